@@ -1,0 +1,5 @@
+"""``python -m mho``."""
+
+from mho.cli import main
+
+main()

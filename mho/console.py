@@ -1,0 +1,166 @@
+"""Where the command writes: results on stdout, progress and warnings on stderr.
+
+Without a terminal, or with ``NO_COLOR`` set, both are plain text: no colours, no box characters, no line that is
+rewritten, and no width at which a table is cut.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from macro_models.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["Output", "Progress", "one_sentence", "write_atomic"]
+
+_PLAIN_WIDTH = 200
+
+
+def one_sentence(text: object) -> str:
+    """A message on one line."""
+    return " ".join(str(text).split())
+
+
+def write_atomic(path: str | Path, data: bytes) -> None:
+    """Write a file whole or not at all: to a temporary name in its folder, renamed at the end."""
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: the folder {str(path.parent)!r} does not exist")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class Progress(Protocol):
+    """Called with the number of steps that are done."""
+
+    def __call__(self, done: int, /) -> None: ...
+
+
+@dataclass(kw_only=True)
+class Output:
+    """The common options ``--json``, ``-q`` and ``-v``, and the two streams that they steer.
+
+    Parameters
+    ----------
+    json_path
+        ``"-"`` for stdout, where JSON then replaces the text; a file; or ``None``.
+    quiet
+        No progress and no warnings.
+    verbose
+        Details on stderr.
+    """
+
+    json_path: str | None = None
+    quiet: bool = False
+    verbose: bool = False
+    warned: list[str] = field(default_factory=list)
+
+    def _console(self, *, stderr: bool) -> "Console":
+        from rich.console import Console
+
+        stream = sys.stderr if stderr else sys.stdout
+        plain = "NO_COLOR" in os.environ or not stream.isatty()
+        return Console(
+            stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=plain, no_color=plain,
+            width=_PLAIN_WIDTH if plain else None,
+        )
+
+    def text(self, line: str = "") -> None:
+        """A line of the result. Nothing where the JSON goes to stdout."""
+        if self.json_path != "-":
+            self._console(stderr=False).print(line)
+
+    def table(self, headers: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
+        """A table of the result: the first column is text, numbers are aligned to the right."""
+        if self.json_path == "-":
+            return
+        from rich import box
+        from rich.table import Table
+
+        console = self._console(stderr=False)
+        if title:
+            console.print(title)
+        plain = console.no_color
+        table = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=not plain, show_edge=False)
+        for index, header in enumerate(headers):
+            right = bool(rows) and all(_is_number(row[index]) for row in rows)
+            table.add_column(header, justify="right" if right else "left", no_wrap=plain)
+        for row in rows:
+            table.add_row(*(str(cell) for cell in row))
+        if not plain:
+            console.print(table)
+            return
+        with console.capture() as captured:
+            console.print(table, soft_wrap=False)
+        # A table is padded to the width of its columns: plain text should not end in blanks.
+        for line in captured.get().splitlines():
+            sys.stdout.write(line.rstrip() + "\n")
+
+    def note(self, line: str) -> None:
+        """A line about the progress, on stderr."""
+        if not self.quiet:
+            self._console(stderr=True).print(line)
+
+    def detail(self, line: str) -> None:
+        """A line on stderr with ``-v`` only."""
+        if self.verbose:
+            self._console(stderr=True).print(line)
+
+    def warn(self, sentence: str) -> None:
+        """A warning, once, on stderr (and in the JSON)."""
+        sentence = one_sentence(sentence)
+        if sentence in self.warned:
+            return
+        self.warned.append(sentence)
+        self.note(f"warning: {sentence}")
+
+    @contextmanager
+    def progress(self, label: str, total: int) -> Iterator[Progress]:
+        """A bar on a terminal; without one, a line at the start."""
+        if self.quiet or total <= 1:
+            yield lambda done, /: None
+            return
+        console = self._console(stderr=True)
+        if not console.is_terminal or console.no_color:
+            console.print(f"{label}: {total} steps")
+            yield lambda done, /: None
+            return
+        from rich.progress import Progress as Bar
+
+        with Bar(console=console, transient=True) as bar:
+            task = bar.add_task(label, total=total)
+            yield lambda done, /: bar.update(task, completed=done)
+
+    def json(self, content: dict[str, Any]) -> None:
+        """Write the JSON of ``--json``, if it was asked for."""
+        if self.json_path is None:
+            return
+        text = json.dumps(content, indent=2, allow_nan=False) + "\n"
+        if self.json_path == "-":
+            sys.stdout.write(text)
+        else:
+            write_atomic(self.json_path, text.encode())
+
+
+def _is_number(cell: object) -> bool:
+    text = str(cell).strip().rstrip("%").split(" ")[0].replace(",", "")
+    if text in ("", "-"):
+        return True
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,32 @@
+"""Versions of this project and of what it stands on, as they go into results."""
+
+import platform
+from importlib import metadata
+
+__all__ = ["__version__", "library_versions"]
+
+
+def _own_version() -> str:
+    try:
+        return metadata.version("mho")
+    except metadata.PackageNotFoundError:
+        # A source tree that was not installed: the one home of the number is pyproject.toml.
+        import tomllib
+        from pathlib import Path
+
+        pyproject = Path(__file__).resolve().parent.parent / "pyproject.toml"
+        return tomllib.loads(pyproject.read_text())["project"]["version"]
+
+
+__version__ = _own_version()
+
+
+def library_versions() -> dict[str, str]:
+    """Versions that a result depends on: mho, Python and the installed numeric libraries."""
+    found = {"mho": __version__, "python": platform.python_version()}
+    for name in ("numpy", "scipy", "onnx", "amaranth", "cocotb", "numba"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
