@@ -1,1 +1,45 @@
+"""The chip description: parsing, presets, checks. Importable by every part of the project."""
 
+from hw.config.chip import (
+    AdcSection,
+    CellsSection,
+    Chip,
+    ClockSection,
+    CoreSection,
+    MeshSection,
+    ReadSection,
+    TimingSection,
+    VerilogSection,
+)
+from hw.config.describe import Row, describe, sizes, warnings
+from hw.config.keys import ChipError
+from hw.config.load import load_chip, parse_override, preset_names, preset_text
+from hw.config.macro import MacroSection, PinConnection
+from hw.config.models import check_device, tnsa_config
+from hw.config.schema import json_schema
+
+__all__ = [
+    "AdcSection",
+    "CellsSection",
+    "Chip",
+    "ChipError",
+    "ClockSection",
+    "CoreSection",
+    "MacroSection",
+    "MeshSection",
+    "PinConnection",
+    "ReadSection",
+    "Row",
+    "TimingSection",
+    "VerilogSection",
+    "check_device",
+    "describe",
+    "json_schema",
+    "load_chip",
+    "parse_override",
+    "preset_names",
+    "preset_text",
+    "sizes",
+    "tnsa_config",
+    "warnings",
+]

@@ -1,0 +1,155 @@
+"""Keys of a chip description: what one key may hold, and the sentences for what it may not.
+
+A section is a frozen dataclass whose fields are made with :func:`key`. The limits live in the field's metadata, so that
+parsing, direct construction in Python, the JSON Schema and ``mho check`` share one definition.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any
+
+from macro_models.errors import InputError
+
+__all__ = ["ChipError", "KeySpec", "check_section", "key", "keys_of", "nearest", "shown"]
+
+
+class ChipError(InputError):
+    """A key of a chip description is wrong. ``key`` is its dotted path, for the line number that the loader adds."""
+
+    def __init__(self, key: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.key = key
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeySpec:
+    """What one key may hold.
+
+    Parameters
+    ----------
+    default
+        Value of an absent key; its type is the type of the key. Lists are held as tuples.
+    doc
+        One line that says what the key is.
+    low, high
+        Smallest and largest number.
+    choices
+        The only legal values.
+    pattern
+        Regular expression that a string (or every string of a list) matches as a whole.
+    expects
+        What ``pattern`` stands for, in words.
+    """
+
+    default: Any
+    doc: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[Any, ...] = ()
+    pattern: str = ""
+    expects: str = "a string"
+
+    def normalise(self, path: str, value: object) -> Any:
+        """Check ``value`` and return it as it is stored (whole numbers of a float key as float, lists as tuples).
+
+        Raises
+        ------
+        ChipError
+            If the type or the range is wrong: "X must be A to B, not V".
+        """
+        result = value
+        kind = type(self.default)
+        if kind is float and type(value) is int:
+            result = float(value)
+        elif kind is tuple and isinstance(value, list):
+            result = tuple(value)
+        elif kind is dict and isinstance(value, Mapping):
+            result = dict(value)
+        if type(result) is not kind or not self._holds(result):
+            raise ChipError(path, f"{path} must be {self.legal()}, not {shown(value)}")
+        return result
+
+    def _holds(self, value: Any) -> bool:
+        if self.choices:
+            return value in self.choices
+        if isinstance(value, tuple):
+            return all(isinstance(item, str) and re.fullmatch(self.pattern, item) for item in value)
+        if isinstance(value, str):
+            return re.fullmatch(self.pattern, value, re.DOTALL) is not None if self.pattern else True
+        if self.low is None or self.high is None:
+            return True
+        return self.low <= value <= self.high  # False for NaN
+
+    def legal(self) -> str:
+        """The legal values in words, for error sentences and tables."""
+        if self.choices:
+            names = [shown(choice) for choice in self.choices]
+            return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+        if isinstance(self.default, bool):
+            return "true or false"
+        if isinstance(self.default, (int, float)):
+            number = "an integer " if isinstance(self.default, int) else ""
+            return f"{number}{_number(self.low)} to {_number(self.high)}"
+        return f"a list of {self.expects}" if isinstance(self.default, tuple) else self.expects
+
+
+def key(default: Any, doc: str, **limits: Any) -> Any:
+    """Field of a section with its limits: :class:`KeySpec` takes the same keywords."""
+    spec = KeySpec(default=default, doc=doc, **limits)
+    if isinstance(default, dict):
+        return field(default_factory=dict, hash=False, metadata={"spec": spec})
+    return field(default=default, metadata={"spec": spec})
+
+
+def keys_of(section: Any) -> dict[str, KeySpec]:
+    """Keys of a section (a dataclass or an instance) in the order in which they are documented."""
+    return {f.name: f.metadata["spec"] for f in _fields(section) if "spec" in f.metadata}
+
+
+def check_section(section: Any, prefix: str) -> None:
+    """Normalise every key of a new section in place; ``prefix`` is ``"adc."`` or empty at the top.
+
+    Raises
+    ------
+    ChipError
+        On the first wrong value.
+    """
+    for name, spec in keys_of(section).items():
+        # Frozen dataclasses set their own fields this way.
+        object.__setattr__(section, name, spec.normalise(prefix + name, getattr(section, name)))
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that was probably meant: the same in another case first, then the closest spelling."""
+    names = list(candidates)
+    for candidate in names:
+        if candidate.lower() == name.lower():
+            return candidate
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+def shown(value: object) -> str:
+    """``value`` as a TOML file spells it, shortened where it is long."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        text = value if len(value) <= 60 else value[:57] + "..."
+        return '"' + text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"') + '"'
+    if isinstance(value, float):
+        return _number(value)
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(shown(item) for item in value) + "]"
+    if isinstance(value, Mapping):
+        return "a table"
+    return str(value)
+
+
+def _number(value: float | None) -> str:
+    return f"{value:g}" if isinstance(value, float) and value == round(value, 6) else str(value)
+
+
+def _fields(section: Any) -> tuple[Field[Any], ...]:
+    return fields(section)

@@ -1,0 +1,198 @@
+"""Loading of chip descriptions: presets, files, ``extends`` and overrides."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from hw.config.chip import Chip
+from hw.config.keys import nearest, shown
+from hw.config.places import first_key, key_lines, parse_toml
+from hw.config.tree import SCHEMA, build_chip, check_tree, merge
+from macro_models.errors import InputError
+
+__all__ = ["load_chip", "parse_override", "preset_names", "preset_text"]
+
+_PRESETS = Path(__file__).parent / "presets"
+
+
+def preset_names() -> list[str]:
+    """Names of the shipped presets, sorted."""
+    return sorted(path.stem for path in _PRESETS.glob("*.toml"))
+
+
+def preset_text(name: str) -> str:
+    """The commented TOML file of a preset.
+
+    Raises
+    ------
+    InputError
+        If there is no such preset.
+    """
+    return _read(_preset_path(name))
+
+
+def load_chip(name_or_path: str | os.PathLike[str], overrides: Mapping[str, object] | Iterable[str] = ()) -> Chip:
+    """Load a chip: a preset by its name, or a TOML file by its path.
+
+    Parameters
+    ----------
+    name_or_path
+        ``"neurram-core"``, ``"my-chip.toml"``. What ends in ``.toml`` or has a folder in it is a path.
+    overrides
+        Values that replace those of the file: ``{"adc.bits": 6}``, or assignments as the command line takes them,
+        ``["adc.bits=6"]``.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or anything in it is unknown, out of range or contradictory. The sentence opens
+        with file and line, or with ``--set``.
+    """
+    path = _find(name_or_path)
+    places: dict[str, str] = {}
+    tree = _load_tree(path, places, seen=())
+    tree.setdefault("name", path.stem)
+    for dotted, value in _override_pairs(overrides):
+        over = _nested(dotted, value)
+        label = f"--set {dotted}={value if isinstance(value, str) else shown(value)}"
+        check_tree(over, lambda _path, label=label: label)
+        tree = merge(tree, over)
+        places[dotted] = label
+    _relative_files(tree, path.parent)
+    return build_chip(tree, lambda key: _place(key, places, str(path)), folder=path.parent)
+
+
+def parse_override(text: str) -> tuple[str, object]:
+    """Read ``KEY=VALUE``: the value is TOML (``6``, ``12.5``, ``true``, ``"text"``), or a string without quotes.
+
+    Raises
+    ------
+    InputError
+        If there is no ``=``, or no key before it.
+    """
+    dotted, equals, value = text.partition("=")
+    dotted, value = dotted.strip(), value.strip()
+    if not equals or not dotted:
+        raise InputError(f"--set must be KEY=VALUE such as adc.bits=6, not {shown(text)}")
+    try:
+        parsed = parse_toml(f"value = {value}", "--set")
+    except InputError:
+        return dotted, value
+    # A line break in the value could have smuggled in more keys.
+    return dotted, parsed["value"] if list(parsed) == ["value"] else value
+
+
+def _override_pairs(overrides: Mapping[str, object] | Iterable[str]) -> list[tuple[str, object]]:
+    if isinstance(overrides, Mapping):
+        return list(overrides.items())
+    return [parse_override(text) for text in overrides]
+
+
+def _nested(dotted: str, value: object) -> dict[str, Any]:
+    if dotted in ("schema", "extends"):
+        raise InputError(f"--set {dotted}: {dotted} must be written in the file")
+    if isinstance(value, Mapping):
+        raise InputError(f"--set {dotted}: takes a single value, not a table")
+    result: Any = value
+    for part in reversed(dotted.split(".")):
+        result = {part: result}
+    return result
+
+
+def _find(name_or_path: str | os.PathLike[str]) -> Path:
+    text = os.fspath(name_or_path)
+    if text.endswith(".toml") or "/" in text or os.sep in text:
+        return Path(text)
+    return _preset_path(text)
+
+
+def _preset_path(name: str) -> Path:
+    names = preset_names()
+    if name not in names:
+        meant = nearest(name, names)
+        hint = f"did you mean {meant}?" if meant else f"presets are {', '.join(names)}"
+        raise InputError(f"chip {shown(name)} is neither a preset nor a .toml file; {hint}")
+    return _PRESETS / f"{name}.toml"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: a chip description must be UTF-8 text, not bytes such as 0x{error.object[error.start]:02x}") from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(f"{path}: cannot read the chip description: {reason}") from None
+
+
+def _load_tree(path: Path, places: dict[str, str], seen: tuple[Path, ...]) -> dict[str, Any]:
+    """Tree of one file on top of what it extends; fills ``places`` with the place of each key."""
+    if path.resolve() in seen:
+        chain = " -> ".join(p.name for p in (*seen, path))
+        raise InputError(f"{path}: extends must not come back to itself, not {chain}")
+    text = _read(path)
+    tree: dict[str, Any] = parse_toml(text, str(path))
+    lines = key_lines(text)
+
+    def place(key: str) -> str:
+        return _place(key, {name: f"{path}:{line}" for name, line in lines.items()}, str(path))
+
+    _check_schema(tree, text, path, place("schema"))
+    base: dict[str, Any] = {}
+    if "extends" in tree:
+        base = _load_tree(_base_path(tree["extends"], path, place("extends")), places, (*seen, path.resolve()))
+        # A chip that extends another has a name and a description of its own.
+        base.pop("name", None)
+        base.pop("description", None)
+    check_tree(tree, place)
+    _anchor_files(tree, path)
+    places.update({name: f"{path}:{line}" for name, line in lines.items()})
+    return merge(base, tree)
+
+
+def _check_schema(tree: Mapping[str, Any], text: str, path: Path, place: str) -> None:
+    first = first_key(text)
+    if first != "schema":
+        found = f"not {first}" if first else "the file is empty"
+        raise InputError(f"{path}: schema = {SCHEMA} must be the first key, {found}")
+    if type(tree["schema"]) is not int or tree["schema"] != SCHEMA:
+        raise InputError(f"{place}: schema must be {SCHEMA}, not {shown(tree['schema'])}")
+
+
+def _base_path(extends: object, path: Path, place: str) -> Path:
+    if not isinstance(extends, str) or not extends:
+        raise InputError(f"{place}: extends must be the name of a preset or a path, not {shown(extends)}")
+    base = _find_base(extends, place)
+    return base if base.is_absolute() else path.parent / base
+
+
+def _find_base(extends: str, place: str) -> Path:
+    try:
+        return _find(extends)
+    except InputError as error:
+        raise InputError(f"{place}: extends: {error}") from None
+
+
+def _anchor_files(tree: dict[str, Any], path: Path) -> None:
+    """Make the macro's files absolute, so that a chip in another folder can extend this one."""
+    macro = tree.get("macro")
+    if isinstance(macro, dict) and "files" in macro:
+        macro["files"] = [str((path.parent / name).resolve()) for name in macro["files"]]
+
+
+def _relative_files(tree: dict[str, Any], folder: Path) -> None:
+    """Write the macro's files relative to the chip's folder, so that a hash does not depend on where that is."""
+    macro = tree.get("macro")
+    if isinstance(macro, dict) and "files" in macro:
+        here = folder.resolve()
+        macro["files"] = [Path(os.path.relpath(here / name, here)).as_posix() for name in macro["files"]]
+
+
+def _place(key: str, places: Mapping[str, str], default: str) -> str:
+    """Place of a key, or of the nearest table around it."""
+    while key:
+        if key in places:
+            return places[key]
+        key = key.rpartition(".")[0]
+    return default

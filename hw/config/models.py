@@ -1,0 +1,49 @@
+"""What the macro models take from a chip description."""
+
+from typing import TYPE_CHECKING
+
+from hw.config.chip import Chip
+from macro_models.errors import InputError
+
+if TYPE_CHECKING:
+    from macro_models import Device, TnsaConfig
+
+__all__ = ["check_device", "tnsa_config"]
+
+
+def tnsa_config(chip: Chip) -> "TnsaConfig":
+    """Configuration of the transposable macro's numpy model."""
+    # Imported here: the description itself needs no scipy.
+    from macro_models import TnsaConfig
+
+    return TnsaConfig(
+        lines=chip.lines,
+        g_bits=chip.core.g_bits,
+        g_min_uS=chip.cells.g_min_uS,
+        g_max_uS=chip.cells.g_max_uS,
+        g_full_scale_uS=chip.cells.g_full_scale_uS,
+        v_read_V=chip.read.v_read_V,
+        sigma_offset_mV=chip.adc.sigma_offset_mV,
+        sigma_gain=chip.adc.sigma_gain,
+    )
+
+
+def check_device(chip: Chip, device: "Device") -> None:
+    """Refuse a device whose conductance range differs from that of the chip.
+
+    Weights are mapped to the range of the chip, and the statistics of a device are fitted on its own range, so two
+    ranges that differ would give numbers that belong to neither.
+
+    Raises
+    ------
+    InputError
+        Naming both ranges. A device without a range of its own (``ideal``) fits every chip.
+    """
+    low, high = getattr(device, "g_min_uS", None), getattr(device, "g_max_uS", None)
+    if low is None or high is None:
+        return
+    if (low, high) != (chip.cells.g_min_uS, chip.cells.g_max_uS):
+        raise InputError(
+            f"chip {chip.name}: cells.g_min_uS to cells.g_max_uS must be {low:g} to {high:g} uS as in device "
+            f"{device.name}, not {chip.cells.g_min_uS:g} to {chip.cells.g_max_uS:g} uS"
+        )

@@ -1,0 +1,66 @@
+"""JSON Schema of the chip description, for editors that check and complete TOML.
+
+The shipped file ``chip.schema.json`` is ``schema_text()``; ``python -m hw.config`` writes it anew.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hw.config.chip import Chip
+from hw.config.keys import KeySpec, keys_of
+from hw.config.tree import SCHEMA, SECTIONS
+
+__all__ = ["SCHEMA_FILE", "json_schema", "schema_text"]
+
+SCHEMA_FILE = Path(__file__).parent / "chip.schema.json"
+
+_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", tuple: "array", dict: "object"}
+
+
+def json_schema() -> dict[str, Any]:
+    """The schema of a chip file as nested dicts, built from the dataclasses."""
+    properties: dict[str, Any] = {
+        "schema": {"const": SCHEMA, "description": "Version of the format; the first key of the file."},
+        "extends": {"type": "string", "description": "Preset or file from which absent keys are taken."},
+    }
+    properties |= {name: _property(spec) for name, spec in keys_of(Chip).items()}
+    for name, section in SECTIONS.items():
+        properties[name] = {
+            "type": "object",
+            "description": (section.__doc__ or "").splitlines()[0].replace("``", ""),
+            "properties": {key: _property(spec) for key, spec in keys_of(section).items()},
+            "additionalProperties": False,
+        }
+    properties["macro"]["required"] = ["module"]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "mho chip description",
+        "type": "object",
+        "properties": properties,
+        "required": ["schema"],
+        "additionalProperties": False,
+    }
+
+
+def schema_text() -> str:
+    """The schema as it is shipped."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _property(spec: KeySpec) -> dict[str, Any]:
+    kind = type(spec.default)
+    result: dict[str, Any] = {"type": _TYPES[kind], "description": spec.doc}
+    if kind in (bool, int, float, str):
+        result["default"] = spec.default
+    if spec.choices:
+        result["enum"] = list(spec.choices)
+    if spec.low is not None and not spec.choices:
+        result |= {"minimum": spec.low, "maximum": spec.high}
+    if kind is tuple:
+        result["items"] = {"type": "string", "pattern": f"^(?:{spec.pattern})$"}
+    elif spec.pattern:
+        result["pattern"] = f"^(?:{spec.pattern})$"
+    if kind is dict:
+        result["additionalProperties"] = {"type": ["string", "integer"]}
+    return result
