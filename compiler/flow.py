@@ -1,0 +1,244 @@
+"""The value that flows through a graph while it is imported: layers so far, and what is still to be folded.
+
+A :class:`Flow` is immutable. Each operator returns a new one or raises :class:`Unsupported` with the reason, to which the
+importer adds the name of the node.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.graph import HostOp, LinearLayer
+from compiler.onnx_constants import BATCH
+
+__all__ = ["Flow", "Unsupported"]
+
+Array = NDArray[Any]
+
+
+class Unsupported(ValueError):
+    """The graph says something that a perceptron on cores cannot do. The text is the reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """An activation of the graph.
+
+    ``shape`` are its dimensions without the batch dimension, which is at ``batch_axis``. Its flattened value is
+    ``scale * (output of layers) + offset``. ``relu_done`` says that the last layer's ReLU was applied, so that later
+    affine operators fold forward into the next layer and not back into this one. ``host`` is what was put after the
+    last layer; a flow with it takes host operators only. ``batch`` is the batch size that the file fixes, or None.
+    """
+
+    shape: tuple[int, ...]
+    scale: NDArray[np.float64]
+    offset: NDArray[np.float64]
+    batch_axis: int = 0
+    batch: int | None = None
+    layers: tuple[LinearLayer, ...] = ()
+    host: tuple[HostOp, ...] = ()
+
+    # Shape ---------------------------------------------------------------------------------------
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def full_shape(self) -> tuple[int, ...]:
+        """All dimensions, with :data:`BATCH` for the batch."""
+        return (*self.shape[: self.batch_axis], BATCH, *self.shape[self.batch_axis :])
+
+    def with_full_shape(self, dims: Sequence[int]) -> "Flow":
+        """The same numbers under other dimensions; one of them is :data:`BATCH`."""
+        axis = list(dims).index(BATCH)
+        shape = tuple(d for d in dims if d != BATCH)
+        before = int(np.prod(self.shape[: self.batch_axis], dtype=np.int64))
+        if int(np.prod(shape, dtype=np.int64)) != self.size or int(np.prod(shape[:axis], dtype=np.int64)) != before:
+            raise Unsupported("it mixes the batch dimension with others")
+        return replace(self, shape=shape, batch_axis=axis)
+
+    def reshape(self, target: Sequence[int], allow_zero: bool) -> "Flow":
+        """Reshape: the batch dimension may be named by 0, -1, its size, or the Shape of an earlier value."""
+        full = self.full_shape
+        dims = [full[i] if d == 0 and not allow_zero and i < len(full) else int(d) for i, d in enumerate(target)]
+        known = int(np.prod([d for d in dims if d not in (-1, BATCH)], dtype=np.int64))
+        if BATCH not in dims:
+            if -1 in dims and known == self.size:
+                dims[dims.index(-1)] = BATCH
+            elif self.batch is not None and self.batch in dims:
+                dims[dims.index(self.batch)] = BATCH
+                known //= max(self.batch, 1)
+            else:
+                raise Unsupported(f"its shape {list(map(int, target))} does not keep the batch dimension")
+        if -1 in dims and known > 0:
+            dims[dims.index(-1)] = self.size // known
+        return self.with_full_shape(dims)
+
+    def flatten(self, axis: int) -> "Flow":
+        full = self.full_shape
+        axis += len(full) if axis < 0 else 0
+        left, right = full[:axis], full[axis:]
+        return self.with_full_shape([self._product(left), self._product(right)])
+
+    @staticmethod
+    def _product(dims: Sequence[int]) -> int:
+        rest = int(np.prod([d for d in dims if d != BATCH], dtype=np.int64))
+        if BATCH not in dims:
+            return rest
+        if rest != 1:
+            raise Unsupported("it mixes the batch dimension with others")
+        return BATCH
+
+    def squeeze(self, axes: Sequence[int] | None) -> "Flow":
+        full = list(self.full_shape)
+        drop = {a % len(full) for a in axes} if axes is not None else {i for i, d in enumerate(full) if d == 1}
+        if any(full[i] != 1 for i in drop):
+            raise Unsupported("it removes a dimension that is not 1")
+        return self.with_full_shape([d for i, d in enumerate(full) if i not in drop])
+
+    def unsqueeze(self, axes: Sequence[int]) -> "Flow":
+        full = list(self.full_shape)
+        rank = len(full) + len(axes)
+        for axis in sorted(a % rank for a in axes):
+            full.insert(axis, 1)
+        return self.with_full_shape(full)
+
+    def transpose(self, perm: Sequence[int] | None) -> "Flow":
+        full = self.full_shape
+        order = list(perm) if perm is not None else list(range(len(full)))[::-1]
+        features = [i for i in order if full[i] not in (1, BATCH)]
+        if features != sorted(features):
+            raise Unsupported("it reorders the features of a computed value")
+        dims = [full[i] for i in order]
+        return self.relabel(dims)
+
+    def relabel(self, dims: Sequence[int]) -> "Flow":
+        """The flattened features under the dimensions ``dims``, wherever the batch dimension is among them."""
+        return replace(self, shape=tuple(d for d in dims if d != BATCH), batch_axis=list(dims).index(BATCH))
+
+    # Arithmetic ----------------------------------------------------------------------------------
+
+    def affine(self, scale: Array | float, offset: Array | float) -> "Flow":
+        """``scale * x + offset`` element by element; constants broadcast as ONNX says."""
+        a, c = self._broadcast(scale), self._broadcast(offset)
+        if self.host:
+            return self._host("affine", scale=a.tolist(), offset=c.tolist())
+        return replace(self, scale=self.scale * a, offset=self.offset * a + c)
+
+    def _broadcast(self, constant: Array | float) -> NDArray[np.float64]:
+        value = np.asarray(constant, dtype=np.float64)
+        full = tuple(1 if d == BATCH else d for d in self.full_shape)
+        while value.ndim > len(full) and value.shape[0] == 1:
+            value = value[0]
+        try:
+            return np.broadcast_to(value, full).reshape(-1).copy()
+        except ValueError:
+            raise Unsupported(f"a constant of shape {list(value.shape)} does not fit a value of shape {self._text()}") from None
+
+    def _text(self) -> str:
+        return "[" + ", ".join("batch" if d == BATCH else str(d) for d in self.full_shape) + "]"
+
+    def linear(self, weight: NDArray[np.float64], name: str) -> "Flow":
+        """A new layer ``weight @ x`` for a weight of shape (outputs, features)."""
+        if self.host:
+            raise Unsupported(f"it follows {self.host[0].kind}, which is supported at the end only")
+        if weight.shape[1] != self.size:
+            raise Unsupported(f"its weights take {weight.shape[1]} numbers, but the value has shape {self._text()}")
+        flow = self._settle()
+        # A bias is an offset of the value until the next layer or ReLU needs it.
+        layer = LinearLayer(
+            name=name, weight=weight * flow.scale, bias=weight @ flow.offset, relu=False
+        )
+        outputs = len(weight)
+        return replace(
+            flow, layers=(*flow.layers, layer), shape=(outputs,), scale=np.ones(outputs), offset=np.zeros(outputs), batch_axis=0
+        )
+
+    def _settle(self) -> "Flow":
+        """Folds what is pending back into the last layer where that is possible."""
+        if not self.layers or self.layers[-1].relu:
+            return self
+        last = self.layers[-1]
+        folded = replace(last, weight=last.weight * self.scale[:, None], bias=last.bias * self.scale + self.offset)
+        return replace(self, layers=(*self.layers[:-1], folded), scale=np.ones(self.size), offset=np.zeros(self.size))
+
+    def relu(self, name: str) -> "Flow":
+        if self.host:
+            return self._host("relu")
+        flow = self._settle()
+        if not flow.layers or flow.layers[-1].relu:
+            if flow.layers and not flow.offset.any() and (flow.scale > 0).all():
+                return flow
+            # A ReLU that no weights precede: a layer of its own with a diagonal matrix.
+            layer = LinearLayer(name=name, weight=np.diag(flow.scale), bias=flow.offset, relu=True)
+            layers = (*flow.layers, layer)
+        else:
+            layers = (*flow.layers[:-1], replace(flow.layers[-1], relu=True))
+        return replace(flow, layers=layers, scale=np.ones(flow.size), offset=np.zeros(flow.size))
+
+    # The host's part -----------------------------------------------------------------------------
+
+    def end_layers(self) -> "Flow":
+        """The flow with everything that is pending put into the last layer or on the host."""
+        if self.host:
+            return self
+        flow = self._settle()
+        host: list[HostOp] = []
+        if flow.offset.any() or (flow.scale != 1.0).any():
+            host.append(HostOp(kind="affine", parameters={"scale": flow.scale.tolist(), "offset": flow.offset.tolist()}))
+        host.append(HostOp(kind="cast", parameters={"dtype": "float32"}))
+        return replace(flow, host=tuple(host), scale=np.ones(flow.size), offset=np.zeros(flow.size))
+
+    def shaped(self) -> "Flow":
+        """The flow with a host operator that gives its values their shape, the batch where it belongs."""
+        if self.batch_axis == 0 and self.shape == (self.size,) and not self._has_shape():
+            return self
+        return self._host("reshape", shape=list(self.shape), batch_axis=self.batch_axis)
+
+    def _has_shape(self) -> bool:
+        return any(op.kind == "reshape" for op in self.host)
+
+    def _host(self, kind: str, **parameters: Any) -> "Flow":
+        return replace(self, host=(*self.host, HostOp(kind=kind, parameters=parameters)))
+
+    def _host_axes(self, axes: Sequence[int]) -> list[int]:
+        if self.batch_axis != 0:
+            raise Unsupported("it is supported for values with the batch dimension first only")
+        rank = len(self.shape) + 1
+        result = [a % rank for a in axes]
+        if 0 in result:
+            raise Unsupported("it works along the batch dimension")
+        return result
+
+    def softmax(self, kind: str, axis: int, to_the_end: bool) -> "Flow":
+        """Softmax or LogSoftmax along ``axis``; before opset 13 along all dimensions from there."""
+        rank = len(self.shape) + 1
+        axes = self._host_axes(range(axis % rank, rank) if to_the_end else [axis])
+        return self._start_host()._host(kind, axes=axes)
+
+    def argmax(self, axis: int, keepdims: bool, last: bool) -> "Flow":
+        (axis,) = self._host_axes([axis])
+        shape = list(self.shape)
+        shape[axis - 1 : axis] = [1] if keepdims else []
+        flow = self._start_host()._host("argmax", axis=axis, keepdims=keepdims, last=last)
+        size = int(np.prod(shape, dtype=np.int64))
+        return replace(flow, shape=tuple(shape), scale=np.ones(size), offset=np.zeros(size))
+
+    def sigmoid(self) -> "Flow":
+        return self._start_host()._host("sigmoid")
+
+    def cast(self, dtype: np.dtype[Any]) -> "Flow":
+        """A cast to a float type changes nothing before the end; the output's type is set by the last cast."""
+        if self.host:
+            return self._host("cast", dtype=dtype.name)
+        if not np.issubdtype(dtype, np.floating):
+            raise Unsupported(f"it casts to {dtype.name}, which rounds the value; only float types are supported")
+        return self
+
+    def _start_host(self) -> "Flow":
+        """Values in their own shape, for operators that look at dimensions."""
+        return self.end_layers()._host("reshape", shape=list(self.shape), batch_axis=0)

@@ -1,0 +1,152 @@
+"""A trained perceptron as the compiler sees it: linear layers, and a few operators that stay on the host.
+
+Everything that an ONNX file may say between two non-linearities is folded into one weight matrix and one bias, so that
+the rest of the compiler knows two kinds of things only: :class:`LinearLayer` and :class:`HostOp`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["FloatNetwork", "HostOp", "LinearLayer"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearLayer:
+    """``y = relu(W x + b)``, or without the ReLU.
+
+    ``weight`` has shape (outputs, inputs), ``bias`` (outputs,); both double precision, in the units of the model.
+    """
+
+    name: str
+    weight: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    relu: bool
+
+    @property
+    def inputs(self) -> int:
+        return self.weight.shape[1]
+
+    @property
+    def outputs(self) -> int:
+        return self.weight.shape[0]
+
+    def linear(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """``W x + b`` for x of shape (batch, inputs)."""
+        return x @ self.weight.T + self.bias
+
+    def compute(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The layer's output of shape (batch, outputs)."""
+        y = self.linear(x)
+        return np.maximum(y, 0.0) if self.relu else y
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostOp:
+    """An operator after the last layer, computed in floating point by the host.
+
+    ``kind`` is one of affine, relu, sigmoid, softmax, log_softmax, argmax, reshape, cast; ``parameters`` are plain numbers,
+    strings and lists, so that they can be written as JSON. Arrays have shape (batch, ...).
+    """
+
+    kind: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    def compute(self, y: NDArray[Any]) -> NDArray[Any]:
+        """The operator's output for a batch ``y`` of shape (batch, ...)."""
+        return _HOST_OPS[self.kind](y, self.parameters)
+
+
+def _softmax(y: NDArray[Any], p: dict[str, Any]) -> NDArray[Any]:
+    axes = tuple(p["axes"])
+    e = np.exp(y - y.max(axis=axes, keepdims=True))
+    return e / e.sum(axis=axes, keepdims=True)
+
+
+def _log_softmax(y: NDArray[Any], p: dict[str, Any]) -> NDArray[Any]:
+    axes = tuple(p["axes"])
+    z = y - y.max(axis=axes, keepdims=True)
+    return z - np.log(np.exp(z).sum(axis=axes, keepdims=True))
+
+
+def _argmax(y: NDArray[Any], p: dict[str, Any]) -> NDArray[Any]:
+    axis = p["axis"]
+    if p["last"]:
+        index = y.shape[axis] - 1 - np.argmax(np.flip(y, axis), axis=axis)
+    else:
+        index = np.argmax(y, axis=axis)
+    index = index.astype(np.int64)
+    return np.expand_dims(index, axis) if p["keepdims"] else index
+
+
+def _affine(y: NDArray[Any], p: dict[str, Any]) -> NDArray[Any]:
+    shape = y.shape[1:]
+    return y * np.reshape(p["scale"], shape) + np.reshape(p["offset"], shape)
+
+
+_HOST_OPS = {
+    "affine": _affine,
+    "relu": lambda y, p: np.maximum(y, 0),
+    "sigmoid": lambda y, p: 0.5 * (1.0 + np.tanh(0.5 * y)),
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "argmax": _argmax,
+    "reshape": lambda y, p: np.moveaxis(y.reshape(len(y), *p["shape"]), 0, p["batch_axis"]),
+    "cast": lambda y, p: y.astype(p["dtype"]),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FloatNetwork:
+    """A perceptron in double precision: the reference that quantisation is measured against.
+
+    Parameters
+    ----------
+    name
+        What the graph or the file is called.
+    input_name, input_shape
+        The one input, and its shape without the batch dimension.
+    layers
+        In the order of computation; each takes the flattened output of the one before.
+    host
+        What follows the last layer. Its last entries bring the values to the shape and type of onnxruntime.
+    output_name
+        The output that is computed.
+    """
+
+    name: str
+    input_name: str
+    input_shape: tuple[int, ...]
+    layers: tuple[LinearLayer, ...]
+    host: tuple[HostOp, ...]
+    output_name: str
+
+    @property
+    def features(self) -> int:
+        """Numbers in one input."""
+        return int(np.prod(self.input_shape, dtype=np.int64))
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether the output is a choice among classes, so that agreement matters more than the error of a number."""
+        return any(op.kind in ("softmax", "log_softmax", "argmax", "sigmoid") for op in self.host)
+
+    def finish(self, y: NDArray[np.float64]) -> NDArray[Any]:
+        """Output in the model's shape and type from the last layer's ``y`` of shape (batch, outputs)."""
+        result: NDArray[Any] = y
+        for op in self.host:
+            result = op.compute(result)
+        return result
+
+    def activations(self, x: NDArray[Any]) -> list[NDArray[np.float64]]:
+        """Input and output of every layer for ``x`` of shape (batch, features): ``len(layers) + 1`` arrays."""
+        values = [np.asarray(x, dtype=np.float64).reshape(len(x), -1)]
+        for layer in self.layers:
+            values.append(layer.compute(values[-1]))
+        return values
+
+    def compute(self, x: NDArray[Any]) -> NDArray[Any]:
+        """The model's output in floating point for ``x`` of shape (batch, ...)."""
+        return self.finish(self.activations(x)[-1])

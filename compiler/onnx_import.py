@@ -1,0 +1,392 @@
+"""Import of ONNX perceptrons. Nothing of the file is ever executed: it is read, checked and folded.
+
+Accepted are graphs with one input, in which a value passes through operators of :data:`SUPPORTED`; everything
+between two non-linearities becomes one :class:`~compiler.graph.LinearLayer`.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+from onnx import TensorProto, numpy_helper
+
+from compiler.flow import Flow, Unsupported
+from compiler.graph import FloatNetwork
+from compiler.onnx_constants import BATCH, FOLDABLE, attributes, fold, numpy_type
+from macro_models.errors import InputError
+
+__all__ = ["SUPPORTED", "import_onnx"]
+
+SUPPORTED = (
+    "Gemm, MatMul, Add, Sub, Mul, Div (with constants), Relu, BatchNormalization, Flatten, Reshape, Squeeze, Unsqueeze, "
+    "Transpose, Identity, Dropout, Cast, Neg and, at the end, Sigmoid, Softmax, LogSoftmax, ArgMax"
+)
+"""The operators that a perceptron may have, as an error message names them."""
+
+MIN_OPSET, MAX_OPSET = 8, 21
+
+Array = NDArray[Any]
+Value = Array | Flow
+Attributes = dict[str, Any]
+
+
+def import_onnx(model: str | Path | bytes | onnx.ModelProto, *, output: str | None = None) -> FloatNetwork:
+    """Reads a perceptron from a file, from its bytes or from a loaded model.
+
+    ``output`` chooses among several outputs of the graph.
+
+    Raises
+    ------
+    InputError
+        If the model cannot be read or uses what is not supported: one sentence that names the file, the node and the
+        operator.
+    """
+    where, proto = _load(model)
+    return _Importer(where, proto, output).run()
+
+
+def _load(model: str | Path | bytes | onnx.ModelProto) -> tuple[str, onnx.ModelProto]:
+    if isinstance(model, onnx.ModelProto):
+        where, proto, folder = model.graph.name or "the model", model, None
+    elif isinstance(model, bytes):
+        where, proto, folder = "the model", _parse(model, "the model"), None
+    else:
+        path = Path(model)
+        where, folder = str(path), path.parent
+        try:
+            proto = _parse(path.read_bytes(), where)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read as an ONNX model ({error.strerror})") from None
+    _load_external(where, proto, folder)
+    try:
+        onnx.checker.check_model(proto)
+    except (onnx.checker.ValidationError, ValueError) as error:
+        raise InputError(f"{where}: is no valid ONNX model: {_first_line(error)}") from None
+    return where, proto
+
+
+def _parse(data: bytes, where: str) -> onnx.ModelProto:
+    try:
+        proto = onnx.load_model_from_string(data)
+    except (DecodeError, ValueError):
+        raise InputError(f"{where}: is no ONNX model (its bytes cannot be decoded)") from None
+    if not proto.HasField("graph"):
+        raise InputError(f"{where}: is no ONNX model (it has no graph)")
+    return proto
+
+
+def _load_external(where: str, proto: onnx.ModelProto, folder: Path | None) -> None:
+    tensors = [t for t in proto.graph.initializer if t.data_location == TensorProto.EXTERNAL]
+    for tensor in tensors:
+        name = next((e.value for e in tensor.external_data if e.key == "location"), "")
+        if folder is None or not (folder / name).is_file():
+            raise InputError(f"{where}: weights {tensor.name!r} are in the file {name!r}, which is not beside the model")
+        try:
+            onnx.load_external_data_for_tensor(tensor, str(folder))
+        except (OSError, ValueError, onnx.checker.ValidationError) as error:
+            raise InputError(f"{where}: weights {tensor.name!r} cannot be read from {name!r}: {_first_line(error)}") from None
+        tensor.data_location = TensorProto.DEFAULT
+        del tensor.external_data[:]
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+class _Importer:
+    """One walk over the nodes of a graph."""
+
+    def __init__(self, where: str, proto: onnx.ModelProto, output: str | None) -> None:
+        self.where, self.graph = where, proto.graph
+        self.opset = next((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), 1)
+        if not MIN_OPSET <= self.opset <= MAX_OPSET:
+            raise InputError(f"{where}: opset {self.opset} is not supported; opsets {MIN_OPSET} to {MAX_OPSET} are")
+        self.output = self._choose_output(output)
+        self.values: dict[str, Value] = {}
+
+    def run(self) -> FloatNetwork:
+        self._read_constants()
+        name, shape = self._read_input()
+        for node in self._needed():
+            self._visit(node)
+        result = self.values.get(self.output)
+        if not isinstance(result, Flow):
+            raise InputError(f"{self.where}: output {self.output!r} does not depend on the input")
+        result = self._finish(result)
+        if not result.layers:
+            raise InputError(f"{self.where}: has no layer with weights; a Gemm or MatMul is needed")
+        self._check_finite(result)
+        return FloatNetwork(
+            name=self.graph.name or "network", input_name=name, input_shape=shape, layers=result.layers, host=result.host,
+            output_name=self.output,
+        )  # fmt: skip
+
+    # Inputs, outputs, constants ------------------------------------------------------------------
+
+    def _choose_output(self, wanted: str | None) -> str:
+        names = [o.name for o in self.graph.output]
+        if wanted is not None and wanted not in names:
+            raise InputError(f"{self.where}: has no output {wanted!r}; it has {', '.join(names) or 'none'}")
+        if wanted is None and len(names) != 1:
+            raise InputError(f"{self.where}: has {len(names)} outputs ({', '.join(names)}); choose one by its name")
+        return wanted or names[0]
+
+    def _read_constants(self) -> None:
+        if self.graph.sparse_initializer:
+            raise InputError(f"{self.where}: sparse weights are not supported; dense ones are")
+        for tensor in self.graph.initializer:
+            try:
+                self.values[tensor.name] = numpy_helper.to_array(tensor)
+            except (ValueError, TypeError, KeyError) as error:
+                raise InputError(f"{self.where}: weights {tensor.name!r} cannot be read: {_first_line(error)}") from None
+
+    def _read_input(self) -> tuple[str, tuple[int, ...]]:
+        inputs = [i for i in self.graph.input if i.name not in self.values]
+        if len(inputs) != 1:
+            names = ", ".join(i.name for i in inputs) or "none"
+            raise InputError(f"{self.where}: has {len(inputs)} inputs ({names}); models with exactly one are supported")
+        (value,) = inputs
+        tensor = value.type.tensor_type
+        if not value.type.HasField("tensor_type") or not tensor.HasField("shape"):
+            raise InputError(f"{self.where}: input {value.name!r} has no shape; a batch of fixed-size inputs is supported")
+        dims = [d.dim_value if d.HasField("dim_value") else 0 for d in tensor.shape.dim]
+        if len(dims) < 2 or min(dims[1:]) < 1:
+            raise InputError(
+                f"{self.where}: input {value.name!r} has shape {[d or 'unknown' for d in dims]}; a batch dimension "
+                "followed by fixed dimensions is supported"
+            )
+        shape = tuple(dims[1:])
+        size = int(np.prod(shape, dtype=np.int64))
+        self.values[value.name] = Flow(shape=shape, scale=np.ones(size), offset=np.zeros(size), batch=dims[0] or None)
+        return value.name, shape
+
+    def _needed(self) -> list[onnx.NodeProto]:
+        """Nodes that the chosen output depends on, in the order of the file, which is topological."""
+        wanted = {self.output}
+        nodes: list[onnx.NodeProto] = []
+        for node in reversed(self.graph.node):
+            if wanted.intersection(node.output):
+                nodes.append(node)
+                wanted.update(node.input)
+        return nodes[::-1]
+
+    def _finish(self, flow: Flow) -> Flow:
+        flow = flow.end_layers().shaped()
+        value = next(o for o in self.graph.output if o.name == self.output)
+        elem_type = value.type.tensor_type.elem_type
+        if elem_type:
+            flow = flow.cast(numpy_type(elem_type))
+        return flow
+
+    def _check_finite(self, flow: Flow) -> None:
+        for layer in flow.layers:
+            if not (np.isfinite(layer.weight).all() and np.isfinite(layer.bias).all()):
+                raise InputError(f"{self.where}: node {layer.name!r} has weights that are NaN or infinite; finite ones are needed")
+
+    # Nodes ---------------------------------------------------------------------------------------
+
+    def _visit(self, node: onnx.NodeProto) -> None:
+        try:
+            if node.domain not in ("", "ai.onnx"):
+                raise Unsupported(f"operators of {node.domain!r} are not supported; supported are {SUPPORTED}")
+            inputs = [self.values[name] if name else None for name in node.input]
+            while inputs and inputs[-1] is None:
+                inputs.pop()
+            if any(isinstance(i, Flow) for i in inputs):
+                result = self._apply(node, inputs)
+            elif node.op_type in FOLDABLE:
+                result = fold(node, [i for i in inputs if isinstance(i, np.ndarray)])
+            else:
+                raise Unsupported(f"this operator is not supported; supported are {SUPPORTED}")
+        except ValueError as error:
+            name = node.name or (node.output[0] if node.output else "")
+            raise InputError(f"{self.where}: node {name!r} ({node.op_type}): {_first_reason(error)}") from None
+        self.values[node.output[0]] = result
+
+    def _apply(self, node: onnx.NodeProto, inputs: list[Value | None]) -> Value:
+        handler = _HANDLERS.get(node.op_type)
+        if handler is None:
+            raise Unsupported(f"this operator is not supported; supported are {SUPPORTED}")
+        attrs = attributes(node)
+        attrs["opset"] = self.opset
+        attrs["node"] = node.name or node.output[0]
+        return handler(inputs, attrs)
+
+
+def _first_reason(error: Exception) -> str:
+    return " ".join(str(error).split()) or "it cannot be evaluated"
+
+
+# Operators on a flow; inputs are flows or constants -----------------------------------------------
+
+
+def _flow(value: Value | None) -> Flow:
+    if not isinstance(value, Flow):
+        raise Unsupported("its first input is a constant, where a computed value is needed")
+    return value
+
+
+def _const(value: Value | None, what: str) -> Array:
+    if not isinstance(value, np.ndarray):
+        raise Unsupported(f"{what} must be constant, not computed")
+    return value
+
+
+def _weights(value: Value | None, what: str = "its weights") -> NDArray[np.float64]:
+    array = _const(value, what)
+    if not np.issubdtype(array.dtype, np.floating):
+        raise Unsupported(f"{what} are {array.dtype.name}; float32, float64 or float16 is supported")
+    if array.size == 0:
+        raise Unsupported(f"{what} are empty")
+    return array.astype(np.float64)
+
+
+def _gemm(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    a, b = inputs[0], inputs[1]
+    alpha, beta = attrs.get("alpha", 1.0), attrs.get("beta", 1.0)
+    trans_a, trans_b = bool(attrs.get("transA", 0)), bool(attrs.get("transB", 0))
+    if isinstance(a, Flow):
+        x = a.transpose(None) if trans_a else a
+        weight = _weights(b)
+        weight, side = (weight if trans_b else weight.T), 0
+    else:
+        x = _flow(b).transpose(None) if trans_b else _flow(b)
+        weight = _weights(a)
+        weight, side = (weight.T if trans_a else weight), 1
+    if x.batch_axis != side or len(x.shape) != 1 or weight.ndim != 2:
+        raise Unsupported("it multiplies along the batch dimension or along more than two dimensions")
+    y = x.linear(alpha * weight, attrs["node"])
+    y = replace(y, batch_axis=side)
+    return y.affine(1.0, beta * _weights(inputs[2], "its bias values")) if len(inputs) > 2 else y
+
+
+def _matmul(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    a, b = inputs
+    x = _flow(a if isinstance(a, Flow) else b)
+    weight = _weights(b if isinstance(a, Flow) else a)
+    while weight.ndim > 2 and weight.shape[0] == 1:
+        weight = weight[0]
+    if weight.ndim not in (1, 2):
+        raise Unsupported(f"weights of shape {list(weight.shape)} are not supported; a matrix is")
+    full = list(x.full_shape)
+    vector = weight.ndim == 1
+    if isinstance(a, Flow):
+        matrix, axis = weight.reshape(len(weight), -1).T, len(full) - 1
+    else:
+        matrix, axis = weight.reshape(-1, weight.shape[-1]), max(len(full) - 2, 0)
+    if any(d not in (1, BATCH) for i, d in enumerate(full) if i != axis) or full[axis] == BATCH:
+        raise Unsupported("it multiplies one dimension of several; flatten the value first")
+    y = x.linear(matrix, attrs["node"])
+    full[axis : axis + 1] = [] if vector else [len(matrix)]
+    return y.relabel(full)
+
+
+def _binary(inputs: list[Value | None], attrs: Attributes, apply: Callable[[Flow, Array, bool], Flow]) -> Flow:
+    if all(isinstance(i, Flow) for i in inputs):
+        raise Unsupported("it combines two computed values; one of them must be constant")
+    first = isinstance(inputs[0], Flow)
+    flow, constant = (inputs[0], inputs[1]) if first else (inputs[1], inputs[0])
+    return apply(_flow(flow), _weights(constant, "its constants"), first)
+
+
+def _add(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    return _binary(inputs, attrs, lambda x, c, first: x.affine(1.0, c))
+
+
+def _sub(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    return _binary(inputs, attrs, lambda x, c, first: x.affine(1.0, -c) if first else x.affine(-1.0, c))
+
+
+def _mul(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    return _binary(inputs, attrs, lambda x, c, first: x.affine(c, 0.0))
+
+
+def _div(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    def divide(x: Flow, c: Array, first: bool) -> Flow:
+        if not first:
+            raise Unsupported("it divides by a computed value; only a constant divisor is supported")
+        if not np.all(c):
+            raise Unsupported("it divides by zero")
+        return x.affine(1.0 / c, 0.0)
+
+    return _binary(inputs, attrs, divide)
+
+
+def _batch_normalization(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    if attrs.get("training_mode", 0):
+        raise Unsupported("training_mode is 1; export the model for inference")
+    x = _flow(inputs[0])
+    if x.batch_axis != 0 or not x.shape:
+        raise Unsupported("it needs a value of shape [batch, channels, ...]")
+    scale, bias, mean, var = (_weights(i, "its statistics") for i in inputs[1:5])
+    deviation = np.sqrt(var + attrs.get("epsilon", 1e-5))
+    if not np.all(deviation > 0):
+        raise Unsupported("its variance plus epsilon is not positive")
+    shape = (-1, *[1] * (len(x.shape) - 1))
+    factor = scale / deviation
+    return x.affine(factor.reshape(shape), (bias - mean * factor).reshape(shape))
+
+
+def _reshape(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    shape = _const(inputs[1], "its shape") if len(inputs) > 1 else np.asarray(attrs["shape"])
+    return _flow(inputs[0]).reshape([int(d) for d in np.ravel(shape)], bool(attrs.get("allowzero", 0)))
+
+
+def _axes(inputs: list[Value | None], attrs: Attributes) -> list[int] | None:
+    if len(inputs) > 1:
+        return [int(a) for a in np.ravel(_const(inputs[1], "its axes"))]
+    return [int(a) for a in attrs["axes"]] if "axes" in attrs else None
+
+
+def _dropout(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    if len(inputs) > 2 and np.any(_const(inputs[2], "training_mode")):
+        raise Unsupported("training_mode is true; export the model for inference")
+    return _flow(inputs[0])
+
+
+def _softmax(kind: str) -> Callable[[list[Value | None], Attributes], Flow]:
+    def apply(inputs: list[Value | None], attrs: Attributes) -> Flow:
+        old = attrs["opset"] < 13
+        return _flow(inputs[0]).softmax(kind, int(attrs.get("axis", 1 if old else -1)), old)
+
+    return apply
+
+
+def _argmax(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    keep, last = bool(attrs.get("keepdims", 1)), bool(attrs.get("select_last_index", 0))
+    return _flow(inputs[0]).argmax(int(attrs.get("axis", 0)), keep, last)
+
+
+def _shape(inputs: list[Value | None], attrs: Attributes) -> Array:
+    return np.asarray(_flow(inputs[0]).full_shape[attrs.get("start", 0) : attrs.get("end")], dtype=np.int64)
+
+
+_HANDLERS: dict[str, Callable[[list[Value | None], Attributes], Value]] = {
+    "Gemm": _gemm,
+    "MatMul": _matmul,
+    "Add": _add,
+    "Sub": _sub,
+    "Mul": _mul,
+    "Div": _div,
+    "Neg": lambda i, a: _flow(i[0]).affine(-1.0, 0.0),
+    "Relu": lambda i, a: _flow(i[0]).relu(a["node"]),
+    "BatchNormalization": _batch_normalization,
+    "Flatten": lambda i, a: _flow(i[0]).flatten(int(a.get("axis", 1))),
+    "Reshape": _reshape,
+    "Squeeze": lambda i, a: _flow(i[0]).squeeze(_axes(i, a)),
+    "Unsqueeze": lambda i, a: _flow(i[0]).unsqueeze(_axes(i, a) or []),
+    "Transpose": lambda i, a: _flow(i[0]).transpose(a.get("perm")),
+    "Identity": lambda i, a: _flow(i[0]),
+    "Dropout": _dropout,
+    "Cast": lambda i, a: _flow(i[0]).cast(numpy_type(a["to"])),
+    "Sigmoid": lambda i, a: _flow(i[0]).sigmoid(),
+    "Softmax": _softmax("softmax"),
+    "LogSoftmax": _softmax("log_softmax"),
+    "ArgMax": _argmax,
+    "Shape": _shape,
+}
