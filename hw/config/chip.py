@@ -103,9 +103,13 @@ class TimingSection(_Section):
     """``[timing]``: durations of the analog operations."""
 
     _name = "timing"
-    t_reset_ns: float = key(100.0, "Precharge of lines and sampling capacitors, discharge of integrators, in ns.", low=0.0, high=1e9)
+    t_reset_ns: float = key(
+        100.0, "Precharge of lines and sampling capacitors, discharge of integrators, in ns.", low=0.0, high=1e9
+    )
     t_plane_ns: float = key(20.0, "Line drivers take the next plane of the input, in ns.", low=0.0, high=1e9)
-    t_sample_ns: float = key(100.0, "One sample and integrate: settle, sample, move the charge, in ns.", low=0.0, high=1e9)
+    t_sample_ns: float = key(
+        100.0, "One sample and integrate: settle, sample, move the charge, in ns.", low=0.0, high=1e9
+    )
     t_compare_ns: float = key(20.0, "One comparison of the integrators, in ns.", low=0.0, high=1e9)
     t_decrement_ns: float = key(20.0, "One charge decrement, in ns.", low=0.0, high=1e9)
 
@@ -120,9 +124,12 @@ class AdcSection(_Section):
     converter: str = key("count", "Algorithm that the compiler takes.", choices=("count", "binary"))
     early_stop: bool = key(True, "Counting ends when every enabled line has flipped; false makes latency constant.")
     sigma_offset_mV: float = key(
-        1.0, "Standard deviation of a converter's offset, referred to the sampled line voltage, in millivolts.", low=0.0, high=1000.0
+        1.0, "Standard deviation of a converter's offset, referred to the sampled line voltage, in millivolts.",
+        low=0.0, high=1000.0,
     )
-    sigma_gain: float = key(0.01, "Standard deviation of the relative size of a converter's decrement.", low=0.0, high=0.3)
+    sigma_gain: float = key(
+        0.01, "Standard deviation of the relative size of a converter's decrement.", low=0.0, high=0.3
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +190,8 @@ class Chip:
         if low >= high:
             raise ChipError("cells.g_min_uS", f"cells.g_min_uS must be below cells.g_max_uS = {high:g}, not {low:g}")
         if high > top:
-            raise ChipError("cells.g_max_uS", f"cells.g_max_uS must be at most cells.g_full_scale_uS = {top:g}, not {high:g}")
+            sentence = f"cells.g_max_uS must be at most cells.g_full_scale_uS = {top:g}, not {high:g}"
+            raise ChipError("cells.g_max_uS", sentence)
 
     def _check_durations(self) -> None:
         for name, t_ns in asdict(self.timing).items():

@@ -120,7 +120,8 @@ def _read(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: a chip description must be UTF-8 text, not bytes such as 0x{error.object[error.start]:02x}") from None
+        found = f"bytes such as 0x{error.object[error.start]:02x}"
+        raise InputError(f"{path}: a chip description must be UTF-8 text, not {found}") from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise InputError(f"{path}: cannot read the chip description: {reason}") from None

@@ -6,7 +6,6 @@ known, by the Verilog generator.
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from hw.config.keys import ChipError, check_section, key, shown
 
@@ -70,18 +69,22 @@ class MacroSection:
     """
 
     module: str = key("", "Name of the macro's module.", pattern=_IDENTIFIER, expects="a Verilog module name")
-    files: tuple[str, ...] = key((), "Sources of the macro, relative to this file.", pattern=r".+", expects="file names")
+    files: tuple[str, ...] = key(
+        (), "Sources of the macro, relative to this file.", pattern=r".+", expects="file names"
+    )
     pins: dict[str, str | int] = key(
         {}, 'Signal of the contract = "PIN", "!PIN", "PIN[7:0]" or a constant.', expects='a table of SIGNAL = "PIN"'
     )
-    power: dict[str, str] = key({}, 'Supply pin of the macro = "NET".', expects='a table of PIN = "NET"')
+    power: dict[str, str] = key(
+        {}, 'Supply pin of the macro = "NET".', expects='a table of PIN = "NET"'
+    )
 
     def __post_init__(self) -> None:
         check_section(self, "macro.")
         for signal, pin in self.pins.items():
             parse_pin(pin, f"macro.pins.{signal}")
         for pin, net in self.power.items():
-            path: Any = f"macro.power.{pin}"
+            path = f"macro.power.{pin}"
             if not isinstance(net, str) or not re.fullmatch(_IDENTIFIER, net):
                 raise ChipError(path, f"{path} must be the name of a net, not {shown(net)}")
 

@@ -66,10 +66,9 @@ def _unknown(name: str, section: str) -> str:
     """Sentence for an unknown key: the nearest name in its section, else in another section, else what there is."""
     path = f"{section}.{name}" if section else name
     siblings = list(keys_of(SECTIONS[section])) if section else [*keys_of(Chip), "schema", "extends", *SECTIONS]
-    meant = nearest(name, siblings)
-    if meant is None:
-        homes = {key: f"{other}.{key}" for other, cls in SECTIONS.items() for key in keys_of(cls)}
-        meant = homes.get(nearest(name, homes) or "")
+    homes = {key: f"{other}.{key}" for other, cls in SECTIONS.items() for key in keys_of(cls)}
+    # A key that was only put into the wrong section is meant more surely than one that is spelled alike.
+    meant = homes.get(name) or nearest(name, siblings) or homes.get(nearest(name, homes) or "")
     if meant is None:
         where = f"[{section}]" if section else "a chip description"
         return f"unknown key {path}; {where} has {', '.join(siblings)}"

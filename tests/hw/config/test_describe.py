@@ -1,0 +1,36 @@
+"""What mho check and mho preset print."""
+
+from hw.config import describe, load_chip, sizes, warnings
+
+
+def test_every_key_has_a_row_and_changed_ones_are_marked():
+    rows = {row.key: row for row in describe(load_chip("neurram-core", {"adc.bits": 6}))}
+    assert rows["adc.bits"].value == "6"
+    assert not rows["adc.bits"].default
+    assert rows["adc.input_bits"].default
+    assert rows["core.corelet"].legal == "4, 8 or 16"
+    assert all(row.doc.endswith(".") for row in rows.values())
+    assert "macro.module" not in rows
+
+
+def test_sizes_of_the_chip_and_durations_in_cycles():
+    table = dict(sizes(load_chip("neurram-core-lab")))
+    assert table["cells"] == "65,536 (65,536 a core)"
+    assert table["signed weights, forward"] == "128 x 256 a core"
+    assert table["sample"] == "513 cycles = 41040 ns"
+
+
+def test_presets_warn_of_nothing():
+    assert warnings(load_chip("neurram-core")) == []
+
+
+def test_durations_that_round_up_and_missing_headroom_are_warned_of():
+    chip = load_chip("neurram-core", {"clock.f_clk_MHz": 10, "cells.g_full_scale_uS": 41})
+    found = warnings(chip)
+    assert found[0] == (
+        "timing.t_plane_ns = 20 takes 100 ns, because an operation lasts whole cycles at clock.f_clk_MHz = 10"
+    )
+    assert found[-1] == (
+        "cells.g_full_scale_uS = 41 leaves less than 10 % above cells.g_max_uS = 40, so cells that relax upwards are "
+        "clipped"
+    )
