@@ -18,13 +18,28 @@ if TYPE_CHECKING:
     from mho.result import Budget, Result
 
 __all__ = [
-    "Budget", "Chip", "Device", "InputError", "Net", "Result", "ToolError", "__version__", "compile", "load",
+    "Budget",
+    "Chip",
+    "Device",
+    "InputError",
+    "Net",
+    "Result",
+    "ToolError",
+    "__version__",
+    "compile",
+    "load",
 ]
 
 _HOMES = {
-    "InputError": "macro_models.errors", "ToolError": "macro_models.errors",
-    "Chip": "mho.api", "Device": "mho.api", "Net": "mho.api", "compile": "mho.api", "load": "mho.api",
-    "Budget": "mho.result", "Result": "mho.result",
+    "InputError": "macro_models.errors",
+    "ToolError": "macro_models.errors",
+    "Chip": "mho.api",
+    "Device": "mho.api",
+    "Net": "mho.api",
+    "compile": "mho.api",
+    "load": "mho.api",
+    "Budget": "mho.result",
+    "Result": "mho.result",
     "__version__": "mho.version",
 }
 

@@ -3,20 +3,19 @@
 A subcommand's module is imported when the subcommand is called, so that help and completion stay fast.
 """
 
-import difflib
 import os
 import sys
 import tempfile
 import traceback
-from importlib import import_module
 from typing import Any, NoReturn
 
 import click
 
 from macro_models.errors import MhoError
 from mho.console import one_sentence
+from mho.groups import LazyGroup
 
-__all__ = ["COMMANDS", "PLANNED", "LazyGroup", "cli", "main"]
+__all__ = ["COMMANDS", "PLANNED", "cli", "main", "run"]
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("mho.commands.demo", "The main job on shipped data: real images through the generated Verilog."),
@@ -41,35 +40,9 @@ PLANNED: dict[str, str] = {
 """Reserved names: they answer that they are planned, and what for."""
 
 
-def no_such(kind: str, name: str, known: list[str], planned: dict[str, str]) -> click.UsageError:
-    """The error of a name that is no command, with the nearest one."""
-    if name in planned:
-        return click.UsageError(f"{name} is planned ({planned[name]}) and does not work yet")
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f", did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
-    return click.UsageError(f"there is no {kind} {name!r}{hint}")
-
-
-class LazyGroup(click.Group):
-    """The top-level group: knows its subcommands by :data:`COMMANDS` alone."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        return getattr(import_module(COMMANDS[cmd_name][0]), f"{cmd_name}_command")
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        if name not in COMMANDS and not name.startswith("-"):
-            raise no_such("command", name, list(COMMANDS), PLANNED)
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+class _Cli(LazyGroup):
+    lazy = COMMANDS
+    planned = PLANNED
 
 
 def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
@@ -81,11 +54,13 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
 
 
 @click.command(
-    cls=LazyGroup,
+    cls=_Cli,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="\b\nExample:\n  mho run model.onnx --chip neurram-core --input x.npy --labels y.npy --time 1d --seeds 10",
 )
-@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Print the version.")
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Print the version."
+)
 def cli() -> None:
     """One chip description in; Verilog, co-simulation and a running network out."""
 
@@ -131,7 +106,7 @@ def run(argv: list[str]) -> int:
         # The reader went away. Python would complain once more when it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except Exception as error:  # noqa: BLE001 - the last line of defence: every defect ends as one sentence
+    except Exception as error:  # the last line of defence
         return _report_defect(error, argv)
 
 

@@ -6,6 +6,7 @@ rewritten, and no width at which a table is cut.
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -74,7 +75,12 @@ class Output:
         stream = sys.stderr if stderr else sys.stdout
         plain = "NO_COLOR" in os.environ or not stream.isatty()
         return Console(
-            stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=plain, no_color=plain,
+            stderr=stderr,
+            markup=False,
+            highlight=False,
+            emoji=False,
+            soft_wrap=plain,
+            no_color=plain,
             width=_PLAIN_WIDTH if plain else None,
         )
 
@@ -83,31 +89,26 @@ class Output:
         if self.json_path != "-":
             self._console(stderr=False).print(line)
 
-    def table(self, headers: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
-        """A table of the result: the first column is text, numbers are aligned to the right."""
+    def table(self, headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """A table of the result. Columns of numbers are aligned to the right."""
         if self.json_path == "-":
+            return
+        cells = [[str(cell) for cell in row] for row in rows]
+        right = [bool(cells) and all(map(_is_number, column)) for column in zip(*cells, strict=True)]
+        console = self._console(stderr=False)
+        if console.no_color:
+            for line in _plain_table(headers, cells, right or [False] * len(headers)):
+                sys.stdout.write(line + "\n")
             return
         from rich import box
         from rich.table import Table
 
-        console = self._console(stderr=False)
-        if title:
-            console.print(title)
-        plain = console.no_color
-        table = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=not plain, show_edge=False)
-        for index, header in enumerate(headers):
-            right = bool(rows) and all(_is_number(row[index]) for row in rows)
-            table.add_column(header, justify="right" if right else "left", no_wrap=plain)
-        for row in rows:
-            table.add_row(*(str(cell) for cell in row))
-        if not plain:
-            console.print(table)
-            return
-        with console.capture() as captured:
-            console.print(table, soft_wrap=False)
-        # A table is padded to the width of its columns: plain text should not end in blanks.
-        for line in captured.get().splitlines():
-            sys.stdout.write(line.rstrip() + "\n")
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False)
+        for header, to_the_right in zip(headers, right, strict=True):
+            table.add_column(header, justify="right" if to_the_right else "left")
+        for row in cells:
+            table.add_row(*row)
+        console.print(table)
 
     def note(self, line: str) -> None:
         """A line about the progress, on stderr."""
@@ -155,12 +156,17 @@ class Output:
             write_atomic(self.json_path, text.encode())
 
 
-def _is_number(cell: object) -> bool:
-    text = str(cell).strip().rstrip("%").split(" ")[0].replace(",", "")
-    if text in ("", "-"):
-        return True
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _plain_table(headers: Sequence[str], rows: list[list[str]], right: list[bool]) -> list[str]:
+    """Columns apart by two blanks, of any width, without blanks at the end of a line."""
+    widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if to_the_right else cell.ljust(width)
+            for cell, width, to_the_right in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in (headers, *rows)
+    ]
+
+
+def _is_number(cell: str) -> bool:
+    return re.fullmatch(r"[+-]?[\d,]+(\.\d+)?(e[+-]?\d+)?%?|-?", cell) is not None

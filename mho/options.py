@@ -1,15 +1,14 @@
 """Options that mean the same in every command."""
 
-import tomllib
+import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
-from macro_models.errors import InputError
 from mho.console import Output
 
-__all__ = ["chip_argument", "chip_option", "common_options", "example", "parse_overrides", "set_option"]
+__all__ = ["chip_argument", "chip_option", "common_options", "example", "set_option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,7 +20,6 @@ def example(*lines: str) -> str:
 
 def common_options(function: F) -> F:
     """``--json``, ``-q`` and ``-v``, handed to the command as one :class:`Output` named ``out``."""
-    import functools
 
     @click.option("--json", "json_path", metavar="FILE|-", help="Write the result as JSON, - for stdout.")
     @click.option("-q", "--quiet", is_flag=True, help="No progress and no warnings on stderr.")
@@ -36,7 +34,10 @@ def common_options(function: F) -> F:
 def set_option(function: F) -> F:
     """``--set KEY=VALUE``, wherever a chip is taken."""
     return click.option(
-        "--set", "overrides", metavar="KEY=VALUE", multiple=True,
+        "--set",
+        "overrides",
+        metavar="KEY=VALUE",
+        multiple=True,
         help="Change one key of the chip, as in adc.bits=6 (repeatable).",
     )(function)
 
@@ -49,20 +50,3 @@ def chip_argument(function: F) -> F:
 def chip_option(function: F) -> F:
     """``--chip`` of a command that works on something else, with ``--set``."""
     return click.option("--chip", metavar="CHIP", help="Preset or chip file.")(set_option(function))
-
-
-def parse_overrides(items: tuple[str, ...]) -> dict[str, object]:
-    """``("adc.bits=6",)`` to ``{"adc.bits": 6}``. A value is TOML; what is no TOML is a string."""
-    parsed: dict[str, object] = {}
-    for item in items:
-        key, equals, value = item.partition("=")
-        key = key.strip()
-        if not equals or not key or not value.strip():
-            raise InputError(f"--set must be KEY=VALUE, as in adc.bits=6, not {item!r}")
-        if key in parsed:
-            raise InputError(f"--set gives {key} twice")
-        try:
-            parsed[key] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            parsed[key] = value.strip()
-    return parsed

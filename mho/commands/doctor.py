@@ -57,7 +57,8 @@ class Finding:
 
 def _python() -> Finding:
     right = sys.version_info >= (3, 11)
-    return Finding(part="functional", name="python", found=platform.python_version(), cure="" if right else "apt-get install python3")
+    cure = "" if right else "apt-get install python3"
+    return Finding(part="functional", name="python", found=platform.python_version(), cure=cure)
 
 
 def _package(part: str, name: str, least: str, cure: str, *, needed: bool = True) -> Finding:
@@ -74,7 +75,14 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _tool(
-    part: str, name: str, flag: str, package: str, *, least: tuple[int, ...] = (), needed: bool = True, also: tuple[str, ...] = ()
+    part: str,
+    name: str,
+    flag: str,
+    package: str,
+    *,
+    least: tuple[int, ...] = (),
+    needed: bool = True,
+    also: tuple[str, ...] = (),
 ) -> Finding:
     """A program on the search path; ``also`` are names that do as well."""
     cure = f"apt-get install {package}"
@@ -179,13 +187,15 @@ def doctor_command(part: str | None, out: Output) -> None:
     rows = [(f.part, f.name, f.found or "missing", _verdict(f)) for f in findings]
     out.table(("part", "what", "found", ""), rows)
     for path in shadows:
-        out.warn(f"{path} has the name of a package of mho: Python started in this folder may import it instead, rename it")
+        out.warn(f"{path} has the name of a package of mho and Python started here may import it instead: rename it")
     missing = [f for f in findings if f.needed and not f.ready]
-    out.json({
-        "ready": not missing,
-        "findings": [asdict(f) | {"ready": f.ready} for f in findings],
-        "shadows": [str(path) for path in shadows],
-    })
+    out.json(
+        {
+            "ready": not missing,
+            "findings": [asdict(f) | {"ready": f.ready} for f in findings],
+            "shadows": [str(path) for path in shadows],
+        }
+    )
     if missing:
         raise ToolError(f"not ready for {', '.join(parts)}; to make it so: {_commands(missing)}")
     out.text(f"ready for {' and '.join(parts)}")

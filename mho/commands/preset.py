@@ -1,0 +1,75 @@
+"""``mho preset`` and ``mho check``: chip descriptions, without writing anything but a copy of one."""
+
+import click
+
+from mho.console import Output, write_atomic
+from mho.groups import Group
+from mho.options import chip_argument, common_options, example
+
+__all__ = ["check_command", "preset_command"]
+
+
+@click.group("preset", cls=Group, epilog=example("mho preset show neurram-core -o my-chip.toml"))
+def preset_command() -> None:
+    """List and show the shipped chip descriptions.
+
+    A preset is a commented TOML file, and the documentation of every key.
+    """
+
+
+@preset_command.command("list", epilog=example("mho preset list"))
+@common_options
+def list_command(out: Output) -> None:
+    """List the presets."""
+    from hw.config import load_chip, preset_names
+
+    headers = ("name", "cores", "lines", "device", "description")
+    rows = [(c.name, c.cores, c.lines, c.device, c.description) for c in map(load_chip, preset_names())]
+    out.table(headers, rows)
+    out.json({"presets": [dict(zip(headers, row, strict=True)) for row in rows]})
+
+
+@preset_command.command("show", epilog=example("mho preset show neurram-core -o my-chip.toml"))
+@click.argument("name")
+@click.option("-o", "--output", metavar="FILE", help="Write the TOML to a file.")
+@common_options
+def show_command(name: str, output: str | None, out: Output) -> None:
+    """Print a preset's TOML file, every key of it commented."""
+    from hw.config import load_chip, preset_text
+
+    text = preset_text(name)
+    if output is not None:
+        write_atomic(output, text.encode())
+        out.note(f"wrote {output}")
+    else:
+        out.text(text.rstrip("\n"))
+    out.json({"name": name, "toml": text, "chip": load_chip(name).to_dict()})
+
+
+@click.command("check", epilog=example("mho check neurram-core --set adc.bits=6"))
+@chip_argument
+@common_options
+def check_command(chip: str, overrides: tuple[str, ...], out: Output) -> None:
+    """Resolve a chip description and print it with sizes and warnings.
+
+    CHIP is the name of a preset or a TOML file. Nothing is written.
+    """
+    from hw.config import describe, load_chip, sizes, warnings
+
+    resolved = load_chip(chip, overrides)
+    rows = [(row.key + ("" if row.default else " *"), row.value, row.doc) for row in describe(resolved)]
+    out.table(("key", "value", "meaning"), rows)
+    out.text("* differs from the default")
+    out.text()
+    out.table(("size", ""), sizes(resolved))
+    found = warnings(resolved)
+    for sentence in found:
+        out.warn(sentence)
+    out.json(
+        {
+            "chip": resolved.to_dict(),
+            "sha256": resolved.sha256,
+            "sizes": dict(sizes(resolved)),
+            "warnings": found,
+        }
+    )

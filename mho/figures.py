@@ -1,0 +1,121 @@
+"""Figures of runs: plain ``Figure`` objects, so that nothing global is touched and all of Matplotlib's formats work."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from mho.result import Budget, Result
+
+__all__ = ["COLOURS", "draw_budget", "draw_codes", "new_figure", "plot_result"]
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555")
+"""Okabe and Ito's palette, which colour-blind readers can tell apart."""
+
+_STYLE = {
+    "font.size": 8,
+    "axes.titlesize": 8.5,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "axes.titlelocation": "left",
+}
+_SCATTER_POINTS = 4000
+
+
+def new_figure(width: float, height: float, **kwargs: Any) -> Figure:
+    """A figure of ``width`` x ``height`` inches in the project's style, with a constrained layout."""
+    import matplotlib
+
+    with matplotlib.rc_context(_STYLE):
+        return Figure(figsize=(width, height), layout="constrained", **kwargs)
+
+
+def add_axes(figure: Figure, spec: Any, **kwargs: Any) -> Axes:
+    """Axes in the project's style: settings are read when axes are made."""
+    import matplotlib
+
+    with matplotlib.rc_context(_STYLE):
+        return figure.add_subplot(spec, **kwargs)
+
+
+def draw_codes(axes: Axes, codes: dict[str, NDArray[np.integer]]) -> None:
+    """Distribution of each layer's output codes, in half steps."""
+    for (layer, values), colour in zip(codes.items(), COLOURS * 4, strict=False):
+        used = values[values != 0]
+        if used.size:
+            edges = np.histogram_bin_edges(used, bins=min(64, int(np.ptp(used)) // 2 + 1))
+            style = {"histtype": "step", "linewidth": 1.0, "density": True}
+            axes.hist(used.ravel(), bins=edges.tolist(), color=colour, label=layer, **style)
+    axes.set_xlabel("output code (half steps)")
+    axes.set_ylabel("density")
+    axes.set_title("codes of the core")
+    axes.legend()
+
+
+def _draw_against_float(axes: Axes, result: "Result") -> None:
+    reference = np.asarray(result.reference, dtype=np.float64).ravel()
+    outputs = np.asarray(result.runs[0].outputs, dtype=np.float64).ravel()
+    stride = max(1, reference.size // _SCATTER_POINTS)
+    axes.plot(reference[::stride], outputs[::stride], ".", color=COLOURS[0], markersize=1.5, alpha=0.5, rasterized=True)
+    ends = [float(reference.min()), float(reference.max())]
+    axes.plot(ends, ends, color=COLOURS[6], linewidth=0.7)
+    axes.set_xlabel("float model")
+    axes.set_ylabel(f"{result.options.device}, seed {result.options.seeds[0]}")
+    axes.set_title(f"outputs (relative error {result.relative_error:.1%})")
+
+
+def _draw_accuracies(axes: Axes, result: "Result", labels: ArrayLike) -> None:
+    from mho import score
+
+    values = 100 * result.accuracies(labels)
+    axes.plot(result.options.seeds, values, "o", color=COLOURS[1], markersize=3.5, label=f"mean {values.mean():.1f} %")
+    axes.axhline(float(values.mean()), color=COLOURS[1], linewidth=0.7)
+    reference = 100 * score.accuracy(result.reference, labels)
+    axes.axhline(reference, color=COLOURS[6], linewidth=0.7, linestyle="--", label=f"float {reference:.1f} %")
+    axes.set_xlabel("seed (which chip)")
+    axes.set_ylabel("accuracy (%)")
+    axes.set_title("accuracy")
+    axes.legend()
+
+
+def draw_budget(axes: Axes, budget: "Budget") -> None:
+    """Loss of each cause alone and of all together against the quantised ideal chip, with the deviation over seeds."""
+    rows = [row for row in budget if row.name not in ("float", "ideal")]
+    losses = [100 * budget.loss(row) for row in rows]
+    positions = np.arange(len(rows))[::-1]
+    colours = [COLOURS[1] if row.name == "all" else COLOURS[0] for row in rows]
+    axes.barh(
+        positions,
+        losses,
+        xerr=[100 * row.deviation for row in rows],
+        color=colours,
+        height=0.62,
+        error_kw={"linewidth": 0.7, "capsize": 2},
+    )
+    axes.set_yticks(positions, [row.name for row in rows])
+    axes.axvline(0.0, color="black", linewidth=0.6)
+    axes.set_xlabel(f"loss of {budget.measure} (points)")
+    axes.set_title("error budget: each cause alone, and all")
+
+
+def plot_result(result: "Result", labels: ArrayLike | None = None) -> Figure:
+    """Codes of each layer, outputs against the float model's and, with ``labels``, the accuracy of each seed."""
+    panels = 2 if labels is None else 3
+    figure = new_figure(2.6 * panels, 2.3)
+    grid = figure.add_gridspec(1, panels)
+    draw_codes(add_axes(figure, grid[0]), result.codes)
+    _draw_against_float(add_axes(figure, grid[1]), result)
+    if labels is not None:
+        _draw_accuracies(add_axes(figure, grid[2]), result, labels)
+    return figure

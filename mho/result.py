@@ -1,0 +1,302 @@
+"""What a run gives: outputs, codes, cycles, and the answers that follow from them."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mho import score
+from mho.console import write_atomic
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Budget", "BudgetRow", "Options", "Result", "SeedRun"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """All options of a run, after defaults.
+
+    Parameters
+    ----------
+    backend
+        What ran the products: ``functional`` or ``cosim``.
+    device
+        Name of the device model.
+    time_s
+        Time since programming, in seconds.
+    temp_C
+        Temperature, in degrees Celsius.
+    seeds
+        Which chips.
+    causes
+        The causes of non-ideality that were on, sorted.
+    limit
+        Most images taken from the input; ``None`` for all.
+    """
+
+    backend: str
+    device: str
+    time_s: float
+    temp_C: float
+    seeds: tuple[int, ...]
+    causes: tuple[str, ...]
+    limit: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedRun:
+    """One pass of the inputs through one chip.
+
+    Parameters
+    ----------
+    seed
+        Which chip.
+    outputs
+        The model's outputs, dequantised, in onnxruntime's shape.
+    codes
+        Output codes of the core, in half steps, for each layer: (images, lines).
+    mvms
+        Conversions that ran.
+    cycles
+        Clock cycles of all of them.
+    seconds
+        Wall-clock time of the backend, in seconds.
+    """
+
+    seed: int
+    outputs: NDArray[Any]
+    codes: dict[str, NDArray[np.integer]]
+    mvms: int
+    cycles: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class BudgetRow:
+    """One line of a budget: the score of each seed with the causes in ``causes`` on."""
+
+    name: str
+    causes: tuple[str, ...]
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        return score.mean_and_deviation(self.values)[0]
+
+    @property
+    def deviation(self) -> float:
+        return score.mean_and_deviation(self.values)[1]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Where the loss comes from: the float model, the quantised ideal chip, each cause alone, all together.
+
+    Parameters
+    ----------
+    measure
+        ``accuracy`` against labels; ``agreement`` of the class with the float model's; or ``relative error`` of the
+        outputs against the float model's (root mean square).
+    rows
+        In the order above.
+    """
+
+    measure: str
+    rows: tuple[BudgetRow, ...]
+    _score: Callable[[ArrayLike], "Budget"] | None = field(default=None, repr=False, compare=False)
+
+    def __call__(self, labels: ArrayLike) -> "Budget":
+        """The same budget scored by accuracy against ``labels``, integers of shape (images,)."""
+        if self._score is None:
+            raise TypeError("this budget was read from a file: its outputs are gone and it cannot be scored again")
+        return self._score(labels)
+
+    def __iter__(self) -> Iterator[BudgetRow]:
+        return iter(self.rows)
+
+    def __getitem__(self, name: str) -> BudgetRow:
+        return next(row for row in self.rows if row.name == name)
+
+    def loss(self, row: BudgetRow) -> float:
+        """What ``row`` loses against the quantised ideal chip (positive is worse)."""
+        difference = self["ideal"].mean - row.mean
+        return -difference if self.measure == "relative error" else difference
+
+    def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+        """Headers and rows as text. Shares are in per cent, losses in points."""
+        headers = ("causes that are on", self.measure, "deviation", "loss")
+        losses = ("" if row.name == "float" else f"{100 * self.loss(row):+.2f}" for row in self.rows)
+        return headers, [
+            (row.name, f"{row.mean:.2%}", f"{100 * row.deviation:.2f}", loss)
+            for row, loss in zip(self.rows, losses, strict=True)
+        ]
+
+    def __str__(self) -> str:
+        headers, rows = self.table()
+        first, *others = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
+        return "\n".join(
+            "  ".join([name.ljust(first), *(cell.rjust(w) for cell, w in zip(cells, others, strict=True))])
+            for name, *cells in (headers, *rows)
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: measure and rows, each with mean, deviation and the value of each seed."""
+        return {
+            "measure": self.measure,
+            "rows": [asdict(row) | {"mean": row.mean, "deviation": row.deviation} for row in self.rows],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """Outputs of a network on a chip, for one seed or for several.
+
+    Members
+    -------
+    outputs
+        In onnxruntime's shape; with ``seeds=N`` there is a leading axis of N.
+    codes
+        For each layer the core's output codes in half steps, (images, lines), with ``seeds=N`` (N, images, lines).
+    cycles
+        Clock cycles of all products of one pass over the images: an integer, with ``seeds=N`` an array of shape (N,).
+    """
+
+    options: Options
+    runs: tuple[SeedRun, ...]
+    reference: NDArray[Any]
+    """Outputs of the float model."""
+    f_clk_MHz: float
+    stacked: bool
+    """Whether outputs have a leading axis of seeds."""
+    provenance: dict[str, Any]
+    """Versions and hashes."""
+    warnings: tuple[str, ...] = ()
+    budget_runs: Callable[[], list[tuple[str, tuple[str, ...], list[NDArray[Any]]]]] | None = field(
+        default=None, repr=False
+    )
+
+    @property
+    def outputs(self) -> NDArray[Any]:
+        return np.stack([r.outputs for r in self.runs]) if self.stacked else self.runs[0].outputs
+
+    @property
+    def codes(self) -> dict[str, NDArray[np.integer]]:
+        first = self.runs[0].codes
+        if not self.stacked:
+            return first
+        return {layer: np.stack([r.codes[layer] for r in self.runs]) for layer in first}
+
+    @property
+    def cycles(self) -> Any:
+        return np.array([r.cycles for r in self.runs]) if self.stacked else self.runs[0].cycles
+
+    @property
+    def chip_time_us(self) -> Any:
+        """Time of the chip for one pass over the images, in microseconds, shaped as ``cycles``."""
+        return self.cycles / self.f_clk_MHz
+
+    def accuracies(self, labels: ArrayLike) -> NDArray[np.float64]:
+        """Accuracy of each seed, 0..1, shape (seeds,)."""
+        return np.array([score.accuracy(r.outputs, labels) for r in self.runs])
+
+    def accuracy(self, labels: ArrayLike) -> float:
+        """Share of images whose class is the label, 0..1: the mean over seeds. ``labels`` are integers, (images,)."""
+        return float(self.accuracies(labels).mean())
+
+    @property
+    def agreement(self) -> float | None:
+        """Share of images whose class is the float model's, 0..1, mean over seeds; ``None`` without classes."""
+        if not score.is_classifier(self.reference):
+            return None
+        return float(np.mean([score.agreement(r.outputs, self.reference) for r in self.runs]))
+
+    @property
+    def relative_error(self) -> float:
+        """Root mean square of the outputs' error over that of the float model's outputs, mean over seeds."""
+        return float(np.mean([score.relative_error(r.outputs, self.reference) for r in self.runs]))
+
+    @cached_property
+    def budget(self) -> Budget:
+        """The error budget against the float model; ``r.budget(y)`` scores it by accuracy.
+
+        It runs the network once for each cause and seed on the functional backend, when it is first asked for.
+        """
+        if self.budget_runs is None:
+            raise TypeError("this result does not know its network")
+        passes = self.budget_runs()
+        classifier = score.is_classifier(self.reference)
+
+        def make(measure: str, value: Callable[[NDArray[Any]], float]) -> Budget:
+            rows = (BudgetRow(name, causes, tuple(map(value, outputs))) for name, causes, outputs in passes)
+            return Budget(measure, tuple(rows), lambda labels: make("accuracy", lambda o: score.accuracy(o, labels)))
+
+        if classifier:
+            return make("agreement", lambda outputs: score.agreement(outputs, self.reference))
+        return make("relative error", lambda outputs: score.relative_error(outputs, self.reference))
+
+    def layers(self) -> list[dict[str, Any]]:
+        """For each layer the range of its codes over all seeds and images, in half steps."""
+        found = []
+        for layer in self.runs[0].codes:
+            codes = np.stack([r.codes[layer] for r in self.runs])
+            low, high = int(codes.min(initial=0)), int(codes.max(initial=0))
+            found.append(
+                {
+                    "layer": layer,
+                    "lines": codes.shape[-1],
+                    "min": low,
+                    "max": high,
+                    "mean": float(codes.mean()) if codes.size else 0.0,
+                }
+            )
+        return found
+
+    def plot(self, labels: ArrayLike | None = None) -> "Figure":
+        """A figure: outputs against the float model's, and the codes of each layer."""
+        from mho.figures import plot_result
+
+        return plot_result(self, labels)
+
+    def to_dict(self, labels: ArrayLike | None = None, *, budget: bool = False) -> dict[str, Any]:
+        """For JSON: provenance, options, results per seed, code ranges per layer, cycles."""
+        seeds = []
+        for run in self.runs:
+            entry: dict[str, Any] = {
+                "seed": run.seed,
+                "mvms": run.mvms,
+                "cycles": run.cycles,
+                "chip_time_us": run.cycles / self.f_clk_MHz,
+                "relative_error": score.relative_error(run.outputs, self.reference),
+            }
+            if score.is_classifier(self.reference):
+                entry["agreement"] = score.agreement(run.outputs, self.reference)
+            if labels is not None:
+                entry["accuracy"] = score.accuracy(run.outputs, labels)
+            seeds.append(entry)
+        content = {
+            **self.provenance,
+            "options": asdict(self.options),
+            "images": len(self.reference),
+            "results": seeds,
+            "layers": self.layers(),
+            "f_clk_MHz": self.f_clk_MHz,
+            "warnings": list(self.warnings),
+        }
+        if labels is not None:
+            mean, deviation = score.mean_and_deviation(self.accuracies(labels))
+            reference = score.accuracy(self.reference, labels)
+            content["accuracy"] = {"float": reference, "mean": mean, "deviation": deviation}
+        if budget:
+            content["budget"] = (self.budget if labels is None else self.budget(labels)).to_dict()
+        return content
+
+    def save_json(self, path: str | Path, labels: ArrayLike | None = None, *, budget: bool = False) -> None:
+        """Write :meth:`to_dict` to a file."""
+        write_atomic(path, (json.dumps(self.to_dict(labels, budget=budget), indent=2, allow_nan=False) + "\n").encode())
