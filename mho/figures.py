@@ -1,21 +1,38 @@
 """Figures of runs: plain ``Figure`` objects, so that nothing global is touched and all of Matplotlib's formats work."""
 
+import io
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from macro_models.errors import InputError
+from mho.console import write_atomic
+from mho.units import format_time
+
 if TYPE_CHECKING:
+    from macro_models.devices import Device
     from mho.result import Budget, Result
 
-__all__ = ["COLOURS", "draw_budget", "draw_codes", "new_figure", "plot_result"]
+__all__ = [
+    "COLOURS",
+    "add_axes",
+    "draw_budget",
+    "draw_codes",
+    "new_figure",
+    "plot_device",
+    "plot_result",
+    "save_figure",
+]
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555")
 """Okabe and Ito's palette, which colour-blind readers can tell apart."""
 
-_STYLE = {
+_STYLE: Any = {
     "font.size": 8,
     "axes.titlesize": 8.5,
     "axes.labelsize": 8,
@@ -35,18 +52,30 @@ _SCATTER_POINTS = 4000
 
 def new_figure(width: float, height: float, **kwargs: Any) -> Figure:
     """A figure of ``width`` x ``height`` inches in the project's style, with a constrained layout."""
-    import matplotlib
-
-    with matplotlib.rc_context(_STYLE):
+    with rc_context(_STYLE):
         return Figure(figsize=(width, height), layout="constrained", **kwargs)
 
 
 def add_axes(figure: Figure, spec: Any, **kwargs: Any) -> Axes:
     """Axes in the project's style: settings are read when axes are made."""
-    import matplotlib
-
-    with matplotlib.rc_context(_STYLE):
+    with rc_context(_STYLE):
         return figure.add_subplot(spec, **kwargs)
+
+
+def save_figure(figure: Figure, path: Path, *, dpi: int = 200) -> None:
+    """Write a figure in the format that the end of the name says.
+
+    Raises
+    ------
+    InputError
+        If Matplotlib does not know the format, or the file cannot be written.
+    """
+    kind = path.suffix.removeprefix(".").lower()
+    if kind not in figure.canvas.get_supported_filetypes():
+        raise InputError(f"{path}: the name must end in .png, .pdf or .svg, not {path.suffix!r}")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, dpi=dpi)
+    write_atomic(path, buffer.getvalue())
 
 
 def draw_codes(axes: Axes, codes: dict[str, NDArray[np.integer]]) -> None:
@@ -118,4 +147,24 @@ def plot_result(result: "Result", labels: ArrayLike | None = None) -> Figure:
     _draw_against_float(add_axes(figure, grid[1]), result)
     if labels is not None:
         _draw_accuracies(add_axes(figure, grid[2]), result, labels)
+    return figure
+
+
+def plot_device(device: "Device") -> Figure:
+    """Standard deviation of the conductance against the target, at some times after programming."""
+    figure = new_figure(3.4, 2.4)
+    axes = add_axes(figure, 111)
+    top = device.range.g_max_uS or device.relaxation.g_ref_uS
+    targets = np.linspace(device.range.g_min_uS, top, 200)
+    times = (0.0, *device.relaxation.times_s)
+    for time_s, colour in zip(times, COLOURS, strict=False):
+        axes.plot(targets, device.sigma_uS(targets, time_s), color=colour, label=format_time(time_s), linewidth=1.0)
+    axes.plot(
+        targets, device.read_noise_uS(targets), color=COLOURS[6], linestyle=":", label="read noise", linewidth=1.0
+    )
+    axes.set_xlabel("target conductance (µS)")
+    axes.set_ylabel("standard deviation (µS)")
+    axes.set_ylim(bottom=0)
+    axes.set_title(device.name)
+    axes.legend()
     return figure

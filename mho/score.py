@@ -52,7 +52,7 @@ def agreement(outputs: NDArray[np.generic], reference: NDArray[np.generic]) -> f
 def relative_error(outputs: NDArray[np.generic], reference: NDArray[np.generic]) -> float:
     """Root mean square of the difference over that of the reference."""
     scale = float(np.sqrt(np.mean(np.square(reference, dtype=np.float64))))
-    error = float(np.sqrt(np.mean(np.square(outputs.astype(np.float64) - reference))))
+    error = float(np.sqrt(np.mean(np.square(outputs.astype(np.float64) - reference.astype(np.float64)))))
     return error / scale if scale else error
 
 
