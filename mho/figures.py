@@ -1,8 +1,10 @@
 """Figures of runs: plain ``Figure`` objects, so that nothing global is touched and all of Matplotlib's formats work."""
 
+import functools
 import io
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
 from matplotlib import rc_context
@@ -18,11 +20,13 @@ if TYPE_CHECKING:
     from macro_models.devices import Device
     from mho.result import Budget, Result
 
+P = ParamSpec("P")
+
 __all__ = [
     "COLOURS",
-    "add_axes",
     "draw_budget",
     "draw_codes",
+    "in_style",
     "new_figure",
     "plot_device",
     "plot_result",
@@ -50,16 +54,20 @@ _STYLE: Any = {
 _SCATTER_POINTS = 4000
 
 
-def new_figure(width: float, height: float, **kwargs: Any) -> Figure:
-    """A figure of ``width`` x ``height`` inches in the project's style, with a constrained layout."""
-    with rc_context(_STYLE):
-        return Figure(figsize=(width, height), layout="constrained", **kwargs)
+def in_style(plot: Callable[P, Figure]) -> Callable[P, Figure]:
+    """A function that makes a figure, with the project's style in force while it runs."""
+
+    @functools.wraps(plot)
+    def styled(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with rc_context(_STYLE):
+            return plot(*args, **kwargs)
+
+    return styled
 
 
-def add_axes(figure: Figure, spec: Any, **kwargs: Any) -> Axes:
-    """Axes in the project's style: settings are read when axes are made."""
-    with rc_context(_STYLE):
-        return figure.add_subplot(spec, **kwargs)
+def new_figure(width: float, height: float) -> Figure:
+    """A figure of ``width`` x ``height`` inches whose parts keep clear of each other."""
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def save_figure(figure: Figure, path: Path, *, dpi: int = 200) -> None:
@@ -138,22 +146,24 @@ def draw_budget(axes: Axes, budget: "Budget") -> None:
     axes.set_title("error budget: each cause alone, and all")
 
 
+@in_style
 def plot_result(result: "Result", labels: ArrayLike | None = None) -> Figure:
     """Codes of each layer, outputs against the float model's and, with ``labels``, the accuracy of each seed."""
     panels = 2 if labels is None else 3
     figure = new_figure(2.6 * panels, 2.3)
     grid = figure.add_gridspec(1, panels)
-    draw_codes(add_axes(figure, grid[0]), result.codes)
-    _draw_against_float(add_axes(figure, grid[1]), result)
+    draw_codes(figure.add_subplot(grid[0]), result.codes)
+    _draw_against_float(figure.add_subplot(grid[1]), result)
     if labels is not None:
-        _draw_accuracies(add_axes(figure, grid[2]), result, labels)
+        _draw_accuracies(figure.add_subplot(grid[2]), result, labels)
     return figure
 
 
+@in_style
 def plot_device(device: "Device") -> Figure:
     """Standard deviation of the conductance against the target, at some times after programming."""
     figure = new_figure(3.4, 2.4)
-    axes = add_axes(figure, 111)
+    axes = figure.add_subplot()
     top = device.range.g_max_uS or device.relaxation.g_ref_uS
     targets = np.linspace(device.range.g_min_uS, top, 200)
     times = (0.0, *device.relaxation.times_s)
@@ -164,7 +174,7 @@ def plot_device(device: "Device") -> Figure:
     )
     axes.set_xlabel("target conductance (µS)")
     axes.set_ylabel("standard deviation (µS)")
-    axes.set_ylim(bottom=0)
-    axes.set_title(device.name)
-    axes.legend()
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.25)
+    axes.set_title(f"{device.name}: spread after programming")
+    axes.legend(ncols=3, loc="upper left")
     return figure
