@@ -1,0 +1,66 @@
+"""The Verilog files of a chip: one module a file."""
+
+from pathlib import Path
+
+from hw.chip import build_top, top_name
+from hw.config import Chip
+from rtl_gen.macro import write_adapter
+from rtl_gen.names import identifier
+from rtl_gen.netlist import emit
+
+__all__ = ["emit_core", "module_texts"]
+
+ADAPTER = "macro_adapter"
+
+
+def module_texts(
+    chip: Chip, wrap: str, *, top: str | None = None, prefix: str | None = None, own_macro: bool = True
+) -> dict[str, str]:
+    """Verilog of each module by its name, the top first, the adapter of the macro last."""
+    prefix = chip.verilog.prefix if prefix is None else prefix
+    path = top_name(wrap)
+    name = identifier(f"{prefix}{path}") if top is None else top
+    component = build_top(chip, wrap, prefix=prefix)
+    texts = emit(component, path, prefix=prefix, name=name, reset_low=chip.verilog.reset == "async_low")
+    adapter = f"{prefix}{ADAPTER}"
+    return texts | {adapter: write_adapter(chip.macro if own_macro else None, chip.lines, name=adapter)}
+
+
+def file_name(module: str, prefix: str) -> str:
+    """Name of the file that holds a module: its name without the prefix."""
+    return f"{module.removeprefix(prefix) or module}.v"
+
+
+def emit_core(chip: Chip, folder: Path | str, wrap: str = "none", *, own_macro: bool = False) -> list[Path]:
+    """Write only the Verilog of a chip, for a simulator.
+
+    Parameters
+    ----------
+    chip
+        The chip, of one core.
+    folder
+        Where the files go; it is made if it is missing.
+    wrap
+        ``none`` (top ``{prefix}core``), ``wishbone`` (``{prefix}core_wb``) or ``axil`` (``{prefix}core_axil``).
+    own_macro
+        Take the user's own macro where the chip names one. By default the adapter holds the contract's ``tnsa_macro``,
+        whose body the simulator supplies.
+
+    Returns
+    -------
+    list of Path
+        The files, that of the top first. ``tnsa_macro`` is not among them.
+
+    Raises
+    ------
+    InputError
+        If there is no such wrap, or the chip has more than one core.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for module, text in module_texts(chip, wrap, own_macro=own_macro).items():
+        path = folder / file_name(module, chip.verilog.prefix)
+        path.write_text(text, encoding="utf-8")
+        files.append(path)
+    return files

@@ -1,0 +1,155 @@
+"""Operators of the netlist as Verilog expressions.
+
+Every operand is extended to the width that its context has, so that an expression means the same wherever it is put,
+and no tool has a width to warn about.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from macro_models.errors import ToolError
+from rtl_gen.rtlil import Cell, Const, Sig, Slice, width
+
+__all__ = ["Expression", "conditional", "constant", "operator", "select"]
+
+
+@dataclass(frozen=True)
+class Expression:
+    """Verilog text. ``atom``: it can stand in any operand position without parentheses."""
+
+    text: str
+    atom: bool = True
+
+    @property
+    def operand(self) -> str:
+        """The text, in parentheses where needed."""
+        return self.text if self.atom else f"({self.text})"
+
+
+Read = Callable[[Sig], Expression]
+"""Gives the expression of a signal."""
+
+
+def constant(bits: str) -> str:
+    """A sized literal: decimal where a person would write it so, else hexadecimal."""
+    size = len(bits)
+    if set(bits) - {"0", "1"}:
+        return f"{size}'b{bits.replace('-', '?')}"
+    value = int(bits, 2)
+    if size == 1:
+        return f"1'b{value}"
+    if value < 1024:
+        return f"{size}'d{value}"
+    if size > 8 and value == 2**size - 1:
+        return f"{{{size}{{1'b1}}}}"
+    return f"{size}'h{value:x}"
+
+
+def _extend(sig: Sig, size: int, signed: bool) -> Sig:
+    missing = size - width(sig)
+    if missing <= 0:
+        return _low(sig, size)
+    top = select(sig, width(sig) - 1, width(sig) - 1) if signed and sig else (Const("0"),)
+    extended: list[Const | Slice] = []
+    for chunk in (*top * missing, *sig):
+        if extended and isinstance(chunk, Const) and isinstance(last := extended[-1], Const):
+            extended[-1] = Const(last.bits + chunk.bits)
+        else:
+            extended.append(chunk)
+    return tuple(extended)
+
+
+def _low(sig: Sig, size: int) -> Sig:
+    return select(sig, size - 1, 0)
+
+
+def select(sig: Sig, high: int, low: int) -> Sig:
+    """Bits ``high`` down to ``low`` of a signal."""
+    chunks: list[Const | Slice] = []
+    base = 0
+    for chunk in reversed(sig):
+        size = width((chunk,))
+        top, bottom = min(high, base + size - 1) - base, max(low, base) - base
+        if top >= bottom:
+            if isinstance(chunk, Const):
+                chunks.append(Const(chunk.bits[size - 1 - top : size - bottom]))
+            else:
+                chunks.append(Slice(chunk.wire, chunk.low + top, chunk.low + bottom))
+        base += size
+    return tuple(reversed(chunks))
+
+
+_INFIX = {"$add": "+", "$sub": "-", "$mul": "*", "$and": "&", "$or": "|", "$xor": "^", "$divfloor": "/", "$modfloor": "%"}
+_COMPARE = {"$eq": "==", "$ne": "!=", "$lt": "<", "$le": "<=", "$gt": ">", "$ge": ">="}
+_REDUCE = {"$reduce_bool": "|", "$reduce_or": "|", "$reduce_and": "&", "$reduce_xor": "^"}
+_SHIFT = {"$shl": "<<", "$shr": ">>", "$sshr": ">>>"}
+
+
+def _compare(cell: Cell, read: Read) -> Expression:
+    a, b = cell.ports["A"], cell.ports["B"]
+    signed = cell.parameters["A_SIGNED"] == "1"
+    size = max(width(a), width(b))
+    a, b = _extend(a, size, signed), _extend(b, size, signed)
+    if size == 1 and cell.type in ("$eq", "$ne") and isinstance(b[0], Const):
+        same = (b[0].bits == "1") == (cell.type == "$eq")
+        return read(a) if same else Expression(f"~{read(a).operand}")
+    if signed and cell.type not in ("$eq", "$ne"):
+        return Expression(f"$signed({read(a).text}) {_COMPARE[cell.type]} $signed({read(b).text})", atom=False)
+    return Expression(f"{read(a).operand} {_COMPARE[cell.type]} {read(b).operand}", atom=False)
+
+
+def _shift(cell: Cell, read: Read, size: int) -> Expression:
+    signed = cell.parameters["A_SIGNED"] == "1"
+    a = read(_extend(cell.ports["A"], size, signed))
+    b = read(cell.ports["B"]).operand
+    if cell.type == "$sshr" and signed:
+        return Expression(f"$unsigned($signed({a.text}) >>> {b})")
+    return Expression(f"{a.operand} {_SHIFT[cell.type]} {b}", atom=False)
+
+
+def conditional(condition: Expression, yes: Expression, no: Expression) -> Expression:
+    """``condition ? yes : no``, shorter where one side is a bit."""
+    if (yes.text, no.text) == ("1'b1", "1'b0"):
+        return condition
+    if (yes.text, no.text) == ("1'b0", "1'b1"):
+        return Expression(f"~{condition.operand}")
+    if no.text == "1'b0":
+        return Expression(f"{condition.operand} & {yes.operand}", atom=False)
+    if yes.text == "1'b1":
+        return Expression(f"{condition.operand} | {no.operand}", atom=False)
+    return Expression(f"{condition.operand} ? {yes.operand} : {no.operand}", atom=False)
+
+
+def operator(cell: Cell, read: Read) -> Expression:
+    """Expression of an operator cell, of the width of its output.
+
+    Raises
+    ------
+    ToolError
+        If the cell has no Verilog here.
+    """
+    kind = cell.type
+    size = int(cell.parameters.get("Y_WIDTH", cell.parameters.get("WIDTH", "1")))
+    signed = cell.parameters.get("A_SIGNED") == "1"
+    if kind in _COMPARE:
+        return _compare(cell, read)
+    if kind in _SHIFT:
+        return _shift(cell, read, size)
+    if kind in ("$divfloor", "$modfloor") and signed:
+        raise ToolError(f"A signed {kind[1:-5]} has no Verilog here: division rounds towards zero there")
+    if kind in _INFIX:
+        a, b = (read(_extend(cell.ports[p], size, signed)).operand for p in "AB")
+        return Expression(f"{a} {_INFIX[kind]} {b}", atom=False)
+    if kind in _REDUCE:
+        a = read(cell.ports["A"])
+        if width(cell.ports["A"]) == 1:
+            return a
+        # `^~` would be one token.
+        return Expression(f"{_REDUCE[kind]}{a.text if a.atom and a.text[0] != '~' else f'({a.text})'}", atom=False)
+    if kind in ("$not", "$neg"):
+        a = read(_extend(cell.ports["A"], size, signed)).operand
+        return Expression(f"{'~' if kind == '$not' else '-'}{a}", atom=kind == "$not")
+    if kind == "$mux":
+        s, a, b = (read(cell.ports[p]) for p in "SAB")
+        return conditional(s, b, a)
+    raise ToolError(f"The netlist has a {kind} cell, which has no Verilog here")

@@ -1,0 +1,148 @@
+"""Memories as modules of their own, which an SRAM macro can replace.
+
+Components use :class:`amaranth.lib.memory.Memory` and are simulated with it; for generation :class:`MemoryPlatform`
+takes its place by an instance of a wrapper module, and :func:`write_memory` is the wrapper's behavioural body.
+"""
+
+from dataclasses import dataclass
+
+from amaranth.hdl import ClockSignal, Instance, Shape, Value
+from amaranth.lib.memory import Memory
+
+from macro_models.errors import ToolError
+
+__all__ = ["MemoryPlatform", "MemoryShape", "write_memory"]
+
+
+@dataclass(frozen=True, order=True)
+class MemoryShape:
+    """One write port, one read port, one clock.
+
+    Parameters
+    ----------
+    depth, width
+        Words, and bits a word.
+    granularity
+        Bits that one bit of the write enable covers.
+    registered
+        The word that is read appears at the clock edge (else at once).
+    transparent
+        A word that is read while it is written is the new one (registered only).
+    """
+
+    depth: int
+    width: int
+    granularity: int
+    registered: bool
+    transparent: bool
+
+    @property
+    def address_width(self) -> int:
+        """Bits of an address."""
+        return (self.depth - 1).bit_length()
+
+    @property
+    def lanes(self) -> int:
+        """Bits of the write enable."""
+        return self.width // self.granularity
+
+    @property
+    def suffix(self) -> str:
+        """Name of the wrapper, without the prefix: ``mem_64x32_we4``."""
+        lanes = f"_we{self.lanes}" if self.lanes > 1 else ""
+        kind = "" if self.registered else "_async"
+        return f"mem_{self.depth}x{self.width}{lanes}{kind}{'_wt' if self.transparent else ''}"
+
+
+class MemoryPlatform:
+    """Platform of an elaboration for Verilog. ``shapes`` collects what the design uses.
+
+    Raises
+    ------
+    ToolError
+        From the elaboration, if a memory has contents at power-on, several ports or several clocks: an SRAM macro has
+        none of that.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.shapes: set[MemoryShape] = set()
+
+    def get_memory(self, memory: Memory) -> Instance:
+        """What stands for ``memory`` (see the platform overrides of :class:`amaranth.lib.memory.Memory`)."""
+        width = Shape.cast(memory.shape).width
+        if len(memory.read_ports) != 1 or len(memory.write_ports) != 1:
+            raise ToolError(f"A memory must have one read port and one write port, not {len(memory.read_ports)} and {len(memory.write_ports)}")
+        (read,), (write,) = memory.read_ports, memory.write_ports
+        if any(memory.init[k] != memory.init[0] for k in range(memory.depth)):
+            raise ToolError("A memory must be empty at power-on, because an SRAM macro has no contents then")
+        if read.domain not in ("comb", write.domain):
+            raise ToolError(f"A memory must have one clock, not {write.domain} and {read.domain}")
+        registered = read.domain != "comb"
+        enable = Value.cast(write.en)
+        shape = MemoryShape(memory.depth, width, width // len(enable), registered, registered and bool(read.transparent_for))
+        self.shapes.add(shape)
+        ports = {
+            "i_clk": ClockSignal(write.domain),
+            "i_write_enable": enable, "i_write_address": write.addr, "i_write_data": Value.cast(write.data),
+            "i_read_address": read.addr, "o_read_data": Value.cast(read.data),
+        }
+        if registered:
+            ports["i_read_enable"] = read.en
+        return Instance(f"{self.prefix}{shape.suffix}", **ports)
+
+
+def write_memory(shape: MemoryShape, prefix: str) -> str:
+    """Verilog of the wrapper of a memory. Replace the body by an SRAM macro's instance to harden the design."""
+    top, bits = max(shape.address_width - 1, 0), shape.width - 1
+    ports = [
+        "input  wire clk",
+        f"input  wire {_range(shape.lanes - 1)}write_enable",
+        f"input  wire {_range(top)}write_address",
+        f"input  wire {_range(bits)}write_data",
+        *(["input  wire read_enable"] if shape.registered else []),
+        f"input  wire {_range(top)}read_address",
+        f"output {'reg ' if shape.registered else 'wire'} {_range(bits)}read_data",
+    ]
+    lanes = []
+    for lane in range(shape.lanes):
+        low = lane * shape.granularity
+        part = f"[{low + shape.granularity - 1}:{low}]" if shape.lanes > 1 else ""
+        enable = f"write_enable[{lane}]" if shape.lanes > 1 else "write_enable"
+        lanes += [f"    if ({enable}) begin", f"      words[write_address]{part} <= write_data{part};", "    end"]
+    lines = [
+        f"// Memory of {shape.depth} words of {shape.width} bits: one write port, one read port.",
+        "// An SRAM macro can take the place of this body.",
+        f"module {prefix}{shape.suffix} (",
+        ",\n".join(f"  {port}" for port in ports),
+        ");",
+        "",
+        f"  reg {_range(bits)}words [0:{shape.depth - 1}];",
+        "",
+        "  always @(posedge clk) begin",
+        *lanes,
+        *_read(shape),
+        "endmodule",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _read(shape: MemoryShape) -> list[str]:
+    if not shape.registered:
+        return ["  end", "", "  assign read_data = words[read_address];", ""]
+    lines = ["    if (read_enable) begin", "      read_data <= words[read_address];"]
+    if shape.transparent:
+        for lane in range(shape.lanes):
+            low = lane * shape.granularity
+            part = f"[{low + shape.granularity - 1}:{low}]" if shape.lanes > 1 else ""
+            enable = f"write_enable[{lane}]" if shape.lanes > 1 else "write_enable"
+            lines += [
+                f"      if ({enable} && write_address == read_address) begin",
+                f"        read_data{part} <= write_data{part};",
+                "      end",
+            ]
+    return [*lines, "    end", "  end", ""]
+
+
+def _range(high: int) -> str:
+    return f"[{high}:0] " if high else ""
