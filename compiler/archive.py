@@ -1,0 +1,116 @@
+"""A zip of one JSON file and .npy arrays, with a checksum, written atomically and with deterministic bytes."""
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from macro_models.errors import InputError
+
+__all__ = ["read_archive", "write_archive"]
+
+_INDEX, _SUM = "network.json", "sha256"
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_MOST_BYTES = 1 << 31
+"""Largest member that is read, uncompressed: a guard against files that are made to exhaust memory."""
+
+
+def write_archive(path: Path, content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Writes to a temporary name beside ``path``, then renames.
+
+    Raises
+    ------
+    InputError
+        If the folder or the file cannot be written.
+    """
+    members = {_INDEX: json.dumps(content, sort_keys=True, indent=1).encode()}
+    for name in sorted(arrays):
+        buffer = io.BytesIO()
+        np.lib.format.write_array(buffer, arrays[name], version=(1, 0), allow_pickle=False)
+        members[f"{name}.npy"] = buffer.getvalue()
+    members[_SUM] = _checksum(members).encode()
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                _write_zip(stream, members)
+            # mkstemp makes a private file; give it the mode that the user's umask asks for.
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _write_zip(stream: Any, members: Mapping[str, bytes]) -> None:
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, data in members.items():
+            info = zipfile.ZipInfo(name, _EPOCH)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = 0o644 << 16
+            info.create_system = 3
+            archive.writestr(info, data, compresslevel=6)
+
+
+def _checksum(members: Mapping[str, bytes]) -> str:
+    total = hashlib.sha256()
+    for name in sorted(members):
+        if name != _SUM:
+            total.update(f"{name}\0{len(members[name])}\0".encode())
+            total.update(members[name])
+    return total.hexdigest()
+
+
+def read_archive(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """JSON content and arrays of a file.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, no such archive, cut or altered.
+    """
+    members = _read_members(path)
+    if _SUM not in members or _INDEX not in members:
+        raise InputError(f"{path}: is no network file (it has no {_SUM if _SUM not in members else _INDEX})")
+    if members[_SUM].decode("ascii", "replace") != _checksum(members):
+        raise InputError(f"{path}: was altered after it was written (its checksum does not match); compile it again")
+    try:
+        content = json.loads(members[_INDEX])
+        arrays = {
+            name.removesuffix(".npy"): np.load(io.BytesIO(data), allow_pickle=False)
+            for name, data in members.items()
+            if name.endswith(".npy")
+        }
+    except (ValueError, OSError, EOFError, RecursionError) as error:
+        raise InputError(f"{path}: is no network file ({' '.join(str(error).split())})") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: is no network file (its {_INDEX} is not an object)")
+    return content, arrays
+
+
+def _read_members(path: Path) -> dict[str, bytes]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            infos = archive.infolist()
+            if sum(i.file_size for i in infos) > _MOST_BYTES:
+                raise InputError(f"{path}: is no network file (it unpacks to more than {_MOST_BYTES} bytes)")
+            return {i.filename: archive.read(i) for i in infos}
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError, KeyError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: is no network file, or was cut ({' '.join(str(error).split())})") from None

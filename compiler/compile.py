@@ -1,0 +1,105 @@
+"""From an ONNX model to a network: import, placement, calibration."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from compiler.calibrate import Calibrator, representative_time
+from compiler.graph import FloatNetwork
+from compiler.inputs import load_input
+from compiler.mapping import SkipMaps, place
+from compiler.network import CoreImage, Network
+from compiler.onnx_import import import_onnx
+from compiler.options import CompileOptions
+from compiler.program import OutputStage
+from hw.config import Chip, check_device
+from macro_models.devices import Device, load_device
+from macro_models.errors import InputError
+
+__all__ = ["FIRST_INPUTS", "check_shape", "compile_model"]
+
+FIRST_INPUTS = 128
+"""Inputs of a run that serve for calibration where none are given."""
+
+
+def compile_model(
+    model: str | Path | bytes | onnx.ModelProto | FloatNetwork,
+    chip: Chip,
+    *,
+    calibrate: "str | Path | NDArray[np.floating]",
+    device: Device | str | None = None,
+    options: CompileOptions | None = None,
+    skip: SkipMaps | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Network:
+    """Quantises a perceptron, maps it to cores, and calibrates it on the device model.
+
+    Parameters
+    ----------
+    model
+        ONNX file, its bytes, a loaded model, or what :func:`~compiler.onnx_import.import_onnx` returned.
+    chip
+        Chip to compile for.
+    calibrate
+        Typical inputs in the units of the model, of shape (samples, ...): an array, or what
+        :func:`~compiler.inputs.load_input` reads.
+    device
+        Device on whose model the layers are calibrated. None: that of the chip.
+    options
+        See :class:`CompileOptions`.
+    skip
+        Dead lines: core -> (bit lines, source lines), boolean. They are left unused.
+    progress
+        Called with (layers calibrated, layers).
+
+    Raises
+    ------
+    InputError
+        If the model, the inputs or an option is wrong: one sentence.
+    """
+    options = CompileOptions() if options is None else options
+    net = model if isinstance(model, FloatNetwork) else import_onnx(model, output=options.output)
+    if device is None or isinstance(device, str):
+        device = load_device(chip.device if device is None else device)
+    check_device(chip, device)
+    x = check_shape(load_input(calibrate), net)
+    digest = hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest()
+    x = _spread(x, options.samples)
+    shapes = [(layer.inputs, layer.outputs) for layer in net.layers]
+    placement = place(shapes, chip.lines, copies=options.copies, skip=skip)
+    calibrator = Calibrator(net, placement, chip, device, options, x.astype(np.float64), progress)
+    result = calibrator.run()
+    return Network(
+        chip=chip, device=device, options=options, model=net, input=result.quantiser.stage, layers=result.layers,
+        output=OutputStage(scale=result.output_scale),
+        cores=tuple(CoreImage.from_placement(placement, k, result.targets[k]) for k in range(placement.cores)),
+        calibration={
+            "samples": len(x), "sha256": digest, "time_s": representative_time(device, options),
+            "errors": list(result.errors), "cycles": list(result.cycles),
+        },
+    )  # fmt: skip
+
+
+def check_shape(x: NDArray[np.float32], net: FloatNetwork) -> NDArray[np.float32]:
+    """Inputs as (samples, features).
+
+    Raises
+    ------
+    InputError
+        If the shape is neither (samples, *input_shape) nor (samples, features).
+    """
+    if x.shape[1:] not in (net.input_shape, (net.features,)):
+        wanted = ", ".join(map(str, net.input_shape))
+        raise InputError(f"input {net.input_name!r} of the model needs shape [samples, {wanted}], not {list(x.shape)}")
+    return x.reshape(len(x), -1)
+
+
+def _spread(x: NDArray[np.float32], most: int) -> NDArray[np.float32]:
+    """At most ``most`` samples, evenly taken."""
+    if len(x) <= most:
+        return x
+    return x[np.arange(most) * len(x) // most]

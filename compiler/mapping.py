@@ -1,0 +1,222 @@
+"""Placement: which rows and columns of which core hold the weights of each layer.
+
+A layer of ``inputs`` x ``outputs`` weights needs that many row pairs and source lines. Layers larger than a core are cut into
+row segments, whose partial sums are added digitally, and column segments. The rectangles are packed on shelves: rows
+side by side on one shelf share row pairs, which costs nothing, since one product uses one rectangle at a time and its
+word-line mask keeps the others' rows from loading its columns. A core has eight masks of each kind, which limits the
+rectangles that it takes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from macro_models.errors import InputError
+
+__all__ = ["MASKS", "Block", "Placement", "SkipMaps", "place"]
+
+MASKS = 8
+"""Word-line masks, and masks of converted lines, that a core holds."""
+
+DEFAULT_COPIES = 4
+
+SkipMaps = Mapping[int, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
+"""Dead lines: core -> (bit lines, source lines), boolean arrays of one entry a line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A rectangle of one layer's weights in one core.
+
+    ``rows`` are the physical row pairs of inputs ``first`` and up; ``columns`` the physical source lines; ``outputs``, of
+    the length of ``columns``, the output of the layer that each serves. With copies an output occurs several times.
+    """
+
+    layer: int
+    core: int
+    first: int
+    rows: NDArray[np.int32]
+    columns: NDArray[np.int32]
+    outputs: NDArray[np.int32]
+    copies: int
+    wl_select: int
+    line_select: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where everything is. ``blocks`` are in the order of execution; ``cores`` is how many instances are needed."""
+
+    lines: int
+    cores: int
+    blocks: tuple[Block, ...]
+    skip: SkipMaps
+
+    def of_layer(self, layer: int) -> tuple[Block, ...]:
+        return tuple(b for b in self.blocks if b.layer == layer)
+
+    def word_lines(self, core: int) -> NDArray[np.bool_]:
+        """The word-line masks of a core, of shape (8, lines); masks that nothing selects have every line on."""
+        masks = np.ones((MASKS, self.lines), dtype=bool)
+        for block in self.blocks:
+            if block.core == core:
+                masks[block.wl_select] = False
+                masks[block.wl_select, np.concatenate([2 * block.rows, 2 * block.rows + 1])] = True
+        return masks
+
+    def converted_lines(self, core: int) -> NDArray[np.bool_]:
+        """The masks of converted lines of a core, of shape (8, lines)."""
+        masks = np.ones((MASKS, self.lines), dtype=bool)
+        for block in self.blocks:
+            if block.core == core:
+                masks[block.line_select] = False
+                masks[block.line_select, block.columns] = True
+        return masks
+
+    def dead_lines(self, core: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Skip maps of a core: (bit lines, source lines)."""
+        none = np.zeros(self.lines, dtype=bool)
+        return self.skip.get(core, (none, none))
+
+
+@dataclass(frozen=True)
+class _Rectangle:
+    layer: int
+    first: int
+    height: int
+    first_output: int
+    outputs: int
+    copies: int
+
+    @property
+    def width(self) -> int:
+        return self.outputs * self.copies
+
+
+@dataclass
+class _Shelf:
+    top: int
+    height: int
+    used: int = 0
+
+
+@dataclass
+class _Core:
+    """Free rows and columns of a core while it is packed."""
+
+    rows: NDArray[np.int32]
+    columns: NDArray[np.int32]
+    shelves: list[_Shelf] = field(default_factory=list)
+    taken: list[tuple[_Rectangle, int, int]] = field(default_factory=list)
+
+    def put(self, r: _Rectangle) -> bool:
+        """Puts a rectangle on the first shelf with room, or on a new one."""
+        if len(self.taken) == MASKS:
+            return False
+        for shelf in self.shelves:
+            if shelf.height >= r.height and shelf.used + r.width <= len(self.columns):
+                self.taken.append((r, shelf.top, shelf.used))
+                shelf.used += r.width
+                return True
+        top = sum(s.height for s in self.shelves)
+        if top + r.height > len(self.rows) or r.width > len(self.columns):
+            return False
+        self.shelves.append(_Shelf(top, r.height, r.width))
+        self.taken.append((r, top, 0))
+        return True
+
+
+def place(shapes: Sequence[tuple[int, int]], lines: int, *, copies: int | None = None, skip: SkipMaps | None = None) -> Placement:
+    """Places layers of the shapes (inputs, outputs) on as few cores as the shelves allow.
+
+    With ``copies`` above 1 a layer is repeated in columns that are free anyway: no more cores and no more products, and the
+    average of the copies has less of the noise of cells and converters. Copies are given to small layers first.
+
+    Raises
+    ------
+    InputError
+        If a skip map has a wrong size or leaves no usable line.
+    """
+    skip = {} if skip is None else skip
+    free = _FreeLines(lines, skip)
+    counts = [1] * len(shapes)
+    packed = _pack(shapes, counts, free)
+    most = DEFAULT_COPIES if copies is None else copies
+    order = sorted(range(len(shapes)), key=lambda k: shapes[k][0] * shapes[k][1])
+    for target in range(2, most + 1):
+        for layer in order:
+            if counts[layer] != target - 1 or shapes[layer][1] * target > free.fewest_columns:
+                continue
+            trial = [target if k == layer else c for k, c in enumerate(counts)]
+            result = _pack(shapes, trial, free)
+            if len(result) <= len(packed):
+                counts, packed = trial, result
+    return Placement(lines=lines, cores=len(packed), blocks=_blocks(packed), skip=skip)
+
+
+class _FreeLines:
+    """Row pairs and columns that are not dead, per core."""
+
+    def __init__(self, lines: int, skip: SkipMaps) -> None:
+        self.lines, self.skip = lines, skip
+        for core, maps in skip.items():
+            if any(np.shape(m) != (lines,) for m in maps):
+                raise InputError(f"skip maps of core {core} must have {lines} entries a direction, not {[np.size(m) for m in maps]}")
+        ones = [self.core(c) for c in skip] or [self.core(-1)]
+        self.fewest_rows = min(len(c.rows) for c in ones)
+        self.fewest_columns = min(len(c.columns) for c in ones)
+        if not self.fewest_rows or not self.fewest_columns:
+            raise InputError("skip maps leave a core without a usable row pair or column")
+
+    def core(self, index: int) -> _Core:
+        none = np.zeros(self.lines, dtype=bool)
+        bit, source = self.skip.get(index, (none, none))
+        bit, source = np.asarray(bit, dtype=bool), np.asarray(source, dtype=bool)
+        pairs = np.flatnonzero(~(bit[0::2] | bit[1::2])).astype(np.int32)
+        return _Core(pairs, np.flatnonzero(~source).astype(np.int32))
+
+
+def _rectangles(shapes: Sequence[tuple[int, int]], counts: Sequence[int], free: _FreeLines) -> list[_Rectangle]:
+    result = []
+    for layer, ((inputs, outputs), copies) in enumerate(zip(shapes, counts, strict=True)):
+        for first, height in _segments(inputs, free.fewest_rows):
+            for start, width in _segments(outputs, free.fewest_columns):
+                result.append(_Rectangle(layer, first, height, start, width, copies))
+    return result
+
+
+def _segments(size: int, most: int) -> list[tuple[int, int]]:
+    """Cuts ``size`` into as few pieces of at most ``most`` as possible, nearly equal: (start, length)."""
+    pieces = -(-size // most)
+    edges = [size * k // pieces for k in range(pieces + 1)]
+    return [(a, b - a) for a, b in zip(edges, edges[1:], strict=False)]
+
+
+def _pack(shapes: Sequence[tuple[int, int]], counts: Sequence[int], free: _FreeLines) -> list[_Core]:
+    cores: list[_Core] = []
+    for r in sorted(_rectangles(shapes, counts, free), key=lambda r: -r.height):
+        if not any(core.put(r) for core in cores):
+            cores.append(free.core(len(cores)))
+            cores[-1].put(r)
+    return cores
+
+
+def _blocks(cores: Sequence[_Core]) -> tuple[Block, ...]:
+    blocks = []
+    for index, core in enumerate(cores):
+        heights: list[tuple[int, int]] = []
+        for line_select, (r, top, left) in enumerate(core.taken):
+            rows = (top, r.height)
+            if rows not in heights:
+                heights.append(rows)
+            outputs = np.tile(np.arange(r.first_output, r.first_output + r.outputs, dtype=np.int32), r.copies)
+            blocks.append(
+                Block(
+                    layer=r.layer, core=index, first=r.first, rows=core.rows[top : top + r.height],
+                    columns=core.columns[left : left + r.width], outputs=outputs, copies=r.copies,
+                    wl_select=heights.index(rows), line_select=line_select,
+                )
+            )  # fmt: skip
+    return tuple(sorted(blocks, key=lambda b: (b.layer, b.first, int(b.outputs[0]))))

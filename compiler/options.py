@@ -1,0 +1,82 @@
+"""What a user may choose when a network is compiled."""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from macro_models.errors import InputError
+
+__all__ = ["CompileOptions"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompileOptions:
+    """Options of the compiler; None means that it chooses.
+
+    Parameters
+    ----------
+    in_bits
+        Bits of every layer's input codes, 1..8, the sign included where there is one. None: per layer the fewest magnitude
+        planes (4, which is one conversion; 6, 7 or 8, which are two) that keep the quantisation error within ``tolerance``.
+    out_bits
+        Bits of every conversion, 2..8. None: the chip's ``adc.bits``, or fewer where that changes nothing.
+    tolerance
+        Largest error that quantising the inputs of one layer may cause in its outputs, relative to their standard
+        deviation, 0..1. None: 0.06 for classifiers, 0.015 for others.
+    weight_clip
+        Weight that takes the largest conductance, relative to the largest of its column, 0.05..1. None: chosen on the
+        device model.
+    copies
+        Most cells pairs a weight may take, 1..16: its layer is repeated in free columns of the core, and the codes are
+        averaged. None: up to 4.
+    time_s
+        Time since programming, in seconds, for which the layers are calibrated. None: one day for a device that
+        relaxes, else 0.
+    seeds
+        Chips on which each candidate is tried, 1..64.
+    samples
+        Most calibration inputs that are used, 1..100000.
+    output
+        Which output of the model to compute, if it has several.
+    """
+
+    in_bits: int | None = None
+    out_bits: int | None = None
+    tolerance: float | None = None
+    weight_clip: float | None = None
+    copies: int | None = None
+    time_s: float | None = None
+    seeds: int = 3
+    samples: int = 256
+    output: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("in_bits", 1, 8), ("out_bits", 2, 8), ("tolerance", 0.0, 1.0), ("weight_clip", 0.05, 1.0), ("copies", 1, 16),
+            ("time_s", 0.0, 1e12), ("seeds", 1, 64), ("samples", 1, 100_000),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            whole = isinstance(low, int)
+            if value is None and name not in ("seeds", "samples"):
+                continue
+            legal = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+            if not legal or not low <= value <= high:
+                kind = "a whole number" if whole else "a number"
+                raise InputError(f"compile option {name} must be {kind} between {low:g} and {high:g}, not {value!r}")
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> "CompileOptions":
+        """Inverse of :meth:`to_dict`.
+
+        Raises
+        ------
+        InputError
+            If a name is unknown or a value is out of range.
+        """
+        known = [f.name for f in fields(cls)]
+        for name in content:
+            if name not in known:
+                raise InputError(f"compile option {name!r} is unknown; known are {', '.join(known)}")
+        return cls(**content)

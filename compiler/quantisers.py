@@ -1,0 +1,127 @@
+"""Candidates for the input codes of a layer: how many bits, which range, and how inputs share the levels.
+
+Each input has a scale of its own, since the digital side before the layer (the host, or the affine stage) scales each
+value anyway and the weights take the rest. Full scales for all inputs give the smallest rounding errors; but every code
+drives its cells' noise too, so that inputs of small influence are better given small codes. The exponent ``balance``
+moves between the two.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.options import CompileOptions
+from compiler.program import InputStage
+from hw.config import Chip
+
+__all__ = ["CodeFormat", "Quantiser", "choose_format", "fit_quantiser", "formats"]
+
+Float = NDArray[np.float64]
+
+SMALLEST_SHARE = 1 / 16
+"""Share of the levels that an input gets at least, however small its influence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeFormat:
+    """Format of input codes as an operation takes it."""
+
+    bits: int
+    signed: bool
+
+    @property
+    def planes(self) -> int:
+        return max(self.bits - 1, 1) if self.signed else self.bits
+
+    @property
+    def top(self) -> int:
+        return 2**self.planes - 1
+
+    @property
+    def low(self) -> int:
+        return -self.top if self.signed else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantiser:
+    """Input codes of a layer: their format and, per input, offset and scale in the units of the model."""
+
+    format: CodeFormat
+    offset: Float
+    scale: Float
+
+    @property
+    def stage(self) -> InputStage:
+        return InputStage(offset=self.offset, scale=self.scale, low=self.format.low, high=self.format.top)
+
+    def codes(self, h: Float) -> NDArray[np.int16]:
+        return self.stage.compute(h)
+
+    def error(self, h: Float, weight: Float) -> float:
+        """Error that rounding and saturation of ``h`` cause in ``h @ weight.T``, relative to its standard deviation."""
+        lost = (h - self.stage.value(self.codes(h))) @ weight.T
+        spread = (h @ weight.T).std(axis=0)
+        return float(np.sqrt((lost**2).mean() / max((spread**2).mean(), 1e-300)))
+
+
+def formats(signed: bool, chip: Chip, options: CompileOptions) -> list[CodeFormat]:
+    """Formats to try, cheapest first: 4 magnitude planes, which are one conversion, then 6 and all, which are two."""
+    most = chip.adc.input_bits
+    if options.in_bits is not None:
+        return [CodeFormat(bits=min(options.in_bits, most), signed=signed)]
+    wanted = [5, 7, 8] if signed else [4, 6, 8]
+    return [CodeFormat(bits=b, signed=signed) for b in sorted({min(b, most) for b in wanted})]
+
+
+def fit_quantiser(
+    h: Float, weight: Float, fmt: CodeFormat, *, anchor: str = "zero", quantile: float = 1.0, balance: float = 0.0
+) -> Quantiser:
+    """Offset and scales from calibration values.
+
+    Parameters
+    ----------
+    h
+        Values of the layer's inputs, of shape (samples, inputs).
+    weight
+        The layer's weights, of shape (outputs, inputs), in the units of the model.
+    anchor
+        What code 0 stands for: ``"zero"``, the ``"mean"`` of the input, its ``"middle"``, or its ``"least"`` value.
+    quantile
+        Quantile of the magnitudes that takes the largest code; what is beyond saturates.
+    balance
+        0: every input uses all levels; 1: levels in proportion to an input's influence on the outputs.
+    """
+    low, high = h.min(axis=0), h.max(axis=0)
+    offset = {"zero": np.zeros_like(low), "mean": h.mean(axis=0), "middle": (low + high) / 2, "least": low}[anchor]
+    magnitude = np.abs(h - offset) if fmt.signed else np.maximum(h - offset, 0.0)
+    reach = np.quantile(magnitude, quantile, axis=0) if quantile < 1 else magnitude.max(axis=0)
+    reach = np.where(reach > 0, reach, magnitude.max(axis=0))
+    norm = np.linalg.norm(weight, axis=0)
+    reach = _fill_constant(reach, h, norm)
+    influence = reach * norm
+    share = np.maximum(influence / max(influence.max(initial=0.0), 1e-300), SMALLEST_SHARE) ** balance
+    return Quantiser(format=fmt, offset=offset, scale=reach / (fmt.top * share))
+
+
+def _fill_constant(reach: Float, h: Float, norm: Float) -> Float:
+    """Ranges for inputs that never differed during calibration: that of their value, or a typical influence."""
+    moved = reach > 0
+    if moved.all():
+        return reach
+    typical = float(np.median((reach * norm)[moved])) if moved.any() else 1.0
+    guess = np.where(norm > 0, typical / np.where(norm > 0, norm, 1.0), 1.0)
+    largest = float(reach.max(initial=0.0))
+    if largest > 0:
+        # Values of a layer or an image are of one kind, so a constant one would hardly exceed the largest.
+        guess = np.minimum(guess, max(largest, float(np.abs(h).max())))
+    return np.where(moved, reach, np.maximum(guess, 1e-30))
+
+
+def choose_format(h: Float, weight: Float, candidates: Sequence[CodeFormat], anchor: str, tolerance: float) -> CodeFormat:
+    """The first format whose error is within ``tolerance``, or else the last."""
+    for fmt in candidates:
+        if fit_quantiser(h, weight, fmt, anchor=anchor).error(h, weight) <= tolerance:
+            return fmt
+    return candidates[-1]

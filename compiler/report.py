@@ -1,0 +1,70 @@
+"""What a compiled network needs: cores, cells, products and cycles."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from compiler.program import Layer, Mvm
+from hw.core import CoreConfig
+from macro_models.exact.operation import Converter
+
+if TYPE_CHECKING:
+    from compiler.network import Network
+
+__all__ = ["summarise", "worst_case_cycles"]
+
+
+def worst_case_cycles(config: CoreConfig, mvm: Mvm) -> int:
+    """Cycles of a product whose converters make all their decrements."""
+    most = mvm.op.out_bits - 1 if mvm.op.converter is Converter.BINARY else mvm.op.max_steps
+    return int(np.sum(config.cycles(mvm.op, np.full((1, mvm.op.segments), most, dtype=np.int64))))
+
+
+def summarise(network: "Network") -> dict[str, Any]:
+    """Figures of a network as plain numbers, strings, lists and dicts.
+
+    Keys: ``cores``, ``schedule``, ``cells_used``, ``cells``, ``utilisation`` (0..1), ``mvms_per_image``, ``cycles_worst`` and
+    ``cycles_mean`` (per image, products one after the other; mean of the calibration inputs), ``microseconds_mean``, ``layers``
+    (a list of dicts with name, inputs, outputs, relu, copies, products, in_bits, in_signed, out_bits, step_code, cycles_worst,
+    cycles_mean, error: that of calibration relative to the standard deviation of the layer's output).
+    """
+    chip = network.chip
+    config = CoreConfig.from_chip(chip)
+    layers = [_layer(network, k, layer, config) for k, layer in enumerate(network.layers)]
+    used = sum(2 * len(m.rows) * len(m.columns) for layer in network.layers for m in layer.mvms)
+    cells = len(network.cores) * chip.lines**2
+    mean = sum(layer["cycles_mean"] for layer in layers)
+    return {
+        "model": network.model.name,
+        "chip": chip.name,
+        "device": network.device.name,
+        "cores": len(network.cores),
+        "schedule": network.schedule,
+        "cells_used": used,
+        "cells": cells,
+        "utilisation": used / cells,
+        "mvms_per_image": network.mvms_per_image,
+        "cycles_worst": sum(layer["cycles_worst"] for layer in layers),
+        "cycles_mean": mean,
+        "microseconds_mean": mean / chip.clock.f_clk_MHz,
+        "layers": layers,
+    }
+
+
+def _layer(network: "Network", k: int, layer: Layer, config: CoreConfig) -> dict[str, Any]:
+    op = layer.mvms[0].op
+    return {
+        "name": layer.name,
+        "inputs": layer.inputs,
+        "outputs": layer.outputs,
+        "relu": layer.root.relu,
+        "copies": int(np.bincount(layer.mvms[0].outputs).max()),
+        "products": len(layer.mvms),
+        "in_bits": op.in_bits,
+        "in_signed": op.in_signed,
+        "out_bits": op.out_bits,
+        "step_code": op.step_code,
+        "cycles_worst": sum(worst_case_cycles(config, m) for m in layer.mvms),
+        "cycles_mean": network.calibration["cycles"][k],
+        "error": network.calibration["errors"][k],
+    }
