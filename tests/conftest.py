@@ -1,0 +1,28 @@
+"""What all tests share: skipping where a tool is missing, and reproducible hypothesis."""
+
+import importlib.util
+import shutil
+
+import pytest
+from hypothesis import settings
+
+# The same examples in every run, so that a failure is a change of the code; no time limit, because machines differ.
+settings.register_profile("mho", derandomize=True, deadline=None)
+settings.load_profile("mho")
+
+_COSIM_TOOLS = ("verilator", "g++", "make", "cocotb")
+"""Tools of a bare ``@pytest.mark.cosim``; ``@pytest.mark.cosim("yosys")`` names others."""
+
+
+def _present(tool: str) -> bool:
+    if tool == "cocotb":
+        return importlib.util.find_spec("cocotb") is not None
+    return shutil.which(tool) is not None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for marker in item.iter_markers("cosim"):
+            missing = [tool for tool in marker.args or _COSIM_TOOLS if not _present(tool)]
+            if missing:
+                item.add_marker(pytest.mark.skip(reason=f"{', '.join(missing)} not found on the PATH"))

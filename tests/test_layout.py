@@ -1,0 +1,108 @@
+"""The layout of the project: who imports whom, what a wheel holds, where tests lie, where links lead."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("compiler", "fpga", "hw", "macro_models", "mho", "rtl_gen", "sim")
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of what a source distribution holds, so that nothing is written into the tree."""
+    for name in PACKAGES:
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()", "--no-cache"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_import_contracts_hold(copy):
+    done = lint_imports(copy)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ", 0 broken" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "broken"),
+    [
+        ("macro_models/errors.py", "import hw.config", "Each folder imports only what is below it BROKEN"),
+        ("macro_models/errors.py", "import amaranth", "Macro models are numpy and scipy BROKEN"),
+        ("hw/config/keys.py", "import hw.macro.pins", "it knows no hardware BROKEN"),
+    ],
+)
+def test_import_contracts_catch_a_planted_import(copy, module, line, broken):
+    path = copy / module
+    path.write_text(path.read_text() + f"\n{line}\n")
+    done = lint_imports(copy)
+    assert done.returncode != 0
+    assert broken in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("mho", {"amaranth", "cocotb", "matplotlib", "numba", "onnx", "scipy", "sklearn"}),
+        ("mho.cli", {"amaranth", "cocotb", "matplotlib", "numba", "onnx", "scipy", "sklearn"}),
+        ("hw.config", {"amaranth", "cocotb", "numba", "onnx", "scipy"}),
+        ("macro_models", {"amaranth", "cocotb", "onnx"}),
+        ("compiler", {"cocotb"}),
+        ("sim", {"cocotb"}),
+    ],
+)
+def test_import_loads_nothing_heavy(module, absent):
+    code = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert absent & set(done.stdout.split()) == set()
+
+
+@pytest.mark.slow
+def test_wheel_holds_every_file_of_the_packages_and_no_other(copy):
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", "dist"]
+    done = subprocess.run(build, cwd=copy, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (wheel,) = (copy / "dist").glob("mho-*.whl")
+    held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    wanted = {
+        path.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".md"
+    }
+    assert {name.split("/")[0] for name in held} == set(PACKAGES)
+    assert held == wanted
+
+
+def test_package_list_is_that_of_the_project_file():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    include = project["tool"]["setuptools"]["packages"]["find"]["include"]
+    assert sorted(name.removesuffix("*") for name in include) == list(PACKAGES)
+
+
+def test_tests_mirror_the_tree_under_unique_names():
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    strays = [path for path in files if not (ROOT / path.relative_to(ROOT / "tests").parent).is_dir()]
+    twice = [name for name, count in Counter(path.name for path in files).items() if count > 1]
+    assert (strays, twice) == ([], [])
+
+
+def test_links_in_the_pages_lead_somewhere():
+    broken = []
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
+            if "://" not in target and not (page.parent / target).exists():
+                broken.append(f"{page.relative_to(ROOT)}: {target}")
+    assert broken == []
