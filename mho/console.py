@@ -19,7 +19,7 @@ from macro_models.errors import InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Output", "Progress", "one_sentence", "write_atomic"]
+__all__ = ["Output", "Progress", "check_target", "one_sentence", "write_atomic"]
 
 _PLAIN_WIDTH = 200
 
@@ -29,11 +29,21 @@ def one_sentence(text: object) -> str:
     return " ".join(str(text).split())
 
 
-def write_atomic(path: str | Path, data: bytes) -> None:
-    """Write a file whole or not at all: to a temporary name in its folder, renamed at the end."""
+def check_target(path: str | Path | None) -> None:
+    """Refuse a file that cannot be written later, before the work begins. ``None`` is no file."""
+    if path is None:
+        return
     path = Path(path)
     if not path.parent.is_dir():
         raise InputError(f"{path}: the folder {str(path.parent)!r} does not exist")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, the name of a file is needed")
+
+
+def write_atomic(path: str | Path, data: bytes) -> None:
+    """Write a file whole or not at all: to a temporary name in its folder, renamed at the end."""
+    path = Path(path)
+    check_target(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         temporary.write_bytes(data)
@@ -45,9 +55,9 @@ def write_atomic(path: str | Path, data: bytes) -> None:
 
 
 class Progress(Protocol):
-    """Called with the number of steps that are done."""
+    """Called with the number of steps that are done, and of all."""
 
-    def __call__(self, done: int, /) -> None: ...
+    def __call__(self, done: int, total: int, /) -> None: ...
 
 
 @dataclass(kw_only=True)
@@ -68,6 +78,10 @@ class Output:
     quiet: bool = False
     verbose: bool = False
     warned: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.json_path != "-":
+            check_target(self.json_path)
 
     def _console(self, *, stderr: bool) -> "Console":
         from rich.console import Console
@@ -129,21 +143,19 @@ class Output:
         self.note(f"warning: {sentence}")
 
     @contextmanager
-    def progress(self, label: str, total: int) -> Iterator[Progress]:
+    def progress(self, label: str) -> Iterator[Progress]:
         """A bar on a terminal; without one, a line at the start."""
-        if self.quiet or total <= 1:
-            yield lambda done, /: None
-            return
-        console = self._console(stderr=True)
-        if not console.is_terminal or console.no_color:
-            console.print(f"{label}: {total} steps")
-            yield lambda done, /: None
+        console = None if self.quiet else self._console(stderr=True)
+        if console is None or console.no_color:
+            if console is not None:
+                console.print(f"{label} ...")
+            yield lambda done, total, /: None
             return
         from rich.progress import Progress as Bar
 
         with Bar(console=console, transient=True) as bar:
-            task = bar.add_task(label, total=total)
-            yield lambda done, /: bar.update(task, completed=done)
+            task = bar.add_task(label, total=None)
+            yield lambda done, total, /: bar.update(task, completed=done, total=total)
 
     def json(self, content: dict[str, Any]) -> None:
         """Write the JSON of ``--json``, if it was asked for."""

@@ -2,7 +2,7 @@
 
 import functools
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
@@ -86,7 +86,7 @@ def save_figure(figure: Figure, path: Path, *, dpi: int = 200) -> None:
     write_atomic(path, buffer.getvalue())
 
 
-def draw_codes(axes: Axes, codes: dict[str, NDArray[np.integer]]) -> None:
+def draw_codes(axes: Axes, codes: Mapping[str, NDArray[np.integer]]) -> None:
     """Distribution of each layer's output codes, in half steps."""
     for (layer, values), colour in zip(codes.items(), COLOURS * 4, strict=False):
         used = values[values != 0]

@@ -47,6 +47,12 @@ def chip_argument(function: F) -> F:
     return click.argument("chip", metavar="CHIP")(set_option(function))
 
 
-def chip_option(function: F) -> F:
+def chip_option(*, required: bool = False) -> Callable[[F], F]:
     """``--chip`` of a command that works on something else, with ``--set``."""
-    return click.option("--chip", metavar="CHIP", help="Preset or chip file.")(set_option(function))
+
+    def decorate(function: F) -> F:
+        return click.option("--chip", metavar="CHIP", required=required, help="Preset or chip file.")(
+            set_option(function)
+        )
+
+    return decorate

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +16,7 @@ from mho.console import write_atomic
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Budget", "BudgetRow", "Options", "Result", "SeedRun"]
+__all__ = ["Budget", "BudgetRow", "Options", "Pass", "Result", "SeedRun"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,10 @@ class SeedRun:
     outputs
         The model's outputs, dequantised, in onnxruntime's shape.
     codes
-        Output codes of the core, in half steps, for each layer: (images, lines).
+        Output codes of the core, in half steps, for each layer: (images, columns), the columns of the layer's products
+        one after the other.
+    saturated
+        For each layer the share of codes at the end of the converter's range, 0..1.
     mvms
         Conversions that ran.
     cycles
@@ -72,10 +75,19 @@ class SeedRun:
 
     seed: int
     outputs: NDArray[Any]
-    codes: dict[str, NDArray[np.integer]]
+    codes: dict[str, NDArray[np.int16]]
+    saturated: dict[str, float]
     mvms: int
     cycles: int
     seconds: float
+
+
+class Pass(NamedTuple):
+    """Outputs of each seed with some causes on."""
+
+    name: str
+    causes: tuple[str, ...]
+    outputs: tuple[NDArray[Any], ...]
 
 
 @dataclass(frozen=True)
@@ -163,7 +175,8 @@ class Result:
     outputs
         In onnxruntime's shape; with ``seeds=N`` there is a leading axis of N.
     codes
-        For each layer the core's output codes in half steps, (images, lines), with ``seeds=N`` (N, images, lines).
+        For each layer the core's output codes in half steps, (images, columns), with ``seeds=N``
+        (N, images, columns).
     cycles
         Clock cycles of all products of one pass over the images: an integer, with ``seeds=N`` an array of shape (N,).
     """
@@ -178,16 +191,14 @@ class Result:
     provenance: dict[str, Any]
     """Versions and hashes."""
     warnings: tuple[str, ...] = ()
-    budget_runs: Callable[[], list[tuple[str, tuple[str, ...], list[NDArray[Any]]]]] | None = field(
-        default=None, repr=False
-    )
+    budget_passes: Callable[[Callable[[int, int], None] | None], list[Pass]] | None = field(default=None, repr=False)
 
     @property
     def outputs(self) -> NDArray[Any]:
         return np.stack([r.outputs for r in self.runs]) if self.stacked else self.runs[0].outputs
 
     @property
-    def codes(self) -> dict[str, NDArray[np.integer]]:
+    def codes(self) -> dict[str, NDArray[np.int16]]:
         first = self.runs[0].codes
         if not self.stacked:
             return first
@@ -226,37 +237,42 @@ class Result:
     def budget(self) -> Budget:
         """The error budget against the float model; ``r.budget(y)`` scores it by accuracy.
 
-        It runs the network once for each cause and seed on the functional backend, when it is first asked for.
+        When it is first asked for, the network runs once for each cause and seed, on the functional backend: the bits
+        of every backend are the same.
         """
-        if self.budget_runs is None:
+        return self.compute_budget()
+
+    def compute_budget(self, progress: Callable[[int, int], None] | None = None) -> Budget:
+        """:attr:`budget`, with a callback that is told (passes done, passes)."""
+        if "budget" in self.__dict__:
+            return self.budget
+        if self.budget_passes is None:
             raise TypeError("this result does not know its network")
-        passes = self.budget_runs()
-        classifier = score.is_classifier(self.reference)
+        passes = self.budget_passes(progress)
 
         def make(measure: str, value: Callable[[NDArray[Any]], float]) -> Budget:
-            rows = (BudgetRow(name, causes, tuple(map(value, outputs))) for name, causes, outputs in passes)
+            rows = (BudgetRow(one.name, one.causes, tuple(map(value, one.outputs))) for one in passes)
             return Budget(measure, tuple(rows), lambda labels: make("accuracy", lambda o: score.accuracy(o, labels)))
 
-        if classifier:
-            return make("agreement", lambda outputs: score.agreement(outputs, self.reference))
-        return make("relative error", lambda outputs: score.relative_error(outputs, self.reference))
+        if score.is_classifier(self.reference):
+            budget = make("agreement", lambda outputs: score.agreement(outputs, self.reference))
+        else:
+            budget = make("relative error", lambda outputs: score.relative_error(outputs, self.reference))
+        self.__dict__["budget"] = budget
+        return budget
 
     def layers(self) -> list[dict[str, Any]]:
-        """For each layer the range of its codes over all seeds and images, in half steps."""
-        found = []
-        for layer in self.runs[0].codes:
-            codes = np.stack([r.codes[layer] for r in self.runs])
-            low, high = int(codes.min(initial=0)), int(codes.max(initial=0))
-            found.append(
-                {
-                    "layer": layer,
-                    "lines": codes.shape[-1],
-                    "min": low,
-                    "max": high,
-                    "mean": float(codes.mean()) if codes.size else 0.0,
-                }
-            )
-        return found
+        """For each layer the range of its codes over all seeds and images, in half steps, and the saturated share."""
+        return [
+            {
+                "layer": layer,
+                "columns": codes.shape[-1],
+                "min": min(int(run.codes[layer].min()) for run in self.runs),
+                "max": max(int(run.codes[layer].max()) for run in self.runs),
+                "saturated": float(np.mean([run.saturated[layer] for run in self.runs])),
+            }
+            for layer, codes in self.runs[0].codes.items()
+        ]
 
     def plot(self, labels: ArrayLike | None = None) -> "Figure":
         """A figure: outputs against the float model's, and the codes of each layer."""

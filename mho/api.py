@@ -1,0 +1,301 @@
+"""The promised Python interface: chips, devices, networks.
+
+Each class is thin: it holds what the folder below made, under a name that is kept (``description``, ``model``,
+``network``), and adds what a user does with it.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from compiler import CompileOptions, Network, compile_model, load_input
+from hw.config import Chip as ChipDescription
+from hw.config import load_chip
+from macro_models.devices import Device as DeviceModel
+from macro_models.devices import load_device
+from mho.result import Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Chip", "Device", "Net", "compile", "load"]
+
+PathLike = str | os.PathLike[str]
+
+
+class Chip:
+    """A chip description, complete and checked.
+
+    Members
+    -------
+    description
+        The sections and keys, frozen.
+    """
+
+    def __init__(self, description: ChipDescription) -> None:
+        self.description = description
+
+    @classmethod
+    def load(cls, name_or_path: PathLike, **overrides: object) -> "Chip":
+        """A preset by its name or a TOML file by its path; overrides as in ``**{"adc.bits": 6}``.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read, or a key is unknown, out of range or contradictory.
+        """
+        return cls(load_chip(name_or_path, overrides))
+
+    @property
+    def name(self) -> str:
+        """Name of the chip."""
+        return self.description.name
+
+    @property
+    def lines(self) -> int:
+        """Bit lines, source lines and word lines of one core."""
+        return self.description.lines
+
+    def generate(
+        self, directory: PathLike, *, wrap: str = "wishbone", top: str | None = None, prefix: str | None = None
+    ) -> list[Path]:
+        """Write Verilog, stubs, registers and tape-out files, and return what was written, relative to ``directory``.
+
+        Parameters
+        ----------
+        directory
+            Made if it does not exist.
+        wrap
+            Bus around the core: ``"none"``, ``"wishbone"`` or ``"axil"``.
+        top, prefix
+            Name of the top module, and what is put before the name of every other one; ``None``: as in the chip.
+        """
+        from rtl_gen import generate
+
+        return generate(self.description, Path(directory), wrap=wrap, top=top, prefix=prefix)
+
+    def __repr__(self) -> str:
+        return f"Chip({self.name!r}, {self.description.cores} x {self.lines} lines)"
+
+
+class Device:
+    """A model of memory cells.
+
+    Members
+    -------
+    model
+        The constants, with their sources.
+    """
+
+    def __init__(self, model: DeviceModel) -> None:
+        self.model = model
+
+    @classmethod
+    def load(cls, name_or_path: PathLike) -> "Device":
+        """A shipped device by its name or a TOML file by its path.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read or a key is unknown or out of range.
+        """
+        return cls(load_device(name_or_path))
+
+    @property
+    def name(self) -> str:
+        """Name of the device."""
+        return self.model.name
+
+    def plot(self) -> "Figure":
+        """Spread of the conductance against the target, at some times after programming."""
+        from mho.figures import plot_device
+
+        return plot_device(self.model)
+
+    def __repr__(self) -> str:
+        return f"Device({self.name!r})"
+
+
+def device_model(device: "Device | DeviceModel | PathLike | None", default: DeviceModel) -> DeviceModel:
+    """What the user gave as a device, as a model; ``default`` for ``None``."""
+    if device is None:
+        return default
+    if isinstance(device, Device):
+        return device.model
+    return device if isinstance(device, DeviceModel) else load_device(device)
+
+
+class Net:
+    """A network compiled for a chip.
+
+    Members
+    -------
+    network
+        Program, conductances, calibration, chip and device.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+
+    @property
+    def chip(self) -> Chip:
+        """The chip that it was compiled for."""
+        return Chip(self.network.chip)
+
+    @property
+    def device(self) -> Device:
+        """The device on whose model it was calibrated."""
+        return Device(self.network.device)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the network file."""
+        with tempfile.TemporaryDirectory() as folder:
+            self.save(Path(folder) / "net.mho")
+            return hashlib.sha256((Path(folder) / "net.mho").read_bytes()).hexdigest()
+
+    def save(self, path: PathLike) -> None:
+        """Write a network file (``.mho``), whole or not at all.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
+        """
+        self.network.save(Path(path))
+
+    def summary(self) -> dict[str, Any]:
+        """Cores, utilisation, products and predicted cycles, as plain numbers."""
+        return self.network.summary()
+
+    def reference(self, x: "ArrayLike | PathLike") -> NDArray[Any]:
+        """Outputs of the float model for ``x`` of shape (images, ...), in onnxruntime's shape."""
+        from compiler.compile import check_shape
+
+        return self.network.model.compute(check_shape(read_inputs(x), self.network.model))
+
+    def run(
+        self,
+        x: "ArrayLike | PathLike",
+        *,
+        device: "Device | PathLike | None" = None,
+        time: str | float = "1d",
+        temp: float = 25.0,
+        seed: int = 0,
+        seeds: int | None = None,
+        backend: str = "functional",
+        without: Collection[str] = (),
+        only: Collection[str] = (),
+        limit: int | None = None,
+        waves: PathLike | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Result:
+        """Run inputs through the network on one chip, or on several.
+
+        Parameters
+        ----------
+        x
+            Inputs in the ONNX model's units, (images, ...): an array, a ``.npy`` file or ``"X.npz:key"``.
+        device
+            Device of the cells; ``None``: the one it was compiled for.
+        time
+            Time since the last programming pass: seconds, or a number with s, m, h, d or y.
+        temp
+            Temperature, in degrees Celsius.
+        seed
+            Which chip.
+        seeds
+            Run on that many chips, ``seed`` and those after it; outputs then have a leading axis of ``seeds``.
+        backend
+            ``"functional"`` (numpy) or ``"cosim"`` (the generated Verilog under Verilator). Both give the same bits.
+        without, only
+            Causes of non-ideality to leave out, or to keep: programming, relaxation, read-noise, wire, adc, stuck.
+        limit
+            Most images to take.
+        waves
+            File for the waveforms (.fst), with ``backend="cosim"``.
+        progress
+            Called with (images done, images), over all seeds.
+
+        Raises
+        ------
+        InputError
+            If inputs, device, a cause or an option is wrong.
+        ToolError
+            If the simulator is missing or fails.
+        """
+        from mho.engine import run_network
+
+        return run_network(
+            self, read_inputs(x), device=device_model(device, self.network.device), time=time, temp=temp, seed=seed,
+            seeds=seeds, backend=backend, without=without, only=only, limit=limit, waves=waves, progress=progress,
+        )  # fmt: skip
+
+    def __repr__(self) -> str:
+        shapes = " - ".join(str(layer.outputs) for layer in self.network.model.layers)
+        return (
+            f"Net({self.network.model.name!r}, {self.network.model.features} - {shapes}, on {self.network.chip.name!r})"
+        )
+
+
+def read_inputs(x: "ArrayLike | PathLike") -> NDArray[np.float32]:
+    """An array, or what a file holds, as float32 of shape (images, ...)."""
+    return load_input(Path(x) if isinstance(x, os.PathLike) else x if isinstance(x, str) else np.asarray(x))
+
+
+def compile(
+    model: "PathLike | bytes",
+    chip: "Chip | PathLike",
+    *,
+    calibrate: "ArrayLike | PathLike",
+    device: "Device | PathLike | None" = None,
+    progress: Callable[[int, int], None] | None = None,
+    **options: Any,
+) -> Net:
+    """Quantise an ONNX model after training, map it to a chip's cores and calibrate it on the device model.
+
+    Parameters
+    ----------
+    model
+        ONNX file, or its bytes.
+    chip
+        Chip to compile for.
+    calibrate
+        Typical inputs in the model's units, (samples, ...): an array, a ``.npy`` file or ``"X.npz:key"``.
+    device
+        Device whose model the calibration uses; ``None``: the chip's.
+    progress
+        Called with (layers calibrated, layers).
+    options
+        Those of the compiler: ``in_bits``, ``out_bits``, ``tolerance``, ``weight_clip``, ``copies``, ``time_s``,
+        ``seeds``, ``samples``, ``output``.
+
+    Raises
+    ------
+    InputError
+        If the model has an operator that is not supported, or an input or option is wrong.
+    """
+    description = chip.description if isinstance(chip, Chip) else load_chip(chip)
+    network = compile_model(
+        Path(model) if isinstance(model, os.PathLike) else model, description, calibrate=read_inputs(calibrate),
+        device=device_model(device, load_device(description.device)), options=CompileOptions.from_dict(options),
+        progress=progress,
+    )  # fmt: skip
+    return Net(network)
+
+
+def load(path: PathLike) -> Net:
+    """Read a network file (``.mho``).
+
+    Raises
+    ------
+    InputError
+        If it is missing, cut, altered, of another version, or no network file.
+    """
+    return Net(Network.load(Path(path)))

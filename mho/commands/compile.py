@@ -1,0 +1,78 @@
+"""``mho compile``: an ONNX model to a network file."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mho.console import Output, check_target
+from mho.options import chip_option, common_options, example
+
+if TYPE_CHECKING:
+    from mho.api import Net
+
+__all__ = ["compile_command", "compile_net", "print_summary"]
+
+
+@click.command("compile", epilog=example("mho compile model.onnx --chip neurram-core --calibrate train.npy -o net.mho"))
+@click.argument("model", metavar="MODEL.onnx")
+@chip_option(required=True)
+@click.option(
+    "--calibrate", metavar="X.npy", required=True, help="Typical inputs in the model's units (.npy, or X.npz:key)."
+)
+@click.option("--device", metavar="DEVICE", help="Device whose model the calibration uses (default: the chip's).")
+@click.option("-o", "--output", metavar="NET.mho", required=True, help="Network file to write.")
+@common_options
+def compile_command(
+    model: str, chip: str, overrides: tuple[str, ...], calibrate: str, device: str | None, output: str, out: Output
+) -> None:
+    """Quantise an ONNX model after training, map it to a chip's cores and write a network file.
+
+    Clipping of the weights and converter steps are chosen for each layer from the calibration inputs on the model of
+    the device. Reports cores, utilisation and predicted cycles.
+    """
+    check_target(output)
+    net = compile_net(model, chip, overrides, calibrate, device, out)
+    net.save(output)
+    summary = net.summary()
+    print_summary(summary, out)
+    out.note(f"wrote {output}")
+    out.json({"network": str(output), "sha256": net.sha256, "summary": summary})
+
+
+def compile_net(
+    model: str, chip: str, overrides: tuple[str, ...], calibrate: Any, device: str | None, out: Output
+) -> "Net":
+    """Compile with a progress bar; shared with ``mho run``."""
+    import mho
+    from hw.config import load_chip, warnings
+    from mho.api import Chip
+
+    description = load_chip(chip, overrides)
+    for sentence in warnings(description):
+        out.warn(sentence)
+    with out.progress("calibrating layers") as progress:
+        return mho.compile(model, Chip(description), calibrate=calibrate, device=device, progress=progress)
+
+
+def print_summary(summary: dict[str, Any], out: Output) -> None:
+    """The report of a compilation as tables."""
+    mean, worst = summary["cycles_mean"], summary["cycles_worst"]
+    plural = "core" if summary["cores"] == 1 else "cores"
+    out.text(
+        f"{summary['model']} on {summary['chip']} with {summary['device']}: {summary['cores']} {plural} "
+        f"(schedule: {summary['schedule']}), {summary['utilisation']:.1%} of {summary['cells']:,} cells"
+    )
+    out.text(
+        f"{summary['mvms_per_image']} MVMs an image; cycles: {mean:,.0f} in the mean of the calibration "
+        f"({summary['microseconds_mean']:.2f} us), {worst:,} at worst"
+    )
+    headers = ("layer", "inputs", "outputs", "relu", "copies", "MVMs", "in bits", "out bits", "cycles", "error")
+    rows = [
+        (
+            layer["name"], layer["inputs"], layer["outputs"], "yes" if layer["relu"] else "", layer["copies"],
+            layer["products"], layer["in_bits"], layer["out_bits"], f"{layer['cycles_mean']:.0f}",
+            f"{layer['error']:.3f}",
+        )
+        for layer in summary["layers"]
+    ]  # fmt: skip
+    out.table(headers, rows)

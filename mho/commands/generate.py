@@ -1,0 +1,47 @@
+"""``mho generate``: a chip description to Verilog and everything around it."""
+
+import click
+
+from mho.console import Output
+from mho.options import chip_argument, common_options, example
+
+__all__ = ["generate_command"]
+
+
+@click.command("generate", epilog=example("mho generate neurram-core -o build/neurram --wrap axil"))
+@chip_argument
+@click.option("-o", "--output", metavar="DIR", help="Folder to write; made if it does not exist.")
+@click.option(
+    "--wrap",
+    type=click.Choice(["none", "wishbone", "axil"]),
+    default="wishbone",
+    show_default=True,
+    help="Bus around the core.",
+)
+@click.option("--top", metavar="NAME", help="Name of the top module (default: the chip's).")
+@click.option("--prefix", metavar="P", help="Put before the name of every module (default: the chip's).")
+@common_options
+def generate_command(
+    chip: str,
+    overrides: tuple[str, ...],
+    output: str,
+    wrap: str,
+    top: str | None,
+    prefix: str | None,
+    out: Output,
+) -> None:
+    """Write Verilog-2005, macro stubs, registers and tape-out files of a chip.
+
+    CHIP is the name of a preset or a TOML file. The same input gives the same bytes.
+    """
+    from hw.config import load_chip, warnings
+    from mho.api import Chip
+
+    resolved = load_chip(chip, overrides)
+    for sentence in warnings(resolved):
+        out.warn(sentence)
+    files = Chip(resolved).generate(output, wrap=wrap, top=top, prefix=prefix)
+    for file in files:
+        out.text(str(file))
+    out.note(f"wrote {len(files)} files to {output}")
+    out.json({"directory": output, "files": [str(file) for file in files], "chip_sha256": resolved.sha256})

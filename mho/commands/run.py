@@ -1,0 +1,202 @@
+"""``mho run``: a network on a chip, and how well it does."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from macro_models.errors import InputError
+from mho.commands.compile import compile_net, print_summary
+from mho.console import Output, check_target, write_atomic
+from mho.options import chip_option, common_options, example
+from mho.units import format_time
+
+if TYPE_CHECKING:
+    from mho.api import Net
+    from mho.result import Result
+
+__all__ = ["run_command"]
+
+
+def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in value.split(",") if name.strip()) if value else ()
+
+
+@click.command(
+    "run", epilog=example("mho run net.mho --input test.npz:x --labels test.npz:y --time 1d --seeds 10 --budget")
+)
+@click.argument("network", metavar="NET.mho|MODEL.onnx")
+@chip_option()
+@click.option("--calibrate", metavar="X.npy", help="Typical inputs, with an .onnx (default: the first 128 inputs).")
+@click.option(
+    "--input", "inputs", metavar="X.npy", required=True, help="Inputs in the model's units (.npy, X.npz:key)."
+)
+@click.option("--labels", metavar="Y.npy", help="Class of each input, for the accuracy (.npy, X.npz:key).")
+@click.option("-o", "--output", metavar="OUT.npy", help="Write the outputs, in onnxruntime's shape.")
+@click.option("--backend", metavar="NAME", default="functional", show_default=True, help="functional or cosim.")
+@click.option("--device", metavar="DEVICE", help="Device of the cells (default: the network's).")
+@click.option(
+    "--time", default="1d", show_default=True, metavar="T", help="Time since programming, in s, m, h, d or y."
+)
+@click.option(
+    "--temp", type=float, default=25.0, show_default=True, metavar="C", help="Temperature, in degrees Celsius."
+)
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Which chip.")
+@click.option("--seeds", type=int, metavar="N", help="N chips from --seed on: mean, deviation and each value.")
+@click.option("--without", callback=_names, metavar="CAUSE,..", help="Causes of non-ideality to leave out.")
+@click.option("--only", callback=_names, metavar="CAUSE,..", help="Causes of non-ideality to keep.")
+@click.option("--budget", is_flag=True, help="Float, quantised ideal, each cause alone, all together.")
+@click.option("--limit", type=int, metavar="N", help="Take the first N inputs only.")
+@click.option("--waves", metavar="F.fst", help="Write the waveforms, with --backend cosim.")
+@common_options
+def run_command(
+    network: str, chip: str | None, overrides: tuple[str, ...], calibrate: str | None, inputs: str,
+    labels: str | None, output: str | None, device: str | None, budget: bool, out: Output, **options: Any,
+) -> None:  # fmt: skip
+    """Run a network on a chip with its devices, and say how well it does.
+
+    With --labels the score is the accuracy; without, how far the outputs agree with the float model's. Causes are
+    programming, relaxation, read-noise, wire, adc, stuck.
+    """
+    from mho.api import Device
+    from mho.engine import check_options
+
+    check_options(**options)
+    check_target(output)
+    check_target(options["waves"])
+    model = Device.load(device) if device is not None else None
+    x = _read_inputs(inputs)
+    truth = _read_labels(labels, len(x), options["limit"])
+    net = _open(network, chip, overrides, calibrate, x, device, out)
+    with out.progress(f"running on {options['backend']}") as progress:
+        result = net.run(x, device=model, progress=progress, **options)
+    for sentence in result.warnings:
+        out.warn(sentence)
+    if budget:
+        with out.progress("error budget") as progress:
+            result.compute_budget(progress)
+    if output is not None:
+        write_atomic(output, _npy(result.outputs))
+    _print(result, truth, budget, out)
+    if output is not None:
+        out.note(f"wrote {output}")
+    given = {"network": network, "input": inputs, "labels": labels, "calibrate": calibrate, "waves": options["waves"]}
+    out.json({"command": given, **result.to_dict(truth, budget=budget)})
+
+
+def _open(
+    network: str,
+    chip: str | None,
+    overrides: tuple[str, ...],
+    calibrate: str | None,
+    x: Any,
+    device: str | None,
+    out: Output,
+) -> "Net":
+    """The network, compiled on the way where an ONNX model was given."""
+    from compiler import FIRST_INPUTS
+    from mho.api import load
+
+    if not network.endswith(".onnx"):
+        given = [name for name, value in (("--chip", chip), ("--set", overrides), ("--calibrate", calibrate)) if value]
+        if given:
+            raise InputError(
+                f"{network}: {given[0]} is for an .onnx model; a network file holds its chip and calibration"
+            )
+        return load(network)
+    if chip is None:
+        raise InputError(f"{network}: an .onnx model needs --chip, a preset or a chip file")
+    if calibrate is None:
+        taken = min(FIRST_INPUTS, len(x))
+        out.note(f"calibrating on the first {taken} inputs, since --calibrate is not given")
+    net = compile_net(network, chip, overrides, x[:FIRST_INPUTS] if calibrate is None else calibrate, device, out)
+    if out.verbose:
+        print_summary(net.summary(), out)
+    return net
+
+
+def _read_inputs(source: str) -> Any:
+    from compiler import load_input
+
+    return load_input(source)
+
+
+def _read_labels(source: str | None, images: int, limit: int | None) -> Any:
+    """Labels as a vector of integers, as many as images are run."""
+    if source is None:
+        return None
+    import numpy as np
+
+    from compiler import load_input
+
+    values = load_input(source)
+    if values.ndim != 1 or (values != np.rint(values)).any():
+        raise InputError(f"{source}: labels must be a vector of whole numbers, not shape {list(values.shape)}")
+    if len(values) != images:
+        raise InputError(f"{source}: labels must be as many as the inputs, {images}, not {len(values)}")
+    return values.astype(np.int64)[:limit]
+
+
+def _npy(array: Any) -> bytes:
+    import io
+
+    import numpy as np
+
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _print(result: "Result", truth: Any, budget: bool, out: Output) -> None:
+    """The answer as text."""
+    options, run = result.options, result.runs[0]
+    images = len(result.reference)
+    causes = ", ".join(options.causes) or "none"
+    out.text(
+        f"{result.provenance['model']} on {result.provenance['chip']['name']}, {options.backend}: {images} inputs, "
+        f"{options.device} at {format_time(options.time_s)}, {options.temp_C:g} C"
+    )
+    out.text(f"causes: {causes}")
+    out.table(("score", "mean", "deviation", "float model"), _scores(result, truth))
+    if len(result.runs) > 1:
+        out.text()
+        out.table(("seed", "score"), _per_seed(result, truth))
+    out.text()
+    cycles = sum(r.cycles for r in result.runs) / (len(result.runs) * images)
+    out.text(
+        f"{run.mvms} MVMs; {cycles:,.1f} cycles an input = {cycles / result.f_clk_MHz:.2f} us of chip time at "
+        f"{result.f_clk_MHz:g} MHz"
+    )
+    headers = ("layer", "columns", "least code", "largest code", "saturated")
+    rows = [(f["layer"], f["columns"], f["min"], f["max"], f"{f['saturated']:.2%}") for f in result.layers()]
+    out.table(headers, rows)
+    if budget:
+        out.text()
+        out.table(*(result.budget if truth is None else result.budget(truth)).table())
+
+
+def _scores(result: "Result", truth: Any) -> list[tuple[str, ...]]:
+    from mho import score
+
+    rows = []
+    if truth is not None:
+        mean, deviation = score.mean_and_deviation(result.accuracies(truth))
+        rows.append(("accuracy", f"{mean:.2%}", f"{deviation:.2%}", f"{score.accuracy(result.reference, truth):.2%}"))
+    if result.agreement is not None:
+        values = [score.agreement(r.outputs, result.reference) for r in result.runs]
+        mean, deviation = score.mean_and_deviation(values)
+        rows.append(("same class as the float model", f"{mean:.2%}", f"{deviation:.2%}", ""))
+    mean, deviation = score.mean_and_deviation([score.relative_error(r.outputs, result.reference) for r in result.runs])
+    rows.append(("relative error of the outputs", f"{mean:.2%}", f"{deviation:.2%}", ""))
+    return rows
+
+
+def _per_seed(result: "Result", truth: Any) -> list[tuple[str, ...]]:
+    from mho import score
+
+    if truth is not None:
+        values = list(result.accuracies(truth))
+    elif result.agreement is not None:
+        values = [score.agreement(r.outputs, result.reference) for r in result.runs]
+    else:
+        values = [score.relative_error(r.outputs, result.reference) for r in result.runs]
+    return [(str(r.seed), f"{value:.2%}") for r, value in zip(result.runs, values, strict=True)]

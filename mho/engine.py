@@ -1,0 +1,226 @@
+"""Runs of a network: from options as a user writes them to results, and the passes of an error budget."""
+
+import hashlib
+import time as clock
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler import Network
+from hw.config import check_device
+from macro_models.devices import CAUSES, Device, load_device
+from macro_models.errors import InputError
+from mho.result import Options, Pass, Result, SeedRun
+from mho.units import parse_time
+from mho.version import library_versions
+
+if TYPE_CHECKING:
+    from mho.api import Net
+    from sim.backend import Backend
+
+__all__ = ["BACKENDS", "check_options", "open_backend", "run_network", "select_causes"]
+
+BACKENDS = ("functional", "cosim")
+
+Progress = Callable[[int, int], None]
+
+
+def select_causes(without: Collection[str], only: Collection[str]) -> tuple[str, ...]:
+    """The causes that stay on, in their usual order.
+
+    Raises
+    ------
+    InputError
+        If a cause is unknown, or both are given.
+    """
+    for name in (*without, *only):
+        if name not in CAUSES:
+            raise InputError(f"cause must be one of {', '.join(CAUSES)}, not {name!r}")
+    if without and only:
+        raise InputError("without and only exclude each other")
+    return tuple(cause for cause in CAUSES if (cause in only if only else cause not in without))
+
+
+def check_options(
+    *, time: str | float, temp: float, seed: int, seeds: int | None, backend: str, without: Collection[str],
+    only: Collection[str], limit: int | None, waves: Any,
+) -> tuple[str, ...]:  # fmt: skip
+    """Refuse options that no run can take, before anything is computed; returns the causes that stay on.
+
+    Raises
+    ------
+    InputError
+        Naming the option, its value and what would be right.
+    """
+    parse_time(time)
+    if seeds is not None and seeds < 1:
+        raise InputError(f"seeds must be at least 1, not {seeds}")
+    if not 0 <= seed <= 2**32 - (seeds or 1):
+        raise InputError(f"seed must be between 0 and 2**32 - 1, not {seed}")
+    if limit is not None and limit < 1:
+        raise InputError(f"limit must be at least 1, not {limit}")
+    if not np.isfinite(temp) or temp < -273.15:
+        raise InputError(f"temp must be a temperature in degrees Celsius, not {temp}")
+    if backend not in BACKENDS:
+        raise InputError(f"backend must be one of {', '.join(BACKENDS)}, not {backend!r}")
+    if waves is not None and backend != "cosim":
+        raise InputError(f"waves need the backend cosim, not {backend}")
+    return select_causes(without, only)
+
+
+def open_backend(name: str, waves: str | Path | None = None) -> "Backend":
+    """A backend by its name, with a file for its waveforms."""
+    from sim.backend import create_backend
+
+    return create_backend(name) if waves is None else create_backend(name, waves=Path(waves))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """A network, its inputs and the device: what all passes of a run share."""
+
+    network: Network
+    x: NDArray[np.float32]
+    device: Device
+    time_s: float
+    temp_C: float
+    seeds: tuple[int, ...]
+
+    def run(
+        self, backend: "Backend", seed: int, causes: Collection[str], *, device: Device | None = None,
+        progress: Progress | None = None,
+    ) -> SeedRun:  # fmt: skip
+        from sim.executor import execute
+
+        start = clock.perf_counter()
+        done = execute(
+            self.network, backend, self.x, device=device or self.device, seed=seed, time_s=self.time_s,
+            temp_C=self.temp_C, causes=frozenset(causes), keep_codes=True, progress=progress,
+        )  # fmt: skip
+        seconds = clock.perf_counter() - start
+        layers = [layer.name for layer in self.network.layers]
+        names = [name if layers.count(name) == 1 else f"{name}.{k}" for k, name in enumerate(layers)]
+        codes = {
+            name: np.concatenate([c for (layer, _), c in sorted(done.codes.items()) if layer == k], axis=1)
+            for k, name in enumerate(names)
+        }
+        return SeedRun(
+            seed=seed, outputs=done.outputs, codes=codes,
+            saturated={name: share for name, (_, _, share) in zip(names, done.ranges, strict=True)},
+            mvms=done.mvms, cycles=int(done.cycles.sum()), seconds=seconds,
+        )  # fmt: skip
+
+    def budget(self, progress: Progress | None = None) -> list[Pass]:
+        """Outputs of every pass of an error budget: float, quantised ideal, each cause alone, all together."""
+        ideal = load_device("ideal")
+        wanted: list[tuple[str, tuple[str, ...], Device | None, tuple[int, ...]]] = [
+            ("ideal", (), ideal, self.seeds[:1])
+        ]
+        wanted += [(cause, (cause,), None, self.seeds) for cause in CAUSES]
+        wanted += [("all", CAUSES, None, self.seeds)]
+        total, done = sum(len(seeds) for *_, seeds in wanted), 0
+        passes = [Pass("float", (), (self.network.model.compute(self.x),))]
+        backend = open_backend("functional")
+        try:
+            for name, causes, device, seeds in wanted:
+                outputs = []
+                for seed in seeds:
+                    outputs.append(self.run(backend, seed, causes, device=device).outputs)
+                    done += 1
+                    if progress:
+                        progress(done, total)
+                passes.append(Pass(name, causes, tuple(outputs)))
+        finally:
+            backend.close()
+        return passes
+
+
+def run_network(
+    net: "Net",
+    x: NDArray[np.float32],
+    *,
+    device: Device,
+    time: str | float,
+    temp: float,
+    seed: int,
+    seeds: int | None,
+    backend: str,
+    without: Collection[str],
+    only: Collection[str],
+    limit: int | None,
+    waves: Any,
+    progress: Progress | None,
+) -> Result:
+    """See :meth:`mho.api.Net.run`."""
+    from compiler.compile import check_shape
+
+    network = net.network
+    causes = check_options(
+        time=time,
+        temp=temp,
+        seed=seed,
+        seeds=seeds,
+        backend=backend,
+        without=without,
+        only=only,
+        limit=limit,
+        waves=waves,
+    )
+    check_device(network.chip, device)
+    job = _Job(
+        network=network, x=check_shape(x, network.model)[:limit], device=device, time_s=parse_time(time),
+        temp_C=float(temp), seeds=tuple(range(seed, seed + (seeds or 1))),
+    )  # fmt: skip
+    runs = []
+    opened = open_backend(backend, waves)
+    try:
+        for index, one in enumerate(job.seeds):
+            runs.append(job.run(opened, one, causes, progress=_offset(progress, index, len(job.seeds))))
+    finally:
+        opened.close()
+    options = Options(
+        backend=backend, device=device.name, time_s=job.time_s, temp_C=job.temp_C, seeds=job.seeds, causes=causes,
+        limit=limit,
+    )  # fmt: skip
+    return Result(
+        options=options, runs=tuple(runs), reference=network.model.compute(job.x),
+        f_clk_MHz=network.chip.clock.f_clk_MHz,
+        stacked=seeds is not None, provenance=_provenance(net, job, backend),
+        warnings=tuple(device.warnings(job.time_s, job.temp_C)), budget_passes=job.budget,
+    )  # fmt: skip
+
+
+def _offset(progress: Progress | None, index: int, count: int) -> Progress | None:
+    if progress is None:
+        return None
+    return lambda done, total: progress(index * total + done, count * total)
+
+
+def _provenance(net: "Net", job: _Job, backend: str) -> dict[str, Any]:
+    """Versions and hashes: what a result is a function of."""
+    versions = library_versions()
+    if backend == "cosim":
+        from sim.toolchain import tool_version
+
+        versions["verilator"] = tool_version("verilator")
+    return {
+        "versions": versions,
+        "hashes": {
+            "network": net.sha256,
+            "chip": net.network.chip.sha256,
+            "device": _hash(repr(sorted(job.device.to_dict().items())).encode()),
+            "input": _hash(np.ascontiguousarray(job.x).tobytes()),
+        },
+        "model": net.network.model.name,
+        "chip": net.network.chip.to_dict(),
+        "device": job.device.to_dict(),
+        "compile_options": net.network.options.to_dict(),
+    }
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
