@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-USED = ("bash", "cat", "cksum", "dirname", "env")
+USED = ("bash", "cat", "cksum", "dirname", "env", "rm")
 
 
 @pytest.fixture
