@@ -16,8 +16,8 @@ from compiler.integer import LANE_MAX, MULTIPLIER_MAX, SHIFT_MAX, Requantise, Ro
 from compiler.mapping import Block, Placement
 from compiler.options import CompileOptions
 from compiler.program import OP_ID_IMAGE_SHIFT, Layer, Mvm, run_layer
-from compiler.quantisers import Quantiser, choose_format, fit_quantiser, formats
-from compiler.weights import PairMap, code_value, column_sums
+from compiler.quantisers import CodeFormat, Quantiser, fit_quantiser, formats
+from compiler.weights import PairMap, code_value, column_sums, spread_rows
 from hw.config import Chip, tnsa_config
 from hw.core import CoreConfig
 from macro_models import Masks, MvmResult, TnsaModel
@@ -59,22 +59,24 @@ class _Draft:
     """A candidate for one layer."""
 
     quantiser: Quantiser
+    spread: NDArray[np.int32]
     pairs: PairMap
     op: MvmOperation
 
 
 @dataclass(frozen=True)
 class _Trial:
-    """What a candidate gave: outputs before the ReLU per chip, of shape (chips, samples, outputs)."""
+    """What a candidate gave.
+
+    ``outputs`` are those of the layer before the ReLU, of shape (chips, samples, outputs), ``error`` the squared error of each, of
+    shape (outputs,); ``total`` is the squared error of the network's outputs if the layers after it were exact.
+    """
 
     draft: _Draft
     outputs: Float
     error: Float
+    total: float
     cycles: float
-
-    @property
-    def total(self) -> float:
-        return float(self.error.sum())
 
 
 class Calibrator:
@@ -111,6 +113,8 @@ class Calibrator:
         self.tolerance = options.tolerance
         if self.tolerance is None:
             self.tolerance = 0.06 if network.is_classifier else 0.015
+        self.reference = self._outputs(len(network.layers), self.wanted[-1])
+        self.spread = max(float(self.reference.std(axis=0).max(initial=0.0)), 1e-300)
 
     def run(self) -> Calibrated:
         """Calibrates all layers in order."""
@@ -173,30 +177,50 @@ class Calibrator:
     def _anchors(self, index: int, values: Float) -> list[str]:
         if index > 0:
             return ["zero"]
-        return ["zero", "mean", "middle"] if values.min() < 0 else ["zero", "least", "mean", "middle"]
+        return ["zero", "least", "mean", "middle"]
 
     def _draft(self, index: int, values: Float, clip: Float, anchor: str, quantile: float, balance: float) -> _Draft:
         layer = self.network.layers[index]
         flat = values[0] if index == 0 else values.reshape(-1, values.shape[-1])
         signed = anchor in ("mean", "middle") or (anchor == "zero" and bool((flat < 0).any()))
-        assert self.tolerance is not None
-        fmt = choose_format(flat, layer.weight, formats(signed, self.chip, self.options), anchor, self.tolerance)
+        fmt = self._choose_format(index, flat, formats(signed, self.chip, self.options), anchor)
         quantiser = fit_quantiser(flat, layer.weight, fmt, anchor=anchor, quantile=quantile, balance=balance)
         quantiser = replace(quantiser, scale=np.maximum(quantiser.scale, self.floor))
-        pairs = PairMap(layer.weight * quantiser.scale, clip, self.chip)
+        weight = layer.weight * quantiser.scale
+        spread = spread_rows(weight, self.placement.rows[index])
+        pairs = PairMap(_shared(weight, spread), clip, self.chip)
         op = MvmOperation(
             in_bits=fmt.bits, in_signed=fmt.signed, out_bits=self._out_bits(),
             converter=Converter[self.chip.adc.converter.upper()], early_stop=self.chip.adc.early_stop,
         )  # fmt: skip
-        draft = _Draft(quantiser, pairs, op)
+        draft = _Draft(quantiser, spread, pairs, op)
         return self._with_reach(index, draft, self._largest_ratio(index, draft, flat), REACHES[1])
+
+    def _choose_format(self, index: int, flat: Float, candidates: Sequence[CodeFormat], anchor: str) -> CodeFormat:
+        """The first format whose rounding errors change the network's outputs by no more than the tolerance."""
+        weight = self.network.layers[index].weight
+        exact = self._outputs(index, flat)
+        for fmt in candidates[:-1]:
+            quantiser = fit_quantiser(flat, weight, fmt, anchor=anchor)
+            lost = self._outputs(index, quantiser.stage.value(quantiser.codes(flat))) - exact
+            if np.sqrt((lost**2).mean()) <= self.tolerance * self.spread:
+                return fmt
+        return candidates[-1]
+
+    def _outputs(self, index: int, h: Float) -> Float:
+        """Outputs of the float network from the inputs of layer ``index`` on; differences between classes only."""
+        for layer in self.network.layers[index:]:
+            h = layer.compute(h)
+        if self.network.is_classifier and h.shape[-1] > 1:
+            h = h - h.mean(axis=-1, keepdims=True)
+        return h
 
     def _out_bits(self) -> int:
         return min(self.options.out_bits or self.chip.adc.bits, self.chip.adc.bits)
 
     def _largest_ratio(self, index: int, draft: _Draft, flat: Float) -> float:
         """Largest settled ratio ``a / sum_g`` of an ideal device in any conversion of the layer."""
-        codes = draft.quantiser.codes(flat).astype(np.float64)
+        codes = draft.quantiser.codes(flat)[:, draft.spread].astype(np.float64)
         parts = [codes] if draft.op.segments == 1 else [np.trunc(codes / 16), np.fmod(codes, 16)]
         largest = 0.0
         for block in self.placement.of_layer(index):
@@ -227,7 +251,7 @@ class Calibrator:
 
     def _with_clip(self, index: int, draft: _Draft, clip: Float, flat: Float) -> _Draft:
         weight = self.network.layers[index].weight * draft.quantiser.scale
-        draft = replace(draft, pairs=PairMap(weight, clip, self.chip))
+        draft = replace(draft, pairs=PairMap(_shared(weight, draft.spread), clip, self.chip))
         return self._with_reach(index, draft, self._largest_ratio(index, draft, flat), REACHES[1])
 
     def _search_step(self, index: int, values: Float, best: _Trial) -> _Trial:
@@ -276,10 +300,13 @@ class Calibrator:
         cycles = 0
         for chip, cores in enumerate(models):
             for mvm, value in mvms:
-                result = self._run(cores[mvm.core], mvm, codes[chip])
+                result = self._run(cores[mvm.core], mvm, codes[chip][:, draft.spread])
                 np.add.at(outputs[chip].T, mvm.outputs, (result.codes[:, mvm.columns] * value).T)
                 cycles += int(np.sum(self.core.cycles(mvm.op, result.steps)))
-        return _Trial(draft, outputs, self._error(index, outputs), cycles / (len(models) * len(self.images)))
+        after = np.maximum(outputs, 0.0) if layer.relu else outputs
+        total = float(((self._outputs(index + 1, after) - self.reference) ** 2).mean())
+        error = ((after - self.wanted[index + 1]) ** 2).mean(axis=(0, 1))
+        return _Trial(draft, outputs, error, total, cycles / (len(models) * len(self.images)))
 
     def _run(self, model: TnsaModel, mvm: Mvm, codes: NDArray[np.integer]) -> MvmResult:
         op_id = (self.images << np.uint64(OP_ID_IMAGE_SHIFT)) | np.uint64(mvm.operation)
@@ -311,20 +338,6 @@ class Calibrator:
         draft.pairs.fill(targets, block)
         sums = column_sums(targets, block.rows, block.columns, self.chip)
         return code_value(sums, draft.op.step_code, draft.pairs.unit[block.outputs], self.chip) / block.copies
-
-    def _error(self, index: int, outputs: Float) -> Float:
-        """Squared error of each output, weighted by what it means to the next layer; of shape (outputs,)."""
-        layer = self.network.layers[index]
-        wanted, got = self.wanted[index + 1], outputs
-        if layer.relu:
-            got = np.maximum(got, 0.0)
-        lost = got - wanted
-        last = index + 1 == len(self.network.layers)
-        if last and self.network.is_classifier and layer.outputs > 1:
-            # Only differences between classes matter.
-            lost = lost - lost.mean(axis=-1, keepdims=True)
-        weight = np.ones(layer.outputs) if last else (self.network.layers[index + 1].weight ** 2).sum(axis=0)
-        return (lost**2).mean(axis=(0, 1)) * weight
 
     def _relative_error(self, index: int, trial: _Trial) -> float:
         """Error of a layer's output relative to its standard deviation."""
@@ -358,7 +371,7 @@ class Calibrator:
         fraction = int(np.clip(fraction, 0, 12))
         unit = following.scale * 2.0**-fraction
         requantise = Requantise(shift=fraction, low=following.format.low, high=following.format.top)
-        return self._integer(layer, mvms, bias, unit, requantise)
+        return self._integer(layer, trial.draft.spread, mvms, bias, unit, requantise)
 
     def _finish_last(self, trial: _Trial, operation: int) -> tuple[Layer, Float]:
         """Integer parameters of the last layer, and what its lanes stand for."""
@@ -367,7 +380,7 @@ class Calibrator:
         bias = layer.bias + layer.weight @ trial.draft.quantiser.offset
         reach = self._worst(mvms, layer.outputs) + np.abs(bias)
         unit = np.where(reach > 0, reach, 1.0) / (LANE_MAX * 0.99)
-        return self._integer(layer, mvms, bias, unit, None), unit
+        return self._integer(layer, trial.draft.spread, mvms, bias, unit, None), unit
 
     def _worst(self, mvms: Sequence[tuple[Mvm, Float]], outputs: int) -> Float:
         worst = np.zeros(outputs)
@@ -376,7 +389,7 @@ class Calibrator:
         return worst
 
     def _integer(
-        self, layer: LinearLayer, mvms: Sequence[tuple[Mvm, Float]], bias: Float, unit: Float, requantise: Requantise | None
+        self, layer: LinearLayer, spread: NDArray[np.int32], mvms: Sequence[tuple[Mvm, Float]], bias: Float, unit: Float, requantise: Requantise | None
     ) -> Layer:
         factors = [value / unit[mvm.outputs] for mvm, value in mvms]
         largest = max(float(f.max()) for f in factors)
@@ -387,10 +400,15 @@ class Calibrator:
         )
         root = Root(bias=np.rint(bias / unit).astype(np.int16), relu=layer.relu, requantise=requantise)
         result = Layer(
-            name=layer.name, inputs=layer.inputs, outputs=layer.outputs, mvms=products, shift=shift, root=root
+            name=layer.name, inputs=layer.inputs, outputs=layer.outputs, spread=spread, mvms=products, shift=shift, root=root
         )
         result.check()
         return result
+
+
+def _shared(weight: Float, spread: NDArray[np.int32]) -> Float:
+    """Weights of the rows, of shape (outputs, rows): those of the inputs, shared out among their rows."""
+    return (weight / np.bincount(spread, minlength=weight.shape[1]))[:, spread]
 
 
 def representative_time(device: Device, options: CompileOptions) -> float:

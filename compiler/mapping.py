@@ -9,6 +9,7 @@ rectangles that it takes.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ MASKS = 8
 """Word-line masks, and masks of converted lines, that a core holds."""
 
 DEFAULT_COPIES = 4
+"""Columns of one output, and rows of one input on average, at most."""
 
 SkipMaps = Mapping[int, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
 """Dead lines: core -> (bit lines, source lines), boolean arrays of one entry a line."""
@@ -30,8 +32,8 @@ SkipMaps = Mapping[int, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
 class Block:
     """A rectangle of one layer's weights in one core.
 
-    ``rows`` are the physical row pairs of inputs ``first`` and up; ``columns`` the physical source lines; ``outputs``, of
-    the length of ``columns``, the output of the layer that each serves. With copies an output occurs several times.
+    ``rows`` are the physical row pairs of the layer's rows ``first`` and up; ``columns`` the physical source lines; ``outputs``,
+    of the length of ``columns``, the output of the layer that each serves. With copies an output occurs several times.
     """
 
     layer: int
@@ -47,10 +49,15 @@ class Block:
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:
-    """Where everything is. ``blocks`` are in the order of execution; ``cores`` is how many instances are needed."""
+    """Where everything is.
+
+    ``blocks`` are in the order of execution; ``cores`` is how many instances are needed; ``rows`` is how many row pairs each
+    layer has: at least its inputs, and more where large weights are spread over several rows.
+    """
 
     lines: int
     cores: int
+    rows: tuple[int, ...]
     blocks: tuple[Block, ...]
     skip: SkipMaps
 
@@ -79,6 +86,15 @@ class Placement:
         """Skip maps of a core: (bit lines, source lines)."""
         none = np.zeros(self.lines, dtype=bool)
         return self.skip.get(core, (none, none))
+
+
+@dataclass(frozen=True)
+class _Size:
+    """What a layer takes: rows (its inputs or more), outputs, and copies of each output."""
+
+    rows: int
+    outputs: int
+    copies: int
 
 
 @dataclass(frozen=True)
@@ -128,11 +144,14 @@ class _Core:
         return True
 
 
-def place(shapes: Sequence[tuple[int, int]], lines: int, *, copies: int | None = None, skip: SkipMaps | None = None) -> Placement:
+def place(
+    shapes: Sequence[tuple[int, int]], lines: int, *, copies: int | None = None, skip: SkipMaps | None = None
+) -> Placement:
     """Places layers of the shapes (inputs, outputs) on as few cores as the shelves allow.
 
-    With ``copies`` above 1 a layer is repeated in columns that are free anyway: no more cores and no more products, and the
-    average of the copies has less of the noise of cells and converters. Copies are given to small layers first.
+    With ``copies`` above 1, cells that would stay free serve too, without more cores or more products: a layer is repeated in
+    free columns, whose average has less of the noise of cells and converters, and its inputs may take several free
+    rows, over which large weights are spread. Small layers come first.
 
     Raises
     ------
@@ -141,19 +160,33 @@ def place(shapes: Sequence[tuple[int, int]], lines: int, *, copies: int | None =
     """
     skip = {} if skip is None else skip
     free = _FreeLines(lines, skip)
-    counts = [1] * len(shapes)
-    packed = _pack(shapes, counts, free)
+    sizes = [_Size(inputs, outputs, 1) for inputs, outputs in shapes]
+    packed = _pack(sizes, free)
     most = DEFAULT_COPIES if copies is None else copies
     order = sorted(range(len(shapes)), key=lambda k: shapes[k][0] * shapes[k][1])
-    for target in range(2, most + 1):
+    for step in range(2, 2 * most + 1):
         for layer in order:
-            if counts[layer] != target - 1 or shapes[layer][1] * target > free.fewest_columns:
-                continue
-            trial = [target if k == layer else c for k, c in enumerate(counts)]
-            result = _pack(shapes, trial, free)
-            if len(result) <= len(packed):
-                counts, packed = trial, result
-    return Placement(lines=lines, cores=len(packed), blocks=_blocks(packed), skip=skip)
+            # Half a copy more of the rows at every step, one more of the columns at every other one.
+            for grown in _grown(sizes[layer], shapes[layer][0], step, free):
+                trial = [grown if k == layer else size for k, size in enumerate(sizes)]
+                result = _pack(trial, free)
+                if len(result) <= len(packed):
+                    sizes, packed = trial, result
+                    break
+    return Placement(
+        lines=lines, cores=len(packed), blocks=_blocks(packed), skip=skip, rows=tuple(size.rows for size in sizes)
+    )
+
+
+def _grown(size: "_Size", inputs: int, step: int, free: "_FreeLines") -> list["_Size"]:
+    """Larger sizes of a layer for a step of growth, the wanted one first."""
+    copies, rows = size.copies, size.rows
+    if step % 2 == 0 and copies == step // 2 - 1 and size.outputs * (copies + 1) <= free.fewest_columns:
+        return [_Size(rows, size.outputs, copies + 1)]
+    if inputs <= free.fewest_rows:
+        wanted = min(inputs * step // 2, free.fewest_rows)
+        return [_Size(r, size.outputs, copies) for r in (wanted, (wanted + rows) // 2) if r > rows]
+    return []
 
 
 class _FreeLines:
@@ -178,12 +211,12 @@ class _FreeLines:
         return _Core(pairs, np.flatnonzero(~source).astype(np.int32))
 
 
-def _rectangles(shapes: Sequence[tuple[int, int]], counts: Sequence[int], free: _FreeLines) -> list[_Rectangle]:
+def _rectangles(sizes: Sequence[_Size], free: _FreeLines) -> list[_Rectangle]:
     result = []
-    for layer, ((inputs, outputs), copies) in enumerate(zip(shapes, counts, strict=True)):
-        for first, height in _segments(inputs, free.fewest_rows):
-            for start, width in _segments(outputs, free.fewest_columns):
-                result.append(_Rectangle(layer, first, height, start, width, copies))
+    for layer, size in enumerate(sizes):
+        for first, height in _segments(size.rows, free.fewest_rows):
+            for start, width in _segments(size.outputs, free.fewest_columns):
+                result.append(_Rectangle(layer, first, height, start, width, size.copies))
     return result
 
 
@@ -191,12 +224,12 @@ def _segments(size: int, most: int) -> list[tuple[int, int]]:
     """Cuts ``size`` into as few pieces of at most ``most`` as possible, nearly equal: (start, length)."""
     pieces = -(-size // most)
     edges = [size * k // pieces for k in range(pieces + 1)]
-    return [(a, b - a) for a, b in zip(edges, edges[1:], strict=False)]
+    return [(a, b - a) for a, b in pairwise(edges)]
 
 
-def _pack(shapes: Sequence[tuple[int, int]], counts: Sequence[int], free: _FreeLines) -> list[_Core]:
+def _pack(sizes: Sequence[_Size], free: _FreeLines) -> list[_Core]:
     cores: list[_Core] = []
-    for r in sorted(_rectangles(shapes, counts, free), key=lambda r: -r.height):
+    for r in sorted(_rectangles(sizes, free), key=lambda r: -r.height):
         if not any(core.put(r) for core in cores):
             cores.append(free.core(len(cores)))
             cores[-1].put(r)

@@ -162,6 +162,7 @@ def _write(net: Network, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
 
 def _write_layer(layer: Layer, prefix: str, put: Any) -> dict[str, Any]:
     put(f"{prefix}.bias", layer.root.bias)
+    put(f"{prefix}.spread", layer.spread)
     mvms = []
     for k, m in enumerate(layer.mvms):
         for name in ("rows", "columns", "outputs", "multiplier"):
@@ -224,5 +225,6 @@ def _read_layer(one: Mapping[str, Any], prefix: str, arrays: Mapping[str, NDArra
     q = one["requantise"]
     root = Root(bias=arrays[f"{prefix}.bias"], relu=one["relu"], requantise=None if q is None else Requantise(**q))
     return Layer(
-        name=one["name"], inputs=one["inputs"], outputs=one["outputs"], mvms=tuple(mvms), shift=one["shift"], root=root
+        name=one["name"], inputs=one["inputs"], outputs=one["outputs"], spread=arrays[f"{prefix}.spread"],
+        mvms=tuple(mvms), shift=one["shift"], root=root,
     )

@@ -65,9 +65,9 @@ class Mvm:
     op
         What the core is told.
     first
-        First input of the layer that this product takes; it takes ``len(rows)`` in order.
+        First row of the layer that this product takes; it takes ``len(rows)`` in order.
     rows
-        Physical row pairs that take the inputs.
+        Physical row pairs.
     columns
         Physical source lines that are converted.
     outputs
@@ -86,7 +86,7 @@ class Mvm:
     multiplier: NDArray[np.int32]
 
     def vector(self, codes: NDArray[np.integer], lines: int) -> NDArray[np.int16]:
-        """Input codes of the core, of shape (batch, lines // 2), for the layer's input codes."""
+        """Input codes of the core, of shape (batch, lines // 2), for the codes of the layer's rows."""
         x = np.zeros((len(codes), lines // 2), dtype=np.int16)
         x[:, self.rows] = codes[:, self.first : self.first + len(self.rows)]
         return x
@@ -94,11 +94,15 @@ class Mvm:
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """One linear layer: its products, the shift that their leaves share, and the root."""
+    """One linear layer: its products, the shift that their leaves share, and the root.
+
+    ``spread`` says which input each row of the layer takes, of shape (rows,): an input may drive several rows.
+    """
 
     name: str
     inputs: int
     outputs: int
+    spread: NDArray[np.int32]
     mvms: tuple[Mvm, ...]
     shift: int
     root: Root
@@ -121,6 +125,7 @@ def lanes_of(
     ``images`` are the numbers of the images, of shape (batch,).
     """
     leaves = []
+    codes = codes[:, layer.spread]
     for mvm in layer.mvms:
         op_id = (images.astype(np.uint64) << np.uint64(OP_ID_IMAGE_SHIFT)) | np.uint64(mvm.operation)
         raw = run(mvm, mvm.vector(codes, lines), op_id)

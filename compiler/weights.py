@@ -7,7 +7,7 @@ from compiler.mapping import Block
 from hw.config import Chip
 from macro_models.exact.operation import STEP_FRACTION_BITS
 
-__all__ = ["PairMap", "code_value", "column_sums"]
+__all__ = ["PairMap", "code_value", "column_sums", "spread_rows"]
 
 
 class PairMap:
@@ -20,7 +20,7 @@ class PairMap:
     Parameters
     ----------
     weight
-        Shape (outputs, inputs), the scale of the input codes folded in.
+        Shape (outputs, rows), the scale of the input codes folded in.
     clip
         Shape (outputs,), above 0, at most 1.
     """
@@ -60,3 +60,17 @@ def code_value(sums: NDArray[np.int64], step_code: int, unit: NDArray[np.float64
     half_step = np.maximum(1.0, np.rint(step_code * 2.0**-STEP_FRACTION_BITS * sums)) / 2.0
     return half_step * lsb * unit
 
+
+
+def spread_rows(weight: NDArray[np.float64], rows: int) -> NDArray[np.int32]:
+    """Which input each row takes, of shape (rows,), for weights of shape (outputs, inputs), inputs <= rows.
+
+    Rows beyond one an input go to the inputs with the largest weights, which are then shared out among their rows: the smaller the
+    largest share, the larger the conductances of everything else.
+    """
+    size = np.abs(weight)
+    typical = (size / np.maximum(size.max(axis=1, keepdims=True), 1e-300)).mean(axis=0)
+    count = np.ones(weight.shape[1], dtype=np.int64)
+    for _ in range(rows - weight.shape[1]):
+        count[np.argmax(typical / count)] += 1
+    return np.repeat(np.arange(weight.shape[1], dtype=np.int32), count)
