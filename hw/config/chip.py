@@ -210,6 +210,15 @@ class Chip:
         return self.mesh.columns * self.mesh.rows
 
     @property
+    def operation_cycles(self) -> dict[str, int]:
+        """Clock cycles of each analog operation: ``reset``, ``plane``, ``sample``, ``compare``, ``decrement``.
+
+        At least one; a comparison at least two, so that its result is known when the next operation is decided.
+        """
+        cycles = {name[2:-3]: self.clock.cycles(t_ns) for name, t_ns in asdict(self.timing).items()}
+        return cycles | {"compare": max(2, cycles["compare"])}
+
+    @property
     def sha256(self) -> str:
         """Hash of everything but the description; comments, order and ``extends`` do not change it."""
         content = self.to_dict()

@@ -1,6 +1,6 @@
 """A chip in words: the rows and warnings that ``mho check`` and ``mho preset`` print."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from hw.config.chip import Chip
@@ -55,10 +55,8 @@ def sizes(chip: Chip) -> list[tuple[str, str]]:
         ("signed weights, forward", f"{n // 2} x {n} a core"),
         ("conductance grid", f"{chip.cells.g_full_scale_uS / (2**chip.core.g_bits - 1):.4g} uS a code"),
     ]
-    for name, t_ns in asdict(chip.timing).items():
-        cycles = chip.clock.cycles(t_ns)
+    for operation, cycles in chip.operation_cycles.items():
         took = cycles * 1000 / chip.clock.f_clk_MHz
-        operation = name.removeprefix("t_").removesuffix("_ns")
         result.append((operation, f"{cycles} {'cycle' if cycles == 1 else 'cycles'} = {took:g} ns"))
     return result
 
@@ -66,11 +64,12 @@ def sizes(chip: Chip) -> list[tuple[str, str]]:
 def warnings(chip: Chip) -> list[str]:
     """Sentences about what is legal but probably not meant."""
     result = []
-    for name, t_ns in asdict(chip.timing).items():
-        took = chip.clock.cycles(t_ns) * 1000 / chip.clock.f_clk_MHz
+    for operation, cycles in chip.operation_cycles.items():
+        t_ns = getattr(chip.timing, f"t_{operation}_ns")
+        took = cycles * 1000 / chip.clock.f_clk_MHz
         if took > 1.5 * t_ns:
             result.append(
-                f"timing.{name} = {t_ns:g} takes {took:g} ns, because an operation lasts whole cycles at "
+                f"timing.t_{operation}_ns = {t_ns:g} takes {took:g} ns, because an operation lasts whole cycles at "
                 f"clock.f_clk_MHz = {chip.clock.f_clk_MHz:g}"
             )
     if chip.cells.g_full_scale_uS < 1.1 * chip.cells.g_max_uS:

@@ -101,3 +101,8 @@ def test_durations_of_whole_cycles_are_not_rounded_up(cycles, kilohertz):
 @pytest.mark.parametrize(("f_clk", "t_ns", "cycles"), [(12.5, 2240, 28), (100, 20, 2), (100, 20.1, 3), (100, 0, 1)])
 def test_durations_in_cycles(f_clk, t_ns, cycles):
     assert ClockSection(f_clk_MHz=f_clk).cycles(t_ns) == cycles
+
+
+def test_comparisons_take_two_cycles_at_least():
+    slow = load_chip("neurram-core", {"clock.f_clk_MHz": 1})
+    assert slow.operation_cycles == {"reset": 1, "plane": 1, "sample": 1, "compare": 2, "decrement": 1}
