@@ -124,7 +124,7 @@ class AdcSection(_Section):
     converter: str = key("count", "Algorithm that the compiler takes.", choices=("count", "binary"))
     early_stop: bool = key(True, "Counting ends when every enabled line has flipped; false makes latency constant.")
     sigma_offset_mV: float = key(
-        1.0, "Standard deviation of a converter's offset, referred to the sampled line voltage, in millivolts.",
+        1.0, "Standard deviation of a converter's offset at the integrator, on the scale of v_read_V, in mV.",
         low=0.0, high=1000.0,
     )
     sigma_gain: float = key(
