@@ -21,7 +21,8 @@ def test_device_without_a_range_fits_every_chip():
 def test_other_range_is_refused_with_both_ranges():
     chip = load_chip("neurram-core", {"cells.g_max_uS": 30})
     sentence = (
-        "chip neurram-core: cells.g_min_uS to cells.g_max_uS must be 1 to 40 uS as in device rram-neurram, not 1 to 30 uS"
+        "chip neurram-core: cells.g_min_uS to cells.g_max_uS must be 1 to 40 uS as in device rram-neurram, "
+        "not 1 to 30 uS"
     )
     with pytest.raises(InputError, match="^" + re.escape(sentence) + "$"):
         check_device(chip, load_device("rram-neurram"))
