@@ -42,6 +42,8 @@ def test_import_contracts_hold(copy):
         ("macro_models/errors.py", "import hw.config", "Each folder imports only what is below it BROKEN"),
         ("macro_models/errors.py", "import amaranth", "Macro models are numpy and scipy BROKEN"),
         ("hw/config/keys.py", "import hw.macro.pins", "it knows no hardware BROKEN"),
+        ("hw/macro/pins.py", "from macro_models import load_device", "the exact arithmetic and the errors BROKEN"),
+        ("compiler/__init__.py", "import rtl_gen", "but writes no Verilog BROKEN"),
     ],
 )
 def test_import_contracts_catch_a_planted_import(copy, module, line, broken):
