@@ -14,7 +14,9 @@ from macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, MvmOperati
 __all__ = ["combine_segments", "convert", "count_decrements", "decode", "search_binary", "steps_taken"]
 
 
-def count_decrements(a: NDArray[np.integer], s_pos: NDArray[np.integer], s_neg: NDArray[np.integer], cap: int) -> NDArray[np.int64]:
+def count_decrements(
+    a: NDArray[np.integer], s_pos: NDArray[np.integer], s_neg: NDArray[np.integer], cap: int
+) -> NDArray[np.int64]:
     """Decrements that do not flip the sign, at most ``cap``.
 
     ``a`` has shape (..., lines) and is odd; steps have shape (lines,), are even and positive. Since odd is never a
@@ -24,22 +26,28 @@ def count_decrements(a: NDArray[np.integer], s_pos: NDArray[np.integer], s_neg: 
     return np.minimum(np.abs(a) // step, cap).astype(np.int64)
 
 
-def search_binary(a: NDArray[np.integer], s_pos: NDArray[np.integer], s_neg: NDArray[np.integer], bits: int) -> NDArray[np.int64]:
+def search_binary(
+    a: NDArray[np.integer], s_pos: NDArray[np.integer], s_neg: NDArray[np.integer], bits: int
+) -> NDArray[np.int64]:
     """Magnitude found by a non-restoring binary search of ``bits`` decrements, most significant first.
 
     Each decrement is against the sign of the charge as it is then, so for ``s_pos != s_neg`` the result differs from
     counting; for equal steps it is the same.
     """
     residual = a.astype(np.int64)
+    s_pos, s_neg = s_pos.astype(np.int64), s_neg.astype(np.int64)
     negative = residual < 0
     found = np.zeros(a.shape, dtype=np.int64)
     for bit in range(bits - 1, -1, -1):
-        residual = np.where(residual < 0, residual + (s_neg.astype(np.int64) << bit), residual - (s_pos.astype(np.int64) << bit))
+        up, down = s_neg.astype(np.int64) << bit, s_pos.astype(np.int64) << bit
+        residual = np.where(residual < 0, residual + up, residual - down)
         found += ((residual < 0) == negative).astype(np.int64) << bit
     return found
 
 
-def decode(negative: NDArray[np.bool_], n: NDArray[np.integer], enabled: NDArray[np.bool_], relu: bool) -> NDArray[np.int64]:
+def decode(
+    negative: NDArray[np.bool_], n: NDArray[np.integer], enabled: NDArray[np.bool_], relu: bool
+) -> NDArray[np.int64]:
     """Codes of one conversion in half steps (see the module) from signs and counts."""
     magnitude = 2 * n.astype(np.int64) + 1
     code = np.where(negative, 0 if relu else -magnitude, magnitude)
@@ -65,7 +73,9 @@ def convert(
     return decode(a < 0, n, enabled, op.relu), steps_taken(op, a < 0, n, enabled)
 
 
-def steps_taken(op: MvmOperation, negative: NDArray[np.bool_], n: NDArray[np.integer], enabled: NDArray[np.bool_]) -> NDArray[np.int64]:
+def steps_taken(
+    op: MvmOperation, negative: NDArray[np.bool_], n: NDArray[np.integer], enabled: NDArray[np.bool_]
+) -> NDArray[np.int64]:
     """Decrements that the converter makes: a line that counted ``n`` flips at decrement ``n + 1``."""
     lead = n.shape[:-1]
     if op.converter is Converter.BINARY:

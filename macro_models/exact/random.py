@@ -39,7 +39,9 @@ class Purpose(IntEnum):
     PULSE = 9
 
 
-def philox4x32(counter: tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike], key: tuple[int, int]) -> tuple[NDArray[np.uint64], ...]:
+def philox4x32(
+    counter: tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike], key: tuple[int, int]
+) -> tuple[NDArray[np.uint64], ...]:
     """Ten rounds of Philox4x32. Counter words broadcast; returns four arrays of 32-bit values held in uint64."""
     c0, c1, c2, c3 = np.broadcast_arrays(*(np.asarray(c, dtype=np.uint64) for c in counter))
     k0, k1 = key
