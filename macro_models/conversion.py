@@ -1,0 +1,63 @@
+"""The converter of :mod:`macro_models.exact.converter` on charges held in floating point, for speed.
+
+Every function here gives what the integer reference gives; the comments say why floating point is exact.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from macro_models.exact.converter import convert
+from macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
+from macro_models.sensing import SINGLE_EXACT, Steps
+
+__all__ = ["convert_charge", "segment_inputs"]
+
+
+def segment_inputs(op: MvmOperation, x: NDArray[np.floating]) -> tuple[NDArray[np.floating], ...]:
+    """Inputs of each conversion of an operation: sign and magnitude, most significant segment first."""
+    if op.segments == 1:
+        return (x,)
+    high = np.trunc(x * 2.0**-LSB_SEGMENT_BITS)
+    return high, x - high * 2.0**LSB_SEGMENT_BITS
+
+
+def convert_charge(
+    op: MvmOperation, charge: NDArray[np.floating], steps: Steps, enabled: NDArray[np.bool_]
+) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
+    """Codes of one conversion, of shape (batch, lines), and its decrements, of shape (batch,).
+
+    ``charge`` holds odd integers that its type represents exactly.
+    """
+    single = charge.dtype == np.float32
+    if op.converter is Converter.BINARY and not steps.equal:
+        codes, taken = convert(op, charge.astype(np.int64), steps.pos, steps.neg, enabled)
+        return codes.astype(np.int16), taken
+    # The quotient of |A| = n s + r rounds up to n + 1 only if 1 / s is within half a unit of the last place, that is
+    # if s (n + 1) > 2**24; beyond the cap it does not matter.
+    if single and steps.top * max(op.max_steps, 1) > SINGLE_EXACT:
+        charge = charge.astype(np.float64)
+    pos, neg = steps.floats[charge.dtype.type]
+    if steps.equal:
+        count = charge / pos
+    else:
+        count = np.maximum(charge / pos, 0.0)
+        count += np.minimum(charge / neg, 0.0)
+    np.clip(count, -op.max_steps, op.max_steps, out=count)
+    np.trunc(count, out=count)
+    count *= 2.0
+    count += np.copysign(charge.dtype.type(1.0), charge)
+    codes = count.astype(np.int16)
+    codes *= enabled
+    if op.relu:
+        np.maximum(codes, 0, out=codes)
+    return codes, _steps_taken(op, codes)
+
+
+def _steps_taken(op: MvmOperation, codes: NDArray[np.int16]) -> NDArray[np.int64]:
+    """Decrements of a conversion: as in the reference, from the codes, of which ``2 n + 1`` took ``n + 1``."""
+    if op.converter is Converter.BINARY:
+        return np.full(len(codes), op.out_bits - 1, dtype=np.int64)
+    if not op.early_stop:
+        return np.full(len(codes), op.max_steps, dtype=np.int64)
+    top = np.maximum(codes.max(axis=1), -codes.min(axis=1)).astype(np.int64)
+    return np.minimum((top + 1) // 2, op.max_steps)

@@ -1,0 +1,198 @@
+"""Devices: what a resistive cell does, as data.
+
+A device is a TOML file. Every section is a frozen dataclass below, and every number in a file carries its source. What
+the numbers mean as equations is in ``docs/explanation/devices.md``; :mod:`macro_models.programming` draws cells from
+them.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["CAUSES", "ConverterNoise", "Device", "Programming", "Range", "ReadNoise", "Relaxation", "Stuck"]
+
+CAUSES = ("programming", "relaxation", "read-noise", "wire", "adc", "stuck")
+"""Everything that makes a macro differ from exact arithmetic; each can be switched off on its own."""
+
+Polynomial = tuple[float, ...]
+
+
+def _evaluate(polynomial: Polynomial, r: NDArray[np.float64]) -> NDArray[np.float64]:
+    value = np.zeros_like(r)
+    for coefficient in reversed(polynomial):
+        value = value * r + coefficient
+    return np.maximum(value, 0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Range:
+    """Targets for which the device's figures hold. Both 0: any target."""
+
+    g_min_uS: float = 0.0
+    """Smallest target, in uS."""
+    g_max_uS: float = 0.0
+    """Largest target, in uS."""
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Programming:
+    """What write-verify leaves: drawn once for each cell."""
+
+    accept_uS: float = 0.0
+    """Half width of the acceptance window around the target, in uS."""
+    pulse_s: float = 1e-6
+    """Width of a programming pulse, in seconds: the scale on which relaxation sets in."""
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relaxation:
+    """Spread of programmed cells around their targets at some times after programming."""
+
+    g_ref_uS: float = 40.0
+    """Conductance at which the argument of all polynomials of the device is 1, in uS. It is held beyond."""
+    temp_C: float = 25.0
+    """Temperature of the data, in degrees Celsius. The model does not depend on temperature."""
+    times_s: tuple[float, ...] = ()
+    """Times since programming at which the spread is known, in seconds, increasing. Empty: no relaxation."""
+    sigma_uS: tuple[Polynomial, ...] = ()
+    """For each time the standard deviation in uS, the scatter of programming included: coefficients of the powers of
+    g / g_ref, lowest first."""
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadNoise:
+    """Fluctuation of a cell, drawn anew for each conversion and frozen during it."""
+
+    sigma_uS: Polynomial = (0.0,)
+    """Standard deviation in uS, coefficients as in :class:`Relaxation`."""
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stuck:
+    """Cells that do not answer to programming: drawn once for each cell."""
+
+    fraction: float = 0.0
+    """Probability that a cell is stuck, 0..1, resolved to 1/65536."""
+    values_uS: tuple[float, ...] = (0.0,)
+    """Conductances of stuck cells, in uS, all equally likely."""
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConverterNoise:
+    """What the device implies for the converters."""
+
+    spread: bool = True
+    """Whether the chip's offsets and gain spread apply."""
+    sigma_output_mV: float = 0.0
+    """Noise of a line's converter, referred to the integrator, drawn anew for each conversion, in mV."""
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """A resistive device (see the module). Load one with :func:`macro_models.devices.load_device`.
+
+    The sections are documented where they are defined. A device built without arguments is ideal but for the spread of
+    the chip's converters.
+    """
+
+    name: str
+    description: str = ""
+    range: Range = field(default_factory=Range)
+    programming: Programming = field(default_factory=Programming)
+    relaxation: Relaxation = field(default_factory=Relaxation)
+    read_noise: ReadNoise = field(default_factory=ReadNoise)
+    stuck: Stuck = field(default_factory=Stuck)
+    converter: ConverterNoise = field(default_factory=ConverterNoise)
+
+    @property
+    def g_min_uS(self) -> float | None:
+        """Smallest target in uS, None if the device takes any."""
+        return self.range.g_min_uS if self.range.g_max_uS > 0.0 else None
+
+    @property
+    def g_max_uS(self) -> float | None:
+        """Largest target in uS, None if the device takes any."""
+        return self.range.g_max_uS if self.range.g_max_uS > 0.0 else None
+
+    def _relative(self, g_uS: ArrayLike) -> NDArray[np.float64]:
+        return np.clip(np.asarray(g_uS, dtype=np.float64) / self.relaxation.g_ref_uS, 0.0, 1.0)
+
+    def window_uS(self, target_uS: ArrayLike) -> NDArray[np.float64]:
+        """Half width of the window within which write-verify leaves a cell, in uS.
+
+        The acceptance window, but not wider than the standard deviation at the first known time: a cell that is seen
+        so close to its target cannot have been left further away. Near 0 uS this decides.
+        """
+        r = self._relative(target_uS)
+        accept = np.full_like(r, self.programming.accept_uS)
+        if not self.relaxation.times_s:
+            return accept
+        return np.minimum(accept, _evaluate(self.relaxation.sigma_uS[0], r))
+
+    def sigma_uS(self, target_uS: ArrayLike, time_s: float) -> NDArray[np.float64]:
+        """Standard deviation around the target before the clamp at 0 uS, programming and relaxation together, in uS."""
+        return np.sqrt(self.window_uS(target_uS) ** 2 / 3.0 + self.relaxation_uS(target_uS, time_s) ** 2)
+
+    def relaxation_uS(self, target_uS: ArrayLike, time_s: float) -> NDArray[np.float64]:
+        """Standard deviation that relaxation adds to what programming left after ``time_s`` seconds, in uS.
+
+        The published spread, interpolated linearly in the logarithm of time and held after the last time, less the
+        scatter of programming (variances subtract). Before the first time it grows with the logarithm of time counted
+        in pulse widths, from nothing at 0 s.
+        """
+        data = self.relaxation
+        r = self._relative(target_uS)
+        if not data.times_s or time_s <= 0.0:
+            return np.zeros_like(r)
+        known = [_evaluate(polynomial, r) for polynomial in data.sigma_uS]
+        at = max(time_s, data.times_s[0])
+        later = next((k for k, t in enumerate(data.times_s) if t >= at), len(known) - 1)
+        total = known[later]
+        if later > 0 and at < data.times_s[later]:
+            start, end = math.log(data.times_s[later - 1]), math.log(data.times_s[later])
+            weight = (math.log(at) - start) / (end - start)
+            total = known[later - 1] * (1.0 - weight) + known[later] * weight
+        added = np.sqrt(np.maximum(total**2 - self.window_uS(target_uS) ** 2 / 3.0, 0.0))
+        if time_s < data.times_s[0]:
+            pulse = self.programming.pulse_s
+            added = added * (math.log1p(time_s / pulse) / math.log1p(data.times_s[0] / pulse))
+        return added
+
+    def read_noise_uS(self, g_uS: ArrayLike) -> NDArray[np.float64]:
+        """Standard deviation of a cell of conductance ``g_uS`` in one conversion, in uS."""
+        return _evaluate(self.read_noise.sigma_uS, self._relative(g_uS))
+
+    def warnings(self, time_s: float, temp_C: float) -> list[str]:
+        """One sentence for each condition that lies outside the device's data, with the range of the data."""
+        data, found = self.relaxation, []
+        if not data.times_s:
+            return found
+        first, last = data.times_s[0], data.times_s[-1]
+        fitted = f"fitted from {first:g} s to {last:g} s after programming"
+        if 0.0 < time_s < first:
+            found.append(f"{self.name} is {fitted}: {time_s:g} s is interpolated from the end of programming")
+        if time_s > last:
+            found.append(f"{self.name} is {fitted}: for {time_s:g} s the spread of {last:g} s is held")
+        if temp_C != data.temp_C:
+            found.append(f"{self.name} is fitted at {data.temp_C:g} C only: {temp_C:g} C changes nothing in the model")
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """The device as nested dicts of JSON types, with the keys of the file."""
+        return _plain({"schema": 1, **asdict(self)})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value

@@ -1,0 +1,209 @@
+"""Strict loading of devices: every wrong key or value is one sentence with file and dotted field."""
+
+import difflib
+import math
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from macro_models.devices.device import (
+    ConverterNoise,
+    Device,
+    Programming,
+    Range,
+    ReadNoise,
+    Relaxation,
+    Stuck,
+)
+from macro_models.errors import InputError
+
+__all__ = ["device_from_dict", "device_names", "device_text", "load_device"]
+
+SCHEMA = 1
+_FOLDER = Path(__file__).parent
+_SECTIONS = {
+    "range": Range, "programming": Programming, "relaxation": Relaxation, "read_noise": ReadNoise, "stuck": Stuck,
+    "converter": ConverterNoise,
+}
+
+
+@dataclass(frozen=True)
+class _Number:
+    low: float
+    high: float
+
+    def read(self, where: str, value: object) -> float:
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and self.low <= value <= self.high:
+            return float(value)  # NaN is in no range
+        raise InputError(f"{where} must be a number from {self.low:g} to {self.high:g}, not {_shown(value)}")
+
+
+@dataclass(frozen=True)
+class _List:
+    item: "_Number | _List"
+    least: int = 0
+
+    def read(self, where: str, value: object) -> tuple[Any, ...]:
+        if not isinstance(value, (list, tuple)) or len(value) < self.least:
+            size = f" of at least {self.least}" if self.least else ""
+            raise InputError(f"{where} must be a list{size}, not {_shown(value)}")
+        return tuple(self.item.read(f"{where}[{k}]", item) for k, item in enumerate(value))
+
+
+@dataclass(frozen=True)
+class _Kind:
+    kind: type
+    name: str
+
+    def read(self, where: str, value: object) -> Any:
+        if not isinstance(value, self.kind):
+            raise InputError(f"{where} must be {self.name}, not {_shown(value)}")
+        return value
+
+
+_CONDUCTANCE = _Number(0.0, 1e6)
+_COEFFICIENTS = _List(_Number(-1e9, 1e9), least=1)
+_STRING, _FLAG = _Kind(str, "a string"), _Kind(bool, "true or false")
+_SPEC = {
+    "range": {"g_min_uS": _CONDUCTANCE, "g_max_uS": _CONDUCTANCE},
+    "programming": {"accept_uS": _CONDUCTANCE, "pulse_s": _Number(1e-12, 1.0)},
+    "relaxation": {
+        "g_ref_uS": _Number(1e-6, 1e6), "temp_C": _Number(-273.15, 1000.0),
+        "times_s": _List(_Number(1e-9, 1e11)), "sigma_uS": _List(_COEFFICIENTS),
+    },
+    "read_noise": {"sigma_uS": _COEFFICIENTS},
+    "stuck": {"fraction": _Number(0.0, 1.0), "values_uS": _List(_CONDUCTANCE, least=1)},
+    "converter": {"spread": _FLAG, "sigma_output_mV": _Number(0.0, 1e4)},
+}
+
+
+def device_names() -> list[str]:
+    """Names of the shipped devices, sorted."""
+    return sorted(path.stem for path in _FOLDER.glob("*.toml"))
+
+
+def device_text(name: str) -> str:
+    """The commented TOML file of a shipped device.
+
+    Raises
+    ------
+    InputError
+        If there is no such device.
+    """
+    return _read(_find(name))
+
+
+def load_device(name_or_path: str | os.PathLike[str]) -> Device:
+    """Load a device: a shipped one by its name, or a TOML file by its path.
+
+    Parameters
+    ----------
+    name_or_path
+        ``"rram-neurram"``, ``"my.toml"``. What ends in ``.toml`` or has a folder in it is a path.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or a key is unknown, missing or out of range. The sentence opens with the file and
+        names the dotted field.
+    """
+    path = _find(name_or_path)
+    try:
+        tree = tomllib.loads(_read(path))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: not a TOML file: {error}") from None
+    return device_from_dict(tree, where=str(path))
+
+
+def device_from_dict(tree: Mapping[str, Any], *, where: str = "device") -> Device:
+    """Build a device from nested dicts as in its file, the inverse of :meth:`Device.to_dict`.
+
+    Raises
+    ------
+    InputError
+        As in :func:`load_device`; the sentence opens with ``where``.
+    """
+    _refuse_unknown(tree, ("schema", "name", "description", *_SECTIONS), where, "")
+    schema = tree.get("schema")
+    if isinstance(schema, bool) or schema != SCHEMA:
+        raise InputError(f"{where}: schema must be {SCHEMA}, not {_shown(schema)}")
+    if not isinstance(tree.get("name"), str) or not tree["name"]:
+        raise InputError(f"{where}: name must be a string that is not empty, not {_shown(tree.get('name'))}")
+    sections = {name: _section(tree.get(name, {}), name, where) for name in _SECTIONS}
+    device = Device(
+        name=tree["name"], description=_STRING.read(f"{where}: description", tree.get("description", "")), **sections
+    )
+    _check_whole(device, where)
+    return device
+
+
+def _section(tree: object, name: str, where: str) -> Any:
+    if not isinstance(tree, Mapping):
+        raise InputError(f"{where}: {name} must be a table, not {_shown(tree)}")
+    kind = _SECTIONS[name]
+    _refuse_unknown(tree, [f.name for f in fields(kind)], where, f"{name}.")
+    values = {
+        key: (_STRING if key == "source" else _SPEC[name][key]).read(f"{where}: {name}.{key}", value)
+        for key, value in tree.items()
+    }
+    return kind(**values)
+
+
+def _check_whole(device: Device, where: str) -> None:
+    """Refuse values that are legal each by itself but not together."""
+    limits, data = device.range, device.relaxation
+    if limits.g_min_uS > limits.g_max_uS:
+        raise InputError(
+            f"{where}: range.g_min_uS must be at most g_max_uS = {limits.g_max_uS:g}, not {limits.g_min_uS:g}"
+        )
+    if any(later <= earlier for earlier, later in zip(data.times_s, data.times_s[1:], strict=False)):
+        raise InputError(f"{where}: relaxation.times_s must increase, not {_shown(data.times_s)}")
+    if len(data.sigma_uS) != len(data.times_s):
+        raise InputError(
+            f"{where}: relaxation.sigma_uS must hold one polynomial for each of the {len(data.times_s)} times, "
+            f"not {len(data.sigma_uS)}"
+        )
+
+
+def _refuse_unknown(tree: Mapping[str, Any], known: Any, where: str, prefix: str) -> None:
+    for key in tree:
+        if key not in known:
+            spelt = {name.lower(): name for name in known}
+            close = difflib.get_close_matches(key.lower(), spelt, n=1, cutoff=0.6)
+            hint = f"did you mean {prefix}{spelt[close[0]]}?" if close else f"known are {', '.join(known)}"
+            raise InputError(f"{where}: unknown key {prefix}{key}, {hint}")
+
+
+def _find(name_or_path: str | os.PathLike[str]) -> Path:
+    text = os.fspath(name_or_path)
+    if text.endswith(".toml") or os.sep in text:
+        return Path(text)
+    if text not in device_names():
+        raise InputError(f"device must be one of {', '.join(device_names())} or a .toml file, not {_shown(text)}")
+    return _FOLDER / f"{text}.toml"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the device: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not a TOML file: it is not UTF-8 text") from None
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return "nan" if math.isnan(value) else f"{value:g}"
+    if isinstance(value, (list, tuple)):
+        text = "[" + ", ".join(_shown(item) for item in value) + "]"
+    elif isinstance(value, str):
+        text = f'"{value}"'
+    else:
+        text = "a table" if isinstance(value, Mapping) else "nothing" if value is None else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,179 @@
+"""Voltage-mode sensing in exact integers: what one conversion sees of an array.
+
+A :class:`Key` stands for everything that depends on the programmed cells, the direction and the word lines alone. Its
+matrices hold integers in floating point, in single precision where every sum that can occur stays below 2**24, so that
+BLAS gives the same value in whatever order it adds; otherwise in double.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS
+
+__all__ = ["INPUT_TOP", "Key", "Product", "Spread", "Steps", "line_steps", "noise_variance", "variance_unit"]
+
+INPUT_TOP = 2**LSB_SEGMENT_BITS - 1
+"""Largest magnitude on a line in one conversion."""
+
+SINGLE_EXACT = 2.0**24
+"""Integers up to here are exact in single precision, and so are sums that stay below."""
+
+_Float = NDArray[np.floating]
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """Decrements of all lines for one step code: even integers, positive."""
+
+    pos: NDArray[np.int64]
+    """Taken from a positive charge, of shape (lines,)."""
+    neg: NDArray[np.int64]
+    """Taken from a negative charge, of shape (lines,)."""
+    floats: dict[DTypeLike, tuple[_Float, _Float]] = field(init=False)
+    equal: bool = field(init=False)
+    """Whether both polarities agree on every line, so that counting and binary search give the same."""
+    top: int = field(init=False)
+    """Largest step."""
+
+    def __post_init__(self) -> None:
+        pairs = {kind: (self.pos.astype(kind), self.neg.astype(kind)) for kind in (np.float32, np.float64)}
+        object.__setattr__(self, "floats", pairs)
+        object.__setattr__(self, "equal", bool(np.array_equal(self.pos, self.neg)))
+        object.__setattr__(self, "top", int(max(self.pos.max(), self.neg.max())))
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """Read noise of a :class:`Product`: variances of the cells, in square codes of the grid of conductances."""
+
+    square: _Float
+    """Meets the squares of the inputs, of shape (inputs, lines), or (inputs, 1) where all lines are alike."""
+    cross: _Float | None
+    """Meets the inputs, of the same shape; None where it is zero."""
+
+
+@dataclass(frozen=True, eq=False)
+class Product:
+    """The array as one kind of input sees it: its physical lines, or differential pairs of them."""
+
+    matrix: _Float
+    """Integer conductances, of shape (inputs, lines)."""
+    peak: int
+    """Largest sum of magnitudes of a column: bounds the accumulator for inputs of magnitude 1."""
+    spread: Spread | None
+    """Read noise, None if there is none."""
+
+    def accumulate(self, x: _Float) -> _Float:
+        """Accumulators ``a``, exact integers; ``x`` has shape (batch, inputs) or (inputs,) and the matrix's type."""
+        return np.matmul(x, self.matrix)
+
+
+@dataclass(frozen=True, eq=False)
+class Key:
+    """An array in one direction with some word lines on (see the module)."""
+
+    backward: bool
+    wl: NDArray[np.bool_]
+    """Word lines that are on, skipped lines taken off, of shape (lines,)."""
+    k: NDArray[np.int32]
+    """Effective integer conductances, of shape (driven lines, converted lines)."""
+    sum_g: NDArray[np.int64]
+    """Sum of each converted line over the rows whose word line is on."""
+    offset: NDArray[np.int64]
+    """Offset of each line in halves of the accumulator: odd."""
+    gain: NDArray[np.float64]
+    """Relative error of the step of each line, of shape (2, lines): from a positive, from a negative charge."""
+    output_noise: NDArray[np.float64] | None
+    """Standard deviation of the converters' noise on each line in units of the accumulator, None if there is none."""
+    variance: NDArray[np.float64] | None
+    """Read-noise variances of the cells in square codes, of shape (driven, converted), None if there is no noise."""
+    lines: Product = field(init=False)
+    """For inputs on physical lines."""
+    pairs: Product | None = field(init=False)
+    """For differential inputs, forward only: input r is on line 2r, its negative on line 2r + 1."""
+    inverse: NDArray[np.float64] = field(init=False)
+    """``1 / sum_g``, 0 for lines without any conductance."""
+    total: NDArray[np.float64] | None = field(init=False)
+    """Sum of the variances of each converted line."""
+    offset_floats: dict[DTypeLike, _Float] = field(init=False)
+    """The offsets in single and double precision."""
+
+    def __post_init__(self) -> None:
+        set_field = object.__setattr__
+        set_field(self, "inverse", np.where(self.sum_g > 0, 1.0 / np.maximum(self.sum_g, 1), 0.0))
+        set_field(self, "total", None if self.variance is None else self.variance.sum(axis=0))
+        set_field(self, "offset_floats", {kind: self.offset.astype(kind) for kind in (np.float32, np.float64)})
+        set_field(self, "lines", _product(self.k, self.variance, self.variance))
+        pairs = None
+        if not self.backward:
+            even, odd = self.k[0::2], self.k[1::2]
+            square = cross = None
+            if self.variance is not None:
+                square = self.variance[0::2] + self.variance[1::2]
+                cross = self.variance[0::2] - self.variance[1::2]
+            pairs = _product(even - odd, square, cross)
+        set_field(self, "pairs", pairs)
+
+    def bound(self, product: Product, x_top: int) -> float:
+        """No charge of this key exceeds this magnitude for inputs up to ``x_top``."""
+        # A table normal is below 5 standard deviations, and no |X - V| exceeds 2 x_top.
+        noise = 0.0
+        if self.total is not None:
+            noise += 5.0 * 2.0 * x_top * float(np.sqrt(self.total.max())) + 1.0
+        if self.output_noise is not None:
+            noise += 5.0 * float(self.output_noise.max()) + 1.0
+        return 2.0 * (product.peak * x_top + noise) + float(np.abs(self.offset).max())
+
+
+def _product(k: NDArray[np.int32], square: NDArray[np.float64] | None, cross: NDArray[np.float64] | None) -> Product:
+    peak = int(np.abs(k.astype(np.int64)).sum(axis=0).max(initial=0))
+    kind = np.float32 if peak * INPUT_TOP < SINGLE_EXACT else np.float64
+    spread = None
+    if square is not None and cross is not None:
+        # Single precision is exact here by the choice of variance_unit.
+        spread = Spread(_narrow(square), _narrow(cross) if cross.any() else None)
+    return Product(np.ascontiguousarray(k, dtype=kind), peak, spread)
+
+
+def _narrow(variance: NDArray[np.float64]) -> NDArray[np.float32]:
+    alike = bool((variance == variance[:, :1]).all())
+    return np.ascontiguousarray(variance[:, :1] if alike else variance, dtype=np.float32)
+
+
+def variance_unit(top: float, lines: int) -> float:
+    """Grid of the variances of the cells: a power of two, in the unit of ``top``, the largest variance.
+
+    On this grid the sum of any conversion, at most ``lines * INPUT_TOP**2`` variances, is below 2**24 units (rounding
+    included) and so exact in single precision. For 256 lines it resolves the largest variance to better than 1 %.
+    """
+    return 2.0 ** np.ceil(np.log2(top * lines * INPUT_TOP**2 / (0.99 * SINGLE_EXACT)))
+
+
+def line_steps(step_code: int, sum_g: NDArray[np.int64], gain: NDArray[np.float64]) -> Steps:
+    """Decrements of all lines: ``s = 2 * max(1, rint(step_code * 2**-14 * sum_g * (1 + gain)))`` for each polarity."""
+    ideal = step_code * 2.0**-STEP_FRACTION_BITS * sum_g
+    pos, neg = (2 * np.maximum(1, np.rint(ideal * (1.0 + side))).astype(np.int64) for side in gain)
+    return Steps(pos, neg)
+
+
+def noise_variance(
+    a: NDArray[np.float64],
+    inverse: NDArray[np.float64],
+    square: NDArray[np.float64] | NDArray[np.float32],
+    cross: NDArray[np.float64] | NDArray[np.float32] | None,
+    total: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Variance of each line's charge, ``sum_i (X_i - V)**2 var_i`` with the settled ``V = a / sum_g``.
+
+    Expanded to exact sums, ``(total * V - 2 * cross) * V + square``, and evaluated in this order in double, so that it
+    has one value whatever the batch. ``square`` is ``sum_i X_i**2 var_i``, ``cross`` is ``sum_i X_i var_i``.
+    """
+    v = a * inverse
+    variance = total * v
+    if cross is not None:
+        variance -= 2.0 * cross.astype(np.float64)
+    variance *= v
+    variance += square
+    return np.maximum(variance, 0.0, out=variance)

@@ -1,0 +1,403 @@
+"""A transposable macro: cells, and the matrix-vector products that they give in both directions."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from macro_models.conversion import convert_charge, segment_inputs
+from macro_models.devices import CAUSES, Device, device_from_dict
+from macro_models.errors import InputError
+from macro_models.exact.converter import combine_segments
+from macro_models.exact.masks import MASK_SLOTS, Masks
+from macro_models.exact.operation import Direction, MvmOperation
+from macro_models.exact.random import NORMAL_ONE, Purpose, normal_codes
+from macro_models.programming import programmed_uS
+from macro_models.sensing import INPUT_TOP, SINGLE_EXACT, Key, Product, Steps, line_steps, noise_variance, variance_unit
+
+__all__ = ["MASK_SLOTS", "Masks", "MvmResult", "TnsaConfig", "TnsaModel"]
+
+_BLOCK = 64  # vectors at a time: what is alive fits into the second-level cache
+_KEYS = 32
+_STEPS = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class TnsaConfig:
+    """What a macro model takes from a chip description.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
+    """
+
+    lines: int = 256
+    """Bit lines, source lines and word lines, even, 2..1024."""
+    g_bits: int = 12
+    """Width of the integer code of a cell, 2..16."""
+    g_min_uS: float = 1.0
+    """Smallest target, in uS."""
+    g_max_uS: float = 40.0
+    """Largest target, in uS."""
+    g_full_scale_uS: float = 50.0
+    """Conductance of the largest code, in uS; conductances beyond are clipped to it."""
+    v_read_V: float = 0.3
+    """Read voltage around the reference, in V."""
+    sigma_offset_mV: float = 0.0
+    """Standard deviation of the converters' offsets, referred to the integrator, in mV."""
+    sigma_gain: float = 0.0
+    """Standard deviation of the converters' relative step errors, each polarity of each converter its own."""
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.lines <= 1024 or self.lines % 2:
+            raise InputError(f"lines must be even and between 2 and 1024, not {self.lines!r}")
+        if not 2 <= self.g_bits <= 16:
+            raise InputError(f"g_bits must be between 2 and 16, not {self.g_bits!r}")
+        if not 0.0 <= self.g_min_uS < self.g_max_uS <= self.g_full_scale_uS:
+            raise InputError(
+                "g_min_uS, g_max_uS and g_full_scale_uS must be at least 0 and in this order, "
+                f"not {self.g_min_uS:g}, {self.g_max_uS:g} and {self.g_full_scale_uS:g}"
+            )
+        if not self.v_read_V > 0.0:
+            raise InputError(f"v_read_V must be positive, not {self.v_read_V!r}")
+        for name in ("sigma_offset_mV", "sigma_gain"):
+            if not getattr(self, name) >= 0.0:
+                raise InputError(f"{name} must be at least 0, not {getattr(self, name)!r}")
+
+    @property
+    def lsb_uS(self) -> float:
+        """Conductance of one code, in uS."""
+        return self.g_full_scale_uS / (2**self.g_bits - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class MvmResult:
+    """What a batch of operations gives."""
+
+    codes: NDArray[np.int16]
+    """Output codes in half steps, of shape (batch, lines)."""
+    steps: NDArray[np.int64]
+    """Decrements that the converter made, of shape (batch, segments)."""
+
+
+class TnsaModel:
+    """One programmed core. Everything random is drawn by counter: equal arguments give equal results, always.
+
+    Parameters
+    ----------
+    config
+        Geometry, grid of conductances and converters.
+    target_uS
+        Targets of the cells in uS, ``[bit line, source line]``, at least 0, of shape (lines, lines); NaN is dead.
+    device
+        What cells do.
+    seed
+        Which chip: 0..2**32-1.
+    core
+        Which core of the chip: 0..2**24-1.
+    time_s
+        Seconds since the last programming pass.
+    temp_C
+        Temperature in degrees Celsius; :meth:`Device.warnings` says what the device makes of it.
+    causes
+        Imperfections that are switched on, of :data:`~macro_models.devices.CAUSES`; all if not given.
+
+    Raises
+    ------
+    InputError
+        If an argument is not as above.
+    """
+
+    def __init__(
+        self,
+        config: TnsaConfig,
+        target_uS: ArrayLike,
+        *,
+        device: Device,
+        seed: int,
+        core: int,
+        time_s: float = 0.0,
+        temp_C: float = 25.0,
+        causes: frozenset[str] | None = None,
+    ) -> None:
+        target = _checked_cells("target_uS", target_uS, config.lines)
+        if not 0.0 <= time_s < np.inf:
+            raise InputError(f"time_s must be at least 0, not {time_s!r}")
+        chosen = _checked_causes(causes)
+        g = programmed_uS(target, device=device, seed=seed, core=core, time_s=time_s, causes=chosen)
+        self._set(config, _codes(config, g), device, seed, core, time_s, temp_C, chosen)
+
+    @classmethod
+    def from_measured(
+        cls,
+        config: TnsaConfig,
+        measured_uS: ArrayLike,
+        *,
+        device: Device,
+        seed: int,
+        core: int,
+        causes: frozenset[str] | None = None,
+    ) -> "TnsaModel":
+        """A core whose cells were measured, in uS, NaN for a dead cell: nothing is drawn for the cells themselves."""
+        model = cls.__new__(cls)
+        g = np.nan_to_num(_checked_cells("measured_uS", measured_uS, config.lines), nan=0.0)
+        model._set(config, _codes(config, g), device, seed, core, 0.0, 25.0, _checked_causes(causes))
+        return model
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "TnsaModel":
+        """The model that :meth:`state` described."""
+        model = cls.__new__(cls)
+        model._set(
+            TnsaConfig(**state["config"]),
+            np.ascontiguousarray(state["cells"], dtype=np.int32),
+            device_from_dict(state["device"]),
+            state["seed"],
+            state["core"],
+            state["time_s"],
+            state["temp_C"],
+            frozenset(state["causes"]),
+        )
+        return model
+
+    def state(self) -> dict[str, Any]:
+        """Everything that :meth:`from_state` needs: the array ``cells``, the rest JSON types."""
+        return {
+            "config": asdict(self.config),
+            "device": self.device.to_dict(),
+            "seed": self.seed,
+            "core": self.core,
+            "time_s": self.time_s,
+            "temp_C": self.temp_C,
+            "causes": sorted(self.causes),
+            "cells": self.cells,
+        }
+
+    def _set(
+        self,
+        config: TnsaConfig,
+        cells: NDArray[np.int32],
+        device: Device,
+        seed: int,
+        core: int,
+        time_s: float,
+        temp_C: float,
+        causes: frozenset[str],
+    ) -> None:
+        if not 0 <= seed < 2**32:
+            raise InputError(f"seed must be between 0 and 2**32 - 1, not {seed!r}")
+        if not 0 <= core < 2**24:
+            raise InputError(f"core must be between 0 and 2**24 - 1, not {core!r}")
+        self.config = config
+        self.device = device
+        self.seed = seed
+        self.core = core
+        self.time_s = float(time_s)
+        self.temp_C = float(temp_C)
+        self.causes = causes
+        self.cells = cells
+        """Codes of the cells, ``[bit line, source line]``, of shape (lines, lines)."""
+        self._keys: OrderedDict[tuple[bool, bytes], Key] = OrderedDict()
+        self._steps: OrderedDict[tuple[int, int], tuple[Key, Steps]] = OrderedDict()
+        self._variances = self._variance_table()
+        self._offset_V, self._gain = self._converters()
+
+    def _variance_table(self) -> NDArray[np.float64] | None:
+        """Variance of a cell of each code in square codes, on the grid of :func:`variance_unit`; None without noise."""
+        lsb = self.config.lsb_uS
+        variance = (self.device.read_noise_uS(np.arange(2**self.config.g_bits) * lsb) / lsb) ** 2
+        top = float(variance.max())
+        if "read-noise" not in self.causes or top == 0.0:
+            return None
+        unit = variance_unit(top, self.config.lines)
+        return np.rint(variance / unit) * unit
+
+    def _converters(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Offset in V of each converter, of shape (lines,), and its two relative gain errors, of shape (2, lines)."""
+        n, config = self.config.lines, self.config
+        offset, gain = np.zeros(n), np.zeros((2, n))
+        if "adc" in self.causes and self.device.converter.spread:
+            draw = {"seed": self.seed, "core": self.core}
+            if config.sigma_offset_mV > 0.0:
+                z = normal_codes(Purpose.CONVERTER_OFFSET, items=n, **draw) / NORMAL_ONE
+                offset = config.sigma_offset_mV * 1e-3 * z
+            if config.sigma_gain > 0.0:
+                z = normal_codes(Purpose.CONVERTER_GAIN, items=2 * n, **draw) / NORMAL_ONE
+                gain = config.sigma_gain * z.reshape(2, n)
+        return offset, gain
+
+    def key(self, backward: bool, wl: NDArray[np.bool_]) -> Key:
+        """What conversions in one direction with the word lines ``wl`` on see of the array. Keys are cached."""
+        wl = np.ascontiguousarray(wl, dtype=bool)
+        name = (bool(backward), wl.tobytes())
+        found = self._keys.get(name)
+        if found is None:
+            found = self._keys[name] = self._make_key(bool(backward), wl.copy())
+            if len(self._keys) > _KEYS:
+                self._keys.popitem(last=False)
+        else:
+            self._keys.move_to_end(name)
+        return found
+
+    def _make_key(self, backward: bool, wl: NDArray[np.bool_]) -> Key:
+        variance = None if self._variances is None else np.where(wl[:, None], self._variances[self.cells], 0.0)
+        k = np.where(wl[:, None], self.cells, 0)
+        if backward:
+            k, variance = k.T, None if variance is None else variance.T
+        sum_g = k.sum(axis=0, dtype=np.int64)
+        noise_V = self.device.converter.sigma_output_mV * 1e-3 if "adc" in self.causes else 0.0
+        return Key(
+            backward=backward,
+            wl=wl,
+            k=np.ascontiguousarray(k, dtype=np.int32),
+            sum_g=sum_g,
+            offset=2 * np.rint(self._offset_V / self.config.v_read_V * sum_g).astype(np.int64) + 1,
+            gain=self._gain,
+            output_noise=noise_V / self.config.v_read_V * sum_g if noise_V > 0.0 else None,
+            variance=variance,
+        )
+
+    def steps(self, key: Key, step_code: int) -> Steps:
+        """Decrements of each line, ``.pos`` from positive and ``.neg`` from negative charges: even, positive."""
+        name = (id(key), step_code)
+        found = self._steps.get(name)
+        if found is None:
+            # The key is kept with its steps, so that its identity is not given to another while it serves as a name.
+            found = self._steps[name] = (key, line_steps(step_code, key.sum_g, key.gain))
+            if len(self._steps) > _STEPS:
+                self._steps.popitem(last=False)
+        return found[1]
+
+    def charge(self, key: Key, x: ArrayLike, op_id: ArrayLike) -> NDArray[np.int64]:
+        """Charges ``A = 2 a + o + 2 noise`` of one conversion: odd integers, of shape (batch, lines).
+
+        ``x`` holds the integer inputs of all physical driven lines, at most 15 in magnitude, of shape (batch, lines);
+        ``op_id`` numbers the conversion of each vector.
+        """
+        inputs = np.asarray(x)
+        top = np.abs(inputs).max(initial=0)
+        if inputs.shape[-1] != self.config.lines or top > INPUT_TOP:
+            raise InputError(
+                f"inputs of a conversion must have shape (batch, {self.config.lines}) and magnitudes up to "
+                f"{INPUT_TOP}, not shape {inputs.shape} and magnitude {top}"
+            )
+        ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), inputs.shape[:-1])
+        kind = key.lines.matrix.dtype
+        return self._charge(key, key.lines, inputs.astype(kind), ids, INPUT_TOP).astype(np.int64)
+
+    def conversion(
+        self, key: Key, x_total: NDArray[np.integer], op_id: int, step_code: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """One conversion of one vector with little overhead: charges, and both steps, each of shape (lines,).
+
+        ``x_total`` as in :meth:`charge`, of shape (lines,), but its range is not checked.
+        """
+        product = key.lines
+        x = x_total.astype(product.matrix.dtype)
+        if key.pairs is not None and product.matrix.dtype == key.pairs.matrix.dtype:
+            even = x[0::2]
+            # Lines whose word line is off may break the antisymmetry; then all lines are taken.
+            if not (even + x[1::2]).any():
+                product, x = key.pairs, np.ascontiguousarray(even)
+        charge = self._charge(key, product, x, np.uint64(op_id), INPUT_TOP)
+        steps = self.steps(key, step_code)
+        return charge.astype(np.int64), steps.pos, steps.neg
+
+    def _charge(self, key: Key, product: Product, x: NDArray[Any], op_id: Any, x_top: int) -> NDArray[Any]:
+        """Charges as exact integers in single or double precision, whichever holds them."""
+        a = product.accumulate(x)
+        single = key.bound(product, x_top) < SINGLE_EXACT
+        charge = 2.0 * (a if single or a.dtype == np.float64 else a.astype(np.float64))
+        charge += key.offset_floats[charge.dtype.type]
+        if product.spread is not None:
+            square = np.matmul(x * x, product.spread.square)
+            cross = None if product.spread.cross is None else np.matmul(x, product.spread.cross)
+            assert key.total is not None
+            deviation = np.sqrt(noise_variance(a.astype(np.float64), key.inverse, square, cross, key.total))
+            charge += self._noise(Purpose.READ_NOISE, deviation, op_id)
+        if key.output_noise is not None:
+            charge += self._noise(Purpose.OUTPUT_NOISE, key.output_noise, op_id)
+        return charge
+
+    def _noise(self, purpose: Purpose, deviation: NDArray[np.float64], op_id: Any) -> NDArray[np.float64]:
+        """``2 * rint(deviation * z)``, of the shape of the charges."""
+        z = normal_codes(purpose, seed=self.seed, core=self.core, items=self.config.lines, op_id=op_id)
+        return 2.0 * np.rint(deviation * (z / NORMAL_ONE))
+
+    def mvm(self, op: MvmOperation, masks: Masks, x: ArrayLike, op_id: ArrayLike) -> MvmResult:
+        """Matrix-vector products of a batch.
+
+        Parameters
+        ----------
+        op
+            The operation.
+        masks
+            Masks of the core.
+        x
+            Integer codes within ``op.input_range``: of shape (batch, lines / 2) forward, (batch, lines) backward.
+        op_id
+            Number of each vector's first conversion, of shape (batch,) or one for all; a second segment has the next.
+
+        Raises
+        ------
+        InputError
+            If shapes do not fit or an input is out of range.
+        """
+        inputs = self._checked_inputs(op, masks, x)
+        ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), inputs.shape[:1])
+        backward = op.direction is Direction.BACKWARD
+        key = self.key(backward, masks.word_lines(op))
+        steps = self.steps(key, op.step_code)
+        enabled = masks.enabled(op) & (key.sum_g > 0)
+        if backward and masks.sl_skip.any():
+            inputs = np.where(masks.sl_skip, 0, inputs)
+        product = key.lines if key.pairs is None else key.pairs
+        codes = np.zeros((len(inputs), self.config.lines), dtype=np.int16)
+        taken = np.zeros((len(inputs), op.segments), dtype=np.int64)
+        for start in range(0, len(inputs), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            x_block = inputs[block].astype(product.matrix.dtype)
+            for segment, (planes, part) in enumerate(zip(op.segment_planes, segment_inputs(op, x_block), strict=True)):
+                charge = self._charge(key, product, part, ids[block] + np.uint64(segment), 2**planes - 1)
+                found, taken[block, segment] = convert_charge(op, charge, steps, enabled)
+                codes[block] = combine_segments(codes[block], found)
+        return MvmResult(codes, taken)
+
+    def _checked_inputs(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> NDArray[np.integer]:
+        n = self.config.lines
+        inputs = np.asarray(x)
+        width = n // 2 if op.direction is Direction.FORWARD else n
+        if inputs.ndim != 2 or inputs.shape[1] != width or not np.issubdtype(inputs.dtype, np.integer):
+            raise InputError(f"inputs must be integers of shape (batch, {width}), not {inputs.dtype} of {inputs.shape}")
+        if masks.bl_skip.shape != (n,):
+            raise InputError(f"masks must be for {n} lines, not {masks.bl_skip.shape[0]}")
+        low, high = op.input_range
+        if inputs.size and not (low <= inputs.min() and inputs.max() <= high):
+            raise InputError(f"inputs must be between {low} and {high}, not {inputs.min()} to {inputs.max()}")
+        return inputs
+
+
+def _checked_cells(name: str, values: ArrayLike, lines: int) -> NDArray[np.float64]:
+    cells = np.asarray(values, dtype=np.float64)
+    if cells.shape != (lines, lines):
+        raise InputError(f"{name} must have shape ({lines}, {lines}), not {cells.shape}")
+    wrong = cells[(cells < 0.0) | np.isinf(cells)]
+    if wrong.size:
+        raise InputError(f"{name} must be at least 0 uS and finite, or NaN for a dead cell, not {wrong[0]:g}")
+    return cells
+
+
+def _checked_causes(causes: frozenset[str] | None) -> frozenset[str]:
+    chosen = frozenset(CAUSES) if causes is None else frozenset(causes)
+    unknown = sorted(chosen - set(CAUSES))
+    if unknown:
+        raise InputError(f"causes must be of {', '.join(CAUSES)}, not {unknown[0]}")
+    return chosen
+
+
+def _codes(config: TnsaConfig, g_uS: NDArray[np.float64]) -> NDArray[np.int32]:
+    return np.minimum(np.rint(g_uS / config.lsb_uS), 2**config.g_bits - 1).astype(np.int32)
