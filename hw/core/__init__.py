@@ -1,1 +1,26 @@
+"""The core: line registers, sequencer, counters and result bank of one transposable macro."""
 
+from hw.core.config import OVERHEAD_CYCLES, CoreConfig
+from hw.core.core import Core, CoreStatus
+from hw.core.drain import pack_codes, unpack_codes
+from hw.core.layout import OpLayout, pack
+from hw.core.loader import pack_inputs
+from hw.core.masks import BL_SKIP, LINE_MASK, SL_SKIP, WL_MASK, MaskFile, MaskLayout
+
+__all__ = [
+    "BL_SKIP",
+    "LINE_MASK",
+    "OVERHEAD_CYCLES",
+    "SL_SKIP",
+    "WL_MASK",
+    "Core",
+    "CoreConfig",
+    "CoreStatus",
+    "MaskFile",
+    "MaskLayout",
+    "OpLayout",
+    "pack",
+    "pack_codes",
+    "pack_inputs",
+    "unpack_codes",
+]

@@ -1,55 +1,69 @@
-"""The masks that one operation uses, and which lines they switch on."""
+"""The masks of a core, and the lines that they switch on in an operation."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.exact.operation import Direction
+from macro_models.errors import InputError
+from macro_models.exact.operation import Direction, MvmOperation
 
-__all__ = ["Masks"]
+__all__ = ["MASK_SLOTS", "Masks"]
+
+MASK_SLOTS = 8
+"""Word-line masks, and masks of converted lines, that a core holds."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Masks:
-    """Masks of one operation, boolean arrays of shape (lines,).
+    """The masks of a core, as boolean arrays; an operation selects one of eight word-line and one of eight line masks.
 
-    Parameters
-    ----------
-    wl
-        Word lines that are on.
-    lines
-        Converted lines that are on (source lines forward, bit lines backward).
-    bl_skip, sl_skip
-        Dead bit lines and source lines.
+    A single mask of shape (lines,) given for ``wl`` or ``lines`` fills all its slots.
+
+    Raises
+    ------
+    InputError
+        If a shape is wrong.
     """
 
     wl: NDArray[np.bool_]
+    """Word lines that are on, of shape (8, lines)."""
     lines: NDArray[np.bool_]
+    """Converted lines that are enabled, of shape (8, lines)."""
     bl_skip: NDArray[np.bool_]
+    """Dead bit lines, of shape (lines,)."""
     sl_skip: NDArray[np.bool_]
+    """Dead source lines, of shape (lines,)."""
+
+    def __post_init__(self) -> None:
+        n = np.shape(self.bl_skip)[-1] if np.ndim(self.bl_skip) else 0
+        for name, shape in (("wl", (MASK_SLOTS, n)), ("lines", (MASK_SLOTS, n)), ("bl_skip", (n,)), ("sl_skip", (n,))):
+            mask = np.asarray(getattr(self, name), dtype=bool)
+            if mask.shape not in (shape, (n,)) or n == 0:
+                raise InputError(f"mask {name} must have shape {shape}, not {mask.shape}")
+            object.__setattr__(self, name, np.ascontiguousarray(np.broadcast_to(mask, shape)))
 
     @classmethod
-    def default(cls, lines: int) -> "Masks":
-        """The masks after reset: every line is on, none is dead."""
-        return cls(
-            wl=np.ones(lines, np.bool_),
-            lines=np.ones(lines, np.bool_),
-            bl_skip=np.zeros(lines, np.bool_),
-            sl_skip=np.zeros(lines, np.bool_),
-        )
+    def reset(cls, lines: int) -> "Masks":
+        """The masks after reset: word lines on, lines enabled, nothing skipped."""
+        on, off = np.ones(lines, dtype=bool), np.zeros(lines, dtype=bool)
+        return cls(on, on, off, off)
 
     @property
-    def word_lines(self) -> NDArray[np.bool_]:
-        """Word lines that are pulsed: on, and their bit line is not dead."""
-        return self.wl & ~self.bl_skip
+    def rows(self) -> NDArray[np.bool_]:
+        """All eighteen masks in the order of the core's registers, of shape (18, lines)."""
+        return np.concatenate([self.wl, self.lines, self.bl_skip[None], self.sl_skip[None]])
 
-    def driven(self, direction: Direction) -> NDArray[np.bool_]:
+    def word_lines(self, op: MvmOperation) -> NDArray[np.bool_]:
+        """Word lines that are on in an operation."""
+        return self.wl[op.wl_select] & ~self.bl_skip
+
+    def driven(self, op: MvmOperation) -> NDArray[np.bool_]:
         """Driven lines that take an input; the others are driven with 0."""
-        return ~self.sl_skip if direction is Direction.BACKWARD else self.word_lines
+        return self.word_lines(op) if op.direction is Direction.FORWARD else ~self.sl_skip
 
-    def enabled(self, direction: Direction) -> NDArray[np.bool_]:
-        """Converted lines that give a code; the others give 0 and early stop does not wait for them."""
-        if direction is Direction.BACKWARD:
-            return self.lines & self.word_lines
-        return self.lines & ~self.sl_skip
+    def enabled(self, op: MvmOperation) -> NDArray[np.bool_]:
+        """Lines that an operation converts; the others give 0 and early stop does not wait for them."""
+        if op.direction is Direction.FORWARD:
+            return self.lines[op.line_select] & ~self.sl_skip
+        return self.lines[op.line_select] & self.word_lines(op)

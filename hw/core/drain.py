@@ -1,0 +1,109 @@
+"""Holds the result of an MVM and gives it out as a stream while the next one runs."""
+
+import numpy as np
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+from numpy.typing import ArrayLike, NDArray
+
+from hw.core.config import CoreConfig
+from hw.core.counters import COUNT_BITS
+from macro_models.exact.operation import LSB_SEGMENT_BITS
+
+__all__ = ["ResultBank", "pack_codes", "unpack_codes"]
+
+
+def pack_codes(codes: ArrayLike) -> list[int]:
+    """Words of the output stream for the codes of one vector: two 16-bit codes a word, lowest first."""
+    return np.asarray(codes).astype("<i2").view("<u4").tolist()
+
+
+def unpack_codes(words: ArrayLike) -> NDArray[np.int16]:
+    """Codes of shape (..., lines) from words of shape (..., lines // 2). Inverse of :func:`pack_codes`."""
+    return np.ascontiguousarray(np.asarray(words, dtype="<u4")).view("<i2").astype(np.int16, copy=False)
+
+
+class ResultBank(wiring.Component):
+    """Takes a result over in one cycle and gives out two codes a word.
+
+    A code is ``2n + 1`` half steps with its sign, or 0; two segments give ``16 * high + low``. The first word appears
+    two cycles after ``finish``, then one every cycle; the bank is free again when the last word is in the output
+    register, ``cfg.output_words`` cycles after ``finish`` at the earliest.
+
+    Members
+    -------
+    finish : In(1)
+        Take over the result of a conversion; only while ``free``.
+    high, two : In(1)
+        It is the MSB segment; the operation has two segments.
+    negative, bits, silent : In
+        The result, see :class:`LineCounters`.
+    free : Out(1)
+        No result waits.
+    busy : Out(1)
+        A word waits or will.
+    o : Out(stream.Signature(32))
+        The words.
+    """
+
+    finish: Value
+    high: Value
+    two: Value
+    negative: Value
+    bits: list[Signal]
+    silent: Value
+    free: Value
+    busy: Value
+    o: stream.Interface
+
+    def __init__(self, cfg: CoreConfig) -> None:
+        self.cfg = cfg
+        lines = cfg.lines
+        super().__init__({
+            "finish": In(1), "high": In(1), "two": In(1),
+            "negative": In(lines), "bits": In(lines).array(COUNT_BITS), "silent": In(lines),
+            "free": Out(1), "busy": Out(1), "o": Out(stream.Signature(unsigned(32))),
+        })  # fmt: skip
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        lines = self.cfg.lines
+        # Written before they are read: no reset.
+        low = [Signal(lines, name=f"low_{k}", reset_less=True) for k in range(COUNT_BITS + 1)]
+        high = [Signal(lines, name=f"high_{k}", reset_less=True) for k in range(COUNT_BITS + 1)]
+        silent = Signal(lines, reset_less=True)
+        two = Signal()
+        result = [*self.bits, self.negative]
+        full = Signal()
+        word = Signal(range(self.cfg.output_words))
+        m.d.comb += [self.free.eq(~full), self.busy.eq(full | self.o.valid)]
+
+        with m.If(self.finish & self.high):
+            m.d.sync += [bank.eq(vector) for bank, vector in zip(high, result, strict=True)]
+        with m.Elif(self.finish):
+            m.d.sync += [bank.eq(vector) for bank, vector in zip(low, result, strict=True)]
+            m.d.sync += [silent.eq(self.silent), two.eq(self.two), full.eq(1), word.eq(0)]
+
+        codes = [self._code(m, low, high, two, silent, word, side) for side in range(2)]
+        with m.If(~self.o.valid | self.o.ready):
+            m.d.sync += self.o.valid.eq(full)
+            with m.If(full):
+                m.d.sync += [self.o.payload.eq(Cat(codes)), word.eq(word + 1)]
+                with m.If(word.all()):
+                    m.d.sync += full.eq(0)
+        return m
+
+    def _code(
+        self, m: Module, low: list[Signal], high: list[Signal], two: Signal, silent: Signal, word: Signal, side: int
+    ) -> Signal:
+        """Code of the lower or the upper line of a word."""
+
+        def value(bank: list[Signal]) -> Value:
+            bits = [vector.word_select(word, 2)[side] for vector in bank]
+            magnitude = Cat(1, bits[:-1])
+            return Mux(bits[-1], -magnitude, magnitude)
+
+        code = Signal(signed(16), name=f"code_{side}")
+        with m.If(~silent.word_select(word, 2)[side]):
+            m.d.comb += code.eq(value(low) + Mux(two, value(high) << LSB_SEGMENT_BITS, 0))
+        return code

@@ -1,0 +1,84 @@
+"""Bits of an operation's descriptor, and which descriptors are legal."""
+
+from amaranth.hdl import Module, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from macro_models.errors import InputError
+from macro_models.exact.operation import LSB_SEGMENT_BITS, MAX_BITS, STEP_WIDTH, Converter, MvmOperation
+
+__all__ = ["OP_ID_WIDTH", "OpCheck", "OpLayout", "pack"]
+
+OP_ID_WIDTH = 64
+"""Width of the number of a conversion, {image, static operation}."""
+
+
+class OpLayout(data.StructLayout):
+    """Layout of an :class:`MvmOperation` and its number, least significant field first.
+
+    ``mode`` must be 0. Other values are reserved for the recurrent direction, activation and stochastic sampling.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({
+            "backward": 1, "in_bits": 4, "in_signed": 1, "out_bits": 4, "binary": 1, "relu": 1, "early_stop": 1,
+            "wl_select": 3, "line_select": 3, "step_code": STEP_WIDTH, "mode": 3, "op_id": OP_ID_WIDTH,
+        })  # fmt: skip
+
+
+def pack(op: MvmOperation, op_id: int = 0) -> int:
+    """The descriptor of ``op`` as an integer.
+
+    Raises
+    ------
+    InputError
+        If ``op_id`` is not a number of 64 bits.
+    """
+    if not 0 <= op_id < 2**OP_ID_WIDTH:
+        raise InputError(f"op_id must be between 0 and 2**{OP_ID_WIDTH} - 1, not {op_id!r}")
+    return OpLayout().const({
+        "backward": int(op.direction), "in_bits": op.in_bits, "in_signed": op.in_signed, "out_bits": op.out_bits,
+        "binary": op.converter is Converter.BINARY, "relu": op.relu, "early_stop": op.early_stop,
+        "wl_select": op.wl_select, "line_select": op.line_select, "step_code": op.step_code, "mode": 0, "op_id": op_id,
+    }).as_bits()  # fmt: skip
+
+
+class OpCheck(wiring.Component):
+    """Decides whether a descriptor is legal, by the rules of :class:`MvmOperation`, and derives what depends on it.
+
+    Combinational.
+
+    Members
+    -------
+    op : In(OpLayout())
+        The descriptor.
+    legal : Out(1)
+        Whether an :class:`MvmOperation` with these values exists.
+    planes : Out(4)
+        Magnitude planes of the input, 1..8 if legal.
+    two : Out(1)
+        The operation runs as two conversions.
+    """
+
+    op: data.View
+    legal: Value
+    planes: Value
+    two: Value
+
+    def __init__(self) -> None:
+        super().__init__({"op": In(OpLayout()), "legal": Out(1), "planes": Out(4), "two": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        op = self.op
+        bipolar = op.in_signed & (op.in_bits == 1)
+        m.d.comb += [
+            self.planes.eq(op.in_bits - (op.in_signed & ~bipolar)),
+            self.two.eq(self.planes > LSB_SEGMENT_BITS),
+            self.legal.eq(
+                (op.in_bits != 0) & (op.in_bits <= MAX_BITS)
+                & (op.out_bits != 0) & (op.out_bits <= MAX_BITS)
+                & (op.step_code != 0) & (op.mode == 0) & ~(op.relu & self.two)
+            ),
+        ]  # fmt: skip
+        return m

@@ -1,0 +1,150 @@
+"""Loads the next operation while the last one runs: its descriptor, its input codes, its masks."""
+
+import numpy as np
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+from numpy.typing import ArrayLike, NDArray
+
+from hw.core.config import CoreConfig
+from hw.core.layout import OpCheck, OpLayout
+from macro_models.exact.operation import MAX_BITS, Direction, MvmOperation
+
+__all__ = ["CODES_PER_WORD", "OperationLoader", "StagedLayout", "pack_inputs", "staged_planes"]
+
+CODES_PER_WORD = 4
+"""Input codes in a word of the input stream."""
+
+
+class StagedLayout(data.StructLayout):
+    """An operation that waits to start: its descriptor and what was derived from it."""
+
+    def __init__(self) -> None:
+        super().__init__({"op": OpLayout(), "planes": 4, "two": 1})
+
+
+def pack_inputs(x: ArrayLike) -> list[int]:
+    """Words of the input stream for the codes of one vector, 8-bit two's complement, lowest code in the lowest byte."""
+    return np.asarray(x).astype(np.uint8).view("<u4").tolist()
+
+
+def staged_planes(op: MvmOperation, x: ArrayLike) -> NDArray[np.bool_]:
+    """Reference of the planes of :class:`OperationLoader`, shape (8, lines); bits above ``op.planes`` are theirs too.
+
+    ``x`` is one vector: (lines // 2,) codes forward, (lines,) backward.
+    """
+    code = np.asarray(x).astype(np.int64)
+    magnitude = np.abs(code) if op.in_signed else code & 0xFF
+    planes = (magnitude >> np.arange(MAX_BITS)[:, None] & 1).astype(np.bool_)
+    if op.in_signed:
+        planes[-1] = code < 0
+    return planes if op.direction is Direction.BACKWARD else planes.repeat(2, axis=1)
+
+
+class OperationLoader(wiring.Component):
+    """Takes one descriptor, then its input codes, and holds them until the sequencer takes them.
+
+    Codes become sign and magnitude. They are held one bit of the magnitude a plane, because the lines are driven plane
+    by plane; forward, both bit lines of a pair hold the code. Plane 7 is the sign of signed codes, which have at most
+    seven planes, or bit 7 of unsigned ones. Codes out of the range of the operation lose the bits above its planes.
+
+    A descriptor is taken in one cycle, then a word of codes a cycle; ``full`` follows the last word by a cycle.
+
+    Members
+    -------
+    op : In(stream.Signature(OpLayout()))
+        Descriptors. An illegal one is dropped.
+    i : In(stream.Signature(32))
+        Four codes a word, lowest byte first; taken only after a descriptor.
+    masks_ready : In(1)
+        The masks can be looked up.
+    accept : Out(1)
+        A legal descriptor is taken in this cycle: look up its masks.
+    error : Out(1)
+        An illegal descriptor is dropped in this cycle.
+    full : Out(1)
+        An operation is complete and waits.
+    staged : Out(StagedLayout())
+        That operation.
+    planes : Out(cfg.lines).array(8)
+        Its planes, see :func:`staged_planes`.
+    take : In(1)
+        The operation starts: the next may be loaded. Only while ``full``.
+    busy : Out(1)
+        An operation is being loaded or waits.
+    """
+
+    op: stream.Interface
+    i: stream.Interface
+    masks_ready: Value
+    accept: Value
+    error: Value
+    full: Signal
+    staged: data.View
+    planes: list[Signal]
+    take: Value
+    busy: Value
+
+    def __init__(self, cfg: CoreConfig) -> None:
+        self.cfg = cfg
+        super().__init__({
+            "op": In(stream.Signature(OpLayout())), "i": In(stream.Signature(unsigned(32))),
+            "masks_ready": In(1), "accept": Out(1), "error": Out(1),
+            "full": Out(1), "staged": Out(StagedLayout()), "planes": Out(cfg.lines).array(MAX_BITS), "take": In(1),
+            "busy": Out(1),
+        })  # fmt: skip
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.check = check = OpCheck()
+        loading = Signal()
+        word = Signal(range(self.cfg.lines // CODES_PER_WORD))
+        last_word = Signal()
+        transfer = self.op.valid & self.op.ready
+        m.d.comb += [
+            check.op.eq(self.op.payload),
+            self.op.ready.eq(~loading & ~self.full & self.masks_ready),
+            self.accept.eq(transfer & check.legal),
+            self.error.eq(transfer & ~check.legal),
+            self.i.ready.eq(loading),
+            self.busy.eq(loading | self.full),
+            # Forward takes half as many words.
+            last_word.eq(word[:-1].all() & (word[-1] | ~self.staged.op.backward)),
+        ]
+        with m.If(self.accept):
+            m.d.sync += [
+                loading.eq(1), word.eq(0),
+                self.staged.op.eq(self.op.payload), self.staged.planes.eq(check.planes), self.staged.two.eq(check.two),
+            ]  # fmt: skip
+        with m.If(loading & self.i.valid):
+            self._store(m, word)
+            m.d.sync += word.eq(word + 1)
+            with m.If(last_word):
+                m.d.sync += [loading.eq(0), self.full.eq(1)]
+        with m.If(self.take):
+            m.d.sync += self.full.eq(0)
+        return m
+
+    def _store(self, m: Module, word: Signal) -> None:
+        """Write the four codes of a word to eight lines (forward) or to either half of them (backward)."""
+        op = self.staged.op
+        codes = [self._sign_magnitude(m, self.i.payload.word_select(k, 8), op.in_signed) for k in range(CODES_PER_WORD)]
+        group = Signal(range(self.cfg.lines // 8))
+        m.d.comb += group.eq(Mux(op.backward, word >> 1, word))
+        for k, plane in enumerate(self.planes):
+            bits = [code[k] for code in codes]
+            pairs = [bit for bit in bits for _ in range(2)]
+            halves = plane.word_select(group, 8)
+            with m.If(~op.backward | ~word[0]):
+                m.d.sync += halves[:4].eq(Mux(op.backward, Cat(bits), Cat(pairs[:4])))
+            with m.If(~op.backward | word[0]):
+                m.d.sync += halves[4:].eq(Mux(op.backward, Cat(bits), Cat(pairs[4:])))
+
+    def _sign_magnitude(self, m: Module, code: Value, in_signed: Value) -> Signal:
+        magnitude, result = Signal(8), Signal(8)
+        negative = in_signed & code[7]
+        m.d.comb += [
+            magnitude.eq(Mux(negative, -code, code)),
+            result.eq(Cat(magnitude[:7], Mux(in_signed, negative, magnitude[7]))),
+        ]
+        return result

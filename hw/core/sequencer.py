@@ -1,0 +1,259 @@
+"""Order and timing of the operations at the macro's pins."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.core.config import OVERHEAD_CYCLES, CoreConfig
+from hw.core.layout import OP_ID_WIDTH
+from hw.core.loader import StagedLayout
+from macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_WIDTH, Converter, MvmOperation
+
+__all__ = ["PinOperation", "PlanLayout", "Sequencer", "pin_operations"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PinOperation:
+    """One operation at the pins.
+
+    Parameters
+    ----------
+    cycle
+        Its first cycle, counted from the first of the MVM.
+    name
+        ``precharge``, ``plane`` (which has no strobe: the line registers change), ``sample``, ``compare`` or
+        ``decrement``.
+    segment
+        Conversion of the MVM, 0 or 1.
+    plane
+        Binary weight of the plane, for ``plane`` and ``sample``.
+    latch
+        For ``compare``: its result is the direction of the decrements that follow.
+    dec_scale
+        Binary weight of a decrement.
+    """
+
+    cycle: int
+    name: str
+    segment: int = 0
+    plane: int = 0
+    latch: bool = False
+    dec_scale: int = 0
+
+
+def pin_operations(cfg: CoreConfig, op: MvmOperation, steps: Sequence[int]) -> list[PinOperation]:
+    """Operations at the pins of one MVM, for the decrements made in each segment. Reference of :class:`Sequencer`."""
+    result = []
+    cycle = 0
+    for segment, (planes, count) in enumerate(zip(op.segment_planes, steps, strict=True)):
+        for name, duration, fields in _conversion(cfg, op, planes, count):
+            result.append(PinOperation(cycle=cycle, name=name, segment=segment, **fields))
+            cycle += duration
+        cycle += OVERHEAD_CYCLES
+    return result
+
+
+def _conversion(
+    cfg: CoreConfig, op: MvmOperation, planes: int, steps: int
+) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """Name, duration and fields of each operation of one conversion."""
+    binary = op.converter is Converter.BINARY
+    yield "precharge", cfg.reset_cycles, {}
+    for plane in reversed(range(planes)):
+        yield "plane", cfg.plane_cycles, {"plane": plane}
+        for _ in range(2**plane):
+            yield "sample", cfg.sample_cycles, {"plane": plane}
+    yield "compare", cfg.compare_cycles, {"latch": True}
+    for k in range(steps):
+        yield "decrement", cfg.decrement_cycles, {"dec_scale": steps - 1 - k if binary else 0}
+        yield "compare", cfg.compare_cycles, {"latch": binary}
+
+
+class PlanLayout(data.StructLayout):
+    """What the converter needs to know of the operation that runs.
+
+    ``out_bits`` 1..8; ``cap`` is the most decrements of a count; ``two`` says that it has two conversions.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({
+            "backward": 1, "in_signed": 1, "two": 1, "planes": 4, "binary": 1, "relu": 1, "early_stop": 1,
+            "cap": 7, "limit": 7, "step_code": STEP_WIDTH,
+        })  # fmt: skip
+
+
+class Sequencer(wiring.Component):
+    """Issues the operations of one MVM after another without a gap.
+
+    Each operation lasts its number of cycles; in the last of them the next is decided. After the last operation of a
+    conversion one cycle (:data:`hw.core.config.OVERHEAD_CYCLES`) moves the result to its bank and takes the next MVM.
+
+    Members
+    -------
+    full : In(1)
+        An operation waits, ``staged``.
+    take : Out(1)
+        It starts: precharge follows in the next cycle.
+    plan : Out(PlanLayout())
+        The operation that runs.
+    drive, select, clear : Out
+        To :class:`LineRegisters`.
+    latch, step : Out(1)
+        Last cycle of the first compare, and of a compare after a decrement.
+    count, scale : Out
+        Decrements before the one that this compare follows; binary weight of that one.
+    pending : In(1)
+        With ``latch`` or ``step``: a line that counts has not flipped. Combinational.
+    finish : Out(1)
+        The result of a conversion moves to its bank.
+    high : Out(1)
+        This conversion is the MSB segment.
+    free : In(1)
+        The bank is free.
+    running : Out(1)
+        An MVM is in progress.
+    analog : Out(1)
+        An operation is at the pins.
+    precharge, sample, plane, compare, latch_pin, decrement, dec_scale, op_id : Out
+        To the pins, from flip-flops.
+    hold : In(1)
+        Freezes the operation at the pins for this cycle.
+    """
+
+    full: Value
+    staged: data.View
+    take: Value
+    plan: data.View
+    drive: Value
+    select: Value
+    clear: Value
+    latch: Value
+    step: Value
+    count: Signal
+    scale: Value
+    pending: Value
+    finish: Value
+    high: Signal
+    free: Value
+    running: Value
+    analog: Value
+    precharge: Signal
+    sample: Signal
+    plane: Signal
+    compare: Signal
+    latch_pin: Signal
+    decrement: Signal
+    dec_scale: Signal
+    op_id: Signal
+    hold: Value
+
+    def __init__(self, cfg: CoreConfig) -> None:
+        self.cfg = cfg
+        super().__init__({
+            "full": In(1), "staged": In(StagedLayout()), "take": Out(1), "plan": Out(PlanLayout()),
+            "drive": Out(1), "select": Out(3), "clear": Out(1),
+            "latch": Out(1), "step": Out(1), "count": Out(7), "scale": Out(3), "pending": In(1),
+            "finish": Out(1), "high": Out(1), "free": In(1), "running": Out(1), "analog": Out(1),
+            "precharge": Out(1), "sample": Out(1), "plane": Out(3), "compare": Out(1), "latch_pin": Out(1),
+            "decrement": Out(1), "dec_scale": Out(3), "op_id": Out(OP_ID_WIDTH), "hold": In(1),
+        })  # fmt: skip
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        cfg, plan = self.cfg, self.plan
+        longest = max(
+            cfg.reset_cycles, cfg.plane_cycles, cfg.sample_cycles, cfg.compare_cycles, cfg.decrement_cycles
+        )
+        self._timer = timer = Signal(range(longest))
+        self._repeats = repeats = Signal(range(2 ** (LSB_SEGMENT_BITS - 1)))
+        last = Signal()
+        m.d.comb += [
+            last.eq((timer == 0) & ~self.hold),
+            # A binary search scales down to 0; while counting the scale stays 0.
+            self.scale.eq(self.dec_scale),
+        ]
+        # A strobe lasts one cycle, whatever the duration of its operation.
+        m.d.sync += [self.precharge.eq(0), self.sample.eq(0), self.compare.eq(0), self.decrement.eq(0)]
+        with m.If(self.analog & ~self.hold):
+            m.d.sync += timer.eq(timer - 1)
+
+        with m.FSM() as fsm:
+            m.d.comb += self.running.eq(~fsm.ongoing("Idle"))
+            m.d.comb += self.analog.eq(self.running & ~fsm.ongoing("Finish"))
+            with m.State("Idle"):
+                self._take(m)
+            with m.State("Precharge"), m.If(last):
+                self._begin_plane(m, Mux(self.high, plan.planes - LSB_SEGMENT_BITS, self._low_planes()) - 1)
+            with m.State("Plane"), m.If(last):
+                m.d.sync += repeats.eq((1 << self.plane) - 1)
+                self._begin(m, "Sample", self.sample, cfg.sample_cycles)
+            with m.State("Sample"), m.If(last):
+                with m.If(repeats != 0):
+                    m.d.sync += repeats.eq(repeats - 1)
+                    self._begin(m, "Sample", self.sample, cfg.sample_cycles)
+                with m.Elif(self.plane != 0):
+                    self._begin_plane(m, self.plane - 1)
+                with m.Else():
+                    m.d.comb += self.clear.eq(1)
+                    m.d.sync += [self.latch_pin.eq(1), self.count.eq(0)]
+                    self._begin(m, "Latch", self.compare, cfg.compare_cycles)
+            with m.State("Latch"), m.If(last):
+                m.d.comb += self.latch.eq(1)
+                m.d.sync += self.dec_scale.eq(Mux(plan.binary, plan.limit - 1, 0))
+                with m.If((plan.limit == 0) | (plan.early_stop & ~self.pending)):
+                    m.next = "Finish"
+                with m.Else():
+                    self._begin(m, "Decrement", self.decrement, cfg.decrement_cycles)
+            with m.State("Decrement"), m.If(last):
+                m.d.sync += self.latch_pin.eq(plan.binary)
+                self._begin(m, "Compare", self.compare, cfg.compare_cycles)
+            with m.State("Compare"), m.If(last):
+                m.d.comb += self.step.eq(1)
+                m.d.sync += self.count.eq(self.count + 1)
+                with m.If((self.count == plan.limit - 1) | (plan.early_stop & ~self.pending)):
+                    m.next = "Finish"
+                with m.Else():
+                    m.d.sync += self.dec_scale.eq(Mux(plan.binary, self.dec_scale - 1, 0))
+                    self._begin(m, "Decrement", self.decrement, cfg.decrement_cycles)
+            with m.State("Finish"), m.If(self.free):
+                m.d.comb += self.finish.eq(1)
+                with m.If(self.high):
+                    m.d.sync += [self.high.eq(0), self.op_id.eq(self.op_id + 1)]
+                    self._begin(m, "Precharge", self.precharge, cfg.reset_cycles)
+                with m.Else():
+                    m.next = "Idle"
+                    self._take(m)
+        return m
+
+    def _begin(self, m: Module, state: str, strobe: Signal, cycles: int) -> None:
+        """The next cycle is the first of an operation."""
+        m.d.sync += [strobe.eq(1), self._timer.eq(cycles - 1)]
+        m.next = state
+
+    def _begin_plane(self, m: Module, plane: Value) -> None:
+        m.d.comb += [self.drive.eq(1), self.select.eq(plane + Mux(self.high, LSB_SEGMENT_BITS, 0))]
+        m.d.sync += [self.plane.eq(plane), self._timer.eq(self.cfg.plane_cycles - 1)]
+        m.next = "Plane"
+
+    def _low_planes(self) -> Value:
+        """Planes of the only conversion, or of the LSB segment."""
+        return Mux(self.plan.two, LSB_SEGMENT_BITS, self.plan.planes)
+
+    def _take(self, m: Module) -> None:
+        """Start the operation that waits, if there is one."""
+        op, plan = self.staged.op, self.plan
+        with m.If(self.full):
+            m.d.comb += self.take.eq(1)
+            cap = (1 << (op.out_bits - 1)[:3]) - 1
+            m.d.sync += [
+                plan.backward.eq(op.backward), plan.in_signed.eq(op.in_signed), plan.binary.eq(op.binary),
+                plan.relu.eq(op.relu), plan.early_stop.eq(op.early_stop & ~op.binary), plan.step_code.eq(op.step_code),
+                plan.two.eq(self.staged.two), plan.planes.eq(self.staged.planes),
+                plan.cap.eq(cap), plan.limit.eq(Mux(op.binary, op.out_bits - 1, cap)),
+                self.high.eq(self.staged.two), self.op_id.eq(op.op_id),
+            ]  # fmt: skip
+            self._begin(m, "Precharge", self.precharge, self.cfg.reset_cycles)

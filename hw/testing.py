@@ -1,0 +1,248 @@
+"""Benches for Amaranth's simulator: streams with gaps and stalls, and an exact macro at the pins of a core."""
+
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from amaranth.hdl import Elaboratable, Value
+from amaranth.lib import stream
+from amaranth.sim import Simulator
+from numpy.typing import NDArray
+
+from macro_models.exact.converter import combine_segments, convert
+from macro_models.exact.masks import Masks
+from macro_models.exact.operation import LSB_SEGMENT_BITS, Direction, MvmOperation
+
+__all__ = [
+    "PERIOD",
+    "ExactArray",
+    "ExactResult",
+    "bits_of",
+    "collect",
+    "feed",
+    "get",
+    "put",
+    "run_stream",
+    "simulate",
+    "value_of",
+]
+
+PERIOD = 1e-6
+"""Period of the clock in simulation, in seconds."""
+
+Bench = Callable[[Any], Coroutine[Any, Any, None]]
+Pauses = Callable[[], int]
+
+
+def simulate(
+    dut: Elaboratable, *benches: Bench, background: Sequence[Bench] = (), processes: Sequence[Bench] = (),
+    deadline: int = 100_000, vcd: str | None = None,
+) -> None:  # fmt: skip
+    """Run ``benches`` to their end.
+
+    Parameters
+    ----------
+    dut
+        The design, clocked by ``sync``.
+    benches, background
+        Test benches; those in the background may be endless.
+    processes
+        Models of circuits, which react in the same cycle as flip-flops do.
+    deadline
+        Cycles after which the run fails.
+    vcd
+        File for the waves, if wanted.
+
+    Raises
+    ------
+    TimeoutError
+        If the deadline passes.
+    """
+    simulator = Simulator(dut)
+    simulator.add_clock(PERIOD)
+    left = len(benches)
+
+    def counted(bench: Bench) -> Bench:
+        async def run(ctx: Any) -> None:
+            nonlocal left
+            await bench(ctx)
+            left -= 1
+
+        return run
+
+    async def watchdog(ctx: Any) -> None:
+        # A delay and no tick().repeat(), which cannot be collected while it waits.
+        await ctx.delay(deadline * PERIOD)
+        if left:
+            raise TimeoutError(f"{left} benches did not end in {deadline} cycles")
+
+    for bench in benches:
+        simulator.add_testbench(counted(bench))
+    for bench in (*background, watchdog):
+        simulator.add_testbench(bench, background=True)
+    for process in processes:
+        simulator.add_process(process)
+    if vcd is None:
+        simulator.run()
+    else:
+        with simulator.write_vcd(vcd):
+            simulator.run()
+
+
+async def put(ctx: Any, port: stream.Interface, payload: Any) -> None:
+    """Transfer one payload into a stream; a structure may be given as its bits."""
+    ctx.set(port.valid, 1)
+    ctx.set(Value.cast(port.payload) if isinstance(payload, int) else port.payload, payload)
+    await ctx.tick().until(port.ready)
+    ctx.set(port.valid, 0)
+
+
+async def get(ctx: Any, port: stream.Interface) -> Any:
+    """Transfer one payload out of a stream."""
+    ctx.set(port.ready, 1)
+    (payload,) = await ctx.tick().sample(port.payload).until(port.valid)
+    ctx.set(port.ready, 0)
+    return payload
+
+
+def feed(port: stream.Interface, payloads: Iterable[Any], gap: Pauses = lambda: 0) -> Bench:
+    """Bench that puts ``payloads``, each after ``gap()`` cycles."""
+
+    async def bench(ctx: Any) -> None:
+        for payload in payloads:
+            for _ in range(gap()):
+                await ctx.tick()
+            await put(ctx, port, payload)
+
+    return bench
+
+
+def collect(port: stream.Interface, count: int, into: list[Any], stall: Pauses = lambda: 0) -> Bench:
+    """Bench that appends ``count`` payloads to ``into``, each after ``stall()`` cycles."""
+
+    async def bench(ctx: Any) -> None:
+        for _ in range(count):
+            for _ in range(stall()):
+                await ctx.tick()
+            into.append(await get(ctx, port))
+
+    return bench
+
+
+def run_stream(dut: Any, inputs: Sequence[Any], count: int, *, gap: int = 0, stall: int = 0) -> list[Any]:
+    """Payloads that ``dut.o`` gives for ``inputs`` at ``dut.i``, with idle cycles before each transfer."""
+    result: list[Any] = []
+    simulate(dut, feed(dut.i, inputs, lambda: gap), collect(dut.o, count, result, lambda: stall))
+    return result
+
+
+def bits_of(value: int, width: int) -> NDArray[np.bool_]:
+    """Bits of a signal's value, least significant first."""
+    raw = np.frombuffer(value.to_bytes((width + 7) // 8, "little"), dtype=np.uint8)
+    return np.unpackbits(raw, bitorder="little")[:width].astype(np.bool_)
+
+
+def value_of(bits: NDArray[np.bool_]) -> int:
+    """A signal's value from bits, least significant first. Inverse of :func:`bits_of`."""
+    return int.from_bytes(np.packbits(bits, bitorder="little").tobytes(), "little")
+
+
+class ExactResult(NamedTuple):
+    """Codes of shape (batch, lines), and decrements of shape (batch, segments)."""
+
+    codes: NDArray[np.int16]
+    steps: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class ExactArray:
+    """A macro whose charges and steps are any integers: as a model, and as a process at the pins of a core.
+
+    Parameters
+    ----------
+    g
+        Cells [bit line, source line], integers of shape (lines, lines).
+    s_pos, s_neg
+        Charge of one decrement for ``step_code`` 1, even and positive, of shape (lines,).
+    offset
+        Odd offsets of the charge, of shape (lines,).
+    """
+
+    g: NDArray[np.int64]
+    s_pos: NDArray[np.int64]
+    s_neg: NDArray[np.int64]
+    offset: NDArray[np.int64]
+
+    @classmethod
+    def random(cls, lines: int, rng: np.random.Generator) -> "ExactArray":
+        """An array with conductances 0..15 and converters that differ in everything."""
+        s_pos, s_neg = 2 * rng.integers(1, 12, (2, lines))
+        return cls(rng.integers(0, 16, (lines, lines)), s_pos, s_neg, 2 * rng.integers(-8, 8, lines) + 1)
+
+    @property
+    def lines(self) -> int:
+        """Lines each way."""
+        return len(self.offset)
+
+    def mvm(self, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: object = 0) -> ExactResult:
+        """Codes and decrements for vectors ``x`` of shape (batch, codes)."""
+        x = np.asarray(x, dtype=np.int64)
+        backward = op.direction is Direction.BACKWARD
+        levels = (x if backward else np.stack([x, -x], axis=-1).reshape(len(x), -1)) * masks.driven(op)
+        cells = self.g * masks.word_lines(op)[:, None]
+        segments = [levels]
+        if op.segments > 1:
+            high = np.sign(levels) * (np.abs(levels) >> LSB_SEGMENT_BITS)
+            segments = [high, levels - (high << LSB_SEGMENT_BITS)]
+        codes, steps = zip(
+            *(
+                convert(
+                    op,
+                    2 * (part @ (cells.T if backward else cells)) + self.offset,
+                    self.s_pos * op.step_code,
+                    self.s_neg * op.step_code,
+                    masks.enabled(op),
+                )
+                for part in segments
+            ),
+            strict=True,
+        )
+        result = codes[0] if op.segments == 1 else combine_segments(codes[0], codes[1])
+        return ExactResult(result.astype(np.int16), np.stack(steps, axis=-1))
+
+    def process(self, pins: Any, hold: Iterator[int] | None = None) -> Bench:
+        """Process that answers at ``pins`` of a core at every strobe.
+
+        ``hold`` gives the value of that pin for each cycle; by default it stays 0.
+        """
+        names = ("backward", "bl_pos", "bl_neg", "sl_pos", "sl_neg", "wl_en", "precharge", "sample", "compare", "latch",
+                 "decrement", "dec_scale", "step_code")  # fmt: skip
+
+        async def run(ctx: Any) -> None:
+            charge, direction = self.offset.copy(), np.ones(self.lines, dtype=np.int64)
+            async for _, reset, *values in ctx.tick().sample(*(getattr(pins, name) for name in names)):
+                pin: dict[str, int] = dict(zip(names, values, strict=True))
+                if hold is not None:
+                    ctx.set(pins.hold, next(hold))
+                if reset:
+                    continue
+                if pin["precharge"]:
+                    charge = self.offset.copy()
+                if pin["sample"]:
+                    charge += 2 * self._accumulate(pin)
+                if pin["decrement"]:
+                    step = np.where(direction > 0, self.s_pos, self.s_neg) * pin["step_code"]
+                    charge -= direction * (step << pin["dec_scale"])
+                if pin["compare"]:
+                    ctx.set(pins.cmp, value_of(charge < 0))
+                    if pin["latch"]:
+                        direction = np.where(charge < 0, -1, 1)
+
+        return run
+
+    def _accumulate(self, pin: dict[str, int]) -> NDArray[np.int64]:
+        side, lines = ("sl", "bl") if pin["backward"] else ("bl", "sl"), self.lines
+        level = bits_of(pin[f"{side[0]}_pos"], lines).astype(np.int64) - bits_of(pin[f"{side[0]}_neg"], lines)
+        cells = self.g * bits_of(pin["wl_en"], lines)[:, None]
+        return level @ (cells.T if pin["backward"] else cells)
