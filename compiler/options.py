@@ -15,19 +15,20 @@ class CompileOptions:
     Parameters
     ----------
     in_bits
-        Bits of every layer's input codes, 1..8, the sign included where there is one. None: per layer the fewest magnitude
-        planes (4, which is one conversion; 6, 7 or 8, which are two) that keep the quantisation error within ``tolerance``.
+        Bits of every layer's input codes, 1..8, the sign included where there is one. None: per layer 4 magnitude planes,
+        which are one conversion, if that keeps the quantisation error within ``tolerance``; else 8 bits, which are two.
     out_bits
         Bits of every conversion, 2..8. None: the chip's ``adc.bits``, or fewer where that changes nothing.
     tolerance
-        Largest error that quantising the inputs of one layer may cause in its outputs, relative to their standard
-        deviation, 0..1. None: 0.06 for classifiers, 0.015 for others.
+        What quantising the inputs of one layer may do to the network's outputs, 0..1: for a classifier (Softmax, ArgMax or
+        the like at the end) the fraction of decisions that change, by estimate from their margins; for others the error
+        relative to the standard deviation. None: 0.005 and 0.015.
     weight_clip
         Weight that takes the largest conductance, relative to the largest of its column, 0.05..1. None: chosen on the
         device model.
     copies
-        Most cells pairs a weight may take, 1..16: its layer is repeated in free columns of the core, and the codes are
-        averaged. None: up to 4.
+        How often a layer may be repeated in columns of a core that are free anyway, and how many rows an input may take on
+        average, 1..16. None: 4.
     time_s
         Time since programming, in seconds, for which the layers are calibrated. None: one day for a device that
         relaxes, else 0.

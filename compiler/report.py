@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compiler.program import Layer, Mvm
-from hw.core import CoreConfig
+from hw.core.config import CoreConfig
 from macro_models.exact.operation import Converter
 
 if TYPE_CHECKING:

@@ -82,13 +82,9 @@ def build_cores(
     ]
 
 
-def core_masks(network: Network, mvm: Mvm) -> Masks:
-    """The masks that a product selects."""
-    core = network.cores[mvm.core]
-    return Masks(
-        wl=core.word_lines[mvm.op.wl_select], lines=core.converted_lines[mvm.op.line_select],
-        bl_skip=core.bl_skip, sl_skip=core.sl_skip,
-    )  # fmt: skip
+def core_masks(network: Network) -> list[Masks]:
+    """The masks of every core."""
+    return [Masks(core.word_lines, core.converted_lines, core.bl_skip, core.sl_skip) for core in network.cores]
 
 
 class _Run:
@@ -103,7 +99,7 @@ class _Run:
         self.high = [0] * len(network.layers)
         self.full = [0] * len(network.layers)
         self.total = [0] * len(network.layers)
-        self.masks = {id(m): core_masks(network, m) for layer in network.layers for m in layer.mvms}
+        self.masks = core_masks(network)
 
     def batch(self, x: NDArray[np.floating], first: int, first_image: int) -> NDArray[np.float64]:
         """Outputs of the last layer for a batch that starts at index ``first`` of the run."""
@@ -122,7 +118,7 @@ class _Run:
     def _mvm(
         self, index: int, product: int, mvm: Mvm, vector: NDArray[np.int16], op_id: NDArray[np.uint64], where: slice
     ) -> NDArray[np.integer]:
-        result = self.backend.mvm(mvm.core, mvm.op, self.masks[id(mvm)], vector, op_id)
+        result = self.backend.mvm(mvm.core, mvm.op, self.masks[mvm.core], vector, op_id)
         self.cycles[where] += np.asarray(result.cycles, dtype=np.int64)
         codes = result.codes[:, mvm.columns]
         top = 2 * mvm.op.max_steps + 1
