@@ -1,0 +1,28 @@
+"""Resistive arrays with wires: exact effective matrices, a fast approximation, settling.
+
+The circuit and the method are explained in ``docs/explanation/wires.md``.
+"""
+
+from macro_models.array.approximate import ApproximateResult, approximate, contraction
+from macro_models.array.cache import MatrixCache
+from macro_models.array.deviation import AnalogError, analog_error
+from macro_models.array.effective import effective_codes, effective_matrix
+from macro_models.array.settling import ExactSettling, OnePole, one_pole
+from macro_models.array.wires import Mode, Wires, ideal_matrix
+
+__all__ = [
+    "AnalogError",
+    "ApproximateResult",
+    "ExactSettling",
+    "MatrixCache",
+    "Mode",
+    "OnePole",
+    "Wires",
+    "analog_error",
+    "approximate",
+    "contraction",
+    "effective_codes",
+    "effective_matrix",
+    "ideal_matrix",
+    "one_pole",
+]

@@ -1,0 +1,74 @@
+"""Effective matrices that were built before."""
+
+from collections import OrderedDict
+from hashlib import blake2b
+from threading import Lock
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from macro_models.array.effective import effective_matrix
+from macro_models.array.wires import Mode, Wires, check_conductances, check_lines_on
+from macro_models.errors import InputError
+
+__all__ = ["MatrixCache"]
+
+
+class MatrixCache:
+    """Effective matrices by content, least recently used out first.
+
+    Parameters
+    ----------
+    limit_bytes
+        Most bytes of matrices kept (64 MiB: 128 of 256 x 256). A larger matrix is built each time.
+    """
+
+    def __init__(self, *, limit_bytes: int = 64 << 20) -> None:
+        if limit_bytes < 0:
+            raise InputError(f"limit_bytes must not be negative, not {limit_bytes!r}")
+        self._limit = limit_bytes
+        self._kept: OrderedDict[bytes, NDArray[np.float64]] = OrderedDict()
+        self._bytes = 0
+        self._lock = Lock()
+        self.hits = 0
+        """Requests that were answered without building."""
+        self.misses = 0
+        """Requests that were built."""
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the matrices kept."""
+        return self._bytes
+
+    def matrix(
+        self, g_S: ArrayLike, wires: Wires, *, mode: Mode, wl: ArrayLike | None = None, backward: bool = False
+    ) -> NDArray[np.float64]:
+        """Do as :func:`macro_models.array.effective_matrix` does, with the same arguments; the result is read-only."""
+        g = check_conductances(g_S)
+        # Rows that are off have no cells: that is all that a mask changes, so it needs no place of its own in the key.
+        g = np.where(check_lines_on(wl, g.shape[0])[:, None], g, 0.0)
+        key = blake2b(repr((g.shape, wires, mode, bool(backward))).encode() + g.tobytes(), digest_size=16).digest()
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                self.hits += 1
+                return self._kept[key]
+        e = effective_matrix(g, wires, mode=mode, backward=backward)
+        e.flags.writeable = False
+        with self._lock:
+            self.misses += 1
+            if key not in self._kept:
+                self._kept[key] = e
+                self._bytes += e.nbytes
+            while self._bytes > self._limit:
+                self._bytes -= self._kept.popitem(last=False)[1].nbytes
+        return e
+
+    def clear(self) -> None:
+        """Forget all matrices."""
+        with self._lock:
+            self._kept.clear()
+            self._bytes = 0
