@@ -1,5 +1,11 @@
-"""Writes the JSON Schema anew: ``python -m hw.config``."""
+"""Writes the generated files of the chip description anew: ``python -m hw.config``, in a clone."""
 
+from pathlib import Path
+
+from hw.config.page import reference_page
 from hw.config.schema import SCHEMA_FILE, schema_text
 
 SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")
+page = Path(__file__).parents[2] / "docs" / "reference" / "chip.md"
+page.parent.mkdir(parents=True, exist_ok=True)
+page.write_text(reference_page(), encoding="utf-8")

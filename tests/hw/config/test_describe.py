@@ -1,6 +1,9 @@
 """What mho check and mho preset print."""
 
+from pathlib import Path
+
 from hw.config import describe, load_chip, sizes, warnings
+from hw.config.page import reference_page
 
 
 def test_every_key_has_a_row_and_changed_ones_are_marked():
@@ -34,3 +37,8 @@ def test_durations_that_round_up_and_missing_headroom_are_warned_of():
         "cells.g_full_scale_uS = 41 leaves less than 10 % above cells.g_max_uS = 40, so cells that relax upwards are "
         "clipped"
     )
+
+
+def test_reference_page_is_the_generated_one():
+    page = Path(__file__).parents[3] / "docs" / "reference" / "chip.md"
+    assert page.read_text(encoding="utf-8") == reference_page(), "write it anew with: python -m hw.config"
