@@ -15,7 +15,7 @@ from hw.config.describe import Row, describe, sizes, warnings
 from hw.config.keys import ChipError
 from hw.config.load import load_chip, parse_override, preset_names, preset_text
 from hw.config.macro import MacroSection, PinConnection
-from hw.config.models import check_device, tnsa_config
+from hw.config.models import check_device, default_device, tnsa_config
 from hw.config.schema import json_schema
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "TimingSection",
     "VerilogSection",
     "check_device",
+    "default_device",
     "describe",
     "json_schema",
     "load_chip",

@@ -8,7 +8,7 @@ from macro_models.errors import InputError
 if TYPE_CHECKING:
     from macro_models import Device, TnsaConfig
 
-__all__ = ["check_device", "tnsa_config"]
+__all__ = ["check_device", "default_device", "tnsa_config"]
 
 
 def tnsa_config(chip: Chip) -> "TnsaConfig":
@@ -26,6 +26,24 @@ def tnsa_config(chip: Chip) -> "TnsaConfig":
         sigma_offset_mV=chip.adc.sigma_offset_mV,
         sigma_gain=chip.adc.sigma_gain,
     )
+
+
+def default_device(chip: Chip) -> "Device":
+    """Load the device that the chip names; the path of a file is relative to the chip's file.
+
+    Raises
+    ------
+    InputError
+        If there is no such device, or its conductance range is not that of the chip.
+    """
+    from macro_models import load_device
+
+    name = chip.device
+    if chip.folder is not None and name.endswith(".toml"):
+        name = str(chip.folder / name)
+    device = load_device(name)
+    check_device(chip, device)
+    return device
 
 
 def check_device(chip: Chip, device: "Device") -> None:

@@ -1,17 +1,32 @@
 """What the macro models take from a chip, and the check of a chip against a device."""
 
 import re
+from pathlib import Path
 
 import pytest
 
-from hw.config import check_device, load_chip, tnsa_config
+import macro_models
+from hw.config import check_device, default_device, load_chip, preset_names, tnsa_config
 from macro_models import load_device
 from macro_models.errors import InputError
 
 
-def test_default_device_of_every_core_preset_has_the_range_of_the_chip():
-    chip = load_chip("neurram-core")
-    check_device(chip, load_device(chip.device))
+@pytest.mark.parametrize("name", preset_names())
+def test_default_device_of_every_preset_has_the_range_of_the_chip(name):
+    chip = load_chip(name)
+    assert default_device(chip).name == chip.device
+
+
+def test_device_file_lies_beside_the_file_of_the_chip(tmp_path, monkeypatch):
+    shipped = Path(macro_models.__file__).parent / "devices" / "rram-neurram.toml"
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts/my.toml").write_text(shipped.read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "chip.toml").write_text('schema = 1\ndevice = "parts/my.toml"\n')
+    monkeypatch.chdir("/")
+    chip = load_chip(tmp_path / "chip.toml")
+    assert default_device(chip).g_max_uS == 40
+    with pytest.raises(InputError, match=r"must be 1 to 40 uS as in device"):
+        default_device(load_chip(tmp_path / "chip.toml", {"cells.g_max_uS": 30}))
 
 
 def test_device_without_a_range_fits_every_chip():
