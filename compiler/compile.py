@@ -16,7 +16,7 @@ from compiler.network import CoreImage, Network
 from compiler.onnx_import import import_onnx
 from compiler.options import CompileOptions
 from compiler.program import OutputStage
-from hw.config import Chip, check_device
+from hw.config import Chip, check_device, default_device
 from macro_models.devices import Device, load_device
 from macro_models.errors import InputError
 
@@ -63,8 +63,10 @@ def compile_model(
     """
     options = CompileOptions() if options is None else options
     net = model if isinstance(model, FloatNetwork) else import_onnx(model, output=options.output)
-    if device is None or isinstance(device, str):
-        device = load_device(chip.device if device is None else device)
+    if device is None:
+        device = default_device(chip)
+    elif isinstance(device, str):
+        device = load_device(device)
     check_device(chip, device)
     x = check_shape(load_input(calibrate), net)
     digest = hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest()

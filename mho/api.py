@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from compiler import CompileOptions, Network, compile_model, load_input
 from hw.config import Chip as ChipDescription
-from hw.config import load_chip
+from hw.config import default_device, load_chip
 from macro_models.devices import Device as DeviceModel
 from macro_models.devices import load_device
 from mho.result import Result
@@ -284,7 +284,7 @@ def compile(
     description = chip.description if isinstance(chip, Chip) else load_chip(chip)
     network = compile_model(
         Path(model) if isinstance(model, os.PathLike) else model, description, calibrate=read_inputs(calibrate),
-        device=device_model(device, load_device(description.device)), options=CompileOptions.from_dict(options),
+        device=device_model(device, default_device(description)), options=CompileOptions.from_dict(options),
         progress=progress,
     )  # fmt: skip
     return Net(network)
