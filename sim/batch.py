@@ -1,0 +1,125 @@
+"""A batch of work for one simulated core, in the words that its streams carry."""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.link import Message
+
+__all__ = ["OP_WORDS", "Batch", "BatchResult", "Mode", "Outcome"]
+
+OP_WORDS = 4
+"""Words of 32 bits that hold one operation descriptor."""
+
+
+class Mode(IntEnum):
+    """How the macro answers (``hdl/shim.cpp``)."""
+
+    CONST = 0
+    """The comparator never flips; no model at all."""
+    LAZY = 1
+    """The model is called once a conversion."""
+    EAGER = 2
+    """The model is called at every strobe."""
+
+
+class Outcome(IntEnum):
+    """How a batch ended (``hdl/streams.cpp``)."""
+
+    IDLE = 0
+    RUNNING = 1
+    COMPLETE = 2
+    STUCK = 3
+    TOO_MANY = 4
+
+
+@dataclass(kw_only=True)
+class Batch:
+    """What goes into the core.
+
+    Attributes
+    ----------
+    ops, masks, inputs
+        Descriptors of shape (operations, OP_WORDS), (address, data) of mask words, words of the input stream; uint32.
+    outputs
+        Words that are expected on the output stream.
+    operations
+        How often ``done`` is expected.
+    core
+        Index of the macro model behind the pins.
+    patience
+        Cycles without any progress after which the core counts as stuck.
+    gap, stall, hold
+        Of 256 cycles, how many are idle on the inputs, on the output, and frozen by the macro, at random.
+    """
+
+    ops: NDArray[np.uint32]
+    masks: NDArray[np.uint32]
+    inputs: NDArray[np.uint32]
+    outputs: int
+    operations: int
+    core: int = 0
+    mode: Mode = Mode.LAZY
+    patience: int = 200_000
+    seed: int = 1
+    gap: int = 0
+    stall: int = 0
+    hold: int = 0
+
+    def message(self) -> Message:
+        """As a request to the simulator process."""
+        arrays = {"ops": self.ops, "masks": self.masks, "inputs": self.inputs}
+        names = ("outputs", "operations", "core", "mode", "patience", "seed", "gap", "stall", "hold")
+        return Message("batch", {name: int(getattr(self, name)) for name in names}, arrays)
+
+    @classmethod
+    def from_message(cls, message: Message) -> "Batch":
+        """Inverse of :meth:`message`."""
+        values = dict(message.values)
+        arrays: dict[str, Any] = {name: np.ascontiguousarray(array, dtype=np.uint32) for name, array in message.arrays.items()}
+        return cls(**arrays, **{**values, "mode": Mode(values["mode"])})
+
+
+@dataclass(kw_only=True)
+class BatchResult:
+    """What came out of the core.
+
+    Attributes
+    ----------
+    outputs
+        Words of the output stream.
+    counters
+        Total, analog and held cycles as the RTL counts them, at each ``done``; shape (operations, 3).
+    decrements
+        Decrement strobes of each conversion, counted at the pins.
+    error
+        Whether ``status.error`` was seen.
+    failure
+        Why the macro's body gave up, or nothing.
+    """
+
+    outputs: NDArray[np.uint32]
+    counters: NDArray[np.uint64]
+    decrements: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    outcome: Outcome = Outcome.IDLE
+    error: bool = False
+    failure: str = ""
+
+    @classmethod
+    def empty(cls, batch: Batch) -> "BatchResult":
+        """Room for the results of ``batch``."""
+        return cls(outputs=np.zeros(batch.outputs, dtype=np.uint32), counters=np.zeros((batch.operations, 3), dtype=np.uint64))
+
+    def message(self) -> Message:
+        """As an answer of the simulator process."""
+        arrays = {"outputs": self.outputs, "counters": self.counters, "decrements": self.decrements}
+        return Message("result", {"outcome": int(self.outcome), "error": self.error, "failure": self.failure}, arrays)
+
+    @classmethod
+    def from_message(cls, message: Message) -> "BatchResult":
+        """Inverse of :meth:`message`."""
+        values = dict(message.values)
+        return cls(**message.arrays, **{**values, "outcome": Outcome(values["outcome"])})

@@ -1,0 +1,168 @@
+"""Simulators of the generated core: the Verilog of a chip, or a netlist of it, compiled once and kept."""
+
+import platform
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from hw.config import Chip
+from macro_models.errors import InputError, ToolError
+from sim.toolchain import HDL, cached_build, compile_verilator, hash_files, require_cocotb, require_tool, run_logged, tool_version
+
+__all__ = ["Simulator", "core_sources", "icarus_build", "verilator_build"]
+
+_PUBLIC = (("core_tb", "wake"),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulator:
+    """A compiled simulator.
+
+    Attributes
+    ----------
+    folder
+        What the build left: the simulator, the Verilog of the core, the log.
+    program
+        Command without its arguments.
+    """
+
+    folder: Path
+    program: tuple[str, ...]
+
+    def command(self, waves: Path | None = None) -> list[str]:
+        """Command that runs it; ``waves`` is the trace that it writes, if it was built for that."""
+        if waves is None:
+            return list(self.program)
+        if self.program[0] == "vvp":
+            return [*self.program, "-fst", f"+waves={waves.absolute()}"]
+        return [*self.program, "--trace", "--trace-file", str(waves.absolute())]
+
+
+@cache
+def _python_hash() -> str:
+    """Hash of the code that decides what Verilog comes out."""
+    files: list[Path] = []
+    for package in ("hw", "rtl_gen", "macro_models/exact"):
+        folder = Path(__file__).parent.parent / package
+        files += [path for path in folder.rglob("*") if path.suffix in (".py", ".v", ".sv")]
+    return hash_files(files)
+
+
+@cache
+def _cpu() -> str:
+    """What -march=native depends on."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor()
+    return next((line for line in text.splitlines() if line.startswith(("flags", "Features"))), platform.processor())
+
+
+def core_sources(chip: Chip, folder: Path) -> list[Path]:
+    """Write the Verilog of the unwrapped core into ``folder``."""
+    from rtl_gen import emit_core
+
+    return emit_core(chip, folder, wrap="none")
+
+
+def _netlist_key(netlist: Path | None, cells: Path | None) -> list[str]:
+    key: list[str] = []
+    for name, path in (("netlist", netlist), ("cells", cells)):
+        if path is None:
+            continue
+        if not path.is_file():
+            raise InputError(f"{name} must be a Verilog file, and {path} is none")
+        key.append(f"{name} {hash_files([path])}")
+    return key
+
+
+def _sources(chip: Chip, folder: Path, netlist: Path | None, cells: Path | None) -> list[Path]:
+    if netlist is None:
+        return core_sources(chip, folder / "rtl")
+    return [netlist.absolute()] + ([cells.absolute()] if cells else [])
+
+
+def _defines(chip: Chip) -> dict[str, object]:
+    from hw.core.config import CoreConfig
+    from hw.core.layout import OpLayout
+    from hw.core.masks import MaskLayout
+
+    defines: dict[str, object] = {
+        "MHO_CORE": f"{chip.verilog.prefix}core",
+        "MHO_LINES": chip.lines,
+        "MHO_OP_BITS": OpLayout().size,
+        "MHO_MASK_BITS": MaskLayout(CoreConfig.from_chip(chip)).size,
+        "MHO_HALF_PS": max(round(5e5 / chip.clock.f_clk_MHz), 1),
+    }
+    if chip.verilog.reset == "async_low":
+        defines["MHO_RESET_LOW"] = ""
+    return defines
+
+
+def verilator_build(
+    chip: Chip, *, waves: bool = False, hold: bool = False, netlist: Path | None = None, cells: Path | None = None
+) -> Simulator:
+    """The core of ``chip`` in Verilator, from the cache or built now (10 to 30 s).
+
+    Parameters
+    ----------
+    waves
+        With tracing to FST.
+    hold
+        With a macro that can freeze the sequencer at random.
+    netlist, cells
+        A gate-level netlist of the same top instead of the generated RTL, and the models of its cells.
+
+    Raises
+    ------
+    ToolError
+        If a tool is missing or fails.
+    """
+    require_cocotb()
+    import cocotb_tools
+    from cocotb_tools import config
+
+    def build(folder: Path) -> None:
+        compile_verilator(
+            folder, [*_sources(chip, folder, netlist, cells), HDL / "tnsa_macro.sv", HDL / "core_tb.sv"],
+            top="core_tb", defines=defines, public=_PUBLIC, waves=waves, cpp=[HDL / "shim.cpp", HDL / "streams.cpp"],
+        )  # fmt: skip
+
+    defines = _defines(chip) | ({"MHO_RANDOM_HOLD": ""} if hold else {})
+    key = [
+        chip.sha256, _python_hash(), hash_files(HDL.iterdir()), hash_files([Path(__file__), Path(__file__).parent / "toolchain.py"]),
+        str(defines), f"waves {waves}", *_netlist_key(netlist, cells),
+        tool_version("verilator"), tool_version("g++"), cocotb_tools.__file__, str(config.libs_dir), _cpu(),
+    ]  # fmt: skip
+    folder = cached_build("verilator", key, build)
+    return Simulator(folder=folder, program=(str(folder / "simulator"),))
+
+
+def icarus_build(chip: Chip, *, waves: bool = False, netlist: Path | None = None, cells: Path | None = None) -> Simulator:
+    """The core of ``chip`` in Icarus Verilog, inside the Verilog-2005 shell ``hdl/core_tb.v``.
+
+    Icarus drops a time-0 trigger of ``always @*`` in its SystemVerilog modes, so everything is compiled as Verilog-2005.
+    """
+    require_cocotb()
+    from cocotb_tools import config
+
+    if waves and netlist:
+        raise ToolError("waves of a netlist must come from verilator, not from icarus")
+
+    def build(folder: Path) -> None:
+        command = [
+            require_tool("iverilog"), "-g2005", "-s", "core_tb", "-o", str(folder / "core_tb.vvp"),
+            *(f"-D{name}={value}" if value != "" else f"-D{name}" for name, value in defines.items()),
+            *map(str, [*_sources(chip, folder, netlist, cells), HDL / "tnsa_macro.v", HDL / "core_tb.v"]),
+        ]  # fmt: skip
+        run_logged(command, folder / "build.log", "iverilog")
+
+    defines = _defines(chip)
+    key = [
+        chip.sha256, _python_hash(), hash_files(HDL.iterdir()), str(defines), *_netlist_key(netlist, cells), tool_version("iverilog"),
+    ]  # fmt: skip
+    folder = cached_build("icarus", key, build)
+    return Simulator(
+        folder=folder,
+        program=(require_tool("vvp"), "-M", str(config.libs_dir), "-m", "libcocotbvpi_icarus", str(folder / "core_tb.vvp")),
+    )

@@ -1,0 +1,156 @@
+"""The cosim backend: the generated Verilog of the core in Verilator, the numpy model behind its macro's pins."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hw.config import Chip
+from hw.core.config import OVERHEAD_CYCLES, CoreConfig
+from macro_models import Masks, TnsaModel
+from macro_models.exact.operation import MvmOperation
+from sim.backend import BackendResult
+from sim.batch import Batch, Mode
+from sim.build import verilator_build
+from sim.process import Simulation
+from sim.words import MaskImage, input_words, op_words, output_codes
+
+__all__ = ["CoreRun", "CosimBackend", "CosimCore"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoreRun:
+    """What a batch gave.
+
+    Attributes
+    ----------
+    codes
+        Output codes of shape (batch, lines).
+    steps
+        Decrement strobes at the pins, of shape (batch, segments).
+    cycles
+        What the core's counters grew by: total, analog and held cycles, of shape (batch, 3). The total holds what the operation
+        waited for the result before it to be read.
+    error
+        Whether ``status.error`` is set.
+    """
+
+    codes: NDArray[np.int16]
+    steps: NDArray[np.int64]
+    cycles: NDArray[np.int64]
+    error: bool
+
+
+class CosimCore:
+    """One simulated core: streams in, streams out.
+
+    Parameters
+    ----------
+    simulation
+        The running simulator.
+    cfg
+        Configuration of the core that is in it.
+    """
+
+    def __init__(self, simulation: Simulation, cfg: CoreConfig) -> None:
+        self.simulation = simulation
+        self.cfg = cfg
+        self._masks = MaskImage(cfg)
+        self._counters = np.zeros((1, 3), dtype=np.int64)
+        longest = max(cfg.reset_cycles, cfg.plane_cycles, cfg.sample_cycles, cfg.compare_cycles, cfg.decrement_cycles)
+        self._patience = 8 * (longest + 1024)
+
+    def run(
+        self,
+        op: MvmOperation,
+        masks: Masks,
+        x: NDArray[np.integer],
+        op_id: ArrayLike,
+        *,
+        core: int = 0,
+        mode: Mode = Mode.LAZY,
+        gap: int = 0,
+        stall: int = 0,
+        hold: int = 0,
+        seed: int = 1,
+    ) -> CoreRun:
+        """Stream a batch through the core, with its numbers as in :meth:`sim.backend.Backend.mvm`.
+
+        ``gap``, ``stall`` and ``hold`` as in :class:`sim.batch.Batch`.
+        """
+        ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), (len(x),))
+        idle = max(gap, stall, hold)
+        batch = Batch(
+            ops=op_words(op, ids), masks=self._masks.update(op, masks), inputs=input_words(x),
+            outputs=len(x) * self.cfg.output_words, operations=len(x), core=core, mode=mode,
+            patience=self._patience * (1 if idle < 128 else 64), gap=gap, stall=stall, hold=hold, seed=seed,
+        )  # fmt: skip
+        result = self.simulation.run(batch)
+        counters = np.concatenate([self._counters, result.counters.astype(np.int64)])
+        self._counters = counters[-1:]
+        return CoreRun(
+            codes=output_codes(result.outputs, self.cfg.lines),
+            steps=result.decrements.reshape(len(x), op.segments),
+            cycles=np.diff(counters, axis=0),
+            error=result.error,
+        )
+
+
+class CosimBackend:
+    """Runs operations through the RTL, in one simulator process that is kept until :meth:`close`.
+
+    Parameters
+    ----------
+    mode
+        How the macro answers: lazily (once a conversion) or eagerly (at every strobe); the bits are the same.
+    waves
+        FST file into which all signals go; the simulator is then built with tracing, and much slower.
+    timeout_s
+        Longest wall time of one batch.
+    """
+
+    name = "cosim"
+
+    def __init__(self, *, mode: Mode | str = Mode.LAZY, waves: Path | str | None = None, timeout_s: float = 3600.0) -> None:
+        self._mode = Mode[mode.upper()] if isinstance(mode, str) else mode
+        self._waves = None if waves is None else Path(waves)
+        self._timeout_s = timeout_s
+        self._chip: Chip | None = None
+        self._core: CosimCore | None = None
+
+    def open(self, chip: Chip, cores: Sequence[TnsaModel]) -> None:
+        """Take a chip and its programmed cores. The process is kept where the chip is the one that it has.
+
+        Raises
+        ------
+        ToolError
+            If a tool is missing or the build fails.
+        """
+        if self._core is not None and (chip != self._chip or not self._core.simulation.alive):
+            self.close()
+        if self._core is None:
+            command = verilator_build(chip, waves=self._waves is not None).command(self._waves)
+            simulation = Simulation(command, lines=chip.lines, top="core_tb", timeout_s=self._timeout_s)
+            self._core = CosimCore(simulation, CoreConfig.from_chip(chip))
+            self._chip = chip
+        for index, model in enumerate(cores):
+            self._core.simulation.put_core(index, model)
+
+    def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
+        """Run ``op`` on a batch; see :class:`sim.backend.Backend`.
+
+        Steps are counted at the macro's pins and analog cycles by the core's own counter.
+        """
+        if self._core is None:
+            raise RuntimeError("The backend must be open.")
+        run = self._core.run(op, masks, x, op_id, core=core, mode=self._mode)
+        analog = run.cycles[:, 1]
+        return BackendResult(codes=run.codes, steps=run.steps, cycles=analog + OVERHEAD_CYCLES * op.segments, analog=analog)
+
+    def close(self) -> None:
+        """End the simulator process."""
+        if self._core is not None:
+            self._core.simulation.close()
+        self._core = self._chip = None

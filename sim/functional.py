@@ -1,0 +1,46 @@
+"""The functional backend: the numpy models alone. It needs nothing that is not Python."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hw.config import Chip
+from hw.core.config import CoreConfig
+from macro_models import Masks, TnsaModel
+from macro_models.exact.operation import MvmOperation
+from sim.backend import BackendResult
+
+__all__ = ["FunctionalBackend"]
+
+
+class FunctionalBackend:
+    """Runs operations on :class:`~macro_models.TnsaModel`; cycles are those that the RTL would take."""
+
+    name = "functional"
+
+    def __init__(self) -> None:
+        self._cores: list[TnsaModel] = []
+        self._cfg: CoreConfig | None = None
+
+    def open(self, chip: Chip, cores: Sequence[TnsaModel]) -> None:
+        """Take a chip and its programmed cores."""
+        self._cfg = CoreConfig.from_chip(chip)
+        self._cores = list(cores)
+
+    def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
+        """Run ``op`` on a batch; see :class:`sim.backend.Backend`."""
+        if self._cfg is None:
+            raise RuntimeError("The backend must be open.")
+        result = self._cores[core].mvm(op, masks, x, op_id)
+        return BackendResult(
+            codes=result.codes,
+            steps=result.steps,
+            cycles=self._cfg.cycles(op, result.steps),
+            analog=self._cfg.analog_cycles(op, result.steps),
+        )
+
+    def close(self) -> None:
+        """Forget the cores."""
+        self._cores = []
+        self._cfg = None

@@ -1,0 +1,96 @@
+// Shell around the generated core: clock, reset, and a feeder and a catcher for its streams (streams.cpp).
+//
+// Nothing of it is an input port and everything that drives the core is a flip-flop, so that the simulator evaluates the
+// core once a clock edge. `wake` changes once a batch: cocotb sleeps in between.
+`ifndef MHO_CORE
+`define MHO_CORE mho_core
+`endif
+`ifndef MHO_HALF_PS
+`define MHO_HALF_PS 5000
+`endif
+`timescale 1ps / 1ps
+
+module core_tb;
+    import "DPI-C" function bit mho_next_op(output bit [127:0] payload);
+    import "DPI-C" function bit mho_next_mask(output int unsigned address, output int unsigned data);
+    import "DPI-C" function bit mho_next_input(output int unsigned payload);
+    import "DPI-C" function bit mho_ready();
+    import "DPI-C" function void mho_output(input int unsigned payload);
+    import "DPI-C" function void mho_done(
+        input longint unsigned total, input longint unsigned analog, input longint unsigned hold);
+    import "DPI-C" function bit mho_poll(input bit busy, input bit error);
+
+    reg clk = 1'b0;
+    reg rst = 1'b1;
+    reg [3:0] since_start = 4'd0;
+    reg wake = 1'b0;
+
+    always #(`MHO_HALF_PS) clk = ~clk;
+
+    always @(posedge clk) begin
+        if (since_start != 4'd15) since_start <= since_start + 4'd1;
+        rst <= since_start < 4'd8;
+    end
+
+    reg [`MHO_OP_BITS-1:0] op_payload;
+    reg op_valid = 1'b0;
+    wire op_ready;
+    reg [`MHO_MASK_BITS-1:0] mask_payload;
+    reg mask_valid = 1'b0;
+    wire mask_ready;
+    reg [31:0] i_payload;
+    reg i_valid = 1'b0;
+    wire i_ready;
+    wire [31:0] o_payload;
+    wire o_valid;
+    reg o_ready = 1'b0;
+    wire busy, done, error;
+    wire [47:0] cycles_total, cycles_analog, cycles_hold;
+
+    // A word of a mask is {data, address}.
+    localparam int ADDRESS_BITS = `MHO_MASK_BITS - 32;
+
+    bit [127:0] next_op;
+    int unsigned next_address, next_data, next_input;
+
+    always @(posedge clk) begin
+        if (rst) begin
+            op_valid <= 1'b0;
+            mask_valid <= 1'b0;
+            i_valid <= 1'b0;
+        end else begin
+            // An operation waits until the last mask word has gone in.
+            if (op_valid ? op_ready : !mask_valid) begin
+                op_valid <= mho_next_op(next_op);
+                op_payload <= next_op[`MHO_OP_BITS-1:0];
+            end
+            if (!mask_valid || mask_ready) begin
+                mask_valid <= mho_next_mask(next_address, next_data);
+                mask_payload <= {next_data, next_address[ADDRESS_BITS-1:0]};
+            end
+            if (!i_valid || i_ready) begin
+                i_valid <= mho_next_input(next_input);
+                i_payload <= next_input;
+            end
+            if (o_valid && o_ready) mho_output(o_payload);
+            if (done) mho_done({16'd0, cycles_total}, {16'd0, cycles_analog}, {16'd0, cycles_hold});
+            if (mho_poll(busy, error)) wake <= ~wake;
+        end
+        o_ready <= mho_ready();
+    end
+
+    `MHO_CORE core (
+        .clk(clk),
+`ifdef MHO_RESET_LOW
+        .rst_n(~rst),
+`else
+        .rst(rst),
+`endif
+        .op_payload(op_payload), .op_valid(op_valid), .op_ready(op_ready),
+        .mask_payload(mask_payload), .mask_valid(mask_valid), .mask_ready(mask_ready),
+        .i_payload(i_payload), .i_valid(i_valid), .i_ready(i_ready),
+        .o_payload(o_payload), .o_valid(o_valid), .o_ready(o_ready),
+        .status_busy(busy), .status_done(done), .status_error(error), .status_mvms(),
+        .status_cycles_total(cycles_total), .status_cycles_analog(cycles_analog), .status_cycles_hold(cycles_hold)
+    );
+endmodule

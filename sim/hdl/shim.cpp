@@ -1,0 +1,314 @@
+// The body of a transposable macro in simulation, behind the pins of tnsa_macro.sv.
+//
+// LAZY   planes and repeats are recorded as they are strobed. The first compare of a conversion calls the model once (a
+//        function pointer, set from Python), and every later compare and decrement is answered from its charges.
+// EAGER  every strobe is handed to a function of the model: slow, and the truth for the lazy mode.
+// CONST  the comparator never flips: the bare speed of the RTL.
+//
+// Everything is integer arithmetic (macro_models/exact/converter.py), so all answers are bit-exact.
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+namespace {
+
+constexpr int kMaxLines = 256;
+constexpr int kMaxWords = kMaxLines / 32;
+constexpr int kMaxPlanes = 16;  // distinct (plane, pins) of one conversion; a legal one has at most four
+constexpr int kCountCap = 255;  // decrements that the flip table reaches; the residual path goes on behind it
+
+enum Mode : int32_t { kConst = 0, kLazy = 1, kEager = 2 };
+enum Strobe : int32_t { kPrecharge = 0, kSample = 1, kCompare = 2, kDecrement = 3 };
+
+}  // namespace
+
+extern "C" {
+
+// The pins at a strobe. Mirrored by sim/shim.py.
+struct Pins {
+    uint64_t op_id;
+    int32_t backward, plane, latch, dec_scale, step_code;
+    int32_t lines;
+    uint32_t bl_pos[kMaxWords], bl_neg[kMaxWords], sl_pos[kMaxWords], sl_neg[kMaxWords], wl_en[kMaxWords];
+    uint32_t cmp[kMaxWords];
+};
+
+// One conversion as the evaluator sees it. Mirrored by sim/shim.py.
+struct Conversion {
+    uint64_t op_id;
+    int32_t backward, step_code;
+    int32_t lines;
+    int32_t same_key;               // direction, word lines and step code are those of the last evaluation
+    int32_t paired, unused;         // forward, and line 2r + 1 has the negative of line 2r
+    float x[kMaxLines];             // input of each driven line: sum over samples of (pos - neg)
+    float pairs[kMaxLines / 2];     // of these, those of the lines 2r
+    uint8_t wl[kMaxLines];          // word lines that were on
+    float product[kMaxLines];       // answer kProduct: the charge is product + offset
+    int64_t offset[kMaxLines];
+    int64_t charge[kMaxLines];      // answer kCharge
+    int64_t s_pos[kMaxLines], s_neg[kMaxLines];
+};
+
+enum Answer : int32_t { kCharge = 0, kProduct = 1 };  // anything else: the evaluator failed
+
+using Evaluate = int32_t (*)(int32_t macro);
+using OnStrobe = int32_t (*)(int32_t macro, int32_t strobe);
+
+}  // extern "C"
+
+namespace {
+
+struct Plane {
+    int32_t plane, repeats;
+    uint32_t pos[kMaxWords], neg[kMaxWords];
+};
+
+struct Macro {
+    int index = 0, lines = 0, words = 0;
+    Pins pins{};
+    Conversion conversion{};
+    Plane planes[kMaxPlanes];
+    int used = 0;
+    uint32_t wl_en[kMaxWords]{}, last_wl[kMaxWords]{};
+    bool key_known = false;
+    bool evaluated = false;  // the charges of this conversion are known
+    bool counting = false;   // answers come from the flip table
+    int taken = 0;           // decrements so far, while counting
+    uint32_t negative[kMaxWords]{}, latched[kMaxWords]{};
+    uint32_t flips[kCountCap + 1][kMaxWords];  // row k: lines that flip at decrement k
+    int64_t residual[kMaxLines]{};
+    std::vector<int32_t> decrements;  // strobes of each conversion since the batch began, whatever the mode
+};
+
+std::vector<std::unique_ptr<Macro>> macros;
+Mode mode = kConst;
+Evaluate evaluate = nullptr;
+OnStrobe on_strobe = nullptr;
+const char* failure = nullptr;
+uint64_t evaluations = 0;
+
+void fail(const char* why) {
+    if (!failure) failure = why;
+}
+
+inline bool bit(const uint32_t* v, int i) { return v[i >> 5] >> (i & 31) & 1; }
+
+void sum_inputs(Macro& m) {
+    float* x = m.conversion.x;
+    std::memset(x, 0, sizeof m.conversion.x);
+    for (int p = 0; p < m.used; p++) {
+        const Plane& plane = m.planes[p];
+        const int32_t r = plane.repeats;
+        for (int w = 0; w < m.words; w++) {
+            const uint32_t pos = plane.pos[w], neg = plane.neg[w];
+            if (!(pos | neg)) continue;
+            float* xw = x + 32 * w;
+            for (int b = 0; b < 32; b++) xw[b] += float(r * (int32_t(pos >> b & 1) - int32_t(neg >> b & 1)));
+        }
+    }
+    bool paired = !m.conversion.backward;
+    for (int k = 0; k < m.lines / 2; k++) {
+        m.conversion.pairs[k] = x[2 * k];
+        paired &= x[2 * k] == -x[2 * k + 1];
+    }
+    m.conversion.paired = paired;
+}
+
+// Signs, and for each decrement the lines that flip at it: a line that counts n flips at decrement n + 1.
+void prepare_answers(Macro& m) {
+    const Conversion& c = m.conversion;
+    std::memset(m.negative, 0, sizeof m.negative);
+    std::memset(m.flips, 0, sizeof m.flips);
+    for (int i = 0; i < m.lines; i++) {
+        const int64_t a = c.charge[i];
+        const int64_t magnitude = a < 0 ? -a : a, step = a < 0 ? c.s_neg[i] : c.s_pos[i];
+        if (step <= 0) return fail("the model answered with a converter step that is not positive");
+        const uint32_t line = uint32_t(1) << (i & 31);
+        if (a < 0) m.negative[i >> 5] |= line;
+        // Odd over even is never whole, so truncation is exact; both are below 2**53, so is the division.
+        const double n = double(magnitude) / double(step);
+        if (n < kCountCap) m.flips[int(n) + 1][i >> 5] |= line;
+    }
+}
+
+void convert(Macro& m, const Pins& p) {
+    Conversion& c = m.conversion;
+    const bool same = m.key_known && c.backward == p.backward && c.step_code == p.step_code &&
+                      !std::memcmp(m.wl_en, m.last_wl, sizeof m.wl_en);
+    c.op_id = p.op_id;
+    c.backward = p.backward;
+    c.step_code = p.step_code;
+    c.same_key = same;
+    if (!same) {
+        for (int i = 0; i < m.lines; i++) c.wl[i] = bit(m.wl_en, i);
+        std::memcpy(m.last_wl, m.wl_en, sizeof m.wl_en);
+    }
+    sum_inputs(m);
+    const int32_t answer = evaluate ? evaluate(m.index) : -1;
+    if (answer == kProduct) {
+        for (int i = 0; i < m.lines; i++) c.charge[i] = int64_t(int32_t(c.product[i])) + c.offset[i];
+    } else if (answer != kCharge) {
+        m.key_known = false;
+        return fail("the evaluator of the macro model failed");
+    }
+    m.key_known = true;
+    evaluations++;
+    m.evaluated = m.counting = true;
+    m.taken = 0;
+    prepare_answers(m);
+}
+
+// Leaves the flip table: from here on charges are kept explicitly, one for each line.
+void keep_residuals(Macro& m) {
+    const Conversion& c = m.conversion;
+    m.counting = false;
+    for (int i = 0; i < m.lines; i++)
+        m.residual[i] = c.charge[i] + m.taken * (bit(m.latched, i) ? c.s_neg[i] : -c.s_pos[i]);
+}
+
+void lazy_compare(Macro& m, bool latch) {
+    if (!m.evaluated) convert(m, m.pins);
+    if (latch) {
+        // A latch after the first decrement starts a search, whose direction changes with the charge.
+        if (m.counting && m.taken) keep_residuals(m);
+        std::memcpy(m.latched, m.negative, sizeof m.latched);
+    }
+    std::memcpy(m.pins.cmp, m.negative, sizeof m.negative);
+}
+
+void lazy_decrement(Macro& m, int scale, int32_t step_code) {
+    const Conversion& c = m.conversion;
+    if (!m.evaluated) return fail("a decrement came before the compare that latches its direction");
+    if (step_code != c.step_code) return fail("step_code changed within a conversion");
+    if (m.counting && scale == 0 && m.taken < kCountCap) {
+        const uint32_t* row = m.flips[++m.taken];
+        for (int w = 0; w < m.words; w++) m.negative[w] ^= row[w];
+        return;
+    }
+    if (m.counting) keep_residuals(m);
+    std::memset(m.negative, 0, sizeof m.negative);
+    for (int i = 0; i < m.lines; i++) {
+        m.residual[i] += bit(m.latched, i) ? c.s_neg[i] << scale : -(c.s_pos[i] << scale);
+        m.negative[i >> 5] |= uint32_t(m.residual[i] < 0) << (i & 31);
+    }
+}
+
+void lazy_sample(Macro& m) {
+    const Pins& p = m.pins;
+    const uint32_t* pos = p.backward ? p.sl_pos : p.bl_pos;
+    const uint32_t* neg = p.backward ? p.sl_neg : p.bl_neg;
+    const size_t bytes = sizeof(uint32_t) * m.words;
+    if (m.evaluated) return fail("a sample came after a compare without a precharge between them");
+    if (m.used) {
+        Plane& last = m.planes[m.used - 1];
+        if (std::memcmp(m.wl_en, p.wl_en, bytes)) return fail("the word lines changed between two samples of a conversion");
+        if (last.plane == p.plane && !std::memcmp(last.pos, pos, bytes) && !std::memcmp(last.neg, neg, bytes)) {
+            last.repeats++;
+            return;
+        }
+        if (m.used == kMaxPlanes) return fail("a conversion has more planes than an operation can have");
+    }
+    std::memcpy(m.wl_en, p.wl_en, bytes);
+    Plane& next = m.planes[m.used++];
+    next.plane = p.plane;
+    next.repeats = 1;
+    for (int w = 0; w < m.words; w++) {
+        next.pos[w] = pos[w];
+        next.neg[w] = neg[w];
+        if (pos[w] & neg[w]) fail("a line register drives a line to both sides");
+    }
+}
+
+void eager(Macro& m, Strobe strobe) {
+    if (!on_strobe || on_strobe(m.index, strobe) != 0) fail("the eager macro model failed");
+}
+
+}  // namespace
+
+extern "C" {
+
+// ---- called from tnsa_macro.sv ------------------------------------------------------------------------------------
+
+void* mho_macro_create(int lines) {
+    auto m = std::make_unique<Macro>();
+    m->index = int(macros.size());
+    m->lines = m->pins.lines = m->conversion.lines = lines;
+    m->words = (lines + 31) / 32;
+    macros.push_back(std::move(m));
+    return macros.back().get();
+}
+
+void mho_precharge(void* handle, uint64_t op_id) {
+    Macro& m = *static_cast<Macro*>(handle);
+    m.used = 0;
+    m.evaluated = m.counting = false;
+    m.taken = 0;
+    m.decrements.push_back(0);
+    m.pins.op_id = op_id;
+    if (mode == kEager) eager(m, kPrecharge);
+}
+
+void mho_sample(void* handle, uint8_t backward, int plane, const uint32_t* bl_pos, const uint32_t* bl_neg,
+                const uint32_t* sl_pos, const uint32_t* sl_neg, const uint32_t* wl_en) {
+    Macro& m = *static_cast<Macro*>(handle);
+    if (mode == kConst) return;
+    const size_t bytes = sizeof(uint32_t) * m.words;
+    m.pins.backward = backward;
+    m.pins.plane = plane;
+    std::memcpy(m.pins.bl_pos, bl_pos, bytes);
+    std::memcpy(m.pins.bl_neg, bl_neg, bytes);
+    std::memcpy(m.pins.sl_pos, sl_pos, bytes);
+    std::memcpy(m.pins.sl_neg, sl_neg, bytes);
+    std::memcpy(m.pins.wl_en, wl_en, bytes);
+    mode == kEager ? eager(m, kSample) : lazy_sample(m);
+}
+
+void mho_compare(void* handle, uint8_t latch, int step_code, uint64_t op_id, uint32_t* cmp) {
+    Macro& m = *static_cast<Macro*>(handle);
+    m.pins.op_id = op_id;
+    m.pins.latch = latch;
+    m.pins.step_code = step_code;
+    if (mode == kLazy) lazy_compare(m, latch);
+    if (mode == kEager) eager(m, kCompare);
+    std::memcpy(cmp, m.pins.cmp, sizeof(uint32_t) * m.words);
+}
+
+void mho_decrement(void* handle, int scale, int step_code) {
+    Macro& m = *static_cast<Macro*>(handle);
+    if (!m.decrements.empty()) m.decrements.back()++;
+    m.pins.dec_scale = scale;
+    m.pins.step_code = step_code;
+    if (mode == kLazy) lazy_decrement(m, scale, step_code);
+    if (mode == kEager) eager(m, kDecrement);
+}
+
+// ---- called from sim/shim.py --------------------------------------------------------------------------------------
+
+int32_t mho_shim_macros() { return int32_t(macros.size()); }
+Conversion* mho_shim_conversion(int32_t macro) { return &macros.at(macro)->conversion; }
+Pins* mho_shim_pins(int32_t macro) { return &macros.at(macro)->pins; }
+uint64_t mho_shim_evaluations() { return evaluations; }
+const char* mho_shim_failure() { return failure; }
+void mho_shim_set_evaluate(Evaluate f) { evaluate = f; }
+void mho_shim_set_strobe(OnStrobe f) { on_strobe = f; }
+
+// Decrement strobes of each conversion since the batch began.
+int32_t mho_shim_conversions(int32_t macro) { return int32_t(macros.at(macro)->decrements.size()); }
+const int32_t* mho_shim_decrements(int32_t macro) { return macros.at(macro)->decrements.data(); }
+
+// Before a batch. Forgets everything that depends on the model: other cells may be behind the pins from now on.
+void mho_shim_start(int32_t new_mode) {
+    mode = Mode(new_mode);
+    failure = nullptr;
+    for (auto& m : macros) {
+        m->key_known = m->evaluated = m->counting = false;
+        m->used = m->taken = 0;
+        m->decrements.clear();
+        std::memset(m->pins.cmp, 0, sizeof m->pins.cmp);
+        std::memset(m->negative, 0, sizeof m->negative);
+    }
+}
+
+}  // extern "C"
