@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from macro_models import TnsaModel
 from sim.batch import Batch, BatchResult, Mode, Outcome
-from sim.eager import StrobeBody
+from sim.eager import EagerTnsa, Strobe
 from sim.evaluate import Evaluator
 
 __all__ = ["Shim"]
@@ -84,7 +84,7 @@ class Shim:
         if self._conversion.lines != lines:
             raise ValueError(f"lines of the simulated macro must be {lines}, not {self._conversion.lines}")
         self._evaluator: Evaluator | None = None
-        self._body: StrobeBody | None = None
+        self._body: EagerTnsa | None = None
         self.errors: list[BaseException] = []
         # ctypes keeps no reference to a callback.
         self._callbacks = _EVALUATE(self._evaluate), _ON_STROBE(self._on_strobe)
@@ -97,7 +97,7 @@ class Shim:
         if model is not self._model:
             self._model = model
             self._evaluator = Evaluator(model, self._conversion)
-            self._body = StrobeBody(model)
+            self._body = EagerTnsa(model)
 
     def start(self, batch: Batch, result: BatchResult) -> None:
         """Begin a batch; the arrays of both must live until it has ended."""
@@ -135,11 +135,26 @@ class Shim:
 
     def _on_strobe(self, macro: int, strobe: int) -> int:
         try:
-            assert self._body is not None
-            words = self._body.strobe(strobe, self._pins)
-            if words is not None:
-                self._pins.cmp[: len(words)] = words
+            self._strobe(Strobe(strobe))
         except BaseException as error:
             self.errors.append(error)
             return _FAILED
         return 0
+
+    def _strobe(self, strobe: Strobe) -> None:
+        body, pins = self._body, self._pins
+        assert body is not None
+        if strobe is Strobe.PRECHARGE:
+            body.precharge()
+        elif strobe is Strobe.SAMPLE:
+            sides = (pins.sl_pos, pins.sl_neg) if pins.backward else (pins.bl_pos, pins.bl_neg)
+            body.sample(bool(pins.backward), *(self._bits(side) for side in sides), self._bits(pins.wl_en))
+        elif strobe is Strobe.COMPARE:
+            packed = np.packbits(body.compare(bool(pins.latch), pins.op_id), bitorder="little")
+            np.frombuffer(pins.cmp, dtype=np.uint8)[: len(packed)] = packed
+        else:
+            body.decrement(pins.dec_scale, pins.step_code)
+
+    def _bits(self, words: Any) -> NDArray[np.bool_]:
+        packed = np.frombuffer(words, dtype=np.uint8)
+        return np.unpackbits(packed, count=self._pins.lines, bitorder="little").astype(np.bool_)
