@@ -352,7 +352,7 @@ class TnsaModel:
         backward = op.direction is Direction.BACKWARD
         key = self.key(backward, masks.word_lines(op))
         steps = self.steps(key, op.step_code)
-        enabled = masks.enabled(op) & (key.sum_g > 0)
+        enabled = masks.enabled(op)
         if backward and masks.sl_skip.any():
             inputs = np.where(masks.sl_skip, 0, inputs)
         product = key.lines if key.pairs is None else key.pairs
