@@ -43,15 +43,27 @@ def philox4x32(
     counter: tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike], key: tuple[int, int]
 ) -> tuple[NDArray[np.uint64], ...]:
     """Ten rounds of Philox4x32. Counter words broadcast; returns four arrays of 32-bit values held in uint64."""
-    c0, c1, c2, c3 = np.broadcast_arrays(*(np.asarray(c, dtype=np.uint64) for c in counter))
+    words = [np.asarray(c, dtype=np.uint64) for c in counter]
+    shape = np.broadcast_shapes(*(c.shape for c in words))
+    c0, c1, c2, c3 = (np.atleast_1d(c) for c in words)
     k0, k1 = key
-    for _ in range(10):
+    for turn in range(10):
         p0, p1 = c0 * _M0, c2 * _M1
-        c0 = (p1 >> _32) ^ c1 ^ np.uint64(k0)
-        c2 = (p0 >> _32) ^ c3 ^ np.uint64(k1)
-        c1, c3 = p1 & _LOW, p0 & _LOW
+        if turn < 3:
+            # The words have shapes of their own at first; after three rounds each depends on all of them.
+            c0, c2 = (p1 >> _32) ^ (c1 ^ np.uint64(k0)), (p0 >> _32) ^ (c3 ^ np.uint64(k1))
+            c1, c3 = p1 & _LOW, p0 & _LOW
+        else:
+            # In place, for speed: every array is of the full shape and nobody else's.
+            np.right_shift(p1, _32, out=c0)
+            np.right_shift(p0, _32, out=c2)
+            c0 ^= c1
+            c2 ^= c3
+            c0 ^= np.uint64(k0)
+            c2 ^= np.uint64(k1)
+            c1, c3 = np.bitwise_and(p1, _LOW, out=p1), np.bitwise_and(p0, _LOW, out=p0)
         k0, k1 = (k0 + _W0) & 0xFFFFFFFF, (k1 + _W1) & 0xFFFFFFFF
-    return c0, c1, c2, c3
+    return tuple(c.reshape(shape) for c in (c0, c1, c2, c3))
 
 
 def bits16(
@@ -63,9 +75,11 @@ def bits16(
     """
     ids = np.asarray(op_id, dtype=np.uint64)[..., None]
     blocks = np.arange((items + 7) // 8, dtype=np.uint64)
-    words = philox4x32((blocks, ids & _LOW, ids >> _32, step), (seed & 0xFFFFFFFF, (core << 8) | int(purpose)))
-    packed = np.stack([w.astype(np.uint32) for w in words], axis=-1)
-    return packed.view("<u2").reshape(*packed.shape[:-2], -1)[..., :items]
+    w0, w1, w2, w3 = philox4x32((blocks, ids & _LOW, ids >> _32, step), (seed & 0xFFFFFFFF, (core << 8) | int(purpose)))
+    packed = np.empty((*w0.shape, 2), dtype="<u8")
+    np.bitwise_or(w0, np.left_shift(w1, _32, out=w1), out=packed[..., 0])
+    np.bitwise_or(w2, np.left_shift(w3, _32, out=w3), out=packed[..., 1])
+    return packed.view("<u2").reshape(*w0.shape[:-1], -1)[..., :items]
 
 
 def _make_table() -> NDArray[np.int16]:
@@ -82,4 +96,4 @@ def normal_codes(
     purpose: Purpose, *, seed: int, core: int, items: int, op_id: ArrayLike = 0, step: int = 0
 ) -> NDArray[np.int16]:
     """Standard normal draws as integers in units of 1 / :data:`NORMAL_ONE`, of the shape of :func:`bits16`."""
-    return _NORMAL[bits16(purpose, seed=seed, core=core, items=items, op_id=op_id, step=step)]
+    return _NORMAL.take(bits16(purpose, seed=seed, core=core, items=items, op_id=op_id, step=step), mode="clip")
