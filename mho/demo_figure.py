@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,8 +11,12 @@ from numpy.typing import NDArray
 
 from mho.figures import COLOURS, draw_budget, in_style, new_figure
 from mho.result import Budget
+from mho.units import format_time
 
-__all__ = ["Accuracy", "Trace", "draw_trace", "plot_demo"]
+if TYPE_CHECKING:
+    from mho.demo import Study
+
+__all__ = ["Accuracy", "Trace", "draw_trace", "plot_demo", "plot_demo_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,3 +165,29 @@ def plot_demo(
     _draw_accuracies(right, accuracies)
     right.set_title("(d) accuracy")
     return figure
+
+
+def plot_demo_of(studies: "Sequence[Study]", limit: int | None) -> Figure:
+    """The demo's figure from its studies; the first gives the trace, the codes and the budget."""
+    from mho.trace import record
+
+    first = studies[0]
+    labels = first.sample.y[:limit]
+    layer = next(iter(first.chips.codes))
+    functional = [c.result for c in first.cases if c.result is not None]
+    ideal = next(r for r in functional if r.options.device == "ideal")
+    noisy = next(r for r in functional if r.options.device != "ideal")
+    name = f"{noisy.options.device}, {format_time(noisy.options.time_s)}"
+    accuracies = [
+        Accuracy(
+            network=s.sample.title,
+            cases={
+                "float": [s.case("float").accuracy],
+                "ideal": [s.case("functional, ideal").accuracy],
+                name: s.chips.accuracies(s.sample.y[:limit]),
+            },
+        )
+        for s in studies
+    ]
+    codes = {"ideal": ideal.runs[0].codes[layer], name: noisy.runs[0].codes[layer]}
+    return plot_demo(record(first.net, first.sample.x[0]), codes, first.chips.budget(labels), accuracies)

@@ -70,7 +70,7 @@ class SeedRun:
     cycles
         Clock cycles of all of them.
     seconds
-        Wall-clock time of the backend, in seconds.
+        Wall-clock time of the products on the backend, in seconds.
     """
 
     seed: int

@@ -1,10 +1,13 @@
 """``mho run``: a network on a chip, and how well it does."""
 
+import io
 from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
 from macro_models.errors import InputError
+from mho import score
 from mho.commands.compile import compile_net, print_summary
 from mho.console import Output, check_target, write_atomic
 from mho.options import chip_option, common_options, example
@@ -67,6 +70,8 @@ def run_command(
     x = _read_inputs(inputs)
     truth = _read_labels(labels, len(x), options["limit"])
     net = _open(network, chip, overrides, calibrate, x, device, out)
+    if truth is not None:
+        score.accuracy(net.reference(x)[: len(truth)], truth)  # refuses labels that do not fit, before the work begins
     with out.progress(f"running on {options['backend']}") as progress:
         result = net.run(x, device=model, progress=progress, **options)
     for sentence in result.warnings:
@@ -124,8 +129,6 @@ def _read_labels(source: str | None, images: int, limit: int | None) -> Any:
     """Labels as a vector of integers, as many as images are run."""
     if source is None:
         return None
-    import numpy as np
-
     from compiler import load_input
 
     values = load_input(source)
@@ -137,10 +140,6 @@ def _read_labels(source: str | None, images: int, limit: int | None) -> Any:
 
 
 def _npy(array: Any) -> bytes:
-    import io
-
-    import numpy as np
-
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
     return buffer.getvalue()
@@ -175,8 +174,6 @@ def _print(result: "Result", truth: Any, budget: bool, out: Output) -> None:
 
 
 def _scores(result: "Result", truth: Any) -> list[tuple[str, ...]]:
-    from mho import score
-
     rows = []
     if truth is not None:
         mean, deviation = score.mean_and_deviation(result.accuracies(truth))
@@ -191,8 +188,6 @@ def _scores(result: "Result", truth: Any) -> list[tuple[str, ...]]:
 
 
 def _per_seed(result: "Result", truth: Any) -> list[tuple[str, ...]]:
-    from mho import score
-
     if truth is not None:
         values = list(result.accuracies(truth))
     elif result.agreement is not None:

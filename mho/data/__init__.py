@@ -1,8 +1,8 @@
 """Networks and images that ship with the command, for its demo and for examples.
 
 ``digits.onnx`` and ``fashion14.onnx`` are small classifiers that take pixels as they are; ``digits.npz`` and
-``fashion14.npz`` hold images that they were not trained on (``x``, and their classes ``y``) and some that they were, for
-calibration (``calibrate``). ``examples/models/train.py`` writes all four.
+``fashion14.npz`` hold images that they were not trained on (``x``, and their classes ``y``) and some that they were,
+for calibration (``calibrate``). ``examples/models/train.py`` writes all four.
 """
 
 from dataclasses import dataclass

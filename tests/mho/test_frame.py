@@ -62,7 +62,7 @@ def test_reserved_names_say_that_they_are_planned(name: str, capsys: pytest.Capt
     [
         (["prset"], "there is no command 'prset', did you mean preset?"),
         (["preset", "shw"], "there is no command 'shw', did you mean show?"),
-        (["doctor", "kosim"], "invalid value for '[{functional|cosim|fpga}]'"),
+        (["doctor", "kosim"], "invalid value for '[functional|cosim|fpga]'"),
         (["check"], "missing argument 'CHIP'"),
         (["check", "tnsa16-core", "--frob"], "no such option '--frob'"),
     ],
@@ -128,7 +128,7 @@ def test_an_interrupt_exits_with_130(
 
     monkeypatch.setattr("hw.config.preset_names", interrupted)
     assert run(["preset", "list"]) == 130
-    assert capsys.readouterr().err == "error: interrupted\n"
+    assert capsys.readouterr().err.strip() == "error: interrupted"
 
 
 def test_a_reader_that_goes_away_is_no_error_of_ours() -> None:

@@ -1,0 +1,59 @@
+"""``mho demo``: the main job on shipped data."""
+
+import json
+from pathlib import Path
+
+import click
+
+from macro_models.errors import InputError, ToolError
+from mho.console import Output, write_atomic
+from mho.options import common_options, example
+
+__all__ = ["demo_command"]
+
+
+@click.command("demo", epilog=example("mho demo -o results"))
+@click.option("-o", "--output", metavar="DIR", default="results", show_default=True, help="Folder for figure and JSON.")
+@click.option("--limit", type=int, metavar="N", help="Take the first N test images only.")
+@click.option("--seeds", type=int, default=10, show_default=True, metavar="N", help="Chips in the functional runs.")
+@common_options
+def demo_command(output: str, limit: int | None, seeds: int, out: Output) -> None:
+    """The main job on shipped data: real images through the generated Verilog.
+
+    Two classifiers are compiled for one 256x256 RRAM core. Their test images run in floating point, on the functional
+    model, and through the Verilog of the core in Verilator with the numpy model of the macro behind its pins. The
+    table says how accurate each is, and whether Verilog and model gave the same codes. Writes demo.png, demo.pdf and
+    demo.json. Without Verilator the functional part runs, and the exit code is 1.
+    """
+    from mho.data import SAMPLES, load_sample
+    from mho.demo import HEADERS, mismatches, study
+    from mho.demo_figure import plot_demo_of
+    from mho.figures import save_figure
+
+    for name, value in (("limit", limit), ("seeds", seeds)):
+        if value is not None and value < 1:
+            raise InputError(f"{name} must be at least 1, not {value}")
+    folder = Path(output)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file, a folder is needed")
+    studies = [study(load_sample(name), limit=limit, seeds=seeds, step=out.note) for name in SAMPLES]
+    out.table(HEADERS, [case.row(s.sample.title) for s in studies for case in s.cases])
+    for s in studies:
+        out.text()
+        out.text(f"error budget of {s.sample.title} (accuracy over {seeds} chips; losses in points)")
+        out.table(*s.chips.budget(s.sample.y[:limit]).table())
+    out.note("drawing")
+    folder.mkdir(parents=True, exist_ok=True)
+    figure = plot_demo_of(studies, limit)
+    save_figure(figure, folder / "demo.png")
+    save_figure(figure, folder / "demo.pdf")
+    content = {"studies": [s.to_dict(limit) for s in studies]}
+    write_atomic(folder / "demo.json", (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
+    out.note(f"wrote demo.png, demo.pdf and demo.json to {folder}")
+    out.json(content)
+    different = mismatches(studies)
+    if different:
+        raise ToolError(f"codes of the co-simulation differ from those of the functional model: {'; '.join(different)}")
+    failure = next((s.failure for s in studies if s.failure is not None), None)
+    if failure is not None:
+        raise ToolError(f"the co-simulation was left out: {failure}")

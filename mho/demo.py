@@ -1,0 +1,153 @@
+"""The main job on shipped data: trained classifiers in a core, their images through the generated Verilog."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import mho
+from macro_models.errors import ToolError
+from mho import score
+from mho.api import Chip, Net
+from mho.data import Sample
+from mho.result import Result
+
+__all__ = ["CHIP", "DEVICE", "TIME", "Case", "Study", "same_codes", "study"]
+
+CHIP = "neurram-core"
+DEVICE = "rram-neurram"
+TIME = "1d"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One line of the demo's table.
+
+    Parameters
+    ----------
+    name
+        What ran.
+    accuracy
+        Share of the images that were right, 0..1: the mean over seeds.
+    images
+        How many.
+    result
+        The run; ``None`` for the float model.
+    same
+        Whether all codes equal those of the functional backend, bit for bit; ``None`` where that is not a question.
+    """
+
+    name: str
+    accuracy: float
+    images: int
+    result: Result | None = None
+    same: bool | None = None
+
+    def row(self, network: str) -> tuple[str, ...]:
+        """The line as text (see :data:`HEADERS`)."""
+        cells = (network, self.name, str(self.images), f"{self.accuracy:.2%}")
+        if self.result is None:
+            return (*cells, "", "", "", "", "")
+        same = "" if self.same is None else "yes" if self.same else "NO"
+        run, images = self.result.runs[0], self.images
+        cycles = run.cycles / images
+        speed = f"{run.mvms / run.seconds:,.0f}"
+        return (*cells, same, f"{run.mvms:,}", f"{cycles:,.0f}", f"{cycles / self.result.f_clk_MHz:.2f}", speed)
+
+    def to_dict(self, labels: Any) -> dict[str, Any]:
+        """For JSON."""
+        found: dict[str, Any] = {
+            "name": self.name,
+            "images": self.images,
+            "accuracy": self.accuracy,
+            "bit_equal": self.same,
+        }
+        if self.result is not None:
+            run = self.result.runs[0]
+            found |= {"mvms_per_second": run.mvms / run.seconds, "run": self.result.to_dict(labels)}
+        return found
+
+
+HEADERS = (
+    "network", "case", "images", "accuracy", "codes equal", "MVMs", "cycles/image", "chip us/image", "MVM/s here",
+)  # fmt: skip
+
+
+@dataclass(kw_only=True)
+class Study:
+    """Everything about one network."""
+
+    sample: Sample
+    net: Net
+    cases: list[Case] = field(default_factory=list)
+    failure: ToolError | None = None
+    """Why the co-simulation did not run."""
+
+    @property
+    def chips(self) -> Result:
+        """The run on several chips of the device, whose budget is the demo's."""
+        return next(c.result for c in self.cases if c.result is not None and c.result.stacked)
+
+    def case(self, name: str) -> Case:
+        """A case by its name."""
+        return next(c for c in self.cases if c.name == name)
+
+    def to_dict(self, images: int | None) -> dict[str, Any]:
+        """For JSON; ``images`` is the limit that held."""
+        labels = self.sample.y[:images]
+        return {
+            "network": self.sample.title,
+            "summary": self.net.summary(),
+            "cases": [case.to_dict(labels) for case in self.cases],
+            "budget": self.chips.budget(labels).to_dict(),
+        }
+
+
+def same_codes(first: Result, second: Result) -> bool:
+    """Whether two runs gave the same codes in every layer and for every image, and took the same cycles."""
+    codes = first.codes.keys() == second.codes.keys() and all(
+        np.array_equal(first.codes[layer], second.codes[layer]) for layer in first.codes
+    )
+    return codes and bool(np.array_equal(first.cycles, second.cycles))
+
+
+def study(sample: Sample, *, limit: int | None, seeds: int, step: Callable[[str], None]) -> Study:
+    """Compile a sample's network and run it in every way; ``step`` is told what begins.
+
+    Without a simulator the study ends with :attr:`Study.failure` set and the functional cases in place.
+    """
+    labels = sample.y[:limit]
+    step(f"{sample.title}: compiling for {CHIP}")
+    net = mho.compile(sample.model, Chip.load(CHIP), calibrate=sample.calibrate, device=DEVICE)
+    found = Study(sample=sample, net=net)
+
+    def run(**options: Any) -> Result:
+        return net.run(sample.x, limit=limit, time=TIME, **options)
+
+    def add(name: str, result: Result, same: bool | None = None) -> None:
+        found.cases.append(
+            Case(name=name, accuracy=result.accuracy(labels), images=len(labels), result=result, same=same)
+        )
+
+    step(f"{sample.title}: functional, {seeds} chips")
+    ideal, first = run(device="ideal"), run(device=DEVICE)
+    reference = score.accuracy(ideal.reference, labels)
+    found.cases.append(Case(name="float", accuracy=reference, images=len(labels)))
+    add("functional, ideal", ideal)
+    add(f"functional, {DEVICE} at {TIME}, mean of {seeds} chips", run(device=DEVICE, seeds=seeds))
+    try:
+        step(f"{sample.title}: co-simulation, ideal (the first time, the simulator is built: a minute or two)")
+        result = run(device="ideal", backend="cosim")
+        add("cosim, ideal", result, same_codes(result, ideal))
+        step(f"{sample.title}: co-simulation, {DEVICE} at {TIME}")
+        result = run(device=DEVICE, backend="cosim")
+        add(f"cosim, {DEVICE} at {TIME}", result, same_codes(result, first))
+    except ToolError as error:
+        found.failure = error
+    return found
+
+
+def mismatches(studies: Sequence[Study]) -> list[str]:
+    """Cases whose codes differ from those of the functional backend."""
+    return [f"{s.sample.title}, {c.name}" for s in studies for c in s.cases if c.same is False]

@@ -1,0 +1,173 @@
+"""Bad input: exit 2 (a missing tool: 1), exactly one sentence on stderr, no traceback, no output file."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import helper
+
+from mho.cli import run
+
+Prepare = Callable[[Path], None]
+Case = tuple[str, str, str, Prepare | None]
+"""What is wrong, the command, what the sentence must say, and what makes the file."""
+
+
+def _array(name: str, value: object) -> Prepare:
+    return lambda folder: np.save(folder / name, np.asarray(value), allow_pickle=True)
+
+
+def _text(name: str, value: str) -> Prepare:
+    return lambda folder: (folder / name).write_text(value) and None
+
+
+def _cut(folder: Path) -> None:
+    data = (folder / "tiny.mho").read_bytes()
+    (folder / "cut.mho").write_bytes(data[: len(data) // 2])
+
+
+def _altered(folder: Path) -> None:
+    import zipfile
+
+    with zipfile.ZipFile(folder / "tiny.mho") as old, zipfile.ZipFile(folder / "altered.mho", "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            new.writestr(name, data.replace(b'"seeds": 3', b'"seeds": 4') if name.endswith(".json") else data)
+
+
+def _convolution(folder: Path) -> None:
+    import onnx
+    from onnx import TensorProto, numpy_helper
+
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["x", "k"], ["y"], name="conv1")],
+        "conv",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 1, 4, 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 1, 2, 2])],
+        [numpy_helper.from_array(np.ones((1, 1, 3, 3), np.float32), "k")],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), str(folder / "conv.onnx"))
+
+
+RUN = "run tiny.mho --input x.npy -o out.npy"
+COMPILE = "compile tiny.onnx --chip tnsa16-core --calibrate x.npy -o out.mho"
+
+NETWORK = "run tiny.mho --input bad.npy -o out.npy"
+BROKEN = "schema = 1\n[adc]\nbitz = 6\n"
+LOWER_CASE = "schema = 1\n[cells]\ng_max_us = 4\n"
+NO_NAME = "schema = 1\nname = 3\n"
+
+CHIPS: list[Case] = [
+    ("unknown key", "check bad.toml", r"bad\.toml:3: .*adc\.bitz.*bits", _text("bad.toml", BROKEN)),
+    ("unit in the wrong case", "check bad.toml", r"did you mean g_max_uS", _text("bad.toml", LOWER_CASE)),
+    ("impossible size", "check tnsa16-core --set core.corelet=17", r"core\.corelet must be 4, 8 or 16, not 17", None),
+    ("value of the wrong kind", "check tnsa16-core --set adc.bits=six", r"adc\.bits must be an integer", None),
+    ("--set without =", "check tnsa16-core --set adc.bits", r"--set must be KEY=VALUE", None),
+    ("unknown chip", "check nerram-core", r"did you mean neurram-core\?", None),
+    ("chip file that is missing", "check none.toml", r"none\.toml: cannot read", None),
+    ("garbage as chip", "check bad.toml", r"bad\.toml", _text("bad.toml", "\x01\x02 = [")),
+    ("unknown preset", "preset show frob -o out.toml", r"frob", None),
+    ("generate to a file", "generate tnsa16-core -o x.npy", r"x\.npy", None),
+    ("unknown wrap", "generate tnsa16-core -o out --wrap usb", r"wrap", None),
+]
+FILES: list[Case] = [
+    ("network that is missing", "run none.mho --input x.npy -o out.npy", r"none\.mho: cannot be read", None),
+    ("garbage as network", "run x.npy --input x.npy -o out.npy", r"x\.npy: is no network file", None),
+    ("network that was cut", "run cut.mho --input x.npy -o out.npy", r"cut\.mho: is no network file", _cut),
+    ("network that was altered", "run altered.mho --input x.npy -o out.npy", r"altered\.mho: was altered", _altered),
+    ("input that is missing", "run tiny.mho --input none.npy -o out.npy", r"none\.npy: cannot be read", None),
+    ("garbage as input", NETWORK, r"bad\.npy: ", _text("bad.npy", "no array")),
+    ("array of objects", NETWORK, r"bad\.npy: holds objects", _array("bad.npy", [{}, 1])),
+    ("array of text", NETWORK, r"bad\.npy: holds <U1", _array("bad.npy", ["a", "b"])),
+    ("wrong shape", NETWORK, r"needs shape \[samples, 6\], not \[2, 5\]", _array("bad.npy", np.ones((2, 5)))),
+    ("scalar", NETWORK, r"bad\.npy: has shape \[\]", _array("bad.npy", 3.0)),
+    ("empty input", NETWORK, r"bad\.npy: has shape \[0, 6\]", _array("bad.npy", np.ones((0, 6)))),
+    ("NaN in the input", NETWORK, r"bad\.npy: has NaN", _array("bad.npy", np.full((2, 6), np.nan))),
+    ("key that is missing", "run tiny.mho --input data.npz:z -o out.npy", r"data\.npz: has no array 'z'", None),
+    (
+        "labels too few",
+        f"{RUN} --labels bad.npy",
+        r"labels must be as many .*, 90, not 3",
+        _array("bad.npy", [0, 1, 2]),
+    ),
+    ("labels that are no classes", f"{RUN} --labels x.npy", r"x\.npy: labels must be a vector of whole numbers", None),
+    ("labels beyond", f"{RUN} --labels bad.npy", r"between 0 and 2, not 7 to 7", _array("bad.npy", np.full(90, 7))),
+    ("model that is missing", COMPILE.replace("tiny.onnx", "none.onnx"), r"none\.onnx", None),
+    ("garbage as model", COMPILE.replace("tiny.onnx", "x.npy"), r"x\.npy", None),
+    ("unsupported operator", COMPILE.replace("tiny.onnx", "conv.onnx"), r"conv1.*Conv|Conv.*conv1", _convolution),
+    ("wrong calibration", COMPILE.replace("x.npy", "bad.npy"), r"\[samples, 6\]", _array("bad.npy", np.ones((4, 2)))),
+]
+OPTIONS: list[Case] = [
+    ("unknown device", f"{RUN} --device frob", r"device must be one of ideal, .* not \"frob\"", None),
+    ("garbage as device", f"{RUN} --device bad.toml", r"bad\.toml", _text("bad.toml", NO_NAME)),
+    ("unknown backend", f"{RUN} --backend frob", r"backend must be one of functional, cosim, not 'frob'", None),
+    ("unknown cause", f"{RUN} --without frob", r"cause must be one of programming, .* not 'frob'", None),
+    ("without and only", f"{RUN} --without adc --only wire", r"without and only exclude each other", None),
+    (
+        "time without meaning",
+        f"{RUN} --time soon",
+        r"must be a number with s, m, h, d or y, as in 1d, not 'soon'",
+        None,
+    ),
+    ("below zero kelvin", f"{RUN} --temp -300", r"temp must be a temperature in degrees Celsius, not -300", None),
+    ("no seeds", f"{RUN} --seeds 0", r"seeds must be at least 1, not 0", None),
+    ("negative seed", f"{RUN} --seed -1", r"seed must be between 0 and 2\*\*32 - 1, not -1", None),
+    ("no images", f"{RUN} --limit 0", r"limit must be at least 1, not 0", None),
+    ("waves of a model", f"{RUN} --waves out.fst", r"waves need the backend cosim, not functional", None),
+    ("chip for a network file", f"{RUN} --chip tnsa16-core", r"tiny\.mho: --chip is for an \.onnx model", None),
+    ("no chip for a model", RUN.replace("mho", "onnx"), r"tiny\.onnx: an \.onnx model needs --chip", None),
+    ("output into no folder", f"{RUN[:-7]} none/out.npy", r"none/out\.npy: the folder 'none' does not exist", None),
+    ("JSON into no folder", f"{RUN} --json none/o.json", r"none/o\.json: the folder 'none' does not exist", None),
+    ("missing option", "compile tiny.onnx", r"missing option '--chip'", None),
+    ("unknown option", f"{RUN} --frob", r"no such option '--frob'", None),
+    ("not a number", f"{RUN} --seed one", r"'one' is not a valid integer", None),
+    ("part that is planned", "verify tile", r"verify tile \(a tile\) is planned and does not work yet", None),
+    ("no such part", "verify frob", r"verify must be given core, not 'frob'", None),
+]
+CASES = CHIPS + FILES + OPTIONS
+
+
+def _one_sentence(err: str) -> str:
+    assert "Traceback" not in err
+    lines = [line for line in err.splitlines() if not line.endswith("...")]
+    assert len(lines) == 1, err
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+@pytest.fixture
+def folder(tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("tiny.onnx", "tiny.mho", "x.npy", "y.npy", "data.npz"):
+        (tmp_path / name).write_bytes((tiny.folder / name).read_bytes())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("command", "sentence", "prepare"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+def test_bad_input(
+    command: str, sentence: str, prepare: Prepare | None, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if prepare is not None:
+        prepare(folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert run(command.split()) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert re.search(sentence, _one_sentence(captured.err), re.IGNORECASE), captured.err
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_missing_tool_is_named_with_its_cure(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setenv("MHO_CACHE", str(folder / "cache"))
+    assert run([*RUN.split(), "--backend", "cosim"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert re.search(
+        r"verilator was not found; install it with: apt-get install verilator", _one_sentence(captured.err)
+    )
+    assert not (folder / "out.npy").exists()
