@@ -7,4 +7,13 @@ from compiler.network import CoreImage, Network
 from compiler.onnx_import import import_onnx
 from compiler.options import CompileOptions
 
-__all__ = ["FIRST_INPUTS", "CompileOptions", "CoreImage", "FloatNetwork", "Network", "compile_model", "import_onnx", "load_input"]
+__all__ = [
+    "FIRST_INPUTS",
+    "CompileOptions",
+    "CoreImage",
+    "FloatNetwork",
+    "Network",
+    "compile_model",
+    "import_onnx",
+    "load_input",
+]

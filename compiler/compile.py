@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from compiler.calibrate import Calibrator, representative_time
+from compiler.calibrate import Calibrator
 from compiler.graph import FloatNetwork
 from compiler.inputs import load_input
 from compiler.mapping import SkipMaps, place
@@ -16,6 +16,7 @@ from compiler.network import CoreImage, Network
 from compiler.onnx_import import import_onnx
 from compiler.options import CompileOptions
 from compiler.program import OutputStage
+from compiler.trials import representative_time
 from hw.config import Chip, check_device, default_device
 from macro_models.devices import Device, load_device
 from macro_models.errors import InputError

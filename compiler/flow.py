@@ -1,7 +1,7 @@
 """The value that flows through a graph while it is imported: layers so far, and what is still to be folded.
 
-A :class:`Flow` is immutable. Each operator returns a new one or raises :class:`Unsupported` with the reason, to which the
-importer adds the name of the node.
+A :class:`Flow` is immutable. Each operator returns a new one or raises :class:`Unsupported` with the reason, to which
+the importer adds the name of the node.
 """
 
 from collections.abc import Sequence
@@ -137,7 +137,9 @@ class Flow:
         try:
             return np.broadcast_to(value, full).reshape(-1).copy()
         except ValueError:
-            raise Unsupported(f"a constant of shape {list(value.shape)} does not fit a value of shape {self._text()}") from None
+            raise Unsupported(
+                f"a constant of shape {list(value.shape)} does not fit a value of shape {self._text()}"
+            ) from None
 
     def _text(self) -> str:
         return "[" + ", ".join("batch" if d == BATCH else str(d) for d in self.full_shape) + "]"
@@ -150,12 +152,15 @@ class Flow:
             raise Unsupported(f"its weights take {weight.shape[1]} numbers, but the value has shape {self._text()}")
         flow = self._settle()
         # A bias is an offset of the value until the next layer or ReLU needs it.
-        layer = LinearLayer(
-            name=name, weight=weight * flow.scale, bias=weight @ flow.offset, relu=False
-        )
+        layer = LinearLayer(name=name, weight=weight * flow.scale, bias=weight @ flow.offset, relu=False)
         outputs = len(weight)
         return replace(
-            flow, layers=(*flow.layers, layer), shape=(outputs,), scale=np.ones(outputs), offset=np.zeros(outputs), batch_axis=0
+            flow,
+            layers=(*flow.layers, layer),
+            shape=(outputs,),
+            scale=np.ones(outputs),
+            offset=np.zeros(outputs),
+            batch_axis=0,
         )
 
     def _settle(self) -> "Flow":
@@ -189,7 +194,9 @@ class Flow:
         flow = self._settle()
         host: list[HostOp] = []
         if flow.offset.any() or (flow.scale != 1.0).any():
-            host.append(HostOp(kind="affine", parameters={"scale": flow.scale.tolist(), "offset": flow.offset.tolist()}))
+            host.append(
+                HostOp(kind="affine", parameters={"scale": flow.scale.tolist(), "offset": flow.offset.tolist()})
+            )
         host.append(HostOp(kind="cast", parameters={"dtype": "float32"}))
         return replace(flow, host=tuple(host), scale=np.ones(flow.size), offset=np.zeros(flow.size))
 

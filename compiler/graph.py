@@ -47,8 +47,8 @@ class LinearLayer:
 class HostOp:
     """An operator after the last layer, computed in floating point by the host.
 
-    ``kind`` is one of affine, relu, sigmoid, softmax, log_softmax, argmax, reshape, cast; ``parameters`` are plain numbers,
-    strings and lists, so that they can be written as JSON. Arrays have shape (batch, ...).
+    ``kind`` is one of affine, relu, sigmoid, softmax, log_softmax, argmax, reshape, cast; ``parameters`` are plain
+    numbers, strings and lists, so that they can be written as JSON. Arrays have shape (batch, ...).
     """
 
     kind: str
@@ -77,7 +77,7 @@ def _argmax(y: NDArray[Any], p: dict[str, Any]) -> NDArray[Any]:
         index = y.shape[axis] - 1 - np.argmax(np.flip(y, axis), axis=axis)
     else:
         index = np.argmax(y, axis=axis)
-    index = index.astype(np.int64)
+    index = np.asarray(index, dtype=np.int64)
     return np.expand_dims(index, axis) if p["keepdims"] else index
 
 

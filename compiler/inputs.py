@@ -25,7 +25,8 @@ def load_input(source: "str | Path | NDArray[Any]", key: str | None = None) -> N
     Raises
     ------
     InputError
-        If there is no such file or key, or the array holds objects or text, is empty, a scalar, or has NaN or infinite values.
+        If there is no such file or key, or the array holds objects or text, is empty, a scalar, or has NaN or
+        infinite values.
     """
     if isinstance(source, np.ndarray):
         return _check(source, "the input array")
@@ -66,7 +67,9 @@ def _check(array: NDArray[Any], where: str) -> NDArray[np.float32]:
     if array.dtype.kind not in "fiub":
         raise InputError(f"{where}: holds {array.dtype}; an array of float32 is needed")
     if array.ndim == 0 or array.size == 0:
-        raise InputError(f"{where}: has shape {list(array.shape)}; an array of shape [samples, ...] that is not empty is needed")
+        raise InputError(
+            f"{where}: has shape {list(array.shape)}; an array of shape [samples, ...] that is not empty is needed"
+        )
     with np.errstate(over="ignore"):
         result = array.astype(np.float32)
     if not np.isfinite(result).all():

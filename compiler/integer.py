@@ -1,11 +1,11 @@
 """The integer arithmetic between two matrix-vector products, bit by bit as the digital side of a tile does it.
 
-Cores differ in the scales of their columns, so a core's codes are first brought to a scale that its layer shares (the *leaf*),
-then added with wrap-around (associative, so that any tree of additions gives the same sum), then finished (the *root*): bias,
-ReLU, and requantisation to the input codes of the next layer.
+Cores differ in the scales of their columns, so a core's codes are first brought to a scale that its layer shares (the
+*leaf*), then added with wrap-around (associative, so that any tree of additions gives the same sum), then finished
+(the *root*): bias, ReLU, and requantisation to the input codes of the next layer.
 
-Widths: codes 13 bits signed (two-segment operations), multipliers 15 bits, products 32 bits, lanes 16 bits signed. That the sum of a
-lane cannot overflow is proved by the compiler (:func:`check_headroom`); intermediate sums may wrap.
+Widths: codes 13 bits signed (two-segment operations), multipliers 15 bits, products 32 bits, lanes 16 bits signed.
+That the sum of a lane cannot overflow is proved by the compiler (:func:`check_headroom`); intermediate sums may wrap.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,17 @@ from numpy.typing import NDArray
 
 from macro_models.exact.operation import LSB_SEGMENT_BITS, MvmOperation
 
-__all__ = ["LANE_MAX", "MULTIPLIER_MAX", "SHIFT_MAX", "Requantise", "Root", "check_headroom", "largest_code", "scale_leaf", "sum_leaves"]
+__all__ = [
+    "LANE_MAX",
+    "MULTIPLIER_MAX",
+    "SHIFT_MAX",
+    "Requantise",
+    "Root",
+    "check_headroom",
+    "largest_code",
+    "scale_leaf",
+    "sum_leaves",
+]
 
 LANE_MAX = 2**15 - 1
 """Largest magnitude of a 16-bit lane that the compiler uses."""

@@ -1,10 +1,10 @@
 """Placement: which rows and columns of which core hold the weights of each layer.
 
-A layer of ``inputs`` x ``outputs`` weights needs that many row pairs and source lines. Layers larger than a core are cut into
-row segments, whose partial sums are added digitally, and column segments. The rectangles are packed on shelves: rows
-side by side on one shelf share row pairs, which costs nothing, since one product uses one rectangle at a time and its
-word-line mask keeps the others' rows from loading its columns. A core has eight masks of each kind, which limits the
-rectangles that it takes.
+A layer of ``inputs`` x ``outputs`` weights needs that many row pairs and source lines. Layers larger than a core are
+cut into row segments, whose partial sums are added digitally, and column segments. The rectangles are packed on
+shelves: rows side by side on one shelf share row pairs, which costs nothing, since one product uses one rectangle at
+a time and its word-line mask keeps the others' rows from loading its columns. A core has eight masks of each kind,
+which limits the rectangles that it takes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,8 +32,9 @@ SkipMaps = Mapping[int, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
 class Block:
     """A rectangle of one layer's weights in one core.
 
-    ``rows`` are the physical row pairs of the layer's rows ``first`` and up; ``columns`` the physical source lines; ``outputs``,
-    of the length of ``columns``, the output of the layer that each serves. With copies an output occurs several times.
+    ``rows`` are the physical row pairs of the layer's rows ``first`` and up; ``columns`` the physical source lines;
+    ``outputs``, of the length of ``columns``, the output of the layer that each serves. With copies an output occurs
+    several times.
     """
 
     layer: int
@@ -51,8 +52,8 @@ class Block:
 class Placement:
     """Where everything is.
 
-    ``blocks`` are in the order of execution; ``cores`` is how many instances are needed; ``rows`` is how many row pairs each
-    layer has: at least its inputs, and more where large weights are spread over several rows.
+    ``blocks`` are in the order of execution; ``cores`` is how many instances are needed; ``rows`` is how many row
+    pairs each layer has: at least its inputs, and more where large weights are spread over several rows.
     """
 
     lines: int
@@ -149,9 +150,9 @@ def place(
 ) -> Placement:
     """Places layers of the shapes (inputs, outputs) on as few cores as the shelves allow.
 
-    With ``copies`` above 1, cells that would stay free serve too, without more cores or more products: a layer is repeated in
-    free columns, whose average has less of the noise of cells and converters, and its inputs may take several free
-    rows, over which large weights are spread. Small layers come first.
+    With ``copies`` above 1, cells that would stay free serve too, without more cores or more products: a layer is
+    repeated in free columns, whose average has less of the noise of cells and converters, and its inputs may take
+    several free rows, over which large weights are spread. Small layers come first.
 
     Raises
     ------
@@ -196,7 +197,9 @@ class _FreeLines:
         self.lines, self.skip = lines, skip
         for core, maps in skip.items():
             if any(np.shape(m) != (lines,) for m in maps):
-                raise InputError(f"skip maps of core {core} must have {lines} entries a direction, not {[np.size(m) for m in maps]}")
+                raise InputError(
+                    f"skip maps of core {core} must have {lines} entries a direction, not {[np.size(m) for m in maps]}"
+                )
         ones = [self.core(c) for c in skip] or [self.core(-1)]
         self.fewest_rows = min(len(c.rows) for c in ones)
         self.fewest_columns = min(len(c.columns) for c in ones)

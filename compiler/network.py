@@ -1,7 +1,7 @@
 """The network file (``.mho``): a compiled network, with everything that is needed to run it.
 
-One zip of JSON and .npy, nothing that could execute when it is read. The bytes are a function of the content. A checksum
-over all members makes a cut or altered file known.
+One zip of JSON and .npy, nothing that could execute when it is read. The bytes are a function of the content. A
+checksum over all members makes a cut or altered file known.
 """
 
 from collections.abc import Mapping
@@ -33,8 +33,9 @@ FORMAT = 1
 class CoreImage:
     """What one core holds.
 
-    ``targets_uS`` has shape (lines, lines), ``[bl, sl]``; ``word_lines`` and ``converted_lines`` (8, lines); ``bl_skip`` and
-    ``sl_skip`` (lines,). Cells that no weight uses have the chip's g_min: the masks keep them out of every sum.
+    ``targets_uS`` has shape (lines, lines), ``[bl, sl]``; ``word_lines`` and ``converted_lines`` (8, lines);
+    ``bl_skip`` and ``sl_skip`` (lines,). Cells that no weight uses have the chip's g_min: the masks keep them out of
+    every sum.
     """
 
     targets_uS: NDArray[np.float32]
@@ -47,9 +48,12 @@ class CoreImage:
     def from_placement(cls, placement: Placement, core: int, targets_uS: NDArray[np.float32]) -> "CoreImage":
         bl_skip, sl_skip = placement.dead_lines(core)
         return cls(
-            targets_uS=targets_uS, word_lines=placement.word_lines(core), converted_lines=placement.converted_lines(core),
-            bl_skip=bl_skip, sl_skip=sl_skip,
-        )  # fmt: skip
+            targets_uS=targets_uS,
+            word_lines=placement.word_lines(core),
+            converted_lines=placement.converted_lines(core),
+            bl_skip=bl_skip,
+            sl_skip=sl_skip,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,10 +121,12 @@ class Network:
         except InputError:
             raise
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            raise InputError(f"{path}: is no network file of format {FORMAT} ({' '.join(str(error).split())})") from None
+            raise InputError(
+                f"{path}: is no network file of format {FORMAT} ({' '.join(str(error).split())})"
+            ) from None
 
     def summary(self) -> dict[str, Any]:
-        """Cores, utilisation, products and predicted cycles, as plain numbers (see :func:`compiler.report.summarise`)."""
+        """Cores, utilisation, products, predicted cycles as plain numbers: :func:`compiler.report.summarise`."""
         from compiler.report import summarise
 
         return summarise(self)
@@ -168,17 +174,28 @@ def _write_layer(layer: Layer, prefix: str, put: Any) -> dict[str, Any]:
         for name in ("rows", "columns", "outputs", "multiplier"):
             put(f"{prefix}.mvm{k}.{name}", getattr(m, name))
         op = {
-            "direction": m.op.direction.name, "in_bits": m.op.in_bits, "in_signed": m.op.in_signed,
-            "out_bits": m.op.out_bits, "converter": m.op.converter.name, "relu": m.op.relu, "early_stop": m.op.early_stop,
-            "wl_select": m.op.wl_select, "line_select": m.op.line_select, "step_code": m.op.step_code,
-        }  # fmt: skip
+            "direction": m.op.direction.name,
+            "in_bits": m.op.in_bits,
+            "in_signed": m.op.in_signed,
+            "out_bits": m.op.out_bits,
+            "converter": m.op.converter.name,
+            "relu": m.op.relu,
+            "early_stop": m.op.early_stop,
+            "wl_select": m.op.wl_select,
+            "line_select": m.op.line_select,
+            "step_code": m.op.step_code,
+        }
         mvms.append({"core": m.core, "operation": m.operation, "first": m.first, "op": op})
     q = layer.root.requantise
     return {
-        "name": layer.name, "inputs": layer.inputs, "outputs": layer.outputs, "shift": layer.shift, "relu": layer.root.relu,
+        "name": layer.name,
+        "inputs": layer.inputs,
+        "outputs": layer.outputs,
+        "shift": layer.shift,
+        "relu": layer.root.relu,
         "requantise": None if q is None else {"shift": q.shift, "low": q.low, "high": q.high},
         "mvms": mvms,
-    }  # fmt: skip
+    }
 
 
 def _read(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], where: str) -> Network:
@@ -186,7 +203,9 @@ def _read(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], where:
         raise InputError(f"{where}: has network format {content.get('format')!r}; this version reads {FORMAT}")
     model = content["model"]
     floats = tuple(
-        LinearLayer(name=one["name"], weight=arrays[f"model{k}.weight"], bias=arrays[f"model{k}.bias"], relu=one["relu"])
+        LinearLayer(
+            name=one["name"], weight=arrays[f"model{k}.weight"], bias=arrays[f"model{k}.bias"], relu=one["relu"]
+        )
         for k, one in enumerate(model["layers"])
     )
     network = Network(
@@ -194,8 +213,11 @@ def _read(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], where:
         device=device_from_dict(content["device"], where=f"{where}: device"),
         options=CompileOptions.from_dict(content["options"]),
         model=FloatNetwork(
-            name=model["name"], input_name=model["input_name"], input_shape=tuple(model["input_shape"]),
-            layers=floats, output_name=model["output_name"],
+            name=model["name"],
+            input_name=model["input_name"],
+            input_shape=tuple(model["input_shape"]),
+            layers=floats,
+            output_name=model["output_name"],
             host=tuple(HostOp(kind=op["kind"], parameters=op["parameters"]) for op in model["host"]),
         ),
         input=InputStage(offset=arrays["input.offset"], scale=arrays["input.scale"], **content["input"]),
@@ -203,16 +225,19 @@ def _read(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], where:
         output=OutputStage(scale=arrays["output.scale"]),
         cores=tuple(_read_core(k, arrays) for k in range(content["cores"])),
         calibration=content["calibration"],
-    )  # fmt: skip
+    )
     for layer in network.layers:
         layer.check()
     return network
 
 
 def _read_core(k: int, arrays: Mapping[str, NDArray[Any]]) -> CoreImage:
-    return CoreImage(**{
-        name: arrays[f"core{k}.{name}"] for name in ("targets_uS", "word_lines", "converted_lines", "bl_skip", "sl_skip")
-    })  # fmt: skip
+    return CoreImage(
+        **{
+            name: arrays[f"core{k}.{name}"]
+            for name in ("targets_uS", "word_lines", "converted_lines", "bl_skip", "sl_skip")
+        }
+    )
 
 
 def _read_layer(one: Mapping[str, Any], prefix: str, arrays: Mapping[str, NDArray[Any]]) -> Layer:
@@ -225,6 +250,11 @@ def _read_layer(one: Mapping[str, Any], prefix: str, arrays: Mapping[str, NDArra
     q = one["requantise"]
     root = Root(bias=arrays[f"{prefix}.bias"], relu=one["relu"], requantise=None if q is None else Requantise(**q))
     return Layer(
-        name=one["name"], inputs=one["inputs"], outputs=one["outputs"], spread=arrays[f"{prefix}.spread"],
-        mvms=tuple(mvms), shift=one["shift"], root=root,
+        name=one["name"],
+        inputs=one["inputs"],
+        outputs=one["outputs"],
+        spread=arrays[f"{prefix}.spread"],
+        mvms=tuple(mvms),
+        shift=one["shift"],
+        root=root,
     )

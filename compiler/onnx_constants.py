@@ -1,7 +1,8 @@
 """Evaluation of those nodes of an ONNX graph that depend on constants only.
 
-Exporters hide weights behind Constant, Reshape, Transpose, Cast and the like, and compute the target shape of a Reshape from
-the Shape of an input. The unknown batch dimension is carried through such arithmetic as the value :data:`BATCH`.
+Exporters hide weights behind Constant, Reshape, Transpose, Cast and the like, and compute the target shape of a
+Reshape from the Shape of an input. The unknown batch dimension is carried through such arithmetic as the value
+:data:`BATCH`.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,14 +27,19 @@ def attributes(node: onnx.NodeProto) -> dict[str, Any]:
 
 
 def numpy_type(elem_type: int) -> np.dtype[Any]:
-    """numpy's type for an ONNX element type."""
+    """Type of numpy for an ONNX element type."""
     return onnx.helper.tensor_dtype_to_np_dtype(elem_type)
 
 
 def _constant(inputs: Sequence[Array], attrs: dict[str, Any]) -> Array:
     if "value" in attrs:
         return numpy_helper.to_array(attrs["value"])
-    for name, dtype in (("value_float", np.float32), ("value_floats", np.float32), ("value_int", np.int64), ("value_ints", np.int64)):
+    for name, dtype in (
+        ("value_float", np.float32),
+        ("value_floats", np.float32),
+        ("value_int", np.int64),
+        ("value_ints", np.int64),
+    ):
         if name in attrs:
             return np.asarray(attrs[name], dtype=dtype)
     raise ValueError("its value is neither a tensor nor numbers")
@@ -90,7 +96,9 @@ _FOLDS: dict[str, Callable[[Sequence[Array], dict[str, Any]], Array]] = {
     "Constant": _constant,
     "Identity": lambda x, a: x[0],
     "Dropout": lambda x, a: x[0],
-    "Reshape": lambda x, a: reshape_constant(x[0], x[1].tolist() if len(x) > 1 else a["shape"], bool(a.get("allowzero", 0))),
+    "Reshape": lambda x, a: reshape_constant(
+        x[0], x[1].tolist() if len(x) > 1 else a["shape"], bool(a.get("allowzero", 0))
+    ),
     "Transpose": lambda x, a: np.transpose(x[0], a.get("perm")),
     "Squeeze": _squeeze,
     "Unsqueeze": _unsqueeze,

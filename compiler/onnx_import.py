@@ -14,6 +14,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
+from onnx.external_data_helper import load_external_data_for_tensor
 
 from compiler.flow import Flow, Unsupported
 from compiler.graph import FloatNetwork
@@ -23,8 +24,8 @@ from macro_models.errors import InputError
 __all__ = ["SUPPORTED", "import_onnx"]
 
 SUPPORTED = (
-    "Gemm, MatMul, Add, Sub, Mul, Div (with constants), Relu, BatchNormalization, Flatten, Reshape, Squeeze, Unsqueeze, "
-    "Transpose, Identity, Dropout, Cast, Neg and, at the end, Sigmoid, Softmax, LogSoftmax, ArgMax"
+    "Gemm, MatMul, Add, Sub, Mul, Div (with constants), Relu, BatchNormalization, Flatten, Reshape, Squeeze, "
+    "Unsqueeze, Transpose, Identity, Dropout, Cast, Neg and, at the end, Sigmoid, Softmax, LogSoftmax, ArgMax"
 )
 """The operators that a perceptron may have, as an error message names them."""
 
@@ -51,17 +52,18 @@ def import_onnx(model: str | Path | bytes | onnx.ModelProto, *, output: str | No
 
 
 def _load(model: str | Path | bytes | onnx.ModelProto) -> tuple[str, onnx.ModelProto]:
-    if isinstance(model, onnx.ModelProto):
-        where, proto, folder = model.graph.name or "the model", model, None
-    elif isinstance(model, bytes):
-        where, proto, folder = "the model", _parse(model, "the model"), None
-    else:
+    folder: Path | None = None
+    if isinstance(model, (str, Path)):
         path = Path(model)
         where, folder = str(path), path.parent
         try:
             proto = _parse(path.read_bytes(), where)
         except OSError as error:
             raise InputError(f"{path}: cannot be read as an ONNX model ({error.strerror})") from None
+    elif isinstance(model, bytes):
+        where, proto = "the model", _parse(model, "the model")
+    else:
+        where, proto = model.graph.name or "the model", model
     _load_external(where, proto, folder)
     try:
         onnx.checker.check_model(proto)
@@ -81,15 +83,19 @@ def _parse(data: bytes, where: str) -> onnx.ModelProto:
 
 
 def _load_external(where: str, proto: onnx.ModelProto, folder: Path | None) -> None:
-    tensors = [t for t in proto.graph.initializer if t.data_location == TensorProto.EXTERNAL]
-    for tensor in tensors:
+    tensors = [*proto.graph.initializer, *(a.t for node in proto.graph.node for a in node.attribute)]
+    for tensor in (t for t in tensors if t.data_location == TensorProto.EXTERNAL):
         name = next((e.value for e in tensor.external_data if e.key == "location"), "")
         if folder is None or not (folder / name).is_file():
-            raise InputError(f"{where}: weights {tensor.name!r} are in the file {name!r}, which is not beside the model")
+            raise InputError(
+                f"{where}: weights {tensor.name!r} are in the file {name!r}, which is not beside the model"
+            )
         try:
-            onnx.load_external_data_for_tensor(tensor, str(folder))
+            load_external_data_for_tensor(tensor, str(folder))
         except (OSError, ValueError, onnx.checker.ValidationError) as error:
-            raise InputError(f"{where}: weights {tensor.name!r} cannot be read from {name!r}: {_first_line(error)}") from None
+            raise InputError(
+                f"{where}: weights {tensor.name!r} cannot be read from {name!r}: {_first_line(error)}"
+            ) from None
         tensor.data_location = TensorProto.DEFAULT
         del tensor.external_data[:]
 
@@ -122,9 +128,13 @@ class _Importer:
             raise InputError(f"{self.where}: has no layer with weights; a Gemm or MatMul is needed")
         self._check_finite(result)
         return FloatNetwork(
-            name=self.graph.name or "network", input_name=name, input_shape=shape, layers=result.layers, host=result.host,
+            name=self.graph.name or "network",
+            input_name=name,
+            input_shape=shape,
+            layers=result.layers,
+            host=result.host,
             output_name=self.output,
-        )  # fmt: skip
+        )
 
     # Inputs, outputs, constants ------------------------------------------------------------------
 
@@ -143,7 +153,9 @@ class _Importer:
             try:
                 self.values[tensor.name] = numpy_helper.to_array(tensor)
             except (ValueError, TypeError, KeyError) as error:
-                raise InputError(f"{self.where}: weights {tensor.name!r} cannot be read: {_first_line(error)}") from None
+                raise InputError(
+                    f"{self.where}: weights {tensor.name!r} cannot be read: {_first_line(error)}"
+                ) from None
 
     def _read_input(self) -> tuple[str, tuple[int, ...]]:
         inputs = [i for i in self.graph.input if i.name not in self.values]
@@ -153,7 +165,9 @@ class _Importer:
         (value,) = inputs
         tensor = value.type.tensor_type
         if not value.type.HasField("tensor_type") or not tensor.HasField("shape"):
-            raise InputError(f"{self.where}: input {value.name!r} has no shape; a batch of fixed-size inputs is supported")
+            raise InputError(
+                f"{self.where}: input {value.name!r} has no shape; a batch of fixed-size inputs is supported"
+            )
         dims = [d.dim_value if d.HasField("dim_value") else 0 for d in tensor.shape.dim]
         if len(dims) < 2 or min(dims[1:]) < 1:
             raise InputError(
@@ -186,7 +200,9 @@ class _Importer:
     def _check_finite(self, flow: Flow) -> None:
         for layer in flow.layers:
             if not (np.isfinite(layer.weight).all() and np.isfinite(layer.bias).all()):
-                raise InputError(f"{self.where}: node {layer.name!r} has weights that are NaN or infinite; finite ones are needed")
+                raise InputError(
+                    f"{self.where}: node {layer.name!r} has weights that are NaN or infinite; finite ones are needed"
+                )
 
     # Nodes ---------------------------------------------------------------------------------------
 

@@ -7,6 +7,17 @@ from macro_models.errors import InputError
 
 __all__ = ["CompileOptions"]
 
+_RANGES: dict[str, tuple[float, float]] = {
+    "in_bits": (1, 8),
+    "out_bits": (2, 8),
+    "tolerance": (0.0, 1.0),
+    "weight_clip": (0.05, 1.0),
+    "copies": (1, 16),
+    "time_s": (0.0, 1e12),
+    "seeds": (1, 64),
+    "samples": (1, 100_000),
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class CompileOptions:
@@ -15,20 +26,21 @@ class CompileOptions:
     Parameters
     ----------
     in_bits
-        Bits of every layer's input codes, 1..8, the sign included where there is one. None: per layer 4 magnitude planes,
-        which are one conversion, if that keeps the quantisation error within ``tolerance``; else 8 bits, which are two.
+        Bits of every layer's input codes, 1..8, the sign included where there is one. None: per layer 4 magnitude
+        planes, which are one conversion, if that keeps the quantisation error within ``tolerance``; else 8 bits,
+        which are two.
     out_bits
         Bits of every conversion, 2..8. None: the chip's ``adc.bits``, or fewer where that changes nothing.
     tolerance
-        What quantising the inputs of one layer may do to the network's outputs, 0..1: for a classifier (Softmax, ArgMax or
-        the like at the end) the fraction of decisions that change, by estimate from their margins; for others the error
-        relative to the standard deviation. None: 0.005 and 0.015.
+        What quantising the inputs of one layer may do to the network's outputs, 0..1: for a classifier (Softmax,
+        ArgMax or the like at the end) the fraction of decisions that change, by estimate from their margins; for
+        others the error relative to the standard deviation. None: 0.005 and 0.015.
     weight_clip
         Weight that takes the largest conductance, relative to the largest of its column, 0.05..1. None: chosen on the
         device model.
     copies
-        How often a layer may be repeated in columns of a core that are free anyway, and how many rows an input may take on
-        average, 1..16. None: 4.
+        How often a layer may be repeated in columns of a core that are free anyway, and how many rows an input may
+        take on average, 1..16. None: 4.
     time_s
         Time since programming, in seconds, for which the layers are calibrated. None: one day for a device that
         relaxes, else 0.
@@ -51,11 +63,8 @@ class CompileOptions:
     output: str | None = None
 
     def __post_init__(self) -> None:
-        for name, low, high in (
-            ("in_bits", 1, 8), ("out_bits", 2, 8), ("tolerance", 0.0, 1.0), ("weight_clip", 0.05, 1.0), ("copies", 1, 16),
-            ("time_s", 0.0, 1e12), ("seeds", 1, 64), ("samples", 1, 100_000),
-        ):  # fmt: skip
-            value = getattr(self, name)
+        for name, (low, high) in _RANGES.items():
+            value: Any = getattr(self, name)
             whole = isinstance(low, int)
             if value is None and name not in ("seeds", "samples"):
                 continue
@@ -63,6 +72,8 @@ class CompileOptions:
             if not legal or not low <= value <= high:
                 kind = "a whole number" if whole else "a number"
                 raise InputError(f"compile option {name} must be {kind} between {low:g} and {high:g}, not {value!r}")
+        if not (self.output is None or isinstance(self.output, str)):
+            raise InputError(f"compile option output must be the name of an output, not {self.output!r}")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

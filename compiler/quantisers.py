@@ -62,8 +62,8 @@ class Quantiser:
 def formats(signed: bool, chip: Chip, options: CompileOptions) -> list[CodeFormat]:
     """Formats to try, cheapest first: 4 magnitude planes, which are one conversion, then all, which are two.
 
-    Between the two nothing is gained: the conversion of the high segment counts 16 times, and with fewer planes than four it
-    uses less of the converter's range.
+    Between the two nothing is gained: the conversion of the high segment counts 16 times, and with fewer planes than
+    four it uses less of the converter's range.
     """
     most = chip.adc.input_bits
     if options.in_bits is not None:
@@ -114,4 +114,3 @@ def _fill_constant(reach: Float, h: Float, norm: Float) -> Float:
         # Values of a layer or an image are of one kind, so a constant one would hardly exceed the largest.
         guess = np.minimum(guess, max(largest, float(np.abs(h).max())))
     return np.where(moved, reach, np.maximum(guess, 1e-30))
-

@@ -23,10 +23,11 @@ def worst_case_cycles(config: CoreConfig, mvm: Mvm) -> int:
 def summarise(network: "Network") -> dict[str, Any]:
     """Figures of a network as plain numbers, strings, lists and dicts.
 
-    Keys: ``cores``, ``schedule``, ``cells_used``, ``cells``, ``utilisation`` (0..1), ``mvms_per_image``, ``cycles_worst`` and
-    ``cycles_mean`` (per image, products one after the other; mean of the calibration inputs), ``microseconds_mean``, ``layers``
-    (a list of dicts with name, inputs, outputs, relu, copies, products, in_bits, in_signed, out_bits, step_code, cycles_worst,
-    cycles_mean, error: that of calibration relative to the standard deviation of the layer's output).
+    Keys: ``cores``, ``schedule``, ``cells_used``, ``cells``, ``utilisation`` (0..1), ``mvms_per_image``,
+    ``cycles_worst`` and ``cycles_mean`` (per image, products one after the other; mean of the calibration inputs),
+    ``microseconds_mean``, ``layers`` (a list of dicts with name, inputs, outputs, relu, copies, products, in_bits,
+    in_signed, out_bits, step_code, cycles_worst, cycles_mean, error: that of calibration relative to the standard
+    deviation of the layer's output).
     """
     chip = network.chip
     config = CoreConfig.from_chip(chip)

@@ -7,15 +7,15 @@ from compiler.mapping import Block
 from hw.config import Chip
 from macro_models.exact.operation import STEP_FRACTION_BITS
 
-__all__ = ["PairMap", "code_value", "column_sums", "spread_rows"]
+__all__ = ["PairMap", "code_value", "column_sums", "share_weights", "spread_rows"]
 
 
 class PairMap:
     """Conductances of one layer.
 
-    A weight w of output j becomes ``g+ - g- = w / unit_j``: the side of its sign gets ``g_min + abs(w) / unit_j``, the other stays
-    at g_min, and what exceeds g_max is clipped. ``unit_j`` (per uS) is such that ``clip_j`` times the column's largest
-    weight takes g_max: columns differ in scale, which the digital side multiplies back.
+    A weight w of output j becomes ``g+ - g- = w / unit_j``: the side of its sign gets ``g_min + abs(w) / unit_j``,
+    the other stays at g_min, and what exceeds g_max is clipped. ``unit_j`` (per uS) is such that ``clip_j`` times the
+    column's largest weight takes g_max: columns differ in scale, which the digital side multiplies back.
 
     Parameters
     ----------
@@ -42,7 +42,9 @@ class PairMap:
         targets[2 * block.rows[:, None] + 1, columns] = self.negative[block.outputs, inputs].T
 
 
-def column_sums(targets: NDArray[np.float32], rows: NDArray[np.integer], columns: NDArray[np.integer], chip: Chip) -> NDArray[np.int64]:
+def column_sums(
+    targets: NDArray[np.float32], rows: NDArray[np.integer], columns: NDArray[np.integer], chip: Chip
+) -> NDArray[np.int64]:
     """Sum of the codes of a column's cells whose word line is on, from the targets, of shape (columns,)."""
     lsb = chip.cells.g_full_scale_uS / (2**chip.core.g_bits - 1)
     lines = np.concatenate([2 * rows, 2 * rows + 1])
@@ -53,20 +55,19 @@ def column_sums(targets: NDArray[np.float32], rows: NDArray[np.integer], columns
 def code_value(sums: NDArray[np.int64], step_code: int, unit: NDArray[np.float64], chip: Chip) -> NDArray[np.float64]:
     """What one half step of a column stands for, in the units of the layer's output, of shape (columns,).
 
-    The converter takes ``s = 2 * rint(step_code * sum_g / 2**14)`` from twice the accumulated product, so a code (in half steps)
-    stands for an accumulated product of ``s / 4``: this multiplies the column's sum of conductances back.
+    The converter takes ``s = 2 * rint(step_code * sum_g / 2**14)`` from twice the accumulated product, so a code (in
+    half steps) stands for an accumulated product of ``s / 4``: this multiplies the column's sum of conductances back.
     """
     lsb = chip.cells.g_full_scale_uS / (2**chip.core.g_bits - 1)
     half_step = np.maximum(1.0, np.rint(step_code * 2.0**-STEP_FRACTION_BITS * sums)) / 2.0
     return half_step * lsb * unit
 
 
-
 def spread_rows(weight: NDArray[np.float64], rows: int) -> NDArray[np.int32]:
     """Which input each row takes, of shape (rows,), for weights of shape (outputs, inputs), inputs <= rows.
 
-    Rows beyond one an input go to the inputs with the largest weights, which are then shared out among their rows: the smaller the
-    largest share, the larger the conductances of everything else.
+    Rows beyond one an input go to the inputs with the largest weights, which are then shared out among their rows:
+    the smaller the largest share, the larger the conductances of everything else.
     """
     size = np.abs(weight)
     typical = (size / np.maximum(size.max(axis=1, keepdims=True), 1e-300)).mean(axis=0)
@@ -74,3 +75,8 @@ def spread_rows(weight: NDArray[np.float64], rows: int) -> NDArray[np.int32]:
     for _ in range(rows - weight.shape[1]):
         count[np.argmax(typical / count)] += 1
     return np.repeat(np.arange(weight.shape[1], dtype=np.int32), count)
+
+
+def share_weights(weight: NDArray[np.float64], spread: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Weights of the rows, of shape (outputs, rows): those of the inputs, shared out among their rows."""
+    return (weight / np.bincount(spread, minlength=weight.shape[1]))[:, spread]

@@ -1,12 +1,13 @@
 """Execution of a compiled network on a backend.
 
-The executor is one, whatever carries out the matrix-vector products: it programs the cores, walks the layers batch by batch, and
-does the integer arithmetic between two products itself. A result is a function of (network, device, time, seed, image number),
-never of how images are cut into batches.
+The executor is one, whatever carries out the matrix-vector products: it programs the cores, walks the layers batch by
+batch, and does the integer arithmetic between two products itself. A result is a function of (network, device, time,
+seed, image number), never of how images are cut into batches.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from compiler.program import Mvm, run_layer
 from hw.config import tnsa_config
 from macro_models import Masks, TnsaModel
 from macro_models.devices import Device, load_device
+from macro_models.exact.operation import LSB_SEGMENT_BITS
 
 if TYPE_CHECKING:
     from sim.backend import Backend
@@ -38,10 +40,11 @@ class Execution:
     outputs
         The model's outputs in its units, of onnxruntime's shape and type.
     codes
-        Output codes of every product, (layer, product) -> (images, columns of the product) int16, in half steps; the columns
-        are those that the product converts, in the network's order. Empty unless they were asked for.
+        Output codes of every product, (layer, operation) -> (images, columns of the product) int16, in half steps; the
+        columns are those that the product converts, in the network's order. Empty unless they were asked for.
     ranges
-        Per layer (least, largest, fraction of codes at the end of the converter's range).
+        Per layer (least, largest, fraction of codes at the end of the converter's range; of two segments, of the high
+        one).
     mvms
         Conversions of all cores.
     cycles
@@ -107,28 +110,23 @@ class _Run:
         images = np.arange(first_image + first, first_image + first + len(x), dtype=np.uint64)
         codes = self.network.input.compute(x)
         for index, layer in enumerate(self.network.layers):
-            products = {id(m): k for k, m in enumerate(layer.mvms)}
-
-            def run(mvm: Mvm, vector: NDArray[np.int16], op_id: NDArray[np.uint64], index: int = index) -> NDArray[np.integer]:
-                return self._mvm(index, products[id(mvm)], mvm, vector, op_id, where)
-
-            codes = run_layer(layer, codes, images, self.network.chip.lines, run)
+            codes = run_layer(layer, codes, images, self.network.chip.lines, partial(self._mvm, index, where))
         return self.network.output.compute(codes)
 
     def _mvm(
-        self, index: int, product: int, mvm: Mvm, vector: NDArray[np.int16], op_id: NDArray[np.uint64], where: slice
+        self, index: int, where: slice, mvm: Mvm, vector: NDArray[np.int16], op_id: NDArray[np.uint64]
     ) -> NDArray[np.integer]:
         result = self.backend.mvm(mvm.core, mvm.op, self.masks[mvm.core], vector, op_id)
         self.cycles[where] += np.asarray(result.cycles, dtype=np.int64)
         codes = result.codes[:, mvm.columns]
         top = 2 * mvm.op.max_steps + 1
-        top = top if mvm.op.segments == 1 else 17 * top
+        top = top if mvm.op.segments == 1 else top << LSB_SEGMENT_BITS
         self.low[index] = min(self.low[index], int(codes.min()))
         self.high[index] = max(self.high[index], int(codes.max()))
         self.full[index] += int((np.abs(codes) >= top).sum())
         self.total[index] += codes.size
         if self.keep:
-            self.kept.setdefault((index, product), []).append(codes.astype(np.int16))
+            self.kept.setdefault((index, mvm.operation), []).append(codes.astype(np.int16))
         return result.codes
 
 
@@ -184,7 +182,8 @@ def execute(
         outputs=network.model.finish(np.concatenate(outputs)),
         codes={at: np.concatenate(parts) for at, parts in run.kept.items()},
         ranges=tuple(
-            (low, high, full / total) for low, high, full, total in zip(run.low, run.high, run.full, run.total, strict=True)
+            (low, high, full / total)
+            for low, high, full, total in zip(run.low, run.high, run.full, run.total, strict=True)
         ),
         mvms=network.mvms_per_image * len(x),
         cycles=run.cycles,

@@ -1,0 +1,208 @@
+"""Trials: a candidate for one layer, programmed on chips of the device model and run on the calibration inputs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.graph import FloatNetwork
+from compiler.lowering import Product
+from compiler.mapping import Block, Placement
+from compiler.options import CompileOptions
+from compiler.program import OP_ID_IMAGE_SHIFT, Layer, Mvm, run_layer
+from compiler.quantisers import Quantiser
+from compiler.weights import PairMap, code_value, column_sums
+from hw.config import Chip, tnsa_config
+from hw.core.config import CoreConfig
+from macro_models import Masks, MvmResult, TnsaModel
+from macro_models.devices import Device, load_device
+from macro_models.exact.operation import MvmOperation
+
+__all__ = ["Bench", "Draft", "Trial", "representative_time"]
+
+Float = NDArray[np.float64]
+Chips = Sequence[dict[int, TnsaModel]]
+
+FIRST_SEED = 0xCA11B000
+"""Seeds of the chips of calibration: far from those that a user takes."""
+
+IDEAL_SHARE = 0.5
+"""Weight of a perfect chip among those on which a candidate is tried."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A candidate for one layer: input codes, which input each row takes, conductances, and the operation."""
+
+    quantiser: Quantiser
+    spread: NDArray[np.int32]
+    pairs: PairMap
+    op: MvmOperation
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a candidate gave.
+
+    ``outputs`` are those of the layer after its ReLU, of shape (chips, samples, outputs), ``error`` the squared error
+    of each, of shape (outputs,); ``total`` is the squared error of the network's outputs if the layers after it were
+    exact; ``cycles`` the mean for one input.
+    """
+
+    draft: Draft
+    outputs: Float
+    error: Float
+    total: float
+    cycles: float
+
+
+class Bench:
+    """Chips on which candidates are tried.
+
+    Parameters
+    ----------
+    network, placement, chip, device, options
+        What is compiled, where it goes and for what.
+    x
+        Calibration inputs of shape (samples, features), in the units of the model.
+
+    Attributes
+    ----------
+    wanted
+        Input and output of every layer in floating point.
+    reference
+        Outputs of the network in floating point, as :meth:`outputs_after` gives them.
+    """
+
+    def __init__(
+        self, network: FloatNetwork, placement: Placement, chip: Chip, device: Device, options: CompileOptions, x: Float
+    ) -> None:
+        self.network, self.placement, self.chip = network, placement, chip
+        self.config, self.core = tnsa_config(chip), CoreConfig.from_chip(chip)
+        # Besides chips of the device a perfect one, so that what relaxation hides does not come back without it.
+        ideal, time_s = load_device("ideal"), representative_time(device, options)
+        self.kinds = [(ideal, 0, 0.0)]
+        if device != ideal:
+            self.kinds += [(device, FIRST_SEED + k, time_s) for k in range(options.seeds)]
+        others = len(self.kinds) - 1
+        self.share = np.array([IDEAL_SHARE] + [(1.0 - IDEAL_SHARE) / others] * others if others else [1.0])
+        self.masks = [_masks(placement, core) for core in range(placement.cores)]
+        self.images = np.arange(len(x), dtype=np.uint64)
+        self.wanted = network.activations(x)
+        self.reference = self.outputs_after(len(network.layers), self.wanted[-1])
+
+    def outputs_after(self, index: int, h: Float) -> Float:
+        """Outputs of the float network for inputs ``h`` of layer ``index``; of classes, their differences only."""
+        for layer in self.network.layers[index:]:
+            h = layer.compute(h)
+        if self.network.is_classifier and h.shape[-1] > 1:
+            h = h - h.mean(axis=-1, keepdims=True)
+        return h
+
+    def offset(self, index: int, quantiser: Quantiser) -> Float:
+        """What the digital side adds to a layer's products: its bias, and what code 0 stands for."""
+        layer = self.network.layers[index]
+        return layer.bias + layer.weight @ quantiser.offset
+
+    def program(self, index: int, draft: Draft) -> list[dict[int, TnsaModel]]:
+        """Chips that hold one layer: for each, the model of each core by its number."""
+        targets: dict[int, NDArray[np.float32]] = {}
+        shape = (self.chip.lines, self.chip.lines)
+        for block in self.placement.of_layer(index):
+            if block.core not in targets:
+                targets[block.core] = np.full(shape, self.chip.cells.g_min_uS, dtype=np.float32)
+            draft.pairs.fill(targets[block.core], block)
+        return [
+            {
+                core: TnsaModel(self.config, target, device=device, seed=seed, core=core, time_s=time_s)
+                for core, target in targets.items()
+            }
+            for device, seed, time_s in self.kinds
+        ]
+
+    def run(
+        self,
+        index: int,
+        draft: Draft,
+        values: Float,
+        codes: NDArray[np.int16] | None = None,
+        chips: Chips | None = None,
+    ) -> Trial:
+        """Tries a candidate.
+
+        ``values`` are the layer's inputs on each chip, of shape (chips, samples, inputs); ``codes`` their codes and
+        ``chips`` the programmed models, where they are known already.
+        """
+        layer = self.network.layers[index]
+        chips = self.program(index, draft) if chips is None else chips
+        if codes is None:
+            codes = np.stack([draft.quantiser.codes(v) for v in values])
+        products = self.products(index, draft, 0)
+        outputs = np.tile(self.offset(index, draft.quantiser), (*codes.shape[:2], 1))
+        cycles = 0
+        for cores, inputs, sums in zip(chips, codes[..., draft.spread], outputs, strict=True):
+            for p in products:
+                result = self._mvm(cores, p.mvm, inputs)
+                np.add.at(sums.T, p.mvm.outputs, (result.codes[:, p.mvm.columns] * p.half_step).T)
+                cycles += int(np.sum(self.core.cycles(p.mvm.op, result.steps)))
+        outputs = np.maximum(outputs, 0.0) if layer.relu else outputs
+        lost = self.outputs_after(index + 1, outputs) - self.reference
+        return Trial(
+            draft=draft,
+            outputs=outputs,
+            error=self.share @ ((outputs - self.wanted[index + 1]) ** 2).mean(axis=1),
+            total=float(self.share @ (lost**2).mean(axis=(1, 2))),
+            cycles=cycles / (len(chips) * len(self.images)),
+        )
+
+    def _mvm(self, cores: dict[int, TnsaModel], mvm: Mvm, inputs: NDArray[np.integer]) -> MvmResult:
+        op_id = (self.images << np.uint64(OP_ID_IMAGE_SHIFT)) | np.uint64(mvm.operation)
+        return cores[mvm.core].mvm(mvm.op, self.masks[mvm.core], mvm.vector(inputs, self.chip.lines), op_id)
+
+    def products(self, index: int, draft: Draft, operation: int) -> list[Product]:
+        """Products of a layer, the first of them with number ``operation`` in the static program."""
+        result = []
+        for block in self.placement.of_layer(index):
+            op = replace(draft.op, wl_select=block.wl_select, line_select=block.line_select)
+            mvm = Mvm(
+                core=block.core, operation=operation, op=op, first=block.first, rows=block.rows, columns=block.columns,
+                outputs=block.outputs, multiplier=np.zeros(len(block.columns), dtype=np.int32),
+            )  # fmt: skip
+            result.append(Product(mvm, self._half_steps(draft, block)))
+            operation += op.segments
+        return result
+
+    def _half_steps(self, draft: Draft, block: Block) -> Float:
+        targets = np.zeros((self.chip.lines, self.chip.lines), dtype=np.float32)
+        draft.pairs.fill(targets, block)
+        sums = column_sums(targets, block.rows, block.columns, self.chip)
+        return code_value(sums, draft.op.step_code, draft.pairs.unit[block.outputs], self.chip) / block.copies
+
+    def advance(self, index: int, layer: Layer, trial: Trial, codes: NDArray[np.int16]) -> NDArray[np.int16]:
+        """Input codes of the next layer on each chip, as the integer arithmetic computes them."""
+        results = []
+        for cores, inputs in zip(self.program(index, trial.draft), codes, strict=True):
+
+            def run(mvm: Mvm, x: NDArray[np.int16], op_id: NDArray[np.uint64], cores: dict[int, TnsaModel] = cores):
+                return cores[mvm.core].mvm(mvm.op, self.masks[mvm.core], x, op_id).codes
+
+            results.append(run_layer(layer, inputs, self.images, self.chip.lines, run))
+        return np.stack(results)
+
+    def relative_error(self, index: int, trial: Trial) -> float:
+        """Error of a layer's output relative to its standard deviation."""
+        wanted = self.wanted[index + 1]
+        return float(np.sqrt(((trial.outputs - wanted) ** 2).mean() / max(wanted.var(axis=0).mean(), 1e-300)))
+
+
+def _masks(placement: Placement, core: int) -> Masks:
+    bl_skip, sl_skip = placement.dead_lines(core)
+    return Masks(placement.word_lines(core), placement.converted_lines(core), bl_skip, sl_skip)
+
+
+def representative_time(device: Device, options: CompileOptions) -> float:
+    """Time since programming for which layers are calibrated: one day where the device relaxes."""
+    if options.time_s is not None:
+        return options.time_s
+    return 86_400.0 if device.relaxation.times_s else 0.0
