@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS
+from macro_models.exact.random import NORMAL_ONE
 
-__all__ = ["INPUT_TOP", "Key", "Product", "Spread", "Steps", "line_steps", "noise_variance", "variance_unit"]
+__all__ = ["INPUT_TOP", "Key", "Product", "Spread", "Steps", "line_steps", "variance_unit"]
 
 INPUT_TOP = 2**LSB_SEGMENT_BITS - 1
 """Largest magnitude on a line in one conversion."""
@@ -46,7 +47,7 @@ class Steps:
 
 @dataclass(frozen=True, eq=False)
 class Spread:
-    """Read noise of a :class:`Product`: variances of the cells, in square codes of the grid of conductances."""
+    """Read noise of a :class:`Product`: variances of the cells."""
 
     square: _Float
     """Meets the squares of the inputs, of shape (inputs, lines), or (inputs, 1) where all lines are alike."""
@@ -65,10 +66,6 @@ class Product:
     spread: Spread | None
     """Read noise, None if there is none."""
 
-    def accumulate(self, x: _Float) -> _Float:
-        """Accumulators ``a``, exact integers; ``x`` has shape (batch, inputs) or (inputs,) and the matrix's type."""
-        return np.matmul(x, self.matrix)
-
 
 @dataclass(frozen=True, eq=False)
 class Key:
@@ -86,9 +83,11 @@ class Key:
     gain: NDArray[np.float64]
     """Relative error of the step of each line, of shape (2, lines): from a positive, from a negative charge."""
     output_noise: NDArray[np.float64] | None
-    """Standard deviation of the converters' noise on each line in units of the accumulator, None if there is none."""
+    """Standard deviation of the converters' noise on each line in ``1 / NORMAL_ONE`` of an accumulator unit, so that
+    it multiplies normal codes; None if there is none."""
     variance: NDArray[np.float64] | None
-    """Read-noise variances of the cells in square codes, of shape (driven, converted), None if there is no noise."""
+    """Read-noise variances of the cells, of shape (driven, converted), in the square of the same unit, on the grid of
+    :func:`variance_unit`; None if there is none."""
     lines: Product = field(init=False)
     """For inputs on physical lines."""
     pairs: Product | None = field(init=False)
@@ -99,6 +98,7 @@ class Key:
     """Sum of the variances of each converted line."""
     offset_floats: dict[DTypeLike, _Float] = field(init=False)
     """The offsets in single and double precision."""
+    _types: dict[tuple[int, int], type] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__
@@ -118,13 +118,78 @@ class Key:
 
     def bound(self, product: Product, x_top: int) -> float:
         """No charge of this key exceeds this magnitude for inputs up to ``x_top``."""
-        # A table normal is below 5 standard deviations, and no |X - V| exceeds 2 x_top.
+        # A normal of the table is below 5 standard deviations, and |X - V| is at most 2 x_top.
         noise = 0.0
         if self.total is not None:
-            noise += 5.0 * 2.0 * x_top * float(np.sqrt(self.total.max())) + 1.0
+            noise += 5.0 * NORMAL_ONE * 2.0 * x_top * float(np.sqrt(self.total.max())) + 1.0
         if self.output_noise is not None:
-            noise += 5.0 * float(self.output_noise.max()) + 1.0
+            noise += 5.0 * NORMAL_ONE * float(self.output_noise.max()) + 1.0
         return 2.0 * (product.peak * x_top + noise) + float(np.abs(self.offset).max())
+
+    def charge(
+        self,
+        product: Product,
+        x: _Float,
+        x_top: int,
+        read: NDArray[np.int16] | None,
+        output: NDArray[np.int16] | None,
+    ) -> _Float:
+        """Charges ``A = 2 a + o + 2 noise``: odd integers, exact in the type of the result.
+
+        Parameters
+        ----------
+        product
+            :attr:`lines` or :attr:`pairs`.
+        x
+            Inputs of shape (batch, inputs) or (inputs,), in the type of the product's matrix.
+        x_top
+            Bound of their magnitudes.
+        read, output
+            Normal codes of the read noise and of the converters' noise, of the shape of the result; None without.
+
+        Returns
+        -------
+            Array of shape (batch, lines) or (lines,).
+        """
+        a = np.matmul(x, product.matrix)
+        kind = self._charge_type(product, x_top)
+        if read is None and output is None:
+            charge = a if a.dtype == kind else a.astype(kind)
+        else:
+            charge = a.astype(np.float64)
+            if read is not None:
+                noise = self._read_deviation(product, x, charge)
+                noise *= read
+                charge += np.rint(noise, out=noise)
+            if output is not None and self.output_noise is not None:
+                noise = self.output_noise * output
+                charge += np.rint(noise, out=noise)
+        charge *= 2.0
+        charge += self.offset_floats[charge.dtype.type]
+        return charge if charge.dtype == kind else charge.astype(kind)
+
+    def _charge_type(self, product: Product, x_top: int) -> type:
+        name = (id(product), x_top)
+        if name not in self._types:
+            self._types[name] = np.float32 if self.bound(product, x_top) < SINGLE_EXACT else np.float64
+        return self._types[name]
+
+    def _read_deviation(self, product: Product, x: _Float, a: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Standard deviations of the charges ``a``, ``sqrt(sum_i (X_i - V)**2 var_i)`` with the settled V = a / sum_g.
+
+        The variance is expanded to exact sums, ``(total * V - 2 * cross) * V + square``, and evaluated in this order
+        in double, so that it has one value whatever the batch.
+        """
+        assert product.spread is not None
+        assert self.total is not None
+        v = a * self.inverse
+        variance = self.total * v
+        if product.spread.cross is not None:
+            variance -= 2.0 * np.matmul(x, product.spread.cross).astype(np.float64)
+        variance *= v
+        variance += np.matmul(x * x, product.spread.square)
+        np.maximum(variance, 0.0, out=variance)
+        return np.sqrt(variance, out=variance)
 
 
 def _product(k: NDArray[np.int32], square: NDArray[np.float64] | None, cross: NDArray[np.float64] | None) -> Product:
@@ -157,23 +222,3 @@ def line_steps(step_code: int, sum_g: NDArray[np.int64], gain: NDArray[np.float6
     pos, neg = (2 * np.maximum(1, np.rint(ideal * (1.0 + side))).astype(np.int64) for side in gain)
     return Steps(pos, neg)
 
-
-def noise_variance(
-    a: NDArray[np.float64],
-    inverse: NDArray[np.float64],
-    square: NDArray[np.float64] | NDArray[np.float32],
-    cross: NDArray[np.float64] | NDArray[np.float32] | None,
-    total: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Variance of each line's charge, ``sum_i (X_i - V)**2 var_i`` with the settled ``V = a / sum_g``.
-
-    Expanded to exact sums, ``(total * V - 2 * cross) * V + square``, and evaluated in this order in double, so that it
-    has one value whatever the batch. ``square`` is ``sum_i X_i**2 var_i``, ``cross`` is ``sum_i X_i var_i``.
-    """
-    v = a * inverse
-    variance = total * v
-    if cross is not None:
-        variance -= 2.0 * cross.astype(np.float64)
-    variance *= v
-    variance += square
-    return np.maximum(variance, 0.0, out=variance)

@@ -14,13 +14,13 @@ from macro_models.errors import InputError
 from macro_models.exact.converter import combine_segments
 from macro_models.exact.masks import MASK_SLOTS, Masks
 from macro_models.exact.operation import Direction, MvmOperation
-from macro_models.exact.random import NORMAL_ONE, Purpose, normal_codes
+from macro_models.exact.random import NORMAL_ONE, NormalsAhead, Purpose, normal_codes
 from macro_models.programming import programmed_uS
-from macro_models.sensing import INPUT_TOP, SINGLE_EXACT, Key, Product, Steps, line_steps, noise_variance, variance_unit
+from macro_models.sensing import INPUT_TOP, Key, Product, Steps, line_steps, variance_unit
 
 __all__ = ["MASK_SLOTS", "Masks", "MvmResult", "TnsaConfig", "TnsaModel"]
 
-_BLOCK = 64  # vectors at a time: what is alive fits into the second-level cache
+_BLOCK = 128  # vectors at a time: what is alive fits into the second-level cache
 _KEYS = 32
 _STEPS = 64
 
@@ -203,18 +203,32 @@ class TnsaModel:
         """Codes of the cells, ``[bit line, source line]``, of shape (lines, lines)."""
         self._keys: OrderedDict[tuple[bool, bytes], Key] = OrderedDict()
         self._steps: OrderedDict[tuple[int, int], tuple[Key, Steps]] = OrderedDict()
-        self._variances = self._variance_table()
-        self._offset_V, self._gain = self._converters()
+        table, unit = self.read_variances()
+        self._variances = None if table is None else table * unit
+        self.converter_offset_V, self.converter_gain = self._converters()
+        self._ahead = [
+            NormalsAhead(purpose, seed=seed, core=core, items=config.lines)
+            for purpose in (Purpose.READ_NOISE, Purpose.OUTPUT_NOISE)
+        ]
 
-    def _variance_table(self) -> NDArray[np.float64] | None:
-        """Variance of a cell of each code in square codes, on the grid of :func:`variance_unit`; None without noise."""
+    def read_variances(self) -> tuple[NDArray[np.int64] | None, float]:
+        """Read-noise variance of a cell of each code, integers in a unit that comes with them; None without noise.
+
+        The unit is a power of two in the square of ``1 / NORMAL_ONE`` codes, so that the root of a variance multiplies
+        normal codes.
+        """
         lsb = self.config.lsb_uS
-        variance = (self.device.read_noise_uS(np.arange(2**self.config.g_bits) * lsb) / lsb) ** 2
+        variance = (self.device.read_noise_uS(np.arange(2**self.config.g_bits) * lsb) / lsb / NORMAL_ONE) ** 2
         top = float(variance.max())
         if "read-noise" not in self.causes or top == 0.0:
-            return None
+            return None, 1.0
         unit = variance_unit(top, self.config.lines)
-        return np.rint(variance / unit) * unit
+        return np.rint(variance / unit).astype(np.int64), unit
+
+    @property
+    def output_noise_V(self) -> float:
+        """Standard deviation of the converters' noise in each conversion, referred to the integrator, in V."""
+        return self.device.converter.sigma_output_mV * 1e-3 if "adc" in self.causes else 0.0
 
     def _converters(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Offset in V of each converter, of shape (lines,), and its two relative gain errors, of shape (2, lines)."""
@@ -249,15 +263,15 @@ class TnsaModel:
         if backward:
             k, variance = k.T, None if variance is None else variance.T
         sum_g = k.sum(axis=0, dtype=np.int64)
-        noise_V = self.device.converter.sigma_output_mV * 1e-3 if "adc" in self.causes else 0.0
+        noise_V = self.output_noise_V
         return Key(
             backward=backward,
             wl=wl,
             k=np.ascontiguousarray(k, dtype=np.int32),
             sum_g=sum_g,
-            offset=2 * np.rint(self._offset_V / self.config.v_read_V * sum_g).astype(np.int64) + 1,
-            gain=self._gain,
-            output_noise=noise_V / self.config.v_read_V * sum_g if noise_V > 0.0 else None,
+            offset=2 * np.rint(self.converter_offset_V / self.config.v_read_V * sum_g).astype(np.int64) + 1,
+            gain=self.converter_gain,
+            output_noise=noise_V / self.config.v_read_V * sum_g / NORMAL_ONE if noise_V > 0.0 else None,
             variance=variance,
         )
 
@@ -303,30 +317,17 @@ class TnsaModel:
             # Lines whose word line is off may break the antisymmetry; then all lines are taken.
             if not (even + x[1::2]).any():
                 product, x = key.pairs, np.ascontiguousarray(even)
-        charge = self._charge(key, product, x, np.uint64(op_id), INPUT_TOP)
+        read = self._ahead[0].fetch(op_id) if product.spread is not None else None
+        output = self._ahead[1].fetch(op_id) if key.output_noise is not None else None
         steps = self.steps(key, step_code)
-        return charge.astype(np.int64), steps.pos, steps.neg
+        return key.charge(product, x, INPUT_TOP, read, output).astype(np.int64), steps.pos, steps.neg
 
-    def _charge(self, key: Key, product: Product, x: NDArray[Any], op_id: Any, x_top: int) -> NDArray[Any]:
-        """Charges as exact integers in single or double precision, whichever holds them."""
-        a = product.accumulate(x)
-        single = key.bound(product, x_top) < SINGLE_EXACT
-        charge = 2.0 * (a if single or a.dtype == np.float64 else a.astype(np.float64))
-        charge += key.offset_floats[charge.dtype.type]
-        if product.spread is not None:
-            square = np.matmul(x * x, product.spread.square)
-            cross = None if product.spread.cross is None else np.matmul(x, product.spread.cross)
-            assert key.total is not None
-            deviation = np.sqrt(noise_variance(a.astype(np.float64), key.inverse, square, cross, key.total))
-            charge += self._noise(Purpose.READ_NOISE, deviation, op_id)
-        if key.output_noise is not None:
-            charge += self._noise(Purpose.OUTPUT_NOISE, key.output_noise, op_id)
-        return charge
-
-    def _noise(self, purpose: Purpose, deviation: NDArray[np.float64], op_id: Any) -> NDArray[np.float64]:
-        """``2 * rint(deviation * z)``, of the shape of the charges."""
-        z = normal_codes(purpose, seed=self.seed, core=self.core, items=self.config.lines, op_id=op_id)
-        return 2.0 * np.rint(deviation * (z / NORMAL_ONE))
+    def _charge(self, key: Key, product: Product, x: NDArray[np.floating], op_id: Any, x_top: int) -> NDArray[Any]:
+        """Charges of a batch as exact integers in single or double precision, whichever holds them."""
+        draw = {"seed": self.seed, "core": self.core, "items": self.config.lines, "op_id": op_id}
+        read = normal_codes(Purpose.READ_NOISE, **draw) if product.spread is not None else None
+        output = normal_codes(Purpose.OUTPUT_NOISE, **draw) if key.output_noise is not None else None
+        return key.charge(product, x, x_top, read, output)
 
     def mvm(self, op: MvmOperation, masks: Masks, x: ArrayLike, op_id: ArrayLike) -> MvmResult:
         """Matrix-vector products of a batch.

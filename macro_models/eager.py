@@ -1,0 +1,119 @@
+"""The macro at every strobe: slow and plain, the truth against which all faster evaluations are tested.
+
+Nothing here is shared with :mod:`macro_models.sensing`: sums run over integers cell by cell, one sample and one
+decrement at a time, as the pins say. Only the draws, and the order of the few operations on the noise, are the same.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from macro_models.errors import ToolError
+from macro_models.exact.operation import STEP_FRACTION_BITS
+from macro_models.exact.random import NORMAL_ONE, Purpose, normal_codes
+from macro_models.tnsa import TnsaModel
+
+__all__ = ["EagerTnsa"]
+
+
+class EagerTnsa:
+    """A transposable macro behind its pins.
+
+    Parameters
+    ----------
+    model
+        The programmed macro.
+    """
+
+    def __init__(self, model: TnsaModel) -> None:
+        self._model = model
+        self.precharge()
+
+    def precharge(self) -> None:
+        """Discharge the integrators and forget the last conversion."""
+        lines = self._model.config.lines
+        self._backward = False
+        self._wl: NDArray[np.bool_] | None = None
+        self._input = np.zeros(lines, dtype=np.int64)
+        self._accumulated = np.zeros(lines, dtype=np.int64)
+        self._taken = np.zeros(lines, dtype=np.int64)
+        self._noise: NDArray[np.int64] | None = None
+        self._negative = np.zeros(lines, dtype=bool)
+
+    def sample(
+        self, backward: bool, positive: NDArray[np.bool_], negative: NDArray[np.bool_], wl: NDArray[np.bool_]
+    ) -> None:
+        """Sample the converted lines once and integrate.
+
+        ``positive`` and ``negative`` are the registers of the driven lines, ``wl`` the word lines; all of shape
+        (lines,).
+
+        Raises
+        ------
+        ToolError
+            If a line is driven to both sides, or direction or word lines change within a conversion.
+        """
+        if (positive & negative).any():
+            raise ToolError(f"line {int(np.argmax(positive & negative))} is driven to both sides")
+        if self._wl is not None and (backward != self._backward or not np.array_equal(wl, self._wl)):
+            raise ToolError("direction and word lines must stay as they are from precharge to precharge")
+        self._backward, self._wl = backward, np.array(wl, dtype=bool)
+        driven = positive.astype(np.int64) - negative.astype(np.int64)
+        self._input += driven
+        self._accumulated += driven @ self._seen(self._model.cells)
+
+    def compare(self, latch: bool, op_id: int) -> NDArray[np.bool_]:
+        """Lines whose charge is negative; ``latch`` keeps them as the direction of the decrements that follow."""
+        if self._noise is None:
+            # Frozen from the first compare of the conversion on.
+            self._noise = self._read_noise(op_id) + self._output_noise(op_id)
+        charge = 2 * (self._accumulated + self._noise) + self._offset() + self._taken
+        negative = charge < 0
+        if latch:
+            self._negative = negative
+        return negative
+
+    def decrement(self, scale: int, step_code: int) -> None:
+        """Take ``step_code << scale`` from the magnitude of the charge, in the latched direction."""
+        pos, neg = (
+            2 * np.maximum(1, np.rint(step_code * 2.0**-STEP_FRACTION_BITS * self._sum_g() * (1.0 + gain)))
+            for gain in self._model.converter_gain
+        )
+        step = np.where(self._negative, neg, -pos).astype(np.int64)
+        self._taken += step * 2**scale
+
+    def _seen(self, cells: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Integers of the cells as [driven, converted]; those behind word lines that are off are not there."""
+        assert self._wl is not None, "no sample since precharge"
+        gated = np.where(self._wl[:, None], cells, 0).astype(np.int64)
+        return gated.T if self._backward else gated
+
+    def _sum_g(self) -> NDArray[np.int64]:
+        return self._seen(self._model.cells).sum(axis=0)
+
+    def _offset(self) -> NDArray[np.int64]:
+        relative = self._model.converter_offset_V / self._model.config.v_read_V
+        return 2 * np.rint(relative * self._sum_g()).astype(np.int64) + 1
+
+    def _read_noise(self, op_id: int) -> NDArray[np.int64]:
+        table, unit = self._model.read_variances()
+        if table is None:
+            return np.zeros_like(self._input)
+        variances = self._seen(table[self._model.cells])
+        total, cross = variances.sum(axis=0), self._input @ variances
+        square = self._input**2 @ variances
+        sum_g = self._sum_g()
+        v = self._accumulated * np.where(sum_g > 0, 1.0 / np.maximum(sum_g, 1), 0.0)
+        variance = ((unit * total) * v - 2.0 * (unit * cross)) * v + unit * square
+        return self._draw(Purpose.READ_NOISE, np.sqrt(np.maximum(variance, 0.0)), op_id)
+
+    def _output_noise(self, op_id: int) -> NDArray[np.int64]:
+        volts = self._model.output_noise_V
+        if volts == 0.0:
+            return np.zeros_like(self._input)
+        deviation = volts / self._model.config.v_read_V * self._sum_g() / NORMAL_ONE
+        return self._draw(Purpose.OUTPUT_NOISE, deviation, op_id)
+
+    def _draw(self, purpose: Purpose, deviation: NDArray[np.float64], op_id: int) -> NDArray[np.int64]:
+        model = self._model
+        z = normal_codes(purpose, seed=model.seed, core=model.core, items=len(deviation), op_id=op_id)
+        return np.rint(deviation * z).astype(np.int64)
