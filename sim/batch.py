@@ -99,6 +99,8 @@ class BatchResult:
         Whether ``status.error`` was seen.
     failure
         Why the macro's body gave up, or nothing.
+    cpu_s
+        Processor time that the simulator took, in seconds.
     """
 
     outputs: NDArray[np.uint32]
@@ -107,6 +109,7 @@ class BatchResult:
     outcome: Outcome = Outcome.IDLE
     error: bool = False
     failure: str = ""
+    cpu_s: float = 0.0
 
     @classmethod
     def empty(cls, batch: Batch) -> "BatchResult":
@@ -116,7 +119,8 @@ class BatchResult:
     def message(self) -> Message:
         """As an answer of the simulator process."""
         arrays = {"outputs": self.outputs, "counters": self.counters, "decrements": self.decrements}
-        return Message("result", {"outcome": int(self.outcome), "error": self.error, "failure": self.failure}, arrays)
+        values = {"outcome": int(self.outcome), "error": self.error, "failure": self.failure, "cpu_s": self.cpu_s}
+        return Message("result", values, arrays)
 
     @classmethod
     def from_message(cls, message: Message) -> "BatchResult":

@@ -11,6 +11,9 @@ from sim.toolchain import HDL, cached_build, compile_verilator, hash_files, requ
 
 __all__ = ["Simulator", "core_sources", "icarus_build", "verilator_build"]
 
+_BURST = 64
+"""Cycles of one time step of the simulator, where nobody looks at the time."""
+
 _PUBLIC = (("core_tb", "wake"),)
 
 
@@ -128,7 +131,7 @@ def verilator_build(
             top="core_tb", defines=defines, public=_PUBLIC, waves=waves, cpp=[HDL / "shim.cpp", HDL / "streams.cpp"],
         )  # fmt: skip
 
-    defines = _defines(chip) | ({"MHO_RANDOM_HOLD": ""} if hold else {})
+    defines = _defines(chip) | ({"MHO_RANDOM_HOLD": ""} if hold else {}) | ({} if waves else {"MHO_BURST": _BURST})
     key = [
         chip.sha256, _python_hash(), hash_files(HDL.iterdir()), hash_files([Path(__file__), Path(__file__).parent / "toolchain.py"]),
         str(defines), f"waves {waves}", *_netlist_key(netlist, cells),

@@ -35,12 +35,15 @@ class CoreRun:
         waited for the result before it to be read.
     error
         Whether ``status.error`` is set.
+    cpu_s
+        Processor time of the simulator, in seconds.
     """
 
     codes: NDArray[np.int16]
     steps: NDArray[np.int64]
     cycles: NDArray[np.int64]
     error: bool
+    cpu_s: float
 
 
 class CosimCore:
@@ -95,6 +98,7 @@ class CosimCore:
             steps=result.decrements.reshape(len(x), op.segments),
             cycles=np.diff(counters, axis=0),
             error=result.error,
+            cpu_s=result.cpu_s,
         )
 
 

@@ -5,6 +5,7 @@ While it waits for a request the simulation stands still; while a batch runs, co
 
 import os
 import socket
+import time
 
 import cocotb
 from cocotb.handle import SimHandleBase
@@ -41,7 +42,9 @@ async def serve(dut: SimHandleBase) -> None:
             elif request.kind == "batch":
                 batch = Batch.from_message(request)
                 result = BatchResult.empty(batch)
+                start = time.process_time()
                 await driver.run(batch, result, models.get(batch.core))
+                result.cpu_s = time.process_time() - start
                 link.send(result.message())
             else:
                 break

@@ -154,7 +154,7 @@ def compile_verilator(
     libraries = config.libs_dir
     command = [
         verilator, "--cc", "--exe", "--vpi", "--timing", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert",
-        "-Wno-fatal", "-Wno-lint", "-Wno-style", "-Wno-MULTITOP", "--timescale", "1ps/1ps",
+        "-Wno-fatal", "-Wno-lint", "-Wno-style", "-Wno-MULTITOP", "--timescale", "1ps/1ps", "--converge-limit", "100000",
         "--prefix", "Vtop", "--top-module", top, "--Mdir", str(objects), "-o", "simulator",
         "-CFLAGS", "-std=c++17" if not waves else "-std=c++17 -DVM_TRACE_FST=1",
         "-LDFLAGS", f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator -rdynamic",
