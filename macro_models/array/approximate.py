@@ -137,10 +137,9 @@ class _Picard:
         v = self.check(x)
         if self.turned:
             v = v[..., ::-1]
-        source = np.broadcast_to(v[..., None], (*v.shape, self.g.shape[1]))
-        seen, current, step = source, self.currents(source), 2.0 / (2.0 + rho)
+        source = np.repeat(v[..., None], self.g.shape[1], axis=-1)
+        seen, step = source.copy(), 2.0 / (2.0 + rho)
         for _ in range(sweeps):
-            seen = source - self.drops(current)
-            current += step * (self.currents(seen) - current)
-        out = current.sum(axis=-2) if self.mode == "current" else self.foot(seen)[..., 0, :]
+            seen += step * (source - self.drops(self.currents(seen)) - seen)
+        out = self.currents(seen).sum(axis=-2) if self.mode == "current" else self.foot(seen)[..., 0, :]
         return out[..., ::-1] if self.turned else out

@@ -89,19 +89,20 @@ class ExactSettling:
         c_sense = _check_capacitance("c_sense_F", c_sense_F, zero=True)
         k, inject = _column_network(g, wires)
         per_line = k.shape[0] // g.shape[1]  # nodes of a column: N, or 1 if columns are perfect conductors
-        c = np.full((per_line, g.shape[1]), c_col / per_line)
+        self._live = g.any(axis=0)  # a column without cells touches nothing and keeps its charge
+        nodes, lines = np.flatnonzero(np.tile(self._live, per_line)), int(self._live.sum())
+        c = np.full((per_line, lines), c_col / per_line)
         c[-1] += c_sense
         root = np.sqrt(c.ravel())
         with one_thread():
-            rate, modes = eigh(k / np.outer(root, root), check_finite=False)
-        self._rate = np.maximum(rate, 0.0)
-        self._drive = modes.T @ (inject / root[:, None])  # (modes, N)
-        self._start = modes.T @ (root[:, None] * np.tile(np.eye(g.shape[1]), (per_line, 1)))  # (modes, M)
-        self._foot = modes[-g.shape[1] :] / root[-g.shape[1] :, None]  # (M, modes)
+            self._rate, modes = eigh(k[np.ix_(nodes, nodes)] / np.outer(root, root), check_finite=False)
+        self._drive = modes.T @ (inject[nodes] / root[:, None])  # (modes, N)
+        self._start = modes.T @ (root[:, None] * np.tile(np.eye(lines), (per_line, 1)))  # (modes, live columns)
+        self._foot = modes[nodes.size - lines :] / root[nodes.size - lines :, None]  # (live columns, modes)
 
     @property
     def rates_per_s(self) -> NDArray[np.float64]:
-        """Rates of all modes, slowest first, in 1/s; 0 for a column without cells."""
+        """Rates of all modes, slowest first, in 1/s."""
         return self._rate
 
     def at(self, t_s: float, x_V: ArrayLike, v0_V: ArrayLike = 0.0) -> NDArray[np.float64]:
@@ -112,11 +113,11 @@ class ExactSettling:
         x = np.asarray(x_V, dtype=np.float64)
         if x.ndim < 1 or x.shape[-1] != self._drive.shape[1]:
             raise InputError(f"Vectors must have {self._drive.shape[1]} rows, not shape {x.shape}")
-        v0 = np.broadcast_to(np.asarray(v0_V, dtype=np.float64), (*x.shape[:-1], self._start.shape[1]))
-        grown = np.full_like(self._rate, t_s)
-        np.divide(-np.expm1(-self._rate * t_s), self._rate, out=grown, where=self._rate > 0)
-        state = (v0 @ self._start.T) * np.exp(-self._rate * t_s) + (x @ self._drive.T) * grown
-        return state @ self._foot.T
+        out = np.broadcast_to(np.asarray(v0_V, dtype=np.float64), (*x.shape[:-1], self._live.size)).copy()
+        grown = -np.expm1(-self._rate * t_s) / self._rate
+        state = (out[..., self._live] @ self._start.T) * np.exp(-self._rate * t_s) + (x @ self._drive.T) * grown
+        out[..., self._live] = state @ self._foot.T
+        return out
 
 
 def _gated(g_S: ArrayLike, wl: ArrayLike | None) -> NDArray[np.float64]:

@@ -1,0 +1,97 @@
+"""CPU time of arrays with wires: building the effective matrix, further vectors, the approximation.
+
+    python benchmarks/wires.py [--sizes 64,128,256] [--ohm 1.0] [--json]
+
+CPU seconds of one BLAS thread, the least of three runs (of one above 256 lines); conductances uniform from 1 to 40 uS.
+"""
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded
+
+import argparse
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from macro_models.array import Wires, analog_error, approximate, effective_matrix, ideal_matrix
+
+TARGET_S = {64: 0.03, 128: 0.2, 256: 2.5}
+"""Most CPU seconds of a build."""
+
+TARGET_RATIO = 2.0
+"""Most times an ideal matrix-vector product that a further vector may take."""
+
+
+def cpu(work: Callable[[], object], runs: int = 3, repeat: int = 1) -> float:
+    """Least CPU seconds of ``work`` among ``runs``, each the mean of ``repeat``."""
+    best = float("inf")
+    for _ in range(runs):
+        start = time.process_time()
+        for _ in range(repeat):
+            work()
+        best = min(best, (time.process_time() - start) / repeat)
+    return best
+
+
+def measure(n: int, mode: str, ohm: float) -> dict[str, object]:
+    """One row of the table: an array of n x n cells."""
+    rng = np.random.default_rng(n)
+    g = rng.uniform(1e-6, 40e-6, (n, n))
+    wires = Wires(r_row_ohm=ohm, r_col_ohm=ohm)
+    x = rng.standard_normal((256, n))
+    build_s = cpu(lambda: effective_matrix(g, wires, mode=mode), runs=3 if n <= 256 else 1)
+    e, ideal = effective_matrix(g, wires, mode=mode) if n <= 256 else g, ideal_matrix(g, mode=mode)
+    row: dict[str, object] = {"lines": n, "mode": mode, "ohm": ohm, "build_s": build_s}
+    repeat = max(1, (64 << 20) // (n * n * 256))
+    row["vector_us"] = cpu(lambda: x @ e, repeat=repeat) / len(x) * 1e6
+    row["ideal_vector_us"] = cpu(lambda: x @ ideal, repeat=repeat) / len(x) * 1e6
+    row["single_us"] = cpu(lambda: x[0] @ e, repeat=200) * 1e6
+    row["ideal_single_us"] = cpu(lambda: x[0] @ ideal, repeat=200) * 1e6
+    if n <= 256:
+        fast = approximate(g, wires, mode=mode)
+        row |= {"contraction": fast.contraction, "falls_back": fast.exact}
+        row["approximate_us"] = cpu(lambda: fast.apply(x[:16]), repeat=3) / 16 * 1e6
+        row["ideal_error"] = analog_error(g, wires, mode=mode).relative
+    row["peak_MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    row["target_s"] = TARGET_S.get(n)
+    ratio = max(row["vector_us"] / row["ideal_vector_us"], row["single_us"] / row["ideal_single_us"])
+    row["vector_ratio"] = ratio
+    row["meets_targets"] = ratio <= TARGET_RATIO and build_s <= TARGET_S.get(n, float("inf"))
+    return row
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--sizes", default="64,128,256", help="numbers of lines, ascending")
+    parser.add_argument("--ohm", type=float, default=1.0, help="resistance of a segment")
+    parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
+    args = parser.parse_args()
+    rows = [measure(int(n), mode, args.ohm) for n in args.sizes.split(",") for mode in ("current", "voltage")]
+    if args.json:
+        print(json.dumps({"benchmark": "wires", "rows": rows}, indent=2))
+    else:
+        print("lines  mode     build s  target  vector us  ideal  ratio  contraction  approx us  ideal error  peak MB")
+        for r in rows:
+            target = "-" if r["target_s"] is None else f"{r['target_s']:g}"
+            line = f"{r['lines']:5d}  {r['mode']:8s} {r['build_s']:7.4f}  {target:>6s}  {r['vector_us']:9.2f}"
+            line += f"  {r['ideal_vector_us']:5.2f}  {r['vector_ratio']:5.2f}"
+            if "contraction" in r:
+                line += f"  {r['contraction']:7.3f}{' !' if r['falls_back'] else '  '}    {r['approximate_us']:9.1f}"
+                line += f"  {100 * r['ideal_error']:10.2f}%"
+            else:
+                line += " " * 38
+            print(f"{line}  {r['peak_MB']:7.0f}")
+        print("! unsafe: the approximation multiplies by the exact matrix instead")
+    return 0 if all(r["meets_targets"] for r in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
