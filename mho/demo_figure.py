@@ -2,49 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mho.figures import COLOURS, draw_budget, in_style, new_figure
 from mho.result import Budget
+from mho.trace import STROBES, Trace, record
 from mho.units import format_time
 
 if TYPE_CHECKING:
     from mho.demo import Study
 
-__all__ = ["Accuracy", "Trace", "draw_trace", "plot_demo", "plot_demo_of"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trace:
-    """One conversion, recorded at the macro's pins in every clock cycle.
-
-    Parameters
-    ----------
-    period_ns
-        Clock period, in ns.
-    strobes
-        For each strobe whether it is high, (cycles,).
-    plane
-        Binary weight of the plane on the line registers, (cycles,).
-    charge
-        Integrator charge of some lines in decrement steps, (lines, cycles).
-    lines
-        Which lines.
-    codes
-        The codes that the core gave for them, in half steps.
-    """
-
-    period_ns: float
-    strobes: Mapping[str, NDArray[np.bool_]]
-    plane: NDArray[np.integer]
-    charge: NDArray[np.floating]
-    lines: tuple[int, ...]
-    codes: tuple[int, ...]
+__all__ = ["Accuracy", "draw_trace", "plot_demo", "plot_demo_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,32 +28,48 @@ class Accuracy:
     cases: Mapping[str, Sequence[float]]
 
 
+_HALF_BINS = 24
+_SHOWN = 5
+"""Lines whose charge is drawn."""
+
+
 def _draw_strobes(axes: Axes, trace: Trace) -> None:
-    names = list(trace.strobes)
-    for row, (name, colour) in enumerate(zip(reversed(names), reversed(COLOURS[: len(names)]), strict=True)):
+    for row, (name, colour) in enumerate(zip(reversed(STROBES), COLOURS, strict=False)):
         high = np.asarray(trace.strobes[name], dtype=float)
         t_us = np.arange(high.size + 1) * trace.period_ns / 1000
         axes.stairs(row + 0.72 * high, t_us, baseline=row, fill=True, color=colour, linewidth=0)
         axes.plot(t_us[[0, -1]], [row, row], color=colour, linewidth=0.5)
-    axes.set_yticks(np.arange(len(names)) + 0.36, names[::-1])
+    axes.set_yticks(np.arange(len(STROBES)) + 0.36, STROBES[::-1])
     axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="x", labelbottom=False)
-    axes.set_ylim(-0.15, len(names))
+    axes.set_ylim(-0.15, len(STROBES))
     axes.spines["left"].set_visible(False)
+
+
+def _runs(values: NDArray[np.integer], at: NDArray[np.integer]) -> list[tuple[int, int, int]]:
+    """Runs of equal values among the cycles ``at``: (value, first cycle, last cycle)."""
+    cuts = np.flatnonzero(np.diff(values[at])) + 1
+    return [(int(values[part[0]]), int(part[0]), int(part[-1])) for part in np.split(at, cuts)]
 
 
 def _draw_planes(axes: Axes, trace: Trace) -> None:
     """Shades the time in which each plane is integrated, and names its weight."""
     sampling = np.flatnonzero(trace.strobes["sample"])
-    for plane in np.unique(trace.plane[sampling])[::-1]:
-        own = sampling[trace.plane[sampling] == plane]
-        gap = np.diff(sampling).min() if sampling.size > 1 else 1
-        start, stop = own[0] * trace.period_ns / 1000, (own[-1] + gap) * trace.period_ns / 1000
-        axes.axvspan(start, stop, color="0.93", linewidth=0, zorder=0)
+    gap = int(np.diff(sampling).min(initial=trace.plane.size))
+    for plane, first, last in _runs(trace.plane, sampling):
+        start, stop = first * trace.period_ns / 1000, (last + gap) * trace.period_ns / 1000
+        axes.axvspan(start, stop, color="0.94" if plane % 2 else "0.89", linewidth=0, zorder=0)
         text = f"2$^{{{plane}}}$"
         axes.text(
-            (start + stop) / 2, 1.0, text, transform=axes.get_xaxis_transform(), ha="center", va="top", fontsize=7
+            (start + stop) / 2, 1.0, text, transform=axes.get_xaxis_transform(), ha="center", va="bottom", fontsize=6.5
         )
+
+
+def _flip(trace: Trace, charge: NDArray[np.floating]) -> int | None:
+    """Cycle in which a line's charge changes its sign under the decrements."""
+    start = int(np.flatnonzero(trace.strobes["compare"])[0])
+    flipped = np.flatnonzero(np.sign(charge[start:]) != np.sign(charge[start]))
+    return start + int(flipped[0]) if flipped.size else None
 
 
 def draw_trace(digital: Axes, analog: Axes, trace: Trace) -> None:
@@ -88,78 +77,105 @@ def draw_trace(digital: Axes, analog: Axes, trace: Trace) -> None:
     _draw_strobes(digital, trace)
     _draw_planes(analog, trace)
     t_us = np.arange(trace.charge.shape[1] + 1) * trace.period_ns / 1000
-    for line, charge, code, colour in zip(trace.lines, trace.charge, trace.codes, COLOURS * 2, strict=False):
-        analog.stairs(charge, t_us, baseline=None, color=colour, linewidth=1.0, label=f"line {line}: {code / 2:+.1f}")
+    lines = np.flatnonzero(trace.enabled)
+    ranked = lines[np.argsort(trace.codes[lines], kind="stable")]
+    chosen = ranked[np.linspace(0, ranked.size - 1, _SHOWN).round().astype(int)][::-1]
+    for line, colour in zip(chosen, COLOURS, strict=False):
+        label = f"line {line}: {trace.codes[line] / 2:+.1f}"
+        charge = trace.charge[line]
+        analog.stairs(charge, t_us, baseline=None, color=colour, linewidth=0.9, label=label)
+        flip = _flip(trace, charge)
+        if flip is not None:
+            analog.plot(t_us[flip], charge[flip], "o", color=colour, markersize=3, zorder=3)
+    analog.plot([], [], "o", color=COLOURS[6], markersize=3, label="comparator flips")
     analog.axhline(0, color="black", linewidth=0.6)
     analog.set_xlabel("time (µs)")
     analog.set_ylabel("charge (steps)")
-    analog.legend(loc="upper right", title="decoded value", title_fontsize=7, ncols=2)
-    digital.set_xlim(0, t_us[-1])
-    analog.set_xlim(0, t_us[-1])
+    analog.legend(
+        loc="center left", bbox_to_anchor=(1.0, 0.5), title="decoded result", title_fontsize=7, alignment="left"
+    )
+    for axes in (digital, analog):
+        axes.set_xlim(0, t_us[-1])
 
 
 def _draw_histogram(axes: Axes, codes: Mapping[str, NDArray[np.integer]]) -> None:
-    top = max(int(np.abs(c).max(initial=1)) for c in codes.values())
-    edges = np.linspace(-top - 1, top + 1, 61)
-    for (name, values), colour in zip(codes.items(), (COLOURS[6], COLOURS[1]), strict=False):
-        first = name == next(iter(codes))
-        axes.hist(
-            values[values != 0] / 2, bins=(edges / 2).tolist(), density=True, label=name, linewidth=1.0,
-            histtype="stepfilled" if first else "step", color="0.8" if first else colour,
-        )  # fmt: skip
-    axes.set_xlabel("decoded value (steps)")
+    used = {name: values[values != 0] / 2 for name, values in codes.items()}
+    top = max(float(np.percentile(np.abs(values), 99.9)) for values in used.values())
+    edges = np.arange(-_HALF_BINS - 0.5, _HALF_BINS + 1) * max(1.0, np.ceil(top / _HALF_BINS))
+    for index, (name, values) in enumerate(used.items()):
+        style: dict[str, Any] = (
+            {"histtype": "stepfilled", "color": "0.78"} if index == 0 else {"histtype": "step", "color": COLOURS[1]}
+        )
+        axes.hist(values, bins=edges.tolist(), density=True, label=name, linewidth=1.0, **style)
+    axes.set_xlabel("decoded result (steps)")
     axes.set_ylabel("density")
-    axes.set_ylim(0, axes.get_ylim()[1] * 1.25)
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.55)
     axes.legend(loc="upper left")
+    _draw_difference(axes, *codes.values())
+
+
+def _draw_difference(axes: Axes, ideal: NDArray[np.integer], noisy: NDArray[np.integer]) -> None:
+    """An inset: how far the codes of the same products are from those of ideal cells."""
+    difference = (noisy.astype(np.int64) - ideal)[(noisy != 0) & (ideal != 0)] / 2
+    inset = axes.inset_axes((0.66, 0.42, 0.33, 0.33))
+    reach = max(4.0, float(np.ceil(np.percentile(np.abs(difference), 99.5))))
+    edges = np.arange(-reach - 0.5, reach + 1)
+    inset.hist(difference, bins=edges.tolist(), density=True, color=COLOURS[1])
+    inset.set_yticks([])
+    inset.tick_params(labelsize=6, pad=1)
+    inset.set_title(f"difference\nσ = {difference.std():.2f}", fontsize=6, loc="center", pad=2)
 
 
 def _draw_accuracies(axes: Axes, accuracies: Sequence[Accuracy]) -> None:
     cases = list(accuracies[0].cases)
-    width = 0.8 / len(cases)
+    width = 0.84 / len(cases)
     for index, (case, colour) in enumerate(zip(cases, ("0.75", COLOURS[5], COLOURS[1]), strict=False)):
         values = [100 * np.asarray(a.cases[case]) for a in accuracies]
         x = np.arange(len(accuracies)) + (index - (len(cases) - 1) / 2) * width
-        axes.bar(x, [v.mean() for v in values], width * 0.92, color=colour, label=case)
+        axes.bar(x, [v.mean() for v in values], width * 0.94, color=colour, label=case)
         for position, value in zip(x, values, strict=True):
             if value.size > 1:
-                axes.plot(np.full(value.size, position), value, ".", color="black", markersize=2, alpha=0.6)
-            label = f"{value.mean():.1f}"
-            axes.text(position, value.max() + 0.6, label, ha="center", va="bottom", fontsize=6.5)
+                spread = np.linspace(-0.25, 0.25, value.size) * width
+                axes.plot(position + spread, value, ".", color="black", markersize=1.8)
+            axes.text(position, value.max() + 0.8, f"{value.mean():.1f}", ha="center", va="bottom", fontsize=6.5)
     low = min(float(np.min(a.cases[c])) for a in accuracies for c in cases)
-    axes.set_ylim(max(0.0, 100 * low - 12), 108)
-    axes.set_xticks(np.arange(len(accuracies)), [a.network for a in accuracies])
+    axes.set_ylim(max(0.0, 10 * np.floor(10 * low - 1)), 121)
+    axes.set_yticks(np.arange(axes.get_ylim()[0], 101, 10))
+    axes.set_xticks(np.arange(len(accuracies)), [a.network.replace(" ", "\n", 1) for a in accuracies])
     axes.set_ylabel("accuracy (%)")
-    axes.legend(loc="upper center", ncols=len(cases), columnspacing=0.8, handlelength=0.9)
+    axes.legend(loc="upper left", ncols=2, columnspacing=1.0, handlelength=1.0, borderaxespad=0.1)
 
 
 @in_style
 def plot_demo(
-    trace: Trace | None, codes: Mapping[str, NDArray[np.integer]], budget: Budget, accuracies: Sequence[Accuracy]
+    trace: Trace,
+    layer: str,
+    codes: Mapping[str, NDArray[np.integer]],
+    budget: Budget,
+    accuracies: Sequence[Accuracy],
 ) -> Figure:
     """The whole figure, 7 inches wide.
 
     Parameters
     ----------
     trace
-        One conversion; without it the upper half is left out.
-    codes
-        Output codes of a layer, in half steps, for each case by name, the first as reference.
+        One product at the macro's pins.
+    layer, codes
+        A layer in words, and its output codes, in half steps, for each case by name, the first as reference.
     budget
         Error budget of the first network.
     accuracies
         Accuracies of each network.
     """
-    figure = new_figure(7.0, 4.7 if trace is not None else 2.3)
-    lower: FigureBase = figure
-    if trace is not None:
-        grid = figure.add_gridspec(2, 1, height_ratios=(1.15, 1.0))
-        upper, lower = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
-        digital, analog = upper.subplots(2, 1, height_ratios=(0.75, 1.0), sharex=True)
-        draw_trace(digital, analog, trace)
-        digital.set_title("(a) one matrix-vector product at the macro's pins")
-    left, middle, right = lower.subplots(1, 3, width_ratios=(1.0, 1.0, 1.15))
+    figure = new_figure(7.0, 4.8)
+    grid = figure.add_gridspec(2, 1, height_ratios=(1.1, 1.0))
+    upper, lower = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
+    digital, analog = upper.subplots(2, 1, height_ratios=(0.75, 1.0), sharex=True)
+    draw_trace(digital, analog, trace)
+    digital.set_title("(a) one matrix-vector product at the macro's pins")
+    left, middle, right = lower.subplots(1, 3, width_ratios=(1.15, 0.85, 1.15))
     _draw_histogram(left, codes)
-    left.set_title("(b) what the converters give")
+    left.set_title(f"(b) codes of {layer}")
     draw_budget(middle, budget)
     middle.set_title("(c) error budget")
     _draw_accuracies(right, accuracies)
@@ -169,8 +185,6 @@ def plot_demo(
 
 def plot_demo_of(studies: "Sequence[Study]", limit: int | None) -> Figure:
     """The demo's figure from its studies; the first gives the trace, the codes and the budget."""
-    from mho.trace import record
-
     first = studies[0]
     labels = first.sample.y[:limit]
     layer = next(iter(first.chips.codes))
@@ -184,10 +198,11 @@ def plot_demo_of(studies: "Sequence[Study]", limit: int | None) -> Figure:
             cases={
                 "float": [s.case("float").accuracy],
                 "ideal": [s.case("functional, ideal").accuracy],
-                name: s.chips.accuracies(s.sample.y[:limit]),
+                name: s.chips.accuracies(s.sample.y[:limit]).tolist(),
             },
         )
         for s in studies
     ]
     codes = {"ideal": ideal.runs[0].codes[layer], name: noisy.runs[0].codes[layer]}
-    return plot_demo(record(first.net, first.sample.x[0]), codes, first.chips.budget(labels), accuracies)
+    trace = record(first.net.network, first.sample.x[0], time_s=noisy.options.time_s)
+    return plot_demo(trace, f"the first layer, {first.sample.title}", codes, first.chips.budget(labels), accuracies)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["SAMPLES", "Sample", "load_sample"]
 
 SAMPLES = {
-    "digits": "handwritten digits 8x8",
+    "digits": "digits 8x8",
     "fashion14": "Fashion-MNIST 14x14",
 }
 """Names and what they are."""

@@ -1,0 +1,183 @@
+"""One matrix-vector product of a network, recorded cycle by cycle at the pins of its core in Amaranth's simulator.
+
+The core is the one from which the Verilog is written, and the macro behind its pins is the eager model: what is drawn
+from it is what the hardware does.
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from amaranth.sim import Simulator
+from numpy.typing import ArrayLike, NDArray
+
+from hw.core import Core, CoreConfig, pack, pack_inputs, unpack_codes
+from macro_models import Masks, TnsaModel
+from macro_models.errors import ToolError
+from macro_models.exact.operation import MvmOperation
+from sim.backend import BackendResult
+from sim.eager import EagerTnsa
+from sim.executor import execute
+from sim.functional import FunctionalBackend
+from sim.words import MaskImage
+
+if TYPE_CHECKING:
+    from compiler import Network
+
+__all__ = ["STROBES", "Trace", "record"]
+
+STROBES = ("precharge", "sample", "compare", "decrement")
+_LEAD, _TAIL = 4, 6
+"""Cycles that are kept before the first and after the last strobe."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trace:
+    """One product, recorded in every clock cycle.
+
+    Parameters
+    ----------
+    period_ns
+        Clock period, in ns.
+    strobes
+        For each of :data:`STROBES` whether it is high, (cycles,).
+    plane
+        Binary weight of the plane on the line registers, (cycles,).
+    charge
+        Charge of each integrator in decrement steps, (lines, cycles).
+    codes
+        What the core gave, in half steps, (lines,).
+    enabled
+        Whether a line is converted, (lines,).
+    """
+
+    period_ns: float
+    strobes: dict[str, NDArray[np.bool_]]
+    plane: NDArray[np.int64]
+    charge: NDArray[np.float64]
+    codes: NDArray[np.int16]
+    enabled: NDArray[np.bool_]
+
+
+class _Probe(EagerTnsa):
+    """The eager macro, which can tell its charge in steps at any time."""
+
+    def in_steps(self, step_code: int) -> NDArray[np.float64]:
+        """Charge of each line in decrement steps of its own polarity, (lines,)."""
+        if self._key is None:
+            return np.zeros(self.model.config.lines)
+        charge = 2 * self._accumulator + self._key.offset if self._charge is None else self._charge
+        steps = self.model.steps(self._key, step_code)
+        return charge / np.where(charge < 0, steps.neg, steps.pos)
+
+
+@dataclass
+class _Recorder:
+    """The macro's process in the simulator, and its notes."""
+
+    macro: _Probe
+    pins: Any
+    step_code: int
+    strobes: list[tuple[bool, ...]] = field(default_factory=list)
+    plane: list[int] = field(default_factory=list)
+    charge: list[NDArray[np.float64]] = field(default_factory=list)
+
+    async def process(self, ctx: Any) -> None:
+        """Answer the strobes of each cycle at the clock edge that ends it."""
+        pins = self.pins
+        watched = (
+            *(getattr(pins, name) for name in STROBES), pins.plane, pins.backward, pins.bl_pos, pins.bl_neg,
+            pins.sl_pos, pins.sl_neg, pins.wl_en, pins.latch, pins.op_id, pins.dec_scale,
+        )  # fmt: skip
+        async for _, _, precharge, sample, compare, decrement, plane, backward, *rest in ctx.tick().sample(*watched):
+            bl_pos, bl_neg, sl_pos, sl_neg, wl, latch, op_id, scale = rest
+            if precharge:
+                self.macro.precharge()
+            if sample:
+                positive, negative = (sl_pos, sl_neg) if backward else (bl_pos, bl_neg)
+                self.macro.sample(bool(backward), self._bits(positive), self._bits(negative), self._bits(wl))
+            if compare:
+                flipped = self.macro.compare(bool(latch), op_id)
+                ctx.set(pins.cmp, int.from_bytes(np.packbits(flipped, bitorder="little").tobytes(), "little"))
+            if decrement:
+                self.macro.decrement(scale, self.step_code)
+            self.strobes.append((bool(precharge), bool(sample), bool(compare), bool(decrement)))
+            self.plane.append(plane)
+            self.charge.append(self.macro.in_steps(self.step_code))
+
+    def _bits(self, value: int) -> NDArray[np.bool_]:
+        lines = self.macro.model.config.lines
+        packed = np.frombuffer(value.to_bytes((lines + 7) // 8, "little"), dtype=np.uint8)
+        return np.unpackbits(packed, bitorder="little")[:lines].astype(bool)
+
+
+async def _put(ctx: Any, port: Any, payload: Any) -> None:
+    ctx.set(port.payload, payload)
+    ctx.set(port.valid, 1)
+    await ctx.tick().until(port.ready)
+    ctx.set(port.valid, 0)
+
+
+class _FirstProduct(FunctionalBackend):
+    """The functional backend, which remembers the first product that it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: tuple[TnsaModel, MvmOperation, Masks, NDArray[np.integer], int] | None = None
+        self.codes = np.zeros(0, dtype=np.int16)
+
+    def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
+        result = super().mvm(core, op, masks, x, op_id)
+        if self.asked is None:
+            self.asked = (self._cores[core], op, masks, x[0], int(np.ravel(op_id)[0]))
+            self.codes = result.codes[0]
+        return result
+
+
+def record(
+    network: "Network", x: NDArray[np.floating], *, seed: int = 0, time_s: float = 86400.0, temp_C: float = 25.0
+) -> Trace:
+    """Run the first product of a network for one input ``x`` of the model's shape, on its device after ``time_s``.
+
+    Raises
+    ------
+    ToolError
+        If the codes are not those of the functional backend.
+    """
+    backend = _FirstProduct()
+    execute(network, backend, np.asarray(x)[None], seed=seed, time_s=time_s, temp_C=temp_C)
+    assert backend.asked is not None
+    model, op, masks, vector, op_id = backend.asked
+    cfg = CoreConfig.from_chip(network.chip)
+    dut = Core(cfg)
+    recorder = _Recorder(_Probe(model), dut.macro, op.step_code)
+    words: list[int] = []
+
+    async def bench(ctx: Any) -> None:
+        for address, data in MaskImage(cfg).update(op, masks):
+            await _put(ctx, dut.mask, {"addr": int(address), "data": int(data)})
+        await _put(ctx, dut.op, dut.op.payload.shape().from_bits(pack(op, op_id)))
+        for word in pack_inputs(vector):
+            await _put(ctx, dut.i, word)
+        ctx.set(dut.o.ready, 1)
+        while len(words) < cfg.output_words:
+            (word,) = await ctx.tick().sample(dut.o.payload).until(dut.o.valid)
+            words.append(word)
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6 / network.chip.clock.f_clk_MHz)
+    simulator.add_process(recorder.process)
+    simulator.add_testbench(bench)
+    simulator.run()
+    codes = unpack_codes(words)
+    if not np.array_equal(codes, backend.codes):
+        raise ToolError("the codes of the recorded product are not those of the functional model")
+    strobes = np.array(recorder.strobes)
+    busy = np.flatnonzero(strobes.any(axis=1))
+    span = slice(max(busy[0] - _LEAD, 0), busy[-1] + _TAIL)
+    return Trace(
+        period_ns=1000 / network.chip.clock.f_clk_MHz,
+        strobes={name: strobes[span, k] for k, name in enumerate(STROBES)},
+        plane=np.array(recorder.plane[span]), charge=np.array(recorder.charge[span]).T, codes=codes,
+        enabled=masks.enabled(op),
+    )  # fmt: skip
