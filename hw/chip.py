@@ -1,15 +1,19 @@
 """The tops of a chip: the core with its macro, bare or behind a bus."""
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect, flipped
 
 from hw.config import Chip
 from hw.core import Core, CoreConfig
+from hw.host.axil import AxiLiteBridge
+from hw.host.core_host import CoreHost
+from hw.host.core_map import ADDRESS_WIDTH
+from hw.host.wishbone import WishboneBridge
 from hw.macro.adapter import MacroAdapter
 from macro_models.errors import InputError
 
-__all__ = ["WRAPS", "CoreTop", "build_top", "top_name"]
+__all__ = ["WRAPS", "BusTop", "CoreTop", "build_top", "top_name"]
 
 WRAPS = {"none": "core", "wishbone": "core_wb", "axil": "core_axil"}
 """Names of the tops, without the prefix, by what wraps the core."""
@@ -54,6 +58,52 @@ class CoreTop(wiring.Component):
         return m
 
 
+class BusTop(wiring.Component):
+    """One transposable core and its macro behind a bus.
+
+    Parameters
+    ----------
+    cfg
+        Configuration of the core.
+    wrap
+        ``wishbone`` or ``axil``.
+    sha256
+        Hash of the chip description, for its register.
+    prefix
+        Put before the name of the macro's adapter module.
+
+    Members
+    -------
+    wb : Out(Wishbone), or s_axil : Out(AxiLite)
+        The bus.
+    irq : Out(1)
+        Interrupt, as long as what raised it lasts.
+    """
+
+    irq: Signal
+
+    def __init__(self, cfg: CoreConfig, *, wrap: str, sha256: str = "0" * 64, prefix: str = "mho_") -> None:
+        self.cfg, self.wrap, self.sha256, self.prefix = cfg, wrap, sha256, prefix
+        self._bridge = WishboneBridge(ADDRESS_WIDTH) if wrap == "wishbone" else AxiLiteBridge(ADDRESS_WIDTH)
+        self._bus = next(name for name in self._bridge.signature.members if name != "bus")
+        super().__init__({self._bus: self._bridge.signature.members[self._bus], "irq": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules[self.wrap] = bridge = self._bridge
+        m.submodules.host = host = CoreHost(self.cfg, sha256=self.sha256)
+        core = CoreTop(self.cfg, prefix=self.prefix)
+        m.submodules.core = ResetInserter(host.soft_reset)(core)
+        connect(m, outside=flipped(getattr(self, self._bus)), bridge=getattr(bridge, self._bus))
+        connect(m, bridge=bridge.bus, host=host.bus)
+        for name in ("op", "i", "o", "mask"):
+            connect(m, host=getattr(host, name), core=getattr(core, name))
+        m.d.comb += self.irq.eq(host.irq)
+        for name in ("busy", "mvms", "cycles_total", "cycles_analog", "cycles_hold"):
+            m.d.comb += getattr(host, name).eq(getattr(core.status, name))
+        return m
+
+
 def top_name(wrap: str) -> str:
     """Name of the top module without the prefix.
 
@@ -82,4 +132,4 @@ def build_top(chip: Chip, wrap: str = "wishbone", *, prefix: str | None = None) 
     cfg = CoreConfig.from_chip(chip)
     if wrap == "none":
         return CoreTop(cfg, prefix=prefix)
-    raise NotImplementedError
+    return BusTop(cfg, wrap=wrap, sha256=chip.sha256, prefix=prefix)

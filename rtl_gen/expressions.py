@@ -4,26 +4,63 @@ Every operand is extended to the width that its context has, so that an expressi
 and no tool has a width to warn about.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from macro_models.errors import ToolError
 from rtl_gen.rtlil import Cell, Const, Sig, Slice, width
 
-__all__ = ["Expression", "conditional", "constant", "operator", "select"]
+__all__ = ["Expression", "concatenation", "conditional", "constant", "extend", "infix", "invert", "operator", "select"]
 
 
 @dataclass(frozen=True)
 class Expression:
-    """Verilog text. ``atom``: it can stand in any operand position without parentheses."""
+    """Verilog text. ``atom``: it can stand in any operand position without parentheses.
+
+    ``chain`` is the operator of a chain of equals (``a & b & c``), which takes more of them without parentheses.
+    """
 
     text: str
     atom: bool = True
+    chain: str = ""
 
     @property
     def operand(self) -> str:
         """The text, in parentheses where needed."""
         return self.text if self.atom else f"({self.text})"
+
+    def within(self, symbol: str) -> str:
+        """The text as an operand of ``symbol``."""
+        return self.text if self.chain == symbol else self.operand
+
+
+def infix(a: Expression, symbol: str, b: Expression) -> Expression:
+    """``a symbol b``, shorter where one side is a constant bit."""
+    for one, other in ((a, b), (b, a)):
+        if (one.text, symbol) in (("1'b1", "&"), ("1'b0", "|"), ("1'b0", "^")):
+            return other
+        if (one.text, symbol) in (("1'b0", "&"), ("1'b1", "|")):
+            return one
+    if symbol in "+-" and re.fullmatch(r"\d+'[bd]0", b.text):
+        return a
+    chain = symbol if symbol in "&|^" else ""
+    return Expression(f"{a.within(symbol)} {symbol} {b.within(symbol)}", atom=False, chain=chain)
+
+
+def invert(a: Expression) -> Expression:
+    """``~a``."""
+    if a.text in ("1'b0", "1'b1"):
+        return Expression("1'b1" if a.text == "1'b0" else "1'b0")
+    return Expression(f"~{a.operand}")
+
+
+def concatenation(parts: Sequence[Expression]) -> Expression:
+    """Parts in one vector, the most significant first."""
+    if len(parts) == 1:
+        return parts[0]
+    texts = [part.text[1:-1] if re.match(r"\{(?!\d+\{)", part.text) else part.text for part in parts]
+    return Expression("{" + ", ".join(texts) + "}")
 
 
 Read = Callable[[Sig], Expression]
@@ -45,7 +82,8 @@ def constant(bits: str) -> str:
     return f"{size}'h{value:x}"
 
 
-def _extend(sig: Sig, size: int, signed: bool) -> Sig:
+def extend(sig: Sig, size: int, signed: bool = False) -> Sig:
+    """A signal with ``size`` bits: extended by its sign or zeros, or cut."""
     missing = size - width(sig)
     if missing <= 0:
         return _low(sig, size)
@@ -79,7 +117,9 @@ def select(sig: Sig, high: int, low: int) -> Sig:
     return tuple(reversed(chunks))
 
 
-_INFIX = {"$add": "+", "$sub": "-", "$mul": "*", "$and": "&", "$or": "|", "$xor": "^", "$divfloor": "/", "$modfloor": "%"}
+_INFIX = {
+    "$add": "+", "$sub": "-", "$mul": "*", "$and": "&", "$or": "|", "$xor": "^", "$divfloor": "/", "$modfloor": "%",
+}  # fmt: skip
 _COMPARE = {"$eq": "==", "$ne": "!=", "$lt": "<", "$le": "<=", "$gt": ">", "$ge": ">="}
 _REDUCE = {"$reduce_bool": "|", "$reduce_or": "|", "$reduce_and": "&", "$reduce_xor": "^"}
 _SHIFT = {"$shl": "<<", "$shr": ">>", "$sshr": ">>>"}
@@ -89,10 +129,10 @@ def _compare(cell: Cell, read: Read) -> Expression:
     a, b = cell.ports["A"], cell.ports["B"]
     signed = cell.parameters["A_SIGNED"] == "1"
     size = max(width(a), width(b))
-    a, b = _extend(a, size, signed), _extend(b, size, signed)
+    a, b = extend(a, size, signed), extend(b, size, signed)
     if size == 1 and cell.type in ("$eq", "$ne") and isinstance(b[0], Const):
         same = (b[0].bits == "1") == (cell.type == "$eq")
-        return read(a) if same else Expression(f"~{read(a).operand}")
+        return read(a) if same else invert(read(a))
     if signed and cell.type not in ("$eq", "$ne"):
         return Expression(f"$signed({read(a).text}) {_COMPARE[cell.type]} $signed({read(b).text})", atom=False)
     return Expression(f"{read(a).operand} {_COMPARE[cell.type]} {read(b).operand}", atom=False)
@@ -100,7 +140,9 @@ def _compare(cell: Cell, read: Read) -> Expression:
 
 def _shift(cell: Cell, read: Read, size: int) -> Expression:
     signed = cell.parameters["A_SIGNED"] == "1"
-    a = read(_extend(cell.ports["A"], size, signed))
+    a = read(extend(cell.ports["A"], size, signed))
+    if not cell.ports["B"]:
+        return a
     b = read(cell.ports["B"]).operand
     if cell.type == "$sshr" and signed:
         return Expression(f"$unsigned($signed({a.text}) >>> {b})")
@@ -112,11 +154,11 @@ def conditional(condition: Expression, yes: Expression, no: Expression) -> Expre
     if (yes.text, no.text) == ("1'b1", "1'b0"):
         return condition
     if (yes.text, no.text) == ("1'b0", "1'b1"):
-        return Expression(f"~{condition.operand}")
+        return invert(condition)
     if no.text == "1'b0":
-        return Expression(f"{condition.operand} & {yes.operand}", atom=False)
+        return infix(condition, "&", yes)
     if yes.text == "1'b1":
-        return Expression(f"{condition.operand} | {no.operand}", atom=False)
+        return infix(condition, "|", no)
     return Expression(f"{condition.operand} ? {yes.operand} : {no.operand}", atom=False)
 
 
@@ -138,8 +180,8 @@ def operator(cell: Cell, read: Read) -> Expression:
     if kind in ("$divfloor", "$modfloor") and signed:
         raise ToolError(f"A signed {kind[1:-5]} has no Verilog here: division rounds towards zero there")
     if kind in _INFIX:
-        a, b = (read(_extend(cell.ports[p], size, signed)).operand for p in "AB")
-        return Expression(f"{a} {_INFIX[kind]} {b}", atom=False)
+        a, b = (read(extend(cell.ports[p], size, signed)) for p in "AB")
+        return infix(a, _INFIX[kind], b)
     if kind in _REDUCE:
         a = read(cell.ports["A"])
         if width(cell.ports["A"]) == 1:
@@ -147,8 +189,8 @@ def operator(cell: Cell, read: Read) -> Expression:
         # `^~` would be one token.
         return Expression(f"{_REDUCE[kind]}{a.text if a.atom and a.text[0] != '~' else f'({a.text})'}", atom=False)
     if kind in ("$not", "$neg"):
-        a = read(_extend(cell.ports["A"], size, signed)).operand
-        return Expression(f"{'~' if kind == '$not' else '-'}{a}", atom=kind == "$not")
+        a = read(extend(cell.ports["A"], size, signed))
+        return invert(a) if kind == "$not" else Expression(f"-{a.operand}", atom=False)
     if kind == "$mux":
         s, a, b = (read(cell.ports[p]) for p in "SAB")
         return conditional(s, b, a)

@@ -101,9 +101,8 @@ def write_adapter(macro: MacroSection | None, lines: int, *, name: str) -> str:
     used = {c for c in connections if connections[c].constant is None}
     open_signals = [s for s, (_, driven) in signals.items() if not driven and s not in used]
     note = [f"  // Not connected: {', '.join(open_signals)}."] if open_signals else []
-    body = "\n\n".join(
-        "\n".join(block) for block in (wires, assigns, note, [f"  {module_name(macro)} macro (", ",\n".join(ports), "  );"]) if block
-    )
+    instance = [f"  {module_name(macro)} macro (", ",\n".join(ports), "  );"]
+    body = "\n\n".join("\n".join(block) for block in (wires, assigns, note, instance) if block)
     header = _header({s: (w, "output" if d else "input") for s, (w, d) in signals.items()})
     return (
         "// The macro behind the pins of the contract: the only file that knows its module and its pins.\n"
@@ -124,8 +123,8 @@ def write_stub(chip: Chip) -> str:
     ports = _header({pin.name: (pin.width, "output" if pin.driven else "input") for pin in pins})
     supplies = "\n".join(f"  inout wire {name}," for name in power)
     return (
-        "// Black box of the macro: its ports, and no body.\n"
-        f"(* blackbox *)\nmodule {module_name(macro)} (\n`ifdef USE_POWER_PINS\n{supplies}\n`endif\n{ports}\n);\nendmodule\n"
+        f"// Black box of the macro: its ports, and no body.\n(* blackbox *)\nmodule {module_name(macro)} (\n"
+        f"`ifdef USE_POWER_PINS\n{supplies}\n`endif\n{ports}\n);\nendmodule\n"
     )
 
 

@@ -71,8 +71,9 @@ class MemoryPlatform:
     def get_memory(self, memory: Memory) -> Instance:
         """What stands for ``memory`` (see the platform overrides of :class:`amaranth.lib.memory.Memory`)."""
         width = Shape.cast(memory.shape).width
-        if len(memory.read_ports) != 1 or len(memory.write_ports) != 1:
-            raise ToolError(f"A memory must have one read port and one write port, not {len(memory.read_ports)} and {len(memory.write_ports)}")
+        ports = len(memory.read_ports), len(memory.write_ports)
+        if ports != (1, 1):
+            raise ToolError(f"A memory must have one read port and one write port, not {ports[0]} and {ports[1]}")
         (read,), (write,) = memory.read_ports, memory.write_ports
         if any(memory.init[k] != memory.init[0] for k in range(memory.depth)):
             raise ToolError("A memory must be empty at power-on, because an SRAM macro has no contents then")
@@ -80,7 +81,8 @@ class MemoryPlatform:
             raise ToolError(f"A memory must have one clock, not {write.domain} and {read.domain}")
         registered = read.domain != "comb"
         enable = Value.cast(write.en)
-        shape = MemoryShape(memory.depth, width, width // len(enable), registered, registered and bool(read.transparent_for))
+        transparent = registered and bool(read.transparent_for)
+        shape = MemoryShape(memory.depth, width, width // len(enable), registered, transparent)
         self.shapes.add(shape)
         ports = {
             "i_clk": ClockSignal(write.domain),

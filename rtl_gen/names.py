@@ -27,8 +27,10 @@ _KEYWORDS = frozenset("""
 
 def identifier(name: str) -> str:
     """A plain Verilog identifier for a name of the netlist: ``i__payload`` becomes ``i_payload``."""
-    plain = re.sub(r"\W", "_", name.removeprefix("\\"))
-    plain = re.sub(r"__+", "_", plain).rstrip("_") or "net"
+    # The netlist numbers signals that share a name.
+    plain = re.sub(r"(?<=\w)\$\d+", "", name.removeprefix("\\"))
+    plain = re.sub(r"\W", "_", plain)
+    plain = re.sub(r"__+", "_", plain).strip("_") or "net"
     if plain[0].isdigit() or plain in _KEYWORDS:
         plain = f"n_{plain}"
     return plain

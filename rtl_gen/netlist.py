@@ -2,11 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 
 from amaranth.back import rtlil
-from amaranth.hdl import ClockDomain, Value
+from amaranth.hdl import ClockDomain, Signal, Value
 from amaranth.hdl._ir import Fragment, PortDirection
 from amaranth.lib import wiring
 
@@ -23,6 +24,7 @@ class _Netlist:
     modules: list[Module]
     states: Mapping[str, Mapping[str, Mapping[int, str]]]
     comments: Mapping[str, str]
+    ports: Mapping[str, Mapping[str, str]]
     memories: list[MemoryShape]
 
 
@@ -46,36 +48,40 @@ def emit(component: wiring.Component, top: str, *, prefix: str, name: str, reset
         If the design holds something that cannot be written as Verilog here.
     """
     netlist = _elaborate(component, top, prefix, reset_low)
-    ports = {module.name: port_names(module, reset_low=reset_low) for module in netlist.modules}
+    ports = {
+        module.name: port_names(module, netlist.ports.get(module.name, {}), reset_low=reset_low)
+        for module in netlist.modules
+    }
     types = _module_types(netlist.modules, prefix)
     types[netlist.modules[0].name] = name
-    texts: dict[str, str] = {}
-    seen: dict[str, str] = {}
-    # Leaves first, so that parents of equal modules can be found equal too.
-    for module in reversed(netlist.modules):
-        text = write_module(
-            module, types[module.name], ports=ports, types=types, states=netlist.states.get(module.name, {}),
+
+    def write(module: Module) -> str:
+        return write_module(
+            deepcopy(module), types[module.name], ports=ports, types=types, states=netlist.states.get(module.name, {}),
             reset_low=reset_low, comment=netlist.comments.get(module.name, ""),
-        )
-        body = text.replace(f"module {types[module.name]} (", "module (", 1)
-        if body in seen:
-            types[module.name] = seen[body]
-            continue
-        seen[body] = types[module.name]
-        texts[types[module.name]] = text
-    ordered = dict(reversed(texts.items()))
-    return ordered | {f"{prefix}{shape.suffix}": write_memory(shape, prefix) for shape in netlist.memories}
+        )  # fmt: skip
+
+    # Leaves come last; their parents can be equal only once equal leaves have one name.
+    kept = {module.name: module for module in netlist.modules}
+    first: dict[str, str] = {}
+    for module in reversed(netlist.modules):
+        body = write(module).replace(f"module {types[module.name]} (", "module (", 1)
+        if body in first:
+            del kept[first[body]]
+            old, new = types[first[body]], types[module.name]
+            types = {path: new if kind == old else kind for path, kind in types.items()}
+        first[body] = module.name
+    texts = {types[path]: write(module) for path, module in kept.items()}
+    return texts | {f"{prefix}{shape.suffix}": write_memory(shape, prefix) for shape in netlist.memories}
 
 
 def _elaborate(component: wiring.Component, top: str, prefix: str, reset_low: bool) -> _Netlist:
     platform = MemoryPlatform(prefix)
     fragment = Fragment.get(component, platform)
-    comments = dict(_describe(fragment, (top,)))
+    components = dict(_components(fragment, (top,)))
     ports = {
-        "__".join(map(str, path)): (
-            Value.cast(value), PortDirection.Input if member.flow is wiring.In else PortDirection.Output
-        )
-        for path, member, value in component.signature.flatten(component)
+        name: (value, PortDirection.Input if flow is wiring.In else PortDirection.Output)
+        for name, value, flow in _flatten(component)
     }
     domain = ClockDomain("sync", async_reset=reset_low)
     fragment.add_domains(domain)
@@ -85,7 +91,20 @@ def _elaborate(component: wiring.Component, top: str, prefix: str, reset_low: bo
     for signal, (*path, wire) in wires.items():
         if named := _state_names(signal):
             states.setdefault("\\" + ".".join(path), {})["\\" + wire] = named
-    return _Netlist(parse(text), states, comments, sorted(platform.shapes))
+    wanted: dict[str, dict[str, str]] = {}
+    for path, part in components.items():
+        for name, value, _ in _flatten(part):
+            *where, wire = wires.get(value, ("",)) if isinstance(value, Signal) else ("",)
+            if tuple(where) == path:
+                wanted.setdefault("\\" + ".".join(path), {})["\\" + wire] = name
+    comments = {"\\" + ".".join(path): _first_sentence(part) for path, part in components.items()}
+    return _Netlist(parse(text), states, comments, wanted, sorted(platform.shapes))
+
+
+def _flatten(component: wiring.Component) -> Iterator[tuple[str, Value, wiring.Flow]]:
+    """Ports of a component: name, value, direction."""
+    for path, member, value in component.signature.flatten(component):
+        yield "__".join(map(str, path)), Value.cast(value), member.flow
 
 
 def _state_names(signal: object) -> dict[int, str]:
@@ -101,18 +120,23 @@ def _state_names(signal: object) -> dict[int, str]:
     return names
 
 
-def _describe(fragment: Fragment, path: tuple[str, ...]) -> list[tuple[str, str]]:
-    """First sentences of the docstrings of components, by module name."""
-    found: list[tuple[str, str]] = []
-    origin = (fragment.origins or (None,))[0]
-    if isinstance(origin, wiring.Component) and type(origin).__doc__:
-        sentence = re.split(r"(?<=\.)\s|\n\s*\n", type(origin).__doc__.strip())[0]
-        plain = re.sub(r":\w+:`~?([^`]*)`|``([^`]*)``", lambda m: (m[1] or m[2]).rpartition(".")[2], sentence)
-        found.append(("\\" + ".".join(path), " ".join(plain.split())))
+def _components(fragment: Fragment, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], wiring.Component]]:
+    """The components that a design was made of, by path."""
+    for origin in fragment.origins or ():
+        if isinstance(origin, wiring.Component):
+            yield path, origin
+            break
     for inner, name, _ in fragment.subfragments:
         if name is not None:
-            found += _describe(inner, (*path, name))
-    return found
+            yield from _components(inner, (*path, name))
+
+
+def _first_sentence(component: wiring.Component) -> str:
+    """First sentence of the docstring of a component, without markup."""
+    doc = (type(component).__doc__ or "").strip()
+    sentence = re.split(r"(?<=\.)\s|\n\s*\n", doc)[0]
+    plain = re.sub(r":\w+:`~?([^`]*)`|``([^`]*)``", lambda m: (m[1] or m[2]).rpartition(".")[2], sentence)
+    return " ".join(plain.split())
 
 
 def _module_types(modules: list[Module], prefix: str) -> dict[str, str]:

@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from rtl_gen.expressions import select
 from rtl_gen.rtlil import Assign, Case, Const, Process, Sig, Slice, Statement, Switch, width
 
-__all__ = ["Reset", "boundaries", "exclusive", "merge", "prune", "read_wires", "restrict", "retarget", "split_reset", "tests_bits"]
+__all__ = [
+    "Reset",
+    "boundaries",
+    "exclusive",
+    "merge",
+    "prune",
+    "read_wires",
+    "restrict",
+    "retarget",
+    "split_reset",
+    "tests_bits",
+]
 
 
 @dataclass(frozen=True)
@@ -15,6 +26,10 @@ class Reset:
 
     condition: Sig
     value: str
+
+    def statement(self, target: Slice) -> Switch:
+        """The reset as a statement."""
+        return Switch(self.condition, [Case(("1",), [Assign(target, (Const(self.value),))])])
 
 
 def tests_bits(switch: Switch) -> list[int] | None:
@@ -49,8 +64,6 @@ def split_reset(process: Process) -> tuple[list[Statement], list[Reset]]:
     assert isinstance(first, Assign)
     resets: list[Reset] = []
     while len(body) > 1 and (reset := _constant_reset(body[-1], first.target)):
-        if resets and resets[0].value != reset.value:
-            break
         resets.append(reset)
         body.pop()
     return body, resets
@@ -67,6 +80,9 @@ def prune(body: Iterable[Statement]) -> list[Statement]:
     kept: list[Statement] = []
     for statement in body:
         if isinstance(statement, Switch):
+            if all(isinstance(chunk, Const) for chunk in statement.test):
+                kept += prune(_taken(statement))
+                continue
             cases = [Case(case.patterns, prune(case.body)) for case in statement.cases]
             while cases and not cases[-1].body:
                 cases.pop()
@@ -77,6 +93,16 @@ def prune(body: Iterable[Statement]) -> list[Statement]:
             statement = Switch(statement.test, cases)
         kept.append(statement)
     return kept
+
+
+def _taken(switch: Switch) -> list[Statement]:
+    """The branch of a switch on a constant."""
+    bits = "".join(chunk.bits for chunk in switch.test if isinstance(chunk, Const))
+    for case in switch.cases:
+        for pattern in case.patterns or ("-" * len(bits),):
+            if all(want in ("-", have) for want, have in zip(pattern, bits, strict=True)):
+                return case.body
+    return []
 
 
 def _alike(a: Statement, b: Statement) -> bool:
@@ -92,26 +118,36 @@ def merge(bodies: Iterable[Iterable[Statement]]) -> list[Statement]:
     """One body that does what several do, each for a target of its own; equal switches become one."""
     merged: list[Statement] = []
     for body in bodies:
-        earliest = 0
-        for statement in body:
-            if isinstance(statement, Assign):
-                # The value unless something below says otherwise: at the top of the block, beside its likes.
-                while earliest < len(merged) and isinstance(merged[earliest], Assign):
-                    earliest += 1
-                merged.insert(earliest, statement)
+        _merge_into(merged, list(body))
+    return merged
+
+
+def _merge_into(merged: list[Statement], body: list[Statement]) -> None:
+    earliest = 0
+    for number, statement in enumerate(body):
+        if isinstance(statement, Assign):
+            # The value unless something below says otherwise: at the top of the block, beside its likes.
+            while earliest < len(merged) and isinstance(merged[earliest], Assign):
                 earliest += 1
-                continue
-            place = next((k for k in range(earliest, len(merged)) if _alike(merged[k], statement)), None)
-            if place is None:
-                merged.append(statement)
-                earliest = len(merged)
-                continue
+            merged.insert(earliest, statement)
+            earliest += 1
+            continue
+        place = _find(merged, statement, earliest)
+        if place is None:
+            # Before what a later statement will join, so that it still can.
+            later = (_find(merged, after, earliest) for after in body[number + 1 :])
+            place = next((found for found in later if found is not None), len(merged))
+            merged.insert(place, statement)
+        else:
             old = merged[place]
-            assert isinstance(old, Switch) and isinstance(statement, Switch)
+            assert isinstance(old, Switch)
             cases = [Case(x.patterns, merge([x.body, y.body])) for x, y in zip(old.cases, statement.cases, strict=True)]
             merged[place] = Switch(old.test, cases)
-            earliest = place + 1
-    return merged
+        earliest = place + 1
+
+
+def _find(merged: list[Statement], statement: Statement, earliest: int) -> int | None:
+    return next((k for k in range(earliest, len(merged)) if _alike(merged[k], statement)), None)
 
 
 def boundaries(body: Iterable[Statement]) -> set[int]:
@@ -131,7 +167,8 @@ def restrict(body: Iterable[Statement], high: int, low: int) -> list[Statement]:
     kept: list[Statement] = []
     for statement in body:
         if isinstance(statement, Switch):
-            kept.append(Switch(statement.test, [Case(c.patterns, restrict(c.body, high, low)) for c in statement.cases]))
+            cases = [Case(case.patterns, restrict(case.body, high, low)) for case in statement.cases]
+            kept.append(Switch(statement.test, cases))
         elif statement.target.low <= low and high <= statement.target.high:
             base = statement.target.low
             target = Slice(statement.target.wire, high, low)

@@ -11,7 +11,21 @@ from dataclasses import dataclass, field
 
 from macro_models.errors import ToolError
 
-__all__ = ["Assign", "Case", "Cell", "Const", "Module", "Process", "Sig", "Slice", "Statement", "Switch", "Wire", "parse", "width"]
+__all__ = [
+    "Assign",
+    "Case",
+    "Cell",
+    "Const",
+    "Module",
+    "Process",
+    "Sig",
+    "Slice",
+    "Statement",
+    "Switch",
+    "Wire",
+    "parse",
+    "width",
+]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Where the digital core meets the macro: an instance of the one module that knows the macro's names."""
 
-from amaranth.hdl import ClockSignal, Instance, Module
+from amaranth.hdl import ClockSignal, Instance
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 

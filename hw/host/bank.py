@@ -1,0 +1,164 @@
+"""The bank of registers that a map describes."""
+
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out, Signature
+
+from hw.host.bus import RegisterBus
+from hw.host.registers import Access, Field, Register, RegisterMap, Window
+
+__all__ = ["RegisterBank"]
+
+
+def _field_member(field: Field) -> Any:
+    if field.access is Access.R:
+        return In(field.width)
+    if field.access is Access.RW1C:
+        return Out(Signature({"value": Out(field.width), "set": In(field.width)}))
+    return Out(field.width, init=field.reset)
+
+
+def _register_members(register: Register) -> dict[str, Any]:
+    members = {field.name: _field_member(field) for field in register.fields if not field.constant}
+    return members | ({"read": Out(1)} if register.read_strobe else {})
+
+
+def _window_members(window: Window) -> dict[str, Any]:
+    members: dict[str, Any] = {"enable": Out(1), "address": Out(range(window.words)), "ready": In(1)}
+    if window.access is Access.R:
+        return members | {"data": In(32)}
+    return members | {"data": Out(32), "strobe": Out(4)}
+
+
+class RegisterBank(wiring.Component):
+    """Registers and windows behind a :class:`RegisterBus`: two cycles an access.
+
+    A request for an address that the map does not have, and a part of a word for a window that takes whole words,
+    answers with an error and does nothing. Writes to what is read only do nothing, reads of what is write only give 0.
+
+    Parameters
+    ----------
+    map
+        The register map.
+
+    Members
+    -------
+    bus : In(RegisterBus)
+        The bus.
+    <register> : Out(Signature)
+        One interface a register, with one member a field: the value (``R``: In, ``RW``: Out), a strobe of one cycle
+        (``W``: Out), or ``value`` and ``set`` (``RW1C``; setting wins over clearing); ``read`` is high while the
+        register is read, if the map asks for it.
+    <window> : Out(Signature)
+        ``enable`` while the word at ``address`` is read or written; a write has ``data`` and ``strobe``, read ``data``
+        comes one cycle later; the access waits for ``ready``.
+    """
+
+    bus: Any
+
+    def __init__(self, map: RegisterMap) -> None:
+        self.map = map
+        members = {register.name: Out(Signature(_register_members(register))) for register in map.registers}
+        members |= {window.name: Out(Signature(_window_members(window))) for window in map.windows}
+        super().__init__({"bus": In(RegisterBus(map.address_width)), **members})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        request, response = self.bus.request, self.bus.response
+        accept = Signal()
+        ready = Signal()
+        known = Signal()
+        word = Signal(32)
+        written = Signal(32)
+        m.d.comb += [
+            request.ready.eq(ready & ~response.valid),
+            accept.eq(request.valid & request.ready),
+            written.eq(Cat(bit.replicate(8) for bit in request.p.strobe)),
+            response.p.data.eq(word),
+        ]
+        with m.If(response.ready):
+            m.d.sync += response.valid.eq(0)
+        with m.If(accept):
+            m.d.sync += [response.valid.eq(1), response.p.error.eq(~known), word.eq(0)]
+
+        places: list[Value] = []
+        for register in self.map.registers:
+            at = Signal(name=f"at_{register.name}")
+            m.d.comb += at.eq(request.p.address == register.address // 4)
+            places.append(at)
+            self._write(m, register, accept & request.p.write & at, written)
+            if register.read_strobe:
+                m.d.comb += getattr(self, register.name).read.eq(accept & ~request.p.write & at)
+        with m.If(accept & ~request.p.write):
+            with m.Switch(request.p.address):
+                for register in self.map.registers:
+                    with m.Case(register.address // 4):
+                        m.d.sync += word.eq(self._value(register))
+        waits: list[Value] = []
+        for window in self.map.windows:
+            inside, wait = self._window(m, window, accept)
+            places.append(inside)
+            waits.append(wait)
+        m.d.comb += [known.eq(reduce(or_, places)), ready.eq(~reduce(or_, waits, Const(0)))]
+        return m
+
+    def _port(self, register: Register, field: Field) -> Any:
+        return getattr(getattr(self, register.name), field.name)
+
+    def _value(self, register: Register) -> Value:
+        parts: list[Value] = []
+        for field in register.fields:
+            if field.constant:
+                parts.append(Const(field.reset, field.width))
+            elif field.access is Access.W:
+                parts.append(Const(0, field.width))
+            else:
+                port = self._port(register, field)
+                parts.append(port.value if field.access is Access.RW1C else port)
+        return Cat(*parts)
+
+    def _write(self, m: Module, register: Register, hit: Value, mask: Value) -> None:
+        """Effects of a write on the fields of a register."""
+        fields = [placed for placed in register.placed if placed.field.access is not Access.R]
+        write = Signal(name=f"write_{register.name}")
+        if fields:
+            m.d.comb += write.eq(hit)
+        for placed in fields:
+            access, port = placed.field.access, self._port(register, placed.field)
+            bits = slice(placed.low, placed.high + 1)
+            data, enabled = self.bus.request.p.data[bits], mask[bits]
+            if access is Access.W:
+                m.d.comb += port.eq(Mux(write, data & enabled, 0))
+            elif access is Access.RW:
+                with m.If(write):
+                    m.d.sync += port.eq((port & ~enabled) | (data & enabled))
+            else:
+                m.d.sync += port.value.eq((port.value & ~Mux(write, data & enabled, 0)) | port.set)
+
+    def _window(self, m: Module, window: Window, accept: Value) -> tuple[Value, Value]:
+        """Drive a window; whether it takes the request, and whether the request has to wait for it."""
+        request, response = self.bus.request, self.bus.response
+        port, first = getattr(self, window.name), window.address // 4
+        reads = window.access is Access.R
+        inside = Signal(name=f"in_{window.name}")
+        taken = Signal(name=f"take_{window.name}")
+        whole = Const(1) if reads or window.byte_writes else ~request.p.write | request.p.strobe.all()
+        m.d.comb += [
+            inside.eq((request.p.address >= first) & (request.p.address < first + window.words) & whole),
+            taken.eq(inside & (~request.p.write if reads else request.p.write)),
+            port.address.eq(request.p.address - first),
+            port.enable.eq(request.valid & ~response.valid & taken),
+        ]
+        if reads:
+            shown = Signal(name=f"show_{window.name}")
+            with m.If(accept):
+                m.d.sync += shown.eq(taken)
+            with m.If(shown):
+                m.d.comb += response.p.data.eq(port.data)
+        else:
+            m.d.comb += [port.data.eq(request.p.data), port.strobe.eq(request.p.strobe)]
+        return inside, taken & ~port.ready

@@ -1,0 +1,226 @@
+"""One core behind a register bus: buffers, operations, interrupt."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.core.config import CoreConfig
+from hw.core.layout import OpCheck, OpLayout
+from hw.core.masks import MaskLayout
+from hw.host.bank import RegisterBank
+from hw.host.bus import RegisterBus
+from hw.host.core_map import core_map
+
+__all__ = ["CoreHost", "InputBuffer", "OutputBuffer"]
+
+
+class InputBuffer(wiring.Component):
+    """Memory that the bus fills and that a start streams to the core, one word a cycle.
+
+    Parameters
+    ----------
+    words
+        Words of the memory.
+
+    Members
+    -------
+    enable, address, data, strobe : In
+        Write port.
+    start : In(1)
+        Stream the first ``count`` words (at least 1).
+    count : In(range(words + 1))
+        How many.
+    clear : In(1)
+        Forget what is being streamed.
+    active : Out(1)
+        Words remain to be streamed.
+    o : Out(stream of 32 bits)
+        The words.
+    """
+
+    def __init__(self, words: int) -> None:
+        self.words = words
+        super().__init__({
+            "enable": In(1), "address": In(range(words)), "data": In(32), "strobe": In(4),
+            "start": In(1), "count": In(range(words + 1)), "clear": In(1), "active": Out(1),
+            "o": Out(stream.Signature(32)),
+        })  # fmt: skip
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.memory = memory = Memory(shape=32, depth=self.words, init=[])
+        write, read = memory.write_port(granularity=8), memory.read_port()
+        fetched = Signal(range(self.words + 1))
+        count = Signal.like(fetched)
+        m.d.comb += [
+            write.addr.eq(self.address), write.data.eq(self.data), write.en.eq(Mux(self.enable, self.strobe, 0)),
+            read.addr.eq(fetched), read.en.eq((fetched != count) & (~self.o.valid | self.o.ready)),
+            self.o.payload.eq(read.data),
+            self.active.eq(self.o.valid | (fetched != count)),
+        ]  # fmt: skip
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.If(read.en):
+            m.d.sync += [self.o.valid.eq(1), fetched.eq(fetched + 1)]
+        with m.If(self.start):
+            m.d.sync += [fetched.eq(0), count.eq(self.count)]
+        with m.If(self.clear):
+            m.d.sync += [fetched.eq(0), count.eq(0), self.o.valid.eq(0)]
+        return m
+
+
+class OutputBuffer(wiring.Component):
+    """Memory that the core fills and that the bus reads. It takes the next vector when it was released.
+
+    Parameters
+    ----------
+    words
+        Words of a vector.
+
+    Members
+    -------
+    i : In(stream of 32 bits)
+        The core's output.
+    enable, address : In
+        Read port; ``data`` follows one cycle later.
+    data : Out(32)
+        Word that was read.
+    full : In(1)
+        A vector is in the memory and was not released.
+    filled : Out(1)
+        The last word of a vector is written in this cycle.
+    clear : In(1)
+        Begin with a new vector.
+    """
+
+    def __init__(self, words: int) -> None:
+        self.words = words
+        super().__init__({
+            "i": In(stream.Signature(32)),
+            "enable": In(1), "address": In(range(words)), "data": Out(32),
+            "full": In(1), "filled": Out(1), "clear": In(1),
+        })  # fmt: skip
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.memory = memory = Memory(shape=32, depth=self.words, init=[])
+        write, read = memory.write_port(), memory.read_port()
+        place = Signal(range(self.words))
+        m.d.comb += [
+            self.i.ready.eq(~self.full),
+            write.en.eq(self.i.valid & self.i.ready), write.addr.eq(place), write.data.eq(self.i.payload),
+            self.filled.eq(write.en & (place == self.words - 1)),
+            read.en.eq(self.enable), read.addr.eq(self.address), self.data.eq(read.data),
+        ]  # fmt: skip
+        with m.If(write.en):
+            # The number of words is a power of two, so that the place returns to 0 by itself.
+            m.d.sync += place.eq(place + 1)
+        with m.If(self.clear):
+            m.d.sync += place.eq(0)
+        return m
+
+
+class CoreHost(wiring.Component):
+    """Registers and buffers between a bus and the vector level of a core.
+
+    Parameters
+    ----------
+    cfg
+        Configuration of the core.
+    sha256
+        Hash of the chip description.
+
+    Members
+    -------
+    bus : In(RegisterBus)
+        The bus; the map is :func:`hw.host.core_map.core_map`.
+    irq : Out(1)
+        Interrupt.
+    soft_reset : Out(1)
+        Resets the core.
+    op, i, o, mask : streams
+        The vector level of the core.
+    busy, mvms, cycles_total, cycles_analog, cycles_hold : In
+        Status of the core.
+    """
+
+    def __init__(self, cfg: CoreConfig, *, sha256: str = "0" * 64) -> None:
+        self.cfg = cfg
+        self.map = core_map(cfg.lines, sha256)
+        super().__init__({
+            "bus": In(RegisterBus(self.map.address_width)),
+            "irq": Out(1), "soft_reset": Out(1),
+            "op": Out(stream.Signature(OpLayout())),
+            "i": Out(stream.Signature(32)), "o": In(stream.Signature(32)),
+            "mask": Out(stream.Signature(MaskLayout(cfg))),
+            "busy": In(1), "mvms": In(32), "cycles_total": In(48), "cycles_analog": In(48), "cycles_hold": In(48),
+        })  # fmt: skip
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.registers = bank = RegisterBank(self.map)
+        m.submodules.input_buffer = given = InputBuffer(self.map["input"].words)
+        m.submodules.output_buffer = result = OutputBuffer(self.map["output"].words)
+        connect(m, host=flipped(self.bus), bank=bank.bus)
+        connect(m, buffer=given.o, core=flipped(self.i))
+        connect(m, core=flipped(self.o), buffer=result.i)
+
+        m.d.comb += [
+            given.enable.eq(bank.input.enable), given.address.eq(bank.input.address),
+            given.data.eq(bank.input.data), given.strobe.eq(bank.input.strobe), bank.input.ready.eq(1),
+            result.enable.eq(bank.output.enable), result.address.eq(bank.output.address),
+            bank.output.data.eq(result.data), bank.output.ready.eq(1),
+            self.mask.valid.eq(bank.masks.enable), self.mask.p.addr.eq(bank.masks.address),
+            self.mask.p.data.eq(bank.masks.data), bank.masks.ready.eq(self.mask.ready),
+            self.soft_reset.eq(bank.control.soft_reset),
+            given.clear.eq(self.soft_reset), result.clear.eq(self.soft_reset),
+            result.full.eq(bank.status.done.value), bank.status.done.set.eq(result.filled),
+        ]  # fmt: skip
+        self._start(m, bank, given)
+        self._count(m, bank)
+        bits, enable = bank.status, bank.interrupt_enable
+        failed = bits.error.value | bits.overrun.value
+        m.d.comb += self.irq.eq((bits.done.value & enable.done) | (failed & enable.error))
+        return m
+
+    def _start(self, m: Module, bank: Any, given: InputBuffer) -> None:
+        """Check the operation, hand its descriptor to the core and its input to the stream."""
+        m.submodules.op_check = check = OpCheck()
+        wanted, fields = check.op, bank.operation
+        ready = Signal()
+        go = Signal()
+        for name in ("backward", "in_bits", "in_signed", "out_bits", "binary", "relu", "early_stop", "wl_select",
+                     "line_select", "mode"):  # fmt: skip
+            m.d.comb += wanted[name].eq(getattr(fields, name))
+        m.d.comb += [
+            wanted.step_code.eq(bank.step.step_code),
+            wanted.op_id.eq(Cat(bank.op_id_low.value, bank.op_id_high.value)),
+            ready.eq(~self.op.valid & ~given.active),
+            go.eq(bank.control.start & ready & check.legal),
+            given.start.eq(go),
+            given.count.eq(Mux(wanted.backward, self.cfg.lines // 4, self.cfg.lines // 8)),
+            bank.status.ready.eq(ready),
+            bank.status.busy.eq(self.busy | ~ready | (self.o.valid & ~bank.status.done.value)),
+            bank.status.error.set.eq(bank.control.start & ready & ~check.legal),
+            bank.status.overrun.set.eq(bank.control.start & ~ready),
+        ]
+        with m.If(self.op.ready):
+            m.d.sync += self.op.valid.eq(0)
+        with m.If(go):
+            m.d.sync += [self.op.valid.eq(1), self.op.payload.eq(wanted)]
+        with m.If(self.soft_reset):
+            m.d.sync += self.op.valid.eq(0)
+
+    def _count(self, m: Module, bank: Any) -> None:
+        """Counters of 48 bits in two reads: the upper part is kept when the lower is read."""
+        kept = Signal(16)
+        m.d.comb += bank.mvms.value.eq(self.mvms)
+        for name in ("cycles_total", "cycles_analog", "cycles_hold"):
+            counter: Value = getattr(self, name)
+            low, high = getattr(bank, f"{name}_low"), getattr(bank, f"{name}_high")
+            m.d.comb += [low.value.eq(counter[:32]), high.value.eq(kept)]
+            with m.If(low.read):
+                m.d.sync += kept.eq(counter[32:])

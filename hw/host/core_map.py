@@ -1,0 +1,132 @@
+"""Registers of one core behind a bus."""
+
+from hw.core.config import MASKS
+from hw.host.registers import Access, Field, Register, RegisterMap, Window
+
+__all__ = ["ADDRESS_WIDTH", "MAGIC", "MAP_VERSION", "core_map"]
+
+ADDRESS_WIDTH = 12
+"""Bits of a byte address: 4 KiB for one core of any size."""
+
+MAGIC = 0x6D68
+"""What identifies a core: ``mh``."""
+
+MAP_VERSION = 1
+"""Grows when a register moves or changes its meaning."""
+
+
+def _counter(name: str, address: int, doc: str) -> tuple[Register, Register]:
+    low = Field(name="value", width=32, doc=f"{doc}, bits 31:0.")
+    high = Field(name="value", width=16, doc=f"{doc}, bits 47:32.")
+    return (
+        Register(
+            name=f"{name}_low", address=address, fields=(low,), read_strobe=True,
+            doc="Reading it keeps the upper part for the register that follows.",
+        ),
+        Register(
+            name=f"{name}_high", address=address + 4, fields=(high,),
+            doc="Upper part of the counter whose lower part was read last.",
+        ),
+    )
+
+
+def _identity(lines: int, sha256: str) -> tuple[Register, ...]:
+    return (
+        Register(name="id", address=0x000, doc="What this is.", fields=(
+            Field(name="magic", width=16, reset=MAGIC, constant=True, doc="Identifies a core: `0x6d68`."),
+            Field(name="version", width=16, reset=MAP_VERSION, constant=True, doc="Version of this map."),
+        )),
+        Register(name="geometry", address=0x004, doc="Size of the core.", fields=(
+            Field(name="lines", width=16, reset=lines, constant=True, doc="Bit lines, source lines and word lines."),
+        )),
+        Register(name="description", address=0x008, doc="Which chip description this was generated from.", fields=(
+            Field(name="hash", width=32, reset=int(sha256[:8], 16), constant=True, doc="First 32 bits of its SHA-256."),
+        )),
+    )  # fmt: skip
+
+
+def _control() -> tuple[Register, ...]:
+    return (
+        Register(name="control", address=0x010, doc="Commands.", fields=(
+            Field(name="start", access=Access.W, doc="Issue the operation of the registers below on the input window."),
+            Field(name="soft_reset", access=Access.W, doc="Reset the core, its masks and the state of the windows; "
+                  "the registers of the operation and the interrupts stay."),
+        )),
+        Register(name="status", address=0x014, doc="State, and what happened.", fields=(
+            Field(name="ready", doc="The input window may be written and `start` is taken."),
+            Field(name="busy", doc="An operation is in progress, or its output is not yet in the window."),
+            Field(name="done", access=Access.RW1C, doc="The output window holds a result. The next result waits until "
+                  "this is cleared."),
+            Field(name="error", access=Access.RW1C, doc="The operation that was started is not legal; it was dropped."),
+            Field(name="overrun", access=Access.RW1C, doc="`start` while not `ready`; it was ignored."),
+        )),
+        Register(name="interrupt_enable", address=0x018, doc="What raises the interrupt, as long as it lasts.", fields=(
+            Field(name="done", access=Access.RW, doc="`status.done`."),
+            Field(name="error", access=Access.RW, doc="`status.error` or `status.overrun`."),
+        )),
+    )  # fmt: skip
+
+
+def _operation() -> tuple[Register, ...]:
+    rw = Access.RW
+    return (
+        Register(name="operation", address=0x020, doc="The next operation; `start` takes a copy.", fields=(
+            Field(name="backward", access=rw, doc="0: bit lines are driven; 1: source lines are driven."),
+            Field(name="in_bits", width=4, access=rw, reset=4, doc="Bits of an input code, 1 to 8."),
+            Field(name="in_signed", access=rw, reset=1, doc="Input codes are two's complement."),
+            Field(name="out_bits", width=4, access=rw, reset=8, doc="Bits of an output code, 1 to 8."),
+            Field(name="binary", access=rw, doc="0: counting converter; 1: binary search."),
+            Field(name="relu", access=rw, doc="Negative outputs are 0 (one conversion only)."),
+            Field(name="early_stop", access=rw, reset=1, doc="Counting ends when every enabled line has flipped."),
+            Field(name="wl_select", width=3, access=rw, doc="Word-line mask."),
+            Field(name="line_select", width=3, access=rw, doc="Mask of converted lines."),
+            Field(name="mode", width=3, access=rw, doc="0; others are reserved and refused."),
+        )),
+        Register(name="step", address=0x024, doc="The converter's step.", fields=(
+            Field(name="step_code", width=16, access=rw, reset=256, doc="Charge of one decrement in V_read / 2**14, "
+                  "at least 1."),
+        )),
+        Register(name="op_id_low", address=0x028, doc="Number of the operation, bits 31:0.", fields=(
+            Field(name="value", width=32, access=rw, doc="Operation within the program."),
+        )),
+        Register(name="op_id_high", address=0x02C, doc="Number of the operation, bits 63:32.", fields=(
+            Field(name="value", width=32, access=rw, doc="Image."),
+        )),
+    )  # fmt: skip
+
+
+def core_map(lines: int, sha256: str = "0" * 64) -> RegisterMap:
+    """Registers of a core of ``lines`` lines, generated from the description with the hash ``sha256``.
+
+    Every address is the same for every size of the core.
+    """
+    mvms = Field(name="value", width=32, doc="Operations since reset.")
+    return RegisterMap(
+        name="core",
+        doc="One transposable core. Words are 32 bits, little endian; addresses count bytes.",
+        address_width=ADDRESS_WIDTH,
+        entries=(
+            *_identity(lines, sha256),
+            *_control(),
+            *_operation(),
+            Register(name="mvms", address=0x040, fields=(mvms,), doc="Matrix-vector products."),
+            *_counter("cycles_total", 0x048, "Clock cycles in which an operation was in progress"),
+            *_counter("cycles_analog", 0x050, "Clock cycles of the operations at the macro's pins"),
+            *_counter("cycles_hold", 0x058, "Clock cycles for which the macro held the core"),
+            Window(
+                name="masks", address=0x400, words=MASKS * max(lines // 32, 1), access=Access.W,
+                doc="Eighteen masks of as many bits as there are lines: 8 of word lines, 8 of converted lines, dead "
+                "bit lines, dead source lines. Whole words only. An operation takes the masks as they are when it "
+                "starts.",
+            ),
+            Window(
+                name="input", address=0x800, words=lines // 4, access=Access.W, byte_writes=True,
+                doc="Input codes, four of 8 bits a word, lowest byte first: half as many as there are lines forward, "
+                "as many as there are lines backward.",
+            ),
+            Window(
+                name="output", address=0xC00, words=lines // 2, access=Access.R,
+                doc="Output codes, two of 16 bits a word, lowest first, two's complement, in half steps.",
+            ),
+        ),
+    )

@@ -1,0 +1,150 @@
+"""A register map: one definition, from which the bank, the documents, the C header and the SystemRDL come."""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+__all__ = ["Access", "Field", "PlacedField", "Register", "RegisterMap", "Window"]
+
+
+class Access(Enum):
+    """What the bus may do; the value is the name that documents use."""
+
+    R = "R"
+    """Read only: the hardware gives the value."""
+    W = "W"
+    """Write only: a 1 that is written acts for one cycle, reads give 0."""
+    RW = "RW"
+    """A register that the bus owns."""
+    RW1C = "RW1C"
+    """Set by hardware, cleared by writing 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """Bits of a register. ``reset`` is the value after reset, and that of a constant read-only field."""
+
+    name: str
+    width: int = 1
+    access: Access = Access.R
+    reset: int = 0
+    constant: bool = False
+    doc: str
+
+    def __post_init__(self) -> None:
+        _check_name("Field", self.name)
+        if not 1 <= self.width <= 32:
+            raise ValueError(f"Field {self.name} must have between 1 and 32 bits, not {self.width!r}")
+        if not 0 <= self.reset < 2**self.width:
+            raise ValueError(f"Reset of field {self.name} must fit in {self.width} bits, not {self.reset!r}")
+        if self.constant and self.access is not Access.R:
+            raise ValueError(f"Field {self.name} must be read only to be constant, not {self.access.value}")
+
+
+@dataclass(frozen=True)
+class PlacedField:
+    """A field and its lowest bit."""
+
+    field: Field
+    low: int
+
+    @property
+    def high(self) -> int:
+        """Highest bit."""
+        return self.low + self.field.width - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Register:
+    """One word; fields from bit 0 on, without gaps. ``read_strobe``: the hardware is told when it is read."""
+
+    name: str
+    address: int
+    fields: tuple[Field, ...]
+    doc: str
+    read_strobe: bool = False
+
+    def __post_init__(self) -> None:
+        _check_name("Register", self.name)
+        if sum(field.width for field in self.fields) > 32:
+            raise ValueError(f"Register {self.name} must have at most 32 bits")
+
+    @property
+    def placed(self) -> list[PlacedField]:
+        """Fields with their places."""
+        low, placed = 0, []
+        for field in self.fields:
+            placed.append(PlacedField(field, low))
+            low += field.width
+        return placed
+
+    @property
+    def words(self) -> int:
+        """Words of the address space."""
+        return 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """``words`` words of a memory, read only or write only. ``byte_writes``: parts of a word may be written."""
+
+    name: str
+    address: int
+    words: int
+    access: Access
+    doc: str
+    byte_writes: bool = False
+
+    def __post_init__(self) -> None:
+        _check_name("Window", self.name)
+        if self.access not in (Access.R, Access.W):
+            raise ValueError(f"Window {self.name} must be R or W, not {self.access.value}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegisterMap:
+    """Registers and windows of one block, by byte address in a space of ``2**address_width`` bytes.
+
+    Raises
+    ------
+    ValueError
+        If entries overlap, are not aligned to words, lie outside the space, or share a name.
+    """
+
+    name: str
+    doc: str
+    address_width: int
+    entries: tuple[Register | Window, ...]
+
+    def __post_init__(self) -> None:
+        end, seen = 0, set[str]()
+        for entry in self.entries:
+            if entry.address % 4 or entry.address < end:
+                raise ValueError(f"{entry.name} must be at a multiple of 4 from {end:#x} on, not {entry.address:#x}")
+            if entry.name in seen:
+                raise ValueError(f"Names must differ, and {entry.name} is there twice")
+            seen.add(entry.name)
+            end = entry.address + 4 * entry.words
+        if end > 2**self.address_width:
+            raise ValueError(f"The map must fit in {2**self.address_width:#x} bytes, not {end:#x}")
+
+    @property
+    def registers(self) -> list[Register]:
+        """The registers."""
+        return [entry for entry in self.entries if isinstance(entry, Register)]
+
+    @property
+    def windows(self) -> list[Window]:
+        """The windows."""
+        return [entry for entry in self.entries if isinstance(entry, Window)]
+
+    def __getitem__(self, name: str) -> Register | Window:
+        for entry in self.entries:
+            if entry.name == name:
+                return entry
+        raise KeyError(name)
+
+
+def _check_name(kind: str, name: str) -> None:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise ValueError(f"{kind} name must be lower case with digits and underscores, not {name!r}")

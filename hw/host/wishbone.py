@@ -1,0 +1,77 @@
+"""Wishbone B4 to the register bus."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.host.bus import RegisterBus
+
+__all__ = ["Wishbone", "WishboneBridge"]
+
+
+class Wishbone(wiring.Signature):
+    """Wishbone B4 classic of 32 bits with byte selects, seen from the device; names as in the specification.
+
+    Parameters
+    ----------
+    address_width
+        Bits of a byte address.
+    """
+
+    def __init__(self, address_width: int) -> None:
+        self.address_width = address_width
+        super().__init__({
+            "cyc_i": In(1), "stb_i": In(1), "we_i": In(1), "sel_i": In(4),
+            "adr_i": In(address_width), "dat_i": In(32),
+            "ack_o": Out(1), "err_o": Out(1), "dat_o": Out(32),
+        })  # fmt: skip
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Wishbone) and other.address_width == self.address_width
+
+
+class WishboneBridge(wiring.Component):
+    """Wishbone device, classic cycles: at least two cycles an access, one access at a time.
+
+    A master that ends a cycle without waiting for its answer gets none; the access itself may have happened.
+
+    Members
+    -------
+    wb : Out(Wishbone)
+        The bus outside.
+    bus : Out(RegisterBus)
+        The bus inside.
+    """
+
+    wb: Any
+    bus: Any
+
+    def __init__(self, address_width: int) -> None:
+        super().__init__({"wb": Out(Wishbone(address_width)), "bus": Out(RegisterBus(address_width))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        wb, request, response = self.wb, self.bus.request, self.bus.response
+        strobe = Signal()
+        waiting = Signal()
+        abandoned = Signal()
+        answered = Signal()
+        m.d.comb += [
+            strobe.eq(wb.cyc_i & wb.stb_i),
+            request.valid.eq(strobe & ~waiting),
+            request.p.address.eq(wb.adr_i[2:]), request.p.write.eq(wb.we_i),
+            request.p.data.eq(wb.dat_i), request.p.strobe.eq(wb.sel_i),
+            response.ready.eq(1),
+            answered.eq(response.valid & strobe & ~abandoned),
+            wb.ack_o.eq(answered & ~response.p.error), wb.err_o.eq(answered & response.p.error),
+            wb.dat_o.eq(response.p.data),
+        ]  # fmt: skip
+        with m.If(request.valid & request.ready):
+            m.d.sync += waiting.eq(1)
+        with m.If(waiting & ~strobe):
+            m.d.sync += abandoned.eq(1)
+        with m.If(response.valid):
+            m.d.sync += [waiting.eq(0), abandoned.eq(0)]
+        return m

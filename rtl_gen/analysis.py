@@ -1,0 +1,235 @@
+"""What drives each net of a module, what is needed, and which nets are registers."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from rtl_gen.expressions import select
+from rtl_gen.processes import Reset, merge, prune, read_wires, retarget, split_reset
+from rtl_gen.rtlil import Assign, Cell, Module, Process, Sig, Slice, Statement, Switch, Wire, width
+
+__all__ = ["RESET", "Analysis", "Register", "RegisterGroup", "whole"]
+
+RESET = "\\rst"
+"""The reset of the one clock domain, as Amaranth calls it."""
+
+_NARROWED = frozenset({"$add", "$sub", "$mul", "$and", "$or", "$xor", "$not", "$neg", "$mux", "$shl"})
+"""Operators whose low bits depend on low bits of the operands only."""
+
+
+@dataclass
+class Register:
+    """A net that a clock edge changes: what it does, and what resets it."""
+
+    wire: str
+    body: list[Statement]
+    clock: Sig
+    resets: list[Reset]
+    asynchronous: bool
+
+
+@dataclass
+class RegisterGroup:
+    """Registers of one clock and the same resets: what they do between resets, in one body."""
+
+    clock: Sig
+    conditions: tuple[Sig, ...]
+    asynchronous: bool
+    registers: list[Register]
+    body: list[Statement]
+
+
+def whole(wire: Wire) -> Slice:
+    """All bits of a wire."""
+    return Slice(wire.name, wire.width - 1, 0)
+
+
+def _slices(sigs: Iterable[Sig]) -> Iterator[Slice]:
+    return (chunk for sig in sigs for chunk in sig if isinstance(chunk, Slice))
+
+
+class Analysis:
+    """A module with its drivers and readers.
+
+    Attributes
+    ----------
+    cell_of, process_of, connect_of, registers
+        What drives a wire, by its name.
+    instances
+        Cells that are instances of modules.
+    uses
+        How often a wire is read; one that is not there is not needed.
+    partly
+        Wires of which some reader takes a part.
+    """
+
+    def __init__(self, module: Module) -> None:
+        self.module = module
+        _join_outputs(module)
+        self.cell_of: dict[str, Cell] = {}
+        self.process_of: dict[str, Process] = {process.target: process for process in module.processes}
+        self.connect_of: dict[str, Sig] = {target.wire: value for target, value in module.connects}
+        self.instances = [cell for cell in module.cells if cell.type.startswith("\\")]
+        for cell in module.cells:
+            for chunk in _slices(cell.ports[port] for port in cell.outputs):
+                self.cell_of[chunk.wire] = cell
+        self._narrow()
+        self.registers = {r.wire: r for r in (self._register(c) for c in module.cells if c.type in ("$dff", "$adff"))}
+        self._choose_resets()
+        self.uses: Counter[str] = Counter()
+        self.partly: set[str] = set()
+        self._find_live()
+        self.groups = self._group_registers()
+        self._count_uses()
+
+    def _narrow(self) -> None:
+        """Give unnamed sums, of which only low bits are read, the width that is read; then their operands."""
+        while True:
+            top: Counter[str] = Counter()
+            for chunk in _slices(self._all_reads()):
+                top[chunk.wire] = max(top[chunk.wire], chunk.high + 1)
+            narrowed = [
+                (wire, cell)
+                for wire, cell in self.cell_of.items()
+                if wire.startswith("$") and cell.type in _NARROWED and 0 < top[wire] < self.module.wires[wire].width
+            ]
+            for wire, cell in narrowed:
+                size = top[wire]
+                self.module.wires[wire] = Wire(wire, size)
+                cell.parameters["WIDTH" if cell.type == "$mux" else "Y_WIDTH"] = str(size)
+                cell.ports["Y"] = (Slice(wire, size - 1, 0),)
+                for port in ("A",) if cell.type == "$shl" else cell.ports.keys() & {"A", "B"}:
+                    if width(cell.ports[port]) > size:
+                        cell.ports[port] = select(cell.ports[port], size - 1, 0)
+            if not narrowed:
+                return
+
+    def _all_reads(self) -> Iterator[Sig]:
+        for cell in self.module.cells:
+            yield from (sig for port, sig in cell.ports.items() if port not in cell.outputs)
+        for process in self.module.processes:
+            yield tuple(read_wires(process.body))
+        yield from (value for _, value in self.module.connects)
+
+    def _register(self, cell: Cell) -> Register:
+        (q,) = cell.ports["Q"]
+        assert isinstance(q, Slice)
+        data = cell.ports["D"]
+        body: list[Statement] = [Assign(q, data)]
+        resets: list[Reset] = []
+        if len(data) == 1 and isinstance(source := data[0], Slice) and source.wire in self.process_of:
+            if source == whole(self.module.wires[source.wire]):
+                body, resets = split_reset(self.process_of[source.wire])
+        first = body[0]
+        if isinstance(first, Assign) and first.value == (q,):
+            body = body[1:]
+        if asynchronous := cell.type == "$adff":
+            value = cell.parameters["ARST_VALUE"].partition("'")[2]
+            resets = [Reset(cell.ports["ARST"], value), *resets]
+        return Register(q.wire, retarget(body, q.wire), cell.ports["CLK"], resets, asynchronous)
+
+    def _choose_resets(self) -> None:
+        """Keep as resets the module's and one that all registers share; put others back to the end of the bodies."""
+        reset = [r for r in self.registers.values() if r.resets]
+        shared = [
+            condition
+            for condition in (x.condition for r in reset[:1] for x in r.resets)
+            if isinstance(chunk := condition[0], Slice) and chunk.wire.endswith((RESET, "reset"))
+            if all(condition in [x.condition for x in r.resets] for r in reset)
+        ]
+        for register in reset:
+            kept = [r for r in register.resets if r.condition in shared and r.value == register.resets[0].value]
+            target = whole(self.module.wires[register.wire])
+            register.body += [r.statement(target) for r in reversed(register.resets) if r not in kept]
+            register.resets = kept
+
+    def _sources(self, wire: str) -> list[Slice]:
+        """What the driver of a wire reads."""
+        if wire in self.registers:
+            register = self.registers[wire]
+            return read_wires(register.body) + list(_slices([register.clock, *(r.condition for r in register.resets)]))
+        if wire in self.cell_of:
+            cell = self.cell_of[wire]
+            return list(_slices(sig for port, sig in cell.ports.items() if port not in cell.outputs))
+        if wire in self.process_of:
+            return read_wires(self.process_of[wire].body)
+        return list(_slices([self.connect_of.get(wire, ())]))
+
+    def _find_live(self) -> None:
+        """Count readers from outputs and instances on: what nobody reads is left out."""
+        todo = [whole(wire) for wire in self.module.wires.values() if wire.port == "output"]
+        for cell in self.instances:
+            todo += _slices(sig for port, sig in cell.ports.items() if port not in cell.outputs)
+        seen: set[str] = set()
+        while todo:
+            chunk = todo.pop()
+            self.uses[chunk.wire] += 1
+            if chunk != whole(self.module.wires[chunk.wire]):
+                self.partly.add(chunk.wire)
+            if chunk.wire not in seen:
+                seen.add(chunk.wire)
+                todo += self._sources(chunk.wire)
+
+
+    def _group_registers(self) -> "list[RegisterGroup]":
+        """Registers that are needed, by clock and resets."""
+        groups: dict[tuple[Sig, tuple[Sig, ...], bool], list[Register]] = {}
+        for register in self.registers.values():
+            if self.uses[register.wire]:
+                key = (register.clock, tuple(r.condition for r in register.resets), register.asynchronous)
+                groups.setdefault(key, []).append(register)
+        return [
+            RegisterGroup(clock, conditions, asynchronous, members, prune(merge(r.body for r in members)))
+            for (clock, conditions, asynchronous), members in groups.items()
+        ]
+
+    def _count_uses(self) -> None:
+        """Count readers again, now as they are written: registers of one group share their tests."""
+        live = [wire for wire in self.uses if wire not in self.registers]
+        instances = {id(cell) for cell in self.instances}
+        free = [wire for wire in live if id(self.cell_of.get(wire)) not in instances]
+        reads = [chunk.wire for wire in free for chunk in self._sources(wire)]
+        for cell in self.instances:
+            sigs = (sig for port, sig in cell.ports.items() if port not in cell.outputs)
+            reads += [chunk.wire for chunk in _slices(sigs)]
+        for group in self.groups:
+            reads += [chunk.wire for chunk in read_wires(group.body)]
+            reads += [chunk.wire for chunk in _slices([group.clock, *group.conditions])]
+        reads += [wire.name for wire in self.module.wires.values() if wire.port == "output"]
+        self.uses = Counter(reads)
+
+
+def _join_outputs(module: Module) -> None:
+    """Where an output is another net as a whole, make them one."""
+    drivers = {chunk.wire for cell in module.cells for chunk in _slices(cell.ports[p] for p in cell.outputs)}
+    renamed: dict[str, str] = {}
+    for target, value in module.connects:
+        if module.wires[target.wire].port != "output" or len(value) != 1 or not isinstance(source := value[0], Slice):
+            continue
+        wire = module.wires[source.wire]
+        if source == whole(wire) and not wire.port and wire.name in drivers and wire.name not in renamed:
+            renamed[wire.name] = target.wire
+    if not renamed:
+        return
+
+    def sig(old: Sig) -> Sig:
+        return tuple(
+            Slice(renamed.get(chunk.wire, chunk.wire), chunk.high, chunk.low) if isinstance(chunk, Slice) else chunk
+            for chunk in old
+        )
+
+    def body(old: list[Statement]) -> None:
+        for k, statement in enumerate(old):
+            if isinstance(statement, Switch):
+                statement.test = sig(statement.test)
+                for case in statement.cases:
+                    body(case.body)
+            else:
+                old[k] = Assign(statement.target, sig(statement.value))
+
+    for cell in module.cells:
+        cell.ports = {port: sig(value) for port, value in cell.ports.items()}
+    for process in module.processes:
+        body(process.body)
+    connects = ((target, sig(value)) for target, value in module.connects)
+    module.connects = [(target, value) for target, value in connects if value != (target,)]

@@ -1,0 +1,376 @@
+"""Names and values of the nets of a module: an expression where it is short, a net of its own where it is not."""
+
+from collections.abc import Iterable, Mapping
+
+from rtl_gen.analysis import RESET, Analysis, whole
+from rtl_gen.expressions import (
+    Expression,
+    concatenation,
+    conditional,
+    constant,
+    extend,
+    infix,
+    invert,
+    operator,
+    select,
+)
+from rtl_gen.layout import LINE, range_text, wrap
+from rtl_gen.names import Names, identifier
+from rtl_gen.processes import boundaries, exclusive, prune, read_wires, restrict
+from rtl_gen.rtlil import Assign, Case, Cell, Const, Module, Process, Sig, Slice, Statement, Wire, width
+
+__all__ = ["Reader", "States"]
+
+States = Mapping[str, Mapping[int, str]]
+"""Names of the states of a machine, by the wire that holds the state."""
+
+_INLINE_ONCE, _INLINE_ALWAYS, _ALONE = 90, 28, 400
+"""Longest expression that moves to its only reader, that is repeated at each reader, and that is all that is read."""
+
+
+def anonymous(wire: str) -> bool:
+    """Whether a wire has no name that its author gave."""
+    return wire.startswith(("$", "\\$"))
+
+
+class Reader(Analysis):
+    """Gives expressions of signals and collects the declarations and the logic that they need.
+
+    Parameters
+    ----------
+    ports
+        Identifiers of the ports of every module, by the module and the wire.
+    states
+        Names of states.
+    reset_low
+        The reset is active low.
+    """
+
+    def __init__(
+        self, module: Module, ports: Mapping[str, Mapping[str, str]], states: States, *, reset_low: bool
+    ) -> None:
+        super().__init__(module)
+        self.ports, self.states, self.reset_low = ports, states, reset_low
+        self.declarations: list[str] = []
+        self.logic: list[str] = []
+        self.variables: set[str] = set()
+        self.inline: dict[str, Expression | None] = {}
+        self.unnamed = 0
+        self.identifiers = dict(ports[module.name])
+        self.names = Names({name.lower() for name in self.identifiers.values()})
+        self._name_wires()
+        self._fields = self._find_fields()
+        self._concatenations = {
+            wire: _bits(value) for wire, value in self.connect_of.items() if len(value) > 3 and not anonymous(wire)
+        }
+
+    def _find_fields(self) -> dict[str, list[tuple[int, int, str]]]:
+        """Named fields of each net: highest and lowest bit, wire; small ones first."""
+        fields: dict[str, list[tuple[int, int, str]]] = {}
+        for target, value in self.module.connects:
+            named = not anonymous(target.wire) and not self.module.wires[target.wire].port
+            if named and len(value) == 1 and isinstance(net := value[0], Slice):
+                if net != whole(self.module.wires[net.wire]) and not anonymous(net.wire):
+                    fields.setdefault(net.wire, []).append((net.high, net.low, target.wire))
+        for places in fields.values():
+            places.sort(key=lambda place: (place[0] - place[1], place))
+        return fields
+
+    # ---- Names
+
+    def _name_wires(self) -> None:
+        self.instance_names = {cell.name: self.names.add(cell.name) for cell in self.instances}
+        for cell in self.instances:
+            inner = self.ports.get(cell.type, {})
+            for port, sig in self.ordered_ports(cell):
+                for chunk in sig if port in cell.outputs else ():
+                    if isinstance(chunk, Slice) and self.uses[chunk.wire] and chunk.wire not in self.identifiers:
+                        name = f"{self.instance_names[cell.name]}_{inner.get(chr(92) + port, port)}"
+                        self.identifiers[chunk.wire] = self.names.add(name)
+        for wire in self.module.wires:
+            if not anonymous(wire) and self.uses[wire] and wire not in self.identifiers:
+                self.identifiers[wire] = self.names.add(wire)
+
+    def ordered_ports(self, cell: Cell) -> list[tuple[str, Sig]]:
+        """Ports of an instance in the order in which its module declares them."""
+        order = {wire: place for place, wire in enumerate(self.ports.get(cell.type, {}))}
+        return sorted(cell.ports.items(), key=lambda item: order.get("\\" + item[0], -1))
+
+    def name(self, wire: str) -> str:
+        """Identifier of a net."""
+        if wire not in self.identifiers:
+            self.unnamed += 1
+            self.identifiers[wire] = self.names.add(f"w{self.unnamed}")
+        return self.identifiers[wire]
+
+    def state(self, wire: str, value: int) -> str:
+        """A state's name, or its number where it has none."""
+        name = self.states[wire].get(value)
+        if name:
+            return identifier(f"{self.name(wire)}_{name}").upper()
+        return constant(f"{value:0{self.module.wires[wire].width}b}")
+
+    def machine(self, sig: Sig) -> str:
+        """The wire with named states that a signal is, or an empty string."""
+        if len(sig) == 1 and isinstance(chunk := sig[0], Slice) and chunk.wire in self.states:
+            return chunk.wire if chunk == whole(self.module.wires[chunk.wire]) else ""
+        return ""
+
+    def declare(self, wire: str, kind: str) -> None:
+        """Declare a net, or note that a port is a variable."""
+        if not self.module.wires[wire].port:
+            self.declarations.append(f"{kind} {range_text(self.module.wires[wire].width)}{self.name(wire)};")
+        elif kind == "reg":
+            self.variables.add(wire)
+
+    # ---- Expressions
+
+    def read(self, sig: Sig) -> Expression:
+        """Expression of a signal; what it needs is written before it."""
+        if len(sig) > 3:
+            sig = self._named_part(sig)
+        parts: list[Expression] = []
+        position = 0
+        while position < len(sig):
+            run = position
+            while run + 1 < len(sig) and sig[run + 1] == sig[position]:
+                run += 1
+            part = self._read_chunk(sig[position])
+            count = run - position + 1
+            parts.append(part if count == 1 else Expression(f"{{{count}{{{part.text}}}}}"))
+            position = run + 1
+        return concatenation(parts)
+
+    def _named_part(self, sig: Sig) -> Sig:
+        """The same bits as part of a named concatenation, if they lie in one."""
+        bits = _bits(sig)
+        for wire, inside in self._concatenations.items():
+            for low in (k for k, bit in enumerate(inside) if bit == bits[0]):
+                if inside[low : low + len(bits)] == bits and not self.module.wires[wire].port:
+                    if wire not in self.identifiers:
+                        self.identifiers[wire] = self.names.add(wire)
+                        value = self._concatenations.pop(wire)
+                        self.drive(wire, self.read(self.connect_of[wire]))
+                        self._concatenations[wire] = value
+                    return (Slice(wire, low + len(bits) - 1, low),)
+        return sig
+
+    def _read_chunk(self, chunk: Const | Slice) -> Expression:
+        if isinstance(chunk, Const):
+            return Expression(constant(chunk.bits))
+        if chunk.wire == RESET and self.reset_low:
+            return Expression(f"~{self.name(RESET)}")
+        if chunk == whole(self.module.wires[chunk.wire]):
+            short = self._inlined(chunk.wire)
+            if short is not None:
+                return short
+        else:
+            self._make_net(chunk.wire)
+            chunk = self._field(chunk)
+        name = self.name(chunk.wire)
+        if chunk == whole(self.module.wires[chunk.wire]):
+            return Expression(name)
+        return Expression(f"{name}[{chunk.high}]" if chunk.high == chunk.low else f"{name}[{chunk.high}:{chunk.low}]")
+
+    def _field(self, chunk: Slice) -> Slice:
+        """The same bits as part of a named field, if they lie in one: structures have no other trace in Verilog."""
+        for high, low, wire in self._fields.get(chunk.wire, ()):
+            if chunk.high <= high and low <= chunk.low:
+                if wire not in self.identifiers:
+                    self.identifiers[wire] = self.names.add(wire)
+                    self.declare(wire, "wire")
+                    part = f"[{high}]" if high == low else f"[{high}:{low}]"
+                    self.logic.append(f"assign {self.name(wire)} = {self.name(chunk.wire)}{part};")
+                return Slice(wire, chunk.high - low, chunk.low - low)
+        return chunk
+
+    def value(self, sig: Sig) -> Expression:
+        """Expression of a signal that is not part of another one, so that it may be long."""
+        if len(sig) == 1 and isinstance(chunk := sig[0], Slice) and chunk == whole(self.module.wires[chunk.wire]):
+            return self._inlined(chunk.wire, _ALONE) or self.read(sig)
+        return self.read(sig)
+
+    def _inlined(self, wire: str, once: int = _INLINE_ONCE) -> Expression | None:
+        """Expression that stands for an unnamed wire wherever it is read, or None if it has to be a net."""
+        if wire in self.inline:
+            return self.inline[wire]
+        cell, process = self.cell_of.get(wire), self.process_of.get(wire)
+        instance = cell is not None and cell.type.startswith("\\")
+        if not anonymous(wire) or wire in self.registers or instance or self.module.wires[wire].port:
+            return None
+        found: Expression | None = None
+        if cell is not None:
+            found = self.operator(cell)
+        elif process is not None:
+            found = self.as_expression(process)
+        elif wire in self.connect_of:
+            found = self.read(self.connect_of[wire])
+        limit = once if self.uses[wire] == 1 else _INLINE_ALWAYS
+        if found is None or wire in self.partly or len(found.text) > limit:
+            self.inline[wire] = None
+            self.drive(wire, found)
+            return None
+        self.inline[wire] = found
+        return found
+
+    def operator(self, cell: Cell) -> Expression:
+        """Expression of an operator."""
+        if cell.type in ("$eq", "$ne") and self.machine(cell.ports["A"]):
+            test = self._state_test(cell.ports["A"], cell.ports["B"], "==" if cell.type == "$eq" else "!=")
+            if test is not None:
+                return test
+        if cell.type == "$shift":
+            return self._part(cell)
+        return operator(cell, self.read)
+
+    def _state_test(self, a: Sig, b: Sig, relation: str) -> Expression | None:
+        if any(isinstance(chunk, Slice) for chunk in b):
+            return None
+        value = int("".join(c.bits for c in b if isinstance(c, Const)) or "0", 2)
+        return Expression(f"{self.read(a).text} {relation} {self.state(self.machine(a), value)}", atom=False)
+
+    def _part(self, cell: Cell) -> Expression:
+        """A part of a vector at a variable place: an indexed select where it cannot lie outside."""
+        vector, size = cell.ports["A"], int(cell.parameters["Y_WIDTH"])
+        place, most = self._place(cell.ports["B"])
+        if most + size <= width(vector):
+            chunk = vector[0]
+            if not (len(vector) == 1 and isinstance(chunk, Slice) and chunk.low == 0):
+                chunk = self._net(self.read(vector), width(vector))
+            self._make_net(chunk.wire)
+            base = self.name(chunk.wire)
+            index = self.read(extend(place, max((width(vector) - 1).bit_length(), 1))).text
+            return Expression(f"{base}[{index}]" if size == 1 else f"{base}[{index} +: {size}]")
+        longer = max(width(vector), size)
+        kind = "$sshr" if cell.parameters["A_SIGNED"] == "1" else "$shr"
+        shift = Cell(kind, cell.name, cell.parameters | {"Y_WIDTH": str(longer)}, cell.ports)
+        net = self._net(operator(shift, self.read), longer)
+        return self.read((Slice(net.wire, size - 1, 0),))
+
+    def _make_net(self, wire: str) -> None:
+        """Have a net for a wire of which a part is read; where it was read as a whole, its expression may stand."""
+        self.partly.add(wire)
+        found = self._inlined(wire)
+        if found is not None:
+            self.inline[wire] = None
+            self.drive(wire, found)
+
+    def _place(self, sig: Sig) -> tuple[Sig, int]:
+        """A place without the multiplication by a power of two that makes it, and its largest value."""
+        chunk = sig[0]
+        cell = self.cell_of.get(chunk.wire) if isinstance(chunk, Slice) and len(sig) == 1 else None
+        if cell is not None and cell.type == "$mul" and isinstance(stride := cell.ports["B"][0], Const):
+            step = int(stride.bits, 2)
+            if step & (step - 1) == 0:
+                sig = (*cell.ports["A"], Const("0" * (step.bit_length() - 1)))
+            return sig, (2 ** width(cell.ports["A"]) - 1) * step
+        return sig, 2 ** width(sig) - 1
+
+    def _net(self, value: Expression, size: int) -> Slice:
+        """A new net with this value."""
+        wire = Wire(f"$net{len(self.module.wires)}", size)
+        self.module.wires[wire.name] = wire
+        self.inline[wire.name] = None
+        self.drive(wire.name, value)
+        return whole(wire)
+
+    # ---- Combinational logic
+
+    def block(self, body: Iterable[Statement], relation: str, depth: int = 1) -> list[str]:
+        """Lines of statements."""
+        raise NotImplementedError
+
+    def drive(self, wire: str, value: Expression | None) -> None:
+        """Write the net of a wire: an assign of ``value``, or the wire's process."""
+        if value is not None:
+            name = self.name(wire)
+            self.declare(wire, "wire")
+            self.logic.append(wrap(f"assign {name} = {value.text};"))
+            return
+        process = self.process_of[wire]
+        if self._wakes(process):
+            lines = self.block(prune(process.body), "=")
+            self.declare(wire, "reg")
+            self.logic.append("\n".join(["always @* begin", *lines, "end"]))
+            return
+        self.drive(wire, self._by_parts(process))
+
+    def _by_parts(self, process: Process) -> Expression:
+        """The value of a process as conditionals, part by part."""
+        ends = sorted(boundaries(process.body))
+        parts = [self._conditional(prune(restrict(process.body, high - 1, low)), None)
+                 for low, high in zip(ends[-2::-1], ends[:0:-1], strict=True)]  # fmt: skip
+        return concatenation([part for part in parts if part is not None])
+
+    def _wakes(self, process: Process) -> bool:
+        """Whether the process reads a register that reset changes, so that ``always @*`` runs."""
+        return any(self.registers[c.wire].resets for c in read_wires(process.body) if c.wire in self.registers)
+
+    def as_expression(self, process: Process) -> Expression | None:
+        """A conditional with at most two tests, or None if the process is more than that."""
+        if all(isinstance(statement, Assign) for statement in process.body):
+            return self._by_parts(process)
+        if len(boundaries(process.body)) > 2:
+            return None
+        found = self._conditional(prune(process.body), None)
+        return found if found is not None and found.text.count(" ? ") <= 2 and len(found.text) <= LINE else None
+
+    def _conditional(self, body: Iterable[Statement], value: Expression | None) -> Expression | None:
+        for statement in body:
+            if isinstance(statement, Assign):
+                value = self.read(statement.value)
+                continue
+            before = value
+            arms = [(case, self._conditional(case.body, value)) for case in statement.cases]
+            if exclusive(statement):
+                arms = _gather(arms, before)
+            for case, arm in reversed(arms):
+                if not case.patterns:
+                    value = arm
+                elif arm is not None and value is not None and arm != value:
+                    value = conditional(self.matches(statement.test, case.patterns), arm, value)
+        return value
+
+    def matches(self, test: Sig, patterns: tuple[str, ...]) -> Expression:
+        """Whether ``test`` has one of the patterns."""
+        terms = [self._match(test, pattern) for pattern in patterns]
+        found = terms[0]
+        for term in terms[1:]:
+            found = infix(found, "|", term)
+        return found
+
+    def _match(self, test: Sig, pattern: str) -> Expression:
+        if "-" not in pattern and self.machine(test):
+            state = self.state(self.machine(test), int(pattern, 2))
+            return Expression(f"{self.read(test).text} == {state}", atom=False)
+        bits = [k for k in range(len(pattern) - 1, -1, -1) if pattern[len(pattern) - 1 - k] != "-"]
+        wanted = "".join(pattern[len(pattern) - 1 - k] for k in bits)
+        kept = test if len(bits) == len(pattern) else tuple(c for k in bits for c in select(test, k, k))
+        if len(bits) == 1:
+            bit = self.read(kept)
+            return bit if wanted == "1" else invert(bit)
+        return Expression(f"{self.read(kept).operand} == {constant(wanted)}", atom=False)
+
+
+def _bits(sig: Sig) -> list[tuple[str, int]]:
+    """Bits of a signal as (wire, place) or (digit, 0), the least significant first."""
+    bits: list[tuple[str, int]] = []
+    for chunk in reversed(sig):
+        if isinstance(chunk, Const):
+            bits += [(digit, 0) for digit in reversed(chunk.bits)]
+        else:
+            bits += [(chunk.wire, k) for k in range(chunk.low, chunk.high + 1)]
+    return bits
+
+
+_Arms = list[tuple[Case, Expression | None]]
+
+
+def _gather(arms: _Arms, before: Expression | None) -> _Arms:
+    """Cases of which at most one matches: those of one value together, those that change nothing left out."""
+    otherwise = next((arm for case, arm in arms if not case.patterns), before)
+    gathered: dict[Expression | None, tuple[str, ...]] = {}
+    for case, arm in arms:
+        if case.patterns and arm != otherwise:
+            gathered[arm] = gathered.get(arm, ()) + case.patterns
+    return [(Case(patterns, []), arm) for arm, patterns in gathered.items()] + [(Case((), []), otherwise)]
