@@ -104,7 +104,7 @@ class EagerTnsa:
         sum_g = self._sum_g()
         v = self._accumulated * np.where(sum_g > 0, 1.0 / np.maximum(sum_g, 1), 0.0)
         variance = ((unit * total) * v - 2.0 * (unit * cross)) * v + unit * square
-        return self._draw(Purpose.READ_NOISE, np.sqrt(np.maximum(variance, 0.0)), op_id)
+        return self._draw(Purpose.READ_NOISE, np.sqrt(np.where(sum_g > 0, np.maximum(variance, 0.0), 0.0)), op_id)
 
     def _output_noise(self, op_id: int) -> NDArray[np.int64]:
         volts = self._model.output_noise_V

@@ -263,6 +263,9 @@ class TnsaModel:
         if backward:
             k, variance = k.T, None if variance is None else variance.T
         sum_g = k.sum(axis=0, dtype=np.int64)
+        if variance is not None:
+            # A line without any conductance has no voltage of its own: nothing is integrated.
+            variance = np.where(sum_g > 0, variance, 0.0)
         noise_V = self.output_noise_V
         return Key(
             backward=backward,
