@@ -135,9 +135,9 @@ def study(sample: Sample, *, limit: int | None, seeds: int, step: Callable[[str]
     reference = score.accuracy(ideal.reference, labels)
     found.cases.append(Case(name="float", accuracy=reference, images=len(labels)))
     add("functional, ideal", ideal)
-    add(f"functional, {DEVICE} at {TIME}, mean of {seeds} chips", run(device=DEVICE, seeds=seeds))
+    add(f"functional, {DEVICE} at {TIME}, {seeds} chips", run(device=DEVICE, seeds=seeds))
     try:
-        step(f"{sample.title}: co-simulation, ideal (the first time, the simulator is built: a minute or two)")
+        step(f"{sample.title}: co-simulation, ideal (the simulator is built unless it is in the cache)")
         result = run(device="ideal", backend="cosim")
         add("cosim, ideal", result, same_codes(result, ideal))
         step(f"{sample.title}: co-simulation, {DEVICE} at {TIME}")

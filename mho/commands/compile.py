@@ -66,7 +66,7 @@ def print_summary(summary: dict[str, Any], out: Output) -> None:
         f"{summary['mvms_per_image']} MVMs an image; cycles: {mean:,.0f} in the mean of the calibration "
         f"({summary['microseconds_mean']:.2f} us), {worst:,} at worst"
     )
-    headers = ("layer", "inputs", "outputs", "relu", "copies", "MVMs", "in bits", "out bits", "cycles", "error")
+    headers = ("layer", "inputs", "outputs", "relu", "copies", "products", "in bits", "out bits", "cycles", "error")
     rows = [
         (
             layer["name"], layer["inputs"], layer["outputs"], "yes" if layer["relu"] else "", layer["copies"],

@@ -39,6 +39,7 @@ def demo_command(output: str, limit: int | None, seeds: int, out: Output) -> Non
     studies = [study(load_sample(name), limit=limit, seeds=seeds, step=out.note) for name in SAMPLES]
     out.table(HEADERS, [case.row(s.sample.title) for s in studies for case in s.cases])
     for s in studies:
+        out.note(f"{s.sample.title}: error budget")
         out.text()
         out.text(f"error budget of {s.sample.title} (accuracy over {seeds} chips; losses in points)")
         out.table(*s.chips.budget(s.sample.y[:limit]).table())

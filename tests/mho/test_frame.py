@@ -13,6 +13,7 @@ import pytest
 
 from mho import cli
 from mho.cli import run
+from mho.commands.reference import commands, page
 
 ROOT = Path(__file__).parents[2]
 
@@ -75,15 +76,20 @@ def test_usage_errors_are_one_sentence(arguments: list[str], sentence: str, caps
     assert captured.err.count("\n") == 1
 
 
-def commands() -> list[tuple[str, click.Command]]:
-    found = []
-    for name in cli.COMMANDS:
-        command = cli.cli.get_command(click.Context(cli.cli), name)
-        assert command is not None
-        found.append((name, command))
-        if isinstance(command, click.Group):
-            found += [(f"{name} {child}", c) for child, c in command.commands.items()]
-    return found
+def test_the_reference_page_is_that_of_the_commands() -> None:
+    # Where this fails: python -m mho.commands.reference
+    assert (ROOT / "docs" / "reference" / "command.md").read_text() == page()
+
+
+def test_the_reference_page_lists_every_command_and_option() -> None:
+    text = (ROOT / "docs" / "reference" / "command.md").read_text()
+    for name, command in commands():
+        _, _, section = text.partition(f" mho {name}\n")
+        section = section.partition("\n## ")[0]
+        for option in (o for param in command.params if isinstance(param, click.Option) for o in param.opts):
+            assert option in section, (name, option)
+    for name in cli.PLANNED:
+        assert f"`mho {name}`" in text
 
 
 @pytest.mark.parametrize("name", [name for name, _ in commands()])

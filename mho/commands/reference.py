@@ -1,0 +1,84 @@
+"""The page ``docs/reference/command.md``: ``python -m mho.commands.reference`` writes it, in a clone."""
+
+from inspect import cleandoc
+from pathlib import Path
+
+import click
+
+from mho import cli
+from mho.groups import Group
+
+__all__ = ["page"]
+
+_HEAD = """\
+# The command
+
+<!-- Written by `python -m mho.commands.reference`; a test compares it with the commands. -->
+
+The positional argument is what a command works on. `-o`, `--set`, `--json`, `-q` and `-v` mean the same everywhere.
+Results go to stdout, progress and warnings to stderr; both are plain text without a terminal or with `NO_COLOR` set.
+With `--json -` the JSON takes the place of the text on stdout.
+
+| exit code | meaning |
+|---|---|
+| 0 | all done |
+| 1 | it ran and failed: a mismatch, a missing or crashed tool; or an internal error, with a traceback in a file |
+| 2 | the input is wrong: one sentence says what, where, and what would be right; nothing is written |
+| 130 | interrupted |
+
+A chip is the name of a preset or a TOML file ([keys](chip.md)), a device the name of a shipped device or a TOML file.
+Arrays are `.npy` files or `FILE.npz:KEY`. Builds of the simulator are kept in `~/.cache/mho` (`MHO_CACHE`).
+"""
+
+
+def commands() -> list[tuple[str, click.Command]]:
+    """Every command with its full name, groups before what is in them."""
+    found = []
+    for name in cli.COMMANDS:
+        command = cli.cli.get_command(click.Context(cli.cli), name)
+        assert command is not None
+        found.append((name, command))
+        if isinstance(command, click.Group):
+            found += [(f"{name} {child}", c) for child, c in command.commands.items()]
+    return found
+
+
+def page() -> str:
+    """The page as Markdown."""
+    parts = [_HEAD, "\n| command | does |\n|---|---|\n"]
+    parts += [f"| [`mho {name}`](#mho-{name}) | {text} |\n" for name, (_, text) in cli.COMMANDS.items()]
+    parts += ["\nPlanned, and refused with a sentence until they work: "]
+    parts += [", ".join(f"`mho {name}` ({what})" for name, what in _planned()) + ".\n"]
+    parts += [_section(name, command) for name, command in commands()]
+    return "".join(parts)
+
+
+def _planned() -> list[tuple[str, str]]:
+    found = list(cli.PLANNED.items())
+    for name, command in commands():
+        if isinstance(command, Group):
+            found += [(f"{name} {child}", what) for child, what in command.planned.items()]
+    return sorted(found)
+
+
+def _section(name: str, command: click.Command) -> str:
+    ctx = click.Context(command, info_name=f"mho {name}")
+    usage = " ".join(command.collect_usage_pieces(ctx))
+    level = "##" if " " not in name else "###"
+    text = cleandoc(command.help or "")
+    lines = [f"\n{level} mho {name}\n", f"```\nmho {name} {usage}\n```\n", f"{text}\n"]
+    rows = [param.get_help_record(ctx) for param in command.params if isinstance(param, click.Option)]
+    shown = [row for row in rows if row is not None]
+    if shown:
+        lines.append("| option | |\n|---|---|")
+        lines += ["| " + " | ".join((f"`{option.replace('|', chr(92) + '|')}`", text)) + " |" for option, text in shown]
+        lines.append("")
+    epilog = (command.epilog or "").replace("\b\nExample:\n", "")
+    example = "\n".join(line.strip() for line in epilog.splitlines())
+    lines.append(f"```\n{example}\n```\n")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    target = Path(__file__).parents[2] / "docs" / "reference" / "command.md"
+    target.write_text(page(), encoding="utf-8")
