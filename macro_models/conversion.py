@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from macro_models.exact.converter import convert
 from macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
-from macro_models.sensing import SINGLE_EXACT, Steps
+from macro_models.sensing import Steps
 
 __all__ = ["convert_charge", "segment_inputs"]
 
@@ -28,14 +28,12 @@ def convert_charge(
 
     ``charge`` holds odd integers that its type represents exactly.
     """
-    single = charge.dtype == np.float32
     if op.converter is Converter.BINARY and not steps.equal:
         codes, taken = convert(op, charge.astype(np.int64), steps.pos, steps.neg, enabled)
         return codes.astype(np.int16), taken
-    # The quotient of |A| = n s + r rounds up to n + 1 only if 1 / s is within half a unit of the last place, that is
-    # if s (n + 1) > 2**24; beyond the cap it does not matter.
-    if single and steps.top * max(op.max_steps, 1) > SINGLE_EXACT:
-        charge = charge.astype(np.float64)
+    # The floor of a rounded quotient is exact: a quotient |A| / s below an integer m is so by at least 1 / s, and rounding
+    # adds at most |A| / s * 2**-24, which is less as |A| < 2**24 (2**-53 and 2**53 in double). A step that is too large
+    # to be exact itself is larger than every charge.
     pos, neg = steps.floats[charge.dtype.type]
     if steps.equal:
         count = charge / pos

@@ -35,14 +35,11 @@ class Steps:
     floats: dict[DTypeLike, tuple[_Float, _Float]] = field(init=False)
     equal: bool = field(init=False)
     """Whether both polarities agree on every line, so that counting and binary search give the same."""
-    top: int = field(init=False)
-    """Largest step."""
 
     def __post_init__(self) -> None:
         pairs = {kind: (self.pos.astype(kind), self.neg.astype(kind)) for kind in (np.float32, np.float64)}
         object.__setattr__(self, "floats", pairs)
         object.__setattr__(self, "equal", bool(np.array_equal(self.pos, self.neg)))
-        object.__setattr__(self, "top", int(max(self.pos.max(), self.neg.max())))
 
 
 @dataclass(frozen=True, eq=False)

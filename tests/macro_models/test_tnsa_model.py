@@ -76,10 +76,11 @@ def test_ideal_device_with_256_lines(random_case: Callable[..., Any], seed: int)
 
 
 @pytest.mark.parametrize("direction", Direction)
-@pytest.mark.parametrize("in_bits", [5, 8])
-def test_largest_sums_are_exact(direction: Direction, in_bits: int) -> None:
+@pytest.mark.parametrize("in_bits", [4, 8])
+@pytest.mark.parametrize("g_bits", [12, 16])
+def test_largest_sums_are_exact(direction: Direction, in_bits: int, g_bits: int) -> None:
     # Every cell at full scale and every input at its end: the widest accumulators that a core can hold.
-    config = TnsaConfig(lines=256, g_bits=16)
+    config = TnsaConfig(lines=256, g_bits=g_bits)
     target = np.full((256, 256), 50.0)
     target[1::2, ::3] = 0.0
     model = TnsaModel(config, target, device=IDEAL, seed=0, core=0)
