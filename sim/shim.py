@@ -5,14 +5,15 @@ The simulator's executable exports the functions; the structures below mirror th
 
 import ctypes
 from ctypes import POINTER, Structure, byref, c_char_p, c_float, c_int32, c_int64, c_uint8, c_uint32, c_uint64, c_void_p
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from macro_models import TnsaModel
-from sim.batch import Batch, BatchResult, Mode, Outcome
-from sim.eager import EagerTnsa, Strobe
+from macro_models.eager import EagerTnsa
+from sim.batch import Batch, BatchResult, Outcome
 from sim.evaluate import Evaluator
 
 __all__ = ["Shim"]
@@ -20,6 +21,15 @@ __all__ = ["Shim"]
 _LINES = 256
 _WORDS = _LINES // 32
 _FAILED = -1
+
+
+class Strobe(IntEnum):
+    """Operations at the pins (``hdl/shim.cpp``)."""
+
+    PRECHARGE = 0
+    SAMPLE = 1
+    COMPARE = 2
+    DECREMENT = 3
 
 
 class Pins(Structure):

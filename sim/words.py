@@ -57,11 +57,9 @@ class MaskImage:
 
     def update(self, op: MvmOperation, masks: Masks) -> NDArray[np.uint32]:
         """(address, data) of the words that bring the masks of ``op`` to ``masks``: shape (words, 2)."""
-        wl = masks.wl[op.wl_select] if masks.wl.ndim == 2 else masks.wl
-        lines = masks.lines[op.line_select] if masks.lines.ndim == 2 else masks.lines
         wanted = (
-            (WL_MASK + op.wl_select, wl),
-            (LINE_MASK + op.line_select, lines),
+            (WL_MASK + op.wl_select, masks.wl[op.wl_select]),
+            (LINE_MASK + op.line_select, masks.lines[op.line_select]),
             (BL_SKIP, masks.bl_skip),
             (SL_SKIP, masks.sl_skip),
         )
