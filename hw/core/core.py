@@ -97,16 +97,17 @@ class Core(wiring.Component):
         for inner, outer in ((masks.i, self.mask), (loader.op, self.op), (loader.i, self.i), (bank.o, self.o)):
             wiring.connect(m, inner, wiring.flipped(outer))
 
-        op = self.op.payload
+        staged = loader.staged.op
         m.d.comb += [
-            # Masks are looked up as the descriptor passes.
+            # Masks are looked up while the codes load.
             masks.read.eq(loader.accept), loader.masks_ready.eq(masks.ready),
-            masks.backward.eq(loader.staged.op.backward),
-            masks.wl_select.eq(op.wl_select), masks.line_select.eq(op.line_select),
+            masks.backward.eq(staged.backward),
+            masks.wl_select.eq(staged.wl_select), masks.line_select.eq(staged.line_select),
             # The operation that waits, and its start.
-            sequencer.full.eq(loader.full), sequencer.staged.eq(loader.staged), loader.take.eq(sequencer.take),
+            sequencer.full.eq(loader.full & ~masks.busy), sequencer.staged.eq(loader.staged),
+            loader.take.eq(sequencer.take),
             lines.load.eq(sequencer.take), counters.load.eq(sequencer.take),
-            lines.backward.eq(loader.staged.op.backward), lines.in_signed.eq(loader.staged.op.in_signed),
+            lines.backward.eq(staged.backward), lines.in_signed.eq(staged.in_signed),
             lines.driven.eq(masks.driven), counters.enabled.eq(masks.enabled),
             *(line.eq(staged) for line, staged in zip(lines.planes, loader.planes, strict=True)),
             lines.drive.eq(sequencer.drive), lines.select.eq(sequencer.select), lines.clear.eq(sequencer.clear),
@@ -117,7 +118,7 @@ class Core(wiring.Component):
             sequencer.pending.eq(counters.pending),
             # The result.
             bank.finish.eq(sequencer.finish), bank.high.eq(sequencer.high), bank.two.eq(sequencer.plan.two),
-            bank.negative.eq(counters.negative), bank.silent.eq(counters.silent), sequencer.free.eq(bank.free),
+            bank.negative.eq(counters.negative), bank.live.eq(counters.live), sequencer.free.eq(bank.free),
             *(taken.eq(bits) for taken, bits in zip(bank.bits, counters.bits, strict=True)),
         ]  # fmt: skip
         self._connect_pins(m, sequencer, lines)

@@ -40,8 +40,8 @@ class LineCounters(wiring.Component):
         Signs.
     bits : Out(cfg.lines).array(7)
         Counts.
-    silent : Out(cfg.lines)
-        Lines whose code is 0: not enabled, or suppressed by ReLU. Combinational.
+    live : Out(cfg.lines)
+        Lines that have a code; that of the others is 0: they are not enabled, or suppressed by ReLU.
     """
 
     cmp: Value
@@ -57,7 +57,7 @@ class LineCounters(wiring.Component):
     pending: Value
     negative: Signal
     bits: list[Signal]
-    silent: Value
+    live: Signal
 
     def __init__(self, cfg: CoreConfig) -> None:
         self.cfg = cfg
@@ -66,7 +66,7 @@ class LineCounters(wiring.Component):
             "cmp": In(lines), "load": In(1), "enabled": In(lines),
             "latch": In(1), "step": In(1), "binary": In(1), "relu": In(1),
             "cap": In(COUNT_BITS), "count": In(COUNT_BITS), "scale": In(3),
-            "pending": Out(1), "negative": Out(lines), "bits": Out(lines).array(COUNT_BITS), "silent": Out(lines),
+            "pending": Out(1), "negative": Out(lines), "bits": Out(lines).array(COUNT_BITS), "live": Out(lines),
         })  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:
@@ -75,16 +75,15 @@ class LineCounters(wiring.Component):
         enabled = Signal(lines, reset_less=True)
         counting = Signal(lines, reset_less=True)
         flipped, remain = Signal(lines), Signal(lines)
-        m.d.comb += [
-            flipped.eq(self.cmp ^ self.negative),
-            remain.eq(Mux(self.latch, enabled & ~(self.cmp & self.relu.replicate(lines)), counting & ~flipped)),
-            self.pending.eq(remain.any()),
-            self.silent.eq(~enabled | (self.negative & self.relu.replicate(lines))),
-        ]
+        with m.If(self.latch):
+            m.d.comb += remain.eq(enabled & ~(self.cmp & self.relu.replicate(lines)))
+        with m.Elif(self.step):
+            m.d.comb += [flipped.eq(self.cmp ^ self.negative), remain.eq(counting & ~flipped)]
+        m.d.comb += self.pending.eq(remain.any())
         with m.If(self.load):
             m.d.sync += enabled.eq(self.enabled)
         with m.If(self.latch):
-            m.d.sync += [self.negative.eq(self.cmp), counting.eq(remain)]
+            m.d.sync += [self.negative.eq(self.cmp), counting.eq(remain), self.live.eq(remain)]
             for k, bits in enumerate(self.bits):
                 m.d.sync += bits.eq(self.cap[k].replicate(lines))
         with m.Elif(self.step & ~self.binary):

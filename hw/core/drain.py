@@ -1,7 +1,7 @@
 """Holds the result of an MVM and gives it out as a stream while the next one runs."""
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import C, Cat, Module, Signal, Value, signed, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from numpy.typing import ArrayLike, NDArray
@@ -36,7 +36,7 @@ class ResultBank(wiring.Component):
         Take over the result of a conversion; only while ``free``.
     high, two : In(1)
         It is the MSB segment; the operation has two segments.
-    negative, bits, silent : In
+    negative, bits, live : In
         The result, see :class:`LineCounters`.
     free : Out(1)
         No result waits.
@@ -51,7 +51,7 @@ class ResultBank(wiring.Component):
     two: Value
     negative: Value
     bits: list[Signal]
-    silent: Value
+    live: Value
     free: Value
     busy: Value
     o: stream.Interface
@@ -61,20 +61,21 @@ class ResultBank(wiring.Component):
         lines = cfg.lines
         super().__init__({
             "finish": In(1), "high": In(1), "two": In(1),
-            "negative": In(lines), "bits": In(lines).array(COUNT_BITS), "silent": In(lines),
+            "negative": In(lines), "bits": In(lines).array(COUNT_BITS), "live": In(lines),
             "free": Out(1), "busy": Out(1), "o": Out(stream.Signature(unsigned(32))),
         })  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         lines = self.cfg.lines
-        # Written before they are read: no reset.
-        low = [Signal(lines, name=f"low_{k}", reset_less=True) for k in range(COUNT_BITS + 1)]
-        high = [Signal(lines, name=f"high_{k}", reset_less=True) for k in range(COUNT_BITS + 1)]
-        silent = Signal(lines, reset_less=True)
-        two = Signal()
-        result = [*self.bits, self.negative]
-        full = Signal()
+        # Written before they are read: no reset. Vector k is bit k of all codes; two's complement of an odd number is
+        # its complement but for bit 0, so that a sign costs a vector operation and no adder.
+        low, high = (
+            [Signal(lines, name=f"{name}_{k}", reset_less=True) for k in range(COUNT_BITS + 2)]
+            for name in ("low", "high")
+        )
+        result = [self.live, *((bits ^ self.negative) & self.live for bits in self.bits), self.negative & self.live]
+        two, full = Signal(), Signal()
         word = Signal(range(self.cfg.output_words))
         m.d.comb += [self.free.eq(~full), self.busy.eq(full | self.o.valid)]
 
@@ -82,9 +83,15 @@ class ResultBank(wiring.Component):
             m.d.sync += [bank.eq(vector) for bank, vector in zip(high, result, strict=True)]
         with m.Elif(self.finish):
             m.d.sync += [bank.eq(vector) for bank, vector in zip(low, result, strict=True)]
-            m.d.sync += [silent.eq(self.silent), two.eq(self.two), full.eq(1), word.eq(0)]
+            m.d.sync += [two.eq(self.two), full.eq(1), word.eq(0)]
 
-        codes = [self._code(m, low, high, two, silent, word, side) for side in range(2)]
+        codes = [Signal(signed(16), name=f"code_{line}") for line in range(2)]
+        for line, code in enumerate(codes):
+            index = Cat(C(line, 1), word)
+            low_code, high_code = (Cat(bits.bit_select(index, 1) for bits in bank).as_signed() for bank in (low, high))
+            m.d.comb += code.eq(low_code)
+            with m.If(two):
+                m.d.comb += code.eq((high_code << LSB_SEGMENT_BITS) + low_code)
         with m.If(~self.o.valid | self.o.ready):
             m.d.sync += self.o.valid.eq(full)
             with m.If(full):
@@ -92,18 +99,3 @@ class ResultBank(wiring.Component):
                 with m.If(word.all()):
                     m.d.sync += full.eq(0)
         return m
-
-    def _code(
-        self, m: Module, low: list[Signal], high: list[Signal], two: Signal, silent: Signal, word: Signal, side: int
-    ) -> Signal:
-        """Code of the lower or the upper line of a word."""
-
-        def value(bank: list[Signal]) -> Value:
-            bits = [vector.word_select(word, 2)[side] for vector in bank]
-            magnitude = Cat(1, bits[:-1])
-            return Mux(bits[-1], -magnitude, magnitude)
-
-        code = Signal(signed(16), name=f"code_{side}")
-        with m.If(~silent.word_select(word, 2)[side]):
-            m.d.comb += code.eq(value(low) + Mux(two, value(high) << LSB_SEGMENT_BITS, 0))
-        return code

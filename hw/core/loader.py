@@ -116,7 +116,7 @@ class OperationLoader(wiring.Component):
                 loading.eq(1), word.eq(0),
                 self.staged.op.eq(self.op.payload), self.staged.planes.eq(check.planes), self.staged.two.eq(check.two),
             ]  # fmt: skip
-        with m.If(loading & self.i.valid):
+        with m.If(self.i.valid & self.i.ready):
             self._store(m, word)
             m.d.sync += word.eq(word + 1)
             with m.If(last_word):
@@ -126,22 +126,35 @@ class OperationLoader(wiring.Component):
         return m
 
     def _store(self, m: Module, word: Signal) -> None:
-        """Write the four codes of a word to eight lines (forward) or to either half of them (backward)."""
+        """Write the four codes of a word to eight lines (forward) or to one half of them (backward)."""
         op = self.staged.op
-        codes = [self._sign_magnitude(m, self.i.payload.word_select(k, 8), op.in_signed) for k in range(CODES_PER_WORD)]
+        codes = [self._sign_magnitude(m, k) for k in range(CODES_PER_WORD)]
         group = Signal(range(self.cfg.lines // 8))
-        m.d.comb += group.eq(Mux(op.backward, word >> 1, word))
-        for k, plane in enumerate(self.planes):
-            bits = [code[k] for code in codes]
-            pairs = [bit for bit in bits for _ in range(2)]
-            halves = plane.word_select(group, 8)
-            with m.If(~op.backward | ~word[0]):
-                m.d.sync += halves[:4].eq(Mux(op.backward, Cat(bits), Cat(pairs[:4])))
-            with m.If(~op.backward | word[0]):
-                m.d.sync += halves[4:].eq(Mux(op.backward, Cat(bits), Cat(pairs[4:])))
+        lower, upper = Signal(), Signal()
+        m.d.comb += [
+            group.eq(Mux(op.backward, word >> 1, word)),
+            lower.eq(~op.backward | ~word[0]), upper.eq(~op.backward | word[0]),
+        ]  # fmt: skip
+        lines = []
+        for k in range(MAX_BITS):
+            bits, line = [code[k] for code in codes], Signal(8, name=f"lines_{k}")
+            m.d.comb += line.eq(Mux(op.backward, Cat(bits, bits), Cat(bit.replicate(2) for bit in bits)))
+            lines.append(line)
+        # One switch for all planes, and not a part-select in each, simulates faster.
+        with m.Switch(group):
+            for k in range(self.cfg.lines // 8):
+                with m.Case(k):
+                    for half, enable in ((slice(0, 4), lower), (slice(4, 8), upper)):
+                        with m.If(enable):
+                            m.d.sync += [
+                                plane[8 * k : 8 * k + 8][half].eq(line[half])
+                                for plane, line in zip(self.planes, lines, strict=True)
+                            ]
 
-    def _sign_magnitude(self, m: Module, code: Value, in_signed: Value) -> Signal:
-        magnitude, result = Signal(8), Signal(8)
+    def _sign_magnitude(self, m: Module, k: int) -> Signal:
+        """Bits 0..6 of the magnitude of a code, then its sign, or bit 7 if it has none."""
+        in_signed, code = self.staged.op.in_signed, self.i.payload.word_select(k, 8)
+        magnitude, result = Signal(8, name=f"magnitude_{k}"), Signal(8, name=f"code_{k}")
         negative = in_signed & code[7]
         m.d.comb += [
             magnitude.eq(Mux(negative, -code, code)),

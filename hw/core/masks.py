@@ -1,11 +1,10 @@
 """Memory of a core's masks, and the lines that they switch on for one operation."""
 
 import numpy as np
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import exact_log2
 from numpy.typing import NDArray
 
 from hw.core.config import MASK_WORD, MASKS, CoreConfig
@@ -54,24 +53,26 @@ class MaskFile:
 
 
 class MaskStore(wiring.Component):
-    """Takes writes of masks and looks up those of an operation.
+    """Memory of all masks, which looks up those of an operation.
 
-    The memories are set to "on" after reset, one word a cycle (``8 * cfg.mask_words`` cycles); meanwhile nothing is
-    taken. A write is in force two cycles after its transfer, and look-ups wait for it.
+    After reset the memory is set to its defaults, one word a cycle (``18 * cfg.mask_words`` cycles). A look-up reads
+    four words for each word of a mask and takes ``4 * cfg.mask_words + 1`` cycles after ``read``. Writes wait for both.
 
     Members
     -------
     i : In(stream.Signature(MaskLayout(cfg)))
-        Writes.
+        Writes; in force for look-ups that begin with the transfer or later. Addresses behind the last mask are ignored.
     ready : Out(1)
-        A look-up may be made.
+        A look-up may begin.
     read : In(1)
-        Look up the masks of an operation; only while ``ready``.
+        Begin a look-up; only while ``ready``.
     backward, wl_select, line_select : In
-        Its fields; ``backward`` must stay for another cycle.
+        The operation; they must stay until the next look-up.
+    busy : Out(1)
+        A look-up is in progress.
     wl, driven, enabled : Out(cfg.lines)
         Word lines that are on, driven lines that take an input, converted lines that give a code (see
-        :class:`macro_models.exact.masks.Masks`). Valid from the second cycle after ``read`` until the next.
+        :class:`macro_models.exact.masks.Masks`). Valid after a look-up until the next.
     """
 
     i: stream.Interface
@@ -80,6 +81,7 @@ class MaskStore(wiring.Component):
     backward: Value
     wl_select: Value
     line_select: Value
+    busy: Signal
     wl: Signal
     driven: Signal
     enabled: Signal
@@ -89,54 +91,60 @@ class MaskStore(wiring.Component):
         super().__init__({
             "i": In(stream.Signature(MaskLayout(cfg))),
             "ready": Out(1), "read": In(1),
-            "backward": In(1), "wl_select": In(3), "line_select": In(3),
+            "backward": In(1), "wl_select": In(3), "line_select": In(3), "busy": Out(1),
             "wl": Out(cfg.lines), "driven": Out(cfg.lines), "enabled": Out(cfg.lines),
         })  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        lines, words = self.cfg.lines, self.cfg.mask_words
-        width = min(MASK_WORD, lines)
+        words = self.cfg.mask_words
+        m.submodules.memory = memory = Memory(
+            shape=unsigned(min(MASK_WORD, self.cfg.lines)), depth=MASKS * words, init=[]
+        )
+        write, read = memory.write_port(), memory.read_port()
 
-        # Writes pass through a register; the walk that clears the memories uses it too.
-        pending, addr, word = Signal(), Signal.like(self.i.p.addr), Signal(width)
-        clear, cleared = Signal(range(LINE_MASK * words)), Signal()
-        m.d.comb += [self.i.ready.eq(cleared), self.ready.eq(cleared & ~pending)]
-        m.d.sync += pending.eq(~cleared | self.i.valid)
+        # The memory has no reset, so a walk over it gives it one.
+        clear, cleared = Signal.like(write.addr), Signal()
+        m.d.comb += [self.i.ready.eq(cleared & ~self.busy), self.ready.eq(cleared & ~self.busy)]
         with m.If(~cleared):
-            m.d.sync += [clear.eq(clear + 1), addr.eq(clear), word.eq(~0), cleared.eq(clear.all())]
+            m.d.sync += [clear.eq(clear + 1), cleared.eq(clear == MASKS * words - 1)]
+            m.d.comb += [write.addr.eq(clear), write.data.eq((clear < BL_SKIP * words).replicate(len(write.data)))]
+            m.d.comb += write.en.eq(1)
         with m.Else():
-            m.d.sync += [addr.eq(self.i.p.addr), word.eq(self.i.p.data)]
-        clearing = Signal()
-        m.d.sync += clearing.eq(~cleared)
+            m.d.comb += [write.addr.eq(self.i.p.addr), write.data.eq(self.i.p.data)]
+            m.d.comb += write.en.eq(self.i.valid & self.i.ready & (self.i.p.addr < MASKS * words))
 
-        shift = exact_log2(words)
-        mask, lane = addr[shift:], addr[:shift]
-        found = []
-        for name, first, select in (("wl", WL_MASK, self.wl_select), ("lines", LINE_MASK, self.line_select)):
-            memory = Memory(shape=lines, depth=8, init=[])
-            m.submodules[f"{name}_masks"] = memory
-            write, read = memory.write_port(granularity=width), memory.read_port()
-            hit = pending & (clearing | (mask[3:] == first >> 3))
-            m.d.comb += [
-                write.addr.eq(mask[:3]), write.data.eq(word.replicate(words)),
-                write.en.eq(Mux(hit, 1 << lane, 0)),
-                read.addr.eq(select), read.en.eq(self.read),
-            ]  # fmt: skip
-            found.append(read.data)
-
-        bl_skip, sl_skip = Signal(lines), Signal(lines)
-        for skip, number in ((bl_skip, BL_SKIP), (sl_skip, SL_SKIP)):
-            with m.If(pending & ~clearing & (mask == number)):
-                m.d.sync += skip.word_select(lane, width).eq(word)
-
-        sample = Signal()
-        m.d.sync += sample.eq(self.read)
-        with m.If(sample):
-            wl = found[0] & ~bl_skip
-            m.d.sync += [
-                self.wl.eq(wl),
-                self.driven.eq(Mux(self.backward, ~sl_skip, wl)),
-                self.enabled.eq(found[1] & Mux(self.backward, wl, ~sl_skip)),
-            ]
+        # Reads: for each word, those of the four masks; the word that was read is used in the cycle after.
+        step = Signal(range(4 * words))
+        last, reading = Signal(), Signal()
+        mask = Array([BL_SKIP, Cat(self.wl_select, 0, 0), SL_SKIP, Cat(self.line_select, 1, 0)])[step[:2]]
+        m.d.comb += [read.addr.eq(mask * words + step[2:]), read.en.eq(reading), last.eq(step == 4 * words - 1)]
+        with m.If(self.read):
+            m.d.sync += [reading.eq(1), self.busy.eq(1)]
+        with m.If(reading):
+            m.d.sync += [step.eq(Mux(last, 0, step + 1)), reading.eq(~last)]
+        arrived, previous = Signal(), Signal.like(step)
+        m.d.sync += [arrived.eq(reading), previous.eq(step)]
+        with m.If(arrived):
+            self._combine(m, read.data, previous[:2], previous[2:])
+            m.d.sync += self.busy.eq(reading)
         return m
+
+    def _combine(self, m: Module, data: Value, kind: Value, word: Value) -> None:
+        """Use the word of a mask that has arrived."""
+        width = len(data)
+        kept = [Signal(width, name=name) for name in ("bl_live", "word_lines", "sl_live")]
+        bl_live, word_lines, sl_live = kept
+        with m.Switch(kind):
+            with m.Case(0):
+                m.d.sync += bl_live.eq(~data)
+            with m.Case(1):
+                m.d.sync += word_lines.eq(data & bl_live)
+            with m.Case(2):
+                m.d.sync += sl_live.eq(~data)
+            with m.Default():
+                m.d.sync += [
+                    self.wl.word_select(word, width).eq(word_lines),
+                    self.driven.word_select(word, width).eq(Mux(self.backward, sl_live, word_lines)),
+                    self.enabled.word_select(word, width).eq(data & Mux(self.backward, word_lines, sl_live)),
+                ]
