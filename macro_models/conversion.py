@@ -31,9 +31,9 @@ def convert_charge(
     if op.converter is Converter.BINARY and not steps.equal:
         codes, taken = convert(op, charge.astype(np.int64), steps.pos, steps.neg, enabled)
         return codes.astype(np.int16), taken
-    # The floor of a rounded quotient is exact: a quotient |A| / s below an integer m is so by at least 1 / s, and rounding
-    # adds at most |A| / s * 2**-24, which is less as |A| < 2**24 (2**-53 and 2**53 in double). A step that is too large
-    # to be exact itself is larger than every charge.
+    # The floor of a rounded quotient is exact: |A| / s stays below the next integer by at least 1 / s, and rounding
+    # adds at most |A| / s * 2**-24, which is less as |A| < 2**24 (2**-53 and 2**53 in double). A step that is too
+    # large to be exact itself is larger than every charge.
     pos, neg = steps.floats[charge.dtype.type]
     if steps.equal:
         count = charge / pos

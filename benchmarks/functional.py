@@ -1,0 +1,164 @@
+"""Speed of the macro model: matrix-vector products per CPU-second of one thread, beside a plain single-precision GEMM.
+
+    python benchmarks/functional.py [--lines 256] [--batch 1024] [--seconds 2] [--json]
+
+Forward, 4-bit signed inputs (one segment), 8-bit counting converter: inputs in, codes and decrements out. CPU time of
+the process over at least the given seconds for each row; the rows take turns, so that all see the same machine. Single
+conversions, as co-simulation makes them, are given in microseconds.
+"""
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from macro_models import Masks, TnsaConfig, TnsaModel, differential_targets, load_device
+from macro_models.devices import Device, device_from_dict
+from macro_models.exact.operation import MvmOperation
+
+TARGETS = {"programming error": 200_000, "output noise and read noise": 100_000}
+"""Least matrix-vector products per CPU-second, for :data:`TARGET_LINES`."""
+
+TARGET_LINES = 256
+
+SINGLE_TARGETS = {"ideal": 20.0, "read noise": 40.0}
+"""Most microseconds of one conversion alone."""
+
+
+def device_with(**sections: dict[str, object]) -> Device:
+    """The RRAM of NeuRRAM with some keys changed."""
+    tree = load_device("rram-neurram").to_dict()
+    for section, values in sections.items():
+        tree[section] |= values
+    return device_from_dict(tree)
+
+
+def models(lines: int) -> dict[str, TnsaModel]:
+    """The macros that are measured, by the name of their row."""
+    weights = np.random.default_rng(0).standard_normal((lines // 2, lines))
+    target = differential_targets(weights, g_min_uS=1.0, g_max_uS=40.0)
+    spread = TnsaConfig(lines=lines, sigma_offset_mV=1.0, sigma_gain=0.01)
+    output = {"sigma_output_mV": 0.5}
+    neurram, ideal = load_device("rram-neurram"), load_device("ideal")
+
+    def model(device: Device, *causes: str, config: TnsaConfig = TnsaConfig(lines=lines)) -> TnsaModel:  # noqa: B008
+        return TnsaModel(
+            config, target, device=device, seed=1, core=0, time_s=86400.0, causes=frozenset(causes) if causes else None
+        )
+
+    return {
+        "ideal": model(ideal),
+        "programming error": model(neurram, "programming"),
+        "read noise": model(neurram, "programming", "relaxation", "read-noise"),
+        "output noise and read noise": model(
+            device_with(converter=output), "programming", "relaxation", "read-noise", "adc"
+        ),
+        "the same, read noise growing with g": model(
+            device_with(converter=output, read_noise={"sigma_uS": [0.1, 0.9]}),
+            "programming", "relaxation", "read-noise", "adc",
+        ),
+        "everything, converters spread too": model(device_with(converter=output), config=spread),
+    }
+
+
+def rates(rows: dict[str, Callable[[], object]], batch: int, seconds: float) -> dict[str, float]:
+    """Vectors per CPU-second of each row, the best of rounds in which all rows take turns."""
+    best = dict.fromkeys(rows, 0.0)
+    for work in rows.values():
+        work()
+    rounds = 10
+    for _ in range(rounds):
+        for name, work in rows.items():
+            start, done = time.process_time(), 0
+            while (spent := time.process_time() - start) < seconds / rounds or done == 0:
+                work()
+                done += batch
+            best[name] = max(best[name], done / spent)
+    return best
+
+
+def single_us(model: TnsaModel, x: np.ndarray, op: MvmOperation, seconds: float) -> float:
+    """CPU microseconds of one conversion, numbered as the first conversions of successive images."""
+    key = model.key(False, np.ones(model.config.lines, dtype=bool))
+    lines = np.stack([x, -x], axis=-1).reshape(len(x), -1).astype(np.int32)
+    best, done = float("inf"), 0
+    for _ in range(10):
+        start, first = time.process_time(), done
+        while (spent := time.process_time() - start) < seconds / 10 or done == first:
+            for k in range(100):
+                model.conversion(key, lines[k % len(lines)], (done + k) << 32, op.step_code)
+            done += 100
+        best = min(best, spent / (done - first) * 1e6)
+    return best
+
+
+def main() -> None:
+    """Measure, and print a table or JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--lines", type=int, default=256)
+    parser.add_argument("--batch", type=int, default=1024)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    args = parser.parse_args()
+    rng = np.random.default_rng(1)
+    op, masks = MvmOperation(in_bits=4, out_bits=8, step_code=100), Masks.reset(args.lines)
+    x = rng.integers(-7, 8, (args.batch, args.lines // 2))
+    op_ids = np.arange(args.batch, dtype=np.uint64) << np.uint64(32)
+    measured = models(args.lines)
+
+    a, b = (rng.standard_normal((n, args.lines)).astype(np.float32) for n in (args.batch, args.lines))
+    out = np.empty((args.batch, args.lines), dtype=np.float32)
+    rows: dict[str, Callable[[], object]] = {"gemm": lambda: np.matmul(a, b, out=out)}
+    for name, model in measured.items():
+        rows[name] = lambda model=model: model.mvm(op, masks, x, op_ids)
+    found = rates(rows, args.batch, args.seconds)
+    gemm = found.pop("gemm")
+    result = {
+        "lines": args.lines,
+        "batch": args.batch,
+        "numpy": np.__version__,
+        "gemm_per_cpu_s": gemm,
+        "rows": [
+            {
+                "name": name, "mvm_per_cpu_s": rate,
+                "gemm_over_mvm": gemm / rate,
+                "target": TARGETS.get(name) if args.lines == TARGET_LINES else None,
+            }
+            for name, rate in found.items()
+        ],
+        "single": [
+            {"name": name, "us": single_us(measured[name], x, op, args.seconds), "target_us": target}
+            for name, target in SINGLE_TARGETS.items()
+        ],
+    }
+    print(json.dumps(result, indent=2) if args.json else table(result))
+
+
+def table(result: dict[str, object]) -> str:
+    """The result in words and columns."""
+    lines = [
+        f"{result['lines']} x {result['lines']}, batches of {result['batch']}, one thread, numpy {result['numpy']}",
+        f"{'plain float32 GEMM of the same shape':<40}{result['gemm_per_cpu_s']:>12,.0f} vectors / CPU-s",
+    ]
+    for row in result["rows"]:  # type: ignore[attr-defined]
+        goal = f"   goal {row['target']:,}" if row["target"] else ""
+        lines.append(
+            f"{row['name']:<40}{row['mvm_per_cpu_s']:>12,.0f} MVM / CPU-s   {row['gemm_over_mvm']:.1f} x GEMM{goal}"
+        )
+    for row in result["single"]:  # type: ignore[attr-defined]
+        lines.append(f"one conversion alone, {row['name']:<18}{row['us']:>12.1f} us   goal {row['target_us']:g}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
