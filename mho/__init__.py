@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from macro_models.errors import InputError, ToolError
     from mho.api import Chip, Device, Net, compile, load
     from mho.result import Budget, Result
+    from mho.version import __version__
 
 __all__ = [
     "Budget",

@@ -158,6 +158,9 @@ class Budget:
             for name, *cells in (headers, *rows)
         )
 
+    def _repr_html_(self) -> str:
+        return f"<pre>{self}</pre>"
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON: measure and rows, each with mean, deviation and the value of each seed."""
         return {

@@ -13,10 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from hw.core import Core, CoreConfig, pack, pack_inputs, unpack_codes
 from macro_models import Masks, TnsaModel
+from macro_models.eager import EagerTnsa
 from macro_models.errors import ToolError
 from macro_models.exact.operation import MvmOperation
+from macro_models.sensing import Key
 from sim.backend import BackendResult
-from sim.eager import EagerTnsa
 from sim.executor import execute
 from sim.functional import FunctionalBackend
 from sim.words import MaskImage
@@ -59,23 +60,11 @@ class Trace:
     enabled: NDArray[np.bool_]
 
 
-class _Probe(EagerTnsa):
-    """The eager macro, which can tell its charge in steps at any time."""
-
-    def in_steps(self, step_code: int) -> NDArray[np.float64]:
-        """Charge of each line in decrement steps of its own polarity, (lines,)."""
-        if self._key is None:
-            return np.zeros(self.model.config.lines)
-        charge = 2 * self._accumulator + self._key.offset if self._charge is None else self._charge
-        steps = self.model.steps(self._key, step_code)
-        return charge / np.where(charge < 0, steps.neg, steps.pos)
-
-
 @dataclass
 class _Recorder:
     """The macro's process in the simulator, and its notes."""
 
-    macro: _Probe
+    model: TnsaModel
     pins: Any
     step_code: int
     strobes: list[tuple[bool, ...]] = field(default_factory=list)
@@ -84,7 +73,8 @@ class _Recorder:
 
     async def process(self, ctx: Any) -> None:
         """Answer the strobes of each cycle at the clock edge that ends it."""
-        pins = self.pins
+        pins, macro = self.pins, EagerTnsa(self.model)
+        key = None
         watched = (
             *(getattr(pins, name) for name in STROBES), pins.plane, pins.backward, pins.bl_pos, pins.bl_neg,
             pins.sl_pos, pins.sl_neg, pins.wl_en, pins.latch, pins.op_id, pins.dec_scale,
@@ -92,21 +82,30 @@ class _Recorder:
         async for _, _, precharge, sample, compare, decrement, plane, backward, *rest in ctx.tick().sample(*watched):
             bl_pos, bl_neg, sl_pos, sl_neg, wl, latch, op_id, scale = rest
             if precharge:
-                self.macro.precharge()
+                macro.precharge()
+                key = None
             if sample:
                 positive, negative = (sl_pos, sl_neg) if backward else (bl_pos, bl_neg)
-                self.macro.sample(bool(backward), self._bits(positive), self._bits(negative), self._bits(wl))
+                macro.sample(bool(backward), self._bits(positive), self._bits(negative), self._bits(wl))
+                key = self.model.key(bool(backward), self._bits(wl))
             if compare:
-                flipped = self.macro.compare(bool(latch), op_id)
+                flipped = macro.compare(bool(latch), op_id)
                 ctx.set(pins.cmp, int.from_bytes(np.packbits(flipped, bitorder="little").tobytes(), "little"))
             if decrement:
-                self.macro.decrement(scale, self.step_code)
+                macro.decrement(scale, self.step_code)
             self.strobes.append((bool(precharge), bool(sample), bool(compare), bool(decrement)))
             self.plane.append(plane)
-            self.charge.append(self.macro.in_steps(self.step_code))
+            self.charge.append(self._in_steps(macro, key))
+
+    def _in_steps(self, macro: EagerTnsa, key: Key | None) -> NDArray[np.float64]:
+        """Charge of each line in decrement steps of its own polarity, (lines,)."""
+        if key is None:
+            return np.zeros(self.model.config.lines)
+        steps = self.model.steps(key, self.step_code)
+        return macro.charge / np.where(macro.charge < 0, steps.neg, steps.pos)
 
     def _bits(self, value: int) -> NDArray[np.bool_]:
-        lines = self.macro.model.config.lines
+        lines = self.model.config.lines
         packed = np.frombuffer(value.to_bytes((lines + 7) // 8, "little"), dtype=np.uint8)
         return np.unpackbits(packed, bitorder="little")[:lines].astype(bool)
 
@@ -150,7 +149,7 @@ def record(
     model, op, masks, vector, op_id = backend.asked
     cfg = CoreConfig.from_chip(network.chip)
     dut = Core(cfg)
-    recorder = _Recorder(_Probe(model), dut.macro, op.step_code)
+    recorder = _Recorder(model, dut.macro, op.step_code)
     words: list[int] = []
 
     async def bench(ctx: Any) -> None:
