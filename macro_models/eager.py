@@ -66,11 +66,16 @@ class EagerTnsa:
         if self._noise is None:
             # Frozen from the first compare of the conversion on.
             self._noise = self._read_noise(op_id) + self._output_noise(op_id)
-        charge = 2 * (self._accumulated + self._noise) + self._offset() + self._taken
-        negative = charge < 0
+        negative = self.charge < 0
         if latch:
             self._negative = negative
         return negative
+
+    @property
+    def charge(self) -> NDArray[np.int64]:
+        """Charges of all lines, odd integers: from the first compare on with the noise of the conversion."""
+        noise = 0 if self._noise is None else self._noise
+        return 2 * (self._accumulated + noise) + self._offset() + self._taken
 
     def decrement(self, scale: int, step_code: int) -> None:
         """Take ``step_code << scale`` from the magnitude of the charge, in the latched direction."""
