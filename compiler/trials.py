@@ -205,4 +205,4 @@ def representative_time(device: Device, options: CompileOptions) -> float:
     """Time since programming for which layers are calibrated: one day where the device relaxes."""
     if options.time_s is not None:
         return options.time_s
-    return 86_400.0 if device.relaxation.times_s else 0.0
+    return 86_400.0 if device.relaxes else 0.0

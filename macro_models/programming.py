@@ -10,27 +10,60 @@ __all__ = ["programmed_uS"]
 
 
 def programmed_uS(
-    target_uS: NDArray[np.float64], *, device: Device, seed: int, core: int, time_s: float, causes: frozenset[str]
+    target_uS: NDArray[np.float64], *, device: Device, seed: int, core: int, time_s: float, temp_C: float = 25.0,
+    causes: frozenset[str],
 ) -> NDArray[np.float64]:
-    """Conductances in uS, ``time_s`` seconds after programming.
+    """Conductances in uS, ``time_s`` seconds after programming at ``temp_C`` degrees Celsius.
 
     ``target_uS`` has any shape; NaN is a dead cell and gives 0. Draws are addressed by the flattened index of the cell:
     two times or two targets of the same cell share them, so that a cell relaxes coherently. ``causes`` switches
     "programming", "relaxation" and "stuck".
     """
-    items = target_uS.size
     target = np.nan_to_num(target_uS, nan=0.0)
-    g = target.copy()
+    if device.law.model:
+        g = _from_law(target, device, seed, core, time_s, temp_C, causes)
+    else:
+        g = _from_spread(target, device, seed, core, time_s, causes)
+    g = np.maximum(g, 0.0)
+    if "stuck" in causes and device.stuck.fraction > 0.0:
+        g = _stick(g, device, seed, core)
+    return np.where(np.isnan(target_uS), 0.0, g)
+
+
+def _from_spread(
+    target: NDArray[np.float64], device: Device, seed: int, core: int, time_s: float, causes: frozenset[str]
+) -> NDArray[np.float64]:
+    """A uniform error within the window of programming, and a normal change."""
+    items, g = target.size, target.copy()
     if "programming" in causes and device.programming.accept_uS > 0.0:
         uniform = (bits16(Purpose.PROGRAMMING, seed=seed, core=core, items=items) + 0.5) / 32768.0 - 1.0
         g += device.window_uS(target) * uniform.reshape(target.shape)
     if "relaxation" in causes and device.relaxation.times_s and time_s > 0.0:
         normal = normal_codes(Purpose.RELAXATION, seed=seed, core=core, items=items) / NORMAL_ONE
         g += device.relaxation_uS(target, time_s) * normal.reshape(target.shape)
-    g = np.maximum(g, 0.0)
-    if "stuck" in causes and device.stuck.fraction > 0.0:
-        g = _stick(g, device, seed, core)
-    return np.where(np.isnan(target_uS), 0.0, g)
+    return g
+
+
+def _from_law(
+    target: NDArray[np.float64],
+    device: Device,
+    seed: int,
+    core: int,
+    time_s: float,
+    temp_C: float,
+    causes: frozenset[str],
+) -> NDArray[np.float64]:
+    """An error of programming and a change, each by its quantile function."""
+    law, g = device.law, target.copy()
+    relaxes = "relaxation" in causes and time_s > law.times_s[0] and device.relaxes
+    change, kept = device.change_quantiles(time_s, temp_C) if relaxes else (None, 1.0)
+    draw = {"seed": seed, "core": core, "items": target.size}
+    if "programming" in causes:
+        codes = normal_codes(Purpose.PROGRAMMING, **draw).reshape(target.shape)
+        g += law.draw(law.programming(), target, codes) * kept
+    if change is not None:
+        g += law.draw(change, target, normal_codes(Purpose.RELAXATION, **draw).reshape(target.shape))
+    return g
 
 
 def _stick(g: NDArray[np.float64], device: Device, seed: int, core: int) -> NDArray[np.float64]:

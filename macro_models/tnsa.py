@@ -128,7 +128,9 @@ class TnsaModel:
         if not 0.0 <= time_s < np.inf:
             raise InputError(f"time_s must be at least 0, not {time_s!r}")
         chosen = _checked_causes(causes)
-        g = programmed_uS(target, device=device, seed=seed, core=core, time_s=time_s, causes=chosen)
+        g = programmed_uS(
+            target, device=device, seed=seed, core=core, time_s=time_s, temp_C=temp_C, causes=chosen
+        )
         self._set(config, _codes(config, g), device, seed, core, time_s, temp_C, chosen)
 
     @classmethod

@@ -13,7 +13,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["CAUSES", "ConverterNoise", "Device", "Programming", "Range", "ReadNoise", "Relaxation", "Stuck"]
+from macro_models.devices.law import Law, Temperature, node_moments
+
+__all__ = [
+    "CAUSES",
+    "ConverterNoise",
+    "Device",
+    "Fit",
+    "Law",
+    "Programming",
+    "Range",
+    "ReadNoise",
+    "Relaxation",
+    "Stuck",
+    "Temperature",
+]
 
 CAUSES = ("programming", "relaxation", "read-noise", "wire", "adc", "stuck")
 """Everything that makes a macro differ from exact arithmetic; each can be switched off on its own."""
@@ -98,6 +112,53 @@ class ConverterNoise:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Fit:
+    """Where a fitted device comes from, and how well it reproduces the data. Lists over time have one entry for each
+    row of the law (the first: programming), lists over level one for each level."""
+
+    file: str = ""
+    """Name of the data file, without its folder."""
+    sha256: str = ""
+    """Hash of the data file."""
+    command: str = ""
+    """What made the device."""
+    cells: int = 0
+    """Cells that were fitted."""
+    readings: int = 0
+    """Readings of them."""
+    dropped: str = ""
+    """What was left out of the fit."""
+    g_range_uS: tuple[float, ...] = ()
+    """Least and largest target, in uS."""
+    time_range_s: tuple[float, ...] = ()
+    """First and last time, in seconds."""
+    temp_range_C: tuple[float, ...] = ()
+    """Lowest and highest temperature, in degrees Celsius."""
+    times_s: tuple[float, ...] = ()
+    """Times of the lists below, in seconds."""
+    n: tuple[float, ...] = ()
+    """Readings at each time."""
+    mean_uS: tuple[float, ...] = ()
+    """Mean of g - target as measured, in uS."""
+    model_mean_uS: tuple[float, ...] = ()
+    """The same of the device."""
+    std_uS: tuple[float, ...] = ()
+    """Standard deviation of g - target as measured, in uS."""
+    model_std_uS: tuple[float, ...] = ()
+    """The same of the device."""
+    beyond: tuple[float, ...] = ()
+    """Fraction of cells further than three robust deviations (1.4826 times the median absolute deviation) from the
+    median, as measured."""
+    model_beyond: tuple[float, ...] = ()
+    """The same of the device."""
+    residual_mean_uS: tuple[tuple[float, ...], ...] = ()
+    """Device less measurement, mean in uS, for each time and level."""
+    residual_std_uS: tuple[tuple[float, ...], ...] = ()
+    """Device less measurement, standard deviation in uS, for each time and level."""
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Device:
     """A resistive device (see the module). Load one with :func:`macro_models.devices.load_device`.
 
@@ -110,9 +171,17 @@ class Device:
     range: Range = field(default_factory=Range)
     programming: Programming = field(default_factory=Programming)
     relaxation: Relaxation = field(default_factory=Relaxation)
+    law: Law = field(default_factory=Law)
+    temperature: Temperature = field(default_factory=Temperature)
     read_noise: ReadNoise = field(default_factory=ReadNoise)
     stuck: Stuck = field(default_factory=Stuck)
     converter: ConverterNoise = field(default_factory=ConverterNoise)
+    fit: Fit = field(default_factory=Fit)
+
+    @property
+    def relaxes(self) -> bool:
+        """Whether cells change after programming."""
+        return bool(self.relaxation.times_s) or len(self.law.times_s) > 1
 
     @property
     def g_min_uS(self) -> float | None:
@@ -131,25 +200,55 @@ class Device:
         """Half width of the window within which write-verify leaves a cell, in uS.
 
         The acceptance window, but not wider than the standard deviation at the first known time: a cell that is seen
-        so close to its target cannot have been left further away. Near 0 uS this decides.
+        so close to its target cannot have been left further away. Near 0 uS this decides. Of a device with a law: the
+        half width of a uniform window with the same standard deviation.
         """
+        if self.law.model:
+            spread = node_moments(self.law.at(self.law.programming(), target_uS))[1].reshape(np.shape(target_uS))
+            return spread * math.sqrt(3.0)
         r = self._relative(target_uS)
         accept = np.full_like(r, self.programming.accept_uS)
         if not self.relaxation.times_s:
             return accept
         return np.minimum(accept, _evaluate(self.relaxation.sigma_uS[0], r))
 
-    def sigma_uS(self, target_uS: ArrayLike, time_s: float) -> NDArray[np.float64]:
+    def sigma_uS(self, target_uS: ArrayLike, time_s: float, temp_C: float = 25.0) -> NDArray[np.float64]:
         """Standard deviation around the target before the clamp at 0 uS, programming and relaxation together, in uS."""
-        return np.sqrt(self.window_uS(target_uS) ** 2 / 3.0 + self.relaxation_uS(target_uS, time_s) ** 2)
+        left = self.window_uS(target_uS)
+        if self.law.model:
+            left = left * self.change_quantiles(time_s, temp_C)[1]
+        return np.sqrt(left**2 / 3.0 + self.relaxation_uS(target_uS, time_s, temp_C) ** 2)
 
-    def relaxation_uS(self, target_uS: ArrayLike, time_s: float) -> NDArray[np.float64]:
+    def mean_uS(self, target_uS: ArrayLike, time_s: float, temp_C: float = 25.0) -> NDArray[np.float64]:
+        """Mean of g - target before the clamp at 0 uS, in uS."""
+        if not self.law.model:
+            return np.zeros(np.shape(target_uS))
+        change, kept = self.change_quantiles(time_s, temp_C)
+        left = node_moments(self.law.at(self.law.programming(), target_uS))[0]
+        return (left * kept + node_moments(self.law.at(change, target_uS))[0]).reshape(np.shape(target_uS))
+
+    def change_quantiles(self, time_s: float, temp_C: float) -> tuple[NDArray[np.float64], float]:
+        """What ``time_s`` seconds at ``temp_C`` add to programmed cells, and what they keep of the programming error.
+
+        Quantiles in uS, of shape (levels, nodes of the law), and a share. For devices with a law only.
+        """
+        factor = self.temperature.factor(temp_C, self.law.temp_C)
+        if self.temperature.acts_on == "time":
+            time_s = time_s * factor
+        change = self.law.change(time_s, self.programming.pulse_s)
+        kept = self.law.kept_at(time_s, self.programming.pulse_s)
+        return (change * factor, kept) if self.temperature.acts_on == "change" else (change, kept)
+
+    def relaxation_uS(self, target_uS: ArrayLike, time_s: float, temp_C: float = 25.0) -> NDArray[np.float64]:
         """Standard deviation that relaxation adds to what programming left after ``time_s`` seconds, in uS.
 
         The published spread, interpolated linearly in the logarithm of time and held after the last time, less the
         scatter of programming (variances subtract). Before the first time it grows with the logarithm of time counted
-        in pulse widths, from nothing at 0 s.
+        in pulse widths, from nothing at 0 s. Of a device with a law: the standard deviation of its change.
         """
+        if self.law.model:
+            change = self.law.at(self.change_quantiles(time_s, temp_C)[0], target_uS)
+            return node_moments(change)[1].reshape(np.shape(target_uS))
         data = self.relaxation
         r = self._relative(target_uS)
         if not data.times_s or time_s <= 0.0:
@@ -174,6 +273,8 @@ class Device:
 
     def warnings(self, time_s: float, temp_C: float) -> list[str]:
         """One sentence for each condition that lies outside the device's data, with the range of the data."""
+        if self.law.model:
+            return self._law_warnings(time_s, temp_C)
         data, found = self.relaxation, []
         if not data.times_s:
             return found
@@ -185,6 +286,25 @@ class Device:
             found.append(f"{self.name} is {fitted}: for {time_s:g} s the spread of {last:g} s is held")
         if temp_C != data.temp_C:
             found.append(f"{self.name} is fitted at {data.temp_C:g} C only: {temp_C:g} C changes nothing in the model")
+        return found
+
+    def _law_warnings(self, time_s: float, temp_C: float) -> list[str]:
+        law, found = self.law, []
+        first, last = law.times_s[min(1, len(law.times_s) - 1)], law.times_s[-1]
+        fitted = f"{self.name} is fitted from {first:g} s to {last:g} s after programming"
+        if law.times_s[0] < time_s < first:
+            found.append(f"{fitted}: {time_s:g} s is interpolated from the end of programming")
+        if time_s > last:
+            went_on = "the trend of the last two times goes on" if len(law.times_s) > 1 else "nothing changes"
+            found.append(f"{fitted}: for {time_s:g} s {went_on}")
+        known = self.temperature.fitted_C or (law.temp_C,)
+        if not self.temperature.acts_on and temp_C != law.temp_C:
+            found.append(f"{self.name} is fitted at {law.temp_C:g} C only: {temp_C:g} C changes nothing in the model")
+        elif not min(*known, law.temp_C) <= temp_C <= max(*known, law.temp_C):
+            found.append(
+                f"{self.name} is fitted from {min(*known, law.temp_C):g} C to {max(*known, law.temp_C):g} C: {temp_C:g} "
+                f"C is extrapolated by Arrhenius' law with {self.temperature.activation_eV:g} eV"
+            )
         return found
 
     def to_dict(self) -> dict[str, Any]:

@@ -12,12 +12,14 @@ from typing import Any
 from macro_models.devices.device import (
     ConverterNoise,
     Device,
+    Fit,
     Programming,
     Range,
     ReadNoise,
     Relaxation,
     Stuck,
 )
+from macro_models.devices.law import NODES, Law, Temperature
 from macro_models.errors import InputError
 
 __all__ = ["device_from_dict", "device_names", "device_text", "load_device"]
@@ -25,8 +27,8 @@ __all__ = ["device_from_dict", "device_names", "device_text", "load_device"]
 SCHEMA = 1
 _FOLDER = Path(__file__).parent
 _SECTIONS = {
-    "range": Range, "programming": Programming, "relaxation": Relaxation, "read_noise": ReadNoise, "stuck": Stuck,
-    "converter": ConverterNoise,
+    "range": Range, "programming": Programming, "relaxation": Relaxation, "law": Law, "temperature": Temperature,
+    "read_noise": ReadNoise, "stuck": Stuck, "converter": ConverterNoise, "fit": Fit,
 }
 
 
@@ -54,6 +56,25 @@ class _List:
 
 
 @dataclass(frozen=True)
+class _Choice:
+    names: tuple[str, ...]
+
+    def read(self, where: str, value: object) -> Any:
+        if value not in self.names:
+            known = ", ".join(f'"{name}"' for name in self.names)
+            raise InputError(f"{where} must be one of {known}, not {_shown(value)}")
+        return value
+
+
+@dataclass(frozen=True)
+class _Whole:
+    def read(self, where: str, value: object) -> Any:
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise InputError(f"{where} must be a whole number of at least 0, not {_shown(value)}")
+        return value
+
+
+@dataclass(frozen=True)
 class _Kind:
     kind: type
     name: str
@@ -67,12 +88,36 @@ class _Kind:
 _CONDUCTANCE = _Number(0.0, 1e6)
 _COEFFICIENTS = _List(_Number(-1e9, 1e9), least=1)
 _STRING, _FLAG = _Kind(str, "a string"), _Kind(bool, "true or false")
+_CELSIUS, _CHANGE = _Number(-273.15, 1000.0), _Number(-1e6, 1e6)
+_SHARE, _RATIO = _Number(0.0, 1.0), _Number(0.0, 1e6)
+_FIT_LISTS = (
+    "g_range_uS", "time_range_s", "temp_range_C", "times_s", "n", "mean_uS", "model_mean_uS", "std_uS",
+    "model_std_uS", "beyond", "model_beyond",
+)
 _SPEC = {
     "range": {"g_min_uS": _CONDUCTANCE, "g_max_uS": _CONDUCTANCE},
     "programming": {"accept_uS": _CONDUCTANCE, "pulse_s": _Number(1e-12, 1.0)},
     "relaxation": {
-        "g_ref_uS": _Number(1e-6, 1e6), "temp_C": _Number(-273.15, 1000.0),
+        "g_ref_uS": _Number(1e-6, 1e6), "temp_C": _CELSIUS,
         "times_s": _List(_Number(1e-9, 1e11)), "sigma_uS": _List(_COEFFICIENTS),
+    },
+    "law": {
+        "model": _Choice(("", "parametric", "empirical")), "temp_C": _CELSIUS, "levels_uS": _List(_CONDUCTANCE),
+        "times_s": _List(_Number(0.0, 1e11)), "kept": _List(_Number(0.0, 1.0)), "shift_uS": _List(_List(_CHANGE)),
+        "low_uS": _List(_List(_CONDUCTANCE)), "high_uS": _List(_List(_CONDUCTANCE)),
+        "low_tail": _List(_List(_SHARE)), "high_tail": _List(_List(_SHARE)),
+        "low_ratio": _List(_List(_RATIO)), "high_ratio": _List(_List(_RATIO)),
+        "quantiles_uS": _List(_List(_List(_CHANGE))),
+    },
+    "temperature": {
+        "acts_on": _Choice(("", "time", "change")), "activation_eV": _Number(0.0, 10.0),
+        "error_eV": _Number(0.0, 10.0), "fitted_C": _List(_CELSIUS),
+    },
+    "fit": {
+        "file": _STRING, "sha256": _STRING, "command": _STRING, "dropped": _STRING, "cells": _Whole(),
+        "readings": _Whole(),
+        **{key: _List(_Number(-1e11, 1e11)) for key in _FIT_LISTS},
+        "residual_mean_uS": _List(_List(_CHANGE)), "residual_std_uS": _List(_List(_CHANGE)),
     },
     "read_noise": {"sigma_uS": _COEFFICIENTS},
     "stuck": {"fraction": _Number(0.0, 1.0), "values_uS": _List(_CONDUCTANCE, least=1)},
@@ -159,6 +204,8 @@ def _check_whole(device: Device, where: str) -> None:
         raise InputError(
             f"{where}: range.g_min_uS must be at most g_max_uS = {limits.g_max_uS:g}, not {limits.g_min_uS:g}"
         )
+    if device.law.model:
+        _check_law(device.law, where)
     if any(later <= earlier for earlier, later in zip(data.times_s, data.times_s[1:], strict=False)):
         raise InputError(f"{where}: relaxation.times_s must increase, not {_shown(data.times_s)}")
     if len(data.sigma_uS) != len(data.times_s):
@@ -166,6 +213,31 @@ def _check_whole(device: Device, where: str) -> None:
             f"{where}: relaxation.sigma_uS must hold one polynomial for each of the {len(data.times_s)} times, "
             f"not {len(data.sigma_uS)}"
         )
+
+
+def _check_law(law: Law, where: str) -> None:
+    """Refuse a law whose lists do not fit together."""
+    for key in ("levels_uS", "times_s"):
+        values = getattr(law, key)
+        if not values or any(later <= earlier for earlier, later in zip(values, values[1:], strict=False)):
+            raise InputError(f"{where}: law.{key} must not be empty and must increase, not {_shown(values)}")
+    if len(law.kept) != len(law.times_s):
+        raise InputError(f"{where}: law.kept must have {len(law.times_s)} entries as times_s, not {len(law.kept)}")
+    parametric = ("shift_uS", "low_uS", "high_uS", "low_tail", "high_tail", "low_ratio", "high_ratio")
+    for key in parametric if law.model == "parametric" else ("quantiles_uS",):
+        rows = getattr(law, key)
+        if len(rows) != len(law.times_s) or any(len(row) != len(law.levels_uS) for row in rows):
+            raise InputError(
+                f"{where}: law.{key} must have {len(law.times_s)} rows, one for each time, of {len(law.levels_uS)} "
+                "entries, one for each level"
+            )
+    for t, row in enumerate(law.quantiles_uS):
+        for k, values in enumerate(row):
+            if len(values) != NODES or any(b < a for a, b in zip(values, values[1:], strict=False)):
+                raise InputError(f"{where}: law.quantiles_uS[{t}][{k}] must be {NODES} numbers that do not decrease")
+    for key in ("low_ratio", "high_ratio"):
+        if any(0.0 < ratio < 1.0 for row in getattr(law, key) for ratio in row):
+            raise InputError(f"{where}: law.{key} must be 0 or at least 1")
 
 
 def _refuse_unknown(tree: Mapping[str, Any], known: Any, where: str, prefix: str) -> None:

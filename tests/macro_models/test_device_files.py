@@ -122,8 +122,8 @@ def test_own_device_with_one_section(tmp_path: Path) -> None:
         ("schema = true\n", "schema must be 1, not true"),
         ("schema = 1\n", "name must be a string that is not empty, not nothing"),
         (HEAD + "colour = 3\n",
-         "unknown key colour, known are schema, name, description, range, programming, relaxation, read_noise, stuck, "
-         "converter"),
+         "unknown key colour, known are schema, name, description, range, programming, relaxation, law, temperature, "
+         "read_noise, stuck, converter, fit"),
         (HEAD + "[relaxtion]\n", "unknown key relaxtion, did you mean relaxation?"),
         (HEAD + "[programming]\naccept_us = 1\n",
          "unknown key programming.accept_us, did you mean programming.accept_uS?"),

@@ -1,0 +1,223 @@
+"""Laws of measured cells: the distribution of g - target over level and time, as quantiles.
+
+A quantile function is held at nodes that are equally spaced in the standard normal variable z, from -4.25 to 4.25, and
+is linear between them: a normal law is exact. A cell has one z for all times, so that it moves coherently. Between two
+levels quantiles are linear in the target, between two times in the logarithm of time. All of it is + - * / of doubles
+in a fixed order on tables that are rounded to 2**-20 uS, so that a draw is the same on every machine.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import erf, erfc
+
+from macro_models.exact.random import NORMAL_ONE
+
+__all__ = ["NODES", "NODE_Z", "Law", "Temperature", "mixture_quantile", "node_moments"]
+
+_STEP = NORMAL_ONE // 4
+_TOP = 17 * _STEP
+NODES = 35
+"""Nodes of a quantile function."""
+NODE_Z = np.arange(NODES) * 0.25 - 4.25
+"""The standard normal variable at the nodes."""
+_GRID = float(1 << 20)
+_UNIFORM = 1.3489795003921634  # makes the median of |v| of a uniform v in -1.349..1.349 that of a standard normal
+_BOLTZMANN_EV = 8.617333262e-5  # CODATA 2018 (exact since the SI of 2019), in eV/K
+_KELVIN = 273.15
+
+Rows = tuple[tuple[float, ...], ...]
+
+
+def _on_grid(value: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rounded to 2**-20, so that the last bit of a machine's logarithm or error function does not matter."""
+    return np.rint(value * _GRID) / _GRID
+
+
+def mixture_quantile(z: ArrayLike, tail: ArrayLike, ratio: ArrayLike) -> NDArray[np.float64]:
+    """Quantile, in units of the core's scale, of one side of a law, at the normal variable ``z`` >= 0.
+
+    A fraction ``tail`` of the cells is normal with ``ratio`` >= 1 times the scale of the others. With ``ratio`` 0 the
+    tails are light: a part ``tail`` of the quantile is that of a uniform law with the same median.
+    """
+    z, tail, ratio = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in (z, tail, ratio)))
+    light = ratio < 1.0
+    wide = np.where(light, 1.0, ratio)
+    part = np.where(light, 0.0, tail)
+    beyond = erfc(z / math.sqrt(2.0))
+    low, high = z.copy(), z * wide
+    for _ in range(48):
+        middle = 0.5 * (low + high)
+        more = (1.0 - part) * erfc(middle / math.sqrt(2.0)) + part * erfc(middle / (wide * math.sqrt(2.0))) > beyond
+        low, high = np.where(more, middle, low), np.where(more, high, middle)
+    return np.where(light, (1.0 - tail) * z + tail * _UNIFORM * erf(z / math.sqrt(2.0)), 0.5 * (low + high))
+
+
+def _node_weights() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean of each node's hat over the standard normal variable, and of the product of two hats."""
+    z = np.linspace(-4.25, 4.25, 34 * 64 + 1)
+    density = np.exp(-0.5 * z * z)
+    hats = np.maximum(0.0, 1.0 - np.abs(z[:, None] - NODE_Z) * 4.0)
+    density /= density.sum()
+    return density @ hats, hats.T @ (density[:, None] * hats)
+
+
+_WEIGHT, _PRODUCT = _node_weights()
+
+
+def node_moments(quantiles: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of quantile functions given at the nodes, of shape (..., NODES)."""
+    mean = quantiles @ _WEIGHT
+    centred = quantiles - mean[..., None]
+    return mean, np.sqrt(np.maximum(np.einsum("...i,ij,...j->...", centred, _PRODUCT, centred), 0.0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Temperature:
+    """How temperature speeds up or enlarges what happens after programming (Arrhenius)."""
+
+    acts_on: str = ""
+    """``"time"``: a time counts ``factor(temp)`` times; ``"change"``: the change is ``factor(temp)`` times as large;
+    empty: temperature changes nothing."""
+    activation_eV: float = 0.0
+    """Activation energy of the factor, in eV."""
+    error_eV: float = 0.0
+    """Standard error of the activation energy, in eV."""
+    fitted_C: tuple[float, ...] = ()
+    """Temperatures of the data, in degrees Celsius, increasing."""
+    source: str = ""
+
+    def factor(self, temp_C: float, reference_C: float) -> float:
+        """``exp(E / k (1 / T_reference - 1 / T))``, rounded to a relative 2**-20."""
+        inverse = 1.0 / (reference_C + _KELVIN) - 1.0 / (temp_C + _KELVIN)
+        exponent = min(max(self.activation_eV / _BOLTZMANN_EV * inverse, -200.0), 200.0)
+        mantissa, power = math.frexp(math.exp(exponent))
+        return math.ldexp(round(mantissa * _GRID) / _GRID, power)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Law:
+    """Distribution of g - target at some times after programming. Row 0 of each list is what programming left, the
+    others are what each time adds to it; every row has one entry for each level.
+
+    ``parametric``: each side of ``shift_uS`` has a normal core and a tail, see :func:`mixture_quantile`.
+    ``empirical``: quantiles as measured.
+    """
+
+    model: str = ""
+    """``"parametric"``, ``"empirical"``, or empty: no law, the other sections hold."""
+    temp_C: float = 25.0
+    """Temperature of the rows, in degrees Celsius."""
+    levels_uS: tuple[float, ...] = ()
+    """Targets, in uS, increasing; beyond them the law of the nearest holds."""
+    times_s: tuple[float, ...] = ()
+    """Seconds since programming of each row, increasing; the first is that of the reading that ends programming."""
+    kept: tuple[float, ...] = ()
+    """Share of the error of programming that is still there at each time; 1 for the first."""
+    shift_uS: Rows = ()
+    """Median, in uS."""
+    low_uS: Rows = ()
+    """Scale of the core below the median, in uS."""
+    high_uS: Rows = ()
+    """Scale of the core above the median, in uS."""
+    low_tail: Rows = ()
+    """Fraction of the cells below the median that are in the tail, 0..1."""
+    high_tail: Rows = ()
+    """The same above the median."""
+    low_ratio: Rows = ()
+    """Scale of the lower tail, in units of the core's; 0: lighter than normal."""
+    high_ratio: Rows = ()
+    """The same above the median."""
+    quantiles_uS: tuple[Rows, ...] = ()
+    """Quantiles at the nodes (``empirical``), in uS."""
+    source: str = ""
+
+    @cached_property
+    def table(self) -> NDArray[np.float64]:
+        """Quantiles at the nodes, in uS, of shape (times, levels, NODES), on a grid of 2**-20 uS."""
+        if self.model == "empirical":
+            return _on_grid(np.array(self.quantiles_uS, dtype=np.float64))
+        names = ("shift_uS", "low_uS", "high_uS", "low_tail", "high_tail", "low_ratio", "high_ratio")
+        shift, low, high, low_tail, high_tail, low_ratio, high_ratio = (
+            np.array(getattr(self, name), dtype=np.float64)[..., None] for name in names
+        )
+        size = np.abs(NODE_Z)
+        below = -low * mixture_quantile(size, low_tail, low_ratio)
+        above = high * mixture_quantile(size, high_tail, high_ratio)
+        # The node next to the median on each side is 0.25 away, so that both halves meet in the node at 0.
+        return _on_grid(shift + np.where(NODE_Z < 0.0, below, above))
+
+    def programming(self) -> NDArray[np.float64]:
+        """Quantiles of what programming left, in uS, of shape (levels, NODES)."""
+        return self.table[0]
+
+    def change(self, time_s: float, pulse_s: float) -> NDArray[np.float64]:
+        """Quantiles of what ``time_s`` seconds added, in uS, of shape (levels, NODES).
+
+        Before the first row after programming it grows with the logarithm of time, counted in pulses of ``pulse_s``;
+        after the last row it goes on as between the last two.
+        """
+        rows, weight = self._between(time_s, pulse_s)
+        if rows[1] == 0:
+            return np.zeros_like(self.table[0])
+        end = self.table[rows[1]] * weight
+        whole = end if rows[0] == 0 else self.table[rows[0]] * (1.0 - weight) + end
+        return np.maximum.accumulate(whole, axis=-1)
+
+    def kept_at(self, time_s: float, pulse_s: float) -> float:
+        """Share of the error of programming that is still there."""
+        (first, second), weight = self._between(time_s, pulse_s)
+        weight = min(weight, 1.0)
+        return self.kept[first] * (1.0 - weight) + self.kept[second] * weight
+
+    def _between(self, time_s: float, pulse_s: float) -> tuple[tuple[int, int], float]:
+        """Two rows and the weight of the second, on a grid of 2**-20; beyond 1 after the last row."""
+        start, times = self.times_s[0], self.times_s
+        if time_s <= start or len(times) < 2:
+            return (0, 0), 0.0
+        if time_s <= times[1]:
+            weight = math.log1p((time_s - start) / pulse_s) / math.log1p((times[1] - start) / pulse_s)
+            return (0, 1), round(weight * _GRID) / _GRID
+        later = next((k for k, t in enumerate(times) if t >= time_s), len(times) - 1)
+        first = later - 1
+        if first == 0:  # a single row after programming: it grows on from programming
+            weight = math.log1p((time_s - start) / pulse_s) / math.log1p((times[1] - start) / pulse_s)
+        else:
+            weight = math.log(time_s / times[first]) / math.log(times[later] / times[first])
+        return (first, later), round(weight * _GRID) / _GRID
+
+    def draw(
+        self, quantiles: NDArray[np.float64], target_uS: NDArray[np.float64], codes: NDArray[np.integer]
+    ) -> NDArray[np.float64]:
+        """The quantile of each cell, in uS: ``quantiles`` of shape (levels, NODES) at the normal ``codes`` of the
+        cells, whose shape is that of ``target_uS``."""
+        level, weight = self._level(target_uS)
+        at = codes.astype(np.int64) + _TOP
+        node, rest = at // _STEP, (at % _STEP) / _STEP
+        flat = quantiles.ravel()
+
+        def at_level(k: NDArray[np.int64]) -> NDArray[np.float64]:
+            left = flat[k * NODES + node]
+            return left + (flat[k * NODES + node + 1] - left) * rest
+
+        if len(self.levels_uS) == 1:
+            return at_level(level)
+        return at_level(level) * (1.0 - weight) + at_level(level + 1) * weight
+
+    def _level(self, target_uS: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        levels = np.array(self.levels_uS)
+        if len(levels) == 1:
+            return np.zeros(target_uS.shape, dtype=np.int64), np.zeros(target_uS.shape)
+        k = np.clip(np.searchsorted(levels, target_uS, side="right") - 1, 0, len(levels) - 2)
+        return k, np.clip((target_uS - levels[k]) / (levels[k + 1] - levels[k]), 0.0, 1.0)
+
+    def at(self, quantiles: NDArray[np.float64], target_uS: ArrayLike) -> NDArray[np.float64]:
+        """Quantile functions at targets, of shape (targets, NODES)."""
+        target = np.atleast_1d(np.asarray(target_uS, dtype=np.float64))
+        level, weight = self._level(target)
+        if len(self.levels_uS) == 1:
+            return quantiles[level]
+        return quantiles[level] * (1.0 - weight[:, None]) + quantiles[level + 1] * weight[:, None]
