@@ -11,8 +11,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from macro_models.errors import InputError
 
@@ -83,25 +84,18 @@ class Output:
         if self.json_path != "-":
             check_target(self.json_path)
 
-    def _console(self, *, stderr: bool) -> "Console":
-        from rich.console import Console
+    @cached_property
+    def _stdout(self) -> "Console":
+        return _console(sys.stdout)
 
-        stream = sys.stderr if stderr else sys.stdout
-        plain = "NO_COLOR" in os.environ or not stream.isatty()
-        return Console(
-            stderr=stderr,
-            markup=False,
-            highlight=False,
-            emoji=False,
-            soft_wrap=plain,
-            no_color=plain,
-            width=_PLAIN_WIDTH if plain else None,
-        )
+    @cached_property
+    def _stderr(self) -> "Console":
+        return _console(sys.stderr)
 
     def text(self, line: str = "") -> None:
         """A line of the result. Nothing where the JSON goes to stdout."""
         if self.json_path != "-":
-            self._console(stderr=False).print(line)
+            self._stdout.print(line)
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """A table of the result. Columns of numbers are aligned to the right."""
@@ -109,7 +103,7 @@ class Output:
             return
         cells = [[str(cell) for cell in row] for row in rows]
         right = [bool(cells) and all(map(_is_number, column)) for column in zip(*cells, strict=True)]
-        console = self._console(stderr=False)
+        console = self._stdout
         if console.no_color:
             for line in _plain_table(headers, cells, right or [False] * len(headers)):
                 sys.stdout.write(line + "\n")
@@ -127,12 +121,12 @@ class Output:
     def note(self, line: str) -> None:
         """A line about the progress, on stderr."""
         if not self.quiet:
-            self._console(stderr=True).print(line)
+            self._stderr.print(line)
 
     def detail(self, line: str) -> None:
         """A line on stderr with ``-v`` only."""
         if self.verbose:
-            self._console(stderr=True).print(line)
+            self._stderr.print(line)
 
     def warn(self, sentence: str) -> None:
         """A warning, once, on stderr (and in the JSON)."""
@@ -145,7 +139,7 @@ class Output:
     @contextmanager
     def progress(self, label: str) -> Iterator[Progress]:
         """A bar on a terminal; without one, a line at the start."""
-        console = None if self.quiet else self._console(stderr=True)
+        console = None if self.quiet else self._stderr
         if console is None or console.no_color:
             if console is not None:
                 console.print(f"{label} ...")
@@ -166,6 +160,16 @@ class Output:
             sys.stdout.write(text)
         else:
             write_atomic(self.json_path, text.encode())
+
+
+def _console(stream: TextIO) -> "Console":
+    from rich.console import Console
+
+    plain = bool(os.environ.get("NO_COLOR")) or not stream.isatty()
+    return Console(
+        file=stream, markup=False, highlight=False, emoji=False, soft_wrap=plain, no_color=plain,
+        width=_PLAIN_WIDTH if plain else None,
+    )  # fmt: skip
 
 
 def _plain_table(headers: Sequence[str], rows: list[list[str]], right: list[bool]) -> list[str]:

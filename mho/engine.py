@@ -1,6 +1,7 @@
 """Runs of a network: from options as a user writes them to results, and the passes of an error budget."""
 
 import hashlib
+import json
 import time as clock
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -231,7 +232,7 @@ def _provenance(net: "Net", job: _Job, backend: str) -> dict[str, Any]:
         "hashes": {
             "network": net.sha256,
             "chip": net.network.chip.sha256,
-            "device": _hash(repr(sorted(job.device.to_dict().items())).encode()),
+            "device": _hash(json.dumps(job.device.to_dict(), sort_keys=True).encode()),
             "input": _hash(np.ascontiguousarray(job.x).tobytes()),
         },
         "model": net.network.model.name,

@@ -10,7 +10,7 @@ from mho.options import chip_option, common_options, example
 if TYPE_CHECKING:
     from mho.api import Net
 
-__all__ = ["compile_command", "compile_net", "print_summary"]
+__all__ = ["compile_command", "compile_net", "print_summary", "summary_lines"]
 
 
 @click.command("compile", epilog=example("mho compile model.onnx --chip neurram-core --calibrate train.npy -o net.mho"))
@@ -54,18 +54,25 @@ def compile_net(
         return mho.compile(model, Chip(description), calibrate=calibrate, device=device, progress=progress)
 
 
-def print_summary(summary: dict[str, Any], out: Output) -> None:
-    """The report of a compilation as tables."""
+def summary_lines(summary: dict[str, Any]) -> tuple[str, str]:
+    """Size and speed of a compiled network, in words."""
     mean, worst = summary["cycles_mean"], summary["cycles_worst"]
     plural = "core" if summary["cores"] == 1 else "cores"
-    out.text(
+    size = (
         f"{summary['model']} on {summary['chip']} with {summary['device']}: {summary['cores']} {plural} "
         f"(schedule: {summary['schedule']}), {summary['utilisation']:.1%} of {summary['cells']:,} cells"
     )
-    out.text(
+    speed = (
         f"{summary['mvms_per_image']} MVMs an image; cycles: {mean:,.0f} in the mean of the calibration "
         f"({summary['microseconds_mean']:.2f} us), {worst:,} at worst"
     )
+    return size, speed
+
+
+def print_summary(summary: dict[str, Any], out: Output) -> None:
+    """The report of a compilation."""
+    for line in summary_lines(summary):
+        out.text(line)
     headers = ("layer", "inputs", "outputs", "relu", "copies", "products", "in bits", "out bits", "cycles", "error")
     rows = [
         (

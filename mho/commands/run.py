@@ -8,7 +8,7 @@ import numpy as np
 
 from macro_models.errors import InputError
 from mho import score
-from mho.commands.compile import compile_net, print_summary
+from mho.commands.compile import compile_net, summary_lines
 from mho.console import Output, check_target, write_atomic
 from mho.options import chip_option, common_options, example
 from mho.units import format_time
@@ -74,6 +74,8 @@ def run_command(
         score.accuracy(net.reference(x)[: len(truth)], truth)  # refuses labels that do not fit, before the work begins
     with out.progress(f"running on {options['backend']}") as progress:
         result = net.run(x, device=model, progress=progress, **options)
+    for kind in ("versions", "hashes"):
+        out.detail(f"{kind}: " + ", ".join(f"{k} {v}" for k, v in result.provenance[kind].items()))
     for sentence in result.warnings:
         out.warn(sentence)
     if budget:
@@ -114,8 +116,8 @@ def _open(
         taken = min(FIRST_INPUTS, len(x))
         out.note(f"calibrating on the first {taken} inputs, since --calibrate is not given")
     net = compile_net(network, chip, overrides, x[:FIRST_INPUTS] if calibrate is None else calibrate, device, out)
-    if out.verbose:
-        print_summary(net.summary(), out)
+    for line in summary_lines(net.summary()):
+        out.detail(line)
     return net
 
 
