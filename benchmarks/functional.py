@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,7 @@ SINGLE_TARGETS = {"ideal": 20.0, "read noise": 40.0}
 """Most microseconds of one conversion alone."""
 
 
-def device_with(**sections: dict[str, object]) -> Device:
+def device_with(**sections: dict[str, Any]) -> Device:
     """The RRAM of NeuRRAM with some keys changed."""
     tree = load_device("rram-neurram").to_dict()
     for section, values in sections.items():
@@ -48,7 +49,7 @@ def models(lines: int) -> dict[str, TnsaModel]:
     weights = np.random.default_rng(0).standard_normal((lines // 2, lines))
     target = differential_targets(weights, g_min_uS=1.0, g_max_uS=40.0)
     spread = TnsaConfig(lines=lines, sigma_offset_mV=1.0, sigma_gain=0.01)
-    output = {"sigma_output_mV": 0.5}
+    output: dict[str, Any] = {"sigma_output_mV": 0.5}
     neurram, ideal = load_device("rram-neurram"), load_device("ideal")
 
     def model(device: Device, *causes: str, config: TnsaConfig = TnsaConfig(lines=lines)) -> TnsaModel:  # noqa: B008
@@ -104,7 +105,7 @@ def single_us(model: TnsaModel, x: np.ndarray, op: MvmOperation, seconds: float)
 
 def main() -> None:
     """Measure, and print a table or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--lines", type=int, default=256)
     parser.add_argument("--batch", type=int, default=1024)
     parser.add_argument("--seconds", type=float, default=2.0)
@@ -123,7 +124,7 @@ def main() -> None:
         rows[name] = lambda model=model: model.mvm(op, masks, x, op_ids)
     found = rates(rows, args.batch, args.seconds)
     gemm = found.pop("gemm")
-    result = {
+    result: dict[str, Any] = {
         "lines": args.lines,
         "batch": args.batch,
         "numpy": np.__version__,
@@ -144,18 +145,18 @@ def main() -> None:
     print(json.dumps(result, indent=2) if args.json else table(result))
 
 
-def table(result: dict[str, object]) -> str:
+def table(result: dict[str, Any]) -> str:
     """The result in words and columns."""
     lines = [
         f"{result['lines']} x {result['lines']}, batches of {result['batch']}, one thread, numpy {result['numpy']}",
         f"{'plain float32 GEMM of the same shape':<40}{result['gemm_per_cpu_s']:>12,.0f} vectors / CPU-s",
     ]
-    for row in result["rows"]:  # type: ignore[attr-defined]
+    for row in result["rows"]:
         goal = f"   goal {row['target']:,}" if row["target"] else ""
         lines.append(
             f"{row['name']:<40}{row['mvm_per_cpu_s']:>12,.0f} MVM / CPU-s   {row['gemm_over_mvm']:.1f} x GEMM{goal}"
         )
-    for row in result["single"]:  # type: ignore[attr-defined]
+    for row in result["single"]:
         lines.append(f"one conversion alone, {row['name']:<18}{row['us']:>12.1f} us   goal {row['target_us']:g}")
     return "\n".join(lines)
 
