@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from sim.link import Message
 
-__all__ = ["OP_WORDS", "Batch", "BatchResult", "Mode", "Outcome"]
+__all__ = ["OP_WORDS", "SHELL_DEPTH", "Batch", "BatchResult", "Mode", "Outcome", "Strobe"]
 
 OP_WORDS = 4
 """Words of 32 bits that hold one operation descriptor."""
+
+SHELL_DEPTH = 2048
+"""Words of each stream that one batch may have in a simulator without DPI."""
 
 
 class Mode(IntEnum):
@@ -36,6 +39,15 @@ class Outcome(IntEnum):
     TOO_MANY = 4
 
 
+class Strobe(IntEnum):
+    """Operations at the pins (``hdl/shim.cpp``)."""
+
+    PRECHARGE = 0
+    SAMPLE = 1
+    COMPARE = 2
+    DECREMENT = 3
+
+
 @dataclass(kw_only=True)
 class Batch:
     """What goes into the core.
@@ -54,6 +66,8 @@ class Batch:
         Cycles without any progress after which the core counts as stuck.
     gap, stall, hold
         Of 256 cycles, how many are idle on the inputs, on the output, and frozen by the macro, at random.
+    keep_charges
+        Return the charges of each conversion at its first compare.
     """
 
     ops: NDArray[np.uint32]
@@ -68,11 +82,12 @@ class Batch:
     gap: int = 0
     stall: int = 0
     hold: int = 0
+    keep_charges: bool = False
 
     def message(self) -> Message:
         """As a request to the simulator process."""
         arrays = {"ops": self.ops, "masks": self.masks, "inputs": self.inputs}
-        names = ("outputs", "operations", "core", "mode", "patience", "seed", "gap", "stall", "hold")
+        names = ("outputs", "operations", "core", "mode", "patience", "seed", "gap", "stall", "hold", "keep_charges")
         return Message("batch", {name: int(getattr(self, name)) for name in names}, arrays)
 
     @classmethod
@@ -80,7 +95,8 @@ class Batch:
         """Inverse of :meth:`message`."""
         values = dict(message.values)
         arrays: dict[str, Any] = {name: np.ascontiguousarray(array, dtype=np.uint32) for name, array in message.arrays.items()}
-        return cls(**arrays, **{**values, "mode": Mode(values["mode"])})
+        values |= {"mode": Mode(values["mode"]), "keep_charges": bool(values["keep_charges"])}
+        return cls(**arrays, **values)
 
 
 @dataclass(kw_only=True)
@@ -95,6 +111,8 @@ class BatchResult:
         Total, analog and held cycles as the RTL counts them, at each ``done``; shape (operations, 3).
     decrements
         Decrement strobes of each conversion, counted at the pins.
+    charges
+        Charges of each conversion at its first compare, of shape (conversions, lines), if they were asked for.
     error
         Whether ``status.error`` was seen.
     failure
@@ -106,6 +124,7 @@ class BatchResult:
     outputs: NDArray[np.uint32]
     counters: NDArray[np.uint64]
     decrements: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    charges: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
     outcome: Outcome = Outcome.IDLE
     error: bool = False
     failure: str = ""
@@ -118,7 +137,7 @@ class BatchResult:
 
     def message(self) -> Message:
         """As an answer of the simulator process."""
-        arrays = {"outputs": self.outputs, "counters": self.counters, "decrements": self.decrements}
+        arrays = {"outputs": self.outputs, "counters": self.counters, "decrements": self.decrements, "charges": self.charges}
         values = {"outcome": int(self.outcome), "error": self.error, "failure": self.failure, "cpu_s": self.cpu_s}
         return Message("result", values, arrays)
 

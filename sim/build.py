@@ -1,12 +1,14 @@
 """Simulators of the generated core: the Verilog of a chip, or a netlist of it, compiled once and kept."""
 
 import platform
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from hw.config import Chip
-from macro_models.errors import InputError, ToolError
+from macro_models.errors import InputError
+from sim.batch import SHELL_DEPTH
 from sim.toolchain import HDL, cached_build, compile_verilator, hash_files, require_cocotb, require_tool, run_logged, tool_version
 
 __all__ = ["Simulator", "core_sources", "icarus_build", "verilator_build"]
@@ -27,16 +29,19 @@ class Simulator:
         What the build left: the simulator, the Verilog of the core, the log.
     program
         Command without its arguments.
+    icarus
+        Whether it is Icarus, which traces every build.
     """
 
     folder: Path
     program: tuple[str, ...]
+    icarus: bool = False
 
     def command(self, waves: Path | None = None) -> list[str]:
         """Command that runs it; ``waves`` is the trace that it writes, if it was built for that."""
         if waves is None:
             return list(self.program)
-        if self.program[0] == "vvp":
+        if self.icarus:
             return [*self.program, "-fst", f"+waves={waves.absolute()}"]
         return [*self.program, "--trace", "--trace-file", str(waves.absolute())]
 
@@ -80,9 +85,17 @@ def _netlist_key(netlist: Path | None, cells: Path | None) -> list[str]:
 
 
 def _sources(chip: Chip, folder: Path, netlist: Path | None, cells: Path | None) -> list[Path]:
+    generated = core_sources(chip, folder / "rtl")
     if netlist is None:
-        return core_sources(chip, folder / "rtl")
-    return [netlist.absolute()] + ([cells.absolute()] if cells else [])
+        return generated
+    top, adapter = f"{chip.verilog.prefix}core", f"{chip.verilog.prefix}macro_adapter"
+    text = netlist.read_text(errors="replace")
+    if re.search(rf"\bmodule\s+{top}\b", text) is None:
+        raise InputError(f"{netlist} must have the module {top}, which is the top of {chip.name}")
+    # The adapter has no logic, so a synthesis may have kept it as a black box.
+    needed = adapter in text and re.search(rf"\bmodule\s+{adapter}\b", text) is None
+    adapters = [path for path in generated if path.name == "macro_adapter.v"] if needed else []
+    return [netlist.absolute(), *adapters, *([cells.absolute()] if cells else [])]
 
 
 def _defines(chip: Chip) -> dict[str, object]:
@@ -103,7 +116,7 @@ def _defines(chip: Chip) -> dict[str, object]:
 
 
 def verilator_build(
-    chip: Chip, *, waves: bool = False, hold: bool = False, netlist: Path | None = None, cells: Path | None = None
+    chip: Chip, *, waves: bool = False, netlist: Path | None = None, cells: Path | None = None
 ) -> Simulator:
     """The core of ``chip`` in Verilator, from the cache or built now (10 to 30 s).
 
@@ -111,8 +124,6 @@ def verilator_build(
     ----------
     waves
         With tracing to FST.
-    hold
-        With a macro that can freeze the sequencer at random.
     netlist, cells
         A gate-level netlist of the same top instead of the generated RTL, and the models of its cells.
 
@@ -131,7 +142,7 @@ def verilator_build(
             top="core_tb", defines=defines, public=_PUBLIC, waves=waves, cpp=[HDL / "shim.cpp", HDL / "streams.cpp"],
         )  # fmt: skip
 
-    defines = _defines(chip) | ({"MHO_RANDOM_HOLD": ""} if hold else {}) | ({} if waves else {"MHO_BURST": _BURST})
+    defines = _defines(chip) | ({} if waves else {"MHO_BURST": _BURST})
     key = [
         chip.sha256, _python_hash(), hash_files(HDL.iterdir()), hash_files([Path(__file__), Path(__file__).parent / "toolchain.py"]),
         str(defines), f"waves {waves}", *_netlist_key(netlist, cells),
@@ -149,9 +160,6 @@ def icarus_build(chip: Chip, *, waves: bool = False, netlist: Path | None = None
     require_cocotb()
     from cocotb_tools import config
 
-    if waves and netlist:
-        raise ToolError("waves of a netlist must come from verilator, not from icarus")
-
     def build(folder: Path) -> None:
         command = [
             require_tool("iverilog"), "-g2005", "-s", "core_tb", "-o", str(folder / "core_tb.vvp"),
@@ -160,12 +168,13 @@ def icarus_build(chip: Chip, *, waves: bool = False, netlist: Path | None = None
         ]  # fmt: skip
         run_logged(command, folder / "build.log", "iverilog")
 
-    defines = _defines(chip)
+    defines = _defines(chip) | {"MHO_DEPTH": SHELL_DEPTH}
     key = [
         chip.sha256, _python_hash(), hash_files(HDL.iterdir()), str(defines), *_netlist_key(netlist, cells), tool_version("iverilog"),
     ]  # fmt: skip
     folder = cached_build("icarus", key, build)
     return Simulator(
         folder=folder,
-        program=(require_tool("vvp"), "-M", str(config.libs_dir), "-m", "libcocotbvpi_icarus", str(folder / "core_tb.vvp")),
+        icarus=True,
+        program=(require_tool("vvp"), "-n", "-m", str(config.lib_name_path("vpi", "icarus")), str(folder / "core_tb.vvp")),
     )

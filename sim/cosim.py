@@ -15,7 +15,7 @@ from sim.backend import BackendResult
 from sim.batch import Batch, Mode
 from sim.build import verilator_build
 from sim.process import Simulation
-from sim.words import MaskImage, input_words, op_words, output_codes
+from sim.words import MaskImage, input_words, op_words, output_codes, reserved_words
 
 __all__ = ["CoreRun", "CosimBackend", "CosimCore"]
 
@@ -37,6 +37,8 @@ class CoreRun:
         Whether ``status.error`` is set.
     cpu_s
         Processor time of the simulator, in seconds.
+    charges
+        Charges of each conversion, of shape (batch * segments, lines), if they were asked for.
     """
 
     codes: NDArray[np.int16]
@@ -44,6 +46,7 @@ class CoreRun:
     cycles: NDArray[np.int64]
     error: bool
     cpu_s: float
+    charges: NDArray[np.int64]
 
 
 class CosimCore:
@@ -78,17 +81,23 @@ class CosimCore:
         stall: int = 0,
         hold: int = 0,
         seed: int = 1,
+        keep_charges: bool = False,
+        illegal: bool = False,
     ) -> CoreRun:
         """Stream a batch through the core, with its numbers as in :meth:`sim.backend.Backend.mvm`.
 
-        ``gap``, ``stall`` and ``hold`` as in :class:`sim.batch.Batch`.
+        ``gap``, ``stall``, ``hold`` and ``keep_charges`` as in :class:`sim.batch.Batch`; ``illegal`` sends a descriptor of a
+        reserved mode first.
         """
         ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), (len(x),))
         idle = max(gap, stall, hold)
+        ops = op_words(op, ids)
+        if illegal:
+            ops = np.concatenate([reserved_words(op), ops])
         batch = Batch(
-            ops=op_words(op, ids), masks=self._masks.update(op, masks), inputs=input_words(x),
+            ops=ops, masks=self._masks.update(op, masks), inputs=input_words(x),
             outputs=len(x) * self.cfg.output_words, operations=len(x), core=core, mode=mode,
-            patience=self._patience * (1 if idle < 128 else 64), gap=gap, stall=stall, hold=hold, seed=seed,
+            patience=self._patience * (1 if idle < 128 else 64), gap=gap, stall=stall, hold=hold, seed=seed, keep_charges=keep_charges,
         )  # fmt: skip
         result = self.simulation.run(batch)
         counters = np.concatenate([self._counters, result.counters.astype(np.int64)])
@@ -99,6 +108,7 @@ class CosimCore:
             cycles=np.diff(counters, axis=0),
             error=result.error,
             cpu_s=result.cpu_s,
+            charges=result.charges,
         )
 
 

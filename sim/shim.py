@@ -5,7 +5,6 @@ The simulator's executable exports the functions; the structures below mirror th
 
 import ctypes
 from ctypes import POINTER, Structure, byref, c_char_p, c_float, c_int32, c_int64, c_uint8, c_uint32, c_uint64, c_void_p
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from macro_models import TnsaModel
 from macro_models.eager import EagerTnsa
-from sim.batch import Batch, BatchResult, Outcome
+from sim.batch import Batch, BatchResult, Outcome, Strobe
 from sim.evaluate import Evaluator
 
 __all__ = ["Shim"]
@@ -21,15 +20,6 @@ __all__ = ["Shim"]
 _LINES = 256
 _WORDS = _LINES // 32
 _FAILED = -1
-
-
-class Strobe(IntEnum):
-    """Operations at the pins (``hdl/shim.cpp``)."""
-
-    PRECHARGE = 0
-    SAMPLE = 1
-    COMPARE = 2
-    DECREMENT = 3
 
 
 class Pins(Structure):
@@ -77,6 +67,8 @@ def _library() -> Any:
     library.mho_shim_pins.restype = POINTER(Pins)
     library.mho_shim_failure.restype = c_char_p
     library.mho_shim_decrements.restype = POINTER(c_int32)
+    library.mho_shim_charge_count.restype = c_int64
+    library.mho_shim_charges.restype = POINTER(c_int64)
     library.mho_streams_outputs.restype = library.mho_streams_dones.restype = c_int64
     return library
 
@@ -114,7 +106,7 @@ class Shim:
         self.errors.clear()
         if self._evaluator is not None:
             self._evaluator.forget()
-        self._library.mho_shim_start(int(batch.mode))
+        self._library.mho_shim_start(int(batch.mode), int(batch.keep_charges))
         record = _Batch(
             ops=batch.ops.ctypes.data, masks=batch.masks.ctypes.data, inputs=batch.inputs.ctypes.data,
             outputs=result.outputs.ctypes.data, counters=result.counters.ctypes.data,
@@ -130,7 +122,11 @@ class Shim:
         result.error = bool(self._library.mho_streams_error())
         count = self._library.mho_shim_conversions(0)
         log = self._library.mho_shim_decrements(0)
-        result.decrements = np.array(log[:count], dtype=np.int64)
+        result.decrements = np.ctypeslib.as_array(log, shape=(count,)).astype(np.int64) if count else np.zeros(0, np.int64)
+        charges = self._library.mho_shim_charge_count()
+        if charges:
+            flat = np.ctypeslib.as_array(self._library.mho_shim_charges(), shape=(charges,))
+            result.charges = flat.reshape(-1, self._conversion.lines).copy()
         failure = self._library.mho_shim_failure()
         result.failure = failure.decode() if failure else ""
         if self.errors:

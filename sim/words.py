@@ -10,7 +10,7 @@ from macro_models import Masks
 from macro_models.exact.operation import MvmOperation
 from sim.batch import OP_WORDS
 
-__all__ = ["MaskImage", "input_words", "op_words", "output_codes"]
+__all__ = ["MaskImage", "input_words", "op_words", "output_codes", "reserved_words"]
 
 _OP_ID_BIT = OpLayout()["op_id"].offset
 
@@ -31,6 +31,14 @@ def op_words(op: MvmOperation, op_id: ArrayLike) -> NDArray[np.uint32]:
             words[:, k] = 0
         words[:, k] |= part
     return words.astype(np.uint32)
+
+
+def reserved_words(op: MvmOperation) -> NDArray[np.uint32]:
+    """A descriptor with a reserved mode, which the core drops: shape (1, OP_WORDS)."""
+    words = op_words(op, 0)
+    bit = OpLayout()["mode"].offset
+    words[0, bit // 32] |= np.uint32(1 << bit % 32)
+    return words
 
 
 def input_words(x: NDArray[np.integer]) -> NDArray[np.uint32]:

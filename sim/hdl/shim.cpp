@@ -88,6 +88,8 @@ Evaluate evaluate = nullptr;
 OnStrobe on_strobe = nullptr;
 const char* failure = nullptr;
 uint64_t evaluations = 0;
+bool keep_charges = false;
+std::vector<int64_t> charge_log;
 
 void fail(const char* why) {
     if (!failure) failure = why;
@@ -157,6 +159,7 @@ void convert(Macro& m, const Pins& p) {
     evaluations++;
     m.evaluated = m.counting = true;
     m.taken = 0;
+    if (keep_charges) charge_log.insert(charge_log.end(), c.charge, c.charge + m.lines);
     prepare_answers(m);
 }
 
@@ -298,9 +301,15 @@ void mho_shim_set_strobe(OnStrobe f) { on_strobe = f; }
 int32_t mho_shim_conversions(int32_t macro) { return int32_t(macros.at(macro)->decrements.size()); }
 const int32_t* mho_shim_decrements(int32_t macro) { return macros.at(macro)->decrements.data(); }
 
+// Charges of each lazy evaluation since the batch began, if they are kept.
+int64_t mho_shim_charge_count() { return int64_t(charge_log.size()); }
+const int64_t* mho_shim_charges() { return charge_log.data(); }
+
 // Before a batch. Forgets everything that depends on the model: other cells may be behind the pins from now on.
-void mho_shim_start(int32_t new_mode) {
+void mho_shim_start(int32_t new_mode, int32_t keep) {
     mode = Mode(new_mode);
+    keep_charges = keep != 0;
+    charge_log.clear();
     failure = nullptr;
     for (auto& m : macros) {
         m->key_known = m->evaluated = m->counting = false;

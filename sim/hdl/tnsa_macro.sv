@@ -54,11 +54,8 @@ module tnsa_macro #(
         end
     end
 
-`ifdef MHO_RANDOM_HOLD
+    // Of use in a bench only: a macro that freezes the sequencer at random.
     reg slow = 1'b0;
     always @(posedge clk) slow <= mho_hold();
     assign hold = slow;
-`else
-    assign hold = 1'b0;
-`endif
 endmodule

@@ -1,0 +1,39 @@
+// Body of a transposable macro for simulators without DPI, in Verilog-2005: every strobe is passed to the shell core_tb.v,
+// where Python waits for it, and Python's answer is the comparators' output.
+module tnsa_macro (
+    input  wire                  clk,
+    input  wire                  backward,
+    input  wire [`MHO_LINES-1:0] bl_pos,
+    input  wire [`MHO_LINES-1:0] bl_neg,
+    input  wire [`MHO_LINES-1:0] sl_pos,
+    input  wire [`MHO_LINES-1:0] sl_neg,
+    input  wire [`MHO_LINES-1:0] wl_en,
+    input  wire                  precharge,
+    input  wire                  sample,
+    input  wire [2:0]            plane,
+    input  wire                  compare,
+    input  wire                  latch,
+    input  wire                  decrement,
+    input  wire [2:0]            dec_scale,
+    input  wire [15:0]           step_code,
+    input  wire [63:0]           op_id,
+    output wire [`MHO_LINES-1:0] cmp,
+    output wire                  hold
+);
+    assign cmp = core_tb.answer;
+    assign hold = core_tb.slow;
+
+    always @(posedge clk)
+        if ((precharge | sample | compare | decrement) === 1'b1) begin
+            core_tb.pin_strobe <= precharge ? 2'd0 : sample ? 2'd1 : compare ? 2'd2 : 2'd3;
+            core_tb.pin_positive <= backward ? sl_pos : bl_pos;
+            core_tb.pin_negative <= backward ? sl_neg : bl_neg;
+            core_tb.pin_wl_en <= wl_en;
+            core_tb.pin_backward <= backward;
+            core_tb.pin_latch <= latch;
+            core_tb.pin_dec_scale <= dec_scale;
+            core_tb.pin_step_code <= step_code;
+            core_tb.pin_op_id <= op_id;
+            core_tb.strobed <= ~core_tb.strobed;
+        end
+endmodule
