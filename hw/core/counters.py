@@ -74,7 +74,8 @@ class LineCounters(wiring.Component):
         lines = self.cfg.lines
         enabled = Signal(lines, reset_less=True)
         counting = Signal(lines, reset_less=True)
-        flipped, remain = Signal(lines), Signal(lines)
+        flipped = Signal(lines)
+        remain = Signal(lines)
         with m.If(self.latch):
             m.d.comb += remain.eq(enabled & ~(self.cmp & self.relu.replicate(lines)))
         with m.Elif(self.step):

@@ -10,7 +10,10 @@ from hw.core.config import CoreConfig
 from hw.core.counters import COUNT_BITS
 from macro_models.exact.operation import LSB_SEGMENT_BITS
 
-__all__ = ["ResultBank", "pack_codes", "unpack_codes"]
+__all__ = ["CODE_WIDTH", "ResultBank", "pack_codes", "unpack_codes"]
+
+CODE_WIDTH = 16
+"""Bits of an output code."""
 
 
 def pack_codes(codes: ArrayLike) -> list[int]:
@@ -75,7 +78,8 @@ class ResultBank(wiring.Component):
             for name in ("low", "high")
         )
         result = [self.live, *((bits ^ self.negative) & self.live for bits in self.bits), self.negative & self.live]
-        two, full = Signal(), Signal()
+        two = Signal()
+        full = Signal()
         word = Signal(range(self.cfg.output_words))
         m.d.comb += [self.free.eq(~full), self.busy.eq(full | self.o.valid)]
 
@@ -85,13 +89,7 @@ class ResultBank(wiring.Component):
             m.d.sync += [bank.eq(vector) for bank, vector in zip(low, result, strict=True)]
             m.d.sync += [two.eq(self.two), full.eq(1), word.eq(0)]
 
-        codes = [Signal(signed(16), name=f"code_{line}") for line in range(2)]
-        for line, code in enumerate(codes):
-            index = Cat(C(line, 1), word)
-            low_code, high_code = (Cat(bits.bit_select(index, 1) for bits in bank).as_signed() for bank in (low, high))
-            m.d.comb += code.eq(low_code)
-            with m.If(two):
-                m.d.comb += code.eq((high_code << LSB_SEGMENT_BITS) + low_code)
+        codes = [self._code(m, low, high, two, Cat(C(line, 1), word), line) for line in range(2)]
         with m.If(~self.o.valid | self.o.ready):
             m.d.sync += self.o.valid.eq(full)
             with m.If(full):
@@ -99,3 +97,14 @@ class ResultBank(wiring.Component):
                 with m.If(word.all()):
                     m.d.sync += full.eq(0)
         return m
+
+    def _code(self, m: Module, low: list[Signal], high: list[Signal], two: Signal, line: Value, which: int) -> Value:
+        """The code of a line."""
+        low_code = Signal(signed(COUNT_BITS + 2), name=f"low_code_{which}")
+        high_code = Signal.like(low_code, name=f"high_code_{which}")
+        m.d.comb += low_code.eq(Cat(bits.bit_select(line, 1) for bits in low))
+        with m.If(two):
+            m.d.comb += high_code.eq(Cat(bits.bit_select(line, 1) for bits in high))
+        code = Signal(signed(CODE_WIDTH), name=f"code_{which}")
+        m.d.comb += code.eq((high_code << LSB_SEGMENT_BITS) + low_code)
+        return code

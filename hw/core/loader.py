@@ -130,9 +130,10 @@ class OperationLoader(wiring.Component):
         op = self.staged.op
         codes = [self._sign_magnitude(m, k) for k in range(CODES_PER_WORD)]
         group = Signal(range(self.cfg.lines // 8))
-        lower, upper = Signal(), Signal()
+        lower = Signal()
+        upper = Signal()
         m.d.comb += [
-            group.eq(Mux(op.backward, word >> 1, word)),
+            group.eq(Mux(op.backward, word[1:], word[:-1])),
             lower.eq(~op.backward | ~word[0]), upper.eq(~op.backward | word[0]),
         ]  # fmt: skip
         lines = []
@@ -156,8 +157,7 @@ class OperationLoader(wiring.Component):
         in_signed, code = self.staged.op.in_signed, self.i.payload.word_select(k, 8)
         magnitude, result = Signal(8, name=f"magnitude_{k}"), Signal(8, name=f"code_{k}")
         negative = in_signed & code[7]
-        m.d.comb += [
-            magnitude.eq(Mux(negative, -code, code)),
-            result.eq(Cat(magnitude[:7], Mux(in_signed, negative, magnitude[7]))),
-        ]
+        m.d.comb += [magnitude.eq(code), result.eq(Cat(magnitude[:7], Mux(in_signed, negative, magnitude[7])))]
+        with m.If(negative):
+            m.d.comb += magnitude.eq(-code)
         return result

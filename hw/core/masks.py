@@ -1,7 +1,7 @@
 """Memory of a core's masks, and the lines that they switch on for one operation."""
 
 import numpy as np
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -104,7 +104,8 @@ class MaskStore(wiring.Component):
         write, read = memory.write_port(), memory.read_port()
 
         # The memory has no reset, so a walk over it gives it one.
-        clear, cleared = Signal.like(write.addr), Signal()
+        clear = Signal.like(write.addr)
+        cleared = Signal()
         m.d.comb += [self.i.ready.eq(cleared & ~self.busy), self.ready.eq(cleared & ~self.busy)]
         with m.If(~cleared):
             m.d.sync += [clear.eq(clear + 1), cleared.eq(clear == MASKS * words - 1)]
@@ -116,14 +117,21 @@ class MaskStore(wiring.Component):
 
         # Reads: for each word, those of the four masks; the word that was read is used in the cycle after.
         step = Signal(range(4 * words))
-        last, reading = Signal(), Signal()
-        mask = Array([BL_SKIP, Cat(self.wl_select, 0, 0), SL_SKIP, Cat(self.line_select, 1, 0)])[step[:2]]
-        m.d.comb += [read.addr.eq(mask * words + step[2:]), read.en.eq(reading), last.eq(step == 4 * words - 1)]
+        last = Signal()
+        reading = Signal()
+        mask = Signal(5)
+        with m.Switch(step[:2]):
+            order = BL_SKIP, Cat(self.wl_select, C(0, 2)), SL_SKIP, Cat(self.line_select, C(1, 2))
+            for kind, number in enumerate(order):
+                with m.Case(kind):
+                    m.d.comb += mask.eq(number)
+        m.d.comb += [read.addr.eq(Cat(step[2:], mask)), read.en.eq(reading), last.eq(step == 4 * words - 1)]
         with m.If(self.read):
             m.d.sync += [reading.eq(1), self.busy.eq(1)]
         with m.If(reading):
             m.d.sync += [step.eq(Mux(last, 0, step + 1)), reading.eq(~last)]
-        arrived, previous = Signal(), Signal.like(step)
+        arrived = Signal()
+        previous = Signal.like(step)
         m.d.sync += [arrived.eq(reading), previous.eq(step)]
         with m.If(arrived):
             self._combine(m, read.data, previous[:2], previous[2:])
@@ -133,8 +141,9 @@ class MaskStore(wiring.Component):
     def _combine(self, m: Module, data: Value, kind: Value, word: Value) -> None:
         """Use the word of a mask that has arrived."""
         width = len(data)
-        kept = [Signal(width, name=name) for name in ("bl_live", "word_lines", "sl_live")]
-        bl_live, word_lines, sl_live = kept
+        bl_live = Signal(width)
+        word_lines = Signal(width)
+        sl_live = Signal(width)
         with m.Switch(kind):
             with m.Case(0):
                 m.d.sync += bl_live.eq(~data)

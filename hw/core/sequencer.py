@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.core.config import OVERHEAD_CYCLES, CoreConfig
+from hw.core.counters import COUNT_BITS
 from hw.core.layout import OP_ID_WIDTH
 from hw.core.loader import StagedLayout
 from macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_WIDTH, Converter, MvmOperation
@@ -76,13 +77,13 @@ def _conversion(
 class PlanLayout(data.StructLayout):
     """What the converter needs to know of the operation that runs.
 
-    ``out_bits`` 1..8; ``cap`` is the most decrements of a count; ``two`` says that it has two conversions.
+    ``cap`` is the most decrements of a count, ``limit`` the most of the converter; ``two``: it has two conversions.
     """
 
     def __init__(self) -> None:
         super().__init__({
             "backward": 1, "in_signed": 1, "two": 1, "planes": 4, "binary": 1, "relu": 1, "early_stop": 1,
-            "cap": 7, "limit": 7, "step_code": STEP_WIDTH,
+            "cap": COUNT_BITS, "limit": COUNT_BITS, "step_code": STEP_WIDTH,
         })  # fmt: skip
 
 
@@ -156,7 +157,7 @@ class Sequencer(wiring.Component):
         super().__init__({
             "full": In(1), "staged": In(StagedLayout()), "take": Out(1), "plan": Out(PlanLayout()),
             "drive": Out(1), "select": Out(3), "clear": Out(1),
-            "latch": Out(1), "step": Out(1), "count": Out(7), "scale": Out(3), "pending": In(1),
+            "latch": Out(1), "step": Out(1), "count": Out(COUNT_BITS), "scale": Out(3), "pending": In(1),
             "finish": Out(1), "high": Out(1), "free": In(1), "running": Out(1), "analog": Out(1),
             "precharge": Out(1), "sample": Out(1), "plane": Out(3), "compare": Out(1), "latch_pin": Out(1),
             "decrement": Out(1), "dec_scale": Out(3), "op_id": Out(OP_ID_WIDTH), "hold": In(1),
@@ -169,17 +170,21 @@ class Sequencer(wiring.Component):
             cfg.reset_cycles, cfg.plane_cycles, cfg.sample_cycles, cfg.compare_cycles, cfg.decrement_cycles
         )
         self._timer = timer = Signal(range(longest))
+        # Decrements that may follow, this one included.
+        left = Signal(COUNT_BITS)
         self._repeats = repeats = Signal(range(2 ** (LSB_SEGMENT_BITS - 1)))
+        self._ends = ends = Signal()
         last = Signal()
         m.d.comb += [
-            last.eq((timer == 0) & ~self.hold),
+            last.eq(ends & ~self.hold),
             # A binary search scales down to 0; while counting the scale stays 0.
             self.scale.eq(self.dec_scale),
         ]
         # A strobe lasts one cycle, whatever the duration of its operation.
         m.d.sync += [self.precharge.eq(0), self.sample.eq(0), self.compare.eq(0), self.decrement.eq(0)]
+        # The timer counts the cycles that are left; that this is the last one has a flip-flop of its own.
         with m.If(self.analog & ~self.hold):
-            m.d.sync += timer.eq(timer - 1)
+            m.d.sync += [timer.eq(timer - 1), ends.eq(timer == 1)]
 
         with m.FSM() as fsm:
             m.d.comb += self.running.eq(~fsm.ongoing("Idle"))
@@ -187,23 +192,26 @@ class Sequencer(wiring.Component):
             with m.State("Idle"):
                 self._take(m)
             with m.State("Precharge"), m.If(last):
-                self._begin_plane(m, Mux(self.high, plan.planes - LSB_SEGMENT_BITS, self._low_planes()) - 1)
+                self._begin_plane(m, self._top_plane())
             with m.State("Plane"), m.If(last):
-                m.d.sync += repeats.eq((1 << self.plane) - 1)
+                # One less than 2**plane.
+                m.d.sync += repeats.eq(Cat(self.plane > k for k in range(len(repeats))))
                 self._begin(m, "Sample", self.sample, cfg.sample_cycles)
             with m.State("Sample"), m.If(last):
                 with m.If(repeats != 0):
                     m.d.sync += repeats.eq(repeats - 1)
                     self._begin(m, "Sample", self.sample, cfg.sample_cycles)
                 with m.Elif(self.plane != 0):
-                    self._begin_plane(m, self.plane - 1)
+                    self._begin_plane(m, (self.plane - 1)[:3])
                 with m.Else():
                     m.d.comb += self.clear.eq(1)
                     m.d.sync += [self.latch_pin.eq(1), self.count.eq(0)]
                     self._begin(m, "Latch", self.compare, cfg.compare_cycles)
             with m.State("Latch"), m.If(last):
                 m.d.comb += self.latch.eq(1)
-                m.d.sync += self.dec_scale.eq(Mux(plan.binary, plan.limit - 1, 0))
+                m.d.sync += [left.eq(plan.limit), self.dec_scale.eq(0)]
+                with m.If(plan.binary):
+                    m.d.sync += self.dec_scale.eq(plan.limit[:3] - 1)
                 with m.If((plan.limit == 0) | (plan.early_stop & ~self.pending)):
                     m.next = "Finish"
                 with m.Else():
@@ -213,11 +221,12 @@ class Sequencer(wiring.Component):
                 self._begin(m, "Compare", self.compare, cfg.compare_cycles)
             with m.State("Compare"), m.If(last):
                 m.d.comb += self.step.eq(1)
-                m.d.sync += self.count.eq(self.count + 1)
-                with m.If((self.count == plan.limit - 1) | (plan.early_stop & ~self.pending)):
+                m.d.sync += [self.count.eq(self.count + 1), left.eq(left - 1)]
+                with m.If((left == 1) | (plan.early_stop & ~self.pending)):
                     m.next = "Finish"
                 with m.Else():
-                    m.d.sync += self.dec_scale.eq(Mux(plan.binary, self.dec_scale - 1, 0))
+                    with m.If(plan.binary):
+                        m.d.sync += self.dec_scale.eq(self.dec_scale - 1)
                     self._begin(m, "Decrement", self.decrement, cfg.decrement_cycles)
             with m.State("Finish"), m.If(self.free):
                 m.d.comb += self.finish.eq(1)
@@ -231,29 +240,36 @@ class Sequencer(wiring.Component):
 
     def _begin(self, m: Module, state: str, strobe: Signal, cycles: int) -> None:
         """The next cycle is the first of an operation."""
-        m.d.sync += [strobe.eq(1), self._timer.eq(cycles - 1)]
+        m.d.sync += strobe.eq(1)
+        self._begin_timer(m, cycles)
         m.next = state
 
+    def _begin_timer(self, m: Module, cycles: int) -> None:
+        m.d.sync += [self._timer.eq(cycles - 1), self._ends.eq(cycles == 1)]
+
     def _begin_plane(self, m: Module, plane: Value) -> None:
-        m.d.comb += [self.drive.eq(1), self.select.eq(plane + Mux(self.high, LSB_SEGMENT_BITS, 0))]
-        m.d.sync += [self.plane.eq(plane), self._timer.eq(self.cfg.plane_cycles - 1)]
+        m.d.comb += [self.drive.eq(1), self.select.eq(Cat(plane[:2], self.high))]
+        m.d.sync += self.plane.eq(plane)
+        self._begin_timer(m, self.cfg.plane_cycles)
         m.next = "Plane"
 
-    def _low_planes(self) -> Value:
-        """Planes of the only conversion, or of the LSB segment."""
-        return Mux(self.plan.two, LSB_SEGMENT_BITS, self.plan.planes)
+    def _top_plane(self) -> Value:
+        """Weight of the first plane of the conversion that begins, 0..3."""
+        # Modulo four this is right for the MSB segment too, whose planes lie above four others.
+        top = (self.plan.planes - 1)[:2]
+        return Mux(self.plan.two & ~self.high, LSB_SEGMENT_BITS - 1, top)
 
     def _take(self, m: Module) -> None:
         """Start the operation that waits, if there is one."""
         op, plan = self.staged.op, self.plan
         with m.If(self.full):
             m.d.comb += self.take.eq(1)
-            cap = (1 << (op.out_bits - 1)[:3]) - 1
+            cap = Cat(op.out_bits > k + 1 for k in range(COUNT_BITS))
             m.d.sync += [
                 plan.backward.eq(op.backward), plan.in_signed.eq(op.in_signed), plan.binary.eq(op.binary),
                 plan.relu.eq(op.relu), plan.early_stop.eq(op.early_stop & ~op.binary), plan.step_code.eq(op.step_code),
                 plan.two.eq(self.staged.two), plan.planes.eq(self.staged.planes),
-                plan.cap.eq(cap), plan.limit.eq(Mux(op.binary, op.out_bits - 1, cap)),
+                plan.cap.eq(cap), plan.limit.eq(Mux(op.binary, (op.out_bits - 1)[:3], cap)),
                 self.high.eq(self.staged.two), self.op_id.eq(op.op_id),
             ]  # fmt: skip
             self._begin(m, "Precharge", self.precharge, self.cfg.reset_cycles)
