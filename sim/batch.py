@@ -94,7 +94,9 @@ class Batch:
     def from_message(cls, message: Message) -> "Batch":
         """Inverse of :meth:`message`."""
         values = dict(message.values)
-        arrays: dict[str, Any] = {name: np.ascontiguousarray(array, dtype=np.uint32) for name, array in message.arrays.items()}
+        arrays: dict[str, Any] = {
+            name: np.ascontiguousarray(array, dtype=np.uint32) for name, array in message.arrays.items()
+        }
         values |= {"mode": Mode(values["mode"]), "keep_charges": bool(values["keep_charges"])}
         return cls(**arrays, **values)
 
@@ -133,11 +135,18 @@ class BatchResult:
     @classmethod
     def empty(cls, batch: Batch) -> "BatchResult":
         """Room for the results of ``batch``."""
-        return cls(outputs=np.zeros(batch.outputs, dtype=np.uint32), counters=np.zeros((batch.operations, 3), dtype=np.uint64))
+        return cls(
+            outputs=np.zeros(batch.outputs, dtype=np.uint32), counters=np.zeros((batch.operations, 3), dtype=np.uint64)
+        )
 
     def message(self) -> Message:
         """As an answer of the simulator process."""
-        arrays = {"outputs": self.outputs, "counters": self.counters, "decrements": self.decrements, "charges": self.charges}
+        arrays = {
+            "outputs": self.outputs,
+            "counters": self.counters,
+            "decrements": self.decrements,
+            "charges": self.charges,
+        }
         values = {"outcome": int(self.outcome), "error": self.error, "failure": self.failure, "cpu_s": self.cpu_s}
         return Message("result", values, arrays)
 

@@ -9,7 +9,16 @@ from pathlib import Path
 from hw.config import Chip
 from macro_models.errors import InputError
 from sim.batch import SHELL_DEPTH
-from sim.toolchain import HDL, cached_build, compile_verilator, hash_files, require_cocotb, require_tool, run_logged, tool_version
+from sim.toolchain import (
+    HDL,
+    cached_build,
+    compile_verilator,
+    hash_files,
+    require_cocotb,
+    require_tool,
+    run_logged,
+    tool_version,
+)
 
 __all__ = ["Simulator", "core_sources", "icarus_build", "verilator_build"]
 
@@ -71,6 +80,12 @@ def core_sources(chip: Chip, folder: Path) -> list[Path]:
     from rtl_gen import emit_core
 
     return emit_core(chip, folder, wrap="none")
+
+
+def _common_key(chip: Chip, defines: dict[str, object]) -> list[str]:
+    here = Path(__file__)
+    own = hash_files([here, here.with_name("toolchain.py"), *HDL.iterdir()])
+    return [chip.sha256, _python_hash(), own, str(defines)]
 
 
 def _netlist_key(netlist: Path | None, cells: Path | None) -> list[str]:
@@ -144,18 +159,19 @@ def verilator_build(
 
     defines = _defines(chip) | ({} if waves else {"MHO_BURST": _BURST})
     key = [
-        chip.sha256, _python_hash(), hash_files(HDL.iterdir()), hash_files([Path(__file__), Path(__file__).parent / "toolchain.py"]),
-        str(defines), f"waves {waves}", *_netlist_key(netlist, cells),
+        *_common_key(chip, defines), f"waves {waves}", *_netlist_key(netlist, cells),
         tool_version("verilator"), tool_version("g++"), cocotb_tools.__file__, str(config.libs_dir), _cpu(),
     ]  # fmt: skip
     folder = cached_build("verilator", key, build)
     return Simulator(folder=folder, program=(str(folder / "simulator"),))
 
 
-def icarus_build(chip: Chip, *, waves: bool = False, netlist: Path | None = None, cells: Path | None = None) -> Simulator:
+def icarus_build(
+    chip: Chip, *, waves: bool = False, netlist: Path | None = None, cells: Path | None = None
+) -> Simulator:
     """The core of ``chip`` in Icarus Verilog, inside the Verilog-2005 shell ``hdl/core_tb.v``.
 
-    Icarus drops a time-0 trigger of ``always @*`` in its SystemVerilog modes, so everything is compiled as Verilog-2005.
+    Icarus drops a time-0 trigger of ``always @*`` in its SystemVerilog modes, so all is compiled as Verilog-2005.
     """
     require_cocotb()
     from cocotb_tools import config
@@ -169,12 +185,16 @@ def icarus_build(chip: Chip, *, waves: bool = False, netlist: Path | None = None
         run_logged(command, folder / "build.log", "iverilog")
 
     defines = _defines(chip) | {"MHO_DEPTH": SHELL_DEPTH}
-    key = [
-        chip.sha256, _python_hash(), hash_files(HDL.iterdir()), str(defines), *_netlist_key(netlist, cells), tool_version("iverilog"),
-    ]  # fmt: skip
+    key = [*_common_key(chip, defines), *_netlist_key(netlist, cells), tool_version("iverilog")]
     folder = cached_build("icarus", key, build)
     return Simulator(
         folder=folder,
         icarus=True,
-        program=(require_tool("vvp"), "-n", "-m", str(config.lib_name_path("vpi", "icarus")), str(folder / "core_tb.vvp")),
+        program=(
+            require_tool("vvp"),
+            "-n",
+            "-m",
+            str(config.lib_name_path("vpi", "icarus")),
+            str(folder / "core_tb.vvp"),
+        ),
     )

@@ -31,8 +31,8 @@ class CoreRun:
     steps
         Decrement strobes at the pins, of shape (batch, segments).
     cycles
-        What the core's counters grew by: total, analog and held cycles, of shape (batch, 3). The total holds what the operation
-        waited for the result before it to be read.
+        What the core's counters grew by: total, analog and held cycles, of shape (batch, 3). The total holds what the
+        operation waited for the result before it to be read.
     error
         Whether ``status.error`` is set.
     cpu_s
@@ -86,8 +86,8 @@ class CosimCore:
     ) -> CoreRun:
         """Stream a batch through the core, with its numbers as in :meth:`sim.backend.Backend.mvm`.
 
-        ``gap``, ``stall``, ``hold`` and ``keep_charges`` as in :class:`sim.batch.Batch`; ``illegal`` sends a descriptor of a
-        reserved mode first.
+        ``gap``, ``stall``, ``hold`` and ``keep_charges`` as in :class:`sim.batch.Batch`; ``illegal`` sends a descriptor
+        of a reserved mode first.
         """
         ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), (len(x),))
         idle = max(gap, stall, hold)
@@ -97,7 +97,8 @@ class CosimCore:
         batch = Batch(
             ops=ops, masks=self._masks.update(op, masks), inputs=input_words(x),
             outputs=len(x) * self.cfg.output_words, operations=len(x), core=core, mode=mode,
-            patience=self._patience * (1 if idle < 128 else 64), gap=gap, stall=stall, hold=hold, seed=seed, keep_charges=keep_charges,
+            patience=self._patience * (1 if idle < 128 else 64), gap=gap, stall=stall, hold=hold, seed=seed,
+            keep_charges=keep_charges,
         )  # fmt: skip
         result = self.simulation.run(batch)
         counters = np.concatenate([self._counters, result.counters.astype(np.int64)])
@@ -127,7 +128,9 @@ class CosimBackend:
 
     name = "cosim"
 
-    def __init__(self, *, mode: Mode | str = Mode.LAZY, waves: Path | str | None = None, timeout_s: float = 3600.0) -> None:
+    def __init__(
+        self, *, mode: Mode | str = Mode.LAZY, waves: Path | str | None = None, timeout_s: float = 3600.0
+    ) -> None:
         self._mode = Mode[mode.upper()] if isinstance(mode, str) else mode
         self._waves = None if waves is None else Path(waves)
         self._timeout_s = timeout_s
@@ -145,8 +148,8 @@ class CosimBackend:
         if self._core is not None and (chip != self._chip or not self._core.simulation.alive):
             self.close()
         if self._core is None:
-            command = verilator_build(chip, waves=self._waves is not None).command(self._waves)
-            simulation = Simulation(command, lines=chip.lines, top="core_tb", timeout_s=self._timeout_s)
+            simulator = verilator_build(chip, waves=self._waves is not None)
+            simulation = Simulation(simulator, lines=chip.lines, timeout_s=self._timeout_s, waves=self._waves)
             self._core = CosimCore(simulation, CoreConfig.from_chip(chip))
             self._chip = chip
         for index, model in enumerate(cores):
@@ -161,7 +164,9 @@ class CosimBackend:
             raise RuntimeError("The backend must be open.")
         run = self._core.run(op, masks, x, op_id, core=core, mode=self._mode)
         analog = run.cycles[:, 1]
-        return BackendResult(codes=run.codes, steps=run.steps, cycles=analog + OVERHEAD_CYCLES * op.segments, analog=analog)
+        return BackendResult(
+            codes=run.codes, steps=run.steps, cycles=analog + OVERHEAD_CYCLES * op.segments, analog=analog
+        )
 
     def close(self) -> None:
         """End the simulator process."""

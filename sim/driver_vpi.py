@@ -49,7 +49,7 @@ class VpiDriver:
         dut = self._dut
         sizes = (len(batch.ops), 2 * len(batch.masks), len(batch.inputs), batch.outputs)
         if max(sizes) > SHELL_DEPTH:
-            raise ToolError(f"a batch in this simulator must have at most {SHELL_DEPTH} words on a stream, not {max(sizes)}")
+            raise ToolError(f"a stream of a batch must have at most {SHELL_DEPTH} words here, not {max(sizes)}")
         for index, words in enumerate(batch.ops):
             dut.ops[index].value = int.from_bytes(words.astype("<u4").tobytes(), "little")
         for memory, words in ((dut.masks, batch.masks.reshape(-1)), (dut.inputs, batch.inputs)):
@@ -103,8 +103,8 @@ class VpiDriver:
         if strobe is Strobe.PRECHARGE:
             body.precharge()
         elif strobe is Strobe.SAMPLE:
-            pins = (dut.pin_positive, dut.pin_negative, dut.pin_wl_en)
-            body.sample(bool(dut.pin_backward.value), *(self._bits(pin) for pin in pins))
+            positive, negative = self._bits(dut.pin_positive), self._bits(dut.pin_negative)
+            body.sample(bool(dut.pin_backward.value), positive, negative, self._bits(dut.pin_wl_en))
         elif strobe is Strobe.COMPARE:
             negative = body.compare(bool(dut.pin_latch.value), dut.pin_op_id.value.to_unsigned())
             dut.answer.value = int.from_bytes(np.packbits(negative, bitorder="little").tobytes(), "little")

@@ -17,8 +17,8 @@ CHARGE, PRODUCT = 0, 1
 class Evaluator:
     """Answers the shim's conversions of one macro model.
 
-    The buffers are views of the shim's memory, made once. Where nothing is drawn for a conversion it is one product of a
-    vector and a matrix of integers in single precision, which is exact in whatever order it is summed.
+    The buffers are views of the shim's memory, made once. Where nothing is drawn for a conversion it is one product of
+    a vector and a matrix of integers in single precision, which is exact in whatever order it is summed.
 
     Parameters
     ----------

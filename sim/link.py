@@ -35,7 +35,9 @@ class Message:
         Arrays by name, of any shape; read-only where they were received.
     """
 
-    def __init__(self, kind: str, values: Mapping[str, Any] | None = None, arrays: Mapping[str, NDArray[Any]] | None = None) -> None:
+    def __init__(
+        self, kind: str, values: Mapping[str, Any] | None = None, arrays: Mapping[str, NDArray[Any]] | None = None
+    ) -> None:
         self.kind = kind
         self.values = dict(values or {})
         self.arrays = dict(arrays or {})

@@ -1,31 +1,34 @@
 """One simulator process with cocotb inside, and the link to it."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import weakref
-from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from macro_models import TnsaModel
 from macro_models.errors import ToolError
 from sim.batch import Batch, BatchResult, Outcome
+from sim.build import Simulator
 from sim.link import Closed, Link, Message
 from sim.state import model_message
-from sim.toolchain import cache_folder, cocotb_environment
+from sim.toolchain import cache_error, cache_folder, cocotb_environment
 
 __all__ = ["Simulation"]
 
 _START_TIMEOUT_S = 60.0
+_END_TIMEOUT_S = 3.0
 
 
 def _end(process: "subprocess.Popen[bytes]", link: Link) -> None:
     """Close the link, which ends the test; then wait, and be firm."""
     link.close()
     try:
-        process.wait(timeout=5)
+        process.wait(timeout=_END_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -36,16 +39,14 @@ class Simulation:
 
     Parameters
     ----------
-    command
-        The simulator and its arguments.
+    simulator
+        What is run.
     lines
         Lines of the simulated core.
-    top
-        Name of the top module.
     timeout_s
         Longest wall time of one batch.
-    folder
-        Working folder of the process; None takes a temporary one, which goes with the process unless it fails.
+    waves
+        FST file that holds the trace once the simulation has ended, however it ended.
 
     Raises
     ------
@@ -55,12 +56,11 @@ class Simulation:
 
     def __init__(
         self,
-        command: Sequence[str],
+        simulator: Simulator,
         *,
         lines: int,
-        top: str,
         timeout_s: float = 600.0,
-        environment: Mapping[str, str] | None = None,
+        waves: Path | None = None,
     ) -> None:
         ours, theirs = socket.socketpair()
         handle, name = tempfile.mkstemp(prefix="simulator-", suffix=".log", dir=_log_folder())
@@ -70,18 +70,22 @@ class Simulation:
             "MHO_COSIM_FD": str(theirs.fileno()),
             "MHO_COSIM_LINES": str(lines),
             "COCOTB_RESULTS_FILE": str(Path(self._folder.name) / "results.xml"),
-            **(environment or {}),
         }
+        self._waves = waves
+        self._trace = Path(self._folder.name) / "trace.fst"
+        command = simulator.command(None if waves is None else self._trace)
         try:
             with os.fdopen(handle, "wb") as log, theirs:
                 self.process = subprocess.Popen(
-                    list(command), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                    cwd=self._folder.name, env=cocotb_environment("sim.server", top, extra), pass_fds=[theirs.fileno()],
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                    cwd=self._folder.name, env=cocotb_environment("sim.server", "core_tb", extra),
+                    pass_fds=[theirs.fileno()],
                     # An interrupt at the terminal is for the parent, which then closes the link.
                     start_new_session=True,
                 )  # fmt: skip
         except OSError as error:
             ours.close()
+            self._folder.cleanup()
             raise ToolError(f"the simulator {command[0]} cannot be started: {error.strerror}") from None
         self._link = Link(ours)
         self._finalizer = weakref.finalize(self, _end, self.process, self._link)
@@ -122,6 +126,15 @@ class Simulation:
         if self._finalizer.detach():
             _end(self.process, self._link)
             self.log.unlink(missing_ok=True)
+        self._clean()
+
+    def _clean(self) -> None:
+        if self._waves is not None and self._trace.exists():
+            # Into the folder first, so that the file appears as a whole.
+            part = self._waves.with_name(f".{self._waves.name}.part")
+            shutil.copyfile(self._trace, part)
+            part.replace(self._waves)
+            self._trace.unlink()
         self._folder.cleanup()
 
     def _send(self, message: Message) -> None:
@@ -142,19 +155,19 @@ class Simulation:
             self._give_up(f"the simulator answered {answer.kind!r} instead of {kind!r}")
         return answer
 
-    def _report_end(self) -> None:
+    def _report_end(self) -> NoReturn:
         try:
-            code = self.process.wait(timeout=5)
+            code = self.process.wait(timeout=_END_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             code = self.process.wait()
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         self._give_up(f"the simulator {how} before it had answered")
 
-    def _give_up(self, sentence: str) -> None:
+    def _give_up(self, sentence: str) -> NoReturn:
         if self._finalizer.detach():
             _end(self.process, self._link)
-        self._folder.cleanup()
+        self._clean()
         raise ToolError(f"{sentence}; see {self.log}") from None
 
 
@@ -163,5 +176,5 @@ def _log_folder() -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ToolError(f"the cache {folder} cannot be written ({error.strerror}); set MHO_CACHE to a folder that can") from None
+        raise cache_error(folder, error) from None
     return folder

@@ -121,8 +121,9 @@ class Shim:
         result.outcome = Outcome(self._library.mho_streams_outcome())
         result.error = bool(self._library.mho_streams_error())
         count = self._library.mho_shim_conversions(0)
-        log = self._library.mho_shim_decrements(0)
-        result.decrements = np.ctypeslib.as_array(log, shape=(count,)).astype(np.int64) if count else np.zeros(0, np.int64)
+        if count:
+            log = self._library.mho_shim_decrements(0)
+            result.decrements = np.ctypeslib.as_array(log, shape=(count,)).astype(np.int64)
         charges = self._library.mho_shim_charge_count()
         if charges:
             flat = np.ctypeslib.as_array(self._library.mho_shim_charges(), shape=(charges,))
@@ -153,8 +154,9 @@ class Shim:
         if strobe is Strobe.PRECHARGE:
             body.precharge()
         elif strobe is Strobe.SAMPLE:
-            sides = (pins.sl_pos, pins.sl_neg) if pins.backward else (pins.bl_pos, pins.bl_neg)
-            body.sample(bool(pins.backward), *(self._bits(side) for side in sides), self._bits(pins.wl_en))
+            positive, negative = (pins.sl_pos, pins.sl_neg) if pins.backward else (pins.bl_pos, pins.bl_neg)
+            wl = self._bits(pins.wl_en)
+            body.sample(bool(pins.backward), self._bits(positive), self._bits(negative), wl)
         elif strobe is Strobe.COMPARE:
             packed = np.packbits(body.compare(bool(pins.latch), pins.op_id), bitorder="little")
             np.frombuffer(pins.cmp, dtype=np.uint8)[: len(packed)] = packed

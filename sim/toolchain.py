@@ -12,20 +12,41 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 from macro_models.errors import ToolError
 
-__all__ = ["HDL", "cache_folder", "cached_build", "cocotb_environment", "compile_verilator", "hash_files", "require_cocotb",
-           "require_tool", "run_logged", "tool_version"]
+__all__ = [
+    "HDL",
+    "cache_error",
+    "cache_folder",
+    "cached_build",
+    "cocotb_environment",
+    "compile_verilator",
+    "hash_files",
+    "require_cocotb",
+    "require_tool",
+    "run_logged",
+    "tool_version",
+]
 
 HDL = Path(__file__).parent / "hdl"
 """The project's own SystemVerilog and C++."""
 
-_APT = {"verilator": "verilator", "g++": "g++", "make": "make", "iverilog": "iverilog", "vvp": "iverilog", "yosys": "yosys"}
+_APT = {
+    "verilator": "verilator",
+    "g++": "g++",
+    "make": "make",
+    "iverilog": "iverilog",
+    "vvp": "iverilog",
+    "yosys": "yosys",
+}
+
+_KEEP_S = 30 * 86400.0
 
 _OPTIMISE = "-O3 -march=native -fno-math-errno -ffp-contract=off"
 """For the simulator and the shim. The charges are integers; contraction is off so that nothing ever depends on FMA."""
@@ -36,6 +57,11 @@ def cache_folder() -> Path:
     if own := os.environ.get("MHO_CACHE"):
         return Path(own)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mho"
+
+
+def cache_error(folder: Path, error: OSError) -> ToolError:
+    """What to raise where the cache cannot be used."""
+    return ToolError(f"the cache {folder} cannot be written ({error.strerror}); set MHO_CACHE to a folder that can")
 
 
 def require_tool(name: str) -> str:
@@ -94,20 +120,30 @@ def cached_build(kind: str, key: Sequence[str], build: Callable[[Path], None]) -
     root = cache_folder()
     target = root / name
     if target.is_dir():
+        with suppress(OSError):
+            os.utime(target / "build.log")
         return target
     try:
         root.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
     except OSError as error:
-        raise ToolError(f"the cache {root} cannot be written ({error.strerror}); set MHO_CACHE to a folder that can") from None
+        raise cache_error(root, error) from None
     try:
         with _locked(root / f".{name}.lock"):
             if not target.is_dir():
                 build(temporary)
                 temporary.rename(target)
+                _prune(root)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return target
+
+
+def _prune(root: Path) -> None:
+    """Remove builds that nobody has used for a month."""
+    for marker in root.glob("*-*/build.log"):
+        if time.time() - marker.stat().st_mtime > _KEEP_S:
+            shutil.rmtree(marker.parent, ignore_errors=True)
 
 
 def run_logged(command: Sequence[str], log: Path, what: str, *, cwd: Path | None = None) -> None:
@@ -153,21 +189,20 @@ def compile_verilator(
     control.write_text("`verilator_config\n" + "".join(f'public_flat_rd -module "{m}" -var "{v}"\n' for m, v in public))
     libraries = config.libs_dir
     command = [
-        verilator, "--cc", "--exe", "--vpi", "--timing", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert",
-        "-Wno-fatal", "-Wno-lint", "-Wno-style", "-Wno-MULTITOP", "--timescale", "1ps/1ps", "--converge-limit", "100000",
+        verilator, "--cc", "--exe", "--vpi", "--timing", "--timescale", "1ps/1ps", "--converge-limit", "100000",
+        "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "-Wno-fatal", "-Wno-lint", "-Wno-style",
         "--prefix", "Vtop", "--top-module", top, "--Mdir", str(objects), "-o", "simulator",
         "-CFLAGS", "-std=c++17" if not waves else "-std=c++17 -DVM_TRACE_FST=1",
         "-LDFLAGS", f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator -rdynamic",
-        "-MAKEFLAGS", f"OPT_FAST='{_OPTIMISE}' OPT_GLOBAL='{_OPTIMISE}' OPT_SLOW='-O1'",
         *(["--trace-fst"] if waves else []),
         *(f"-D{name}={value}" if value != "" else f"-D{name}" for name, value in defines.items()),
         str(config.share_dir / "lib" / "verilator" / "verilator.cpp"), str(control), *map(str, cpp), *map(str, sources),
     ]  # fmt: skip
     run_logged(command, log, "verilator")
-    run_logged(
-        [make, "-j", "2", "-C", str(objects), "-f", "Vtop.mk", f"OPT_FAST={_OPTIMISE}", f"OPT_GLOBAL={_OPTIMISE}", "OPT_SLOW=-O1"],
-        log, "the C++ compiler of the simulator",
-    )  # fmt: skip
+    # Given to make, since Verilator appends its own -Os behind -CFLAGS.
+    optimise = [f"OPT_FAST={_OPTIMISE}", f"OPT_GLOBAL={_OPTIMISE}", "OPT_SLOW=-O1"]
+    make_command = [make, "-j", "2", "-C", str(objects), "-f", "Vtop.mk", *optimise]
+    run_logged(make_command, log, "the C++ compiler of the simulator")
     (objects / "simulator").rename(folder / "simulator")
     shutil.rmtree(objects)
     return folder / "simulator"

@@ -1,7 +1,7 @@
 """Random legal operations with everything that they need, each a function of (seed, number) alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,8 @@ class Trial:
     def __str__(self) -> str:
         op = self.op
         fields = ", ".join(f"{name}={getattr(op, name)!s}" for name in op.__dataclass_fields__)
-        return f"seed {self.seed}, operation {self.number}: {fields}, gap {self.gap}, stall {self.stall}, hold {self.hold}"
+        pauses = f"gap {self.gap}, stall {self.stall}, hold {self.hold}"
+        return f"seed {self.seed}, operation {self.number} on core {self.core}: {fields}, {pauses}"
 
 
 def make_models(chip: Chip, devices: Sequence[str], seed: int) -> list[TnsaModel]:
@@ -57,7 +58,9 @@ def make_models(chip: Chip, devices: Sequence[str], seed: int) -> list[TnsaModel
     for index, name in enumerate(devices):
         rng = np.random.default_rng([seed, index])
         target = rng.uniform(chip.cells.g_min_uS, chip.cells.g_max_uS, (lines, lines))
-        models.append(TnsaModel(tnsa_config(chip), target, device=load_device(name), seed=seed, core=index, time_s=86400.0))
+        models.append(
+            TnsaModel(tnsa_config(chip), target, device=load_device(name), seed=seed, core=index, time_s=86400.0)
+        )
     return models
 
 
@@ -121,6 +124,7 @@ def _with_step(
     driven = x if backward else np.stack([x, -x], axis=2).reshape(len(x), -1)
     largest = np.abs(driven @ key.k.astype(np.int64)) / np.maximum(key.sum_g, 1)
     # The lines of an MSB segment carry a sixteenth of the input.
-    ratio = float(largest.max()) / 16 ** (op.segments - 1) / max(op.max_steps, 1) * rng.choice([0.3, 0.9, 1.0, 1.1, 4.0])
-    step = int(np.clip(round(ratio * 2**STEP_FRACTION_BITS), 1, 2**STEP_WIDTH - 1))
-    return MvmOperation(**{name: getattr(op, name) for name in op.__dataclass_fields__} | {"step_code": step})
+    full = float(largest.max()) / 16 ** (op.segments - 1) / max(op.max_steps, 1)
+    spread = rng.choice([0.3, 0.9, 1.0, 1.1, 4.0])
+    step = int(np.clip(round(full * spread * 2**STEP_FRACTION_BITS), 1, 2**STEP_WIDTH - 1))
+    return replace(op, step_code=step)

@@ -86,7 +86,8 @@ class VerifyReport:
     def __str__(self) -> str:
         rows = [
             f"{self.chip}, {self.source}, in {self.simulator}: equal to the model bit for bit",
-            f"  {self.operations} operations, {self.vectors} vectors, {self.conversions} conversions, {self.cycles} cycles",
+            f"  {self.operations} operations, {self.vectors} vectors, {self.conversions} conversions, "
+            f"{self.cycles} cycles",
             f"  {self.eager} operations also strobe by strobe; {self.transposed} pairs of products exactly transposed; "
             "an illegal operation dropped",
         ]
@@ -117,8 +118,8 @@ def verify_core(
     Parameters
     ----------
     simulator
-        ``verilator``, where the macro is evaluated lazily and, for every fourth operation, eagerly; or ``icarus``, where it
-        is always eager. Icarus is an independent, slow check for small cores.
+        ``verilator``, where the macro is evaluated lazily and, for every fourth operation, eagerly too; or ``icarus``,
+        where it is always eager. Icarus is an independent, slow check for small cores.
     operations
         How many operations.
     netlist, cells
@@ -140,7 +141,7 @@ def verify_core(
     build = verilator_build if simulator == "verilator" else icarus_build
     program = build(chip, waves=waves is not None, netlist=netlist, cells=cells)
     models = make_models(chip, devices, seed)
-    simulation = Simulation(program.command(waves), lines=chip.lines, top="core_tb")
+    simulation = Simulation(program, lines=chip.lines, waves=waves)
     try:
         for index, model in enumerate(models):
             simulation.put_core(index, model)
@@ -198,7 +199,9 @@ class _Bench:
             raise ToolError(f"the core refused a legal operation: {trial}")
         return run
 
-    def _equal(self, trial: Trial, mode: Mode, what: str, found: NDArray[np.integer], expected: NDArray[np.integer]) -> None:
+    def _equal(
+        self, trial: Trial, mode: Mode, what: str, found: NDArray[np.integer], expected: NDArray[np.integer]
+    ) -> None:
         if np.array_equal(found, expected):
             return
         if found.shape != expected.shape:
@@ -206,10 +209,8 @@ class _Bench:
         else:
             first = tuple(int(k) for k in np.argwhere(found != expected)[0])
             at, difference = str(first), f"{found[first]} instead of {expected[first]}"
-        raise ToolError(
-            f"{what} of the core of {self.chip.name} in {self.report.simulator} ({mode.name.lower()}) at {at} must be as in the "
-            f"model: {difference}; {trial}"
-        )
+        where = f"the core of {self.chip.name} in {self.report.simulator} ({mode.name.lower()})"
+        raise ToolError(f"{what} of {where} at {at} must be as in the model: {difference}; {trial}")
 
     def _check_transpose(self, rng: np.random.Generator) -> None:
         """``<W x, y> == <x, W^T y>`` on the accumulators that the pins of the RTL led to, of an ideal macro."""
@@ -238,4 +239,3 @@ class _Bench:
                             mode=Mode.EAGER if self.icarus else Mode.LAZY)  # fmt: skip
         if not run.error or not np.array_equal(run.codes, expected.codes):
             raise ToolError(f"a reserved mode must be dropped and set status.error before {trial}")
-

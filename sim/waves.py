@@ -1,45 +1,62 @@
 """A save file of GTKWave beside a trace, so that it opens with the signals of the core in groups."""
 
-import os
 from pathlib import Path
 
 from hw.config import Chip
+from hw.core.config import CoreConfig
+from hw.core.counters import COUNT_BITS
+from hw.core.layout import OpLayout
+from hw.core.masks import MaskLayout
+from hw.macro.pins import TnsaPins
 
-__all__ = ["write_groups"]
+__all__ = ["groups", "write_groups"]
 
-_STREAMS = {
-    "op": ("op_payload", "op_valid", "op_ready"),
-    "mask": ("mask_payload", "mask_valid", "mask_ready"),
-    "i": ("i_payload", "i_valid", "i_ready"),
-    "o": ("o_payload", "o_valid", "o_ready"),
-}
-_PINS = (
-    "backward", "bl_pos", "bl_neg", "sl_pos", "sl_neg", "wl_en", "precharge", "sample", "plane", "compare", "latch",
-    "decrement", "dec_scale", "step_code", "op_id", "cmp", "hold",
-)  # fmt: skip
-_COUNTERS = ("busy", "done", "error", "cycles_total", "cycles_analog", "cycles_hold")
+_BENCH = "core_tb"
+_SEQUENCER = f"{_BENCH}.core.digital.sequencer"
+_COUNTERS = f"{_BENCH}.core.digital.counters"
+_MACRO = f"{_BENCH}.core.macro"
+
+
+def groups(chip: Chip) -> dict[str, list[tuple[str, int]]]:
+    """Groups of (path of a signal, width) in the order in which they are shown."""
+    lines = chip.lines
+    widths = {"op": OpLayout().size, "mask": MaskLayout(CoreConfig.from_chip(chip)).size, "i": 32, "o": 32}
+    shown = {"clock and reset": [(f"{_BENCH}.clk", 1), (f"{_BENCH}.rst", 1)]}
+    for name, width in widths.items():
+        parts = (("payload", width), ("valid", 1), ("ready", 1))
+        shown[f"stream {name}"] = [(f"{_BENCH}.{name}_{part}", size) for part, size in parts]
+    timer = max(max(_durations(chip)) - 1, 1).bit_length()
+    sequencer = {"fsm_state": 3, "timer": timer, "repeats": 3, "count": 7}
+    sequencer |= dict.fromkeys(("running", "analog", "take", "finish"), 1)
+    shown["sequencer"] = [(f"{_SEQUENCER}.{name}", width) for name, width in sequencer.items()]
+    shown["macro pins"] = [
+        (f"{_MACRO}.{name}", member.shape if isinstance(member.shape, int) else 1)
+        for name, member in TnsaPins(lines).members.items()
+    ]
+    vectors = ["counting", "negative", *(f"bits_{k}" for k in range(COUNT_BITS))]
+    shown["line counters"] = [(f"{_COUNTERS}.{name}", lines) for name in vectors]
+    status = {"busy": 1, "done": 1, "error": 1, "cycles_total": 48, "cycles_analog": 48, "cycles_hold": 48}
+    shown["status"] = [(f"{_BENCH}.{name}", width) for name, width in status.items()]
+    return shown
+
+
+def _durations(chip: Chip) -> tuple[int, ...]:
+    """Cycles of the operations at the pins."""
+    cfg = CoreConfig.from_chip(chip)
+    return cfg.reset_cycles, cfg.plane_cycles, cfg.sample_cycles, cfg.compare_cycles, cfg.decrement_cycles
 
 
 def write_groups(waves: Path, chip: Chip) -> Path:
-    """Write ``waves`` with the suffix ``.gtkw``; Surfer and GTKWave read it. Returns its path."""
-    widths = dict.fromkeys(("bl_pos", "bl_neg", "sl_pos", "sl_neg", "wl_en", "cmp"), chip.lines)
-    widths |= {"plane": 3, "dec_scale": 3, "step_code": 16, "op_id": 64, "i_payload": 32, "o_payload": 32}
-    widths |= dict.fromkeys(("cycles_total", "cycles_analog", "cycles_hold"), 48)
+    """Write ``waves`` with the suffix ``.gtkw``, for GTKWave and Surfer. Returns its path."""
+    rows = [f'[dumpfile] "{waves.absolute()}"']
+    for name, signals in groups(chip).items():
+        # Flags of a save file: the start and the end of a group, a bit, a vector in hexadecimal.
+        rows += ["@800200", f"-{name}"]
+        for path, width in signals:
+            rows += ["@28", path] if width == 1 else ["@22", f"{path}[{width - 1}:0]"]
+        rows += ["@1000200", f"-{name}"]
     path = waves.with_suffix(".gtkw")
-    lines = [f'[dumpfile] "{waves.absolute()}"']
-
-    def group(name: str, scope: str, signals: tuple[str, ...]) -> None:
-        lines.extend(["@200", f"-{name}", "@28"])
-        for signal in signals:
-            width = widths.get(signal, 1)
-            lines.append(f"{scope}.{signal}" + (f"[{width - 1}:0]" if width > 1 else ""))
-
-    group("clock and reset", "core_tb", ("clk", "rst"))
-    for name, signals in _STREAMS.items():
-        group(f"stream {name}", "core_tb", signals)
-    group("macro pins", "core_tb.core.macro", _PINS)
-    group("status and counters", "core_tb", _COUNTERS)
     temporary = path.with_suffix(".gtkw.tmp")
-    temporary.write_text("\n".join(lines) + "\n")
-    os.replace(temporary, path)
+    temporary.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    temporary.replace(path)
     return path

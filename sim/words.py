@@ -48,7 +48,12 @@ def input_words(x: NDArray[np.integer]) -> NDArray[np.uint32]:
 
 def output_codes(words: NDArray[np.uint32], lines: int) -> NDArray[np.int16]:
     """Codes of shape (operations, lines) from the output stream: two 16-bit signed codes a word, lowest first."""
-    return np.ascontiguousarray(words.astype("<u4", copy=False)).view("<i2").reshape(-1, lines).astype(np.int16, copy=False)
+    return (
+        np.ascontiguousarray(words.astype("<u4", copy=False))
+        .view("<i2")
+        .reshape(-1, lines)
+        .astype(np.int16, copy=False)
+    )
 
 
 class MaskImage:
