@@ -31,16 +31,19 @@ Float = NDArray[np.float64]
 
 ANCHORS = ("zero", "least", "mean", "middle")
 BALANCES = (0.0, 0.5, 1.0)
-QUANTILES = (1.0, 0.995, 0.98)
-CLIPS = (1.0, 0.8, 0.65, 0.5, 0.4, 0.3)
-REACHES = (1.0, 0.8, 0.65, 0.5, 0.38)
+EXTENTS = (1.0, 1.2, 1.5, 0.995, 0.98)
+CLIPS = (1.0, 0.85, 0.7, 0.55, 0.4, 0.3)
+REACHES = (1.4, 1.2, 1.0, 0.8, 0.65, 0.5, 0.38)
 """Candidates: what code 0 of the network's input stands for, how inputs share the levels, range of the inputs,
 clipping of the weights, and range of the converters; each range relative to the largest value that occurs."""
 
-FIRST_CLIP, FIRST_REACH = 0.65, 0.8
+CLIP_GAIN = 0.9
+"""An output's weights are clipped if that brings its squared error below this times that without: a few chips are noisy."""
+
+FIRST_CLIP, FIRST_REACH = 1.0, 0.8
 """Where the search starts."""
 
-DECISION_TOLERANCE = 0.005
+DECISION_TOLERANCE = 0.0075
 ERROR_TOLERANCE = 0.015
 """What rounding the inputs of one layer to fewer bits may cost: decisions of a classifier that change, or the error of
 other networks relative to the standard deviation of their outputs."""
@@ -137,7 +140,8 @@ class Calibrator:
 
     def _search(self, index: int, values: Float) -> Draft:
         """The best candidate for a layer: one property after the other, each at the best of those before it."""
-        flat = values[0] if index == 0 else values.reshape(-1, values.shape[-1])
+        # Ranges come from every other sample and are tried on all of them: what they cost beyond is seen, then.
+        flat = values[0, ::2] if index == 0 else values[:, ::2].reshape(-1, values.shape[-1])
         clip = np.full(self.network.layers[index].outputs, self.options.weight_clip or FIRST_CLIP)
         best: Trial | None = None
         chosen = ("zero", 0.0)
@@ -147,8 +151,8 @@ class Calibrator:
                 if best is None or trial.total < best.total:
                     best, chosen = trial, (anchor, balance)
         assert best is not None
-        for quantile in QUANTILES[1:]:
-            draft = self._draft(index, flat, clip, chosen[0], quantile, chosen[1])
+        for extent in EXTENTS[1:]:
+            draft = self._draft(index, flat, clip, chosen[0], extent, chosen[1])
             best = _better(best, self.bench.run(index, draft, values))
         if self.options.weight_clip is None:
             best = self._search_clip(index, values, flat, best)
@@ -161,7 +165,9 @@ class Calibrator:
             trial = self.bench.run(index, self._with_clip(index, start, np.full(len(best.error), clip), flat), values)
             errors.append(trial.error)
             best = _better(best, trial)
-        chosen = clips[np.argmin(np.stack(errors), axis=0)]
+        table = np.stack(errors)
+        table[0] *= CLIP_GAIN
+        chosen = clips[np.argmin(table, axis=0)]
         return _better(best, self.bench.run(index, self._with_clip(index, start, chosen, flat), values))
 
     def _search_step(self, index: int, values: Float, flat: Float, best: Trial) -> Trial:
@@ -185,11 +191,11 @@ class Calibrator:
 
     # Candidates ----------------------------------------------------------------------------------
 
-    def _draft(self, index: int, flat: Float, clip: Float, anchor: str, quantile: float, balance: float) -> Draft:
+    def _draft(self, index: int, flat: Float, clip: Float, anchor: str, extent: float, balance: float) -> Draft:
         layer = self.network.layers[index]
         signed = anchor in ("mean", "middle") or (anchor == "zero" and bool((flat < 0).any()))
         fmt = self._choose_format(index, flat, formats(signed, self.chip, self.options), anchor)
-        quantiser = fit_quantiser(flat, layer.weight, fmt, anchor=anchor, quantile=quantile, balance=balance)
+        quantiser = fit_quantiser(flat, layer.weight, fmt, anchor=anchor, extent=extent, balance=balance)
         quantiser = replace(quantiser, scale=np.maximum(quantiser.scale, self.smallest))
         weight = layer.weight * quantiser.scale
         spread = spread_rows(weight, self.placement.rows[index])

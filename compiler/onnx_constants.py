@@ -111,6 +111,7 @@ _FOLDS: dict[str, Callable[[Sequence[Array], dict[str, Any]], Array]] = {
     "ConstantOfShape": lambda x, a: np.full(
         x[0].tolist(), numpy_helper.to_array(a["value"])[0] if "value" in a else np.float32(0)
     ),
+    "Relu": lambda x, a: np.maximum(x[0], 0),
     "Neg": lambda x, a: -x[0],
     "Sqrt": lambda x, a: np.sqrt(x[0]),
     "Add": lambda x, a: x[0] + x[1],

@@ -18,6 +18,9 @@ _RANGES: dict[str, tuple[float, float]] = {
     "samples": (1, 100_000),
 }
 
+_CHOSEN = ("in_bits", "out_bits", "tolerance", "weight_clip", "copies", "time_s")
+"""Options that the compiler chooses where they are None."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CompileOptions:
@@ -34,7 +37,7 @@ class CompileOptions:
     tolerance
         What quantising the inputs of one layer may do to the network's outputs, 0..1: for a classifier (Softmax,
         ArgMax or the like at the end) the fraction of decisions that change, by estimate from their margins; for
-        others the error relative to the standard deviation. None: 0.005 and 0.015.
+        others the error relative to the standard deviation. None: 0.0075 and 0.015.
     weight_clip
         Weight that takes the largest conductance, relative to the largest of its column, 0.05..1. None: chosen on the
         device model.
@@ -66,10 +69,10 @@ class CompileOptions:
         for name, (low, high) in _RANGES.items():
             value: Any = getattr(self, name)
             whole = isinstance(low, int)
-            if value is None and name not in ("seeds", "samples"):
+            if value is None and name in _CHOSEN:
                 continue
             legal = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-            if not legal or not low <= value <= high:
+            if not legal or value is None or not low <= value <= high:
                 kind = "a whole number" if whole else "a number"
                 raise InputError(f"compile option {name} must be {kind} between {low:g} and {high:g}, not {value!r}")
         if not (self.output is None or isinstance(self.output, str)):

@@ -73,7 +73,7 @@ def formats(signed: bool, chip: Chip, options: CompileOptions) -> list[CodeForma
 
 
 def fit_quantiser(
-    h: Float, weight: Float, fmt: CodeFormat, *, anchor: str = "zero", quantile: float = 1.0, balance: float = 0.0
+    h: Float, weight: Float, fmt: CodeFormat, *, anchor: str = "zero", extent: float = 1.0, balance: float = 0.0
 ) -> Quantiser:
     """Offset and scales from calibration values.
 
@@ -85,16 +85,18 @@ def fit_quantiser(
         The layer's weights, of shape (outputs, inputs), in the units of the model.
     anchor
         What code 0 stands for: ``"zero"``, the ``"mean"`` of the input, its ``"middle"``, or its ``"least"`` value.
-    quantile
-        Quantile of the magnitudes that takes the largest code; what is beyond saturates.
+    extent
+        What takes the largest code, beyond which values saturate: up to 1 a quantile of the magnitudes, above 1 that many
+        times the largest of them.
     balance
         0: every input uses all levels; 1: levels in proportion to an input's influence on the outputs.
     """
     low, high = h.min(axis=0), h.max(axis=0)
     offset = {"zero": np.zeros_like(low), "mean": h.mean(axis=0), "middle": (low + high) / 2, "least": low}[anchor]
     magnitude = np.abs(h - offset) if fmt.signed else np.maximum(h - offset, 0.0)
-    reach = np.quantile(magnitude, quantile, axis=0) if quantile < 1 else magnitude.max(axis=0)
-    reach = np.where(reach > 0, reach, magnitude.max(axis=0))
+    largest = magnitude.max(axis=0)
+    reach = np.quantile(magnitude, extent, axis=0) if extent < 1 else extent * largest
+    reach = np.where(reach > 0, reach, largest)
     norm = np.linalg.norm(weight, axis=0)
     reach = _fill_constant(reach, h, norm)
     influence = reach * norm

@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from compiler.integer import (
+    LANE_MAX,
+    MULTIPLIER_MAX,
+    Requantise,
+    Root,
+    check_headroom,
+    largest_code,
+    scale_leaf,
+    sum_leaves,
+)
+from macro_models.exact.operation import MvmOperation
+
+
+def wrap16(value: int) -> int:
+    return (value + 2**15) % 2**16 - 2**15
+
+
+@given(
+    codes=hnp.arrays(np.int16, (3, 5), elements=st.integers(-4335, 4335)),
+    multiplier=hnp.arrays(np.int32, 5, elements=st.integers(0, MULTIPLIER_MAX)),
+    shift=st.integers(0, 31),
+)
+def test_leaf_is_python_arithmetic(codes: np.ndarray, multiplier: np.ndarray, shift: int) -> None:
+    half = (1 << shift) >> 1
+    wanted = [
+        [wrap16((int(c) * int(m) + half) >> shift) for c, m in zip(row, multiplier, strict=True)] for row in codes
+    ]
+    assert scale_leaf(codes, multiplier, shift).tolist() == wanted
+
+
+@given(
+    data=st.data(),
+    counts=st.lists(st.integers(1, 6), min_size=1, max_size=4),
+)
+def test_sum_wraps_and_does_not_depend_on_the_order(data: st.DataObject, counts: list[int]) -> None:
+    leaves = []
+    total = [[0] * 3 for _ in range(2)]
+    for count in counts:
+        values = data.draw(hnp.arrays(np.int16, (2, count)))
+        target = data.draw(hnp.arrays(np.int32, count, elements=st.integers(0, 2)))
+        leaves.append((values, target))
+        for b in range(2):
+            for v, t in zip(values[b], target, strict=True):
+                total[b][t] += int(v)
+    wanted = [[wrap16(v) for v in row] for row in total]
+    assert sum_leaves(leaves, 3).tolist() == wanted
+    assert sum_leaves(leaves[::-1], 3).tolist() == wanted
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize(
+    "requantise", [None, Requantise(shift=4, low=0, high=15), Requantise(shift=0, low=-127, high=127)]
+)
+def test_root(relu: bool, requantise: Requantise | None) -> None:
+    total = np.arange(-1000, 1000, 7, dtype=np.int16)[:, None]
+    lanes = [int(v) - 24 for v in total[:, 0]]
+    if relu:
+        lanes = [max(v, 0) for v in lanes]
+    if requantise is not None:
+        half = (1 << requantise.shift) >> 1
+        lanes = [min(max((v + half) >> requantise.shift, requantise.low), requantise.high) for v in lanes]
+    root = Root(bias=np.array([-24], dtype=np.int16), relu=relu, requantise=requantise)
+    assert root.compute(total)[:, 0].tolist() == lanes
+
+
+@pytest.mark.parametrize(
+    ("op", "largest"),
+    [
+        (MvmOperation(in_bits=4, out_bits=8), 255),
+        (MvmOperation(in_bits=4, out_bits=6), 63),
+        (MvmOperation(in_bits=8, out_bits=8), 16 * 255 + 255),
+        (MvmOperation(in_bits=8, out_bits=1), 17),
+    ],
+)
+def test_largest_code(op: MvmOperation, largest: int) -> None:
+    assert largest_code(op) == largest
+
+
+def test_headroom_is_the_worst_sum_of_all_leaves() -> None:
+    multiplier, target = np.array([100, 200]), np.array([0, 1])
+    leaf = (255, multiplier, target)
+    assert check_headroom([leaf, leaf], 4, np.array([7, -9])).tolist() == [
+        2 * ((255 * 100 + 8) >> 4) + 7,
+        2 * ((255 * 200 + 8) >> 4) + 9,
+    ]
+    with pytest.raises(ValueError, match="a lane can reach 32768, which exceeds 16 bits"):
+        check_headroom([(1, np.array([LANE_MAX]), np.array([0]))], 0, np.array([1]))
+    with pytest.raises(ValueError, match="exceeds 32 bits"):
+        check_headroom([(2**17, np.array([MULTIPLIER_MAX]), np.array([0]))], 31, np.array([0]))

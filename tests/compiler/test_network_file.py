@@ -1,0 +1,140 @@
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compiler import CompileOptions, Network, compile_model
+from hw.config import load_chip
+from macro_models.errors import InputError
+from tests.compiler.onnx_models import random_perceptron
+
+OPTIONS = CompileOptions(seeds=1, samples=16)
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    x = np.random.default_rng(0).normal(size=(20, 9)).astype(np.float32)
+    return compile_model(random_perceptron([9, 12, 3]), load_chip("tnsa16-core"), calibrate=x, options=OPTIONS)
+
+
+@pytest.fixture
+def path(network: Network, tmp_path: Path) -> Path:
+    network.save(tmp_path / "net.mho")
+    return tmp_path / "net.mho"
+
+
+def test_what_is_read_is_what_was_written(network: Network, path: Path, tmp_path: Path) -> None:
+    again = Network.load(path)
+    assert again.chip == network.chip
+    assert again.device == network.device
+    assert again.options == network.options
+    assert again.calibration == network.calibration
+    assert again.summary() == network.summary()
+    assert np.array_equal(again.cores[1].targets_uS, network.cores[1].targets_uS)
+    again.save(tmp_path / "again.mho")
+    assert (tmp_path / "again.mho").read_bytes() == path.read_bytes()
+
+
+def test_compilation_is_deterministic(network: Network, path: Path, tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(20, 9)).astype(np.float32)
+    same = compile_model(random_perceptron([9, 12, 3]), load_chip("tnsa16-core"), calibrate=x, options=OPTIONS)
+    same.save(tmp_path / "same.mho")
+    assert (tmp_path / "same.mho").read_bytes() == path.read_bytes()
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(InputError) as caught:
+        Network.load(path)
+    text = str(caught.value)
+    assert text.startswith(str(path))
+    assert "\n" not in text
+    return text
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.1, 0.5, 0.99])
+def test_cut(path: Path, fraction: float) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[: int(fraction * len(data))])
+    assert "is no network file, or was cut" in refusal(path)
+
+
+def rewrite(path: Path, change: dict[str, bytes | None]) -> None:
+    """Replaces members of the zip; None removes one."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    for name, data in change.items():
+        members.pop(name, None)
+        if data is not None:
+            members[name] = data
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+
+
+def test_altered(path: Path) -> None:
+    rewrite(path, {"layer0.bias.npy": b"\x93NUMPY"})
+    assert "was altered after it was written" in refusal(path)
+
+
+def test_an_array_added(path: Path) -> None:
+    rewrite(path, {"more.npy": b"1"})
+    assert "was altered" in refusal(path)
+
+
+def test_a_flipped_bit(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3] ^= 0x10
+    path.write_bytes(bytes(data))
+    refusal(path)
+
+
+def test_foreign_files(path: Path, tmp_path: Path) -> None:
+    assert "cannot be read (No such file" in refusal(tmp_path / "absent.mho")
+    assert "cannot be read" in refusal(tmp_path)
+    foreign = tmp_path / "foreign.mho"
+    foreign.write_text("no zip")
+    assert "is no network file" in refusal(foreign)
+    with zipfile.ZipFile(foreign, "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    assert "it has no sha256" in refusal(foreign)
+    np.savez(tmp_path / "x.npz", a=np.ones(3))
+    shutil.move(tmp_path / "x.npz", foreign)
+    assert "is no network file" in refusal(foreign)
+
+
+def test_another_version(network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("compiler.network.FORMAT", 99)
+    network.save(tmp_path / "new.mho")
+    monkeypatch.undo()
+    assert "has network format 99; this version reads 1" in refusal(tmp_path / "new.mho")
+
+
+def test_nothing_is_left_where_writing_fails(network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match=r"net\.mho: cannot be written \(No such file or directory\)"):
+        network.save(tmp_path / "absent" / "net.mho")
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(InputError, match="No space left on device"):
+        network.save(tmp_path / "net.mho")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pickles_are_refused(path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    np.save(tmp_path / "o.npy", np.array([{}], dtype=object), allow_pickle=True)
+    rewrite(path, {"layer0.bias.npy": (tmp_path / "o.npy").read_bytes()})
+    monkeypatch.setattr("compiler.archive._checksum", lambda members: members["sha256"].decode())
+    assert "is no network file" in refusal(path)
+
+
+def test_summary(network: Network) -> None:
+    summary = network.summary()
+    assert summary["cores"] == 3
+    assert summary["schedule"] == "host"
+    assert 0 < summary["utilisation"] <= 1
+    assert summary["mvms_per_image"] == sum(m.op.segments for layer in network.layers for m in layer.mvms)
+    assert summary["cycles_mean"] <= summary["cycles_worst"]
+    assert [layer["inputs"] for layer in summary["layers"]] == [9, 12]
+    numbers = [m.operation for layer in network.layers for m in layer.mvms]
+    segments = [m.op.segments for layer in network.layers for m in layer.mvms]
+    assert numbers == [sum(segments[:k]) for k in range(len(segments))]

@@ -1,0 +1,61 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compiler.mapping import place
+from compiler.weights import PairMap, code_value, column_sums, share_weights, spread_rows
+from hw.config import load_chip, tnsa_config
+from macro_models import Masks, TnsaModel, load_device
+from macro_models.exact.operation import MvmOperation
+
+CHIP = load_chip("tnsa16-core")
+
+
+def test_pairs_hold_the_weights_within_the_clip() -> None:
+    weight = np.array([[1.0, -0.5, 0.0], [0.2, 0.4, -2.0]])
+    pairs = PairMap(weight, np.array([1.0, 0.5]), CHIP)
+    low, high = CHIP.cells.g_min_uS, CHIP.cells.g_max_uS
+    assert pairs.positive.min() == pairs.negative.min() == low
+    assert pairs.positive.max() == pairs.negative.max() == high
+    clipped = weight.copy()
+    clipped[1, 2] = -1.0
+    np.testing.assert_allclose((pairs.positive - pairs.negative) * pairs.unit[:, None], clipped)
+
+
+def test_a_column_without_weights_stays_at_the_floor() -> None:
+    pairs = PairMap(np.zeros((1, 3)), np.array([0.5]), CHIP)
+    assert (pairs.positive == CHIP.cells.g_min_uS).all()
+    assert np.isfinite(pairs.unit).all()
+
+
+@given(inputs=st.integers(1, 8), extra=st.integers(0, 12), seed=st.integers(0, 99))
+def test_spread_keeps_the_product(inputs: int, extra: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    weight, x = rng.normal(size=(3, inputs)) ** 3, rng.normal(size=inputs)
+    spread = spread_rows(weight, inputs + extra)
+    assert len(spread) == inputs + extra
+    assert set(spread) == set(range(inputs))
+    np.testing.assert_allclose(share_weights(weight, spread) @ x[spread], weight @ x)
+
+
+def test_spread_takes_the_largest_weights_apart() -> None:
+    # Shares of 8/5, 1 and 2/2: no other eight rows have a smaller largest share.
+    assert np.bincount(spread_rows(np.array([[8.0, 1.0, 2.0]]), 8)).tolist() == [5, 1, 2]
+
+
+def test_codes_times_their_value_are_the_product() -> None:
+    """Voltage mode: what the converter divides by, a column's conductance, is multiplied back."""
+    rng = np.random.default_rng(0)
+    weight, x = rng.normal(size=(5, 8)), rng.integers(-15, 16, size=8)
+    (block,) = place([(8, 5)], 16, copies=1).blocks
+    pairs = PairMap(weight, np.ones(5), CHIP)
+    targets = np.full((16, 16), CHIP.cells.g_min_uS, dtype=np.float32)
+    pairs.fill(targets, block)
+    sums = column_sums(targets, block.rows, block.columns, CHIP)
+    op = MvmOperation(in_bits=5, out_bits=8, step_code=900)
+    model = TnsaModel(tnsa_config(CHIP), targets, device=load_device("ideal"), seed=0, core=0)
+    codes = model.mvm(op, Masks.reset(16), x[None], 0).codes[0, block.columns]
+    assert 20 < np.abs(codes).min() < np.abs(codes).max() < 255
+    value = code_value(sums, op.step_code, pairs.unit, CHIP)
+    # Half a decrement, and the grid of the cells.
+    np.testing.assert_allclose(codes * value, weight @ x, atol=1.1 * value.max())

@@ -1,0 +1,149 @@
+import numpy as np
+import pytest
+from onnx import TensorProto
+
+from compiler import CompileOptions, Network, compile_model
+from compiler.integer import scale_leaf
+from hw.config import load_chip
+from macro_models.errors import InputError
+from sim.executor import build_cores, core_masks, execute, float_outputs, quantised_outputs
+from sim.functional import FunctionalBackend
+from tests.compiler.onnx_models import build, node, random_perceptron, reference
+
+OPTIONS = CompileOptions(seeds=1, samples=32)
+DAY = 86_400.0
+
+
+@pytest.fixture(scope="module")
+def x() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(50, 20)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def network(x: np.ndarray) -> Network:
+    """Two layers that need several cores: row and column segments."""
+    return compile_model(random_perceptron([20, 24, 3]), load_chip("tnsa16-core"), calibrate=x, options=OPTIONS)
+
+
+def test_layers_larger_than_a_core(network: Network, x: np.ndarray) -> None:
+    assert len(network.cores) > network.chip.cores
+    assert len(network.layers[0].mvms) == 6
+    assert network.schedule == "host"
+    got, wanted = quantised_outputs(network, FunctionalBackend(), x).outputs, float_outputs(network, x)
+    assert got.shape == wanted.shape == (50, 3)
+    assert np.abs(got - wanted).max() < 0.1
+
+
+def test_shapes_and_types_are_those_of_onnxruntime() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(12, 2, 3)).astype(np.float32)
+    w = rng.normal(size=(6, 4)).astype(np.float32)
+    tails = {
+        "softmax": ([node("Softmax", "m", "y")], {}),
+        "argmax": ([node("ArgMax", "m", "y", axis=1)], {"output": ("batch", 1), "elem_type": TensorProto.INT64}),
+        "labels": (
+            [node("ArgMax", "m", "y", axis=-1, keepdims=0)],
+            {"output": ("batch",), "elem_type": TensorProto.INT64},
+        ),
+        "shaped": ([node("Reshape", "m t", "y")], {"output": ("batch", 2, 2)}),
+    }
+    for nodes, options in tails.values():
+        weights = {"w": w, "t": np.array([0, 2, 2])}
+        model = build(
+            [node("Flatten", "x", "f"), node("MatMul", "f w", "m"), *nodes], weights, shape=("batch", 2, 3), **options
+        )
+        net = compile_model(model, load_chip("tnsa16-core"), calibrate=x, options=OPTIONS)
+        wanted, got = reference(model, x), quantised_outputs(net, FunctionalBackend(), x).outputs
+        assert (got.shape, got.dtype) == (wanted.shape, wanted.dtype)
+        assert np.array_equal(execute(net, FunctionalBackend(), x.reshape(12, 6), device="ideal").outputs, got)
+
+
+def test_batches_change_nothing(network: Network, x: np.ndarray) -> None:
+    whole = execute(network, FunctionalBackend(), x, seed=3, time_s=DAY, keep_codes=True)
+    seen: list[tuple[int, int]] = []
+    parts = execute(
+        network, FunctionalBackend(), x, seed=3, time_s=DAY, keep_codes=True, batch=7,
+        progress=lambda done, total: seen.append((done, total)),
+    )  # fmt: skip
+    assert np.array_equal(whole.outputs, parts.outputs)
+    assert np.array_equal(whole.cycles, parts.cycles)
+    assert whole.ranges == parts.ranges
+    assert all(np.array_equal(whole.codes[at], parts.codes[at]) for at in whole.codes)
+    assert seen[0] == (7, 50)
+    assert seen[-1] == (50, 50)
+
+
+def test_one_image_alone_has_the_noise_of_its_number(network: Network, x: np.ndarray) -> None:
+    whole = execute(network, FunctionalBackend(), x, seed=3, time_s=DAY)
+    alone = execute(network, FunctionalBackend(), x[41:42], seed=3, time_s=DAY, first_image=41)
+    other = execute(network, FunctionalBackend(), x[41:42], seed=3, time_s=DAY, first_image=7)
+    assert np.array_equal(alone.outputs[0], whole.outputs[41])
+    assert not np.array_equal(other.outputs, alone.outputs)
+
+
+def test_seeds_are_chips(network: Network, x: np.ndarray) -> None:
+    first, again, second = (execute(network, FunctionalBackend(), x, seed=s, time_s=DAY).outputs for s in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, second)
+
+
+def test_result_is_the_integer_arithmetic_of_the_codes(network: Network, x: np.ndarray) -> None:
+    """The whole run again, from the macro's codes, in Python integers."""
+    done = execute(network, FunctionalBackend(), x[:3], seed=1, time_s=DAY, keep_codes=True)
+    cores = build_cores(network, seed=1, time_s=DAY)
+    masks = core_masks(network)
+    for image in range(3):
+        codes = [int(c) for c in network.input.compute(x[:3])[image]]
+        for index, layer in enumerate(network.layers):
+            sums = [0] * layer.outputs
+            rows = [codes[k] for k in layer.spread]
+            for mvm in layer.mvms:
+                vector = np.zeros((1, 8), dtype=np.int16)
+                for k, row in enumerate(mvm.rows):
+                    vector[0, row] = rows[mvm.first + k]
+                op_id = np.array([(image << 32) | mvm.operation], dtype=np.uint64)
+                raw = cores[mvm.core].mvm(mvm.op, masks[mvm.core], vector, op_id).codes[0, mvm.columns]
+                assert np.array_equal(raw, done.codes[index, mvm.operation][image])
+                for value, target in zip(
+                    scale_leaf(raw[None], mvm.multiplier, layer.shift)[0], mvm.outputs, strict=True
+                ):
+                    sums[target] += int(value)
+            lanes = [s + int(b) for s, b in zip(sums, layer.root.bias, strict=True)]
+            assert max(map(abs, lanes)) < 2**15
+            lanes = [max(v, 0) for v in lanes] if layer.root.relu else lanes
+            q = layer.root.requantise
+            if q is not None:
+                lanes = [min(max((v + ((1 << q.shift) >> 1)) >> q.shift, q.low), q.high) for v in lanes]
+            codes = lanes
+        y = network.model.finish(np.array([codes]) * network.output.scale)
+        assert np.array_equal(y[0], done.outputs[image])
+
+
+def test_counts(network: Network, x: np.ndarray) -> None:
+    done = execute(network, FunctionalBackend(), x, time_s=DAY)
+    summary = network.summary()
+    assert done.mvms == 50 * summary["mvms_per_image"]
+    assert done.cycles.shape == (50,)
+    assert (0 < done.cycles).all()
+    assert done.cycles.max() <= summary["cycles_worst"]
+    assert len(done.ranges) == 2
+    for low, high, full in done.ranges:
+        assert low < 0 < high
+        assert 0 <= full < 0.2
+
+
+def test_causes_are_switched(network: Network, x: np.ndarray) -> None:
+    perfect = quantised_outputs(network, FunctionalBackend(), x).outputs
+    without = execute(network, FunctionalBackend(), x, time_s=DAY, causes=frozenset()).outputs
+    assert np.array_equal(perfect, without)
+    noisy = execute(network, FunctionalBackend(), x, time_s=DAY, causes=frozenset({"relaxation"})).outputs
+    assert not np.array_equal(perfect, noisy)
+
+
+def test_bad_inputs(network: Network) -> None:
+    with pytest.raises(InputError, match=r"input 'x' of the model needs shape \[samples, 20\], not \[3, 19\]"):
+        execute(network, FunctionalBackend(), np.ones((3, 19)))
+    with pytest.raises(InputError, match="NaN"):
+        execute(network, FunctionalBackend(), np.full((3, 20), np.inf))
+    with pytest.raises(InputError, match=r"device .*no-such"):
+        execute(network, FunctionalBackend(), np.ones((3, 20)), device="no-such")
