@@ -4,9 +4,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from macro_models.config import TnsaConfig
     from macro_models.devices import CAUSES, Device, device_names, load_device
     from macro_models.mapping import differential_targets
-    from macro_models.tnsa import Masks, MvmResult, TnsaConfig, TnsaModel
+    from macro_models.tnsa import Masks, MvmResult, TnsaModel
 
 __all__ = [
     "CAUSES", "Device", "Masks", "MvmResult", "TnsaConfig", "TnsaModel", "device_names", "differential_targets",
@@ -14,9 +15,10 @@ __all__ = [
 ]
 
 _HOMES = {
+    "macro_models.config": ("TnsaConfig",),
     "macro_models.devices": ("CAUSES", "Device", "device_names", "load_device"),
     "macro_models.mapping": ("differential_targets",),
-    "macro_models.tnsa": ("Masks", "MvmResult", "TnsaConfig", "TnsaModel"),
+    "macro_models.tnsa": ("Masks", "MvmResult", "TnsaModel"),
 }
 
 

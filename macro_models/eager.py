@@ -1,7 +1,8 @@
 """The macro at every strobe: slow and plain, the truth against which all faster evaluations are tested.
 
 Nothing here is shared with :mod:`macro_models.sensing`: sums run over integers cell by cell, one sample and one
-decrement at a time, as the pins say. Only the draws, and the order of the few operations on the noise, are the same.
+decrement at a time, as the pins say. Only the draws, what wires make of the cells, and the order of the few operations
+on the noise, are the same.
 """
 
 import numpy as np
@@ -11,6 +12,7 @@ from macro_models.errors import ToolError
 from macro_models.exact.operation import STEP_FRACTION_BITS
 from macro_models.exact.random import NORMAL_ONE, Purpose, normal_codes
 from macro_models.tnsa import TnsaModel
+from macro_models.wired import effective_cells
 
 __all__ = ["EagerTnsa"]
 
@@ -33,6 +35,7 @@ class EagerTnsa:
         lines = self._model.config.lines
         self._backward = False
         self._wl: NDArray[np.bool_] | None = None
+        self._effective: NDArray[np.int64] | None = None
         self._input = np.zeros(lines, dtype=np.int64)
         self._accumulated = np.zeros(lines, dtype=np.int64)
         self._taken = np.zeros(lines, dtype=np.int64)
@@ -56,10 +59,13 @@ class EagerTnsa:
             raise ToolError(f"line {int(np.argmax(positive & negative))} is driven to both sides")
         if self._wl is not None and (backward != self._backward or not np.array_equal(wl, self._wl)):
             raise ToolError("direction and word lines must stay as they are from precharge to precharge")
-        self._backward, self._wl = backward, np.array(wl, dtype=bool)
+        if self._effective is None:
+            self._backward, self._wl = backward, np.array(wl, dtype=bool)
+            model = self._model
+            self._effective = effective_cells(model.cells, model.config.lsb_uS, model.wires, self._wl, backward)
         driven = positive.astype(np.int64) - negative.astype(np.int64)
         self._input += driven
-        self._accumulated += driven @ self._seen(self._model.cells)
+        self._accumulated += driven @ self._effective
 
     def compare(self, latch: bool, op_id: int) -> NDArray[np.bool_]:
         """Lines whose charge is negative; ``latch`` keeps them as the direction of the decrements that follow."""

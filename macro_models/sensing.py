@@ -72,9 +72,9 @@ class Key:
     wl: NDArray[np.bool_]
     """Word lines that are on, skipped lines taken off, of shape (lines,)."""
     k: NDArray[np.int32]
-    """Effective integer conductances, of shape (driven lines, converted lines)."""
+    """Effective integer conductances, of shape (driven lines, converted lines): the cells, seen through the wires."""
     sum_g: NDArray[np.int64]
-    """Sum of each converted line over the rows whose word line is on."""
+    """Sum of the cells of each converted line over the rows whose word line is on."""
     offset: NDArray[np.int64]
     """Offset of each line in halves of the accumulator: odd."""
     gain: NDArray[np.float64]
@@ -95,11 +95,14 @@ class Key:
     """Sum of the variances of each converted line."""
     offset_floats: dict[DTypeLike, _Float] = field(init=False)
     """The offsets in single and double precision."""
+    reach: float = field(init=False)
+    """No line settles beyond this many times the largest input: 1, but for the rounding of effective conductances."""
     _types: dict[tuple[int, int], type] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__
         set_field(self, "inverse", np.where(self.sum_g > 0, 1.0 / np.maximum(self.sum_g, 1), 0.0))
+        set_field(self, "reach", float((np.abs(self.k).sum(axis=0, dtype=np.int64) * self.inverse).max(initial=0.0)))
         set_field(self, "total", None if self.variance is None else self.variance.sum(axis=0))
         set_field(self, "offset_floats", {kind: self.offset.astype(kind) for kind in (np.float32, np.float64)})
         set_field(self, "lines", _product(self.k, self.variance, self.variance))
@@ -115,10 +118,10 @@ class Key:
 
     def bound(self, product: Product, x_top: int) -> float:
         """No charge of this key exceeds this magnitude for inputs up to ``x_top``."""
-        # A normal of the table is below 5 standard deviations, and |X - V| is at most 2 x_top.
+        # A normal of the table is below 5 standard deviations, and no |X - V| exceeds (1 + reach) x_top.
         noise = 0.0
         if self.total is not None:
-            noise += 5.0 * NORMAL_ONE * 2.0 * x_top * float(np.sqrt(self.total.max())) + 1.0
+            noise += 5.0 * NORMAL_ONE * (1.0 + self.reach) * x_top * float(np.sqrt(self.total.max())) + 1.0
         if self.output_noise is not None:
             noise += 5.0 * NORMAL_ONE * float(self.output_noise.max()) + 1.0
         return 2.0 * (product.peak * x_top + noise) + float(np.abs(self.offset).max())

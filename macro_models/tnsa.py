@@ -2,12 +2,14 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from macro_models.array.wires import Wires
+from macro_models.config import TnsaConfig
 from macro_models.conversion import convert_charge, segment_inputs
 from macro_models.devices import CAUSES, Device, device_from_dict
 from macro_models.errors import InputError
@@ -17,61 +19,13 @@ from macro_models.exact.operation import Direction, MvmOperation
 from macro_models.exact.random import NORMAL_ONE, NormalsAhead, Purpose, normal_codes
 from macro_models.programming import programmed_uS
 from macro_models.sensing import INPUT_TOP, Key, Product, Steps, line_steps, variance_unit
+from macro_models.wired import effective_cells
 
 __all__ = ["MASK_SLOTS", "Masks", "MvmResult", "TnsaConfig", "TnsaModel"]
 
 _BLOCK = 128  # vectors at a time: what is alive fits into the second-level cache
 _KEYS = 32
 _STEPS = 64
-
-
-@dataclass(frozen=True, kw_only=True)
-class TnsaConfig:
-    """What a macro model takes from a chip description.
-
-    Raises
-    ------
-    InputError
-        If a value is out of range.
-    """
-
-    lines: int = 256
-    """Bit lines, source lines and word lines, even, 2..1024."""
-    g_bits: int = 12
-    """Width of the integer code of a cell, 2..16."""
-    g_min_uS: float = 1.0
-    """Smallest target, in uS."""
-    g_max_uS: float = 40.0
-    """Largest target, in uS."""
-    g_full_scale_uS: float = 50.0
-    """Conductance of the largest code, in uS; conductances beyond are clipped to it."""
-    v_read_V: float = 0.3
-    """Read voltage around the reference, in V."""
-    sigma_offset_mV: float = 0.0
-    """Standard deviation of the converters' offsets, referred to the integrator, in mV."""
-    sigma_gain: float = 0.0
-    """Standard deviation of the converters' relative step errors, each polarity of each converter its own."""
-
-    def __post_init__(self) -> None:
-        if not 2 <= self.lines <= 1024 or self.lines % 2:
-            raise InputError(f"lines must be even and between 2 and 1024, not {self.lines!r}")
-        if not 2 <= self.g_bits <= 16:
-            raise InputError(f"g_bits must be between 2 and 16, not {self.g_bits!r}")
-        if not 0.0 <= self.g_min_uS < self.g_max_uS <= self.g_full_scale_uS:
-            raise InputError(
-                "g_min_uS, g_max_uS and g_full_scale_uS must be at least 0 and in this order, "
-                f"not {self.g_min_uS:g}, {self.g_max_uS:g} and {self.g_full_scale_uS:g}"
-            )
-        if not self.v_read_V > 0.0:
-            raise InputError(f"v_read_V must be positive, not {self.v_read_V!r}")
-        for name in ("sigma_offset_mV", "sigma_gain"):
-            if not getattr(self, name) >= 0.0:
-                raise InputError(f"{name} must be at least 0, not {getattr(self, name)!r}")
-
-    @property
-    def lsb_uS(self) -> float:
-        """Conductance of one code, in uS."""
-        return self.g_full_scale_uS / (2**self.g_bits - 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +109,7 @@ class TnsaModel:
         """The model that :meth:`state` described."""
         model = cls.__new__(cls)
         model._set(
-            TnsaConfig(**state["config"]),
+            TnsaConfig.from_dict(state["config"]),
             np.ascontiguousarray(state["cells"], dtype=np.int32),
             device_from_dict(state["device"]),
             state["seed"],
@@ -169,7 +123,7 @@ class TnsaModel:
     def state(self) -> dict[str, Any]:
         """Everything that :meth:`from_state` needs: the array ``cells``, the rest JSON types."""
         return {
-            "config": asdict(self.config),
+            "config": self.config.to_dict(),
             "device": self.device.to_dict(),
             "seed": self.seed,
             "core": self.core,
@@ -203,6 +157,8 @@ class TnsaModel:
         self.causes = causes
         self.cells = cells
         """Codes of the cells, ``[bit line, source line]``, of shape (lines, lines)."""
+        self.wires = config.wires if "wire" in causes else Wires()
+        """Resistances around the cells that this core computes with."""
         self._keys: OrderedDict[tuple[bool, bytes], Key] = OrderedDict()
         self._steps: OrderedDict[tuple[int, int], tuple[Key, Steps]] = OrderedDict()
         table, unit = self.read_variances()
@@ -261,10 +217,11 @@ class TnsaModel:
 
     def _make_key(self, backward: bool, wl: NDArray[np.bool_]) -> Key:
         variance = None if self._variances is None else np.where(wl[:, None], self._variances[self.cells], 0.0)
-        k = np.where(wl[:, None], self.cells, 0)
-        if backward:
-            k, variance = k.T, None if variance is None else variance.T
-        sum_g = k.sum(axis=0, dtype=np.int64)
+        if backward and variance is not None:
+            variance = variance.T
+        # Wires change the weights of a line, not their sum, to which steps and offsets stay proportional.
+        sum_g = np.where(wl[:, None], self.cells, 0).sum(axis=1 if backward else 0, dtype=np.int64)
+        k = effective_cells(self.cells, self.config.lsb_uS, self.wires, wl, backward)
         if variance is not None:
             # A line without any conductance has no voltage of its own: nothing is integrated.
             variance = np.where(sum_g > 0, variance, 0.0)

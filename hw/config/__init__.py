@@ -10,6 +10,7 @@ from hw.config.chip import (
     ReadSection,
     TimingSection,
     VerilogSection,
+    WiresSection,
 )
 from hw.config.describe import Row, describe, sizes, warnings
 from hw.config.keys import ChipError
@@ -32,6 +33,7 @@ __all__ = [
     "Row",
     "TimingSection",
     "VerilogSection",
+    "WiresSection",
     "check_device",
     "default_device",
     "describe",

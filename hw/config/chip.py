@@ -27,6 +27,7 @@ __all__ = [
     "ReadSection",
     "TimingSection",
     "VerilogSection",
+    "WiresSection",
 ]
 
 _MAX_CYCLES = 65_535
@@ -133,6 +134,25 @@ class AdcSection(_Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class WiresSection(_Section):
+    """``[wires]``: resistances around the cells; all 0 are perfect wires."""
+
+    _name = "wires"
+    r_row_ohm: float = key(
+        0.0, "One segment of a bit line (a row: its word line gates its cells), from cell to cell, in ohms.",
+        low=0.0, high=1e6,
+    )
+    r_column_ohm: float = key(0.0, "One segment of a source line, from cell to cell, in ohms.", low=0.0, high=1e6)
+    r_driver_ohm: float = key(
+        0.0, "Output resistance of the driver of a line, bit line or source line, in ohms.", low=0.0, high=1e6
+    )
+    r_sense_ohm: float = key(
+        0.0, "Input resistance of what reads a line, in ohms. Without effect in voltage mode, where the line is open.",
+        low=0.0, high=1e6,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class VerilogSection(_Section):
     """``[verilog]``: style of the generated Verilog."""
 
@@ -176,6 +196,7 @@ class Chip:
     clock: ClockSection = field(default_factory=ClockSection)
     timing: TimingSection = field(default_factory=TimingSection)
     adc: AdcSection = field(default_factory=AdcSection)
+    wires: WiresSection = field(default_factory=WiresSection)
     verilog: VerilogSection = field(default_factory=VerilogSection)
     macro: MacroSection | None = None
     folder: Path | None = field(default=None, compare=False, repr=False)

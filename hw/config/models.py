@@ -15,6 +15,7 @@ def tnsa_config(chip: Chip) -> "TnsaConfig":
     """Configuration of the transposable macro's numpy model."""
     # Imported here: the description itself needs no scipy.
     from macro_models import TnsaConfig
+    from macro_models.array import Wires
 
     return TnsaConfig(
         lines=chip.lines,
@@ -25,6 +26,12 @@ def tnsa_config(chip: Chip) -> "TnsaConfig":
         v_read_V=chip.read.v_read_V,
         sigma_offset_mV=chip.adc.sigma_offset_mV,
         sigma_gain=chip.adc.sigma_gain,
+        wires=Wires(
+            r_row_ohm=chip.wires.r_row_ohm,
+            r_col_ohm=chip.wires.r_column_ohm,
+            r_driver_ohm=chip.wires.r_driver_ohm,
+            r_sense_ohm=chip.wires.r_sense_ohm,
+        ),
     )
 
 

@@ -15,6 +15,8 @@ block: by reciprocity the array with sources and outputs exchanged has the trans
 have no part in either.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import get_blas_funcs, get_lapack_funcs
@@ -90,13 +92,15 @@ def effective_codes(
     mode: Mode,
     wl: ArrayLike | None = None,
     backward: bool = False,
+    build: Callable[..., NDArray[np.float64]] | None = None,
 ) -> NDArray[np.int64]:
     """Effective matrix in codes of the conductance grid, rounded: shape (driven, read), never negative.
 
     ``cells`` are codes of shape (N, M), ``lsb_S`` is the conductance of one code in siemens. In voltage mode the
     weights of a read line are multiplied by the sum of its codes over the word lines that are on, so that the steps
     of its converter stay what they are without wires; ideal wires give back the codes of the cells. The code of a cell
-    near its driver can exceed the largest code, and that of a missing cell can exceed 0, by sneak paths.
+    near its driver can exceed the largest code, and that of a missing cell can exceed 0, by sneak paths. ``build``
+    stands for :func:`effective_matrix`, as the method of a cache does.
     """
     codes = np.asarray(cells)
     if codes.dtype.kind not in "iu" or codes.ndim != 2:
@@ -104,7 +108,7 @@ def effective_codes(
     if not (np.isfinite(lsb_S) and lsb_S > 0):
         raise InputError(f"lsb_S must be a positive number of siemens, not {lsb_S!r}")
     on = check_lines_on(wl, codes.shape[0])
-    e = effective_matrix(codes * lsb_S, wires, mode=mode, wl=on, backward=backward)
+    e = (build or effective_matrix)(codes * lsb_S, wires, mode=mode, wl=on, backward=backward)
     if mode == "current":
         return np.rint(e / lsb_S).astype(np.int64)
     gated = np.where(on[:, None], codes, 0)

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from macro_models import Masks, TnsaConfig, TnsaModel
+from macro_models.array import Wires
 from macro_models.devices import Device, device_from_dict, load_device
 from macro_models.errors import InputError
 from macro_models.exact.operation import Converter, Direction, MvmOperation
@@ -53,6 +54,13 @@ def random_operation(rng: np.random.Generator) -> MvmOperation:
             continue  # ReLU of two segments is the only illegal combination
 
 
+def random_wires(rng: np.random.Generator) -> Wires:
+    if rng.random() < 0.5:
+        return Wires()
+    row, col, driver = 10.0 ** rng.uniform(-1, 4, 3) * (rng.random(3) < 0.7)
+    return Wires(r_row_ohm=row, r_col_ohm=col, r_driver_ohm=driver)
+
+
 def random_masks(rng: np.random.Generator, lines: int) -> Masks:
     if rng.random() < 0.2:
         return Masks.reset(lines)
@@ -76,6 +84,7 @@ def random_case(noisy_device: Device) -> Callable[..., Case]:
             v_read_V=0.3,
             sigma_offset_mV=float(rng.choice([0.0, 2.0])),
             sigma_gain=float(rng.choice([0.0, 0.05])),
+            wires=random_wires(rng) if noisy else Wires(),
         )
         target = rng.uniform(1, 40, (lines, lines))
         target[rng.random((lines, lines)) < 0.1] = rng.choice([0.0, np.nan])

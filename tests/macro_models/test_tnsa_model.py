@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from macro_models import CAUSES, Masks, TnsaConfig, TnsaModel, differential_targets, load_device
+from macro_models.array import Wires
 from macro_models.devices import Device
 from macro_models.errors import InputError
 from macro_models.exact.converter import combine_segments, convert
@@ -315,7 +316,8 @@ def test_wrong_masks_and_charges() -> None:
 
 
 def test_configuration_is_json() -> None:
-    assert TnsaConfig(**json.loads(json.dumps(asdict(TnsaConfig())))) == TnsaConfig()
+    config = TnsaConfig(lines=64, wires=Wires(r_row_ohm=1.0, r_driver_ohm=200.0))
+    assert TnsaConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
 def test_differential_pairs_hold_the_weight_and_the_floor() -> None:

@@ -1,0 +1,70 @@
+"""What a macro model takes from a chip description."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from macro_models.array.wires import Wires
+from macro_models.errors import InputError
+
+__all__ = ["TnsaConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TnsaConfig:
+    """What a macro model takes from a chip description.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
+    """
+
+    lines: int = 256
+    """Bit lines, source lines and word lines, even, 2..1024."""
+    g_bits: int = 12
+    """Width of the integer code of a cell, 2..16."""
+    g_min_uS: float = 1.0
+    """Smallest target, in uS."""
+    g_max_uS: float = 40.0
+    """Largest target, in uS."""
+    g_full_scale_uS: float = 50.0
+    """Conductance of the largest code, in uS; conductances beyond are clipped to it."""
+    v_read_V: float = 0.3
+    """Read voltage around the reference, in V."""
+    sigma_offset_mV: float = 0.0
+    """Standard deviation of the converters' offsets, referred to the integrator, in mV."""
+    sigma_gain: float = 0.0
+    """Standard deviation of the converters' relative step errors, each polarity of each converter its own."""
+    wires: Wires = field(default_factory=Wires)
+    """Resistances around the cells: rows are bit lines, columns are source lines."""
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.lines <= 1024 or self.lines % 2:
+            raise InputError(f"lines must be even and between 2 and 1024, not {self.lines!r}")
+        if not 2 <= self.g_bits <= 16:
+            raise InputError(f"g_bits must be between 2 and 16, not {self.g_bits!r}")
+        if not 0.0 <= self.g_min_uS < self.g_max_uS <= self.g_full_scale_uS:
+            raise InputError(
+                "g_min_uS, g_max_uS and g_full_scale_uS must be at least 0 and in this order, "
+                f"not {self.g_min_uS:g}, {self.g_max_uS:g} and {self.g_full_scale_uS:g}"
+            )
+        if not self.v_read_V > 0.0:
+            raise InputError(f"v_read_V must be positive, not {self.v_read_V!r}")
+        for name in ("sigma_offset_mV", "sigma_gain"):
+            if not getattr(self, name) >= 0.0:
+                raise InputError(f"{name} must be at least 0, not {getattr(self, name)!r}")
+
+    @property
+    def lsb_uS(self) -> float:
+        """Conductance of one code, in uS."""
+        return self.g_full_scale_uS / (2**self.g_bits - 1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The configuration as JSON types; :meth:`from_dict` is its inverse."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "TnsaConfig":
+        """The configuration that :meth:`to_dict` wrote."""
+        return cls(**{**content, "wires": Wires(**content["wires"])})
