@@ -205,4 +205,4 @@ def plot_demo_of(studies: "Sequence[Study]", limit: int | None) -> Figure:
     ]
     codes = {"ideal": ideal.runs[0].codes[layer], name: noisy.runs[0].codes[layer]}
     trace = record(first.net.network, first.sample.x[0], time_s=noisy.options.time_s)
-    return plot_demo(trace, f"the first layer, {first.sample.title}", codes, first.chips.budget(labels), accuracies)
+    return plot_demo(trace, "the first layer", codes, first.chips.budget(labels), accuracies)

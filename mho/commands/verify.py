@@ -38,16 +38,18 @@ def verify_command(
     Random legal operations run through the Verilog with the numpy model of the macro behind its pins; every code and
     every cycle count must be that of the reference. --chip defaults to tnsa16-core. Exit 1 on a mismatch.
     """
-    from hw.config import load_chip
-    from sim.verify import verify_core
-
     if part in PLANNED:
         raise InputError(f"verify {part} ({PLANNED[part]}) is planned and does not work yet")
     if part != "core":
         raise InputError(f"verify must be given core, not {part!r}")
+    if cells is not None and netlist is None:
+        raise InputError("--cells needs --netlist, the netlist that uses them")
     check_target(waves)
+    from hw.config import load_chip
+    from sim.verify import verify_core
+
     resolved = load_chip(chip or "tnsa16-core", overrides)
-    out.note(f"verifying the core of {resolved.name} in {sim}")
+    out.note(f"verifying the core of {resolved.name} in {sim} ...")
     report = verify_core(
         resolved,
         simulator=sim,
@@ -56,3 +58,4 @@ def verify_command(
         waves=None if waves is None else Path(waves),
     )
     out.text(str(report))
+    out.json(vars(report) | {"chip_sha256": resolved.sha256})

@@ -124,6 +124,8 @@ OPTIONS: list[Case] = [
     ("unknown option", f"{RUN} --frob", r"no such option '--frob'", None),
     ("not a number", f"{RUN} --seed one", r"'one' is not a valid integer", None),
     ("part that is planned", "verify tile", r"verify tile \(a tile\) is planned and does not work yet", None),
+    ("cells without netlist", "verify core --cells x.npy", r"--cells needs --netlist", None),
+    ("netlist that is missing", "verify core --netlist none.v", r"netlist must be a Verilog file", None),
     ("no such part", "verify frob", r"verify must be given core, not 'frob'", None),
 ]
 CASES = CHIPS + FILES + OPTIONS
