@@ -1,7 +1,7 @@
 """Benches for Amaranth's simulator: streams with gaps and stalls, and an exact macro at the pins of a core."""
 
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from macro_models.exact.converter import combine_segments, convert
 from macro_models.exact.masks import Masks
-from macro_models.exact.operation import LSB_SEGMENT_BITS, Direction, MvmOperation
+from macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, Direction, MvmOperation
 
 __all__ = [
     "PERIOD",
@@ -23,6 +23,8 @@ __all__ = [
     "feed",
     "get",
     "put",
+    "random_inputs",
+    "random_operation",
     "run_stream",
     "simulate",
     "value_of",
@@ -135,6 +137,32 @@ def run_stream(dut: Any, inputs: Sequence[Any], count: int, *, gap: int = 0, sta
     result: list[Any] = []
     simulate(dut, feed(dut.i, inputs, lambda: gap), collect(dut.o, count, result, lambda: stall))
     return result
+
+
+def random_operation(rng: np.random.Generator, **fixed: Any) -> MvmOperation:
+    """Any legal operation, with the fields in ``fixed``."""
+    fields: dict[str, Any] = {
+        "direction": Direction(int(rng.integers(2))),
+        "in_bits": int(rng.integers(1, 9)),
+        "in_signed": bool(rng.integers(2)),
+        "out_bits": int(rng.integers(1, 9)),
+        "converter": Converter(int(rng.integers(2))),
+        "early_stop": bool(rng.integers(2)),
+        "wl_select": int(rng.integers(8)),
+        "line_select": int(rng.integers(8)),
+        "step_code": int(2 ** rng.uniform(0, 8)),
+    } | fixed
+    op = MvmOperation(**fields)
+    if "relu" in fixed or op.segments > 1:
+        return op
+    return replace(op, relu=bool(rng.integers(2)))
+
+
+def random_inputs(op: MvmOperation, lines: int, rng: np.random.Generator, batch: int = 1) -> NDArray[np.int64]:
+    """Vectors of shape (batch, codes) for ``op``, half of them small so that lines differ in when they flip."""
+    low, high = op.input_range
+    x = rng.integers(low, high + 1, (batch, lines if op.direction is Direction.BACKWARD else lines // 2))
+    return np.where(rng.integers(2, size=(batch, 1)) == 1, x, x // 2)
 
 
 def bits_of(value: int, width: int) -> NDArray[np.bool_]:

@@ -3,9 +3,10 @@
 from hw.core.config import OVERHEAD_CYCLES, CoreConfig
 from hw.core.core import Core, CoreStatus
 from hw.core.drain import pack_codes, unpack_codes
-from hw.core.layout import OpLayout, pack
+from hw.core.layout import OpLayout, pack, unpack
 from hw.core.loader import pack_inputs
 from hw.core.masks import BL_SKIP, LINE_MASK, SL_SKIP, WL_MASK, MaskFile, MaskLayout
+from hw.core.reference import CoreReference, timeline
 
 __all__ = [
     "BL_SKIP",
@@ -15,6 +16,7 @@ __all__ = [
     "WL_MASK",
     "Core",
     "CoreConfig",
+    "CoreReference",
     "CoreStatus",
     "MaskFile",
     "MaskLayout",
@@ -22,5 +24,7 @@ __all__ = [
     "pack",
     "pack_codes",
     "pack_inputs",
+    "timeline",
+    "unpack",
     "unpack_codes",
 ]

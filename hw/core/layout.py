@@ -5,9 +5,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from macro_models.errors import InputError
-from macro_models.exact.operation import LSB_SEGMENT_BITS, MAX_BITS, STEP_WIDTH, Converter, MvmOperation
+from macro_models.exact.operation import LSB_SEGMENT_BITS, MAX_BITS, STEP_WIDTH, Converter, Direction, MvmOperation
 
-__all__ = ["OP_ID_WIDTH", "OpCheck", "OpLayout", "pack"]
+__all__ = ["OP_ID_WIDTH", "OpCheck", "OpLayout", "pack", "unpack"]
 
 OP_ID_WIDTH = 64
 """Width of the number of a conversion, {image, static operation}."""
@@ -41,6 +41,32 @@ def pack(op: MvmOperation, op_id: int = 0) -> int:
         "binary": op.converter is Converter.BINARY, "relu": op.relu, "early_stop": op.early_stop,
         "wl_select": op.wl_select, "line_select": op.line_select, "step_code": op.step_code, "mode": 0, "op_id": op_id,
     }).as_bits()  # fmt: skip
+
+
+def unpack(descriptor: int) -> tuple[MvmOperation, int]:
+    """The operation and its number from a descriptor. Inverse of :func:`pack`.
+
+    Raises
+    ------
+    InputError
+        If the descriptor is illegal: no :class:`MvmOperation` has these values, or ``mode`` is reserved.
+    """
+    fields = OpLayout().from_bits(descriptor)
+    if fields["mode"] != 0:
+        raise InputError(f"mode must be 0, the others are reserved, not {fields['mode']!r}")
+    op = MvmOperation(
+        direction=Direction(fields["backward"]),
+        in_bits=fields["in_bits"],
+        in_signed=bool(fields["in_signed"]),
+        out_bits=fields["out_bits"],
+        converter=Converter.BINARY if fields["binary"] else Converter.COUNT,
+        relu=bool(fields["relu"]),
+        early_stop=bool(fields["early_stop"]),
+        wl_select=fields["wl_select"],
+        line_select=fields["line_select"],
+        step_code=fields["step_code"],
+    )
+    return op, fields["op_id"]
 
 
 class OpCheck(wiring.Component):

@@ -1,5 +1,7 @@
 """Loads the next operation while the last one runs: its descriptor, its input codes, its masks."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
@@ -10,7 +12,7 @@ from hw.core.config import CoreConfig
 from hw.core.layout import OpCheck, OpLayout
 from macro_models.exact.operation import MAX_BITS, Direction, MvmOperation
 
-__all__ = ["CODES_PER_WORD", "OperationLoader", "StagedLayout", "pack_inputs", "staged_planes"]
+__all__ = ["CODES_PER_WORD", "OperationLoader", "StagedLayout", "pack_inputs", "staged_planes", "unpack_inputs"]
 
 CODES_PER_WORD = 4
 """Input codes in a word of the input stream."""
@@ -26,6 +28,11 @@ class StagedLayout(data.StructLayout):
 def pack_inputs(x: ArrayLike) -> list[int]:
     """Words of the input stream for the codes of one vector, 8-bit two's complement, lowest code in the lowest byte."""
     return np.asarray(x).astype(np.uint8).view("<u4").tolist()
+
+
+def unpack_inputs(op: MvmOperation, words: Sequence[int]) -> NDArray[np.int64]:
+    """The codes of one vector from its words. Inverse of :func:`pack_inputs` for codes in the range of ``op``."""
+    return np.asarray(words, dtype="<u4").view(np.int8 if op.in_signed else np.uint8).astype(np.int64)
 
 
 def staged_planes(op: MvmOperation, x: ArrayLike) -> NDArray[np.bool_]:

@@ -1,0 +1,117 @@
+"""Reference of the whole core: what it gives, and when, from operations, masks and a model of the macro."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.core.config import OVERHEAD_CYCLES, CoreConfig
+from hw.core.drain import pack_codes
+from hw.core.layout import unpack
+from hw.core.loader import unpack_inputs
+from hw.core.masks import MaskFile
+from macro_models.errors import InputError
+from macro_models.exact.masks import Masks
+from macro_models.exact.operation import MvmOperation
+
+__all__ = ["CoreReference", "MacroModel", "Span", "timeline"]
+
+
+class MacroModel(Protocol):
+    """What the reference needs of a macro: :class:`macro_models.TnsaModel` or any other that has this method."""
+
+    def mvm(self, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: Any) -> Any:
+        """``codes`` of shape (batch, lines) and ``steps`` of shape (batch, segments)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Span:
+    """Cycles of one operation, counted from the transfer of the first descriptor.
+
+    The first strobe is in cycle ``taken + 1``, ``status.done`` in cycle ``finished + 1``.
+    """
+
+    taken: int
+    finished: int
+
+    @property
+    def cycles(self) -> int:
+        """What ``status.cycles_total`` grows by."""
+        return self.finished - self.taken
+
+
+def timeline(cfg: CoreConfig, ops: Sequence[MvmOperation], steps: Sequence[Sequence[int]]) -> list[Span]:
+    """When operations run if no stream ever waits and the macro does not hold.
+
+    ``steps`` holds the decrements of each segment of each operation.
+    """
+    result: list[Span] = []
+    accepted = free = 0
+    for op, counts in zip(ops, steps, strict=True):
+        loaded = accepted + max(cfg.input_words(op) + 1, 4 * cfg.mask_words + 2)
+        taken = finished = loaded
+        if result and loaded <= result[-1].finished:
+            taken = finished = result[-1].finished
+        for planes, count in zip(op.segment_planes, counts, strict=True):
+            end = finished + int(cfg.segment_cycles(planes, count)) + OVERHEAD_CYCLES
+            finished = max(end, free)
+        result.append(Span(taken, finished))
+        accepted, free = taken + 1, finished + cfg.output_words + 1
+    return result
+
+
+class CoreReference:
+    """A core at transaction level.
+
+    Parameters
+    ----------
+    cfg
+        Configuration of the core.
+    macro
+        Model of its macro.
+
+    Attributes
+    ----------
+    masks : MaskFile
+        The masks, to be written.
+    mvms, cycles_analog, error
+        As in ``status``.
+    cycles
+        ``status.cycles_total`` if no operation waits for the result before it.
+    steps
+        Decrements of each operation that ran, one array (segments,) each.
+    ops
+        These operations.
+    """
+
+    def __init__(self, cfg: CoreConfig, macro: MacroModel) -> None:
+        self.cfg = cfg
+        self.macro = macro
+        self.masks = MaskFile(cfg)
+        self.mvms = self.cycles = self.cycles_analog = 0
+        self.error = False
+        self.ops: list[MvmOperation] = []
+        self.steps: list[NDArray[np.int64]] = []
+
+    def run(self, descriptor: int, words: Sequence[int]) -> list[int]:
+        """Output words of one operation with the input codes in ``words``; none if the descriptor is illegal."""
+        try:
+            op, op_id = unpack(descriptor)
+        except InputError:
+            self.error = True
+            return []
+        result = self.macro.mvm(op, self.masks.as_masks(), unpack_inputs(op, words)[None], op_id)
+        steps = np.asarray(result.steps[0])
+        self.ops.append(op)
+        self.steps.append(steps)
+        self.mvms += op.segments
+        self.cycles += int(self.cfg.cycles(op, steps))
+        self.cycles_analog += int(self.cfg.analog_cycles(op, steps))
+        return pack_codes(result.codes[0])
+
+    def timeline(self) -> list[Span]:
+        """When the operations so far ran, see :func:`timeline`."""
+        return timeline(self.cfg, self.ops, [steps.tolist() for steps in self.steps])

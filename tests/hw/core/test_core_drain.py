@@ -1,0 +1,51 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hw.core import CoreConfig, pack_codes, unpack_codes
+from hw.core.drain import ResultBank
+from hw.testing import collect, simulate, value_of
+from macro_models.exact.converter import combine_segments, decode
+
+
+def set_result(ctx: Any, dut: ResultBank, negative: np.ndarray, n: np.ndarray, live: np.ndarray) -> None:
+    ctx.set(dut.negative, value_of(negative))
+    ctx.set(dut.live, value_of(live))
+    for k, bits in enumerate(dut.bits):
+        ctx.set(bits, value_of((n >> k & 1).astype(bool)))
+
+
+@pytest.mark.parametrize("stall", [0, 2])
+@pytest.mark.parametrize("lines", [16, 64])
+def test_words_match_the_codes(lines: int, stall: int) -> None:
+    rng = np.random.default_rng(lines)
+    dut = ResultBank(CoreConfig(lines=lines))
+    expected: list[int] = []
+    words: list[int] = []
+
+    async def finish(ctx: Any) -> None:
+        for _ in range(12):
+            two, live = int(rng.integers(2)), rng.integers(5, size=lines) > 0
+            parts = []
+            for high in range(two, -1, -1):
+                negative, n = rng.integers(2, size=lines) == 1, rng.integers(0, 128, lines)
+                parts.append(decode(negative, n, live, relu=False))
+                set_result(ctx, dut, negative, n, live)
+                ctx.set(dut.high, high)
+                ctx.set(dut.two, two)
+                while not ctx.get(dut.free):
+                    await ctx.tick()
+                ctx.set(dut.finish, 1)
+                await ctx.tick()
+                ctx.set(dut.finish, 0)
+            expected.extend(pack_codes(combine_segments(*parts) if two else parts[0]))
+
+    simulate(dut, finish, collect(dut.o, 12 * lines // 2, words, lambda: stall))
+    assert words == expected
+
+
+def test_codes_survive_the_words() -> None:
+    codes = np.random.default_rng(0).integers(-4335, 4336, (3, 64)).astype(np.int16)
+    np.testing.assert_array_equal(unpack_codes([pack_codes(row) for row in codes]), codes)
+    assert pack_codes([1, -1]) == [0xFFFF0001]
