@@ -1,5 +1,7 @@
 """The tops of a chip: the core with its macro, bare or behind a bus."""
 
+from typing import Any
+
 from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect, flipped
@@ -92,7 +94,7 @@ class BusTop(wiring.Component):
         m = Module()
         m.submodules[self.wrap] = bridge = self._bridge
         m.submodules.host = host = CoreHost(self.cfg, sha256=self.sha256)
-        core = CoreTop(self.cfg, prefix=self.prefix)
+        core: Any = CoreTop(self.cfg, prefix=self.prefix)
         m.submodules.core = ResetInserter(host.soft_reset)(core)
         connect(m, outside=flipped(getattr(self, self._bus)), bridge=getattr(bridge, self._bus))
         connect(m, bridge=bridge.bus, host=host.bus)

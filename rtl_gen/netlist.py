@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 
-from amaranth.back import rtlil
+from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
 from amaranth.hdl import ClockDomain, Signal, Value
 from amaranth.hdl._ir import Fragment, PortDirection
 from amaranth.lib import wiring
@@ -77,13 +78,13 @@ def emit(component: wiring.Component, top: str, *, prefix: str, name: str, reset
 
 def _elaborate(component: wiring.Component, top: str, prefix: str, reset_low: bool) -> _Netlist:
     platform = MemoryPlatform(prefix)
-    fragment = Fragment.get(component, platform)
+    fragment: Any = Fragment.get(component, platform)
     components = dict(_components(fragment, (top,)))
     ports = {
         name: (value, PortDirection.Input if flow is wiring.In else PortDirection.Output)
         for name, value, flow in _flatten(component)
     }
-    domain = ClockDomain("sync", async_reset=reset_low)
+    domain: Any = ClockDomain("sync", async_reset=reset_low)
     fragment.add_domains(domain)
     ports = {"clk": (domain.clk, PortDirection.Input), "rst": (domain.rst, PortDirection.Input), **ports}
     text, wires = rtlil.convert_fragment(fragment, ports, top, emit_src=False)
@@ -120,7 +121,7 @@ def _state_names(signal: object) -> dict[int, str]:
     return names
 
 
-def _components(fragment: Fragment, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], wiring.Component]]:
+def _components(fragment: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], wiring.Component]]:
     """The components that a design was made of, by path."""
     for origin in fragment.origins or ():
         if isinstance(origin, wiring.Component):

@@ -19,7 +19,7 @@ def _field_member(field: Field) -> Any:
         return In(field.width)
     if field.access is Access.RW1C:
         return Out(Signature({"value": Out(field.width), "set": In(field.width)}))
-    return Out(field.width, init=field.reset)
+    return Out(field.width, init=field.reset)  # pyright: ignore[reportCallIssue]
 
 
 def _register_members(register: Register) -> dict[str, Any]:

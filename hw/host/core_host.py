@@ -41,6 +41,16 @@ class InputBuffer(wiring.Component):
         The words.
     """
 
+    enable: Value
+    address: Value
+    data: Value
+    strobe: Value
+    start: Value
+    count: Value
+    clear: Value
+    active: Value
+    o: stream.Interface
+
     def __init__(self, words: int) -> None:
         self.words = words
         super().__init__({
@@ -96,6 +106,14 @@ class OutputBuffer(wiring.Component):
         Begin with a new vector.
     """
 
+    i: stream.Interface
+    enable: Value
+    address: Value
+    data: Value
+    full: Value
+    filled: Value
+    clear: Value
+
     def __init__(self, words: int) -> None:
         self.words = words
         super().__init__({
@@ -147,6 +165,19 @@ class CoreHost(wiring.Component):
         Status of the core.
     """
 
+    bus: Any
+    irq: Value
+    soft_reset: Value
+    op: stream.Interface
+    i: stream.Interface
+    o: stream.Interface
+    mask: stream.Interface
+    busy: Value
+    mvms: Value
+    cycles_total: Value
+    cycles_analog: Value
+    cycles_hold: Value
+
     def __init__(self, cfg: CoreConfig, *, sha256: str = "0" * 64) -> None:
         self.cfg = cfg
         self.map = core_map(cfg.lines, sha256)
@@ -161,7 +192,8 @@ class CoreHost(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.registers = bank = RegisterBank(self.map)
+        bank: Any = RegisterBank(self.map)
+        m.submodules.registers = bank
         m.submodules.input_buffer = given = InputBuffer(self.map["input"].words)
         m.submodules.output_buffer = result = OutputBuffer(self.map["output"].words)
         connect(m, host=flipped(self.bus), bank=bank.bus)

@@ -13,10 +13,10 @@ from amaranth.hdl import Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.sim import Simulator
-from tests.rtl_gen.gallery import Gallery
 
 from macro_models.errors import ToolError
 from rtl_gen.netlist import emit
+from tests.rtl_gen.gallery import Gallery
 
 CYCLES = 400
 
