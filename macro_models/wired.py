@@ -1,11 +1,14 @@
 """Cells as a conversion sees them through the wires, in integers."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.array import MatrixCache, Wires, effective_codes
+from macro_models.array import MatrixCache, Wires, analog_error, effective_codes
+from macro_models.config import TnsaConfig
 
-__all__ = ["effective_cells"]
+__all__ = ["WireError", "effective_cells", "wire_error"]
 
 _MATRICES = MatrixCache()
 """Matrices of this process: the passes of an error budget, and of cores that hold the same cells, share them."""
@@ -39,3 +42,30 @@ def effective_cells(
         return k.T if backward else k
     build = _MATRICES.matrix
     return effective_codes(cells, lsb_uS * 1e-6, wires, mode="voltage", wl=wl, backward=backward, build=build)
+
+
+RANGE_RMS = 4.0
+"""A converter's range over the rms of its line's output: normal outputs leave it once in 16,000."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WireError:
+    """What perfect wires would have given differs from what wires give by this much, rms over inputs and lines."""
+
+    relative: float
+    """Relative to the rms of the outputs."""
+    steps: float
+    """In steps of a converter whose range is ``RANGE_RMS`` times that rms."""
+
+
+def wire_error(config: TnsaConfig, bits: int) -> WireError:
+    """Error by the wires of an array of random cells, uniform in the range of targets, in its worse direction.
+
+    ``bits`` is the width of the converters' codes, the sign included. Takes seconds for 256 lines.
+    """
+    if config.wires.ideal:
+        return WireError(relative=0.0, steps=0.0)
+    shape = (config.lines, config.lines)
+    g_S = 1e-6 * np.random.default_rng(0).uniform(config.g_min_uS, config.g_max_uS, shape)
+    both = [analog_error(g_S, config.wires, mode="voltage", backward=side).relative for side in (False, True)]
+    return WireError(relative=max(both), steps=max(both) / RANGE_RMS * (2 ** (bits - 1) - 1))

@@ -16,7 +16,7 @@ from hw.config.describe import Row, describe, sizes, warnings
 from hw.config.keys import ChipError
 from hw.config.load import load_chip, parse_override, preset_names, preset_text
 from hw.config.macro import MacroSection, PinConnection
-from hw.config.models import check_device, default_device, tnsa_config
+from hw.config.models import check_device, default_device, tnsa_config, wire_warnings
 from hw.config.schema import json_schema
 
 __all__ = [
@@ -45,4 +45,5 @@ __all__ = [
     "sizes",
     "tnsa_config",
     "warnings",
+    "wire_warnings",
 ]

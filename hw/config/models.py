@@ -8,7 +8,7 @@ from macro_models.errors import InputError
 if TYPE_CHECKING:
     from macro_models import Device, TnsaConfig
 
-__all__ = ["check_device", "default_device", "tnsa_config"]
+__all__ = ["check_device", "default_device", "tnsa_config", "wire_warnings"]
 
 
 def tnsa_config(chip: Chip) -> "TnsaConfig":
@@ -70,3 +70,20 @@ def check_device(chip: Chip, device: "Device") -> None:
             f"chip {chip.name}: cells.g_min_uS to cells.g_max_uS must be {low:g} to {high:g} uS as in device "
             f"{device.name}, not {chip.cells.g_min_uS:g} to {chip.cells.g_max_uS:g} uS"
         )
+
+
+def wire_warnings(chip: Chip) -> list[str]:
+    """A sentence, with the number, if the wires of the chip cost more than a step of its converters.
+
+    Random cells in the chip's range of conductances are taken; a core of 256 lines takes some seconds.
+    """
+    from macro_models.wired import RANGE_RMS, wire_error
+
+    error = wire_error(tnsa_config(chip), chip.adc.bits)
+    if error.steps <= 1.0:
+        return []
+    return [
+        f"wires change the outputs of a core by {100.0 * error.relative:.2g} % of their rms, {error.steps:.2g} "
+        f"steps of a converter of adc.bits = {chip.adc.bits} with a range of {RANGE_RMS:g} times the rms (random cells "
+        f"of {chip.cells.g_min_uS:g} to {chip.cells.g_max_uS:g} uS)"
+    ]

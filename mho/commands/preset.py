@@ -54,7 +54,7 @@ def check_command(chip: str, overrides: tuple[str, ...], out: Output) -> None:
 
     CHIP is the name of a preset or a TOML file. Nothing is written.
     """
-    from hw.config import describe, load_chip, sizes, warnings
+    from hw.config import describe, load_chip, sizes, warnings, wire_warnings
 
     resolved = load_chip(chip, overrides)
     rows = [(row.key + ("" if row.default else " *"), row.value, row.doc) for row in describe(resolved)]
@@ -62,7 +62,7 @@ def check_command(chip: str, overrides: tuple[str, ...], out: Output) -> None:
     out.text("* differs from the default")
     out.text()
     out.table(("size", ""), sizes(resolved))
-    found = warnings(resolved)
+    found = warnings(resolved) + wire_warnings(resolved)
     for sentence in found:
         out.warn(sentence)
     out.json(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import macro_models
-from hw.config import check_device, default_device, load_chip, preset_names, tnsa_config
+from hw.config import check_device, default_device, load_chip, preset_names, tnsa_config, wire_warnings
 from macro_models import load_device
 from macro_models.errors import InputError
 
@@ -49,3 +49,28 @@ def test_macro_model_takes_its_numbers_from_the_chip():
     assert (config.lines, config.g_bits, config.v_read_V, config.sigma_gain) == (16, 10, 0.25, 0.02)
     assert (config.g_min_uS, config.g_max_uS, config.g_full_scale_uS) == (1.0, 40.0, 50.0)
     assert config.sigma_offset_mV == chip.adc.sigma_offset_mV
+
+
+def test_rows_are_bit_lines():
+    wires = tnsa_config(load_chip("tnsa16-core", {"wires.r_row_ohm": 1, "wires.r_column_ohm": 2})).wires
+    assert (wires.r_row_ohm, wires.r_col_ohm, wires.r_driver_ohm, wires.r_sense_ohm) == (1.0, 2.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_presets_have_perfect_wires(name):
+    assert wire_warnings(load_chip(name)) == []
+
+
+def test_wires_that_cost_more_than_a_step_are_warned_of_with_the_number():
+    wires = {"wires.r_row_ohm": 3, "wires.r_column_ohm": 3}
+    (sentence,) = wire_warnings(load_chip("tnsa64-core", wires))
+    found = re.fullmatch(
+        r"wires change the outputs of a core by ([\d.]+) % of their rms, ([\d.]+) steps of a converter of "
+        r"adc\.bits = 8 with a range of 4 times the rms \(random cells of 1 to 40 uS\)", sentence,
+    )
+    assert found is not None
+    # Three times the 1.9 % of one ohm a segment, a bit less because it saturates.
+    assert 4.5 < float(found[1]) < 5.7
+    assert float(found[2]) == pytest.approx(float(found[1]) / 100 / 4 * 127, rel=0.05)
+    assert wire_warnings(load_chip("tnsa64-core", wires | {"adc.bits": 4})) == []
+    assert wire_warnings(load_chip("tnsa16-core", wires)) == []
