@@ -10,12 +10,12 @@ from compiler.graph import FloatNetwork
 from compiler.lowering import Product
 from compiler.mapping import Block, Placement
 from compiler.options import CompileOptions
-from compiler.program import OP_ID_IMAGE_SHIFT, Layer, Mvm, run_layer
+from compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Layer, Mvm, row_codes, run_layer
 from compiler.quantisers import Quantiser
 from compiler.weights import PairMap, code_value, column_sums
 from hw.config import Chip, tnsa_config
 from hw.core.config import CoreConfig
-from macro_models import Masks, MvmResult, TnsaModel
+from macro_models import CAUSES, Masks, MvmResult, TnsaModel
 from macro_models.devices import Device, load_device
 from macro_models.exact.operation import MvmOperation
 
@@ -23,6 +23,9 @@ __all__ = ["Bench", "Draft", "Trial", "representative_time"]
 
 Float = NDArray[np.float64]
 Chips = Sequence[dict[int, TnsaModel]]
+
+_CAUSES = frozenset(CAUSES) - {"wire"}
+"""What is compiled assumes perfect wires, and a matrix for every trial would take long."""
 
 FIRST_SEED = 0xCA11B000
 """Seeds of the chips of calibration: far from those that a user takes."""
@@ -39,6 +42,12 @@ class Draft:
     spread: NDArray[np.int32]
     pairs: PairMap
     op: MvmOperation
+
+    def fill(self, targets: NDArray[np.float32], block: Block) -> None:
+        """Writes the conductances of a block into a core's targets ``[bl, sl]``, in uS."""
+        self.pairs.fill(targets, block)
+        for row in np.flatnonzero(self.spread[block.first : block.first + len(block.rows)] == DITHER):
+            self.pairs.dither(targets, block, int(row), self.op.step_code)
 
 
 @dataclass(frozen=True)
@@ -112,10 +121,10 @@ class Bench:
         for block in self.placement.of_layer(index):
             if block.core not in targets:
                 targets[block.core] = np.full(shape, self.chip.cells.g_min_uS, dtype=np.float32)
-            draft.pairs.fill(targets[block.core], block)
+            draft.fill(targets[block.core], block)
         return [
             {
-                core: TnsaModel(self.config, target, device=device, seed=seed, core=core, time_s=time_s)
+                core: TnsaModel(self.config, target, device=device, seed=seed, core=core, time_s=time_s, causes=_CAUSES)
                 for core, target in targets.items()
             }
             for device, seed, time_s in self.kinds
@@ -141,7 +150,8 @@ class Bench:
         products = self.products(index, draft, 0)
         outputs = np.tile(self.offset(index, draft.quantiser), (*codes.shape[:2], 1))
         cycles = 0
-        for cores, inputs, sums in zip(chips, codes[..., draft.spread], outputs, strict=True):
+        for cores, inputs, sums in zip(chips, codes, outputs, strict=True):
+            inputs = row_codes(inputs, draft.spread, draft.op)
             for p in products:
                 result = self._mvm(cores, p.mvm, inputs)
                 np.add.at(sums.T, p.mvm.outputs, (result.codes[:, p.mvm.columns] * p.half_step).T)
@@ -175,7 +185,7 @@ class Bench:
 
     def _half_steps(self, draft: Draft, block: Block) -> Float:
         targets = np.zeros((self.chip.lines, self.chip.lines), dtype=np.float32)
-        draft.pairs.fill(targets, block)
+        draft.fill(targets, block)
         sums = column_sums(targets, block.rows, block.columns, self.chip)
         return code_value(sums, draft.op.step_code, draft.pairs.unit[block.outputs], self.chip) / block.copies
 
