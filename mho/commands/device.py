@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from mho.console import Output
+from mho.commands.device_fit import fit_command, print_fit
+from mho.console import Output, check_target
 from mho.groups import Group
 from mho.options import common_options, example
 from mho.units import format_time
@@ -17,20 +18,20 @@ if TYPE_CHECKING:
 __all__ = ["device_command"]
 
 _TIMES_S = (1.0, 3600.0, 86400.0, 30 * 86400.0)
+_RETENTION_S = (3600.0, 86400.0, 365.25 * 86400.0)
 _POINTS = 5
 
 
-class _Group(Group):
-    planned = {"fit": "fitting a device to measurements"}
-
-
-@click.group("device", cls=_Group, epilog=example("mho device show rram-neurram"))
+@click.group("device", cls=Group, epilog=example("mho device fit lab.csv -o mine.toml"))
 def device_command() -> None:
-    """List and show device models.
+    """List, show and fit device models.
 
     A device is a TOML file with the source of every constant; the name of a shipped one or the path of your own can
     be given wherever a command takes --device.
     """
+
+
+device_command.add_command(fit_command)
 
 
 @device_command.command("list", epilog=example("mho device list"))
@@ -46,10 +47,10 @@ def list_command(out: Output) -> None:
 
 @device_command.command("show", epilog=example("mho device show rram-neurram -o spread.png"))
 @click.argument("device", metavar="DEVICE")
-@click.option("-o", "--output", metavar="FILE", help="Draw the spread of conductance to a .png, .pdf or .svg file.")
+@click.option("-o", "--output", metavar="FILE", help="Draw programming, relaxation, drift and retention to a .png, .pdf or .svg file.")
 @common_options
 def show_command(device: str, output: str | None, out: Output) -> None:
-    """Print the constants of a device with their sources, and the spread that follows from them.
+    """Print the constants of a device with their sources, and what follows from them.
 
     DEVICE is the name of a shipped device or a TOML file.
     """
@@ -57,9 +58,11 @@ def show_command(device: str, output: str | None, out: Output) -> None:
 
     model = load_device(device)
     if output is not None:
-        from mho.figures import plot_device, save_figure
+        from mho.device_figure import figure_of_device
+        from mho.figures import save_figure
 
-        save_figure(plot_device(model), Path(output))
+        check_target(output)
+        save_figure(figure_of_device(model), Path(output))
         out.note(f"wrote {output}")
     _print(model, out)
     out.json(model.to_dict())
@@ -69,18 +72,55 @@ def _print(model: "Device", out: Output) -> None:
     out.text(f"{model.name}: {model.description}")
     out.text()
     rows = []
+    hidden = {"relaxation"} if model.law.model else {"law", "temperature", "fit"}
     for section, values in model.to_dict().items():
-        if isinstance(values, dict):
-            rows += [(f"{section}.{key}", value) for key, value in values.items() if key != "source"]
-            rows += [(f"{section}.source", values["source"])] if values["source"] else []
+        if not isinstance(values, dict) or section in hidden:
+            continue
+        source = values.pop("source")
+        rows += [(f"{section}.{key}", _short(value)) for key, value in values.items() if value not in ([], "")]
+        rows += [(f"{section}.source", source)] if source else []
     out.table(("key", "value"), rows)
-    if not model.relaxation.times_s:
+    if model.fit.times_s:
+        out.text()
+        print_fit(model, out)
+    if not model.relaxes:
         return
     targets = np.linspace(model.range.g_min_uS, model.range.g_max_uS or model.relaxation.g_ref_uS, _POINTS)
+    headers = [f"{g:.4g} uS" for g in targets]
+    temp_C = model.law.temp_C if model.law.model else model.relaxation.temp_C
+    times = dict.fromkeys((0.0, *(model.law.times_s if model.law.model else ()), *_TIMES_S))
     out.text()
     out.table(
-        ("sigma (uS) at", *(f"{g:.4g} uS" for g in targets)),
-        [(format_time(t), *(f"{s:.3f}" for s in model.sigma_uS(targets, t))) for t in _TIMES_S],
+        (f"sigma (uS) at {temp_C:g} C", *headers),
+        [(format_time(t), *(f"{s:.3f}" for s in model.sigma_uS(targets, t, temp_C))) for t in sorted(times)],
     )
-    for sentence in dict.fromkeys(w for t in _TIMES_S for w in model.warnings(t, model.relaxation.temp_C)):
+    if model.law.model:
+        _print_drift(model, targets, headers, out)
+    for sentence in dict.fromkeys(w for t in _TIMES_S for w in model.warnings(t, temp_C)):
         out.warn(sentence)
+
+
+def _print_drift(model: "Device", targets: np.ndarray, headers: list[str], out: Output) -> None:
+    """Mean and spread at the temperatures of retention."""
+    from mho.device_figure import RETENTION_C
+
+    for name, function in (("mean of g - target", model.mean_uS), ("sigma", model.sigma_uS)):
+        out.text()
+        out.table(
+            (f"{name} (uS) at", *headers),
+            [
+                (f"{format_time(t)}, {temp_C:g} C", *(f"{v:.3f}" for v in function(targets, t, temp_C)))
+                for t in _RETENTION_S
+                for temp_C in RETENTION_C
+            ],
+        )
+
+
+def _short(value: object) -> str:
+    """A list of lists by its shape: the file holds it."""
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        return f"{len(value)} x {len(value[0])} values" + (f" of {len(value[0][0])}" if isinstance(value[0][0], list) else "")
+    if not isinstance(value, list):
+        return str(value)
+    text = ", ".join(f"{v:g}" for v in value)
+    return text if len(text) <= 100 else f"{len(value)} values from {value[0]:g} to {value[-1]:g}"

@@ -1,0 +1,225 @@
+"""Measured cells: readings of a table with their programmed value, cleaned and counted."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from macro_models.errors import InputError
+from macro_models.fit.table import Table, read_table
+
+__all__ = ["LEAST_CELLS", "Measurements", "read_measurements"]
+
+LEAST_CELLS = 20
+_MOST_TIMES = 24
+_GAP = 1.3
+_WIDEST = 3.0
+_TO_MICROSIEMENS = {"g_uS": 1.0, "g_S": 1e6}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Measurements:
+    """Readings of programmed cells. Arrays have one entry for each reading, sorted by cell and time."""
+
+    path: Path
+    sha256: str
+    cell: NDArray[np.int64]
+    """Which programmed cell, 0..cells - 1: a physical cell at another temperature is another one."""
+    time_index: NDArray[np.int64]
+    """Which of ``times_s``."""
+    g_uS: NDArray[np.float64]
+    target_uS: NDArray[np.float64]
+    """Programmed value: the target, or the first reading of the cell."""
+    first_uS: NDArray[np.float64]
+    """First reading of the cell where it is of the first time, else NaN."""
+    temp_C: NDArray[np.float64]
+    times_s: NDArray[np.float64]
+    """Times since programming, increasing; the first ends programming."""
+    has_target: bool
+    dropped: dict[str, int]
+    """What was left out, and how often."""
+
+    @property
+    def cells(self) -> int:
+        """Programmed cells."""
+        return int(self.cell.max()) + 1
+
+    def where(self, chosen: NDArray[np.bool_]) -> "Measurements":
+        """Some of the readings; cells and times keep their numbers."""
+        return Measurements(
+            path=self.path, sha256=self.sha256, cell=self.cell[chosen], time_index=self.time_index[chosen],
+            g_uS=self.g_uS[chosen], target_uS=self.target_uS[chosen], first_uS=self.first_uS[chosen],
+            temp_C=self.temp_C[chosen], times_s=self.times_s, has_target=self.has_target, dropped=self.dropped,
+        )  # fmt: skip
+
+
+def read_measurements(
+    path: Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    g_max_uS: float | None = None,
+    temp_C: float = 25.0,
+) -> Measurements:
+    """Read a table of measurements.
+
+    Parameters
+    ----------
+    path, columns
+        See :func:`macro_models.fit.table.read_table`.
+    g_max_uS
+        Cells that were programmed above it are left out.
+    temp_C
+        Temperature of the readings where the table has no column for it, in degrees Celsius.
+
+    Raises
+    ------
+    InputError
+        If the table is wrong, or fewer than 20 cells are left.
+    """
+    table = read_table(path, columns)
+    numbers = table.numbers
+    g = numbers["g_uS"] if "g_uS" in numbers else _conductance(numbers)
+    target = _target(numbers)
+    if target is None and "cell" not in table.names:
+        raise InputError(f"{path}: column cell or g_target_uS is needed, to know what each cell was programmed to")
+    temp = numbers.get("temp_C", np.full(table.rows, temp_C))
+    time = numbers["t_s"]
+    dropped: dict[str, int] = {}
+    good = np.isfinite(g) & np.isfinite(time) & np.isfinite(temp) & (g >= 0.0) & (time >= 0.0)
+    if target is not None:
+        good &= np.isfinite(target) & (target >= 0.0)
+    dropped["readings that are no number, infinite or negative"] = int((~good).sum())
+    cell = _cells(table, temp)
+    good &= _first_of_each(cell, time, good, dropped)
+    order = np.flatnonzero(good)
+    order = order[np.lexsort((time[order], cell[order]))]
+    cell, time, g, temp = cell[order], time[order], g[order], temp[order]
+    index, times = _group_times(time)
+    programmed, first = _programmed(cell, index, time, g, None if target is None else target[order], table, order)
+    keep = _alive(cell, g, programmed, dropped)
+    if g_max_uS is not None:
+        above = programmed > g_max_uS
+        dropped[f"cells programmed above {g_max_uS:g} uS"] = len(np.unique(cell[above & keep]))
+        keep &= ~above
+    kept_cells, cell = np.unique(cell[keep], return_inverse=True)
+    if len(kept_cells) < LEAST_CELLS:
+        raise InputError(f"{path}: a fit needs at least {LEAST_CELLS} cells, {len(kept_cells)} are left of the data")
+    return Measurements(
+        path=path, sha256=table.sha256, cell=cell, time_index=index[keep], g_uS=g[keep], target_uS=programmed[keep],
+        first_uS=first[keep], temp_C=temp[keep], times_s=times, has_target=target is not None,
+        dropped={what: count for what, count in dropped.items() if count},
+    )  # fmt: skip
+
+
+def _conductance(numbers: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    if "g_S" in numbers:
+        return numbers["g_S"] * 1e6
+    with np.errstate(divide="ignore"):
+        return np.where(np.isinf(numbers["r_ohm"]), math.nan, 1e6 / numbers["r_ohm"])
+
+
+def _target(numbers: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64] | None:
+    if "g_target_uS" in numbers:
+        return numbers["g_target_uS"]
+    return numbers["g_target_S"] * 1e6 if "g_target_S" in numbers else None
+
+
+def _cells(table: Table, temp: NDArray[np.float64]) -> NDArray[np.int64]:
+    """A number for each cell of each die; every reading is a cell of its own where cells have no names."""
+    if "cell" not in table.names:
+        return np.arange(table.rows)
+    die = table.names.get("die", np.zeros(table.rows, dtype=np.int64))
+    known = np.where(np.isfinite(temp), temp, 0.0)
+    rows = np.stack([die, table.names["cell"], np.unique(known, return_inverse=True)[1]], axis=1)
+    return np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1)
+
+
+def _first_of_each(
+    cell: NDArray[np.int64], time: NDArray[np.float64], good: NDArray[np.bool_], dropped: dict[str, int]
+) -> NDArray[np.bool_]:
+    """All but the second and further readings of one cell at one time."""
+    rows = np.flatnonzero(good)
+    _, first = np.unique(np.stack([cell[rows].astype(np.float64), time[rows]], axis=1), axis=0, return_index=True)
+    keep = np.zeros(len(good), dtype=bool)
+    keep[rows[first]] = True
+    dropped["second readings of a cell at one time"] = len(rows) - len(first)
+    return keep
+
+
+def _group_times(time: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Group reading times: exact ones if they are few, else those that lie close together in the logarithm."""
+    exact, index, count = np.unique(time, return_inverse=True, return_counts=True)
+    if len(exact) <= _MOST_TIMES and count.min() >= 10:
+        return index, exact
+    positive = exact[exact > 0.0]
+    edges = [0.0] if exact[0] == 0.0 else []
+    starts = positive[np.concatenate([[True], positive[1:] > _GAP * positive[:-1]])] if len(positive) else positive
+    for begin, end in zip(starts, [*starts[1:], math.inf], strict=True):
+        inside = positive[(positive >= begin) & (positive < end)]
+        parts = max(1, math.ceil(math.log(inside[-1] / inside[0]) / math.log(_WIDEST)))
+        edges += [inside[0] * (inside[-1] / inside[0]) ** (k / parts) * (1 if k == 0 else 1 + 1e-12) for k in range(parts)]
+    return _thin(time, np.array(edges))
+
+
+def _thin(time: NDArray[np.float64], edges: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Merge groups until there are no more than the model takes; each is called by the median of its times."""
+    while True:
+        index = np.clip(np.searchsorted(edges, time, side="right") - 1, 0, None)
+        count = np.bincount(index, minlength=len(edges))
+        small = np.flatnonzero(count < 10)
+        if len(edges) > 2 and (len(edges) > _MOST_TIMES or len(small)):
+            # The smallest group joins its neighbour before it; the first positive one joins the one after.
+            worst = int(small[0]) if len(small) else int(np.argmin(count[1:])) + 1
+            gone = worst if worst > 1 else min(worst + 1, len(edges) - 1)
+            edges = np.delete(edges, gone)
+            continue
+        return index, np.array([_rounded(float(np.median(time[index == k]))) for k in range(len(edges))])
+
+
+def _rounded(time: float) -> float:
+    """Two digits where they are within 1 %: readings at 0.00997 s are those of 0.01 s."""
+    plain = float(f"{time:.1e}")
+    return plain if abs(plain - time) <= 0.01 * time else float(f"{time:.6g}")
+
+
+def _programmed(
+    cell: NDArray[np.int64],
+    index: NDArray[np.int64],
+    time: NDArray[np.float64],
+    g: NDArray[np.float64],
+    target: NDArray[np.float64] | None,
+    table: Table,
+    order: NDArray[np.int64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Programmed value of each reading, and the first reading where it ends programming. Sorted by cell and time."""
+    _, start, which = np.unique(cell, return_index=True, return_inverse=True)
+    first = np.where(index[start] == 0, g[start], math.nan)[which]
+    if target is not None:
+        return target, first
+    programmed = g[start][which]
+    late = (index[start] > 0)[which]
+    if late.any() and "temp_C" in table.numbers:
+        # A cell that was read right after programming at one temperature and later at another.
+        names = np.stack([table.names[k][order] for k in ("die", "cell") if k in table.names], axis=1)
+        body = np.unique(names, axis=0, return_inverse=True)[1].reshape(-1)
+        by_time = np.lexsort((time, body))
+        _, begin = np.unique(body[by_time], return_index=True)
+        earliest = by_time[begin]
+        ended = (index[earliest] == 0)[body]
+        programmed = np.where(late & ended, g[earliest][body], programmed)
+    return programmed, programmed
+
+
+def _alive(
+    cell: NDArray[np.int64], g: NDArray[np.float64], programmed: NDArray[np.float64], dropped: dict[str, int]
+) -> NDArray[np.bool_]:
+    """Leave out cells that never conduct, though they should."""
+    top = float(programmed.max(initial=0.0))
+    most = np.zeros(int(cell.max(initial=0)) + 1)
+    np.maximum.at(most, cell, g)
+    dead = (most[cell] <= 0.01 * top) & ((programmed > 0.1 * top) | (most[cell] == 0.0))
+    dropped["dead cells"] = len(np.unique(cell[dead]))
+    return ~dead

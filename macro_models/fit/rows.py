@@ -1,0 +1,215 @@
+"""One row of a law, at one time after programming: first from the data's own statistics, then corrected until cells
+that are drawn from it have those statistics."""
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from macro_models.devices.law import NODE_Z, mixture_quantile
+from macro_models.fit.tails import solve_tail
+
+__all__ = ["EmpiricalRow", "ParametricRow", "Row", "empty_row", "make_row"]
+
+_SHAPE_READINGS = 500  # from how many readings the shape of a tail is taken, over as many levels as that needs
+_LEAST_SCALE_US = 1e-6
+_MEDIAN_Z = 0.6744897501960817
+_RATE = 0.8  # damping of corrections, because neighbouring levels share cells
+
+
+class Row(Protocol):
+    """A row of a law that can be corrected."""
+
+    def table(self) -> NDArray[np.float64]:
+        """Quantiles at the nodes, in uS, of shape (levels, NODES)."""
+        ...
+
+    def corrected(self, measured: NDArray[np.float64], drawn: NDArray[np.float64], beyond: float) -> "Row":
+        """The row after a correction.
+
+        ``measured`` and ``drawn`` are summaries of each level, of shape (levels, 4); ``beyond`` is the quotient of the
+        fractions of all cells that lie far away, as measured and as drawn.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ParametricRow:
+    """Median, and for each side a core's scale and a tail, each of shape (levels,)."""
+
+    shift: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    low_tail: NDArray[np.float64]
+    high_tail: NDArray[np.float64]
+    low_ratio: NDArray[np.float64]
+    high_ratio: NDArray[np.float64]
+
+    def table(self) -> NDArray[np.float64]:
+        z = np.abs(NODE_Z)
+        below = self.low[:, None] * mixture_quantile(z, self.low_tail[:, None], self.low_ratio[:, None])
+        above = self.high[:, None] * mixture_quantile(z, self.high_tail[:, None], self.high_ratio[:, None])
+        return self.shift[:, None] + np.where(NODE_Z < 0.0, -below, above)
+
+    def corrected(self, measured: NDArray[np.float64], drawn: NDArray[np.float64], beyond: float) -> "ParametricRow":
+        spread = _ratio(measured[:, 1], drawn[:, 1])
+        core = _ratio(measured[:, 2], drawn[:, 2])
+        heavy = (self.low_ratio >= 1.0) | (self.high_ratio >= 1.0)
+        # Of a heavy tail the core has the median deviation and the tail the standard deviation. Where the tail would
+        # have to be narrower than the core, as by chance it may, the standard deviation decides.
+        wanted = np.maximum(self.low_ratio, self.high_ratio) * spread / core
+        by_core = heavy & (wanted >= 1.0)
+        scale = np.where(by_core, core, spread) ** _RATE
+        tail = np.where(by_core, (spread / core) ** _RATE, 1.0)
+        narrower = heavy & ~by_core
+
+        def moved(ratio: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.where(ratio < 1.0, ratio, np.where(narrower, 1.0, np.clip(ratio * tail, 1.0, 1e3)))
+
+        more = min(max(beyond, 0.5), 2.0) ** 0.5
+        return replace(
+            self,
+            low_tail=np.where(self.low_ratio > 1.0, np.minimum(self.low_tail * more, 0.9), self.low_tail),
+            high_tail=np.where(self.high_ratio > 1.0, np.minimum(self.high_tail * more, 0.9), self.high_tail),
+            shift=self.shift + _RATE * (measured[:, 0] - drawn[:, 0]),
+            low=np.maximum(self.low * scale, _LEAST_SCALE_US),
+            high=np.maximum(self.high * scale, _LEAST_SCALE_US),
+            low_ratio=moved(self.low_ratio),
+            high_ratio=moved(self.high_ratio),
+        )
+
+
+@dataclass(frozen=True)
+class EmpiricalRow:
+    """Quantiles as measured, of shape (levels, NODES)."""
+
+    quantiles: NDArray[np.float64]
+
+    def table(self) -> NDArray[np.float64]:
+        return self.quantiles
+
+    def corrected(self, measured: NDArray[np.float64], drawn: NDArray[np.float64], beyond: float) -> "EmpiricalRow":
+        middle = self.quantiles[:, len(NODE_Z) // 2, None]
+        stretch = _ratio(measured[:, 1], drawn[:, 1])[:, None] ** _RATE
+        shift = _RATE * (measured[:, 0] - drawn[:, 0])[:, None]
+        return EmpiricalRow(middle + shift + (self.quantiles - middle) * stretch)
+
+
+def empty_row(model: str, levels: int) -> Row:
+    """A row without any change."""
+    if model == "empirical":
+        return EmpiricalRow(np.zeros((levels, len(NODE_Z))))
+    zero = np.zeros(levels)
+    return ParametricRow(zero, zero, zero, zero, zero, zero + 1.0, zero + 1.0)
+
+
+def make_row(model: str, change: NDArray[np.float64], level: NDArray[np.int64], levels: int) -> Row:
+    """A row from the changes of cells in uS, each of one of the ``levels``."""
+    if model == "empirical":
+        return EmpiricalRow(_filled(np.array([_quantiles(change[level == k]) for k in range(levels)])))
+    return _parametric(change, level, levels)
+
+
+def _ratio(wanted: NDArray[np.float64], found: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Quotient, kept within a factor of two; 1 where there is nothing to compare."""
+    known = (wanted > _LEAST_SCALE_US) & (found > _LEAST_SCALE_US)
+    quotient = np.where(known, wanted, 1.0) / np.where(known, found, 1.0)
+    return np.where(wanted <= _LEAST_SCALE_US, np.where(found > _LEAST_SCALE_US, 0.5, 1.0), np.clip(quotient, 0.5, 2.0))
+
+
+def _filled(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """NaN rows, of levels that were not read at this time, taken from the levels around them."""
+    known = np.flatnonzero(np.isfinite(rows[:, 0]))
+    at = np.arange(len(rows))
+    return np.stack([np.interp(at, known, column[known]) for column in rows.T], axis=1)
+
+
+@dataclass(frozen=True)
+class _Nodes:
+    """Least-squares fit of a function that is linear between the nodes to a quantile function."""
+
+    z: NDArray[np.float64] = field(default_factory=lambda: np.linspace(-4.5, 4.5, 36 * 64 + 1))
+
+    def fit(self, ordered: NDArray[np.float64]) -> NDArray[np.float64]:
+        density = np.exp(-0.5 * self.z * self.z)
+        hats = np.maximum(0.0, 1.0 - np.abs(self.z[:, None] - NODE_Z) * 4.0) * density[:, None]
+        at = np.minimum((ndtr(self.z) * len(ordered)).astype(np.int64), len(ordered) - 1)
+        product = hats.T @ np.maximum(0.0, 1.0 - np.abs(self.z[:, None] - NODE_Z) * 4.0)
+        # Both sides are scaled by the weight of the node, which at the ends is 1e-5 of that in the middle.
+        size = np.sqrt(np.diag(product))
+        return np.linalg.solve(product / np.outer(size, size), hats.T @ ordered[at] / size) / size
+
+
+_FIT = _Nodes()
+
+
+def _quantiles(change: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Quantiles of a sample at the nodes: nearest to it in the mean square, so that mean and deviation are its own."""
+    if not change.size:
+        return np.full(len(NODE_Z), math.nan)
+    ordered = np.sort(change)
+    return np.maximum.accumulate(np.clip(_FIT.fit(ordered), ordered[0], ordered[-1]))
+
+
+def _parametric(change: NDArray[np.float64], level: NDArray[np.int64], levels: int) -> ParametricRow:
+    count = np.bincount(level, minlength=levels)
+    names = ("shift", "low", "high")
+    centre = np.full((levels, 3), math.nan)
+    threshold = np.full(levels, math.nan)
+    for k in np.flatnonzero(count):
+        x = change[level == k]
+        median = float(np.median(x))
+        away = np.abs(x - median)
+        below, above = away[x < median], away[x > median]
+        half = float(np.median(away))
+        sides = [float(np.median(s)) if len(s) >= 10 else half for s in (below, above)]
+        centre[k] = (median, *(max(s, _LEAST_SCALE_US) for s in sides))
+        threshold[k] = max(3.0 * half / _MEDIAN_Z, _LEAST_SCALE_US)
+    centre = _filled(centre)
+    threshold = _filled(threshold[:, None])[:, 0]
+    values = dict(zip(names, centre.T.copy(), strict=True))
+    for side in ("low", "high"):
+        values.update(_shapes(side, change, level, count, values, threshold))
+    return ParametricRow(**values)
+
+
+def _shapes(
+    side: str,
+    change: NDArray[np.float64],
+    level: NDArray[np.int64],
+    count: NDArray[np.int64],
+    values: dict[str, NDArray[np.float64]],
+    threshold: NDArray[np.float64],
+) -> dict[str, NDArray[np.float64]]:
+    """Tail of one side at each level, and the scale of its core."""
+    away = (change - values["shift"][level]) * (-1.0 if side == "low" else 1.0)
+    on_side = away > 0.0
+    relative = away[on_side] / values[side][level[on_side]]
+    beyond = away[on_side] > threshold[level[on_side]]
+    at = level[on_side]
+    tails, ratios = np.zeros(len(count)), np.zeros(len(count))
+    for k in range(len(count)):
+        low, high = _window(count, k)
+        inside = (at >= low) & (at <= high)
+        y = relative[inside]
+        if not y.size:
+            tails[k], ratios[k] = 0.0, 1.0
+            continue
+        limit = float(np.average((threshold / values[side])[low : high + 1], weights=count[low : high + 1] + 1e-9))
+        middle = max(float(np.median(y)), 1e-9)
+        tails[k], ratios[k] = solve_tail(
+            math.sqrt(float((y**2).mean())) / middle, float(beyond[inside].mean()), limit / middle
+        )
+    scale = values[side] / mixture_quantile(_MEDIAN_Z, tails, ratios)
+    return {side: scale, f"{side}_tail": tails, f"{side}_ratio": ratios}
+
+
+def _window(count: NDArray[np.int64], k: int) -> tuple[int, int]:
+    """Levels around ``k`` that have enough readings for the shape of a tail."""
+    low = high = k
+    while count[low : high + 1].sum() < _SHAPE_READINGS and (low > 0 or high < len(count) - 1):
+        low, high = max(0, low - 1), min(len(count) - 1, high + 1)
+    return low, high

@@ -1,0 +1,57 @@
+"""Statistics of measured and of drawn cells, and draws that cover a law evenly."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from macro_models.exact.random import NORMAL_ONE
+
+__all__ = ["Summary", "even_codes", "grouped", "summarise"]
+
+_MAD = 1.4826022185056018  # median absolute deviation of a normal law: 1 / 1.4826 of the standard deviation
+# Fractional parts of n * (1 / p, 1 / p**2), p the plastic number, cover the unit square evenly, and so does any run of
+# them (Roberts 2018, "The unreasonable effectiveness of quasirandom sequences").
+_STRIDES = (0.7548776662466927, 0.5698402909980532)
+
+
+class Summary(NamedTuple):
+    """Of g - target, in uS."""
+
+    mean: float
+    std: float
+    robust: float
+    """1.4826 times the median absolute deviation."""
+    beyond: float
+    """Fraction further than three robust deviations from the median."""
+
+
+def summarise(change: NDArray[np.float64]) -> Summary:
+    """Summary of one sample."""
+    if not change.size:
+        return Summary(0.0, 0.0, 0.0, 0.0)
+    away = np.abs(change - np.median(change))
+    robust = _MAD * float(np.median(away))
+    beyond = float((away > 3.0 * robust).mean())
+    return Summary(float(change.mean()), float(change.std()), robust, beyond)
+
+
+def grouped(change: NDArray[np.float64], group: NDArray[np.int64], groups: int) -> NDArray[np.float64]:
+    """Summaries of the groups of a sample, of shape (groups, 4). A group without a reading is 0."""
+    order = np.argsort(group, kind="stable")
+    ends = np.searchsorted(group[order], np.arange(groups + 1))
+    ordered = change[order]
+    return np.array([summarise(ordered[a:b]) for a, b in zip(ends[:-1], ends[1:], strict=True)])
+
+
+def even_codes(items: int, which: int) -> NDArray[np.int64]:
+    """Standard normal codes (as of :mod:`macro_models.exact.random`) that cover the law evenly, of shape (items,).
+
+    Any run of them does, so that cells sorted by target have an even sample at each level. ``which`` is 0 or 1: two
+    independent ones.
+    """
+    u = np.modf(0.5 + np.arange(1, items + 1) * _STRIDES[which])[0]
+    # As the draws of cells do, with a resolution of 16 bits.
+    u = (np.floor(u * 65536.0) + 0.5) / 65536.0
+    return np.rint(ndtri(u) * NORMAL_ONE).astype(np.int64)

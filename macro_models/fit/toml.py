@@ -1,0 +1,108 @@
+"""The file of a fitted device: commented TOML that :func:`macro_models.devices.load_device` reads."""
+
+import json
+import textwrap
+from typing import Any
+
+from macro_models.devices.device import Device
+
+__all__ = ["device_toml"]
+
+_WIDTH = 116
+_COMMENTS = {
+    "range": "Range of conductances: that of the chip must be the same (cells.g_min_uS, cells.g_max_uS).",
+    "programming": "Scale of time on which the change sets in.",
+    "law": (
+        "Distribution of g - target at each level (columns) and time (rows). The first row is what programming left; the "
+        "others are what each time adds to it, on top of the share 'kept' of the first. A cell keeps its place in the "
+        "distribution at all times."
+    ),
+    "temperature": (
+        "Arrhenius: factor = exp(E / k (1 / T_law - 1 / T)). It acts on time (a second counts as 'factor' seconds), or on "
+        "the change (so many times as large)."
+    ),
+    "read_noise": "Fluctuation from one conversion to the next: not part of the data, so none.",
+    "stuck": "Cells that do not answer. Dead cells of the data were left out of the fit, see fit.dropped.",
+    "converter": "Noise of the converters: not part of the data, so none.",
+    "fit": (
+        "Where this comes from, and how well it agrees: g - target as measured and of this device, at each time over all "
+        "cells, and device less measurement for each time (rows) and level (columns)."
+    ),
+}
+_KINDS = {
+    "parametric": (
+        "On each side of shift_uS there is a normal core of scale low_uS or high_uS; a fraction low_tail or high_tail of "
+        "the side's cells has low_ratio or high_ratio times its scale. Ratio 0: lighter than normal, that part of the "
+        "quantile is of a uniform law."
+    ),
+    "empirical": "Quantiles as measured, at the standard normal variables -4.5, -4.25, .. 4.5, linear between them.",
+}
+
+
+def device_toml(device: Device) -> str:
+    """The text of the file of a device."""
+    tree = device.to_dict()
+    lines = [
+        *_comment(f"{device.description}. Written by: {device.fit.command or 'macro_models.fit'}"),
+        f"schema = {tree['schema']}",
+        f"name = {_string(device.name)}",
+        f"description = {_string(device.description)}",
+    ]
+    for section, values in tree.items():
+        if not isinstance(values, dict) or section == "relaxation":
+            continue
+        kept = {key: value for key, value in values.items() if value not in ([], "")}
+        if section == "law":
+            lines += ["", *_comment(_COMMENTS[section] + " " + _KINDS.get(device.law.model, ""))]
+        else:
+            lines += ["", *_comment(_COMMENTS[section])]
+        lines.append(f"[{section}]")
+        for key, value in kept.items():
+            lines += _item(key, value)
+    return "\n".join(lines) + "\n"
+
+
+def _comment(text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent="# ", subsequent_indent="# ", break_long_words=False)
+
+
+def _string(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _item(key: str, value: Any) -> list[str]:
+    if not (isinstance(value, list) and value and isinstance(value[0], list)):
+        text = _value(value)
+        if isinstance(value, list) and len(key) + 3 + len(text) > _WIDTH:
+            return [f"{key} = [", *_wrapped(value, "    "), "]"]
+        return [f"{key} = {text}"]
+    lines = [f"{key} = ["]
+    for row in value:
+        if row and isinstance(row[0], list):
+            lines += ["    [", *(line for inner in row for line in _row(inner, "        ")), "    ],"]
+        else:
+            lines += _row(row, "    ")
+    return [*lines, "]"]
+
+
+def _row(row: list[Any], indent: str) -> list[str]:
+    text = f"{indent}{_value(row)},"
+    return [text] if len(text) <= _WIDTH else [f"{indent}[", *_wrapped(row, indent + "    "), f"{indent}],"]
+
+
+def _wrapped(row: list[Any], indent: str) -> list[str]:
+    text = ", ".join(_value(v) for v in row) + ","
+    return textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _string(value)
+    if isinstance(value, float):
+        text = f"{value:.10g}"
+        return text if any(c in text for c in ".e") else f"{text}.0"
+    if isinstance(value, list):
+        return "[" + ", ".join(_value(v) for v in value) + "]"
+    return str(value)

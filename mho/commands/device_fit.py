@@ -1,0 +1,131 @@
+"""``mho device fit``: a device from a lab's table."""
+
+import math
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from macro_models.errors import InputError
+from mho.console import Output, check_target, write_atomic
+from mho.options import common_options, example
+from mho.units import format_time
+
+if TYPE_CHECKING:
+    from macro_models.devices import Device
+
+__all__ = ["fit_command"]
+
+_LARGEST_US = 1e6
+
+
+def _positive(_ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not 0.0 <= value <= _LARGEST_US:
+        raise InputError(f"--{(param.name or '').replace('_us', '-uS').replace('_', '-')} must be from 0 to 1e6 uS, not {value:g}")
+    return value
+
+
+@click.command("fit", epilog=example("mho device fit lab.csv -o mine.toml --columns t_s=time,g_S=G --g-max-uS 40"))
+@click.argument("data", metavar="DATA.csv")
+@click.option("-o", "--output", metavar="D.toml", required=True, help="The device file to write.")
+@click.option(
+    "--model", default="parametric", show_default=True, metavar="NAME",
+    help="parametric (medians, cores and tails) or empirical (quantiles as measured).",
+)  # fmt: skip
+@click.option("--columns", metavar="NAME=HEADER,..", help="Names of the columns, or their numbers without a header.")
+@click.option("--g-min-uS", "g_min_us", type=float, callback=_positive, metavar="G", help="Least target of the chip.")
+@click.option(
+    "--g-max-uS", "g_max_us", type=float, callback=_positive, metavar="G",
+    help="Largest target of the chip; cells programmed above it are left out.",
+)  # fmt: skip
+@click.option("--temp", type=float, default=25.0, show_default=True, metavar="C", help="Temperature without temp_C.")
+@click.option("--temperature-from", metavar="DEVICE", help="Take Arrhenius' law from another fitted device.")
+@click.option("--name", metavar="NAME", help="Name of the device (default: that of the file).")
+@click.option("--description", metavar="TEXT", default="", help="One line about the device.")
+@click.option("--source", metavar="TEXT", default="", help="Where the data come from.")
+@common_options
+def fit_command(
+    data: str, output: str, model: str, columns: str | None, g_min_us: float | None, g_max_us: float | None,
+    temp: float, temperature_from: str | None, name: str | None, description: str, source: str, out: Output,
+) -> None:  # fmt: skip
+    """Fit a device to measured relaxation and retention, from tidy CSV or TSV (.gz too) with a header.
+
+    One row a reading: t_s (since programming) and one of g_uS, g_S, r_ohm; optional cell, die, g_target_uS, temp_C.
+    Without a target, the first reading of each cell is its programmed value.
+    """
+    from macro_models.devices import load_device
+    from macro_models.fit import MODELS, device_toml, fit_device, read_measurements
+    from macro_models.fit.table import parse_columns
+
+    target = Path(output)
+    check_target(target)
+    if target.suffix != ".toml":
+        raise InputError(f"{output}: the name of a device file must end in .toml")
+    if model not in MODELS:
+        raise InputError(f"--model must be {' or '.join(MODELS)}, not {model!r}")
+    if not -273.15 < temp <= 1000.0:
+        raise InputError(f"--temp must be above -273.15 and at most 1000 C, not {temp:g}")
+    taken = load_device(temperature_from).temperature if temperature_from else None
+    with out.progress(f"reading {data}"):
+        measured = read_measurements(
+            Path(data), columns=parse_columns(columns) if columns else None, g_max_uS=g_max_us, temp_C=temp
+        )
+    with out.progress("fitting") as progress:
+        device = fit_device(
+            measured, name=name or target.stem, model=model, description=description, g_min_uS=g_min_us,
+            g_max_uS=g_max_us, temperature=taken, command=_command(), source=source, progress=progress,
+        )  # fmt: skip
+    write_atomic(target, device_toml(device).encode())
+    print_fit(device, out)
+    _print_use(device, output, out)
+    out.note(f"wrote {output}")
+    out.json(device.to_dict())
+
+
+def _command() -> str:
+    """The command line that was given, with the names of files instead of their paths."""
+    context = click.get_current_context()
+    words = ["mho device fit", Path(context.params["data"]).name]
+    defaults = {param.name: param for param in context.command.params}
+    for key, value in context.params.items():
+        param = defaults.get(key)
+        wanted = key in ("model", "columns", "g_min_us", "g_max_us", "temp", "temperature_from")
+        if wanted and param is not None and value is not None and value != param.default:
+            words += [param.opts[-1], Path(value).name if key == "temperature_from" else f"{value}"]
+    return " ".join([words[0], *(shlex.quote(word) for word in words[1:])])
+
+
+def print_fit(device: "Device", out: Output) -> None:
+    """How well a fitted device agrees with its data."""
+    fit = device.fit
+    out.text(f"{device.name}: {fit.cells:,} cells, {fit.readings:,} readings of {fit.file}; dropped: {fit.dropped}")
+    rows = [
+        (
+            format_time(t), f"{n:.0f}", f"{mean:+.3f}", f"{model_mean:+.3f}", f"{std:.3f}", f"{model_std:.3f}",
+            f"{beyond:.2%}", f"{model_beyond:.2%}",
+        )
+        for t, n, mean, model_mean, std, model_std, beyond, model_beyond in zip(
+            fit.times_s, fit.n, fit.mean_uS, fit.model_mean_uS, fit.std_uS, fit.model_std_uS, fit.beyond,
+            fit.model_beyond, strict=True,
+        )
+        if n
+    ]  # fmt: skip
+    headers = ("g - target at", "n", "mean (uS)", "model", "std (uS)", "model", "beyond 3 sigma", "model")
+    out.table(headers, rows)
+    law = device.temperature
+    if law.acts_on:
+        what = "time" if law.acts_on == "time" else "the change"
+        out.text(f"temperature: {law.activation_eV:g} +- {law.error_eV:g} eV, acts on {what}")
+
+
+def _print_use(device: "Device", output: str, out: Output) -> None:
+    """What a chip needs to take the device."""
+    last = device.law.times_s[-1]
+    high = device.g_max_uS or 0.0
+    top = high + 3.0 * float(device.sigma_uS(high, last, device.law.temp_C))
+    digits = 10.0 ** (math.floor(math.log10(top)) - 1)
+    out.text(
+        f"a chip takes it with: --device {output} --set cells.g_min_uS={device.range.g_min_uS:g} "
+        f"--set cells.g_max_uS={high:g} --set cells.g_full_scale_uS={math.ceil(top / digits) * digits:g}"
+    )
