@@ -17,7 +17,7 @@ from compiler.graph import FloatNetwork
 from compiler.lowering import lower_last, lower_layer, smallest_scale
 from compiler.mapping import Placement
 from compiler.options import CompileOptions
-from compiler.program import Layer
+from compiler.program import Layer, row_codes
 from compiler.quantisers import CodeFormat, Quantiser, fit_quantiser, formats
 from compiler.trials import Bench, Draft, Trial
 from compiler.weights import PairMap, share_weights, spread_rows
@@ -38,7 +38,8 @@ REACHES = (1.4, 1.2, 1.0, 0.8, 0.65, 0.5, 0.38)
 clipping of the weights, and range of the converters; each range relative to the largest value that occurs."""
 
 CLIP_GAIN = 0.9
-"""An output's weights are clipped if that brings its squared error below this times that without: a few chips are noisy."""
+"""An output's weights are clipped if that brings its squared error below this times that without: a few chips are
+noisy."""
 
 FIRST_CLIP, FIRST_REACH = 1.0, 0.8
 """Where the search starts."""
@@ -47,6 +48,9 @@ DECISION_TOLERANCE = 0.0075
 ERROR_TOLERANCE = 0.015
 """What rounding the inputs of one layer to fewer bits may cost: decisions of a classifier that change, or the error of
 other networks relative to the standard deviation of their outputs."""
+
+FEWEST_TO_SPLIT = 64
+"""Calibration inputs from which on ranges come from a part of them."""
 
 FEWEST_OUT_BITS = 5
 OUT_BITS_COST = 1.05
@@ -112,7 +116,7 @@ class Calibrator:
             trials.append(bench.run(index, draft, values, codes))
             values = trials[-1].outputs
             for block in self.placement.of_layer(index):
-                draft.pairs.fill(targets[block.core], block)
+                draft.fill(targets[block.core], block)
             self.smallest = smallest_scale(bench.products(index, draft, 0), values.shape[-1])
             if self.progress:
                 self.progress(index + 1, count)
@@ -141,7 +145,8 @@ class Calibrator:
     def _search(self, index: int, values: Float) -> Draft:
         """The best candidate for a layer: one property after the other, each at the best of those before it."""
         # Ranges come from every other sample and are tried on all of them: what they cost beyond is seen, then.
-        flat = values[0, ::2] if index == 0 else values[:, ::2].reshape(-1, values.shape[-1])
+        chosen_samples = slice(None, None, 2 if len(self.x) >= FEWEST_TO_SPLIT else 1)
+        flat = values[0, chosen_samples] if index == 0 else values[:, chosen_samples].reshape(-1, values.shape[-1])
         clip = np.full(self.network.layers[index].outputs, self.options.weight_clip or FIRST_CLIP)
         best: Trial | None = None
         chosen = ("zero", 0.0)
@@ -198,7 +203,8 @@ class Calibrator:
         quantiser = fit_quantiser(flat, layer.weight, fmt, anchor=anchor, extent=extent, balance=balance)
         quantiser = replace(quantiser, scale=np.maximum(quantiser.scale, self.smallest))
         weight = layer.weight * quantiser.scale
-        spread = spread_rows(weight, self.placement.rows[index])
+        copies = self.placement.of_layer(index)[0].copies
+        spread = spread_rows(weight, self.placement.rows[index], dither=copies > 1)
         draft = Draft(
             quantiser, spread, PairMap(share_weights(weight, spread), clip, self.chip), self._op(index, quantiser)
         )
@@ -249,7 +255,7 @@ class Calibrator:
 
     def _largest_ratio(self, index: int, draft: Draft, flat: Float) -> float:
         """Largest settled ratio ``a / sum_g`` of an ideal device in any conversion of the layer."""
-        codes = draft.quantiser.codes(flat)[:, draft.spread].astype(np.float64)
+        codes = row_codes(draft.quantiser.codes(flat), draft.spread, draft.op).astype(np.float64)
         parts = [codes] if draft.op.segments == 1 else [np.trunc(codes / 16), np.fmod(codes, 16)]
         largest = 0.0
         for block in self.placement.of_layer(index):

@@ -11,9 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.integer import Root, check_headroom, largest_code, scale_leaf, sum_leaves
-from macro_models.exact.operation import MvmOperation
+from macro_models.exact.operation import LSB_SEGMENT_BITS, MvmOperation
 
-__all__ = ["OP_ID_IMAGE_SHIFT", "InputStage", "Layer", "Mvm", "OutputStage", "RunMvm", "lanes_of", "run_layer"]
+__all__ = [
+    "DITHER",
+    "OP_ID_IMAGE_SHIFT",
+    "InputStage",
+    "Layer",
+    "Mvm",
+    "OutputStage",
+    "RunMvm",
+    "lanes_of",
+    "row_codes",
+    "run_layer",
+]
+
+DITHER = -1
+"""Marks a row that takes a constant: 1 in each segment of an operation."""
 
 OP_ID_IMAGE_SHIFT = 32
 """``op_id = image << 32 | operation``."""
@@ -96,7 +110,8 @@ class Mvm:
 class Layer:
     """One linear layer: its products, the shift that their leaves share, and the root.
 
-    ``spread`` says which input each row of the layer takes, of shape (rows,): an input may drive several rows.
+    ``spread`` says which input each row of the layer takes, of shape (rows,): an input may drive several rows, and a
+    row with :data:`DITHER` takes a constant.
     """
 
     name: str
@@ -107,10 +122,20 @@ class Layer:
     shift: int
     root: Root
 
+    def rows(self, codes: NDArray[np.integer]) -> NDArray[np.int16]:
+        """Codes of the rows, of shape (batch, rows), for input codes of shape (batch, inputs)."""
+        return row_codes(codes, self.spread, self.mvms[0].op)
+
     def check(self) -> None:
         """Raises ValueError unless the widths of :mod:`compiler.integer` suffice for all codes."""
         leaves = [(largest_code(m.op), m.multiplier, m.outputs) for m in self.mvms]
         check_headroom(leaves, self.shift, self.root.bias)
+
+
+def row_codes(codes: NDArray[np.integer], spread: NDArray[np.int32], op: MvmOperation) -> NDArray[np.int16]:
+    """Codes of a layer's rows, of shape (batch, rows); see :class:`Layer`."""
+    constant = 1 if op.segments == 1 else (1 << LSB_SEGMENT_BITS) + 1
+    return np.where(spread == DITHER, constant, codes[:, spread]).astype(np.int16)
 
 
 RunMvm = Callable[[Mvm, NDArray[np.int16], NDArray[np.uint64]], NDArray[np.integer]]
@@ -125,7 +150,7 @@ def lanes_of(
     ``images`` are the numbers of the images, of shape (batch,).
     """
     leaves = []
-    codes = codes[:, layer.spread]
+    codes = layer.rows(codes)
     for mvm in layer.mvms:
         op_id = (images.astype(np.uint64) << np.uint64(OP_ID_IMAGE_SHIFT)) | np.uint64(mvm.operation)
         raw = run(mvm, mvm.vector(codes, lines), op_id)

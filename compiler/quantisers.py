@@ -86,8 +86,8 @@ def fit_quantiser(
     anchor
         What code 0 stands for: ``"zero"``, the ``"mean"`` of the input, its ``"middle"``, or its ``"least"`` value.
     extent
-        What takes the largest code, beyond which values saturate: up to 1 a quantile of the magnitudes, above 1 that many
-        times the largest of them.
+        What takes the largest code, beyond which values saturate: up to 1 a quantile of the magnitudes, above 1 that
+        many times the largest of them.
     balance
         0: every input uses all levels; 1: levels in proportion to an input's influence on the outputs.
     """

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.mapping import Block
+from compiler.program import DITHER
 from hw.config import Chip
 from macro_models.exact.operation import STEP_FRACTION_BITS
 
@@ -34,6 +35,21 @@ class PairMap:
         self.positive = low + np.maximum(g, 0.0)
         self.negative = low + np.maximum(-g, 0.0)
 
+    def dither(self, targets: NDArray[np.float32], block: Block, row: int, step_code: int) -> None:
+        """Shifts the copies of a block by fractions of a decrement, by means of a row that takes a constant 1.
+
+        The copies of a column then round differently, and their average rounds less; the shifts add up to nothing.
+        """
+        copy = np.arange(len(block.columns)) // (len(block.columns) // block.copies)
+        fraction = (copy + 0.5) / block.copies - 0.5
+        rows = np.concatenate([2 * block.rows, 2 * block.rows + 1])
+        decrement = step_code * 2.0**-STEP_FRACTION_BITS * targets[np.ix_(rows, block.columns)].sum(axis=0)
+        low, high = self.chip.cells.g_min_uS, self.chip.cells.g_max_uS
+        shift = np.clip(fraction * decrement, low - high, high - low)
+        pair = 2 * int(block.rows[row])
+        targets[pair, block.columns] = low + np.maximum(shift, 0.0)
+        targets[pair + 1, block.columns] = low + np.maximum(-shift, 0.0)
+
     def fill(self, targets: NDArray[np.float32], block: Block) -> None:
         """Writes the pairs of a block into a core's targets ``[bl, sl]``, in uS."""
         inputs = slice(block.first, block.first + len(block.rows))
@@ -63,20 +79,25 @@ def code_value(sums: NDArray[np.int64], step_code: int, unit: NDArray[np.float64
     return half_step * lsb * unit
 
 
-def spread_rows(weight: NDArray[np.float64], rows: int) -> NDArray[np.int32]:
+def spread_rows(weight: NDArray[np.float64], rows: int, *, dither: bool = False) -> NDArray[np.int32]:
     """Which input each row takes, of shape (rows,), for weights of shape (outputs, inputs), inputs <= rows.
 
     Rows beyond one an input go to the inputs with the largest weights, which are then shared out among their rows:
-    the smaller the largest share, the larger the conductances of everything else.
+    the smaller the largest share, the larger the conductances of everything else. With ``dither`` one of them takes a
+    constant, see :meth:`PairMap.dither`.
     """
     size = np.abs(weight)
     typical = (size / np.maximum(size.max(axis=1, keepdims=True), 1e-300)).mean(axis=0)
-    count = np.ones(weight.shape[1], dtype=np.int64)
-    for _ in range(rows - weight.shape[1]):
+    inputs = weight.shape[1]
+    count = np.ones(inputs, dtype=np.int64)
+    constant = int(dither and rows > inputs)
+    for _ in range(rows - inputs - constant):
         count[np.argmax(typical / count)] += 1
-    return np.repeat(np.arange(weight.shape[1], dtype=np.int32), count)
+    return np.append(np.repeat(np.arange(inputs), count), [DITHER] * constant).astype(np.int32)
 
 
 def share_weights(weight: NDArray[np.float64], spread: NDArray[np.int32]) -> NDArray[np.float64]:
     """Weights of the rows, of shape (outputs, rows): those of the inputs, shared out among their rows."""
-    return (weight / np.bincount(spread, minlength=weight.shape[1]))[:, spread]
+    rows = spread != DITHER
+    shared = weight / np.bincount(spread[rows], minlength=weight.shape[1])
+    return np.where(rows, shared[:, spread], 0.0)

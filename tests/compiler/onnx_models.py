@@ -1,6 +1,7 @@
 """Small ONNX models for tests, and onnxruntime as the independent reference."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,7 @@ def perceptron(
 def random_perceptron(sizes: Sequence[int], seed: int = 0, **options: Any) -> onnx.ModelProto:
     """A perceptron with random weights."""
     rng = np.random.default_rng(seed)
-    layers = [
-        (rng.normal(size=(a, b)) / np.sqrt(a), 0.1 * rng.normal(size=b)) for a, b in zip(sizes, sizes[1:], strict=False)
-    ]
+    layers = [(rng.normal(size=(a, b)) / np.sqrt(a), 0.1 * rng.normal(size=b)) for a, b in pairwise(sizes)]
     return perceptron(layers, **options)
 
 

@@ -108,8 +108,16 @@ GRAPHS = {
         {"s": floats(2), "o": floats(2), "m": floats(2), "v": np.abs(floats(2)) + 0.1, "w": W64},
         {"shape": ("batch", 2, 3)},
     ),
-    "reshape with -1": ([node("Reshape", "x t", "f"), node("MatMul", "f w", "y")], {"t": np.array([-1, 6]), "w": W64}, {"shape": ("batch", 2, 3)}),
-    "reshape with 0": ([node("Reshape", "x t", "f"), node("MatMul", "f w", "y")], {"t": np.array([0, -1]), "w": W64}, {"shape": ("batch", 2, 3)}),
+    "reshape with -1": (
+        [node("Reshape", "x t", "f"), node("MatMul", "f w", "y")],
+        {"t": np.array([-1, 6]), "w": W64},
+        {"shape": ("batch", 2, 3)},
+    ),
+    "reshape with 0": (
+        [node("Reshape", "x t", "f"), node("MatMul", "f w", "y")],
+        {"t": np.array([0, -1]), "w": W64},
+        {"shape": ("batch", 2, 3)},
+    ),
     "reshape to a fixed batch": (
         [node("Reshape", "x t", "f"), node("MatMul", "f w", "y")],
         {"t": np.array([5, 6]), "w": W64},
@@ -171,7 +179,7 @@ GRAPHS = {
         {"w": W64.astype(np.float64)},
         {},
     ),
-}  # fmt: skip
+}
 
 
 def check(model: onnx.ModelProto, shape: tuple[int, ...]) -> None:

@@ -34,7 +34,11 @@ def refusal(model: object) -> str:
             "node 'n_y' (MatMul): it follows",
         ),
         ([node("MatMul", "x w", "m"), node("Add", "m m", "y")], {"w": W64}, "combines two computed values"),
-        ([node("MatMul", "x w", "m"), node("Div", "c m", "y")], {"w": W64, "c": np.ones(4, "f4")}, "divides by a computed"),
+        (
+            [node("MatMul", "x w", "m"), node("Div", "c m", "y")],
+            {"w": W64, "c": np.ones(4, "f4")},
+            "divides by a computed",
+        ),
         ([node("MatMul", "x w", "m"), node("Div", "m c", "y")], {"w": W64, "c": np.zeros(4, "f4")}, "divides by zero"),
         ([node("MatMul", "x w", "y")], {"w": np.ones((5, 4), "f4")}, "its weights take 5 numbers"),
         ([node("MatMul", "x w", "y")], {"w": np.ones((6, 4), np.int32)}, "its weights are int32; float32"),
@@ -61,12 +65,15 @@ def refusal(model: object) -> str:
             "casts to int32",
         ),
         (
-            [helper.make_node("Scaler", ["x"], ["s"], name="scale", domain="ai.onnx.ml", offset=[0.0], scale=[1.0]), node("MatMul", "s w", "y")],
+            [
+                helper.make_node("Scaler", ["x"], ["s"], name="scale", domain="ai.onnx.ml", offset=[0.0], scale=[1.0]),
+                node("MatMul", "s w", "y"),
+            ],
             {"w": W64},
             "node 'scale' (Scaler): operators of 'ai.onnx.ml' are not supported",
         ),
     ],
-)  # fmt: skip
+)
 def test_graph(nodes: list[onnx.NodeProto], weights: dict[str, Array], sentence: str) -> None:
     model = build(nodes, weights)
     model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))

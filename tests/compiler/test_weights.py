@@ -1,8 +1,13 @@
+from typing import cast
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler.mapping import place
+from compiler.program import DITHER, row_codes
+from compiler.quantisers import Quantiser
+from compiler.trials import Draft
 from compiler.weights import PairMap, code_value, column_sums, share_weights, spread_rows
 from hw.config import load_chip, tnsa_config
 from macro_models import Masks, TnsaModel, load_device
@@ -59,3 +64,35 @@ def test_codes_times_their_value_are_the_product() -> None:
     value = code_value(sums, op.step_code, pairs.unit, CHIP)
     # Half a decrement, and the grid of the cells.
     np.testing.assert_allclose(codes * value, weight @ x, atol=1.1 * value.max())
+
+
+def test_dither_rounds_the_average_of_copies_finer() -> None:
+    """Copies are shifted by fractions of a decrement, so that their average has a finer step than each of them."""
+    rng = np.random.default_rng(1)
+    weight = rng.normal(size=(3, 5))
+    (block,) = place([(5, 3)], 16, copies=4).blocks
+    assert block.copies == 4
+    x = rng.integers(-15, 16, size=(400, 5))
+    lost = []
+    for dither in (False, True):
+        spread = spread_rows(weight, len(block.rows), dither=dither)
+        assert (spread == DITHER).sum() == dither
+        pairs = PairMap(share_weights(weight, spread), np.ones(3), CHIP)
+        targets = np.full((16, 16), CHIP.cells.g_min_uS, dtype=np.float32)
+        op = MvmOperation(in_bits=5, out_bits=6, step_code=6000)
+        Draft(cast(Quantiser, None), spread, pairs, op).fill(targets, block)
+        model = TnsaModel(tnsa_config(CHIP), targets, device=load_device("ideal"), seed=0, core=0)
+        masks = Masks.reset(16)
+        vectors = np.zeros((400, 8), dtype=np.int16)
+        vectors[:, block.rows] = row_codes(x, spread, op)
+        codes = model.mvm(op, masks, vectors, 0).codes[:, block.columns]
+        sums = column_sums(targets, block.rows, block.columns, CHIP)
+        terms = codes * code_value(sums, op.step_code, pairs.unit[block.outputs], CHIP)
+        lost.append((terms.reshape(400, 4, 3).mean(axis=1) - x @ weight.T).std())
+    assert lost[1] < 0.5 * lost[0]
+
+
+def test_a_dither_row_takes_a_constant_in_each_segment() -> None:
+    spread, codes = np.array([0, 0, 1, DITHER], dtype=np.int32), np.array([[3, -7]], dtype=np.int16)
+    assert row_codes(codes, spread, MvmOperation(in_bits=5)).tolist() == [[3, 3, -7, 1]]
+    assert row_codes(codes, spread, MvmOperation(in_bits=8)).tolist() == [[3, 3, -7, 17]]

@@ -96,7 +96,8 @@ def test_result_is_the_integer_arithmetic_of_the_codes(network: Network, x: np.n
         codes = [int(c) for c in network.input.compute(x[:3])[image]]
         for index, layer in enumerate(network.layers):
             sums = [0] * layer.outputs
-            rows = [codes[k] for k in layer.spread]
+            constant = 1 if layer.mvms[0].op.segments == 1 else 17
+            rows = [constant if k < 0 else codes[k] for k in layer.spread]
             for mvm in layer.mvms:
                 vector = np.zeros((1, 8), dtype=np.int16)
                 for k, row in enumerate(mvm.rows):
