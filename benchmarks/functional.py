@@ -16,6 +16,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,20 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from macro_models import Masks, TnsaConfig, TnsaModel, differential_targets, load_device
+from macro_models.array import Wires
 from macro_models.devices import Device, device_from_dict
 from macro_models.exact.operation import MvmOperation
 
-TARGETS = {"programming error": 200_000, "output noise and read noise": 100_000}
+TARGETS = {
+    "programming error": 200_000,
+    "output noise and read noise": 100_000,
+    "everything, wires of 1 ohm too": 80_000,
+}
 """Least matrix-vector products per CPU-second, for :data:`TARGET_LINES`."""
 
 TARGET_LINES = 256
+
+OHM = Wires(r_row_ohm=1.0, r_col_ohm=1.0)
 
 SINGLE_TARGETS = {"ideal": 20.0, "read noise": 40.0}
 """Most microseconds of one conversion alone."""
@@ -69,6 +77,7 @@ def models(lines: int) -> dict[str, TnsaModel]:
             "programming", "relaxation", "read-noise", "adc",
         ),
         "everything, converters spread too": model(device_with(converter=output), config=spread),
+        "everything, wires of 1 ohm too": model(device_with(converter=output), config=replace(spread, wires=OHM)),
     }
 
 
