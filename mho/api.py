@@ -24,6 +24,8 @@ from mho.result import Result
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from rtl_gen import GenerationReport
+
 __all__ = ["Chip", "Device", "Net", "compile", "load"]
 
 PathLike = str | os.PathLike[str]
@@ -64,8 +66,8 @@ class Chip:
 
     def generate(
         self, directory: PathLike, *, wrap: str = "wishbone", top: str | None = None, prefix: str | None = None
-    ) -> list[Path]:
-        """Write Verilog, stubs, registers and tape-out files, and return what was written, relative to ``directory``.
+    ) -> "GenerationReport":
+        """Write Verilog, stubs, registers and tape-out files; the report names the top, its size and every file.
 
         Parameters
         ----------
@@ -75,6 +77,13 @@ class Chip:
             Bus around the core: ``"none"``, ``"wishbone"`` or ``"axil"``.
         top, prefix
             Name of the top module, and what is put before the name of every other one; ``None``: as in the chip.
+
+        Raises
+        ------
+        InputError
+            If an option is wrong, the macro's pins do not fit, or the folder holds files of somebody else.
+        ToolError
+            If the folder cannot be written.
         """
         from rtl_gen import generate
 

@@ -1,5 +1,7 @@
 """Generation: Verilog, registers, black boxes and the files that a tape-out flow wants."""
 
 from rtl_gen.emit import emit_core
+from rtl_gen.generate import GeneratedFile, GenerationReport, generate
+from rtl_gen.pin_check import check_macro_pins
 
-__all__ = ["emit_core"]
+__all__ = ["GeneratedFile", "GenerationReport", "check_macro_pins", "emit_core", "generate"]

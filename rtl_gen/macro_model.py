@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-__all__ = ["cell", "write_macro_model"]
+__all__ = ["CELL_PYTHON", "cell", "write_macro_model"]
 
-CELL_FORMULA = "1 + (bl * 5 + sl * 3 + bl * sl) % 13"
-"""Conductance code of a cell of the model: Verilog and Python alike, so that a bench can compute it."""
+CELL_PYTHON = "1 + (bl * 5 + sl * 3 + bl * sl) % 13"
+"""Conductance code of a cell of the model; the expression means the same in Python and in Verilog."""
 
 
 def cell(bl: int, sl: int) -> int:
@@ -21,7 +21,8 @@ def write_macro_model(module: str, lines: int) -> str:
     """
     top = lines - 1
     body: Sequence[str] = (
-        "// Ideal macro for simulation: fixed cells, no noise. One decrement takes 2 * step_code from a charge 2 * a + 1.",
+        "// Ideal macro for simulation: fixed cells, no noise.",
+        "// A charge is 2 * a + 1 for the accumulated product a; one decrement takes 2 * step_code of it.",
         f"module {module} (",
         "  input  wire clk,",
         "  input  wire backward,",
@@ -58,7 +59,7 @@ def write_macro_model(module: str, lines: int) -> str:
         "    if (sample) begin",
         f"      for (bl = 0; bl < {lines}; bl = bl + 1) begin",
         f"        for (sl = 0; sl < {lines}; sl = sl + 1) begin",
-        f"          code = wl_en[bl] ? {CELL_FORMULA} : 0;",
+        f"          code = wl_en[bl] ? {CELL_PYTHON} : 0;",
         "          if (backward) begin",
         "            charge[bl] = charge[bl] + (sl_pos[sl] ? 2 * code : 0) - (sl_neg[sl] ? 2 * code : 0);",
         "          end else begin",

@@ -12,6 +12,7 @@ from amaranth.hdl import ClockDomain, Signal, Value
 from amaranth.hdl._ir import Fragment, PortDirection
 from amaranth.lib import wiring
 
+from macro_models.errors import InputError
 from rtl_gen.memories import MemoryPlatform, MemoryShape, write_memory
 from rtl_gen.names import identifier
 from rtl_gen.rtlil import Module, parse
@@ -45,6 +46,8 @@ def emit(component: wiring.Component, top: str, *, prefix: str, name: str, reset
 
     Raises
     ------
+    InputError
+        If the name of the top is that of an inner module.
     ToolError
         If the design holds something that cannot be written as Verilog here.
     """
@@ -54,6 +57,8 @@ def emit(component: wiring.Component, top: str, *, prefix: str, name: str, reset
         for module in netlist.modules
     }
     types = _module_types(netlist.modules, prefix)
+    if name in list(types.values())[1:]:
+        raise InputError(f"top must not be the name of an inner module, not {name!r}")
     types[netlist.modules[0].name] = name
 
     def write(module: Module) -> str:

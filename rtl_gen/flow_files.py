@@ -1,0 +1,161 @@
+"""Files by which other tools take the Verilog: list, constraints, waivers, FuseSoC core, LibreLane configuration."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from hw.config import Chip
+
+__all__ = ["Design", "file_list", "fusesoc_core", "librelane_config", "sdc", "waivers"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Design:
+    """What the files are about.
+
+    Parameters
+    ----------
+    chip, top
+        The chip and its top module.
+    rtl, stubs
+        Paths relative to the folder, the top's file first.
+    macro
+        Module of the macro.
+    macro_instance
+        Where the macro is, from the top down.
+    """
+
+    chip: Chip
+    top: str
+    rtl: tuple[str, ...]
+    stubs: tuple[str, ...]
+    macro: str
+    macro_instance: str
+
+    @property
+    def period_ns(self) -> str:
+        """Clock period in ns, at most three decimals, rounded down."""
+        period = 1000 / Fraction(str(self.chip.clock.f_clk_MHz))
+        return f"{int(period * 1000) / 1000:g}"
+
+    @property
+    def reset_low(self) -> bool:
+        """The reset is asynchronous and active low."""
+        return self.chip.verilog.reset == "async_low"
+
+
+def file_list(design: Design) -> str:
+    """``TOP.f``: the Verilog, by paths relative to the list (``-F`` of Verilator and others)."""
+    return "\n".join(design.rtl) + "\n"
+
+
+def sdc(design: Design) -> str:
+    """``TOP.sdc``: the clock, and a third of its period for what is outside."""
+    share = f"{float(design.period_ns) / 3:.3f}"
+    lines = [
+        f"create_clock -name clk -period {design.period_ns} [get_ports clk]",
+        "set_clock_uncertainty 0.1 [get_clocks clk]",
+        f"set_input_delay {share} -clock clk [all_inputs -no_clocks]",
+        f"set_output_delay {share} -clock clk [all_outputs]",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+_WAIVERS = (
+    ("DECLFILENAME", "A file has the name of its module without the prefix."),
+    ("UNUSEDSIGNAL", "Ports and fields of a bus or a structure that this module does not need."),
+    ("PINCONNECTEMPTY", "Outputs of a block that this chip does not need are left open on purpose."),
+)
+
+
+def waivers() -> str:
+    """``TOP.vlt``: what Verilator's ``-Wall`` may say, and why."""
+    lines = ["`verilator_config"]
+    for rule, reason in _WAIVERS:
+        lines += [f"// {reason}", f"lint_off -rule {rule}"]
+    lines += ["// The black box has no body.", 'lint_off -rule UNDRIVEN -file "*stubs/*"']
+    return "\n".join(lines) + "\n"
+
+
+def _yaml_list(items: Sequence[str]) -> str:
+    return "\n".join(f"      - {item}" for item in items)
+
+
+def fusesoc_core(design: Design) -> str:
+    """``TOP.core`` in CAPI2."""
+    return f"""CAPI=2:
+name: ::{design.top}:0
+description: {json.dumps(f"Compute-in-memory core {design.chip.name}")}
+
+filesets:
+  rtl:
+    files:
+{_yaml_list(design.rtl)}
+    file_type: verilogSource-2005
+  stubs:
+    files:
+{_yaml_list(design.stubs)}
+    file_type: verilogSource-2005
+  waivers:
+    files:
+      - {design.top}.vlt
+    file_type: vlt
+  constraints:
+    files:
+      - {design.top}.sdc
+    file_type: SDC
+
+targets:
+  default:
+    filesets: [rtl]
+    toplevel: {design.top}
+  lint:
+    default_tool: verilator
+    filesets: [waivers, rtl, stubs]
+    tools:
+      verilator:
+        mode: lint-only
+        verilator_options: [-Wall]
+    toplevel: {design.top}
+  synth:
+    default_tool: yosys
+    filesets: [rtl, stubs, constraints]
+    toplevel: {design.top}
+"""
+
+
+def librelane_config(design: Design) -> str:
+    """``librelane/config.json``; the macro's views are the user's to place beside it."""
+    macro = design.chip.macro
+    power = dict(macro.power) if macro is not None and macro.power else {"VDD": "VDD", "VSS": "VSS"}
+    nets = list(power.values())
+    ground = [net for net in nets if net.upper().startswith(("VSS", "GND", "VGND"))] or nets[-1:]
+    supply = [net for net in nets if net not in ground]
+    hooks = [
+        f"{design.macro_instance} {net} {ground[0]} {pin} {ground_pin}"
+        for pin, net in power.items()
+        for ground_pin, ground_net in power.items()
+        if net in supply and ground_net == ground[0]
+    ]
+    config = {
+        "DESIGN_NAME": design.top,
+        "VERILOG_FILES": [f"dir::../{path}" for path in design.rtl],
+        "CLOCK_PORT": "clk",
+        "CLOCK_PERIOD": float(design.period_ns),
+        "PNR_SDC_FILE": f"dir::../{design.top}.sdc",
+        "SIGNOFF_SDC_FILE": f"dir::../{design.top}.sdc",
+        "VERILOG_POWER_DEFINE": "USE_POWER_PINS",
+        "EXTRA_VERILOG_MODELS": [f"dir::../{path}" for path in design.stubs],
+        "VDD_NETS": supply,
+        "GND_NETS": ground,
+        "PDN_MACRO_CONNECTIONS": hooks,
+        "MACROS": {
+            design.macro: {
+                "gds": [f"dir::{design.macro}.gds"],
+                "lef": [f"dir::{design.macro}.lef"],
+                "instances": {design.macro_instance: {"location": None, "orientation": "N"}},
+            }
+        },
+    }
+    return json.dumps(config, indent=2) + "\n"

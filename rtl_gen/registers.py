@@ -1,0 +1,101 @@
+"""A register map as documents and as code for other languages: Markdown, C, SystemRDL."""
+
+from hw.host.registers import Access, PlacedField, Register, RegisterMap, Window
+
+__all__ = ["c_header", "markdown", "system_rdl"]
+
+_RDL_ACCESS = {
+    Access.R: "sw = r; hw = w;",
+    Access.W: "sw = w; hw = r; singlepulse;",
+    Access.RW: "sw = rw; hw = r;",
+    Access.RW1C: "sw = rw; hw = w; onwrite = woclr;",
+}
+
+
+def _bits(placed: PlacedField) -> str:
+    return f"{placed.high}" if placed.high == placed.low else f"{placed.high}:{placed.low}"
+
+
+def markdown(map: RegisterMap) -> str:
+    """Tables of the map for people."""
+    lines = [map.doc, "", "| address | name | access | |", "|---|---|---|---|"]
+    for entry in map.entries:
+        last = entry.address + 4 * entry.words - 4
+        where = f"`{entry.address:#05x}`" if entry.words == 1 else f"`{entry.address:#05x}` .. `{last:#05x}`"
+        access = entry.access.value if isinstance(entry, Window) else ", ".join(_accesses(entry))
+        lines.append(f"| {where} | `{entry.name}` | {access} | {entry.doc} |")
+    for register in map.registers:
+        lines += ["", f"### `{register.name}` ({register.address:#05x})", "", register.doc, ""]
+        lines += ["| bits | field | access | reset | |", "|---|---|---|---|---|"]
+        for placed in register.placed:
+            field = placed.field
+            reset = f"`{field.reset:#x}`" if field.constant or field.access in (Access.RW, Access.RW1C) else ""
+            lines.append(f"| {_bits(placed)} | `{field.name}` | {field.access.value} | {reset} | {field.doc} |")
+    return "\n".join(lines) + "\n"
+
+
+def _accesses(register: Register) -> list[str]:
+    return sorted({field.access.value for field in register.fields})
+
+
+def c_header(map: RegisterMap, prefix: str) -> str:
+    """Addresses, shifts and masks as macros; every name begins with ``prefix``."""
+    head = prefix.upper()
+    lines = [f"/* {map.doc} */", f"#ifndef {head}_H", f"#define {head}_H", ""]
+    lines += ["/* Bytes of the address space. */", f"#define {head}_SIZE {2**map.address_width:#x}u"]
+    for entry in map.entries:
+        name = f"{head}_{entry.name.upper()}"
+        lines += ["", f"/* {_plain(entry.doc)} */", f"#define {name} {entry.address:#05x}u"]
+        if isinstance(entry, Window):
+            lines.append(f"#define {name}_WORDS {entry.words}u")
+            continue
+        for placed in entry.placed:
+            field, full = placed.field, f"{name}_{placed.field.name.upper()}"
+            mask = (2**field.width - 1) << placed.low
+            lines.append(f"#define {full}_SHIFT {placed.low}")
+            lines.append(f"#define {full}_MASK {mask:#010x}u /* {_plain(field.doc)} */")
+            if field.constant or field.access is Access.RW:
+                lines.append(f"#define {full}_RESET {field.reset:#x}u")
+    return "\n".join([*lines, "", "#endif"]) + "\n"
+
+
+def _plain(text: str) -> str:
+    return text.replace("`", "").replace("*/", "* /")
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def system_rdl(map: RegisterMap, name: str) -> str:
+    """The map as a SystemRDL 2.0 address map ``name``.
+
+    Names are escaped with a backslash, so that none can be a keyword.
+    """
+    lines = [f"addrmap \\{name} {{", f"  desc = {_quoted(map.doc)};", "  default regwidth = 32;", "  littleendian;", ""]
+    for entry in map.entries:
+        if isinstance(entry, Window):
+            access = "r" if entry.access is Access.R else "w"
+            lines += [
+                "  external mem {", f"    desc = {_quoted(entry.doc)};", f"    mementries = {entry.words};",
+                "    memwidth = 32;", f"    sw = {access};", f"  }} \\{entry.name} @ {entry.address:#x};", "",
+            ]  # fmt: skip
+            continue
+        lines += ["  reg {", f"    desc = {_quoted(entry.doc)};"]
+        for placed in entry.placed:
+            field = placed.field
+            access = "sw = r; hw = na;" if field.constant else _RDL_ACCESS[field.access]
+            known = field.constant or field.access is not Access.R
+            reset = f" = {field.width}'h{field.reset:x}" if known else ""
+            lines.append(
+                f"    field {{ desc = {_quoted(field.doc)}; {access} }} "
+                f"\\{field.name}[{placed.high}:{placed.low}]{reset};"
+            )
+        lines += [f"  }} \\{entry.name} @ {entry.address:#x};", ""]
+    return "\n".join([*lines[:-1], "};"]) + "\n"
+
+
+if __name__ == "__main__":
+    from hw.host.core_map import core_map
+
+    print(markdown(core_map(256)), end="")

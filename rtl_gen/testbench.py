@@ -1,0 +1,118 @@
+"""The first test of a generated design, which its user owns from then on."""
+
+from collections.abc import Mapping
+from importlib.resources import files
+
+from hw.host.core_map import core_map
+from rtl_gen.flow_files import Design
+from rtl_gen.macro_model import CELL_PYTHON, write_macro_model
+
+__all__ = ["bench_files"]
+
+
+def _template(name: str) -> str:
+    return (files("rtl_gen") / "templates" / f"{name}.py.txt").read_text(encoding="utf-8")
+
+
+def _fill(text: str, values: Mapping[str, object]) -> str:
+    for key, value in values.items():
+        text = text.replace(f"@{key}@", str(value))
+    return text
+
+
+def _host(design: Design, wrap: str) -> str:
+    if wrap == "none":
+        return _template("bench_streams")
+    map = core_map(design.chip.lines)
+    addresses = {entry.name.upper(): f"{entry.address:#05x}" for entry in map.entries}
+    return _template(f"bench_{wrap}") + _fill(_template("bench_registers"), addresses)
+
+
+def _bench(design: Design, wrap: str, *, ideal: bool) -> str:
+    low, lines = design.reset_low, design.chip.lines
+    values: dict[str, object] = {
+        "HOST": _host(design, wrap), "TOP": design.top, "LINES": lines, "PERIOD": 10, "IDEAL": ideal,
+        "CELL": CELL_PYTHON, "RESET": "rst_n" if low else "rst", "ACTIVE": int(not low), "IDLE": int(low),
+        # About a fifth of the range of the sums, so that codes spread.
+        "STEP_CODE": max(1, lines // 8), "TIMEOUT": 20000,
+    }  # fmt: skip
+    return _fill(_template("bench"), values)
+
+
+def _makefile(design: Design, models: tuple[str, ...]) -> str:
+    sources = " \\\n  ".join(f"$(PWD)/../{path}" for path in design.rtl)
+    macro = " ".join(f"$(PWD)/{path}" for path in models)
+    return f"""# cocotb 2: `make`, `make SIM=verilator`, `make WAVES=1`.
+SIM ?= icarus
+TOPLEVEL_LANG = verilog
+COCOTB_TOPLEVEL ?= {design.top}
+COCOTB_TEST_MODULES = bench_{design.top}
+
+# Sources of a top of your own.
+USER_SOURCES ?=
+
+VERILOG_SOURCES = \\
+  {sources} \\
+  {macro} $(USER_SOURCES)
+
+COMPILE_ARGS += $(if $(filter icarus,$(SIM)),-g2005)
+EXTRA_ARGS += $(if $(filter verilator,$(SIM)),-Wno-fatal --timescale 1ns/1ps)
+
+include $(shell cocotb-config --makefiles)/Makefile.sim
+"""
+
+
+def _runner(design: Design, models: tuple[str, ...]) -> str:
+    return f'''"""Runs the bench by pytest: `pytest`, `SIM=verilator pytest`."""
+
+import os
+from pathlib import Path
+
+from cocotb_tools.runner import get_results, get_runner
+
+HERE = Path(__file__).parent
+SIMULATOR = os.environ.get("SIM", "icarus")
+MODELS = {list(models)!r}
+
+
+def test_{design.top}():
+    assert MODELS, "the macro has no model for simulation: list one in [macro] files of the chip description"
+    rtl = [HERE.parent / line for line in (HERE.parent / "{design.top}.f").read_text().split()]
+    build = HERE / f"sim_build_{{SIMULATOR}}"
+    runner = get_runner(SIMULATOR)
+    runner.build(
+        sources=[*rtl, *(HERE / model for model in MODELS)],
+        hdl_toplevel="{design.top}",
+        build_dir=build,
+        build_args=["-g2005"] if SIMULATOR == "icarus" else ["-Wno-fatal"],
+        timescale=("1ns", "1ps"),
+    )
+    results = runner.test(
+        hdl_toplevel="{design.top}",
+        test_module="bench_{design.top}",
+        build_dir=build,
+        test_dir=HERE,
+        results_xml=build / "results.xml",
+        extra_env={{"PYTHONPATH": str(HERE)}},
+    )
+    total, failed = get_results(results)
+    assert total
+    assert not failed
+'''
+
+
+def bench_files(design: Design, wrap: str, models: tuple[str, ...]) -> dict[str, str]:
+    """Texts of the folder ``tb`` by file name.
+
+    ``models`` are the sources of the user's own macro, relative to the folder; without any, an ideal macro is written.
+    """
+    own = design.chip.macro is not None
+    texts: dict[str, str] = {}
+    if not own:
+        models = (f"{design.macro}.v",)
+        texts[models[0]] = write_macro_model(design.macro, design.chip.lines)
+    return texts | {
+        f"bench_{design.top}.py": _bench(design, wrap, ideal=not own),
+        f"test_{design.top}.py": _runner(design, models),
+        "Makefile": _makefile(design, models),
+    }
