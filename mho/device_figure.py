@@ -54,7 +54,9 @@ def _draw_programming(axes: Axes, device: "Device") -> None:
     for level, colour in zip(shown_levels(device), COLOURS, strict=False):
         error = draw_cells(device, float(level), 0.0, _fitted_temp(device)) - level
         if np.ptp(error) > 0.0:
-            axes.hist(error, bins=60, histtype="step", color=colour, density=True, label=f"{level:.3g} µS", linewidth=1.0)
+            axes.hist(
+                error, bins=60, histtype="step", color=colour, density=True, label=f"{level:.3g} µS", linewidth=1.0
+            )
     axes.set_title("programming error")
     axes.set_xlabel("g - target (µS)")
     if axes.has_data():
@@ -71,8 +73,12 @@ def _draw_relaxation(axes: Axes, device: "Device") -> None:
     targets = np.linspace(device.range.g_min_uS, device.g_max_uS or device.relaxation.g_ref_uS, 40)
     at = ndtri((np.arange(200) + 0.5) / 200)
     for time_s, colour in zip(shown_times(device), COLOURS, strict=False):
-        moved = np.concatenate([draw_cells(device, float(g), float(time_s), _fitted_temp(device))[:2000] - g for g in targets])
-        axes.plot(np.quantile(moved, (np.arange(200) + 0.5) / 200), at, color=colour, label=format_time(time_s), linewidth=1.0)
+        moved = np.concatenate(
+            [draw_cells(device, float(g), float(time_s), _fitted_temp(device))[:2000] - g for g in targets]
+        )
+        axes.plot(
+            np.quantile(moved, (np.arange(200) + 0.5) / 200), at, color=colour, label=format_time(time_s), linewidth=1.0
+        )
     axes.set_title("relaxation: all targets (a normal law is straight)")
     axes.set_xlabel("g - target (µS)")
     axes.set_ylabel("normal quantile")
@@ -119,7 +125,9 @@ def _draw_spread(axes: Axes, device: "Device") -> None:
     for time_s, colour in zip((0.0, *shown_times(device)), COLOURS * 2, strict=False):
         sigma = device.sigma_uS(targets, float(time_s), _fitted_temp(device))
         axes.plot(targets, sigma, color=colour, label=format_time(float(time_s)), linewidth=1.0)
-    axes.plot(targets, device.read_noise_uS(targets), color=COLOURS[6], linestyle=":", label="read noise", linewidth=1.0)
+    axes.plot(
+        targets, device.read_noise_uS(targets), color=COLOURS[6], linestyle=":", label="read noise", linewidth=1.0
+    )
     axes.set_title("spread over the targets")
     axes.set_xlabel("target conductance (µS)")
     axes.set_ylabel("standard deviation (µS)")

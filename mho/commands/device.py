@@ -47,7 +47,12 @@ def list_command(out: Output) -> None:
 
 @device_command.command("show", epilog=example("mho device show rram-neurram -o spread.png"))
 @click.argument("device", metavar="DEVICE")
-@click.option("-o", "--output", metavar="FILE", help="Draw programming, relaxation, drift and retention to a .png, .pdf or .svg file.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Draw programming, relaxation, drift and retention to a .png, .pdf or .svg file.",
+)
 @common_options
 def show_command(device: str, output: str | None, out: Output) -> None:
     """Print the constants of a device with their sources, and what follows from them.
@@ -119,7 +124,9 @@ def _print_drift(model: "Device", targets: np.ndarray, headers: list[str], out: 
 def _short(value: object) -> str:
     """A list of lists by its shape: the file holds it."""
     if isinstance(value, list) and value and isinstance(value[0], list):
-        return f"{len(value)} x {len(value[0])} values" + (f" of {len(value[0][0])}" if isinstance(value[0][0], list) else "")
+        return f"{len(value)} x {len(value[0])} values" + (
+            f" of {len(value[0][0])}" if isinstance(value[0][0], list) else ""
+        )
     if not isinstance(value, list):
         return str(value)
     text = ", ".join(f"{v:g}" for v in value)

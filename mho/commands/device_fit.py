@@ -22,7 +22,9 @@ _LARGEST_US = 1e6
 
 def _positive(_ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
     if value is not None and not 0.0 <= value <= _LARGEST_US:
-        raise InputError(f"--{(param.name or '').replace('_us', '-uS').replace('_', '-')} must be from 0 to 1e6 uS, not {value:g}")
+        raise InputError(
+            f"--{(param.name or '').replace('_us', '-uS').replace('_', '-')} must be from 0 to 1e6 uS, not {value:g}"
+        )
     return value
 
 

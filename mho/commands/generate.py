@@ -1,5 +1,7 @@
 """``mho generate``: a chip description to Verilog and everything around it."""
 
+from dataclasses import asdict
+
 import click
 
 from mho.console import Output
@@ -40,8 +42,16 @@ def generate_command(
     resolved = load_chip(chip, overrides)
     for sentence in warnings(resolved):
         out.warn(sentence)
-    files = Chip(resolved).generate(output, wrap=wrap, top=top, prefix=prefix)
-    for file in files:
-        out.text(str(file))
-    out.note(f"wrote {len(files)} files to {output}")
-    out.json({"directory": output, "files": [str(file) for file in files], "chip_sha256": resolved.sha256})
+    report = Chip(resolved).generate(output, wrap=wrap, top=top, prefix=prefix)
+    size = report.statistics
+    out.text(
+        f"{report.top}: {size.modules} modules, {size.flip_flops:,} flip-flops, {size.memory_bits:,} bits of memory"
+    )
+    out.table(("file", "bytes"), [(file.path, file.bytes) for file in report.files])
+    for name in report.kept:
+        out.note(f"kept {name}, which was changed by hand")
+    out.note(f"wrote {len(report.files)} files to {output}")
+    out.json({
+        "directory": output, "top": report.top, "wrap": report.wrap, "chip_sha256": resolved.sha256,
+        "statistics": asdict(size), "files": [asdict(file) for file in report.files], "kept": list(report.kept),
+    })  # fmt: skip

@@ -1,10 +1,16 @@
 """``mho preset`` and ``mho check``: chip descriptions, without writing anything but a copy of one."""
 
+from typing import TYPE_CHECKING
+
 import click
 
+from macro_models.errors import InputError
 from mho.console import Output, write_atomic
 from mho.groups import Group
 from mho.options import chip_argument, common_options, example
+
+if TYPE_CHECKING:
+    from hw.config import Chip
 
 __all__ = ["check_command", "preset_command"]
 
@@ -52,7 +58,8 @@ def show_command(name: str, output: str | None, out: Output) -> None:
 def check_command(chip: str, overrides: tuple[str, ...], out: Output) -> None:
     """Resolve a chip description and print it with sizes and warnings.
 
-    CHIP is the name of a preset or a TOML file. Nothing is written.
+    CHIP is the name of a preset or a TOML file. For a macro of your own every pin that is missing, unconnected or of
+    the wrong width is listed. Nothing is written.
     """
     from hw.config import describe, load_chip, sizes, warnings, wire_warnings
 
@@ -65,11 +72,23 @@ def check_command(chip: str, overrides: tuple[str, ...], out: Output) -> None:
     found = warnings(resolved) + wire_warnings(resolved)
     for sentence in found:
         out.warn(sentence)
-    out.json(
-        {
-            "chip": resolved.to_dict(),
-            "sha256": resolved.sha256,
-            "sizes": dict(sizes(resolved)),
-            "warnings": found,
-        }
-    )
+    problems = _pin_problems(resolved)
+    if problems:
+        out.text()
+        out.table(("pins of the macro",), [(problem,) for problem in problems])
+    out.json({
+        "chip": resolved.to_dict(), "sha256": resolved.sha256, "sizes": dict(sizes(resolved)), "warnings": found,
+        "pins": problems,
+    })  # fmt: skip
+    if problems:
+        count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise InputError(f"{chip}: the pins of the macro do not fit, {count} as listed")
+
+
+def _pin_problems(chip: "Chip") -> list[str]:
+    """What is wrong with the pins of the user's own macro, if the chip has one."""
+    if chip.macro is None:
+        return []
+    from rtl_gen import check_macro_pins
+
+    return check_macro_pins(chip)
