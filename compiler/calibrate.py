@@ -44,7 +44,7 @@ noisy."""
 FIRST_CLIP, FIRST_REACH = 1.0, 0.8
 """Where the search starts."""
 
-DECISION_TOLERANCE = 0.0075
+DECISION_TOLERANCE = 0.01
 ERROR_TOLERANCE = 0.015
 """What rounding the inputs of one layer to fewer bits may cost: decisions of a classifier that change, or the error of
 other networks relative to the standard deviation of their outputs."""
