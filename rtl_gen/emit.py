@@ -7,6 +7,7 @@ from hw.config import Chip
 from rtl_gen.macro import write_adapter
 from rtl_gen.names import identifier
 from rtl_gen.netlist import emit
+from rtl_gen.pin_check import macro_widths
 
 __all__ = ["emit_core", "module_texts"]
 
@@ -23,7 +24,8 @@ def module_texts(
     component = build_top(chip, wrap, prefix=prefix)
     texts = emit(component, path, prefix=prefix, name=name, reset_low=chip.verilog.reset == "async_low")
     adapter = f"{prefix}{ADAPTER}"
-    return texts | {adapter: write_adapter(chip.macro if own_macro else None, chip.lines, name=adapter)}
+    macro = chip.macro if own_macro else None
+    return texts | {adapter: write_adapter(macro, chip.lines, name=adapter, widths=macro_widths(chip) if macro else {})}
 
 
 def file_name(module: str, prefix: str) -> str:

@@ -19,7 +19,7 @@ from rtl_gen.emit import file_name, module_texts
 from rtl_gen.flow_files import Design, file_list, fusesoc_core, librelane_config, sdc, waivers
 from rtl_gen.macro import module_name, write_stub
 from rtl_gen.names import identifier
-from rtl_gen.pin_check import check_macro_pins, macro_files
+from rtl_gen.pin_check import check_macro_pins, macro_files, macro_widths
 from rtl_gen.registers import c_header, markdown, system_rdl
 from rtl_gen.statistics import Statistics, count
 from rtl_gen.testbench import bench_files
@@ -153,7 +153,7 @@ def _texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> dict[
     stub = f"stubs/{macro}.v"
     design = Design(chip=chip, top=name, rtl=tuple(rtl), stubs=(stub,), macro=macro, macro_instance=instance)
     texts = rtl | {
-        stub: write_stub(chip),
+        stub: write_stub(chip, macro_widths(chip)),
         f"{name}.f": file_list(design),
         f"{name}.vlt": waivers(),
         f"{name}.core": fusesoc_core(design),

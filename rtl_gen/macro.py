@@ -41,8 +41,11 @@ def _connections(macro: MacroSection | None, lines: int) -> dict[str, PinConnect
     return {"hold": PinConnection(constant=0), **known}
 
 
-def adapter_pins(macro: MacroSection | None, lines: int) -> list[MacroPin]:
-    """Ports of the macro that the adapter connects, in the order of the contract."""
+def adapter_pins(macro: MacroSection | None, lines: int, widths: Mapping[str, int]) -> list[MacroPin]:
+    """Ports of the macro that the adapter connects, in the order of the contract.
+
+    ``widths`` are those of the macro's ports, as far as they are known; else a port is as wide as its map needs.
+    """
     signals = contract_signals(lines)
     parts: dict[str, list[tuple[int, int, str]]] = {}
     driven: dict[str, bool] = {}
@@ -56,7 +59,10 @@ def adapter_pins(macro: MacroSection | None, lines: int) -> list[MacroPin]:
         parts.setdefault(connection.name, []).append((high, low, text))
         driven.setdefault(connection.name, from_macro)
     return [
-        MacroPin(name, max(p[0] for p in parts[name]) + 1, driven[name], tuple(sorted(parts[name], reverse=True)))
+        MacroPin(
+            name, widths.get(name, max(part[0] for part in parts[name]) + 1), driven[name],
+            tuple(sorted(parts[name], reverse=True)),
+        )
         for name in parts
     ]
 
@@ -75,18 +81,18 @@ def _input_value(pin: MacroPin) -> str:
     return pieces[0] if len(pieces) == 1 else "{" + ", ".join(pieces) + "}"
 
 
-def write_adapter(macro: MacroSection | None, lines: int, *, name: str) -> str:
+def write_adapter(macro: MacroSection | None, lines: int, *, name: str, widths: Mapping[str, int]) -> str:
     """Verilog of the adapter ``name``: the only module that knows the macro's module and pins."""
     signals = contract_signals(lines)
     connections = _connections(macro, lines)
-    pins = adapter_pins(macro, lines)
+    pins = adapter_pins(macro, lines, widths)
     wires, assigns, ports = [], [], []
     for pin in pins:
         if not pin.driven:
             ports.append(f"    .{pin.name}({_input_value(pin)})")
             continue
         ((high, low, text), *more) = pin.parts
-        plain = not more and low == 0 and not text.startswith("~")
+        plain = not more and (low, high) == (0, pin.width - 1) and not text.startswith("~")
         net = text if plain else f"pin_{pin.name.lower()}"
         ports.append(f"    .{pin.name}({net})")
         if not plain:
@@ -115,11 +121,11 @@ def module_name(macro: MacroSection | None) -> str:
     return MACRO_MODULE if macro is None else macro.module
 
 
-def write_stub(chip: Chip) -> str:
+def write_stub(chip: Chip, widths: Mapping[str, int]) -> str:
     """Verilog black box of the macro; supplies only where ``USE_POWER_PINS`` is defined, as tape-out flows do."""
     macro = chip.macro
     power = dict(macro.power) if macro is not None and macro.power else {"VDD": "VDD", "VSS": "VSS"}
-    pins = adapter_pins(macro, chip.lines)
+    pins = adapter_pins(macro, chip.lines, widths)
     ports = _header({pin.name: (pin.width, "output" if pin.driven else "input") for pin in pins})
     supplies = "\n".join(f"  inout wire {name}," for name in power)
     return (

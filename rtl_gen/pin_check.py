@@ -8,7 +8,7 @@ from hw.config import Chip, MacroSection, PinConnection
 from rtl_gen.macro import contract_signals
 from rtl_gen.ports import Port, module_ports
 
-__all__ = ["check_macro_pins", "macro_files"]
+__all__ = ["check_macro_pins", "macro_files", "macro_widths"]
 
 _OPTIONAL = frozenset({"clk", "op_id", "hold"})
 """Signals that a macro in silicon does without."""
@@ -36,6 +36,12 @@ def check_macro_pins(chip: Chip) -> list[str]:
     if ports is not None:
         problems += _check_ports(macro, chip.lines, ports)
     return problems
+
+
+def macro_widths(chip: Chip) -> dict[str, int]:
+    """Widths of the ports of the user's own macro, as far as its files tell."""
+    ports, _ = (None, []) if chip.macro is None else _read_ports(chip, chip.macro)
+    return {port.name: port.width for port in (ports or {}).values() if port.width is not None}
 
 
 def _read_ports(chip: Chip, macro: MacroSection) -> tuple[dict[str, Port] | None, list[str]]:

@@ -40,9 +40,10 @@ def _bench(design: Design, wrap: str, *, ideal: bool) -> str:
 
 
 def _makefile(design: Design, models: tuple[str, ...]) -> str:
-    sources = " \\\n  ".join(f"$(PWD)/../{path}" for path in design.rtl)
-    macro = " ".join(f"$(PWD)/{path}" for path in models)
+    sources = " \\\n  ".join(f"$(HERE)/../{path}" for path in design.rtl)
+    macro = " ".join(f"$(HERE)/{path}" for path in models)
     return f"""# cocotb 2: `make`, `make SIM=verilator`, `make WAVES=1`.
+HERE := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 SIM ?= icarus
 TOPLEVEL_LANG = verilog
 COCOTB_TOPLEVEL ?= {design.top}

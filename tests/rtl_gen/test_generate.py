@@ -1,0 +1,246 @@
+"""What `mho generate` writes: complete, the same every time, accepted by the tools that will read it."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hw.config import load_chip
+from macro_models.errors import InputError
+from rtl_gen import emit_core, generate
+
+ROOT = Path(__file__).parents[2]
+WRAPS = ("none", "wishbone", "axil")
+
+
+def _generate(folder: Path, wrap: str = "wishbone", reset: str = "sync", **options: str):
+    return generate(load_chip("tnsa16-core", {"verilog.reset": reset}), folder, wrap=wrap, **options)
+
+
+def _texts(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in files}
+
+
+def test_folder_is_complete(tmp_path: Path) -> None:
+    report = _generate(tmp_path / "out")
+    texts = _texts(tmp_path / "out")
+    top = "mho_core_wb"
+    assert report.top == top
+    assert {"rtl/core_wb.v", "rtl/core.v", "rtl/macro_adapter.v", "stubs/tnsa_macro.v"} <= set(texts)
+    assert json.loads(texts["librelane/config.json"])["DESIGN_NAME"] == top
+    assert {f"{top}.{end}" for end in ("f", "core", "sdc", "vlt")} <= set(texts)
+    assert {f"regs/{top}.{end}" for end in ("rdl", "md", "h")} <= set(texts)
+    assert {"tb/Makefile", f"tb/bench_{top}.py", f"tb/test_{top}.py", "tb/tnsa_macro.v"} <= set(texts)
+    assert any(re.fullmatch(r"rtl/mem_\w+\.v", path) for path in texts)
+    assert texts[f"{top}.f"].split() == [f"rtl/{Path(line).name}" for line in texts[f"{top}.f"].split()]
+    assert set(texts[f"{top}.f"].split()) == {path for path in texts if path.startswith("rtl/")}
+
+
+def test_report_lists_every_file_with_its_hash(tmp_path: Path) -> None:
+    report = _generate(tmp_path / "out", "axil")
+    texts = _texts(tmp_path / "out")
+    written = json.loads(texts.pop("report.json"))
+    assert {f["path"]: f["sha256"] for f in written["files"]} == {
+        path: hashlib.sha256(text.encode()).hexdigest() for path, text in texts.items()
+    }
+    assert [f.path for f in report.files] == sorted(texts)
+    assert written["chip"]["sha256"] == load_chip("tnsa16-core").sha256
+    assert written["options"] == {"wrap": "axil", "top": None, "prefix": "mho_"}
+    assert written["statistics"]["flip_flops"] == report.statistics.flip_flops > 0
+    assert not re.search(r"20\d\d-\d\d", json.dumps(written))
+
+
+@pytest.mark.cosim("yosys")
+def test_flip_flops_are_those_of_yosys(tmp_path: Path) -> None:
+    report = _generate(tmp_path / "out", "none")
+    script = (
+        f"read_verilog {tmp_path}/out/rtl/*.v {tmp_path}/out/stubs/*.v; hierarchy -top mho_core; proc; flatten; "
+        "memory_collect; opt_clean; tee -o stat.json stat -json -width"
+    )
+    subprocess.run(["yosys", "-q", "-p", script], check=True, cwd=tmp_path)
+    cells = json.loads((tmp_path / "stat.json").read_text())["design"]["num_cells_by_type"]
+    found = ((re.fullmatch(r"\$(?:a|s)?dffe?_(\d+)", kind), number) for kind, number in cells.items())
+    bits = sum(int(match[1]) * number for match, number in found if match)
+    text = "\n".join((tmp_path / "out/rtl" / name).read_text() for name in ("masks.v", "mem_18x16.v"))
+    # The output register of the one memory counts as part of the memory.
+    assert text.count("mho_mem_18x16 ") == 2
+    assert bits == report.statistics.flip_flops + 16
+
+
+def test_every_module_is_there_once_with_the_prefix(tmp_path: Path) -> None:
+    _generate(tmp_path / "out", prefix="ab_", top="chip_top")
+    rtl = {path: text for path, text in _texts(tmp_path / "out").items() if path.startswith("rtl/")}
+    modules = [name for text in rtl.values() for name in re.findall(r"^module (\w+)", text, re.MULTILINE)]
+    assert len(modules) == len(set(modules)) == len(rtl)
+    assert all(name.startswith("ab_") or name == "chip_top" for name in modules)
+    used = set(re.findall(r"^  (\w+) \w+ \($", "\n".join(rtl.values()), re.MULTILINE))
+    assert used - set(modules) == {"tnsa_macro"}
+    # Only the adapter knows the macro.
+    assert [path for path, text in rtl.items() if "tnsa_macro" in text] == ["rtl/macro_adapter.v"]
+
+
+@pytest.mark.parametrize("reset", ["sync", "async_low"])
+@pytest.mark.parametrize("wrap", WRAPS)
+def test_verilog_is_plain(wrap: str, reset: str, tmp_path: Path) -> None:
+    _generate(tmp_path / "out", wrap, reset)
+    text = "\n".join(text for path, text in _texts(tmp_path / "out").items() if path.startswith("rtl/"))
+    assert not re.search(r"\\|\binitial\b|\(\*|\bsrc\b|[Yy]osys|[Aa]maranth|__", text)
+    assert not re.search(r"^\s*(reg|integer)\b[^;]*=", text, re.MULTILINE)
+    assert ("rst_n" in text, "posedge rst" in text) == (reset == "async_low", False)
+
+
+@pytest.mark.cosim("verilator", "iverilog", "yosys")
+@pytest.mark.parametrize("reset", ["sync", "async_low"])
+@pytest.mark.parametrize("wrap", WRAPS)
+def test_tools_accept_it_without_a_word(wrap: str, reset: str, tmp_path: Path) -> None:
+    top = _generate(tmp_path, wrap, reset).top
+    stub = "stubs/tnsa_macro.v"
+    rtl = (tmp_path / f"{top}.f").read_text().split()
+    lint = ["verilator", "--lint-only", "-Wall", "--quiet", f"{top}.vlt", "-F", f"{top}.f", stub, "--top-module", top]
+    script = f"read_verilog {' '.join(rtl)} {stub}; hierarchy -check -top {top}; proc; check -assert"
+    for command in (lint, ["iverilog", "-g2005", "-Wall", "-o", "sim", *rtl, stub], ["yosys", "-q", "-p", script]):
+        run = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
+        assert (run.returncode, run.stderr) == (0, ""), command[0]
+
+
+@pytest.mark.cosim("verilator")
+def test_large_core_has_no_warning(tmp_path: Path) -> None:
+    top = generate(load_chip("neurram-core"), tmp_path, wrap="axil").top
+    command = ["verilator", "--lint-only", "-Wall", "--quiet", f"{top}.vlt", "-F", f"{top}.f", "stubs/tnsa_macro.v"]
+    run = subprocess.run([*command, "--top-module", top], cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def _run_bench(folder: Path, command: list[str]) -> str:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "COCOTB"))} | {"PATH": path}
+    run = subprocess.run(command, cwd=folder / "tb", env=environment, check=False, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
+@pytest.mark.cosim("iverilog", "cocotb")
+@pytest.mark.parametrize(("wrap", "reset"), [("none", "async_low"), ("wishbone", "sync"), ("axil", "async_low")])
+def test_first_test_passes(wrap: str, reset: str, tmp_path: Path) -> None:
+    _generate(tmp_path, wrap, reset)
+    assert "1 passed" in _run_bench(tmp_path, [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"])
+
+
+@pytest.mark.cosim("iverilog", "cocotb", "make")
+def test_first_test_passes_by_make_around_the_users_top(tmp_path: Path) -> None:
+    _generate(tmp_path)
+    ports = re.search(r"module mho_core_wb \((.*?)\);", (tmp_path / "rtl/core_wb.v").read_text(), re.DOTALL)
+    assert ports is not None
+    names = re.findall(r"(\w+),?$", ports[1], re.MULTILINE)
+    connections = ", ".join(f".{name}({name})" for name in names)
+    header = ports[1].replace("output reg ", "output wire")
+    (tmp_path / "mine.v").write_text(f"module mine ({header});\n  mho_core_wb inner ({connections});\nendmodule\n")
+    printed = _run_bench(tmp_path, ["make", "COCOTB_TOPLEVEL=mine", "USER_SOURCES=../mine.v"])
+    assert "TESTS=2 PASS=2" in printed
+
+
+@pytest.mark.cosim("iverilog", "cocotb")
+def test_first_test_notices_a_wrong_result(tmp_path: Path) -> None:
+    _generate(tmp_path)
+    model = tmp_path / "tb/tnsa_macro.v"
+    model.write_text(model.read_text().replace("% 13", "% 12"))
+    with pytest.raises(AssertionError, match="1 failed"):
+        _run_bench(tmp_path, [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"])
+
+
+def test_bytes_do_not_depend_on_the_hash_seed(tmp_path: Path) -> None:
+    code = "import sys; from hw.config import load_chip; from rtl_gen import generate; "
+    code += "generate(load_chip('tnsa16-core'), sys.argv[1], wrap='axil')"
+    found = []
+    for seed in ("0", "99"):
+        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / seed)], check=True, env=environment, cwd=tmp_path)
+        found.append(_texts(tmp_path / seed))
+    assert found[0] == found[1]
+
+
+def test_generating_again_keeps_what_the_user_changed(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    _generate(out)
+    bench, mine = out / "tb/bench_mho_core_wb.py", out / "tb/notes/mine.txt"
+    bench.write_text("# mine\n")
+    mine.parent.mkdir()
+    mine.write_text("kept")
+    (out / "rtl/core.v").write_text("damaged")
+    report = _generate(out)
+    assert report.kept == ("tb/bench_mho_core_wb.py", "tb/notes/mine.txt")
+    assert (bench.read_text(), mine.read_text()) == ("# mine\n", "kept")
+    assert "damaged" not in (out / "rtl/core.v").read_text()
+    # Another wrap leaves no file of the first one behind.
+    _generate(out, "none")
+    assert not (out / "rtl/core_wb.v").exists()
+    assert bench.read_text() == "# mine\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("notes.txt", "", r"holds files that mho generate did not write: name another folder$"),
+        ("report.json", "{}", r"holds files that mho generate did not write: name another folder$"),
+        ("report.json", "[1", r"holds files that mho generate did not write: name another folder$"),
+    ],
+)
+def test_folder_of_somebody_else_is_left_alone(name: str, text: str, sentence: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=sentence):
+        _generate(tmp_path)
+    assert _texts(tmp_path) == {name: text}
+
+
+def test_file_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    _generate(tmp_path)
+    (tmp_path / "rtl/extra.v").write_text("mine")
+    before = _texts(tmp_path)
+    with pytest.raises(InputError, match=r"holds rtl/extra\.v, which mho generate did not write: name another folder$"):
+        _generate(tmp_path, "axil")
+    assert _texts(tmp_path) == before
+
+
+def test_output_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("x")
+    with pytest.raises(InputError, match=r"out must be a folder, not a file or a link$"):
+        _generate(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"wrap": "apb"}, "wrap must be one of none, wishbone, axil, not 'apb'"),
+        ({"prefix": "1x"}, "prefix must be a Verilog identifier without double underscores, not '1x'"),
+        ({"prefix": "a__"}, "prefix must be a Verilog identifier without double underscores, not 'a__'"),
+        ({"top": "reg"}, "top must be a Verilog identifier, no keyword and without double underscores, not 'reg'"),
+        ({"top": "a b"}, "top must be a Verilog identifier, no keyword and without double underscores, not 'a b'"),
+        ({"top": "mho_core"}, "top must not be the name of an inner module, not 'mho_core'"),
+        ({"top": "core"}, "top must not be the name of an inner module or of its file, not 'core'"),
+        ({"top": "tnsa_macro", "prefix": "x_"}, None),
+    ],
+)
+def test_bad_option_is_refused(options: dict[str, str], sentence: str | None, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"^{re.escape(sentence)}$" if sentence else "^top must not be"):
+        _generate(tmp_path / "out", **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_several_cores_are_refused(tmp_path: Path) -> None:
+    chip = load_chip("tnsa16-core", {"mesh.columns": 2})
+    with pytest.raises(InputError, match=r"^tnsa16-core: mesh must have 1 column and 1 row, not 2 x 1$"):
+        generate(chip, tmp_path / "out")
+
+
+def test_emit_core_writes_the_verilog_alone(tmp_path: Path) -> None:
+    files = emit_core(load_chip("tnsa16-core"), tmp_path / "rtl")
+    assert files[0].name == "core.v"
+    assert sorted(files) == sorted((tmp_path / "rtl").iterdir())
+    assert "module mho_core (" in files[0].read_text()

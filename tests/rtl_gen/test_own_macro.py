@@ -1,0 +1,142 @@
+"""A user's own macro: what the check finds, and that the adapter joins the names."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hw.config import Chip, load_chip
+from macro_models.errors import InputError
+from rtl_gen import check_macro_pins, emit_core, generate
+from rtl_gen.macro_model import write_macro_model
+
+# Another module with another face: active-low strobes, lines in one bus, no op_id, no hold.
+WRAPPER = """
+module MY_ARRAY (
+  inout VDDA, VSSA,
+  input CK, input DIR, input [31:0] BL, input [31:0] SL, input [15:0] WL,
+  input PRE_B, SMP, input [2:0] PL, input CMP_EN, LAT, DEC, input [2:0] SC, input [19:0] STEP,
+  output [15:0] SIGN_B
+);
+  wire [15:0] sign;
+  assign SIGN_B = ~sign;
+  tnsa_macro inner (
+    .clk(CK), .backward(DIR), .bl_pos(BL[15:0]), .bl_neg(BL[31:16]), .sl_pos(SL[15:0]), .sl_neg(SL[31:16]),
+    .wl_en(WL), .precharge(~PRE_B), .sample(SMP), .plane(PL), .compare(CMP_EN), .latch(LAT), .decrement(DEC),
+    .dec_scale(SC), .step_code(STEP[17:2]), .op_id(64'd0), .cmp(sign), .hold()
+  );
+endmodule
+"""
+
+PINS = {
+    "clk": "CK", "backward": "DIR", "bl_pos": "BL[15:0]", "bl_neg": "BL[31:16]", "sl_pos": "SL[15:0]",
+    "sl_neg": "SL[31:16]", "wl_en": "WL", "precharge": "!PRE_B", "sample": "SMP", "plane": "PL", "compare": "CMP_EN",
+    "latch": "LAT", "decrement": "DEC", "dec_scale": "SC", "step_code": "STEP[17:2]", "cmp": "!SIGN_B",
+}  # fmt: skip
+
+
+SUPPLIES = 'VDDA = "VDD"\nVSSA = "VSS"'
+
+
+def _chip(folder: Path, changes: dict[str, str | int | None] | None = None, power: str = SUPPLIES) -> Chip:
+    pins = {name: pin for name, pin in (PINS | (changes or {})).items() if pin is not None}
+    listed = "\n".join(f"{name} = {pin}" if isinstance(pin, int) else f'{name} = "{pin}"' for name, pin in pins.items())
+    (folder / "my_array.v").write_text(WRAPPER + write_macro_model("tnsa_macro", 16))
+    (folder / "chip.toml").write_text(
+        'schema = 1\nextends = "tnsa16-core"\nname = "mine"\n[macro]\nmodule = "MY_ARRAY"\nfiles = ["my_array.v"]\n'
+        f"[macro.pins]\n{listed}\n[macro.power]\n{power}\n"
+    )
+    return load_chip(folder / "chip.toml")
+
+
+def test_good_map_has_no_problem(tmp_path: Path) -> None:
+    assert check_macro_pins(_chip(tmp_path)) == []
+    assert check_macro_pins(load_chip("tnsa16-core")) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "problems"),
+    [
+        ({"sample": None}, [
+            "macro.pins.sample is missing: name its pin, or write 0 to leave it unconnected",
+            "MY_ARRAY: input SMP is connected to nothing",
+        ]),
+        ({"sample": 0}, ["MY_ARRAY: input SMP is connected to nothing"]),
+        ({"smaple": "SMP", "sample": None}, [
+            "macro.pins.smaple: the contract has no such signal, did you mean sample?",
+            "macro.pins.sample is missing: name its pin, or write 0 to leave it unconnected",
+            "MY_ARRAY: input SMP is connected to nothing",
+        ]),
+        ({"wl_en": "WLX"}, [
+            "macro.pins.wl_en: MY_ARRAY has no pin WLX, did you mean WL?", "MY_ARRAY: input WL is connected to nothing",
+        ]),
+        ({"wl_en": "PL", "plane": 0}, [
+            "macro.pins.wl_en: pin PL must be 16 bits wide, not 3", "MY_ARRAY: input WL is connected to nothing",
+        ]),
+        ({"bl_neg": "BL[33:18]"}, ["macro.pins.bl_neg: pin BL has bits 31:0, not 33"]),
+        ({"bl_neg": "BL[31:17]"}, ["macro.pins.bl_neg must be 16 bits wide, not 15 (BL[31:17])"]),
+        ({"bl_neg": "BL[30:15]"}, ["macro.pins.bl_neg: bits of pin BL have another signal already"]),
+        ({"cmp": "WL", "wl_en": 0}, ["macro.pins.cmp: pin WL must be an output, not an input"]),
+        ({"cmp": 1}, ["macro.pins.cmp must be a pin, because the converters read it, not 1"]),
+        ({"hold": 2}, ["macro.pins.hold must fit in 1 bits, not 2"]),
+    ],
+)  # fmt: skip
+def test_problem_is_found(changes: dict[str, str | int | None], problems: list[str], tmp_path: Path) -> None:
+    chip = _chip(tmp_path, changes)
+    assert check_macro_pins(chip) == problems
+    with pytest.raises(InputError, match=f"^{re.escape(problems[0])}"):
+        generate(chip, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_supplies_are_checked(tmp_path: Path) -> None:
+    chip = _chip(tmp_path, power='VDDA = "VDD"\nVDD_IO = "VIO"')
+    assert check_macro_pins(chip) == [
+        "MY_ARRAY: pin VSSA is connected to nothing; is it one for macro.power?",
+        "macro.power.VDD_IO: MY_ARRAY has no pin VDD_IO",
+    ]
+
+
+def test_files_are_checked(tmp_path: Path) -> None:
+    chip = _chip(tmp_path)
+    path = tmp_path / "my_array.v"
+    path.write_text("module other(); endmodule")
+    assert check_macro_pins(chip) == ["macro.module: no file in macro.files has a module MY_ARRAY"]
+    path.write_bytes(b"\xff\xfe")
+    assert check_macro_pins(chip) == [f"macro.files: {path} cannot be read: it is not text"]
+    path.unlink()
+    assert check_macro_pins(chip) == [f"macro.files: {path} cannot be read: No such file or directory"]
+
+
+def test_only_the_adapter_and_the_black_box_know_the_names(tmp_path: Path) -> None:
+    generate(_chip(tmp_path), tmp_path / "out")
+    texts = {path.name: path.read_text() for path in (tmp_path / "out/rtl").iterdir()}
+    assert [path for path, text in texts.items() if "SIGN_B" in text or "MY_ARRAY" in text] == ["macro_adapter.v"]
+    assert ".STEP({2'd0, step_code, 2'd0})" in texts["macro_adapter.v"]
+    stub = (tmp_path / "out/stubs/MY_ARRAY.v").read_text()
+    assert re.search(r"`ifdef USE_POWER_PINS\n  inout wire VDDA,\n  inout wire VSSA,\n`endif", stub)
+    assert "input  wire [19:0] STEP" in stub
+
+
+def test_simulator_may_ask_for_the_contracts_macro(tmp_path: Path) -> None:
+    chip = _chip(tmp_path)
+    adapters = [
+        next(path for path in emit_core(chip, tmp_path / str(own), own_macro=own) if path.name == "macro_adapter.v")
+        for own in (False, True)
+    ]
+    assert ["tnsa_macro macro (" in path.read_text() for path in adapters] == [True, False]
+
+
+@pytest.mark.cosim("iverilog", "cocotb")
+def test_own_macro_gives_the_results_of_its_cells(tmp_path: Path) -> None:
+    chip = _chip(tmp_path)
+    generate(chip, tmp_path / "out")
+    bench = tmp_path / "out/tb/bench_mho_core_wb.py"
+    bench.write_text(bench.read_text().replace("IDEAL_MACRO = False", "IDEAL_MACRO = True"))
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "COCOTB"))}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    run = subprocess.run(command, cwd=bench.parent, env=environment, check=False, capture_output=True, text=True)
+    assert "1 passed" in run.stdout, run.stdout
