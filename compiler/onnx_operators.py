@@ -1,0 +1,191 @@
+"""The operators that a perceptron may have: what each does to the value that flows through the graph."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.flow import Flow, Unsupported
+from compiler.onnx_constants import BATCH, numpy_type
+
+__all__ = ["HANDLERS", "SUPPORTED", "Attributes", "Value"]
+
+Array = NDArray[Any]
+Value = Array | Flow
+Attributes = dict[str, Any]
+
+SUPPORTED = (
+    "Gemm, MatMul, Add, Sub, Mul, Div (with constants), Relu, BatchNormalization, Flatten, Reshape, Squeeze, "
+    "Unsqueeze, Transpose, Identity, Dropout, Cast, Neg and, at the end, Sigmoid, Softmax, LogSoftmax, ArgMax"
+)
+"""The operators that a perceptron may have, as an error message names them."""
+
+
+def _flow(value: Value | None) -> Flow:
+    if not isinstance(value, Flow):
+        raise Unsupported("its first input is a constant, where a computed value is needed")
+    return value
+
+
+def _const(value: Value | None, what: str) -> Array:
+    if not isinstance(value, np.ndarray):
+        raise Unsupported(f"{what} must be constant, not computed")
+    return value
+
+
+def _weights(value: Value | None, what: str = "its weights") -> NDArray[np.float64]:
+    array = _const(value, what)
+    if not np.issubdtype(array.dtype, np.floating):
+        raise Unsupported(f"{what} are {array.dtype.name}; float32, float64 or float16 is supported")
+    if array.size == 0:
+        raise Unsupported(f"{what} are empty")
+    return array.astype(np.float64)
+
+
+def _gemm(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    a, b = inputs[0], inputs[1]
+    alpha, beta = attrs.get("alpha", 1.0), attrs.get("beta", 1.0)
+    trans_a, trans_b = bool(attrs.get("transA", 0)), bool(attrs.get("transB", 0))
+    if isinstance(a, Flow):
+        x = a.transpose(None) if trans_a else a
+        weight = _weights(b)
+        weight, side = (weight if trans_b else weight.T), 0
+    else:
+        x = _flow(b).transpose(None) if trans_b else _flow(b)
+        weight = _weights(a)
+        weight, side = (weight.T if trans_a else weight), 1
+    if x.batch_axis != side or len(x.shape) != 1 or weight.ndim != 2:
+        raise Unsupported("it multiplies along the batch dimension or along more than two dimensions")
+    y = x.linear(alpha * weight, attrs["node"])
+    y = replace(y, batch_axis=side)
+    return y.affine(1.0, beta * _weights(inputs[2], "its bias values")) if len(inputs) > 2 else y
+
+
+def _matmul(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    a, b = inputs
+    x = _flow(a if isinstance(a, Flow) else b)
+    weight = _weights(b if isinstance(a, Flow) else a)
+    while weight.ndim > 2 and weight.shape[0] == 1:
+        weight = weight[0]
+    if weight.ndim not in (1, 2):
+        raise Unsupported(f"weights of shape {list(weight.shape)} are not supported; a matrix is")
+    full = list(x.full_shape)
+    vector = weight.ndim == 1
+    if isinstance(a, Flow):
+        matrix, axis = weight.reshape(len(weight), -1).T, len(full) - 1
+    else:
+        matrix, axis = weight.reshape(-1, weight.shape[-1]), max(len(full) - 2, 0)
+    if any(d not in (1, BATCH) for i, d in enumerate(full) if i != axis) or full[axis] == BATCH:
+        raise Unsupported("it multiplies one dimension of several; flatten the value first")
+    y = x.linear(matrix, attrs["node"])
+    full[axis : axis + 1] = [] if vector else [len(matrix)]
+    return y.relabel(full)
+
+
+def _binary(inputs: list[Value | None], attrs: Attributes, apply: Callable[[Flow, Array, bool], Flow]) -> Flow:
+    if all(isinstance(i, Flow) for i in inputs):
+        raise Unsupported("it combines two computed values; one of them must be constant")
+    first = isinstance(inputs[0], Flow)
+    flow, constant = (inputs[0], inputs[1]) if first else (inputs[1], inputs[0])
+    return apply(_flow(flow), _weights(constant, "its constants"), first)
+
+
+def _add(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    return _binary(inputs, attrs, lambda x, c, first: x.affine(1.0, c))
+
+
+def _sub(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    return _binary(inputs, attrs, lambda x, c, first: x.affine(1.0, -c) if first else x.affine(-1.0, c))
+
+
+def _mul(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    return _binary(inputs, attrs, lambda x, c, first: x.affine(c, 0.0))
+
+
+def _div(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    def divide(x: Flow, c: Array, first: bool) -> Flow:
+        if not first:
+            raise Unsupported("it divides by a computed value; only a constant divisor is supported")
+        if not np.all(c):
+            raise Unsupported("it divides by zero")
+        return x.affine(1.0 / c, 0.0)
+
+    return _binary(inputs, attrs, divide)
+
+
+def _batch_normalization(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    if attrs.get("training_mode", 0):
+        raise Unsupported("training_mode is 1; export the model for inference")
+    x = _flow(inputs[0])
+    if x.batch_axis != 0 or not x.shape:
+        raise Unsupported("it needs a value of shape [batch, channels, ...]")
+    scale, bias, mean, var = (_weights(i, "its statistics") for i in inputs[1:5])
+    deviation = np.sqrt(var + attrs.get("epsilon", 1e-5))
+    if not np.all(deviation > 0):
+        raise Unsupported("its variance plus epsilon is not positive")
+    shape = (-1, *[1] * (len(x.shape) - 1))
+    factor = scale / deviation
+    return x.affine(factor.reshape(shape), (bias - mean * factor).reshape(shape))
+
+
+def _reshape(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    shape = _const(inputs[1], "its shape") if len(inputs) > 1 else np.asarray(attrs["shape"])
+    return _flow(inputs[0]).reshape([int(d) for d in np.ravel(shape)], bool(attrs.get("allowzero", 0)))
+
+
+def _axes(inputs: list[Value | None], attrs: Attributes) -> list[int] | None:
+    if len(inputs) > 1:
+        return [int(a) for a in np.ravel(_const(inputs[1], "its axes"))]
+    return [int(a) for a in attrs["axes"]] if "axes" in attrs else None
+
+
+def _dropout(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    if len(inputs) > 2 and np.any(_const(inputs[2], "training_mode")):
+        raise Unsupported("training_mode is true; export the model for inference")
+    return _flow(inputs[0])
+
+
+def _softmax(kind: str) -> Callable[[list[Value | None], Attributes], Flow]:
+    def apply(inputs: list[Value | None], attrs: Attributes) -> Flow:
+        old = attrs["opset"] < 13
+        return _flow(inputs[0]).softmax(kind, int(attrs.get("axis", 1 if old else -1)), old)
+
+    return apply
+
+
+def _argmax(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    keep, last = bool(attrs.get("keepdims", 1)), bool(attrs.get("select_last_index", 0))
+    return _flow(inputs[0]).argmax(int(attrs.get("axis", 0)), keep, last)
+
+
+def _shape(inputs: list[Value | None], attrs: Attributes) -> Array:
+    return np.asarray(_flow(inputs[0]).full_shape[attrs.get("start", 0) : attrs.get("end")], dtype=np.int64)
+
+
+HANDLERS: dict[str, Callable[[list[Value | None], Attributes], Value]] = {
+    "Gemm": _gemm,
+    "MatMul": _matmul,
+    "Add": _add,
+    "Sub": _sub,
+    "Mul": _mul,
+    "Div": _div,
+    "Neg": lambda i, a: _flow(i[0]).affine(-1.0, 0.0),
+    "Relu": lambda i, a: _flow(i[0]).relu(a["node"]),
+    "BatchNormalization": _batch_normalization,
+    "Flatten": lambda i, a: _flow(i[0]).flatten(int(a.get("axis", 1))),
+    "Reshape": _reshape,
+    "Squeeze": lambda i, a: _flow(i[0]).squeeze(_axes(i, a)),
+    "Unsqueeze": lambda i, a: _flow(i[0]).unsqueeze(_axes(i, a) or []),
+    "Transpose": lambda i, a: _flow(i[0]).transpose(a.get("perm")),
+    "Identity": lambda i, a: _flow(i[0]),
+    "Dropout": _dropout,
+    "Cast": lambda i, a: _flow(i[0]).cast(numpy_type(a["to"])),
+    "Sigmoid": lambda i, a: _flow(i[0]).sigmoid(),
+    "Softmax": _softmax("softmax"),
+    "LogSoftmax": _softmax("log_softmax"),
+    "ArgMax": _argmax,
+    "Shape": _shape,
+}
+"""By operator: (inputs, which are flows or constants; attributes, with the opset and the name of the node) -> value."""
