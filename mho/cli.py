@@ -112,6 +112,9 @@ def run(argv: list[str]) -> int:
 
 def main() -> NoReturn:
     """Entry point of the console script."""
+    # Before numpy is imported: the products are so small that threads of the linear algebra only wait for each other.
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
     sys.exit(run(sys.argv[1:]))
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from mho import score
 from mho.api import Chip, Net
 from mho.data import Sample
 from mho.result import Result
-from sim.toolchain import cached_build, hash_files
 
 __all__ = ["CHIP", "DEVICE", "TIME", "Case", "Study", "same_codes", "study"]
 
@@ -106,23 +104,6 @@ class Study:
         }
 
 
-def compiled(sample: Sample) -> Net:
-    """The sample's network, from the cache where the same compiler has seen the same files."""
-    chip, root = Chip.load(CHIP), Path(mho.__file__).parent.parent
-    sources = [
-        p for folder in ("compiler", "macro_models", "hw/config", "hw/core") for p in (root / folder).rglob("*.*")
-    ]
-    files = [p for p in sources if p.suffix in (".py", ".toml")] + [sample.model, sample.model.with_suffix(".npz")]
-
-    def build(folder: Path) -> None:
-        net = mho.compile(sample.model, chip, calibrate=sample.calibrate, device=DEVICE)
-        net.save(folder / "network.mho")
-
-    return mho.load(
-        cached_build("network", [chip.description.sha256, DEVICE, hash_files(files)], build) / "network.mho"
-    )
-
-
 def same_codes(first: Result, second: Result) -> bool:
     """Whether two runs gave the same codes in every layer and for every image, and took the same cycles."""
     codes = first.codes.keys() == second.codes.keys() and all(
@@ -138,7 +119,7 @@ def study(sample: Sample, *, limit: int | None, seeds: int, step: Callable[[str]
     """
     labels = sample.y[:limit]
     step(f"{sample.title}: compiling for {CHIP}")
-    net = compiled(sample)
+    net = mho.compile(sample.model, Chip.load(CHIP), calibrate=sample.calibrate, device=DEVICE)
     found = Study(sample=sample, net=net)
 
     def run(**options: Any) -> Result:
