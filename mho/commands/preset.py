@@ -61,9 +61,10 @@ def check_command(chip: str, overrides: tuple[str, ...], out: Output) -> None:
     CHIP is the name of a preset or a TOML file. For a macro of your own every pin that is missing, unconnected or of
     the wrong width is listed. Nothing is written.
     """
-    from hw.config import describe, load_chip, sizes, warnings, wire_warnings
+    from hw.config import check_device, default_device, describe, load_chip, sizes, warnings, wire_warnings
 
     resolved = load_chip(chip, overrides)
+    check_device(resolved, default_device(resolved))
     rows = [(row.key + ("" if row.default else " *"), row.value, row.doc) for row in describe(resolved)]
     out.table(("key", "value", "meaning"), rows)
     out.text("* differs from the default")

@@ -172,3 +172,8 @@ def test_preset_show_writes_what_can_be_loaded(tmp_path: Path, capsys: pytest.Ca
     assert run(["preset", "show", "tnsa16-core", "-o", str(file)]) == 0
     assert run(["check", str(file)]) == 0
     assert "core.corelet" in capsys.readouterr().out
+
+
+def test_check_refuses_a_range_that_is_not_the_devices(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", "neurram-core", "--set", "cells.g_max_uS=30"]) == 2
+    assert "must be 1 to 40 uS as in device rram-neurram, not 1 to 30 uS" in capsys.readouterr().err
