@@ -172,11 +172,13 @@ def compile_verilator(
     defines: Mapping[str, object],
     public: Sequence[tuple[str, str]],
     waves: bool = False,
+    optimise: bool = True,
     cpp: Sequence[Path] = (),
 ) -> Path:
     """Verilate ``sources`` with cocotb's own main program and return the executable, ``folder / "simulator"``.
 
-    ``public`` are the (module, signal) that cocotb may see; ``waves`` builds the tracing variant.
+    ``public`` are the (module, signal) that cocotb may see; ``waves`` builds the tracing variant;
+    without ``optimise`` the build is quicker and the simulator slower.
     """
     require_cocotb()
     verilator, make = require_tool("verilator"), require_tool("make")
@@ -200,8 +202,9 @@ def compile_verilator(
     ]  # fmt: skip
     run_logged(command, log, "verilator")
     # Given to make, since Verilator appends its own -Os behind -CFLAGS.
-    optimise = [f"OPT_FAST={_OPTIMISE}", f"OPT_GLOBAL={_OPTIMISE}", "OPT_SLOW=-O1"]
-    make_command = [make, "-j", "2", "-C", str(objects), "-f", "Vtop.mk", *optimise]
+    fast = _OPTIMISE if optimise else "-O1"
+    flags = [f"OPT_FAST={fast}", f"OPT_GLOBAL={fast}", "OPT_SLOW=-O1"]
+    make_command = [make, "-j", "2", "-C", str(objects), "-f", "Vtop.mk", *flags]
     run_logged(make_command, log, "the C++ compiler of the simulator")
     (objects / "simulator").rename(folder / "simulator")
     shutil.rmtree(objects)

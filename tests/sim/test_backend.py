@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from hw.config import load_chip, tnsa_config
+from hw.core.config import CoreConfig
+from macro_models import Masks, TnsaModel, load_device
+from macro_models.errors import InputError
+from macro_models.exact.operation import Converter, MvmOperation
+from sim.backend import backend_names, create_backend
+
+
+def test_backends_are_made_by_name():
+    assert backend_names() == ("functional", "cosim")
+    for name in backend_names():
+        assert create_backend(name).name == name
+
+
+def test_an_unknown_backend_lists_the_known():
+    with pytest.raises(InputError, match=r"^backend must be one of functional, cosim, not 'fpga'$"):
+        create_backend("fpga")
+
+
+@pytest.mark.parametrize("converter", Converter)
+@pytest.mark.parametrize("in_bits", [4, 7])
+def test_functional_gives_the_model_and_the_cycles_of_the_core(converter, in_bits):
+    chip = load_chip("tnsa16-core")
+    rng = np.random.default_rng(3)
+    model = TnsaModel(tnsa_config(chip), rng.uniform(1, 40, (16, 16)), device=load_device("ideal"), seed=0, core=0)
+    backend = create_backend("functional")
+    backend.open(chip, [model])
+    op = MvmOperation(in_bits=in_bits, converter=converter)
+    x, masks, ids = rng.integers(-7, 8, (9, 8)), Masks.reset(16), np.arange(9)
+    found, expected = backend.mvm(0, op, masks, x, ids), model.mvm(op, masks, x, ids)
+    assert np.array_equal(found.codes, expected.codes)
+    assert np.array_equal(found.steps, expected.steps)
+    cfg = CoreConfig.from_chip(chip)
+    assert np.array_equal(found.cycles, cfg.cycles(op, expected.steps))
+    assert np.array_equal(found.analog, cfg.analog_cycles(op, expected.steps))
+    backend.close()
+    backend.close()
+    with pytest.raises(RuntimeError, match="must be open"):
+        backend.mvm(0, op, masks, x, ids)
