@@ -101,7 +101,8 @@ def draw_trace(digital: Axes, analog: Axes, trace: Trace) -> None:
 def _draw_histogram(axes: Axes, codes: Mapping[str, NDArray[np.integer]]) -> None:
     used = {name: values[values != 0] / 2 for name, values in codes.items()}
     top = max(float(np.percentile(np.abs(values), 99.9)) for values in used.values())
-    edges = np.arange(-_HALF_BINS - 0.5, _HALF_BINS + 1) * max(1.0, np.ceil(top / _HALF_BINS))
+    width = max(1.0, np.ceil(top / _HALF_BINS))
+    edges = np.arange(-np.ceil(top / width) - 0.5, np.ceil(top / width) + 1) * width
     for index, (name, values) in enumerate(used.items()):
         style: dict[str, Any] = (
             {"histtype": "stepfilled", "color": "0.78"} if index == 0 else {"histtype": "step", "color": COLOURS[1]}
@@ -122,6 +123,7 @@ def _draw_difference(axes: Axes, ideal: NDArray[np.integer], noisy: NDArray[np.i
     edges = np.arange(-reach - 0.5, reach + 1)
     inset.hist(difference, bins=edges.tolist(), density=True, color=COLOURS[1])
     inset.set_yticks([])
+    inset.set_xticks([-int(reach // 2), 0, int(reach // 2)])
     inset.tick_params(labelsize=6, pad=1)
     inset.set_title(f"difference\nσ = {difference.std():.2f}", fontsize=6, loc="center", pad=2)
 

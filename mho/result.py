@@ -144,7 +144,7 @@ class Budget:
     def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """Headers and rows as text. Shares are in per cent, losses in points."""
         headers = ("causes that are on", self.measure, "deviation", "loss")
-        losses = ("" if row.name == "float" else f"{100 * self.loss(row):+.2f}" for row in self.rows)
+        losses = ("" if row.name == "float" else f"{round(100 * self.loss(row), 2) + 0.0:+.2f}" for row in self.rows)
         return headers, [
             (row.name, f"{row.mean:.2%}", f"{100 * row.deviation:.2f}", loss)
             for row, loss in zip(self.rows, losses, strict=True)

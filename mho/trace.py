@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from hw.core import Core, CoreConfig, pack, pack_inputs, unpack_codes
 from macro_models import Masks, TnsaModel
 from macro_models.eager import EagerTnsa
+from macro_models.eager_neuron import eager_macro
 from macro_models.errors import ToolError
 from macro_models.exact.operation import MvmOperation
 from macro_models.sensing import Key
@@ -73,7 +74,7 @@ class _Recorder:
 
     async def process(self, ctx: Any) -> None:
         """Answer the strobes of each cycle at the clock edge that ends it."""
-        pins, macro = self.pins, EagerTnsa(self.model)
+        pins, macro = self.pins, eager_macro(self.model)
         key = None
         watched = (
             *(getattr(pins, name) for name in STROBES), pins.plane, pins.backward, pins.bl_pos, pins.bl_neg,

@@ -42,6 +42,7 @@ def _positive(_ctx: click.Context, param: click.Parameter, value: float | None) 
     help="Largest target of the chip; cells programmed above it are left out.",
 )  # fmt: skip
 @click.option("--temp", type=float, default=25.0, show_default=True, metavar="C", help="Temperature without temp_C.")
+@click.option("--temp-max", type=float, metavar="C", help="Leave out readings at higher temperatures.")
 @click.option("--temperature-from", metavar="DEVICE", help="Take Arrhenius' law from another fitted device.")
 @click.option("--name", metavar="NAME", help="Name of the device (default: that of the file).")
 @click.option("--description", metavar="TEXT", default="", help="One line about the device.")
@@ -49,7 +50,7 @@ def _positive(_ctx: click.Context, param: click.Parameter, value: float | None) 
 @common_options
 def fit_command(
     data: str, output: str, model: str, columns: str | None, g_min_us: float | None, g_max_us: float | None,
-    temp: float, temperature_from: str | None, name: str | None, description: str, source: str, out: Output,
+    temp: float, temp_max: float | None, temperature_from: str | None, name: str | None, description: str, source: str, out: Output,
 ) -> None:  # fmt: skip
     """Fit a device to measured relaxation and retention, from tidy CSV or TSV (.gz too) with a header.
 
@@ -71,8 +72,9 @@ def fit_command(
     taken = load_device(temperature_from).temperature if temperature_from else None
     with out.progress(f"reading {data}"):
         measured = read_measurements(
-            Path(data), columns=parse_columns(columns) if columns else None, g_max_uS=g_max_us, temp_C=temp
-        )
+            Path(data), columns=parse_columns(columns) if columns else None, g_max_uS=g_max_us, temp_C=temp,
+            temp_max_C=temp_max,
+        )  # fmt: skip
     with out.progress("fitting") as progress:
         device = fit_device(
             measured, name=name or target.stem, model=model, description=description, g_min_uS=g_min_us,
@@ -92,7 +94,7 @@ def _command() -> str:
     defaults = {param.name: param for param in context.command.params}
     for key, value in context.params.items():
         param = defaults.get(key)
-        wanted = key in ("model", "columns", "g_min_us", "g_max_us", "temp", "temperature_from")
+        wanted = key in ("model", "columns", "g_min_us", "g_max_us", "temp", "temp_max", "temperature_from")
         if wanted and param is not None and value is not None and value != param.default:
             words += [param.opts[-1], Path(value).name if key == "temperature_from" else f"{value}"]
     return " ".join([words[0], *(shlex.quote(word) for word in words[1:])])
