@@ -1,6 +1,6 @@
 """Laws of measured cells: the distribution of g - target over level and time, as quantiles.
 
-A quantile function is held at nodes that are equally spaced in the standard normal variable z, from -4.25 to 4.25, and
+A quantile function is held at nodes that are equally spaced in the standard normal variable z, from -4.5 to 4.5, and
 is linear between them: a normal law is exact. A cell has one z for all times, so that it moves coherently. Between two
 levels quantiles are linear in the target, between two times in the logarithm of time. All of it is + - * / of doubles
 in a fixed order on tables that are rounded to 2**-20 uS, so that a draw is the same on every machine.
@@ -16,15 +16,16 @@ from scipy.special import erf, erfc
 
 from macro_models.exact.random import NORMAL_ONE
 
-__all__ = ["NODES", "NODE_Z", "Law", "Temperature", "mixture_quantile", "node_moments"]
+__all__ = ["NODES", "NODE_Z", "Law", "Temperature", "mixture_quantile", "node_moments", "two_sided"]
 
 _STEP = NORMAL_ONE // 4
-_TOP = 17 * _STEP
-NODES = 35
+_TOP = 18 * _STEP
+NODES = 37
 """Nodes of a quantile function."""
-NODE_Z = np.arange(NODES) * 0.25 - 4.25
+NODE_Z = np.arange(NODES) * 0.25 - 4.5
 """The standard normal variable at the nodes."""
 _GRID = float(1 << 20)
+_NEWTON = 16
 _UNIFORM = 1.3489795003921634  # makes the median of |v| of a uniform v in -1.349..1.349 that of a standard normal
 _BOLTZMANN_EV = 8.617333262e-5  # CODATA 2018 (exact since the SI of 2019), in eV/K
 _KELVIN = 273.15
@@ -41,24 +42,44 @@ def mixture_quantile(z: ArrayLike, tail: ArrayLike, ratio: ArrayLike) -> NDArray
     """Quantile, in units of the core's scale, of one side of a law, at the normal variable ``z`` >= 0.
 
     A fraction ``tail`` of the cells is normal with ``ratio`` >= 1 times the scale of the others. With ``ratio`` 0 the
-    tails are light: a part ``tail`` of the quantile is that of a uniform law with the same median.
+    side is lighter than normal: ``tail`` 0 is normal, 1 uniform, 2 has a density that rises towards its end, all with
+    the same median; between them quantiles are mixed.
     """
     z, tail, ratio = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in (z, tail, ratio)))
     light = ratio < 1.0
     wide = np.where(light, 1.0, ratio)
     part = np.where(light, 0.0, tail)
-    beyond = erfc(z / math.sqrt(2.0))
+    solved = _solve(z, part, wide)
+    inside = erf(z / math.sqrt(2.0))
+    uniform, rising = _UNIFORM * inside, _UNIFORM / 1.5 * inside * (2.0 - inside)
+    first, second = np.minimum(tail, 1.0), np.maximum(tail - 1.0, 0.0)
+    bounded = (1.0 - first) * z + (first - second) * uniform + second * rising
+    return np.where(light, bounded, solved)
+
+
+def _solve(z: NDArray[np.float64], part: NDArray[np.float64], wide: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where ``(1 - part) erfc(y / sqrt 2) + part erfc(y / (wide sqrt 2))`` is ``erfc(z / sqrt 2)``, by Newton's method.
+
+    The root lies between z and ``wide * z``; a step that would leave what is left of this interval halves it instead.
+    """
+    root2 = math.sqrt(2.0)
+    aim = np.log(erfc(z / root2))
     low, high = z.copy(), z * wide
-    for _ in range(48):
-        middle = 0.5 * (low + high)
-        more = (1.0 - part) * erfc(middle / math.sqrt(2.0)) + part * erfc(middle / (wide * math.sqrt(2.0))) > beyond
-        low, high = np.where(more, middle, low), np.where(more, high, middle)
-    return np.where(light, (1.0 - tail) * z + tail * _UNIFORM * erf(z / math.sqrt(2.0)), 0.5 * (low + high))
+    y = low + (high - low) * part
+    for _ in range(_NEWTON):
+        near, far = y / root2, y / (wide * root2)
+        survival = (1.0 - part) * erfc(near) + part * erfc(far)
+        excess = np.log(survival) - aim
+        low, high = np.where(excess > 0.0, y, low), np.where(excess > 0.0, high, y)
+        density = ((1.0 - part) * np.exp(-near * near) + part / wide * np.exp(-far * far)) * math.sqrt(2.0 / math.pi)
+        step = y + excess * survival / density
+        y = np.where((step >= low) & (step <= high), step, 0.5 * (low + high))
+    return y
 
 
 def _node_weights() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean of each node's hat over the standard normal variable, and of the product of two hats."""
-    z = np.linspace(-4.25, 4.25, 34 * 64 + 1)
+    z = np.linspace(-4.5, 4.5, 36 * 64 + 1)
     density = np.exp(-0.5 * z * z)
     hats = np.maximum(0.0, 1.0 - np.abs(z[:, None] - NODE_Z) * 4.0)
     density /= density.sum()
@@ -73,6 +94,21 @@ def node_moments(quantiles: NDArray[np.float64]) -> tuple[NDArray[np.float64], N
     mean = quantiles @ _WEIGHT
     centred = quantiles - mean[..., None]
     return mean, np.sqrt(np.maximum(np.einsum("...i,ij,...j->...", centred, _PRODUCT, centred), 0.0))
+
+
+def two_sided(
+    shift: NDArray[np.float64],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    low_tail: NDArray[np.float64],
+    high_tail: NDArray[np.float64],
+    low_ratio: NDArray[np.float64],
+    high_ratio: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Quantiles at the nodes of laws with the medians ``shift``: the arguments, of shape (..., 1), as in :class:`Law`."""
+    below = -low * mixture_quantile(-NODE_Z[: NODES // 2], low_tail, low_ratio)
+    above = high * mixture_quantile(NODE_Z[NODES // 2 :], high_tail, high_ratio)
+    return shift + np.concatenate([below, above], axis=-1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +160,7 @@ class Law:
     high_uS: Rows = ()
     """Scale of the core above the median, in uS."""
     low_tail: Rows = ()
-    """Fraction of the cells below the median that are in the tail, 0..1."""
+    """Fraction of the cells below the median that are in the tail, 0..1; 0..2 where the ratio is 0."""
     high_tail: Rows = ()
     """The same above the median."""
     low_ratio: Rows = ()
@@ -144,11 +180,7 @@ class Law:
         shift, low, high, low_tail, high_tail, low_ratio, high_ratio = (
             np.array(getattr(self, name), dtype=np.float64)[..., None] for name in names
         )
-        size = np.abs(NODE_Z)
-        below = -low * mixture_quantile(size, low_tail, low_ratio)
-        above = high * mixture_quantile(size, high_tail, high_ratio)
-        # The node next to the median on each side is 0.25 away, so that both halves meet in the node at 0.
-        return _on_grid(shift + np.where(NODE_Z < 0.0, below, above))
+        return _on_grid(two_sided(shift, low, high, low_tail, high_tail, low_ratio, high_ratio))
 
     def programming(self) -> NDArray[np.float64]:
         """Quantiles of what programming left, in uS, of shape (levels, NODES)."""

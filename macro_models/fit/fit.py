@@ -19,7 +19,7 @@ from macro_models.fit.temperature import fit_temperature, reference_temperature
 __all__ = ["MODELS", "fit_device"]
 
 MODELS = ("parametric", "empirical")
-_CORRECTIONS = 12
+_CORRECTIONS, _SETTLING = 18, 5
 _DRAWS = 60_000
 _PULSE_S = 1e-6
 _DIGITS = 6
@@ -79,7 +79,7 @@ def fit_device(
         temperature=temperature or Temperature(source="data of one temperature"),
     )  # fmt: skip
     if temperature is None and len(np.unique(data.temp_C)) > 1:
-        device = _with(device, temperature=fit_temperature(data, device))
+        device = _with(device, temperature=fit_temperature(data, device, command))
     return _with(device, fit=_record(data, chosen, device, job, command))
 
 
@@ -189,18 +189,38 @@ class _Job:
         order = np.argsort(self.data.target_uS[at], kind="stable")
         target, level = self.data.target_uS[at][order], self.level[at][order]
         change = (self.data.g_uS[at] - self.data.target_uS[at])[order]
-        measured, all_beyond = grouped(change, level, len(self.levels)), summarise(change).beyond
+        measured, all_measured = grouped(change, level, len(self.levels)), summarise(change)
         present = np.bincount(level, minlength=len(self.levels)) > 0
         copies = max(1, _DRAWS // len(target))
         many, many_level = np.repeat(target, copies), np.repeat(level, copies)
-        for _ in range(_CORRECTIONS):
+        best, best_score = row, math.inf
+        for turn in range(_CORRECTIONS + _SETTLING):
+            if turn == _CORRECTIONS:
+                row = best
             drawn = np.maximum(many + draw(row.table(), many, len(many)), 0.0) - many
             found = grouped(drawn, many_level, len(self.levels))
-            drawn_beyond = summarise(drawn).beyond
-            resolved = min(all_beyond, drawn_beyond) * len(target) > 10.0
-            beyond = all_beyond / drawn_beyond if resolved else 1.0
-            row = row.corrected(np.where(present[:, None], measured, found), found, beyond)
+            wanted, all_drawn = np.where(present[:, None], measured, found), summarise(drawn)
+            score = _distance(all_measured, all_drawn, len(target))
+            if turn < _CORRECTIONS and score < best_score:
+                best, best_score = row, score
+            if turn % 2 or turn >= _CORRECTIONS:
+                row = row.settled(wanted, found)
+                continue
+            resolved = min(all_measured.beyond, all_drawn.beyond) * len(target) > 10.0
+            row = row.corrected(wanted, found, all_measured.beyond / all_drawn.beyond if resolved else 1.0)
         return row
+
+
+def _distance(measured: Summary, drawn: Summary, n: int) -> float:
+    """How much the shapes of two samples differ: each statistic in units of what is hardly resolved."""
+    if measured.std <= 0.0 or drawn.std <= 0.0 or measured.robust <= 0.0:
+        return 0.0
+    far = max(0.03 * measured.beyond, math.sqrt(max(measured.beyond, 1.0 / n) / n) / 3.0)
+    return (
+        ((drawn.std / measured.std - 1.0) / 0.02) ** 2
+        + ((drawn.robust / measured.robust - 1.0) / 0.03) ** 2
+        + ((drawn.beyond - measured.beyond) / far) ** 2
+    )
 
 
 def _centred(values: NDArray[np.float64], level: NDArray[np.int64], levels: int) -> NDArray[np.float64]:

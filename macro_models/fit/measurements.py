@@ -62,6 +62,7 @@ def read_measurements(
     columns: Mapping[str, str] | None = None,
     g_max_uS: float | None = None,
     temp_C: float = 25.0,
+    temp_max_C: float | None = None,
 ) -> Measurements:
     """Read a table of measurements.
 
@@ -73,6 +74,8 @@ def read_measurements(
         Cells that were programmed above it are left out.
     temp_C
         Temperature of the readings where the table has no column for it, in degrees Celsius.
+    temp_max_C
+        Readings at higher temperatures are left out.
 
     Raises
     ------
@@ -92,6 +95,10 @@ def read_measurements(
     if target is not None:
         good &= np.isfinite(target) & (target >= 0.0)
     dropped["readings that are no number, infinite or negative"] = int((~good).sum())
+    if temp_max_C is not None:
+        hot = good & (temp > temp_max_C)
+        dropped[f"readings above {temp_max_C:g} C"] = int(hot.sum())
+        good &= ~hot
     cell = _cells(table, temp)
     good &= _first_of_each(cell, time, good, dropped)
     order = np.flatnonzero(good)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from macro_models.devices.law import NODE_Z, mixture_quantile
+from macro_models.devices.law import NODE_Z, mixture_quantile, two_sided
 from macro_models.fit.tails import solve_tail
 
 __all__ = ["EmpiricalRow", "ParametricRow", "Row", "empty_row", "make_row"]
@@ -17,6 +17,7 @@ __all__ = ["EmpiricalRow", "ParametricRow", "Row", "empty_row", "make_row"]
 _SHAPE_READINGS = 500  # from how many readings the shape of a tail is taken, over as many levels as that needs
 _LEAST_SCALE_US = 1e-6
 _MEDIAN_Z = 0.6744897501960817
+_TAIL_MOST, _RATIO_MOST = 0.9, 1e3
 _RATE = 0.8  # damping of corrections, because neighbouring levels share cells
 
 
@@ -35,6 +36,10 @@ class Row(Protocol):
         """
         ...
 
+    def settled(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "Row":
+        """The row after a correction of mean and standard deviation alone."""
+        ...
+
 
 @dataclass(frozen=True)
 class ParametricRow:
@@ -49,37 +54,40 @@ class ParametricRow:
     high_ratio: NDArray[np.float64]
 
     def table(self) -> NDArray[np.float64]:
-        z = np.abs(NODE_Z)
-        below = self.low[:, None] * mixture_quantile(z, self.low_tail[:, None], self.low_ratio[:, None])
-        above = self.high[:, None] * mixture_quantile(z, self.high_tail[:, None], self.high_ratio[:, None])
-        return self.shift[:, None] + np.where(NODE_Z < 0.0, -below, above)
+        parts = (self.shift, self.low, self.high, self.low_tail, self.high_tail, self.low_ratio, self.high_ratio)
+        return two_sided(*(part[:, None] for part in parts))
 
     def corrected(self, measured: NDArray[np.float64], drawn: NDArray[np.float64], beyond: float) -> "ParametricRow":
-        spread = _ratio(measured[:, 1], drawn[:, 1])
-        core = _ratio(measured[:, 2], drawn[:, 2])
-        heavy = (self.low_ratio >= 1.0) | (self.high_ratio >= 1.0)
+        moved = self.settled(measured, drawn)
+        spread, core = _ratio(measured[:, 1], drawn[:, 1]), _ratio(measured[:, 2], drawn[:, 2])
         # Of a heavy tail the core has the median deviation and the tail the standard deviation. Where the tail would
         # have to be narrower than the core, as by chance it may, the standard deviation decides.
-        wanted = np.maximum(self.low_ratio, self.high_ratio) * spread / core
-        by_core = heavy & (wanted >= 1.0)
-        scale = np.where(by_core, core, spread) ** _RATE
-        tail = np.where(by_core, (spread / core) ** _RATE, 1.0)
-        narrower = heavy & ~by_core
-
-        def moved(ratio: NDArray[np.float64]) -> NDArray[np.float64]:
-            return np.where(ratio < 1.0, ratio, np.where(narrower, 1.0, np.clip(ratio * tail, 1.0, 1e3)))
-
+        widest = np.maximum(self.low_ratio, self.high_ratio)
+        by_core = (widest > 1.0) & (widest * spread / core >= 1.0)
+        scale = np.where(by_core, core / spread, 1.0) ** _RATE
+        wider = np.where(by_core, spread / core, 1.0) ** _RATE
         more = min(max(beyond, 0.5), 2.0) ** 0.5
+
+        def tail(fraction: NDArray[np.float64], ratio: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.where(ratio > 1.0, np.minimum(fraction * more, _TAIL_MOST), fraction)
+
+        def further(ratio: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.where(ratio > 1.0, np.clip(ratio * wider, 1.0, _RATIO_MOST), ratio)
+
         return replace(
-            self,
-            low_tail=np.where(self.low_ratio > 1.0, np.minimum(self.low_tail * more, 0.9), self.low_tail),
-            high_tail=np.where(self.high_ratio > 1.0, np.minimum(self.high_tail * more, 0.9), self.high_tail),
-            shift=self.shift + _RATE * (measured[:, 0] - drawn[:, 0]),
-            low=np.maximum(self.low * scale, _LEAST_SCALE_US),
-            high=np.maximum(self.high * scale, _LEAST_SCALE_US),
-            low_ratio=moved(self.low_ratio),
-            high_ratio=moved(self.high_ratio),
+            moved,
+            low=moved.low * scale,
+            high=moved.high * scale,
+            low_tail=tail(self.low_tail, self.low_ratio),
+            high_tail=tail(self.high_tail, self.high_ratio),
+            low_ratio=further(self.low_ratio),
+            high_ratio=further(self.high_ratio),
         )
+
+    def settled(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "ParametricRow":
+        scale = _ratio(measured[:, 1], drawn[:, 1]) ** _RATE
+        shift = self.shift + _RATE * (measured[:, 0] - drawn[:, 0])
+        return replace(self, shift=shift, low=self.low * scale, high=self.high * scale)
 
 
 @dataclass(frozen=True)
@@ -92,6 +100,9 @@ class EmpiricalRow:
         return self.quantiles
 
     def corrected(self, measured: NDArray[np.float64], drawn: NDArray[np.float64], beyond: float) -> "EmpiricalRow":
+        return self.settled(measured, drawn)
+
+    def settled(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "EmpiricalRow":
         middle = self.quantiles[:, len(NODE_Z) // 2, None]
         stretch = _ratio(measured[:, 1], drawn[:, 1])[:, None] ** _RATE
         shift = _RATE * (measured[:, 0] - drawn[:, 0])[:, None]

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erf, erfc
+from scipy.special import erfc
 
 from macro_models.devices.law import mixture_quantile
 
@@ -12,7 +12,6 @@ __all__ = ["solve_tail"]
 
 _MEDIAN_Z = 0.6744897501960817
 _NORMAL = 1.0 / _MEDIAN_Z
-_UNIFORM = 2.0 / math.sqrt(3.0)  # root mean square over median of |v|, v uniform
 _TAIL_MOST, _RATIO_MOST = 0.8, 60.0
 
 
@@ -51,11 +50,10 @@ def _cost(
 
 
 def _light(rms: float) -> float:
-    """Part of a uniform law that gives a root mean square below that of a normal law."""
+    """Tail for ratio 0 that gives a root mean square below that of a normal law."""
     z = np.linspace(0.0, 4.5, 2001)
     weight = np.exp(-0.5 * z * z)
-    uniform = 2.0 * _MEDIAN_Z * erf(z / math.sqrt(2.0))
-    parts = np.linspace(0.0, 1.0, 101)
-    quantile = (1.0 - parts[:, None]) * z + parts[:, None] * uniform
+    parts = np.linspace(0.0, 2.0, 201)
+    quantile = mixture_quantile(z, parts[:, None], 0.0)
     known = np.sqrt((quantile**2 * weight).sum(axis=1) / weight.sum()) / _MEDIAN_Z
     return float(np.interp(-rms, -known, parts))

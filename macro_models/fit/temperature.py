@@ -23,7 +23,7 @@ def reference_temperature(data: Measurements) -> float:
     return float(temps[int(np.argmax(times))])
 
 
-def fit_temperature(data: Measurements, device: Device) -> Temperature:
+def fit_temperature(data: Measurements, device: Device, command: str = "") -> Temperature:
     """Activation energy with which the device, fitted at one temperature, agrees best with the readings at the others.
 
     Two laws are tried, see :class:`Temperature`: temperature speeds up time, or enlarges the change. Compared are root
@@ -52,7 +52,7 @@ def fit_temperature(data: Measurements, device: Device) -> Temperature:
         acts_on=acts_on, activation_eV=float(f"{energy:.4g}"), error_eV=float(f"{error:.2g}"),
         fitted_C=tuple(float(t) for t in np.unique(data.temp_C)),
         source=f"{data.path.name}: root mean squares of g - target of {points} groups of levels, temperatures and "
-        f"times agree within {100.0 * (misfit / max(points, 1)) ** 0.5:.0f} %",
+        f"times agree within {100.0 * (misfit / max(points, 1)) ** 0.5:.0f} %" + (f"; by {command}" if command else ""),
     )  # fmt: skip
 
 

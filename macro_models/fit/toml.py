@@ -23,6 +23,7 @@ _COMMENTS = {
     ),
     "read_noise": "Fluctuation from one conversion to the next: not part of the data, so none.",
     "stuck": "Cells that do not answer. Dead cells of the data were left out of the fit, see fit.dropped.",
+    "pulse": "Answer to programming pulses.",
     "converter": "Noise of the converters: not part of the data, so none.",
     "fit": (
         "Where this comes from, and how well it agrees: g - target as measured and of this device, at each time over all "
@@ -32,8 +33,8 @@ _COMMENTS = {
 _KINDS = {
     "parametric": (
         "On each side of shift_uS there is a normal core of scale low_uS or high_uS; a fraction low_tail or high_tail of "
-        "the side's cells has low_ratio or high_ratio times its scale. Ratio 0: lighter than normal, that part of the "
-        "quantile is of a uniform law."
+        "the side's cells has low_ratio or high_ratio times its scale. Ratio 0: lighter than normal (tail 0 "
+        "normal, 1 uniform, 2 rising towards the end)."
     ),
     "empirical": "Quantiles as measured, at the standard normal variables -4.5, -4.25, .. 4.5, linear between them.",
 }
@@ -49,7 +50,7 @@ def device_toml(device: Device) -> str:
         f"description = {_string(device.description)}",
     ]
     for section, values in tree.items():
-        if not isinstance(values, dict) or section == "relaxation":
+        if not isinstance(values, dict) or section == "relaxation" or (section == "pulse" and not values["set_rate"]):
             continue
         kept = {key: value for key, value in values.items() if value not in ([], "")}
         if section == "law":
