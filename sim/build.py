@@ -154,7 +154,8 @@ def verilator_build(
     def build(folder: Path) -> None:
         compile_verilator(
             folder, [*_sources(chip, folder, netlist, cells), HDL / "tnsa_macro.sv", HDL / "core_tb.sv"],
-            top="core_tb", defines=defines, public=_PUBLIC, waves=waves, optimise=not (waves or netlist), cpp=[HDL / "shim.cpp", HDL / "streams.cpp"],
+            top="core_tb", defines=defines, public=_PUBLIC, waves=waves, optimise=not (waves or netlist),
+            cpp=[HDL / "shim.cpp", HDL / "streams.cpp"],
         )  # fmt: skip
 
     defines = _defines(chip) | ({} if waves else {"MHO_BURST": _BURST})

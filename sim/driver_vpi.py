@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from macro_models import TnsaModel
 from macro_models.eager import EagerTnsa
+from macro_models.eager_neuron import eager_macro
 from macro_models.errors import ToolError
 from sim.batch import SHELL_DEPTH, Batch, BatchResult, Mode, Outcome, Strobe
 
@@ -76,7 +77,7 @@ class VpiDriver:
         self, mode: Mode, model: TnsaModel | None, result: BatchResult, charges: list[NDArray[np.int64]] | None
     ) -> None:
         """Be the macro: wait for strobes and answer them; never returns."""
-        body = EagerTnsa(model) if model is not None else None
+        body = eager_macro(model) if model is not None else None
         decrements: list[int] = []
         strobed = ValueChange(self._dut.strobed)
         if mode is Mode.CONST:

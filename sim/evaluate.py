@@ -60,17 +60,17 @@ class Evaluator:
             return PRODUCT
         assert self._key is not None
         x = self._x.astype(np.int64)
-        self._charge[:] = self._model.conversion(self._key, x, record.op_id, record.step_code)[0]
+        self._charge[:] = self._model.conversion(self._key, x, record.op_id, record.step_code, record.samples)[0]
         return CHARGE
 
     def _select(self, record: Any) -> None:
         key = self._model.key(bool(record.backward), self._wl.astype(np.bool_))
-        steps = self._model.steps(key, record.step_code)
+        steps = self._model.answer_steps(key, record.step_code)
         self._s_pos[:], self._s_neg[:], self._offset[:] = steps.pos, steps.neg, key.offset
         if key is self._key:
             return
         self._key = key
-        drawn = key.lines.spread is not None or key.output_noise is not None
+        drawn = key.lines.spread is not None or key.output_noise is not None or self._model.neuron is not None
         self._by_lines = None if drawn else _doubled(key.lines.matrix)
         self._by_pairs = None if drawn or key.pairs is None else _doubled(key.pairs.matrix)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from macro_models import TnsaModel
 from macro_models.eager import EagerTnsa
+from macro_models.eager_neuron import eager_macro
 from sim.batch import Batch, BatchResult, Outcome, Strobe
 from sim.evaluate import Evaluator
 
@@ -41,7 +42,7 @@ class Conversion(Structure):
     _fields_ = [
         ("op_id", c_uint64),
         ("backward", c_int32), ("step_code", c_int32), ("lines", c_int32), ("same_key", c_int32),
-        ("paired", c_int32), ("unused", c_int32),
+        ("paired", c_int32), ("samples", c_int32),
         ("x", c_float * _LINES), ("pairs", c_float * (_LINES // 2)), ("wl", c_uint8 * _LINES),
         ("product", c_float * _LINES), ("offset", c_int64 * _LINES), ("charge", c_int64 * _LINES),
         ("s_pos", c_int64 * _LINES), ("s_neg", c_int64 * _LINES),
@@ -99,7 +100,7 @@ class Shim:
         if model is not self._model:
             self._model = model
             self._evaluator = Evaluator(model, self._conversion)
-            self._body = EagerTnsa(model)
+            self._body = eager_macro(model)
 
     def start(self, batch: Batch, result: BatchResult) -> None:
         """Begin a batch; the arrays of both must live until it has ended."""

@@ -202,7 +202,7 @@ def compile_verilator(
     ]  # fmt: skip
     run_logged(command, log, "verilator")
     # Given to make, since Verilator appends its own -Os behind -CFLAGS.
-    fast = _OPTIMISE if optimise else "-O1"
+    fast = _OPTIMISE if optimise else "-O0"
     flags = [f"OPT_FAST={fast}", f"OPT_GLOBAL={fast}", "OPT_SLOW=-O1"]
     make_command = [make, "-j", "2", "-C", str(objects), "-f", "Vtop.mk", *flags]
     run_logged(make_command, log, "the C++ compiler of the simulator")

@@ -71,6 +71,8 @@ def make_trial(models: Sequence[TnsaModel], seed: int, number: int, *, vectors: 
     lines = models[core].config.lines
     masks = _random_masks(rng, lines)
     op = _random_operation(rng)
+    if models[core].neuron is not None:
+        op = replace(op, converter=Converter.COUNT)  # all that such a neuron has
     low, high = op.input_range
     width = lines // 2 if op.direction is Direction.FORWARD else lines
     x = rng.integers(low, high + 1, (vectors, width))

@@ -41,7 +41,8 @@ struct Conversion {
     int32_t backward, step_code;
     int32_t lines;
     int32_t same_key;               // direction, word lines and step code are those of the last evaluation
-    int32_t paired, unused;         // forward, and line 2r + 1 has the negative of line 2r
+    int32_t paired;                 // forward, and line 2r + 1 has the negative of line 2r
+    int32_t samples;                // of all planes
     float x[kMaxLines];             // input of each driven line: sum over samples of (pos - neg)
     float pairs[kMaxLines / 2];     // of these, those of the lines 2r
     uint8_t wl[kMaxLines];          // word lines that were on
@@ -100,9 +101,11 @@ inline bool bit(const uint32_t* v, int i) { return v[i >> 5] >> (i & 31) & 1; }
 void sum_inputs(Macro& m) {
     float* x = m.conversion.x;
     std::memset(x, 0, sizeof m.conversion.x);
+    m.conversion.samples = 0;
     for (int p = 0; p < m.used; p++) {
         const Plane& plane = m.planes[p];
         const int32_t r = plane.repeats;
+        m.conversion.samples += r;
         for (int w = 0; w < m.words; w++) {
             const uint32_t pos = plane.pos[w], neg = plane.neg[w];
             if (!(pos | neg)) continue;
