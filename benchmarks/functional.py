@@ -28,17 +28,22 @@ from macro_models import Masks, TnsaConfig, TnsaModel, differential_targets, loa
 from macro_models.array import Wires
 from macro_models.devices import Device, device_from_dict
 from macro_models.exact.operation import MvmOperation
+from macro_models.neuron import Neuron
 
 TARGETS = {
     "programming error": 200_000,
     "output noise and read noise": 100_000,
     "everything, wires of 1 ohm too": 80_000,
+    "everything, amplifiers of 60 dB too": 20_000,
+    "everything, noise in every cycle too": 1_500,
 }
 """Least matrix-vector products per CPU-second, for :data:`TARGET_LINES`."""
 
 TARGET_LINES = 256
 
 OHM = Wires(r_row_ohm=1.0, r_col_ohm=1.0)
+AMPLIFIER = Neuron(amplifier_gain=1000.0, c_parasitic_fF=10.0, sigma_amplifier_offset_mV=0.2)
+NOISY = replace(AMPLIFIER, sampling_noise=True, comparator_noise_mV=0.3)
 
 SINGLE_TARGETS = {"ideal": 20.0, "read noise": 40.0}
 """Most microseconds of one conversion alone."""
@@ -78,6 +83,12 @@ def models(lines: int) -> dict[str, TnsaModel]:
         ),
         "everything, converters spread too": model(device_with(converter=output), config=spread),
         "everything, wires of 1 ohm too": model(device_with(converter=output), config=replace(spread, wires=OHM)),
+        "everything, amplifiers of 60 dB too": model(
+            device_with(converter=output), config=replace(spread, wires=OHM, neuron=AMPLIFIER)
+        ),
+        "everything, noise in every cycle too": model(
+            device_with(converter=output), config=replace(spread, wires=OHM, neuron=NOISY)
+        ),
     }
 
 

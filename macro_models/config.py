@@ -6,6 +6,7 @@ from typing import Any
 
 from macro_models.array.wires import Wires
 from macro_models.errors import InputError
+from macro_models.neuron import Neuron
 
 __all__ = ["TnsaConfig"]
 
@@ -38,6 +39,8 @@ class TnsaConfig:
     """Standard deviation of the converters' relative step errors, each polarity of each converter its own."""
     wires: Wires = field(default_factory=Wires)
     """Resistances around the cells: rows are bit lines, columns are source lines."""
+    neuron: Neuron = field(default_factory=Neuron)
+    """Amplifier, capacitors and per-cycle errors of the converters."""
 
     def __post_init__(self) -> None:
         if not 2 <= self.lines <= 1024 or self.lines % 2:
@@ -67,4 +70,4 @@ class TnsaConfig:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "TnsaConfig":
         """The configuration that :meth:`to_dict` wrote."""
-        return cls(**{**content, "wires": Wires(**content["wires"])})
+        return cls(**{**content, "wires": Wires(**content["wires"]), "neuron": Neuron(**content["neuron"])})

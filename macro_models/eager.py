@@ -5,6 +5,8 @@ decrement at a time, as the pins say. Only the draws, what wires make of the cel
 on the noise, are the same.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,7 +39,7 @@ class EagerTnsa:
         self._wl: NDArray[np.bool_] | None = None
         self._effective: NDArray[np.int64] | None = None
         self._input = np.zeros(lines, dtype=np.int64)
-        self._accumulated = np.zeros(lines, dtype=np.int64)
+        self._accumulated: NDArray[Any] = np.zeros(lines, dtype=np.int64)
         self._taken = np.zeros(lines, dtype=np.int64)
         self._noise: NDArray[np.int64] | None = None
         self._negative = np.zeros(lines, dtype=bool)
@@ -78,7 +80,7 @@ class EagerTnsa:
         return negative
 
     @property
-    def charge(self) -> NDArray[np.int64]:
+    def charge(self) -> NDArray[Any]:
         """Charges of all lines, odd integers: from the first compare on with the noise of the conversion."""
         noise = 0 if self._noise is None else self._noise
         return 2 * (self._accumulated + noise) + self._offset() + self._taken

@@ -6,6 +6,7 @@ BLAS gives the same value in whatever order it adds; otherwise in double.
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -62,6 +63,11 @@ class Product:
     """Largest sum of magnitudes of a column: bounds the accumulator for inputs of magnitude 1."""
     spread: Spread | None
     """Read noise, None if there is none."""
+
+    @cached_property
+    def wide(self) -> NDArray[np.float64]:
+        """The matrix in double precision."""
+        return self.matrix.astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,17 +162,28 @@ class Key:
         if read is None and output is None:
             charge = a if a.dtype == kind else a.astype(kind)
         else:
-            charge = a.astype(np.float64)
-            if read is not None:
-                noise = self._read_deviation(product, x, charge)
-                noise *= read
-                charge += np.rint(noise, out=noise)
-            if output is not None and self.output_noise is not None:
-                noise = self.output_noise * output
-                charge += np.rint(noise, out=noise)
+            charge = self.add_noise(product, x, a.astype(np.float64), read, output)
         charge *= 2.0
         charge += self.offset_floats[charge.dtype.type]
         return charge if charge.dtype == kind else charge.astype(kind)
+
+    def add_noise(
+        self,
+        product: Product,
+        x: _Float,
+        a: NDArray[np.float64],
+        read: NDArray[np.int16] | None,
+        output: NDArray[np.int16] | None,
+    ) -> NDArray[np.float64]:
+        """Accumulators ``a`` with the noise of their conversion, whole units, in place; the rest as :meth:`charge`."""
+        if read is not None:
+            noise = self._read_deviation(product, x, a)
+            noise *= read
+            a += np.rint(noise, out=noise)
+        if output is not None and self.output_noise is not None:
+            noise = self.output_noise * output
+            a += np.rint(noise, out=noise)
+        return a
 
     def _charge_type(self, product: Product, x_top: int) -> type:
         name = (id(product), x_top)

@@ -15,8 +15,9 @@ from macro_models.devices import CAUSES, Device, device_from_dict
 from macro_models.errors import InputError
 from macro_models.exact.converter import combine_segments
 from macro_models.exact.masks import MASK_SLOTS, Masks
-from macro_models.exact.operation import Direction, MvmOperation
+from macro_models.exact.operation import Converter, Direction, MvmOperation
 from macro_models.exact.random import NORMAL_ONE, NormalsAhead, Purpose, normal_codes
+from macro_models.neuron import COUNT_TOP, UNIT_STEP, Counter, Integrator
 from macro_models.programming import programmed_uS
 from macro_models.sensing import INPUT_TOP, Key, Product, Steps, line_steps, variance_unit
 from macro_models.wired import effective_cells
@@ -163,7 +164,11 @@ class TnsaModel:
         self._steps: OrderedDict[tuple[int, int], tuple[Key, Steps]] = OrderedDict()
         table, unit = self.read_variances()
         self._variances = None if table is None else table * unit
-        self.converter_offset_V, self.converter_gain = self._converters()
+        self.converter_offset_V, self.converter_gain, self.amplifier_offset_V = self._converters()
+        self.neuron = None if config.neuron.ideal or not self._spread else config.neuron
+        """Amplifier and per-cycle errors of the converters; None where they integrate and count as integers do."""
+        self._counters: OrderedDict[tuple[int, int], tuple[Key, Counter]] = OrderedDict()
+        self._unit_steps = Steps(*np.full((2, config.lines), UNIT_STEP))
         self._ahead = [
             NormalsAhead(purpose, seed=seed, core=core, items=config.lines)
             for purpose in (Purpose.READ_NOISE, Purpose.OUTPUT_NOISE)
@@ -188,11 +193,16 @@ class TnsaModel:
         """Standard deviation of the converters' noise in each conversion, referred to the integrator, in V."""
         return self.device.converter.sigma_output_mV * 1e-3 if "adc" in self.causes else 0.0
 
-    def _converters(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Offset in V of each converter, of shape (lines,), and its two relative gain errors, of shape (2, lines)."""
+    @property
+    def _spread(self) -> bool:
+        """Whether the converters have the errors that the configuration gives them."""
+        return "adc" in self.causes and self.device.converter.spread
+
+    def _converters(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Errors of each converter: offset in V and that of its amplifier, of shape (lines,); gains, (2, lines)."""
         n, config = self.config.lines, self.config
-        offset, gain = np.zeros(n), np.zeros((2, n))
-        if "adc" in self.causes and self.device.converter.spread:
+        offset, gain, amplifier = np.zeros(n), np.zeros((2, n)), np.zeros(n)
+        if self._spread:
             draw = {"seed": self.seed, "core": self.core}
             if config.sigma_offset_mV > 0.0:
                 z = normal_codes(Purpose.CONVERTER_OFFSET, items=n, **draw) / NORMAL_ONE
@@ -200,7 +210,10 @@ class TnsaModel:
             if config.sigma_gain > 0.0:
                 z = normal_codes(Purpose.CONVERTER_GAIN, items=2 * n, **draw) / NORMAL_ONE
                 gain = config.sigma_gain * z.reshape(2, n)
-        return offset, gain
+            if config.neuron.sigma_amplifier_offset_mV > 0.0:
+                z = normal_codes(Purpose.AMPLIFIER_OFFSET, items=n, **draw) / NORMAL_ONE
+                amplifier = config.neuron.sigma_amplifier_offset_mV * 1e-3 * z
+        return offset, gain, amplifier
 
     def key(self, backward: bool, wl: NDArray[np.bool_]) -> Key:
         """What conversions in one direction with the word lines ``wl`` on see of the array. Keys are cached."""
@@ -248,11 +261,29 @@ class TnsaModel:
                 self._steps.popitem(last=False)
         return found[1]
 
+    def answer_steps(self, key: Key, step_code: int) -> Steps:
+        """Steps that belong to the charges of :meth:`conversion`: those of :meth:`steps` where the neuron is ideal."""
+        return self.steps(key, step_code) if self.neuron is None else self._unit_steps
+
+    def counter(self, key: Key, step_code: int) -> Counter:
+        """Integration and decrements of a neuron that is not ideal. Counters are cached."""
+        assert self.neuron is not None
+        name = (id(key), step_code)
+        found = self._counters.get(name)
+        if found is None:
+            integrator = next((c.integrator for k, c in self._counters.values() if k is key), None)
+            if integrator is None:
+                integrator = Integrator(self.neuron, key, self.amplifier_offset_V, self.config.v_read_V)
+            found = self._counters[name] = (key, Counter(integrator, self.steps(key, step_code)))
+            if len(self._counters) > _STEPS:
+                self._counters.popitem(last=False)
+        return found[1]
+
     def charge(self, key: Key, x: ArrayLike, op_id: ArrayLike) -> NDArray[np.int64]:
         """Charges ``A = 2 a + o + 2 noise`` of one conversion: odd integers, of shape (batch, lines).
 
         ``x`` holds the integer inputs of all physical driven lines, at most 15 in magnitude, of shape (batch, lines);
-        ``op_id`` numbers the conversion of each vector.
+        ``op_id`` numbers the conversion of each vector. The errors of a neuron that is not ideal are not in them.
         """
         inputs = np.asarray(x)
         top = np.abs(inputs).max(initial=0)
@@ -266,11 +297,13 @@ class TnsaModel:
         return self._charge(key, key.lines, inputs.astype(kind), ids, INPUT_TOP).astype(np.int64)
 
     def conversion(
-        self, key: Key, x_total: NDArray[np.integer], op_id: int, step_code: int
+        self, key: Key, x_total: NDArray[np.integer], op_id: int, step_code: int, samples: int = INPUT_TOP
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """One conversion of one vector with little overhead: charges, and both steps, each of shape (lines,).
 
-        ``x_total`` as in :meth:`charge`, of shape (lines,), but its range is not checked.
+        ``x_total`` as in :meth:`charge`, of shape (lines,), but its range is not checked; ``samples`` of all planes
+        made it. Of a neuron that is not ideal, the charges are those from which an ideal one with the steps that come
+        along (:meth:`answer_steps`) counts as many decrements as this one.
         """
         product = key.lines
         x = x_total.astype(product.matrix.dtype)
@@ -279,6 +312,10 @@ class TnsaModel:
             # Lines whose word line is off may break the antisymmetry; then all lines are taken.
             if not (even + x[1::2]).any():
                 product, x = key.pairs, np.ascontiguousarray(even)
+        if self.neuron is not None:
+            ids = np.array([op_id], dtype=np.uint64)
+            charge = self._counted(key, product, x[None], ids, samples, step_code, COUNT_TOP)[0].astype(np.int64)
+            return charge, self._unit_steps.pos, self._unit_steps.neg
         read = self._ahead[0].fetch(op_id) if product.spread is not None else None
         output = self._ahead[1].fetch(op_id) if key.output_noise is not None else None
         steps = self.steps(key, step_code)
@@ -290,6 +327,25 @@ class TnsaModel:
         read = normal_codes(Purpose.READ_NOISE, **draw) if product.spread is not None else None
         output = normal_codes(Purpose.OUTPUT_NOISE, **draw) if key.output_noise is not None else None
         return key.charge(product, x, x_top, read, output)
+
+    def _counted(
+        self,
+        key: Key,
+        product: Product,
+        x: NDArray[np.floating],
+        op_id: NDArray[np.uint64],
+        samples: int,
+        step_code: int,
+        cap: int,
+    ) -> NDArray[np.float64]:
+        """Counts of a neuron that is not ideal, as charges for :meth:`answer_steps`, of shape (batch, lines)."""
+        counter = self.counter(key, step_code)
+        draw = {"seed": self.seed, "core": self.core, "items": self.config.lines, "op_id": op_id}
+        read = normal_codes(Purpose.READ_NOISE, **draw) if product.spread is not None else None
+        output = normal_codes(Purpose.OUTPUT_NOISE, **draw) if key.output_noise is not None else None
+        sampled = normal_codes(Purpose.SAMPLING, **draw) if counter.integrator.sampling is not None else None
+        charge = counter.integrator.compute(product, x, samples, read, output, sampled)
+        return counter.compute(charge, cap, op_id, self.seed, self.core)
 
     def mvm(self, op: MvmOperation, masks: Masks, x: ArrayLike, op_id: ArrayLike) -> MvmResult:
         """Matrix-vector products of a batch.
@@ -308,13 +364,13 @@ class TnsaModel:
         Raises
         ------
         InputError
-            If shapes do not fit or an input is out of range.
+            If shapes do not fit, an input is out of range, or a binary search is asked of a neuron that is not ideal.
         """
         inputs = self._checked_inputs(op, masks, x)
         ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), inputs.shape[:1])
         backward = op.direction is Direction.BACKWARD
         key = self.key(backward, masks.word_lines(op))
-        steps = self.steps(key, op.step_code)
+        steps = self.answer_steps(key, op.step_code)
         enabled = masks.enabled(op)
         if backward and masks.sl_skip.any():
             inputs = np.where(masks.sl_skip, 0, inputs)
@@ -325,7 +381,11 @@ class TnsaModel:
             block = slice(start, start + _BLOCK)
             x_block = inputs[block].astype(product.matrix.dtype)
             for segment, (planes, part) in enumerate(zip(op.segment_planes, segment_inputs(op, x_block), strict=True)):
-                charge = self._charge(key, product, part, ids[block] + np.uint64(segment), 2**planes - 1)
+                numbers, samples = ids[block] + np.uint64(segment), 2**planes - 1
+                if self.neuron is None:
+                    charge = self._charge(key, product, part, numbers, samples)
+                else:
+                    charge = self._counted(key, product, part, numbers, samples, op.step_code, op.max_steps)
                 found, taken[block, segment] = convert_charge(op, charge, steps, enabled)
                 codes[block] = combine_segments(codes[block], found)
         return MvmResult(codes, taken)
@@ -336,6 +396,8 @@ class TnsaModel:
         width = n // 2 if op.direction is Direction.FORWARD else n
         if inputs.ndim != 2 or inputs.shape[1] != width or not np.issubdtype(inputs.dtype, np.integer):
             raise InputError(f"inputs must be integers of shape (batch, {width}), not {inputs.dtype} of {inputs.shape}")
+        if self.neuron is not None and op.converter is Converter.BINARY:
+            raise InputError("converter must be count where the neuron is not ideal, not binary")
         if masks.bl_skip.shape != (n,):
             raise InputError(f"masks must be for {n} lines, not {masks.bl_skip.shape[0]}")
         low, high = op.input_range

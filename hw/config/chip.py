@@ -24,6 +24,7 @@ __all__ = [
     "ClockSection",
     "CoreSection",
     "MeshSection",
+    "NeuronSection",
     "ReadSection",
     "TimingSection",
     "VerilogSection",
@@ -134,6 +135,48 @@ class AdcSection(_Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class NeuronSection(_Section):
+    """``[neuron]``: amplifier and per-cycle errors of the converters; an infinite gain and zeros are ideal."""
+
+    _name = "neuron"
+    amplifier_gain: float = key(
+        0.0, "Open-loop gain of the amplifier (above 1); 0 stands for infinite.", low=0.0, high=1e9
+    )
+    c_sample_fF: float = key(17.0, "Sampling capacitor, in femtofarad.", low=0.1, high=1e6)
+    c_integrate_fF: float = key(104.0, "Integrating capacitor, in femtofarad.", low=0.1, high=1e6)
+    c_parasitic_fF: float = key(
+        0.0, "Capacitance at the amplifier's virtual ground, in femtofarad; matters with a finite gain.",
+        low=0.0, high=1e6,
+    )
+    sigma_amplifier_offset_mV: float = key(
+        0.0, "Standard deviation of an amplifier's offset, which adds in every cycle, in mV.", low=0.0, high=1000.0
+    )
+    injection_mV: float = key(
+        0.0, "Charge that the switches inject in every cycle, over c_sample_fF, in mV.", low=-1000.0, high=1000.0
+    )
+    sampling_noise: bool = key(False, "Every cycle samples the thermal noise of c_sample_fF (k T / C at 300 K).")
+    comparator_noise_mV: float = key(
+        0.0, "Standard deviation of the noise of one comparison, at the integrator, in mV.", low=0.0, high=1000.0
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if 0.0 < self.amplifier_gain <= 1.0:
+            raise ChipError(
+                "neuron.amplifier_gain",
+                f"neuron.amplifier_gain must be above 1, or 0 for infinite, not {self.amplifier_gain:g}",
+            )
+
+    @property
+    def ideal(self) -> bool:
+        """Whether it integrates and counts as integers do."""
+        # Imported here: the description itself needs no scipy.
+        from macro_models.neuron import Neuron
+
+        return Neuron(**asdict(self)).ideal
+
+
+@dataclass(frozen=True, kw_only=True)
 class WiresSection(_Section):
     """``[wires]``: resistances around the cells; all 0 are perfect wires."""
 
@@ -196,6 +239,7 @@ class Chip:
     clock: ClockSection = field(default_factory=ClockSection)
     timing: TimingSection = field(default_factory=TimingSection)
     adc: AdcSection = field(default_factory=AdcSection)
+    neuron: NeuronSection = field(default_factory=NeuronSection)
     wires: WiresSection = field(default_factory=WiresSection)
     verilog: VerilogSection = field(default_factory=VerilogSection)
     macro: MacroSection | None = None
@@ -205,6 +249,8 @@ class Chip:
         check_section(self, "")
         self._check_conductances()
         self._check_durations()
+        if self.adc.converter == "binary" and not self.neuron.ideal:
+            raise ChipError("adc.converter", 'adc.converter must be "count" where [neuron] is not ideal, not "binary"')
 
     def _check_conductances(self) -> None:
         low, high, top = self.cells.g_min_uS, self.cells.g_max_uS, self.cells.g_full_scale_uS

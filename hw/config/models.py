@@ -1,5 +1,6 @@
 """What the macro models take from a chip description."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from hw.config.chip import Chip
@@ -16,6 +17,7 @@ def tnsa_config(chip: Chip) -> "TnsaConfig":
     # Imported here: the description itself needs no scipy.
     from macro_models import TnsaConfig
     from macro_models.array import Wires
+    from macro_models.neuron import Neuron
 
     return TnsaConfig(
         lines=chip.lines,
@@ -32,6 +34,7 @@ def tnsa_config(chip: Chip) -> "TnsaConfig":
             r_driver_ohm=chip.wires.r_driver_ohm,
             r_sense_ohm=chip.wires.r_sense_ohm,
         ),
+        neuron=Neuron(**asdict(chip.neuron)),
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-__all__ = ["NORMAL_ONE", "NormalsAhead", "Purpose", "bits16", "normal_codes", "philox4x32"]
+__all__ = ["NORMAL_ONE", "NormalsAhead", "Purpose", "bits16", "normal_blocks", "normal_codes", "philox4x32"]
 
 NORMAL_FRACTION_BITS = 12
 NORMAL_ONE = 1 << NORMAL_FRACTION_BITS
@@ -37,6 +37,9 @@ class Purpose(IntEnum):
     STUCK_VALUE = 7
     DRIFT = 8
     PULSE = 9
+    AMPLIFIER_OFFSET = 10
+    SAMPLING = 11
+    COMPARATOR = 12
 
 
 def philox4x32(
@@ -75,11 +78,20 @@ def bits16(
     """
     ids = np.asarray(op_id, dtype=np.uint64)[..., None]
     blocks = np.arange((items + 7) // 8, dtype=np.uint64)
-    w0, w1, w2, w3 = philox4x32((blocks, ids & _LOW, ids >> _32, step), (seed & 0xFFFFFFFF, (core << 8) | int(purpose)))
+    drawn = _bits_of_blocks(purpose, seed, core, blocks, ids, step)
+    return drawn.reshape(*drawn.shape[:-2], -1)[..., :items]
+
+
+def _bits_of_blocks(
+    purpose: Purpose, seed: int, core: int, block: ArrayLike, op_id: NDArray[np.uint64], step: ArrayLike
+) -> NDArray[np.uint16]:
+    """Draws of blocks of eight items; block, op_id and step broadcast, the items of a block are the last axis."""
+    counter = (block, op_id & _LOW, op_id >> _32, step)
+    w0, w1, w2, w3 = philox4x32(counter, (seed & 0xFFFFFFFF, (core << 8) | int(purpose)))
     packed = np.empty((*w0.shape, 2), dtype="<u8")
     np.bitwise_or(w0, np.left_shift(w1, _32, out=w1), out=packed[..., 0])
     np.bitwise_or(w2, np.left_shift(w3, _32, out=w3), out=packed[..., 1])
-    return packed.view("<u2").reshape(*w0.shape[:-1], -1)[..., :items]
+    return packed.view("<u2")
 
 
 def _make_table() -> NDArray[np.int16]:
@@ -97,6 +109,14 @@ def normal_codes(
 ) -> NDArray[np.int16]:
     """Standard normal draws as integers in units of 1 / :data:`NORMAL_ONE`, of the shape of :func:`bits16`."""
     return _NORMAL.take(bits16(purpose, seed=seed, core=core, items=items, op_id=op_id, step=step), mode="clip")
+
+
+def normal_blocks(
+    purpose: Purpose, *, seed: int, core: int, block: ArrayLike, op_id: ArrayLike, step: ArrayLike = 0
+) -> NDArray[np.int16]:
+    """As :func:`normal_codes` for items 8 b to 8 b + 7 of blocks b; block, op_id and step broadcast to (..., 8)."""
+    bits = _bits_of_blocks(purpose, seed, core, block, np.asarray(op_id, dtype=np.uint64), step)
+    return _NORMAL.take(bits, mode="clip")
 
 
 class NormalsAhead:

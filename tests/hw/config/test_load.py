@@ -199,6 +199,8 @@ def test_override_values_are_toml_or_bare_strings(text, pair):
         ("adc.bitz=6", "--set adc.bitz=6: unknown key adc.bitz; did you mean bits?"),
         ("adc.bits=six", '--set adc.bits=six: adc.bits must be an integer 1 to 8, not "six"'),
         ("adc.bits.x=6", "--set adc.bits.x=6: adc.bits must be an integer 1 to 8, not a table"),
+        ("neuron.amplifier_gain=0.5",
+         "--set neuron.amplifier_gain=0.5: neuron.amplifier_gain must be above 1, or 0 for infinite, not 0.5"),
         ("cells.g_min_uS=45", "--set cells.g_min_uS=45: cells.g_min_uS must be below cells.g_max_uS = 40, not 45"),
         ("extends=x", "--set extends: extends must be written in the file"),
         ("adc={bits=3}", "--set adc: takes a single value, not a table"),
@@ -206,3 +208,11 @@ def test_override_values_are_toml_or_bare_strings(text, pair):
 )
 def test_bad_override_is_refused_in_one_sentence(text, sentence):
     refused(lambda: load_chip("neurram-core", [text]), sentence)
+
+
+def test_binary_search_needs_an_ideal_neuron():
+    refused(
+        lambda: load_chip("tnsa16-core", ["neuron.amplifier_gain=1000", "adc.converter=binary"]),
+        '--set adc.converter=binary: adc.converter must be "count" where [neuron] is not ideal, not "binary"',
+    )
+    assert load_chip("tnsa16-core", {"neuron.c_parasitic_fF": 9, "adc.converter": "binary"}).neuron.ideal

@@ -74,3 +74,11 @@ def test_wires_that_cost_more_than_a_step_are_warned_of_with_the_number():
     assert float(found[2]) == pytest.approx(float(found[1]) / 100 / 4 * 127, rel=0.05)
     assert wire_warnings(load_chip("tnsa64-core", wires | {"adc.bits": 4})) == []
     assert wire_warnings(load_chip("tnsa16-core", wires)) == []
+
+
+def test_neuron_of_the_model_is_that_of_the_chip():
+    keys = {"neuron.amplifier_gain": 1000, "neuron.c_parasitic_fF": 10, "neuron.sampling_noise": True}
+    neuron = tnsa_config(load_chip("tnsa16-core", keys)).neuron
+    assert (neuron.amplifier_gain, neuron.c_sample_fF, neuron.c_parasitic_fF) == (1000.0, 17.0, 10.0)
+    assert neuron.sampling_noise
+    assert tnsa_config(load_chip("tnsa16-core")).neuron.ideal
