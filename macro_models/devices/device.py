@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from macro_models.devices.law import Law, Temperature, node_moments
+from macro_models.devices.pulse import PulseResponse
 
 __all__ = [
     "CAUSES",
@@ -22,6 +23,7 @@ __all__ = [
     "Fit",
     "Law",
     "Programming",
+    "PulseResponse",
     "Range",
     "ReadNoise",
     "Relaxation",
@@ -175,6 +177,7 @@ class Device:
     temperature: Temperature = field(default_factory=Temperature)
     read_noise: ReadNoise = field(default_factory=ReadNoise)
     stuck: Stuck = field(default_factory=Stuck)
+    pulse: PulseResponse = field(default_factory=PulseResponse)
     converter: ConverterNoise = field(default_factory=ConverterNoise)
     fit: Fit = field(default_factory=Fit)
 

@@ -20,6 +20,7 @@ from macro_models.devices.device import (
     Stuck,
 )
 from macro_models.devices.law import NODES, Law, Temperature
+from macro_models.devices.pulse import PulseResponse
 from macro_models.errors import InputError
 
 __all__ = ["device_from_dict", "device_names", "device_text", "load_device"]
@@ -28,7 +29,7 @@ SCHEMA = 1
 _FOLDER = Path(__file__).parent
 _SECTIONS = {
     "range": Range, "programming": Programming, "relaxation": Relaxation, "law": Law, "temperature": Temperature,
-    "read_noise": ReadNoise, "stuck": Stuck, "converter": ConverterNoise, "fit": Fit,
+    "read_noise": ReadNoise, "stuck": Stuck, "pulse": PulseResponse, "converter": ConverterNoise, "fit": Fit,
 }
 
 
@@ -121,6 +122,17 @@ _SPEC = {
     },
     "read_noise": {"sigma_uS": _COEFFICIENTS},
     "stuck": {"fraction": _Number(0.0, 1.0), "values_uS": _List(_CONDUCTANCE, least=1)},
+    "pulse": {
+        **dict.fromkeys(
+            ("g_low_uS", "g_high_uS", "initial_uS", "fresh_uS", "formed_uS", "verify_sigma_uS"), _CONDUCTANCE
+        ),
+        **dict.fromkeys(("set_threshold_V", "reset_threshold_V", "form_threshold_V"), _Number(-100.0, 100.0)),
+        **dict.fromkeys(("set_spread_V", "reset_spread_V", "form_spread_V"), _Number(0.0, 100.0)),
+        **dict.fromkeys(("set_slope_V", "reset_slope_V"), _Number(1e-3, 100.0)),
+        **dict.fromkeys(("set_rate", "reset_rate"), _Number(0.0, 1e6)),
+        **dict.fromkeys(("high_spread", "initial_spread", "cycle_spread"), _Number(0.0, 10.0)),
+        "weak_fraction": _Number(0.0, 1.0), "weak_factor": _Number(1e-6, 1.0),
+    },
     "converter": {"spread": _FLAG, "sigma_output_mV": _Number(0.0, 1e4)},
 }
 

@@ -27,7 +27,7 @@ def test_a_device_survives_json(name: str) -> None:
 
 def test_every_number_of_a_device_has_a_source() -> None:
     tree = load_device("rram-neurram").to_dict()
-    for section in ("range", "programming", "relaxation", "read_noise", "stuck", "converter"):
+    for section in ("range", "programming", "relaxation", "read_noise", "stuck", "pulse", "converter"):
         assert tree[section]["source"], section
 
 
@@ -123,7 +123,7 @@ def test_own_device_with_one_section(tmp_path: Path) -> None:
         ("schema = 1\n", "name must be a string that is not empty, not nothing"),
         (HEAD + "colour = 3\n",
          "unknown key colour, known are schema, name, description, range, programming, relaxation, law, temperature, "
-         "read_noise, stuck, converter, fit"),
+         "read_noise, stuck, pulse, converter, fit"),
         (HEAD + "[relaxtion]\n", "unknown key relaxtion, did you mean relaxation?"),
         (HEAD + "[programming]\naccept_us = 1\n",
          "unknown key programming.accept_us, did you mean programming.accept_uS?"),

@@ -1,0 +1,170 @@
+"""Static parameters of write-verify, and the values of its registers."""
+
+from dataclasses import asdict, dataclass, fields
+
+from amaranth.lib import data
+
+from hw.macro.write_pins import PASS_BITS
+from macro_models.errors import InputError
+from macro_models.exact.pulse import AMPLITUDE_BITS
+
+__all__ = ["COUNT_BITS", "LIMIT_BITS", "MAP_WORD", "ParameterLayout", "WriteVerifyConfig", "WriteVerifyParameters"]
+
+LIMIT_BITS = 8
+"""Width of the limits of reversals and of pulses at the ceiling."""
+
+COUNT_BITS = 16
+"""Width of a cell's count of pulses in one pass."""
+
+MAP_WORD = 32
+"""Bits of a word of the fault map; a map of 16 lines has words of 16."""
+
+_AMPLITUDES = ("set_start", "set_step", "set_ceiling", "reset_start", "reset_step", "reset_ceiling", "form_start",
+               "form_step", "form_ceiling")  # fmt: skip
+_WIDTHS = {
+    "form": 1, "confirmations": 2, "passes": PASS_BITS,
+    **dict.fromkeys(_AMPLITUDES, AMPLITUDE_BITS),
+    "max_reversals": LIMIT_BITS, "max_at_ceiling": LIMIT_BITS, "max_pulses": COUNT_BITS,
+    "set_cycles": 24, "reset_cycles": 24, "form_cycles": 24, "wait_cycles": 32,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteVerifyConfig:
+    """Static parameters of a :class:`hw.core.write_verify.WriteVerify`.
+
+    Parameters
+    ----------
+    lines
+        Bit lines and source lines of the array: 16, 64 or 256.
+    verify_bits
+        Width of the verify converter's code, 8..12. 8 bits over 50 uS are steps of 0.2 uS.
+    setup_cycles
+        From a new amplitude to the pulse, in cycles, 1..65535.
+    verify_cycles
+        Shortest duration of a verify read, settling included, in cycles, 2..65535.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
+    """
+
+    lines: int = 256
+    verify_bits: int = 10
+    setup_cycles: int = 10
+    verify_cycles: int = 20
+
+    def __post_init__(self) -> None:
+        if self.lines not in (16, 64, 256):
+            raise InputError(f"lines must be 16, 64 or 256, not {self.lines!r}")
+        for name, low, high in (("verify_bits", 8, 12), ("setup_cycles", 1, 65535), ("verify_cycles", 2, 65535)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or not low <= value <= high:
+                raise InputError(f"{name} must be between {low} and {high}, not {value!r}")
+
+    @property
+    def map_width(self) -> int:
+        """Bits of a word of the fault map."""
+        return min(self.lines, MAP_WORD)
+
+    @property
+    def map_words(self) -> int:
+        """Words of the fault map, row by row."""
+        return self.lines * self.lines // self.map_width
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteVerifyParameters:
+    """Values of the registers of write-verify.
+
+    Amplitudes are codes of the pulse converter. The defaults are the voltages of NeuRRAM (Wan et al., Nature 608, 504
+    (2022), and the public test software of that chip) for a pulse converter of 20 mV a step from 0 V, and a verify
+    converter of 10 bits over 50 uS, at 100 MHz.
+
+    Parameters
+    ----------
+    tolerance
+        Half width of the acceptance band around the target, in verify codes. 18: 0.88 uS, so that rounding and
+        noise of the last read leave a cell within 1 uS.
+    confirmations
+        Further reads that must also lie in the band before a cell is done, 0..3.
+    form
+        Form instead of programming: pulses of kind FORM until the code is at least the target.
+    passes
+        Passes over the array, 1..15.
+    wait_cycles
+        Wait between two passes, in cycles, 0..2**32 - 1, during which cells relax.
+    set_start, reset_start, form_start
+        Amplitude of the first pulse, and after a reversal (60: 1.2 V, 75: 1.5 V, 210: 4.2 V).
+    set_step, reset_step, form_step
+        Increment from one pulse to the next of the same kind (5: 0.1 V).
+    set_ceiling, reset_ceiling, form_ceiling
+        Largest amplitude (165: 3.3 V, 225: 4.5 V), at least the first.
+    set_cycles, reset_cycles, form_cycles
+        Width of a pulse in cycles, 1..2**24 - 1 (100: 1 us, 100000: 1 ms).
+    max_reversals
+        Changes of polarity in one pass after which a cell is given up, 0..255.
+    max_at_ceiling
+        Pulses at the ceiling, since the last reversal, after which it is given up, 0..255.
+    max_pulses
+        Pulses in one pass after which it is given up, 0..65535. 0: read all cells, change none.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
+    """
+
+    tolerance: int = 18
+    confirmations: int = 1
+    form: bool = False
+    passes: int = 3
+    wait_cycles: int = 100_000_000
+    set_start: int = 60
+    set_step: int = 5
+    set_ceiling: int = 165
+    reset_start: int = 75
+    reset_step: int = 5
+    reset_ceiling: int = 165
+    form_start: int = 210
+    form_step: int = 5
+    form_ceiling: int = 225
+    set_cycles: int = 100
+    reset_cycles: int = 100
+    form_cycles: int = 100_000
+    max_reversals: int = 30
+    max_at_ceiling: int = 30
+    max_pulses: int = 500
+
+    def __post_init__(self) -> None:
+        for name in (f.name for f in fields(self)):
+            value = getattr(self, name)
+            low = 1 if name == "passes" or name in ("set_cycles", "reset_cycles", "form_cycles") else 0
+            high = 2 ** _WIDTHS.get(name, 12) - 1
+            if not isinstance(value, int) or not low <= value <= high:
+                raise InputError(f"{name} must be between {low} and {high}, not {value!r}")
+        for kind in ("set", "reset", "form"):
+            start, ceiling = getattr(self, f"{kind}_start"), getattr(self, f"{kind}_ceiling")
+            if start > ceiling:
+                raise InputError(f"{kind}_start must be at most {kind}_ceiling, which is {ceiling}, not {start}")
+
+    def pack(self, cfg: WriteVerifyConfig) -> int:
+        """The registers as an integer.
+
+        Raises
+        ------
+        InputError
+            If the tolerance does not fit the verify converter.
+        """
+        if self.tolerance >= 2**cfg.verify_bits:
+            raise InputError(f"tolerance must be below {2**cfg.verify_bits}, not {self.tolerance}")
+        values: dict[int | str, int] = {name: int(value) for name, value in asdict(self).items()}
+        return ParameterLayout(cfg).const(values).as_bits()
+
+
+class ParameterLayout(data.StructLayout):
+    """Layout of :class:`WriteVerifyParameters`, least significant field first."""
+
+    def __init__(self, cfg: WriteVerifyConfig) -> None:
+        super().__init__({"tolerance": cfg.verify_bits, **_WIDTHS})

@@ -1,0 +1,259 @@
+"""Write-verify: programs the cells of a macro to targets, by pulses of rising amplitude."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.core.write_verify.config import COUNT_BITS, ParameterLayout, WriteVerifyConfig
+from hw.core.write_verify.decision import Decision, RegisterCheck, RunLayout
+from hw.core.write_verify.fault_map import FaultMap
+from hw.macro.write_pins import PASS_BITS, WritePins
+from macro_models.exact.pulse import Polarity
+
+__all__ = ["CellLayout", "TargetLayout", "WriteVerify", "WriteVerifyStatus"]
+
+_TIMER_BITS = 32
+
+
+class TargetLayout(data.StructLayout):
+    """Verify code that a cell shall have. A cell with ``skip`` is left alone."""
+
+    def __init__(self, cfg: WriteVerifyConfig) -> None:
+        super().__init__({"code": cfg.verify_bits, "skip": 1})
+
+
+class CellLayout(data.StructLayout):
+    """How a cell ended in a pass: its last verify code, whether it was given up, its pulses. All 0 if skipped."""
+
+    def __init__(self, cfg: WriteVerifyConfig) -> None:
+        super().__init__({"code": cfg.verify_bits, "fault": 1, "pulses": COUNT_BITS})
+
+
+class WriteVerifyStatus(wiring.Signature):
+    """State and counters, which start from 0 with every run.
+
+    Members
+    -------
+    busy : Out(1)
+        A run is on.
+    done : Out(1)
+        Strobe: it has ended.
+    error : Out(1)
+        The last start was refused, because the registers are illegal.
+    write_pass : Out(4)
+        Number of the pass, from 0. Stays after the run.
+    sets, resets, forms, reads : Out(32)
+        Pulses of each kind, and verify reads.
+    pulsed, faults : Out(32)
+        Cells that needed pulses in this pass, and cells that were given up.
+    cycles_total, cycles_hold : Out(48)
+        Cycles of the run, and those of it frozen by the macro.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({
+            "busy": Out(1), "done": Out(1), "error": Out(1), "write_pass": Out(PASS_BITS),
+            "sets": Out(32), "resets": Out(32), "forms": Out(32), "reads": Out(32),
+            "pulsed": Out(32), "faults": Out(32),
+            "cycles_total": Out(48), "cycles_hold": Out(48),
+        })  # fmt: skip
+
+
+class WriteVerify(wiring.Component):
+    """Programs an array cell by cell, row by row, in several passes. See ``docs/design/write-verify.md``.
+
+    The numpy reference is :func:`hw.core.write_verify.program`, which also has the cycles.
+
+    Members
+    -------
+    p : In(ParameterLayout(cfg))
+        The registers. They must not change while ``status.busy``.
+    start : In(1)
+        Strobe: begin a run. Ignored while one is on.
+    stop : In(1)
+        End the run after the cell that is on; a read that the macro does not answer counts as a fault.
+    i : In(stream.Signature(TargetLayout(cfg)))
+        Targets of all cells, row by row, once for each pass.
+    o : Out(stream.Signature(CellLayout(cfg)))
+        Results in the same order, once for each pass.
+    map_addr, map_data
+        Fault map, see :class:`FaultMap`: cells that were given up in the last pass that reached them.
+    macro : Out(WritePins(cfg.lines, cfg.verify_bits))
+        The macro.
+    hold : In(1)
+        Freezes the timer (see :class:`hw.macro.pins.TnsaPins`).
+    status : Out(WriteVerifyStatus())
+        State and counters.
+    """
+
+    p: data.View
+    start: Value
+    stop: Value
+    i: stream.Interface
+    o: stream.Interface
+    map_addr: Value
+    map_data: Value
+    macro: Any
+    hold: Value
+    status: Any
+
+    def __init__(self, cfg: WriteVerifyConfig) -> None:
+        self.cfg = cfg
+        super().__init__({
+            "p": In(ParameterLayout(cfg)), "start": In(1), "stop": In(1),
+            "i": In(stream.Signature(TargetLayout(cfg))), "o": Out(stream.Signature(CellLayout(cfg))),
+            "map_addr": In(range(cfg.map_words)), "map_data": Out(cfg.map_width),
+            "macro": Out(WritePins(cfg.lines, cfg.verify_bits)), "hold": In(1),
+            "status": Out(WriteVerifyStatus()),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        cfg, pins, status = self.cfg, self.macro, self.status
+        m.submodules.check = check = RegisterCheck(cfg)
+        m.submodules.decision = decision = Decision(cfg)
+        m.submodules.faults = self._faults = faults = FaultMap(cfg)
+        self._run = run = Signal(RunLayout())
+        self._fault = Signal()
+        self._timer = timer = Signal(_TIMER_BITS)
+        target = Signal(cfg.verify_bits)
+        code = Signal(cfg.verify_bits)
+        last = Signal()
+        timed = Signal()
+        m.d.comb += [
+            check.p.eq(self.p), decision.p.eq(self.p), decision.run.eq(run),
+            decision.code.eq(code), decision.target.eq(target),
+            faults.addr.eq(self.map_addr), self.map_data.eq(faults.data), faults.fault.eq(self._fault),
+            self.o.p.code.eq(code), self.o.p.fault.eq(self._fault), self.o.p.pulses.eq(run.pulses),
+            pins.amplitude.eq(run.amplitude), pins.write_pass.eq(status.write_pass), pins.write_bl.eq(pins.write_wl),
+            last.eq((timer == 0) & ~self.hold),
+        ]  # fmt: skip
+        m.d.sync += [pins.verify.eq(0), status.done.eq(0)]
+        with m.If((timer != 0) & ~self.hold):
+            m.d.sync += timer.eq(timer - 1)
+
+        with m.FSM() as fsm:
+            m.d.comb += status.busy.eq(~fsm.ongoing("Idle"))
+            m.d.comb += timed.eq(
+                fsm.ongoing("Read") | fsm.ongoing("Setup") | fsm.ongoing("Pulse") | fsm.ongoing("Wait")
+            )
+            with m.State("Idle"), m.If(self.start):
+                m.d.sync += status.error.eq(~check.legal)
+                with m.If(check.legal):
+                    self._begin(m)
+            with m.State("Clear"), m.If(faults.cleared):
+                m.d.sync += [pins.write_mode.eq(1), pins.write_wl.eq(1), pins.write_sl.eq(1)]
+                m.next = "Fetch"
+            with m.State("Fetch"):
+                self._fetch(m, target, code)
+            with m.State("Read"), m.If(last):
+                with m.If(pins.verify_valid):
+                    m.d.sync += code.eq(pins.verify_code)
+                    m.next = "Decide"
+                with m.Elif(self.stop):
+                    m.d.sync += self._fault.eq(1)
+                    m.next = "Report"
+            with m.State("Decide"):
+                self._decide(m, decision)
+            with m.State("Setup"), m.If(last):
+                self._pulse(m)
+            with m.State("Pulse"), m.If(last):
+                m.d.sync += [pins.set_pulse.eq(0), pins.reset_pulse.eq(0), pins.form_pulse.eq(0)]
+                self._read(m)
+            with m.State("Report"):
+                self._report(m)
+            with m.State("Wait"):
+                with m.If(self.stop):
+                    self._end(m)
+                with m.Elif(last):
+                    self._next_pass(m)
+        with m.If(status.busy):
+            m.d.sync += status.cycles_total.eq(status.cycles_total + 1)
+        with m.If(timed & self.hold):
+            m.d.sync += status.cycles_hold.eq(status.cycles_hold + 1)
+        return m
+
+    def _begin(self, m: Module) -> None:
+        """Start a run."""
+        status = self.status
+        m.d.comb += self._faults.clear.eq(1)
+        counters = (status.write_pass, status.sets, status.resets, status.forms, status.reads, status.pulsed,
+                    status.faults, status.cycles_total, status.cycles_hold)  # fmt: skip
+        m.d.sync += [counter.eq(0) for counter in counters]
+        m.next = "Clear"
+
+    def _fetch(self, m: Module, target: Signal, code: Signal) -> None:
+        """Take the target of the next cell."""
+        m.d.comb += self.i.ready.eq(~self.stop)
+        with m.If(self.stop):
+            self._end(m)
+        with m.Elif(self.i.valid):
+            m.d.sync += [target.eq(self.i.p.code), code.eq(0), self._run.eq(0), self._fault.eq(0)]
+            with m.If(self.i.p.skip):
+                m.next = "Report"
+            with m.Else():
+                self._read(m)
+
+    def _read(self, m: Module) -> None:
+        """The next cycle is the first of a verify read."""
+        m.d.sync += [self.macro.verify.eq(1), self.status.reads.eq(self.status.reads + 1)]
+        m.d.sync += self._timer.eq(self.cfg.verify_cycles - 1)
+        m.next = "Read"
+
+    def _decide(self, m: Module, decision: Decision) -> None:
+        m.d.sync += self._run.eq(decision.next)
+        with m.If(decision.done | decision.give_up):
+            m.d.sync += self._fault.eq(decision.give_up)
+            m.next = "Report"
+        with m.Elif(decision.again):
+            self._read(m)
+        with m.Else():
+            m.d.sync += self._timer.eq(self.cfg.setup_cycles - 1)
+            m.next = "Setup"
+
+    def _pulse(self, m: Module) -> None:
+        """The next cycle is the first of a pulse."""
+        pins, status, p = self.macro, self.status, self.p
+        with m.Switch(self._run.polarity):
+            for kind, pin, count, cycles in (
+                (Polarity.SET, pins.set_pulse, status.sets, p.set_cycles),
+                (Polarity.RESET, pins.reset_pulse, status.resets, p.reset_cycles),
+                (Polarity.FORM, pins.form_pulse, status.forms, p.form_cycles),
+            ):
+                with m.Case(kind):
+                    m.d.sync += [pin.eq(1), count.eq(count + 1), self._timer.eq(cycles - 1)]
+        m.next = "Pulse"
+
+    def _report(self, m: Module) -> None:
+        """Hand over the result, enter it into the map and go to the next cell."""
+        pins, status, faults = self.macro, self.status, self._faults
+        m.d.comb += self.o.valid.eq(1)
+        with m.If(self.o.ready):
+            m.d.comb += faults.enter.eq(1)
+            m.d.sync += [
+                status.pulsed.eq(status.pulsed + self._run.started), status.faults.eq(status.faults + self._fault),
+                pins.write_sl.eq(pins.write_sl.rotate_left(1)),
+            ]  # fmt: skip
+            with m.If(faults.last):
+                m.d.sync += pins.write_wl.eq(pins.write_wl.rotate_left(1))
+            with m.If(self.stop | (faults.final & (status.write_pass == self.p.passes - 1))):
+                self._end(m)
+            with m.Elif(~faults.final):
+                m.next = "Fetch"
+            with m.Elif(self.p.wait_cycles != 0):
+                m.d.sync += self._timer.eq(self.p.wait_cycles - 1)
+                m.next = "Wait"
+            with m.Else():
+                self._next_pass(m)
+
+    def _next_pass(self, m: Module) -> None:
+        status = self.status
+        m.d.sync += [status.write_pass.eq(status.write_pass + 1), status.pulsed.eq(0), status.faults.eq(0)]
+        m.next = "Fetch"
+
+    def _end(self, m: Module) -> None:
+        pins = self.macro
+        m.d.sync += [pins.write_mode.eq(0), pins.write_wl.eq(0), pins.write_sl.eq(0), self.status.done.eq(1)]
+        m.next = "Idle"

@@ -1,0 +1,80 @@
+"""Map of the cells that were given up."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hw.core.write_verify.config import WriteVerifyConfig
+
+__all__ = ["FaultMap"]
+
+
+class FaultMap(wiring.Component):
+    """Memory of one bit a cell, which cells are entered into in their order.
+
+    It is cleared after reset and by ``clear``, one word a cycle (``cfg.map_words`` cycles).
+
+    Members
+    -------
+    clear : In(1)
+        Clear the map, and start again from the first cell.
+    cleared : Out(1)
+        Cells may be entered.
+    enter, fault : In(1)
+        Enter the next cell. After the last cell the first follows.
+    last : Out(1)
+        The next cell is the last of its row.
+    final : Out(1)
+        It is the last of the array.
+    addr : In
+        Word to read: ``(row * lines + col) // cfg.map_width``.
+    data : Out(cfg.map_width)
+        The word, one cycle later.
+    """
+
+    clear: Value
+    cleared: Signal
+    enter: Value
+    fault: Value
+    last: Value
+    final: Value
+    addr: Value
+    data: Value
+
+    def __init__(self, cfg: WriteVerifyConfig) -> None:
+        self.cfg = cfg
+        super().__init__({
+            "clear": In(1), "cleared": Out(1), "enter": In(1), "fault": In(1),
+            "last": Out(1), "final": Out(1),
+            "addr": In(range(cfg.map_words)), "data": Out(cfg.map_width),
+        })  # fmt: skip
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        width, words = self.cfg.map_width, self.cfg.map_words
+        m.submodules.memory = memory = Memory(shape=unsigned(width), depth=words, init=[])
+        write, read = memory.write_port(), memory.read_port()
+        m.d.comb += [read.addr.eq(self.addr), read.en.eq(1), self.data.eq(read.data)]
+
+        # The cell, least significant part first: bit of the word, word.
+        bit = Signal(range(width))
+        word = Signal(range(words))
+        cell = Cat(bit, word)
+        column = cell[: (self.cfg.lines - 1).bit_length()]
+        # Faults of the word so far. A word is written with every cell, so that a run can end anywhere.
+        faults = Signal(width)
+        entered = Signal(width)
+        m.d.comb += [
+            self.last.eq(column.all()), self.final.eq(cell.all()),
+            entered.eq(Mux(bit == 0, 0, faults) | (self.fault << bit)),
+            write.addr.eq(word), write.data.eq(Mux(self.cleared, entered, 0)),
+            write.en.eq(~self.cleared | self.enter),
+        ]  # fmt: skip
+        with m.If(self.clear):
+            m.d.sync += [self.cleared.eq(0), cell.eq(0)]
+        with m.Elif(~self.cleared):
+            m.d.sync += [word.eq(word + 1), self.cleared.eq(word == words - 1)]
+        with m.Elif(self.enter):
+            m.d.sync += [faults.eq(entered), cell.eq(cell + 1)]
+        return m

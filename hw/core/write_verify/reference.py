@@ -1,0 +1,208 @@
+"""Bit-exact reference of write-verify, for all cells at once.
+
+Cells do not see each other, so that each can be followed on its own: in every round each cell that is not done takes
+one step of the algorithm. The hardware does the same cell by cell, and the pulses are sorted into its order.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
+from macro_models.exact.pulse import Polarity
+
+__all__ = ["PULSE", "WriteMacro", "WriteVerifyResult", "cycles", "dead_lines", "map_words", "program"]
+
+Codes = NDArray[np.int64]
+
+PULSE = np.dtype([
+    ("write_pass", np.uint8), ("row", np.uint16), ("col", np.uint16), ("polarity", np.uint8), ("amplitude", np.uint8),
+    ("cycles", np.uint32),
+])  # fmt: skip
+"""One pulse: number of the pass, bit line, source line, :class:`Polarity`, amplitude code, width in cycles."""
+
+
+class WriteMacro(Protocol):
+    """What is programmed. Cells are flattened indices ``row * lines + col`` of shape (n,), no cell twice in a call.
+
+    What a cell does must depend on the cell and its own past alone.
+    """
+
+    def verify(self, cells: NDArray[np.int64]) -> Codes:
+        """Verify reads, codes of shape (n,)."""
+        ...
+
+    def pulse(self, cells: NDArray[np.int64], polarity: Codes, amplitude: Codes, cycles: Codes) -> None:
+        """One pulse for each cell."""
+        ...
+
+    def relax(self, write_pass: int) -> None:
+        """The wait before pass ``write_pass``, from 1."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class WriteVerifyResult:
+    """What write-verify did.
+
+    Attributes
+    ----------
+    pulses
+        All pulses in the order of the hardware, of type :data:`PULSE`.
+    codes
+        Last verify code of each cell in each pass, shape (passes, lines, lines); 0 where a cell was skipped.
+    faults
+        Cells that were given up in each pass, of the same shape. The last is the fault map.
+    counts
+        Pulses of each cell in each pass, of the same shape.
+    reads
+        Verify reads of each cell in each pass, of the same shape.
+    """
+
+    pulses: NDArray[np.void]
+    codes: Codes
+    faults: NDArray[np.bool_]
+    counts: Codes
+    reads: Codes
+
+
+class _Pass:
+    """One pass over the array."""
+
+    def __init__(self, p: WriteVerifyParameters, targets: Codes, macro: WriteMacro) -> None:
+        self.p, self.targets, self.macro = p, targets, macro
+        n = targets.size
+        self.codes, self.reads, self.counts, self.amplitude = np.zeros((4, n), dtype=np.int64)
+        self.faults = np.zeros(n, dtype=np.bool_)
+        self.reversals, self.at_ceiling, self.confirmed = np.zeros((3, n), dtype=np.int64)
+        self.polarity = np.full(n, -1, dtype=np.int64)
+        self.pulses: list[tuple[NDArray[np.int64], ...]] = []
+        kinds = ("set", "reset", "form")
+        self.start, self.step, self.ceiling, self.width = (
+            np.array([getattr(p, f"{kind}_{what}") for kind in kinds], dtype=np.int64)
+            for what in ("start", "step", "ceiling", "cycles")
+        )
+
+    def run(self, cells: NDArray[np.int64]) -> None:
+        """Program ``cells``."""
+        while cells.size:
+            self.codes[cells] = self.macro.verify(cells)
+            self.reads[cells] += 1
+            inside = self._inside(cells)
+            done = inside & (self.confirmed[cells] == self.p.confirmations)
+            self.confirmed[cells] = np.where(inside, self.confirmed[cells] + 1, 0)
+            pulsed = self._pulse(cells[~inside])
+            cells = np.sort(np.concatenate([cells[inside & ~done], pulsed]))
+
+    def _inside(self, cells: NDArray[np.int64]) -> NDArray[np.bool_]:
+        error = self.codes[cells] - self.targets[cells]
+        return error >= 0 if self.p.form else np.abs(error) <= self.p.tolerance
+
+    def _pulse(self, cells: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Give one pulse to each of ``cells`` that is not given up, and return those."""
+        if not cells.size:
+            return cells
+        p, last = self.p, self.polarity[cells]
+        low = self.codes[cells] < self.targets[cells]
+        polarity = np.where(p.form, Polarity.FORM, np.where(low, Polarity.SET, Polarity.RESET)).astype(np.int64)
+        reversal = (last >= 0) & (polarity != last)
+        ceiling = self.ceiling[polarity]
+        more = np.minimum(self.amplitude[cells] + self.step[polarity], ceiling)
+        amplitude = np.where(polarity == last, more, self.start[polarity])
+        at_ceiling = np.where(reversal, 0, self.at_ceiling[cells])
+        top = amplitude == ceiling
+        given_up = (
+            (reversal & (self.reversals[cells] == p.max_reversals))
+            | (top & (at_ceiling == p.max_at_ceiling))
+            | (self.counts[cells] == p.max_pulses)
+        )
+        self.faults[cells[given_up]] = True
+        on, cells = ~given_up, cells[~given_up]
+        self.polarity[cells], self.amplitude[cells] = polarity[on], amplitude[on]
+        self.reversals[cells] += reversal[on]
+        self.at_ceiling[cells] = (at_ceiling + top)[on]
+        self.counts[cells] += 1
+        width = self.width[polarity[on]]
+        self.pulses.append((cells, self.counts[cells], polarity[on], amplitude[on], width))
+        if cells.size:
+            self.macro.pulse(cells, polarity[on], amplitude[on], width)
+        return cells
+
+
+def program(
+    cfg: WriteVerifyConfig, parameters: WriteVerifyParameters, targets: NDArray[np.integer], macro: WriteMacro,
+    skip: NDArray[np.bool_] | None = None,
+) -> WriteVerifyResult:  # fmt: skip
+    """Program an array. Bit-exact reference of :class:`hw.core.write_verify.WriteVerify`.
+
+    Parameters
+    ----------
+    targets
+        Verify codes [bit line, source line] to reach, of shape (lines, lines); when forming, codes from which on a
+        cell is formed.
+    skip
+        Cells to leave alone, of the same shape.
+    """
+    flat = np.asarray(targets, dtype=np.int64).ravel()
+    shape = (cfg.lines, cfg.lines)
+    if flat.size != cfg.lines**2 or flat.min() < 0 or flat.max() >= 2**cfg.verify_bits:
+        raise ValueError(f"Targets must be {shape} codes of {cfg.verify_bits} bits, not of shape {np.shape(targets)}")
+    chosen = np.arange(flat.size) if skip is None else np.flatnonzero(~np.asarray(skip).ravel())
+    passes = []
+    for number in range(parameters.passes):
+        if number:
+            macro.relax(number)
+        passes.append(_Pass(parameters, flat, macro))
+        passes[-1].run(chosen)
+    return WriteVerifyResult(
+        pulses=np.concatenate([_in_order(one, number, cfg.lines) for number, one in enumerate(passes)]),
+        **{
+            name: np.stack([getattr(one, name).reshape(shape) for one in passes])
+            for name in ("codes", "faults", "counts", "reads")
+        },
+    )
+
+
+def _in_order(one: _Pass, number: int, lines: int) -> NDArray[np.void]:
+    """Pulses of a pass, cell by cell."""
+    cell, count, polarity, amplitude, width = (
+        np.concatenate([np.zeros(0, dtype=np.int64), *parts])
+        for parts in (zip(*one.pulses, strict=True) if one.pulses else [()] * 5)
+    )
+    order = np.lexsort((count, cell))
+    result = np.empty(order.size, dtype=PULSE)
+    values = (np.full(order.size, number), cell // lines, cell % lines, polarity, amplitude, width)
+    for name, value in zip(PULSE.names or (), values, strict=True):
+        result[name] = value[order]
+    return result
+
+
+def cycles(cfg: WriteVerifyConfig, parameters: WriteVerifyParameters, result: WriteVerifyResult) -> int:
+    """Cycles from the start of a run to its end, if neither streams nor the macro make it wait.
+
+    The fault map is cleared first, in ``map_words + 1`` cycles. A cell costs 2 cycles, a read ``verify_cycles`` and one
+    to decide, a pulse ``setup_cycles`` and its width.
+    """
+    cells = parameters.passes * cfg.lines**2
+    reads = int(result.reads.sum()) * (cfg.verify_cycles + 1)
+    pulses = len(result.pulses) * cfg.setup_cycles + int(result.pulses["cycles"].sum(dtype=np.int64))
+    return cfg.map_words + 1 + 2 * cells + reads + pulses + (parameters.passes - 1) * parameters.wait_cycles
+
+
+def map_words(cfg: WriteVerifyConfig, faults: NDArray[np.bool_]) -> list[int]:
+    """Words of the fault map for ``faults`` of shape (lines, lines): row by row, lowest source line in bit 0."""
+    rows = np.asarray(faults, dtype=np.uint8).reshape(cfg.map_words, cfg.map_width)
+    return [int.from_bytes(np.packbits(row, bitorder="little").tobytes(), "little") for row in rows]
+
+
+def dead_lines(faults: NDArray[np.bool_], limit: float = 0.5) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Bit lines and source lines of which more than the part ``limit`` is faulty, each of shape (lines,).
+
+    Source lines are judged by the cells on live bit lines, so that a dead bit line does not count against them.
+    """
+    rows = faults.mean(axis=1) > limit
+    live = faults[~rows]
+    columns = live.mean(axis=0) > limit if len(live) else np.zeros(faults.shape[1], dtype=np.bool_)
+    return rows, columns

@@ -1,0 +1,64 @@
+"""Pins with which a macro's cells are programmed and read back, as the digital core sees them.
+
+A macro has them beside :class:`hw.macro.pins.TnsaPins`. All come from flip-flops, so that a cell sees no glitches.
+"""
+
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from macro_models.exact.pulse import AMPLITUDE_BITS
+
+__all__ = ["PASS_BITS", "WritePins"]
+
+PASS_BITS = 4
+"""Width of the number of a pass."""
+
+
+class WritePins(wiring.Signature):
+    """Signature of the programming side of a macro, seen from the digital side (``Out`` drives the macro).
+
+    Parameters
+    ----------
+    lines
+        Bit lines, source lines and word lines of the array.
+    verify_bits
+        Width of a verify read's code.
+
+    Members
+    -------
+    write_mode : Out(1)
+        The array belongs to write-verify: the drivers below own the lines, the converters are cut off.
+    write_wl, write_bl, write_sl : Out(lines)
+        Selected word line, bit line and source line. The other lines are inhibited.
+    set_pulse, reset_pulse, form_pulse : Out(1)
+        High for the width of a pulse: SET and FORM drive the selected bit line with the amplitude and ground the source
+        line, RESET the other way round. Between two pulses all of them are low.
+    amplitude : Out(8)
+        Amplitude of the pulse in steps of the pulse converter. Stable from the setup time before the pulse to its end.
+    verify : Out(1)
+        Strobe of one cycle: read the conductance of the selected cell.
+    write_pass : Out(4)
+        Number of the pass over the array, from 0. Left open in silicon; a model lets its cells relax when it changes.
+    verify_code : In(verify_bits)
+        Conductance in steps of the verify converter, of which the largest is the full scale.
+    verify_valid : In(1)
+        ``verify_code`` is valid. Looked at from the end of the verify time on; a converter of fixed latency ties it
+        to 1.
+    """
+
+    def __init__(self, lines: int, verify_bits: int) -> None:
+        self.lines = lines
+        self.verify_bits = verify_bits
+        super().__init__({
+            "write_mode": Out(1),
+            "write_wl": Out(lines), "write_bl": Out(lines), "write_sl": Out(lines),
+            "set_pulse": Out(1), "reset_pulse": Out(1), "form_pulse": Out(1), "amplitude": Out(AMPLITUDE_BITS),
+            "verify": Out(1), "write_pass": Out(PASS_BITS),
+            "verify_code": In(verify_bits), "verify_valid": In(1),
+        })  # fmt: skip
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, WritePins) and (other.lines, other.verify_bits) == (self.lines, self.verify_bits)
+
+    def __repr__(self) -> str:
+        return f"WritePins({self.lines}, {self.verify_bits})"

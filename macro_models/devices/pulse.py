@@ -1,0 +1,57 @@
+"""How cells answer to programming pulses: the section ``[pulse]`` of a device."""
+
+from dataclasses import dataclass
+
+__all__ = ["PulseResponse"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PulseResponse:
+    """Pulse response of a filamentary cell with a transistor (see :mod:`macro_models.pulses` for the equations).
+
+    Without rates (0) the device has no pulse response, and its cells cannot be programmed by pulses.
+    """
+
+    g_low_uS: float = 0.0
+    """Conductance to which RESET pulses tend, in uS."""
+    g_high_uS: float = 0.0
+    """Conductance to which SET pulses tend, which the transistor limits, in uS: median of the cells."""
+    high_spread: float = 0.0
+    """Standard deviation of its logarithm between cells."""
+    initial_uS: float = 0.0
+    """Conductance before programming, in uS: median of the cells."""
+    initial_spread: float = 0.0
+    """Standard deviation of its logarithm between cells."""
+    set_threshold_V: float = 0.0
+    """Amplitude below which a SET pulse does nothing, in V: mean of the cells."""
+    reset_threshold_V: float = 0.0
+    """The same for RESET."""
+    set_spread_V: float = 0.0
+    """Standard deviation of the threshold between cells, in V."""
+    reset_spread_V: float = 0.0
+    """The same for RESET."""
+    set_slope_V: float = 1.0
+    """Amplitude by which the rate grows e-fold, in V."""
+    reset_slope_V: float = 1.0
+    """The same for RESET."""
+    set_rate: float = 0.0
+    """Rate at the threshold for a pulse of programming.pulse_s: it moves 1 - exp(-rate) of the way to g_high."""
+    reset_rate: float = 0.0
+    """The same for RESET, towards g_low."""
+    cycle_spread: float = 0.0
+    """Standard deviation of the logarithm of the rate from pulse to pulse."""
+    weak_fraction: float = 0.0
+    """Probability that a cell is weak, 0..1, resolved to 1/65536."""
+    weak_factor: float = 1.0
+    """Factor on the rates of weak cells."""
+    verify_sigma_uS: float = 0.0
+    """Standard deviation of a verify read, in uS."""
+    form_threshold_V: float = 0.0
+    """Amplitude from which on a FORM pulse makes a filament in a fresh cell, in V: mean of the cells."""
+    form_spread_V: float = 0.0
+    """Standard deviation between cells, in V."""
+    fresh_uS: float = 0.0
+    """Conductance of a fresh cell, in uS."""
+    formed_uS: float = 0.0
+    """Conductance after forming, in uS: median of the cells, with ``initial_spread``."""
+    source: str = ""
