@@ -151,6 +151,8 @@ def _shift(cell: Cell, read: Read, size: int) -> Expression:
 
 def conditional(condition: Expression, yes: Expression, no: Expression) -> Expression:
     """``condition ? yes : no``, shorter where one side is a bit."""
+    if re.fullmatch(r"~\w+", condition.text):
+        return conditional(Expression(condition.text[1:]), no, yes)
     if (yes.text, no.text) == ("1'b1", "1'b0"):
         return condition
     if (yes.text, no.text) == ("1'b0", "1'b1"):

@@ -1,5 +1,6 @@
 """How lines of Verilog are laid out."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 __all__ = ["LINE", "paragraphs", "range_text", "wrap"]
@@ -14,12 +15,12 @@ def range_text(size: int) -> str:
 
 
 def wrap(text: str, depth: int = 0) -> str:
-    """A statement, indented, broken at spaces where it is long."""
+    """A statement, indented, broken after commas and before operators where it is long."""
     pad = "  " * depth
     if len(pad) + len(text) <= LINE:
         return pad + text
     lines, line = [], pad
-    for word in text.split(" "):
+    for word in re.split(r"(?<=,) | (?=[|&?:^+-] )", text):
         if len(line) + len(word) > LINE and line.strip():
             lines.append(line.rstrip())
             line = pad + "    "

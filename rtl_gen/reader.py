@@ -1,6 +1,7 @@
 """Names and values of the nets of a module: an expression where it is short, a net of its own where it is not."""
 
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 
 from rtl_gen.analysis import RESET, Analysis, whole
 from rtl_gen.expressions import (
@@ -87,6 +88,12 @@ class Reader(Analysis):
                     if isinstance(chunk, Slice) and self.uses[chunk.wire] and chunk.wire not in self.identifiers:
                         name = f"{self.instance_names[cell.name]}_{inner.get(chr(92) + port, port)}"
                         self.identifiers[chunk.wire] = self.names.add(name)
+        for target, value in self.module.connects:
+            # The netlist named the net after an unnamed signal that shares it.
+            if len(value) == 1 and isinstance(net := value[0], Slice) and net == whole(self.module.wires[net.wire]):
+                unnamed = anonymous(net.wire) and self.uses[net.wire] and net.wire not in self.identifiers
+                if unnamed and net.wire in self.registers and not anonymous(target.wire):
+                    self.identifiers[net.wire] = self.names.add(target.wire)
         for wire in self.module.wires:
             if not anonymous(wire) and self.uses[wire] and wire not in self.identifiers:
                 self.identifiers[wire] = self.names.add(wire)
@@ -129,16 +136,12 @@ class Reader(Analysis):
         """Expression of a signal; what it needs is written before it."""
         if len(sig) > 3:
             sig = self._named_part(sig)
+        if len(sig) == 1:
+            return self._read_chunk(sig[0])
         parts: list[Expression] = []
-        position = 0
-        while position < len(sig):
-            run = position
-            while run + 1 < len(sig) and sig[run + 1] == sig[position]:
-                run += 1
-            part = self._read_chunk(sig[position])
-            count = run - position + 1
-            parts.append(part if count == 1 else Expression(f"{{{count}{{{part.text}}}}}"))
-            position = run + 1
+        for text, run in groupby(self._read_chunk(chunk).text for chunk in sig):
+            count = len(list(run))
+            parts.append(Expression(text if count == 1 else f"{{{count}{{{text}}}}}"))
         return concatenation(parts)
 
     def _named_part(self, sig: Sig) -> Sig:
@@ -206,6 +209,9 @@ class Reader(Analysis):
         elif wire in self.connect_of:
             found = self.read(self.connect_of[wire])
         limit = once if self.uses[wire] == 1 else _INLINE_ALWAYS
+        if found is not None and found.chain and self.uses[wire] == 1:
+            # More links of a chain are as easy to read.
+            limit = _ALONE
         if found is None or wire in self.partly or len(found.text) > limit:
             self.inline[wire] = None
             self.drive(wire, found)

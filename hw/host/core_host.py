@@ -64,21 +64,21 @@ class InputBuffer(wiring.Component):
         m.submodules.memory = memory = Memory(shape=32, depth=self.words, init=[])
         write, read = memory.write_port(granularity=8), memory.read_port()
         fetched = Signal(range(self.words + 1))
-        count = Signal.like(fetched)
+        length = Signal.like(fetched)
         m.d.comb += [
             write.addr.eq(self.address), write.data.eq(self.data), write.en.eq(Mux(self.enable, self.strobe, 0)),
-            read.addr.eq(fetched), read.en.eq((fetched != count) & (~self.o.valid | self.o.ready)),
+            read.addr.eq(fetched), read.en.eq((fetched != length) & (~self.o.valid | self.o.ready)),
             self.o.payload.eq(read.data),
-            self.active.eq(self.o.valid | (fetched != count)),
+            self.active.eq(self.o.valid | (fetched != length)),
         ]  # fmt: skip
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(read.en):
             m.d.sync += [self.o.valid.eq(1), fetched.eq(fetched + 1)]
         with m.If(self.start):
-            m.d.sync += [fetched.eq(0), count.eq(self.count)]
+            m.d.sync += [fetched.eq(0), length.eq(self.count)]
         with m.If(self.clear):
-            m.d.sync += [fetched.eq(0), count.eq(0), self.o.valid.eq(0)]
+            m.d.sync += [fetched.eq(0), length.eq(0), self.o.valid.eq(0)]
         return m
 
 
