@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from macro_models.array.wires import Wires
 from macro_models.errors import InputError
 from macro_models.neuron import Neuron
@@ -62,6 +65,26 @@ class TnsaConfig:
     def lsb_uS(self) -> float:
         """Conductance of one code, in uS."""
         return self.g_full_scale_uS / (2**self.g_bits - 1)
+
+    def codes(self, g_uS: NDArray[np.float64]) -> NDArray[np.int32]:
+        """Codes of conductances in uS, at least 0: rounded, and clipped to the largest code."""
+        return np.minimum(np.rint(g_uS / self.lsb_uS), 2**self.g_bits - 1).astype(np.int32)
+
+    def checked_cells(self, name: str, values: ArrayLike) -> NDArray[np.float64]:
+        """Conductances of all cells in uS, ``[bit line, source line]``.
+
+        Raises
+        ------
+        InputError
+            If their shape is not (lines, lines), or one is negative or infinite; ``name`` opens the sentence.
+        """
+        cells = np.asarray(values, dtype=np.float64)
+        if cells.shape != (self.lines, self.lines):
+            raise InputError(f"{name} must have shape ({self.lines}, {self.lines}), not {cells.shape}")
+        wrong = cells[(cells < 0.0) | np.isinf(cells)]
+        if wrong.size:
+            raise InputError(f"{name} must be at least 0 uS and finite, or NaN for a dead cell, not {wrong[0]:g}")
+        return cells
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration as JSON types; :meth:`from_dict` is its inverse."""

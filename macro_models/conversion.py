@@ -3,6 +3,8 @@
 Every function here gives what the integer reference gives; the comments say why floating point is exact.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +12,17 @@ from macro_models.exact.converter import convert
 from macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
 from macro_models.sensing import Steps
 
-__all__ = ["convert_charge", "segment_inputs"]
+__all__ = ["MvmResult", "convert_charge", "segment_inputs"]
+
+
+@dataclass(frozen=True, eq=False)
+class MvmResult:
+    """What a batch of operations gives."""
+
+    codes: NDArray[np.int16]
+    """Output codes in half steps, of shape (batch, lines)."""
+    steps: NDArray[np.int64]
+    """Decrements that the converter made, of shape (batch, segments)."""
 
 
 def segment_inputs(op: MvmOperation, x: NDArray[np.floating]) -> tuple[NDArray[np.floating], ...]:

@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from macro_models.array.wires import Wires
 from macro_models.config import TnsaConfig
-from macro_models.conversion import convert_charge, segment_inputs
+from macro_models.conversion import MvmResult, convert_charge, segment_inputs
 from macro_models.devices import CAUSES, Device, device_from_dict
 from macro_models.errors import InputError
 from macro_models.exact.converter import combine_segments
@@ -27,16 +26,6 @@ __all__ = ["MASK_SLOTS", "Masks", "MvmResult", "TnsaConfig", "TnsaModel"]
 _BLOCK = 128  # vectors at a time: what is alive fits into the second-level cache
 _KEYS = 32
 _STEPS = 64
-
-
-@dataclass(frozen=True, eq=False)
-class MvmResult:
-    """What a batch of operations gives."""
-
-    codes: NDArray[np.int16]
-    """Output codes in half steps, of shape (batch, lines)."""
-    steps: NDArray[np.int64]
-    """Decrements that the converter made, of shape (batch, segments)."""
 
 
 class TnsaModel:
@@ -79,14 +68,14 @@ class TnsaModel:
         temp_C: float = 25.0,
         causes: frozenset[str] | None = None,
     ) -> None:
-        target = _checked_cells("target_uS", target_uS, config.lines)
+        target = config.checked_cells("target_uS", target_uS)
         if not 0.0 <= time_s < np.inf:
             raise InputError(f"time_s must be at least 0, not {time_s!r}")
         chosen = _checked_causes(causes)
         g = programmed_uS(
             target, device=device, seed=seed, core=core, time_s=time_s, temp_C=temp_C, causes=chosen
         )
-        self._set(config, _codes(config, g), device, seed, core, time_s, temp_C, chosen)
+        self._set(config, config.codes(g), device, seed, core, time_s, temp_C, chosen)
 
     @classmethod
     def from_measured(
@@ -101,8 +90,8 @@ class TnsaModel:
     ) -> "TnsaModel":
         """A core whose cells were measured, in uS, NaN for a dead cell: nothing is drawn for the cells themselves."""
         model = cls.__new__(cls)
-        g = np.nan_to_num(_checked_cells("measured_uS", measured_uS, config.lines), nan=0.0)
-        model._set(config, _codes(config, g), device, seed, core, 0.0, 25.0, _checked_causes(causes))
+        g = np.nan_to_num(config.checked_cells("measured_uS", measured_uS), nan=0.0)
+        model._set(config, config.codes(g), device, seed, core, 0.0, 25.0, _checked_causes(causes))
         return model
 
     @classmethod
@@ -406,23 +395,9 @@ class TnsaModel:
         return inputs
 
 
-def _checked_cells(name: str, values: ArrayLike, lines: int) -> NDArray[np.float64]:
-    cells = np.asarray(values, dtype=np.float64)
-    if cells.shape != (lines, lines):
-        raise InputError(f"{name} must have shape ({lines}, {lines}), not {cells.shape}")
-    wrong = cells[(cells < 0.0) | np.isinf(cells)]
-    if wrong.size:
-        raise InputError(f"{name} must be at least 0 uS and finite, or NaN for a dead cell, not {wrong[0]:g}")
-    return cells
-
-
 def _checked_causes(causes: frozenset[str] | None) -> frozenset[str]:
     chosen = frozenset(CAUSES) if causes is None else frozenset(causes)
     unknown = sorted(chosen - set(CAUSES))
     if unknown:
         raise InputError(f"causes must be of {', '.join(CAUSES)}, not {unknown[0]}")
     return chosen
-
-
-def _codes(config: TnsaConfig, g_uS: NDArray[np.float64]) -> NDArray[np.int32]:
-    return np.minimum(np.rint(g_uS / config.lsb_uS), 2**config.g_bits - 1).astype(np.int32)
