@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from macro_models.array.wires import Wires
+from macro_models.devices.device import CAUSES
 from macro_models.errors import InputError
 from macro_models.neuron import Neuron
 
-__all__ = ["TnsaConfig"]
+__all__ = ["TnsaConfig", "checked_causes"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,3 +95,12 @@ class TnsaConfig:
     def from_dict(cls, content: Mapping[str, Any]) -> "TnsaConfig":
         """The configuration that :meth:`to_dict` wrote."""
         return cls(**{**content, "wires": Wires(**content["wires"]), "neuron": Neuron(**content["neuron"])})
+
+
+def checked_causes(causes: frozenset[str] | None) -> frozenset[str]:
+    """Causes that are switched on, all if not given; an :class:`InputError` that names one that there is not."""
+    chosen = frozenset(CAUSES) if causes is None else frozenset(causes)
+    unknown = sorted(chosen - set(CAUSES))
+    if unknown:
+        raise InputError(f"causes must be of {', '.join(CAUSES)}, not {unknown[0]}")
+    return chosen

@@ -41,6 +41,7 @@ _TEMPERATURE_K = 300.0
 _GRID_BITS = 30
 _WIDTH = COUNT_TOP + 2  # thresholds of a line: counts from 0, and one that nothing reaches
 _CHUNK = 8  # decrements whose noise is drawn at a time
+_CHUNK_ALONE = 32  # for one vector, where calls cost more than draws
 _VECTORS = 32  # walked through at a time: what is alive fits into the second-level cache
 _LANES = 8  # draws of one block of the generator
 
@@ -328,8 +329,9 @@ class _Walk:
         drift = np.where(negative, self._neg, self._pos)
         sign, counts = negative, np.zeros(state.shape, dtype=np.intp)
         live, alive, count = np.arange(len(state)), np.ones(state.shape, dtype=bool), counts.copy()
-        for first in range(1, cap + 1, _CHUNK):
-            steps = min(_CHUNK, cap + 1 - first)
+        chunk = _CHUNK if self._batch > 1 else _CHUNK_ALONE
+        for first in range(1, cap + 1, chunk):
+            steps = min(chunk, cap + 1 - first)
             kept = self._normals(Purpose.SAMPLING, blocks, ids, first, steps) if sampling is not None else None
             heard = self._normals(Purpose.COMPARATOR, blocks, ids, first, steps) if comparator is not None else None
             for k in range(steps):

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from macro_models.array.wires import Wires
-from macro_models.config import TnsaConfig
+from macro_models.config import TnsaConfig, checked_causes
 from macro_models.conversion import MvmResult, convert_charge, segment_inputs
-from macro_models.devices import CAUSES, Device, device_from_dict
+from macro_models.devices import Device, device_from_dict
 from macro_models.errors import InputError
 from macro_models.exact.converter import combine_segments
 from macro_models.exact.masks import MASK_SLOTS, Masks
@@ -71,7 +71,7 @@ class TnsaModel:
         target = config.checked_cells("target_uS", target_uS)
         if not 0.0 <= time_s < np.inf:
             raise InputError(f"time_s must be at least 0, not {time_s!r}")
-        chosen = _checked_causes(causes)
+        chosen = checked_causes(causes)
         g = programmed_uS(
             target, device=device, seed=seed, core=core, time_s=time_s, temp_C=temp_C, causes=chosen
         )
@@ -91,7 +91,7 @@ class TnsaModel:
         """A core whose cells were measured, in uS, NaN for a dead cell: nothing is drawn for the cells themselves."""
         model = cls.__new__(cls)
         g = np.nan_to_num(config.checked_cells("measured_uS", measured_uS), nan=0.0)
-        model._set(config, config.codes(g), device, seed, core, 0.0, 25.0, _checked_causes(causes))
+        model._set(config, config.codes(g), device, seed, core, 0.0, 25.0, checked_causes(causes))
         return model
 
     @classmethod
@@ -301,21 +301,24 @@ class TnsaModel:
             # Lines whose word line is off may break the antisymmetry; then all lines are taken.
             if not (even + x[1::2]).any():
                 product, x = key.pairs, np.ascontiguousarray(even)
-        if self.neuron is not None:
-            ids = np.array([op_id], dtype=np.uint64)
-            charge = self._counted(key, product, x[None], ids, samples, step_code, COUNT_TOP)[0].astype(np.int64)
-            return charge, self._unit_steps.pos, self._unit_steps.neg
         read = self._ahead[0].fetch(op_id) if product.spread is not None else None
         output = self._ahead[1].fetch(op_id) if key.output_noise is not None else None
+        if self.neuron is not None:
+            ids = np.array([op_id], dtype=np.uint64)
+            counted = self._counted(key, product, x[None], ids, samples, step_code, COUNT_TOP, read, output)
+            return counted[0].astype(np.int64), self._unit_steps.pos, self._unit_steps.neg
         steps = self.steps(key, step_code)
         return key.charge(product, x, INPUT_TOP, read, output).astype(np.int64), steps.pos, steps.neg
 
     def _charge(self, key: Key, product: Product, x: NDArray[np.floating], op_id: Any, x_top: int) -> NDArray[Any]:
         """Charges of a batch as exact integers in single or double precision, whichever holds them."""
+        return key.charge(product, x, x_top, *self._drawn(key, product, op_id))
+
+    def _drawn(self, key: Key, product: Product, op_id: Any) -> tuple[NDArray[np.int16] | None, ...]:
+        """Normal codes of the read noise and of the converters' noise of a batch, None for what is not there."""
         draw = {"seed": self.seed, "core": self.core, "items": self.config.lines, "op_id": op_id}
         read = normal_codes(Purpose.READ_NOISE, **draw) if product.spread is not None else None
-        output = normal_codes(Purpose.OUTPUT_NOISE, **draw) if key.output_noise is not None else None
-        return key.charge(product, x, x_top, read, output)
+        return read, normal_codes(Purpose.OUTPUT_NOISE, **draw) if key.output_noise is not None else None
 
     def _counted(
         self,
@@ -326,13 +329,15 @@ class TnsaModel:
         samples: int,
         step_code: int,
         cap: int,
+        read: NDArray[np.int16] | None,
+        output: NDArray[np.int16] | None,
     ) -> NDArray[np.float64]:
         """Counts of a neuron that is not ideal, as charges for :meth:`answer_steps`, of shape (batch, lines)."""
         counter = self.counter(key, step_code)
-        draw = {"seed": self.seed, "core": self.core, "items": self.config.lines, "op_id": op_id}
-        read = normal_codes(Purpose.READ_NOISE, **draw) if product.spread is not None else None
-        output = normal_codes(Purpose.OUTPUT_NOISE, **draw) if key.output_noise is not None else None
-        sampled = normal_codes(Purpose.SAMPLING, **draw) if counter.integrator.sampling is not None else None
+        sampled = None
+        if counter.integrator.sampling is not None:
+            n = self.config.lines
+            sampled = normal_codes(Purpose.SAMPLING, seed=self.seed, core=self.core, items=n, op_id=op_id)
         charge = counter.integrator.compute(product, x, samples, read, output, sampled)
         return counter.compute(charge, cap, op_id, self.seed, self.core)
 
@@ -374,7 +379,8 @@ class TnsaModel:
                 if self.neuron is None:
                     charge = self._charge(key, product, part, numbers, samples)
                 else:
-                    charge = self._counted(key, product, part, numbers, samples, op.step_code, op.max_steps)
+                    noise = self._drawn(key, product, numbers)
+                    charge = self._counted(key, product, part, numbers, samples, op.step_code, op.max_steps, *noise)
                 found, taken[block, segment] = convert_charge(op, charge, steps, enabled)
                 codes[block] = combine_segments(codes[block], found)
         return MvmResult(codes, taken)
@@ -393,11 +399,3 @@ class TnsaModel:
         if inputs.size and not (low <= inputs.min() and inputs.max() <= high):
             raise InputError(f"inputs must be between {low} and {high}, not {inputs.min()} to {inputs.max()}")
         return inputs
-
-
-def _checked_causes(causes: frozenset[str] | None) -> frozenset[str]:
-    chosen = frozenset(CAUSES) if causes is None else frozenset(causes)
-    unknown = sorted(chosen - set(CAUSES))
-    if unknown:
-        raise InputError(f"causes must be of {', '.join(CAUSES)}, not {unknown[0]}")
-    return chosen
