@@ -136,7 +136,9 @@ class PulseArray:
         """Pulses of each cell so far."""
         self.verify_count = np.zeros(n, dtype=np.int64)
         """Verify reads of each cell so far."""
-        self._waits = 0
+        self._waits = np.zeros(n, dtype=np.int64)
+        self._left_uS = self.g_uS.copy()
+        """Conductance that the last pulse of each cell left."""
         self._ahead: dict[int, tuple[int, int, NDArray[np.int16]]] = {}
 
     def _cell_normal(self, step: int) -> Reals:
@@ -179,7 +181,8 @@ class PulseArray:
         forms = answers & forming & ~self.formed[cells]
         moves = answers & ~forming & self.formed[cells]
         self.formed[cells] |= forms
-        self.g_uS[cells] = np.where(forms, self._formed_uS[cells], np.where(moves, moved, g))
+        self.g_uS[cells] = self._left_uS[cells] = np.where(forms, self._formed_uS[cells], np.where(moves, moved, g))
+        self._waits[cells] = 0
 
     def verify(self, cells: Cells) -> Cells:
         """One verify read of each of ``cells``, of shape (n,), no cell twice: codes of the same shape."""
@@ -187,23 +190,32 @@ class PulseArray:
         z = self._draw(cells, self.verify_count[cells], _VERIFY)
         return self.config.codes(self.g_uS[cells] + self.law.verify_sigma_uS * z)
 
-    def relax(self, write_pass: int) -> None:
-        """A wait between two passes: every cell changes as the device does in that time after programming.
-
-        The number of the pass does not matter: waits are counted over all runs.
-        """
-        device, config = self.device, self.config
-        if not device.relaxes or config.wait_s <= 0.0:
-            return
+    def relax(self, write_pass: int = 0) -> None:
+        """A wait between two passes. Its number does not matter: each cell relaxes since its own last pulse."""
+        self.g_uS = self.relaxed_uS(self.config.wait_s, self.config.temp_C)
         self._waits += 1
-        draw = {"seed": self._seed, "core": self._core, "items": config.lines**2}
-        codes = normal_codes(Purpose.PULSE, **draw, op_id=self._waits, step=_RELAX)
-        if device.law.model:
-            change, _ = device.change_quantiles(config.wait_s, config.temp_C)
-            moved = device.law.draw(change, self.g_uS, codes)
-        else:
-            moved = device.relaxation_uS(self.g_uS, config.wait_s, config.temp_C) * (codes / NORMAL_ONE)
-        self.g_uS = np.where(self.stuck | ~self.formed, self.g_uS, np.maximum(self.g_uS + moved, 0.0))
+
+    def relaxed_uS(self, time_s: float, temp_C: float = 25.0) -> Reals:
+        """Conductances ``time_s`` seconds from now, in uS, if nothing is programmed until then.
+
+        A cell has changed as the device does in the time since the cell's last pulse, of which only waits count: a
+        pass is short against them. Its place in the distribution is drawn with every pulse and kept while it rests.
+        """
+        device, changed = self.device, self.g_uS.copy()
+        moves = self.formed & ~self.stuck
+        for waits in np.unique(self._waits):
+            chosen = np.flatnonzero(moves & (self._waits == waits))
+            since = int(waits) * self.config.wait_s + time_s
+            if not device.relaxes or since <= 0.0 or not chosen.size:
+                continue
+            z, g = self._draw(chosen, self.pulse_count[chosen], _RELAX), self._left_uS[chosen]
+            if device.law.model:
+                change, _ = device.change_quantiles(since, temp_C)
+                moved = device.law.draw(change, g, np.rint(z * NORMAL_ONE).astype(np.int64))
+            else:
+                moved = device.relaxation_uS(g, since, temp_C) * z
+            changed[chosen] = np.maximum(g + moved, 0.0)
+        return changed
 
     def _draw(self, cells: Cells, number: Cells, step: int) -> Reals:
         """Draws of the ``number``-th pulse or read of each cell: eight numbers of a cell share a block."""
