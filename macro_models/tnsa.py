@@ -334,10 +334,8 @@ class TnsaModel:
     ) -> NDArray[np.float64]:
         """Counts of a neuron that is not ideal, as charges for :meth:`answer_steps`, of shape (batch, lines)."""
         counter = self.counter(key, step_code)
-        sampled = None
-        if counter.integrator.sampling is not None:
-            n = self.config.lines
-            sampled = normal_codes(Purpose.SAMPLING, seed=self.seed, core=self.core, items=n, op_id=op_id)
+        draw = {"seed": self.seed, "core": self.core, "items": self.config.lines, "op_id": op_id}
+        sampled = normal_codes(Purpose.SAMPLING, **draw) if counter.integrator.sampling is not None else None
         charge = counter.integrator.compute(product, x, samples, read, output, sampled)
         return counter.compute(charge, cap, op_id, self.seed, self.core)
 
