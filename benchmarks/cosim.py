@@ -1,0 +1,228 @@
+"""Speed of the co-simulation of one core, beside the bare RTL and the slower ways to simulate it.
+
+    python benchmarks/cosim.py [--chip neurram-core] [--mvms 4000] [--repeats 5] [--json FILE]
+
+Forward, 4-bit signed inputs, 8-bit outputs, all 127 decrements, and operations at the pins of the fewest cycles: about
+395 cycles a matrix-vector product of a 256-line core. CPU time of the simulator process, median of the repeats, which
+take turns. The generated Verilog and the installed cocotb are unmodified. Every row with a model is checked against it.
+"""
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from naive_bench import LeanMacro
+
+from hw.config import Chip, load_chip
+from hw.core import Core, CoreConfig, pack, pack_inputs, unpack_codes
+from hw.testing import collect, feed, simulate
+from macro_models import Masks
+from macro_models.exact.operation import MvmOperation
+from rtl_gen import emit_core
+from sim.batch import Mode
+from sim.build import verilator_build
+from sim.cosim import CosimCore
+from sim.process import Simulation
+from sim.toolchain import tool_version
+from sim.trials import make_models
+
+FASTEST = {f"timing.t_{name}_ns": 0 for name in ("reset", "plane", "sample", "compare", "decrement")}
+OPERATION = MvmOperation(in_bits=4, out_bits=8, step_code=40, early_stop=False)
+TARGET_MVM_PER_S = 8_000
+TARGET_OVER_BARE = 4.0
+
+SHELL = """module tnsa_macro (input clk, input backward, input [{n}:0] bl_pos, bl_neg, sl_pos, sl_neg, wl_en,
+  input precharge, input sample, input [2:0] plane, input compare, input latch, input decrement, input [2:0] dec_scale,
+  input [15:0] step_code, input [63:0] op_id, output reg [{n}:0] cmp, output reg hold);
+endmodule
+"""
+
+
+class Work:
+    """What every row runs: inputs, and the codes that must come out."""
+
+    def __init__(self, chip: Chip, mvms: int) -> None:
+        self.chip = chip
+        self.models = make_models(chip, ("ideal", "rram-neurram"), 0)
+        self.masks = Masks.reset(chip.lines)
+        self.x = np.random.default_rng(1).integers(-7, 8, (mvms, chip.lines // 2))
+        self.op_id = np.arange(mvms, dtype=np.uint64) << np.uint64(32)
+        self.codes = [model.mvm(OPERATION, self.masks, self.x, self.op_id).codes for model in self.models]
+
+    def check(self, row: str, codes: NDArray[np.int16], model: int = 0) -> None:
+        """Stop if a row did not give the model's codes."""
+        if not np.array_equal(codes, self.codes[model][: len(codes)]):
+            raise SystemExit(f"{row} differs from the model")
+
+
+def shim_rows(work: Work, repeats: int) -> dict[str, dict[str, float]]:
+    """The shim in its modes, in one simulator process: the same executable, streams and clock."""
+    eager = min(50, len(work.x))
+    rows = {
+        "comparator constant (bare RTL)": (Mode.CONST, 0, len(work.x)),
+        "lazy shim, ideal cells": (Mode.LAZY, 0, len(work.x)),
+        "lazy shim, rram-neurram with read noise": (Mode.LAZY, 1, len(work.x)),
+        "the same shim, eager (Python at every strobe)": (Mode.EAGER, 0, eager),
+    }
+    simulation = Simulation(verilator_build(work.chip), lines=work.chip.lines)
+    times: dict[str, list[float]] = {name: [] for name in rows}
+    cycles = 0.0
+    try:
+        for index, model in enumerate(work.models):
+            simulation.put_core(index, model)
+        core = CosimCore(simulation, CoreConfig.from_chip(work.chip))
+        for _ in range(repeats):
+            for name, (mode, index, count) in rows.items():
+                run = core.run(OPERATION, work.masks, work.x[:count], work.op_id[:count], core=index, mode=mode)
+                times[name].append(run.cpu_s / count)
+                cycles = float(run.cycles[:, 0].mean())
+                if mode is not Mode.CONST:
+                    work.check(name, run.codes, index)
+    finally:
+        simulation.close()
+    return {name: {"us": 1e6 * statistics.median(found), "cycles": cycles} for name, found in times.items()}
+
+
+def naive_row(work: Work, mvms: int) -> dict[str, float]:
+    """Cocotb's runner with its own flags, and Python in every cycle."""
+    from cocotb_tools.runner import get_runner
+
+    chip = work.chip
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        sources = emit_core(chip, folder / "rtl")
+        (folder / "tnsa_macro.v").write_text(SHELL.format(n=chip.lines - 1))
+        state = dict(work.models[0].state())
+        np.save(folder / "cells.npy", state.pop("cells"))
+        job = {
+            "state": state,
+            "step_code": OPERATION.step_code,
+            "ops": [pack(OPERATION, int(number)) for number in work.op_id[:mvms]],
+            "inputs": [word for row in work.x[:mvms] for word in pack_inputs(row)],
+            "outputs": mvms * chip.lines // 2,
+        }
+        (folder / "work.json").write_text(json.dumps(job))
+        runner = get_runner("verilator")
+        runner.build(
+            sources=[*sources, folder / "tnsa_macro.v"], hdl_toplevel=f"{chip.verilog.prefix}core",
+            build_dir=folder / "build", build_args=["-Wno-fatal", "-Wno-lint", "-Wno-style"],
+            timescale=("1ns", "1ps"), log_file=folder / "build.log",
+        )  # fmt: skip
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "benchmarks")])
+        runner.test(
+            test_module="naive_bench", hdl_toplevel=f"{chip.verilog.prefix}core", build_dir=folder / "build",
+            test_dir=folder, log_file=folder / "test.log",
+        )  # fmt: skip
+        result = json.loads((folder / "result.json").read_text())
+    codes = unpack_codes(np.array(result["outputs"], dtype=np.uint32)).reshape(mvms, chip.lines)
+    work.check("the naive bench", codes)
+    return {"us": 1e6 * result["cpu_s"] / mvms}
+
+
+def amaranth_row(work: Work, mvms: int) -> dict[str, float]:
+    """Amaranth's own simulator with the macro as a process."""
+    cfg = CoreConfig.from_chip(work.chip)
+    dut, words = Core(cfg), list[int]()
+    body, pins = LeanMacro(work.models[0], OPERATION.step_code), dut.macro
+    names = ("precharge", "sample", "compare", "decrement", "bl_pos", "bl_neg", "latch")
+    started: list[float] = []
+
+    async def macro(ctx: Any) -> None:
+        async for _, _, *values in ctx.tick().sample(*(getattr(pins, name) for name in names)):
+            pin = dict(zip(names, values, strict=True))
+            if pin["precharge"]:
+                body.precharge()
+            if pin["sample"]:
+                size = cfg.lines // 8
+                body.sample(*(pin[name].to_bytes(size, "little") for name in ("bl_pos", "bl_neg")))
+            if pin["decrement"]:
+                body.decrement()
+            if pin["compare"]:
+                ctx.set(pins.cmp, body.compare(bool(pin["latch"])))
+
+    async def start(ctx: Any) -> None:
+        started.append(time.process_time())
+
+    simulate(
+        dut, start, collect(dut.o, mvms * cfg.output_words, words),
+        feed(dut.op, [pack(OPERATION, int(number)) for number in work.op_id[:mvms]]),
+        feed(dut.i, [word for row in work.x[:mvms] for word in pack_inputs(row)]), processes=[macro],
+    )  # fmt: skip
+    seconds = time.process_time() - started[0]
+    work.check("Amaranth's simulator", unpack_codes(np.array(words, dtype=np.uint32)).reshape(mvms, cfg.lines))
+    return {"us": 1e6 * seconds / mvms}
+
+
+def measure(chip_name: str, mvms: int, repeats: int) -> dict[str, Any]:
+    """All rows, in one run."""
+    chip = load_chip(chip_name, FASTEST)
+    work = Work(chip, mvms)
+    rows = shim_rows(work, repeats)
+    cycles = rows["comparator constant (bare RTL)"]["cycles"]
+    rows["cocotb in every clock cycle, its runner's flags"] = naive_row(work, min(12, mvms))
+    rows["Amaranth's own simulator"] = amaranth_row(work, min(4, mvms))
+    bare, lazy = (rows[name]["us"] for name in ("comparator constant (bare RTL)", "lazy shim, ideal cells"))
+    return {
+        "chip": chip.name,
+        "lines": chip.lines,
+        "cycles_per_mvm": cycles,
+        "verilator": tool_version("verilator"),
+        "numpy": np.__version__,
+        "rows": [{"name": name, "us": row["us"], "mvm_per_cpu_s": 1e6 / row["us"]} for name, row in rows.items()],
+        "lazy_over_bare": lazy / bare,
+        "targets": {"mvm_per_cpu_s": TARGET_MVM_PER_S, "lazy_over_bare": TARGET_OVER_BARE},
+    }
+
+
+def table(result: dict[str, Any]) -> str:
+    """The result in words and columns."""
+    bare = result["rows"][0]["us"]
+    lines = [
+        f"{result['chip']} at the fewest cycles: {result['lines']} lines, {result['cycles_per_mvm']:.0f} cycles an MVM",
+        f"{result['verilator']}, numpy {result['numpy']}",
+        f"{'':<48}{'us / MVM':>12}{'MVM / CPU-s':>14}{'x bare RTL':>12}",
+    ]
+    for row in result["rows"]:
+        lines.append(f"{row['name']:<48}{row['us']:>12,.1f}{row['mvm_per_cpu_s']:>14,.0f}{row['us'] / bare:>12,.2f}")
+    goals = result["targets"]
+    lines.append(
+        f"goals of the lazy shim: {goals['mvm_per_cpu_s']:,} MVM / CPU-s, {goals['lazy_over_bare']:g} x bare RTL"
+    )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, print a table and write JSON if asked."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--chip", default="neurram-core")
+    parser.add_argument("--mvms", type=int, default=4000)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", metavar="FILE", help="write the figures to this file, or - for the terminal")
+    args = parser.parse_args()
+    result = measure(args.chip, args.mvms, args.repeats)
+    if args.json == "-":
+        print(json.dumps(result, indent=2))
+        return
+    print(table(result))
+    if args.json:
+        Path(args.json).write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
