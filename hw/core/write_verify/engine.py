@@ -112,9 +112,9 @@ class WriteVerify(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         cfg, pins, status = self.cfg, self.macro, self.status
-        m.submodules.check = check = RegisterCheck(cfg)
-        m.submodules.decision = decision = Decision(cfg)
-        m.submodules.faults = self._faults = faults = FaultMap(cfg)
+        m.submodules.register_check = check = RegisterCheck(cfg)
+        m.submodules.write_decision = decision = Decision(cfg)
+        m.submodules.fault_map = self._faults = faults = FaultMap(cfg)
         self._run = run = Signal(RunLayout())
         self._fault = Signal()
         self._timer = timer = Signal(_TIMER_BITS)
