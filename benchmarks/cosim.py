@@ -23,9 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-sys.path.insert(0, str(ROOT / "benchmarks"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from naive_bench import LeanMacro
 
@@ -41,6 +39,8 @@ from sim.cosim import CosimCore
 from sim.process import Simulation
 from sim.toolchain import tool_version
 from sim.trials import make_models
+
+ROOT = Path(__file__).resolve().parent.parent
 
 FASTEST = {f"timing.t_{name}_ns": 0 for name in ("reset", "plane", "sample", "compare", "decrement")}
 OPERATION = MvmOperation(in_bits=4, out_bits=8, step_code=40, early_stop=False)
