@@ -17,7 +17,8 @@ from hw.config.describe import Row, describe, sizes, warnings
 from hw.config.keys import ChipError
 from hw.config.load import load_chip, parse_override, preset_names, preset_text
 from hw.config.macro import MacroSection, PinConnection
-from hw.config.models import check_device, default_device, tnsa_config, wire_warnings
+from hw.config.models import check_device, default_device, pulse_config, tnsa_config, wire_warnings
+from hw.config.programming import ProgrammingSection
 from hw.config.schema import json_schema
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "MeshSection",
     "NeuronSection",
     "PinConnection",
+    "ProgrammingSection",
     "ReadSection",
     "Row",
     "TimingSection",
@@ -44,6 +46,7 @@ __all__ = [
     "parse_override",
     "preset_names",
     "preset_text",
+    "pulse_config",
     "sizes",
     "tnsa_config",
     "warnings",

@@ -15,6 +15,7 @@ from typing import Any
 
 from hw.config.keys import ChipError, check_section, key
 from hw.config.macro import MacroSection
+from hw.config.programming import ProgrammingSection
 from macro_models.exact.operation import MAX_BITS
 
 __all__ = [
@@ -241,6 +242,7 @@ class Chip:
     adc: AdcSection = field(default_factory=AdcSection)
     neuron: NeuronSection = field(default_factory=NeuronSection)
     wires: WiresSection = field(default_factory=WiresSection)
+    programming: ProgrammingSection = field(default_factory=ProgrammingSection)
     verilog: VerilogSection = field(default_factory=VerilogSection)
     macro: MacroSection | None = None
     folder: Path | None = field(default=None, compare=False, repr=False)

@@ -8,8 +8,9 @@ from macro_models.errors import InputError
 
 if TYPE_CHECKING:
     from macro_models import Device, TnsaConfig
+    from macro_models.pulses import PulseConfig
 
-__all__ = ["check_device", "default_device", "tnsa_config", "wire_warnings"]
+__all__ = ["check_device", "default_device", "pulse_config", "tnsa_config", "wire_warnings"]
 
 
 def tnsa_config(chip: Chip) -> "TnsaConfig":
@@ -35,6 +36,22 @@ def tnsa_config(chip: Chip) -> "TnsaConfig":
             r_sense_ohm=chip.wires.r_sense_ohm,
         ),
         neuron=Neuron(**asdict(chip.neuron)),
+    )
+
+
+def pulse_config(chip: Chip) -> "PulseConfig":
+    """Scales of the numpy model of cells that are programmed by pulses."""
+    from macro_models.pulses import PulseConfig
+
+    programming = chip.programming
+    return PulseConfig(
+        lines=chip.lines,
+        v_base_V=programming.v_base_V,
+        v_step_V=programming.v_step_mV / 1000.0,
+        verify_bits=programming.verify_bits,
+        g_full_scale_uS=chip.cells.g_full_scale_uS,
+        cycle_s=1e-6 / chip.clock.f_clk_MHz,
+        wait_s=programming.t_wait_s,
     )
 
 

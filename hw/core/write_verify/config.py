@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, fields
 
 from amaranth.lib import data
 
+from hw.config import Chip
 from hw.macro.write_pins import PASS_BITS
 from macro_models.errors import InputError
 from macro_models.exact.pulse import AMPLITUDE_BITS
@@ -18,6 +19,9 @@ COUNT_BITS = 16
 
 MAP_WORD = 32
 """Bits of a word of the fault map; a map of 16 lines has words of 16."""
+
+COARSEST_uS = 0.25
+"""Largest step of the verify converter: an eighth of the width of the usual band."""
 
 _AMPLITUDES = ("set_start", "set_step", "set_ceiling", "reset_start", "reset_step", "reset_ceiling", "form_start",
                "form_step", "form_ceiling")  # fmt: skip
@@ -62,6 +66,29 @@ class WriteVerifyConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or not low <= value <= high:
                 raise InputError(f"{name} must be between {low} and {high}, not {value!r}")
+
+    @classmethod
+    def from_chip(cls, chip: Chip) -> "WriteVerifyConfig":
+        """Write-verify of a chip's core: durations rounded up to cycles of its clock.
+
+        Raises
+        ------
+        InputError
+            If a duration is too long, or a step of the verify converter is above 0.25 uS.
+        """
+        programming, full_scale = chip.programming, chip.cells.g_full_scale_uS
+        step = full_scale / (2**programming.verify_bits - 1)
+        if step > COARSEST_uS:
+            raise InputError(
+                f"programming.verify_bits must give steps of at most {COARSEST_uS:g} uS over cells.g_full_scale_uS = "
+                f"{full_scale:g}, not {step:.3g} uS with {programming.verify_bits} bits"
+            )
+        return cls(
+            lines=chip.lines,
+            verify_bits=programming.verify_bits,
+            setup_cycles=_cycles(chip, "t_setup_ns", 16),
+            verify_cycles=max(2, _cycles(chip, "t_verify_ns", 16)),
+        )
 
     @property
     def map_width(self) -> int:
@@ -149,6 +176,41 @@ class WriteVerifyParameters:
             if start > ceiling:
                 raise InputError(f"{kind}_start must be at most {kind}_ceiling, which is {ceiling}, not {start}")
 
+    @classmethod
+    def from_chip(cls, chip: Chip, *, form: bool = False) -> "WriteVerifyParameters":
+        """Registers for a chip: amplitudes in the nearest codes of its pulse converter, durations in cycles that cover.
+
+        Parameters
+        ----------
+        form
+            For a run that forms, in one pass.
+
+        Raises
+        ------
+        InputError
+            If a duration is too long.
+        """
+        programming = chip.programming
+        step = chip.cells.g_full_scale_uS / (2**programming.verify_bits - 1)
+        values: dict[str, int] = {}
+        for kind in ("set", "reset", "form"):
+            values[f"{kind}_start"] = programming.amplitude(getattr(programming, f"{kind}_start_V"))
+            values[f"{kind}_ceiling"] = programming.amplitude(getattr(programming, f"{kind}_ceiling_V"))
+            increment = round(getattr(programming, f"{kind}_step_V") * 1000.0 / programming.v_step_mV)
+            values[f"{kind}_step"] = min(increment, 2**AMPLITUDE_BITS - 1)
+            values[f"{kind}_cycles"] = _cycles(chip, f"t_{kind}_pulse_ns", _WIDTHS[f"{kind}_cycles"])
+        return cls(
+            tolerance=int((programming.accept_uS - programming.guard_uS) / step),
+            confirmations=programming.confirmations,
+            form=form,
+            passes=1 if form else programming.passes,
+            wait_cycles=_cycles(chip, "t_wait_s", _WIDTHS["wait_cycles"]) if programming.t_wait_s > 0.0 else 0,
+            max_reversals=programming.max_reversals,
+            max_at_ceiling=programming.max_at_ceiling,
+            max_pulses=programming.max_pulses,
+            **values,
+        )
+
     def pack(self, cfg: WriteVerifyConfig) -> int:
         """The registers as an integer.
 
@@ -161,6 +223,18 @@ class WriteVerifyParameters:
             raise InputError(f"tolerance must be below {2**cfg.verify_bits}, not {self.tolerance}")
         values: dict[int | str, int] = {name: int(value) for name, value in asdict(self).items()}
         return ParameterLayout(cfg).const(values).as_bits()
+
+
+def _cycles(chip: Chip, name: str, bits: int) -> int:
+    """A duration of ``[programming]`` in cycles of the clock, which must fit ``bits`` bits."""
+    value = getattr(chip.programming, name)
+    cycles = chip.clock.cycles(value * (1e9 if name.endswith("_s") else 1.0))
+    if cycles >= 2**bits:
+        raise InputError(
+            f"programming.{name} must be below {2**bits:,} cycles at clock.f_clk_MHz = {chip.clock.f_clk_MHz:g}, "
+            f"not {value:g} {name.rpartition('_')[2]}"
+        )
+    return cycles
 
 
 class ParameterLayout(data.StructLayout):

@@ -1,0 +1,87 @@
+"""``[programming]``: how the cells are programmed by pulses and read back."""
+
+from dataclasses import dataclass
+
+from hw.config.keys import ChipError, check_section, key
+from macro_models.exact.pulse import AMPLITUDE_BITS
+
+__all__ = ["ProgrammingSection"]
+
+def _volts(default: float, doc: str) -> float:
+    return key(default, doc, low=-100.0, high=100.0)
+
+
+def _width(default: float, doc: str) -> float:
+    return key(default, doc, low=0.0, high=1e9)
+
+
+def _limit(default: int, doc: str, high: int) -> int:
+    return key(default, doc, low=0, high=high)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgrammingSection:
+    """``[programming]``: pulses, verify reads, and when a cell is done or given up."""
+
+    accept_uS: float = key(
+        1.0, "Half width of the band around the target in which a cell is done, in microsiemens.", low=0.0, high=1000.0
+    )
+    guard_uS: float = key(
+        0.1, "Part of accept_uS that the hardware leaves to rounding and noise of the last read, in microsiemens.",
+        low=0.0, high=1000.0,
+    )
+    confirmations: int = _limit(1, "Further reads that must lie in the band.", 3)
+    passes: int = key(3, "Passes over the array.", low=1, high=15)
+    t_wait_s: float = key(1.0, "Wait between two passes, in which cells relax, in seconds.", low=0.0, high=1e4)
+    v_base_V: float = _volts(0.0, "Amplitude of code 0 of the pulse converter, in volts.")
+    v_step_mV: float = key(20.0, "Step of the pulse converter, in millivolts; it has 8 bits.", low=0.1, high=1000.0)
+    set_start_V: float = _volts(1.2, "Amplitude of the first SET pulse, and after a reversal, in volts.")
+    set_step_V: float = key(0.1, "Increment from one SET pulse to the next, in volts.", low=0.0, high=10.0)
+    set_ceiling_V: float = _volts(3.3, "Largest amplitude of a SET pulse, in volts.")
+    reset_start_V: float = _volts(1.5, "Amplitude of the first RESET pulse, and after a reversal, in volts.")
+    reset_step_V: float = key(0.1, "Increment from one RESET pulse to the next, in volts.", low=0.0, high=10.0)
+    reset_ceiling_V: float = _volts(3.3, "Largest amplitude of a RESET pulse, in volts.")
+    form_start_V: float = _volts(4.2, "Amplitude of the first forming pulse, in volts.")
+    form_step_V: float = key(0.1, "Increment from one forming pulse to the next, in volts.", low=0.0, high=10.0)
+    form_ceiling_V: float = _volts(4.5, "Largest amplitude of a forming pulse, in volts.")
+    formed_uS: float = key(
+        1.25, "Conductance from which on a cell is formed, in microsiemens.", low=0.0, high=10_000.0
+    )
+    t_set_pulse_ns: float = _width(1000.0, "Width of a SET pulse, in ns.")
+    t_reset_pulse_ns: float = _width(1000.0, "Width of a RESET pulse, in ns.")
+    t_form_pulse_ns: float = _width(1e6, "Width of a forming pulse, in ns.")
+    t_setup_ns: float = _width(100.0, "From a new amplitude to the pulse, in ns.")
+    t_verify_ns: float = _width(200.0, "Shortest verify read, settling included, in ns.")
+    verify_bits: int = key(10, "Bits of the verify converter over 0 to cells.g_full_scale_uS.", low=8, high=12)
+    max_reversals: int = _limit(30, "Changes of polarity after which a cell is given up.", 255)
+    max_at_ceiling: int = _limit(30, "Pulses at the ceiling after which a cell is given up.", 255)
+    max_pulses: int = _limit(500, "Pulses in one pass after which a cell is given up.", 65_535)
+
+    def __post_init__(self) -> None:
+        check_section(self, "programming.")
+        if self.guard_uS > self.accept_uS:
+            raise ChipError(
+                "programming.guard_uS",
+                f"programming.guard_uS must be at most accept_uS = {self.accept_uS:g}, not {self.guard_uS:g}",
+            )
+        for kind in ("set", "reset", "form"):
+            start, top = getattr(self, f"{kind}_start_V"), getattr(self, f"{kind}_ceiling_V")
+            if start > top:
+                name = f"programming.{kind}_start_V"
+                raise ChipError(name, f"{name} must be at most {kind}_ceiling_V = {top:g}, not {start:g}")
+            for what in ("start_V", "ceiling_V"):
+                self._check_range(f"{kind}_{what}")
+
+    def _check_range(self, name: str) -> None:
+        most = self.v_base_V + (2**AMPLITUDE_BITS - 1) * self.v_step_mV / 1000.0
+        value = getattr(self, name)
+        if not self.v_base_V <= value <= most:
+            raise ChipError(
+                f"programming.{name}",
+                f"programming.{name} must be {self.v_base_V:g} to {most:g} V, which the pulse converter reaches "
+                f"(v_base_V, v_step_mV), not {value:g}",
+            )
+
+    def amplitude(self, volts: float) -> int:
+        """The code of the pulse converter that is nearest to an amplitude."""
+        return round((volts - self.v_base_V) * 1000.0 / self.v_step_mV)
