@@ -1,4 +1,4 @@
-"""The value that flows through a graph while it is imported: layers so far, and what is still to be folded.
+"""The value that flows through a graph while it is imported: the node that made it, and what is still to be folded.
 
 A :class:`Flow` is immutable. Each operator returns a new one or raises :class:`Unsupported` with the reason, to which
 the importer adds the name of the node.
@@ -11,8 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.graph import HostOp, LinearLayer
+from compiler.graph import HostOp
+from compiler.layer import LinearLayer
+from compiler.node import Node, chain_of, fold, is_positive, rectify
 from compiler.onnx_constants import BATCH
+from compiler.steps import Combine, Gather, Linear, Map, Operation
+from compiler.windows import PAD
 
 __all__ = ["Flow", "Unsupported"]
 
@@ -28,9 +32,9 @@ class Flow:
     """An activation of the graph.
 
     ``shape`` are its dimensions without the batch dimension, which is at ``batch_axis``. Its flattened value is
-    ``scale * (output of layers) + offset``. ``relu_done`` says that the last layer's ReLU was applied, so that later
-    affine operators fold forward into the next layer and not back into this one. ``host`` is what was put after the
-    last layer; a flow with it takes host operators only. ``batch`` is the batch size that the file fixes, or None.
+    ``scale * (value of node) + offset``, which is folded back into the node where that can take it and is not
+    ``pinned`` by other users, else forward into the next layer. ``host`` is what was put after the last step; a flow
+    with it takes host operators only. ``batch`` is the batch size that the file fixes, or None.
     """
 
     shape: tuple[int, ...]
@@ -38,7 +42,8 @@ class Flow:
     offset: NDArray[np.float64]
     batch_axis: int = 0
     batch: int | None = None
-    layers: tuple[LinearLayer, ...] = ()
+    node: Node
+    pinned: bool = False
     host: tuple[HostOp, ...] = ()
 
     # Shape ---------------------------------------------------------------------------------------
@@ -111,10 +116,13 @@ class Flow:
         full = self.full_shape
         order = list(perm) if perm is not None else list(range(len(full)))[::-1]
         features = [i for i in order if full[i] not in (1, BATCH)]
-        if features != sorted(features):
-            raise Unsupported("it reorders the features of a computed value")
         dims = [full[i] for i in order]
-        return self.relabel(dims)
+        if features == sorted(features):
+            return self.relabel(dims)
+        if self.batch_axis != 0 or order[0] != 0:
+            raise Unsupported("it reorders the features of a value whose batch dimension is not the first")
+        grid = np.arange(self.size, dtype=np.int32).reshape(self.shape)
+        return self.take(np.transpose(grid, [i - 1 for i in order[1:]]))
 
     def relabel(self, dims: Sequence[int]) -> "Flow":
         """The flattened features under the dimensions ``dims``, wherever the batch dimension is among them."""
@@ -138,52 +146,153 @@ class Flow:
             return np.broadcast_to(value, full).reshape(-1).copy()
         except ValueError:
             raise Unsupported(
-                f"a constant of shape {list(value.shape)} does not fit a value of shape {self._text()}"
+                f"a constant of shape {list(value.shape)} does not fit a value of shape {self.text}"
             ) from None
 
-    def _text(self) -> str:
+    @property
+    def text(self) -> str:
         return "[" + ", ".join("batch" if d == BATCH else str(d) for d in self.full_shape) + "]"
 
     def linear(self, weight: NDArray[np.float64], name: str) -> "Flow":
         """A new layer ``weight @ x`` for a weight of shape (outputs, features)."""
-        if self.host:
-            raise Unsupported(f"it follows {self.host[0].kind}, which is supported at the end only")
+        flow = self.on_chip()._settle()
         if weight.shape[1] != self.size:
-            raise Unsupported(f"its weights take {weight.shape[1]} numbers, but the value has shape {self._text()}")
-        flow = self._settle()
+            raise Unsupported(f"its weights take {weight.shape[1]} numbers, but the value has shape {self.text}")
+        node, order, pad = flow._source()
         # A bias is an offset of the value until the next layer or ReLU needs it.
-        layer = LinearLayer(name=name, weight=weight * flow.scale, bias=weight @ flow.offset, relu=False)
-        outputs = len(weight)
+        bias, weight = weight @ flow.offset, weight * flow.scale
+        if node is flow.node or (order == PAD).any() or len(order) != node.size or len(np.unique(order)) < node.size:
+            patches = order
+        else:
+            # Elements in another order: that of the weights is turned back.
+            patches, weight = np.arange(node.size, dtype=np.int32), np.ascontiguousarray(weight[:, np.argsort(order)])
+        layer = LinearLayer(name=name, weight=weight, bias=bias, relu=False)
+        return flow.then(Linear(layer=layer, patches=patches[None], pad=np.full(len(order), pad)), node)
+
+    def convolve(self, layer: LinearLayer, patches: NDArray[np.int32]) -> "Flow":
+        """A layer at several positions; outside of the image, at :data:`PAD`, a value is 0."""
+        flow = self.on_chip()._settle()
+        order = np.maximum(patches, 0)
+        for given in (flow.scale, flow.offset):
+            most = np.where(patches == PAD, -np.inf, given[order]).max(axis=0)
+            least = np.where(patches == PAD, np.inf, given[order]).min(axis=0)
+            if (most > least).any():
+                flow = flow.materialise()
+                break
+        first = order[np.argmax(patches != PAD, axis=0), np.arange(patches.shape[1])]
+        scale, offset = flow.scale[first], flow.offset[first]
+        if (patches == PAD).any() and not scale.all():
+            flow, scale, offset = flow.materialise(), np.ones(len(first)), np.zeros(len(first))
+        node, source, fill = flow._source()
+        pad = np.where(scale == 0, 0.0, -offset / np.where(scale == 0, 1.0, scale))
+        joined = np.where(patches == PAD, PAD, source[order])
+        if (joined != patches).any() and (source == PAD).any() and (pad != fill).any() and (patches == PAD).any():
+            node, joined = flow.node, patches
+        elif (source == PAD).any() and not (patches == PAD).any():
+            pad = np.full(len(pad), fill)
+        layer = replace(layer, weight=layer.weight * scale, bias=layer.bias + layer.weight @ offset)
+        return flow.then(Linear(layer=layer, patches=joined.astype(np.int32), pad=pad), node)
+
+    def _source(self) -> tuple[Node, NDArray[np.int32], float]:
+        """Where the elements of the node come from: the node before a choice of elements, indices, fill."""
+        op = self.node.operation
+        if isinstance(op, Gather) and len(self.node.inputs) == 1 and not self.pinned:
+            return self.node.inputs[0], op.index, op.fill
+        return self.node, np.arange(self.size, dtype=np.int32), 0.0
+
+    def then(self, operation: Operation, *nodes: Node, shape: tuple[int, ...] | None = None) -> "Flow":
+        """The value of an operation on nodes, by default on this flow's."""
+        size = operation.size
         return replace(
-            flow,
-            layers=(*flow.layers, layer),
-            shape=(outputs,),
-            scale=np.ones(outputs),
-            offset=np.zeros(outputs),
+            self,
+            node=Node(operation=operation, inputs=nodes or (self.node,), size=size),
+            pinned=False,
+            shape=(size,) if shape is None else shape,
+            scale=np.ones(size),
+            offset=np.zeros(size),
             batch_axis=0,
         )
 
+    def take(self, grid: NDArray[np.int32], fill: float = 0.0, like: NDArray[np.int32] | None = None) -> "Flow":
+        """Elements by their index, :data:`PAD` for ``fill``, in the shape of ``grid``."""
+        flow = self.on_chip()
+        index = grid.reshape(-1).astype(np.int32)
+        like = index if like is None else like.reshape(-1).astype(np.int32)
+        if (index == PAD).any():
+            flow = flow.materialise()
+        scale, offset = flow.scale[like], flow.offset[like]
+        taken = flow.then(Gather(index=index, like=like, fill=fill), shape=grid.shape)
+        return replace(taken, scale=scale, offset=offset)
+
+    @property
+    def pending(self) -> bool:
+        """Whether something is still to be folded."""
+        return bool(self.offset.any() or (self.scale != 1.0).any())
+
+    @property
+    def channel(self) -> NDArray[np.int32]:
+        """Number of the channel of each element; without further dimensions an element is a channel."""
+        return np.repeat(np.arange(self.shape[0] if self.shape else 1), max(1, int(np.prod(self.shape[1:])))).astype(
+            np.int32
+        )
+
+    def materialise(self) -> "Flow":
+        """The flow with nothing pending."""
+        flow = self._settle()
+        if not flow.pending:
+            return flow
+        index = np.arange(flow.size, dtype=np.int32)[:, None]
+        operation = Combine(index=index, coefficient=flow.scale[:, None], offset=flow.offset, channel=flow.channel)
+        return replace(flow.then(operation, shape=flow.shape), batch_axis=flow.batch_axis)
+
+    def pin(self) -> "Flow":
+        """The flow as several users take it: nothing is folded into its node any more."""
+        return self if self.host else replace(self._settle(), pinned=True)
+
+    def on_chip(self) -> "Flow":
+        """The flow itself, if it has not been left to the host."""
+        if self.host:
+            raise Unsupported(f"it follows {self.host[0].kind}, which is supported at the end only")
+        return self
+
     def _settle(self) -> "Flow":
-        """Folds what is pending back into the last layer where that is possible."""
-        if not self.layers or self.layers[-1].relu:
+        """Folds what is pending back into the node where that is possible."""
+        if self.pinned or not self.pending:
             return self
-        last = self.layers[-1]
-        folded = replace(last, weight=last.weight * self.scale[:, None], bias=last.bias * self.scale + self.offset)
-        return replace(self, layers=(*self.layers[:-1], folded), scale=np.ones(self.size), offset=np.zeros(self.size))
+        node = fold(self.node, self.scale, self.offset)
+        if node is None:
+            return self
+        return replace(self, node=node, scale=np.ones(self.size), offset=np.zeros(self.size))
 
     def relu(self, name: str) -> "Flow":
         if self.host:
             return self._host("relu")
         flow = self._settle()
-        if not flow.layers or flow.layers[-1].relu:
-            if flow.layers and not flow.offset.any() and (flow.scale > 0).all():
-                return flow
+        if is_positive(flow.node) and not flow.offset.any() and (flow.scale > 0).all():
+            return flow
+        if not flow.pending and not flow.pinned and (node := rectify(flow.node)) is not None:
+            return replace(flow, node=node)
+        if chain_of(flow.node) is not None and len(flow.shape) <= 1 and not flow.pinned:
             # A ReLU that no weights precede: a layer of its own with a diagonal matrix.
             layer = LinearLayer(name=name, weight=np.diag(flow.scale), bias=flow.offset, relu=True)
-            layers = (*flow.layers, layer)
-        else:
-            layers = (*flow.layers[:-1], replace(flow.layers[-1], relu=True))
-        return replace(flow, layers=layers, scale=np.ones(flow.size), offset=np.zeros(flow.size))
+            patches = np.arange(flow.size, dtype=np.int32)[None]
+            result = flow.then(Linear(layer=layer, patches=patches, pad=np.zeros(flow.size)), shape=flow.shape)
+            return replace(result, batch_axis=flow.batch_axis)
+        return self.map("clip", low=0.0)
+
+    def map(self, function: str, **limits: float) -> "Flow":
+        """A function of each element, by the digital side."""
+        flow = self.on_chip().materialise()
+        result = flow.then(Map(function=function, size=flow.size, **limits), shape=flow.shape)
+        return replace(result, batch_axis=flow.batch_axis)
+
+    def clip(self, low: float, high: float, name: str) -> "Flow":
+        if self.host:
+            return self._host("clip", low=low, high=high)
+        if low == 0.0:
+            flow = self.relu(name)
+            return flow if high == np.inf else flow.map("clip", low=low, high=high)
+        return self.map("clip", low=low, high=high)
 
     # The host's part -----------------------------------------------------------------------------
 
@@ -193,7 +302,7 @@ class Flow:
             return self
         flow = self._settle()
         host: list[HostOp] = []
-        if flow.offset.any() or (flow.scale != 1.0).any():
+        if flow.pending:
             host.append(
                 HostOp(kind="affine", parameters={"scale": flow.scale.tolist(), "offset": flow.offset.tolist()})
             )
@@ -235,8 +344,9 @@ class Flow:
         size = int(np.prod(shape, dtype=np.int64))
         return replace(flow, shape=tuple(shape), scale=np.ones(size), offset=np.zeros(size))
 
-    def sigmoid(self) -> "Flow":
-        return self._start_host()._host("sigmoid")
+    def squash(self, function: str, inner: bool) -> "Flow":
+        """Sigmoid or Tanh: by a table if steps follow, else by the host."""
+        return self.map(function) if inner and not self.host else self._start_host()._host(function)
 
     def cast(self, dtype: np.dtype[Any]) -> "Flow":
         """A cast to a float type changes nothing before the end; the output's type is set by the last cast."""

@@ -1,7 +1,8 @@
-"""A trained perceptron as the compiler sees it: linear layers, and a few operators that stay on the host.
+"""A trained network as the compiler sees it: linear layers, steps between them, and a few operators of the host.
 
 Everything that an ONNX file may say between two non-linearities is folded into one weight matrix and one bias, so that
-the rest of the compiler knows two kinds of things only: :class:`LinearLayer` and :class:`HostOp`.
+the rest of the compiler knows few kinds of things only: :class:`LinearLayer`, :class:`HostOp` and, in networks that are
+no chain of layers, :class:`~compiler.steps.Step`.
 """
 
 from dataclasses import dataclass, field
@@ -10,45 +11,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FloatNetwork", "HostOp", "LinearLayer"]
+from compiler.layer import LinearLayer
+from compiler.steps import Linear, Step
 
+__all__ = ["BATCH_POSITIONS", "FloatNetwork", "HostOp", "LinearLayer"]
 
-@dataclass(frozen=True, kw_only=True)
-class LinearLayer:
-    """``y = relu(W x + b)``, or without the ReLU.
-
-    ``weight`` has shape (outputs, inputs), ``bias`` (outputs,); both double precision, in the units of the model.
-    """
-
-    name: str
-    weight: NDArray[np.float64]
-    bias: NDArray[np.float64]
-    relu: bool
-
-    @property
-    def inputs(self) -> int:
-        return self.weight.shape[1]
-
-    @property
-    def outputs(self) -> int:
-        return self.weight.shape[0]
-
-    def linear(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """``W x + b`` for x of shape (batch, inputs)."""
-        return x @ self.weight.T + self.bias
-
-    def compute(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The layer's output of shape (batch, outputs)."""
-        y = self.linear(x)
-        return np.maximum(y, 0.0) if self.relu else y
+BATCH_POSITIONS = 16384
+"""Positions of a batch of images that are in flight at once: what bounds the memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HostOp:
     """An operator after the last layer, computed in floating point by the host.
 
-    ``kind`` is one of affine, relu, sigmoid, softmax, log_softmax, argmax, reshape, cast; ``parameters`` are plain
-    numbers, strings and lists, so that they can be written as JSON. Arrays have shape (batch, ...).
+    ``kind`` is one of affine, relu, clip, sigmoid, tanh, softmax, log_softmax, argmax, reshape, cast; ``parameters``
+    are plain numbers, strings and lists, so that they can be written as JSON. Arrays have shape (batch, ...).
     """
 
     kind: str
@@ -90,6 +67,8 @@ _HOST_OPS = {
     "affine": _affine,
     "relu": lambda y, p: np.maximum(y, 0),
     "sigmoid": lambda y, p: 0.5 * (1.0 + np.tanh(0.5 * y)),
+    "tanh": lambda y, p: np.tanh(y),
+    "clip": lambda y, p: np.clip(y, p["low"], p["high"]),
     "softmax": _softmax,
     "log_softmax": _log_softmax,
     "argmax": _argmax,
@@ -100,7 +79,7 @@ _HOST_OPS = {
 
 @dataclass(frozen=True, kw_only=True)
 class FloatNetwork:
-    """A perceptron in double precision: the reference that quantisation is measured against.
+    """A network in double precision: the reference that quantisation is measured against.
 
     Parameters
     ----------
@@ -109,11 +88,14 @@ class FloatNetwork:
     input_name, input_shape
         The one input, and its shape without the batch dimension.
     layers
-        In the order of computation; each takes the flattened output of the one before.
+        In the order of computation; without ``steps`` each takes the flattened output of the one before.
     host
         What follows the last layer. Its last entries bring the values to the shape and type of onnxruntime.
     output_name
         The output that is computed.
+    steps
+        How values flow if that is no chain: the layers are those of the steps of kind
+        :class:`~compiler.steps.Linear`, in their order, and the last step makes the output. Empty for a perceptron.
     """
 
     name: str
@@ -122,6 +104,7 @@ class FloatNetwork:
     layers: tuple[LinearLayer, ...]
     host: tuple[HostOp, ...]
     output_name: str
+    steps: tuple[Step, ...] = ()
 
     @property
     def features(self) -> int:
@@ -140,13 +123,27 @@ class FloatNetwork:
             result = op.compute(result)
         return result
 
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """At how many positions of an image each layer is computed."""
+        if not self.steps:
+            return (1,) * len(self.layers)
+        return tuple(len(s.operation.patches) for s in self.steps if isinstance(s.operation, Linear))
+
     def activations(self, x: NDArray[Any]) -> list[NDArray[np.float64]]:
-        """Input and output of every layer for ``x`` of shape (batch, features): ``len(layers) + 1`` arrays."""
+        """Input and output of every layer for ``x`` of shape (batch, features): ``len(layers) + 1`` arrays.
+
+        In a network with steps: the input and the result of every step.
+        """
         values = [np.asarray(x, dtype=np.float64).reshape(len(x), -1)]
-        for layer in self.layers:
+        for step in self.steps:
+            values.append(step.operation.compute(step.gather(values)))
+        for layer in () if self.steps else self.layers:
             values.append(layer.compute(values[-1]))
         return values
 
     def compute(self, x: NDArray[Any]) -> NDArray[Any]:
         """The model's output in floating point for ``x`` of shape (batch, ...)."""
-        return self.finish(self.activations(x)[-1])
+        most = max(1, BATCH_POSITIONS // max(self.positions))
+        parts = [self.activations(x[k : k + most])[-1] for k in range(0, max(len(x), 1), most)]
+        return self.finish(np.concatenate(parts))

@@ -1,7 +1,7 @@
-"""Import of ONNX perceptrons. Nothing of the file is ever executed: it is read, checked and folded.
+"""Import of ONNX networks. Nothing of the file is ever executed: it is read, checked and folded.
 
 Accepted are graphs with one input, in which a value passes through operators of :data:`SUPPORTED`; everything
-between two non-linearities becomes one :class:`~compiler.graph.LinearLayer`.
+between two non-linearities becomes one :class:`~compiler.graph.LinearLayer`, at one or at many positions of an image.
 """
 
 from pathlib import Path
@@ -15,9 +15,11 @@ from onnx import TensorProto, numpy_helper
 from onnx.external_data_helper import load_external_data_for_tensor
 
 from compiler.flow import Flow, Unsupported
-from compiler.graph import FloatNetwork
+from compiler.graph import FloatNetwork, LinearLayer
+from compiler.node import Node, chain_of, steps_of
 from compiler.onnx_constants import FOLDABLE, attributes, fold, numpy_type
-from compiler.onnx_operators import HANDLERS, SUPPORTED, Value
+from compiler.onnx_operators import AT_THE_END, HANDLERS, SUPPORTED, Value
+from compiler.steps import Linear
 from macro_models.errors import InputError
 
 __all__ = ["SUPPORTED", "import_onnx"]
@@ -28,7 +30,7 @@ Array = NDArray[Any]
 
 
 def import_onnx(model: str | Path | bytes | onnx.ModelProto, *, output: str | None = None) -> FloatNetwork:
-    """Reads a perceptron from a file, from its bytes or from a loaded model.
+    """Reads a network from a file, from its bytes or from a loaded model.
 
     ``output`` chooses among several outputs of the graph.
 
@@ -109,22 +111,29 @@ class _Importer:
     def run(self) -> FloatNetwork:
         self._read_constants()
         name, shape = self._read_input()
-        for node in self._needed():
+        nodes = self._needed()
+        self._look_ahead(nodes)
+        self._pin(name)
+        for node in nodes:
             self._visit(node)
         result = self.values.get(self.output)
         if not isinstance(result, Flow):
             raise InputError(f"{self.where}: output {self.output!r} does not depend on the input")
         result = self._finish(result)
-        if not result.layers:
-            raise InputError(f"{self.where}: has no layer with weights; a Gemm or MatMul is needed")
-        self._check_finite(result)
+        chain = chain_of(result.node)
+        steps = () if chain is not None else steps_of(result.node)
+        layers = chain or tuple(s.operation.layer for s in steps if isinstance(s.operation, Linear))
+        if not layers:
+            raise InputError(f"{self.where}: has no layer with weights; a Gemm, MatMul or Conv is needed")
+        self._check_finite(layers)
         return FloatNetwork(
             name=self.graph.name or "network",
             input_name=name,
             input_shape=shape,
-            layers=result.layers,
+            layers=layers,
             host=result.host,
             output_name=self.output,
+            steps=steps,
         )
 
     # Inputs, outputs, constants ------------------------------------------------------------------
@@ -167,7 +176,13 @@ class _Importer:
             )
         shape = tuple(dims[1:])
         size = int(np.prod(shape, dtype=np.int64))
-        self.values[value.name] = Flow(shape=shape, scale=np.ones(size), offset=np.zeros(size), batch=dims[0] or None)
+        self.values[value.name] = Flow(
+            shape=shape,
+            scale=np.ones(size),
+            offset=np.zeros(size),
+            batch=dims[0] or None,
+            node=Node(operation=None, size=size),
+        )
         return value.name, shape
 
     def _needed(self) -> list[onnx.NodeProto]:
@@ -180,6 +195,22 @@ class _Importer:
                 wanted.update(node.input)
         return nodes[::-1]
 
+    def _look_ahead(self, nodes: list[onnx.NodeProto]) -> None:
+        """Notes how many operators take a value, and of which values more is made than the host can do."""
+        self.users: dict[str, int] = {}
+        self.inner: set[str] = set()
+        for node in reversed(nodes):
+            deep = node.op_type not in AT_THE_END or any(o in self.inner for o in node.output)
+            for name in node.input:
+                self.users[name] = self.users.get(name, 0) + (node.op_type != "Shape")
+                if deep and node.op_type != "Shape":
+                    self.inner.add(name)
+
+    def _pin(self, name: str) -> None:
+        value = self.values[name]
+        if isinstance(value, Flow) and self.users.get(name, 0) > 1:
+            self.values[name] = value.pin()
+
     def _finish(self, flow: Flow) -> Flow:
         flow = flow.end_layers().shaped()
         value = next(o for o in self.graph.output if o.name == self.output)
@@ -188,8 +219,8 @@ class _Importer:
             flow = flow.cast(numpy_type(elem_type))
         return flow
 
-    def _check_finite(self, flow: Flow) -> None:
-        for layer in flow.layers:
+    def _check_finite(self, layers: tuple[LinearLayer, ...]) -> None:
+        for layer in layers:
             if not (np.isfinite(layer.weight).all() and np.isfinite(layer.bias).all()):
                 raise InputError(
                     f"{self.where}: node {layer.name!r} has weights that are NaN or infinite; finite ones are needed"
@@ -214,6 +245,7 @@ class _Importer:
             name = node.name or (node.output[0] if node.output else "")
             raise InputError(f"{self.where}: node {name!r} ({node.op_type}): {_first_reason(error)}") from None
         self.values[node.output[0]] = result
+        self._pin(node.output[0])
 
     def _apply(self, node: onnx.NodeProto, inputs: list[Value | None]) -> Value:
         handler = HANDLERS.get(node.op_type)
@@ -222,6 +254,7 @@ class _Importer:
         attrs = attributes(node)
         attrs["opset"] = self.opset
         attrs["node"] = node.name or node.output[0]
+        attrs["inner"] = node.output[0] in self.inner
         return handler(inputs, attrs)
 
 

@@ -1,4 +1,4 @@
-"""The operators that a perceptron may have: what each does to the value that flows through the graph."""
+"""The operators that a network may have: what each does to the values that flow through the graph."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from compiler.flow import Flow, Unsupported
 from compiler.onnx_constants import BATCH, numpy_type
+from compiler.onnx_spatial import add_values, average_pool, concat, convolution, global_pool, max_pool, pad, reduce_mean
 
 __all__ = ["HANDLERS", "SUPPORTED", "Attributes", "Value"]
 
@@ -17,10 +18,19 @@ Value = Array | Flow
 Attributes = dict[str, Any]
 
 SUPPORTED = (
-    "Gemm, MatMul, Add, Sub, Mul, Div (with constants), Relu, BatchNormalization, Flatten, Reshape, Squeeze, "
-    "Unsqueeze, Transpose, Identity, Dropout, Cast, Neg and, at the end, Sigmoid, Softmax, LogSoftmax, ArgMax"
+    "Gemm, MatMul, Conv, Add, Sub, Mul, Div (by constants), Relu, Clip, Sigmoid, Tanh, BatchNormalization, MaxPool, "
+    "AveragePool, GlobalAveragePool, GlobalMaxPool, ReduceMean, Concat, Pad, Flatten, Reshape, Squeeze, Unsqueeze, "
+    "Transpose, Identity, Dropout, Cast, Neg and, at the end, Softmax, LogSoftmax, ArgMax"
 )
-"""The operators that a perceptron may have, as an error message names them."""
+"""The operators that a network may have, as an error message names them."""
+
+AT_THE_END = frozenset(
+    (
+        *("Relu", "Clip", "Sigmoid", "Tanh", "Softmax", "LogSoftmax", "ArgMax"),
+        *("Identity", "Dropout", "Cast", "Neg", "Flatten", "Reshape", "Squeeze", "Unsqueeze"),
+    )
+)
+"""Operators that the host can do after the last step."""
 
 
 def _flow(value: Value | None) -> Flow:
@@ -93,10 +103,16 @@ def _binary(inputs: list[Value | None], attrs: Attributes, apply: Callable[[Flow
 
 
 def _add(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    a, b = inputs
+    if isinstance(a, Flow) and isinstance(b, Flow):
+        return add_values(a, b, 1.0)
     return _binary(inputs, attrs, lambda x, c, first: x.affine(1.0, c))
 
 
 def _sub(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    a, b = inputs
+    if isinstance(a, Flow) and isinstance(b, Flow):
+        return add_values(a, b, -1.0)
     return _binary(inputs, attrs, lambda x, c, first: x.affine(1.0, -c) if first else x.affine(-1.0, c))
 
 
@@ -160,6 +176,36 @@ def _argmax(inputs: list[Value | None], attrs: Attributes) -> Flow:
     return _flow(inputs[0]).argmax(int(attrs.get("axis", 0)), keep, last)
 
 
+def _conv(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    bias = _weights(inputs[2], "its bias values") if len(inputs) > 2 else None
+    return convolution(_flow(inputs[0]), _weights(inputs[1]), bias, attrs)
+
+
+def _clip(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    limits = [attrs.get("min", -np.inf), attrs.get("max", np.inf)]
+    for k, value in enumerate(inputs[1:3]):
+        limits[k] = limits[k] if value is None else float(np.ravel(_const(value, "its limits"))[0])
+    return _flow(inputs[0]).clip(float(limits[0]), float(limits[1]), attrs["node"])
+
+
+def _concat(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    return concat([_flow(i) for i in inputs], int(attrs["axis"]))
+
+
+def _pad(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    mode = attrs.get("mode", b"constant").decode()
+    pads = _const(inputs[1], "its pads") if len(inputs) > 1 else np.asarray(attrs["pads"])
+    fill = np.ravel(_const(inputs[2], "its value"))[0] if len(inputs) > 2 and inputs[2] is not None else 0.0
+    fill = attrs.get("value", fill)
+    if len(inputs) > 3:
+        raise Unsupported("pads of chosen axes are not supported; pads of all axes are")
+    return pad(_flow(inputs[0]), [int(p) for p in np.ravel(pads)], mode, float(fill))
+
+
+def _reduce_mean(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    return reduce_mean(_flow(inputs[0]), _axes(inputs, attrs), bool(attrs.get("keepdims", 1)))
+
+
 def _shape(inputs: list[Value | None], attrs: Attributes) -> Array:
     return np.asarray(_flow(inputs[0]).full_shape[attrs.get("start", 0) : attrs.get("end")], dtype=np.int64)
 
@@ -182,7 +228,17 @@ HANDLERS: dict[str, Callable[[list[Value | None], Attributes], Value]] = {
     "Identity": lambda i, a: _flow(i[0]),
     "Dropout": _dropout,
     "Cast": lambda i, a: _flow(i[0]).cast(numpy_type(a["to"])),
-    "Sigmoid": lambda i, a: _flow(i[0]).sigmoid(),
+    "Sigmoid": lambda i, a: _flow(i[0]).squash("sigmoid", a["inner"]),
+    "Tanh": lambda i, a: _flow(i[0]).squash("tanh", a["inner"]),
+    "Clip": _clip,
+    "Conv": _conv,
+    "MaxPool": lambda i, a: max_pool(_flow(i[0]), a),
+    "AveragePool": lambda i, a: average_pool(_flow(i[0]), a),
+    "GlobalAveragePool": lambda i, a: global_pool(_flow(i[0]), "average"),
+    "GlobalMaxPool": lambda i, a: global_pool(_flow(i[0]), "max"),
+    "ReduceMean": _reduce_mean,
+    "Concat": _concat,
+    "Pad": _pad,
     "Softmax": _softmax("softmax"),
     "LogSoftmax": _softmax("log_softmax"),
     "ArgMax": _argmax,

@@ -24,16 +24,16 @@ def refusal(model: object) -> str:
     ("nodes", "weights", "sentence"),
     [
         (
-            [node("MatMul", "x w", "m"), node("Tanh", "m", "y")],
+            [node("MatMul", "x w", "m"), node("Elu", "m", "y")],
             {"w": W64},
-            r"node 'n_y' (Tanh): this operator is not supported; supported are Gemm, MatMul",
+            r"node 'n_y' (Elu): this operator is not supported; supported are Gemm, MatMul",
         ),
         (
             [node("MatMul", "x w", "m"), node("Softmax", "m", "s"), node("MatMul", "s v", "y")],
             {"w": W64, "v": np.ones((4, 4), "f4")},
             "node 'n_y' (MatMul): it follows",
         ),
-        ([node("MatMul", "x w", "m"), node("Add", "m m", "y")], {"w": W64}, "combines two computed values"),
+        ([node("MatMul", "x w", "m"), node("Mul", "m m", "y")], {"w": W64}, "combines two computed values"),
         (
             [node("MatMul", "x w", "m"), node("Div", "c m", "y")],
             {"w": W64, "c": np.ones(4, "f4")},
@@ -81,7 +81,7 @@ def test_graph(nodes: list[onnx.NodeProto], weights: dict[str, Array], sentence:
 
 
 def test_reordered_features() -> None:
-    nodes = [node("Transpose", "x", "t", perm=[0, 2, 1]), node("Flatten", "t", "f"), node("MatMul", "f w", "y")]
+    nodes = [node("Transpose", "x", "t", perm=[2, 1, 0]), node("Flatten", "t", "f", axis=2), node("MatMul", "f w", "y")]
     assert "reorders the features" in refusal(build(nodes, {"w": W64}, shape=("batch", 2, 3)))
 
 

@@ -1,0 +1,188 @@
+"""Steps of a network that is more than a chain of layers, in floating point.
+
+A value is the flattened vector of an activation, channels first as in ONNX. Five kinds of steps make values from
+values: a linear layer at every position of an image (:class:`Linear`), a choice of elements (:class:`Gather`), the
+largest of several (:class:`Maximum`), a weighted sum of a few (:class:`Combine`), and a function of each
+(:class:`Map`). Convolutions, pooling, residual additions, concatenations, paddings and transpositions are all of these,
+with the geometry in index arrays.
+
+``compute`` takes the values, each of shape (batch, elements), side by side: (batch, all elements). ``backward`` takes
+the gradient of the result to the gradient of what ``compute`` took.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from compiler.layer import LinearLayer
+from compiler.windows import PAD
+
+__all__ = ["FUNCTIONS", "Combine", "Gather", "Linear", "Map", "Maximum", "Operation", "Step", "take_rows"]
+
+Float = NDArray[np.float64]
+Index = NDArray[np.int32]
+
+
+def take_rows(x: NDArray[Any], patches: Index, pad: NDArray[Any]) -> NDArray[Any]:
+    """Inputs of a layer's rows at each position, (batch, positions, rows), for values of shape (batch, elements).
+
+    ``patches`` has shape (positions, rows); ``pad`` of shape (rows,) is what a row takes outside of the image.
+    """
+    rows = x[:, np.maximum(patches, 0)]
+    outside = patches == PAD
+    if outside.any():
+        rows[:, outside] = np.broadcast_to(pad, patches.shape)[outside]
+    return rows
+
+
+def _scatter(gradient: Float, index: Index, size: int) -> Float:
+    """Adds the columns of ``gradient`` (batch, entries) to the elements that ``index`` names: (batch, size)."""
+    flat = index.reshape(-1)
+    used = flat != PAD
+    ones = np.ones(int(used.sum()))
+    matrix = csr_matrix((ones, (flat[used], np.flatnonzero(used))), shape=(size, len(flat)))
+    return np.ascontiguousarray((matrix @ gradient.T).T)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linear:
+    """A layer at every position: of element order (outputs, positions).
+
+    ``patches`` and ``pad``: see :func:`take_rows`.
+    """
+
+    layer: LinearLayer
+    patches: Index
+    pad: Float
+
+    @property
+    def size(self) -> int:
+        return self.layer.outputs * len(self.patches)
+
+    def compute(self, x: Float) -> Float:
+        y = self.layer.compute(take_rows(x, self.patches, self.pad))
+        return y.transpose(0, 2, 1).reshape(len(x), -1)
+
+    def backward(self, gradient: Float, x: Float, y: Float) -> Float:
+        gradient = gradient * (y > 0) if self.layer.relu else gradient
+        slope = gradient.reshape(len(x), self.layer.outputs, -1).transpose(0, 2, 1) @ self.layer.weight
+        return _scatter(slope.reshape(len(x), -1), self.patches, x.shape[1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gather:
+    """Elements by their index, of shape (elements,).
+
+    :data:`PAD` gives ``fill``, on the scale of the element ``like``, which elsewhere equals ``index``.
+    """
+
+    index: Index
+    like: Index
+    fill: float = 0.0
+
+    @property
+    def size(self) -> int:
+        return len(self.index)
+
+    def compute(self, x: Float) -> Float:
+        return np.where(self.index == PAD, self.fill, x[:, self.like])
+
+    def backward(self, gradient: Float, x: Float, y: Float) -> Float:
+        return _scatter(gradient, self.index, x.shape[1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maximum:
+    """The largest of the elements in each row of ``index``, of shape (elements, window)."""
+
+    index: Index
+
+    @property
+    def size(self) -> int:
+        return len(self.index)
+
+    def compute(self, x: Float) -> Float:
+        y = x[:, self.index[:, 0]]
+        for column in self.index.T[1:]:
+            np.maximum(y, x[:, column], out=y)
+        return y
+
+    def backward(self, gradient: Float, x: Float, y: Float) -> Float:
+        result = np.zeros_like(x)
+        left = np.ones(y.shape, dtype=bool)
+        for column in self.index.T:
+            hit = left & (x[:, column] == y)
+            result += _scatter(gradient * hit, column, x.shape[1])
+            left &= ~hit
+        return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Combine:
+    """``sum_k coefficient[i, k] x[index[i, k]] + offset[i]``; of shapes (elements, terms) and (elements,).
+
+    A term with index :data:`PAD` is left out. ``channel``, of shape (elements,), groups elements that share a scale.
+    """
+
+    index: Index
+    coefficient: Float
+    offset: Float
+    channel: Index
+
+    @property
+    def size(self) -> int:
+        return len(self.index)
+
+    def compute(self, x: Float) -> Float:
+        y = np.tile(self.offset, (len(x), 1))
+        for column, factor in zip(self.index.T, self.coefficient.T, strict=True):
+            y += x[:, column] * np.where(column == PAD, 0.0, factor)
+        return y
+
+    def backward(self, gradient: Float, x: Float, y: Float) -> Float:
+        result = np.zeros_like(x)
+        for column, factor in zip(self.index.T, self.coefficient.T, strict=True):
+            result += _scatter(gradient * factor, column, x.shape[1])
+        return result
+
+
+FUNCTIONS = ("clip", "sigmoid", "tanh")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Map:
+    """A function of each of ``size`` elements: ``clip`` between ``low`` and ``high``, ``sigmoid`` or ``tanh``."""
+
+    function: str
+    size: int
+    low: float = -np.inf
+    high: float = np.inf
+
+    def compute(self, x: Float) -> Float:
+        if self.function == "clip":
+            return np.clip(x, self.low, self.high)
+        return np.tanh(x) if self.function == "tanh" else 0.5 * (1.0 + np.tanh(0.5 * x))
+
+    def backward(self, gradient: Float, x: Float, y: Float) -> Float:
+        if self.function == "clip":
+            return gradient * ((x > self.low) & (x < self.high))
+        return gradient * (1.0 - y * y if self.function == "tanh" else y * (1.0 - y))
+
+
+Operation = Linear | Gather | Maximum | Combine | Map
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One operation and the numbers of the values that it takes: 0 is the network's input, k what step k - 1 made."""
+
+    operation: Operation
+    inputs: tuple[int, ...] = field(default=(0,))
+
+    def gather(self, values: list[NDArray[Any]]) -> NDArray[Any]:
+        """The inputs side by side, (batch, all elements)."""
+        parts = [values[k] for k in self.inputs]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)

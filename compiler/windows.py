@@ -1,0 +1,107 @@
+"""Which elements a kernel sees at each output position, for convolutions and pooling in any number of dimensions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["PAD", "Windows", "windows"]
+
+PAD = -1
+"""Index of an element that padding adds."""
+
+PAD_MODES = ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Windows:
+    """The windows of one channel.
+
+    Attributes
+    ----------
+    index
+        Elements of the flattened channel that each window holds, :data:`PAD` outside of it: (positions, kernel).
+    inside
+        Whether an element is in the channel or in its explicit padding, (positions, kernel): what rounding up adds at
+        the end is neither.
+    shape
+        Output positions along each dimension.
+    """
+
+    index: NDArray[np.int32]
+    inside: NDArray[np.bool_]
+    shape: tuple[int, ...]
+
+
+def windows(size: Sequence[int], kernel: Sequence[int], attrs: Mapping[str, Any]) -> Windows:
+    """Windows of a channel of ``size`` for ONNX's ``strides``, ``dilations``, ``pads``, ``auto_pad``, ``ceil_mode``.
+
+    Raises
+    ------
+    ValueError
+        If an attribute does not fit the dimensions or no position is left.
+    """
+    rank = len(size)
+    strides = _attribute(attrs, "strides", rank, 1)
+    dilations = _attribute(attrs, "dilations", rank, 1)
+    if len(kernel) != rank or min((*kernel, *strides, *dilations), default=1) < 1:
+        raise ValueError(f"its kernel, strides or dilations do not fit {rank} dimensions")
+    reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
+    pads = _pads(size, reach, strides, attrs)
+    ceil = bool(attrs.get("ceil_mode", 0))
+    axes = []
+    for axis in range(rank):
+        before, after = pads[axis], pads[axis + rank]
+        room = size[axis] + before + after - reach[axis]
+        count = (-(-room // strides[axis]) if ceil else room // strides[axis]) + 1
+        if ceil and (count - 1) * strides[axis] >= size[axis] + before:
+            count -= 1
+        if room < 0 or count < 1:
+            raise ValueError(f"its kernel of {reach[axis]} is larger than the {size[axis]} elements of a dimension")
+        at = np.arange(count)[:, None] * strides[axis] + np.arange(kernel[axis]) * dilations[axis] - before
+        axes.append((at, (at >= 0) & (at < size[axis]), at < size[axis] + after))
+    return _combine(size, axes)
+
+
+def _combine(size: Sequence[int], axes: Sequence[tuple[NDArray[Any], ...]]) -> Windows:
+    index, real, inside = np.zeros((1, 1), np.int64), np.ones((1, 1), bool), np.ones((1, 1), bool)
+    for length, (at, here, padded) in zip(size, axes, strict=True):
+
+        def outer(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+            grid = a[:, None, :, None] + b[None, :, None, :] if a.dtype != bool else (
+                a[:, None, :, None] & b[None, :, None, :]
+            )  # fmt: skip
+            return grid.reshape(a.shape[0] * b.shape[0], a.shape[1] * b.shape[1])
+
+        index, real, inside = outer(index * length, at), outer(real, here), outer(inside, padded)
+    return Windows(
+        index=np.where(real, index, PAD).astype(np.int32), inside=inside, shape=tuple(len(a[0]) for a in axes)
+    )
+
+
+def _attribute(attrs: Mapping[str, Any], name: str, rank: int, default: int) -> list[int]:
+    values = [int(v) for v in attrs.get(name, [default] * rank)]
+    if len(values) != rank:
+        raise ValueError(f"its {name} {values} do not fit {rank} dimensions")
+    return values
+
+
+def _pads(size: Sequence[int], reach: Sequence[int], strides: Sequence[int], attrs: Mapping[str, Any]) -> list[int]:
+    """Elements before and after each dimension, as ONNX orders them: all befores, then all afters."""
+    mode = attrs.get("auto_pad", b"NOTSET")
+    mode = mode.decode() if isinstance(mode, bytes) else str(mode)
+    if mode not in PAD_MODES:
+        raise ValueError(f"its auto_pad {mode!r} is unknown")
+    rank = len(size)
+    if mode == "NOTSET":
+        pads = [int(p) for p in attrs.get("pads", [0] * 2 * rank)]
+        if len(pads) != 2 * rank or min(pads, default=0) < 0:
+            raise ValueError(f"its pads {pads} do not fit {rank} dimensions or are negative")
+        return pads
+    if mode == "VALID":
+        return [0] * 2 * rank
+    total = [max((-(-n // s) - 1) * s + r - n, 0) for n, r, s in zip(size, reach, strides, strict=True)]
+    small, large = [t // 2 for t in total], [t - t // 2 for t in total]
+    return [*small, *large] if mode == "SAME_UPPER" else [*large, *small]
