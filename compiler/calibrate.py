@@ -8,6 +8,7 @@ the network's outputs come closest to those in floating point is taken. This is 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,10 +92,13 @@ class Calibrator:
     ) -> None:
         self.network, self.placement, self.chip, self.options = network, placement, chip, options
         self.x, self.progress = x, progress
-        self.bench = Bench(network, placement, chip, device, options, x)
+        self.bench = self._bench(device, options)
         self.smallest: Float = np.zeros(network.features)
         default = DECISION_TOLERANCE if network.is_classifier else ERROR_TOLERANCE
         self.tolerance = default if options.tolerance is None else options.tolerance
+
+    def _bench(self, device: Device, options: CompileOptions) -> Bench:
+        return Bench(self.network, self.placement, self.chip, device, options, self.x)
 
     def run(self) -> Calibrated:
         """Calibrates all layers in order."""
@@ -145,12 +149,13 @@ class Calibrator:
     def _search(self, index: int, values: Float) -> Draft:
         """The best candidate for a layer: one property after the other, each at the best of those before it."""
         # Ranges come from every other sample and are tried on all of them: what they cost beyond is seen, then.
-        chosen_samples = slice(None, None, 2 if len(self.x) >= FEWEST_TO_SPLIT else 1)
-        flat = values[0, chosen_samples] if index == 0 else values[:, chosen_samples].reshape(-1, values.shape[-1])
+        chosen_samples = slice(None, None, 2 if values.shape[1] >= FEWEST_TO_SPLIT else 1)
+        first = self._is_first(index)
+        flat = values[0, chosen_samples] if first else values[:, chosen_samples].reshape(-1, values.shape[-1])
         clip = np.full(self.network.layers[index].outputs, self.options.weight_clip or FIRST_CLIP)
         best: Trial | None = None
         chosen = ("zero", 0.0)
-        for anchor in ANCHORS if index == 0 else ANCHORS[:1]:
+        for anchor in ANCHORS if first else ANCHORS[:1]:
             for balance in BALANCES:
                 trial = self.bench.run(index, self._draft(index, flat, clip, anchor, 1.0, balance), values)
                 if best is None or trial.total < best.total:
@@ -200,7 +205,7 @@ class Calibrator:
         layer = self.network.layers[index]
         signed = anchor in ("mean", "middle") or (anchor == "zero" and bool((flat < 0).any()))
         fmt = self._choose_format(index, flat, formats(signed, self.chip, self.options), anchor)
-        quantiser = fit_quantiser(flat, layer.weight, fmt, anchor=anchor, extent=extent, balance=balance)
+        quantiser = self._fit(index, flat, fmt, anchor=anchor, extent=extent, balance=balance)
         quantiser = replace(quantiser, scale=np.maximum(quantiser.scale, self.smallest))
         weight = layer.weight * quantiser.scale
         copies = self.placement.of_layer(index)[0].copies
@@ -231,14 +236,20 @@ class Calibrator:
 
     def _choose_format(self, index: int, flat: Float, candidates: Sequence[CodeFormat], anchor: str) -> CodeFormat:
         """The first format whose rounding errors change the network's outputs by no more than the tolerance."""
-        weight = self.network.layers[index].weight
         exact = self.bench.outputs_after(index, flat)
         for fmt in candidates[:-1]:
-            quantiser = fit_quantiser(flat, weight, fmt, anchor=anchor)
+            quantiser = self._fit(index, flat, fmt, anchor=anchor)
             lost = self.bench.outputs_after(index, quantiser.stage.value(quantiser.codes(flat))) - exact
             if self._harm(exact, float(np.sqrt((lost**2).mean()))) <= self.tolerance:
                 return fmt
         return candidates[-1]
+
+    def _is_first(self, index: int) -> bool:
+        """Whether a layer takes the network's input."""
+        return index == 0
+
+    def _fit(self, index: int, flat: Float, fmt: CodeFormat, **options: Any) -> Quantiser:
+        return fit_quantiser(flat, self.network.layers[index].weight, fmt, **options)
 
     def _harm(self, exact: Float, error: float) -> float:
         """What errors of this size do: the share of decisions that change, or the error relative to the outputs."""

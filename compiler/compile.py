@@ -9,6 +9,7 @@ import onnx
 from numpy.typing import NDArray
 
 from compiler.calibrate import Calibrator
+from compiler.calibrate_stages import StageCalibrator
 from compiler.graph import FloatNetwork
 from compiler.inputs import load_input
 from compiler.mapping import SkipMaps, place
@@ -37,7 +38,7 @@ def compile_model(
     skip: SkipMaps | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Network:
-    """Quantises a perceptron, maps it to cores, and calibrates it on the device model.
+    """Quantises a network, maps it to cores, and calibrates it on the device model.
 
     Parameters
     ----------
@@ -74,14 +75,19 @@ def compile_model(
     x = _spread(x, options.samples)
     shapes = [(layer.inputs, layer.outputs) for layer in net.layers]
     placement = place(shapes, chip.lines, copies=options.copies, skip=skip)
-    calibrator = Calibrator(net, placement, chip, device, options, x.astype(np.float64), progress)
-    result = calibrator.run()
+    x = x.astype(np.float64)
+    if net.steps:
+        result = StageCalibrator(net, placement, chip, device, options, x, progress).run_stages()
+        stage, stages, samples = result.input, result.stages, result.images
+    else:
+        result = Calibrator(net, placement, chip, device, options, x, progress).run()
+        stage, stages, samples = result.quantiser.stage, (), len(x)
     return Network(
-        chip=chip, device=device, options=options, model=net, input=result.quantiser.stage, layers=result.layers,
+        chip=chip, device=device, options=options, model=net, input=stage, layers=result.layers, stages=stages,
         output=OutputStage(scale=result.output_scale),
         cores=tuple(CoreImage.from_placement(placement, k, result.targets[k]) for k in range(placement.cores)),
         calibration={
-            "samples": len(x), "sha256": digest, "time_s": representative_time(device, options),
+            "samples": samples, "sha256": digest, "time_s": representative_time(device, options),
             "errors": list(result.errors), "cycles": list(result.cycles),
         },
     )  # fmt: skip

@@ -6,6 +6,9 @@ Cores differ in the scales of their columns, so a core's codes are first brought
 
 Widths: codes 13 bits signed (two-segment operations), multipliers 15 bits, products 32 bits, lanes 16 bits signed.
 That the sum of a lane cannot overflow is proved by the compiler (:func:`check_headroom`); intermediate sums may wrap.
+
+Networks that are no chain of layers keep every value in 16-bit lanes; what is done to them element by element is here
+too: :class:`Encode`, :class:`WeightedSum`, :class:`Limit`, :class:`Table`. Products and sums of those fit 32 bits.
 """
 
 from collections.abc import Sequence
@@ -20,8 +23,14 @@ __all__ = [
     "LANE_MAX",
     "MULTIPLIER_MAX",
     "SHIFT_MAX",
+    "SUM_MAX",
+    "TABLE_HALF",
+    "Encode",
+    "Limit",
     "Requantise",
     "Root",
+    "Table",
+    "WeightedSum",
     "check_headroom",
     "largest_code",
     "scale_leaf",
@@ -32,6 +41,10 @@ LANE_MAX = 2**15 - 1
 """Largest magnitude of a 16-bit lane that the compiler uses."""
 MULTIPLIER_MAX = 2**15 - 1
 SHIFT_MAX = 31
+SUM_MAX = 2**16 - 1
+"""Largest sum of the magnitudes of the multipliers of one element: 32 bits then hold its sum of products."""
+TABLE_HALF = 512
+"""A table has twice as many entries."""
 
 
 def largest_code(op: MvmOperation) -> int:
@@ -108,6 +121,78 @@ class Root:
         if self.relu:
             lanes = np.maximum(lanes, 0)
         return lanes if self.requantise is None else self.requantise.compute(lanes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encode:
+    """Lanes to input codes: ``saturate(((lane - offset) * multiplier + half) >> shift, low, high)``.
+
+    ``offset`` (a lane, 16 bits) and ``multiplier`` (0..32767) have shape (elements,).
+    """
+
+    offset: NDArray[np.int16]
+    multiplier: NDArray[np.int32]
+    shift: int
+    low: int
+    high: int
+
+    def compute(self, lanes: NDArray[np.integer]) -> NDArray[np.int16]:
+        """Codes of the shape of ``lanes``, (batch, elements)."""
+        product = (lanes.astype(np.int64) - self.offset) * self.multiplier
+        return np.clip(_round_shift(product, self.shift), self.low, self.high).astype(np.int16)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightedSum:
+    """``saturate((sum_k lane[index[i, k]] * multiplier[i, k] + half >> shift) + offset[i])`` to 16 bits.
+
+    ``index`` and ``multiplier`` (-32767..32767) have shape (elements, terms); a term with index -1 is left out.
+    ``offset``, of shape (elements,), has 17 bits.
+    """
+
+    index: NDArray[np.int32]
+    multiplier: NDArray[np.int32]
+    shift: int
+    offset: NDArray[np.int32]
+
+    def compute(self, lanes: NDArray[np.integer]) -> NDArray[np.int16]:
+        """Lanes of shape (batch, elements) from lanes of shape (batch, elements of all inputs)."""
+        total = np.zeros((len(lanes), len(self.index)), dtype=np.int64)
+        for column, factor in zip(self.index.T, self.multiplier.T, strict=True):
+            total += lanes[:, column].astype(np.int64) * np.where(column < 0, 0, factor)
+        return np.clip(_round_shift(total, self.shift) + self.offset, -LANE_MAX, LANE_MAX).astype(np.int16)
+
+    def check(self) -> None:
+        """Raises ValueError if a sum could exceed 32 bits."""
+        if np.abs(self.multiplier).sum(axis=1).max(initial=0) > SUM_MAX or not 0 <= self.shift <= SHIFT_MAX:
+            raise ValueError("a weighted sum of lanes exceeds 32 bits")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """Lanes between ``low`` and ``high``, both of shape (elements,)."""
+
+    low: NDArray[np.int16]
+    high: NDArray[np.int16]
+
+    def compute(self, lanes: NDArray[np.integer]) -> NDArray[np.int16]:
+        return np.clip(lanes, self.low, self.high).astype(np.int16)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A function by look-up: ``entries[saturate((lane * multiplier + half) >> shift, -512, 511) + 512]``.
+
+    ``multiplier`` (0..32767) has shape (elements,), ``entries`` (1024,).
+    """
+
+    multiplier: NDArray[np.int32]
+    shift: int
+    entries: NDArray[np.int16]
+
+    def compute(self, lanes: NDArray[np.integer]) -> NDArray[np.int16]:
+        at = _round_shift(lanes.astype(np.int64) * self.multiplier, self.shift)
+        return self.entries[np.clip(at, -TABLE_HALF, TABLE_HALF - 1) + TABLE_HALF]
 
 
 def check_headroom(

@@ -18,6 +18,8 @@ from compiler.integer import Requantise, Root
 from compiler.mapping import Placement
 from compiler.options import CompileOptions
 from compiler.program import InputStage, Layer, Mvm, OutputStage
+from compiler.stage_file import read_stages, read_steps, write_operation
+from compiler.stages import Stage
 from hw.config import Chip
 from macro_models.devices import Device, device_from_dict
 from macro_models.errors import InputError
@@ -68,6 +70,8 @@ class Network:
         The float network, the reference of every run.
     input, layers, output
         The program: the host's quantisation, the layers on the cores, the host's dequantisation.
+    stages
+        How values flow between the layers where those are no chain; empty for a perceptron.
     cores
         What each core holds.
     calibration
@@ -83,6 +87,7 @@ class Network:
     output: OutputStage
     cores: tuple[CoreImage, ...]
     calibration: Mapping[str, Any]
+    stages: tuple[Stage, ...] = ()
 
     @property
     def schedule(self) -> str:
@@ -92,7 +97,7 @@ class Network:
     @property
     def mvms_per_image(self) -> int:
         """Conversions of all cores for one image."""
-        return sum(m.op.segments for layer in self.layers for m in layer.mvms)
+        return sum(layer.conversions * layer.positions for layer in self.layers)
 
     def save(self, path: str | Path) -> None:
         """Writes the file, whole or not at all.
@@ -159,7 +164,15 @@ def _write(net: Network, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
             "output_name": net.model.output_name,
             "layers": [{"name": layer.name, "relu": layer.relu} for layer in net.model.layers],
             "host": [{"kind": op.kind, "parameters": op.parameters} for op in net.model.host],
+            "steps": [
+                {"inputs": list(s.inputs), **write_operation(s.operation, f"step{k}", put)}
+                for k, s in enumerate(net.model.steps)
+            ],
         },
+        "stages": [
+            {"inputs": list(s.inputs), **write_operation(s.operation, f"stage{k}", put)}
+            for k, s in enumerate(net.stages)
+        ],
         "input": {"low": net.input.low, "high": net.input.high},
         "cores": len(net.cores),
         "layers": [_write_layer(layer, f"layer{k}", put) for k, layer in enumerate(net.layers)],
@@ -192,6 +205,7 @@ def _write_layer(layer: Layer, prefix: str, put: Any) -> dict[str, Any]:
         "inputs": layer.inputs,
         "outputs": layer.outputs,
         "shift": layer.shift,
+        "positions": layer.positions,
         "relu": layer.root.relu,
         "requantise": None if q is None else {"shift": q.shift, "low": q.low, "high": q.high},
         "mvms": mvms,
@@ -219,12 +233,14 @@ def _read(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], where:
             layers=floats,
             output_name=model["output_name"],
             host=tuple(HostOp(kind=op["kind"], parameters=op["parameters"]) for op in model["host"]),
+            steps=read_steps(model.get("steps", []), floats, arrays),
         ),
         input=InputStage(offset=arrays["input.offset"], scale=arrays["input.scale"], **content["input"]),
         layers=tuple(_read_layer(one, f"layer{k}", arrays) for k, one in enumerate(content["layers"])),
         output=OutputStage(scale=arrays["output.scale"]),
         cores=tuple(_read_core(k, arrays) for k in range(content["cores"])),
         calibration=content["calibration"],
+        stages=read_stages(content.get("stages", []), arrays),
     )
     for layer in network.layers:
         layer.check()
@@ -257,4 +273,5 @@ def _read_layer(one: Mapping[str, Any], prefix: str, arrays: Mapping[str, NDArra
         mvms=tuple(mvms),
         shift=one["shift"],
         root=root,
+        positions=one.get("positions", 1),
     )

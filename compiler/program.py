@@ -75,7 +75,7 @@ class Mvm:
     core
         Core of the program, from 0.
     operation
-        Number of the (first) conversion in the static program: the lower half of ``op_id``.
+        Number of the (first) conversion in the static program, at position 0: the lower half of ``op_id``.
     op
         What the core is told.
     first
@@ -111,7 +111,8 @@ class Layer:
     """One linear layer: its products, the shift that their leaves share, and the root.
 
     ``spread`` says which input each row of the layer takes, of shape (rows,): an input may drive several rows, and a
-    row with :data:`DITHER` takes a constant.
+    row with :data:`DITHER` takes a constant. The layer is computed at ``positions`` of an image; the conversions of
+    position p follow those of position p - 1.
     """
 
     name: str
@@ -121,6 +122,12 @@ class Layer:
     mvms: tuple[Mvm, ...]
     shift: int
     root: Root
+    positions: int = 1
+
+    @property
+    def conversions(self) -> int:
+        """Conversions at one position."""
+        return sum(m.op.segments for m in self.mvms)
 
     def rows(self, codes: NDArray[np.integer]) -> NDArray[np.int16]:
         """Codes of the rows, of shape (batch, rows), for input codes of shape (batch, inputs)."""
@@ -143,23 +150,36 @@ RunMvm = Callable[[Mvm, NDArray[np.int16], NDArray[np.uint64]], NDArray[np.integ
 
 
 def lanes_of(
-    layer: Layer, codes: NDArray[np.integer], images: NDArray[np.integer], lines: int, run: RunMvm
+    layer: Layer,
+    codes: NDArray[np.integer],
+    images: NDArray[np.integer],
+    lines: int,
+    run: RunMvm,
+    positions: NDArray[np.integer] | None = None,
 ) -> NDArray[np.int16]:
     """Sums of the leaves of a layer, of shape (batch, outputs), for input codes of shape (batch, inputs).
 
-    ``images`` are the numbers of the images, of shape (batch,).
+    ``images`` are the numbers of the images, of shape (batch,), ``positions`` where in them, None for 0.
     """
     leaves = []
     codes = layer.rows(codes)
+    start = images.astype(np.uint64) << np.uint64(OP_ID_IMAGE_SHIFT)
+    if positions is not None:
+        start += positions.astype(np.uint64) * np.uint64(layer.conversions)
     for mvm in layer.mvms:
-        op_id = (images.astype(np.uint64) << np.uint64(OP_ID_IMAGE_SHIFT)) | np.uint64(mvm.operation)
+        op_id = start + np.uint64(mvm.operation)
         raw = run(mvm, mvm.vector(codes, lines), op_id)
         leaves.append((scale_leaf(raw[:, mvm.columns], mvm.multiplier, layer.shift), mvm.outputs))
     return sum_leaves(leaves, layer.outputs)
 
 
 def run_layer(
-    layer: Layer, codes: NDArray[np.integer], images: NDArray[np.integer], lines: int, run: RunMvm
+    layer: Layer,
+    codes: NDArray[np.integer],
+    images: NDArray[np.integer],
+    lines: int,
+    run: RunMvm,
+    positions: NDArray[np.integer] | None = None,
 ) -> NDArray[np.int16]:
     """Output of a layer (codes of the next layer, or lanes of the last), of shape (batch, outputs)."""
-    return layer.root.compute(lanes_of(layer, codes, images, lines, run))
+    return layer.root.compute(lanes_of(layer, codes, images, lines, run, positions))

@@ -26,8 +26,8 @@ def summarise(network: "Network") -> dict[str, Any]:
     Keys: ``cores``, ``schedule``, ``cells_used``, ``cells``, ``utilisation`` (0..1), ``mvms_per_image``,
     ``cycles_worst`` and ``cycles_mean`` (per image, products one after the other; mean of the calibration inputs),
     ``microseconds_mean``, ``layers`` (a list of dicts with name, inputs, outputs, relu, copies, products, in_bits,
-    in_signed, out_bits, step_code, cycles_worst, cycles_mean, error: that of calibration relative to the standard
-    deviation of the layer's output).
+    in_signed, out_bits, step_code, positions (of an image, at which it is computed), cycles_worst, cycles_mean, error:
+    that of calibration relative to the standard deviation of the layer's output).
     """
     chip = network.chip
     config = CoreConfig.from_chip(chip)
@@ -65,7 +65,8 @@ def _layer(network: "Network", k: int, layer: Layer, config: CoreConfig) -> dict
         "in_signed": op.in_signed,
         "out_bits": op.out_bits,
         "step_code": op.step_code,
-        "cycles_worst": sum(worst_case_cycles(config, m) for m in layer.mvms),
+        "positions": layer.positions,
+        "cycles_worst": layer.positions * sum(worst_case_cycles(config, m) for m in layer.mvms),
         "cycles_mean": network.calibration["cycles"][k],
         "error": network.calibration["errors"][k],
     }

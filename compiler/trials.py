@@ -157,14 +157,23 @@ class Bench:
                 np.add.at(sums.T, p.mvm.outputs, (result.codes[:, p.mvm.columns] * p.half_step).T)
                 cycles += int(np.sum(self.core.cycles(p.mvm.op, result.steps)))
         outputs = np.maximum(outputs, 0.0) if layer.relu else outputs
-        lost = self.outputs_after(index + 1, outputs) - self.reference
+        error = self.share @ ((outputs - self.wanted_of(index)) ** 2).mean(axis=1)
         return Trial(
             draft=draft,
             outputs=outputs,
-            error=self.share @ ((outputs - self.wanted[index + 1]) ** 2).mean(axis=1),
-            total=float(self.share @ (lost**2).mean(axis=(1, 2))),
+            error=error,
+            total=self.total(index, outputs, error),
             cycles=cycles / (len(chips) * len(self.images)),
         )
+
+    def wanted_of(self, index: int) -> Float:
+        """Outputs of a layer in floating point, of shape (samples, outputs)."""
+        return self.wanted[index + 1]
+
+    def total(self, index: int, outputs: Float, error: Float) -> float:
+        """Squared error of the network's outputs for outputs of a layer; see :class:`Trial`."""
+        lost = self.outputs_after(index + 1, outputs) - self.reference
+        return float(self.share @ (lost**2).mean(axis=(1, 2)))
 
     def _mvm(self, cores: dict[int, TnsaModel], mvm: Mvm, inputs: NDArray[np.integer]) -> MvmResult:
         op_id = (self.images << np.uint64(OP_ID_IMAGE_SHIFT)) | np.uint64(mvm.operation)
@@ -202,7 +211,7 @@ class Bench:
 
     def relative_error(self, index: int, trial: Trial) -> float:
         """Error of a layer's output relative to its standard deviation."""
-        wanted = self.wanted[index + 1]
+        wanted = self.wanted_of(index)
         return float(np.sqrt(((trial.outputs - wanted) ** 2).mean() / max(wanted.var(axis=0).mean(), 1e-300)))
 
 

@@ -17,6 +17,7 @@ from compiler.compile import check_shape
 from compiler.inputs import load_input
 from compiler.network import Network
 from compiler.program import Mvm, run_layer
+from compiler.stages import batch_size, run_stages
 from hw.config import tnsa_config
 from macro_models import Masks, TnsaModel
 from macro_models.devices import Device, load_device
@@ -41,7 +42,8 @@ class Execution:
         The model's outputs in its units, of onnxruntime's shape and type.
     codes
         Output codes of every product, (layer, operation) -> (images, columns of the product) int16, in half steps; the
-        columns are those that the product converts, in the network's order. Empty unless they were asked for.
+        columns are those that the product converts, in the network's order. Of a layer at several positions of an image
+        (images, positions * columns), position by position. Empty unless they were asked for.
     ranges
         Per layer (least, largest, fraction of codes at the end of the converter's range; of two segments, of the high
         one).
@@ -109,6 +111,10 @@ class _Run:
         where = slice(first, first + len(x))
         images = np.arange(first_image + first, first_image + first + len(x), dtype=np.uint64)
         codes = self.network.input.compute(x)
+        if self.network.stages:
+            stages, layers, lines = self.network.stages, self.network.layers, self.network.chip.lines
+            lanes = run_stages(stages, layers, codes, images, lines, lambda k: partial(self._mvm, k, where))
+            return self.network.output.compute(lanes)
         for index, layer in enumerate(self.network.layers):
             codes = run_layer(layer, codes, images, self.network.chip.lines, partial(self._mvm, index, where))
         return self.network.output.compute(codes)
@@ -117,7 +123,8 @@ class _Run:
         self, index: int, where: slice, mvm: Mvm, vector: NDArray[np.int16], op_id: NDArray[np.uint64]
     ) -> NDArray[np.integer]:
         result = self.backend.mvm(mvm.core, mvm.op, self.masks[mvm.core], vector, op_id)
-        self.cycles[where] += np.asarray(result.cycles, dtype=np.int64)
+        images = where.stop - where.start
+        self.cycles[where] += np.asarray(result.cycles, dtype=np.int64).reshape(images, -1).sum(axis=1)
         codes = result.codes[:, mvm.columns]
         top = 2 * mvm.op.max_steps + 1
         top = top if mvm.op.segments == 1 else top << LSB_SEGMENT_BITS
@@ -126,7 +133,7 @@ class _Run:
         self.full[index] += int((np.abs(codes) >= top).sum())
         self.total[index] += codes.size
         if self.keep:
-            self.kept.setdefault((index, mvm.operation), []).append(codes.astype(np.int16))
+            self.kept.setdefault((index, mvm.operation), []).append(codes.astype(np.int16).reshape(images, -1))
         return result.codes
 
 
@@ -160,7 +167,7 @@ def execute(
     keep_codes
         Whether to return the codes of all products.
     batch
-        Images in flight at once. It changes nothing but memory.
+        Images in flight at once, at most. It changes nothing but memory.
     progress
         Called with (images done, images).
 
@@ -173,6 +180,7 @@ def execute(
     cores = build_cores(network, device=device, seed=seed, time_s=time_s, temp_C=temp_C, causes=causes)
     backend.open(network.chip, cores)
     run = _Run(network, backend, len(x), keep_codes)
+    batch = batch_size(network.layers, batch)
     outputs = []
     for first in range(0, len(x), batch):
         outputs.append(run.batch(x[first : first + batch], first, first_image))
