@@ -148,10 +148,8 @@ class Calibrator:
 
     def _search(self, index: int, values: Float) -> Draft:
         """The best candidate for a layer: one property after the other, each at the best of those before it."""
-        # Ranges come from every other sample and are tried on all of them: what they cost beyond is seen, then.
-        chosen_samples = slice(None, None, 2 if values.shape[1] >= FEWEST_TO_SPLIT else 1)
         first = self._is_first(index)
-        flat = values[0, chosen_samples] if first else values[:, chosen_samples].reshape(-1, values.shape[-1])
+        flat = self._range_samples(index, values)
         clip = np.full(self.network.layers[index].outputs, self.options.weight_clip or FIRST_CLIP)
         best: Trial | None = None
         chosen = ("zero", 0.0)
@@ -167,6 +165,11 @@ class Calibrator:
         if self.options.weight_clip is None:
             best = self._search_clip(index, values, flat, best)
         return self._search_step(index, values, flat, best).draft
+
+    def _range_samples(self, index: int, values: Float) -> Float:
+        """What ranges come from: every other sample. They are tried on all: what they cost beyond is seen, then."""
+        chosen = slice(None, None, 2 if values.shape[1] >= FEWEST_TO_SPLIT else 1)
+        return values[0, chosen] if self._is_first(index) else values[:, chosen].reshape(-1, values.shape[-1])
 
     def _search_clip(self, index: int, values: Float, flat: Float, best: Trial) -> Trial:
         """Clipping of each output by itself: its best candidate, then all together."""

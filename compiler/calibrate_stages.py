@@ -38,6 +38,9 @@ MOST_POSITIONS = 65_536
 FEWEST_IMAGES = 16
 """Positions of all calibration images together, and images that are used whatever their size."""
 
+RANGE_SAMPLES = 2048
+"""Positions of images from which ranges come: half of them those with the largest outputs."""
+
 GRADIENT_IMAGES, GRADIENT_DRAWS = 32, 4
 
 INPUT_ROOM = 4.0
@@ -177,6 +180,7 @@ class StageCalibrator(Calibrator):
         image, position = _samples(len(self.x), positions)
         values = self._sample(op, taken, image, position)
         self._set_samples(k, op, image, position)
+        self._ranges = self._sample(op, taken, *_range_samples(self.bench.wanted[k + 1], positions))
         draft = self._search(index, values)
         encode = lower_encode(draft.quantiser, op.patches, taken.unit, taken.zero)
         pad = draft.quantiser.codes(op.pad[None])[0]
@@ -244,6 +248,11 @@ class StageCalibrator(Calibrator):
 
     # The search, as the base class calls it --------------------------------------------------------
 
+    def _range_samples(self, index: int, values: Float) -> Float:
+        if values.shape[1] == len(self.x):
+            return super()._range_samples(index, values)
+        return self._ranges[0] if self._from_input else self._ranges.reshape(-1, values.shape[-1])
+
     def _is_first(self, index: int) -> bool:
         return self._from_input
 
@@ -279,6 +288,20 @@ def _samples(images: int, positions: int) -> tuple[NDArray[np.int64], NDArray[np
     count = max(MOST_SAMPLES, images)
     rng = np.random.default_rng(0)
     return np.arange(count) * images // count, rng.integers(0, positions, count)
+
+
+def _range_samples(wanted: Float, positions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Images and positions that ranges come from, for a layer's outputs of shape (images, outputs * positions)."""
+    images = len(wanted)
+    if images * positions <= RANGE_SAMPLES:
+        chosen = np.arange(images * positions)
+    else:
+        size = np.abs(wanted).reshape(images, -1, positions).max(axis=1).reshape(-1)
+        largest = np.argpartition(size, -RANGE_SAMPLES // 2)[-RANGE_SAMPLES // 2 :]
+        others = np.random.default_rng(1).choice(images * positions, RANGE_SAMPLES // 2, replace=False)
+        chosen = np.union1d(largest, others)
+    image, position = np.divmod(chosen, positions)
+    return image, position
 
 
 def _sampled_codes(call: Call, lanes: Lanes, image: NDArray[np.integer], position: NDArray[np.integer]) -> Lanes:
