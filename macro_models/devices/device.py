@@ -115,8 +115,11 @@ class ConverterNoise:
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """Where a fitted device comes from, and how well it reproduces the data. Lists over time have one entry for each
-    row of the law (the first: programming), lists over level one for each level."""
+    """Where a fitted device comes from, and how well it reproduces the data.
+
+    Lists over time have one entry for each row of the law (the first: programming), lists over level one for each
+    level.
+    """
 
     file: str = ""
     """Name of the data file, without its folder."""
@@ -300,13 +303,13 @@ class Device:
         if time_s > last:
             went_on = "the trend of the last two times goes on" if len(law.times_s) > 1 else "nothing changes"
             found.append(f"{fitted}: for {time_s:g} s {went_on}")
-        known = self.temperature.fitted_C or (law.temp_C,)
+        known = (*self.temperature.fitted_C, law.temp_C)
         if not self.temperature.acts_on and temp_C != law.temp_C:
             found.append(f"{self.name} is fitted at {law.temp_C:g} C only: {temp_C:g} C changes nothing in the model")
-        elif not min(*known, law.temp_C) <= temp_C <= max(*known, law.temp_C):
+        elif not min(known) <= temp_C <= max(known):
             found.append(
-                f"{self.name} is fitted from {min(*known, law.temp_C):g} C to {max(*known, law.temp_C):g} C: {temp_C:g} "
-                f"C is extrapolated by Arrhenius' law with {self.temperature.activation_eV:g} eV"
+                f"{self.name} is fitted from {min(known):g} C to {max(known):g} C: {temp_C:g} C is extrapolated "
+                f"by Arrhenius' law with {self.temperature.activation_eV:g} eV"
             )
         return found
 

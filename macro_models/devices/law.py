@@ -47,14 +47,14 @@ def mixture_quantile(z: ArrayLike, tail: ArrayLike, ratio: ArrayLike) -> NDArray
     """
     z, tail, ratio = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in (z, tail, ratio)))
     light = ratio < 1.0
-    wide = np.where(light, 1.0, ratio)
-    part = np.where(light, 0.0, tail)
-    solved = _solve(z, part, wide)
     inside = erf(z / math.sqrt(2.0))
     uniform, rising = _UNIFORM * inside, _UNIFORM / 1.5 * inside * (2.0 - inside)
     first, second = np.minimum(tail, 1.0), np.maximum(tail - 1.0, 0.0)
-    bounded = (1.0 - first) * z + (first - second) * uniform + second * rising
-    return np.where(light, bounded, solved)
+    bounded = np.asarray((1.0 - first) * z + (first - second) * uniform + second * rising)
+    if not light.all():
+        heavy = ~light
+        bounded[heavy] = _solve(z[heavy], tail[heavy], ratio[heavy])
+    return bounded
 
 
 def _solve(z: NDArray[np.float64], part: NDArray[np.float64], wide: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -105,7 +105,7 @@ def two_sided(
     low_ratio: NDArray[np.float64],
     high_ratio: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Quantiles at the nodes of laws with the medians ``shift``: the arguments, of shape (..., 1), as in :class:`Law`."""
+    """Quantiles at the nodes of parametric laws, from what :class:`Law` holds, each of shape (..., 1)."""
     below = -low * mixture_quantile(-NODE_Z[: NODES // 2], low_tail, low_ratio)
     above = high * mixture_quantile(NODE_Z[NODES // 2 :], high_tail, high_ratio)
     return shift + np.concatenate([below, above], axis=-1)
@@ -136,8 +136,10 @@ class Temperature:
 
 @dataclass(frozen=True, kw_only=True)
 class Law:
-    """Distribution of g - target at some times after programming. Row 0 of each list is what programming left, the
-    others are what each time adds to it; every row has one entry for each level.
+    """Distribution of g - target at some times after programming.
+
+    Row 0 of each list is what programming left, the others are what each time adds to it; every row has one entry for
+    each level.
 
     ``parametric``: each side of ``shift_uS`` has a normal core and a tail, see :func:`mixture_quantile`.
     ``empirical``: quantiles as measured.
@@ -224,8 +226,10 @@ class Law:
     def draw(
         self, quantiles: NDArray[np.float64], target_uS: NDArray[np.float64], codes: NDArray[np.integer]
     ) -> NDArray[np.float64]:
-        """The quantile of each cell, in uS: ``quantiles`` of shape (levels, NODES) at the normal ``codes`` of the
-        cells, whose shape is that of ``target_uS``."""
+        """The quantile of each cell, in uS.
+
+        ``quantiles`` have shape (levels, NODES), the normal ``codes`` of the cells the shape of ``target_uS``.
+        """
         level, weight = self._level(target_uS)
         at = codes.astype(np.int64) + _TOP
         node, rest = at // _STEP, (at % _STEP) / _STEP

@@ -6,6 +6,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ _CONDUCTANCE = _Number(0.0, 1e6)
 _COEFFICIENTS = _List(_Number(-1e9, 1e9), least=1)
 _STRING, _FLAG = _Kind(str, "a string"), _Kind(bool, "true or false")
 _CELSIUS, _CHANGE = _Number(-273.15, 1000.0), _Number(-1e6, 1e6)
-_SHARE, _RATIO = _Number(0.0, 1.0), _Number(0.0, 1e6)
+_TAIL, _RATIO = _Number(0.0, 2.0), _Number(0.0, 1e6)
 _FIT_LISTS = (
     "g_range_uS", "time_range_s", "temp_range_C", "times_s", "n", "mean_uS", "model_mean_uS", "std_uS",
     "model_std_uS", "beyond", "model_beyond",
@@ -106,7 +107,7 @@ _SPEC = {
         "model": _Choice(("", "parametric", "empirical")), "temp_C": _CELSIUS, "levels_uS": _List(_CONDUCTANCE),
         "times_s": _List(_Number(0.0, 1e11)), "kept": _List(_Number(0.0, 1.0)), "shift_uS": _List(_List(_CHANGE)),
         "low_uS": _List(_List(_CONDUCTANCE)), "high_uS": _List(_List(_CONDUCTANCE)),
-        "low_tail": _List(_List(_SHARE)), "high_tail": _List(_List(_SHARE)),
+        "low_tail": _List(_List(_TAIL)), "high_tail": _List(_List(_TAIL)),
         "low_ratio": _List(_List(_RATIO)), "high_ratio": _List(_List(_RATIO)),
         "quantiles_uS": _List(_List(_List(_CHANGE))),
     },
@@ -218,7 +219,7 @@ def _check_whole(device: Device, where: str) -> None:
         )
     if device.law.model:
         _check_law(device.law, where)
-    if any(later <= earlier for earlier, later in zip(data.times_s, data.times_s[1:], strict=False)):
+    if any(later <= earlier for earlier, later in pairwise(data.times_s)):
         raise InputError(f"{where}: relaxation.times_s must increase, not {_shown(data.times_s)}")
     if len(data.sigma_uS) != len(data.times_s):
         raise InputError(
@@ -231,7 +232,7 @@ def _check_law(law: Law, where: str) -> None:
     """Refuse a law whose lists do not fit together."""
     for key in ("levels_uS", "times_s"):
         values = getattr(law, key)
-        if not values or any(later <= earlier for earlier, later in zip(values, values[1:], strict=False)):
+        if not values or any(later <= earlier for earlier, later in pairwise(values)):
             raise InputError(f"{where}: law.{key} must not be empty and must increase, not {_shown(values)}")
     if len(law.kept) != len(law.times_s):
         raise InputError(f"{where}: law.kept must have {len(law.times_s)} entries as times_s, not {len(law.kept)}")
@@ -245,11 +246,15 @@ def _check_law(law: Law, where: str) -> None:
             )
     for t, row in enumerate(law.quantiles_uS):
         for k, values in enumerate(row):
-            if len(values) != NODES or any(b < a for a, b in zip(values, values[1:], strict=False)):
+            if len(values) != NODES or any(b < a for a, b in pairwise(values)):
                 raise InputError(f"{where}: law.quantiles_uS[{t}][{k}] must be {NODES} numbers that do not decrease")
-    for key in ("low_ratio", "high_ratio"):
-        if any(0.0 < ratio < 1.0 for row in getattr(law, key) for ratio in row):
-            raise InputError(f"{where}: law.{key} must be 0 or at least 1")
+    for side in ("low", "high"):
+        ratios = [ratio for row in getattr(law, f"{side}_ratio") for ratio in row]
+        tails = [tail for row in getattr(law, f"{side}_tail") for tail in row]
+        if any(0.0 < ratio < 1.0 for ratio in ratios):
+            raise InputError(f"{where}: law.{side}_ratio must be 0 or at least 1")
+        if any(tail > 1.0 <= ratio for tail, ratio in zip(tails, ratios, strict=False)):
+            raise InputError(f"{where}: law.{side}_tail must be at most 1 where law.{side}_ratio is not 0")
 
 
 def _refuse_unknown(tree: Mapping[str, Any], known: Any, where: str, prefix: str) -> None:

@@ -1,5 +1,8 @@
-"""Devices from measurements: tables are read (:mod:`.table`), sorted into cells (:mod:`.measurements`), and fitted
-(:mod:`.fit`); :mod:`.toml` writes the device file."""
+"""Devices from measurements.
+
+Tables are read (:mod:`.table`), sorted into cells (:mod:`.measurements`) and fitted (:mod:`.fit`); :mod:`.toml` writes
+the device file.
+"""
 
 from macro_models.fit.fit import MODELS, fit_device
 from macro_models.fit.measurements import Measurements, read_measurements

@@ -19,7 +19,7 @@ from macro_models.fit.temperature import fit_temperature, reference_temperature
 __all__ = ["MODELS", "fit_device"]
 
 MODELS = ("parametric", "empirical")
-_CORRECTIONS, _SETTLING = 18, 5
+_CORRECTIONS, _SETTLING = 5, 5
 _DRAWS = 60_000
 _PULSE_S = 1e-6
 _DIGITS = 6
@@ -109,7 +109,7 @@ def _range(data: Measurements, g_min_uS: float | None, g_max_uS: float | None) -
     low = g_min_uS if g_min_uS is not None else _outwards(low, math.floor)
     high = g_max_uS if g_max_uS is not None else _outwards(high, math.ceil)
     if not low < high:
-        raise InputError(f"the range of conductances must have a least value below the largest, not {low:g} and {high:g} uS")
+        raise InputError(f"the range of conductances must begin below its end, not at {low:g} and {high:g} uS")
     return Range(g_min_uS=low, g_max_uS=high, source=f"targets of {data.path.name}, or as given to the fit")
 
 
@@ -193,32 +193,34 @@ class _Job:
         present = np.bincount(level, minlength=len(self.levels)) > 0
         copies = max(1, _DRAWS // len(target))
         many, many_level = np.repeat(target, copies), np.repeat(level, copies)
-        best, best_score = row, math.inf
-        for turn in range(_CORRECTIONS + _SETTLING):
-            if turn == _CORRECTIONS:
-                row = best
+
+        def step(row: Row, shape: bool) -> tuple[Row, float]:
             drawn = np.maximum(many + draw(row.table(), many, len(many)), 0.0) - many
             found = grouped(drawn, many_level, len(self.levels))
-            wanted, all_drawn = np.where(present[:, None], measured, found), summarise(drawn)
-            score = _distance(all_measured, all_drawn, len(target))
-            if turn < _CORRECTIONS and score < best_score:
-                best, best_score = row, score
-            if turn % 2 or turn >= _CORRECTIONS:
-                row = row.settled(wanted, found)
-                continue
-            resolved = min(all_measured.beyond, all_drawn.beyond) * len(target) > 10.0
-            row = row.corrected(wanted, found, all_measured.beyond / all_drawn.beyond if resolved else 1.0)
-        return row
+            wanted = np.where(present[:, None], measured, found)
+            score = _distance(all_measured, summarise(drawn), len(target))
+            return (row.corrected(wanted, found) if shape else row.settled(wanted, found)), score
+
+        best, best_score = row, math.inf
+        for k, trial in enumerate((row, *row.variants())):
+            for turn in range(_CORRECTIONS):
+                following, score = step(trial, shape=k > 0 and turn < _CORRECTIONS - 2)
+                if turn > 0 and score < best_score:
+                    best, best_score = trial, score
+                trial = following
+        for _ in range(_SETTLING):
+            best, _ = step(best, shape=False)
+        return best
 
 
 def _distance(measured: Summary, drawn: Summary, n: int) -> float:
     """How much the shapes of two samples differ: each statistic in units of what is hardly resolved."""
     if measured.std <= 0.0 or drawn.std <= 0.0 or measured.robust <= 0.0:
         return 0.0
-    far = max(0.03 * measured.beyond, math.sqrt(max(measured.beyond, 1.0 / n) / n) / 3.0)
+    far = max(0.02 * measured.beyond, math.sqrt(max(measured.beyond, 1.0 / n) / n) / 4.0)
     return (
         ((drawn.std / measured.std - 1.0) / 0.02) ** 2
-        + ((drawn.robust / measured.robust - 1.0) / 0.03) ** 2
+        + ((drawn.robust / measured.robust - 1.0) / 0.06) ** 2
         + ((drawn.beyond - measured.beyond) / far) ** 2
     )
 

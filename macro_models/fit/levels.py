@@ -5,10 +5,10 @@ from numpy.typing import NDArray
 
 __all__ = ["choose_levels", "nearest_level"]
 
-_MOST = 24
+_MOST = 16
 _MOST_EXACT = 64
 _EXACT_CELLS = 30
-_CELLS = 250
+_CELLS = 400
 
 
 def choose_levels(target_uS: NDArray[np.float64]) -> NDArray[np.float64]:

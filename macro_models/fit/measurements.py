@@ -167,7 +167,7 @@ def _group_times(time: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[
     for begin, end in zip(starts, [*starts[1:], math.inf], strict=True):
         inside = positive[(positive >= begin) & (positive < end)]
         parts = max(1, math.ceil(math.log(inside[-1] / inside[0]) / math.log(_WIDEST)))
-        edges += [inside[0] * (inside[-1] / inside[0]) ** (k / parts) * (1 if k == 0 else 1 + 1e-12) for k in range(parts)]
+        edges += list(np.geomspace(inside[0], inside[-1], parts, endpoint=False) if parts > 1 else inside[:1])
     return _thin(time, np.array(edges))
 
 

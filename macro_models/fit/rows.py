@@ -1,5 +1,7 @@
-"""One row of a law, at one time after programming: first from the data's own statistics, then corrected until cells
-that are drawn from it have those statistics."""
+"""One row of a law, at one time after programming.
+
+First it is made from the data's own statistics, then it is corrected until cells that are drawn from it have them.
+"""
 
 import math
 from dataclasses import dataclass, field, replace
@@ -15,9 +17,11 @@ from macro_models.fit.tails import solve_tail
 __all__ = ["EmpiricalRow", "ParametricRow", "Row", "empty_row", "make_row"]
 
 _SHAPE_READINGS = 500  # from how many readings the shape of a tail is taken, over as many levels as that needs
+_LEAST_SIDE = 10  # readings on one side of the median from which its scale is its own
 _LEAST_SCALE_US = 1e-6
 _MEDIAN_Z = 0.6744897501960817
 _TAIL_MOST, _RATIO_MOST = 0.9, 1e3
+_TAIL_FACTORS = (1.0, 0.9, 1.12, 0.8, 1.25, 0.6, 1.6, 0.4, 2.5)  # what is tried on the fraction of cells in the tails
 _RATE = 0.8  # damping of corrections, because neighbouring levels share cells
 
 
@@ -28,12 +32,12 @@ class Row(Protocol):
         """Quantiles at the nodes, in uS, of shape (levels, NODES)."""
         ...
 
-    def corrected(self, measured: NDArray[np.float64], drawn: NDArray[np.float64], beyond: float) -> "Row":
-        """The row after a correction.
+    def variants(self) -> list["Row"]:
+        """Rows of other shapes to try."""
+        ...
 
-        ``measured`` and ``drawn`` are summaries of each level, of shape (levels, 4); ``beyond`` is the quotient of the
-        fractions of all cells that lie far away, as measured and as drawn.
-        """
+    def corrected(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "Row":
+        """The row after a correction by summaries of each level, of shape (levels, 4), as measured and as drawn."""
         ...
 
     def settled(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "Row":
@@ -57,7 +61,20 @@ class ParametricRow:
         parts = (self.shift, self.low, self.high, self.low_tail, self.high_tail, self.low_ratio, self.high_ratio)
         return two_sided(*(part[:, None] for part in parts))
 
-    def corrected(self, measured: NDArray[np.float64], drawn: NDArray[np.float64], beyond: float) -> "ParametricRow":
+    def variants(self) -> list[Row]:
+        def tail(fraction: NDArray[np.float64], ratio: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
+            return np.where(ratio > 1.0, np.minimum(fraction * factor, _TAIL_MOST), fraction)
+
+        return [
+            replace(
+                self,
+                low_tail=tail(self.low_tail, self.low_ratio, factor),
+                high_tail=tail(self.high_tail, self.high_ratio, factor),
+            )
+            for factor in _TAIL_FACTORS
+        ]
+
+    def corrected(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "ParametricRow":
         moved = self.settled(measured, drawn)
         spread, core = _ratio(measured[:, 1], drawn[:, 1]), _ratio(measured[:, 2], drawn[:, 2])
         # Of a heavy tail the core has the median deviation and the tail the standard deviation. Where the tail would
@@ -66,11 +83,6 @@ class ParametricRow:
         by_core = (widest > 1.0) & (widest * spread / core >= 1.0)
         scale = np.where(by_core, core / spread, 1.0) ** _RATE
         wider = np.where(by_core, spread / core, 1.0) ** _RATE
-        more = min(max(beyond, 0.5), 2.0) ** 0.5
-
-        def tail(fraction: NDArray[np.float64], ratio: NDArray[np.float64]) -> NDArray[np.float64]:
-            return np.where(ratio > 1.0, np.minimum(fraction * more, _TAIL_MOST), fraction)
-
         def further(ratio: NDArray[np.float64]) -> NDArray[np.float64]:
             return np.where(ratio > 1.0, np.clip(ratio * wider, 1.0, _RATIO_MOST), ratio)
 
@@ -78,8 +90,6 @@ class ParametricRow:
             moved,
             low=moved.low * scale,
             high=moved.high * scale,
-            low_tail=tail(self.low_tail, self.low_ratio),
-            high_tail=tail(self.high_tail, self.high_ratio),
             low_ratio=further(self.low_ratio),
             high_ratio=further(self.high_ratio),
         )
@@ -99,7 +109,10 @@ class EmpiricalRow:
     def table(self) -> NDArray[np.float64]:
         return self.quantiles
 
-    def corrected(self, measured: NDArray[np.float64], drawn: NDArray[np.float64], beyond: float) -> "EmpiricalRow":
+    def variants(self) -> list[Row]:
+        return []
+
+    def corrected(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "EmpiricalRow":
         return self.settled(measured, drawn)
 
     def settled(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "EmpiricalRow":
@@ -167,7 +180,6 @@ def _quantiles(change: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _parametric(change: NDArray[np.float64], level: NDArray[np.int64], levels: int) -> ParametricRow:
     count = np.bincount(level, minlength=levels)
-    names = ("shift", "low", "high")
     centre = np.full((levels, 3), math.nan)
     threshold = np.full(levels, math.nan)
     for k in np.flatnonzero(count):
@@ -176,12 +188,12 @@ def _parametric(change: NDArray[np.float64], level: NDArray[np.int64], levels: i
         away = np.abs(x - median)
         below, above = away[x < median], away[x > median]
         half = float(np.median(away))
-        sides = [float(np.median(s)) if len(s) >= 10 else half for s in (below, above)]
+        sides = [float(np.median(s)) if len(s) >= _LEAST_SIDE else half for s in (below, above)]
         centre[k] = (median, *(max(s, _LEAST_SCALE_US) for s in sides))
         threshold[k] = max(3.0 * half / _MEDIAN_Z, _LEAST_SCALE_US)
     centre = _filled(centre)
     threshold = _filled(threshold[:, None])[:, 0]
-    values = dict(zip(names, centre.T.copy(), strict=True))
+    values: dict[str, NDArray[np.float64]] = {"shift": centre[:, 0], "low": centre[:, 1], "high": centre[:, 2]}
     for side in ("low", "high"):
         values.update(_shapes(side, change, level, count, values, threshold))
     return ParametricRow(**values)
@@ -199,21 +211,15 @@ def _shapes(
     away = (change - values["shift"][level]) * (-1.0 if side == "low" else 1.0)
     on_side = away > 0.0
     relative = away[on_side] / values[side][level[on_side]]
-    beyond = away[on_side] > threshold[level[on_side]]
     at = level[on_side]
-    tails, ratios = np.zeros(len(count)), np.zeros(len(count))
+    tails, ratios = np.zeros(len(count)), np.ones(len(count))
     for k in range(len(count)):
         low, high = _window(count, k)
-        inside = (at >= low) & (at <= high)
-        y = relative[inside]
-        if not y.size:
-            tails[k], ratios[k] = 0.0, 1.0
-            continue
-        limit = float(np.average((threshold / values[side])[low : high + 1], weights=count[low : high + 1] + 1e-9))
-        middle = max(float(np.median(y)), 1e-9)
-        tails[k], ratios[k] = solve_tail(
-            math.sqrt(float((y**2).mean())) / middle, float(beyond[inside].mean()), limit / middle
-        )
+        y = relative[(at >= low) & (at <= high)]
+        if y.size >= _LEAST_SIDE:
+            within = slice(low, high + 1)
+            limit = np.average((threshold / values[side])[within], weights=count[within] + 1e-9)
+            tails[k], ratios[k] = solve_tail(y, float(limit))
     scale = values[side] / mixture_quantile(_MEDIAN_Z, tails, ratios)
     return {side: scale, f"{side}_tail": tails, f"{side}_ratio": ratios}
 

@@ -1,5 +1,7 @@
 """Statistics of measured and of drawn cells, and draws that cover a law evenly."""
 
+from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -42,14 +44,15 @@ def grouped(change: NDArray[np.float64], group: NDArray[np.int64], groups: int) 
     order = np.argsort(group, kind="stable")
     ends = np.searchsorted(group[order], np.arange(groups + 1))
     ordered = change[order]
-    return np.array([summarise(ordered[a:b]) for a, b in zip(ends[:-1], ends[1:], strict=True)])
+    return np.array([summarise(ordered[a:b]) for a, b in pairwise(ends)])
 
 
+@lru_cache(maxsize=8)
 def even_codes(items: int, which: int) -> NDArray[np.int64]:
     """Standard normal codes (as of :mod:`macro_models.exact.random`) that cover the law evenly, of shape (items,).
 
     Any run of them does, so that cells sorted by target have an even sample at each level. ``which`` is 0 or 1: two
-    independent ones.
+    independent ones. Not to be written to.
     """
     u = np.modf(0.5 + np.arange(1, items + 1) * _STRIDES[which])[0]
     # As the draws of cells do, with a resolution of 16 bits.

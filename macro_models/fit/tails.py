@@ -1,10 +1,11 @@
-"""The tail of one side of a law from its standard deviation and from the fraction of cells far away."""
+"""The tail of one side of a law from the distances of a sample from the median."""
 
 import math
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erfc
+from scipy.special import erf, erfc
 
 from macro_models.devices.law import mixture_quantile
 
@@ -12,48 +13,56 @@ __all__ = ["solve_tail"]
 
 _MEDIAN_Z = 0.6744897501960817
 _NORMAL = 1.0 / _MEDIAN_Z
-_TAIL_MOST, _RATIO_MOST = 0.8, 60.0
+_Z = np.arange(1, 14) * 0.25
+_MODEL_ERROR = 0.03  # to how much a quantile of the law is trusted, relative, however many cells there are
 
 
-def solve_tail(rms: float, beyond: float, threshold: float) -> tuple[float, float]:
-    """Tail fraction and ratio (as in :func:`macro_models.devices.law.mixture_quantile`) of one side of a law.
+@cache
+def _grid() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Tails, ratios, medians in units of the core's scale, and logarithms of quantiles over median, of many laws."""
+    tails, ratios = np.meshgrid(np.linspace(0.0, 0.9, 61) ** 2, np.geomspace(1.0, 60.0, 80), indexing="ij")
+    tails, ratios = tails.ravel(), ratios.ravel()
+    middle = mixture_quantile(_MEDIAN_Z, tails, ratios)
+    return tails, ratios, middle, np.log(mixture_quantile(_Z, tails[:, None], ratios[:, None]) / middle[:, None])
+
+
+@cache
+def _light_laws() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Tails for ratio 0, and the root mean square that each gives, in units of the median."""
+    z = np.linspace(0.0, 4.5, 1001)
+    weight = np.exp(-0.5 * z * z)
+    tails = np.linspace(0.0, 2.0, 101)
+    quantile = mixture_quantile(z, tails[:, None], 0.0)
+    return tails, np.sqrt((quantile**2 * weight).sum(axis=1) / weight.sum()) / _MEDIAN_Z
+
+
+def solve_tail(away: NDArray[np.float64], threshold: float) -> tuple[float, float]:
+    """Tail and ratio (as in :func:`macro_models.devices.law.mixture_quantile`) of one side of a law.
+
+    The law agrees best with the quantiles of the sample, its root mean square and the fraction of it beyond a
+    threshold, each against what a sample of this size resolves.
 
     Parameters
     ----------
-    rms
-        Root mean square of the distance from the median, in units of its median.
-    beyond
-        Fraction of the side's cells further than ``threshold``, in the same units.
+    away
+        Distances from the median, positive, of shape (cells,).
+    threshold
+        Distance beyond which the fraction of cells matters most.
     """
+    middle = max(float(np.median(away)), 1e-12)
+    rms = math.sqrt(float((away**2).mean())) / middle
     if rms < _NORMAL:
-        return _light(rms), 0.0
-    tails, ratios = np.linspace(0.0, math.sqrt(_TAIL_MOST), 41) ** 2, np.geomspace(1.0, _RATIO_MOST, 48)
-    best = (0.0, 1.0)
-    for _ in range(4):
-        cost = _cost(tails[:, None], ratios[None, :], rms, beyond, threshold)
-        i, j = np.unravel_index(int(np.argmin(cost)), cost.shape)
-        best = (float(tails[i]), float(ratios[j]))
-        tails = np.linspace(tails[max(i - 1, 0)], tails[min(i + 1, len(tails) - 1)], 15)
-        ratios = np.geomspace(ratios[max(j - 1, 0)], ratios[min(j + 1, len(ratios) - 1)], 15)
-    return best
-
-
-def _cost(
-    tail: NDArray[np.float64], ratio: NDArray[np.float64], rms: float, beyond: float, threshold: float
-) -> NDArray[np.float64]:
-    """Relative errors of the standard deviation and of the fraction beyond, each against what a sample resolves."""
-    middle = mixture_quantile(_MEDIAN_Z, tail, ratio)
-    found = np.sqrt((1.0 - tail) + tail * ratio**2) / middle
-    at = threshold * middle / math.sqrt(2.0)
-    fraction = (1.0 - tail) * erfc(at) + tail * erfc(at / ratio)
-    return ((found / rms - 1.0) / 0.02) ** 2 + ((fraction - beyond) / max(0.03 * beyond, 0.001)) ** 2
-
-
-def _light(rms: float) -> float:
-    """Tail for ratio 0 that gives a root mean square below that of a normal law."""
-    z = np.linspace(0.0, 4.5, 2001)
-    weight = np.exp(-0.5 * z * z)
-    parts = np.linspace(0.0, 2.0, 201)
-    quantile = mixture_quantile(z, parts[:, None], 0.0)
-    known = np.sqrt((quantile**2 * weight).sum(axis=1) / weight.sum()) / _MEDIAN_Z
-    return float(np.interp(-rms, -known, parts))
+        tails, known = _light_laws()
+        return float(np.interp(-rms, -known, tails)), 0.0
+    tails, ratios, centre, quantiles = _grid()
+    n = len(away)
+    measured = np.log(np.maximum(np.quantile(away, erf(_Z / math.sqrt(2.0))) / middle, 1e-9))
+    weight = 1.0 / (1.0 / np.maximum(n * erfc(_Z / math.sqrt(2.0)), 0.1) + _MODEL_ERROR**2)
+    cost = (weight * (quantiles - measured) ** 2).sum(axis=1)
+    found = np.sqrt((1.0 - tails) + tails * ratios**2) / centre
+    at = threshold / middle * centre / math.sqrt(2.0)
+    fraction = (1.0 - tails) * erfc(at) + tails * erfc(at / ratios)
+    beyond = float((away > threshold).mean())
+    far = max(0.03 * beyond, 0.3 * math.sqrt(max(beyond, 1.0 / n) / n))
+    best = int(np.argmin(cost + ((found / rms - 1.0) / 0.02) ** 2 + ((fraction - beyond) / far) ** 2))
+    return float(tails[best]), float(ratios[best])

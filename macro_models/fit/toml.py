@@ -13,27 +13,27 @@ _COMMENTS = {
     "range": "Range of conductances: that of the chip must be the same (cells.g_min_uS, cells.g_max_uS).",
     "programming": "Scale of time on which the change sets in.",
     "law": (
-        "Distribution of g - target at each level (columns) and time (rows). The first row is what programming left; the "
-        "others are what each time adds to it, on top of the share 'kept' of the first. A cell keeps its place in the "
-        "distribution at all times."
+        "Distribution of g - target at each level (columns) and time (rows). The first row is what programming left; "
+        "the others are what each time adds to it, on top of the share 'kept' of the first. A cell keeps its place in "
+        "the distribution at all times."
     ),
     "temperature": (
-        "Arrhenius: factor = exp(E / k (1 / T_law - 1 / T)). It acts on time (a second counts as 'factor' seconds), or on "
-        "the change (so many times as large)."
+        "Arrhenius: factor = exp(E / k (1 / T_law - 1 / T)). It acts on time (a second counts as 'factor' seconds), "
+        "or on the change (so many times as large)."
     ),
     "read_noise": "Fluctuation from one conversion to the next: not part of the data, so none.",
     "stuck": "Cells that do not answer. Dead cells of the data were left out of the fit, see fit.dropped.",
     "pulse": "Answer to programming pulses.",
     "converter": "Noise of the converters: not part of the data, so none.",
     "fit": (
-        "Where this comes from, and how well it agrees: g - target as measured and of this device, at each time over all "
-        "cells, and device less measurement for each time (rows) and level (columns)."
+        "Where this comes from, and how well it agrees: g - target as measured and of this device, at each time over "
+        "all cells, and device less measurement for each time (rows) and level (columns)."
     ),
 }
 _KINDS = {
     "parametric": (
-        "On each side of shift_uS there is a normal core of scale low_uS or high_uS; a fraction low_tail or high_tail of "
-        "the side's cells has low_ratio or high_ratio times its scale. Ratio 0: lighter than normal (tail 0 "
+        "On each side of shift_uS there is a normal core of scale low_uS or high_uS; a fraction low_tail or high_tail "
+        "of the side's cells has low_ratio or high_ratio times its scale. Ratio 0: lighter than normal (tail 0 "
         "normal, 1 uniform, 2 rising towards the end)."
     ),
     "empirical": "Quantiles as measured, at the standard normal variables -4.5, -4.25, .. 4.5, linear between them.",

@@ -50,7 +50,8 @@ def _positive(_ctx: click.Context, param: click.Parameter, value: float | None) 
 @common_options
 def fit_command(
     data: str, output: str, model: str, columns: str | None, g_min_us: float | None, g_max_us: float | None,
-    temp: float, temp_max: float | None, temperature_from: str | None, name: str | None, description: str, source: str, out: Output,
+    temp: float, temp_max: float | None, temperature_from: str | None, name: str | None, description: str,
+    source: str, out: Output,
 ) -> None:  # fmt: skip
     """Fit a device to measured relaxation and retention, from tidy CSV or TSV (.gz too) with a header.
 

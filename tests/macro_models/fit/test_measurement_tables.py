@@ -112,7 +112,8 @@ def test_a_cell_programmed_cold_and_baked_keeps_its_programmed_value(tmp_path: P
     lines = [f"{c},{t:g},{g:g},{25 if t == 0 else 85}" for c, t, g in rows()]
     data = read_measurements(write(tmp_path / "lab.csv", "cell,t_s,g_uS,temp_C", lines))
     hot = data.temp_C == 85
-    assert data.target_uS[hot] == pytest.approx(data.g_uS[hot] - 0.1 * np.log1p(data.times_s[data.time_index[hot]]), abs=1e-4)
+    moved = 0.1 * np.log1p(data.times_s[data.time_index[hot]])
+    assert data.target_uS[hot] == pytest.approx(data.g_uS[hot] - moved, abs=1e-4)
 
 
 def test_reading_times_that_scatter_are_one_time(tmp_path: Path) -> None:
@@ -140,10 +141,13 @@ GOOD = ["1,0,5", "1,1,5"]
     [
         ("cell,t_s,g_uS", ["1,0,5", "2,0,five"], "lab.csv, line 3, column g_uS: 'five' is not a number"),
         ("cell,t_s,g_uS", ["1,0,5", "2,0"], "lab.csv, line 3: has 2 fields where the first line has 3"),
-        ("cell,time,g_uS", GOOD, "lab.csv: column t_s is missing, it has cell, time, g_uS (rename one with --columns t_s=NAME)"),
+        ("cell,time,g_uS", GOOD,
+         "lab.csv: column t_s is missing, it has cell, time, g_uS (rename one with --columns t_s=NAME)"),
         ("cell,t_s,G", GOOD,
-         "lab.csv: one of the columns g_uS, g_S, r_ohm is missing, it has cell, t_s, G (rename one with --columns g_uS=NAME)"),
-        ("id,t_s,g_uS", GOOD, "lab.csv: column cell or g_target_uS is needed, to know what each cell was programmed to"),
+         "lab.csv: one of the columns g_uS, g_S, r_ohm is missing, it has cell, t_s, G (rename one with "
+         "--columns g_uS=NAME)"),
+        ("id,t_s,g_uS", GOOD,
+         "lab.csv: column cell or g_target_uS is needed, to know what each cell was programmed to"),
         ("cell,t_s,t_s,g_uS", ["1,0,0,5"], "lab.csv, line 1: column t_s is there twice"),
         ("cell,t_s,g_uS", [], "lab.csv: has a header and no rows"),
         ("cell,t_s,g_uS", GOOD, "lab.csv: a fit needs at least 20 cells, 1 are left of the data"),
@@ -160,10 +164,10 @@ def test_wrong_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot read the measurements: No such file"):
         read_table(tmp_path / "none.csv")
     (tmp_path / "empty.csv").write_text("\n\n")
-    with pytest.raises(InputError, match="empty.csv: is empty, a header with t_s"):
+    with pytest.raises(InputError, match=r"empty.csv: is empty, a header with t_s"):
         read_table(tmp_path / "empty.csv")
     (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(b"cell,t_s,g_uS\n" * 100)[:30])
-    with pytest.raises(InputError, match="cut.csv.gz: is a damaged gzip file"):
+    with pytest.raises(InputError, match=r"cut.csv.gz: is a damaged gzip file"):
         read_table(tmp_path / "cut.csv.gz")
     (tmp_path / "bytes.csv").write_bytes(b"cell,t_s,g_uS\n1,0,\xb5\n")
     with pytest.raises(InputError, match=r"bytes.csv, line 2: is not UTF-8 text"):
@@ -177,7 +181,7 @@ def test_wrong_columns_option(text: str) -> None:
 
 
 def test_a_named_column_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"lab.csv, line 1: has no column when \(of --columns\), it has cell, t_s, g_uS"):
+    with pytest.raises(InputError, match=r"lab.csv, line 1: has no column when \(of --columns\), it has cell, t_s"):
         read_table(simple(tmp_path / "lab.csv"), {"t_s": "when"})
     with pytest.raises(InputError, match="--columns t_s=9 must be between 1 and 3"):
         read_table(tmp_path / "lab.csv", {"cell": "1", "t_s": "9", "g_uS": "3"})
