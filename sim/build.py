@@ -1,5 +1,6 @@
 """Simulators of the generated core: the Verilog of a chip, or a netlist of it, compiled once and kept."""
 
+import json
 import platform
 import re
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ __all__ = ["Simulator", "core_sources", "icarus_build", "verilator_build"]
 
 _BURST = 64
 """Cycles of one time step of the simulator, where nobody looks at the time."""
+
+_MODEL_ONLY = ("name", "description", "device", "cells", "read", "wires", "neuron", "macro")
+"""Keys and sections of a chip that its digital side does not know; the macro of a simulation is always the model."""
 
 _PUBLIC = (("core_tb", "wake"),)
 
@@ -85,7 +89,14 @@ def core_sources(chip: Chip, folder: Path) -> list[Path]:
 def _common_key(chip: Chip, defines: dict[str, object]) -> list[str]:
     here = Path(__file__)
     own = hash_files([here, here.with_name("toolchain.py"), *HDL.iterdir()])
-    return [chip.sha256, _python_hash(), own, str(defines)]
+    return [_hardware(chip), _python_hash(), own, str(defines)]
+
+
+def _hardware(chip: Chip) -> str:
+    """What of a chip can change its Verilog: all but what only the macro model takes."""
+    content = {name: value for name, value in chip.to_dict().items() if name not in _MODEL_ONLY}
+    content["adc"] = {name: value for name, value in content["adc"].items() if not name.startswith("sigma_")}
+    return json.dumps(content, sort_keys=True)
 
 
 def _netlist_key(netlist: Path | None, cells: Path | None) -> list[str]:

@@ -10,7 +10,7 @@ from macro_models.errors import ToolError
 from macro_models.exact.operation import MvmOperation
 from sim.backend import create_backend
 from sim.batch import Mode
-from sim.build import verilator_build
+from sim.build import icarus_build, verilator_build
 from sim.cosim import CosimBackend
 from sim.trials import make_models, make_trial
 
@@ -171,3 +171,12 @@ def test_a_broken_source_names_the_log(monkeypatch, tmp_path):
     netlist.write_text("module mho_core (input wire clk); assign nothing; endmodule")
     with pytest.raises(ToolError, match=r"^verilator failed with exit code 1; see .*failed-build-\d+\.log$"):
         verilator_build(CHIP, netlist=netlist)
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("iverilog", "vvp")
+def test_the_hardware_names_a_build_and_the_cells_do_not():
+    first = verilator_build(CHIP)
+    assert verilator_build(load_chip("tnsa16-core", {"cells.g_max_uS": 30, "adc.sigma_gain": 0.02})) == first
+    icarus = icarus_build(CHIP)
+    assert icarus_build(load_chip("tnsa16-core", {"timing.t_sample_ns": 110})) != icarus
