@@ -23,6 +23,7 @@ from compiler.stage_lowering import element_groups, equalise, lower_encode, lowe
 from compiler.stages import Call, Stage, StageOperation, batch_size, run_call
 from compiler.steps import Linear, Maximum
 from compiler.trials import Bench, Draft, Trial
+from compiler.windows import PAD
 from macro_models import TnsaModel
 from macro_models.devices import Device
 
@@ -129,13 +130,19 @@ class StageCalibrator(Calibrator):
     def _input(self) -> tuple[InputStage, _Value]:
         """Lanes of the network's input: fine enough to be taken for exact."""
         net, x = self.network, self.x
-        patches = [s.operation.patches for s in net.steps if 0 in s.inputs and isinstance(s.operation, Linear)]
+        users = [s.operation for s in net.steps if 0 in s.inputs and isinstance(s.operation, Linear)]
         largest = float(np.abs(x).max(initial=0.0)) or 1.0
-        if len(patches) == sum(0 in s.inputs for s in net.steps):
-            group = element_groups(patches, net.features)
+        if len(users) == sum(0 in s.inputs for s in net.steps):
+            group = element_groups([op.patches for op in users], net.features)
             low, high = np.full(group.max() + 1, np.inf), np.full(group.max() + 1, -np.inf)
             np.minimum.at(low, group, x.min(axis=0))
             np.maximum.at(high, group, x.max(axis=0))
+            for op in users:
+                # What stands for an element outside of the image is in the range, too.
+                for column, pad in zip(op.patches.T, op.pad, strict=True):
+                    if (column == PAD).any() and (column != PAD).any():
+                        at = group[column.max()]
+                        low[at], high[at] = min(low[at], pad), max(high[at], pad)
             zero, reach = ((low + high) / 2)[group], ((high - low) / 2)[group]
             reach = np.where(reach > 0, reach, largest)
         else:

@@ -117,7 +117,9 @@ GRAPHS: dict[str, list[onnx.NodeProto]] = {
     "mean": [
         node("Conv", "x k", "c"), node("ReduceMean", "c", "p", axes=[2, 3], keepdims=0), node("Gemm", "p w4", "y"),
     ],
-    "at the end": [node("Flatten", "x", "f"), node("Gemm", "f w", "l"), node("Tanh", "l", "t"), node("Clip", "t zero", "y")],
+    "at the end": [
+        node("Flatten", "x", "f"), node("Gemm", "f w", "l"), node("Tanh", "l", "t"), node("Clip", "t zero", "y"),
+    ],
     "in a perceptron": [
         node("Flatten", "x", "f"), node("Gemm", "f w", "l"), node("Tanh", "l", "t"), node("MatMul", "t w33", "y"),
     ],

@@ -1,0 +1,328 @@
+"""Networks that are no chain of layers: the integer arithmetic by itself, and whole networks against onnxruntime."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from compiler import CompileOptions, Network, compile_model
+from compiler.integer import LANE_MAX, Encode, Limit, Table, WeightedSum, scale_leaf
+from compiler.stage_lowering import equalise, lower_step, tied
+from compiler.stages import Call, run_stages
+from compiler.steps import Combine, Map, Maximum
+from compiler.windows import windows
+from hw.config import load_chip
+from macro_models import Masks
+from sim.executor import build_cores, core_masks, execute, quantised_outputs
+from sim.functional import FunctionalBackend
+from tests.compiler.onnx_models import Array, build, node, reference
+
+OPTIONS = CompileOptions(seeds=1, samples=32)
+DAY = 86_400.0
+LANES = hnp.arrays(np.int16, (3, 5), elements=st.integers(-LANE_MAX, LANE_MAX))
+
+
+def rounded(value: int, shift: int) -> int:
+    return (value + ((1 << shift) >> 1)) >> shift
+
+
+@given(
+    lanes=LANES,
+    offset=hnp.arrays(np.int16, 5),
+    multiplier=hnp.arrays(np.int32, 5, elements=st.integers(0, LANE_MAX)),
+    shift=st.integers(0, 31),
+)
+def test_encode_is_python_arithmetic(lanes: Array, offset: Array, multiplier: Array, shift: int) -> None:
+    op = Encode(offset=offset, multiplier=multiplier, shift=shift, low=-15, high=15)
+    for row, got in zip(lanes, op.compute(lanes), strict=True):
+        for v, o, m, code in zip(row, offset, multiplier, got, strict=True):
+            assert code == min(max(rounded((int(v) - int(o)) * int(m), shift), -15), 15)
+
+
+@given(
+    lanes=LANES,
+    index=hnp.arrays(np.int32, (4, 3), elements=st.integers(-1, 4)),
+    multiplier=hnp.arrays(np.int32, (4, 3), elements=st.integers(-LANE_MAX, LANE_MAX)),
+    shift=st.integers(0, 31),
+    offset=hnp.arrays(np.int32, 4, elements=st.integers(-(2**16), 2**16)),
+)
+def test_weighted_sum_is_python_arithmetic(
+    lanes: Array, index: Array, multiplier: Array, shift: int, offset: Array
+) -> None:
+    op = WeightedSum(index=index, multiplier=multiplier, shift=shift, offset=offset)
+    for row, got in zip(lanes, op.compute(lanes), strict=True):
+        for k in range(4):
+            total = sum(int(row[i]) * int(m) for i, m in zip(index[k], multiplier[k], strict=True) if i >= 0)
+            assert got[k] == min(max(rounded(total, shift) + int(offset[k]), -LANE_MAX), LANE_MAX)
+
+
+def test_weighted_sum_that_exceeds_32_bits() -> None:
+    op = WeightedSum(
+        index=np.zeros((1, 3), np.int32), multiplier=np.full((1, 3), LANE_MAX), shift=0, offset=np.zeros(1, np.int32)
+    )
+    with pytest.raises(ValueError, match="exceeds 32 bits"):
+        op.check()
+
+
+@given(
+    coefficient=hnp.arrays(np.float64, (6, 3), elements=st.floats(-4, 4)),
+    offset=hnp.arrays(np.float64, 6, elements=st.floats(-4, 4)),
+    unit=hnp.arrays(np.float64, 5, elements=st.floats(1e-6, 1e-3)),
+    lanes=LANES,
+)
+def test_weighted_sum_is_as_exact_as_its_lanes(coefficient: Array, offset: Array, unit: Array, lanes: Array) -> None:
+    """Each multiplier is rounded by half a unit at most, each sum and offset by half a lane."""
+    index = np.arange(18, dtype=np.int32).reshape(6, 3) % 5
+    step = Combine(index=index, coefficient=coefficient, offset=offset, channel=np.arange(6, dtype=np.int32) // 2)
+    wanted = step.compute(lanes * unit)
+    op, made = lower_step(step, unit, np.zeros(6))
+    assert isinstance(op, WeightedSum)
+    got = op.compute(lanes) * made
+    bound = (1.01 + 3 * 0.5 * LANE_MAX * 2.0**-op.shift) * made
+    # A unit that was fitted to the multipliers moves all sums of its channel by less than they are rounded.
+    assert (np.abs(got - wanted) <= 3 * bound + 1e-3 * np.abs(wanted)).all()
+
+
+def test_mean_has_no_error_but_rounding() -> None:
+    index = np.arange(49, dtype=np.int32)[None]
+    step = Combine(index=index, coefficient=np.full((1, 49), 1 / 49), offset=np.zeros(1), channel=np.zeros(1, np.int32))
+    lanes = np.random.default_rng(0).integers(-LANE_MAX, LANE_MAX, (50, 49)).astype(np.int16)
+    op, unit = lower_step(step, np.full(49, 0.01), np.zeros(1))
+    assert not isinstance(op, Call)
+    assert np.abs(op.compute(lanes) * unit - step.compute(lanes * 0.01)).max() <= 0.51 * unit[0]
+
+
+@pytest.mark.parametrize(("function", "bound"), [("sigmoid", 0.0025), ("tanh", 0.0045)])
+def test_tables(function: str, bound: float) -> None:
+    lanes = np.arange(-LANE_MAX, LANE_MAX, 7, dtype=np.int16)[None]
+    step = Map(function=function, size=lanes.shape[1])
+    op, unit = lower_step(step, np.full(lanes.shape[1], 3e-4), np.zeros(1))
+    assert isinstance(op, Table)
+    assert np.abs(op.compute(lanes) * unit - step.compute(lanes * 3e-4)).max() < bound
+
+
+def test_clip_in_lanes() -> None:
+    op, unit = lower_step(Map(function="clip", size=2, low=0.0, high=6.0), np.array([1e-3, 1e-4]), np.zeros(2))
+    assert isinstance(op, Limit)
+    assert op.compute(np.array([[7000, 7000], [-3, 30000]], np.int16)).tolist() == [[6000, 7000], [0, 30000]]
+    assert unit.tolist() == [1e-3, 1e-4]
+
+
+def test_largest_of_lanes_on_different_units() -> None:
+    step = Maximum(index=np.array([[0, 1]], np.int32))
+    unit = np.array([1e-3, 2e-3])
+    lanes = np.array([[1000, 600], [1000, 400]], np.int16)
+    rescaled = equalise(step, unit)
+    assert rescaled is not None
+    op, common = rescaled
+    assert common[0] == common[1]
+    assert np.allclose(step.compute(op.compute(lanes)) * common[0], [[1.2], [1.0]], atol=2e-3)
+    assert equalise(step, common) is None
+
+
+def test_rows_that_share_elements_have_one_scale() -> None:
+    view = windows([5, 5], [3, 3], {"pads": [1] * 4})
+    patches = np.concatenate([view.index, np.where(view.index < 0, -1, view.index + 25)], axis=1)
+    assert tied(patches, 50).tolist() in ([0] * 9 + [1] * 9, [1] * 9 + [0] * 9)
+    assert len(set(tied(np.arange(6, dtype=np.int32)[None], 6).tolist())) == 6
+
+
+# Whole networks ----------------------------------------------------------------------------------
+
+
+def tiny(size: int = 6, channels: int = 2, seed: int = 0) -> tuple[onnx.ModelProto, Array]:
+    """A residual network with every kind of stage."""
+    rng = np.random.default_rng(seed)
+
+    def normal(*shape: int) -> Array:
+        return (rng.normal(size=shape) / np.sqrt(np.prod(shape[1:]))).astype("f4")
+
+    weights = {
+        "k": normal(3, channels, 3, 3) * 2, "b": normal(3, 1)[:, 0], "d": normal(3, 1, 3, 3), "p": normal(4, 6, 1, 1),
+        "w": normal(3, 4), "zero": np.float32(0), "two": np.float32(2),
+    }  # fmt: skip
+    pads = [1, 1, 1, 1]
+    nodes = [
+        node("Conv", "x k b", "c", strides=[2, 2], pads=pads), node("Clip", "c zero two", "r"),
+        node("Conv", "r d", "e", group=3, pads=pads), node("Add", "e r", "a"), node("Tanh", "a", "t"),
+        node("Concat", "t r", "j", axis=1), node("MaxPool", "j", "m", kernel_shape=[2, 2]),
+        node("Conv", "m p", "q"), node("Relu", "q", "s"), node("GlobalAveragePool", "s", "g"),
+        node("Flatten", "g", "f"), node("Gemm", "f w", "y", transB=1),
+    ]  # fmt: skip
+    x = rng.uniform(size=(40, channels, size, size)).astype("f4")
+    return build(nodes, weights, shape=("batch", channels, size, size), output=("batch", 3)), x
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    model, x = tiny()
+    return compile_model(model, load_chip("tnsa16-core"), calibrate=x, options=OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def x() -> Array:
+    return tiny()[1]
+
+
+def test_layers_on_several_cores(network: Network, x: Array) -> None:
+    assert network.schedule == "host"
+    summary = network.summary()
+    assert [layer["positions"] for layer in summary["layers"]] == [9, 9, 4, 1]
+    assert len(network.layers[0].mvms) > 1  # 18 rows on cores of 8
+    done = execute(network, FunctionalBackend(), x, time_s=DAY)
+    assert done.mvms == len(x) * summary["mvms_per_image"]
+    assert done.cycles.max() <= summary["cycles_worst"]
+
+
+def test_batches_change_nothing(network: Network, x: Array) -> None:
+    whole = execute(network, FunctionalBackend(), x, seed=3, time_s=DAY, keep_codes=True)
+    parts = execute(network, FunctionalBackend(), x, seed=3, time_s=DAY, keep_codes=True, batch=7)
+    assert np.array_equal(whole.outputs, parts.outputs)
+    assert np.array_equal(whole.cycles, parts.cycles)
+    assert all(np.array_equal(whole.codes[at], parts.codes[at]) for at in whole.codes)
+    alone = execute(network, FunctionalBackend(), x[31:32], seed=3, time_s=DAY, first_image=31)
+    assert np.array_equal(alone.outputs[0], whole.outputs[31])
+
+
+def test_file_gives_the_same(network: Network, x: Array, tmp_path: Path) -> None:
+    network.save(tmp_path / "n.mho")
+    read = Network.load(tmp_path / "n.mho")
+    first, second = (execute(n, FunctionalBackend(), x, seed=1, time_s=DAY).outputs for n in (network, read))
+    assert np.array_equal(first, second)
+    assert np.array_equal(network.model.compute(x), read.model.compute(x))
+    read.save(tmp_path / "again.mho")
+    assert (tmp_path / "n.mho").read_bytes() == (tmp_path / "again.mho").read_bytes()
+
+
+def test_each_position_has_conversions_of_its_own(network: Network, x: Array) -> None:
+    """The whole run again, one position and one product at a time, with numbers counted here."""
+    done = execute(network, FunctionalBackend(), x[:2], seed=1, time_s=DAY, keep_codes=True)
+    cores, masks = build_cores(network, seed=1, time_s=DAY), core_masks(network)
+    firsts = np.cumsum([0, *(layer.conversions * layer.positions for layer in network.layers)])
+    values: list[Array] = [network.input.compute(x[:2])]
+    for stage in network.stages:
+        taken = np.concatenate([values[k] for k in stage.inputs], axis=1)
+        op = stage.operation
+        if not isinstance(op, Call):
+            values.append(op.compute(taken))
+            continue
+        layer = network.layers[op.layer]
+        result = np.zeros((2, layer.outputs, layer.positions), dtype=np.int16)
+        for image in range(2):
+            codes = op.encode.compute(taken)[image]
+            number = int(firsts[op.layer])
+            for position, patch in enumerate(op.patches):
+                seen = np.array([[op.pad[r] if e < 0 else codes[e] for r, e in enumerate(patch)]], dtype=np.int16)
+                lanes = np.zeros(layer.outputs, dtype=np.int64)
+                for mvm in layer.mvms:
+                    op_id = np.array([(image << 32) | number], dtype=np.uint64)
+                    vector = mvm.vector(layer.rows(seen), network.chip.lines)
+                    raw = cores[mvm.core].mvm(mvm.op, masks[mvm.core], vector, op_id).codes[0, mvm.columns]
+                    kept = done.codes[op.layer, mvm.operation][image].reshape(layer.positions, -1)
+                    assert np.array_equal(raw, kept[position])
+                    np.add.at(lanes, mvm.outputs, scale_leaf(raw[None], mvm.multiplier, layer.shift)[0])
+                    number += mvm.op.segments
+                lanes = lanes + layer.root.bias
+                result[image, :, position] = np.maximum(lanes, 0) if layer.root.relu else lanes
+        values.append(result.reshape(2, -1))
+    assert np.array_equal(network.model.finish(network.output.compute(values[-1])), done.outputs)
+
+
+def test_values_that_are_used_again_are_kept(network: Network, x: Array) -> None:
+    cores, masks = build_cores(network, device="ideal"), core_masks(network)
+
+    def run(layer: int, mvm: Any, vector: Array, op_id: Array) -> Array:
+        mask: Masks = masks[mvm.core]
+        return cores[mvm.core].mvm(mvm.op, mask, vector, op_id).codes
+
+    lanes = run_stages(
+        network.stages,
+        network.layers,
+        network.input.compute(x),
+        np.arange(len(x), dtype=np.uint64),
+        network.chip.lines,
+        lambda k: partial(run, k),
+    )
+    assert np.array_equal(
+        network.model.finish(network.output.compute(lanes)), quantised_outputs(network, FunctionalBackend(), x).outputs
+    )
+
+
+@st.composite
+def convolutions(draw: st.DrawFn) -> tuple[onnx.ModelProto, Array]:
+    rank, groups = draw(st.integers(1, 2)), draw(st.sampled_from([1, 1, 2, 4]))
+    per_group, outputs = draw(st.integers(1, 2)), groups * draw(st.integers(1, 2))
+    rng = np.random.default_rng(draw(st.integers(0, 999)))
+    size, kernel = [draw(st.integers(5, 8)) for _ in range(rank)], [draw(st.integers(1, 3)) for _ in range(rank)]
+    weights = {
+        "w": rng.normal(size=(outputs, per_group, *kernel)).astype("f4"),
+        "b": 0.1 * rng.normal(size=outputs).astype("f4"),
+        "s": rng.uniform(0.5, 2, size=(groups * per_group, *[1] * rank)).astype("f4"),
+        "t": rng.normal(size=(groups * per_group, *[1] * rank)).astype("f4"),
+        "v": rng.normal(size=(3, outputs, *[1] * rank)).astype("f4"),
+    }
+    nodes = [
+        node("Mul", "x s", "m"), node("Add", "m t", "n"),
+        node(
+            "Conv", "n w b", "c", group=groups,
+            strides=[draw(st.integers(1, 2)) for _ in range(rank)],
+            dilations=[draw(st.integers(1, 2)) for _ in range(rank)],
+            pads=[draw(st.integers(0, 2)) for _ in range(2 * rank)],
+        ),
+        node(draw(st.sampled_from(["Relu", "Sigmoid", "Tanh"])), "c", "a"), node("Conv", "a v", "y"),
+    ]  # fmt: skip
+    x = rng.uniform(-draw(st.integers(0, 1)), 1, size=(48, groups * per_group, *size)).astype("f4")
+    return build(nodes, weights, shape=("batch", *x.shape[1:]), output=("batch", *["d"] * (rank + 1))), x
+
+
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(case=convolutions(), chip=st.sampled_from(["tnsa64-core", "neurram-core"]))
+def test_convolutions_on_ideal_cells(case: tuple[onnx.ModelProto, Array], chip: str) -> None:
+    model, x = case
+    options = replace(OPTIONS, in_bits=8, samples=64)
+    network = compile_model(model, load_chip(chip), calibrate=x, device="ideal", options=options)
+    wanted, got = reference(model, x), quantised_outputs(network, FunctionalBackend(), x).outputs
+    assert got.shape == wanted.shape
+    # A network whose outputs hardly vary is judged by their size.
+    assert np.sqrt(((got - wanted) ** 2).mean()) <= 0.04 * max(wanted.std(), 0.1 * np.abs(wanted).max(initial=0.0))
+
+
+def test_a_perceptron_with_tables_between_its_layers() -> None:
+    rng = np.random.default_rng(0)
+    weights = {"a": rng.normal(size=(8, 12)).astype("f4"), "b": rng.normal(size=(12, 3)).astype("f4")}
+    nodes = [node("MatMul", "x a", "m"), node("Tanh", "m", "t"), node("MatMul", "t b", "y")]
+    # Features of very different sizes, each with an offset.
+    size = 10.0 ** rng.integers(-2, 3, 8)
+    weights["a"] /= size[:, None].astype("f4")
+    x = (rng.normal(size=(64, 8)) * size + size).astype("f4")
+    model = build(nodes, weights, shape=("batch", 8), output=("batch", 3))
+    network = compile_model(model, load_chip("tnsa64-core"), calibrate=x, device="ideal", options=OPTIONS)
+    wanted, got = reference(model, x), quantised_outputs(network, FunctionalBackend(), x).outputs
+    assert np.sqrt(((got - wanted) ** 2).mean()) <= 0.05 * wanted.std()
+
+
+@pytest.mark.cosim
+@pytest.mark.slow
+@pytest.mark.parametrize(("chip", "images"), [("tnsa16-core", 2), ("tnsa64-core", 2)])
+def test_cosim_gives_the_codes_of_functional(chip: str, images: int) -> None:
+    from sim.cosim import CosimBackend
+
+    model, x = tiny()
+    network = compile_model(model, load_chip(chip), calibrate=x, options=OPTIONS)
+    wanted = execute(network, FunctionalBackend(), x[:images], seed=1, time_s=DAY, keep_codes=True)
+    backend = CosimBackend()
+    try:
+        got = execute(network, backend, x[:images], seed=1, time_s=DAY, keep_codes=True)
+    finally:
+        backend.close()
+    assert got.codes.keys() == wanted.codes.keys()
+    assert all(np.array_equal(got.codes[at], wanted.codes[at]) for at in wanted.codes)
+    assert np.array_equal(got.outputs, wanted.outputs)
+    assert np.array_equal(got.cycles, wanted.cycles)
