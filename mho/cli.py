@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compile": ("mho.commands.compile", "Quantise an ONNX model and map it to a chip's cores."),
     "run": ("mho.commands.run", "Run a network on a chip with its devices, and say how well it does."),
     "verify": ("mho.commands.verify", "Run the cocotb benches on the generated Verilog."),
-    "device": ("mho.commands.device", "List and show device models."),
+    "device": ("mho.commands.device", "List, show and fit device models."),
 }
 """Name of a subcommand: its module, where it is the attribute ``NAME_command``, and its line in the help."""
 

@@ -18,6 +18,7 @@ __all__ = ["RETENTION_C", "draw_cells", "figure_of_device", "shown_levels", "sho
 RETENTION_C = (25.0, 55.0, 85.0)
 """Temperatures at which retention is shown, in degrees Celsius."""
 _CELLS = 20_000
+_PULSES = 16
 _YEARS_10_S = 10 * 365.25 * 86400.0
 _LAYOUT = (3, 2)
 
@@ -59,11 +60,8 @@ def _draw_programming(axes: Axes, device: "Device") -> None:
             )
     axes.set_title("programming error")
     axes.set_xlabel("g - target (µS)")
-    if axes.has_data():
-        axes.set_ylabel("density")
-        axes.legend()
-    else:
-        axes.text(0.5, 0.5, "none: the first reading\nis the programmed value", ha="center", transform=axes.transAxes)
+    axes.set_ylabel("density")
+    axes.legend()
 
 
 def _draw_relaxation(axes: Axes, device: "Device") -> None:
@@ -79,7 +77,7 @@ def _draw_relaxation(axes: Axes, device: "Device") -> None:
         axes.plot(
             np.quantile(moved, (np.arange(200) + 0.5) / 200), at, color=colour, label=format_time(time_s), linewidth=1.0
         )
-    axes.set_title("relaxation: all targets (a normal law is straight)")
+    axes.set_title("relaxation (normal: straight)")
     axes.set_xlabel("g - target (µS)")
     axes.set_ylabel("normal quantile")
     axes.legend(loc="lower right")
@@ -135,6 +133,32 @@ def _draw_spread(axes: Axes, device: "Device") -> None:
     axes.legend(ncols=3, loc="upper left")
 
 
+def _draw_pulses(axes: Axes, device: "Device") -> None:
+    """Median and tenths of cells that see SET pulses of rising amplitude, then RESET pulses."""
+    from macro_models.exact.pulse import Polarity
+    from macro_models.pulses import PulseArray, PulseConfig
+
+    config = PulseConfig(lines=32)
+    law, array = device.pulse, PulseArray(PulseConfig(lines=32), device=device, seed=0)
+    cells = np.arange(config.lines**2)
+    width = np.full(cells.size, max(1, round(device.programming.pulse_s / config.cycle_s)))
+    for polarity, threshold, colour in (
+        (Polarity.SET, law.set_threshold_V, COLOURS[0]), (Polarity.RESET, law.reset_threshold_V, COLOURS[1]),
+    ):  # fmt: skip
+        volts, shown = threshold - 0.1 + 0.1 * np.arange(_PULSES), []
+        for v in volts:
+            code = round((v - config.v_base_V) / config.v_step_V)
+            array.pulse(cells, np.full(cells.size, int(polarity)), np.full(cells.size, code), width)
+            shown.append(np.quantile(array.g_uS, [0.1, 0.5, 0.9]))
+        low, middle, high = np.array(shown).T
+        axes.plot(volts, middle, color=colour, label=polarity.name, linewidth=1.0)
+        axes.fill_between(volts, low, high, color=colour, alpha=0.15, linewidth=0)
+    axes.set_title("one pulse an amplitude: median, tenths")
+    axes.set_xlabel("amplitude (V)")
+    axes.set_ylabel("conductance (µS)")
+    axes.legend()
+
+
 def _draw_agreement(axes: Axes, device: "Device") -> None:
     """Statistics of a fitted device beside those of its data."""
     fit = device.fit
@@ -144,18 +168,22 @@ def _draw_agreement(axes: Axes, device: "Device") -> None:
         axes.plot(where, data, "o", color=colour, markersize=4, fillstyle="none", label=f"{name}, measured")
         axes.plot(where, model, "x", color=colour, markersize=4, label=f"{name}, device")
     axes.set_xticks(where, [format_time(t) for t in fit.times_s])
-    axes.set_title(f"agreement with {fit.cells:,} cells of {fit.file}"[:60])
+    axes.set_title(f"agreement with {fit.cells:,} cells")
     axes.set_xlabel("time since programming")
     axes.set_ylabel("g - target (µS)")
-    axes.legend(loc="center left")
+    axes.legend()
 
 
 @in_style
 def figure_of_device(device: "Device") -> Figure:
     """All that the device says, one panel each."""
-    panels = [_draw_programming, _draw_spread]
+    panels = [_draw_spread]
+    if device.programming.accept_uS > 0.0 or (bool(device.law.model) and bool(np.ptp(device.law.programming()))):
+        panels.insert(0, _draw_programming)
     if device.relaxes:
         panels += [_draw_relaxation, _draw_drift, _draw_retention]
+    if device.pulse.set_rate > 0.0 and device.pulse.reset_rate > 0.0:
+        panels.append(_draw_pulses)
     if device.fit.times_s:
         panels.append(_draw_agreement)
     columns = min(len(panels), _LAYOUT[0])
