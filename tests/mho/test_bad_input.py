@@ -37,18 +37,17 @@ def _altered(folder: Path) -> None:
             new.writestr(name, data.replace(b'"seeds": 3', b'"seeds": 4') if name.endswith(".json") else data)
 
 
-def _convolution(folder: Path) -> None:
+def _unsupported(folder: Path) -> None:
     import onnx
-    from onnx import TensorProto, numpy_helper
+    from onnx import TensorProto
 
     graph = helper.make_graph(
-        [helper.make_node("Conv", ["x", "k"], ["y"], name="conv1")],
-        "conv",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 1, 4, 4])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 1, 2, 2])],
-        [numpy_helper.from_array(np.ones((1, 1, 3, 3), np.float32), "k")],
+        [helper.make_node("Erf", ["x"], ["y"], name="bell")],
+        "unsupported",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 6])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 6])],
     )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), str(folder / "conv.onnx"))
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), str(folder / "erf.onnx"))
 
 
 RUN = "run tiny.mho --input x.npy -o out.npy"
@@ -70,6 +69,8 @@ CHIPS: list[Case] = [
     ("garbage as chip", "check bad.toml", r"bad\.toml", _text("bad.toml", "\x01\x02 = [")),
     ("unknown preset", "preset show frob -o out.toml", r"frob", None),
     ("generate to a file", "generate tnsa16-core -o x.npy", r"x\.npy", None),
+    ("generate to nowhere", "generate tnsa16-core", r"missing option '-o'", None),
+    ("generate into a file", "generate tnsa16-core -o x.npy/out", r"x\.npy/out: cannot be written \(Not a dir", None),
     ("unknown wrap", "generate tnsa16-core -o out --wrap usb", r"wrap", None),
 ]
 FILES: list[Case] = [
@@ -96,7 +97,7 @@ FILES: list[Case] = [
     ("labels beyond", f"{RUN} --labels bad.npy", r"between 0 and 2, not 7 to 7", _array("bad.npy", np.full(90, 7))),
     ("model that is missing", COMPILE.replace("tiny.onnx", "none.onnx"), r"none\.onnx", None),
     ("garbage as model", COMPILE.replace("tiny.onnx", "x.npy"), r"x\.npy", None),
-    ("unsupported operator", COMPILE.replace("tiny.onnx", "conv.onnx"), r"conv1.*Conv|Conv.*conv1", _convolution),
+    ("unsupported operator", COMPILE.replace("tiny.onnx", "erf.onnx"), r"bell.*Erf.*supported", _unsupported),
     ("wrong calibration", COMPILE.replace("x.npy", "bad.npy"), r"\[samples, 6\]", _array("bad.npy", np.ones((4, 2)))),
 ]
 OPTIONS: list[Case] = [
