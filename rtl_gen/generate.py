@@ -14,7 +14,7 @@ from typing import Any
 from hw.chip import top_name
 from hw.config import Chip
 from hw.host.core_map import core_map
-from macro_models.errors import InputError, ToolError
+from macro_models.errors import InputError
 from rtl_gen.emit import file_name, module_texts
 from rtl_gen.flow_files import Design, file_list, fusesoc_core, librelane_config, sdc, waivers
 from rtl_gen.macro import module_name, write_stub
@@ -90,9 +90,8 @@ def generate(
     Raises
     ------
     InputError
-        If an option is wrong, the macro's pins do not fit, or the folder holds files of somebody else.
-    ToolError
-        If the folder cannot be written.
+        If an option is wrong, the macro's pins do not fit, or the folder holds files of somebody else or cannot be
+        written.
     """
     prefix = chip.verilog.prefix if prefix is None else prefix
     name = _check_names(chip, wrap, top, prefix)
@@ -200,7 +199,7 @@ def _write(
         output.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
     except OSError as error:
-        raise ToolError(f"{output} cannot be written: {error.strerror}") from error
+        raise InputError(f"{output}: cannot be written ({error.strerror})") from error
     try:
         for path, text in texts.items():
             target = temporary / "new" / path
@@ -216,7 +215,7 @@ def _write(
     except OSError as error:
         if not output.exists() and (temporary / "old").exists():
             (temporary / "old").rename(output)
-        raise ToolError(f"{output} cannot be written: {error.strerror}") from error
+        raise InputError(f"{output}: cannot be written ({error.strerror})") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return GenerationReport(

@@ -225,7 +225,7 @@ class Chip:
     """
 
     name: str = key(
-        "chip", "Name of the chip, and of the generated top.", pattern=r"[A-Za-z][A-Za-z0-9_-]*",
+        "chip", "Name of the chip, in reports and results.", pattern=r"[A-Za-z][A-Za-z0-9_-]*",
         expects="a letter followed by letters, digits, - or _",
     )
     description: str = key("", "One sentence for lists of chips.")

@@ -84,9 +84,10 @@ def _rows(section: Any, prefix: str) -> list[Row]:
     rows = []
     for name, spec in keys_of(section).items():
         value = getattr(section, name)
-        if isinstance(value, dict):
-            text = "{ " + ", ".join(f"{key} = {shown(item)}" for key, item in value.items()) + " }" if value else "{}"
-        else:
-            text = shown(value)
-        rows.append(Row(key=prefix + name, value=text, default=value == spec.default, doc=spec.doc, legal=spec.legal()))
+        # A table of the user's own, as the pins of a macro, is shown an entry a row.
+        items = {f"{name}.{key}": item for key, item in value.items()} if isinstance(value, dict) else {name: value}
+        rows += [
+            Row(key=prefix + key, value=shown(item), default=value == spec.default, doc=spec.doc, legal=spec.legal())
+            for key, item in items.items()
+        ]
     return rows

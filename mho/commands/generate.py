@@ -12,7 +12,7 @@ __all__ = ["generate_command"]
 
 @click.command("generate", epilog=example("mho generate neurram-core -o build/neurram --wrap axil"))
 @chip_argument
-@click.option("-o", "--output", metavar="DIR", help="Folder to write; made if it does not exist.")
+@click.option("-o", "--output", metavar="DIR", required=True, help="Folder to write; made if it does not exist.")
 @click.option(
     "--wrap",
     type=click.Choice(["none", "wishbone", "axil"]),
@@ -20,7 +20,7 @@ __all__ = ["generate_command"]
     show_default=True,
     help="Bus around the core.",
 )
-@click.option("--top", metavar="NAME", help="Name of the top module (default: the chip's).")
+@click.option("--top", metavar="NAME", help="Name of the top module (default: PREFIXcore[_wb|_axil]).")
 @click.option("--prefix", metavar="P", help="Put before the name of every module (default: the chip's).")
 @common_options
 def generate_command(

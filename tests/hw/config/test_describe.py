@@ -42,3 +42,13 @@ def test_durations_that_round_up_and_missing_headroom_are_warned_of():
 def test_reference_page_is_the_generated_one():
     page = Path(__file__).parents[3] / "docs" / "reference" / "chip.md"
     assert page.read_text(encoding="utf-8") == reference_page(), "write it anew with: python -m hw.config"
+
+
+def test_every_pin_of_a_macro_is_a_row(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(
+        'schema = 1\nextends = "tnsa16-core"\n[macro]\nmodule = "m"\n[macro.pins]\nclk = "CK"\nprecharge = "!PRE"\n'
+    )
+    rows = {row.key: row.value for row in describe(load_chip(tmp_path / "own.toml"))}
+    assert rows["macro.pins.clk"] == '"CK"'
+    assert rows["macro.pins.precharge"] == '"!PRE"'
+    assert "macro.pins" not in rows
