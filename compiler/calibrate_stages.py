@@ -35,8 +35,8 @@ Lanes = NDArray[np.int16]
 MOST_SAMPLES = 512
 """Positions of images on which a candidate is tried."""
 
-MOST_POSITIONS = 65_536
-FEWEST_IMAGES = 16
+MOST_POSITIONS = 32_768
+FEWEST_IMAGES = 64
 """Positions of all calibration images together, and images that are used whatever their size."""
 
 RANGE_SAMPLES = 2048

@@ -20,6 +20,7 @@ from compiler.steps import Combine, Map, Maximum
 from compiler.windows import windows
 from hw.config import load_chip
 from macro_models import Masks
+from mho.data import load_sample
 from sim.executor import build_cores, core_masks, execute, quantised_outputs
 from sim.functional import FunctionalBackend
 from tests.compiler.onnx_models import Array, build, node, reference
@@ -96,7 +97,8 @@ def test_mean_has_no_error_but_rounding() -> None:
     lanes = np.random.default_rng(0).integers(-LANE_MAX, LANE_MAX, (50, 49)).astype(np.int16)
     op, unit = lower_step(step, np.full(49, 0.01), np.zeros(1))
     assert not isinstance(op, Call)
-    assert np.abs(op.compute(lanes) * unit - step.compute(lanes * 0.01)).max() <= 0.51 * unit[0]
+    wanted = step.compute(lanes.astype(np.float64) * 0.01)
+    assert np.abs(op.compute(lanes) * unit - wanted).max() <= 0.51 * unit[0]
 
 
 @pytest.mark.parametrize(("function", "bound"), [("sigmoid", 0.0025), ("tanh", 0.0045)])
@@ -105,7 +107,8 @@ def test_tables(function: str, bound: float) -> None:
     step = Map(function=function, size=lanes.shape[1])
     op, unit = lower_step(step, np.full(lanes.shape[1], 3e-4), np.zeros(1))
     assert isinstance(op, Table)
-    assert np.abs(op.compute(lanes) * unit - step.compute(lanes * 3e-4)).max() < bound
+    wanted = step.compute(lanes.astype(np.float64) * 3e-4)
+    assert np.abs(op.compute(lanes) * unit - wanted).max() < bound
 
 
 def test_clip_in_lanes() -> None:
@@ -123,7 +126,8 @@ def test_largest_of_lanes_on_different_units() -> None:
     assert rescaled is not None
     op, common = rescaled
     assert common[0] == common[1]
-    assert np.allclose(step.compute(op.compute(lanes)) * common[0], [[1.2], [1.0]], atol=2e-3)
+    largest = step.compute(op.compute(lanes).astype(np.float64)) * common[0]
+    assert np.allclose(largest, [[1.2], [1.0]], atol=2e-3)
     assert equalise(step, common) is None
 
 
@@ -306,6 +310,25 @@ def test_a_perceptron_with_tables_between_its_layers() -> None:
     network = compile_model(model, load_chip("tnsa64-core"), calibrate=x, device="ideal", options=OPTIONS)
     wanted, got = reference(model, x), quantised_outputs(network, FunctionalBackend(), x).outputs
     assert np.sqrt(((got - wanted) ** 2).mean()) <= 0.05 * wanted.std()
+
+
+@pytest.mark.slow
+def test_example_keeps_its_accuracy() -> None:
+    """The convolutional network of the examples: ideal within 1.5 points of onnxruntime, a day within 4."""
+    model = Path(__file__).parents[2] / "examples" / "models" / "fashion14_cnn.onnx"
+    sample = load_sample("fashion14")
+    options = CompileOptions(seeds=1, samples=128)
+    network = compile_model(model, load_chip("neurram-core"), calibrate=sample.calibrate, options=options)
+
+    def accuracy(outputs: Array) -> float:
+        return 100.0 * float((outputs.argmax(axis=1) == sample.y).mean())
+
+    wanted = accuracy(reference(model, sample.x))
+    backend = FunctionalBackend()
+    aged = [accuracy(execute(network, backend, sample.x, seed=s, time_s=DAY).outputs) for s in range(3)]
+    assert wanted > 80.0
+    assert accuracy(quantised_outputs(network, backend, sample.x).outputs) >= wanted - 1.5
+    assert np.mean(aged) >= wanted - 4.0
 
 
 @pytest.mark.cosim

@@ -1,0 +1,172 @@
+"""Trains the example of a convolutional network and writes ``fashion14_cnn.onnx`` beside this file.
+
+    python examples/models/train_cnn.py
+
+Needs numpy and onnx. Two convolutions of 3 x 3, each with ReLU and a pooling, and a dense layer, on Fashion-MNIST of
+14 x 14 pixels, 0..255. Training adds noise to the weights as in ``train.py``; everything is drawn from a fixed seed.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from train import FASHION
+
+__all__ = ["Cnn", "main", "to_onnx", "train"]
+
+Float = NDArray[np.float32]
+
+CHANNELS = (8, 16)
+SCALE = 255.0
+TARGET = Path(__file__).with_name("fashion14_cnn.onnx")
+
+
+def _patches(x: Float) -> Float:
+    """Windows of 3 x 3 around each pixel: (batch, height, width, channels) to (batch, height, width, 9 * channels)."""
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    view = sliding_window_view(padded, (3, 3), axis=(1, 2))
+    return np.ascontiguousarray(view).reshape(*x.shape[:3], -1)
+
+
+def _spread(slope: Float, channels: int) -> Float:
+    """Adds the gradients of windows to their pixels."""
+    batch, height, width, _ = slope.shape
+    parts = slope.reshape(batch, height, width, channels, 3, 3)
+    padded = np.zeros((batch, height + 2, width + 2, channels), dtype=slope.dtype)
+    for i in range(3):
+        for j in range(3):
+            padded[:, i : i + height, j : j + width] += parts[..., i, j]
+    return padded[:, 1:-1, 1:-1]
+
+
+def _pool(x: Float) -> tuple[Float, NDArray[np.bool_]]:
+    """Largest of each 2 x 2, and where it was."""
+    batch, height, width, channels = x.shape
+    blocks = x[:, : height // 2 * 2, : width // 2 * 2].reshape(batch, height // 2, 2, width // 2, 2, channels)
+    largest = blocks.max(axis=(2, 4))
+    return largest, blocks == largest[:, :, None, :, None]
+
+
+def _unpool(slope: Float, where: NDArray[np.bool_], shape: tuple[int, ...]) -> Float:
+    result = np.zeros(shape, dtype=slope.dtype)
+    blocks = where * slope[:, :, None, :, None] / where.sum(axis=(2, 4), keepdims=True)
+    height, width = 2 * slope.shape[1], 2 * slope.shape[2]
+    result[:, :height, :width] = blocks.reshape(len(slope), height, width, -1)
+    return result
+
+
+@dataclass
+class Cnn:
+    """Weights as (inputs, outputs) with inputs in the order (channel, row, column), and biases."""
+
+    weights: list[Float]
+    biases: list[Float] = field(default_factory=list)
+
+    @classmethod
+    def random(cls, rng: np.random.Generator) -> "Cnn":
+        sizes = [(9, CHANNELS[0]), (9 * CHANNELS[0], CHANNELS[1]), (9 * CHANNELS[1], 10)]
+        weights = [(rng.normal(size=s) * np.sqrt(2 / s[0])).astype(np.float32) for s in sizes]
+        return cls(weights, [np.zeros(w.shape[1], dtype=np.float32) for w in weights])
+
+    def gradients(self, x: Float, target: Float, weights: list[Float]) -> tuple[list[Float], list[Float]]:
+        """Gradients of the cross entropy with ``weights`` in place of the network's own."""
+        kept, value = [], x
+        for w, b in zip(weights[:2], self.biases[:2], strict=True):
+            patches = _patches(value)
+            y = np.maximum(patches @ w + b, 0)
+            pooled, where = _pool(y)
+            kept.append((patches, y, where, value.shape[-1]))
+            value = pooled
+        flat = value.transpose(0, 3, 1, 2).reshape(len(x), -1)
+        score = flat @ weights[2] + self.biases[2]
+        e = np.exp(score - score.max(axis=1, keepdims=True))
+        error = ((e / e.sum(axis=1, keepdims=True) - target) / len(x)).astype(np.float32)
+        slopes, offsets = [flat.T @ error], [error.sum(axis=0)]
+        slope = (error @ weights[2].T).reshape(len(x), value.shape[3], *value.shape[1:3]).transpose(0, 2, 3, 1)
+        for w, (patches, y, where, channels) in zip(weights[1::-1], kept[::-1], strict=True):
+            slope = _unpool(slope, where, y.shape) * (y > 0)
+            slopes.insert(0, np.tensordot(patches, slope, axes=((0, 1, 2), (0, 1, 2))))
+            offsets.insert(0, slope.sum(axis=(0, 1, 2)))
+            slope = _spread(slope @ w.T, channels)
+        return slopes, offsets
+
+
+def train(
+    x: Float, y: NDArray[np.int64], *, epochs: int = 120, rate: float = 6e-3, noise: float = 0.04, seed: int = 1
+) -> Cnn:
+    """Adam with a cosine schedule for images (images, height, width) scaled to 0..1; mirrored at random."""
+    rng = np.random.default_rng(seed)
+    net = Cnn.random(rng)
+    values = [*net.weights, *net.biases]
+    first, second = [np.zeros_like(v) for v in values], [np.zeros_like(v) for v in values]
+    target = (np.eye(10, dtype=np.float32) * 0.9 + 0.01)[y]
+    batch, step = 50, 0
+    steps = epochs * (len(x) // batch)
+    for _ in range(epochs):
+        order = rng.permutation(len(x))
+        for start in range(0, len(x), batch):
+            chosen = order[start : start + batch]
+            images = np.where(rng.random((len(chosen), 1, 1)) < 0.5, x[chosen, :, ::-1], x[chosen])
+            noisy = [w + rng.normal(size=w.shape).astype(np.float32) * noise * np.abs(w).max() for w in net.weights]
+            slopes, offsets = net.gradients(images[..., None], target[chosen], noisy)
+            step += 1
+            now = float(rate * 0.5 * (1 + np.cos(np.pi * step / steps)))
+            for k, slope in enumerate([*slopes, *offsets]):
+                first[k] = 0.9 * first[k] + 0.1 * slope
+                second[k] = 0.999 * second[k] + 0.001 * slope**2
+                update = (first[k] / (1 - 0.9**step)) / (np.sqrt(second[k] / (1 - 0.999**step)) + 1e-8)
+                values[k] -= (now * update).astype(np.float32)
+                if k < 3:
+                    values[k] *= np.float32(1 - now * 5e-3)
+    return net
+
+
+def to_onnx(net: Cnn) -> onnx.ModelProto:
+    """The network for images [batch, 14, 14] of pixels 0..255, whose scale is folded into the first layer."""
+    nodes = [helper.make_node("Unsqueeze", ["image", "axis"], ["v0"], name="channel")]
+    tensors = {"axis": np.array([1])}
+    for k in range(2):
+        w = net.weights[k] / (SCALE if k == 0 else 1.0)
+        tensors |= {f"conv{k}.weight": w.T.reshape(w.shape[1], -1, 3, 3).astype(np.float32)}
+        tensors |= {f"conv{k}.bias": net.biases[k]}
+        names = [f"v{k}", f"conv{k}.weight", f"conv{k}.bias"]
+        nodes.append(helper.make_node("Conv", names, [f"c{k}"], name=f"conv{k}", pads=[1, 1, 1, 1]))
+        nodes.append(helper.make_node("Relu", [f"c{k}"], [f"r{k}"], name=f"relu{k}"))
+        nodes.append(
+            helper.make_node("MaxPool", [f"r{k}"], [f"v{k + 1}"], name=f"pool{k}", kernel_shape=[2, 2], strides=[2, 2])
+        )
+    tensors |= {"fc.weight": net.weights[2], "fc.bias": net.biases[2]}
+    nodes.append(helper.make_node("Flatten", ["v2"], ["flat"], name="flatten"))
+    nodes.append(helper.make_node("Gemm", ["flat", "fc.weight", "fc.bias"], ["score"], name="fc"))
+    nodes.append(helper.make_node("Softmax", ["score"], ["probability"], name="softmax", axis=-1))
+    graph = helper.make_graph(
+        nodes,
+        "fashion14_cnn",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 14, 14])],
+        [helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["batch", 10])],
+        [numpy_helper.from_array(np.ascontiguousarray(v), k) for k, v in tensors.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="mho")
+
+
+def main() -> None:
+    """Trains, writes, and reports the accuracy of onnxruntime."""
+    import onnxruntime
+
+    with np.load(FASHION, allow_pickle=False) as data:
+        x, y, x_test, y_test = (data[name] for name in ("x_train", "y_train", "x_test", "y_test"))
+    model = to_onnx(train(x.astype(np.float32) / SCALE, y.astype(np.int64)))
+    onnx.checker.check_model(model)
+    onnx.save(model, str(TARGET))
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (output,) = session.run(None, {"image": x_test.astype(np.float32)})
+    right = float((np.argmax(np.asarray(output), axis=1) == y_test).mean())
+    print(f"fashion14_cnn: {right:.2%} of {len(y_test)} test images")
+
+
+if __name__ == "__main__":
+    main()
