@@ -18,7 +18,11 @@ from macro_models.errors import InputError
 
 __all__ = ["read_archive", "write_archive"]
 
-_INDEX, _SUM = "network.json", "sha256"
+_INDEX = "network.json"
+_SEAL = b"sha256:"
+"""Start of the zip's comment, the end of the file. The checksum of all bytes before its digits follows, so that no
+byte of the file can change: not even those of the zip's own tables, which readers ignore."""
+_DIGITS = 64
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MOST_BYTES = 1 << 31
 """Largest member that is read, uncompressed: a guard against files that are made to exhaust memory."""
@@ -37,13 +41,12 @@ def write_archive(path: Path, content: Mapping[str, Any], arrays: Mapping[str, N
         buffer = io.BytesIO()
         np.lib.format.write_array(buffer, arrays[name], version=(1, 0), allow_pickle=False)
         members[f"{name}.npy"] = buffer.getvalue()
-    members[_SUM] = _checksum(members).encode()
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         temporary = Path(name)
         try:
             with os.fdopen(handle, "wb") as stream:
-                _write_zip(stream, members)
+                stream.write(_sealed_zip(members))
             # mkstemp makes a private file; give it the mode that the user's umask asks for.
             umask = os.umask(0)
             os.umask(umask)
@@ -55,7 +58,8 @@ def write_archive(path: Path, content: Mapping[str, Any], arrays: Mapping[str, N
         raise InputError(f"{path}: cannot be written ({error.strerror})") from None
 
 
-def _write_zip(stream: Any, members: Mapping[str, bytes]) -> None:
+def _sealed_zip(members: Mapping[str, bytes]) -> bytes:
+    stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         for name, data in members.items():
             info = zipfile.ZipInfo(name, _EPOCH)
@@ -63,15 +67,13 @@ def _write_zip(stream: Any, members: Mapping[str, bytes]) -> None:
             info.external_attr = 0o644 << 16
             info.create_system = 3
             archive.writestr(info, data, compresslevel=6)
+        archive.comment = _SEAL + bytes(_DIGITS)
+    data = stream.getvalue()[:-_DIGITS]
+    return data + _checksum(data)
 
 
-def _checksum(members: Mapping[str, bytes]) -> str:
-    total = hashlib.sha256()
-    for name in sorted(members):
-        if name != _SUM:
-            total.update(f"{name}\0{len(members[name])}\0".encode())
-            total.update(members[name])
-    return total.hexdigest()
+def _checksum(data: bytes) -> bytes:
+    return hashlib.sha256(data).hexdigest().encode()
 
 
 def read_archive(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -83,10 +85,6 @@ def read_archive(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         If the file is missing, no such archive, cut or altered.
     """
     members = _read_members(path)
-    if _SUM not in members or _INDEX not in members:
-        raise InputError(f"{path}: is no network file (it has no {_SUM if _SUM not in members else _INDEX})")
-    if members[_SUM].decode("ascii", "replace") != _checksum(members):
-        raise InputError(f"{path}: was altered after it was written (its checksum does not match); compile it again")
     try:
         content = json.loads(members[_INDEX])
         arrays = {
@@ -103,7 +101,14 @@ def read_archive(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
 
 def _read_members(path: Path) -> dict[str, bytes]:
     try:
-        with zipfile.ZipFile(path) as archive:
+        data = path.read_bytes()
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if not archive.comment.startswith(_SEAL) or _INDEX not in archive.namelist():
+                raise InputError(f"{path}: is no network file (it has no {_INDEX} or no checksum)")
+            if _checksum(data[:-_DIGITS]) != data[-_DIGITS:]:
+                raise InputError(
+                    f"{path}: was altered after it was written (its checksum does not match); compile it again"
+                )
             infos = archive.infolist()
             if sum(i.file_size for i in infos) > _MOST_BYTES:
                 raise InputError(f"{path}: is no network file (it unpacks to more than {_MOST_BYTES} bytes)")

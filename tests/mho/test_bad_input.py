@@ -35,6 +35,7 @@ def _altered(folder: Path) -> None:
         for name in old.namelist():
             data = old.read(name)
             new.writestr(name, data.replace(b'"seeds": 3', b'"seeds": 4') if name.endswith(".json") else data)
+        new.comment = old.comment
 
 
 def _unsupported(folder: Path) -> None:
