@@ -59,10 +59,21 @@ def _load(model: str | Path | bytes | onnx.ModelProto) -> tuple[str, onnx.ModelP
         where, proto = model.graph.name or "the model", model
     _load_external(where, proto, folder)
     try:
-        onnx.checker.check_model(proto)
+        onnx.checker.check_model(_with_output_shapes(proto))
     except (onnx.checker.ValidationError, ValueError) as error:
         raise InputError(f"{where}: is no valid ONNX model: {_first_line(error)}") from None
     return where, proto
+
+
+def _with_output_shapes(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with a shape for every output: the checker asks for one, other runtimes and the importer do not."""
+    if all(output.type.tensor_type.HasField("shape") for output in proto.graph.output):
+        return proto
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    for output in copy.graph.output:
+        output.type.tensor_type.shape.SetInParent()
+    return copy
 
 
 def _parse(data: bytes, where: str) -> onnx.ModelProto:

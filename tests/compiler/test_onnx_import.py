@@ -266,3 +266,11 @@ def test_path_bytes_and_external_weights(tmp_path) -> None:
     path = tmp_path / "net.onnx"
     onnx.save(model, str(path), save_as_external_data=True, location="net.bin", size_threshold=0)
     assert np.array_equal(import_onnx(path).compute(x), wanted)
+
+
+def test_an_output_needs_no_shape() -> None:
+    model = build([node("Gemm", "x w b", "y")], {"w": W64, "b": B4})
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    x = floats(5, 6)
+    assert np.allclose(import_onnx(model).compute(x), reference(model, x), atol=1e-5)
+    assert not model.graph.output[0].type.tensor_type.HasField("shape")
