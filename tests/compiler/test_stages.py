@@ -321,13 +321,14 @@ def test_example_keeps_its_accuracy() -> None:
     network = compile_model(model, load_chip("neurram-core"), calibrate=sample.calibrate, options=options)
 
     def accuracy(outputs: Array) -> float:
-        return 100.0 * float((outputs.argmax(axis=1) == sample.y).mean())
+        return 100.0 * float((outputs.argmax(axis=1) == y).mean())
 
-    wanted = accuracy(reference(model, sample.x))
+    x, y = sample.x[:300], sample.y[:300]
+    wanted = accuracy(reference(model, x))
     backend = FunctionalBackend()
-    aged = [accuracy(execute(network, backend, sample.x, seed=s, time_s=DAY).outputs) for s in range(3)]
+    aged = [accuracy(execute(network, backend, x, seed=s, time_s=DAY).outputs) for s in range(2)]
     assert wanted > 80.0
-    assert accuracy(quantised_outputs(network, backend, sample.x).outputs) >= wanted - 1.5
+    assert accuracy(quantised_outputs(network, backend, x).outputs) >= wanted - 1.5
     assert np.mean(aged) >= wanted - 4.0
 
 
