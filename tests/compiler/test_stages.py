@@ -317,13 +317,13 @@ def test_example_keeps_its_accuracy() -> None:
     """The convolutional network of the examples: ideal within 1.5 points of onnxruntime, a day within 4."""
     model = Path(__file__).parents[2] / "examples" / "models" / "fashion14_cnn.onnx"
     sample = load_sample("fashion14")
-    options = CompileOptions(seeds=1, samples=128)
+    options = CompileOptions(seeds=1, samples=64)
     network = compile_model(model, load_chip("neurram-core"), calibrate=sample.calibrate, options=options)
 
     def accuracy(outputs: Array) -> float:
         return 100.0 * float((outputs.argmax(axis=1) == y).mean())
 
-    x, y = sample.x[:300], sample.y[:300]
+    x, y = sample.x[:250], sample.y[:250]
     wanted = accuracy(reference(model, x))
     backend = FunctionalBackend()
     aged = [accuracy(execute(network, backend, x, seed=s, time_s=DAY).outputs) for s in range(2)]
