@@ -77,6 +77,11 @@ def warnings(chip: Chip) -> list[str]:
             f"cells.g_full_scale_uS = {chip.cells.g_full_scale_uS:g} leaves less than 10 % above cells.g_max_uS = "
             f"{chip.cells.g_max_uS:g}, so cells that relax upwards are clipped"
         )
+    if chip.cores > 1:
+        result.append(
+            f"mesh.columns x mesh.rows = {chip.mesh.columns} x {chip.mesh.rows}: networks can run on these cores, but "
+            "Verilog is generated for a chip of one core only"
+        )
     return result
 
 

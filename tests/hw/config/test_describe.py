@@ -52,3 +52,8 @@ def test_every_pin_of_a_macro_is_a_row(tmp_path: Path) -> None:
     assert rows["macro.pins.clk"] == '"CK"'
     assert rows["macro.pins.precharge"] == '"!PRE"'
     assert "macro.pins" not in rows
+
+
+def test_a_mesh_is_warned_of() -> None:
+    (found,) = warnings(load_chip("tnsa16-core", {"mesh.columns": 2}))
+    assert "mesh.columns x mesh.rows = 2 x 1" in found
