@@ -298,6 +298,45 @@ def test_convolutions_on_ideal_cells(case: tuple[onnx.ModelProto, Array], chip: 
     assert np.sqrt(((got - wanted) ** 2).mean()) <= 0.04 * max(wanted.std(), 0.1 * np.abs(wanted).max(initial=0.0))
 
 
+PADS = {"pads": [1, 1, 1, 1]}
+DENSE = [node("Flatten", "z", "f"), node("Gemm", "f w", "y")]
+GRAPHS: dict[str, tuple[list[onnx.NodeProto], tuple[int, ...]]] = {
+    "pooling last": ([node("Conv", "x k", "c"), node("GlobalAveragePool", "c", "g"), node("Flatten", "g", "y")], (2,)),
+    "pooling first": (
+        [node("AveragePool", "x", "p", kernel_shape=[3, 3], **PADS), node("Conv", "p k", "z", **PADS), *DENSE], (3,)
+    ),
+    "input added": (
+        [node("Conv", "x k", "c", **PADS), node("Add", "c x", "a"), node("Relu", "a", "z"), *DENSE], (3,)
+    ),
+    "dense first": (
+        [
+            node("Flatten", "x", "v"), node("Gemm", "v e", "d"), node("Relu", "d", "r"),
+            node("Reshape", "r shape", "i"),
+            node("MaxPool", "i", "m", kernel_shape=[3, 3], **PADS), node("Conv", "m k", "z", **PADS), *DENSE,
+        ],
+        (3,),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_graphs_on_ideal_cells(name: str) -> None:
+    nodes, output = GRAPHS[name]
+    rng = np.random.default_rng(0)
+    weights = {
+        "k": rng.normal(size=(2, 2, 3, 3)).astype("f4") / 4, "w": rng.normal(size=(72, 3)).astype("f4") / 8,
+        "e": rng.normal(size=(72, 72)).astype("f4") / 8, "shape": np.array([0, 2, 6, 6]),
+    }  # fmt: skip
+    used = {i for n in nodes for i in n.input}
+    x = rng.uniform(size=(64, 2, 6, 6)).astype("f4")
+    given = {k: v for k, v in weights.items() if k in used}
+    model = build(nodes, given, shape=("batch", 2, 6, 6), output=("batch", *output))
+    network = compile_model(model, load_chip("tnsa64-core"), calibrate=x, device="ideal", options=OPTIONS)
+    wanted, got = reference(model, x), quantised_outputs(network, FunctionalBackend(), x).outputs
+    # Relative to all outputs: what has been averaged hardly varies from image to image.
+    assert np.sqrt(((got - wanted) ** 2).mean()) <= 0.03 * wanted.std()
+
+
 def test_a_perceptron_with_tables_between_its_layers() -> None:
     rng = np.random.default_rng(0)
     weights = {"a": rng.normal(size=(8, 12)).astype("f4"), "b": rng.normal(size=(12, 3)).astype("f4")}
