@@ -68,7 +68,10 @@ def default_device(chip: Chip) -> "Device":
     name = chip.device
     if chip.folder is not None and name.endswith(".toml"):
         name = str(chip.folder / name)
-    return load_device(name)
+    try:
+        return load_device(name)
+    except InputError as error:
+        raise InputError(f"chip {chip.name}: {error}") from None
 
 
 def check_device(chip: Chip, device: "Device") -> None:

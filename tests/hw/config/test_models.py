@@ -82,3 +82,8 @@ def test_neuron_of_the_model_is_that_of_the_chip():
     assert (neuron.amplifier_gain, neuron.c_sample_fF, neuron.c_parasitic_fF) == (1000.0, 17.0, 10.0)
     assert neuron.sampling_noise
     assert tnsa_config(load_chip("tnsa16-core")).neuron.ideal
+
+
+def test_an_unknown_device_names_the_chip() -> None:
+    with pytest.raises(InputError, match=r'^chip tnsa16-core: device must be one of .*, not "frob"$'):
+        default_device(load_chip("tnsa16-core", {"device": "frob"}))
