@@ -153,7 +153,8 @@ def test_wrong_device_is_one_sentence(tmp_path: Path, text: str, sentence: str) 
 
 
 def test_files_that_are_no_devices(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r'^device must be one of ideal, rram-neurram, rram-relax or a \.toml file, not "pcm"$'):
+    sentence = r'^device must be one of ideal, rram-neurram, rram-relax or a \.toml file, not "pcm"$'
+    with pytest.raises(InputError, match=sentence):
         load_device("pcm")
     missing = tmp_path / "none.toml"
     with pytest.raises(InputError, match=r"none\.toml: cannot read the device: No such file or directory$"):
