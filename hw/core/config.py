@@ -1,8 +1,6 @@
 """Static parameters of a core, and how long its operations take."""
 
 from dataclasses import dataclass
-from fractions import Fraction
-from math import ceil
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -64,21 +62,8 @@ class CoreConfig:
 
     @classmethod
     def from_chip(cls, chip: Chip) -> "CoreConfig":
-        """The core of a chip: durations rounded up to cycles of its clock."""
-
-        def cycles(time_ns: float, low: int = 1) -> int:
-            # Exact in decimal: 0.3 ns at 10 GHz is 3 cycles, not 4.
-            return max(low, ceil(Fraction(str(time_ns)) * Fraction(str(chip.clock.f_clk_MHz)) / 1000))
-
-        timing = chip.timing
-        return cls(
-            lines=chip.lines,
-            reset_cycles=cycles(timing.t_reset_ns),
-            plane_cycles=cycles(timing.t_plane_ns),
-            sample_cycles=cycles(timing.t_sample_ns),
-            compare_cycles=cycles(timing.t_compare_ns, low=2),
-            decrement_cycles=cycles(timing.t_decrement_ns),
-        )
+        """The core of a chip: durations in cycles are those of :attr:`hw.config.Chip.operation_cycles`."""
+        return cls(lines=chip.lines, **{f"{name}_cycles": cycles for name, cycles in chip.operation_cycles.items()})
 
     @property
     def mask_words(self) -> int:
