@@ -7,9 +7,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from hw.config import Chip
 from hw.core.config import CoreConfig
+from hw.core.write_verify import WriteVerifyParameters
 from macro_models import Masks, TnsaModel
 from macro_models.exact.operation import MvmOperation
+from macro_models.pulses import PulseArray
 from sim.backend import BackendResult
+from sim.write_verify import ProgramRun, reference_run
 
 __all__ = ["FunctionalBackend"]
 
@@ -22,10 +25,12 @@ class FunctionalBackend:
     def __init__(self) -> None:
         self._cores: list[TnsaModel] = []
         self._cfg: CoreConfig | None = None
+        self._chip: Chip | None = None
 
     def open(self, chip: Chip, cores: Sequence[TnsaModel]) -> None:
         """Take a chip and its programmed cores."""
         self._cfg = CoreConfig.from_chip(chip)
+        self._chip = chip
         self._cores = list(cores)
 
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
@@ -40,7 +45,20 @@ class FunctionalBackend:
             analog=self._cfg.analog_cycles(op, result.steps),
         )
 
+    def program(
+        self,
+        core: int,
+        array: PulseArray,
+        targets: NDArray[np.integer],
+        skip: NDArray[np.bool_] | None,
+        parameters: WriteVerifyParameters,
+    ) -> ProgramRun:
+        """Program cells; see :class:`sim.write_verify.Programmer`."""
+        if self._chip is None:
+            raise RuntimeError("The backend must be open.")
+        return reference_run(self._chip, array, targets, skip, parameters)
+
     def close(self) -> None:
         """Forget the cores."""
         self._cores = []
-        self._cfg = None
+        self._cfg = self._chip = None
