@@ -8,7 +8,7 @@ which limits the rectangles that it takes.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -34,7 +34,8 @@ class Block:
 
     ``rows`` are the physical row pairs of the layer's rows ``first`` and up; ``columns`` the physical source lines;
     ``outputs``, of the length of ``columns``, the output of the layer that each serves. With copies an output occurs
-    several times.
+    several times, and with slices once for each slice of each copy: all columns of slice 0 of a copy, then those of
+    slice 1, and so on.
     """
 
     layer: int
@@ -46,6 +47,13 @@ class Block:
     copies: int
     wl_select: int
     line_select: int
+    slices: int = 1
+
+    @property
+    def slice_of(self) -> NDArray[np.int64]:
+        """Which slice of the weights each column holds, 0 for the most significant, of shape (columns,)."""
+        columns = len(self.columns)
+        return np.arange(columns) // (columns // (self.copies * self.slices)) % self.slices
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,11 +99,12 @@ class Placement:
 
 @dataclass(frozen=True)
 class _Size:
-    """What a layer takes: rows (its inputs or more), outputs, and copies of each output."""
+    """What a layer takes: rows (its inputs or more), outputs, slices of each output, and copies of all of those."""
 
     rows: int
     outputs: int
     copies: int
+    slices: int
 
 
 @dataclass(frozen=True)
@@ -106,10 +115,11 @@ class _Rectangle:
     first_output: int
     outputs: int
     copies: int
+    slices: int
 
     @property
     def width(self) -> int:
-        return self.outputs * self.copies
+        return self.outputs * self.copies * self.slices
 
 
 @dataclass
@@ -146,7 +156,12 @@ class _Core:
 
 
 def place(
-    shapes: Sequence[tuple[int, int]], lines: int, *, copies: int | None = None, skip: SkipMaps | None = None
+    shapes: Sequence[tuple[int, int]],
+    lines: int,
+    *,
+    copies: int | None = None,
+    skip: SkipMaps | None = None,
+    slices: Sequence[int] | None = None,
 ) -> Placement:
     """Places layers of the shapes (inputs, outputs) on as few cores as the shelves allow.
 
@@ -154,14 +169,19 @@ def place(
     repeated in free columns, whose average has less of the noise of cells and converters, and its inputs may take
     several free rows, over which large weights are spread. Small layers come first.
 
+    ``slices`` says how many columns hold the weights of one output, per layer; None for 1 everywhere.
+
     Raises
     ------
     InputError
-        If a skip map has a wrong size or leaves no usable line.
+        If a skip map has a wrong size or leaves no usable line, or a core has fewer columns than one output has slices.
     """
     skip = {} if skip is None else skip
     free = _FreeLines(lines, skip)
-    sizes = [_Size(inputs, outputs, 1) for inputs, outputs in shapes]
+    slices = [1] * len(shapes) if slices is None else slices
+    if max(slices, default=1) > free.fewest_columns:
+        raise InputError(f"compile option slices is {max(slices)}, but a core has {free.fewest_columns} usable columns")
+    sizes = [_Size(shape[0], shape[1], 1, count) for shape, count in zip(shapes, slices, strict=True)]
     packed = _pack(sizes, free)
     most = DEFAULT_COPIES if copies is None else copies
     order = sorted(range(len(shapes)), key=lambda k: shapes[k][0] * shapes[k][1])
@@ -182,11 +202,12 @@ def place(
 def _grown(size: "_Size", inputs: int, step: int, free: "_FreeLines") -> list["_Size"]:
     """Larger sizes of a layer for a step of growth, the wanted one first."""
     copies, rows = size.copies, size.rows
-    if step % 2 == 0 and copies == step // 2 - 1 and size.outputs * (copies + 1) <= free.fewest_columns:
-        return [_Size(rows, size.outputs, copies + 1)]
+    width = size.outputs * size.slices * (copies + 1)
+    if step % 2 == 0 and copies == step // 2 - 1 and width <= free.fewest_columns:
+        return [replace(size, copies=copies + 1)]
     if inputs <= free.fewest_rows:
         wanted = min(inputs * step // 2, free.fewest_rows)
-        return [_Size(r, size.outputs, copies) for r in (wanted, (wanted + rows) // 2) if r > rows]
+        return [replace(size, rows=r) for r in (wanted, (wanted + rows) // 2) if r > rows]
     return []
 
 
@@ -218,8 +239,8 @@ def _rectangles(sizes: Sequence[_Size], free: _FreeLines) -> list[_Rectangle]:
     result = []
     for layer, size in enumerate(sizes):
         for first, height in _segments(size.rows, free.fewest_rows):
-            for start, width in _segments(size.outputs, free.fewest_columns):
-                result.append(_Rectangle(layer, first, height, start, width, size.copies))
+            for start, width in _segments(size.outputs, free.fewest_columns // size.slices):
+                result.append(_Rectangle(layer, first, height, start, width, size.copies, size.slices))
     return result
 
 
@@ -247,12 +268,13 @@ def _blocks(cores: Sequence[_Core]) -> tuple[Block, ...]:
             rows = (top, r.height)
             if rows not in heights:
                 heights.append(rows)
-            outputs = np.tile(np.arange(r.first_output, r.first_output + r.outputs, dtype=np.int32), r.copies)
+            outputs = np.arange(r.first_output, r.first_output + r.outputs, dtype=np.int32)
+            outputs = np.tile(outputs, r.copies * r.slices)
             blocks.append(
                 Block(
                     layer=r.layer, core=index, first=r.first, rows=core.rows[top : top + r.height],
                     columns=core.columns[left : left + r.width], outputs=outputs, copies=r.copies,
-                    wl_select=heights.index(rows), line_select=line_select,
+                    wl_select=heights.index(rows), line_select=line_select, slices=r.slices,
                 )
             )  # fmt: skip
     return tuple(sorted(blocks, key=lambda b: (b.layer, b.first, int(b.outputs[0]))))

@@ -31,7 +31,13 @@ def check(placement: Placement, shapes: list[tuple[int, int]]) -> None:
             for output in block.outputs:
                 covered[block.first : block.first + len(block.rows), output] += 1
         assert (covered == covered[0, 0]).all()
-        assert covered[0, 0] == placement.of_layer(layer)[0].copies
+        first = placement.of_layer(layer)[0]
+        assert covered[0, 0] == first.copies * first.slices
+        for block in placement.of_layer(layer):
+            # Each copy of an output has each of its slices once.
+            pairs = list(zip(block.slice_of.tolist(), block.outputs.tolist(), strict=True))
+            assert sorted(set(pairs)) == sorted(pairs[: len(pairs) // block.copies])
+            assert pairs == pairs[: len(pairs) // block.copies] * block.copies
 
 
 shape_lists = st.lists(st.tuples(st.integers(1, 40), st.integers(1, 40)), min_size=1, max_size=6)
@@ -47,7 +53,25 @@ def test_any_network_on_any_core(shapes: list[tuple[int, int]], copies: int | No
         bits, sources = np.zeros(lines, dtype=bool), np.zeros(lines, dtype=bool)
         bits[dead[::2]], sources[dead[1::2]] = True, True
         skip[core] = (bits, sources)
-    check(place(shapes, lines, copies=copies, skip=skip), shapes)
+    slices = data.draw(st.none() | st.lists(st.integers(1, 4), min_size=len(shapes), max_size=len(shapes)))
+    placement = place(shapes, lines, copies=copies, skip=skip, slices=slices)
+    check(placement, shapes)
+    for layer, count in enumerate(slices or []):
+        assert {b.slices for b in placement.of_layer(layer)} == {count}
+
+
+def test_slices_lie_in_columns_of_one_product() -> None:
+    (block,) = place([(8, 3)], 16, slices=[2]).blocks
+    assert (block.copies, block.slices) == (2, 2)
+    assert block.outputs.tolist() == [0, 1, 2] * 4
+    assert block.slice_of.tolist() == [0, 0, 0, 1, 1, 1] * 2
+
+
+def test_more_slices_than_columns() -> None:
+    sources = np.ones(16, dtype=bool)
+    sources[:2] = False
+    with pytest.raises(InputError, match="slices is 3, but a core has 2 usable columns"):
+        place([(2, 2)], 16, skip={0: (np.zeros(16, dtype=bool), sources)}, slices=[3])
 
 
 def test_small_layers_share_a_core() -> None:
