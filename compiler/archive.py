@@ -8,6 +8,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,20 @@ from numpy.typing import NDArray
 
 from macro_models.errors import InputError
 
-__all__ = ["read_archive", "write_archive"]
+__all__ = ["NETWORK", "ArchiveKind", "read_archive", "write_archive"]
 
-_INDEX = "network.json"
+
+@dataclass(frozen=True)
+class ArchiveKind:
+    """What an archive holds: the name of its JSON file, what users call it, and how it is made again."""
+
+    index: str
+    noun: str
+    remake: str
+
+
+NETWORK = ArchiveKind("network.json", "network file", "compile it again")
+
 _SEAL = b"sha256:"
 """Start of the zip's comment, the end of the file. The checksum of all bytes before its digits follows, so that no
 byte of the file can change: not even those of the zip's own tables, which readers ignore."""
@@ -28,7 +40,9 @@ _MOST_BYTES = 1 << 31
 """Largest member that is read, uncompressed: a guard against files that are made to exhaust memory."""
 
 
-def write_archive(path: Path, content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+def write_archive(
+    path: Path, content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], kind: ArchiveKind = NETWORK
+) -> None:
     """Writes to a temporary name beside ``path``, then renames.
 
     Raises
@@ -36,7 +50,7 @@ def write_archive(path: Path, content: Mapping[str, Any], arrays: Mapping[str, N
     InputError
         If the folder or the file cannot be written.
     """
-    members = {_INDEX: json.dumps(content, sort_keys=True, indent=1).encode()}
+    members = {kind.index: json.dumps(content, sort_keys=True, indent=1).encode()}
     for name in sorted(arrays):
         buffer = io.BytesIO()
         np.lib.format.write_array(buffer, arrays[name], version=(1, 0), allow_pickle=False)
@@ -76,7 +90,7 @@ def _checksum(data: bytes) -> bytes:
     return hashlib.sha256(data).hexdigest().encode()
 
 
-def read_archive(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def read_archive(path: Path, kind: ArchiveKind = NETWORK) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """JSON content and arrays of a file.
 
     Raises
@@ -84,38 +98,38 @@ def read_archive(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     InputError
         If the file is missing, no such archive, cut or altered.
     """
-    members = _read_members(path)
+    members = _read_members(path, kind)
     try:
-        content = json.loads(members[_INDEX])
+        content = json.loads(members[kind.index])
         arrays = {
             name.removesuffix(".npy"): np.load(io.BytesIO(data), allow_pickle=False)
             for name, data in members.items()
             if name.endswith(".npy")
         }
     except (ValueError, OSError, EOFError, RecursionError) as error:
-        raise InputError(f"{path}: is no network file ({' '.join(str(error).split())})") from None
+        raise InputError(f"{path}: is no {kind.noun} ({' '.join(str(error).split())})") from None
     if not isinstance(content, dict):
-        raise InputError(f"{path}: is no network file (its {_INDEX} is not an object)")
+        raise InputError(f"{path}: is no {kind.noun} (its {kind.index} is not an object)")
     return content, arrays
 
 
-def _read_members(path: Path) -> dict[str, bytes]:
+def _read_members(path: Path, kind: ArchiveKind) -> dict[str, bytes]:
     try:
         data = path.read_bytes()
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if not archive.comment.startswith(_SEAL) or _INDEX not in archive.namelist():
-                raise InputError(f"{path}: is no network file (it has no {_INDEX} or no checksum)")
+            if not archive.comment.startswith(_SEAL) or kind.index not in archive.namelist():
+                raise InputError(f"{path}: is no {kind.noun} (it has no {kind.index} or no checksum)")
             if _checksum(data[:-_DIGITS]) != data[-_DIGITS:]:
                 raise InputError(
-                    f"{path}: was altered after it was written (its checksum does not match); compile it again"
+                    f"{path}: was altered after it was written (its checksum does not match); {kind.remake}"
                 )
             infos = archive.infolist()
             if sum(i.file_size for i in infos) > _MOST_BYTES:
-                raise InputError(f"{path}: is no network file (it unpacks to more than {_MOST_BYTES} bytes)")
+                raise InputError(f"{path}: is no {kind.noun} (it unpacks to more than {_MOST_BYTES} bytes)")
             return {i.filename: archive.read(i) for i in infos}
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError, KeyError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path}: is no network file, or was cut ({' '.join(str(error).split())})") from None
+        raise InputError(f"{path}: is no {kind.noun}, or was cut ({' '.join(str(error).split())})") from None

@@ -20,14 +20,15 @@ from macro_models.devices.device import Device
 from macro_models.errors import InputError
 from macro_models.exact.pulse import Polarity
 from macro_models.exact.random import NORMAL_ONE, Purpose, bits16, normal_blocks, normal_codes
+from macro_models.settled import SettledCells
 
 __all__ = ["PulseArray", "PulseConfig"]
 
 Cells = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
-# Steps of the draws: once a cell, for each pulse, for each verify read, for each wait.
-_SET, _RESET, _HIGH, _INITIAL, _WEAK, _FORM, _FORMED, _PULSE, _VERIFY, _RELAX = range(10)
+# Steps of the draws: once a cell, for each pulse, for each verify read; RELAX_STEP is the next.
+_SET, _RESET, _HIGH, _INITIAL, _WEAK, _FORM, _FORMED, _PULSE, _VERIFY = range(9)
 
 _TABLE_STEPS = 64
 _TABLE_LOW, _TABLE_HIGH = -16 * _TABLE_STEPS, 4 * _TABLE_STEPS
@@ -196,26 +197,15 @@ class PulseArray:
         self._waits += 1
 
     def relaxed_uS(self, time_s: float, temp_C: float = 25.0) -> Reals:
-        """Conductances ``time_s`` seconds from now, in uS, if nothing is programmed until then.
+        """Conductances ``time_s`` seconds from now, in uS, if nothing is programmed until then."""
+        return self.settled().relaxed_uS(self.device, time_s, temp_C)
 
-        A cell has changed as the device does in the time since the cell's last pulse, of which only waits count: a
-        pass is short against them. Its place in the distribution is drawn with every pulse and kept while it rests.
-        """
-        device, changed = self.device, self.g_uS.copy()
-        moves = self.formed & ~self.stuck
-        for waits in np.unique(self._waits):
-            chosen = np.flatnonzero(moves & (self._waits == waits))
-            since = int(waits) * self.config.wait_s + time_s
-            if not device.relaxes or since <= 0.0 or not chosen.size:
-                continue
-            z, g = self._draw(chosen, self.pulse_count[chosen], _RELAX), self._left_uS[chosen]
-            if device.law.model:
-                change, _ = device.change_quantiles(since, temp_C)
-                moved = device.law.draw(change, g, np.rint(z * NORMAL_ONE).astype(np.int64))
-            else:
-                moved = device.relaxation_uS(g, since, temp_C) * z
-            changed[chosen] = np.maximum(g + moved, 0.0)
-        return changed
+    def settled(self) -> SettledCells:
+        """The cells as they are left now, each since its own last pulse."""
+        return SettledCells(
+            left_uS=self._left_uS.copy(), waits=self._waits.copy(), wait_s=self.config.wait_s,
+            pulses=self.pulse_count.copy(), moves=self.formed & ~self.stuck, seed=self._seed, core=self._core,
+        )  # fmt: skip
 
     def _draw(self, cells: Cells, number: Cells, step: int) -> Reals:
         """Draws of the ``number``-th pulse or read of each cell: eight numbers of a cell share a block."""

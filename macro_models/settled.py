@@ -1,0 +1,77 @@
+"""Cells after programming: what each was left with, and what it has become some time later."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from macro_models.devices.device import Device
+from macro_models.exact.random import NORMAL_ONE, Purpose, normal_blocks
+
+__all__ = ["RELAX_STEP", "SettledCells"]
+
+RELAX_STEP = 9
+"""Step of the draws of purpose ``PULSE`` that say where in the distribution of its relaxation a cell is."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SettledCells:
+    """Cells that rest, flattened ``[bit line * lines + source line]``; all arrays have shape (cells,).
+
+    A cell's place in the distribution of the device is drawn with its last pulse and kept while it rests, so that a
+    cell that has settled in the band during the waits between passes stays there.
+
+    Attributes
+    ----------
+    left_uS
+        Conductance that the last pulse of each cell left (or, without pulses, where it was found), in uS.
+    waits
+        Waits between passes since then.
+    wait_s
+        Duration of one of them, in seconds.
+    pulses
+        Pulses of each cell so far: part of the address of its draw.
+    moves
+        Cells that relax; the others (stuck, not formed, dead) keep what they have.
+    seed, core
+        The rest of the address.
+    """
+
+    left_uS: NDArray[np.float64]
+    waits: NDArray[np.integer]
+    wait_s: float
+    pulses: NDArray[np.integer]
+    moves: NDArray[np.bool_]
+    seed: int
+    core: int
+
+    def relaxed_uS(self, device: Device, time_s: float, temp_C: float = 25.0) -> NDArray[np.float64]:
+        """Conductances ``time_s`` seconds after the end of the last pass, in uS, of shape (cells,).
+
+        A cell has changed as the device does in the time since the cell's last pulse, of which only waits count: a
+        pass is short against them.
+        """
+        changed = self.left_uS.copy()
+        if not device.relaxes:
+            return changed
+        for waits in np.unique(self.waits):
+            chosen = np.flatnonzero(self.moves & (self.waits == waits))
+            since = int(waits) * self.wait_s + time_s
+            if since <= 0.0 or not chosen.size:
+                continue
+            z, g = self._draw(chosen), self.left_uS[chosen]
+            if device.law.model:
+                change, _ = device.change_quantiles(since, temp_C)
+                moved = device.law.draw(change, g, z)
+            else:
+                moved = device.relaxation_uS(g, since, temp_C) * (z / NORMAL_ONE)
+            changed[chosen] = np.maximum(g + moved, 0.0)
+        return changed
+
+    def _draw(self, cells: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Normal codes of ``cells``: eight pulses of a cell share a block."""
+        number = self.pulses[cells].astype(np.int64)
+        drawn = normal_blocks(
+            Purpose.PULSE, seed=self.seed, core=self.core, block=cells, op_id=number >> 3, step=RELAX_STEP
+        )
+        return drawn[np.arange(len(cells)), number & 7].astype(np.int64)
