@@ -37,7 +37,8 @@ class CoreImage:
 
     ``targets_uS`` has shape (lines, lines), ``[bl, sl]``; ``word_lines`` and ``converted_lines`` (8, lines);
     ``bl_skip`` and ``sl_skip`` (lines,). Cells that no weight uses have the chip's g_min: the masks keep them out of
-    every sum.
+    every sum. ``faulty``, (lines, lines), are cells that were known to be faulty when the network was compiled, None
+    if none were: their targets are what they hold.
     """
 
     targets_uS: NDArray[np.float32]
@@ -45,16 +46,25 @@ class CoreImage:
     converted_lines: NDArray[np.bool_]
     bl_skip: NDArray[np.bool_]
     sl_skip: NDArray[np.bool_]
+    faulty: NDArray[np.bool_] | None = None
 
     @classmethod
-    def from_placement(cls, placement: Placement, core: int, targets_uS: NDArray[np.float32]) -> "CoreImage":
+    def from_placement(
+        cls, placement: Placement, core: int, targets_uS: NDArray[np.float32], g_uS: NDArray[np.float64] | None = None
+    ) -> "CoreImage":
+        """The image of a core; ``g_uS`` holds what faulty cells have, NaN elsewhere."""
         bl_skip, sl_skip = placement.dead_lines(core)
+        faulty = None
+        if g_uS is not None and not np.isnan(g_uS).all():
+            faulty = ~np.isnan(g_uS)
+            targets_uS = np.where(faulty, g_uS, targets_uS).astype(np.float32)
         return cls(
             targets_uS=targets_uS,
             word_lines=placement.word_lines(core),
             converted_lines=placement.converted_lines(core),
             bl_skip=bl_skip,
             sl_skip=sl_skip,
+            faulty=faulty,
         )
 
 
@@ -148,6 +158,8 @@ def _write(net: Network, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
     for k, core in enumerate(net.cores):
         for name in ("targets_uS", "word_lines", "converted_lines", "bl_skip", "sl_skip"):
             put(f"core{k}.{name}", getattr(core, name))
+        if core.faulty is not None:
+            put(f"core{k}.faulty", core.faulty)
     for k, layer in enumerate(net.model.layers):
         put(f"model{k}.weight", layer.weight)
         put(f"model{k}.bias", layer.bias)
@@ -252,7 +264,8 @@ def _read_core(k: int, arrays: Mapping[str, NDArray[Any]]) -> CoreImage:
         **{
             name: arrays[f"core{k}.{name}"]
             for name in ("targets_uS", "word_lines", "converted_lines", "bl_skip", "sl_skip")
-        }
+        },
+        faulty=arrays.get(f"core{k}.faulty"),
     )
 
 

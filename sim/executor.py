@@ -22,6 +22,7 @@ from hw.config import tnsa_config
 from macro_models import Masks, TnsaModel
 from macro_models.devices import Device, load_device
 from macro_models.exact.operation import LSB_SEGMENT_BITS
+from sim.cells import Cells
 
 if TYPE_CHECKING:
     from sim.backend import Backend
@@ -68,17 +69,27 @@ def build_cores(
     time_s: float = 0.0,
     temp_C: float = 25.0,
     causes: frozenset[str] | None = None,
+    cells: Cells | None = None,
 ) -> list[TnsaModel]:
     """The cores of a network, programmed: chip number ``seed`` of a device (None: the network's) after ``time_s``.
+
+    With ``cells`` they are exactly those, relaxed since they were programmed; ``seed`` is theirs.
 
     Raises
     ------
     InputError
-        If the device is unknown.
+        If the device is unknown, or the cells were programmed for another network.
     """
     if device is None or isinstance(device, str):
         device = network.device if device is None else load_device(device)
     config = tnsa_config(network.chip)
+    if cells is not None:
+        cells.check_network(network)
+        maps = cells.conductances(device, time_s=time_s, temp_C=temp_C, causes=causes)
+        return [
+            TnsaModel.from_measured(config, g, device=device, seed=cells.seed, core=k, causes=causes)
+            for k, g in enumerate(maps)
+        ]
     return [
         TnsaModel(
             config, core.targets_uS, device=device, seed=seed, core=index, time_s=time_s, temp_C=temp_C, causes=causes
@@ -147,6 +158,7 @@ def execute(
     time_s: float = 0.0,
     temp_C: float = 25.0,
     causes: frozenset[str] | None = None,
+    cells: Cells | None = None,
     first_image: int = 0,
     keep_codes: bool = False,
     batch: int = BATCH,
@@ -160,7 +172,7 @@ def execute(
         What is run, and what carries out its products; it is opened here and closed by the caller.
     x
         Inputs in the model's units, of shape (images, ...), or what :func:`~compiler.inputs.load_input` reads.
-    device, seed, time_s, temp_C, causes
+    device, seed, time_s, temp_C, causes, cells
         As in :func:`build_cores`.
     first_image
         Number of the first image, which its noise depends on.
@@ -177,7 +189,7 @@ def execute(
         If the inputs are not what the model takes.
     """
     x = check_shape(load_input(x), network.model)
-    cores = build_cores(network, device=device, seed=seed, time_s=time_s, temp_C=temp_C, causes=causes)
+    cores = build_cores(network, device=device, seed=seed, time_s=time_s, temp_C=temp_C, causes=causes, cells=cells)
     backend.open(network.chip, cores)
     run = _Run(network, backend, len(x), keep_codes)
     batch = batch_size(network.layers, batch)
