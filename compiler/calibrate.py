@@ -21,7 +21,7 @@ from compiler.options import CompileOptions
 from compiler.program import Layer, row_codes
 from compiler.quantisers import CodeFormat, Quantiser, fit_quantiser, formats
 from compiler.trials import Bench, Draft, Trial
-from compiler.weights import PairMap, share_weights, spread_rows
+from compiler.weights import PairMap, most_slice_bits, share_weights, spread_rows
 from hw.config import Chip
 from macro_models.devices import Device
 from macro_models.exact.operation import STEP_FRACTION_BITS, STEP_WIDTH, Converter, MvmOperation
@@ -68,6 +68,7 @@ class Calibrated:
     targets: NDArray[np.float32]
     errors: tuple[float, ...]
     cycles: tuple[float, ...]
+    slice_bits: tuple[int, ...]
 
 
 def _better(a: Trial, b: Trial) -> Trial:
@@ -132,6 +133,7 @@ class Calibrator:
             targets=targets,
             errors=tuple(bench.relative_error(k, trial) for k, trial in enumerate(trials)),
             cycles=tuple(trial.cycles for trial in trials),
+            slice_bits=tuple(trial.draft.pairs.bits for trial in trials),
         )
 
     def _lower(self, index: int, draft: Draft, before: Sequence[Layer], following: Quantiser) -> Layer:
@@ -162,6 +164,8 @@ class Calibrator:
         for extent in EXTENTS[1:]:
             draft = self._draft(index, flat, clip, chosen[0], extent, chosen[1])
             best = _better(best, self.bench.run(index, draft, values))
+        if best.draft.pairs.slices > 1:
+            best = self._search_slices(index, values, flat, clip, best)
         if self.options.weight_clip is None:
             best = self._search_clip(index, values, flat, best)
         return self._search_step(index, values, flat, best).draft
@@ -182,6 +186,13 @@ class Calibrator:
         table[0] *= CLIP_GAIN
         chosen = clips[np.argmin(table, axis=0)]
         return _better(best, self.bench.run(index, self._with_clip(index, start, chosen, flat), values))
+
+    def _search_slices(self, index: int, values: Float, flat: Float, clip: Float, best: Trial) -> Trial:
+        """Bits of the slices: many for precise cells, few where noise hides what the lower slices add."""
+        draft = best.draft
+        for bits in range(draft.pairs.bits - 1, 0, -1):
+            best = _better(best, self.bench.run(index, self._with_clip(index, draft, clip, flat, bits), values))
+        return best
 
     def _search_step(self, index: int, values: Float, flat: Float, best: Trial) -> Trial:
         """Range of the converters, then as few output bits as will do."""
@@ -211,11 +222,11 @@ class Calibrator:
         quantiser = self._fit(index, flat, fmt, anchor=anchor, extent=extent, balance=balance)
         quantiser = replace(quantiser, scale=np.maximum(quantiser.scale, self.smallest))
         weight = layer.weight * quantiser.scale
-        copies = self.placement.of_layer(index)[0].copies
-        spread = spread_rows(weight, self.placement.rows[index], dither=copies > 1)
-        draft = Draft(
-            quantiser, spread, PairMap(share_weights(weight, spread), clip, self.chip), self._op(index, quantiser)
-        )
+        block = self.placement.of_layer(index)[0]
+        spread = spread_rows(weight, self.placement.rows[index], dither=block.copies > 1)
+        bits = most_slice_bits(block.slices, self.chip) if block.slices > 1 else 0
+        pairs = PairMap(share_weights(weight, spread), clip, self.chip, slices=block.slices, bits=bits)
+        draft = Draft(quantiser, spread, pairs, self._op(index, quantiser))
         return _with_step(draft, self._largest_ratio(index, draft, flat) * FIRST_REACH)
 
     def _op(self, index: int, quantiser: Quantiser) -> MvmOperation:
@@ -228,13 +239,15 @@ class Calibrator:
         )
         # ReLU in the converter saves the decrements of negative columns, where nothing is added to their codes.
         blocks = self.placement.of_layer(index)
-        alone = len({b.first for b in blocks}) == 1 and all(b.copies == 1 for b in blocks)
+        alone = len({b.first for b in blocks}) == 1 and all(b.copies * b.slices == 1 for b in blocks)
         plain = not self.bench.offset(index, quantiser).any()
         return replace(op, relu=self.network.layers[index].relu and op.segments == 1 and alone and plain)
 
-    def _with_clip(self, index: int, draft: Draft, clip: Float, flat: Float) -> Draft:
-        weight = self.network.layers[index].weight * draft.quantiser.scale
-        draft = replace(draft, pairs=PairMap(share_weights(weight, draft.spread), clip, self.chip))
+    def _with_clip(self, index: int, draft: Draft, clip: Float, flat: Float, bits: int | None = None) -> Draft:
+        weight, old = self.network.layers[index].weight * draft.quantiser.scale, draft.pairs
+        bits = old.bits if bits is None else bits
+        pairs = PairMap(share_weights(weight, draft.spread), clip, self.chip, slices=old.slices, bits=bits)
+        draft = replace(draft, pairs=pairs)
         return _with_step(draft, self._largest_ratio(index, draft, flat) * FIRST_REACH)
 
     def _choose_format(self, index: int, flat: Float, candidates: Sequence[CodeFormat], anchor: str) -> CodeFormat:
@@ -274,8 +287,9 @@ class Calibrator:
         largest = 0.0
         for block in self.placement.of_layer(index):
             rows = slice(block.first, block.first + len(block.rows))
-            plus, minus = draft.pairs.positive[block.outputs, rows], draft.pairs.negative[block.outputs, rows]
+            plus, minus = draft.pairs.pairs_of(block)
             ratio = (plus - minus) / (plus + minus).sum(axis=1, keepdims=True)
+            ratio = ratio[block.slice_of == 0]  # what saturates further down counts little
             largest = max(largest, *(float(np.abs(p[:, rows] @ ratio.T).max()) for p in parts))
         return largest
 

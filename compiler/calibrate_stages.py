@@ -59,6 +59,7 @@ class CalibratedStages:
     targets: NDArray[np.float32]
     errors: tuple[float, ...]
     cycles: tuple[float, ...]
+    slice_bits: tuple[int, ...]
     images: int
 
 
@@ -122,6 +123,7 @@ class StageCalibrator(Calibrator):
             targets=self.targets,
             errors=tuple(self.bench.relative_error(k, trial) for k, trial in self._with_samples()),
             cycles=tuple(t.cycles * p for t, p in zip(self.trials, self.network.positions, strict=True)),
+            slice_bits=tuple(t.draft.pairs.bits for t in self.trials),
             images=len(self.x),
         )
 

@@ -74,7 +74,8 @@ def compile_model(
     digest = hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest()
     x = _spread(x, options.samples)
     shapes = [(layer.inputs, layer.outputs) for layer in net.layers]
-    placement = place(shapes, chip.lines, copies=options.copies, skip=skip)
+    slices = options.slices_of([layer.name for layer in net.layers])
+    placement = place(shapes, chip.lines, copies=options.copies, skip=skip, slices=slices)
     x = x.astype(np.float64)
     if net.steps:
         result = StageCalibrator(net, placement, chip, device, options, x, progress).run_stages()
@@ -89,6 +90,7 @@ def compile_model(
         calibration={
             "samples": samples, "sha256": digest, "time_s": representative_time(device, options),
             "errors": list(result.errors), "cycles": list(result.cycles),
+            "slices": slices, "slice_bits": list(result.slice_bits),
         },
     )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """What a user may choose when a network is compiled."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -17,6 +18,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "seeds": (1, 64),
     "samples": (1, 100_000),
 }
+
+MOST_SLICES = 4
 
 _CHOSEN = ("in_bits", "out_bits", "tolerance", "weight_clip", "copies", "time_s")
 """Options that the compiler chooses where they are None."""
@@ -51,6 +54,10 @@ class CompileOptions:
         Chips on which each candidate is tried, 1..64.
     samples
         Most calibration inputs that are used, 1..100000.
+    slices
+        Pairs of cells over which a weight is divided, 1..4: for all layers, or by the layer's name in the report, as in
+        ``{"fc1": 2}``, with 1 for the others. None: 1. How much more a slice counts than the next is chosen on the
+        device model.
     output
         Which output of the model to compute, if it has several.
     """
@@ -63,6 +70,7 @@ class CompileOptions:
     time_s: float | None = None
     seeds: int = 3
     samples: int = 256
+    slices: int | Mapping[str, int] | None = None
     output: str | None = None
 
     def __post_init__(self) -> None:
@@ -77,6 +85,29 @@ class CompileOptions:
                 raise InputError(f"compile option {name} must be {kind} between {low:g} and {high:g}, not {value!r}")
         if not (self.output is None or isinstance(self.output, str)):
             raise InputError(f"compile option output must be the name of an output, not {self.output!r}")
+        if isinstance(self.slices, Mapping):
+            object.__setattr__(self, "slices", dict(self.slices))
+        counts = self.slices.values() if isinstance(self.slices, Mapping) else [self.slices or 1]
+        if self.slices == 0 or not all(type(n) is int and 1 <= n <= MOST_SLICES for n in counts):
+            wanted = f"a whole number between 1 and {MOST_SLICES}, or such numbers by the names of layers"
+            raise InputError(f"compile option slices must be {wanted}, not {self.slices!r}")
+
+    def slices_of(self, layers: Sequence[str]) -> list[int]:
+        """Slices of each of the layers with these names.
+
+        Raises
+        ------
+        InputError
+            If a layer is named that there is not.
+        """
+        if not isinstance(self.slices, Mapping):
+            return [self.slices or 1] * len(layers)
+        for name in self.slices:
+            if name not in layers:
+                raise InputError(
+                    f"compile option slices names the layer {name!r}; the layers are {', '.join(dict.fromkeys(layers))}"
+                )
+        return [self.slices.get(name, 1) for name in layers]
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

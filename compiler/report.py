@@ -25,9 +25,10 @@ def summarise(network: "Network") -> dict[str, Any]:
 
     Keys: ``cores``, ``schedule``, ``cells_used``, ``cells``, ``utilisation`` (0..1), ``mvms_per_image``,
     ``cycles_worst`` and ``cycles_mean`` (per image, products one after the other; mean of the calibration inputs),
-    ``microseconds_mean``, ``layers`` (a list of dicts with name, inputs, outputs, relu, copies, products, in_bits,
-    in_signed, out_bits, step_code, positions (of an image, at which it is computed), cycles_worst, cycles_mean, error:
-    that of calibration relative to the standard deviation of the layer's output).
+    ``microseconds_mean``, ``layers`` (a list of dicts with name, inputs, outputs, relu, copies, slices (pairs of
+    cells of a weight), slice_bits (by which a slice counts more than the next, 0 where there is one), products,
+    in_bits, in_signed, out_bits, step_code, positions (of an image, at which it is computed), cycles_worst,
+    cycles_mean, error: that of calibration relative to the standard deviation of the layer's output).
     """
     chip = network.chip
     config = CoreConfig.from_chip(chip)
@@ -53,13 +54,16 @@ def summarise(network: "Network") -> dict[str, Any]:
 
 
 def _layer(network: "Network", k: int, layer: Layer, config: CoreConfig) -> dict[str, Any]:
-    op = layer.mvms[0].op
+    op, facts = layer.mvms[0].op, network.calibration
+    slices = facts.get("slices", [1] * (k + 1))[k]
     return {
         "name": layer.name,
         "inputs": layer.inputs,
         "outputs": layer.outputs,
         "relu": layer.root.relu,
-        "copies": int(np.bincount(layer.mvms[0].outputs).max()),
+        "copies": int(np.bincount(layer.mvms[0].outputs).max()) // slices,
+        "slices": slices,
+        "slice_bits": facts.get("slice_bits", [0] * (k + 1))[k],
         "products": len(layer.mvms),
         "in_bits": op.in_bits,
         "in_signed": op.in_signed,
@@ -67,6 +71,6 @@ def _layer(network: "Network", k: int, layer: Layer, config: CoreConfig) -> dict
         "step_code": op.step_code,
         "positions": layer.positions,
         "cycles_worst": layer.positions * sum(worst_case_cycles(config, m) for m in layer.mvms),
-        "cycles_mean": network.calibration["cycles"][k],
-        "error": network.calibration["errors"][k],
+        "cycles_mean": facts["cycles"][k],
+        "error": facts["errors"][k],
     }

@@ -196,7 +196,7 @@ class Bench:
         targets = np.zeros((self.chip.lines, self.chip.lines), dtype=np.float32)
         draft.fill(targets, block)
         sums = column_sums(targets, block.rows, block.columns, self.chip)
-        return code_value(sums, draft.op.step_code, draft.pairs.unit[block.outputs], self.chip) / block.copies
+        return code_value(sums, draft.op.step_code, draft.pairs.unit_of(block), self.chip) / block.copies
 
     def advance(self, index: int, layer: Layer, trial: Trial, codes: NDArray[np.int16]) -> NDArray[np.int16]:
         """Input codes of the next layer on each chip, as the integer arithmetic computes them."""

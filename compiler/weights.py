@@ -8,7 +8,19 @@ from compiler.program import DITHER
 from hw.config import Chip
 from macro_models.exact.operation import STEP_FRACTION_BITS
 
-__all__ = ["PairMap", "code_value", "column_sums", "share_weights", "spread_rows"]
+__all__ = [
+    "PairMap",
+    "code_value",
+    "column_sums",
+    "most_slice_bits",
+    "share_weights",
+    "slice_codes",
+    "spread_rows",
+]
+
+
+SIGNIFICANCE_BITS = 12
+"""What the most significant slice counts more than the least, at most, as a power of two: multipliers have 15 bits."""
 
 
 class PairMap:
@@ -18,22 +30,57 @@ class PairMap:
     the other stays at g_min, and what exceeds g_max is clipped. ``unit_j`` (per uS) is such that ``clip_j`` times the
     column's largest weight takes g_max: columns differ in scale, which the digital side multiplies back.
 
+    With several slices a weight has a pair of cells in each: ``w = unit_j * sum_s 2**(-bits * s) * (g+ - g-)_s``, see
+    :func:`slice_codes`.
+
     Parameters
     ----------
     weight
         Shape (outputs, rows), the scale of the input codes folded in.
     clip
         Shape (outputs,), above 0, at most 1.
+    slices
+        Pairs of cells of a weight.
+    bits
+        What a slice counts more than the next, as a power of two, 1 to :func:`most_slice_bits`.
+
+    Attributes
+    ----------
+    positive, negative
+        Conductances in uS, of shape (slices, outputs, rows), the most significant slice first.
+    unit
+        What 1 uS of the difference of a pair stands for, of shape (slices, outputs).
     """
 
-    def __init__(self, weight: NDArray[np.float64], clip: NDArray[np.float64], chip: Chip) -> None:
-        self.chip = chip
+    def __init__(
+        self, weight: NDArray[np.float64], clip: NDArray[np.float64], chip: Chip, *, slices: int = 1, bits: int = 0
+    ) -> None:
+        self.chip, self.slices, self.bits = chip, slices, bits
         low, high = chip.cells.g_min_uS, chip.cells.g_max_uS
         largest = np.abs(weight).max(axis=1, initial=0.0)
-        self.unit = np.where(largest > 0, largest * clip, 1.0) / (high - low)
-        g = np.clip(weight / self.unit[:, None], low - high, high - low)
+        largest = np.where(largest > 0, largest * clip, 1.0)
+        if slices == 1:
+            unit = largest / (high - low)
+            g = np.clip(weight / unit[:, None], low - high, high - low)[None]
+        else:
+            lsb = _grid_step(chip)
+            first, last = _grid_ends(chip)
+            reach = _reaches(last - first, slices, bits)[0]
+            unit = largest / (reach * lsb)
+            g = lsb * slice_codes(reach * weight / largest[:, None], last - first, slices, bits)
+            low = lsb * first
+        self.unit = unit * 2.0 ** (-bits * np.arange(slices))[:, None]
         self.positive = low + np.maximum(g, 0.0)
         self.negative = low + np.maximum(-g, 0.0)
+
+    def unit_of(self, block: Block) -> NDArray[np.float64]:
+        """What 1 uS of the difference of a pair stands for in each column of a block, of shape (columns,)."""
+        return self.unit[block.slice_of, block.outputs]
+
+    def pairs_of(self, block: Block) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Both cells of the pairs of a block, in uS, each of shape (columns, rows)."""
+        rows = slice(block.first, block.first + len(block.rows))
+        return self.positive[block.slice_of, block.outputs, rows], self.negative[block.slice_of, block.outputs, rows]
 
     def dither(self, targets: NDArray[np.float32], block: Block, row: int, step_code: int) -> None:
         """Shifts the copies of a block by fractions of a decrement, by means of a row that takes a constant 1.
@@ -52,17 +99,74 @@ class PairMap:
 
     def fill(self, targets: NDArray[np.float32], block: Block) -> None:
         """Writes the pairs of a block into a core's targets ``[bl, sl]``, in uS."""
-        inputs = slice(block.first, block.first + len(block.rows))
+        positive, negative = self.pairs_of(block)
         columns = block.columns[None, :]
-        targets[2 * block.rows[:, None], columns] = self.positive[block.outputs, inputs].T
-        targets[2 * block.rows[:, None] + 1, columns] = self.negative[block.outputs, inputs].T
+        targets[2 * block.rows[:, None], columns] = positive.T
+        targets[2 * block.rows[:, None] + 1, columns] = negative.T
+
+
+def _grid_step(chip: Chip) -> float:
+    return chip.cells.g_full_scale_uS / (2**chip.core.g_bits - 1)
+
+
+def _grid_ends(chip: Chip) -> tuple[int, int]:
+    """Codes of the lowest and the highest conductance on the grid of the cells."""
+    lsb = _grid_step(chip)
+    first, last = int(np.ceil(chip.cells.g_min_uS / lsb)), int(np.floor(chip.cells.g_max_uS / lsb))
+    return first, max(first + 1, min(last, 2**chip.core.g_bits - 1))
+
+
+def most_slice_bits(slices: int, chip: Chip) -> int:
+    """Most bits by which a slice counts more than the next: from there on, it could not hold what rounding leaves."""
+    first, last = _grid_ends(chip)
+    return max(1, min(int(np.log2(2 * (last - first))), SIGNIFICANCE_BITS // max(1, slices - 1)))
+
+
+def _reaches(top: int, slices: int, bits: int) -> list[float]:
+    """Largest value that each slice can hold together with those below it, in its own steps.
+
+    A slice rounds to whole steps, up to half a step away, which those below must make good.
+    """
+    reach = [float(top)]
+    for _ in range(slices - 1):
+        reach.insert(0, top + reach[0] * 2.0**-bits - 0.5)
+    return reach
+
+
+def slice_codes(value: NDArray[np.float64], top: int, slices: int, bits: int) -> NDArray[np.float64]:
+    """Slices of weights as whole numbers ``d`` in ``-top..top``, ``value ~ sum_s 2**(-bits * s) * d[s]``.
+
+    Each slice takes its share of the weight, rounded, and the next one, which counts ``2**bits`` times less, all that
+    is left: its own share and what rounding left. So the error is that of the last slice alone; and the shares make
+    all conductances as large as they can be for the same weights, so that noise of the cells matters least.
+
+    Parameters
+    ----------
+    value
+        Weights of any shape, in steps of the first slice; what the slices cannot hold is clipped.
+    top
+        Largest code of a slice.
+    slices, bits
+        See :class:`PairMap`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (slices, ...).
+    """
+    result, rest = [], value
+    for reach in _reaches(top, slices, bits):
+        rest = np.clip(rest, -reach, reach)
+        result.append(np.rint(rest * (top / reach)))
+        rest = (rest - result[-1]) * 2.0**bits
+    return np.stack(result)
 
 
 def column_sums(
     targets: NDArray[np.float32], rows: NDArray[np.integer], columns: NDArray[np.integer], chip: Chip
 ) -> NDArray[np.int64]:
     """Sum of the codes of a column's cells whose word line is on, from the targets, of shape (columns,)."""
-    lsb = chip.cells.g_full_scale_uS / (2**chip.core.g_bits - 1)
+    lsb = _grid_step(chip)
     lines = np.concatenate([2 * rows, 2 * rows + 1])
     codes = np.rint(targets[np.ix_(lines, columns)].astype(np.float64) / lsb).astype(np.int64)
     return codes.sum(axis=0)
@@ -74,7 +178,7 @@ def code_value(sums: NDArray[np.int64], step_code: int, unit: NDArray[np.float64
     The converter takes ``s = 2 * rint(step_code * sum_g / 2**14)`` from twice the accumulated product, so a code (in
     half steps) stands for an accumulated product of ``s / 4``: this multiplies the column's sum of conductances back.
     """
-    lsb = chip.cells.g_full_scale_uS / (2**chip.core.g_bits - 1)
+    lsb = _grid_step(chip)
     half_step = np.maximum(1.0, np.rint(step_code * 2.0**-STEP_FRACTION_BITS * sums)) / 2.0
     return half_step * lsb * unit
 

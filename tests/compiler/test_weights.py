@@ -1,6 +1,7 @@
 from typing import cast
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,8 +9,16 @@ from compiler.mapping import place
 from compiler.program import DITHER, row_codes
 from compiler.quantisers import Quantiser
 from compiler.trials import Draft
-from compiler.weights import PairMap, code_value, column_sums, share_weights, spread_rows
-from hw.config import load_chip, tnsa_config
+from compiler.weights import (
+    PairMap,
+    code_value,
+    column_sums,
+    most_slice_bits,
+    share_weights,
+    slice_codes,
+    spread_rows,
+)
+from hw.config import Chip, load_chip, tnsa_config
 from macro_models import Masks, TnsaModel, load_device
 from macro_models.exact.operation import MvmOperation
 
@@ -24,7 +33,7 @@ def test_pairs_hold_the_weights_within_the_clip() -> None:
     assert pairs.positive.max() == pairs.negative.max() == high
     clipped = weight.copy()
     clipped[1, 2] = -1.0
-    np.testing.assert_allclose((pairs.positive - pairs.negative) * pairs.unit[:, None], clipped)
+    np.testing.assert_allclose((pairs.positive - pairs.negative)[0] * pairs.unit[0, :, None], clipped)
 
 
 def test_a_column_without_weights_stays_at_the_floor() -> None:
@@ -61,7 +70,7 @@ def test_codes_times_their_value_are_the_product() -> None:
     model = TnsaModel(tnsa_config(CHIP), targets, device=load_device("ideal"), seed=0, core=0)
     codes = model.mvm(op, Masks.reset(16), x[None], 0).codes[0, block.columns]
     assert 20 < np.abs(codes).min() < np.abs(codes).max() < 255
-    value = code_value(sums, op.step_code, pairs.unit, CHIP)
+    value = code_value(sums, op.step_code, pairs.unit_of(block), CHIP)
     # Half a decrement, and the grid of the cells.
     np.testing.assert_allclose(codes * value, weight @ x, atol=1.1 * value.max())
 
@@ -87,9 +96,57 @@ def test_dither_rounds_the_average_of_copies_finer() -> None:
         vectors[:, block.rows] = row_codes(x, spread, op)
         codes = model.mvm(op, masks, vectors, 0).codes[:, block.columns]
         sums = column_sums(targets, block.rows, block.columns, CHIP)
-        terms = codes * code_value(sums, op.step_code, pairs.unit[block.outputs], CHIP)
+        terms = codes * code_value(sums, op.step_code, pairs.unit_of(block), CHIP)
         lost.append((terms.reshape(400, 4, 3).mean(axis=1) - x @ weight.T).std())
     assert lost[1] < 0.5 * lost[0]
+
+
+@given(top=st.integers(3, 4000), slices=st.integers(1, 4), bits=st.integers(1, 12), seed=st.integers(0, 99))
+def test_slices_leave_the_rounding_of_the_last_one(top: int, slices: int, bits: int, seed: int) -> None:
+    """Whatever the radix, as long as a slice can hold what rounding in the one above leaves."""
+    bits = min(bits, int(np.log2(2 * top)))
+    most = slice_codes(np.array(1e9), top, slices, bits) @ 2.0 ** (-bits * np.arange(slices))
+    assert top <= most <= top * slices
+    value = np.append(np.random.default_rng(seed).uniform(-most, most, 50), [most, -most, 0.0])
+    codes = slice_codes(value, top, slices, bits)
+    assert codes.shape == (slices, 53)
+    assert (codes == np.rint(codes)).all()
+    assert np.abs(codes).max() <= top
+    error = 2.0 ** (-bits * np.arange(slices)) @ codes - value
+    assert np.abs(error).max() <= 0.5 * 2.0 ** (-bits * (slices - 1)) * 1.0001
+
+
+def weight_error(chip: Chip, slices: int) -> float:
+    """Root mean square error of weights that a chip's ideal cells hold, relative to the weights'."""
+    weight = np.random.default_rng(3).normal(size=(8, 16))
+    bits = most_slice_bits(slices, chip) if slices > 1 else 0
+    pairs = PairMap(weight, np.ones(8), chip, slices=slices, bits=bits)
+    config = tnsa_config(chip)
+    difference = (config.codes(pairs.positive).astype(float) - config.codes(pairs.negative)) * config.lsb_uS
+    return float((np.einsum("sor,so->or", difference, pairs.unit) - weight).std() / weight.std())
+
+
+@pytest.mark.parametrize("g_bits", [4, 6, 8])
+def test_each_slice_lessens_the_error_of_weights_by_the_radix(g_bits: int) -> None:
+    chip = load_chip("tnsa16-core", [f"core.g_bits={g_bits}"])
+    errors = [weight_error(chip, slices) for slices in (1, 2, 3)]
+    for slices in (2, 3):
+        radix = 2.0 ** most_slice_bits(slices, chip)
+        assert errors[slices - 1] < 1.2 * errors[0] / radix ** (slices - 1)
+
+
+@given(slices=st.integers(2, 4), bits=st.integers(1, 8), seed=st.integers(0, 99))
+def test_slices_stay_within_the_range_and_on_the_grid(slices: int, bits: int, seed: int) -> None:
+    weight = np.random.default_rng(seed).normal(size=(3, 5)) ** 3
+    pairs = PairMap(weight, np.array([1.0, 0.5, 0.1]), CHIP, slices=slices, bits=bits)
+    cells = np.stack([pairs.positive, pairs.negative])
+    low, high = CHIP.cells.g_min_uS, CHIP.cells.g_max_uS
+    assert cells.shape == (2, slices, 3, 5)
+    assert low <= cells.min() <= cells.max() <= high
+    assert cells.max() - cells.min() > 0.99 * (high - low)
+    codes = cells / tnsa_config(CHIP).lsb_uS
+    np.testing.assert_allclose(codes, np.rint(codes), atol=1e-9)
+    np.testing.assert_allclose(pairs.unit[1:], pairs.unit[:-1] / 2**bits)
 
 
 def test_a_dither_row_takes_a_constant_in_each_segment() -> None:
