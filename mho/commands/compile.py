@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from macro_models.errors import InputError
 from mho.console import Output, check_target
 from mho.options import chip_option, common_options, example
 
@@ -20,18 +21,35 @@ __all__ = ["compile_command", "compile_net", "print_summary", "summary_lines"]
     "--calibrate", metavar="X.npy", required=True, help="Typical inputs in the model's units (.npy, or X.npz:key)."
 )
 @click.option("--device", metavar="DEVICE", help="Device whose model the calibration uses (default: the chip's).")
+@click.option(
+    "--slices",
+    metavar="N|LAYER=N,...",
+    default="none",
+    show_default=True,
+    help="Pairs of cells of a weight, 1 to 4: of all layers, or of layers by their names in the report.",
+)
 @click.option("-o", "--output", metavar="NET.mho", required=True, help="Network file to write.")
 @common_options
 def compile_command(
-    model: str, chip: str, overrides: tuple[str, ...], calibrate: str, device: str | None, output: str, out: Output
+    model: str,
+    chip: str,
+    overrides: tuple[str, ...],
+    calibrate: str,
+    device: str | None,
+    slices: str,
+    output: str,
+    out: Output,
 ) -> None:
     """Quantise an ONNX model after training, map it to a chip's cores and write a network file.
 
     Clipping of the weights and converter steps are chosen for each layer from the calibration inputs on the model of
     the device. Reports cores, utilisation and predicted cycles.
+
+    With --slices a weight is divided over several pairs of cells, which are converted separately and added digitally,
+    each counting a power of two more than the next; the power is chosen on the model of the device.
     """
     check_target(output)
-    net = compile_net(model, chip, overrides, calibrate, device, out)
+    net = compile_net(model, chip, overrides, calibrate, device, out, slices=parse_slices(slices))
     net.save(output)
     summary = net.summary()
     print_summary(summary, out)
@@ -40,9 +58,15 @@ def compile_command(
 
 
 def compile_net(
-    model: str, chip: str, overrides: tuple[str, ...], calibrate: Any, device: str | None, out: Output
+    model: str,
+    chip: str,
+    overrides: tuple[str, ...],
+    calibrate: Any,
+    device: str | None,
+    out: Output,
+    **options: Any,
 ) -> "Net":
-    """Compile with a progress bar; shared with ``mho run``."""
+    """Compile with a progress bar; shared with ``mho run``. ``options`` are those of the compiler."""
     import mho
     from hw.config import load_chip, warnings
     from mho.api import Chip
@@ -51,7 +75,25 @@ def compile_net(
     for sentence in warnings(description):
         out.warn(sentence)
     with out.progress("calibrating layers") as progress:
-        return mho.compile(model, Chip(description), calibrate=calibrate, device=device, progress=progress)
+        return mho.compile(model, Chip(description), calibrate=calibrate, device=device, progress=progress, **options)
+
+
+def parse_slices(text: str) -> int | dict[str, int] | None:
+    """``none``, a number for all layers, or ``LAYER=N,...``.
+
+    Raises
+    ------
+    InputError
+        If it is none of those. The compiler checks the numbers and the names.
+    """
+    if text == "none":
+        return None
+    try:
+        if "=" not in text:
+            return int(text)
+        return {name: int(count) for name, count in (part.rsplit("=", 1) for part in text.split(","))}
+    except ValueError:
+        raise InputError(f"--slices must be none, a number or LAYER=N,..., not {text!r}") from None
 
 
 def summary_lines(summary: dict[str, Any]) -> tuple[str, str]:
@@ -69,15 +111,22 @@ def summary_lines(summary: dict[str, Any]) -> tuple[str, str]:
     return size, speed
 
 
+def slices_text(layer: dict[str, Any]) -> str:
+    """Slices of a layer and what each counts more than the next, as in ``3 (x 16)``."""
+    return f"{layer['slices']} (x {2 ** layer['slice_bits']})" if layer["slices"] > 1 else "1"
+
+
 def print_summary(summary: dict[str, Any], out: Output) -> None:
     """The report of a compilation."""
     for line in summary_lines(summary):
         out.text(line)
-    headers = ("layer", "inputs", "outputs", "relu", "copies", "products", "in bits", "out bits", "cycles", "error")
+    headers = (
+        "layer", "inputs", "outputs", "relu", "slices", "copies", "products", "in bits", "out bits", "cycles", "error",
+    )  # fmt: skip
     rows = [
         (
-            layer["name"], layer["inputs"], layer["outputs"], "yes" if layer["relu"] else "", layer["copies"],
-            layer["products"], layer["in_bits"], layer["out_bits"], f"{layer['cycles_mean']:.0f}",
+            layer["name"], layer["inputs"], layer["outputs"], "yes" if layer["relu"] else "", slices_text(layer),
+            layer["copies"], layer["products"], layer["in_bits"], layer["out_bits"], f"{layer['cycles_mean']:.0f}",
             f"{layer['error']:.3f}",
         )
         for layer in summary["layers"]
