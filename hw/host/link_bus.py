@@ -1,0 +1,84 @@
+"""Accesses of the host link to the register bus, none of which lasts for ever."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.host.bus import RegisterBus
+from hw.host.link_format import Status
+from hw.host.link_model import LinkConfig
+
+__all__ = ["BusMaster"]
+
+
+class BusMaster(wiring.Component):
+    """One access at a time, given up when the bus does not answer.
+
+    The bus cannot take a request back, so an access that was given up stays in the way: while ``waiting`` its address
+    and data must stay and no other may start. Its late answer is dropped.
+
+    Members
+    -------
+    start, write : In(1); address : In(32), in bytes; data : In(32); strobe : In(4)
+        An access; all but ``start`` keep their values while ``waiting``.
+    done : Out(1)
+        It has ended, at least one cycle after ``start``: with ``status``, and the word that was read.
+    status : Out(4), word : Out(32)
+        While ``done``.
+    waiting : Out(1)
+        The bus has not answered yet.
+    bus : Out(RegisterBus)
+        The bus.
+    """
+
+    start: Signal
+    write: Signal
+    address: Signal
+    data: Signal
+    strobe: Signal
+    done: Signal
+    status: Signal
+    word: Signal
+    waiting: Signal
+    bus: Any
+
+    def __init__(self, cfg: LinkConfig) -> None:
+        self.cfg = cfg
+        super().__init__({
+            "start": In(1), "write": In(1), "address": In(32), "data": In(32), "strobe": In(4),
+            "done": Out(1), "status": Out(4), "word": Out(32), "waiting": Out(1),
+            "bus": Out(RegisterBus(cfg.address_width)),
+        })  # fmt: skip
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        request, response = self.bus.request, self.bus.response
+        active = Signal()
+        left = Signal(range(self.cfg.timeout + 1))
+        outside: Value = self.address[self.cfg.address_width :].any()
+        answered = Signal()
+        m.d.comb += [
+            request.p.address.eq(self.address[2:]), request.p.write.eq(self.write),
+            request.p.data.eq(self.data), request.p.strobe.eq(self.strobe),
+            response.ready.eq(1),
+            answered.eq(response.valid & self.waiting),
+            self.word.eq(response.p.data),
+            # Without an access on the bus it lies outside.
+            self.done.eq(active & (answered | ~self.waiting | (left == 0))),
+            self.status.eq(Mux(answered | ~self.waiting,
+                               Mux(response.p.error | ~self.waiting, Status.BUS_ERROR, Status.OK), Status.TIMEOUT)),
+        ]  # fmt: skip
+        with m.If(request.ready):
+            m.d.sync += request.valid.eq(0)
+        with m.If(answered):
+            m.d.sync += self.waiting.eq(0)
+        with m.If(self.start):
+            m.d.sync += [active.eq(1), left.eq(self.cfg.timeout)]
+            m.d.sync += [request.valid.eq(~outside), self.waiting.eq(~outside)]
+        with m.Else():
+            m.d.sync += left.eq(left - 1)
+        with m.If(self.done):
+            m.d.sync += active.eq(0)
+        return m

@@ -1,0 +1,219 @@
+"""Asynchronous serial line: 8 data bits, no parity, 1 stop bit."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.cdc import FFSynchronizer
+from amaranth.lib.wiring import In, Out
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["UartConfig", "UartReceiver", "UartTransmitter"]
+
+FRACTION_BITS = 4
+"""The period of a bit is a multiple of a 16th of a clock cycle: 3 Mbaud from 25 MHz are off by 0.05 %."""
+
+FRAME_BITS = 10
+"""Start bit, 8 data bits, stop bit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UartConfig:
+    """Static parameters of a serial line.
+
+    Parameters
+    ----------
+    clock_hz
+        Frequency of the clock, in Hz.
+    baud
+        Bits per second; a bit lasts 8 to 65535 clock cycles.
+
+    Raises
+    ------
+    ValueError
+        If a bit would be shorter or longer.
+    """
+
+    clock_hz: int
+    baud: int
+
+    def __post_init__(self) -> None:
+        if self.baud < 1 or not 8 * self.baud <= self.clock_hz <= 65535 * self.baud:
+            low, high = -(-self.clock_hz // 65535), self.clock_hz // 8
+            raise ValueError(f"Baud rate must be between {low} and {high} at {self.clock_hz} Hz, not {self.baud!r}")
+
+    @property
+    def period(self) -> int:
+        """Of a bit, in 16ths of a clock cycle."""
+        scale = 2**FRACTION_BITS
+        return (scale * self.clock_hz + self.baud // 2) // self.baud
+
+    @property
+    def error(self) -> float:
+        """Relative error of the rate."""
+        return self.period * self.baud / (2**FRACTION_BITS * self.clock_hz) - 1
+
+    @property
+    def half(self) -> int:
+        """Clock cycles from the start of a bit to its middle."""
+        return self.period >> FRACTION_BITS + 1
+
+    def edges(self) -> NDArray[np.int64]:
+        """Clock cycles from the start of a byte to the end of each of its bits."""
+        return np.arange(1, FRAME_BITS + 1) * self.period // 2**FRACTION_BITS
+
+    def encode(self, data: bytes, idle: int = 1) -> NDArray[np.uint8]:
+        """Level of the line in each clock cycle: what the transmitter sends, with ``idle`` cycles after each byte."""
+        lengths = np.append(np.diff(self.edges(), prepend=0), idle)
+        bits = [[0, *(byte >> number & 1 for number in range(8)), 1, 1] for byte in data]
+        return np.repeat(np.array(bits, np.uint8).reshape(-1), np.tile(lengths, len(bits)))
+
+    def decode(self, levels: ArrayLike) -> bytes:
+        """Bytes on a line of ``levels``, one a clock cycle: what the receiver takes, bit for bit."""
+        line = np.concatenate([[1, 1], np.asarray(levels, np.int64)])
+        high = (line[2:] + line[1:-1] + line[:-2]) >= 2
+        # From the first low cycle to the middle of each bit.
+        samples = self.half + np.append(0, self.edges()[:-1])
+        data, now = bytearray(), 0
+        while now < len(high) and not high[now:].all():
+            start = now + int(np.argmin(high[now:]))
+            if start + samples[0] < len(high) and high[start + samples[0]]:
+                now = start + int(samples[0]) + 1
+                continue
+            if start + samples[-1] >= len(high):
+                break
+            bits = high[start + samples]
+            now = start + int(samples[-1]) + 1
+            if bits[-1]:
+                data += np.packbits(bits[1:9], bitorder="little").tobytes()
+            elif high[now:].any():
+                now += int(np.argmax(high[now:]))
+            else:
+                break
+        return bytes(data)
+
+
+class _BitTimer(wiring.Component):
+    """Ends of bits: ``tick`` is high in the last cycle of each bit, the first of which begins after ``start``.
+
+    With ``half`` the first bit lasts half as long.
+    """
+
+    start: Signal
+    half: Signal
+    tick: Signal
+
+    def __init__(self, cfg: UartConfig) -> None:
+        self.cfg = cfg
+        super().__init__({"start": In(1), "half": In(1), "tick": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        whole, rest = divmod(self.cfg.period, 2**FRACTION_BITS)
+        left = Signal(range(whole + 1))
+        fraction = Signal(FRACTION_BITS)
+        total = Signal(FRACTION_BITS + 1)
+        m.d.comb += [
+            total.eq(Mux(self.start, 0, fraction) + Mux(self.start & self.half, 0, rest)),
+            self.tick.eq(left == 0),
+        ]
+        with m.If(self.start | self.tick):
+            m.d.sync += fraction.eq(total)
+            m.d.sync += left.eq(Mux(self.start & self.half, self.cfg.half - 1, whole - 1 + total[-1]))
+        with m.Else():
+            m.d.sync += left.eq(left - 1)
+        return m
+
+
+class UartReceiver(wiring.Component):
+    """Serial line to bytes: majority of three samples in the middle of each bit.
+
+    A start bit that is gone by its middle, and a byte whose stop bit is low, are dropped; so is a byte that comes
+    before the last one was taken. Latency: 5 cycles from the middle of the stop bit.
+
+    Members
+    -------
+    rx : In(1)
+        The line, asynchronous.
+    o : Out(stream of 8 bits)
+        The bytes.
+    """
+
+    rx: Signal
+    o: Any
+
+    def __init__(self, cfg: UartConfig) -> None:
+        self.cfg = cfg
+        super().__init__({"rx": In(1, init=1), "o": Out(stream.Signature(8))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.timer = timer = _BitTimer(self.cfg)
+        level = Signal(init=1)
+        m.submodules.synchronizer = FFSynchronizer(self.rx, level, init=1)
+        before = Signal(2, init=3)
+        high = Signal()
+        bits = Signal(8)
+        number = Signal(range(FRAME_BITS))
+        m.d.sync += before.eq(Cat(level, before[0]))
+        m.d.comb += high.eq((level & before[0]) | (level & before[1]) | before.all())
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.FSM():
+            with m.State("IDLE"):
+                m.d.comb += [timer.start.eq(1), timer.half.eq(1)]
+                m.d.sync += number.eq(0)
+                with m.If(~high):
+                    m.next = "BITS"
+            with m.State("BITS"):
+                with m.If(timer.tick):
+                    m.d.sync += [number.eq(number + 1), bits.eq(Cat(bits[1:], high))]
+                    with m.If((number == 0) & high):
+                        m.next = "IDLE"
+                    with m.If(number == FRAME_BITS - 1):
+                        self._end(m, high, bits)
+            with m.State("BREAK"):
+                with m.If(high):
+                    m.next = "IDLE"
+        return m
+
+    def _end(self, m: Module, high: Value, bits: Value) -> None:
+        m.next = "BREAK"
+        with m.If(high):
+            m.next = "IDLE"
+            with m.If(~self.o.valid):
+                m.d.sync += [self.o.valid.eq(1), self.o.payload.eq(bits)]
+
+
+class UartTransmitter(wiring.Component):
+    """Bytes to a serial line, one idle cycle between two bytes at least. Latency: 1 cycle.
+
+    Members
+    -------
+    i : In(stream of 8 bits)
+        The bytes.
+    tx : Out(1)
+        The line.
+    """
+
+    i: Any
+    tx: Signal
+
+    def __init__(self, cfg: UartConfig) -> None:
+        self.cfg = cfg
+        super().__init__({"i": In(stream.Signature(8)), "tx": Out(1, init=1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.timer = timer = _BitTimer(self.cfg)
+        bits = Signal(FRAME_BITS - 1, init=-1)
+        number = Signal(range(FRAME_BITS + 1))
+        m.d.comb += [self.i.ready.eq(number == 0), timer.start.eq(number == 0)]
+        with m.If(number == 0):
+            with m.If(self.i.valid):
+                m.d.sync += [number.eq(FRAME_BITS), self.tx.eq(0), bits.eq(Cat(self.i.payload, Const(1, 1)))]
+        with m.Elif(timer.tick):
+            m.d.sync += [number.eq(number - 1), self.tx.eq(bits[0]), bits.eq(Cat(bits[1:], Const(1, 1)))]
+        return m
