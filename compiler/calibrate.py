@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from compiler.faults import arrange_rows
 from compiler.graph import FloatNetwork
 from compiler.lowering import lower_last, lower_layer, smallest_scale
 from compiler.mapping import Placement
@@ -226,8 +227,20 @@ class Calibrator:
         spread = spread_rows(weight, self.placement.rows[index], dither=block.copies > 1)
         bits = most_slice_bits(block.slices, self.chip) if block.slices > 1 else 0
         pairs = PairMap(share_weights(weight, spread), clip, self.chip, slices=block.slices, bits=bits)
-        draft = Draft(quantiser, spread, pairs, self._op(index, quantiser))
+        if self.placement.faults:
+            spread = spread[self._arrangement(index, pairs)]
+            pairs = PairMap(share_weights(weight, spread), clip, self.chip, slices=block.slices, bits=bits)
+        draft = Draft(quantiser, spread, pairs, self._op(index, quantiser), self.placement.faults)
         return _with_step(draft, self._largest_ratio(index, draft, flat) * FIRST_REACH)
+
+    def _arrangement(self, index: int, pairs: PairMap) -> NDArray[np.int64]:
+        """Where each row of a layer goes, so that faulty cells do little."""
+        wanted = []
+        for block in self.placement.of_layer(index):
+            every = replace(block, first=0, rows=np.arange(self.placement.rows[index]))
+            positive, negative = pairs.pairs_of(every)
+            wanted.append((block, positive - negative))
+        return arrange_rows(wanted, self.placement.faults, self.chip.cells.g_min_uS, self.chip.cells.g_max_uS)
 
     def _op(self, index: int, quantiser: Quantiser) -> MvmOperation:
         op = MvmOperation(

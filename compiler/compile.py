@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from compiler.calibrate import Calibrator
 from compiler.calibrate_stages import StageCalibrator
+from compiler.faults import FaultMaps
 from compiler.graph import FloatNetwork
 from compiler.inputs import load_input
-from compiler.mapping import SkipMaps, place
+from compiler.mapping import Placement, SkipMaps, place
 from compiler.network import CoreImage, Network
 from compiler.onnx_import import import_onnx
 from compiler.options import CompileOptions
@@ -36,6 +37,7 @@ def compile_model(
     device: Device | str | None = None,
     options: CompileOptions | None = None,
     skip: SkipMaps | None = None,
+    faults: FaultMaps | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Network:
     """Quantises a network, maps it to cores, and calibrates it on the device model.
@@ -55,6 +57,8 @@ def compile_model(
         See :class:`CompileOptions`.
     skip
         Dead lines: core -> (bit lines, source lines), boolean. They are left unused.
+    faults
+        Dead lines and faulty cells of the cores of one chip: lines are left unused, weights live with the cells.
     progress
         Called with (layers calibrated, layers).
 
@@ -75,7 +79,7 @@ def compile_model(
     x = _spread(x, options.samples)
     shapes = [(layer.inputs, layer.outputs) for layer in net.layers]
     slices = options.slices_of([layer.name for layer in net.layers])
-    placement = place(shapes, chip.lines, copies=options.copies, skip=skip, slices=slices)
+    placement = place(shapes, chip.lines, copies=options.copies, skip=skip, slices=slices, faults=faults)
     x = x.astype(np.float64)
     if net.steps:
         result = StageCalibrator(net, placement, chip, device, options, x, progress).run_stages()
@@ -86,13 +90,22 @@ def compile_model(
     return Network(
         chip=chip, device=device, options=options, model=net, input=stage, layers=result.layers, stages=stages,
         output=OutputStage(scale=result.output_scale),
-        cores=tuple(CoreImage.from_placement(placement, k, result.targets[k]) for k in range(placement.cores)),
+        cores=tuple(_image(placement, k, result.targets[k], chip) for k in range(placement.cores)),
         calibration={
             "samples": samples, "sha256": digest, "time_s": representative_time(device, options),
             "errors": list(result.errors), "cycles": list(result.cycles),
             "slices": slices, "slice_bits": list(result.slice_bits),
         },
     )  # fmt: skip
+
+
+def _image(placement: Placement, core: int, targets_uS: NDArray[np.float32], chip: Chip) -> CoreImage:
+    """What a core holds, its faulty cells what they have."""
+    if core not in placement.faults:
+        return CoreImage.from_placement(placement, core, targets_uS)
+    # A faulty cell may be beyond what the verify converter reads.
+    held = np.minimum(placement.faults[core].g_uS, chip.cells.g_full_scale_uS)
+    return CoreImage.from_placement(placement, core, targets_uS, held)
 
 
 def check_shape(x: NDArray[np.float32], net: FloatNetwork) -> NDArray[np.float32]:

@@ -8,12 +8,14 @@ which input goes to which row.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from compiler.mapping import Block
+if TYPE_CHECKING:
+    from compiler.mapping import Block
 
 __all__ = ["CoreFaults", "FaultMaps", "arrange_rows", "compensate"]
 
@@ -34,6 +36,15 @@ class CoreFaults:
     rows: NDArray[np.bool_]
     columns: NDArray[np.bool_]
     g_uS: Float
+
+    def lines(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Faulty cells of each row pair and of each source line that are not on a dead line crossing it.
+
+        Shapes (lines // 2,) and (lines,).
+        """
+        faulty = ~np.isnan(self.g_uS) & ~self.rows[:, None] & ~self.columns[None, :]
+        rows = faulty.sum(axis=1)
+        return rows[0::2] + rows[1::2], faulty.sum(axis=0)
 
 
 FaultMaps = Mapping[int, CoreFaults]
@@ -62,7 +73,7 @@ class _Pairs:
 
 def compensate(
     targets: NDArray[np.float32],
-    block: Block,
+    block: "Block",
     spread: NDArray[np.int32],
     faults: CoreFaults,
     low: float,
@@ -108,26 +119,24 @@ def _share(
 
 
 def arrange_rows(
-    weight: Float, blocks: Sequence[Block], faults: FaultMaps, low: float, high: float
+    wanted: Sequence[tuple["Block", Float]], faults: FaultMaps, low: float, high: float
 ) -> NDArray[np.int64]:
-    """Which of a layer's rows goes where, of shape (rows,): a permutation with the least squared error.
+    """Which of a layer's rows goes where: a permutation of its rows with the least squared error, of shape (rows,).
 
-    ``weight``, of shape (outputs, rows), holds the differences of conductances that are wanted, in uS; the permuted
-    weights are ``weight[:, result]``.
+    ``wanted`` are the blocks of the layer, each with the differences of conductances ``[column, row]`` in uS that its
+    columns want from all rows of the layer: not those of the block only. Row ``result[k]`` goes to place k.
     """
-    cost = np.zeros((weight.shape[1], weight.shape[1]))
-    for block in blocks:
-        found = faults.get(block.core)
-        if found is None:
+    rows = wanted[0][1].shape[1]
+    cost = np.zeros((rows, rows))
+    for block, difference in wanted:
+        if block.core not in faults:
             continue
-        pairs = _Pairs(found, block.rows, block.columns, low, high)
+        pairs = _Pairs(faults[block.core], block.rows, block.columns, low, high)
         for row, column in zip(*np.nonzero(~pairs.sound), strict=True):
-            w = weight[block.outputs[column]]
-            missing = w - np.clip(w, pairs.least[row, column], pairs.most[row, column])
-            cost[block.first + row] += missing**2
+            w = difference[column]
+            cost[block.first + row] += (w - np.clip(w, pairs.least[row, column], pairs.most[row, column])) ** 2
     if not cost.any():
-        return np.arange(len(cost))
+        return np.arange(rows)
     # A small price for moving: rows stay where they are if nothing is won.
-    price = 1e-6 * max(float(cost.max()), 1e-300)
-    _, chosen = linear_sum_assignment(cost + price * ~np.eye(len(cost), dtype=bool))
-    return chosen
+    price = 1e-6 * float(cost.max())
+    return linear_sum_assignment(cost + price * ~np.eye(rows, dtype=bool))[1]

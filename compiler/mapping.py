@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.faults import FaultMaps
 from macro_models.errors import InputError
 
 __all__ = ["MASKS", "Block", "Placement", "SkipMaps", "place"]
@@ -61,7 +62,8 @@ class Placement:
     """Where everything is.
 
     ``blocks`` are in the order of execution; ``cores`` is how many instances are needed; ``rows`` is how many row
-    pairs each layer has: at least its inputs, and more where large weights are spread over several rows.
+    pairs each layer has: at least its inputs, and more where large weights are spread over several rows. ``faults`` are
+    cells that the weights have to live with.
     """
 
     lines: int
@@ -69,6 +71,7 @@ class Placement:
     rows: tuple[int, ...]
     blocks: tuple[Block, ...]
     skip: SkipMaps
+    faults: FaultMaps = field(default_factory=dict)
 
     def of_layer(self, layer: int) -> tuple[Block, ...]:
         return tuple(b for b in self.blocks if b.layer == layer)
@@ -162,6 +165,7 @@ def place(
     copies: int | None = None,
     skip: SkipMaps | None = None,
     slices: Sequence[int] | None = None,
+    faults: FaultMaps | None = None,
 ) -> Placement:
     """Places layers of the shapes (inputs, outputs) on as few cores as the shelves allow.
 
@@ -171,13 +175,18 @@ def place(
 
     ``slices`` says how many columns hold the weights of one output, per layer; None for 1 everywhere.
 
+    ``faults`` are what is known of each core: its dead lines are skipped, and lines with fewer faulty cells are taken
+    first.
+
     Raises
     ------
     InputError
         If a skip map has a wrong size or leaves no usable line, or a core has fewer columns than one output has slices.
     """
+    faults = {} if faults is None else faults
     skip = {} if skip is None else skip
-    free = _FreeLines(lines, skip)
+    skip = {**{core: (f.rows, f.columns) for core, f in faults.items()}, **skip}
+    free = _FreeLines(lines, skip, faults)
     slices = [1] * len(shapes) if slices is None else slices
     if max(slices, default=1) > free.fewest_columns:
         raise InputError(f"compile option slices is {max(slices)}, but a core has {free.fewest_columns} usable columns")
@@ -195,8 +204,9 @@ def place(
                     sizes, packed = trial, result
                     break
     return Placement(
-        lines=lines, cores=len(packed), blocks=_blocks(packed), skip=skip, rows=tuple(size.rows for size in sizes)
-    )
+        lines=lines, cores=len(packed), blocks=_blocks(packed), skip=skip, rows=tuple(size.rows for size in sizes),
+        faults=faults,
+    )  # fmt: skip
 
 
 def _grown(size: "_Size", inputs: int, step: int, free: "_FreeLines") -> list["_Size"]:
@@ -212,10 +222,10 @@ def _grown(size: "_Size", inputs: int, step: int, free: "_FreeLines") -> list["_
 
 
 class _FreeLines:
-    """Row pairs and columns that are not dead, per core."""
+    """Row pairs and columns that are not dead, per core, those with fewer faulty cells first."""
 
-    def __init__(self, lines: int, skip: SkipMaps) -> None:
-        self.lines, self.skip = lines, skip
+    def __init__(self, lines: int, skip: SkipMaps, faults: FaultMaps) -> None:
+        self.lines, self.skip, self.faults = lines, skip, faults
         for core, maps in skip.items():
             if any(np.shape(m) != (lines,) for m in maps):
                 raise InputError(
@@ -232,7 +242,12 @@ class _FreeLines:
         bit, source = self.skip.get(index, (none, none))
         bit, source = np.asarray(bit, dtype=bool), np.asarray(source, dtype=bool)
         pairs = np.flatnonzero(~(bit[0::2] | bit[1::2])).astype(np.int32)
-        return _Core(pairs, np.flatnonzero(~source).astype(np.int32))
+        columns = np.flatnonzero(~source).astype(np.int32)
+        if index in self.faults:
+            in_pairs, in_columns = self.faults[index].lines()
+            pairs = pairs[np.argsort(in_pairs[pairs], kind="stable")]
+            columns = columns[np.argsort(in_columns[columns], kind="stable")]
+        return _Core(pairs, columns)
 
 
 def _rectangles(sizes: Sequence[_Size], free: _FreeLines) -> list[_Rectangle]:

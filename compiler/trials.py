@@ -1,11 +1,12 @@
 """Trials: a candidate for one layer, programmed on chips of the device model and run on the calibration inputs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.faults import FaultMaps, compensate
 from compiler.graph import FloatNetwork
 from compiler.lowering import Product
 from compiler.mapping import Block, Placement
@@ -36,18 +37,25 @@ IDEAL_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Draft:
-    """A candidate for one layer: input codes, which input each row takes, conductances, and the operation."""
+    """A candidate for one layer: input codes, which input each row takes, conductances, and the operation.
+
+    ``faults`` are those of the cores, which the conductances have to live with.
+    """
 
     quantiser: Quantiser
     spread: NDArray[np.int32]
     pairs: PairMap
     op: MvmOperation
+    faults: FaultMaps = field(default_factory=dict)
 
     def fill(self, targets: NDArray[np.float32], block: Block) -> None:
         """Writes the conductances of a block into a core's targets ``[bl, sl]``, in uS."""
         self.pairs.fill(targets, block)
         for row in np.flatnonzero(self.spread[block.first : block.first + len(block.rows)] == DITHER):
             self.pairs.dither(targets, block, int(row), self.op.step_code)
+        if block.core in self.faults:
+            cells, spread = self.pairs.chip.cells, self.spread[block.first : block.first + len(block.rows)]
+            compensate(targets, block, spread, self.faults[block.core], cells.g_min_uS, cells.g_max_uS)
 
 
 @dataclass(frozen=True)

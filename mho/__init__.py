@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from mho.api import Chip, Device, Net, compile, load
     from mho.result import Budget, Result
     from mho.version import __version__
+    from sim.cells import Cells
 
 __all__ = [
     "Budget",
+    "Cells",
     "Chip",
     "Device",
     "InputError",
@@ -34,6 +36,7 @@ __all__ = [
 _HOMES = {
     "InputError": "macro_models.errors",
     "ToolError": "macro_models.errors",
+    "Cells": "sim.cells",
     "Chip": "mho.api",
     "Device": "mho.api",
     "Net": "mho.api",

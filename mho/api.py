@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from rtl_gen import GenerationReport
+    from sim.cells import Cells
 
 __all__ = ["Chip", "Device", "Net", "compile", "load"]
 
@@ -193,6 +194,7 @@ class Net:
         self,
         x: "ArrayLike | PathLike",
         *,
+        cells: "Cells | PathLike | None" = None,
         device: "Device | PathLike | None" = None,
         time: str | float = "1d",
         temp: float = 25.0,
@@ -211,8 +213,11 @@ class Net:
         ----------
         x
             Inputs in the ONNX model's units, (images, ...): an array, a ``.npy`` file or ``"X.npz:key"``.
+        cells
+            Run on exactly these cells, which :meth:`program` gave, or the file of them. They are one chip: ``seed`` is
+            theirs.
         device
-            Device of the cells; ``None``: the one it was compiled for.
+            Device of the cells; ``None``: that of ``cells``, or the one it was compiled for.
         time
             Time since the last programming pass: seconds, or a number with s, m, h, d or y.
         temp
@@ -241,9 +246,64 @@ class Net:
         """
         from mho.engine import run_network
 
+        given = None if cells is None else read_cells(cells)
         return run_network(
-            self, read_inputs(x), device=device_model(device, self.network.device), time=time, temp=temp, seed=seed,
-            seeds=seeds, backend=backend, without=without, only=only, limit=limit, waves=waves, progress=progress,
+            self, read_inputs(x), device=device_model(device, (given or self.network).device), time=time, temp=temp,
+            seed=seed, seeds=seeds, backend=backend, without=without, only=only, limit=limit, waves=waves,
+            progress=progress, cells=given,
+        )  # fmt: skip
+
+    def program(
+        self,
+        *,
+        device: "Device | PathLike | None" = None,
+        pulse_law: "Device | PathLike | None" = None,
+        seed: int = 0,
+        backend: str = "functional",
+        measured: "ArrayLike | PathLike | None" = None,
+        pulses: PathLike | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        **overrides: object,
+    ) -> "Cells":
+        """Program the cells of one chip for this network, or take measured ones.
+
+        What comes back has ``save(path)``, ``faults``, ``report`` (figures as plain numbers) and, for each of
+        ``cores``, conductances, targets, fault map and dead lines.
+
+        Parameters
+        ----------
+        device
+            Device of the cells; ``None``: the one the network was compiled for.
+        pulse_law
+            Device whose answer to pulses is taken; ``None``: that of ``device``, or of ``rram-neurram`` if it has none.
+        seed
+            Which chip.
+        backend
+            ``"functional"`` (the numpy reference) or ``"cosim"`` (the engine of the generated Verilog); both give the
+            same pulses.
+        measured
+            Conductances in uS in place of programming, NaN for a dead cell: an array of shape (cores, N, N) or (N, N),
+            a ``.npy`` file, or an ``.npz`` file with one such array or one (N, N) for each core.
+        pulses
+            CSV file for all pulses.
+        progress
+            Called with (cores done, cores).
+        overrides
+            Keys of the chip that say how it is programmed, as in ``**{"programming.passes": 1}``.
+
+        Raises
+        ------
+        InputError
+            If the device, the map or an option is wrong.
+        ToolError
+            If the simulator is missing or fails.
+        """
+        from mho.programming import program_net
+
+        law = None if pulse_law is None else device_model(pulse_law, self.network.device)
+        return program_net(
+            self, device=device_model(device, self.network.device), pulse_law=law, seed=seed, backend=backend,
+            measured=measured, pulses=pulses, progress=progress, overrides=overrides,
         )  # fmt: skip
 
     def __repr__(self) -> str:
@@ -251,6 +311,13 @@ class Net:
         return (
             f"Net({self.network.model.name!r}, {self.network.model.features} - {shapes}, on {self.network.chip.name!r})"
         )
+
+
+def read_cells(cells: "Cells | PathLike") -> "Cells":
+    """Cells, or what a file of them holds."""
+    from sim.cells import Cells
+
+    return cells if isinstance(cells, Cells) else Cells.load(Path(cells))
 
 
 def read_inputs(x: "ArrayLike | PathLike") -> NDArray[np.float32]:
@@ -264,6 +331,7 @@ def compile(
     *,
     calibrate: "ArrayLike | PathLike",
     device: "Device | PathLike | None" = None,
+    cells: "Cells | PathLike | None" = None,
     progress: Callable[[int, int], None] | None = None,
     **options: Any,
 ) -> Net:
@@ -279,6 +347,9 @@ def compile(
         Typical inputs in the model's units, (samples, ...): an array, a ``.npy`` file or ``"X.npz:key"``.
     device
         Device whose model the calibration uses; ``None``: the chip's.
+    cells
+        Cells of one chip, which :meth:`Net.program` gave, or the file of them: their dead lines are left unused, and
+        weights avoid their faulty cells. The network is for that chip then.
     progress
         Called with (layers calibrated, layers).
     options
@@ -291,10 +362,15 @@ def compile(
         If the model has an operator that is not supported, or an input or option is wrong.
     """
     description = chip.description if isinstance(chip, Chip) else load_chip(chip)
+    faults = None
+    if cells is not None:
+        given = read_cells(cells)
+        given.check_chip(description)
+        faults = given.core_faults()
     network = compile_model(
         Path(model) if isinstance(model, os.PathLike) else model, description, calibrate=read_inputs(calibrate),
         device=device_model(device, default_device(description)), options=CompileOptions.from_dict(options),
-        progress=progress,
+        faults=faults, progress=progress,
     )  # fmt: skip
     return Net(network)
 

@@ -25,13 +25,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "generate": ("mho.commands.generate", "Write Verilog, stubs, registers and tape-out files of a chip."),
     "compile": ("mho.commands.compile", "Quantise an ONNX model and map it to a chip's cores."),
     "run": ("mho.commands.run", "Run a network on a chip with its devices, and say how well it does."),
+    "program": ("mho.commands.program", "Program the cells of a network by write-verify, or take measured ones."),
     "verify": ("mho.commands.verify", "Run the cocotb benches on the generated Verilog."),
     "device": ("mho.commands.device", "List, show and fit device models."),
 }
 """Name of a subcommand: its module, where it is the attribute ``NAME_command``, and its line in the help."""
 
 PLANNED: dict[str, str] = {
-    "program": "programming cells by write-verify",
     "fpga": "building and loading FPGA bitstreams",
     "report": "an HTML report of a run",
     "compare": "comparing two runs",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from macro_models import Masks
     from mho.api import Net
     from sim.backend import Backend, BackendResult
+    from sim.cells import Cells
 
 __all__ = ["BACKENDS", "check_options", "open_backend", "run_network", "select_causes"]
 
@@ -109,6 +110,7 @@ class _Job:
     time_s: float
     temp_C: float
     seeds: tuple[int, ...]
+    cells: "Cells | None" = None
 
     def run(
         self, backend: "Backend", seed: int, causes: Collection[str], *, device: Device | None = None,
@@ -119,7 +121,7 @@ class _Job:
         stopwatch = _Stopwatch(backend)
         done = execute(
             self.network, stopwatch, self.x, device=device or self.device, seed=seed, time_s=self.time_s,
-            temp_C=self.temp_C, causes=frozenset(causes), keep_codes=True, progress=progress,
+            temp_C=self.temp_C, causes=frozenset(causes), cells=self.cells, keep_codes=True, progress=progress,
         )  # fmt: skip
         layers = [layer.name for layer in self.network.layers]
         names = [name if layers.count(name) == 1 else f"{name}.{k}" for k, name in enumerate(layers)]
@@ -174,6 +176,7 @@ def run_network(
     limit: int | None,
     waves: Any,
     progress: Progress | None,
+    cells: "Cells | None" = None,
 ) -> Result:
     """See :meth:`mho.api.Net.run`."""
     from compiler.compile import check_shape
@@ -191,9 +194,12 @@ def run_network(
         waves=waves,
     )
     check_device(network.chip, device)
+    if cells is not None:
+        cells.check_network(network)
+        seed = _seed_of(cells, seed, seeds)
     job = _Job(
         network=network, x=check_shape(x, network.model)[:limit], device=device, time_s=parse_time(time),
-        temp_C=float(temp), seeds=tuple(range(seed, seed + (seeds or 1))),
+        temp_C=float(temp), seeds=tuple(range(seed, seed + (seeds or 1))), cells=cells,
     )  # fmt: skip
     runs = []
     opened = open_backend(backend, waves)
@@ -212,6 +218,15 @@ def run_network(
         stacked=seeds is not None, provenance=_provenance(net, job, backend),
         warnings=tuple(device.warnings(job.time_s, job.temp_C)), budget_passes=job.budget,
     )  # fmt: skip
+
+
+def _seed_of(cells: "Cells", seed: int, seeds: int | None) -> int:
+    """The seed of the one chip that cells are of."""
+    if seeds not in (None, 1):
+        raise InputError(f"seeds must be 1 with {cells.where}, which is one chip, not {seeds}")
+    if seed not in (0, cells.seed):
+        raise InputError(f"seed must be {cells.seed}, that of {cells.where}, not {seed}")
+    return cells.seed
 
 
 def _offset(progress: Progress | None, index: int, count: int) -> Progress | None:
@@ -239,6 +254,7 @@ def _provenance(net: "Net", job: _Job, backend: str) -> dict[str, Any]:
         "chip": net.network.chip.to_dict(),
         "device": job.device.to_dict(),
         "compile_options": net.network.options.to_dict(),
+        **({} if job.cells is None else {"cells": job.cells.provenance()}),
     }
 
 

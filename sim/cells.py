@@ -5,6 +5,7 @@ function of the content, and a checksum over all of them makes a cut or altered 
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,7 +18,7 @@ from compiler.archive import ArchiveKind, read_archive, write_archive
 from compiler.faults import CoreFaults
 from compiler.network import Network
 from hw.config import Chip
-from macro_models.devices import CAUSES, Device
+from macro_models.devices import CAUSES, Device, device_from_dict
 from macro_models.errors import InputError
 from macro_models.settled import SettledCells
 
@@ -119,7 +120,7 @@ class Cells:
     network
         Hash of the network whose targets were programmed, see :func:`network_hash`.
     device
-        Name and hash of the device, and of the law of pulses if it is another device's.
+        The device whose cells they are.
     seed
         Which chip.
     source
@@ -133,7 +134,7 @@ class Cells:
     cores: tuple[CoreCells, ...]
     chip: Chip
     network: str
-    device: Mapping[str, str]
+    device: Device
     seed: int
     source: str
     wait_s: float
@@ -153,6 +154,15 @@ class Cells:
     def faults(self) -> int:
         """Cells in the fault maps, those on dead lines included."""
         return int(sum(core.faults.sum() for core in self.cores))
+
+    def provenance(self) -> dict[str, Any]:
+        """Where the cells came from, as JSON."""
+        return {
+            "file": self.file, "sha256": self.sha256, "source": self.source, "device": self.device.name,
+            "seed": self.seed, "chip": self.chip.name, "network_sha256": self.network, "faults": self.faults,
+            "dead_rows": int(sum(c.dead_rows.sum() for c in self.cores)),
+            "dead_columns": int(sum(c.dead_columns.sum() for c in self.cores)),
+        }  # fmt: skip
 
     def core_faults(self) -> dict[int, CoreFaults]:
         """What the compiler has to know of each core."""
@@ -223,7 +233,7 @@ class Cells:
             "chip": self.chip.to_dict(),
             "chip_sha256": self.chip.sha256,
             "network_sha256": self.network,
-            "device": dict(self.device),
+            "device": self.device.to_dict(),
             "seed": self.seed,
             "source": self.source,
             "wait_s": self.wait_s,
@@ -259,7 +269,8 @@ class Cells:
             for core in cores:
                 core.check(chip.lines)
             return cls(
-                cores=cores, chip=chip, network=content["network_sha256"], device=content["device"],
+                cores=cores, chip=chip, network=content["network_sha256"],
+                device=device_from_dict(content["device"], where=f"{path}: device"),
                 seed=int(content["seed"]), source=content["source"], wait_s=float(content["wait_s"]),
                 report=content["report"], file=str(path),
             )  # fmt: skip
@@ -272,8 +283,9 @@ class Cells:
 
 
 def network_hash(network: Network) -> str:
-    """Hash of what a network wants its cores to hold: chip, targets, masks and dead lines."""
-    digest = hashlib.sha256(network.chip.sha256.encode())
+    """Hash of what a network wants its cores to hold: chip but for [programming], targets, masks, dead lines."""
+    chip = {name: value for name, value in network.chip.to_dict().items() if name != "programming"}
+    digest = hashlib.sha256(json.dumps(chip, sort_keys=True).encode())
     for core in network.cores:
         for name in ("targets_uS", "word_lines", "converted_lines", "bl_skip", "sl_skip"):
             digest.update(np.ascontiguousarray(getattr(core, name)).tobytes())

@@ -1,8 +1,6 @@
 """Programming of all cores of a network: by the write-verify engine, or from a measured map of conductances."""
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -163,11 +161,12 @@ def _core_cells(image: CoreImage, run: ProgramRun, skip: NDArray[np.bool_]) -> C
 
 
 def measured_cells(
-    network: Network, measured_uS: Sequence[NDArray[np.floating]], *, device: Device, seed: int
+    network: Network, measured_uS: Sequence[NDArray[np.floating]], *, device: Device, seed: int, where: str = "map"
 ) -> Cells:
     """The cells of a chip that was measured: conductances of every core in uS, of shape (lines, lines), NaN dead.
 
-    Dead cells, and cells further than :data:`FAR_OFF` acceptances from their targets, are the fault map.
+    Dead cells, and cells further than :data:`FAR_OFF` acceptances from their targets, are the fault map. ``where``
+    opens the sentence of an error.
 
     Raises
     ------
@@ -179,11 +178,11 @@ def measured_cells(
     check_device(chip, device)
     if len(measured_uS) != len(network.cores):
         raise InputError(
-            f"measured map: the network needs {len(network.cores)} cores of {chip.lines} x {chip.lines} cells, "
+            f"{where}: the network needs {len(network.cores)} cores of {chip.lines} x {chip.lines} cells, "
             f"not {len(measured_uS)}"
         )
     cores = [
-        _measured_core(chip, k, image, np.asarray(g, dtype=np.float64))
+        _measured_core(chip, k, image, np.asarray(g, dtype=np.float64), where)
         for k, (image, g) in enumerate(zip(network.cores, measured_uS, strict=True))
     ]
     used = [~(c.dead_rows[:, None] | c.dead_columns[None, :]) for c in cores]
@@ -200,18 +199,17 @@ def measured_cells(
     return _cells(network, cores, device, seed, "measured", 0.0, report)
 
 
-def _measured_core(chip: Chip, k: int, image: CoreImage, g: NDArray[np.float64]) -> CoreCells:
+def _measured_core(chip: Chip, k: int, image: CoreImage, g: NDArray[np.float64], where: str) -> CoreCells:
     shape = (chip.lines, chip.lines)
     if g.shape != shape:
-        raise InputError(f"measured map: core {k} must have shape {shape}, not {g.shape}")
+        raise InputError(f"{where}: core {k} must have shape {shape}, not {g.shape}")
     dead = np.isnan(g)
     if dead.all():
-        raise InputError(f"measured map: every cell of core {k} is NaN, which is a dead cell; none is left to use")
+        raise InputError(f"{where}: every cell of core {k} is NaN, which is a dead cell; none is left to use")
     wrong = g[(g < 0.0) | np.isinf(g)]
     if wrong.size:
         raise InputError(
-            f"measured map: core {k} must hold conductances in uS of at least 0, or NaN for a dead cell, "
-            f"not {wrong[0]:g}"
+            f"{where}: core {k} must hold conductances in uS of at least 0, or NaN for a dead cell, not {wrong[0]:g}"
         )
     value = np.where(dead, 0.0, g)
     faults = dead | (np.abs(value - image.targets_uS) > FAR_OFF * chip.programming.accept_uS)
@@ -235,8 +233,7 @@ def _cells(
         "dead_rows": sum(int(c.dead_rows.sum()) for c in cores),
         "dead_columns": sum(int(c.dead_columns.sum()) for c in cores),
     }
-    digest = hashlib.sha256(json.dumps(device.to_dict(), sort_keys=True).encode()).hexdigest()
     return Cells(
-        cores=tuple(cores), chip=network.chip, network=network_hash(network),
-        device={"name": device.name, "sha256": digest}, seed=seed, source=source, wait_s=wait_s, report=report,
+        cores=tuple(cores), chip=network.chip, network=network_hash(network), device=device, seed=seed, source=source,
+        wait_s=wait_s, report=report,
     )  # fmt: skip

@@ -28,6 +28,7 @@ __all__ = ["compile_command", "compile_net", "print_summary", "summary_lines"]
     show_default=True,
     help="Pairs of cells of a weight, 1 to 4: of all layers, or of layers by their names in the report.",
 )
+@click.option("--cells", metavar="CELLS.npz", help="Cells of one chip: avoid its dead lines and faulty cells.")
 @click.option("-o", "--output", metavar="NET.mho", required=True, help="Network file to write.")
 @common_options
 def compile_command(
@@ -37,6 +38,7 @@ def compile_command(
     calibrate: str,
     device: str | None,
     slices: str,
+    cells: str | None,
     output: str,
     out: Output,
 ) -> None:
@@ -47,9 +49,12 @@ def compile_command(
 
     With --slices a weight is divided over several pairs of cells, which are converted separately and added digitally,
     each counting a power of two more than the next; the power is chosen on the model of the device.
+
+    With --cells, which mho program wrote, the network is for that one chip: dead lines are left unused, lines with few
+    faulty cells are taken first, and other cells make up for what a faulty one cannot hold.
     """
     check_target(output)
-    net = compile_net(model, chip, overrides, calibrate, device, out, slices=parse_slices(slices))
+    net = compile_net(model, chip, overrides, calibrate, device, out, slices=parse_slices(slices), cells=cells)
     net.save(output)
     summary = net.summary()
     print_summary(summary, out)
@@ -66,7 +71,7 @@ def compile_net(
     out: Output,
     **options: Any,
 ) -> "Net":
-    """Compile with a progress bar; shared with ``mho run``. ``options`` are those of the compiler."""
+    """Compile with a progress bar; shared with ``mho run``. ``options`` are those of :func:`mho.compile`."""
     import mho
     from hw.config import load_chip, warnings
     from mho.api import Chip

@@ -16,6 +16,7 @@ from mho.units import format_time
 if TYPE_CHECKING:
     from mho.api import Net
     from mho.result import Result
+    from sim.cells import Cells
 
 __all__ = ["run_command"]
 
@@ -36,7 +37,8 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.option("--labels", metavar="Y.npy", help="Class of each input, for the accuracy (.npy, X.npz:key).")
 @click.option("-o", "--output", metavar="OUT.npy", help="Write the outputs, in onnxruntime's shape.")
 @click.option("--backend", metavar="NAME", default="functional", show_default=True, help="functional or cosim.")
-@click.option("--device", metavar="DEVICE", help="Device of the cells (default: the network's).")
+@click.option("--cells", metavar="CELLS.npz", help="Run on exactly these cells, which mho program wrote.")
+@click.option("--device", metavar="DEVICE", help="Device of the cells (default: that of --cells, or the network's).")
 @click.option(
     "--time", default="1d", show_default=True, metavar="T", help="Time since programming, in s, m, h, d or y."
 )
@@ -53,7 +55,8 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @common_options
 def run_command(
     network: str, chip: str | None, overrides: tuple[str, ...], calibrate: str | None, inputs: str,
-    labels: str | None, output: str | None, device: str | None, budget: bool, out: Output, **options: Any,
+    labels: str | None, output: str | None, cells: str | None, device: str | None, budget: bool, out: Output,
+    **options: Any,
 ) -> None:  # fmt: skip
     """Run a network on a chip with its devices, and say how well it does.
 
@@ -67,13 +70,14 @@ def run_command(
     check_target(output)
     check_target(options["waves"])
     model = Device.load(device) if device is not None else None
+    given = None if cells is None else _read_cells(cells, network)
     x = _read_inputs(inputs)
     truth = _read_labels(labels, len(x), options["limit"])
     net = _open(network, chip, overrides, calibrate, x, device, out)
     if truth is not None:
         score.accuracy(net.reference(x)[: len(truth)], truth)  # refuses labels that do not fit, before the work begins
     with out.progress(f"running on {options['backend']}") as progress:
-        result = net.run(x, device=model, progress=progress, **options)
+        result = net.run(x, cells=given, device=model, progress=progress, **options)
     for kind in ("versions", "hashes"):
         out.detail(f"{kind}: " + ", ".join(f"{k} {v}" for k, v in result.provenance[kind].items()))
     for sentence in result.warnings:
@@ -86,8 +90,15 @@ def run_command(
     _print(result, truth, budget, out)
     if output is not None:
         out.note(f"wrote {output}")
-    given = {"network": network, "input": inputs, "labels": labels, "calibrate": calibrate, "waves": options["waves"]}
-    out.json({"command": given, **result.to_dict(truth, budget=budget)})
+    command = {
+        "network": network,
+        "cells": cells,
+        "input": inputs,
+        "labels": labels,
+        "calibrate": calibrate,
+        "waves": options["waves"],
+    }
+    out.json({"command": command, **result.to_dict(truth, budget=budget)})
 
 
 def _open(
@@ -119,6 +130,14 @@ def _open(
     for line in summary_lines(net.summary()):
         out.detail(line)
     return net
+
+
+def _read_cells(cells: str, network: str) -> "Cells":
+    from mho.api import read_cells
+
+    if network.endswith(".onnx"):
+        raise InputError(f"{cells}: cells are those of one network file, not of an .onnx model")
+    return read_cells(cells)
 
 
 def _read_inputs(source: str) -> Any:
@@ -157,6 +176,12 @@ def _print(result: "Result", truth: Any, budget: bool, out: Output) -> None:
         f"{options.device} at {format_time(options.time_s)}, {options.temp_C:g} C"
     )
     out.text(f"causes: {causes}")
+    if "cells" in result.provenance:
+        found = result.provenance["cells"]
+        out.text(
+            f"cells: {found['file'] or 'given'}, {found['source']}, chip of seed {found['seed']}, {found['faults']} "
+            "faulty"
+        )
     out.table(("score", "mean", "deviation", "float model"), _scores(result, truth))
     if len(result.runs) > 1:
         out.text()

@@ -1,0 +1,142 @@
+"""``mho program``: the cells of a network's cores, by write-verify or as measured."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mho.console import Output, check_target
+from mho.options import common_options, example
+
+if TYPE_CHECKING:
+    from sim.cells import Cells
+
+__all__ = ["PUBLISHED", "program_command"]
+
+PUBLISHED = {"pulses_per_cell": 8.5, "passes": 3, "source": "Wan et al., Nature 608, 504 (2022), as quoted"}
+"""What is published of the chip that the algorithm is of."""
+
+
+@click.command(
+    "program",
+    epilog=example(
+        "mho program net.mho -o cells.npz --pulses pulses.csv",
+        "mho program net.mho --from measured.npz -o cells.npz",
+        "mho run net.mho --cells cells.npz --input test.npz:x --labels test.npz:y --time 1d",
+    ),
+)
+@click.argument("network", metavar="NET.mho")
+@click.option(
+    "--from", "measured", metavar="G.npz", help="Measured conductances in uS in place of programming; NaN: dead cell."
+)
+@click.option("-o", "--output", metavar="CELLS.npz", help="Write the cells, for run --cells and compile --cells.")
+@click.option("--pulses", metavar="P.csv", help="Write all pulses in their order.")
+@click.option("--plot", metavar="F.png", help="Draw pulses a cell, errors and the fault map (.png, .pdf or .svg).")
+@click.option("--backend", metavar="NAME", default="functional", show_default=True, help="functional or cosim.")
+@click.option("--device", metavar="DEVICE", help="Device of the cells (default: the network's).")
+@click.option(
+    "--pulse-law", metavar="DEVICE", help="Whose answer to pulses (default: the device's, else of rram-neurram)."
+)
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Which chip.")
+@click.option("--set", "overrides", metavar="programming.KEY=VALUE", multiple=True, help="Change how it is programmed.")
+@common_options
+def program_command(
+    network: str, measured: str | None, output: str | None, pulses: str | None, plot: str | None, backend: str,
+    device: str | None, pulse_law: str | None, seed: int, overrides: tuple[str, ...], out: Output,
+) -> None:  # fmt: skip
+    """Program the cells of one chip for a network, or take measured ones, and write the chip's cells.
+
+    All cells are programmed to what the network wants, those without a weight to g_min, row by row and pass by pass.
+    Cells that do not converge are the fault map; lines with more than half of their cells in it are dead. mho run
+    --cells runs on exactly these cells, mho compile --cells avoids what is faulty. With --from the maps of all cores
+    are one array of shape (cores, N, N) or (N, N), or one array for each core.
+    """
+    from macro_models.devices import load_device
+    from mho.api import load
+    from mho.programming import check_program_options, program_net
+
+    for target in (output, pulses, plot):
+        check_target(target)
+    check_program_options(
+        seed=seed, backend=backend, measured=measured is not None, pulses=pulses is not None, law=pulse_law is not None
+    )
+    net = load(network)
+    law = None if pulse_law is None else load_device(pulse_law)
+    with out.progress("taking measured cells" if measured else f"programming on {backend}") as progress:
+        cells = program_net(
+            net, device=net.network.device if device is None else load_device(device), pulse_law=law, seed=seed,
+            backend=backend, measured=measured, pulses=pulses, progress=progress, overrides=overrides,
+            note=out.note,
+        )  # fmt: skip
+    if output is not None:
+        cells.save(output)
+    if plot is not None:
+        from mho.figures import save_figure
+        from mho.program_figure import figure_of_cells
+
+        save_figure(figure_of_cells(cells), Path(plot))
+    _print(cells, out)
+    for path in (output, pulses, plot):
+        if path is not None:
+            out.note(f"wrote {path}")
+    out.json(_content(cells, network=network, measured=measured, output=output, pulses=pulses, pulse_law=pulse_law))
+
+
+def _print(cells: "Cells", out: Output) -> None:
+    report, plural = cells.report, "core" if len(cells.cores) == 1 else "cores"
+    what = "measured" if cells.source == "measured" else f"programmed on {cells.source}"
+    out.text(
+        f"{report['cells']:,} cells of {len(cells.cores)} {plural} of {cells.chip.name} with {cells.device.name}, "
+        f"seed {cells.seed}: {what}"
+    )
+    rows = [(f"within {report['accept_uS']:g} uS of the target", f"{report['within']:.3%}", "")]
+    if cells.source != "measured":
+        rows += [
+            ("pulses a cell", f"{report['pulses_per_cell']:.2f}", f"{PUBLISHED['pulses_per_cell']}"),
+            ("passes", f"{report['passes']}", f"{PUBLISHED['passes']}"),
+            ("cells given up in the last pass", f"{report['given_up']}", ""),
+            ("time of the engine (s), waits included", f"{_seconds(cells):.3g}", ""),
+        ]
+    else:
+        rows += [("dead cells (NaN)", f"{report['dead']}", "")]
+    rows += [
+        ("cells in the fault map", f"{report['faults']}", ""),
+        ("dead rows", f"{report['dead_rows']}", ""),
+        ("dead columns", f"{report['dead_columns']}", ""),
+    ]
+    out.table(("", "this chip", "published"), rows)
+    if cells.source != "measured":
+        out.text(f"published: {PUBLISHED['source']}")
+    for k, core in enumerate(cells.cores):
+        for name, dead in (("rows", core.dead_rows), ("columns", core.dead_columns)):
+            if dead.any():
+                out.text(f"core {k}: dead {name} {', '.join(map(str, dead.nonzero()[0].tolist()))}")
+
+
+def _seconds(cells: "Cells") -> float:
+    """Time of all runs of the engine, one core after the other, in seconds."""
+    return float(cells.report["cycles"]) / (cells.chip.clock.f_clk_MHz * 1e6)
+
+
+def _content(cells: "Cells", **command: Any) -> dict[str, Any]:
+    """What ``--json`` writes."""
+    from mho.version import library_versions
+
+    return {
+        "command": command,
+        "versions": library_versions(),
+        "cells": cells.provenance(),
+        "report": dict(cells.report),
+        "published": PUBLISHED,
+        "cores": [
+            {
+                "faults": int(core.faults.sum()),
+                "dead_rows": core.dead_rows.nonzero()[0].tolist(),
+                "dead_columns": core.dead_columns.nonzero()[0].tolist(),
+                "pulses": int(core.pulses.sum()),
+            }
+            for core in cells.cores
+        ],
+        "chip": cells.chip.to_dict(),
+        "device": cells.device.to_dict(),
+    }
