@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -29,13 +30,15 @@ from macro_models.array import Wires
 from macro_models.devices import Device, device_from_dict
 from macro_models.exact.operation import MvmOperation
 from macro_models.neuron import Neuron
+from macro_models.walk import compiled
 
 TARGETS = {
     "programming error": 200_000,
     "output noise and read noise": 100_000,
     "everything, wires of 1 ohm too": 80_000,
     "everything, amplifiers of 60 dB too": 20_000,
-    "everything, noise in every cycle too": 1_500,
+    "everything, noise in every cycle too": 10_000 if compiled() else 1_500,
+    "the same, without numba": 1_500,
 }
 """Least matrix-vector products per CPU-second, for :data:`TARGET_LINES`."""
 
@@ -92,6 +95,12 @@ def models(lines: int) -> dict[str, TnsaModel]:
     }
 
 
+def without_numba(work: Callable[[], object]) -> None:
+    """Work as it is done where numba is not installed."""
+    with mock.patch("macro_models.walk.compiled", return_value=None):
+        work()
+
+
 def rates(rows: dict[str, Callable[[], object]], batch: int, seconds: float) -> dict[str, float]:
     """Vectors per CPU-second of each row, the best of rounds in which all rows take turns."""
     best = dict.fromkeys(rows, 0.0)
@@ -142,12 +151,14 @@ def main() -> None:
     rows: dict[str, Callable[[], object]] = {"gemm": lambda: np.matmul(a, b, out=out)}
     for name, model in measured.items():
         rows[name] = lambda model=model: model.mvm(op, masks, x, op_ids)
+    rows["the same, without numba"] = lambda: without_numba(rows["everything, noise in every cycle too"])
     found = rates(rows, args.batch, args.seconds)
     gemm = found.pop("gemm")
     result: dict[str, Any] = {
         "lines": args.lines,
         "batch": args.batch,
         "numpy": np.__version__,
+        "numba": compiled() is not None,
         "gemm_per_cpu_s": gemm,
         "rows": [
             {
@@ -168,7 +179,8 @@ def main() -> None:
 def table(result: dict[str, Any]) -> str:
     """The result in words and columns."""
     lines = [
-        f"{result['lines']} x {result['lines']}, batches of {result['batch']}, one thread, numpy {result['numpy']}",
+        f"{result['lines']} x {result['lines']}, batches of {result['batch']}, one thread, numpy {result['numpy']}"
+        f", numba {'on' if result['numba'] else 'not installed'}",
         f"{'plain float32 GEMM of the same shape':<40}{result['gemm_per_cpu_s']:>12,.0f} vectors / CPU-s",
     ]
     for row in result["rows"]:

@@ -18,15 +18,15 @@ comparisons in double. So a conversion has one result, alone or in a batch.
 
 import math
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.errors import InputError
 from macro_models.exact.operation import MAX_BITS
-from macro_models.exact.random import NORMAL_ONE, Purpose, normal_blocks
+from macro_models.exact.random import NORMAL_ONE
 from macro_models.sensing import INPUT_TOP, Key, Product, Steps
+from macro_models.walk import Walk
 
 __all__ = ["COUNT_TOP", "UNIT_STEP", "Counter", "Integrator", "Neuron", "grid_bits"]
 
@@ -40,10 +40,6 @@ _BOLTZMANN = 1.380649e-23  # J/K, exact in the SI
 _TEMPERATURE_K = 300.0
 _GRID_BITS = 30
 _WIDTH = COUNT_TOP + 2  # thresholds of a line: counts from 0, and one that nothing reaches
-_CHUNK = 8  # decrements whose noise is drawn at a time
-_CHUNK_ALONE = 32  # for one vector, where calls cost more than draws
-_VECTORS = 32  # walked through at a time: what is alive fits into the second-level cache
-_LANES = 8  # draws of one block of the generator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,9 +116,7 @@ class Neuron:
 
     @property
     def _denominator(self) -> float:
-        return (
-            self.c_integrate_fF * (1.0 + self._inverse) + (self.c_parasitic_fF + self.c_sample_fF) * self._inverse
-        )
+        return self.c_integrate_fF * (1.0 + self._inverse) + (self.c_parasitic_fF + self.c_sample_fF) * self._inverse
 
 
 def grid_bits(peak: int) -> int:
@@ -215,8 +209,7 @@ class Counter:
 
     A line that holds C after integration holds ``beta**n C + g_n (E - s S)`` after n decrements, ``g_n`` the sum of
     beta**j for j below n. So without noise it has not flipped if C is at least a threshold that grows with n: the
-    thresholds are tabulated. With noise decrements are walked through one by one, as
-    long as a line of a block of the generator's eight has not flipped.
+    thresholds are tabulated. With noise decrements are walked through one by one (:mod:`macro_models.walk`).
     """
 
     def __init__(self, integrator: Integrator, steps: Steps) -> None:
@@ -225,6 +218,10 @@ class Counter:
         self.pos = integrator.cycle - steps.pos
         """Charge that a decrement adds to a line that was positive, of shape (lines,)."""
         self.neg = integrator.cycle + steps.neg
+        self.walk = Walk(
+            beta=integrator.beta, offset=self.offset, pos=self.pos, neg=self.neg,
+            sampling=integrator.sampling, comparator=integrator.comparator,
+        )  # fmt: skip
         self.noisy = integrator.sampling is not None or integrator.comparator is not None
         self._table = None if self.noisy else self._thresholds()
         lines = np.arange(len(self.pos)) * _WIDTH
@@ -264,9 +261,7 @@ class Counter:
             negative = charge + self.offset < 0.0
             count = self._look_up(charge, negative, cap)
         else:
-            parts = [slice(k, k + _VECTORS) for k in range(0, len(charge), _VECTORS)]
-            walks = [_Walk(self, charge[part], op_id[part], seed, core).run(cap) for part in parts]
-            negative, count = (np.concatenate(a) for a in zip(*walks, strict=True))
+            negative, count = self.walk.count(charge, cap, op_id, seed, core)
         count *= 2
         count += 1
         return np.where(negative, -count, count).astype(np.float64)
@@ -293,77 +288,6 @@ class Counter:
             count += move
             at += move
         return np.minimum(count, cap, out=count)
-
-
-class _Walk:
-    """Decrements one by one, with the noise of each cycle: rows of eight lines, those of one block of draws."""
-
-    def __init__(
-        self, counter: Counter, charge: NDArray[np.float64], op_id: NDArray[np.uint64], seed: int, core: int
-    ) -> None:
-        self._batch, self._lines = charge.shape
-        blocks = -(-self._lines // _LANES)
-        self._draw = {"seed": seed, "core": core}
-        self._beta = counter.integrator.beta
-
-        def rows(line: NDArray[np.float64]) -> NDArray[np.float64]:
-            padded = np.zeros((self._batch, blocks * _LANES))
-            padded[:, : self._lines] = line
-            return padded.reshape(-1, _LANES)
-
-        self._state, self._offset = rows(charge), rows(counter.offset)
-        noise = counter.integrator.sampling, counter.integrator.comparator
-        self._sampling, self._comparator = (None if line is None else rows(line) for line in noise)
-        self._pos, self._neg = rows(counter.pos), rows(counter.neg)
-        self._ids = np.repeat(op_id, blocks)
-        self._blocks = np.tile(np.arange(blocks, dtype=np.uint64), self._batch)
-
-    def run(self, cap: int) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
-        """Signs and counts, of shape (batch, lines)."""
-        state, offset, ids, blocks = self._state, self._offset, self._ids, self._blocks
-        sampling, comparator = self._sampling, self._comparator
-        seen = state + offset
-        if comparator is not None:
-            seen += comparator * self._normals(Purpose.COMPARATOR, blocks, ids, 0, 1)[0]
-        negative = seen < 0.0
-        drift = np.where(negative, self._neg, self._pos)
-        sign, counts = negative, np.zeros(state.shape, dtype=np.intp)
-        live, alive, count = np.arange(len(state)), np.ones(state.shape, dtype=bool), counts.copy()
-        chunk = _CHUNK if self._batch > 1 else _CHUNK_ALONE
-        for first in range(1, cap + 1, chunk):
-            steps = min(chunk, cap + 1 - first)
-            kept = self._normals(Purpose.SAMPLING, blocks, ids, first, steps) if sampling is not None else None
-            heard = self._normals(Purpose.COMPARATOR, blocks, ids, first, steps) if comparator is not None else None
-            for k in range(steps):
-                state *= self._beta
-                state += drift
-                if kept is not None and sampling is not None:
-                    state += sampling * kept[k]
-                seen = state + offset
-                if heard is not None and comparator is not None:
-                    seen += comparator * heard[k]
-                alive &= (seen < 0.0) == sign
-                count += alive
-            going = alive.any(axis=1)
-            counts[live] = count
-            if not going.any():
-                break
-            state, offset, drift, sign, alive, count = (
-                a[going] for a in (state, offset, drift, sign, alive, count)
-            )
-            live, ids, blocks = live[going], ids[going], blocks[going]
-            sampling = None if sampling is None else sampling[going]
-            comparator = None if comparator is None else comparator[going]
-        return self._lined(negative), self._lined(counts)
-
-    def _lined(self, rows: NDArray[Any]) -> NDArray[Any]:
-        return np.ascontiguousarray(rows.reshape(self._batch, -1)[:, : self._lines])
-
-    def _normals(
-        self, purpose: Purpose, blocks: NDArray[np.uint64], ids: NDArray[np.uint64], first: int, steps: int
-    ) -> NDArray[np.int16]:
-        step = np.arange(first, first + steps, dtype=np.uint64)[:, None]
-        return normal_blocks(purpose, block=blocks, op_id=ids, step=step, **self._draw)
 
 
 def _powers(base: float, count: int) -> list[float]:

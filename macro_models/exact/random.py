@@ -12,7 +12,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-__all__ = ["NORMAL_ONE", "NormalsAhead", "Purpose", "bits16", "normal_blocks", "normal_codes", "philox4x32"]
+__all__ = [
+    "NORMAL_ONE",
+    "NORMAL_TABLE",
+    "NormalsAhead",
+    "Purpose",
+    "bits16",
+    "normal_blocks",
+    "normal_codes",
+    "philox4x32",
+    "philox_key",
+]
 
 NORMAL_FRACTION_BITS = 12
 NORMAL_ONE = 1 << NORMAL_FRACTION_BITS
@@ -40,6 +50,11 @@ class Purpose(IntEnum):
     AMPLIFIER_OFFSET = 10
     SAMPLING = 11
     COMPARATOR = 12
+
+
+def philox_key(purpose: Purpose, seed: int, core: int) -> tuple[int, int]:
+    """Key of the draws of one purpose on one core of one chip."""
+    return seed & 0xFFFFFFFF, (core << 8) | int(purpose)
 
 
 def philox4x32(
@@ -87,7 +102,7 @@ def _bits_of_blocks(
 ) -> NDArray[np.uint16]:
     """Draws of blocks of eight items; block, op_id and step broadcast, the items of a block are the last axis."""
     counter = (block, op_id & _LOW, op_id >> _32, step)
-    w0, w1, w2, w3 = philox4x32(counter, (seed & 0xFFFFFFFF, (core << 8) | int(purpose)))
+    w0, w1, w2, w3 = philox4x32(counter, philox_key(purpose, seed, core))
     packed = np.empty((*w0.shape, 2), dtype="<u8")
     np.bitwise_or(w0, np.left_shift(w1, _32, out=w1), out=packed[..., 0])
     np.bitwise_or(w2, np.left_shift(w3, _32, out=w3), out=packed[..., 1])
@@ -101,14 +116,15 @@ def _make_table() -> NDArray[np.int16]:
     return np.concatenate([-half[::-1], half])
 
 
-_NORMAL = _make_table()
+NORMAL_TABLE = _make_table()
+"""Normal code of each 16-bit draw; the last is the largest."""
 
 
 def normal_codes(
     purpose: Purpose, *, seed: int, core: int, items: int, op_id: ArrayLike = 0, step: int = 0
 ) -> NDArray[np.int16]:
     """Standard normal draws as integers in units of 1 / :data:`NORMAL_ONE`, of the shape of :func:`bits16`."""
-    return _NORMAL.take(bits16(purpose, seed=seed, core=core, items=items, op_id=op_id, step=step), mode="clip")
+    return NORMAL_TABLE.take(bits16(purpose, seed=seed, core=core, items=items, op_id=op_id, step=step), mode="clip")
 
 
 def normal_blocks(
@@ -116,7 +132,7 @@ def normal_blocks(
 ) -> NDArray[np.int16]:
     """As :func:`normal_codes` for items 8 b to 8 b + 7 of blocks b; block, op_id and step broadcast to (..., 8)."""
     bits = _bits_of_blocks(purpose, seed, core, block, np.asarray(op_id, dtype=np.uint64), step)
-    return _NORMAL.take(bits, mode="clip")
+    return NORMAL_TABLE.take(bits, mode="clip")
 
 
 class NormalsAhead:

@@ -1,0 +1,198 @@
+"""The walk of :mod:`macro_models.walk` in loops that numba compiles. Needs numba; import it through ``walk.compiled``.
+
+Philox is exact in integers, a normal is a look-up, and numba contracts and reorders nothing without ``fastmath``: the
+bits are those of numpy. What makes it fast: loops over the lines of one vector that the compiler can vectorise (few
+arrays each, one of them written), lines that are done taken out eight at a time, and comparisons whose noise cannot
+decide them left without a draw.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from macro_models.exact.random import NORMAL_TABLE, Purpose, philox_key
+
+if TYPE_CHECKING:
+    from macro_models.walk import Counts, Walk
+
+__all__ = ["make_walk"]
+
+_U = np.uint64  # numba makes floating point of a signed and an unsigned integer
+_M0, _M1, _W0, _W1 = _U(0xD2511F53), _U(0xCD9E8D57), _U(0x9E3779B9), _U(0xBB67AE85)
+_LOW, _LOW16, _32, _16 = _U(0xFFFFFFFF), _U(0xFFFF), _U(32), _U(16)
+_LEAST = 5e-324  # smallest positive number
+
+_STATE, _DRIFT, _OFFSET, _SAMPLING, _COMPARATOR, _REACH, _SIGN, _LEVEL, _ROWS = range(9)
+"""Rows of what is kept of each line: charge, charge that a decrement adds, and so on. No noise of a comparison exceeds
+its reach. A line has not flipped while sign times what is seen is at least the level; of one that has, the charge is
+NaN, so that it neither counts nor needs noise."""
+
+
+@nb.njit(error_model="numpy", inline="always")
+def _draw(block: Any, blocks: Any, id_low: Any, id_high: Any, step: Any, key: Any, normal: Any, words: Any, z: Any):
+    """Eight normal codes for each of so many blocks."""
+    for i in range(blocks):
+        c0, c1, c2, c3, k0, k1 = block[i], id_low, id_high, step, key[0], key[1]
+        for _ in range(10):
+            p0, p1 = c0 * _M0, c2 * _M1
+            c0, c2 = (p1 >> _32) ^ c1 ^ k0, (p0 >> _32) ^ c3 ^ k1
+            c1, c3 = p1 & _LOW, p0 & _LOW
+            k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+        words[0, i], words[1, i], words[2, i], words[3, i] = c0, c1, c2, c3
+    for i in range(blocks):
+        for w in range(4):
+            z[8 * i + 2 * w] = normal[words[w, i] & _LOW16]
+            z[8 * i + 2 * w + 1] = normal[words[w, i] >> _16]
+
+
+@nb.njit(error_model="numpy", inline="always")
+def _begin(charge: Any, constants: Any, noisy: Any, z: Any, lines: Any, negative: Any):
+    """Sets the lines of a vector up; ``constants`` has the rows offset, pos, neg, sampling, comparator."""
+    top = np.float64(NORMAL_TABLE[65535])
+    for j in range(lines.shape[1]):
+        lines[_STATE, j] = np.nan
+        if j < charge.shape[0]:
+            lines[_STATE, j], lines[_OFFSET, j] = charge[j], constants[0, j]
+            lines[_SAMPLING, j], lines[_COMPARATOR, j] = constants[3, j], constants[4, j]
+            lines[_REACH, j] = constants[4, j] * top
+            seen = charge[j] + constants[0, j]
+            if noisy:
+                seen += constants[4, j] * z[j]
+            below = seen < 0.0
+            negative[j] = below
+            lines[_DRIFT, j] = constants[2, j] if below else constants[1, j]
+            lines[_SIGN, j], lines[_LEVEL, j] = (-1.0, _LEAST) if below else (1.0, 0.0)
+
+
+@nb.njit(error_model="numpy", inline="always")
+def _decrement(state: Any, drift: Any, offset: Any, sampling: Any, n: Any, beta: Any, sampled: Any, z: Any, seen: Any):
+    """One decrement of the first n lines, and what a comparator without noise would see."""
+    if sampled:
+        for j in range(n):
+            state[j] = state[j] * beta + drift[j] + sampling[j] * z[j]
+    else:
+        for j in range(n):
+            state[j] = state[j] * beta + drift[j]
+    for j in range(n):
+        seen[j] = state[j] + offset[j]
+
+
+@nb.njit(error_model="numpy", inline="always")
+def _find_close(reach: Any, live: Any, block: Any, seen: Any, close: Any, near: Any, first: Any):
+    """Blocks with a line that noise may flip: their numbers, where they are, and how many."""
+    for j in range(8 * live):
+        close[j] = np.uint8(abs(seen[j]) <= reach[j])
+    packed, found = close.view(np.uint64), 0
+    for b in range(live):
+        near[found], first[found] = block[b], 8 * b
+        found += packed[b] != 0
+    return found
+
+
+@nb.njit(error_model="numpy", inline="always")
+def _compare(state: Any, sign: Any, level: Any, n: Any, seen: Any, count: Any):
+    """Counts the decrement of lines that have not flipped, and ends those that have."""
+    for j in range(n):
+        same = sign[j] * seen[j] >= level[j]
+        count[j] += same
+        state[j] = state[j] if same else np.nan
+
+
+@nb.njit(error_model="numpy", inline="always")
+def _keep(live: Any, block: Any, lines: Any, count: Any, counts: Any, all_of_them: Any):
+    """Writes the counts of blocks that are done, and moves the last ones into their places; how many go on."""
+    b = 0
+    while b < live:
+        done = True
+        for j in range(8 * b, 8 * b + 8):
+            done &= np.isnan(lines[_STATE, j])
+        if not (done or all_of_them):
+            b += 1
+            continue
+        first = 8 * np.int64(block[b])
+        for k in range(min(8, counts.shape[0] - first)):
+            counts[first + k] = count[8 * b + k]
+        live -= 1
+        block[b] = block[live]
+        for k in range(8):
+            count[8 * b + k] = count[8 * live + k]
+            for row in range(_ROWS):
+                lines[row, 8 * b + k] = lines[row, 8 * live + k]
+    return live
+
+
+def _walk(
+    charge: Any, constants: Any, sampled: Any, noisy: Any, ids: Any, keys: Any, normal: Any, beta: Any, cap: Any,
+    negative: Any, counts: Any,
+):  # fmt: skip
+    blocks = constants.shape[1] // 8
+    words, block, near = np.empty((4, blocks), _U), np.empty(blocks, _U), np.empty(blocks + 1, _U)
+    first, count, close = np.empty(blocks + 1, np.int64), np.empty(8 * blocks, np.int64), np.zeros(8 * blocks, np.uint8)
+    lines, z, seen = np.zeros((_ROWS, 8 * blocks)), np.zeros(8 * blocks), np.zeros(8 * blocks)
+    state, drift, offset, sampling = lines[_STATE], lines[_DRIFT], lines[_OFFSET], lines[_SAMPLING]
+    comparator, reach, sign, level = lines[_COMPARATOR], lines[_REACH], lines[_SIGN], lines[_LEVEL]
+    for v in range(charge.shape[0]):
+        low, high, live = ids[v] & _LOW, ids[v] >> _32, blocks
+        for b in range(blocks):
+            block[b] = _U(b)
+        count[:] = 0
+        if noisy:
+            _draw(block, live, low, high, _U(0), keys[1], normal, words, z)
+        _begin(charge[v], constants, noisy, z, lines, negative[v])
+        for step in range(1, cap + 1):
+            if sampled:
+                _draw(block, live, low, high, _U(step), keys[0], normal, words, z)
+            _decrement(state, drift, offset, sampling, 8 * live, beta, sampled, z, seen)
+            if noisy:
+                found = _find_close(reach, live, block, seen, close, near, first)
+                _draw(near, found, low, high, _U(step), keys[1], normal, words, z)
+                for i in range(found):
+                    for k in range(8):
+                        seen[first[i] + k] += comparator[first[i] + k] * z[8 * i + k]
+            _compare(state, sign, level, 8 * live, seen, count)
+            if step % 4 == 0:
+                live = _keep(live, block, lines, count, counts[v], False)
+                if live == 0:
+                    break
+        _keep(live, block, lines, count, counts[v], True)
+
+
+_SIGNATURE = nb.void(
+    nb.float64[:, ::1], nb.float64[:, ::1], nb.boolean, nb.boolean, nb.uint64[::1], nb.uint64[:, ::1], nb.int16[::1],
+    nb.float64, nb.int64, nb.boolean[:, ::1], nb.int64[:, ::1],
+)  # fmt: skip
+
+
+def make_walk() -> "Callable[..., Counts] | None":
+    """:meth:`macro_models.walk.Walk.count` as a function of the walk and the same arguments; None if numba is off.
+
+    What is compiled is kept beside this file or in the user's cache; where neither can be written or what is there
+    cannot be read, it is compiled for this process alone.
+    """
+    if nb.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return None
+    try:
+        loops = nb.njit(_SIGNATURE, error_model="numpy", cache=True)(_walk)
+    except Exception:  # whatever a foreign cache throws; what is wrong with the loops themselves, the next line throws
+        loops = nb.njit(_SIGNATURE, error_model="numpy")(_walk)
+
+    def count(
+        walk: "Walk", charge: NDArray[np.float64], cap: int, op_id: NDArray[np.uint64], seed: int, core: int
+    ) -> "Counts":
+        batch, lines = charge.shape
+        constants = np.zeros((5, -(-lines // 8) * 8))
+        for row, line in zip(constants, (walk.offset, walk.pos, walk.neg, walk.sampling, walk.comparator), strict=True):
+            row[:lines] = 0.0 if line is None else line
+        keys = [philox_key(purpose, seed, core) for purpose in (Purpose.SAMPLING, Purpose.COMPARATOR)]
+        negative, counts = np.empty((batch, lines), dtype=np.bool_), np.empty((batch, lines), dtype=np.int64)
+        loops(
+            np.ascontiguousarray(charge), constants, walk.sampling is not None, walk.comparator is not None,
+            np.array(op_id, dtype=np.uint64), np.array(keys, dtype=np.uint64), NORMAL_TABLE, walk.beta, cap,
+            negative, counts,
+        )  # fmt: skip
+        return negative, counts
+
+    return count
