@@ -4,9 +4,11 @@ Components use :class:`amaranth.lib.memory.Memory` and are simulated with it; fo
 takes its place by an instance of a wrapper module, and :func:`write_memory` is the wrapper's behavioural body.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from amaranth.hdl import ClockSignal, Instance, Shape, Value
+from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 
 from macro_models.errors import ToolError
@@ -55,7 +57,10 @@ class MemoryShape:
 
 
 class MemoryPlatform:
-    """Platform of an elaboration for Verilog. ``shapes`` collects what the design uses.
+    """Platform of an elaboration for Verilog.
+
+    ``shapes`` collects the memories that the design uses, ``shared`` the components that it has many of (see
+    :class:`hw.shared.Shared`), by name.
 
     Raises
     ------
@@ -67,6 +72,13 @@ class MemoryPlatform:
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
         self.shapes: set[MemoryShape] = set()
+        self.shared: dict[str, wiring.Component] = {}
+
+    def share(self, name: str, make: Callable[[], wiring.Component]) -> str:
+        """Keep what ``make`` makes as the one that all of this name are instances of, and return the name."""
+        if name not in self.shared:
+            self.shared[name] = make()
+        return name
 
     def get_memory(self, memory: Memory) -> Instance:
         """What stands for ``memory`` (see the platform overrides of :class:`amaranth.lib.memory.Memory`)."""
@@ -86,8 +98,11 @@ class MemoryPlatform:
         self.shapes.add(shape)
         ports = {
             "i_clk": ClockSignal(write.domain),
-            "i_write_enable": enable, "i_write_address": write.addr, "i_write_data": Value.cast(write.data),
-            "i_read_address": read.addr, "o_read_data": Value.cast(read.data),
+            "i_write_enable": enable,
+            "i_write_address": write.addr,
+            "i_write_data": Value.cast(write.data),
+            "i_read_address": read.addr,
+            "o_read_data": Value.cast(read.data),
         }
         if registered:
             ports["i_read_enable"] = read.en

@@ -13,7 +13,7 @@ from amaranth.hdl._ir import Fragment, PortDirection
 from amaranth.lib import wiring
 
 from macro_models.errors import InputError
-from rtl_gen.memories import MemoryPlatform, MemoryShape, write_memory
+from rtl_gen.memories import MemoryPlatform, write_memory
 from rtl_gen.names import identifier
 from rtl_gen.rtlil import Module, parse
 from rtl_gen.verilog import port_names, write_module
@@ -27,7 +27,13 @@ class _Netlist:
     states: Mapping[str, Mapping[str, Mapping[int, str]]]
     comments: Mapping[str, str]
     ports: Mapping[str, Mapping[str, str]]
-    memories: list[MemoryShape]
+
+    def joined(self, other: "_Netlist") -> "_Netlist":
+        """Both, this one's modules first."""
+        return _Netlist(
+            [*self.modules, *other.modules], {**self.states, **other.states}, {**self.comments, **other.comments},
+            {**self.ports, **other.ports},
+        )  # fmt: skip
 
 
 def emit(component: wiring.Component, top: str, *, prefix: str, name: str, reset_low: bool) -> dict[str, str]:
@@ -51,7 +57,14 @@ def emit(component: wiring.Component, top: str, *, prefix: str, name: str, reset
     ToolError
         If the design holds something that cannot be written as Verilog here.
     """
-    netlist = _elaborate(component, top, prefix, reset_low)
+    platform = MemoryPlatform(prefix)
+    netlist = _elaborate(component, top, platform, reset_low)
+    done: set[str] = set()
+    while names := platform.shared.keys() - done:
+        # A shared component may hold others.
+        for shared in sorted(names):
+            netlist = netlist.joined(_elaborate(platform.shared[shared], shared, platform, reset_low))
+            done.add(shared)
     ports = {
         module.name: port_names(module, netlist.ports.get(module.name, {}), reset_low=reset_low)
         for module in netlist.modules
@@ -78,11 +91,10 @@ def emit(component: wiring.Component, top: str, *, prefix: str, name: str, reset
             types = {path: new if kind == old else kind for path, kind in types.items()}
         first[body] = module.name
     texts = {types[path]: write(module) for path, module in kept.items()}
-    return texts | {f"{prefix}{shape.suffix}": write_memory(shape, prefix) for shape in netlist.memories}
+    return texts | {f"{prefix}{shape.suffix}": write_memory(shape, prefix) for shape in sorted(platform.shapes)}
 
 
-def _elaborate(component: wiring.Component, top: str, prefix: str, reset_low: bool) -> _Netlist:
-    platform = MemoryPlatform(prefix)
+def _elaborate(component: wiring.Component, top: str, platform: MemoryPlatform, reset_low: bool) -> _Netlist:
     fragment: Any = Fragment.get(component, platform)
     components = dict(_components(fragment, (top,)))
     ports = {
@@ -104,7 +116,7 @@ def _elaborate(component: wiring.Component, top: str, prefix: str, reset_low: bo
             if tuple(where) == path:
                 wanted.setdefault("\\" + ".".join(path), {})["\\" + wire] = name
     comments = {"\\" + ".".join(path): _first_sentence(part) for path, part in components.items()}
-    return _Netlist(parse(text), states, comments, wanted, sorted(platform.shapes))
+    return _Netlist(parse(text), states, comments, wanted)
 
 
 def _flatten(component: wiring.Component) -> Iterator[tuple[str, Value, wiring.Flow]]:

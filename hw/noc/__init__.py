@@ -1,0 +1,1 @@
+"""The network on chip: routers, mesh and network interface. See ``docs/design/noc.md``."""

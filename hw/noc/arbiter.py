@@ -1,0 +1,82 @@
+"""Round robin between the inputs that want one output."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["RoundRobin", "round_robin"]
+
+
+def round_robin(requests: int, after: int) -> tuple[int, int]:
+    """What :class:`RoundRobin` does in a cycle.
+
+    Parameters
+    ----------
+    requests
+        Bit mask of the requests.
+    after
+        Bit mask of those that come first.
+
+    Returns
+    -------
+    tuple of int
+        Grant, one bit or none, and ``after`` in the next cycle.
+    """
+    first = requests & after or requests
+    grant = first & -first
+    return grant, ~(grant | grant - 1) if grant else after
+
+
+class RoundRobin(wiring.Component):
+    """Grants one of its requests, and goes on behind it: a request waits for each of the others once at most.
+
+    Parameters
+    ----------
+    count
+        Requests.
+
+    Members
+    -------
+    request : In(count)
+        Requests. One that is granted counts as served in this cycle.
+    grant : Out(count)
+        One of them, or none if there is none. Combinational.
+    index : Out(range(count))
+        Which one, found beside the grant and not from it; of no meaning if there is none.
+    """
+
+    request: Value
+    grant: Signal
+    index: Signal
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        super().__init__({"request": In(count), "grant": Out(count), "index": Out(range(count))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        if self.count == 1:
+            m.d.comb += self.grant.eq(self.request)
+            return m
+        after = Signal(self.count)
+        late = Signal(self.count)
+        m.d.comb += late.eq(self.request & after)
+        for requests, condition in ((late, m.If(late.any())), (self.request, m.Else())):
+            with condition:
+                m.d.comb += [self.grant.eq(requests & ~_below(requests)), self.index.eq(_first(requests))]
+        with m.If(self.request.any()):
+            m.d.sync += after.eq(_below(self.grant))
+        return m
+
+
+def _below(requests: Value) -> Value:
+    """Places that have a request below them."""
+    return Cat(requests[:k].any() if k else Const(0, 1) for k in range(len(requests)))
+
+
+def _first(requests: Value) -> Value:
+    """Number of the lowest request."""
+    index: Value = Const(len(requests) - 1)
+    for k in reversed(range(len(requests) - 1)):
+        index = Mux(requests[k], k, index)
+    return index

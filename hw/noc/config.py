@@ -1,0 +1,93 @@
+"""Sizes of a mesh and its routers."""
+
+from dataclasses import dataclass
+
+from macro_models.errors import InputError
+
+__all__ = ["HOST_POSITION", "LANE_BITS", "MAX_SIDE", "MeshConfig"]
+
+MAX_SIDE = 16
+"""Columns or rows of the largest mesh."""
+
+MASK_SIDE = 8
+"""Up to this many columns and rows, a set of destinations is a mask of columns and one of rows."""
+
+LANE_BITS = 16
+"""Width of a lane of a reduction."""
+
+HOST_POSITION = (0, 0)
+"""Column and row of the router whose node has the host's port."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeshConfig:
+    """Static parameters of a mesh.
+
+    Parameters
+    ----------
+    columns, rows
+        Nodes each way, 1 to 16, two nodes at least. Column 0 is the west, row 0 the north.
+    payload_bits
+        Payload of a flit: 32, 64 or 128.
+    tag_bits
+        Width of a flit's tag, 2 to 8: the slot of the receiver that takes it.
+    depth
+        Flits that an input of a router holds: 1, 2, 4, 8 or 16. 16 cost no more than 2 in an FPGA whose lookup tables
+        are memories; 4 to 8 are for silicon.
+    queues
+        FIFOs an input, 1 or 2. With two, a flit takes the one that the least bit of its tag names, so that flits of a
+        tag stay in order.
+    contexts
+        Trees of the reduction that are set up at a time, 0 (no reduction), 1, 2 or 4.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
+    """
+
+    columns: int = 8
+    rows: int = 6
+    payload_bits: int = 64
+    tag_bits: int = 4
+    depth: int = 16
+    queues: int = 1
+    contexts: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("columns", "rows"):
+            _check(name, getattr(self, name), f"1 to {MAX_SIDE}", 1 <= getattr(self, name) <= MAX_SIDE)
+        _check("columns * rows", self.nodes, "at least 2", self.nodes >= 2)
+        _check("payload_bits", self.payload_bits, "32, 64 or 128", self.payload_bits in (32, 64, 128))
+        _check("tag_bits", self.tag_bits, "2 to 8", 2 <= self.tag_bits <= 8)
+        _check("depth", self.depth, "1, 2, 4, 8 or 16", self.depth in (1, 2, 4, 8, 16))
+        _check("queues", self.queues, "1 or 2", self.queues in (1, 2))
+        _check("contexts", self.contexts, "0, 1, 2 or 4", self.contexts in (0, 1, 2, 4))
+
+    @property
+    def nodes(self) -> int:
+        """Nodes of the mesh."""
+        return self.columns * self.rows
+
+    @property
+    def masks(self) -> bool:
+        """Whether destinations are masks; else they are rectangles."""
+        return self.columns <= MASK_SIDE and self.rows <= MASK_SIDE
+
+    @property
+    def lanes(self) -> int:
+        """Lanes of a reduction."""
+        return self.payload_bits // LANE_BITS
+
+    def node(self, column: int, row: int) -> int:
+        """Number of the node at a position, row by row."""
+        return row * self.columns + column
+
+    def position(self, node: int) -> tuple[int, int]:
+        """Column and row of a node."""
+        return node % self.columns, node // self.columns
+
+
+def _check(name: str, value: object, legal: str, ok: bool) -> None:
+    if not ok:
+        raise InputError(f"{name} must be {legal}, not {value!r}")

@@ -1,0 +1,83 @@
+"""The input queue of a router."""
+
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["FlitFifo"]
+
+
+class FlitFifo(wiring.Component):
+    """A FIFO whose head is there the cycle after it was written, and whose flags come from flip-flops.
+
+    Its memory is read asynchronously, which FPGAs have in their lookup tables. ``ready`` does not look at ``take``: a
+    full FIFO has room again a cycle after its head left, so that a FIFO of one flit passes one every other cycle.
+
+    Parameters
+    ----------
+    width
+        Bits of an entry.
+    depth
+        Entries: a power of two.
+
+    Members
+    -------
+    i : In(width)
+        What is written.
+    put : In(1)
+        Write. Only when ``ready``.
+    ready : Out(1)
+        There is room.
+    o : Out(width)
+        The head; of no meaning unless ``valid``.
+    valid : Out(1)
+        There is a head.
+    take : In(1)
+        Take the head. Only when ``valid``.
+    """
+
+    i: Value
+    put: Value
+    ready: Signal
+    o: Value
+    valid: Signal
+    take: Value
+
+    def __init__(self, width: int, depth: int) -> None:
+        self.width, self.depth = width, depth
+        super().__init__({
+            "i": In(width), "put": In(1), "ready": Out(1), "o": Out(width), "valid": Out(1), "take": In(1),
+        })  # fmt: skip
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        grows, shrinks = self.put & ~self.take, self.take & ~self.put
+        if self.depth == 1:
+            held = Signal(self.width, reset_less=True)
+            m.d.comb += self.o.eq(held)
+            with m.If(self.put):
+                m.d.sync += held.eq(self.i)
+        else:
+            self._store(m)
+        count = Signal(range(self.depth + 1))
+        # Everything is known before `put` and `take`, which come late, choose.
+        m.d.sync += [
+            count.eq(Mux(grows, count + 1, Mux(shrinks, count - 1, count))),
+            self.valid.eq(Mux(grows, 1, Mux(shrinks, count != 1, self.valid))),
+            self.ready.eq(Mux(grows, count != self.depth - 1, Mux(shrinks, 1, count != self.depth))),
+        ]
+        return m
+
+    def _store(self, m: Module) -> None:
+        m.submodules.memory = memory = Memory(shape=self.width, depth=self.depth, init=[])
+        write, read = memory.write_port(), memory.read_port(domain="comb")
+        tail, head = Signal(range(self.depth)), Signal(range(self.depth))
+        m.d.comb += [
+            write.addr.eq(tail), write.data.eq(self.i), write.en.eq(self.put),
+            read.addr.eq(head), self.o.eq(read.data),
+        ]  # fmt: skip
+        with m.If(self.put):
+            m.d.sync += tail.eq(tail + 1)
+        with m.If(self.take):
+            m.d.sync += head.eq(head + 1)

@@ -1,0 +1,92 @@
+"""Flits: every one carries its own destinations."""
+
+from dataclasses import dataclass
+
+from amaranth.lib import data
+
+from hw.noc.config import MeshConfig
+from hw.noc.ports import WANTS, Port
+
+__all__ = ["BodyLayout", "Destinations", "FlitLayout", "LinkLayout", "coordinate_bits"]
+
+
+def coordinate_bits(size: int) -> int:
+    """Width of the number of a column or row out of ``size``."""
+    return max(1, (size - 1).bit_length())
+
+
+def _destination_fields(cfg: MeshConfig, port: Port) -> dict[str, int]:
+    x, y = coordinate_bits(cfg.columns), coordinate_bits(cfg.rows)
+    rows = {"rows": cfg.rows} if cfg.masks else {"y_first": y, "y_last": y}
+    columns = {"columns": cfg.columns} if cfg.masks else {"x_first": x, "x_last": x}
+    return rows if port in (Port.NORTH, Port.SOUTH) else rows | columns
+
+
+def _body(cfg: MeshConfig) -> dict[str, int]:
+    return {"payload": cfg.payload_bits, "tag": cfg.tag_bits, "host": 1}
+
+
+class BodyLayout(data.StructLayout):
+    """What a node receives of a flit.
+
+    ``payload``; ``tag``, the slot of the receivers; ``host``, which says that the destination is the host's port and
+    not the node that has it.
+    """
+
+    def __init__(self, cfg: MeshConfig) -> None:
+        super().__init__(_body(cfg))
+
+
+class FlitLayout(data.StructLayout):
+    """A flit as it enters a router's ``port``: a :class:`BodyLayout` and its destinations.
+
+    They are all nodes in one of ``columns`` and one of ``rows`` (bit masks), or, in a mesh of more than 8 columns or
+    rows, all nodes of the rectangle ``x_first..x_last``, ``y_first..y_last``. Within a column only the rows are left.
+    """
+
+    def __init__(self, cfg: MeshConfig, port: Port = Port.LOCAL) -> None:
+        super().__init__(_body(cfg) | _destination_fields(cfg, port))
+
+
+class LinkLayout(data.StructLayout):
+    """A flit on a link.
+
+    With it go the outputs that it wants at the router at the link's end (bits in the order of ``WANTS[port]``,
+    ``port`` being the input that it enters).
+    """
+
+    def __init__(self, cfg: MeshConfig, port: Port) -> None:
+        super().__init__({"flit": FlitLayout(cfg, port), "want": len(WANTS[port])})
+
+
+@dataclass(frozen=True)
+class Destinations:
+    """A set of destinations: columns x rows.
+
+    Attributes
+    ----------
+    columns, rows
+        Columns and rows, none twice, rising.
+    """
+
+    columns: tuple[int, ...]
+    rows: tuple[int, ...]
+
+    @classmethod
+    def one(cls, column: int, row: int) -> "Destinations":
+        """A single node."""
+        return cls((column,), (row,))
+
+    @property
+    def nodes(self) -> frozenset[tuple[int, int]]:
+        """Columns and rows of all members."""
+        return frozenset((x, y) for x in self.columns for y in self.rows)
+
+    def pack(self, cfg: MeshConfig) -> int:
+        """Their bits at the end of a :class:`FlitLayout`, rows first."""
+        value, at = 0, 0
+        for side, size in ((self.rows, cfg.rows), (self.columns, cfg.columns)):
+            bits = coordinate_bits(size)
+            value |= (sum(1 << i for i in side) if cfg.masks else side[0] | side[-1] << bits) << at
+            at += size if cfg.masks else 2 * bits
+        return value

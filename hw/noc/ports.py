@@ -1,0 +1,31 @@
+"""The five ports of a router, and where a flit may go from each of them."""
+
+from enum import IntEnum
+
+__all__ = ["OPPOSITE", "STEP", "TURNS", "WANTS", "Port"]
+
+
+class Port(IntEnum):
+    """Ports of a router; ``LOCAL`` is the node's own."""
+
+    NORTH = 0
+    EAST = 1
+    SOUTH = 2
+    WEST = 3
+    LOCAL = 4
+
+
+N, E, S, W, L = Port
+
+OPPOSITE = {N: S, E: W, S: N, W: E}
+"""The port at the other end of a link."""
+
+STEP = {N: (0, -1), E: (1, 0), S: (0, 1), W: (-1, 0)}
+"""Column and row of a neighbour, relative."""
+
+WANTS = {N: (S, L), E: (W, N, S, L), S: (N, L), W: (E, N, S, L), L: (E, W, N, S)}
+"""Outputs that a flit may want, by the input that holds it: along the row first, then along the column (XY), no way
+back, and a node does not send to itself."""
+
+TURNS = {o: tuple(i for i in Port if o in WANTS[i]) for o in Port}
+"""Inputs that compete for an output, in the order of its arbiter."""
