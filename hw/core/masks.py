@@ -73,6 +73,10 @@ class MaskStore(wiring.Component):
     wl, driven, enabled : Out(cfg.lines)
         Word lines that are on, driven lines that take an input, converted lines that give a code (see
         :class:`macro_models.exact.masks.Masks`). Valid after a look-up until the next.
+    word_valid : Out(1)
+        A word of them is complete: the same, for whoever keeps it in a memory.
+    word_index, word_driven, word_enabled : Out
+        Which, and the words.
     """
 
     i: stream.Interface
@@ -85,14 +89,21 @@ class MaskStore(wiring.Component):
     wl: Signal
     driven: Signal
     enabled: Signal
+    word_valid: Value
+    word_index: Value
+    word_driven: Value
+    word_enabled: Value
 
     def __init__(self, cfg: CoreConfig) -> None:
         self.cfg = cfg
+        width = min(MASK_WORD, cfg.lines)
         super().__init__({
             "i": In(stream.Signature(MaskLayout(cfg))),
             "ready": Out(1), "read": In(1),
             "backward": In(1), "wl_select": In(3), "line_select": In(3), "busy": Out(1),
             "wl": Out(cfg.lines), "driven": Out(cfg.lines), "enabled": Out(cfg.lines),
+            "word_valid": Out(1), "word_index": Out(range(cfg.mask_words)),
+            "word_driven": Out(width), "word_enabled": Out(width),
         })  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:
@@ -152,8 +163,13 @@ class MaskStore(wiring.Component):
             with m.Case(2):
                 m.d.sync += sl_live.eq(~data)
             with m.Default():
+                m.d.comb += [
+                    self.word_valid.eq(1), self.word_index.eq(word),
+                    self.word_driven.eq(Mux(self.backward, sl_live, word_lines)),
+                    self.word_enabled.eq(data & Mux(self.backward, word_lines, sl_live)),
+                ]  # fmt: skip
                 m.d.sync += [
                     self.wl.word_select(word, width).eq(word_lines),
-                    self.driven.word_select(word, width).eq(Mux(self.backward, sl_live, word_lines)),
-                    self.enabled.word_select(word, width).eq(data & Mux(self.backward, word_lines, sl_live)),
+                    self.driven.word_select(word, width).eq(self.word_driven),
+                    self.enabled.word_select(word, width).eq(self.word_enabled),
                 ]

@@ -1,0 +1,132 @@
+"""The converter of one line after the other: a charge becomes a sign and a count."""
+
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.macro.emulator.config import EmulatorConfig
+from hw.macro.emulator.layout import ContextLayout
+
+__all__ = ["LineConverter", "LineLayout"]
+
+
+class LineLayout(data.StructLayout):
+    """A line on its way through the converter.
+
+    ``rest`` is half of what is left of its charge, rounded down; ``up`` and ``down`` are half steps, shifted to the bit
+    that is searched next; ``cap`` has a 1 for each bit that is searched, the next one on top; ``count`` are the bits
+    found so far.
+    """
+
+    def __init__(self, cfg: EmulatorConfig) -> None:
+        width = cfg.step_bits + cfg.search_bits
+        super().__init__({
+            "rest": signed(width + 1), "up": width, "down": width, "negative": 1, "cap": cfg.search_bits,
+            "count": cfg.search_bits, "live": 1, "of": ContextLayout(cfg),
+        })  # fmt: skip
+
+
+class LineConverter(wiring.Component):
+    """Searches the count of a line, most significant bit first, in a chain of ``cfg.divider_stages`` stages.
+
+    In halves of the charge ``A = 2 r + 1`` and of the even step ``s = 2 t`` all is integer: the sign of A is that of
+    r, and a decrement takes t from r. A binary search that always steps towards zero finds ``floor(|A| / s)``, limited
+    to the bits that it searches, if the steps of both signs are equal: so counting is the search with the step of the
+    sign, and a binary search is the one with both steps. Reference: :func:`macro_models.exact.converter.convert`.
+
+    Lines may come every ``cfg.divider_cycles`` cycles.
+
+    Members
+    -------
+    valid : In(1)
+        A line is there.
+    charge, offset, pos, neg, live, of : In
+        Sum of the line, half its offset, half steps from positive and negative charges, whether it is enabled, and its
+        context.
+    done : Out(1)
+        A line is converted.
+    line : Out(LineLayout(cfg))
+        That line.
+    """
+
+    valid: Value
+    charge: Value
+    offset: Value
+    pos: Value
+    neg: Value
+    live: Value
+    of: data.View
+    done: Value
+    line: data.View
+
+    def __init__(self, cfg: EmulatorConfig) -> None:
+        self.cfg = cfg
+        bits = cfg.step_bits
+        super().__init__({
+            "valid": In(1), "charge": In(signed(bits + 1)), "offset": In(signed(bits)),
+            "pos": In(bits), "neg": In(bits), "live": In(1), "of": In(ContextLayout(cfg)),
+            "done": Out(1), "line": Out(LineLayout(cfg)),
+        })  # fmt: skip
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        cfg = self.cfg
+        rest = Signal(signed(cfg.step_bits + 1))
+        pos, neg = Signal.like(self.pos), Signal.like(self.neg)
+        live, of = Signal(), Signal(ContextLayout(cfg))
+        valid = Signal()
+        m.d.sync += [
+            valid.eq(self.valid), rest.eq(self.charge + self.offset), pos.eq(self.pos), neg.eq(self.neg),
+            live.eq(self.live), of.eq(self.of),
+        ]  # fmt: skip
+        given = Signal(LineLayout(cfg), name="given")
+        negative = rest < 0
+        top = cfg.search_bits - 1
+        m.d.comb += [
+            given.rest.eq(rest), given.negative.eq(negative), given.live.eq(live), given.of.eq(of),
+            given.cap.eq(of.cap), given.count.eq(0),
+            given.down.eq(Mux(negative & ~of.binary, neg, pos) << top),
+            given.up.eq(Mux(negative | of.binary, neg, pos) << top),
+        ]  # fmt: skip
+        for stage in range(cfg.divider_stages):
+            given, valid = self._stage(m, stage, given, valid)
+        m.d.comb += [self.line.eq(given), self.done.eq(valid)]
+        return m
+
+    def _stage(self, m: Module, stage: int, given: data.View, valid: Value) -> tuple[data.View, Value]:
+        """Search ``divider_cycles`` bits of a line; the first of them as it comes in."""
+        cfg, cycles = self.cfg, self.cfg.divider_cycles
+        held = Signal(LineLayout(cfg), name=f"line_{stage}", reset_less=True)
+        done = Signal(name=f"done_{stage}")
+        if cycles == 1:
+            m.d.sync += done.eq(valid)
+            with m.If(valid):
+                self._search(m, given, held, str(stage))
+            return held, done
+        left = Signal(range(cycles), name=f"left_{stage}")
+        source = Signal(LineLayout(cfg), name=f"source_{stage}")
+        m.d.comb += source.eq(Mux(valid, given, held))
+        m.d.sync += done.eq((left == 1) & ~valid)
+        with m.If(valid | (left != 0)):
+            self._search(m, source, held, str(stage))
+            m.d.sync += left.eq(Mux(valid, cycles, left) - 1)
+        return held, done
+
+    def _search(self, m: Module, line: data.View, to: data.View, name: str) -> None:
+        """One bit of the count."""
+        width = self.cfg.step_bits + self.cfg.search_bits + 1
+        below = line.rest < 0
+        step = Signal(signed(width), name=f"step_{name}")
+        after = Signal(signed(width), name=f"after_{name}")
+        searched = line.cap[-1]
+        m.d.comb += [
+            # The carry of the added lowest bit completes the two's complement of a step down.
+            step.eq(Mux(below, Cat(line.up, C(0, 1)), ~Cat(line.down, C(0, 1)))),
+            after.eq((Cat(~below, line.rest) + Cat(~below, step))[1:]),
+        ]
+        found = searched & ((after < 0) == line.negative)
+        m.d.sync += [
+            to.eq(line), to.rest.eq(Mux(searched, after, line.rest)),
+            to.up.eq(line.up >> 1), to.down.eq(line.down >> 1),
+            to.cap.eq(line.cap << 1), to.count.eq(Cat(found, line.count)),
+        ]  # fmt: skip

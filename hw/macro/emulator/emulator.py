@@ -1,0 +1,175 @@
+"""A transposable core of which only the vector level is left: everything below is serial arithmetic on a memory."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hw.core.core import CoreStatus
+from hw.core.layout import OpLayout
+from hw.core.masks import MASK_WORD, MaskLayout, MaskStore
+from hw.macro.emulator.config import EmulatorConfig
+from hw.macro.emulator.converter import LineConverter
+from hw.macro.emulator.inputs import InputMemory
+from hw.macro.emulator.issue import ReadIssue
+from hw.macro.emulator.lanes import MacLanes
+from hw.macro.emulator.layout import CELLS, ENABLE_BANKS, TABLES, TAGS, LoadLayout
+from hw.macro.emulator.line_queue import LineQueue
+from hw.macro.emulator.loader import VectorLoader
+from hw.macro.emulator.memory import CellMemory
+from hw.macro.emulator.results import ResultStore, StepCounter
+from hw.macro.emulator.tables import TableStore
+
+__all__ = ["VectorEmulator"]
+
+
+class VectorEmulator(wiring.Component):
+    """Takes the place of :class:`hw.core.Core` and of its macro: the same streams, the same codes.
+
+    Cells, and for each operation in use the offsets and steps of the lines, are loaded through ``load``. Operations
+    overlap: while one accumulates, the one before converts and drains, and the one behind loads. In one direction they
+    follow each other without a gap; a change of direction waits until the lines under way are in the converter. See
+    ``docs/design/emulator.md``.
+
+    Members
+    -------
+    op, i, o, mask : streams
+        As those of :class:`hw.core.Core`.
+    load : In(stream.Signature(LoadLayout(cfg)))
+        Cells, tables and their tags. What is loaded while operations are under way may or may not count for them.
+    status : Out(CoreStatus())
+        As that of the core. ``cycles_total`` are cycles of the emulator, ``cycles_analog`` those that the operations at
+        the pins of the chip would have taken, ``cycles_hold`` is 0. ``error`` is set, too, by an operation without a
+        table: its codes are 0.
+    """
+
+    op: stream.Interface
+    i: stream.Interface
+    o: stream.Interface
+    mask: stream.Interface
+    load: stream.Interface
+    status: Any
+
+    def __init__(self, cfg: EmulatorConfig) -> None:
+        self.cfg = cfg
+        super().__init__({
+            "op": In(stream.Signature(OpLayout())),
+            "i": In(stream.Signature(32)),
+            "o": Out(stream.Signature(32)),
+            "mask": In(stream.Signature(MaskLayout(cfg.core))),
+            "load": In(stream.Signature(LoadLayout(cfg))),
+            "status": Out(CoreStatus()),
+        })  # fmt: skip
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        cfg = self.cfg
+        m.submodules.masks = masks = MaskStore(cfg.core)
+        m.submodules.loader = loader = VectorLoader(cfg)
+        m.submodules.inputs = inputs = InputMemory(cfg)
+        m.submodules.tables = tables = TableStore(cfg)
+        m.submodules.issue = issue = ReadIssue(cfg)
+        m.submodules.cells = cells = CellMemory(cfg)
+        m.submodules.lanes = lanes = MacLanes(cfg)
+        m.submodules.queue = queue = LineQueue(cfg)
+        m.submodules.converter = converter = LineConverter(cfg)
+        m.submodules.results = results = ResultStore(cfg)
+        m.submodules.steps = steps = StepCounter(cfg)
+        for inner, outer in ((masks.i, self.mask), (loader.op, self.op), (loader.i, self.i), (results.o, self.o)):
+            wiring.connect(m, inner, wiring.flipped(outer))
+
+        staged = loader.staged.op
+        m.d.comb += [
+            masks.read.eq(loader.accept), masks.backward.eq(staged.backward),
+            masks.wl_select.eq(staged.wl_select), masks.line_select.eq(staged.line_select),
+            loader.masks_ready.eq(masks.ready), loader.masks_busy.eq(masks.busy),
+            loader.mask_valid.eq(masks.word_valid), loader.mask_index.eq(masks.word_index),
+            loader.mask_driven.eq(masks.word_driven),
+            inputs.write_bank.eq(loader.bank), inputs.write_high.eq(loader.write_high),
+            inputs.write_word.eq(loader.write_word), inputs.write.eq(loader.write), inputs.value.eq(loader.value),
+            tables.wanted.valid.eq(1), tables.wanted.backward.eq(staged.backward),
+            tables.wanted.wl_select.eq(staged.wl_select), tables.wanted.step_code.eq(staged.step_code),
+            issue.full.eq(loader.full), issue.staged.eq(loader.staged), issue.bank.eq(loader.bank),
+            issue.slot.eq(tables.slot), issue.known.eq(tables.known), issue.draining.eq(queue.busy),
+            issue.freed.eq(results.freed), loader.take.eq(issue.take),
+            # The inputs take a cycle more than the cells, to reach all lanes.
+            inputs.read.eq(issue.read), inputs.backward.eq(issue.backward), inputs.read_bank.eq(issue.read_bank),
+            inputs.read_high.eq(issue.context.high), inputs.read_line.eq(issue.line),
+            lanes.valid.eq(issue.arrived), lanes.first.eq(issue.first),
+            lanes.cells.eq(cells.data), lanes.levels.eq(inputs.levels),
+            queue.begin.eq(issue.begin), queue.context.eq(issue.context),
+            queue.all_lanes.eq(issue.all_lanes), queue.one.eq(issue.one), queue.total.eq(lanes.total),
+            *(kept.eq(total) for kept, total in zip(queue.sums, lanes.sums, strict=True)),
+            results.done.eq(converter.done), results.line.eq(converter.line),
+            steps.done.eq(converter.done), steps.line.eq(converter.line), steps.last.eq(results.last),
+        ]  # fmt: skip
+        self._load(m, cells, tables, issue)
+        self._convert(m, loader, masks, tables, queue, converter)
+        self._count(m, loader, issue, results, steps)
+        return m
+
+    def _load(self, m: Module, cells: CellMemory, tables: TableStore, issue: ReadIssue) -> None:
+        """The load port: cells are written in cycles without a read."""
+        cfg, word, load = self.cfg, self.load.p, self.load.valid
+        parts = cfg.word_bits // cfg.chunk_bits
+        stride = 32 // cfg.chunk_cells
+        chunk = Cat(word.data.word_select(k, stride)[: cfg.g_bits] for k in range(cfg.chunk_cells))
+        part = word.index[: (parts - 1).bit_length()]
+        address = Signal(range(cfg.cell_words))
+        reading = Signal()
+        m.d.sync += [reading.eq(issue.read), address.eq(issue.word)]
+        write = load & (word.region == CELLS) & ~reading
+        m.d.comb += [
+            self.load.ready.eq(~reading | (word.region != CELLS)),
+            cells.read.eq(reading),
+            cells.address.eq(Mux(reading, address, word.index[(parts - 1).bit_length():])),
+            cells.value.eq(chunk.replicate(parts)),
+            cells.write.eq(Cat(write & (part == k) for k in range(parts))),
+            tables.write.eq(load & (word.region == TABLES)),
+            tables.field.eq(word.index), tables.write_line.eq(word.index[2:]), tables.value.eq(word.data),
+            tables.tag_write.eq(load & (word.region == TAGS)),
+            tables.tag_slot.eq(word.index), tables.tag.eq(word.data),
+        ]  # fmt: skip
+
+    def _convert(
+        self, m: Module, loader: VectorLoader, masks: MaskStore, tables: TableStore, queue: LineQueue,
+        converter: LineConverter,
+    ) -> None:  # fmt: skip
+        """Look up the table and the enabled lines of a line that leaves the queue."""
+        cfg = self.cfg
+        width = min(MASK_WORD, cfg.lines)
+        m.submodules.enabled = memory = Memory(shape=width, depth=ENABLE_BANKS * cfg.core.mask_words, init=[])
+        write, read = memory.write_port(), memory.read_port()
+        number = Signal(range(ENABLE_BANKS))
+        with m.If(loader.take):
+            m.d.sync += number.eq(number + 1)
+        bit = Signal(range(width))
+        m.d.sync += [
+            converter.valid.eq(queue.valid), converter.charge.eq(queue.charge), converter.of.eq(queue.of),
+            bit.eq(queue.line),
+        ]  # fmt: skip
+        m.d.comb += [
+            write.addr.eq(Cat(masks.word_index, number)), write.data.eq(masks.word_enabled),
+            write.en.eq(masks.word_valid),
+            read.addr.eq(Cat(queue.line[(width - 1).bit_length():], queue.of.number)), read.en.eq(queue.valid),
+            tables.read.eq(queue.valid), tables.read_line.eq(queue.line), tables.read_slot.eq(queue.of.slot),
+            converter.offset.eq(tables.entry[0]), converter.pos.eq(tables.entry[1]), converter.neg.eq(tables.entry[2]),
+            converter.live.eq(read.data.bit_select(bit, 1)),
+        ]  # fmt: skip
+
+    def _count(
+        self, m: Module, loader: VectorLoader, issue: ReadIssue, results: ResultStore, steps: StepCounter
+    ) -> None:
+        status = self.status
+        running = Signal(range(self.cfg.banks + 1))
+        m.d.sync += running.eq(running + issue.take - results.finish)
+        m.d.comb += [
+            status.busy.eq(loader.busy | (running != 0) | results.busy), status.done.eq(results.finish),
+            status.mvms.eq(steps.conversions), status.cycles_analog.eq(steps.cycles),
+        ]  # fmt: skip
+        with m.If(loader.error | (issue.take & ~issue.known)):
+            m.d.sync += status.error.eq(1)
+        with m.If(running != 0):
+            m.d.sync += status.cycles_total.eq(status.cycles_total + 1)

@@ -1,0 +1,166 @@
+"""What an emulated core gives, in numpy; and what is loaded into it so that it behaves like one programmed core."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.macro.emulator.config import EmulatorConfig
+from hw.macro.emulator.layout import CELLS, TABLES, TAGS, TagLayout
+from macro_models.errors import InputError
+from macro_models.exact.converter import combine_segments, convert
+from macro_models.exact.masks import Masks
+from macro_models.exact.operation import LSB_SEGMENT_BITS, Direction, MvmOperation
+from macro_models.tnsa import TnsaModel
+
+__all__ = [
+    "EmulatorReference", "LineTable", "LoadWord", "cell_loads", "check_core", "line_table", "table_loads",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LoadWord:
+    """A word of the load port, see :class:`~hw.macro.emulator.layout.LoadLayout`."""
+
+    region: int
+    index: int
+    data: int
+
+    def payload(self) -> dict[str, int]:
+        """As the payload of the stream."""
+        return {"region": self.region, "index": self.index, "data": self.data}
+
+
+@dataclass(frozen=True, eq=False)
+class LineTable:
+    """Offsets and steps of all lines for one direction, word-line mask and step code, in halves."""
+
+    offset: NDArray[np.int64]
+    """``(o - 1) / 2`` of the odd offsets o, of shape (lines,)."""
+    pos: NDArray[np.int64]
+    """Half of the steps from a positive charge, at least 1, of shape (lines,)."""
+    neg: NDArray[np.int64]
+    """The same from a negative charge."""
+
+    @classmethod
+    def of(
+        cls, cfg: EmulatorConfig, offset: NDArray[np.integer], pos: NDArray[np.integer], neg: NDArray[np.integer]
+    ) -> "LineTable":
+        """From odd offsets and even steps. A step beyond every charge is limited, which changes no code.
+
+        Raises
+        ------
+        InputError
+            If an offset exceeds the read voltage, which is more than the emulator has bits for.
+        """
+        half = (np.asarray(offset, dtype=np.int64) - 1) // 2
+        limit = cfg.lines * (2**cfg.g_bits - 1)
+        if np.abs(half).max(initial=0) > limit:
+            raise InputError(f"offsets of the converters must be within {limit} codes, not {np.abs(half).max()}")
+        top = 2**cfg.step_bits - 1
+        steps = (np.minimum(np.asarray(step, dtype=np.int64) // 2, top) for step in (pos, neg))
+        return cls(half, *steps)
+
+
+def check_core(cfg: EmulatorConfig, model: TnsaModel) -> None:
+    """Whether the emulator gives the codes of a programmed core.
+
+    Raises
+    ------
+    InputError
+        If it has other lines or wider cells, noise that is drawn at every conversion, resistive wires, or a neuron that
+        is not ideal; the sentence says how to get a core without.
+    """
+    config = model.config
+    if config.lines != cfg.lines or config.g_bits > cfg.g_bits:
+        raise InputError(
+            f"the emulator holds {cfg.lines} lines of {cfg.g_bits} bits a cell, not {config.lines} lines of "
+            f"{config.g_bits} bits (core.corelet, core.g_bits)"
+        )
+    if model.read_variances()[0] is not None:
+        raise InputError("the emulator has no read noise: switch the cause read-noise off")
+    if model.output_noise_V > 0.0:
+        raise InputError(
+            "the emulator has no noise of converters: switch the cause adc off, or set sigma_output_mV to 0"
+        )
+    if not model.wires.ideal:
+        raise InputError("the emulator has perfect wires: switch the cause wire off")
+    if model.neuron is not None:
+        raise InputError("the emulator has ideal amplifiers: switch the cause adc off, or set [neuron] to its defaults")
+
+
+def line_table(cfg: EmulatorConfig, model: TnsaModel, op: MvmOperation, masks: Masks) -> LineTable:
+    """Offsets and steps that an operation needs."""
+    key = model.key(op.direction is Direction.BACKWARD, masks.word_lines(op))
+    steps = model.steps(key, op.step_code)
+    return LineTable.of(cfg, key.offset, steps.pos, steps.neg)
+
+
+def cell_loads(cfg: EmulatorConfig, cells: NDArray[np.integer]) -> list[LoadWord]:
+    """Words that load the cells ``[bit line, source line]``, of shape (lines, lines).
+
+    Raises
+    ------
+    InputError
+        If the shape or a code does not fit.
+    """
+    cells = np.asarray(cells)
+    if cells.shape != (cfg.lines, cfg.lines) or cells.min() < 0 or cells.max() >= 2**cfg.g_bits:
+        raise InputError(f"cells must be {cfg.lines} x {cfg.lines} codes of {cfg.g_bits} bits, not {cells.shape}")
+    groups = cells.reshape(-1, cfg.chunk_cells).astype(np.uint64)
+    shift = np.arange(cfg.chunk_cells, dtype=np.uint64) * np.uint64(32 // cfg.chunk_cells)
+    words = np.bitwise_or.reduce(groups << shift, axis=1)
+    return [LoadWord(CELLS, index, int(word)) for index, word in enumerate(words)]
+
+
+def table_loads(cfg: EmulatorConfig, slot: int, op: MvmOperation, table: LineTable) -> list[LoadWord]:
+    """Words that load a table into a slot: its tag is made invalid first and valid last."""
+    tag = {"backward": int(op.direction), "wl_select": op.wl_select, "step_code": op.step_code}
+    words = [LoadWord(TAGS, slot, 0)]
+    for line, entry in enumerate(zip(table.offset, table.pos, table.neg, strict=True)):
+        words += [
+            LoadWord(TABLES, 4 * (slot * cfg.lines + line) + field, int(value) & 0xFFFFFFFF)
+            for field, value in enumerate(entry)
+        ]
+    return [*words, LoadWord(TAGS, slot, TagLayout().const({**tag, "valid": 1}).as_bits())]
+
+
+class EmulatorReference:
+    """Reference of :class:`~hw.macro.emulator.VectorEmulator`: cells and tables in, codes out.
+
+    Parameters
+    ----------
+    cfg
+        Configuration.
+    cells
+        Codes ``[bit line, source line]``, of shape (lines, lines).
+    """
+
+    def __init__(self, cfg: EmulatorConfig, cells: NDArray[np.integer]) -> None:
+        self.cfg = cfg
+        self.cells = np.asarray(cells, dtype=np.int64)
+
+    def compute(
+        self, op: MvmOperation, masks: Masks, x: NDArray[np.integer], table: LineTable
+    ) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
+        """Codes of shape (batch, lines), and decrements that a chip would make, of shape (batch, segments)."""
+        x = np.asarray(x, dtype=np.int64)
+        backward = op.direction is Direction.BACKWARD
+        levels = x if backward else np.stack([x, -x], axis=-1).reshape(len(x), -1)
+        levels = levels * masks.driven(op)
+        cells = self.cells.T if backward else self.cells
+        parts = [levels]
+        if op.segments == 2:
+            high = np.sign(levels) * (np.abs(levels) >> LSB_SEGMENT_BITS)
+            parts = [high, levels - (high << LSB_SEGMENT_BITS)]
+        # A cell whose word line is off meets an input of 0, or is on a line that gives no code.
+        found = [
+            convert(op, 2 * (part @ cells + table.offset) + 1, 2 * table.pos, 2 * table.neg, masks.enabled(op))
+            for part in parts
+        ]
+        codes = found[0][0] if op.segments == 1 else combine_segments(found[0][0], found[1][0])
+        return codes.astype(np.int16), np.stack([steps for _, steps in found], axis=-1)
+
+    def cycles(self, op: MvmOperation) -> int:
+        """Cycles from the start of an operation to the earliest start of the next one in the same direction."""
+        return self.cfg.cycles(op)
