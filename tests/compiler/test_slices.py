@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from compiler import CompileOptions, Network, compile_model
+from compiler.faults import CoreFaults
 from hw.config import Chip, load_chip
 from macro_models.errors import InputError
 from sim.executor import execute, quantised_outputs
@@ -114,6 +115,21 @@ def test_noisy_cells_get_slices_of_nearly_equal_weight() -> None:
         bits[device] = network.summary()["layers"][0]["slice_bits"]
     assert bits["rram-neurram"] == 1
     assert bits["ideal"] >= 3
+
+
+def test_faulty_cells_are_made_up_for_slice_by_slice() -> None:
+    """A tenth of the cells are stuck: other cells of the same slice take what they cannot."""
+    model, x = random_perceptron([14, 6], 1, final=None), np.random.default_rng(0).normal(size=(64, 14)).astype("f4")
+    chip = coarse("tnsa64-core")
+    held = np.where(np.random.default_rng(1).random((64, 64)) < 0.1, chip.cells.g_max_uS, np.nan)
+    sound = np.zeros(64, dtype=bool)
+    faults = {0: CoreFaults(rows=sound, columns=sound, g_uS=held)}
+    options = replace(OPTIONS, slices=2, copies=4)
+    network = compile_model(model, chip, calibrate=x, device="ideal", options=options, faults=faults)
+    stuck = ~np.isnan(held)
+    np.testing.assert_allclose(network.cores[0].targets_uS[stuck], chip.cells.g_max_uS, rtol=1e-6)
+    assert sum(int(stuck[np.ix_(2 * m.rows, m.columns)].sum()) for m in network.layers[0].mvms) > 20
+    assert error(network, model, x) < 0.04  # with one slice it is above 0.05 without any faulty cell
 
 
 @pytest.mark.parametrize("slices", [0, 5, -1, True, 1.5, "2", {"n_g0": 0}, {"n_g0": "2"}])

@@ -107,7 +107,7 @@ def test_slices_leave_the_rounding_of_the_last_one(top: int, slices: int, bits: 
     bits = min(bits, int(np.log2(2 * top)))
     most = slice_codes(np.array(1e9), top, slices, bits) @ 2.0 ** (-bits * np.arange(slices))
     assert top <= most <= top * slices
-    value = np.append(np.random.default_rng(seed).uniform(-most, most, 50), [most, -most, 0.0])
+    value = np.append(np.random.default_rng(seed).uniform(-1, 1, 50), [1, -1, 0]) * most
     codes = slice_codes(value, top, slices, bits)
     assert codes.shape == (slices, 53)
     assert (codes == np.rint(codes)).all()
