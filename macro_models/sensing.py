@@ -5,14 +5,14 @@ matrices hold integers in floating point, in single precision where every sum th
 BLAS gives the same value in whatever order it adds; otherwise in double.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS
-from macro_models.exact.random import NORMAL_ONE
+from macro_models.exact.random import LANES, NORMAL_ONE, Purpose, normal_blocks
 
 __all__ = ["INPUT_TOP", "Key", "Product", "Spread", "Steps", "line_steps", "variance_unit"]
 
@@ -91,6 +91,8 @@ class Key:
     variance: NDArray[np.float64] | None
     """Read-noise variances of the cells, of shape (driven, converted), in the square of the same unit, on the grid of
     :func:`variance_unit`; None if there is none."""
+    blocks: NDArray[np.uint64] | None = None
+    """The converted lines, where a key has not all of them: blocks of eight, as draws are made, in order."""
     lines: Product = field(init=False)
     """For inputs on physical lines."""
     pairs: Product | None = field(init=False)
@@ -104,6 +106,7 @@ class Key:
     reach: float = field(init=False)
     """No line settles beyond this many times the largest input: 1, but for the rounding of effective conductances."""
     _types: dict[tuple[int, int], type] = field(init=False, default_factory=dict)
+    _narrowed: dict[bytes, "Key"] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__
@@ -121,6 +124,47 @@ class Key:
                 cross = self.variance[0::2] - self.variance[1::2]
             pairs = _product(even - odd, square, cross)
         set_field(self, "pairs", pairs)
+
+    @property
+    def columns(self) -> NDArray[np.intp] | slice:
+        """Which lines of the core the converted lines are, as an index."""
+        return slice(None) if self.blocks is None else _lines_of(self.blocks)
+
+    def narrow(self, enabled: NDArray[np.bool_]) -> "Key":
+        """The key of those blocks of eight lines in which a line is enabled: what they give, and no more. Cached."""
+        if len(enabled) % LANES:
+            return self
+        used = enabled.reshape(-1, LANES).any(axis=1)
+        if used.all() or not used.any():
+            return self
+        name = used.tobytes()
+        if name not in self._narrowed:
+            blocks = np.flatnonzero(used).astype(np.uint64)
+            at = _lines_of(blocks)
+            self._narrowed[name] = replace(
+                self,
+                blocks=blocks,
+                k=np.ascontiguousarray(self.k[:, at]),
+                sum_g=self.sum_g[at],
+                offset=self.offset[at],
+                gain=self.gain[:, at],
+                output_noise=None if self.output_noise is None else self.output_noise[at],
+                variance=None if self.variance is None else np.ascontiguousarray(self.variance[:, at]),
+            )
+        return self._narrowed[name]
+
+    def draws(
+        self, product: Product, op_id: NDArray[np.uint64], seed: int, core: int
+    ) -> tuple[NDArray[np.int16] | None, NDArray[np.int16] | None]:
+        """Normal codes of the read noise and of the converters' noise, (batch, lines); None for what is not there."""
+        blocks = np.arange(-(-self.k.shape[1] // LANES), dtype=np.uint64) if self.blocks is None else self.blocks
+
+        def drawn(purpose: Purpose) -> NDArray[np.int16]:
+            codes = normal_blocks(purpose, seed=seed, core=core, block=blocks, op_id=op_id[:, None])
+            return codes.reshape(len(op_id), -1)[:, : self.k.shape[1]]
+
+        read = drawn(Purpose.READ_NOISE) if product.spread is not None else None
+        return read, drawn(Purpose.OUTPUT_NOISE) if self.output_noise is not None else None
 
     def bound(self, product: Product, x_top: int) -> float:
         """No charge of this key exceeds this magnitude for inputs up to ``x_top``."""
@@ -209,6 +253,10 @@ class Key:
         return np.sqrt(variance, out=variance)
 
 
+def _lines_of(blocks: NDArray[np.uint64]) -> NDArray[np.intp]:
+    return (blocks.astype(np.intp)[:, None] * LANES + np.arange(LANES)).reshape(-1)
+
+
 def _product(k: NDArray[np.int32], square: NDArray[np.float64] | None, cross: NDArray[np.float64] | None) -> Product:
     peak = int(np.abs(k.astype(np.int64)).sum(axis=0).max(initial=0))
     kind = np.float32 if peak * INPUT_TOP < SINGLE_EXACT else np.float64
@@ -238,4 +286,3 @@ def line_steps(step_code: int, sum_g: NDArray[np.int64], gain: NDArray[np.float6
     ideal = step_code * 2.0**-STEP_FRACTION_BITS * sum_g
     pos, neg = (2 * np.maximum(1, np.rint(ideal * (1.0 + side))).astype(np.int64) for side in gain)
     return Steps(pos, neg)
-

@@ -23,7 +23,7 @@ from macro_models.wired import effective_cells
 
 __all__ = ["MASK_SLOTS", "Masks", "MvmResult", "TnsaConfig", "TnsaModel"]
 
-_BLOCK = 128  # vectors at a time: what is alive fits into the second-level cache
+_BLOCK = 128  # vectors at a time, on all lines: what is alive fits into the second-level cache
 _KEYS = 32
 _STEPS = 64
 
@@ -72,9 +72,7 @@ class TnsaModel:
         if not 0.0 <= time_s < np.inf:
             raise InputError(f"time_s must be at least 0, not {time_s!r}")
         chosen = checked_causes(causes)
-        g = programmed_uS(
-            target, device=device, seed=seed, core=core, time_s=time_s, temp_C=temp_C, causes=chosen
-        )
+        g = programmed_uS(target, device=device, seed=seed, core=core, time_s=time_s, temp_C=temp_C, causes=chosen)
         self._set(config, config.codes(g), device, seed, core, time_s, temp_C, chosen)
 
     @classmethod
@@ -310,15 +308,11 @@ class TnsaModel:
         steps = self.steps(key, step_code)
         return key.charge(product, x, INPUT_TOP, read, output).astype(np.int64), steps.pos, steps.neg
 
-    def _charge(self, key: Key, product: Product, x: NDArray[np.floating], op_id: Any, x_top: int) -> NDArray[Any]:
+    def _charge(
+        self, key: Key, product: Product, x: NDArray[np.floating], op_id: NDArray[np.uint64], x_top: int
+    ) -> NDArray[Any]:
         """Charges of a batch as exact integers in single or double precision, whichever holds them."""
-        return key.charge(product, x, x_top, *self._drawn(key, product, op_id))
-
-    def _drawn(self, key: Key, product: Product, op_id: Any) -> tuple[NDArray[np.int16] | None, ...]:
-        """Normal codes of the read noise and of the converters' noise of a batch, None for what is not there."""
-        draw = {"seed": self.seed, "core": self.core, "items": self.config.lines, "op_id": op_id}
-        read = normal_codes(Purpose.READ_NOISE, **draw) if product.spread is not None else None
-        return read, normal_codes(Purpose.OUTPUT_NOISE, **draw) if key.output_noise is not None else None
+        return key.charge(product, x, x_top, *key.draws(product, op_id, self.seed, self.core))
 
     def _counted(
         self,
@@ -361,26 +355,31 @@ class TnsaModel:
         inputs = self._checked_inputs(op, masks, x)
         ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), inputs.shape[:1])
         backward = op.direction is Direction.BACKWARD
-        key = self.key(backward, masks.word_lines(op))
-        steps = self.answer_steps(key, op.step_code)
-        enabled = masks.enabled(op)
+        key, enabled = self.key(backward, masks.word_lines(op)), masks.enabled(op)
+        if self.neuron is None:
+            key = key.narrow(enabled)
+        steps, enabled = self.answer_steps(key, op.step_code), enabled[key.columns]
         if backward and masks.sl_skip.any():
             inputs = np.where(masks.sl_skip, 0, inputs)
         product = key.lines if key.pairs is None else key.pairs
-        codes = np.zeros((len(inputs), self.config.lines), dtype=np.int16)
+        codes = np.zeros((len(inputs), len(enabled)), dtype=np.int16)
         taken = np.zeros((len(inputs), op.segments), dtype=np.int64)
-        for start in range(0, len(inputs), _BLOCK):
-            block = slice(start, start + _BLOCK)
+        size = _BLOCK * self.config.lines // len(enabled)
+        for start in range(0, len(inputs), size):
+            block = slice(start, start + size)
             x_block = inputs[block].astype(product.matrix.dtype)
             for segment, (planes, part) in enumerate(zip(op.segment_planes, segment_inputs(op, x_block), strict=True)):
                 numbers, samples = ids[block] + np.uint64(segment), 2**planes - 1
                 if self.neuron is None:
                     charge = self._charge(key, product, part, numbers, samples)
                 else:
-                    noise = self._drawn(key, product, numbers)
+                    noise = key.draws(product, numbers, self.seed, self.core)
                     charge = self._counted(key, product, part, numbers, samples, op.step_code, op.max_steps, *noise)
                 found, taken[block, segment] = convert_charge(op, charge, steps, enabled)
                 codes[block] = combine_segments(codes[block], found)
+        if key.blocks is not None:
+            narrow, codes = codes, np.zeros((len(inputs), self.config.lines), dtype=np.int16)
+            codes[:, key.columns] = narrow
         return MvmResult(codes, taken)
 
     def _checked_inputs(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> NDArray[np.integer]:

@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.exact.random import Purpose, normal_blocks
+from macro_models.exact.random import LANES, Purpose, normal_blocks
 
 __all__ = ["Walk", "compiled"]
 
 _CHUNK = 8  # decrements whose noise is drawn at a time
 _CHUNK_ALONE = 32  # for one vector, where calls cost more than draws
 _VECTORS = 32  # walked through at a time: what is alive fits into the second-level cache
-_LANES = 8  # draws of one block of the generator
 
 Counts = tuple[NDArray[np.bool_], NDArray[np.intp]]
 
@@ -83,14 +82,14 @@ class _Rows:
         self, walk: Walk, charge: NDArray[np.float64], op_id: NDArray[np.uint64], seed: int, core: int
     ) -> None:
         self._batch, self._lines = charge.shape
-        blocks = -(-self._lines // _LANES)
+        blocks = -(-self._lines // LANES)
         self._draw = {"seed": seed, "core": core}
         self._beta = walk.beta
 
         def rows(line: NDArray[np.float64]) -> NDArray[np.float64]:
-            padded = np.zeros((self._batch, blocks * _LANES))
+            padded = np.zeros((self._batch, blocks * LANES))
             padded[:, : self._lines] = line
-            return padded.reshape(-1, _LANES)
+            return padded.reshape(-1, LANES)
 
         self._state, self._offset = rows(charge), rows(walk.offset)
         noise = walk.sampling, walk.comparator

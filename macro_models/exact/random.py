@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 __all__ = [
+    "LANES",
     "NORMAL_ONE",
     "NORMAL_TABLE",
     "NormalsAhead",
@@ -27,6 +28,9 @@ __all__ = [
 NORMAL_FRACTION_BITS = 12
 NORMAL_ONE = 1 << NORMAL_FRACTION_BITS
 """One standard deviation in the integers that :func:`normal_codes` returns."""
+
+LANES = 8
+"""Items of one block of draws."""
 
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = 0x9E3779B9, 0xBB67AE85
@@ -92,7 +96,7 @@ def bits16(
     ``seed`` 0..2**32-1, ``core`` 0..2**24-1; item i is the line or the flattened cell; ``op_id`` up to 64 bits.
     """
     ids = np.asarray(op_id, dtype=np.uint64)[..., None]
-    blocks = np.arange((items + 7) // 8, dtype=np.uint64)
+    blocks = np.arange(-(-items // LANES), dtype=np.uint64)
     drawn = _bits_of_blocks(purpose, seed, core, blocks, ids, step)
     return drawn.reshape(*drawn.shape[:-2], -1)[..., :items]
 

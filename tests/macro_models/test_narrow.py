@@ -1,0 +1,38 @@
+"""Conversions of few lines: only their blocks are computed, and nothing else changes."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from macro_models.exact.random import LANES
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_lines_that_are_converted_do_not_depend_on_others(random_case: Callable[..., Any], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    case = random_case(rng, noisy=True, lines=int(rng.choice([16, 64])), batch=int(rng.integers(1, 30)))
+    lines = case.model.config.lines
+    all_lines = replace(case.masks, lines=np.ones((8, lines), dtype=bool))
+    one = rng.random((8, lines)) < rng.choice([0.02, 0.3])
+    few = replace(case.masks, lines=one)
+    op = replace(case.op, early_stop=False, relu=False)
+    expected = case.model.mvm(op, all_lines, case.x, case.op_ids).codes
+    found = case.model.mvm(op, few, case.x, case.op_ids).codes
+    assert np.array_equal(found, np.where(few.enabled(op), expected, 0))
+
+
+def test_a_key_holds_the_blocks_that_are_enabled(random_case: Callable[..., Any]) -> None:
+    model = random_case(np.random.default_rng(0), noisy=True, lines=64, batch=1).model
+    key, enabled = model.key(False, np.ones(64, dtype=bool)), np.zeros(64, dtype=bool)
+    enabled[[3, 17, 18]] = True
+    narrow = key.narrow(enabled)
+    assert narrow is key.narrow(enabled)
+    assert np.array_equal(np.arange(64)[narrow.columns], [*range(8), *range(16, 24)])
+    assert narrow.k.shape == (64, 2 * LANES)
+    assert key.narrow(np.ones(64, dtype=bool)) is key
+    assert np.array_equal(np.arange(64)[key.columns], np.arange(64))
