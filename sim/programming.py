@@ -9,14 +9,23 @@ from numpy.typing import NDArray
 
 from compiler.network import CoreImage, Network
 from hw.config import Chip, check_device
-from hw.core.write_verify import dead_lines
+from hw.core.write_verify import WriteVerifyParameters, dead_lines
 from macro_models.devices import Device, load_device
 from macro_models.devices.pulse import PulseResponse
 from macro_models.errors import InputError
 from sim.cells import Cells, CoreCells, network_hash
 from sim.write_verify import Programmer, ProgramRun, program_core
 
-__all__ = ["FAR_OFF", "PULSE_LAW", "Progress", "PulseSink", "measured_cells", "program_network", "with_pulse_law"]
+__all__ = [
+    "FAR_OFF",
+    "PULSE_LAW",
+    "Progress",
+    "PulseSink",
+    "measured_cells",
+    "program_network",
+    "unwilling_cells",
+    "with_pulse_law",
+]
 
 PULSE_LAW = "rram-neurram"
 """Device whose answer to pulses is taken for a device that has none of its own."""
@@ -84,7 +93,9 @@ def program_network(
     """Programs every core of a network by write-verify.
 
     All cells are programmed to what the mapping says they hold, those without a weight too, so that the fault map
-    tells which spare lines are sound; only lines that the network skips are left alone.
+    tells which spare lines are sound; only lines that the network skips are left alone. To the engine's fault map,
+    cells that were given up in the last pass, come :func:`unwilling_cells` and those that the network knows to be
+    faulty.
 
     Parameters
     ----------
@@ -108,13 +119,17 @@ def program_network(
     """
     chip = network.chip
     check_device(chip, device)
+    parameters = WriteVerifyParameters.from_chip(chip)
     cores: list[CoreCells] = []
     passes = np.zeros((chip.programming.passes, 3))
     cycles, visited, within = 0, 0, 0
     for k, image in enumerate(network.cores):
         skip = image.bl_skip[:, None] | image.sl_skip[None, :]
-        run = program_core(chip, k, device, seed, image.targets_uS, skip if skip.any() else None, programmer=programmer)
-        cores.append(_core_cells(image, run, skip))
+        run = program_core(
+            chip, k, device, seed, image.targets_uS, skip if skip.any() else None, parameters=parameters,
+            programmer=programmer,
+        )  # fmt: skip
+        cores.append(_core_cells(image, run, skip, parameters))
         if pulses is not None:
             pulses(k, run.pulses)
         passes += np.stack([_sums(run.counts), _sums(run.counts > 0), _sums(run.faults)], axis=1)
@@ -145,9 +160,25 @@ def _sums(array: NDArray[Any]) -> NDArray[np.int64]:
     return array.sum(axis=(1, 2), dtype=np.int64)
 
 
-def _core_cells(image: CoreImage, run: ProgramRun, skip: NDArray[np.bool_]) -> CoreCells:
+def unwilling_cells(run: ProgramRun, parameters: WriteVerifyParameters) -> NDArray[np.bool_]:
+    """Cells that took more than half of the pulses at the ceiling that a cell is given, in some pass; shape (N, N).
+
+    They hardly answer, if at all: a stuck cell whose error is that of the band ends in it by the noise of its reads.
+    A sound cell of ``rram-neurram`` never comes to the ceiling (none of 60,000).
+    """
+    pulses, (passes, lines, _) = run.pulses, run.codes.shape
+    ceilings = np.array([parameters.set_ceiling, parameters.reset_ceiling, parameters.form_ceiling])
+    top = pulses[pulses["amplitude"] == ceilings[pulses["polarity"]]]
+    cell = (top["write_pass"].astype(np.int64) * lines + top["row"]) * lines + top["col"]
+    count = np.bincount(cell, minlength=passes * lines * lines).reshape(passes, lines, lines)
+    return (count > parameters.max_at_ceiling // 2).any(axis=0)
+
+
+def _core_cells(
+    image: CoreImage, run: ProgramRun, skip: NDArray[np.bool_], parameters: WriteVerifyParameters
+) -> CoreCells:
     settled, shape = run.array.settled(), skip.shape
-    faults = run.fault_map.copy()
+    faults = run.fault_map | unwilling_cells(run, parameters)
     if image.faulty is not None:
         faults |= image.faulty
     # Lines that were dead before were not visited: they count for neither direction.

@@ -29,8 +29,16 @@ __all__ = ["device_from_dict", "device_names", "device_text", "load_device"]
 SCHEMA = 1
 _FOLDER = Path(__file__).parent
 _SECTIONS = {
-    "range": Range, "programming": Programming, "relaxation": Relaxation, "law": Law, "temperature": Temperature,
-    "read_noise": ReadNoise, "stuck": Stuck, "pulse": PulseResponse, "converter": ConverterNoise, "fit": Fit,
+    "range": Range,
+    "programming": Programming,
+    "relaxation": Relaxation,
+    "law": Law,
+    "temperature": Temperature,
+    "read_noise": ReadNoise,
+    "stuck": Stuck,
+    "pulse": PulseResponse,
+    "converter": ConverterNoise,
+    "fit": Fit,
 }
 
 
@@ -93,33 +101,60 @@ _STRING, _FLAG = _Kind(str, "a string"), _Kind(bool, "true or false")
 _CELSIUS, _CHANGE = _Number(-273.15, 1000.0), _Number(-1e6, 1e6)
 _TAIL, _RATIO = _Number(0.0, 2.0), _Number(0.0, 1e6)
 _FIT_LISTS = (
-    "g_range_uS", "time_range_s", "temp_range_C", "times_s", "n", "mean_uS", "model_mean_uS", "std_uS",
-    "model_std_uS", "beyond", "model_beyond",
+    "g_range_uS",
+    "time_range_s",
+    "temp_range_C",
+    "times_s",
+    "n",
+    "mean_uS",
+    "model_mean_uS",
+    "std_uS",
+    "model_std_uS",
+    "beyond",
+    "model_beyond",
 )
 _SPEC = {
     "range": {"g_min_uS": _CONDUCTANCE, "g_max_uS": _CONDUCTANCE},
     "programming": {"accept_uS": _CONDUCTANCE, "pulse_s": _Number(1e-12, 1.0)},
     "relaxation": {
-        "g_ref_uS": _Number(1e-6, 1e6), "temp_C": _CELSIUS,
-        "times_s": _List(_Number(1e-9, 1e11)), "sigma_uS": _List(_COEFFICIENTS),
+        "g_ref_uS": _Number(1e-6, 1e6),
+        "temp_C": _CELSIUS,
+        "times_s": _List(_Number(1e-9, 1e11)),
+        "sigma_uS": _List(_COEFFICIENTS),
     },
     "law": {
-        "model": _Choice(("", "parametric", "empirical")), "temp_C": _CELSIUS, "levels_uS": _List(_CONDUCTANCE),
-        "times_s": _List(_Number(0.0, 1e11)), "kept": _List(_Number(0.0, 1.0)), "shift_uS": _List(_List(_CHANGE)),
-        "low_uS": _List(_List(_CONDUCTANCE)), "high_uS": _List(_List(_CONDUCTANCE)),
-        "low_tail": _List(_List(_TAIL)), "high_tail": _List(_List(_TAIL)),
-        "low_ratio": _List(_List(_RATIO)), "high_ratio": _List(_List(_RATIO)),
+        "model": _Choice(("", "parametric", "empirical")),
+        "temp_C": _CELSIUS,
+        "levels_uS": _List(_CONDUCTANCE),
+        "times_s": _List(_Number(0.0, 1e11)),
+        "kept": _List(_Number(0.0, 1.0)),
+        "shift_uS": _List(_List(_CHANGE)),
+        "low_uS": _List(_List(_CONDUCTANCE)),
+        "high_uS": _List(_List(_CONDUCTANCE)),
+        "low_tail": _List(_List(_TAIL)),
+        "high_tail": _List(_List(_TAIL)),
+        "low_ratio": _List(_List(_RATIO)),
+        "high_ratio": _List(_List(_RATIO)),
         "quantiles_uS": _List(_List(_List(_CHANGE))),
+        "lost": _List(_List(_Number(0.0, 1.0))),
+        "lost_uS": _CONDUCTANCE,
     },
     "temperature": {
-        "acts_on": _Choice(("", "time", "change")), "activation_eV": _Number(0.0, 10.0),
-        "error_eV": _Number(0.0, 10.0), "fitted_C": _List(_CELSIUS),
+        "acts_on": _Choice(("", "time", "change")),
+        "activation_eV": _Number(0.0, 10.0),
+        "error_eV": _Number(0.0, 10.0),
+        "fitted_C": _List(_CELSIUS),
     },
     "fit": {
-        "file": _STRING, "sha256": _STRING, "command": _STRING, "dropped": _STRING, "cells": _Whole(),
+        "file": _STRING,
+        "sha256": _STRING,
+        "command": _STRING,
+        "dropped": _STRING,
+        "cells": _Whole(),
         "readings": _Whole(),
         **{key: _List(_Number(-1e11, 1e11)) for key in _FIT_LISTS},
-        "residual_mean_uS": _List(_List(_CHANGE)), "residual_std_uS": _List(_List(_CHANGE)),
+        "residual_mean_uS": _List(_List(_CHANGE)),
+        "residual_std_uS": _List(_List(_CHANGE)),
     },
     "read_noise": {"sigma_uS": _COEFFICIENTS},
     "stuck": {"fraction": _Number(0.0, 1.0), "values_uS": _List(_CONDUCTANCE, least=1)},
@@ -132,7 +167,8 @@ _SPEC = {
         **dict.fromkeys(("set_slope_V", "reset_slope_V"), _Number(1e-3, 100.0)),
         **dict.fromkeys(("set_rate", "reset_rate"), _Number(0.0, 1e6)),
         **dict.fromkeys(("high_spread", "initial_spread", "cycle_spread"), _Number(0.0, 10.0)),
-        "weak_fraction": _Number(0.0, 1.0), "weak_factor": _Number(1e-6, 1.0),
+        "weak_fraction": _Number(0.0, 1.0),
+        "weak_factor": _Number(1e-6, 1.0),
     },
     "converter": {"spread": _FLAG, "sigma_output_mV": _Number(0.0, 1e4)},
 }
@@ -160,7 +196,8 @@ def load_device(name_or_path: str | os.PathLike[str]) -> Device:
     Parameters
     ----------
     name_or_path
-        ``"rram-neurram"``, ``"my.toml"``. What ends in ``.toml`` or has a folder in it is a path.
+        ``"rram-neurram"``, ``"my.toml"``. What ends in ``.toml`` or has a folder in it is a path. A file may say
+        ``extends = "rram-neurram"`` (or a path from its own folder) and then only what differs.
 
     Raises
     ------
@@ -169,11 +206,37 @@ def load_device(name_or_path: str | os.PathLike[str]) -> Device:
         names the dotted field.
     """
     path = _find(name_or_path)
+    return device_from_dict(_load_tree(path, ()), where=str(path))
+
+
+def _load_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    """What a file says, on top of the device that it extends. Name and description are a file's own."""
+    if path.resolve() in seen:
+        chain = " -> ".join(p.name for p in (*seen, path))
+        raise InputError(f"{path}: extends must not come back to itself, not {chain}")
     try:
         tree = tomllib.loads(_read(path))
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: not a TOML file: {error}") from None
-    return device_from_dict(tree, where=str(path))
+    base = tree.pop("extends", None)
+    if base is None:
+        return tree
+    if not isinstance(base, str) or not base:
+        raise InputError(f"{path}: extends must be the name of a device or a path, not {_shown(base)}")
+    try:
+        found = _find(base)
+    except InputError as error:
+        raise InputError(f"{path}: extends: {error}") from None
+    under = _load_tree(found if found.is_absolute() else path.parent / found, (*seen, path.resolve()))
+    under.pop("name", None)
+    under.pop("description", None)
+    return {
+        **under,
+        **{
+            key: {**under[key], **value} if isinstance(value, dict) and isinstance(under.get(key), dict) else value
+            for key, value in tree.items()
+        },
+    }
 
 
 def device_from_dict(tree: Mapping[str, Any], *, where: str = "device") -> Device:
@@ -237,7 +300,8 @@ def _check_law(law: Law, where: str) -> None:
     if len(law.kept) != len(law.times_s):
         raise InputError(f"{where}: law.kept must have {len(law.times_s)} entries as times_s, not {len(law.kept)}")
     parametric = ("shift_uS", "low_uS", "high_uS", "low_tail", "high_tail", "low_ratio", "high_ratio")
-    for key in parametric if law.model == "parametric" else ("quantiles_uS",):
+    keys = parametric if law.model == "parametric" else ("quantiles_uS",)
+    for key in (*keys, "lost") if law.lost else keys:
         rows = getattr(law, key)
         if len(rows) != len(law.times_s) or any(len(row) != len(law.levels_uS) for row in rows):
             raise InputError(

@@ -19,11 +19,7 @@ PUBLISHED = {"pulses_per_cell": 8.5, "passes": 3, "source": "Wan et al., Nature 
 
 @click.command(
     "program",
-    epilog=example(
-        "mho program net.mho -o cells.npz --pulses pulses.csv",
-        "mho program net.mho --from measured.npz -o cells.npz",
-        "mho run net.mho --cells cells.npz --input test.npz:x --labels test.npz:y --time 1d",
-    ),
+    epilog=example("mho program net.mho -o cells.npz --pulses pulses.csv"),
 )
 @click.argument("network", metavar="NET.mho")
 @click.option(
@@ -104,8 +100,10 @@ def _print(cells: "Cells", out: Output) -> None:
         ("dead rows", f"{report['dead_rows']}", ""),
         ("dead columns", f"{report['dead_columns']}", ""),
     ]
-    out.table(("", "this chip", "published"), rows)
-    if cells.source != "measured":
+    if cells.source == "measured":
+        out.table(("", "this chip"), [row[:2] for row in rows])
+    else:
+        out.table(("", "this chip", "published"), rows)
         out.text(f"published: {PUBLISHED['source']}")
     for k, core in enumerate(cells.cores):
         for name, dead in (("rows", core.dead_rows), ("columns", core.dead_columns)):
