@@ -21,8 +21,8 @@ class LinkTarget(wiring.Component):
 
     Bytes in, bytes out, as :class:`hw.host.link_model.LinkDevice`; nothing is taken while a request is executed and
     answered. See docs/design/link.md for the protocol. Latency from the last byte of a request to the first of its
-    reply: 3 cycles, 12 for each command, 8 for each word that is written, 4 for each that is read, and the cycles of the
-    bus.
+    reply: 3 cycles, 12 for each command, 8 for each word that is written, 4 for each that is read, and 4
+    for each access beside those of the bus.
 
     Parameters
     ----------
@@ -79,9 +79,11 @@ class _Executor:
         self.head = Signal(8 * COMMAND_BYTES)
         self.word = Signal(32)
         self.polls = Signal(8)
+        self.hit = Signal()
         self.position = Signal(range(cfg.size + 1))
         self.index = Signal(range(REPLY_HEAD_BYTES))
         self.fetched = Signal()
+        self.final = Signal()
         # The reply that is sent: the one that is kept, or a refusal, which leaves the kept one alone.
         self.kept = Signal()
         self.answer = Signal(4)
@@ -96,10 +98,11 @@ class _Executor:
         address = self.head[16:]
         m.d.comb += [
             self.request.address.eq(self.position), self.read.addr.eq(self.position),
-            self.write.addr.eq(self.stored), self.write.data.eq(self.word[:8]),
+            self.write.addr.eq(self.stored), self.write.data.eq(master.word.word_select(self.index[:2], 8)),
             master.address.eq(address), master.data.eq(self.word), master.strobe.eq(self.head[4:8]),
             master.write.eq(self.command == Command.WRITE),
         ]  # fmt: skip
+        m.d.sync += self.hit.eq((master.word & self.word).any())
         legal = (self.command != 0) & ~self.head[3] & (self.head[8:16] != 0) & (address[:2] == 0)
         with m.FSM():
             with m.State("IDLE"):
@@ -126,7 +129,11 @@ class _Executor:
                     m.next = "WAIT"
             with m.State("WAIT"):
                 with m.If(master.done):
-                    self._judge_access(m)
+                    m.next = "JUDGE"
+                    with m.If(master.status != Status.OK):
+                        self._fail(m, master.status)
+            with m.State("JUDGE"):
+                self._judge_access(m)
             with m.State("STORE"):
                 m.d.comb += self.write.en.eq(1)
                 m.d.sync += [
@@ -141,6 +148,9 @@ class _Executor:
                 self._send_head(m)
             with m.State("BODY"):
                 self._send_body(m)
+            with m.State("DONE"):
+                m.d.comb += self.request.done.eq(1)
+                m.next = "IDLE"
 
     def _judge(self, m: Module) -> None:
         """A new request, the last one again, or neither."""
@@ -189,11 +199,9 @@ class _Executor:
         m.next = "REPLY"
 
     def _judge_access(self, m: Module) -> None:
-        master = self.master
+        """What follows an access that was answered."""
         count = self.head[8:16]
-        with m.If(master.status != Status.OK):
-            self._fail(m, master.status)
-        with m.Elif((self.command == Command.POLL) & ~(master.word & self.word).any()):
+        with m.If((self.command == Command.POLL) & ~self.hit):
             m.d.sync += self.polls.eq(self.polls + 1)
             m.next = "ACCESS"
             with m.If(self.polls == 255):
@@ -205,7 +213,6 @@ class _Executor:
             with m.If(self.command == Command.WRITE):
                 self._advance(m)
             with m.Else():
-                m.d.sync += self.word.eq(master.word)
                 m.next = "STORE"
 
     def _advance(self, m: Module) -> None:
@@ -238,18 +245,14 @@ class _Executor:
                 with m.If(with_body):
                     m.next = "BODY"
                 with m.Else():
-                    m.d.comb += request.done.eq(1)
-                    m.next = "IDLE"
+                    m.next = "DONE"
 
     def _send_body(self, m: Module) -> None:
-        request, reply = self.request, self.reply
-        last = Signal()
-        m.d.comb += last.eq(self.position + 1 == self.stored)
-        m.d.comb += [reply.valid.eq(self.fetched), reply.p.data.eq(self.read.data), reply.p.last.eq(last)]
+        reply = self.reply
+        m.d.comb += [reply.valid.eq(self.fetched), reply.p.data.eq(self.read.data), reply.p.last.eq(self.final)]
         with m.If(~self.fetched):
-            m.d.sync += self.fetched.eq(1)
+            m.d.sync += [self.fetched.eq(1), self.final.eq(self.position + 1 == self.stored)]
         with m.Elif(reply.ready):
             m.d.sync += [self.fetched.eq(0), self.position.eq(self.position + 1)]
-            with m.If(last):
-                m.d.comb += request.done.eq(1)
-                m.next = "IDLE"
+            with m.If(self.final):
+                m.next = "DONE"

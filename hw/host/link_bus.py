@@ -24,9 +24,9 @@ class BusMaster(wiring.Component):
     start, write : In(1); address : In(32), in bytes; data : In(32); strobe : In(4)
         An access; all but ``start`` keep their values while ``waiting``.
     done : Out(1)
-        It has ended, at least one cycle after ``start``: with ``status``, and the word that was read.
+        It has ended, at least two cycles after ``start``.
     status : Out(4), word : Out(32)
-        While ``done``.
+        How, while ``done``; the word that was read, until the next access ends.
     waiting : Out(1)
         The bus has not answered yet.
     bus : Out(RegisterBus)
@@ -60,16 +60,23 @@ class BusMaster(wiring.Component):
         outside: Value = self.address[self.cfg.address_width :].any()
         answered = Signal()
         m.d.comb += [
-            request.p.address.eq(self.address[2:]), request.p.write.eq(self.write),
-            request.p.data.eq(self.data), request.p.strobe.eq(self.strobe),
+            request.p.address.eq(self.address[2:]),
+            request.p.write.eq(self.write),
+            request.p.data.eq(self.data),
+            request.p.strobe.eq(self.strobe),
             response.ready.eq(1),
             answered.eq(response.valid & self.waiting),
-            self.word.eq(response.p.data),
-            # Without an access on the bus it lies outside.
-            self.done.eq(active & (answered | ~self.waiting | (left == 0))),
-            self.status.eq(Mux(answered | ~self.waiting,
-                               Mux(response.p.error | ~self.waiting, Status.BUS_ERROR, Status.OK), Status.TIMEOUT)),
-        ]  # fmt: skip
+        ]
+        over = Signal()
+        # Without an access on the bus it lies outside.
+        ended = answered | ~self.waiting
+        m.d.comb += over.eq(active & (ended | (left == 0)))
+        m.d.sync += self.done.eq(over)
+        m.d.sync += self.status.eq(Status.TIMEOUT)
+        with m.If(ended):
+            m.d.sync += self.status.eq(Mux(response.p.error | ~self.waiting, Status.BUS_ERROR, Status.OK))
+        with m.If(answered):
+            m.d.sync += self.word.eq(response.p.data)
         with m.If(request.ready):
             m.d.sync += request.valid.eq(0)
         with m.If(answered):
@@ -79,6 +86,6 @@ class BusMaster(wiring.Component):
             m.d.sync += [request.valid.eq(~outside), self.waiting.eq(~outside)]
         with m.Else():
             m.d.sync += left.eq(left - 1)
-        with m.If(self.done):
+        with m.If(over):
             m.d.sync += active.eq(0)
         return m

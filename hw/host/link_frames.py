@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, Signature
@@ -140,40 +140,41 @@ class FrameSender(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.crc = crc = Crc32()
+        byte = Signal(8)
+        last = Signal()
+        ending = Signal()
+        escaped = Signal()
         number = Signal(range(CRC_BYTES))
-        sent = Signal()
+        special = (byte == FLAG) | (byte == ESCAPE)
         m.d.comb += crc.i.payload.eq(self.i.p.data)
         with m.FSM():
-            with m.State("IDLE"):
+            with m.State("BEGIN"):
                 m.d.comb += [crc.start.eq(1), self.o.valid.eq(self.i.valid), self.o.payload.eq(FLAG)]
+                m.d.sync += last.eq(0)
                 with m.If(self.i.valid & self.o.ready):
-                    m.next = "CONTENT"
-            with m.State("CONTENT"):
-                self._send(m, self.i.p.data, self.i.valid & crc.i.ready, sent)
-                with m.If(sent):
-                    m.d.comb += [self.i.ready.eq(1), crc.i.valid.eq(1)]
-                    with m.If(self.i.p.last):
-                        m.next = "CRC"
-            with m.State("CRC"):
-                self._send(m, crc.crc.word_select(number, 8), crc.i.ready, sent)
-                with m.If(sent):
-                    m.d.sync += number.eq(number + 1)
-                    with m.If(number == CRC_BYTES - 1):
+                    m.next = "TAKE"
+            with m.State("TAKE"):
+                with m.If(crc.i.ready & last):
+                    m.d.sync += [byte.eq(crc.crc.word_select(number, 8)), number.eq(number + 1)]
+                    m.next = "SEND"
+                with m.Elif(crc.i.ready):
+                    m.d.comb += [self.i.ready.eq(1), crc.i.valid.eq(self.i.valid)]
+                    m.d.sync += [byte.eq(self.i.p.data), last.eq(self.i.valid & self.i.p.last)]
+                    with m.If(self.i.valid):
+                        m.next = "SEND"
+            with m.State("SEND"):
+                m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(byte ^ Mux(escaped, ESCAPE_XOR, 0))]
+                with m.If(special & ~escaped):
+                    m.d.comb += self.o.payload.eq(ESCAPE)
+                    m.d.sync += escaped.eq(self.o.ready)
+                with m.Elif(self.o.ready):
+                    m.d.sync += [escaped.eq(0), ending.eq(last)]
+                    m.next = "TAKE"
+                    with m.If(ending & (number == 0)):
                         m.next = "END"
             with m.State("END"):
                 m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(FLAG)]
+                m.d.sync += ending.eq(0)
                 with m.If(self.o.ready):
-                    m.next = "IDLE"
+                    m.next = "BEGIN"
         return m
-
-    def _send(self, m: Module, byte: Value, valid: Value, sent: Signal) -> None:
-        """Put ``byte`` on the line, with an escape before it where it needs one."""
-        escaped = Signal(name="escaped")
-        special = (byte == FLAG) | (byte == ESCAPE)
-        m.d.comb += self.o.valid.eq(valid)
-        with m.If(special & ~escaped):
-            m.d.comb += self.o.payload.eq(ESCAPE)
-        with m.Else():
-            m.d.comb += [self.o.payload.eq(byte ^ Mux(escaped, ESCAPE_XOR, 0)), sent.eq(valid & self.o.ready)]
-        with m.If(valid & self.o.ready):
-            m.d.sync += escaped.eq(special & ~escaped)

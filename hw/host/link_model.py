@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hw.host.link_format import (
-    COMMAND_BYTES, REQUEST_HEAD_BYTES, VERSION, Command, FrameReader, Kind, Status, encode_reply,
+    COMMAND_BYTES,
+    REQUEST_HEAD_BYTES,
+    VERSION,
+    Command,
+    FrameReader,
+    Kind,
+    Status,
+    encode_reply,
 )  # fmt: skip
 
 __all__ = ["LinkBus", "LinkConfig", "LinkDevice"]

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out, connect, flipped
-from fpga.link_probe import COUNTER, DIGEST, HANG, LinkProbe, ProbeBus
+from amaranth.lib.wiring import connect, flipped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fpga.link_probe import COUNTER, DIGEST, HANG, LinkProbe, ProbeBus
 from hw.host.link import LinkTarget
 from hw.host.link_format import Command, Kind, Status, encode_command, encode_reply, encode_request
 from hw.host.link_model import LinkConfig, LinkDevice
