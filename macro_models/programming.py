@@ -8,9 +8,18 @@ from macro_models.exact.random import NORMAL_ONE, Purpose, bits16, normal_codes
 
 __all__ = ["programmed_uS"]
 
+_LOST_STEP = 1
+"""Step of the draws of purpose ``RELAXATION`` that say which cells are lost."""
+
 
 def programmed_uS(
-    target_uS: NDArray[np.float64], *, device: Device, seed: int, core: int, time_s: float, temp_C: float = 25.0,
+    target_uS: NDArray[np.float64],
+    *,
+    device: Device,
+    seed: int,
+    core: int,
+    time_s: float,
+    temp_C: float = 25.0,
     causes: frozenset[str],
 ) -> NDArray[np.float64]:
     """Conductances in uS, ``time_s`` seconds after programming at ``temp_C`` degrees Celsius.
@@ -63,6 +72,10 @@ def _from_law(
         g += law.draw(law.programming(), target, codes) * kept
     if change is not None:
         g += law.draw(change, target, normal_codes(Purpose.RELAXATION, **draw).reshape(target.shape))
+        g = device.lose(
+            np.maximum(g, 0.0), target, time_s, temp_C,
+            lambda: normal_codes(Purpose.RELAXATION, step=_LOST_STEP, **draw).reshape(target.shape),
+        )  # fmt: skip
     return g
 
 

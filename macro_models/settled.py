@@ -8,10 +8,13 @@ from numpy.typing import NDArray
 from macro_models.devices.device import Device
 from macro_models.exact.random import NORMAL_ONE, Purpose, normal_blocks
 
-__all__ = ["RELAX_STEP", "SettledCells"]
+__all__ = ["LOST_STEP", "RELAX_STEP", "SettledCells"]
 
 RELAX_STEP = 9
 """Step of the draws of purpose ``PULSE`` that say where in the distribution of its relaxation a cell is."""
+
+LOST_STEP = 10
+"""The same of the draws that say which cells are lost."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,13 +68,13 @@ class SettledCells:
                 moved = device.law.draw(change, g, z)
             else:
                 moved = device.relaxation_uS(g, since, temp_C) * (z / NORMAL_ONE)
-            changed[chosen] = np.maximum(g + moved, 0.0)
+            changed[chosen] = device.lose(
+                np.maximum(g + moved, 0.0), g, since, temp_C, lambda cells=chosen: self._draw(cells, LOST_STEP)
+            )
         return changed
 
-    def _draw(self, cells: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _draw(self, cells: NDArray[np.int64], step: int = RELAX_STEP) -> NDArray[np.int64]:
         """Normal codes of ``cells``: eight pulses of a cell share a block."""
         number = self.pulses[cells].astype(np.int64)
-        drawn = normal_blocks(
-            Purpose.PULSE, seed=self.seed, core=self.core, block=cells, op_id=number >> 3, step=RELAX_STEP
-        )
+        drawn = normal_blocks(Purpose.PULSE, seed=self.seed, core=self.core, block=cells, op_id=number >> 3, step=step)
         return drawn[np.arange(len(cells)), number & 7].astype(np.int64)

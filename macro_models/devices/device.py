@@ -6,7 +6,7 @@ them.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -223,7 +223,13 @@ class Device:
         left = self.window_uS(target_uS)
         if self.law.model:
             left = left * self.change_quantiles(time_s, temp_C)[1]
-        return np.sqrt(left**2 / 3.0 + self.relaxation_uS(target_uS, time_s, temp_C) ** 2)
+        variance = left**2 / 3.0 + self.relaxation_uS(target_uS, time_s, temp_C) ** 2
+        if self.law.lost:
+            # Of a mixture: (mean of all - value of the lost) is (1 - lost) times the distance of the two means.
+            lost = self.lost_part(target_uS, time_s, temp_C).reshape(np.shape(target_uS))
+            apart = self.mean_uS(target_uS, time_s, temp_C) - (self.law.lost_uS - np.asarray(target_uS))
+            variance = variance * (1.0 - lost) + apart**2 * lost / np.maximum(1.0 - lost, 1e-9)
+        return np.sqrt(variance)
 
     def mean_uS(self, target_uS: ArrayLike, time_s: float, temp_C: float = 25.0) -> NDArray[np.float64]:
         """Mean of g - target before the clamp at 0 uS, in uS."""
@@ -231,7 +237,33 @@ class Device:
             return np.zeros(np.shape(target_uS))
         change, kept = self.change_quantiles(time_s, temp_C)
         left = node_moments(self.law.at(self.law.programming(), target_uS))[0]
-        return (left * kept + node_moments(self.law.at(change, target_uS))[0]).reshape(np.shape(target_uS))
+        mean = left * kept + node_moments(self.law.at(change, target_uS))[0]
+        lost = self.lost_part(target_uS, time_s, temp_C)
+        away = self.law.lost_uS - np.atleast_1d(np.asarray(target_uS, dtype=np.float64))
+        return (mean * (1.0 - lost) + away * lost).reshape(np.shape(target_uS))
+
+    def lost_part(self, target_uS: ArrayLike, time_s: float, temp_C: float) -> NDArray[np.float64]:
+        """Fraction of the cells of each target that are lost after ``time_s`` seconds, of shape (targets,)."""
+        targets = np.atleast_1d(np.asarray(target_uS, dtype=np.float64)).ravel()
+        return np.interp(targets, self.law.levels_uS, self._lost(time_s, temp_C))
+
+    def lose(
+        self, g_uS: NDArray[np.float64], target_uS: NDArray[np.float64], time_s: float, temp_C: float,
+        codes: Callable[[], NDArray[np.integer]],
+    ) -> NDArray[np.float64]:  # fmt: skip
+        """Conductances with those of lost cells in their place (see :class:`Law`).
+
+        ``codes`` gives a normal code for each cell, the same for its life; it is called only if cells can be lost.
+        """
+        if not self.law.lost:
+            return g_uS
+        lost = self.law.is_lost(self._lost(time_s, temp_C), target_uS, codes())
+        return np.where(lost, self.law.lost_uS, g_uS)
+
+    def _lost(self, time_s: float, temp_C: float) -> NDArray[np.float64]:
+        if self.temperature.acts_on == "time":
+            time_s = time_s * self.temperature.factor(temp_C, self.law.temp_C)
+        return self.law.lost_at(time_s, self.programming.pulse_s)
 
     def change_quantiles(self, time_s: float, temp_C: float) -> tuple[NDArray[np.float64], float]:
         """What ``time_s`` seconds at ``temp_C`` add to programmed cells, and what they keep of the programming error.

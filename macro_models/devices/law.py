@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erf, erfc
 
-from macro_models.exact.random import NORMAL_ONE
+from macro_models.exact.random import NORMAL_ONE, NORMAL_TABLE
 
 __all__ = ["NODES", "NODE_Z", "Law", "Temperature", "mixture_quantile", "node_moments", "two_sided"]
 
@@ -169,6 +169,11 @@ class Law:
     """Scale of the lower tail, in units of the core's; 0: lighter than normal."""
     high_ratio: Rows = ()
     """The same above the median."""
+    lost: Rows = ()
+    """Fraction of the cells that are lost at each time, for each level: they have ``lost_uS``, whatever they had, and
+    keep it. Empty: none."""
+    lost_uS: float = 0.0
+    """Conductance of lost cells, in uS."""
     quantiles_uS: tuple[Rows, ...] = ()
     """Quantiles at the nodes (``empirical``), in uS."""
     source: str = ""
@@ -206,6 +211,28 @@ class Law:
         (first, second), weight = self._between(time_s, pulse_s)
         weight = min(weight, 1.0)
         return self.kept[first] * (1.0 - weight) + self.kept[second] * weight
+
+    def lost_at(self, time_s: float, pulse_s: float) -> NDArray[np.float64]:
+        """Fraction of cells that are lost, at each level, of shape (levels,), on a grid of 2**-16.
+
+        Between and beyond the rows as :meth:`change`.
+        """
+        if not self.lost:
+            return np.zeros(len(self.levels_uS))
+        rows, weight = self._between(time_s, pulse_s)
+        fraction = np.array(self.lost[rows[0]]) * (1.0 - weight) + np.array(self.lost[rows[1]]) * weight
+        return np.rint(np.clip(fraction, 0.0, 1.0) * 65536.0) / 65536.0
+
+    def is_lost(
+        self, fraction: NDArray[np.float64], target_uS: NDArray[np.float64], codes: NDArray[np.integer]
+    ) -> NDArray[np.bool_]:
+        """Which cells are lost, of the shape of ``target_uS``, with a normal code for each cell."""
+        level, weight = self._level(target_uS)
+        part = fraction[level]
+        if len(self.levels_uS) > 1:
+            part = part * (1.0 - weight) + fraction[level + 1] * weight
+        at = np.rint(part * 65536.0).astype(np.int64)
+        return (at > 0) & ((at >= 65536) | (codes < NORMAL_TABLE[np.minimum(at, 65535)]))
 
     def _between(self, time_s: float, pulse_s: float) -> tuple[tuple[int, int], float]:
         """Two rows and the weight of the second, on a grid of 2**-20; beyond 1 after the last row."""

@@ -1,11 +1,16 @@
 """Devices from measurements.
 
-Tables are read (:mod:`.table`), sorted into cells (:mod:`.measurements`) and fitted (:mod:`.fit`); :mod:`.toml` writes
-the device file.
+Tables are read (:mod:`.table`), sorted into cells (:mod:`.measurements`) and pulses (:mod:`.pulses`), and fitted
+(:mod:`.fit`, :mod:`.pulsed`); :mod:`.toml` writes the device file.
 """
 
 from macro_models.fit.fit import MODELS, fit_device
-from macro_models.fit.measurements import Measurements, read_measurements
+from macro_models.fit.measurements import Measurements, read_data, read_measurements
+from macro_models.fit.pulsed import add_pulses, pulsed_device
+from macro_models.fit.pulses import Pulses
 from macro_models.fit.toml import device_toml
 
-__all__ = ["MODELS", "Measurements", "device_toml", "fit_device", "read_measurements"]
+__all__ = [
+    "MODELS", "Measurements", "Pulses", "add_pulses", "device_toml", "fit_device", "pulsed_device", "read_data",
+    "read_measurements",
+]  # fmt: skip

@@ -11,15 +11,19 @@ from macro_models.devices.device import ConverterNoise, Device, Fit, Programming
 from macro_models.devices.law import NODES, Law, Temperature
 from macro_models.errors import InputError
 from macro_models.fit.levels import choose_levels, nearest_level
+from macro_models.fit.lost import find_lost, lost_fraction
 from macro_models.fit.measurements import Measurements
-from macro_models.fit.rows import ParametricRow, Row, empty_row, make_row
+from macro_models.fit.rows import ParametricRow, Row, empty_row, make_row, quantiles
 from macro_models.fit.statistics import Summary, even_codes, grouped, summarise
+from macro_models.fit.stuck import stuck_section
 from macro_models.fit.temperature import fit_temperature, reference_temperature
 
 __all__ = ["MODELS", "fit_device"]
 
 MODELS = ("parametric", "empirical")
-_CORRECTIONS, _SETTLING = 5, 5
+_CORRECTIONS, _SETTLING, _MATCHES = 5, 5, 3
+_SEARCHES, _TURNS = 8, 2
+_GOOD = 2.5  # distance below which a shape is not improved
 _DRAWS = 60_000
 _PULSE_S = 1e-6
 _DIGITS = 6
@@ -70,6 +74,7 @@ def fit_device(
     rows, kept, times = job.fit(progress)
     law = Law(
         model=model, temp_C=reference, levels_uS=_numbers(job.levels), times_s=_numbers(times), kept=_numbers(kept),
+        lost=tuple(_numbers(row) for row in job.lost), lost_uS=_numbers(np.array([job.lost_uS]))[0],
         source=source or f"{data.path.name}", **_lists(model, rows),
     )  # fmt: skip
     device = Device(
@@ -77,6 +82,7 @@ def fit_device(
         range=_range(chosen, g_min_uS, g_max_uS), programming=Programming(pulse_s=_PULSE_S, source=_PULSE_SOURCE),
         law=law, converter=ConverterNoise(source="not part of the data"),
         temperature=temperature or Temperature(source="data of one temperature"),
+        stuck=stuck_section(data.stuck_uS, data.cells + len(data.stuck_uS), data.path.name),
     )  # fmt: skip
     if temperature is None and len(np.unique(data.temp_C)) > 1:
         device = _with(device, temperature=fit_temperature(data, device, command))
@@ -131,21 +137,33 @@ class _Job:
         self.shape = Law(model="empirical", levels_uS=tuple(self.levels), times_s=(0.0,))
         self.level = nearest_level(self.levels, data.target_uS)
         self.left = np.zeros((len(self.levels), NODES))
+        self.lost = np.zeros((0, len(self.levels)))
+        self.lost_uS = 0.0
 
     def fit(
         self, progress: Callable[[int, int], None] | None
     ) -> tuple[list[Row], NDArray[np.float64], NDArray[np.float64]]:
         """Rows, shares kept and times."""
         used = np.unique(self.data.time_index)
-        rows, kept = [self._programming()], [1.0]
+        rows, kept, lost = [self._programming()], [1.0], [np.zeros(len(self.levels))]
+        values: list[NDArray[np.float64]] = []
         self.left = rows[0].table()
         for done, index in enumerate(used[used > 0], start=1):
             at = self.data.time_index == index
+            gone = find_lost(self.data.g_uS[at], self.data.target_uS[at], self.level[at], len(self.levels))
+            lost.append(lost[0])
+            if gone.any():
+                lost[-1] = lost_fraction(gone, self.level[at], len(self.levels))
+                values.append(self.data.g_uS[at][gone])
+                at = at.copy()
+                at[np.flatnonzero(at)[gone]] = False
             share = self._share_kept(at)
             rows.append(self._change(at, share))
             kept.append(share)
             if progress is not None:
                 progress(done, len(used) - 1)
+        if values:
+            self.lost, self.lost_uS = np.array(lost), float(np.median(np.concatenate(values)))
         times = self.data.times_s[np.concatenate([[0], used[used > 0]])]
         return rows, np.array(kept), times
 
@@ -208,9 +226,49 @@ class _Job:
                 if turn > 0 and score < best_score:
                     best, best_score = trial, score
                 trial = following
+        best = _searched(best, best_score, step)
+        trial = best
+        for _ in range(_MATCHES if self.model == "empirical" else 0):
+            trial, _ = step(self._matched(trial, change, level, many, many_level, draw), shape=False)
+            _, score = step(trial, shape=False)
+            if score < best_score:
+                best, best_score = trial, score
         for _ in range(_SETTLING):
             best, _ = step(best, shape=False)
         return best
+
+    def _matched(
+        self, row: Row, change: NDArray[np.float64], level: NDArray[np.int64], many: NDArray[np.float64],
+        many_level: NDArray[np.int64], draw: Callable[..., NDArray[np.float64]],
+    ) -> Row:  # fmt: skip
+        """Move the quantiles of a row until those of drawn cells, programming and clamp included, are measured ones."""
+        drawn = np.maximum(many + draw(row.table(), many, len(many)), 0.0) - many
+        found = [np.array([quantiles(part) for part in _parts(*pair, len(self.levels))])
+                 for pair in ((change, level), (drawn, many_level))]  # fmt: skip
+        return row.matched(found[0], found[1])
+
+
+def _parts(values: NDArray[np.float64], level: NDArray[np.int64], levels: int) -> list[NDArray[np.float64]]:
+    """Values of each level; those of a level lie together."""
+    return np.split(values, np.searchsorted(level, np.arange(1, levels)))
+
+
+def _searched(row: Row, score: float, step: Callable[[Row, bool], tuple[Row, float]]) -> Row:
+    """Search around a row for a shape that agrees better; every trial gets mean and deviation right first."""
+    width = 0.3
+    for _ in range(_SEARCHES):
+        if score < _GOOD:
+            break
+        found, found_score = row, score
+        for trial in row.neighbours(width):
+            for _ in range(_TURNS):
+                trial, _ = step(trial, False)
+            _, trial_score = step(trial, False)
+            if trial_score < found_score:
+                found, found_score = trial, trial_score
+        width = width if found_score < score else width / 2.0
+        row, score = found, found_score
+    return row
 
 
 def _distance(measured: Summary, drawn: Summary, n: int) -> float:
@@ -220,7 +278,7 @@ def _distance(measured: Summary, drawn: Summary, n: int) -> float:
     far = max(0.02 * measured.beyond, math.sqrt(max(measured.beyond, 1.0 / n) / n) / 4.0)
     return (
         ((drawn.std / measured.std - 1.0) / 0.02) ** 2
-        + ((drawn.robust / measured.robust - 1.0) / 0.06) ** 2
+        + ((drawn.robust / measured.robust - 1.0) / 0.04) ** 2
         + ((drawn.beyond - measured.beyond) / far) ** 2
     )
 
@@ -269,4 +327,5 @@ def _drawn(device: Device, target: NDArray[np.float64], time_s: float) -> NDArra
     law, n = device.law, len(target)
     change, kept = device.change_quantiles(time_s, law.temp_C)
     left = law.draw(law.programming(), target, even_codes(n, 0)) * kept
-    return np.maximum(target + left + law.draw(change, target, even_codes(n, 1)), 0.0)
+    g = np.maximum(target + left + law.draw(change, target, even_codes(n, 1)), 0.0)
+    return device.lose(g, target, time_s, law.temp_C, lambda: even_codes(n, 2))

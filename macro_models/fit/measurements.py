@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.errors import InputError
+from macro_models.fit.pulses import Pulses, split_pulses
+from macro_models.fit.stuck import find_stuck
 from macro_models.fit.table import Table, read_table
 
-__all__ = ["LEAST_CELLS", "Measurements", "read_measurements"]
+__all__ = ["LEAST_CELLS", "Measurements", "read_data", "read_measurements"]
 
 LEAST_CELLS = 20
 _MOST_TIMES = 24
@@ -41,6 +43,8 @@ class Measurements:
     has_target: bool
     dropped: dict[str, int]
     """What was left out, and how often."""
+    stuck_uS: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    """Conductance of each cell that did not take its target at all; they are not among the readings."""
 
     @property
     def cells(self) -> int:
@@ -53,6 +57,7 @@ class Measurements:
             path=self.path, sha256=self.sha256, cell=self.cell[chosen], time_index=self.time_index[chosen],
             g_uS=self.g_uS[chosen], target_uS=self.target_uS[chosen], first_uS=self.first_uS[chosen],
             temp_C=self.temp_C[chosen], times_s=self.times_s, has_target=self.has_target, dropped=self.dropped,
+            stuck_uS=self.stuck_uS,
         )  # fmt: skip
 
 
@@ -82,9 +87,39 @@ def read_measurements(
     InputError
         If the table is wrong, or fewer than 20 cells are left.
     """
+    measured, _ = read_data(path, columns=columns, g_max_uS=g_max_uS, temp_C=temp_C, temp_max_C=temp_max_C)
+    if measured is None:
+        raise InputError(f"{path}: has no readings over time, only some after pulses")
+    return measured
+
+
+def read_data(
+    path: Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    g_max_uS: float | None = None,
+    temp_C: float = 25.0,
+    temp_max_C: float | None = None,
+) -> tuple[Measurements | None, Pulses | None]:
+    """Readings over time, and pulses with the readings around them (see :func:`split_pulses`), of a table.
+
+    Parameters and errors are those of :func:`read_measurements`. Of a table with pulses either may be missing.
+    """
     table = read_table(path, columns)
+    cell = _cells(table, np.zeros(table.rows)) if "cell" in table.names else np.zeros(table.rows, dtype=np.int64)
+    pulses, over_time = split_pulses(table, cell, _conductance(table.numbers))
+    if pulses is not None and not over_time.any():
+        return None, pulses
+    if "t_s" not in table.numbers:
+        raise InputError(f"{path}: column t_s is missing (rename one with --columns t_s=NAME)")
+    return _measurements(table.where(over_time), path, g_max_uS, temp_C, temp_max_C), pulses
+
+
+def _measurements(
+    table: Table, path: Path, g_max_uS: float | None, temp_C: float, temp_max_C: float | None
+) -> Measurements:
     numbers = table.numbers
-    g = numbers["g_uS"] if "g_uS" in numbers else _conductance(numbers)
+    g = _conductance(numbers)
     target = _target(numbers)
     if target is None and "cell" not in table.names:
         raise InputError(f"{path}: column cell or g_target_uS is needed, to know what each cell was programmed to")
@@ -106,7 +141,9 @@ def read_measurements(
     cell, time, g, temp = cell[order], time[order], g[order], temp[order]
     index, times = _group_times(time)
     programmed, first = _programmed(cell, index, time, g, None if target is None else target[order], table, order)
-    keep = _alive(cell, g, programmed, dropped)
+    keep, stuck = find_stuck(cell, g, programmed, has_target=target is not None)
+    dropped["dead cells"] = len(np.unique(cell[~keep])) - len(stuck)
+    dropped["stuck cells"] = len(stuck)
     if g_max_uS is not None:
         above = programmed > g_max_uS
         dropped[f"cells programmed above {g_max_uS:g} uS"] = len(np.unique(cell[above & keep]))
@@ -117,11 +154,13 @@ def read_measurements(
     return Measurements(
         path=path, sha256=table.sha256, cell=cell, time_index=index[keep], g_uS=g[keep], target_uS=programmed[keep],
         first_uS=first[keep], temp_C=temp[keep], times_s=times, has_target=target is not None,
-        dropped={what: count for what, count in dropped.items() if count},
+        dropped={what: count for what, count in dropped.items() if count}, stuck_uS=stuck,
     )  # fmt: skip
 
 
 def _conductance(numbers: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    if "g_uS" in numbers:
+        return numbers["g_uS"]
     if "g_S" in numbers:
         return numbers["g_S"] * 1e6
     with np.errstate(divide="ignore"):
@@ -218,15 +257,3 @@ def _programmed(
         ended = (index[earliest] == 0)[body]
         programmed = np.where(late & ended, g[earliest][body], programmed)
     return programmed, programmed
-
-
-def _alive(
-    cell: NDArray[np.int64], g: NDArray[np.float64], programmed: NDArray[np.float64], dropped: dict[str, int]
-) -> NDArray[np.bool_]:
-    """Leave out cells that never conduct, though they should."""
-    top = float(programmed.max(initial=0.0))
-    most = np.zeros(int(cell.max(initial=0)) + 1)
-    np.maximum.at(most, cell, g)
-    dead = (most[cell] <= 0.01 * top) & ((programmed > 0.1 * top) | (most[cell] == 0.0))
-    dropped["dead cells"] = len(np.unique(cell[dead]))
-    return ~dead

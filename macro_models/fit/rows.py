@@ -14,7 +14,7 @@ from scipy.special import ndtr
 from macro_models.devices.law import NODE_Z, mixture_quantile, two_sided
 from macro_models.fit.tails import solve_tail
 
-__all__ = ["EmpiricalRow", "ParametricRow", "Row", "empty_row", "make_row"]
+__all__ = ["EmpiricalRow", "ParametricRow", "Row", "empty_row", "make_row", "quantiles"]
 
 _SHAPE_READINGS = 500  # from how many readings the shape of a tail is taken, over as many levels as that needs
 _LEAST_SIDE = 10  # readings on one side of the median from which its scale is its own
@@ -22,6 +22,7 @@ _LEAST_SCALE_US = 1e-6
 _MEDIAN_Z = 0.6744897501960817
 _TAIL_MOST, _RATIO_MOST = 0.9, 1e3
 _TAIL_FACTORS = (1.0, 0.9, 1.12, 0.8, 1.25, 0.6, 1.6, 0.4, 2.5)  # what is tried on the fraction of cells in the tails
+_MATCHED_Z = 2.0  # nodes beyond are too uncertain to be corrected one by one
 _RATE = 0.8  # damping of corrections, because neighbouring levels share cells
 
 
@@ -36,8 +37,16 @@ class Row(Protocol):
         """Rows of other shapes to try."""
         ...
 
+    def neighbours(self, step: float) -> list["Row"]:
+        """Rows whose shape differs by a part ``step``, to search around this one."""
+        ...
+
     def corrected(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "Row":
         """The row after a correction by summaries of each level, of shape (levels, 4), as measured and as drawn."""
+        ...
+
+    def matched(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "Row":
+        """The row after a correction by quantiles at the nodes, of shape (levels, NODES), as measured and as drawn."""
         ...
 
     def settled(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "Row":
@@ -74,6 +83,37 @@ class ParametricRow:
             for factor in _TAIL_FACTORS
         ]
 
+    def neighbours(self, step: float) -> list[Row]:
+        found: list[Row] = []
+        for factor in (1.0 + step, 1.0 / (1.0 + step)):
+            tails = {k: getattr(self, k) for k in ("low_tail", "high_tail")}
+            ratios = {k: getattr(self, k) for k in ("low_ratio", "high_ratio")}
+            heavy = [ratio > 1.0 for ratio in ratios.values()]
+            if any(h.any() for h in heavy):
+                found.append(
+                    replace(self, **{
+                        k: np.where(h, np.minimum(tail * factor, _TAIL_MOST), tail)
+                        for h, (k, tail) in zip(heavy, tails.items(), strict=True)
+                    })
+                )  # fmt: skip
+                found.append(
+                    replace(self, **{
+                        k: np.where(h, np.clip(1.0 + (ratio - 1.0) * factor, 1.0, _RATIO_MOST), ratio)
+                        for h, (k, ratio) in zip(heavy, ratios.items(), strict=True)
+                    })
+                )  # fmt: skip
+            if not all(h.all() for h in heavy):
+                found.append(
+                    replace(self, **{
+                        k: np.where(h, tail, np.clip(tail + (factor - 1.0), 0.0, 2.0) * (ratio < 1.0))
+                        for h, (k, tail), ratio in zip(heavy, tails.items(), ratios.values(), strict=True)
+                    })
+                )  # fmt: skip
+        return found
+
+    def matched(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "ParametricRow":
+        return self
+
     def corrected(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "ParametricRow":
         moved = self.settled(measured, drawn)
         spread, core = _ratio(measured[:, 1], drawn[:, 1]), _ratio(measured[:, 2], drawn[:, 2])
@@ -83,6 +123,7 @@ class ParametricRow:
         by_core = (widest > 1.0) & (widest * spread / core >= 1.0)
         scale = np.where(by_core, core / spread, 1.0) ** _RATE
         wider = np.where(by_core, spread / core, 1.0) ** _RATE
+
         def further(ratio: NDArray[np.float64]) -> NDArray[np.float64]:
             return np.where(ratio > 1.0, np.clip(ratio * wider, 1.0, _RATIO_MOST), ratio)
 
@@ -112,6 +153,16 @@ class EmpiricalRow:
     def variants(self) -> list[Row]:
         return []
 
+    def neighbours(self, step: float) -> list[Row]:
+        return []
+
+    def matched(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "EmpiricalRow":
+        known = np.isfinite(measured[:, :1]) & (np.abs(NODE_Z) <= _MATCHED_Z)
+        moved = self.quantiles + np.where(known, _RATE * (measured - drawn), 0.0)
+        middle = len(NODE_Z) // 2
+        below = np.minimum.accumulate(moved[:, middle::-1], axis=1)[:, ::-1]
+        return EmpiricalRow(np.concatenate([below, np.maximum.accumulate(moved[:, middle:], axis=1)[:, 1:]], axis=1))
+
     def corrected(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "EmpiricalRow":
         return self.settled(measured, drawn)
 
@@ -133,7 +184,7 @@ def empty_row(model: str, levels: int) -> Row:
 def make_row(model: str, change: NDArray[np.float64], level: NDArray[np.int64], levels: int) -> Row:
     """A row from the changes of cells in uS, each of one of the ``levels``."""
     if model == "empirical":
-        return EmpiricalRow(_filled(np.array([_quantiles(change[level == k]) for k in range(levels)])))
+        return EmpiricalRow(_filled(np.array([quantiles(change[level == k]) for k in range(levels)])))
     return _parametric(change, level, levels)
 
 
@@ -170,7 +221,7 @@ class _Nodes:
 _FIT = _Nodes()
 
 
-def _quantiles(change: NDArray[np.float64]) -> NDArray[np.float64]:
+def quantiles(change: NDArray[np.float64]) -> NDArray[np.float64]:
     """Quantiles of a sample at the nodes: nearest to it in the mean square, so that mean and deviation are its own."""
     if not change.size:
         return np.full(len(NODE_Z), math.nan)

@@ -15,7 +15,7 @@ __all__ = ["Summary", "even_codes", "grouped", "summarise"]
 _MAD = 1.4826022185056018  # median absolute deviation of a normal law: 1 / 1.4826 of the standard deviation
 # Fractional parts of n * (1 / p, 1 / p**2), p the plastic number, cover the unit square evenly, and so does any run of
 # them (Roberts 2018, "The unreasonable effectiveness of quasirandom sequences").
-_STRIDES = (0.7548776662466927, 0.5698402909980532)
+_STRIDES = (0.7548776662466927, 0.5698402909980532, 0.41421356237309515)
 
 
 class Summary(NamedTuple):
@@ -51,8 +51,8 @@ def grouped(change: NDArray[np.float64], group: NDArray[np.int64], groups: int) 
 def even_codes(items: int, which: int) -> NDArray[np.int64]:
     """Standard normal codes (as of :mod:`macro_models.exact.random`) that cover the law evenly, of shape (items,).
 
-    Any run of them does, so that cells sorted by target have an even sample at each level. ``which`` is 0 or 1: two
-    independent ones. Not to be written to.
+    Any run of them does, so that cells sorted by target have an even sample at each level. ``which`` is 0, 1 or 2:
+    three independent ones. Not to be written to.
     """
     u = np.modf(0.5 + np.arange(1, items + 1) * _STRIDES[which])[0]
     # As the draws of cells do, with a resolution of 16 bits.

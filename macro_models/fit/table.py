@@ -43,7 +43,14 @@ class Table:
     @property
     def rows(self) -> int:
         """Rows of the table."""
-        return len(self.numbers["t_s"])
+        return len(next(iter(self.numbers.values())))
+
+    def where(self, chosen: NDArray[np.bool_]) -> "Table":
+        """Some of the rows."""
+        return Table(
+            self.path, self.sha256, {name: values[chosen] for name, values in self.numbers.items()},
+            {name: values[chosen] for name, values in self.names.items()},
+        )  # fmt: skip
 
 
 def parse_columns(text: str) -> dict[str, str]:
@@ -158,7 +165,7 @@ def _numbered(path: Path, first: Sequence[str], columns: Mapping[str, str]) -> d
 
 
 def _checked(path: Path, places: dict[str, int], there: str) -> dict[str, int]:
-    if "t_s" not in places:
+    if "t_s" not in places and "pulse_V" not in places:
         raise InputError(f"{path}: column t_s is missing, it has {there} (rename one with --columns t_s=NAME)")
     given = [name for name in CONDUCTANCES if name in places]
     if not given:

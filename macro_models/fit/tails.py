@@ -14,6 +14,7 @@ __all__ = ["solve_tail"]
 _MEDIAN_Z = 0.6744897501960817
 _NORMAL = 1.0 / _MEDIAN_Z
 _Z = np.arange(1, 14) * 0.25
+_LEAST_IN_TAIL = 1.0
 _MODEL_ERROR = 0.03  # to how much a quantile of the law is trusted, relative, however many cells there are
 
 
@@ -64,5 +65,7 @@ def solve_tail(away: NDArray[np.float64], threshold: float) -> tuple[float, floa
     fraction = (1.0 - tails) * erfc(at) + tails * erfc(at / ratios)
     beyond = float((away > threshold).mean())
     far = max(0.03 * beyond, 0.3 * math.sqrt(max(beyond, 1.0 / n) / n))
-    best = int(np.argmin(cost + ((found / rms - 1.0) / 0.02) ** 2 + ((fraction - beyond) / far) ** 2))
+    cost += ((found / rms - 1.0) / 0.02) ** 2 + ((fraction - beyond) / far) ** 2
+    # Of a tail with less than a cell in it nothing is known.
+    best = int(np.argmin(np.where((tails > 0.0) & (tails * n < _LEAST_IN_TAIL), math.inf, cost)))
     return float(tails[best]), float(ratios[best])

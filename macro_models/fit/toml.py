@@ -22,8 +22,8 @@ _COMMENTS = {
         "or on the change (so many times as large)."
     ),
     "read_noise": "Fluctuation from one conversion to the next: not part of the data, so none.",
-    "stuck": "Cells that do not answer. Dead cells of the data were left out of the fit, see fit.dropped.",
-    "pulse": "Answer to programming pulses.",
+    "stuck": "Cells that do not answer: those of the data are left out of the other sections.",
+    "pulse": "Answer to programming pulses, see macro_models/pulses.py for the equations.",
     "converter": "Noise of the converters: not part of the data, so none.",
     "fit": (
         "Where this comes from, and how well it agrees: g - target as measured and of this device, at each time over "
@@ -50,9 +50,13 @@ def device_toml(device: Device) -> str:
         f"description = {_string(device.description)}",
     ]
     for section, values in tree.items():
-        if not isinstance(values, dict) or section == "relaxation" or (section == "pulse" and not values["set_rate"]):
+        unknown = section == "pulse" and not values["set_rate"]
+        unknown |= section in ("law", "temperature") and not device.law.model
+        if not isinstance(values, dict) or section == "relaxation" or unknown:
             continue
         kept = {key: value for key, value in values.items() if value not in ([], "")}
+        if "lost" not in kept:
+            kept.pop("lost_uS", None)
         if section == "law":
             lines += ["", *_comment(_COMMENTS[section] + " " + _KINDS.get(device.law.model, ""))]
         else:

@@ -57,9 +57,12 @@ def fit_command(
 
     One row a reading: t_s (since programming) and one of g_uS, g_S, r_ohm; optional cell, die, g_target_uS, temp_C.
     Without a target, the first reading of each cell is its programmed value.
+
+    Rows with a pulse_V are readings after a pulse (SET above 0 V, RESET below), in the order of pulse_n, of width
+    pulse_ns: the answer to pulses is fitted to them. A table may have both kinds of rows.
     """
     from macro_models.devices import load_device
-    from macro_models.fit import MODELS, device_toml, fit_device, read_measurements
+    from macro_models.fit import MODELS, add_pulses, device_toml, fit_device, pulsed_device, read_data
     from macro_models.fit.table import parse_columns
 
     target = Path(output)
@@ -72,15 +75,24 @@ def fit_command(
         raise InputError(f"--temp must be above -273.15 and at most 1000 C, not {temp:g}")
     taken = load_device(temperature_from).temperature if temperature_from else None
     with out.progress(f"reading {data}"):
-        measured = read_measurements(
+        measured, pulses = read_data(
             Path(data), columns=parse_columns(columns) if columns else None, g_max_uS=g_max_us, temp_C=temp,
             temp_max_C=temp_max,
         )  # fmt: skip
     with out.progress("fitting") as progress:
-        device = fit_device(
-            measured, name=name or target.stem, model=model, description=description, g_min_uS=g_min_us,
-            g_max_uS=g_max_us, temperature=taken, command=_command(), source=source, progress=progress,
-        )  # fmt: skip
+        called, command = name or target.stem, _command()
+        if measured is not None:
+            device = fit_device(
+                measured, name=called, model=model, description=description, g_min_uS=g_min_us, g_max_uS=g_max_us,
+                temperature=taken, command=command, source=source, progress=progress,
+            )  # fmt: skip
+            device = device if pulses is None else add_pulses(device, pulses, progress)
+        else:
+            assert pulses is not None  # a table has one or the other
+            device = pulsed_device(
+                pulses, name=called, description=description, g_min_uS=g_min_us, g_max_uS=g_max_us, command=command,
+                progress=progress,
+            )  # fmt: skip
     write_atomic(target, device_toml(device).encode())
     print_fit(device, out)
     _print_use(device, output, out)
@@ -116,19 +128,34 @@ def print_fit(device: "Device", out: Output) -> None:
         )
         if n
     ]  # fmt: skip
-    headers = ("g - target at", "n", "mean (uS)", "model", "std (uS)", "model", "beyond 3 sigma", "model")
-    out.table(headers, rows)
+    if rows:
+        _print_agreement(rows, out)
     law = device.temperature
     if law.acts_on:
         what = "time" if law.acts_on == "time" else "the change"
         out.text(f"temperature: {law.activation_eV:g} +- {law.error_eV:g} eV, acts on {what}")
+    if device.stuck.fraction > 0.0:
+        values = ", ".join(f"{v:.3g}" for v in device.stuck.values_uS)
+        out.text(f"stuck: {device.stuck.fraction:.3%} of the cells, at {values} uS")
+    pulse = device.pulse
+    if pulse.set_rate > 0.0 and pulse.reset_rate > 0.0:
+        out.text(
+            f"pulses: SET from {pulse.set_threshold_V:.3g} +- {pulse.set_spread_V:.2g} V to {pulse.g_high_uS:.3g} uS, "
+            f"RESET from {pulse.reset_threshold_V:.3g} +- {pulse.reset_spread_V:.2g} V to {pulse.g_low_uS:.3g} uS, "
+            f"e-fold in {pulse.set_slope_V:.2g} and {pulse.reset_slope_V:.2g} V"
+        )
+
+
+def _print_agreement(rows: list[tuple[str, ...]], out: Output) -> None:
+    headers = ("g - target at", "n", "mean (uS)", "model", "std (uS)", "model", "beyond 3 sigma", "model")
+    out.table(headers, rows)
 
 
 def _print_use(device: "Device", output: str, out: Output) -> None:
     """What a chip needs to take the device."""
-    last = device.law.times_s[-1]
+    last = device.law.times_s[-1] if device.law.model else 0.0
     high = device.g_max_uS or 0.0
-    top = high + 3.0 * float(device.sigma_uS(high, last, device.law.temp_C))
+    top = high * 1.25 if not device.law.model else high + 3.0 * float(device.sigma_uS(high, last, device.law.temp_C))
     digits = 10.0 ** (math.floor(math.log10(top)) - 1)
     out.text(
         f"a chip takes it with: --device {output} --set cells.g_min_uS={device.range.g_min_uS:g} "

@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parents[4] / "shared" / "data" / "rram-relaxation"
 RELAXATION, BAKE = FOLDER / "techC-relax.tsv.gz", FOLDER / "techA-bake.tsv.gz"
 needs_data = pytest.mark.skipif(not RELAXATION.exists(), reason=f"no measurements in {FOLDER.name}")
 TIMES = (0.01, 0.1, 1.0, 1e5)
-GOLDEN = [1461862, 7111654, 17479894, 22589756, 31559416, 40190462]
+GOLDEN = [1461921, 7111621, 17479747, 22589731, 31559395, 40190288]
 
 
 @pytest.fixture(scope="module")

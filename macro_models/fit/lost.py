@@ -1,0 +1,54 @@
+"""Cells that lose their state: of two kinds of cells at one time, those that hardly conduct any more."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["find_lost", "lost_fraction"]
+
+_LOW, _VALLEY = 0.15, 0.4  # of the target: a lost cell is below the first, few cells are between the two
+_FEWEST = 5
+_DEVIATIONS = 4.0  # from how many deviations above 0 uS on a target tells the two kinds apart
+_ENOUGH = 20
+
+
+def find_lost(
+    g_uS: NDArray[np.float64], target_uS: NDArray[np.float64], level: NDArray[np.int64], levels: int
+) -> NDArray[np.bool_]:
+    """Which readings of one time are of lost cells: none, unless they are clearly apart from the others.
+
+    They are if there are five of them, and three times as many as readings between them and the others, at levels
+    which lie four deviations of the change above 0 uS.
+    """
+    change = g_uS - target_uS
+    told = np.zeros(levels, dtype=bool)
+    for k in range(levels):
+        x = change[level == k]
+        if x.size:
+            # From above the median, where no lost cell is.
+            middle, high = np.quantile(x, [0.5, 0.84])
+            told[k] = float(np.median(target_uS[level == k])) > _DEVIATIONS * max(float(high - middle), 1e-9)
+    ratio = g_uS / np.maximum(target_uS, 1e-9)
+    low = told[level] & (ratio < _LOW)
+    valley = told[level] & (ratio >= _LOW) & (ratio < _VALLEY)
+    if low.sum() < max(_FEWEST, 3 * int(valley.sum())):
+        return np.zeros(len(g_uS), dtype=bool)
+    return low
+
+
+def lost_fraction(lost: NDArray[np.bool_], level: NDArray[np.int64], levels: int) -> NDArray[np.float64]:
+    """Fraction of lost cells at each level, of shape (levels,), over as many levels as hold twenty of them."""
+    count = np.bincount(level, minlength=levels).astype(np.float64)
+    gone = np.bincount(level[lost], minlength=levels).astype(np.float64)
+    told = np.zeros(levels, dtype=bool)
+    first = int(np.flatnonzero(gone)[0])
+    told[first:] = True  # levels below the first are too close to 0 uS
+    found = np.zeros(levels)
+    for k in np.flatnonzero(told):
+        low = high = int(k)
+        while gone[low : high + 1].sum() < _ENOUGH and (low > first or high < levels - 1):
+            low, high = max(first, low - 1), min(levels - 1, high + 1)
+        found[k] = gone[low : high + 1].sum() / max(count[low : high + 1].sum(), 1.0)
+    total = float((found * count).sum())
+    return found * (float(gone.sum()) / total if total > 0.0 else math.nan)
