@@ -13,10 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from compiler import Network
 from hw.config import check_device
-from macro_models.devices import CAUSES, Device, load_device
+from macro_models.devices import CAUSES, Device
 from macro_models.errors import InputError
 from macro_models.exact.operation import MvmOperation
-from mho.result import Options, Pass, Result, SeedRun
+from mho.budget import Passes
+from mho.result import Options, Result, SeedRun
 from mho.units import parse_time
 from mho.version import library_versions
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mho.api import Net
     from sim.backend import Backend, BackendResult
     from sim.cells import Cells
+    from sim.executor import Execution
 
 __all__ = ["BACKENDS", "check_options", "open_backend", "run_network", "select_causes"]
 
@@ -112,17 +114,10 @@ class _Job:
     seeds: tuple[int, ...]
     cells: "Cells | None" = None
 
-    def run(
-        self, backend: "Backend", seed: int, causes: Collection[str], *, device: Device | None = None,
-        progress: Progress | None = None,
-    ) -> SeedRun:  # fmt: skip
-        from sim.executor import execute
-
+    def run(self, backend: "Backend", seed: int, causes: Collection[str], progress: Progress | None = None) -> SeedRun:
+        """One pass of the inputs through one chip."""
         stopwatch = _Stopwatch(backend)
-        done = execute(
-            self.network, stopwatch, self.x, device=device or self.device, seed=seed, time_s=self.time_s,
-            temp_C=self.temp_C, causes=frozenset(causes), cells=self.cells, keep_codes=True, progress=progress,
-        )  # fmt: skip
+        done = self._execute(stopwatch, seed, causes, keep_codes=True, progress=progress)
         layers = [layer.name for layer in self.network.layers]
         names = [name if layers.count(name) == 1 else f"{name}.{k}" for k, name in enumerate(layers)]
         codes = {
@@ -136,29 +131,27 @@ class _Job:
             seconds=stopwatch.seconds,
         )  # fmt: skip
 
-    def budget(self, progress: Progress | None = None) -> list[Pass]:
-        """Outputs of every pass of an error budget: float, quantised ideal, each cause alone, all together."""
-        ideal = load_device("ideal")
-        wanted: list[tuple[str, tuple[str, ...], Device | None, tuple[int, ...]]] = [
-            ("ideal", (), ideal, self.seeds[:1])
-        ]
-        wanted += [(cause, (cause,), None, self.seeds) for cause in CAUSES]
-        wanted += [("all", CAUSES, None, self.seeds)]
-        total, done = sum(len(seeds) for *_, seeds in wanted), 0
-        passes = [Pass("float", (), (self.network.model.compute(self.x),))]
+    def _execute(self, backend: "Backend", seed: int, causes: Collection[str], **options: Any) -> "Execution":
+        from sim.executor import execute
+
+        return execute(
+            self.network, backend, self.x, device=self.device, seed=seed, time_s=self.time_s, temp_C=self.temp_C,
+            causes=frozenset(causes), cells=self.cells, **options,
+        )  # fmt: skip
+
+    def budget(self, progress: Progress | None = None) -> Passes:
+        """Outputs with every subset of causes that an error budget needs."""
+        from mho.budget_passes import active_causes, run_passes
+
+        active = active_causes(self.network.chip, self.device, self.time_s, self.cells)
         backend = open_backend("functional")
         try:
-            for name, causes, device, seeds in wanted:
-                outputs = []
-                for seed in seeds:
-                    outputs.append(self.run(backend, seed, causes, device=device).outputs)
-                    done += 1
-                    if progress:
-                        progress(done, total)
-                passes.append(Pass(name, causes, tuple(outputs)))
+            return run_passes(
+                self.network.model.compute(self.x), active, self.seeds,
+                lambda seed, causes: self._execute(backend, seed, causes).outputs, progress,
+            )  # fmt: skip
         finally:
             backend.close()
-        return passes
 
 
 def run_network(

@@ -127,23 +127,27 @@ def _draw_accuracies(axes: Axes, result: "Result", labels: ArrayLike) -> None:
 
 
 def draw_budget(axes: Axes, budget: "Budget") -> None:
-    """Loss of each cause alone and of all together against the quantised ideal chip, with the deviation over seeds."""
+    """Share of each cause in the loss, and the loss with it alone on, with the deviation over seeds; the loss of all."""
     rows = [row for row in budget if row.name not in ("float", "ideal")]
-    losses = [100 * budget.loss(row) for row in rows]
+    shares = [100 * (budget.share(row) or 0.0) for row in rows]
     positions = np.arange(len(rows))[::-1]
     colours = [COLOURS[1] if row.name == "all" else COLOURS[0] for row in rows]
-    axes.barh(
+    axes.barh(positions, shares, color=colours, height=0.62, label="share of the loss")
+    axes.errorbar(
+        [100 * budget.loss(row) for row in rows],
         positions,
-        losses,
         xerr=[100 * row.deviation for row in rows],
-        color=colours,
-        height=0.62,
-        error_kw={"linewidth": 0.7, "capsize": 2},
+        fmt="o",
+        color="black",
+        markersize=2.5,
+        linewidth=0.7,
+        capsize=2,
+        label="alone",
     )
     axes.set_yticks(positions, [row.name for row in rows])
     axes.axvline(0.0, color="black", linewidth=0.6)
     axes.set_xlabel(f"loss of {budget.measure} (points)")
-    axes.set_title("error budget: each cause alone, and all")
+    axes.set_title("error budget: bars add up, points: alone")
 
 
 @in_style

@@ -1,22 +1,23 @@
 """What a run gives: outputs, codes, cycles, and the answers that follow from them."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mho import score
+from mho.budget import Budget, BudgetRow, Passes, make_budget
 from mho.console import write_atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Budget", "BudgetRow", "Options", "Pass", "Result", "SeedRun"]
+__all__ = ["Budget", "BudgetRow", "Options", "Result", "SeedRun"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,93 +83,6 @@ class SeedRun:
     seconds: float
 
 
-class Pass(NamedTuple):
-    """Outputs of each seed with some causes on."""
-
-    name: str
-    causes: tuple[str, ...]
-    outputs: tuple[NDArray[Any], ...]
-
-
-@dataclass(frozen=True)
-class BudgetRow:
-    """One line of a budget: the score of each seed with the causes in ``causes`` on."""
-
-    name: str
-    causes: tuple[str, ...]
-    values: tuple[float, ...]
-
-    @property
-    def mean(self) -> float:
-        return score.mean_and_deviation(self.values)[0]
-
-    @property
-    def deviation(self) -> float:
-        return score.mean_and_deviation(self.values)[1]
-
-
-@dataclass(frozen=True)
-class Budget:
-    """Where the loss comes from: the float model, the quantised ideal chip, each cause alone, all together.
-
-    Parameters
-    ----------
-    measure
-        ``accuracy`` against labels; ``agreement`` of the class with the float model's; or ``relative error`` of the
-        outputs against the float model's (root mean square).
-    rows
-        In the order above.
-    """
-
-    measure: str
-    rows: tuple[BudgetRow, ...]
-    _score: Callable[[ArrayLike], "Budget"] | None = field(default=None, repr=False, compare=False)
-
-    def __call__(self, labels: ArrayLike) -> "Budget":
-        """The same budget scored by accuracy against ``labels``, integers of shape (images,)."""
-        if self._score is None:
-            raise TypeError("this budget was read from a file: its outputs are gone and it cannot be scored again")
-        return self._score(labels)
-
-    def __iter__(self) -> Iterator[BudgetRow]:
-        return iter(self.rows)
-
-    def __getitem__(self, name: str) -> BudgetRow:
-        return next(row for row in self.rows if row.name == name)
-
-    def loss(self, row: BudgetRow) -> float:
-        """What ``row`` loses against the quantised ideal chip (positive is worse)."""
-        difference = self["ideal"].mean - row.mean
-        return -difference if self.measure == "relative error" else difference
-
-    def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-        """Headers and rows as text. Shares are in per cent, losses in points."""
-        headers = ("causes that are on", self.measure, "deviation", "loss")
-        losses = ("" if row.name == "float" else f"{round(100 * self.loss(row), 2) + 0.0:+.2f}" for row in self.rows)
-        return headers, [
-            (row.name, f"{row.mean:.2%}", f"{100 * row.deviation:.2f}", loss)
-            for row, loss in zip(self.rows, losses, strict=True)
-        ]
-
-    def __str__(self) -> str:
-        headers, rows = self.table()
-        first, *others = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
-        return "\n".join(
-            "  ".join([name.ljust(first), *(cell.rjust(w) for cell, w in zip(cells, others, strict=True))])
-            for name, *cells in (headers, *rows)
-        )
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{self}</pre>"
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON: measure and rows, each with mean, deviation and the value of each seed."""
-        return {
-            "measure": self.measure,
-            "rows": [asdict(row) | {"mean": row.mean, "deviation": row.deviation} for row in self.rows],
-        }
-
-
 @dataclass(frozen=True, kw_only=True)
 class Result:
     """Outputs of a network on a chip, for one seed or for several.
@@ -194,7 +108,7 @@ class Result:
     provenance: dict[str, Any]
     """Versions and hashes."""
     warnings: tuple[str, ...] = ()
-    budget_passes: Callable[[Callable[[int, int], None] | None], list[Pass]] | None = field(default=None, repr=False)
+    budget_passes: Callable[[Callable[[int, int], None] | None], Passes] | None = field(default=None, repr=False)
 
     @property
     def outputs(self) -> NDArray[Any]:
@@ -240,8 +154,8 @@ class Result:
     def budget(self) -> Budget:
         """The error budget against the float model; ``r.budget(y)`` scores it by accuracy.
 
-        When it is first asked for, the network runs once for each cause and seed, on the functional backend: the bits
-        of every backend are the same.
+        When it is first asked for, the network runs for each seed once with every subset of the causes that matter, on
+        the functional backend: the bits of every backend are the same.
         """
         return self.compute_budget()
 
@@ -253,14 +167,13 @@ class Result:
             raise TypeError("this result does not know its network")
         passes = self.budget_passes(progress)
 
-        def make(measure: str, value: Callable[[NDArray[Any]], float]) -> Budget:
-            rows = (BudgetRow(one.name, one.causes, tuple(map(value, one.outputs))) for one in passes)
-            return Budget(measure, tuple(rows), lambda labels: make("accuracy", lambda o: score.accuracy(o, labels)))
+        def by_accuracy(labels: ArrayLike) -> Budget:
+            return make_budget(passes, "accuracy", lambda o: score.accuracy(o, labels), by_accuracy)
 
+        by_float, measure = score.relative_error, "relative error"
         if score.is_classifier(self.reference):
-            budget = make("agreement", lambda outputs: score.agreement(outputs, self.reference))
-        else:
-            budget = make("relative error", lambda outputs: score.relative_error(outputs, self.reference))
+            by_float, measure = score.agreement, "agreement"
+        budget = make_budget(passes, measure, lambda outputs: by_float(outputs, self.reference), by_accuracy)
         self.__dict__["budget"] = budget
         return budget
 

@@ -49,7 +49,7 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.option("--seeds", type=int, metavar="N", help="N chips from --seed on: mean, deviation and each value.")
 @click.option("--without", callback=_names, metavar="CAUSE,..", help="Causes of non-ideality to leave out.")
 @click.option("--only", callback=_names, metavar="CAUSE,..", help="Causes of non-ideality to keep.")
-@click.option("--budget", is_flag=True, help="Float, quantised ideal, each cause alone, all together.")
+@click.option("--budget", is_flag=True, help="Float, quantised ideal, each cause: its loss alone and its share; all.")
 @click.option("--limit", type=int, metavar="N", help="Take the first N inputs only.")
 @click.option("--waves", metavar="F.fst", help="Write the waveforms, with --backend cosim.")
 @common_options

@@ -97,7 +97,16 @@ def test_the_budget_by_agreement_and_by_labels(net: mho.Net, tiny: Any) -> None:
     assert scored["float"].mean == pytest.approx((result.reference.argmax(axis=1) == tiny.y).mean())
     assert scored.loss(scored["ideal"]) == 0
     assert scored.loss(scored["relaxation"]) == pytest.approx(scored["ideal"].mean - scored["relaxation"].mean)
-    assert str(scored).splitlines()[0].split() == ["causes", "that", "are", "on", "accuracy", "deviation", "loss"]
+    assert str(scored).splitlines()[0].split() == [
+        "causes",
+        "that",
+        "are",
+        "on",
+        "accuracy",
+        "deviation",
+        "loss",
+        "share",
+    ]
 
 
 def test_a_budget_names_the_cause_of_a_loss(tiny: Any, tmp_path: Any) -> None:

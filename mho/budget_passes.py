@@ -1,0 +1,64 @@
+"""The runs behind an error budget: which causes change anything, and the network with each subset of them."""
+
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.config import Chip, tnsa_config
+from macro_models import TnsaConfig
+from macro_models.devices import CAUSES, Device
+from mho.budget import Causes, Passes, subsets
+
+if TYPE_CHECKING:
+    from sim.cells import Cells
+
+__all__ = ["active_causes", "run_passes"]
+
+_GRID = 257
+"""Conductances at which a device is asked whether it has any noise."""
+
+
+def active_causes(chip: Chip, device: Device, time_s: float, cells: "Cells | None" = None) -> Causes:
+    """Causes that can change anything on a chip with these devices, ``time_s`` seconds after programming."""
+    config = tnsa_config(chip)
+    g = np.linspace(0.0, 2**config.g_bits * config.lsb_uS, _GRID)
+    active = {
+        "programming": cells is not None or bool(device.law.model) or bool(device.window_uS(g).any()),
+        "relaxation": device.relaxes and time_s > 0.0,
+        "read-noise": bool(device.read_noise_uS(g).any()),
+        "wire": not config.wires.ideal,
+        "adc": _converters_err(config, device),
+        "stuck": device.stuck.fraction > 0.0 if cells is None else cells.faults > 0,
+    }
+    return tuple(cause for cause in CAUSES if active[cause])
+
+
+def _converters_err(config: TnsaConfig, device: Device) -> bool:
+    spread = config.sigma_offset_mV > 0.0 or config.sigma_gain > 0.0 or not config.neuron.ideal
+    return device.converter.sigma_output_mV > 0.0 or (device.converter.spread and spread)
+
+
+def run_passes(
+    reference: NDArray[Any],
+    active: Causes,
+    seeds: tuple[int, ...],
+    run: Callable[[int, Collection[str]], NDArray[Any]],
+    progress: Callable[[int, int], None] | None = None,
+) -> Passes:
+    """Runs every subset of the active causes on the same chips, so that their scores differ by the causes alone.
+
+    ``run`` takes a seed and the causes that are on, and gives the outputs.
+    """
+    wanted, outputs, done = subsets(active), {}, 0
+    total = 1 + (len(wanted) - 1) * len(seeds)
+    for on in wanted:
+        found = []
+        for seed in seeds if on else seeds[:1]:
+            found.append(run(seed, on))
+            done += 1
+            if progress:
+                progress(done, total)
+        outputs[on] = tuple(found)
+    return Passes(reference, active, outputs)
