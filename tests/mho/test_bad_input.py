@@ -51,6 +51,7 @@ def _unsupported(folder: Path) -> None:
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), str(folder / "erf.onnx"))
 
 
+DEAD = np.full((16, 16), np.nan)
 RUN = "run tiny.mho --input x.npy -o out.npy"
 COMPILE = "compile tiny.onnx --chip tnsa16-core --calibrate x.npy -o out.mho"
 
@@ -130,7 +131,36 @@ OPTIONS: list[Case] = [
     ("netlist that is missing", "verify core --netlist none.v", r"netlist must be a Verilog file", None),
     ("no such part", "verify frob", r"verify must be given core, not 'frob'", None),
 ]
-CASES = CHIPS + FILES + OPTIONS
+PROGRAM = "program tiny.mho -o out.npz"
+CELLS = "run tiny.mho --input x.npy -o out.npy --cells"
+CELL_CASES: list[Case] = [
+    ("all cells dead", f"{PROGRAM} --from g.npy", r"g\.npy: every cell of core 0 is NaN", _array("g.npy", DEAD)),
+    (
+        "map of a wrong shape",
+        f"{PROGRAM} --from g.npy",
+        r"must have shape \(16, 16\), not \(8, 8\)",
+        _array("g.npy", DEAD[:8, :8]),
+    ),
+    ("map of four axes", f"{PROGRAM} --from g.npy", r"must have shape \(N, N\) or", _array("g.npy", DEAD[None, None])),
+    ("too many maps", f"{PROGRAM} --from g.npy", r"needs 1 cores .*, not 2", _array("g.npy", [DEAD, DEAD])),
+    ("negative map", f"{PROGRAM} --from g.npy", r"of at least 0, .* not -1", _array("g.npy", -np.ones((16, 16)))),
+    ("map of text", f"{PROGRAM} --from g.npy", r"g\.npy: must hold conductances", _array("g.npy", ["a"])),
+    ("map that is missing", f"{PROGRAM} --from none.npz", r"none\.npz: cannot be read", None),
+    ("map that is no array", f"{PROGRAM} --from tiny.onnx", r"tiny\.onnx: ", None),
+    ("map of another key", f"{PROGRAM} --from data.npz:g", r"data\.npz: has no array 'g', but x, y", None),
+    ("pulses of measured cells", f"{PROGRAM} --from x.npy --pulses p.csv", r"pulses and a measured map exclude", None),
+    ("another chip", f"{PROGRAM} --set adc.bits=4", r"only programming\.KEY can be changed", None),
+    ("unknown key of programming", f"{PROGRAM} --set programming.pases=1", r"did you mean passes", None),
+    ("no such backend", f"{PROGRAM} --backend frob", r"backend must be one of functional, cosim", None),
+    ("no network", "program x.npy -o out.npz", r"x\.npy: is no network file", None),
+    ("pulses into no folder", f"{PROGRAM} --pulses none/p.csv", r"none/p\.csv: the folder 'none'", None),
+    ("cells that are missing", f"{CELLS} none.npz", r"none\.npz: cannot be read", None),
+    ("cells that are none", f"{CELLS} data.npz", r"data\.npz: is no file of cells", None),
+    ("cells that are a network", f"{CELLS} tiny.mho", r"tiny\.mho: is no file of cells", None),
+    ("cells of a model", CELLS.replace("mho", "onnx") + " c.npz", r"not of an \.onnx model", None),
+    ("no cells to avoid", f"{COMPILE} --cells data.npz", r"data\.npz: is no file of cells", None),
+]
+CASES = CHIPS + FILES + OPTIONS + CELL_CASES
 
 
 def _one_sentence(err: str) -> str:
