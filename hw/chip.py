@@ -8,9 +8,11 @@ from amaranth.lib.wiring import Out, connect, flipped
 
 from hw.config import Chip
 from hw.core import Core, CoreConfig
+from hw.core.write_verify import WriteVerifyConfig
 from hw.host.axil import AxiLiteBridge
 from hw.host.core_host import CoreHost
-from hw.host.core_map import ADDRESS_WIDTH
+from hw.host.core_map import ADDRESS_WIDTH, chip_map
+from hw.host.registers import RegisterMap
 from hw.host.wishbone import WishboneBridge
 from hw.macro.adapter import MacroAdapter
 from macro_models.errors import InputError
@@ -28,6 +30,8 @@ class CoreTop(wiring.Component):
     ----------
     cfg
         Configuration of the core.
+    write
+        Configuration of write-verify, if the core programs its cells.
     prefix
         Put before the name of the macro's adapter module.
 
@@ -36,10 +40,10 @@ class CoreTop(wiring.Component):
     The ports of :class:`hw.core.Core`, without ``macro``.
     """
 
-    def __init__(self, cfg: CoreConfig, *, prefix: str = "mho_") -> None:
+    def __init__(self, cfg: CoreConfig, write: WriteVerifyConfig | None = None, *, prefix: str = "mho_") -> None:
         self.cfg = cfg
         self.prefix = prefix
-        self._core = Core(cfg)
+        self._core = Core(cfg, write)
         members = dict(self._core.signature.members)
         del members["macro"]
         super().__init__(members)
@@ -47,7 +51,7 @@ class CoreTop(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.digital = digital = self._core
-        m.submodules.macro = macro = MacroAdapter(self.cfg.lines, f"{self.prefix}macro_adapter")
+        m.submodules.macro = macro = MacroAdapter(digital.pins, f"{self.prefix}macro_adapter")
         connect(m, core=digital.macro, macro=macro.pins)
         for name, member in self.signature.members.items():
             inner = getattr(digital, name)
@@ -67,10 +71,12 @@ class BusTop(wiring.Component):
     ----------
     cfg
         Configuration of the core.
+    map
+        Its registers, of :func:`hw.host.core_map.core_map`.
+    write
+        Configuration of write-verify, if the core programs its cells.
     wrap
         ``wishbone`` or ``axil``.
-    sha256
-        Hash of the chip description, for its register.
     prefix
         Put before the name of the macro's adapter module.
 
@@ -84,8 +90,11 @@ class BusTop(wiring.Component):
 
     irq: Signal
 
-    def __init__(self, cfg: CoreConfig, *, wrap: str, sha256: str = "0" * 64, prefix: str = "mho_") -> None:
-        self.cfg, self.wrap, self.sha256, self.prefix = cfg, wrap, sha256, prefix
+    def __init__(
+        self, cfg: CoreConfig, map: RegisterMap, write: WriteVerifyConfig | None = None, *, wrap: str,
+        prefix: str = "mho_",
+    ) -> None:  # fmt: skip
+        self.cfg, self.map, self.write, self.wrap, self.prefix = cfg, map, write, wrap, prefix
         self._bridge = WishboneBridge(ADDRESS_WIDTH) if wrap == "wishbone" else AxiLiteBridge(ADDRESS_WIDTH)
         self._bus = next(name for name in self._bridge.signature.members if name != "bus")
         super().__init__({self._bus: self._bridge.signature.members[self._bus], "irq": Out(1)})
@@ -93,8 +102,8 @@ class BusTop(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules[self.wrap] = bridge = self._bridge
-        m.submodules.host = host = CoreHost(self.cfg, sha256=self.sha256)
-        core: Any = CoreTop(self.cfg, prefix=self.prefix)
+        m.submodules.host = host = CoreHost(self.cfg, self.map, self.write)
+        core: Any = CoreTop(self.cfg, self.write, prefix=self.prefix)
         m.submodules.core = ResetInserter(host.soft_reset)(core)
         connect(m, outside=flipped(getattr(self, self._bus)), bridge=getattr(bridge, self._bus))
         connect(m, bridge=bridge.bus, host=host.bus)
@@ -103,7 +112,16 @@ class BusTop(wiring.Component):
         m.d.comb += self.irq.eq(host.irq)
         for name in ("busy", "mvms", "cycles_total", "cycles_analog", "cycles_hold"):
             m.d.comb += getattr(host, name).eq(getattr(core.status, name))
+        if self.write is not None:
+            self._connect_write(m, host, core)
         return m
+
+    def _connect_write(self, m: Module, host: Any, core: Any) -> None:
+        for name in ("target", "cell", "write_status"):
+            connect(m, host=getattr(host, name), core=getattr(core, name))
+        for name in ("parameters", "write_start", "write_stop", "map_addr"):
+            m.d.comb += getattr(core, name).eq(getattr(host, name))
+        m.d.comb += host.map_data.eq(core.map_data)
 
 
 def top_name(wrap: str) -> str:
@@ -132,6 +150,7 @@ def build_top(chip: Chip, wrap: str = "wishbone", *, prefix: str | None = None) 
         raise InputError(f"{chip.name}: mesh must have 1 column and 1 row, not {chip.mesh.columns} x {chip.mesh.rows}")
     prefix = chip.verilog.prefix if prefix is None else prefix
     cfg = CoreConfig.from_chip(chip)
+    write = WriteVerifyConfig.from_chip(chip) if chip.programming.engine else None
     if wrap == "none":
-        return CoreTop(cfg, prefix=prefix)
-    return BusTop(cfg, wrap=wrap, sha256=chip.sha256, prefix=prefix)
+        return CoreTop(cfg, write, prefix=prefix)
+    return BusTop(cfg, chip_map(chip), write, wrap=wrap, prefix=prefix)

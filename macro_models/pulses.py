@@ -246,8 +246,12 @@ class PulseArray:
         """Everything that :meth:`from_state` needs: arrays of shape (lines**2,), the rest JSON types."""
         return {
             "config": asdict(self.config), "device": self.device.to_dict(), "seed": self._seed, "core": self._core,
-            **{name: getattr(self, name) for name in _STATE},
+            **self.changes(),
         }  # fmt: skip
+
+    def changes(self) -> dict[str, Any]:
+        """The arrays of :meth:`state`, each of shape (lines**2,)."""
+        return {name: getattr(self, name) for name in _STATE}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "PulseArray":
@@ -258,7 +262,7 @@ class PulseArray:
         return array
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Take over the arrays of a :meth:`state` of the same cells."""
+        """Take over the :meth:`changes` of the same cells elsewhere."""
         for name, dtype in _STATE.items():
             setattr(self, name, np.array(state[name], dtype=dtype))
         self._ahead.clear()

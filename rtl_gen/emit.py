@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hw.chip import build_top, top_name
 from hw.config import Chip
+from hw.macro.macro_pins import MacroPins
 from rtl_gen.macro import write_adapter
 from rtl_gen.names import identifier
 from rtl_gen.netlist import emit
@@ -25,7 +26,8 @@ def module_texts(
     texts = emit(component, path, prefix=prefix, name=name, reset_low=chip.verilog.reset == "async_low")
     adapter = f"{prefix}{ADAPTER}"
     macro = chip.macro if own_macro else None
-    return texts | {adapter: write_adapter(macro, chip.lines, name=adapter, widths=macro_widths(chip) if macro else {})}
+    pins, widths = MacroPins.from_chip(chip), macro_widths(chip) if macro else {}
+    return texts | {adapter: write_adapter(macro, pins, name=adapter, widths=widths)}
 
 
 def file_name(module: str, prefix: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from hw.chip import top_name
 from hw.config import Chip
-from hw.host.core_map import core_map
+from hw.host.core_map import chip_map
 from macro_models.errors import InputError
 from rtl_gen.emit import file_name, module_texts
 from rtl_gen.flow_files import Design, file_list, fusesoc_core, librelane_config, sdc, waivers
@@ -160,7 +160,7 @@ def _texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> dict[
         "librelane/config.json": librelane_config(design),
     }
     if wrap != "none":
-        map = core_map(chip.lines, chip.sha256)
+        map = chip_map(chip)
         texts |= {
             f"regs/{name}.rdl": system_rdl(map, name),
             f"regs/{name}.md": f"# Registers of {name}\n\n{markdown(map)}",

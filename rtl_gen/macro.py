@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from amaranth.lib import wiring
 
 from hw.config import Chip, MacroSection, PinConnection
-from hw.macro.pins import TnsaPins
+from hw.macro.macro_pins import MacroPins
 
 __all__ = ["MACRO_MODULE", "MacroPin", "adapter_pins", "contract_signals", "write_adapter", "write_stub"]
 
@@ -25,31 +25,36 @@ class MacroPin:
     """(high, low, expression), from the most significant."""
 
 
-def contract_signals(lines: int) -> dict[str, tuple[int, bool]]:
+def contract_signals(pins: MacroPins) -> dict[str, tuple[int, bool]]:
     """Signals of the contract: width, and whether the macro drives the signal. ``clk`` comes first."""
     members = {
         name: (member.shape if isinstance(member.shape, int) else 1, member.flow is wiring.In)
-        for name, member in TnsaPins(lines).members.items()
+        for name, member in pins.members.items()
     }
     return {"clk": (1, False), **members}
 
 
-def _connections(macro: MacroSection | None, lines: int) -> dict[str, PinConnection]:
+_TIED = {"hold": 0, "verify_code": 0, "verify_valid": 1}
+"""Values of what the macro would drive, where it has no pin for it."""
+
+
+def _connections(macro: MacroSection | None, pins: MacroPins) -> dict[str, PinConnection]:
+    signals = contract_signals(pins)
     if macro is None:
-        return {name: PinConnection(name=name) for name in contract_signals(lines)}
-    known = {name: c for name, c in macro.connections.items() if name in contract_signals(lines)}
-    return {"hold": PinConnection(constant=0), **known}
+        return {name: PinConnection(name=name) for name in signals}
+    tied = {name: PinConnection(constant=value) for name, value in _TIED.items() if name in signals}
+    return tied | {name: c for name, c in macro.connections.items() if name in signals}
 
 
-def adapter_pins(macro: MacroSection | None, lines: int, widths: Mapping[str, int]) -> list[MacroPin]:
+def adapter_pins(macro: MacroSection | None, contract: MacroPins, widths: Mapping[str, int]) -> list[MacroPin]:
     """Ports of the macro that the adapter connects, in the order of the contract.
 
     ``widths`` are those of the macro's ports, as far as they are known; else a port is as wide as its map needs.
     """
-    signals = contract_signals(lines)
+    signals = contract_signals(contract)
     parts: dict[str, list[tuple[int, int, str]]] = {}
     driven: dict[str, bool] = {}
-    for signal, connection in _connections(macro, lines).items():
+    for signal, connection in _connections(macro, contract).items():
         if connection.constant is not None:
             continue
         width, from_macro = signals[signal]
@@ -81,11 +86,11 @@ def _input_value(pin: MacroPin) -> str:
     return pieces[0] if len(pieces) == 1 else "{" + ", ".join(pieces) + "}"
 
 
-def write_adapter(macro: MacroSection | None, lines: int, *, name: str, widths: Mapping[str, int]) -> str:
+def write_adapter(macro: MacroSection | None, contract: MacroPins, *, name: str, widths: Mapping[str, int]) -> str:
     """Verilog of the adapter ``name``: the only module that knows the macro's module and pins."""
-    signals = contract_signals(lines)
-    connections = _connections(macro, lines)
-    pins = adapter_pins(macro, lines, widths)
+    signals = contract_signals(contract)
+    connections = _connections(macro, contract)
+    pins = adapter_pins(macro, contract, widths)
     wires, assigns, ports = [], [], []
     for pin in pins:
         if not pin.driven:
@@ -125,7 +130,7 @@ def write_stub(chip: Chip, widths: Mapping[str, int]) -> str:
     """Verilog black box of the macro; supplies only where ``USE_POWER_PINS`` is defined, as tape-out flows do."""
     macro = chip.macro
     power = dict(macro.power) if macro is not None and macro.power else {"VDD": "VDD", "VSS": "VSS"}
-    pins = adapter_pins(macro, chip.lines, widths)
+    pins = adapter_pins(macro, MacroPins.from_chip(chip), widths)
     ports = _header({pin.name: (pin.width, "output" if pin.driven else "input") for pin in pins})
     supplies = "\n".join(f"  inout wire {name}," for name in power)
     return (

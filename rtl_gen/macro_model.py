@@ -13,11 +13,13 @@ def cell(bl: int, sl: int) -> int:
     return 1 + (bl * 5 + sl * 3 + bl * sl) % 13
 
 
-def write_macro_model(module: str, lines: int) -> str:
+def write_macro_model(module: str, lines: int, verify_bits: int | None = None) -> str:
     """Verilog of an ideal macro with the pins of the contract.
 
-    Its cells are fixed (:func:`cell`). A line's charge is ``2 a + 1`` for the accumulated product a, and one decrement
-    takes ``2 step_code`` of it, whatever the conductances: the exact converter of the core with equal steps.
+    Its cells are fixed (:func:`cell`) for products. A line's charge is ``2 a + 1`` for the accumulated product a, and
+    one decrement takes ``2 step_code`` of it, whatever the conductances: the exact converter of the core with equal
+    steps. With ``verify_bits`` it has the pins of programming, and another set of cells behind them, which start at 0
+    and move by the amplitude of each pulse.
     """
     top = lines - 1
     body: Sequence[str] = (
@@ -37,7 +39,8 @@ def write_macro_model(module: str, lines: int) -> str:
         "  input  wire [15:0] step_code,",
         "  input  wire [63:0] op_id,",
         f"  output reg  [{top}:0] cmp,",
-        "  output wire hold",
+        f"  output wire hold{',' if verify_bits else ''}",
+        *(_write_ports(lines, verify_bits) if verify_bits else []),
         ");",
         "",
         f"  integer charge [0:{top}];",
@@ -78,6 +81,65 @@ def write_macro_model(module: str, lines: int) -> str:
         "    end",
         "  end",
         "",
+        *(_write_body(lines, verify_bits) if verify_bits else []),
         "endmodule",
     )
     return "\n".join(body) + "\n"
+
+
+def _write_ports(lines: int, verify_bits: int) -> list[str]:
+    flags = ("set_pulse", "reset_pulse", "form_pulse")
+    return [
+        "  input  wire write_mode,",
+        *(f"  input  wire [{lines - 1}:0] {name}," for name in ("write_wl", "write_bl", "write_sl")),
+        *(f"  input  wire {name}," for name in flags),
+        "  input  wire [7:0] amplitude,",
+        "  input  wire verify,",
+        "  input  wire [3:0] write_pass,",
+        f"  output reg  [{verify_bits - 1}:0] verify_code,",
+        "  output wire verify_valid",
+    ]
+
+
+def _write_body(lines: int, verify_bits: int) -> list[str]:
+    full = 2**verify_bits - 1
+    return [
+        "  // Cells behind the pins of programming: a pulse moves one by its amplitude, at its end.",
+        f"  integer programmed [0:{lines * lines - 1}];",
+        "  integer k, selected, level;",
+        "  reg was_set, was_reset;",
+        "",
+        "  assign verify_valid = 1'b1;",
+        "",
+        "  initial begin",
+        "    was_set = 1'b0;",
+        "    was_reset = 1'b0;",
+        f"    for (k = 0; k < {lines * lines}; k = k + 1) begin",
+        "      programmed[k] = 0;",
+        "    end",
+        "  end",
+        "",
+        "  always @(posedge clk) begin",
+        "    was_set <= set_pulse | form_pulse;",
+        "    was_reset <= reset_pulse;",
+        "    if (write_mode && (verify || was_set || was_reset)) begin",
+        "      selected = 0;",
+        f"      for (k = 0; k < {lines}; k = k + 1) begin",
+        f"        selected = selected + (write_wl[k] ? {lines} * k : 0) + (write_sl[k] ? k : 0);",
+        "      end",
+        "      level = programmed[selected];",
+        "      if (was_set && !set_pulse && !form_pulse) begin",
+        "        level = level + amplitude;",
+        "      end",
+        "      if (was_reset && !reset_pulse) begin",
+        "        level = level - amplitude;",
+        "      end",
+        f"      level = level < 0 ? 0 : level > {full} ? {full} : level;",
+        "      programmed[selected] = level;",
+        "      if (verify) begin",
+        "        verify_code <= level;",
+        "      end",
+        "    end",
+        "  end",
+        "",
+    ]

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hw.config import Chip, MacroSection, PinConnection
+from hw.macro.macro_pins import MacroPins
+from hw.macro.write_pins import WritePins
 from rtl_gen.macro import contract_signals
 from rtl_gen.ports import Port, module_ports
 
-__all__ = ["check_macro_pins", "macro_files", "macro_widths"]
+__all__ = ["check_macro_pins", "macro_files", "macro_warnings", "macro_widths"]
 
-_OPTIONAL = frozenset({"clk", "op_id", "hold"})
+_OPTIONAL = frozenset({"clk", "op_id", "hold", "write_pass", "verify_valid"})
 """Signals that a macro in silicon does without."""
 
 
@@ -19,6 +21,12 @@ def macro_files(chip: Chip) -> list[Path]:
     if chip.macro is None:
         return []
     return [(chip.folder or Path()) / name for name in chip.macro.files]
+
+
+_READ = {"cmp": "the converters read", "verify_code": "write-verify reads"}
+"""Signals that cannot be tied, and why."""
+
+_WRITE = frozenset(WritePins(1, 1).members)
 
 
 def check_macro_pins(chip: Chip) -> list[str]:
@@ -30,12 +38,28 @@ def check_macro_pins(chip: Chip) -> list[str]:
     macro = chip.macro
     if macro is None:
         return []
-    problems = _check_signals(macro, chip.lines)
+    pins = MacroPins.from_chip(chip)
+    problems = _check_signals(macro, pins)
     ports, unread = _read_ports(chip, macro)
     problems += unread
     if ports is not None:
-        problems += _check_ports(macro, chip.lines, ports)
+        problems += _check_ports(macro, pins, ports)
     return problems
+
+
+def macro_warnings(chip: Chip) -> list[str]:
+    """A sentence if the chip's engine has no cells that it could program, because its own macro lacks the pins."""
+    macro = chip.macro
+    if macro is None or not chip.programming.engine or _programmable(macro, MacroPins.from_chip(chip)):
+        return []
+    return [
+        "macro.pins names no pin of programming (write_mode to verify_valid), so the write-verify engine of the core "
+        "programs nothing: connect them, or leave the engine out by programming.engine = false"
+    ]
+
+
+def _programmable(macro: MacroSection, pins: MacroPins) -> bool:
+    return any(name in macro.pins for name in pins.write_names)
 
 
 def macro_widths(chip: Chip) -> dict[str, int]:
@@ -61,18 +85,21 @@ def _read_ports(chip: Chip, macro: MacroSection) -> tuple[dict[str, Port] | None
     return None, problems
 
 
-def _check_signals(macro: MacroSection, lines: int) -> list[str]:
+def _check_signals(macro: MacroSection, pins: MacroPins) -> list[str]:
     """The left sides: known, and all there."""
-    signals, problems = contract_signals(lines), []
+    signals, problems = contract_signals(pins), []
+    optional = _OPTIONAL if _programmable(macro, pins) else _OPTIONAL.union(pins.write_names)
     for name in macro.pins:
-        if name not in signals:
+        if name not in signals and name in _WRITE:
+            problems.append(f"macro.pins.{name}: the core drives no such signal where programming.engine = false")
+        elif name not in signals:
             near = difflib.get_close_matches(name, signals, 1)
             hint = f"did you mean {near[0]}?" if near else f"signals are {', '.join(signals)}"
             problems.append(f"macro.pins.{name}: the contract has no such signal, {hint}")
     for name, (width, driven) in signals.items():
         connection = macro.connections.get(name)
         if connection is None:
-            if name not in _OPTIONAL:
+            if name not in optional:
                 problems.append(f'macro.pins.{name} is missing: name its pin, or write 0 to leave it unconnected')
         elif connection.constant is not None:
             problems += _check_constant(name, connection, width, driven)
@@ -84,16 +111,16 @@ def _check_signals(macro: MacroSection, lines: int) -> list[str]:
 
 
 def _check_constant(name: str, connection: PinConnection, width: int, driven: bool) -> list[str]:
-    if driven and name == "cmp":
-        return [f"macro.pins.{name} must be a pin, because the converters read it, not {connection.constant}"]
+    if name in _READ:
+        return [f"macro.pins.{name} must be a pin, because {_READ[name]} it, not {connection.constant}"]
     if driven and connection.constant is not None and connection.constant >= 2**width:
         return [f"macro.pins.{name} must fit in {width} bits, not {connection.constant}"]
     return []
 
 
-def _check_ports(macro: MacroSection, lines: int, ports: Mapping[str, Port]) -> list[str]:
+def _check_ports(macro: MacroSection, pins: MacroPins, ports: Mapping[str, Port]) -> list[str]:
     """The right sides: pins that exist, with the width and the direction that the signal needs."""
-    signals, problems = contract_signals(lines), []
+    signals, problems = contract_signals(pins), []
     used: dict[str, set[int]] = {}
     for name, connection in macro.connections.items():
         if name not in signals or connection.constant is not None:

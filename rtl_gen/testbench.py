@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from importlib.resources import files
 
-from hw.host.core_map import core_map
+from hw.host.core_map import chip_map
+from hw.macro.macro_pins import MacroPins
 from rtl_gen.flow_files import Design
 from rtl_gen.macro_model import CELL_PYTHON, write_macro_model
 
@@ -23,7 +24,7 @@ def _fill(text: str, values: Mapping[str, object]) -> str:
 def _host(design: Design, wrap: str) -> str:
     if wrap == "none":
         return _template("bench_streams")
-    map = core_map(design.chip.lines)
+    map = chip_map(design.chip)
     addresses = {entry.name.upper(): f"{entry.address:#05x}" for entry in map.entries}
     return _template(f"bench_{wrap}") + _fill(_template("bench_registers"), addresses)
 
@@ -111,7 +112,8 @@ def bench_files(design: Design, wrap: str, models: tuple[str, ...]) -> dict[str,
     texts: dict[str, str] = {}
     if not own:
         models = (f"{design.macro}.v",)
-        texts[models[0]] = write_macro_model(design.macro, design.chip.lines)
+        verify_bits = MacroPins.from_chip(design.chip).verify_bits
+        texts[models[0]] = write_macro_model(design.macro, design.chip.lines, verify_bits)
     return texts | {
         f"bench_{design.top}.py": _bench(design, wrap, ideal=not own),
         f"test_{design.top}.py": _runner(design, models),

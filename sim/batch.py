@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.link import Message
+from sim.write_job import WriteJob, WriteOutcome
 
 __all__ = ["OP_WORDS", "SHELL_DEPTH", "Batch", "BatchResult", "Mode", "Outcome", "Strobe"]
 
@@ -68,6 +69,8 @@ class Batch:
         Of 256 cycles, how many are idle on the inputs, on the output, and frozen by the macro, at random.
     keep_charges
         Return the charges of each conversion at its first compare.
+    write
+        A run of write-verify that begins meanwhile.
     """
 
     ops: NDArray[np.uint32]
@@ -83,22 +86,22 @@ class Batch:
     stall: int = 0
     hold: int = 0
     keep_charges: bool = False
+    write: WriteJob | None = None
 
     def message(self) -> Message:
         """As a request to the simulator process."""
         arrays = {"ops": self.ops, "masks": self.masks, "inputs": self.inputs}
         names = ("outputs", "operations", "core", "mode", "patience", "seed", "gap", "stall", "hold", "keep_charges")
-        return Message("batch", {name: int(getattr(self, name)) for name in names}, arrays)
+        return _message("batch", {name: int(getattr(self, name)) for name in names}, arrays, self.write)
 
     @classmethod
     def from_message(cls, message: Message) -> "Batch":
         """Inverse of :meth:`message`."""
-        values = dict(message.values)
-        arrays: dict[str, Any] = {
-            name: np.ascontiguousarray(array, dtype=np.uint32) for name, array in message.arrays.items()
-        }
-        values |= {"mode": Mode(values["mode"]), "keep_charges": bool(values["keep_charges"])}
-        return cls(**arrays, **values)
+        content, write = _content(message)
+        for name in ("ops", "masks", "inputs"):
+            content[name] = np.ascontiguousarray(content[name], dtype=np.uint32)
+        content |= {"mode": Mode(content["mode"]), "keep_charges": bool(content["keep_charges"])}
+        return cls(**content, write=WriteJob.join(write) if write else None)
 
 
 @dataclass(kw_only=True)
@@ -121,6 +124,8 @@ class BatchResult:
         Why the macro's body gave up, or nothing.
     cpu_s
         Processor time that the simulator took, in seconds.
+    write
+        What the run of write-verify did.
     """
 
     outputs: NDArray[np.uint32]
@@ -131,13 +136,15 @@ class BatchResult:
     error: bool = False
     failure: str = ""
     cpu_s: float = 0.0
+    write: WriteOutcome | None = None
 
     @classmethod
     def empty(cls, batch: Batch) -> "BatchResult":
         """Room for the results of ``batch``."""
         return cls(
-            outputs=np.zeros(batch.outputs, dtype=np.uint32), counters=np.zeros((batch.operations, 3), dtype=np.uint64)
-        )
+            outputs=np.zeros(batch.outputs, dtype=np.uint32), counters=np.zeros((batch.operations, 3), dtype=np.uint64),
+            write=None if batch.write is None else WriteOutcome.empty(batch.write),
+        )  # fmt: skip
 
     def message(self) -> Message:
         """As an answer of the simulator process."""
@@ -148,10 +155,30 @@ class BatchResult:
             "charges": self.charges,
         }
         values = {"outcome": int(self.outcome), "error": self.error, "failure": self.failure, "cpu_s": self.cpu_s}
-        return Message("result", values, arrays)
+        return _message("result", values, arrays, self.write)
 
     @classmethod
     def from_message(cls, message: Message) -> "BatchResult":
         """Inverse of :meth:`message`."""
-        values = dict(message.values)
-        return cls(**message.arrays, **{**values, "outcome": Outcome(values["outcome"])})
+        content, write = _content(message)
+        content |= {"outcome": Outcome(content["outcome"])}
+        return cls(**content, write=WriteOutcome.join(write) if write else None)
+
+
+_WRITE = "write."
+"""Before the names of what belongs to the run of write-verify."""
+
+
+def _message(
+    kind: str, values: dict[str, Any], arrays: dict[str, NDArray[Any]], write: WriteJob | WriteOutcome | None
+) -> Message:
+    more = write.split() if write is not None else ({}, {})
+    named = [{f"{_WRITE}{name}": value for name, value in part.items()} for part in more]
+    return Message(kind, values | named[0], arrays | named[1])
+
+
+def _content(message: Message) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Values and arrays of a message: of the batch, and of the run of write-verify."""
+    content = {**message.values, **message.arrays}
+    write = {name.removeprefix(_WRITE): content.pop(name) for name in list(content) if name.startswith(_WRITE)}
+    return content, write

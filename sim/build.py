@@ -29,6 +29,9 @@ _BURST = 64
 _MODEL_ONLY = ("name", "description", "device", "cells", "read", "wires", "neuron", "macro")
 """Keys and sections of a chip that its digital side does not know; the macro of a simulation is always the model."""
 
+_ENGINE = ("engine", "verify_bits", "t_setup_ns", "t_verify_ns")
+"""Keys of ``[programming]`` that shape the core; what the others say is in registers."""
+
 _PUBLIC = (("core_tb", "wake"),)
 
 
@@ -95,6 +98,7 @@ def _common_key(chip: Chip, defines: dict[str, object]) -> list[str]:
 def _hardware(chip: Chip) -> str:
     """What of a chip can change its Verilog: all but what only the macro model takes."""
     content = {name: value for name, value in chip.to_dict().items() if name not in _MODEL_ONLY}
+    content["programming"] = {name: content["programming"][name] for name in _ENGINE}
     content["adc"] = {name: value for name, value in content["adc"].items() if not name.startswith("sigma_")}
     return json.dumps(content, sort_keys=True)
 
@@ -138,7 +142,23 @@ def _defines(chip: Chip) -> dict[str, object]:
     }
     if chip.verilog.reset == "async_low":
         defines["MHO_RESET_LOW"] = ""
+    if chip.programming.engine:
+        defines |= _write_defines(chip)
     return defines
+
+
+def _write_defines(chip: Chip) -> dict[str, object]:
+    from hw.core.write_verify import CellLayout, ParameterLayout, TargetLayout, WriteVerifyConfig
+
+    cfg = WriteVerifyConfig.from_chip(chip)
+    return {
+        "MHO_VERIFY_BITS": cfg.verify_bits,
+        "MHO_TARGET_BITS": TargetLayout(cfg).size,
+        "MHO_CELL_BITS": CellLayout(cfg).size,
+        "MHO_PARAMETER_BITS": ParameterLayout(cfg).size,
+        "MHO_MAP_BITS": (cfg.map_words - 1).bit_length(),
+        "MHO_MAP_WIDTH": cfg.map_width,
+    }
 
 
 def verilator_build(
@@ -166,7 +186,7 @@ def verilator_build(
         compile_verilator(
             folder, [*_sources(chip, folder, netlist, cells), HDL / "tnsa_macro.sv", HDL / "core_tb.sv"],
             top="core_tb", defines=defines, public=_PUBLIC, waves=waves, optimise=not (waves or netlist),
-            cpp=[HDL / "shim.cpp", HDL / "streams.cpp"],
+            cpp=[HDL / "shim.cpp", HDL / "streams.cpp", HDL / "cells.cpp"],
         )  # fmt: skip
 
     defines = _defines(chip) | ({} if waves else {"MHO_BURST": _BURST})

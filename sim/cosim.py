@@ -9,13 +9,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from hw.config import Chip
 from hw.core.config import OVERHEAD_CYCLES, CoreConfig
+from hw.core.write_verify import WriteVerifyParameters
 from macro_models import Masks, TnsaModel
 from macro_models.exact.operation import MvmOperation
+from macro_models.pulses import PulseArray
 from sim.backend import BackendResult
-from sim.batch import Batch, Mode
+from sim.batch import OP_WORDS, Batch, BatchResult, Mode
 from sim.build import verilator_build
 from sim.process import Simulation
 from sim.words import MaskImage, input_words, op_words, output_codes, reserved_words
+from sim.write_cosim import program_run, write_job
+from sim.write_job import WriteJob, WriteOutcome
+from sim.write_verify import ProgramRun
 
 __all__ = ["CoreRun", "CosimBackend", "CosimCore"]
 
@@ -39,6 +44,8 @@ class CoreRun:
         Processor time of the simulator, in seconds.
     charges
         Charges of each conversion, of shape (batch * segments, lines), if they were asked for.
+    write
+        What a run of write-verify did meanwhile.
     """
 
     codes: NDArray[np.int16]
@@ -47,6 +54,7 @@ class CoreRun:
     error: bool
     cpu_s: float
     charges: NDArray[np.int64]
+    write: WriteOutcome | None = None
 
 
 class CosimCore:
@@ -83,22 +91,22 @@ class CosimCore:
         seed: int = 1,
         keep_charges: bool = False,
         illegal: bool = False,
+        write: WriteJob | None = None,
     ) -> CoreRun:
         """Stream a batch through the core, with its numbers as in :meth:`sim.backend.Backend.mvm`.
 
         ``gap``, ``stall``, ``hold`` and ``keep_charges`` as in :class:`sim.batch.Batch`; ``illegal`` sends a descriptor
-        of a reserved mode first.
+        of a reserved mode first; ``write`` is a run of write-verify that begins meanwhile.
         """
         ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), (len(x),))
-        idle = max(gap, stall, hold)
         ops = op_words(op, ids)
         if illegal:
             ops = np.concatenate([reserved_words(op), ops])
         batch = Batch(
             ops=ops, masks=self._masks.update(op, masks), inputs=input_words(x),
             outputs=len(x) * self.cfg.output_words, operations=len(x), core=core, mode=mode,
-            patience=self._patience * (1 if idle < 128 else 64), gap=gap, stall=stall, hold=hold, seed=seed,
-            keep_charges=keep_charges,
+            patience=self._patience_of(write, max(gap, stall, hold)), gap=gap, stall=stall, hold=hold, seed=seed,
+            keep_charges=keep_charges, write=write,
         )  # fmt: skip
         result = self.simulation.run(batch)
         counters = np.concatenate([self._counters, result.counters.astype(np.int64)])
@@ -110,7 +118,22 @@ class CosimCore:
             error=result.error,
             cpu_s=result.cpu_s,
             charges=result.charges,
+            write=result.write,
         )
+
+    def program(self, job: WriteJob, *, gap: int = 0, stall: int = 0, hold: int = 0, seed: int = 1) -> BatchResult:
+        """Run write-verify alone; its :class:`WriteOutcome` is in the result."""
+        nothing = np.zeros(0, dtype=np.uint32)
+        batch = Batch(
+            ops=nothing.reshape(0, OP_WORDS), masks=nothing.reshape(0, 2), inputs=nothing, outputs=0, operations=0,
+            mode=Mode.CONST, patience=self._patience_of(job, max(gap, stall, hold)), gap=gap, stall=stall, hold=hold,
+            seed=seed, write=job,
+        )  # fmt: skip
+        return self.simulation.run(batch)
+
+    def _patience_of(self, job: WriteJob | None, idle: int) -> int:
+        patience = self._patience + (0 if job is None else job.longest_cycles)
+        return patience * (1 if idle < 128 else 64)
 
 
 class CosimBackend:
@@ -124,13 +147,22 @@ class CosimBackend:
         FST file into which all signals go; the simulator is then built with tracing, and much slower.
     timeout_s
         Longest wall time of one batch.
+    full_time
+        Simulate every cycle of a programming pulse and of the waits between passes. By default they last a few cycles
+        at the pins and stand for what the registers say: nothing happens meanwhile.
     """
 
     name = "cosim"
 
     def __init__(
-        self, *, mode: Mode | str = Mode.LAZY, waves: Path | str | None = None, timeout_s: float = 3600.0
+        self,
+        *,
+        mode: Mode | str = Mode.LAZY,
+        waves: Path | str | None = None,
+        timeout_s: float = 3600.0,
+        full_time: bool = False,
     ) -> None:
+        self._full_time = full_time
         self._mode = Mode[mode.upper()] if isinstance(mode, str) else mode
         self._waves = None if waves is None else Path(waves)
         self._timeout_s = timeout_s
@@ -167,6 +199,31 @@ class CosimBackend:
         return BackendResult(
             codes=run.codes, steps=run.steps, cycles=analog + OVERHEAD_CYCLES * op.segments, analog=analog
         )
+
+    def program(
+        self,
+        core: int,
+        array: PulseArray,
+        targets: NDArray[np.integer],
+        skip: NDArray[np.bool_] | None,
+        parameters: WriteVerifyParameters,
+    ) -> ProgramRun:
+        """Program cells by the engine in the RTL; see :class:`sim.write_verify.Programmer`.
+
+        Pulses are those that were seen at the macro's pins.
+
+        Raises
+        ------
+        InputError
+            If the chip has no engine.
+        ToolError
+            If what the core says of itself contradicts what was seen at its pins.
+        """
+        if self._core is None or self._chip is None:
+            raise RuntimeError("The backend must be open.")
+        job = write_job(self._chip, array, targets, skip, parameters, full_time=self._full_time)
+        result = self._core.program(job)
+        return program_run(self._chip, parameters, job, result)
 
     def close(self) -> None:
         """End the simulator process."""

@@ -30,4 +30,4 @@ class DpiDriver:
             self._shim.put_model(model)
         self._shim.start(batch, result)
         await self._wake
-        self._shim.finish(result)
+        self._shim.finish(batch, result)

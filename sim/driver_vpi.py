@@ -33,6 +33,8 @@ class VpiDriver:
     async def run(self, batch: Batch, result: BatchResult, model: TnsaModel | None) -> None:
         """Run a batch to its end; the macro is always eager here, or answers with 0 in :attr:`Mode.CONST`."""
         dut = self._dut
+        if batch.write is not None:
+            raise ToolError("cells are programmed in a simulator with DPI only")
         self._load(batch)
         charges: list[NDArray[np.int64]] | None = [] if batch.keep_charges else None
         macro = cocotb.start_soon(self._answer(batch.mode, model, result, charges))

@@ -14,7 +14,9 @@ from macro_models import TnsaModel
 from macro_models.eager import EagerTnsa
 from macro_models.eager_neuron import eager_macro
 from sim.batch import Batch, BatchResult, Outcome, Strobe
+from sim.cell_shim import CellShim
 from sim.evaluate import Evaluator
+from sim.write_job import WriteJob, WriteOutcome
 
 __all__ = ["Shim"]
 
@@ -58,6 +60,13 @@ class _Batch(Structure):
     ]  # fmt: skip
 
 
+class _Program(Structure):
+    _fields_ = [
+        *((name, c_void_p) for name in ("targets", "cells", "map", "counters", "parameters")),
+        *((name, c_int64) for name in ("target_count", "cell_count", "map_count", "start_after", "stop_after")),
+    ]  # fmt: skip
+
+
 _EVALUATE = ctypes.CFUNCTYPE(c_int32, c_int32)
 _ON_STROBE = ctypes.CFUNCTYPE(c_int32, c_int32, c_int32)
 
@@ -70,6 +79,7 @@ def _library() -> Any:
     library.mho_shim_decrements.restype = POINTER(c_int32)
     library.mho_shim_charge_count.restype = c_int64
     library.mho_shim_charges.restype = POINTER(c_int64)
+    library.mho_program_cells.restype = c_int64
     library.mho_streams_outputs.restype = library.mho_streams_dones.restype = c_int64
     return library
 
@@ -94,6 +104,7 @@ class Shim:
         self._library.mho_shim_set_evaluate(self._callbacks[0])
         self._library.mho_shim_set_strobe(self._callbacks[1])
         self._model: TnsaModel | None = None
+        self._cells = CellShim(self._library)
 
     def put_model(self, model: TnsaModel) -> None:
         """Put this macro behind the pins from the next batch on."""
@@ -116,8 +127,20 @@ class Shim:
             seed=batch.seed & 0xFFFFFFFF, gap=batch.gap, stall=batch.stall, hold=batch.hold,
         )  # fmt: skip
         self._library.mho_streams_start(byref(record))
+        if batch.write is not None and result.write is not None:
+            self._start_write(batch.write, result.write)
 
-    def finish(self, result: BatchResult) -> None:
+    def _start_write(self, job: WriteJob, outcome: WriteOutcome) -> None:
+        self._cells.lend(job.array, job.pins, job.widths)
+        record = _Program(
+            targets=job.targets.ctypes.data, cells=outcome.cells.ctypes.data, map=outcome.map.ctypes.data,
+            counters=outcome.counters.ctypes.data, parameters=job.parameters.ctypes.data,
+            target_count=len(job.targets), cell_count=len(outcome.cells), map_count=len(outcome.map),
+            start_after=job.start_after, stop_after=job.stop_after,
+        )  # fmt: skip
+        self._library.mho_program_start(byref(record))
+
+    def finish(self, batch: Batch, result: BatchResult) -> None:
         """Read how the batch ended."""
         result.outcome = Outcome(self._library.mho_streams_outcome())
         result.error = bool(self._library.mho_streams_error())
@@ -133,6 +156,11 @@ class Shim:
         result.failure = failure.decode() if failure else ""
         if self.errors:
             result.failure += f": {self.errors[0]!r}"
+        if batch.write is not None and result.write is not None:
+            result.write.pulses, sentence = self._cells.take_back()
+            result.write.cells = result.write.cells[: self._library.mho_program_cells()]
+            result.write.state = batch.write.array.changes()
+            result.failure = result.failure or sentence
 
     def _evaluate(self, macro: int) -> int:
         try:

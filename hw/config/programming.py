@@ -23,6 +23,9 @@ def _limit(default: int, doc: str, high: int) -> int:
 class ProgrammingSection:
     """``[programming]``: pulses, verify reads, and when a cell is done or given up."""
 
+    engine: bool = key(
+        True, "The core has the write-verify engine and the macro its pins; false: cells are programmed from outside."
+    )
     accept_uS: float = key(
         1.0, "Half width of the band around the target in which a cell is done, in microsiemens.", low=0.0, high=1000.0
     )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Value, unsigned
+from amaranth.hdl import Const, Module, Signal, Value, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,7 +14,15 @@ from hw.core.lines import LineRegisters
 from hw.core.loader import OperationLoader
 from hw.core.masks import MaskLayout, MaskStore
 from hw.core.sequencer import Sequencer
-from hw.macro.pins import TnsaPins
+from hw.core.write_verify import (
+    CellLayout,
+    ParameterLayout,
+    TargetLayout,
+    WriteVerify,
+    WriteVerifyConfig,
+    WriteVerifyStatus,
+)
+from hw.macro.macro_pins import MacroPins
 
 __all__ = ["Core", "CoreStatus"]
 
@@ -45,10 +53,30 @@ class CoreStatus(wiring.Signature):
         })  # fmt: skip
 
 
-class Core(wiring.Component):
-    """Runs matrix-vector products on a transposable macro.
+def _write_members(cfg: WriteVerifyConfig) -> dict[str, wiring.Member]:
+    return {
+        "target": In(stream.Signature(TargetLayout(cfg))),
+        "cell": Out(stream.Signature(CellLayout(cfg))),
+        "parameters": In(ParameterLayout(cfg)), "write_start": In(1), "write_stop": In(1),
+        "map_addr": In(range(cfg.map_words)), "map_data": Out(cfg.map_width),
+        "write_status": Out(WriteVerifyStatus()),
+    }  # fmt: skip
 
-    The next operation loads and the last result drains while one is at the pins. See ``docs/reference/core.md``.
+
+class Core(wiring.Component):
+    """Runs matrix-vector products on a transposable macro, and programs its cells.
+
+    The next operation loads and the last result drains while one is at the pins. See ``docs/reference/core.md``. The
+    array belongs to one at a time: a run of write-verify begins when the operation in progress has ended, and an
+    operation begins when no run is on or waits.
+
+    Parameters
+    ----------
+    cfg
+        Configuration of the core.
+    write
+        Configuration of write-verify. None: the core does not program its cells and lacks the members from ``target``
+        on.
 
     Members
     -------
@@ -61,10 +89,22 @@ class Core(wiring.Component):
         Output codes.
     mask : In(stream.Signature(MaskLayout(cfg)))
         Writes of masks.
-    macro : Out(TnsaPins(cfg.lines))
+    macro : Out(MacroPins(cfg.lines, write.verify_bits))
         The macro. Everything that it sees comes from flip-flops.
     status : Out(CoreStatus())
         State and counters.
+    target : In(stream.Signature(TargetLayout(write)))
+        What to program, see :class:`WriteVerify`.
+    cell : Out(stream.Signature(CellLayout(write)))
+        How each cell ended.
+    parameters : In(ParameterLayout(write))
+        Parameters of a run. They must not change while ``write_status.busy``.
+    write_start, write_stop : In(1)
+        Begin a run (a strobe); end it after the cell that is on.
+    map_addr, map_data
+        Fault map.
+    write_status : Out(WriteVerifyStatus())
+        State and counters of write-verify; ``busy`` from the start on, also while it waits for the array.
     """
 
     op: stream.Interface
@@ -73,16 +113,29 @@ class Core(wiring.Component):
     mask: stream.Interface
     macro: Any
     status: Any
+    target: stream.Interface
+    cell: stream.Interface
+    parameters: Any
+    write_start: Value
+    write_stop: Value
+    map_addr: Value
+    map_data: Value
+    write_status: Any
 
-    def __init__(self, cfg: CoreConfig) -> None:
+    def __init__(self, cfg: CoreConfig, write: WriteVerifyConfig | None = None) -> None:
+        if write is not None and write.lines != cfg.lines:
+            raise ValueError(f"lines of write-verify must be {cfg.lines}, not {write.lines}")
         self.cfg = cfg
+        self.write = write
+        self.pins = MacroPins(cfg.lines, None if write is None else write.verify_bits)
         super().__init__({
             "op": In(stream.Signature(OpLayout())),
             "i": In(stream.Signature(unsigned(32))),
             "o": Out(stream.Signature(unsigned(32))),
             "mask": In(stream.Signature(MaskLayout(cfg))),
-            "macro": Out(TnsaPins(cfg.lines)),
+            "macro": Out(self.pins),
             "status": Out(CoreStatus()),
+            **({} if write is None else _write_members(write)),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -98,13 +151,14 @@ class Core(wiring.Component):
             wiring.connect(m, inner, wiring.flipped(outer))
 
         staged = loader.staged.op
+        writing = self._add_write_verify(m, sequencer)
         m.d.comb += [
             # Masks are looked up while the codes load.
             masks.read.eq(loader.accept), loader.masks_ready.eq(masks.ready),
             masks.backward.eq(staged.backward),
             masks.wl_select.eq(staged.wl_select), masks.line_select.eq(staged.line_select),
             # The operation that waits, and its start.
-            sequencer.full.eq(loader.full & ~masks.busy), sequencer.staged.eq(loader.staged),
+            sequencer.full.eq(loader.full & ~masks.busy & ~writing), sequencer.staged.eq(loader.staged),
             loader.take.eq(sequencer.take),
             lines.load.eq(sequencer.take), counters.load.eq(sequencer.take),
             lines.backward.eq(staged.backward), lines.in_signed.eq(staged.in_signed),
@@ -139,6 +193,33 @@ class Core(wiring.Component):
             pins.decrement.eq(sequencer.decrement), pins.dec_scale.eq(sequencer.dec_scale),
             sequencer.hold.eq(pins.hold),
         ]  # fmt: skip
+
+    def _add_write_verify(self, m: Module, sequencer: Sequencer) -> Value:
+        """Add write-verify; whether the array belongs to it, or will when the operation in progress has ended."""
+        if self.write is None:
+            return Const(0)
+        m.submodules.write_verify = engine = WriteVerify(self.write)
+        # A start that waits for the array.
+        waits = Signal()
+        writing = Signal()
+        wiring.connect(m, outside=wiring.flipped(self.target), engine=engine.i)
+        wiring.connect(m, engine=engine.o, outside=wiring.flipped(self.cell))
+        m.d.comb += [
+            engine.p.eq(self.parameters), engine.start.eq(waits & ~sequencer.running), engine.stop.eq(self.write_stop),
+            engine.map_addr.eq(self.map_addr), self.map_data.eq(engine.map_data), engine.hold.eq(self.macro.hold),
+            writing.eq(waits | engine.status.busy),
+        ]  # fmt: skip
+        with m.If(engine.start):
+            m.d.sync += waits.eq(0)
+        with m.Elif(self.write_start & ~engine.status.busy):
+            m.d.sync += waits.eq(1)
+        for name in engine.status.signature.members:
+            value = writing if name == "busy" else getattr(engine.status, name)
+            m.d.comb += getattr(self.write_status, name).eq(value)
+        for name, member in engine.macro.signature.members.items():
+            ours, its = getattr(self.macro, name), getattr(engine.macro, name)
+            m.d.comb += ours.eq(its) if member.flow is Out else its.eq(ours)
+        return writing
 
     def _count(self, m: Module, sequencer: Sequencer, error: Value, *, busy: Value) -> None:
         status = self.status

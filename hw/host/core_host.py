@@ -10,9 +10,11 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from hw.core.config import CoreConfig
 from hw.core.layout import OpCheck, OpLayout
 from hw.core.masks import MaskLayout
+from hw.core.write_verify import WriteVerifyConfig
 from hw.host.bank import RegisterBank
 from hw.host.bus import RegisterBus
-from hw.host.core_map import core_map
+from hw.host.registers import RegisterMap
+from hw.host.write_host import add_write_verify, write_members
 
 __all__ = ["CoreHost", "InputBuffer", "OutputBuffer"]
 
@@ -148,13 +150,15 @@ class CoreHost(wiring.Component):
     ----------
     cfg
         Configuration of the core.
-    sha256
-        Hash of the chip description.
+    map
+        Its registers, of :func:`hw.host.core_map.core_map`.
+    write
+        Configuration of write-verify, if the core programs its cells.
 
     Members
     -------
     bus : In(RegisterBus)
-        The bus; the map is :func:`hw.host.core_map.core_map`.
+        The bus.
     irq : Out(1)
         Interrupt.
     soft_reset : Out(1)
@@ -163,6 +167,8 @@ class CoreHost(wiring.Component):
         The vector level of the core.
     busy, mvms, cycles_total, cycles_analog, cycles_hold : In
         Status of the core.
+    <the members of :func:`hw.host.write_host.write_members`>
+        The vector level of write-verify, if there is one.
     """
 
     bus: Any
@@ -177,10 +183,12 @@ class CoreHost(wiring.Component):
     cycles_total: Value
     cycles_analog: Value
     cycles_hold: Value
+    write_status: Any
 
-    def __init__(self, cfg: CoreConfig, *, sha256: str = "0" * 64) -> None:
+    def __init__(self, cfg: CoreConfig, map: RegisterMap, write: WriteVerifyConfig | None = None) -> None:
         self.cfg = cfg
-        self.map = core_map(cfg.lines, sha256)
+        self.map = map
+        self.write = write
         super().__init__({
             "bus": In(RegisterBus(self.map.address_width)),
             "irq": Out(1), "soft_reset": Out(1),
@@ -188,6 +196,7 @@ class CoreHost(wiring.Component):
             "i": Out(stream.Signature(32)), "o": In(stream.Signature(32)),
             "mask": Out(stream.Signature(MaskLayout(cfg))),
             "busy": In(1), "mvms": In(32), "cycles_total": In(48), "cycles_analog": In(48), "cycles_hold": In(48),
+            **({} if write is None else write_members(write)),
         })  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:
@@ -212,10 +221,17 @@ class CoreHost(wiring.Component):
             result.full.eq(bank.status.done.value), bank.status.done.set.eq(result.filled),
         ]  # fmt: skip
         self._start(m, bank, given)
-        self._count(m, bank)
         bits, enable = bank.status, bank.interrupt_enable
         failed = bits.error.value | bits.overrun.value
-        m.d.comb += self.irq.eq((bits.done.value & enable.done) | (failed & enable.error))
+        irq = (bits.done.value & enable.done) | (failed & enable.error)
+        counters = ["cycles_total", "cycles_analog", "cycles_hold"]
+        values = [getattr(self, name) for name in counters]
+        if self.write is not None:
+            irq |= add_write_verify(m, self.write, bank, self, self.soft_reset)
+            counters += ["write_cycles_total", "write_cycles_hold"]
+            values += [self.write_status.cycles_total, self.write_status.cycles_hold]
+        self._count(m, bank, dict(zip(counters, values, strict=True)))
+        m.d.comb += self.irq.eq(irq)
         return m
 
     def _start(self, m: Module, bank: Any, given: InputBuffer) -> None:
@@ -246,12 +262,11 @@ class CoreHost(wiring.Component):
         with m.If(self.soft_reset):
             m.d.sync += self.op.valid.eq(0)
 
-    def _count(self, m: Module, bank: Any) -> None:
+    def _count(self, m: Module, bank: Any, counters: dict[str, Value]) -> None:
         """Counters of 48 bits in two reads: the upper part is kept when the lower is read."""
         kept = Signal(16)
         m.d.comb += bank.mvms.value.eq(self.mvms)
-        for name in ("cycles_total", "cycles_analog", "cycles_hold"):
-            counter: Value = getattr(self, name)
+        for name, counter in counters.items():
             low, high = getattr(bank, f"{name}_low"), getattr(bank, f"{name}_high")
             m.d.comb += [low.value.eq(counter[:32]), high.value.eq(kept)]
             with m.If(low.read):

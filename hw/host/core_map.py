@@ -1,9 +1,12 @@
 """Registers of one core behind a bus."""
 
+from hw.config import Chip
 from hw.core.config import MASKS
+from hw.core.write_verify import WriteVerifyParameters
 from hw.host.registers import Access, Field, Register, RegisterMap, Window
+from hw.host.write_map import write_entries
 
-__all__ = ["ADDRESS_WIDTH", "MAGIC", "MAP_VERSION", "core_map"]
+__all__ = ["ADDRESS_WIDTH", "MAGIC", "MAP_VERSION", "chip_map", "core_map"]
 
 ADDRESS_WIDTH = 12
 """Bits of a byte address: 4 KiB for one core of any size."""
@@ -13,6 +16,9 @@ MAGIC = 0x6D68
 
 MAP_VERSION = 1
 """Grows when a register moves or changes its meaning."""
+
+
+_USUAL = WriteVerifyParameters()
 
 
 def _counter(name: str, address: int, doc: str) -> tuple[Register, Register]:
@@ -45,7 +51,13 @@ def _identity(lines: int, sha256: str) -> tuple[Register, ...]:
     )  # fmt: skip
 
 
-def _control() -> tuple[Register, ...]:
+def _control(*, write: bool) -> tuple[Register, ...]:
+    more = (
+        Field(name="write_done", access=Access.RW, doc="`write_status.done`."),
+        Field(name="write_error", access=Access.RW, doc="`write_status.error` or `write_status.overrun`."),
+        Field(name="write_service", access=Access.RW, doc="At least half of `results` waits, or during a run at least "
+              "half of `targets` is free."),
+    )  # fmt: skip
     return (
         Register(name="control", address=0x010, doc="Commands.", fields=(
             Field(name="start", access=Access.W, doc="Issue the operation of the registers below on the input window."),
@@ -63,6 +75,7 @@ def _control() -> tuple[Register, ...]:
         Register(name="interrupt_enable", address=0x018, doc="What raises the interrupt, as long as it lasts.", fields=(
             Field(name="done", access=Access.RW, doc="`status.done`."),
             Field(name="error", access=Access.RW, doc="`status.error` or `status.overrun`."),
+            *(more if write else ()),
         )),
     )  # fmt: skip
 
@@ -95,11 +108,31 @@ def _operation() -> tuple[Register, ...]:
     )  # fmt: skip
 
 
-def core_map(lines: int, sha256: str = "0" * 64) -> RegisterMap:
-    """Registers of a core of ``lines`` lines, generated from the description with the hash ``sha256``.
+def _write_counters() -> tuple[Register, ...]:
+    return (
+        *_counter("write_cycles_total", 0x0E8, "Clock cycles of the run"),
+        *_counter("write_cycles_hold", 0x0F0, "Clock cycles of the run for which the macro held the core"),
+    )
 
-    Every address is the same for every size of the core.
+
+def chip_map(chip: Chip) -> RegisterMap:
+    """Registers of a chip's core."""
+    parameters = WriteVerifyParameters.from_chip(chip) if chip.programming.engine else None
+    return core_map(chip.lines, chip.sha256, parameters)
+
+
+def core_map(lines: int, sha256: str = "0" * 64, parameters: WriteVerifyParameters | None = _USUAL) -> RegisterMap:
+    """Registers of a core of ``lines`` lines. Every address is the same for every size of the core.
+
+    Parameters
+    ----------
+    sha256
+        Hash of the chip description.
+    parameters
+        Parameters of write-verify after reset. None: the core does not program its cells, the map has nothing of it.
     """
+    write, windows = ((), ()) if parameters is None else write_entries(lines, parameters, _write_counters())
+    targets, results, faults = ([window] for window in windows) if windows else ([], [], [])
     mvms = Field(name="value", width=32, doc="Operations since reset.")
     return RegisterMap(
         name="core",
@@ -107,23 +140,27 @@ def core_map(lines: int, sha256: str = "0" * 64) -> RegisterMap:
         address_width=ADDRESS_WIDTH,
         entries=(
             *_identity(lines, sha256),
-            *_control(),
+            *_control(write=parameters is not None),
             *_operation(),
             Register(name="mvms", address=0x040, fields=(mvms,), doc="Matrix-vector products."),
             *_counter("cycles_total", 0x048, "Clock cycles in which an operation was in progress"),
             *_counter("cycles_analog", 0x050, "Clock cycles of the operations at the macro's pins"),
             *_counter("cycles_hold", 0x058, "Clock cycles for which the macro held the core"),
+            *write,
             Window(
                 name="masks", address=0x400, words=MASKS * max(lines // 32, 1), access=Access.W,
                 doc="Eighteen masks of as many bits as there are lines: 8 of word lines, 8 of converted lines, dead "
                 "bit lines, dead source lines. Whole words only. An operation takes the masks as they are when it "
                 "starts.",
             ),
+            *targets,
             Window(
                 name="input", address=0x800, words=lines // 4, access=Access.W, byte_writes=True,
                 doc="Input codes, four of 8 bits a word, lowest byte first: half as many as there are lines forward, "
                 "as many as there are lines backward.",
             ),
+            *results,
+            *faults,
             Window(
                 name="output", address=0xC00, words=lines // 2, access=Access.R,
                 doc="Output codes, two of 16 bits a word, lowest first, two's complement, in half steps.",

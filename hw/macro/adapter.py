@@ -4,7 +4,7 @@ from amaranth.hdl import ClockSignal, Instance
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from hw.macro.pins import TnsaPins
+from hw.macro.macro_pins import MacroPins
 
 __all__ = ["MacroAdapter"]
 
@@ -12,27 +12,27 @@ __all__ = ["MacroAdapter"]
 class MacroAdapter(wiring.Component):
     """Instance of the macro's adapter module.
 
-    The module's ports are the members of :class:`TnsaPins` by their names, and ``clk``. Amaranth's simulator knows no
+    The module's ports are the members of :class:`MacroPins` by their names, and ``clk``. Amaranth's simulator knows no
     instance: there, bind a process to the pins of the core instead.
 
     Parameters
     ----------
-    lines
-        Lines of the array each way.
+    signature
+        Pins of the macro.
     module
         Name of the adapter's module.
 
     Members
     -------
-    pins : In(TnsaPins(lines))
+    pins : In(MacroPins)
         The macro, as it sees the digital core.
     """
 
     pins: wiring.PureInterface
 
-    def __init__(self, lines: int, module: str) -> None:
+    def __init__(self, signature: MacroPins, module: str) -> None:
         self.module = module
-        super().__init__({"pins": In(TnsaPins(lines))})
+        super().__init__({"pins": In(signature)})
 
     def elaborate(self, platform: object) -> Instance:
         # The component's ``In`` turns the pins round: what the core drives is an input here.

@@ -70,7 +70,7 @@ def check_command(chip: str, overrides: tuple[str, ...], out: Output) -> None:
     out.text("* differs from the default")
     out.text()
     out.table(("size", ""), sizes(resolved))
-    found = warnings(resolved) + wire_warnings(resolved)
+    found = warnings(resolved) + wire_warnings(resolved) + _macro_warnings(resolved)
     for sentence in found:
         out.warn(sentence)
     problems = _pin_problems(resolved)
@@ -84,6 +84,15 @@ def check_command(chip: str, overrides: tuple[str, ...], out: Output) -> None:
     if problems:
         count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise InputError(f"{chip}: the pins of the macro do not fit, {count} as listed")
+
+
+def _macro_warnings(chip: "Chip") -> list[str]:
+    """What the user's own macro leaves unused, if the chip has one."""
+    if chip.macro is None:
+        return []
+    from rtl_gen import macro_warnings
+
+    return macro_warnings(chip)
 
 
 def _pin_problems(chip: "Chip") -> list[str]:

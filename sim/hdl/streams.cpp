@@ -18,6 +18,21 @@ struct Batch {
     int32_t gap, stall, hold; // of 256 cycles, how many are idle on average
 };
 
+// A run of write-verify within a batch. Mirrored by sim/shim.py.
+struct Program {
+    const uint32_t* targets;    // of one pass; the same are sent in each
+    uint32_t* cells;            // results of all passes
+    uint32_t* map;              // words of the fault map at the end
+    uint64_t* counters;         // sets, resets, forms, reads, pulsed, faults, pass, cycles, cycles held
+    const uint32_t* parameters; // kParameterWords
+    int64_t target_count, cell_count, map_count;
+    int64_t start_after;        // cycles from the begin of the batch
+    int64_t stop_after;         // results after which the run is stopped; -1: never
+};
+
+constexpr int kParameterWords = 8;
+constexpr int kMapLatency = 2;  // from an address in C++ to its word: two flip-flops
+
 enum Outcome : int32_t { kIdle = 0, kRunning = 1, kComplete = 2, kStuck = 3, kTooMany = 4 };
 
 Batch batch{};
@@ -25,6 +40,13 @@ int64_t ops_sent, masks_sent, inputs_sent, outputs_taken, dones_seen, idle_cycle
 Outcome outcome = kIdle;
 bool error_seen = false;
 uint32_t random_state = 1;
+
+Program program{};
+bool programming = false, started = false, written = false;
+int64_t targets_sent, cells_taken, map_asked, batch_cycles;
+
+// Everything of the run has come back, the fault map at last.
+bool programmed() { return !programming || (written && map_asked >= program.map_count + kMapLatency); }
 
 bool chance(int32_t of_256) {
     if (!of_256) return false;
@@ -89,17 +111,60 @@ void mho_done(uint64_t total, uint64_t analog, uint64_t hold) {
     idle_cycles = 0;
 }
 
-// Every cycle: 1 when the batch has just ended.
-uint8_t mho_poll(uint8_t busy, uint8_t error) {
+// Every cycle. Bit 0: the batch has just ended; bit 1: it programs cells.
+int mho_poll(uint8_t busy, uint8_t error) {
     error_seen |= error != 0;
     if (outcome != kRunning) return outcome == kTooMany;
+    batch_cycles++;
     const bool moved = ops_sent == batch.op_count && masks_sent == batch.mask_count && inputs_sent == batch.input_count &&
                        outputs_taken == batch.output_count && dones_seen == batch.done_count;
-    if (moved && !busy)
+    if (moved && !busy && programmed())
         outcome = kComplete;
     else if (++idle_cycles > batch.patience)
         outcome = kStuck;
-    return outcome != kRunning;
+    return outcome != kRunning ? 1 : programming ? 2 : 0;
+}
+
+// Bit 0: start, with these parameters; bit 1: stop; bit 2: read the fault map.
+int mho_write_command(uint32_t* parameters) {
+    if (!started && batch_cycles > program.start_after) {
+        started = true;
+        for (int w = 0; w < kParameterWords; w++) parameters[w] = program.parameters[w];
+        return 1;
+    }
+    const bool stop = started && !written && program.stop_after >= 0 && cells_taken >= program.stop_after;
+    return (stop ? 2 : 0) | (written ? 4 : 0);
+}
+
+uint8_t mho_next_target(uint32_t* payload) {
+    if (!started || written || chance(batch.gap)) return 0;
+    *payload = program.targets[targets_sent++ % program.target_count];
+    idle_cycles = 0;
+    return 1;
+}
+
+void mho_cell(uint32_t payload) {
+    if (cells_taken == program.cell_count) {
+        outcome = kTooMany;
+        return;
+    }
+    program.cells[cells_taken++] = payload;
+    idle_cycles = 0;
+}
+
+void mho_write_done(uint32_t sets, uint32_t resets, uint32_t forms, uint32_t reads, uint32_t pulsed, uint32_t faults,
+                    uint32_t write_pass, uint64_t total, uint64_t hold) {
+    const uint64_t values[] = {sets, resets, forms, reads, pulsed, faults, write_pass, total, hold};
+    for (int k = 0; k < 9; k++) program.counters[k] = values[k];
+    written = true;
+    idle_cycles = 0;
+}
+
+// Takes the word of the address before the last, gives the next address.
+int mho_fault_map(uint32_t data) {
+    if (map_asked >= kMapLatency && map_asked - kMapLatency < program.map_count)
+        program.map[map_asked - kMapLatency] = data;
+    return int(map_asked++ < program.map_count ? map_asked - 1 : 0);
 }
 
 // ---- called from sim/shim.py --------------------------------------------------------------------------------------
@@ -108,9 +173,19 @@ void mho_streams_start(const Batch* next) {
     batch = *next;
     ops_sent = masks_sent = inputs_sent = outputs_taken = dones_seen = idle_cycles = 0;
     random_state = batch.seed ? batch.seed : 1;
-    error_seen = false;
+    error_seen = programming = false;
     outcome = kRunning;
 }
+
+// The batch that is about to start programs cells.
+void mho_program_start(const Program* next) {
+    program = *next;
+    targets_sent = cells_taken = map_asked = batch_cycles = 0;
+    started = written = false;
+    programming = true;
+}
+
+int64_t mho_program_cells() { return cells_taken; }
 
 int32_t mho_streams_outcome() { return outcome; }
 int32_t mho_streams_error() { return error_seen; }

@@ -1,4 +1,4 @@
-// Simulation body of a transposable macro: the pins of hw.macro.TnsaPins, answered by shim.cpp through DPI.
+// Simulation body of a transposable macro: the pins of hw.macro.MacroPins, answered by shim.cpp and cells.cpp through DPI.
 // A strobe is taken at the clock edge that ends its cycle; `cmp` changes at that edge and stays until the next compare.
 
 `ifndef MHO_LINES
@@ -26,6 +26,21 @@ module tnsa_macro #(
     input  wire [63:0]      op_id,
     output reg  [LINES-1:0] cmp,
     output wire             hold
+`ifdef MHO_VERIFY_BITS
+    ,
+    input  wire             write_mode,
+    input  wire [LINES-1:0] write_wl,
+    input  wire [LINES-1:0] write_bl,
+    input  wire [LINES-1:0] write_sl,
+    input  wire             set_pulse,
+    input  wire             reset_pulse,
+    input  wire             form_pulse,
+    input  wire [7:0]       amplitude,
+    input  wire             verify,
+    input  wire [3:0]       write_pass,
+    output reg  [`MHO_VERIFY_BITS-1:0] verify_code,
+    output wire             verify_valid
+`endif
 );
     import "DPI-C" function chandle mho_macro_create(input int lines);
     import "DPI-C" function void mho_precharge(input chandle handle, input longint unsigned op_id);
@@ -58,4 +73,43 @@ module tnsa_macro #(
     reg slow = 1'b0;
     always @(posedge clk) slow <= mho_hold();
     assign hold = slow;
+
+`ifdef MHO_VERIFY_BITS
+    import "DPI-C" function void mho_pulse_begin(
+        input int kind, input int amplitude, input int write_pass,
+        input bit [LINES-1:0] wl, input bit [LINES-1:0] bl, input bit [LINES-1:0] sl);
+    import "DPI-C" function void mho_pulse_end(
+        input int amplitude, input int width,
+        input bit [LINES-1:0] wl, input bit [LINES-1:0] bl, input bit [LINES-1:0] sl);
+    import "DPI-C" function int mho_verify(
+        input bit [LINES-1:0] wl, input bit [LINES-1:0] bl, input bit [LINES-1:0] sl);
+    import "DPI-C" function void mho_relax(input int write_pass);
+
+    // A pulse is applied at its end; cycles in which the macro holds do not count.
+    wire pulsing = set_pulse | reset_pulse | form_pulse;
+    reg was_pulsing = 1'b0;
+    reg [31:0] width = 32'd0;
+    reg [3:0] last_pass = 4'd0;
+    int code;
+
+    assign verify_valid = 1'b1;
+    always @(posedge clk)
+        if (write_mode | was_pulsing) begin
+            was_pulsing <= pulsing;
+            last_pass <= write_pass;
+            if (write_pass != last_pass) mho_relax({28'd0, write_pass});
+            if (pulsing) begin
+                width <= (was_pulsing ? width : 32'd0) + {31'd0, ~slow};
+                if (!was_pulsing)
+                    mho_pulse_begin(
+                        form_pulse ? 2 : reset_pulse ? 1 : 0, {24'd0, amplitude}, {28'd0, write_pass},
+                        write_wl, write_bl, write_sl);
+            end
+            if (was_pulsing & ~pulsing) mho_pulse_end({24'd0, amplitude}, width, write_wl, write_bl, write_sl);
+            if (verify) begin
+                code = mho_verify(write_wl, write_bl, write_sl);
+                verify_code <= code[`MHO_VERIFY_BITS-1:0];
+            end
+        end else last_pass <= 4'd0;
+`endif
 endmodule

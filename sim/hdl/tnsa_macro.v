@@ -19,6 +19,21 @@ module tnsa_macro (
     input  wire [63:0]           op_id,
     output wire [`MHO_LINES-1:0] cmp,
     output wire                  hold
+`ifdef MHO_VERIFY_BITS
+    ,
+    input  wire                  write_mode,
+    input  wire [`MHO_LINES-1:0] write_wl,
+    input  wire [`MHO_LINES-1:0] write_bl,
+    input  wire [`MHO_LINES-1:0] write_sl,
+    input  wire                  set_pulse,
+    input  wire                  reset_pulse,
+    input  wire                  form_pulse,
+    input  wire [7:0]            amplitude,
+    input  wire                  verify,
+    input  wire [3:0]            write_pass,
+    output wire [`MHO_VERIFY_BITS-1:0] verify_code,
+    output wire                  verify_valid
+`endif
 );
     assign cmp = core_tb.answer;
     assign hold = core_tb.slow;

@@ -1,11 +1,14 @@
 """Cores behind a bus, against the bus models of cocotbext-wishbone and cocotbext-axi."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from cocotb_tools.runner import get_results, get_runner
 
 from hw.config import load_chip
+from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from rtl_gen import emit_core
 from rtl_gen.macro_model import write_macro_model
 
@@ -14,7 +17,7 @@ def _run(wrap: str, simulator: str, folder: Path) -> None:
     chip = load_chip("tnsa16-core")
     sources = emit_core(chip, folder / "rtl", wrap)
     model = folder / "tnsa_macro.v"
-    model.write_text(write_macro_model("tnsa_macro", chip.lines))
+    model.write_text(write_macro_model("tnsa_macro", chip.lines, chip.programming.verify_bits))
     runner = get_runner(simulator)
     top = f"mho_{sources[0].stem}"
     flags = ["-g2005"] if simulator == "icarus" else ["-Wno-fatal"]
@@ -22,12 +25,18 @@ def _run(wrap: str, simulator: str, folder: Path) -> None:
         sources=[*sources, model], hdl_toplevel=top, build_dir=folder,
         build_args=flags, timescale=("1ns", "1ps"),
     )  # fmt: skip
+    write = WriteVerifyConfig.from_chip(chip)
+    parameters = {name: int(value) for name, value in asdict(WriteVerifyParameters.from_chip(chip)).items()}
+    environment = {
+        "MHO_WRAP": wrap, "MHO_HASH": chip.sha256[:8], "MHO_PARAMETERS": json.dumps(parameters),
+        "MHO_WRITE": json.dumps({"setup_cycles": write.setup_cycles, "verify_cycles": write.verify_cycles}),
+    }  # fmt: skip
     results = runner.test(
-        hdl_toplevel=top, test_module="tests.hw.host.bench_core", build_dir=folder, test_dir=folder,
-        extra_env={"MHO_WRAP": wrap, "MHO_HASH": chip.sha256[:8]}, results_xml=folder / "results.xml",
+        hdl_toplevel=top, test_module="tests.hw.host.bench_core,tests.hw.host.bench_write", build_dir=folder,
+        test_dir=folder, extra_env=environment, results_xml=folder / "results.xml",
     )  # fmt: skip
     total, failed = get_results(results)
-    assert total == 9
+    assert total == 12
     assert failed == 0
 
 

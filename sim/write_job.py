@@ -1,0 +1,132 @@
+"""A run of write-verify within a batch: what goes to the simulator process, and what comes back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.core.write_verify import PULSE
+from macro_models.pulses import PulseArray
+
+__all__ = ["COUNTERS", "PARAMETER_WORDS", "WriteJob", "WriteOutcome"]
+
+PARAMETER_WORDS = 8
+"""Words of 32 bits for the parameters (``hdl/streams.cpp``)."""
+
+COUNTERS = ("sets", "resets", "forms", "reads", "pulsed", "faults", "write_pass", "cycles_total", "cycles_hold")
+"""What the engine says at the end of a run."""
+
+_ARRAY = "array."
+"""Before the names of what belongs to the cells."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class WriteJob:
+    """What is programmed.
+
+    Attributes
+    ----------
+    array
+        The cells.
+    targets
+        Words of the target stream for one pass, of shape (lines**2,), uint32.
+    parameters
+        The parameters of the run, of shape (PARAMETER_WORDS,), uint32.
+    pins, widths
+        Cycles that a SET, RESET and FORM pulse lasts at the pins, and cycles for which it stands, of shape (3,).
+    passes
+        How often the targets are sent.
+    map_words
+        Words of the fault map.
+    wait_skipped
+        Cycles of each wait between two passes that are not simulated.
+    longest_cycles
+        Most cycles that a cell, or the wait between two passes, can take.
+    start_after
+        Cycles from the begin of the batch to the start of the run.
+    stop_after
+        Results after which the run is stopped; -1: never.
+    """
+
+    array: PulseArray
+    targets: NDArray[np.uint32]
+    parameters: NDArray[np.uint32]
+    pins: NDArray[np.int64]
+    widths: NDArray[np.int64]
+    passes: int
+    map_words: int
+    wait_skipped: int
+    longest_cycles: int
+    start_after: int = 0
+    stop_after: int = -1
+
+    def split(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """JSON values and arrays."""
+        content = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "array"}
+        content |= {f"{_ARRAY}{name}": value for name, value in self.array.state().items()}
+        return _split(content)
+
+    @classmethod
+    def join(cls, content: Mapping[str, Any]) -> "WriteJob":
+        """Inverse of :meth:`split`."""
+        state = {name.removeprefix(_ARRAY): value for name, value in content.items() if name.startswith(_ARRAY)}
+        rest: dict[str, Any] = {
+            name: np.ascontiguousarray(value) if isinstance(value, np.ndarray) else value
+            for name, value in content.items()
+            if not name.startswith(_ARRAY)
+        }
+        return cls(array=PulseArray.from_state(state), **rest)
+
+
+@dataclass(kw_only=True, eq=False)
+class WriteOutcome:
+    """What the run did.
+
+    Attributes
+    ----------
+    cells
+        Words of the result stream.
+    map
+        Words of the fault map at the end.
+    counters
+        Values of :data:`COUNTERS`.
+    pulses
+        Pulses as they were seen at the pins, of type :data:`hw.core.write_verify.PULSE`.
+    state
+        What has changed of the cells; see :meth:`macro_models.pulses.PulseArray.set_state`.
+    """
+
+    cells: NDArray[np.uint32]
+    map: NDArray[np.uint32]
+    counters: NDArray[np.uint64]
+    pulses: NDArray[np.void]
+    state: dict[str, Any]
+
+    @classmethod
+    def empty(cls, job: WriteJob) -> "WriteOutcome":
+        """Room for what ``job`` gives."""
+        return cls(
+            cells=np.zeros(job.passes * len(job.targets), dtype=np.uint32),
+            map=np.zeros(job.map_words, dtype=np.uint32),
+            counters=np.zeros(len(COUNTERS), dtype=np.uint64),
+            pulses=np.zeros(0, dtype=PULSE),
+            state={},
+        )
+
+    def split(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """JSON values and arrays."""
+        content = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "state"}
+        return _split(content | {f"{_ARRAY}{name}": value for name, value in self.state.items()})
+
+    @classmethod
+    def join(cls, content: Mapping[str, Any]) -> "WriteOutcome":
+        """Inverse of :meth:`split`."""
+        state = {name.removeprefix(_ARRAY): value for name, value in content.items() if name.startswith(_ARRAY)}
+        return cls(state=state, **{name: value for name, value in content.items() if not name.startswith(_ARRAY)})
+
+
+def _split(content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    arrays = {name: value for name, value in content.items() if isinstance(value, np.ndarray)}
+    return {name: value for name, value in content.items() if name not in arrays}, arrays
