@@ -1,5 +1,6 @@
 """The bench of ``mho verify core``: random legal operations through the RTL against the numpy models, bit for bit."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -132,12 +133,14 @@ def verify_core(
     Raises
     ------
     InputError
-        If the simulator is unknown or a file is missing.
+        If the simulator is unknown, a file is missing, or the netlist has not the ports of the chip's core.
     ToolError
         If anything differs, with all that reproduces it; or if a tool is missing or fails.
     """
     if simulator not in SIMULATORS:
         raise InputError(f"simulator must be one of {', '.join(SIMULATORS)}, not {simulator!r}")
+    if netlist is not None and netlist.is_file():
+        _check_ports(chip, netlist)
     build = verilator_build if simulator == "verilator" else icarus_build
     program = build(chip, waves=waves is not None, netlist=netlist, cells=cells)
     models = make_models(chip, devices, seed)
@@ -152,6 +155,31 @@ def verify_core(
     if waves is not None:
         write_groups(waves, chip)
     return report
+
+
+def _check_ports(chip: Chip, netlist: Path) -> None:
+    """Refuses a netlist whose top has other ports than the core of the chip: it would wait for ever."""
+    from rtl_gen.emit import module_texts
+    from rtl_gen.ports import module_ports
+
+    top = f"{chip.verilog.prefix}core"
+    # Gates are many, and need not be read for this.
+    text = re.sub(r"//[^\n]*|/\*.*?\*/", " ", netlist.read_text(errors="replace"), flags=re.DOTALL)
+    module = re.search(rf"\bmodule\s+{re.escape(top)}\b([^;]*;)(.*?)\bendmodule\b", text, re.DOTALL)
+    if module is None:
+        return
+    declared = " ".join(re.findall(r"\b(?:input|output|inout)\b[^;]*;", module[2]))
+    found = module_ports(f"module {top} {module[1]} {declared} endmodule", top) or {}
+    wanted = module_ports(module_texts(chip, "none", own_macro=False)[top], top) or {}
+    wrong = [f"lacks {name}" for name in wanted if name not in found]
+    wrong += [
+        f"has {name} of {found[name].width} bits instead of {port.width}"
+        for name, port in wanted.items()
+        if name in found and found[name].width not in (port.width, None)
+    ]
+    if wrong:
+        more = f" and {len(wrong) - 3} more ports" if len(wrong) > 3 else ""
+        raise InputError(f"{netlist}: is no core of {chip.name}, module {top} {', '.join(wrong[:3])}{more}")
 
 
 class _Bench:

@@ -109,6 +109,16 @@ def test_bad_requests_are_refused(tmp_path):
         verify_core(CHIP, netlist=tmp_path / "other.v")
 
 
+def test_a_netlist_of_another_chip_is_refused_by_its_ports(tmp_path):
+    netlist = one_file(tmp_path, load_chip("tnsa64-core"))
+    with pytest.raises(InputError, match=r"core\.v: is no core of tnsa16-core, module mho_core has .* bits instead of"):
+        verify_core(CHIP, simulator="icarus", netlist=netlist)
+    ports = "input clk; input rst; input [3:0] in_payload;"
+    (tmp_path / "gates.v").write_text(f"module mho_core(clk, rst, in_payload); {ports} endmodule")
+    with pytest.raises(InputError, match=r"gates\.v: is no core of tnsa16-core, module mho_core lacks \w+, lacks "):
+        verify_core(CHIP, simulator="icarus", netlist=tmp_path / "gates.v")
+
+
 def lz4_block(block: bytes) -> bytes:
     out, i = bytearray(), 0
 
