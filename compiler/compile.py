@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from compiler.program import OutputStage
 from compiler.trials import representative_time
 from hw.config import Chip, check_device, default_device
 from macro_models.devices import Device, load_device
+from macro_models.devices.device import Stuck
 from macro_models.errors import InputError
 
 __all__ = ["FIRST_INPUTS", "check_shape", "compile_model"]
@@ -81,11 +83,13 @@ def compile_model(
     slices = options.slices_of([layer.name for layer in net.layers])
     placement = place(shapes, chip.lines, copies=options.copies, skip=skip, slices=slices, faults=faults)
     x = x.astype(np.float64)
+    # Where the faults are known, chips of the trials have no others.
+    trial = replace(device, stuck=Stuck()) if faults else device
     if net.steps:
-        result = StageCalibrator(net, placement, chip, device, options, x, progress).run_stages()
+        result = StageCalibrator(net, placement, chip, trial, options, x, progress).run_stages()
         stage, stages, samples = result.input, result.stages, result.images
     else:
-        result = Calibrator(net, placement, chip, device, options, x, progress).run()
+        result = Calibrator(net, placement, chip, trial, options, x, progress).run()
         stage, stages, samples = result.quantiser.stage, (), len(x)
     return Network(
         chip=chip, device=device, options=options, model=net, input=stage, layers=result.layers, stages=stages,

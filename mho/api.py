@@ -8,6 +8,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -258,7 +259,7 @@ class Net:
         *,
         device: "Device | PathLike | None" = None,
         pulse_law: "Device | PathLike | None" = None,
-        seed: int = 0,
+        seed: int | None = None,
         backend: str = "functional",
         measured: "ArrayLike | PathLike | None" = None,
         pulses: PathLike | None = None,
@@ -277,7 +278,7 @@ class Net:
         pulse_law
             Device whose answer to pulses is taken; ``None``: that of ``device``, or of ``rram-neurram`` if it has none.
         seed
-            Which chip.
+            Which chip; ``None``: the one whose cells the network was compiled around, or chip 0.
         backend
             ``"functional"`` (the numpy reference) or ``"cosim"`` (the engine of the generated Verilog); both give the
             same pulses.
@@ -346,7 +347,7 @@ def compile(
     calibrate
         Typical inputs in the model's units, (samples, ...): an array, a ``.npy`` file or ``"X.npz:key"``.
     device
-        Device whose model the calibration uses; ``None``: the chip's.
+        Device whose model the calibration uses; ``None``: that of ``cells``, or the chip's.
     cells
         Cells of one chip, which :meth:`Net.program` gave, or the file of them: their dead lines are left unused, and
         weights avoid their faulty cells. The network is for that chip then.
@@ -362,16 +363,17 @@ def compile(
         If the model has an operator that is not supported, or an input or option is wrong.
     """
     description = chip.description if isinstance(chip, Chip) else load_chip(chip)
-    faults = None
-    if cells is not None:
-        given = read_cells(cells)
+    given = None if cells is None else read_cells(cells)
+    if given is not None:
         given.check_chip(description)
-        faults = given.core_faults()
+    default = default_device(description) if given is None else given.device
     network = compile_model(
         Path(model) if isinstance(model, os.PathLike) else model, description, calibrate=read_inputs(calibrate),
-        device=device_model(device, default_device(description)), options=CompileOptions.from_dict(options),
-        faults=faults, progress=progress,
+        device=device_model(device, default), options=CompileOptions.from_dict(options),
+        faults=None if given is None else given.core_faults(), progress=progress,
     )  # fmt: skip
+    if given is not None:
+        network = replace(network, calibration={**network.calibration, "cells": given.provenance()})
     return Net(network)
 
 

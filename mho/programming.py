@@ -26,7 +26,7 @@ __all__ = ["check_program_options", "program_net", "read_conductances"]
 PathLike = str | os.PathLike[str]
 
 
-def check_program_options(*, seed: int, backend: str, measured: bool, pulses: bool, law: bool) -> None:
+def check_program_options(*, seed: int | None, backend: str, measured: bool, pulses: bool, law: bool) -> None:
     """Refuse options that do not go together, before anything is computed.
 
     Raises
@@ -34,7 +34,7 @@ def check_program_options(*, seed: int, backend: str, measured: bool, pulses: bo
     InputError
         Naming the option, its value and what would be right.
     """
-    if not 0 <= seed < 2**32:
+    if seed is not None and not 0 <= seed < 2**32:
         raise InputError(f"seed must be between 0 and 2**32 - 1, not {seed}")
     if backend not in BACKENDS:
         raise InputError(f"backend must be one of {', '.join(BACKENDS)}, not {backend!r}")
@@ -48,7 +48,7 @@ def program_net(
     *,
     device: Device,
     pulse_law: Device | None,
-    seed: int,
+    seed: int | None,
     backend: str,
     measured: "ArrayLike | PathLike | None",
     pulses: PathLike | None,
@@ -66,6 +66,8 @@ def program_net(
         seed=seed, backend=backend, measured=measured is not None, pulses=pulses is not None, law=pulse_law is not None
     )
     network = _changed(net.network, overrides)
+    if seed is None:
+        seed = int(network.calibration.get("cells", {}).get("seed", 0))
     if measured is not None:
         where = os.fspath(measured) if isinstance(measured, str | os.PathLike) else "measured map"
         maps = read_conductances(measured, len(network.cores))

@@ -20,7 +20,11 @@ __all__ = ["compile_command", "compile_net", "print_summary", "summary_lines"]
 @click.option(
     "--calibrate", metavar="X.npy", required=True, help="Typical inputs in the model's units (.npy, or X.npz:key)."
 )
-@click.option("--device", metavar="DEVICE", help="Device whose model the calibration uses (default: the chip's).")
+@click.option(
+    "--device",
+    metavar="DEVICE",
+    help="Device whose model the calibration uses (default: that of --cells, or the chip's).",
+)
 @click.option(
     "--slices",
     metavar="N|LAYER=N,...",

@@ -33,12 +33,14 @@ PUBLISHED = {"pulses_per_cell": 8.5, "passes": 3, "source": "Wan et al., Nature 
 @click.option(
     "--pulse-law", metavar="DEVICE", help="Whose answer to pulses (default: the device's, else of rram-neurram)."
 )
-@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Which chip.")
+@click.option(
+    "--seed", type=int, metavar="N", help="Which chip (default: the one that the network was compiled for, else 0)."
+)
 @click.option("--set", "overrides", metavar="programming.KEY=VALUE", multiple=True, help="Change how it is programmed.")
 @common_options
 def program_command(
     network: str, measured: str | None, output: str | None, pulses: str | None, plot: str | None, backend: str,
-    device: str | None, pulse_law: str | None, seed: int, overrides: tuple[str, ...], out: Output,
+    device: str | None, pulse_law: str | None, seed: int | None, overrides: tuple[str, ...], out: Output,
 ) -> None:  # fmt: skip
     """Program the cells of one chip for a network, or take measured ones, and write the chip's cells.
 

@@ -182,7 +182,8 @@ def test_remapping_gives_the_accuracy_back(tmp_path: Path) -> None:
     for seed in (1, 2, 3):
         broken = _with_dead_lines(net, net.program(device=tmp_path / "lab.toml", seed=seed))
         new = mho.compile(sample.model, chip, cells=broken, **options)
-        again = new.program(device=tmp_path / "lab.toml", seed=seed)
+        again = new.program()
+        assert (again.device.name, again.seed) == ("lab", seed)
         runs = (net.run(x, cells=net.program(seed=seed)), net.run(x, cells=broken), new.run(x, cells=again))
         scores.append([(run.accuracy(y), run.relative_error) for run in runs])
     (sound, error), (lost, broken_error), (won, won_error) = np.mean(scores, axis=0)
