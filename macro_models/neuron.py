@@ -134,7 +134,7 @@ class Integrator:
     key
         Array, direction and word lines.
     offset_V
-        Offsets of the amplifiers, of shape (lines,).
+        Offsets of the amplifiers of all lines of the core, of shape (lines,).
     v_read_V
         Read voltage.
     """
@@ -142,6 +142,7 @@ class Integrator:
     def __init__(self, neuron: Neuron, key: Key, offset_V: NDArray[np.float64], v_read_V: float) -> None:
         self.key = key
         self.beta = neuron.beta
+        offset_V = offset_V[key.columns]
         volt = 2.0 / v_read_V * key.sum_g  # charge of one volt
         self.cycle = (offset_V + neuron.injection_mV * 1e-3) * volt
         """Charge that each cycle adds."""
@@ -152,7 +153,8 @@ class Integrator:
         noise = neuron.comparator_noise_mV * 1e-3 / neuron.alpha
         self.comparator = noise * volt / NORMAL_ONE if noise else None
         """Deviation of each comparison, likewise."""
-        self.grid_bits = grid_bits(key.lines.peak)
+        # One grid for all lines, so that a line does not depend on which others are converted.
+        self.grid_bits = grid_bits((key.whole or key).lines.peak)
         self.powers = _powers(self.beta, 2 * INPUT_TOP)
         self._weights = self._plane_weights()
         self._held: dict[int, tuple[NDArray[np.float64], NDArray[np.float64] | None]] = {}
@@ -220,7 +222,7 @@ class Counter:
         self.neg = integrator.cycle + steps.neg
         self.walk = Walk(
             beta=integrator.beta, offset=self.offset, pos=self.pos, neg=self.neg,
-            sampling=integrator.sampling, comparator=integrator.comparator,
+            sampling=integrator.sampling, comparator=integrator.comparator, blocks=integrator.key.draw_blocks,
         )  # fmt: skip
         self.noisy = integrator.sampling is not None or integrator.comparator is not None
         self._table = None if self.noisy else self._thresholds()

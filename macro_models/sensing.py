@@ -93,6 +93,8 @@ class Key:
     :func:`variance_unit`; None if there is none."""
     blocks: NDArray[np.uint64] | None = None
     """The converted lines, where a key has not all of them: blocks of eight, as draws are made, in order."""
+    whole: "Key | None" = None
+    """The key of all lines, of one that has not all."""
     lines: Product = field(init=False)
     """For inputs on physical lines."""
     pairs: Product | None = field(init=False)
@@ -144,6 +146,7 @@ class Key:
             self._narrowed[name] = replace(
                 self,
                 blocks=blocks,
+                whole=self,
                 k=np.ascontiguousarray(self.k[:, at]),
                 sum_g=self.sum_g[at],
                 offset=self.offset[at],
@@ -157,14 +160,18 @@ class Key:
         self, product: Product, op_id: NDArray[np.uint64], seed: int, core: int
     ) -> tuple[NDArray[np.int16] | None, NDArray[np.int16] | None]:
         """Normal codes of the read noise and of the converters' noise, (batch, lines); None for what is not there."""
-        blocks = np.arange(-(-self.k.shape[1] // LANES), dtype=np.uint64) if self.blocks is None else self.blocks
+        read = self.drawn(Purpose.READ_NOISE, op_id, seed, core) if product.spread is not None else None
+        return read, self.drawn(Purpose.OUTPUT_NOISE, op_id, seed, core) if self.output_noise is not None else None
 
-        def drawn(purpose: Purpose) -> NDArray[np.int16]:
-            codes = normal_blocks(purpose, seed=seed, core=core, block=blocks, op_id=op_id[:, None])
-            return codes.reshape(len(op_id), -1)[:, : self.k.shape[1]]
+    def drawn(self, purpose: Purpose, op_id: NDArray[np.uint64], seed: int, core: int) -> NDArray[np.int16]:
+        """A normal code for each line and conversion, of shape (batch, lines)."""
+        codes = normal_blocks(purpose, seed=seed, core=core, block=self.draw_blocks, op_id=op_id[:, None])
+        return codes.reshape(len(op_id), -1)[:, : self.k.shape[1]]
 
-        read = drawn(Purpose.READ_NOISE) if product.spread is not None else None
-        return read, drawn(Purpose.OUTPUT_NOISE) if self.output_noise is not None else None
+    @cached_property
+    def draw_blocks(self) -> NDArray[np.uint64]:
+        """Numbers of the blocks of eight draws of the converted lines."""
+        return np.arange(-(-self.k.shape[1] // LANES), dtype=np.uint64) if self.blocks is None else self.blocks
 
     def bound(self, product: Product, x_top: int) -> float:
         """No charge of this key exceeds this magnitude for inputs up to ``x_top``."""

@@ -250,7 +250,9 @@ class TnsaModel:
 
     def answer_steps(self, key: Key, step_code: int) -> Steps:
         """Steps that belong to the charges of :meth:`conversion`: those of :meth:`steps` where the neuron is ideal."""
-        return self.steps(key, step_code) if self.neuron is None else self._unit_steps
+        if self.neuron is None:
+            return self.steps(key, step_code)
+        return Steps(*np.full((2, len(key.sum_g)), UNIT_STEP)) if key.blocks is not None else self._unit_steps
 
     def counter(self, key: Key, step_code: int) -> Counter:
         """Integration and decrements of a neuron that is not ideal. Counters are cached."""
@@ -328,8 +330,9 @@ class TnsaModel:
     ) -> NDArray[np.float64]:
         """Counts of a neuron that is not ideal, as charges for :meth:`answer_steps`, of shape (batch, lines)."""
         counter = self.counter(key, step_code)
-        draw = {"seed": self.seed, "core": self.core, "items": self.config.lines, "op_id": op_id}
-        sampled = normal_codes(Purpose.SAMPLING, **draw) if counter.integrator.sampling is not None else None
+        sampled = None
+        if counter.integrator.sampling is not None:
+            sampled = key.drawn(Purpose.SAMPLING, op_id, self.seed, self.core)
         charge = counter.integrator.compute(product, x, samples, read, output, sampled)
         return counter.compute(charge, cap, op_id, self.seed, self.core)
 
@@ -356,8 +359,7 @@ class TnsaModel:
         ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), inputs.shape[:1])
         backward = op.direction is Direction.BACKWARD
         key, enabled = self.key(backward, masks.word_lines(op)), masks.enabled(op)
-        if self.neuron is None:
-            key = key.narrow(enabled)
+        key = key.narrow(enabled)
         steps, enabled = self.answer_steps(key, op.step_code), enabled[key.columns]
         if backward and masks.sl_skip.any():
             inputs = np.where(masks.sl_skip, 0, inputs)

@@ -54,6 +54,8 @@ class Walk:
     """Deviation of the charge that each cycle samples, for normal codes; None without."""
     comparator: NDArray[np.float64] | None
     """Deviation of each comparison, likewise."""
+    blocks: NDArray[np.uint64]
+    """Numbers of the blocks of draws of each eight lines."""
 
     def count(self, charge: NDArray[np.float64], cap: int, op_id: NDArray[np.uint64], seed: int, core: int) -> Counts:
         """Signs (True is negative) and decrements that did not flip them, at most ``cap``, of shape (batch, lines).
@@ -82,7 +84,7 @@ class _Rows:
         self, walk: Walk, charge: NDArray[np.float64], op_id: NDArray[np.uint64], seed: int, core: int
     ) -> None:
         self._batch, self._lines = charge.shape
-        blocks = -(-self._lines // LANES)
+        blocks = len(walk.blocks)
         self._draw = {"seed": seed, "core": core}
         self._beta = walk.beta
 
@@ -96,7 +98,7 @@ class _Rows:
         self._sampling, self._comparator = (None if line is None else rows(line) for line in noise)
         self._pos, self._neg = rows(walk.pos), rows(walk.neg)
         self._ids = np.repeat(op_id, blocks)
-        self._blocks = np.tile(np.arange(blocks, dtype=np.uint64), self._batch)
+        self._blocks = np.tile(walk.blocks, self._batch)
 
     def run(self, cap: int) -> Counts:
         """Signs and counts, of shape (batch, lines)."""

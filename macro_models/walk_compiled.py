@@ -81,13 +81,13 @@ def _decrement(state: Any, drift: Any, offset: Any, sampling: Any, n: Any, beta:
 
 
 @nb.njit(error_model="numpy", inline="always")
-def _find_close(reach: Any, live: Any, block: Any, seen: Any, close: Any, near: Any, first: Any):
+def _find_close(reach: Any, live: Any, number: Any, seen: Any, close: Any, near: Any, first: Any):
     """Blocks with a line that noise may flip: their numbers, where they are, and how many."""
     for j in range(8 * live):
         close[j] = np.uint8(abs(seen[j]) <= reach[j])
     packed, found = close.view(np.uint64), 0
     for b in range(live):
-        near[found], first[found] = block[b], 8 * b
+        near[found], first[found] = number[b], 8 * b
         found += packed[b] != 0
     return found
 
@@ -102,7 +102,7 @@ def _compare(state: Any, sign: Any, level: Any, n: Any, seen: Any, count: Any):
 
 
 @nb.njit(error_model="numpy", inline="always")
-def _keep(live: Any, block: Any, lines: Any, count: Any, counts: Any, all_of_them: Any):
+def _keep(live: Any, block: Any, number: Any, lines: Any, count: Any, counts: Any, all_of_them: Any):
     """Writes the counts of blocks that are done, and moves the last ones into their places; how many go on."""
     b = 0
     while b < live:
@@ -112,11 +112,11 @@ def _keep(live: Any, block: Any, lines: Any, count: Any, counts: Any, all_of_the
         if not (done or all_of_them):
             b += 1
             continue
-        first = 8 * np.int64(block[b])
+        first = 8 * block[b]
         for k in range(min(8, counts.shape[0] - first)):
             counts[first + k] = count[8 * b + k]
         live -= 1
-        block[b] = block[live]
+        block[b], number[b] = block[live], number[live]
         for k in range(8):
             count[8 * b + k] = count[8 * live + k]
             for row in range(_ROWS):
@@ -125,11 +125,12 @@ def _keep(live: Any, block: Any, lines: Any, count: Any, counts: Any, all_of_the
 
 
 def _walk(
-    charge: Any, constants: Any, sampled: Any, noisy: Any, ids: Any, keys: Any, normal: Any, beta: Any, cap: Any,
-    negative: Any, counts: Any,
+    charge: Any, constants: Any, numbers: Any, sampled: Any, noisy: Any, ids: Any, keys: Any, normal: Any, beta: Any,
+    cap: Any, negative: Any, counts: Any,
 ):  # fmt: skip
     blocks = constants.shape[1] // 8
-    words, block, near = np.empty((4, blocks), _U), np.empty(blocks, _U), np.empty(blocks + 1, _U)
+    words, near = np.empty((4, blocks), _U), np.empty(blocks + 1, _U)
+    block, number = np.empty(blocks, np.int64), np.empty(blocks, _U)
     first, count, close = np.empty(blocks + 1, np.int64), np.empty(8 * blocks, np.int64), np.zeros(8 * blocks, np.uint8)
     lines, z, seen = np.zeros((_ROWS, 8 * blocks)), np.zeros(8 * blocks), np.zeros(8 * blocks)
     state, drift, offset, sampling = lines[_STATE], lines[_DRIFT], lines[_OFFSET], lines[_SAMPLING]
@@ -137,32 +138,32 @@ def _walk(
     for v in range(charge.shape[0]):
         low, high, live = ids[v] & _LOW, ids[v] >> _32, blocks
         for b in range(blocks):
-            block[b] = _U(b)
+            block[b], number[b] = b, numbers[b]
         count[:] = 0
         if noisy:
-            _draw(block, live, low, high, _U(0), keys[1], normal, words, z)
+            _draw(number, live, low, high, _U(0), keys[1], normal, words, z)
         _begin(charge[v], constants, noisy, z, lines, negative[v])
         for step in range(1, cap + 1):
             if sampled:
-                _draw(block, live, low, high, _U(step), keys[0], normal, words, z)
+                _draw(number, live, low, high, _U(step), keys[0], normal, words, z)
             _decrement(state, drift, offset, sampling, 8 * live, beta, sampled, z, seen)
             if noisy:
-                found = _find_close(reach, live, block, seen, close, near, first)
+                found = _find_close(reach, live, number, seen, close, near, first)
                 _draw(near, found, low, high, _U(step), keys[1], normal, words, z)
                 for i in range(found):
                     for k in range(8):
                         seen[first[i] + k] += comparator[first[i] + k] * z[8 * i + k]
             _compare(state, sign, level, 8 * live, seen, count)
             if step % 4 == 0:
-                live = _keep(live, block, lines, count, counts[v], False)
+                live = _keep(live, block, number, lines, count, counts[v], False)
                 if live == 0:
                     break
-        _keep(live, block, lines, count, counts[v], True)
+        _keep(live, block, number, lines, count, counts[v], True)
 
 
 _SIGNATURE = nb.void(
-    nb.float64[:, ::1], nb.float64[:, ::1], nb.boolean, nb.boolean, nb.uint64[::1], nb.uint64[:, ::1], nb.int16[::1],
-    nb.float64, nb.int64, nb.boolean[:, ::1], nb.int64[:, ::1],
+    nb.float64[:, ::1], nb.float64[:, ::1], nb.uint64[::1], nb.boolean, nb.boolean, nb.uint64[::1],
+    nb.uint64[:, ::1], nb.int16[::1], nb.float64, nb.int64, nb.boolean[:, ::1], nb.int64[:, ::1],
 )  # fmt: skip
 
 
@@ -183,15 +184,15 @@ def make_walk() -> "Callable[..., Counts] | None":
         walk: "Walk", charge: NDArray[np.float64], cap: int, op_id: NDArray[np.uint64], seed: int, core: int
     ) -> "Counts":
         batch, lines = charge.shape
-        constants = np.zeros((5, -(-lines // 8) * 8))
+        constants = np.zeros((5, 8 * len(walk.blocks)))
         for row, line in zip(constants, (walk.offset, walk.pos, walk.neg, walk.sampling, walk.comparator), strict=True):
             row[:lines] = 0.0 if line is None else line
         keys = [philox_key(purpose, seed, core) for purpose in (Purpose.SAMPLING, Purpose.COMPARATOR)]
         negative, counts = np.empty((batch, lines), dtype=np.bool_), np.empty((batch, lines), dtype=np.int64)
         loops(
-            np.ascontiguousarray(charge), constants, walk.sampling is not None, walk.comparator is not None,
-            np.array(op_id, dtype=np.uint64), np.array(keys, dtype=np.uint64), NORMAL_TABLE, walk.beta, cap,
-            negative, counts,
+            np.ascontiguousarray(charge), constants, np.array(walk.blocks), walk.sampling is not None,
+            walk.comparator is not None, np.array(op_id, dtype=np.uint64), np.array(keys, dtype=np.uint64), NORMAL_TABLE,
+            walk.beta, cap, negative, counts,
         )  # fmt: skip
         return negative, counts
 

@@ -8,7 +8,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from macro_models import TnsaModel
+from macro_models.exact.operation import Converter
 from macro_models.exact.random import LANES
+from macro_models.neuron import Neuron
 
 
 @settings(max_examples=60)
@@ -16,6 +19,15 @@ from macro_models.exact.random import LANES
 def test_lines_that_are_converted_do_not_depend_on_others(random_case: Callable[..., Any], seed: int) -> None:
     rng = np.random.default_rng(seed)
     case = random_case(rng, noisy=True, lines=int(rng.choice([16, 64])), batch=int(rng.integers(1, 30)))
+    if rng.random() < 0.5:
+        # A neuron that is not ideal, with or without noise in every cycle.
+        neuron = Neuron(
+            amplifier_gain=100.0, sigma_amplifier_offset_mV=2.0, sampling_noise=bool(rng.integers(2)),
+            comparator_noise_mV=float(rng.integers(2)),
+        )  # fmt: skip
+        config = replace(case.model.config, neuron=neuron)
+        model = TnsaModel.from_state({**case.model.state(), "config": config.to_dict()})
+        case = replace(case, model=model, op=replace(case.op, converter=Converter.COUNT))
     lines = case.model.config.lines
     all_lines = replace(case.masks, lines=np.ones((8, lines), dtype=bool))
     one = rng.random((8, lines)) < rng.choice([0.02, 0.3])

@@ -30,6 +30,7 @@ def random_case(rng: np.random.Generator) -> tuple[Walk, np.ndarray, int, np.nda
         neg=rng.normal(step, 0.2 * step, lines),
         sampling=rng.exponential(step / 4096, lines) if rng.random() < 0.7 else None,
         comparator=rng.exponential(step / 4096, lines) if rng.random() < 0.7 else None,
+        blocks=np.sort(rng.choice(100, -(-lines // 8), replace=False)).astype(np.uint64),
     )
     charge = rng.normal(0.0, step * rng.choice([0.5, 10.0, 300.0]), (batch, lines))
     charge[rng.random(charge.shape) < 0.05] = 0.0
@@ -61,7 +62,8 @@ def test_count_is_that_of_the_definition(noise: tuple[bool, bool]) -> None:
     charge = rng.normal(0.0, 1000.0, charge.shape)
 
     def z(purpose: Purpose, step: int) -> np.ndarray:
-        return normal_codes(purpose, seed=seed, core=core, items=n, op_id=op_id, step=step).astype(float)
+        codes = normal_codes(purpose, seed=seed, core=core, items=800, op_id=op_id, step=step).astype(float)
+        return codes.reshape(-1, 100, 8)[:, walk.blocks.astype(int)].reshape(len(op_id), -1)[:, :n]
 
     def seen(state: np.ndarray, step: int) -> np.ndarray:
         heard = 0.0 if walk.comparator is None else walk.comparator * z(Purpose.COMPARATOR, step)
