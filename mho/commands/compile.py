@@ -100,9 +100,12 @@ def parse_slices(text: str) -> int | dict[str, int] | None:
     try:
         if "=" not in text:
             return int(text)
-        return {name: int(count) for name, count in (part.rsplit("=", 1) for part in text.split(","))}
+        pairs = [(name, int(count)) for name, count in (part.rsplit("=", 1) for part in text.split(","))]
     except ValueError:
         raise InputError(f"--slices must be none, a number or LAYER=N,..., not {text!r}") from None
+    if len(dict(pairs)) < len(pairs):
+        raise InputError(f"--slices must name each layer once, not {text!r}")
+    return dict(pairs)
 
 
 def summary_lines(summary: dict[str, Any]) -> tuple[str, str]:

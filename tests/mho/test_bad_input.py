@@ -158,6 +158,11 @@ CELL_CASES: list[Case] = [
     ("cells that are none", f"{CELLS} data.npz", r"data\.npz: is no file of cells", None),
     ("cells that are a network", f"{CELLS} tiny.mho", r"tiny\.mho: is no file of cells", None),
     ("cells of a model", CELLS.replace("mho", "onnx") + " c.npz", r"not of an \.onnx model", None),
+    ("slices that are no number", f"{COMPILE} --slices two", r"--slices must be none, a number or LAYER=N", None),
+    ("slices of no layer", f"{COMPILE} --slices =2,", r"--slices must be none, a number or LAYER=N", None),
+    ("slices of a layer twice", f"{COMPILE} --slices hidden=2,hidden=3", r"--slices must name each layer once", None),
+    ("too many slices", f"{COMPILE} --slices hidden=9", r"slices must be a whole number between 1 and 4", None),
+    ("slices of an unknown layer", f"{COMPILE} --slices fc9=2", r"'fc9'; the layers are hidden, scores", None),
     ("no cells to avoid", f"{COMPILE} --cells data.npz", r"data\.npz: is no file of cells", None),
 ]
 CASES = CHIPS + FILES + OPTIONS + CELL_CASES

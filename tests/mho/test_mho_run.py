@@ -38,6 +38,20 @@ def test_compile_reports_and_writes(tiny: Any, tmp_path: Any, capsys: pytest.Cap
     assert (tmp_path / "n.mho").read_bytes() == (tiny.folder / "tiny.mho").read_bytes()
 
 
+def test_compile_with_slices_of_one_layer(tiny: Any, tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [tiny.path("tiny.onnx"), "--calibrate", tiny.path("x.npy"), "-o", str(tmp_path / "n.mho")]
+    command = ["compile", *files, "--chip", "tnsa16-core", "--slices", "scores=2", "--json", str(tmp_path / "c.json")]
+    assert run(command) == 0
+    hidden, scores = json.loads((tmp_path / "c.json").read_text())["summary"]["layers"]
+    assert (hidden["slices"], scores["slices"]) == (1, 2)
+    assert f"2 (x {2 ** scores['slice_bits']})" in capsys.readouterr().out
+    net = mho.load(tmp_path / "n.mho")
+    options = net.network.options
+    again = mho.compile(tiny.path("tiny.onnx"), "tnsa16-core", calibrate=tiny.x, slices={"scores": 2})
+    assert options == again.network.options
+    assert net.summary() == again.summary()
+
+
 def test_ideal_cells_classify_as_the_float_model(ran: Any) -> None:
     content, out, _ = ran("--device", "ideal")
     assert content["results"][0]["agreement"] >= 0.95
