@@ -191,8 +191,8 @@ def make_walk() -> "Callable[..., Counts] | None":
         negative, counts = np.empty((batch, lines), dtype=np.bool_), np.empty((batch, lines), dtype=np.int64)
         loops(
             np.ascontiguousarray(charge), constants, np.array(walk.blocks), walk.sampling is not None,
-            walk.comparator is not None, np.array(op_id, dtype=np.uint64), np.array(keys, dtype=np.uint64), NORMAL_TABLE,
-            walk.beta, cap, negative, counts,
+            walk.comparator is not None, np.array(op_id, dtype=np.uint64), np.array(keys, dtype=np.uint64),
+            NORMAL_TABLE, walk.beta, cap, negative, counts,
         )  # fmt: skip
         return negative, counts
 
