@@ -136,6 +136,7 @@ def _functional() -> list[Finding]:
         _package("functional", "scipy", "1.11", pip),
         _package("functional", "onnx", "1.15", pip),
         _package("functional", "amaranth", "0.5.8", pip),
+        _package("functional", "numba", "0.59", 'pip install "mho[fast]"', needed=False),
     ]
 
 
@@ -148,7 +149,6 @@ def _cosim() -> list[Finding]:
         _shared_libpython(),
         _tool("cosim", "iverilog", "-V", "iverilog", needed=False),
         _tool("cosim", "yosys", "-V", "yosys", needed=False),
-        _package("cosim", "numba", "0.59", 'pip install "mho[fast]"', needed=False),
     ]
 
 
