@@ -101,19 +101,22 @@ def _draw_drift(axes: Axes, device: "Device") -> None:
 
 
 def _draw_retention(axes: Axes, device: "Device") -> None:
-    """Spread of cells in the middle of the range, up to ten years, at three temperatures."""
+    """Spread of cells in the middle of the range, up to ten years, at three temperatures if the device knows them."""
     level = float(shown_levels(device)[2])
     times = _times_axis(device, _YEARS_10_S)
     last = float(shown_times(device)[-1])
-    for temp_C, colour in zip(RETENTION_C, COLOURS, strict=False):
+    curves = [(temp_C, f"{temp_C:g} °C") for temp_C in RETENTION_C]
+    if not device.temperature.acts_on:
+        curves = [(RETENTION_C[0], ", ".join(f"{t:g}" for t in RETENTION_C) + " °C: the same")]
+    for (temp_C, label), colour in zip(curves, COLOURS, strict=False):
         mean = np.array([float(device.mean_uS(level, float(t), temp_C)) for t in times]) + level
         sigma = np.array([float(device.sigma_uS(level, float(t), temp_C)) for t in times])
-        axes.plot(times, mean, color=colour, label=f"{temp_C:g} °C", linewidth=1.0)
+        axes.plot(times, mean, color=colour, label=label, linewidth=1.0)
         axes.fill_between(times, mean - sigma, mean + sigma, color=colour, alpha=0.15, linewidth=0)
     axes.axvline(last, color="black", linewidth=0.5, linestyle=":")
     axes.set_xscale("log")
-    axes.set_title(f"retention of {level:.3g} µS: mean ± 1 deviation")
-    axes.set_xlabel("time since programming (s); dotted: end of the data")
+    axes.set_title(f"retention of {level:.3g} µS ± 1 deviation")
+    axes.set_xlabel("time (s); dotted: end of the data")
     axes.set_ylabel("conductance (µS)")
     axes.legend()
 
@@ -153,7 +156,7 @@ def _draw_pulses(axes: Axes, device: "Device") -> None:
         low, middle, high = np.array(shown).T
         axes.plot(volts, middle, color=colour, label=polarity.name, linewidth=1.0)
         axes.fill_between(volts, low, high, color=colour, alpha=0.15, linewidth=0)
-    axes.set_title("one pulse an amplitude: median, tenths")
+    axes.set_title("rising pulses: median, tenths")
     axes.set_xlabel("amplitude (V)")
     axes.set_ylabel("conductance (µS)")
     axes.legend()
@@ -177,7 +180,8 @@ def _draw_agreement(axes: Axes, device: "Device") -> None:
 @in_style
 def figure_of_device(device: "Device") -> Figure:
     """All that the device says, one panel each."""
-    panels = [_draw_spread]
+    changes = device.relaxes or device.programming.accept_uS > 0.0 or bool(device.law.model)
+    panels = [_draw_spread] if changes or any(device.read_noise.sigma_uS) else []
     if device.programming.accept_uS > 0.0 or (bool(device.law.model) and bool(np.ptp(device.law.programming()))):
         panels.insert(0, _draw_programming)
     if device.relaxes:

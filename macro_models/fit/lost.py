@@ -21,15 +21,15 @@ def find_lost(
     They are if there are five of them, and three times as many as readings between them and the others, at levels
     which lie four deviations of the change above 0 uS.
     """
-    change = g_uS - target_uS
+    change, ratio = g_uS - target_uS, g_uS / np.maximum(target_uS, 1e-9)
     told = np.zeros(levels, dtype=bool)
     for k in range(levels):
-        x = change[level == k]
+        at = level == k
+        x = change[at & (ratio >= _VALLEY)]
         if x.size:
-            # From above the median, where no lost cell is.
+            # From above the median of the others, where no lost cell is.
             middle, high = np.quantile(x, [0.5, 0.84])
-            told[k] = float(np.median(target_uS[level == k])) > _DEVIATIONS * max(float(high - middle), 1e-9)
-    ratio = g_uS / np.maximum(target_uS, 1e-9)
+            told[k] = float(np.median(target_uS[at])) > _DEVIATIONS * max(float(high - middle), 1e-9)
     low = told[level] & (ratio < _LOW)
     valley = told[level] & (ratio >= _LOW) & (ratio < _VALLEY)
     if low.sum() < max(_FEWEST, 3 * int(valley.sum())):

@@ -66,7 +66,7 @@ def split_pulses(table: Table, cell: NDArray[np.int64], g_uS: Reals) -> tuple[Pu
     if "pulse_V" not in table.numbers:
         return None, everything
     volts = table.numbers["pulse_V"]
-    number = table.numbers.get("pulse_n", np.arange(table.rows, dtype=np.float64))
+    number = table.numbers.get("pulse_n", np.arange(1.0, table.rows + 1.0))
     given = np.isfinite(volts) & np.isfinite(number) & (volts != 0.0) & (number != 0.0)
     if given.any() and "cell" not in table.names:
         raise InputError(f"{table.path}: column cell is needed, to know which pulses each cell was given")

@@ -51,7 +51,7 @@ def stuck_section(values_uS: Reals, cells: int, source: str) -> Stuck:
     if not len(values_uS):
         return Stuck(source="no such cell in the data")
     parts = min(len(values_uS), _VALUES)
-    values = np.quantile(values_uS, (np.arange(parts) + 0.5) / parts)
+    values = np.quantile(values_uS, (np.arange(parts) + 0.5) / parts, method="inverted_cdf")
     values = values[:1] if np.ptp(values) <= 1e-3 * max(float(values[-1]), 1e-3) else values
     return Stuck(
         fraction=float(f"{len(values_uS) / cells:.4g}"), values_uS=tuple(float(f"{v:.4g}") for v in values),

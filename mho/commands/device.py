@@ -101,7 +101,10 @@ def _print(model: "Device", out: Output) -> None:
     )
     if model.law.model:
         _print_drift(model, targets, headers, out)
-    for sentence in dict.fromkeys(w for t in _TIMES_S for w in model.warnings(t, temp_C)):
+    from mho.device_figure import RETENTION_C
+
+    conditions = [*((t, temp_C) for t in _TIMES_S), (_TIMES_S[0], max(RETENTION_C))]
+    for sentence in dict.fromkeys(w for t, temp in conditions for w in model.warnings(t, temp)):
         out.warn(sentence)
 
 

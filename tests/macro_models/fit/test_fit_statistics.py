@@ -166,9 +166,7 @@ def test_a_cell_moves_coherently_and_the_model_of_a_core_takes_the_device(sample
     target = np.full((64, 64), 20.0)
     config = TnsaConfig(lines=64)
     only = frozenset({"relaxation"})
-    at = [
-        programmed_uS(target, device=device, seed=1, core=2, time_s=t, causes=only).ravel() for t in (1.0, 1e3, 1e5)
-    ]
+    at = [programmed_uS(target, device=device, seed=1, core=2, time_s=t, causes=only).ravel() for t in (1.0, 1e3, 1e5)]
     # The median drifts, so what is compared is the order of the cells.
     order = np.argsort(at[0], kind="stable")
     for later in at[1:]:
@@ -292,3 +290,79 @@ def test_a_law_with_one_level() -> None:
     codes = np.array([-4096, 0, 4096, 17698])
     drawn = law.draw(law.change(1.0, 1e-6), np.array([5.0, 10.0, 20.0, 20.0]), codes)
     assert drawn == pytest.approx([-1.0, 0.0, 1.0, 17698 / 4096])
+
+
+def cells_with_targets(
+    path: Path, target: NDArray[np.float64], readings: dict[float, NDArray[np.float64]]
+) -> Measurements:
+    rows = [f"{c},{t},{g:.6g},{target[c]:.6g}" for t, values in readings.items() for c, g in enumerate(values)]
+    path.write_text("\n".join(["cell,t_s,g_uS,g_target_uS", *rows]) + "\n")
+    return read_measurements(path)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_cells_that_lose_their_state(tmp_path: Path, model: str) -> None:
+    r = np.random.default_rng(3)
+    n, times = 3000, (0.0, 1.0, 1e3, 1e5)
+    target, z, life = r.uniform(8, 40, n), r.normal(size=n), 10 ** r.uniform(2, 9, n)
+    readings = {t: np.where(t > life, 0.05, target + 0.3 * math.log10(1 + t / 1e-3) * z) for t in times}
+    data = cells_with_targets(tmp_path / "lost.csv", target, readings)
+    device = fit_device(data, name="mine", model=model)
+    path = tmp_path / "mine.toml"
+    path.write_text(device_toml(device), encoding="utf-8")
+    assert load_device(path) == device
+    assert device.law.lost_uS == pytest.approx(0.05, abs=0.01)
+    many, lost = np.tile(target, 8), {}
+    for t in times[1:]:
+        drawn = programmed_uS(many, device=device, seed=0, core=0, time_s=t, causes=ALL)
+        check(readings[t] - target, drawn - many)
+        lost[t] = drawn < 0.1 * many
+        assert lost[t].mean() == pytest.approx((t > life).mean(), abs=0.02)
+    # What is lost stays so, and the formulas know of it.
+    assert (lost[1e5] | ~lost[1e3]).all()
+    high = np.full(200_000, 30.0)
+    drawn = programmed_uS(high, device=device, seed=1, core=0, time_s=1e5, causes=ALL) - high
+    assert float(device.mean_uS(30.0, 1e5)) == pytest.approx(drawn.mean(), rel=0.02)
+    assert float(device.sigma_uS(30.0, 1e5)) == pytest.approx(drawn.std(), rel=0.02)
+
+
+@pytest.mark.parametrize("law", ["t3", "mixture"])
+def test_heavy_tails_that_reach_zero_are_no_lost_cells(tmp_path: Path, law: str) -> None:
+    sample = Sample(tmp_path, law, cells=3000, levels=0, targets=True)
+    device = fit_device(sample.data, name="mine")
+    assert device.law.lost == ()
+    assert device.stuck.fraction == 0.0
+
+
+def test_stuck_cells_are_told_from_cells_that_moved(tmp_path: Path) -> None:
+    r = np.random.default_rng(3)
+    n, times = 4000, (0.0, 1.0, 1e3)
+    target, z, u = np.linspace(0, 40, 9)[r.integers(0, 9, n)], r.normal(size=n), r.random(n)
+    moving = {t: np.maximum(target + (0.5 + 0.2 * math.log10(1 + t / 1e-3)) * z, 0) for t in times}
+    readings = {t: np.where(u < 0.01, 0.0, np.where(u < 0.015, 55.0, g)) for t, g in moving.items()}
+    data = cells_with_targets(tmp_path / "stuck.csv", target, readings)
+    # A cell that is stuck where its target is cannot be told from the others.
+    told = ((u < 0.01) & (target > 4)) | ((u >= 0.01) & (u < 0.015))
+    assert len(data.stuck_uS) == told.sum()
+    assert data.dropped == {"stuck cells": told.sum()}
+    device = fit_device(data, name="mine")
+    assert device.stuck.fraction == pytest.approx(told.mean(), rel=1e-3)
+    assert set(device.stuck.values_uS) == {0.0, 55.0}
+    many = np.tile(target, 8)
+    drawn = programmed_uS(many, device=device, seed=0, core=0, time_s=1e3, causes=ALL) - many
+    check(readings[1e3] - target, drawn)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", MODELS)
+def test_a_drift_that_is_a_power_of_time(tmp_path: Path, model: str) -> None:
+    r = np.random.default_rng(5)
+    n, times = 4000, (0.0, 3600.0, 86400.0, 3e7)
+    target, nu = r.uniform(1, 25, n), np.abs(0.06 + 0.03 * r.normal(size=n))
+    programmed = np.maximum(target + 0.5 * r.normal(size=n), 0.05)
+    readings = {t: programmed * ((t + 20) / 20) ** -nu for t in times}
+    device = fit_device(cells_with_targets(tmp_path / "pcm.csv", target, readings), name="pcm", model=model)
+    many = np.tile(target, 8)
+    for t in times:
+        drawn = programmed_uS(many, device=device, seed=0, core=0, time_s=t, causes=ALL) - many
+        check(readings[t] - target, drawn)

@@ -30,10 +30,12 @@ def test_it_reproduces_the_measured_cells(measured: Measurements, time_s: float)
     target, n = measured.target_uS[at], int(at.sum())
     change = measured.g_uS[at] - target
     device, causes = load_device("rram-relax"), frozenset(CAUSES)
-    drawn = np.concatenate([
-        programmed_uS(target, device=device, seed=seed, core=0, time_s=time_s, causes=causes) - target
-        for seed in range(10)
-    ])
+    drawn = np.concatenate(
+        [
+            programmed_uS(target, device=device, seed=seed, core=0, time_s=time_s, causes=causes) - target
+            for seed in range(10)
+        ]
+    )
     data, model = summarise(change), summarise(drawn)
     kurtosis = float(((change - data.mean) ** 4).mean()) / data.std**4
     assert abs(model.mean - data.mean) < 2 * data.std / math.sqrt(n)
