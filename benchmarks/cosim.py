@@ -25,10 +25,12 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from amaranth.lib.wiring import Out
 from naive_bench import LeanMacro
 
 from hw.config import Chip, load_chip
 from hw.core import Core, CoreConfig, pack, pack_inputs, unpack_codes
+from hw.macro.macro_pins import MacroPins
 from hw.testing import collect, feed, simulate
 from macro_models import Masks
 from macro_models.exact.operation import MvmOperation
@@ -47,11 +49,14 @@ OPERATION = MvmOperation(in_bits=4, out_bits=8, step_code=40, early_stop=False)
 TARGET_MVM_PER_S = 8_000
 TARGET_OVER_BARE = 4.0
 
-SHELL = """module tnsa_macro (input clk, input backward, input [{n}:0] bl_pos, bl_neg, sl_pos, sl_neg, wl_en,
-  input precharge, input sample, input [2:0] plane, input compare, input latch, input decrement, input [2:0] dec_scale,
-  input [15:0] step_code, input [63:0] op_id, output reg [{n}:0] cmp, output reg hold);
-endmodule
-"""
+
+def shell(chip: Chip) -> str:
+    """A macro without a body, whose outputs Python writes."""
+    ports = ["input clk"]
+    for name, member in MacroPins.from_chip(chip).members.items():
+        width = member.shape if isinstance(member.shape, int) else 1
+        ports.append(f"{'input' if member.flow is Out else 'output reg'} [{width - 1}:0] {name}")
+    return f"module tnsa_macro ({', '.join(ports)});\nendmodule\n"
 
 
 class Work:
@@ -107,7 +112,7 @@ def naive_row(work: Work, mvms: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         sources = emit_core(chip, folder / "rtl")
-        (folder / "tnsa_macro.v").write_text(SHELL.format(n=chip.lines - 1))
+        (folder / "tnsa_macro.v").write_text(shell(chip))
         state = dict(work.models[0].state())
         np.save(folder / "cells.npy", state.pop("cells"))
         job = {

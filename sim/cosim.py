@@ -223,7 +223,8 @@ class CosimBackend:
             raise RuntimeError("The backend must be open.")
         job = write_job(self._chip, array, targets, skip, parameters, full_time=self._full_time)
         result = self._core.program(job)
-        return program_run(self._chip, parameters, job, result)
+        assert result.write is not None
+        return program_run(self._chip, parameters, job, result.write, result.cpu_s)
 
     def close(self) -> None:
         """End the simulator process."""

@@ -20,6 +20,7 @@ from sim.cosim import CoreRun, CosimCore
 from sim.process import Simulation
 from sim.trials import Trial, make_models, make_trial
 from sim.waves import write_groups
+from sim.write_trials import check_run, check_stop, make_write_trial
 
 __all__ = ["SIMULATORS", "VerifyReport", "verify_core"]
 
@@ -43,6 +44,8 @@ class VerifyReport:
         How often each property of an operation was met, by property and value.
     eager
         Operations that also ran with the macro evaluated at every strobe.
+    runs, pulses
+        Runs of write-verify, and their pulses.
     transposed
         Pairs of products forward and backward whose accumulators satisfied ``<W x, y> == <x, W^T y>``.
     """
@@ -56,6 +59,8 @@ class VerifyReport:
     cycles: int = 0
     eager: int = 0
     transposed: int = 0
+    runs: int = 0
+    pulses: int = 0
     counts: dict[str, Counter[str]] = field(default_factory=dict)
 
     def add(self, trial: Trial, run: CoreRun, device: str) -> None:
@@ -92,6 +97,8 @@ class VerifyReport:
             f"  {self.eager} operations also strobe by strobe; {self.transposed} pairs of products exactly transposed; "
             "an illegal operation dropped",
         ]
+        if self.runs:
+            rows.append(f"  {self.runs} runs of write-verify, {self.pulses} pulses, equal pulse for pulse")
         for name, counter in self.counts.items():
             values = ", ".join(f"{value} {count}" for value, count in sorted(counter.items()))
             rows.append(f"  {name + ':':<12} {values}")
@@ -204,6 +211,9 @@ class _Bench:
                 self.report.eager += 1
         for number in range(4):
             self._check_transpose(np.random.default_rng([seed, number, 0x7A]))
+        if self.chip.programming.engine and not self.icarus:
+            self._check_programming(operations, seed)
+        # The last, because status.error stays.
         self._check_refusal(make_trial(self.models, seed, operations, vectors=1, pauses=False))
 
     def _run(self, trial: Trial, mode: Mode) -> CoreRun:
@@ -262,6 +272,21 @@ class _Bench:
         if left != right:
             raise ToolError(f"<W x, y> must be <x, W^T y> on the accumulators of {self.chip.name}: {left} and {right}")
         self.report.transposed += 1
+
+    def _check_programming(self, operations: int, seed: int) -> None:
+        """Runs of write-verify, alone and beside operations, which do not change for it; a run that is stopped."""
+        for number in range(3 if self.chip.lines < 256 else 1):
+            trial = make_write_trial(self.chip, seed, number)
+            beside = None if number % 2 else make_trial(self.models, seed, operations + 1 + number, vectors=8)
+            run, operation = check_run(self.core, trial, beside)
+            self.report.runs += 1
+            self.report.pulses += len(run.pulses)
+            if beside is not None and operation is not None:
+                expected = self.models[beside.core].mvm(beside.op, beside.masks, beside.x, beside.op_id)
+                self._equal(beside, Mode.LAZY, "code beside write-verify", operation.codes, expected.codes)
+                self._equal(beside, Mode.LAZY, "decrements beside write-verify", operation.steps, expected.steps)
+                self._compare(beside, Mode.LAZY)
+        check_stop(self.core, make_write_trial(self.chip, seed, 3, pauses=False), self.chip.lines + 3)
 
     def _check_refusal(self, trial: Trial) -> None:
         """A reserved mode is dropped, is reported, and the operation behind it is as if nothing had been."""

@@ -15,11 +15,10 @@ from hw.core.write_verify import CellLayout, WriteVerifyConfig, WriteVerifyParam
 from macro_models.errors import InputError, ToolError
 from macro_models.exact.pulse import Polarity
 from macro_models.pulses import PulseArray
-from sim.batch import BatchResult
-from sim.write_job import COUNTERS, PARAMETER_WORDS, WriteJob
+from sim.write_job import COUNTERS, PARAMETER_WORDS, WriteJob, WriteOutcome
 from sim.write_verify import ProgramRun
 
-__all__ = ["SHORT_PULSE", "SHORT_WAIT", "program_run", "shortened", "write_job"]
+__all__ = ["SHORT_PULSE", "SHORT_WAIT", "cell_fields", "program_run", "shortened", "write_job"]
 
 SHORT_PULSE = 3
 """Cycles at the pins of a pulse that is not simulated in full."""
@@ -78,7 +77,16 @@ def write_job(
     )
 
 
-def program_run(chip: Chip, parameters: WriteVerifyParameters, job: WriteJob, result: BatchResult) -> ProgramRun:
+def cell_fields(cfg: WriteVerifyConfig, words: NDArray[np.uint32]) -> dict[str, NDArray[np.int64]]:
+    """``code``, ``fault`` and ``pulses`` of words of the result stream, of their shape."""
+    return {
+        str(name): (words >> field.offset & (2**field.width - 1)).astype(np.int64) for name, field in CellLayout(cfg)
+    }
+
+
+def program_run(
+    chip: Chip, parameters: WriteVerifyParameters, job: WriteJob, outcome: WriteOutcome, cpu_s: float = 0.0
+) -> ProgramRun:
     """What a complete run did; ``job.array`` takes over what became of the cells.
 
     Raises
@@ -86,13 +94,8 @@ def program_run(chip: Chip, parameters: WriteVerifyParameters, job: WriteJob, re
     ToolError
         If what the core says of itself contradicts what was seen at its pins.
     """
-    cfg, outcome = WriteVerifyConfig.from_chip(chip), result.write
-    assert outcome is not None
-    fields = {
-        str(name): (outcome.cells >> field.offset & (2**field.width - 1)).astype(np.int64)
-        for name, field in CellLayout(cfg)
-    }
-    fields = {name: value.reshape(-1, cfg.lines, cfg.lines) for name, value in fields.items()}
+    cfg = WriteVerifyConfig.from_chip(chip)
+    fields = cell_fields(cfg, outcome.cells.reshape(-1, cfg.lines, cfg.lines))
     faults = fields["fault"] == 1
     counters = {name: int(value) for name, value in zip(COUNTERS, outcome.counters, strict=True)}
     kinds = np.bincount(outcome.pulses["polarity"], minlength=len(Polarity))
@@ -112,5 +115,5 @@ def program_run(chip: Chip, parameters: WriteVerifyParameters, job: WriteJob, re
         counters={name: counters[name] for name in COUNTERS[:6]},
         cycles=counters["cycles_total"] + skipped,
         array=job.array,
-        cpu_s=result.cpu_s,
+        cpu_s=cpu_s,
     )

@@ -67,7 +67,7 @@ def _parameters(p: WriteVerifyParameters) -> tuple[Register, ...]:
         Register(name="write_limits", address=0x0A4, fields=limits, doc="When a cell is given up."),
         *(ramp(kind, 0x0A8 + 4 * k) for k, kind in enumerate(("set", "reset", "form"))),
         *(cycles(kind, 0x0B4 + 4 * k) for k, kind in enumerate(("set", "reset", "form"))),
-        Register(name="write_wait", address=0x0C0, fields=(wait,), doc="Wait between two passes, in which cells relax."),
+        Register(name="write_wait", address=0x0C0, fields=(wait,), doc="Wait between passes, in which cells relax."),
     )  # fmt: skip
 
 

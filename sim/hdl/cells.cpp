@@ -155,6 +155,8 @@ void mho_relax(int write_pass) {
     if (!lent || relax(write_pass) != 0) refuse("the wait between two passes failed");
 }
 
+void mho_clash() { refuse("no operation may be at the pins while write-verify owns the array"); }
+
 // ---- called from sim/cell_shim.py -------------------------------------------------------------------------------------
 
 void mho_cells_lend(const Cells* lender, FetchDraws draws, Relax wait) {

@@ -84,6 +84,7 @@ module tnsa_macro #(
     import "DPI-C" function int mho_verify(
         input bit [LINES-1:0] wl, input bit [LINES-1:0] bl, input bit [LINES-1:0] sl);
     import "DPI-C" function void mho_relax(input int write_pass);
+    import "DPI-C" function void mho_clash();
 
     // A pulse is applied at its end; cycles in which the macro holds do not count.
     wire pulsing = set_pulse | reset_pulse | form_pulse;
@@ -97,6 +98,7 @@ module tnsa_macro #(
         if (write_mode | was_pulsing) begin
             was_pulsing <= pulsing;
             last_pass <= write_pass;
+            if (precharge | sample | compare | decrement) mho_clash();
             if (write_pass != last_pass) mho_relax({28'd0, write_pass});
             if (pulsing) begin
                 width <= (was_pulsing ? width : 32'd0) + {31'd0, ~slow};
