@@ -180,13 +180,14 @@ def _draw_agreement(axes: Axes, device: "Device") -> None:
 @in_style
 def figure_of_device(device: "Device") -> Figure:
     """All that the device says, one panel each."""
-    changes = device.relaxes or device.programming.accept_uS > 0.0 or bool(device.law.model)
-    panels = [_draw_spread] if changes or any(device.read_noise.sigma_uS) else []
+    pulsed = device.pulse.set_rate > 0.0 and device.pulse.reset_rate > 0.0
+    spread = device.relaxes or device.programming.accept_uS > 0.0 or any(device.read_noise.sigma_uS)
+    panels = [_draw_spread] if spread or device.law.model or not pulsed else []
     if device.programming.accept_uS > 0.0 or (bool(device.law.model) and bool(np.ptp(device.law.programming()))):
         panels.insert(0, _draw_programming)
     if device.relaxes:
         panels += [_draw_relaxation, _draw_drift, _draw_retention]
-    if device.pulse.set_rate > 0.0 and device.pulse.reset_rate > 0.0:
+    if pulsed:
         panels.append(_draw_pulses)
     if device.fit.times_s:
         panels.append(_draw_agreement)

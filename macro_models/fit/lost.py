@@ -9,7 +9,7 @@ __all__ = ["find_lost", "lost_fraction"]
 
 _LOW, _VALLEY = 0.15, 0.4  # of the target: a lost cell is below the first, few cells are between the two
 _FEWEST = 5
-_DEVIATIONS = 4.0  # from how many deviations above 0 uS on a target tells the two kinds apart
+_DEVIATIONS = 3.0  # from how many deviations above 0 uS on a target tells the two kinds apart
 _ENOUGH = 20
 
 
@@ -19,17 +19,20 @@ def find_lost(
     """Which readings of one time are of lost cells: none, unless they are clearly apart from the others.
 
     They are if there are five of them, and three times as many as readings between them and the others, at levels
-    which lie four deviations of the change above 0 uS.
+    which lie three deviations of the change above 0 uS.
     """
     change, ratio = g_uS - target_uS, g_uS / np.maximum(target_uS, 1e-9)
     told = np.zeros(levels, dtype=bool)
     for k in range(levels):
         at = level == k
+        told[k] = not at.any()
         x = change[at & (ratio >= _VALLEY)]
         if x.size:
             # From above the median of the others, where no lost cell is.
             middle, high = np.quantile(x, [0.5, 0.84])
             told[k] = float(np.median(target_uS[at])) > _DEVIATIONS * max(float(high - middle), 1e-9)
+    # From the lowest target on above which all tell.
+    told = np.minimum.accumulate(told[::-1])[::-1]
     low = told[level] & (ratio < _LOW)
     valley = told[level] & (ratio >= _LOW) & (ratio < _VALLEY)
     if low.sum() < max(_FEWEST, 3 * int(valley.sum())):

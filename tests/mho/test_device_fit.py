@@ -114,6 +114,33 @@ def test_show_and_draw(tmp_path: Path, capsys: pytest.CaptureFixture[str], name:
         assert "1y, 85 C" in captured.out
 
 
+def test_pulses_are_fitted_and_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng, rows = np.random.default_rng(0), []
+    g, number = 3.0 + np.zeros(40), 0
+    for sign, end in ((1, 60.0), (-1, 1.0)):
+        for v in np.arange(0.8, 2.4, 0.2):
+            number += 1
+            step = 0.02 * np.exp((v - 1.1) / 0.25 + 0.3 * rng.normal(size=40)) * (v > 1.1)
+            g = g + (end - g) * (1.0 - np.exp(-step))
+            noisy = g + 0.05 * rng.normal(size=40)
+            rows += [f"{c},{number},{sign * v:.3g},1000,{x:.6g}" for c, x in enumerate(noisy)]
+    (tmp_path / "pulses.csv").write_text("\n".join(["cell,pulse_n,pulse_V,pulse_ns,g_uS", *rows]))
+    assert run(["device", "fit", "pulses.csv", "-o", "mine.toml", "-q"]) == 0
+    assert re.search(r"pulses: SET from 1\.[0-2]\d* \+- \S+ V to (5|6)\d", capsys.readouterr().out)
+    assert run(["device", "show", "mine.toml", "-o", "mine.png"]) == 0
+    assert (tmp_path / "mine.png").read_bytes()[:4] == b"\x89PNG"
+    assert "pulse.set_threshold_V" in capsys.readouterr().out
+
+
+def test_show_says_that_temperature_changes_nothing(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["device", "fit", "lab.csv", "-o", "mine.toml", "-q"]) == 0
+    assert run(["device", "show", "mine.toml"]) == 0
+    assert "mine is fitted at 25 C only: 85 C changes nothing in the model" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
