@@ -28,6 +28,8 @@ FORMAT = 1
 """Version of the file format."""
 
 _KIND = ArchiveKind("cells.json", "file of cells", "program it again")
+_OF_THE_ARRAYS = ("core", "cells")
+"""Sections of a chip that say what its arrays are."""
 _KINDS = {
     "g_uS": np.float64, "left_uS": np.float64, "target_uS": np.float32, "faults": np.bool_, "dead_rows": np.bool_,
     "dead_columns": np.bool_, "pulses": np.int32, "waits": np.int32, "moves": np.bool_,
@@ -141,6 +143,9 @@ class Cells:
     report: Mapping[str, Any]
     file: str = ""
 
+    def __repr__(self) -> str:
+        return f"Cells({self.chip.name!r}, cores={len(self.cores)}, {self.source}, {self.faults} faulty)"
+
     @property
     def sha256(self) -> str:
         """Hash of the conductances and the fault maps of all cores."""
@@ -209,7 +214,7 @@ class Cells:
                 f"{self.where}: is of the chip {self.chip.name} with {self.chip.lines} lines, not of {chip.name} with "
                 f"{chip.lines} lines"
             )
-        for name in ("core", "cells"):
+        for name in _OF_THE_ARRAYS:
             if getattr(self.chip, name) != getattr(chip, name):
                 raise InputError(
                     f"{self.where}: is of the chip {self.chip.name}, whose section [{name}] is not that of {chip.name}"
@@ -283,9 +288,9 @@ class Cells:
 
 
 def network_hash(network: Network) -> str:
-    """Hash of what a network wants its cores to hold: chip but for [programming], targets, masks, dead lines."""
-    chip = {name: value for name, value in network.chip.to_dict().items() if name != "programming"}
-    digest = hashlib.sha256(json.dumps(chip, sort_keys=True).encode())
+    """Hash of what a network wants its cores to hold: sections of the chip, targets, masks, dead lines."""
+    chip = network.chip.to_dict()
+    digest = hashlib.sha256(json.dumps({name: chip[name] for name in _OF_THE_ARRAYS}, sort_keys=True).encode())
     for core in network.cores:
         for name in ("targets_uS", "word_lines", "converted_lines", "bl_skip", "sl_skip"):
             digest.update(np.ascontiguousarray(getattr(core, name)).tobytes())

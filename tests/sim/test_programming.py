@@ -253,3 +253,24 @@ def test_both_backends_run_on_the_same_cells(network: Network, cells: Cells, x: 
     here = execute(network, FunctionalBackend(), x[:4], **options)
     assert np.array_equal(here.outputs, there.outputs)
     assert all(np.array_equal(here.codes[at], there.codes[at]) for at in here.codes)
+
+
+@pytest.mark.cosim
+@pytest.mark.slow
+def test_the_engine_in_the_verilog_programs_the_same_cells(network: Network, cells: Cells) -> None:
+    from sim.cosim import CosimBackend
+
+    backend = CosimBackend()
+    seen: list[np.ndarray] = []
+    here: list[np.ndarray] = []
+    try:
+        backend.open(network.chip, [])
+        there = program_network(
+            network, device=cells.device, seed=5, programmer=backend, source=backend.name,
+            pulses=lambda core, pulses: seen.append(pulses),
+        )  # fmt: skip
+    finally:
+        backend.close()
+    program_network(network, device=cells.device, seed=5, pulses=lambda core, pulses: here.append(pulses))
+    assert all(np.array_equal(a, b) for a, b in zip(seen, here, strict=True))
+    assert (there.source, there.sha256, there.report) == ("cosim", cells.sha256, cells.report)
