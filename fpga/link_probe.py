@@ -136,7 +136,7 @@ class ProbeTop(wiring.Component):
 
     def __init__(self, cfg: LinkConfig, uart: UartConfig) -> None:
         self.cfg, self.uart = cfg, uart
-        super().__init__({"rx": In(1, init=1), "link_reset": In(1), "tx": Out(1, init=1)})
+        super().__init__({"rx": In(1, init=1), "link_reset": In(1), "tx": Out(1, init=1)})  # pyright: ignore[reportCallIssue]
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

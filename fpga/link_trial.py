@@ -1,12 +1,15 @@
 """Random transactions on a probe, each compared with what it must do."""
 
 import random
+from collections.abc import Callable
+from typing import Protocol
 
 from fpga.link import LinkClient, Read, Task, Write
+from fpga.link_errors import LinkError
 from fpga.link_probe import COUNTER, DIGEST, MEMORY_WORDS, WRITES, ProbeBus
 from macro_models.errors import ToolError
 
-__all__ = ["Trial"]
+__all__ = ["ResettableLine", "Trial", "run_garbage", "run_resets"]
 
 
 class Trial:
@@ -109,3 +112,83 @@ class Trial:
         self.expected.counter += 1
         if self.bus is not None and vars(self.bus) != vars(self.expected):
             raise ToolError(f"after {self.transactions} transactions the device did not do what it answered")
+
+
+class ResettableLine(Protocol):
+    """A line to a device that can be reset."""
+
+    def write(self, data: bytes) -> None:
+        """Send ``data``."""
+        ...
+
+    def read(self, timeout: float) -> bytes:
+        """What comes."""
+        ...
+
+    def run(self, cycles: int) -> None:
+        """Let time pass."""
+        ...
+
+    def reset_link(self) -> None:
+        """Reset the device's end of the link, not what it accesses."""
+        ...
+
+
+def run_resets(trial: Trial, line: ResettableLine, resets: int, *, longest: int = 4000) -> int:
+    """Reset the device ``resets`` times, each up to ``longest`` cycles after a request was sent.
+
+    Each interrupted request must be found to have been executed once or not at all, and the next session must go on.
+
+    Returns
+    -------
+    int
+        Requests that the reset made fail.
+
+    Raises
+    ------
+    ToolError
+        If a request was executed in part or twice, or the link did not recover.
+    """
+    failed = 0
+    for _ in range(resets):
+        send = line.write
+        cycles = trial.rng.randrange(longest)
+
+        def send_and_reset(data: bytes, send: Callable[[bytes], None] = send, cycles: int = cycles) -> None:
+            send(data)
+            line.run(cycles)
+            line.reset_link()
+            line.write = send  # type: ignore[method-assign] # once only
+
+        line.write = send_and_reset  # type: ignore[method-assign]
+        task = trial.draw()
+        while isinstance(task, Read):
+            task = trial.draw()
+        try:
+            trial.client.execute([task])
+            trial.perform(task)
+        except LinkError:
+            failed += 1
+            trial.client.recover()
+            trial.synchronize(task)
+        else:
+            line.write = send  # type: ignore[method-assign]
+            trial.client.recover()
+        trial.check()
+    return failed
+
+
+def run_garbage(trial: Trial, line: ResettableLine, count: int) -> None:
+    """Send ``count`` bytes of garbage, half of it with many flags and escapes; then all must be as before.
+
+    Raises
+    ------
+    ToolError
+        If it changed anything or the link hangs.
+    """
+    rng = trial.rng
+    for _ in range(count // 1000):
+        plain = rng.random() < 0.5
+        line.write(rng.randbytes(1000) if plain else bytes(rng.choices((0x7E, 0x7D, 0x00, 0x5E, 0xFF), k=1000)))
+        line.read(1e-4)
+    trial.check()

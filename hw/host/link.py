@@ -21,7 +21,7 @@ class LinkTarget(wiring.Component):
 
     Bytes in, bytes out, as :class:`hw.host.link_model.LinkDevice`; nothing is taken while a request is executed and
     answered. See docs/design/link.md for the protocol. Latency from the last byte of a request to the first of its
-    reply: 3 cycles, 12 for each command, 8 for each word that is written, 4 for each that is read, and 4
+    reply: 4 cycles, 13 for each command, 8 for each word that is written, 4 for each that is read, and 4
     for each access beside those of the bus.
 
     Parameters
@@ -83,6 +83,7 @@ class _Executor:
         self.position = Signal(range(cfg.size + 1))
         self.index = Signal(range(REPLY_HEAD_BYTES))
         self.fetched = Signal()
+        self.at_end = Signal()
         self.final = Signal()
         # The reply that is sent: the one that is kept, or a refusal, which leaves the kept one alone.
         self.kept = Signal()
@@ -103,13 +104,14 @@ class _Executor:
             master.write.eq(self.command == Command.WRITE),
         ]  # fmt: skip
         m.d.sync += self.hit.eq((master.word & self.word).any())
+        m.d.sync += self.at_end.eq(self.position == self.request.end)
         legal = (self.command != 0) & ~self.head[3] & (self.head[8:16] != 0) & (address[:2] == 0)
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(self.request.valid):
                     self._judge(m)
             with m.State("HEAD"):
-                with m.If((self.position == self.request.end) & (self.index == 0)):
+                with m.If(self.fetched & self.at_end & (self.index == 0)):
                     m.next = "REPLY"
                 with m.Else():
                     self._fetch(m, self.head, COMMAND_BYTES, "CHECK")
@@ -183,10 +185,10 @@ class _Executor:
 
     def _fetch(self, m: Module, into: Signal, count: int, after: str) -> None:
         """Take ``count`` bytes of the body, two cycles each; refuse if there are not as many."""
-        with m.If(self.position == self.request.end):
-            self._fail(m, Status.REFUSED)
-        with m.Elif(~self.fetched):
+        with m.If(~self.fetched):
             m.d.sync += self.fetched.eq(1)
+        with m.Elif(self.at_end):
+            self._fail(m, Status.REFUSED)
         with m.Else():
             m.d.sync += [self.fetched.eq(0), self.position.eq(self.position + 1), self.index.eq(self.index + 1)]
             m.d.sync += into.eq(Cat(into[8:], self.request.data))

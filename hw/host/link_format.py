@@ -117,7 +117,8 @@ class Reply:
     @classmethod
     def decode(cls, content: bytes) -> "Reply":
         """From the content of a frame of at least :data:`REPLY_HEAD_BYTES`."""
-        return cls(*_REPLY.unpack_from(content), content[REPLY_HEAD_BYTES:])
+        session, sequence, status, words = _REPLY.unpack_from(content)
+        return cls(session, sequence, status, words, content[REPLY_HEAD_BYTES:])
 
 
 class FrameReader:

@@ -91,9 +91,9 @@ class FrameReceiver(wiring.Component):
             crc.i.payload.eq(content),
             write.addr.eq(count), write.data.eq(content),
             Cat(request.session, request.sequence, request.kind).eq(head),
-            request.end.eq(count - CRC_BYTES),
             read.addr.eq(request.address), request.data.eq(read.data),
         ]  # fmt: skip
+        m.d.sync += request.end.eq(count - CRC_BYTES)
         forget = Signal()
         with m.If(take & (self.i.payload == FLAG)):
             m.d.sync += [escaped.eq(0), request.valid.eq(complete)]

@@ -146,7 +146,7 @@ class UartReceiver(wiring.Component):
 
     def __init__(self, cfg: UartConfig) -> None:
         self.cfg = cfg
-        super().__init__({"rx": In(1, init=1), "o": Out(stream.Signature(8))})
+        super().__init__({"rx": In(1, init=1), "o": Out(stream.Signature(8))})  # pyright: ignore[reportCallIssue]
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -203,7 +203,7 @@ class UartTransmitter(wiring.Component):
 
     def __init__(self, cfg: UartConfig) -> None:
         self.cfg = cfg
-        super().__init__({"i": In(stream.Signature(8)), "tx": Out(1, init=1)})
+        super().__init__({"i": In(stream.Signature(8)), "tx": Out(1, init=1)})  # pyright: ignore[reportCallIssue]
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -40,7 +40,7 @@ class UartBridge(wiring.Component):
 
     def __init__(self, cfg: LinkConfig, uart: UartConfig) -> None:
         self.cfg, self.uart = cfg, uart
-        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "bus": Out(RegisterBus(cfg.address_width))})
+        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "bus": Out(RegisterBus(cfg.address_width))})  # pyright: ignore[reportCallIssue]
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -232,5 +232,5 @@ def test_permission_names_the_rule(monkeypatch: pytest.MonkeyPatch) -> None:
         raise serial.SerialException(errno.EACCES, "could not open port: Permission denied")
 
     monkeypatch.setattr(serial, "Serial", refuse)
-    with pytest.raises(ToolError, match=r"^/dev/ttyUSB1: no permission to open it; .* 70-mho\.rules .* MODE=\"0660\""):
+    with pytest.raises(ToolError, match=r"^/dev/ttyUSB1: no permission to open it; .*/70-mho\.rules .* MODE=\"0660\""):
         SerialTransport("/dev/ttyUSB1")
