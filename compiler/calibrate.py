@@ -20,9 +20,9 @@ from compiler.lowering import lower_last, lower_layer, smallest_scale
 from compiler.mapping import Placement
 from compiler.options import CompileOptions
 from compiler.program import Layer, row_codes
-from compiler.quantisers import CodeFormat, Quantiser, fit_quantiser, formats
+from compiler.quantisers import CodeFormat, Quantiser, fit_quantiser, formats, needs_sign
 from compiler.trials import Bench, Draft, Trial
-from compiler.weights import PairMap, most_slice_bits, share_weights, spread_rows
+from compiler.weights import PairMap, Stack, most_slice_bits, share_weights, spread_rows
 from hw.config import Chip
 from macro_models.devices import Device
 from macro_models.exact.operation import STEP_FRACTION_BITS, STEP_WIDTH, Converter, MvmOperation
@@ -32,12 +32,15 @@ __all__ = ["Calibrated", "Calibrator"]
 Float = NDArray[np.float64]
 
 ANCHORS = ("zero", "least", "mean", "middle")
+HIDDEN_ANCHORS = ("zero", "relu")
+STACKS: tuple[Stack, ...] = ("rows", "even", "copies")
 BALANCES = (0.0, 0.5, 1.0)
 EXTENTS = (1.0, 1.2, 1.5, 0.995, 0.98)
 CLIPS = (1.0, 0.85, 0.7, 0.55, 0.4, 0.3)
 REACHES = (1.4, 1.2, 1.0, 0.8, 0.65, 0.5, 0.38)
-"""Candidates: what code 0 of the network's input stands for, how inputs share the levels, range of the inputs,
-clipping of the weights, and range of the converters; each range relative to the largest value that occurs."""
+"""Candidates: what code 0 of the network's input and of hidden values stands for, how a weight is shared out among its
+cells, how inputs share the levels, range of the inputs, clipping of the weights, and range of the converters; each
+range relative to the largest value that occurs."""
 
 CLIP_GAIN = 0.9
 """An output's weights are clipped if that brings its squared error below this times that without: a few chips are
@@ -50,6 +53,15 @@ DECISION_TOLERANCE = 0.01
 ERROR_TOLERANCE = 0.015
 """What rounding the inputs of one layer to fewer bits may cost: decisions of a classifier that change, or the error of
 other networks relative to the standard deviation of their outputs."""
+
+CLASSIFIER_ERROR = 0.056
+"""The same error of a classifier, of all layers together: decisions on inputs that it was trained on are safer than
+others, so that they alone tell too little."""
+
+SECOND_GAIN = 0.7
+NEGLIGIBLE = 0.6
+"""A second conversion is taken, too, where it brings the squared error below this times that of one, because rounding
+matters more than noise; unless the rounding error is below this times the tolerance."""
 
 FEWEST_TO_SPLIT = 64
 """Calibration inputs from which on ranges come from a part of them."""
@@ -96,8 +108,12 @@ class Calibrator:
         self.x, self.progress = x, progress
         self.bench = self._bench(device, options)
         self.smallest: Float = np.zeros(network.features)
-        default = DECISION_TOLERANCE if network.is_classifier else ERROR_TOLERANCE
-        self.tolerance = default if options.tolerance is None else options.tolerance
+        self.decisions, self.error = DECISION_TOLERANCE, ERROR_TOLERANCE
+        if network.is_classifier:
+            self.error = CLASSIFIER_ERROR / np.sqrt(len(network.layers))
+        if options.tolerance is not None:
+            self.decisions = options.tolerance
+            self.error = np.inf if network.is_classifier else options.tolerance
 
     def _bench(self, device: Device, options: CompileOptions) -> Bench:
         return Bench(self.network, self.placement, self.chip, device, options, self.x)
@@ -151,25 +167,53 @@ class Calibrator:
 
     def _search(self, index: int, values: Float) -> Draft:
         """The best candidate for a layer: one property after the other, each at the best of those before it."""
-        first = self._is_first(index)
         flat = self._range_samples(index, values)
         clip = np.full(self.network.layers[index].outputs, self.options.weight_clip or FIRST_CLIP)
-        best: Trial | None = None
-        chosen = ("zero", 0.0)
-        for anchor in ANCHORS if first else ANCHORS[:1]:
-            for balance in BALANCES:
-                trial = self.bench.run(index, self._draft(index, flat, clip, anchor, 1.0, balance), values)
-                if best is None or trial.total < best.total:
-                    best, chosen = trial, (anchor, balance)
-        assert best is not None
-        for extent in EXTENTS[1:]:
-            draft = self._draft(index, flat, clip, chosen[0], extent, chosen[1])
-            best = _better(best, self.bench.run(index, draft, values))
+        best = self._search_codes(index, values, flat, clip)
         if best.draft.pairs.slices > 1:
             best = self._search_slices(index, values, flat, clip, best)
+        elif len(best.draft.spread) * best.draft.pairs.copies > self.network.layers[index].inputs:
+            start = best.draft
+            for stack in STACKS[1:]:
+                draft = self._remapped(index, start, clip, flat, stack=stack)
+                best = _better(best, self.bench.run(index, draft, values))
         if self.options.weight_clip is None:
             best = self._search_clip(index, values, flat, best)
-        return self._search_step(index, values, flat, best).draft
+        best = self._search_step(index, values, flat, best)
+        return self._search_gain(index, values, best).draft
+
+    def _search_codes(self, index: int, values: Float, flat: Float, clip: Float) -> Trial:
+        """Input codes: of the cheapest format that will do, the best zero, share of the levels, and range."""
+        found = [(a, self._choose_format(index, flat, a)) for a in self._anchors(index)]
+        fewest = min(fmt.segments for _, fmt in found)
+        best: Trial | None = None
+        chosen = (*found[0], 0.0)
+        for anchor, fmt in found:
+            for balance in BALANCES if fmt.segments == fewest else ():
+                trial = self.bench.run(index, self._draft(index, flat, clip, anchor, fmt, 1.0, balance), values)
+                if best is None or trial.total < best.total:
+                    best, chosen = trial, (anchor, fmt, balance)
+        assert best is not None
+        anchor, fmt, balance = chosen
+        most = self._formats(flat, anchor)[-1]
+        if fmt.segments < most.segments and self._rounding(index, flat, fmt, anchor)[1] > NEGLIGIBLE * self.error:
+            trial = self.bench.run(index, self._draft(index, flat, clip, anchor, most, 1.0, balance), values)
+            if trial.total < SECOND_GAIN * best.total:
+                best, fmt = trial, most
+        for extent in EXTENTS[1:]:
+            draft = self._draft(index, flat, clip, anchor, fmt, extent, balance)
+            best = _better(best, self.bench.run(index, draft, values))
+        return best
+
+    def _search_gain(self, index: int, values: Float, best: Trial) -> Trial:
+        """One factor for the products: ageing makes more of low conductances in the mean, and so columns heavier."""
+        layer = self.network.layers[index]
+        wanted = layer.linear(self.bench.inputs_of(index)) - self.bench.offset(index, best.draft.quantiser)
+        over = self.bench.share @ (best.sums * wanted).sum(axis=(1, 2))
+        under = self.bench.share @ (best.sums**2).sum(axis=(1, 2))
+        if best.draft.op.relu or not over > 0:
+            return best
+        return _better(best, self.bench.run(index, replace(best.draft, gain=float(over / under)), values))
 
     def _range_samples(self, index: int, values: Float) -> Float:
         """What ranges come from: every other sample. They are tried on all: what they cost beyond is seen, then."""
@@ -180,19 +224,19 @@ class Calibrator:
         """Clipping of each output by itself: its best candidate, then all together."""
         errors, clips, start = [], np.asarray(CLIPS), best.draft
         for clip in CLIPS:
-            trial = self.bench.run(index, self._with_clip(index, start, np.full(len(best.error), clip), flat), values)
+            trial = self.bench.run(index, self._remapped(index, start, np.full(len(best.error), clip), flat), values)
             errors.append(trial.error)
             best = _better(best, trial)
         table = np.stack(errors)
         table[0] *= CLIP_GAIN
         chosen = clips[np.argmin(table, axis=0)]
-        return _better(best, self.bench.run(index, self._with_clip(index, start, chosen, flat), values))
+        return _better(best, self.bench.run(index, self._remapped(index, start, chosen, flat), values))
 
     def _search_slices(self, index: int, values: Float, flat: Float, clip: Float, best: Trial) -> Trial:
         """Bits of the slices: many for precise cells, few where noise hides what the lower slices add."""
         draft = best.draft
         for bits in range(draft.pairs.bits - 1, 0, -1):
-            best = _better(best, self.bench.run(index, self._with_clip(index, draft, clip, flat, bits), values))
+            best = _better(best, self.bench.run(index, self._remapped(index, draft, clip, flat, bits), values))
         return best
 
     def _search_step(self, index: int, values: Float, flat: Float, best: Trial) -> Trial:
@@ -216,22 +260,31 @@ class Calibrator:
 
     # Candidates ----------------------------------------------------------------------------------
 
-    def _draft(self, index: int, flat: Float, clip: Float, anchor: str, extent: float, balance: float) -> Draft:
+    def _draft(
+        self, index: int, flat: Float, clip: Float, anchor: str, fmt: CodeFormat, extent: float, balance: float
+    ) -> Draft:
         layer = self.network.layers[index]
-        signed = anchor in ("mean", "middle") or (anchor == "zero" and bool((flat < 0).any()))
-        fmt = self._choose_format(index, flat, formats(signed, self.chip, self.options), anchor)
         quantiser = self._fit(index, flat, fmt, anchor=anchor, extent=extent, balance=balance)
-        quantiser = replace(quantiser, scale=np.maximum(quantiser.scale, self.smallest))
+        quantiser = quantiser.coarsened(self.smallest, anchor)
         weight = layer.weight * quantiser.scale
         block = self.placement.of_layer(index)[0]
         spread = spread_rows(weight, self.placement.rows[index], dither=block.copies > 1)
         bits = most_slice_bits(block.slices, self.chip) if block.slices > 1 else 0
-        pairs = PairMap(share_weights(weight, spread), clip, self.chip, slices=block.slices, bits=bits)
+        pairs = self._pairs(index, weight, spread, clip, bits, STACKS[0])
         if self.placement.faults:
             spread = spread[self._arrangement(index, pairs)]
-            pairs = PairMap(share_weights(weight, spread), clip, self.chip, slices=block.slices, bits=bits)
+            pairs = self._pairs(index, weight, spread, clip, bits, STACKS[0])
         draft = Draft(quantiser, spread, pairs, self._op(index, quantiser), self.placement.faults)
         return _with_step(draft, self._largest_ratio(index, draft, flat) * FIRST_REACH)
+
+    def _pairs(
+        self, index: int, weight: Float, spread: NDArray[np.int32], clip: Float, bits: int, stack: Stack
+    ) -> PairMap:
+        block = self.placement.of_layer(index)[0]
+        return PairMap(
+            share_weights(weight, spread), clip, self.chip, slices=block.slices, bits=bits, copies=block.copies,
+            spread=spread, stack=stack,
+        )  # fmt: skip
 
     def _arrangement(self, index: int, pairs: PairMap) -> NDArray[np.int64]:
         """Where each row of a layer goes, so that faulty cells do little."""
@@ -256,22 +309,47 @@ class Calibrator:
         plain = not self.bench.offset(index, quantiser).any()
         return replace(op, relu=self.network.layers[index].relu and op.segments == 1 and alone and plain)
 
-    def _with_clip(self, index: int, draft: Draft, clip: Float, flat: Float, bits: int | None = None) -> Draft:
+    def _remapped(
+        self,
+        index: int,
+        draft: Draft,
+        clip: Float,
+        flat: Float,
+        bits: int | None = None,
+        stack: Stack | None = None,
+    ) -> Draft:
+        """The candidate with other conductances for the same weights."""
         weight, old = self.network.layers[index].weight * draft.quantiser.scale, draft.pairs
         bits = old.bits if bits is None else bits
-        pairs = PairMap(share_weights(weight, draft.spread), clip, self.chip, slices=old.slices, bits=bits)
-        draft = replace(draft, pairs=pairs)
+        draft = replace(draft, pairs=self._pairs(index, weight, draft.spread, clip, bits, stack or old.stack))
         return _with_step(draft, self._largest_ratio(index, draft, flat) * FIRST_REACH)
 
-    def _choose_format(self, index: int, flat: Float, candidates: Sequence[CodeFormat], anchor: str) -> CodeFormat:
+    def _choose_format(self, index: int, flat: Float, anchor: str) -> CodeFormat:
         """The first format whose rounding errors change the network's outputs by no more than the tolerance."""
-        exact = self.bench.outputs_after(index, flat)
+        candidates = self._formats(flat, anchor)
         for fmt in candidates[:-1]:
-            quantiser = self._fit(index, flat, fmt, anchor=anchor)
-            lost = self.bench.outputs_after(index, quantiser.stage.value(quantiser.codes(flat))) - exact
-            if self._harm(exact, float(np.sqrt((lost**2).mean()))) <= self.tolerance:
+            share, error = self._rounding(index, flat, fmt, anchor)
+            if error <= self.error and share <= self.decisions:
                 return fmt
         return candidates[-1]
+
+    def _rounding(self, index: int, flat: Float, fmt: CodeFormat, anchor: str) -> tuple[float, float]:
+        """What rounding a layer's inputs does: share of decisions that change, relative error of the outputs."""
+        quantiser = self._fit(index, flat, fmt, anchor=anchor)
+        error = self._lost(index, flat, quantiser.stage.value(quantiser.codes(flat)))
+        spread = float(self.bench.reference.std(axis=0).max(initial=0.0))
+        return self._changed(error), error / max(spread, 1e-300)
+
+    def _formats(self, flat: Float, anchor: str) -> list[CodeFormat]:
+        return formats(needs_sign(flat, anchor), self.chip, self.options)
+
+    def _lost(self, index: int, flat: Float, rounded: Float) -> float:
+        """Error of the network's outputs, root mean square, for rounded inputs of a layer."""
+        lost = self.bench.outputs_after(index, rounded) - self.bench.outputs_after(index, flat)
+        return float(np.sqrt((lost**2).mean()))
+
+    def _anchors(self, index: int) -> tuple[str, ...]:
+        return ANCHORS if self._is_first(index) else HIDDEN_ANCHORS
 
     def _is_first(self, index: int) -> bool:
         """Whether a layer takes the network's input."""
@@ -280,17 +358,17 @@ class Calibrator:
     def _fit(self, index: int, flat: Float, fmt: CodeFormat, **options: Any) -> Quantiser:
         return fit_quantiser(flat, self.network.layers[index].weight, fmt, **options)
 
-    def _harm(self, exact: Float, error: float) -> float:
-        """What errors of this size do: the share of decisions that change, or the error relative to the outputs."""
+    def _changed(self, error: float) -> float:
+        """Share of decisions that errors of this size change, by the margins: 0 where there is nothing to decide."""
         if not self.network.is_classifier:
-            spread = float(self.bench.reference.std(axis=0).max(initial=0.0))
-            return error / max(spread, 1e-300)
-        if exact.shape[-1] > 1:
-            best = np.sort(exact, axis=-1)
+            return 0.0
+        scores = self.bench.reference
+        if scores.shape[-1] > 1:
+            best = np.sort(scores, axis=-1)
             margin = best[..., -1] - best[..., -2]
             error *= np.sqrt(2.0)
         else:
-            margin = np.abs(exact[..., 0])
+            margin = np.abs(scores[..., 0])
         return float(ndtr(-margin / max(error, 1e-300)).mean())
 
     def _largest_ratio(self, index: int, draft: Draft, flat: Float) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibrate import Calibrator
+from compiler.calibrate import ANCHORS, Calibrator
 from compiler.graph import FloatNetwork
 from compiler.lowering import lower_last
 from compiler.options import CompileOptions
@@ -42,6 +42,9 @@ FEWEST_IMAGES = 64
 RANGE_SAMPLES = 2048
 """Positions of images from which ranges come: half of them those with the largest outputs."""
 
+STAGE_ANCHORS = ("zero", "middle")
+"""What code 0 of hidden values stands for: lanes have an offset for each element, so that it costs nothing."""
+
 GRADIENT_IMAGES, GRADIENT_DRAWS = 32, 4
 
 INPUT_ROOM = 4.0
@@ -66,8 +69,12 @@ class CalibratedStages:
 class StageBench(Bench):
     """Chips on which candidates are tried, on samples that are chosen for each layer."""
 
+    wanted_inputs: Float
     wanted_samples: Float
     influence: Float
+
+    def inputs_of(self, index: int) -> Float:
+        return self.wanted_inputs
 
     def wanted_of(self, index: int) -> Float:
         return self.wanted_samples
@@ -217,6 +224,9 @@ class StageCalibrator(Calibrator):
     def _set_samples(self, k: int, op: Linear, image: NDArray[np.integer], position: NDArray[np.integer]) -> None:
         bench, outputs = self.bench, op.layer.outputs
         bench.images = np.arange(len(image), dtype=np.uint64)
+        rows = op.patches[position]
+        exact = np.concatenate([bench.wanted[v][image] for v in self.network.steps[k].inputs], axis=-1)
+        bench.wanted_inputs = np.where(rows < 0, op.pad, np.take_along_axis(exact, np.maximum(rows, 0), axis=1))
         bench.wanted_samples = bench.wanted[k + 1].reshape(len(self.x), outputs, -1)[image, :, position]
         bench.influence = self.influence[k].reshape(outputs, -1).sum(axis=1)
         self._wanted = [*getattr(self, "_wanted", []), bench.wanted_samples]
@@ -277,16 +287,13 @@ class StageCalibrator(Calibrator):
         shared = fit_quantiser(pooled, weight[:, rows].transpose(0, 2, 1).reshape(-1, count), fmt, **options)
         return replace(shared, offset=shared.offset[group], scale=shared.scale[group])
 
-    def _choose_format(self, index: int, flat: Float, candidates: Sequence[CodeFormat], anchor: str) -> CodeFormat:
+    def _lost(self, index: int, flat: Float, rounded: Float) -> float:
         layer = self.network.layers[index]
         exact = layer.compute(flat)
-        for fmt in candidates[:-1]:
-            quantiser = self._fit(index, flat, fmt, anchor=anchor)
-            lost = layer.compute(quantiser.stage.value(quantiser.codes(flat))) - exact
-            error = np.sqrt(self.bench.total(index, exact, (lost**2).mean(axis=0)))
-            if self._harm(self.bench.reference, float(error)) <= self.tolerance:
-                return fmt
-        return candidates[-1]
+        return float(np.sqrt(self.bench.total(index, exact, ((layer.compute(rounded) - exact) ** 2).mean(axis=0))))
+
+    def _anchors(self, index: int) -> tuple[str, ...]:
+        return ANCHORS if self._from_input else STAGE_ANCHORS
 
 
 def _samples(images: int, positions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

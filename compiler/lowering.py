@@ -55,8 +55,9 @@ def lower_layer(
     """A layer whose outputs become input codes of ``following``.
 
     A lane holds such a code with fraction bits, their number the same for all outputs, so that requantisation is a
-    shift.
+    shift. What their code 0 stands for is subtracted with the bias; saturation at the lowest code is the ReLU then.
     """
+    bias = bias - following.offset
     worst = worst_case(products, layer.outputs)
     top = following.scale * following.format.top
     # A bias beyond saturates the code whatever the sum, so that a smaller one gives the same codes.
@@ -64,7 +65,8 @@ def lower_layer(
     reach = ((worst + np.abs(bias)) / following.scale).max()
     fraction = int(np.clip(np.floor(np.log2(LANE_ROOM / reach)), 0, MAX_FRACTION))
     requantise = Requantise(shift=fraction, low=following.format.low, high=following.format.top)
-    return _lower(layer, spread, products, bias, following.scale * 2.0**-fraction, requantise)
+    lowered = _lower(layer, spread, products, bias, following.scale * 2.0**-fraction, requantise)
+    return replace(lowered, root=replace(lowered.root, relu=layer.relu and not following.offset.any()))
 
 
 def lower_last(

@@ -22,7 +22,7 @@ __all__ = ["MASKS", "Block", "Placement", "SkipMaps", "place"]
 MASKS = 8
 """Word-line masks, and masks of converted lines, that a core holds."""
 
-DEFAULT_COPIES = 4
+DEFAULT_COPIES = 16
 """Columns of one output, and rows of one input on average, at most."""
 
 SkipMaps = Mapping[int, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
@@ -49,6 +49,11 @@ class Block:
     wl_select: int
     line_select: int
     slices: int = 1
+
+    @property
+    def copy_of(self) -> NDArray[np.int64]:
+        """Which copy each column belongs to, of shape (columns,)."""
+        return np.arange(len(self.columns)) // (len(self.columns) // self.copies)
 
     @property
     def slice_of(self) -> NDArray[np.int64]:

@@ -46,7 +46,7 @@ class CompileOptions:
         device model.
     copies
         How often a layer may be repeated in columns of a core that are free anyway, and how many rows an input may
-        take on average, 1..16. None: 4.
+        take on average, 1..16. None: 16.
     time_s
         Time since programming, in seconds, for which the layers are calibrated. None: one day for a device that
         relaxes, else 0.

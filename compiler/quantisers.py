@@ -6,7 +6,7 @@ drives its cells' noise too, so that inputs of small influence are better given 
 moves between the two.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from compiler.options import CompileOptions
 from compiler.program import InputStage
 from hw.config import Chip
+from macro_models.exact.operation import LSB_SEGMENT_BITS
 
-__all__ = ["CodeFormat", "Quantiser", "fit_quantiser", "formats"]
+__all__ = ["CodeFormat", "Quantiser", "fit_quantiser", "formats", "needs_sign"]
 
 Float = NDArray[np.float64]
 
@@ -42,6 +43,11 @@ class CodeFormat:
     def low(self) -> int:
         return -self.top if self.signed else 0
 
+    @property
+    def segments(self) -> int:
+        """Conversions of a product with such codes."""
+        return 1 if self.planes <= LSB_SEGMENT_BITS else 2
+
 
 @dataclass(frozen=True, kw_only=True)
 class Quantiser:
@@ -54,6 +60,11 @@ class Quantiser:
     @property
     def stage(self) -> InputStage:
         return InputStage(offset=self.offset, scale=self.scale, low=self.format.low, high=self.format.top)
+
+    def coarsened(self, smallest: Float, anchor: str) -> "Quantiser":
+        """With scales of at least ``smallest``."""
+        scale = np.maximum(self.scale, smallest)
+        return replace(self, scale=scale, offset=self.format.top * scale if anchor == "relu" else self.offset)
 
     def codes(self, h: Float) -> NDArray[np.int16]:
         return self.stage.compute(h)
@@ -72,6 +83,11 @@ def formats(signed: bool, chip: Chip, options: CompileOptions) -> list[CodeForma
     return [CodeFormat(bits=b, signed=signed) for b in sorted({min(b, most) for b in wanted})]
 
 
+def needs_sign(h: Float, anchor: str) -> bool:
+    """Whether codes of values ``h`` have a sign."""
+    return anchor in ("mean", "middle", "relu") or (anchor == "zero" and bool((h < 0).any()))
+
+
 def fit_quantiser(
     h: Float, weight: Float, fmt: CodeFormat, *, anchor: str = "zero", extent: float = 1.0, balance: float = 0.0
 ) -> Quantiser:
@@ -85,6 +101,7 @@ def fit_quantiser(
         The layer's weights, of shape (outputs, inputs), in the units of the model.
     anchor
         What code 0 stands for: ``"zero"``, the ``"mean"`` of the input, its ``"middle"``, or its ``"least"`` value.
+        ``"relu"`` is the middle of a range whose lowest code stands for 0, so that saturation is the ReLU.
     extent
         What takes the largest code, beyond which values saturate: up to 1 a quantile of the magnitudes, above 1 that
         many times the largest of them.
@@ -92,8 +109,14 @@ def fit_quantiser(
         0: every input uses all levels; 1: levels in proportion to an input's influence on the outputs.
     """
     low, high = h.min(axis=0), h.max(axis=0)
-    offset = {"zero": np.zeros_like(low), "mean": h.mean(axis=0), "middle": (low + high) / 2, "least": low}[anchor]
-    magnitude = np.abs(h - offset) if fmt.signed else np.maximum(h - offset, 0.0)
+    offset = {
+        "zero": np.zeros_like(low),
+        "mean": h.mean(axis=0),
+        "middle": (low + high) / 2,
+        "least": low,
+        "relu": np.zeros_like(low),
+    }[anchor]
+    magnitude = np.abs(h - offset) if fmt.signed and anchor != "relu" else np.maximum(h - offset, 0.0)
     largest = magnitude.max(axis=0)
     reach = np.quantile(magnitude, extent, axis=0) if extent < 1 else extent * largest
     reach = np.where(reach > 0, reach, largest)
@@ -101,7 +124,10 @@ def fit_quantiser(
     reach = _fill_constant(reach, h, norm)
     influence = reach * norm
     share = np.maximum(influence / max(influence.max(initial=0.0), 1e-300), SMALLEST_SHARE) ** balance
-    return Quantiser(format=fmt, offset=offset, scale=reach / (fmt.top * share))
+    scale = reach / (fmt.top * share)
+    if anchor == "relu":
+        return Quantiser(format=fmt, offset=fmt.top * scale / 2, scale=scale / 2)
+    return Quantiser(format=fmt, offset=offset, scale=scale)
 
 
 def _fill_constant(reach: Float, h: Float, norm: Float) -> Float:

@@ -39,7 +39,8 @@ IDEAL_SHARE = 0.5
 class Draft:
     """A candidate for one layer: input codes, which input each row takes, conductances, and the operation.
 
-    ``faults`` are those of the cores, which the conductances have to live with.
+    ``faults`` are those of the cores, which the conductances have to live with. ``gain`` multiplies the
+    products, near 1: what ageing does to all conductances in the mean.
     """
 
     quantiser: Quantiser
@@ -47,6 +48,7 @@ class Draft:
     pairs: PairMap
     op: MvmOperation
     faults: FaultMaps = field(default_factory=dict)
+    gain: float = 1.0
 
     def fill(self, targets: NDArray[np.float32], block: Block) -> None:
         """Writes the conductances of a block into a core's targets ``[bl, sl]``, in uS."""
@@ -63,12 +65,13 @@ class Trial:
     """What a candidate gave.
 
     ``outputs`` are those of the layer after its ReLU, of shape (chips, samples, outputs), ``error`` the squared error
-    of each, of shape (outputs,); ``total`` is the squared error of the network's outputs if the layers after it were
-    exact; ``cycles`` the mean for one input.
+    of each, of shape (outputs,); ``sums`` are the outputs before bias and ReLU, ``total`` is the squared error of the
+    network's outputs if the layers after it were exact; ``cycles`` the mean for one input.
     """
 
     draft: Draft
     outputs: Float
+    sums: Float
     error: Float
     total: float
     cycles: float
@@ -117,6 +120,10 @@ class Bench:
             h = h - h.mean(axis=-1, keepdims=True)
         return h
 
+    def inputs_of(self, index: int) -> Float:
+        """Inputs of a layer in floating point, of shape (samples, inputs)."""
+        return self.wanted[index]
+
     def offset(self, index: int, quantiser: Quantiser) -> Float:
         """What the digital side adds to a layer's products: its bias, and what code 0 stands for."""
         layer = self.network.layers[index]
@@ -156,19 +163,21 @@ class Bench:
         if codes is None:
             codes = np.stack([draft.quantiser.codes(v) for v in values])
         products = self.products(index, draft, 0)
-        outputs = np.tile(self.offset(index, draft.quantiser), (*codes.shape[:2], 1))
+        sums: Float = np.zeros((*codes.shape[:2], layer.outputs))
         cycles = 0
-        for cores, inputs, sums in zip(chips, codes, outputs, strict=True):
+        for cores, inputs, summed in zip(chips, codes, sums, strict=True):
             inputs = row_codes(inputs, draft.spread, draft.op)
             for p in products:
                 result = self._mvm(cores, p.mvm, inputs)
-                np.add.at(sums.T, p.mvm.outputs, (result.codes[:, p.mvm.columns] * p.half_step).T)
+                np.add.at(summed.T, p.mvm.outputs, (result.codes[:, p.mvm.columns] * p.half_step).T)
                 cycles += int(np.sum(self.core.cycles(p.mvm.op, result.steps)))
+        outputs = sums + self.offset(index, draft.quantiser)
         outputs = np.maximum(outputs, 0.0) if layer.relu else outputs
         error = self.share @ ((outputs - self.wanted_of(index)) ** 2).mean(axis=1)
         return Trial(
             draft=draft,
             outputs=outputs,
+            sums=sums,
             error=error,
             total=self.total(index, outputs, error),
             cycles=cycles / (len(chips) * len(self.images)),
@@ -204,7 +213,7 @@ class Bench:
         targets = np.zeros((self.chip.lines, self.chip.lines), dtype=np.float32)
         draft.fill(targets, block)
         sums = column_sums(targets, block.rows, block.columns, self.chip)
-        return code_value(sums, draft.op.step_code, draft.pairs.unit_of(block), self.chip) / block.copies
+        return code_value(sums, draft.op.step_code, draft.pairs.unit_of(block), self.chip) * (draft.gain / block.copies)
 
     def advance(self, index: int, layer: Layer, trial: Trial, codes: NDArray[np.int16]) -> NDArray[np.int16]:
         """Input codes of the next layer on each chip, as the integer arithmetic computes them."""

@@ -1,5 +1,7 @@
 """Weights as differential pairs of conductances, and the factors that turn codes back into numbers."""
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,14 +12,19 @@ from macro_models.exact.operation import STEP_FRACTION_BITS
 
 __all__ = [
     "PairMap",
+    "Stack",
     "code_value",
     "column_sums",
     "most_slice_bits",
     "share_weights",
     "slice_codes",
     "spread_rows",
+    "stack_cells",
 ]
 
+
+Stack = Literal["even", "rows", "copies"]
+"""How a weight is shared out among its cells: evenly, or in as few as hold it, of the rows or of the copies, too."""
 
 SIGNIFICANCE_BITS = 12
 """What the most significant slice counts more than the least, at most, as a power of two: multipliers have 15 bits."""
@@ -53,21 +60,33 @@ class PairMap:
     """
 
     def __init__(
-        self, weight: NDArray[np.float64], clip: NDArray[np.float64], chip: Chip, *, slices: int = 1, bits: int = 0
+        self,
+        weight: NDArray[np.float64],
+        clip: NDArray[np.float64],
+        chip: Chip,
+        *,
+        slices: int = 1,
+        bits: int = 0,
+        copies: int = 1,
+        stack: Stack = "even",
+        spread: NDArray[np.int32] | None = None,
     ) -> None:
-        self.chip, self.slices, self.bits = chip, slices, bits
+        self.chip, self.slices, self.bits, self.copies = chip, slices, bits, copies
+        self.stack: Stack = stack
         low, high = chip.cells.g_min_uS, chip.cells.g_max_uS
         largest = np.abs(weight).max(axis=1, initial=0.0)
         largest = np.where(largest > 0, largest * clip, 1.0)
         if slices == 1:
             unit = largest / (high - low)
-            g = np.clip(weight / unit[:, None], low - high, high - low)[None]
+            g = np.clip(weight / unit[:, None], low - high, high - low)[None, None]
+            if stack != "even" and spread is not None:
+                g = stack_cells(g[0, 0], spread, high - low, copies if stack == "copies" else 1)[:, None]
         else:
             lsb = _grid_step(chip)
             first, last = _grid_ends(chip)
             reach = _reaches(last - first, slices, bits)[0]
             unit = largest / (reach * lsb)
-            g = lsb * slice_codes(reach * weight / largest[:, None], last - first, slices, bits)
+            g = lsb * slice_codes(reach * weight / largest[:, None], last - first, slices, bits)[None]
             low = lsb * first
         self.unit = unit * 2.0 ** (-bits * np.arange(slices))[:, None]
         self.positive = low + np.maximum(g, 0.0)
@@ -80,15 +99,15 @@ class PairMap:
     def pairs_of(self, block: Block) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Both cells of the pairs of a block, in uS, each of shape (columns, rows)."""
         rows = slice(block.first, block.first + len(block.rows))
-        return self.positive[block.slice_of, block.outputs, rows], self.negative[block.slice_of, block.outputs, rows]
+        at = (block.copy_of % len(self.positive), block.slice_of, block.outputs, rows)
+        return self.positive[at], self.negative[at]
 
     def dither(self, targets: NDArray[np.float32], block: Block, row: int, step_code: int) -> None:
         """Shifts the copies of a block by fractions of a decrement, by means of a row that takes a constant 1.
 
         The copies of a column then round differently, and their average rounds less; the shifts add up to nothing.
         """
-        copy = np.arange(len(block.columns)) // (len(block.columns) // block.copies)
-        fraction = (copy + 0.5) / block.copies - 0.5
+        fraction = (block.copy_of + 0.5) / block.copies - 0.5
         rows = np.concatenate([2 * block.rows, 2 * block.rows + 1])
         decrement = step_code * 2.0**-STEP_FRACTION_BITS * targets[np.ix_(rows, block.columns)].sum(axis=0)
         low, high = self.chip.cells.g_min_uS, self.chip.cells.g_max_uS
@@ -103,6 +122,38 @@ class PairMap:
         columns = block.columns[None, :]
         targets[2 * block.rows[:, None], columns] = positive.T
         targets[2 * block.rows[:, None] + 1, columns] = negative.T
+
+
+def stack_cells(g: NDArray[np.float64], spread: NDArray[np.int32], most: float, copies: int = 1) -> NDArray[np.float64]:
+    """Differences of pairs such that few cells hold as much as they can, and all others nothing.
+
+    The cells of one weight, on all rows of its input and in ``copies`` columns, keep their sum. Cells in the middle of
+    the range scatter most, as measured devices tell, so that the sum has less noise than that of equal shares.
+
+    Parameters
+    ----------
+    g
+        Differences with equal shares, of shape (outputs, rows), in ``-most..most``.
+    spread
+        Input of each row.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (copies, outputs, rows).
+    """
+    result = np.zeros((copies, *g.shape))
+    for taken in np.unique(spread[spread >= 0]):
+        rows = np.flatnonzero(spread == taken)
+        total = copies * g[:, rows].sum(axis=1)
+        order = np.arange(copies * len(rows)).reshape(len(rows), copies)
+        for copy in range(copies):
+            # Outputs and inputs begin with copies in turn, so that columns have similar sums.
+            turn = (copy + taken + np.arange(len(g))) % copies
+            full = order[None, :, :].repeat(len(g), 0)[np.arange(len(g)), :, turn] * most
+            part = np.clip(np.abs(total)[:, None] - full, 0.0, most)
+            result[copy][:, rows] = np.sign(total)[:, None] * part
+    return result
 
 
 def _grid_step(chip: Chip) -> float:

@@ -75,7 +75,7 @@ def test_more_slices_than_columns() -> None:
 
 
 def test_small_layers_share_a_core() -> None:
-    placement = place([(64, 48), (48, 10)], 256)
+    placement = place([(64, 48), (48, 10)], 256, copies=4)
     assert placement.cores == 1
     assert [b.copies for b in placement.blocks] == [4, 4]
 

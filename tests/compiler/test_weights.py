@@ -5,18 +5,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.mapping import place
+from compiler.mapping import Block, place
 from compiler.program import DITHER, row_codes
 from compiler.quantisers import Quantiser
 from compiler.trials import Draft
 from compiler.weights import (
     PairMap,
+    Stack,
     code_value,
     column_sums,
     most_slice_bits,
     share_weights,
     slice_codes,
     spread_rows,
+    stack_cells,
 )
 from hw.config import Chip, load_chip, tnsa_config
 from macro_models import Masks, TnsaModel, load_device
@@ -33,7 +35,7 @@ def test_pairs_hold_the_weights_within_the_clip() -> None:
     assert pairs.positive.max() == pairs.negative.max() == high
     clipped = weight.copy()
     clipped[1, 2] = -1.0
-    np.testing.assert_allclose((pairs.positive - pairs.negative)[0] * pairs.unit[0, :, None], clipped)
+    np.testing.assert_allclose((pairs.positive - pairs.negative)[0, 0] * pairs.unit[0, :, None], clipped)
 
 
 def test_a_column_without_weights_stays_at_the_floor() -> None:
@@ -122,7 +124,7 @@ def weight_error(chip: Chip, slices: int) -> float:
     bits = most_slice_bits(slices, chip) if slices > 1 else 0
     pairs = PairMap(weight, np.ones(8), chip, slices=slices, bits=bits)
     config = tnsa_config(chip)
-    difference = (config.codes(pairs.positive).astype(float) - config.codes(pairs.negative)) * config.lsb_uS
+    difference = (config.codes(pairs.positive[0]).astype(float) - config.codes(pairs.negative[0])) * config.lsb_uS
     return float((np.einsum("sor,so->or", difference, pairs.unit) - weight).std() / weight.std())
 
 
@@ -141,12 +143,56 @@ def test_slices_stay_within_the_range_and_on_the_grid(slices: int, bits: int, se
     pairs = PairMap(weight, np.array([1.0, 0.5, 0.1]), CHIP, slices=slices, bits=bits)
     cells = np.stack([pairs.positive, pairs.negative])
     low, high = CHIP.cells.g_min_uS, CHIP.cells.g_max_uS
-    assert cells.shape == (2, slices, 3, 5)
+    assert cells.shape == (2, 1, slices, 3, 5)
     assert low <= cells.min() <= cells.max() <= high
     assert cells.max() - cells.min() > 0.99 * (high - low)
     codes = cells / tnsa_config(CHIP).lsb_uS
     np.testing.assert_allclose(codes, np.rint(codes), atol=1e-9)
     np.testing.assert_allclose(pairs.unit[1:], pairs.unit[:-1] / 2**bits)
+
+
+@given(seed=st.integers(0, 99), counts=st.lists(st.integers(1, 5), min_size=1, max_size=6), copies=st.integers(1, 5))
+def test_stacked_cells_keep_the_sum_of_each_weight(seed: int, counts: list[int], copies: int) -> None:
+    rng = np.random.default_rng(seed)
+    spread = rng.permutation(np.repeat(np.arange(len(counts)), counts))
+    most = 39.0
+    even = rng.uniform(-most, most, size=(4, len(counts)))[:, spread]
+    stacked = stack_cells(even, spread, most, copies)
+    assert stacked.shape == (copies, *even.shape)
+    assert np.abs(stacked).max() <= most
+    for k in range(len(counts)):
+        rows = spread == k
+        np.testing.assert_allclose(stacked[:, :, rows].sum(axis=(0, 2)), copies * even[:, rows].sum(axis=1))
+        # At most one cell of a weight is between nothing and all.
+        between = (np.abs(stacked[:, :, rows]) > 1e-9) & (np.abs(stacked[:, :, rows]) < most - 1e-9)
+        assert between.sum(axis=(0, 2)).max() <= 1
+
+
+@pytest.mark.parametrize("stack", ["rows", "copies"])
+def test_stacked_cells_have_less_noise_where_the_middle_of_the_range_scatters(stack: Stack) -> None:
+    """Four cells a weight, on two rows and in two columns."""
+    chip = load_chip("tnsa64-core")
+    device, rng = load_device("rram-neurram"), np.random.default_rng(0)
+    weight = rng.normal(size=(16, 15))
+    spread = np.repeat(np.arange(15), 2).astype(np.int32)
+    block = Block(
+        layer=0, core=0, first=0, rows=np.arange(30, dtype=np.int32), columns=np.arange(32, dtype=np.int32),
+        outputs=np.tile(np.arange(16, dtype=np.int32), 2), copies=2, wl_select=0, line_select=0,
+    )  # fmt: skip
+    spreads = []
+    kinds: tuple[Stack, Stack] = ("even", stack)
+    for kind in kinds:
+        pairs = PairMap(share_weights(weight, spread), np.ones(16), chip, copies=2, stack=kind, spread=spread)
+        targets = np.full((64, 64), chip.cells.g_min_uS, dtype=np.float32)
+        pairs.fill(targets, block)
+        lost = []
+        for seed in range(8):
+            g = TnsaModel(tnsa_config(chip), targets, device=device, seed=seed, core=0, time_s=86_400.0).cells
+            moved = (g.astype(float) - tnsa_config(chip).codes(targets.astype(np.float64)))[:60, :32]
+            difference = (moved[0::2] - moved[1::2]).reshape(15, 2, 2, 16).sum(axis=(1, 2))
+            lost.append(difference - difference.mean())
+        spreads.append(np.std(lost))
+    assert spreads[1] < 0.85 * spreads[0]
 
 
 def test_a_dither_row_takes_a_constant_in_each_segment() -> None:
