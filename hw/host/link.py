@@ -108,8 +108,7 @@ class _Executor:
         legal = (self.command != 0) & ~self.head[3] & (self.head[8:16] != 0) & (address[:2] == 0)
         with m.FSM():
             with m.State("IDLE"):
-                with m.If(self.request.valid):
-                    self._judge(m)
+                self._judge(m)
             with m.State("HEAD"):
                 with m.If(self.fetched & self.at_end & (self.index == 0)):
                     m.next = "REPLY"
@@ -157,8 +156,18 @@ class _Executor:
     def _judge(self, m: Module) -> None:
         """A new request, the last one again, or neither."""
         request = self.request
-        known = Signal()
-        m.d.comb += known.eq(self.opened & (self.session == request.session))
+        known, repeated, following = Signal(), Signal(), Signal()
+        # A cycle late: the head has been there since before the CRC, and what it is compared with even longer.
+        m.d.sync += [
+            known.eq(self.opened & (self.session == request.session)),
+            repeated.eq(request.sequence == self.last),
+            following.eq(request.sequence == (self.last + 1)[:8]),
+        ]
+        with m.If(request.valid):
+            self._take(m, known, repeated, following)
+
+    def _take(self, m: Module, known: Signal, repeated: Signal, following: Signal) -> None:
+        request = self.request
         m.d.sync += [self.kept.eq(0), self.index.eq(0), self.fetched.eq(0)]
         m.next = "REPLY"
         with m.If(request.kind == Kind.OPEN):
@@ -171,9 +180,9 @@ class _Executor:
             m.d.sync += self.answer.eq(Status.REFUSED)
         with m.Elif(~known):
             m.d.sync += self.answer.eq(Status.NO_SESSION)
-        with m.Elif(request.sequence == self.last):
+        with m.Elif(repeated):
             m.d.sync += self.kept.eq(1)
-        with m.Elif(request.sequence != (self.last + 1)[:8]):
+        with m.Elif(~following):
             m.d.sync += self.answer.eq(Status.OUT_OF_SEQUENCE)
         with m.Else():
             m.d.sync += [self.kept.eq(1), self.last.eq(request.sequence), self.words.eq(0), self.stored.eq(0)]
