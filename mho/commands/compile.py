@@ -62,8 +62,27 @@ def compile_command(
     net.save(output)
     summary = net.summary()
     print_summary(summary, out)
+    avoided = net.network.calibration.get("cells")
+    if avoided is not None:
+        out.text(
+            f"chip of seed {avoided['seed']} with {avoided['device']}: {avoided['dead_rows']} dead rows and "
+            f"{avoided['dead_columns']} dead columns unused, {_under_weights(net)} faulty cells of "
+            f"{avoided['faults']} under weights"
+        )
     out.note(f"wrote {output}")
-    out.json({"network": str(output), "sha256": net.sha256, "summary": summary})
+    out.json({"network": str(output), "sha256": net.sha256, "summary": summary, "cells": avoided})
+
+
+def _under_weights(net: "Net") -> int:
+    """Known faulty cells that hold a weight, which others make up for."""
+    count = 0
+    for layer in net.network.layers:
+        for product in layer.mvms:
+            faulty = net.network.cores[product.core].faulty
+            if faulty is not None:
+                rows = [line for row in product.rows.tolist() for line in (2 * row, 2 * row + 1)]
+                count += int(faulty[rows][:, product.columns].sum())
+    return count
 
 
 def compile_net(

@@ -129,7 +129,7 @@ def test_a_device_without_pulses_takes_those_of_another(tiny: Tiny, capsys: pyte
     assert "ideal: has no pulse response" in capsys.readouterr().err
 
 
-def test_compile_leaves_dead_lines_unused(tiny: Tiny, tmp_path: Path) -> None:
+def test_compile_leaves_dead_lines_unused(tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     net = mho.load(tiny.path("tiny.mho"))
     measured = net.network.cores[0].targets_uS.astype(float)
     measured[[2, 9]], measured[:, 4] = np.nan, np.nan
@@ -137,6 +137,7 @@ def test_compile_leaves_dead_lines_unused(tiny: Tiny, tmp_path: Path) -> None:
     net.program(measured=measured).save(tmp_path / "cells.npz")
     command = ["compile", tiny.path("tiny.onnx"), "--chip", "tnsa16-core", "--calibrate", tiny.path("x.npy"), "-q"]
     assert run([*command, "--cells", str(tmp_path / "cells.npz"), "-o", str(tmp_path / "net2.mho")]) == 0
+    assert "2 dead rows and 1 dead columns unused" in capsys.readouterr().out
     new = mho.load(tmp_path / "net2.mho")
     core = new.network.cores[0]
     assert np.flatnonzero(core.bl_skip).tolist() == [2, 9]
