@@ -33,7 +33,7 @@ def figure_of_cells(cells: "Cells") -> Figure:
     axes[-2].hist(np.clip(error, -reach, reach), bins=80, color=COLOURS[2])
     for edge in (-band, band):
         axes[-2].axvline(edge, color="black", linewidth=0.8, linestyle=":")
-    axes[-2].set_title(f"{cells.report['within']:.2%} within {band:g} µS")
+    axes[-2].set_title(f"{cells.report['within']:.3%} within {band:g} µS")
     axes[-2].set_xlabel("g - target (µS), clipped at the ends")
     axes[-2].set_ylabel("cells")
     worst = max(range(len(cells.cores)), key=lambda k: cells.cores[k].faults.sum())
