@@ -7,6 +7,8 @@ output the inputs that come first.
 
 # pyright: basic
 
+from typing import Any
+
 import numpy as np
 
 from hw.noc.ports import TURNS, WANTS, Port
@@ -14,12 +16,11 @@ from hw.noc.ports import TURNS, WANTS, Port
 __all__ = ["run"]
 
 try:
-    from numba import njit
-except ImportError:
+    import numba
 
-    def njit(function):
-        """Without numba: the function itself."""
-        return function
+    njit: Any = numba.njit
+except ImportError:
+    njit = lambda function: function  # noqa: E731
 
 
 _N, _E, _S, _W, _L = (int(port) for port in Port)

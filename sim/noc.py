@@ -1,0 +1,193 @@
+"""The generated Verilog of a mesh in Verilator: traffic in, what arrives when out, as in :mod:`hw.noc.model`."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.noc.config import MeshConfig
+from hw.noc.flit import BodyLayout, FlitLayout, coordinate_bits
+from hw.noc.model import Delivery, Traffic
+from macro_models.errors import ToolError
+from sim.toolchain import HDL, cached_build, hash_files, require_tool, run_logged, tool_version
+
+__all__ = ["MeshRun", "MeshSimulation", "payloads"]
+
+_QUIET = 4096
+"""Cycles without any movement after which nothing more will come."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeshRun(Delivery):
+    """What a simulation gave, beside what the model gives.
+
+    Attributes
+    ----------
+    words
+        Flits that arrived, as 32-bit words of a :class:`hw.noc.flit.BodyLayout`, of shape (ejections, words).
+    intact
+        Whether each ejection is a flit that was sent, payload, tag and all.
+    cpu_s
+        Processor time of the simulation.
+    """
+
+    words: NDArray[np.uint32]
+    intact: NDArray[np.bool_]
+    cpu_s: float
+
+
+def payloads(cfg: MeshConfig, count: int) -> NDArray[np.uint32]:
+    """Payloads of flits by their number, which is their first word: of shape (count, words)."""
+    words = np.arange(count, dtype=np.uint32)[:, None].repeat(cfg.payload_bits // 32, axis=1)
+    words[:, 1:] = words[:, 1:] * np.uint32(2654435761) + np.arange(1, words.shape[1], dtype=np.uint32)
+    return words
+
+
+class MeshSimulation:
+    """Simulator of a :class:`hw.noc.network.Network`, built once and kept in the cache.
+
+    Parameters
+    ----------
+    cfg
+        The mesh.
+
+    Raises
+    ------
+    ToolError
+        If Verilator is missing or fails.
+    """
+
+    def __init__(self, cfg: MeshConfig) -> None:
+        self.cfg = cfg
+        self._program = _build(cfg)
+
+    def run(self, traffic: Traffic, *, cycles: int, accept: NDArray[np.bool_] | None = None) -> MeshRun:
+        """Run an empty mesh until everything has arrived; arguments as in :meth:`hw.noc.model.MeshModel.run`."""
+        order = np.argsort(traffic.source, kind="stable")
+        flits = _flits(self.cfg, traffic)
+        records = np.column_stack([traffic.source, traffic.earliest, flits]).astype(np.uint32)[order]
+        with tempfile.TemporaryDirectory(prefix="mho-noc-") as name:
+            folder = Path(name)
+            records.tofile(folder / "traffic")
+            np.asarray(() if accept is None else accept, dtype=np.uint8).tofile(folder / "accept")
+            arguments = ["traffic", str(cycles), "accept", "result"]
+            run_logged([str(self._program), *arguments], folder / "log", "the simulation of the mesh", cwd=folder)
+            ran, cpu_s = (folder / "log").read_text().split()[-2:]
+            result = np.fromfile(folder / "result", dtype=np.int32)
+        taken, left = result[: len(order)], result[len(order) :].reshape(-1, 2 + _words(BodyLayout(self.cfg).size))
+        injected = np.empty(len(order), dtype=np.int64)
+        injected[order] = taken
+        words = left[:, 2:].view(np.uint32)
+        flit = words[:, 0].astype(np.int64)
+        known = flit < len(order)
+        sent = _bodies(self.cfg, flits)[np.where(known, flit, 0)]
+        return MeshRun(
+            cycle=left[:, 0].astype(np.int64), node=left[:, 1].astype(np.int64), flit=flit, injected=injected,
+            unroutable=np.zeros(self.cfg.nodes, dtype=np.int64), cycles=int(ran), words=words,
+            intact=known & (words == sent).all(axis=1), cpu_s=float(cpu_s),
+        )  # fmt: skip
+
+
+def _words(bits: int) -> int:
+    return -(-bits // 32)
+
+
+def _flits(cfg: MeshConfig, traffic: Traffic) -> NDArray[np.uint32]:
+    """The flits as words, of shape (flits, words)."""
+    size = FlitLayout(cfg).size
+    result = np.zeros((len(traffic.source), _words(size)), dtype=np.uint32)
+    result[:, : cfg.payload_bits // 32] = payloads(cfg, len(traffic.source))
+    fields = [(traffic.tag, cfg.tag_bits), (np.zeros_like(traffic.tag), 1)]
+    for mask, side in ((traffic.rows, cfg.rows), (traffic.columns, cfg.columns)):
+        if cfg.masks:
+            fields.append((mask, side))
+        else:
+            first, last = mask & -mask, mask
+            fields += [(_log2(first), coordinate_bits(side)), (_log2(last), coordinate_bits(side))]
+    at = cfg.payload_bits
+    for value, bits in fields:
+        shifted = value.astype(np.uint64) << np.uint64(at % 32)
+        result[:, at // 32] |= (shifted & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+        if at % 32 + bits > 32:
+            result[:, at // 32 + 1] |= (shifted >> np.uint64(32)).astype(np.uint32)
+        at += bits
+    return result
+
+
+def _log2(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.frexp(values.astype(np.float64))[1].astype(np.int64) - 1
+
+
+def _bodies(cfg: MeshConfig, flits: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """What a node receives of each flit."""
+    size = BodyLayout(cfg).size
+    result = flits[:, : _words(size)].copy()
+    if size % 32:
+        result[:, -1] &= np.uint32((1 << size % 32) - 1)
+    return result
+
+
+def _build(cfg: MeshConfig) -> Path:
+    require_tool("verilator")
+    import hw.noc.network
+    import rtl_gen.netlist
+
+    sources = [p for m in (hw.noc.network, rtl_gen.netlist) for p in Path(str(m.__file__)).parent.glob("*.py")]
+    key = [repr(cfg), hash_files([*sources, Path(__file__), HDL / "mesh_replay.cpp"]), tool_version("verilator")]
+
+    def build(folder: Path) -> None:
+        from rtl_gen.netlist import emit
+
+        texts = emit(hw.noc.network.Network(cfg), "mesh", prefix="mho_", name="mho_mesh", reset_low=False)
+        (folder / "mesh.v").write_text("\n".join(texts.values()))
+        # The routers stay one class: 48 copies of it would take minutes to compile.
+        (folder / "mesh.vlt").write_text('`verilator_config\nno_inline -module "mho_router"\n')
+        (folder / "mesh_ports.h").write_text(_ports(cfg))
+        run_logged(
+            [
+                "verilator", "--cc", "--exe", "--build", "-O3", "--x-assign", "fast", "--x-initial", "fast",
+                "--noassert", "-Wno-fatal", "-j", "2", "-CFLAGS", "-O2 -march=native -I..", "--top-module", "mho_mesh",
+                "-o", "../simulator", "--Mdir", "build", "mesh.vlt", "mesh.v", str(HDL / "mesh_replay.cpp"),
+            ],
+            folder / "log", "the build of the mesh", cwd=folder,
+        )  # fmt: skip
+        if not (folder / "simulator").exists():
+            raise ToolError(f"verilator left no simulator; see {folder / 'log'}")
+
+    return cached_build("noc", key, build) / "simulator"
+
+
+def _ports(cfg: MeshConfig) -> str:
+    """The header that tells the bench the ports of the mesh."""
+    inject, eject = FlitLayout(cfg).size, BodyLayout(cfg).size
+
+    def port(name: str, node: int, bits: int) -> str:
+        payload = f"top.{name}_{node}_payload"
+        data = f"{payload}.data()" if bits > 64 else f"&{payload}"
+        return f"{{{data}, &top.{name}_{node}_valid, &top.{name}_{node}_ready}}"
+
+    lists = {
+        name: ",\n        ".join(port(name, node, bits) for node in range(cfg.nodes))
+        for name, bits in (("inject", inject), ("eject", eject))
+    }
+    tag = cfg.payload_bits
+    queue = f"flit[{tag // 32}] >> {tag % 32} & 1" if cfg.queues > 1 else "0"
+    return f"""#include "Vmho_mesh.h"
+
+using Top = Vmho_mesh;
+constexpr int kNodes = {cfg.nodes}, kInjectWords = {_words(inject)}, kEjectWords = {_words(eject)};
+constexpr int kReady = {(1 << cfg.queues) - 1}, kQuiet = {_QUIET};
+
+inline int queue_of(const uint32_t *flit) {{ (void)flit; return {queue}; }}
+
+struct Port {{ void *payload; CData *valid; CData *ready; }};
+
+struct Ports {{
+    Port inject[kNodes], eject[kNodes];
+    explicit Ports(Top &top) : inject{{
+        {lists["inject"]}}}, eject{{
+        {lists["eject"]}}} {{}}
+}};
+"""
