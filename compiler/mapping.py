@@ -25,6 +25,8 @@ MASKS = 8
 DEFAULT_COPIES = 16
 """Columns of one output, and rows of one input on average, at most."""
 
+ALIKE = (1, 2, 4, 8, 16)
+
 SkipMaps = Mapping[int, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
 """Dead lines: core -> (bit lines, source lines), boolean arrays of one entry a line."""
 
@@ -109,10 +111,16 @@ class Placement:
 class _Size:
     """What a layer takes: rows (its inputs or more), outputs, slices of each output, and copies of all of those."""
 
+    inputs: int
     rows: int
     outputs: int
     copies: int
     slices: int
+
+    @property
+    def cells(self) -> int:
+        """Pairs of cells."""
+        return self.rows * self.outputs * self.copies * self.slices
 
 
 @dataclass(frozen=True)
@@ -195,35 +203,84 @@ def place(
     slices = [1] * len(shapes) if slices is None else slices
     if max(slices, default=1) > free.fewest_columns:
         raise InputError(f"compile option slices is {max(slices)}, but a core has {free.fewest_columns} usable columns")
-    sizes = [_Size(shape[0], shape[1], 1, count) for shape, count in zip(shapes, slices, strict=True)]
+    sizes = [_Size(shape[0], shape[0], shape[1], 1, count) for shape, count in zip(shapes, slices, strict=True)]
     packed = _pack(sizes, free)
     most = DEFAULT_COPIES if copies is None else copies
-    order = sorted(range(len(shapes)), key=lambda k: shapes[k][0] * shapes[k][1])
-    for step in range(2, 2 * most + 1):
-        for layer in order:
-            # Half a copy more of the rows at every step, one more of the columns at every other one.
-            for grown in _grown(sizes[layer], shapes[layer][0], step, free):
-                trial = [grown if k == layer else size for k, size in enumerate(sizes)]
-                result = _pack(trial, free)
-                if len(result) <= len(packed):
-                    sizes, packed = trial, result
-                    break
+    # Small layers first, all alike up to some number of copies, then each as it gains: which is best, shows.
+    tries = [_fill(*_grow_alike(sizes, packed, free, first), free, most) for first in ALIKE if first <= most]
+    sizes, packed = min(tries, key=lambda t: sum(s.inputs * s.outputs * s.slices / s.cells for s in t[0]))
     return Placement(
         lines=lines, cores=len(packed), blocks=_blocks(packed), skip=skip, rows=tuple(size.rows for size in sizes),
         faults=faults,
     )  # fmt: skip
 
 
-def _grown(size: "_Size", inputs: int, step: int, free: "_FreeLines") -> list["_Size"]:
+_Packing = tuple[list["_Size"], list["_Core"]]
+
+
+def _grown(size: "_Size", step: int, free: "_FreeLines") -> list["_Size"]:
     """Larger sizes of a layer for a step of growth, the wanted one first."""
     copies, rows = size.copies, size.rows
     width = size.outputs * size.slices * (copies + 1)
     if step % 2 == 0 and copies == step // 2 - 1 and width <= free.fewest_columns:
         return [replace(size, copies=copies + 1)]
-    if inputs <= free.fewest_rows:
-        wanted = min(inputs * step // 2, free.fewest_rows)
+    if size.inputs <= free.fewest_rows:
+        wanted = min(size.inputs * step // 2, free.fewest_rows)
         return [replace(size, rows=r) for r in (wanted, (wanted + rows) // 2) if r > rows]
     return []
+
+
+def _grow_alike(sizes: list["_Size"], packed: list["_Core"], free: "_FreeLines", most: int) -> _Packing:
+    """All layers grow in turns, small ones first, on no more cores."""
+    order = sorted(range(len(sizes)), key=lambda k: sizes[k].inputs * sizes[k].outputs)
+    for step in range(2, 2 * most + 1):
+        for layer in order:
+            # Half a copy more of the rows at every step, one more of the columns at every other one.
+            for grown in _grown(sizes[layer], step, free):
+                trial = [grown if k == layer else size for k, size in enumerate(sizes)]
+                result = _pack(trial, free)
+                if len(result) <= len(packed):
+                    sizes, packed = trial, result
+                    break
+    return sizes, packed
+
+
+def _fill(sizes: list["_Size"], packed: list["_Core"], free: "_FreeLines", most: int) -> _Packing:
+    """Layers grow as long as they can: that one first whose noise falls most for the cells that it takes.
+
+    The variance of a layer goes with the number of cells that share a weight; layers are taken to matter alike.
+    """
+    moves = {(layer, kind) for layer in range(len(sizes)) for kind in ("rows", "copies")}
+    while moves:
+        candidates = []
+        for layer, kind in sorted(moves):
+            size = sizes[layer]
+            grown = _larger(size, kind, free, most)
+            if grown is None:
+                moves.discard((layer, kind))
+                continue
+            more = grown.cells - size.cells
+            gain = size.inputs * size.outputs * size.slices * (1 / size.cells - 1 / grown.cells) / more
+            candidates.append((gain, layer, kind, grown))
+        if not candidates:
+            break
+        _, layer, kind, grown = max(candidates, key=lambda c: c[0])
+        trial = [grown if k == layer else size for k, size in enumerate(sizes)]
+        result = _pack(trial, free)
+        if len(result) <= len(packed):
+            sizes, packed = trial, result
+        else:
+            moves.discard((layer, kind))
+    return sizes, packed
+
+
+def _larger(size: "_Size", kind: str, free: "_FreeLines", most: int) -> "_Size | None":
+    """Half a row more for each input, or one copy more; None if that is too much."""
+    if kind == "copies":
+        fits = size.outputs * size.slices * (size.copies + 1) <= free.fewest_columns and size.copies < most
+        return replace(size, copies=size.copies + 1) if fits else None
+    rows = min(size.rows + -(-size.inputs // 2), size.inputs * most, free.fewest_rows)
+    return replace(size, rows=rows) if size.inputs <= free.fewest_rows and rows > size.rows else None
 
 
 class _FreeLines:

@@ -18,6 +18,7 @@ from compiler.flow import Flow, Unsupported
 from compiler.graph import FloatNetwork, LinearLayer
 from compiler.node import Node, chain_of, steps_of
 from compiler.onnx_constants import FOLDABLE, attributes, fold, numpy_type
+from compiler.onnx_ml import ML_DOMAIN, ML_HANDLERS
 from compiler.onnx_operators import AT_THE_END, HANDLERS, SUPPORTED, Value
 from compiler.steps import Linear
 from macro_models.errors import InputError
@@ -241,7 +242,8 @@ class _Importer:
 
     def _visit(self, node: onnx.NodeProto) -> None:
         try:
-            if node.domain not in ("", "ai.onnx"):
+            learned = node.domain == ML_DOMAIN and node.op_type in ML_HANDLERS
+            if node.domain not in ("", "ai.onnx") and not learned:
                 raise Unsupported(f"operators of {node.domain!r} are not supported; supported are {SUPPORTED}")
             inputs = [self.values[name] if name else None for name in node.input]
             while inputs and inputs[-1] is None:
@@ -259,12 +261,14 @@ class _Importer:
         self._pin(node.output[0])
 
     def _apply(self, node: onnx.NodeProto, inputs: list[Value | None]) -> Value:
-        handler = HANDLERS.get(node.op_type)
-        if handler is None:
-            raise Unsupported(f"this operator is not supported; supported are {SUPPORTED}")
         attrs = attributes(node)
         attrs["opset"] = self.opset
         attrs["node"] = node.name or node.output[0]
+        if node.domain == ML_DOMAIN and isinstance(inputs[0], Flow):
+            return ML_HANDLERS[node.op_type](inputs[0], attrs)
+        handler = HANDLERS.get(node.op_type)
+        if handler is None:
+            raise Unsupported(f"this operator is not supported; supported are {SUPPORTED}")
         attrs["inner"] = node.output[0] in self.inner
         return handler(inputs, attrs)
 

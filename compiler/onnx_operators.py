@@ -18,9 +18,10 @@ Value = Array | Flow
 Attributes = dict[str, Any]
 
 SUPPORTED = (
-    "Gemm, MatMul, Conv, Add, Sub, Mul, Div (by constants), Relu, Clip, Sigmoid, Tanh, BatchNormalization, MaxPool, "
-    "AveragePool, GlobalAveragePool, GlobalMaxPool, ReduceMean, Concat, Pad, Flatten, Reshape, Squeeze, Unsqueeze, "
-    "Transpose, Identity, Dropout, Cast, Neg and, at the end, Softmax, LogSoftmax, ArgMax"
+    "Gemm, MatMul, Conv, Add, Sub, Mul, Div (by constants), Relu, LeakyRelu, Clip, Sigmoid, Tanh, BatchNormalization, "
+    "MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool, ReduceMean, Concat, Pad, Flatten, Reshape, Squeeze, "
+    "Unsqueeze, Transpose, Identity, Dropout, Cast, Neg, Scaler, LinearRegressor and, at the end, Softmax, LogSoftmax, "
+    "ArgMax"
 )
 """The operators that a network may have, as an error message names them."""
 
@@ -188,6 +189,12 @@ def _clip(inputs: list[Value | None], attrs: Attributes) -> Flow:
     return _flow(inputs[0]).clip(float(limits[0]), float(limits[1]), attrs["node"])
 
 
+def _leaky_relu(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    """``alpha * x + (1 - alpha) * relu(x)``."""
+    x, alpha = _flow(inputs[0]).on_chip().pin(), float(attrs.get("alpha", 0.01))
+    return add_values(x.affine(alpha, 0.0), x.map("clip", low=0.0).affine(1.0 - alpha, 0.0), 1.0)
+
+
 def _concat(inputs: list[Value | None], attrs: Attributes) -> Flow:
     return concat([_flow(i) for i in inputs], int(attrs["axis"]))
 
@@ -218,6 +225,7 @@ HANDLERS: dict[str, Callable[[list[Value | None], Attributes], Value]] = {
     "Mul": _mul,
     "Div": _div,
     "Neg": lambda i, a: _flow(i[0]).affine(-1.0, 0.0),
+    "LeakyRelu": _leaky_relu,
     "Relu": lambda i, a: _flow(i[0]).relu(a["node"]),
     "BatchNormalization": _batch_normalization,
     "Flatten": lambda i, a: _flow(i[0]).flatten(int(a.get("axis", 1))),

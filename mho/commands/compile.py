@@ -33,6 +33,7 @@ __all__ = ["compile_command", "compile_net", "print_summary", "summary_lines"]
     help="Pairs of cells of a weight, 1 to 4: of all layers, or of layers by their names in the report.",
 )
 @click.option("--cells", metavar="CELLS.npz", help="Cells of one chip: avoid its dead lines and faulty cells.")
+@click.option("--model-output", metavar="NAME", help="Which output to compute, of a model with several.")
 @click.option("-o", "--output", metavar="NET.mho", required=True, help="Network file to write.")
 @common_options
 def compile_command(
@@ -43,6 +44,7 @@ def compile_command(
     device: str | None,
     slices: str,
     cells: str | None,
+    model_output: str | None,
     output: str,
     out: Output,
 ) -> None:
@@ -58,7 +60,9 @@ def compile_command(
     faulty cells are taken first, and other cells make up for what a faulty one cannot hold.
     """
     check_target(output)
-    net = compile_net(model, chip, overrides, calibrate, device, out, slices=parse_slices(slices), cells=cells)
+    net = compile_net(
+        model, chip, overrides, calibrate, device, out, slices=parse_slices(slices), cells=cells, output=model_output
+    )
     net.save(output)
     summary = net.summary()
     print_summary(summary, out)

@@ -66,11 +66,11 @@ def refusal(model: object) -> str:
         ),
         (
             [
-                helper.make_node("Scaler", ["x"], ["s"], name="scale", domain="ai.onnx.ml", offset=[0.0], scale=[1.0]),
+                helper.make_node("Normalizer", ["x"], ["s"], name="scale", domain="ai.onnx.ml", norm="L2"),
                 node("MatMul", "s w", "y"),
             ],
             {"w": W64},
-            "node 'scale' (Scaler): operators of 'ai.onnx.ml' are not supported",
+            "node 'scale' (Normalizer): operators of 'ai.onnx.ml' are not supported",
         ),
     ],
 )
