@@ -86,6 +86,7 @@ class _Executor:
         self.at_end = Signal()
         self.final = Signal()
         # The reply that is sent: the one that is kept, or a refusal, which leaves the kept one alone.
+        self.opening = Signal()
         self.kept = Signal()
         self.answer = Signal(4)
         self._add(m)
@@ -156,27 +157,30 @@ class _Executor:
     def _judge(self, m: Module) -> None:
         """A new request, the last one again, or neither."""
         request = self.request
-        known, repeated, following = Signal(), Signal(), Signal()
+        executing, known, repeated, following = Signal(), Signal(), Signal(), Signal()
         # A cycle late: the head has been there since before the CRC, and what it is compared with even longer.
         m.d.sync += [
+            self.opening.eq(request.kind == Kind.OPEN),
+            executing.eq(request.kind == Kind.EXECUTE),
             known.eq(self.opened & (self.session == request.session)),
             repeated.eq(request.sequence == self.last),
             following.eq(request.sequence == (self.last + 1)[:8]),
         ]
         with m.If(request.valid):
-            self._take(m, known, repeated, following)
+            self._take(m, executing, known, repeated, following)
 
-    def _take(self, m: Module, known: Signal, repeated: Signal, following: Signal) -> None:
+    def _take(self, m: Module, executing: Signal, known: Signal, repeated: Signal, following: Signal) -> None:
+        """Open, execute, answer again or refuse."""
         request = self.request
         m.d.sync += [self.kept.eq(0), self.index.eq(0), self.fetched.eq(0)]
         m.next = "REPLY"
-        with m.If(request.kind == Kind.OPEN):
+        with m.If(self.opening):
             m.d.sync += self.answer.eq(Status.OPENED)
             # Opened again it goes on, so that a late repetition of the first request cannot turn back the number.
             with m.If(~known):
                 m.d.sync += [self.opened.eq(1), self.session.eq(request.session), self.last.eq(0)]
                 m.d.sync += [self.status.eq(Status.OPENED), self.words.eq(0), self.stored.eq(0)]
-        with m.Elif(request.kind != Kind.EXECUTE):
+        with m.Elif(~executing):
             m.d.sync += self.answer.eq(Status.REFUSED)
         with m.Elif(~known):
             m.d.sync += self.answer.eq(Status.NO_SESSION)
@@ -239,12 +243,11 @@ class _Executor:
 
     def _send_head(self, m: Module) -> None:
         request, reply = self.request, self.reply
-        opening = request.kind == Kind.OPEN
         head = Cat(
             request.session,
-            Mux(opening, self.last, request.sequence),
+            Mux(self.opening, self.last, request.sequence),
             Mux(self.kept, self.status, self.answer), Const(0, 4),
-            Mux(self.kept, self.words, Mux(opening, self.cfg.opened, 0)),
+            Mux(self.kept, self.words, Mux(self.opening, self.cfg.opened, 0)),
         )  # fmt: skip
         with_body = self.kept & (self.stored != 0)
         final = self.index == REPLY_HEAD_BYTES - 1
