@@ -55,11 +55,23 @@ def invert(a: Expression) -> Expression:
     return Expression(f"~{a.operand}")
 
 
+def _is_concatenation(text: str) -> bool:
+    """Whether a text is one concatenation: no repetition, and nothing that only begins with one, as ``{a, b} << 3``."""
+    if not re.match(r"\{(?!\d+\{)", text):
+        return False
+    depth = 0
+    for position, letter in enumerate(text):
+        depth += (letter == "{") - (letter == "}")
+        if depth == 0:
+            return position == len(text) - 1
+    return False
+
+
 def concatenation(parts: Sequence[Expression]) -> Expression:
     """Parts in one vector, the most significant first."""
     if len(parts) == 1:
         return parts[0]
-    texts = [part.text[1:-1] if re.match(r"\{(?!\d+\{)", part.text) else part.text for part in parts]
+    texts = [part.text[1:-1] if _is_concatenation(part.text) else part.text for part in parts]
     return Expression("{" + ", ".join(texts) + "}")
 
 
