@@ -34,7 +34,7 @@ class EmulatorConfig:
         Cells that meet their input in one cycle: a power of two, 8..``core.lines``.
     slots
         Tables of offsets and steps that are held at a time, one for each combination of direction, word-line mask and
-        step code: a power of two, 1..16.
+        step code: a power of two, 2..16.
     memory
         Of :data:`MEMORIES`. ``spram`` takes words of ``lanes * g_bits`` bits, a multiple of 16, and up to 16,384 of
         them.
@@ -54,7 +54,7 @@ class EmulatorConfig:
     def __post_init__(self) -> None:
         if not isinstance(self.g_bits, int) or not 2 <= self.g_bits <= 16:
             raise InputError(f"g_bits must be between 2 and 16, not {self.g_bits!r}")
-        for name, low, high in (("lanes", 8, self.lines), ("slots", 1, 16)):
+        for name, low, high in (("lanes", 8, self.lines), ("slots", 2, 16)):
             value = getattr(self, name)
             if not isinstance(value, int) or not low <= value <= high or value & (value - 1):
                 raise InputError(f"{name} must be a power of two between {low} and {high}, not {value!r}")

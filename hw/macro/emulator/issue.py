@@ -72,7 +72,8 @@ class ReadIssue(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         cfg, of = self.cfg, self.context
-        row, column = Signal(range(cfg.lines)), Signal(range(cfg.row_words))
+        # At least one bit, of which a row of one word uses none.
+        row, column = Signal(range(cfg.lines)), Signal(range(max(cfg.row_words, 2)))
         last_row, last_column, last = Signal(), Signal(), Signal()
         under_way = Signal()
         pending = Signal(range(cfg.banks + 1))
@@ -80,7 +81,7 @@ class ReadIssue(wiring.Component):
         m.d.comb += [
             last_row.eq(row == cfg.lines - 1), last_column.eq(column == cfg.row_words - 1),
             last.eq(self.read & last_row & last_column),
-            self.word.eq(Cat(column, row)),
+            self.word.eq(Cat(column[: (cfg.row_words - 1).bit_length()], row)),
             self.line.eq(Mux(self.backward, column << (cfg.lanes - 1).bit_length(), row)),
             self.take.eq(
                 self.full & (pending != cfg.banks) & (~self.read | (last & ~of.high))

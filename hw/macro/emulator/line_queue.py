@@ -63,7 +63,7 @@ class LineQueue(wiring.Component):
         cfg = self.cfg
         kept = [Signal(signed(cfg.step_bits + 1), name=f"kept_{k}", reset_less=True) for k in range(cfg.lanes)]
         left = Signal(range(cfg.lanes + 1))
-        pause = Signal(range(cfg.row_words))
+        pause = Signal(range(max(cfg.row_words, 2)))
         coming, kept_context = Signal(ContextLayout(cfg)), Signal(ContextLayout(cfg))
         shift = Signal()
         m.d.comb += [

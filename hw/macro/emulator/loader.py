@@ -149,7 +149,8 @@ class VectorLoader(wiring.Component):
     def _driven(self, m: Module, word: Signal, advance: Value) -> Signal:
         """Driven lines of a word of codes: eight of them, backward the lower four count."""
         backward = self.staged.op.backward
-        m.submodules.driven = memory = Memory(shape=self._mask_width, depth=self.cfg.core.mask_words, init=[])
+        depth = max(self.cfg.core.mask_words, 2)  # an address has a bit at least
+        m.submodules.driven = memory = Memory(shape=self._mask_width, depth=depth, init=[])
         write, read = memory.write_port(), memory.read_port()
         following = Signal.like(word)
         per_mask = self._mask_width // CODES_PER_WORD

@@ -14,7 +14,7 @@ from macro_models.exact.operation import LSB_SEGMENT_BITS, Direction, MvmOperati
 from macro_models.tnsa import TnsaModel
 
 __all__ = [
-    "EmulatorReference", "LineTable", "LoadWord", "cell_loads", "check_core", "line_table", "table_loads",
+    "EmulatorReference", "LineTable", "LoadWord", "TableCache", "cell_loads", "check_core", "line_table", "table_loads",
 ]  # fmt: skip
 
 
@@ -123,6 +123,37 @@ def table_loads(cfg: EmulatorConfig, slot: int, op: MvmOperation, table: LineTab
             for field, value in enumerate(entry)
         ]
     return [*words, LoadWord(TAGS, slot, TagLayout().const({**tag, "valid": 1}).as_bits())]
+
+
+class TableCache:
+    """Which table is in which slot of an emulator, and what has to be loaded before an operation.
+
+    A table depends on the word lines that are on, of which the tag of its slot knows only the number of their mask: so
+    a host that writes masks keeps this account. The slot that was not used for longest makes room.
+
+    Parameters
+    ----------
+    cfg
+        Configuration.
+    model
+        The programmed core that is loaded; see :func:`check_core`.
+    """
+
+    def __init__(self, cfg: EmulatorConfig, model: TnsaModel) -> None:
+        self.cfg = cfg
+        self.model = model
+        self._slots: dict[int, tuple[tuple[Direction, int, int], bytes] | None] = dict.fromkeys(range(cfg.slots))
+
+    def loads(self, op: MvmOperation, masks: Masks) -> list[LoadWord]:
+        """Words to be loaded while no operation is in progress; none if the table is there already."""
+        tag, lines = (op.direction, op.wl_select, op.step_code), masks.word_lines(op).tobytes()
+        slot = next((slot for slot, held in self._slots.items() if held is not None and held[0] == tag), None)
+        there = slot is not None and self._slots[slot] == (tag, lines)
+        if slot is None:
+            slot = next(iter(self._slots))
+        self._slots.pop(slot)
+        self._slots[slot] = (tag, lines)
+        return [] if there else table_loads(self.cfg, slot, op, line_table(self.cfg, self.model, op, masks))
 
 
 class EmulatorReference:

@@ -1,8 +1,10 @@
 """Output codes of an emulated core, and what its converters would have taken."""
 
+from typing import Any
+
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.memory import Memory
+from amaranth.lib.memory import Memory, ReadPort
 from amaranth.lib.wiring import In, Out
 
 from hw.core.counters import COUNT_BITS
@@ -90,7 +92,7 @@ class ResultStore(wiring.Component):
         self._drain(m, read)
         return m
 
-    def _drain(self, m: Module, read: Value) -> None:
+    def _drain(self, m: Module, read: "ReadPort[Any, Any]") -> None:
         """Give out the banks that are full."""
         cfg = self.cfg
         place = Signal(range(cfg.banks * cfg.core.output_words))
