@@ -55,7 +55,7 @@ def pins(arguments: argparse.Namespace, folder: Path) -> dict[str, float]:
     noise = ByteNoise(arguments.rate, rng), ByteNoise(arguments.rate, rng)
     program = build_pins(ProbeTop(CFG, UART), folder)
     line = PinsTransport(program, UART, to_device=noise[0], to_host=noise[1])
-    client = LinkClient(line, patience=60)
+    client = LinkClient(line, patience=60, wait=0.002)
     client.open()
     trial = Trial(client, None, random.Random(2))
     begin = time.perf_counter()

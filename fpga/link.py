@@ -35,7 +35,6 @@ Progress = Callable[[int, int], None]
 LARGEST = 4096
 """Bytes of the largest buffer that a device may have."""
 
-_FIRST_WAIT_S = 0.1
 _LONGEST_WAIT_S = 1.0
 _REASONS = {
     Status.BUS_ERROR: "the bus of the board answered with an error",
@@ -128,6 +127,8 @@ class LinkClient:
         What carries the bytes.
     patience
         Seconds without an answer after which the board is given up.
+    wait
+        Seconds after which a request is sent again, beside its time on the line; doubles up to 1 second.
     nonce
         Gives the numbers of sessions, of 32 bits, never the same twice.
 
@@ -138,9 +139,10 @@ class LinkClient:
     """
 
     def __init__(
-        self, transport: Transport, *, patience: float = 10.0, nonce: Callable[[], int] = lambda: secrets.randbits(32)
-    ) -> None:
-        self.transport, self.patience = transport, patience
+        self, transport: Transport, *, patience: float = 10.0, wait: float = 0.1,
+        nonce: Callable[[], int] = lambda: secrets.randbits(32),
+    ) -> None:  # fmt: skip
+        self.transport, self.patience, self.wait = transport, patience, wait
         self.retries = 0
         """Requests that were sent again."""
         self._nonce = nonce
@@ -289,7 +291,7 @@ class LinkClient:
         line, opening = self.transport, kind is Kind.OPEN
         frame = encode_request(session, sequence, kind, body)
         begin = line.now()
-        wait = _FIRST_WAIT_S + line.byte_s * (len(frame) + 2 * max(self._size, 64))
+        wait = self.wait + line.byte_s * (len(frame) + 2 * max(self._size, 64))
         while True:
             line.write(frame)
             end = line.now() + wait

@@ -38,7 +38,7 @@ def line(program: Path) -> Iterator[PinsTransport]:
 @pytest.mark.slow
 def test_every_access_once_whatever_happens(line: PinsTransport) -> None:
     numbers = count(1)
-    client = LinkClient(line, patience=60, nonce=lambda: next(numbers))
+    client = LinkClient(line, patience=60, wait=0.002, nonce=lambda: next(numbers))
     client.open()
     trial = Trial(client, None, random.Random(1))
     for _ in range(300):
