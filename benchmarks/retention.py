@@ -1,6 +1,6 @@
 """Accuracy of programmed chips over time and temperature, and which cause costs it.
 
-    python benchmarks/retention.py [--chips 5] [--backend functional] [--limit N] [-o retention.png] [--json F.json]
+    python benchmarks/retention.py [--networks digits,fashion14_cnn] [--chips 5] [--limit N] [-o retention.png]
 
 Two networks, digits (a perceptron) and Fashion-MNIST of 14 x 14 pixels (a convolutional one), are compiled for one
 256-line core and each of two devices. The write-verify engine programs the cells of each chip; the test images then
@@ -108,13 +108,13 @@ def figure(rows: list[dict[str, Any]]) -> Figure:
     """Shares of the causes as stacked bars, one panel for each network and device."""
     groups = list(dict.fromkeys((row["network"], row["device"]) for row in rows))
     result = new_figure(7.2, 2.3 * ((len(groups) + 1) // 2))
-    grid = result.add_gridspec((len(groups) + 1) // 2, 2)
+    grid, names = result.add_gridspec((len(groups) + 1) // 2, 2), {}
     for k, group in enumerate(groups):
         axes = result.add_subplot(grid[k // 2, k % 2])
         draw_shares(axes, [row for row in rows if (row["network"], row["device"]) == group])
         axes.set_title(f"({'abcdefgh'[k]}) {group[0]}, {group[1]}")
-        if k == 0:
-            axes.legend(ncols=2)
+        names |= {name: handle for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)}
+    result.legend(names.values(), names.keys(), loc="outside upper center", ncols=len(names))
     return result
 
 
@@ -140,6 +140,7 @@ def draw_shares(axes: Axes, rows: list[dict[str, Any]]) -> None:
 def main() -> None:
     """Runs the study, prints the table and writes picture and JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--networks", default="digits,fashion14_cnn")
     parser.add_argument("--chips", type=int, default=5)
     parser.add_argument("--backend", default="functional", help="what programs the cells: functional or cosim")
     parser.add_argument("--limit", type=int, help="test images of each network, 500 if not given")
@@ -147,7 +148,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the rows as JSON")
     args = parser.parse_args()
     start, rows = time.process_time(), []
-    for network in networks():
+    for network in [n for n in networks() if n.name in args.networks.split(",")]:
         for device in DEVICES:
             rows += study(network, device, args.chips, args.backend, args.limit)
             print(f"{network.name} on {device}: {time.process_time() - start:.0f} CPU seconds", file=sys.stderr)
