@@ -10,7 +10,7 @@ import pytest
 
 from hw.config import Chip, load_chip
 from macro_models.errors import InputError
-from rtl_gen import check_macro_pins, emit_core, generate
+from rtl_gen import check_macro_pins, emit_core, generate, macro_warnings
 from rtl_gen.macro_model import write_macro_model
 
 # Another module with another face: active-low strobes, lines in one bus, no op_id, no hold.
@@ -50,6 +50,70 @@ def _chip(folder: Path, changes: dict[str, str | int | None] | None = None, powe
         f"[macro.pins]\n{listed}\n[macro.power]\n{power}\n"
     )
     return load_chip(folder / "chip.toml")
+
+
+WRITE_PINS = {
+    "write_mode": "PROG", "write_wl": "W_ROW", "write_bl": 0, "write_sl": "W_COL", "set_pulse": "SET_P",
+    "reset_pulse": "!RST_P", "form_pulse": 0, "amplitude": "AMP", "verify": "VFY", "verify_code": "CODE[10:1]",
+}  # fmt: skip
+WRITE_PORTS = """
+  input PROG, input [15:0] W_ROW, W_COL, input SET_P, RST_P, input [7:0] AMP, input VFY, output [11:0] CODE,
+"""
+
+
+def _programmable(folder: Path, changes: dict[str, str | int | None] | None = None) -> Chip:
+    chip = _chip(folder, WRITE_PINS | (changes or {}))
+    text = (folder / "my_array.v").read_text()
+    (folder / "my_array.v").write_text(text.replace("  input CK,", f"{WRITE_PORTS}  input CK,", 1))
+    return chip
+
+
+def test_pins_of_programming_go_through_the_adapter(tmp_path: Path) -> None:
+    chip = _programmable(tmp_path)
+    assert check_macro_pins(chip) == []
+    assert macro_warnings(chip) == []
+    text = emit_core(chip, tmp_path / "rtl", own_macro=True)[-1].read_text()
+    for line in (".PROG(write_mode)", ".W_COL(write_sl)", ".RST_P(~reset_pulse)", ".CODE(pin_code)",
+                 "assign verify_code = pin_code[10:1];", "assign verify_valid = 1'd1;",
+                 "// Not connected: op_id, write_bl, form_pulse, write_pass."):  # fmt: skip
+        assert line in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"write_sl": None}, "macro.pins.write_sl is missing: name its pin, or write 0 to leave it unconnected"),
+        ({"verify_code": 0}, "macro.pins.verify_code must be a pin, because write-verify reads it, not 0"),
+        ({"amplitude": "AMP[6:0]"}, "macro.pins.amplitude must be 8 bits wide, not 7 (AMP[6:0])"),
+    ],
+)
+def test_pins_of_programming_that_do_not_fit(
+    changes: dict[str, str | int | None], sentence: str, tmp_path: Path
+) -> None:
+    assert sentence in check_macro_pins(_programmable(tmp_path, changes))
+
+
+def test_a_macro_without_pins_of_programming_is_warned_of(tmp_path: Path) -> None:
+    chip = _chip(tmp_path)
+    assert check_macro_pins(chip) == []
+    (warning,) = macro_warnings(chip)
+    assert "so the write-verify engine of the core programs nothing" in warning
+    text = emit_core(chip, tmp_path / "rtl", own_macro=True)[-1].read_text()
+    assert "assign verify_code = 10'd0;" in text
+    assert "assign verify_valid = 1'd1;" in text
+    assert macro_warnings(load_chip(tmp_path / "chip.toml", {"programming.engine": False})) == []
+    assert macro_warnings(load_chip("tnsa16-core")) == []
+
+
+def test_without_the_engine_there_are_no_pins_of_programming(tmp_path: Path) -> None:
+    _programmable(tmp_path)
+    chip = load_chip(tmp_path / "chip.toml", {"programming.engine": False})
+    sentence = "macro.pins.verify: the core drives no such signal where programming.engine = false"
+    assert sentence in check_macro_pins(chip)
+    texts = {path.name: path.read_text() for path in emit_core(load_chip("tnsa16-core", {"programming.engine": False}),
+                                                             tmp_path / "rtl", "wishbone")}  # fmt: skip
+    assert "write_verify.v" not in texts
+    assert not any("verify" in text or "set_pulse" in text for text in texts.values())
 
 
 def test_good_map_has_no_problem(tmp_path: Path) -> None:
