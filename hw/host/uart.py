@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = ["UartConfig", "UartReceiver", "UartTransmitter"]
 
 FRACTION_BITS = 4
-"""The period of a bit is a multiple of a 16th of a clock cycle: 3 Mbaud from 25 MHz are off by 0.05 %."""
+"""The period of a bit is a multiple of a 16th of a clock cycle: 3 Mbaud from 25 MHz are off by 0.25 %."""
 
 FRAME_BITS = 10
 """Start bit, 8 data bits, stop bit."""
