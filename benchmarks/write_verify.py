@@ -4,8 +4,8 @@
 
 Random targets over the conductance range of the chip, its own parameters of programming. CPU time is that of the
 simulator process with the cells behind its pins. Pulses, codes and cells are checked against the reference. Published
-for NeuRRAM: 8.5 pulses a cell on average, 3 passes (Wan et al., Nature 608, 504 (2022)); quoted, not checked against the
-paper.
+for NeuRRAM: 8.5 pulses a cell on average, 3 passes (Wan et al., Nature 608, 504 (2022)); quoted, not checked against
+the paper.
 """
 
 import os
