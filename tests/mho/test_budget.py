@@ -119,7 +119,7 @@ def harsh(**stuck: Any) -> Device:
 
 
 def test_shares_of_a_network_add_up_for_every_seed(net: mho.Net, tiny: Any) -> None:
-    result = net.run(tiny.x, device=mho.Device(harsh(fraction=0.05, values_uS=[0.0])), seeds=3)
+    result = net.run(tiny.x, device=mho.Device(harsh(fraction=0.3, values_uS=[0.0, 40.0])), seeds=3)
     for budget in (result.budget(tiny.y), result.budget):
         content = json.loads(json.dumps(budget.to_dict()))
         rows = {row["name"]: row for row in content["rows"]}
