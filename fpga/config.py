@@ -1,0 +1,63 @@
+"""What each board holds: its clock, its serial line, and how its memory is used."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from hw.board import BoardConfig
+from hw.config import Chip, load_chip
+from macro_models.errors import InputError
+
+__all__ = ["BOARDS", "BoardConfig", "BoardPlan", "board_config"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardPlan:
+    """How a core is put on a board.
+
+    Attributes
+    ----------
+    chip
+        Preset of the chip that it holds unless another is asked for.
+    lanes
+        Most cells that meet their input in one cycle.
+    level, slots, memory, clock_hz, baud, link_bytes
+        As in :class:`hw.board.BoardConfig`.
+    """
+
+    chip: str
+    lanes: int
+    level: str = "vector"
+    slots: int = 2
+    memory: str = "block"
+    clock_hz: int
+    baud: int
+    link_bytes: int = 512
+
+
+BOARDS: Mapping[str, BoardPlan] = MappingProxyType(
+    {
+        "icebreaker": BoardPlan(chip="icebreaker", lanes=8, memory="spram", clock_hz=24_000_000, baud=3_000_000),
+        "ulx3s-85f": BoardPlan(chip="ulx3s-85f", lanes=256, clock_hz=50_000_000, baud=3_000_000, link_bytes=1024),
+        "hx8k-breakout": BoardPlan(chip="hx8k-breakout", lanes=32, clock_hz=24_000_000, baud=3_000_000),
+    }
+)
+"""Plans by the name of the board."""
+
+
+def board_config(board: str, chip: Chip | None = None) -> BoardConfig:
+    """A chip's core on a board, or the board's own preset.
+
+    Raises
+    ------
+    InputError
+        If there is no such board, or the chip cannot be put on it.
+    """
+    plan = BOARDS.get(board)
+    if plan is None:
+        raise InputError(f"board must be one of {', '.join(BOARDS)}, not {board!r}")
+    chip = load_chip(plan.chip) if chip is None else chip
+    return BoardConfig(
+        chip=chip, level=plan.level, lanes=min(plan.lanes, chip.lines), slots=plan.slots, memory=plan.memory,
+        clock_hz=plan.clock_hz, baud=plan.baud, link_bytes=plan.link_bytes,
+    )  # fmt: skip

@@ -1,0 +1,95 @@
+"""Static parameters of a core on a board, and where its parts are in the address space."""
+
+from dataclasses import dataclass
+
+from hw.config import Chip
+from hw.core.config import CoreConfig
+from hw.host.link_model import LinkConfig
+from hw.host.uart import UartConfig
+from hw.macro.emulator import EmulatorConfig
+from macro_models.errors import InputError
+
+__all__ = ["ADDRESS_WIDTH", "BOARD_BASE", "CORE_BASE", "LEVELS", "LOAD_BASE", "BoardConfig"]
+
+LEVELS = ("vector",)
+"""Where the emulator takes over: all below the vector level."""
+
+ADDRESS_WIDTH = 21
+"""Bits of a byte address of a board."""
+
+CORE_BASE = 0x000000
+"""The registers of the core, as behind any other bus: 4 KiB."""
+
+BOARD_BASE = 0x001000
+"""What the board is: 4 KiB."""
+
+LOAD_BASE = 0x100000
+"""Load port of the emulator: the upper half."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardConfig:
+    """One core of ``chip`` on a board.
+
+    Parameters
+    ----------
+    chip
+        What is emulated: lines, bits of a cell, durations of the analog operations.
+    level
+        Of :data:`LEVELS`.
+    lanes, slots, memory
+        As in :class:`hw.macro.emulator.EmulatorConfig`.
+    clock_hz
+        Frequency of the design, in Hz.
+    baud
+        Rate of the serial line, at most an eighth of the clock.
+    link_bytes
+        Size of each of the two buffers of the link, see :class:`hw.host.link_model.LinkConfig`.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range, or the parts do not fit together.
+    """
+
+    chip: Chip
+    level: str = "vector"
+    lanes: int = 8
+    slots: int = 2
+    memory: str = "block"
+    clock_hz: int = 24_000_000
+    baud: int = 3_000_000
+    link_bytes: int = 512
+
+    def __post_init__(self) -> None:
+        if self.level not in LEVELS:
+            raise InputError(f"level must be one of {', '.join(LEVELS)}, not {self.level!r}")
+        if self.chip.cores != 1:
+            mesh = f"{self.chip.mesh.columns} x {self.chip.mesh.rows}"
+            raise InputError(f"{self.chip.name}: mesh must have 1 column and 1 row to fit on a board, not {mesh}")
+        try:
+            _ = self.emulator, self.uart, self.link
+        except ValueError as error:
+            raise InputError(str(error)) from None
+
+    @property
+    def core(self) -> CoreConfig:
+        """The core that is emulated."""
+        return CoreConfig.from_chip(self.chip)
+
+    @property
+    def emulator(self) -> EmulatorConfig:
+        """The emulator in place of core and macro."""
+        return EmulatorConfig(
+            core=self.core, g_bits=self.chip.core.g_bits, lanes=self.lanes, slots=self.slots, memory=self.memory
+        )
+
+    @property
+    def uart(self) -> UartConfig:
+        """The serial line."""
+        return UartConfig(clock_hz=self.clock_hz, baud=self.baud)
+
+    @property
+    def link(self) -> LinkConfig:
+        """The device's end of the link."""
+        return LinkConfig(size=self.link_bytes, address_width=ADDRESS_WIDTH)

@@ -1,0 +1,76 @@
+"""All of a board but its serial line: an address space with a core, its emulated cells, and what they are."""
+
+from typing import Any
+
+from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.board.board_map import board_map
+from hw.board.config import ADDRESS_WIDTH, BOARD_BASE, CORE_BASE, LOAD_BASE, BoardConfig
+from hw.board.load_port import LoadPort
+from hw.board.split import BusSplit, Region
+from hw.host.bank import RegisterBank
+from hw.host.bus import RegisterBus
+from hw.host.core_host import CoreHost
+from hw.host.core_map import ADDRESS_WIDTH as CORE_WIDTH
+from hw.host.core_map import core_map
+from hw.macro.emulator import VectorEmulator
+
+__all__ = ["BoardCore"]
+
+
+class BoardCore(wiring.Component):
+    """A core with an emulated array behind a register bus.
+
+    From :data:`~hw.board.config.CORE_BASE` on are the registers of the core (:func:`hw.host.core_map.core_map`), from
+    :data:`~hw.board.config.BOARD_BASE` on those of the board (:func:`~hw.board.board_map.board_map`), from
+    :data:`~hw.board.config.LOAD_BASE` on the load port (:class:`~hw.board.load_port.LoadPort`).
+
+    Members
+    -------
+    bus : In(RegisterBus)
+        The bus.
+    busy : Out(1)
+        An operation is in progress.
+    error : Out(1)
+        An operation since the last reset of the core had no table.
+    """
+
+    bus: Any
+    busy: Signal
+    error: Signal
+
+    def __init__(self, cfg: BoardConfig) -> None:
+        self.cfg = cfg
+        super().__init__({"bus": In(RegisterBus(ADDRESS_WIDTH)), "busy": Out(1), "error": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        cfg = self.cfg
+        emulator: Any = VectorEmulator(cfg.emulator)
+        bank: Any = RegisterBank(board_map(cfg))
+        m.submodules.load_port = load = LoadPort(cfg.emulator)
+        regions = (
+            Region("core", CORE_BASE, CORE_WIDTH), Region("board", BOARD_BASE, bank.map.address_width),
+            Region("load", LOAD_BASE, load.bus.signature.address_width),
+        )  # fmt: skip
+        split: Any = BusSplit(ADDRESS_WIDTH, regions)
+        m.submodules.split = split
+        m.submodules.board = bank
+        m.submodules.host = host = CoreHost(cfg.core, core_map(cfg.chip.lines, cfg.chip.sha256, None))
+        m.submodules.core = ResetInserter(host.soft_reset)(emulator)
+        connect(m, outside=flipped(self.bus), split=split.bus)
+        connect(m, split=split.core, host=host.bus)
+        connect(m, split=split.board, bank=bank.bus)
+        connect(m, split=split.load, load=load.bus)
+        connect(m, load=load.load, core=emulator.load)
+        for name in ("op", "i", "o", "mask"):
+            connect(m, host=getattr(host, name), core=getattr(emulator, name))
+        for name in ("busy", "mvms", "cycles_total", "cycles_analog", "cycles_hold"):
+            m.d.comb += getattr(host, name).eq(getattr(emulator.status, name))
+        m.d.comb += [
+            bank.state.no_table.eq(emulator.status.error), self.busy.eq(emulator.status.busy),
+            self.error.eq(emulator.status.error),
+        ]  # fmt: skip
+        return m

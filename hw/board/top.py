@@ -1,0 +1,50 @@
+"""The top of a board: serial line, core, lights."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out, connect
+
+from hw.board.config import BoardConfig
+from hw.board.core import BoardCore
+from hw.host.uart_bridge import UartBridge
+
+__all__ = ["LEDS", "BoardTop"]
+
+LEDS = ("alive", "busy", "error")
+"""What the lights mean, lowest first: blinks; an operation is in progress; an operation failed."""
+
+
+class BoardTop(wiring.Component):
+    """A core with an emulated array behind a serial line.
+
+    Members
+    -------
+    rx : In(1)
+        From the host, asynchronous.
+    tx : Out(1)
+        To the host.
+    leds : Out(3)
+        See :data:`LEDS`; 1 is lit.
+    """
+
+    rx: Signal
+    tx: Signal
+    leds: Signal
+
+    def __init__(self, cfg: BoardConfig) -> None:
+        self.cfg = cfg
+        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "leds": Out(len(LEDS))})  # pyright: ignore[reportCallIssue]
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        bridge: Any = UartBridge(self.cfg.link, self.cfg.uart)
+        core: Any = BoardCore(self.cfg)
+        m.submodules.bridge, m.submodules.core = bridge, core
+        connect(m, bridge=bridge.bus, core=core.bus)
+        # About a second, whatever the clock.
+        tick = Signal(self.cfg.clock_hz.bit_length())
+        m.d.sync += tick.eq(tick + 1)
+        m.d.comb += [bridge.rx.eq(self.rx), self.tx.eq(bridge.tx), self.leds.eq(Cat(tick[-1], core.busy, core.error))]
+        return m
