@@ -21,8 +21,8 @@ _CHILDREN = 4
 class EntryLayout(data.StructLayout):
     """What a router does in a context.
 
-    ``children``: inputs that are summed, by :class:`hw.noc.ports.Port`; ``local``: so is the node's operand; ``parent``:
-    number of the output, 5 to 7: none.
+    ``children``: inputs that are summed, by :class:`hw.noc.ports.Port`; ``local``: so is the operand of the node; then
+    ``parent``, the number of the output; 5 to 7: none.
     """
 
     def __init__(self) -> None:

@@ -87,9 +87,12 @@ class ReductionModel:
         self._depth = queue_depth(cfg)
         contexts = range(cfg.contexts)
         self._routers = [
-            _Router([entries.get((node, c), Entry()) for c in contexts], {(p, c): deque() for p in Port for c in contexts})
+            _Router(
+                entries=[entries.get((node, c), Entry()) for c in contexts],
+                queues={(port, c): deque() for port in Port for c in contexts},
+            )
             for node in range(cfg.nodes)
-        ]  # fmt: skip
+        ]
         for router in self._routers:
             self._begin(router, 0)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from hw.noc.config import MeshConfig
 from hw.noc.ports import OPPOSITE, STEP, Port
@@ -81,7 +82,7 @@ def edges(cfg: MeshConfig, group: Group) -> set[Edge]:
     found = set()
     for member in group.members:
         nodes = [node for node, _ in path(cfg, member, group.root)]
-        found |= set(zip(nodes, nodes[1:], strict=False))
+        found |= set(pairwise(nodes))
     return found
 
 
