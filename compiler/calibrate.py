@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from compiler.faults import arrange_rows
 from compiler.graph import FloatNetwork
@@ -62,6 +61,9 @@ SECOND_GAIN = 0.7
 NEGLIGIBLE = 0.6
 """A second conversion is taken, too, where it brings the squared error below this times that of one, because rounding
 matters more than noise; unless the rounding error is below this times the tolerance."""
+
+FEWEST_PASSED = 0.25
+"""Share of values that a ReLU passes at least, as far as the correction of their mean goes."""
 
 FEWEST_TO_SPLIT = 64
 """Calibration inputs from which on ranges come from a part of them."""
@@ -156,12 +158,14 @@ class Calibrator:
     def _lower(self, index: int, draft: Draft, before: Sequence[Layer], following: Quantiser) -> Layer:
         products = self.bench.products(index, draft, _operations(before))
         bias = self.bench.offset(index, draft.quantiser)
+        bias = bias + draft.shift
         return lower_layer(self.network.layers[index], draft.spread, products, bias, following)
 
     def _lower_last(self, draft: Draft, before: Sequence[Layer]) -> tuple[Layer, Float]:
         index = len(self.network.layers) - 1
         products = self.bench.products(index, draft, _operations(before))
-        return lower_last(self.network.layers[index], draft.spread, products, self.bench.offset(index, draft.quantiser))
+        bias = self.bench.offset(index, draft.quantiser) + draft.shift
+        return lower_last(self.network.layers[index], draft.spread, products, bias)
 
     # Search --------------------------------------------------------------------------------------
 
@@ -206,14 +210,22 @@ class Calibrator:
         return best
 
     def _search_gain(self, index: int, values: Float, best: Trial) -> Trial:
-        """One factor for the products: ageing makes more of low conductances in the mean, and so columns heavier."""
-        layer = self.network.layers[index]
-        wanted = layer.linear(self.bench.inputs_of(index)) - self.bench.offset(index, best.draft.quantiser)
-        over = self.bench.share @ (best.sums * wanted).sum(axis=(1, 2))
-        under = self.bench.share @ (best.sums**2).sum(axis=(1, 2))
-        if best.draft.op.relu or not over > 0:
+        """One factor for the products, and a shift of each output's mean.
+
+        Ageing makes more of low conductances in the mean, so that columns become heavier and codes smaller.
+        """
+        layer, bench, draft = self.network.layers[index], self.bench, best.draft
+        wanted = layer.linear(bench.inputs_of(index)) - bench.offset(index, draft.quantiser)
+        over = bench.share @ (best.sums * wanted).sum(axis=(1, 2))
+        under = bench.share @ (best.sums**2).sum(axis=(1, 2))
+        if draft.op.relu or not over > 0:
             return best
-        return _better(best, self.bench.run(index, replace(best.draft, gain=float(over / under)), values))
+        best = _better(best, bench.run(index, replace(draft, gain=float(over / under)), values))
+        missing = bench.share @ (bench.wanted_of(index) - best.outputs).mean(axis=1)
+        # Where a ReLU passes only some values, the mean of its outputs moves less than what goes in.
+        passed = (best.outputs > 0).mean(axis=(0, 1)) if layer.relu else np.ones(layer.outputs)
+        shift = missing / np.maximum(passed, FEWEST_PASSED)
+        return _better(best, bench.run(index, replace(best.draft, shift=shift), values))
 
     def _range_samples(self, index: int, values: Float) -> Float:
         """What ranges come from: every other sample. They are tried on all: what they cost beyond is seen, then."""
@@ -338,7 +350,7 @@ class Calibrator:
         quantiser = self._fit(index, flat, fmt, anchor=anchor)
         error = self._lost(index, flat, quantiser.stage.value(quantiser.codes(flat)))
         spread = float(self.bench.reference.std(axis=0).max(initial=0.0))
-        return self._changed(error), error / max(spread, 1e-300)
+        return self.bench.changed(error), error / max(spread, 1e-300)
 
     def _formats(self, flat: Float, anchor: str) -> list[CodeFormat]:
         return formats(needs_sign(flat, anchor), self.chip, self.options)
@@ -357,19 +369,6 @@ class Calibrator:
 
     def _fit(self, index: int, flat: Float, fmt: CodeFormat, **options: Any) -> Quantiser:
         return fit_quantiser(flat, self.network.layers[index].weight, fmt, **options)
-
-    def _changed(self, error: float) -> float:
-        """Share of decisions that errors of this size change, by the margins: 0 where there is nothing to decide."""
-        if not self.network.is_classifier:
-            return 0.0
-        scores = self.bench.reference
-        if scores.shape[-1] > 1:
-            best = np.sort(scores, axis=-1)
-            margin = best[..., -1] - best[..., -2]
-            error *= np.sqrt(2.0)
-        else:
-            margin = np.abs(scores[..., 0])
-        return float(ndtr(-margin / max(error, 1e-300)).mean())
 
     def _largest_ratio(self, index: int, draft: Draft, flat: Float) -> float:
         """Largest settled ratio ``a / sum_g`` of an ideal device in any conversion of the layer."""

@@ -239,7 +239,7 @@ class StageCalibrator(Calibrator):
     def _lower_here(self, index: int, draft: Draft, positions: int) -> tuple[Layer, Float]:
         first = sum(layer.conversions * layer.positions for layer in self.layers)
         products = self.bench.products(index, draft, first)
-        bias = self.bench.offset(index, draft.quantiser)
+        bias = self.bench.offset(index, draft.quantiser) + draft.shift
         layer, unit = lower_last(self.network.layers[index], draft.spread, products, bias)
         return replace(layer, positions=positions), unit
 

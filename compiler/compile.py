@@ -81,7 +81,9 @@ def compile_model(
     x = _spread(x, options.samples)
     shapes = [(layer.inputs, layer.outputs) for layer in net.layers]
     slices = options.slices_of([layer.name for layer in net.layers])
-    placement = place(shapes, chip.lines, copies=options.copies, skip=skip, slices=slices, faults=faults)
+    placement = place(
+        shapes, chip.lines, copies=options.copies, skip=skip, slices=slices, faults=faults, cores=chip.cores
+    )
     x = x.astype(np.float64)
     # Where the faults are known, chips of the trials have no others.
     trial = replace(device, stuck=Stuck()) if faults else device

@@ -179,6 +179,7 @@ def place(
     skip: SkipMaps | None = None,
     slices: Sequence[int] | None = None,
     faults: FaultMaps | None = None,
+    cores: int | None = None,
 ) -> Placement:
     """Places layers of the shapes (inputs, outputs) on as few cores as the shelves allow.
 
@@ -190,6 +191,9 @@ def place(
 
     ``faults`` are what is known of each core: its dead lines are skipped, and lines with fewer faulty cells are taken
     first.
+
+    ``cores`` is how many the chip has. If they do not suffice, the host schedules instances of cores, and then growing
+    layers may take more of them, up to one for each rectangle: for no more products.
 
     Raises
     ------
@@ -207,7 +211,12 @@ def place(
     packed = _pack(sizes, free)
     most = DEFAULT_COPIES if copies is None else copies
     # Small layers first, all alike up to some number of copies, then each as it gains: which is best, shows.
-    tries = [_fill(*_grow_alike(sizes, packed, free, first), free, most) for first in ALIKE if first <= most]
+    limit = len(packed)
+    if cores is not None and limit > cores:
+        limit = max(limit, len(_rectangles(sizes, free)))
+    tries = [
+        _fill(*_grow_alike(sizes, packed, free, first, limit), free, most, limit) for first in ALIKE if first <= most
+    ]
     sizes, packed = min(tries, key=lambda t: sum(s.inputs * s.outputs * s.slices / s.cells for s in t[0]))
     return Placement(
         lines=lines, cores=len(packed), blocks=_blocks(packed), skip=skip, rows=tuple(size.rows for size in sizes),
@@ -230,8 +239,8 @@ def _grown(size: "_Size", step: int, free: "_FreeLines") -> list["_Size"]:
     return []
 
 
-def _grow_alike(sizes: list["_Size"], packed: list["_Core"], free: "_FreeLines", most: int) -> _Packing:
-    """All layers grow in turns, small ones first, on no more cores."""
+def _grow_alike(sizes: list["_Size"], packed: list["_Core"], free: "_FreeLines", most: int, limit: int) -> _Packing:
+    """All layers grow in turns, small ones first, on at most ``limit`` cores."""
     order = sorted(range(len(sizes)), key=lambda k: sizes[k].inputs * sizes[k].outputs)
     for step in range(2, 2 * most + 1):
         for layer in order:
@@ -239,13 +248,13 @@ def _grow_alike(sizes: list["_Size"], packed: list["_Core"], free: "_FreeLines",
             for grown in _grown(sizes[layer], step, free):
                 trial = [grown if k == layer else size for k, size in enumerate(sizes)]
                 result = _pack(trial, free)
-                if len(result) <= len(packed):
+                if len(result) <= limit:
                     sizes, packed = trial, result
                     break
     return sizes, packed
 
 
-def _fill(sizes: list["_Size"], packed: list["_Core"], free: "_FreeLines", most: int) -> _Packing:
+def _fill(sizes: list["_Size"], packed: list["_Core"], free: "_FreeLines", most: int, limit: int) -> _Packing:
     """Layers grow as long as they can: that one first whose noise falls most for the cells that it takes.
 
     The variance of a layer goes with the number of cells that share a weight; layers are taken to matter alike.
@@ -267,7 +276,7 @@ def _fill(sizes: list["_Size"], packed: list["_Core"], free: "_FreeLines", most:
         _, layer, kind, grown = max(candidates, key=lambda c: c[0])
         trial = [grown if k == layer else size for k, size in enumerate(sizes)]
         result = _pack(trial, free)
-        if len(result) <= len(packed):
+        if len(result) <= limit:
             sizes, packed = trial, result
         else:
             moves.discard((layer, kind))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from compiler.faults import FaultMaps, compensate
 from compiler.graph import FloatNetwork
@@ -40,7 +41,8 @@ class Draft:
     """A candidate for one layer: input codes, which input each row takes, conductances, and the operation.
 
     ``faults`` are those of the cores, which the conductances have to live with. ``gain`` multiplies the
-    products, near 1: what ageing does to all conductances in the mean.
+    products, near 1, and ``shift`` is added to the bias: what ageing does to all conductances in the mean, and rounding
+    to the mean of each output.
     """
 
     quantiser: Quantiser
@@ -49,6 +51,7 @@ class Draft:
     op: MvmOperation
     faults: FaultMaps = field(default_factory=dict)
     gain: float = 1.0
+    shift: Float | float = 0.0
 
     def fill(self, targets: NDArray[np.float32], block: Block) -> None:
         """Writes the conductances of a block into a core's targets ``[bl, sl]``, in uS."""
@@ -171,7 +174,7 @@ class Bench:
                 result = self._mvm(cores, p.mvm, inputs)
                 np.add.at(summed.T, p.mvm.outputs, (result.codes[:, p.mvm.columns] * p.half_step).T)
                 cycles += int(np.sum(self.core.cycles(p.mvm.op, result.steps)))
-        outputs = sums + self.offset(index, draft.quantiser)
+        outputs = sums + self.offset(index, draft.quantiser) + draft.shift
         outputs = np.maximum(outputs, 0.0) if layer.relu else outputs
         error = self.share @ ((outputs - self.wanted_of(index)) ** 2).mean(axis=1)
         return Trial(
@@ -191,6 +194,19 @@ class Bench:
         """Squared error of the network's outputs for outputs of a layer; see :class:`Trial`."""
         lost = self.outputs_after(index + 1, outputs) - self.reference
         return float(self.share @ (lost**2).mean(axis=(1, 2)))
+
+    def changed(self, error: float) -> float:
+        """Share of decisions that errors of this size change, by the margins: 0 where there is nothing to decide."""
+        if not self.network.is_classifier:
+            return 0.0
+        scores = self.reference
+        if scores.shape[-1] > 1:
+            best = np.sort(scores, axis=-1)
+            margin = best[..., -1] - best[..., -2]
+            error *= np.sqrt(2.0)
+        else:
+            margin = np.abs(scores[..., 0])
+        return float(ndtr(-margin / max(error, 1e-300)).mean())
 
     def _mvm(self, cores: dict[int, TnsaModel], mvm: Mvm, inputs: NDArray[np.integer]) -> MvmResult:
         op_id = (self.images << np.uint64(OP_ID_IMAGE_SHIFT)) | np.uint64(mvm.operation)

@@ -116,3 +116,20 @@ def test_skip_maps_that_are_wrong() -> None:
         place([(2, 2)], 16, skip={2: (none[:4], none)})
     with pytest.raises(InputError, match="without a usable row pair or column"):
         place([(2, 2)], 16, skip={0: (every, none)})
+
+
+def test_layers_take_more_cores_only_where_the_host_schedules_anyway() -> None:
+    """And then for no more products."""
+    shapes = [(100, 30), (100, 30), (300, 30), (120, 90)]
+    few, many = place(shapes, 256), place(shapes, 256, cores=1)
+    assert 1 < few.cores < many.cores <= len(many.blocks)
+    assert len(many.blocks) == len(few.blocks)
+    assert place(shapes, 256, cores=few.cores).cores == few.cores
+
+
+def test_noise_of_layers_falls_alike() -> None:
+    """The largest layer does not keep a single copy while small ones have plenty."""
+    placement = place([(10, 64), (64, 32), (32, 1)], 256)
+    assert placement.cores == 1
+    shared = [placement.rows[k] * placement.of_layer(k)[0].copies / inputs for k, inputs in enumerate((10, 64, 32))]
+    assert min(shared) >= 8

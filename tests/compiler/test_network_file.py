@@ -141,7 +141,7 @@ def test_pickles_are_refused(path: Path, monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 def test_summary(network: Network) -> None:
     summary = network.summary()
-    assert summary["cores"] == 3
+    assert summary["cores"] == len(network.cores) > 1
     assert summary["schedule"] == "host"
     assert 0 < summary["utilisation"] <= 1
     assert summary["mvms_per_image"] == sum(m.op.segments for layer in network.layers for m in layer.mvms)
