@@ -10,7 +10,7 @@ from amaranth.hdl import Shape
 from amaranth.lib.wiring import In
 
 from hw.config import load_chip
-from hw.macro.pins import TnsaPins
+from hw.macro.macro_pins import MacroPins
 from macro_models.errors import InputError, ToolError
 from rtl_gen import emit_core
 from sim.verify import verify_core
@@ -54,7 +54,7 @@ def test_the_gates_after_synthesis_equal_the_model(tmp_path):
     files = emit_core(CHIP, tmp_path / "rtl")
     ports = ", ".join(
         f"{'output' if member.flow is In else 'input'} [{Shape.cast(member.shape).width - 1}:0] {name}"
-        for name, member in TnsaPins(CHIP.lines).members.items()
+        for name, member in MacroPins.from_chip(CHIP).members.items()
     )
     (tmp_path / "stub.v").write_text(f"(* blackbox *) module tnsa_macro (input clk, {ports}); endmodule\n")
     script = tmp_path / "synthesis.ys"
