@@ -109,8 +109,8 @@ class EmulatorConfig:
 
     @property
     def banks(self) -> int:
-        """Results that may wait or be under way; two suffice unless a product is as short as its vector is long."""
-        return 4 if self.row_words == 1 else 2
+        """Results that may wait or be under way; two suffice where a product is several times as long as its vector."""
+        return 4 if self.row_words <= 2 else 2
 
     @property
     def divider_cycles(self) -> int:

@@ -98,6 +98,7 @@ class VectorEmulator(wiring.Component):
             inputs.read.eq(issue.read), inputs.backward.eq(issue.backward), inputs.read_bank.eq(issue.read_bank),
             inputs.read_high.eq(issue.context.high), inputs.read_line.eq(issue.line),
             lanes.valid.eq(issue.arrived), lanes.first.eq(issue.first),
+            lanes.last.eq(issue.last),
             lanes.cells.eq(cells.data), lanes.levels.eq(inputs.levels),
             queue.begin.eq(issue.begin), queue.context.eq(issue.context),
             queue.all_lanes.eq(issue.all_lanes), queue.one.eq(issue.one), queue.total.eq(lanes.total),

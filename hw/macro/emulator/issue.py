@@ -33,8 +33,8 @@ class ReadIssue(wiring.Component):
         A read, the word of the cell memory, the line whose input it meets, the bank of the inputs, the direction.
     context : Out(ContextLayout(cfg))
         The operation that is read.
-    arrived, first : Out(1)
-        The word of a read is at the lanes; it is the first of a sum.
+    arrived, first, last : Out(1)
+        The word of a read is at the lanes; it is the first, or the last, of a sum.
     begin, all_lanes, one : Out(1)
         To :class:`~hw.macro.emulator.line_queue.LineQueue`.
     """
@@ -55,6 +55,7 @@ class ReadIssue(wiring.Component):
     context: data.View
     arrived: Value
     first: Value
+    last: Value
     begin: Value
     all_lanes: Value
     one: Value
@@ -65,7 +66,7 @@ class ReadIssue(wiring.Component):
             "full": In(1), "staged": In(StagedLayout()), "bank": In(1), "slot": In(range(cfg.slots)), "known": In(1),
             "take": Out(1), "freed": In(1), "draining": In(1),
             "read": Out(1), "word": Out(range(cfg.cell_words)), "line": Out(range(cfg.lines)), "read_bank": Out(1),
-            "backward": Out(1), "context": Out(ContextLayout(cfg)), "arrived": Out(1), "first": Out(1),
+            "backward": Out(1), "context": Out(ContextLayout(cfg)), "arrived": Out(1), "first": Out(1), "last": Out(1),
             "begin": Out(1), "all_lanes": Out(1), "one": Out(1),
         })  # fmt: skip
 
@@ -137,7 +138,8 @@ class ReadIssue(wiring.Component):
         m.d.comb += [
             self.arrived.eq(delayed["arrived"][_ARRIVES - 1]), self.first.eq(delayed["first"][_ARRIVES - 1]),
             self.begin.eq(Mux(self.backward, delayed["begin"][lanes + cfg.tree_levels], delayed["begin"][lanes])),
-            self.all_lanes.eq(delayed["ends"][lanes + 1] & ~self.backward),
+            self.last.eq(delayed["ends"][_ARRIVES - 1]),
+            self.all_lanes.eq(delayed["ends"][lanes] & ~self.backward),
             self.one.eq(delayed["ends"][lanes + 1 + cfg.tree_levels] & self.backward),
             under_way.eq(delayed["arrived"].any()),
         ]  # fmt: skip

@@ -18,25 +18,26 @@ class MacLanes(wiring.Component):
     Forward each lane adds its own products, one for each bit line: ``sums`` are the source lines of the word. Backward
     a tree adds the products of a word, and its sums are added for each bit line: ``total``.
 
-    A word and its ``levels`` come with ``valid``. Forward sums are complete two cycles after their last word, ``total``
-    ``cfg.tree_levels`` cycles later than that, each for one cycle at least.
+    A word and its ``levels`` come with ``valid``. ``sums`` are there in the next cycle, for the ``last`` word of a sum
+    they are complete; ``total`` is complete ``cfg.tree_levels + 1`` cycles later than that.
 
     Members
     -------
-    valid, first : In(1)
-        A word is there; it is the first of its sums.
+    valid, first, last : In(1)
+        A word is there; it is the first, or the last, of its sums.
     cells : In(cfg.word_bits)
         Codes of the cells.
     levels : In(5 * cfg.lanes)
         Input of each lane.
     sums : Out(signed).array(cfg.lanes)
-        Sums of each lane.
+        Sums of each lane. Combinational.
     total : Out(signed)
         Sum of all.
     """
 
     valid: Value
     first: Value
+    last: Value
     cells: Value
     levels: Value
     sums: list[Signal]
@@ -46,7 +47,8 @@ class MacLanes(wiring.Component):
         self.cfg = cfg
         width = signed(cfg.step_bits + 1)
         super().__init__({
-            "valid": In(1), "first": In(1), "cells": In(cfg.word_bits), "levels": In(LEVEL_BITS * cfg.lanes),
+            "valid": In(1), "first": In(1), "last": In(1),
+            "cells": In(cfg.word_bits), "levels": In(LEVEL_BITS * cfg.lanes),
             "sums": Out(width).array(cfg.lanes), "total": Out(width),
         })  # fmt: skip
 
@@ -63,24 +65,35 @@ class MacLanes(wiring.Component):
             products.append((negative, magnitude ^ negative.replicate(cfg.g_bits + 4)))
         valid = Signal(cfg.tree_levels + 1)
         first = Signal(cfg.tree_levels + 1)
-        m.d.sync += [valid.eq(Cat(self.valid, valid)), first.eq(Cat(self.first, first))]
-
-        with m.If(valid[0]):
-            for total, (negative, product) in zip(self.sums, products, strict=True):
-                m.d.sync += total.eq(_add(Mux(first[0], 0, total), product, negative, cfg.step_bits + 1))
-        terms = []
-        for lane, (negative, product) in enumerate(products):
-            term = Signal(signed(cfg.g_bits + 5), name=f"term_{lane}")
-            m.d.comb += term.eq(Cat(product, negative).as_signed() + negative)
-            terms.append(term)
-        for level in range(cfg.tree_levels):
-            terms = [
-                self._register(m, left + right, f"tree_{level}_{k}")
-                for k, (left, right) in enumerate(zip(terms[0::2], terms[1::2], strict=True))
-            ]
-        with m.If(valid[-1]):
-            m.d.sync += self.total.eq(Mux(first[-1], 0, self.total) + terms[0])
+        last = Signal()
+        m.d.sync += [valid.eq(Cat(self.valid, valid)), first.eq(Cat(self.first, first)), last.eq(self.last)]
+        self._add_lanes(m, products, valid[0], last)
+        self._add_words(m, products, valid[-1], first[-1])
         return m
+
+    def _add_lanes(self, m: Module, products: list[tuple[Value, Value]], valid: Value, last: Value) -> None:
+        """Sum of each lane. It is cleared as the last product comes, so that the adder needs no gate before it."""
+        for lane, (total, (negative, product)) in enumerate(zip(self.sums, products, strict=True)):
+            kept = Signal.like(total, name=f"sum_{lane}")
+            m.d.comb += total.eq(_add(kept, Cat(product, negative).as_signed(), negative))
+            with m.If(valid):
+                m.d.sync += kept.eq(Mux(last, 0, total))
+
+    def _add_words(self, m: Module, products: list[tuple[Value, Value]], valid: Value, first: Value) -> None:
+        """Sum of all lanes, and of the words of a bit line."""
+        # The complement of a negative product lacks one, which enters as the carry of one of the adders below: there
+        # are as many as lanes.
+        terms = [Cat(product, negative).as_signed() for negative, product in products]
+        carries = [negative for negative, _ in products]
+        for level in range(self.cfg.tree_levels):
+            added = [
+                self._register(m, _add(left, right, carry), f"tree_{level}_{k}")
+                for k, (left, right, carry) in enumerate(zip(terms[0::2], terms[1::2], carries[0::2], strict=True))
+            ]
+            carries = [self._register(m, carry, f"carry_{level}_{k}") for k, carry in enumerate(carries[1::2])]
+            terms = added
+        with m.If(valid):
+            m.d.sync += self.total.eq(_add(Mux(first, 0, self.total).as_signed(), terms[0], carries[0]))
 
     def _register(self, m: Module, value: Value, name: str) -> Signal:
         register = Signal(value.shape(), name=name, reset_less=True)
@@ -88,8 +101,6 @@ class MacLanes(wiring.Component):
         return register
 
 
-def _add(left: Value, product: Value, negative: Value, width: int) -> Value:
-    """``left`` plus a product whose complement is given where it is negative, in one adder of ``width`` bits."""
-    # The carry of the added lowest bit completes the two's complement.
-    right = Cat(negative, product, negative.replicate(width - len(product)))
-    return (Cat(negative, left)[: width + 1] + right)[1 : width + 1]
+def _add(left: Value, right: Value, carry: Value) -> Value:
+    """Sum of two signed values and a bit, in one adder: its added lowest bit makes the carry."""
+    return (Cat(carry, left).as_signed() + Cat(carry, right).as_signed())[1:].as_signed()

@@ -19,13 +19,13 @@ from hw.macro.emulator import (
     line_table,
     table_loads,
 )
-from hw.testing import get, put, random_inputs, random_operation, simulate
+from hw.testing import collect, get, put, random_inputs, random_operation, simulate
 from macro_models import CAUSES, TnsaModel, load_device
 from macro_models.errors import InputError
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import Direction, MvmOperation
 from sim.trials import make_trial
-from tests.hw.macro.emulator_bench import OP, Script, build, replay
+from tests.hw.macro.emulator_bench import Script, build, replay
 
 FROZEN = frozenset(CAUSES) - {"read-noise", "wire"}
 
@@ -152,30 +152,33 @@ def test_the_generated_verilog_gives_the_codes_and_cycles_of_a_programmed_core(
     run_trials(cfg, model, tmp_path, operations, stall=stall)
 
 
-@pytest.mark.cosim("verilator", "g++", "make")
-@pytest.mark.slow
 @pytest.mark.parametrize("lanes", [8, 16])
-def test_operations_follow_each_other_without_a_gap(lanes: int, tmp_path: Path) -> None:
-    cfg = small(lanes=lanes)
-    cells = np.random.default_rng(0).integers(0, 256, (16, 16))
-    table = random_table(np.random.default_rng(1), cells)
-    simulator = build(cfg, tmp_path)
-    for direction in Direction:
-        for in_bits in (4, 8):
-            op = MvmOperation(direction=direction, in_bits=in_bits)
-            script = Script(cfg)
-            script.load([*cell_loads(cfg, cells), *table_loads(cfg, 0, op, table)])
-            script.idle()
-            x = np.zeros(8 if direction is Direction.FORWARD else 16, dtype=np.int64)
-            for _ in range(6):
-                script.operation(op, x)
-            run = replay(simulator, script)
-            # The last word of the first operation is transferred two cycles before its first read.
-            first = next(k for k, record in enumerate(script.records) if record[0] == OP)
-            loaded = int(run.sent[first + len(pack_inputs(x))])
-            assert int(run.done[0]) - loaded - 1 == cfg.latency(op)
-            loading = 6 + len(pack_inputs(x)) * op.segments
-            assert set(np.diff(run.done).tolist()) <= {max(cfg.cycles(op), loading)}
+@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("in_bits", [4, 8])
+def test_operations_follow_each_other_without_a_gap(lanes: int, direction: Direction, in_bits: int) -> None:
+    cfg, op = small(lanes=lanes), MvmOperation(direction=direction, in_bits=in_bits)
+    dut, done, sent, out = VectorEmulator(cfg), [], [], []
+    words = pack_inputs(np.zeros(8 if direction is Direction.FORWARD else 16, dtype=np.int64))
+
+    async def observe(ctx: Any) -> None:
+        cycle = 0
+        async for _, _, finished, valid, ready in ctx.tick().sample(dut.status.done, dut.i.valid, dut.i.ready):
+            done.extend([cycle] * finished)
+            sent.extend([cycle] * (valid and ready))
+            cycle += 1
+            if len(done) == 6:
+                break
+
+    async def send(ctx: Any) -> None:
+        for number in range(6):
+            await put(ctx, dut.op, pack(op, number))
+            for word in words:
+                await put(ctx, dut.i, word)
+
+    simulate(dut, observe, send, collect(dut.o, 6 * cfg.core.output_words, out), deadline=5000)
+    # An operation starts in the cycle after its last word of codes.
+    assert done[0] - sent[len(words) - 1] - 1 == cfg.latency(op)
+    assert np.diff(done).tolist() == [cfg.cycles(op)] * 5
 
 
 def test_a_table_is_loaded_once_while_its_word_lines_stay() -> None:
