@@ -3,8 +3,6 @@
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,17 +15,16 @@ from hw.host.link_format import (
     REPLY_HEAD_BYTES,
     REQUEST_HEAD_BYTES,
     VERSION,
-    Command,
     FrameReader,
     Kind,
     Reply,
     Status,
-    encode_command,
     encode_request,
 )
+from hw.host.link_tasks import Piece, Poll, Read, Task, Write
 from macro_models.errors import InputError
 
-__all__ = ["LinkClient", "Poll", "Progress", "Read", "Write", "open_link"]
+__all__ = ["LinkClient", "Poll", "Progress", "Read", "Task", "Write", "open_link"]
 
 Progress = Callable[[int, int], None]
 """Called with the words that are done and the words there are."""
@@ -42,77 +39,6 @@ _REASONS = {
     Status.REFUSED: "the board refused the command",
     Status.EXPIRED: "the bit that was waited for did not come",
 }
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """What one request can hold of a command."""
-
-    data: bytes
-    address: int
-    step: int
-    words: int
-    reply_words: int
-
-
-class Task(Protocol):
-    """A command, of any length."""
-
-    def pieces(self, write_words: int, read_words: int) -> Iterator[_Piece]:
-        """Cut for requests that hold ``write_words``, and replies that hold ``read_words``."""
-        ...
-
-
-@dataclass(frozen=True)
-class Read:
-    """Read ``count`` words from ``address`` on, or all from the same address."""
-
-    address: int
-    count: int = 1
-    increment: bool = True
-
-    def pieces(self, write_words: int, read_words: int) -> Iterator[_Piece]:
-        """As :class:`Task`."""
-        step = 4 if self.increment else 0
-        for first in range(0, self.count, most := min(read_words, 255)):
-            count, address = min(most, self.count - first), self.address + step * first
-            data = encode_command(Command.READ, address, count, increment=self.increment)
-            yield _Piece(data, address, step, count, count)
-
-
-@dataclass(frozen=True)
-class Write:
-    """Write ``words`` from ``address`` on, or all to the same address; ``strobe``: which bytes of each word."""
-
-    address: int
-    words: ArrayLike
-    increment: bool = True
-    strobe: int = 0xF
-
-    def pieces(self, write_words: int, read_words: int) -> Iterator[_Piece]:
-        """As :class:`Task`."""
-        step = 4 if self.increment else 0
-        words = np.atleast_1d(np.asarray(self.words)).astype("<u4", casting="unsafe")
-        for first in range(0, len(words), most := min(write_words, 255)):
-            part, address = words[first : first + most], self.address + step * first
-            data = encode_command(
-                Command.WRITE, address, len(part), part.tobytes(), increment=self.increment, strobe=self.strobe
-            )
-            yield _Piece(data, address, step, len(part), 0)
-
-
-@dataclass(frozen=True)
-class Poll:
-    """Read the word at ``address`` until it has a bit of ``mask``, at most ``256 * limit`` times (limit 1 to 255)."""
-
-    address: int
-    mask: int
-    limit: int = 255
-
-    def pieces(self, write_words: int, read_words: int) -> Iterator[_Piece]:
-        """As :class:`Task`."""
-        data = encode_command(Command.POLL, self.address, self.limit, self.mask.to_bytes(4, "little"))
-        yield _Piece(data, self.address, 0, 1, 1)
 
 
 class LinkClient:
@@ -247,10 +173,10 @@ class LinkClient:
                 progress(done, total)
         return [np.frombuffer(b"".join(parts), "<u4").astype(np.uint32, copy=False) for parts in read]
 
-    def _groups(self, pieces: list[tuple[int, _Piece]]) -> Iterator[list[tuple[int, _Piece]]]:
+    def _groups(self, pieces: list[tuple[int, Piece]]) -> Iterator[list[tuple[int, Piece]]]:
         """What fits in one request and its reply."""
         room = self._size - REQUEST_HEAD_BYTES - CRC_BYTES
-        group: list[tuple[int, _Piece]] = []
+        group: list[tuple[int, Piece]] = []
         length = words = 0
         for number, piece in pieces:
             if group and (length + len(piece.data) > room or 4 * (words + piece.reply_words) > self._size):
@@ -262,7 +188,7 @@ class LinkClient:
         if group:
             yield group
 
-    def _request(self, pieces: list[_Piece]) -> bytes:
+    def _request(self, pieces: list[Piece]) -> bytes:
         """Have ``pieces`` executed; the words that were read."""
         session, sequence = self._session, (self._sequence + 1) & 0xFF
         assert session is not None
@@ -276,7 +202,7 @@ class LinkClient:
             raise self._fault(reply, pieces)
         return reply.body
 
-    def _fault(self, reply: Reply, pieces: list[_Piece]) -> BusFault:
+    def _fault(self, reply: Reply, pieces: list[Piece]) -> BusFault:
         left, address = reply.words, 0
         for piece in pieces:
             address = (piece.address + piece.step * left) & 0xFFFFFFFF
