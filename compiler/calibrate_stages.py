@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibrate import ANCHORS, Calibrator
+from compiler.calibrate import ANCHORS, HIDDEN_ANCHORS, Calibrator
 from compiler.graph import FloatNetwork
 from compiler.lowering import lower_last
 from compiler.options import CompileOptions
@@ -41,9 +41,6 @@ FEWEST_IMAGES = 64
 
 RANGE_SAMPLES = 2048
 """Positions of images from which ranges come: half of them those with the largest outputs."""
-
-STAGE_ANCHORS = ("zero", "middle")
-"""What code 0 of hidden values stands for: lanes have an offset for each element, so that it costs nothing."""
 
 GRADIENT_IMAGES, GRADIENT_DRAWS = 32, 4
 
@@ -293,7 +290,10 @@ class StageCalibrator(Calibrator):
         return float(np.sqrt(self.bench.total(index, exact, ((layer.compute(rounded) - exact) ** 2).mean(axis=0))))
 
     def _anchors(self, index: int) -> tuple[str, ...]:
-        return ANCHORS if self._from_input else STAGE_ANCHORS
+        if self._from_input:
+            return ANCHORS
+        # The range of hidden values begins at 0, even where all of a few samples are far from it.
+        return HIDDEN_ANCHORS if self._ranges.min(initial=0.0) >= 0 else HIDDEN_ANCHORS[:1]
 
 
 def _samples(images: int, positions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

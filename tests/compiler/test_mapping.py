@@ -120,7 +120,7 @@ def test_skip_maps_that_are_wrong() -> None:
 
 def test_layers_take_more_cores_only_where_the_host_schedules_anyway() -> None:
     """And then for no more products."""
-    shapes = [(100, 30), (100, 30), (300, 30), (120, 90)]
+    shapes = [(100, 60), (120, 120), (300, 100), (120, 90)]
     few, many = place(shapes, 256), place(shapes, 256, cores=1)
     assert 1 < few.cores < many.cores <= len(many.blocks)
     assert len(many.blocks) == len(few.blocks)
