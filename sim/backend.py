@@ -25,7 +25,8 @@ class BackendResult:
     codes
         Output codes in half steps, of shape (batch, lines).
     steps
-        Decrements that the converters made, of shape (batch, segments).
+        Decrements that the converters made, of shape (batch, segments); (batch, 1), their sum, where the segments of an
+        operation cannot be told apart.
     cycles
         Clock cycles from the start of each operation to the earliest start of the next, of shape (batch,).
     analog
@@ -78,7 +79,15 @@ def _cosim(**options: Any) -> Backend:
     return CosimBackend(**options)
 
 
-_BACKENDS: Mapping[str, Callable[..., Backend]] = MappingProxyType({"functional": _functional, "cosim": _cosim})
+def _fpga_sim(**options: Any) -> Backend:
+    from sim.board.backend import FpgaSimBackend
+
+    return FpgaSimBackend(**options)
+
+
+_BACKENDS: Mapping[str, Callable[..., Backend]] = MappingProxyType({
+    "functional": _functional, "cosim": _cosim, "fpga-sim": _fpga_sim,
+})  # fmt: skip
 
 
 def backend_names() -> tuple[str, ...]:

@@ -1,0 +1,133 @@
+"""The Verilog of a board in Verilator, its bus accessed without a serial line in between."""
+
+import os
+import struct
+import subprocess
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.board import ADDRESS_WIDTH, BoardConfig
+from hw.host.link_format import Status
+from hw.host.link_tasks import Task
+from macro_models.errors import ToolError
+from sim.toolchain import cached_build, hash_files, require_tool, run_logged, tool_version
+
+__all__ = ["BoardBus", "BusSimulation", "board_simulator"]
+
+_MAIN = Path(__file__).with_name("bus_main.cpp")
+_MOST = 255  # words of one command
+
+
+class BoardBus(Protocol):
+    """What gets at the words of a board: a simulation, or the link to a real one."""
+
+    def execute(
+        self, tasks: Iterable[Task], *, progress: Callable[[int, int], None] | None = None
+    ) -> list[NDArray[np.uint32]]:
+        """Execute accesses in their order; the words that each of them read."""
+        ...
+
+
+@cache
+def _python_hash() -> str:
+    """Hash of the code that decides what Verilog comes out."""
+    root = Path(__file__).parents[2]
+    return hash_files([path for package in ("hw", "rtl_gen") for path in (root / package).rglob("*.py")])
+
+
+def board_simulator(cfg: BoardConfig) -> Path:
+    """Program that simulates a board behind its bus, from the cache or built now.
+
+    Raises
+    ------
+    ToolError
+        If a tool is missing or fails.
+    """
+    for tool in ("verilator", "g++", "make"):
+        require_tool(tool)
+
+    def build(folder: Path) -> None:
+        from hw.board import BoardCore
+        from rtl_gen.netlist import emit
+
+        texts = emit(BoardCore(cfg), "board", prefix="mho_", name="mho_board", reset_low=False)
+        (folder / "board.v").write_text("\n".join(texts.values()))
+        log = folder / "build.log"
+        command = [
+            "verilator", "--cc", "--exe", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert",
+            "-Wno-fatal", "-Wno-lint", "-Wno-style", "--prefix", "Vtop", "--top-module", "mho_board",
+            "-CFLAGS", f"-std=c++17 -DMHO_ADDRESS_WIDTH={ADDRESS_WIDTH}", "--Mdir", "objects", "-o", "../simulator",
+            "board.v", str(_MAIN),
+        ]  # fmt: skip
+        run_logged(command, log, "verilator", cwd=folder)
+        fast = "OPT_FAST=-O2 -march=native"
+        make = ["make", "-j", "2", "-C", str(folder / "objects"), "-f", "Vtop.mk", fast, "OPT_GLOBAL=-O2"]
+        run_logged(make, log, "the C++ compiler of the simulator")
+
+    key = [repr(cfg), _python_hash(), hash_files([_MAIN, Path(__file__)]), tool_version("verilator")]
+    return cached_build("board", key, build) / "simulator"
+
+
+class BusSimulation:
+    """A running simulation of a board, as a :class:`BoardBus`.
+
+    Parameters
+    ----------
+    program
+        From :func:`board_simulator`.
+    """
+
+    def __init__(self, program: Path) -> None:
+        self.cycles = 0
+        """Clock cycles since reset."""
+        self._process = subprocess.Popen(
+            [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
+            env={**os.environ, "LC_ALL": "C"},
+        )  # fmt: skip
+
+    def execute(
+        self, tasks: Iterable[Task], *, progress: Callable[[int, int], None] | None = None
+    ) -> list[NDArray[np.uint32]]:
+        """Execute accesses in their order; the words that each of them read.
+
+        Raises
+        ------
+        ToolError
+            If an access failed, or the simulation ended.
+        """
+        cut = [list(task.pieces(_MOST, _MOST)) for task in tasks]
+        status, done, words = self._request(b"".join(piece.data for pieces in cut for piece in pieces))
+        if status != Status.OK:
+            raise ToolError(f"the simulated board failed: {Status(status).name.lower()} after {done} accesses")
+        if progress is not None:
+            progress(done, done)
+        ends = np.cumsum([sum(piece.reply_words for piece in pieces) for pieces in cut])
+        return np.split(words, ends[:-1]) if cut else []
+
+    def _request(self, body: bytes) -> tuple[int, int, NDArray[np.uint32]]:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        try:
+            stdin.write(struct.pack("<I", len(body)) + body)
+            stdin.flush()
+        except (OSError, ValueError):
+            raise ToolError("the simulation of the board ended") from None
+        head = stdout.read(20)
+        if len(head) < 20:
+            raise ToolError("the simulation of the board ended")
+        status, done, low, high, count = struct.unpack("<5I", head)
+        self.cycles = high << 32 | low
+        return status, done, np.frombuffer(stdout.read(4 * count), "<u4").astype(np.uint32, copy=False)
+
+    def close(self) -> None:
+        """End the simulation."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+        self._process.wait()

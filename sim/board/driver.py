@@ -1,0 +1,270 @@
+"""What a host does to a board: find out what it is, load a core, run operations."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.board import BOARD_BASE, BOARD_MAGIC, BOARD_VERSION, CORE_BASE, LEVELS, LOAD_BASE
+from hw.config import Chip
+from hw.core.config import OVERHEAD_CYCLES, CoreConfig
+from hw.core.layout import OpLayout, pack
+from hw.host.core_map import MAP_VERSION, core_map
+from hw.host.link_tasks import Poll, Read, Task, Write
+from hw.host.registers import Register, RegisterMap
+from hw.macro.emulator import EmulatorConfig, LoadWord, TableCache, cell_loads, check_core
+from hw.macro.emulator.layout import TABLES, TAGS, index_width
+from macro_models import Masks, TnsaModel
+from macro_models.errors import ToolError
+from macro_models.exact.operation import MvmOperation
+from sim.backend import BackendResult
+from sim.board.bus import BoardBus
+from sim.words import MaskImage, input_words, output_codes
+
+__all__ = ["BoardDriver", "BoardInfo", "read_info"]
+
+_CHUNK = 64
+"""Vectors in one go: what is done again after a board was lost."""
+
+_HASH = 0x020
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardInfo:
+    """What a board says of itself.
+
+    Attributes
+    ----------
+    sha256
+        Hash of the chip description that it was made from.
+    """
+
+    version: int
+    core_version: int
+    level: str
+    g_bits: int
+    slots: int
+    lanes: int
+    lines: int
+    clock_hz: int
+    sha256: str
+
+    def check(self, chip: Chip, where: str) -> None:
+        """Refuse a board that was not made from ``chip``.
+
+        Raises
+        ------
+        ToolError
+            Naming ``where`` the board is, and both hashes.
+        """
+        if self.sha256 != chip.sha256:
+            raise ToolError(
+                f"{where}: the board was built for another chip (description {self.sha256[:8]}) than the network was "
+                f"compiled for ({chip.name}, {chip.sha256[:8]}); compile the network for the board's chip, or build "
+                "the board for this one with: mho fpga build BOARD --chip CHIP"
+            )
+
+    def emulator(self, chip: Chip) -> EmulatorConfig:
+        """The emulator on the board."""
+        return EmulatorConfig(
+            core=CoreConfig.from_chip(chip), g_bits=self.g_bits, lanes=self.lanes, slots=self.slots
+        )  # fmt: skip
+
+
+def read_info(bus: BoardBus, where: str) -> BoardInfo:
+    """Ask a board what it is.
+
+    Raises
+    ------
+    ToolError
+        If it is no board of this kind, or of another version.
+    """
+    words, digest = bus.execute([Read(BOARD_BASE, 4), Read(BOARD_BASE + _HASH, 8)])
+    identity, emulator, geometry, clock = (int(word) for word in words)
+    if identity & 0xFFFF != BOARD_MAGIC:
+        raise ToolError(f"{where}: what answers holds no core (its identity is {identity:#010x})")
+    version, core_version = identity >> 16 & 0xFF, identity >> 24
+    if (version, core_version) != (BOARD_VERSION, MAP_VERSION):
+        raise ToolError(
+            f"{where}: the board was built with version {version}.{core_version} of its registers, not "
+            f"{BOARD_VERSION}.{MAP_VERSION}; build and load it again with: mho fpga build, mho fpga load"
+        )
+    level = emulator & 3
+    if level >= len(LEVELS):
+        raise ToolError(f"{where}: the board emulates at a level that is not known here ({level})")
+    return BoardInfo(
+        version=version, core_version=core_version, level=LEVELS[level], g_bits=emulator >> 2 & 0x3F,
+        slots=emulator >> 8 & 0xFF, lanes=emulator >> 16, lines=geometry & 0xFFFF, clock_hz=clock,
+        sha256="".join(f"{int(word):08x}" for word in digest),
+    )  # fmt: skip
+
+
+class BoardDriver:
+    """Runs operations of one programmed core after the other on a board, loading what they need.
+
+    Parameters
+    ----------
+    bus
+        What gets at the board.
+    cfg
+        The emulator on it.
+    models
+        The programmed cores. There is one core on the board: it is loaded anew where another is wanted.
+    progress
+        Called with (words loaded, words) while cells are loaded.
+
+    Raises
+    ------
+    InputError
+        If a core is noisy in a way that the emulator does not have; the sentence says how to switch that off.
+    """
+
+    def __init__(
+        self, bus: BoardBus, cfg: EmulatorConfig, models: Sequence[TnsaModel],
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:  # fmt: skip
+        for model in models:
+            check_core(cfg, model)
+        self.bus, self.cfg, self.models, self.progress = bus, cfg, list(models), progress
+        self.map = core_map(cfg.lines, parameters=None)
+        self._cells: dict[int, NDArray[np.uint32]] = {}
+        self.forget()
+
+    def forget(self) -> None:
+        """Take it that the board knows nothing: it was reset, or is another one."""
+        self._loaded: int | None = None
+        self._masks = MaskImage(self.cfg.core)
+        self._tables: TableCache | None = None
+        self._window = np.zeros(0, dtype=np.uint32)
+        self._analog = 0
+
+    def load(self, core: int) -> None:
+        """Put a core on the board, unless it is there."""
+        if self._loaded == core:
+            return
+        self.forget()
+        if core not in self._cells:
+            words = [load.data for load in cell_loads(self.cfg, self.models[core].cells)]
+            self._cells[core] = np.array(words, dtype=np.uint32)
+        control = self._at("control")
+        # No tag may be left of the core that was there before.
+        tags = [LoadWord(TAGS, slot, 0) for slot in range(self.cfg.slots)]
+        self.bus.execute([Write(control, _word(self.map, "control", soft_reset=1)), *self._loads(tags)])
+        self.bus.execute([Write(LOAD_BASE, self._cells[core])], progress=self.progress)
+        low = self.bus.execute([Read(self._at("cycles_analog_low"))])[0]
+        self._analog = int(low[0])
+        self._tables = TableCache(self.cfg, self.models[core])
+        # What the input window holds is not known.
+        self._window = np.full(self.map["input"].words, 0, dtype=np.uint32)
+        self.bus.execute([Write(self._at("input"), self._window)])
+        self._loaded = core
+
+    def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer]) -> BackendResult:
+        """Run ``op`` on a batch, as in :meth:`sim.backend.Backend.mvm`.
+
+        Raises
+        ------
+        ToolError
+            If the board failed.
+        """
+        parts = [self._chunk(core, op, masks, x[first : first + _CHUNK]) for first in range(0, len(x), _CHUNK)]
+        codes = np.concatenate([part[0] for part in parts])
+        analog = np.concatenate([part[1] for part in parts])
+        core_cfg = self.cfg.core
+        fixed = int(core_cfg.analog_cycles(op, np.zeros(op.segments, dtype=np.int64)))
+        steps = (analog - fixed) // (core_cfg.decrement_cycles + core_cfg.compare_cycles)
+        return BackendResult(
+            codes=codes, steps=steps[:, None], cycles=analog + OVERHEAD_CYCLES * op.segments, analog=analog
+        )
+
+    def _chunk(
+        self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer]
+    ) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
+        """Codes and analog cycles of at most :data:`_CHUNK` vectors."""
+        self.load(core)
+        first, count = self._enabled_words(op, masks)
+        begin = self._setup(op, masks)
+        status, analog, output = self._at("status"), self._at("cycles_analog_low"), self._at("output") + 4 * first
+        start = Write(self._at("control"), _word(self.map, "control", start=1))
+        clear = Write(status, _word(self.map, "status", done=1))
+        each = [
+            [*self._input(words), start, Poll(status, _word(self.map, "status", done=1)), Read(analog),
+             Read(output, count), clear]
+            for words in input_words(x).reshape(len(x), -1)
+        ]  # fmt: skip
+        ends = [Read(status), Read(BOARD_BASE + 0x010)]
+        answers = self.bus.execute([*begin, *(task for tasks in each for task in tasks), *ends])
+        failed = _word(self.map, "status", error=1, overrun=1)
+        if int(answers[-2][0]) & failed or int(answers[-1][0]):
+            raise ToolError("the board refused an operation, or had no table for it")
+        read = [answer for answer in answers[len(begin) : -2] if len(answer)]
+        words = np.zeros((len(x), self.cfg.core.output_words), dtype=np.uint32)
+        words[:, first : first + count] = np.stack(read[2::3])
+        counters = np.array([self._analog, *(int(low[0]) for low in read[1::3])], dtype=np.int64)
+        self._analog = int(counters[-1])
+        return output_codes(words, self.cfg.lines), np.diff(counters) & 0xFFFFFFFF
+
+    def _enabled_words(self, op: MvmOperation, masks: Masks) -> tuple[int, int]:
+        """First word of the output that has a line that is converted, and how many there are to the last one."""
+        lines = np.flatnonzero(masks.enabled(op))
+        if not len(lines):
+            return 0, 1
+        first = int(lines[0]) // 2
+        return first, int(lines[-1]) // 2 - first + 1
+
+    def _setup(self, op: MvmOperation, masks: Masks) -> list[Task]:
+        """Masks, table and registers of an operation."""
+        assert self._tables is not None
+        writes = self._masks.update(op, masks)
+        base = self._at("masks")
+        packed, low = pack(op, 0), OpLayout()["step_code"].offset
+        registers = [packed & (1 << low) - 1, op.step_code]
+        return [
+            *_runs((base + 4 * int(address), int(data)) for address, data in writes),
+            *self._loads(self._tables.loads(op, masks)),
+            Write(self._at("operation"), registers),
+        ]
+
+    def _input(self, words: NDArray[np.uint32]) -> list[Task]:
+        """The words of the input window that differ from what it holds."""
+        held = self._window[: len(words)]
+        changed = np.flatnonzero(held != words)
+        if not len(changed):
+            return []
+        first, end = int(changed[0]), int(changed[-1]) + 1
+        part = words[first:end].copy()
+        self._window[first:end] = part
+        return [Write(self._at("input") + 4 * first, part)]
+
+    def _loads(self, loads: Iterable[LoadWord]) -> list[Task]:
+        width = index_width(self.cfg)
+        pairs: list[tuple[int, int]] = []
+        for load in loads:
+            address = LOAD_BASE + 4 * (load.region << width | load.index)
+            if load.region == TABLES and pairs and address == pairs[-1][0] + 8:
+                pairs.append((address - 4, 0))  # between two lines there is a word of nothing
+            pairs.append((address, load.data))
+        return _runs(pairs)
+
+    def _at(self, name: str) -> int:
+        return CORE_BASE + self.map[name].address
+
+
+def _runs(pairs: Iterable[tuple[int, int]]) -> list[Task]:
+    """Writes of (address, word), one for each run of addresses."""
+    runs: list[tuple[int, list[int]]] = []
+    for address, word in pairs:
+        if runs and address == runs[-1][0] + 4 * len(runs[-1][1]):
+            runs[-1][1].append(word)
+        else:
+            runs.append((address, [word]))
+    return [Write(address, words) for address, words in runs]
+
+
+def _word(map: RegisterMap, name: str, **fields: int) -> int:
+    """A word of a register, fields that are not named 0."""
+    register = map[name]
+    assert isinstance(register, Register)
+    places = {placed.field.name: placed for placed in register.placed}
+    return sum(int(value) << places[field].low for field, value in fields.items())
