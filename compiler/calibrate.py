@@ -62,6 +62,9 @@ NEGLIGIBLE = 0.6
 """A second conversion is taken, too, where it brings the squared error below this times that of one, because rounding
 matters more than noise; unless the rounding error is below this times the tolerance."""
 
+FEW_INPUTS = 16
+"""Rounding errors of no more inputs than these do not average out: no error of theirs is taken for negligible."""
+
 FEWEST_PASSED = 0.25
 """Share of values that a ReLU passes at least, as far as the correction of their mean goes."""
 
@@ -200,7 +203,9 @@ class Calibrator:
         assert best is not None
         anchor, fmt, balance = chosen
         most = self._formats(flat, anchor)[-1]
-        if fmt.segments < most.segments and self._rounding(index, flat, fmt, anchor)[1] > NEGLIGIBLE * self.error:
+        few = not self.network.steps and self.network.layers[index].inputs <= FEW_INPUTS
+        negligible = 0.0 if few else NEGLIGIBLE * self.error
+        if fmt.segments < most.segments and self._rounding(index, flat, fmt, anchor)[1] > negligible:
             trial = self.bench.run(index, self._draft(index, flat, clip, anchor, most, 1.0, balance), values)
             if trial.total < SECOND_GAIN * best.total:
                 best, fmt = trial, most
