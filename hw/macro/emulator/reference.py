@@ -1,6 +1,7 @@
 """What an emulated core gives, in numpy; and what is loaded into it so that it behaves like one programmed core."""
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +12,47 @@ from macro_models.errors import InputError
 from macro_models.exact.converter import combine_segments, convert
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import LSB_SEGMENT_BITS, Direction, MvmOperation
-from macro_models.tnsa import TnsaModel
 
 __all__ = [
-    "EmulatorReference", "LineTable", "LoadWord", "TableCache", "cell_loads", "check_core", "line_table", "table_loads",
+    "EmulatorReference", "LineTable", "LoadWord", "ProgrammedCore", "TableCache", "cell_loads", "check_core",
+    "line_table", "table_loads",
 ]  # fmt: skip
+
+
+class ProgrammedCore(Protocol):
+    """What is needed of a programmed core, such as ``macro_models.TnsaModel``."""
+
+    @property
+    def config(self) -> Any:
+        """Has ``lines`` and ``g_bits``."""
+        ...
+
+    @property
+    def wires(self) -> Any:
+        """Has ``ideal``."""
+        ...
+
+    @property
+    def neuron(self) -> Any:
+        """None if it is ideal."""
+        ...
+
+    @property
+    def output_noise_V(self) -> float:
+        """Noise of the converters, in V."""
+        ...
+
+    def read_variances(self) -> tuple[NDArray[np.int64] | None, float]:
+        """Of the cells; None without read noise."""
+        ...
+
+    def key(self, backward: bool, wl: NDArray[np.bool_]) -> Any:
+        """Has the odd offsets of the lines as ``offset``."""
+        ...
+
+    def steps(self, key: Any, step_code: int) -> Any:
+        """Has the even steps of the lines as ``pos`` and ``neg``."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -62,7 +99,7 @@ class LineTable:
         return cls(half, *steps)
 
 
-def check_core(cfg: EmulatorConfig, model: TnsaModel) -> None:
+def check_core(cfg: EmulatorConfig, model: ProgrammedCore) -> None:
     """Whether the emulator gives the codes of a programmed core.
 
     Raises
@@ -89,7 +126,7 @@ def check_core(cfg: EmulatorConfig, model: TnsaModel) -> None:
         raise InputError("the emulator has ideal amplifiers: switch the cause adc off, or set [neuron] to its defaults")
 
 
-def line_table(cfg: EmulatorConfig, model: TnsaModel, op: MvmOperation, masks: Masks) -> LineTable:
+def line_table(cfg: EmulatorConfig, model: ProgrammedCore, op: MvmOperation, masks: Masks) -> LineTable:
     """Offsets and steps that an operation needs."""
     key = model.key(op.direction is Direction.BACKWARD, masks.word_lines(op))
     steps = model.steps(key, op.step_code)
@@ -139,7 +176,7 @@ class TableCache:
         The programmed core that is loaded; see :func:`check_core`.
     """
 
-    def __init__(self, cfg: EmulatorConfig, model: TnsaModel) -> None:
+    def __init__(self, cfg: EmulatorConfig, model: ProgrammedCore) -> None:
         self.cfg = cfg
         self.model = model
         self._slots: dict[int, tuple[tuple[Direction, int, int], bytes] | None] = dict.fromkeys(range(cfg.slots))
