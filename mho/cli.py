@@ -28,11 +28,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "program": ("mho.commands.program", "Program the cells of a network by write-verify, or take measured ones."),
     "verify": ("mho.commands.verify", "Run the cocotb benches on the generated Verilog."),
     "device": ("mho.commands.device", "List, show and fit device models."),
+    "fpga": ("mho.commands.fpga", "Put a core on an FPGA board, its array emulated."),
 }
 """Name of a subcommand: its module, where it is the attribute ``NAME_command``, and its line in the help."""
 
 PLANNED: dict[str, str] = {
-    "fpga": "building and loading FPGA bitstreams",
     "report": "an HTML report of a run",
     "compare": "comparing two runs",
     "sweep": "sweeps over chips and devices",

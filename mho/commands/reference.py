@@ -39,7 +39,11 @@ def commands() -> list[tuple[str, click.Command]]:
         assert command is not None
         found.append((name, command))
         if isinstance(command, click.Group):
-            found += [(f"{name} {child}", c) for child, c in command.commands.items()]
+            context = click.Context(command)
+            for child in command.list_commands(context):
+                part = command.get_command(context, child)
+                assert part is not None
+                found.append((f"{name} {child}", part))
     return found
 
 

@@ -1,0 +1,50 @@
+"""The top of a board with its pins."""
+
+from typing import Any
+
+from amaranth.hdl import Elaboratable, Module
+from amaranth.lib.io import Buffer, Direction
+
+from fpga.boards.board import Board
+from fpga.boards.clock import BoardClock
+from hw.board.top import LEDS, BoardTop
+
+__all__ = ["BoardDesign"]
+
+
+class BoardDesign(Elaboratable):
+    """A :class:`hw.board.BoardTop` on a board: serial line, lights and clock, and nothing else of the board.
+
+    Parameters
+    ----------
+    board
+        The board.
+    top
+        What is put on it.
+
+    Raises
+    ------
+    InputError
+        If the frequency of ``top`` cannot be made on the board.
+    """
+
+    def __init__(self, board: Board, top: BoardTop) -> None:
+        self.board, self.top = board, top
+        self.clock = BoardClock(board, top.cfg.clock_hz)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        top: Any = self.top
+        m.submodules.clock = self.clock
+        m.submodules.top = top
+        line = platform.request("uart", 0, dir={io.name: "-" for io in platform.lookup("uart", 0).ios})
+        m.submodules.rx = rx = Buffer(Direction.Input, line.rx)
+        m.submodules.tx = tx = Buffer(Direction.Output, line.tx)
+        m.d.comb += [top.rx.eq(rx.i), tx.o.eq(top.tx)]
+        for (resource, number), name, light in zip(self.board.lights, LEDS, top.leds, strict=True):
+            m.submodules[name] = buffer = Buffer(Direction.Output, platform.request(resource, number, dir="-"))
+            m.d.comb += buffer.o.eq(light)
+        for resource in self.board.high:
+            m.submodules[resource] = buffer = Buffer(Direction.Output, platform.request(resource, 0, dir="-"))
+            m.d.comb += buffer.o.eq(1)
+        return m

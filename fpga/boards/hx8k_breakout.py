@@ -1,0 +1,18 @@
+"""iCE40-HX8K breakout board: no memory but block RAM, so its bitstream can be turned back to a netlist."""
+
+from fpga.boards.board import Board
+
+__all__ = ["BOARD"]
+
+BOARD = Board(
+    name="hx8k-breakout",
+    title="iCE40-HX8K Breakout Board (ICE40HX8K-B-EVN)",
+    device="iCE40HX8K-CT256",
+    family="ice40",
+    platform="amaranth_boards.ice40_hx8k_b_evn:ICE40HX8KBEVNPlatform",
+    clock_hz=12_000_000,
+    lights=(("led", 0), ("led", 1), ("led", 2)),
+    loader="ice40_generic",
+    serial="second port of its FT2232H",
+    url="https://www.latticesemi.com/Products/DevelopmentBoardsAndKits/iCE40HX8KBreakoutBoard.aspx",
+)

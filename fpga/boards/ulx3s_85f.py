@@ -1,0 +1,19 @@
+"""ULX3S with the largest ECP5."""
+
+from fpga.boards.board import Board
+
+__all__ = ["BOARD"]
+
+BOARD = Board(
+    name="ulx3s-85f",
+    title="ULX3S (85F)",
+    device="LFE5U-85F-6BG381",
+    family="ecp5",
+    platform="amaranth_boards.ulx3s:ULX3S_85F_Platform",
+    clock_hz=25_000_000,
+    lights=(("led", 0), ("led", 1), ("led", 2)),
+    loader="ulx3s",
+    idcode=0x41113043,
+    serial="its FT231X",
+    url="https://radiona.org/ulx3s/",
+)

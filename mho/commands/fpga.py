@@ -1,0 +1,25 @@
+"""``mho fpga``: cores on boards. Each subcommand has a module of its own."""
+
+import click
+
+from mho.groups import LazyGroup
+from mho.options import example
+
+__all__ = ["fpga_command"]
+
+
+class _Fpga(LazyGroup):
+    lazy = {
+        "list": ("mho.commands.fpga_list", "List the boards, and what is put on each."),
+    }
+    planned = {
+        "build": "making the bitstream of a board",
+        "load": "loading a bitstream into a board",
+        "info": "asking a board what it is",
+        "simulate": "a simulated board behind a serial port",
+    }
+
+
+@click.group("fpga", cls=_Fpga, epilog=example("mho fpga list"))
+def fpga_command() -> None:
+    """Put a core on an FPGA board, its array emulated in the memory of the FPGA."""
