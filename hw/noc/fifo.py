@@ -1,11 +1,13 @@
 """The input queue of a router."""
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 __all__ = ["FlitFifo"]
+
+_HAS_ROOM = Out(1, init=1)  # pyright: ignore[reportCallIssue]
 
 
 class FlitFifo(wiring.Component):
@@ -47,29 +49,29 @@ class FlitFifo(wiring.Component):
     def __init__(self, width: int, depth: int) -> None:
         self.width, self.depth = width, depth
         super().__init__({
-            "i": In(width), "put": In(1), "ready": Out(1), "o": Out(width), "valid": Out(1), "take": In(1),
+            "i": In(width), "put": In(1), "ready": _HAS_ROOM, "o": Out(width), "valid": Out(1), "take": In(1),
         })  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        grows, shrinks = self.put & ~self.take, self.take & ~self.put
+        single, nearly_full = Signal(), Signal()
         if self.depth == 1:
             held = Signal(self.width, reset_less=True)
-            m.d.comb += self.o.eq(held)
+            m.d.comb += [self.o.eq(held), single.eq(1), nearly_full.eq(1)]
             with m.If(self.put):
                 m.d.sync += held.eq(self.i)
         else:
-            self._store(m)
-        count = Signal(range(self.depth + 1))
-        # Everything is known before `put` and `take`, which come late, choose.
+            head, tail = self._store(m)
+            m.d.comb += [single.eq(tail == (head + 1)[: len(head)]), nearly_full.eq(head == (tail + 1)[: len(tail)])]
+        # `put` and `take` come late: one lookup table is left behind them.
         m.d.sync += [
-            count.eq(Mux(grows, count + 1, Mux(shrinks, count - 1, count))),
-            self.valid.eq(Mux(grows, 1, Mux(shrinks, count != 1, self.valid))),
-            self.ready.eq(Mux(grows, count != self.depth - 1, Mux(shrinks, 1, count != self.depth))),
+            self.valid.eq(self.put | self.valid & ~(self.take & single)),
+            self.ready.eq(self.take | self.ready & ~(self.put & nearly_full)),
         ]
         return m
 
-    def _store(self, m: Module) -> None:
+    def _store(self, m: Module) -> tuple[Signal, Signal]:
+        """The memory; places of its head and of the first free entry."""
         m.submodules.memory = memory = Memory(shape=self.width, depth=self.depth, init=[])
         write, read = memory.write_port(), memory.read_port(domain="comb")
         tail, head = Signal(range(self.depth)), Signal(range(self.depth))
@@ -81,3 +83,4 @@ class FlitFifo(wiring.Component):
             m.d.sync += tail.eq(tail + 1)
         with m.If(self.take):
             m.d.sync += head.eq(head + 1)
+        return head, tail

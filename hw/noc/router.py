@@ -106,8 +106,12 @@ class Router(wiring.Component):
 
 
 def _select(index: Value, candidates: list[Value]) -> Value:
-    """The candidate of this number, by a tree of two-way selections."""
+    """The candidate of this number: of four, in two lookup tables of four inputs a bit.
+
+    The first selects one of two or hands on which of the others the second is to take.
+    """
     if len(candidates) == 2:
         return Mux(index, candidates[1], candidates[0])
-    low, high = (Mux(index[0], candidates[k + 1], candidates[k]) for k in (0, 2))
-    return Mux(index[1], high, low)
+    a, b, c, d = (Value.cast(candidate) for candidate in candidates)
+    first = Mux(index[1], index[0].replicate(len(a)), Mux(index[0], b, a))
+    return Mux(index[1], first & d | ~first & c, first)
