@@ -22,7 +22,7 @@ from hw.host.link_format import (
     encode_request,
 )
 from hw.host.link_tasks import Piece, Poll, Read, Task, Write
-from macro_models.errors import InputError
+from macro_models.errors import InputError, ToolError
 
 __all__ = ["LinkClient", "Poll", "Progress", "Read", "Task", "Write", "open_link"]
 
@@ -105,7 +105,8 @@ class LinkClient:
         while True:
             try:
                 return self.open()
-            except LinkError:
+            except ToolError:
+                # Also where the port itself is not there, or not yet for this user.
                 if self.transport.now() >= end:
                     raise
             time.sleep(0.2)

@@ -206,7 +206,11 @@ class Net:
         only: Collection[str] = (),
         limit: int | None = None,
         waves: PathLike | None = None,
+        port: str | None = None,
+        baud: int | None = None,
         progress: Callable[[int, int], None] | None = None,
+        loading: Callable[[int, int], None] | None = None,
+        note: Callable[[str], None] | None = None,
     ) -> Result:
         """Run inputs through the network on one chip, or on several.
 
@@ -228,15 +232,23 @@ class Net:
         seeds
             Run on that many chips, ``seed`` and those after it; outputs then have a leading axis of ``seeds``.
         backend
-            ``"functional"`` (numpy) or ``"cosim"`` (the generated Verilog under Verilator). Both give the same bits.
+            ``"functional"`` (numpy), ``"cosim"`` (the generated Verilog under Verilator), ``"fpga-sim"`` (the Verilog
+            of a board, its cells emulated) or ``"fpga"`` (a board). All give the same bits; the last two only
+            without noise that is drawn at every conversion.
         without, only
             Causes of non-ideality to leave out, or to keep: programming, relaxation, read-noise, wire, adc, stuck.
         limit
             Most images to take.
         waves
             File for the waveforms (.fst), with ``backend="cosim"``.
+        port, baud
+            Serial port of the board, and its rate if it is not the usual one, with ``backend="fpga"``.
         progress
             Called with (images done, images), over all seeds.
+        loading
+            Called with (words loaded, words) while cells are loaded into a board.
+        note
+            Called with a sentence where a board was lost.
 
         Raises
         ------
@@ -251,7 +263,8 @@ class Net:
         return run_network(
             self, read_inputs(x), device=device_model(device, (given or self.network).device), time=time, temp=temp,
             seed=seed, seeds=seeds, backend=backend, without=without, only=only, limit=limit, waves=waves,
-            progress=progress, cells=given,
+            progress=progress, cells=given, port=port, baud=baud, loading=loading,
+            note=note,
         )  # fmt: skip
 
     def program(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BACKENDS", "check_options", "open_backend", "run_network", "select_causes"]
 
-BACKENDS = ("functional", "cosim")
+BACKENDS = ("functional", "cosim", "fpga-sim", "fpga")
 
 Progress = Callable[[int, int], None]
 
@@ -53,7 +53,7 @@ def select_causes(without: Collection[str], only: Collection[str]) -> tuple[str,
 
 def check_options(
     *, time: str | float, temp: float, seed: int, seeds: int | None, backend: str, without: Collection[str],
-    only: Collection[str], limit: int | None, waves: Any,
+    only: Collection[str], limit: int | None, waves: Any, port: str | None = None, baud: int | None = None,
 ) -> tuple[str, ...]:  # fmt: skip
     """Refuse options that no run can take, before anything is computed; returns the causes that stay on.
 
@@ -75,11 +75,23 @@ def check_options(
         raise InputError(f"backend must be one of {', '.join(BACKENDS)}, not {backend!r}")
     if waves is not None and backend != "cosim":
         raise InputError(f"waves need the backend cosim, not {backend}")
+    if backend == "fpga" and not port:
+        raise InputError("the backend fpga needs --port, the serial port of the board, as in /dev/ttyUSB1")
+    for option, value in (("port", port), ("baud", baud)):
+        if value is not None and backend != "fpga":
+            raise InputError(f"{option} is for the backend fpga, not {backend}")
     return select_causes(without, only)
 
 
-def open_backend(name: str, waves: str | Path | None = None) -> "Backend":
-    """A backend by its name, with a file for its waveforms."""
+def open_backend(
+    name: str, waves: str | Path | None = None, *, port: str | None = None, baud: int | None = None,
+    loading: Progress | None = None, note: Callable[[str], None] | None = None,
+) -> "Backend":  # fmt: skip
+    """A backend by its name, with a file for its waveforms, or with the port of a board and what it reports to."""
+    if name == "fpga":
+        from fpga.backend import BAUD, FpgaBackend
+
+        return FpgaBackend(port or "", baud=BAUD if baud is None else baud, progress=loading, note=note)
     from sim.backend import create_backend
 
     return create_backend(name) if waves is None else create_backend(name, waves=Path(waves))
@@ -170,6 +182,10 @@ def run_network(
     waves: Any,
     progress: Progress | None,
     cells: "Cells | None" = None,
+    port: str | None = None,
+    baud: int | None = None,
+    loading: Progress | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> Result:
     """See :meth:`mho.api.Net.run`."""
     from compiler.compile import check_shape
@@ -185,6 +201,8 @@ def run_network(
         only=only,
         limit=limit,
         waves=waves,
+        port=port,
+        baud=baud,
     )
     check_device(network.chip, device)
     if cells is not None:
@@ -195,7 +213,7 @@ def run_network(
         temp_C=float(temp), seeds=tuple(range(seed, seed + (seeds or 1))), cells=cells,
     )  # fmt: skip
     runs = []
-    opened = open_backend(backend, waves)
+    opened = open_backend(backend, waves, port=port, baud=baud, loading=loading, note=note)
     try:
         for index, one in enumerate(job.seeds):
             runs.append(job.run(opened, one, causes, progress=_offset(progress, index, len(job.seeds))))
@@ -231,7 +249,7 @@ def _offset(progress: Progress | None, index: int, count: int) -> Progress | Non
 def _provenance(net: "Net", job: _Job, backend: str) -> dict[str, Any]:
     """Versions and hashes: what a result is a function of."""
     versions = library_versions()
-    if backend == "cosim":
+    if backend in ("cosim", "fpga-sim"):
         from sim.toolchain import tool_version
 
         versions["verilator"] = tool_version("verilator")

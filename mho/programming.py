@@ -14,7 +14,7 @@ from compiler import Network
 from hw.config import Chip, parse_override
 from macro_models.devices import Device
 from macro_models.errors import InputError
-from mho.engine import BACKENDS, open_backend
+from mho.engine import open_backend
 from mho.pulse_list import PulseList
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["check_program_options", "program_net", "read_conductances"]
 
 PathLike = str | os.PathLike[str]
+
+BACKENDS = ("functional", "cosim")
+"""Backends that program cells."""
 
 
 def check_program_options(*, seed: int | None, backend: str, measured: bool, pulses: bool, law: bool) -> None:

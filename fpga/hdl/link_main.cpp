@@ -1,10 +1,11 @@
-// A verilated top with the pins clk, rst, rx, tx, link_reset, driven over standard input and output.
+// A verilated top with the pins clk, rst, rx, tx and, unless MHO_RESET names another, link_reset, driven over standard
+// input and output.
 //
 // Commands, each a letter and a number of 32 bits, little endian:
 //   W n  then n bytes: send them into rx, after what is still being sent
 //   R n  run until bytes have come out of tx and the line has been idle for three bytes, at most n cycles;
 //        answers with the cycles that passed and the number of bytes (32 bits each), and the bytes
-//   X n  hold link_reset for n cycles; what is still being sent goes on
+//   X n  hold that reset for n cycles; what is still being sent goes on
 //   T n  run n cycles
 
 #include <cstdint>
@@ -15,6 +16,10 @@
 
 #include "Vtop.h"
 #include "verilated.h"
+
+#ifndef MHO_RESET
+#define MHO_RESET link_reset
+#endif
 
 namespace {
 
@@ -86,7 +91,7 @@ int main(int argc, char **argv) {
     if (argc != 2) return 2;
     period = uint32_t(atoi(argv[1]));
     top.rx = 1;
-    top.link_reset = 0;
+    top.MHO_RESET = 0;
     top.rst = 1;
     for (int k = 0; k < 4; ++k) cycle();
     top.rst = 0;
@@ -104,9 +109,9 @@ int main(int argc, char **argv) {
             fflush(stdout);
             receiver.bytes.clear();
         } else if (command == 'X' || command == 'T') {
-            top.link_reset = command == 'X';
+            top.MHO_RESET = command == 'X';
             for (; number; --number) cycle();
-            top.link_reset = 0;
+            top.MHO_RESET = 0;
         }
     }
     return 0;

@@ -36,7 +36,11 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 )
 @click.option("--labels", metavar="Y.npy", help="Class of each input, for the accuracy (.npy, X.npz:key).")
 @click.option("-o", "--output", metavar="OUT.npy", help="Write the outputs, in onnxruntime's shape.")
-@click.option("--backend", metavar="NAME", default="functional", show_default=True, help="functional or cosim.")
+@click.option(
+    "--backend", metavar="NAME", default="functional", show_default=True, help="functional, cosim, fpga-sim or fpga."
+)
+@click.option("--port", metavar="PORT", help="Serial port of the board, with --backend fpga.")
+@click.option("--baud", type=int, metavar="N", help="Rate of that port, if the board has not the usual one.")
 @click.option("--cells", metavar="CELLS.npz", help="Run on exactly these cells, which mho program wrote.")
 @click.option("--device", metavar="DEVICE", help="Device of the cells (default: that of --cells, or the network's).")
 @click.option(
@@ -77,7 +81,7 @@ def run_command(
     if truth is not None:
         score.accuracy(net.reference(x)[: len(truth)], truth)  # refuses labels that do not fit, before the work begins
     with out.progress(f"running on {options['backend']}") as progress:
-        result = net.run(x, cells=given, device=model, progress=progress, **options)
+        result = net.run(x, cells=given, device=model, progress=progress, loading=progress, note=out.warn, **options)
     for kind in ("versions", "hashes"):
         out.detail(f"{kind}: " + ", ".join(f"{k} {v}" for k, v in result.provenance[kind].items()))
     for sentence in result.warnings:
@@ -97,6 +101,7 @@ def run_command(
         "labels": labels,
         "calibrate": calibrate,
         "waves": options["waves"],
+        "port": options["port"],
     }
     out.json({"command": command, **result.to_dict(truth, budget=budget)})
 

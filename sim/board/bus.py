@@ -17,7 +17,7 @@ from hw.host.link_tasks import Task
 from macro_models.errors import ToolError
 from sim.toolchain import cached_build, hash_files, require_tool, run_logged, tool_version
 
-__all__ = ["BoardBus", "BusSimulation", "board_simulator"]
+__all__ = ["BoardBus", "BusSimulation", "board_simulator", "hardware_hash"]
 
 _MAIN = Path(__file__).with_name("bus_main.cpp")
 _MOST = 255  # words of one command
@@ -34,7 +34,7 @@ class BoardBus(Protocol):
 
 
 @cache
-def _python_hash() -> str:
+def hardware_hash() -> str:
     """Hash of the code that decides what Verilog comes out."""
     root = Path(__file__).parents[2]
     return hash_files([path for package in ("hw", "rtl_gen") for path in (root / package).rglob("*.py")])
@@ -69,7 +69,7 @@ def board_simulator(cfg: BoardConfig) -> Path:
         make = ["make", "-j", "2", "-C", str(folder / "objects"), "-f", "Vtop.mk", fast, "OPT_GLOBAL=-O2"]
         run_logged(make, log, "the C++ compiler of the simulator")
 
-    key = [repr(cfg), _python_hash(), hash_files([_MAIN, Path(__file__)]), tool_version("verilator")]
+    key = [repr(cfg), hardware_hash(), hash_files([_MAIN, Path(__file__)]), tool_version("verilator")]
     return cached_build("board", key, build) / "simulator"
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +28,13 @@ __all__ = ["BoardDriver", "BoardInfo", "read_info"]
 
 _CHUNK = 64
 """Vectors in one go: what is done again after a board was lost."""
+
+_T = TypeVar("_T")
+
+
+def _once(action: Callable[[], _T]) -> _T:
+    return action()
+
 
 _HASH = 0x020
 
@@ -113,6 +122,8 @@ class BoardDriver:
         The programmed cores. There is one core on the board: it is loaded anew where another is wanted.
     progress
         Called with (words loaded, words) while cells are loaded.
+    guard
+        Calls what is idempotent: again, after :meth:`forget`, where it failed and the board can be had back.
 
     Raises
     ------
@@ -122,11 +133,12 @@ class BoardDriver:
 
     def __init__(
         self, bus: BoardBus, cfg: EmulatorConfig, models: Sequence[TnsaModel],
-        progress: Callable[[int, int], None] | None = None,
+        progress: Callable[[int, int], None] | None = None, guard: Callable[[Callable[[], Any]], Any] = _once,
     ) -> None:  # fmt: skip
         for model in models:
             check_core(cfg, model)
         self.bus, self.cfg, self.models, self.progress = bus, cfg, list(models), progress
+        self._guard = guard
         self.map = core_map(cfg.lines, parameters=None)
         self._cells: dict[int, NDArray[np.uint32]] = {}
         self.forget()
@@ -168,7 +180,8 @@ class BoardDriver:
         ToolError
             If the board failed.
         """
-        parts = [self._chunk(core, op, masks, x[first : first + _CHUNK]) for first in range(0, len(x), _CHUNK)]
+        chunks = (x[first : first + _CHUNK] for first in range(0, len(x), _CHUNK))
+        parts = [self._guard(partial(self._chunk, core, op, masks, chunk)) for chunk in chunks]
         codes = np.concatenate([part[0] for part in parts])
         analog = np.concatenate([part[1] for part in parts])
         core_cfg = self.cfg.core

@@ -10,13 +10,13 @@ from sim.backend import backend_names, create_backend
 
 
 def test_backends_are_made_by_name():
-    assert backend_names() == ("functional", "cosim")
+    assert backend_names() == ("functional", "cosim", "fpga-sim")
     for name in backend_names():
         assert create_backend(name).name == name
 
 
 def test_an_unknown_backend_lists_the_known():
-    with pytest.raises(InputError, match=r"^backend must be one of functional, cosim, not 'fpga'$"):
+    with pytest.raises(InputError, match=r"^backend must be one of functional, cosim, fpga-sim, not 'fpga'$"):
         create_backend("fpga")
 
 

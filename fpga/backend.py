@@ -1,0 +1,150 @@
+"""The backend fpga: a core on a board, over its serial line."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fpga.link import LinkClient, Progress
+from fpga.link_errors import BusFault, LinkError
+from fpga.link_transport import SerialTransport, Transport
+from hw.config import Chip
+from macro_models import Masks, TnsaModel
+from macro_models.errors import InputError
+from macro_models.exact.operation import MvmOperation
+from sim.backend import BackendResult
+from sim.board.driver import BoardDriver, BoardInfo, read_info
+
+__all__ = ["BAUD", "FpgaBackend", "connect_board"]
+
+BAUD = 3_000_000
+"""Of the boards, unless they are built otherwise."""
+
+_WAIT_S = 0.5
+"""After which a request is sent again: longer than a board, also a simulated one, usually takes."""
+
+_ATTEMPTS = 5
+
+_T = TypeVar("_T")
+
+
+def connect_board(port: str, baud: int = BAUD, *, transport: Transport | None = None) -> LinkClient:
+    """A session with a board.
+
+    Raises
+    ------
+    InputError, ToolError
+        If the port cannot be opened, or no board answers.
+    """
+    if not port:
+        raise InputError("port must be the name of a serial port such as /dev/ttyUSB1, not ''")
+    client = LinkClient(SerialTransport(port, baud) if transport is None else transport, wait=_WAIT_S)
+    try:
+        client.open()
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+class FpgaBackend:
+    """Runs operations on a board.
+
+    What a board does is a function of what is sent, so after a reset, or plugged in again, it is loaded once more and
+    the last vectors are sent again: the codes are those of an undisturbed run.
+
+    Parameters
+    ----------
+    port, baud
+        Serial port, and its rate.
+    progress
+        Called with (words, words in all) while cells are loaded.
+    note
+        Called with a sentence when a board was lost and is waited for.
+    wait
+        Seconds to wait for a lost board.
+    transport
+        A line in place of the serial port.
+    """
+
+    name = "fpga"
+
+    def __init__(
+        self, port: str, *, baud: int = BAUD, progress: Progress | None = None,
+        note: Callable[[str], None] | None = None, wait: float = 30.0, transport: Transport | None = None,
+    ) -> None:  # fmt: skip
+        self._port, self._baud, self._progress, self._note = port, baud, progress, note
+        self._wait, self._transport = wait, transport
+        self._chip: Chip | None = None
+        self._client: LinkClient | None = None
+        self._driver: BoardDriver | None = None
+        self.reloads = 0
+        """Times that a board was lost and found again."""
+
+    def open(self, chip: Chip, cores: Sequence[TnsaModel]) -> None:
+        """Take a chip and its programmed cores; they are loaded when they are needed.
+
+        Raises
+        ------
+        InputError
+            If the cores draw noise, which the emulator does not have.
+        ToolError
+            If there is no board, or it was built from another chip description.
+        """
+        if self._client is None:
+            self._client = connect_board(self._port, self._baud, transport=self._transport)
+        self._chip = chip
+        info = self._identify()
+        self._driver = BoardDriver(
+            self._client, info.emulator(chip), cores, progress=self._progress, guard=self._persist
+        )  # fmt: skip
+
+    def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
+        """Run ``op`` on a batch; see :class:`sim.backend.Backend`. Nothing depends on ``op_id``.
+
+        Raises
+        ------
+        ToolError
+            If the board is lost and does not come back, or comes back as another one.
+        """
+        if self._driver is None:
+            raise RuntimeError("The backend must be open.")
+        return self._driver.mvm(core, op, masks, x)
+
+    def close(self) -> None:
+        """End the session and give the port back."""
+        if self._client is not None:
+            self._client.close()
+        self._client = self._driver = None
+
+    def _identify(self) -> BoardInfo:
+        assert self._client is not None
+        assert self._chip is not None
+        info = read_info(self._client, self._port)
+        info.check(self._chip, self._port)
+        return info
+
+    def _persist(self, action: Callable[[], _T]) -> _T:
+        """What ``action`` gives, however often the board has to be loaded again for it."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                if attempt:
+                    self._again()
+                return action()
+            except BusFault:
+                raise
+            except LinkError as error:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                if self._note is not None:
+                    self._note(f"{error}; it will be loaded again")
+        raise AssertionError
+
+    def _again(self) -> None:
+        assert self._client is not None
+        assert self._driver is not None
+        self._client.recover(self._wait)
+        self._identify()
+        self._driver.forget()
+        self.reloads += 1

@@ -1,0 +1,37 @@
+"""``mho fpga info``: what a board says of itself."""
+
+from dataclasses import asdict
+
+import click
+
+from mho.console import Output
+from mho.options import common_options, example
+
+__all__ = ["info_command"]
+
+
+@click.command("info", epilog=example("mho fpga info --port /dev/ttyUSB1"))
+@click.option("--port", metavar="PORT", required=True, help="Serial port of the board.")
+@click.option("--baud", type=int, metavar="N", help="Rate of that port, if the board has not the usual one.")
+@common_options
+def info_command(port: str, baud: int | None, out: Output) -> None:
+    """Ask a board what it is: its core, its emulator, its clock, the chip description that it was built from.
+
+    Where that is the description of a preset, its name is given.
+    """
+    from fpga.backend import BAUD, connect_board
+    from hw.config import load_chip, preset_names
+    from sim.board.driver import read_info
+
+    with connect_board(port, BAUD if baud is None else baud) as client:
+        info = read_info(client, port)
+    preset = next((name for name in preset_names() if load_chip(name).sha256 == info.sha256), None)
+    rows = [
+        ("chip description", f"{info.sha256[:16]}{f' (preset {preset})' if preset else ''}"),
+        ("core", f"{info.lines} x {info.lines} lines, cells of {info.g_bits} bits"),
+        ("emulator", f"at {info.level} level, {info.lanes} cells a cycle, {info.slots} tables"),
+        ("clock", f"{info.clock_hz / 1e6:g} MHz"),
+        ("version of the registers", f"{info.version}.{info.core_version}"),
+    ]
+    out.table(("", "board"), rows)
+    out.json({"port": port, "preset": preset, **asdict(info)})

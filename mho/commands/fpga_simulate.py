@@ -1,0 +1,44 @@
+"""``mho fpga simulate``: a board that is not there."""
+
+from pathlib import Path
+
+import click
+
+from mho.console import Output
+from mho.options import common_options, example, set_option
+
+__all__ = ["simulate_command"]
+
+
+@click.command("simulate", epilog=example("mho fpga simulate icebreaker --link /tmp/board"))
+@click.argument("board", metavar="BOARD")
+@click.option("--chip", metavar="CHIP", help="Preset or chip file (default: the preset of the board).")
+@set_option
+@click.option("--link", metavar="PATH", help="Make a symbolic link to the port, a name that stays the same.")
+@common_options
+def simulate_command(board: str, chip: str | None, overrides: tuple[str, ...], link: str | None, out: Output) -> None:
+    """Simulate the Verilog of a board, with its serial line at a pseudo-terminal; Ctrl-C ends it.
+
+    The name of the port is printed. mho run --backend fpga --port PORT and mho fpga info --port PORT then do
+    what they do with a board, more slowly.
+    """
+    from fpga.config import BOARDS, board_config
+    from fpga.simulate import BoardTerminal
+    from hw.config import load_chip
+
+    resolved = None
+    if board in BOARDS and (chip is not None or overrides):
+        resolved = load_chip(chip or BOARDS[board].chip, overrides)
+    cfg = board_config(board, resolved)
+    out.note(f"building {board} with {cfg.chip.name}, {cfg.lanes} cells a cycle ...")
+    with BoardTerminal(cfg, None if link is None else Path(link)) as terminal:
+        name = terminal.path if link is None else link
+        out.text(name)
+        out.json({"board": board, "chip": cfg.chip.name, "sha256": cfg.chip.sha256, "port": name})
+        out.note("serving until Ctrl-C")
+        try:
+            while True:
+                terminal.step()
+        except KeyboardInterrupt:
+            out.note(f"{terminal.seconds:.3f} s passed for the board")
+            raise
