@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from compiler import compile_model
+from compiler import CompileOptions, compile_model
 from hw.config import load_chip
 from sim.executor import execute, quantised_outputs
 from sim.functional import FunctionalBackend
-from tests.compiler.onnx_models import Array, perceptron, reference
+from tests.compiler.onnx_models import Array, build, node, perceptron, reference
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")]
 
@@ -26,6 +26,50 @@ def folded(layers: Layers, mean: Array, deviation: Array) -> Layers:
     (w, b), *rest = layers
     w = w / deviation[:, None]
     return [(w, b - mean @ w), *rest]
+
+
+@pytest.mark.parametrize("name", ["digits", "sequences"])
+def test_convolutional_network(name: str) -> None:
+    """Convolutions of random weights; the dense layer behind them is trained."""
+    from sklearn.datasets import load_digits
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(0)
+    if name == "digits":
+        images, y = load_digits(return_X_y=True)
+        images, rank = (images / 16).reshape(-1, 1, 8, 8), 2
+    else:
+        y, rank = rng.integers(0, 3, 900), 1
+        phase = rng.uniform(0, 1, (900, 1)) + np.arange(32) / 10
+        shape = np.stack([np.sin(2 * np.pi * phase), np.sign(phase % 1 - 0.5), 2 * (phase % 1) - 1], axis=1)
+        images = (shape[np.arange(900), y] + 0.3 * rng.normal(size=(900, 32)))[:, None]
+    x, y, x_test, y_test = split(images, y)
+    weights = {
+        "k": rng.normal(size=(8, 1, *[3] * rank)) * np.sqrt(2 / 3**rank), "b": rng.normal(size=8) / 4,
+        "l": rng.normal(size=(16, 8, *[3] * rank)) * np.sqrt(2 / 8 / 3**rank), "c": rng.normal(size=16) / 4,
+    }  # fmt: skip
+    weights = {key: value.astype("f4") for key, value in weights.items()}
+    body = [
+        node("Conv", "x k b", "h", pads=[1] * 2 * rank), node("Relu", "h", "r"),
+        node("MaxPool", "r", "p", kernel_shape=[2] * rank, strides=[2] * rank),
+        node("Conv", "p l c", "g", pads=[1] * 2 * rank), node("Relu", "g", "s"), node("Flatten", "s", "f"),
+    ]  # fmt: skip
+    size = 16 * 4**rank if name == "digits" else 16 * 16
+    features = build([*body, node("Identity", "f", "y")], weights, shape=("N", *x.shape[1:]), output=("N", size))
+    trained = LogisticRegression(max_iter=300, C=0.1).fit(reference(features, x), y)
+    weights |= {"w": trained.coef_.T.astype("f4"), "v": trained.intercept_.astype("f4")}
+    last = [node("Gemm", "f w v", "z"), node("Softmax", "z", "y", axis=1)]
+    model = build([*body, *last], weights, shape=("N", *x.shape[1:]), output=("N", len(trained.classes_)))
+    network = compile_model(model, load_chip("neurram-core"), calibrate=x[:200], options=CompileOptions(samples=200))
+
+    def accuracy(outputs: Array) -> float:
+        return 100.0 * float((outputs.argmax(axis=1) == y_test).mean())
+
+    backend, wanted = FunctionalBackend(), accuracy(reference(model, x_test))
+    assert wanted > 80.0
+    assert accuracy(quantised_outputs(network, backend, x_test).outputs) >= wanted - 1.5
+    aged = [accuracy(execute(network, backend, x_test, seed=s, time_s=DAY).outputs) for s in range(3)]
+    assert np.mean(aged) >= wanted - 4.0
 
 
 CLASSIFIERS = [
@@ -94,5 +138,11 @@ def test_regressor(data: str, hidden: tuple[int, ...]) -> None:
     layers[-1] = (w * y.std(), b * y.std() + y.mean())
     model = perceptron(folded(layers, mean, deviation), final=None)
     network = compile_model(model, load_chip("neurram-core"), calibrate=x)
-    wanted, got = reference(model, x_test), quantised_outputs(network, FunctionalBackend(), x_test).outputs
-    assert np.sqrt(((got - wanted) ** 2).mean()) <= 0.05 * wanted.std()
+    backend, wanted = FunctionalBackend(), reference(model, x_test)
+
+    def error(outputs: Array) -> float:
+        return float(np.sqrt(((outputs - wanted) ** 2).mean()) / wanted.std())
+
+    assert error(quantised_outputs(network, backend, x_test).outputs) <= 0.05
+    aged = [error(execute(network, backend, x_test, seed=s, time_s=DAY).outputs) for s in range(5)]
+    assert np.mean(aged) <= 0.09
