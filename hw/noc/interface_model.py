@@ -127,7 +127,7 @@ class InterfaceModel:
         add = dict.fromkeys(Counter, 0)
         event, asked = self._event, self._asked
         word = event[1] if event and event[0] == "control" else None
-        rx = self._eject(eject)
+        rx = self._eject(eject, word)
         # Credits and writes have the tables first.
         table = None if word is None or word >> 29 != Operation.WRITE else word >> 26 & 7
         holds_flows = clears or table == Table.MEMBERS or (word is not None and word >> 29 == Operation.CREDIT)
@@ -161,7 +161,7 @@ class InterfaceModel:
             eject_ready=not clears, tx_ready=tx_ready, release_ready=release_ready, rx=rx, inject=inject, setup=setup
         )
 
-    def _eject(self, eject: Body | None) -> tuple[int, int] | None:
+    def _eject(self, eject: Body | None, word: int | None) -> tuple[int, int] | None:
         self._event = None
         if eject is None:
             return None
@@ -169,12 +169,18 @@ class InterfaceModel:
             self._event = "lost", 0
         elif eject.tag == control_tag(self.cfg):
             self._event = "control", eject.payload & 0xFFFF_FFFF
-        elif self._slots[eject.tag].known:
+        elif self._in_use(eject.tag, word):
             self._event = "data", 0
             return eject.payload, eject.tag
         else:
             self._event = "lost", 0
         return None
+
+    def _in_use(self, tag: int, word: int | None) -> bool:
+        """Whether a slot is in use when a control flit has come in the cycle before."""
+        if word is not None and word >> 22 == Operation.WRITE << 7 | Table.SLOTS << 4 | tag:
+            return is_legal(self.cfg, word & 0xFFFF) and bool(word >> 20 & 1)
+        return self._slots[tag].known
 
     def _next(
         self, add: dict[Counter, int], tx: Tx | None, flow: _Flow, release: int | None, release_ready: bool, value: int

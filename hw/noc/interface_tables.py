@@ -184,8 +184,10 @@ class SlotTable(wiring.Component):
         row = Cat(self.value[:bits], self.value[16:20], self.value[21], used)
         found = data.View(data.StructLayout(shape), _memory(m, "rows", shape, (self.row, row, self.write), self.slot))
         parity = (Mux(self.write, self.row, self.slot), ~self.write & ~self.odd, self.write | self.freed)
+        # A flit may follow right behind the write of its slot.
+        held = _memory(m, "used", 1, (self.row, used, self.write), self.tag)
         m.d.comb += [
-            self.in_use.eq(_memory(m, "used", 1, (self.row, used, self.write), self.tag)),
+            self.in_use.eq(Mux(self.write & (self.row == self.tag), used, held)),
             self.odd.eq(_memory(m, "parities", 1, parity, self.slot)),
             *(getattr(self, name).eq(found[name]) for name in shape),
         ]
