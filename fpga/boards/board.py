@@ -33,6 +33,12 @@ class Board:
         ``module:class`` of the Amaranth platform.
     clock_hz
         Of its oscillator.
+    memory_bits, spram
+        Block RAM of the device; its SPRAMs, of 256 kbit with words of 16 bits.
+    synthesis, place
+        Options of the synthesis, and those by which nextpnr knows the device.
+    fits
+        Largest cores that were built for it: lines and ``g_bits``.
     clock_at_loop
         Whether that enters at the pin of the phase-locked loop of an iCE40, where no other input can be.
     lights
@@ -61,6 +67,11 @@ class Board:
     clock_hz: int
     clock_at_loop: bool = False
     lights: tuple[tuple[str, int], ...]
+    memory_bits: int
+    spram: int = 0
+    synthesis: str = ""
+    place: tuple[str, ...]
+    fits: tuple[tuple[int, int], ...]
     pins: str = ""
     high: tuple[str, ...] = ()
     loader: str

@@ -14,7 +14,7 @@ from macro_models.errors import InputError
 __all__ = ["BoardClock", "Ecp5Loop", "Ice40Loop"]
 
 RESET_S = 15e-6
-"""Block RAM of an iCE40 reads zeros for about 3 us after configuration; this is five times as long, for all conditions."""
+"""Block RAM of an iCE40 reads zeros for about 3 us after configuration; this is five times as long."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,11 @@ BOARD = Board(
     platform="amaranth_boards.icebreaker:ICEBreakerPlatform",
     clock_hz=12_000_000,
     clock_at_loop=True,
+    memory_bits=30 * 4096,
+    spram=4,
+    synthesis="-dsp",
+    place=("--up5k", "--package", "sg48"),
+    fits=((256, 8),),
     # Two of its own; the third is on the section that can be broken off.
     lights=(("led_g", 0), ("led_g", 1), ("led_r", 0)),
     pins="break_off_pmod",

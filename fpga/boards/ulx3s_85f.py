@@ -11,6 +11,11 @@ BOARD = Board(
     family="ecp5",
     platform="amaranth_boards.ulx3s:ULX3S_85F_Platform",
     clock_hz=25_000_000,
+    memory_bits=208 * 18432,
+    # Small products are slower in its multipliers than in logic.
+    synthesis="-nodsp",
+    place=("--85k", "--package", "CABGA381", "--speed", "6"),
+    fits=((64, 8),),
     lights=(("led", 0), ("led", 1), ("led", 2)),
     loader="ulx3s",
     idcode=0x41113043,

@@ -5,7 +5,7 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from amaranth.hdl import Const, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -26,7 +26,7 @@ class Region:
 class BusSplit(wiring.Component):
     """Passes each access on to the bus of its region; one outside of all regions answers with an error.
 
-    Adds no cycle.
+    One access at a time. It takes a cycle longer, so that no path leads from one bus through to another.
 
     Parameters
     ----------
@@ -65,30 +65,35 @@ class BusSplit(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         request, response = self.bus.request, self.bus.response
-        outside = Signal()  # the response to an access to nowhere
-        known, ready, valid, error, data = [], [], [Const(0)], [Const(0)], [Const(0, 32)]
-        for region in self.regions:
+        kept = Signal.like(request.p)
+        # An access is under way; its region has it.
+        busy, sent = Signal(), Signal()
+        inside = Signal(len(self.regions))
+        nowhere = Signal()
+        ready, valid, error, data = [], [busy & nowhere], [nowhere], [Const(0, 32)]
+        for region, here in zip(self.regions, inside, strict=True):
             port = getattr(self, region.name)
-            here = Signal(name=f"in_{region.name}")
             m.d.comb += [
-                here.eq(request.p.address[region.width - 2 :] == region.base >> region.width),
-                port.request.p.address.eq(request.p.address), port.request.p.write.eq(request.p.write),
-                port.request.p.data.eq(request.p.data), port.request.p.strobe.eq(request.p.strobe),
-                port.request.valid.eq(request.valid & here), port.response.ready.eq(response.ready),
+                port.request.p.address.eq(kept.address), port.request.p.write.eq(kept.write),
+                port.request.p.data.eq(kept.data), port.request.p.strobe.eq(kept.strobe),
+                port.request.valid.eq(busy & ~sent & here), port.response.ready.eq(response.ready),
             ]  # fmt: skip
-            known.append(here)
             ready.append(port.request.ready & here)
             valid.append(port.response.valid)
             error.append(port.response.valid & port.response.p.error)
             data.append(port.response.p.data & port.response.valid.replicate(32))
-        nowhere = ~reduce(or_, known)
         m.d.comb += [
-            request.ready.eq(reduce(or_, ready) | (nowhere & ~outside)),
-            response.valid.eq(reduce(or_, valid) | outside),
-            response.p.error.eq(reduce(or_, error) | outside), response.p.data.eq(reduce(or_, data)),
+            request.ready.eq(~busy), response.valid.eq(reduce(or_, valid)),
+            response.p.error.eq(reduce(or_, error)), response.p.data.eq(reduce(or_, data)),
         ]  # fmt: skip
-        with m.If(response.ready):
-            m.d.sync += outside.eq(0)
-        with m.If(request.valid & nowhere & ~outside):
-            m.d.sync += outside.eq(1)
+        found = [request.p.address[region.width - 2 :] == region.base >> region.width for region in self.regions]
+        with m.If(~busy):
+            m.d.sync += [
+                kept.eq(request.p), busy.eq(request.valid), sent.eq(0), inside.eq(Cat(found)),
+                nowhere.eq(~Cat(found).any()),
+            ]  # fmt: skip
+        with m.Else():
+            m.d.sync += sent.eq(sent | reduce(or_, ready))
+            with m.If(response.valid & response.ready):
+                m.d.sync += busy.eq(0)
         return m

@@ -1,0 +1,230 @@
+"""From a core and a board to a bitstream."""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from fpga.boards import Board, BoardDesign, find_board
+from fpga.build_report import Usage, error_line, overfull, read_usage
+from fpga.build_tools import Toolchain, find_toolchain, run_step
+from fpga.config import board_config
+from fpga.fit import check_memory, what_fits
+from fpga.top import board_top
+from hw.board import BoardConfig
+from hw.config import Chip
+from macro_models.errors import InputError, ToolError
+
+__all__ = ["SEEDS", "BuildReport", "build", "prepare"]
+
+SEEDS = 3
+"""Placements that are tried until one is fast enough."""
+
+_NAME = "top"
+
+_CONSTRAINTS = {"ice40": "pcf", "ecp5": "lpf"}
+"""What the file of the constraints is called."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildReport:
+    """What came out of a build; also the content of ``report.json``.
+
+    Attributes
+    ----------
+    board, device, status
+        As in :class:`fpga.boards.Board`.
+    chip, chip_sha256
+        Name of the chip description, and its hash, by which a board identifies itself.
+    lines, g_bits, lanes, slots, memory, level, clock_hz, baud
+        As in :class:`hw.board.BoardConfig`.
+    macs_per_s
+        Products of a cell and its input a second, at ``clock_hz``.
+    flow, tools
+        ``native`` or ``yowasp``; the version of each tool.
+    used, available
+        Parts of the device.
+    fmax_hz
+        Greatest frequency after routing, by the tools' model of the slowest devices.
+    critical
+        From where to where the longest path leads.
+    seed
+        Of the placement.
+    bitstream, bitstream_bytes, bitstream_sha256
+        Name of the file, its size and its hash.
+    """
+
+    board: str
+    device: str
+    status: str
+    chip: str
+    chip_sha256: str
+    lines: int
+    g_bits: int
+    lanes: int
+    slots: int
+    memory: str
+    level: str
+    clock_hz: int
+    baud: int
+    macs_per_s: int
+    flow: str
+    tools: dict[str, str]
+    used: dict[str, int]
+    available: dict[str, int]
+    fmax_hz: int
+    critical: str
+    seed: int
+    bitstream: str
+    bitstream_bytes: int
+    bitstream_sha256: str
+
+
+def prepare(board: Board, cfg: BoardConfig, folder: Path) -> None:
+    """Write what the tools need for a design: netlist, script, constraints."""
+    platform = board.make_platform()
+    # No memory of the emulator reads a word in the cycle in which it is written, see docs/design/emulator.md.
+    relaxed = f"setparam -set COLLISION_X_MASK 1'1 {_NAME}.top.core.core*/t:$memrd_v2"
+    plan = platform.prepare(
+        BoardDesign(board, board_top(cfg)), _NAME, script_after_read=relaxed, synth_opts=board.synthesis,
+        script_after_synth=f"write_verilog -noattr {_NAME}_netlist.v",
+    )  # fmt: skip
+    for name in (f"{_NAME}.il", f"{_NAME}.ys", f"{_NAME}.{_CONSTRAINTS[board.family]}"):
+        content = plan.files[name]
+        (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def _place_command(board: Board, tool: str, seed: int) -> list[str]:
+    files = {
+        "ice40": ["--pcf", f"{_NAME}.pcf", "--asc", f"{_NAME}.asc"],
+        "ecp5": ["--lpf", f"{_NAME}.lpf", "--textcfg", f"{_NAME}.config"],
+    }[board.family]
+    return [
+        tool, *board.place, "--json", f"{_NAME}.json", *files, "--seed", str(seed), "--timing-allow-fail",
+        "--report", "usage.json",
+    ]  # fmt: skip
+
+
+def _pack_command(board: Board, tool: str) -> list[str]:
+    if board.family == "ice40":
+        return [tool, f"{_NAME}.asc", f"{_NAME}.bin"]
+    return [tool, "--compress", "--input", f"{_NAME}.config", "--bit", f"{_NAME}.bit"]
+
+
+def _place(
+    board: Board, cfg: BoardConfig, tools: Toolchain, folder: Path, note: Callable[[str], None]
+) -> tuple[int, Usage]:
+    """Place and route until it is fast enough; the seed and the result."""
+    best: Usage | None = None
+    for seed in range(1, SEEDS + 1):
+        note(f"placing and routing for the {board.device} ..." + f" (seed {seed})" * (seed > 1))
+        log = folder / "place.log"
+        if not run_step(_place_command(board, tools.steps[1], seed), folder, log):
+            needs = overfull(log)
+            if needs:
+                raise InputError(
+                    f"{cfg.chip.name} is too large for {board.name}: it needs {' and '.join(needs)}; {what_fits(board)}"
+                )
+            raise ToolError(f"{Path(tools.steps[1]).name} failed: {error_line(log)}")
+        usage = read_usage(folder / "usage.json")
+        if usage.fmax_hz >= cfg.clock_hz:
+            return seed, usage
+        if best is None or usage.fmax_hz > best.fmax_hz:
+            best = usage
+    assert best is not None
+    raise ToolError(
+        f"{board.name}: timing is missed, the design runs at {best.fmax_hz / 1e6:.1f} MHz and must run at "
+        f"{cfg.clock_hz / 1e6:g} MHz; the longest path leads {best.critical}; {what_fits(board)}"
+    )
+
+
+def build(
+    board_name: str, chip: Chip | None = None, *, folder: Path, flow: str = "auto",
+    note: Callable[[str], None] = lambda line: None,
+) -> BuildReport:  # fmt: skip
+    """Make a bitstream.
+
+    Parameters
+    ----------
+    board_name
+        The board.
+    chip
+        What is put on it, or None for its preset.
+    folder
+        For the bitstream, ``report.json``, the netlist after synthesis, the placed design as text, and the logs.
+        Made if it does not exist; nothing is written to it before all has succeeded.
+    flow
+        Of :data:`fpga.build_tools.FLOWS`.
+    note
+        Called with a line at each step.
+
+    Raises
+    ------
+    InputError
+        If the chip does not fit, with what would fit.
+    ToolError
+        If a tool is missing or fails, or the timing is missed.
+    """
+    board = find_board(board_name)
+    cfg = board_config(board_name, chip)
+    check_memory(board, cfg)
+    tools = find_toolchain(board, flow)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file, the name of a folder is needed")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as name:
+            return _build(board, cfg, tools, Path(name), folder, note)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror})") from None
+
+
+def _build(
+    board: Board, cfg: BoardConfig, tools: Toolchain, work: Path, folder: Path, note: Callable[[str], None]
+) -> BuildReport:
+    note(
+        f"writing {cfg.chip.name}, {cfg.emulator.lines} lines of {cfg.emulator.g_bits}-bit cells, for {board.title} ..."
+    )
+    prepare(board, cfg, work)
+    note(f"synthesis ({tools.flow} tools) ...")
+    if not run_step([tools.steps[0], "-q", "-l", "synthesis.log", f"{_NAME}.ys"], work, work / "yosys.log"):
+        raise ToolError(f"{Path(tools.steps[0]).name} failed: {error_line(work / 'yosys.log')}")
+    seed, usage = _place(board, cfg, tools, work, note)
+    note("packing the bitstream ...")
+    if not run_step(_pack_command(board, tools.steps[2]), work, work / "pack.log"):
+        raise ToolError(f"{Path(tools.steps[2]).name} failed: {error_line(work / 'pack.log')}")
+    report = _report(board, cfg, tools, seed, usage, (work / f"{_NAME}{board.bitstream_suffix}").read_bytes())
+    (work / "report.json").write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")
+    _deliver(board, work, folder)
+    return report
+
+
+def _report(board: Board, cfg: BoardConfig, tools: Toolchain, seed: int, usage: Usage, bitstream: bytes) -> BuildReport:
+    emulator = cfg.emulator
+    return BuildReport(
+        board=board.name, device=board.device, status=board.status, chip=cfg.chip.name, chip_sha256=cfg.chip.sha256,
+        lines=emulator.lines, g_bits=emulator.g_bits, lanes=emulator.lanes, slots=emulator.slots,
+        memory=emulator.memory, level=cfg.level, clock_hz=cfg.clock_hz, baud=cfg.baud,
+        macs_per_s=emulator.lanes * cfg.clock_hz, flow=tools.flow,
+        tools={**tools.versions(), "amaranth": version("amaranth")},
+        used=usage.used, available=usage.available, fmax_hz=int(usage.fmax_hz), critical=usage.critical, seed=seed,
+        bitstream=f"{board.name}{board.bitstream_suffix}", bitstream_bytes=len(bitstream),
+        bitstream_sha256=hashlib.sha256(bitstream).hexdigest(),
+    )  # fmt: skip
+
+
+def _deliver(board: Board, work: Path, folder: Path) -> None:
+    """Move what is kept to where it belongs, the report last."""
+    folder.mkdir(exist_ok=True)
+    text = {"ice40": "asc", "ecp5": "config"}[board.family]
+    names = {
+        f"{_NAME}_netlist.v": f"{board.name}_netlist.v", f"{_NAME}.{text}": f"{board.name}.{text}",
+        f"{_NAME}.{_CONSTRAINTS[board.family]}": f"{board.name}.{_CONSTRAINTS[board.family]}",
+        "synthesis.log": "synthesis.log", "place.log": "place.log",
+        f"{_NAME}{board.bitstream_suffix}": f"{board.name}{board.bitstream_suffix}", "report.json": "report.json",
+    }  # fmt: skip
+    for name, target in names.items():
+        (work / name).replace(folder / target)

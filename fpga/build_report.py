@@ -1,0 +1,78 @@
+"""What the tools say about a design: how full the device is, how fast, and what is wrong."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["CELLS", "Usage", "error_line", "overfull", "read_usage"]
+
+CELLS = {
+    "ICESTORM_LC": "lut", "ICESTORM_RAM": "bram", "ICESTORM_SPRAM": "spram", "ICESTORM_DSP": "dsp",
+    "TRELLIS_COMB": "lut", "TRELLIS_FF": "ff", "DP16KD": "bram", "MULT18X18D": "dsp",
+}  # fmt: skip
+"""What nextpnr calls the parts of a device, and what they are. A logic cell of an iCE40 is a LUT with a flip-flop."""
+
+_NAMES = {"lut": "logic cells", "ff": "flip-flops", "bram": "block RAMs", "spram": "SPRAMs", "dsp": "multipliers"}
+
+
+@dataclass(frozen=True)
+class Usage:
+    """How full a device is, and how fast the design.
+
+    Attributes
+    ----------
+    used, available
+        Number of parts of each kind.
+    fmax_hz
+        Greatest frequency of the slowest clock, after routing.
+    critical
+        From where to where its longest path leads.
+    """
+
+    used: dict[str, int]
+    available: dict[str, int]
+    fmax_hz: float
+    critical: str
+
+
+def read_usage(report: Path) -> Usage:
+    """From the report of nextpnr, in JSON."""
+    content = json.loads(report.read_text())
+    kinds = {CELLS[name]: numbers for name, numbers in content["utilization"].items() if name in CELLS}
+    name, clock = min(content["fmax"].items(), key=lambda item: item[1]["achieved"])
+    used = {kind: int(numbers["used"]) for kind, numbers in kinds.items()}
+    available = {kind: int(numbers["available"]) for kind, numbers in kinds.items()}
+    return Usage(used, available, clock["achieved"] * 1e6, _critical(content, name))
+
+
+def _critical(content: dict, clock: str) -> str:
+    """Names of the first and the last cell of the longest path within a clock."""
+    for path in content.get("critical_paths", ()):
+        if path["from"] == path["to"] and path["from"].endswith(clock) and path["path"]:
+            first, last = path["path"][0]["from"]["cell"], path["path"][-1]["to"]["cell"]
+            return f"from {_short(first)} to {_short(last)}"
+    return ""
+
+
+def _short(cell: str) -> str:
+    """Name of a cell without what the tools appended."""
+    return re.sub(r"(_SB_|_TRELLIS_|_LUT4|_DFF|_CCU2C|\$).*", "", cell) or cell
+
+
+def overfull(log: Path) -> list[str]:
+    """What a design needs more of than the device has, from the log of nextpnr."""
+    found = re.findall(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)", log.read_text(errors="replace"), re.MULTILINE)
+    return [
+        f"{int(used):,} of {int(available):,} {_NAMES[CELLS[name]]}"
+        for name, used, available in dict.fromkeys(found)
+        if name in CELLS and int(used) > int(available)
+    ]
+
+
+def error_line(log: Path) -> str:
+    """The first error in the log of a tool, or its last line."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return next(
+        (line for line in lines if re.match(r"(ERROR|error|fatal)\b", line)), lines[-1] if lines else "no message"
+    )

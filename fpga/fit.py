@@ -1,0 +1,34 @@
+"""What fits on a board."""
+
+from fpga.boards import Board
+from hw.board import BoardConfig
+from macro_models.errors import InputError
+
+__all__ = ["check_memory", "what_fits"]
+
+
+def what_fits(board: Board) -> str:
+    """A sentence about the largest cores that were built for a board."""
+    sizes = ", ".join(f"{lines} lines with g_bits up to {g_bits}" for lines, g_bits in board.fits)
+    return f"what fits is {sizes}"
+
+
+def check_memory(board: Board, cfg: BoardConfig) -> None:
+    """Refuse what can be seen not to fit before it is built: cells that the memory cannot hold.
+
+    Raises
+    ------
+    InputError
+        With the sizes that fit.
+    """
+    emulator, spram = cfg.emulator, cfg.memory == "spram"
+    # A word of SPRAM has 16 bits, so the width of a word says how many there are; its depth was checked before.
+    need = emulator.word_bits // 16 if spram else emulator.cell_words * emulator.word_bits
+    have = board.spram if spram else board.memory_bits
+    if need > have:
+        sizes = f"{need} SPRAMs" if spram else f"{need / 1024:g} kbit of block RAM"
+        there = f"{have}" if spram else f"{have / 1024:g} kbit"
+        raise InputError(
+            f"{cfg.chip.name} is too large for {board.name}: its cells need {sizes} and the {board.device} has "
+            f"{there}; {what_fits(board)}"
+        )
