@@ -74,7 +74,9 @@ class FlitFifo(wiring.Component):
         """The memory; places of its head and of the first free entry."""
         m.submodules.memory = memory = Memory(shape=self.width, depth=self.depth, init=[])
         write, read = memory.write_port(), memory.read_port(domain="comb")
-        tail, head = Signal(range(self.depth)), Signal(range(self.depth))
+        # One a line: a signal is named by what it is assigned to, and the proofs find these two by their names.
+        tail = Signal(range(self.depth))
+        head = Signal(range(self.depth))
         m.d.comb += [
             write.addr.eq(tail), write.data.eq(self.i), write.en.eq(self.put),
             read.addr.eq(head), self.o.eq(read.data),
