@@ -11,12 +11,10 @@ __all__ = ["fpga_command"]
 class _Fpga(LazyGroup):
     lazy = {
         "list": ("mho.commands.fpga_list", "List the boards, and what is put on each."),
-    }
-    planned = {
-        "build": "making the bitstream of a board",
-        "load": "loading a bitstream into a board",
-        "info": "asking a board what it is",
-        "simulate": "a simulated board behind a serial port",
+        "build": ("mho.commands.fpga_build", "Make the bitstream of a board."),
+        "load": ("mho.commands.fpga_load", "Load a bitstream into a board."),
+        "info": ("mho.commands.fpga_info", "Ask a board what it is."),
+        "simulate": ("mho.commands.fpga_simulate", "Simulate a board behind a serial port."),
     }
 
 

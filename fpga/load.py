@@ -1,0 +1,153 @@
+"""Loading a bitstream into a board."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fpga.bitstream import check_bitstream
+from fpga.boards import Board, find_board
+from macro_models.errors import InputError, ToolError
+
+__all__ = ["USB_RULE", "LoadReport", "load"]
+
+USB_RULE = 'SUBSYSTEMS=="usb", ATTRS{idVendor}=="0403", MODE="0660", TAG+="uaccess"'
+"""Gives the user at the screen access to the FTDI chips of the boards, as programmers and as serial ports."""
+
+_TIMEOUT_S = 300.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadReport:
+    """What was loaded.
+
+    Attributes
+    ----------
+    board, file
+        Where to, and what.
+    bytes, sha256
+        Size and hash of the file.
+    flash
+        Whether it is in the flash memory, and so there after switching on.
+    tool
+        Name and version of the loader.
+    """
+
+    board: str
+    file: str
+    bytes: int
+    sha256: str
+    flash: bool
+    tool: str
+
+
+def load(
+    board_name: str, file: Path, *, flash: bool = False, cable: str | None = None, remote: str | None = None,
+    note: Callable[[str], None] = lambda line: None,
+) -> LoadReport:  # fmt: skip
+    """Load a bitstream with openFPGALoader, named by ``OPENFPGALOADER`` or on the PATH.
+
+    Parameters
+    ----------
+    board_name
+        The board.
+    file
+        The bitstream.
+    flash
+        Write it to the flash memory of the board. Boards with an iCE40 always do.
+    cable
+        Name of a JTAG cable for openFPGALoader, in place of the one on the board.
+    remote
+        ``HOST:PORT`` of a server of the remote-bitbang protocol that has the board.
+    note
+        Called with a line at each step.
+
+    Raises
+    ------
+    InputError
+        If the file is not a bitstream for this board, or was altered since it was built.
+    ToolError
+        If the loader is missing, there is no board, it is another one, or the user may not use it.
+    """
+    board = find_board(board_name)
+    data = check_bitstream(board, file)
+    digest = hashlib.sha256(data).hexdigest()
+    _check_report(file, digest)
+    tool = _loader()
+    note(f"loading {len(data):,} bytes into the {'flash of the ' if flash else ''}{board.title} ...")
+    command = [tool, *_way(board, cable, remote), *_where(board, flash), str(file)]
+    try:
+        result = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=_TIMEOUT_S
+        )
+    except subprocess.TimeoutExpired:
+        raise ToolError(f"openFPGALoader did not end within {_TIMEOUT_S:g} s; unplug the board and try again") from None
+    output = result.stdout.decode(errors="replace")
+    if result.returncode or re.search(r"\b(mismatch|failed to program)\b", output, re.IGNORECASE):
+        raise ToolError(_sentence(board, output, remote))
+    return LoadReport(
+        board=board.name, file=str(file), bytes=len(data), sha256=digest, flash=flash or board.family == "ice40",
+        tool=_version(tool),
+    )  # fmt: skip
+
+
+def _check_report(file: Path, digest: str) -> None:
+    """A bitstream that lies beside the report of its build is the one in the report."""
+    try:
+        report = json.loads((file.parent / "report.json").read_text())
+        name, expected = report["bitstream"], report["bitstream_sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if name == file.name and expected != digest:
+        raise InputError(f"{file}: is not what report.json beside it says that was built; build it again")
+
+
+def _loader() -> str:
+    tool = shutil.which(os.environ.get("OPENFPGALOADER", "openFPGALoader"))
+    if tool is None:
+        raise ToolError("openFPGALoader was not found; install it with: apt-get install openfpgaloader")
+    return tool
+
+
+def _version(tool: str) -> str:
+    result = subprocess.run([tool, "--Version"], capture_output=True, text=True, check=False)
+    return (result.stdout + result.stderr).strip().partition("\n")[0]
+
+
+def _way(board: Board, cable: str | None, remote: str | None) -> Sequence[str]:
+    if remote is not None:
+        host, _, port = remote.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > 65535:
+            raise InputError(f"--remote must be HOST:PORT, not {remote!r}")
+        return ("-c", "remote-bitbang", "--ip", host, "--port", port)
+    return ("-c", cable) if cable is not None else ("-b", board.loader)
+
+
+def _where(board: Board, flash: bool) -> Sequence[str]:
+    if board.family == "ice40":
+        return ()
+    return ("-f",) if flash else ("-m",)
+
+
+def _sentence(board: Board, output: str, remote: str | None) -> str:
+    """What openFPGALoader means."""
+    if re.search(r"idcode", output, re.IGNORECASE) and re.search(r"mismatch", output, re.IGNORECASE):
+        return f"the device that answers is not the {board.device} of {board.name}: nothing was loaded"
+    if re.search(r"permission|access|usb_open\(\) failed|\(-4\)|: -4 ", output, re.IGNORECASE):
+        return (
+            f"no permission to use the USB port of {board.name}; put this line into /etc/udev/rules.d/70-mho.rules, "
+            f"run udevadm control --reload and plug the board in again: {USB_RULE}"
+        )
+    if re.search(r"unable to claim|\bbusy\b", output, re.IGNORECASE):
+        return f"another program uses the USB port of {board.name}"
+    if remote is not None and re.search(r"connect|socket|fail to", output, re.IGNORECASE):
+        return f"there is no remote-bitbang server at {remote}"
+    if re.search(r"device not found|no device|not found", output, re.IGNORECASE):
+        return f"no board was found; {board.title} must be plugged in and switched on"
+    lines = [line.strip() for line in output.replace("\r", "\n").splitlines() if line.strip()]
+    return f"openFPGALoader failed: {lines[-1] if lines else 'no message'}"
