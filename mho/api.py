@@ -18,13 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 from compiler import CompileOptions, Network, compile_model, load_input
 from hw.config import Chip as ChipDescription
 from hw.config import default_device, load_chip
-from macro_models.devices import Device as DeviceModel
-from macro_models.devices import load_device
+from mho.device import Device, device_model
 from mho.result import Result
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from rtl_gen import GenerationReport
     from sim.cells import Cells
 
@@ -93,53 +90,6 @@ class Chip:
 
     def __repr__(self) -> str:
         return f"Chip({self.name!r}, {self.description.cores} x {self.lines} lines)"
-
-
-class Device:
-    """A model of memory cells.
-
-    Members
-    -------
-    model
-        The constants, with their sources.
-    """
-
-    def __init__(self, model: DeviceModel) -> None:
-        self.model = model
-
-    @classmethod
-    def load(cls, name_or_path: PathLike) -> "Device":
-        """A shipped device by its name or a TOML file by its path.
-
-        Raises
-        ------
-        InputError
-            If the file cannot be read or a key is unknown or out of range.
-        """
-        return cls(load_device(name_or_path))
-
-    @property
-    def name(self) -> str:
-        """Name of the device."""
-        return self.model.name
-
-    def plot(self) -> "Figure":
-        """Spread of the conductance against the target, at some times after programming."""
-        from mho.figures import plot_device
-
-        return plot_device(self.model)
-
-    def __repr__(self) -> str:
-        return f"Device({self.name!r})"
-
-
-def device_model(device: "Device | DeviceModel | PathLike | None", default: DeviceModel) -> DeviceModel:
-    """What the user gave as a device, as a model; ``default`` for ``None``."""
-    if device is None:
-        return default
-    if isinstance(device, Device):
-        return device.model
-    return device if isinstance(device, DeviceModel) else load_device(device)
 
 
 class Net:
@@ -275,6 +225,8 @@ class Net:
         seed: int | None = None,
         backend: str = "functional",
         measured: "ArrayLike | PathLike | None" = None,
+        form: bool = False,
+        screen: bool = True,
         pulses: PathLike | None = None,
         progress: Callable[[int, int], None] | None = None,
         **overrides: object,
@@ -298,6 +250,10 @@ class Net:
         measured
             Conductances in uS in place of programming, NaN for a dead cell: an array of shape (cores, N, N) or (N, N),
             a ``.npy`` file, or an ``.npz`` file with one such array or one (N, N) for each core.
+        form
+            The cells are fresh: form them first.
+        screen
+            Before programming, move cells away that are near their targets already: a dead cell stays, and is faulty.
         pulses
             CSV file for all pulses.
         progress
@@ -317,7 +273,7 @@ class Net:
         law = None if pulse_law is None else device_model(pulse_law, self.network.device)
         return program_net(
             self, device=device_model(device, self.network.device), pulse_law=law, seed=seed, backend=backend,
-            measured=measured, pulses=pulses, progress=progress, overrides=overrides,
+            measured=measured, form=form, screen=screen, pulses=pulses, progress=progress, overrides=overrides,
         )  # fmt: skip
 
     def __repr__(self) -> str:

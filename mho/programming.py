@@ -29,7 +29,9 @@ BACKENDS = ("functional", "cosim")
 """Backends that program cells."""
 
 
-def check_program_options(*, seed: int | None, backend: str, measured: bool, pulses: bool, law: bool) -> None:
+def check_program_options(
+    *, seed: int | None, backend: str, measured: bool, pulses: bool, law: bool, form: bool = False
+) -> None:
     """Refuse options that do not go together, before anything is computed.
 
     Raises
@@ -41,8 +43,8 @@ def check_program_options(*, seed: int | None, backend: str, measured: bool, pul
         raise InputError(f"seed must be between 0 and 2**32 - 1, not {seed}")
     if backend not in BACKENDS:
         raise InputError(f"backend must be one of {', '.join(BACKENDS)}, not {backend!r}")
-    if measured and (pulses or law or backend != BACKENDS[0]):
-        given = "pulses" if pulses else "a pulse law" if law else f"the backend {backend}"
+    if measured and (pulses or law or form or backend != BACKENDS[0]):
+        given = "pulses" if pulses else "a pulse law" if law else "forming" if form else f"the backend {backend}"
         raise InputError(f"{given} and a measured map exclude each other: measured cells are not programmed")
 
 
@@ -56,6 +58,8 @@ def program_net(
     measured: "ArrayLike | PathLike | None",
     pulses: PathLike | None,
     progress: Callable[[int, int], None] | None,
+    form: bool = False,
+    screen: bool = True,
     overrides: Mapping[str, object] | Iterable[str] = (),
     note: Callable[[str], None] | None = None,
 ) -> "Cells":
@@ -66,8 +70,9 @@ def program_net(
     from sim.programming import measured_cells, program_network, with_pulse_law
 
     check_program_options(
-        seed=seed, backend=backend, measured=measured is not None, pulses=pulses is not None, law=pulse_law is not None
-    )
+        seed=seed, backend=backend, measured=measured is not None, pulses=pulses is not None,
+        law=pulse_law is not None, form=form,
+    )  # fmt: skip
     network = _changed(net.network, overrides)
     if seed is None:
         seed = int(network.calibration.get("cells", {}).get("seed", 0))
@@ -85,7 +90,7 @@ def program_net(
             opened.open(network.chip, [])
         with PulseList(pulses, network.chip) as listed:
             return program_network(
-                network, device=device, seed=seed, programmer=opened, source=backend,
+                network, device=device, seed=seed, programmer=opened, source=backend, form=form, screen=screen,
                 pulses=None if pulses is None else listed.add, progress=progress,
             )  # fmt: skip
     finally:

@@ -1,19 +1,21 @@
 """Programming of all cores of a network: by the write-verify engine, or from a measured map of conductances."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compiler.network import CoreImage, Network
-from hw.config import Chip, check_device
+from hw.config import Chip, check_device, pulse_config
 from hw.core.write_verify import WriteVerifyParameters, dead_lines
 from macro_models.devices import Device, load_device
 from macro_models.devices.pulse import PulseResponse
 from macro_models.errors import InputError
+from macro_models.pulses import PulseArray
 from sim.cells import Cells, CoreCells, network_hash
+from sim.screening import Preparation, form_cells, screen_cells
 from sim.write_verify import Programmer, ProgramRun, program_core
 
 __all__ = [
@@ -87,6 +89,8 @@ def program_network(
     seed: int,
     programmer: Programmer | None = None,
     source: str = "functional",
+    form: bool = False,
+    screen: bool = True,
     pulses: PulseSink | None = None,
     progress: Progress | None = None,
 ) -> Cells:
@@ -94,8 +98,8 @@ def program_network(
 
     All cells are programmed to what the mapping says they hold, those without a weight too, so that the fault map
     tells which spare lines are sound; only lines that the network skips are left alone. To the engine's fault map,
-    cells that were given up in the last pass, come :func:`unwilling_cells` and those that the network knows to be
-    faulty.
+    cells that were given up in the last pass, come those that were not formed, that stayed where they were when they
+    were moved away (:mod:`sim.screening`), :func:`unwilling_cells`, and those that the network knows to be faulty.
 
     Parameters
     ----------
@@ -105,6 +109,10 @@ def program_network(
         Which chip.
     programmer, source
         An open backend and its name; without one, the numpy reference.
+    form
+        The cells are fresh: form them first.
+    screen
+        First move cells away that are near their targets already, to see whether they move.
     pulses
         Is given the pulses of each core after the core is done.
     progress
@@ -123,15 +131,26 @@ def program_network(
     cores: list[CoreCells] = []
     passes = np.zeros((chip.programming.passes, 3))
     cycles, visited, within = 0, 0, 0
+    wanted = {"forming": form, "screening": screen}
+    before = {name: np.zeros(3, dtype=np.int64) for name, given in wanted.items() if given}
     for k, image in enumerate(network.cores):
         skip = image.bl_skip[:, None] | image.sl_skip[None, :]
+        array = PulseArray(pulse_config(chip), device=device, seed=seed, core=k, fresh=form)
+        steps = {}
+        if form:
+            steps["forming"] = form_cells(chip, k, array, skip, programmer)
+        if screen:
+            steps["screening"] = screen_cells(chip, k, array, image.targets_uS, skip, parameters, programmer)
         run = program_core(
             chip, k, device, seed, image.targets_uS, skip if skip.any() else None, parameters=parameters,
-            programmer=programmer,
+            programmer=programmer, array=array,
         )  # fmt: skip
-        cores.append(_core_cells(image, run, skip, parameters))
+        cores.append(_core_cells(image, run, skip, parameters, steps.values()))
         if pulses is not None:
-            pulses(k, run.pulses)
+            pulses(k, np.concatenate([*(r.pulses for step in steps.values() for r in step.runs), run.pulses]))
+        for name, step in steps.items():
+            before[name] += step.cells, step.pulses, int(step.faults.sum())
+            cycles += step.cycles
         passes += np.stack([_sums(run.counts), _sums(run.counts > 0), _sums(run.faults)], axis=1)
         cycles += run.cycles
         visited += int((~skip).sum())
@@ -140,7 +159,7 @@ def program_network(
             progress(k + 1, len(network.cores))
     report = {
         "cells": visited,
-        "pulses": int(passes[:, 0].sum()),
+        "pulses": int(passes[:, 0].sum() + sum(step[1] for step in before.values())),
         "passes": chip.programming.passes,
         "pulses_per_cell": float(passes[:, 0].sum() / max(visited, 1)),
         "accept_uS": chip.programming.accept_uS,
@@ -151,6 +170,7 @@ def program_network(
             {"pulses": int(count), "cells_pulsed": int(pulsed), "given_up": int(given)}
             for count, pulsed, given in passes.tolist()
         ],
+        **{name: dict(zip(("cells", "pulses", "faults"), step.tolist(), strict=True)) for name, step in before.items()},
     }
     return _cells(network, cores, device, seed, source, chip.programming.t_wait_s, report)
 
@@ -171,14 +191,17 @@ def unwilling_cells(run: ProgramRun, parameters: WriteVerifyParameters) -> NDArr
     top = pulses[pulses["amplitude"] == ceilings[pulses["polarity"]]]
     cell = (top["write_pass"].astype(np.int64) * lines + top["row"]) * lines + top["col"]
     count = np.bincount(cell, minlength=passes * lines * lines).reshape(passes, lines, lines)
-    return (count > parameters.max_at_ceiling // 2).any(axis=0)
+    return np.asarray((count > parameters.max_at_ceiling // 2).any(axis=0))
 
 
 def _core_cells(
-    image: CoreImage, run: ProgramRun, skip: NDArray[np.bool_], parameters: WriteVerifyParameters
-) -> CoreCells:
+    image: CoreImage, run: ProgramRun, skip: NDArray[np.bool_], parameters: WriteVerifyParameters,
+    before: Iterable[Preparation],
+) -> CoreCells:  # fmt: skip
     settled, shape = run.array.settled(), skip.shape
     faults = run.fault_map | unwilling_cells(run, parameters)
+    for step in before:
+        faults |= step.faults
     if image.faulty is not None:
         faults |= image.faulty
     # Lines that were dead before were not visited: they count for neither direction.

@@ -25,6 +25,8 @@ PUBLISHED = {"pulses_per_cell": 8.5, "passes": 3, "source": "Wan et al., Nature 
 @click.option(
     "--from", "measured", metavar="G.npz", help="Measured conductances in uS in place of programming; NaN: dead cell."
 )
+@click.option("--form", is_flag=True, help="The cells are fresh: form them first.")
+@click.option("--screen/--no-screen", default=True, show_default=True, help="Find dead cells near their targets.")
 @click.option("-o", "--output", metavar="CELLS.npz", help="Write the cells, for run --cells and compile --cells.")
 @click.option("--pulses", metavar="P.csv", help="Write all pulses in their order.")
 @click.option("--plot", metavar="F.png", help="Draw pulses a cell, errors and the fault map (.png, .pdf or .svg).")
@@ -39,15 +41,17 @@ PUBLISHED = {"pulses_per_cell": 8.5, "passes": 3, "source": "Wan et al., Nature 
 @click.option("--set", "overrides", metavar="programming.KEY=VALUE", multiple=True, help="Change how it is programmed.")
 @common_options
 def program_command(
-    network: str, measured: str | None, output: str | None, pulses: str | None, plot: str | None, backend: str,
-    device: str | None, pulse_law: str | None, seed: int | None, overrides: tuple[str, ...], out: Output,
+    network: str, measured: str | None, form: bool, screen: bool, output: str | None, pulses: str | None,
+    plot: str | None, backend: str, device: str | None, pulse_law: str | None, seed: int | None,
+    overrides: tuple[str, ...], out: Output,
 ) -> None:  # fmt: skip
     """Program the cells of one chip for a network, or take measured ones, and write the chip's cells.
 
-    All cells are programmed to what the network wants, those without a weight to g_min, row by row and pass by pass.
-    Cells that do not converge are the fault map; lines with more than half of their cells in it are dead. mho run
-    --cells runs on exactly these cells, mho compile --cells avoids what is faulty. With --from the maps of all cores
-    are one array of shape (cores, N, N) or (N, N), or one array for each core.
+    All cells are programmed to what the network wants, those without a weight to g_min, row by row and pass by pass;
+    first those that are near their targets already are moved away, because dead ones among them would pass. Cells that
+    do not converge are the fault map; lines with more than half of their cells in it are dead. mho run --cells runs on
+    exactly these cells, mho compile --cells avoids what is faulty. With --from the maps of all cores are one array of
+    shape (cores, N, N) or (N, N), or one array for each core.
     """
     from macro_models.devices import load_device
     from mho.api import load
@@ -56,15 +60,16 @@ def program_command(
     for target in (output, pulses, plot):
         check_target(target)
     check_program_options(
-        seed=seed, backend=backend, measured=measured is not None, pulses=pulses is not None, law=pulse_law is not None
-    )
+        seed=seed, backend=backend, measured=measured is not None, pulses=pulses is not None,
+        law=pulse_law is not None, form=form,
+    )  # fmt: skip
     net = load(network)
     law = None if pulse_law is None else load_device(pulse_law)
     with out.progress("taking measured cells" if measured else f"programming on {backend}") as progress:
         cells = program_net(
             net, device=net.network.device if device is None else load_device(device), pulse_law=law, seed=seed,
-            backend=backend, measured=measured, pulses=pulses, progress=progress, overrides=overrides,
-            note=out.note,
+            backend=backend, measured=measured, form=form, screen=screen, pulses=pulses, progress=progress,
+            overrides=overrides, note=out.note,
         )  # fmt: skip
     if output is not None:
         cells.save(output)
@@ -77,7 +82,8 @@ def program_command(
     for path in (output, pulses, plot):
         if path is not None:
             out.note(f"wrote {path}")
-    out.json(_content(cells, network=network, measured=measured, output=output, pulses=pulses, pulse_law=pulse_law))
+    command = {"network": network, "measured": measured, "form": form, "screen": screen, "output": output}
+    out.json(_content(cells, **command, pulses=pulses, pulse_law=pulse_law))
 
 
 def _print(cells: "Cells", out: Output) -> None:
@@ -89,6 +95,11 @@ def _print(cells: "Cells", out: Output) -> None:
     )
     rows = [(f"within {report['accept_uS']:g} uS of the target", f"{report['within']:.3%}", "")]
     if cells.source != "measured":
+        rows += [
+            (f"{name}: cells, pulses, faults", "{cells}, {pulses}, {faults}".format_map(report[name]), "")
+            for name in ("forming", "screening")
+            if name in report
+        ]
         rows += [
             ("pulses a cell", f"{report['pulses_per_cell']:.2f}", f"{PUBLISHED['pulses_per_cell']}"),
             ("passes", f"{report['passes']}", f"{PUBLISHED['passes']}"),

@@ -69,8 +69,9 @@ def test_pulses_are_in_the_order_of_the_engine(programmed: Path) -> None:
     assert len(rows) == cells.report["pulses"]
     assert [int(r["step"]) for r in rows] == list(range(len(rows)))
     place = np.array([int(r["row"]) * 16 + int(r["col"]) for r in rows])
-    passes = np.flatnonzero(np.diff(place) < 0)
-    assert len(passes) == cells.report["passes"] - 1
+    passes = np.flatnonzero(np.diff(place) < 0) + 1
+    assert passes[0] == cells.report["screening"]["pulses"]
+    assert np.diff([*passes, len(rows)]).tolist() == [one["pulses"] for one in cells.report["by_pass"]]
     count = np.bincount(place, minlength=256).reshape(16, 16)
     assert np.array_equal(count, cells.cores[0].pulses)
     volts = {kind: [float(r["amplitude_V"]) for r in rows if r["polarity"] == kind] for kind in ("SET", "RESET")}
@@ -78,6 +79,33 @@ def test_pulses_are_in_the_order_of_the_engine(programmed: Path) -> None:
     assert max(volts["SET"]) == 3.3
     assert {r["width_ns"] for r in rows} == {"1000"}
     assert {r["tile"] for r in rows} == {"0"}
+
+
+def test_every_dead_cell_ends_in_the_fault_map(tiny: Tiny, tmp_path: Path) -> None:
+    """Those too that have what the network wants, and those of another network on the same chip."""
+    (tmp_path / "dead.toml").write_text(LAB.replace("0.02", "0.1").replace("[0.0, 40.0]", "[1.0, 20.0, 40.0]"))
+    command = ["program", tiny.path("tiny.mho"), "--device", str(tmp_path / "dead.toml"), "--seed", "2", "-q"]
+    out = str(tmp_path / "cells.npz")
+    assert run([*command, "--no-screen", "-o", out]) == 0
+    unseen = mho.Cells.load(out).cores[0].faults
+    assert run([*command, "-o", out]) == 0
+    core = mho.Cells.load(out).cores[0]
+    assert core.faults[~core.moves].all()
+    assert not unseen[~core.moves].all()
+
+
+def test_fresh_cells_are_formed(tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pulses = tmp_path / "pulses.csv"
+    assert run(["program", tiny.path("tiny.mho"), "--form", "--pulses", str(pulses)]) == 0
+    assert "forming: cells, pulses, faults" in capsys.readouterr().out
+    with pulses.open(newline="") as file:
+        kinds = [(row["polarity"], row["width_ns"]) for row in csv.DictReader(file)]
+    formed = kinds.index(("SET", "1000")) if ("SET", "1000") in kinds else len(kinds)
+    assert {kind for kind, _ in kinds[formed:]} <= {"SET", "RESET"}
+    assert ("FORM", "1000000") in kinds[:formed]
+    command = ["program", tiny.path("tiny.mho"), "--form", "--from", str(tmp_path / "g.npy")]
+    assert run(command) == 2
+    assert "forming and a measured map exclude each other" in capsys.readouterr().err
 
 
 def test_a_run_says_which_cells_it_is_on(tiny: Tiny, programmed: Path, capsys: pytest.CaptureFixture[str]) -> None:
