@@ -108,6 +108,16 @@ class EmulatorConfig:
         return self.sum_bits + 4
 
     @property
+    def tags_hold_lines(self) -> bool:
+        """Whether a table is known by the word lines that are on, and not by the number of their mask."""
+        return False
+
+    @property
+    def load_words(self) -> int:
+        """Words of the largest region of the load port."""
+        return max(self.lines**2 // self.chunk_cells, 4 * self.slots * self.lines)
+
+    @property
     def banks(self) -> int:
         """Results that may wait or be under way; two suffice where a product is several times as long as its vector."""
         return 4 if self.row_words <= 2 else 2

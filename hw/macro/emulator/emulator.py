@@ -15,8 +15,9 @@ from hw.macro.emulator.converter import LineConverter
 from hw.macro.emulator.inputs import InputMemory
 from hw.macro.emulator.issue import ReadIssue
 from hw.macro.emulator.lanes import MacLanes
-from hw.macro.emulator.layout import CELLS, ENABLE_BANKS, TABLES, TAGS, LoadLayout
+from hw.macro.emulator.layout import CELLS, ENABLE_BANKS, LoadLayout
 from hw.macro.emulator.line_queue import LineQueue
+from hw.macro.emulator.load import load_words
 from hw.macro.emulator.loader import VectorLoader
 from hw.macro.emulator.memory import CellMemory
 from hw.macro.emulator.results import ResultStore, StepCounter
@@ -91,6 +92,7 @@ class VectorEmulator(wiring.Component):
             inputs.write_word.eq(loader.write_word), inputs.write.eq(loader.write), inputs.value.eq(loader.value),
             tables.wanted.valid.eq(1), tables.wanted.backward.eq(staged.backward),
             tables.wanted.wl_select.eq(staged.wl_select), tables.wanted.step_code.eq(staged.step_code),
+            tables.allowed.eq(-1),
             issue.full.eq(loader.full), issue.staged.eq(loader.staged), issue.bank.eq(loader.bank),
             issue.slot.eq(tables.slot), issue.known.eq(tables.known), issue.draining.eq(queue.busy),
             issue.freed.eq(results.freed), loader.take.eq(issue.take),
@@ -113,25 +115,15 @@ class VectorEmulator(wiring.Component):
 
     def _load(self, m: Module, cells: CellMemory, tables: TableStore, issue: ReadIssue) -> None:
         """The load port: cells are written in cycles without a read."""
-        cfg, word, load = self.cfg, self.load.p, self.load.valid
-        parts = cfg.word_bits // cfg.chunk_bits
-        stride = 32 // cfg.chunk_cells
-        chunk = Cat(word.data.word_select(k, stride)[: cfg.g_bits] for k in range(cfg.chunk_cells))
-        part = word.index[: (parts - 1).bit_length()]
+        cfg, word = self.cfg, self.load.p
         address = Signal(range(cfg.cell_words))
         reading = Signal()
         m.d.sync += [reading.eq(issue.read), address.eq(issue.word)]
-        write = load & (word.region == CELLS) & ~reading
+        chunk = load_words(m, cfg, self.load, tables)
         m.d.comb += [
             self.load.ready.eq(~reading | (word.region != CELLS)),
-            cells.read.eq(reading),
-            cells.address.eq(Mux(reading, address, word.index[(parts - 1).bit_length():])),
-            cells.value.eq(chunk.replicate(parts)),
-            cells.write.eq(Cat(write & (part == k) for k in range(parts))),
-            tables.write.eq(load & (word.region == TABLES)),
-            tables.field.eq(word.index), tables.write_line.eq(word.index[2:]), tables.value.eq(word.data),
-            tables.tag_write.eq(load & (word.region == TAGS)),
-            tables.tag_slot.eq(word.index), tables.tag.eq(word.data),
+            cells.read.eq(reading), cells.address.eq(Mux(reading, address, chunk.word)), cells.value.eq(chunk.value),
+            cells.write.eq(Mux(reading, 0, chunk.parts)),
         ]  # fmt: skip
 
     def _convert(

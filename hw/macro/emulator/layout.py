@@ -11,14 +11,13 @@ __all__ = ["ENABLE_BANKS", "ContextLayout", "LoadLayout", "TagLayout", "index_wi
 ENABLE_BANKS = 4
 """Operations whose enabled lines are held: one that loads, one that accumulates, one that converts."""
 
-CELLS, TABLES, TAGS = 0, 1, 2
+CELLS, TABLES, TAGS, PULSES = 0, 1, 2, 3
 """Regions of the load port."""
 
 
 def index_width(cfg: EmulatorConfig) -> int:
     """Bits of the index of a word within a region of the load port."""
-    cells = cfg.lines**2 // cfg.chunk_cells
-    return (max(cells, 4 * cfg.slots * cfg.lines) - 1).bit_length()
+    return (cfg.load_words - 1).bit_length()
 
 
 class TagLayout(data.StructLayout):
@@ -33,7 +32,8 @@ class LoadLayout(data.StructLayout):
 
     Region 0: cells, row by row, :attr:`EmulatorConfig.chunk_cells` a word, lowest source line first, each in
     ``32 / chunk_cells`` bits. Region 1: tables, four words a line (half offset, half steps from positive and from
-    negative charges, nothing), lines of slot 0 first. Region 2: tags of the slots, :class:`TagLayout`.
+    negative charges, nothing), lines of slot 0 first. Region 2: tags of the slots, :class:`TagLayout`. Region 3, at the
+    level of the pins: word lines of the slots and answer to pulses, see :mod:`hw.macro.emulator.pin_config`.
     """
 
     def __init__(self, cfg: EmulatorConfig) -> None:

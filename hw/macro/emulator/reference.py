@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.macro.emulator.config import EmulatorConfig
-from hw.macro.emulator.layout import CELLS, TABLES, TAGS, TagLayout
+from hw.macro.emulator.layout import CELLS, PULSES, TABLES, TAGS, TagLayout
+from hw.macro.emulator.pin_config import LINES
 from macro_models.errors import InputError
 from macro_models.exact.converter import combine_segments, convert
 from macro_models.exact.masks import Masks
@@ -150,8 +151,13 @@ def cell_loads(cfg: EmulatorConfig, cells: NDArray[np.integer]) -> list[LoadWord
     return [LoadWord(CELLS, index, int(word)) for index, word in enumerate(words)]
 
 
-def table_loads(cfg: EmulatorConfig, slot: int, op: MvmOperation, table: LineTable) -> list[LoadWord]:
-    """Words that load a table into a slot: its tag is made invalid first and valid last."""
+def table_loads(
+    cfg: EmulatorConfig, slot: int, op: MvmOperation, table: LineTable, word_lines: NDArray[np.bool_] | None = None
+) -> list[LoadWord]:
+    """Words that load a table into a slot: its tag is made invalid first and valid last.
+
+    ``word_lines``, of shape (lines,), are those that are on; at the level of the pins they belong to the tag.
+    """
     tag = {"backward": int(op.direction), "wl_select": op.wl_select, "step_code": op.step_code}
     words = [LoadWord(TAGS, slot, 0)]
     for line, entry in enumerate(zip(table.offset, table.pos, table.neg, strict=True)):
@@ -159,6 +165,12 @@ def table_loads(cfg: EmulatorConfig, slot: int, op: MvmOperation, table: LineTab
             LoadWord(TABLES, 4 * (slot * cfg.lines + line) + field, int(value) & 0xFFFFFFFF)
             for field, value in enumerate(entry)
         ]
+    if cfg.tags_hold_lines:
+        tag["wl_select"] = 0
+        on = np.ones(cfg.lines, dtype=np.bool_) if word_lines is None else word_lines
+        packed = np.packbits(on, bitorder="little").view("<u4" if cfg.lines >= 32 else "<u2")
+        first = LINES + slot * len(packed)
+        words += [LoadWord(PULSES, first + k, int(word)) for k, word in enumerate(packed)]
     return [*words, LoadWord(TAGS, slot, TagLayout().const({**tag, "valid": 1}).as_bits())]
 
 
@@ -166,7 +178,8 @@ class TableCache:
     """Which table is in which slot of an emulator, and what has to be loaded before an operation.
 
     A table depends on the word lines that are on, of which the tag of its slot knows only the number of their mask: so
-    a host that writes masks keeps this account. The slot that was not used for longest makes room.
+    a host that writes masks keeps this account. At the level of the pins the tag has the word lines, and not their
+    number. The slot that was not used for longest makes room.
 
     Parameters
     ----------
@@ -179,18 +192,20 @@ class TableCache:
     def __init__(self, cfg: EmulatorConfig, model: ProgrammedCore) -> None:
         self.cfg = cfg
         self.model = model
-        self._slots: dict[int, tuple[tuple[Direction, int, int], bytes] | None] = dict.fromkeys(range(cfg.slots))
+        self._slots: dict[int, tuple[tuple[Any, ...], bytes] | None] = dict.fromkeys(range(cfg.slots))
 
     def loads(self, op: MvmOperation, masks: Masks) -> list[LoadWord]:
         """Words to be loaded while no operation is in progress; none if the table is there already."""
-        tag, lines = (op.direction, op.wl_select, op.step_code), masks.word_lines(op).tobytes()
+        on = masks.word_lines(op)
+        lines = on.tobytes()
+        tag = (op.direction, lines if self.cfg.tags_hold_lines else op.wl_select, op.step_code)
         slot = next((slot for slot, held in self._slots.items() if held is not None and held[0] == tag), None)
         there = slot is not None and self._slots[slot] == (tag, lines)
         if slot is None:
             slot = next(iter(self._slots))
         self._slots.pop(slot)
         self._slots[slot] = (tag, lines)
-        return [] if there else table_loads(self.cfg, slot, op, line_table(self.cfg, self.model, op, masks))
+        return [] if there else table_loads(self.cfg, slot, op, line_table(self.cfg, self.model, op, masks), on)
 
 
 class EmulatorReference:

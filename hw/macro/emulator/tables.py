@@ -29,6 +29,8 @@ class TableStore(wiring.Component):
         See above.
     wanted : In(TagLayout())
         What an operation needs, ``valid`` is 1.
+    allowed : In(cfg.slots)
+        Slots that may be used for it.
     known, slot : Out
         There is a table for it, and in which slot. Combinational.
     read : In(1)
@@ -47,6 +49,7 @@ class TableStore(wiring.Component):
     tag_slot: Value
     tag: data.View
     wanted: data.View
+    allowed: Value
     known: Value
     slot: Value
     read: Value
@@ -59,7 +62,7 @@ class TableStore(wiring.Component):
         super().__init__({
             "write": In(1), "field": In(2), "write_line": In(range(cfg.slots * cfg.lines)), "value": In(cfg.step_bits),
             "tag_write": In(1), "tag_slot": In(range(cfg.slots)), "tag": In(TagLayout()),
-            "wanted": In(TagLayout()), "known": Out(1), "slot": Out(range(cfg.slots)),
+            "wanted": In(TagLayout()), "allowed": In(cfg.slots), "known": Out(1), "slot": Out(range(cfg.slots)),
             "read": In(1), "read_slot": In(range(cfg.slots)), "read_line": In(range(cfg.lines)),
             "entry": Out(data.ArrayLayout(cfg.step_bits, 3)),
         })  # fmt: skip
@@ -78,6 +81,6 @@ class TableStore(wiring.Component):
             tag = Signal(TagLayout(), name=f"tag_{slot}", reset_less=True)
             with m.If(self.tag_write & (self.tag_slot == slot)):
                 m.d.sync += tag.eq(self.tag)
-            with m.If(tag.as_value() == self.wanted.as_value()):
+            with m.If((tag.as_value() == self.wanted.as_value()) & self.allowed[slot]):
                 m.d.comb += [self.known.eq(1), self.slot.eq(slot)]
         return m

@@ -1,0 +1,42 @@
+"""Words of the load port on their way to cells and tables."""
+
+from dataclasses import dataclass
+
+from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.lib import stream
+
+from hw.macro.emulator.config import EmulatorConfig
+from hw.macro.emulator.layout import CELLS, TABLES, TAGS
+from hw.macro.emulator.tables import TableStore
+
+__all__ = ["CellChunk", "load_words"]
+
+
+@dataclass(frozen=True, eq=False)
+class CellChunk:
+    """A write to the memory of the cells: which word, its parts (none, or one), and what for each of them."""
+
+    word: Value
+    parts: Value
+    value: Value
+
+
+def load_words(m: Module, cfg: EmulatorConfig, load: stream.Interface, tables: TableStore) -> CellChunk:
+    """Bring words for tables and tags there; those for cells are returned. A word counts while it is valid."""
+    word = load.p
+    parts = cfg.word_bits // cfg.chunk_bits
+    part_bits = (parts - 1).bit_length()
+    stride = 32 // cfg.chunk_cells
+    here = Signal()
+    m.d.comb += [
+        here.eq(load.valid & (word.region == CELLS)),
+        tables.write.eq(load.valid & (word.region == TABLES)),
+        tables.field.eq(word.index), tables.write_line.eq(word.index[2:]), tables.value.eq(word.data),
+        tables.tag_write.eq(load.valid & (word.region == TAGS)),
+        tables.tag_slot.eq(word.index), tables.tag.eq(word.data),
+    ]  # fmt: skip
+    return CellChunk(
+        word=word.index[part_bits:],
+        parts=Cat(here & (word.index[:part_bits] == part) for part in range(parts)),
+        value=Cat(word.data.word_select(k, stride)[: cfg.g_bits] for k in range(cfg.chunk_cells)).replicate(parts),
+    )
