@@ -88,8 +88,9 @@ def prepare(board: Board, cfg: BoardConfig, folder: Path) -> None:
     platform = board.make_platform()
     # No memory of the emulator reads a word in the cycle in which it is written, see docs/design/emulator.md.
     relaxed = f"setparam -set COLLISION_X_MASK 1'1 {_NAME}.top.core.core*/t:$memrd_v2"
+    script = "\n".join((relaxed, *board.script))
     plan = platform.prepare(
-        BoardDesign(board, board_top(cfg)), _NAME, script_after_read=relaxed, synth_opts=board.synthesis,
+        BoardDesign(board, board_top(cfg)), _NAME, script_after_read=script, synth_opts=board.synthesis,
         script_after_synth=f"write_verilog -noattr {_NAME}_netlist.v",
     )  # fmt: skip
     for name in (f"{_NAME}.il", f"{_NAME}.ys", f"{_NAME}.{_CONSTRAINTS[board.family]}"):

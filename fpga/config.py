@@ -21,12 +21,15 @@ class BoardPlan:
         Preset of the chip that it holds unless another is asked for.
     lanes
         Most cells that meet their input in one cycle.
+    word_bits
+        Bits of cells that the memory gives in one cycle; fewer lanes, a power of two, if cells are wide.
     level, slots, memory, clock_hz, baud, link_bytes
         As in :class:`hw.board.BoardConfig`.
     """
 
     chip: str
     lanes: int
+    word_bits: int
     level: str = "vector"
     slots: int = 2
     memory: str = "block"
@@ -37,9 +40,13 @@ class BoardPlan:
 
 BOARDS: Mapping[str, BoardPlan] = MappingProxyType(
     {
-        "icebreaker": BoardPlan(chip="icebreaker", lanes=8, memory="spram", clock_hz=24_000_000, baud=3_000_000),
-        "ulx3s-85f": BoardPlan(chip="ulx3s-85f", lanes=256, clock_hz=50_000_000, baud=3_000_000, link_bytes=1024),
-        "hx8k-breakout": BoardPlan(chip="hx8k-breakout", lanes=32, clock_hz=24_000_000, baud=3_000_000),
+        "icebreaker": BoardPlan(
+            chip="icebreaker", lanes=8, word_bits=64, memory="spram", clock_hz=25_125_000, baud=3_000_000
+        ),
+        "ulx3s-85f": BoardPlan(
+            chip="ulx3s-85f", lanes=256, word_bits=4096, clock_hz=50_000_000, baud=3_000_000, link_bytes=1024
+        ),
+        "hx8k-breakout": BoardPlan(chip="hx8k-breakout", lanes=32, word_bits=128, clock_hz=24_000_000, baud=3_000_000),
     }
 )
 """Plans by the name of the board."""
@@ -57,7 +64,8 @@ def board_config(board: str, chip: Chip | None = None) -> BoardConfig:
     if plan is None:
         raise InputError(f"board must be one of {', '.join(BOARDS)}, not {board!r}")
     chip = load_chip(plan.chip) if chip is None else chip
+    given = 2 ** ((plan.word_bits // chip.core.g_bits).bit_length() - 1)
     return BoardConfig(
-        chip=chip, level=plan.level, lanes=min(plan.lanes, chip.lines), slots=plan.slots, memory=plan.memory,
+        chip=chip, level=plan.level, lanes=max(8, min(plan.lanes, chip.lines, given)), slots=plan.slots, memory=plan.memory,
         clock_hz=plan.clock_hz, baud=plan.baud, link_bytes=plan.link_bytes,
     )  # fmt: skip

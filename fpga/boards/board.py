@@ -35,6 +35,8 @@ class Board:
         Of its oscillator.
     memory_bits, spram
         Block RAM of the device; its SPRAMs, of 256 kbit with words of 16 bits.
+    script
+        Commands to Yosys before the synthesis.
     synthesis, place
         Options of the synthesis, and those by which nextpnr knows the device.
     fits
@@ -69,6 +71,7 @@ class Board:
     lights: tuple[tuple[str, int], ...]
     memory_bits: int
     spram: int = 0
+    script: tuple[str, ...] = ()
     synthesis: str = ""
     place: tuple[str, ...]
     fits: tuple[tuple[int, int], ...]

@@ -12,6 +12,8 @@ BOARD = Board(
     platform="amaranth_boards.ice40_hx8k_b_evn:ICE40HX8KBEVNPlatform",
     clock_hz=12_000_000,
     memory_bits=32 * 4096,
+    # With all 32 block RAMs in use: the smallest memory, 256 bits, goes to flip-flops.
+    script=('setattr -set ram_style "logic" top.top.core.core/m:enabled',),
     place=("--hx8k", "--package", "ct256"),
     fits=((64, 8),),
     lights=(("led", 0), ("led", 1), ("led", 2)),
