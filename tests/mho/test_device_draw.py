@@ -32,5 +32,5 @@ def test_wrong_arguments_are_sentences() -> None:
         device.draw([-1.0])
     with pytest.raises(mho.InputError, match="time must be a number with s, m, h, d or y, as in 1d, not 'soon'"):
         device.draw([1.0], time="soon")
-    with pytest.raises(mho.InputError, match="without must be causes of programming, .*, not 'heat'"):
+    with pytest.raises(mho.InputError, match=r"without must be causes of programming, .*, not 'heat'"):
         device.draw([1.0], without=["heat"])

@@ -69,7 +69,7 @@ def test_pulses_are_in_the_order_of_the_engine(programmed: Path) -> None:
     assert len(rows) == cells.report["pulses"]
     assert [int(r["step"]) for r in rows] == list(range(len(rows)))
     place = np.array([int(r["row"]) * 16 + int(r["col"]) for r in rows])
-    passes = np.flatnonzero(np.diff(place) < 0) + 1
+    passes = (np.flatnonzero(np.diff(place) < 0) + 1).tolist()
     assert passes[0] == cells.report["screening"]["pulses"]
     assert np.diff([*passes, len(rows)]).tolist() == [one["pulses"] for one in cells.report["by_pass"]]
     count = np.bincount(place, minlength=256).reshape(16, 16)
