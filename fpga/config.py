@@ -66,6 +66,6 @@ def board_config(board: str, chip: Chip | None = None) -> BoardConfig:
     chip = load_chip(plan.chip) if chip is None else chip
     given = 2 ** ((plan.word_bits // chip.core.g_bits).bit_length() - 1)
     return BoardConfig(
-        chip=chip, level=plan.level, lanes=max(8, min(plan.lanes, chip.lines, given)), slots=plan.slots, memory=plan.memory,
-        clock_hz=plan.clock_hz, baud=plan.baud, link_bytes=plan.link_bytes,
+        chip=chip, level=plan.level, lanes=max(8, min(plan.lanes, chip.lines, given)), slots=plan.slots,
+        memory=plan.memory, clock_hz=plan.clock_hz, baud=plan.baud, link_bytes=plan.link_bytes,
     )  # fmt: skip
