@@ -1,10 +1,13 @@
 """The generated Verilog of a mesh in Verilator: traffic in, what arrives when out, as in :mod:`hw.noc.model`."""
 
+import resource
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from amaranth.lib import wiring
 from numpy.typing import NDArray
 
 from hw.noc.config import MeshConfig
@@ -13,7 +16,10 @@ from hw.noc.model import Delivery, Traffic
 from macro_models.errors import ToolError
 from sim.toolchain import HDL, cached_build, hash_files, require_tool, run_logged, tool_version
 
-__all__ = ["MeshRun", "MeshSimulation", "payloads"]
+__all__ = ["MeshRun", "MeshSimulation", "build_mesh", "payloads", "word_count"]
+
+_SHARED = ("router", "reduction", "interface")
+"""Modules that a mesh has one of for each node."""
 
 _QUIET = 4096
 """Cycles without any movement after which nothing more will come."""
@@ -53,6 +59,11 @@ class MeshSimulation:
     cfg
         The mesh.
 
+    Attributes
+    ----------
+    build_cpu_s
+        Processor time that Verilator and the C++ compiler took when it was built.
+
     Raises
     ------
     ToolError
@@ -61,7 +72,11 @@ class MeshSimulation:
 
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg
-        self._program = _build(cfg)
+        from hw.noc.network import Network
+
+        folder = build_mesh(Network(cfg), "mesh_replay.cpp", _ports(cfg))
+        self._program = folder / "simulator"
+        self.build_cpu_s = float((folder / "build.cpu").read_text())
 
     def run(self, traffic: Traffic, *, cycles: int, accept: NDArray[np.bool_] | None = None) -> MeshRun:
         """Run an empty mesh until everything has arrived; arguments as in :meth:`hw.noc.model.MeshModel.run`."""
@@ -76,7 +91,7 @@ class MeshSimulation:
             run_logged([str(self._program), *arguments], folder / "log", "the simulation of the mesh", cwd=folder)
             ran, cpu_s = (folder / "log").read_text().split()[-2:]
             result = np.fromfile(folder / "result", dtype=np.int32)
-        taken, left = result[: len(order)], result[len(order) :].reshape(-1, 2 + _words(BodyLayout(self.cfg).size))
+        taken, left = result[: len(order)], result[len(order) :].reshape(-1, 2 + word_count(BodyLayout(self.cfg).size))
         injected = np.empty(len(order), dtype=np.int64)
         injected[order] = taken
         words = left[:, 2:].view(np.uint32)
@@ -90,14 +105,15 @@ class MeshSimulation:
         )  # fmt: skip
 
 
-def _words(bits: int) -> int:
+def word_count(bits: int) -> int:
+    """32-bit words of so many bits."""
     return -(-bits // 32)
 
 
 def _flits(cfg: MeshConfig, traffic: Traffic) -> NDArray[np.uint32]:
     """The flits as words, of shape (flits, words)."""
     size = FlitLayout(cfg).size
-    result = np.zeros((len(traffic.source), _words(size)), dtype=np.uint32)
+    result = np.zeros((len(traffic.source), word_count(size)), dtype=np.uint32)
     result[:, : cfg.payload_bits // 32] = payloads(cfg, len(traffic.source))
     fields = [(traffic.tag, cfg.tag_bits), (np.zeros_like(traffic.tag), 1)]
     for mask, side in ((traffic.rows, cfg.rows), (traffic.columns, cfg.columns)):
@@ -123,40 +139,59 @@ def _log2(values: NDArray[np.int64]) -> NDArray[np.int64]:
 def _bodies(cfg: MeshConfig, flits: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """What a node receives of each flit."""
     size = BodyLayout(cfg).size
-    result = flits[:, : _words(size)].copy()
+    result = flits[:, : word_count(size)].copy()
     if size % 32:
         result[:, -1] &= np.uint32((1 << size % 32) - 1)
     return result
 
 
-def _build(cfg: MeshConfig) -> Path:
-    require_tool("verilator")
-    import hw.noc.network
-    import rtl_gen.netlist
+def build_mesh(component: wiring.Component, bench: str, ports: str) -> Path:
+    """Folder of the simulator of a mesh, built unless the cache has it.
 
-    sources = [p for m in (hw.noc.network, rtl_gen.netlist) for p in Path(str(m.__file__)).parent.glob("*.py")]
-    key = [repr(cfg), hash_files([*sources, Path(__file__), HDL / "mesh_replay.cpp"]), tool_version("verilator")]
+    Parameters
+    ----------
+    component
+        The mesh.
+    bench
+        Its C++ bench, in ``sim/hdl``.
+    ports
+        Text of the header ``mesh_ports.h`` of the bench.
+
+    Raises
+    ------
+    ToolError
+        If Verilator is missing or fails.
+    """
+    for tool in ("verilator", "make", "g++"):
+        require_tool(tool)
+    from rtl_gen.netlist import emit
+
+    texts = emit(component, "mesh", prefix="mho_", name="mho_mesh", reset_low=False)
+    verilog = "\n".join(texts.values())
+    key = [verilog, ports, hash_files([Path(__file__), HDL / bench]), tool_version("verilator")]
 
     def build(folder: Path) -> None:
-        from rtl_gen.netlist import emit
-
-        texts = emit(hw.noc.network.Network(cfg), "mesh", prefix="mho_", name="mho_mesh", reset_low=False)
-        (folder / "mesh.v").write_text("\n".join(texts.values()))
-        # The routers stay one class: 48 copies of it would take minutes to compile.
-        (folder / "mesh.vlt").write_text('`verilator_config\nno_inline -module "mho_router"\n')
-        (folder / "mesh_ports.h").write_text(_ports(cfg))
+        start = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        (folder / "mesh.v").write_text(verilog)
+        # What there are many of stays one class: 48 copies of it would take minutes to compile.
+        once = [f'no_inline -module "mho_{name}"\n' for name in _SHARED if f"mho_{name}" in texts]
+        (folder / "mesh.vlt").write_text("`verilator_config\n" + "".join(once))
+        (folder / "mesh_ports.h").write_text(ports)
         run_logged(
             [
                 "verilator", "--cc", "--exe", "--build", "-O3", "--x-assign", "fast", "--x-initial", "fast",
                 "--noassert", "-Wno-fatal", "-j", "2", "-CFLAGS", "-O2 -march=native -I..", "--top-module", "mho_mesh",
-                "-o", "../simulator", "--Mdir", "build", "mesh.vlt", "mesh.v", str(HDL / "mesh_replay.cpp"),
+                "-o", "../simulator", "--Mdir", "build", "mesh.vlt", "mesh.v", str(HDL / bench),
             ],
             folder / "log", "the build of the mesh", cwd=folder,
         )  # fmt: skip
         if not (folder / "simulator").exists():
             raise ToolError(f"verilator left no simulator; see {folder / 'log'}")
+        shutil.rmtree(folder / "build")
+        (folder / "log").rename(folder / "build.log")
+        (folder / "build.cpu").write_text(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - start))
 
-    return cached_build("noc", key, build) / "simulator"
+    return cached_build("noc", key, build)
 
 
 def _ports(cfg: MeshConfig) -> str:
@@ -177,7 +212,7 @@ def _ports(cfg: MeshConfig) -> str:
     return f"""#include "Vmho_mesh.h"
 
 using Top = Vmho_mesh;
-constexpr int kNodes = {cfg.nodes}, kInjectWords = {_words(inject)}, kEjectWords = {_words(eject)};
+constexpr int kNodes = {cfg.nodes}, kInjectWords = {word_count(inject)}, kEjectWords = {word_count(eject)};
 constexpr int kReady = {(1 << cfg.queues) - 1}, kQuiet = {_QUIET};
 
 inline int queue_of(const uint32_t *flit) {{ (void)flit; return {queue}; }}

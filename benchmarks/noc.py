@@ -1,0 +1,183 @@
+"""The mesh: latency against load, integrity, layers, speed of simulation, and cells and clock in FPGAs.
+
+    python benchmarks/noc.py [--meshes 8x6,8x8] [--cycles 8000] [--flits 10000000] [--parts load,...] [-o FILE.png]
+                             [--json FILE]
+
+All traffic runs through the generated Verilog in Verilator. Latencies are in cycles, first and last counted, from the
+cycle in which a flit comes to its source, whose queue has no end; rates are in flits (of multicast: deliveries) a cycle
+and node that sends. Flits have 32 bits in `load`, 64 in `layer`; neither changes with the width. Times are processor
+time of one core. A part whose tool is missing ends with a sentence.
+"""
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import noc_layer
+import noc_load
+from noc_baselines import BOOKSIM, BOOKSIM_SOURCE, ROUTERS, ROUTERS_SOURCE
+from noc_synthesis import parts
+
+from hw.noc.config import MeshConfig
+from hw.noc.network import Network
+from rtl_gen.netlist import emit
+from sim.noc import MeshSimulation
+from sim.verify_noc import verify_noc
+
+PARTS = ("load", "queues", "integrity", "speed", "layer", "synthesis")
+
+TARGETS = {
+    "8x6": {"uniform": ("accepted", 0.395), "bit-complement": ("saturation", 0.235), "multicast": ("accepted", 0.70)},
+    "8x8": {"uniform": ("accepted", 0.385)},
+}
+
+
+def mesh(name: str, **more: int) -> MeshConfig:
+    columns, rows = map(int, name.split("x"))
+    return MeshConfig(columns=columns, rows=rows, **({"payload_bits": 32, "contexts": 0} | more))
+
+
+def load_rows(name: str, figures: dict[str, Any]) -> Iterator[str]:
+    """Table of a mesh beside the published router of most alike queues."""
+    published = BOOKSIM.get(name, {}).get("1 VC x 8", {})
+    yield f"{name}: zero-load latency / saturation / accepted at full load (flits a cycle and node)"
+    yield f"  {'pattern':<15} {'bound':>6}  {'here':>20} {'of bound':>9}  {'BookSim 1 VC x 8':>20}  target"
+    for pattern, row in figures.items():
+        here = f"{row['zero_load']:.1f} / {row['saturation']:.3f} / {row['accepted']:.3f}"
+        there = " / ".join(f"{v:.1f}" if k == 0 else f"{v:.3f}" for k, v in enumerate(published.get(pattern, ())))
+        key, target = TARGETS.get(name, {}).get(pattern, ("", 0.0))
+        verdict = f"{key} >= {target}: {'met' if row[key] >= target else 'MISSED'}" if key else ""
+        part = max(row["saturation"], row["accepted"]) / row["bound"]
+        yield f"  {pattern:<15} {row['bound']:>6.3f}  {here:>20} {part:>8.0%}  {there or '-':>20}  {verdict}"
+
+
+def run_load(meshes: list[str], cycles: int) -> Iterator[tuple[str, Any]]:
+    for name in meshes:
+        simulation = MeshSimulation(mesh(name))
+        report = verify_noc(simulation.cfg)
+        rates = noc_load.per_output(simulation)
+        print(f"{name}: {report.pairs} pairs at H + 1 cycles; {report.flits} random flits as in the model;")
+        print(f"  {len(rates)} ways through a router at {min(rates.values()):.3f} flits a cycle at least")
+        figures = noc_load.sweep(simulation, cycles)
+        print("\n".join(load_rows(name, figures)), flush=True)
+        yield name, {"patterns": figures, "pairs": report.pairs, "per_output": rates}
+
+
+def run_queues(meshes: list[str], cycles: int) -> Iterator[tuple[str, Any]]:
+    """Other queues: uniform and multicast at full load."""
+    from hw.noc.traffic import PATTERNS
+
+    for name in meshes:
+        for depth, queues in ((4, 1), (8, 1), (16, 1), (4, 2), (16, 2)):
+            simulation = MeshSimulation(mesh(name, depth=depth, queues=queues))
+            found = {
+                pattern: noc_load.Sweep(simulation, PATTERNS[pattern], cycles).accepted()[0]
+                for pattern in ("uniform", "bit-complement", "multicast")
+            }
+            rates = ", ".join(f"{pattern} {rate:.3f}" for pattern, rate in found.items())
+            print(f"{name}, {queues} x {depth} flits an input, accepted: {rates}", flush=True)
+            yield f"{name} {queues}x{depth}", found
+
+
+def run_speed(name: str) -> dict[str, float]:
+    """Verilog, build and simulation of a mesh."""
+    cfg = mesh(name)
+    start = time.process_time()
+    emit(Network(cfg), "mesh", prefix="mho_", name="mho_mesh", reset_low=False)
+    result = {"verilog_s": time.process_time() - start}
+    simulation = MeshSimulation(cfg)
+    result["build_cpu_s"] = simulation.build_cpu_s
+    result |= noc_load.cycles_per_second(simulation)
+    print(f"{name}: Verilog {result['verilog_s']:.1f} s, build {result['build_cpu_s']:.0f} s of CPU;", end=" ")
+    print(", ".join(f"{v / 1e3:.1f} kcycles/s at {k}" for k, v in result.items() if "load" in k), flush=True)
+    return result
+
+
+def run_synthesis() -> list[dict[str, Any]]:
+    rows = []
+    print(f"{'':<58} LUT4  DPR16X4    FF   COMB    MHz  iCE40")
+
+    def show(row: dict[str, Any]) -> None:
+        columns = ("lut4", "dpr16x4", "ff", "comb", "mhz", "ice40")
+        print(f"{row['router']:<56}" + "".join(f"{row.get(key, '-'):>7}" for key in columns), flush=True)
+
+    for row in parts():
+        rows.append(row)
+        show(row)
+    for row in ROUTERS:
+        show(row)
+    return rows
+
+
+def plot(results: dict[str, Any], path: Path) -> None:
+    """Mean and 99 % latency against offered load, a panel a pattern, the meshes in colours."""
+    from matplotlib.figure import Figure
+
+    meshes = results["load"]
+    patterns = list(next(iter(meshes.values()))["patterns"])
+    figure = Figure(figsize=(11, 6.4), layout="constrained")
+    axes = figure.subplots(2, 3)
+    for axis, pattern in zip(axes.flat, patterns, strict=True):
+        for colour, (name, content) in zip(("#1f5fa8", "#c4501b"), meshes.items(), strict=False):
+            row = content["patterns"][pattern]
+            x = [p["offered"] for p in row["curve"]]
+            axis.plot(x, [p["mean"] for p in row["curve"]], color=colour, label=f"{name}, mean")
+            axis.plot(x, [p["p99"] for p in row["curve"]], color=colour, lw=0.8, ls="--", label=f"{name}, 99 %")
+            axis.axvline(row["bound"], color=colour, lw=0.8, ls=":", label=f"{name}, channel bound")
+            published = BOOKSIM.get(name, {}).get("1 VC x 8", {}).get(pattern)
+            if published:
+                empty, saturation, _ = published
+                axis.plot(saturation, 3 * empty, "o", mfc="none", color=colour, label=f"{name}, BookSim saturates")
+        axis.set(title=pattern, ylim=(0, 60), xlim=(0, None))
+        axis.set_xlabel("deliveries / cycle / node" if pattern == "multicast" else "offered flits / cycle / node")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("latency / cycles")
+    handles, labels = axes.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    figure.savefig(path, dpi=130)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--meshes", default="8x6,8x8", help="columns x rows of `load`; the first is that of the rest")
+    parser.add_argument("--cycles", type=int, default=8000, help="cycles that count, of each point and each of 3 seeds")
+    parser.add_argument("--flits", type=int, default=10_000_000, help="random flits whose arrival is checked")
+    parser.add_argument("--parts", default=",".join(PARTS), help="some of %(default)s")
+    parser.add_argument("-o", "--output", type=Path, help="figure, PNG")
+    parser.add_argument("--json", type=Path, help="all figures")
+    arguments = parser.parse_args()
+    meshes, wanted = arguments.meshes.split(","), arguments.parts.split(",")
+    if unknown := set(wanted) - set(PARTS):
+        parser.error(f"--parts must be some of {', '.join(PARTS)}, not {', '.join(sorted(unknown))}")
+    results: dict[str, Any] = {"baselines": {"mesh": BOOKSIM_SOURCE, "router": ROUTERS_SOURCE}}
+    if "load" in wanted:
+        results["load"] = dict(run_load(meshes, arguments.cycles))
+    if "queues" in wanted:
+        results["queues"] = dict(run_queues(meshes[:1], arguments.cycles))
+    if "integrity" in wanted:
+        results["integrity"] = noc_load.check_integrity(MeshSimulation(mesh(meshes[0])), arguments.flits)
+        print("nothing lost, doubled, changed or out of order:", results["integrity"], flush=True)
+    if "speed" in wanted:
+        results["speed"] = run_speed(meshes[0])
+    if "layer" in wanted:
+        results["layer"] = noc_layer.run()
+    if "synthesis" in wanted:
+        results["synthesis"] = run_synthesis()
+    if arguments.output and "load" in results:
+        plot(results, arguments.output)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""Latency against offered load of a mesh, in its Verilog."""
+
+import statistics
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hw.noc.model import Traffic
+from hw.noc.ports import STEP, WANTS, Port
+from hw.noc.traffic import PATTERNS, Pattern, channel_bound, make_traffic, random_traffic
+from sim.noc import MeshSimulation
+from sim.noc_check import check_delivery, members
+
+__all__ = ["check_integrity", "cycles_per_second", "per_output", "sweep"]
+
+WARM = 2000
+"""Cycles before those that count."""
+
+SEEDS = (0, 1, 2)
+
+COARSE = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05)
+"""Offered loads as parts of the bound."""
+
+STEP_OF_BOUND = 0.01
+
+SATURATED = 3.0
+"""A mesh is saturated when its mean latency is more than so many times that of the empty mesh."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """At an offered load (deliveries a cycle and sending node): latency in cycles, first and last counted."""
+
+    offered: float
+    mean: float
+    p99: float
+
+
+class Sweep:
+    """One pattern on one mesh."""
+
+    def __init__(self, simulation: MeshSimulation, pattern: Pattern, cycles: int) -> None:
+        self.simulation, self.pattern, self.cycles = simulation, pattern, cycles
+        self.cfg = simulation.cfg
+        self.bound = channel_bound(self.cfg, pattern)
+        sample = make_traffic(self.cfg, pattern, load=1.0, cycles=2000, seed=0)
+        self.senders = len(np.unique(sample.source))
+        # A flit of the pattern multicast makes so many deliveries in the mean.
+        self.copies = float(members(self.cfg, sample).sum() / len(sample.source))
+        self._known: dict[float, Point] = {}
+
+    def point(self, part: float) -> Point:
+        """At a part of the bound: flits that come in the cycles that count, all seeds together."""
+        part = round(part, 4)
+        if part not in self._known:
+            offered = part * self.bound
+            latencies = []
+            for seed in SEEDS:
+                traffic = make_traffic(
+                    self.cfg, self.pattern, load=min(1.0, offered / self.copies), cycles=WARM + self.cycles, seed=seed
+                )
+                run = self.simulation.run(traffic, cycles=20 * (WARM + self.cycles))
+                check_delivery(self.cfg, traffic, run)
+                came = traffic.earliest[run.flit]
+                latencies.append((run.cycle - came + 1)[came >= WARM])
+            found = np.concatenate(latencies)
+            self._known[part] = Point(offered, float(found.mean()), float(np.quantile(found, 0.99)))
+        return self._known[part]
+
+    def accepted(self) -> tuple[float, float]:
+        """Deliveries a cycle and sending node if each always has a flit: mean and standard deviation of the seeds."""
+        rates = []
+        for seed in SEEDS:
+            traffic = make_traffic(self.cfg, self.pattern, load=1.0, cycles=WARM + self.cycles, seed=seed)
+            run = self.simulation.run(traffic, cycles=WARM + self.cycles)
+            rates.append(int((run.cycle >= WARM).sum()) / self.cycles / self.senders)
+        return statistics.mean(rates), statistics.stdev(rates)
+
+    def saturation(self, empty: float) -> float:
+        """Largest offered load before the first that is saturated, in steps of a hundredth of the bound."""
+        limit = SATURATED * empty
+        last = 0.0
+        for part in (*COARSE, 1.2):
+            if part * self.bound / self.copies > 1.0 or self.point(part).mean > limit:
+                break
+            last = part
+        steps = 0
+        while (last + STEP_OF_BOUND) * self.bound / self.copies <= 1.0 and steps < 20:
+            if self.point(last + STEP_OF_BOUND).mean > limit:
+                break
+            last = round(last + STEP_OF_BOUND, 4)
+            steps += 1
+        return last * self.bound
+
+    def result(self) -> dict[str, Any]:
+        """All figures."""
+        empty = self.point(COARSE[0]).mean
+        saturation = self.saturation(empty)
+        accepted, deviation = self.accepted()
+        curve = [self._known[part] for part in sorted(self._known)]
+        return {
+            "bound": self.bound, "zero_load": empty, "saturation": saturation, "accepted": accepted,
+            "accepted_sd": deviation, "curve": [vars(point) for point in curve],
+        }  # fmt: skip
+
+
+def sweep(simulation: MeshSimulation, cycles: int) -> dict[str, Any]:
+    """Figures of all patterns."""
+    return {name: Sweep(simulation, pattern, cycles).result() for name, pattern in PATTERNS.items()}
+
+
+def per_output(simulation: MeshSimulation, count: int = 1000) -> dict[str, float]:
+    """Flits a cycle from each input to each output of a router in the middle, alone."""
+    cfg = simulation.cfg
+    x, y = cfg.columns // 2, cfg.rows // 2
+
+    def node(port: Port) -> int:
+        dx, dy = (0, 0) if port is Port.LOCAL else STEP[port]
+        return cfg.node(x + dx, y + dy)
+
+    rates = {}
+    for entry in Port:
+        for leave in WANTS[entry]:
+            column, row = cfg.position(node(leave))
+            traffic = Traffic(
+                source=np.full(count, node(entry)), columns=np.full(count, 1 << column), rows=np.full(count, 1 << row),
+                tag=np.arange(count) % (1 << cfg.tag_bits), earliest=np.zeros(count, dtype=np.int64),
+            )  # fmt: skip
+            run = simulation.run(traffic, cycles=10 * count)
+            check_delivery(cfg, traffic, run)
+            rates[f"{entry.name.lower()} to {leave.name.lower()}"] = (count - 1) / int(run.cycle[-1] - run.cycle[0])
+    return rates
+
+
+def check_integrity(simulation: MeshSimulation, flits: int, chunk: int = 250_000) -> dict[str, Any]:
+    """Random flits to one node or to sets, nodes that stall: how much was delivered, all of it checked."""
+    cfg = simulation.cfg
+    sent = deliveries = cycles = 0
+    for number in range(-(-flits // chunk)):
+        rng = np.random.default_rng([number, cfg.nodes])
+        # From nearly empty to more than the mesh can carry; from no pauses to many.
+        load, multicast, stall = 10 ** rng.uniform(-1.5, 0), rng.uniform(0, 0.6), rng.choice([0, 0.2, 0.5, 0.8])
+        traffic = random_traffic(rng, cfg, chunk, load=float(load), multicast=float(multicast))
+        accept = rng.random((997, cfg.nodes)) >= stall
+        run = simulation.run(traffic, cycles=1000 * chunk, accept=accept)
+        deliveries += check_delivery(cfg, traffic, run)
+        sent += chunk
+        cycles += run.cycles
+    return {"flits": sent, "deliveries": deliveries, "cycles": cycles, "wrong": 0}
+
+
+def cycles_per_second(simulation: MeshSimulation, cycles: int = 60_000) -> dict[str, float]:
+    """Cycles of simulation a second of processor time, bench included: uniform traffic, all of it and 5 %."""
+    rates = {}
+    for name, load in (("full load", 1.0), ("5 % load", 0.05)):
+        traffic = make_traffic(simulation.cfg, PATTERNS["uniform"], load=load, cycles=cycles, seed=0)
+        runs = [simulation.run(traffic, cycles=cycles) for _ in range(3)]
+        rates[name] = statistics.median(run.cycles / run.cpu_s for run in runs)
+    return rates

@@ -1,0 +1,189 @@
+"""Routers in FPGAs: cells after Yosys, cells and clock after nextpnr."""
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import connect, flipped
+
+from hw.noc.config import MeshConfig
+from hw.noc.interface import NetworkInterface
+from hw.noc.reduction import ReductionRouter
+from hw.noc.route import PlaceLayout
+from hw.noc.router import Router
+from rtl_gen.netlist import emit
+from rtl_gen.ports import Port, module_ports
+from sim.toolchain import require_tool
+
+__all__ = ["parts", "synthesise"]
+
+CELLS = {
+    "lut4": "LUT4", "dpr16x4": "TRELLIS_DPR16X4", "ff": "TRELLIS_FF", "ccu2c": "CCU2C", "pfumx": "PFUMX",
+    "l6mux": "L6MUX21",
+}  # fmt: skip
+
+SEEDS = (1, 2, 3)
+WANTED_MHZ = 110
+
+_GROUP = 4
+"""Outputs to a pin: the package has not enough."""
+
+
+class _Both(wiring.Component):
+    """A router with its reduction router, which share nothing."""
+
+    def __init__(self, cfg: MeshConfig) -> None:
+        self.cfg = cfg
+        sides = {"a": Router.members(cfg), "r": ReductionRouter.members(cfg)}
+        super().__init__({f"{side}_{name}": member for side, part in sides.items() for name, member in part.items()})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        for side, part in (("a", Router(self.cfg)), ("r", ReductionRouter(self.cfg))):
+            m.submodules[side] = part
+            for name, member in part.signature.members.items():
+                inner, outer = getattr(part, name), getattr(self, f"{side}_{name}")
+                if member.is_signature:
+                    connect(m, inner, flipped(outer))
+                elif member.flow is wiring.In:
+                    m.d.comb += inner.eq(outer)
+                else:
+                    m.d.comb += outer.eq(inner)
+        return m
+
+
+def parts() -> Iterator[dict[str, Any]]:
+    """Rows of the table: parts of an 8 x 6 mesh, queues of 16 flits, the position (3, 2) tied off."""
+
+    def row(name: str, component: wiring.Component, port: str = "", **options: bool) -> dict[str, Any]:
+        place = PlaceLayout.pack(cfg, 3, 2)
+        value = place["column"] | place["row"] << cfg.columns
+        return {"router": name} | synthesise(component, {port: value} if port else {}, **options)
+
+    for bits in (32, 64, 128):
+        cfg = MeshConfig(payload_bits=bits)
+        yield row(f"router, multicast, {bits} bits", Router(cfg), "place", place=bits < 128)
+        if bits < 128:
+            yield row(f"router, multicast + reduction of 2 contexts, {bits} bits", _Both(cfg), "a_place")
+    for bits, options in ((32, {"queues": 2}), (32, {"depth": 2})):
+        cfg = MeshConfig(payload_bits=bits, **options)
+        text = ", ".join(f"{key} {value}" for key, value in options.items())
+        yield row(f"router, multicast, {bits} bits, {text}", Router(cfg), "place")
+    for bits in (32, 64):
+        cfg = MeshConfig(payload_bits=bits)
+        yield row(f"reduction router alone, 2 contexts, {bits} bits", ReductionRouter(cfg))
+        yield row(f"network interface, {bits} bits", NetworkInterface(cfg))
+
+
+def synthesise(
+    component: wiring.Component, constants: dict[str, int], *, place: bool = True, ice40: bool = True
+) -> dict[str, Any]:
+    """Cells of a component alone, and what a design reaches in which all its ports come from and go to flip-flops.
+
+    Parameters
+    ----------
+    component
+        What is built.
+    constants
+        Input ports that are tied off.
+    place
+        Also place and route, for an LFE5U-25F-6: best clock of three seeds.
+    ice40
+        Also cells of an iCE40 HX8K.
+    """
+    texts = emit(component, "part", prefix="mho_", name="mho_part", reset_low=False)
+    ports = module_ports(texts["mho_part"], "mho_part")
+    assert ports is not None
+    with tempfile.TemporaryDirectory(prefix="mho-noc-") as name:
+        folder = Path(name)
+        (folder / "part.v").write_text("\n".join([*texts.values(), _tied(ports, constants)]))
+        result = _ecp5_cells(folder)
+        if ice40:
+            result |= _ice40_cells(folder)
+        if place:
+            (folder / "wrap.v").write_text(_wrapped({n: p for n, p in ports.items() if n not in constants}))
+            result |= _place(folder)
+    return result
+
+
+def _range(port: Port) -> str:
+    return f"[{(port.width or 1) - 1}:0]"
+
+
+def _tied(ports: dict[str, Port], constants: dict[str, int]) -> str:
+    """The part with its constants tied off."""
+    open_ports = [p for n, p in ports.items() if n not in constants]
+    declared = ", ".join(f"{p.direction} wire {_range(p)} {p.name}" for p in open_ports)
+    joined = [f".{p.name}({p.name})" for p in open_ports]
+    joined += [f".{name}({ports[name].width}'d{value})" for name, value in constants.items()]
+    return f"module tied ({declared});\n  mho_part part ({', '.join(joined)});\nendmodule\n"
+
+
+def _wrapped(ports: dict[str, Port]) -> str:
+    """Inputs from a shift register; outputs to flip-flops, whose exclusive or in groups goes to pins."""
+    sides = {"input": 0, "output": 0}
+    joined = [".clk(clk)"]
+    for name, port in ports.items():
+        if name != "clk":
+            low = sides[port.direction]
+            sides[port.direction] += port.width or 1
+            joined.append(f".{name}({port.direction}s[{sides[port.direction] - 1}:{low}])")
+    inputs, outputs = sides.values()
+    pins = -(-outputs // _GROUP)
+    groups = "\n".join(
+        f"    pins[{k}] <= ^held[{min(outputs, (k + 1) * _GROUP) - 1}:{k * _GROUP}];" for k in range(pins)
+    )
+    return f"""module wrap (input wire clk, input wire bits, output reg [{pins - 1}:0] pins);
+  reg [{inputs - 1}:0] inputs;
+  wire [{outputs - 1}:0] outputs;
+  reg [{outputs - 1}:0] held;
+  always @(posedge clk) begin
+    inputs <= {{inputs[{inputs - 2}:0], bits}};
+    held <= outputs;
+{groups}
+  end
+  tied tied ({", ".join(joined)});
+endmodule
+"""
+
+
+def _run(command: list[str], folder: Path) -> str:
+    require_tool(command[0])
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{(done.stdout + done.stderr)[-2000:]}")
+    return done.stdout + done.stderr
+
+
+def _ecp5_cells(folder: Path) -> dict[str, int]:
+    _run(["yosys", "-q", "-p", "read_verilog part.v; synth_ecp5 -top tied; tee -o stat stat"], folder)
+    text = (folder / "stat").read_text()
+    found = dict(re.findall(r"^\s+(\w+)\s+(\d+)$", text, re.MULTILINE))
+    return {key: int(found.get(cell, 0)) for key, cell in CELLS.items()}
+
+
+def _ice40_cells(folder: Path) -> dict[str, int]:
+    _run(["yosys", "-q", "-p", "read_verilog part.v; synth_ice40 -top tied; tee -o stat stat"], folder)
+    found = {c: int(n) for c, n in re.findall(r"^\s+(SB_\w+)\s+(\d+)$", (folder / "stat").read_text(), re.MULTILINE)}
+    flops = sum(count for cell, count in found.items() if cell.startswith("SB_DFF"))
+    return {"ice40": found.get("SB_LUT4", 0), "ice40_ff": flops, "ice40_ram": found.get("SB_RAM40_4K", 0)}
+
+
+def _place(folder: Path) -> dict[str, Any]:
+    _run(["yosys", "-q", "-p", "read_verilog part.v wrap.v; synth_ecp5 -top wrap -json wrap.json"], folder)
+    clocks, comb = [], 0
+    for seed in SEEDS:
+        command = [
+            "nextpnr-ecp5", "--25k", "--package", "CABGA381", "--speed", "6", "--json", "wrap.json",
+            "--freq", str(WANTED_MHZ), "--seed", str(seed), "--lpf-allow-unconstrained", "--timing-allow-fail",
+        ]  # fmt: skip
+        text = _run(command, folder)
+        clocks.append(float(re.findall(r"Max frequency for clock[^:]*: +([\d.]+) MHz", text)[-1]))
+        found = re.search(r"TRELLIS_COMB: +(\d+)", text)
+        comb = int(found[1]) if found else 0
+    return {"comb": comb, "mhz": max(clocks), "mhz_all": clocks}
