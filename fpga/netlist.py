@@ -1,0 +1,149 @@
+"""Simulation of what a board would really hold: its netlist after synthesis, or the one in its bitstream."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from fpga.boards import Board
+from fpga.build_report import error_line
+from macro_models.errors import InputError, ToolError
+from sim.toolchain import cached_build, hash_files, require_tool, run_logged, tool_version
+
+__all__ = ["bitstream_netlist", "netlist_program", "repack_ecp5"]
+
+_HDL = Path(__file__).with_name("hdl")
+_MAIN = _HDL / "link_main.cpp"
+_PINS = _HDL / "ice40_pins.v"
+
+_REPLACED = ("SB_IO", "SB_GB_IO", "SB_PLL40_PAD", "SB_PLL40_CORE")
+"""Cells that fpga/hdl/ice40_pins.v has models of."""
+
+
+def _run(command: list[str], folder: Path, output: Path | None = None) -> None:
+    """Run a tool; what it writes to stdout is its result, if ``output`` is given."""
+    log = folder / f"{Path(command[0]).name}.log"
+    with log.open("wb") as errors, (output or Path(os.devnull)).open("wb") as out:
+        status = subprocess.run(command, cwd=folder, stdout=out, stderr=errors, stdin=subprocess.DEVNULL).returncode
+    if status:
+        raise ToolError(f"{Path(command[0]).name} failed: {error_line(log)}")
+
+
+def _tool(name: str, package: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        raise ToolError(f"{name} was not found; install it with: apt-get install {package}")
+    return path
+
+
+def bitstream_netlist(board: Board, bitstream: Path, constraints: Path) -> str:
+    """The netlist that a bitstream of an iCE40 holds, as Verilog; its ports are those of the constraints.
+
+    Cells that icebox does not know, the SPRAM and the multipliers of a UP5K, would be missing.
+
+    Raises
+    ------
+    InputError
+        If the device is another one.
+    ToolError
+        If a tool is missing or fails.
+    """
+    if board.device.partition("-")[0] != "iCE40HX8K":
+        raise InputError(f"only a bitstream of an iCE40HX8K can be turned back to a netlist, not one of {board.device}")
+    unpack, to_verilog = (_tool(name, "fpga-icestorm") for name in ("iceunpack", "icebox_vlog"))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _run([unpack, str(bitstream.resolve()), "unpacked.asc"], folder)
+        command = [to_verilog, "-s", "-l", "-n", "top", "-p", str(constraints.resolve()), "unpacked.asc"]
+        _run(command, folder, folder / "netlist.v")
+        return strict_verilog((folder / "netlist.v").read_text())
+
+
+def strict_verilog(text: str) -> str:
+    """What icebox_vlog writes, without the second declarations of the ports of the module."""
+    head = re.search(r"module \w+ \((.*?)\);", text, re.DOTALL)
+    if head is None:
+        raise ToolError("icebox_vlog wrote no module")
+    ports = set(re.findall(r"(?:input|output|inout)\s+(?:wire\s+|reg\s+)?(\w+)", head.group(1)))
+
+    def declare(match: re.Match[str]) -> str:
+        names = [name for name in re.split(r"\s*,\s*", match.group(2)) if name not in ports]
+        return f"{match.group(1)} {', '.join(names)};" if names else ""
+
+    return re.sub(r"^(wire|reg) ([^=;\[]*);$", declare, text, flags=re.MULTILINE)
+
+
+def _cells() -> Path:
+    """Models of the cells of an iCE40 that come with Yosys."""
+    path = Path(require_tool("yosys")).resolve().parent.parent / "share" / "yosys" / "ice40" / "cells_sim.v"
+    if not path.is_file():
+        raise ToolError(f"{path}: not found; it comes with Yosys")
+    return path
+
+
+def _wrapper(netlist: str) -> str:
+    """A module with plain ports around one with the ports of a board."""
+    head = re.search(r"module top\s*\((.*?)\);", netlist, re.DOTALL)
+    if head is None:
+        raise ToolError("there is no module top in the netlist")
+    ports = [re.split(r"\s+", port.strip())[-1] for port in head.group(1).split(",")]
+    clock, rx, tx = (next(port for port in ports if key in port) for key in ("clk", "rx", "tx"))
+    # Ports of both directions connect to wires only.
+    wires = "".join(f"  wire \\{name} ;\n" for name in ports)
+    pins = ", ".join(f".{name}(\\{name} )" for name in ports)
+    return (
+        f"module mho_board (input clk, input rst, input rx, output tx);\n{wires}"
+        f"  assign \\{clock} = clk;\n  assign \\{rx} = rx;\n  assign tx = \\{tx} ;\n"
+        f"  top top ({pins});\nendmodule\n"
+    )
+
+
+def netlist_program(netlist: str) -> Path:
+    """Program that simulates a netlist of iCE40 cells at its pins, for :class:`fpga.link_sim.PinsTransport`.
+
+    The clock of the simulation is that of the design. There is no reset but that of the board itself, which takes less
+    than 1000 cycles from the start.
+
+    Raises
+    ------
+    ToolError
+        If a tool is missing or fails.
+    """
+    for tool in ("verilator", "g++", "make"):
+        require_tool(tool)
+    text = re.sub(rf"\b({'|'.join(_REPLACED)})\b", r"mho_\1", netlist) + _wrapper(netlist)
+    cells = _cells()
+
+    def build(folder: Path) -> None:
+        (folder / "board.v").write_text(text)
+        log = folder / "build.log"
+        command = [
+            "verilator", "--cc", "--exe", "-O3", "--no-assert", "-Wno-fatal", "-Wno-lint", "-Wno-style",
+            "-DNO_ICE40_DEFAULT_ASSIGNMENTS", "--prefix", "Vtop", "--top-module", "mho_board",
+            "-CFLAGS", "-std=c++17 -DMHO_RESET=rst", "--Mdir", "objects", "-o", "../simulator",
+            "board.v", str(_PINS), str(cells), str(_MAIN),
+        ]  # fmt: skip
+        run_logged(command, log, "verilator", cwd=folder)
+        make = ["make", "-j", "2", "-C", str(folder / "objects"), "-f", "Vtop.mk"]
+        run_logged([*make, "OPT_FAST=-O1", "OPT_GLOBAL=-O1"], log, "the C++ compiler of the simulator")
+
+    key = [text, hash_files([_MAIN, _PINS, cells, Path(__file__)]), tool_version("verilator")]
+    return cached_build("netlist", key, build) / "simulator"
+
+
+def repack_ecp5(bitstream: Path) -> bytes:
+    """A bitstream of an ECP5 that was unpacked to text and packed again.
+
+    Raises
+    ------
+    ToolError
+        If a tool is missing or fails.
+    """
+    unpack, pack = (_tool(name, "fpga-trellis") for name in ("ecpunpack", "ecppack"))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _run([unpack, "--input", str(bitstream.resolve()), "--textcfg", "unpacked.config"], folder)
+        _run([pack, "--compress", "--input", "unpacked.config", "--bit", "packed.bit"], folder)
+        return (folder / "packed.bit").read_bytes()
