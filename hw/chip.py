@@ -17,7 +17,7 @@ from hw.host.wishbone import WishboneBridge
 from hw.macro.adapter import MacroAdapter
 from macro_models.errors import InputError
 
-__all__ = ["WRAPS", "BusTop", "CoreTop", "build_top", "top_name"]
+__all__ = ["WRAPS", "BusTop", "CoreTop", "build_top", "connect_write", "top_name"]
 
 WRAPS = {"none": "core", "wishbone": "core_wb", "axil": "core_axil"}
 """Names of the tops, without the prefix, by what wraps the core."""
@@ -113,15 +113,17 @@ class BusTop(wiring.Component):
         for name in ("busy", "mvms", "cycles_total", "cycles_analog", "cycles_hold"):
             m.d.comb += getattr(host, name).eq(getattr(core.status, name))
         if self.write is not None:
-            self._connect_write(m, host, core)
+            connect_write(m, host, core)
         return m
 
-    def _connect_write(self, m: Module, host: Any, core: Any) -> None:
-        for name in ("target", "cell", "write_status"):
-            connect(m, host=getattr(host, name), core=getattr(core, name))
-        for name in ("parameters", "write_start", "write_stop", "map_addr"):
-            m.d.comb += getattr(core, name).eq(getattr(host, name))
-        m.d.comb += host.map_data.eq(core.map_data)
+
+def connect_write(m: Module, host: Any, core: Any) -> None:
+    """Connect write-verify of a core with a :class:`hw.host.core_host.CoreHost`."""
+    for name in ("target", "cell", "write_status"):
+        connect(m, host=getattr(host, name), core=getattr(core, name))
+    for name in ("parameters", "write_start", "write_stop", "map_addr"):
+        m.d.comb += getattr(core, name).eq(getattr(host, name))
+    m.d.comb += host.map_data.eq(core.map_data)
 
 
 def top_name(wrap: str) -> str:

@@ -34,7 +34,7 @@ def board_map(cfg: BoardConfig) -> RegisterMap:
                 _constant("core_version", 8, MAP_VERSION, "Version of the map of the core."),
             )),
             Register(name="emulator", address=0x004, doc="The array emulator.", fields=(
-                _constant("level", 2, LEVELS.index(cfg.level), "Where it takes over. 0: vector level."),
+                _constant("level", 2, LEVELS.index(cfg.level), "Where it takes over. 0: vector level; 1: pins."),
                 _constant("g_bits", 6, emulator.g_bits, "Bits of the code of a cell."),
                 _constant("slots", 8, emulator.slots, "Tables that it holds."),
                 _constant("lanes", 16, emulator.lanes, "Cells that meet their input in one cycle."),

@@ -4,15 +4,18 @@ from dataclasses import dataclass
 
 from hw.config import Chip
 from hw.core.config import CoreConfig
+from hw.core.write_verify import WriteVerifyConfig
+from hw.host.core_map import chip_map, core_map
 from hw.host.link_model import LinkConfig
+from hw.host.registers import RegisterMap
 from hw.host.uart import UartConfig
-from hw.macro.emulator import EmulatorConfig
+from hw.macro.emulator import EmulatorConfig, PinEmulatorConfig
 from macro_models.errors import InputError
 
 __all__ = ["ADDRESS_WIDTH", "BOARD_BASE", "CORE_BASE", "LEVELS", "LOAD_BASE", "BoardConfig"]
 
-LEVELS = ("vector",)
-"""Where the emulator takes over: all below the vector level."""
+LEVELS = ("vector", "pin")
+"""Where the emulator takes over: all below the vector level, or the macro behind the pins of the core unmodified."""
 
 ADDRESS_WIDTH = 21
 """Bits of a byte address of a board."""
@@ -37,8 +40,8 @@ class BoardConfig:
         What is emulated: lines, bits of a cell, durations of the analog operations.
     level
         Of :data:`LEVELS`.
-    lanes, slots, memory
-        As in :class:`hw.macro.emulator.EmulatorConfig`.
+    lanes, slots, memory, converters
+        As in :class:`hw.macro.emulator.EmulatorConfig` and, at pin level, :class:`hw.macro.emulator.PinEmulatorConfig`.
     clock_hz
         Frequency of the design, in Hz.
     baud
@@ -57,6 +60,7 @@ class BoardConfig:
     lanes: int = 8
     slots: int = 2
     memory: str = "block"
+    converters: int = 8
     clock_hz: int = 24_000_000
     baud: int = 3_000_000
     link_bytes: int = 512
@@ -79,10 +83,26 @@ class BoardConfig:
 
     @property
     def emulator(self) -> EmulatorConfig:
-        """The emulator in place of core and macro."""
-        return EmulatorConfig(
-            core=self.core, g_bits=self.chip.core.g_bits, lanes=self.lanes, slots=self.slots, memory=self.memory
-        )
+        """The emulator in place of the macro, or of core and macro."""
+        core, g_bits = self.core, self.chip.core.g_bits
+        if self.level == "vector":
+            return EmulatorConfig(core=core, g_bits=g_bits, lanes=self.lanes, slots=self.slots, memory=self.memory)
+        return PinEmulatorConfig(
+            core=core, g_bits=g_bits, lanes=self.lanes, slots=self.slots, memory=self.memory,
+            converters=self.converters, verify_bits=None if self.write is None else self.write.verify_bits,
+        )  # fmt: skip
+
+    @property
+    def write(self) -> WriteVerifyConfig | None:
+        """Write-verify of the core, if there is one: at pin level only."""
+        if self.level == "vector" or not self.chip.programming.engine:
+            return None
+        return WriteVerifyConfig.from_chip(self.chip)
+
+    @property
+    def core_map(self) -> RegisterMap:
+        """Registers of the core."""
+        return chip_map(self.chip) if self.write else core_map(self.chip.lines, self.chip.sha256, None)
 
     @property
     def uart(self) -> UartConfig:

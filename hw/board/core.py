@@ -10,12 +10,12 @@ from hw.board.board_map import board_map
 from hw.board.config import ADDRESS_WIDTH, BOARD_BASE, CORE_BASE, LOAD_BASE, BoardConfig
 from hw.board.load_port import LoadPort
 from hw.board.split import BusSplit, Region
+from hw.chip import connect_write
 from hw.host.bank import RegisterBank
 from hw.host.bus import RegisterBus
 from hw.host.core_host import CoreHost
 from hw.host.core_map import ADDRESS_WIDTH as CORE_WIDTH
-from hw.host.core_map import core_map
-from hw.macro.emulator import VectorEmulator
+from hw.macro.emulator import PinEmulatorConfig, PinLevelCore, VectorEmulator
 
 __all__ = ["BoardCore"]
 
@@ -47,10 +47,11 @@ class BoardCore(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        cfg = self.cfg
-        emulator: Any = VectorEmulator(cfg.emulator)
+        cfg, parts = self.cfg, self.cfg.emulator
+        pins = isinstance(parts, PinEmulatorConfig)
+        emulator: Any = PinLevelCore(parts, cfg.write) if pins else VectorEmulator(parts)
         bank: Any = RegisterBank(board_map(cfg))
-        m.submodules.load_port = load = LoadPort(cfg.emulator)
+        m.submodules.load_port = load = LoadPort(parts)
         regions = (
             Region("core", CORE_BASE, CORE_WIDTH), Region("board", BOARD_BASE, bank.map.address_width),
             Region("load", LOAD_BASE, load.bus.signature.address_width),
@@ -58,7 +59,7 @@ class BoardCore(wiring.Component):
         split: Any = BusSplit(ADDRESS_WIDTH, regions)
         m.submodules.split = split
         m.submodules.board = bank
-        m.submodules.host = host = CoreHost(cfg.core, core_map(cfg.chip.lines, cfg.chip.sha256, None))
+        m.submodules.host = host = CoreHost(cfg.core, cfg.core_map, cfg.write)
         m.submodules.core = ResetInserter(host.soft_reset)(emulator)
         connect(m, outside=flipped(self.bus), split=split.bus)
         connect(m, split=split.core, host=host.bus)
@@ -73,4 +74,6 @@ class BoardCore(wiring.Component):
             bank.state.no_table.eq(emulator.status.error), self.busy.eq(emulator.status.busy),
             self.error.eq(emulator.status.error),
         ]  # fmt: skip
+        if cfg.write is not None:
+            connect_write(m, host, emulator)
         return m

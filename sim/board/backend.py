@@ -24,7 +24,9 @@ _LANES = 32
 def hardware_chip(chip: Chip) -> Chip:
     """A chip with the same hardware on a board: what does not shape it is that of a preset."""
     common = load_chip("neurram-core")
-    return replace(common, core=chip.core, clock=chip.clock, timing=chip.timing, mesh=chip.mesh)
+    return replace(
+        common, core=chip.core, clock=chip.clock, timing=chip.timing, mesh=chip.mesh, programming=chip.programming
+    )
 
 
 class FpgaSimBackend:
@@ -36,12 +38,14 @@ class FpgaSimBackend:
     ----------
     lanes
         Cells that meet their input in one cycle.
+    level
+        Where the emulator takes over: ``vector``, or ``pin``: the core as it is generated, and the macro emulated.
     """
 
     name = "fpga-sim"
 
-    def __init__(self, *, lanes: int = _LANES) -> None:
-        self._lanes = lanes
+    def __init__(self, *, lanes: int = _LANES, level: str = "vector") -> None:
+        self._lanes, self._level = lanes, level
         self._cfg: BoardConfig | None = None
         self._bus: BusSimulation | None = None
         self._driver: BoardDriver | None = None
@@ -56,7 +60,7 @@ class FpgaSimBackend:
         ToolError
             If a tool is missing or the build fails.
         """
-        cfg = BoardConfig(chip=hardware_chip(chip), lanes=min(self._lanes, chip.lines))
+        cfg = BoardConfig(chip=hardware_chip(chip), level=self._level, lanes=min(self._lanes, chip.lines))
         for model in cores:
             check_core(cfg.emulator, model)
         if self._bus is None or cfg != self._cfg:

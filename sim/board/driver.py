@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.board import BOARD_BASE, BOARD_MAGIC, BOARD_VERSION, CORE_BASE, LEVELS, LOAD_BASE
+from hw.board import BOARD_BASE, BOARD_MAGIC, BOARD_VERSION, CORE_BASE, LEVELS, LOAD_BASE, BoardConfig
 from hw.config import Chip
-from hw.core.config import OVERHEAD_CYCLES, CoreConfig
+from hw.core.config import OVERHEAD_CYCLES
 from hw.core.layout import OpLayout, pack
 from hw.host.core_map import MAP_VERSION, core_map
 from hw.host.link_tasks import Poll, Read, Task, Write
@@ -76,9 +76,7 @@ class BoardInfo:
 
     def emulator(self, chip: Chip) -> EmulatorConfig:
         """The emulator on the board."""
-        return EmulatorConfig(
-            core=CoreConfig.from_chip(chip), g_bits=self.g_bits, lanes=self.lanes, slots=self.slots
-        )  # fmt: skip
+        return BoardConfig(chip=chip, level=self.level, lanes=self.lanes, slots=self.slots).emulator
 
 
 def read_info(bus: BoardBus, where: str) -> BoardInfo:
@@ -139,7 +137,7 @@ class BoardDriver:
             check_core(cfg, model)
         self.bus, self.cfg, self.models, self.progress = bus, cfg, list(models), progress
         self._guard = guard
-        self.map = core_map(cfg.lines, parameters=None)
+        self.map = core_map(cfg.lines)
         self._cells: dict[int, NDArray[np.uint32]] = {}
         self.forget()
 
