@@ -23,14 +23,17 @@ class BoardPlan:
         Most cells that meet their input in one cycle.
     word_bits
         Bits of cells that the memory gives in one cycle; fewer lanes, a power of two, if cells are wide.
-    level, slots, memory, clock_hz, baud, link_bytes
+    pin_lines
+        Lines of the largest core that is put there unmodified, only its macro emulated. All below the vector level is
+        emulated of a larger one.
+    slots, memory, clock_hz, baud, link_bytes
         As in :class:`hw.board.BoardConfig`.
     """
 
     chip: str
     lanes: int
     word_bits: int
-    level: str = "vector"
+    pin_lines: int = 0
     slots: int = 2
     memory: str = "block"
     clock_hz: int
@@ -44,7 +47,13 @@ BOARDS: Mapping[str, BoardPlan] = MappingProxyType(
             chip="icebreaker", lanes=8, word_bits=64, memory="spram", clock_hz=25_125_000, baud=3_000_000
         ),
         "ulx3s-85f": BoardPlan(
-            chip="ulx3s-85f", lanes=256, word_bits=4096, clock_hz=50_000_000, baud=3_000_000, link_bytes=1024
+            chip="ulx3s-85f",
+            lanes=256,
+            word_bits=4096,
+            pin_lines=64,
+            clock_hz=50_000_000,
+            baud=3_000_000,
+            link_bytes=1024,
         ),
         "hx8k-breakout": BoardPlan(chip="hx8k-breakout", lanes=32, word_bits=128, clock_hz=24_000_000, baud=3_000_000),
     }
@@ -66,6 +75,6 @@ def board_config(board: str, chip: Chip | None = None) -> BoardConfig:
     chip = load_chip(plan.chip) if chip is None else chip
     given = 2 ** ((plan.word_bits // chip.core.g_bits).bit_length() - 1)
     return BoardConfig(
-        chip=chip, level=plan.level, lanes=max(8, min(plan.lanes, chip.lines, given)), slots=plan.slots,
-        memory=plan.memory, clock_hz=plan.clock_hz, baud=plan.baud, link_bytes=plan.link_bytes,
+        chip=chip, level="pin" if chip.lines <= plan.pin_lines else "vector",
+        lanes=max(8, min(plan.lanes, chip.lines, given)), slots=plan.slots, memory=plan.memory, clock_hz=plan.clock_hz, baud=plan.baud, link_bytes=plan.link_bytes,
     )  # fmt: skip
