@@ -1,14 +1,14 @@
 """A layer on a block of nodes: its input to all nodes of a row, the partial sums of a column to one."""
 
-from itertools import count
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hw.noc.config import MeshConfig
 from hw.noc.flit import Destinations
 from hw.noc.trees import Group
-from sim.noc_nodes import Flow, Job, NodesRun, NodesSimulation
+from sim.noc_nodes import Flow, Job, NodesRun, NodesSimulation, Sends
 
 __all__ = ["layer", "run"]
 
@@ -34,34 +34,43 @@ def layer(simulation: NodesSimulation, side: int, corner: tuple[int, int], *, mu
     rows, columns = range(y0, y0 + side), range(x0, x0 + side)
     head = 1
     inputs, sums = (LINES * bits // cfg.payload_bits + head for bits in (INPUT_BITS, SUM_BITS))
-    job = Job(barrier=side * side * inputs)
     rng = np.random.default_rng(side)
+
+    def block(node: int, phase: int, number: int, payload: NDArray[np.uint32]) -> Sends:
+        length = len(payload)
+        return Sends(
+            node=np.full(length, node), phase=np.full(length, phase), payload=payload, number=np.full(length, number),
+            last=np.arange(length) == length - 1,
+        )  # fmt: skip
+
+    def random_words(length: int) -> NDArray[np.uint32]:
+        return rng.integers(0, 1 << 15, (length, cfg.lanes)).astype(np.uint16).view(np.uint32)
+
     # Slot 0: inputs; from slot 1 on: partial sums of the other nodes of a column.
-    flows = []
+    flows, groups, tx, operands = [], [], [], [Sends.none(cfg)]
     for y in rows:
         source = cfg.node(x0 - 1, y)
         sets = [Destinations(tuple(columns), (y,))] if multicast else [Destinations.one(x, y) for x in columns]
         for number, to in enumerate(sets):
             flows.append(Flow(source=source, number=number, to=to, slot=0, block=inputs))
-            job.tx += [(source, 0, int(rng.integers(1 << 32)), number, k == inputs - 1) for k in range(inputs)]
-    parts = {(x, y): rng.integers(0, 1 << 15, (sums, cfg.lanes)) for x in columns for y in rows}
-    groups = []
+            tx.append(block(source, 0, number, random_words(inputs)))
+    parts = {(x, y): random_words(sums) for x in columns for y in rows}
     for x in columns:
         root = cfg.node(x, rows[-1])
         if reduction:
             groups.append(Group(name=f"column {x}", members=tuple(cfg.node(x, y) for y in rows), root=root))
-        slots = count(1)
-        for y in rows:
-            payloads = [sum(int(v) << 16 * k for k, v in enumerate(row)) for row in parts[x, y]]
+        for slot, y in enumerate(rows, 1):
             node = cfg.node(x, y)
             if reduction:
-                job.operands += [(node, 1, payload, 0) for payload in payloads]
+                operands.append(block(node, 1, 0, parts[x, y]))
             elif node != root:
-                flows.append(
-                    Flow(source=node, number=0, to=Destinations.one(*cfg.position(root)), slot=next(slots), block=sums)
-                )
-                job.tx += [(node, 1, payload, 0, k == sums - 1) for k, payload in enumerate(payloads)]
-    job.flows, job.groups = flows, groups
+                to = Destinations.one(*cfg.position(root))
+                flows.append(Flow(source=node, number=0, to=to, slot=slot, block=sums))
+                tx.append(block(node, 1, 0, parts[x, y]))
+    job = Job(
+        flows=flows, groups=groups, tx=Sends.joined(tx), operands=Sends.joined(operands),
+        barrier=side * side * inputs,
+    )  # fmt: skip
     run = simulation.run(job)
     _check(cfg, run, parts, rows[-1], reduction=reduction)
     return int(max(run.sums[:, 0].max(initial=0), run.flits[:, 0].max())) + 1
@@ -71,11 +80,14 @@ def _check(cfg: MeshConfig, run: NodesRun, parts: dict[tuple[int, int], Any], ro
     """The roots got all sums, or all that they add up."""
     arrived = run.sums if reduction else run.flits[run.flits[:, 2] > 0]
     payloads = run.sum_payloads if reduction else run.flit_payloads[run.flits[:, 2] > 0]
+    lanes = {place: part.view(np.uint16).astype(np.int64) for place, part in parts.items()}
     for x in sorted({x for x, _ in parts}):
         here = arrived[:, 1] == cfg.node(x, root)
-        lanes = np.ascontiguousarray(payloads[here]).view(np.uint16).astype(np.int64)
-        wanted = sum(part for (u, y), part in parts.items() if u == x and (reduction or y != root))
-        found = lanes if reduction else sum(lanes[arrived[here][:, 2] == s] for s in np.unique(arrived[here][:, 2]))
+        found = np.ascontiguousarray(payloads[here]).view(np.uint16).astype(np.int64)
+        if not reduction:
+            slot = arrived[here][:, 2]
+            found = sum(found[slot == s] for s in np.unique(slot))
+        wanted = sum(part for (u, y), part in lanes.items() if u == x and (reduction or y != root))
         if not np.array_equal(found, wanted & 0xFFFF if reduction else wanted):
             raise SystemExit(f"the sums of column {x} are wrong")
 

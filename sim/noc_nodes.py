@@ -18,8 +18,9 @@ from macro_models.errors import ToolError
 from sim.noc import build_mesh, word_count
 from sim.toolchain import run_logged
 
-__all__ = ["Flow", "Job", "NodesRun", "NodesSimulation"]
+__all__ = ["Flow", "Job", "NodesRun", "NodesSimulation", "Sends"]
 
+Ints = NDArray[np.int64]
 Words = NDArray[np.uint32]
 
 
@@ -38,6 +39,42 @@ class Flow:
         return sorted(n for n in (cfg.node(x, y) for x, y in self.to.nodes) if n != self.source)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sends:
+    """What nodes offer: flits in order, operands in order in each context, where contexts take turns.
+
+    Attributes
+    ----------
+    node, phase
+        Who, and in which phase of the job; of shape (items,).
+    payload
+        32-bit words, of shape (items, words).
+    number
+        Flow of each flit, or context of each operand.
+    last
+        Whether each flit is the last of its block; of no meaning for operands.
+    """
+
+    node: Ints
+    phase: Ints
+    payload: Words
+    number: Ints
+    last: NDArray[np.bool_]
+
+    @classmethod
+    def none(cls, cfg: MeshConfig) -> "Sends":
+        """Nothing."""
+        empty = np.zeros(0, dtype=np.int64)
+        payload = np.zeros((0, cfg.payload_bits // 32), dtype=np.uint32)
+        return cls(node=empty, phase=empty, payload=payload, number=empty, last=empty == 1)
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Sends]") -> "Sends":
+        """One after the other."""
+        names = ("node", "phase", "payload", "number", "last")
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+
 @dataclass(kw_only=True)
 class Job:
     """What a mesh is set up for, and what its nodes do.
@@ -46,10 +83,8 @@ class Job:
     ----------
     flows, groups
         Flows and trees; the host sets them up first.
-    tx
-        For each node's flits, in order: node, phase, payload, flow, whether it is the last of its block.
-    operands
-        For each node's operands, in order: node, phase, payload, context.
+    tx, operands
+        Flits of blocks, and operands of sums.
     barrier
         Arrivals after which what is of phase 1 may go.
     stalls
@@ -59,8 +94,8 @@ class Job:
 
     flows: Sequence[Flow] = ()
     groups: Sequence[Group] = ()
-    tx: list[tuple[int, int, int, int, bool]] = field(default_factory=list)
-    operands: list[tuple[int, int, int, int]] = field(default_factory=list)
+    tx: Sends
+    operands: Sends
     barrier: int = 0
     stalls: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, dtype=np.uint8))
 
@@ -83,8 +118,8 @@ class NodesRun:
         Processor time.
     """
 
-    flits: NDArray[np.int64]
-    sums: NDArray[np.int64]
+    flits: Ints
+    sums: Ints
     flit_payloads: Words
     sum_payloads: Words
     cycles: int
@@ -120,24 +155,23 @@ class NodesSimulation:
             If a node could not send all that it has, or the simulation fails.
         """
         cfg = self.cfg
-        items = {
-            "host": [[w] for w in _set_up(cfg, job)],
-            "tx": [[n, p, v | f << cfg.payload_bits | last << cfg.payload_bits + 4] for n, p, v, f, last in job.tx],
-            "operands": [[n, p, v | c << cfg.payload_bits] for n, p, v, c in job.operands],
+        streams = job.operands.node * cfg.contexts + job.operands.number
+        files = {
+            "host": _pack(_set_up(cfg, job), FlitLayout(cfg).size),
+            "tx": _items(job.tx, job.tx.node, TxLayout(cfg).size),
+            "operands": _items(job.operands, streams, OperandLayout(cfg).size),
         }
-        sizes = {"host": FlitLayout(cfg).size, "tx": TxLayout(cfg).size, "operands": OperandLayout(cfg).size}
         blocks = np.zeros((cfg.nodes, 1 << cfg.tag_bits), dtype=np.uint32)
         for flow in job.flows:
             blocks[flow.members(cfg), flow.slot] = flow.block
         with tempfile.TemporaryDirectory(prefix="mho-noc-") as name:
             folder = Path(name)
-            for kind, rows in items.items():
-                rows.sort(key=lambda row: row[0] if len(row) > 1 else 0)
-                _pack(rows, sizes[kind]).tofile(folder / kind)
+            for kind, words in files.items():
+                words.tofile(folder / kind)
             blocks.tofile(folder / "blocks")
             job.stalls.astype(np.uint8).tofile(folder / "stalls")
-            files = ["host", "tx", "operands", "blocks", "stalls", str(cycles), str(job.barrier), "result"]
-            run_logged([str(self._program), *files], folder / "log", "the simulation of the mesh", cwd=folder)
+            arguments = [*files, "blocks", "stalls", str(cycles), str(job.barrier), "result"]
+            run_logged([str(self._program), *arguments], folder / "log", "the simulation of the mesh", cwd=folder)
             ran, done, cpu_s = (folder / "log").read_text().split()[-3:]
             result = np.fromfile(folder / "result", dtype=np.uint32)
         if not int(done):
@@ -146,7 +180,7 @@ class NodesSimulation:
         words, tag = cfg.payload_bits // 32, cfg.payload_bits // 32 + 3
         flits, sums = (result[result[:, 0] == kind] for kind in (0, 1))
 
-        def numbers(found: Words, bits: int) -> NDArray[np.int64]:
+        def numbers(found: Words, bits: int) -> Ints:
             number = found[:, tag] & np.uint32((1 << bits) - 1)
             return np.column_stack([found[:, 1], found[:, 2], number]).astype(np.int64)
 
@@ -176,14 +210,19 @@ def _set_up(cfg: MeshConfig, job: Job) -> list[int]:
     return flits
 
 
-def _pack(rows: list[list[int]], bits: int) -> Words:
-    """Rows whose last column is wide, as 32-bit words."""
+def _pack(values: list[int], bits: int) -> Words:
+    """Wide values as 32-bit words."""
     count = word_count(bits)
-    if not rows:
-        return np.zeros(0, dtype=np.uint32)
-    wide = b"".join(row[-1].to_bytes(4 * count, "little") for row in rows)
-    words = np.frombuffer(wide, dtype=np.uint32).reshape(len(rows), count)
-    return np.hstack([np.array([row[:-1] for row in rows], dtype=np.uint32).reshape(len(rows), -1), words])
+    return np.frombuffer(b"".join(value.to_bytes(4 * count, "little") for value in values), dtype=np.uint32)
+
+
+def _items(sends: Sends, stream: Ints, bits: int) -> Words:
+    """Stream, phase and words of each item, by stream."""
+    tail = sends.number | sends.last.astype(np.int64) << 4
+    columns = [stream[:, None], sends.phase[:, None], sends.payload, tail[:, None]]
+    rows = np.hstack([column.astype(np.uint32) for column in columns])
+    # Operands of a single context have no number.
+    return np.ascontiguousarray(rows[np.argsort(stream, kind="stable"), : 2 + word_count(bits)])
 
 
 def _ports(cfg: MeshConfig) -> str:

@@ -3,11 +3,12 @@
 //
 //   simulator HOST TX OPERANDS BLOCKS STALLS CYCLES BARRIER RESULT
 //
-// HOST: words of flits that the host sends before cycle 0. TX, OPERANDS: for each item node, phase, words of what the node
-// offers, by node, in order. BLOCKS: for each node and slot the flits of a block, which the node frees when they have
-// come; 0: never. STALLS: a byte for each node and cycle, repeated: what the node does not do (1 offers a flit, 2 offers an
-// operand, 4 takes a sum, 8 frees a block); empty: nodes always do. Items of phase 1 wait for BARRIER arrivals. RESULT: for
-// each flit or sum that arrives kind (0 flit, 1 sum, 2 flit at the host), cycle, node, words; all uint32.
+// HOST: words of flits that the host sends before cycle 0. TX: for each flit node, phase, words of what the node offers,
+// by node, in order. OPERANDS: likewise, but node * contexts + context for the node; contexts take turns. BLOCKS: for
+// each node and slot the flits of a block, which the node frees when they have come; 0: never. STALLS: a byte for each
+// node and cycle, repeated: what the node does not do (1 offers a flit, 2 offers an operand, 4 takes a sum, 8 frees a
+// block); empty: nodes always do. Items of phase 1 wait for BARRIER arrivals. RESULT: for each flit or sum that arrives
+// kind (0 flit, 1 sum, 2 flit at the host), cycle, node, words; all uint32.
 
 #include <algorithm>
 #include <cstdint>
@@ -32,21 +33,22 @@ std::vector<uint32_t> contents(const char *path) {
     return words;
 }
 
-// What each node offers, in order.
+// What each node offers, in order; or what it offers for each context.
 struct Items {
     int words;
     std::vector<uint32_t> all;
     std::vector<size_t> at, end;
 
-    Items(const char *path, int words_of_item) : words(words_of_item), all(contents(path)), at(kNodes), end(kNodes) {
+    Items(const char *path, int words_of_item, int streams)
+        : words(words_of_item), all(contents(path)), at(streams), end(streams) {
         const size_t count = all.size() / (2 + words);
         for (size_t k = count; k-- > 0;) at[record(k)[0]] = k;
         for (size_t k = 0; k < count; ++k) end[record(k)[0]] = k + 1;
     }
     const uint32_t *record(size_t k) const { return &all[k * (2 + words)]; }
-    // The next item of a node, if it may go in this phase.
-    const uint32_t *next(int node, uint32_t phase) const {
-        return at[node] < end[node] && record(at[node])[1] <= phase ? record(at[node]) + 2 : nullptr;
+    // The next item of a stream, if it may go in this phase.
+    const uint32_t *next(size_t stream, uint32_t phase) const {
+        return at[stream] < end[stream] && record(at[stream])[1] <= phase ? record(at[stream]) + 2 : nullptr;
     }
     bool done() const { return at == end; }
 };
@@ -54,8 +56,9 @@ struct Items {
 class Bench {
 public:
     Bench(char **argv)
-        : ports_(top_), host_(contents(argv[1])), tx_(argv[2], kTxWords), operands_(argv[3], kOperandWords),
-          blocks_(contents(argv[4])), left_(blocks_), freed_(kNodes), barrier_(std::atol(argv[7])) {
+        : ports_(top_), host_(contents(argv[1])), tx_(argv[2], kTxWords, kNodes),
+          operands_(argv[3], kOperandWords, kNodes * kContexts), blocks_(contents(argv[4])), left_(blocks_),
+          freed_(kNodes), barrier_(std::atol(argv[7])) {
         std::ifstream file(argv[5], std::ios::binary);
         stalls_.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
     }
@@ -125,16 +128,29 @@ private:
         const char stall = stalls_.empty() ? 0 : stalls_[(cycle_ * kNodes + n) % stalls_.size()];
         drive(ports_.tx[n], tx_.next(n, phase_), 4 * kTxWords, stall & 1, held_[n][0]);
         if (kContexts) {
-            drive(ports_.operand[n], operands_.next(n, phase_), 4 * kOperandWords, stall & 2, held_[n][1]);
+            stream_[n] = stall & 2 ? -1 : choose(n);
+            *ports_.operand[n].valid = stream_[n] >= 0;
+            if (stream_[n] >= 0) {
+                std::memcpy(ports_.operand[n].payload, operands_.next(stream_[n], phase_), 4 * kOperandWords);
+            }
             *ports_.result[n].ready = stall & 4 ? 0 : (1 << kContexts) - 1;
         }
-        drive(ports_.release[n], freed_[n].empty() ? nullptr : &freed_[n].front(), 1, stall & 8, held_[n][2]);
+        drive(ports_.release[n], freed_[n].empty() ? nullptr : &freed_[n].front(), 1, stall & 8, held_[n][1]);
+    }
+
+    // The context that gives an operand: a node waits for none that has no room.
+    int choose(int n) const {
+        for (int k = 0; k < kContexts; ++k) {
+            const int context = static_cast<int>((cycle_ + k) % kContexts), stream = n * kContexts + context;
+            if (operands_.next(stream, phase_) && *ports_.operand[n].ready >> context & 1) return stream;
+        }
+        return -1;
     }
 
     bool observe(int n) {
         bool moved = false;
         if (taken(*ports_.tx[n].ready, held_[n][0])) ++tx_.at[n], moved = true;
-        if (taken(*ports_.release[n].ready, held_[n][2])) freed_[n].pop_front(), moved = true;
+        if (taken(*ports_.release[n].ready, held_[n][1])) freed_[n].pop_front(), moved = true;
         if (*ports_.rx[n].valid) {
             const auto *words = static_cast<const uint32_t *>(ports_.rx[n].payload);
             record(0, n, words, kRxWords);
@@ -147,9 +163,7 @@ private:
             moved = true;
         }
         if (kContexts) {
-            const uint32_t *operand = operands_.next(n, phase_);
-            const int context = operand && kContexts > 1 ? operand[kTagAt / 32] >> kTagAt % 32 & (kContexts - 1) : 0;
-            if (taken(*ports_.operand[n].ready >> context & 1, held_[n][1])) ++operands_.at[n], moved = true;
+            if (stream_[n] >= 0) ++operands_.at[stream_[n]], moved = true;
             if (*ports_.result[n].valid) record(1, n, ports_.result[n].payload, kOperandWords), moved = true;
         }
         return moved;
@@ -171,7 +185,8 @@ private:
     Items tx_, operands_;
     std::vector<uint32_t> blocks_, left_;
     std::vector<std::deque<uint32_t>> freed_;  // slots of blocks
-    bool held_[kNodes][3] = {};                // what a node offers: flit, operand, free block
+    bool held_[kNodes][2] = {};                // what a node offers: flit, free block
+    int stream_[kNodes] = {};                  // and operand
     std::vector<char> stalls_;
     std::vector<uint32_t> result_;
     size_t sent_ = 0;
