@@ -47,11 +47,15 @@ class _Section:
 
 @dataclass(frozen=True, kw_only=True)
 class MeshSection(_Section):
-    """``[mesh]``: how many cores there are."""
+    """``[mesh]``: how many cores there are, and the network on chip between them."""
 
     _name = "mesh"
     columns: int = key(1, "Columns of the mesh.", low=1, high=16)
     rows: int = key(1, "Rows of the mesh.", low=1, high=16)
+    payload_bits: int = key(64, "Payload of a flit, in bits.", choices=(32, 64, 128))
+    fifo_depth: int = key(16, "Flits that a FIFO of a router holds.", choices=(1, 2, 4, 8, 16))
+    fifos: int = key(1, "FIFOs of each input of a router.", choices=(1, 2))
+    contexts: int = key(2, "Trees of in-network reduction that may cross a router at a time.", choices=(0, 1, 2, 4))
 
 
 @dataclass(frozen=True, kw_only=True)

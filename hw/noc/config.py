@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from hw.config import Chip
 from macro_models.errors import InputError
 
 __all__ = ["HOST_POSITION", "LANE_BITS", "MAX_SIDE", "MeshConfig"]
@@ -63,6 +64,25 @@ class MeshConfig:
         _check("depth", self.depth, "1, 2, 4, 8 or 16", self.depth in (1, 2, 4, 8, 16))
         _check("queues", self.queues, "1 or 2", self.queues in (1, 2))
         _check("contexts", self.contexts, "0, 1, 2 or 4", self.contexts in (0, 1, 2, 4))
+
+    @classmethod
+    def from_chip(cls, chip: Chip) -> "MeshConfig":
+        """The mesh of a chip.
+
+        Raises
+        ------
+        InputError
+            If the chip has one core, thus no mesh.
+        """
+        mesh = chip.mesh
+        if chip.cores == 1:
+            raise InputError(
+                f"{chip.name}: mesh.columns x mesh.rows must be at least two nodes for a network on chip, not 1 x 1"
+            )
+        return cls(
+            columns=mesh.columns, rows=mesh.rows, payload_bits=mesh.payload_bits, depth=mesh.fifo_depth,
+            queues=mesh.fifos, contexts=mesh.contexts,
+        )  # fmt: skip
 
     @property
     def nodes(self) -> int:
