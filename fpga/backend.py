@@ -101,7 +101,7 @@ class FpgaBackend:
         )  # fmt: skip
 
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
-        """Run ``op`` on a batch; see :class:`sim.backend.Backend`. Nothing depends on ``op_id``.
+        """Run ``op`` on a batch; see :class:`sim.backend.Backend`.
 
         Raises
         ------
@@ -110,7 +110,7 @@ class FpgaBackend:
         """
         if self._driver is None:
             raise RuntimeError("The backend must be open.")
-        return self._driver.mvm(core, op, masks, x)
+        return self._driver.mvm(core, op, masks, x, op_id)
 
     def close(self) -> None:
         """End the session and give the port back."""

@@ -5,6 +5,7 @@ decrement at a time, as the pins say. Only the draws, what wires make of the cel
 on the noise, are the same.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from macro_models.errors import ToolError
 from macro_models.exact.operation import STEP_FRACTION_BITS
 from macro_models.exact.random import NORMAL_ONE, Purpose, normal_codes
+from macro_models.exact.shift_register import AMPLITUDE_SHIFT, NOISE_SHIFT, seeds, xorshift
 from macro_models.tnsa import TnsaModel
 from macro_models.wired import effective_cells
 
@@ -108,6 +110,8 @@ class EagerTnsa:
         return 2 * np.rint(relative * self._sum_g()).astype(np.int64) + 1
 
     def _read_noise(self, op_id: int) -> NDArray[np.int64]:
+        if self._model.register is not None:
+            return self._register_noise(op_id)
         table, unit = self._model.read_variances()
         if table is None:
             return np.zeros_like(self._input)
@@ -118,6 +122,21 @@ class EagerTnsa:
         v = self._accumulated * np.where(sum_g > 0, 1.0 / np.maximum(sum_g, 1), 0.0)
         variance = ((unit * total) * v - 2.0 * (unit * cross)) * v + unit * square
         return self._draw(Purpose.READ_NOISE, np.sqrt(np.where(sum_g > 0, np.maximum(variance, 0.0), 0.0)), op_id)
+
+    def _register_noise(self, op_id: int) -> NDArray[np.int64]:
+        """As a circuit makes it: the root bit by bit, the register step by step."""
+        register = self._model.register
+        assert register is not None
+        assert self._wl is not None
+        driven = self._input if self._backward else np.where(self._wl, self._input, 0)
+        amplitude = register.step * math.isqrt(int(driven @ driven) << 8) >> AMPLITUDE_SHIFT
+        state, shift = int(seeds(register.key, op_id)), NOISE_SHIFT - register.g_bits
+        noise = np.zeros_like(self._input)
+        for line in range(len(noise)):
+            deviate = 512 * ((state >> 8).bit_count() - 12) + 2 * (state & 255) - 255
+            noise[line] = amplitude * deviate + (1 << shift - 1) >> shift
+            state = xorshift(state)
+        return noise
 
     def _output_noise(self, op_id: int) -> NDArray[np.int64]:
         volts = self._model.output_noise_V

@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS
 from macro_models.exact.random import LANES, NORMAL_ONE, Purpose, normal_blocks
+from macro_models.exact.shift_register import ShiftRegister
 
 __all__ = ["INPUT_TOP", "Key", "Product", "Spread", "Steps", "line_steps", "variance_unit"]
 
@@ -91,6 +92,8 @@ class Key:
     variance: NDArray[np.float64] | None
     """Read-noise variances of the cells, of shape (driven, converted), in the square of the same unit, on the grid of
     :func:`variance_unit`; None if there is none."""
+    register: ShiftRegister | None = None
+    """What makes the read noise in place of the cells: ``variance`` is 1 where an input counts, and 0 elsewhere."""
     blocks: NDArray[np.uint64] | None = None
     """The converted lines, where a key has not all of them: blocks of eight, as draws are made, in order."""
     whole: "Key | None" = None
@@ -159,8 +162,16 @@ class Key:
     def draws(
         self, product: Product, op_id: NDArray[np.uint64], seed: int, core: int
     ) -> tuple[NDArray[np.int16] | None, NDArray[np.int16] | None]:
-        """Normal codes of the read noise and of the converters' noise, (batch, lines); None for what is not there."""
-        read = self.drawn(Purpose.READ_NOISE, op_id, seed, core) if product.spread is not None else None
+        """Normal codes of the read noise and of the converters' noise, (batch, lines); None for what is not there.
+
+        Of a shift register: its deviates.
+        """
+        read = None
+        if self.register is not None:
+            lines = LANES * (int(self.draw_blocks[-1]) + 1)
+            read = self.register.draws(op_id, lines)[:, self.columns][:, : self.k.shape[1]]
+        elif product.spread is not None:
+            read = self.drawn(Purpose.READ_NOISE, op_id, seed, core)
         return read, self.drawn(Purpose.OUTPUT_NOISE, op_id, seed, core) if self.output_noise is not None else None
 
     def drawn(self, purpose: Purpose, op_id: NDArray[np.uint64], seed: int, core: int) -> NDArray[np.int16]:
@@ -177,7 +188,9 @@ class Key:
         """No charge of this key exceeds this magnitude for inputs up to ``x_top``."""
         # A normal of the table is below 5 standard deviations, and no |X - V| exceeds (1 + reach) x_top.
         noise = 0.0
-        if self.total is not None:
+        if self.register is not None:
+            noise += self.register.bound(len(self.k) * x_top**2)
+        elif self.total is not None:
             noise += 5.0 * NORMAL_ONE * (1.0 + self.reach) * x_top * float(np.sqrt(self.total.max())) + 1.0
         if self.output_noise is not None:
             noise += 5.0 * NORMAL_ONE * float(self.output_noise.max()) + 1.0
@@ -202,7 +215,7 @@ class Key:
         x_top
             Bound of their magnitudes.
         read, output
-            Normal codes of the read noise and of the converters' noise, of the shape of the result; None without.
+            What :meth:`draws` gives, of the shape of the result; None without.
 
         Returns
         -------
@@ -228,9 +241,13 @@ class Key:
     ) -> NDArray[np.float64]:
         """Accumulators ``a`` with the noise of their conversion, whole units, in place; the rest as :meth:`charge`."""
         if read is not None:
-            noise = self._read_deviation(product, x, a)
-            noise *= read
-            a += np.rint(noise, out=noise)
+            if self.register is not None:
+                assert product.spread is not None
+                a += self.register.noise(np.matmul(x * x, product.spread.square), read)
+            else:
+                noise = self._read_deviation(product, x, a)
+                noise *= read
+                a += np.rint(noise, out=noise)
         if output is not None and self.output_noise is not None:
             noise = self.output_noise * output
             a += np.rint(noise, out=noise)

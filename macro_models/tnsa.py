@@ -16,6 +16,7 @@ from macro_models.exact.converter import combine_segments
 from macro_models.exact.masks import MASK_SLOTS, Masks
 from macro_models.exact.operation import Converter, Direction, MvmOperation
 from macro_models.exact.random import NORMAL_ONE, NormalsAhead, Purpose, normal_codes
+from macro_models.exact.shift_register import ShiftRegister
 from macro_models.neuron import COUNT_TOP, UNIT_STEP, Counter, Integrator
 from macro_models.programming import programmed_uS
 from macro_models.sensing import INPUT_TOP, Key, Product, Steps, line_steps, variance_unit
@@ -149,6 +150,8 @@ class TnsaModel:
         """Resistances around the cells that this core computes with."""
         self._keys: OrderedDict[tuple[bool, bytes], Key] = OrderedDict()
         self._steps: OrderedDict[tuple[int, int], tuple[Key, Steps]] = OrderedDict()
+        self.register = self._shift_register()
+        """What makes the read noise, where it is a shift register."""
         table, unit = self.read_variances()
         self._variances = None if table is None else table * unit
         self.converter_offset_V, self.converter_gain, self.amplifier_offset_V = self._converters()
@@ -162,7 +165,7 @@ class TnsaModel:
         ]
 
     def read_variances(self) -> tuple[NDArray[np.int64] | None, float]:
-        """Read-noise variance of a cell of each code, integers in a unit that comes with them; None without noise.
+        """Read-noise variance of a cell of each code, integers in a unit that comes with them; None without such noise.
 
         The unit is a power of two in the square of ``1 / NORMAL_ONE`` codes, so that the root of a variance multiplies
         normal codes.
@@ -170,10 +173,20 @@ class TnsaModel:
         lsb = self.config.lsb_uS
         variance = (self.device.read_noise_uS(np.arange(2**self.config.g_bits) * lsb) / lsb / NORMAL_ONE) ** 2
         top = float(variance.max())
-        if "read-noise" not in self.causes or top == 0.0:
+        if not self._cells_fluctuate or top == 0.0:
             return None, 1.0
         unit = variance_unit(top, self.config.lines)
         return np.rint(variance / unit).astype(np.int64), unit
+
+    @property
+    def _cells_fluctuate(self) -> bool:
+        return "read-noise" in self.causes and self.device.read_noise.generator == "cells"
+
+    def _shift_register(self) -> ShiftRegister | None:
+        if "read-noise" not in self.causes or self.device.read_noise.generator != "lfsr":
+            return None
+        sigma = float(self.device.read_noise_uS(0.0)) / self.config.lsb_uS
+        return ShiftRegister.of(sigma, g_bits=self.config.g_bits, seed=self.seed, core=self.core)
 
     @property
     def output_noise_V(self) -> float:
@@ -219,10 +232,13 @@ class TnsaModel:
         variance = None if self._variances is None else np.where(wl[:, None], self._variances[self.cells], 0.0)
         if backward and variance is not None:
             variance = variance.T
+        if self.register is not None:
+            # The inputs of all lines are alike to the register.
+            variance = np.repeat(np.ones_like(wl) if backward else wl, len(wl)).reshape(2 * wl.shape).astype(np.float64)
         # Wires change the weights of a line, not their sum, to which steps and offsets stay proportional.
         sum_g = np.where(wl[:, None], self.cells, 0).sum(axis=1 if backward else 0, dtype=np.int64)
         k = effective_cells(self.cells, self.config.lsb_uS, self.wires, wl, backward)
-        if variance is not None:
+        if variance is not None and self.register is None:
             # A line without any conductance has no voltage of its own: nothing is integrated.
             variance = np.where(sum_g > 0, variance, 0.0)
         noise_V = self.output_noise_V
@@ -235,6 +251,7 @@ class TnsaModel:
             gain=self.converter_gain,
             output_noise=noise_V / self.config.v_read_V * sum_g / NORMAL_ONE if noise_V > 0.0 else None,
             variance=variance,
+            register=self.register,
         )
 
     def steps(self, key: Key, step_code: int) -> Steps:
@@ -301,7 +318,7 @@ class TnsaModel:
             # Lines whose word line is off may break the antisymmetry; then all lines are taken.
             if not (even + x[1::2]).any():
                 product, x = key.pairs, np.ascontiguousarray(even)
-        read = self._ahead[0].fetch(op_id) if product.spread is not None else None
+        read = self._read_draws(op_id) if product.spread is not None else None
         output = self._ahead[1].fetch(op_id) if key.output_noise is not None else None
         if self.neuron is not None:
             ids = np.array([op_id], dtype=np.uint64)
@@ -309,6 +326,9 @@ class TnsaModel:
             return counted[0].astype(np.int64), self._unit_steps.pos, self._unit_steps.neg
         steps = self.steps(key, step_code)
         return key.charge(product, x, INPUT_TOP, read, output).astype(np.int64), steps.pos, steps.neg
+
+    def _read_draws(self, op_id: int) -> NDArray[np.int16]:
+        return self._ahead[0].fetch(op_id) if self.register is None else self.register.draws(op_id, self.config.lines)
 
     def _charge(
         self, key: Key, product: Product, x: NDArray[np.floating], op_id: NDArray[np.uint64], x_top: int

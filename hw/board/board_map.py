@@ -41,6 +41,7 @@ def board_map(cfg: BoardConfig) -> RegisterMap:
             )),
             Register(name="geometry", address=0x008, doc="Size of the core.", fields=(
                 _constant("lines", 16, emulator.lines, "Bit lines, source lines and word lines."),
+                _constant("noise", 1, emulator.noise, "It has a shift register for read noise."),
             )),
             Register(name="clock", address=0x00C, doc="Frequency of the design.", fields=(
                 _constant("hz", 32, cfg.clock_hz, "In Hz."),

@@ -40,7 +40,7 @@ class BoardConfig:
         What is emulated: lines, bits of a cell, durations of the analog operations.
     level
         Of :data:`LEVELS`.
-    lanes, slots, memory, converters
+    lanes, slots, memory, noise, converters
         As in :class:`hw.macro.emulator.EmulatorConfig` and, at pin level, :class:`hw.macro.emulator.PinEmulatorConfig`.
     clock_hz
         Frequency of the design, in Hz.
@@ -60,6 +60,7 @@ class BoardConfig:
     lanes: int = 8
     slots: int = 2
     memory: str = "block"
+    noise: bool = False
     converters: int = 8
     clock_hz: int = 24_000_000
     baud: int = 3_000_000
@@ -86,9 +87,11 @@ class BoardConfig:
         """The emulator in place of the macro, or of core and macro."""
         core, g_bits = self.core, self.chip.core.g_bits
         if self.level == "vector":
-            return EmulatorConfig(core=core, g_bits=g_bits, lanes=self.lanes, slots=self.slots, memory=self.memory)
+            return EmulatorConfig(
+                core=core, g_bits=g_bits, lanes=self.lanes, slots=self.slots, memory=self.memory, noise=self.noise
+            )
         return PinEmulatorConfig(
-            core=core, g_bits=g_bits, lanes=self.lanes, slots=self.slots, memory=self.memory,
+            core=core, g_bits=g_bits, lanes=self.lanes, slots=self.slots, memory=self.memory, noise=self.noise,
             converters=self.converters, verify_bits=None if self.write is None else self.write.verify_bits,
         )  # fmt: skip
 

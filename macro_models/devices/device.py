@@ -18,6 +18,7 @@ from macro_models.devices.pulse import PulseResponse
 
 __all__ = [
     "CAUSES",
+    "GENERATORS",
     "ConverterNoise",
     "Device",
     "Fit",
@@ -33,6 +34,9 @@ __all__ = [
 
 CAUSES = ("programming", "relaxation", "read-noise", "wire", "adc", "stuck")
 """Everything that makes a macro differ from exact arithmetic; each can be switched off on its own."""
+
+GENERATORS = ("cells", "lfsr")
+"""What makes the read noise."""
 
 Polynomial = tuple[float, ...]
 
@@ -88,6 +92,9 @@ class ReadNoise:
 
     sigma_uS: Polynomial = (0.0,)
     """Standard deviation in uS, coefficients as in :class:`Relaxation`."""
+    generator: str = "cells"
+    """Of :data:`GENERATORS`: the cells, each for itself, or a shift register behind the converters
+    (:mod:`macro_models.exact.shift_register`), for which the deviation must be the same at all conductances."""
     source: str = ""
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from macro_models.devices.device import (
+    GENERATORS,
     ConverterNoise,
     Device,
     Fit,
@@ -156,7 +157,7 @@ _SPEC = {
         "residual_mean_uS": _List(_List(_CHANGE)),
         "residual_std_uS": _List(_List(_CHANGE)),
     },
-    "read_noise": {"sigma_uS": _COEFFICIENTS},
+    "read_noise": {"sigma_uS": _COEFFICIENTS, "generator": _Choice(GENERATORS)},
     "stuck": {"fraction": _Number(0.0, 1.0), "values_uS": _List(_CONDUCTANCE, least=1)},
     "pulse": {
         **dict.fromkeys(
@@ -279,6 +280,11 @@ def _check_whole(device: Device, where: str) -> None:
     if limits.g_min_uS > limits.g_max_uS:
         raise InputError(
             f"{where}: range.g_min_uS must be at most g_max_uS = {limits.g_max_uS:g}, not {limits.g_min_uS:g}"
+        )
+    if device.read_noise.generator == "lfsr" and len(device.read_noise.sigma_uS) > 1:
+        raise InputError(
+            f"{where}: read_noise.sigma_uS must be one number where a shift register makes the noise, the same for all "
+            f"conductances, not {_shown(device.read_noise.sigma_uS)}"
         )
     if device.law.model:
         _check_law(device.law, where)

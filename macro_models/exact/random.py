@@ -54,6 +54,7 @@ class Purpose(IntEnum):
     AMPLIFIER_OFFSET = 10
     SAMPLING = 11
     COMPARATOR = 12
+    SHIFT_REGISTER = 13
 
 
 def philox_key(purpose: Purpose, seed: int, core: int) -> tuple[int, int]:

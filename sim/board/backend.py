@@ -32,7 +32,8 @@ def hardware_chip(chip: Chip) -> Chip:
 class FpgaSimBackend:
     """Runs operations on the register bus of a simulated board, in a process that is kept until :meth:`close`.
 
-    The board is that of the network's own chip, whatever board might hold it.
+    The board is that of the network's own chip, whatever board might hold it. It has a shift register for read noise
+    where a core needs one.
 
     Parameters
     ----------
@@ -60,7 +61,10 @@ class FpgaSimBackend:
         ToolError
             If a tool is missing or the build fails.
         """
-        cfg = BoardConfig(chip=hardware_chip(chip), level=self._level, lanes=min(self._lanes, chip.lines))
+        noise = self._level == "vector" and any(model.register is not None for model in cores)
+        cfg = BoardConfig(
+            chip=hardware_chip(chip), level=self._level, lanes=min(self._lanes, chip.lines), noise=noise
+        )  # fmt: skip
         for model in cores:
             check_core(cfg.emulator, model)
         if self._bus is None or cfg != self._cfg:
@@ -71,10 +75,10 @@ class FpgaSimBackend:
         self._driver = BoardDriver(self._bus, cfg.emulator, cores)
 
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
-        """Run ``op`` on a batch; see :class:`sim.backend.Backend`. Nothing depends on ``op_id``."""
+        """Run ``op`` on a batch; see :class:`sim.backend.Backend`."""
         if self._driver is None:
             raise RuntimeError("The backend must be open.")
-        return self._driver.mvm(core, op, masks, x)
+        return self._driver.mvm(core, op, masks, x, op_id)
 
     def close(self) -> None:
         """End the simulation."""

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hw.board import BOARD_BASE, BOARD_MAGIC, BOARD_VERSION, CORE_BASE, LEVELS, LOAD_BASE, BoardConfig
 from hw.config import Chip
@@ -15,7 +15,7 @@ from hw.core.layout import OpLayout, pack
 from hw.host.core_map import MAP_VERSION, core_map
 from hw.host.link_tasks import Poll, Read, Task, Write
 from hw.host.registers import Register, RegisterMap
-from hw.macro.emulator import EmulatorConfig, LoadWord, TableCache, cell_loads, check_core
+from hw.macro.emulator import EmulatorConfig, LoadWord, TableCache, cell_loads, check_core, noise_loads
 from hw.macro.emulator.layout import TABLES, TAGS, index_width
 from macro_models import Masks, TnsaModel
 from macro_models.errors import ToolError
@@ -56,6 +56,7 @@ class BoardInfo:
     slots: int
     lanes: int
     lines: int
+    noise: bool
     clock_hz: int
     sha256: str
 
@@ -76,7 +77,8 @@ class BoardInfo:
 
     def emulator(self, chip: Chip) -> EmulatorConfig:
         """The emulator on the board."""
-        return BoardConfig(chip=chip, level=self.level, lanes=self.lanes, slots=self.slots).emulator
+        board = BoardConfig(chip=chip, level=self.level, lanes=self.lanes, slots=self.slots, noise=self.noise)
+        return board.emulator
 
 
 def read_info(bus: BoardBus, where: str) -> BoardInfo:
@@ -102,8 +104,8 @@ def read_info(bus: BoardBus, where: str) -> BoardInfo:
         raise ToolError(f"{where}: the board emulates at a level that is not known here ({level})")
     return BoardInfo(
         version=version, core_version=core_version, level=LEVELS[level], g_bits=emulator >> 2 & 0x3F,
-        slots=emulator >> 8 & 0xFF, lanes=emulator >> 16, lines=geometry & 0xFFFF, clock_hz=clock,
-        sha256="".join(f"{int(word):08x}" for word in digest),
+        slots=emulator >> 8 & 0xFF, lanes=emulator >> 16, lines=geometry & 0xFFFF,
+        noise=bool(geometry >> 16 & 1), clock_hz=clock, sha256="".join(f"{int(word):08x}" for word in digest),
     )  # fmt: skip
 
 
@@ -160,7 +162,8 @@ class BoardDriver:
         control = self._at("control")
         # No tag may be left of the core that was there before.
         tags = [LoadWord(TAGS, slot, 0) for slot in range(self.cfg.slots)]
-        self.bus.execute([Write(control, _word(self.map, "control", soft_reset=1)), *self._loads(tags)])
+        loads = self._loads([*tags, *noise_loads(self.cfg, self.models[core])])
+        self.bus.execute([Write(control, _word(self.map, "control", soft_reset=1)), *loads])
         self.bus.execute([Write(LOAD_BASE, self._cells[core])], progress=self.progress)
         low = self.bus.execute([Read(self._at("cycles_analog_low"))])[0]
         self._analog = int(low[0])
@@ -170,7 +173,7 @@ class BoardDriver:
         self.bus.execute([Write(self._at("input"), self._window)])
         self._loaded = core
 
-    def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer]) -> BackendResult:
+    def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
         """Run ``op`` on a batch, as in :meth:`sim.backend.Backend.mvm`.
 
         Raises
@@ -178,8 +181,9 @@ class BoardDriver:
         ToolError
             If the board failed.
         """
-        chunks = (x[first : first + _CHUNK] for first in range(0, len(x), _CHUNK))
-        parts = [self._guard(partial(self._chunk, core, op, masks, chunk)) for chunk in chunks]
+        ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), len(x))
+        chunks = (slice(first, first + _CHUNK) for first in range(0, len(x), _CHUNK))
+        parts = [self._guard(partial(self._chunk, core, op, masks, x[chunk], ids[chunk])) for chunk in chunks]
         codes = np.concatenate([part[0] for part in parts])
         analog = np.concatenate([part[1] for part in parts])
         core_cfg = self.cfg.core
@@ -190,7 +194,7 @@ class BoardDriver:
         )
 
     def _chunk(
-        self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer]
+        self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: NDArray[np.uint64]
     ) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
         """Codes and analog cycles of at most :data:`_CHUNK` vectors."""
         self.load(core)
@@ -199,10 +203,10 @@ class BoardDriver:
         status, analog, output = self._at("status"), self._at("cycles_analog_low"), self._at("output") + 4 * first
         start = Write(self._at("control"), _word(self.map, "control", start=1))
         clear = Write(status, _word(self.map, "status", done=1))
+        done = Poll(status, _word(self.map, "status", done=1))
         each = [
-            [*self._input(words), start, Poll(status, _word(self.map, "status", done=1)), Read(analog),
-             Read(output, count), clear]
-            for words in input_words(x).reshape(len(x), -1)
+            [*self._input(words), *self._number(int(number)), start, done, Read(analog), Read(output, count), clear]
+            for words, number in zip(input_words(x).reshape(len(x), -1), op_id, strict=True)
         ]  # fmt: skip
         ends = [Read(status), Read(BOARD_BASE + 0x010)]
         answers = self.bus.execute([*begin, *(task for tasks in each for task in tasks), *ends])
@@ -247,6 +251,12 @@ class BoardDriver:
         part = words[first:end].copy()
         self._window[first:end] = part
         return [Write(self._at("input") + 4 * first, part)]
+
+    def _number(self, op_id: int) -> list[Task]:
+        """The number of an operation, where something depends on it."""
+        if not self.cfg.noise:
+            return []
+        return [Write(self._at("op_id_low"), [op_id & 0xFFFFFFFF, op_id >> 32])]
 
     def _loads(self, loads: Iterable[LoadWord]) -> list[Task]:
         width = index_width(self.cfg)

@@ -74,7 +74,15 @@ def random_masks(rng: np.random.Generator, lines: int) -> Masks:
 
 
 @pytest.fixture(scope="session")
-def random_case(noisy_device: Device) -> Callable[..., Case]:
+def register_device(noisy_device: Device) -> Device:
+    """The same with the read noise of a shift register."""
+    tree = noisy_device.to_dict()
+    tree["read_noise"].update(generator="lfsr", sigma_uS=[0.4])
+    return device_from_dict(tree)
+
+
+@pytest.fixture(scope="session")
+def random_case(noisy_device: Device, register_device: Device) -> Callable[..., Case]:
     """Factory of cases: ``random_case(rng, noisy=True, lines=16, batch=3)``."""
 
     def make(rng: np.random.Generator, *, noisy: bool, lines: int = 16, batch: int = 3) -> Case:
@@ -86,12 +94,13 @@ def random_case(noisy_device: Device) -> Callable[..., Case]:
             sigma_gain=float(rng.choice([0.0, 0.05])),
             wires=random_wires(rng) if noisy else Wires(),
         )
+        devices = noisy_device, register_device
         target = rng.uniform(1, 40, (lines, lines))
         target[rng.random((lines, lines)) < 0.1] = rng.choice([0.0, np.nan])
         model = TnsaModel(
             config,
             target,
-            device=noisy_device if noisy else load_device("ideal"),
+            device=devices[int(rng.random() < 0.3)] if noisy else load_device("ideal"),
             seed=int(rng.integers(2**32)),
             core=int(rng.integers(2**24)),
             time_s=float(rng.choice([0.0, 1.0, 86400.0])),

@@ -15,6 +15,7 @@ from hw.macro.emulator.reference import (
     cell_loads,
     check_core,
     line_table,
+    noise_loads,
     table_loads,
 )
 
@@ -36,6 +37,7 @@ __all__ = [
     "cell_loads",
     "check_core",
     "line_table",
+    "noise_loads",
     "pulse_loads",
     "table_loads",
     "verify_code",

@@ -17,7 +17,11 @@ SPRAM_WIDTH = 16
 LATENCY_CYCLES = 6
 """Cycles from the read of a cell to its line's entry into the converter, its way through the adder tree left out."""
 
+DRAW_CYCLES = 14
+"""Cycles in which :class:`hw.macro.emulator.noise.ConversionNoise` makes what one conversion begins with."""
+
 _DIVIDER_BITS = MAX_BITS - 1
+_NOISE_BITS = 13  # of a deviate without its sign
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +39,8 @@ class EmulatorConfig:
     slots
         Tables of offsets and steps that are held at a time, one for each combination of direction, word-line mask and
         step code: a power of two, 2..16.
+    noise
+        Whether a shift register makes read noise, :class:`macro_models.exact.shift_register.ShiftRegister`.
     memory
         Of :data:`MEMORIES`. ``spram`` takes words of ``lanes * g_bits`` bits, a multiple of 16, and up to 16,384 of
         them.
@@ -50,6 +56,7 @@ class EmulatorConfig:
     lanes: int = 8
     slots: int = 2
     memory: str = "block"
+    noise: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.g_bits, int) or not 2 <= self.g_bits <= 16:
@@ -108,6 +115,25 @@ class EmulatorConfig:
         return self.sum_bits + 4
 
     @property
+    def charge_bits(self) -> int:
+        """Bits of half a charge on its way to the converter, its sign included: noise may take it beyond all cells."""
+        return self.step_bits + 1 + self.noise
+
+    @property
+    def noise_digits(self) -> int:
+        """Bits of the noise of a line that are made in one cycle, so that it is complete when the next line comes."""
+        return -(-_NOISE_BITS // min(self.row_words, _NOISE_BITS))
+
+    @property
+    def noise_cycles(self) -> int:
+        """Cycles by which noise delays a line."""
+        return 2 + -(-_NOISE_BITS // self.noise_digits) if self.noise else 0
+
+    def draw_cycles(self, op: MvmOperation) -> int:
+        """Cycles from the last code of an operation to its earliest start, beyond one, in which noise is drawn."""
+        return 1 + DRAW_CYCLES * op.segments if self.noise else 0
+
+    @property
     def tags_hold_lines(self) -> bool:
         """Whether a table is known by the word lines that are on, and not by the number of their mask."""
         return False
@@ -152,7 +178,7 @@ class EmulatorConfig:
 
     def latency(self, op: MvmOperation) -> int:
         """Cycles from the start of an operation to ``status.done``."""
-        convert = 1 + self.search_bits + LATENCY_CYCLES
+        convert = 1 + self.search_bits + LATENCY_CYCLES + self.noise_cycles
         if op.direction:
             return self.cycles(op) + self.tree_levels + convert
         return self.cycles(op) + (self.lanes - 1) * self.row_words + convert

@@ -63,7 +63,7 @@ class LineConverter(wiring.Component):
         self.cfg = cfg
         bits = cfg.step_bits
         super().__init__({
-            "valid": In(1), "charge": In(signed(bits + 1)), "offset": In(signed(bits)),
+            "valid": In(1), "charge": In(signed(cfg.charge_bits)), "offset": In(signed(bits)),
             "pos": In(bits), "neg": In(bits), "live": In(1), "of": In(ContextLayout(cfg)),
             "done": Out(1), "line": Out(LineLayout(cfg)),
         })  # fmt: skip
@@ -71,7 +71,7 @@ class LineConverter(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         cfg = self.cfg
-        rest = Signal(signed(cfg.step_bits + 1))
+        rest = Signal(signed(cfg.charge_bits))
         pos, neg = Signal.like(self.pos), Signal.like(self.neg)
         live, of = Signal(), Signal(ContextLayout(cfg))
         valid = Signal()

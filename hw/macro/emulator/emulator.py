@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
@@ -15,13 +15,15 @@ from hw.macro.emulator.converter import LineConverter
 from hw.macro.emulator.inputs import InputMemory
 from hw.macro.emulator.issue import ReadIssue
 from hw.macro.emulator.lanes import MacLanes
-from hw.macro.emulator.layout import CELLS, ENABLE_BANKS, LoadLayout
+from hw.macro.emulator.layout import CELLS, ENABLE_BANKS, NOISE, NOISE_KEY, NOISE_STEP, LoadLayout
 from hw.macro.emulator.line_queue import LineQueue
 from hw.macro.emulator.load import load_words
 from hw.macro.emulator.loader import VectorLoader
 from hw.macro.emulator.memory import CellMemory
+from hw.macro.emulator.noise import ConversionNoise, LineNoise
 from hw.macro.emulator.results import ResultStore, StepCounter
 from hw.macro.emulator.tables import TableStore
+from macro_models.exact.shift_register import STEP_BITS
 
 __all__ = ["VectorEmulator"]
 
@@ -93,7 +95,7 @@ class VectorEmulator(wiring.Component):
             tables.wanted.valid.eq(1), tables.wanted.backward.eq(staged.backward),
             tables.wanted.wl_select.eq(staged.wl_select), tables.wanted.step_code.eq(staged.step_code),
             tables.allowed.eq(-1),
-            issue.full.eq(loader.full), issue.staged.eq(loader.staged), issue.bank.eq(loader.bank),
+            issue.staged.eq(loader.staged), issue.bank.eq(loader.bank),
             issue.slot.eq(tables.slot), issue.known.eq(tables.known), issue.draining.eq(queue.busy),
             issue.freed.eq(results.freed), loader.take.eq(issue.take),
             # The inputs take a cycle more than the cells, to reach all lanes.
@@ -109,7 +111,15 @@ class VectorEmulator(wiring.Component):
             steps.done.eq(converter.done), steps.line.eq(converter.line), steps.last.eq(results.last),
         ]  # fmt: skip
         self._load(m, cells, tables, issue)
-        self._convert(m, loader, masks, tables, queue, converter)
+        number = Signal(range(ENABLE_BANKS))
+        with m.If(loader.take):
+            m.d.sync += number.eq(number + 1)
+        lines: Any = queue
+        if cfg.noise:
+            lines = self._add_noise(m, loader, issue, queue, number)
+        else:
+            m.d.comb += issue.full.eq(loader.full)
+        self._convert(m, number, masks, tables, lines, converter)
         self._count(m, loader, issue, results, steps)
         return m
 
@@ -126,28 +136,48 @@ class VectorEmulator(wiring.Component):
             cells.write.eq(Mux(reading, 0, chunk.parts)),
         ]  # fmt: skip
 
+    def _add_noise(
+        self, m: Module, loader: VectorLoader, issue: ReadIssue, queue: LineQueue, number: Value
+    ) -> data.View:
+        """Noise between the queue and the converter: the lines with it. An operation waits until it is drawn."""
+        m.submodules.conversion_noise = drawn = ConversionNoise(self.cfg)
+        m.submodules.line_noise = noise = LineNoise(self.cfg)
+        word, staged = self.load.p, loader.staged
+        for index, to, width in ((NOISE_KEY, drawn.key, 32), (NOISE_STEP, drawn.step, STEP_BITS)):
+            held = Signal(width, name=f"noise_{index}", reset_less=True)
+            with m.If(self.load.valid & (word.region == NOISE) & (word.index == index)):
+                m.d.sync += held.eq(word.data)
+            m.d.comb += to.eq(held)
+        m.d.comb += [
+            drawn.clear.eq(loader.accept), drawn.store.eq(loader.write.any()), drawn.high.eq(loader.write_high),
+            drawn.levels.eq(loader.value), drawn.backward.eq(staged.op.backward),
+            drawn.full.eq(loader.full), drawn.two.eq(staged.two), drawn.op_id.eq(staged.op.op_id),
+            drawn.take.eq(issue.take), issue.full.eq(loader.full & drawn.ready),
+            noise.write.eq(drawn.write), noise.number.eq(number), noise.segment.eq(drawn.segment),
+            noise.seed.eq(drawn.seed), noise.amplitude.eq(drawn.amplitude),
+            noise.valid.eq(queue.valid), noise.line.eq(queue.line), noise.charge.eq(queue.charge),
+            noise.of.eq(queue.of),
+        ]  # fmt: skip
+        return noise.noisy
+
     def _convert(
-        self, m: Module, loader: VectorLoader, masks: MaskStore, tables: TableStore, queue: LineQueue,
-        converter: LineConverter,
-    ) -> None:  # fmt: skip
-        """Look up the table and the enabled lines of a line that leaves the queue."""
+        self, m: Module, number: Value, masks: MaskStore, tables: TableStore, lines: Any, converter: LineConverter
+    ) -> None:
+        """Look up the table and the enabled lines of each of the ``lines``."""
         cfg = self.cfg
         width = min(MASK_WORD, cfg.lines)
         m.submodules.enabled = memory = Memory(shape=width, depth=ENABLE_BANKS * cfg.core.mask_words, init=[])
         write, read = memory.write_port(), memory.read_port()
-        number = Signal(range(ENABLE_BANKS))
-        with m.If(loader.take):
-            m.d.sync += number.eq(number + 1)
         bit = Signal(range(width))
         m.d.sync += [
-            converter.valid.eq(queue.valid), converter.charge.eq(queue.charge), converter.of.eq(queue.of),
-            bit.eq(queue.line),
+            converter.valid.eq(lines.valid), converter.charge.eq(lines.charge), converter.of.eq(lines.of),
+            bit.eq(lines.line),
         ]  # fmt: skip
         m.d.comb += [
             write.addr.eq(Cat(masks.word_index, number)), write.data.eq(masks.word_enabled),
             write.en.eq(masks.word_valid),
-            read.addr.eq(Cat(queue.line[(width - 1).bit_length():], queue.of.number)), read.en.eq(queue.valid),
-            tables.read.eq(queue.valid), tables.read_line.eq(queue.line), tables.read_slot.eq(queue.of.slot),
+            read.addr.eq(Cat(lines.line[(width - 1).bit_length():], lines.of.number)), read.en.eq(lines.valid),
+            tables.read.eq(lines.valid), tables.read_line.eq(lines.line), tables.read_slot.eq(lines.of.slot),
             converter.offset.eq(tables.entry[0]), converter.pos.eq(tables.entry[1]), converter.neg.eq(tables.entry[2]),
             converter.live.eq(read.data.bit_select(bit, 1)),
         ]  # fmt: skip

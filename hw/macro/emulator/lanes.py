@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.macro.emulator.config import EmulatorConfig
 
-__all__ = ["LEVEL_BITS", "MacLanes"]
+__all__ = ["LEVEL_BITS", "MacLanes", "add_with_carry"]
 
 LEVEL_BITS = 5
 """Bits of the input of a line in one conversion: four of the magnitude, then the sign."""
@@ -75,7 +75,7 @@ class MacLanes(wiring.Component):
         """Sum of each lane. It is cleared as the last product comes, so that the adder needs no gate before it."""
         for lane, (total, (negative, product)) in enumerate(zip(self.sums, products, strict=True)):
             kept = Signal.like(total, name=f"sum_{lane}")
-            m.d.comb += total.eq(_add(kept, Cat(product, negative).as_signed(), negative))
+            m.d.comb += total.eq(add_with_carry(kept, Cat(product, negative).as_signed(), negative))
             with m.If(valid):
                 m.d.sync += kept.eq(Mux(last, 0, total))
 
@@ -87,13 +87,13 @@ class MacLanes(wiring.Component):
         carries = [negative for negative, _ in products]
         for level in range(self.cfg.tree_levels):
             added = [
-                self._register(m, _add(left, right, carry), f"tree_{level}_{k}")
+                self._register(m, add_with_carry(left, right, carry), f"tree_{level}_{k}")
                 for k, (left, right, carry) in enumerate(zip(terms[0::2], terms[1::2], carries[0::2], strict=True))
             ]
             carries = [self._register(m, carry, f"carry_{level}_{k}") for k, carry in enumerate(carries[1::2])]
             terms = added
         with m.If(valid):
-            m.d.sync += self.total.eq(_add(Mux(first, 0, self.total).as_signed(), terms[0], carries[0]))
+            m.d.sync += self.total.eq(add_with_carry(Mux(first, 0, self.total).as_signed(), terms[0], carries[0]))
 
     def _register(self, m: Module, value: Value, name: str) -> Signal:
         register = Signal(value.shape(), name=name, reset_less=True)
@@ -101,6 +101,6 @@ class MacLanes(wiring.Component):
         return register
 
 
-def _add(left: Value, right: Value, carry: Value) -> Value:
+def add_with_carry(left: Value, right: Value, carry: Value) -> Value:
     """Sum of two signed values and a bit, in one adder: its added lowest bit makes the carry."""
     return (Cat(carry, left).as_signed() + Cat(carry, right).as_signed())[1:].as_signed()

@@ -11,8 +11,11 @@ __all__ = ["ENABLE_BANKS", "ContextLayout", "LoadLayout", "TagLayout", "index_wi
 ENABLE_BANKS = 4
 """Operations whose enabled lines are held: one that loads, one that accumulates, one that converts."""
 
-CELLS, TABLES, TAGS, PULSES = 0, 1, 2, 3
-"""Regions of the load port."""
+CELLS, TABLES, TAGS, PULSES, NOISE = 0, 1, 2, 3, 3
+"""Regions of the load port. The last is that of pulses at the level of the pins, and of noise at the vector level."""
+
+NOISE_KEY, NOISE_STEP = 0, 1
+"""Indices in the region of noise."""
 
 
 def index_width(cfg: EmulatorConfig) -> int:
@@ -33,7 +36,8 @@ class LoadLayout(data.StructLayout):
     Region 0: cells, row by row, :attr:`EmulatorConfig.chunk_cells` a word, lowest source line first, each in
     ``32 / chunk_cells`` bits. Region 1: tables, four words a line (half offset, half steps from positive and from
     negative charges, nothing), lines of slot 0 first. Region 2: tags of the slots, :class:`TagLayout`. Region 3, at the
-    level of the pins: word lines of the slots and answer to pulses, see :mod:`hw.macro.emulator.pin_config`.
+    vector level: key and step of :class:`macro_models.exact.shift_register.ShiftRegister`; at the level of the pins:
+    word lines of the slots and answer to pulses, see :mod:`hw.macro.emulator.pin_config`.
     """
 
     def __init__(self, cfg: EmulatorConfig) -> None:

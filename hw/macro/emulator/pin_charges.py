@@ -51,8 +51,9 @@ class LineCharges(wiring.Component):
         self.cfg = cfg
         bits = cfg.step_bits
         super().__init__({
-            "enter": In(1), "charge": In(signed(bits + 1)), "offset": In(signed(bits)), "pos": In(bits), "neg": In(bits),
-            "latch": In(1), "decrement": In(1), "scale": In(3), "busy": Out(1), "negative": Out(cfg.lines),
+            "enter": In(1), "charge": In(signed(bits + 1)), "offset": In(signed(bits)),
+            "pos": In(bits), "neg": In(bits), "latch": In(1), "decrement": In(1), "scale": In(3), "busy": Out(1),
+            "negative": Out(cfg.lines),
         })  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:

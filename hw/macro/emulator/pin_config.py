@@ -2,10 +2,10 @@
 
 Region 3 of its load port holds, by the index of the word:
 
-* ``PULSE_WORDS.start + 256 * polarity + amplitude``: the part of the way to the end of its window, in 2**-14, that a pulse moves
-  a cell of the mean threshold;
-* :data:`SEED`: seed of what distinguishes the cells; :data:`SPREAD`: deviation of the thresholds of the cells, in steps of the
-  amplitude (bits 4:0), and from pulse to pulse of a cell (bits 12:8);
+* ``256 * polarity + amplitude``: the part of the way to the end of its window, in 2**-14, that a pulse moves a cell of
+  the mean threshold;
+* :data:`SEED`: seed of what distinguishes the cells; :data:`SPREAD`: deviation of the thresholds of the cells, in steps
+  of the amplitude (bits 4:0), and from pulse to pulse of a cell (bits 12:8);
 * ``ENDS + polarity``: the end of the window, in codes of a cell;
 * ``LINES + slot * mask_words + word``: word lines of the table in a slot.
 """
@@ -16,7 +16,9 @@ from hw.macro.emulator.config import EmulatorConfig
 from macro_models.errors import InputError
 from macro_models.exact.pulse import AMPLITUDE_BITS
 
-__all__ = ["ENDS", "END_BITS", "LINES", "PART_BITS", "PULSE_WORDS", "SEED", "SPREAD", "SPREAD_BITS", "PinEmulatorConfig"]
+__all__ = [
+    "ENDS", "END_BITS", "LINES", "PART_BITS", "PULSE_WORDS", "SEED", "SPREAD", "SPREAD_BITS", "PinEmulatorConfig",
+]  # fmt: skip
 
 PULSE_WORDS = 4 * 2**AMPLITUDE_BITS
 """Words of the table of the answer to pulses, 256 for each polarity."""
@@ -40,7 +42,7 @@ class PinEmulatorConfig(EmulatorConfig):
     Parameters
     ----------
     core, g_bits, lanes, slots
-        As those of :class:`EmulatorConfig`. ``memory`` is ``block``.
+        As those of :class:`EmulatorConfig`. ``memory`` is ``block``, and there is no ``noise``.
     converters
         Lines that take a decrement in one cycle: a power of two, 2..``core.lines``.
     verify_bits
@@ -59,6 +61,8 @@ class PinEmulatorConfig(EmulatorConfig):
         super().__post_init__()
         if self.memory != "block":
             raise InputError(f"memory must be block at the level of the pins, not {self.memory!r}")
+        if self.noise:
+            raise InputError("noise must be False at the level of the pins")
         count = self.converters
         if not isinstance(count, int) or not 2 <= count <= self.lines or count & (count - 1):
             raise InputError(f"converters must be a power of two between 2 and {self.lines}, not {count!r}")

@@ -27,12 +27,16 @@ class PinLevelCore(wiring.Component):
 
     Members
     -------
-    The members of :class:`hw.core.Core` but for ``macro``. ``status.error`` is also set by a conversion without a table.
+    The members of :class:`hw.core.Core` but for ``macro``. A conversion without a table, too, sets ``status.error``.
 
     load : In(stream.Signature(LoadLayout(cfg)))
         As that of the macro.
     """
 
+    op: stream.Interface
+    i: stream.Interface
+    o: stream.Interface
+    mask: stream.Interface
     load: Any
     status: Any
 

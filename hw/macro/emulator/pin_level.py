@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -153,7 +153,7 @@ class PinLevelMacro(wiring.Component):
         m.submodules.writer = writer = CellWriter(self.cfg)
         for name, member in writer.pins.signature.members.items():
             ours, its = getattr(self.pins, name), getattr(writer.pins, name)
-            m.d.comb += its.eq(ours) if member.flow is Out else ours.eq(its)
+            m.d.comb += its.eq(ours) if member.flow is In else ours.eq(its)
         m.d.comb += [
             writer.cells.eq(cells.data), writer.load.eq(self.load.valid & (self.load.p.region == PULSES)),
             writer.load_index.eq(self.load.p.index), writer.load_data.eq(self.load.p.data),

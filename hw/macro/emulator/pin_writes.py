@@ -7,9 +7,18 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.macro.emulator.pin_config import END_BITS, ENDS, PART_BITS, PULSE_WORDS, SEED, SPREAD, SPREAD_BITS
-from hw.macro.emulator.pin_config import PinEmulatorConfig
-from hw.macro.emulator.pulse_reference import ROUND_CONSTANT, SHIFTS
+from hw.macro.emulator.pin_config import (
+    END_BITS,
+    ENDS,
+    PART_BITS,
+    PULSE_WORDS,
+    SEED,
+    SPREAD,
+    SPREAD_BITS,
+    PinEmulatorConfig,
+)
+from hw.macro.emulator.pulse_reference import COUNT_BITS
+from hw.macro.emulator.shift_register import mix
 from hw.macro.write_pins import WritePins
 from macro_models.exact.pulse import AMPLITUDE_BITS, Polarity
 
@@ -80,6 +89,7 @@ class CellWriter(wiring.Component):
         self._kind = kind = Signal(2)
         begins = pulses.any() & ~before
         m.d.sync += before.eq(pulses.any())
+        self._count_pulses(m, Cat(column, row) == Cat(_number(pins.write_sl), _number(pins.write_wl)), begins)
         self._add_loads(m)
         self._add_law(m, code, row, column)
 
@@ -126,6 +136,19 @@ class CellWriter(wiring.Component):
                 m.d.comb += self.write.eq(Const(1) << part)
                 m.next = "Idle"
         return m
+
+    def _count_pulses(self, m: Module, same: Value, begins: Value) -> None:
+        """Number of this pulse of a cell in a pass, as long as nothing else is selected."""
+        pins = self.pins
+        self._count = Signal(COUNT_BITS)
+        count, on, write_pass = Signal.like(self._count), Signal(), Signal.like(pins.write_pass)
+        with m.If(begins | pins.verify):
+            following = Mux(same & on & (pins.write_pass == write_pass), count, 0)
+            m.d.sync += [
+                self._count.eq(following), count.eq(following + begins), on.eq(1), write_pass.eq(pins.write_pass),
+            ]  # fmt: skip
+        with m.Elif(~pins.write_mode):
+            m.d.sync += on.eq(0)
 
     def _verify_code(self, code: Signal) -> Value:
         repeats = -(-self.verify_bits // self.cfg.g_bits)
@@ -177,8 +200,8 @@ class CellWriter(wiring.Component):
         ]  # fmt: skip
         m.d.sync += [
             # Three cycles until the code is known.
-            seeded.eq(_mix(self._seed ^ Cat(column, Const(0, 16 - len(column)), row))), own.eq(_mix(seeded)),
-            draw.eq(_mix(own ^ Cat(self.pins.amplitude, kind, code))),
+            seeded.eq(mix(self._seed ^ Cat(column, Const(0, 16 - len(column)), row))), own.eq(mix(seeded)),
+            draw.eq(mix(own ^ Cat(self.pins.amplitude, kind, code, Const(0, 16 - cfg.g_bits), self._count))),
             shift.eq(
                 _deviation(Mux(down, own[16:], own[:16])) * self._spreads[0] + _deviation(draw[:16]) * self._spreads[1]
             ),
@@ -195,11 +218,5 @@ def _number(one_hot: Value) -> Value:
     return Cat(Cat(line for k, line in enumerate(one_hot) if k >> bit & 1).any() for bit in range(bits))
 
 
-def _mix(x: Value) -> Value:
-    for shift in SHIFTS:
-        x = x ^ ((x << shift)[:32] if shift > 0 else x >> -shift)
-    return (x + ROUND_CONSTANT)[:32]
-
-
 def _deviation(bits: Value) -> Value:
-    return (sum(bits[k] for k in range(16)) - 8).as_signed()
+    return (sum((bits[k] for k in range(16)), Const(0)) - 8).as_signed()

@@ -11,23 +11,15 @@ from hw.macro.emulator.pin_config import END_BITS, ENDS, PART_BITS, SEED, SPREAD
 from hw.macro.emulator.reference import LoadWord
 from macro_models.errors import InputError
 from macro_models.exact.pulse import AMPLITUDE_BITS, Polarity
+from macro_models.exact.shift_register import mix
 
-__all__ = ["EmulatedCells", "PulseTable", "cell_code", "mix", "pulse_loads", "verify_code"]
+__all__ = ["EmulatedCells", "PulseTable", "cell_code", "pulse_loads", "verify_code"]
 
 Codes = NDArray[np.int64]
 
-ROUND_CONSTANT = 0x9E3779B9
-"""2**32 by the golden ratio: an addition that keeps the hash from being linear."""
-
-SHIFTS = (13, -17, 5)
-"""Of a xorshift of 32 bits (Marsaglia, J. Stat. Software 8 (14), 2003): to the left, to the right, to the left."""
-
-
-def mix(x: NDArray[np.int64]) -> NDArray[np.int64]:
-    """One round of a hash of 32 bits: a xorshift, then an addition."""
-    for shift in SHIFTS:
-        x = x ^ (x << shift & 0xFFFFFFFF if shift > 0 else x >> -shift)
-    return x + ROUND_CONSTANT & 0xFFFFFFFF
+COUNT_BITS = 6
+COUNT_PLACE = 26
+"""Bits of the number of a pulse of a cell, and where it enters the hash, above amplitude, polarity and code."""
 
 
 def verify_code(cfg: PinEmulatorConfig, cells: NDArray[np.integer]) -> Codes:
@@ -157,11 +149,11 @@ def _deviation(bits: NDArray[np.int64]) -> Codes:
 
 
 class EmulatedCells:
-    """Cells of :class:`hw.macro.emulator.PinLevelMacro` behind its programming pins.
+    """Cells of :class:`hw.macro.emulator.PinLevelMacro` behind its programming pins, in one run of write-verify.
 
     This is a :class:`hw.core.write_verify.WriteMacro`. Cells do not relax. A pulse moves a cell by a part of the way to
     the end of its window, in whole codes, up or down at random for what is left. What is random follows from the seed,
-    the cell, its code and the pulse, so that nothing has to be counted.
+    the cell, its code, the pulse and how many the cell had in this pass: no count is kept of a cell that is left.
 
     Parameters
     ----------
@@ -179,6 +171,7 @@ class EmulatedCells:
         self._codes = np.array(cells, dtype=np.int64).ravel()
         rows, columns = np.divmod(np.arange(cfg.lines**2), cfg.lines)
         self._hash = mix(mix(table.seed ^ (rows << 16 | columns)))
+        self._count = np.zeros_like(rows)
 
     @property
     def cells(self) -> Codes:
@@ -192,7 +185,9 @@ class EmulatedCells:
     def pulse(self, cells: NDArray[np.int64], polarity: Codes, amplitude: Codes, cycles: Codes) -> None:
         """One pulse for each cell; its width is that for which the table was made."""
         table, code, own = self.table, self._codes[cells], self._hash[cells]
-        draw = mix(own ^ (amplitude | polarity << AMPLITUDE_BITS | code << AMPLITUDE_BITS + 2))
+        pulse = amplitude | polarity << AMPLITUDE_BITS | code << COUNT_PLACE - 16
+        draw = mix(own ^ pulse ^ self._count[cells] % 2**COUNT_BITS << COUNT_PLACE)
+        self._count[cells] += 1
         down = polarity == Polarity.RESET
         shift = _deviation(np.where(down, own >> 16, own)) * table.cell_spread
         shift = shift + _deviation(draw) * table.pulse_spread
@@ -203,4 +198,5 @@ class EmulatedCells:
         self._codes[cells] = np.clip(np.where(down, code - moved, code + moved), 0, 2**self.cfg.g_bits - 1)
 
     def relax(self, write_pass: int) -> None:
-        """Nothing."""
+        """The next pass begins; cells stay as they are."""
+        self._count[:] = 0

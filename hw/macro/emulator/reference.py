@@ -4,19 +4,20 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hw.macro.emulator.config import EmulatorConfig
-from hw.macro.emulator.layout import CELLS, PULSES, TABLES, TAGS, TagLayout
+from hw.macro.emulator.layout import CELLS, NOISE, NOISE_KEY, NOISE_STEP, PULSES, TABLES, TAGS, TagLayout
 from hw.macro.emulator.pin_config import LINES
 from macro_models.errors import InputError
 from macro_models.exact.converter import combine_segments, convert
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import LSB_SEGMENT_BITS, Direction, MvmOperation
+from macro_models.exact.shift_register import ShiftRegister
 
 __all__ = [
     "EmulatorReference", "LineTable", "LoadWord", "ProgrammedCore", "TableCache", "cell_loads", "check_core",
-    "line_table", "table_loads",
+    "line_table", "noise_loads", "table_loads",
 ]  # fmt: skip
 
 
@@ -45,6 +46,11 @@ class ProgrammedCore(Protocol):
 
     def read_variances(self) -> tuple[NDArray[np.int64] | None, float]:
         """Of the cells; None without read noise."""
+        ...
+
+    @property
+    def register(self) -> ShiftRegister | None:
+        """What makes read noise, where it is a shift register."""
         ...
 
     def key(self, backward: bool, wl: NDArray[np.bool_]) -> Any:
@@ -116,15 +122,27 @@ def check_core(cfg: EmulatorConfig, model: ProgrammedCore) -> None:
             f"{config.g_bits} bits (core.corelet, core.g_bits)"
         )
     if model.read_variances()[0] is not None:
-        raise InputError("the emulator has no read noise: switch the cause read-noise off")
+        raise InputError(
+            "the emulator has no read noise of cells: leave that cause out (--without read-noise), or take the noise "
+            "of a shift register (--device lfsr)"
+        )
+    if model.register is not None and not cfg.noise:
+        raise InputError(
+            "the emulator was built without a shift register for read noise: leave that cause out "
+            "(--without read-noise)"
+        )
+    if model.register is not None and config.g_bits != cfg.g_bits:
+        raise InputError(f"cells must have {cfg.g_bits} bits where there is read noise, not {config.g_bits}")
     if model.output_noise_V > 0.0:
         raise InputError(
-            "the emulator has no noise of converters: switch the cause adc off, or set sigma_output_mV to 0"
+            "the emulator has no noise of converters: leave that cause out (--without adc), or set sigma_output_mV to 0"
         )
     if not model.wires.ideal:
-        raise InputError("the emulator has perfect wires: switch the cause wire off")
+        raise InputError("the emulator has perfect wires: leave that cause out (--without wire)")
     if model.neuron is not None:
-        raise InputError("the emulator has ideal amplifiers: switch the cause adc off, or set [neuron] to its defaults")
+        raise InputError(
+            "the emulator has ideal amplifiers: leave that cause out (--without adc), or set [neuron] to its defaults"
+        )
 
 
 def line_table(cfg: EmulatorConfig, model: ProgrammedCore, op: MvmOperation, masks: Masks) -> LineTable:
@@ -172,6 +190,14 @@ def table_loads(
         first = LINES + slot * len(packed)
         words += [LoadWord(PULSES, first + k, int(word)) for k, word in enumerate(packed)]
     return [*words, LoadWord(TAGS, slot, TagLayout().const({**tag, "valid": 1}).as_bits())]
+
+
+def noise_loads(cfg: EmulatorConfig, model: ProgrammedCore) -> list[LoadWord]:
+    """Words that load what makes read noise; none where the emulator has none."""
+    if not cfg.noise:
+        return []
+    key, step = (0, 0) if model.register is None else (model.register.key, model.register.step)
+    return [LoadWord(NOISE, NOISE_KEY, key), LoadWord(NOISE, NOISE_STEP, step)]
 
 
 class TableCache:
@@ -224,9 +250,13 @@ class EmulatorReference:
         self.cells = np.asarray(cells, dtype=np.int64)
 
     def compute(
-        self, op: MvmOperation, masks: Masks, x: NDArray[np.integer], table: LineTable
-    ) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
-        """Codes of shape (batch, lines), and decrements that a chip would make, of shape (batch, segments)."""
+        self, op: MvmOperation, masks: Masks, x: NDArray[np.integer], table: LineTable,
+        noise: ShiftRegister | None = None, op_id: ArrayLike = 0,
+    ) -> tuple[NDArray[np.int16], NDArray[np.int64]]:  # fmt: skip
+        """Codes of shape (batch, lines), and decrements that a chip would make, of shape (batch, segments).
+
+        ``noise`` is what was loaded of it, ``op_id`` the number of each vector's first conversion.
+        """
         x = np.asarray(x, dtype=np.int64)
         backward = op.direction is Direction.BACKWARD
         levels = x if backward else np.stack([x, -x], axis=-1).reshape(len(x), -1)
@@ -236,11 +266,15 @@ class EmulatorReference:
         if op.segments == 2:
             high = np.sign(levels) * (np.abs(levels) >> LSB_SEGMENT_BITS)
             parts = [high, levels - (high << LSB_SEGMENT_BITS)]
-        # A cell whose word line is off meets an input of 0, or is on a line that gives no code.
-        found = [
-            convert(op, 2 * (part @ cells + table.offset) + 1, 2 * table.pos, 2 * table.neg, masks.enabled(op))
-            for part in parts
-        ]
+        numbers = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), len(x))
+        found = []
+        for segment, part in enumerate(parts):
+            # A cell whose word line is off meets an input of 0, or is on a line that gives no code.
+            rest = part @ cells + table.offset
+            if noise is not None:
+                draws = noise.draws(numbers + np.uint64(segment), self.cfg.lines)
+                rest = rest + noise.noise((part**2).sum(axis=-1, keepdims=True), draws)
+            found.append(convert(op, 2 * rest + 1, 2 * table.pos, 2 * table.neg, masks.enabled(op)))
         codes = found[0][0] if op.segments == 1 else combine_segments(found[0][0], found[1][0])
         return codes.astype(np.int16), np.stack([steps for _, steps in found], axis=-1)
 

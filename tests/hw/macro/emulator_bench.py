@@ -1,16 +1,25 @@
 """Runs an emulator in the generated Verilog, compiled by Verilator: a script of transfers in, words and cycles out."""
 
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from amaranth.lib import wiring
 from numpy.typing import NDArray
 
 from hw.core import MaskFile, pack, pack_inputs
+from hw.core.write_verify import WriteVerifyConfig
 from hw.macro import emulator
-from hw.macro.emulator import EmulatorConfig, LoadLayout, LoadWord, VectorEmulator
+from hw.macro.emulator import (
+    EmulatorConfig,
+    LoadLayout,
+    LoadWord,
+    PinEmulatorConfig,
+    PinLevelCore,
+    VectorEmulator,
+)
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import MvmOperation
 from rtl_gen.netlist import emit
@@ -66,17 +75,34 @@ class Script:
         self.records.append((IDLE, 0, 0))
 
 
+def compile_bench(
+    component: wiring.Component, name: str, main: Path, folder: Path, *, defines: Sequence[str] = (),
+    sources: Sequence[Path] = (),
+) -> Path:  # fmt: skip
+    """A simulator of the Verilog of a component, with a C++ main program."""
+    texts = emit(component, name, prefix="my_", name=name, reset_low=False)
+    (folder / f"{name}.v").write_text("\n".join(texts.values()))
+    (folder / "bench.cpp").write_text(main.read_text())
+    flags = ["-O3", "--noassert", "--x-assign", "fast", "--x-initial", "fast", "-CFLAGS", " ".join(["-O1", *defines])]
+    command = ["verilator", "--cc", "--exe", "--build", "-Wno-fatal", *flags, "--top-module", name]
+    inputs = [f"{name}.v", *(str(path) for path in sources), "bench.cpp"]
+    subprocess.run([*command, *inputs], cwd=folder, check=True, capture_output=True)
+    return folder / "obj_dir" / f"V{name}"
+
+
 def build(cfg: EmulatorConfig, folder: Path) -> Path:
     """The simulator."""
-    texts = emit(VectorEmulator(cfg), "emulator", prefix="my_", name="emulator", reset_low=False)
-    for name, text in texts.items():
-        (folder / f"{name}.v").write_text(text)
-    (folder / "bench.cpp").write_text(BENCH.read_text())
-    sources = [f"{name}.v" for name in texts] + ([str(SPRAM)] if cfg.memory == "spram" else [])
-    flags = ["-O3", "--noassert", "--x-assign", "fast", "--x-initial", "fast", "-CFLAGS", "-O2"]
-    command = ["verilator", "--cc", "--exe", "--build", "-Wno-fatal", *flags, "--top-module", "emulator"]
-    subprocess.run([*command, *sources, "bench.cpp"], cwd=folder, check=True, capture_output=True)
-    return folder / "obj_dir" / "Vemulator"
+    sources = [SPRAM] if cfg.memory == "spram" else []
+    return compile_bench(emulated_core(cfg), "emulator", BENCH, folder, sources=sources)
+
+
+def emulated_core(cfg: EmulatorConfig) -> wiring.Component:
+    """What is emulated at the vector level, or at that of the pins."""
+    if not isinstance(cfg, PinEmulatorConfig):
+        return VectorEmulator(cfg)
+    if cfg.verify_bits is None:
+        return PinLevelCore(cfg)
+    return PinLevelCore(cfg, WriteVerifyConfig(lines=cfg.lines, verify_bits=cfg.verify_bits))
 
 
 def replay(simulator: Path, script: Script, *, stall: int = 0) -> Replay:

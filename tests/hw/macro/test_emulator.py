@@ -17,13 +17,16 @@ from hw.macro.emulator import (
     cell_loads,
     check_core,
     line_table,
+    noise_loads,
     table_loads,
 )
+from hw.macro.emulator.layout import NOISE
 from hw.testing import collect, get, put, random_inputs, random_operation, simulate
 from macro_models import CAUSES, TnsaModel, load_device
 from macro_models.errors import InputError
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import Direction, MvmOperation
+from macro_models.exact.shift_register import ShiftRegister
 from sim.trials import make_trial
 from tests.hw.macro.emulator_bench import Script, build, replay
 
@@ -59,17 +62,20 @@ def random_table(rng: np.random.Generator, cells: np.ndarray) -> LineTable:
     )
 
 
-@pytest.mark.parametrize(("lanes", "g_bits"), [(8, 8), (16, 4)])
-def test_codes_match_the_reference(lanes: int, g_bits: int) -> None:
-    cfg = small(lanes=lanes, g_bits=g_bits)
+@pytest.mark.parametrize(("lanes", "g_bits", "noise"), [(8, 8, True), (16, 4, False)])
+def test_codes_match_the_reference(lanes: int, g_bits: int, noise: bool) -> None:
+    cfg = small(lanes=lanes, g_bits=g_bits, noise=noise)
     rng = np.random.default_rng(lanes)
     cells = rng.integers(0, 2**g_bits, (16, 16))
     dut, reference, file = VectorEmulator(cfg), EmulatorReference(cfg, cells), MaskFile(cfg.core)
+    register = ShiftRegister.of(4.0, g_bits=g_bits, seed=5, core=1) if noise else None
 
     async def bench(ctx: Any) -> None:
         for word in cell_loads(cfg, cells):
             await put(ctx, dut.load, word.payload())
-        for number in range(30):
+        for index, value in enumerate((register.key, register.step) if register else ()):
+            await put(ctx, dut.load, {"region": NOISE, "index": index, "data": value})
+        for number in range(2**32 - 15, 2**32 + 15):
             op, masks, table = random_operation(rng), random_masks(rng, 16), random_table(rng, cells)
             for mask, value in enumerate(masks.rows):
                 for addr, word in file.words(mask, value):
@@ -81,7 +87,7 @@ def test_codes_match_the_reference(lanes: int, g_bits: int) -> None:
             for word in pack_inputs(x[0]):
                 await put(ctx, dut.i, word)
             words = [await get(ctx, dut.o) for _ in range(cfg.core.output_words)]
-            expected, _ = reference.compute(op, masks, x, table)
+            expected, _ = reference.compute(op, masks, x, table, register, number)
             np.testing.assert_array_equal(np.array(words, dtype="<u4").view("<i2"), expected[0], err_msg=str(op))
         assert not ctx.get(dut.status.error)
 
@@ -119,7 +125,7 @@ def run_trials(cfg: EmulatorConfig, model: TnsaModel, folder: Path, operations: 
     """Random operations of random masks, two vectors each, one behind the other."""
     check_core(cfg, model)
     script, expected, analog, conversions = Script(cfg), [], 0, 0
-    script.load(cell_loads(cfg, model.cells))
+    script.load([*cell_loads(cfg, model.cells), *noise_loads(cfg, model)])
     cache = TableCache(cfg, model)
     for number in range(operations):
         trial = make_trial([model], 5, number, vectors=2)
@@ -127,8 +133,8 @@ def run_trials(cfg: EmulatorConfig, model: TnsaModel, folder: Path, operations: 
         if loads := cache.loads(trial.op, trial.masks):
             script.idle()  # tables of operations under way must stay
             script.load(loads)
-        for x in trial.x:
-            script.operation(trial.op, x, pause=trial.gap % 3)
+        for x, op_id in zip(trial.x, trial.op_id, strict=True):
+            script.operation(trial.op, x, int(op_id), pause=trial.gap % 3)
         result = model.mvm(trial.op, trial.masks, trial.x, trial.op_id)
         expected += list(result.codes)
         analog += int(cfg.core.analog_cycles(trial.op, result.steps).sum())
@@ -141,22 +147,26 @@ def run_trials(cfg: EmulatorConfig, model: TnsaModel, folder: Path, operations: 
 @pytest.mark.cosim("verilator", "g++", "make")
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("lines", "lanes", "g_bits", "operations", "stall", "memory"),
-    [(16, 8, 12, 510, 0, "block"), (64, 32, 4, 120, 2, "block"), (64, 8, 8, 60, 0, "spram")],
+    ("lines", "lanes", "g_bits", "operations", "stall", "memory", "noise"),
+    [(16, 8, 12, 510, 0, "block", True), (64, 32, 4, 120, 2, "block", False), (64, 8, 8, 60, 0, "spram", True)],
 )
 def test_the_generated_verilog_gives_the_codes_and_cycles_of_a_programmed_core(
-    lines: int, lanes: int, g_bits: int, operations: int, stall: int, memory: str, tmp_path: Path
-) -> None:
-    core, model = programmed(lines, g_bits)
-    cfg = EmulatorConfig(core=core, g_bits=g_bits, lanes=lanes, slots=4, memory=memory)
+    lines: int, lanes: int, g_bits: int, operations: int, stall: int, memory: str, noise: bool,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    device = ("lfsr", FROZEN | {"read-noise"}) if noise else ("rram-neurram", FROZEN)
+    core, model = programmed(lines, g_bits, *device)
+    cfg = EmulatorConfig(core=core, g_bits=g_bits, lanes=lanes, slots=4, memory=memory, noise=noise)
     run_trials(cfg, model, tmp_path, operations, stall=stall)
 
 
-@pytest.mark.parametrize("lanes", [8, 16])
+@pytest.mark.parametrize(("lanes", "noise"), [(8, False), (8, True), (16, False)])
 @pytest.mark.parametrize("direction", Direction)
 @pytest.mark.parametrize("in_bits", [4, 8])
-def test_operations_follow_each_other_without_a_gap(lanes: int, direction: Direction, in_bits: int) -> None:
-    cfg, op = small(lanes=lanes), MvmOperation(direction=direction, in_bits=in_bits)
+def test_operations_follow_each_other_without_a_gap(
+    lanes: int, noise: bool, direction: Direction, in_bits: int
+) -> None:
+    cfg, op = small(lanes=lanes, noise=noise), MvmOperation(direction=direction, in_bits=in_bits)
     dut, done, sent, out = VectorEmulator(cfg), [], [], []
     words = pack_inputs(np.zeros(8 if direction is Direction.FORWARD else 16, dtype=np.int64))
 
@@ -176,8 +186,8 @@ def test_operations_follow_each_other_without_a_gap(lanes: int, direction: Direc
                 await put(ctx, dut.i, word)
 
     simulate(dut, observe, send, collect(dut.o, 6 * cfg.core.output_words, out), deadline=5000)
-    # An operation starts in the cycle after its last word of codes.
-    assert done[0] - sent[len(words) - 1] - 1 == cfg.latency(op)
+    # An operation starts in the cycle after its last word of codes, or when its noise is drawn.
+    assert done[0] - sent[len(words) - 1] - 1 == cfg.latency(op) + cfg.draw_cycles(op)
     assert np.diff(done).tolist() == [cfg.cycles(op)] * 5
 
 
@@ -212,12 +222,20 @@ def test_illegal_parameters(fields: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("causes", "overrides", "message"),
     [
-        (FROZEN | {"read-noise"}, {}, r"^the emulator has no read noise: switch the cause read-noise off$"),
-        (FROZEN | {"wire"}, {"wires.r_row_ohm": 1.0}, r"^the emulator has perfect wires: switch the cause wire off$"),
+        (
+            FROZEN | {"read-noise"},
+            {},
+            r"^the emulator has no read noise of cells: leave that cause out \(--without read-noise\), or ",
+        ),
+        (
+            FROZEN | {"wire"},
+            {"wires.r_row_ohm": 1.0},
+            r"^the emulator has perfect wires: leave that cause out \(--without wire\)$",
+        ),
         (
             FROZEN,
             {"neuron.amplifier_gain": 100.0},
-            r"^the emulator has ideal amplifiers: switch the cause adc off, or ",
+            r"^the emulator has ideal amplifiers: leave that cause out \(--without adc\), or ",
         ),
     ],
 )

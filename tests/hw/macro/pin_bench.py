@@ -1,0 +1,91 @@
+"""Programs the cells behind the pins of a core in the generated Verilog, compiled by Verilator."""
+
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+from numpy.typing import NDArray
+
+from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from hw.macro.emulator import LoadLayout, LoadWord, PinEmulatorConfig, PinLevelCore
+from tests.hw.macro.emulator_bench import compile_bench
+
+MAIN = Path(__file__).with_name("pin_program.cpp.txt")
+
+
+class Programmed(NamedTuple):
+    """What the hardware did: kind, amplitude and width of each pulse; code, fault and pulses of each cell and pass."""
+
+    pulses: NDArray[np.int64]
+    codes: NDArray[np.int64]
+    faults: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    cycles_total: int
+    cycles_hold: int
+
+
+class Program(wiring.Component):
+    """The members of a core at pin level that programming takes, and what is at its pins."""
+
+    pulse_kinds: Signal
+    pulse_amplitude: Signal
+    held: Signal
+
+    def __init__(self, cfg: PinEmulatorConfig, write: WriteVerifyConfig) -> None:
+        self.inner = PinLevelCore(cfg, write)
+        names = ("load", "target", "cell", "parameters", "write_start", "write_status")
+        members = self.inner.signature.members
+        self.passed = {name: members[name] for name in names}
+        super().__init__({**self.passed, "pulse_kinds": Out(3), "pulse_amplitude": Out(8), "held": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.inner = inner = self.inner
+        for name, member in self.passed.items():
+            ours, its = getattr(self, name), getattr(inner, name)
+            if member.is_signature:
+                connect(m, flipped(ours), its)
+            else:
+                m.d.comb += its.eq(ours) if member.flow is In else ours.eq(its)
+        pins = inner.core.macro
+        m.d.comb += [
+            self.pulse_kinds.eq(Cat(pins.set_pulse, pins.reset_pulse, pins.form_pulse)),
+            self.pulse_amplitude.eq(pins.amplitude), self.held.eq(pins.hold),
+        ]  # fmt: skip
+        return m
+
+
+def build_program(cfg: PinEmulatorConfig, write: WriteVerifyConfig, folder: Path) -> Path:
+    """The simulator."""
+    defines = [f"-DVERIFY_BITS={write.verify_bits}"]
+    return compile_bench(Program(cfg, write), "programmer", MAIN, folder, defines=defines)
+
+
+def run_program(
+    simulator: Path, cfg: PinEmulatorConfig, write: WriteVerifyConfig, parameters: WriteVerifyParameters,
+    loads: Iterable[LoadWord], targets: NDArray[np.integer], skip: NDArray[np.bool_],
+) -> Programmed:  # fmt: skip
+    """Load and program."""
+    folder = simulator.parent.parent
+    layout = LoadLayout(cfg)
+    payloads = [layout.const({**word.payload()}).as_bits() for word in loads]
+    np.array([[bits >> 32 * k & 0xFFFFFFFF for k in range(3)] for bits in payloads], dtype="<u4").tofile(
+        folder / "load.u32"
+    )
+    packed = parameters.pack(write)
+    registers = [packed >> 32 * k & 0xFFFFFFFF for k in range(-(-packed.bit_length() // 32))]
+    np.array(registers, dtype="<u4").tofile(folder / "registers.u32")
+    (targets.ravel() | skip.ravel().astype(np.int64) << 15).astype("<u2").tofile(folder / "targets.u16")
+    run = subprocess.run([str(simulator)], cwd=folder, capture_output=True, text=True, timeout=600)
+    assert run.returncode == 0, run.stdout
+    pulses = np.fromfile(folder / "pulses.u32", dtype="<u4").astype(np.int64).reshape(-1, 3)
+    cells = np.fromfile(folder / "cells.u32", dtype="<u4").astype(np.int64).reshape(-1, cfg.lines, cfg.lines)
+    bits = write.verify_bits
+    return Programmed(
+        pulses, cells & 2**bits - 1, cells >> bits & 1, cells >> bits + 1, *(int(word) for word in run.stdout.split())
+    )
