@@ -40,7 +40,7 @@ class BoardConfig:
         What is emulated: lines, bits of a cell, durations of the analog operations.
     level
         Of :data:`LEVELS`.
-    lanes, slots, memory, noise, converters
+    lanes, slots, memory, noise, search_width, converters
         As in :class:`hw.macro.emulator.EmulatorConfig` and, at pin level, :class:`hw.macro.emulator.PinEmulatorConfig`.
     clock_hz
         Frequency of the design, in Hz.
@@ -61,6 +61,7 @@ class BoardConfig:
     slots: int = 2
     memory: str = "block"
     noise: bool = False
+    search_width: int = 1
     converters: int = 8
     clock_hz: int = 24_000_000
     baud: int = 3_000_000
@@ -88,8 +89,9 @@ class BoardConfig:
         core, g_bits = self.core, self.chip.core.g_bits
         if self.level == "vector":
             return EmulatorConfig(
-                core=core, g_bits=g_bits, lanes=self.lanes, slots=self.slots, memory=self.memory, noise=self.noise
-            )
+                core=core, g_bits=g_bits, lanes=self.lanes, slots=self.slots, memory=self.memory, noise=self.noise,
+                search_width=self.search_width,
+            )  # fmt: skip
         return PinEmulatorConfig(
             core=core, g_bits=g_bits, lanes=self.lanes, slots=self.slots, memory=self.memory, noise=self.noise,
             converters=self.converters, verify_bits=None if self.write is None else self.write.verify_bits,

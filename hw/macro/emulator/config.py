@@ -45,6 +45,9 @@ class EmulatorConfig:
         Of :data:`MEMORIES`. ``spram`` takes words of ``lanes * g_bits`` bits, a multiple of 16, and up to 16,384 of
         them.
 
+    search_width
+        Bits of a count that a stage of the converter searches in one cycle, 1, 2 or 4: fewer stages, a longer path.
+
     Raises
     ------
     InputError
@@ -57,6 +60,7 @@ class EmulatorConfig:
     slots: int = 2
     memory: str = "block"
     noise: bool = False
+    search_width: int = 1
 
     def __post_init__(self) -> None:
         if not isinstance(self.g_bits, int) or not 2 <= self.g_bits <= 16:
@@ -65,6 +69,8 @@ class EmulatorConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or not low <= value <= high or value & (value - 1):
                 raise InputError(f"{name} must be a power of two between {low} and {high}, not {value!r}")
+        if self.search_width not in (1, 2, 4):
+            raise InputError(f"search_width must be 1, 2 or 4, not {self.search_width!r}")
         if self.memory not in MEMORIES:
             raise InputError(f"memory must be one of {', '.join(MEMORIES)}, not {self.memory!r}")
         if self.memory == "spram":
@@ -151,17 +157,17 @@ class EmulatorConfig:
     @property
     def divider_cycles(self) -> int:
         """Cycles that a stage of the converter spends on a line, at most as many as a row has words."""
-        return min(self.row_words, _DIVIDER_BITS)
+        return min(self.row_words, -(-_DIVIDER_BITS // self.search_width))
 
     @property
     def divider_stages(self) -> int:
         """Stages of the converter, so that it takes a line every ``divider_cycles`` cycles."""
-        return -(-_DIVIDER_BITS // self.divider_cycles)
+        return -(-_DIVIDER_BITS // (self.divider_cycles * self.search_width))
 
     @property
     def search_bits(self) -> int:
         """Bits of a count that the stages search, the first of them none if it is one more than a count has."""
-        return self.divider_stages * self.divider_cycles
+        return self.divider_stages * self.divider_cycles * self.search_width
 
     @property
     def tree_levels(self) -> int:
@@ -178,7 +184,7 @@ class EmulatorConfig:
 
     def latency(self, op: MvmOperation) -> int:
         """Cycles from the start of an operation to ``status.done``."""
-        convert = 1 + self.search_bits + LATENCY_CYCLES + self.noise_cycles
+        convert = 1 + self.divider_stages * self.divider_cycles + LATENCY_CYCLES + self.noise_cycles
         if op.direction:
             return self.cycles(op) + self.tree_levels + convert
         return self.cycles(op) + (self.lanes - 1) * self.row_words + convert

@@ -13,17 +13,21 @@ __all__ = ["LineConverter", "LineLayout"]
 class LineLayout(data.StructLayout):
     """A line on its way through the converter.
 
-    ``rest`` is half of what is left of its charge, rounded down; ``up`` and ``down`` are half steps, shifted to the bit
-    that is searched next; ``cap`` has a 1 for each bit that is searched, the next one on top; ``count`` are the bits
-    found so far.
+    ``rest`` is half of what is left of its charge, rounded down, moved up so that a half step meets its upper part;
+    ``up`` and ``down`` are half steps; ``cap`` has a 1 for each bit that is searched, the next one on top; ``count``
+    are the bits found so far.
     """
 
     def __init__(self, cfg: EmulatorConfig) -> None:
-        width = cfg.step_bits + cfg.search_bits
         super().__init__({
-            "rest": signed(width + 1), "up": width, "down": width, "negative": 1, "cap": cfg.search_bits,
-            "count": cfg.search_bits, "live": 1, "of": ContextLayout(cfg),
+            "rest": signed(_upper_bits(cfg) + cfg.search_bits - 1), "up": cfg.step_bits, "down": cfg.step_bits,
+            "negative": 1, "cap": cfg.search_bits, "count": cfg.search_bits, "live": 1, "of": ContextLayout(cfg),
         })  # fmt: skip
+
+
+def _upper_bits(cfg: EmulatorConfig) -> int:
+    """Bits of the part of a rest that a half step meets: it is below two of them, or is the charge itself."""
+    return cfg.step_bits + 2
 
 
 class LineConverter(wiring.Component):
@@ -81,12 +85,10 @@ class LineConverter(wiring.Component):
         ]  # fmt: skip
         given = Signal(LineLayout(cfg), name="given")
         negative = rest < 0
-        top = cfg.search_bits - 1
         m.d.comb += [
             given.rest.eq(rest), given.negative.eq(negative), given.live.eq(live), given.of.eq(of),
             given.cap.eq(of.cap), given.count.eq(0),
-            given.down.eq(Mux(negative & ~of.binary, neg, pos) << top),
-            given.up.eq(Mux(negative | of.binary, neg, pos) << top),
+            given.down.eq(Mux(negative & ~of.binary, neg, pos)), given.up.eq(Mux(negative | of.binary, neg, pos)),
         ]  # fmt: skip
         for stage in range(cfg.divider_stages):
             given, valid = self._stage(m, stage, given, valid)
@@ -94,39 +96,43 @@ class LineConverter(wiring.Component):
         return m
 
     def _stage(self, m: Module, stage: int, given: data.View, valid: Value) -> tuple[data.View, Value]:
-        """Search ``divider_cycles`` bits of a line; the first of them as it comes in."""
+        """Search ``divider_cycles * search_width`` bits of a line; the first of them as it comes in."""
         cfg, cycles = self.cfg, self.cfg.divider_cycles
         held = Signal(LineLayout(cfg), name=f"line_{stage}", reset_less=True)
         done = Signal(name=f"done_{stage}")
         if cycles == 1:
+            source, running = given, valid
             m.d.sync += done.eq(valid)
-            with m.If(valid):
-                self._search(m, given, held, str(stage))
-            return held, done
-        left = Signal(range(cycles), name=f"left_{stage}")
-        source = Signal(LineLayout(cfg), name=f"source_{stage}")
-        m.d.comb += source.eq(Mux(valid, given, held))
-        m.d.sync += done.eq((left == 1) & ~valid)
-        with m.If(valid | (left != 0)):
-            self._search(m, source, held, str(stage))
-            m.d.sync += left.eq(Mux(valid, cycles, left) - 1)
+        else:
+            left = Signal(range(cycles), name=f"left_{stage}")
+            source = Signal(LineLayout(cfg), name=f"source_{stage}")
+            running = valid | (left != 0)
+            m.d.comb += source.eq(Mux(valid, given, held))
+            m.d.sync += done.eq((left == 1) & ~valid)
+            with m.If(running):
+                m.d.sync += left.eq(Mux(valid, cycles, left) - 1)
+        for k in range(cfg.search_width):
+            source = self._search(m, source, f"{stage}_{k}")
+        with m.If(running):
+            m.d.sync += held.eq(source)
         return held, done
 
-    def _search(self, m: Module, line: data.View, to: data.View, name: str) -> None:
+    def _search(self, m: Module, line: data.View, name: str) -> data.View:
         """One bit of the count."""
-        width = self.cfg.step_bits + self.cfg.search_bits + 1
-        below = line.rest < 0
-        step = Signal(signed(width), name=f"step_{name}")
-        after = Signal(signed(width), name=f"after_{name}")
-        searched = line.cap[-1]
+        upper = line.rest[self.cfg.search_bits - 1 :].as_signed()
+        below, searched = upper < 0, line.cap[-1]
+        step = Signal.like(upper, name=f"step_{name}")
+        after = Signal.like(upper, name=f"after_{name}")
+        # The carry of the added lowest bit completes the two's complement of a step down.
+        carry = searched & ~below
         m.d.comb += [
-            # The carry of the added lowest bit completes the two's complement of a step down.
-            step.eq(Mux(below, Cat(line.up, C(0, 1)), ~Cat(line.down, C(0, 1)))),
-            after.eq((Cat(~below, line.rest) + Cat(~below, step))[1:]),
+            step.eq(Mux(below, Cat(line.up, C(0, 2)), ~Cat(line.down, C(0, 2))) & searched.replicate(len(step))),
+            after.eq((Cat(carry, upper) + Cat(carry, step))[1:]),
         ]
         found = searched & ((after < 0) == line.negative)
-        m.d.sync += [
-            to.eq(line), to.rest.eq(Mux(searched, after, line.rest)),
-            to.up.eq(line.up >> 1), to.down.eq(line.down >> 1),
+        to = Signal(LineLayout(self.cfg), name=f"searched_{name}")
+        m.d.comb += [
+            to.eq(line), to.rest.eq(Cat(C(0, 1), line.rest[: self.cfg.search_bits - 1], after)),
             to.cap.eq(line.cap << 1), to.count.eq(Cat(found, line.count)),
         ]  # fmt: skip
+        return to

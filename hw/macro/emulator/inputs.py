@@ -70,8 +70,8 @@ class InputMemory(wiring.Component):
         ]  # fmt: skip
         lane, backward, arrived = Signal(range(cfg.lanes)), Signal(), Signal()
         m.d.sync += [lane.eq(self.read_line), backward.eq(self.backward), arrived.eq(self.read)]
-        one = Signal(LEVEL_BITS)
-        m.d.comb += one.eq(read.data.word_select(lane, LEVEL_BITS))
+        one, levels = Signal(LEVEL_BITS), Signal(LEVEL_BITS * cfg.lanes, reset_less=True)
+        m.d.comb += [one.eq(read.data.word_select(lane, LEVEL_BITS)), self.levels.eq(levels)]
         with m.If(arrived):
-            m.d.sync += self.levels.eq(Mux(backward, read.data, one.replicate(cfg.lanes)))
+            m.d.sync += levels.eq(Mux(backward, read.data, one.replicate(cfg.lanes)))
         return m

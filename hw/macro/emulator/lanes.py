@@ -65,18 +65,22 @@ class MacLanes(wiring.Component):
             products.append((negative, magnitude ^ negative.replicate(cfg.g_bits + 4)))
         valid = Signal(cfg.tree_levels + 1)
         first = Signal(cfg.tree_levels + 1)
-        last = Signal()
-        m.d.sync += [valid.eq(Cat(self.valid, valid)), first.eq(Cat(self.first, first)), last.eq(self.last)]
-        self._add_lanes(m, products, valid[0], last)
+        # As at the end of a sum after a reset, so that the sums need none: it would cost each of their bits a gate.
+        adding, last = Signal(init=1), Signal(init=1)
+        m.d.sync += [
+            valid.eq(Cat(self.valid, valid)), first.eq(Cat(self.first, first)),
+            adding.eq(self.valid), last.eq(self.last),
+        ]  # fmt: skip
+        self._add_lanes(m, products, adding, last)
         self._add_words(m, products, valid[-1], first[-1])
         return m
 
-    def _add_lanes(self, m: Module, products: list[tuple[Value, Value]], valid: Value, last: Value) -> None:
+    def _add_lanes(self, m: Module, products: list[tuple[Value, Value]], adding: Value, last: Value) -> None:
         """Sum of each lane. It is cleared as the last product comes, so that the adder needs no gate before it."""
         for lane, (total, (negative, product)) in enumerate(zip(self.sums, products, strict=True)):
-            kept = Signal.like(total, name=f"sum_{lane}")
+            kept = Signal.like(total, name=f"sum_{lane}", reset_less=True)
             m.d.comb += total.eq(add_with_carry(kept, Cat(product, negative).as_signed(), negative))
-            with m.If(valid):
+            with m.If(adding):
                 m.d.sync += kept.eq(Mux(last, 0, total))
 
     def _add_words(self, m: Module, products: list[tuple[Value, Value]], valid: Value, first: Value) -> None:

@@ -62,9 +62,9 @@ def random_table(rng: np.random.Generator, cells: np.ndarray) -> LineTable:
     )
 
 
-@pytest.mark.parametrize(("lanes", "g_bits", "noise"), [(8, 8, True), (16, 4, False)])
-def test_codes_match_the_reference(lanes: int, g_bits: int, noise: bool) -> None:
-    cfg = small(lanes=lanes, g_bits=g_bits, noise=noise)
+@pytest.mark.parametrize(("lanes", "g_bits", "noise", "search_width"), [(8, 8, True, 2), (16, 4, False, 1)])
+def test_codes_match_the_reference(lanes: int, g_bits: int, noise: bool, search_width: int) -> None:
+    cfg = small(lanes=lanes, g_bits=g_bits, noise=noise, search_width=search_width)
     rng = np.random.default_rng(lanes)
     cells = rng.integers(0, 2**g_bits, (16, 16))
     dut, reference, file = VectorEmulator(cfg), EmulatorReference(cfg, cells), MaskFile(cfg.core)
@@ -147,26 +147,33 @@ def run_trials(cfg: EmulatorConfig, model: TnsaModel, folder: Path, operations: 
 @pytest.mark.cosim("verilator", "g++", "make")
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("lines", "lanes", "g_bits", "operations", "stall", "memory", "noise"),
-    [(16, 8, 12, 510, 0, "block", True), (64, 32, 4, 120, 2, "block", False), (64, 8, 8, 60, 0, "spram", True)],
+    ("lines", "lanes", "g_bits", "operations", "stall", "memory", "noise", "search_width"),
+    [
+        (16, 8, 12, 510, 0, "block", True, 1),
+        (64, 32, 4, 120, 2, "block", False, 4),
+        (64, 8, 8, 60, 0, "spram", True, 1),
+    ],
 )
 def test_the_generated_verilog_gives_the_codes_and_cycles_of_a_programmed_core(
     lines: int, lanes: int, g_bits: int, operations: int, stall: int, memory: str, noise: bool,
-    tmp_path: Path,
+    search_width: int, tmp_path: Path,
 ) -> None:  # fmt: skip
     device = ("lfsr", FROZEN | {"read-noise"}) if noise else ("rram-neurram", FROZEN)
     core, model = programmed(lines, g_bits, *device)
-    cfg = EmulatorConfig(core=core, g_bits=g_bits, lanes=lanes, slots=4, memory=memory, noise=noise)
+    cfg = EmulatorConfig(
+        core=core, g_bits=g_bits, lanes=lanes, slots=4, memory=memory, noise=noise, search_width=search_width
+    )
     run_trials(cfg, model, tmp_path, operations, stall=stall)
 
 
-@pytest.mark.parametrize(("lanes", "noise"), [(8, False), (8, True), (16, False)])
+@pytest.mark.parametrize(("lanes", "noise", "search_width"), [(8, False, 1), (8, True, 4), (16, False, 2)])
 @pytest.mark.parametrize("direction", Direction)
 @pytest.mark.parametrize("in_bits", [4, 8])
 def test_operations_follow_each_other_without_a_gap(
-    lanes: int, noise: bool, direction: Direction, in_bits: int
+    lanes: int, noise: bool, search_width: int, direction: Direction, in_bits: int
 ) -> None:
-    cfg, op = small(lanes=lanes, noise=noise), MvmOperation(direction=direction, in_bits=in_bits)
+    cfg = small(lanes=lanes, noise=noise, search_width=search_width)
+    op = MvmOperation(direction=direction, in_bits=in_bits)
     dut, done, sent, out = VectorEmulator(cfg), [], [], []
     words = pack_inputs(np.zeros(8 if direction is Direction.FORWARD else 16, dtype=np.int64))
 
