@@ -86,8 +86,8 @@ class BuildReport:
 def prepare(board: Board, cfg: BoardConfig, folder: Path) -> None:
     """Write what the tools need for a design: netlist, script, constraints."""
     platform = board.make_platform()
-    # No memory of the emulator reads a word in the cycle in which it is written, see docs/design/emulator.md.
-    relaxed = f"setparam -set COLLISION_X_MASK 1'1 {_NAME}.top.core.core*/t:$memrd_v2"
+    # No word that is read in the cycle in which it is written is used, see docs/design/emulator.md.
+    relaxed = "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2"
     script = "\n".join((relaxed, *board.script))
     plan = platform.prepare(
         BoardDesign(board, board_top(cfg)), _NAME, script_after_read=script, synth_opts=board.synthesis,

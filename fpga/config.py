@@ -26,7 +26,7 @@ class BoardPlan:
     pin_lines
         Lines of the largest core that is put there unmodified, only its macro emulated. All below the vector level is
         emulated of a larger one.
-    slots, memory, clock_hz, baud, link_bytes
+    slots, memory, search_width, clock_hz, baud, link_bytes
         As in :class:`hw.board.BoardConfig`.
     """
 
@@ -36,6 +36,7 @@ class BoardPlan:
     pin_lines: int = 0
     slots: int = 2
     memory: str = "block"
+    search_width: int = 1
     clock_hz: int
     baud: int
     link_bytes: int = 512
@@ -55,7 +56,9 @@ BOARDS: Mapping[str, BoardPlan] = MappingProxyType(
             baud=3_000_000,
             link_bytes=1024,
         ),
-        "hx8k-breakout": BoardPlan(chip="hx8k-breakout", lanes=32, word_bits=128, clock_hz=24_000_000, baud=3_000_000),
+        "hx8k-breakout": BoardPlan(
+            chip="hx8k-breakout", lanes=32, word_bits=128, search_width=4, clock_hz=24_000_000, baud=3_000_000
+        ),
     }
 )
 """Plans by the name of the board."""
@@ -76,5 +79,6 @@ def board_config(board: str, chip: Chip | None = None) -> BoardConfig:
     given = 2 ** ((plan.word_bits // chip.core.g_bits).bit_length() - 1)
     return BoardConfig(
         chip=chip, level="pin" if chip.lines <= plan.pin_lines else "vector",
-        lanes=max(8, min(plan.lanes, chip.lines, given)), slots=plan.slots, memory=plan.memory, clock_hz=plan.clock_hz, baud=plan.baud, link_bytes=plan.link_bytes,
+        lanes=max(8, min(plan.lanes, chip.lines, given)), slots=plan.slots, memory=plan.memory,
+        search_width=plan.search_width, clock_hz=plan.clock_hz, baud=plan.baud, link_bytes=plan.link_bytes,
     )  # fmt: skip
