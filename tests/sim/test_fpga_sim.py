@@ -1,5 +1,6 @@
 """The Verilog of a board behind its bus gives the bits of the functional backend."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +18,22 @@ from sim.executor import execute
 from sim.functional import FunctionalBackend
 from sim.trials import make_trial
 from tests.compiler.onnx_models import random_perceptron
+from tests.compiler.test_slices import convolutional
+from tests.compiler.test_stages import tiny
 
 FROZEN = frozenset({"programming", "relaxation", "adc", "stuck"})
 DAY = 86_400.0
 
 
-def models(chip, count=2, causes=FROZEN):
+TOOLS = pytest.mark.cosim("verilator", "g++", "make")
+
+
+def models(chip, count=2, causes=FROZEN, device="rram-neurram"):
     rng = np.random.default_rng(7)
     shape = (chip.lines, chip.lines)
     return [
         TnsaModel(
-            tnsa_config(chip), rng.uniform(1, 40, shape), device=load_device("rram-neurram"), seed=3, core=k,
+            tnsa_config(chip), rng.uniform(1, 40, shape), device=load_device(device), seed=3, core=k,
             time_s=DAY, causes=causes,
         )
         for k in range(count)
@@ -64,12 +70,23 @@ def test_it_must_be_open():
     backend.close()
 
 
-@pytest.mark.cosim("verilator", "g++", "make")
+def same(found, expected):
+    assert found.codes.keys() == expected.codes.keys()
+    for at in expected.codes:
+        np.testing.assert_array_equal(found.codes[at], expected.codes[at])
+    np.testing.assert_array_equal(found.outputs, expected.outputs)
+    np.testing.assert_array_equal(found.cycles, expected.cycles)
+
+
+@TOOLS
 @pytest.mark.slow
 @pytest.mark.parametrize("level", ["vector", "pin"])
 def test_random_operations_give_the_codes_and_cycles_of_the_functional_backend(level):
     chip = load_chip("tnsa16-core")
     cores = models(chip)
+    if level == "vector":
+        # One core is quiet and the other has the noise of a shift register, on the same hardware.
+        cores[1:] = models(chip, 1, FROZEN | {"read-noise"}, "lfsr")
     board, functional = FpgaSimBackend(level=level, lanes=16), FunctionalBackend()
     board.open(chip, cores)
     functional.open(chip, cores)
@@ -89,29 +106,56 @@ def test_random_operations_give_the_codes_and_cycles_of_the_functional_backend(l
     assert len(kinds) == 8
 
 
-@pytest.mark.cosim("verilator", "g++", "make")
+def networks():
+    """Name, network and inputs: layers on several cores, one and two segments, slices, every kind of stage."""
+    chip, rng = load_chip("tnsa16-core"), np.random.default_rng(0)
+    x = rng.normal(size=(40, 20)).astype(np.float32)
+    options = CompileOptions(seeds=1, samples=40)
+    for in_bits in (4, 8):
+        given = replace(options, in_bits=in_bits)
+        yield f"{in_bits} bits", compile_model(random_perceptron([20, 24, 3]), chip, calibrate=x, options=given), x
+    sliced = replace(options, slices={"n_g0": 2, "n_g1": 3})
+    yield "sliced", compile_model(random_perceptron([12, 6, 3]), chip, calibrate=x[:, :12], options=sliced), x[:, :12]
+    for name, (model, images) in (("residual", tiny()), ("grouped", convolutional())):
+        yield name, compile_model(model, chip, calibrate=images, options=options), images
+
+
+@TOOLS
 @pytest.mark.slow
-@pytest.mark.parametrize("in_bits", [4, 8])
-def test_a_network_of_several_cores_gives_the_same_codes(in_bits):
-    x = np.random.default_rng(0).normal(size=(9, 20)).astype(np.float32)
-    options = CompileOptions(seeds=1, samples=9, in_bits=in_bits)
-    net = compile_model(random_perceptron([20, 24, 3]), load_chip("tnsa16-core"), calibrate=x, options=options)
-    assert len(net.cores) > 1
-    backend = FpgaSimBackend(lanes=16)
+def test_networks_give_the_same_codes_on_one_board():
+    backend, cores = FpgaSimBackend(lanes=16), []
     try:
-        found, expected = (
-            execute(net, b, x, causes=FROZEN, time_s=DAY, keep_codes=True) for b in (backend, FunctionalBackend())
-        )
+        for name, net, x in networks():
+            run = {"causes": FROZEN, "seed": 1, "time_s": DAY, "keep_codes": True}
+            found, expected = (execute(net, b, x[:4], **run) for b in (backend, FunctionalBackend()))
+            same(found, expected)
+            assert np.abs(expected.outputs).max() > 0.0, name
+            cores.append(len(net.cores))
     finally:
         backend.close()
-    assert found.codes.keys() == expected.codes.keys()
-    for at in expected.codes:
-        np.testing.assert_array_equal(found.codes[at], expected.codes[at])
-    np.testing.assert_array_equal(found.outputs, expected.outputs)
-    np.testing.assert_array_equal(found.cycles, expected.cycles)
+    assert max(cores) > 4
 
 
-@pytest.mark.cosim("verilator", "g++", "make")
+@TOOLS
+@pytest.mark.slow
+def test_a_network_with_the_noise_of_a_shift_register_gives_the_same_codes_on_all_backends():
+    from sim.cosim import CosimBackend
+
+    x = np.random.default_rng(0).normal(size=(40, 20)).astype(np.float32)
+    options = CompileOptions(seeds=1, samples=40, in_bits=8)
+    net = compile_model(random_perceptron([20, 24, 3]), load_chip("tnsa16-core"), calibrate=x, options=options)
+    run = {"device": load_device("lfsr"), "seed": 1, "time_s": DAY, "keep_codes": True}
+    expected = execute(net, FunctionalBackend(), x[:6], **run)
+    still = execute(net, FunctionalBackend(), x[:6], **run, causes=FROZEN)
+    assert any((expected.codes[at] != still.codes[at]).any() for at in expected.codes)
+    for backend in (FpgaSimBackend(lanes=16), CosimBackend()):
+        try:
+            same(execute(net, backend, x[:6], **run), expected)
+        finally:
+            backend.close()
+
+
+@TOOLS
 @pytest.mark.slow
 def test_shipped_networks_give_the_same_codes_on_the_chip_of_a_board():
     examples = Path(__file__).parents[2] / "examples"

@@ -30,7 +30,7 @@ class Programmed(NamedTuple):
 
 
 class Program(wiring.Component):
-    """The members of a core at pin level that programming takes, and what is at its pins."""
+    """A core at pin level, and what is at its pins."""
 
     pulse_kinds: Signal
     pulse_amplitude: Signal
@@ -38,9 +38,7 @@ class Program(wiring.Component):
 
     def __init__(self, cfg: PinEmulatorConfig, write: WriteVerifyConfig) -> None:
         self.inner = PinLevelCore(cfg, write)
-        names = ("load", "target", "cell", "parameters", "write_start", "write_status")
-        members = self.inner.signature.members
-        self.passed = {name: members[name] for name in names}
+        self.passed = dict(self.inner.signature.members)
         super().__init__({**self.passed, "pulse_kinds": Out(3), "pulse_amplitude": Out(8), "held": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
