@@ -149,7 +149,9 @@ def build_top(chip: Chip, wrap: str = "wishbone", *, prefix: str | None = None) 
     """
     top_name(wrap)
     if chip.cores != 1:
-        raise InputError(f"{chip.name}: mesh must have 1 column and 1 row, not {chip.mesh.columns} x {chip.mesh.rows}")
+        raise InputError(
+            f"{chip.name}: mesh must have 1 column and 1 row for a core, not {chip.mesh.columns} x {chip.mesh.rows}"
+        )
     prefix = chip.verilog.prefix if prefix is None else prefix
     cfg = CoreConfig.from_chip(chip)
     write = WriteVerifyConfig.from_chip(chip) if chip.programming.engine else None

@@ -64,29 +64,33 @@ class Chip:
         return self.description.lines
 
     def generate(
-        self, directory: PathLike, *, wrap: str = "wishbone", top: str | None = None, prefix: str | None = None
-    ) -> "GenerationReport":
+        self, directory: PathLike, *, part: str = "core", wrap: str | None = None, top: str | None = None,
+        prefix: str | None = None,
+    ) -> "GenerationReport":  # fmt: skip
         """Write Verilog, stubs, registers and tape-out files; the report names the top, its size and every file.
 
         Parameters
         ----------
         directory
             Made if it does not exist.
+        part
+            ``"core"``: the core of a chip that has one; ``"noc"``: the network on chip of one that has several.
         wrap
-            Bus around the core: ``"none"``, ``"wishbone"`` or ``"axil"``.
+            Bus around the core: ``"none"``, ``"wishbone"`` (the default) or ``"axil"``; the network has none.
         top, prefix
             Name of the top module, and what is put before the name of every other one; ``None``: as in the chip.
 
         Raises
         ------
         InputError
-            If an option is wrong, the macro's pins do not fit, or the folder holds files of somebody else.
+            If an option is wrong, the chip has no such part, the macro's pins do not fit, or the folder holds files of
+            somebody else.
         ToolError
             If the folder cannot be written.
         """
         from rtl_gen import generate
 
-        return generate(self.description, Path(directory), wrap=wrap, top=top, prefix=prefix)
+        return generate(self.description, Path(directory), part=part, wrap=wrap, top=top, prefix=prefix)
 
     def __repr__(self) -> str:
         return f"Chip({self.name!r}, {self.description.cores} x {self.lines} lines)"

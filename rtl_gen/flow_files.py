@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from hw.config import Chip
 
@@ -16,22 +17,23 @@ class Design:
 
     Parameters
     ----------
-    chip, top
-        The chip and its top module.
+    chip, what, top
+        The chip, what of it this is in words, and the top module.
     rtl, stubs
         Paths relative to the folder, the top's file first.
     macro
-        Module of the macro.
+        Module of the macro; empty if there is none.
     macro_instance
         Where the macro is, from the top down.
     """
 
     chip: Chip
+    what: str
     top: str
     rtl: tuple[str, ...]
-    stubs: tuple[str, ...]
-    macro: str
-    macro_instance: str
+    stubs: tuple[str, ...] = ()
+    macro: str = ""
+    macro_instance: str = ""
 
     @property
     def period_ns(self) -> str:
@@ -84,20 +86,22 @@ def _yaml_list(items: Sequence[str]) -> str:
 
 def fusesoc_core(design: Design) -> str:
     """``TOP.core`` in CAPI2."""
+    stubs = f"""  stubs:
+    files:
+{_yaml_list(design.stubs)}
+    file_type: verilogSource-2005
+"""
+    sources = "rtl, stubs" if design.stubs else "rtl"
     return f"""CAPI=2:
 name: ::{design.top}:0
-description: {json.dumps(f"Compute-in-memory core {design.chip.name}")}
+description: {json.dumps(design.what)}
 
 filesets:
   rtl:
     files:
 {_yaml_list(design.rtl)}
     file_type: verilogSource-2005
-  stubs:
-    files:
-{_yaml_list(design.stubs)}
-    file_type: verilogSource-2005
-  waivers:
+{stubs if design.stubs else ""}  waivers:
     files:
       - {design.top}.vlt
     file_type: vlt
@@ -112,7 +116,7 @@ targets:
     toplevel: {design.top}
   lint:
     default_tool: verilator
-    filesets: [waivers, rtl, stubs]
+    filesets: [waivers, {sources}]
     tools:
       verilator:
         mode: lint-only
@@ -120,13 +124,26 @@ targets:
     toplevel: {design.top}
   synth:
     default_tool: yosys
-    filesets: [rtl, stubs, constraints]
+    filesets: [{sources}, constraints]
     toplevel: {design.top}
 """
 
 
 def librelane_config(design: Design) -> str:
     """``librelane/config.json``; the macro's views are the user's to place beside it."""
+    config: dict[str, Any] = {
+        "DESIGN_NAME": design.top,
+        "VERILOG_FILES": [f"dir::../{path}" for path in design.rtl],
+        "CLOCK_PORT": "clk",
+        "CLOCK_PERIOD": float(design.period_ns),
+        "PNR_SDC_FILE": f"dir::../{design.top}.sdc",
+        "SIGNOFF_SDC_FILE": f"dir::../{design.top}.sdc",
+    }
+    return json.dumps(config | (_macro_config(design) if design.macro else {}), indent=2) + "\n"
+
+
+def _macro_config(design: Design) -> dict[str, Any]:
+    """What LibreLane must know of the macro and its supplies."""
     macro = design.chip.macro
     power = dict(macro.power) if macro is not None and macro.power else {"VDD": "VDD", "VSS": "VSS"}
     nets = list(power.values())
@@ -138,13 +155,7 @@ def librelane_config(design: Design) -> str:
         for ground_pin, ground_net in power.items()
         if net in supply and ground_net == ground[0]
     ]
-    config = {
-        "DESIGN_NAME": design.top,
-        "VERILOG_FILES": [f"dir::../{path}" for path in design.rtl],
-        "CLOCK_PORT": "clk",
-        "CLOCK_PERIOD": float(design.period_ns),
-        "PNR_SDC_FILE": f"dir::../{design.top}.sdc",
-        "SIGNOFF_SDC_FILE": f"dir::../{design.top}.sdc",
+    return {
         "VERILOG_POWER_DEFINE": "USE_POWER_PINS",
         "EXTRA_VERILOG_MODELS": [f"dir::../{path}" for path in design.stubs],
         "VDD_NETS": supply,
@@ -158,4 +169,3 @@ def librelane_config(design: Design) -> str:
             }
         },
     }
-    return json.dumps(config, indent=2) + "\n"

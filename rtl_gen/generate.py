@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -11,27 +10,18 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from hw.chip import top_name
 from hw.config import Chip
-from hw.host.core_map import chip_map
 from macro_models.errors import InputError
-from rtl_gen.emit import file_name, module_texts
-from rtl_gen.flow_files import Design, file_list, fusesoc_core, librelane_config, sdc, waivers
-from rtl_gen.macro import module_name, write_stub
 from rtl_gen.names import identifier
-from rtl_gen.pin_check import check_macro_pins, macro_files, macro_widths
-from rtl_gen.registers import c_header, markdown, system_rdl
+from rtl_gen.parts import part_texts, part_top, part_wrap
+from rtl_gen.pin_check import check_macro_pins
 from rtl_gen.statistics import Statistics, count
-from rtl_gen.testbench import bench_files
 
 __all__ = ["GeneratedFile", "GenerationReport", "generate"]
 
 _REPORT = "report.json"
 _MARK = "mho generate"
 """What tells a report of ours from any other file of that name."""
-
-_MACRO_INSTANCE = "macro.macro"
-"""Instance of the adapter within the core, and of the macro within the adapter."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +42,7 @@ class GenerationReport:
     directory
         The folder.
     top, wrap
-        Name of the top module, and the bus around the core.
+        Name of the top module, and the bus around the core; ``none`` for the network.
     statistics
         Flip-flops and memory bits of the digital part.
     files
@@ -70,43 +60,49 @@ class GenerationReport:
 
 
 def generate(
-    chip: Chip, output_dir: Path | str, *, wrap: str = "wishbone", top: str | None = None, prefix: str | None = None
-) -> GenerationReport:
+    chip: Chip, output_dir: Path | str, *, part: str = "core", wrap: str | None = None, top: str | None = None,
+    prefix: str | None = None,
+) -> GenerationReport:  # fmt: skip
     """Write Verilog, black boxes, registers and the files that a tape-out flow wants.
 
     Parameters
     ----------
     chip
-        The chip, of one core.
+        The chip.
     output_dir
         Made if it is missing. One that an earlier run wrote is written anew, but for what its user changed in ``tb``.
+    part
+        ``core``: the core of a chip that has one; ``noc``: the network on chip of one that has several.
     wrap
-        Bus around the core: ``none``, ``wishbone`` or ``axil``.
+        Bus around the core: ``none``, ``wishbone`` (the default) or ``axil``; the network has none.
     top
-        Name of the top module (default: the prefix and ``core``, ``core_wb`` or ``core_axil``).
+        Name of the top module (default: the prefix and ``core``, ``core_wb``, ``core_axil`` or ``noc``).
     prefix
         Put before the name of every other module (default: the chip's).
 
     Raises
     ------
     InputError
-        If an option is wrong, the macro's pins do not fit, or the folder holds files of somebody else or cannot be
-        written.
+        If an option is wrong, the chip has no such part, the macro's pins do not fit, or the folder holds files of
+        somebody else or cannot be written.
     """
     prefix = chip.verilog.prefix if prefix is None else prefix
-    name = _check_names(chip, wrap, top, prefix)
-    if problems := check_macro_pins(chip):
+    wrap = part_wrap(part, wrap)
+    name = _check_names(part_top(part, wrap), top, prefix)
+    if part == "core" and (problems := check_macro_pins(chip)):
         more = f" (and {len(problems) - 1} more: mho check lists them)" if len(problems) > 1 else ""
         raise InputError(f"{problems[0]}{more}")
     output = Path(output_dir)
     old = _old_files(output)
-    texts = _texts(chip, output, wrap, name, prefix)
+    texts = part_texts(part, chip, output, wrap, name, prefix)
     statistics = count({path: text for path, text in texts.items() if path.startswith("rtl/")}, name)
-    return _write(chip, output, old, texts, statistics, name, wrap, {"top": top, "prefix": prefix})
+    return _write(
+        chip, output, old, texts, statistics, name, {"part": part, "wrap": wrap, "top": top, "prefix": prefix}
+    )
 
 
-def _check_names(chip: Chip, wrap: str, top: str | None, prefix: str) -> str:
-    default = f"{prefix}{top_name(wrap)}"
+def _check_names(path: str, top: str | None, prefix: str) -> str:
+    default = f"{prefix}{path}"
     if not re.fullmatch(r"([A-Za-z]\w*)?", prefix, re.ASCII) or "__" in prefix:
         raise InputError(f"prefix must be a Verilog identifier without double underscores, not {prefix!r}")
     name = default if top is None else top
@@ -141,35 +137,6 @@ def _old_files(output: Path) -> dict[str, str]:
     return old
 
 
-def _texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> dict[str, str]:
-    """Texts of all files but the report, by path."""
-    modules = module_texts(chip, wrap, top=name, prefix=prefix)
-    rtl = {f"rtl/{file_name(module, prefix)}": text for module, text in modules.items()}
-    macro = module_name(chip.macro)
-    if macro in modules or len(rtl) < len(modules):
-        raise InputError(f"top must not be the name of an inner module or of its file, not {name!r}")
-    instance = _MACRO_INSTANCE if wrap == "none" else f"core.{_MACRO_INSTANCE}"
-    stub = f"stubs/{macro}.v"
-    design = Design(chip=chip, top=name, rtl=tuple(rtl), stubs=(stub,), macro=macro, macro_instance=instance)
-    texts = rtl | {
-        stub: write_stub(chip, macro_widths(chip)),
-        f"{name}.f": file_list(design),
-        f"{name}.vlt": waivers(),
-        f"{name}.core": fusesoc_core(design),
-        f"{name}.sdc": sdc(design),
-        "librelane/config.json": librelane_config(design),
-    }
-    if wrap != "none":
-        map = chip_map(chip)
-        texts |= {
-            f"regs/{name}.rdl": system_rdl(map, name),
-            f"regs/{name}.md": f"# Registers of {name}\n\n{markdown(map)}",
-            f"regs/{name}.h": c_header(map, name),
-        }
-    models = tuple(os.path.relpath(path.resolve(), output.resolve() / "tb") for path in macro_files(chip))
-    return texts | {f"tb/{path}": text for path, text in bench_files(design, wrap, models).items()}
-
-
 def _write(
     chip: Chip,
     output: Path,
@@ -177,7 +144,6 @@ def _write(
     texts: dict[str, str],
     statistics: Statistics,
     name: str,
-    wrap: str,
     options: dict[str, Any],
 ) -> GenerationReport:
     """Write into a temporary folder beside ``output``, then put it in its place."""
@@ -188,7 +154,7 @@ def _write(
     report = {
         "written_by": _MARK,
         "chip": {"name": chip.name, "sha256": chip.sha256, "lines": chip.lines},
-        "options": {"wrap": wrap, **options},
+        "options": options,
         "top": name,
         "versions": {package: _version(package) for package in ("mho", "amaranth")},
         "statistics": asdict(statistics),
@@ -219,7 +185,7 @@ def _write(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return GenerationReport(
-        directory=output, top=name, wrap=wrap, statistics=statistics, files=entries, kept=tuple(kept)
+        directory=output, top=name, wrap=options["wrap"], statistics=statistics, files=entries, kept=tuple(kept)
     )
 
 

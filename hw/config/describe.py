@@ -80,7 +80,7 @@ def warnings(chip: Chip) -> list[str]:
     if chip.cores > 1:
         result.append(
             f"mesh.columns x mesh.rows = {chip.mesh.columns} x {chip.mesh.rows}: networks can run on these cores, but "
-            "Verilog is generated for a chip of one core only"
+            "Verilog is generated for one core or for the network on chip alone (mho generate --part noc)"
         )
     return result
 

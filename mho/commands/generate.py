@@ -10,24 +10,30 @@ from mho.options import chip_argument, common_options, example
 __all__ = ["generate_command"]
 
 
-@click.command("generate", epilog=example("mho generate neurram-core -o build/neurram --wrap axil"))
+@click.command(
+    "generate",
+    epilog=example(
+        "mho generate neurram-core -o build/neurram --wrap axil", "mho generate neurram --part noc -o build/noc"
+    ),
+)
 @chip_argument
 @click.option("-o", "--output", metavar="DIR", required=True, help="Folder to write; made if it does not exist.")
 @click.option(
-    "--wrap",
-    type=click.Choice(["none", "wishbone", "axil"]),
-    default="wishbone",
-    show_default=True,
-    help="Bus around the core.",
+    "--part", type=click.Choice(["core", "noc"]), default="core", show_default=True,
+    help="The core of a chip that has one, or the network on chip of one that has several.",
+)  # fmt: skip
+@click.option(
+    "--wrap", type=click.Choice(["none", "wishbone", "axil"]), help="Bus around the core.  [default: wishbone]"
 )
-@click.option("--top", metavar="NAME", help="Name of the top module (default: PREFIXcore[_wb|_axil]).")
+@click.option("--top", metavar="NAME", help="Name of the top module (default: PREFIXcore[_wb|_axil] or PREFIXnoc).")
 @click.option("--prefix", metavar="P", help="Put before the name of every module (default: the chip's).")
 @common_options
 def generate_command(
     chip: str,
     overrides: tuple[str, ...],
     output: str,
-    wrap: str,
+    part: str,
+    wrap: str | None,
     top: str | None,
     prefix: str | None,
     out: Output,
@@ -42,7 +48,7 @@ def generate_command(
     resolved = load_chip(chip, overrides)
     for sentence in warnings(resolved):
         out.warn(sentence)
-    report = Chip(resolved).generate(output, wrap=wrap, top=top, prefix=prefix)
+    report = Chip(resolved).generate(output, part=part, wrap=wrap, top=top, prefix=prefix)
     size = report.statistics
     out.text(
         f"{report.top}: {size.modules} modules, {size.flip_flops:,} flip-flops, {size.memory_bits:,} bits of memory"
@@ -52,6 +58,6 @@ def generate_command(
         out.note(f"kept {name}, which was changed by hand")
     out.note(f"wrote {len(report.files)} files to {output}")
     out.json({
-        "directory": output, "top": report.top, "wrap": report.wrap, "chip_sha256": resolved.sha256,
+        "directory": output, "top": report.top, "part": part, "wrap": report.wrap, "chip_sha256": resolved.sha256,
         "statistics": asdict(size), "files": [asdict(file) for file in report.files], "kept": list(report.kept),
     })  # fmt: skip

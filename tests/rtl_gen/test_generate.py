@@ -51,7 +51,7 @@ def test_report_lists_every_file_with_its_hash(tmp_path: Path) -> None:
     }
     assert [f.path for f in report.files] == sorted(texts)
     assert written["chip"]["sha256"] == load_chip("tnsa16-core").sha256
-    assert written["options"] == {"wrap": "axil", "top": None, "prefix": "mho_"}
+    assert written["options"] == {"part": "core", "wrap": "axil", "top": None, "prefix": "mho_"}
     assert written["statistics"]["flip_flops"] == report.statistics.flip_flops > 0
     assert not re.search(r"20\d\d-\d\d", json.dumps(written))
 
@@ -235,7 +235,7 @@ def test_bad_option_is_refused(options: dict[str, str], sentence: str | None, tm
 
 def test_several_cores_are_refused(tmp_path: Path) -> None:
     chip = load_chip("tnsa16-core", {"mesh.columns": 2})
-    with pytest.raises(InputError, match=r"^tnsa16-core: mesh must have 1 column and 1 row, not 2 x 1$"):
+    with pytest.raises(InputError, match=r"^tnsa16-core: mesh must have 1 column and 1 row for a core, not 2 x 1$"):
         generate(chip, tmp_path / "out")
 
 

@@ -1,0 +1,107 @@
+"""The parts of a chip that can be generated alone, and the files of each."""
+
+import os
+from pathlib import Path
+
+from hw.chip import top_name
+from hw.config import Chip
+from hw.host.core_map import chip_map
+from hw.noc.config import MeshConfig
+from hw.noc.mesh import Mesh
+from macro_models.errors import InputError
+from rtl_gen.emit import file_name, module_texts
+from rtl_gen.flow_files import Design, file_list, fusesoc_core, librelane_config, sdc, waivers
+from rtl_gen.macro import module_name, write_stub
+from rtl_gen.netlist import emit
+from rtl_gen.pin_check import macro_files, macro_widths
+from rtl_gen.registers import c_header, markdown, system_rdl
+from rtl_gen.testbench import bench_files
+
+__all__ = ["PARTS", "part_texts", "part_top", "part_wrap"]
+
+PARTS = ("core", "noc")
+"""What there is."""
+
+_MACRO_INSTANCE = "macro.macro"
+"""Instance of the adapter within the core, and of the macro within the adapter."""
+
+
+def part_wrap(part: str, wrap: str | None) -> str:
+    """The bus around a part, which is Wishbone for a core unless another is asked for.
+
+    Raises
+    ------
+    InputError
+        If there is no such part, or it has no bus.
+    """
+    if part not in PARTS:
+        raise InputError(f"part must be one of {', '.join(PARTS)}, not {part!r}")
+    if part == "noc" and wrap not in (None, "none"):
+        raise InputError(f"wrap must be none for part noc, whose nodes and host have streams, not {wrap!r}")
+    return wrap or ("none" if part == "noc" else "wishbone")
+
+
+def part_top(part: str, wrap: str) -> str:
+    """Name of the top module of a part without the prefix."""
+    return part if part == "noc" else top_name(wrap)
+
+
+def part_texts(part: str, chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> dict[str, str]:
+    """Texts of all files of a part, by path in the folder ``output``.
+
+    Raises
+    ------
+    InputError
+        If the chip has no such part, or the name of the top is that of another module.
+    """
+    if part == "noc":
+        return _noc_texts(chip, name, prefix)
+    return _core_texts(chip, output, wrap, name, prefix)
+
+
+def _noc_texts(chip: Chip, name: str, prefix: str) -> dict[str, str]:
+    mesh = Mesh(MeshConfig.from_chip(chip))
+    modules = emit(mesh, "noc", prefix=prefix, name=name, reset_low=chip.verilog.reset == "async_low")
+    rtl = _rtl(modules, name, prefix)
+    what = f"Network on chip of {chip.name}, {chip.mesh.columns} x {chip.mesh.rows} nodes"
+    return rtl | _flow_texts(Design(chip=chip, what=what, top=name, rtl=tuple(rtl)))
+
+
+def _core_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> dict[str, str]:
+    modules = module_texts(chip, wrap, top=name, prefix=prefix)
+    macro = module_name(chip.macro)
+    rtl = _rtl(modules, name, prefix, macro)
+    instance = _MACRO_INSTANCE if wrap == "none" else f"core.{_MACRO_INSTANCE}"
+    stub = f"stubs/{macro}.v"
+    design = Design(
+        chip=chip, what=f"Compute-in-memory core {chip.name}", top=name, rtl=tuple(rtl), stubs=(stub,), macro=macro,
+        macro_instance=instance,
+    )  # fmt: skip
+    texts = rtl | {stub: write_stub(chip, macro_widths(chip))} | _flow_texts(design)
+    if wrap != "none":
+        map = chip_map(chip)
+        texts |= {
+            f"regs/{name}.rdl": system_rdl(map, name),
+            f"regs/{name}.md": f"# Registers of {name}\n\n{markdown(map)}",
+            f"regs/{name}.h": c_header(map, name),
+        }
+    models = tuple(os.path.relpath(path.resolve(), output.resolve() / "tb") for path in macro_files(chip))
+    return texts | {f"tb/{path}": text for path, text in bench_files(design, wrap, models).items()}
+
+
+def _rtl(modules: dict[str, str], name: str, prefix: str, *others: str) -> dict[str, str]:
+    """A file for each module, the top first; ``others`` are modules that must have other names."""
+    rtl = {f"rtl/{file_name(module, prefix)}": text for module, text in modules.items()}
+    if any(other in modules for other in others) or len(rtl) < len(modules):
+        raise InputError(f"top must not be the name of an inner module or of its file, not {name!r}")
+    return rtl
+
+
+def _flow_texts(design: Design) -> dict[str, str]:
+    return {
+        f"{design.top}.f": file_list(design),
+        f"{design.top}.vlt": waivers(),
+        f"{design.top}.core": fusesoc_core(design),
+        f"{design.top}.sdc": sdc(design),
+        "librelane/config.json": librelane_config(design),
+    }
