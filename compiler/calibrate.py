@@ -49,13 +49,17 @@ FIRST_CLIP, FIRST_REACH = 1.0, 0.8
 """Where the search starts."""
 
 DECISION_TOLERANCE = 0.01
-ERROR_TOLERANCE = 0.015
-"""What rounding the inputs of one layer to fewer bits may cost: decisions of a classifier that change, or the error of
-other networks relative to the standard deviation of their outputs."""
+ERROR_TOLERANCE = 0.021
+"""What rounding inputs to fewer bits may cost: decisions of a classifier that change, for each layer, or the error of
+other networks relative to the standard deviation of their outputs, of all layers together."""
 
 CLASSIFIER_ERROR = 0.056
-"""The same error of a classifier, of all layers together: decisions on inputs that it was trained on are safer than
-others, so that they alone tell too little."""
+"""The same error of a classifier: decisions on inputs that it was trained on are safer than others, so that they alone
+tell too little."""
+
+RANGE_COST = 1.1
+"""The widest range of inputs and converters is taken whose squared error is at most this times the least: inputs that
+calibration has not seen go beyond those that it has."""
 
 SECOND_GAIN = 0.7
 NEGLIGIBLE = 0.6
@@ -93,6 +97,12 @@ def _better(a: Trial, b: Trial) -> Trial:
     return b if b.total < a.total else a
 
 
+def _widest(tried: Sequence[tuple[float, Trial]]) -> tuple[float, Trial]:
+    """The widest range that costs little, see :data:`RANGE_COST`, and its trial."""
+    least = min(trial.total for _, trial in tried)
+    return max((t for t in tried if t[1].total <= RANGE_COST * least), key=lambda t: t[0])
+
+
 class Calibrator:
     """One calibration of one network; parameters as of :class:`~compiler.trials.Bench`.
 
@@ -113,9 +123,9 @@ class Calibrator:
         self.x, self.progress = x, progress
         self.bench = self._bench(device, options)
         self.smallest: Float = np.zeros(network.features)
-        self.decisions, self.error = DECISION_TOLERANCE, ERROR_TOLERANCE
-        if network.is_classifier:
-            self.error = CLASSIFIER_ERROR / np.sqrt(len(network.layers))
+        self.decisions = DECISION_TOLERANCE
+        together = CLASSIFIER_ERROR if network.is_classifier else ERROR_TOLERANCE
+        self.error = together / np.sqrt(len(network.layers))
         if options.tolerance is not None:
             self.decisions = options.tolerance
             self.error = np.inf if network.is_classifier else options.tolerance
@@ -209,10 +219,11 @@ class Calibrator:
             trial = self.bench.run(index, self._draft(index, flat, clip, anchor, most, 1.0, balance), values)
             if trial.total < SECOND_GAIN * best.total:
                 best, fmt = trial, most
+        tried = [(EXTENTS[0], best)]
         for extent in EXTENTS[1:]:
             draft = self._draft(index, flat, clip, anchor, fmt, extent, balance)
-            best = _better(best, self.bench.run(index, draft, values))
-        return best
+            tried.append((extent, self.bench.run(index, draft, values)))
+        return _widest(tried)[1]
 
     def _search_gain(self, index: int, values: Float, best: Trial) -> Trial:
         """One factor for the products, and a shift of each output's mean.
@@ -260,11 +271,11 @@ class Calibrator:
         """Range of the converters, then as few output bits as will do."""
         largest = self._largest_ratio(index, best.draft, flat)
         chips = self.bench.program(index, best.draft)
-        reached = FIRST_REACH
-        for reach in REACHES:
-            trial = self.bench.run(index, _with_step(best.draft, largest * reach), values, chips=chips)
-            if trial.total < best.total:
-                best, reached = trial, reach
+        tried = [
+            (reach, self.bench.run(index, _with_step(best.draft, largest * reach), values, chips=chips))
+            for reach in REACHES
+        ]
+        reached, best = _widest(tried)
         most = best
         while self.options.out_bits is None and best.draft.op.out_bits > FEWEST_OUT_BITS:
             op = replace(best.draft.op, out_bits=best.draft.op.out_bits - 1)
@@ -353,15 +364,16 @@ class Calibrator:
     def _rounding(self, index: int, flat: Float, fmt: CodeFormat, anchor: str) -> tuple[float, float]:
         """What rounding a layer's inputs does: share of decisions that change, relative error of the outputs."""
         quantiser = self._fit(index, flat, fmt, anchor=anchor)
-        error = self._lost(index, flat, quantiser.stage.value(quantiser.codes(flat)))
+        error = self._lost(index, flat, quantiser)
         spread = float(self.bench.reference.std(axis=0).max(initial=0.0))
         return self.bench.changed(error), error / max(spread, 1e-300)
 
     def _formats(self, flat: Float, anchor: str) -> list[CodeFormat]:
         return formats(needs_sign(flat, anchor), self.chip, self.options)
 
-    def _lost(self, index: int, flat: Float, rounded: Float) -> float:
+    def _lost(self, index: int, flat: Float, quantiser: Quantiser) -> float:
         """Error of the network's outputs, root mean square, for rounded inputs of a layer."""
+        rounded = quantiser.stage.value(quantiser.codes(flat))
         lost = self.bench.outputs_after(index, rounded) - self.bench.outputs_after(index, flat)
         return float(np.sqrt((lost**2).mean()))
 

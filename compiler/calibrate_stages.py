@@ -14,14 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.calibrate import ANCHORS, HIDDEN_ANCHORS, Calibrator
-from compiler.graph import FloatNetwork
+from compiler.integer import LANE_MAX
 from compiler.lowering import lower_last
 from compiler.options import CompileOptions
 from compiler.program import InputStage, Layer, Mvm
 from compiler.quantisers import CodeFormat, Quantiser, fit_quantiser
-from compiler.stage_lowering import element_groups, equalise, lower_encode, lower_step, tied
+from compiler.sensitivity import Influence, influences, outputs_from
+from compiler.stage_lowering import MOST_GAIN, element_groups, equalise, lower_encode, lower_step, tied
 from compiler.stages import Call, Stage, StageOperation, batch_size, run_call
-from compiler.steps import Linear, Maximum
+from compiler.steps import Linear, Maximum, take_rows
 from compiler.trials import Bench, Draft, Trial
 from compiler.windows import PAD
 from macro_models import TnsaModel
@@ -42,7 +43,8 @@ FEWEST_IMAGES = 64
 RANGE_SAMPLES = 2048
 """Positions of images from which ranges come: half of them those with the largest outputs."""
 
-GRADIENT_IMAGES, GRADIENT_DRAWS = 32, 4
+ROUNDED_IMAGES = 48
+"""Images on which the rounding of a layer's inputs is followed to the outputs."""
 
 INPUT_ROOM = 4.0
 """Lanes of the input reach this many times as far as the calibration inputs."""
@@ -68,7 +70,7 @@ class StageBench(Bench):
 
     wanted_inputs: Float
     wanted_samples: Float
-    influence: Float
+    influence: Influence
 
     def inputs_of(self, index: int) -> Float:
         return self.wanted_inputs
@@ -77,8 +79,13 @@ class StageBench(Bench):
         return self.wanted_samples
 
     def total(self, index: int, outputs: Float, error: Float) -> float:
-        """By the gradients: squared errors of different outputs add up."""
-        return float(self.influence @ error)
+        """By the gradients: squared errors of different outputs add up.
+
+        The mean of an output's errors is the same at all positions, where the rest are taken to be independent.
+        """
+        lost = outputs - self.wanted_samples
+        mean = (lost.mean(axis=1) ** 2) @ self.influence.common
+        return float(self.share @ (lost.var(axis=1) @ self.influence.single + mean))
 
 
 @dataclass
@@ -104,7 +111,8 @@ class StageCalibrator(Calibrator):
 
     def run_stages(self) -> CalibratedStages:
         """Calibrates all layers in order."""
-        self.influence = _influence(self.network, self.bench.wanted)
+        self.influence = influences(self.network, self.bench.wanted)
+        self.smallest = np.zeros(())
         self.layers: list[Layer] = []
         self.stages: list[Stage] = []
         self.trials: list[Trial] = []
@@ -188,8 +196,7 @@ class StageCalibrator(Calibrator):
         index, bench, positions = len(self.layers), self.bench, len(op.patches)
         self._from_input = self.network.steps[k].inputs == (0,)
         self._group = tied(op.patches, len(taken.unit))
-        lowest = np.where(op.patches < 0, 0.0, 2 * taken.unit[np.maximum(op.patches, 0)])
-        self.smallest = lowest.max(axis=0)
+        self._set_units(op, taken)
         image, position = _samples(len(self.x), positions)
         values = self._sample(op, taken, image, position)
         self._set_samples(k, op, image, position)
@@ -211,6 +218,14 @@ class StageCalibrator(Calibrator):
             self.progress(len(self.layers), len(self.network.layers))
         return _Value(number, lanes, np.repeat(unit, positions), np.zeros(op.size))
 
+    def _set_units(self, op: Linear, taken: _Value) -> None:
+        """Largest and smallest unit of the lanes that the rows of each group take, of shape (rows,)."""
+        units = taken.unit[np.maximum(op.patches, 0)]
+        most, least = np.zeros(self._group.max() + 1), np.full(self._group.max() + 1, np.inf)
+        np.maximum.at(most, self._group, np.where(op.patches < 0, 0.0, units).max(axis=0))
+        np.minimum.at(least, self._group, np.where(op.patches < 0, np.inf, units).min(axis=0))
+        self._units = most[self._group], least[self._group]
+
     def _sample(self, op: Linear, taken: _Value, image: NDArray[np.integer], position: NDArray[np.integer]) -> Float:
         """Inputs of the rows at the samples on each chip, in the units of the model: (chips, samples, rows)."""
         patches = op.patches[position]
@@ -225,7 +240,8 @@ class StageCalibrator(Calibrator):
         exact = np.concatenate([bench.wanted[v][image] for v in self.network.steps[k].inputs], axis=-1)
         bench.wanted_inputs = np.where(rows < 0, op.pad, np.take_along_axis(exact, np.maximum(rows, 0), axis=1))
         bench.wanted_samples = bench.wanted[k + 1].reshape(len(self.x), outputs, -1)[image, :, position]
-        bench.influence = self.influence[k].reshape(outputs, -1).sum(axis=1)
+        bench.influence = self.influence[k]
+        self._here = k
         self._wanted = [*getattr(self, "_wanted", []), bench.wanted_samples]
 
     def _with_samples(self) -> Any:
@@ -273,6 +289,13 @@ class StageCalibrator(Calibrator):
         return self._from_input
 
     def _fit(self, index: int, flat: Float, fmt: CodeFormat, **options: Any) -> Quantiser:
+        """With codes of at least two lanes, at most a full lane, and with scales that one shift serves."""
+        fitted, (most, least) = self._fit_groups(index, flat, fmt, **options), self._units
+        taken = most > 0
+        typical = np.median(fitted.scale[taken] / most[taken]) if taken.any() else 0.0
+        return fitted.coarsened(max(2.0, typical / MOST_GAIN) * most, options["anchor"], LANE_MAX * least)
+
+    def _fit_groups(self, index: int, flat: Float, fmt: CodeFormat, **options: Any) -> Quantiser:
         """One scale and offset for the rows of each group, since they take the same elements in turn."""
         weight, group = self.network.layers[index].weight, self._group
         count = int(group.max()) + 1
@@ -284,10 +307,20 @@ class StageCalibrator(Calibrator):
         shared = fit_quantiser(pooled, weight[:, rows].transpose(0, 2, 1).reshape(-1, count), fmt, **options)
         return replace(shared, offset=shared.offset[group], scale=shared.scale[group])
 
-    def _lost(self, index: int, flat: Float, rounded: Float) -> float:
-        layer = self.network.layers[index]
-        exact = layer.compute(flat)
-        return float(np.sqrt(self.bench.total(index, exact, ((layer.compute(rounded) - exact) ** 2).mean(axis=0))))
+    def _lost(self, index: int, flat: Float, quantiser: Quantiser) -> float:
+        """With the inputs of the layer rounded at all positions of some images."""
+        step, wanted = self.network.steps[self._here], self.bench.wanted
+        assert isinstance(step.operation, Linear)
+        images = np.arange(ROUNDED_IMAGES) * len(self.x) // ROUNDED_IMAGES
+        values = [wanted[v][images] for v in range(self._here + 1)]
+        rows = take_rows(step.gather(values), step.operation.patches, step.operation.pad)
+        shape = rows.shape
+        rounded = quantiser.stage.value(quantiser.codes(rows.reshape(-1, shape[-1]))).reshape(shape)
+        made = step.operation.layer.compute(rounded).transpose(0, 2, 1).reshape(len(images), -1)
+        lost = outputs_from(self.network, [*values, made]) - wanted[-1][images]
+        if self.network.is_classifier and lost.shape[-1] > 1:
+            lost = lost - lost.mean(axis=-1, keepdims=True)
+        return float(np.sqrt((lost**2).mean()))
 
     def _anchors(self, index: int) -> tuple[str, ...]:
         if self._from_input:
@@ -323,32 +356,3 @@ def _range_samples(wanted: Float, positions: int) -> tuple[NDArray[np.int64], ND
 def _sampled_codes(call: Call, lanes: Lanes, image: NDArray[np.integer], position: NDArray[np.integer]) -> Lanes:
     codes, patches = call.encode.compute(lanes), call.patches[position]
     return np.where(patches < 0, call.pad, codes[image[:, None], np.maximum(patches, 0)]).astype(np.int16)
-
-
-def _influence(network: FloatNetwork, values: Sequence[Float]) -> list[Float]:
-    """Mean squared gradient of the network's outputs by each element of each step's value, per output.
-
-    Of classes only the differences count.
-    """
-    images = slice(0, max(1, min(GRADIENT_IMAGES, len(values[0]))))
-    values = [v[images] for v in values]
-    rng = np.random.default_rng(0)
-    total = [np.zeros(v.shape[1]) for v in values]
-    outputs = values[-1].shape[1]
-    for _ in range(GRADIENT_DRAWS):
-        sign = rng.choice([-1.0, 1.0], values[-1].shape)
-        if network.is_classifier and outputs > 1:
-            sign -= sign.mean(axis=1, keepdims=True)
-        slopes = [np.zeros_like(v) for v in values]
-        slopes[-1] = sign
-        for k in range(len(network.steps) - 1, -1, -1):
-            step = network.steps[k]
-            back = step.operation.backward(slopes[k + 1], step.gather(list(values)), values[k + 1])
-            first = 0
-            for v in step.inputs:
-                size = values[v].shape[1]
-                slopes[v] += back[:, first : first + size]
-                first += size
-        for one, slope in zip(total, slopes, strict=True):
-            one += (slope**2).mean(axis=0) / (GRADIENT_DRAWS * outputs)
-    return total[1:]

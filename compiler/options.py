@@ -40,7 +40,8 @@ class CompileOptions:
     tolerance
         What quantising the inputs of one layer may do to the network's outputs, 0..1: for a classifier (Softmax,
         ArgMax or the like at the end) the fraction of decisions that change, by estimate from their margins; for
-        others the error relative to the standard deviation. None: 0.01 and 0.015.
+        others the error relative to the standard deviation. None: 0.01, and 0.021 over the root of the number of
+        layers.
     weight_clip
         Weight that takes the largest conductance, relative to the largest of its column, 0.05..1. None: chosen on the
         device model.

@@ -61,9 +61,9 @@ class Quantiser:
     def stage(self) -> InputStage:
         return InputStage(offset=self.offset, scale=self.scale, low=self.format.low, high=self.format.top)
 
-    def coarsened(self, smallest: Float, anchor: str) -> "Quantiser":
-        """With scales of at least ``smallest``."""
-        scale = np.maximum(self.scale, smallest)
+    def coarsened(self, smallest: Float, anchor: str, reach: Float | float = np.inf) -> "Quantiser":
+        """With scales of at least ``smallest``, and with no code that stands for more than ``reach``."""
+        scale = np.maximum(np.minimum(self.scale, reach / self.format.top), smallest)
         return replace(self, scale=scale, offset=self.format.top * scale if anchor == "relu" else self.offset)
 
     def codes(self, h: Float) -> NDArray[np.int16]:

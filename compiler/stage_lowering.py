@@ -22,6 +22,9 @@ Units = Float
 ROOM = 4.0
 """Lanes of a weighted sum reach this many times as far as its values during calibration did, if they can at all."""
 
+MOST_GAIN = 32.0
+"""A channel's lanes are enlarged at most this times as much as those of another: all share one shift."""
+
 RESOLUTION = {"sigmoid": 64.0, "tanh": 128.0}
 """Entries of a table for one unit of its argument: sigmoid from -8 to 8, tanh from -4 to 4."""
 
@@ -113,7 +116,9 @@ def _lower_combine(op: Combine, unit: Units, reached: Float) -> tuple[WeightedSu
     most, seen = np.zeros(int(op.channel.max()) + 1), np.zeros(int(op.channel.max()) + 1)
     np.maximum.at(most, op.channel, bound)
     np.maximum.at(seen, op.channel, ROOM * reached)
-    most = np.where(seen > 0, np.minimum(most, seen), most)
+    least_gain = np.where(seen > 0, most / np.maximum(seen, 1e-300), np.inf).min(initial=np.inf)
+    floor = most / (MOST_GAIN * max(1.0, least_gain))
+    most = np.where(seen > 0, np.minimum(most, np.maximum(seen, floor)), most)
     shared = (np.where(most > 0, most, 1.0) / LANE_MAX)[op.channel]
     result, _ = _weighted(op.index, value, op.offset, shared)
     return result, _exact(result, value, shared, op.channel)

@@ -32,7 +32,7 @@ _CAUSES = frozenset(CAUSES) - {"wire"}
 FIRST_SEED = 0xCA11B000
 """Seeds of the chips of calibration: far from those that a user takes."""
 
-IDEAL_SHARE = 0.5
+IDEAL_SHARE = 0.7
 """Weight of a perfect chip among those on which a candidate is tried."""
 
 
