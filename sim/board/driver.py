@@ -24,7 +24,7 @@ from sim.backend import BackendResult
 from sim.board.bus import BoardBus
 from sim.words import MaskImage, input_words, output_codes
 
-__all__ = ["BoardDriver", "BoardInfo", "read_info"]
+__all__ = ["BoardDriver", "BoardInfo", "read_info", "register_word", "write_runs"]
 
 _CHUNK = 64
 """Vectors in one go: what is done again after a board was lost."""
@@ -163,7 +163,7 @@ class BoardDriver:
         # No tag may be left of the core that was there before.
         tags = [LoadWord(TAGS, slot, 0) for slot in range(self.cfg.slots)]
         loads = self._loads([*tags, *noise_loads(self.cfg, self.models[core])])
-        self.bus.execute([Write(control, _word(self.map, "control", soft_reset=1)), *loads])
+        self.bus.execute([Write(control, register_word(self.map, "control", soft_reset=1)), *loads])
         self.bus.execute([Write(LOAD_BASE, self._cells[core])], progress=self.progress)
         low = self.bus.execute([Read(self._at("cycles_analog_low"))])[0]
         self._analog = int(low[0])
@@ -201,16 +201,16 @@ class BoardDriver:
         first, count = self._enabled_words(op, masks)
         begin = self._setup(op, masks)
         status, analog, output = self._at("status"), self._at("cycles_analog_low"), self._at("output") + 4 * first
-        start = Write(self._at("control"), _word(self.map, "control", start=1))
-        clear = Write(status, _word(self.map, "status", done=1))
-        done = Poll(status, _word(self.map, "status", done=1))
+        start = Write(self._at("control"), register_word(self.map, "control", start=1))
+        clear = Write(status, register_word(self.map, "status", done=1))
+        done = Poll(status, register_word(self.map, "status", done=1))
         each = [
             [*self._input(words), *self._number(int(number)), start, done, Read(analog), Read(output, count), clear]
             for words, number in zip(input_words(x).reshape(len(x), -1), op_id, strict=True)
         ]  # fmt: skip
         ends = [Read(status), Read(BOARD_BASE + 0x010)]
         answers = self.bus.execute([*begin, *(task for tasks in each for task in tasks), *ends])
-        failed = _word(self.map, "status", error=1, overrun=1)
+        failed = register_word(self.map, "status", error=1, overrun=1)
         if int(answers[-2][0]) & failed or int(answers[-1][0]):
             raise ToolError("the board refused an operation, or had no table for it")
         read = [answer for answer in answers[len(begin) : -2] if len(answer)]
@@ -236,7 +236,7 @@ class BoardDriver:
         packed, low = pack(op, 0), OpLayout()["step_code"].offset
         registers = [packed & (1 << low) - 1, op.step_code]
         return [
-            *_runs((base + 4 * int(address), int(data)) for address, data in writes),
+            *write_runs((base + 4 * int(address), int(data)) for address, data in writes),
             *self._loads(self._tables.loads(op, masks)),
             Write(self._at("operation"), registers),
         ]
@@ -266,13 +266,13 @@ class BoardDriver:
             if load.region == TABLES and pairs and address == pairs[-1][0] + 8:
                 pairs.append((address - 4, 0))  # between two lines there is a word of nothing
             pairs.append((address, load.data))
-        return _runs(pairs)
+        return write_runs(pairs)
 
     def _at(self, name: str) -> int:
         return CORE_BASE + self.map[name].address
 
 
-def _runs(pairs: Iterable[tuple[int, int]]) -> list[Task]:
+def write_runs(pairs: Iterable[tuple[int, int]]) -> list[Task]:
     """Writes of (address, word), one for each run of addresses."""
     runs: list[tuple[int, list[int]]] = []
     for address, word in pairs:
@@ -283,7 +283,7 @@ def _runs(pairs: Iterable[tuple[int, int]]) -> list[Task]:
     return [Write(address, words) for address, words in runs]
 
 
-def _word(map: RegisterMap, name: str, **fields: int) -> int:
+def register_word(map: RegisterMap, name: str, **fields: int) -> int:
     """A word of a register, fields that are not named 0."""
     register = map[name]
     assert isinstance(register, Register)

@@ -2,18 +2,24 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
 import mho
 from compiler import CompileOptions, compile_model
-from hw.config import load_chip, tnsa_config
+from hw.board import BoardConfig
+from hw.config import load_chip, pulse_config, tnsa_config
+from hw.core.write_verify import WriteVerifyParameters, program
+from hw.macro.emulator import EmulatedCells, PinEmulatorConfig, PulseTable, verify_code
 from macro_models import TnsaModel, load_device
 from macro_models.errors import InputError
 from mho.data import load_sample
 from sim.backend import create_backend
 from sim.board.backend import FpgaSimBackend, hardware_chip
+from sim.board.bus import BoardBus, BusSimulation, board_simulator
+from sim.board.program import program_board
 from sim.executor import execute
 from sim.functional import FunctionalBackend
 from sim.trials import make_trial
@@ -171,3 +177,40 @@ def test_shipped_networks_give_the_same_codes_on_the_chip_of_a_board():
         for layer in runs[1].codes:
             np.testing.assert_array_equal(runs[0].codes[layer], runs[1].codes[layer])
         assert runs[0].cycles == runs[1].cycles
+
+
+@TOOLS
+@pytest.mark.slow
+def test_a_board_at_the_level_of_the_pins_programs_its_cells_as_the_reference():
+    chip = hardware_chip(load_chip("tnsa16-core", {"core.g_bits": 8}))
+    cfg = BoardConfig(chip=chip, level="pin", lanes=16)
+    parts, write = cfg.emulator, cfg.write
+    assert isinstance(parts, PinEmulatorConfig)
+    assert write is not None
+    device, rng = load_device("rram-neurram"), np.random.default_rng(4)
+    parameters = replace(WriteVerifyParameters.from_chip(chip), passes=2, wait_cycles=9)
+    cycles = parameters.set_cycles, parameters.reset_cycles, parameters.form_cycles
+    scales = pulse_config(chip)
+    table = PulseTable.of(parts, device.pulse, scales=scales, pulse_s=device.programming.pulse_s, cycles=cycles, seed=9)
+    cells, targets = rng.integers(0, 20, (16, 16)), rng.integers(30, 700, (16, 16))
+    skip = rng.random((16, 16)) < 0.1
+    reference = EmulatedCells(parts, cells, table)
+    expected = program(write, parameters, targets, reference, skip)
+    bus = BusSimulation(board_simulator(cfg))
+    try:
+        found = program_board(bus, cfg, parameters, targets, table=table, cells=cells, skip=skip)
+        read = program_board(bus, cfg, replace(parameters, passes=1, max_pulses=0), targets)
+    finally:
+        bus.close()
+    np.testing.assert_array_equal(found.codes, expected.codes)
+    np.testing.assert_array_equal(found.faults, expected.faults)
+    np.testing.assert_array_equal(found.counts, expected.counts)
+    assert found.counts.sum() > 500
+    np.testing.assert_array_equal(read.codes[0], verify_code(parts, reference.cells))
+    assert not read.counts.any()
+
+
+def test_a_board_at_the_vector_level_has_nothing_to_program():
+    cfg = BoardConfig(chip=load_chip("tnsa16-core"))
+    with pytest.raises(InputError, match=r"^tnsa16-core: level must be pin and programming.engine true to program by "):
+        program_board(cast("BoardBus", None), cfg, WriteVerifyParameters(), np.zeros((16, 16), dtype=int))

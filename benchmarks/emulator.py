@@ -1,0 +1,134 @@
+"""How fast the cores on boards are: products of their Verilog, one behind the other, beside what the device allows.
+
+    python benchmarks/emulator.py [BOARD[:CHIP] ...] [--products 20] [--json FILE]
+
+Each emulated core is compiled by Verilator and given operations as fast as it takes them: forward and backward, of
+4-bit and of 8-bit inputs (two conversions). A conversion of n x n cells takes at least n * n * g_bits / w cycles if the
+memory of the cells gives w bits in each: shown is that bound as a part of the measured cycles, and what a board does in
+a second at its clock.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from fpga.config import BOARDS, board_config
+from hw.board import BoardConfig
+from hw.config import load_chip
+from hw.core import pack
+from hw.core.layout import OpLayout
+from hw.macro import emulator
+from hw.macro.emulator import PinEmulatorConfig, PinLevelCore, VectorEmulator
+from macro_models.exact.operation import Direction, MvmOperation
+from rtl_gen.netlist import emit
+
+MAIN = Path(__file__).with_name("emulator_streams.cpp")
+SPRAM = Path(emulator.__file__).with_name("sb_spram256ka.v")
+CASES = (*BOARDS, "ulx3s-85f:neurram-core")
+"""The presets of the boards, and a core of 256 lines on the largest."""
+
+BOUNDS = {"icebreaker": (4.3, 2.7), "ulx3s-85f": (131.0, 74.0), "hx8k-breakout": (9.6, 7.5)}
+"""What the devices could do at most, in 10**9 products of 4-bit cells a second: with all of their memory read in each
+cycle, and of that with as many lanes as they have logic and multipliers for; at the clock of a design of 64 lanes."""
+
+OPERATIONS = {
+    "forward": MvmOperation(early_stop=True, in_bits=4),
+    "backward": MvmOperation(direction=Direction.BACKWARD, early_stop=True, in_bits=4),
+    "forward, 8 bits": MvmOperation(early_stop=True, in_bits=8),
+    "backward, 8 bits": MvmOperation(direction=Direction.BACKWARD, early_stop=True, in_bits=8),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What was measured of one operation."""
+
+    board: str
+    chip: str
+    level: str
+    lines: int
+    lanes: int
+    g_bits: int
+    clock_hz: int
+    operation: str
+    cycles: float
+    bound_cycles: float
+
+    def numbers(self) -> dict[str, float]:
+        """Fraction of the bound, products of a vector and of cells a second."""
+        products = self.bound_cycles * self.lanes
+        return {
+            "of_bound": self.bound_cycles / self.cycles, "mvms_per_s": self.clock_hz / self.cycles,
+            "macs_per_s": self.clock_hz * products / self.cycles,
+        }  # fmt: skip
+
+
+def build(cfg: BoardConfig, folder: Path) -> Path:
+    """The simulator of an emulated core."""
+    parts = cfg.emulator
+    core = PinLevelCore(parts, cfg.write) if isinstance(parts, PinEmulatorConfig) else VectorEmulator(parts)
+    (folder / "core.v").write_text("\n".join(emit(core, "core", prefix="b_", name="core", reset_low=False).values()))
+    command = ["verilator", "--cc", "--exe", "--build", "-j", "2", "-Wno-fatal", "-O3", "--noassert"]
+    command += ["--x-assign", "fast", "--x-initial", "fast", "-CFLAGS", "-O1"]
+    command += ["--top-module", "core", "core.v", str(MAIN)]
+    if cfg.memory == "spram":
+        command.append(str(SPRAM))
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return folder / "obj_dir" / "Vcore"
+
+
+def measure(case: str, products: int, folder: Path) -> list[Row]:
+    """All operations of one board."""
+    board, _, chip = case.partition(":")
+    cfg = board_config(board, load_chip(chip, {"core.g_bits": 8}) if chip else None)
+    program, parts, rows = build(cfg, folder), cfg.emulator, []
+    for name, op in OPERATIONS.items():
+        packed = pack(op)
+        words = [str(packed >> 32 * k & 0xFFFFFFFF) for k in range(-(-OpLayout().size // 32))]
+        run = subprocess.run([program, str(products), *words], capture_output=True, text=True, check=True)
+        total = int(run.stdout.split()[0])
+        rows.append(
+            Row(
+                board=board, chip=cfg.chip.name, level=cfg.level, lines=parts.lines, lanes=parts.lanes,
+                g_bits=parts.g_bits, clock_hz=cfg.clock_hz, operation=name, cycles=total / (products - 1),
+                bound_cycles=op.segments * parts.lines**2 * parts.g_bits / parts.word_bits,
+            )
+        )  # fmt: skip
+    return rows
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cases", nargs="*", default=CASES, metavar="BOARD[:CHIP]")
+    parser.add_argument("--products", type=int, default=20, help="products of each operation")
+    parser.add_argument("--json", type=Path, help="file for the numbers")
+    arguments = parser.parse_args()
+    found = []
+    print("| board | core | level | lanes | MHz | operation | cycles | of bound | MVM/s | 10^6 MAC/s | device |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    for case in arguments.cases:
+        with tempfile.TemporaryDirectory() as folder:
+            rows = measure(case, arguments.products, Path(folder))
+        for row in rows:
+            numbers = row.numbers()
+            found.append({**row.__dict__, **numbers})
+            print(
+                f"| {row.board} | {row.lines} x {row.lines} x {row.g_bits} | {row.level} | {row.lanes} | "
+                f"{row.clock_hz / 1e6:g} | {row.operation} | {row.cycles:.0f} | {100 * numbers['of_bound']:.0f} % | "
+                f"{numbers['mvms_per_s']:,.0f} | {numbers['macs_per_s'] / 1e6:,.0f} | "
+                f"{' / '.join(f'{1000 * bound:,.0f}' for bound in BOUNDS[row.board])} |",
+                flush=True,
+            )
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
