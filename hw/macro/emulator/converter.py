@@ -5,6 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.macro.emulator.config import EmulatorConfig
+from hw.macro.emulator.lanes import add_with_carry
 from hw.macro.emulator.layout import ContextLayout
 
 __all__ = ["LineConverter", "LineLayout"]
@@ -123,11 +124,11 @@ class LineConverter(wiring.Component):
         below, searched = upper < 0, line.cap[-1]
         step = Signal.like(upper, name=f"step_{name}")
         after = Signal.like(upper, name=f"after_{name}")
-        # The carry of the added lowest bit completes the two's complement of a step down.
+        # The carry completes the two's complement of a step down.
         carry = searched & ~below
         m.d.comb += [
             step.eq(Mux(below, Cat(line.up, C(0, 2)), ~Cat(line.down, C(0, 2))) & searched.replicate(len(step))),
-            after.eq((Cat(carry, upper) + Cat(carry, step))[1:]),
+            after.eq(add_with_carry(upper, step, carry)),
         ]
         found = searched & ((after < 0) == line.negative)
         to = Signal(LineLayout(self.cfg), name=f"searched_{name}")

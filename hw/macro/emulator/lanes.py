@@ -1,6 +1,6 @@
 """Products of a word of cells with its inputs, and their sums along bit lines or along source lines."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -106,5 +106,8 @@ class MacLanes(wiring.Component):
 
 
 def add_with_carry(left: Value, right: Value, carry: Value) -> Value:
-    """Sum of two signed values and a bit, in one adder: its added lowest bit makes the carry."""
-    return (Cat(carry, left).as_signed() + Cat(carry, right).as_signed())[1:].as_signed()
+    """Sum of two signed values and a bit, in one adder: its added lowest bit makes the carry.
+
+    That bit adds 1 to ``carry``: with ``carry`` twice, nextpnr may route the two inputs of a cell of an iCE40 forever.
+    """
+    return (Cat(carry, left).as_signed() + Cat(C(1, 1), right).as_signed())[1:].as_signed()
