@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compile": ("mho.commands.compile", "Quantise an ONNX model and map it to a chip's cores."),
     "run": ("mho.commands.run", "Run a network on a chip with its devices, and say how well it does."),
     "program": ("mho.commands.program", "Program the cells of a network by write-verify, or take measured ones."),
-    "verify": ("mho.commands.verify", "Run the cocotb benches on the generated Verilog."),
+    "verify": ("mho.commands.verify", "Run the generated Verilog of a core or a mesh against its reference."),
     "device": ("mho.commands.device", "List, show and fit device models."),
     "fpga": ("mho.commands.fpga", "Put a core on an FPGA board, its array emulated."),
 }

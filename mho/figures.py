@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from macro_models.errors import InputError
-from mho.console import write_atomic
+from mho.console import check_target, write_atomic
 from mho.units import format_time
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ P = ParamSpec("P")
 
 __all__ = [
     "COLOURS",
+    "check_figure",
     "draw_budget",
     "draw_codes",
     "in_style",
@@ -70,17 +71,29 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
+def check_figure(path: Path) -> None:
+    """Refuse a figure that cannot be written later, before the work begins.
+
+    Raises
+    ------
+    InputError
+        If Matplotlib does not know the format that the end of the name says, or there is no such folder.
+    """
+    check_target(path)
+    if path.suffix.removeprefix(".").lower() not in Figure().canvas.get_supported_filetypes():
+        raise InputError(f"{path}: the name must end in .png, .pdf or .svg, not {path.suffix!r}")
+
+
 def save_figure(figure: Figure, path: Path, *, dpi: int = 200) -> None:
     """Write a figure in the format that the end of the name says.
 
     Raises
     ------
     InputError
-        If Matplotlib does not know the format, or the file cannot be written.
+        As :func:`check_figure`, or if the file cannot be written.
     """
+    check_figure(path)
     kind = path.suffix.removeprefix(".").lower()
-    if kind not in figure.canvas.get_supported_filetypes():
-        raise InputError(f"{path}: the name must end in .png, .pdf or .svg, not {path.suffix!r}")
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, dpi=dpi)
     write_atomic(path, buffer.getvalue())
@@ -127,7 +140,7 @@ def _draw_accuracies(axes: Axes, result: "Result", labels: ArrayLike) -> None:
 
 
 def draw_budget(axes: Axes, budget: "Budget") -> None:
-    """Share of each cause in the loss, and the loss with it alone on, with the deviation over seeds; the loss of all."""
+    """Share of each cause in the loss, and the loss with it alone on, with the deviation over seeds; all."""
     rows = [row for row in budget if row.name not in ("float", "ideal")]
     shares = [100 * (budget.share(row) or 0.0) for row in rows]
     positions = np.arange(len(rows))[::-1]

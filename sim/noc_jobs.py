@@ -1,5 +1,7 @@
 """Random work for a whole mesh: blocks to one node or to many, sums of groups, nodes that stall; whether all came."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,16 +11,64 @@ from hw.noc.flit import Destinations
 from hw.noc.trees import Group, entries
 from macro_models.errors import InputError, ToolError
 from sim.noc import payloads
-from sim.noc_nodes import Flow, Job, NodesRun, Sends
+from sim.noc_nodes import Flow, Job, NodesRun, NodesSimulation, Sends
 
-__all__ = ["check_job", "random_job"]
+__all__ = ["check_job", "random_job", "run_jobs"]
+
+Row = dict[str, float]
 
 _LONGEST = 12
 """Flits of the longest block."""
 
+_STALLS = (0.0, 0.2, 0.5)
+
+
+def run_jobs(
+    simulation: NodesSimulation, flits: int, *, seed: int = 0, chunk: int = 500_000,
+    progress: Callable[[int], object] = lambda _: None,
+) -> list[Row]:  # fmt: skip
+    """Random jobs, each checked, with at least so many flits and operands in all: what each of them was.
+
+    Parameters
+    ----------
+    simulation
+        The mesh.
+    flits
+        Flits and operands.
+    seed
+        Of all that is random.
+    chunk
+        Flits and operands of a job: its tables are drawn anew, and the mesh starts from reset.
+    progress
+        Called with the flits and operands of each job.
+
+    Raises
+    ------
+    ToolError
+        As :func:`check_job`, or if the mesh stands still before everything was sent.
+    """
+    rows: list[Row] = []
+    left = flits
+    while left > 0:
+        rng = np.random.default_rng([seed, len(rows)])
+        stall = _STALLS[len(rows) % len(_STALLS)]
+        job = random_job(simulation.cfg, rng, min(left, chunk), stall=stall)
+        run = simulation.run(job, cycles=1000 * chunk)
+        deliveries, sums = check_job(simulation.cfg, job, run)
+        sent, operands = len(job.tx.node), len(job.operands.node)
+        several = sum(len(flow.members(simulation.cfg)) > 1 for flow in job.flows)
+        rows.append({
+            "stall": stall, "flows": len(job.flows), "multicasts": several, "groups": len(job.groups), "flits": sent,
+            "deliveries": deliveries, "operands": operands, "sums": sums,
+            "cycles": int(max(run.flits[:, 0].max(initial=0), run.sums[:, 0].max(initial=0))) + 1, "cpu_s": run.cpu_s,
+        })  # fmt: skip
+        left -= sent + operands
+        progress(sent + operands)
+    return rows
+
 
 def random_job(cfg: MeshConfig, rng: np.random.Generator, count: int, *, stall: float = 0.0) -> Job:
-    """About ``count`` flits and operands.
+    """A job of ``count`` flits and operands, and a few more to make blocks and sums whole.
 
     Parameters
     ----------
@@ -30,11 +80,11 @@ def random_job(cfg: MeshConfig, rng: np.random.Generator, count: int, *, stall: 
     flows = _random_flows(cfg, rng)
     groups = _random_groups(cfg, rng) if cfg.contexts else []
     members = sum(len(group.members) for group in groups)
-    operands = count // 2 if members else 0
+    operands = -(-count // 2) if members else 0
     bits = (rng.random((499, cfg.nodes, 4)) < stall) @ np.array([1, 2, 4, 8])
     return Job(
         flows=flows, groups=groups, tx=_random_blocks(cfg, rng, flows, count - operands),
-        operands=_random_operands(cfg, rng, groups, operands // members if members else 0),
+        operands=_random_operands(cfg, rng, groups, -(-operands // members) if members else 0),
         stalls=bits.astype(np.uint8) if stall else np.zeros(0, dtype=np.uint8),
     )  # fmt: skip
 
@@ -84,7 +134,8 @@ def _random_groups(cfg: MeshConfig, rng: np.random.Generator) -> list[Group]:
 def _random_blocks(cfg: MeshConfig, rng: np.random.Generator, flows: list[Flow], count: int) -> Sends:
     """Blocks of random flows; the first word of a payload is the flit's number."""
     lengths = np.array([flow.block for flow in flows])
-    picked = rng.integers(0, len(flows), int(count / lengths.mean()) + 1)
+    picked = rng.integers(0, len(flows), count)
+    picked = picked[: int(np.searchsorted(np.cumsum(lengths[picked]), count)) + 1]
     flow = np.repeat(picked, lengths[picked])
     ends = np.cumsum(lengths[picked]) - 1
     last = np.zeros(len(flow), dtype=np.bool_)
@@ -143,6 +194,10 @@ def check_job(cfg: MeshConfig, job: Job, run: NodesRun) -> tuple[int, int]:
             raise ToolError(f"node {group.root} of {mesh} must get the sums of all operands of {group}")
     if len(run.sums) != sum(len(job.operands.node) // max(1, _members(job)) for _ in job.groups):
         raise ToolError(f"the roots of {mesh} must get nothing but their sums")
+    if run.at_host:
+        raise ToolError(
+            f"the host of {mesh} must get nothing of what nodes send to each other: it got {run.at_host} flits"
+        )
     return len(run.flits), len(run.sums)
 
 

@@ -112,6 +112,8 @@ class NodesRun:
         Cycle, node and context of each sum, of shape (sums, 3).
     flit_payloads, sum_payloads
         Their payloads as 32-bit words.
+    at_host
+        Flits that arrived at the host.
     cycles
         Cycles until nothing moved any more, with those in which it was found out.
     cpu_s
@@ -122,6 +124,7 @@ class NodesRun:
     sums: Ints
     flit_payloads: Words
     sum_payloads: Words
+    at_host: int
     cycles: int
     cpu_s: float
 
@@ -186,8 +189,8 @@ class NodesSimulation:
 
         return NodesRun(
             flits=numbers(flits, cfg.tag_bits), sums=numbers(sums, (max(cfg.contexts, 1) - 1).bit_length()),
-            flit_payloads=flits[:, 3 : 3 + words], sum_payloads=sums[:, 3 : 3 + words], cycles=int(ran),
-            cpu_s=float(cpu_s),
+            flit_payloads=flits[:, 3 : 3 + words], sum_payloads=sums[:, 3 : 3 + words],
+            at_host=len(result) - len(flits) - len(sums), cycles=int(ran), cpu_s=float(cpu_s),
         )  # fmt: skip
 
 

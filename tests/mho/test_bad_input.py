@@ -126,10 +126,14 @@ OPTIONS: list[Case] = [
     ("missing option", "compile tiny.onnx", r"missing option '--chip'", None),
     ("unknown option", f"{RUN} --frob", r"no such option '--frob'", None),
     ("not a number", f"{RUN} --seed one", r"'one' is not a valid integer", None),
-    ("part that is planned", "verify tile", r"verify tile \(a tile\) is planned and does not work yet", None),
+    ("part that is planned", "verify tile", r"tile \(a tile\) is planned and does not work yet", None),
     ("cells without netlist", "verify core --cells x.npy", r"--cells needs --netlist", None),
     ("netlist that is missing", "verify core --netlist none.v", r"netlist must be a Verilog file", None),
-    ("no such part", "verify frob", r"verify must be given core, not 'frob'", None),
+    ("no such part", "verify frob", r"there is no command 'frob'; there are core, noc", None),
+    ("mesh too large", "verify noc --columns 17", r"columns must be 1 to 16, not 17", None),
+    ("payload of a flit", "verify noc --payload 48", r"payload_bits must be 32, 64 or 128, not 48", None),
+    ("chip without a mesh", "verify noc --chip tnsa16-core", r"mesh\.columns x mesh\.rows = 1 x 1", None),
+    ("figure of no kind", "verify noc -o noc.abc", r"noc\.abc: the name must end in \.png, \.pdf or \.svg", None),
 ]
 PROGRAM = "program tiny.mho -o out.npz"
 CELLS = "run tiny.mho --input x.npy -o out.npy --cells"

@@ -1,54 +1,116 @@
-"""The generated Verilog of meshes against the model, cycle for cycle."""
+"""The generated Verilog of meshes: against the model cycle for cycle, and nothing lost in the whole mesh."""
+
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from hw.noc.config import MeshConfig
-from hw.noc.model import MeshModel, Traffic
+from macro_models.errors import ToolError
 from sim.noc import MeshSimulation
+from sim.noc_jobs import check_job, random_job, run_jobs
+from sim.noc_nodes import Job, NodesRun, NodesSimulation
+from sim.verify_noc import CASES, check_pairs, check_random, per_output
 
-
-def random_traffic(rng: np.random.Generator, cfg: MeshConfig, count: int, *, load: float, multicast: float) -> Traffic:
-    """Flits at a mean rate of ``load`` a node and cycle, a part of them to sets of nodes."""
-    sides = []
-    many = rng.random(count) < multicast
-    for size in (cfg.columns, cfg.rows):
-        one = 1 << rng.integers(0, size, count)
-        if cfg.masks:
-            several = rng.integers(1, 1 << size, count)
-        else:
-            low, high = np.sort(rng.integers(0, size, (2, count)), axis=0)
-            several = (2 << high) - (1 << low)
-        sides.append(np.where(many, several, one))
-    return Traffic(
-        source=rng.integers(0, cfg.nodes, count), columns=sides[0], rows=sides[1],
-        tag=rng.integers(0, 1 << cfg.tag_bits, count),
-        earliest=np.sort(rng.integers(0, int(count / load / cfg.nodes) + 1, count)),
-    )  # fmt: skip
+SMALL = MeshConfig(columns=3, rows=3, payload_bits=32, depth=4)
+"""As in the test of the command, which finds its simulators in the cache."""
 
 
 @pytest.mark.slow
-@pytest.mark.cosim("verilator")
+@pytest.mark.cosim("verilator", "make", "g++")
 @pytest.mark.parametrize(
     "cfg",
     [
-        MeshConfig(columns=3, rows=3, payload_bits=32, depth=4),
+        SMALL,
         MeshConfig(columns=4, rows=2, payload_bits=64, depth=1, queues=2),
         MeshConfig(columns=9, rows=2, payload_bits=128, depth=2),
     ],
     ids=lambda cfg: f"{cfg.columns}x{cfg.rows}x{cfg.payload_bits}",
 )
-def test_verilog_is_the_model_in_every_cycle(cfg: MeshConfig) -> None:
-    simulation, model = MeshSimulation(cfg), MeshModel(cfg)
-    rng = np.random.default_rng(cfg.nodes)
-    for load, multicast, stall in ((0.05, 0.0, 0.0), (1.0, 0.0, 0.0), (0.3, 0.5, 0.0), (0.3, 0.3, 0.4)):
-        traffic = random_traffic(rng, cfg, 2000, load=load, multicast=multicast)
-        accept = rng.random((997, cfg.nodes)) >= stall
-        wanted = model.run(traffic, cycles=50_000, accept=accept)
-        got = simulation.run(traffic, cycles=50_000, accept=accept)
-        assert got.intact.all()
-        for name in ("cycle", "node", "flit", "injected"):
-            np.testing.assert_array_equal(getattr(got, name), getattr(wanted, name), err_msg=name)
-        members = [int(c).bit_count() * int(r).bit_count() for c, r in zip(traffic.columns, traffic.rows, strict=True)]
-        own = traffic.columns >> traffic.source % cfg.columns & traffic.rows >> traffic.source // cfg.columns & 1
-        assert len(wanted.flit) == sum(members) - own.sum()
+def test_routers_are_the_model_in_every_cycle(cfg: MeshConfig) -> None:
+    simulation = MeshSimulation(cfg)
+    assert check_pairs(simulation) == cfg.nodes * (cfg.nodes - 1)
+    rates = per_output(simulation, 200)
+    # All ways through the router in the middle; in two rows it has no neighbour below.
+    assert len(rates) == (16 if cfg.rows > 2 else 10)
+    assert set(rates.values()) == {1.0}
+    assert len(list(check_random(simulation, 2000))) == len(CASES)
+
+
+@pytest.fixture(scope="module")
+def small() -> NodesSimulation:
+    return NodesSimulation(SMALL)
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("verilator", "make", "g++")
+def test_nothing_is_lost_in_a_whole_mesh(small: NodesSimulation) -> None:
+    rows = run_jobs(small, 300_000, seed=1, chunk=100_000)
+    assert sum(row["flits"] + row["operands"] for row in rows) >= 300_000
+    assert {row["stall"] for row in rows} == {0.0, 0.2, 0.5}
+    for row in rows[:3]:
+        assert row["multicasts"] > 10
+        assert row["groups"] > 2
+        assert row["deliveries"] > 1.5 * row["flits"]
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("verilator", "make", "g++")
+@pytest.mark.parametrize(
+    "cfg",
+    [
+        MeshConfig(columns=9, rows=2, payload_bits=64, depth=2, queues=2, contexts=4),
+        MeshConfig(columns=1, rows=4, payload_bits=128, depth=1, contexts=0),
+    ],
+    ids=lambda cfg: f"{cfg.columns}x{cfg.rows}x{cfg.payload_bits}",
+)
+def test_nothing_is_lost_in_other_meshes(cfg: MeshConfig) -> None:
+    (row,) = run_jobs(NodesSimulation(cfg), 20_000)
+    assert row["deliveries"] > row["flits"]
+    assert (row["sums"] > 0) == (cfg.contexts > 0)
+
+
+@pytest.fixture(scope="module")
+def job_and_run(small: NodesSimulation) -> tuple[Job, NodesRun]:
+    job = random_job(SMALL, np.random.default_rng(3), 3000)
+    return job, small.run(job)
+
+
+def without(run: NodesRun, kind: str, at: int) -> NodesRun:
+    return replace(run, **{name: np.delete(getattr(run, name), at, axis=0) for name in (kind, f"{kind[:-1]}_payloads")})
+
+
+def changed(run: NodesRun, name: str, at: Any, value: Any) -> NodesRun:
+    array = getattr(run, name).copy()
+    array[at] = value
+    return replace(run, **{name: array})
+
+
+def swapped(run: NodesRun) -> NodesRun:
+    """Two flits of one flow, each in the other's place."""
+    first = run.flits[0, 1:]
+    a, b = np.flatnonzero((run.flits[:, 1:] == first).all(axis=1))[:2]
+    return changed(run, "flit_payloads", [a, b], run.flit_payloads[[b, a]])
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("verilator", "make", "g++")
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda run: without(run, "flits", 5), "must get all"),
+        (lambda run: changed(run, "flits", 5, run.flits[6]), "must get all"),
+        (lambda run: changed(run, "flits", (5, 1), (run.flits[5, 1] + 1) % SMALL.nodes), "must get all"),
+        (lambda run: changed(run, "flit_payloads", (5, 0), 1 << 30), "must get all"),
+        (swapped, "in order and unchanged"),
+        (lambda run: without(run, "sums", 5), "must get the sums"),
+        (lambda run: changed(run, "sum_payloads", (5, 0), run.sum_payloads[5, 0] ^ 1), "must get the sums"),
+        (lambda run: replace(run, at_host=1), "the host of a mesh of 3 x 3 must get nothing"),
+    ],
+)
+def test_what_is_wrong_is_found(job_and_run: tuple[Job, NodesRun], spoil: Any, sentence: str) -> None:
+    job, run = job_and_run
+    assert check_job(SMALL, job, run) == (len(run.flits), len(run.sums))
+    with pytest.raises(ToolError, match=sentence):
+        check_job(SMALL, job, spoil(run))

@@ -1,0 +1,53 @@
+"""``mho verify core``: the cocotb benches on generated Verilog, or on a netlist of it."""
+
+from pathlib import Path
+
+import click
+
+from macro_models.errors import InputError
+from mho.console import Output, check_target
+from mho.options import chip_option, common_options, example
+
+__all__ = ["core_command"]
+
+
+@click.command("core", epilog=example("mho verify core --chip tnsa16-core --sim icarus"))
+@chip_option()
+@click.option(
+    "--sim", type=click.Choice(["verilator", "icarus"]), default="verilator", show_default=True, help="Simulator."
+)
+@click.option("--netlist", metavar="F.v", help="Verify this netlist of the core instead of the generated Verilog.")
+@click.option("--cells", metavar="LIB.v", help="Models of the cells that the netlist uses.")
+@click.option("--waves", metavar="F.fst", help="Write the waveforms.")
+@common_options
+def core_command(
+    chip: str | None,
+    overrides: tuple[str, ...],
+    sim: str,
+    netlist: str | None,
+    cells: str | None,
+    waves: str | None,
+    out: Output,
+) -> None:
+    """Run the cocotb benches on the generated Verilog of a chip's core, or on a gate-level netlist of it.
+
+    Random legal operations run through the Verilog with the numpy model of the macro behind its pins; every code and
+    every cycle count must be that of the reference. --chip defaults to tnsa16-core. Exit 1 on a mismatch.
+    """
+    if cells is not None and netlist is None:
+        raise InputError("--cells needs --netlist, the netlist that uses them")
+    check_target(waves)
+    from hw.config import load_chip
+    from sim.verify import verify_core
+
+    resolved = load_chip(chip or "tnsa16-core", overrides)
+    out.note(f"verifying the core of {resolved.name} in {sim} ...")
+    report = verify_core(
+        resolved,
+        simulator=sim,
+        netlist=None if netlist is None else Path(netlist),
+        cells=None if cells is None else Path(cells),
+        waves=None if waves is None else Path(waves),
+    )
+    out.text(str(report))
+    out.json(vars(report) | {"chip_sha256": resolved.sha256})
