@@ -62,8 +62,7 @@ int main(int argc, char **argv) {
             *ports.inject[n].valid = offer;
             *ports.eject[n].ready = !row || row[n] ? kReady : 0;
         }
-        top.clk = 0;
-        top.eval();
+        clock();  // flip-flops of the bench hand the inputs to the mesh, whose outputs of this cycle are there then
         ++quiet;
         for (int n = 0; n < kNodes; ++n) {
             if (offered[n] && *ports.inject[n].ready >> queue_of(flits + at[n] * kRecord + 2) & 1) {
@@ -80,8 +79,6 @@ int main(int argc, char **argv) {
                 quiet = 0;
             }
         }
-        top.clk = 1;
-        top.eval();
     }
     const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
 
