@@ -6,13 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from hw.noc.model import Traffic
-from hw.noc.ports import STEP, WANTS, Port
-from hw.noc.traffic import PATTERNS, Pattern, channel_bound, make_traffic, random_traffic
+from hw.noc.traffic import PATTERNS, Pattern, channel_bound, make_traffic
 from sim.noc import MeshSimulation
 from sim.noc_check import check_delivery, members
 
-__all__ = ["check_integrity", "cycles_per_second", "per_output", "sweep"]
+__all__ = ["Sweep", "cycles_per_second", "sweep"]
 
 WARM = 2000
 """Cycles before those that count."""
@@ -108,46 +106,6 @@ class Sweep:
 def sweep(simulation: MeshSimulation, cycles: int) -> dict[str, Any]:
     """Figures of all patterns."""
     return {name: Sweep(simulation, pattern, cycles).result() for name, pattern in PATTERNS.items()}
-
-
-def per_output(simulation: MeshSimulation, count: int = 1000) -> dict[str, float]:
-    """Flits a cycle from each input to each output of a router in the middle, alone."""
-    cfg = simulation.cfg
-    x, y = cfg.columns // 2, cfg.rows // 2
-
-    def node(port: Port) -> int:
-        dx, dy = (0, 0) if port is Port.LOCAL else STEP[port]
-        return cfg.node(x + dx, y + dy)
-
-    rates = {}
-    for entry in Port:
-        for leave in WANTS[entry]:
-            column, row = cfg.position(node(leave))
-            traffic = Traffic(
-                source=np.full(count, node(entry)), columns=np.full(count, 1 << column), rows=np.full(count, 1 << row),
-                tag=np.arange(count) % (1 << cfg.tag_bits), earliest=np.zeros(count, dtype=np.int64),
-            )  # fmt: skip
-            run = simulation.run(traffic, cycles=10 * count)
-            check_delivery(cfg, traffic, run)
-            rates[f"{entry.name.lower()} to {leave.name.lower()}"] = (count - 1) / int(run.cycle[-1] - run.cycle[0])
-    return rates
-
-
-def check_integrity(simulation: MeshSimulation, flits: int, chunk: int = 250_000) -> dict[str, Any]:
-    """Random flits to one node or to sets, nodes that stall: how much was delivered, all of it checked."""
-    cfg = simulation.cfg
-    sent = deliveries = cycles = 0
-    for number in range(-(-flits // chunk)):
-        rng = np.random.default_rng([number, cfg.nodes])
-        # From nearly empty to more than the mesh can carry; from no pauses to many.
-        load, multicast, stall = 10 ** rng.uniform(-1.5, 0), rng.uniform(0, 0.6), rng.choice([0, 0.2, 0.5, 0.8])
-        traffic = random_traffic(rng, cfg, chunk, load=float(load), multicast=float(multicast))
-        accept = rng.random((997, cfg.nodes)) >= stall
-        run = simulation.run(traffic, cycles=1000 * chunk, accept=accept)
-        deliveries += check_delivery(cfg, traffic, run)
-        sent += chunk
-        cycles += run.cycles
-    return {"flits": sent, "deliveries": deliveries, "cycles": cycles, "wrong": 0}
 
 
 def cycles_per_second(simulation: MeshSimulation, cycles: int = 60_000) -> dict[str, float]:
