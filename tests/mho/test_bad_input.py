@@ -132,7 +132,7 @@ OPTIONS: list[Case] = [
     ("no such part", "verify frob", r"there is no command 'frob'; there are core, noc", None),
     ("mesh too large", "verify noc --columns 17", r"columns must be 1 to 16, not 17", None),
     ("payload of a flit", "verify noc --payload 48", r"payload_bits must be 32, 64 or 128, not 48", None),
-    ("chip without a mesh", "verify noc --chip tnsa16-core", r"mesh\.columns x mesh\.rows = 1 x 1", None),
+    ("chip without a mesh", "verify noc --chip tnsa16-core", r"mesh\.columns x mesh\.rows must be at least two", None),
     ("figure of no kind", "verify noc -o noc.abc", r"noc\.abc: the name must end in \.png, \.pdf or \.svg", None),
 ]
 PROGRAM = "program tiny.mho -o out.npz"
