@@ -208,7 +208,9 @@ class LineNoise(wiring.Component):
             m.d.sync += [kept.eq(xorshift(state)), kept_amplitude.eq(amplitude)]
         product, last = self._multiply(m, arrived, _deviate(state), kept_amplitude)
         came = Cat(self.line, self.charge, self.of)
-        for name, moves in (("arrived", self.valid), ("multiplied", arrived), ("noisy", last)):
+        stages = (("arrived", self.valid), ("multiplied", arrived), ("noisy", last))
+        # Where the noise is complete before the next line comes, a line may stay where it is.
+        for name, moves in stages[: 1 if self.cfg.noise_cycles <= self.cfg.row_words else None]:
             held = Signal(len(came), name=f"line_{name}", reset_less=True)
             with m.If(moves):
                 m.d.sync += held.eq(came)
