@@ -143,7 +143,7 @@ def _place(
 
 
 def build(
-    board_name: str, chip: Chip | None = None, *, folder: Path, flow: str = "auto",
+    board_name: str, chip: Chip | None = None, *, folder: Path, noise: bool = False, flow: str = "auto",
     note: Callable[[str], None] = lambda line: None,
 ) -> BuildReport:  # fmt: skip
     """Make a bitstream.
@@ -164,13 +164,15 @@ def build(
 
     Raises
     ------
+    noise
+        Whether it has a shift register for read noise, that of the device ``lfsr``.
     InputError
         If the chip does not fit, with what would fit.
     ToolError
         If a tool is missing or fails, or the timing is missed.
     """
     board = find_board(board_name)
-    cfg = board_config(board_name, chip)
+    cfg = board_config(board_name, chip, noise=noise)
     check_memory(board, cfg)
     tools = find_toolchain(board, flow)
     if folder.exists() and not folder.is_dir():

@@ -8,7 +8,7 @@ import click
 
 from mho.console import Output
 
-__all__ = ["chip_argument", "chip_option", "common_options", "example", "set_option"]
+__all__ = ["chip_argument", "chip_option", "common_options", "example", "noise_option", "set_option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -39,6 +39,13 @@ def set_option(function: F) -> F:
         metavar="KEY=VALUE",
         multiple=True,
         help="Change one key of the chip, as in adc.bits=6 (repeatable).",
+    )(function)
+
+
+def noise_option(function: F) -> F:
+    """``--noise`` of the commands that put a core on a board."""
+    return click.option(
+        "--noise", is_flag=True, help="With a shift register for the read noise of the device lfsr, at vector level."
     )(function)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from mho.console import Output
-from mho.options import chip_option, common_options, example
+from mho.options import chip_option, common_options, example, noise_option
 
 __all__ = ["build_command"]
 
@@ -19,9 +19,10 @@ __all__ = ["build_command"]
     "--tools", default="auto", show_default=True, metavar="auto|native|yowasp",
     help="Those of the system, or those in Python packages; auto: of the system if all are there.",
 )  # fmt: skip
+@noise_option
 @common_options
 def build_command(
-    board: str, chip: str | None, overrides: tuple[str, ...], output: str, tools: str, out: Output
+    board: str, chip: str | None, overrides: tuple[str, ...], output: str, tools: str, noise: bool, out: Output
 ) -> None:
     """Make the bitstream of a board.
 
@@ -36,7 +37,7 @@ def build_command(
 
     name = find_board(board).name
     resolved = load_chip(chip or BOARDS[name].chip, overrides)
-    report = build(name, resolved, folder=Path(output), flow=tools, note=out.note)
+    report = build(name, resolved, folder=Path(output), noise=noise, flow=tools, note=out.note)
     names = {"lut": "LUT", "ff": "flip-flops", "bram": "block RAM", "spram": "SPRAM", "dsp": "multipliers"}
     rows = [
         (names[kind], used, report.available[kind], f"{used / report.available[kind]:.0%}")

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from mho.console import Output
-from mho.options import common_options, example, set_option
+from mho.options import common_options, example, noise_option, set_option
 
 __all__ = ["simulate_command"]
 
@@ -15,8 +15,11 @@ __all__ = ["simulate_command"]
 @click.option("--chip", metavar="CHIP", help="Preset or chip file (default: the preset of the board).")
 @set_option
 @click.option("--link", metavar="PATH", help="Make a symbolic link to the port, a name that stays the same.")
+@noise_option
 @common_options
-def simulate_command(board: str, chip: str | None, overrides: tuple[str, ...], link: str | None, out: Output) -> None:
+def simulate_command(
+    board: str, chip: str | None, overrides: tuple[str, ...], link: str | None, noise: bool, out: Output
+) -> None:
     """Simulate the Verilog of a board, with its serial line at a pseudo-terminal; Ctrl-C ends it.
 
     The name of the port is printed. mho run --backend fpga --port PORT and mho fpga info --port PORT then do
@@ -29,7 +32,7 @@ def simulate_command(board: str, chip: str | None, overrides: tuple[str, ...], l
     resolved = None
     if board in BOARDS and (chip is not None or overrides):
         resolved = load_chip(chip or BOARDS[board].chip, overrides)
-    cfg = board_config(board, resolved)
+    cfg = board_config(board, resolved, noise=noise)
     out.note(f"building {board} with {cfg.chip.name}, {cfg.lanes} cells a cycle ...")
     with BoardTerminal(cfg, None if link is None else Path(link)) as terminal:
         name = terminal.path if link is None else link
