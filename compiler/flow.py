@@ -344,6 +344,26 @@ class Flow:
         size = int(np.prod(shape, dtype=np.int64))
         return replace(flow, shape=tuple(shape), scale=np.ones(size), offset=np.zeros(size))
 
+    def normalise(self) -> "Flow":
+        """Values of each row divided by the sum of their magnitudes."""
+        if not self.host:
+            raise Unsupported("it follows no Softmax or Sigmoid at the end")
+        return self._host("normalise", axis=self._host_axes([-1])[0])
+
+    def complement(self, other: "Flow") -> "Flow":
+        """Both probabilities of a binary classifier, ``other``, which is ``1 - self``, before ``self``."""
+        rest = HostOp(kind="affine", parameters={"scale": [-1.0] * self.size, "offset": [1.0] * self.size})
+        if other.host != (*self.host, rest) or self.shape != (1,):
+            raise Unsupported(f"it follows {(self.host or other.host)[0].kind}, which is supported at the end only")
+        result = self._host("complement")
+        return replace(result, shape=(2,), scale=np.ones(2), offset=np.zeros(2))
+
+    def look_up(self, table: Array) -> "Flow":
+        """Entries of ``table`` instead of the indices that ArgMax gives."""
+        if not any(op.kind == "argmax" for op in self.host):
+            raise Unsupported("it takes elements by what is no ArgMax")
+        return self._host("look_up", table=table.tolist())
+
     def squash(self, function: str, inner: bool) -> "Flow":
         """Sigmoid or Tanh: by a table if steps follow, else by the host."""
         return self.map(function) if inner and not self.host else self._start_host()._host(function)

@@ -24,8 +24,9 @@ BATCH_POSITIONS = 16384
 class HostOp:
     """An operator after the last layer, computed in floating point by the host.
 
-    ``kind`` is one of affine, relu, clip, sigmoid, tanh, softmax, log_softmax, argmax, reshape, cast; ``parameters``
-    are plain numbers, strings and lists, so that they can be written as JSON. Arrays have shape (batch, ...).
+    ``kind`` is one of affine, relu, clip, sigmoid, tanh, softmax, log_softmax, normalise, complement, argmax, look_up,
+    reshape, cast; ``parameters`` are plain numbers, strings and lists, so that they can be written as JSON. Arrays have
+    shape (batch, ...).
     """
 
     kind: str
@@ -58,6 +59,11 @@ def _argmax(y: NDArray[Any], p: dict[str, Any]) -> NDArray[Any]:
     return np.expand_dims(index, axis) if p["keepdims"] else index
 
 
+def _normalise(y: NDArray[Any], p: dict[str, Any]) -> NDArray[Any]:
+    total = np.abs(y).sum(axis=p["axis"], keepdims=True)
+    return y / np.where(total > 0, total, 1.0)
+
+
 def _affine(y: NDArray[Any], p: dict[str, Any]) -> NDArray[Any]:
     shape = y.shape[1:]
     return y * np.reshape(p["scale"], shape) + np.reshape(p["offset"], shape)
@@ -71,7 +77,10 @@ _HOST_OPS = {
     "clip": lambda y, p: np.clip(y, p["low"], p["high"]),
     "softmax": _softmax,
     "log_softmax": _log_softmax,
+    "normalise": _normalise,
+    "complement": lambda y, p: np.concatenate([1.0 - y, y], axis=-1),
     "argmax": _argmax,
+    "look_up": lambda y, p: np.asarray(p["table"])[y],
     "reshape": lambda y, p: np.moveaxis(y.reshape(len(y), *p["shape"]), 0, p["batch_axis"]),
     "cast": lambda y, p: y.astype(p["dtype"]),
 }

@@ -25,7 +25,7 @@ from macro_models.errors import InputError
 
 __all__ = ["SUPPORTED", "import_onnx"]
 
-MIN_OPSET, MAX_OPSET = 8, 21
+MIN_OPSET, MAX_OPSET = 8, 25
 
 Array = NDArray[Any]
 
@@ -67,12 +67,17 @@ def _load(model: str | Path | bytes | onnx.ModelProto) -> tuple[str, onnx.ModelP
 
 
 def _with_output_shapes(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with a shape for every output: the checker asks for one, other runtimes and the importer do not."""
+    """The model with a shape for every output: the checker asks for one, other runtimes and the importer do not.
+
+    Sequences of dictionaries, as ZipMap makes them, the checker does not know.
+    """
     if all(output.type.tensor_type.HasField("shape") for output in proto.graph.output):
         return proto
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)
     for output in copy.graph.output:
+        if output.type.HasField("sequence_type"):
+            output.type.tensor_type.elem_type = TensorProto.FLOAT
         output.type.tensor_type.shape.SetInParent()
     return copy
 
@@ -211,8 +216,10 @@ class _Importer:
         """Notes how many operators take a value, and of which values more is made than the host can do."""
         self.users: dict[str, int] = {}
         self.inner: set[str] = set()
+        outside = _complements(nodes)
         for node in reversed(nodes):
-            deep = node.op_type not in AT_THE_END or any(o in self.inner for o in node.output)
+            here = node.op_type in AT_THE_END or node.output[0] in outside
+            deep = not here or any(o in self.inner for o in node.output)
             for name in node.input:
                 self.users[name] = self.users.get(name, 0) + (node.op_type != "Shape")
                 if deep and node.op_type != "Shape":
@@ -257,20 +264,33 @@ class _Importer:
         except ValueError as error:
             name = node.name or (node.output[0] if node.output else "")
             raise InputError(f"{self.where}: node {name!r} ({node.op_type}): {_first_reason(error)}") from None
-        self.values[node.output[0]] = result
-        self._pin(node.output[0])
+        for name, value in zip(node.output, result if isinstance(result, tuple) else (result,), strict=False):
+            self.values[name] = value
+            self._pin(name)
 
-    def _apply(self, node: onnx.NodeProto, inputs: list[Value | None]) -> Value:
+    def _apply(self, node: onnx.NodeProto, inputs: list[Value | None]) -> Value | tuple[Flow, Flow]:
         attrs = attributes(node)
         attrs["opset"] = self.opset
         attrs["node"] = node.name or node.output[0]
-        if node.domain == ML_DOMAIN and isinstance(inputs[0], Flow):
-            return ML_HANDLERS[node.op_type](inputs[0], attrs)
+        if node.domain == ML_DOMAIN:
+            return ML_HANDLERS[node.op_type](inputs, attrs)
         handler = HANDLERS.get(node.op_type)
         if handler is None:
             raise Unsupported(f"this operator is not supported; supported are {SUPPORTED}")
         attrs["inner"] = node.output[0] in self.inner
         return handler(inputs, attrs)
+
+
+def _complements(nodes: list[onnx.NodeProto]) -> set[str]:
+    """Values that make both probabilities of a binary classifier of one: ``Concat(1 - p, p)`` of a Sigmoid ``p``."""
+    made = {name: node for node in nodes for name in node.output}
+    found: set[str] = set()
+    for node in nodes:
+        if node.op_type == "Concat" and len(node.input) == 2:
+            rest, p = (made.get(name) for name in node.input)
+            if rest and p and (rest.op_type, p.op_type) == ("Sub", "Sigmoid") and rest.input[1] == node.input[1]:
+                found |= {node.output[0], rest.output[0]}
+    return found
 
 
 def _first_reason(error: Exception) -> str:

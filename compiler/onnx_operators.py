@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.flow import Flow, Unsupported
+from compiler.onnx_activations import ACTIVATIONS, gated, leaky
 from compiler.onnx_constants import BATCH, numpy_type
 from compiler.onnx_spatial import add_values, average_pool, concat, convolution, global_pool, max_pool, pad, reduce_mean
 
@@ -18,16 +19,18 @@ Value = Array | Flow
 Attributes = dict[str, Any]
 
 SUPPORTED = (
-    "Gemm, MatMul, Conv, Add, Sub, Mul, Div (by constants), Relu, LeakyRelu, Clip, Sigmoid, Tanh, BatchNormalization, "
-    "MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool, ReduceMean, Concat, Pad, Flatten, Reshape, Squeeze, "
-    "Unsqueeze, Transpose, Identity, Dropout, Cast, Neg, Scaler, LinearRegressor and, at the end, Softmax, LogSoftmax, "
-    "ArgMax"
+    "Gemm, MatMul, Conv, Add, Sub, Mul, Div (by constants), Relu, LeakyRelu, PRelu, Elu, Selu, Gelu, HardSwish, "
+    "HardSigmoid, Swish, Mish, Softplus, Clip, Sigmoid, Tanh, BatchNormalization, MaxPool, AveragePool, "
+    "GlobalAveragePool, GlobalMaxPool, ReduceMean, Concat, Pad, Flatten, Reshape, Squeeze, Unsqueeze, Transpose, "
+    "Identity, Dropout, Cast, Neg, Scaler, LinearRegressor, LinearClassifier and, at the end, Softmax, LogSoftmax, "
+    "ArgMax, Normalizer, ZipMap, ArrayFeatureExtractor"
 )
 """The operators that a network may have, as an error message names them."""
 
 AT_THE_END = frozenset(
     (
         *("Relu", "Clip", "Sigmoid", "Tanh", "Softmax", "LogSoftmax", "ArgMax"),
+        *("Normalizer", "ZipMap", "ArrayFeatureExtractor"),
         *("Identity", "Dropout", "Cast", "Neg", "Flatten", "Reshape", "Squeeze", "Unsqueeze"),
     )
 )
@@ -118,6 +121,9 @@ def _sub(inputs: list[Value | None], attrs: Attributes) -> Flow:
 
 
 def _mul(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    a, b = inputs
+    if isinstance(a, Flow) and isinstance(b, Flow):
+        return gated(a, b)
     return _binary(inputs, attrs, lambda x, c, first: x.affine(c, 0.0))
 
 
@@ -189,14 +195,15 @@ def _clip(inputs: list[Value | None], attrs: Attributes) -> Flow:
     return _flow(inputs[0]).clip(float(limits[0]), float(limits[1]), attrs["node"])
 
 
-def _leaky_relu(inputs: list[Value | None], attrs: Attributes) -> Flow:
-    """``alpha * x + (1 - alpha) * relu(x)``."""
-    x, alpha = _flow(inputs[0]).on_chip().pin(), float(attrs.get("alpha", 0.01))
-    return add_values(x.affine(alpha, 0.0), x.map("clip", low=0.0).affine(1.0 - alpha, 0.0), 1.0)
+def _prelu(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    return leaky(_flow(inputs[0]), _weights(inputs[1], "its slopes"))
 
 
 def _concat(inputs: list[Value | None], attrs: Attributes) -> Flow:
-    return concat([_flow(i) for i in inputs], int(attrs["axis"]))
+    flows = [_flow(i) for i in inputs]
+    if len(flows) == 2 and all(f.host for f in flows):
+        return flows[1].complement(flows[0])
+    return concat(flows, int(attrs["axis"]))
 
 
 def _pad(inputs: list[Value | None], attrs: Attributes) -> Flow:
@@ -225,7 +232,7 @@ HANDLERS: dict[str, Callable[[list[Value | None], Attributes], Value]] = {
     "Mul": _mul,
     "Div": _div,
     "Neg": lambda i, a: _flow(i[0]).affine(-1.0, 0.0),
-    "LeakyRelu": _leaky_relu,
+    "PRelu": _prelu,
     "Relu": lambda i, a: _flow(i[0]).relu(a["node"]),
     "BatchNormalization": _batch_normalization,
     "Flatten": lambda i, a: _flow(i[0]).flatten(int(a.get("axis", 1))),
@@ -251,5 +258,5 @@ HANDLERS: dict[str, Callable[[list[Value | None], Attributes], Value]] = {
     "LogSoftmax": _softmax("log_softmax"),
     "ArgMax": _argmax,
     "Shape": _shape,
-}
+} | {name: lambda i, a, f=f: f(_flow(i[0]), a) for name, f in ACTIVATIONS.items()}
 """By operator: (inputs, which are flows or constants; attributes, with the opset and the name of the node) -> value."""

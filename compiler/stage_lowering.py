@@ -1,12 +1,13 @@
 """Steps in floating point to stages in integers: units of the lanes, multipliers, shifts, tables."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from compiler.functions import TABLES
 from compiler.integer import LANE_MAX, MULTIPLIER_MAX, SHIFT_MAX, SUM_MAX, TABLE_HALF, Encode, Limit, Table, WeightedSum
 from compiler.quantisers import Quantiser
 from compiler.stages import Largest, Select, StageOperation
@@ -24,14 +25,6 @@ ROOM = 4.0
 
 MOST_GAIN = 32.0
 """A channel's lanes are enlarged at most this times as much as those of another: all share one shift."""
-
-RESOLUTION = {"sigmoid": 64.0, "tanh": 128.0}
-"""Entries of a table for one unit of its argument: sigmoid from -8 to 8, tanh from -4 to 4."""
-
-FUNCTIONS: dict[str, Callable[[Float], Float]] = {
-    "sigmoid": lambda x: 0.5 * (1.0 + np.tanh(0.5 * x)),
-    "tanh": lambda x: np.tanh(x),
-}
 
 
 def _shift(largest: float, top: float = MULTIPLIER_MAX) -> int:
@@ -148,9 +141,10 @@ def lower_step(op: Gather | Maximum | Combine | Map, unit: Units, reached: Float
     if op.function == "clip":
         low, high = (np.full(op.size, np.clip(v, -1e300, 1e300)) for v in (op.low, op.high))
         return Limit(low=_lanes(low, unit), high=_lanes(high, unit)), unit
-    ratio = unit * RESOLUTION[op.function]
+    function = TABLES[op.function]
+    ratio = unit * function.resolution
     shift = _shift(float(ratio.max()))
-    argument = (np.arange(2 * TABLE_HALF) - TABLE_HALF) / RESOLUTION[op.function]
-    entries = np.rint(FUNCTIONS[op.function](argument) * LANE_MAX).astype(np.int16)
+    argument = (np.arange(2 * TABLE_HALF) - TABLE_HALF) / function.resolution
+    entries = np.rint(function.compute(argument) * LANE_MAX).astype(np.int16)
     table = Table(multiplier=_multipliers(ratio, shift), shift=shift, entries=entries)
     return table, np.full(op.size, 1.0 / LANE_MAX)

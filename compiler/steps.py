@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from compiler.functions import TABLES
 from compiler.layer import LinearLayer
 from compiler.windows import PAD
 
-__all__ = ["FUNCTIONS", "Combine", "Gather", "Linear", "Map", "Maximum", "Operation", "Step", "take_rows"]
+__all__ = ["Combine", "Gather", "Linear", "Map", "Maximum", "Operation", "Step", "take_rows"]
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int32]
@@ -149,12 +150,9 @@ class Combine:
         return result
 
 
-FUNCTIONS = ("clip", "sigmoid", "tanh")
-
-
 @dataclass(frozen=True, kw_only=True)
 class Map:
-    """A function of each of ``size`` elements: ``clip`` between ``low`` and ``high``, ``sigmoid`` or ``tanh``."""
+    """A function of each of ``size`` elements: ``clip`` between ``low`` and ``high``, or one that a table holds."""
 
     function: str
     size: int
@@ -164,12 +162,12 @@ class Map:
     def compute(self, x: Float) -> Float:
         if self.function == "clip":
             return np.clip(x, self.low, self.high)
-        return np.tanh(x) if self.function == "tanh" else 0.5 * (1.0 + np.tanh(0.5 * x))
+        return TABLES[self.function].compute(x)
 
     def backward(self, gradient: Float, x: Float, y: Float) -> Float:
         if self.function == "clip":
             return gradient * ((x > self.low) & (x < self.high))
-        return gradient * (1.0 - y * y if self.function == "tanh" else y * (1.0 - y))
+        return gradient * TABLES[self.function].slope(x)
 
 
 Operation = Linear | Gather | Maximum | Combine | Map

@@ -101,7 +101,23 @@ def test_mean_has_no_error_but_rounding() -> None:
     assert np.abs(op.compute(lanes) * unit - wanted).max() <= 0.51 * unit[0]
 
 
-@pytest.mark.parametrize(("function", "bound"), [("sigmoid", 0.0025), ("tanh", 0.0045)])
+def test_a_channel_that_is_nearly_dead_leaves_the_others_their_bits() -> None:
+    index = np.arange(32, dtype=np.int32).reshape(2, 16)
+    channel = np.arange(2, dtype=np.int32)
+    step = Combine(index=index, coefficient=np.full((2, 16), 1 / 16), offset=np.zeros(2), channel=channel)
+    lanes = np.random.default_rng(0).integers(0, LANE_MAX // 2, (50, 32)).astype(np.int16)
+    lanes[:, :16] = 0
+    op, unit = lower_step(step, np.full(32, 1e-4), np.array([1e-9, 1.6]))
+    assert not isinstance(op, Call)
+    wanted = step.compute(lanes.astype(np.float64) * 1e-4)
+    assert np.abs(op.compute(lanes) * unit - wanted).max() <= 0.51e-4
+
+
+@pytest.mark.parametrize(
+    ("function", "bound"),
+    [("sigmoid", 0.0025), ("tanh", 0.0045), ("elu_rest", 0.0085), ("gelu_rest", 0.0045), ("silu_rest", 0.0045),
+     ("hard_swish_rest", 0.0045), ("mish_rest", 0.0055), ("softplus_rest", 0.0045)],
+)  # fmt: skip
 def test_tables(function: str, bound: float) -> None:
     lanes = np.arange(-LANE_MAX, LANE_MAX, 7, dtype=np.int16)[None]
     step = Map(function=function, size=lanes.shape[1])
