@@ -72,8 +72,9 @@ def _from_law(
         g += law.draw(law.programming(), target, codes) * kept
     if change is not None:
         g += law.draw(change, target, normal_codes(Purpose.RELAXATION, **draw).reshape(target.shape))
+    if change is not None or "programming" in causes:
         g = device.lose(
-            np.maximum(g, 0.0), target, time_s, temp_C,
+            np.maximum(g, 0.0), target, time_s if change is not None else law.times_s[0], temp_C,
             lambda: normal_codes(Purpose.RELAXATION, step=_LOST_STEP, **draw).reshape(target.shape),
         )  # fmt: skip
     return g

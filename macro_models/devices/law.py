@@ -1,14 +1,15 @@
 """Laws of measured cells: the distribution of g - target over level and time, as quantiles.
 
 A quantile function is held at nodes that are equally spaced in the standard normal variable z, from -4.5 to 4.5, and
-is linear between them: a normal law is exact. A cell has one z for all times, so that it moves coherently. Between two
-levels quantiles are linear in the target, between two times in the logarithm of time. All of it is + - * / of doubles
-in a fixed order on tables that are rounded to 2**-20 uS, so that a draw is the same on every machine.
+is linear between them: a normal law is exact. 37 nodes hold smooth laws, 145 such as jump between two humps. A cell
+has one z for all times, so that it moves coherently. Between two levels quantiles are linear in the target, between
+two times in the logarithm of time. All of it is + - * / of doubles in a fixed order on tables that are rounded to
+2**-20 uS, so that a draw is the same on every machine.
 """
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,14 +17,11 @@ from scipy.special import erf, erfc
 
 from macro_models.exact.random import NORMAL_ONE, NORMAL_TABLE
 
-__all__ = ["NODES", "NODE_Z", "Law", "Temperature", "mixture_quantile", "node_moments", "two_sided"]
+__all__ = ["NODES", "Law", "Temperature", "mixture_quantile", "node_moments", "node_z", "two_sided"]
 
-_STEP = NORMAL_ONE // 4
-_TOP = 18 * _STEP
-NODES = 37
-"""Nodes of a quantile function."""
-NODE_Z = np.arange(NODES) * 0.25 - 4.5
-"""The standard normal variable at the nodes."""
+_TOP = NORMAL_ONE // 2 * 9
+NODES = (37, 145)
+"""Nodes of a quantile function: of parametric laws the first number, of empirical ones either."""
 _GRID = float(1 << 20)
 _NEWTON = 16
 _UNIFORM = 1.3489795003921634  # makes the median of |v| of a uniform v in -1.349..1.349 that of a standard normal
@@ -77,23 +75,27 @@ def _solve(z: NDArray[np.float64], part: NDArray[np.float64], wide: NDArray[np.f
     return y
 
 
-def _node_weights() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def node_z(nodes: int) -> NDArray[np.float64]:
+    """The standard normal variable at the nodes, of shape (nodes,)."""
+    return np.arange(nodes, dtype=np.float64) * (9.0 / (nodes - 1)) - 4.5
+
+
+@cache
+def _node_weights(nodes: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean of each node's hat over the standard normal variable, and of the product of two hats."""
     z = np.linspace(-4.5, 4.5, 36 * 64 + 1)
     density = np.exp(-0.5 * z * z)
-    hats = np.maximum(0.0, 1.0 - np.abs(z[:, None] - NODE_Z) * 4.0)
+    hats = np.maximum(0.0, 1.0 - np.abs(z[:, None] - node_z(nodes)) * ((nodes - 1) / 9.0))
     density /= density.sum()
     return density @ hats, hats.T @ (density[:, None] * hats)
 
 
-_WEIGHT, _PRODUCT = _node_weights()
-
-
 def node_moments(quantiles: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation of quantile functions given at the nodes, of shape (..., NODES)."""
-    mean = quantiles @ _WEIGHT
+    """Mean and standard deviation of quantile functions given at the nodes, of shape (..., nodes)."""
+    weight, product = _node_weights(quantiles.shape[-1])
+    mean = quantiles @ weight
     centred = quantiles - mean[..., None]
-    return mean, np.sqrt(np.maximum(np.einsum("...i,ij,...j->...", centred, _PRODUCT, centred), 0.0))
+    return mean, np.sqrt(np.maximum(((centred @ product) * centred).sum(axis=-1), 0.0))
 
 
 def two_sided(
@@ -106,8 +108,9 @@ def two_sided(
     high_ratio: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Quantiles at the nodes of parametric laws, from what :class:`Law` holds, each of shape (..., 1)."""
-    below = -low * mixture_quantile(-NODE_Z[: NODES // 2], low_tail, low_ratio)
-    above = high * mixture_quantile(NODE_Z[NODES // 2 :], high_tail, high_ratio)
+    z, middle = node_z(NODES[0]), NODES[0] // 2
+    below = -low * mixture_quantile(-z[:middle], low_tail, low_ratio)
+    above = high * mixture_quantile(z[middle:], high_tail, high_ratio)
     return shift + np.concatenate([below, above], axis=-1)
 
 
@@ -180,7 +183,7 @@ class Law:
 
     @cached_property
     def table(self) -> NDArray[np.float64]:
-        """Quantiles at the nodes, in uS, of shape (times, levels, NODES), on a grid of 2**-20 uS."""
+        """Quantiles at the nodes, in uS, of shape (times, levels, nodes), on a grid of 2**-20 uS."""
         if self.model == "empirical":
             return _on_grid(np.array(self.quantiles_uS, dtype=np.float64))
         names = ("shift_uS", "low_uS", "high_uS", "low_tail", "high_tail", "low_ratio", "high_ratio")
@@ -190,11 +193,11 @@ class Law:
         return _on_grid(two_sided(shift, low, high, low_tail, high_tail, low_ratio, high_ratio))
 
     def programming(self) -> NDArray[np.float64]:
-        """Quantiles of what programming left, in uS, of shape (levels, NODES)."""
+        """Quantiles of what programming left, in uS, of shape (levels, nodes)."""
         return self.table[0]
 
     def change(self, time_s: float, pulse_s: float) -> NDArray[np.float64]:
-        """Quantiles of what ``time_s`` seconds added, in uS, of shape (levels, NODES).
+        """Quantiles of what ``time_s`` seconds added, in uS, of shape (levels, nodes).
 
         Before the first row after programming it grows with the logarithm of time, counted in pulses of ``pulse_s``;
         after the last row it goes on as between the last two.
@@ -255,16 +258,18 @@ class Law:
     ) -> NDArray[np.float64]:
         """The quantile of each cell, in uS.
 
-        ``quantiles`` have shape (levels, NODES), the normal ``codes`` of the cells the shape of ``target_uS``.
+        ``quantiles`` have shape (levels, nodes), the normal ``codes`` of the cells the shape of ``target_uS``.
         """
         level, weight = self._level(target_uS)
+        nodes = quantiles.shape[-1]
+        step = 2 * _TOP // (nodes - 1)
         at = codes.astype(np.int64) + _TOP
-        node, rest = at // _STEP, (at % _STEP) / _STEP
+        node, rest = at // step, (at % step) / step
         flat = quantiles.ravel()
 
         def at_level(k: NDArray[np.int64]) -> NDArray[np.float64]:
-            left = flat[k * NODES + node]
-            return left + (flat[k * NODES + node + 1] - left) * rest
+            left = flat[k * nodes + node]
+            return left + (flat[k * nodes + node + 1] - left) * rest
 
         if len(self.levels_uS) == 1:
             return at_level(level)
@@ -278,7 +283,7 @@ class Law:
         return k, np.clip((target_uS - levels[k]) / (levels[k + 1] - levels[k]), 0.0, 1.0)
 
     def at(self, quantiles: NDArray[np.float64], target_uS: ArrayLike) -> NDArray[np.float64]:
-        """Quantile functions at targets, of shape (targets, NODES)."""
+        """Quantile functions at targets, of shape (targets, nodes)."""
         target = np.atleast_1d(np.asarray(target_uS, dtype=np.float64))
         level, weight = self._level(target)
         if len(self.levels_uS) == 1:

@@ -316,8 +316,14 @@ def _check_law(law: Law, where: str) -> None:
             )
     for t, row in enumerate(law.quantiles_uS):
         for k, values in enumerate(row):
-            if len(values) != NODES or any(b < a for a, b in pairwise(values)):
-                raise InputError(f"{where}: law.quantiles_uS[{t}][{k}] must be {NODES} numbers that do not decrease")
+            if len(values) not in NODES or any(b < a for a, b in pairwise(values)):
+                counts = " or ".join(str(n) for n in NODES)
+                raise InputError(f"{where}: law.quantiles_uS[{t}][{k}] must be {counts} numbers that do not decrease")
+            if len(values) != len(law.quantiles_uS[0][0]):
+                raise InputError(
+                    f"{where}: law.quantiles_uS[{t}][{k}] must be as many numbers as [0][0] are, "
+                    f"{len(law.quantiles_uS[0][0])}, not {len(values)}"
+                )
     for side in ("low", "high"):
         ratios = [ratio for row in getattr(law, f"{side}_ratio") for ratio in row]
         tails = [tail for row in getattr(law, f"{side}_tail") for tail in row]

@@ -11,6 +11,7 @@ _LOW, _VALLEY = 0.15, 0.4  # of the target: a lost cell is below the first, few 
 _FEWEST = 5
 _DEVIATIONS = 3.0  # from how many deviations above 0 uS on a target tells the two kinds apart
 _ENOUGH = 20
+_OWN = 3.0  # lost cells at a level against which those of the levels around it count as much
 
 
 def find_lost(
@@ -41,7 +42,10 @@ def find_lost(
 
 
 def lost_fraction(lost: NDArray[np.bool_], level: NDArray[np.int64], levels: int) -> NDArray[np.float64]:
-    """Fraction of lost cells at each level, of shape (levels,), over as many levels as hold twenty of them."""
+    """Fraction of lost cells at each level, of shape (levels,).
+
+    Its own cells, with those of as many levels around it as hold twenty lost ones for a prior.
+    """
     count = np.bincount(level, minlength=levels).astype(np.float64)
     gone = np.bincount(level[lost], minlength=levels).astype(np.float64)
     told = np.zeros(levels, dtype=bool)
@@ -52,6 +56,7 @@ def lost_fraction(lost: NDArray[np.bool_], level: NDArray[np.int64], levels: int
         low = high = int(k)
         while gone[low : high + 1].sum() < _ENOUGH and (low > first or high < levels - 1):
             low, high = max(first, low - 1), min(levels - 1, high + 1)
-        found[k] = gone[low : high + 1].sum() / max(count[low : high + 1].sum(), 1.0)
+        around = gone[low : high + 1].sum() / max(count[low : high + 1].sum(), 1.0)
+        found[k] = (gone[k] + _OWN) / (count[k] + _OWN / around)
     total = float((found * count).sum())
     return found * (float(gone.sum()) / total if total > 0.0 else math.nan)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +140,7 @@ def _measurements(
     order = np.flatnonzero(good)
     order = order[np.lexsort((time[order], cell[order]))]
     cell, time, g, temp = cell[order], time[order], g[order], temp[order]
+    _refuse_few(path, cell)
     index, times = _group_times(time)
     programmed, first = _programmed(cell, index, time, g, None if target is None else target[order], table, order)
     keep, stuck = find_stuck(cell, g, programmed, has_target=target is not None)
@@ -149,13 +151,18 @@ def _measurements(
         dropped[f"cells programmed above {g_max_uS:g} uS"] = len(np.unique(cell[above & keep]))
         keep &= ~above
     kept_cells, cell = np.unique(cell[keep], return_inverse=True)
-    if len(kept_cells) < LEAST_CELLS:
-        raise InputError(f"{path}: a fit needs at least {LEAST_CELLS} cells, {len(kept_cells)} are left of the data")
+    _refuse_few(path, kept_cells)
     return Measurements(
         path=path, sha256=table.sha256, cell=cell, time_index=index[keep], g_uS=g[keep], target_uS=programmed[keep],
         first_uS=first[keep], temp_C=temp[keep], times_s=times, has_target=target is not None,
         dropped={what: count for what, count in dropped.items() if count}, stuck_uS=stuck,
     )  # fmt: skip
+
+
+def _refuse_few(path: Path, cell: NDArray[np.int64]) -> None:
+    found = len(np.unique(cell))
+    if found < LEAST_CELLS:
+        raise InputError(f"{path}: a fit needs at least {LEAST_CELLS} cells, {found} are left of the data")
 
 
 def _conductance(numbers: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -203,7 +210,7 @@ def _group_times(time: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[
     positive = exact[exact > 0.0]
     edges = [0.0] if exact[0] == 0.0 else []
     starts = positive[np.concatenate([[True], positive[1:] > _GAP * positive[:-1]])] if len(positive) else positive
-    for begin, end in zip(starts, [*starts[1:], math.inf], strict=True):
+    for begin, end in pairwise([*starts, math.inf]):
         inside = positive[(positive >= begin) & (positive < end)]
         parts = max(1, math.ceil(math.log(inside[-1] / inside[0]) / math.log(_WIDEST)))
         edges += list(np.geomspace(inside[0], inside[-1], parts, endpoint=False) if parts > 1 else inside[:1])

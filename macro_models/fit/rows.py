@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from macro_models.devices.law import NODE_Z, mixture_quantile, two_sided
+from macro_models.devices.law import NODES, mixture_quantile, node_z, two_sided
 from macro_models.fit.tails import solve_tail
 
 __all__ = ["EmpiricalRow", "ParametricRow", "Row", "empty_row", "make_row", "quantiles"]
@@ -23,6 +23,8 @@ _MEDIAN_Z = 0.6744897501960817
 _TAIL_MOST, _RATIO_MOST = 0.9, 1e3
 _TAIL_FACTORS = (1.0, 0.9, 1.12, 0.8, 1.25, 0.6, 1.6, 0.4, 2.5)  # what is tried on the fraction of cells in the tails
 _MATCHED_Z = 2.0  # nodes beyond are too uncertain to be corrected one by one
+_TAIL_Z = 1.5  # nodes from here on are the tail of a side
+_Z = node_z(NODES[1])
 _RATE = 0.8  # damping of corrections, because neighbouring levels share cells
 
 
@@ -30,7 +32,7 @@ class Row(Protocol):
     """A row of a law that can be corrected."""
 
     def table(self) -> NDArray[np.float64]:
-        """Quantiles at the nodes, in uS, of shape (levels, NODES)."""
+        """Quantiles at the nodes, in uS, of shape (levels, nodes)."""
         ...
 
     def variants(self) -> list["Row"]:
@@ -46,7 +48,7 @@ class Row(Protocol):
         ...
 
     def matched(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "Row":
-        """The row after a correction by quantiles at the nodes, of shape (levels, NODES), as measured and as drawn."""
+        """The row after a correction by quantiles at the nodes, of shape (levels, nodes), as measured and as drawn."""
         ...
 
     def settled(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "Row":
@@ -143,7 +145,7 @@ class ParametricRow:
 
 @dataclass(frozen=True)
 class EmpiricalRow:
-    """Quantiles as measured, of shape (levels, NODES)."""
+    """Quantiles as measured, of shape (levels, nodes)."""
 
     quantiles: NDArray[np.float64]
 
@@ -154,12 +156,19 @@ class EmpiricalRow:
         return []
 
     def neighbours(self, step: float) -> list[Row]:
-        return []
+        """Tails of one side with fewer or more cells: where quantiles jump, the nodes around blur the fraction."""
+        q = self.quantiles
+        lower, higher = np.concatenate([q[:, :1], q[:, :-1]], axis=1), np.concatenate([q[:, 1:], q[:, -1:]], axis=1)
+        return [
+            EmpiricalRow(q + step * np.where(side, beside - q, 0.0))
+            for side in (_Z <= -_TAIL_Z, _Z >= _TAIL_Z)
+            for beside in (lower, higher)
+        ]
 
     def matched(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "EmpiricalRow":
-        known = np.isfinite(measured[:, :1]) & (np.abs(NODE_Z) <= _MATCHED_Z)
+        known = np.isfinite(measured[:, :1]) & (np.abs(_Z) <= _MATCHED_Z)
         moved = self.quantiles + np.where(known, _RATE * (measured - drawn), 0.0)
-        middle = len(NODE_Z) // 2
+        middle = len(_Z) // 2
         below = np.minimum.accumulate(moved[:, middle::-1], axis=1)[:, ::-1]
         return EmpiricalRow(np.concatenate([below, np.maximum.accumulate(moved[:, middle:], axis=1)[:, 1:]], axis=1))
 
@@ -167,7 +176,7 @@ class EmpiricalRow:
         return self.settled(measured, drawn)
 
     def settled(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "EmpiricalRow":
-        middle = self.quantiles[:, len(NODE_Z) // 2, None]
+        middle = self.quantiles[:, len(_Z) // 2, None]
         stretch = _ratio(measured[:, 1], drawn[:, 1])[:, None] ** _RATE
         shift = _RATE * (measured[:, 0] - drawn[:, 0])[:, None]
         return EmpiricalRow(middle + shift + (self.quantiles - middle) * stretch)
@@ -176,7 +185,7 @@ class EmpiricalRow:
 def empty_row(model: str, levels: int) -> Row:
     """A row without any change."""
     if model == "empirical":
-        return EmpiricalRow(np.zeros((levels, len(NODE_Z))))
+        return EmpiricalRow(np.zeros((levels, NODES[1])))
     zero = np.zeros(levels)
     return ParametricRow(zero, zero, zero, zero, zero, zero + 1.0, zero + 1.0)
 
@@ -210,9 +219,9 @@ class _Nodes:
 
     def fit(self, ordered: NDArray[np.float64]) -> NDArray[np.float64]:
         density = np.exp(-0.5 * self.z * self.z)
-        hats = np.maximum(0.0, 1.0 - np.abs(self.z[:, None] - NODE_Z) * 4.0) * density[:, None]
+        hats = np.maximum(0.0, 1.0 - np.abs(self.z[:, None] - _Z) / (_Z[1] - _Z[0])) * density[:, None]
         at = np.minimum((ndtr(self.z) * len(ordered)).astype(np.int64), len(ordered) - 1)
-        product = hats.T @ np.maximum(0.0, 1.0 - np.abs(self.z[:, None] - NODE_Z) * 4.0)
+        product = hats.T @ np.maximum(0.0, 1.0 - np.abs(self.z[:, None] - _Z) / (_Z[1] - _Z[0]))
         # Both sides are scaled by the weight of the node, which at the ends is 1e-5 of that in the middle.
         size = np.sqrt(np.diag(product))
         return np.linalg.solve(product / np.outer(size, size), hats.T @ ordered[at] / size) / size
@@ -224,7 +233,7 @@ _FIT = _Nodes()
 def quantiles(change: NDArray[np.float64]) -> NDArray[np.float64]:
     """Quantiles of a sample at the nodes: nearest to it in the mean square, so that mean and deviation are its own."""
     if not change.size:
-        return np.full(len(NODE_Z), math.nan)
+        return np.full(NODES[1], math.nan)
     ordered = np.sort(change)
     return np.maximum.accumulate(np.clip(_FIT.fit(ordered), ordered[0], ordered[-1]))
 

@@ -151,6 +151,7 @@ GOOD = ["1,0,5", "1,1,5"]
         ("cell,t_s,t_s,g_uS", ["1,0,0,5"], "lab.csv, line 1: column t_s is there twice"),
         ("cell,t_s,g_uS", [], "lab.csv: has a header and no rows"),
         ("cell,t_s,g_uS", GOOD, "lab.csv: a fit needs at least 20 cells, 1 are left of the data"),
+        ("cell,t_s,g_uS", ["1,0,5"], "lab.csv: a fit needs at least 20 cells, 1 are left of the data"),
         ("", GOOD, "lab.csv, line 1: has no header; name the columns by number, as in --columns cell=1,t_s=2,g_S=4"),
     ],
 )  # fmt: skip
