@@ -114,8 +114,11 @@ class ReductionRouter(wiring.Component):
         """Whose turn it is is known from the cycle before, so that only the heads are late at the adder."""
         m.submodules.arbiter = arbiter = RoundRobin(len(contexts))
         turn = Signal(range(len(contexts)))
-        first, rest = Signal(_CHILDREN), Signal(_CHILDREN)  # child that is added now; those that are left after it
-        own, busy = Signal(), Signal()  # what is added to it: the node's operand, the sum so far
+        # One a line: a signal is named by what it is assigned to, and the proofs find these by their names.
+        first = Signal(_CHILDREN)  # child that is added now
+        rest = Signal(_CHILDREN)  # those that are left after it
+        own = Signal()  # what is added to it: the node's operand
+        busy = Signal()  # the sum so far
         able, wanted = zip(*(self._able(context, c, inputs) for c, context in enumerate(contexts)), strict=True)
         goes, goes_on, following = Signal(), Signal(), Signal(range(len(contexts)))
         m.d.comb += [
@@ -155,7 +158,8 @@ class ReductionRouter(wiring.Component):
         return (absent | there).all() & room, (absent | there | come).all() & room
 
     def _add(self, m: Module, heads: dict[Port, Value], first: Value, own: Value, busy: Value) -> Value:
-        total, accumulator = Signal(self.cfg.payload_bits), Signal(self.cfg.payload_bits, reset_less=True)
+        total = Signal(self.cfg.payload_bits)
+        accumulator = Signal(self.cfg.payload_bits, reset_less=True)
         child: Value = Const(0)
         for k in range(_CHILDREN):
             child = child | Mux(first[k], heads[Port(k)], 0)

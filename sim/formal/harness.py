@@ -1,0 +1,158 @@
+"""A component with free inputs, assumptions and claims, and its state in plain sight.
+
+What Amaranth does not export (free values, fragments) is taken from its inner modules here and nowhere else.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
+from amaranth.hdl import Array, Assert, Assume, ClockDomain, Cover, Elaboratable, Module, Signal, Value
+from amaranth.hdl._ast import AnyConst, AnySeq
+from amaranth.hdl._ir import Fragment
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+
+__all__ = ["Harness", "State", "assume", "claim", "constant", "convert", "drive_freely", "free", "witness"]
+
+
+class State(Mapping[str, Signal]):
+    """Flip-flops of an elaborated component by their path, such as ``queue.count``, and the components in it."""
+
+    def __init__(self, fragment: Any) -> None:
+        self._signals = dict(_registers(fragment, ""))
+        self._parts = dict(_components(fragment, ""))
+
+    def part(self, path: str) -> Any:
+        """The component at a path."""
+        return self._parts[path]
+
+    def below(self, path: str) -> "State":
+        """What is in the component at a path."""
+        inner = State.__new__(State)
+        for name in ("_signals", "_parts"):
+            found = {k.removeprefix(f"{path}."): v for k, v in getattr(self, name).items() if k.startswith(f"{path}.")}
+            setattr(inner, name, found)
+        return inner
+
+    def __getitem__(self, path: str) -> Signal:
+        return self._signals[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._signals)
+
+    def __len__(self) -> int:
+        return len(self._signals)
+
+    def words(self, path: str) -> list[Signal]:
+        """Words of the memory at a path."""
+        return [self[f"{path}.word_{k}"] for k in range(sum(name.startswith(f"{path}.word_") for name in self))]
+
+
+def _components(fragment: Any, path: str) -> Iterator[tuple[str, wiring.Component]]:
+    for origin in fragment.origins or ():
+        if isinstance(origin, wiring.Component):
+            yield path, origin
+            break
+    for inner, name, _ in fragment.subfragments:
+        if name is not None:
+            yield from _components(inner, f"{path}.{name}".removeprefix("."))
+
+
+def _registers(fragment: Any, prefix: str) -> Iterator[tuple[str, Signal]]:
+    for statement in fragment.statements.get("sync", ()):
+        for signal in statement._lhs_signals():
+            yield f"{prefix}{signal.name}", signal
+    for inner, name, _ in fragment.subfragments:
+        yield from _registers(inner, f"{prefix}{name}.")
+
+
+class _Platform:
+    """Memories become flip-flops, so that claims can speak of their words."""
+
+    def get_memory(self, memory: Memory) -> Module:
+        m = Module()
+        width = len(Value.cast(memory.read_ports[0].data))
+        words = Array(Signal(width, name=f"word_{k}") for k in range(memory.depth))
+        for write in memory.write_ports:
+            with m.If(write.en):
+                m.d.sync += words[write.addr].eq(Value.cast(write.data))
+        for read in memory.read_ports:
+            assert read.domain == "comb", "only memories that are read asynchronously"
+            m.d.comb += Value.cast(read.data).eq(words[read.addr])
+        return m
+
+
+class Harness(Elaboratable):
+    """A component and what is claimed of it.
+
+    Parameters
+    ----------
+    dut
+        The component. Its inputs are driven by :meth:`specify`.
+    """
+
+    def __init__(self, dut: Any) -> None:
+        self.dut = dut
+        self.clock = ClockDomain("sync", reset_less=True)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        # Proofs begin at power-on; a reset in the middle adds nothing but time.
+        m.domains.sync = self.clock
+        fragment = Fragment.get(self.dut, _Platform())
+        m.submodules.dut = fragment
+        self.specify(m, State(fragment))
+        return m
+
+    def specify(self, m: Module, state: State) -> None:
+        """Drive the inputs, assume, and claim."""
+        raise NotImplementedError
+
+
+def convert(harness: Harness) -> str:
+    """RTLIL of a harness; the top module is ``top``, and claims have their sentence for a name."""
+    clock: Any = harness.clock
+    text = rtlil.convert(harness, name="top", ports=[clock.clk], emit_src=False)
+    return re.sub(r'cell \$check (\$\d+)\n    parameter \\FORMAT "([^"]+)"', _named, text)
+
+
+def _named(found: re.Match[str]) -> str:
+    # Solvers name the cell that fails; names have no spaces.
+    return f'cell $check \\{found[2].replace(" ", "_")}{found[1]}\n    parameter \\FORMAT ""'
+
+
+def constant(m: Module, shape: Any, name: str) -> Any:
+    """Any value that does not change."""
+    signal = Signal(shape, name=name)
+    m.d.comb += Value.cast(signal).eq(AnyConst(len(Value.cast(signal))))
+    return signal
+
+
+def free(m: Module, shape: Any, name: str) -> Any:
+    """Any value in every cycle."""
+    signal = Signal(shape, name=name)
+    drive_freely(m, signal)
+    return signal
+
+
+def drive_freely(m: Module, *targets: Any) -> None:
+    """Give targets any value in every cycle."""
+    for target in targets:
+        m.d.comb += Value.cast(target).eq(AnySeq(len(Value.cast(target))))
+
+
+def claim(m: Module, what: str, holds: Any) -> None:
+    """Claim that a condition holds in every cycle; within ``m.If``, in those that it lets through."""
+    m.d.comb += Assert(holds, what)
+
+
+def assume(m: Module, holds: Any) -> None:
+    """Look only at runs in which a condition always holds."""
+    m.d.comb += Assume(holds, "")
+
+
+def witness(m: Module, what: str, holds: Any) -> None:
+    """Ask for a run in which a condition holds at some time: claims about what never occurs are worth nothing."""
+    m.d.comb += Cover(holds, what)

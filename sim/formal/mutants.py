@@ -1,0 +1,122 @@
+"""Routers with one line wrong: the claims must notice."""
+
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from unittest.mock import patch
+
+from hw.noc.arbiter import RoundRobin
+from hw.noc.config import MeshConfig
+from hw.noc.fifo import FlitFifo
+from hw.noc.inputs import InputUnit
+from hw.noc.ports import Port
+from hw.noc.reduction import ReductionRouter
+from hw.noc.router import Router
+from sim.formal.harness import Harness
+from sim.formal.queue import FifoClaims
+from sim.formal.reduction import AdderClaims, SumClaims
+from sim.formal.router import LinkClaims, WaitClaims
+from sim.formal.trace import TraceClaims
+
+__all__ = ["MUTANTS", "Mutant"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutant:
+    """A line that is wrong.
+
+    Attributes
+    ----------
+    what
+        What it does.
+    owner, method
+        Whose line it is.
+    line, instead
+        A part of it that occurs once there, and what is written instead.
+    make
+        The claims that must fail.
+    """
+
+    what: str
+    owner: type
+    method: str
+    line: str
+    instead: str
+    make: Callable[[], Harness]
+
+    @contextmanager
+    def within(self) -> Iterator[None]:
+        """Within this context the line is wrong."""
+        method = getattr(self.owner, self.method)
+        source = textwrap.dedent(inspect.getsource(method))
+        assert source.count(self.line) == 1, f"{self.owner.__name__}.{self.method} has no longer one {self.line!r}"
+        made: dict[str, Callable[..., object]] = {}
+        exec(source.replace(self.line, self.instead), method.__globals__, made)
+        with patch.object(self.owner, self.method, made[self.method]):
+            yield
+
+
+def _router() -> Router:
+    return Router(MeshConfig(columns=3, rows=3, payload_bits=32, depth=2, contexts=0))
+
+
+def _adder(contexts: int = 1) -> ReductionRouter:
+    cfg = MeshConfig(columns=3, rows=3, payload_bits=32, depth=2 * contexts, contexts=contexts)
+    return ReductionRouter(cfg)
+
+
+MUTANTS = (
+    Mutant(
+        what="a FIFO is full one flit too late", owner=FlitFifo, method="elaborate",
+        line="nearly_full.eq(head == (tail + 1)[: len(tail)])", instead="nearly_full.eq(head == tail)",
+        make=lambda: FifoClaims(FlitFifo(8, 2)),
+    ),
+    Mutant(
+        what="an input forgets who has had its head", owner=InputUnit, method="elaborate",
+        line="Mux(fifo.take, 0, served | granted)", instead="Mux(fifo.take, 0, granted)",
+        make=lambda: TraceClaims(_router(), Port.WEST),
+    ),
+    Mutant(
+        what="a flit leaves its input with the first output that takes it", owner=InputUnit, method="elaborate",
+        line="~(head.want & ~served & ~granted).any()", instead="(head.want & granted).any()",
+        make=lambda: TraceClaims(_router(), Port.WEST),
+    ),
+    Mutant(
+        what="an input does not look for room", owner=InputUnit, method="elaborate",
+        line="head.want & ~served & Cat(room[q] for room in self.room)", instead="head.want & ~served",
+        make=lambda: LinkClaims(_router()),
+    ),
+    Mutant(
+        what="what is wanted next is found for the wrong router", owner=Router, method="_output",
+        line="STEP[leave])", instead="(0, 0))",
+        make=lambda: LinkClaims(_router()),
+    ),
+    Mutant(
+        what="the flit of another input goes out", owner=Router, method="_output",
+        line="_select(arbiter.index, candidates)", instead="_select(arbiter.index, candidates[::-1])",
+        make=lambda: TraceClaims(_router(), Port.WEST),
+    ),
+    Mutant(
+        what="an arbiter always begins with the first", owner=RoundRobin, method="elaborate",
+        line="after.eq(_below(self.grant))", instead="after.eq(0)",
+        make=lambda: WaitClaims(_router()),
+    ),
+    Mutant(
+        what="a sum begins while an operand is still on its way", owner=ReductionRouter, method="_able",
+        line="return (absent | there).all()", instead="return (absent | there | come).all()",
+        make=lambda: SumClaims(_adder()),
+    ),
+    Mutant(
+        what="the node's operand is added with each child", owner=ReductionRouter, method="_step",
+        line="[context.local for context in contexts]) & ~goes_on", instead="[context.local for context in contexts])",
+        make=lambda: SumClaims(_adder()),
+    ),
+    Mutant(
+        what="lanes carry into each other", owner=ReductionRouter, method="_add",
+        line="child[part] + more[part]", instead="(child + more)[part]",
+        make=lambda: AdderClaims(_adder()),
+    ),
+)  # fmt: skip
+"""All of them."""
