@@ -23,6 +23,9 @@ __all__ = ["SEEDS", "BuildReport", "build", "prepare"]
 SEEDS = 3
 """Placements that are tried until one is fast enough."""
 
+LIMIT_S = 3600.0
+"""Of one placement: nextpnr tries for ever to route what cannot be routed."""
+
 _NAME = "top"
 
 _CONSTRAINTS = {"ice40": "pcf", "ecp5": "lpf"}
@@ -39,10 +42,13 @@ class BuildReport:
         As in :class:`fpga.boards.Board`.
     chip, chip_sha256
         Name of the chip description, and its hash, by which a board identifies itself.
-    lines, g_bits, lanes, slots, memory, level, clock_hz, baud
+    lines, g_bits, lanes, slots, memory, noise, level, clock_hz, baud
         As in :class:`hw.board.BoardConfig`.
     macs_per_s
-        Products of a cell and its input a second, at ``clock_hz``.
+        Products of a cell and its input a second, at ``clock_hz``; None at the level of the pins, where an operation
+        takes the cycles of the core and those for which the emulator holds it.
+    bound_macs_per_s
+        What all memories of the device, read in every cycle, would allow at ``clock_hz``.
     flow, tools
         ``native`` or ``yowasp``; the version of each tool.
     used, available
@@ -67,10 +73,12 @@ class BuildReport:
     lanes: int
     slots: int
     memory: str
+    noise: bool
     level: str
     clock_hz: int
     baud: int
-    macs_per_s: int
+    macs_per_s: int | None
+    bound_macs_per_s: int
     flow: str
     tools: dict[str, str]
     used: dict[str, int]
@@ -123,7 +131,7 @@ def _place(
     for seed in range(1, SEEDS + 1):
         note(f"placing and routing for the {board.device} ..." + f" (seed {seed})" * (seed > 1))
         log = folder / "place.log"
-        if not run_step(_place_command(board, tools.steps[1], seed), folder, log):
+        if not run_step(_place_command(board, tools.steps[1], seed), folder, log, limit=LIMIT_S):
             needs = overfull(log)
             if needs:
                 raise InputError(
@@ -157,6 +165,8 @@ def build(
     folder
         For the bitstream, ``report.json``, the netlist after synthesis, the placed design as text, and the logs.
         Made if it does not exist; nothing is written to it before all has succeeded.
+    noise
+        Whether it has a shift register for read noise, that of the device ``lfsr``.
     flow
         Of :data:`fpga.build_tools.FLOWS`.
     note
@@ -164,8 +174,6 @@ def build(
 
     Raises
     ------
-    noise
-        Whether it has a shift register for read noise, that of the device ``lfsr``.
     InputError
         If the chip does not fit, with what would fit.
     ToolError
@@ -210,8 +218,9 @@ def _report(board: Board, cfg: BoardConfig, tools: Toolchain, seed: int, usage: 
     return BuildReport(
         board=board.name, device=board.device, status=board.status, chip=cfg.chip.name, chip_sha256=cfg.chip.sha256,
         lines=emulator.lines, g_bits=emulator.g_bits, lanes=emulator.lanes, slots=emulator.slots,
-        memory=emulator.memory, level=cfg.level, clock_hz=cfg.clock_hz, baud=cfg.baud,
-        macs_per_s=emulator.lanes * cfg.clock_hz, flow=tools.flow,
+        memory=emulator.memory, noise=emulator.noise, level=cfg.level, clock_hz=cfg.clock_hz, baud=cfg.baud,
+        macs_per_s=emulator.lanes * cfg.clock_hz if cfg.level == "vector" else None,
+        bound_macs_per_s=board.read_bits // emulator.g_bits * cfg.clock_hz, flow=tools.flow,
         tools={**tools.versions(), "amaranth": version("amaranth")},
         used=usage.used, available=usage.available, fmax_hz=int(usage.fmax_hz), critical=usage.critical, seed=seed,
         bitstream=f"{board.name}{board.bitstream_suffix}", bitstream_bytes=len(bitstream),

@@ -97,13 +97,24 @@ def _packaged(name: str) -> str | None:
     return shutil.which(f"yowasp-{name}") or shutil.which(f"yowasp-{name}", path=str(Path(sys.executable).parent))
 
 
-def run_step(command: Sequence[str], folder: Path, log: Path) -> bool:
+def run_step(command: Sequence[str], folder: Path, log: Path, *, limit: float | None = None) -> bool:
     """Run a tool in ``folder``, its output into ``log``.
 
     Returns
     -------
     bool
         Whether it succeeded.
+
+    Raises
+    ------
+    ToolError
+        If it does not end within ``limit`` seconds.
     """
     with log.open("wb") as file:
-        return subprocess.run(command, cwd=folder, stdout=file, stderr=file, stdin=subprocess.DEVNULL).returncode == 0
+        try:
+            result = subprocess.run(
+                command, cwd=folder, stdout=file, stderr=file, stdin=subprocess.DEVNULL, timeout=limit
+            )
+        except subprocess.TimeoutExpired:
+            raise ToolError(f"{Path(command[0]).name} did not end within {limit:g} s") from None
+    return result.returncode == 0

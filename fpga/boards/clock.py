@@ -117,7 +117,7 @@ class Ecp5Loop:
 
 
 class BoardClock(wiring.Component):
-    """Drives the domain ``sync`` at the frequency of the design, in reset until the loop has been locked for 15 us.
+    """Drives the domain ``sync`` around it at the wanted frequency, in reset until the loop was locked for 15 us.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ class BoardClock(wiring.Component):
         port = platform.request(platform.default_clk, dir="-")
         m.submodules.loop = self.loop.instance(m, port, clock, raw_locked, pad=self.board.clock_at_loop)
         platform.add_clock_constraint(clock, self.wanted_hz)
-        m.domains += [ClockDomain("raw", reset_less=True, local=True), ClockDomain("sync")]
+        m.domains += ClockDomain("raw", reset_less=True, local=True)
         m.d.comb += [ClockSignal("raw").eq(clock), ClockSignal("sync").eq(clock)]
         settled = Signal(2)
         delay = int(RESET_S * self.wanted_hz)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Elaboratable, Module
+from amaranth.hdl import ClockDomain, Elaboratable, Module
 from amaranth.lib.io import Buffer, Direction
 
 from fpga.boards.board import Board
@@ -35,6 +35,7 @@ class BoardDesign(Elaboratable):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         top: Any = self.top
+        m.domains += ClockDomain("sync")
         m.submodules.clock = self.clock
         m.submodules.top = top
         line = platform.request("uart", 0, dir={io.name: "-" for io in platform.lookup("uart", 0).ios})

@@ -15,7 +15,7 @@ BOARD = Board(
     # With all 32 block RAMs in use: the smallest memory, 256 bits, goes to flip-flops.
     script=('setattr -set ram_style "logic" top.top.core.core/m:enabled',),
     place=("--hx8k", "--package", "ct256"),
-    fits=((64, 8),),
+    fits=((64, 4),),
     lights=(("led", 0), ("led", 1), ("led", 2)),
     loader="ice40_generic",
     serial="second port of its FT2232H",

@@ -48,7 +48,8 @@ def build_command(
     out.text(
         f"runs at {report.clock_hz / 1e6:g} MHz, could run at {report.fmax_hz / 1e6:.1f} MHz ({report.flow} tools)"
     )
-    out.text(f"{report.lanes} cells a cycle, {report.macs_per_s / 1e6:,.0f} million products a second")
+    speed = "" if report.macs_per_s is None else f", {report.macs_per_s / 1e6:,.0f} million products a second"
+    out.text(f"{report.lanes} cells a cycle{speed}")
     out.text(f"{Path(output) / report.bitstream}: {report.bitstream_bytes:,} bytes, SHA-256 {report.bitstream_sha256}")
     if report.status != "works":
         out.warn(f"{board} is {report.status}")

@@ -1,0 +1,120 @@
+"""The table of ``docs/reference/boards.md``: every design of a board, built with every flow.
+
+``python -m fpga.board_table`` writes it, in a clone; ``./run boards`` does that with the tools installed.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from fpga.boards import BOARDS
+from fpga.build import BuildReport, build
+from fpga.config import BOARDS as PLANS
+from hw.config import load_chip
+from macro_models.errors import InputError, ToolError
+
+__all__ = ["BEGIN", "DESIGNS", "END", "FLOWS", "insert", "main", "table"]
+
+DESIGNS = (*((name, plan.chip) for name, plan in PLANS.items()), ("ulx3s-85f", "icebreaker"))
+"""Boards and the presets of chips that are built for them: each board's own, and a core of 256 lines on an ECP5."""
+
+FLOWS = ("native", "yowasp")
+
+BEGIN, END = "<!-- table of ./run boards -->", "<!-- end of the table -->"
+
+ROOT = Path(__file__).parents[1]
+
+_HEAD = (
+    "board", "chip", "core", "level", "cells a cycle", "tools", "LUT", "block RAM", "SPRAM", "DSP", "Fmax", "clock",
+    "10^6 products/s", "bound", "cycles of a product",
+)  # fmt: skip
+
+
+def table(reports: Iterable[BuildReport]) -> str:
+    """Reports as a table in Markdown."""
+    rows = [_HEAD, ("---",) * len(_HEAD), *(_row(report) for report in reports)]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _row(report: BuildReport) -> tuple[str, ...]:
+    def part(kind: str) -> str:
+        there = report.available.get(kind, 0)
+        return f"{report.used[kind]:,} of {there:,}" if there else "-"
+
+    vector = report.macs_per_s is not None
+    return (
+        report.board, report.chip, f"{report.lines} x {report.lines} x {report.g_bits} bits", report.level,
+        str(report.lanes), report.flow, part("lut"), part("bram"), part("spram"), part("dsp"),
+        f"{report.fmax_hz / 1e6:.1f} MHz", f"{report.clock_hz / 1e6:g} MHz",
+        f"{report.macs_per_s / 1e6:,.0f}" if report.macs_per_s is not None else "-",
+        f"{report.bound_macs_per_s / 1e6:,.0f}", f"{report.lines**2 // report.lanes:,}" if vector else "-",
+    )  # fmt: skip
+
+
+def insert(page: str, text: str) -> str:
+    """The page with ``text`` between :data:`BEGIN` and :data:`END`.
+
+    Raises
+    ------
+    InputError
+        If the page has no place for it.
+    """
+    head, begin, rest = page.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise InputError(f"docs/reference/boards.md: the lines {BEGIN!r} and {END!r} must be there")
+    return f"{head}{BEGIN}\n\n{text}\n{END}{tail}"
+
+
+def _read(path: Path) -> BuildReport | None:
+    """The report of an earlier build, if it is one of this version."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return BuildReport(**content) if content.keys() == {field.name for field in fields(BuildReport)} else None
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _build(board: str, chip: str, flow: str, folder: Path) -> BuildReport | None:
+    """The report of a build, or None and a line that says why there is none."""
+    _say(f"{board}, {chip}, {flow} tools:")
+    try:
+        return build(board, load_chip(chip), folder=folder, flow=flow, note=lambda line: _say(f"  {line}"))
+    except (InputError, ToolError) as error:
+        _say(f"error: {error}")
+        return None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build, and write the table. 1 if a build failed, else 0."""
+    parser = argparse.ArgumentParser(prog="./run boards", description="Build all bitstreams; write their table.")
+    parser.add_argument("--board", choices=BOARDS, action="append", help="only this one (may be repeated)")
+    parser.add_argument("--tools", choices=FLOWS, action="append", help="only these (may be repeated)")
+    parser.add_argument("--keep", action="store_true", help="take bitstreams that are there")
+    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "boards", help="for the bitstreams")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "reference" / "boards.md", help="with the table")
+    given = parser.parse_args(arguments)
+    reports, failed = [], False
+    for board, chip in DESIGNS:
+        for flow in FLOWS:
+            folder = given.folder / flow / f"{board}-{chip}"
+            wanted = board in (given.board or BOARDS) and flow in (given.tools or FLOWS)
+            report = None if wanted and not given.keep else _read(folder / "report.json")
+            if report is None and wanted:
+                report = _build(board, chip, flow, folder)
+                failed |= report is None
+            reports += [] if report is None else [report]
+    page = given.page.read_text(encoding="utf-8")
+    given.page.write_text(insert(page, table(reports)), encoding="utf-8")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
