@@ -19,6 +19,7 @@ from mho.data import load_sample
 from sim.backend import create_backend
 from sim.board.backend import FpgaSimBackend, hardware_chip
 from sim.board.bus import BoardBus, BusSimulation, board_simulator
+from sim.board.driver import read_info
 from sim.board.program import program_board
 from sim.executor import execute
 from sim.functional import FunctionalBackend
@@ -56,7 +57,7 @@ def test_the_device_and_the_names_of_a_chip_need_no_other_board():
 def test_read_noise_is_refused_before_anything_is_built(monkeypatch):
     monkeypatch.setattr("sim.board.backend.board_simulator", lambda cfg: 1 / 0)
     chip = load_chip("tnsa16-core")
-    with pytest.raises(InputError, match=r"^the emulator has no read noise: .*--without read-noise"):
+    with pytest.raises(InputError, match=r"^the emulator has no read noise of cells: .*--without read-noise"):
         create_backend("fpga-sim").open(chip, models(chip, causes=FROZEN | {"read-noise"}))
 
 
@@ -95,6 +96,9 @@ def test_random_operations_give_the_codes_and_cycles_of_the_functional_backend(l
         cores[1:] = models(chip, 1, FROZEN | {"read-noise"}, "lfsr")
     board, functional = FpgaSimBackend(level=level, lanes=16), FunctionalBackend()
     board.open(chip, cores)
+    assert board._bus is not None
+    info = read_info(board._bus, "the board")
+    assert (info.level, info.lines, info.lanes, info.noise) == (level, 16, 16, level == "vector")
     functional.open(chip, cores)
     kinds = set()
     try:

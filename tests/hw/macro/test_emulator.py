@@ -252,6 +252,15 @@ def test_a_core_that_cannot_be_emulated(causes: frozenset[str], overrides: dict[
         check_core(EmulatorConfig(core=core), model)
 
 
+def test_the_noise_of_a_shift_register_needs_one_in_the_emulator() -> None:
+    core, model = programmed(16, 8, "lfsr", FROZEN | {"read-noise"})
+    check_core(EmulatorConfig(core=core, noise=True), model)
+    with pytest.raises(InputError, match=r"^the emulator was built without a shift register for read noise: leave "):
+        check_core(EmulatorConfig(core=core), model)
+    with pytest.raises(InputError, match=r"^cells must have 10 bits where there is read noise, not 8$"):
+        check_core(EmulatorConfig(core=core, g_bits=10, noise=True), model)
+
+
 def test_a_core_of_wider_cells() -> None:
     core, model = programmed(16, 12)
     with pytest.raises(InputError, match=r"^the emulator holds 16 lines of 8 bits a cell, not 16 lines of 12 bits "):
