@@ -1,0 +1,179 @@
+"""A part of the proofs of the network on chip; ``./run prove`` checks all of them."""
+
+import shutil
+import sys
+
+import pytest
+from amaranth.hdl import Signal
+
+from hw.noc.arbiter import RoundRobin
+from hw.noc.ports import WANTS, Port
+from macro_models.errors import InputError, ToolError
+from sim.formal.harness import Harness, assume, claim, convert, drive_freely, free, witness
+from sim.formal.mutants import MUTANTS
+from sim.formal.properties import PROPERTIES
+from sim.formal.prove import BEGIN, END, Line, check, main, write_table
+from sim.formal.routes import check_channels
+from sim.formal.solver import Engine, Outcome, Verdict, solve, tool
+from sim.formal.waves import still
+
+
+def missing():
+    """The sentence about a tool that is not there."""
+    try:
+        for name in ("yosys", "yosys-smtbmc", "yices-smt2"):
+            tool(name)
+    except ToolError as error:
+        return str(error)
+    return ""
+
+
+def solver(test):
+    skip = pytest.mark.skipif(bool(missing()), reason=missing())
+    return pytest.mark.cosim("yosys")(skip(test))
+
+
+# Some of each kind, in ways that are quick: name, of what.
+CHOSEN = [
+    ("FIFO", "FlitFifo, 2 deep"),
+    ("arbiter", "RoundRobin of 4"),
+    pytest.param("routing", "wants(), 8 x 6", marks=pytest.mark.slow),
+    ("router: grants", "1 deep, 1 queue"),
+    ("router: a head waits", "1 deep"),
+    ("router: two flits", "2 deep, 1 queue, west input"),
+    pytest.param("router: two flits", "2 deep, 2 queues, local input", marks=pytest.mark.slow),
+    ("mesh: the tree of each set", "8 x 6"),
+    pytest.param("mesh: no deadlock", "2 x 2, 1 deep, 1 queue", marks=pytest.mark.slow),
+    pytest.param("mesh: no flit starves", "2 x 2", marks=pytest.mark.slow),
+    ("mesh: it never stands still", "2 x 2"),
+    pytest.param("reduction: the k-th sum", "2 contexts, 2 deep", marks=pytest.mark.slow),
+    ("reduction: a lane", "2 contexts"),
+    ("reduction: the sum of each group", "3 x 3"),
+    # Two broken routers and a broken adder: the claims notice.
+    ("an input forgets who has had its head", "InputUnit"),
+    ("what is wanted next is found for the wrong router", "Router"),
+    ("a sum begins while an operand is still on its way", "ReductionRouter"),
+]
+
+
+def find(name, of):
+    (found,) = [subject for subject in PROPERTIES if name in subject.name and of in subject.of]
+    return found
+
+
+@solver
+@pytest.mark.parametrize(("name", "of"), CHOSEN)
+def test_property_comes_out_as_it_must(name, of):
+    line = check(find(name, of))
+    assert line.right, line.text()
+
+
+@solver
+def test_wormhole_packets_deadlock_and_the_counterexample_says_how():
+    line = check(find("wormhole", "2 x 2"))
+    assert line.outcome.verdict is Verdict.FAILS
+    assert line.outcome.claim == "the mesh does not stand still with flits in it"
+    waits = still(line.outcome.waves)
+    # Somebody waits for an output that is kept for a packet whose rest is not there; nobody could go on.
+    assert any("kept for the packet of the" in wait for wait in waits)
+    assert not any("which is free" in wait for wait in waits)
+
+
+class Claims(Harness):
+    """About an arbiter of two."""
+
+    def __init__(self, specify):
+        super().__init__(RoundRobin(2))
+        self.specify = lambda m, state: (drive_freely(m, self.dut.request), specify(m, self.dut))
+
+
+def count(m):
+    number = Signal(4)
+    m.d.sync += number.eq(number + free(m, 1, "step"))
+    return number
+
+
+@solver
+def test_fault_is_named_with_its_cycle():
+    outcome = solve(convert(Claims(lambda m, dut: claim(m, "never three", count(m) != 3))), Engine.BOUNDED, 8)
+    assert (outcome.verdict, outcome.claim, outcome.step) == (Verdict.FAILS, "never three", 3)
+    assert outcome.waves
+
+
+@solver
+def test_true_claim_without_a_reason_is_not_called_proven():
+    # From 5, which is never reached, it would come to 6.
+    def specify(m, dut):
+        number = Signal(3)
+        with m.If(number != 4):
+            m.d.sync += number.eq(number + 1)
+        claim(m, "never six", number != 6)
+
+    assert solve(convert(Claims(specify)), Engine.INDUCTION, 1).verdict is Verdict.UNKNOWN
+    assert solve(convert(Claims(specify)), Engine.INDUCTION, 3).verdict is Verdict.HOLDS
+
+
+@solver
+def test_claims_about_what_never_occurs_are_vacuous():
+    def specify(m, dut):
+        assume(m, ~dut.request.all())
+        claim(m, "one grant", dut.grant != 3)
+        witness(m, "both ask", dut.request.all())
+
+    outcome = solve(convert(Claims(specify)), Engine.INDUCTION, 1, within=4)
+    assert (outcome.verdict, outcome.claim) == (Verdict.VACUOUS, "both ask")
+
+
+@solver
+def test_assumptions_that_contradict_each_other_are_refused():
+    def specify(m, dut):
+        assume(m, dut.request.all())
+        assume(m, dut.request == 0)
+        claim(m, "anything", 0)
+
+    with pytest.raises(ToolError, match=r"^the assumptions of a proof contradict each other$"):
+        solve(convert(Claims(specify)), Engine.BOUNDED, 2)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.what)
+def test_mutant_is_another_circuit(mutant):
+    right = convert(mutant.make())
+    with mutant.within():
+        assert convert(mutant.make()) != right
+    assert convert(mutant.make()) == right
+
+
+def test_turn_from_column_to_row_breaks_the_order_of_channels():
+    turns = WANTS | {Port.NORTH: (*WANTS[Port.NORTH], Port.EAST)}
+    with pytest.raises(AssertionError, match=r"NORTH to EAST$"):
+        check_channels(3, turns)
+
+
+def test_missing_solver_is_named(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(
+        ToolError, match=r"^yices-smt2 was not found on the PATH; proofs need yosys and"
+    ):
+        tool("yices-smt2")
+
+
+def test_table_takes_the_place_of_the_old_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("sim.formal.prove.versions", lambda: "Yosys 1, Yices 2")
+    page = tmp_path / "page.md"
+    page.write_text(f"Head\n{BEGIN}\nthe one before\n{END}\nTail\n")
+    write_table(page, [Line(find("mesh: the tree of each set", "8 x 6"), Outcome(Verdict.HOLDS, 1.25), 7)])
+    text = page.read_text()
+    assert "the one before" not in text
+    assert text.startswith(f"Head\n{BEGIN}\n")
+    assert text.endswith(f"{END}\nTail\n")
+    assert "1 of 1 came out as they must, in 1 s of processor time (Yosys 1, Yices 2)." in text
+    assert "| 8 x 6, all sets | all 7 cases | 1.2 | holds |" in text
+    page.write_text("no marks")
+    with pytest.raises(InputError, match=r"page.md must have a line <!-- begin"):
+        write_table(page, [])
+
+
+def test_word_that_no_property_has_is_refused(capsys):
+    assert main(["perpetuum"]) == 2
+    assert capsys.readouterr().err == "prove: no property has any of 'perpetuum' in its line\n"
