@@ -113,6 +113,11 @@ def _routers() -> Iterator[Property]:
             name="router: a head waits for each other input once at most, at each output that it wants",
             of=f"Router of 3 x 3, {depth} deep", make=lambda d=depth: router.WaitClaims(_router(d)),
         )  # fmt: skip
+    yield Property(
+        name="the same claim with two queues an input, with 8 times for once: not so, see below",
+        of="Router of 3 x 3, 2 deep, 2 queues", make=lambda: router.WaitClaims(_router(2, 2), 8),
+        engine=Engine.BOUNDED, depth=20, expected=Verdict.FAILS,
+    )  # fmt: skip
     for depth, queues in ((1, 1), (2, 1), (2, 2)):
         for port in Port:
             yield Property(

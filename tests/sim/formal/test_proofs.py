@@ -152,9 +152,7 @@ def test_turn_from_column_to_row_breaks_the_order_of_channels():
 def test_missing_solver_is_named(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    with pytest.raises(
-        ToolError, match=r"^yices-smt2 was not found on the PATH; proofs need yosys and"
-    ):
+    with pytest.raises(ToolError, match=r"^yices-smt2 was not found on the PATH; proofs need yosys and"):
         tool("yices-smt2")
 
 
