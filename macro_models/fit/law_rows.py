@@ -20,6 +20,7 @@ _CORRECTIONS, _SETTLING, _MATCHES = 5, 5, 3
 _SEARCHES, _TURNS = 8, 2
 _MISSED = 0.1  # part of a statistic by which a row may be off
 _ERRORS_NAMED, _ERRORS_NAMELESS = 2.5, 1.0  # and by so many standard errors
+_EXACT = 1e-5  # of the largest target: errors of programming that are the rounding of the table
 _GOOD = 2.5  # distance below which a shape is not improved
 DRAWS = 60_000
 """Cells that are drawn to compare a law with the data."""
@@ -84,7 +85,8 @@ class LawRows:
 
     def _programming(self, at: NDArray[np.bool_]) -> Row:
         error = (self.data.g_uS - self.data.target_uS)[at]
-        if not self.data.has_target or not error.size:
+        exact = _EXACT * float(self.data.target_uS.max())
+        if not self.data.has_target or not error.size or float(np.abs(error).max()) <= exact:
             return empty_row(self.model, len(self.levels))
         row = make_row(self.model, error, self.level[at], len(self.levels))
         return self._correct(row, at, lambda table, target, n: self.shape.draw(table, target, even_codes(n, 0)))[0]

@@ -75,3 +75,13 @@ def test_two_humps_without_names_of_cells(tmp_path: Path, model: str) -> None:
         readings[t] = np.maximum(0.0, target + s * r.normal(size=2100) + hump)
     device = fitted(tmp_path, target, readings, model, named=False)
     check(device, target, readings)
+
+
+def test_cells_that_were_programmed_exactly(tmp_path: Path) -> None:
+    # What six digits of a table leave of the first reading is no error of programming.
+    r = np.random.default_rng(5)
+    target = np.repeat([1 / 3, 0.8], 60)
+    readings = {0.0: target, 10.0: target + 0.02 * r.normal(size=120)}
+    device = fitted(tmp_path, target, readings, "parametric")
+    first = programmed_uS(target, device=device, seed=1, core=0, time_s=0.0, causes=ALL)
+    assert (first == target).all()
