@@ -148,6 +148,7 @@ def _parse_sig(text: str, module: Module) -> Sig:
 
 
 def _parse_target(text: str, module: Module) -> Slice:
+    """What is driven; a field of no bits, which is `{ }`, is left out before."""
     (target,) = _parse_sig(text, module)
     assert isinstance(target, Slice)
     return target
@@ -185,7 +186,8 @@ def _parse_body(lines: Iterator[str], module: Module) -> tuple[list[Statement], 
         word, _, rest = line.partition(" ")
         if word == "assign":
             name, index, value = rest.split(" ", 2)
-            body.append(Assign(_parse_target(f"{name} {index}", module), _parse_sig(value, module)))
+            if name != "{":
+                body.append(Assign(_parse_target(f"{name} {index}", module), _parse_sig(value, module)))
         elif word == "switch":
             body.append(_parse_switch(rest, lines, module))
         elif word in ("case", "end"):
@@ -229,7 +231,8 @@ def parse(text: str) -> list[Module]:
             modules[-1].processes.append(Process(body))
         elif word == "connect":
             target, _, value = rest.partition(" ")
-            modules[-1].connects.append((_parse_target(target, modules[-1]), _parse_sig(value, modules[-1])))
+            if target != "{":
+                modules[-1].connects.append((_parse_target(target, modules[-1]), _parse_sig(value, modules[-1])))
         elif word not in ("attribute", "end"):
             raise ToolError(f"The netlist has something that has no Verilog here: {line}")
     by_name = {module.name: module for module in modules}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -122,5 +122,6 @@ class HostPort(wiring.Component):
 
     def _includes_others(self, flit: Any) -> Value:
         if self.cfg.masks:
-            return flit.columns[1:].any() | flit.rows[1:].any()
+            # Of one column or row there is nothing beside it.
+            return Cat(flit.columns[1:], flit.rows[1:]).any()
         return flit.x_last.any() | flit.y_last.any()
