@@ -59,7 +59,7 @@ def load_rows(name: str, figures: dict[str, Any]) -> Iterator[str]:
         there = " / ".join(f"{v:.1f}" if k == 0 else f"{v:.3f}" for k, v in enumerate(published.get(pattern, ())))
         key, target = TARGETS.get(name, {}).get(pattern, ("", 0.0))
         verdict = f"{key} >= {target}: {'met' if row[key] >= target else 'MISSED'}" if key else ""
-        part = max(row["saturation"], row["accepted"]) / row["bound"]
+        part = row["saturation"] / row["bound"]
         yield f"  {pattern:<15} {row['bound']:>6.3f}  {here:>20} {part:>8.0%}  {there or '-':>20}  {verdict}"
 
 
