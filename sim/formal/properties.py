@@ -9,6 +9,7 @@ from typing import Any
 from hw.noc.arbiter import RoundRobin
 from hw.noc.config import MeshConfig
 from hw.noc.fifo import FlitFifo
+from hw.noc.interface import NetworkInterface
 from hw.noc.network import Network
 from hw.noc.ports import Port
 from hw.noc.reduction import ReductionRouter
@@ -16,6 +17,7 @@ from hw.noc.router import Router
 from sim.formal import mesh, queue, reduction, router, routes, schedules
 from sim.formal.arbiter import ArbiterClaims
 from sim.formal.harness import Harness
+from sim.formal.interface import InterfaceClaims
 from sim.formal.mutants import MUTANTS
 from sim.formal.solver import Engine, Verdict
 from sim.formal.trace import TraceClaims
@@ -189,6 +191,15 @@ def _reductions() -> Iterator[Property]:
         )  # fmt: skip
 
 
+def _interfaces() -> Iterator[Property]:
+    for queues in (1, 2):
+        yield Property(
+            name="interface: what arrives is always taken; a block starts when the one before the last was given back",
+            of=f"NetworkInterface, {_some(queues, 'queue')}", seen=34,
+            make=lambda q=queues: InterfaceClaims(NetworkInterface(_mesh(3, 3, queues=q))),
+        )  # fmt: skip
+
+
 def _mutants() -> Iterator[Property]:
     for mutant in MUTANTS:
         yield Property(
@@ -198,5 +209,5 @@ def _mutants() -> Iterator[Property]:
         )  # fmt: skip
 
 
-PROPERTIES: tuple[Property, ...] = (*_parts(), *_routers(), *_meshes(), *_reductions(), *_mutants())
+PROPERTIES: tuple[Property, ...] = (*_parts(), *_routers(), *_meshes(), *_reductions(), *_interfaces(), *_mutants())
 """All lines."""

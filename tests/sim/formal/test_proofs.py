@@ -49,6 +49,7 @@ CHOSEN = [
     pytest.param("reduction: the k-th sum", "2 contexts, 2 deep", marks=pytest.mark.slow),
     ("reduction: a lane", "2 contexts"),
     ("reduction: the sum of each group", "3 x 3"),
+    ("interface: what arrives", "1 queue"),
     # Two broken routers and a broken adder: the claims notice.
     ("an input forgets who has had its head", "InputUnit"),
     ("what is wanted next is found for the wrong router", "Router"),
