@@ -7,7 +7,6 @@ it must.
 """
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -15,17 +14,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from macro_models.errors import InputError, ToolError
 from sim.formal.harness import Harness, convert
 from sim.formal.properties import PROPERTIES, Property
 from sim.formal.solver import Outcome, Verdict, solve, versions
+from sim.formal.table import check_page, merge, write_table
 from sim.formal.waves import still
 
-__all__ = ["Line", "check", "main", "write_table"]
-
-BEGIN, END = "<!-- begin: ./run prove --table -->", "<!-- end -->"
-"""What the table stands between in a page."""
+__all__ = ["Line", "check", "main"]
 
 _making = Lock()
 
@@ -64,13 +62,12 @@ class Line:
         subject = self.subject
         return f"{subject.name} | {subject.of} | {self.method} | {self.outcome.seconds:.1f} s | {self.result}"
 
-    def record(self) -> dict[str, object]:
+    def record(self) -> dict[str, Any]:
         """The same for machines."""
         return {
             "name": self.subject.name, "of": self.subject.of, "method": self.method,
-            "seconds": round(self.outcome.seconds, 2), "verdict": self.outcome.verdict.value,
-            "expected": self.subject.expected.value, "right": self.right,
-            "claim": self.outcome.claim, "step": self.outcome.step,
+            "seconds": round(self.outcome.seconds, 2), "verdict": self.outcome.verdict.value, "right": self.right,
+            "result": self.result,
         }  # fmt: skip
 
 
@@ -100,63 +97,41 @@ def _all(make: Callable[[], Harness | int]) -> int:
     return cases
 
 
-def write_table(page: Path, lines: Sequence[Line]) -> None:
-    """Write the table into a page, between its two marks.
-
-    Raises
-    ------
-    InputError
-        If the page has not the two marks.
-    """
-    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise InputError(f"{page} must have a line {BEGIN} and, after it, a line {END}")
-    right = sum(line.right for line in lines)
-    seconds = sum(line.outcome.seconds for line in lines)
-    rows = [
-        f"{right} of {len(lines)} came out as they must, in {seconds:.0f} s of processor time ({versions()}).\n",
-        "| what | of | how | s | result |\n|---|---|---|---|---|",
-        *(
-            f"| {line.subject.name} | {line.subject.of} | {line.method} | {line.outcome.seconds:.1f} | {line.result} |"
-            for line in lines
-        ),
-    ]
-    page.write_text(f"{before}{begin}\n\n" + "\n".join(rows) + f"\n\n{end}{after}", encoding="utf-8")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check and print; the exit status."""
     parser = argparse.ArgumentParser(prog="./run prove", description="Check the properties of the network on chip.")
     parser.add_argument("words", nargs="*", metavar="WORD", help="only properties whose line has one of these")
-    parser.add_argument("--json", metavar="FILE", type=Path, help="write the table there too")
     parser.add_argument(
-        "--table", metavar="PAGE", type=Path, help="write it into this page, in the place of the old one"
+        "--json",
+        metavar="FILE",
+        type=Path,
+        help="write results there; those of other properties are kept, if the hardware and the claims are the same",
     )
+    parser.add_argument("--table", metavar="PAGE", type=Path, help="write the table of all results into this page")
     parser.add_argument("--jobs", type=int, default=2, help="solvers at a time (2)")
     options = parser.parse_args(arguments)
     chosen = [p for p in PROPERTIES if not options.words or any(w in f"{p.name} | {p.of}" for w in options.words)]
     if not chosen:
         print(f"prove: no property has any of {', '.join(map(repr, options.words))} in its line", file=sys.stderr)
         return 2
-    if options.table and options.words:
-        print("prove: --table takes all properties, not some: leave the words away", file=sys.stderr)
-        return 2
     lines: list[Line] = []
     try:
+        if options.table:
+            check_page(options.table)
         with ThreadPoolExecutor(options.jobs) as pool:
             for line in pool.map(check, chosen):
                 lines.append(line)
                 print(f"{len(lines)}/{len(chosen)} {line.text()}", flush=True)
                 if line.right and line.subject.expected is Verdict.FAILS:
                     print("".join(f"    {step}\n" for step in still(line.outcome.waves)), end="", flush=True)
-    except ToolError as error:
+        records = [line.record() for line in lines]
+        if options.json:
+            records = merge(options.json, records, [(p.name, p.of) for p in PROPERTIES])
+        if options.table:
+            write_table(options.table, records, len(PROPERTIES), versions())
+    except (InputError, ToolError) as error:
         print(f"prove: {error}", file=sys.stderr)
-        return 1
-    if options.json:
-        options.json.write_text(json.dumps([line.record() for line in lines], indent=1) + "\n", encoding="utf-8")
-    if options.table:
-        write_table(options.table, lines)
+        return 1 if isinstance(error, ToolError) else 2
     wrong = sum(not line.right for line in lines)
     print(f"{len(lines) - wrong} of {len(lines)} came out as they must, {sum(x.outcome.seconds for x in lines):.0f} s")
     return 1 if wrong else 0

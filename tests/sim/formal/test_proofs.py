@@ -12,9 +12,10 @@ from macro_models.errors import InputError, ToolError
 from sim.formal.harness import Harness, assume, claim, convert, drive_freely, free, witness
 from sim.formal.mutants import MUTANTS
 from sim.formal.properties import PROPERTIES
-from sim.formal.prove import BEGIN, END, Line, check, main, write_table
+from sim.formal.prove import Line, check, main
 from sim.formal.routes import check_channels
 from sim.formal.solver import Engine, Outcome, Verdict, solve, tool
+from sim.formal.table import BEGIN, END, merge, write_table
 from sim.formal.waves import still
 
 
@@ -157,20 +158,34 @@ def test_missing_solver_is_named(monkeypatch):
         tool("yices-smt2")
 
 
-def test_table_takes_the_place_of_the_old_one(tmp_path, monkeypatch):
-    monkeypatch.setattr("sim.formal.prove.versions", lambda: "Yosys 1, Yices 2")
+def test_table_takes_the_place_of_the_old_one(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(f"Head\n{BEGIN}\nthe one before\n{END}\nTail\n")
-    write_table(page, [Line(find("mesh: the tree of each set", "8 x 6"), Outcome(Verdict.HOLDS, 1.25), 7)])
+    line = Line(find("mesh: the tree of each set", "8 x 6"), Outcome(Verdict.HOLDS, 1.25), 7)
+    write_table(page, [line.record()], 1, "Yosys 1, Yices 2")
     text = page.read_text()
     assert "the one before" not in text
     assert text.startswith(f"Head\n{BEGIN}\n")
     assert text.endswith(f"{END}\nTail\n")
     assert "1 of 1 came out as they must, in 1 s of processor time (Yosys 1, Yices 2)." in text
     assert "| 8 x 6, all sets | all 7 cases | 1.2 | holds |" in text
+    with pytest.raises(InputError, match=r"page.md must have all 2 properties, but 1 have no result yet$"):
+        write_table(page, [line.record()], 2, "")
     page.write_text("no marks")
     with pytest.raises(InputError, match=r"page.md must have a line <!-- begin"):
-        write_table(page, [])
+        write_table(page, [], 0, "")
+
+
+def test_results_are_kept_only_with_the_hardware_that_they_are_of(tmp_path, monkeypatch):
+    file, order = tmp_path / "results.json", [("a", "x"), ("b", "x")]
+    a, b = ({"name": name, "of": "x"} for name in "ab")
+    assert merge(file, [b], order) == [b]
+    assert merge(file, [a], order) == [a, b]
+    monkeypatch.setattr("sim.formal.table.sources", lambda: "another")
+    assert merge(file, [b], order) == [b]
+    file.write_text("[]")
+    with pytest.raises(InputError, match=r"results.json must hold results of ./run prove --json, or not be there$"):
+        merge(file, [b], order)
 
 
 def test_word_that_no_property_has_is_refused(capsys):
