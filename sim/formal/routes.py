@@ -4,7 +4,7 @@
 (:class:`RouteClaims`); that trees are right and the channels have an order follows from it, by all cases.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -98,17 +98,25 @@ def well_formed(cfg: MeshConfig, flit: Any, port: Port) -> Any:
 
 
 class RouteClaims(Harness):
-    """What is carried is what is wanted: for any place, any destinations, each input, seen from each neighbour."""
+    """What is carried is what is wanted: for any place, any destinations, each input, seen from each neighbour.
 
-    def __init__(self, cfg: MeshConfig) -> None:
-        self.cfg = cfg
+    Parameters
+    ----------
+    cfg
+        The mesh.
+    ports
+        The inputs.
+    """
+
+    def __init__(self, cfg: MeshConfig, ports: Sequence[Port] = tuple(Port)) -> None:
+        self.cfg, self.ports = cfg, ports
         super().__init__(_Nothing())
 
     def specify(self, m: Module, state: State) -> None:
         cfg = self.cfg
         place = constant(m, PlaceLayout(cfg), "place")
         assume(m, in_mesh(cfg, place))
-        for port in Port:
+        for port in self.ports:
             flit = constant(m, FlitLayout(cfg, port), f"flit_{port.name.lower()}")
             assume(m, well_formed(cfg, flit, port))
             # An input faces the router that the flit comes from: that one looks ahead.
@@ -116,11 +124,8 @@ class RouteClaims(Harness):
             ahead = Cat(wants(cfg, place, flit, port, step))
             there = (True, _exists(cfg, place, step))[port is not Port.LOCAL]
             with m.If(there):
-                claim(
-                    m,
-                    f"carried to the {port.name} input: what is wanted",
-                    ahead == at_place(cfg, place, flit, port, step),
-                )
+                wanted = at_place(cfg, place, flit, port, step)
+                claim(m, f"carried to the {port.name} input: what is wanted", ahead == wanted)
             here = Cat(wants(cfg, place, flit, port))
             wanted = at_place(cfg, place, flit, port)
             claim(m, f"at the {port.name} input: what is wanted", here == wanted)
