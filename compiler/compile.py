@@ -19,6 +19,7 @@ from compiler.network import CoreImage, Network
 from compiler.onnx_import import import_onnx
 from compiler.options import CompileOptions
 from compiler.program import OutputStage
+from compiler.sensitivity import weight_noise
 from compiler.trials import representative_time
 from hw.config import Chip, check_device, default_device
 from macro_models.devices import Device, load_device
@@ -81,10 +82,11 @@ def compile_model(
     x = _spread(x, options.samples)
     shapes = [(layer.inputs, layer.outputs) for layer in net.layers]
     slices = options.slices_of([layer.name for layer in net.layers])
-    placement = place(
-        shapes, chip.lines, copies=options.copies, skip=skip, slices=slices, faults=faults, cores=chip.cores
-    )
     x = x.astype(np.float64)
+    placement = place(
+        shapes, chip.lines, copies=options.copies, skip=skip, slices=slices, faults=faults, cores=chip.cores,
+        noise=weight_noise(net, x),
+    )  # fmt: skip
     # Where the faults are known, chips of the trials have no others.
     trial = replace(device, stuck=Stuck()) if faults else device
     if net.steps:

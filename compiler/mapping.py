@@ -122,6 +122,11 @@ class _Size:
         """Pairs of cells."""
         return self.rows * self.outputs * self.copies * self.slices
 
+    @property
+    def variance(self) -> float:
+        """Variance by noise of the cells, relative to that with one pair for each weight."""
+        return self.inputs * self.outputs * self.slices / self.cells
+
 
 @dataclass(frozen=True)
 class _Rectangle:
@@ -180,6 +185,7 @@ def place(
     slices: Sequence[int] | None = None,
     faults: FaultMaps | None = None,
     cores: int | None = None,
+    noise: Sequence[float] | None = None,
 ) -> Placement:
     """Places layers of the shapes (inputs, outputs) on as few cores as the shelves allow.
 
@@ -195,6 +201,9 @@ def place(
     ``cores`` is how many the chip has. If they do not suffice, the host schedules instances of cores, and then growing
     layers may take more of them, up to one for each rectangle: for no more products.
 
+    ``noise`` is what each layer with one cell a weight adds to the variance of the network's outputs, up to a common
+    factor; None if all add alike. Cells go where they lower it most.
+
     Raises
     ------
     InputError
@@ -209,15 +218,18 @@ def place(
         raise InputError(f"compile option slices is {max(slices)}, but a core has {free.fewest_columns} usable columns")
     sizes = [_Size(shape[0], shape[0], shape[1], 1, count) for shape, count in zip(shapes, slices, strict=True)]
     packed = _pack(sizes, free)
+    noise = [1.0] * len(sizes) if noise is None else noise
     most = DEFAULT_COPIES if copies is None else copies
     # Small layers first, all alike up to some number of copies, then each as it gains: which is best, shows.
     limit = len(packed)
     if cores is not None and limit > cores:
         limit = max(limit, len(_rectangles(sizes, free)))
     tries = [
-        _fill(*_grow_alike(sizes, packed, free, first, limit), free, most, limit) for first in ALIKE if first <= most
+        _fill(*_grow_alike(sizes, packed, free, first, limit), free, most, limit, noise)
+        for first in ALIKE
+        if first <= most
     ]
-    sizes, packed = min(tries, key=lambda t: sum(s.inputs * s.outputs * s.slices / s.cells for s in t[0]))
+    sizes, packed = min(tries, key=lambda t: sum(n * size.variance for n, size in zip(noise, t[0], strict=True)))
     return Placement(
         lines=lines, cores=len(packed), blocks=_blocks(packed), skip=skip, rows=tuple(size.rows for size in sizes),
         faults=faults,
@@ -254,10 +266,12 @@ def _grow_alike(sizes: list["_Size"], packed: list["_Core"], free: "_FreeLines",
     return sizes, packed
 
 
-def _fill(sizes: list["_Size"], packed: list["_Core"], free: "_FreeLines", most: int, limit: int) -> _Packing:
+def _fill(
+    sizes: list["_Size"], packed: list["_Core"], free: "_FreeLines", most: int, limit: int, noise: Sequence[float]
+) -> _Packing:
     """Layers grow as long as they can: that one first whose noise falls most for the cells that it takes.
 
-    The variance of a layer goes with the number of cells that share a weight; layers are taken to matter alike.
+    The variance of a layer goes with the number of cells that share a weight, times its ``noise``.
     """
     moves = {(layer, kind) for layer in range(len(sizes)) for kind in ("rows", "copies")}
     while moves:
@@ -268,8 +282,7 @@ def _fill(sizes: list["_Size"], packed: list["_Core"], free: "_FreeLines", most:
             if grown is None:
                 moves.discard((layer, kind))
                 continue
-            more = grown.cells - size.cells
-            gain = size.inputs * size.outputs * size.slices * (1 / size.cells - 1 / grown.cells) / more
+            gain = noise[layer] * (size.variance - grown.variance) / (grown.cells - size.cells)
             candidates.append((gain, layer, kind, grown))
         if not candidates:
             break
