@@ -1,5 +1,7 @@
 """Networks that scikit-learn trains here, on features as they are: the compiler has not been fitted to them."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -126,10 +128,10 @@ def test_regressor(data: str, hidden: tuple[int, ...]) -> None:
     from sklearn.neural_network import MLPRegressor
 
     if data == "load_diabetes":
-        x, y = datasets.load_diabetes(return_X_y=True, scaled=False)
+        data_set: Any = datasets.load_diabetes(return_X_y=True, scaled=False)
     else:
-        x, y = datasets.make_friedman1(800, n_features=10, random_state=0)
-    x, y, x_test, _ = split(x, y)
+        data_set = datasets.make_friedman1(800, n_features=10, random_state=0)
+    x, y, x_test, _ = split(*data_set)
     mean, deviation = x.mean(axis=0), x.std(axis=0)
     trained = MLPRegressor(hidden_layer_sizes=hidden, random_state=0, max_iter=600, alpha=0.1)
     trained.fit((x - mean) / deviation, (y - y.mean()) / y.std())
@@ -146,3 +148,50 @@ def test_regressor(data: str, hidden: tuple[int, ...]) -> None:
     assert error(quantised_outputs(network, backend, x_test).outputs) <= 0.05
     aged = [error(execute(network, backend, x_test, seed=s, time_s=DAY).outputs) for s in range(5)]
     assert np.mean(aged) <= 0.09
+
+
+@pytest.mark.parametrize("final", ["frequency", "shape"])
+def test_means_over_positions(final: str) -> None:
+    """Random convolutions, of which one channel is nearly dead, and their means over all positions.
+
+    Errors that are the same at all positions do not average out.
+    """
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    rng = np.random.default_rng(1)
+    shape, frequency = rng.integers(0, 3, 900), rng.uniform(0.5, 2.0, 900)
+    phase = rng.uniform(0, 1, (900, 1)) + np.outer(frequency, np.arange(32) / 8)
+    waves = np.stack([np.sin(2 * np.pi * phase), np.sign(phase % 1 - 0.5), 2 * (phase % 1) - 1], axis=1)
+    signals = waves[np.arange(900), shape] + 0.1 * rng.normal(size=(900, 32))
+    x, y, x_test, y_test = split(signals[:, None], frequency if final == "frequency" else shape)
+    weights = {
+        "k": rng.normal(size=(8, 1, 5)) * 0.6, "b": rng.normal(size=8) / 4,
+        "l": rng.normal(size=(32, 8, 5)) * 0.25, "c": rng.normal(size=32) / 4,
+    }  # fmt: skip
+    weights = {key: value.astype("f4") for key, value in weights.items()}
+    body = [
+        node("Conv", "x k b", "h", pads=[2, 2]), node("Relu", "h", "r"), node("Conv", "r l c", "g", pads=[2, 2]),
+        node("Relu", "g", "s"), node("GlobalAveragePool", "s", "p"), node("Flatten", "p", "f"),
+    ]  # fmt: skip
+
+    def convolved() -> Array:
+        return reference(build([*body, node("Identity", "f", "y")], weights, shape=("N", 1, 32), output=("N", 32)), x)
+
+    before_relu = build([*body[:3], node("Identity", "g", "y")], weights, shape=("N", 1, 32), output=("N", 32, 32))
+    weights["c"][0] -= reference(before_relu, x)[:, 0].max() - 1e-4
+    trained = (Ridge(1.0) if final == "frequency" else LogisticRegression(max_iter=2000, C=100)).fit(convolved(), y)
+    weights |= {"w": np.atleast_2d(trained.coef_).T.astype("f4"), "v": np.ravel(trained.intercept_).astype("f4")}
+    model = build([*body, node("Gemm", "f w v", "y")], weights, shape=("N", 1, 32), output=("N", weights["v"].size))
+    network = compile_model(model, load_chip("neurram-core"), calibrate=x[:64])
+    wanted = reference(model, x_test)
+
+    def lost(outputs: Array) -> float:
+        if final == "frequency":
+            return float(np.sqrt(((outputs - wanted) ** 2).mean()) / wanted.std())
+        return float((wanted.argmax(axis=1) == y_test).mean() - (outputs.argmax(axis=1) == y_test).mean())
+
+    backend = FunctionalBackend()
+    ideal = lost(quantised_outputs(network, backend, x_test).outputs)
+    aged = np.mean([lost(execute(network, backend, x_test, seed=s, time_s=DAY).outputs) for s in range(5)])
+    assert ideal <= (0.05 if final == "frequency" else 0.015)
+    assert aged <= (0.12 if final == "frequency" else 0.04)
