@@ -174,7 +174,9 @@ class NetworkInterface(wiring.Component):
         values: list[Value] = []
         for counter, step in count.items():
             value = Signal(VALUE_BITS, name=counter.name.lower())
-            m.d.sync += value.eq(value + step)
+            # Counted a cycle later: what is dropped is known late. A read comes late enough to see what came before it.
+            late = Signal.like(step, name=f"late_{counter.name.lower()}")
+            m.d.sync += [late.eq(step), value.eq(value + late)]
             values.append(value)
         for bit in range(3):
             values = [

@@ -106,6 +106,7 @@ class InterfaceModel:
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg
         self.counters = dict.fromkeys(Counter, 0)
+        self._shown = dict(self.counters)  # what a read finds: without the last cycle
         self._flows = [_Flow() for _ in range(FLOWS)]
         self._slots = [_Slot() for _ in range(FLOWS)]
         self._cycle = 0
@@ -139,7 +140,7 @@ class InterfaceModel:
         free = not holds_flows and not flow.missing[flow.parity]
         may = not (clears and self._opened is None) and (self._opened is not None or free or not flow.known)
         tx_ready = moves and asked is None and release is None and may
-        value = self.counters[asked[0]] if asked else 0
+        value = self._shown[asked[0]] if asked else 0
         if moves:
             self._flit = self._next(add, tx if tx_ready else None, flow, release, release_ready, value)
         if tx and tx_ready:
@@ -155,6 +156,7 @@ class InterfaceModel:
         add[Counter.UNROUTABLE] = lost.bit_count()
         add[Counter.RECEIVED] = (event is not None and event[0] == "data") or good
         add[Counter.DROPPED] = event is not None and event[0] != "data" and not good
+        self._shown = dict(self.counters)
         for counter, step in add.items():
             self.counters[counter] = (self.counters[counter] + step) % (1 << VALUE_BITS)
         return Pins(

@@ -122,7 +122,8 @@ class FlowTable(wiring.Component):
             m.d.comb += [
                 after.even.eq(before.even - ~odd), after.odd.eq(before.odd - odd), after.next_odd.eq(before.next_odd),
             ]  # fmt: skip
-        with m.Elif(self.start):
+        # Not `start`, which comes late: what is found for it is written with it alone. A write of members empties the row.
+        with m.Elif(~self.write_members):
             m.d.comb += [
                 after.even.eq(Mux(before.next_odd, before.even, members)),
                 after.odd.eq(Mux(before.next_odd, members, before.odd)), after.next_odd.eq(~before.next_odd),
