@@ -122,7 +122,7 @@ class FlowTable(wiring.Component):
             m.d.comb += [
                 after.even.eq(before.even - ~odd), after.odd.eq(before.odd - odd), after.next_odd.eq(before.next_odd),
             ]  # fmt: skip
-        # Not `start`, which comes late: what is found for it is written with it alone. A write of members empties the row.
+        # Not `start`, which comes late: what is found for it is written with it alone. A write of members gives zeros.
         with m.Elif(~self.write_members):
             m.d.comb += [
                 after.even.eq(Mux(before.next_odd, before.even, members)),
