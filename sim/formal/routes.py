@@ -29,13 +29,24 @@ def expected(cfg: MeshConfig, x: int, y: int, column: Side, row: Side, entry: Po
     ``column(i)`` and ``row(i)`` say whether the destinations have a column or row; their bits may be of Amaranth or of
     numpy.
     """
-    north = _any(row(i) for i in range(y))
-    south = _any(row(i) for i in range(y + 1, cfg.rows))
-    leaves = {Port.NORTH: north, Port.SOUTH: south, Port.LOCAL: row(y)}
+    return _combine(_across(cfg, x, column), _along(cfg, y, row), entry)
+
+
+def _across(cfg: MeshConfig, x: int, column: Side) -> tuple[Bit, Bit, Bit]:
+    """Whether there are destinations in the columns west of ``x``, in it, and east of it."""
+    return _any(column(i) for i in range(x)), column(x), _any(column(i) for i in range(x + 1, cfg.columns))
+
+
+def _along(cfg: MeshConfig, y: int, row: Side) -> tuple[Bit, Bit, Bit]:
+    """Whether there are destinations in the rows north of ``y``, in it, and south of it."""
+    return _any(row(i) for i in range(y)), row(y), _any(row(i) for i in range(y + 1, cfg.rows))
+
+
+def _combine(across: Sequence[Bit], along: Sequence[Bit], entry: Port) -> dict[Port, Bit]:
+    leaves = {Port.NORTH: along[0], Port.LOCAL: along[1], Port.SOUTH: along[2]}
     if entry not in (Port.NORTH, Port.SOUTH):
-        leaves = {leave: column(x) & want for leave, want in leaves.items()}
-        leaves[Port.WEST] = _any(column(i) for i in range(x))
-        leaves[Port.EAST] = _any(column(i) for i in range(x + 1, cfg.columns))
+        leaves = {leave: across[1] & want for leave, want in leaves.items()}
+        leaves |= {Port.WEST: across[0], Port.EAST: across[2]}
     return {leave: leaves[leave] for leave in WANTS[entry]}
 
 
@@ -64,16 +75,22 @@ def at_place(cfg: MeshConfig, place: Any, flit: Any, entry: Port, step: tuple[in
     ``step`` is the way from there to the router that is meant; beyond the edge nothing is wanted.
     """
     column, row = _sides(cfg, flit, entry)
-    bits: Any = Const(0, len(WANTS[entry]))
-    for y in range(cfg.rows):
-        for x in range(cfg.columns):
-            here = PlaceLayout.pack(cfg, x, y)
-            u, v = x + step[0], y + step[1]
-            if 0 <= u < cfg.columns and 0 <= v < cfg.rows:
-                leaves = expected(cfg, u, v, column, row, entry)
-                found = (place.column == here["column"]) & (place.row == here["row"])
-                bits = bits | Mux(found, Cat(Const(0, 1) if bit is False else bit for bit in leaves.values()), 0)
-    return bits[: len(WANTS[entry])]
+    along = _select(cfg, place.row, cfg.rows, step[1], lambda y: _along(cfg, y, row))
+    across: Any = Const(0, 3)
+    if entry not in (Port.NORTH, Port.SOUTH):
+        across = _select(cfg, place.column, cfg.columns, step[0], lambda x: _across(cfg, x, column))
+    return Cat(_combine(across, along, entry).values())
+
+
+def _select(cfg: MeshConfig, at: Any, size: int, ahead: int, bits: Callable[[int], tuple[Bit, Bit, Bit]]) -> Any:
+    """What is said of the coordinate that is ``ahead`` of one, which is a signal."""
+    total: Any = Const(0, 3)
+    for i in range(size):
+        if 0 <= i + ahead < size:
+            found = at == (1 << i if cfg.masks else i)
+            said = Cat(Const(0, 1) if bit is False else bit for bit in bits(i + ahead))
+            total = total | Mux(found, said, 0)
+    return total[:3]
 
 
 def in_mesh(cfg: MeshConfig, place: Any) -> Any:

@@ -106,7 +106,7 @@ def write_table(page: Path, records: Sequence[Record], count: int, tools: str) -
     right = sum(record["right"] for record in records)
     seconds = sum(record["seconds"] for record in records)
     rows = [
-        f"{right} of {count} came out as they must, in {seconds:.0f} s of processor time ({tools}).\n",
+        f"{right} of {count} came out as they must, in {seconds:.0f} s of Yosys and the solver ({tools}).\n",
         "| what | of | how | s | result |\n|---|---|---|---|---|",
         *(f"| {r['name']} | {r['of']} | {r['method']} | {r['seconds']:.1f} | {r['result']} |" for r in records),
     ]
