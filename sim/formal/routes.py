@@ -29,7 +29,9 @@ def expected(cfg: MeshConfig, x: int, y: int, column: Side, row: Side, entry: Po
     ``column(i)`` and ``row(i)`` say whether the destinations have a column or row; their bits may be of Amaranth or of
     numpy.
     """
-    return _combine(_across(cfg, x, column), _along(cfg, y, row), entry)
+    # Within a column a flit has no columns left.
+    across = () if entry in (Port.NORTH, Port.SOUTH) else _across(cfg, x, column)
+    return _combine(across, _along(cfg, y, row), entry)
 
 
 def _across(cfg: MeshConfig, x: int, column: Side) -> tuple[Bit, Bit, Bit]:
