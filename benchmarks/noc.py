@@ -115,10 +115,10 @@ def run_speed(name: str) -> dict[str, float]:
 
 def run_synthesis() -> list[dict[str, Any]]:
     rows = []
-    print(f"{'':<58} LUT4  DPR16X4    FF   COMB    MHz  iCE40")
+    print(f"{'':<58} LUT4  DPR16X4    FF   COMB    MHz  iCE40    MHz")
 
     def show(row: dict[str, Any]) -> None:
-        columns = ("lut4", "dpr16x4", "ff", "comb", "mhz", "ice40")
+        columns = ("lut4", "dpr16x4", "ff", "comb", "mhz", "ice40", "ice40_mhz")
         print(f"{row['router']:<56}" + "".join(f"{row.get(key, '-'):>7}" for key in columns), flush=True)
 
     for row in parts():

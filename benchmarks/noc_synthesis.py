@@ -30,6 +30,9 @@ CELLS = {
 SEEDS = (1, 2, 3)
 WANTED_MHZ = 110
 
+ICE40_LARGEST = 2000
+"""Lookup tables of the largest part that is placed in an HX8K."""
+
 _GROUP = 4
 """Outputs to a pin: the package has not enough."""
 
@@ -92,7 +95,8 @@ def synthesise(
     constants
         Input ports that are tied off.
     place
-        Also place and route, for an LFE5U-25F-6: best clock of three seeds.
+        Also place and route, for an LFE5U-25F-6 and, if it is not too large, for an iCE40 HX8K: best clock of three
+        seeds.
     ice40
         Also cells of an iCE40 HX8K.
     """
@@ -105,9 +109,11 @@ def synthesise(
         result = _ecp5_cells(folder)
         if ice40:
             result |= _ice40_cells(folder)
+        (folder / "wrap.v").write_text(_wrapped({n: p for n, p in ports.items() if n not in constants}))
         if place:
-            (folder / "wrap.v").write_text(_wrapped({n: p for n, p in ports.items() if n not in constants}))
-            result |= _place(folder)
+            result |= _place_ecp5(folder)
+        if place and ice40 and result["ice40"] < ICE40_LARGEST:
+            result |= _place_ice40(folder)
     return result
 
 
@@ -174,7 +180,18 @@ def _ice40_cells(folder: Path) -> dict[str, int]:
     return {"ice40": found.get("SB_LUT4", 0), "ice40_ff": flops, "ice40_ram": found.get("SB_RAM40_4K", 0)}
 
 
-def _place(folder: Path) -> dict[str, Any]:
+def _clock(report: str) -> float:
+    return float(re.findall(r"Max frequency for clock[^:]*: +([\d.]+) MHz", report)[-1])
+
+
+def _place_ice40(folder: Path) -> dict[str, Any]:
+    _run(["yosys", "-q", "-p", "read_verilog part.v wrap.v; synth_ice40 -top wrap -json wrap40.json"], folder)
+    command = ["nextpnr-ice40", "--hx8k", "--package", "ct256", "--json", "wrap40.json", "--timing-allow-fail"]
+    clocks = [_clock(_run([*command, "--seed", str(seed)], folder)) for seed in SEEDS]
+    return {"ice40_mhz": max(clocks), "ice40_mhz_all": clocks}
+
+
+def _place_ecp5(folder: Path) -> dict[str, Any]:
     _run(["yosys", "-q", "-p", "read_verilog part.v wrap.v; synth_ecp5 -top wrap -json wrap.json"], folder)
     clocks, comb = [], 0
     for seed in SEEDS:
@@ -183,7 +200,7 @@ def _place(folder: Path) -> dict[str, Any]:
             "--freq", str(WANTED_MHZ), "--seed", str(seed), "--lpf-allow-unconstrained", "--timing-allow-fail",
         ]  # fmt: skip
         text = _run(command, folder)
-        clocks.append(float(re.findall(r"Max frequency for clock[^:]*: +([\d.]+) MHz", text)[-1]))
+        clocks.append(_clock(text))
         found = re.search(r"TRELLIS_COMB: +(\d+)", text)
         comb = int(found[1]) if found else 0
     return {"comb": comb, "mhz": max(clocks), "mhz_all": clocks}
