@@ -105,7 +105,7 @@ FILES: list[Case] = [
 OPTIONS: list[Case] = [
     ("unknown device", f"{RUN} --device frob", r"device must be one of ideal, .* not \"frob\"", None),
     ("garbage as device", f"{RUN} --device bad.toml", r"bad\.toml", _text("bad.toml", NO_NAME)),
-    ("unknown backend", f"{RUN} --backend frob", r"backend must be one of functional, cosim, fpga-sim, fpga, not 'frob'", None),
+    ("unknown backend", f"{RUN} --backend frob", r"backend must be one of functional, .* not 'frob'", None),
     ("unknown cause", f"{RUN} --without frob", r"cause must be one of programming, .* not 'frob'", None),
     ("without and only", f"{RUN} --without adc --only wire", r"without and only exclude each other", None),
     (
