@@ -95,7 +95,8 @@ class FpgaBackend:
         if self._client is None:
             self._client = connect_board(self._port, self._baud, transport=self._transport)
         self._chip = chip
-        info = self._identify()
+        self._driver = None
+        info = self._persist(self._identify)
         self._driver = BoardDriver(
             self._client, info.emulator(chip), cores, progress=self._progress, guard=self._persist
         )  # fmt: skip
@@ -143,8 +144,8 @@ class FpgaBackend:
 
     def _again(self) -> None:
         assert self._client is not None
-        assert self._driver is not None
         self._client.recover(self._wait)
-        self._identify()
-        self._driver.forget()
+        if self._driver is not None:
+            self._identify()
+            self._driver.forget()
         self.reloads += 1

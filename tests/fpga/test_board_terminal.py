@@ -1,0 +1,142 @@
+"""The driver of a board on a simulated one behind a pseudo-terminal: resets and unplugging in mid-transfer."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fpga.backend import FpgaBackend, connect_board
+from fpga.config import board_config
+from fpga.simulate import BoardTerminal
+from hw.config import load_chip, tnsa_config
+from macro_models import Masks, TnsaModel, load_device
+from macro_models.errors import ToolError
+from macro_models.exact.operation import Direction, MvmOperation
+from sim.board.driver import read_info
+from sim.functional import FunctionalBackend
+
+CHIP = load_chip("tnsa16-core")
+OPS = (MvmOperation(), MvmOperation(direction=Direction.BACKWARD, step_code=300), MvmOperation(in_bits=8, step_code=60))
+MASKS = Masks.reset(16)
+
+
+def core(number: int) -> TnsaModel:
+    targets = np.random.default_rng(number).uniform(1, 40, (16, 16))
+    causes = frozenset({"programming", "relaxation", "adc"})
+    return TnsaModel(tnsa_config(CHIP), targets, device=load_device("rram-neurram"), seed=3, core=number, causes=causes)
+
+
+class Board:
+    """A simulated board that can be plugged in at ``port``, served by a thread.
+
+    After ``disturb_at`` slices of work ``disturb`` is called, once.
+    """
+
+    def __init__(self, port: Path) -> None:
+        self.port = port
+        self.disturb: Callable[[], None] | None = None
+        self.slices = 0
+        self._end = threading.Event()
+        self.terminal = BoardTerminal(board_config("hx8k-breakout", CHIP), port)
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def disturb_after(self, slices: int, action: Callable[[], None]) -> None:
+        self.slices, self.disturb = slices, action
+
+    def _serve(self) -> None:
+        while not self._end.is_set():
+            self.terminal.step(0.05)
+            if self.disturb is not None:
+                self.slices -= 1
+                if self.slices == 0:
+                    action, self.disturb = self.disturb, None
+                    action()
+
+    def replug(self) -> None:
+        """Pull the plug and put it in again: another terminal, at the same name."""
+        self.terminal.close()
+        self.terminal = BoardTerminal(board_config("hx8k-breakout", CHIP), self.port)
+
+    def close(self) -> None:
+        self._end.set()
+        self._thread.join(60)
+        self.terminal.close()
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Iterator[Board]:
+    pytest.importorskip("serial")
+    board = Board(tmp_path / "board")
+    yield board
+    board.close()
+
+
+def products(backend: Any, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    for number, op in enumerate(OPS):
+        low, high = op.input_range
+        x = rng.integers(low, high + 1, (3, 16 if op.direction else 8))
+        for index in range(2):
+            yield backend.mvm(index, op, MASKS, x, number).codes
+
+
+def compare(backend: FpgaBackend) -> None:
+    cores = [core(0), core(1)]
+    functional = FunctionalBackend()
+    backend.open(CHIP, cores)
+    functional.open(CHIP, cores)
+    found = list(products(backend, np.random.default_rng(1)))
+    for codes, expected in zip(found, products(functional, np.random.default_rng(1)), strict=True):
+        np.testing.assert_array_equal(codes, expected)
+
+
+@pytest.mark.cosim("verilator", "g++", "make")
+@pytest.mark.slow
+def test_it_says_what_it_is_and_refuses_networks_for_other_chips(board: Board) -> None:
+    with connect_board(str(board.port)) as client:
+        info = read_info(client, "there")
+    assert (info.sha256, info.lines, info.g_bits, info.level) == (CHIP.sha256, 16, 12, "vector")
+    assert info.clock_hz == 24_000_000
+    other = load_chip("tnsa16-core", {"adc.sigma_gain": 0.02})
+    backend = FpgaBackend(str(board.port))
+    try:
+        with pytest.raises(ToolError, match=r"board: the board was built for another chip \(description [0-9a-f]{8}\)"):
+            backend.open(other, [])
+    finally:
+        backend.close()
+
+
+@pytest.mark.cosim("verilator", "g++", "make")
+@pytest.mark.slow
+@pytest.mark.parametrize("slices", [2, 9, 25])
+@pytest.mark.parametrize("what", ["reset", "replug"])
+def test_codes_are_the_same_after_a_reset_or_unplugging_in_mid_transfer(what: str, slices: int, board: Board) -> None:
+    said: list[str] = []
+    backend = FpgaBackend(str(board.port), note=said.append)
+    actions = {"reset": lambda: board.terminal.reset(), "replug": board.replug}
+    board.disturb_after(slices, actions[what])
+    try:
+        compare(backend)
+    finally:
+        backend.close()
+    assert board.disturb is None
+    assert backend.reloads == len(said) == 1
+    reason = "was reset, or another program opened its link" if what == "reset" else "was unplugged or switched off"
+    assert said == [f"{board.port}: the board {reason}; it will be loaded again"]
+
+
+@pytest.mark.cosim("verilator", "g++", "make")
+@pytest.mark.slow
+def test_a_board_that_does_not_come_back_is_told(board: Board) -> None:
+    backend = FpgaBackend(str(board.port), wait=0.5)
+    backend.open(CHIP, [core(0)])
+    board.close()
+    try:
+        with pytest.raises(ToolError, match=rf"^{board.port}: no such port"):
+            next(products(backend, np.random.default_rng(1)))
+    finally:
+        backend.close()
+    board.terminal = BoardTerminal(board_config("hx8k-breakout", CHIP), board.port)
