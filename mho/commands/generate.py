@@ -10,12 +10,7 @@ from mho.options import chip_argument, common_options, example
 __all__ = ["generate_command"]
 
 
-@click.command(
-    "generate",
-    epilog=example(
-        "mho generate neurram-core -o build/neurram --wrap axil", "mho generate neurram --part noc -o build/noc"
-    ),
-)
+@click.command("generate", epilog=example("mho generate neurram-core -o build/neurram --wrap axil"))
 @chip_argument
 @click.option("-o", "--output", metavar="DIR", required=True, help="Folder to write; made if it does not exist.")
 @click.option(
