@@ -33,6 +33,9 @@ WANTED_MHZ = 110
 ICE40_LARGEST = 2000
 """Lookup tables of the largest part that is placed in an HX8K."""
 
+ICE40_MEMORIES = 32
+"""What an HX8K has."""
+
 _GROUP = 4
 """Outputs to a pin: the package has not enough."""
 
@@ -112,7 +115,7 @@ def synthesise(
         (folder / "wrap.v").write_text(_wrapped({n: p for n, p in ports.items() if n not in constants}))
         if place:
             result |= _place_ecp5(folder)
-        if place and ice40 and result["ice40"] < ICE40_LARGEST:
+        if place and ice40 and result["ice40"] < ICE40_LARGEST and result["ice40_ram"] <= ICE40_MEMORIES:
             result |= _place_ice40(folder)
     return result
 
