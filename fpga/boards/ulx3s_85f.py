@@ -15,7 +15,7 @@ BOARD = Board(
     # Small products are slower in its multipliers than in logic.
     synthesis="-nodsp",
     place=("--85k", "--package", "CABGA381", "--speed", "6"),
-    fits=((64, 8),),
+    fits=((256, 8),),
     lights=(("led", 0), ("led", 1), ("led", 2)),
     loader="ulx3s",
     idcode=0x41113043,

@@ -1,0 +1,68 @@
+"""``mho fpga``: the boards, and a simulated one on which ``mho run`` does what it does with the numpy models."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hw.config import load_chip
+from mho.cli import run
+from tests.mho.conftest import Tiny
+
+
+def test_list_has_each_board_with_its_status(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["fpga", "list", "--json", "-"]) == 0
+    boards = {board["name"]: board for board in json.loads(capsys.readouterr().out)["boards"]}
+    assert boards.keys() == {"icebreaker", "ulx3s-85f", "hx8k-breakout"}
+    assert {board["status"] for board in boards.values()} == {"untested on hardware"}
+    assert (boards["icebreaker"]["lines"], boards["icebreaker"]["lanes"]) == (256, 8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["build", "icebraker", "-o", "x"], 2, "there is no board 'icebraker', did you mean icebreaker?"),
+        (["simulate", "arty"], 2, "board must be one of icebreaker, ulx3s-85f, hx8k-breakout, not 'arty'"),
+        (["info", "--port", "/dev/ttyNONE7"], 1, "/dev/ttyNONE7: no such port; ports that exist: "),
+        (["load", "ulx3s-85f", "none.bit"], 2, "none.bit: cannot be read (No such file or directory)"),
+        (["build", "hx8k-breakout", "--chip", "neurram-core", "-o", "x"], 2, "neurram-core is too large for hx8k-"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(
+    arguments: list[str], code: int, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert run(["fpga", *arguments]) == code
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: {sentence}")
+    assert err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.cosim("verilator", "g++", "make")
+@pytest.mark.slow
+def test_a_simulated_board_gives_the_outputs_of_the_numpy_models(
+    tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = tmp_path / "board"
+    command = [sys.executable, "-m", "mho", "fpga", "simulate", "hx8k-breakout", "--chip", "tnsa16-core"]
+    with subprocess.Popen([*command, "--link", str(port)], stdout=subprocess.PIPE, text=True) as served:
+        try:
+            assert served.stdout is not None
+            assert served.stdout.readline().strip() == str(port)
+            assert run(["fpga", "info", "--port", str(port), "--json", "-"]) == 0
+            info = json.loads(capsys.readouterr().out)
+            assert (info["preset"], info["sha256"]) == ("tnsa16-core", load_chip("tnsa16-core").sha256)
+            common = ["run", tiny.path("tiny.mho"), "--input", tiny.path("x.npy"), "--limit", "30", "-q"]
+            for name, options in (("board", ["--backend", "fpga", "--port", str(port)]), ("numpy", [])):
+                outputs = ["-o", str(tmp_path / f"{name}.npy")]
+                assert run([*common, *options, *outputs, "--without", "read-noise"]) == 0
+        finally:
+            served.send_signal(signal.SIGINT)
+            assert served.wait(60) == 130
+    assert (tmp_path / "board.npy").read_bytes() == (tmp_path / "numpy.npy").read_bytes()
+    assert not port.is_symlink()
