@@ -85,11 +85,20 @@ def require_cocotb() -> None:
             raise ToolError("cocotb was not found; install it with: pip install 'mho[cosim]'")
 
 
-@cache
 def tool_version(name: str) -> str:
-    """First line of ``name --version`` (``-V`` for Icarus)."""
-    flag = "-V" if name in ("iverilog", "vvp") else "--version"
-    result = subprocess.run([require_tool(name), flag], capture_output=True, text=True, check=False)
+    """First line of ``name --version`` (``-V`` for Icarus).
+
+    Raises
+    ------
+    ToolError
+        If it is missing, also where it was there before.
+    """
+    return _version(require_tool(name), "-V" if name in ("iverilog", "vvp") else "--version")
+
+
+@cache
+def _version(path: str, flag: str) -> str:
+    result = subprocess.run([path, flag], capture_output=True, text=True, check=False)
     return (result.stdout or result.stderr).partition("\n")[0]
 
 
