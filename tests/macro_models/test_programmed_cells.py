@@ -69,6 +69,7 @@ def test_write_verify_accepts_within_one_microsiemens(neurram: Device, g: float)
     assert abs(error.mean()) < 5 * half / math.sqrt(3.0 * DRAWS)
 
 
+@pytest.mark.slow
 def test_relaxation_of_a_cell_is_coherent_in_time(neurram: Device) -> None:
     relaxation = frozenset({"relaxation"})
     moved = {t: cells(neurram, 20.0, t, causes=relaxation) - 20.0 for t in (0.01, 1.0, 3600.0, 86400.0)}

@@ -95,6 +95,7 @@ def test_verilog_is_plain(wrap: str, reset: str, tmp_path: Path) -> None:
     assert ("rst_n" in text, "posedge rst" in text) == (reset == "async_low", False)
 
 
+@pytest.mark.slow
 @pytest.mark.cosim("verilator", "iverilog", "yosys")
 @pytest.mark.parametrize("reset", ["sync", "async_low"])
 @pytest.mark.parametrize("wrap", WRAPS)
@@ -145,6 +146,7 @@ def test_first_test_passes_by_make_around_the_users_top(tmp_path: Path) -> None:
     assert "TESTS=2 PASS=2" in printed
 
 
+@pytest.mark.slow
 @pytest.mark.cosim("iverilog", "cocotb")
 def test_first_test_notices_a_wrong_result(tmp_path: Path) -> None:
     _generate(tmp_path)
@@ -154,6 +156,7 @@ def test_first_test_notices_a_wrong_result(tmp_path: Path) -> None:
         _run_bench(tmp_path, [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"])
 
 
+@pytest.mark.slow
 def test_bytes_do_not_depend_on_the_hash_seed(tmp_path: Path) -> None:
     code = "import sys; from hw.config import load_chip; from rtl_gen import generate; "
     code += "generate(load_chip('tnsa16-core'), sys.argv[1], wrap='axil')"

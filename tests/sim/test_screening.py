@@ -92,6 +92,7 @@ def test_a_device_without_forming_is_refused() -> None:
         form_cells(CHIP, 0, array_of(bare, fresh=True), NONE)
 
 
+@pytest.mark.slow
 @pytest.mark.cosim
 def test_the_verilog_does_the_same() -> None:
     bad, skip = device(0.1, (1.0, 20.0), weak=0.05), np.zeros((16, 16), dtype=np.bool_)

@@ -92,6 +92,7 @@ def test_a_wrong_core_is_found_with_all_that_reproduces_it(tmp_path, old, new, w
         verify_core(CHIP, simulator="icarus", netlist=netlist, operations=10)
 
 
+@pytest.mark.slow
 @pytest.mark.cosim("iverilog", "vvp", "cocotb")
 def test_a_core_of_other_timing_is_found(tmp_path):
     netlist = one_file(tmp_path, load_chip("tnsa16-core", {"timing.t_sample_ns": 110}))

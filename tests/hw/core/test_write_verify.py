@@ -125,6 +125,7 @@ def test_any_registers_and_cells(seed: int) -> None:
     assert hardware.status["cycles_total"] == cycles(cfg, p, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["streams", "hold", "latency"])
 def test_waiting_changes_the_time_and_nothing_else(what: str) -> None:
     rng = np.random.default_rng(11)

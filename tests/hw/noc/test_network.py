@@ -99,6 +99,7 @@ def test_every_flit_arrives_once_and_in_order(cfg: MeshConfig) -> None:
                 assert got == wanted
 
 
+@pytest.mark.slow
 def test_a_hop_is_one_cycle() -> None:
     cfg = MeshConfig(columns=3, rows=3, payload_bits=32)
     for source, node in ((0, 8), (8, 0), (4, 5), (2, 6)):

@@ -64,6 +64,7 @@ def check(change: NDArray[np.float64], drawn: NDArray[np.float64], *, beyond: bo
         assert abs(model.beyond - data.beyond) < max(error, 0.1 * data.beyond)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("law", LAWS)
 def test_cells_without_targets(tmp_path: Path, law: str, model: str) -> None:
@@ -74,6 +75,7 @@ def test_cells_without_targets(tmp_path: Path, law: str, model: str) -> None:
         check(sample.readings[t] - sample.programmed, sample.drawn(device, t, 8))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("law", ["normal", "mixture"])
 def test_cells_with_targets_at_few_levels(tmp_path: Path, law: str, model: str) -> None:
@@ -216,6 +218,7 @@ def arrhenius(folder: Path, acts_on: str, energy_eV: float) -> Measurements:
     return read_measurements(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("acts_on", "energy_eV"), [("time", 0.6), ("change", 0.08)])
 def test_arrhenius_law_is_found(tmp_path: Path, acts_on: str, energy_eV: float) -> None:
     data = arrhenius(tmp_path, acts_on, energy_eV)
@@ -300,6 +303,7 @@ def cells_with_targets(
     return read_measurements(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_cells_that_lose_their_state(tmp_path: Path, model: str) -> None:
     r = np.random.default_rng(3)
@@ -326,6 +330,7 @@ def test_cells_that_lose_their_state(tmp_path: Path, model: str) -> None:
     assert float(device.sigma_uS(30.0, 1e5)) == pytest.approx(drawn.std(), rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law", ["t3", "mixture"])
 def test_heavy_tails_that_reach_zero_are_no_lost_cells(tmp_path: Path, law: str) -> None:
     sample = Sample(tmp_path, law, cells=3000, levels=0, targets=True)

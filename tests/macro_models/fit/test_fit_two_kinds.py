@@ -49,6 +49,7 @@ def test_one_level_of_which_some_are_stuck(tmp_path: Path, model: str) -> None:
     check(device, target, readings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_cells_that_are_lost_before_the_first_reading(tmp_path: Path, model: str) -> None:
     r = np.random.default_rng(21)
@@ -64,6 +65,7 @@ def test_cells_that_are_lost_before_the_first_reading(tmp_path: Path, model: str
     assert (first == target).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_two_humps_without_names_of_cells(tmp_path: Path, model: str) -> None:
     # Every reading is of another cell, so that no error of programming can be followed.

@@ -137,6 +137,7 @@ def test_assumptions_that_contradict_each_other_are_refused():
         solve(convert(Claims(specify)), Engine.BOUNDED, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.what)
 def test_mutant_is_another_circuit(mutant):
     right = convert(mutant.make())
