@@ -20,7 +20,7 @@ from rtl_gen.names import identifier
 from rtl_gen.rtlil import Module, parse
 from rtl_gen.verilog import port_names, write_module
 
-__all__ = ["emit"]
+__all__ = ["components_of", "emit"]
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _emit(component: wiring.Component, top: str, prefix: str, name: str, reset_l
 
 def _elaborate(component: wiring.Component, top: str, platform: MemoryPlatform, reset_low: bool) -> _Netlist:
     fragment: Any = Fragment.get(component, platform)
-    components = dict(_components(fragment, (top,)))
+    components = dict(components_of(fragment, (top,)))
     ports = {
         name: (value, PortDirection.Input if flow is wiring.In else PortDirection.Output)
         for name, value, flow in _flatten(component)
@@ -157,7 +157,7 @@ def _state_names(signal: object) -> dict[int, str]:
     return names
 
 
-def _components(fragment: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], wiring.Component]]:
+def components_of(fragment: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], wiring.Component]]:
     """The components that a design was made of, by path."""
     for origin in fragment.origins or ():
         if isinstance(origin, wiring.Component):
@@ -165,7 +165,7 @@ def _components(fragment: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[st
             break
     for inner, name, _ in fragment.subfragments:
         if name is not None:
-            yield from _components(inner, (*path, name))
+            yield from components_of(inner, (*path, name))
 
 
 def _first_sentence(component: wiring.Component) -> str:

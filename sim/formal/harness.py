@@ -11,8 +11,9 @@ from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
 from amaranth.hdl import Array, Assert, Assume, ClockDomain, Cover, Elaboratable, Module, Signal, Value
 from amaranth.hdl._ast import AnyConst, AnySeq
 from amaranth.hdl._ir import Fragment
-from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
+
+from rtl_gen.netlist import components_of
 
 __all__ = ["Harness", "State", "assume", "claim", "constant", "convert", "drive_freely", "free", "witness"]
 
@@ -22,7 +23,7 @@ class State(Mapping[str, Signal]):
 
     def __init__(self, fragment: Any) -> None:
         self._signals = dict(_registers(fragment, ""))
-        self._parts = dict(_components(fragment, ""))
+        self._parts = {".".join(path): part for path, part in components_of(fragment, ())}
 
     def part(self, path: str) -> Any:
         """The component at a path."""
@@ -48,16 +49,6 @@ class State(Mapping[str, Signal]):
     def words(self, path: str) -> list[Signal]:
         """Words of the memory at a path."""
         return [self[f"{path}.word_{k}"] for k in range(sum(name.startswith(f"{path}.word_") for name in self))]
-
-
-def _components(fragment: Any, path: str) -> Iterator[tuple[str, wiring.Component]]:
-    for origin in fragment.origins or ():
-        if isinstance(origin, wiring.Component):
-            yield path, origin
-            break
-    for inner, name, _ in fragment.subfragments:
-        if name is not None:
-            yield from _components(inner, f"{path}.{name}".removeprefix("."))
 
 
 def _registers(fragment: Any, prefix: str) -> Iterator[tuple[str, Signal]]:

@@ -9,6 +9,7 @@ from hw.core import CoreConfig, MaskFile, pack, pack_inputs
 from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, program
 from hw.macro.emulator import (
     EmulatedCells,
+    LoadWord,
     PinEmulatorConfig,
     PinLevelCore,
     PulseTable,
@@ -38,6 +39,16 @@ def pulse_table(cfg: PinEmulatorConfig, parameters: WriteVerifyParameters, seed:
 
 def small(**fields: Any) -> PinEmulatorConfig:
     return PinEmulatorConfig(core=CoreConfig(lines=16), **{"verify_bits": None, **fields})
+
+
+async def convert(ctx: Any, dut: PinLevelCore, loads: list[LoadWord], op: MvmOperation) -> list[int]:
+    """Load a table, multiply a vector of ones with the cells; the words of the output."""
+    for word in loads:
+        await put(ctx, dut.load, word.payload())
+    await put(ctx, dut.op, pack(op))
+    for word in pack_inputs(np.ones(dut.cfg.core.lines // 2, dtype=np.int64)):
+        await put(ctx, dut.i, word)
+    return [await get(ctx, dut.o) for _ in range(dut.cfg.core.output_words)]
 
 
 @pytest.mark.parametrize(("lanes", "converters"), [(8, 4), (16, 16)])
@@ -73,20 +84,14 @@ def test_the_core_gives_the_codes_of_a_programmed_core(lanes: int, converters: i
 
 
 def test_the_macro_holds_the_core_for_as_long_as_it_says() -> None:
-    core, model = programmed(16, 8)
+    _, model = programmed(16, 8)
     cfg = small(converters=4)
     dut, cache = PinLevelCore(cfg), TableCache(cfg, model)
     op = MvmOperation(converter=Converter.BINARY, out_bits=6)
     holds = []
 
     async def bench(ctx: Any) -> None:
-        for word in cache.loads(op, Masks.reset(16)):
-            await put(ctx, dut.load, word.payload())
-        await put(ctx, dut.op, pack(op))
-        for word in pack_inputs(np.ones(8, dtype=np.int64)):
-            await put(ctx, dut.i, word)
-        for _ in range(core.output_words):
-            await get(ctx, dut.o)
+        await convert(ctx, dut, cache.loads(op, Masks.reset(16)), op)
 
     async def observe(ctx: Any) -> None:
         length = 0
@@ -101,7 +106,7 @@ def test_the_macro_holds_the_core_for_as_long_as_it_says() -> None:
 
 
 def test_a_conversion_without_a_table_is_an_error() -> None:
-    core, model = programmed(16, 8)
+    _, model = programmed(16, 8)
     cfg = small()
     dut, op, masks = PinLevelCore(cfg), MvmOperation(), Masks.reset(16)
     other = Masks(np.arange(16) < 8, masks.lines, masks.bl_skip, masks.sl_skip)
@@ -109,13 +114,7 @@ def test_a_conversion_without_a_table_is_an_error() -> None:
 
     async def bench(ctx: Any) -> None:
         for loads in (TableCache(cfg, model).loads(op, masks), TableCache(cfg, model).loads(op, other)):
-            for word in loads:
-                await put(ctx, dut.load, word.payload())
-            await put(ctx, dut.op, pack(op))
-            for word in pack_inputs(np.ones(8, dtype=np.int64)):
-                await put(ctx, dut.i, word)
-            for _ in range(core.output_words):
-                await get(ctx, dut.o)
+            await convert(ctx, dut, loads, op)
             errors.append(ctx.get(dut.status.error))
 
     simulate(dut, bench, deadline=10_000)
