@@ -160,7 +160,10 @@ class _Importer:
         if wanted is not None and wanted not in names:
             raise InputError(f"{self.where}: has no output {wanted!r}; it has {', '.join(names) or 'none'}")
         if wanted is None and len(names) != 1:
-            raise InputError(f"{self.where}: has {len(names)} outputs ({', '.join(names)}); choose one by its name")
+            raise InputError(
+                f"{self.where}: has {len(names)} outputs ({', '.join(names)}); choose one by its name when it is "
+                "compiled (mho compile --model-output NAME)"
+            )
         return wanted or names[0]
 
     def _read_constants(self) -> None:
