@@ -25,8 +25,8 @@ __all__ = [
     "TABLE_STEPS",
     "THRESHOLD_BITS",
     "THRESHOLD_MAX",
-    "PulseLaw",
     "Polarity",
+    "PulseLaw",
 ]
 
 Integers = NDArray[np.int64]
