@@ -15,18 +15,25 @@ __all__ = [
     "AMPLITUDE_BITS",
     "CONDUCTANCE_BITS",
     "CONDUCTANCE_MAX",
+    "FORMED_BIT",
     "MOVED",
     "MOVED_BITS",
+    "PULSE_STEP",
     "RATE_BITS",
+    "RECORD_WORDS",
     "SCALE_BITS",
     "SIGMA_BITS",
+    "STUCK_BIT",
     "TABLE_HIGH",
     "TABLE_LOW",
     "TABLE_STEPS",
     "THRESHOLD_BITS",
     "THRESHOLD_MAX",
+    "VERIFY_STEP",
+    "WEAK_BIT",
     "Polarity",
     "PulseLaw",
+    "PulseRecord",
 ]
 
 Integers = NDArray[np.int64]
@@ -56,6 +63,9 @@ SIGMA_BITS = 16
 DRAW_BITS = 12
 """Fraction bits of a normal draw (:data:`macro_models.exact.random.NORMAL_ONE`)."""
 
+PULSE_STEP, VERIFY_STEP = 7, 8
+"""Steps of the draws of purpose ``PULSE`` for each pulse and for each verify read of a cell."""
+
 TABLE_STEPS = 64
 """Steps of the table of 1 - exp(-a), for each unit of ln a."""
 TABLE_LOW, TABLE_HIGH = -16 * TABLE_STEPS, 4 * TABLE_STEPS
@@ -82,6 +92,30 @@ class Polarity(IntEnum):
     """Lowers it."""
     FORM = 2
     """Makes the first filament of a fresh cell."""
+
+
+class PulseRecord(IntEnum):
+    """Words of 32 bits that say what a cell is, as an emulator in an FPGA holds them."""
+
+    STATE = 0
+    """Conductance in the lowest bits, flags above: :data:`FORMED_BIT`, :data:`STUCK_BIT`, :data:`WEAK_BIT`."""
+    PULSES = 1
+    """Pulses so far."""
+    READS = 2
+    """Verify reads so far."""
+    THRESHOLD = 3
+    """Three, of SET, RESET and FORM, in two's complement."""
+    HIGH = 6
+    """Conductance to which SET pulses tend."""
+    FORMED = 7
+    """Conductance after forming."""
+
+
+RECORD_WORDS = 8
+"""Words of the record of a cell."""
+
+FORMED_BIT, STUCK_BIT, WEAK_BIT = (CONDUCTANCE_BITS + k for k in range(3))
+"""Flags of a cell in the word of its state."""
 
 
 @dataclass(frozen=True, kw_only=True)

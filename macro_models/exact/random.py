@@ -16,6 +16,9 @@ __all__ = [
     "LANES",
     "NORMAL_ONE",
     "NORMAL_TABLE",
+    "PHILOX_MULTIPLIERS",
+    "PHILOX_ROUNDS",
+    "PHILOX_WEYL",
     "NormalsAhead",
     "Purpose",
     "bits16",
@@ -32,8 +35,13 @@ NORMAL_ONE = 1 << NORMAL_FRACTION_BITS
 LANES = 8
 """Items of one block of draws."""
 
-_M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
-_W0, _W1 = 0x9E3779B9, 0xBB67AE85
+PHILOX_ROUNDS = 10
+PHILOX_MULTIPLIERS = 0xD2511F53, 0xCD9E8D57
+PHILOX_WEYL = 0x9E3779B9, 0xBB67AE85
+"""What the key grows by from round to round."""
+
+_M0, _M1 = (np.uint64(multiplier) for multiplier in PHILOX_MULTIPLIERS)
+_W0, _W1 = PHILOX_WEYL
 _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
 
@@ -70,7 +78,7 @@ def philox4x32(
     shape = np.broadcast_shapes(*(c.shape for c in words))
     c0, c1, c2, c3 = (np.atleast_1d(c) for c in words)
     k0, k1 = key
-    for turn in range(10):
+    for turn in range(PHILOX_ROUNDS):
         p0, p1 = c0 * _M0, c2 * _M1
         if turn < 3:
             # The words have shapes of their own at first; after three rounds each depends on all of them.
