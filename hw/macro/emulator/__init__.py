@@ -6,7 +6,7 @@ from hw.macro.emulator.layout import LoadLayout, TagLayout
 from hw.macro.emulator.pin_config import PinEmulatorConfig
 from hw.macro.emulator.pin_core import PinLevelCore
 from hw.macro.emulator.pin_level import PinLevelMacro
-from hw.macro.emulator.pulse_reference import EmulatedCells, PulseTable, cell_code, pulse_loads, verify_code
+from hw.macro.emulator.pulse_loads import law_loads, logged_pulses, record_loads, table_words
 from hw.macro.emulator.reference import (
     EmulatorReference,
     LineTable,
@@ -20,7 +20,6 @@ from hw.macro.emulator.reference import (
 )
 
 __all__ = [
-    "EmulatedCells",
     "EmulatorConfig",
     "EmulatorReference",
     "LineTable",
@@ -29,16 +28,16 @@ __all__ = [
     "PinEmulatorConfig",
     "PinLevelCore",
     "PinLevelMacro",
-    "PulseTable",
     "TableCache",
     "TagLayout",
     "VectorEmulator",
-    "cell_code",
     "cell_loads",
     "check_core",
+    "law_loads",
     "line_table",
+    "logged_pulses",
     "noise_loads",
-    "pulse_loads",
+    "record_loads",
     "table_loads",
-    "verify_code",
+    "table_words",
 ]

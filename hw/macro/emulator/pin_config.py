@@ -1,38 +1,63 @@
-"""Static parameters of an emulated macro behind its pins.
+"""Static parameters of an emulated macro behind its pins, and where things are in region 3 of its load port.
 
-Region 3 of its load port holds, by the index of the word:
+Word lines of the tables in all slots are from :data:`LINES` on, ``mask_words`` a slot. What programming by pulses
+needs, for the law of :mod:`macro_models.exact.pulse`:
 
-* ``256 * polarity + amplitude``: the part of the way to the end of its window, in 2**-14, that a pulse moves a cell of
-  the mean threshold;
-* :data:`SEED`: seed of what distinguishes the cells; :data:`SPREAD`: deviation of the thresholds of the cells, in steps
-  of the amplitude (bits 4:0), and from pulse to pulse of a cell (bits 12:8);
-* ``ENDS + polarity``: the end of the window, in codes of a cell;
-* ``LINES + slot * mask_words + word``: word lines of the table in a slot.
+* from :data:`MOVED_TABLE` on its table; from :data:`CONSTANTS` on its constants and the key of its draws
+  (:class:`PulseConstants`), as 32-bit two's complement;
+* from :data:`NORMALS` on the upper half of :data:`macro_models.exact.random.NORMAL_TABLE`, two entries a word, 16 bits
+  each, the lower one first;
+* from :attr:`PinEmulatorConfig.records` on what distinguishes the cells, :data:`RECORD_WORDS` words each
+  (:class:`macro_models.exact.pulse.PulseRecord`), row by row.
+
+The records can be read too, and the log of pulses, oldest first: how many there are at :data:`LOG_LEVEL`, the next one
+at each of the :data:`LOG_WINDOW` words from :data:`LOG` on (:class:`LogLayout`; 0 where there is none).
 """
 
 from dataclasses import dataclass
+from enum import IntEnum
+
+from amaranth.lib import data
 
 from hw.macro.emulator.config import EmulatorConfig
 from macro_models.errors import InputError
-from macro_models.exact.pulse import AMPLITUDE_BITS
+from macro_models.exact.pulse import AMPLITUDE_BITS, RECORD_WORDS
 
 __all__ = [
-    "ENDS", "END_BITS", "LINES", "PART_BITS", "PULSE_WORDS", "SEED", "SPREAD", "SPREAD_BITS", "PinEmulatorConfig",
+    "CONSTANTS", "LINES", "LOG", "LOG_DEPTH", "LOG_LEVEL", "LOG_WINDOW", "MOVED_TABLE", "NORMALS",
+    "LogLayout", "PinEmulatorConfig", "PulseConstants",
 ]  # fmt: skip
 
-PULSE_WORDS = 4 * 2**AMPLITUDE_BITS
-"""Words of the table of the answer to pulses, 256 for each polarity."""
-
-SEED, SPREAD, ENDS, LINES = PULSE_WORDS, PULSE_WORDS + 1, PULSE_WORDS + 4, PULSE_WORDS + 512
+MOVED_TABLE, CONSTANTS, LOG_LEVEL, LOG, LINES, NORMALS = 0, 2048, 2176, 2304, 4096, 16384
 """Indices in region 3, see the module."""
 
-PART_BITS = 14
-"""A pulse moves a cell by a part of its way, a multiple of 2**-14."""
+LOG_WINDOW = 256
+"""Words at which the log is read: one queue, so that it can be read in blocks."""
 
-END_BITS = 2
-"""Bits of the end of a window beyond those of a cell."""
+LOG_DEPTH = 512
+"""Pulses that the log holds; the macro holds the core where it is full."""
 
-SPREAD_BITS = 5
+
+class PulseConstants(IntEnum):
+    """Place of each constant of :class:`macro_models.exact.pulse.PulseLaw` from :data:`CONSTANTS` on."""
+
+    LOG_RATE = 0
+    """Three: SET, RESET, FORM."""
+    SLOPE = 3
+    """Three."""
+    SPREAD = 6
+    LOG_WEAK = 7
+    LOW = 8
+    VERIFY_SIGMA = 9
+    KEY = 10
+    """Two: the key of the draws, :func:`macro_models.exact.random.philox_key`."""
+
+
+class LogLayout(data.StructLayout):
+    """A pulse in the log: which, on which cell (``row * lines + col``); ``valid`` is 0 where there is none."""
+
+    def __init__(self) -> None:
+        super().__init__({"amplitude": AMPLITUDE_BITS, "polarity": 2, "cell": 20, "reserved": 1, "valid": 1})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +101,20 @@ class PinEmulatorConfig(EmulatorConfig):
         return True
 
     @property
+    def cell_bits(self) -> int:
+        """Bits of the number of a cell."""
+        return 2 * (self.lines - 1).bit_length()
+
+    @property
+    def records(self) -> int:
+        """Index of the first record in region 3: a power of two beyond everything else."""
+        return max(2 * NORMALS, RECORD_WORDS * self.lines**2)
+
+    @property
     def load_words(self) -> int:
         """Words of the largest region of the load port."""
-        return max(super().load_words, LINES + self.slots * self.core.mask_words)
+        pulses = 0 if self.verify_bits is None else 2 * self.records
+        return max(super().load_words, LINES + self.slots * self.core.mask_words, pulses)
 
     @property
     def rest_bits(self) -> int:

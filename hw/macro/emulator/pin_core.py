@@ -11,6 +11,7 @@ from hw.core.write_verify import WriteVerifyConfig
 from hw.macro.emulator.layout import LoadLayout
 from hw.macro.emulator.pin_config import PinEmulatorConfig
 from hw.macro.emulator.pin_level import PinLevelMacro
+from hw.macro.emulator.pin_records import peek_members
 
 __all__ = ["PinLevelCore"]
 
@@ -29,8 +30,8 @@ class PinLevelCore(wiring.Component):
     -------
     The members of :class:`hw.core.Core` but for ``macro``. A conversion without a table, too, sets ``status.error``.
 
-    load : In(stream.Signature(LoadLayout(cfg)))
-        As that of the macro.
+    load, peek, peeked
+        Those of the macro.
     """
 
     op: stream.Interface
@@ -38,6 +39,8 @@ class PinLevelCore(wiring.Component):
     o: stream.Interface
     mask: stream.Interface
     load: Any
+    peek: Any
+    peeked: Any
     status: Any
 
     def __init__(self, cfg: PinEmulatorConfig, write: WriteVerifyConfig | None = None) -> None:
@@ -48,15 +51,18 @@ class PinLevelCore(wiring.Component):
         self.macro = PinLevelMacro(cfg)
         members = dict(self.core.signature.members)
         del members["macro"]
-        super().__init__({**members, "load": In(stream.Signature(LoadLayout(cfg)))})
+        super().__init__({**members, "load": In(stream.Signature(LoadLayout(cfg))), **peek_members(cfg)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.core, m.submodules.macro = core, macro = self.core, self.macro
         connect(m, core.macro, macro.pins)
         connect(m, wiring.flipped(self.load), macro.load)
+        if self.cfg.verify_bits is not None:
+            connect(m, wiring.flipped(self.peek), macro.peek)
+            m.d.comb += self.peeked.eq(macro.peeked)
         for name, member in self.signature.members.items():
-            if name in ("load", "status"):
+            if name in ("load", "peek", "peeked", "status"):
                 continue
             ours, its = getattr(self, name), getattr(core, name)
             if member.is_signature:

@@ -16,6 +16,7 @@ from hw.macro.emulator.memory import CellMemory
 from hw.macro.emulator.pin_charges import LineCharges
 from hw.macro.emulator.pin_config import LINES, PinEmulatorConfig
 from hw.macro.emulator.pin_levels import LineLevels
+from hw.macro.emulator.pin_records import peek_members
 from hw.macro.emulator.pin_writes import CellWriter
 from hw.macro.emulator.tables import TableStore
 from hw.macro.macro_pins import MacroPins
@@ -37,19 +38,24 @@ class PinLevelMacro(wiring.Component):
         The macro, as it sees the digital core.
     load : In(stream.Signature(LoadLayout(cfg)))
         Cells, tables, answer to pulses. Not ready while the memory of the cells is used.
+    peek : In(stream.Signature(index)), peeked : Out(32)
+        Only where cells are programmed by pulses: words of region 3 that can be read, see
+        :class:`~hw.macro.emulator.pin_records.CellRecords`.
     error : Out(1)
         A conversion had no table: its codes mean nothing. Stays until reset.
     """
 
     pins: Any
     load: stream.Interface
+    peek: stream.Interface
+    peeked: Signal
     error: Signal
 
     def __init__(self, cfg: PinEmulatorConfig) -> None:
         self.cfg = cfg
         super().__init__({
             "pins": In(MacroPins(cfg.lines, cfg.verify_bits)), "load": In(stream.Signature(LoadLayout(cfg))),
-            "error": Out(1),
+            **peek_members(cfg), "error": Out(1),
         })  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:
@@ -88,7 +94,7 @@ class PinLevelMacro(wiring.Component):
             chunk, writes = self._program(m, cells, chunk, busy)
         else:
             writes = Signal()
-        self._connect_cells(m, cells, issue, chunk, ready=~(busy | writes))
+        self._connect_cells(m, cells, issue, chunk, busy, writes)
         return m
 
     def _sequence(
@@ -154,9 +160,12 @@ class PinLevelMacro(wiring.Component):
         for name, member in writer.pins.signature.members.items():
             ours, its = getattr(self.pins, name), getattr(writer.pins, name)
             m.d.comb += its.eq(ours) if member.flow is In else ours.eq(its)
+        wiring.connect(m, wiring.flipped(self.peek), writer.peek)
+        taken = self.load.valid & self.load.ready
         m.d.comb += [
-            writer.cells.eq(cells.data), writer.load.eq(self.load.valid & (self.load.p.region == PULSES)),
+            writer.cells.eq(cells.data), writer.load.eq(taken & (self.load.p.region == PULSES)),
             writer.load_index.eq(self.load.p.index), writer.load_data.eq(self.load.p.data),
+            self.peeked.eq(writer.peeked),
         ]  # fmt: skip
         with m.If(writer.hold):
             m.d.comb += self.pins.hold.eq(1)
@@ -170,13 +179,15 @@ class PinLevelMacro(wiring.Component):
         )
         return merged, writer.busy
 
-    def _connect_cells(self, m: Module, cells: CellMemory, issue: ReadIssue, chunk: CellChunk, ready: Value) -> None:
-        address, reading = Signal(range(self.cfg.cell_words)), Signal()
+    def _connect_cells(
+        self, m: Module, cells: CellMemory, issue: ReadIssue, chunk: CellChunk, busy: Value, writes: Value
+    ) -> None:
+        address, reading, region = Signal(range(self.cfg.cell_words)), Signal(), self.load.p.region
         m.d.sync += [reading.eq(issue.read), address.eq(issue.word)]
         with m.If(reading):
             m.d.comb += cells.read.eq(1)
         m.d.comb += [
-            self.load.ready.eq(ready | (self.load.p.region != CELLS)),
+            self.load.ready.eq(~((busy & (region == CELLS)) | (writes & ((region == CELLS) | (region == PULSES))))),
             cells.address.eq(Mux(reading, address, chunk.word)), cells.value.eq(chunk.value),
             cells.write.eq(Mux(reading, 0, chunk.parts)),
         ]  # fmt: skip

@@ -1,49 +1,47 @@
-"""Programming of emulated cells: pulses change their codes, verify reads tell them."""
+"""Programming of emulated cells: pulses change them and verify reads tell them as behind the pins of a simulation."""
 
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
-from amaranth.lib import wiring
-from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.macro.emulator.pin_config import (
-    END_BITS,
-    ENDS,
-    PART_BITS,
-    PULSE_WORDS,
-    SEED,
-    SPREAD,
-    SPREAD_BITS,
-    PinEmulatorConfig,
-)
-from hw.macro.emulator.pulse_reference import COUNT_BITS
-from hw.macro.emulator.shift_register import mix
+from hw.macro.emulator.layout import index_width
+from hw.macro.emulator.pin_config import CONSTANTS, LOG_LEVEL, NORMALS, PinEmulatorConfig
+from hw.macro.emulator.pin_draws import NormalDraw
+from hw.macro.emulator.pin_law import CellLayout, PulseArithmetic
+from hw.macro.emulator.pin_records import CellRecords, peek_members
+from hw.macro.emulator.wide_multiplier import WideMultiplier
 from hw.macro.write_pins import WritePins
-from macro_models.exact.pulse import AMPLITUDE_BITS, Polarity
+from macro_models.exact.pulse import CONDUCTANCE_BITS, PULSE_STEP, SCALE_BITS, VERIFY_STEP, Polarity, PulseRecord
 
-__all__ = ["CellWriter"]
+__all__ = ["PULSE_HOLD", "READ_HOLD", "CellWriter"]
+
+PULSE_HOLD, READ_HOLD = 69, 60
+"""Cycles for which a pulse and a verify read hold the core."""
 
 
 class CellWriter(wiring.Component):
-    """Answers the programming pins. A pulse acts at its begin and holds for :data:`PULSE_HOLD` cycles.
+    """Answers the programming pins as ``macro_models.pulses.PulseArray``, bit by bit.
 
-    The numpy reference is :class:`hw.macro.emulator.EmulatedCells`.
+    A pulse acts at its begin, at the amplitude that it has then, with the width for which the constants were made. It
+    holds the core for :data:`PULSE_HOLD` cycles, and longer while the log is full; a read for :data:`READ_HOLD` cycles.
+    Cells do not relax: whoever loads the records does that between passes.
 
     Members
     -------
     pins : In(WritePins)
         As the macro sees the digital core.
     load : In(1)
-        Write ``load_data`` to ``load_index`` of region 3, see :mod:`hw.macro.emulator.pin_config`.
+        Write ``load_data`` to ``load_index`` of region 3, see :mod:`hw.macro.emulator.pin_config`. Not while ``busy``.
     load_index, load_data : In
         See above.
-    busy : Out(1)
-        The memory of the cells is used: a strobe or a pulse begins, or it is under way. Combinational.
-    hold : Out(1)
-        The same, of a pulse.
+    peek : In(stream.Signature(index)), peeked : Out(32)
+        Reads region 3, see :class:`~hw.macro.emulator.pin_records.CellRecords`.
+    busy, hold : Out(1)
+        A strobe or a pulse begins, or it is under way. Combinational.
     address : Out
-        Word that is read or written.
+        Word of the memory of the products' cells that is read or written.
     read : Out(1)
         ``cells`` is that word in the next cycle.
     cells : In
@@ -58,6 +56,8 @@ class CellWriter(wiring.Component):
     load: Value
     load_index: Value
     load_data: Value
+    peek: stream.Interface
+    peeked: Value
     busy: Value
     hold: Value
     address: Value
@@ -71,152 +71,149 @@ class CellWriter(wiring.Component):
             raise ValueError("The cells are not programmed by pulses.")
         self.cfg = cfg
         self.verify_bits = cfg.verify_bits
+        width = index_width(cfg)
         super().__init__({
             "pins": In(WritePins(cfg.lines, cfg.verify_bits)),
-            "load": In(1), "load_index": In(range(PULSE_WORDS + 256)), "load_data": In(32),
-            "busy": Out(1), "hold": Out(1), "address": Out(range(cfg.cell_words)), "read": Out(1),
+            "load": In(1), "load_index": In(width), "load_data": In(32),
+            **peek_members(cfg), "busy": Out(1), "hold": Out(1), "address": Out(range(cfg.cell_words)), "read": Out(1),
             "cells": In(cfg.word_bits), "write": Out(cfg.word_bits // cfg.chunk_bits), "value": Out(cfg.chunk_bits),
         })  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        cfg, pins = self.cfg, self.pins
-        line_bits = (cfg.lines - 1).bit_length()
-        pulses = Cat(pins.set_pulse, pins.reset_pulse, pins.form_pulse)
-        before, reads = Signal(), Signal()
-        row, column = Signal(line_bits), Signal(line_bits)
-        code, chunk = Signal(cfg.g_bits), Signal(cfg.chunk_bits)
-        self._kind = kind = Signal(2)
-        begins = pulses.any() & ~before
+        pins = self.pins
+        self._reads, self._cell = reads, cell = Signal(), Signal(self.cfg.cell_bits)
+        self._record, self._count = Signal(CellLayout()), Signal(32)
+        self._records, self._draw, self._law = self._add_parts(m)
+        records, draw, law, record = self._records, self._draw, self._law, self._record
+        pulses, before, begins = Cat(pins.set_pulse, pins.reset_pulse, pins.form_pulse), Signal(), Signal()
         m.d.sync += before.eq(pulses.any())
-        self._count_pulses(m, Cat(column, row) == Cat(_number(pins.write_sl), _number(pins.write_wl)), begins)
-        self._add_loads(m)
-        self._add_law(m, code, row, column)
-
-        cell_bits = (cfg.chunk_cells - 1).bit_length()
-        part_bits = (cfg.word_bits // cfg.chunk_bits - 1).bit_length()
-        cell = column[:cell_bits]
-        # At least one bit, also where a word has one part.
-        part = Cat(column[cell_bits : cell_bits + part_bits], Const(0, 1))
-        m.d.comb += self.address.eq(Cat(column[cell_bits + part_bits :], row))
-        for k in range(cfg.chunk_cells):
-            one = self.value.word_select(k, cfg.g_bits)
-            m.d.comb += one.eq(Mux(cell == k, self._moved, chunk.word_select(k, cfg.g_bits)))
+        m.d.comb += begins.eq(pulses.any() & ~before)
+        arrived = self._store(m)
         with m.FSM() as fsm:
-            m.d.comb += self.busy.eq(~fsm.ongoing("Idle") | begins | pins.verify)
-            m.d.comb += self.hold.eq(begins | (~fsm.ongoing("Idle") & ~reads))
+            m.d.comb += [self.busy.eq(~fsm.ongoing("Idle") | begins | pins.verify), self.hold.eq(self.busy)]
             with m.State("Idle"), m.If(begins | pins.verify):
                 m.d.sync += [
-                    row.eq(_number(pins.write_wl)), column.eq(_number(pins.write_sl)), reads.eq(pins.verify),
-                    kind.eq(Mux(pins.form_pulse, Polarity.FORM, pins.reset_pulse)),
+                    cell.eq(Cat(_number(pins.write_sl), _number(pins.write_wl))), reads.eq(pins.verify),
+                    record.polarity.eq(Mux(pins.form_pulse, Polarity.FORM, pins.reset_pulse)),
+                    record.amplitude.eq(pins.amplitude),
                 ]  # fmt: skip
                 with m.If(pins.verify):
                     m.d.sync += pins.verify_valid.eq(0)
-                m.next = "Read"
-            with m.State("Read"):
+                m.next = "Fetch"
+            with m.State("Fetch"), m.If(self._fetch(m, fsm.ongoing("Fetch"))):
+                m.next = "Begin"
+            with m.State("Begin"):
+                m.d.comb += draw.start.eq(1)
+                m.next = "Draw"
+            with m.State("Draw"), m.If(draw.done):
+                m.next = "Drawn"
+            with m.State("Drawn"):
+                m.d.comb += law.start.eq(1)
+                m.next = "Law"
+            with m.State("Law"), m.If(law.done):
+                m.next = "Count"
+            with m.State("Count"):
+                self._write(m, Mux(reads, PulseRecord.READS, PulseRecord.PULSES), self._count)
+                m.next = "State"
+                with m.If(reads):
+                    m.d.sync += [pins.verify_code.eq(law.code), pins.verify_valid.eq(1)]
+                    m.next = "Idle"
+            with m.State("State"):
+                self._write(m, PulseRecord.STATE, law.state)
                 m.d.comb += self.read.eq(1)
                 m.next = "Chunk"
             with m.State("Chunk"):
-                m.d.sync += chunk.eq(self.cells.word_select(part, cfg.chunk_bits))
-                m.next = "Cell"
-            with m.State("Cell"):
-                m.d.sync += code.eq(chunk.word_select(cell, cfg.g_bits))
-                m.next = "Code"
-            with m.State("Code"):
-                m.next = "Draw"
-                with m.If(reads):
-                    m.d.sync += [pins.verify_code.eq(self._verify_code(code)), pins.verify_valid.eq(1)]
-                    m.next = "Idle"
-            # The law needs a cycle for each of its steps.
-            steps = ("Draw", "Shift", "Look up", "Multiply", "Move")
-            for state, following in zip(steps, (*steps[1:], "Write"), strict=True):
-                with m.State(state):
-                    m.next = following
+                m.d.comb += arrived.eq(1)
+                m.next = "Write"
             with m.State("Write"):
-                m.d.comb += self.write.eq(Const(1) << part)
-                m.next = "Idle"
+                m.d.comb += self.write.eq(Const(1) << self._part)
+                m.next = "Log"
+            with m.State("Log"):
+                m.d.comb += records.pulse.valid.eq(1)
+                with m.If(records.pulse.ready):
+                    m.next = "Idle"
         return m
 
-    def _count_pulses(self, m: Module, same: Value, begins: Value) -> None:
-        """Number of this pulse of a cell in a pass, as long as nothing else is selected."""
-        pins = self.pins
-        self._count = Signal(COUNT_BITS)
-        count, on, write_pass = Signal.like(self._count), Signal(), Signal.like(pins.write_pass)
-        with m.If(begins | pins.verify):
-            following = Mux(same & on & (pins.write_pass == write_pass), count, 0)
+    def _add_parts(self, m: Module) -> tuple[Any, Any, Any]:
+        """Records, draws and law, with what does not depend on the state."""
+        m.submodules.records = records = CellRecords(self.cfg)
+        m.submodules.draw = draw = NormalDraw()
+        m.submodules.law = law = PulseArithmetic(self.verify_bits)
+        m.submodules.multiplier = multiplier = WideMultiplier()
+        connect(m, flipped(self.peek), records.peek)
+        index, low, fields = self.load_index, self.load_index[:-1], self._record
+        loads = Signal()
+        logged = records.pulse.payload
+        m.d.comb += [
+            self.peeked.eq(records.peeked), records.busy.eq(self.busy),
+            records.load.eq(self.load), loads.eq(self.load & ~index[-1]),
+            law.moved_load.eq(loads & (low < CONSTANTS)),
+            law.constant_load.eq(loads & (low >= CONSTANTS) & (low < LOG_LEVEL)),
+            draw.load.eq(loads & (low >= NORMALS)),
+            *(part.load_index.eq(index) for part in (records, draw, law)),
+            *(part.load_data.eq(self.load_data) for part in (records, draw, law)),
+            draw.cell.eq(self._cell), draw.number.eq(self._count), draw.key.eq(law.key),
+            draw.step.eq(Mux(self._reads, VERIFY_STEP, PULSE_STEP)),
+            law.reads.eq(self._reads), law.cell.eq(fields), law.z.eq(draw.z),
+            multiplier.a.eq(Mux(draw.busy, draw.a, law.a)), multiplier.b.eq(Mux(draw.busy, draw.b, law.b)),
+            draw.product.eq(multiplier.product), law.product.eq(multiplier.product),
+            logged.valid.eq(1), logged.amplitude.eq(fields.amplitude), logged.polarity.eq(fields.polarity),
+            logged.cell.eq(self._cell),
+        ]  # fmt: skip
+        return records, draw, law
+
+    def _fetch(self, m: Module, ongoing: Value) -> Value:
+        """Read what is needed of the record, one word a cycle; whether the last one arrives."""
+        record, records = self._record, self._records
+        threshold = PulseRecord.THRESHOLD + record.polarity
+        words = Array([
+            Const(PulseRecord.STATE, 3), Mux(self._reads, PulseRecord.READS, PulseRecord.PULSES)[:3], threshold[:3],
+            Const(PulseRecord.HIGH, 3), Const(PulseRecord.FORMED, 3),
+        ])  # fmt: skip
+        at = Signal(range(6))
+        taken = (record.state, self._count, record.threshold, record.high, record.formed)
+        with m.If(ongoing):
+            m.d.comb += [records.address.eq(Cat(words[at], self._cell)), records.read.eq(1)]
+            m.d.sync += at.eq(Mux(at == len(words), 0, at + 1))
+            for number, field in enumerate(taken, start=1):
+                with m.If(at == number):
+                    m.d.sync += field.eq(records.data + 1 if field is self._count else records.data)
+        return at == len(words)
+
+    def _write(self, m: Module, word: Any, value: Value) -> None:
+        """Write a word of the record."""
+        records = self._records
+        place = Value.cast(word)[:3]
+        m.d.comb += [
+            records.address.eq(Cat(place, self._cell)), records.write.eq(1), records.write_data.eq(value),
+        ]  # fmt: skip
+
+    def _store(self, m: Module) -> Signal:
+        """The cell's code among those that products see, in a part of a word of their memory, when that arrives."""
+        arrived = Signal()
+        cfg, cell = self.cfg, self._cell
+        place_bits = (cfg.chunk_cells - 1).bit_length()
+        part_bits = (cfg.word_bits // cfg.chunk_bits - 1).bit_length()
+        place = cell[:place_bits]
+        # At least one bit, also where a word has one part.
+        self._part = part = Cat(cell[place_bits : place_bits + part_bits], Const(0, 1))
+        m.d.comb += self.address.eq(cell[place_bits + part_bits :])
+        chunk, code = Signal(cfg.chunk_bits), Signal(cfg.g_bits)
+        g, scaled = self._law.state[:CONDUCTANCE_BITS], Signal(CONDUCTANCE_BITS + cfg.g_bits - SCALE_BITS + 1)
+        m.d.comb += scaled.eq(((g << cfg.g_bits) - g + (1 << SCALE_BITS - 1)) >> SCALE_BITS)
+        with m.If(arrived):
             m.d.sync += [
-                self._count.eq(following), count.eq(following + begins), on.eq(1), write_pass.eq(pins.write_pass),
+                chunk.eq(self.cells.word_select(part, cfg.chunk_bits)),
+                code.eq(Mux(scaled >= 2**cfg.g_bits, 2**cfg.g_bits - 1, scaled)),
             ]  # fmt: skip
-        with m.Elif(~pins.write_mode):
-            m.d.sync += on.eq(0)
-
-    def _verify_code(self, code: Signal) -> Value:
-        repeats = -(-self.verify_bits // self.cfg.g_bits)
-        return code.replicate(repeats)[-self.verify_bits :]
-
-    def _add_loads(self, m: Module) -> None:
-        """What is loaded; none of it knows reset."""
-        cfg = self.cfg
-        m.submodules.parts = memory = Memory(shape=PART_BITS + 1, depth=PULSE_WORDS, init=[])
-        write, self._parts = memory.write_port(), memory.read_port()
-        self._seed = Signal(32, reset_less=True)
-        self._spreads = [Signal(SPREAD_BITS, name=name, reset_less=True) for name in ("cell_spread", "pulse_spread")]
-        self._ends = [Signal(cfg.g_bits + END_BITS, name=f"end_{kind.name}", reset_less=True) for kind in Polarity]
-        m.d.comb += [
-            write.addr.eq(self.load_index), write.data.eq(self.load_data),
-            write.en.eq(self.load & (self.load_index < PULSE_WORDS)),
-        ]  # fmt: skip
-        with m.If(self.load):
-            with m.Switch(self.load_index):
-                with m.Case(SEED):
-                    m.d.sync += self._seed.eq(self.load_data)
-                with m.Case(SPREAD):
-                    m.d.sync += [spread.eq(self.load_data[8 * k :]) for k, spread in enumerate(self._spreads)]
-                for kind, end in zip(Polarity, self._ends, strict=True):
-                    with m.Case(ENDS + kind):
-                        m.d.sync += end.eq(self.load_data)
-
-    def _add_law(self, m: Module, code: Signal, row: Signal, column: Signal) -> None:
-        """Registers that follow each other; the states above wait until what has changed has come through."""
-        cfg, kind = self.cfg, self._kind
-        down = kind == Polarity.RESET
-        seeded, own, draw = Signal(32), Signal(32), Signal(32)
-        at = Signal(AMPLITUDE_BITS)
-        shift = Signal(signed(SPREAD_BITS + 6))
-        target = Signal(signed(SPREAD_BITS + 7))
-        end = Signal(cfg.g_bits + END_BITS)
-        way = Signal(cfg.g_bits + END_BITS)
-        product = Signal(len(way) + PART_BITS + 1)
-        moved = Signal(len(way) + 1)
-        self._moved = after = Signal(cfg.g_bits)
-        distance = Signal(signed(len(end) + 1))
-        changed = Signal(signed(len(moved) + 2))
-        m.d.comb += [
-            end.eq(Array(self._ends)[kind]), distance.eq(Mux(down, code - end, end - code)),
-            target.eq(self.pins.amplitude + (shift >> 1)),
-            self._parts.addr.eq(Cat(at, kind)),
-            moved.eq((product + draw[16 : 16 + PART_BITS]) >> PART_BITS),
-            changed.eq(Mux(down, code - moved, code + moved)),
-        ]  # fmt: skip
-        m.d.sync += [
-            # Three cycles until the code is known.
-            seeded.eq(mix(self._seed ^ Cat(column, Const(0, 16 - len(column)), row))), own.eq(mix(seeded)),
-            draw.eq(mix(own ^ Cat(self.pins.amplitude, kind, code, Const(0, 16 - cfg.g_bits), self._count))),
-            shift.eq(
-                _deviation(Mux(down, own[16:], own[:16])) * self._spreads[0] + _deviation(draw[:16]) * self._spreads[1]
-            ),
-            at.eq(Mux(target < 0, 0, Mux(target >= 2**AMPLITUDE_BITS, 2**AMPLITUDE_BITS - 1, target[:AMPLITUDE_BITS]))),
-            way.eq(Mux(distance < 0, 0, distance[: len(way)])),
-            product.eq(way * self._parts.data),
-            after.eq(Mux(changed < 0, 0, Mux(changed >= 2**cfg.g_bits, 2**cfg.g_bits - 1, changed[: cfg.g_bits]))),
-        ]  # fmt: skip
+        for k in range(cfg.chunk_cells):
+            one = self.value.word_select(k, cfg.g_bits)
+            m.d.comb += one.eq(Mux(place == k, code, chunk.word_select(k, cfg.g_bits)))
+        return arrived
 
 
 def _number(one_hot: Value) -> Value:
     """Number of the line that is selected."""
     bits = (len(one_hot) - 1).bit_length()
     return Cat(Cat(line for k, line in enumerate(one_hot) if k >> bit & 1).any() for bit in range(bits))
-
-
-def _deviation(bits: Value) -> Value:
-    return (sum((bits[k] for k in range(16)), Const(0)) - 8).as_signed()
