@@ -15,11 +15,13 @@ __all__ = [
     "AMPLITUDE_BITS",
     "CONDUCTANCE_BITS",
     "CONDUCTANCE_MAX",
+    "DRAW_BITS",
     "FORMED_BIT",
     "MOVED",
     "MOVED_BITS",
     "PULSE_STEP",
     "RATE_BITS",
+    "RATE_MAX",
     "RECORD_WORDS",
     "SCALE_BITS",
     "SIGMA_BITS",
@@ -31,6 +33,7 @@ __all__ = [
     "THRESHOLD_MAX",
     "VERIFY_STEP",
     "WEAK_BIT",
+    "LawWords",
     "Polarity",
     "PulseLaw",
     "PulseRecord",
@@ -118,6 +121,21 @@ FORMED_BIT, STUCK_BIT, WEAK_BIT = (CONDUCTANCE_BITS + k for k in range(3))
 """Flags of a cell in the word of its state."""
 
 
+class LawWords(IntEnum):
+    """Places of the constants of :class:`PulseLaw` among the words of :meth:`PulseLaw.words`."""
+
+    LOG_RATE = 0
+    """Three: SET, RESET, FORM."""
+    SLOPE = 3
+    """Three."""
+    SPREAD = 6
+    LOG_WEAK = 7
+    LOW = 8
+    VERIFY_SIGMA = 9
+    KEY = 10
+    """Two, of the draws."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PulseLaw:
     """What all cells of an array have in common, for pulses of one width of each polarity.
@@ -147,6 +165,14 @@ class PulseLaw:
     low: int
     verify_sigma: int
     verify_bits: int
+
+    def words(self, key: tuple[int, int]) -> list[int]:
+        """The constants as an emulator in an FPGA holds them: 32 bits, two's complement, placed by :class:`LawWords`.
+
+        ``key`` is that of the draws, :func:`macro_models.exact.random.philox_key` for the purpose ``PULSE``.
+        """
+        values = (*self.log_rate, *self.slope, self.spread, self.log_weak, self.low, self.verify_sigma, *key)
+        return [int(value) & 0xFFFFFFFF for value in values]
 
     def over(self, amplitude: Integers, threshold: Integers) -> Integers:
         """How far amplitudes are above thresholds; a pulse acts where that is at least 0."""
