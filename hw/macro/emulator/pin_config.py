@@ -4,7 +4,7 @@ Word lines of the tables in all slots are from :data:`LINES` on, ``mask_words`` 
 needs, for the law of :mod:`macro_models.exact.pulse`:
 
 * from :data:`MOVED_TABLE` on its table; from :data:`CONSTANTS` on its constants and the key of its draws
-  (:class:`PulseConstants`), as 32-bit two's complement;
+  (:class:`macro_models.exact.pulse.LawWords`);
 * from :data:`NORMALS` on the upper half of :data:`macro_models.exact.random.NORMAL_TABLE`, two entries a word, 16 bits
   each, the lower one first;
 * from :attr:`PinEmulatorConfig.records` on what distinguishes the cells, :data:`RECORD_WORDS` words each
@@ -15,7 +15,6 @@ at each of the :data:`LOG_WINDOW` words from :data:`LOG` on (:class:`LogLayout`;
 """
 
 from dataclasses import dataclass
-from enum import IntEnum
 
 from amaranth.lib import data
 
@@ -25,7 +24,7 @@ from macro_models.exact.pulse import AMPLITUDE_BITS, RECORD_WORDS
 
 __all__ = [
     "CONSTANTS", "LINES", "LOG", "LOG_DEPTH", "LOG_LEVEL", "LOG_WINDOW", "MOVED_TABLE", "NORMALS",
-    "LogLayout", "PinEmulatorConfig", "PulseConstants",
+    "LogLayout", "PinEmulatorConfig",
 ]  # fmt: skip
 
 MOVED_TABLE, CONSTANTS, LOG_LEVEL, LOG, LINES, NORMALS = 0, 2048, 2176, 2304, 4096, 16384
@@ -36,21 +35,6 @@ LOG_WINDOW = 256
 
 LOG_DEPTH = 512
 """Pulses that the log holds; the macro holds the core where it is full."""
-
-
-class PulseConstants(IntEnum):
-    """Place of each constant of :class:`macro_models.exact.pulse.PulseLaw` from :data:`CONSTANTS` on."""
-
-    LOG_RATE = 0
-    """Three: SET, RESET, FORM."""
-    SLOPE = 3
-    """Three."""
-    SPREAD = 6
-    LOG_WEAK = 7
-    LOW = 8
-    VERIFY_SIGMA = 9
-    KEY = 10
-    """Two: the key of the draws, :func:`macro_models.exact.random.philox_key`."""
 
 
 class LogLayout(data.StructLayout):

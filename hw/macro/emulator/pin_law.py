@@ -7,7 +7,6 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.macro.emulator.pin_config import PulseConstants
 from hw.macro.emulator.wide_multiplier import OPERAND_BITS
 from macro_models.exact.pulse import (
     AMPLITUDE_BITS,
@@ -24,6 +23,7 @@ from macro_models.exact.pulse import (
     TABLE_LOW,
     THRESHOLD_BITS,
     WEAK_BIT,
+    LawWords,
     Polarity,
 )
 
@@ -70,7 +70,7 @@ class PulseArithmetic(wiring.Component):
     product : In(signed(66))
         Their product two cycles later.
     moved_load, constant_load : In(1)
-        Write ``load_data`` to ``load_index`` of the table, or of the constants (:class:`PulseConstants`).
+        Write ``load_data`` to ``load_index`` of the table, or of the constants (:class:`LawWords`).
     load_index, load_data : In
         See above.
     key : Out(64)
@@ -109,7 +109,7 @@ class PulseArithmetic(wiring.Component):
         constant = self._constants(m)
         slope, rate = (
             Array(constant(first + k) for k in range(len(Polarity)))[cell.polarity]
-            for first in (PulseConstants.SLOPE, PulseConstants.LOG_RATE)
+            for first in (LawWords.SLOPE, LawWords.LOG_RATE)
         )
         over, way = Signal(signed(_VALUE_BITS + 6)), Signal(signed(CONDUCTANCE_BITS + 1))
         log = Signal(signed(_LOG_BITS))
@@ -120,13 +120,13 @@ class PulseArithmetic(wiring.Component):
             with m.State("Idle"), m.If(self.start):
                 m.next = "First factor"
             with m.State("First factor"):
-                sigma = constant(PulseConstants.VERIFY_SIGMA)
+                sigma = constant(LawWords.VERIFY_SIGMA)
                 m.d.comb += [self.a.eq(Mux(self.reads, self.z, over)), self.b.eq(Mux(self.reads, sigma, slope))]
                 m.next = "Second factor"
             with m.State("Second factor"):
-                m.d.comb += [self.a.eq(self.z), self.b.eq(constant(PulseConstants.SPREAD))]
+                m.d.comb += [self.a.eq(self.z), self.b.eq(constant(LawWords.SPREAD))]
                 g, weak = cell.state[:CONDUCTANCE_BITS], cell.state[WEAK_BIT]
-                added = rate + Mux(weak, constant(PulseConstants.LOG_WEAK), 0)
+                added = rate + Mux(weak, constant(LawWords.LOG_WEAK), 0)
                 m.d.sync += log.eq(Mux(self.reads, (g << self.verify_bits) - g, added))
                 m.next = "First product"
             with m.State("First product"):
@@ -163,7 +163,7 @@ class PulseArithmetic(wiring.Component):
     def _prepare(self, m: Module, constant: Any, over: Signal, way: Signal) -> None:
         """What follows from the cell alone, in two cycles."""
         cell = self.cell
-        g, high, low = cell.state[:CONDUCTANCE_BITS], cell.high, constant(PulseConstants.LOW)[:CONDUCTANCE_BITS]
+        g, high, low = cell.state[:CONDUCTANCE_BITS], cell.high, constant(LawWords.LOW)[:CONDUCTANCE_BITS]
         sets = cell.polarity == Polarity.SET
         end = Signal(CONDUCTANCE_BITS)
         m.d.sync += [
@@ -189,12 +189,12 @@ class PulseArithmetic(wiring.Component):
 
     def _constants(self, m: Module) -> Any:
         """Registers that are loaded and know no reset; gives the value of one by its place."""
-        count = PulseConstants.KEY + 2
+        count = LawWords.KEY + 2
         words = [Signal(32, name=f"constant_{k}", reset_less=True) for k in range(count)]
         for k, word in enumerate(words):
             with m.If(self.constant_load & (self.load_index[: count.bit_length()] == k)):
                 m.d.sync += word.eq(self.load_data)
-        m.d.comb += [self.key.word_select(k, 32).eq(words[PulseConstants.KEY + k]) for k in range(2)]
+        m.d.comb += [self.key.word_select(k, 32).eq(words[LawWords.KEY + k]) for k in range(2)]
         return lambda place: words[place][:_VALUE_BITS].as_signed()
 
     def _table(self, m: Module, step: Value) -> Value:

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.macro.emulator.layout import PULSES
-from hw.macro.emulator.pin_config import CONSTANTS, MOVED_TABLE, NORMALS, LogLayout, PinEmulatorConfig, PulseConstants
+from hw.macro.emulator.pin_config import CONSTANTS, MOVED_TABLE, NORMALS, LogLayout, PinEmulatorConfig
 from hw.macro.emulator.reference import LoadWord
-from macro_models.exact.pulse import MOVED, RECORD_WORDS, PulseLaw
+from macro_models.exact.pulse import MOVED, RECORD_WORDS
 from macro_models.exact.random import NORMAL_TABLE
 
-__all__ = ["constant_words", "law_loads", "logged_pulses", "normal_words", "record_loads", "table_words"]
+__all__ = ["law_loads", "logged_pulses", "normal_words", "record_loads", "table_words"]
 
 
 def normal_words() -> list[int]:
@@ -26,30 +26,9 @@ def table_words() -> list[LoadWord]:
     return moved + [LoadWord(PULSES, NORMALS + k, word) for k, word in enumerate(normal_words())]
 
 
-def constant_words(law: PulseLaw, key: tuple[int, int]) -> list[int]:
-    """Words from :data:`~hw.macro.emulator.pin_config.CONSTANTS` on.
-
-    Parameters
-    ----------
-    law
-        For the widths that pulses stand for.
-    key
-        Of the draws: :func:`macro_models.exact.random.philox_key` for the purpose ``PULSE``.
-    """
-    words = [0] * (PulseConstants.KEY + len(key))
-    places: tuple[tuple[PulseConstants, Sequence[int]], ...] = (
-        (PulseConstants.LOG_RATE, law.log_rate), (PulseConstants.SLOPE, law.slope),
-        (PulseConstants.SPREAD, [law.spread]), (PulseConstants.LOG_WEAK, [law.log_weak]),
-        (PulseConstants.LOW, [law.low]), (PulseConstants.VERIFY_SIGMA, [law.verify_sigma]), (PulseConstants.KEY, key),
-    )  # fmt: skip
-    for place, values in places:
-        words[place : place + len(values)] = [int(value) & 0xFFFFFFFF for value in values]
-    return words
-
-
-def law_loads(law: PulseLaw, key: tuple[int, int]) -> list[LoadWord]:
-    """Words that load :func:`constant_words`."""
-    return [LoadWord(PULSES, CONSTANTS + k, word) for k, word in enumerate(constant_words(law, key))]
+def law_loads(words: Sequence[int]) -> list[LoadWord]:
+    """Words that load a law and the key of its draws, given as :meth:`macro_models.exact.pulse.PulseLaw.words`."""
+    return [LoadWord(PULSES, CONSTANTS + k, word) for k, word in enumerate(words)]
 
 
 def record_loads(cfg: PinEmulatorConfig, records: NDArray[np.integer]) -> list[LoadWord]:

@@ -12,19 +12,27 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from numpy.typing import NDArray
 
 from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
-from hw.macro.emulator import LoadLayout, LoadWord, PinEmulatorConfig, PinLevelCore
+from hw.macro.emulator import LoadLayout, LoadWord, PinEmulatorConfig, PinLevelCore, logged_pulses
+from hw.macro.emulator.pin_config import LOG
+from macro_models.exact.pulse import RECORD_WORDS
 from tests.hw.macro.emulator_bench import compile_bench
 
 MAIN = Path(__file__).with_name("pin_program.cpp.txt")
 
 
 class Programmed(NamedTuple):
-    """What the hardware did: kind, amplitude and width of each pulse; code, fault and pulses of each cell and pass."""
+    """What the hardware did.
+
+    Kind, amplitude and width of each pulse at the pins; code, fault and pulses of each cell and pass; cell, kind and
+    amplitude of each pulse in the log; the records at the end.
+    """
 
     pulses: NDArray[np.int64]
     codes: NDArray[np.int64]
     faults: NDArray[np.int64]
     counts: NDArray[np.int64]
+    log: NDArray[np.int64]
+    records: NDArray[np.uint32]
     cycles_total: int
     cycles_hold: int
 
@@ -58,9 +66,14 @@ class Program(wiring.Component):
         return m
 
 
-def build_program(cfg: PinEmulatorConfig, write: WriteVerifyConfig, folder: Path) -> Path:
-    """The simulator."""
-    defines = [f"-DVERIFY_BITS={write.verify_bits}"]
+def build_program(cfg: PinEmulatorConfig, write: WriteVerifyConfig, folder: Path, log_from: int = 0) -> Path:
+    """The simulator, which reads the log from cycle ``log_from`` on."""
+    count = RECORD_WORDS * cfg.lines**2
+    values = {
+        "VERIFY_BITS": write.verify_bits, "LOG": LOG, "LOG_FROM": log_from, "RECORDS": cfg.records,
+        "RECORD_COUNT": count,
+    }  # fmt: skip
+    defines = [f"-D{name}={value}" for name, value in values.items()]
     return compile_bench(Program(cfg, write), "programmer", MAIN, folder, defines=defines)
 
 
@@ -85,5 +98,8 @@ def run_program(
     cells = np.fromfile(folder / "cells.u32", dtype="<u4").astype(np.int64).reshape(-1, cfg.lines, cfg.lines)
     bits = write.verify_bits
     return Programmed(
-        pulses, cells & 2**bits - 1, cells >> bits & 1, cells >> bits + 1, *(int(word) for word in run.stdout.split())
-    )
+        pulses, cells & 2**bits - 1, cells >> bits & 1, cells >> bits + 1,
+        logged_pulses(np.fromfile(folder / "log.u32", dtype="<u4")),
+        np.fromfile(folder / "records.u32", dtype="<u4").reshape(-1, RECORD_WORDS).astype(np.uint32),
+        *(int(word) for word in run.stdout.split()),
+    )  # fmt: skip

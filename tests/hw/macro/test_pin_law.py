@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from hw.macro.emulator.pin_law import PulseArithmetic
-from hw.macro.emulator.pulse_loads import constant_words
 from hw.testing import simulate
 from macro_models.exact.pulse import (
     CONDUCTANCE_MAX,
@@ -97,7 +96,7 @@ def test_the_hardware_gives_the_bits_of_the_law() -> None:
         nonlocal moved, formed
         await load(ctx, dut, dut.moved_load, MOVED.tolist())
         for law in LAWS:
-            await load(ctx, dut, dut.constant_load, constant_words(law, (1, 2)))
+            await load(ctx, dut, dut.constant_load, law.words((1, 2)))
             assert ctx.get(dut.key) == 1 | 2 << 32
             for _ in range(400):
                 cell, z = random_cell(rng), int(rng.integers(-17_000, 17_001))

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -6,35 +7,30 @@ import pytest
 
 from hw.config import load_chip, pulse_config
 from hw.core import CoreConfig, MaskFile, pack, pack_inputs
-from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, program
+from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, cycles, program
 from hw.macro.emulator import (
-    EmulatedCells,
     LoadWord,
     PinEmulatorConfig,
     PinLevelCore,
-    PulseTable,
     TableCache,
-    cell_code,
     cell_loads,
-    pulse_loads,
-    verify_code,
+    law_loads,
+    record_loads,
+    table_words,
 )
+from hw.macro.emulator.pin_config import LOG_DEPTH
+from hw.macro.emulator.pin_writes import PULSE_HOLD, READ_HOLD
 from hw.testing import get, put, simulate
 from macro_models import load_device
 from macro_models.errors import InputError
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import Converter, MvmOperation
+from macro_models.exact.pulse import Polarity
 from macro_models.pulses import PulseArray
 from sim.trials import make_trial
 from tests.hw.macro.emulator_bench import Script, build, replay
 from tests.hw.macro.pin_bench import build_program, run_program
 from tests.hw.macro.test_emulator import programmed
-
-
-def pulse_table(cfg: PinEmulatorConfig, parameters: WriteVerifyParameters, seed: int = 7) -> PulseTable:
-    device, scales = load_device("rram-neurram"), pulse_config(load_chip("neurram-core"))
-    cycles = (parameters.set_cycles, parameters.reset_cycles, parameters.form_cycles)
-    return PulseTable.of(cfg, device.pulse, scales=scales, pulse_s=device.programming.pulse_s, cycles=cycles, seed=seed)
 
 
 def small(**fields: Any) -> PinEmulatorConfig:
@@ -145,81 +141,53 @@ def test_the_generated_verilog_gives_the_codes_of_a_programmed_core(tmp_path: Pa
     assert run.cycles_hold > 0
 
 
+def programmable(lines: int, seed: int, fresh: bool) -> PulseArray:
+    """Cells of which some are stuck, weak, or would be if they were formed."""
+    device = load_device("rram-neurram")
+    device = replace(
+        device, stuck=replace(device.stuck, fraction=0.02, values_uS=(0.0, 60.0)),
+        pulse=replace(device.pulse, weak_fraction=0.05, weak_factor=0.01),
+    )  # fmt: skip
+    scales = replace(pulse_config(load_chip("neurram-core")), lines=lines)
+    return PulseArray(scales, device=device, seed=seed, core=3, fresh=fresh)
+
+
 @pytest.mark.cosim("verilator", "g++", "make")
 @pytest.mark.slow
-def test_the_core_programs_its_cells_as_the_reference(tmp_path: Path) -> None:
-    lines, g_bits, verify_bits = 64, 8, 10
-    cfg = PinEmulatorConfig(core=CoreConfig(lines=lines), g_bits=g_bits, lanes=16, verify_bits=verify_bits)
+@pytest.mark.parametrize(("lines", "log_from"), [(64, 0), (16, 500_000)])
+def test_the_core_programs_its_cells_as_the_reference(lines: int, log_from: int, tmp_path: Path) -> None:
+    verify_bits = 10
+    cfg = PinEmulatorConfig(core=CoreConfig(lines=lines), g_bits=8, lanes=16, verify_bits=verify_bits)
     write = WriteVerifyConfig(lines=lines, verify_bits=verify_bits)
     rng = np.random.default_rng(lines)
-    simulator = build_program(cfg, write, tmp_path)
+    simulator = build_program(cfg, write, tmp_path, log_from)
     for parameters in (
-        WriteVerifyParameters(passes=2, set_cycles=1, reset_cycles=3, wait_cycles=5),
+        WriteVerifyParameters(passes=1, set_cycles=1, reset_cycles=3),
         WriteVerifyParameters(passes=1, form=True, form_cycles=2),
     ):
-        table = pulse_table(cfg, WriteVerifyParameters(), seed=int(rng.integers(2**32)))
-        cells = rng.integers(0, 2**g_bits // 16, (lines, lines))
+        array = programmable(lines, int(rng.integers(2**32)), parameters.form)
+        widths = parameters.set_cycles, parameters.reset_cycles, parameters.form_cycles
         top = 25 if parameters.form else 2**verify_bits * 4 // 5
-        targets = rng.integers(20, top, (lines, lines))
-        skip = rng.random((lines, lines)) < 0.1
-        reference = EmulatedCells(cfg, cells, table)
-        expected = program(write, parameters, targets, reference, skip)
-        loads = [*cell_loads(cfg, cells), *pulse_loads(table)]
+        targets, skip = rng.integers(20, top, (lines, lines)), rng.random((lines, lines)) < 0.1
+        loads = [*table_words(), *law_loads(array.law_words(widths)), *record_loads(cfg, array.records())]
+        expected = program(write, parameters, targets, array, skip)
         run = run_program(simulator, cfg, write, parameters, loads, targets, skip)
         for name, column in (("polarity", 0), ("amplitude", 1), ("cycles", 2)):
             np.testing.assert_array_equal(run.pulses[:, column], expected.pulses[name])
         assert len(expected.pulses) > lines
+        cells = expected.pulses["row"].astype(np.int64) * lines + expected.pulses["col"]
+        np.testing.assert_array_equal(run.log, np.stack([cells, run.pulses[:, 0], run.pulses[:, 1]], axis=1))
         np.testing.assert_array_equal(run.codes, expected.codes)
         np.testing.assert_array_equal(run.faults, expected.faults)
         np.testing.assert_array_equal(run.counts, expected.counts)
-        np.testing.assert_array_equal(verify_code(cfg, reference.cells)[~skip], run.codes[-1][~skip])
-
-
-def test_cells_end_in_the_band_after_as_many_pulses_as_those_of_the_device() -> None:
-    chip, device = load_chip("ulx3s-85f"), load_device("rram-neurram")
-    cfg = PinEmulatorConfig(core=CoreConfig(lines=64), g_bits=8)
-    write, parameters = WriteVerifyConfig.from_chip(chip), WriteVerifyParameters.from_chip(chip)
-    scales = pulse_config(chip)
-    targets = scales.codes(np.random.default_rng(1).uniform(1.0, 40.0, (64, 64)))
-    cells = EmulatedCells(cfg, np.full((64, 64), 15), pulse_table(cfg, parameters))
-    result = program(write, parameters, targets, cells)
-    assert not result.faults[-1].any()
-    error = verify_code(cfg, cells.cells) - targets
-    assert np.abs(error).max() <= parameters.tolerance
-    # The first pass of cells that are not of whole codes, and relax afterwards.
-    wanted = program(write, parameters, targets, PulseArray(scales, device=device, seed=1, core=0)).counts[0]
-    counts = result.counts[0]
-    assert counts.mean() == pytest.approx(wanted.mean(), rel=0.08)
-    assert counts.std() == pytest.approx(wanted.std(), rel=0.15)
-    correlation = np.corrcoef(counts[:, :-1].ravel(), counts[:, 1:].ravel())[0, 1]
-    assert abs(correlation) < 0.1
-
-
-def test_thresholds_have_the_spread_that_is_asked_for() -> None:
-    cfg = PinEmulatorConfig(core=CoreConfig(lines=64), g_bits=12, verify_bits=12)
-    parts = np.zeros((3, 256), dtype=np.int64)
-    parts[:, 100:] = 2**14
-    table = PulseTable(parts=parts, ends=np.array([4000, 0, 1000]), cell_spread=5, seed=3)
-    every = np.arange(64**2)
-    moved = []
-    for amplitude in range(60, 140):
-        cells = EmulatedCells(cfg, np.full((64, 64), 50), table)
-        cells.pulse(every, np.zeros_like(every), np.full_like(every, amplitude), np.ones_like(every))
-        moved.append((cells.cells > 50).mean())
-    steps = np.diff(moved, prepend=0.0)
-    mean = (steps * np.arange(60, 140)).sum()
-    assert abs(mean - 100.5) < 0.5
-    assert abs(np.sqrt((steps * (np.arange(60, 140) - mean) ** 2).sum()) - 5.0) < 0.3
-
-
-@pytest.mark.parametrize(("g_bits", "verify_bits"), [(8, 10), (4, 10), (8, 8), (12, 12)])
-def test_cells_are_known_from_their_verify_codes(g_bits: int, verify_bits: int) -> None:
-    cfg = small(g_bits=g_bits, verify_bits=verify_bits)
-    codes = np.arange(2**g_bits)
-    seen = verify_code(cfg, codes)
-    assert (seen[0], seen[-1]) == (0, 2**verify_bits - 1)
-    assert np.abs(seen - codes * (2**verify_bits - 1) / (2**g_bits - 1)).max() < 1.0
-    np.testing.assert_array_equal(cell_code(cfg, seen), codes)
+        np.testing.assert_array_equal(run.records, array.records())
+        reads = int(expected.reads.sum())
+        assert run.cycles_total - run.cycles_hold == cycles(write, parameters, reads, expected.pulses)
+        held = len(expected.pulses) * PULSE_HOLD + reads * READ_HOLD
+        # Where the log was full, pulses waited, and none was lost.
+        full = log_from > 0 and len(expected.pulses) > LOG_DEPTH
+        assert (run.cycles_hold > held) if full else (run.cycles_hold == held)
+    assert (expected.pulses["polarity"] == Polarity.FORM).all()
 
 
 @pytest.mark.parametrize(
@@ -234,11 +202,3 @@ def test_cells_are_known_from_their_verify_codes(g_bits: int, verify_bits: int) 
 def test_illegal_parameters(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         small(**fields)
-
-
-def test_a_device_that_does_not_answer_to_pulses() -> None:
-    with pytest.raises(InputError, match=r"^pulse.set_rate and pulse.reset_rate must be positive to program by pulses"):
-        PulseTable.of(
-            small(), load_device("ideal").pulse, scales=pulse_config(load_chip("neurram-core")), pulse_s=1e-6,
-            cycles=(1, 1, 1),
-        )  # fmt: skip
