@@ -5,15 +5,27 @@ what the array holds.
 """
 
 import ctypes
-import math
-from ctypes import POINTER, Structure, byref, c_char_p, c_double, c_int16, c_int32, c_int64, c_uint32, c_void_p
+from ctypes import POINTER, Structure, byref, c_char_p, c_int16, c_int32, c_int64, c_uint32, c_void_p
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hw.core.write_verify import PULSE
-from macro_models.pulses import MOVED, PULSE_STEP, TABLE_HIGH, TABLE_LOW, TABLE_STEPS, VERIFY_STEP, PulseArray
+from macro_models.exact.pulse import (
+    DRAW_BITS,
+    MOVED,
+    MOVED_BITS,
+    PULSE_STEP,
+    RATE_BITS,
+    SCALE_BITS,
+    SIGMA_BITS,
+    TABLE_HIGH,
+    TABLE_LOW,
+    THRESHOLD_BITS,
+    VERIFY_STEP,
+)
+from macro_models.pulses import PulseArray
 
 __all__ = ["CellShim"]
 
@@ -21,17 +33,24 @@ _STEPS = (PULSE_STEP, VERIFY_STEP)
 _FAILED = -1
 
 
+_ARRAYS = (
+    "g", "left", "threshold", "high", "formed_g", "formed", "stuck", "weak", "pulse_count", "verify_count", "waits",
+)  # fmt: skip
+_LAW = ("log_rate", "slope", "spread", "log_weak", "low", "verify_sigma")
+_FORMAT = {
+    "verify_shift": SIGMA_BITS + DRAW_BITS - SCALE_BITS, "scale_bits": SCALE_BITS, "threshold_bits": THRESHOLD_BITS,
+    "draw_bits": DRAW_BITS, "rate_bits": RATE_BITS, "moved_bits": MOVED_BITS, "table_low": TABLE_LOW,
+    "table_high": TABLE_HIGH,
+}  # fmt: skip
+
+
 class _Cells(Structure):
     _fields_ = [
-        *((name, c_void_p) for name in (
-            "g_uS", "left_uS", "threshold_V", "high_uS", "formed_uS", "log_weak", "moved", "formed", "stuck",
-            "pulse_count", "verify_count", "waits",
-        )),
-        *((name, c_double) for name in (
-            "v_base_V", "v_step_V", "g_low_uS", "cycle_spread", "verify_sigma_uS", "verify_step_uS",
-        )),
-        ("log_rate", c_double * 3), ("slope_V", c_double * 3), ("log_width", c_double * 3), ("width", c_int64 * 3),
-        *((name, c_int32) for name in ("lines", "verify_top", "table_steps", "table_low", "table_high")),
+        *((name, c_void_p) for name in (*_ARRAYS, "moved")),
+        ("log_rate", c_int64 * 3), ("slope", c_int64 * 3),
+        *((name, c_int64) for name in _LAW[2:]),
+        ("width", c_int64 * 3),
+        *((name, c_int32) for name in ("lines", "verify_top", *_FORMAT)),
     ]  # fmt: skip
 
 
@@ -57,7 +76,6 @@ class CellShim:
         library.mho_cells_failure.restype = c_char_p
         library.mho_cells_pulses.restype = c_int64
         library.mho_cells_log.restype = POINTER(_Pulse)
-        library.mho_cells_moved.argtypes = [c_void_p]
         self._callbacks = _FETCH_DRAWS(self._fetch_draws), _RELAX(self._relax)
         self._array: PulseArray | None = None
         self._widths = np.zeros(3, dtype=np.int64)
@@ -76,21 +94,11 @@ class CellShim:
         """
         self._array, self._widths = array, widths
         self.errors.clear()
-        law, config = array.law, array.config
-        set_rate, reset_rate = math.log(law.set_rate), math.log(law.reset_rate)
+        law = array.law(widths.tolist())
         record = _Cells(
-            **{name: getattr(array, name).ctypes.data for name in (
-                "g_uS", "left_uS", "threshold_V", "high_uS", "formed_uS", "log_weak", "formed", "stuck",
-                "pulse_count", "verify_count", "waits",
-            )},
-            moved=self._moved.ctypes.data,
-            v_base_V=config.v_base_V, v_step_V=config.v_step_V, g_low_uS=law.g_low_uS, cycle_spread=law.cycle_spread,
-            verify_sigma_uS=law.verify_sigma_uS, verify_step_uS=config.verify_step_uS,
-            log_rate=(set_rate, reset_rate, reset_rate),
-            slope_V=(law.set_slope_V, law.reset_slope_V, law.reset_slope_V),
-            log_width=tuple(array.log_width(int(width)) for width in widths), width=tuple(int(width) for width in pins),
-            lines=config.lines, verify_top=2**config.verify_bits - 1,
-            table_steps=TABLE_STEPS, table_low=TABLE_LOW, table_high=TABLE_HIGH,
+            **{name: getattr(array, name).ctypes.data for name in _ARRAYS}, moved=self._moved.ctypes.data,
+            **{name: getattr(law, name) for name in _LAW}, width=tuple(pins.tolist()), lines=array.config.lines,
+            verify_top=2**law.verify_bits - 1, **_FORMAT,
         )  # fmt: skip
         self._library.mho_cells_lend(byref(record), *self._callbacks)
 
@@ -128,7 +136,6 @@ class CellShim:
         try:
             assert self._array is not None
             self._array.relax(write_pass)
-            self._library.mho_cells_moved(self._array.g_uS.ctypes.data)
         except BaseException as error:
             self.errors.append(error)
             return _FAILED

@@ -1,14 +1,13 @@
-// The cells behind the programming pins of tnsa_macro.sv: pulses and verify reads of macro_models.pulses.PulseArray, in the
-// same doubles and in the same order of operations (built without contraction), on the arrays of its own that Python lends.
+// The cells behind the programming pins of tnsa_macro.sv: pulses and verify reads of macro_models.pulses.PulseArray in the
+// integers of macro_models.exact.pulse, on the arrays of its own that Python lends.
 // Draws come from Python, for a whole row of cells at a time; so does the wait between two passes.
-#include <cmath>
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
 namespace {
 
 constexpr int kLines = 256;
-constexpr double kNormalOne = 4096.0;  // one standard deviation in the integers of a draw
 enum Kind : int32_t { kSet = 0, kReset = 1, kForm = 2 };
 enum Draw : int32_t { kPulseDraw = 0, kVerifyDraw = 1 };
 
@@ -16,18 +15,18 @@ enum Draw : int32_t { kPulseDraw = 0, kVerifyDraw = 1 };
 
 extern "C" {
 
-// The array and its law. Mirrored by sim/cell_shim.py, which owns what the pointers point to.
+// The array and its law; widths of fractions are those of macro_models.exact.pulse. Mirrored by sim/cell_shim.py, which
+// owns what the pointers point to.
 struct Cells {
-    double *g_uS, *left_uS;
-    const double *threshold_V, *high_uS, *formed_uS, *log_weak;  // threshold_V: three rows
-    const double* moved;                                         // the table over ln a
+    int64_t *g, *left;
+    const int64_t *threshold, *high, *formed_g;  // threshold: three rows
     uint8_t* formed;
-    const uint8_t* stuck;
+    const uint8_t *stuck, *weak;
     int64_t *pulse_count, *verify_count, *waits;
-    double v_base_V, v_step_V, g_low_uS, cycle_spread, verify_sigma_uS, verify_step_uS;
-    double log_rate[3], slope_V[3], log_width[3];
-    int64_t width[3];                                            // what a pulse of each kind must last at the pins
-    int32_t lines, verify_top, table_steps, table_low, table_high;
+    const int64_t* moved;  // the table over ln a
+    int64_t log_rate[3], slope[3], spread, log_weak, low, verify_sigma;
+    int64_t width[3];      // what a pulse of each kind must last at the pins
+    int32_t lines, verify_top, verify_shift, scale_bits, threshold_bits, draw_bits, rate_bits, moved_bits, table_low, table_high;
 };
 
 // Fills `draws` with eight draws for each cell of a row; 0, or anything else if it failed.
@@ -79,7 +78,7 @@ int selected_cell(const uint32_t* wl, const uint32_t* bl, const uint32_t* sl) {
     return row * cells.lines + col;
 }
 
-double normal(Draw draw, int cell, int64_t number) {
+int64_t normal(Draw draw, int cell, int64_t number) {
     const int row = cell / cells.lines;
     if (row != drawn_row) {
         drawn[0].clear();
@@ -94,29 +93,35 @@ double normal(Draw draw, int cell, int64_t number) {
         values.resize(8 * cells.lines);
         if (fetch_draws(draw, row, int64_t(block), values.data()) != 0) refuse("the draws of the cells failed");
     }
-    return values[8 * (cell - row * cells.lines) + (number & 7)] / kNormalOne;
+    return values[8 * (cell - row * cells.lines) + (number & 7)];
 }
 
-void apply(int cell, int kind, int amplitude) {
-    const double z = normal(kPulseDraw, cell, ++cells.pulse_count[cell]);
-    const double volts = cells.v_base_V + amplitude * cells.v_step_V;
-    const double over = volts - cells.threshold_V[kind * cells.lines * cells.lines + cell];
-    const double exponent = cells.log_rate[kind] + cells.log_width[kind] + over / cells.slope_V[kind] +
-                            cells.cycle_spread * z + cells.log_weak[cell];
-    const double g = cells.g_uS[cell];
-    double after = g;
-    if (over >= 0.0 && !cells.stuck[cell]) {
+// x / 2**bits to the nearest integer, ties upwards.
+int64_t rounded(int64_t x, int bits) { return (x + (int64_t{1} << (bits - 1))) >> bits; }
+
+// Index into the table of a pulse `over` the threshold.
+int64_t table_step(int cell, int kind, int64_t over, int64_t z) {
+    const int64_t log = cells.log_rate[kind] + (over * cells.slope[kind] >> cells.threshold_bits) +
+                        (z * cells.spread >> cells.draw_bits) + (cells.weak[cell] ? cells.log_weak : 0);
+    const int64_t low = cells.table_low, high = cells.table_high;
+    return std::clamp(rounded(log, cells.rate_bits), low, high) - low;
+}
+
+void apply(int cell, int kind, int64_t amplitude) {
+    const int64_t z = normal(kPulseDraw, cell, ++cells.pulse_count[cell]);
+    const int64_t over = (amplitude << cells.threshold_bits) - cells.threshold[kind * cells.lines * cells.lines + cell];
+    const int64_t g = cells.g[cell];
+    int64_t after = g;
+    if (over >= 0 && !cells.stuck[cell]) {
         if (kind == kForm) {
-            if (!cells.formed[cell]) after = cells.formed_uS[cell];
+            if (!cells.formed[cell]) after = cells.formed_g[cell];
             cells.formed[cell] = 1;
         } else if (cells.formed[cell]) {
-            const double low = cells.table_low, high = cells.table_high;
-            const double at = std::fmin(std::fmax(std::nearbyint(exponent * cells.table_steps), low), high);
-            const double end = kind == kSet ? std::fmax(cells.high_uS[cell], g) : std::fmin(cells.g_low_uS, g);
-            after = g + (end - g) * cells.moved[int(at) - cells.table_low];
+            const int64_t end = kind == kSet ? std::max(cells.high[cell], g) : std::min(cells.low, g);
+            after = g + rounded((end - g) * cells.moved[table_step(cell, kind, over, z)], cells.moved_bits);
         }
     }
-    cells.g_uS[cell] = cells.left_uS[cell] = after;
+    cells.g[cell] = cells.left[cell] = after;
     cells.waits[cell] = 0;
 }
 
@@ -146,9 +151,9 @@ void mho_pulse_end(int amplitude, int width, const uint32_t* wl, const uint32_t*
 int mho_verify(const uint32_t* wl, const uint32_t* bl, const uint32_t* sl) {
     const int cell = selected_cell(wl, bl, sl);
     if (cell < 0) return 0;
-    const double z = normal(kVerifyDraw, cell, ++cells.verify_count[cell]);
-    const double code = std::nearbyint((cells.g_uS[cell] + cells.verify_sigma_uS * z) / cells.verify_step_uS);
-    return int(std::fmin(std::fmax(code, 0.0), double(cells.verify_top)));
+    const int64_t noise = normal(kVerifyDraw, cell, ++cells.verify_count[cell]) * cells.verify_sigma >> cells.verify_shift;
+    const int64_t top = cells.verify_top;
+    return int(std::clamp(rounded(cells.g[cell] * top + noise, cells.scale_bits), int64_t{0}, top));
 }
 
 void mho_relax(int write_pass) {
@@ -169,8 +174,6 @@ void mho_cells_lend(const Cells* lender, FetchDraws draws, Relax wait) {
     pulse_log.clear();
 }
 
-// After a wait the conductances are in another array.
-void mho_cells_moved(double* g_uS) { cells.g_uS = g_uS; }
 void mho_cells_return() { lent = false; }
 const char* mho_cells_failure() { return cell_failure; }
 int64_t mho_cells_pulses() { return int64_t(pulse_log.size()); }
