@@ -20,7 +20,7 @@ _ENTRY_BITS = 15
 class NormalDraw(wiring.Component):
     """One draw of :func:`macro_models.exact.random.normal_blocks`: the ``number``-th of a cell.
 
-    44 cycles from ``start`` to ``done``. The multiplier is lent by the user, who leaves it alone meanwhile.
+    54 cycles from ``start`` to ``done``. The multiplier is lent by the user, who leaves it alone meanwhile.
 
     Members
     -------
@@ -43,7 +43,7 @@ class NormalDraw(wiring.Component):
     a, b : Out(32)
         Factors for the multiplier.
     product : In(64)
-        Their product two cycles later.
+        Their product three cycles later.
     load, load_index, load_data : In
         Write a word of the table: two entries of 16 bits.
     """
@@ -91,6 +91,8 @@ class NormalDraw(wiring.Component):
                 m.next = "Second"
             with m.State("Second"):
                 m.d.comb += [self.a.eq(counter[2]), self.b.eq(PHILOX_MULTIPLIERS[1])]
+                m.next = "Multiply"
+            with m.State("Multiply"):
                 m.next = "Keep"
             with m.State("Keep"):
                 m.d.sync += first.eq(self.product)

@@ -48,8 +48,8 @@ class CellLayout(data.StructLayout):
 class PulseArithmetic(wiring.Component):
     """What a pulse makes of a cell, and the code of a verify read.
 
-    The bit-exact reference is :class:`macro_models.exact.pulse.PulseLaw`. Ten cycles from ``start`` to ``done`` for a
-    pulse, five for a read. ``cell``, ``z`` and ``reads`` stay from two cycles before ``start`` until ``done``.
+    The bit-exact reference is :class:`macro_models.exact.pulse.PulseLaw`. There are 12 cycles from ``start`` to ``done``
+    for a pulse, 6 for a read. ``cell``, ``z`` and ``reads`` stay from two cycles before ``start`` until ``done``.
 
     Members
     -------
@@ -68,7 +68,7 @@ class PulseArithmetic(wiring.Component):
     a, b : Out(signed(33))
         Factors for the multiplier; 0 while idle.
     product : In(signed(66))
-        Their product two cycles later.
+        Their product three cycles later.
     moved_load, constant_load : In(1)
         Write ``load_data`` to ``load_index`` of the table, or of the constants (:class:`LawWords`).
     load_index, load_data : In
@@ -128,6 +128,8 @@ class PulseArithmetic(wiring.Component):
                 g, weak = cell.state[:CONDUCTANCE_BITS], cell.state[WEAK_BIT]
                 added = rate + Mux(weak, constant(LawWords.LOG_WEAK), 0)
                 m.d.sync += log.eq(Mux(self.reads, (g << self.verify_bits) - g, added))
+                m.next = "Multiply"
+            with m.State("Multiply"):
                 m.next = "First product"
             with m.State("First product"):
                 noise = self.product >> SIGMA_BITS + DRAW_BITS - SCALE_BITS
@@ -146,8 +148,10 @@ class PulseArithmetic(wiring.Component):
                 m.next = "Way"
             with m.State("Way"):
                 m.d.comb += [self.a.eq(way), self.b.eq(moved)]
-                m.next = "Multiply"
-            with m.State("Multiply"):
+                m.next = "Multiply way"
+            with m.State("Multiply way"):
+                m.next = "Add way"
+            with m.State("Add way"):
                 m.next = "Move"
             with m.State("Move"):
                 self._move(m, over)

@@ -1,17 +1,23 @@
 """A multiplier of 32 bits, for one product after the other."""
 
-from amaranth.hdl import Module, Signal, Value, signed
+from amaranth.hdl import Const, Module, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["OPERAND_BITS", "WideMultiplier"]
+__all__ = ["MULTIPLIER_CYCLES", "OPERAND_BITS", "WideMultiplier"]
 
 OPERAND_BITS = 33
 """Bits of a factor with its sign."""
 
+MULTIPLIER_CYCLES = 3
+"""Cycles from the factors to their product."""
+
+_PART_BITS = 11
+"""Bits of a factor that are multiplied in one stage: what an ECP5 does in 20 ns without its multipliers."""
+
 
 class WideMultiplier(wiring.Component):
-    """``product`` is that of ``a`` and ``b`` two cycles before; a product can begin in each cycle.
+    """``product`` is that of ``a`` and ``b`` three cycles before; a product can begin in each cycle.
 
     Members
     -------
@@ -32,5 +38,13 @@ class WideMultiplier(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         a, b = Signal(signed(OPERAND_BITS), reset_less=True), Signal(signed(OPERAND_BITS), reset_less=True)
-        m.d.sync += [a.eq(self.a), b.eq(self.b), self.product.eq(a * b)]
+        m.d.sync += [a.eq(self.a), b.eq(self.b)]
+        total = Const(0)
+        for low in range(0, OPERAND_BITS, _PART_BITS):
+            part = b[low : low + _PART_BITS]
+            factor = part.as_signed() if low + _PART_BITS == OPERAND_BITS else part
+            product = Signal(signed(OPERAND_BITS + _PART_BITS + 1), name=f"product_{low}", reset_less=True)
+            m.d.sync += product.eq(a * factor)
+            total = total + (product << low)
+        m.d.sync += self.product.eq(total)
         return m

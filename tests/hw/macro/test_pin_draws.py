@@ -10,7 +10,7 @@ from hw.testing import simulate
 from macro_models.exact.random import Purpose, normal_blocks, philox_key
 from tests.hw.macro.multiplier_bench import WithMultiplier
 
-LATENCY = 44
+LATENCY = 54
 
 
 def test_draws_are_those_of_the_generator_after_as_many_cycles_as_it_says() -> None:
