@@ -59,7 +59,7 @@ def form_cells(
     InputError
         If the device says nothing about forming.
     """
-    law = array.law
+    law = array.device.pulse
     if not (law.form_threshold_V > 0.0 and law.formed_uS > 0.0):
         raise InputError(
             f"{array.device.name}: pulse.form_threshold_V and pulse.formed_uS must be positive to form fresh cells, "
