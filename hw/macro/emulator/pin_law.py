@@ -48,7 +48,7 @@ class CellLayout(data.StructLayout):
 class PulseArithmetic(wiring.Component):
     """What a pulse makes of a cell, and the code of a verify read.
 
-    The bit-exact reference is :class:`macro_models.exact.pulse.PulseLaw`. There are 12 cycles from ``start`` to ``done``
+    The bit-exact reference is :class:`macro_models.exact.pulse.PulseLaw`. It takes 12 cycles from ``start`` to ``done``
     for a pulse, 6 for a read. ``cell``, ``z`` and ``reads`` stay from two cycles before ``start`` until ``done``.
 
     Members
