@@ -10,16 +10,24 @@ from fpga.link import LinkClient, Progress
 from fpga.link_errors import BusFault, LinkError
 from fpga.link_transport import SerialTransport, Transport
 from hw.config import Chip
+from hw.core.write_verify import WriteVerifyParameters
 from macro_models import Masks, TnsaModel
 from macro_models.errors import InputError
 from macro_models.exact.operation import MvmOperation
+from macro_models.pulses import PulseArray
 from sim.backend import BackendResult
 from sim.board.driver import BoardDriver, BoardInfo, read_info
+from sim.board.program import BoardProgrammer
+from sim.write_cosim import check_engine
+from sim.write_verify import ProgramRun
 
-__all__ = ["BAUD", "FpgaBackend", "connect_board"]
+__all__ = ["BAUD", "PIN_BOARD", "FpgaBackend", "connect_board"]
 
 BAUD = 3_000_000
 """Of the boards, unless they are built otherwise."""
+
+PIN_BOARD = "ulx3s-85f"
+"""A board, and the preset of its chip, whose core programs the cells of an emulated macro behind its pins."""
 
 _WAIT_S = 0.5
 """After which a request is sent again: longer than a board, also a simulated one, usually takes."""
@@ -49,17 +57,18 @@ def connect_board(port: str, baud: int = BAUD, *, transport: Transport | None = 
 
 
 class FpgaBackend:
-    """Runs operations on a board.
+    """Runs operations on a board, and programs its cells.
 
     What a board does is a function of what is sent, so after a reset, or plugged in again, it is loaded once more and
-    the last vectors are sent again: the codes are those of an undisturbed run.
+    the last vectors are sent again, or the last pass of write-verify done again from the cells before it: codes, pulses
+    and cells are those of an undisturbed run.
 
     Parameters
     ----------
     port, baud
         Serial port, and its rate.
     progress
-        Called with (words, words in all) while cells are loaded.
+        Called with (words, words in all) while cells are loaded, with (cells, cells in all) while they are programmed.
     note
         Called with a sentence when a board was lost and is waited for.
     wait
@@ -78,7 +87,9 @@ class FpgaBackend:
         self._wait, self._transport = wait, transport
         self._chip: Chip | None = None
         self._client: LinkClient | None = None
+        self._info: BoardInfo | None = None
         self._driver: BoardDriver | None = None
+        self._programmer: BoardProgrammer | None = None
         self.reloads = 0
         """Times that a board was lost and found again."""
 
@@ -95,10 +106,10 @@ class FpgaBackend:
         if self._client is None:
             self._client = connect_board(self._port, self._baud, transport=self._transport)
         self._chip = chip
-        self._driver = None
-        info = self._persist(self._identify)
+        self._driver = self._programmer = None
+        self._info = self._persist(self._identify)
         self._driver = BoardDriver(
-            self._client, info.emulator(chip), cores, progress=self._progress, guard=self._persist
+            self._client, self._info.board(chip).emulator, cores, progress=self._progress, guard=self._persist
         )  # fmt: skip
 
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
@@ -113,11 +124,40 @@ class FpgaBackend:
             raise RuntimeError("The backend must be open.")
         return self._driver.mvm(core, op, masks, x, op_id)
 
+    def program(
+        self, core: int, array: PulseArray, targets: NDArray[np.integer], skip: NDArray[np.bool_] | None,
+        parameters: WriteVerifyParameters,
+    ) -> ProgramRun:  # fmt: skip
+        """Program cells by the engine of the core on the board; see :class:`sim.write_verify.Programmer`.
+
+        Raises
+        ------
+        InputError
+            If the core on the board does not program its cells.
+        ToolError
+            If the board is lost and does not come back, or contradicts what was seen at the pins of its core.
+        """
+        if self._client is None or self._chip is None or self._info is None or self._driver is None:
+            raise RuntimeError("The backend must be open.")
+        if self._programmer is None:
+            self._programmer = self._open_programmer(self._client, self._chip, self._info)
+        self._driver.forget()
+        return self._programmer.program(core, array, targets, skip, parameters)
+
+    def _open_programmer(self, client: LinkClient, chip: Chip, info: BoardInfo) -> BoardProgrammer:
+        check_engine(chip, "on a board")
+        if info.level != "pin":
+            raise InputError(
+                f"{self._port}: the board emulates all below the {info.level} level, so no cells can be programmed on "
+                f"it; build one at the level of the pins, such as the preset {PIN_BOARD}"
+            )
+        return BoardProgrammer(client, info.board(chip), progress=self._progress, guard=self._persist)
+
     def close(self) -> None:
         """End the session and give the port back."""
         if self._client is not None:
             self._client.close()
-        self._client = self._driver = None
+        self._client = self._info = self._driver = self._programmer = None
 
     def _identify(self) -> BoardInfo:
         assert self._client is not None
@@ -148,4 +188,6 @@ class FpgaBackend:
         if self._driver is not None:
             self._identify()
             self._driver.forget()
+        if self._programmer is not None:
+            self._programmer.forget()
         self.reloads += 1

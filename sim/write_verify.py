@@ -128,7 +128,7 @@ def reference_run(
         faults=result.faults,
         counts=result.counts,
         counters=counters,
-        cycles=cycles(cfg, parameters, result),
+        cycles=cycles(cfg, parameters, counters["reads"], result.pulses),
         array=array,
     )
 

@@ -1,16 +1,19 @@
 """Registers that say what a board is, all but one of them constants."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from hw.board.config import LEVELS, BoardConfig
 from hw.host.core_map import MAP_VERSION
 from hw.host.registers import Access, Field, Register, RegisterMap
 
-__all__ = ["BOARD_MAGIC", "BOARD_VERSION", "board_map"]
+__all__ = ["BOARD_MAGIC", "BOARD_VERSIONS", "board_map"]
 
 BOARD_MAGIC = 0x6D62
 """What identifies a board: ``mb``."""
 
-BOARD_VERSION = 1
-"""Grows when this map, that of the core or the load port changes its meaning."""
+BOARD_VERSIONS: Mapping[str, int] = MappingProxyType({"vector": 1, "pin": 2})
+"""For each level: grows when this map, that of the core or the load port changes its meaning there."""
 
 _WIDTH = 12
 
@@ -30,7 +33,7 @@ def board_map(cfg: BoardConfig) -> RegisterMap:
         entries=(
             Register(name="id", address=0x000, doc="What this is.", fields=(
                 _constant("magic", 16, BOARD_MAGIC, "Identifies a board: `0x6d62`."),
-                _constant("version", 8, BOARD_VERSION, "Version of this map and of the load port."),
+                _constant("version", 8, BOARD_VERSIONS[cfg.level], "Version of this map and of the load port."),
                 _constant("core_version", 8, MAP_VERSION, "Version of the map of the core."),
             )),
             Register(name="emulator", address=0x004, doc="The array emulator.", fields=(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from hw.board.load_port import load_address_width
 from hw.config import Chip
 from hw.core.config import CoreConfig
 from hw.core.write_verify import WriteVerifyConfig
@@ -12,13 +13,10 @@ from hw.host.uart import UartConfig
 from hw.macro.emulator import EmulatorConfig, PinEmulatorConfig
 from macro_models.errors import InputError
 
-__all__ = ["ADDRESS_WIDTH", "BOARD_BASE", "CORE_BASE", "LEVELS", "LOAD_BASE", "BoardConfig"]
+__all__ = ["BOARD_BASE", "CORE_BASE", "LEVELS", "BoardConfig", "address_width", "load_base"]
 
 LEVELS = ("vector", "pin")
 """Where the emulator takes over: all below the vector level, or the macro behind the pins of the core unmodified."""
-
-ADDRESS_WIDTH = 21
-"""Bits of a byte address of a board."""
 
 CORE_BASE = 0x000000
 """The registers of the core, as behind any other bus: 4 KiB."""
@@ -26,8 +24,17 @@ CORE_BASE = 0x000000
 BOARD_BASE = 0x001000
 """What the board is: 4 KiB."""
 
-LOAD_BASE = 0x100000
-"""Load port of the emulator: the upper half."""
+_LOAD_BASE = 0x100000
+
+
+def load_base(parts: EmulatorConfig) -> int:
+    """Where the load port of an emulator is: the upper half, of 1 MiB unless it needs more."""
+    return max(_LOAD_BASE, 1 << load_address_width(parts))
+
+
+def address_width(parts: EmulatorConfig) -> int:
+    """Bits of a byte address of a board with this emulator: 21 unless its load port needs more."""
+    return load_base(parts).bit_length()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,4 +124,4 @@ class BoardConfig:
     @property
     def link(self) -> LinkConfig:
         """The device's end of the link."""
-        return LinkConfig(size=self.link_bytes, address_width=ADDRESS_WIDTH)
+        return LinkConfig(size=self.link_bytes, address_width=address_width(self.emulator))

@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.board.board_map import board_map
-from hw.board.config import ADDRESS_WIDTH, BOARD_BASE, CORE_BASE, LOAD_BASE, BoardConfig
+from hw.board.config import BOARD_BASE, CORE_BASE, BoardConfig, address_width, load_base
 from hw.board.load_port import LoadPort
 from hw.board.split import BusSplit, Region
 from hw.chip import connect_write
@@ -25,7 +25,7 @@ class BoardCore(wiring.Component):
 
     From :data:`~hw.board.config.CORE_BASE` on are the registers of the core (:func:`hw.host.core_map.core_map`), from
     :data:`~hw.board.config.BOARD_BASE` on those of the board (:func:`~hw.board.board_map.board_map`), from
-    :data:`~hw.board.config.LOAD_BASE` on the load port (:class:`~hw.board.load_port.LoadPort`).
+    :func:`~hw.board.config.load_base` on the load port (:class:`~hw.board.load_port.LoadPort`).
 
     Members
     -------
@@ -43,7 +43,8 @@ class BoardCore(wiring.Component):
 
     def __init__(self, cfg: BoardConfig) -> None:
         self.cfg = cfg
-        super().__init__({"bus": In(RegisterBus(ADDRESS_WIDTH)), "busy": Out(1), "error": Out(1)})
+        bus = In(RegisterBus(address_width(cfg.emulator)))
+        super().__init__({"bus": bus, "busy": Out(1), "error": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -54,9 +55,9 @@ class BoardCore(wiring.Component):
         m.submodules.load_port = load = LoadPort(parts)
         regions = (
             Region("core", CORE_BASE, CORE_WIDTH), Region("board", BOARD_BASE, bank.map.address_width),
-            Region("load", LOAD_BASE, load.bus.signature.address_width),
+            Region("load", load_base(parts), load.bus.signature.address_width),
         )  # fmt: skip
-        split: Any = BusSplit(ADDRESS_WIDTH, regions)
+        split: Any = BusSplit(address_width(parts), regions)
         m.submodules.split = split
         m.submodules.board = bank
         m.submodules.host = host = CoreHost(cfg.core, cfg.core_map, cfg.write)
@@ -76,4 +77,6 @@ class BoardCore(wiring.Component):
         ]  # fmt: skip
         if cfg.write is not None:
             connect_write(m, host, emulator)
+            connect(m, load=load.peek, core=emulator.peek)
+            m.d.comb += load.peeked.eq(emulator.peeked)
         return m

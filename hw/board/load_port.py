@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.host.bus import RegisterBus
-from hw.macro.emulator import EmulatorConfig, LoadLayout
-from hw.macro.emulator.layout import index_width
+from hw.macro.emulator import EmulatorConfig, LoadLayout, PinEmulatorConfig
+from hw.macro.emulator.layout import PULSES, index_width
+from hw.macro.emulator.pin_records import peek_members, peekable
 
-__all__ = ["LoadPort", "load_address_width"]
+__all__ = ["LoadPort", "load_address_width", "load_offset"]
 
 _REGION_BITS = 2
 
@@ -20,11 +21,18 @@ def load_address_width(cfg: EmulatorConfig) -> int:
     return index_width(cfg) + _REGION_BITS + 2
 
 
+def load_offset(cfg: EmulatorConfig, region: int, index: int) -> int:
+    """Byte address of a word within the load port."""
+    return 4 * (region << index_width(cfg) | index)
+
+
 class LoadPort(wiring.Component):
     """Writes of whole words go to the load port, two cycles each and longer while the emulator reads its cells.
 
-    A read and a write of a part of a word answer with an error. The word at byte address
-    ``4 * (region << index_width | index)`` is that of ``index`` in ``region``.
+    The word at byte address ``4 * (region << index_width | index)`` is that of ``index`` in ``region``. Where cells are
+    programmed by pulses, their records and the log of pulses (:mod:`hw.macro.emulator.pin_config`) can be read, three
+    cycles each and longer while the emulator uses the records. Every other read, and a write of a part of a word,
+    answer with an error.
 
     Members
     -------
@@ -32,16 +40,22 @@ class LoadPort(wiring.Component):
         The bus.
     load : Out(stream of LoadLayout)
         To the emulator.
+    peek : Out(stream of an index), peeked : In(32)
+        Reads of the emulator, where there is something to read (:func:`hw.macro.emulator.pin_records.peek_members`).
     """
 
     bus: Any
     load: stream.Interface
+    peek: stream.Interface
+    peeked: Value
 
     def __init__(self, cfg: EmulatorConfig) -> None:
         self.cfg = cfg
+        reads = peek_members(cfg) if isinstance(cfg, PinEmulatorConfig) else {}
         super().__init__({
             "bus": In(RegisterBus(load_address_width(cfg))),
             "load": Out(stream.Signature(LoadLayout(cfg))),
+            **{name: member.flip() for name, member in reads.items()},
         })  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:
@@ -59,4 +73,27 @@ class LoadPort(wiring.Component):
             m.d.sync += response.valid.eq(0)
         with m.If(request.valid & request.ready):
             m.d.sync += [response.valid.eq(1), response.p.error.eq(~legal)]
+        if "peek" in self.signature.members:
+            self._add_reads(m, self.cfg)
         return m
+
+    def _add_reads(self, m: Module, cfg: EmulatorConfig) -> None:
+        """Reads of what the emulator lets be read: its word is there in the second cycle after the transfer."""
+        assert isinstance(cfg, PinEmulatorConfig)
+        request, response, width = self.bus.request, self.bus.response, index_width(cfg)
+        index, region = request.p.address[:width], request.p.address[width:]
+        reads, fetching, gives = Signal(), Signal(), Signal()
+        m.d.comb += [
+            reads.eq(~request.p.write & (region == PULSES) & peekable(cfg, index)),
+            self.peek.payload.eq(index), self.peek.valid.eq(request.valid & reads & ~response.valid & ~fetching),
+            response.p.data.eq(Mux(gives, self.peeked, 0)),
+        ]  # fmt: skip
+        with m.If(fetching):
+            m.d.comb += [request.ready.eq(0), self.load.valid.eq(0)]
+            m.d.sync += [fetching.eq(0), gives.eq(1), response.valid.eq(1), response.p.error.eq(0)]
+        with m.Elif(reads):
+            m.d.comb += request.ready.eq(~response.valid & self.peek.ready)
+            with m.If(request.valid & request.ready):
+                m.d.sync += [fetching.eq(1), response.valid.eq(0)]
+        with m.If(response.valid & response.ready):
+            m.d.sync += gives.eq(0)

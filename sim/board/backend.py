@@ -1,6 +1,6 @@
 """The backend fpga-sim: the Verilog of a core on a board, its cells emulated, in Verilator."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,24 +8,36 @@ from numpy.typing import ArrayLike, NDArray
 
 from hw.board import BoardConfig
 from hw.config import Chip, load_chip
+from hw.core.write_verify import WriteVerifyParameters
 from hw.macro.emulator import check_core
 from macro_models import Masks, TnsaModel
 from macro_models.exact.operation import MvmOperation
+from macro_models.pulses import PulseArray
 from sim.backend import BackendResult
 from sim.board.bus import BusSimulation, board_simulator
 from sim.board.driver import BoardDriver, read_info
+from sim.board.program import BoardProgrammer
+from sim.write_cosim import check_engine
+from sim.write_verify import ProgramRun
 
 __all__ = ["FpgaSimBackend", "hardware_chip"]
 
 _LANES = 32
 """Of the emulator that is simulated: where a product takes about as many cycles as the bus needs for its vector."""
 
+_LOOKS = 64
+"""Reads of what waits while cells are programmed, for each request to the simulation."""
+
 
 def hardware_chip(chip: Chip) -> Chip:
     """A chip with the same hardware on a board: what does not shape it is that of a preset."""
-    common = load_chip("neurram-core")
+    common, given = load_chip("neurram-core"), chip.programming
+    programming = replace(
+        common.programming, engine=given.engine, verify_bits=given.verify_bits, t_setup_ns=given.t_setup_ns,
+        t_verify_ns=given.t_verify_ns,
+    )  # fmt: skip
     return replace(
-        common, core=chip.core, clock=chip.clock, timing=chip.timing, mesh=chip.mesh, programming=chip.programming
+        common, core=chip.core, clock=chip.clock, timing=chip.timing, mesh=chip.mesh, programming=programming
     )
 
 
@@ -33,26 +45,34 @@ class FpgaSimBackend:
     """Runs operations on the register bus of a simulated board, in a process that is kept until :meth:`close`.
 
     The board is that of the network's own chip, whatever board might hold it. It has a shift register for read noise
-    where a core needs one.
+    where a core needs one. Cells are programmed on one that emulates at the level of the pins.
 
     Parameters
     ----------
     lanes
         Cells that meet their input in one cycle.
     level
-        Where the emulator takes over: ``vector``, or ``pin``: the core as it is generated, and the macro emulated.
+        Where the emulator takes over in operations: ``vector``, or ``pin``: the core as it is generated, and the macro
+        emulated.
+    progress
+        Called with what is done and all that there is, words or cells, while cells are programmed.
     """
 
     name = "fpga-sim"
 
-    def __init__(self, *, lanes: int = _LANES, level: str = "vector") -> None:
-        self._lanes, self._level = lanes, level
-        self._cfg: BoardConfig | None = None
-        self._bus: BusSimulation | None = None
+    def __init__(
+        self, *, lanes: int = _LANES, level: str = "vector", progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        self._lanes, self._level, self._progress = lanes, level, progress
+        self._chip: Chip | None = None
+        self._boards: dict[BoardConfig, BusSimulation] = {}
         self._driver: BoardDriver | None = None
+        self._programmer: BoardProgrammer | None = None
 
     def open(self, chip: Chip, cores: Sequence[TnsaModel]) -> None:
-        """Take a chip and its programmed cores. The simulation is kept where the hardware is the one that it has.
+        """Take a chip and its programmed cores. Simulations are kept where the hardware is the one that they have.
+
+        Without cores nothing is built before there are cells to be programmed.
 
         Raises
         ------
@@ -62,17 +82,23 @@ class FpgaSimBackend:
             If a tool is missing or the build fails.
         """
         noise = self._level == "vector" and any(model.register is not None for model in cores)
-        cfg = BoardConfig(
-            chip=hardware_chip(chip), level=self._level, lanes=min(self._lanes, chip.lines), noise=noise
-        )  # fmt: skip
+        cfg = self._config(chip, self._level, noise=noise)
         for model in cores:
             check_core(cfg.emulator, model)
-        if self._bus is None or cfg != self._cfg:
+        if self._chip is None or cfg.chip != hardware_chip(self._chip):
             self.close()
-            self._bus, self._cfg = BusSimulation(board_simulator(cfg)), cfg
-            info = read_info(self._bus, "the simulated board")
-            info.check(cfg.chip, "the simulated board")
-        self._driver = BoardDriver(self._bus, cfg.emulator, cores)
+        self._chip = chip
+        self._driver = BoardDriver(self._board(cfg), cfg.emulator, cores) if cores else None
+
+    def _config(self, chip: Chip, level: str, *, noise: bool = False) -> BoardConfig:
+        return BoardConfig(chip=hardware_chip(chip), level=level, lanes=min(self._lanes, chip.lines), noise=noise)
+
+    def _board(self, cfg: BoardConfig) -> BusSimulation:
+        """The board, built and started unless it is there."""
+        if cfg not in self._boards:
+            bus = self._boards[cfg] = BusSimulation(board_simulator(cfg))
+            read_info(bus, "the simulated board").check(cfg.chip, "the simulated board")
+        return self._boards[cfg]
 
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
         """Run ``op`` on a batch; see :class:`sim.backend.Backend`."""
@@ -80,8 +106,33 @@ class FpgaSimBackend:
             raise RuntimeError("The backend must be open.")
         return self._driver.mvm(core, op, masks, x, op_id)
 
+    def program(
+        self, core: int, array: PulseArray, targets: NDArray[np.integer], skip: NDArray[np.bool_] | None,
+        parameters: WriteVerifyParameters,
+    ) -> ProgramRun:  # fmt: skip
+        """Program cells by the engine of the core on the board; see :class:`sim.write_verify.Programmer`.
+
+        Raises
+        ------
+        InputError
+            If the chip has no engine.
+        ToolError
+            If a tool is missing, the build fails, or the core contradicts what was seen at its pins.
+        """
+        if self._chip is None:
+            raise RuntimeError("The backend must be open.")
+        if self._programmer is None:
+            check_engine(self._chip, "on a board")
+            cfg = self._config(self._chip, "pin")
+            self._programmer = BoardProgrammer(self._board(cfg), cfg, progress=self._progress, looks=_LOOKS)
+        if self._driver is not None:
+            # It may be the same board.
+            self._driver.forget()
+        return self._programmer.program(core, array, targets, skip, parameters)
+
     def close(self) -> None:
         """End the simulation."""
-        if self._bus is not None:
-            self._bus.close()
-        self._bus = self._cfg = self._driver = None
+        for bus in self._boards.values():
+            bus.close()
+        self._boards.clear()
+        self._chip = self._driver = self._programmer = None

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.board import ADDRESS_WIDTH, BoardConfig
+from hw.board import BoardConfig, address_width
 from hw.host.link_format import Status
 from hw.host.link_tasks import Task
 from macro_models.errors import ToolError
@@ -61,8 +61,8 @@ def board_simulator(cfg: BoardConfig) -> Path:
         command = [
             "verilator", "--cc", "--exe", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert",
             "-Wno-fatal", "-Wno-lint", "-Wno-style", "--prefix", "Vtop", "--top-module", "mho_board",
-            "-CFLAGS", f"-std=c++17 -DMHO_ADDRESS_WIDTH={ADDRESS_WIDTH}", "--Mdir", "objects", "-o", "../simulator",
-            "board.v", str(_MAIN),
+            "-CFLAGS", f"-std=c++17 -DMHO_ADDRESS_WIDTH={address_width(cfg.emulator)}", "--Mdir", "objects",
+            "-o", "../simulator", "board.v", str(_MAIN),
         ]  # fmt: skip
         run_logged(command, log, "verilator", cwd=folder)
         fast = "OPT_FAST=-O2 -march=native"

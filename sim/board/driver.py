@@ -8,7 +8,16 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hw.board import BOARD_BASE, BOARD_MAGIC, BOARD_VERSION, CORE_BASE, LEVELS, LOAD_BASE, BoardConfig
+from hw.board import (
+    BOARD_BASE,
+    BOARD_MAGIC,
+    BOARD_VERSIONS,
+    CORE_BASE,
+    LEVELS,
+    BoardConfig,
+    load_base,
+    load_offset,
+)
 from hw.config import Chip
 from hw.core.config import OVERHEAD_CYCLES
 from hw.core.layout import OpLayout, pack
@@ -16,7 +25,7 @@ from hw.host.core_map import MAP_VERSION, core_map
 from hw.host.link_tasks import Poll, Read, Task, Write
 from hw.host.registers import Register, RegisterMap
 from hw.macro.emulator import EmulatorConfig, LoadWord, TableCache, cell_loads, check_core, noise_loads
-from hw.macro.emulator.layout import TABLES, TAGS, index_width
+from hw.macro.emulator.layout import TABLES, TAGS
 from macro_models import Masks, TnsaModel
 from macro_models.errors import ToolError
 from macro_models.exact.operation import MvmOperation
@@ -24,7 +33,7 @@ from sim.backend import BackendResult
 from sim.board.bus import BoardBus
 from sim.words import MaskImage, input_words, output_codes
 
-__all__ = ["BoardDriver", "BoardInfo", "read_info", "register_word", "write_runs"]
+__all__ = ["BoardDriver", "BoardInfo", "once", "read_info", "register_word", "write_runs"]
 
 _CHUNK = 64
 """Vectors in one go: what is done again after a board was lost."""
@@ -32,7 +41,7 @@ _CHUNK = 64
 _T = TypeVar("_T")
 
 
-def _once(action: Callable[[], _T]) -> _T:
+def once(action: Callable[[], _T]) -> _T:
     return action()
 
 
@@ -75,10 +84,9 @@ class BoardInfo:
                 "the board for this one with: mho fpga build BOARD --chip CHIP"
             )
 
-    def emulator(self, chip: Chip) -> EmulatorConfig:
-        """The emulator on the board."""
-        board = BoardConfig(chip=chip, level=self.level, lanes=self.lanes, slots=self.slots, noise=self.noise)
-        return board.emulator
+    def board(self, chip: Chip) -> BoardConfig:
+        """The board, as far as a host needs to know it."""
+        return BoardConfig(chip=chip, level=self.level, lanes=self.lanes, slots=self.slots, noise=self.noise)
 
 
 def read_info(bus: BoardBus, where: str) -> BoardInfo:
@@ -93,17 +101,17 @@ def read_info(bus: BoardBus, where: str) -> BoardInfo:
     identity, emulator, geometry, clock = (int(word) for word in words)
     if identity & 0xFFFF != BOARD_MAGIC:
         raise ToolError(f"{where}: what answers holds no core (its identity is {identity:#010x})")
-    version, core_version = identity >> 16 & 0xFF, identity >> 24
-    if (version, core_version) != (BOARD_VERSION, MAP_VERSION):
+    version, core_version, number = identity >> 16 & 0xFF, identity >> 24, emulator & 3
+    if number >= len(LEVELS):
+        raise ToolError(f"{where}: the board emulates at a level that is not known here ({number})")
+    level = LEVELS[number]
+    if (version, core_version) != (BOARD_VERSIONS[level], MAP_VERSION):
         raise ToolError(
             f"{where}: the board was built with version {version}.{core_version} of its registers, not "
-            f"{BOARD_VERSION}.{MAP_VERSION}; build and load it again with: mho fpga build, mho fpga load"
+            f"{BOARD_VERSIONS[level]}.{MAP_VERSION}; build and load it again with: mho fpga build, mho fpga load"
         )
-    level = emulator & 3
-    if level >= len(LEVELS):
-        raise ToolError(f"{where}: the board emulates at a level that is not known here ({level})")
     return BoardInfo(
-        version=version, core_version=core_version, level=LEVELS[level], g_bits=emulator >> 2 & 0x3F,
+        version=version, core_version=core_version, level=level, g_bits=emulator >> 2 & 0x3F,
         slots=emulator >> 8 & 0xFF, lanes=emulator >> 16, lines=geometry & 0xFFFF,
         noise=bool(geometry >> 16 & 1), clock_hz=clock, sha256="".join(f"{int(word):08x}" for word in digest),
     )  # fmt: skip
@@ -133,7 +141,7 @@ class BoardDriver:
 
     def __init__(
         self, bus: BoardBus, cfg: EmulatorConfig, models: Sequence[TnsaModel],
-        progress: Callable[[int, int], None] | None = None, guard: Callable[[Callable[[], Any]], Any] = _once,
+        progress: Callable[[int, int], None] | None = None, guard: Callable[[Callable[[], Any]], Any] = once,
     ) -> None:  # fmt: skip
         for model in models:
             check_core(cfg, model)
@@ -164,7 +172,7 @@ class BoardDriver:
         tags = [LoadWord(TAGS, slot, 0) for slot in range(self.cfg.slots)]
         loads = self._loads([*tags, *noise_loads(self.cfg, self.models[core])])
         self.bus.execute([Write(control, register_word(self.map, "control", soft_reset=1)), *loads])
-        self.bus.execute([Write(LOAD_BASE, self._cells[core])], progress=self.progress)
+        self.bus.execute([Write(load_base(self.cfg), self._cells[core])], progress=self.progress)
         low = self.bus.execute([Read(self._at("cycles_analog_low"))])[0]
         self._analog = int(low[0])
         self._tables = TableCache(self.cfg, self.models[core])
@@ -259,10 +267,9 @@ class BoardDriver:
         return [Write(self._at("op_id_low"), [op_id & 0xFFFFFFFF, op_id >> 32])]
 
     def _loads(self, loads: Iterable[LoadWord]) -> list[Task]:
-        width = index_width(self.cfg)
         pairs: list[tuple[int, int]] = []
         for load in loads:
-            address = LOAD_BASE + 4 * (load.region << width | load.index)
+            address = load_base(self.cfg) + load_offset(self.cfg, load.region, load.index)
             if load.region == TABLES and pairs and address == pairs[-1][0] + 8:
                 pairs.append((address - 4, 0))  # between two lines there is a word of nothing
             pairs.append((address, load.data))

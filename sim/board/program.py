@@ -1,108 +1,261 @@
-"""Write-verify on a board whose emulator takes over at the pins: the core programs the emulated cells."""
+"""Write-verify on a board whose emulator takes over at the pins: the core programs the emulated cells.
 
-from collections.abc import Sequence
-from dataclasses import asdict
-from typing import NamedTuple
+The cells are records in the emulator (:meth:`macro_models.pulses.PulseArray.records`), which answer to pulses as the
+array does, bit by bit. They relax between passes, which is the host's work: passes are run one by one, with the records
+read after each and loaded before the next.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.board import CORE_BASE, LOAD_BASE, BoardConfig
-from hw.core.write_verify import WriteVerifyParameters
+from hw.board import CORE_BASE, BoardConfig, load_base, load_offset
+from hw.core.write_verify import PULSE, WriteVerifyConfig, WriteVerifyParameters, cycles
 from hw.host.link_tasks import Poll, Read, Task, Write
-from hw.host.write_map import FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
-from hw.macro.emulator import LoadWord, PinEmulatorConfig, PulseTable, cell_loads, pulse_loads
-from hw.macro.emulator.layout import index_width
+from hw.host.write_map import CODE_BITS, FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
+from hw.macro.emulator import PinEmulatorConfig, logged_pulses, table_words
+from hw.macro.emulator.layout import PULSES
+from hw.macro.emulator.pin_config import CONSTANTS, LOG, LOG_LEVEL
 from macro_models.errors import InputError, ToolError
+from macro_models.exact.pulse import RECORD_WORDS, PulseRecord
+from macro_models.pulses import PulseArray
 from sim.board.bus import BoardBus
-from sim.board.driver import register_word, write_runs
+from sim.board.driver import once, register_word, write_runs
+from sim.write_cosim import KINDS, check_engine, check_report, shortened, target_words
+from sim.write_job import COUNTERS
+from sim.write_verify import ProgramRun
 
-__all__ = ["ProgrammedCells", "program_board"]
+__all__ = ["BoardProgrammer"]
+
+_COUNTERS = COUNTERS[:6]
+
+_PATIENCE = 20_000
+"""Looks at a board that show nothing new, after which it is given up: each takes longer than a few hundred cycles."""
 
 
-class ProgrammedCells(NamedTuple):
-    """How each cell ended in each pass: last verify code, whether it was given up, pulses; (passes, lines, lines)."""
+@dataclass(frozen=True, kw_only=True)
+class _Pass:
+    """What a pass did: words of the results and of the log, the core's counters and fault map, records at the end."""
 
-    codes: NDArray[np.int64]
-    faults: NDArray[np.bool_]
-    counts: NDArray[np.int64]
+    results: NDArray[np.uint32]
+    log: NDArray[np.uint32]
+    counters: dict[str, int]
+    map: list[int]
+    records: NDArray[np.uint32]
 
 
-def program_board(
-    bus: BoardBus, cfg: BoardConfig, parameters: WriteVerifyParameters, targets: NDArray[np.integer],
-    *, table: PulseTable | None = None, cells: NDArray[np.integer] | None = None, skip: NDArray[np.bool_] | None = None,
-) -> ProgrammedCells:  # fmt: skip
-    """Have the core on a board program its cells.
-
-    The numpy reference is :func:`hw.core.write_verify.program` with :class:`hw.macro.emulator.EmulatedCells`.
+class BoardProgrammer:
+    """Programs the cells of cores on a board: a :class:`sim.write_verify.Programmer`.
 
     Parameters
     ----------
-    targets
-        Verify codes ``[bit line, source line]``, of shape (lines, lines).
-    table, cells
-        Answer to pulses, and codes of the cells to begin with; None: those that the board has.
-    skip
-        Cells that are left alone.
+    bus
+        What gets at the board.
+    cfg
+        The board.
+    progress
+        Called with (words loaded, words) while tables or cells are loaded, and with (cells done, cells) in each pass.
+    guard
+        Calls what is idempotent: again, after :meth:`forget`, where it failed and the board can be had back.
+    looks
+        How often a request reads what waits, where requests take less time than a cell.
 
     Raises
     ------
     InputError
         If the core on the board does not program its cells.
-    ToolError
-        If the board refuses, or fails.
     """
-    parts = cfg.emulator
-    if cfg.write is None or not isinstance(parts, PinEmulatorConfig):
-        raise InputError(f"{cfg.chip.name}: level must be pin and programming.engine true to program by pulses")
-    loads = [*([] if cells is None else cell_loads(parts, cells)), *([] if table is None else pulse_loads(table))]
-    status = CORE_BASE + cfg.core_map["write_status"].address
-    flags = {name: register_word(cfg.core_map, "write_status", **{name: 1}) for name in ("done", "error", "overrun")}
-    bus.execute([
-        *_loads(parts, loads), *_parameters(cfg, parameters), Write(status, sum(flags.values())),
-        Write(CORE_BASE + cfg.core_map["write_control"].address, register_word(cfg.core_map, "write_control", start=1)),
-    ])  # fmt: skip
-    skipped = np.zeros(targets.shape, dtype=np.int64) if skip is None else skip.astype(np.int64)
-    words = np.tile((targets | skipped << WORD_FLAG).ravel(), parameters.passes)
-    results = _exchange(bus, cfg, words)
-    ended = int(bus.execute([Poll(status, flags["done"] | flags["error"])])[0][0])
-    if ended & (flags["error"] | flags["overrun"]) or not (results >> RESULT_VALID & 1).all():
-        raise ToolError("the board refused to program its cells")
-    shaped = results.reshape(parameters.passes, *targets.shape)
-    return ProgrammedCells(
-        shaped & 2**WORD_FLAG - 1, (shaped >> WORD_FLAG & 1).astype(np.bool_), shaped >> RESULT_PULSES
-    )
 
+    def __init__(
+        self, bus: BoardBus, cfg: BoardConfig, *, progress: Callable[[int, int], None] | None = None,
+        guard: Callable[[Callable[[], Any]], Any] = once, looks: int = 1,
+    ) -> None:  # fmt: skip
+        parts = cfg.emulator
+        check_engine(cfg.chip, "on a board")
+        if cfg.write is None or not isinstance(parts, PinEmulatorConfig):
+            raise InputError(f"{cfg.chip.name}: level must be pin to program cells on a board, not {cfg.level}")
+        self.bus, self.cfg, self.progress = bus, cfg, progress
+        self._write: WriteVerifyConfig = cfg.write
+        self._parts, self._guard, self._looks = parts, guard, looks
+        self._map = cfg.core_map
+        self.forget()
 
-def _exchange(bus: BoardBus, cfg: BoardConfig, words: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Give all targets and take as many results."""
-    at = {name: CORE_BASE + cfg.core_map[name].address for name in ("targets", "results", "write_levels")}
-    waiting = register_word(cfg.core_map, "write_levels", waiting=2 * FIFO_DEPTH - 1)
-    low = (waiting & -waiting).bit_length() - 1
-    given, taken = min(FIFO_DEPTH, len(words)), 0
-    bus.execute([Write(at["targets"], words[:given])])
-    results = np.zeros(len(words), dtype=np.int64)
-    while taken < len(words):
-        count = int(bus.execute([Poll(at["write_levels"], waiting)])[0][0]) >> low & 2 * FIFO_DEPTH - 1
-        more = words[given : given + count]
-        tasks: list[Task] = [Read(at["results"], count)]
-        found = bus.execute([*tasks, Write(at["targets"], more)] if len(more) else tasks)[0]
-        results[taken : taken + count] = found
-        given, taken = given + len(more), taken + count
-    return results
+    def forget(self) -> None:
+        """Take it that the board knows nothing: it was reset, or is another one."""
+        self._ready = False
+        self._law: list[int] = []
+        self._records: NDArray[np.uint32] | None = None
 
+    def program(
+        self, core: int, array: PulseArray, targets: NDArray[np.integer], skip: NDArray[np.bool_] | None,
+        parameters: WriteVerifyParameters,
+    ) -> ProgramRun:  # fmt: skip
+        """Program cells; see :class:`sim.write_verify.Programmer`. What ``core`` it is, ``array`` knows.
 
-def _parameters(cfg: BoardConfig, parameters: WriteVerifyParameters) -> list[Task]:
-    values = {name: int(value) for name, value in asdict(parameters).items()}
-    tasks: list[Task] = []
-    for register in cfg.core_map.registers:
-        names = [placed.field.name for placed in register.placed]
-        if names and set(names) <= values.keys():
-            word = register_word(cfg.core_map, register.name, **{name: values[name] for name in names})
-            tasks.append(Write(CORE_BASE + register.address, word))
-    return tasks
+        Raises
+        ------
+        ToolError
+            If the board failed, or what the core says of itself contradicts what was seen at its pins.
+        """
+        words = target_words(self._write, targets, skip, WORD_FLAG)
+        widths = [int(getattr(parameters, f"{kind}_cycles")) for kind in KINDS]
+        # Nothing happens at the pins during a pulse; the cells take it for one of the width that is meant.
+        single = replace(shortened(parameters), passes=1)
+        passes, pulses = [], []
+        for number in range(parameters.passes):
+            if number:
+                array.relax(number)
+            done = self._guard(partial(self._pass, array, words, single, array.law_words(widths)))
+            passes.append(done)
+            pulses.append(self._pulses(done, number, widths))
+            self._check(done, pulses[-1], array)
+            array.set_records(done.records)
+        return self._run(array, parameters, passes, np.concatenate(pulses))
 
+    def _run(
+        self, array: PulseArray, parameters: WriteVerifyParameters, passes: list[_Pass], pulses: NDArray[np.void]
+    ) -> ProgramRun:
+        shape = (len(passes), self._write.lines, self._write.lines)
+        results = np.stack([each.results for each in passes]).astype(np.int64).reshape(shape)
+        last = passes[-1].counters
+        sums = {name: sum(each.counters[name] for each in passes) for name in _COUNTERS[:4]}
+        return ProgramRun(
+            pulses=pulses, codes=results & 2**CODE_BITS - 1, faults=(results >> WORD_FLAG & 1).astype(np.bool_),
+            counts=results >> RESULT_PULSES, counters={**sums, **{name: last[name] for name in _COUNTERS[4:]}},
+            cycles=cycles(self._write, parameters, sums["reads"], pulses), array=array,
+        )  # fmt: skip
 
-def _loads(parts: PinEmulatorConfig, loads: Sequence[LoadWord]) -> list[Task]:
-    width = index_width(parts)
-    return write_runs((LOAD_BASE + 4 * (load.region << width | load.index), load.data) for load in loads)
+    def _pulses(self, done: _Pass, number: int, widths: list[int]) -> NDArray[np.void]:
+        """Pulses of a pass, with the widths for which they stand."""
+        cell, polarity, amplitude = logged_pulses(done.log).T
+        pulses, width = np.empty(len(cell), dtype=PULSE), np.array(widths)[polarity]
+        row, column = np.divmod(cell, self._write.lines)
+        values = (np.full(len(cell), number), row, column, polarity, amplitude, width)
+        for name, value in zip(PULSE.names or (), values, strict=True):
+            pulses[name] = value
+        return pulses
+
+    def _check(self, done: _Pass, pulses: NDArray[np.void], array: PulseArray) -> None:
+        """Compare what the core and the cells say with what was seen."""
+        chip, lines = self.cfg.chip, self._write.lines
+        check_report(chip, done.counters, pulses, done.map, (done.results >> WORD_FLAG & 1 == 1).reshape(lines, lines))
+        counts = np.bincount(pulses["row"].astype(np.int64) * lines + pulses["col"], minlength=lines**2)
+        more = done.records - array.records()
+        pairs: tuple[tuple[Any, Any], ...] = (
+            (done.results >> RESULT_PULSES, counts), (done.counters["pulsed"], np.count_nonzero(counts)),
+            (more[:, PulseRecord.PULSES], counts), (more[:, PulseRecord.READS].sum(), done.counters["reads"]),
+            (more[:, PulseRecord.THRESHOLD :], 0),
+        )  # fmt: skip
+        if not all(np.all(said == seen) for said, seen in pairs):
+            raise ToolError(f"{chip.name}: the cells must have had the pulses and reads that the core counts")
+
+    def _pass(
+        self, array: PulseArray, words: NDArray[np.uint32], parameters: WriteVerifyParameters, law: list[int]
+    ) -> _Pass:
+        """One pass from the state that ``array`` has, whatever was on the board before."""
+        self._load(array.records(), law)
+        status = self._at("write_status")
+        flags = {name: register_word(self._map, "write_status", **{name: 1}) for name in ("done", "error", "overrun")}
+        start = register_word(self._map, "write_control", start=1)
+        self.bus.execute([
+            *self._parameters(parameters), Write(status, sum(flags.values())), Write(self._at("write_control"), start),
+        ])  # fmt: skip
+        # From here on the cells on the board are not what they were.
+        self._records = None
+        results, log = self._exchange(words, flags["error"] | flags["overrun"])
+        window, row = self._map["faults"], self._at("fault_row")
+        rows = [task for k in range(self._write.lines)
+                for task in (Write(row, [k]), Read(CORE_BASE + window.address, window.words))]  # fmt: skip
+        counters, level, *maps = self.bus.execute([
+            Read(self._at(f"write_{_COUNTERS[0]}"), len(_COUNTERS)), Read(self._word(LOG_LEVEL)), *rows
+        ])  # fmt: skip
+        rest = self.bus.execute([Read(self._word(LOG), int(level[0]), increment=False)] if level[0] else [])
+        cells = self._write.lines**2
+        self._records = self.bus.execute([Read(self._word(self._parts.records), RECORD_WORDS * cells)])[0]
+        return _Pass(
+            results=results, log=np.concatenate([np.zeros(0, dtype=np.uint32), *log, *rest]),
+            counters=dict(zip(_COUNTERS, map(int, counters), strict=True)),
+            map=np.concatenate(maps[1::2]).tolist(), records=self._records.reshape(cells, RECORD_WORDS),
+        )  # fmt: skip
+
+    def _load(self, records: NDArray[np.uint32], law: list[int]) -> None:
+        """Bring tables, constants and cells that the board does not have there."""
+        tasks: list[Task] = []
+        held, self._records = self._records, None
+        if not self._ready:
+            self.forget()
+            held = None
+            # The run of somebody who has gone may still be on.
+            reset = register_word(self._map, "control", soft_reset=1)
+            pairs = ((self._word(load.index), load.data) for load in table_words())
+            tasks += [Write(self._at("control"), reset), *write_runs(pairs)]
+        if law != self._law:
+            tasks.append(Write(self._word(CONSTANTS), law))
+        first, flat = self._word(self._parts.records), records.ravel()
+        changed = np.arange(len(flat)) if held is None else np.flatnonzero(flat != held)
+        if 2 * len(changed) > len(flat):
+            tasks.append(Write(first, flat))
+        else:
+            tasks += write_runs((first + 4 * k, int(flat[k])) for k in changed.tolist())
+        self.bus.execute(tasks, progress=self.progress)
+        self._ready, self._law, self._records = True, law, flat
+
+    def _exchange(
+        self, words: NDArray[np.uint32], failed: int
+    ) -> tuple[NDArray[np.uint32], list[NDArray[np.uint32]]]:
+        """Give all targets; take as many results, and the pulses that come meanwhile.
+
+        Nothing is waited for: the core stands still while the log is full, or while nobody takes its results.
+        """
+        levels, targets, results = (self._at(name) for name in ("write_levels", "targets", "results"))
+        shift = register_word(self._map, "write_levels", waiting=1).bit_length() - 1
+        looks: list[Task] = [
+            Read(self._at("write_status")), Read(levels, self._looks, increment=False), Read(self._word(LOG_LEVEL))
+        ]  # fmt: skip
+        found, log = np.zeros(len(words), dtype=np.uint32), []
+        given = taken = waiting = logged = idle = 0
+        room = FIFO_DEPTH
+        while taken < len(words):
+            more = words[given : given + room]
+            given += len(more)
+            tasks: list[Task] = [Write(targets, more, increment=False)] if len(more) else []
+            tasks += [Read(results, waiting, increment=False)] if waiting else []
+            tasks += [Read(self._word(LOG), logged, increment=False)] if logged else []
+            answers = [answer for answer in self.bus.execute([*tasks, *looks]) if len(answer)]
+            if logged:
+                log.append(answers[-4])
+            if waiting:
+                found[taken : taken + waiting] = answers[0]
+                taken += waiting
+            idle = 0 if waiting or logged or len(more) else idle + 1
+            if int(answers[-3][0]) & failed or idle > _PATIENCE:
+                raise ToolError("the board refused to program its cells")
+            level, logged = int(answers[-2][-1]), int(answers[-1][0])
+            room, waiting = level & 2**shift - 1, level >> shift
+            if self.progress is not None:
+                self.progress(taken, len(words))
+        if not (found >> RESULT_VALID & 1).all():
+            raise ToolError("the board must give a result for each cell")
+        self.bus.execute([Poll(self._at("write_status"), register_word(self._map, "write_status", done=1))])
+        return found, log
+
+    def _parameters(self, parameters: WriteVerifyParameters) -> list[Task]:
+        values = {name: int(value) for name, value in asdict(parameters).items()}
+        tasks: list[Task] = []
+        for register in self._map.registers:
+            names = [placed.field.name for placed in register.placed]
+            if names and set(names) <= values.keys():
+                word = register_word(self._map, register.name, **{name: values[name] for name in names})
+                tasks.append(Write(CORE_BASE + register.address, word))
+        return tasks
+
+    def _at(self, name: str) -> int:
+        return CORE_BASE + self._map[name].address
+
+    def _word(self, index: int) -> int:
+        """Address of a word of region 3."""
+        return load_base(self._parts) + load_offset(self._parts, PULSES, index)

@@ -179,16 +179,23 @@ def _in_order(one: _Pass, number: int, lines: int) -> NDArray[np.void]:
     return result
 
 
-def cycles(cfg: WriteVerifyConfig, parameters: WriteVerifyParameters, result: WriteVerifyResult) -> int:
+def cycles(cfg: WriteVerifyConfig, parameters: WriteVerifyParameters, reads: int, pulses: NDArray[np.void]) -> int:
     """Cycles from the start of a run to its end, if neither streams nor the macro make it wait.
 
     The fault map is cleared first, in ``map_words + 1`` cycles. A cell costs 2 cycles, a read ``verify_cycles`` and one
     to decide, a pulse ``setup_cycles`` and its width.
+
+    Parameters
+    ----------
+    reads
+        Verify reads of the run.
+    pulses
+        Its pulses, of type :data:`PULSE`.
     """
-    cells = parameters.passes * cfg.lines**2
-    reads = int(result.reads.sum()) * (cfg.verify_cycles + 1)
-    pulses = len(result.pulses) * cfg.setup_cycles + int(result.pulses["cycles"].sum(dtype=np.int64))
-    return cfg.map_words + 1 + 2 * cells + reads + pulses + (parameters.passes - 1) * parameters.wait_cycles
+    cells = 2 * parameters.passes * cfg.lines**2
+    waits = (parameters.passes - 1) * parameters.wait_cycles
+    pulsing = len(pulses) * cfg.setup_cycles + int(pulses["cycles"].sum(dtype=np.int64))
+    return cfg.map_words + 1 + cells + waits + pulsing + int(reads) * (cfg.verify_cycles + 1)
 
 
 def map_words(cfg: WriteVerifyConfig, faults: NDArray[np.bool_]) -> list[int]:
