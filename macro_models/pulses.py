@@ -188,12 +188,13 @@ class PulseArray:
 
     def relax(self, write_pass: int = 0) -> None:
         """A wait between two passes. Its number does not matter: each cell relaxes since its own last pulse."""
-        self.g[:] = self.config.conductances(self.relaxed_uS(self.config.wait_s, self.config.temp_C))
+        config = self.config
+        self.g[:] = config.conductances(self.settled().relaxed_uS(self.device, config.wait_s, config.temp_C))
         self.waits += 1
 
     def relaxed_uS(self, time_s: float, temp_C: float = 25.0) -> Reals:
         """Conductances ``time_s`` seconds from now, in uS, if nothing is programmed until then; not rounded."""
-        return self.settled().relaxed_uS(self.device, time_s, temp_C)
+        return self.settled().later_uS(self.g_uS, self.device, time_s, temp_C)
 
     def settled(self) -> SettledCells:
         """The cells as they are left now, each since its own last pulse."""

@@ -73,6 +73,16 @@ class SettledCells:
             )
         return changed
 
+    def later_uS(
+        self, g_uS: NDArray[np.float64], device: Device, time_s: float, temp_C: float = 25.0
+    ) -> NDArray[np.float64]:
+        """Conductances ``time_s`` seconds from now of cells that hold ``g_uS`` now, in uS, of shape (cells,).
+
+        What happens from now on is added: relaxation during the waits is in ``g_uS``.
+        """
+        change = self.relaxed_uS(device, time_s, temp_C) - self.relaxed_uS(device, 0.0, temp_C)
+        return np.maximum(g_uS + change, 0.0)
+
     def _draw(self, cells: NDArray[np.int64], step: int = RELAX_STEP) -> NDArray[np.int64]:
         """Normal codes of ``cells``: eight pulses of a cell share a block."""
         number = self.pulses[cells].astype(np.int64)

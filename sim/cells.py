@@ -104,9 +104,7 @@ class CoreCells:
             left_uS=self.left_uS.ravel(), waits=self.waits.ravel(), wait_s=wait_s, pulses=self.pulses.ravel(),
             moves=self.moves.ravel(), seed=seed, core=core,
         )  # fmt: skip
-        # What is added from the end of programming on: relaxation during the waits is in g_uS.
-        change = settled.relaxed_uS(device, time_s, temp_C) - settled.relaxed_uS(device, 0.0, temp_C)
-        return np.maximum(g + change.reshape(g.shape), 0.0)
+        return settled.later_uS(g.ravel(), device, time_s, temp_C).reshape(g.shape)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -126,7 +124,7 @@ class Cells:
     seed
         Which chip.
     source
-        ``"functional"`` or ``"cosim"``: programmed by write-verify on that backend; ``"measured"``: a measured map.
+        Name of the backend on which they were programmed by write-verify; ``"measured"``: a measured map.
     wait_s
         Wait between two passes, in seconds.
     report

@@ -75,4 +75,4 @@ def test_a_batch_that_programs_survives_its_message():
     back = BatchResult.from_message(result.message())
     assert back.write is not None
     assert back.write.pulses.dtype == result.write.pulses.dtype
-    np.testing.assert_array_equal(back.write.state["left_uS"], job.array.left_uS)
+    np.testing.assert_array_equal(back.write.state["left"], job.array.left)
