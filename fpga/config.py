@@ -67,7 +67,7 @@ BOARDS: Mapping[str, BoardPlan] = MappingProxyType(
 def board_config(board: str, chip: Chip | None = None, *, noise: bool = False) -> BoardConfig:
     """A chip's core on a board, or the board's own preset.
 
-    With ``noise`` it has a shift register for read noise, and all below the vector level is emulated.
+    With ``noise`` it has a shift register for read noise.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def board_config(board: str, chip: Chip | None = None, *, noise: bool = False) -
     chip = load_chip(plan.chip) if chip is None else chip
     given = 2 ** ((plan.word_bits // chip.core.g_bits).bit_length() - 1)
     return BoardConfig(
-        chip=chip, level="pin" if chip.lines <= plan.pin_lines and not noise else "vector",
+        chip=chip, level="pin" if chip.lines <= plan.pin_lines else "vector",
         lanes=max(8, min(plan.lanes, chip.lines, given)), slots=plan.slots, memory=plan.memory, noise=noise,
         search_width=plan.search_width, clock_hz=plan.clock_hz, baud=plan.baud, link_bytes=plan.link_bytes,
     )  # fmt: skip

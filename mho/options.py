@@ -45,7 +45,7 @@ def set_option(function: F) -> F:
 def noise_option(function: F) -> F:
     """``--noise`` of the commands that put a core on a board."""
     return click.option(
-        "--noise", is_flag=True, help="With a shift register for the read noise of the device lfsr, at vector level."
+        "--noise", is_flag=True, help="With a shift register for the read noise of the device lfsr."
     )(function)
 
 

@@ -81,7 +81,7 @@ class FpgaSimBackend:
         ToolError
             If a tool is missing or the build fails.
         """
-        noise = self._level == "vector" and any(model.register is not None for model in cores)
+        noise = any(model.register is not None for model in cores)
         cfg = self._config(chip, self._level, noise=noise)
         for model in cores:
             check_core(cfg.emulator, model)

@@ -145,9 +145,15 @@ class EmulatorConfig:
         return False
 
     @property
+    def noise_base(self) -> int:
+        """Index in the region of noise from which on key and step of the shift register are."""
+        return 0
+
+    @property
     def load_words(self) -> int:
         """Words of the largest region of the load port."""
-        return max(self.lines**2 // self.chunk_cells, 4 * self.slots * self.lines)
+        noise = self.noise_base + 2 if self.noise else 0
+        return max(self.lines**2 // self.chunk_cells, 4 * self.slots * self.lines, noise)
 
     @property
     def banks(self) -> int:

@@ -15,15 +15,14 @@ from hw.macro.emulator.converter import LineConverter
 from hw.macro.emulator.inputs import InputMemory
 from hw.macro.emulator.issue import ReadIssue
 from hw.macro.emulator.lanes import MacLanes
-from hw.macro.emulator.layout import CELLS, ENABLE_BANKS, NOISE, NOISE_KEY, NOISE_STEP, LoadLayout
+from hw.macro.emulator.layout import CELLS, ENABLE_BANKS, LoadLayout
 from hw.macro.emulator.line_queue import LineQueue
-from hw.macro.emulator.load import load_words
+from hw.macro.emulator.load import load_noise, load_words
 from hw.macro.emulator.loader import VectorLoader
 from hw.macro.emulator.memory import CellMemory
 from hw.macro.emulator.noise import ConversionNoise, LineNoise
 from hw.macro.emulator.results import ResultStore, StepCounter
 from hw.macro.emulator.tables import TableStore
-from macro_models.exact.shift_register import STEP_BITS
 
 __all__ = ["VectorEmulator"]
 
@@ -142,13 +141,10 @@ class VectorEmulator(wiring.Component):
         """Noise between the queue and the converter: the lines with it. An operation waits until it is drawn."""
         m.submodules.conversion_noise = drawn = ConversionNoise(self.cfg)
         m.submodules.line_noise = noise = LineNoise(self.cfg)
-        word, staged = self.load.p, loader.staged
-        for index, to, width in ((NOISE_KEY, drawn.key, 32), (NOISE_STEP, drawn.step, STEP_BITS)):
-            held = Signal(width, name=f"noise_{index}", reset_less=True)
-            with m.If(self.load.valid & (word.region == NOISE) & (word.index == index)):
-                m.d.sync += held.eq(word.data)
-            m.d.comb += to.eq(held)
+        staged = loader.staged
+        key, step = load_noise(m, self.cfg, self.load)
         m.d.comb += [
+            drawn.key.eq(key), drawn.step.eq(step),
             drawn.clear.eq(loader.accept), drawn.store.eq(loader.write.any()), drawn.high.eq(loader.write_high),
             drawn.levels.eq(loader.value), drawn.backward.eq(staged.op.backward),
             drawn.full.eq(loader.full), drawn.two.eq(staged.two), drawn.op_id.eq(staged.op.op_id),

@@ -15,7 +15,7 @@ CELLS, TABLES, TAGS, PULSES, NOISE = 0, 1, 2, 3, 3
 """Regions of the load port. The last is that of pulses at the level of the pins, and of noise at the vector level."""
 
 NOISE_KEY, NOISE_STEP = 0, 1
-"""Indices in the region of noise."""
+"""Indices in the region of noise, from :attr:`EmulatorConfig.noise_base` on."""
 
 
 def index_width(cfg: EmulatorConfig) -> int:
@@ -37,7 +37,7 @@ class LoadLayout(data.StructLayout):
     ``32 / chunk_cells`` bits. Region 1: tables, four words a line (half offset, half steps from positive and from
     negative charges, nothing), lines of slot 0 first. Region 2: tags of the slots, :class:`TagLayout`. Region 3, at the
     vector level: key and step of :class:`macro_models.exact.shift_register.ShiftRegister`; at the level of the pins:
-    word lines of the slots and answer to pulses, see :mod:`hw.macro.emulator.pin_config`.
+    these, word lines of the slots and answer to pulses, see :mod:`hw.macro.emulator.pin_config`.
     """
 
     def __init__(self, cfg: EmulatorConfig) -> None:

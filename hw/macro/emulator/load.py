@@ -1,4 +1,4 @@
-"""Words of the load port on their way to cells and tables."""
+"""Words of the load port on their way to cells, tables and noise."""
 
 from dataclasses import dataclass
 
@@ -6,10 +6,11 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import stream
 
 from hw.macro.emulator.config import EmulatorConfig
-from hw.macro.emulator.layout import CELLS, TABLES, TAGS
+from hw.macro.emulator.layout import CELLS, NOISE, NOISE_KEY, NOISE_STEP, TABLES, TAGS
 from hw.macro.emulator.tables import TableStore
+from macro_models.exact.shift_register import STEP_BITS
 
-__all__ = ["CellChunk", "load_words"]
+__all__ = ["CellChunk", "load_noise", "load_words"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,3 +41,15 @@ def load_words(m: Module, cfg: EmulatorConfig, load: stream.Interface, tables: T
         parts=Cat(here & (word.index[:part_bits] == part) for part in range(parts)),
         value=Cat(word.data.word_select(k, stride)[: cfg.g_bits] for k in range(cfg.chunk_cells)).replicate(parts),
     )
+
+
+def load_noise(m: Module, cfg: EmulatorConfig, load: stream.Interface) -> tuple[Signal, Signal]:
+    """Key and step of the shift register that were loaded. Neither knows reset."""
+    word = load.p
+    held = []
+    for index, width in ((NOISE_KEY, 32), (NOISE_STEP, STEP_BITS)):
+        value = Signal(width, name=f"noise_{index}", reset_less=True)
+        with m.If(load.valid & (word.region == NOISE) & (word.index == cfg.noise_base + index)):
+            m.d.sync += value.eq(word.data)
+        held.append(value)
+    return held[0], held[1]

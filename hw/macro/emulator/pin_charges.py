@@ -51,7 +51,7 @@ class LineCharges(wiring.Component):
         self.cfg = cfg
         bits = cfg.step_bits
         super().__init__({
-            "enter": In(1), "charge": In(signed(bits + 1)), "offset": In(signed(bits)),
+            "enter": In(1), "charge": In(signed(cfg.charge_bits)), "offset": In(signed(bits)),
             "pos": In(bits), "neg": In(bits), "latch": In(1), "decrement": In(1), "scale": In(3), "busy": Out(1),
             "negative": Out(cfg.lines),
         })  # fmt: skip
@@ -66,20 +66,21 @@ class LineCharges(wiring.Component):
         # A line that enters: its charge is complete a cycle later.
         line = Signal(range(cfg.lines))
         entered = Signal()
-        rest, step = Signal(signed(bits + 1)), Signal(2 * bits)
+        rest, step = Signal(signed(cfg.charge_bits)), Signal(2 * bits)
         m.d.sync += [
             entered.eq(self.enter), rest.eq(self.charge + self.offset), step.eq(Cat(self.pos, self.neg)),
             line.eq(line + entered),
         ]  # fmt: skip
         lane_bits = (count - 1).bit_length()
         here = Cat(entered & (line[:lane_bits] == k) for k in range(count))
+        entering = Cat(rest, rest[-1].replicate(cfg.rest_bits - len(rest)))
         group, number, after = self._decrement(m, read_rest, read_step)
         done = number[-1]
         m.d.comb += [
             read_rest.addr.eq(group), read_step.addr.eq(group),
             write_step.addr.eq(line[lane_bits:]), write_step.data.eq(step.replicate(count)), write_step.en.eq(here),
             write_rest.addr.eq(Mux(entered, line[lane_bits:], number[:-1])),
-            write_rest.data.eq(Mux(entered, Cat(rest, rest[-1].replicate(7)).replicate(count), Cat(after))),
+            write_rest.data.eq(Mux(entered, entering.replicate(count), Cat(after))),
             write_rest.en.eq(here | done.replicate(count)),
         ]  # fmt: skip
         with m.If(entered):

@@ -1,7 +1,8 @@
 """Static parameters of an emulated macro behind its pins, and where things are in region 3 of its load port.
 
-Word lines of the tables in all slots are from :data:`LINES` on, ``mask_words`` a slot. What programming by pulses
-needs, for the law of :mod:`macro_models.exact.pulse`:
+Word lines of the tables in all slots are from :data:`LINES` on, ``mask_words`` a slot; where there is noise, key and
+step of the shift register from :data:`NOISE_BASE` on. What programming by pulses needs, for the law of
+:mod:`macro_models.exact.pulse`:
 
 * from :data:`MOVED_TABLE` on its table; from :data:`CONSTANTS` on its constants and the key of its draws
   (:class:`macro_models.exact.pulse.LawWords`);
@@ -20,14 +21,15 @@ from amaranth.lib import data
 
 from hw.macro.emulator.config import EmulatorConfig
 from macro_models.errors import InputError
+from macro_models.exact.operation import MvmOperation
 from macro_models.exact.pulse import AMPLITUDE_BITS, RECORD_WORDS
 
 __all__ = [
-    "CONSTANTS", "LINES", "LOG", "LOG_DEPTH", "LOG_LEVEL", "LOG_WINDOW", "MOVED_TABLE", "NORMALS",
+    "CONSTANTS", "LINES", "LOG", "LOG_DEPTH", "LOG_LEVEL", "LOG_WINDOW", "MOVED_TABLE", "NOISE_BASE", "NORMALS",
     "LogLayout", "PinEmulatorConfig",
 ]  # fmt: skip
 
-MOVED_TABLE, CONSTANTS, LOG_LEVEL, LOG, LINES, NORMALS = 0, 2048, 2176, 2304, 4096, 16384
+MOVED_TABLE, CONSTANTS, LOG_LEVEL, LOG, NOISE_BASE, LINES, NORMALS = 0, 2048, 2176, 2304, 3072, 4096, 16384
 """Indices in region 3, see the module."""
 
 LOG_WINDOW = 256
@@ -50,8 +52,8 @@ class PinEmulatorConfig(EmulatorConfig):
 
     Parameters
     ----------
-    core, g_bits, lanes, slots
-        As those of :class:`EmulatorConfig`. ``memory`` is ``block``, and there is no ``noise``.
+    core, g_bits, lanes, slots, noise
+        As those of :class:`EmulatorConfig`. ``memory`` is ``block``.
     converters
         Lines that take a decrement in one cycle: a power of two, 2..``core.lines``.
     verify_bits
@@ -70,8 +72,6 @@ class PinEmulatorConfig(EmulatorConfig):
         super().__post_init__()
         if self.memory != "block":
             raise InputError(f"memory must be block at the level of the pins, not {self.memory!r}")
-        if self.noise:
-            raise InputError("noise must be False at the level of the pins")
         count = self.converters
         if not isinstance(count, int) or not 2 <= count <= self.lines or count & (count - 1):
             raise InputError(f"converters must be a power of two between 2 and {self.lines}, not {count!r}")
@@ -101,6 +101,11 @@ class PinEmulatorConfig(EmulatorConfig):
         return max(super().load_words, LINES + self.slots * self.core.mask_words, pulses)
 
     @property
+    def noise_base(self) -> int:
+        """Index in the region of noise from which on key and step of the shift register are."""
+        return NOISE_BASE
+
+    @property
     def rest_bits(self) -> int:
         """Bits of what is left of half a charge, the sign included: a search oversteps by its largest step."""
         return self.step_bits + 8
@@ -113,7 +118,13 @@ class PinEmulatorConfig(EmulatorConfig):
     @property
     def accumulate_hold(self) -> int:
         """Largest number of cycles for which the first compare of a conversion holds."""
-        return self.cell_words + self.lanes * self.row_words + self.tree_levels + 8
+        accumulate = self.cell_words + self.lanes * self.row_words + self.tree_levels + 8
+        return accumulate + self.draw_hold + self.noise_cycles
+
+    @property
+    def draw_hold(self) -> int:
+        """Cycles of these in which the noise of the conversion is drawn: its levels are read for that, one a cycle."""
+        return self.lines + 2 + self.draw_cycles(MvmOperation()) if self.noise else 0
 
     @property
     def decrement_hold(self) -> int:

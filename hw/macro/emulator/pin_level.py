@@ -11,11 +11,12 @@ from hw.macro.emulator.issue import ReadIssue
 from hw.macro.emulator.lanes import MacLanes
 from hw.macro.emulator.layout import CELLS, PULSES, LoadLayout
 from hw.macro.emulator.line_queue import LineQueue
-from hw.macro.emulator.load import CellChunk, load_words
+from hw.macro.emulator.load import CellChunk, load_noise, load_words
 from hw.macro.emulator.memory import CellMemory
 from hw.macro.emulator.pin_charges import LineCharges
 from hw.macro.emulator.pin_config import LINES, PinEmulatorConfig
 from hw.macro.emulator.pin_levels import LineLevels
+from hw.macro.emulator.pin_noise import PinNoise
 from hw.macro.emulator.pin_records import peek_members
 from hw.macro.emulator.pin_writes import CellWriter
 from hw.macro.emulator.tables import TableStore
@@ -68,11 +69,14 @@ class PinLevelMacro(wiring.Component):
         m.submodules.lanes = lanes = MacLanes(cfg)
         m.submodules.queue = queue = LineQueue(cfg)
         m.submodules.charges = charges = LineCharges(cfg)
+        noise = self._add_noise(m, levels, issue, queue) if cfg.noise else None
+        lines: Any = queue if noise is None else noise.noisy
         m.d.comb += [
             levels.clear.eq(pins.precharge), levels.sample.eq(pins.sample), levels.plane.eq(pins.plane),
             levels.positive.eq(Mux(pins.backward, pins.sl_pos, pins.bl_pos)),
             levels.negative.eq(Mux(pins.backward, pins.sl_neg, pins.bl_neg)),
-            levels.read.eq(issue.read), levels.backward.eq(pins.backward),
+            levels.read.eq(issue.read if noise is None else issue.read | noise.read),
+            levels.backward.eq(pins.backward if noise is None else noise.words),
             issue.staged.op.backward.eq(pins.backward), issue.draining.eq(queue.busy),
             lanes.valid.eq(issue.arrived), lanes.first.eq(issue.first), lanes.last.eq(issue.last),
             lanes.cells.eq(cells.data), lanes.levels.eq(levels.levels),
@@ -80,14 +84,14 @@ class PinLevelMacro(wiring.Component):
             queue.all_lanes.eq(issue.all_lanes), queue.one.eq(issue.one), queue.total.eq(lanes.total),
             *(kept.eq(total) for kept, total in zip(queue.sums, lanes.sums, strict=True)),
             # The table's entry of a line comes a cycle after the line.
-            tables.read.eq(queue.valid), tables.read_line.eq(queue.line), tables.read_slot.eq(tables.slot),
+            tables.read.eq(lines.valid), tables.read_line.eq(lines.line), tables.read_slot.eq(tables.slot),
             tables.wanted.valid.eq(1), tables.wanted.backward.eq(pins.backward),
             tables.wanted.step_code.eq(pins.step_code),
             charges.offset.eq(tables.entry[0]), charges.pos.eq(tables.entry[1]), charges.neg.eq(tables.entry[2]),
             charges.scale.eq(pins.dec_scale),
         ]  # fmt: skip
-        m.d.sync += [charges.enter.eq(queue.valid), charges.charge.eq(queue.charge)]
-        busy = self._sequence(m, tables, issue, queue, charges)
+        m.d.sync += [charges.enter.eq(lines.valid), charges.charge.eq(lines.charge)]
+        busy = self._sequence(m, tables, issue, lines, charges, noise)
         chunk = load_words(m, cfg, self.load, tables)
         self._find_table(m, tables)
         if cfg.verify_bits is not None:
@@ -97,15 +101,26 @@ class PinLevelMacro(wiring.Component):
         self._connect_cells(m, cells, issue, chunk, busy, writes)
         return m
 
+    def _add_noise(self, m: Module, levels: LineLevels, issue: ReadIssue, queue: LineQueue) -> PinNoise:
+        """Noise between the queue and the charges; it reads the levels before the lanes do."""
+        m.submodules.noise = noise = PinNoise(self.cfg)
+        key, step = load_noise(m, self.cfg, self.load)
+        m.d.comb += [
+            noise.op_id.eq(self.pins.op_id), noise.backward.eq(self.pins.backward), noise.level.eq(levels.levels),
+            noise.key.eq(key), noise.step.eq(step), noise.take.eq(issue.take),
+            noise.valid.eq(queue.valid), noise.line.eq(queue.line), noise.charge.eq(queue.charge),
+        ]  # fmt: skip
+        return noise
+
     def _sequence(
-        self, m: Module, tables: TableStore, issue: ReadIssue, queue: LineQueue, charges: LineCharges
+        self, m: Module, tables: TableStore, issue: ReadIssue, lines: Any, charges: LineCharges, noise: PinNoise | None
     ) -> Signal:
         """What each strobe begins; whether something is under way."""
         pins = self.pins
         converts, latches, ended, busy = Signal(), Signal(), Signal(), Signal()
         accumulated = Signal()
-        line = queue.line
-        m.d.sync += ended.eq(queue.valid & (line == self.cfg.lines - 1))
+        line = lines.line
+        m.d.sync += ended.eq(lines.valid & (line == self.cfg.lines - 1))
         with m.If(pins.precharge):
             m.d.sync += accumulated.eq(0)
         with m.If(ended):
@@ -124,7 +139,7 @@ class PinLevelMacro(wiring.Component):
                     m.d.comb += charges.decrement.eq(1)
                     m.next = "Decrement"
             with m.State("Start"):
-                m.d.comb += issue.full.eq(1)
+                m.d.comb += issue.full.eq(1 if noise is None else noise.ready)
                 with m.If(~tables.known):
                     m.d.sync += self.error.eq(1)
                 with m.If(issue.take):
@@ -139,6 +154,8 @@ class PinLevelMacro(wiring.Component):
                 m.next = "Idle"
             with m.State("Decrement"), m.If(~charges.busy):
                 m.next = "Idle"
+        if noise is not None:
+            m.d.comb += noise.begin.eq(converts)
         m.d.comb += pins.hold.eq(busy | converts | pins.decrement)
         return busy
 

@@ -197,7 +197,8 @@ def noise_loads(cfg: EmulatorConfig, model: ProgrammedCore) -> list[LoadWord]:
     if not cfg.noise:
         return []
     key, step = (0, 0) if model.register is None else (model.register.key, model.register.step)
-    return [LoadWord(NOISE, NOISE_KEY, key), LoadWord(NOISE, NOISE_STEP, step)]
+    words = {NOISE_KEY: key, NOISE_STEP: step}
+    return [LoadWord(NOISE, cfg.noise_base + index, word) for index, word in words.items()]
 
 
 class TableCache:

@@ -194,7 +194,6 @@ def test_the_core_programs_its_cells_as_the_reference(lines: int, log_from: int,
     ("fields", "message"),
     [
         ({"memory": "spram"}, r"^memory must be block at the level of the pins, not 'spram'$"),
-        ({"noise": True}, r"^noise must be False at the level of the pins$"),
         ({"converters": 3}, r"^converters must be a power of two between 2 and 16, not 3$"),
         ({"verify_bits": 13}, r"^verify_bits must be between 8 and 12, not 13$"),
     ],
