@@ -84,6 +84,20 @@ def test_a_cell_alone_and_among_others_end_equal() -> None:
     np.testing.assert_array_equal(together.g_uS, alone.g_uS)
 
 
+def test_widths_may_differ_within_a_call() -> None:
+    """The width of each pulse is its own; the law for a width scales the rate."""
+    mixed, short, long = array(), array(), array()
+    half = ALL.size // 2
+    ones = np.ones(half, dtype=np.int64)
+    mixed.pulse(ALL, np.repeat(ones, 2) * 0, np.repeat(ones, 2) * 80, np.concatenate([ones * 50, ones * 200]))
+    short.pulse(ALL[:half], ones * 0, ones * 80, ones * 50)
+    long.pulse(ALL[half:], ones * 0, ones * 80, ones * 200)
+    np.testing.assert_array_equal(mixed.g[:half], short.g[:half])
+    np.testing.assert_array_equal(mixed.g[half:], long.g[half:])
+    rates = [np.array(mixed.law((cycles,) * 3).log_rate) for cycles in (50, 200)]
+    assert (rates[1] - rates[0]).tolist() == pytest.approx([np.log(4.0) * 64 * 4096] * 3, abs=1.0)
+
+
 def test_draws_depend_on_seed_and_core() -> None:
     states = []
     for address in ({"seed": 1}, {"seed": 1}, {"seed": 2}, {"seed": 1, "core": 1}):
