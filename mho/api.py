@@ -232,7 +232,11 @@ class Net:
         form: bool = False,
         screen: bool = True,
         pulses: PathLike | None = None,
+        port: str | None = None,
+        baud: int | None = None,
         progress: Callable[[int, int], None] | None = None,
+        loading: Callable[[int, int], None] | None = None,
+        note: Callable[[str], None] | None = None,
         **overrides: object,
     ) -> "Cells":
         """Program the cells of one chip for this network, or take measured ones.
@@ -249,7 +253,8 @@ class Net:
         seed
             Which chip; ``None``: the one whose cells the network was compiled around, or chip 0.
         backend
-            ``"functional"`` (the numpy reference) or ``"cosim"`` (the engine of the generated Verilog); both give the
+            ``"functional"`` (the numpy reference), ``"cosim"`` (the engine of the generated Verilog), ``"fpga-sim"``
+            (the same with emulated cells, as on a board) or ``"fpga"`` (a board at the level of the pins). All give the
             same pulses.
         measured
             Conductances in uS in place of programming, NaN for a dead cell: an array of shape (cores, N, N) or (N, N),
@@ -260,8 +265,14 @@ class Net:
             Before programming, move cells away that are near their targets already: a dead cell stays, and is faulty.
         pulses
             CSV file for all pulses.
+        port, baud
+            Serial port of the board, and its rate if it is not the usual one, with ``backend="fpga"``.
         progress
             Called with (cores done, cores).
+        loading
+            Called with (words loaded, words) and with (cells done, cells) on a board.
+        note
+            Called with a sentence where a board was lost, or the answer to pulses is another device's.
         overrides
             Keys of the chip that say how it is programmed, as in ``**{"programming.passes": 1}``.
 
@@ -278,6 +289,7 @@ class Net:
         return program_net(
             self, device=device_model(device, self.network.device), pulse_law=law, seed=seed, backend=backend,
             measured=measured, form=form, screen=screen, pulses=pulses, progress=progress, overrides=overrides,
+            port=port, baud=baud, loading=loading, note=note,
         )  # fmt: skip
 
     def __repr__(self) -> str:

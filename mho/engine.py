@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sim.cells import Cells
     from sim.executor import Execution
 
-__all__ = ["BACKENDS", "check_options", "open_backend", "run_network", "select_causes"]
+__all__ = ["BACKENDS", "check_backend", "check_options", "open_backend", "run_network", "select_causes"]
 
 BACKENDS = ("functional", "cosim", "fpga-sim", "fpga")
 
@@ -51,6 +51,23 @@ def select_causes(without: Collection[str], only: Collection[str]) -> tuple[str,
     return tuple(cause for cause in CAUSES if (cause in only if only else cause not in without))
 
 
+def check_backend(backend: str, *, port: str | None, baud: int | None) -> None:
+    """Refuse a backend that there is not, and options of a board without one.
+
+    Raises
+    ------
+    InputError
+        Naming the option, its value and what would be right.
+    """
+    if backend not in BACKENDS:
+        raise InputError(f"backend must be one of {', '.join(BACKENDS)}, not {backend!r}")
+    if backend == "fpga" and not port:
+        raise InputError("the backend fpga needs --port, the serial port of the board, as in /dev/ttyUSB1")
+    for option, value in (("port", port), ("baud", baud)):
+        if value is not None and backend != "fpga":
+            raise InputError(f"{option} is for the backend fpga, not {backend}")
+
+
 def check_options(
     *, time: str | float, temp: float, seed: int, seeds: int | None, backend: str, without: Collection[str],
     only: Collection[str], limit: int | None, waves: Any, port: str | None = None, baud: int | None = None,
@@ -71,15 +88,9 @@ def check_options(
         raise InputError(f"limit must be at least 1, not {limit}")
     if not np.isfinite(temp) or temp < -273.15:
         raise InputError(f"temp must be a temperature in degrees Celsius, not {temp}")
-    if backend not in BACKENDS:
-        raise InputError(f"backend must be one of {', '.join(BACKENDS)}, not {backend!r}")
+    check_backend(backend, port=port, baud=baud)
     if waves is not None and backend != "cosim":
         raise InputError(f"waves need the backend cosim, not {backend}")
-    if backend == "fpga" and not port:
-        raise InputError("the backend fpga needs --port, the serial port of the board, as in /dev/ttyUSB1")
-    for option, value in (("port", port), ("baud", baud)):
-        if value is not None and backend != "fpga":
-            raise InputError(f"{option} is for the backend fpga, not {backend}")
     return select_causes(without, only)
 
 
@@ -94,7 +105,10 @@ def open_backend(
         return FpgaBackend(port or "", baud=BAUD if baud is None else baud, progress=loading, note=note)
     from sim.backend import create_backend
 
-    return create_backend(name) if waves is None else create_backend(name, waves=Path(waves))
+    options: dict[str, Any] = {} if waves is None else {"waves": Path(waves)}
+    if name == "fpga-sim":
+        options["progress"] = loading
+    return create_backend(name, **options)
 
 
 class _Stopwatch:

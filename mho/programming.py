@@ -14,7 +14,7 @@ from compiler import Network
 from hw.config import Chip, parse_override
 from macro_models.devices import Device
 from macro_models.errors import InputError
-from mho.engine import open_backend
+from mho.engine import check_backend, open_backend
 from mho.pulse_list import PulseList
 
 if TYPE_CHECKING:
@@ -25,13 +25,14 @@ __all__ = ["check_program_options", "program_net", "read_conductances"]
 
 PathLike = str | os.PathLike[str]
 
-BACKENDS = ("functional", "cosim")
-"""Backends that program cells."""
+_NUMPY = "functional"
+"""The backend that is the numpy reference."""
 
 
 def check_program_options(
-    *, seed: int | None, backend: str, measured: bool, pulses: bool, law: bool, form: bool = False
-) -> None:
+    *, seed: int | None, backend: str, measured: bool, pulses: bool, law: bool, form: bool = False,
+    port: str | None = None, baud: int | None = None,
+) -> None:  # fmt: skip
     """Refuse options that do not go together, before anything is computed.
 
     Raises
@@ -41,9 +42,8 @@ def check_program_options(
     """
     if seed is not None and not 0 <= seed < 2**32:
         raise InputError(f"seed must be between 0 and 2**32 - 1, not {seed}")
-    if backend not in BACKENDS:
-        raise InputError(f"backend must be one of {', '.join(BACKENDS)}, not {backend!r}")
-    if measured and (pulses or law or form or backend != BACKENDS[0]):
+    check_backend(backend, port=port, baud=baud)
+    if measured and (pulses or law or form or backend != _NUMPY):
         given = "pulses" if pulses else "a pulse law" if law else "forming" if form else f"the backend {backend}"
         raise InputError(f"{given} and a measured map exclude each other: measured cells are not programmed")
 
@@ -62,6 +62,9 @@ def program_net(
     screen: bool = True,
     overrides: Mapping[str, object] | Iterable[str] = (),
     note: Callable[[str], None] | None = None,
+    port: str | None = None,
+    baud: int | None = None,
+    loading: Callable[[int, int], None] | None = None,
 ) -> "Cells":
     """See :meth:`mho.api.Net.program`.
 
@@ -71,7 +74,7 @@ def program_net(
 
     check_program_options(
         seed=seed, backend=backend, measured=measured is not None, pulses=pulses is not None,
-        law=pulse_law is not None, form=form,
+        law=pulse_law is not None, form=form, port=port, baud=baud,
     )  # fmt: skip
     network = _changed(net.network, overrides)
     if seed is None:
@@ -84,10 +87,10 @@ def program_net(
     if sentence and note is not None:
         note(sentence)
     # The numpy reference needs no backend.
-    opened: Any = None if backend == BACKENDS[0] else open_backend(backend)
+    opened: Any = None if backend == _NUMPY else open_backend(backend, port=port, baud=baud, loading=loading, note=note)
     try:
         if opened is not None:
-            opened.open(network.chip, [])
+            opened.open(_board_chip(net.network.chip, network.chip) if backend == "fpga" else network.chip, [])
         with PulseList(pulses, network.chip) as listed:
             return program_network(
                 network, device=device, seed=seed, programmer=opened, source=backend, form=form, screen=screen,
@@ -96,6 +99,21 @@ def program_net(
     finally:
         if opened is not None:
             opened.close()
+
+
+def _board_chip(chip: Chip, changed: Chip) -> Chip:
+    """The chip that a board was built from, whose registers can be those of ``changed``.
+
+    Raises
+    ------
+    InputError
+        If that is programmed by other hardware.
+    """
+    for name in ("engine", "verify_bits", "t_setup_ns", "t_verify_ns"):
+        there, wanted = (getattr(each.programming, name) for each in (chip, changed))
+        if there != wanted:
+            raise InputError(f"--set programming.{name}: is {there} in the board of this network, not {wanted}")
+    return chip
 
 
 def _changed(network: Network, overrides: Mapping[str, object] | Iterable[str]) -> Network:

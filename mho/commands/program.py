@@ -30,7 +30,11 @@ PUBLISHED = {"pulses_per_cell": 8.5, "passes": 3, "source": "Wan et al., Nature 
 @click.option("-o", "--output", metavar="CELLS.npz", help="Write the cells, for run --cells and compile --cells.")
 @click.option("--pulses", metavar="P.csv", help="Write all pulses in their order.")
 @click.option("--plot", metavar="F.png", help="Draw pulses a cell, errors and the fault map (.png, .pdf or .svg).")
-@click.option("--backend", metavar="NAME", default="functional", show_default=True, help="functional or cosim.")
+@click.option(
+    "--backend", metavar="NAME", default="functional", show_default=True, help="functional, cosim, fpga-sim or fpga."
+)
+@click.option("--port", metavar="PORT", help="Serial port of the board, with --backend fpga.")
+@click.option("--baud", type=int, metavar="N", help="Rate of that port, if the board has not the usual one.")
 @click.option("--device", metavar="DEVICE", help="Device of the cells (default: the network's).")
 @click.option(
     "--pulse-law", metavar="DEVICE", help="Whose answer to pulses (default: the device's, else of rram-neurram)."
@@ -42,8 +46,8 @@ PUBLISHED = {"pulses_per_cell": 8.5, "passes": 3, "source": "Wan et al., Nature 
 @common_options
 def program_command(
     network: str, measured: str | None, form: bool, screen: bool, output: str | None, pulses: str | None,
-    plot: str | None, backend: str, device: str | None, pulse_law: str | None, seed: int | None,
-    overrides: tuple[str, ...], out: Output,
+    plot: str | None, backend: str, port: str | None, baud: int | None, device: str | None, pulse_law: str | None,
+    seed: int | None, overrides: tuple[str, ...], out: Output,
 ) -> None:  # fmt: skip
     """Program the cells of one chip for a network, or take measured ones, and write the chip's cells.
 
@@ -61,7 +65,7 @@ def program_command(
         check_target(target)
     check_program_options(
         seed=seed, backend=backend, measured=measured is not None, pulses=pulses is not None,
-        law=pulse_law is not None, form=form,
+        law=pulse_law is not None, form=form, port=port, baud=baud,
     )  # fmt: skip
     net = load(network)
     law = None if pulse_law is None else load_device(pulse_law)
@@ -69,7 +73,7 @@ def program_command(
         cells = program_net(
             net, device=net.network.device if device is None else load_device(device), pulse_law=law, seed=seed,
             backend=backend, measured=measured, form=form, screen=screen, pulses=pulses, progress=progress,
-            overrides=overrides, note=out.note,
+            overrides=overrides, note=out.note, port=port, baud=baud, loading=progress,
         )  # fmt: skip
     if output is not None:
         cells.save(output)
@@ -82,7 +86,7 @@ def program_command(
     for path in (output, pulses, plot):
         if path is not None:
             out.note(f"wrote {path}")
-    command = {"network": network, "measured": measured, "form": form, "screen": screen, "output": output}
+    command = {"network": network, "measured": measured, "form": form, "screen": screen, "output": output, "port": port}
     out.json(_content(cells, **command, pulses=pulses, pulse_law=pulse_law))
 
 

@@ -61,8 +61,41 @@ def test_a_simulated_board_gives_the_outputs_of_the_numpy_models(
             for name, options in (("board", ["--backend", "fpga", "--port", str(port)]), ("numpy", [])):
                 outputs = ["-o", str(tmp_path / f"{name}.npy")]
                 assert run([*common, *options, *outputs, "--without", "read-noise"]) == 0
+            assert run(["program", tiny.path("tiny.mho"), "--backend", "fpga", "--port", str(port), "-q"]) == 2
+            said = capsys.readouterr().err
+            assert said.startswith(f"error: {port}: the board emulates all below the vector level, so no cells can be")
+            assert said.endswith("such as the preset ulx3s-85f\n")
         finally:
             served.send_signal(signal.SIGINT)
             assert served.wait(60) == 130
     assert (tmp_path / "board.npy").read_bytes() == (tmp_path / "numpy.npy").read_bytes()
     assert not port.is_symlink()
+
+
+@pytest.mark.cosim("verilator", "g++", "make")
+@pytest.mark.slow
+def test_a_simulated_board_programs_the_cells_of_the_numpy_models_and_runs_on_them(tiny: Tiny, tmp_path: Path) -> None:
+    port = tmp_path / "board"
+    command = [sys.executable, "-m", "mho", "fpga", "simulate", "ulx3s-85f", "--chip", "tnsa16-core"]
+    with subprocess.Popen([*command, "--link", str(port)], stdout=subprocess.PIPE, text=True) as served:
+        try:
+            assert served.stdout is not None
+            assert served.stdout.readline().strip() == str(port)
+            common = ["--set", "programming.passes=2", "--form", "--seed", "4", "-q"]
+            for name, options in (("fpga", ["--port", str(port)]), ("functional", [])):
+                files = ["--pulses", str(tmp_path / f"{name}.csv"), "-o", str(tmp_path / f"{name}.npz")]
+                files += ["--json", str(tmp_path / f"{name}.json")]
+                given = ["program", tiny.path("tiny.mho"), *common, *files, "--backend", name]
+                assert run([*given, *options]) == 0
+                cells = ["--cells", str(tmp_path / f"{name}.npz"), "-o", str(tmp_path / f"{name}.npy")]
+                given = ["run", tiny.path("tiny.mho"), "--input", tiny.path("x.npy"), "--limit", "5", "-q", *cells]
+                assert run([*given, "--without", "read-noise", "--backend", name, *options]) == 0
+        finally:
+            served.send_signal(signal.SIGINT)
+            assert served.wait(60) == 130
+    for end in ("csv", "npy"):
+        assert (tmp_path / f"fpga.{end}").read_bytes() == (tmp_path / f"functional.{end}").read_bytes()
+    there, here = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("fpga", "functional"))
+    assert there["report"] == here["report"]
+    assert (there["cells"]["source"], here["cells"]["source"]) == ("fpga", "functional")
+    assert there["cells"]["sha256"] == here["cells"]["sha256"]

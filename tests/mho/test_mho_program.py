@@ -108,6 +108,21 @@ def test_fresh_cells_are_formed(tiny: Tiny, tmp_path: Path, capsys: pytest.Captu
     assert "forming and a measured map exclude each other" in capsys.readouterr().err
 
 
+@pytest.mark.cosim
+@pytest.mark.slow
+def test_all_simulators_give_the_same_bytes(tiny: Tiny, programmed: Path, tmp_path: Path) -> None:
+    command = ["program", tiny.path("tiny.mho"), "--device", str(programmed / "lab.toml"), "--seed", "3", "--form"]
+    found = []
+    for backend in ("functional", "cosim", "fpga-sim"):
+        cells, pulses = tmp_path / f"{backend}.npz", tmp_path / f"{backend}.csv"
+        assert run([*command, "--backend", backend, "-o", str(cells), "--pulses", str(pulses)]) == 0
+        made = mho.Cells.load(cells)
+        assert made.source == backend
+        found.append((pulses.read_bytes(), made.sha256, made.report))
+    assert found[0] == found[1] == found[2]
+    assert found[0][2]["forming"]["pulses"] > 0
+
+
 def test_a_run_says_which_cells_it_is_on(tiny: Tiny, programmed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cells = str(programmed / "cells.npz")
     command = ["run", tiny.path("tiny.mho"), "--cells", cells, "--input", tiny.path("x.npy")]

@@ -240,9 +240,10 @@ def test_a_cell_may_get_more_pulses_than_the_log_holds():
             runs.append(backend.program(2, array, targets, None, parameters))
         finally:
             backend.close()
-    same_run(*runs, "fpga-sim")
-    assert runs[0].counts.max() == 3000 > 5 * LOG_DEPTH
-    assert runs[0].faults.any()
+    found, expected = runs
+    same_run(found, expected, "fpga-sim")
+    assert found.counts.max() == 3000 > 5 * LOG_DEPTH
+    assert found.faults.any()
 
 
 @TOOLS
