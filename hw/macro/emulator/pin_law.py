@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -19,7 +19,6 @@ from macro_models.exact.pulse import (
     SCALE_BITS,
     SIGMA_BITS,
     STUCK_BIT,
-    TABLE_HIGH,
     TABLE_LOW,
     THRESHOLD_BITS,
     WEAK_BIT,
@@ -33,6 +32,7 @@ _VALUE_BITS = 26
 """Bits of a constant of the law with its sign."""
 _LOG_BITS = 40
 """Bits of ln a before it is limited, and of a verify code with its fraction."""
+_HALF_STEP = 1 << RATE_BITS - 1
 
 
 class CellLayout(data.StructLayout):
@@ -48,7 +48,7 @@ class CellLayout(data.StructLayout):
 class PulseArithmetic(wiring.Component):
     """What a pulse makes of a cell, and the code of a verify read.
 
-    The bit-exact reference is :class:`macro_models.exact.pulse.PulseLaw`. It takes 12 cycles from ``start`` to ``done``
+    The bit-exact reference is :class:`macro_models.exact.pulse.PulseLaw`. It takes 13 cycles from ``start`` to ``done``
     for a pulse, 6 for a read. ``cell``, ``z`` and ``reads`` stay from two cycles before ``start`` until ``done``.
 
     Members
@@ -112,7 +112,7 @@ class PulseArithmetic(wiring.Component):
             for first in (LawWords.SLOPE, LawWords.LOG_RATE)
         )
         over, way = Signal(signed(_VALUE_BITS + 6)), Signal(signed(CONDUCTANCE_BITS + 1))
-        log = Signal(signed(_LOG_BITS))
+        log, moves = Signal(signed(_LOG_BITS)), Signal(signed(CONDUCTANCE_BITS + 1))
         step = Signal(range(len(MOVED)))
         moved = self._table(m, step)
         self._prepare(m, constant, over, way)
@@ -130,6 +130,8 @@ class PulseArithmetic(wiring.Component):
                 m.d.sync += log.eq(Mux(self.reads, (g << self.verify_bits) - g, added))
                 m.next = "Multiply"
             with m.State("Multiply"):
+                # Half a step, to round; and zero for the first entry of the table.
+                m.d.sync += log.eq(log + Mux(self.reads, 1 << SCALE_BITS - 1, _HALF_STEP - (TABLE_LOW << RATE_BITS)))
                 m.next = "First product"
             with m.State("First product"):
                 noise = self.product >> SIGMA_BITS + DRAW_BITS - SCALE_BITS
@@ -141,8 +143,7 @@ class PulseArithmetic(wiring.Component):
                 m.d.sync += log.eq(log + (self.product >> DRAW_BITS))
                 m.next = "Step"
             with m.State("Step"):
-                rounded = (log + (1 << RATE_BITS - 1)) >> RATE_BITS
-                m.d.sync += step.eq(_limited(rounded, TABLE_LOW, TABLE_HIGH) - TABLE_LOW)
+                m.d.sync += step.eq(_limited(log >> RATE_BITS, len(MOVED) - 1))
                 m.next = "Look up"
             with m.State("Look up"):
                 m.next = "Way"
@@ -152,14 +153,16 @@ class PulseArithmetic(wiring.Component):
             with m.State("Multiply way"):
                 m.next = "Add way"
             with m.State("Add way"):
+                m.next = "Round way"
+            with m.State("Round way"):
+                m.d.sync += moves.eq((self.product >> MOVED_BITS) + self.product[MOVED_BITS - 1])
                 m.next = "Move"
             with m.State("Move"):
-                self._move(m, over)
+                self._move(m, over, moves)
                 m.d.comb += self.done.eq(1)
                 m.next = "Idle"
             with m.State("Code"):
-                rounded = (log + (1 << SCALE_BITS - 1)) >> SCALE_BITS
-                m.d.sync += self.code.eq(_limited(rounded, 0, 2**self.verify_bits - 1))
+                m.d.sync += self.code.eq(_limited(log >> SCALE_BITS, 2**self.verify_bits - 1))
                 m.d.comb += self.done.eq(1)
                 m.next = "Idle"
         return m
@@ -175,7 +178,7 @@ class PulseArithmetic(wiring.Component):
             end.eq(Mux(sets, Mux(high > g, high, g), Mux(low < g, low, g))), way.eq(end - g),
         ]  # fmt: skip
 
-    def _move(self, m: Module, over: Signal) -> None:
+    def _move(self, m: Module, over: Signal, moves: Signal) -> None:
         """The cell after a pulse."""
         cell = self.cell
         g, flags = cell.state[:CONDUCTANCE_BITS], cell.state[CONDUCTANCE_BITS:]
@@ -187,8 +190,7 @@ class PulseArithmetic(wiring.Component):
         with m.If(acts & forms & ~formed):
             m.d.sync += [self.state[:CONDUCTANCE_BITS].eq(cell.formed), self.state[FORMED_BIT].eq(1)]
         with m.Elif(acts & ~forms & formed):
-            moved = (self.product + (1 << MOVED_BITS - 1)) >> MOVED_BITS
-            m.d.sync += self.state[:CONDUCTANCE_BITS].eq(g + moved)
+            m.d.sync += self.state[:CONDUCTANCE_BITS].eq(g + moves)
         assert len(flags) + CONDUCTANCE_BITS == 32
 
     def _constants(self, m: Module) -> Any:
@@ -213,5 +215,8 @@ class PulseArithmetic(wiring.Component):
         return read.data
 
 
-def _limited(value: Value, low: int, high: int) -> Value:
-    return Mux(value < low, Const(low), Mux(value > high, Const(high), value))
+def _limited(value: Value, high: int) -> Value:
+    """From 0 to ``high``."""
+    bits = high.bit_length()
+    above = value[bits:-1].any() | (value[:bits] > high)
+    return Mux(value[-1], 0, Mux(above, high, value[:bits]))

@@ -17,7 +17,7 @@ from macro_models.exact.pulse import CONDUCTANCE_BITS, PULSE_STEP, SCALE_BITS, V
 
 __all__ = ["PULSE_HOLD", "READ_HOLD", "CellWriter"]
 
-PULSE_HOLD, READ_HOLD = 78, 68
+PULSE_HOLD, READ_HOLD = 79, 68
 """Cycles for which a pulse and a verify read hold the core."""
 
 

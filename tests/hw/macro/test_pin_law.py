@@ -19,7 +19,7 @@ from macro_models.exact.pulse import (
 from tests.hw.macro.multiplier_bench import WithMultiplier
 
 VERIFY_BITS = 10
-PULSE_CYCLES, READ_CYCLES = 12, 6
+PULSE_CYCLES, READ_CYCLES = 13, 6
 LAWS = (
     PulseLaw(
         log_rate=(-400_000, -300_000, -300_000), slope=(60_000, 30_000, 30_000), spread=100_000, log_weak=-900_000,
