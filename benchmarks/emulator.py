@@ -27,7 +27,7 @@ from hw.core.layout import OpLayout
 from hw.macro import emulator
 from hw.macro.emulator import PinEmulatorConfig, PinLevelCore, VectorEmulator
 from macro_models.exact.operation import Direction, MvmOperation
-from rtl_gen.netlist import emit
+from sim.verilate import verilate, verilog_text
 
 MAIN = Path(__file__).with_name("emulator_streams.cpp")
 SPRAM = Path(emulator.__file__).with_name("sb_spram256ka.v")
@@ -74,14 +74,9 @@ def build(cfg: BoardConfig, folder: Path) -> Path:
     """The simulator of an emulated core."""
     parts = cfg.emulator
     core = PinLevelCore(parts, cfg.write) if isinstance(parts, PinEmulatorConfig) else VectorEmulator(parts)
-    (folder / "core.v").write_text("\n".join(emit(core, "core", prefix="b_", name="core", reset_low=False).values()))
-    command = ["verilator", "--cc", "--exe", "--build", "-j", "2", "-Wno-fatal", "-O3", "--noassert"]
-    command += ["--x-assign", "fast", "--x-initial", "fast", "-CFLAGS", "-O1"]
-    command += ["--top-module", "core", "core.v", str(MAIN)]
-    if cfg.memory == "spram":
-        command.append(str(SPRAM))
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    return folder / "obj_dir" / "Vcore"
+    (folder / "core.v").write_text("\n".join(verilog_text(core, "core").values()))
+    sources = [folder / "core.v", MAIN, *([SPRAM] if cfg.memory == "spram" else [])]
+    return verilate(folder, sources, top="mho_core", fast="-O1")
 
 
 def measure(case: str, products: int, folder: Path) -> list[Row]:

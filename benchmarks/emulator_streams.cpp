@@ -7,10 +7,10 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "Vcore.h"
+#include "Vtop.h"
 
 int main(int argc, char** argv) {
-    Vcore top;
+    Vtop top;
     const long count = std::atol(argv[1]);
     uint32_t words[4] = {};
     for (int k = 2; k < argc && k < 6; k++) words[k - 2] = std::strtoul(argv[k], nullptr, 0);

@@ -1,6 +1,5 @@
 """The host link through the pins of verilated Verilog; time passes only while somebody waits."""
 
-import shutil
 import struct
 import subprocess
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from amaranth.lib import wiring
 
 from hw.host.uart import UartConfig
 from macro_models.errors import ToolError
+from sim.verilate import verilate
 
 __all__ = ["PinsTransport", "build_pins"]
 
@@ -30,18 +30,9 @@ def build_pins(top: wiring.Component, folder: Path) -> Path:
     ToolError
         If Verilator is missing or fails.
     """
-    if shutil.which("verilator") is None:
-        raise ToolError("verilator is not on the PATH; it is needed to simulate the link")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "top.v").write_text(verilog.convert(top, name="top", emit_src=False), encoding="utf-8")
-    command = [
-        "verilator", "--cc", "--exe", "--build", "-O3", "--x-assign", "fast", "-Wno-fatal", "-Wno-lint", "-Wno-style",
-        "-CFLAGS", "-O2", "--top-module", "top", "--Mdir", "build", "top.v", str(_MAIN), "-o", "link",
-    ]  # fmt: skip
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if result.returncode:
-        raise ToolError(f"verilator failed: {(result.stderr.strip().splitlines() or ['no message'])[-1]}")
-    return folder / "build" / "link"
+    return verilate(folder, [folder / "top.v", _MAIN], top="top")
 
 
 class PinsTransport:

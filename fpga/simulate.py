@@ -9,8 +9,7 @@ from types import TracebackType
 from fpga.link_sim import PinsTransport
 from hw.board import BoardConfig
 from macro_models.errors import ToolError
-from sim.board.bus import hardware_hash
-from sim.toolchain import cached_build, hash_files, require_tool, run_logged, tool_version
+from sim.verilate import cached_simulator, hardware_hash, verilog_text
 
 __all__ = ["BoardTerminal", "pins_simulator"]
 
@@ -32,28 +31,16 @@ def pins_simulator(cfg: BoardConfig) -> Path:
     ToolError
         If a tool is missing or fails.
     """
-    for tool in ("verilator", "g++", "make"):
-        require_tool(tool)
 
-    def build(folder: Path) -> None:
+    def write() -> str:
         from fpga.top import board_top
-        from rtl_gen.netlist import emit
 
-        texts = emit(board_top(cfg), "board", prefix="mho_", name="mho_board", reset_low=False)
-        (folder / "board.v").write_text("\n".join(texts.values()))
-        log = folder / "build.log"
-        command = [
-            "verilator", "--cc", "--exe", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert",
-            "-Wno-fatal", "-Wno-lint", "-Wno-style", "--prefix", "Vtop", "--top-module", "mho_board",
-            "-CFLAGS", "-std=c++17 -DMHO_RESET=rst", "--Mdir", "objects", "-o", "../simulator", "board.v",
-            *([str(_SPRAM)] if cfg.memory == "spram" else []), str(_MAIN),
-        ]  # fmt: skip
-        run_logged(command, log, "verilator", cwd=folder)
-        make = ["make", "-j", "2", "-C", str(folder / "objects"), "-f", "Vtop.mk"]
-        run_logged([*make, "OPT_FAST=-O2 -march=native", "OPT_GLOBAL=-O2"], log, "the C++ compiler of the simulator")
+        return "\n".join(verilog_text(board_top(cfg), "board").values())
 
-    key = [repr(cfg), hardware_hash(), hash_files([_MAIN, _SPRAM, Path(__file__)]), tool_version("verilator")]
-    return cached_build("pins", key, build) / "simulator"
+    sources = [_MAIN, _SPRAM] if cfg.memory == "spram" else [_MAIN]
+    return cached_simulator(
+        "pins", [repr(cfg), hardware_hash()], write, sources, top="mho_board", cflags="-DMHO_RESET=rst"
+    )
 
 
 class BoardTerminal:

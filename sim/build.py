@@ -1,10 +1,8 @@
 """Simulators of the generated core: the Verilog of a chip, or a netlist of it, compiled once and kept."""
 
 import json
-import platform
 import re
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from hw.config import Chip
@@ -13,13 +11,13 @@ from sim.batch import SHELL_DEPTH
 from sim.toolchain import (
     HDL,
     cached_build,
-    compile_verilator,
     hash_files,
     require_cocotb,
     require_tool,
     run_logged,
     tool_version,
 )
+from sim.verilate import compile_verilator, compiler_key, hardware_hash
 
 __all__ = ["Simulator", "core_sources", "icarus_build", "verilator_build"]
 
@@ -31,6 +29,8 @@ _MODEL_ONLY = ("name", "description", "device", "cells", "read", "wires", "neuro
 
 _ENGINE = ("engine", "verify_bits", "t_setup_ns", "t_verify_ns")
 """Keys of ``[programming]`` that shape the core; what the others say is in registers."""
+
+_BENCH = ("tnsa_macro.sv", "core_tb.sv", "shim.cpp", "streams.cpp", "cells.cpp")
 
 _PUBLIC = (("core_tb", "wake"),)
 
@@ -62,26 +62,6 @@ class Simulator:
         return [*self.program, "--trace", "--trace-file", str(waves.absolute())]
 
 
-@cache
-def _python_hash() -> str:
-    """Hash of the code that decides what Verilog comes out."""
-    files: list[Path] = []
-    for package in ("hw", "rtl_gen", "macro_models/exact"):
-        folder = Path(__file__).parent.parent / package
-        files += [path for path in folder.rglob("*") if path.suffix in (".py", ".v", ".sv")]
-    return hash_files(files)
-
-
-@cache
-def _cpu() -> str:
-    """What -march=native depends on."""
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return platform.processor()
-    return next((line for line in text.splitlines() if line.startswith(("flags", "Features"))), platform.processor())
-
-
 def core_sources(chip: Chip, folder: Path) -> list[Path]:
     """Write the Verilog of the unwrapped core into ``folder``."""
     from rtl_gen import emit_core
@@ -90,9 +70,8 @@ def core_sources(chip: Chip, folder: Path) -> list[Path]:
 
 
 def _common_key(chip: Chip, defines: dict[str, object]) -> list[str]:
-    here = Path(__file__)
-    own = hash_files([here, here.with_name("toolchain.py"), *HDL.iterdir()])
-    return [_hardware(chip), _python_hash(), own, str(defines)]
+    own = hash_files([Path(__file__), *HDL.iterdir()])
+    return [_hardware(chip), hardware_hash(), own, str(defines)]
 
 
 def _hardware(chip: Chip) -> str:
@@ -184,15 +163,14 @@ def verilator_build(
 
     def build(folder: Path) -> None:
         compile_verilator(
-            folder, [*_sources(chip, folder, netlist, cells), HDL / "tnsa_macro.sv", HDL / "core_tb.sv"],
-            top="core_tb", defines=defines, public=_PUBLIC, waves=waves, optimise=not (waves or netlist),
-            cpp=[HDL / "shim.cpp", HDL / "streams.cpp", HDL / "cells.cpp"],
+            folder, [*_sources(chip, folder, netlist, cells), *(HDL / name for name in _BENCH)], top="core_tb",
+            defines=defines, public=_PUBLIC, waves=waves, optimise=not (waves or netlist),
         )  # fmt: skip
 
     defines = _defines(chip) | ({} if waves else {"MHO_BURST": _BURST})
     key = [
-        *_common_key(chip, defines), f"waves {waves}", *_netlist_key(netlist, cells),
-        tool_version("verilator"), tool_version("g++"), cocotb_tools.__file__, str(config.libs_dir), _cpu(),
+        *_common_key(chip, defines), f"waves {waves}", *_netlist_key(netlist, cells), *compiler_key(),
+        cocotb_tools.__file__, str(config.libs_dir),
     ]  # fmt: skip
     folder = cached_build("verilator", key, build)
     return Simulator(folder=folder, program=(str(folder / "simulator"),))

@@ -1,7 +1,6 @@
 """The generated Verilog of a mesh in Verilator: traffic in, what arrives when out, as in :mod:`hw.noc.model`."""
 
 import resource
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,8 @@ from numpy.typing import NDArray
 from hw.noc.config import MeshConfig
 from hw.noc.flit import BodyLayout, FlitLayout, coordinate_bits
 from hw.noc.model import Delivery, Traffic
-from macro_models.errors import ToolError
-from sim.toolchain import HDL, cached_build, hash_files, require_tool, run_logged, tool_version
+from sim.toolchain import HDL, cached_build, hash_files, run_logged
+from sim.verilate import compiler_key, verilate, verilog_text
 
 __all__ = ["MeshRun", "MeshSimulation", "build_mesh", "payloads", "word_count"]
 
@@ -165,17 +164,13 @@ def build_mesh(component: wiring.Component, bench: str, ports: str, *, registere
     ToolError
         If Verilator is missing or fails.
     """
-    for tool in ("verilator", "make", "g++"):
-        require_tool(tool)
-    from rtl_gen.netlist import emit
-
-    texts = emit(component, "mesh", prefix="mho_", name="mho_mesh", reset_low=False)
+    texts = verilog_text(component, "mesh")
     top = "mho_mesh"
     verilog = "\n".join(texts.values())
     if registered:
         top = "registered_mesh"
         verilog += _registered(texts["mho_mesh"], top)
-    key = [verilog, ports, hash_files([Path(__file__), HDL / bench]), tool_version("verilator")]
+    key = [verilog, ports, hash_files([Path(__file__), HDL / bench]), *compiler_key()]
 
     def build(folder: Path) -> None:
         start = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
@@ -184,18 +179,7 @@ def build_mesh(component: wiring.Component, bench: str, ports: str, *, registere
         once = [f'no_inline -module "mho_{name}"\n' for name in _SHARED if f"mho_{name}" in texts]
         (folder / "mesh.vlt").write_text("`verilator_config\n" + "".join(once))
         (folder / "mesh_ports.h").write_text(ports)
-        run_logged(
-            [
-                "verilator", "--cc", "--exe", "--build", "-O3", "--x-assign", "fast", "--x-initial", "fast",
-                "--noassert", "-Wno-fatal", "-j", "2", "-CFLAGS", "-O2 -march=native -I..", "--prefix", "Vmho_mesh",
-                "--top-module", top, "-o", "../simulator", "--Mdir", "build", "mesh.vlt", "mesh.v", str(HDL / bench),
-            ],
-            folder / "log", "the build of the mesh", cwd=folder,
-        )  # fmt: skip
-        if not (folder / "simulator").exists():
-            raise ToolError(f"verilator left no simulator; see {folder / 'log'}")
-        shutil.rmtree(folder / "build")
-        (folder / "log").rename(folder / "build.log")
+        verilate(folder, [folder / "mesh.vlt", folder / "mesh.v", HDL / bench], top=top)
         (folder / "build.cpu").write_text(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - start))
 
     return cached_build("noc", key, build)
@@ -237,9 +221,9 @@ def _ports(cfg: MeshConfig) -> str:
     }
     tag = cfg.payload_bits
     queue = f"flit[{tag // 32}] >> {tag % 32} & 1" if cfg.queues > 1 else "0"
-    return f"""#include "Vmho_mesh.h"
+    return f"""#include "Vtop.h"
 
-using Top = Vmho_mesh;
+using Top = Vtop;
 constexpr int kNodes = {cfg.nodes}, kInjectWords = {word_count(inject)}, kEjectWords = {word_count(eject)};
 constexpr int kReady = {(1 << cfg.queues) - 1}, kQuiet = {_QUIET};
 

@@ -251,9 +251,9 @@ def _ports(cfg: MeshConfig) -> str:
     count = {"Tx": sizes["tx"], "Rx": sizes["rx"], "Operand": sizes["operand"]}
     count |= {"Host": FlitLayout(cfg).size, "Body": BodyLayout(cfg).size}
     words = ", ".join(f"k{name}Words = {word_count(bits)}" for name, bits in count.items())
-    return f"""#include "Vmho_mesh.h"
+    return f"""#include "Vtop.h"
 
-using Top = Vmho_mesh;
+using Top = Vtop;
 constexpr int kNodes = {cfg.nodes}, kContexts = {cfg.contexts}, kSlots = {1 << cfg.tag_bits};
 constexpr int kTagAt = {cfg.payload_bits}, kQuiet = 4096;
 constexpr int {words};

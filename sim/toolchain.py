@@ -1,8 +1,7 @@
-"""Build of the simulators: an own Verilator command around the unmodified cocotb, and a cache of its results.
+"""Tools that simulators are built with, and a cache of what is built.
 
-cocotb's runner makes every signal of the design public, which costs more than half of the speed; here only the
-few signals that the bench watches are. A build is named by the hash of everything that goes into it, and is moved into
-the cache as a whole, so that processes that run at once never see half of one.
+A build is named by the hash of everything that goes into it, and is moved into the cache as a whole, so that processes
+that run at once never see half of one.
 """
 
 import fcntl
@@ -26,7 +25,6 @@ __all__ = [
     "cache_folder",
     "cached_build",
     "cocotb_environment",
-    "compile_verilator",
     "hash_files",
     "require_cocotb",
     "require_tool",
@@ -47,9 +45,6 @@ _APT = {
 }
 
 _KEEP_S = 30 * 86400.0
-
-_OPTIMISE = "-O3 -march=native -fno-math-errno -ffp-contract=off"
-"""For the simulator and the shim. The charges are integers; contraction is off so that nothing ever depends on FMA."""
 
 
 def cache_folder() -> Path:
@@ -171,53 +166,6 @@ def run_logged(command: Sequence[str], log: Path, what: str, *, cwd: Path | None
         kept = cache_folder() / f"failed-{log.stem}-{os.getpid()}.log"
         shutil.copyfile(log, kept)
         raise ToolError(f"{what} failed with exit code {code}; see {kept}")
-
-
-def compile_verilator(
-    folder: Path,
-    sources: Sequence[Path],
-    *,
-    top: str,
-    defines: Mapping[str, object],
-    public: Sequence[tuple[str, str]],
-    waves: bool = False,
-    optimise: bool = True,
-    cpp: Sequence[Path] = (),
-) -> Path:
-    """Verilate ``sources`` with cocotb's own main program and return the executable, ``folder / "simulator"``.
-
-    ``public`` are the (module, signal) that cocotb may see; ``waves`` builds the tracing variant;
-    without ``optimise`` the build is quicker and the simulator slower.
-    """
-    require_cocotb()
-    verilator, make = require_tool("verilator"), require_tool("make")
-    require_tool("g++")
-    from cocotb_tools import config
-
-    log = folder / "build.log"
-    objects = folder / "objects"
-    control = folder / "public.vlt"
-    control.write_text("`verilator_config\n" + "".join(f'public_flat_rd -module "{m}" -var "{v}"\n' for m, v in public))
-    libraries = config.libs_dir
-    command = [
-        verilator, "--cc", "--exe", "--vpi", "--timing", "--timescale", "1ps/1ps", "--converge-limit", "100000",
-        "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "-Wno-fatal", "-Wno-lint", "-Wno-style",
-        "--prefix", "Vtop", "--top-module", top, "--Mdir", str(objects), "-o", "simulator",
-        "-CFLAGS", "-std=c++17" if not waves else "-std=c++17 -DVM_TRACE_FST=1",
-        "-LDFLAGS", f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator -rdynamic",
-        *(["--trace-fst"] if waves else []),
-        *(f"-D{name}={value}" if value != "" else f"-D{name}" for name, value in defines.items()),
-        str(config.share_dir / "lib" / "verilator" / "verilator.cpp"), str(control), *map(str, cpp), *map(str, sources),
-    ]  # fmt: skip
-    run_logged(command, log, "verilator")
-    # Given to make, since Verilator appends its own -Os behind -CFLAGS.
-    fast = _OPTIMISE if optimise else "-O0"
-    flags = [f"OPT_FAST={fast}", f"OPT_GLOBAL={fast}", "OPT_SLOW=-O1"]
-    make_command = [make, "-j", "2", "-C", str(objects), "-f", "Vtop.mk", *flags]
-    run_logged(make_command, log, "the C++ compiler of the simulator")
-    (objects / "simulator").rename(folder / "simulator")
-    shutil.rmtree(objects)
-    return folder / "simulator"
 
 
 def cocotb_environment(modules: str, top: str, extra: Mapping[str, str]) -> dict[str, str]:

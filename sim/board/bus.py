@@ -4,7 +4,6 @@ import os
 import struct
 import subprocess
 from collections.abc import Callable, Iterable
-from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -15,9 +14,9 @@ from hw.board import BoardConfig, address_width
 from hw.host.link_format import Status
 from hw.host.link_tasks import Task
 from macro_models.errors import ToolError
-from sim.toolchain import cached_build, hash_files, require_tool, run_logged, tool_version
+from sim.verilate import cached_simulator, hardware_hash, verilog_text
 
-__all__ = ["BoardBus", "BusSimulation", "board_simulator", "hardware_hash"]
+__all__ = ["BoardBus", "BusSimulation", "board_simulator"]
 
 _MAIN = Path(__file__).with_name("bus_main.cpp")
 _MOST = 255  # words of one command
@@ -33,13 +32,6 @@ class BoardBus(Protocol):
         ...
 
 
-@cache
-def hardware_hash() -> str:
-    """Hash of the code that decides what Verilog comes out."""
-    root = Path(__file__).parents[2]
-    return hash_files([path for package in ("hw", "rtl_gen") for path in (root / package).rglob("*.py")])
-
-
 def board_simulator(cfg: BoardConfig) -> Path:
     """Program that simulates a board behind its bus, from the cache or built now.
 
@@ -48,29 +40,16 @@ def board_simulator(cfg: BoardConfig) -> Path:
     ToolError
         If a tool is missing or fails.
     """
-    for tool in ("verilator", "g++", "make"):
-        require_tool(tool)
 
-    def build(folder: Path) -> None:
+    def write() -> str:
         from hw.board import BoardCore
-        from rtl_gen.netlist import emit
 
-        texts = emit(BoardCore(cfg), "board", prefix="mho_", name="mho_board", reset_low=False)
-        (folder / "board.v").write_text("\n".join(texts.values()))
-        log = folder / "build.log"
-        command = [
-            "verilator", "--cc", "--exe", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert",
-            "-Wno-fatal", "-Wno-lint", "-Wno-style", "--prefix", "Vtop", "--top-module", "mho_board",
-            "-CFLAGS", f"-std=c++17 -DMHO_ADDRESS_WIDTH={address_width(cfg.emulator)}", "--Mdir", "objects",
-            "-o", "../simulator", "board.v", str(_MAIN),
-        ]  # fmt: skip
-        run_logged(command, log, "verilator", cwd=folder)
-        fast = "OPT_FAST=-O2 -march=native"
-        make = ["make", "-j", "2", "-C", str(folder / "objects"), "-f", "Vtop.mk", fast, "OPT_GLOBAL=-O2"]
-        run_logged(make, log, "the C++ compiler of the simulator")
+        return "\n".join(verilog_text(BoardCore(cfg), "board").values())
 
-    key = [repr(cfg), hardware_hash(), hash_files([_MAIN, Path(__file__)]), tool_version("verilator")]
-    return cached_build("board", key, build) / "simulator"
+    return cached_simulator(
+        "board", [repr(cfg), hardware_hash()], write, [_MAIN], top="mho_board",
+        cflags=f"-DMHO_ADDRESS_WIDTH={address_width(cfg.emulator)}",
+    )  # fmt: skip
 
 
 class BusSimulation:
