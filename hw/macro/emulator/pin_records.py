@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.memory import Memory
@@ -26,9 +26,8 @@ def peekable(cfg: PinEmulatorConfig, index: Value) -> Value:
     """Whether there is something to be read at an index of region 3."""
     low = index[: len(index) - 1]
     window = (low >= LOG) & (low < LOG + LOG_WINDOW)
-    record_bits = (RECORD_WORDS * cfg.lines**2 - 1).bit_length()
-    outside = index[record_bits:-1].any()
-    return Mux(index[-1], ~outside, (low == LOG_LEVEL) | window)
+    in_records = Const(1) if RECORD_WORDS * cfg.lines**2 == cfg.records else low < RECORD_WORDS * cfg.lines**2
+    return Mux(index[-1], in_records, (low == LOG_LEVEL) | window)
 
 
 class CellRecords(wiring.Component):
