@@ -7,6 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory, ReadPort
 from amaranth.lib.wiring import In, Out
 
+from hw.macro.emulator.lanes import add_with_carry
 from hw.macro.emulator.pin_config import PinEmulatorConfig
 
 __all__ = ["LineCharges"]
@@ -124,7 +125,7 @@ class LineCharges(wiring.Component):
                 step.eq(Mux(keeps, 0, Mux(directions[k], neg, pos) << self.scale)),
             ]  # fmt: skip
             signed_step = Cat(step, C(0, 1)) ^ (~up).replicate(bits + 8)
-            # The carry of the added lowest bit completes the two's complement of a step down.
-            m.d.comb += after.eq((Cat(~up, held) + Cat(~up, signed_step))[1:])
+            # The carry completes the two's complement of a step down.
+            m.d.comb += after.eq(add_with_carry(held, signed_step.as_signed(), ~up))
             results.append(after)
         return group, Cat(groups[1], shifted), results
