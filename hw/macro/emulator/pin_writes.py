@@ -90,8 +90,10 @@ class CellWriter(wiring.Component):
         m.d.sync += before.eq(pulses.any())
         m.d.comb += begins.eq(pulses.any() & ~before)
         arrived = self._store(m)
+        # A flip-flop of its own: many paths begin with ``hold``.
+        under_way = Signal()
+        m.d.comb += [self.busy.eq(under_way | begins | pins.verify), self.hold.eq(self.busy)]
         with m.FSM() as fsm:
-            m.d.comb += [self.busy.eq(~fsm.ongoing("Idle") | begins | pins.verify), self.hold.eq(self.busy)]
             with m.State("Idle"), m.If(begins | pins.verify):
                 m.d.sync += [
                     cell.eq(Cat(_number(pins.write_sl), _number(pins.write_wl))), reads.eq(pins.verify),
@@ -100,6 +102,7 @@ class CellWriter(wiring.Component):
                 ]  # fmt: skip
                 with m.If(pins.verify):
                     m.d.sync += pins.verify_valid.eq(0)
+                m.d.sync += under_way.eq(1)
                 m.next = "Fetch"
             with m.State("Fetch"), m.If(self._fetch(m, fsm.ongoing("Fetch"))):
                 m.next = "Begin"
@@ -117,7 +120,7 @@ class CellWriter(wiring.Component):
                 self._write(m, Mux(reads, PulseRecord.READS, PulseRecord.PULSES), self._count)
                 m.next = "State"
                 with m.If(reads):
-                    m.d.sync += [pins.verify_code.eq(law.code), pins.verify_valid.eq(1)]
+                    m.d.sync += [pins.verify_code.eq(law.code), pins.verify_valid.eq(1), under_way.eq(0)]
                     m.next = "Idle"
             with m.State("State"):
                 self._write(m, PulseRecord.STATE, law.state)
@@ -132,6 +135,7 @@ class CellWriter(wiring.Component):
             with m.State("Log"):
                 m.d.comb += records.pulse.valid.eq(1)
                 with m.If(records.pulse.ready):
+                    m.d.sync += under_way.eq(0)
                     m.next = "Idle"
         return m
 
