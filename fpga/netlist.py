@@ -5,21 +5,36 @@ import re
 import shutil
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from fpga.boards import Board
 from fpga.build_report import error_line
 from macro_models.errors import InputError, ToolError
-from sim.toolchain import cached_build, hash_files, require_tool, run_logged, tool_version
+from sim.toolchain import require_tool
+from sim.verilate import cached_simulator
 
-__all__ = ["bitstream_netlist", "netlist_program", "repack_ecp5"]
+__all__ = ["bitstream_netlist", "netlist_program", "repack_ecp5", "simulated_netlist", "yosys_cells"]
 
 _HDL = Path(__file__).with_name("hdl")
 _MAIN = _HDL / "link_main.cpp"
-_PINS = _HDL / "ice40_pins.v"
 
-_REPLACED = ("SB_IO", "SB_GB_IO", "SB_PLL40_PAD", "SB_PLL40_CORE")
-"""Cells that fpga/hdl/ice40_pins.v has models of."""
+
+@dataclass(frozen=True)
+class _Cells:
+    """How the cells of a family are simulated: by the models of Yosys, and own ones in fpga/hdl where these fail."""
+
+    models: str
+    own: tuple[str, ...]
+    option: str
+
+
+_CELLS = {
+    "ice40": _Cells(
+        "ice40_pins.v", ("SB_IO", "SB_GB_IO", "SB_PLL40_PAD", "SB_PLL40_CORE"), "-DNO_ICE40_DEFAULT_ASSIGNMENTS"
+    ),
+    "ecp5": _Cells("ecp5_cells.v", ("DP16KD", "EHXPLLL", "LUT4", "MULT18X18D", "TRELLIS_IO"), "-DNO_INCLUDES"),
+}
 
 
 def _run(command: list[str], folder: Path, output: Path | None = None) -> None:
@@ -75,12 +90,22 @@ def strict_verilog(text: str) -> str:
     return re.sub(r"^(wire|reg) ([^=;\[]*);$", declare, text, flags=re.MULTILINE)
 
 
-def _cells() -> Path:
-    """Models of the cells of an iCE40 that come with Yosys."""
-    path = Path(require_tool("yosys")).resolve().parent.parent / "share" / "yosys" / "ice40" / "cells_sim.v"
+def yosys_cells(family: str) -> Path:
+    """Models of the cells of a family that come with Yosys."""
+    path = Path(require_tool("yosys")).resolve().parent.parent / "share" / "yosys" / family / "cells_sim.v"
     if not path.is_file():
         raise ToolError(f"{path}: not found; it comes with Yosys")
     return path
+
+
+def simulated_netlist(netlist: str, family: str) -> str:
+    """The netlist with the names of own models, and as Verilator simulates it well."""
+    cells = _CELLS[family]
+    text = re.sub(rf"^(\s*)({'|'.join(cells.own)})\b", r"\1mho_\2", netlist, flags=re.MULTILINE)
+    # The pins of a model are of both directions, so the ports that they connect to must be.
+    text = re.sub(r"^  (input|output) (\S+ ?;)$", r"  inout \2", text, flags=re.MULTILINE)
+    # Bits of a vector depend on each other, which is a loop unless each of them is a signal.
+    return re.sub(r"^(  wire \[\d+:\d+\] \S+) ?;$", r"\1 /*verilator split_var*/;", text, flags=re.MULTILINE)
 
 
 def _wrapper(netlist: str) -> str:
@@ -100,37 +125,29 @@ def _wrapper(netlist: str) -> str:
     )
 
 
-def netlist_program(netlist: str) -> Path:
-    """Program that simulates a netlist of iCE40 cells at its pins, for :class:`fpga.link_sim.PinsTransport`.
+def netlist_program(netlist: str, family: str) -> Path:
+    """Program that simulates a netlist at its pins, for :class:`fpga.link_sim.PinsTransport`.
 
     The clock of the simulation is that of the design. There is no reset but that of the board itself, which takes less
     than 1000 cycles from the start.
+
+    Parameters
+    ----------
+    netlist
+        Verilog with instances of the cells of an FPGA, from :func:`fpga.build.build` or :func:`bitstream_netlist`.
+    family
+        Of :data:`fpga.boards.board.FAMILIES`.
 
     Raises
     ------
     ToolError
         If a tool is missing or fails.
     """
-    for tool in ("verilator", "g++", "make"):
-        require_tool(tool)
-    text = re.sub(rf"\b({'|'.join(_REPLACED)})\b", r"mho_\1", netlist) + _wrapper(netlist)
-    cells = _cells()
-
-    def build(folder: Path) -> None:
-        (folder / "board.v").write_text(text)
-        log = folder / "build.log"
-        command = [
-            "verilator", "--cc", "--exe", "-O3", "--no-assert", "-Wno-fatal", "-Wno-lint", "-Wno-style",
-            "-DNO_ICE40_DEFAULT_ASSIGNMENTS", "--prefix", "Vtop", "--top-module", "mho_board",
-            "-CFLAGS", "-std=c++17 -DMHO_RESET=rst", "--Mdir", "objects", "-o", "../simulator",
-            "board.v", str(_PINS), str(cells), str(_MAIN),
-        ]  # fmt: skip
-        run_logged(command, log, "verilator", cwd=folder)
-        make = ["make", "-j", "2", "-C", str(folder / "objects"), "-f", "Vtop.mk"]
-        run_logged([*make, "OPT_FAST=-O1", "OPT_GLOBAL=-O1"], log, "the C++ compiler of the simulator")
-
-    key = [text, hash_files([_MAIN, _PINS, cells, Path(__file__)]), tool_version("verilator")]
-    return cached_build("netlist", key, build) / "simulator"
+    text, cells = simulated_netlist(netlist, family) + _wrapper(netlist), _CELLS[family]
+    return cached_simulator(
+        "netlist", [text], lambda: text, [_HDL / cells.models, yosys_cells(family), _MAIN], top="mho_board",
+        options=[cells.option], cflags="-DMHO_RESET=rst", fast="-O1",
+    )  # fmt: skip
 
 
 def repack_ecp5(bitstream: Path) -> bytes:

@@ -17,7 +17,7 @@ from sim.write_cosim import cell_fields, program_run, write_job
 from sim.write_job import WriteJob, WriteOutcome
 from sim.write_verify import ProgramRun, reference_run, target_codes
 
-__all__ = ["WriteTrial", "check_run", "check_stop", "make_write_trial"]
+__all__ = ["WriteTrial", "check_run", "check_stop", "make_write_trial", "require_same"]
 
 _LAST_CYCLE = 1500
 """A run begins at most so many cycles after the batch that it is part of: while operations are in progress."""
@@ -126,7 +126,7 @@ def check_run(
     ToolError
         If anything differs.
     """
-    job, expected = trial.job(), trial.expected()
+    job = trial.job()
     pauses: dict[str, Any] = {"gap": trial.gap, "stall": trial.stall, "hold": trial.hold, "seed": trial.number + 1}
     operation = None
     if beside is None:
@@ -136,11 +136,24 @@ def check_run(
         outcome = operation.write
     assert outcome is not None
     run = program_run(trial.chip, trial.parameters, job, outcome)
-    for name in ("pulses", "codes", "faults", "counts", "counters", "g_uS"):
-        _equal(trial, name, getattr(run, name), getattr(expected, name))
-    if not (trial.gap or trial.stall or trial.hold):
-        _equal(trial, "cycles", run.cycles, expected.cycles)
+    require_same(trial, run, cycles=not (trial.gap or trial.stall or trial.hold))
     return run, operation
+
+
+def require_same(trial: WriteTrial, found: ProgramRun, *, cycles: bool = True) -> None:
+    """Compare a run with the reference: pulses, codes, faults, counters, cells to the last bit, and ``cycles``.
+
+    Raises
+    ------
+    ToolError
+        If anything differs.
+    """
+    expected = trial.expected()
+    for name in ("pulses", "codes", "faults", "counts", "counters", *(["cycles"] if cycles else [])):
+        _equal(trial, name, getattr(found, name), getattr(expected, name))
+    cells = found.array.changes()
+    for name, wanted in expected.array.changes().items():
+        _equal(trial, name, cells[name], wanted)
 
 
 def check_stop(core: CosimCore, trial: WriteTrial, stop_after: int) -> WriteOutcome:

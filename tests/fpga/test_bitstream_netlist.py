@@ -48,7 +48,7 @@ def test_the_netlist_in_a_bitstream_gives_the_codes_of_the_numpy_model(built: tu
     folder, _ = built
     text = bitstream_netlist(BOARD, folder / "hx8k-breakout.bin", folder / "hx8k-breakout.pcf")
     cfg = board_config(BOARD.name, CHIP)
-    line = power_up(PinsTransport(netlist_program(text), cfg.uart))
+    line = power_up(PinsTransport(netlist_program(text, BOARD.family), cfg.uart))
     try:
         found = compare_operations(cfg, line, vectors=6)
     finally:
