@@ -17,6 +17,8 @@ from macro_models.errors import ToolError
 from macro_models.exact.operation import Direction, MvmOperation
 from sim.board.driver import read_info
 from sim.functional import FunctionalBackend
+from sim.write_trials import make_write_trial
+from tests.sim.test_fpga_sim import same_run
 
 CHIP = load_chip("tnsa16-core")
 OPS = (MvmOperation(), MvmOperation(direction=Direction.BACKWARD, step_code=300), MvmOperation(in_bits=8, step_code=60))
@@ -35,12 +37,12 @@ class Board:
     After ``disturb_at`` slices of work ``disturb`` is called, once.
     """
 
-    def __init__(self, port: Path) -> None:
-        self.port = port
+    def __init__(self, port: Path, name: str = "hx8k-breakout") -> None:
+        self.port, self.config = port, board_config(name, CHIP)
         self.disturb: Callable[[], None] | None = None
         self.slices = 0
         self._end = threading.Event()
-        self.terminal = BoardTerminal(board_config("hx8k-breakout", CHIP), port)
+        self.terminal = BoardTerminal(self.config, port)
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
 
@@ -59,7 +61,7 @@ class Board:
     def replug(self) -> None:
         """Pull the plug and put it in again: another terminal, at the same name."""
         self.terminal.close()
-        self.terminal = BoardTerminal(board_config("hx8k-breakout", CHIP), self.port)
+        self.terminal = BoardTerminal(self.config, self.port)
 
     def close(self) -> None:
         self._end.set()
@@ -68,9 +70,9 @@ class Board:
 
 
 @pytest.fixture
-def board(tmp_path: Path) -> Iterator[Board]:
+def board(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Board]:
     pytest.importorskip("serial")
-    board = Board(tmp_path / "board")
+    board = Board(tmp_path / "board", getattr(request, "param", "hx8k-breakout"))
     yield board
     board.close()
 
@@ -130,6 +132,37 @@ def test_codes_are_the_same_after_a_reset_or_unplugging_in_mid_transfer(what: st
 
 @pytest.mark.cosim("verilator", "g++", "make")
 @pytest.mark.slow
+@pytest.mark.parametrize("board", ["ulx3s-85f"], indirect=True)
+@pytest.mark.parametrize(("what", "units"), [("reset", "cells"), ("replug", "words")])
+def test_cells_are_the_same_after_a_reset_or_unplugging_while_they_are_programmed(
+    what: str, units: str, board: Board
+) -> None:
+    trial, cells = make_write_trial(CHIP, 31, 0), CHIP.lines**2
+    passes, disturbed = 0, False
+
+    def disturb(done: int, total: int) -> None:
+        nonlocal passes, disturbed
+        passes += total == done == cells
+        # In the middle of the tables, or of the second pass.
+        there = (total == cells, passes) == ((True, 1) if units == "cells" else (False, 0))
+        if there and done > total // 3 and not disturbed:
+            disturbed = True
+            board.disturb_after(1, {"reset": lambda: board.terminal.reset(), "replug": board.replug}[what])
+
+    said: list[str] = []
+    backend = FpgaBackend(str(board.port), note=said.append, progress=disturb)
+    try:
+        backend.open(CHIP, [])
+        run = backend.program(0, trial.array(), trial.targets, trial.skip, trial.parameters)
+    finally:
+        backend.close()
+    assert disturbed
+    assert backend.reloads == len(said) == 1
+    same_run(run, trial.expected(), what)
+
+
+@pytest.mark.cosim("verilator", "g++", "make")
+@pytest.mark.slow
 def test_a_board_that_does_not_come_back_is_told(board: Board) -> None:
     backend = FpgaBackend(str(board.port), wait=0.5)
     backend.open(CHIP, [core(0)])
@@ -139,4 +172,4 @@ def test_a_board_that_does_not_come_back_is_told(board: Board) -> None:
             next(products(backend, np.random.default_rng(1)))
     finally:
         backend.close()
-    board.terminal = BoardTerminal(board_config("hx8k-breakout", CHIP), board.port)
+    board.terminal = BoardTerminal(board.config, board.port)
