@@ -148,7 +148,6 @@ class BoardProgrammer:
         pairs: tuple[tuple[Any, Any], ...] = (
             (done.results >> RESULT_PULSES, counts), (done.counters["pulsed"], np.count_nonzero(counts)),
             (more[:, PulseRecord.PULSES], counts), (more[:, PulseRecord.READS].sum(), done.counters["reads"]),
-            (more[:, PulseRecord.THRESHOLD :], 0),
         )  # fmt: skip
         if not all(np.all(said == seen) for said, seen in pairs):
             raise ToolError(f"{chip.name}: the cells must have had the pulses and reads that the core counts")
@@ -157,7 +156,8 @@ class BoardProgrammer:
         self, array: PulseArray, words: NDArray[np.uint32], parameters: WriteVerifyParameters, law: list[int]
     ) -> _Pass:
         """One pass from the state that ``array`` has, whatever was on the board before."""
-        self._load(array.records(), law)
+        records = array.records()
+        self._load(records, law)
         status = self._at("write_status")
         flags = {name: register_word(self._map, "write_status", **{name: 1}) for name in ("done", "error", "overrun")}
         start = register_word(self._map, "write_control", start=1)
@@ -174,13 +174,20 @@ class BoardProgrammer:
             Read(self._at(f"write_{_COUNTERS[0]}"), len(_COUNTERS)), Read(self._word(LOG_LEVEL)), *rows
         ])  # fmt: skip
         rest = self.bus.execute([Read(self._word(LOG), int(level[0]), increment=False)] if level[0] else [])
-        cells = self._write.lines**2
-        self._records = self.bus.execute([Read(self._word(self._parts.records), RECORD_WORDS * cells)])[0]
+        self._read_records(records, np.flatnonzero(words >> WORD_FLAG & 1 == 0))
         return _Pass(
             results=results, log=np.concatenate([np.zeros(0, dtype=np.uint32), *log, *rest]),
             counters=dict(zip(_COUNTERS, map(int, counters), strict=True)),
-            map=np.concatenate(maps[1::2]).tolist(), records=self._records.reshape(cells, RECORD_WORDS),
+            map=np.concatenate(maps[1::2]).tolist(), records=records,
         )  # fmt: skip
+
+    def _read_records(self, records: NDArray[np.uint32], visited: NDArray[np.intp]) -> None:
+        """Bring ``records`` up to date: what changes of the cells that were visited."""
+        first, count = self._word(self._parts.records), int(PulseRecord.THRESHOLD)
+        tasks = [Read(first + 4 * RECORD_WORDS * cell, count) for cell in visited.tolist()]
+        if tasks:
+            records[visited, :count] = np.stack(self.bus.execute(tasks))
+        self._records = records.ravel()
 
     def _load(self, records: NDArray[np.uint32], law: list[int]) -> None:
         """Bring tables, constants and cells that the board does not have there."""
