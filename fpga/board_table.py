@@ -15,8 +15,9 @@ from fpga.build import BuildReport, build
 from fpga.config import BOARDS as PLANS
 from hw.config import load_chip
 from macro_models.errors import InputError, ToolError
+from sim.page import put_between, text_around
 
-__all__ = ["BEGIN", "DESIGNS", "END", "FLOWS", "insert", "main", "table"]
+__all__ = ["BEGIN", "DESIGNS", "END", "FLOWS", "main", "table"]
 
 DESIGNS = (*((name, plan.chip) for name, plan in PLANS.items()), ("ulx3s-85f", "icebreaker"))
 """Boards and the presets of chips that are built for them: each board's own, and a core of 256 lines on an ECP5."""
@@ -54,21 +55,6 @@ def _row(report: BuildReport) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def insert(page: str, text: str) -> str:
-    """The page with ``text`` between :data:`BEGIN` and :data:`END`.
-
-    Raises
-    ------
-    InputError
-        If the page has no place for it.
-    """
-    head, begin, rest = page.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise InputError(f"docs/reference/boards.md: the lines {BEGIN!r} and {END!r} must be there")
-    return f"{head}{BEGIN}\n\n{text}\n{END}{tail}"
-
-
 def _read(path: Path) -> BuildReport | None:
     """The report of an earlier build, if it is one of this version."""
     try:
@@ -101,6 +87,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "boards", help="for the bitstreams")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "reference" / "boards.md", help="with the table")
     given = parser.parse_args(arguments)
+    try:
+        text_around(given.page, BEGIN, END)
+    except InputError as error:
+        parser.error(str(error))
     reports, failed = [], False
     for board, chip in DESIGNS:
         for flow in FLOWS:
@@ -111,8 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 report = _build(board, chip, flow, folder)
                 failed |= report is None
             reports += [] if report is None else [report]
-    page = given.page.read_text(encoding="utf-8")
-    given.page.write_text(insert(page, table(reports)), encoding="utf-8")
+    put_between(given.page, BEGIN, END, table(reports))
     return int(failed)
 
 

@@ -20,8 +20,9 @@ from macro_models.errors import InputError, ToolError
 from sim.formal.harness import Harness, convert
 from sim.formal.properties import PROPERTIES, Property
 from sim.formal.solver import Outcome, Verdict, solve, versions
-from sim.formal.table import check_page, merge, write_table
+from sim.formal.table import BEGIN, END, merge, write_table
 from sim.formal.waves import still
+from sim.page import text_around
 
 __all__ = ["Line", "check", "main"]
 
@@ -117,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lines: list[Line] = []
     try:
         if options.table:
-            check_page(options.table)
+            text_around(options.table, BEGIN, END)
         with ThreadPoolExecutor(options.jobs) as pool:
             for line in pool.map(check, chosen):
                 lines.append(line)

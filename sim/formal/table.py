@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from macro_models.errors import InputError
+from sim.page import put_between, text_around
 
-__all__ = ["BEGIN", "END", "check_page", "merge", "write_table"]
+__all__ = ["BEGIN", "END", "merge", "write_table"]
 
 BEGIN, END = "<!-- begin: ./run prove --table -->", "<!-- end -->"
 """What the table stands between in a page."""
@@ -65,22 +66,6 @@ def _key(record: Record) -> tuple[str, str]:
     return record["name"], record["of"]
 
 
-def check_page(page: Path) -> tuple[str, str]:
-    """Text of a page before and after its table.
-
-    Raises
-    ------
-    InputError
-        If the page is not there or has not the two marks.
-    """
-    text = page.read_text(encoding="utf-8") if page.is_file() else ""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise InputError(f"{page} must have a line {BEGIN} and, after it, a line {END}")
-    return before, after
-
-
 def write_table(page: Path, records: Sequence[Record], count: int, tools: str) -> None:
     """Write the table into a page, between its two marks.
 
@@ -100,7 +85,7 @@ def write_table(page: Path, records: Sequence[Record], count: int, tools: str) -
     InputError
         If the page has not the two marks, or a property has no result.
     """
-    before, after = check_page(page)
+    text_around(page, BEGIN, END)
     if len(records) != count:
         raise InputError(f"{page} must have all {count} properties, but {count - len(records)} have no result yet")
     right = sum(record["right"] for record in records)
@@ -110,4 +95,4 @@ def write_table(page: Path, records: Sequence[Record], count: int, tools: str) -
         "| what | of | how | s | result |\n|---|---|---|---|---|",
         *(f"| {r['name']} | {r['of']} | {r['method']} | {r['seconds']:.1f} | {r['result']} |" for r in records),
     ]
-    page.write_text(f"{before}{BEGIN}\n\n" + "\n".join(rows) + f"\n\n{END}{after}", encoding="utf-8")
+    put_between(page, BEGIN, END, "\n".join(rows) + "\n")
