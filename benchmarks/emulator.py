@@ -74,7 +74,7 @@ def build(cfg: BoardConfig, folder: Path) -> Path:
     """The simulator of an emulated core."""
     parts = cfg.emulator
     core = PinLevelCore(parts, cfg.write) if isinstance(parts, PinEmulatorConfig) else VectorEmulator(parts)
-    (folder / "core.v").write_text("\n".join(verilog_text(core, "core").values()))
+    (folder / "core.v").write_text(verilog_text(core, "core"))
     sources = [folder / "core.v", MAIN, *([SPRAM] if cfg.memory == "spram" else [])]
     return verilate(folder, sources, top="mho_core", fast="-O1")
 

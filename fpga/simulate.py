@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from fpga.link_sim import PinsTransport
+from fpga.top import board_top
 from hw.board import BoardConfig
 from macro_models.errors import ToolError
 from sim.verilate import cached_simulator, hardware_hash, verilog_text
@@ -31,16 +32,10 @@ def pins_simulator(cfg: BoardConfig) -> Path:
     ToolError
         If a tool is missing or fails.
     """
-
-    def write() -> str:
-        from fpga.top import board_top
-
-        return "\n".join(verilog_text(board_top(cfg), "board").values())
-
-    sources = [_MAIN, _SPRAM] if cfg.memory == "spram" else [_MAIN]
     return cached_simulator(
-        "pins", [repr(cfg), hardware_hash()], write, sources, top="mho_board", cflags="-DMHO_RESET=rst"
-    )
+        "pins", [repr(cfg), hardware_hash()], lambda: verilog_text(board_top(cfg), "board"),
+        [_MAIN, *([_SPRAM] if cfg.memory == "spram" else [])], top="mho_board", cflags="-DMHO_RESET=rst",
+    )  # fmt: skip
 
 
 class BoardTerminal:

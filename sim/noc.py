@@ -13,7 +13,7 @@ from hw.noc.config import MeshConfig
 from hw.noc.flit import BodyLayout, FlitLayout, coordinate_bits
 from hw.noc.model import Delivery, Traffic
 from sim.toolchain import HDL, cached_build, hash_files, run_logged
-from sim.verilate import compiler_key, verilate, verilog_text
+from sim.verilate import compiler_key, verilate, verilog_modules
 
 __all__ = ["MeshRun", "MeshSimulation", "build_mesh", "payloads", "word_count"]
 
@@ -164,7 +164,7 @@ def build_mesh(component: wiring.Component, bench: str, ports: str, *, registere
     ToolError
         If Verilator is missing or fails.
     """
-    texts = verilog_text(component, "mesh")
+    texts = verilog_modules(component, "mesh")
     top = "mho_mesh"
     verilog = "\n".join(texts.values())
     if registered:

@@ -13,9 +13,18 @@ from pathlib import Path
 
 from amaranth.lib import wiring
 
+from rtl_gen.netlist import emit
 from sim.toolchain import cached_build, hash_files, require_cocotb, require_tool, run_logged, tool_version
 
-__all__ = ["cached_simulator", "compile_verilator", "compiler_key", "hardware_hash", "verilate", "verilog_text"]
+__all__ = [
+    "cached_simulator",
+    "compile_verilator",
+    "compiler_key",
+    "hardware_hash",
+    "verilate",
+    "verilog_modules",
+    "verilog_text",
+]
 
 _FAST = "-O2 -march=native"
 
@@ -60,11 +69,14 @@ def compiler_key() -> list[str]:
     ]  # fmt: skip
 
 
-def verilog_text(component: wiring.Component, name: str) -> dict[str, str]:
-    """Modules of a component by their names; its own is ``mho_`` and ``name``, and its reset is high."""
-    from rtl_gen.netlist import emit
-
+def verilog_modules(component: wiring.Component, name: str) -> dict[str, str]:
+    """Verilog of each module of a component; its own is ``mho_`` and ``name``, and its reset is high."""
     return emit(component, name, prefix="mho_", name=f"mho_{name}", reset_low=False)
+
+
+def verilog_text(component: wiring.Component, name: str) -> str:
+    """The modules of :func:`verilog_modules` as one text."""
+    return "\n".join(verilog_modules(component, name).values())
 
 
 def verilate(

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.board import BoardConfig, address_width
+from hw.board import BoardConfig, BoardCore, address_width
 from hw.host.link_format import Status
 from hw.host.link_tasks import Task
 from macro_models.errors import ToolError
@@ -40,14 +40,8 @@ def board_simulator(cfg: BoardConfig) -> Path:
     ToolError
         If a tool is missing or fails.
     """
-
-    def write() -> str:
-        from hw.board import BoardCore
-
-        return "\n".join(verilog_text(BoardCore(cfg), "board").values())
-
     return cached_simulator(
-        "board", [repr(cfg), hardware_hash()], write, [_MAIN], top="mho_board",
+        "board", [repr(cfg), hardware_hash()], lambda: verilog_text(BoardCore(cfg), "board"), [_MAIN], top="mho_board",
         cflags=f"-DMHO_ADDRESS_WIDTH={address_width(cfg.emulator)}",
     )  # fmt: skip
 
