@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,9 @@ class Board:
     """
 
     def __init__(self, port: Path, name: str = "hx8k-breakout") -> None:
-        self.port, self.config = port, board_config(name, CHIP)
+        config = board_config(name, CHIP)
+        # The fewest cycles of a bit.
+        self.port, self.config = port, replace(config, clock_hz=8 * config.baud)
         self.disturb: Callable[[], None] | None = None
         self.slices = 0
         self._end = threading.Event()
