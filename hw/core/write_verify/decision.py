@@ -24,6 +24,15 @@ class RunLayout(data.StructLayout):
         })
 
 
+class PulseLayout(data.StructLayout):
+    """A pulse that a cell might get, and what it would make of :class:`RunLayout`; ``refused``: give the cell up."""
+
+    def __init__(self) -> None:
+        super().__init__({
+            "polarity": 2, "amplitude": AMPLITUDE_BITS, "reversal": 1, "at_ceiling": LIMIT_BITS, "refused": 1,
+        })
+
+
 class Decision(wiring.Component):
     """Decides whether a cell is done, is read again, gets a pulse or is given up.
 
@@ -67,8 +76,36 @@ class Decision(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         p, run = self.p, self.run
-        polarity, inside = self._band(m)
-        start, step, ceiling = (Signal(AMPLITUDE_BITS, name=name) for name in ("start", "step", "ceiling"))
+        low, inside = self._band(m)
+        # What either pulse would be is known before the code comes, which only selects.
+        options = [
+            self._pulse(m, "up", Mux(p.form, Polarity.FORM, Polarity.SET)),
+            self._pulse(m, "down", Mux(p.form, Polarity.FORM, Polarity.RESET)),
+        ]
+        pulse = Signal(PulseLayout())
+        m.d.comb += [
+            pulse.eq(Mux(low, *options)),
+            self.done.eq(inside & (run.confirmed == p.confirmations)),
+            self.again.eq(inside & (run.confirmed != p.confirmations)),
+            self.give_up.eq(~inside & pulse.refused),
+            self.next.eq(run),
+        ]  # fmt: skip
+        with m.If(inside):
+            # A cell that is done is not looked at again.
+            m.d.comb += self.next.confirmed.eq(run.confirmed + 1)
+        with m.Elif(~pulse.refused):
+            m.d.comb += [
+                self.next.started.eq(1), self.next.polarity.eq(pulse.polarity), self.next.amplitude.eq(pulse.amplitude),
+                self.next.reversals.eq(run.reversals + pulse.reversal), self.next.at_ceiling.eq(pulse.at_ceiling),
+                self.next.pulses.eq(run.pulses + 1), self.next.confirmed.eq(0),
+            ]  # fmt: skip
+        return m
+
+    def _pulse(self, m: Module, name: str, polarity: Value) -> data.View:
+        """A pulse of a polarity, after what the cell had."""
+        p, run = self.p, self.run
+        pulse = Signal(PulseLayout(), name=f"pulse_{name}")
+        start, step, ceiling = (Signal(AMPLITUDE_BITS, name=f"{what}_{name}") for what in ("start", "step", "ceiling"))
         with m.Switch(polarity):
             for kind in Polarity:
                 names = [f"{kind.name.lower()}_{what}" for what in ("start", "step", "ceiling")]
@@ -76,51 +113,35 @@ class Decision(wiring.Component):
                     m.d.comb += [
                         own.eq(getattr(p, name)) for own, name in zip((start, step, ceiling), names, strict=True)
                     ]
-
-        same = Signal()
-        reversal = Signal()
-        more = Signal(AMPLITUDE_BITS + 1)
-        amplitude = Signal(AMPLITUDE_BITS)
-        top = Signal()
-        at_ceiling = Signal(LIMIT_BITS)
+        same, reversal, top = (Signal(name=f"{what}_{name}") for what in ("same", "reversal", "top"))
+        more, amplitude = Signal(AMPLITUDE_BITS + 1, name=f"more_{name}"), Signal(AMPLITUDE_BITS, name=f"height_{name}")
+        at_ceiling = Signal(LIMIT_BITS, name=f"at_ceiling_{name}")
         m.d.comb += [
-            same.eq(run.started & (polarity == run.polarity)),
-            reversal.eq(run.started & (polarity != run.polarity)),
+            same.eq(run.started & (polarity == run.polarity)), reversal.eq(run.started & (polarity != run.polarity)),
             more.eq(run.amplitude + step),
             amplitude.eq(Mux(same, Mux(more > ceiling, ceiling, more[:AMPLITUDE_BITS]), start)),
-            top.eq(amplitude == ceiling),
-            at_ceiling.eq(Mux(reversal, 0, run.at_ceiling)),
-            self.done.eq(inside & (run.confirmed == p.confirmations)),
-            self.again.eq(inside & ~self.done),
-            self.give_up.eq(
-                ~inside
-                & ((reversal & (run.reversals == p.max_reversals))
-                   | (top & (at_ceiling == p.max_at_ceiling))
-                   | (run.pulses == p.max_pulses))
+            top.eq(amplitude == ceiling), at_ceiling.eq(Mux(reversal, 0, run.at_ceiling)),
+            pulse.polarity.eq(polarity), pulse.amplitude.eq(amplitude), pulse.reversal.eq(reversal),
+            pulse.at_ceiling.eq(at_ceiling + top),
+            pulse.refused.eq(
+                (reversal & (run.reversals == p.max_reversals))
+                | (top & (at_ceiling == p.max_at_ceiling))
+                | (run.pulses == p.max_pulses)
             ),
-            self.next.eq(run),
         ]  # fmt: skip
-        with m.If(self.again):
-            m.d.comb += self.next.confirmed.eq(run.confirmed + 1)
-        with m.Elif(~inside & ~self.give_up):
-            m.d.comb += [
-                self.next.started.eq(1), self.next.polarity.eq(polarity), self.next.amplitude.eq(amplitude),
-                self.next.reversals.eq(run.reversals + reversal), self.next.at_ceiling.eq(at_ceiling + top),
-                self.next.pulses.eq(run.pulses + 1), self.next.confirmed.eq(0),
-            ]  # fmt: skip
-        return m
+        return pulse
 
     def _band(self, m: Module) -> tuple[Signal, Signal]:
-        """Polarity of a pulse towards the target, and whether the code is in the band."""
-        polarity, inside, low = Signal(2), Signal(), Signal()
-        distance = Signal(self.cfg.verify_bits)
+        """Whether the code is below the target, and whether it is in the band."""
+        low, inside = Signal(), Signal()
+        width = self.cfg.verify_bits + 1
+        least, most = Signal(width), Signal(width)
         m.d.comb += [
             low.eq(self.code < self.target),
-            distance.eq(Mux(low, self.target - self.code, self.code - self.target)),
-            inside.eq(Mux(self.p.form, ~low, distance <= self.p.tolerance)),
-            polarity.eq(Mux(self.p.form, Polarity.FORM, Mux(low, Polarity.SET, Polarity.RESET))),
-        ]
-        return polarity, inside
+            least.eq(self.code + self.p.tolerance), most.eq(self.target + self.p.tolerance),
+            inside.eq(Mux(self.p.form, ~low, (least >= self.target) & (self.code <= most))),
+        ]  # fmt: skip
+        return low, inside
 
 
 class RegisterCheck(wiring.Component):
