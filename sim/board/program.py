@@ -86,7 +86,7 @@ class BoardProgrammer:
 
     def forget(self) -> None:
         """Take it that the board knows nothing: it was reset, or is another one."""
-        self._ready = False
+        self._ready = self._idle = False
         self._law: list[int] = []
         self._records: NDArray[np.uint32] | None = None
 
@@ -165,7 +165,7 @@ class BoardProgrammer:
             *self._parameters(parameters), Write(status, sum(flags.values())), Write(self._at("write_control"), start),
         ])  # fmt: skip
         # From here on the cells on the board are not what they were.
-        self._records = None
+        self._records, self._idle = None, False
         results, log = self._exchange(words, flags["error"] | flags["overrun"])
         window, row = self._map["faults"], self._at("fault_row")
         rows = [task for k in range(self._write.lines)
@@ -187,19 +187,19 @@ class BoardProgrammer:
         tasks = [Read(first + 4 * RECORD_WORDS * cell, count) for cell in visited.tolist()]
         if tasks:
             records[visited, :count] = np.stack(self.bus.execute(tasks))
-        self._records = records.ravel()
+        self._records, self._idle = records.ravel(), True
 
     def _load(self, records: NDArray[np.uint32], law: list[int]) -> None:
         """Bring tables, constants and cells that the board does not have there."""
         tasks: list[Task] = []
         held, self._records = self._records, None
+        if not self._idle:
+            # A run that failed, or of somebody who has gone, may still be on.
+            tasks.append(Write(self._at("control"), register_word(self._map, "control", soft_reset=1)))
         if not self._ready:
             self.forget()
             held = None
-            # The run of somebody who has gone may still be on.
-            reset = register_word(self._map, "control", soft_reset=1)
-            pairs = ((self._word(load.index), load.data) for load in table_words())
-            tasks += [Write(self._at("control"), reset), *write_runs(pairs)]
+            tasks += write_runs((self._word(load.index), load.data) for load in table_words())
         if law != self._law:
             tasks.append(Write(self._word(CONSTANTS), law))
         first, flat = self._word(self._parts.records), records.ravel()

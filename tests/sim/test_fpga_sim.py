@@ -2,31 +2,22 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pytest
 
 import mho
 from compiler import CompileOptions, compile_model
-from hw.board import BoardConfig
-from hw.config import load_chip, pulse_config, tnsa_config
-from hw.core.write_verify import WriteVerifyParameters
-from hw.macro.emulator.pin_config import LOG_DEPTH
+from hw.config import load_chip, tnsa_config
 from macro_models import TnsaModel, load_device
 from macro_models.errors import InputError
-from macro_models.pulses import PulseArray
 from mho.data import load_sample
 from sim.backend import create_backend
 from sim.board.backend import FpgaSimBackend, hardware_chip
-from sim.board.bus import BoardBus
 from sim.board.driver import read_info
-from sim.board.program import BoardProgrammer
 from sim.executor import execute
 from sim.functional import FunctionalBackend
 from sim.trials import make_trial
-from sim.write_trials import make_write_trial
-from sim.write_verify import target_codes
 from tests.compiler.onnx_models import random_perceptron
 from tests.compiler.test_slices import convolutional
 from tests.compiler.test_stages import tiny
@@ -182,101 +173,3 @@ def test_shipped_networks_give_the_same_codes_on_the_chip_of_a_board():
         for layer in runs[1].codes:
             np.testing.assert_array_equal(runs[0].codes[layer], runs[1].codes[layer])
         assert runs[0].cycles == runs[1].cycles
-
-
-def same_run(found, expected, where):
-    """Two runs of write-verify gave the same, to the last bit of a cell."""
-    for name in ("pulses", "codes", "faults", "counts"):
-        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=f"{name}, {where}")
-    assert (found.counters, found.cycles) == (expected.counters, expected.cycles), where
-    state, wanted = found.array.changes(), expected.array.changes()
-    for name in wanted:
-        np.testing.assert_array_equal(state[name], wanted[name], err_msg=f"{name}, {where}")
-
-
-@TOOLS
-@pytest.mark.cosim
-@pytest.mark.slow
-def test_a_board_programs_its_cells_as_the_other_backends():
-    """Weak, dead, fresh and skipped cells, forming, passes, every limit: what random parameters lead to."""
-    from sim.cosim import CosimBackend
-
-    chip = load_chip("tnsa16-core")
-    board, cosim = FpgaSimBackend(), CosimBackend()
-    seen = {"form": set(), "fresh": set(), "passes": set()}
-    try:
-        for backend in (board, cosim):
-            backend.open(chip, [])
-        for number in range(12):
-            trial = make_write_trial(chip, 31, number)
-            expected = trial.expected()
-            for backend in (board, cosim):
-                run = backend.program(number, trial.array(), trial.targets, trial.skip, trial.parameters)
-                same_run(run, expected, f"{backend.name}, {trial}")
-            assert expected.fault_map.any()
-            found = trial.parameters.form, trial.fresh, trial.parameters.passes
-            for kind, value in zip(seen.values(), found, strict=True):
-                kind.add(value)
-    finally:
-        board.close()
-        cosim.close()
-    assert seen == {"form": {False, True}, "fresh": {False, True}, "passes": {1, 2, 3}}
-
-
-@TOOLS
-@pytest.mark.slow
-def test_a_cell_may_get_more_pulses_than_the_log_holds():
-    chip, device = load_chip("tnsa16-core"), load_device("rram-neurram")
-    device = replace(device, stuck=replace(device.stuck, fraction=0.02, values_uS=(0.0, 45.0)))
-    # Below its ceiling an amplitude that does not grow has no limit but the number of pulses.
-    parameters = replace(WriteVerifyParameters.from_chip(chip), passes=1, set_step=0, reset_step=0, max_pulses=3000)
-    parameters = replace(parameters, set_start=120, reset_start=120)
-    targets = target_codes(chip, np.random.default_rng(5).uniform(5.0, 40.0, (16, 16)))
-    runs = []
-    for backend in (FpgaSimBackend(), FunctionalBackend()):
-        backend.open(chip, [])
-        try:
-            array = PulseArray(pulse_config(chip), device=device, seed=8, core=2)
-            runs.append(backend.program(2, array, targets, None, parameters))
-        finally:
-            backend.close()
-    found, expected = runs
-    same_run(found, expected, "fpga-sim")
-    assert found.counts.max() == 3000 > 5 * LOG_DEPTH
-    assert found.faults.any()
-
-
-@TOOLS
-@pytest.mark.slow
-@pytest.mark.parametrize("level", ["vector", "pin"])
-def test_products_and_programming_take_turns(level):
-    chip = load_chip("tnsa16-core")
-    cores, trial, write = models(chip), make_trial(models(chip), 3, 1), make_write_trial(chip, 31, 0)
-    board, functional = FpgaSimBackend(level=level, lanes=16), FunctionalBackend()
-    board.open(chip, cores)
-    functional.open(chip, cores)
-    arguments = trial.core, trial.op, trial.masks, trial.x, trial.op_id
-    try:
-        for _ in range(2):
-            np.testing.assert_array_equal(board.mvm(*arguments).codes, functional.mvm(*arguments).codes)
-            run = board.program(0, write.array(), write.targets, write.skip, write.parameters)
-            same_run(run, write.expected(), level)
-    finally:
-        board.close()
-
-
-def test_a_core_without_an_engine_programs_nothing(monkeypatch):
-    monkeypatch.setattr("sim.board.backend.board_simulator", lambda cfg: 1 / 0)
-    trial, backend = make_write_trial(load_chip("tnsa16-core"), 31, 0), FpgaSimBackend()
-    arguments = 0, trial.array(), trial.targets, None, trial.parameters
-    with pytest.raises(RuntimeError, match="must be open"):
-        backend.program(*arguments)
-    backend.open(load_chip("tnsa16-core", {"programming.engine": False}), [])
-    with pytest.raises(InputError, match=r"^tnsa16-core: programming.engine must be true to program cells on a board$"):
-        backend.program(*arguments)
-
-
-def test_a_board_at_the_vector_level_has_nothing_to_program():
-    cfg = BoardConfig(chip=load_chip("tnsa16-core"))
-    with pytest.raises(InputError, match=r"^tnsa16-core: level must be pin to program cells on a board, not vector$"):
-        BoardProgrammer(cast("BoardBus", None), cfg)
