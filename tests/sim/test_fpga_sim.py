@@ -150,7 +150,7 @@ def test_a_network_with_the_noise_of_a_shift_register_gives_the_same_codes_on_al
     expected = execute(net, FunctionalBackend(), x[:6], **run)
     still = execute(net, FunctionalBackend(), x[:6], **run, causes=FROZEN)
     assert any((expected.codes[at] != still.codes[at]).any() for at in expected.codes)
-    for backend in (FpgaSimBackend(lanes=16), CosimBackend()):
+    for backend in (FpgaSimBackend(lanes=16), FpgaSimBackend(lanes=16, level="pin"), CosimBackend()):
         try:
             same(execute(net, backend, x[:6], **run), expected)
         finally:
