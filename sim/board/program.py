@@ -8,7 +8,7 @@ read after each and loaded before the next.
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,14 @@ class _Pass:
     counters: dict[str, int]
     map: list[int]
     records: NDArray[np.uint32]
+
+
+class _Levels(NamedTuple):
+    """Targets that a board can take, results and pulses that it can give."""
+
+    room: int = FIFO_DEPTH
+    waiting: int = 0
+    logged: int = 0
 
 
 class BoardProgrammer:
@@ -200,7 +208,8 @@ class BoardProgrammer:
             self.forget()
             held = None
             tasks += write_runs((self._word(load.index), load.data) for load in table_words())
-        if law != self._law:
+        there, self._law = self._law, []
+        if law != there:
             tasks.append(Write(self._word(CONSTANTS), law))
         first, flat = self._word(self._parts.records), records.ravel()
         changed = np.arange(len(flat)) if held is None else np.flatnonzero(flat != held)
@@ -218,37 +227,38 @@ class BoardProgrammer:
 
         Nothing is waited for: the core stands still while the log is full, or while nobody takes its results.
         """
-        levels, targets, results = (self._at(name) for name in ("write_levels", "targets", "results"))
-        shift = register_word(self._map, "write_levels", waiting=1).bit_length() - 1
-        looks: list[Task] = [
-            Read(self._at("write_status")), Read(levels, self._looks, increment=False), Read(self._word(LOG_LEVEL))
-        ]  # fmt: skip
         found, log = np.zeros(len(words), dtype=np.uint32), []
-        given = taken = waiting = logged = idle = 0
-        room = FIFO_DEPTH
+        given = taken = idle = 0
+        levels = _Levels()
         while taken < len(words):
-            more = words[given : given + room]
-            given += len(more)
-            tasks: list[Task] = [Write(targets, more, increment=False)] if len(more) else []
-            tasks += [Read(results, waiting, increment=False)] if waiting else []
-            tasks += [Read(self._word(LOG), logged, increment=False)] if logged else []
-            answers = [answer for answer in self.bus.execute([*tasks, *looks]) if len(answer)]
-            if logged:
-                log.append(answers[-4])
-            if waiting:
-                found[taken : taken + waiting] = answers[0]
-                taken += waiting
-            idle = 0 if waiting or logged or len(more) else idle + 1
-            if int(answers[-3][0]) & failed or idle > _PATIENCE:
+            more = words[given : given + levels.room]
+            results, pulses, status, levels = self._turn(more, levels)
+            found[taken : taken + len(results)] = results
+            log.append(pulses)
+            given, taken = given + len(more), taken + len(results)
+            idle = 0 if len(more) or len(results) or len(pulses) else idle + 1
+            if status & failed or idle > _PATIENCE:
                 raise ToolError("the board refused to program its cells")
-            level, logged = int(answers[-2][-1]), int(answers[-1][0])
-            room, waiting = level & 2**shift - 1, level >> shift
             if self.progress is not None:
                 self.progress(taken, len(words))
         if not (found >> RESULT_VALID & 1).all():
             raise ToolError("the board must give a result for each cell")
         self.bus.execute([Poll(self._at("write_status"), register_word(self._map, "write_status", done=1))])
         return found, log
+
+    def _turn(
+        self, targets: NDArray[np.uint32], levels: _Levels
+    ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], int, _Levels]:
+        """Give ``targets`` and take what waited; results, log, status, and what waits by now."""
+        shift = register_word(self._map, "write_levels", waiting=1).bit_length() - 1
+        _, results, pulses, status, level, logged = self.bus.execute([
+            Write(self._at("targets"), targets, increment=False),
+            Read(self._at("results"), levels.waiting, increment=False),
+            Read(self._word(LOG), levels.logged, increment=False), Read(self._at("write_status")),
+            Read(self._at("write_levels"), self._looks, increment=False), Read(self._word(LOG_LEVEL)),
+        ])  # fmt: skip
+        last = int(level[-1])
+        return results, pulses, int(status[0]), _Levels(last & 2**shift - 1, last >> shift, int(logged[0]))
 
     def _parameters(self, parameters: WriteVerifyParameters) -> list[Task]:
         values = {name: int(value) for name, value in asdict(parameters).items()}

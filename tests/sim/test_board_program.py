@@ -107,7 +107,7 @@ class Altered:
         tasks = list(tasks)
         answers = self.bus.execute(tasks, progress=progress)
         for k, task in enumerate(tasks):
-            if isinstance(task, Read) and task.address == self.address:
+            if isinstance(task, Read) and task.address == self.address and len(answers[k]):
                 answers[k] = answers[k].copy()
                 answers[k][self.place] ^= self.change
                 self.address = -1
