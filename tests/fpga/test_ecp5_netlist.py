@@ -1,0 +1,37 @@
+"""A core of an ECP5 as Yosys leaves it, on its serial line: its products, and the cells that it programs."""
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fpga.boards import find_board
+from fpga.build import prepare
+from fpga.config import board_config
+from fpga.evidence import OPERATIONS, compare_operations, compare_writes, power_up
+from fpga.link_sim import PinsTransport
+from fpga.netlist import netlist_program
+from hw.config import load_chip
+
+BOARD = find_board("ulx3s-85f")
+
+
+@pytest.mark.cosim("yosys", "verilator", "g++", "make")
+@pytest.mark.slow
+def test_the_netlist_multiplies_and_programs_as_the_numpy_models_do(tmp_path: Path) -> None:
+    # A faster line than that of the board: most of the time goes into loading.
+    cfg = replace(board_config(BOARD.name, load_chip("tnsa16-core", {"core.g_bits": 4})), baud=6_250_000)
+    assert cfg.level == "pin"
+    prepare(BOARD, cfg, tmp_path)
+    subprocess.run(["yosys", "-q", "top.ys"], cwd=tmp_path, check=True)
+    line = power_up(PinsTransport(netlist_program((tmp_path / "top_netlist.v").read_text(), BOARD.family), cfg.uart))
+    try:
+        found = compare_operations(cfg, line)
+        run = compare_writes(cfg, line, number=10)
+    finally:
+        line.close()
+    assert (found.operations, found.codes) == (4 * len(OPERATIONS), 4 * len(OPERATIONS) * 16)
+    assert len(run.pulses) > 500
+    assert run.faults.any()
+    assert not run.faults.all()
