@@ -17,7 +17,7 @@ from macro_models.errors import ToolError
 from macro_models.exact.operation import Converter, Direction, MvmOperation
 from sim.backend import create_backend
 from sim.executor import execute
-from sim.write_trials import make_write_trial, require_same
+from sim.write_trials import WriteTrial, require_same
 from sim.write_verify import ProgramRun
 
 __all__ = ["OPERATIONS", "Evidence", "compare_network", "compare_operations", "compare_writes", "power_up"]
@@ -88,25 +88,23 @@ def compare_operations(cfg: BoardConfig, line: PinsTransport, *, vectors: int = 
     return Evidence(vectors * len(OPERATIONS), codes, line.now())
 
 
-def compare_writes(cfg: BoardConfig, line: PinsTransport, *, seed: int = 0, number: int = 0) -> ProgramRun:
+def compare_writes(line: PinsTransport, trial: WriteTrial) -> ProgramRun:
     """Let the core program its cells by write-verify, compare every pulse and cell with the numpy model.
 
     Parameters
     ----------
-    cfg
-        A board at the level of the pins, with a core that has the engine.
     line
-        The pins of the board.
-    seed, number
-        Of the :class:`sim.write_trials.WriteTrial`.
+        The pins of a board at the level of the pins, with a core that has the engine.
+    trial
+        What to program.
 
     Raises
     ------
     ToolError
         If anything differs.
     """
-    trial, board = make_write_trial(cfg.chip, seed, number), FpgaBackend("simulation", transport=line)
-    board.open(cfg.chip, [])
+    board = FpgaBackend("simulation", transport=line)
+    board.open(trial.chip, [])
     run = board.program(0, trial.array(), trial.targets, trial.skip, trial.parameters)
     require_same(trial, run)
     return run

@@ -13,6 +13,7 @@ from fpga.evidence import OPERATIONS, compare_operations, compare_writes, power_
 from fpga.link_sim import PinsTransport
 from fpga.netlist import netlist_program
 from hw.config import load_chip
+from sim.write_trials import make_write_trial
 
 BOARD = find_board("ulx3s-85f")
 
@@ -28,7 +29,7 @@ def test_the_netlist_multiplies_and_programs_as_the_numpy_models_do(tmp_path: Pa
     line = power_up(PinsTransport(netlist_program((tmp_path / "top_netlist.v").read_text(), BOARD.family), cfg.uart))
     try:
         found = compare_operations(cfg, line)
-        run = compare_writes(cfg, line, number=10)
+        run = compare_writes(line, make_write_trial(cfg.chip, 0, 4))
     finally:
         line.close()
     assert (found.operations, found.codes) == (4 * len(OPERATIONS), 4 * len(OPERATIONS) * 16)
