@@ -70,8 +70,14 @@ def test_long_bursts_are_cut(size: int) -> None:
 def test_commands_together_in_order() -> None:
     client, _, _ = board()
     client.open()
-    sent = []
-    client.transport.write = lambda data, write=client.transport.write: (sent.append(data), write(data))
+    sent: list[bytes] = []
+    write = client.transport.write
+
+    def record(data: bytes) -> None:
+        sent.append(data)
+        write(data)
+
+    client.transport.write = record
     first, _, polled, second = client.execute(
         [Read(COUNTER, 2, increment=False), Write(0, [7, 9], strobe=1), Poll(4, 8), Read(0, 2)]
     )
