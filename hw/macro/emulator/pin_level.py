@@ -72,9 +72,6 @@ class PinLevelMacro(wiring.Component):
         noise = self._add_noise(m, levels, issue, queue) if cfg.noise else None
         lines: Any = queue if noise is None else noise.noisy
         m.d.comb += [
-            levels.clear.eq(pins.precharge), levels.sample.eq(pins.sample), levels.plane.eq(pins.plane),
-            levels.positive.eq(Mux(pins.backward, pins.sl_pos, pins.bl_pos)),
-            levels.negative.eq(Mux(pins.backward, pins.sl_neg, pins.bl_neg)),
             levels.read.eq(issue.read if noise is None else issue.read | noise.read),
             levels.backward.eq(pins.backward if noise is None else noise.words),
             issue.staged.op.backward.eq(pins.backward), issue.draining.eq(queue.busy),
@@ -91,6 +88,12 @@ class PinLevelMacro(wiring.Component):
             charges.scale.eq(pins.dec_scale),
         ]  # fmt: skip
         m.d.sync += [charges.enter.eq(lines.valid), charges.charge.eq(lines.charge)]
+        # A cycle later: pins follow from registers of the core by long ways, and nothing reads levels before that.
+        m.d.sync += [
+            levels.clear.eq(pins.precharge), levels.sample.eq(pins.sample), levels.plane.eq(pins.plane),
+            levels.positive.eq(Mux(pins.backward, pins.sl_pos, pins.bl_pos)),
+            levels.negative.eq(Mux(pins.backward, pins.sl_neg, pins.bl_neg)),
+        ]
         busy = self._sequence(m, tables, issue, lines, charges, noise)
         chunk = load_words(m, cfg, self.load, tables)
         self._find_table(m, tables)
