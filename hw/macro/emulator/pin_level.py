@@ -187,7 +187,7 @@ class PinLevelMacro(wiring.Component):
             writer.load_index.eq(self.load.p.index), writer.load_data.eq(self.load.p.data),
             self.peeked.eq(writer.peeked),
         ]  # fmt: skip
-        with m.If(writer.hold):
+        with m.If(writer.busy):
             m.d.comb += self.pins.hold.eq(1)
         with m.If(writer.read):
             m.d.comb += cells.read.eq(1)

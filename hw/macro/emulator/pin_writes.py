@@ -17,7 +17,7 @@ from macro_models.exact.pulse import CONDUCTANCE_BITS, PULSE_STEP, SCALE_BITS, V
 
 __all__ = ["PULSE_HOLD", "READ_HOLD", "CellWriter"]
 
-PULSE_HOLD, READ_HOLD = 79, 68
+PULSE_HOLD, READ_HOLD = 78, 67
 """Cycles for which a pulse and a verify read hold the core."""
 
 
@@ -38,8 +38,8 @@ class CellWriter(wiring.Component):
         See above.
     peek : In(stream.Signature(index)), peeked : Out(32)
         Reads region 3, see :class:`~hw.macro.emulator.pin_records.CellRecords`.
-    busy, hold : Out(1)
-        A strobe or a pulse begins, or it is under way. Combinational.
+    busy : Out(1)
+        A strobe or a pulse is under way, from the cycle behind its first: hold the core. A flip-flop.
     address : Out
         Word of the memory of the products' cells that is read or written.
     read : Out(1)
@@ -59,7 +59,6 @@ class CellWriter(wiring.Component):
     peek: stream.Interface
     peeked: Value
     busy: Value
-    hold: Value
     address: Value
     read: Value
     cells: Value
@@ -75,7 +74,7 @@ class CellWriter(wiring.Component):
         super().__init__({
             "pins": In(WritePins(cfg.lines, cfg.verify_bits)),
             "load": In(1), "load_index": In(width), "load_data": In(32),
-            **peek_members(cfg), "busy": Out(1), "hold": Out(1), "address": Out(range(cfg.cell_words)), "read": Out(1),
+            **peek_members(cfg), "busy": Out(1), "address": Out(range(cfg.cell_words)), "read": Out(1),
             "cells": In(cfg.word_bits), "write": Out(cfg.word_bits // cfg.chunk_bits), "value": Out(cfg.chunk_bits),
         })  # fmt: skip
 
@@ -90,19 +89,22 @@ class CellWriter(wiring.Component):
         m.d.sync += before.eq(pulses.any())
         m.d.comb += begins.eq(pulses.any() & ~before)
         arrived = self._store(m)
-        # A flip-flop of its own: many paths begin with ``hold``.
-        under_way = Signal()
-        m.d.comb += [self.busy.eq(under_way | begins | pins.verify), self.hold.eq(self.busy)]
+        # Many paths begin with ``hold``, so that it comes a cycle late. The pulse of one cycle is over then, and its
+        # read has begun. A read has two cycles at least: it does not end before it is held.
+        late, verify = Signal(), Signal()
+        m.d.comb += verify.eq(pins.verify | late)
+        with m.If(self.busy & pins.verify):
+            m.d.sync += late.eq(1)
         with m.FSM() as fsm:
-            with m.State("Idle"), m.If(begins | pins.verify):
+            with m.State("Idle"), m.If(begins | verify):
                 m.d.sync += [
-                    cell.eq(Cat(_number(pins.write_sl), _number(pins.write_wl))), reads.eq(pins.verify),
+                    cell.eq(Cat(_number(pins.write_sl), _number(pins.write_wl))), reads.eq(verify),
                     record.polarity.eq(Mux(pins.form_pulse, Polarity.FORM, pins.reset_pulse)),
                     record.amplitude.eq(pins.amplitude),
                 ]  # fmt: skip
-                with m.If(pins.verify):
+                with m.If(verify):
                     m.d.sync += pins.verify_valid.eq(0)
-                m.d.sync += under_way.eq(1)
+                m.d.sync += [self.busy.eq(1), late.eq(0)]
                 m.next = "Fetch"
             with m.State("Fetch"), m.If(self._fetch(m, fsm.ongoing("Fetch"))):
                 m.next = "Begin"
@@ -120,7 +122,7 @@ class CellWriter(wiring.Component):
                 self._write(m, Mux(reads, PulseRecord.READS, PulseRecord.PULSES), self._count)
                 m.next = "State"
                 with m.If(reads):
-                    m.d.sync += [pins.verify_code.eq(law.code), pins.verify_valid.eq(1), under_way.eq(0)]
+                    m.d.sync += [pins.verify_code.eq(law.code), pins.verify_valid.eq(1), self.busy.eq(0)]
                     m.next = "Idle"
             with m.State("State"):
                 self._write(m, PulseRecord.STATE, law.state)
@@ -135,7 +137,7 @@ class CellWriter(wiring.Component):
             with m.State("Log"):
                 m.d.comb += records.pulse.valid.eq(1)
                 with m.If(records.pulse.ready):
-                    m.d.sync += under_way.eq(0)
+                    m.d.sync += self.busy.eq(0)
                     m.next = "Idle"
         return m
 

@@ -154,11 +154,15 @@ def programmable(lines: int, seed: int, fresh: bool) -> PulseArray:
 
 @pytest.mark.cosim("verilator", "g++", "make")
 @pytest.mark.slow
-@pytest.mark.parametrize(("lines", "log_from"), [(64, 0), (16, 500_000)])
-def test_the_core_programs_its_cells_as_the_reference(lines: int, log_from: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("lines", "log_from", "timing"), [(64, 0, {}), (16, 500_000, {"setup_cycles": 1, "verify_cycles": 2})]
+)
+def test_the_core_programs_its_cells_as_the_reference(
+    lines: int, log_from: int, timing: dict[str, int], tmp_path: Path
+) -> None:
     verify_bits = 10
     cfg = PinEmulatorConfig(core=CoreConfig(lines=lines), g_bits=8, lanes=16, verify_bits=verify_bits)
-    write = WriteVerifyConfig(lines=lines, verify_bits=verify_bits)
+    write = WriteVerifyConfig(lines=lines, verify_bits=verify_bits, **timing)
     rng = np.random.default_rng(lines)
     simulator = build_program(cfg, write, tmp_path, log_from)
     for parameters in (
