@@ -36,12 +36,12 @@ class CellRecords(wiring.Component):
     Members
     -------
     load : In(1)
-        Write ``load_data`` to ``load_index`` of region 3, where that is in a record. Not while ``busy``.
+        Write ``load_data`` to ``load_index`` of region 3, where that is in a record. Not with ``write``.
     load_index, load_data : In
         See above.
     busy : In(1)
         The ports below are used.
-    address, read : In
+    address : In
         ``data`` is that word in the next cycle.
     write, write_data : In
         Write the word at ``address``.
@@ -60,7 +60,6 @@ class CellRecords(wiring.Component):
     load_data: Value
     busy: Value
     address: Value
-    read: Value
     write: Value
     write_data: Value
     data: Signal
@@ -74,7 +73,7 @@ class CellRecords(wiring.Component):
         address = range(RECORD_WORDS * cfg.lines**2)
         super().__init__({
             "load": In(1), "load_index": In(width), "load_data": In(32), "busy": In(1),
-            "address": In(address), "read": In(1), "write": In(1), "write_data": In(32), "data": Out(32),
+            "address": In(address), "write": In(1), "write_data": In(32), "data": Out(32),
             "pulse": In(stream.Signature(LogLayout())), **peek_members(cfg),
         })  # fmt: skip
 
@@ -91,11 +90,12 @@ class CellRecords(wiring.Component):
         m.d.comb += [
             in_records.eq(index[-1]), in_log.eq(index[: len(index) - 1] >= LOG),
             self.peek.ready.eq(~in_records | ~self.busy), peeks.eq(self.peek.valid & self.peek.ready),
-            read.addr.eq(Mux(self.busy, self.address, index)), read.en.eq(self.read | (peeks & in_records)),
+            # In every cycle: what says that somebody reads comes late, and goes to each block of the memory.
+            read.addr.eq(Mux(self.busy, self.address, index)), read.en.eq(1),
             self.data.eq(read.data),
-            write.addr.eq(Mux(self.busy, self.address, self.load_index)),
-            write.data.eq(Mux(self.busy, self.write_data, self.load_data)),
-            write.en.eq(Mux(self.busy, self.write, self.load & self.load_index[-1])),
+            write.addr.eq(Mux(self.write, self.address, self.load_index)),
+            write.data.eq(Mux(self.write, self.write_data, self.load_data)),
+            write.en.eq(self.write | (self.load & self.load_index[-1])),
             log.w_data.eq(self.pulse.payload.as_value()), log.w_en.eq(self.pulse.valid),
             self.pulse.ready.eq(log.w_rdy), log.r_en.eq(peeks & ~in_records & in_log),
         ]  # fmt: skip

@@ -33,7 +33,8 @@ class CellWriter(wiring.Component):
     pins : In(WritePins)
         As the macro sees the digital core.
     load : In(1)
-        Write ``load_data`` to ``load_index`` of region 3, see :mod:`hw.macro.emulator.pin_config`. Not while ``busy``.
+        Write ``load_data`` to ``load_index`` of region 3 (:mod:`hw.macro.emulator.pin_config`), in the next cycle. Not
+        while ``busy``.
     load_index, load_data : In
         See above.
     peek : In(stream.Signature(index)), peeked : Out(32)
@@ -148,17 +149,20 @@ class CellWriter(wiring.Component):
         m.submodules.law = law = PulseArithmetic(self.verify_bits)
         m.submodules.multiplier = multiplier = WideMultiplier()
         connect(m, flipped(self.peek), records.peek)
-        index, low, fields = self.load_index, self.load_index[:-1], self._record
+        # Where a word goes is known late in a cycle, and it goes to many blocks of memory.
+        load, index, data = Signal(), Signal.like(self.load_index), Signal(32)
+        m.d.sync += [load.eq(self.load), index.eq(self.load_index), data.eq(self.load_data)]
+        low, fields = index[:-1], self._record
         loads = Signal()
         logged = records.pulse.payload
         m.d.comb += [
             self.peeked.eq(records.peeked), records.busy.eq(self.busy),
-            records.load.eq(self.load), loads.eq(self.load & ~index[-1]),
+            records.load.eq(load), loads.eq(load & ~index[-1]),
             law.moved_load.eq(loads & (low < CONSTANTS)),
             law.constant_load.eq(loads & (low >= CONSTANTS) & (low < LOG_LEVEL)),
             draw.load.eq(loads & (low >= NORMALS)),
             *(part.load_index.eq(index) for part in (records, draw, law)),
-            *(part.load_data.eq(self.load_data) for part in (records, draw, law)),
+            *(part.load_data.eq(data) for part in (records, draw, law)),
             draw.cell.eq(self._cell), draw.number.eq(self._count), draw.key.eq(law.key),
             draw.step.eq(Mux(self._reads, VERIFY_STEP, PULSE_STEP)),
             law.reads.eq(self._reads), law.cell.eq(fields), law.z.eq(draw.z),
@@ -180,7 +184,7 @@ class CellWriter(wiring.Component):
         at = Signal(range(6))
         taken = (record.state, self._count, record.threshold, record.high, record.formed)
         with m.If(ongoing):
-            m.d.comb += [records.address.eq(Cat(words[at], self._cell)), records.read.eq(1)]
+            m.d.comb += records.address.eq(Cat(words[at], self._cell))
             m.d.sync += at.eq(Mux(at == len(words), 0, at + 1))
             for number, field in enumerate(taken, start=1):
                 with m.If(at == number):
