@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+import signal
 
 import pytest
 from hypothesis import settings
@@ -9,6 +10,10 @@ from hypothesis import settings
 # The same examples in every run, so that a failure is a change of the code; no time limit, because machines differ.
 settings.register_profile("mho", derandomize=True, deadline=None)
 settings.load_profile("mho")
+
+# A shell that starts tests in the background has them, and all that they start, ignore interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _COSIM_TOOLS = ("verilator", "g++", "make", "cocotb")
 """Tools of a bare ``@pytest.mark.cosim``; ``@pytest.mark.cosim("yosys")`` names others."""

@@ -4,6 +4,8 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,21 @@ import pytest
 from hw.config import load_chip
 from mho.cli import run
 from tests.mho.conftest import Tiny
+
+
+@contextmanager
+def simulated(board: str, port: Path) -> Iterator[None]:
+    """A simulated board with a core of 16 lines, which ends when it is interrupted."""
+    command = [sys.executable, "-m", "mho", "fpga", "simulate", board, "--chip", "tnsa16-core", "--link", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as served:
+        try:
+            assert served.stdout is not None
+            assert served.stdout.readline().strip() == str(port)
+            yield
+            served.send_signal(signal.SIGINT)
+            assert served.wait(60) == 130
+        finally:
+            served.kill()
 
 
 def test_list_has_each_board_with_its_status(capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,25 +66,18 @@ def test_a_simulated_board_gives_the_outputs_of_the_numpy_models(
     tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     port = tmp_path / "board"
-    command = [sys.executable, "-m", "mho", "fpga", "simulate", "hx8k-breakout", "--chip", "tnsa16-core"]
-    with subprocess.Popen([*command, "--link", str(port)], stdout=subprocess.PIPE, text=True) as served:
-        try:
-            assert served.stdout is not None
-            assert served.stdout.readline().strip() == str(port)
-            assert run(["fpga", "info", "--port", str(port), "--json", "-"]) == 0
-            info = json.loads(capsys.readouterr().out)
-            assert (info["preset"], info["sha256"]) == ("tnsa16-core", load_chip("tnsa16-core").sha256)
-            common = ["run", tiny.path("tiny.mho"), "--input", tiny.path("x.npy"), "--limit", "30", "-q"]
-            for name, options in (("board", ["--backend", "fpga", "--port", str(port)]), ("numpy", [])):
-                outputs = ["-o", str(tmp_path / f"{name}.npy")]
-                assert run([*common, *options, *outputs, "--without", "read-noise"]) == 0
-            assert run(["program", tiny.path("tiny.mho"), "--backend", "fpga", "--port", str(port), "-q"]) == 2
-            said = capsys.readouterr().err
-            assert said.startswith(f"error: {port}: the board emulates all below the vector level, so no cells can be")
-            assert said.endswith("such as the preset ulx3s-85f\n")
-        finally:
-            served.send_signal(signal.SIGINT)
-            assert served.wait(60) == 130
+    with simulated("hx8k-breakout", port):
+        assert run(["fpga", "info", "--port", str(port), "--json", "-"]) == 0
+        info = json.loads(capsys.readouterr().out)
+        assert (info["preset"], info["sha256"]) == ("tnsa16-core", load_chip("tnsa16-core").sha256)
+        common = ["run", tiny.path("tiny.mho"), "--input", tiny.path("x.npy"), "--limit", "30", "-q"]
+        for name, options in (("board", ["--backend", "fpga", "--port", str(port)]), ("numpy", [])):
+            outputs = ["-o", str(tmp_path / f"{name}.npy")]
+            assert run([*common, *options, *outputs, "--without", "read-noise"]) == 0
+        assert run(["program", tiny.path("tiny.mho"), "--backend", "fpga", "--port", str(port), "-q"]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith(f"error: {port}: the board emulates all below the vector level, so no cells can be")
+        assert said.endswith("such as the preset ulx3s-85f\n")
     assert (tmp_path / "board.npy").read_bytes() == (tmp_path / "numpy.npy").read_bytes()
     assert not port.is_symlink()
 
@@ -76,23 +86,16 @@ def test_a_simulated_board_gives_the_outputs_of_the_numpy_models(
 @pytest.mark.slow
 def test_a_simulated_board_programs_the_cells_of_the_numpy_models_and_runs_on_them(tiny: Tiny, tmp_path: Path) -> None:
     port = tmp_path / "board"
-    command = [sys.executable, "-m", "mho", "fpga", "simulate", "ulx3s-85f", "--chip", "tnsa16-core"]
-    with subprocess.Popen([*command, "--link", str(port)], stdout=subprocess.PIPE, text=True) as served:
-        try:
-            assert served.stdout is not None
-            assert served.stdout.readline().strip() == str(port)
-            common = ["--set", "programming.passes=2", "--form", "--seed", "4", "-q"]
-            for name, options in (("fpga", ["--port", str(port)]), ("functional", [])):
-                files = ["--pulses", str(tmp_path / f"{name}.csv"), "-o", str(tmp_path / f"{name}.npz")]
-                files += ["--json", str(tmp_path / f"{name}.json")]
-                given = ["program", tiny.path("tiny.mho"), *common, *files, "--backend", name]
-                assert run([*given, *options]) == 0
-                cells = ["--cells", str(tmp_path / f"{name}.npz"), "-o", str(tmp_path / f"{name}.npy")]
-                given = ["run", tiny.path("tiny.mho"), "--input", tiny.path("x.npy"), "--limit", "5", "-q", *cells]
-                assert run([*given, "--without", "read-noise", "--backend", name, *options]) == 0
-        finally:
-            served.send_signal(signal.SIGINT)
-            assert served.wait(60) == 130
+    with simulated("ulx3s-85f", port):
+        common = ["--set", "programming.passes=2", "--form", "--seed", "4", "-q"]
+        for name, options in (("fpga", ["--port", str(port)]), ("functional", [])):
+            files = ["--pulses", str(tmp_path / f"{name}.csv"), "-o", str(tmp_path / f"{name}.npz")]
+            files += ["--json", str(tmp_path / f"{name}.json")]
+            given = ["program", tiny.path("tiny.mho"), *common, *files, "--backend", name]
+            assert run([*given, *options]) == 0
+            cells = ["--cells", str(tmp_path / f"{name}.npz"), "-o", str(tmp_path / f"{name}.npy")]
+            given = ["run", tiny.path("tiny.mho"), "--input", tiny.path("x.npy"), "--limit", "5", "-q", *cells]
+            assert run([*given, "--without", "read-noise", "--backend", name, *options]) == 0
     for end in ("csv", "npy"):
         assert (tmp_path / f"fpga.{end}").read_bytes() == (tmp_path / f"functional.{end}").read_bytes()
     there, here = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("fpga", "functional"))
