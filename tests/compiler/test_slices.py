@@ -44,6 +44,7 @@ def errors_with_slices(model: onnx.ModelProto, chip: Chip, x: Array) -> list[flo
     seed=st.integers(0, 99),
     preset=st.sampled_from(["tnsa16-core", "tnsa64-core"]),
 )
+@pytest.mark.slow
 def test_slices_bring_perceptrons_closer_to_onnxruntime(sizes: list[int], seed: int, preset: str) -> None:
     """On 16 lines with segments of rows and of columns."""
     model = random_perceptron([*sizes, 3], seed, final=None)

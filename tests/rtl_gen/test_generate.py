@@ -111,6 +111,7 @@ def test_tools_accept_it_without_a_word(wrap: str, reset: str, tmp_path: Path) -
 
 
 @pytest.mark.cosim("verilator")
+@pytest.mark.slow
 def test_large_core_has_no_warning(tmp_path: Path) -> None:
     top = generate(load_chip("neurram-core"), tmp_path, wrap="axil").top
     command = ["verilator", "--lint-only", "-Wall", "--quiet", f"{top}.vlt", "-F", f"{top}.f", "stubs/tnsa_macro.v"]
@@ -134,6 +135,7 @@ def test_first_test_passes(wrap: str, reset: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.cosim("iverilog", "cocotb", "make")
+@pytest.mark.slow
 def test_first_test_passes_by_make_around_the_users_top(tmp_path: Path) -> None:
     _generate(tmp_path)
     ports = re.search(r"module mho_core_wb \((.*?)\);", (tmp_path / "rtl/core_wb.v").read_text(), re.DOTALL)
@@ -168,6 +170,7 @@ def test_bytes_do_not_depend_on_the_hash_seed(tmp_path: Path) -> None:
     assert found[0] == found[1]
 
 
+@pytest.mark.slow
 def test_generating_again_keeps_what_the_user_changed(tmp_path: Path) -> None:
     out = tmp_path / "out"
     _generate(out)

@@ -35,6 +35,7 @@ def test_folder_is_complete(tmp_path: Path) -> None:
     assert "stubs" not in (tmp_path / "out" / "mho_noc.core").read_text()
 
 
+@pytest.mark.slow
 def test_nodes_share_their_modules(tmp_path: Path) -> None:
     small, large = tmp_path / "small", tmp_path / "large"
     generate(_chip(3, 2), small, part="noc", prefix="x_", top="mesh")

@@ -82,6 +82,7 @@ def one_file(tmp_path, chip, old="", new="") -> Path:
     ("old", "new", "what"),
     [(".wl_en(wl_en)", ".wl_en(~wl_en)", "code"), (".step_code(step_code)", ".step_code(step_code << 2)", "code")],
 )
+@pytest.mark.slow
 def test_a_wrong_core_is_found_with_all_that_reproduces_it(tmp_path, old, new, what):
     netlist = one_file(tmp_path, CHIP, old, new)
     sentence = (
@@ -110,6 +111,7 @@ def test_bad_requests_are_refused(tmp_path):
         verify_core(CHIP, netlist=tmp_path / "other.v")
 
 
+@pytest.mark.slow
 def test_a_netlist_of_another_chip_is_refused_by_its_ports(tmp_path):
     netlist = one_file(tmp_path, load_chip("tnsa64-core"))
     with pytest.raises(InputError, match=r"core\.v: is no core of tnsa16-core, module mho_core has .* bits instead of"):

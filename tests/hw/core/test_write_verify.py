@@ -161,6 +161,7 @@ def test_rows_of_an_array_of_64_lines_then_stop() -> None:
     assert hardware.status["write_pass"] == 0
 
 
+@pytest.mark.slow
 def test_dead_cells_end_in_the_fault_map() -> None:
     device = load_device("rram-neurram")
     bad: Device = replace(device, stuck=replace(device.stuck, fraction=0.05, values_uS=(0.0, 45.0)))

@@ -148,6 +148,7 @@ def test_cells_of_another_law(tmp_path: Path) -> None:
     assert programmed(device)[1] < 0.02
 
 
+@pytest.mark.slow
 def test_pulses_and_readings_over_time_in_one_table(tmp_path: Path) -> None:
     rows = [row for row in ramp(NEURRAM, volts=np.arange(1.0, 3.05, 0.25)) if int(row.split(",")[0]) < FEW]
     rng = np.random.default_rng(0)

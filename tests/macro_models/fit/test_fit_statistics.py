@@ -91,6 +91,7 @@ def test_cells_with_targets_at_few_levels(tmp_path: Path, law: str, model: str) 
         check(moved, drawn, beyond=False)
 
 
+@pytest.mark.slow
 def test_programming_and_relaxation_are_told_apart(tmp_path: Path) -> None:
     sample = Sample(tmp_path, "normal", cells=3000, levels=6, targets=True)
     device = fit_device(sample.data, name="mine")
@@ -111,6 +112,7 @@ def test_programming_and_relaxation_are_told_apart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
+@pytest.mark.slow
 def test_two_hundred_cells(tmp_path: Path, model: str) -> None:
     sample = Sample(tmp_path, "mixture", cells=200, levels=4, targets=True)
     device = fit_device(sample.data, name="mine", model=model)
@@ -148,6 +150,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 
 
 @pytest.mark.parametrize("model", MODELS)
+@pytest.mark.slow
 def test_the_file_is_the_device(sample: Sample, tmp_path: Path, model: str) -> None:
     device = fit_device(sample.data, name="mine", model=model, g_min_uS=1.0, g_max_uS=40.0)
     path = tmp_path / "mine.toml"
@@ -339,6 +342,7 @@ def test_heavy_tails_that_reach_zero_are_no_lost_cells(tmp_path: Path, law: str)
     assert device.stuck.fraction == 0.0
 
 
+@pytest.mark.slow
 def test_stuck_cells_are_told_from_cells_that_moved(tmp_path: Path) -> None:
     r = np.random.default_rng(3)
     n, times = 4000, (0.0, 1.0, 1e3)

@@ -71,6 +71,7 @@ def test_property_comes_out_as_it_must(name, of):
 
 
 @solver
+@pytest.mark.slow
 def test_wormhole_packets_deadlock_and_the_counterexample_says_how():
     line = check(find("wormhole", "2 x 2"))
     assert line.outcome.verdict is Verdict.FAILS
