@@ -35,12 +35,12 @@ from hw.testing import collect, feed, simulate
 from macro_models import Masks
 from macro_models.exact.operation import MvmOperation
 from rtl_gen import emit_core
-from sim.batch import Mode
-from sim.build import verilator_build
-from sim.cosim import CosimCore
-from sim.process import Simulation
-from sim.toolchain import tool_version
-from sim.trials import make_models
+from sim.build.simulators import verilator_build
+from sim.build.toolchain import tool_version
+from sim.core.batch import Mode
+from sim.core.cosim import CosimCore
+from sim.core.process import Simulation
+from sim.core.trials import make_models
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -128,12 +128,12 @@ def naive_row(work: Work, mvms: int) -> dict[str, float]:
             sources=[*sources, folder / "tnsa_macro.v"], hdl_toplevel=f"{chip.verilog.prefix}core",
             build_dir=folder / "build", build_args=["-Wno-fatal", "-Wno-lint", "-Wno-style"],
             timescale=("1ns", "1ps"), log_file=folder / "build.log",
-        )  # fmt: skip
+        )
         os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "benchmarks")])
         runner.test(
             test_module="naive_bench", hdl_toplevel=f"{chip.verilog.prefix}core", build_dir=folder / "build",
             test_dir=folder, log_file=folder / "test.log",
-        )  # fmt: skip
+        )
         result = json.loads((folder / "result.json").read_text())
     codes = unpack_codes(np.array(result["outputs"], dtype=np.uint32)).reshape(mvms, chip.lines)
     work.check("the naive bench", codes)
@@ -168,7 +168,7 @@ def amaranth_row(work: Work, mvms: int) -> dict[str, float]:
         dut, start, collect(dut.o, mvms * cfg.output_words, words),
         feed(dut.op, [pack(OPERATION, int(number)) for number in work.op_id[:mvms]]),
         feed(dut.i, [word for row in work.x[:mvms] for word in pack_inputs(row)]), processes=[macro],
-    )  # fmt: skip
+    )
     seconds = time.process_time() - started[0]
     work.check("Amaranth's simulator", unpack_codes(np.array(words, dtype=np.uint32)).reshape(mvms, cfg.lines))
     return {"us": 1e6 * seconds / mvms}

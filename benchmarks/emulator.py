@@ -24,13 +24,13 @@ from hw.board import BoardConfig
 from hw.config import load_chip
 from hw.core import pack
 from hw.core.layout import OpLayout
+from hw.emulator import PinEmulatorConfig, PinLevelCore, VectorEmulator
 from hw.macro import emulator
-from hw.macro.emulator import PinEmulatorConfig, PinLevelCore, VectorEmulator
 from macro_models.exact.operation import Direction, MvmOperation
-from sim.verilate import verilate, verilog_text
+from sim.build.verilate import verilate, verilog_text
 
 MAIN = Path(__file__).with_name("emulator_streams.cpp")
-SPRAM = Path(emulator.__file__).with_name("sb_spram256ka.v")
+SPRAM = Path(emulator.__file__).with_name("vector") / "sb_spram256ka.v"
 CASES = (*BOARDS, "ulx3s-85f:neurram-core")
 """The presets of the boards, and a core of 256 lines on the largest."""
 
@@ -67,7 +67,7 @@ class Row:
         return {
             "of_bound": self.bound_cycles / self.cycles, "mvms_per_s": self.clock_hz / self.cycles,
             "macs_per_s": self.clock_hz * products / self.cycles,
-        }  # fmt: skip
+        }
 
 
 def build(cfg: BoardConfig, folder: Path) -> Path:
@@ -95,7 +95,7 @@ def measure(case: str, products: int, folder: Path) -> list[Row]:
                 g_bits=parts.g_bits, clock_hz=cfg.clock_hz, operation=name, cycles=total / (products - 1),
                 bound_cycles=op.segments * parts.lines**2 * parts.g_bits / parts.word_bits,
             )
-        )  # fmt: skip
+        )
     return rows
 
 

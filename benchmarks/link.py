@@ -19,13 +19,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from fpga.link import LinkClient
-from fpga.link_channel import ByteNoise, MemoryTransport
-from fpga.link_probe import ProbeBus, ProbeTop
-from fpga.link_sim import PinsTransport, build_pins
-from fpga.link_trial import Trial, run_garbage, run_resets
-from hw.host.link_model import LinkConfig, LinkDevice
-from hw.host.uart import UartConfig
+from fpga.link.client import LinkClient
+from fpga.link.noisy_line import ByteNoise, MemoryTransport
+from fpga.link.probe import ProbeBus, ProbeTop
+from fpga.link.simulated import PinsTransport, build_pins
+from fpga.link.trial import Trial, run_garbage, run_resets
+from hw.host.link.model import LinkConfig, LinkDevice
+from hw.host.link.uart import UartConfig
 
 UART = UartConfig(clock_hz=25_000_000, baud=3_000_000)
 CFG = LinkConfig(address_width=16, timeout=1000)
@@ -46,7 +46,7 @@ def byte_stream(transactions: int, rate: float) -> dict[str, float]:
     return {
         "transactions": transactions, "damaged_bytes": noise[0].damaged + noise[1].damaged,
         "sent_again": client.retries, "cpu_s": round(time.process_time() - begin, 1),
-    }  # fmt: skip
+    }
 
 
 def pins(arguments: argparse.Namespace, folder: Path) -> dict[str, float]:
@@ -69,7 +69,7 @@ def pins(arguments: argparse.Namespace, folder: Path) -> dict[str, float]:
         "transactions": arguments.pins, "damaged_bytes": noise[0].damaged + noise[1].damaged, "sent_again": retries,
         "resets": arguments.resets, "requests_failed_by_reset": failed, "garbage_bytes": arguments.garbage,
         "simulated_s": round(line.now(), 2), "wall_s": round(time.perf_counter() - begin, 1),
-    }  # fmt: skip
+    }
     line.close()
     return result
 

@@ -31,10 +31,10 @@ from noc_synthesis import parts
 from hw.noc.config import MeshConfig
 from hw.noc.network import Network
 from rtl_gen.netlist import emit
-from sim.noc import MeshSimulation
-from sim.noc_jobs import run_jobs
-from sim.noc_nodes import NodesSimulation
-from sim.verify_noc import check_pairs, per_output
+from sim.noc.jobs import run_jobs
+from sim.noc.mesh import MeshSimulation
+from sim.noc.nodes import NodesSimulation
+from sim.noc.verify import check_pairs, per_output
 
 PARTS = ("load", "queues", "integrity", "speed", "layer", "synthesis")
 

@@ -45,7 +45,7 @@ BOOKSIM = {
             "hotspot10": (7.1, 0.133, 0.131),
         },
     },
-}  # fmt: skip
+}
 """By mesh, router and pattern: latency of the empty mesh, saturation, accepted at full load (cycles; flits a node and
 cycle). Saturation is the largest offered load with a mean latency of at most three times that of the empty mesh."""
 
@@ -68,4 +68,4 @@ ROUTERS = (
      "ice40": 4201},
     {"router": "OpTiMSoC d799b944, 32 bits, 2 VC, 4 deep", "lut4": 6026, "dpr16x4": 180, "ff": 1690, "comb": 8262,
      "mhz": 85.8},
-)  # fmt: skip
+)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hw.noc.config import MeshConfig
 from hw.noc.flit import Destinations
 from hw.noc.trees import Group
-from sim.noc_nodes import Flow, Job, NodesRun, NodesSimulation, Sends
+from sim.noc.nodes import Flow, Job, NodesRun, NodesSimulation, Sends
 
 __all__ = ["layer", "run"]
 
@@ -41,7 +41,7 @@ def layer(simulation: NodesSimulation, side: int, corner: tuple[int, int], *, mu
         return Sends(
             node=np.full(length, node), phase=np.full(length, phase), payload=payload, number=np.full(length, number),
             last=np.arange(length) == length - 1,
-        )  # fmt: skip
+        )
 
     def random_words(length: int) -> NDArray[np.uint32]:
         return rng.integers(0, 1 << 15, (length, cfg.lanes)).astype(np.uint16).view(np.uint32)
@@ -70,7 +70,7 @@ def layer(simulation: NodesSimulation, side: int, corner: tuple[int, int], *, mu
     job = Job(
         flows=flows, groups=groups, tx=Sends.joined(tx), operands=Sends.joined(operands),
         barrier=side * side * inputs,
-    )  # fmt: skip
+    )
     run = simulation.run(job)
     _check(cfg, run, parts, rows[-1], reduction=reduction)
     return int(max(run.sums[:, 0].max(initial=0), run.flits[:, 0].max())) + 1
@@ -103,7 +103,7 @@ def run() -> list[dict[str, Any]]:
             for name, multicast, reduction in (
                 ("unicast", False, False), ("multicast", True, False), ("reduction", False, True), ("both", True, True),
             )
-        }  # fmt: skip
+        }
         verdict = "met" if cycles["both"] <= TARGETS[side] else "MISSED"
         print(f"layer of {LINES * side} x {LINES * side} on {side} x {side} nodes, 64 bits, cycles:", end=" ")
         print(", ".join(f"{k} {v}" for k, v in cycles.items()), f"(both <= {TARGETS[side]}: {verdict})", flush=True)

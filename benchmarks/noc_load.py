@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from hw.noc.traffic import PATTERNS, Pattern, channel_bound, make_traffic
-from sim.noc import MeshSimulation
-from sim.noc_check import check_delivery, members
+from sim.noc.check import check_delivery, members
+from sim.noc.mesh import MeshSimulation
 
 __all__ = ["Sweep", "cycles_per_second", "sweep"]
 
@@ -100,7 +100,7 @@ class Sweep:
         return {
             "bound": self.bound, "zero_load": empty, "saturation": saturation, "accepted": accepted,
             "accepted_sd": deviation, "curve": [vars(point) for point in curve],
-        }  # fmt: skip
+        }
 
 
 def sweep(simulation: MeshSimulation, cycles: int) -> dict[str, Any]:

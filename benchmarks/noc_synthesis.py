@@ -18,14 +18,14 @@ from hw.noc.route import PlaceLayout
 from hw.noc.router import Router
 from rtl_gen.netlist import emit
 from rtl_gen.ports import Port, module_ports
-from sim.toolchain import require_tool
+from sim.build.toolchain import require_tool
 
 __all__ = ["parts", "synthesise"]
 
 CELLS = {
     "lut4": "LUT4", "dpr16x4": "TRELLIS_DPR16X4", "ff": "TRELLIS_FF", "ccu2c": "CCU2C", "pfumx": "PFUMX",
     "l6mux": "L6MUX21",
-}  # fmt: skip
+}
 
 SEEDS = (1, 2, 3)
 WANTED_MHZ = 110
@@ -201,7 +201,7 @@ def _place_ecp5(folder: Path) -> dict[str, Any]:
         command = [
             "nextpnr-ecp5", "--25k", "--package", "CABGA381", "--speed", "6", "--json", "wrap.json",
             "--freq", str(WANTED_MHZ), "--seed", str(seed), "--lpf-allow-unconstrained", "--timing-allow-fail",
-        ]  # fmt: skip
+        ]
         text = _run(command, folder)
         clocks.append(_clock(text))
         found = re.search(r"TRELLIS_COMB: +(\d+)", text)

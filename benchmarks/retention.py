@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import mho
 from macro_models.devices import CAUSES
 from mho.data import load_sample
-from mho.figures import COLOURS, in_style, new_figure, save_figure
+from mho.figures.run import COLOURS, in_style, new_figure, save_figure
 
 ROOT = Path(__file__).resolve().parent.parent
 DEVICES = ("rram-neurram", "rram-relax")
@@ -60,7 +60,7 @@ def networks() -> list[Network]:
             "fashion14_cnn", ROOT / "examples" / "models" / "fashion14_cnn.onnx", x_train[:256].astype(np.float32),
             x.astype(np.float32), y.astype(np.int64),
         ),
-    ]  # fmt: skip
+    ]
 
 
 def study(network: Network, device: str, chips: int, backend: str, limit: int | None) -> list[dict[str, Any]]:
@@ -86,7 +86,7 @@ def study(network: Network, device: str, chips: int, backend: str, limit: int | 
                 "share": dict(zip(CAUSES, shares.mean(axis=0).tolist(), strict=True)),
                 "share_deviation": dict(zip(CAUSES, shares.std(axis=0).tolist(), strict=True)),
                 "warnings": list(runs[0].warnings),
-            })  # fmt: skip
+            })
     return rows
 
 
@@ -131,7 +131,7 @@ def draw_shares(axes: Axes, rows: list[dict[str, Any]]) -> None:
     axes.errorbar(
         positions, [100 * row["total"] for row in rows], yerr=[100 * row["deviation"] for row in rows], fmt="o",
         color="black", markersize=3, linewidth=0.7, capsize=2, label="all",
-    )  # fmt: skip
+    )
     axes.set_xticks(positions, [f"{row['time']}\n{row['temp_C']:g} °C" for row in rows])
     axes.axhline(0.0, color="black", linewidth=0.6)
     axes.set_ylabel("loss of accuracy (points)")

@@ -26,8 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from hw.config import load_chip
 from hw.core.write_verify import WriteVerifyParameters
 from macro_models import load_device
-from sim.cosim import CosimBackend
-from sim.write_verify import program_core
+from sim.cells.write_verify import program_core
+from sim.core.cosim import CosimBackend
 
 
 def measure(chip_name: str, device_name: str, seed: int) -> dict[str, Any]:

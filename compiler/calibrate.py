@@ -312,7 +312,7 @@ class Calibrator:
         return PairMap(
             share_weights(weight, spread), clip, self.chip, slices=block.slices, bits=bits, copies=block.copies,
             spread=spread, stack=stack,
-        )  # fmt: skip
+        )
 
     def _arrangement(self, index: int, pairs: PairMap) -> NDArray[np.int64]:
         """Where each row of a layer goes, so that faulty cells do little."""

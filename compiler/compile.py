@@ -86,7 +86,7 @@ def compile_model(
     placement = place(
         shapes, chip.lines, copies=options.copies, skip=skip, slices=slices, faults=faults, cores=chip.cores,
         noise=weight_noise(net, x),
-    )  # fmt: skip
+    )
     # Where the faults are known, chips of the trials have no others.
     trial = replace(device, stuck=Stuck()) if faults else device
     if net.steps:
@@ -104,7 +104,7 @@ def compile_model(
             "errors": list(result.errors), "cycles": list(result.cycles),
             "slices": slices, "slice_bits": list(result.slice_bits),
         },
-    )  # fmt: skip
+    )
 
 
 def _image(placement: Placement, core: int, targets_uS: NDArray[np.float32], chip: Chip) -> CoreImage:

@@ -233,7 +233,7 @@ def place(
     return Placement(
         lines=lines, cores=len(packed), blocks=_blocks(packed), skip=skip, rows=tuple(size.rows for size in sizes),
         faults=faults,
-    )  # fmt: skip
+    )
 
 
 _Packing = tuple[list["_Size"], list["_Core"]]
@@ -375,5 +375,5 @@ def _blocks(cores: Sequence[_Core]) -> tuple[Block, ...]:
                     columns=core.columns[left : left + r.width], outputs=outputs, copies=r.copies,
                     wl_select=heights.index(rows), line_select=line_select, slices=r.slices,
                 )
-            )  # fmt: skip
+            )
     return tuple(sorted(blocks, key=lambda b: (b.layer, b.first, int(b.outputs[0]))))

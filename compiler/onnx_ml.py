@@ -19,7 +19,7 @@ Handler = Callable[[Sequence[Flow | NDArray[Any] | None], dict[str, Any]], Flow 
 def _scaler(x: Flow, attrs: dict[str, Any]) -> Flow:
     """``(x - offset) * scale``."""
     scale, offset = (np.asarray(attrs.get(name, default), dtype=np.float64)
-                     for name, default in (("scale", [1.0]), ("offset", [0.0])))  # fmt: skip
+                     for name, default in (("scale", [1.0]), ("offset", [0.0])))
     return x.affine(scale, -offset * scale)
 
 

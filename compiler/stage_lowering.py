@@ -133,7 +133,7 @@ def lower_step(op: Gather | Maximum | Combine | Map, unit: Units, reached: Float
     if isinstance(op, Gather):
         made = unit[op.like]
         return Select(index=op.index, fill=np.where(op.index == PAD, _lanes(np.full(op.size, op.fill), made), 0)
-                      .astype(np.int16)), made  # fmt: skip
+                      .astype(np.int16)), made
     if isinstance(op, Maximum):
         return Largest(index=op.index), unit[op.index[:, 0]]
     if isinstance(op, Combine):

@@ -220,7 +220,7 @@ class Bench:
             mvm = Mvm(
                 core=block.core, operation=operation, op=op, first=block.first, rows=block.rows, columns=block.columns,
                 outputs=block.outputs, multiplier=np.zeros(len(block.columns), dtype=np.int32),
-            )  # fmt: skip
+            )
             result.append(Product(mvm, self._half_steps(draft, block)))
             operation += op.segments
         return result

@@ -72,7 +72,7 @@ def _combine(size: Sequence[int], axes: Sequence[tuple[NDArray[Any], ...]]) -> W
         def outer(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
             grid = a[:, None, :, None] + b[None, :, None, :] if a.dtype != bool else (
                 a[:, None, :, None] & b[None, :, None, :]
-            )  # fmt: skip
+            )
             return grid.reshape(a.shape[0] * b.shape[0], a.shape[1] * b.shape[1])
 
         index, real, inside = outer(index * length, at), outer(real, here), outer(inside, padded)

@@ -6,9 +6,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fpga.link import LinkClient, Progress
-from fpga.link_errors import BusFault, LinkError
-from fpga.link_transport import SerialTransport, Transport
+from fpga.link.client import LinkClient, Progress
+from fpga.link.errors import BusFault, LinkError
+from fpga.link.transport import SerialTransport, Transport
 from hw.config import Chip
 from hw.core.write_verify import WriteVerifyParameters
 from macro_models import Masks, TnsaModel
@@ -18,8 +18,8 @@ from macro_models.pulses import PulseArray
 from sim.backend import BackendResult
 from sim.board.driver import BoardDriver, BoardInfo, read_info
 from sim.board.program import BoardProgrammer
-from sim.write_cosim import check_engine
-from sim.write_verify import ProgramRun
+from sim.cells.cosim import check_engine
+from sim.cells.write_verify import ProgramRun
 
 __all__ = ["BAUD", "PIN_BOARD", "FpgaBackend", "connect_board"]
 
@@ -82,7 +82,7 @@ class FpgaBackend:
     def __init__(
         self, port: str, *, baud: int = BAUD, progress: Progress | None = None,
         note: Callable[[str], None] | None = None, wait: float = 30.0, transport: Transport | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._port, self._baud, self._progress, self._note = port, baud, progress, note
         self._wait, self._transport = wait, transport
         self._chip: Chip | None = None
@@ -110,7 +110,7 @@ class FpgaBackend:
         self._info = self._persist(self._identify)
         self._driver = BoardDriver(
             self._client, self._info.board(chip).emulator, cores, progress=self._progress, guard=self._persist
-        )  # fmt: skip
+        )
 
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
         """Run ``op`` on a batch; see :class:`sim.backend.Backend`.
@@ -127,8 +127,8 @@ class FpgaBackend:
     def program(
         self, core: int, array: PulseArray, targets: NDArray[np.integer], skip: NDArray[np.bool_] | None,
         parameters: WriteVerifyParameters,
-    ) -> ProgramRun:  # fmt: skip
-        """Program cells by the engine of the core on the board; see :class:`sim.write_verify.Programmer`.
+    ) -> ProgramRun:
+        """Program cells by the engine of the core on the board; see :class:`sim.cells.write_verify.Programmer`.
 
         Raises
         ------

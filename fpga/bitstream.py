@@ -17,7 +17,7 @@ _ICE40_SIZES = {104_090: "iCE40UP5K", 135_100: "iCE40HX8K", 32_220: "iCE40HX1K"}
 
 _ECP5_DEVICES = {
     0x21111043: "LFE5U-12F", 0x41111043: "LFE5U-25F", 0x41112043: "LFE5U-45F", 0x41113043: "LFE5U-85F",
-}  # fmt: skip
+}
 
 
 def check_bitstream(board: Board, path: Path) -> bytes:

@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[1]
 _HEAD = (
     "board", "chip", "core", "level", "cells a cycle", "tools", "LUT", "block RAM", "SPRAM", "DSP", "Fmax", "clock",
     "10^6 products/s", "bound", "cycles of a product",
-)  # fmt: skip
+)
 
 
 def table(reports: Iterable[BuildReport]) -> str:
@@ -52,7 +52,7 @@ def _row(report: BuildReport) -> tuple[str, ...]:
         f"{report.fmax_hz / 1e6:.1f} MHz", f"{report.clock_hz / 1e6:g} MHz",
         f"{report.macs_per_s / 1e6:,.0f}" if report.macs_per_s is not None else "-",
         f"{report.bound_macs_per_s / 1e6:,.0f}", f"{report.lines**2 // report.lanes:,}" if vector else "-",
-    )  # fmt: skip
+    )
 
 
 def _read(path: Path) -> BuildReport | None:

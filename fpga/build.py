@@ -100,7 +100,7 @@ def prepare(board: Board, cfg: BoardConfig, folder: Path) -> None:
     plan = platform.prepare(
         BoardDesign(board, board_top(cfg)), _NAME, script_after_read=script, synth_opts=board.synthesis,
         script_after_synth=f"write_verilog -noattr {_NAME}_netlist.v",
-    )  # fmt: skip
+    )
     for name in (f"{_NAME}.il", f"{_NAME}.ys", f"{_NAME}.{_CONSTRAINTS[board.family]}"):
         content = plan.files[name]
         (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -114,7 +114,7 @@ def _place_command(board: Board, tool: str, seed: int) -> list[str]:
     return [
         tool, *board.place, "--json", f"{_NAME}.json", *files, "--seed", str(seed), "--timing-allow-fail",
         "--report", "usage.json",
-    ]  # fmt: skip
+    ]
 
 
 def _pack_command(board: Board, tool: str) -> list[str]:
@@ -153,7 +153,7 @@ def _place(
 def build(
     board_name: str, chip: Chip | None = None, *, folder: Path, noise: bool = False, flow: str = "auto",
     note: Callable[[str], None] = lambda line: None,
-) -> BuildReport:  # fmt: skip
+) -> BuildReport:
     """Make a bitstream.
 
     Parameters
@@ -225,7 +225,7 @@ def _report(board: Board, cfg: BoardConfig, tools: Toolchain, seed: int, usage: 
         used=usage.used, available=usage.available, fmax_hz=int(usage.fmax_hz), critical=usage.critical, seed=seed,
         bitstream=f"{board.name}{board.bitstream_suffix}", bitstream_bytes=len(bitstream),
         bitstream_sha256=hashlib.sha256(bitstream).hexdigest(),
-    )  # fmt: skip
+    )
 
 
 def _deliver(board: Board, work: Path, folder: Path) -> None:
@@ -237,6 +237,6 @@ def _deliver(board: Board, work: Path, folder: Path) -> None:
         f"{_NAME}.{_CONSTRAINTS[board.family]}": f"{board.name}.{_CONSTRAINTS[board.family]}",
         "synthesis.log": "synthesis.log", "place.log": "place.log",
         f"{_NAME}{board.bitstream_suffix}": f"{board.name}{board.bitstream_suffix}", "report.json": "report.json",
-    }  # fmt: skip
+    }
     for name, target in names.items():
         (work / name).replace(folder / target)

@@ -20,7 +20,7 @@ FLOWS = ("auto", "native", "yowasp")
 _APT = {
     "yosys": "yosys", "nextpnr-ice40": "nextpnr-ice40", "icepack": "fpga-icestorm", "nextpnr-ecp5": "nextpnr-ecp5",
     "ecppack": "fpga-trellis",
-}  # fmt: skip
+}
 
 _STEPS = {"ice40": ("yosys", "nextpnr-ice40", "icepack"), "ecp5": ("yosys", "nextpnr-ecp5", "ecppack")}
 

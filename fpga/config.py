@@ -83,4 +83,4 @@ def board_config(board: str, chip: Chip | None = None, *, noise: bool = False) -
         chip=chip, level="pin" if chip.lines <= plan.pin_lines else "vector",
         lanes=max(8, min(plan.lanes, chip.lines, given)), slots=plan.slots, memory=plan.memory, noise=noise,
         search_width=plan.search_width, clock_hz=plan.clock_hz, baud=plan.baud, link_bytes=plan.link_bytes,
-    )  # fmt: skip
+    )

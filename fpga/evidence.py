@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from compiler.network import Network
 from fpga.backend import FpgaBackend
-from fpga.link_sim import PinsTransport
+from fpga.link.simulated import PinsTransport
 from hw.board import BoardConfig
 from hw.config import Chip, tnsa_config
 from macro_models import Masks, TnsaModel
@@ -16,9 +16,9 @@ from macro_models.devices import load_device
 from macro_models.errors import ToolError
 from macro_models.exact.operation import Converter, Direction, MvmOperation
 from sim.backend import create_backend
+from sim.cells.trials import WriteTrial, require_same
+from sim.cells.write_verify import ProgramRun
 from sim.executor import execute
-from sim.write_trials import WriteTrial, require_same
-from sim.write_verify import ProgramRun
 
 __all__ = ["OPERATIONS", "Evidence", "compare_network", "compare_operations", "compare_writes", "power_up"]
 

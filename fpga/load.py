@@ -49,7 +49,7 @@ class LoadReport:
 def load(
     board_name: str, file: Path, *, flash: bool = False, cable: str | None = None, remote: str | None = None,
     note: Callable[[str], None] = lambda line: None,
-) -> LoadReport:  # fmt: skip
+) -> LoadReport:
     """Load a bitstream with openFPGALoader, named by ``OPENFPGALOADER`` or on the PATH.
 
     Parameters
@@ -93,7 +93,7 @@ def load(
     return LoadReport(
         board=board.name, file=str(file), bytes=len(data), sha256=digest, flash=flash or board.family == "ice40",
         tool=_version(tool),
-    )  # fmt: skip
+    )
 
 
 def _check_report(file: Path, digest: str) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from fpga.boards import Board
 from fpga.build_report import error_line
 from macro_models.errors import InputError, ToolError
-from sim.toolchain import require_tool
-from sim.verilate import cached_simulator
+from sim.build.toolchain import require_tool
+from sim.build.verilate import cached_simulator
 
 __all__ = ["bitstream_netlist", "netlist_program", "repack_ecp5", "simulated_netlist", "yosys_cells"]
 
@@ -126,7 +126,7 @@ def _wrapper(netlist: str) -> str:
 
 
 def netlist_program(netlist: str, family: str) -> Path:
-    """Program that simulates a netlist at its pins, for :class:`fpga.link_sim.PinsTransport`.
+    """Program that simulates a netlist at its pins, for :class:`fpga.link.simulated.PinsTransport`.
 
     The clock of the simulation is that of the design. There is no reset but that of the board itself, which takes less
     than 1000 cycles from the start.
@@ -147,7 +147,7 @@ def netlist_program(netlist: str, family: str) -> Path:
     return cached_simulator(
         "netlist", [text], lambda: text, [_HDL / cells.models, yosys_cells(family), _MAIN], top="mho_board",
         options=[cells.option], cflags="-DMHO_RESET=rst", fast="-O1",
-    )  # fmt: skip
+    )
 
 
 def repack_ecp5(bitstream: Path) -> bytes:

@@ -6,16 +6,16 @@ import tty
 from pathlib import Path
 from types import TracebackType
 
-from fpga.link_sim import PinsTransport
+from fpga.link.simulated import PinsTransport
 from fpga.top import board_top
 from hw.board import BoardConfig
 from macro_models.errors import ToolError
-from sim.verilate import cached_simulator, hardware_hash, verilog_text
+from sim.build.verilate import cached_simulator, hardware_hash, verilog_text
 
 __all__ = ["BoardTerminal", "pins_simulator"]
 
 _MAIN = Path(__file__).with_name("hdl") / "link_main.cpp"
-_SPRAM = Path(__file__).parents[1] / "hw" / "macro" / "emulator" / "sb_spram256ka.v"
+_SPRAM = Path(__file__).parents[1] / "hw" / "emulator" / "vector" / "sb_spram256ka.v"
 
 _SLICE = 20_000
 """Cycles between two looks at the terminal."""
@@ -25,7 +25,7 @@ _AFTER = 2_000_000
 
 
 def pins_simulator(cfg: BoardConfig) -> Path:
-    """Program that simulates the top of a board at its pins, for :class:`fpga.link_sim.PinsTransport`.
+    """Program that simulates the top of a board at its pins, for :class:`fpga.link.simulated.PinsTransport`.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def pins_simulator(cfg: BoardConfig) -> Path:
     return cached_simulator(
         "pins", [repr(cfg), hardware_hash()], lambda: verilog_text(board_top(cfg), "board"),
         [_MAIN, *([_SPRAM] if cfg.memory == "spram" else [])], top="mho_board", cflags="-DMHO_RESET=rst",
-    )  # fmt: skip
+    )
 
 
 class BoardTerminal:

@@ -93,7 +93,7 @@ class BusTop(wiring.Component):
     def __init__(
         self, cfg: CoreConfig, map: RegisterMap, write: WriteVerifyConfig | None = None, *, wrap: str,
         prefix: str = "mho_",
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.cfg, self.map, self.write, self.wrap, self.prefix = cfg, map, write, wrap, prefix
         self._bridge = WishboneBridge(ADDRESS_WIDTH) if wrap == "wishbone" else AxiLiteBridge(ADDRESS_WIDTH)
         self._bus = next(name for name in self._bridge.signature.members if name != "bus")

@@ -40,7 +40,7 @@ Pauses = Callable[[], int]
 def simulate(
     dut: Elaboratable, *benches: Bench, background: Sequence[Bench] = (), processes: Sequence[Bench] = (),
     deadline: int = 100_000, vcd: str | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Run ``benches`` to their end.
 
     Parameters
@@ -245,7 +245,7 @@ class ExactArray:
         ``hold`` gives the value of that pin for each cycle; by default it stays 0.
         """
         names = ("backward", "bl_pos", "bl_neg", "sl_pos", "sl_neg", "wl_en", "precharge", "sample", "compare", "latch",
-                 "decrement", "dec_scale", "step_code")  # fmt: skip
+                 "decrement", "dec_scale", "step_code")
 
         async def run(ctx: Any) -> None:
             charge, direction = self.offset.copy(), np.ones(self.lines, dtype=np.int64)

@@ -223,7 +223,7 @@ class Counter:
         self.walk = Walk(
             beta=integrator.beta, offset=self.offset, pos=self.pos, neg=self.neg,
             sampling=integrator.sampling, comparator=integrator.comparator, blocks=integrator.key.draw_blocks,
-        )  # fmt: skip
+        )
         self.noisy = integrator.sampling is not None or integrator.comparator is not None
         self._table = None if self.noisy else self._thresholds()
         lines = np.arange(len(self.pos)) * _WIDTH

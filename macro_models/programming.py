@@ -76,7 +76,7 @@ def _from_law(
         g = device.lose(
             np.maximum(g, 0.0), target, time_s if change is not None else law.times_s[0], temp_C,
             lambda: normal_codes(Purpose.RELAXATION, step=_LOST_STEP, **draw).reshape(target.shape),
-        )  # fmt: skip
+        )
     return g
 
 

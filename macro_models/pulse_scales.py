@@ -130,7 +130,7 @@ def integer_law(config: PulseConfig, device: Device, widths: Sequence[int]) -> P
         spread=_rate(law.cycle_spread), log_weak=_rate(math.log(law.weak_factor)),
         low=int(config.conductances(law.g_low_uS)), verify_sigma=int(_rounded(sigma * 2.0**SIGMA_BITS, 0, RATE_MAX)),
         verify_bits=config.verify_bits,
-    )  # fmt: skip
+    )
 
 
 def _rounded(values: ArrayLike, low: int, high: int) -> Cells:

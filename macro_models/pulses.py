@@ -46,7 +46,7 @@ _SET, _RESET, _HIGH, _INITIAL, _WEAK, _FORM, _FORMED = range(PULSE_STEP)
 _STATE = {
     "g": np.int64, "left": np.int64, "formed": np.bool_, "stuck": np.bool_,
     "pulse_count": np.int64, "verify_count": np.int64, "waits": np.int64,
-}  # fmt: skip
+}
 """What changes as cells are programmed, and which of them answer."""
 
 
@@ -95,7 +95,7 @@ class PulseArray:
             config.thresholds(law.set_threshold_V + law.set_spread_V * self._cell_normal(_SET)),
             config.thresholds(law.reset_threshold_V + law.reset_spread_V * self._cell_normal(_RESET)),
             config.thresholds(law.form_threshold_V + law.form_spread_V * self._cell_normal(_FORM)),
-        ])  # fmt: skip
+        ])
         self.high = config.conductances(law.g_high_uS * np.exp(law.high_spread * self._cell_normal(_HIGH)))
         self.formed_g = config.conductances(law.formed_uS * np.exp(law.initial_spread * self._cell_normal(_FORMED)))
         self.formed = np.full(n, not fresh)
@@ -201,7 +201,7 @@ class PulseArray:
         return SettledCells(
             left_uS=self.left_uS, waits=self.waits.copy(), wait_s=self.config.wait_s,
             pulses=self.pulse_count.copy(), moves=self.formed & ~self.stuck, seed=self._seed, core=self._core,
-        )  # fmt: skip
+        )
 
     def _draw(self, cells: Cells, number: Cells, step: int) -> Cells:
         """Draws of the ``number``-th pulse or read of each cell: eight numbers of a cell share a block."""
@@ -226,7 +226,7 @@ class PulseArray:
         return {
             "config": asdict(self.config), "device": self.device.to_dict(), "seed": self._seed, "core": self._core,
             **self.changes(),
-        }  # fmt: skip
+        }
 
     def changes(self) -> dict[str, Any]:
         """The arrays of :meth:`state`, each of shape (lines**2,)."""

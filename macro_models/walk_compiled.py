@@ -127,7 +127,7 @@ def _keep(live: Any, block: Any, number: Any, lines: Any, count: Any, counts: An
 def _walk(
     charge: Any, constants: Any, numbers: Any, sampled: Any, noisy: Any, ids: Any, keys: Any, normal: Any, beta: Any,
     cap: Any, negative: Any, counts: Any,
-):  # fmt: skip
+):
     blocks = constants.shape[1] // 8
     words, near = np.empty((4, blocks), _U), np.empty(blocks + 1, _U)
     block, number = np.empty(blocks, np.int64), np.empty(blocks, _U)
@@ -164,7 +164,7 @@ def _walk(
 _SIGNATURE = nb.void(
     nb.float64[:, ::1], nb.float64[:, ::1], nb.uint64[::1], nb.boolean, nb.boolean, nb.uint64[::1],
     nb.uint64[:, ::1], nb.int16[::1], nb.float64, nb.int64, nb.boolean[:, ::1], nb.int64[:, ::1],
-)  # fmt: skip
+)
 
 
 def make_walk() -> "Callable[..., Counts] | None":
@@ -193,7 +193,7 @@ def make_walk() -> "Callable[..., Counts] | None":
             np.ascontiguousarray(charge), constants, np.array(walk.blocks), walk.sampling is not None,
             walk.comparator is not None, np.array(op_id, dtype=np.uint64), np.array(keys, dtype=np.uint64),
             NORMAL_TABLE, walk.beta, cap, negative, counts,
-        )  # fmt: skip
+        )
         return negative, counts
 
     return count

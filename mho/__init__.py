@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mho.api import Chip, Device, Net, compile, load
     from mho.result import Budget, Result
     from mho.version import __version__
-    from sim.cells import Cells
+    from sim.cells.instance import Cells
 
 __all__ = [
     "Budget",
@@ -36,7 +36,7 @@ __all__ = [
 _HOMES = {
     "InputError": "macro_models.errors",
     "ToolError": "macro_models.errors",
-    "Cells": "sim.cells",
+    "Cells": "sim.cells.instance",
     "Chip": "mho.api",
     "Device": "mho.api",
     "Net": "mho.api",

@@ -23,7 +23,7 @@ from mho.result import Result
 
 if TYPE_CHECKING:
     from rtl_gen import GenerationReport
-    from sim.cells import Cells
+    from sim.cells.instance import Cells
 
 __all__ = ["Chip", "Device", "Net", "compile", "load"]
 
@@ -66,7 +66,7 @@ class Chip:
     def generate(
         self, directory: PathLike, *, part: str = "core", wrap: str | None = None, top: str | None = None,
         prefix: str | None = None,
-    ) -> "GenerationReport":  # fmt: skip
+    ) -> "GenerationReport":
         """Write Verilog, stubs, registers and tape-out files; the report names the top, its size and every file.
 
         Parameters
@@ -211,7 +211,7 @@ class Net:
         ToolError
             If the simulator is missing or fails.
         """
-        from mho.engine import run_network
+        from mho.running import run_network
 
         given = None if cells is None else read_cells(cells)
         return run_network(
@@ -219,7 +219,7 @@ class Net:
             seed=seed, seeds=seeds, backend=backend, without=without, only=only, limit=limit, waves=waves,
             progress=progress, cells=given, port=port, baud=baud, loading=loading,
             note=note,
-        )  # fmt: skip
+        )
 
     def program(
         self,
@@ -283,14 +283,14 @@ class Net:
         ToolError
             If the simulator is missing or fails.
         """
-        from mho.programming import program_net
+        from mho.writing import program_net
 
         law = None if pulse_law is None else device_model(pulse_law, self.network.device)
         return program_net(
             self, device=device_model(device, self.network.device), pulse_law=law, seed=seed, backend=backend,
             measured=measured, form=form, screen=screen, pulses=pulses, progress=progress, overrides=overrides,
             port=port, baud=baud, loading=loading, note=note,
-        )  # fmt: skip
+        )
 
     def __repr__(self) -> str:
         shapes = " - ".join(str(layer.outputs) for layer in self.network.model.layers)
@@ -301,7 +301,7 @@ class Net:
 
 def read_cells(cells: "Cells | PathLike") -> "Cells":
     """Cells, or what a file of them holds."""
-    from sim.cells import Cells
+    from sim.cells.instance import Cells
 
     return cells if isinstance(cells, Cells) else Cells.load(Path(cells))
 
@@ -356,7 +356,7 @@ def compile(
         Path(model) if isinstance(model, os.PathLike) else model, description, calibrate=read_inputs(calibrate),
         device=device_model(device, default), options=CompileOptions.from_dict(options),
         faults=None if given is None else given.core_faults(), progress=progress,
-    )  # fmt: skip
+    )
     if given is not None:
         network = replace(network, calibration={**network.calibration, "cells": given.provenance()})
     return Net(network)

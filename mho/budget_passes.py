@@ -12,7 +12,7 @@ from macro_models.devices import CAUSES, Device
 from mho.budget import Causes, Passes, subsets
 
 if TYPE_CHECKING:
-    from sim.cells import Cells
+    from sim.cells.instance import Cells
 
 __all__ = ["active_causes", "run_passes"]
 

@@ -169,7 +169,7 @@ def _console(stream: TextIO) -> "Console":
     return Console(
         file=stream, markup=False, highlight=False, emoji=False, soft_wrap=plain, no_color=plain,
         width=_PLAIN_WIDTH if plain else None,
-    )  # fmt: skip
+    )
 
 
 def _plain_table(headers: Sequence[str], rows: list[list[str]], right: list[bool]) -> list[str]:

@@ -71,7 +71,7 @@ class Case:
 
 HEADERS = (
     "network", "case", "images", "accuracy", "codes equal", "MVMs", "cycles/image", "chip us/image", "MVM/s here",
-)  # fmt: skip
+)
 
 
 @dataclass(kw_only=True)

@@ -89,11 +89,11 @@ class Device:
         return programmed_uS(
             targets, device=self.model, seed=seed, core=0, time_s=parse_time(time), temp_C=temp,
             causes=frozenset(CAUSES) - set(without),
-        )  # fmt: skip
+        )
 
     def plot(self) -> "Figure":
         """Spread of the conductance against the target, at some times after programming."""
-        from mho.figures import plot_device
+        from mho.figures.run import plot_device
 
         return plot_device(self.model)
 

@@ -192,7 +192,7 @@ class Result:
 
     def plot(self, labels: ArrayLike | None = None) -> "Figure":
         """A figure: outputs against the float model's, and the codes of each layer."""
-        from mho.figures import plot_result
+        from mho.figures.run import plot_result
 
         return plot_result(self, labels)
 

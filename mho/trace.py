@@ -19,9 +19,9 @@ from macro_models.errors import ToolError
 from macro_models.exact.operation import MvmOperation
 from macro_models.sensing import Key
 from sim.backend import BackendResult
+from sim.core.words import MaskImage
 from sim.executor import execute
 from sim.functional import FunctionalBackend
-from sim.words import MaskImage
 
 if TYPE_CHECKING:
     from compiler import Network
@@ -79,7 +79,7 @@ class _Recorder:
         watched = (
             *(getattr(pins, name) for name in STROBES), pins.plane, pins.backward, pins.bl_pos, pins.bl_neg,
             pins.sl_pos, pins.sl_neg, pins.wl_en, pins.latch, pins.op_id, pins.dec_scale,
-        )  # fmt: skip
+        )
         async for _, _, precharge, sample, compare, decrement, plane, backward, *rest in ctx.tick().sample(*watched):
             bl_pos, bl_neg, sl_pos, sl_neg, wl, latch, op_id, scale = rest
             if precharge:
@@ -180,4 +180,4 @@ def record(
         strobes={name: strobes[span, k] for k, name in enumerate(STROBES)},
         plane=np.array(recorder.plane[span]), charge=np.array(recorder.charge[span]).T, codes=codes,
         enabled=masks.enabled(op),
-    )  # fmt: skip
+    )

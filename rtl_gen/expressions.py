@@ -131,7 +131,7 @@ def select(sig: Sig, high: int, low: int) -> Sig:
 
 _INFIX = {
     "$add": "+", "$sub": "-", "$mul": "*", "$and": "&", "$or": "|", "$xor": "^", "$divfloor": "/", "$modfloor": "%",
-}  # fmt: skip
+}
 _COMPARE = {"$eq": "==", "$ne": "!=", "$lt": "<", "$le": "<=", "$gt": ">", "$ge": ">="}
 _REDUCE = {"$reduce_bool": "|", "$reduce_or": "|", "$reduce_and": "&", "$reduce_xor": "^"}
 _SHIFT = {"$shl": "<<", "$shr": ">>", "$sshr": ">>>"}

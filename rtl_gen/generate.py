@@ -62,7 +62,7 @@ class GenerationReport:
 def generate(
     chip: Chip, output_dir: Path | str, *, part: str = "core", wrap: str | None = None, top: str | None = None,
     prefix: str | None = None,
-) -> GenerationReport:  # fmt: skip
+) -> GenerationReport:
     """Write Verilog, black boxes, registers and the files that a tape-out flow wants.
 
     Parameters

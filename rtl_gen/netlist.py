@@ -35,7 +35,7 @@ class _Netlist:
         return _Netlist(
             [*self.modules, *other.modules], {**self.states, **other.states}, {**self.comments, **other.comments},
             {**self.ports, **other.ports},
-        )  # fmt: skip
+        )
 
 
 def emit(component: wiring.Component, top: str, *, prefix: str, name: str, reset_low: bool) -> dict[str, str]:
@@ -97,7 +97,7 @@ def _emit(component: wiring.Component, top: str, prefix: str, name: str, reset_l
         return write_module(
             deepcopy(module), types[module.name], ports=ports, types=types, states=netlist.states.get(module.name, {}),
             reset_low=reset_low, comment=netlist.comments.get(module.name, ""),
-        )  # fmt: skip
+        )
 
     # Leaves come last; their parents can be equal only once equal leaves have one name.
     kept = {module.name: module for module in netlist.modules}

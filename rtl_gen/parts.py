@@ -76,7 +76,7 @@ def _core_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> 
     design = Design(
         chip=chip, what=f"Compute-in-memory core {chip.name}", top=name, rtl=tuple(rtl), stubs=(stub,), macro=macro,
         macro_instance=instance,
-    )  # fmt: skip
+    )
     texts = rtl | {stub: write_stub(chip, macro_widths(chip))} | _flow_texts(design)
     if wrap != "none":
         map = chip_map(chip)

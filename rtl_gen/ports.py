@@ -102,7 +102,7 @@ def _declarations(items: list[str], parameters: dict[str, int]) -> dict[str, Por
 _OPERATORS = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.floordiv,
     ast.LShift: operator.lshift, ast.RShift: operator.rshift,
-}  # fmt: skip
+}
 
 
 def _evaluate(expression: str, parameters: dict[str, int]) -> int | None:

@@ -305,7 +305,7 @@ class Reader(Analysis):
         """The value of a process as conditionals, part by part."""
         ends = sorted(boundaries(process.body))
         parts = [self._conditional(prune(restrict(process.body, high - 1, low)), None)
-                 for low, high in zip(ends[-2::-1], ends[:0:-1], strict=True)]  # fmt: skip
+                 for low, high in zip(ends[-2::-1], ends[:0:-1], strict=True)]
         return concatenation([part for part in parts if part is not None])
 
     def _wakes(self, process: Process) -> bool:

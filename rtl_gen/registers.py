@@ -79,7 +79,7 @@ def system_rdl(map: RegisterMap, name: str) -> str:
             lines += [
                 "  external mem {", f"    desc = {_quoted(entry.doc)};", f"    mementries = {entry.words};",
                 "    memwidth = 32;", f"    sw = {access};", f"  }} \\{entry.name} @ {entry.address:#x};", "",
-            ]  # fmt: skip
+            ]
             continue
         lines += ["  reg {", f"    desc = {_quoted(entry.doc)};"]
         for placed in entry.placed:

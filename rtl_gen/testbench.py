@@ -36,7 +36,7 @@ def _bench(design: Design, wrap: str, *, ideal: bool) -> str:
         "CELL": CELL_PYTHON, "RESET": "rst_n" if low else "rst", "ACTIVE": int(not low), "IDLE": int(low),
         # About a fifth of the range of the sums, so that codes spread.
         "STEP_CODE": max(1, lines // 8), "TIMEOUT": 20000,
-    }  # fmt: skip
+    }
     return _fill(_template("bench"), values)
 
 

@@ -74,7 +74,7 @@ def _functional(**options: Any) -> Backend:
 
 
 def _cosim(**options: Any) -> Backend:
-    from sim.cosim import CosimBackend
+    from sim.core.cosim import CosimBackend
 
     return CosimBackend(**options)
 
@@ -87,7 +87,7 @@ def _fpga_sim(**options: Any) -> Backend:
 
 _BACKENDS: Mapping[str, Callable[..., Backend]] = MappingProxyType({
     "functional": _functional, "cosim": _cosim, "fpga-sim": _fpga_sim,
-})  # fmt: skip
+})
 
 
 def backend_names() -> tuple[str, ...]:

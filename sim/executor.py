@@ -22,7 +22,7 @@ from hw.config import tnsa_config
 from macro_models import Masks, TnsaModel
 from macro_models.devices import Device, load_device
 from macro_models.exact.operation import LSB_SEGMENT_BITS
-from sim.cells import Cells
+from sim.cells.instance import Cells
 
 if TYPE_CHECKING:
     from sim.backend import Backend

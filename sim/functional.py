@@ -12,7 +12,7 @@ from macro_models import Masks, TnsaModel
 from macro_models.exact.operation import MvmOperation
 from macro_models.pulses import PulseArray
 from sim.backend import BackendResult
-from sim.write_verify import ProgramRun, reference_run
+from sim.cells.write_verify import ProgramRun, reference_run
 
 __all__ = ["FunctionalBackend"]
 
@@ -53,7 +53,7 @@ class FunctionalBackend:
         skip: NDArray[np.bool_] | None,
         parameters: WriteVerifyParameters,
     ) -> ProgramRun:
-        """Program cells; see :class:`sim.write_verify.Programmer`."""
+        """Program cells; see :class:`sim.cells.write_verify.Programmer`."""
         if self._chip is None:
             raise RuntimeError("The backend must be open.")
         return reference_run(self._chip, array, targets, skip, parameters)

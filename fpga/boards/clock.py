@@ -63,7 +63,7 @@ class Ice40Loop:
             p_DIVR=Const(self.divr, 4), p_DIVF=Const(self.divf, 7), p_DIVQ=Const(self.divq, 3),
             p_FILTER_RANGE=Const(self.filter_range, 3),
             i_RESETB=Const(1), i_BYPASS=Const(0), o_PLLOUTGLOBAL=out, o_LOCK=locked, **given,
-        )  # fmt: skip
+        )
 
 
 def _filter_range(detector: float) -> int:
@@ -113,7 +113,7 @@ class Ecp5Loop:
             i_RST=Const(0), i_STDBY=Const(0), i_PHASESEL0=Const(0), i_PHASESEL1=Const(0), i_PHASEDIR=Const(1),
             i_PHASESTEP=Const(1), i_PHASELOADREG=Const(1), i_PLLWAKESYNC=Const(0), i_ENCLKOP=Const(0),
             i_CLKI=buffer.i, i_CLKFB=out, o_CLKOP=out, o_LOCK=locked,
-        )  # fmt: skip
+        )
 
 
 class BoardClock(wiring.Component):

@@ -58,4 +58,4 @@ def board_map(cfg: BoardConfig) -> RegisterMap:
                 for k, word in enumerate(words)
             ),
         ),
-    )  # fmt: skip
+    )

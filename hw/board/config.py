@@ -6,11 +6,11 @@ from hw.board.load_port import load_address_width
 from hw.config import Chip
 from hw.core.config import CoreConfig
 from hw.core.write_verify import WriteVerifyConfig
+from hw.emulator import EmulatorConfig, PinEmulatorConfig
 from hw.host.core_map import chip_map, core_map
-from hw.host.link_model import LinkConfig
+from hw.host.link.model import LinkConfig
+from hw.host.link.uart import UartConfig
 from hw.host.registers import RegisterMap
-from hw.host.uart import UartConfig
-from hw.macro.emulator import EmulatorConfig, PinEmulatorConfig
 from macro_models.errors import InputError
 
 __all__ = ["BOARD_BASE", "CORE_BASE", "LEVELS", "BoardConfig", "address_width", "load_base"]
@@ -48,13 +48,13 @@ class BoardConfig:
     level
         Of :data:`LEVELS`.
     lanes, slots, memory, noise, search_width, converters
-        As in :class:`hw.macro.emulator.EmulatorConfig` and, at pin level, :class:`hw.macro.emulator.PinEmulatorConfig`.
+        As in :class:`hw.emulator.EmulatorConfig` and, at pin level, :class:`hw.emulator.PinEmulatorConfig`.
     clock_hz
         Frequency of the design, in Hz.
     baud
         Rate of the serial line, at most an eighth of the clock.
     link_bytes
-        Size of each of the two buffers of the link, see :class:`hw.host.link_model.LinkConfig`.
+        Size of each of the two buffers of the link, see :class:`hw.host.link.model.LinkConfig`.
 
     Raises
     ------
@@ -98,11 +98,11 @@ class BoardConfig:
             return EmulatorConfig(
                 core=core, g_bits=g_bits, lanes=self.lanes, slots=self.slots, memory=self.memory, noise=self.noise,
                 search_width=self.search_width,
-            )  # fmt: skip
+            )
         return PinEmulatorConfig(
             core=core, g_bits=g_bits, lanes=self.lanes, slots=self.slots, memory=self.memory, noise=self.noise,
             converters=self.converters, verify_bits=None if self.write is None else self.write.verify_bits,
-        )  # fmt: skip
+        )
 
     @property
     def write(self) -> WriteVerifyConfig | None:

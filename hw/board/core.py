@@ -11,11 +11,11 @@ from hw.board.config import BOARD_BASE, CORE_BASE, BoardConfig, address_width, l
 from hw.board.load_port import LoadPort
 from hw.board.split import BusSplit, Region
 from hw.chip import connect_write
+from hw.emulator import PinEmulatorConfig, PinLevelCore, VectorEmulator
 from hw.host.bank import RegisterBank
 from hw.host.bus import RegisterBus
 from hw.host.core_host import CoreHost
 from hw.host.core_map import ADDRESS_WIDTH as CORE_WIDTH
-from hw.macro.emulator import PinEmulatorConfig, PinLevelCore, VectorEmulator
 
 __all__ = ["BoardCore"]
 
@@ -56,7 +56,7 @@ class BoardCore(wiring.Component):
         regions = (
             Region("core", CORE_BASE, CORE_WIDTH), Region("board", BOARD_BASE, bank.map.address_width),
             Region("load", load_base(parts), load.bus.signature.address_width),
-        )  # fmt: skip
+        )
         split: Any = BusSplit(address_width(parts), regions)
         m.submodules.split = split
         m.submodules.board = bank
@@ -74,7 +74,7 @@ class BoardCore(wiring.Component):
         m.d.comb += [
             bank.state.no_table.eq(emulator.status.error), self.busy.eq(emulator.status.busy),
             self.error.eq(emulator.status.error),
-        ]  # fmt: skip
+        ]
         if cfg.write is not None:
             connect_write(m, host, emulator)
             connect(m, load=load.peek, core=emulator.peek)

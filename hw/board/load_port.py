@@ -6,10 +6,10 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.emulator import EmulatorConfig, LoadLayout, PinEmulatorConfig
+from hw.emulator.layout import PULSES, index_width
+from hw.emulator.pins.records import peek_members, peekable
 from hw.host.bus import RegisterBus
-from hw.macro.emulator import EmulatorConfig, LoadLayout, PinEmulatorConfig
-from hw.macro.emulator.layout import PULSES, index_width
-from hw.macro.emulator.pin_records import peek_members, peekable
 
 __all__ = ["LoadPort", "load_address_width", "load_offset"]
 
@@ -30,7 +30,7 @@ class LoadPort(wiring.Component):
     """Writes of whole words go to the load port, two cycles each and longer while the emulator reads its cells.
 
     The word at byte address ``4 * (region << index_width | index)`` is that of ``index`` in ``region``. Where cells are
-    programmed by pulses, their records and the log of pulses (:mod:`hw.macro.emulator.pin_config`) can be read, three
+    programmed by pulses, their records and the log of pulses (:mod:`hw.emulator.pins.config`) can be read, three
     cycles each and longer while the emulator uses the records. Every other read, and a write of a part of a word,
     answer with an error.
 
@@ -41,7 +41,7 @@ class LoadPort(wiring.Component):
     load : Out(stream of LoadLayout)
         To the emulator.
     peek : Out(stream of an index), peeked : In(32)
-        Reads of the emulator, where there is something to read (:func:`hw.macro.emulator.pin_records.peek_members`).
+        Reads of the emulator, where there is something to read (:func:`hw.emulator.pins.records.peek_members`).
     """
 
     bus: Any
@@ -56,7 +56,7 @@ class LoadPort(wiring.Component):
             "bus": In(RegisterBus(load_address_width(cfg))),
             "load": Out(stream.Signature(LoadLayout(cfg))),
             **{name: member.flip() for name, member in reads.items()},
-        })  # fmt: skip
+        })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -68,7 +68,7 @@ class LoadPort(wiring.Component):
             self.load.p.index.eq(request.p.address), self.load.p.region.eq(request.p.address[width:]),
             self.load.p.data.eq(request.p.data),
             request.ready.eq(~response.valid & (~legal | self.load.ready)),
-        ]  # fmt: skip
+        ]
         with m.If(response.ready):
             m.d.sync += response.valid.eq(0)
         with m.If(request.valid & request.ready):
@@ -87,7 +87,7 @@ class LoadPort(wiring.Component):
             reads.eq(~request.p.write & (region == PULSES) & peekable(cfg, index)),
             self.peek.payload.eq(index), self.peek.valid.eq(request.valid & reads & ~response.valid & ~fetching),
             response.p.data.eq(Mux(gives, self.peeked, 0)),
-        ]  # fmt: skip
+        ]
         with m.If(fetching):
             m.d.comb += [request.ready.eq(0), self.load.valid.eq(0)]
             m.d.sync += [fetching.eq(0), gives.eq(1), response.valid.eq(1), response.p.error.eq(0)]

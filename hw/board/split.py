@@ -60,7 +60,7 @@ class BusSplit(wiring.Component):
         super().__init__({
             "bus": In(RegisterBus(address_width)),
             **{region.name: Out(RegisterBus(region.width)) for region in regions},
-        })  # fmt: skip
+        })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -77,7 +77,7 @@ class BusSplit(wiring.Component):
                 port.request.p.address.eq(kept.address), port.request.p.write.eq(kept.write),
                 port.request.p.data.eq(kept.data), port.request.p.strobe.eq(kept.strobe),
                 port.request.valid.eq(busy & ~sent & here), port.response.ready.eq(response.ready),
-            ]  # fmt: skip
+            ]
             ready.append(port.request.ready & here)
             valid.append(port.response.valid)
             error.append(port.response.valid & port.response.p.error)
@@ -85,13 +85,13 @@ class BusSplit(wiring.Component):
         m.d.comb += [
             request.ready.eq(~busy), response.valid.eq(reduce(or_, valid)),
             response.p.error.eq(reduce(or_, error)), response.p.data.eq(reduce(or_, data)),
-        ]  # fmt: skip
+        ]
         found = [request.p.address[region.width - 2 :] == region.base >> region.width for region in self.regions]
         with m.If(~busy):
             m.d.sync += [
                 kept.eq(request.p), busy.eq(request.valid), sent.eq(0), inside.eq(Cat(found)),
                 nowhere.eq(~Cat(found).any()),
-            ]  # fmt: skip
+            ]
         with m.Else():
             m.d.sync += sent.eq(sent | reduce(or_, ready))
             with m.If(response.valid & response.ready):

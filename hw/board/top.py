@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out, connect
 
 from hw.board.config import BoardConfig
 from hw.board.core import BoardCore
-from hw.host.uart_bridge import UartBridge
+from hw.host.link.uart_bridge import UartBridge
 
 __all__ = ["LEDS", "BoardTop"]
 

@@ -50,7 +50,7 @@ class CoreStatus(wiring.Signature):
         super().__init__({
             "busy": Out(1), "done": Out(1), "error": Out(1), "mvms": Out(32),
             "cycles_total": Out(48), "cycles_analog": Out(48), "cycles_hold": Out(48),
-        })  # fmt: skip
+        })
 
 
 def _write_members(cfg: WriteVerifyConfig) -> dict[str, wiring.Member]:
@@ -60,7 +60,7 @@ def _write_members(cfg: WriteVerifyConfig) -> dict[str, wiring.Member]:
         "parameters": In(ParameterLayout(cfg)), "write_start": In(1), "write_stop": In(1),
         "map_addr": In(range(cfg.map_words)), "map_data": Out(cfg.map_width),
         "write_status": Out(WriteVerifyStatus()),
-    }  # fmt: skip
+    }
 
 
 class Core(wiring.Component):
@@ -174,7 +174,7 @@ class Core(wiring.Component):
             bank.finish.eq(sequencer.finish), bank.high.eq(sequencer.high), bank.two.eq(sequencer.plan.two),
             bank.negative.eq(counters.negative), bank.live.eq(counters.live), sequencer.free.eq(bank.free),
             *(taken.eq(bits) for taken, bits in zip(bank.bits, counters.bits, strict=True)),
-        ]  # fmt: skip
+        ]
         self._connect_pins(m, sequencer, lines)
         with m.If(sequencer.take):
             m.d.sync += pins.wl_en.eq(masks.wl)
@@ -192,7 +192,7 @@ class Core(wiring.Component):
             pins.compare.eq(sequencer.compare), pins.latch.eq(sequencer.latch_pin),
             pins.decrement.eq(sequencer.decrement), pins.dec_scale.eq(sequencer.dec_scale),
             sequencer.hold.eq(pins.hold),
-        ]  # fmt: skip
+        ]
 
     def _add_write_verify(self, m: Module, sequencer: Sequencer) -> Value:
         """Add write-verify; whether the array belongs to it, or will when the operation in progress has ended."""
@@ -208,7 +208,7 @@ class Core(wiring.Component):
             engine.p.eq(self.parameters), engine.start.eq(waits & ~sequencer.running), engine.stop.eq(self.write_stop),
             engine.map_addr.eq(self.map_addr), self.map_data.eq(engine.map_data), engine.hold.eq(self.macro.hold),
             writing.eq(waits | engine.status.busy),
-        ]  # fmt: skip
+        ]
         with m.If(engine.start):
             m.d.sync += waits.eq(0)
         with m.Elif(self.write_start & ~engine.status.busy):

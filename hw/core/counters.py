@@ -67,7 +67,7 @@ class LineCounters(wiring.Component):
             "latch": In(1), "step": In(1), "binary": In(1), "relu": In(1),
             "cap": In(COUNT_BITS), "count": In(COUNT_BITS), "scale": In(3),
             "pending": Out(1), "negative": Out(lines), "bits": Out(lines).array(COUNT_BITS), "live": Out(lines),
-        })  # fmt: skip
+        })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

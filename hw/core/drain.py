@@ -66,7 +66,7 @@ class ResultBank(wiring.Component):
             "finish": In(1), "high": In(1), "two": In(1),
             "negative": In(lines), "bits": In(lines).array(COUNT_BITS), "live": In(lines),
             "free": Out(1), "busy": Out(1), "o": Out(stream.Signature(unsigned(32))),
-        })  # fmt: skip
+        })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

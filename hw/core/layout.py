@@ -23,7 +23,7 @@ class OpLayout(data.StructLayout):
         super().__init__({
             "backward": 1, "in_bits": 4, "in_signed": 1, "out_bits": 4, "binary": 1, "relu": 1, "early_stop": 1,
             "wl_select": 3, "line_select": 3, "step_code": STEP_WIDTH, "mode": 3, "op_id": OP_ID_WIDTH,
-        })  # fmt: skip
+        })
 
 
 def pack(op: MvmOperation, op_id: int = 0) -> int:
@@ -40,7 +40,7 @@ def pack(op: MvmOperation, op_id: int = 0) -> int:
         "backward": int(op.direction), "in_bits": op.in_bits, "in_signed": op.in_signed, "out_bits": op.out_bits,
         "binary": op.converter is Converter.BINARY, "relu": op.relu, "early_stop": op.early_stop,
         "wl_select": op.wl_select, "line_select": op.line_select, "step_code": op.step_code, "mode": 0, "op_id": op_id,
-    }).as_bits()  # fmt: skip
+    }).as_bits()
 
 
 def unpack(descriptor: int) -> tuple[MvmOperation, int]:
@@ -106,5 +106,5 @@ class OpCheck(wiring.Component):
                 & (op.out_bits != 0) & (op.out_bits <= MAX_BITS)
                 & (op.step_code != 0) & (op.mode == 0) & ~(op.relu & self.two)
             ),
-        ]  # fmt: skip
+        ]
         return m

@@ -68,7 +68,7 @@ class LineRegisters(wiring.Component):
             "planes": In(lines).array(MAX_BITS), "driven": In(lines),
             "drive": In(1), "select": In(3), "clear": In(1),
             "bl_pos": Out(lines), "bl_neg": Out(lines), "sl_pos": Out(lines), "sl_neg": Out(lines),
-        })  # fmt: skip
+        })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

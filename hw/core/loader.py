@@ -99,7 +99,7 @@ class OperationLoader(wiring.Component):
             "masks_ready": In(1), "accept": Out(1), "error": Out(1),
             "full": Out(1), "staged": Out(StagedLayout()), "planes": Out(cfg.lines).array(MAX_BITS), "take": In(1),
             "busy": Out(1),
-        })  # fmt: skip
+        })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -122,7 +122,7 @@ class OperationLoader(wiring.Component):
             m.d.sync += [
                 loading.eq(1), word.eq(0),
                 self.staged.op.eq(self.op.payload), self.staged.planes.eq(check.planes), self.staged.two.eq(check.two),
-            ]  # fmt: skip
+            ]
         with m.If(self.i.valid & self.i.ready):
             self._store(m, word)
             m.d.sync += word.eq(word + 1)
@@ -142,7 +142,7 @@ class OperationLoader(wiring.Component):
         m.d.comb += [
             group.eq(Mux(op.backward, word[1:], word[:-1])),
             lower.eq(~op.backward | ~word[0]), upper.eq(~op.backward | word[0]),
-        ]  # fmt: skip
+        ]
         lines = []
         for k in range(MAX_BITS):
             bits, line = [code[k] for code in codes], Signal(8, name=f"lines_{k}")

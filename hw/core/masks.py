@@ -104,7 +104,7 @@ class MaskStore(wiring.Component):
             "wl": Out(cfg.lines), "driven": Out(cfg.lines), "enabled": Out(cfg.lines),
             "word_valid": Out(1), "word_index": Out(range(cfg.mask_words)),
             "word_driven": Out(width), "word_enabled": Out(width),
-        })  # fmt: skip
+        })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -167,7 +167,7 @@ class MaskStore(wiring.Component):
                     self.word_valid.eq(1), self.word_index.eq(word),
                     self.word_driven.eq(Mux(self.backward, sl_live, word_lines)),
                     self.word_enabled.eq(data & Mux(self.backward, word_lines, sl_live)),
-                ]  # fmt: skip
+                ]
                 m.d.sync += [
                     self.wl.word_select(word, width).eq(word_lines),
                     self.driven.word_select(word, width).eq(self.word_driven),

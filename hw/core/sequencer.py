@@ -84,7 +84,7 @@ class PlanLayout(data.StructLayout):
         super().__init__({
             "backward": 1, "in_signed": 1, "two": 1, "planes": 4, "binary": 1, "relu": 1, "early_stop": 1,
             "cap": COUNT_BITS, "limit": COUNT_BITS, "step_code": STEP_WIDTH,
-        })  # fmt: skip
+        })
 
 
 class Sequencer(wiring.Component):
@@ -161,7 +161,7 @@ class Sequencer(wiring.Component):
             "finish": Out(1), "high": Out(1), "free": In(1), "running": Out(1), "analog": Out(1),
             "precharge": Out(1), "sample": Out(1), "plane": Out(3), "compare": Out(1), "latch_pin": Out(1),
             "decrement": Out(1), "dec_scale": Out(3), "op_id": Out(OP_ID_WIDTH), "hold": In(1),
-        })  # fmt: skip
+        })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -271,5 +271,5 @@ class Sequencer(wiring.Component):
                 plan.two.eq(self.staged.two), plan.planes.eq(self.staged.planes),
                 plan.cap.eq(cap), plan.limit.eq(Mux(op.binary, (op.out_bits - 1)[:3], cap)),
                 self.high.eq(self.staged.two), self.op_id.eq(op.op_id),
-            ]  # fmt: skip
+            ]
             self._begin(m, "Precharge", self.precharge, self.cfg.reset_cycles)

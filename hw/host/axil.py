@@ -31,7 +31,7 @@ class AxiLite(wiring.Signature):
             "bresp": Out(2), "bvalid": Out(1), "bready": In(1),
             "araddr": In(address_width), "arprot": In(3), "arvalid": In(1), "arready": Out(1),
             "rdata": Out(32), "rresp": Out(2), "rvalid": Out(1), "rready": In(1),
-        })  # fmt: skip
+        })
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, AxiLite) and other.address_width == self.address_width
@@ -84,7 +84,7 @@ class AxiLiteBridge(wiring.Component):
             request.p.address.eq(Mux(choose_write, write_address, read_address)),
             request.p.data.eq(write_data), request.p.strobe.eq(strobe),
             response.ready.eq(1),
-        ]  # fmt: skip
+        ]
         with m.If(axi.awvalid & axi.awready):
             m.d.sync += [has_write_address.eq(1), write_address.eq(axi.awaddr[2:])]
         with m.If(axi.wvalid & axi.wready):

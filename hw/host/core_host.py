@@ -59,7 +59,7 @@ class InputBuffer(wiring.Component):
             "enable": In(1), "address": In(range(words)), "data": In(32), "strobe": In(4),
             "start": In(1), "count": In(range(words + 1)), "clear": In(1), "active": Out(1),
             "o": Out(stream.Signature(32)),
-        })  # fmt: skip
+        })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -72,7 +72,7 @@ class InputBuffer(wiring.Component):
             read.addr.eq(fetched), read.en.eq((fetched != length) & (~self.o.valid | self.o.ready)),
             self.o.payload.eq(read.data),
             self.active.eq(self.o.valid | (fetched != length)),
-        ]  # fmt: skip
+        ]
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(read.en):
@@ -122,7 +122,7 @@ class OutputBuffer(wiring.Component):
             "i": In(stream.Signature(32)),
             "enable": In(1), "address": In(range(words)), "data": Out(32),
             "full": In(1), "filled": Out(1), "clear": In(1),
-        })  # fmt: skip
+        })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -134,7 +134,7 @@ class OutputBuffer(wiring.Component):
             write.en.eq(self.i.valid & self.i.ready), write.addr.eq(place), write.data.eq(self.i.payload),
             self.filled.eq(write.en & (place == self.words - 1)),
             read.en.eq(self.enable), read.addr.eq(self.address), self.data.eq(read.data),
-        ]  # fmt: skip
+        ]
         with m.If(write.en):
             # The number of words is a power of two, so that the place returns to 0 by itself.
             m.d.sync += place.eq(place + 1)
@@ -197,7 +197,7 @@ class CoreHost(wiring.Component):
             "mask": Out(stream.Signature(MaskLayout(cfg))),
             "busy": In(1), "mvms": In(32), "cycles_total": In(48), "cycles_analog": In(48), "cycles_hold": In(48),
             **({} if write is None else write_members(write)),
-        })  # fmt: skip
+        })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -219,7 +219,7 @@ class CoreHost(wiring.Component):
             self.soft_reset.eq(bank.control.soft_reset),
             given.clear.eq(self.soft_reset), result.clear.eq(self.soft_reset),
             result.full.eq(bank.status.done.value), bank.status.done.set.eq(result.filled),
-        ]  # fmt: skip
+        ]
         self._start(m, bank, given)
         bits, enable = bank.status, bank.interrupt_enable
         failed = bits.error.value | bits.overrun.value
@@ -241,7 +241,7 @@ class CoreHost(wiring.Component):
         ready = Signal()
         go = Signal()
         for name in ("backward", "in_bits", "in_signed", "out_bits", "binary", "relu", "early_stop", "wl_select",
-                     "line_select", "mode"):  # fmt: skip
+                     "line_select", "mode"):
             m.d.comb += wanted[name].eq(getattr(fields, name))
         m.d.comb += [
             wanted.step_code.eq(bank.step.step_code),

@@ -48,7 +48,7 @@ def _identity(lines: int, sha256: str) -> tuple[Register, ...]:
         Register(name="description", address=0x008, doc="Which chip description this was generated from.", fields=(
             Field(name="hash", width=32, reset=int(sha256[:8], 16), constant=True, doc="First 32 bits of its SHA-256."),
         )),
-    )  # fmt: skip
+    )
 
 
 def _control(*, write: bool) -> tuple[Register, ...]:
@@ -57,7 +57,7 @@ def _control(*, write: bool) -> tuple[Register, ...]:
         Field(name="write_error", access=Access.RW, doc="`write_status.error` or `write_status.overrun`."),
         Field(name="write_service", access=Access.RW, doc="At least half of `results` waits, or during a run at least "
               "half of `targets` is free."),
-    )  # fmt: skip
+    )
     return (
         Register(name="control", address=0x010, doc="Commands.", fields=(
             Field(name="start", access=Access.W, doc="Issue the operation of the registers below on the input window."),
@@ -77,7 +77,7 @@ def _control(*, write: bool) -> tuple[Register, ...]:
             Field(name="error", access=Access.RW, doc="`status.error` or `status.overrun`."),
             *(more if write else ()),
         )),
-    )  # fmt: skip
+    )
 
 
 def _operation() -> tuple[Register, ...]:
@@ -105,7 +105,7 @@ def _operation() -> tuple[Register, ...]:
         Register(name="op_id_high", address=0x02C, doc="Number of the operation, bits 63:32.", fields=(
             Field(name="value", width=32, access=rw, doc="Image."),
         )),
-    )  # fmt: skip
+    )
 
 
 def _write_counters() -> tuple[Register, ...]:

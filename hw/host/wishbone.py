@@ -26,7 +26,7 @@ class Wishbone(wiring.Signature):
             "cyc_i": In(1), "stb_i": In(1), "we_i": In(1), "sel_i": In(4),
             "adr_i": In(address_width), "dat_i": In(32),
             "ack_o": Out(1), "err_o": Out(1), "dat_o": Out(32),
-        })  # fmt: skip
+        })
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Wishbone) and other.address_width == self.address_width
@@ -67,7 +67,7 @@ class WishboneBridge(wiring.Component):
             answered.eq(response.valid & strobe & ~abandoned),
             wb.ack_o.eq(answered & ~response.p.error), wb.err_o.eq(answered & response.p.error),
             wb.dat_o.eq(response.p.data),
-        ]  # fmt: skip
+        ]
         with m.If(request.valid & request.ready):
             m.d.sync += waiting.eq(1)
         with m.If(waiting & ~strobe):

@@ -22,7 +22,7 @@ def write_members(cfg: WriteVerifyConfig) -> dict[str, wiring.Member]:
         "parameters": Out(ParameterLayout(cfg)), "write_start": Out(1), "write_stop": Out(1),
         "map_addr": Out(range(cfg.map_words)), "map_data": In(cfg.map_width),
         "write_status": In(WriteVerifyStatus()),
-    }  # fmt: skip
+    }
 
 
 class WriteQueues(wiring.Component):
@@ -55,7 +55,7 @@ class WriteQueues(wiring.Component):
             "put": In(1), "put_data": In(32), "take": In(1), "taken": Out(32),
             "room": Out(range(FIFO_DEPTH + 1)), "waiting": Out(range(FIFO_DEPTH + 1)),
             "target": Out(stream.Signature(TargetLayout(cfg))), "cell": In(stream.Signature(CellLayout(cfg))),
-        })  # fmt: skip
+        })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -73,7 +73,7 @@ class WriteQueues(wiring.Component):
             self.room.eq(FIFO_DEPTH - targets.level),
             results.w_data.eq(given), results.w_en.eq(cell.valid), cell.ready.eq(results.w_rdy),
             results.r_en.eq(self.take), self.waiting.eq(results.level),
-        ]  # fmt: skip
+        ]
         head = Cat(result.code, Const(0, CODE_BITS - bits), result.fault, Const(1, 1))
         word = Cat(head, Const(0, RESULT_PULSES - RESULT_VALID - 1), result.pulses)
         with m.If(self.take):
@@ -117,7 +117,7 @@ def add_write_verify(m: Module, cfg: WriteVerifyConfig, bank: Any, core: Any, cl
         bank.write_status.write_pass.eq(status.write_pass),
         bank.write_levels.room.eq(queues.room), bank.write_levels.waiting.eq(queues.waiting),
         *(getattr(bank, f"write_{name}").value.eq(getattr(status, name)) for name in _COUNTERS),
-    ]  # fmt: skip
+    ]
     _parameters(m, cfg, bank, core.parameters)
     flags, enable = bank.write_status, bank.interrupt_enable
     service = (queues.waiting >= FIFO_DEPTH // 2) | (status.busy & (queues.room >= FIFO_DEPTH // 2))

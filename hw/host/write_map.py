@@ -68,7 +68,7 @@ def _parameters(p: WriteVerifyParameters) -> tuple[Register, ...]:
         *(ramp(kind, 0x0A8 + 4 * k) for k, kind in enumerate(("set", "reset", "form"))),
         *(cycles(kind, 0x0B4 + 4 * k) for k, kind in enumerate(("set", "reset", "form"))),
         Register(name="write_wait", address=0x0C0, fields=(wait,), doc="Wait between passes, in which cells relax."),
-    )  # fmt: skip
+    )
 
 
 def _commands() -> tuple[Register, ...]:
@@ -93,7 +93,7 @@ def _commands() -> tuple[Register, ...]:
         Register(name="fault_row", address=0x08C, doc="Which row of the fault map the window shows.", fields=(
             Field(name="row", width=8, access=Access.RW, doc="Bit line."),
         )),
-    )  # fmt: skip
+    )
 
 
 def _counters() -> tuple[Register, ...]:
@@ -101,7 +101,7 @@ def _counters() -> tuple[Register, ...]:
         "sets": "SET pulses of the run.", "resets": "RESET pulses of the run.", "forms": "FORM pulses of the run.",
         "reads": "Verify reads of the run.", "pulsed": "Cells that needed pulses in this pass.",
         "faults": "Cells that were given up in this pass.",
-    }  # fmt: skip
+    }
     return tuple(
         Register(name=f"write_{name}", address=0x0D0 + 4 * k, doc=doc, fields=(Field(name="value", width=32, doc=doc),))
         for k, (name, doc) in enumerate(docs.items())
@@ -125,16 +125,16 @@ def write_entries(
         doc=f"Targets of all cells, row by row, once for each pass: verify code in bits {CODE_BITS - 1}:0, bit "
         f"{WORD_FLAG} leaves the cell alone. Whole words only. Every word of the window is the same queue of "
         f"{FIFO_DEPTH} targets, so that blocks can be copied.",
-    )  # fmt: skip
+    )
     results = Window(
         name="results", address=0x900, words=FIFO_DEPTH, access=Access.R,
         doc=f"Results in the same order: last verify code in bits {CODE_BITS - 1}:0, bit {WORD_FLAG}: the cell was "
         f"given up, bit {RESULT_VALID}: there was a result, pulses of this pass in bits 31:{RESULT_PULSES}. Every word "
         f"of the window is the same queue of {FIFO_DEPTH} results. The run waits while it is full.",
-    )  # fmt: skip
+    )
     faults = Window(
         name="faults", address=0xA00, words=max(lines // 32, 1), access=Access.R,
         doc="Row `fault_row` of the fault map, source line 0 in bit 0 of the first word: cells that were given up in "
         "the last pass that reached them.",
-    )  # fmt: skip
+    )
     return (*_commands(), *_parameters(parameters), *_counters(), *counters), (targets, results, faults)

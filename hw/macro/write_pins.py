@@ -55,7 +55,7 @@ class WritePins(wiring.Signature):
             "set_pulse": Out(1), "reset_pulse": Out(1), "form_pulse": Out(1), "amplitude": Out(AMPLITUDE_BITS),
             "verify": Out(1), "write_pass": Out(PASS_BITS),
             "verify_code": In(verify_bits), "verify_valid": In(1),
-        })  # fmt: skip
+        })
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, WritePins) and (other.lines, other.verify_bits) == (self.lines, self.verify_bits)

@@ -82,7 +82,7 @@ class MeshConfig:
         return cls(
             columns=mesh.columns, rows=mesh.rows, payload_bits=mesh.payload_bits, depth=mesh.fifo_depth,
             queues=mesh.fifos, contexts=mesh.contexts,
-        )  # fmt: skip
+        )
 
     @property
     def nodes(self) -> int:

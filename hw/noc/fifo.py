@@ -50,7 +50,7 @@ class FlitFifo(wiring.Component):
         self.width, self.depth = width, depth
         super().__init__({
             "i": In(width), "put": In(1), "ready": _HAS_ROOM, "o": Out(width), "valid": Out(1), "take": In(1),
-        })  # fmt: skip
+        })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -80,7 +80,7 @@ class FlitFifo(wiring.Component):
         m.d.comb += [
             write.addr.eq(tail), write.data.eq(self.i), write.en.eq(self.put),
             read.addr.eq(head), self.o.eq(read.data),
-        ]  # fmt: skip
+        ]
         with m.If(self.put):
             m.d.sync += tail.eq(tail + 1)
         with m.If(self.take):

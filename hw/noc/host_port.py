@@ -53,7 +53,7 @@ class HostPort(wiring.Component):
         super().__init__({
             "host_i": In(stream.Signature(FlitLayout(cfg))), "host_o": Out(stream.Signature(BodyLayout(cfg))),
             "node_i": In(flit), "node_o": Out(body), "router_i": In(body), "router_o": Out(flit), "lost": Out(1),
-        })  # fmt: skip
+        })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -70,7 +70,7 @@ class HostPort(wiring.Component):
             to_node.eq(sent.valid & ok & self._includes_node(head) & ~near),
             to_router.eq(sent.valid & ok & self._includes_others(head) & ~far),
             self.lost.eq(sent.valid & ~ok),
-        ]  # fmt: skip
+        ]
         gives = Signal()  # the host's flit to the node
         from_host = self._inject(m, self._receive(m, received, head, to_node, gives), head, to_router)
         m.d.comb += sent.take.eq(sent.valid & (~to_node | gives) & (~to_router | from_host))
@@ -94,7 +94,7 @@ class HostPort(wiring.Component):
             received.put.eq(for_host | from_node), received.i.eq(Mux(for_host, Value.cast(body), own)),
             Value.cast(self.host_o.payload).eq(received.o), self.host_o.valid.eq(received.valid),
             received.take.eq(received.valid & self.host_o.ready),
-        ]  # fmt: skip
+        ]
         m.d.sync += given.eq(gives)
         return from_node
 

@@ -60,7 +60,7 @@ class InputUnit(wiring.Component):
             "room": In(cfg.queues).array(self.wants),
             "request": Out(self.wants), "grant": In(self.wants),
             "head": Out(FlitLayout(cfg, port)), "unroutable": Out(1),
-        })  # fmt: skip
+        })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -81,7 +81,7 @@ class InputUnit(wiring.Component):
             m.d.comb += [
                 fifo.i.eq(self.i.payload), fifo.put.eq(self.i.valid & mine & room), self.i.ready[q].eq(fifo.ready),
                 fifo.take.eq(fifo.valid & ~(head.want & ~served & ~granted).any()),
-            ]  # fmt: skip
+            ]
             m.d.sync += served.eq(Mux(fifo.take, 0, served | granted))
             able.append(Mux(fifo.valid, head.want & ~served & Cat(room[q] for room in self.room), 0))
             heads.append(Value.cast(head.flit))
@@ -99,6 +99,6 @@ class InputUnit(wiring.Component):
         m.d.comb += [
             second.eq(Mux(last, ~able[0].any(), able[1].any())), picked.eq(Mux(second, 0b10, 0b01)),
             self.request.eq(Mux(second, able[1], able[0])), Value.cast(self.head).eq(Mux(second, heads[1], heads[0])),
-        ]  # fmt: skip
+        ]
         with m.If(self.request.any()):
             m.d.sync += last.eq(second)

@@ -105,7 +105,7 @@ class NetworkInterface(wiring.Component):
             "release": In(stream.Signature(cfg.tag_bits)),
             "inject": Out(Link(FlitLayout(cfg), cfg.queues)), "eject": In(Link(BodyLayout(cfg), cfg.queues)),
             "lost": In(2),
-        }  # fmt: skip
+        }
         return members | ({"setup": Out(SetupLayout(cfg))} if cfg.contexts else {})
 
     def elaborate(self, platform: object) -> Module:
@@ -130,7 +130,7 @@ class NetworkInterface(wiring.Component):
     def _arrive(
         self, m: Module, flows: FlowTable, slots: SlotTable, count: dict[Counter, Signal], pending: Value, read: Value,
         cleared: Value,
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         """What comes from the router: data at once, control from a register."""
         body, arrives = self.eject.payload, self.eject.valid
         word, control, taken, lost = Signal(ControlLayout()), Signal(), Signal(), Signal()
@@ -139,13 +139,13 @@ class NetworkInterface(wiring.Component):
             self.eject.ready.eq(Mux(flows.clear, 0, -1)), slots.tag.eq(body.tag),
             self.rx.payload.payload.eq(body.payload), self.rx.payload.slot.eq(body.tag),
             self.rx.valid.eq(mine & ~is_control & slots.in_use),
-        ]  # fmt: skip
+        ]
         with m.If(arrives):
             m.d.sync += word.as_value().eq(body.payload[:_WORD])
         m.d.sync += [
             control.eq(mine & is_control), taken.eq(self.rx.valid),
             lost.eq(arrives & ~self.rx.valid & ~(mine & is_control)),
-        ]  # fmt: skip
+        ]
         # The word is 0 until the tables are empty: so is what is written there.
         table, row = word.address[4:], Mux(flows.clear, cleared[:-1], word.address[:4])
         write, reads = (control & (word.operation == operation) for operation in (Operation.WRITE, Operation.READ))
@@ -156,13 +156,13 @@ class NetworkInterface(wiring.Component):
             flows.write_members.eq(write & (table == Table.MEMBERS) | flows.clear),
             slots.write.eq(write & (table == Table.SLOTS) & (row < control_tag(self.cfg)) | flows.clear),
             read.eq(reads & (table == Table.COUNTERS) & (row < len(Counter)) & ~pending),
-        ]  # fmt: skip
+        ]
         good = flows.credit & ~flows.spurious | flows.write | flows.write_members | slots.write | read
         if self.cfg.contexts:
             m.d.comb += [
                 self.setup.valid.eq(write & (table == Table.REDUCTION) & (row < self.cfg.contexts)),
                 self.setup.context.eq(row), self.setup.entry.as_value().eq(word.data),
-            ]  # fmt: skip
+            ]
             good = good | self.setup.valid
         m.d.comb += [
             count[Counter.RECEIVED].eq(taken | control & good),
@@ -204,7 +204,7 @@ class NetworkInterface(wiring.Component):
             answers.eq(moves & pending & ~self.release.valid),
             self.tx.ready.eq(moves & ~pending & ~self.release.valid & may), sends.eq(self.tx.valid & self.tx.ready),
             slots.freed.eq(releases & slots.known), flows.start.eq(sends & ~opened & flows.known),
-        ]  # fmt: skip
+        ]
         with m.If(moves):
             m.d.sync += [
                 full.eq(slots.freed | answers | sends & flows.known),
@@ -216,7 +216,7 @@ class NetworkInterface(wiring.Component):
             count[Counter.SENT].eq(full & ready), count[Counter.STALLS].eq(full & ~ready),
             count[Counter.WAITS].eq(self.tx.valid & ~may), count[Counter.UNROUTABLE].eq(self.lost[0] + self.lost[1]),
             count[Counter.REFUSED].eq(releases & ~slots.known | sends & ~flows.known),
-        ]  # fmt: skip
+        ]
         return answers
 
     def _flit(

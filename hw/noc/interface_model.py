@@ -118,7 +118,7 @@ class InterfaceModel:
     def step(
         self, *, tx: Tx | None = None, release: int | None = None, eject: Body | None = None, ready: int = -1,
         lost: int = 0,
-    ) -> Pins:  # fmt: skip
+    ) -> Pins:
         """Outputs of a cycle with these inputs; ``ready`` is that of the router, a bit for each queue.
 
         The state is that of the next cycle then.

@@ -93,7 +93,7 @@ class FlowTable(wiring.Component):
             "clear": In(1), "spurious": Out(1),
             "flow": In(4), "destinations": Out(destination_bits(cfg)), "slot": Out(cfg.tag_bits), "host": Out(1),
             "known": Out(1), "free": Out(1), "start": In(1),
-        })  # fmt: skip
+        })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -121,13 +121,13 @@ class FlowTable(wiring.Component):
             odd = self.value[4]
             m.d.comb += [
                 after.even.eq(before.even - ~odd), after.odd.eq(before.odd - odd), after.next_odd.eq(before.next_odd),
-            ]  # fmt: skip
+            ]
         # Not `start`, which comes late: what is found for it is written with it alone. A write of members gives zeros.
         with m.Elif(~self.write_members):
             m.d.comb += [
                 after.even.eq(Mux(before.next_odd, before.even, members)),
                 after.odd.eq(Mux(before.next_odd, members, before.odd)), after.next_odd.eq(~before.next_odd),
-            ]  # fmt: skip
+            ]
         enable = self.credit & ~self.spurious | self.write_members | self.start
         m.d.comb += before.as_value().eq(
             _memory(m, "missing", shape.size, (address, after.as_value(), enable), address)
@@ -175,7 +175,7 @@ class SlotTable(wiring.Component):
             "row": In(4), "value": In(22), "write": In(1), "tag": In(cfg.tag_bits), "in_use": Out(1),
             "slot": In(cfg.tag_bits), "known": Out(1), "destinations": Out(destination_bits(cfg)), "host": Out(1),
             "flow": Out(4), "odd": Out(1), "freed": In(1),
-        })  # fmt: skip
+        })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -56,7 +56,7 @@ class Mesh(wiring.Component):
         ports = NetworkInterface.members(cfg)
         members: dict[str, Any] = {
             "host_i": In(stream.Signature(FlitLayout(cfg))), "host_o": Out(stream.Signature(BodyLayout(cfg))),
-        }  # fmt: skip
+        }
         for node in range(cfg.nodes):
             members |= {f"{name}_{node}": ports[name] for name in ("tx", "rx", "release")}
             if cfg.contexts:

@@ -119,11 +119,11 @@ class MeshModel:
             cfg.columns, cfg.depth, cycles, self._neighbour, traffic.columns, traffic.rows, traffic.tag,
             traffic.earliest, order, first, accept, np.zeros((*shape, cfg.depth), dtype=np.int64), left, injected,
             unroutable,
-        )  # fmt: skip
+        )
         return Delivery(
             cycle=left[:arrived, 0], node=left[:arrived, 1], flit=left[:arrived, 2], injected=injected,
             unroutable=unroutable, cycles=ran,
-        )  # fmt: skip
+        )
 
 
 def _popcount(masks: Ints) -> Ints:

@@ -122,7 +122,7 @@ def _want_head(node, port, q, size_x, columns, rows, wanted, store, queue):
 def run(
     size_x, depth, cycles, neighbour, columns, rows, tag, earliest, order, first, accept, store, left, injected,
     unroutable,
-):  # fmt: skip
+):
     """Run until everything has arrived; see :meth:`hw.noc.model.MeshModel.run`.
 
     Parameters

@@ -56,7 +56,7 @@ class Network(wiring.Component):
             m.d.comb += [
                 *(router.place[name].eq(value) for name, value in PlaceLayout.pack(cfg, x, y).items()),
                 self.unroutable[node].eq(router.unroutable),
-            ]  # fmt: skip
+            ]
             connect(m, outside=flipped(getattr(self, f"inject_{node}")), router=router.local_i)
             connect(m, outside=flipped(getattr(self, f"eject_{node}")), router=router.local_o)
         for (x, y), router in routers.items():

@@ -52,7 +52,7 @@ class _Context:
             m.d.sync += [
                 self.children.eq(entry.children), self.local.eq(entry.local),
                 self.parent.eq(Cat(some & (entry.parent == port) for port in Port)),
-            ]  # fmt: skip
+            ]
 
 
 class ReductionRouter(wiring.Component):
@@ -106,7 +106,7 @@ class ReductionRouter(wiring.Component):
                 unit.i.payload.eq(link.payload), unit.i.valid.eq(link.valid), link.ready.eq(unit.i.ready),
                 unit.clear.eq(Cat(context.written for context in contexts)),
                 *(head.eq(context.head) for head, context in zip(unit.heads, contexts, strict=True)),
-            ]  # fmt: skip
+            ]
         self._step(m, contexts, inputs)
         return m
 
@@ -125,14 +125,14 @@ class ReductionRouter(wiring.Component):
             goes.eq(pick(turn, list(able)) & ~rest.any()), goes_on.eq(pick(turn, list(able)) & rest.any()),
             *(arbiter.request[c].eq(wanted[c] & ~goes_on) for c in range(len(contexts))),
             following.eq(Mux(arbiter.request.any(), arbiter.index, turn)),
-        ]  # fmt: skip
+        ]
         children = Signal(_CHILDREN)
         m.d.comb += children.eq(Mux(goes_on, rest, pick(following, [context.children for context in contexts])))
         before = Cat(Const(0, 1), *(children[:k].any() for k in range(1, _CHILDREN)))
         m.d.sync += [
             turn.eq(following), first.eq(children & ~before), rest.eq(children & before), busy.eq(goes_on),
             own.eq(pick(following, [context.local for context in contexts]) & ~goes_on),
-        ]  # fmt: skip
+        ]
         taken = Cat(goes & (turn == c if len(contexts) > 1 else 1) for c in range(len(contexts)))
         for c, context in enumerate(contexts):
             with m.If(taken[c]):
@@ -147,7 +147,7 @@ class ReductionRouter(wiring.Component):
             link = getattr(self, f"{name}_o")
             m.d.comb += [
                 link.payload.payload.eq(total), link.payload.context.eq(turn), link.valid.eq(goes & parent[port]),
-            ]  # fmt: skip
+            ]
 
     def _able(self, context: _Context, c: int, inputs: dict[Port, ReductionInput]) -> tuple[Value, Value]:
         """Whether all operands are there and the parent has room: now, and, as a guess, in the next cycle."""

@@ -80,7 +80,7 @@ class ReductionInput(wiring.Component):
             "heads": In(range(depth)).array(cfg.contexts),
             "take": In(cfg.contexts), "clear": In(cfg.contexts), "chosen": In(context_bits(cfg)),
             "o": Out(cfg.payload_bits), "valid": Out(cfg.contexts), "put": Out(cfg.contexts),
-        })  # fmt: skip
+        })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -118,7 +118,7 @@ class ReductionInput(wiring.Component):
             write.addr.eq(Cat(pick(self.i.payload.context, tails), self.i.payload.context)),
             write.data.eq(self.i.payload.payload), write.en.eq(self.i.valid),
             read.addr.eq(Cat(pick(self.chosen, self.heads), self.chosen)), self.o.eq(read.data),
-        ]  # fmt: skip
+        ]
         if not self.guarded:
             m.d.comb += write.en.eq(self.i.valid & pick(self.i.payload.context, list(self.i.ready)))
 

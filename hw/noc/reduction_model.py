@@ -99,7 +99,7 @@ class ReductionModel:
     def run(
         self, operands: Mapping[int, Sequence[Operand]], *, cycles: int, accept: NDArray[np.bool_] | None = None,
         sums: int | None = None,
-    ) -> list[Sum]:  # fmt: skip
+    ) -> list[Sum]:
         """Send operands.
 
         Parameters

@@ -154,7 +154,7 @@ def random_traffic(
     return Traffic(
         source=source, columns=columns, rows=rows, tag=rng.integers(0, 1 << cfg.tag_bits, count),
         earliest=np.sort(rng.integers(0, int(count / load / cfg.nodes) + 1, count)),
-    )  # fmt: skip
+    )
 
 
 def mean_routers(cfg: MeshConfig, pattern: Pattern) -> float:

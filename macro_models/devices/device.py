@@ -257,7 +257,7 @@ class Device:
     def lose(
         self, g_uS: NDArray[np.float64], target_uS: NDArray[np.float64], time_s: float, temp_C: float,
         codes: Callable[[], NDArray[np.integer]],
-    ) -> NDArray[np.float64]:  # fmt: skip
+    ) -> NDArray[np.float64]:
         """Conductances with those of lost cells in their place (see :class:`Law`).
 
         ``codes`` gives a normal code for each cell, the same for its life; it is called only if cells can be lost.

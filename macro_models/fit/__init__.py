@@ -13,4 +13,4 @@ from macro_models.fit.toml import device_toml
 __all__ = [
     "MODELS", "Measurements", "Pulses", "add_pulses", "device_toml", "fit_device", "pulsed_device", "read_data",
     "read_measurements",
-]  # fmt: skip
+]

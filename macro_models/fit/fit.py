@@ -70,14 +70,14 @@ def fit_device(
         model=model, temp_C=reference, levels_uS=numbers(job.levels), times_s=numbers(times), kept=numbers(kept),
         lost=tuple(numbers(row) for row in job.lost), lost_uS=numbers(np.array([job.lost_uS]))[0],
         source=source or f"{data.path.name}", **_lists(model, rows),
-    )  # fmt: skip
+    )
     device = Device(
         name=name, description=description or f"{model} fit of {data.path.name}",
         range=_range(chosen, g_min_uS, g_max_uS), programming=Programming(pulse_s=_PULSE_S, source=_PULSE_SOURCE),
         law=law, converter=ConverterNoise(source="not part of the data"),
         temperature=temperature or Temperature(source="data of one temperature"),
         stuck=stuck_section(data.stuck_uS, data.cells + len(data.stuck_uS), data.path.name),
-    )  # fmt: skip
+    )
     if temperature is None and len(np.unique(data.temp_C)) > 1:
         device = _with(device, temperature=fit_temperature(data, device, command))
     return _with(device, fit=_record(data, chosen, device, job, command))
@@ -149,7 +149,7 @@ def _record(data: Measurements, chosen: Measurements, device: Device, job: LawRo
         n=tuple(float(row[0]) for row in rows), mean_uS=column(1, 0), model_mean_uS=column(2, 0), std_uS=column(1, 1),
         model_std_uS=column(2, 1), beyond=column(1, 3), model_beyond=column(2, 3), residual_mean_uS=tuple(mean),
         residual_std_uS=tuple(std), source="means, deviations and fractions are of g - target",
-    )  # fmt: skip
+    )
 
 
 def _drawn(device: Device, target: NDArray[np.float64], time_s: float) -> NDArray[np.float64]:

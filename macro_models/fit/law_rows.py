@@ -162,7 +162,7 @@ class LawRows:
         trial = best
         for _ in range(_MATCHES if self.model == "empirical" else 0):
             found = [np.array([quantiles(part) for part in _parts(*pair, len(self.levels))])
-                     for pair in ((change, level), (cells(trial), many_level))]  # fmt: skip
+                     for pair in ((change, level), (cells(trial), many_level))]
             trial, _ = step(trial.matched(found[0], found[1]), shape=False)
             _, score = step(trial, shape=False)
             if score < best_score:

@@ -59,7 +59,7 @@ class Measurements:
             g_uS=self.g_uS[chosen], target_uS=self.target_uS[chosen], first_uS=self.first_uS[chosen],
             temp_C=self.temp_C[chosen], times_s=self.times_s, has_target=self.has_target, dropped=self.dropped,
             stuck_uS=self.stuck_uS,
-        )  # fmt: skip
+        )
 
 
 def read_measurements(
@@ -156,7 +156,7 @@ def _measurements(
         path=path, sha256=table.sha256, cell=cell, time_index=index[keep], g_uS=g[keep], target_uS=programmed[keep],
         first_uS=first[keep], temp_C=temp[keep], times_s=times, has_target=target is not None,
         dropped={what: count for what, count in dropped.items() if count}, stuck_uS=stuck,
-    )  # fmt: skip
+    )
 
 
 def _refuse_few(path: Path, cell: NDArray[np.int64]) -> None:

@@ -98,7 +98,7 @@ def fit_pulses(data: Pulses, pulse_s: float, progress: Callable[[int, int], None
         reset_slope_V=_rounded(down.slope), set_rate=_rounded(up.rate), reset_rate=_rounded(down.rate),
         cycle_spread=both("cycle"), weak_fraction=both("weak"), weak_factor=both("weak_factor"),
         verify_sigma_uS=_rounded(noise), source=_source(data, up, down, pulse_s),
-    )  # fmt: skip
+    )
     return PulseFit(
         pulse=pulse,
         stuck=stuck_section(data.first_uS[stuck], data.cells, f"{data.path.name}, not moved by pulses"),
@@ -113,7 +113,7 @@ def _rounded(value: float) -> float:
 
 def _source(data: Pulses, up: "_Found", down: "_Found", pulse_s: float) -> str:
     ends = [f"{name} is {'seen' if side.ended else 'extrapolated'}"
-            for name, side in (("g_high", up), ("g_low", down))]  # fmt: skip
+            for name, side in (("g_high", up), ("g_low", down))]
     width = "" if data.width_is_known else f"; widths are not in the data, {pulse_s:g} s is assumed"
     return (
         f"{data.path.name}: maximum likelihood of {len(data.volts)} pulses of {data.cells} cells; {', '.join(ends)}; "
@@ -270,7 +270,7 @@ class _Side:
         return _Terms(
             volts=self.volts, width=self.width, log_a=log_a, error=error, least=least, unseen=usable & ~seen,
             seen=seen & ~large, large=large, starts=self.starts, jacobian=jacobian,
-        )  # fmt: skip
+        )
 
     @staticmethod
     def _search(terms: "_Terms", turns: int, evaluations: int) -> tuple[Reals, float]:
@@ -280,7 +280,7 @@ class _Side:
             result = minimize(
                 terms.cost, best, method="Nelder-Mead",
                 options={"maxfev": evaluations, "xatol": 1e-3, "fatol": 1e-2},
-            )  # fmt: skip
+            )
             improved = cost - float(result.fun)
             cost, best = float(result.fun), result.x
             if improved < 0.1:
@@ -297,7 +297,7 @@ class _Side:
             spread=math.exp(log_spread), slope=slope,
             rate=math.exp(at_mean + (threshold - terms.centre) / slope), cycle=math.exp(log_cycle),
             weak=_weak(weak), weak_factor=_factor(factor), moves=self.moves,
-        )  # fmt: skip
+        )
 
 
 def _weak(x: float) -> float:
@@ -347,7 +347,7 @@ class _Terms:
         return np.array([
             share, math.log(0.08), math.log(min(max(slope, 0.02), 5.0)), float(rest.mean()),
             math.log(max(float(rest.std()) * 0.8, 0.05)), -4.0, 0.3,
-        ])  # fmt: skip
+        ])
 
     def _share_moved(self) -> float:
         """Amplitude from which on a third of the pulses move cells."""

@@ -34,7 +34,7 @@ def add_pulses(device: Device, data: Pulses, progress: Callable[[int, int], None
 def pulsed_device(
     data: Pulses, *, name: str, description: str = "", g_min_uS: float | None = None, g_max_uS: float | None = None,
     command: str = "", progress: Callable[[int, int], None] | None = None,
-) -> Device:  # fmt: skip
+) -> Device:
     """A device that is known by its response to pulses alone: nothing changes after programming.
 
     Parameters
@@ -55,7 +55,7 @@ def pulsed_device(
             file=data.path.name, sha256=data.sha256, command=command, cells=data.cells,
             readings=len(data.volts) + data.cells, dropped="nothing", source="readings after pulses only",
         ),
-    )  # fmt: skip
+    )
     device = add_pulses(bare, data, progress)
     low, high = (float(v) for v in np.quantile(data.after_uS, [0.05, 0.95]))
     law = device.pulse

@@ -46,7 +46,7 @@ class Pulses:
             path=self.path, sha256=self.sha256, cell=self.cell[chosen], volts=self.volts[chosen],
             width_s=self.width_s[chosen], before_uS=self.before_uS[chosen], after_uS=self.after_uS[chosen],
             first_uS=self.first_uS, width_is_known=self.width_is_known,
-        )  # fmt: skip
+        )
 
 
 def split_pulses(table: Table, cell: NDArray[np.int64], g_uS: Reals) -> tuple[Pulses | None, NDArray[np.bool_]]:
@@ -120,4 +120,4 @@ def _pulses(
         path=table.path, sha256=table.sha256, cell=index[fine], volts=volts[here][fine], width_s=widths[fine] * 1e-9,
         before_uS=g_uS[earlier][fine], after_uS=g_uS[here][fine], first_uS=g_uS[begin],
         width_is_known=width is not None,
-    )  # fmt: skip
+    )

@@ -97,20 +97,20 @@ class ParametricRow:
                         k: np.where(h, np.minimum(tail * factor, _TAIL_MOST), tail)
                         for h, (k, tail) in zip(heavy, tails.items(), strict=True)
                     })
-                )  # fmt: skip
+                )
                 found.append(
                     replace(self, **{
                         k: np.where(h, np.clip(1.0 + (ratio - 1.0) * factor, 1.0, _RATIO_MOST), ratio)
                         for h, (k, ratio) in zip(heavy, ratios.items(), strict=True)
                     })
-                )  # fmt: skip
+                )
             if not all(h.all() for h in heavy):
                 found.append(
                     replace(self, **{
                         k: np.where(h, tail, np.clip(tail + (factor - 1.0), 0.0, 2.0) * (ratio < 1.0))
                         for h, (k, tail), ratio in zip(heavy, tails.items(), ratios.values(), strict=True)
                     })
-                )  # fmt: skip
+                )
         return found
 
     def matched(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "ParametricRow":

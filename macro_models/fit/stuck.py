@@ -56,4 +56,4 @@ def stuck_section(values_uS: Reals, cells: int, source: str) -> Stuck:
     return Stuck(
         fraction=float(f"{len(values_uS) / cells:.4g}"), values_uS=tuple(float(f"{v:.4g}") for v in values),
         source=f"{source}: {len(values_uS)} of {cells} cells",
-    )  # fmt: skip
+    )

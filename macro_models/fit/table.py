@@ -23,7 +23,7 @@ TEXT = ("cell", "die")
 """Columns that name things."""
 COLUMNS = (
     "t_s", *CONDUCTANCES, *TEXT, "g_target_uS", "g_target_S", "temp_C", "pulse_n", "pulse_V", "pulse_ns",
-)  # fmt: skip
+)
 """Columns that are understood; others are passed over."""
 
 _MISSING = frozenset({"", "nan", "na", "n/a", "null", "none", "-", "--"})
@@ -50,7 +50,7 @@ class Table:
         return Table(
             self.path, self.sha256, {name: values[chosen] for name, values in self.numbers.items()},
             {name: values[chosen] for name, values in self.names.items()},
-        )  # fmt: skip
+        )
 
 
 def parse_columns(text: str) -> dict[str, str]:

@@ -53,7 +53,7 @@ def fit_temperature(data: Measurements, device: Device, command: str = "") -> Te
         fitted_C=tuple(float(t) for t in np.unique(data.temp_C)),
         source=f"{data.path.name}: root mean squares of g - target of {points} groups of levels, temperatures and "
         f"times agree within {100.0 * (misfit / max(points, 1)) ** 0.5:.0f} %" + (f"; by {command}" if command else ""),
-    )  # fmt: skip
+    )
 
 
 _Case = tuple[float, float, float, NDArray[np.float64]]
@@ -84,7 +84,7 @@ def _residuals(cases: list[_Case], device: Device, acts_on: str, energy: float) 
     trial = Device(
         name=device.name, programming=device.programming, law=law,
         temperature=Temperature(acts_on=acts_on, activation_eV=energy),
-    )  # fmt: skip
+    )
     found = []
     for temp_C, time_s, rms, target in cases:
         n = len(target)

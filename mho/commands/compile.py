@@ -157,7 +157,7 @@ def print_summary(summary: dict[str, Any], out: Output) -> None:
         out.text(line)
     headers = (
         "layer", "inputs", "outputs", "relu", "slices", "copies", "products", "in bits", "out bits", "cycles", "error",
-    )  # fmt: skip
+    )
     rows = [
         (
             layer["name"], layer["inputs"], layer["outputs"], "yes" if layer["relu"] else "", slices_text(layer),
@@ -165,5 +165,5 @@ def print_summary(summary: dict[str, Any], out: Output) -> None:
             f"{layer['error']:.3f}",
         )
         for layer in summary["layers"]
-    ]  # fmt: skip
+    ]
     out.table(headers, rows)

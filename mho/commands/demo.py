@@ -27,8 +27,8 @@ def demo_command(output: str, limit: int | None, seeds: int, out: Output) -> Non
     """
     from mho.data import SAMPLES, load_sample
     from mho.demo import HEADERS, mismatches, study
-    from mho.demo_figure import plot_demo_of
-    from mho.figures import save_figure
+    from mho.figures.demo import plot_demo_of
+    from mho.figures.run import save_figure
 
     for name, value in (("limit", limit), ("seeds", seeds)):
         if value is not None and value < 1:

@@ -63,8 +63,8 @@ def show_command(device: str, output: str | None, out: Output) -> None:
 
     model = load_device(device)
     if output is not None:
-        from mho.device_figure import figure_of_device
-        from mho.figures import save_figure
+        from mho.figures.device import figure_of_device
+        from mho.figures.run import save_figure
 
         check_target(output)
         save_figure(figure_of_device(model), Path(output))
@@ -101,7 +101,7 @@ def _print(model: "Device", out: Output) -> None:
     )
     if model.law.model:
         _print_drift(model, targets, headers, out)
-    from mho.device_figure import RETENTION_C
+    from mho.figures.device import RETENTION_C
 
     conditions = [*((t, temp_C) for t in _TIMES_S), (_TIMES_S[0], max(RETENTION_C))]
     for sentence in dict.fromkeys(w for t, temp in conditions for w in model.warnings(t, temp)):
@@ -110,7 +110,7 @@ def _print(model: "Device", out: Output) -> None:
 
 def _print_drift(model: "Device", targets: np.ndarray, headers: list[str], out: Output) -> None:
     """Mean and spread at the temperatures of retention."""
-    from mho.device_figure import RETENTION_C
+    from mho.figures.device import RETENTION_C
 
     for name, function in (("mean of g - target", model.mean_uS), ("sigma", model.sigma_uS)):
         out.text()

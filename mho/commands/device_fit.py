@@ -34,13 +34,13 @@ def _positive(_ctx: click.Context, param: click.Parameter, value: float | None) 
 @click.option(
     "--model", default="parametric", show_default=True, metavar="NAME",
     help="parametric (medians, cores and tails) or empirical (quantiles as measured).",
-)  # fmt: skip
+)
 @click.option("--columns", metavar="NAME=HEADER,..", help="Names of the columns, or their numbers without a header.")
 @click.option("--g-min-uS", "g_min_us", type=float, callback=_positive, metavar="G", help="Least target of the chip.")
 @click.option(
     "--g-max-uS", "g_max_us", type=float, callback=_positive, metavar="G",
     help="Largest target of the chip; cells programmed above it are left out.",
-)  # fmt: skip
+)
 @click.option("--temp", type=float, default=25.0, show_default=True, metavar="C", help="Temperature without temp_C.")
 @click.option("--temp-max", type=float, metavar="C", help="Leave out readings at higher temperatures.")
 @click.option("--temperature-from", metavar="DEVICE", help="Take Arrhenius' law from another fitted device.")
@@ -52,7 +52,7 @@ def fit_command(
     data: str, output: str, model: str, columns: str | None, g_min_us: float | None, g_max_us: float | None,
     temp: float, temp_max: float | None, temperature_from: str | None, name: str | None, description: str,
     source: str, out: Output,
-) -> None:  # fmt: skip
+) -> None:
     """Fit a device to measured relaxation and retention, from tidy CSV or TSV (.gz too) with a header.
 
     One row a reading: t_s (since programming) and one of g_uS, g_S, r_ohm; optional cell, die, g_target_uS, temp_C.
@@ -78,21 +78,21 @@ def fit_command(
         measured, pulses = read_data(
             Path(data), columns=parse_columns(columns) if columns else None, g_max_uS=g_max_us, temp_C=temp,
             temp_max_C=temp_max,
-        )  # fmt: skip
+        )
     with out.progress("fitting") as progress:
         called, command = name or target.stem, _command()
         if measured is not None:
             device = fit_device(
                 measured, name=called, model=model, description=description, g_min_uS=g_min_us, g_max_uS=g_max_us,
                 temperature=taken, command=command, source=source, progress=progress,
-            )  # fmt: skip
+            )
             device = device if pulses is None else add_pulses(device, pulses, progress)
         else:
             assert pulses is not None  # a table has one or the other
             device = pulsed_device(
                 pulses, name=called, description=description, g_min_uS=g_min_us, g_max_uS=g_max_us, command=command,
                 progress=progress,
-            )  # fmt: skip
+            )
     write_atomic(target, device_toml(device).encode())
     print_fit(device, out)
     _print_use(device, output, out)
@@ -127,7 +127,7 @@ def print_fit(device: "Device", out: Output) -> None:
             fit.model_beyond, strict=True,
         )
         if n
-    ]  # fmt: skip
+    ]
     if rows:
         _print_agreement(rows, out)
     law = device.temperature

@@ -18,7 +18,7 @@ __all__ = ["build_command"]
 @click.option(
     "--tools", default="auto", show_default=True, metavar="auto|native|yowasp",
     help="Those of the system, or those in Python packages; auto: of the system if all are there.",
-)  # fmt: skip
+)
 @noise_option
 @common_options
 def build_command(
@@ -42,7 +42,7 @@ def build_command(
     rows = [
         (names[kind], used, report.available[kind], f"{used / report.available[kind]:.0%}")
         for kind, used in report.used.items() if report.available[kind]
-    ]  # fmt: skip
+    ]
     out.table(("part", "used", "of", ""), rows)
     out.text()
     out.text(

@@ -27,6 +27,6 @@ def list_command(out: Output) -> None:
         lines, g_bits = cfg.emulator.lines, cfg.emulator.g_bits
         rows.append((
             name, board.device, PLANS[name].chip, lines, g_bits, cfg.lanes, cfg.clock_hz, cfg.baud, board.status,
-        ))  # fmt: skip
+        ))
     out.table(headers, rows)
     out.json({"boards": [dict(zip(headers, row, strict=True)) for row in rows]})

@@ -16,7 +16,7 @@ __all__ = ["generate_command"]
 @click.option(
     "--part", type=click.Choice(["core", "noc"]), default="core", show_default=True,
     help="The core of a chip that has one, or the network on chip of one that has several.",
-)  # fmt: skip
+)
 @click.option(
     "--wrap", type=click.Choice(["none", "wishbone", "axil"]), help="Bus around the core.  [default: wishbone]"
 )
@@ -55,4 +55,4 @@ def generate_command(
     out.json({
         "directory": output, "top": report.top, "part": part, "wrap": report.wrap, "chip_sha256": resolved.sha256,
         "statistics": asdict(size), "files": [asdict(file) for file in report.files], "kept": list(report.kept),
-    })  # fmt: skip
+    })

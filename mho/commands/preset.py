@@ -80,7 +80,7 @@ def check_command(chip: str, overrides: tuple[str, ...], out: Output) -> None:
     out.json({
         "chip": resolved.to_dict(), "sha256": resolved.sha256, "sizes": dict(sizes(resolved)), "warnings": found,
         "pins": problems,
-    })  # fmt: skip
+    })
     if problems:
         count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise InputError(f"{chip}: the pins of the macro do not fit, {count} as listed")

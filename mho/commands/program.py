@@ -9,7 +9,7 @@ from mho.console import Output, check_target
 from mho.options import common_options, example
 
 if TYPE_CHECKING:
-    from sim.cells import Cells
+    from sim.cells.instance import Cells
 
 __all__ = ["PUBLISHED", "program_command"]
 
@@ -48,7 +48,7 @@ def program_command(
     network: str, measured: str | None, form: bool, screen: bool, output: str | None, pulses: str | None,
     plot: str | None, backend: str, port: str | None, baud: int | None, device: str | None, pulse_law: str | None,
     seed: int | None, overrides: tuple[str, ...], out: Output,
-) -> None:  # fmt: skip
+) -> None:
     """Program the cells of one chip for a network, or take measured ones, and write the chip's cells.
 
     All cells are programmed to what the network wants, those without a weight to g_min, row by row and pass by pass;
@@ -59,14 +59,14 @@ def program_command(
     """
     from macro_models.devices import load_device
     from mho.api import load
-    from mho.programming import check_program_options, program_net
+    from mho.writing import check_program_options, program_net
 
     for target in (output, pulses, plot):
         check_target(target)
     check_program_options(
         seed=seed, backend=backend, measured=measured is not None, pulses=pulses is not None,
         law=pulse_law is not None, form=form, port=port, baud=baud,
-    )  # fmt: skip
+    )
     net = load(network)
     law = None if pulse_law is None else load_device(pulse_law)
     with out.progress("taking measured cells" if measured else f"programming on {backend}") as progress:
@@ -74,12 +74,12 @@ def program_command(
             net, device=net.network.device if device is None else load_device(device), pulse_law=law, seed=seed,
             backend=backend, measured=measured, form=form, screen=screen, pulses=pulses, progress=progress,
             overrides=overrides, note=out.note, port=port, baud=baud, loading=progress,
-        )  # fmt: skip
+        )
     if output is not None:
         cells.save(output)
     if plot is not None:
-        from mho.figures import save_figure
-        from mho.program_figure import figure_of_cells
+        from mho.figures.run import save_figure
+        from mho.figures.write import figure_of_cells
 
         save_figure(figure_of_cells(cells), Path(plot))
     _print(cells, out)

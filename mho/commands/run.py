@@ -16,7 +16,7 @@ from mho.units import format_time
 if TYPE_CHECKING:
     from mho.api import Net
     from mho.result import Result
-    from sim.cells import Cells
+    from sim.cells.instance import Cells
 
 __all__ = ["run_command"]
 
@@ -61,14 +61,14 @@ def run_command(
     network: str, chip: str | None, overrides: tuple[str, ...], calibrate: str | None, inputs: str,
     labels: str | None, output: str | None, cells: str | None, device: str | None, budget: bool, out: Output,
     **options: Any,
-) -> None:  # fmt: skip
+) -> None:
     """Run a network on a chip with its devices, and say how well it does.
 
     With --labels the score is the accuracy; without, how far the outputs agree with the float model's. Causes are
     programming, relaxation, read-noise, wire, adc, stuck.
     """
     from mho.api import Device
-    from mho.engine import check_options
+    from mho.running import check_options
 
     check_options(**options)
     check_target(output)

@@ -38,7 +38,7 @@ def core_command(
         raise InputError("--cells needs --netlist, the netlist that uses them")
     check_target(waves)
     from hw.config import load_chip
-    from sim.verify import verify_core
+    from sim.core.verify import verify_core
 
     resolved = load_chip(chip or "tnsa16-core", overrides)
     out.note(f"verifying the core of {resolved.name} in {sim} ...")

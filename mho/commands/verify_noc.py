@@ -26,7 +26,7 @@ __all__ = ["noc_command"]
 @click.option(
     "--flits", type=click.IntRange(1), default=200_000, show_default=True, metavar="N",
     help="Flits and operands of the whole mesh.",
-)  # fmt: skip
+)
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Of all that is random."
 )
@@ -35,7 +35,7 @@ __all__ = ["noc_command"]
 def noc_command(
     chip: str | None, overrides: tuple[str, ...], columns: int | None, rows: int | None, payload: int | None,
     depth: int | None, queues: int | None, contexts: int | None, flits: int, seed: int, output: str | None, out: Output,
-) -> None:  # fmt: skip
+) -> None:
     """Run random traffic through the generated Verilog of a mesh in Verilator, and check all of it.
 
     Bare routers are compared with the cycle-accurate model: each pair of nodes alone, and random flits to one node and
@@ -44,23 +44,23 @@ def noc_command(
     8 x 6. Exit 1 on a mismatch.
     """
     if output is not None:
-        from mho.figures import check_figure
+        from mho.figures.run import check_figure
 
         check_figure(Path(output))
     given = {
         "columns": columns, "rows": rows, "payload_bits": payload, "depth": depth, "queues": queues,
         "contexts": contexts,
-    }  # fmt: skip
+    }
     cfg = _mesh(chip or "neurram", overrides, {name: value for name, value in given.items() if value is not None})
-    from sim.verify_noc import verify_noc
+    from sim.noc.verify import verify_noc
 
     out.note("building the simulators of the mesh, unless they are in the cache ...")
     with out.progress(f"verifying a mesh of {cfg.columns} x {cfg.rows}") as progress:
         report = verify_noc(cfg, flits=flits, seed=seed, progress=progress)
     out.text(str(report))
     if output is not None:
-        from mho.figures import save_figure
-        from mho.noc_figure import figure_of_noc
+        from mho.figures.noc import figure_of_noc
+        from mho.figures.run import save_figure
 
         save_figure(figure_of_noc(report), Path(output))
     content = {key: value for key, value in vars(report).items() if key not in ("mesh", "latencies")}

@@ -57,4 +57,4 @@ def load_sample(name: str) -> Sample:
             name=name, title=SAMPLES[name], model=_FOLDER / f"{name}.onnx",
             x=arrays["x"].astype(np.float32), y=arrays["y"].astype(np.int64),
             calibrate=arrays["calibrate"].astype(np.float32),
-        )  # fmt: skip
+        )

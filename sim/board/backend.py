@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from hw.board import BoardConfig
 from hw.config import Chip, load_chip
 from hw.core.write_verify import WriteVerifyParameters
-from hw.macro.emulator import check_core
+from hw.emulator import check_core
 from macro_models import Masks, TnsaModel
 from macro_models.exact.operation import MvmOperation
 from macro_models.pulses import PulseArray
@@ -17,8 +17,8 @@ from sim.backend import BackendResult
 from sim.board.bus import BusSimulation, board_simulator
 from sim.board.driver import BoardDriver, read_info
 from sim.board.program import BoardProgrammer
-from sim.write_cosim import check_engine
-from sim.write_verify import ProgramRun
+from sim.cells.cosim import check_engine
+from sim.cells.write_verify import ProgramRun
 
 __all__ = ["FpgaSimBackend", "hardware_chip"]
 
@@ -35,7 +35,7 @@ def hardware_chip(chip: Chip) -> Chip:
     programming = replace(
         common.programming, engine=given.engine, verify_bits=given.verify_bits, t_setup_ns=given.t_setup_ns,
         t_verify_ns=given.t_verify_ns,
-    )  # fmt: skip
+    )
     return replace(
         common, core=chip.core, clock=chip.clock, timing=chip.timing, mesh=chip.mesh, programming=programming
     )
@@ -109,8 +109,8 @@ class FpgaSimBackend:
     def program(
         self, core: int, array: PulseArray, targets: NDArray[np.integer], skip: NDArray[np.bool_] | None,
         parameters: WriteVerifyParameters,
-    ) -> ProgramRun:  # fmt: skip
-        """Program cells by the engine of the core on the board; see :class:`sim.write_verify.Programmer`.
+    ) -> ProgramRun:
+        """Program cells by the engine of the core on the board; see :class:`sim.cells.write_verify.Programmer`.
 
         Raises
         ------

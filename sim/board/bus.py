@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.board import BoardConfig, BoardCore, address_width
-from hw.host.link_format import Status
-from hw.host.link_tasks import Task
+from hw.host.link.format import Status
+from hw.host.link.tasks import Task
 from macro_models.errors import ToolError
-from sim.verilate import cached_simulator, hardware_hash, verilog_text
+from sim.build.verilate import cached_simulator, hardware_hash, verilog_text
 
 __all__ = ["BoardBus", "BusSimulation", "board_simulator"]
 
@@ -43,7 +43,7 @@ def board_simulator(cfg: BoardConfig) -> Path:
     return cached_simulator(
         "board", [repr(cfg), hardware_hash()], lambda: verilog_text(BoardCore(cfg), "board"), [_MAIN], top="mho_board",
         cflags=f"-DMHO_ADDRESS_WIDTH={address_width(cfg.emulator)}",
-    )  # fmt: skip
+    )
 
 
 class BusSimulation:
@@ -61,7 +61,7 @@ class BusSimulation:
         self._process = subprocess.Popen(
             [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
             env={**os.environ, "LC_ALL": "C"},
-        )  # fmt: skip
+        )
 
     def execute(
         self, tasks: Iterable[Task], *, progress: Callable[[int, int], None] | None = None

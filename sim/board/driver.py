@@ -21,17 +21,17 @@ from hw.board import (
 from hw.config import Chip
 from hw.core.config import OVERHEAD_CYCLES
 from hw.core.layout import OpLayout, pack
+from hw.emulator import EmulatorConfig, LoadWord, TableCache, cell_loads, check_core, noise_loads
+from hw.emulator.layout import TABLES, TAGS
 from hw.host.core_map import MAP_VERSION, core_map
-from hw.host.link_tasks import Poll, Read, Task, Write
+from hw.host.link.tasks import Poll, Read, Task, Write
 from hw.host.registers import Register, RegisterMap
-from hw.macro.emulator import EmulatorConfig, LoadWord, TableCache, cell_loads, check_core, noise_loads
-from hw.macro.emulator.layout import TABLES, TAGS
 from macro_models import Masks, TnsaModel
 from macro_models.errors import ToolError
 from macro_models.exact.operation import MvmOperation
 from sim.backend import BackendResult
 from sim.board.bus import BoardBus
-from sim.words import MaskImage, input_words, output_codes
+from sim.core.words import MaskImage, input_words, output_codes
 
 __all__ = ["BoardDriver", "BoardInfo", "once", "read_info", "register_word", "write_runs"]
 
@@ -114,7 +114,7 @@ def read_info(bus: BoardBus, where: str) -> BoardInfo:
         version=version, core_version=core_version, level=level, g_bits=emulator >> 2 & 0x3F,
         slots=emulator >> 8 & 0xFF, lanes=emulator >> 16, lines=geometry & 0xFFFF,
         noise=bool(geometry >> 16 & 1), clock_hz=clock, sha256="".join(f"{int(word):08x}" for word in digest),
-    )  # fmt: skip
+    )
 
 
 class BoardDriver:
@@ -142,7 +142,7 @@ class BoardDriver:
     def __init__(
         self, bus: BoardBus, cfg: EmulatorConfig, models: Sequence[TnsaModel],
         progress: Callable[[int, int], None] | None = None, guard: Callable[[Callable[[], Any]], Any] = once,
-    ) -> None:  # fmt: skip
+    ) -> None:
         for model in models:
             check_core(cfg, model)
         self.bus, self.cfg, self.models, self.progress = bus, cfg, list(models), progress
@@ -215,7 +215,7 @@ class BoardDriver:
         each = [
             [*self._input(words), *self._number(int(number)), start, done, Read(analog), Read(output, count), clear]
             for words, number in zip(input_words(x).reshape(len(x), -1), op_id, strict=True)
-        ]  # fmt: skip
+        ]
         ends = [Read(status), Read(BOARD_BASE + 0x010)]
         answers = self.bus.execute([*begin, *(task for tasks in each for task in tasks), *ends])
         failed = register_word(self.map, "status", error=1, overrun=1)

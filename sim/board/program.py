@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 
 from hw.board import CORE_BASE, BoardConfig, load_base, load_offset
 from hw.core.write_verify import PULSE, WriteVerifyConfig, WriteVerifyParameters, cycles
-from hw.host.link_tasks import Poll, Read, Task, Write
+from hw.emulator import PinEmulatorConfig, logged_pulses, table_words
+from hw.emulator.layout import PULSES
+from hw.emulator.pins.config import CONSTANTS, LOG, LOG_LEVEL
+from hw.host.link.tasks import Poll, Read, Task, Write
 from hw.host.write_map import CODE_BITS, FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
-from hw.macro.emulator import PinEmulatorConfig, logged_pulses, table_words
-from hw.macro.emulator.layout import PULSES
-from hw.macro.emulator.pin_config import CONSTANTS, LOG, LOG_LEVEL
 from macro_models.errors import InputError, ToolError
 from macro_models.exact.pulse import RECORD_WORDS, PulseRecord
 from macro_models.pulses import PulseArray
 from sim.board.bus import BoardBus
 from sim.board.driver import once, register_word, write_runs
-from sim.write_cosim import KINDS, check_engine, check_report, shortened, target_words
-from sim.write_job import COUNTERS
-from sim.write_verify import ProgramRun
+from sim.cells.cosim import KINDS, check_engine, check_report, shortened, target_words
+from sim.cells.job import COUNTERS
+from sim.cells.write_verify import ProgramRun
 
 __all__ = ["BoardProgrammer"]
 
@@ -57,7 +57,7 @@ class _Levels(NamedTuple):
 
 
 class BoardProgrammer:
-    """Programs the cells of cores on a board: a :class:`sim.write_verify.Programmer`.
+    """Programs the cells of cores on a board: a :class:`sim.cells.write_verify.Programmer`.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class BoardProgrammer:
     def __init__(
         self, bus: BoardBus, cfg: BoardConfig, *, progress: Callable[[int, int], None] | None = None,
         guard: Callable[[Callable[[], Any]], Any] = once, looks: int = 1,
-    ) -> None:  # fmt: skip
+    ) -> None:
         parts = cfg.emulator
         check_engine(cfg.chip, "on a board")
         if cfg.write is None or not isinstance(parts, PinEmulatorConfig):
@@ -101,8 +101,8 @@ class BoardProgrammer:
     def program(
         self, core: int, array: PulseArray, targets: NDArray[np.integer], skip: NDArray[np.bool_] | None,
         parameters: WriteVerifyParameters,
-    ) -> ProgramRun:  # fmt: skip
-        """Program cells; see :class:`sim.write_verify.Programmer`. What ``core`` it is, ``array`` knows.
+    ) -> ProgramRun:
+        """Program cells; see :class:`sim.cells.write_verify.Programmer`. What ``core`` it is, ``array`` knows.
 
         Raises
         ------
@@ -135,7 +135,7 @@ class BoardProgrammer:
             pulses=pulses, codes=results & 2**CODE_BITS - 1, faults=(results >> WORD_FLAG & 1).astype(np.bool_),
             counts=results >> RESULT_PULSES, counters={**sums, **{name: last[name] for name in _COUNTERS[4:]}},
             cycles=cycles(self._write, parameters, sums["reads"], pulses), array=array,
-        )  # fmt: skip
+        )
 
     def _pulses(self, done: _Pass, number: int, widths: list[int]) -> NDArray[np.void]:
         """Pulses of a pass, with the widths for which they stand."""
@@ -156,7 +156,7 @@ class BoardProgrammer:
         pairs: tuple[tuple[Any, Any], ...] = (
             (done.results >> RESULT_PULSES, counts), (done.counters["pulsed"], np.count_nonzero(counts)),
             (more[:, PulseRecord.PULSES], counts), (more[:, PulseRecord.READS].sum(), done.counters["reads"]),
-        )  # fmt: skip
+        )
         if not all(np.all(said == seen) for said, seen in pairs):
             raise ToolError(f"{chip.name}: the cells must have had the pulses and reads that the core counts")
 
@@ -171,23 +171,23 @@ class BoardProgrammer:
         start = register_word(self._map, "write_control", start=1)
         self.bus.execute([
             *self._parameters(parameters), Write(status, sum(flags.values())), Write(self._at("write_control"), start),
-        ])  # fmt: skip
+        ])
         # From here on the cells on the board are not what they were.
         self._records, self._idle = None, False
         results, log = self._exchange(words, flags["error"] | flags["overrun"])
         window, row = self._map["faults"], self._at("fault_row")
         rows = [task for k in range(self._write.lines)
-                for task in (Write(row, [k]), Read(CORE_BASE + window.address, window.words))]  # fmt: skip
+                for task in (Write(row, [k]), Read(CORE_BASE + window.address, window.words))]
         counters, level, *maps = self.bus.execute([
             Read(self._at(f"write_{_COUNTERS[0]}"), len(_COUNTERS)), Read(self._word(LOG_LEVEL)), *rows
-        ])  # fmt: skip
+        ])
         rest = self.bus.execute([Read(self._word(LOG), int(level[0]), increment=False)] if level[0] else [])
         self._read_records(records, np.flatnonzero(words >> WORD_FLAG & 1 == 0))
         return _Pass(
             results=results, log=np.concatenate([np.zeros(0, dtype=np.uint32), *log, *rest]),
             counters=dict(zip(_COUNTERS, map(int, counters), strict=True)),
             map=np.concatenate(maps[1::2]).tolist(), records=records,
-        )  # fmt: skip
+        )
 
     def _read_records(self, records: NDArray[np.uint32], visited: NDArray[np.intp]) -> None:
         """Bring ``records`` up to date: what changes of the cells that were visited."""
@@ -256,7 +256,7 @@ class BoardProgrammer:
             Read(self._at("results"), levels.waiting, increment=False),
             Read(self._word(LOG), levels.logged, increment=False), Read(self._at("write_status")),
             Read(self._at("write_levels"), self._looks, increment=False), Read(self._word(LOG_LEVEL)),
-        ])  # fmt: skip
+        ])
         last = int(level[-1])
         return results, pulses, int(status[0]), _Levels(last & 2**shift - 1, last >> shift, int(logged[0]))
 

@@ -50,7 +50,7 @@ class InterfaceClaims(Harness):
                 with m.Case(k):
                     m.d.comb += [
                         row.as_value().eq(state.words("flows.missing")[k]), members.eq(state.words("flows.members")[k]),
-                    ]  # fmt: skip
+                    ]
         comes = flows.credit & (flows.value[:5] == (flow | odd << 4)) & ~flows.spurious
         begins = flows.start & (flows.flow == flow) & (row.next_odd == odd)
         with m.If(flows.write_members & (flows.row == flow)):

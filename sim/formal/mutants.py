@@ -118,5 +118,5 @@ MUTANTS = (
         line="child[part] + more[part]", instead="(child + more)[part]",
         make=lambda: AdderClaims(_adder()),
     ),
-)  # fmt: skip
+)
 """All of them."""

@@ -84,23 +84,23 @@ def _parts() -> Iterator[Property]:
         yield Property(
             name="FIFO: no overflow, no underflow, ready if and only if there is room; order and integrity",
             of=f"FlitFifo, {depth} deep", make=lambda d=depth: queue.FifoClaims(FlitFifo(40, d)), seen=depth + 3,
-        )  # fmt: skip
+        )
     for count in (1, 2, 4):
         yield Property(
             name="arbiter: one grant, to a request; a request waits for each other one once at most",
             of=f"RoundRobin of {count}", make=lambda c=count: ArbiterClaims(RoundRobin(c)),
-        )  # fmt: skip
+        )
     name = "routing: what is carried is what destinations and position say; nothing leaves the mesh"
     for columns, rows in ((3, 3), (8, 6), (8, 8), (9, 2)):
         yield Property(
             name=name, of=f"wants(), {columns} x {rows}",
             make=lambda c=columns, r=rows: routes.RouteClaims(_mesh(c, r)),
-        )  # fmt: skip
+        )
     for port in Port:
         yield Property(
             name=name, of=f"wants(), 16 x 16, {port.name.lower()} input",
             make=lambda p=port: routes.RouteClaims(_mesh(16, 16), [p]),
-        )  # fmt: skip
+        )
 
 
 def _routers() -> Iterator[Property]:
@@ -109,68 +109,68 @@ def _routers() -> Iterator[Property]:
             name="router: what goes out has room beyond and carries what it wants there; what is held is wanted",
             of=f"Router of {columns} x {rows}, 2 deep",
             make=lambda c=columns, r=rows: router.LinkClaims(Router(_mesh(c, r))),
-        )  # fmt: skip
+        )
     for depth, queues in ((1, 1), (2, 1), (2, 2)):
         yield Property(
             name="router: grants are one-hot, asked for, and have room; only what is wanted is served",
             of=f"Router of 3 x 3, {depth} deep, {_some(queues, 'queue')}",
             make=lambda d=depth, q=queues: router.GrantClaims(_router(d, q)),
-        )  # fmt: skip
+        )
     for depth in (1, 2):
         yield Property(
             name="router: a head waits for each other input once at most, at each output that it wants",
             of=f"Router of 3 x 3, {depth} deep", make=lambda d=depth: router.WaitClaims(_router(d)),
-        )  # fmt: skip
+        )
     yield Property(
         name="the same claim with two queues an input, with 8 times for once: not so, see below",
         of="Router of 3 x 3, 2 deep, 2 queues", make=lambda: router.WaitClaims(_router(2, 2), 8),
         engine=Engine.BOUNDED, depth=20, expected=Verdict.FAILS,
-    )  # fmt: skip
+    )
     for depth, queues in ((1, 1), (2, 1), (2, 2)):
         for port in Port:
             yield Property(
                 name="router: two flits leave by what they want and nothing else, once, unchanged, in order",
                 of=f"Router of 3 x 3, {depth} deep, {_some(queues, 'queue')}, {port.name.lower()} input",
                 make=lambda d=depth, q=queues, p=port: TraceClaims(_router(d, q), p),
-            )  # fmt: skip
+            )
 
 
 def _meshes() -> Iterator[Property]:
     yield Property(
         name="mesh: numbers of channels rise at every turn", of="all meshes up to 16 x 16", make=routes.check_channels,
         engine=None,
-    )  # fmt: skip
+    )
     for columns, rows in ((4, 4), (8, 6), (8, 8), (16, 2), (16, 16)):
         yield Property(
             name="mesh: the tree of each set from each source reaches its members, once each",
             of=f"{columns} x {rows}, all sets", make=partial(routes.check_trees, _mesh(columns, rows)), engine=None,
-        )  # fmt: skip
+        )
     for columns, rows, depth, queues in ((2, 2, 1, 1), (3, 2, 1, 1), (3, 3, 1, 1), (3, 3, 2, 1), (2, 2, 1, 2)):
         yield Property(
             name="mesh: no deadlock; while flits are in the mesh, one moves in every cycle",
             of=f"Network, {columns} x {rows}, {depth} deep, {_some(queues, 'queue')}",
             make=lambda c=columns, r=rows, d=depth, q=queues: mesh.ProgressClaims(_network(c, r, d, q)),
             seen=14 if columns * rows < 9 else 0,  # asked of the smaller ones: it costs more than the proof
-        )  # fmt: skip
+        )
     yield Property(
         name="mesh: no flit starves; the head of every queue has gone within 6 cycles", of="Network, 2 x 2, 1 deep",
         make=lambda: mesh.HeadClaims(_network(2, 2), 6), depth=7,
-    )  # fmt: skip
+    )
     for node in range(4):
         yield Property(
             name="mesh: a flit is everywhere 12 cycles after its injection, once at each member and nowhere else",
             of=f"Network, 2 x 2, 1 deep, from node {node}",
             make=lambda n=node: mesh.ArrivalClaims(_network(2, 2), n, 12), engine=Engine.BOUNDED, depth=24,
-        )  # fmt: skip
+        )
     yield Property(
         name="mesh: it never stands still for 4 cycles with flits in it", of="Network, 2 x 2, 1 deep",
         make=lambda: mesh.StuckClaims(_network(2, 2)), engine=Engine.BOUNDED, depth=20,
-    )  # fmt: skip
+    )
     yield Property(
         name="the same claim with wormhole packets, which deadlock", of="Network of WormholeRouter, 2 x 2, 1 deep",
         make=lambda: mesh.StuckClaims(_network(2, 2)), engine=Engine.BOUNDED, depth=20, expected=Verdict.FAILS,
         setting=wormholes,
-    )  # fmt: skip
+    )
 
 
 def _reductions() -> Iterator[Property]:
@@ -179,23 +179,23 @@ def _reductions() -> Iterator[Property]:
             name="reduction: the k-th sum is that of the k-th operands, each once, and never of some of them",
             of=f"ReductionRouter, {_some(contexts, 'context')}, {depth} deep",
             make=lambda c=contexts, d=depth: _sums(c, d),
-        )  # fmt: skip
+        )
     yield Property(
         name="reduction: a lane is the sum of what is added, for any values", of="ReductionRouter, 2 contexts",
         make=lambda: reduction.AdderClaims(ReductionRouter(_mesh(3, 3, depth=4, contexts=2))),
-    )  # fmt: skip
+    )
     for contexts, cycles in ((1, 4), (2, 12)):
         yield Property(
             name=f"reduction: a sum goes within {cycles} cycles if operands and room are there",
             of=f"ReductionRouter, {_some(contexts, 'context')}, 2 deep",
             make=lambda c=contexts, n=cycles: _sums(c, 2, n), depth=cycles + 1,
-        )  # fmt: skip
+        )
     for columns, rows in ((3, 3), (4, 3)):
         yield Property(
             name="reduction: the sum of each group at each root has each member once and nothing else",
             of=f"{columns} x {rows}, all groups and roots", engine=None,
             make=partial(schedules.check_sums, _mesh(columns, rows, contexts=1)),
-        )  # fmt: skip
+        )
 
 
 def _interfaces() -> Iterator[Property]:
@@ -204,7 +204,7 @@ def _interfaces() -> Iterator[Property]:
             name="interface: what arrives is always taken; a block starts when the one before the last was given back",
             of=f"NetworkInterface, {_some(queues, 'queue')}", seen=34,
             make=lambda q=queues: InterfaceClaims(NetworkInterface(_mesh(3, 3, queues=q))),
-        )  # fmt: skip
+        )
 
 
 def _mutants() -> Iterator[Property]:
@@ -213,7 +213,7 @@ def _mutants() -> Iterator[Property]:
             name=f"with a line changed so that {mutant.what}, its claims fail",
             of=f"{mutant.owner.__name__}.{mutant.method}", make=mutant.make, engine=Engine.BOUNDED, depth=10,
             expected=Verdict.FAILS, setting=mutant.within,
-        )  # fmt: skip
+        )
 
 
 PROPERTIES: tuple[Property, ...] = (*_parts(), *_routers(), *_meshes(), *_reductions(), *_interfaces(), *_mutants())

@@ -69,7 +69,7 @@ class Line:
             "name": self.subject.name, "of": self.subject.of, "method": self.method,
             "seconds": round(self.outcome.seconds, 2), "verdict": self.outcome.verdict.value, "right": self.right,
             "result": self.result,
-        }  # fmt: skip
+        }
 
 
 def check(subject: Property) -> Line:

@@ -34,7 +34,7 @@ class _Held(wiring.Component):
         m.d.comb += [
             fair.request.eq(Mux(owner.any(), self.request & owner, self.request)),
             self.grant.eq(fair.grant), self.index.eq(fair.index),
-        ]  # fmt: skip
+        ]
         with m.If(self.grant.any()):
             m.d.sync += owner.eq(Mux((self.grant & self.tail).any(), 0, self.grant))
         return m

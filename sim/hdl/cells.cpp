@@ -15,7 +15,7 @@ enum Draw : int32_t { kPulseDraw = 0, kVerifyDraw = 1 };
 
 extern "C" {
 
-// The array and its law; widths of fractions are those of macro_models.exact.pulse. Mirrored by sim/cell_shim.py, which
+// The array and its law; widths of fractions are those of macro_models.exact.pulse. Mirrored by sim/cells/shim.py, which
 // owns what the pointers point to.
 struct Cells {
     int64_t *g, *left;
@@ -34,7 +34,7 @@ using FetchDraws = int32_t (*)(int32_t draw, int32_t row, int64_t block, int16_t
 // The wait before a pass; 0, or anything else if it failed.
 using Relax = int32_t (*)(int32_t write_pass);
 
-// One pulse, as it was at the pins. Mirrored by sim/cell_shim.py.
+// One pulse, as it was at the pins. Mirrored by sim/cells/shim.py.
 struct Pulse {
     uint32_t write_pass, row, col, kind, amplitude, width;
 };
@@ -162,7 +162,7 @@ void mho_relax(int write_pass) {
 
 void mho_clash() { refuse("no operation may be at the pins while write-verify owns the array"); }
 
-// ---- called from sim/cell_shim.py -------------------------------------------------------------------------------------
+// ---- called from sim/cells/shim.py -------------------------------------------------------------------------------------
 
 void mho_cells_lend(const Cells* lender, FetchDraws draws, Relax wait) {
     cells = *lender;

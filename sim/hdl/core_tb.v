@@ -1,5 +1,5 @@
 // Shell around the core for simulators without DPI, in Verilog-2005: clock, reset, and streams that are fed from and caught
-// in memories which Python fills and reads (sim/driver_vpi.py). Python is woken by `strobed` and `wake` alone.
+// in memories which Python fills and reads (sim/core/driver_vpi.py). Python is woken by `strobed` and `wake` alone.
 `timescale 1ps / 1ps
 
 module core_tb;
@@ -45,7 +45,7 @@ module core_tb;
 
     reg started, running, wake, error_seen;
     initial {started, running, wake, error_seen} = 0;
-    // 2: complete, 3: stuck, 4: more results than operations (the values of sim.batch.Outcome).
+    // 2: complete, 3: stuck, 4: more results than operations (the values of sim.core.batch.Outcome).
     reg [2:0] outcome;
     reg [15:0] op_next, mask_next, input_next, output_next, done_next;
     reg [31:0] idle;

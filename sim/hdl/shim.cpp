@@ -26,7 +26,7 @@ enum Strobe : int32_t { kPrecharge = 0, kSample = 1, kCompare = 2, kDecrement = 
 
 extern "C" {
 
-// The pins at a strobe. Mirrored by sim/shim.py.
+// The pins at a strobe. Mirrored by sim/core/shim.py.
 struct Pins {
     uint64_t op_id;
     int32_t backward, plane, latch, dec_scale, step_code;
@@ -35,7 +35,7 @@ struct Pins {
     uint32_t cmp[kMaxWords];
 };
 
-// One conversion as the evaluator sees it. Mirrored by sim/shim.py.
+// One conversion as the evaluator sees it. Mirrored by sim/core/shim.py.
 struct Conversion {
     uint64_t op_id;
     int32_t backward, step_code;
@@ -290,7 +290,7 @@ void mho_decrement(void* handle, int scale, int step_code) {
     if (mode == kEager) eager(m, kDecrement);
 }
 
-// ---- called from sim/shim.py --------------------------------------------------------------------------------------
+// ---- called from sim/core/shim.py --------------------------------------------------------------------------------------
 
 int32_t mho_shim_macros() { return int32_t(macros.size()); }
 Conversion* mho_shim_conversion(int32_t macro) { return &macros.at(macro)->conversion; }

@@ -5,7 +5,7 @@ namespace {
 
 constexpr int kOpWords = 4;  // an operation descriptor, padded to words of 32 bits
 
-// One batch. Mirrored by sim/shim.py; the arrays stay valid until the batch has ended.
+// One batch. Mirrored by sim/core/shim.py; the arrays stay valid until the batch has ended.
 struct Batch {
     const uint32_t* ops;      // kOpWords each
     const uint32_t* masks;    // address and data, two words each
@@ -18,7 +18,7 @@ struct Batch {
     int32_t gap, stall, hold; // of 256 cycles, how many are idle on average
 };
 
-// A run of write-verify within a batch. Mirrored by sim/shim.py.
+// A run of write-verify within a batch. Mirrored by sim/core/shim.py.
 struct Program {
     const uint32_t* targets;    // of one pass; the same are sent in each
     uint32_t* cells;            // results of all passes
@@ -167,7 +167,7 @@ int mho_fault_map(uint32_t data) {
     return int(map_asked++ < program.map_count ? map_asked - 1 : 0);
 }
 
-// ---- called from sim/shim.py --------------------------------------------------------------------------------------
+// ---- called from sim/core/shim.py --------------------------------------------------------------------------------------
 
 void mho_streams_start(const Batch* next) {
     batch = *next;

@@ -25,7 +25,7 @@ def pipeline(last: onnx.NodeProto, weights: dict[str, Array]) -> onnx.ModelProto
     graph = helper.make_graph(
         [scaler, last], "net", [value("x", TensorProto.FLOAT, ["N", 3])], [value("y", TensorProto.FLOAT, ["N", 2])],
         [numpy_helper.from_array(v, k) for k, v in weights.items()],
-    )  # fmt: skip
+    )
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 1)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
@@ -38,7 +38,7 @@ def linear_regressor(**attributes: Any) -> onnx.NodeProto:
     return helper.make_node(
         "LinearRegressor", ["s"], ["y"], name="linear", domain="ai.onnx.ml", targets=2,
         coefficients=[0.5, -1.0, 2.0, 1.0, 0.0, -0.25], intercepts=[1.0, -2.0], **attributes,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("kind", ["Gemm", "LinearRegressor"])
@@ -72,14 +72,14 @@ def classifier(nodes: list[onnx.NodeProto], classes: int = 3, labels: str = "lab
     weights = {
         "w": rng.normal(size=(3, classes)).astype("f4"), "one": np.float32(1),
         "names": np.array([[7, 9, 4]], dtype=np.int64), "flat": np.array([-1], dtype=np.int64),
-    }  # fmt: skip
+    }
     used = {name for n in nodes for name in n.input}
     scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["N", None])
     outputs = [helper.make_tensor_value_info(labels, TensorProto.INT64, ["N"]), scores]
     graph = helper.make_graph(
         nodes, "net", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3])], outputs,
         [numpy_helper.from_array(v, k) for k, v in weights.items() if k in used],
-    )  # fmt: skip
+    )
     opsets = [helper.make_opsetid("", 21), helper.make_opsetid("ai.onnx.ml", 1)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=10)
 
@@ -87,14 +87,14 @@ def classifier(nodes: list[onnx.NodeProto], classes: int = 3, labels: str = "lab
 LABELS = [
     node("ArgMax", "scores", "index", axis=1), ml("ArrayFeatureExtractor", "names index", "taken"),
     node("Reshape", "taken flat", "ints"), node("Cast", "ints", "label", to=TensorProto.INT64),
-]  # fmt: skip
+]
 
 
 def linear_classifier(**attributes: Any) -> onnx.NodeProto:
     return ml(
         "LinearClassifier", "x", "label raw", coefficients=np.random.default_rng(5).normal(size=9).tolist(),
         intercepts=[0.1, 0.0, -0.3], classlabels_ints=[7, 9, 4], **attributes,
-    )  # fmt: skip
+    )
 
 
 CLASSIFIERS = {
@@ -107,7 +107,7 @@ CLASSIFIERS = {
     "one against the rest": [
         linear_classifier(post_transform="LOGISTIC"), ml("Normalizer", "raw", "scores", norm="L1")
     ],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("output", ["label", "scores"])
@@ -140,7 +140,7 @@ def test_dictionaries_of_scores() -> None:
 ACTIVATIONS = {
     "LeakyRelu": {"alpha": 0.3}, "Elu": {"alpha": 1.5}, "Selu": {}, "Gelu": {}, "HardSwish": {}, "HardSigmoid": {},
     "Softplus": {}, "Mish": {}, "PRelu": {}, "SiLU": {},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

@@ -123,7 +123,7 @@ GRAPHS: dict[str, list[onnx.NodeProto]] = {
     "in a perceptron": [
         node("Flatten", "x", "f"), node("Gemm", "f w", "l"), node("Tanh", "l", "t"), node("MatMul", "t w33", "y"),
     ],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", GRAPHS)
@@ -131,7 +131,7 @@ def test_graph_with_branches(name: str) -> None:
     weights = BN | {
         "zero": np.float32(0), "six": np.float32(6), "pads": np.array([0, 0, 1, 1, 0, 0, 1, 1]),
         "k1": K3[:, :1], "w8": W[:8], "w4": W[:4], "w33": W[:3],
-    }  # fmt: skip
+    }
     used = {i for n in GRAPHS[name] for i in n.input}
     model = build(
         GRAPHS[name], {k: v for k, v in weights.items() if k in used}, shape=("batch", 4, 5, 5), output=("batch", 3)

@@ -60,12 +60,12 @@ def convolutional() -> tuple[onnx.ModelProto, Array]:
     weights = {
         "k": rng.normal(size=(4, 1, 3, 3)).astype("f4") / 3, "b": 0.1 * rng.normal(size=4).astype("f4"),
         "l": rng.normal(size=(3, 4, 2, 2)).astype("f4") / 4, "w": rng.normal(size=(12, 3)).astype("f4") / 3,
-    }  # fmt: skip
+    }
     nodes = [
         node("Conv", "x k b", "c", group=2, pads=[1, 1, 1, 1]), node("Relu", "c", "r"),
         node("MaxPool", "r", "p", kernel_shape=[2, 2], strides=[2, 2]), node("Conv", "p l", "d"),
         node("Relu", "d", "e"), node("Flatten", "e", "f"), node("Gemm", "f w", "y"),
-    ]  # fmt: skip
+    ]
     x = rng.uniform(-1, 1, size=(48, 2, 6, 6)).astype("f4")
     return build(nodes, weights, shape=("batch", 2, 6, 6), output=("batch", 3)), x
 
@@ -145,13 +145,13 @@ def test_a_layer_that_there_is_not() -> None:
         compile_model(
             random_perceptron([5, 4, 3]), load_chip("tnsa16-core"), calibrate=x,
             options=CompileOptions(slices={"fc7": 2}),
-        )  # fmt: skip
+        )
 
 
 @pytest.mark.cosim
 @pytest.mark.slow
 def test_cosim_gives_the_codes_of_functional() -> None:
-    from sim.cosim import CosimBackend
+    from sim.core.cosim import CosimBackend
 
     model, x = random_perceptron([12, 6, 3]), np.random.default_rng(0).normal(size=(40, 12)).astype("f4")
     options = replace(OPTIONS, copies=None, in_bits=None, slices={"n_g0": 2, "n_g1": 3})

@@ -117,7 +117,7 @@ def test_a_channel_that_is_nearly_dead_leaves_the_others_their_bits() -> None:
     ("function", "bound"),
     [("sigmoid", 0.0025), ("tanh", 0.0045), ("elu_rest", 0.0085), ("gelu_rest", 0.0045), ("silu_rest", 0.0045),
      ("hard_swish_rest", 0.0045), ("mish_rest", 0.0055), ("softplus_rest", 0.0045)],
-)  # fmt: skip
+)
 def test_tables(function: str, bound: float) -> None:
     lanes = np.arange(-LANE_MAX, LANE_MAX, 7, dtype=np.int16)[None]
     step = Map(function=function, size=lanes.shape[1])
@@ -167,7 +167,7 @@ def tiny(size: int = 6, channels: int = 2, seed: int = 0) -> tuple[onnx.ModelPro
     weights = {
         "k": normal(3, channels, 3, 3) * 2, "b": normal(3, 1)[:, 0], "d": normal(3, 1, 3, 3), "p": normal(4, 6, 1, 1),
         "w": normal(3, 4), "zero": np.float32(0), "two": np.float32(2),
-    }  # fmt: skip
+    }
     pads = [1, 1, 1, 1]
     nodes = [
         node("Conv", "x k b", "c", strides=[2, 2], pads=pads), node("Clip", "c zero two", "r"),
@@ -175,7 +175,7 @@ def tiny(size: int = 6, channels: int = 2, seed: int = 0) -> tuple[onnx.ModelPro
         node("Concat", "t r", "j", axis=1), node("MaxPool", "j", "m", kernel_shape=[2, 2]),
         node("Conv", "m p", "q"), node("Relu", "q", "s"), node("GlobalAveragePool", "s", "g"),
         node("Flatten", "g", "f"), node("Gemm", "f w", "y", transB=1),
-    ]  # fmt: skip
+    ]
     x = rng.uniform(size=(40, channels, size, size)).astype("f4")
     return build(nodes, weights, shape=("batch", channels, size, size), output=("batch", 3)), x
 
@@ -297,7 +297,7 @@ def convolutions(draw: st.DrawFn) -> tuple[onnx.ModelProto, Array]:
             pads=[draw(st.integers(0, 2)) for _ in range(2 * rank)],
         ),
         node(draw(st.sampled_from(["Relu", "Sigmoid", "Tanh"])), "c", "a"), node("Conv", "a v", "y"),
-    ]  # fmt: skip
+    ]
     x = rng.uniform(-draw(st.integers(0, 1)), 1, size=(48, groups * per_group, *size)).astype("f4")
     return build(nodes, weights, shape=("batch", *x.shape[1:]), output=("batch", *["d"] * (rank + 1))), x
 
@@ -333,7 +333,7 @@ GRAPHS: dict[str, tuple[list[onnx.NodeProto], tuple[int, ...]]] = {
         ],
         (3,),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", GRAPHS)
@@ -343,7 +343,7 @@ def test_graphs_on_ideal_cells(name: str) -> None:
     weights = {
         "k": rng.normal(size=(2, 2, 3, 3)).astype("f4") / 4, "w": rng.normal(size=(72, 3)).astype("f4") / 8,
         "e": rng.normal(size=(72, 72)).astype("f4") / 8, "shape": np.array([0, 2, 6, 6]),
-    }  # fmt: skip
+    }
     used = {i for n in nodes for i in n.input}
     x = rng.uniform(size=(64, 2, 6, 6)).astype("f4")
     given = {k: v for k, v in weights.items() if k in used}
@@ -392,7 +392,7 @@ def test_example_keeps_its_accuracy() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("chip", "images"), [("tnsa16-core", 2), ("tnsa64-core", 2)])
 def test_cosim_gives_the_codes_of_functional(chip: str, images: int) -> None:
-    from sim.cosim import CosimBackend
+    from sim.core.cosim import CosimBackend
 
     model, x = tiny()
     network = compile_model(model, load_chip(chip), calibrate=x, options=OPTIONS)

@@ -49,13 +49,13 @@ def test_convolutional_network(name: str) -> None:
     weights = {
         "k": rng.normal(size=(8, 1, *[3] * rank)) * np.sqrt(2 / 3**rank), "b": rng.normal(size=8) / 4,
         "l": rng.normal(size=(16, 8, *[3] * rank)) * np.sqrt(2 / 8 / 3**rank), "c": rng.normal(size=16) / 4,
-    }  # fmt: skip
+    }
     weights = {key: value.astype("f4") for key, value in weights.items()}
     body = [
         node("Conv", "x k b", "h", pads=[1] * 2 * rank), node("Relu", "h", "r"),
         node("MaxPool", "r", "p", kernel_shape=[2] * rank, strides=[2] * rank),
         node("Conv", "p l c", "g", pads=[1] * 2 * rank), node("Relu", "g", "s"), node("Flatten", "s", "f"),
-    ]  # fmt: skip
+    ]
     size = 16 * 4**rank if name == "digits" else 16 * 16
     features = build([*body, node("Identity", "f", "y")], weights, shape=("N", *x.shape[1:]), output=("N", size))
     trained = LogisticRegression(max_iter=300, C=0.1).fit(reference(features, x), y)
@@ -167,12 +167,12 @@ def test_means_over_positions(final: str) -> None:
     weights = {
         "k": rng.normal(size=(8, 1, 5)) * 0.6, "b": rng.normal(size=8) / 4,
         "l": rng.normal(size=(32, 8, 5)) * 0.25, "c": rng.normal(size=32) / 4,
-    }  # fmt: skip
+    }
     weights = {key: value.astype("f4") for key, value in weights.items()}
     body = [
         node("Conv", "x k b", "h", pads=[2, 2]), node("Relu", "h", "r"), node("Conv", "r l c", "g", pads=[2, 2]),
         node("Relu", "g", "s"), node("GlobalAveragePool", "s", "p"), node("Flatten", "p", "f"),
-    ]  # fmt: skip
+    ]
 
     def convolved() -> Array:
         return reference(build([*body, node("Identity", "f", "y")], weights, shape=("N", 1, 32), output=("N", 32)), x)

@@ -178,7 +178,7 @@ def test_stacked_cells_have_less_noise_where_the_middle_of_the_range_scatters(st
     block = Block(
         layer=0, core=0, first=0, rows=np.arange(30, dtype=np.int32), columns=np.arange(32, dtype=np.int32),
         outputs=np.tile(np.arange(16, dtype=np.int32), 2), copies=2, wl_select=0, line_select=0,
-    )  # fmt: skip
+    )
     spreads = []
     kinds: tuple[Stack, Stack] = ("even", stack)
     for kind in kinds:

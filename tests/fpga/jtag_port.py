@@ -19,7 +19,7 @@ NEXT = {
     "select-ir": ("capture-ir", "reset"), "capture-ir": ("shift-ir", "exit1-ir"),
     "shift-ir": ("shift-ir", "exit1-ir"), "exit1-ir": ("pause-ir", "update-ir"), "pause-ir": ("pause-ir", "exit2-ir"),
     "exit2-ir": ("shift-ir", "update-ir"), "update-ir": ("idle", "select-dr"),
-}  # fmt: skip
+}
 
 
 class JtagPort:

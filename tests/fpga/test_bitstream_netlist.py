@@ -10,11 +10,11 @@ from fpga.boards import find_board
 from fpga.build import BuildReport, build
 from fpga.config import board_config
 from fpga.evidence import OPERATIONS, compare_operations, power_up
-from fpga.link_sim import PinsTransport
+from fpga.link.simulated import PinsTransport
 from fpga.netlist import bitstream_netlist, netlist_program, repack_ecp5
 from hw.config import load_chip
 from macro_models.errors import InputError
-from sim.toolchain import require_tool
+from sim.build.toolchain import require_tool
 
 BOARD = find_board("hx8k-breakout")
 CHIP = load_chip("tnsa16-core", {"core.g_bits": 4})

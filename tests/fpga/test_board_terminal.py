@@ -17,9 +17,9 @@ from macro_models import Masks, TnsaModel, load_device
 from macro_models.errors import ToolError
 from macro_models.exact.operation import Direction, MvmOperation
 from sim.board.driver import read_info
+from sim.cells.trials import make_write_trial
 from sim.functional import FunctionalBackend
-from sim.write_trials import make_write_trial
-from tests.sim.test_board_program import same_run
+from tests.sim.board.test_board_program import same_run
 
 CHIP = load_chip("tnsa16-core")
 OPS = (MvmOperation(), MvmOperation(direction=Direction.BACKWARD, step_code=300), MvmOperation(in_bits=8, step_code=60))

@@ -43,7 +43,7 @@ def usage(mhz: float) -> str:
             "path": [{"from": {"cell": "a.b_SB_DFF_Q"}, "to": {"cell": "x"}},
                      {"from": {"cell": "x"}, "to": {"cell": "c.d_SB_LUT4_O"}}],
         }],
-    }  # fmt: skip
+    }
     return f"cat >usage.json <<'END'\n{json.dumps(report)}\nEND"
 
 
@@ -61,7 +61,7 @@ def attempt(tmp_path: Path, flow: str = "native") -> None:
          r"RAM and the iCE40HX8K-CT256 has 128 kbit; what fits is 64 lines with g_bits up to 4$"),
         ("icebreaker", "neurram-core", r"^memory spram needs words of a multiple of 16 bits"),
     ],
-)  # fmt: skip
+)
 def test_cells_that_do_not_fit_are_told_before_anything_is_built(
     board: str, chip: str, message: str, tmp_path: Path
 ) -> None:

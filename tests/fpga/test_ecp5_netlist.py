@@ -10,10 +10,10 @@ from fpga.boards import find_board
 from fpga.build import prepare
 from fpga.config import board_config
 from fpga.evidence import OPERATIONS, compare_operations, compare_writes, power_up
-from fpga.link_sim import PinsTransport
+from fpga.link.simulated import PinsTransport
 from fpga.netlist import netlist_program
 from hw.config import load_chip
-from sim.write_trials import make_write_trial
+from sim.cells.trials import make_write_trial
 
 BOARD = find_board("ulx3s-85f")
 

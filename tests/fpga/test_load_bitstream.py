@@ -63,7 +63,7 @@ MESSAGES = {
     "unable to open ftdi device: -5 (unable to claim usb device)\nJTAG init failed":
         r"^another program uses the USB port of ulx3s-85f$",
     "Open file: DONE\nsomething else": r"^openFPGALoader failed: something else$",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("message", "sentence"), MESSAGES.items())

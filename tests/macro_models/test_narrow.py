@@ -24,7 +24,7 @@ def test_lines_that_are_converted_do_not_depend_on_others(random_case: Callable[
         neuron = Neuron(
             amplifier_gain=100.0, sigma_amplifier_offset_mV=2.0, sampling_noise=bool(rng.integers(2)),
             comparator_noise_mV=float(rng.integers(2)),
-        )  # fmt: skip
+        )
         config = replace(case.model.config, neuron=neuron)
         model = TnsaModel.from_state({**case.model.state(), "config": config.to_dict()})
         case = replace(case, model=model, op=replace(case.op, converter=Converter.COUNT))

@@ -50,7 +50,7 @@ def transient(neuron: Neuron, offset_V: float, inputs: list[float], folder: Path
         f"Cp x 0 {neuron.c_parasitic_fF}f ic={offset_V * a / (1 + a)!r}", f"Vos s 0 {offset_V!r}", f"Eo o 0 s x {a!r}",
         ".options reltol=1e-7 vntol=1e-10 abstol=1e-16 chgtol=1e-22 method=gear gmin=1e-16", ".control",
         "set numdgt=15", f"tran 0.1n {len(inputs) * CYCLE!r} 0 0.1n uic",
-    ]  # fmt: skip
+    ]
     for k in range(len(inputs)):
         deck += [f"meas tran v{k} find v(o) at={(k + 1) * CYCLE - 1.5e-9!r}", f"print v{k}"]
     (folder / "neuron.cir").write_text("\n".join([*deck, "quit", ".endc", ".end", ""]))

@@ -58,7 +58,7 @@ def test_count_is_that_of_the_definition(noise: tuple[bool, bool]) -> None:
     walk = replace(
         walk, sampling=np.full(n, 1e-2) if noise[0] else None, comparator=np.full(n, 2e-2) if noise[1] else None,
         pos=np.full(n, -30.0), neg=np.full(n, 31.0),
-    )  # fmt: skip
+    )
     charge = rng.normal(0.0, 1000.0, charge.shape)
 
     def z(purpose: Purpose, step: int) -> np.ndarray:

@@ -96,7 +96,7 @@ def test_a_chip_of_another_range_is_refused(lab: Path, capsys: pytest.CaptureFix
     assert "cells programmed above 30 uS" in capsys.readouterr().out
     digits = Path(mho.data.__path__[0])
     compile_it = ["compile", str(digits / "digits.onnx"), "--chip", "neurram-core", "--device", "mine.toml",
-                  "--calibrate", f"{digits / 'digits.npz'}:calibrate", "-o", "digits.mho", "-q"]  # fmt: skip
+                  "--calibrate", f"{digits / 'digits.npz'}:calibrate", "-o", "digits.mho", "-q"]
     assert run(compile_it) == 2
     sentence = "cells.g_min_uS to cells.g_max_uS must be 2 to 30 uS as in device mine, not 1 to 40 uS"
     assert sentence in capsys.readouterr().err

@@ -143,7 +143,7 @@ def test_a_reader_that_goes_away_is_no_error_of_ours() -> None:
     done = subprocess.run(
         ["bash", "-c", f"{writer} | true; echo ${{PIPESTATUS[0]}}"],
         capture_output=True, text=True, cwd=ROOT, check=True,
-    )  # fmt: skip
+    )
     assert done.stderr == ""
     assert done.stdout in ("0\n", "1\n")
 

@@ -51,7 +51,7 @@ def test_list_has_each_board_with_its_status(capsys: pytest.CaptureFixture[str])
 def test_what_cannot_be_done_is_one_sentence(
     arguments: list[str], code: int, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert run(["fpga", *arguments]) == code
     err = capsys.readouterr().err

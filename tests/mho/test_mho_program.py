@@ -210,7 +210,7 @@ def _with_dead_lines(net: mho.Net, cells: mho.Cells) -> mho.Cells:
     core = replace(
         core, g_uS=np.where(lines, 0.0, core.g_uS), left_uS=np.where(lines, 0.0, core.left_uS),
         moves=core.moves & ~lines, faults=core.faults | lines, dead_rows=dead[0], dead_columns=dead[1],
-    )  # fmt: skip
+    )
     return replace(cells, cores=(core,))
 
 

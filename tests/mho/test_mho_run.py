@@ -64,7 +64,7 @@ def test_the_json_says_what_the_result_is_a_function_of(ran: Any, tiny: Any) -> 
     assert content["options"] == {
         "backend": "functional", "device": "rram-neurram", "time_s": 3600.0, "temp_C": 25.0, "seeds": [3],
         "causes": ["programming", "relaxation", "read-noise", "stuck"], "limit": 50,
-    }  # fmt: skip
+    }
     assert set(content["versions"]) >= {"mho", "python", "numpy"}
     assert set(content["hashes"]) == {"network", "chip", "device", "input"}
     assert content["images"] == 50

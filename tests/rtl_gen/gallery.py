@@ -25,7 +25,7 @@ class Operators(wiring.Component):
         super().__init__({
             "a": In(7), "b": In(5), "c": In(signed(6)), "d": In(signed(4)), "s": In(3),
             "arithmetic": Out(64), "logic": Out(64), "compare": Out(32), "shift": Out(64), "parts": Out(32),
-        })  # fmt: skip
+        })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -47,7 +47,7 @@ class Operators(wiring.Component):
                 wide.word_select(s[:2], 8), wide.bit_select(s, 5), a.bit_select(s, 1), c.bit_select(s, 3),
                 wide.word_select(s, 3), a[2:5],
             )),
-        ]  # fmt: skip
+        ]
         return m
 
 
@@ -58,7 +58,7 @@ class Machine(wiring.Component):
         super().__init__({
             "i": In(stream.Signature(Payload)), "o": Out(stream.Signature(signed(10))),
             "go": In(1), "pick": In(3), "word": Out(12), "flags": Out(4), "plain": Out(8), "looked": Out(6),
-        })  # fmt: skip
+        })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -114,7 +114,7 @@ class Store(wiring.Component):
     def __init__(self) -> None:
         super().__init__({
             "addr": In(3), "at": In(3), "value": In(16), "lanes": In(2), "read": In(1), "q": Out(16), "t": Out(16),
-        })  # fmt: skip
+        })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -125,7 +125,7 @@ class Store(wiring.Component):
             m.d.comb += [
                 write.addr.eq(self.addr), write.data.eq(self.value), write.en.eq(self.lanes),
                 read.addr.eq(self.at), read.en.eq(self.read), out.eq(read.data),
-            ]  # fmt: skip
+            ]
         return m
 
 

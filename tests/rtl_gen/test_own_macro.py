@@ -35,7 +35,7 @@ PINS = {
     "clk": "CK", "backward": "DIR", "bl_pos": "BL[15:0]", "bl_neg": "BL[31:16]", "sl_pos": "SL[15:0]",
     "sl_neg": "SL[31:16]", "wl_en": "WL", "precharge": "!PRE_B", "sample": "SMP", "plane": "PL", "compare": "CMP_EN",
     "latch": "LAT", "decrement": "DEC", "dec_scale": "SC", "step_code": "STEP[17:2]", "cmp": "!SIGN_B",
-}  # fmt: skip
+}
 
 
 SUPPLIES = 'VDDA = "VDD"\nVSSA = "VSS"'
@@ -55,7 +55,7 @@ def _chip(folder: Path, changes: dict[str, str | int | None] | None = None, powe
 WRITE_PINS = {
     "write_mode": "PROG", "write_wl": "W_ROW", "write_bl": 0, "write_sl": "W_COL", "set_pulse": "SET_P",
     "reset_pulse": "!RST_P", "form_pulse": 0, "amplitude": "AMP", "verify": "VFY", "verify_code": "CODE[10:1]",
-}  # fmt: skip
+}
 WRITE_PORTS = """
   input PROG, input [15:0] W_ROW, W_COL, input SET_P, RST_P, input [7:0] AMP, input VFY, output [11:0] CODE,
 """
@@ -75,7 +75,7 @@ def test_pins_of_programming_go_through_the_adapter(tmp_path: Path) -> None:
     text = emit_core(chip, tmp_path / "rtl", own_macro=True)[-1].read_text()
     for line in (".PROG(write_mode)", ".W_COL(write_sl)", ".RST_P(~reset_pulse)", ".CODE(pin_code)",
                  "assign verify_code = pin_code[10:1];", "assign verify_valid = 1'd1;",
-                 "// Not connected: op_id, write_bl, form_pulse, write_pass."):  # fmt: skip
+                 "// Not connected: op_id, write_bl, form_pulse, write_pass."):
         assert line in text
 
 
@@ -111,7 +111,7 @@ def test_without_the_engine_there_are_no_pins_of_programming(tmp_path: Path) -> 
     sentence = "macro.pins.verify: the core drives no such signal where programming.engine = false"
     assert sentence in check_macro_pins(chip)
     texts = {path.name: path.read_text() for path in emit_core(load_chip("tnsa16-core", {"programming.engine": False}),
-                                                             tmp_path / "rtl", "wishbone")}  # fmt: skip
+                                                             tmp_path / "rtl", "wishbone")}
     assert "write_verify.v" not in texts
     assert not any("verify" in text or "set_pulse" in text for text in texts.values())
 
@@ -147,7 +147,7 @@ def test_good_map_has_no_problem(tmp_path: Path) -> None:
         ({"cmp": 1}, ["macro.pins.cmp must be a pin, because the converters read it, not 1"]),
         ({"hold": 2}, ["macro.pins.hold must fit in 1 bits, not 2"]),
     ],
-)  # fmt: skip
+)
 def test_problem_is_found(changes: dict[str, str | int | None], problems: list[str], tmp_path: Path) -> None:
     chip = _chip(tmp_path, changes)
     assert check_macro_pins(chip) == problems

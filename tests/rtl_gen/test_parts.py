@@ -73,7 +73,7 @@ def test_tools_accept_it_without_a_word(mesh: dict[str, int], tmp_path: Path) ->
         (_chip(), {"part": "tile"}, "part must be one of core, noc, not 'tile'"),
         (_chip(), {"top": "mho_router"}, "top must not be the name of an inner module, not 'mho_router'"),
     ],
-)  # fmt: skip
+)
 def test_bad_option_is_refused(chip: Chip, options: dict[str, str], sentence: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"^{re.escape(sentence)}$"):
         generate(chip, tmp_path / "out", **({"part": "noc"} | options))  # pyright: ignore[reportArgumentType]

@@ -35,13 +35,13 @@ def test_header_with_types() -> None:
         "CLK": Port("CLK", "input", 1), "EN_B": Port("EN_B", "input", 1), "BL_P": Port("BL_P", "input", 16),
         "OUT": Port("OUT", "output", 4), "FLAG": Port("FLAG", "output", 4),
         "A": Port("A", "input", 8), "B": Port("B", "input", None),
-    }  # fmt: skip
+    }
 
 
 def test_header_with_names_alone() -> None:
     assert module_ports(CLASSIC, "old") == {
         "clk": Port("clk", "input", 1), "d": Port("d", "input", 8), "q": Port("q", "output", 8),
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("text", ["", "junk (", "module arrays(); endmodule", "/* module array (input a); */"])

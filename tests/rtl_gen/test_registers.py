@@ -111,7 +111,7 @@ def _field() -> Field:
             "The map must fit in 0x10 bytes, not 0x14",
         ),
     ],
-)  # fmt: skip
+)
 def test_bad_map_is_refused(build, sentence: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         build()

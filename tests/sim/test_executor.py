@@ -64,7 +64,7 @@ def test_batches_change_nothing(network: Network, x: np.ndarray) -> None:
     parts = execute(
         network, FunctionalBackend(), x, seed=3, time_s=DAY, keep_codes=True, batch=7,
         progress=lambda done, total: seen.append((done, total)),
-    )  # fmt: skip
+    )
     assert np.array_equal(whole.outputs, parts.outputs)
     assert np.array_equal(whole.cycles, parts.cycles)
     assert whole.ranges == parts.ranges

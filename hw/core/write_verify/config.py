@@ -24,13 +24,13 @@ COARSEST_uS = 0.25
 """Largest step of the verify converter: an eighth of the width of the usual band."""
 
 _AMPLITUDES = ("set_start", "set_step", "set_ceiling", "reset_start", "reset_step", "reset_ceiling", "form_start",
-               "form_step", "form_ceiling")  # fmt: skip
+               "form_step", "form_ceiling")
 _WIDTHS = {
     "form": 1, "confirmations": 2, "passes": PASS_BITS,
     **dict.fromkeys(_AMPLITUDES, AMPLITUDE_BITS),
     "max_reversals": LIMIT_BITS, "max_at_ceiling": LIMIT_BITS, "max_pulses": COUNT_BITS,
     "set_cycles": 24, "reset_cycles": 24, "form_cycles": 24, "wait_cycles": 32,
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, kw_only=True)

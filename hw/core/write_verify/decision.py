@@ -71,7 +71,7 @@ class Decision(wiring.Component):
             "p": In(ParameterLayout(cfg)), "code": In(cfg.verify_bits), "target": In(cfg.verify_bits),
             "run": In(RunLayout()), "next": Out(RunLayout()),
             "done": Out(1), "again": Out(1), "give_up": Out(1),
-        })  # fmt: skip
+        })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -89,7 +89,7 @@ class Decision(wiring.Component):
             self.again.eq(inside & (run.confirmed != p.confirmations)),
             self.give_up.eq(~inside & pulse.refused),
             self.next.eq(run),
-        ]  # fmt: skip
+        ]
         with m.If(inside):
             # A cell that is done is not looked at again.
             m.d.comb += self.next.confirmed.eq(run.confirmed + 1)
@@ -98,7 +98,7 @@ class Decision(wiring.Component):
                 self.next.started.eq(1), self.next.polarity.eq(pulse.polarity), self.next.amplitude.eq(pulse.amplitude),
                 self.next.reversals.eq(run.reversals + pulse.reversal), self.next.at_ceiling.eq(pulse.at_ceiling),
                 self.next.pulses.eq(run.pulses + 1), self.next.confirmed.eq(0),
-            ]  # fmt: skip
+            ]
         return m
 
     def _pulse(self, m: Module, name: str, polarity: Value) -> data.View:
@@ -128,7 +128,7 @@ class Decision(wiring.Component):
                 | (top & (at_ceiling == p.max_at_ceiling))
                 | (run.pulses == p.max_pulses)
             ),
-        ]  # fmt: skip
+        ]
         return pulse
 
     def _band(self, m: Module) -> tuple[Signal, Signal]:
@@ -140,7 +140,7 @@ class Decision(wiring.Component):
             low.eq(self.code < self.target),
             least.eq(self.code + self.p.tolerance), most.eq(self.target + self.p.tolerance),
             inside.eq(Mux(self.p.form, ~low, (least >= self.target) & (self.code <= most))),
-        ]  # fmt: skip
+        ]
         return low, inside
 
 

@@ -58,7 +58,7 @@ class WriteVerifyStatus(wiring.Signature):
             "sets": Out(32), "resets": Out(32), "forms": Out(32), "reads": Out(32),
             "pulsed": Out(32), "faults": Out(32),
             "cycles_total": Out(48), "cycles_hold": Out(48),
-        })  # fmt: skip
+        })
 
 
 class WriteVerify(wiring.Component):
@@ -129,7 +129,7 @@ class WriteVerify(wiring.Component):
             self.o.p.code.eq(code), self.o.p.fault.eq(self._fault), self.o.p.pulses.eq(run.pulses),
             pins.amplitude.eq(run.amplitude), pins.write_pass.eq(status.write_pass), pins.write_bl.eq(pins.write_wl),
             last.eq((timer == 0) & ~self.hold),
-        ]  # fmt: skip
+        ]
         m.d.sync += [pins.verify.eq(0), status.done.eq(0)]
         with m.If((timer != 0) & ~self.hold):
             m.d.sync += timer.eq(timer - 1)
@@ -180,7 +180,7 @@ class WriteVerify(wiring.Component):
         status = self.status
         m.d.comb += self._faults.clear.eq(1)
         counters = (status.write_pass, status.sets, status.resets, status.forms, status.reads, status.pulsed,
-                    status.faults, status.cycles_total, status.cycles_hold)  # fmt: skip
+                    status.faults, status.cycles_total, status.cycles_hold)
         m.d.sync += [counter.eq(0) for counter in counters]
         m.next = "Clear"
 
@@ -235,7 +235,7 @@ class WriteVerify(wiring.Component):
             m.d.sync += [
                 status.pulsed.eq(status.pulsed + self._run.started), status.faults.eq(status.faults + self._fault),
                 pins.write_sl.eq(pins.write_sl.rotate_left(1)),
-            ]  # fmt: skip
+            ]
             with m.If(faults.last):
                 m.d.sync += pins.write_wl.eq(pins.write_wl.rotate_left(1))
             with m.If(self.stop | (faults.final & (status.write_pass == self.p.passes - 1))):

@@ -48,7 +48,7 @@ class FaultMap(wiring.Component):
             "clear": In(1), "cleared": Out(1), "enter": In(1), "fault": In(1),
             "last": Out(1), "final": Out(1),
             "addr": In(range(cfg.map_words)), "data": Out(cfg.map_width),
-        })  # fmt: skip
+        })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -70,7 +70,7 @@ class FaultMap(wiring.Component):
             entered.eq(Mux(bit == 0, 0, faults) | (self.fault << bit)),
             write.addr.eq(word), write.data.eq(Mux(self.cleared, entered, 0)),
             write.en.eq(~self.cleared | self.enter),
-        ]  # fmt: skip
+        ]
         with m.If(self.clear):
             m.d.sync += [self.cleared.eq(0), cell.eq(0)]
         with m.Elif(~self.cleared):

@@ -20,7 +20,7 @@ Codes = NDArray[np.int64]
 PULSE = np.dtype([
     ("write_pass", np.uint8), ("row", np.uint16), ("col", np.uint16), ("polarity", np.uint8), ("amplitude", np.uint8),
     ("cycles", np.uint32),
-])  # fmt: skip
+])
 """One pulse: number of the pass, bit line, source line, :class:`Polarity`, amplitude code, width in cycles."""
 
 
@@ -134,7 +134,7 @@ class _Pass:
 def program(
     cfg: WriteVerifyConfig, parameters: WriteVerifyParameters, targets: NDArray[np.integer], macro: WriteMacro,
     skip: NDArray[np.bool_] | None = None,
-) -> WriteVerifyResult:  # fmt: skip
+) -> WriteVerifyResult:
     """Program an array. Bit-exact reference of :class:`hw.core.write_verify.WriteVerify`.
 
     Parameters

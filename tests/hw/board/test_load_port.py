@@ -9,8 +9,8 @@ import pytest
 from hw.board import BoardConfig, address_width, load_base, load_offset
 from hw.board.load_port import LoadPort, load_address_width
 from hw.config import load_chip
-from hw.macro.emulator.layout import CELLS, NOISE, PULSES, TABLES, TAGS
-from hw.macro.emulator.pin_config import CONSTANTS, LINES, LOG, LOG_LEVEL, LOG_WINDOW, NORMALS
+from hw.emulator.layout import CELLS, NOISE, PULSES, TABLES, TAGS
+from hw.emulator.pins.config import CONSTANTS, LINES, LOG, LOG_LEVEL, LOG_WINDOW, NORMALS
 from hw.testing import simulate
 from macro_models.exact.pulse import RECORD_WORDS
 
@@ -119,7 +119,7 @@ def test_without_cells_to_program_nothing_can_be_read(cfg: Any) -> None:
 
 def test_the_load_port_is_the_upper_half_of_the_address_space() -> None:
     cases = {("vector", "tnsa16-core"): 21, ("vector", "neurram-core"): 21, ("pin", "ulx3s-85f"): 21,
-             ("pin", "neurram-core"): 25}  # fmt: skip
+             ("pin", "neurram-core"): 25}
     for (level, preset), width in cases.items():
         cfg = config(level, preset)
         assert (load_base(cfg), address_width(cfg)) == (1 << width - 1, width)

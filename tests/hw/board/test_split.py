@@ -10,10 +10,10 @@ from amaranth.lib.wiring import In, connect, flipped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fpga.link_probe import COUNTER, DIGEST, LinkProbe, ProbeBus
+from fpga.link.probe import COUNTER, DIGEST, LinkProbe, ProbeBus
 from hw.board.split import BusSplit, Region
 from hw.host.bus import RegisterBus
-from hw.host.link_format import Status
+from hw.host.link.format import Status
 from hw.testing import simulate
 
 WIDTH = 16
@@ -40,7 +40,7 @@ offsets = st.sampled_from([0, 4, 8, 0x3FC, 0x400, COUNTER, DIGEST])
 accesses = st.tuples(
     st.sampled_from([0x0000, 0x2000, 0x4000, 0x6000, 0x8000]), offsets, st.booleans(), st.integers(0, 2**32 - 1),
     st.integers(0, 3),
-)  # fmt: skip
+)
 
 
 @settings(max_examples=20, deadline=None)

@@ -20,7 +20,7 @@ from macro_models.errors import InputError
          "not 3.3"),
         ({"passes": 0}, "programming.passes must be an integer 1 to 15, not 0"),
     ],
-)  # fmt: skip
+)
 def test_wrong_section(values: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ChipError) as caught:
         ProgrammingSection(**values)
@@ -38,7 +38,7 @@ def test_wrong_section(values: dict[str, Any], sentence: str) -> None:
         ({"programming.t_wait_s": 60},
          "programming.t_wait_s must be below 4,294,967,296 cycles at clock.f_clk_MHz = 100, not 60 s"),
     ],
-)  # fmt: skip
+)
 def test_what_the_hardware_cannot_do(overrides: dict[str, Any], sentence: str) -> None:
     chip = load_chip("tnsa16-core", overrides)
     taken = WriteVerifyParameters if "programming.t_wait_s" in overrides else WriteVerifyConfig
@@ -69,7 +69,7 @@ def test_values_reach_the_registers() -> None:
     chip = load_chip("tnsa16-core", {
         "programming.v_base_V": 0.5, "programming.v_step_mV": 25, "programming.form_ceiling_V": 4.25,
         "programming.set_step_V": 0.2, "programming.t_wait_s": 0, "clock.f_clk_MHz": 12.5, "programming.accept_uS": 0.5,
-    })  # fmt: skip
+    })
     p = WriteVerifyParameters.from_chip(chip)
     assert (p.set_start, p.set_step, p.form_ceiling, p.wait_cycles) == (28, 8, 150, 0)
     assert (p.set_cycles, p.form_cycles, p.tolerance) == (13, 12_500, 8)

@@ -48,7 +48,7 @@ class Run:
 def run_core(
     cfg: CoreConfig, array: ExactArray, descriptors: list[int], words: list[int], count: int,
     *, pause: Callable[[], int] = no_pause, stall: Callable[[], int] = no_pause, hold: Iterator[int] | None = None,
-) -> Run:  # fmt: skip
+) -> Run:
     """Run operations until ``count`` words have come out and the core is idle."""
     dut, result = Core(cfg), Run()
 
@@ -70,7 +70,7 @@ def run_core(
     simulate(
         dut, observe, collect(dut.o, count, result.words, stall), feed(dut.op, descriptors, pause),
         feed(dut.i, words, pause), processes=[array.process(dut.macro, hold)], deadline=400_000,
-    )  # fmt: skip
+    )
     return result
 
 
@@ -195,7 +195,7 @@ def test_masks_apply_from_the_descriptor_on() -> None:
     simulate(
         dut, drive, feed(dut.i, [word for x in inputs for word in x]), collect(dut.o, len(rounds) * 8, words),
         processes=[array.process(dut.macro)],
-    )  # fmt: skip
+    )
     assert words == expected
 
 

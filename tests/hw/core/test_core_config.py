@@ -11,7 +11,7 @@ from macro_models.exact.operation import MvmOperation
 DURATION = {
     "precharge": "reset_cycles", "plane": "plane_cycles", "sample": "sample_cycles", "compare": "compare_cycles",
     "decrement": "decrement_cycles",
-}  # fmt: skip
+}
 
 
 def test_durations_come_from_the_chip() -> None:
@@ -24,7 +24,7 @@ def test_durations_are_rounded_up_to_cycles() -> None:
     chip = load_chip("tnsa16-core", {
         "clock.f_clk_MHz": 300.0, "timing.t_reset_ns": 10.0, "timing.t_plane_ns": 0.5, "timing.t_compare_ns": 1.0,
         "timing.t_sample_ns": 10.1,
-    })  # fmt: skip
+    })
     cfg = CoreConfig.from_chip(chip)
     assert (cfg.reset_cycles, cfg.plane_cycles, cfg.compare_cycles, cfg.sample_cycles) == (3, 1, 2, 4)
 
@@ -56,7 +56,7 @@ def test_cycles_are_the_sum_of_the_operations_at_the_pins() -> None:
             lines=16, reset_cycles=int(rng.integers(1, 9)), plane_cycles=int(rng.integers(1, 9)),
             sample_cycles=int(rng.integers(1, 9)), compare_cycles=int(rng.integers(2, 9)),
             decrement_cycles=int(rng.integers(1, 9)),
-        )  # fmt: skip
+        )
         op = random_operation(rng)
         steps = rng.integers(0, op.max_steps + 1, (3, op.segments))
         expected = [

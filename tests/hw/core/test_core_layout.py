@@ -62,7 +62,7 @@ def test_legal_descriptors_are_the_operations_that_exist() -> None:
             fields = {
                 "in_bits": in_bits, "in_signed": in_signed, "out_bits": out_bits, "relu": relu, "mode": mode,
                 "step_code": step_code,
-            }  # fmt: skip
+            }
             ctx.set(dut.op, fields)
             legal = bool(ctx.get(dut.legal))
             counts[legal] += 1

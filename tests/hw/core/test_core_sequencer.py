@@ -66,7 +66,7 @@ def expected_trace(cfg: CoreConfig, reference: CoreReference, ops: list[MvmOpera
                 "backward": int(op.direction), "wl_en": value_of(masks.word_lines(op)), "step_code": op.step_code,
                 "op_id": (2**64 - 3 + k + item.segment) % 2**64, "plane": item.plane, "latch": int(item.latch),
                 "dec_scale": item.dec_scale,
-            })  # fmt: skip
+            })
     return result
 
 

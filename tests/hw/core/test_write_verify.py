@@ -70,7 +70,7 @@ def check(cfg: WriteVerifyConfig, p: WriteVerifyParameters, hardware: Run, expec
         "error": 0, "write_pass": p.passes - 1, "sets": kinds[0], "resets": kinds[1], "forms": kinds[2],
         "reads": expected.reads.sum(), "pulsed": (expected.counts[-1] > 0).sum(), "faults": expected.faults[-1].sum(),
         "cycles_total": 0, "cycles_hold": 0,
-    }  # fmt: skip
+    }
 
 
 def any_parameters(rng: np.random.Generator, **fixed: Any) -> WriteVerifyParameters:
@@ -80,13 +80,13 @@ def any_parameters(rng: np.random.Generator, **fixed: Any) -> WriteVerifyParamet
         "passes": int(rng.integers(1, 4)), "wait_cycles": int(rng.integers(0, 4)),
         "max_reversals": int(rng.integers(0, 8)), "max_at_ceiling": int(rng.integers(0, 4)),
         "max_pulses": int(rng.integers(0, 12)),
-    }  # fmt: skip
+    }
     for kind in ("set", "reset", "form"):
         start, room = int(rng.integers(0, 256)), int(rng.integers(0, 30))
         fields |= {
             f"{kind}_start": start, f"{kind}_ceiling": min(255, start + room), f"{kind}_step": int(rng.integers(0, 12)),
             f"{kind}_cycles": int(rng.integers(1, 6)),
-        }  # fmt: skip
+        }
     return WriteVerifyParameters(**(fields | fixed))
 
 
@@ -117,7 +117,7 @@ def test_any_registers_and_cells(seed: int) -> None:
     cfg = replace(
         QUICK, verify_bits=int(rng.integers(8, 13)), setup_cycles=int(rng.integers(1, 4)),
         verify_cycles=int(rng.integers(2, 5)),
-    )  # fmt: skip
+    )
     p, targets, skip = any_parameters(rng), any_targets(rng, cfg), rng.random((16, 16)) < 0.2
     expected = program(cfg, p, targets, AnyCells(16, cfg.verify_bits, seed), skip)
     hardware = run_hardware(cfg, p, targets, AnyCells(16, cfg.verify_bits, seed), skip)
@@ -216,7 +216,7 @@ def _examples() -> dict[str, tuple[dict[str, int], list[int], list[tuple[str, in
         "reversals": ({"max_reversals": 1}, [0, 999, 0], [("SET", 60), ("RESET", 75)], True),
         "pulses": ({"max_pulses": 2}, [0, 0, 0], [("SET", 60), ("SET", 65)], True),
         "only read": ({"max_pulses": 0}, [511], [], True),
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("name", _examples())

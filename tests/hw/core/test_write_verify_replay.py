@@ -38,7 +38,7 @@ class Recorded:
     def pulse(
         self, cells: NDArray[np.int64], polarity: NDArray[np.int64], amplitude: NDArray[np.int64],
         cycles: NDArray[np.int64],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._cells.pulse(cells, polarity, amplitude, cycles)
 
     def relax(self, write_pass: int) -> None:
@@ -64,7 +64,7 @@ def build(cfg: WriteVerifyConfig, folder: Path) -> Path:
     command = ["verilator", "--cc", "--exe", "--build", "-Wno-fatal", *flags, "--top-module", "write_verify"]
     subprocess.run(
         [*command, *(f"{name}.v" for name in texts), "bench.cpp"], cwd=folder, check=True, capture_output=True
-    )  # fmt: skip
+    )
     return folder / "obj_dir" / "Vwrite_verify"
 
 
@@ -78,7 +78,7 @@ def test_a_whole_array_pulse_for_pulse(lines: int, tmp_path: Path) -> None:
     scales = PulseConfig(lines=lines, cycle_s=1e-7)
     p = WriteVerifyParameters(
         passes=3 if lines == 64 else 1, set_cycles=10, reset_cycles=10, wait_cycles=1000, max_at_ceiling=5
-    )  # fmt: skip
+    )
     rng = np.random.default_rng(lines)
     targets, skip = scales.codes(rng.uniform(1.0, 40.0, (lines, lines))), rng.random((lines, lines)) < 0.01
     cells = Recorded(PulseArray(scales, device=device, seed=7, core=1))

@@ -33,7 +33,7 @@ class Run(NamedTuple):
 def macro_process(
     dut: WriteVerify, cells: WriteMacro, pulses: list[tuple[int, ...]], hold: Iterator[int] | None = None,
     latency: Iterator[int] | None = None,
-) -> Bench:  # fmt: skip
+) -> Bench:
     """Process at the pins: applies every pulse at its end, answers every read, and checks what the pins promise.
 
     ``hold`` gives that pin for each cycle; ``latency`` the cycles from a verify strobe to the valid code, 1 by default.
@@ -94,7 +94,7 @@ def run_hardware(
     cfg: WriteVerifyConfig, parameters: WriteVerifyParameters, targets: NDArray[np.integer], cells: WriteMacro,
     skip: NDArray[np.bool_] | None = None, *, rows: int | None = None, gap: Any = lambda: 0, stall: Any = lambda: 0,
     deadline: int = 3_000_000, **macro: Any,
-) -> Run:  # fmt: skip
+) -> Run:
     """Program ``cells``, only the first ``rows`` if given (the engine is stopped then)."""
     dut = WriteVerify(cfg)
     shape = (cfg.lines, cfg.lines)
@@ -120,7 +120,7 @@ def run_hardware(
         await ctx.tick()
         assert not ctx.get(dut.status.busy)
         for name in ("error", "write_pass", "sets", "resets", "forms", "reads", "pulsed", "faults", "cycles_total",
-                     "cycles_hold"):  # fmt: skip
+                     "cycles_hold"):
             status[name] = ctx.get(getattr(dut.status, name))
         for addr in range(cfg.map_words):
             ctx.set(dut.map_addr, addr)
@@ -131,9 +131,9 @@ def run_hardware(
     simulate(
         dut, control, collect(dut.o, total, results, stall), feed(dut.i, (one * parameters.passes)[:total], gap),
         processes=[process], deadline=deadline,
-    )  # fmt: skip
+    )
     fields = np.array([(r.code, r.fault, r.pulses) for r in results], dtype=np.int64)
     fields = fields.reshape(-1, (cfg.lines if rows is None else rows), cfg.lines, 3)
     return Run(
         np.array(pulses, dtype=PULSE), fields[..., 0], fields[..., 1] == 1, fields[..., 2], status, words
-    )  # fmt: skip
+    )

@@ -29,7 +29,7 @@ class WishboneHost:
     def __init__(self, dut) -> None:
         names = {name: f"{name}_{way}" for name, way in {
             "cyc": "i", "stb": "i", "we": "i", "sel": "i", "adr": "i", "ack": "o", "err": "o",
-        }.items()}  # fmt: skip
+        }.items()}
         signals = names | {"datwr": "dat_i", "datrd": "dat_o"}
         self.master = WishboneMaster(dut, "wb", dut.clk, width=32, timeout=200, signals_dict=signals)
 
@@ -54,7 +54,7 @@ class AxiLiteHost:
                 yield bool(pauses.integers(2))
 
         for channel in (self.master.write_if.aw_channel, self.master.write_if.w_channel, self.master.write_if.b_channel,
-                        self.master.read_if.ar_channel, self.master.read_if.r_channel):  # fmt: skip
+                        self.master.read_if.ar_channel, self.master.read_if.r_channel):
             channel.set_pause_generator(pause())
 
     async def write(self, address: int, value: int, strobe: int = 15) -> bool:
@@ -109,7 +109,7 @@ class Host:
             "backward": int(op.direction), "in_bits": op.in_bits, "in_signed": op.in_signed, "out_bits": op.out_bits,
             "binary": op.converter is Converter.BINARY, "relu": op.relu, "early_stop": op.early_stop,
             "wl_select": op.wl_select, "line_select": op.line_select, "mode": mode,
-        })  # fmt: skip
+        })
         value = sum(getattr(layout, p.field.name) << p.low for p in register.placed)
         await self.write("operation", value)
         await self.write("step", op.step_code)

@@ -19,7 +19,7 @@ MAP = RegisterMap(name="test", doc="Test.", address_width=6, entries=(
     )),
     Window(name="taken", address=0x10, words=2, access=Access.W, doc=""),
     Window(name="given", address=0x20, words=4, access=Access.R, doc=""),
-))  # fmt: skip
+))
 
 
 def _run(dut, *benches) -> None:

@@ -24,17 +24,17 @@ def _run(wrap: str, simulator: str, folder: Path) -> None:
     runner.build(
         sources=[*sources, model], hdl_toplevel=top, build_dir=folder,
         build_args=flags, timescale=("1ns", "1ps"),
-    )  # fmt: skip
+    )
     write = WriteVerifyConfig.from_chip(chip)
     parameters = {name: int(value) for name, value in asdict(WriteVerifyParameters.from_chip(chip)).items()}
     environment = {
         "MHO_WRAP": wrap, "MHO_HASH": chip.sha256[:8], "MHO_PARAMETERS": json.dumps(parameters),
         "MHO_WRITE": json.dumps({"setup_cycles": write.setup_cycles, "verify_cycles": write.verify_cycles}),
-    }  # fmt: skip
+    }
     results = runner.test(
         hdl_toplevel=top, test_module="tests.hw.host.bench_core,tests.hw.host.bench_write", build_dir=folder,
         test_dir=folder, extra_env=environment, results_xml=folder / "results.xml",
-    )  # fmt: skip
+    )
     total, failed = get_results(results)
     assert total == 12
     assert failed == 0

@@ -43,7 +43,7 @@ def read_pins(ctx: Any, dut: Any, cfg: MeshConfig) -> Pins:
         eject_ready=bool(ctx.get(dut.eject.ready)), tx_ready=bool(ctx.get(dut.tx.ready)),
         release_ready=bool(ctx.get(dut.release.ready)), rx=rx,
         inject=parts if ctx.get(dut.inject.valid) else None, setup=setup,
-    )  # fmt: skip
+    )
 
 
 def drive(ctx: Any, dut: Any, cfg: MeshConfig, given: Inputs) -> None:
@@ -190,7 +190,7 @@ def test_a_freed_block_gives_a_credit_to_its_sender() -> None:
     assert sent == [
         None, Flit(credit(9, 0), tag, False, five), Flit(credit(9, 1), tag, False, five),
         Flit(credit(1, 0), tag, True, host), Flit(credit(9, 0), tag, False, five), None,
-    ]  # fmt: skip
+    ]
     assert model.counters[Counter.REFUSED] == 1
 
 

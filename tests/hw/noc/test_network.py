@@ -94,7 +94,7 @@ def test_every_flit_arrives_once_and_in_order(cfg: MeshConfig) -> None:
                 wanted = [
                     (payload, tag) for payload, tag, to in sent
                     if cfg.position(node) in to.nodes and node != source and tag % cfg.queues == queue
-                ]  # fmt: skip
+                ]
                 got = [(p, t) for _, p, t in received[node] if p >> 16 == source and t % cfg.queues == queue]
                 assert got == wanted
 

@@ -32,7 +32,7 @@ laws = st.builds(
     PulseLaw, log_rate=st.tuples(rates, rates, rates), slope=st.tuples(positive, positive, positive), spread=positive,
     log_weak=st.integers(-RATE_MAX, 0), low=st.integers(0, CONDUCTANCE_MAX), verify_sigma=positive,
     verify_bits=st.integers(1, 16),
-)  # fmt: skip
+)
 seeds = st.integers(0, 2**32 - 1)
 
 

@@ -66,7 +66,7 @@ def test_noise_of_a_core_is_that_of_its_cells_in_current_mode(backward: bool) ->
     model = TnsaModel(
         config, rng.uniform(1, 40, (lines, lines)), device=load_device("lfsr"), seed=3, core=1,
         causes=frozenset({"read-noise"}),
-    )  # fmt: skip
+    )
     wl, x = rng.random(lines) < 0.7, rng.integers(-15, 16, lines)
     key = model.key(backward, wl)
     noise = model.charge(key, np.broadcast_to(x, (DRAWS, lines)), np.arange(DRAWS)) / 2

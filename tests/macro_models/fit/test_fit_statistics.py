@@ -292,7 +292,7 @@ def test_a_law_with_one_level() -> None:
     law = Law(
         model="empirical", levels_uS=(10.0,), times_s=(0.0, 1.0), kept=(1.0, 1.0),
         quantiles_uS=(((0.0,) * 37,), (tuple(np.linspace(-4.5, 4.5, 37)),)),
-    )  # fmt: skip
+    )
     codes = np.array([-4096, 0, 4096, 17698])
     drawn = law.draw(law.change(1.0, 1e-6), np.array([5.0, 10.0, 20.0, 20.0]), codes)
     assert drawn == pytest.approx([-1.0, 0.0, 1.0, 17698 / 4096])

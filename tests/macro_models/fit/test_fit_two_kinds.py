@@ -43,7 +43,7 @@ def test_one_level_of_which_some_are_stuck(tmp_path: Path, model: str) -> None:
     target = np.full(1000, 25.0)
     stuck, z = r.random(1000) < 0.06, r.normal(size=1000)
     readings = {t: np.where(stuck, 2 + 0.1 * r.normal(size=1000), 25 + 0.3 * z + s * r.normal(size=1000))
-                for t, s in ((0.0, 0.0), (60.0, 0.4), (86400.0, 1.1))}  # fmt: skip
+                for t, s in ((0.0, 0.0), (60.0, 0.4), (86400.0, 1.1))}
     device = fitted(tmp_path, target, readings, model)
     assert (device.range.g_min_uS, device.range.g_max_uS) == (0.0, 25.0)
     check(device, target, readings)
@@ -56,7 +56,7 @@ def test_cells_that_are_lost_before_the_first_reading(tmp_path: Path, model: str
     target = np.repeat([20.0, 40.0, 60.0], 500)
     u, z = r.random(1500), r.normal(size=1500)
     readings = {t: np.where(u < part, 0.2, target + 0.5 * z + s * r.normal(size=1500))
-                for t, part, s in ((1.0, 0.01, 0.1), (100.0, 0.03, 0.8), (1e6, 0.08, 2.4))}  # fmt: skip
+                for t, part, s in ((1.0, 0.01, 0.1), (100.0, 0.03, 0.8), (1e6, 0.08, 2.4))}
     device = fitted(tmp_path, target, readings, model)
     assert min(device.law.lost[0]) > 0.0
     check(device, target, readings)

@@ -154,7 +154,7 @@ GOOD = ["1,0,5", "1,1,5"]
         ("cell,t_s,g_uS", ["1,0,5"], "lab.csv: a fit needs at least 20 cells, 1 are left of the data"),
         ("", GOOD, "lab.csv, line 1: has no header; name the columns by number, as in --columns cell=1,t_s=2,g_S=4"),
     ],
-)  # fmt: skip
+)
 def test_wrong_table_is_one_sentence(tmp_path: Path, header: str, lines: list[str], sentence: str) -> None:
     path = write(tmp_path / "lab.csv", header, lines)
     with pytest.raises(InputError, match=re.escape(sentence) + "$"):

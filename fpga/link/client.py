@@ -1,0 +1,255 @@
+"""The host's end of the link to a board: words read and written once each, whatever the line does to the bytes."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fpga.link.errors import BoardLost, BoardReset, BusFault, LinkError
+from fpga.link.transport import SerialTransport, Transport
+from hw.host.link.format import (
+    COMMAND_BYTES,
+    CRC_BYTES,
+    REPLY_HEAD_BYTES,
+    REQUEST_HEAD_BYTES,
+    VERSION,
+    FrameReader,
+    Kind,
+    Reply,
+    Status,
+    encode_request,
+)
+from hw.host.link.tasks import Piece, Poll, Read, Task, Write
+from macro_models.errors import InputError, ToolError
+
+__all__ = ["LinkClient", "Poll", "Progress", "Read", "Task", "Write", "open_link"]
+
+Progress = Callable[[int, int], None]
+"""Called with the words that are done and the words there are."""
+
+LARGEST = 4096
+"""Bytes of the largest buffer that a device may have."""
+
+_LONGEST_WAIT_S = 1.0
+_REASONS = {
+    Status.BUS_ERROR: "the bus of the board answered with an error",
+    Status.TIMEOUT: "the bus of the board did not answer",
+    Status.REFUSED: "the board refused the command",
+    Status.EXPIRED: "the bit that was waited for did not come",
+}
+
+
+class LinkClient:
+    """A session with a board. Each request is executed once, or the failure is told.
+
+    After any failure but :class:`BusFault` it is unknown whether the last request was executed; the session is then
+    closed, and :meth:`open` begins another.
+
+    Parameters
+    ----------
+    transport
+        What carries the bytes.
+    patience
+        Seconds without an answer after which the board is given up.
+    wait
+        Seconds after which a request is sent again, beside its time on the line; doubles up to 1 second.
+    nonce
+        Gives the numbers of sessions, of 32 bits, never the same twice.
+
+    Raises
+    ------
+    LinkError
+        From all methods, if the board is lost, was reset, or an access failed.
+    """
+
+    def __init__(
+        self, transport: Transport, *, patience: float = 10.0, wait: float = 0.1,
+        nonce: Callable[[], int] = lambda: secrets.randbits(32),
+    ) -> None:
+        self.transport, self.patience, self.wait = transport, patience, wait
+        self.retries = 0
+        """Requests that were sent again."""
+        self._nonce = nonce
+        self._session: int | None = None
+        self._sequence = 0
+        self._size = 0
+        self._frames = FrameReader(REPLY_HEAD_BYTES, REPLY_HEAD_BYTES + LARGEST)
+
+    def open(self) -> None:
+        """Begin a session; whatever is still on the line from an earlier one is ignored from here on."""
+        self._session = None
+        self.transport.reopen()
+        self._frames.clear()
+        while True:
+            session = self._nonce()
+            reply = self._exchange(session, 0, Kind.OPEN, b"")
+            version, self._size = reply.words & 0xFF, 1 << (reply.words >> 8)
+            if version != VERSION:
+                raise LinkError(f"{self.transport.name}: the board speaks version {version} of the link, not {VERSION}")
+            # Else the very same number was in use before.
+            if reply.sequence == 0:
+                self._session, self._sequence = session, 0
+                return
+
+    def recover(self, wait: float = 30.0) -> None:
+        """Begin a session after a failure, also with a board that has to be plugged in again.
+
+        Parameters
+        ----------
+        wait
+            Seconds to wait for the board.
+        """
+        end = self.transport.now() + wait
+        while True:
+            try:
+                return self.open()
+            except ToolError:
+                # Also where the port itself is not there, or not yet for this user.
+                if self.transport.now() >= end:
+                    raise
+            time.sleep(0.2)
+
+    def close(self) -> None:
+        """End the session and give the line back."""
+        self._session = None
+        self.transport.close()
+
+    def __enter__(self) -> "LinkClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def read(
+        self, address: int, count: int = 1, *, increment: bool = True, progress: Progress | None = None
+    ) -> NDArray[np.uint32]:
+        """The ``count`` words from ``address`` on, or read ``count`` times from ``address``."""
+        (words,) = self.execute([Read(address, count, increment)], progress=progress)
+        return words
+
+    def write(
+        self, address: int, words: ArrayLike, *, increment: bool = True, strobe: int = 0xF,
+        progress: Progress | None = None,
+    ) -> None:
+        """Write ``words`` from ``address`` on, or one after the other to ``address``."""
+        self.execute([Write(address, words, increment, strobe)], progress=progress)
+
+    def poll(self, address: int, mask: int, limit: int = 255) -> int:
+        """The first word at ``address`` that has a bit of ``mask``."""
+        (words,) = self.execute([Poll(address, mask, limit)])
+        return int(words[0])
+
+    def execute(self, tasks: Iterable[Task], *, progress: Progress | None = None) -> list[NDArray[np.uint32]]:
+        """Execute commands in their order, in as few requests as hold them.
+
+        Returns
+        -------
+        list of NDArray
+            The words that each command read.
+
+        Raises
+        ------
+        BusFault
+            If an access failed; those after it were not done.
+        """
+        if self._session is None:
+            raise LinkError(f"{self.transport.name}: no session is open")
+        write_words = (self._size - REQUEST_HEAD_BYTES - CRC_BYTES - COMMAND_BYTES) // 4
+        tasks = list(tasks)
+        pieces = [
+            (number, piece) for number, task in enumerate(tasks) for piece in task.pieces(write_words, self._size // 4)
+        ]
+        total, done = sum(piece.words for _, piece in pieces), 0
+        read: list[list[bytes]] = [[] for _ in tasks]
+        for group in self._groups(pieces):
+            body = self._request([piece for _, piece in group])
+            at = 0
+            for number, piece in group:
+                read[number].append(body[at : at + 4 * piece.reply_words])
+                at += 4 * piece.reply_words
+                done += piece.words
+            if progress is not None:
+                progress(done, total)
+        return [np.frombuffer(b"".join(parts), "<u4").astype(np.uint32, copy=False) for parts in read]
+
+    def _groups(self, pieces: list[tuple[int, Piece]]) -> Iterator[list[tuple[int, Piece]]]:
+        """What fits in one request and its reply."""
+        room = self._size - REQUEST_HEAD_BYTES - CRC_BYTES
+        group: list[tuple[int, Piece]] = []
+        length = words = 0
+        for number, piece in pieces:
+            if group and (length + len(piece.data) > room or 4 * (words + piece.reply_words) > self._size):
+                yield group
+                group, length, words = [], 0, 0
+            group.append((number, piece))
+            length += len(piece.data)
+            words += piece.reply_words
+        if group:
+            yield group
+
+    def _request(self, pieces: list[Piece]) -> bytes:
+        """Have ``pieces`` executed; the words that were read."""
+        session, sequence = self._session, (self._sequence + 1) & 0xFF
+        assert session is not None
+        # Until the answer is there it is unknown what the board did; the next request must not look like this one.
+        self._session = None
+        reply = self._exchange(session, sequence, Kind.EXECUTE, b"".join(piece.data for piece in pieces))
+        if reply.status in (Status.NO_SESSION, Status.OUT_OF_SEQUENCE):
+            raise BoardReset(f"{self.transport.name}: the board was reset, or another program opened its link")
+        self._session, self._sequence = session, sequence
+        if reply.status != Status.OK:
+            raise self._fault(reply, pieces)
+        return reply.body
+
+    def _fault(self, reply: Reply, pieces: list[Piece]) -> BusFault:
+        left, address = reply.words, 0
+        for piece in pieces:
+            address = (piece.address + piece.step * left) & 0xFFFFFFFF
+            if left < piece.words:
+                break
+            left -= piece.words
+        reason = _REASONS.get(Status(reply.status), "the board failed")
+        return BusFault(f"{self.transport.name}: access to {address:#010x}: {reason}", address)
+
+    def _exchange(self, session: int, sequence: int, kind: Kind, body: bytes) -> Reply:
+        """Send a request until it is answered."""
+        line, opening = self.transport, kind is Kind.OPEN
+        frame = encode_request(session, sequence, kind, body)
+        begin = line.now()
+        wait = self.wait + line.byte_s * (len(frame) + 2 * max(self._size, 64))
+        while True:
+            line.write(frame)
+            end = line.now() + wait
+            while (left := end - line.now()) > 0:
+                for content in self._frames.feed(line.read(left)):
+                    reply = Reply.decode(content)
+                    if reply.session == session and opening == (reply.status == Status.OPENED):
+                        if opening or reply.sequence == sequence:
+                            return reply
+            if line.now() - begin > self.patience:
+                raise BoardLost(f"{line.name}: the board does not answer; is it programmed, and is the rate right?")
+            self.retries += 1
+            wait = min(2 * wait, max(wait, _LONGEST_WAIT_S))
+
+
+def open_link(port: str, baud: int = 1_000_000, *, patience: float = 10.0) -> LinkClient:
+    """A session with the board at a serial port.
+
+    Raises
+    ------
+    InputError, ToolError
+        If the port cannot be opened.
+    LinkError
+        If no board answers.
+    """
+    if not port:
+        raise InputError("port must be the name of a serial port such as /dev/ttyUSB1, not ''")
+    client = LinkClient(SerialTransport(port, baud), patience=patience)
+    try:
+        client.open()
+    except BaseException:
+        client.close()
+        raise
+    return client

@@ -1,0 +1,43 @@
+"""The array emulator: a core, or its macro, as serial arithmetic on memories of an FPGA."""
+
+from hw.emulator.config import EmulatorConfig
+from hw.emulator.layout import LoadLayout, TagLayout
+from hw.emulator.pins.config import PinEmulatorConfig
+from hw.emulator.pins.core import PinLevelCore
+from hw.emulator.pins.macro import PinLevelMacro
+from hw.emulator.pins.pulse_loads import law_loads, logged_pulses, record_loads, table_words
+from hw.emulator.vector.emulator import VectorEmulator
+from hw.emulator.vector.reference import (
+    EmulatorReference,
+    LineTable,
+    LoadWord,
+    TableCache,
+    cell_loads,
+    check_core,
+    line_table,
+    noise_loads,
+    table_loads,
+)
+
+__all__ = [
+    "EmulatorConfig",
+    "EmulatorReference",
+    "LineTable",
+    "LoadLayout",
+    "LoadWord",
+    "PinEmulatorConfig",
+    "PinLevelCore",
+    "PinLevelMacro",
+    "TableCache",
+    "TagLayout",
+    "VectorEmulator",
+    "cell_loads",
+    "check_core",
+    "law_loads",
+    "line_table",
+    "logged_pulses",
+    "noise_loads",
+    "record_loads",
+    "table_loads",
+    "table_words",
+]

@@ -1,0 +1,1 @@
+"""The emulated macro behind the pins of the core as it is, write-verify included."""

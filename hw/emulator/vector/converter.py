@@ -1,0 +1,139 @@
+"""The converter of one line after the other: a charge becomes a sign and a count."""
+
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.emulator.config import EmulatorConfig
+from hw.emulator.layout import ContextLayout
+from hw.emulator.vector.lanes import add_with_carry
+
+__all__ = ["LineConverter", "LineLayout"]
+
+
+class LineLayout(data.StructLayout):
+    """A line on its way through the converter.
+
+    ``rest`` is half of what is left of its charge, rounded down, moved up so that a half step meets its upper part;
+    ``up`` and ``down`` are half steps; ``cap`` has a 1 for each bit that is searched, the next one on top; ``count``
+    are the bits found so far.
+    """
+
+    def __init__(self, cfg: EmulatorConfig) -> None:
+        super().__init__({
+            "rest": signed(_upper_bits(cfg) + cfg.search_bits - 1), "up": cfg.step_bits, "down": cfg.step_bits,
+            "negative": 1, "cap": cfg.search_bits, "count": cfg.search_bits, "live": 1, "of": ContextLayout(cfg),
+        })
+
+
+def _upper_bits(cfg: EmulatorConfig) -> int:
+    """Bits of the part of a rest that a half step meets: it is below two of them, or is the charge itself."""
+    return cfg.step_bits + 2
+
+
+class LineConverter(wiring.Component):
+    """Searches the count of a line, most significant bit first, in a chain of ``cfg.divider_stages`` stages.
+
+    In halves of the charge ``A = 2 r + 1`` and of the even step ``s = 2 t`` all is integer: the sign of A is that of
+    r, and a decrement takes t from r. A binary search that always steps towards zero finds ``floor(|A| / s)``, limited
+    to the bits that it searches, if the steps of both signs are equal: so counting is the search with the step of the
+    sign, and a binary search is the one with both steps. Reference: :func:`macro_models.exact.converter.convert`.
+
+    Lines may come every ``cfg.divider_cycles`` cycles.
+
+    Members
+    -------
+    valid : In(1)
+        A line is there.
+    charge, offset, pos, neg, live, of : In
+        Sum of the line, half its offset, half steps from positive and negative charges, whether it is enabled, and its
+        context.
+    done : Out(1)
+        A line is converted.
+    line : Out(LineLayout(cfg))
+        That line.
+    """
+
+    valid: Value
+    charge: Value
+    offset: Value
+    pos: Value
+    neg: Value
+    live: Value
+    of: data.View
+    done: Value
+    line: data.View
+
+    def __init__(self, cfg: EmulatorConfig) -> None:
+        self.cfg = cfg
+        bits = cfg.step_bits
+        super().__init__({
+            "valid": In(1), "charge": In(signed(cfg.charge_bits)), "offset": In(signed(bits)),
+            "pos": In(bits), "neg": In(bits), "live": In(1), "of": In(ContextLayout(cfg)),
+            "done": Out(1), "line": Out(LineLayout(cfg)),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        cfg = self.cfg
+        rest = Signal(signed(cfg.charge_bits))
+        pos, neg = Signal.like(self.pos), Signal.like(self.neg)
+        live, of = Signal(), Signal(ContextLayout(cfg))
+        valid = Signal()
+        m.d.sync += [
+            valid.eq(self.valid), rest.eq(self.charge + self.offset), pos.eq(self.pos), neg.eq(self.neg),
+            live.eq(self.live), of.eq(self.of),
+        ]
+        given = Signal(LineLayout(cfg), name="given")
+        negative = rest < 0
+        m.d.comb += [
+            given.rest.eq(rest), given.negative.eq(negative), given.live.eq(live), given.of.eq(of),
+            given.cap.eq(of.cap), given.count.eq(0),
+            given.down.eq(Mux(negative & ~of.binary, neg, pos)), given.up.eq(Mux(negative | of.binary, neg, pos)),
+        ]
+        for stage in range(cfg.divider_stages):
+            given, valid = self._stage(m, stage, given, valid)
+        m.d.comb += [self.line.eq(given), self.done.eq(valid)]
+        return m
+
+    def _stage(self, m: Module, stage: int, given: data.View, valid: Value) -> tuple[data.View, Value]:
+        """Search ``divider_cycles * search_width`` bits of a line; the first of them as it comes in."""
+        cfg, cycles = self.cfg, self.cfg.divider_cycles
+        held = Signal(LineLayout(cfg), name=f"line_{stage}", reset_less=True)
+        done = Signal(name=f"done_{stage}")
+        if cycles == 1:
+            source, running = given, valid
+            m.d.sync += done.eq(valid)
+        else:
+            left = Signal(range(cycles), name=f"left_{stage}")
+            source = Signal(LineLayout(cfg), name=f"source_{stage}")
+            running = valid | (left != 0)
+            m.d.comb += source.eq(Mux(valid, given, held))
+            m.d.sync += done.eq((left == 1) & ~valid)
+            with m.If(running):
+                m.d.sync += left.eq(Mux(valid, cycles, left) - 1)
+        for k in range(cfg.search_width):
+            source = self._search(m, source, f"{stage}_{k}")
+        with m.If(running):
+            m.d.sync += held.eq(source)
+        return held, done
+
+    def _search(self, m: Module, line: data.View, name: str) -> data.View:
+        """One bit of the count."""
+        upper = line.rest[self.cfg.search_bits - 1 :].as_signed()
+        below, searched = upper < 0, line.cap[-1]
+        step = Signal.like(upper, name=f"step_{name}")
+        after = Signal.like(upper, name=f"after_{name}")
+        # The carry completes the two's complement of a step down.
+        carry = searched & ~below
+        m.d.comb += [
+            step.eq(Mux(below, Cat(line.up, C(0, 2)), ~Cat(line.down, C(0, 2))) & searched.replicate(len(step))),
+            after.eq(add_with_carry(upper, step, carry)),
+        ]
+        found = searched & ((after < 0) == line.negative)
+        to = Signal(LineLayout(self.cfg), name=f"searched_{name}")
+        m.d.comb += [
+            to.eq(line), to.rest.eq(Cat(C(0, 1), line.rest[: self.cfg.search_bits - 1], after)),
+            to.cap.eq(line.cap << 1), to.count.eq(Cat(found, line.count)),
+        ]
+        return to

@@ -1,0 +1,77 @@
+"""Input codes of an emulated core: how they are cut into conversions, and the memory that holds them."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hw.core.loader import CODES_PER_WORD
+from hw.emulator.config import EmulatorConfig
+from hw.emulator.vector.lanes import LEVEL_BITS
+
+__all__ = ["BANKS", "InputMemory"]
+
+BANKS = 2
+"""Vectors that are held: one is used while the next one loads."""
+
+
+class InputMemory(wiring.Component):
+    """Levels of the driven lines of two vectors, for each of their two segments.
+
+    Members
+    -------
+    write_bank, write_high, write_word : In
+        Vector, segment and word of ``cfg.lanes`` levels that is written.
+    write : In(cfg.lanes // 4)
+        Parts of four levels that are written.
+    value : In
+        Levels for each part.
+    read : In(1)
+        Give the levels of the lanes, two cycles later.
+    backward, read_bank, read_high, read_line : In
+        Vector and segment. Backward each lane takes its own level, of the word of ``read_line``; forward all lanes take
+        that of ``read_line``.
+    levels : Out(5 * cfg.lanes)
+        Levels of the lanes.
+    """
+
+    write_bank: Value
+    write_high: Value
+    write_word: Value
+    write: Value
+    value: Value
+    read: Value
+    backward: Value
+    read_bank: Value
+    read_high: Value
+    read_line: Value
+    levels: Signal
+
+    def __init__(self, cfg: EmulatorConfig) -> None:
+        self.cfg = cfg
+        super().__init__({
+            "write_bank": In(1), "write_high": In(1), "write_word": In(range(cfg.row_words)),
+            "write": In(cfg.lanes // CODES_PER_WORD), "value": In(LEVEL_BITS * cfg.lanes),
+            "read": In(1), "backward": In(1), "read_bank": In(1), "read_high": In(1), "read_line": In(range(cfg.lines)),
+            "levels": Out(LEVEL_BITS * cfg.lanes),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        cfg = self.cfg
+        width = LEVEL_BITS * cfg.lanes
+        m.submodules.memory = memory = Memory(shape=width, depth=2 * BANKS * cfg.row_words, init=[])
+        write, read = memory.write_port(granularity=LEVEL_BITS * CODES_PER_WORD), memory.read_port()
+        lane_bits = (cfg.lanes - 1).bit_length()
+        m.d.comb += [
+            write.addr.eq(Cat(self.write_word, self.write_high, self.write_bank)),
+            write.data.eq(self.value), write.en.eq(self.write),
+            read.addr.eq(Cat(self.read_line[lane_bits:], self.read_high, self.read_bank)), read.en.eq(self.read),
+        ]
+        lane, backward, arrived = Signal(range(cfg.lanes)), Signal(), Signal()
+        m.d.sync += [lane.eq(self.read_line), backward.eq(self.backward), arrived.eq(self.read)]
+        one, levels = Signal(LEVEL_BITS), Signal(LEVEL_BITS * cfg.lanes, reset_less=True)
+        m.d.comb += [one.eq(read.data.word_select(lane, LEVEL_BITS)), self.levels.eq(levels)]
+        with m.If(arrived):
+            m.d.sync += levels.eq(Mux(backward, read.data, one.replicate(cfg.lanes)))
+        return m

@@ -1,0 +1,89 @@
+"""Brings the sums of lines to the converter, one after the other in their order."""
+
+from itertools import pairwise
+
+from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.emulator.config import EmulatorConfig
+from hw.emulator.layout import ContextLayout
+
+__all__ = ["LineQueue"]
+
+
+class LineQueue(wiring.Component):
+    """Gives out the sums of one line at a time.
+
+    Forward the sums of all lanes come at once: they are kept and given out one every ``cfg.row_words`` cycles, which is
+    the time that the next ones take. Backward the sum of a line is given out as it comes.
+
+    Members
+    -------
+    begin : In(1)
+        Sums that come from the next cycle on belong to ``context``.
+    context : In(ContextLayout(cfg))
+        See above.
+    all_lanes, one : In(1)
+        ``sums``, or ``total``, are there.
+    sums, total : In
+        See :class:`~hw.emulator.vector.lanes.MacLanes`.
+    valid : Out(1)
+        A line is given out.
+    line, charge, of : Out
+        Which, its sum, and the context to which it belongs. Combinational.
+    busy : Out(1)
+        Lines are kept.
+    """
+
+    begin: Value
+    context: data.View
+    all_lanes: Value
+    one: Value
+    sums: list[Signal]
+    total: Value
+    valid: Value
+    line: Signal
+    charge: Value
+    of: data.View
+    busy: Value
+
+    def __init__(self, cfg: EmulatorConfig) -> None:
+        self.cfg = cfg
+        width = signed(cfg.step_bits + 1)
+        super().__init__({
+            "begin": In(1), "context": In(ContextLayout(cfg)), "all_lanes": In(1), "one": In(1),
+            "sums": In(width).array(cfg.lanes), "total": In(width),
+            "valid": Out(1), "line": Out(range(cfg.lines)), "charge": Out(width), "of": Out(ContextLayout(cfg)),
+            "busy": Out(1),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        cfg = self.cfg
+        kept = [Signal(signed(cfg.step_bits + 1), name=f"kept_{k}", reset_less=True) for k in range(cfg.lanes)]
+        left = Signal(range(cfg.lanes + 1))
+        pause = Signal(range(max(cfg.row_words, 2)))
+        coming, kept_context = Signal(ContextLayout(cfg)), Signal(ContextLayout(cfg))
+        shift = Signal()
+        m.d.comb += [
+            self.busy.eq(left != 0),
+            shift.eq(self.busy & (pause == 0)),
+            self.valid.eq(shift | self.one),
+            self.charge.eq(Mux(self.one, self.total, kept[0])),
+            self.of.eq(Mux(self.one, coming, kept_context)),
+        ]
+        with m.If(self.begin):
+            m.d.sync += coming.eq(self.context)
+        with m.If(self.valid):
+            # The number of lines is a power of two, so that the next conversion begins with line 0.
+            m.d.sync += self.line.eq(self.line + 1)
+        with m.If(shift):
+            m.d.sync += [left.eq(left - 1), pause.eq(cfg.row_words - 1)]
+            m.d.sync += [here.eq(above) for here, above in pairwise(kept)]
+        with m.Elif(self.busy):
+            m.d.sync += pause.eq(pause - 1)
+        with m.If(self.all_lanes):
+            m.d.sync += [left.eq(cfg.lanes), pause.eq(0), kept_context.eq(coming)]
+            m.d.sync += [here.eq(value) for here, value in zip(kept, self.sums, strict=True)]
+        return m

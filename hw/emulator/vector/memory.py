@@ -1,0 +1,75 @@
+"""The memory of the cells: block RAM, or the single-ported RAM of an iCE40 UP5K."""
+
+from amaranth.hdl import C, Cat, ClockSignal, Instance, Module, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hw.emulator.config import SPRAM_WIDTH, SPRAM_WORDS, EmulatorConfig
+
+__all__ = ["CellMemory"]
+
+
+class CellMemory(wiring.Component):
+    """Reads one word a cycle, or writes a part of one. A write is only taken in a cycle without a read.
+
+    Parameters
+    ----------
+    cfg
+        Configuration; ``cfg.memory`` chooses the kind. SPRAM is instances of ``SB_SPRAM256KA``, which Amaranth's
+        simulator does not know.
+
+    Members
+    -------
+    address : In
+        Word, to be read or written.
+    read : In(1)
+        ``data`` is that word in the next cycle.
+    write : In
+        Parts of the word that are written, each of ``cfg.chunk_bits`` bits. All 0 where ``read`` is 1.
+    value : In
+        What is written.
+    data : Out
+        Word that was read.
+    """
+
+    address: Value
+    read: Value
+    write: Value
+    value: Value
+    data: Value
+
+    def __init__(self, cfg: EmulatorConfig) -> None:
+        self.cfg = cfg
+        super().__init__({
+            "address": In(range(cfg.cell_words)), "read": In(1), "write": In(cfg.word_bits // cfg.chunk_bits),
+            "value": In(cfg.word_bits), "data": Out(cfg.word_bits),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        if self.cfg.memory == "spram":
+            self._instantiate(m)
+            return m
+        m.submodules.memory = memory = Memory(shape=self.cfg.word_bits, depth=self.cfg.cell_words, init=[])
+        write, read = memory.write_port(granularity=self.cfg.chunk_bits), memory.read_port()
+        m.d.comb += [
+            write.addr.eq(self.address), write.data.eq(self.value), write.en.eq(self.write),
+            read.addr.eq(self.address), read.en.eq(self.read), self.data.eq(read.data),
+        ]
+        return m
+
+    def _instantiate(self, m: Module) -> None:
+        """One memory for each 16 bits of the word."""
+        address = Signal(range(SPRAM_WORDS))
+        m.d.comb += address.eq(self.address)
+        for k in range(self.cfg.word_bits // SPRAM_WIDTH):
+            enable = self.write[k * SPRAM_WIDTH // self.cfg.chunk_bits]
+            out = Signal(SPRAM_WIDTH, name=f"out_{k}")
+            m.submodules[f"spram_{k}"] = Instance(
+                "SB_SPRAM256KA",
+                i_CLOCK=ClockSignal(), i_ADDRESS=address, i_DATAIN=self.value.word_select(k, SPRAM_WIDTH),
+                i_MASKWREN=C(15, 4), i_WREN=enable, i_CHIPSELECT=self.read | enable,
+                i_STANDBY=C(0, 1), i_SLEEP=C(0, 1), i_POWEROFF=C(1, 1), o_DATAOUT=out,
+            )
+            m.d.comb += self.data.word_select(k, SPRAM_WIDTH).eq(Cat(out))

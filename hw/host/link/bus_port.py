@@ -1,0 +1,91 @@
+"""Accesses of the host link to the register bus, none of which lasts for ever."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.host.bus import RegisterBus
+from hw.host.link.format import Status
+from hw.host.link.model import LinkConfig
+
+__all__ = ["BusMaster"]
+
+
+class BusMaster(wiring.Component):
+    """One access at a time, given up when the bus does not answer.
+
+    The bus cannot take a request back, so an access that was given up stays in the way: while ``waiting`` its address
+    and data must stay and no other may start. Its late answer is dropped.
+
+    Members
+    -------
+    start, write : In(1); address : In(32), in bytes; data : In(32); strobe : In(4)
+        An access; all but ``start`` keep their values while ``waiting``.
+    done : Out(1)
+        It has ended, at least two cycles after ``start``.
+    status : Out(4), word : Out(32)
+        How, while ``done``; the word that was read, until the next access ends.
+    waiting : Out(1)
+        The bus has not answered yet.
+    bus : Out(RegisterBus)
+        The bus.
+    """
+
+    start: Signal
+    write: Signal
+    address: Signal
+    data: Signal
+    strobe: Signal
+    done: Signal
+    status: Signal
+    word: Signal
+    waiting: Signal
+    bus: Any
+
+    def __init__(self, cfg: LinkConfig) -> None:
+        self.cfg = cfg
+        super().__init__({
+            "start": In(1), "write": In(1), "address": In(32), "data": In(32), "strobe": In(4),
+            "done": Out(1), "status": Out(4), "word": Out(32), "waiting": Out(1),
+            "bus": Out(RegisterBus(cfg.address_width)),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        request, response = self.bus.request, self.bus.response
+        active = Signal()
+        left = Signal(range(self.cfg.timeout + 1))
+        outside: Value = self.address[self.cfg.address_width :].any()
+        answered = Signal()
+        m.d.comb += [
+            request.p.address.eq(self.address[2:]),
+            request.p.write.eq(self.write),
+            request.p.data.eq(self.data),
+            request.p.strobe.eq(self.strobe),
+            response.ready.eq(1),
+            answered.eq(response.valid & self.waiting),
+        ]
+        over = Signal()
+        # Without an access on the bus it lies outside.
+        ended = answered | ~self.waiting
+        m.d.comb += over.eq(active & (ended | (left == 0)))
+        m.d.sync += self.done.eq(over)
+        m.d.sync += self.status.eq(Status.TIMEOUT)
+        with m.If(ended):
+            m.d.sync += self.status.eq(Mux(response.p.error | ~self.waiting, Status.BUS_ERROR, Status.OK))
+        with m.If(answered):
+            m.d.sync += self.word.eq(response.p.data)
+        with m.If(request.ready):
+            m.d.sync += request.valid.eq(0)
+        with m.If(answered):
+            m.d.sync += self.waiting.eq(0)
+        with m.If(self.start):
+            m.d.sync += [active.eq(1), left.eq(self.cfg.timeout)]
+            m.d.sync += [request.valid.eq(~outside), self.waiting.eq(~outside)]
+        with m.Else():
+            m.d.sync += left.eq(left - 1)
+        with m.If(over):
+            m.d.sync += active.eq(0)
+        return m

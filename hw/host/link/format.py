@@ -1,0 +1,181 @@
+"""Bytes of the host link: frames, commands, status codes. Plain Python, for both ends; see docs/design/link.md."""
+
+import struct
+import zlib
+from dataclasses import dataclass
+from enum import IntEnum
+
+__all__ = [
+    "COMMAND_BYTES", "CRC_BYTES", "ESCAPE", "ESCAPE_XOR", "FLAG", "REPLY_HEAD_BYTES", "REQUEST_HEAD_BYTES", "VERSION",
+    "Command", "FrameReader", "Kind", "Reply", "Status", "encode_command", "encode_frame", "encode_reply",
+    "encode_request",
+]
+
+FLAG = 0x7E
+"""Before and after each frame, and nowhere else on the line."""
+
+ESCAPE = 0x7D
+"""Before a byte that would be :data:`FLAG` or :data:`ESCAPE`."""
+
+ESCAPE_XOR = 0x20
+"""What the escaped byte is changed by."""
+
+VERSION = 1
+"""Of the protocol; told when a session opens."""
+
+REQUEST_HEAD_BYTES = 6
+"""Session, sequence number, kind."""
+
+REPLY_HEAD_BYTES = 8
+"""Session, sequence number, status, words done."""
+
+COMMAND_BYTES = 6
+"""Command, count, address; data follow."""
+
+CRC_BYTES = 4
+
+_FLAG, _ESCAPE = bytes([FLAG]), bytes([ESCAPE])
+_ESCAPED_FLAG, _ESCAPED_ESCAPE = bytes([ESCAPE, FLAG ^ ESCAPE_XOR]), bytes([ESCAPE, ESCAPE ^ ESCAPE_XOR])
+_REQUEST, _REPLY, _COMMAND, _CRC = (struct.Struct(text) for text in ("<IBB", "<IBBH", "<BBI", "<I"))
+
+
+class Kind(IntEnum):
+    """Kinds of requests."""
+
+    OPEN = 1
+    """Begin a session, whose number is the request's."""
+    EXECUTE = 2
+    """Execute the commands of the body."""
+
+
+class Command(IntEnum):
+    """Commands in the body of a request."""
+
+    READ = 1
+    """Read ``count`` words."""
+    WRITE = 2
+    """Write ``count`` words, which follow."""
+    POLL = 3
+    """Read a word until it has a bit of the mask that follows, at most ``256 * count`` times."""
+
+
+class Status(IntEnum):
+    """What became of a request."""
+
+    OK = 0
+    """All was executed."""
+    BUS_ERROR = 1
+    """The bus answered an access with an error, or the address lies outside; the rest was not executed."""
+    TIMEOUT = 2
+    """The bus did not answer an access; the rest was not executed."""
+    REFUSED = 3
+    """A command is not legal, is cut short, or its data do not fit in the reply; the rest was not executed."""
+    EXPIRED = 4
+    """No bit of the mask was seen; the rest was not executed."""
+    NO_SESSION = 8
+    """The session is not open: the device was reset, or another host opened one. Nothing was executed."""
+    OUT_OF_SEQUENCE = 9
+    """Neither the next request nor a repetition of the last. Nothing was executed."""
+    OPENED = 10
+    """The session is open."""
+
+
+def encode_frame(content: bytes) -> bytes:
+    """A frame on the line: flag, content and its CRC with escapes, flag."""
+    body = content + _CRC.pack(zlib.crc32(content))
+    body = body.replace(_ESCAPE, _ESCAPED_ESCAPE).replace(_FLAG, _ESCAPED_FLAG)
+    return _FLAG + body + _FLAG
+
+
+def encode_request(session: int, sequence: int, kind: int, body: bytes = b"") -> bytes:
+    """A request on the line."""
+    return encode_frame(_REQUEST.pack(session, sequence, kind) + body)
+
+
+def encode_command(
+    command: int, address: int, count: int, data: bytes = b"", *, increment: bool = True, strobe: int = 0xF
+) -> bytes:
+    """A command of a request's body; ``data`` are the words to write or the mask, little endian."""
+    return _COMMAND.pack(command | (0 if increment else 4) | strobe << 4, count, address) + data
+
+
+def encode_reply(session: int, sequence: int, status: int, words: int, body: bytes = b"") -> bytes:
+    """A reply on the line."""
+    return encode_frame(_REPLY.pack(session, sequence, status, words) + body)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A reply. ``words``: accesses that were done, or :data:`VERSION` and the sizes when a session opens."""
+
+    session: int
+    sequence: int
+    status: int
+    words: int
+    body: bytes
+
+    @classmethod
+    def decode(cls, content: bytes) -> "Reply":
+        """From the content of a frame of at least :data:`REPLY_HEAD_BYTES`."""
+        session, sequence, status, words = _REPLY.unpack_from(content)
+        return cls(session, sequence, status, words, content[REPLY_HEAD_BYTES:])
+
+
+class FrameReader:
+    """Finds the frames in a stream of bytes.
+
+    Parameters
+    ----------
+    least, most
+        Bytes of the content of a frame, without its CRC; others are dropped.
+    """
+
+    def __init__(self, least: int, most: int) -> None:
+        self._least, self._most = least + CRC_BYTES, most + CRC_BYTES
+        self._held = bytearray()
+
+    def clear(self) -> None:
+        """Forget the frame that has begun."""
+        self._held.clear()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Contents of the undamaged frames that end in ``data``."""
+        first, *rest = data.split(_FLAG)
+        self._hold(first)
+        frames: list[bytes] = []
+        for part in rest:
+            content = self._content(bytes(self._held))
+            if content is not None:
+                frames.append(content)
+            self._held.clear()
+            self._hold(part)
+        return frames
+
+    def _hold(self, part: bytes) -> None:
+        # Twice the most bytes and one more cannot become a frame; what is beyond need not be kept.
+        self._held += part[: max(2 * self._most + 2 - len(self._held), 0)]
+
+    def _content(self, raw: bytes) -> bytes | None:
+        if _ESCAPE in raw:
+            unescaped = _unescape(raw)
+            if unescaped is None:
+                return None
+            raw = unescaped
+        if not self._least <= len(raw) <= self._most:
+            return None
+        content = raw[:-CRC_BYTES]
+        return content if zlib.crc32(content) == _CRC.unpack_from(raw, len(content))[0] else None
+
+
+def _unescape(raw: bytes) -> bytes | None:
+    """Without escapes, or None if the last byte is one."""
+    plain, escaped = bytearray(), False
+    for byte in raw:
+        if escaped:
+            plain.append(byte ^ ESCAPE_XOR)
+            escaped = False
+        elif byte == ESCAPE:
+            escaped = True
+        else:
+            plain.append(byte)
+    return None if escaped else bytes(plain)

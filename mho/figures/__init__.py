@@ -1,0 +1,1 @@
+"""Pictures of runs, devices and networks."""

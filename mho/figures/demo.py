@@ -1,0 +1,210 @@
+"""The demo's figure: one conversion at the pins, what the core gives, and how well it does."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from mho.figures.run import COLOURS, draw_budget, in_style, new_figure
+from mho.result import Budget
+from mho.trace import STROBES, Trace, record
+from mho.units import format_time
+
+if TYPE_CHECKING:
+    from mho.demo import Study
+
+__all__ = ["Accuracy", "draw_trace", "plot_demo", "plot_demo_of"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accuracy:
+    """Accuracies of one network, 0..1: a name of each case to the values of its seeds."""
+
+    network: str
+    cases: Mapping[str, Sequence[float]]
+
+
+_HALF_BINS = 24
+_SHOWN = 5
+"""Lines whose charge is drawn."""
+
+
+def _draw_strobes(axes: Axes, trace: Trace) -> None:
+    for row, (name, colour) in enumerate(zip(reversed(STROBES), COLOURS, strict=False)):
+        high = np.asarray(trace.strobes[name], dtype=float)
+        t_us = np.arange(high.size + 1) * trace.period_ns / 1000
+        axes.stairs(row + 0.72 * high, t_us, baseline=row, fill=True, color=colour, linewidth=0)
+        axes.plot(t_us[[0, -1]], [row, row], color=colour, linewidth=0.5)
+    axes.set_yticks(np.arange(len(STROBES)) + 0.36, STROBES[::-1])
+    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="x", labelbottom=False)
+    axes.set_ylim(-0.15, len(STROBES))
+    axes.spines["left"].set_visible(False)
+
+
+def _runs(values: NDArray[np.integer], at: NDArray[np.integer]) -> list[tuple[int, int, int]]:
+    """Runs of equal values among the cycles ``at``: (value, first cycle, last cycle)."""
+    cuts = np.flatnonzero(np.diff(values[at])) + 1
+    return [(int(values[part[0]]), int(part[0]), int(part[-1])) for part in np.split(at, cuts)]
+
+
+def _draw_planes(axes: Axes, trace: Trace) -> None:
+    """Shades the time in which each plane is integrated, and names its weight."""
+    sampling = np.flatnonzero(trace.strobes["sample"])
+    gap = int(np.diff(sampling).min(initial=trace.plane.size))
+    for plane, first, last in _runs(trace.plane, sampling):
+        start, stop = first * trace.period_ns / 1000, (last + gap) * trace.period_ns / 1000
+        axes.axvspan(start, stop, color="0.94" if plane % 2 else "0.89", linewidth=0, zorder=0)
+        text = f"2$^{{{plane}}}$"
+        axes.text(
+            (start + stop) / 2, 1.0, text, transform=axes.get_xaxis_transform(), ha="center", va="bottom", fontsize=6.5
+        )
+
+
+def _flip(trace: Trace, charge: NDArray[np.floating]) -> int | None:
+    """Cycle in which a line's charge changes its sign under the decrements."""
+    start = int(np.flatnonzero(trace.strobes["compare"])[0])
+    flipped = np.flatnonzero(np.sign(charge[start:]) != np.sign(charge[start]))
+    return start + int(flipped[0]) if flipped.size else None
+
+
+def draw_trace(digital: Axes, analog: Axes, trace: Trace) -> None:
+    """Strobes above, charges of some integrators below, on one time axis."""
+    _draw_strobes(digital, trace)
+    _draw_planes(analog, trace)
+    t_us = np.arange(trace.charge.shape[1] + 1) * trace.period_ns / 1000
+    lines = np.flatnonzero(trace.enabled)
+    ranked = lines[np.argsort(trace.codes[lines], kind="stable")]
+    chosen = ranked[np.linspace(0, ranked.size - 1, _SHOWN).round().astype(int)][::-1]
+    for line, colour in zip(chosen, COLOURS, strict=False):
+        label = f"line {line}: {trace.codes[line] / 2:+.1f}"
+        charge = trace.charge[line]
+        analog.stairs(charge, t_us, baseline=None, color=colour, linewidth=0.9, label=label)
+        flip = _flip(trace, charge)
+        if flip is not None:
+            analog.plot(t_us[flip], charge[flip], "o", color=colour, markersize=3, zorder=3)
+    analog.plot([], [], "o", color=COLOURS[6], markersize=3, label="comparator flips")
+    analog.axhline(0, color="black", linewidth=0.6)
+    analog.set_xlabel("time (µs)")
+    analog.set_ylabel("charge (steps)")
+    analog.legend(
+        loc="center left", bbox_to_anchor=(1.0, 0.5), title="decoded result", title_fontsize=7, alignment="left"
+    )
+    for axes in (digital, analog):
+        axes.set_xlim(0, t_us[-1])
+
+
+def _draw_histogram(axes: Axes, codes: Mapping[str, NDArray[np.integer]]) -> None:
+    used = {name: values[values != 0] / 2 for name, values in codes.items()}
+    top = max(float(np.percentile(np.abs(values), 99.9)) for values in used.values())
+    width = max(1.0, np.ceil(top / _HALF_BINS))
+    edges = np.arange(-np.ceil(top / width) - 0.5, np.ceil(top / width) + 1) * width
+    for index, (name, values) in enumerate(used.items()):
+        style: dict[str, Any] = (
+            {"histtype": "stepfilled", "color": "0.78"} if index == 0 else {"histtype": "step", "color": COLOURS[1]}
+        )
+        axes.hist(values, bins=edges.tolist(), density=True, label=name, linewidth=1.0, **style)
+    axes.set_xlabel("decoded result (steps)")
+    axes.set_ylabel("density")
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.55)
+    axes.legend(loc="upper left")
+    _draw_difference(axes, *codes.values())
+
+
+def _draw_difference(axes: Axes, ideal: NDArray[np.integer], noisy: NDArray[np.integer]) -> None:
+    """An inset: how far the codes of the same products are from those of ideal cells."""
+    difference = (noisy.astype(np.int64) - ideal)[(noisy != 0) & (ideal != 0)] / 2
+    inset = axes.inset_axes((0.66, 0.42, 0.33, 0.33))
+    reach = max(4.0, float(np.ceil(np.percentile(np.abs(difference), 99.5))))
+    edges = np.arange(-reach - 0.5, reach + 1)
+    inset.hist(difference, bins=edges.tolist(), density=True, color=COLOURS[1])
+    inset.set_yticks([])
+    inset.set_xticks([-int(reach // 2), 0, int(reach // 2)])
+    inset.tick_params(labelsize=6, pad=1)
+    inset.set_title(f"difference\nσ = {difference.std():.2f}", fontsize=6, loc="center", pad=2)
+
+
+def _draw_accuracies(axes: Axes, accuracies: Sequence[Accuracy]) -> None:
+    cases = list(accuracies[0].cases)
+    width = 0.84 / len(cases)
+    for index, (case, colour) in enumerate(zip(cases, ("0.75", COLOURS[5], COLOURS[1]), strict=False)):
+        values = [100 * np.asarray(a.cases[case]) for a in accuracies]
+        x = np.arange(len(accuracies)) + (index - (len(cases) - 1) / 2) * width
+        axes.bar(x, [v.mean() for v in values], width * 0.94, color=colour, label=case)
+        for position, value in zip(x, values, strict=True):
+            if value.size > 1:
+                spread = np.linspace(-0.25, 0.25, value.size) * width
+                axes.plot(position + spread, value, ".", color="black", markersize=1.8)
+            axes.text(position, value.max() + 0.8, f"{value.mean():.1f}", ha="center", va="bottom", fontsize=6.5)
+    low = min(float(np.min(a.cases[c])) for a in accuracies for c in cases)
+    axes.set_ylim(max(0.0, 10 * np.floor(10 * low - 1)), 121)
+    axes.set_yticks(np.arange(axes.get_ylim()[0], 101, 10))
+    axes.set_xticks(np.arange(len(accuracies)), [a.network.replace(" ", "\n", 1) for a in accuracies])
+    axes.set_ylabel("accuracy (%)")
+    axes.legend(loc="upper left", ncols=2, columnspacing=1.0, handlelength=1.0, borderaxespad=0.1)
+
+
+@in_style
+def plot_demo(
+    trace: Trace,
+    layer: str,
+    codes: Mapping[str, NDArray[np.integer]],
+    budget: Budget,
+    accuracies: Sequence[Accuracy],
+) -> Figure:
+    """The whole figure, 7 inches wide.
+
+    Parameters
+    ----------
+    trace
+        One product at the macro's pins.
+    layer, codes
+        A layer in words, and its output codes, in half steps, for each case by name, the first as reference.
+    budget
+        Error budget of the first network.
+    accuracies
+        Accuracies of each network.
+    """
+    figure = new_figure(7.0, 4.8)
+    grid = figure.add_gridspec(2, 1, height_ratios=(1.1, 1.0))
+    upper, lower = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
+    digital, analog = upper.subplots(2, 1, height_ratios=(0.75, 1.0), sharex=True)
+    draw_trace(digital, analog, trace)
+    digital.set_title("(a) one matrix-vector product at the macro's pins")
+    left, middle, right = lower.subplots(1, 3, width_ratios=(1.15, 0.85, 1.15))
+    _draw_histogram(left, codes)
+    left.set_title(f"(b) codes of {layer}")
+    draw_budget(middle, budget)
+    middle.set_title("(c) error budget")
+    _draw_accuracies(right, accuracies)
+    right.set_title("(d) accuracy")
+    return figure
+
+
+def plot_demo_of(studies: "Sequence[Study]", limit: int | None) -> Figure:
+    """The demo's figure from its studies; the first gives the trace, the codes and the budget."""
+    first = studies[0]
+    labels = first.sample.y[:limit]
+    layer = next(iter(first.chips.codes))
+    functional = [c.result for c in first.cases if c.result is not None]
+    ideal = next(r for r in functional if r.options.device == "ideal")
+    noisy = next(r for r in functional if r.options.device != "ideal")
+    name = f"{noisy.options.device}, {format_time(noisy.options.time_s)}"
+    accuracies = [
+        Accuracy(
+            network=s.sample.title,
+            cases={
+                "float": [s.case("float").accuracy],
+                "ideal": [s.case("functional, ideal").accuracy],
+                name: s.chips.accuracies(s.sample.y[:limit]).tolist(),
+            },
+        )
+        for s in studies
+    ]
+    codes = {"ideal": ideal.runs[0].codes[layer], name: noisy.runs[0].codes[layer]}
+    trace = record(first.net.network, first.sample.x[0], time_s=noisy.options.time_s)
+    return plot_demo(trace, "the first layer", codes, first.chips.budget(labels), accuracies)

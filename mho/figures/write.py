@@ -1,0 +1,48 @@
+"""What ``mho program --plot`` draws: pulses a cell, how far cells are from their targets, the fault map."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from mho.figures.run import COLOURS, in_style, new_figure
+
+if TYPE_CHECKING:
+    from sim.cells.instance import Cells
+
+__all__ = ["figure_of_cells"]
+
+
+@in_style
+def figure_of_cells(cells: "Cells") -> Figure:
+    """Three panels; the fault map is that of the core with the most faults."""
+    measured = cells.source == "measured"
+    figure = new_figure(2.9 * (2 if measured else 3), 2.5)
+    axes = figure.subplots(1, 2 if measured else 3)
+    if not measured:
+        pulses = np.concatenate([core.pulses.ravel() for core in cells.cores])
+        top = max(int(np.quantile(pulses, 0.999)), 10)
+        axes[0].hist(np.minimum(pulses, top), bins=np.arange(top + 2) - 0.5, color=COLOURS[0])
+        axes[0].axvline(pulses.mean(), color="black", linewidth=0.8, label=f"mean {pulses.mean():.2f}")
+        axes[0].set_title(f"pulses of {cells.report['passes']} passes")
+        axes[0].set_xlabel(f"pulses a cell (last bin: {top} and more)")
+        axes[0].set_ylabel("cells")
+        axes[0].legend()
+    band, error = cells.report["accept_uS"], np.concatenate([(c.g_uS - c.target_uS).ravel() for c in cells.cores])
+    reach = (5.0 if measured else 1.5) * band
+    axes[-2].hist(np.clip(error, -reach, reach), bins=80, color=COLOURS[2])
+    for edge in (-band, band):
+        axes[-2].axvline(edge, color="black", linewidth=0.8, linestyle=":")
+    axes[-2].set_title(f"{cells.report['within']:.3%} within {band:g} µS")
+    axes[-2].set_xlabel("g - target (µS), clipped at the ends")
+    axes[-2].set_ylabel("cells")
+    worst = max(range(len(cells.cores)), key=lambda k: cells.cores[k].faults.sum())
+    core = cells.cores[worst]
+    rows, columns = np.nonzero(core.faults)
+    axes[-1].scatter(columns, rows, s=2, color=COLOURS[1], linewidths=0)
+    lines = len(core.dead_rows)
+    axes[-1].set(xlim=(-0.5, lines - 0.5), ylim=(lines - 0.5, -0.5), aspect="equal")
+    axes[-1].set_title(f"core {worst}: {core.faults.sum()} faulty cells")
+    axes[-1].set_xlabel("source line")
+    axes[-1].set_ylabel("bit line")
+    return figure

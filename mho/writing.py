@@ -1,0 +1,186 @@
+"""Programming of a network as a user asks for it: device, backend, a measured map, a list of pulses."""
+
+import os
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from compiler import Network
+from hw.config import Chip, parse_override
+from macro_models.devices import Device
+from macro_models.errors import InputError
+from mho.pulse_list import PulseList
+from mho.running import check_backend, open_backend
+
+if TYPE_CHECKING:
+    from mho.api import Net
+    from sim.cells.instance import Cells
+
+__all__ = ["check_program_options", "program_net", "read_conductances"]
+
+PathLike = str | os.PathLike[str]
+
+_NUMPY = "functional"
+"""The backend that is the numpy reference."""
+
+
+def check_program_options(
+    *, seed: int | None, backend: str, measured: bool, pulses: bool, law: bool, form: bool = False,
+    port: str | None = None, baud: int | None = None,
+) -> None:
+    """Refuse options that do not go together, before anything is computed.
+
+    Raises
+    ------
+    InputError
+        Naming the option, its value and what would be right.
+    """
+    if seed is not None and not 0 <= seed < 2**32:
+        raise InputError(f"seed must be between 0 and 2**32 - 1, not {seed}")
+    check_backend(backend, port=port, baud=baud)
+    if measured and (pulses or law or form or backend != _NUMPY):
+        given = "pulses" if pulses else "a pulse law" if law else "forming" if form else f"the backend {backend}"
+        raise InputError(f"{given} and a measured map exclude each other: measured cells are not programmed")
+
+
+def program_net(
+    net: "Net",
+    *,
+    device: Device,
+    pulse_law: Device | None,
+    seed: int | None,
+    backend: str,
+    measured: "ArrayLike | PathLike | None",
+    pulses: PathLike | None,
+    progress: Callable[[int, int], None] | None,
+    form: bool = False,
+    screen: bool = True,
+    overrides: Mapping[str, object] | Iterable[str] = (),
+    note: Callable[[str], None] | None = None,
+    port: str | None = None,
+    baud: int | None = None,
+    loading: Callable[[int, int], None] | None = None,
+) -> "Cells":
+    """See :meth:`mho.api.Net.program`.
+
+    ``overrides`` as in ``--set``; ``note`` is told where the answer to pulses is another device's.
+    """
+    from sim.cells.network import measured_cells, program_network, with_pulse_law
+
+    check_program_options(
+        seed=seed, backend=backend, measured=measured is not None, pulses=pulses is not None,
+        law=pulse_law is not None, form=form, port=port, baud=baud,
+    )
+    network = _changed(net.network, overrides)
+    if seed is None:
+        seed = int(network.calibration.get("cells", {}).get("seed", 0))
+    if measured is not None:
+        where = os.fspath(measured) if isinstance(measured, str | os.PathLike) else "measured map"
+        maps = read_conductances(measured, len(network.cores))
+        return measured_cells(network, maps, device=device, seed=seed, where=where)
+    device, sentence = with_pulse_law(device, pulse_law)
+    if sentence and note is not None:
+        note(sentence)
+    # The numpy reference needs no backend.
+    opened: Any = None if backend == _NUMPY else open_backend(backend, port=port, baud=baud, loading=loading, note=note)
+    try:
+        if opened is not None:
+            opened.open(_board_chip(net.network.chip, network.chip) if backend == "fpga" else network.chip, [])
+        with PulseList(pulses, network.chip) as listed:
+            return program_network(
+                network, device=device, seed=seed, programmer=opened, source=backend, form=form, screen=screen,
+                pulses=None if pulses is None else listed.add, progress=progress,
+            )
+    finally:
+        if opened is not None:
+            opened.close()
+
+
+def _board_chip(chip: Chip, changed: Chip) -> Chip:
+    """The chip that a board was built from, whose registers can be those of ``changed``.
+
+    Raises
+    ------
+    InputError
+        If that is programmed by other hardware.
+    """
+    for name in ("engine", "verify_bits", "t_setup_ns", "t_verify_ns"):
+        there, wanted = (getattr(each.programming, name) for each in (chip, changed))
+        if there != wanted:
+            raise InputError(f"--set programming.{name}: is {there} in the board of this network, not {wanted}")
+    return chip
+
+
+def _changed(network: Network, overrides: Mapping[str, object] | Iterable[str]) -> Network:
+    """The network on a chip that is programmed in another way."""
+    pairs = list(overrides.items()) if isinstance(overrides, Mapping) else [parse_override(text) for text in overrides]
+    if not pairs:
+        return network
+    content = network.chip.to_dict()
+    for name, value in pairs:
+        section, _, key = name.partition(".")
+        if section != "programming" or not key:
+            raise InputError(
+                f"--set {name}: only programming.KEY can be changed here; the rest of the chip is that of the network"
+            )
+        content["programming"][key] = value
+    return replace(network, chip=Chip.from_dict(content, origin="--set"))
+
+
+def read_conductances(source: "ArrayLike | PathLike", cores: int) -> list[NDArray[Any]]:
+    """Maps of the cores, from an array or a file: a list of arrays of shape (N, N) that are not checked further.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, holds no numbers, or has no axis for the cores where there are several.
+    """
+    if isinstance(source, str | os.PathLike):
+        text, _, key = os.fspath(source).partition(".npz:")
+        arrays, where = _read_file(Path(text + ".npz" if key else text), key), os.fspath(source)
+    else:
+        arrays, where = [np.asarray(source)], "measured map"
+    for array in arrays:
+        if array.dtype.kind not in "fiu":
+            raise InputError(f"{where}: must hold conductances in uS as numbers, not {array.dtype}")
+    if len(arrays) > 1:
+        return arrays
+    (array,) = arrays
+    if array.ndim == 2:
+        return [array]
+    if array.ndim != 3:
+        raise InputError(
+            f"{where}: must have shape (N, N) or (cores, N, N) with {cores} cores, not {tuple(array.shape)}"
+        )
+    return list(array)
+
+
+def _read_file(path: Path, key: str) -> list[NDArray[Any]]:
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return [loaded]
+        with loaded:
+            names = list(loaded.files)
+            if "cells.json" in names:
+                raise InputError(f"{path}: is a file of cells already; mho run --cells takes it as it is")
+            if key and key not in names:
+                raise InputError(f"{path}: has no array {key!r}, but {', '.join(names) or 'none'}")
+            return [loaded[name] for name in ([key] if key else sorted(names, key=_number))]
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or 'is no .npy or .npz file'})") from None
+    except (ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: is no .npy or .npz file of numbers ({' '.join(str(error).split())})") from None
+
+
+def _number(name: str) -> tuple[int, str]:
+    """Names such as ``core0``, ``core1``, ``core10`` in their order."""
+    digits = name[len(name.rstrip("0123456789")) :]
+    return (int(digits) if digits else -1, name)

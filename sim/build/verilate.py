@@ -1,0 +1,181 @@
+"""Verilog to a program: Verilator and the C++ compiler, called from here alone, and the hardware as Verilog.
+
+The program may have a main of its own, or cocotb inside. cocotb's runner makes every signal of the design public, which
+costs more than half of the speed; here only the few signals that the bench watches are.
+"""
+
+import platform
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from amaranth.lib import wiring
+
+from rtl_gen.netlist import emit
+from sim.build.toolchain import cached_build, hash_files, require_cocotb, require_tool, run_logged, tool_version
+
+__all__ = [
+    "cached_simulator",
+    "compile_verilator",
+    "compiler_key",
+    "hardware_hash",
+    "verilate",
+    "verilog_modules",
+    "verilog_text",
+]
+
+_FAST = "-O2 -march=native"
+
+_EXACT = "-O3 -march=native -fno-math-errno -ffp-contract=off"
+"""For the simulator and the shim. The charges are integers; contraction is off so that nothing ever depends on FMA."""
+
+_TOOLS = ("verilator", "g++", "make")
+
+
+@cache
+def hardware_hash() -> str:
+    """What decides what Verilog comes out: hash of the code, and the version of Amaranth."""
+    root = Path(__file__).parents[2]
+    folders = [root / package for package in ("hw", "rtl_gen", "macro_models/exact")]
+    files = [path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".v", ".sv")]
+    return f"{hash_files(files)} {version('amaranth')}"
+
+
+@cache
+def _cpu() -> str:
+    """What -march=native depends on."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor()
+    return next((line for line in text.splitlines() if line.startswith(("flags", "Features"))), platform.processor())
+
+
+def compiler_key() -> list[str]:
+    """What decides, beside the sources and the options, what program comes out.
+
+    Raises
+    ------
+    ToolError
+        If a tool is missing.
+    """
+    for tool in _TOOLS:
+        require_tool(tool)
+    here = Path(__file__)
+    return [
+        hash_files([here, here.with_name("toolchain.py")]), tool_version("verilator"), tool_version("g++"), _cpu(),
+    ]
+
+
+def verilog_modules(component: wiring.Component, name: str) -> dict[str, str]:
+    """Verilog of each module of a component; its own is ``mho_`` and ``name``, and its reset is high."""
+    return emit(component, name, prefix="mho_", name=f"mho_{name}", reset_low=False)
+
+
+def verilog_text(component: wiring.Component, name: str) -> str:
+    """The modules of :func:`verilog_modules` as one text."""
+    return "\n".join(verilog_modules(component, name).values())
+
+
+def verilate(
+    folder: Path, sources: Sequence[Path], *, top: str, options: Sequence[str] = (), cflags: str = "",
+    ldflags: str = "", fast: str = _FAST, slow: str = "",
+) -> Path:
+    """Compile Verilog and C++ to the program ``folder / "simulator"``; its log is ``build.log`` there.
+
+    Parameters
+    ----------
+    folder
+        Where it is built; the C++ compiler finds headers there.
+    sources
+        Verilog, configuration of Verilator, and C++ with the main program, in which the top is the class ``Vtop``.
+    top
+        Name of the top module.
+    options
+        Of Verilator, beside those for speed.
+    cflags, ldflags
+        Options of the C++ compiler and of the linker.
+    fast, slow
+        How the C++ compiler optimises what runs in every cycle, and what runs once.
+
+    Raises
+    ------
+    ToolError
+        If a tool is missing or fails.
+    """
+    verilator, _, make = (require_tool(tool) for tool in _TOOLS)
+    folder = folder.absolute()
+    command = [
+        verilator, "--cc", "--exe", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "-Wno-fatal",
+        "-Wno-lint", "-Wno-style", "--prefix", "Vtop", "--top-module", top, "--Mdir", "objects", "-o", "../simulator",
+        "-CFLAGS", f"-std=c++17 -I{folder} {cflags}".strip(), *(["-LDFLAGS", ldflags] if ldflags else []), *options,
+        *(str(path.absolute()) for path in sources),
+    ]
+    run_logged(command, folder / "build.log", "verilator", cwd=folder)
+    # Given to make, since Verilator appends its own -Os behind -CFLAGS.
+    flags = [f"OPT_FAST={fast}", f"OPT_GLOBAL={fast}", f"OPT_SLOW={slow}"]
+    command = [make, "-j", "2", "-C", str(folder / "objects"), "-f", "Vtop.mk", *flags]
+    run_logged(command, folder / "build.log", "the C++ compiler of the simulator")
+    shutil.rmtree(folder / "objects")
+    return folder / "simulator"
+
+
+def cached_simulator(
+    kind: str, key: Sequence[str], write: Callable[[], str], sources: Sequence[Path], *, top: str,
+    options: Sequence[str] = (), cflags: str = "", fast: str = _FAST,
+) -> Path:
+    """The program of :func:`verilate`, from the cache or built now.
+
+    Parameters
+    ----------
+    kind
+        What it is called in the cache.
+    key
+        What decides what ``write`` gives.
+    write
+        Gives Verilog that is not in a file. It is called only if there is something to build.
+    sources, top, options, cflags, fast
+        As in :func:`verilate`.
+
+    Raises
+    ------
+    ToolError
+        If a tool is missing or fails.
+    """
+
+    def build(folder: Path) -> None:
+        (folder / "design.v").write_text(write())
+        verilate(folder, [folder / "design.v", *sources], top=top, options=options, cflags=cflags, fast=fast)
+
+    how = [top, *options, cflags, fast]
+    return cached_build(kind, [*key, hash_files(sources), *how, *compiler_key()], build) / "simulator"
+
+
+def compile_verilator(
+    folder: Path, sources: Sequence[Path], *, top: str, defines: Mapping[str, object],
+    public: Sequence[tuple[str, str]], waves: bool = False, optimise: bool = True,
+) -> Path:
+    """:func:`verilate` with cocotb's own main program, unmodified.
+
+    ``public`` are the (module, signal) that cocotb may see; ``waves`` builds the tracing variant;
+    without ``optimise`` the build is quicker and the simulator slower.
+    """
+    require_cocotb()
+    from cocotb_tools import config
+
+    control = folder / "public.vlt"
+    control.write_text("`verilator_config\n" + "".join(f'public_flat_rd -module "{m}" -var "{v}"\n' for m, v in public))
+    libraries = config.libs_dir
+    return verilate(
+        folder, [config.share_dir / "lib" / "verilator" / "verilator.cpp", control, *sources], top=top,
+        options=[
+            "--vpi", "--timing", "--timescale", "1ps/1ps", "--converge-limit", "100000",
+            *(["--trace-fst"] if waves else []),
+            *(f"-D{name}={value}" if value != "" else f"-D{name}" for name, value in defines.items()),
+        ],
+        cflags="-DVM_TRACE_FST=1" if waves else "",
+        ldflags=f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator -rdynamic",
+        fast=_EXACT if optimise else "-O0", slow="-O1",
+    )

@@ -1,0 +1,184 @@
+"""A batch of work for one simulated core, in the words that its streams carry."""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.cells.job import WriteJob, WriteOutcome
+from sim.core.messages import Message
+
+__all__ = ["OP_WORDS", "SHELL_DEPTH", "Batch", "BatchResult", "Mode", "Outcome", "Strobe"]
+
+OP_WORDS = 4
+"""Words of 32 bits that hold one operation descriptor."""
+
+SHELL_DEPTH = 2048
+"""Words of each stream that one batch may have in a simulator without DPI."""
+
+
+class Mode(IntEnum):
+    """How the macro answers (``hdl/shim.cpp``)."""
+
+    CONST = 0
+    """The comparator never flips; no model at all."""
+    LAZY = 1
+    """The model is called once a conversion."""
+    EAGER = 2
+    """The model is called at every strobe."""
+
+
+class Outcome(IntEnum):
+    """How a batch ended (``hdl/streams.cpp``)."""
+
+    IDLE = 0
+    RUNNING = 1
+    COMPLETE = 2
+    STUCK = 3
+    TOO_MANY = 4
+
+
+class Strobe(IntEnum):
+    """Operations at the pins (``hdl/shim.cpp``)."""
+
+    PRECHARGE = 0
+    SAMPLE = 1
+    COMPARE = 2
+    DECREMENT = 3
+
+
+@dataclass(kw_only=True)
+class Batch:
+    """What goes into the core.
+
+    Attributes
+    ----------
+    ops, masks, inputs
+        Descriptors of shape (operations, OP_WORDS), (address, data) of mask words, words of the input stream; uint32.
+    outputs
+        Words that are expected on the output stream.
+    operations
+        How often ``done`` is expected.
+    core
+        Index of the macro model behind the pins.
+    patience
+        Cycles without any progress after which the core counts as stuck.
+    gap, stall, hold
+        Of 256 cycles, how many are idle on the inputs, on the output, and frozen by the macro, at random.
+    keep_charges
+        Return the charges of each conversion at its first compare.
+    write
+        A run of write-verify that begins meanwhile.
+    """
+
+    ops: NDArray[np.uint32]
+    masks: NDArray[np.uint32]
+    inputs: NDArray[np.uint32]
+    outputs: int
+    operations: int
+    core: int = 0
+    mode: Mode = Mode.LAZY
+    patience: int = 200_000
+    seed: int = 1
+    gap: int = 0
+    stall: int = 0
+    hold: int = 0
+    keep_charges: bool = False
+    write: WriteJob | None = None
+
+    def message(self) -> Message:
+        """As a request to the simulator process."""
+        arrays = {"ops": self.ops, "masks": self.masks, "inputs": self.inputs}
+        names = ("outputs", "operations", "core", "mode", "patience", "seed", "gap", "stall", "hold", "keep_charges")
+        return _message("batch", {name: int(getattr(self, name)) for name in names}, arrays, self.write)
+
+    @classmethod
+    def from_message(cls, message: Message) -> "Batch":
+        """Inverse of :meth:`message`."""
+        content, write = _content(message)
+        for name in ("ops", "masks", "inputs"):
+            content[name] = np.ascontiguousarray(content[name], dtype=np.uint32)
+        content |= {"mode": Mode(content["mode"]), "keep_charges": bool(content["keep_charges"])}
+        return cls(**content, write=WriteJob.join(write) if write else None)
+
+
+@dataclass(kw_only=True)
+class BatchResult:
+    """What came out of the core.
+
+    Attributes
+    ----------
+    outputs
+        Words of the output stream.
+    counters
+        Total, analog and held cycles as the RTL counts them, at each ``done``; shape (operations, 3).
+    decrements
+        Decrement strobes of each conversion, counted at the pins.
+    charges
+        Charges of each conversion at its first compare, of shape (conversions, lines), if they were asked for.
+    error
+        Whether ``status.error`` was seen.
+    failure
+        Why the macro's body gave up, or nothing.
+    cpu_s
+        Processor time that the simulator took, in seconds.
+    write
+        What the run of write-verify did.
+    """
+
+    outputs: NDArray[np.uint32]
+    counters: NDArray[np.uint64]
+    decrements: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    charges: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
+    outcome: Outcome = Outcome.IDLE
+    error: bool = False
+    failure: str = ""
+    cpu_s: float = 0.0
+    write: WriteOutcome | None = None
+
+    @classmethod
+    def empty(cls, batch: Batch) -> "BatchResult":
+        """Room for the results of ``batch``."""
+        return cls(
+            outputs=np.zeros(batch.outputs, dtype=np.uint32), counters=np.zeros((batch.operations, 3), dtype=np.uint64),
+            write=None if batch.write is None else WriteOutcome.empty(batch.write),
+        )
+
+    def message(self) -> Message:
+        """As an answer of the simulator process."""
+        arrays = {
+            "outputs": self.outputs,
+            "counters": self.counters,
+            "decrements": self.decrements,
+            "charges": self.charges,
+        }
+        values = {"outcome": int(self.outcome), "error": self.error, "failure": self.failure, "cpu_s": self.cpu_s}
+        return _message("result", values, arrays, self.write)
+
+    @classmethod
+    def from_message(cls, message: Message) -> "BatchResult":
+        """Inverse of :meth:`message`."""
+        content, write = _content(message)
+        content |= {"outcome": Outcome(content["outcome"])}
+        return cls(**content, write=WriteOutcome.join(write) if write else None)
+
+
+_WRITE = "write."
+"""Before the names of what belongs to the run of write-verify."""
+
+
+def _message(
+    kind: str, values: dict[str, Any], arrays: dict[str, NDArray[Any]], write: WriteJob | WriteOutcome | None
+) -> Message:
+    more = write.split() if write is not None else ({}, {})
+    named = [{f"{_WRITE}{name}": value for name, value in part.items()} for part in more]
+    return Message(kind, values | named[0], arrays | named[1])
+
+
+def _content(message: Message) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Values and arrays of a message: of the batch, and of the run of write-verify."""
+    content = {**message.values, **message.arrays}
+    write = {name.removeprefix(_WRITE): content.pop(name) for name in list(content) if name.startswith(_WRITE)}
+    return content, write

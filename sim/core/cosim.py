@@ -1,0 +1,233 @@
+"""The cosim backend: the generated Verilog of the core in Verilator, the numpy model behind its macro's pins."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hw.config import Chip
+from hw.core.config import OVERHEAD_CYCLES, CoreConfig
+from hw.core.write_verify import WriteVerifyParameters
+from macro_models import Masks, TnsaModel
+from macro_models.exact.operation import MvmOperation
+from macro_models.pulses import PulseArray
+from sim.backend import BackendResult
+from sim.build.simulators import verilator_build
+from sim.cells.cosim import program_run, write_job
+from sim.cells.job import WriteJob, WriteOutcome
+from sim.cells.write_verify import ProgramRun
+from sim.core.batch import OP_WORDS, Batch, BatchResult, Mode
+from sim.core.process import Simulation
+from sim.core.words import MaskImage, input_words, op_words, output_codes, reserved_words
+
+__all__ = ["CoreRun", "CosimBackend", "CosimCore"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoreRun:
+    """What a batch gave.
+
+    Attributes
+    ----------
+    codes
+        Output codes of shape (batch, lines).
+    steps
+        Decrement strobes at the pins, of shape (batch, segments).
+    cycles
+        What the core's counters grew by: total, analog and held cycles, of shape (batch, 3). The total holds what the
+        operation waited for the result before it to be read.
+    error
+        Whether ``status.error`` is set.
+    cpu_s
+        Processor time of the simulator, in seconds.
+    charges
+        Charges of each conversion, of shape (batch * segments, lines), if they were asked for.
+    write
+        What a run of write-verify did meanwhile.
+    """
+
+    codes: NDArray[np.int16]
+    steps: NDArray[np.int64]
+    cycles: NDArray[np.int64]
+    error: bool
+    cpu_s: float
+    charges: NDArray[np.int64]
+    write: WriteOutcome | None = None
+
+
+class CosimCore:
+    """One simulated core: streams in, streams out.
+
+    Parameters
+    ----------
+    simulation
+        The running simulator.
+    cfg
+        Configuration of the core that is in it.
+    """
+
+    def __init__(self, simulation: Simulation, cfg: CoreConfig) -> None:
+        self.simulation = simulation
+        self.cfg = cfg
+        self._masks = MaskImage(cfg)
+        self._counters = np.zeros((1, 3), dtype=np.int64)
+        longest = max(cfg.reset_cycles, cfg.plane_cycles, cfg.sample_cycles, cfg.compare_cycles, cfg.decrement_cycles)
+        self._patience = 8 * (longest + 1024)
+
+    def run(
+        self,
+        op: MvmOperation,
+        masks: Masks,
+        x: NDArray[np.integer],
+        op_id: ArrayLike,
+        *,
+        core: int = 0,
+        mode: Mode = Mode.LAZY,
+        gap: int = 0,
+        stall: int = 0,
+        hold: int = 0,
+        seed: int = 1,
+        keep_charges: bool = False,
+        illegal: bool = False,
+        write: WriteJob | None = None,
+    ) -> CoreRun:
+        """Stream a batch through the core, with its numbers as in :meth:`sim.backend.Backend.mvm`.
+
+        ``gap``, ``stall``, ``hold`` and ``keep_charges`` as in :class:`sim.core.batch.Batch`; ``illegal`` sends a
+        descriptor of a reserved mode first; ``write`` is a run of write-verify that begins meanwhile.
+        """
+        ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), (len(x),))
+        ops = op_words(op, ids)
+        if illegal:
+            ops = np.concatenate([reserved_words(op), ops])
+        batch = Batch(
+            ops=ops, masks=self._masks.update(op, masks), inputs=input_words(x),
+            outputs=len(x) * self.cfg.output_words, operations=len(x), core=core, mode=mode,
+            patience=self._patience_of(write, max(gap, stall, hold)), gap=gap, stall=stall, hold=hold, seed=seed,
+            keep_charges=keep_charges, write=write,
+        )
+        result = self.simulation.run(batch)
+        counters = np.concatenate([self._counters, result.counters.astype(np.int64)])
+        self._counters = counters[-1:]
+        return CoreRun(
+            codes=output_codes(result.outputs, self.cfg.lines),
+            steps=result.decrements.reshape(len(x), op.segments),
+            cycles=np.diff(counters, axis=0),
+            error=result.error,
+            cpu_s=result.cpu_s,
+            charges=result.charges,
+            write=result.write,
+        )
+
+    def program(self, job: WriteJob, *, gap: int = 0, stall: int = 0, hold: int = 0, seed: int = 1) -> BatchResult:
+        """Run write-verify alone; its :class:`WriteOutcome` is in the result."""
+        nothing = np.zeros(0, dtype=np.uint32)
+        batch = Batch(
+            ops=nothing.reshape(0, OP_WORDS), masks=nothing.reshape(0, 2), inputs=nothing, outputs=0, operations=0,
+            mode=Mode.CONST, patience=self._patience_of(job, max(gap, stall, hold)), gap=gap, stall=stall, hold=hold,
+            seed=seed, write=job,
+        )
+        return self.simulation.run(batch)
+
+    def _patience_of(self, job: WriteJob | None, idle: int) -> int:
+        patience = self._patience + (0 if job is None else job.longest_cycles)
+        return patience * (1 if idle < 128 else 64)
+
+
+class CosimBackend:
+    """Runs operations through the RTL, in one simulator process that is kept until :meth:`close`.
+
+    Parameters
+    ----------
+    mode
+        How the macro answers: lazily (once a conversion) or eagerly (at every strobe); the bits are the same.
+    waves
+        FST file into which all signals go; the simulator is then built with tracing, and much slower.
+    timeout_s
+        Longest wall time of one batch.
+    full_time
+        Simulate every cycle of a programming pulse and of the waits between passes. By default they last a few cycles
+        at the pins and stand for what the registers say: nothing happens meanwhile.
+    """
+
+    name = "cosim"
+
+    def __init__(
+        self,
+        *,
+        mode: Mode | str = Mode.LAZY,
+        waves: Path | str | None = None,
+        timeout_s: float = 3600.0,
+        full_time: bool = False,
+    ) -> None:
+        self._full_time = full_time
+        self._mode = Mode[mode.upper()] if isinstance(mode, str) else mode
+        self._waves = None if waves is None else Path(waves)
+        self._timeout_s = timeout_s
+        self._chip: Chip | None = None
+        self._core: CosimCore | None = None
+
+    def open(self, chip: Chip, cores: Sequence[TnsaModel]) -> None:
+        """Take a chip and its programmed cores. The process is kept where the chip is the one that it has.
+
+        Raises
+        ------
+        ToolError
+            If a tool is missing or the build fails.
+        """
+        if self._core is not None and (chip != self._chip or not self._core.simulation.alive):
+            self.close()
+        if self._core is None:
+            simulator = verilator_build(chip, waves=self._waves is not None)
+            simulation = Simulation(simulator, lines=chip.lines, timeout_s=self._timeout_s, waves=self._waves)
+            self._core = CosimCore(simulation, CoreConfig.from_chip(chip))
+            self._chip = chip
+        for index, model in enumerate(cores):
+            self._core.simulation.put_core(index, model)
+
+    def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
+        """Run ``op`` on a batch; see :class:`sim.backend.Backend`.
+
+        Steps are counted at the macro's pins and analog cycles by the core's own counter.
+        """
+        if self._core is None:
+            raise RuntimeError("The backend must be open.")
+        run = self._core.run(op, masks, x, op_id, core=core, mode=self._mode)
+        analog = run.cycles[:, 1]
+        return BackendResult(
+            codes=run.codes, steps=run.steps, cycles=analog + OVERHEAD_CYCLES * op.segments, analog=analog
+        )
+
+    def program(
+        self,
+        core: int,
+        array: PulseArray,
+        targets: NDArray[np.integer],
+        skip: NDArray[np.bool_] | None,
+        parameters: WriteVerifyParameters,
+    ) -> ProgramRun:
+        """Program cells by the engine in the RTL; see :class:`sim.cells.write_verify.Programmer`.
+
+        Pulses are those that were seen at the macro's pins.
+
+        Raises
+        ------
+        InputError
+            If the chip has no engine.
+        ToolError
+            If what the core says of itself contradicts what was seen at its pins.
+        """
+        if self._core is None or self._chip is None:
+            raise RuntimeError("The backend must be open.")
+        job = write_job(self._chip, array, targets, skip, parameters, full_time=self._full_time)
+        result = self._core.program(job)
+        assert result.write is not None
+        return program_run(self._chip, parameters, job, result.write, result.cpu_s)
+
+    def close(self) -> None:
+        """End the simulator process."""
+        if self._core is not None:
+            self._core.simulation.close()
+        self._core = self._chip = None

@@ -1,0 +1,54 @@
+"""The cocotb test inside the simulator: it serves batches that arrive over a socket until the other side closes.
+
+While it waits for a request the simulation stands still; while a batch runs, cocotb sleeps until ``wake`` changes.
+"""
+
+import os
+import socket
+import time
+
+import cocotb
+from cocotb.handle import SimHandleBase
+
+from macro_models import TnsaModel
+from sim.core.batch import Batch, BatchResult
+from sim.core.messages import Closed, Link, Message
+from sim.core.state import model_from_message
+
+__all__ = ["serve"]
+
+
+async def _make_driver(dut: SimHandleBase, lines: int):
+    if cocotb.SIM_NAME.lower().startswith("verilator"):
+        from sim.core.driver_dpi import DpiDriver as Driver
+    else:
+        from sim.core.driver_vpi import VpiDriver as Driver
+    return await Driver.create(dut, lines)
+
+
+@cocotb.test()
+async def serve(dut: SimHandleBase) -> None:
+    """Answer ``core`` (a macro model to hold) and ``batch`` requests."""
+    link = Link(socket.socket(fileno=int(os.environ["MHO_COSIM_FD"])))
+    driver = await _make_driver(dut, int(os.environ["MHO_COSIM_LINES"]))
+    models: dict[int, TnsaModel] = {}
+    try:
+        link.send(Message("ready", {"pid": os.getpid()}))
+        while True:
+            request = link.receive()
+            if request.kind == "core":
+                models[int(request.values["index"])] = model_from_message(request)
+                link.send(Message("ok"))
+            elif request.kind == "batch":
+                batch = Batch.from_message(request)
+                result = BatchResult.empty(batch)
+                start = time.process_time()
+                await driver.run(batch, result, models.get(batch.core))
+                result.cpu_s = time.process_time() - start
+                link.send(result.message())
+            else:
+                break
+    except Closed:
+        pass
+    finally:
+        link.close()

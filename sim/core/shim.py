@@ -1,0 +1,197 @@
+"""The shim of the macro (``hdl/shim.cpp``, ``hdl/streams.cpp``) from inside the simulator process, through ctypes.
+
+The simulator's executable exports the functions; the structures below mirror those in C++.
+"""
+
+import ctypes
+from ctypes import POINTER, Structure, byref, c_char_p, c_float, c_int32, c_int64, c_uint8, c_uint32, c_uint64, c_void_p
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from macro_models import TnsaModel
+from macro_models.eager import EagerTnsa
+from macro_models.eager_neuron import eager_macro
+from sim.cells.job import WriteJob, WriteOutcome
+from sim.cells.shim import CellShim
+from sim.core.batch import Batch, BatchResult, Outcome, Strobe
+from sim.core.evaluate import Evaluator
+
+__all__ = ["Shim"]
+
+_LINES = 256
+_WORDS = _LINES // 32
+_FAILED = -1
+
+
+class Pins(Structure):
+    """The pins at a strobe."""
+
+    _fields_ = [
+        ("op_id", c_uint64),
+        ("backward", c_int32), ("plane", c_int32), ("latch", c_int32), ("dec_scale", c_int32), ("step_code", c_int32),
+        ("lines", c_int32),
+        ("bl_pos", c_uint32 * _WORDS), ("bl_neg", c_uint32 * _WORDS),
+        ("sl_pos", c_uint32 * _WORDS), ("sl_neg", c_uint32 * _WORDS),
+        ("wl_en", c_uint32 * _WORDS), ("cmp", c_uint32 * _WORDS),
+    ]
+
+
+class Conversion(Structure):
+    """One conversion, as the evaluator sees and answers it."""
+
+    _fields_ = [
+        ("op_id", c_uint64),
+        ("backward", c_int32), ("step_code", c_int32), ("lines", c_int32), ("same_key", c_int32),
+        ("paired", c_int32), ("samples", c_int32),
+        ("x", c_float * _LINES), ("pairs", c_float * (_LINES // 2)), ("wl", c_uint8 * _LINES),
+        ("product", c_float * _LINES), ("offset", c_int64 * _LINES), ("charge", c_int64 * _LINES),
+        ("s_pos", c_int64 * _LINES), ("s_neg", c_int64 * _LINES),
+    ]
+
+
+class _Batch(Structure):
+    _fields_ = [
+        ("ops", c_void_p), ("masks", c_void_p), ("inputs", c_void_p), ("outputs", c_void_p), ("counters", c_void_p),
+        ("op_count", c_int64), ("mask_count", c_int64), ("input_count", c_int64), ("output_count", c_int64),
+        ("done_count", c_int64), ("patience", c_int64),
+        ("seed", c_uint32), ("gap", c_int32), ("stall", c_int32), ("hold", c_int32),
+    ]
+
+
+class _Program(Structure):
+    _fields_ = [
+        *((name, c_void_p) for name in ("targets", "cells", "map", "counters", "parameters")),
+        *((name, c_int64) for name in ("target_count", "cell_count", "map_count", "start_after", "stop_after")),
+    ]
+
+
+_EVALUATE = ctypes.CFUNCTYPE(c_int32, c_int32)
+_ON_STROBE = ctypes.CFUNCTYPE(c_int32, c_int32, c_int32)
+
+
+def _library() -> Any:
+    library = ctypes.CDLL(None)
+    library.mho_shim_conversion.restype = POINTER(Conversion)
+    library.mho_shim_pins.restype = POINTER(Pins)
+    library.mho_shim_failure.restype = c_char_p
+    library.mho_shim_decrements.restype = POINTER(c_int32)
+    library.mho_shim_charge_count.restype = c_int64
+    library.mho_shim_charges.restype = POINTER(c_int64)
+    library.mho_program_cells.restype = c_int64
+    library.mho_streams_outputs.restype = library.mho_streams_dones.restype = c_int64
+    return library
+
+
+class Shim:
+    """Macro 0 of the simulation and the streams of its core.
+
+    One core of RTL stands for any number of cores: :meth:`put_model` changes what is behind the pins.
+    """
+
+    def __init__(self, lines: int) -> None:
+        self._library = _library()
+        self._conversion = self._library.mho_shim_conversion(0).contents
+        self._pins = self._library.mho_shim_pins(0).contents
+        if self._conversion.lines != lines:
+            raise ValueError(f"lines of the simulated macro must be {lines}, not {self._conversion.lines}")
+        self._evaluator: Evaluator | None = None
+        self._body: EagerTnsa | None = None
+        self.errors: list[BaseException] = []
+        # ctypes keeps no reference to a callback.
+        self._callbacks = _EVALUATE(self._evaluate), _ON_STROBE(self._on_strobe)
+        self._library.mho_shim_set_evaluate(self._callbacks[0])
+        self._library.mho_shim_set_strobe(self._callbacks[1])
+        self._model: TnsaModel | None = None
+        self._cells = CellShim(self._library)
+
+    def put_model(self, model: TnsaModel) -> None:
+        """Put this macro behind the pins from the next batch on."""
+        if model is not self._model:
+            self._model = model
+            self._evaluator = Evaluator(model, self._conversion)
+            self._body = eager_macro(model)
+
+    def start(self, batch: Batch, result: BatchResult) -> None:
+        """Begin a batch; the arrays of both must live until it has ended."""
+        self.errors.clear()
+        if self._evaluator is not None:
+            self._evaluator.forget()
+        self._library.mho_shim_start(int(batch.mode), int(batch.keep_charges))
+        record = _Batch(
+            ops=batch.ops.ctypes.data, masks=batch.masks.ctypes.data, inputs=batch.inputs.ctypes.data,
+            outputs=result.outputs.ctypes.data, counters=result.counters.ctypes.data,
+            op_count=len(batch.ops), mask_count=len(batch.masks), input_count=len(batch.inputs),
+            output_count=len(result.outputs), done_count=len(result.counters), patience=batch.patience,
+            seed=batch.seed & 0xFFFFFFFF, gap=batch.gap, stall=batch.stall, hold=batch.hold,
+        )
+        self._library.mho_streams_start(byref(record))
+        if batch.write is not None and result.write is not None:
+            self._start_write(batch.write, result.write)
+
+    def _start_write(self, job: WriteJob, outcome: WriteOutcome) -> None:
+        self._cells.lend(job.array, job.pins, job.widths)
+        record = _Program(
+            targets=job.targets.ctypes.data, cells=outcome.cells.ctypes.data, map=outcome.map.ctypes.data,
+            counters=outcome.counters.ctypes.data, parameters=job.parameters.ctypes.data,
+            target_count=len(job.targets), cell_count=len(outcome.cells), map_count=len(outcome.map),
+            start_after=job.start_after, stop_after=job.stop_after,
+        )
+        self._library.mho_program_start(byref(record))
+
+    def finish(self, batch: Batch, result: BatchResult) -> None:
+        """Read how the batch ended."""
+        result.outcome = Outcome(self._library.mho_streams_outcome())
+        result.error = bool(self._library.mho_streams_error())
+        count = self._library.mho_shim_conversions(0)
+        if count:
+            log = self._library.mho_shim_decrements(0)
+            result.decrements = np.ctypeslib.as_array(log, shape=(count,)).astype(np.int64)
+        charges = self._library.mho_shim_charge_count()
+        if charges:
+            flat = np.ctypeslib.as_array(self._library.mho_shim_charges(), shape=(charges,))
+            result.charges = flat.reshape(-1, self._conversion.lines).copy()
+        failure = self._library.mho_shim_failure()
+        result.failure = failure.decode() if failure else ""
+        if self.errors:
+            result.failure += f": {self.errors[0]!r}"
+        if batch.write is not None and result.write is not None:
+            result.write.pulses, sentence = self._cells.take_back()
+            result.write.cells = result.write.cells[: self._library.mho_program_cells()]
+            result.write.state = batch.write.array.changes()
+            result.failure = result.failure or sentence
+
+    def _evaluate(self, macro: int) -> int:
+        try:
+            return self._evaluator(self._conversion)  # type: ignore[misc]
+        except BaseException as error:  # a callback from C++ has nobody to raise to
+            self.errors.append(error)
+            return _FAILED
+
+    def _on_strobe(self, macro: int, strobe: int) -> int:
+        try:
+            self._strobe(Strobe(strobe))
+        except BaseException as error:
+            self.errors.append(error)
+            return _FAILED
+        return 0
+
+    def _strobe(self, strobe: Strobe) -> None:
+        body, pins = self._body, self._pins
+        assert body is not None
+        if strobe is Strobe.PRECHARGE:
+            body.precharge()
+        elif strobe is Strobe.SAMPLE:
+            positive, negative = (pins.sl_pos, pins.sl_neg) if pins.backward else (pins.bl_pos, pins.bl_neg)
+            wl = self._bits(pins.wl_en)
+            body.sample(bool(pins.backward), self._bits(positive), self._bits(negative), wl)
+        elif strobe is Strobe.COMPARE:
+            packed = np.packbits(body.compare(bool(pins.latch), pins.op_id), bitorder="little")
+            np.frombuffer(pins.cmp, dtype=np.uint8)[: len(packed)] = packed
+        else:
+            body.decrement(pins.dec_scale, pins.step_code)
+
+    def _bits(self, words: Any) -> NDArray[np.bool_]:
+        packed = np.frombuffer(words, dtype=np.uint8)
+        return np.unpackbits(packed, count=self._pins.lines, bitorder="little").astype(np.bool_)

@@ -1,0 +1,1 @@
+"""Co-simulation of the network on chip, and its bench."""

@@ -1,0 +1,240 @@
+"""The generated Verilog of a mesh in Verilator: traffic in, what arrives when out, as in :mod:`hw.noc.model`."""
+
+import resource
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from amaranth.lib import wiring
+from numpy.typing import NDArray
+
+from hw.noc.config import MeshConfig
+from hw.noc.flit import BodyLayout, FlitLayout, coordinate_bits
+from hw.noc.model import Delivery, Traffic
+from sim.build.toolchain import HDL, cached_build, hash_files, run_logged
+from sim.build.verilate import compiler_key, verilate, verilog_modules
+
+__all__ = ["MeshRun", "MeshSimulation", "build_mesh", "payloads", "word_count"]
+
+_SHARED = ("router", "reduction", "interface")
+"""Modules that a mesh has one of for each node."""
+
+_QUIET = 4096
+"""Cycles without any movement after which nothing more will come."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeshRun(Delivery):
+    """What a simulation gave, beside what the model gives.
+
+    Attributes
+    ----------
+    words
+        Flits that arrived, as 32-bit words of a :class:`hw.noc.flit.BodyLayout`, of shape (ejections, words).
+    intact
+        Whether each ejection is a flit that was sent, payload, tag and all.
+    cpu_s
+        Processor time of the simulation.
+    """
+
+    words: NDArray[np.uint32]
+    intact: NDArray[np.bool_]
+    cpu_s: float
+
+
+def payloads(cfg: MeshConfig, count: int) -> NDArray[np.uint32]:
+    """Payloads of flits by their number, which is their first word: of shape (count, words)."""
+    words = np.arange(count, dtype=np.uint32)[:, None].repeat(cfg.payload_bits // 32, axis=1)
+    words[:, 1:] = words[:, 1:] * np.uint32(2654435761) + np.arange(1, words.shape[1], dtype=np.uint32)
+    return words
+
+
+class MeshSimulation:
+    """Simulator of a :class:`hw.noc.network.Network`, built once and kept in the cache.
+
+    Parameters
+    ----------
+    cfg
+        The mesh.
+
+    Attributes
+    ----------
+    build_cpu_s
+        Processor time that Verilator and the C++ compiler took when it was built.
+
+    Raises
+    ------
+    ToolError
+        If Verilator is missing or fails.
+    """
+
+    def __init__(self, cfg: MeshConfig) -> None:
+        self.cfg = cfg
+        from hw.noc.network import Network
+
+        folder = build_mesh(Network(cfg), "mesh_replay.cpp", _ports(cfg), registered=True)
+        self._program = folder / "simulator"
+        self.build_cpu_s = float((folder / "build.cpu").read_text())
+
+    def run(self, traffic: Traffic, *, cycles: int, accept: NDArray[np.bool_] | None = None) -> MeshRun:
+        """Run an empty mesh until everything has arrived; arguments as in :meth:`hw.noc.model.MeshModel.run`."""
+        order = np.argsort(traffic.source, kind="stable")
+        flits = _flits(self.cfg, traffic)
+        records = np.column_stack([traffic.source, traffic.earliest, flits]).astype(np.uint32)[order]
+        with tempfile.TemporaryDirectory(prefix="mho-noc-") as name:
+            folder = Path(name)
+            records.tofile(folder / "traffic")
+            np.asarray(() if accept is None else accept, dtype=np.uint8).tofile(folder / "accept")
+            arguments = ["traffic", str(cycles), "accept", "result"]
+            run_logged([str(self._program), *arguments], folder / "log", "the simulation of the mesh", cwd=folder)
+            ran, cpu_s = (folder / "log").read_text().split()[-2:]
+            result = np.fromfile(folder / "result", dtype=np.int32)
+        taken, left = result[: len(order)], result[len(order) :].reshape(-1, 2 + word_count(BodyLayout(self.cfg).size))
+        injected = np.empty(len(order), dtype=np.int64)
+        injected[order] = taken
+        words = left[:, 2:].view(np.uint32)
+        flit = words[:, 0].astype(np.int64)
+        known = flit < len(order)
+        sent = _bodies(self.cfg, flits)[np.where(known, flit, 0)]
+        return MeshRun(
+            cycle=left[:, 0].astype(np.int64), node=left[:, 1].astype(np.int64), flit=flit, injected=injected,
+            unroutable=np.zeros(self.cfg.nodes, dtype=np.int64), cycles=int(ran), words=words,
+            intact=known & (words == sent).all(axis=1), cpu_s=float(cpu_s),
+        )
+
+
+def word_count(bits: int) -> int:
+    """32-bit words of so many bits."""
+    return -(-bits // 32)
+
+
+def _flits(cfg: MeshConfig, traffic: Traffic) -> NDArray[np.uint32]:
+    """The flits as words, of shape (flits, words)."""
+    size = FlitLayout(cfg).size
+    result = np.zeros((len(traffic.source), word_count(size)), dtype=np.uint32)
+    result[:, : cfg.payload_bits // 32] = payloads(cfg, len(traffic.source))
+    fields = [(traffic.tag, cfg.tag_bits), (np.zeros_like(traffic.tag), 1)]
+    for mask, side in ((traffic.rows, cfg.rows), (traffic.columns, cfg.columns)):
+        if cfg.masks:
+            fields.append((mask, side))
+        else:
+            first, last = mask & -mask, mask
+            fields += [(_log2(first), coordinate_bits(side)), (_log2(last), coordinate_bits(side))]
+    at = cfg.payload_bits
+    for value, bits in fields:
+        shifted = value.astype(np.uint64) << np.uint64(at % 32)
+        result[:, at // 32] |= (shifted & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+        if at % 32 + bits > 32:
+            result[:, at // 32 + 1] |= (shifted >> np.uint64(32)).astype(np.uint32)
+        at += bits
+    return result
+
+
+def _log2(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.frexp(values.astype(np.float64))[1].astype(np.int64) - 1
+
+
+def _bodies(cfg: MeshConfig, flits: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """What a node receives of each flit."""
+    size = BodyLayout(cfg).size
+    result = flits[:, : word_count(size)].copy()
+    if size % 32:
+        result[:, -1] &= np.uint32((1 << size % 32) - 1)
+    return result
+
+
+def build_mesh(component: wiring.Component, bench: str, ports: str, *, registered: bool = False) -> Path:
+    """Folder of the simulator of a mesh, built unless the cache has it.
+
+    Parameters
+    ----------
+    component
+        The mesh.
+    bench
+        Its C++ bench, in ``sim/hdl``.
+    ports
+        Text of the header ``mesh_ports.h`` of the bench.
+    registered
+        Put flip-flops before the inputs. Then what looks at inputs is found once a cycle, together with the rest, and
+        not each time when inputs or the clock change: a mesh simulates twice as fast.
+
+    Raises
+    ------
+    ToolError
+        If Verilator is missing or fails.
+    """
+    texts = verilog_modules(component, "mesh")
+    top = "mho_mesh"
+    verilog = "\n".join(texts.values())
+    if registered:
+        top = "registered_mesh"
+        verilog += _registered(texts["mho_mesh"], top)
+    key = [verilog, ports, hash_files([Path(__file__), HDL / bench]), *compiler_key()]
+
+    def build(folder: Path) -> None:
+        start = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        (folder / "mesh.v").write_text(verilog)
+        # What there are many of stays one class: 48 copies of it would take minutes to compile.
+        once = [f'no_inline -module "mho_{name}"\n' for name in _SHARED if f"mho_{name}" in texts]
+        (folder / "mesh.vlt").write_text("`verilator_config\n" + "".join(once))
+        (folder / "mesh_ports.h").write_text(ports)
+        verilate(folder, [folder / "mesh.vlt", folder / "mesh.v", HDL / bench], top=top)
+        (folder / "build.cpu").write_text(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - start))
+
+    return cached_build("noc", key, build)
+
+
+def _registered(mesh: str, name: str) -> str:
+    """A module around a mesh with flip-flops before its inputs."""
+    from rtl_gen.ports import module_ports
+
+    ports = module_ports(mesh, "mho_mesh")
+    assert ports is not None
+    declared, registers, moves, joined = [], [], [], []
+    for port in ports.values():
+        bits = f"[{(port.width or 1) - 1}:0]"
+        declared.append(f"{port.direction} wire {bits} {port.name}")
+        late = port.direction == "input" and port.name not in ("clk", "rst")
+        joined.append(f".{port.name}({port.name}{'_q' if late else ''})")
+        if late:
+            registers.append(f"  reg {bits} {port.name}_q;\n")
+            moves.append(f"    {port.name}_q <= {port.name};\n")
+    return (
+        f"\nmodule {name} ({', '.join(declared)});\n{''.join(registers)}"
+        f"  always @(posedge clk) begin\n{''.join(moves)}  end\n  mho_mesh mesh ({', '.join(joined)});\nendmodule\n"
+    )
+
+
+def _ports(cfg: MeshConfig) -> str:
+    """The header that tells the bench the ports of the mesh."""
+    inject, eject = FlitLayout(cfg).size, BodyLayout(cfg).size
+
+    def port(name: str, node: int, bits: int) -> str:
+        payload = f"top.{name}_{node}_payload"
+        data = f"{payload}.data()" if bits > 64 else f"&{payload}"
+        return f"{{{data}, &top.{name}_{node}_valid, &top.{name}_{node}_ready}}"
+
+    lists = {
+        name: ",\n        ".join(port(name, node, bits) for node in range(cfg.nodes))
+        for name, bits in (("inject", inject), ("eject", eject))
+    }
+    tag = cfg.payload_bits
+    queue = f"flit[{tag // 32}] >> {tag % 32} & 1" if cfg.queues > 1 else "0"
+    return f"""#include "Vtop.h"
+
+using Top = Vtop;
+constexpr int kNodes = {cfg.nodes}, kInjectWords = {word_count(inject)}, kEjectWords = {word_count(eject)};
+constexpr int kReady = {(1 << cfg.queues) - 1}, kQuiet = {_QUIET};
+
+inline int queue_of(const uint32_t *flit) {{ (void)flit; return {queue}; }}
+
+struct Port {{ void *payload; CData *valid; CData *ready; }};
+
+struct Ports {{
+    Port inject[kNodes], eject[kNodes];
+    explicit Ports(Top &top) : inject{{
+        {lists["inject"]}}}, eject{{
+        {lists["eject"]}}} {{}}
+}};
+"""

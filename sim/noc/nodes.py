@@ -1,0 +1,267 @@
+"""The Verilog of a whole mesh in Verilator, with nodes around it: blocks, credits and sums."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.noc.config import MeshConfig
+from hw.noc.control import control_tag, write_entry, write_flow, write_members, write_slot
+from hw.noc.flit import BodyLayout, Destinations, FlitLayout
+from hw.noc.interface import RxLayout, TxLayout
+from hw.noc.reduction_input import OperandLayout
+from hw.noc.trees import Group, entries
+from macro_models.errors import ToolError
+from sim.build.toolchain import run_logged
+from sim.noc.mesh import build_mesh, word_count
+
+__all__ = ["Flow", "Job", "NodesRun", "NodesSimulation", "Sends"]
+
+Ints = NDArray[np.int64]
+Words = NDArray[np.uint32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """A row of a node's table of flows: who gets its blocks, where they keep them, flits of a block."""
+
+    source: int
+    number: int
+    to: Destinations
+    slot: int
+    block: int
+
+    def members(self, cfg: MeshConfig) -> list[int]:
+        """Nodes that get its blocks."""
+        return sorted(n for n in (cfg.node(x, y) for x, y in self.to.nodes) if n != self.source)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sends:
+    """What nodes offer: flits in order, operands in order in each context, where contexts take turns.
+
+    Attributes
+    ----------
+    node, phase
+        Who, and in which phase of the job; of shape (items,).
+    payload
+        32-bit words, of shape (items, words).
+    number
+        Flow of each flit, or context of each operand.
+    last
+        Whether each flit is the last of its block; of no meaning for operands.
+    """
+
+    node: Ints
+    phase: Ints
+    payload: Words
+    number: Ints
+    last: NDArray[np.bool_]
+
+    @classmethod
+    def none(cls, cfg: MeshConfig) -> "Sends":
+        """Nothing."""
+        empty = np.zeros(0, dtype=np.int64)
+        payload = np.zeros((0, cfg.payload_bits // 32), dtype=np.uint32)
+        return cls(node=empty, phase=empty, payload=payload, number=empty, last=empty == 1)
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Sends]") -> "Sends":
+        """One after the other."""
+        names = ("node", "phase", "payload", "number", "last")
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+
+@dataclass(kw_only=True)
+class Job:
+    """What a mesh is set up for, and what its nodes do.
+
+    Attributes
+    ----------
+    flows, groups
+        Flows and trees; the host sets them up first.
+    tx, operands
+        Flits of blocks, and operands of sums.
+    barrier
+        Arrivals after which what is of phase 1 may go.
+    stalls
+        A byte for each node and cycle, of shape (cycles, nodes), repeated: 1, the node offers no flit; 2, no operand;
+        4, it takes no sum; 8, it frees no block. Empty: it always does.
+    """
+
+    flows: Sequence[Flow] = ()
+    groups: Sequence[Group] = ()
+    tx: Sends
+    operands: Sends
+    barrier: int = 0
+    stalls: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, dtype=np.uint8))
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodesRun:
+    """What arrived.
+
+    Attributes
+    ----------
+    flits
+        Cycle, node and slot of each flit that arrived, of shape (flits, 3).
+    sums
+        Cycle, node and context of each sum, of shape (sums, 3).
+    flit_payloads, sum_payloads
+        Their payloads as 32-bit words.
+    at_host
+        Flits that arrived at the host.
+    cycles
+        Cycles until nothing moved any more, with those in which it was found out.
+    cpu_s
+        Processor time.
+    """
+
+    flits: Ints
+    sums: Ints
+    flit_payloads: Words
+    sum_payloads: Words
+    at_host: int
+    cycles: int
+    cpu_s: float
+
+
+class NodesSimulation:
+    """Simulator of a :class:`hw.noc.mesh.Mesh`, built once and kept in the cache.
+
+    Parameters
+    ----------
+    cfg
+        The mesh.
+
+    Raises
+    ------
+    ToolError
+        If Verilator is missing or fails.
+    """
+
+    def __init__(self, cfg: MeshConfig) -> None:
+        self.cfg = cfg
+        from hw.noc.mesh import Mesh
+
+        self._program = build_mesh(Mesh(cfg), "mesh_nodes.cpp", _ports(cfg)) / "simulator"
+
+    def run(self, job: Job, *, cycles: int = 1_000_000) -> NodesRun:
+        """Set up the mesh, then run until nothing moves.
+
+        Raises
+        ------
+        ToolError
+            If a node could not send all that it has, or the simulation fails.
+        """
+        cfg = self.cfg
+        streams = job.operands.node * cfg.contexts + job.operands.number
+        files = {
+            "host": _pack(_set_up(cfg, job), FlitLayout(cfg).size),
+            "tx": _items(job.tx, job.tx.node, TxLayout(cfg).size),
+            "operands": _items(job.operands, streams, OperandLayout(cfg).size),
+        }
+        blocks = np.zeros((cfg.nodes, 1 << cfg.tag_bits), dtype=np.uint32)
+        for flow in job.flows:
+            blocks[flow.members(cfg), flow.slot] = flow.block
+        with tempfile.TemporaryDirectory(prefix="mho-noc-") as name:
+            folder = Path(name)
+            for kind, words in files.items():
+                words.tofile(folder / kind)
+            blocks.tofile(folder / "blocks")
+            job.stalls.astype(np.uint8).tofile(folder / "stalls")
+            arguments = [*files, "blocks", "stalls", str(cycles), str(job.barrier), "result"]
+            run_logged([str(self._program), *arguments], folder / "log", "the simulation of the mesh", cwd=folder)
+            ran, done, cpu_s = (folder / "log").read_text().split()[-3:]
+            result = np.fromfile(folder / "result", dtype=np.uint32)
+        if not int(done):
+            raise ToolError(f"nodes of a mesh of {cfg.columns} x {cfg.rows} must be able to send all that they have")
+        result = result.reshape(-1, 3 + word_count(BodyLayout(cfg).size))
+        words, tag = cfg.payload_bits // 32, cfg.payload_bits // 32 + 3
+        flits, sums = (result[result[:, 0] == kind] for kind in (0, 1))
+
+        def numbers(found: Words, bits: int) -> Ints:
+            number = found[:, tag] & np.uint32((1 << bits) - 1)
+            return np.column_stack([found[:, 1], found[:, 2], number]).astype(np.int64)
+
+        return NodesRun(
+            flits=numbers(flits, cfg.tag_bits), sums=numbers(sums, (max(cfg.contexts, 1) - 1).bit_length()),
+            flit_payloads=flits[:, 3 : 3 + words], sum_payloads=sums[:, 3 : 3 + words],
+            at_host=len(result) - len(flits) - len(sums), cycles=int(ran), cpu_s=float(cpu_s),
+        )
+
+
+def _set_up(cfg: MeshConfig, job: Job) -> list[int]:
+    """Flits of the host that write all tables."""
+    flits = []
+
+    def control(node: int, word: int) -> None:
+        to = Destinations.one(*cfg.position(node)).pack(cfg)
+        flits.append(word | control_tag(cfg) << cfg.payload_bits | to << cfg.payload_bits + cfg.tag_bits + 1)
+
+    for flow in job.flows:
+        members = flow.members(cfg)
+        for node in members:
+            control(node, write_slot(cfg, flow.slot, flow.source, flow.number))
+        control(flow.source, write_flow(cfg, flow.number, flow.to, flow.slot))
+        control(flow.source, write_members(cfg, flow.number, len(members)))
+    for (node, context), entry in entries(cfg, job.groups).items():
+        control(node, write_entry(cfg, context, entry))
+    return flits
+
+
+def _pack(values: list[int], bits: int) -> Words:
+    """Wide values as 32-bit words."""
+    count = word_count(bits)
+    return np.frombuffer(b"".join(value.to_bytes(4 * count, "little") for value in values), dtype=np.uint32)
+
+
+def _items(sends: Sends, stream: Ints, bits: int) -> Words:
+    """Stream, phase and words of each item, by stream."""
+    tail = sends.number | sends.last.astype(np.int64) << 4
+    columns = [stream[:, None], sends.phase[:, None], sends.payload, tail[:, None]]
+    rows = np.hstack([column.astype(np.uint32) for column in columns])
+    # Operands of a single context have no number.
+    return np.ascontiguousarray(rows[np.argsort(stream, kind="stable"), : 2 + word_count(bits)])
+
+
+def _ports(cfg: MeshConfig) -> str:
+    """The header that tells the bench the ports of the mesh."""
+    sizes = {
+        "tx": TxLayout(cfg).size, "rx": RxLayout(cfg).size, "release": cfg.tag_bits,
+        "operand": OperandLayout(cfg).size, "result": OperandLayout(cfg).size,
+    }
+
+    def port(name: str, bits: int) -> str:
+        payload = f"top.{name}_payload"
+        data = f"{payload}.data()" if bits > 64 else f"&{payload}"
+        ready = "nullptr" if name.startswith("rx") else f"&top.{name}_ready"
+        return f"{{{data}, &top.{name}_valid, {ready}}}"
+
+    lists = {}
+    for name, bits in sizes.items():
+        exists = cfg.contexts or name not in ("operand", "result")
+        lists[name] = ",\n        ".join(port(f"{name}_{n}", bits) for n in range(cfg.nodes)) if exists else ""
+    host = {"host_i": port("host_i", FlitLayout(cfg).size), "host_o": port("host_o", BodyLayout(cfg).size)}
+    members = [f"{name}{{{text}}}" for name, text in lists.items()] + [f"{name}{text}" for name, text in host.items()]
+    initial = ",\n        ".join(members)
+    count = {"Tx": sizes["tx"], "Rx": sizes["rx"], "Operand": sizes["operand"]}
+    count |= {"Host": FlitLayout(cfg).size, "Body": BodyLayout(cfg).size}
+    words = ", ".join(f"k{name}Words = {word_count(bits)}" for name, bits in count.items())
+    return f"""#include "Vtop.h"
+
+using Top = Vtop;
+constexpr int kNodes = {cfg.nodes}, kContexts = {cfg.contexts}, kSlots = {1 << cfg.tag_bits};
+constexpr int kTagAt = {cfg.payload_bits}, kQuiet = 4096;
+constexpr int {words};
+
+struct Port {{ void *payload; CData *valid; CData *ready; }};
+
+struct Ports {{
+    Port tx[kNodes], rx[kNodes], release[kNodes], operand[kNodes], result[kNodes], host_i, host_o;
+    explicit Ports(Top &top) : {initial} {{}}
+}};
+"""

@@ -1,0 +1,242 @@
+"""The host's end of the link: everything once, in any weather; and what users read when something fails."""
+
+import errno
+import os
+import random
+import threading
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fpga.link.client import LinkClient, Poll, Read, Write, open_link
+from fpga.link.errors import BoardLost, BoardReset, BusFault, LinkError
+from fpga.link.noisy_line import ByteNoise, MemoryTransport
+from fpga.link.probe import COUNTER, DIGEST, HANG, MEMORY_WORDS, WRITES, ProbeBus
+from fpga.link.transport import SerialTransport
+from fpga.link.trial import Trial
+from hw.host.link.model import LinkConfig, LinkDevice
+from macro_models.errors import InputError, ToolError
+
+CFG = LinkConfig(size=512, address_width=16)
+
+
+def nonces() -> Callable[[], int]:
+    numbers = count(1)
+    return lambda: next(numbers)
+
+
+def board(
+    rate: float = 0.0, seed: int = 0, cfg: LinkConfig = CFG, **options: Any
+) -> tuple[LinkClient, LinkDevice, ProbeBus]:
+    bus = ProbeBus()
+    device = LinkDevice(cfg, bus)
+    rng = np.random.default_rng(seed)
+    line = MemoryTransport(device.feed, to_device=ByteNoise(rate, rng), to_host=ByteNoise(rate, rng), **options)
+    return LinkClient(line, patience=60, nonce=nonces()), device, bus
+
+
+@pytest.mark.parametrize(("rate", "delay"), [(0, 0), (1e-3, 0), (0.004, 0), (1e-3, 0.6), (0.004, 2.5)])
+def test_every_access_once(rate: float, delay: float) -> None:
+    rng = random.Random(5)
+    # Answers that come after the request was sent again stay on the line and must not be taken for later ones.
+    client, _, bus = board(rate, 3, delay=lambda: delay * rng.random() ** 4)
+    client.open()
+    trial = Trial(client, bus, random.Random(7), largest=40)
+    for _ in range(400):
+        trial.step()
+    trial.check()
+    assert (client.retries > 0) == (rate > 0 or delay > 0)
+
+
+@pytest.mark.parametrize("size", [64, 128, 1024])
+def test_long_bursts_are_cut(size: int) -> None:
+    client, _, bus = board(cfg=LinkConfig(size=size, address_width=16))
+    client.open()
+    seen: list[tuple[int, int]] = []
+    words = np.random.default_rng(0).integers(0, 2**32, MEMORY_WORDS, dtype=np.uint32)
+    client.write(0, words, progress=lambda done, total: seen.append((done, total)))
+    assert bus.memory == words.tolist()
+    assert client.read(0, MEMORY_WORDS).tolist() == words.tolist()
+    assert seen[-1] == (MEMORY_WORDS, MEMORY_WORDS)
+    assert len(seen) > 1
+    assert client.read(COUNTER, 1000, increment=False).tolist() == list(range(1000))
+    client.write(DIGEST, np.arange(700), increment=False)
+    assert client.read(WRITES)[0] == 700
+
+
+def test_commands_together_in_order() -> None:
+    client, _, _ = board()
+    client.open()
+    sent: list[bytes] = []
+    write = client.transport.write
+
+    def record(data: bytes) -> None:
+        sent.append(data)
+        write(data)
+
+    client.transport.write = record
+    first, _, polled, second = client.execute(
+        [Read(COUNTER, 2, increment=False), Write(0, [7, 9], strobe=1), Poll(4, 8), Read(0, 2)]
+    )
+    assert first.tolist() == [0, 1]
+    assert polled.tolist() == [9]
+    assert second.tolist() == [7, 9]
+    assert len(sent) == 1
+
+
+def test_fault_names_the_address_and_the_session_goes_on() -> None:
+    client, _, bus = board()
+    client.open()
+    sentence = r"^memory: access to 0x00000400: the bus of the board answered with an error$"
+    with pytest.raises(BusFault, match=sentence) as caught:
+        client.write(0x3F8, [1, 2, 3, 4])
+    assert caught.value.address == 0x400
+    assert bus.memory[-2:] == [1, 2]
+    with pytest.raises(BusFault, match=r"^memory: access to 0x00010000: the bus of the board answered with an error$"):
+        client.read(0x10000)
+    with pytest.raises(BusFault, match=r"^memory: access to 0x00000000: the bit that was waited for did not come$"):
+        client.poll(0, 1, limit=1)
+    with pytest.raises(BusFault, match=r"^memory: access to 0x00000002: the board refused the command$"):
+        client.read(2)
+    with pytest.raises(BusFault, match=r"^memory: access to 0x0000100c: the bus of the board did not answer$"):
+        client.read(HANG)
+
+
+def test_reset_is_told_and_a_new_session_goes_on() -> None:
+    client, device, _ = board()
+    client.open()
+    client.read(COUNTER, 3, increment=False)
+    device.reset()
+    with pytest.raises(BoardReset, match=r"^memory: the board was reset, or another program opened its link$"):
+        client.read(COUNTER)
+    with pytest.raises(LinkError, match=r"^memory: no session is open$"):
+        client.read(COUNTER)
+    client.recover()
+    assert client.read(COUNTER)[0] == 3
+
+
+def test_number_of_a_session_that_was_in_use_is_not_taken() -> None:
+    client, _, bus = board()
+    client.open()
+    client.read(COUNTER)
+    other = LinkClient(client.transport, nonce=nonces())  # begins with the same number
+    other.open()
+    assert other.read(COUNTER)[0] == 1
+    with pytest.raises(BoardReset):
+        client.read(COUNTER)
+    assert bus.counter == 2
+
+
+def test_interrupted_request_is_not_taken_for_the_next_one() -> None:
+    client, _, _ = board()
+    client.open()
+    read = client.transport.read
+
+    def interrupt(timeout: float) -> bytes:
+        raise KeyboardInterrupt
+
+    client.transport.read = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        client.read(COUNTER)
+    client.transport.read = read
+    with pytest.raises(LinkError, match=r"^memory: no session is open$"):
+        client.read(COUNTER)
+    client.open()  # the answer of the interrupted request is still on the line
+    assert client.read(COUNTER)[0] == 1
+
+
+def test_silent_board_is_given_up() -> None:
+    client = LinkClient(MemoryTransport(lambda data: b""), patience=5)
+    with pytest.raises(
+        BoardLost, match=r"^memory: the board does not answer; is it programmed, and is the rate right\?$"
+    ):
+        client.open()
+    assert 5 < client.transport.now() < 8
+
+
+def test_garbage_neither_answers_nor_changes_anything() -> None:
+    client, device, bus = board()
+    client.open()
+    client.write(0, [1, 2, 3])
+    rng = random.Random(1)
+    for _ in range(300):
+        answer = device.feed(rng.randbytes(100) if rng.random() < 0.5 else bytes(rng.choices(b"\x7e\x7d\x00", k=100)))
+        assert answer == b""
+    assert (bus.counter, bus.writes, bus.memory[:4]) == (0, 0, [1, 2, 3, 0])
+    assert client.read(0, 3).tolist() == [1, 2, 3]
+
+
+class Pty:
+    """A board at the other end of a pseudo-terminal."""
+
+    def __init__(self, device: LinkDevice) -> None:
+        self.master, slave = os.openpty()
+        self.name = os.ttyname(slave)
+        self._slave = slave
+        self._device = device
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        try:
+            while data := os.read(self.master, 4096):
+                os.write(self.master, self._device.feed(data))
+        except OSError:
+            pass
+
+    def unplug(self) -> None:
+        os.close(self._slave)
+        os.close(self.master)
+
+
+@pytest.fixture
+def pty() -> Iterator[Pty]:
+    pytest.importorskip("serial")
+    board = Pty(LinkDevice(CFG, ProbeBus()))
+    yield board
+    try:
+        board.unplug()
+    except OSError:
+        pass
+    board._thread.join(1)
+
+
+def test_serial_port(pty: Pty) -> None:
+    with open_link(pty.name) as client:
+        client.write(0, np.arange(MEMORY_WORDS))
+        assert client.read(0, MEMORY_WORDS).tolist() == list(range(MEMORY_WORDS))
+        with pytest.raises(ToolError, match=rf"^{pty.name}: another program has it open$"):
+            open_link(pty.name)
+
+
+def test_unplugged_board_is_told(pty: Pty) -> None:
+    client = open_link(pty.name, patience=1)
+    pty.unplug()
+    with pytest.raises(ToolError, match=rf"^{pty.name}: the board was unplugged or switched off$"):
+        client.read(0)
+    with pytest.raises(ToolError, match=rf"^{pty.name}: "):
+        client.recover(wait=0.1)
+
+
+def test_missing_port() -> None:
+    pytest.importorskip("serial")
+    with pytest.raises(ToolError, match=r"^/dev/ttyNONE7: no such port; ports that exist: "):
+        open_link("/dev/ttyNONE7")
+    with pytest.raises(InputError, match=r"^port must be the name of a serial port such as /dev/ttyUSB1, not ''$"):
+        open_link("")
+    with pytest.raises(InputError, match=r"^baud rate must be at least 1, not 0$"):
+        open_link("/dev/ttyNONE7", 0)
+
+
+def test_permission_names_the_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    serial = pytest.importorskip("serial")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise serial.SerialException(errno.EACCES, "could not open port: Permission denied")
+
+    monkeypatch.setattr(serial, "Serial", refuse)
+    with pytest.raises(ToolError, match=r"^/dev/ttyUSB1: no permission to open it; .*/70-mho\.rules .* MODE=\"0660\""):
+        SerialTransport("/dev/ttyUSB1")

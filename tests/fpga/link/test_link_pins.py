@@ -1,0 +1,55 @@
+"""Both ends of the link with the pins of the hardware between them."""
+
+import random
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fpga.link.client import LinkClient
+from fpga.link.errors import BusFault
+from fpga.link.noisy_line import ByteNoise
+from fpga.link.probe import HANG, ProbeTop
+from fpga.link.simulated import PinsTransport, build_pins
+from fpga.link.trial import Trial, run_garbage, run_resets
+from hw.host.link.model import LinkConfig
+from hw.host.link.uart import UartConfig
+
+UART = UartConfig(clock_hz=25_000_000, baud=3_000_000)
+CFG = LinkConfig(address_width=16, timeout=1000)
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_pins(ProbeTop(CFG, UART), tmp_path_factory.mktemp("link"))
+
+
+@pytest.fixture
+def line(program: Path) -> Iterator[PinsTransport]:
+    rng = np.random.default_rng(2)
+    line = PinsTransport(program, UART, to_device=ByteNoise(1e-3, rng), to_host=ByteNoise(1e-3, rng))
+    yield line
+    line.close()
+
+
+@pytest.mark.cosim("verilator", "g++", "make")
+@pytest.mark.slow
+def test_every_access_once_whatever_happens(line: PinsTransport) -> None:
+    numbers = count(1)
+    client = LinkClient(line, patience=60, wait=0.002, nonce=lambda: next(numbers))
+    client.open()
+    trial = Trial(client, None, random.Random(1))
+    for _ in range(300):
+        trial.step()
+    trial.check()
+    assert run_resets(trial, line, 12) > 3
+    run_garbage(trial, line, 20_000)
+    with pytest.raises(BusFault, match=r"the bus of the board did not answer$"):
+        client.read(HANG)
+    with pytest.raises(BusFault, match=r"the bus of the board did not answer$"):
+        client.read(0)
+    line.reset_link()
+    client.recover()
+    trial.check()

@@ -1,0 +1,179 @@
+"""A board programs its cells by write-verify, pulse for pulse as the other backends."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from hw.board import BoardConfig, load_base, load_offset
+from hw.config import load_chip, pulse_config
+from hw.core.write_verify import WriteVerifyParameters
+from hw.emulator import PinEmulatorConfig
+from hw.emulator.layout import PULSES
+from hw.emulator.pins.config import LOG, LOG_DEPTH
+from hw.host.link.tasks import Read
+from hw.host.write_map import RESULT_PULSES, RESULT_VALID
+from macro_models import load_device
+from macro_models.errors import InputError, ToolError
+from macro_models.exact.pulse import RECORD_WORDS, PulseRecord
+from macro_models.pulses import PulseArray
+from sim.board.backend import FpgaSimBackend, hardware_chip
+from sim.board.bus import BoardBus, BusSimulation, board_simulator
+from sim.board.program import BoardProgrammer
+from sim.cells.trials import make_write_trial
+from sim.cells.write_verify import target_codes
+from sim.core.trials import make_trial
+from sim.functional import FunctionalBackend
+from tests.sim.board.test_fpga_sim import TOOLS, models
+
+CHIP = load_chip("tnsa16-core")
+
+
+def same_run(found, expected, where):
+    """Two runs of write-verify gave the same, to the last bit of a cell."""
+    for name in ("pulses", "codes", "faults", "counts"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=f"{name}, {where}")
+    assert (found.counters, found.cycles) == (expected.counters, expected.cycles), where
+    state, wanted = found.array.changes(), expected.array.changes()
+    for name in wanted:
+        np.testing.assert_array_equal(state[name], wanted[name], err_msg=f"{name}, {where}")
+
+
+@TOOLS
+@pytest.mark.cosim
+@pytest.mark.slow
+def test_a_board_programs_its_cells_as_the_other_backends():
+    """Weak, dead, fresh and skipped cells, forming, passes, every limit: what random parameters lead to."""
+    from sim.core.cosim import CosimBackend
+
+    board, cosim = FpgaSimBackend(), CosimBackend()
+    seen = {"form": set(), "fresh": set(), "passes": set()}
+    try:
+        for backend in (board, cosim):
+            backend.open(CHIP, [])
+        for number in range(12):
+            trial = make_write_trial(CHIP, 31, number)
+            expected = trial.expected()
+            for backend in (board, cosim):
+                run = backend.program(number, trial.array(), trial.targets, trial.skip, trial.parameters)
+                same_run(run, expected, f"{backend.name}, {trial}")
+            assert expected.fault_map.any()
+            found = trial.parameters.form, trial.fresh, trial.parameters.passes
+            for kind, value in zip(seen.values(), found, strict=True):
+                kind.add(value)
+    finally:
+        board.close()
+        cosim.close()
+    assert seen == {"form": {False, True}, "fresh": {False, True}, "passes": {1, 2, 3}}
+
+
+@TOOLS
+@pytest.mark.slow
+def test_a_cell_may_get_more_pulses_than_the_log_holds():
+    device = load_device("rram-neurram")
+    device = replace(device, stuck=replace(device.stuck, fraction=0.02, values_uS=(0.0, 45.0)))
+    # Below its ceiling an amplitude that does not grow has no limit but the number of pulses.
+    parameters = replace(WriteVerifyParameters.from_chip(CHIP), passes=1, set_step=0, reset_step=0, max_pulses=3000)
+    parameters = replace(parameters, set_start=120, reset_start=120)
+    targets = target_codes(CHIP, np.random.default_rng(5).uniform(5.0, 40.0, (16, 16)))
+    runs = []
+    for backend in (FpgaSimBackend(), FunctionalBackend()):
+        backend.open(CHIP, [])
+        try:
+            array = PulseArray(pulse_config(CHIP), device=device, seed=8, core=2)
+            runs.append(backend.program(2, array, targets, None, parameters))
+        finally:
+            backend.close()
+    found, expected = runs
+    same_run(found, expected, "fpga-sim")
+    assert found.counts.max() == 3000 > 5 * LOG_DEPTH
+    assert found.faults.any()
+
+
+class Altered:
+    """A bus on which one word is read as another, once."""
+
+    def __init__(self, bus: BoardBus) -> None:
+        self.bus = bus
+        self.alter(-1, 0, 0)
+
+    def alter(self, address: int, place: int, change: int) -> None:
+        """In the next words that are read from ``address`` on."""
+        self.address, self.place, self.change = address, place, change
+
+    def execute(self, tasks: Any, *, progress: Callable[[int, int], None] | None = None) -> list[Any]:
+        tasks = list(tasks)
+        answers = self.bus.execute(tasks, progress=progress)
+        for k, task in enumerate(tasks):
+            if isinstance(task, Read) and task.address == self.address and len(answers[k]):
+                answers[k] = answers[k].copy()
+                answers[k][self.place] ^= self.change
+                self.address = -1
+        return answers
+
+
+@TOOLS
+@pytest.mark.slow
+def test_what_does_not_agree_is_told_and_changes_nothing():
+    trial, cfg = make_write_trial(CHIP, 31, 0), BoardConfig(chip=hardware_chip(CHIP), level="pin", lanes=16)
+    bus, parts, core = BusSimulation(board_simulator(cfg)), cfg.emulator, cfg.core_map
+    altered = Altered(bus)
+    assert isinstance(parts, PinEmulatorConfig)
+    cell = parts.records + RECORD_WORDS * int(np.flatnonzero(~trial.skip)[0])
+    log, record = (load_base(parts) + load_offset(parts, PULSES, index) for index in (LOG, cell))
+    kinds, counts = "count the pulses that were seen at its pins", "have had the pulses and reads that the core counts"
+    cases = (
+        (log, 0, 1 << 8, kinds), (log, 0, 1 << 15, counts), (record, PulseRecord.PULSES, 1, counts),
+        (record, PulseRecord.READS, 2, counts), (core["write_sets"].address, 0, 1, kinds),
+        (core["write_sets"].address, 4, 1, counts), (core["faults"].address, 0, 4, "fault map of the core must be"),
+        (core["results"].address, 0, 1 << RESULT_VALID, "give a result for each cell"),
+        (core["results"].address, 0, 1 << RESULT_PULSES, counts),
+    )
+    programmer, array = BoardProgrammer(altered, cfg, looks=16), trial.array()
+    try:
+        for address, place, change, sentence in cases:
+            altered.alter(address, place, change)
+            with pytest.raises(ToolError, match=sentence):
+                programmer.program(0, array, trial.targets, trial.skip, trial.parameters)
+            np.testing.assert_array_equal(array.records(), trial.array().records())
+        run = programmer.program(0, array, trial.targets, trial.skip, trial.parameters)
+        same_run(run, trial.expected(), "after all that")
+    finally:
+        bus.close()
+
+
+@TOOLS
+@pytest.mark.slow
+@pytest.mark.parametrize("level", ["vector", "pin"])
+def test_products_and_programming_take_turns(level):
+    cores, trial, write = models(CHIP), make_trial(models(CHIP), 3, 1), make_write_trial(CHIP, 31, 0)
+    board, functional = FpgaSimBackend(level=level, lanes=16), FunctionalBackend()
+    board.open(CHIP, cores)
+    functional.open(CHIP, cores)
+    arguments = trial.core, trial.op, trial.masks, trial.x, trial.op_id
+    try:
+        for _ in range(2):
+            np.testing.assert_array_equal(board.mvm(*arguments).codes, functional.mvm(*arguments).codes)
+            run = board.program(0, write.array(), write.targets, write.skip, write.parameters)
+            same_run(run, write.expected(), level)
+    finally:
+        board.close()
+
+
+def test_a_core_without_an_engine_programs_nothing(monkeypatch):
+    monkeypatch.setattr("sim.board.backend.board_simulator", lambda cfg: 1 / 0)
+    trial, backend = make_write_trial(CHIP, 31, 0), FpgaSimBackend()
+    arguments = 0, trial.array(), trial.targets, None, trial.parameters
+    with pytest.raises(RuntimeError, match="must be open"):
+        backend.program(*arguments)
+    backend.open(load_chip("tnsa16-core", {"programming.engine": False}), [])
+    with pytest.raises(InputError, match=r"^tnsa16-core: programming.engine must be true to program cells on a board$"):
+        backend.program(*arguments)
+
+
+def test_a_board_at_the_vector_level_has_nothing_to_program():
+    cfg = BoardConfig(chip=CHIP)
+    with pytest.raises(InputError, match=r"^tnsa16-core: level must be pin to program cells on a board, not vector$"):
+        BoardProgrammer(cast("BoardBus", None), cfg)

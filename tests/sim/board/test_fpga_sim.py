@@ -1,0 +1,175 @@
+"""The Verilog of a board behind its bus gives the bits of the functional backend."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mho
+from compiler import CompileOptions, compile_model
+from hw.config import load_chip, tnsa_config
+from macro_models import TnsaModel, load_device
+from macro_models.errors import InputError
+from mho.data import load_sample
+from sim.backend import create_backend
+from sim.board.backend import FpgaSimBackend, hardware_chip
+from sim.board.driver import read_info
+from sim.core.trials import make_trial
+from sim.executor import execute
+from sim.functional import FunctionalBackend
+from tests.compiler.onnx_models import random_perceptron
+from tests.compiler.test_slices import convolutional
+from tests.compiler.test_stages import tiny
+
+FROZEN = frozenset({"programming", "relaxation", "adc", "stuck"})
+DAY = 86_400.0
+
+
+TOOLS = pytest.mark.cosim("verilator", "g++", "make")
+
+
+def models(chip, count=2, causes=FROZEN, device="rram-neurram"):
+    rng = np.random.default_rng(7)
+    shape = (chip.lines, chip.lines)
+    return [
+        TnsaModel(
+            tnsa_config(chip), rng.uniform(1, 40, shape), device=load_device(device), seed=3, core=k,
+            time_s=DAY, causes=causes,
+        )
+        for k in range(count)
+    ]
+
+
+def test_the_device_and_the_names_of_a_chip_need_no_other_board():
+    chip = load_chip("tnsa16-core")
+    other = load_chip("tnsa16-core", {"device": "ideal", "adc.sigma_gain": 0.0, "description": "another"})
+    assert hardware_chip(chip) == hardware_chip(other)
+    assert hardware_chip(chip) != hardware_chip(load_chip("tnsa16-core", {"core.g_bits": 8}))
+
+
+def test_read_noise_is_refused_before_anything_is_built(monkeypatch):
+    monkeypatch.setattr("sim.board.backend.board_simulator", lambda cfg: 1 / 0)
+    chip = load_chip("tnsa16-core")
+    with pytest.raises(InputError, match=r"^the emulator has no read noise of cells: .*--without read-noise"):
+        create_backend("fpga-sim").open(chip, models(chip, causes=FROZEN | {"read-noise"}))
+
+
+def test_a_mesh_is_refused():
+    chip = load_chip("tnsa16-core", {"mesh.columns": 2})
+    with pytest.raises(InputError, match="mesh must have 1 column and 1 row to fit on a board, not 2 x 1"):
+        create_backend("fpga-sim").open(chip, [])
+
+
+def test_it_must_be_open():
+    backend = FpgaSimBackend()
+    chip = load_chip("tnsa16-core")
+    trial = make_trial(models(chip), 1, 0)
+    with pytest.raises(RuntimeError, match="must be open"):
+        backend.mvm(0, trial.op, trial.masks, trial.x, 0)
+    backend.close()
+    backend.close()
+
+
+def same(found, expected):
+    assert found.codes.keys() == expected.codes.keys()
+    for at in expected.codes:
+        np.testing.assert_array_equal(found.codes[at], expected.codes[at])
+    np.testing.assert_array_equal(found.outputs, expected.outputs)
+    np.testing.assert_array_equal(found.cycles, expected.cycles)
+
+
+@TOOLS
+@pytest.mark.slow
+@pytest.mark.parametrize("level", ["vector", "pin"])
+def test_random_operations_give_the_codes_and_cycles_of_the_functional_backend(level):
+    chip = load_chip("tnsa16-core")
+    # One core is quiet and the other has the noise of a shift register, on the same hardware.
+    cores = [*models(chip, 1), *models(chip, 1, FROZEN | {"read-noise"}, "lfsr")]
+    board, functional = FpgaSimBackend(level=level, lanes=16), FunctionalBackend()
+    board.open(chip, cores)
+    (bus,) = board._boards.values()
+    info = read_info(bus, "the board")
+    assert (info.level, info.lines, info.lanes, info.noise) == (level, 16, 16, True)
+    functional.open(chip, cores)
+    kinds = set()
+    try:
+        for number in range(80):
+            trial = make_trial(cores, 21, number, vectors=4)
+            arguments = trial.core, trial.op, trial.masks, trial.x, trial.op_id
+            found, expected = board.mvm(*arguments), functional.mvm(*arguments)
+            np.testing.assert_array_equal(found.codes, expected.codes, err_msg=str(trial))
+            np.testing.assert_array_equal(found.analog, expected.analog, err_msg=str(trial))
+            np.testing.assert_array_equal(found.cycles, expected.cycles, err_msg=str(trial))
+            np.testing.assert_array_equal(found.steps[:, 0], expected.steps.sum(axis=1), err_msg=str(trial))
+            kinds.add((trial.op.direction, trial.op.segments, trial.op.converter))
+    finally:
+        board.close()
+    assert len(kinds) == 8
+
+
+def networks():
+    """Name, network and inputs: layers on several cores, one and two segments, slices, every kind of stage."""
+    chip, rng = load_chip("tnsa16-core"), np.random.default_rng(0)
+    x = rng.normal(size=(40, 20)).astype(np.float32)
+    options = CompileOptions(seeds=1, samples=40)
+    for in_bits in (4, 8):
+        given = replace(options, in_bits=in_bits)
+        yield f"{in_bits} bits", compile_model(random_perceptron([20, 24, 3]), chip, calibrate=x, options=given), x
+    sliced = replace(options, slices={"n_g0": 2, "n_g1": 3})
+    yield "sliced", compile_model(random_perceptron([12, 6, 3]), chip, calibrate=x[:, :12], options=sliced), x[:, :12]
+    for name, (model, images) in (("residual", tiny()), ("grouped", convolutional())):
+        yield name, compile_model(model, chip, calibrate=images, options=options), images
+
+
+@TOOLS
+@pytest.mark.slow
+def test_networks_give_the_same_codes_on_one_board():
+    backend, cores = FpgaSimBackend(lanes=16), []
+    try:
+        for name, net, x in networks():
+            run = {"causes": FROZEN, "seed": 1, "time_s": DAY, "keep_codes": True}
+            found, expected = (execute(net, b, x[:4], **run) for b in (backend, FunctionalBackend()))
+            same(found, expected)
+            assert np.abs(expected.outputs).max() > 0.0, name
+            cores.append(len(net.cores))
+    finally:
+        backend.close()
+    assert max(cores) > 4
+
+
+@TOOLS
+@pytest.mark.slow
+def test_a_network_with_the_noise_of_a_shift_register_gives_the_same_codes_on_all_backends():
+    from sim.core.cosim import CosimBackend
+
+    x = np.random.default_rng(0).normal(size=(40, 20)).astype(np.float32)
+    options = CompileOptions(seeds=1, samples=40, in_bits=8)
+    net = compile_model(random_perceptron([20, 24, 3]), load_chip("tnsa16-core"), calibrate=x, options=options)
+    run = {"device": load_device("lfsr"), "seed": 1, "time_s": DAY, "keep_codes": True}
+    expected = execute(net, FunctionalBackend(), x[:6], **run)
+    still = execute(net, FunctionalBackend(), x[:6], **run, causes=FROZEN)
+    assert any((expected.codes[at] != still.codes[at]).any() for at in expected.codes)
+    for backend in (FpgaSimBackend(lanes=16), FpgaSimBackend(lanes=16, level="pin"), CosimBackend()):
+        try:
+            same(execute(net, backend, x[:6], **run), expected)
+        finally:
+            backend.close()
+
+
+@TOOLS
+@pytest.mark.slow
+def test_shipped_networks_give_the_same_codes_on_the_chip_of_a_board():
+    examples = Path(__file__).parents[3] / "examples"
+    fashion = np.load(examples / "data" / "fashion_mnist14.npz")
+    cases = [
+        *((sample.model, sample.x, sample.calibrate, 8) for sample in map(load_sample, ("digits", "fashion14"))),
+        (examples / "models" / "fashion14_cnn.onnx", fashion["x_test"], fashion["x_train"][:64], 1),
+    ]
+    for model, x, calibrate, images in cases:
+        net = mho.compile(model, "icebreaker", calibrate=calibrate[:64], samples=32, seeds=1)
+        runs = [net.run(x[:images], backend=b, without=["read-noise"]).runs[0] for b in ("fpga-sim", "functional")]
+        assert runs[0].codes.keys() == runs[1].codes.keys()
+        for layer in runs[1].codes:
+            np.testing.assert_array_equal(runs[0].codes[layer], runs[1].codes[layer])
+        assert runs[0].cycles == runs[1].cycles

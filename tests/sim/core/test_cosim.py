@@ -1,0 +1,182 @@
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from hw.config import load_chip
+from macro_models.errors import ToolError
+from macro_models.exact.operation import MvmOperation
+from sim.backend import create_backend
+from sim.build.simulators import icarus_build, verilator_build
+from sim.core.batch import Mode
+from sim.core.cosim import CosimBackend
+from sim.core.trials import make_models, make_trial
+
+pytestmark = pytest.mark.cosim
+
+DEVICES = ("ideal", "rram-neurram")
+CHIP = load_chip("tnsa16-core")
+FIELDS = ("codes", "steps", "cycles", "analog")
+
+
+def same(found, expected) -> bool:
+    return all(np.array_equal(getattr(found, name), getattr(expected, name)) for name in FIELDS)
+
+
+def run(backend, trial):
+    return backend.mvm(trial.core, trial.op, trial.masks, trial.x, trial.op_id)
+
+
+@pytest.fixture
+def models():
+    return make_models(CHIP, DEVICES, seed=5)
+
+
+@pytest.fixture
+def functional(models):
+    backend = create_backend("functional")
+    backend.open(CHIP, models)
+    return backend
+
+
+@pytest.fixture
+def cosim(models):
+    backend = CosimBackend(timeout_s=60)
+    backend.open(CHIP, models)
+    yield backend
+    backend.close()
+
+
+@pytest.mark.slow  # the first use builds the simulator
+def test_cosim_equals_functional_for_any_order_of_cores_and_operations(cosim, functional, models):
+    for number in range(40):
+        trial = make_trial(models, 8, number, vectors=5)
+        assert same(run(cosim, trial), run(functional, trial)), str(trial)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["lazy", "eager"])
+def test_a_batch_equals_its_vectors_alone(models, functional, mode):
+    backend = CosimBackend(mode=mode)
+    backend.open(CHIP, models)
+    trial = make_trial(models, 2, 1, vectors=6)
+    whole = run(backend, trial)
+    assert same(whole, run(functional, trial))
+    for k in reversed(range(6)):
+        alone = backend.mvm(trial.core, trial.op, trial.masks, trial.x[k : k + 1], trial.op_id[k : k + 1])
+        assert np.array_equal(alone.codes[0], whole.codes[k])
+    backend.close()
+
+
+@pytest.mark.slow
+def test_one_process_serves_another_set_of_cores(cosim, functional):
+    process = cosim._core.simulation.process
+    others = make_models(CHIP, DEVICES, seed=77)
+    functional.open(CHIP, others)
+    cosim.open(CHIP, others)
+    assert cosim._core.simulation.process is process
+    for number in range(4):
+        trial = make_trial(others, 1, number)
+        assert same(run(cosim, trial), run(functional, trial))
+
+
+@pytest.mark.slow
+def test_large_batch(cosim, functional, models):
+    rng = np.random.default_rng(0)
+    op = MvmOperation(step_code=300)
+    x, ids = rng.integers(-7, 8, (3000, 8)), np.arange(3000, dtype=np.uint64) << np.uint64(32)
+    trial = make_trial(models, 0, 0)
+    assert same(cosim.mvm(1, op, trial.masks, x, ids), functional.mvm(1, op, trial.masks, x, ids))
+
+
+@pytest.mark.slow
+def test_several_simulators_run_at_once(models, functional):
+    def work(seed):
+        backend = CosimBackend()
+        backend.open(CHIP, models)
+        trials = [make_trial(models, seed, number) for number in range(5)]
+        results = [run(backend, trial) for trial in trials]
+        backend.close()
+        return list(zip(trials, results, strict=True))
+
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(work, range(3)))
+    for pairs in found:
+        for trial, result in pairs:
+            assert same(result, run(functional, trial))
+
+
+@pytest.mark.slow
+def test_closing_leaves_no_process_and_no_log(cosim):
+    simulation = cosim._core.simulation
+    assert simulation.log.exists()
+    cosim.close()
+    cosim.close()
+    assert simulation.process.returncode == 0
+    assert not simulation.log.exists()
+
+
+@pytest.mark.slow
+def test_a_crash_names_its_log_and_the_backend_can_be_opened_again(cosim, functional, models):
+    simulation = cosim._core.simulation
+    os.kill(simulation.process.pid, signal.SIGKILL)
+    simulation.process.wait()
+    trial = make_trial(models, 0, 0)
+    sentence = r"^the simulator was ended by SIGKILL before it had answered; see .*simulator-.*\.log$"
+    with pytest.raises(ToolError, match=sentence):
+        run(cosim, trial)
+    assert simulation.log.exists()
+    simulation.log.unlink()
+    cosim.open(CHIP, models)
+    assert same(run(cosim, trial), run(functional, trial))
+
+
+@pytest.mark.slow
+def test_a_simulator_that_does_not_answer_is_ended(models):
+    backend = CosimBackend(timeout_s=0.2)
+    backend.open(CHIP, models)
+    assert backend._core is not None
+    simulation = backend._core.simulation
+    os.kill(simulation.process.pid, signal.SIGSTOP)
+    with pytest.raises(ToolError, match=r"^the simulator did not answer within 0\.2 s; see "):
+        run(backend, make_trial(models, 0, 0))
+    assert simulation.process.returncode == -signal.SIGKILL
+    simulation.log.unlink()
+
+
+@pytest.mark.slow
+def test_a_failing_model_is_reported(models):
+    backend = CosimBackend()
+    backend.open(CHIP, models)
+    trial = make_trial(models, 0, 0)
+    sentence = "^the macro in the simulation failed: the evaluator of the macro model failed"
+    with pytest.raises(ToolError, match=sentence):
+        backend.mvm(7, trial.op, trial.masks, trial.x, trial.op_id)
+
+
+@pytest.mark.slow
+def test_a_core_without_input_is_reported_as_stuck(cosim, models):
+    trial = make_trial(models, 0, 0, pauses=False)
+    core = cosim._core
+    with pytest.raises(ToolError, match=r"^the simulated core made no progress for \d+ cycles; see "):
+        core.run(trial.op, trial.masks, trial.x[:, :0].repeat(3, axis=0), trial.op_id[:1].repeat(9), mode=Mode.CONST)
+
+
+@pytest.mark.slow
+def test_a_broken_source_names_the_log(monkeypatch, tmp_path):
+    monkeypatch.setenv("MHO_CACHE", str(tmp_path))
+    netlist = tmp_path / "broken.v"
+    netlist.write_text("module mho_core (input wire clk); assign nothing; endmodule")
+    with pytest.raises(ToolError, match=r"^verilator failed with exit code 1; see .*failed-build-\d+\.log$"):
+        verilator_build(CHIP, netlist=netlist)
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("iverilog", "vvp")
+def test_the_hardware_names_a_build_and_the_cells_do_not():
+    first = verilator_build(CHIP)
+    assert verilator_build(load_chip("tnsa16-core", {"cells.g_max_uS": 30, "adc.sigma_gain": 0.02})) == first
+    icarus = icarus_build(CHIP)
+    assert icarus_build(load_chip("tnsa16-core", {"timing.t_sample_ns": 110})) != icarus

@@ -1,0 +1,54 @@
+"""A core with resistive wires behind the pins of the generated Verilog: the bits of the model, lazily and eagerly."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from hw.config import Chip, load_chip
+from macro_models import Masks
+from macro_models.exact.operation import Direction, MvmOperation
+from sim.core.cosim import CosimBackend
+from sim.core.trials import make_models
+from sim.core.verify import verify_core
+from sim.functional import FunctionalBackend
+
+pytestmark = pytest.mark.cosim
+
+WIRES = {"wires.r_row_ohm": 20.0, "wires.r_column_ohm": 7.0, "wires.r_driver_ohm": 500.0}
+
+
+@pytest.mark.slow
+def test_random_operations_at_the_pins() -> None:
+    report = verify_core(load_chip("tnsa16-core", WIRES), operations=40)
+    assert report.eager >= 10
+    assert report.transposed == 0
+
+
+@pytest.fixture(scope="module")
+def backends() -> Iterator[tuple[Chip, FunctionalBackend, CosimBackend]]:
+    chip = load_chip("tnsa64-core", WIRES)
+    functional, cosim = FunctionalBackend(), CosimBackend()
+    models = make_models(chip, ["ideal", "rram-neurram"], 5)
+    functional.open(chip, models)
+    cosim.open(chip, models)
+    yield chip, functional, cosim
+    cosim.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("direction", Direction)
+def test_backends_agree(backends: tuple[Chip, FunctionalBackend, CosimBackend], direction: Direction) -> None:
+    chip, functional, cosim = backends
+    rng = np.random.default_rng(6)
+    width = chip.lines if direction is Direction.BACKWARD else chip.lines // 2
+    for core in (0, 1):
+        masks = Masks.reset(chip.lines)
+        masks.wl[1] = rng.random(chip.lines) < 0.7
+        for select in (0, 1):
+            op = MvmOperation(direction=direction, in_bits=4, out_bits=6, step_code=150, wl_select=select)
+            x, ids = rng.integers(-7, 8, (8, width)), rng.integers(0, 2**63, 8, dtype=np.uint64)
+            expected, found = (b.mvm(core, op, masks, x, ids) for b in (functional, cosim))
+            assert np.array_equal(found.codes, expected.codes)
+            assert np.array_equal(found.steps, expected.steps)
+            assert len(np.unique(found.codes)) > 10
