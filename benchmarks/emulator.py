@@ -20,12 +20,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from fpga.config import BOARDS, board_config
+from hw import emulator
 from hw.board import BoardConfig
 from hw.config import load_chip
 from hw.core import pack
 from hw.core.layout import OpLayout
 from hw.emulator import PinEmulatorConfig, PinLevelCore, VectorEmulator
-from hw.macro import emulator
 from macro_models.exact.operation import Direction, MvmOperation
 from sim.build.verilate import verilate, verilog_text
 

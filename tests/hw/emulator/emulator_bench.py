@@ -9,6 +9,7 @@ import numpy as np
 from amaranth.lib import wiring
 from numpy.typing import NDArray
 
+from hw import emulator
 from hw.core import MaskFile, pack, pack_inputs
 from hw.core.write_verify import WriteVerifyConfig
 from hw.emulator import (
@@ -19,7 +20,6 @@ from hw.emulator import (
     PinLevelCore,
     VectorEmulator,
 )
-from hw.macro import emulator
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import MvmOperation
 from rtl_gen.netlist import emit
