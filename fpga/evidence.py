@@ -16,8 +16,8 @@ from macro_models.devices import load_device
 from macro_models.errors import ToolError
 from macro_models.exact.operation import Converter, Direction, MvmOperation
 from sim.backend import create_backend
-from sim.cells.trials import WriteTrial, require_same
 from sim.cells.write_verify import ProgramRun
+from sim.core.write_trials import WriteTrial, require_same
 from sim.executor import execute
 
 __all__ = ["OPERATIONS", "Evidence", "compare_network", "compare_operations", "compare_writes", "power_up"]

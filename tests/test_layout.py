@@ -41,8 +41,14 @@ def test_import_contracts_hold(copy):
     [
         ("macro_models/errors.py", "import hw.config", "Each folder imports only what is below it BROKEN"),
         ("macro_models/errors.py", "import amaranth", "Macro models are numpy and scipy BROKEN"),
-        ("hw/config/keys.py", "import hw.macro.pins", "it knows no hardware BROKEN"),
-        ("hw/macro/pins.py", "from macro_models import load_device", "the exact arithmetic and the errors BROKEN"),
+        ("hw/config/keys.py", "import hw.macro.pins", "the chip description no hardware BROKEN"),
+        ("hw/config/keys.py", "import amaranth", "importable by all: plain Python BROKEN"),
+        ("hw/noc/__init__.py", "import hw.emulator.config", "a block knows no block above it"),
+        ("hw/noc/__init__.py", "import scipy", "the exact arithmetic and the errors BROKEN"),
+        ("hw/board/__init__.py", "from macro_models import load_device", "the exact arithmetic and the errors BROKEN"),
+        ("hw/host/__init__.py", "import hw.board.config", "a block knows no block above it"),
+        ("hw/core/config.py", "import hw.core.reference", "neither of modules nor of rooms BROKEN"),
+        ("sim/build/toolchain.py", "import sim.core.cosim", "neither of modules nor of rooms BROKEN"),
         ("compiler/__init__.py", "import rtl_gen", "but writes no Verilog BROKEN"),
     ],
 )
@@ -50,8 +56,16 @@ def test_import_contracts_catch_a_planted_import(copy, module, line, broken):
     path = copy / module
     path.write_text(path.read_text() + f"\n{line}\n")
     done = lint_imports(copy)
-    assert done.returncode != 0
+    assert done.returncode != 0, f"{line} in {module} passes"
     assert broken in " ".join(done.stdout.split())
+
+
+def test_a_new_block_of_hardware_must_be_given_its_place(copy):
+    (copy / "hw" / "optics").mkdir()
+    (copy / "hw" / "optics" / "__init__.py").write_text('"""A block."""\n')
+    done = lint_imports(copy)
+    assert done.returncode != 0
+    assert "a block knows no block above it" in " ".join(done.stdout.split())
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hw.core.counters import COUNT_BITS
 from hw.emulator.config import EmulatorConfig
 from macro_models.exact.operation import STEP_WIDTH
 
-__all__ = ["ENABLE_BANKS", "ContextLayout", "LoadLayout", "TagLayout", "index_width"]
+__all__ = ["ENABLE_BANKS", "LINES", "ContextLayout", "LoadLayout", "TagLayout", "index_width"]
 
 ENABLE_BANKS = 4
 """Operations whose enabled lines are held: one that loads, one that accumulates, one that converts."""
@@ -16,6 +16,10 @@ CELLS, TABLES, TAGS, PULSES, NOISE = 0, 1, 2, 3, 3
 
 NOISE_KEY, NOISE_STEP = 0, 1
 """Indices in the region of noise, from :attr:`EmulatorConfig.noise_base` on."""
+
+
+LINES = 4096
+"""Index of the first word of word lines in the region of pulses."""
 
 
 def index_width(cfg: EmulatorConfig) -> int:

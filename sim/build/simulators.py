@@ -7,7 +7,6 @@ from pathlib import Path
 
 from hw.config import Chip
 from macro_models.errors import InputError
-from sim.core.batch import SHELL_DEPTH
 from sim.build.toolchain import (
     HDL,
     cached_build,
@@ -19,7 +18,10 @@ from sim.build.toolchain import (
 )
 from sim.build.verilate import compile_verilator, compiler_key, hardware_hash
 
-__all__ = ["Simulator", "core_sources", "icarus_build", "verilator_build"]
+__all__ = ["SHELL_DEPTH", "Simulator", "core_sources", "icarus_build", "verilator_build"]
+
+SHELL_DEPTH = 2048
+"""Words of each stream that one batch may have in a simulator without DPI."""
 
 _BURST = 64
 """Cycles of one time step of the simulator, where nobody looks at the time."""

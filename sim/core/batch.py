@@ -10,13 +10,10 @@ from numpy.typing import NDArray
 from sim.cells.job import WriteJob, WriteOutcome
 from sim.core.messages import Message
 
-__all__ = ["OP_WORDS", "SHELL_DEPTH", "Batch", "BatchResult", "Mode", "Outcome", "Strobe"]
+__all__ = ["OP_WORDS", "Batch", "BatchResult", "Mode", "Outcome", "Strobe"]
 
 OP_WORDS = 4
 """Words of 32 bits that hold one operation descriptor."""
-
-SHELL_DEPTH = 2048
-"""Words of each stream that one batch may have in a simulator without DPI."""
 
 
 class Mode(IntEnum):

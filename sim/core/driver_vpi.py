@@ -11,7 +11,8 @@ from macro_models import TnsaModel
 from macro_models.eager import EagerTnsa
 from macro_models.eager_neuron import eager_macro
 from macro_models.errors import ToolError
-from sim.core.batch import SHELL_DEPTH, Batch, BatchResult, Mode, Outcome, Strobe
+from sim.build.simulators import SHELL_DEPTH
+from sim.core.batch import Batch, BatchResult, Mode, Outcome, Strobe
 
 __all__ = ["VpiDriver"]
 

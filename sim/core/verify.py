@@ -14,13 +14,13 @@ from hw.core.config import CoreConfig
 from macro_models import Masks, TnsaModel
 from macro_models.errors import InputError, ToolError
 from macro_models.exact.operation import Direction, MvmOperation
-from sim.build.simulators import icarus_build, verilator_build
-from sim.cells.trials import check_run, check_stop, make_write_trial
-from sim.core.batch import SHELL_DEPTH, Mode
+from sim.build.simulators import SHELL_DEPTH, icarus_build, verilator_build
+from sim.core.batch import Mode
 from sim.core.cosim import CoreRun, CosimCore
 from sim.core.process import Simulation
 from sim.core.trials import Trial, make_models, make_trial
 from sim.core.waves import write_groups
+from sim.core.write_trials import check_run, check_stop, make_write_trial
 
 __all__ = ["SIMULATORS", "VerifyReport", "verify_core"]
 

@@ -17,7 +17,7 @@ from macro_models import Masks, TnsaModel, load_device
 from macro_models.errors import ToolError
 from macro_models.exact.operation import Direction, MvmOperation
 from sim.board.driver import read_info
-from sim.cells.trials import make_write_trial
+from sim.core.write_trials import make_write_trial
 from sim.functional import FunctionalBackend
 from tests.sim.board.test_board_program import same_run
 

@@ -1,8 +1,8 @@
 """Static parameters of an emulated macro behind its pins, and where things are in region 3 of its load port.
 
-Word lines of the tables in all slots are from :data:`LINES` on, ``mask_words`` a slot; where there is noise, key and
-step of the shift register from :data:`NOISE_BASE` on. What programming by pulses needs, for the law of
-:mod:`macro_models.exact.pulse`:
+Word lines of the tables in all slots are from :data:`~hw.emulator.layout.LINES` on, ``mask_words`` a slot; where there
+is noise, key and step of the shift register from :data:`NOISE_BASE` on. What programming by pulses needs, for the law
+of :mod:`macro_models.exact.pulse`:
 
 * from :data:`MOVED_TABLE` on its table; from :data:`CONSTANTS` on its constants and the key of its draws
   (:class:`macro_models.exact.pulse.LawWords`);
@@ -20,16 +20,17 @@ from dataclasses import dataclass
 from amaranth.lib import data
 
 from hw.emulator.config import EmulatorConfig
+from hw.emulator.layout import LINES
 from macro_models.errors import InputError
 from macro_models.exact.operation import MvmOperation
 from macro_models.exact.pulse import AMPLITUDE_BITS, RECORD_WORDS
 
 __all__ = [
-    "CONSTANTS", "LINES", "LOG", "LOG_DEPTH", "LOG_LEVEL", "LOG_WINDOW", "MOVED_TABLE", "NOISE_BASE", "NORMALS",
+    "CONSTANTS", "LOG", "LOG_DEPTH", "LOG_LEVEL", "LOG_WINDOW", "MOVED_TABLE", "NOISE_BASE", "NORMALS",
     "LogLayout", "PinEmulatorConfig",
 ]
 
-MOVED_TABLE, CONSTANTS, LOG_LEVEL, LOG, NOISE_BASE, LINES, NORMALS = 0, 2048, 2176, 2304, 3072, 4096, 16384
+MOVED_TABLE, CONSTANTS, LOG_LEVEL, LOG, NOISE_BASE, NORMALS = 0, 2048, 2176, 2304, 3072, 16384
 """Indices in region 3, see the module."""
 
 LOG_WINDOW = 256

@@ -7,10 +7,9 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.core.config import MASK_WORD
-from hw.emulator.layout import CELLS, PULSES, LoadLayout
-from hw.emulator.load import CellChunk, load_noise, load_words
+from hw.emulator.layout import CELLS, LINES, PULSES, LoadLayout
 from hw.emulator.pins.charges import LineCharges
-from hw.emulator.pins.config import LINES, PinEmulatorConfig
+from hw.emulator.pins.config import PinEmulatorConfig
 from hw.emulator.pins.levels import LineLevels
 from hw.emulator.pins.noise import PinNoise
 from hw.emulator.pins.records import peek_members
@@ -18,6 +17,7 @@ from hw.emulator.pins.writes import CellWriter
 from hw.emulator.vector.issue import ReadIssue
 from hw.emulator.vector.lanes import MacLanes
 from hw.emulator.vector.line_queue import LineQueue
+from hw.emulator.vector.load import CellChunk, load_noise, load_words
 from hw.emulator.vector.memory import CellMemory
 from hw.emulator.vector.tables import TableStore
 from hw.macro.macro_pins import MacroPins

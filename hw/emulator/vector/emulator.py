@@ -12,12 +12,12 @@ from hw.core.layout import OpLayout
 from hw.core.masks import MASK_WORD, MaskLayout, MaskStore
 from hw.emulator.config import EmulatorConfig
 from hw.emulator.layout import CELLS, ENABLE_BANKS, LoadLayout
-from hw.emulator.load import load_noise, load_words
 from hw.emulator.vector.converter import LineConverter
 from hw.emulator.vector.inputs import InputMemory
 from hw.emulator.vector.issue import ReadIssue
 from hw.emulator.vector.lanes import MacLanes
 from hw.emulator.vector.line_queue import LineQueue
+from hw.emulator.vector.load import load_noise, load_words
 from hw.emulator.vector.loader import VectorLoader
 from hw.emulator.vector.memory import CellMemory
 from hw.emulator.vector.noise import ConversionNoise, LineNoise

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hw.emulator.config import EmulatorConfig
-from hw.emulator.layout import CELLS, NOISE, NOISE_KEY, NOISE_STEP, PULSES, TABLES, TAGS, TagLayout
-from hw.emulator.pins.config import LINES
+from hw.emulator.layout import CELLS, LINES, NOISE, NOISE_KEY, NOISE_STEP, PULSES, TABLES, TAGS, TagLayout
 from macro_models.errors import InputError
 from macro_models.exact.converter import combine_segments, convert
 from macro_models.exact.masks import Masks

@@ -22,9 +22,9 @@ from macro_models.pulses import PulseArray
 from sim.board.backend import FpgaSimBackend, hardware_chip
 from sim.board.bus import BoardBus, BusSimulation, board_simulator
 from sim.board.program import BoardProgrammer
-from sim.cells.trials import make_write_trial
 from sim.cells.write_verify import target_codes
 from sim.core.trials import make_trial
+from sim.core.write_trials import make_write_trial
 from sim.functional import FunctionalBackend
 from tests.sim.board.test_fpga_sim import TOOLS, models
 
