@@ -17,7 +17,8 @@ __all__ = ["core_command"]
     "--sim", type=click.Choice(["verilator", "icarus"]), default="verilator", show_default=True, help="Simulator."
 )
 @click.option("--netlist", metavar="F.v", help="Verify this netlist of the core instead of the generated Verilog.")
-@click.option("--cells", metavar="LIB.v", help="Models of the cells that the netlist uses.")
+@click.option("--library", metavar="LIB.v", help="Models of the standard cells that the netlist uses.")
+@click.option("--cells", "library_before", hidden=True)  # its name in 0.1; elsewhere --cells are those of an array
 @click.option("--waves", metavar="F.fst", help="Write the waveforms.")
 @common_options
 def core_command(
@@ -25,7 +26,8 @@ def core_command(
     overrides: tuple[str, ...],
     sim: str,
     netlist: str | None,
-    cells: str | None,
+    library: str | None,
+    library_before: str | None,
     waves: str | None,
     out: Output,
 ) -> None:
@@ -34,8 +36,9 @@ def core_command(
     Random legal operations run through the Verilog with the numpy model of the macro behind its pins; every code and
     every cycle count must be that of the reference. --chip defaults to tnsa16-core. Exit 1 on a mismatch.
     """
-    if cells is not None and netlist is None:
-        raise InputError("--cells needs --netlist, the netlist that uses them")
+    library = library or library_before
+    if library is not None and netlist is None:
+        raise InputError("--library needs --netlist, the netlist that uses them")
     check_target(waves)
     from hw.config import load_chip
     from sim.core.verify import verify_core
@@ -46,7 +49,7 @@ def core_command(
         resolved,
         simulator=sim,
         netlist=None if netlist is None else Path(netlist),
-        cells=None if cells is None else Path(cells),
+        cells=None if library is None else Path(library),
         waves=None if waves is None else Path(waves),
     )
     out.text(str(report))

@@ -127,7 +127,7 @@ OPTIONS: list[Case] = [
     ("unknown option", f"{RUN} --frob", r"no such option '--frob'", None),
     ("not a number", f"{RUN} --seed one", r"'one' is not a valid integer", None),
     ("part that is planned", "verify tile", r"tile \(a tile\) is planned and does not work yet", None),
-    ("cells without netlist", "verify core --cells x.npy", r"--cells needs --netlist", None),
+    ("library without netlist", "verify core --library x.v", r"--library needs --netlist", None),
     ("netlist that is missing", "verify core --netlist none.v", r"netlist must be a Verilog file", None),
     ("no such part", "verify frob", r"there is no command 'frob'; there are core, noc", None),
     ("mesh too large", "verify noc --columns 17", r"columns must be 1 to 16, not 17", None),
