@@ -29,7 +29,7 @@ from noc_baselines import BOOKSIM, BOOKSIM_SOURCE, ROUTERS, ROUTERS_SOURCE
 from noc_synthesis import parts
 
 from hw.noc.config import MeshConfig
-from hw.noc.network import Network
+from hw.noc.router.network import Network
 from rtl_gen.netlist import emit
 from sim.noc.jobs import run_jobs
 from sim.noc.mesh import MeshSimulation
@@ -76,7 +76,7 @@ def run_load(meshes: list[str], cycles: int) -> Iterator[tuple[str, Any]]:
 
 def run_queues(meshes: list[str], cycles: int) -> Iterator[tuple[str, Any]]:
     """Other queues: uniform and multicast at full load."""
-    from hw.noc.traffic import PATTERNS
+    from hw.noc.router.traffic import PATTERNS
 
     for name in meshes:
         for depth, queues in ((4, 1), (8, 1), (16, 1), (4, 2), (16, 2)):

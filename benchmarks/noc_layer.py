@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hw.noc.config import MeshConfig
 from hw.noc.flit import Destinations
-from hw.noc.trees import Group
+from hw.noc.reduction.trees import Group
 from sim.noc.nodes import Flow, Job, NodesRun, NodesSimulation, Sends
 
 __all__ = ["layer", "run"]

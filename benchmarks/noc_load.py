@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hw.noc.traffic import PATTERNS, Pattern, channel_bound, make_traffic
+from hw.noc.router.traffic import PATTERNS, Pattern, channel_bound, make_traffic
 from sim.noc.check import check_delivery, members
 from sim.noc.mesh import MeshSimulation
 

@@ -12,10 +12,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import connect, flipped
 
 from hw.noc.config import MeshConfig
-from hw.noc.interface import NetworkInterface
-from hw.noc.reduction import ReductionRouter
-from hw.noc.route import PlaceLayout
-from hw.noc.router import Router
+from hw.noc.interface.interface import NetworkInterface
+from hw.noc.reduction.router import ReductionRouter
+from hw.noc.router.route import PlaceLayout
+from hw.noc.router.router import Router
 from rtl_gen.netlist import emit
 from rtl_gen.ports import Port, module_ports
 from sim.build.toolchain import require_tool

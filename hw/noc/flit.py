@@ -7,7 +7,7 @@ from amaranth.lib import data
 from hw.noc.config import MeshConfig
 from hw.noc.ports import WANTS, Port
 
-__all__ = ["BodyLayout", "Destinations", "FlitLayout", "LinkLayout", "coordinate_bits"]
+__all__ = ["BodyLayout", "ChannelLayout", "Destinations", "FlitLayout", "coordinate_bits"]
 
 
 def coordinate_bits(size: int) -> int:
@@ -48,10 +48,10 @@ class FlitLayout(data.StructLayout):
         super().__init__(_body(cfg) | _destination_fields(cfg, port))
 
 
-class LinkLayout(data.StructLayout):
-    """A flit on a link.
+class ChannelLayout(data.StructLayout):
+    """A flit on a channel.
 
-    With it go the outputs that it wants at the router at the link's end (bits in the order of ``WANTS[port]``,
+    With it go the outputs that it wants at the router at the channel's end (bits in the order of ``WANTS[port]``,
     ``port`` being the input that it enters).
     """
 

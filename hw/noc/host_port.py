@@ -7,11 +7,11 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.noc.arbiter import RoundRobin
+from hw.noc.channel import Channel
 from hw.noc.config import MeshConfig
 from hw.noc.fifo import FlitFifo
 from hw.noc.flit import BodyLayout, FlitLayout
-from hw.noc.interface_tables import legal
-from hw.noc.link import Link
+from hw.noc.interface.tables import legal
 
 __all__ = ["HostPort"]
 
@@ -31,9 +31,9 @@ class HostPort(wiring.Component):
     -------
     host_i, host_o : In(stream of FlitLayout(cfg)), Out(stream of BodyLayout(cfg))
         The host. While it does not take what is for it, everything that the router has for this node waits.
-    node_i, node_o : In(Link(FlitLayout(cfg))), Out(Link(BodyLayout(cfg)))
+    node_i, node_o : In(Channel(FlitLayout(cfg))), Out(Channel(BodyLayout(cfg)))
         The node.
-    router_i, router_o : In(Link(BodyLayout(cfg))), Out(Link(FlitLayout(cfg)))
+    router_i, router_o : In(Channel(BodyLayout(cfg))), Out(Channel(FlitLayout(cfg)))
         The router.
     lost : Out(1)
         Strobe: a flit of the host was dropped, since its destinations are none, outside the mesh, or the host.
@@ -49,7 +49,7 @@ class HostPort(wiring.Component):
 
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg
-        flit, body = Link(FlitLayout(cfg), cfg.queues), Link(BodyLayout(cfg), cfg.queues)
+        flit, body = Channel(FlitLayout(cfg), cfg.queues), Channel(BodyLayout(cfg), cfg.queues)
         super().__init__({
             "host_i": In(stream.Signature(FlitLayout(cfg))), "host_o": Out(stream.Signature(BodyLayout(cfg))),
             "node_i": In(flit), "node_o": Out(body), "router_i": In(body), "router_o": Out(flit), "lost": Out(1),

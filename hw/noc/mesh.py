@@ -6,14 +6,14 @@ from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from hw.noc.channel import Channel
 from hw.noc.config import HOST_POSITION, MeshConfig
 from hw.noc.flit import BodyLayout, FlitLayout
 from hw.noc.host_port import HostPort
-from hw.noc.interface import NetworkInterface
-from hw.noc.link import Link
-from hw.noc.network import Network
-from hw.noc.reduction_input import OperandLayout
-from hw.noc.reduction_network import ReductionNetwork
+from hw.noc.interface.interface import NetworkInterface
+from hw.noc.reduction.inputs import OperandLayout
+from hw.noc.reduction.network import ReductionNetwork
+from hw.noc.router.network import Network
 from hw.shared import Shared
 
 __all__ = ["Mesh"]
@@ -42,7 +42,7 @@ class Mesh(wiring.Component):
         What they receive; always taken.
     release_0 .. : In(stream of slots)
         They have freed a block of a slot.
-    operand_0 .. , result_0 .. : In(Link(OperandLayout(cfg), contexts)), Out(Link(OperandLayout(cfg), contexts))
+    operand_0 .. , result_0 .. : In(Channel(OperandLayout(cfg), contexts)), Out(Channel(OperandLayout(cfg), contexts))
         Operands of reductions, and sums at the roots; only if ``cfg.contexts``.
     host_i, host_o : In(stream of FlitLayout(cfg)), Out(stream of BodyLayout(cfg))
         Flits of the host.
@@ -60,8 +60,8 @@ class Mesh(wiring.Component):
         for node in range(cfg.nodes):
             members |= {f"{name}_{node}": ports[name] for name in ("tx", "rx", "release")}
             if cfg.contexts:
-                link = Link(OperandLayout(cfg), cfg.contexts)
-                members |= {f"operand_{node}": In(link), f"result_{node}": Out(link)}
+                channel = Channel(OperandLayout(cfg), cfg.contexts)
+                members |= {f"operand_{node}": In(channel), f"result_{node}": Out(channel)}
         super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:

@@ -18,7 +18,7 @@ class Port(IntEnum):
 N, E, S, W, L = Port
 
 OPPOSITE = {N: S, E: W, S: N, W: E}
-"""The port at the other end of a link."""
+"""The port at the other end of a channel."""
 
 STEP = {N: (0, -1), E: (1, 0), S: (0, 1), W: (-1, 0)}
 """Column and row of a neighbour, relative."""

@@ -10,15 +10,15 @@ from unittest.mock import patch
 from hw.noc.arbiter import RoundRobin
 from hw.noc.config import MeshConfig
 from hw.noc.fifo import FlitFifo
-from hw.noc.inputs import InputUnit
 from hw.noc.ports import Port
-from hw.noc.reduction import ReductionRouter
-from hw.noc.router import Router
+from hw.noc.reduction.router import ReductionRouter
+from hw.noc.router.inputs import InputUnit
+from hw.noc.router.router import Router
 from sim.formal.harness import Harness
 from sim.formal.queue import FifoClaims
-from sim.formal.reduction import AdderClaims, SumClaims
-from sim.formal.router import LinkClaims, WaitClaims
-from sim.formal.trace import TraceClaims
+from sim.formal.reduction.claims import AdderClaims, SumClaims
+from sim.formal.router.claims import ChannelClaims, WaitClaims
+from sim.formal.router.trace import TraceClaims
 
 __all__ = ["MUTANTS", "Mutant"]
 
@@ -86,12 +86,12 @@ MUTANTS = (
     Mutant(
         what="an input does not look for room", owner=InputUnit, method="elaborate",
         line="head.want & ~served & Cat(room[q] for room in self.room)", instead="head.want & ~served",
-        make=lambda: LinkClaims(_router()),
+        make=lambda: ChannelClaims(_router()),
     ),
     Mutant(
         what="what is wanted next is found for the wrong router", owner=Router, method="_output",
         line="STEP[leave])", instead="(0, 0))",
-        make=lambda: LinkClaims(_router()),
+        make=lambda: ChannelClaims(_router()),
     ),
     Mutant(
         what="the flit of another input goes out", owner=Router, method="_output",

@@ -9,19 +9,23 @@ from typing import Any
 from hw.noc.arbiter import RoundRobin
 from hw.noc.config import MeshConfig
 from hw.noc.fifo import FlitFifo
-from hw.noc.interface import NetworkInterface
-from hw.noc.network import Network
+from hw.noc.interface.interface import NetworkInterface
 from hw.noc.ports import Port
-from hw.noc.reduction import ReductionRouter
-from hw.noc.router import Router
-from sim.formal import mesh, queue, reduction, router, routes, schedules
+from hw.noc.reduction.router import ReductionRouter
+from hw.noc.router.network import Network
+from hw.noc.router.router import Router
+from sim.formal import queue
 from sim.formal.arbiter import ArbiterClaims
 from sim.formal.harness import Harness
-from sim.formal.interface import InterfaceClaims
+from sim.formal.interface.claims import InterfaceClaims
 from sim.formal.mutants import MUTANTS
+from sim.formal.reduction import claims as reduction
+from sim.formal.reduction import schedules
+from sim.formal.router import claims as router
+from sim.formal.router import mesh, routes
+from sim.formal.router.trace import TraceClaims
+from sim.formal.router.wormhole import wormholes
 from sim.formal.solver import Engine, Verdict
-from sim.formal.trace import TraceClaims
-from sim.formal.wormhole import wormholes
 
 __all__ = ["PROPERTIES", "Property"]
 
@@ -108,7 +112,7 @@ def _routers() -> Iterator[Property]:
         yield Property(
             name="router: what goes out has room beyond and carries what it wants there; what is held is wanted",
             of=f"Router of {columns} x {rows}, 2 deep",
-            make=lambda c=columns, r=rows: router.LinkClaims(Router(_mesh(c, r))),
+            make=lambda c=columns, r=rows: router.ChannelClaims(Router(_mesh(c, r))),
         )
     for depth, queues in ((1, 1), (2, 1), (2, 2)):
         yield Property(

@@ -22,7 +22,7 @@ def sources() -> str:
     digest = hashlib.sha256()
     root = Path(__file__).parents[2]
     for folder in ("hw/noc", "sim/formal"):
-        for path in sorted((root / folder).glob("*.py")):
+        for path in sorted((root / folder).rglob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()
 

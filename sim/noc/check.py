@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.noc.config import MeshConfig
-from hw.noc.model import Delivery, Traffic
+from hw.noc.router.model import Delivery, Traffic
 from macro_models.errors import ToolError
 from sim.noc.mesh import MeshRun
 

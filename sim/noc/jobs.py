@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.noc.config import MeshConfig
-from hw.noc.control import FLOWS, control_tag
 from hw.noc.flit import Destinations
-from hw.noc.trees import Group, entries
+from hw.noc.interface.control import FLOWS, control_tag
+from hw.noc.reduction.trees import Group, entries
 from macro_models.errors import InputError, ToolError
 from sim.noc.mesh import payloads
 from sim.noc.nodes import Flow, Job, NodesRun, NodesSimulation, Sends

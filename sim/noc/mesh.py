@@ -1,4 +1,4 @@
-"""The generated Verilog of a mesh in Verilator: traffic in, what arrives when out, as in :mod:`hw.noc.model`."""
+"""The generated Verilog of a mesh in Verilator: traffic in, what arrives when out, as in :mod:`hw.noc.router.model`."""
 
 import resource
 import tempfile
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hw.noc.config import MeshConfig
 from hw.noc.flit import BodyLayout, FlitLayout, coordinate_bits
-from hw.noc.model import Delivery, Traffic
+from hw.noc.router.model import Delivery, Traffic
 from sim.build.toolchain import HDL, cached_build, hash_files, run_logged
 from sim.build.verilate import compiler_key, verilate, verilog_modules
 
@@ -51,7 +51,7 @@ def payloads(cfg: MeshConfig, count: int) -> NDArray[np.uint32]:
 
 
 class MeshSimulation:
-    """Simulator of a :class:`hw.noc.network.Network`, built once and kept in the cache.
+    """Simulator of a :class:`hw.noc.router.network.Network`, built once and kept in the cache.
 
     Parameters
     ----------
@@ -71,14 +71,14 @@ class MeshSimulation:
 
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg
-        from hw.noc.network import Network
+        from hw.noc.router.network import Network
 
         folder = build_mesh(Network(cfg), "mesh_replay.cpp", _ports(cfg), registered=True)
         self._program = folder / "simulator"
         self.build_cpu_s = float((folder / "build.cpu").read_text())
 
     def run(self, traffic: Traffic, *, cycles: int, accept: NDArray[np.bool_] | None = None) -> MeshRun:
-        """Run an empty mesh until everything has arrived; arguments as in :meth:`hw.noc.model.MeshModel.run`."""
+        """Run an empty mesh until everything has arrived; arguments as in :meth:`hw.noc.router.model.MeshModel.run`."""
         order = np.argsort(traffic.source, kind="stable")
         flits = _flits(self.cfg, traffic)
         records = np.column_stack([traffic.source, traffic.earliest, flits]).astype(np.uint32)[order]

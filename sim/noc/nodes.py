@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.noc.config import MeshConfig
-from hw.noc.control import control_tag, write_entry, write_flow, write_members, write_slot
 from hw.noc.flit import BodyLayout, Destinations, FlitLayout
-from hw.noc.interface import RxLayout, TxLayout
-from hw.noc.reduction_input import OperandLayout
-from hw.noc.trees import Group, entries
+from hw.noc.interface.control import control_tag, write_entry, write_flow, write_members, write_slot
+from hw.noc.interface.interface import RxLayout, TxLayout
+from hw.noc.reduction.inputs import OperandLayout
+from hw.noc.reduction.trees import Group, entries
 from macro_models.errors import ToolError
 from sim.build.toolchain import run_logged
 from sim.noc.mesh import build_mesh, word_count

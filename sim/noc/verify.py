@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.noc.config import MeshConfig
-from hw.noc.model import MeshModel, Traffic
 from hw.noc.ports import STEP, WANTS, Port
-from hw.noc.traffic import random_traffic
+from hw.noc.router.model import MeshModel, Traffic
+from hw.noc.router.traffic import random_traffic
 from macro_models.errors import ToolError
 from sim.noc.check import check_delivery, check_equal
 from sim.noc.jobs import run_jobs

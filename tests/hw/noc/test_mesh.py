@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from hw.noc.config import MeshConfig
-from hw.noc.control import (
+from hw.noc.flit import Destinations
+from hw.noc.interface.control import (
     Counter,
     answer,
     control_tag,
@@ -19,10 +20,9 @@ from hw.noc.control import (
     write_members,
     write_slot,
 )
-from hw.noc.flit import Destinations
 from hw.noc.mesh import Mesh
-from hw.noc.reduction_model import add_lanes
-from hw.noc.trees import Group, entries
+from hw.noc.reduction.model import add_lanes
+from hw.noc.reduction.trees import Group, entries
 from hw.testing import simulate
 
 

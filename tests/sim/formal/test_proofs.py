@@ -13,7 +13,7 @@ from sim.formal.harness import Harness, assume, claim, convert, drive_freely, fr
 from sim.formal.mutants import MUTANTS
 from sim.formal.properties import PROPERTIES
 from sim.formal.prove import Line, check, main
-from sim.formal.routes import check_channels
+from sim.formal.router.routes import check_channels
 from sim.formal.solver import Engine, Outcome, Verdict, solve, tool
 from sim.formal.table import BEGIN, END, merge, write_table
 from sim.formal.waves import still

@@ -1,0 +1,41 @@
+"""What connects two routers, or a router and its node."""
+
+from amaranth.hdl import ShapeLike
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["Channel"]
+
+
+class Channel(wiring.Signature):
+    """A stream with a ``ready`` for each queue of the receiver.
+
+    A payload moves in a cycle in which ``valid`` and the ``ready`` of the queue that it goes to are set. ``valid``
+    looks at ``ready``, which comes from a flip-flop.
+
+    Parameters
+    ----------
+    shape
+        Of the payload.
+    queues
+        Of the receiver.
+
+    Members
+    -------
+    payload : Out(shape)
+        A flit, on channels between routers with the outputs that it wants next.
+    valid : Out(1)
+        There is one, and the receiver has room for it.
+    ready : In(queues)
+        The receiver's queues with room.
+    """
+
+    def __init__(self, shape: ShapeLike, queues: int = 1) -> None:
+        self.shape, self.queues = shape, queues
+        super().__init__({"payload": Out(shape), "valid": Out(1), "ready": In(queues)})
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Channel) and (other.shape, other.queues) == (self.shape, self.queues)
+
+    def __repr__(self) -> str:
+        return f"Channel({self.shape!r}, {self.queues})"

@@ -1,0 +1,1 @@
+"""Between a node and its router: blocks with a credit each."""

@@ -1,0 +1,195 @@
+"""Tables of a network interface, in memories: where flows go, who sends to slots, and what credits are missing."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hw.noc.config import MeshConfig
+from hw.noc.flit import coordinate_bits
+from hw.noc.interface.control import FLOWS, destination_bits, member_bits
+
+__all__ = ["FlowTable", "SlotTable", "legal"]
+
+_ROW = range(FLOWS)
+
+
+def legal(cfg: MeshConfig, to: Value) -> Value:
+    """Whether a set of destinations, in the bits of :class:`hw.noc.flit.FlitLayout`, is not empty and in the mesh."""
+    ok = []
+    for size in (cfg.rows, cfg.columns):
+        if cfg.masks:
+            ok.append(to[:size].any())
+            to = to[size:]
+            continue
+        bits = coordinate_bits(size)
+        first, last = to[:bits], to[bits : 2 * bits]
+        ok += [first <= last, last < size] if size & (size - 1) else [first <= last]
+        to = to[2 * bits :]
+    return Cat(ok).all() & ~to.any() if len(to) else Cat(ok).all()
+
+
+def _memory(m: Module, name: str, shape: Any, write: tuple[Value, Value, Value], address: Value) -> Value:
+    """A memory of a row for each flow or slot: written (address, data, enable), read at once."""
+    memory = Memory(shape=data.StructLayout(shape).size if isinstance(shape, dict) else shape, depth=FLOWS, init=[])
+    m.submodules[name] = memory
+    port, read = memory.write_port(), memory.read_port(domain="comb")
+    m.d.comb += [port.addr.eq(write[0]), port.data.eq(write[1]), port.en.eq(write[2]), read.addr.eq(address)]
+    return read.data
+
+
+class FlowTable(wiring.Component):
+    """Rows of flows, and the credits that are missing for the last even and the last odd block of each.
+
+    A block may start when no credit of the block before the last is missing. Credits and writes have the memory of
+    credits first: ``free`` is 0 while one comes.
+
+    Parameters
+    ----------
+    cfg
+        The mesh.
+
+    Members
+    -------
+    row, value : In(4), In(22)
+        Row and data of a write; ``value`` has flow and parity of a credit.
+    write, write_members, credit : In(1)
+        What comes: at most one of them.
+    clear : In(1)
+        Empties a row, with ``write`` and ``write_members``.
+    spurious : Out(1)
+        The credit belongs to no block.
+    flow : In(4)
+        Flow that is looked up.
+    destinations, slot, host, known : Out
+        Its row; ``known`` says that its set of destinations is legal.
+    free : Out(1)
+        Its next block may start.
+    start : In(1)
+        It does. Only when ``free``.
+    """
+
+    row: Value
+    value: Value
+    write: Value
+    write_members: Value
+    credit: Value
+    clear: Value
+    spurious: Value
+    flow: Value
+    destinations: Value
+    slot: Value
+    host: Value
+    known: Value
+    free: Value
+    start: Value
+
+    def __init__(self, cfg: MeshConfig) -> None:
+        self.cfg = cfg
+        super().__init__({
+            "row": In(4), "value": In(22), "write": In(1), "write_members": In(1), "credit": In(1),
+            "clear": In(1), "spurious": Out(1),
+            "flow": In(4), "destinations": Out(destination_bits(cfg)), "slot": Out(cfg.tag_bits), "host": Out(1),
+            "known": Out(1), "free": Out(1), "start": In(1),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        bits = destination_bits(self.cfg)
+        shape = {"destinations": bits, "slot": self.cfg.tag_bits, "host": 1, "known": 1}
+        known = legal(self.cfg, self.value[:16]) & ~self.clear
+        row = Cat(self.value[:bits], self.value[16 : 16 + self.cfg.tag_bits], self.value[20], known)
+        found = data.View(data.StructLayout(shape), _memory(m, "rows", shape, (self.row, row, self.write), self.flow))
+        m.d.comb += [getattr(self, name).eq(found[name]) for name in shape]
+        self._credits(m)
+        return m
+
+    def _credits(self, m: Module) -> None:
+        bits = member_bits(self.cfg)
+        members = _memory(m, "members", bits, (self.row, self.value[:bits], self.write_members), self.flow)
+        shape = data.StructLayout({"even": bits, "odd": bits, "next_odd": 1})
+        address, before, after = Signal(_ROW), Signal(shape), Signal(shape)
+        comes = self.credit | self.write_members
+        m.d.comb += [
+            address.eq(Mux(self.credit, self.value[:4], Mux(self.write_members, self.row, self.flow))),
+            self.free.eq(~comes & (Mux(before.next_odd, before.odd, before.even) == 0)),
+            self.spurious.eq(self.credit & (Mux(self.value[4], before.odd, before.even) == 0)),
+        ]
+        with m.If(self.credit):
+            odd = self.value[4]
+            m.d.comb += [
+                after.even.eq(before.even - ~odd), after.odd.eq(before.odd - odd), after.next_odd.eq(before.next_odd),
+            ]
+        # Not `start`, which comes late: what is found for it is written with it alone. A write of members gives zeros.
+        with m.Elif(~self.write_members):
+            m.d.comb += [
+                after.even.eq(Mux(before.next_odd, before.even, members)),
+                after.odd.eq(Mux(before.next_odd, members, before.odd)), after.next_odd.eq(~before.next_odd),
+            ]
+        enable = self.credit & ~self.spurious | self.write_members | self.start
+        m.d.comb += before.as_value().eq(
+            _memory(m, "missing", shape.size, (address, after.as_value(), enable), address)
+        )
+
+
+class SlotTable(wiring.Component):
+    """Rows of slots: who sends there, and whether the next block that is freed is an odd one.
+
+    Parameters
+    ----------
+    cfg
+        The mesh.
+
+    Members
+    -------
+    row, value, write : In(4), In(22), In(1)
+        A write. ``freed`` must be 0 then.
+    tag, in_use : In(tag_bits), Out(1)
+        Looks up whether a slot is in use.
+    slot : In(tag_bits)
+        Slot of a block that is freed.
+    known, destinations, host, flow, odd : Out
+        Whether that is in use, and its sender, its flow there and the parity of the block.
+    freed : In(1)
+        A credit for it is sent.
+    """
+
+    row: Value
+    value: Value
+    write: Value
+    tag: Value
+    in_use: Value
+    slot: Value
+    known: Value
+    destinations: Value
+    host: Value
+    flow: Value
+    odd: Value
+    freed: Value
+
+    def __init__(self, cfg: MeshConfig) -> None:
+        self.cfg = cfg
+        super().__init__({
+            "row": In(4), "value": In(22), "write": In(1), "tag": In(cfg.tag_bits), "in_use": Out(1),
+            "slot": In(cfg.tag_bits), "known": Out(1), "destinations": Out(destination_bits(cfg)), "host": Out(1),
+            "flow": Out(4), "odd": Out(1), "freed": In(1),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        bits = destination_bits(self.cfg)
+        shape = {"destinations": bits, "flow": 4, "host": 1, "known": 1}
+        used = self.value[20] & legal(self.cfg, self.value[:16])
+        row = Cat(self.value[:bits], self.value[16:20], self.value[21], used)
+        found = data.View(data.StructLayout(shape), _memory(m, "rows", shape, (self.row, row, self.write), self.slot))
+        parity = (Mux(self.write, self.row, self.slot), ~self.write & ~self.odd, self.write | self.freed)
+        # A flit may follow right behind the write of its slot.
+        held = _memory(m, "used", 1, (self.row, used, self.write), self.tag)
+        m.d.comb += [
+            self.in_use.eq(Mux(self.write & (self.row == self.tag), used, held)),
+            self.odd.eq(_memory(m, "parities", 1, parity, self.slot)),
+            *(getattr(self, name).eq(found[name]) for name in shape),
+        ]
+        return m

@@ -1,0 +1,1 @@
+"""Sums on their way to a root: routers of the reduction, and the trees that they are set up for."""

@@ -1,0 +1,1 @@
+"""The router: one cycle a hop, each flit routes itself."""

@@ -1,0 +1,212 @@
+"""The loops of :mod:`hw.noc.router.model`: integers and arrays only, for numba or without it.
+
+Ports are numbers as in :class:`hw.noc.ports.Port`: north, east, south, west, local. The state of a queue is its head's
+place, its length, and the outputs that have taken the head; that of an input the queue that went last; that of an
+output the inputs that come first.
+"""
+
+# pyright: basic
+
+from typing import Any
+
+import numpy as np
+
+from hw.noc.ports import TURNS, WANTS, Port
+
+__all__ = ["run"]
+
+try:
+    import numba
+
+    njit: Any = numba.njit
+except ImportError:
+    njit = lambda function: function  # noqa: E731
+
+
+_N, _E, _S, _W, _L = (int(port) for port in Port)
+_HEAD, _LENGTH, _SERVED = range(3)
+
+_TURN = np.full((5, 4), -1, dtype=np.int64)
+"""Inputs that compete for an output."""
+_ALLOWED = np.zeros(5, dtype=np.int64)
+"""Bit mask of the outputs that a flit may want, by the input."""
+for _port in Port:
+    _TURN[_port, : len(TURNS[_port])] = TURNS[_port]
+    _ALLOWED[_port] = sum(1 << leave for leave in WANTS[_port])
+
+
+@njit
+def _wants(port, x, y, columns, rows):
+    """Outputs that a flit wants, a bit each, at the input ``port`` of the router at (x, y)."""
+    wants = 0
+    if rows & ((1 << y) - 1):
+        wants |= 1 << _N
+    if rows >> (y + 1):
+        wants |= 1 << _S
+    if rows >> y & 1:
+        wants |= 1 << _L
+    if port != _N and port != _S:
+        if not columns >> x & 1:
+            wants = 0
+        if columns & ((1 << x) - 1):
+            wants |= 1 << _W
+        if columns >> (x + 1):
+            wants |= 1 << _E
+    return wants & _ALLOWED[port]
+
+
+@njit
+def _request(node, port, room, tag, wanted, store, queue, last, able):
+    """Queue of an input that goes, and the outputs that its head can have."""
+    queues = queue.shape[2]
+    able[:] = 0
+    for q in range(queues):
+        state = queue[node, port, q]
+        if state[_LENGTH]:
+            flit = store[node, port, q, state[_HEAD]]
+            pending = wanted[node, port, q] & ~state[_SERVED]
+            for leave in range(5):
+                if pending >> leave & 1 and room[node, leave, tag[flit] % queues]:
+                    able[q] |= 1 << leave
+    chosen = 0
+    if queues == 2:
+        chosen = int(able[0] == 0) if last else int(able[1] != 0)
+        if able[chosen] == 0:
+            return chosen, 0
+    return chosen, able[chosen]
+
+
+@njit
+def _grant(node, leave, requests, after):
+    """Input that has an output in this cycle, -1 if none, by round robin."""
+    granted, rivals, turn = -1, 0, 0
+    for late in (True, False):
+        for k in range(4):
+            entry = _TURN[leave, k]
+            if entry < 0 or not requests[entry] >> leave & 1:
+                continue
+            rivals += late
+            if granted < 0 and (not late or after[node, leave] >> k & 1):
+                granted = entry
+                turn = ~((2 << k) - 1)
+    if granted >= 0 and (rivals > 1 or _TURN[leave, 2] >= 0):
+        after[node, leave] = turn
+    return granted
+
+
+@njit
+def _take(node, port, q, taken, wanted, queue, depth):
+    """After a cycle in which outputs took a head: whether it leaves."""
+    state = queue[node, port, q]
+    if not state[_LENGTH]:
+        return False
+    state[_SERVED] |= taken
+    if wanted[node, port, q] & ~state[_SERVED]:
+        return False
+    state[_SERVED] = 0
+    state[_HEAD] = (state[_HEAD] + 1) % depth
+    state[_LENGTH] -= 1
+    return True
+
+
+@njit
+def _want_head(node, port, q, size_x, columns, rows, wanted, store, queue):
+    """Note what the new head of a queue wants."""
+    state = queue[node, port, q]
+    if state[_LENGTH]:
+        flit = store[node, port, q, state[_HEAD]]
+        wanted[node, port, q] = _wants(port, node % size_x, node // size_x, columns[flit], rows[flit])
+
+
+@njit
+def run(
+    size_x, depth, cycles, neighbour, columns, rows, tag, earliest, order, first, accept, store, left, injected,
+    unroutable,
+):
+    """Run until everything has arrived; see :meth:`hw.noc.router.model.MeshModel.run`.
+
+    Parameters
+    ----------
+    neighbour
+        Node at the other end of each port's channel, -1 if there is none.
+    order, first
+        Flits by source, and where those of a source begin.
+    store
+        Room for the flits of the queues, of shape (nodes, 5, queues, depth).
+    left, injected, unroutable
+        Where the results go.
+
+    Returns
+    -------
+    tuple of int
+        Cycles that were run, and ejections.
+    """
+    nodes, queues = store.shape[0], store.shape[2]
+    queue = np.zeros((nodes, 5, queues, 3), dtype=np.int64)
+    wanted = np.zeros((nodes, 5, queues), dtype=np.int64)
+    last, after = np.zeros((nodes, 5), dtype=np.int64), np.zeros((nodes, 5), dtype=np.int64)
+    room = np.zeros((nodes, 5, queues), dtype=np.bool_)
+    grants = np.zeros((nodes, 5), dtype=np.int64)  # outputs that take the head of each input
+    picked = np.zeros((nodes, 5), dtype=np.int64)
+    requests, able = np.zeros(5, dtype=np.int64), np.zeros(2, dtype=np.int64)
+    pushed = np.zeros((nodes * 5, 4), dtype=np.int64)
+    place, pending = first[:-1].copy(), len(order)
+    opposite = np.array([2, 3, 0, 1])
+    arrived = inside = 0
+    for cycle in range(cycles):
+        if not pending and not inside:
+            return cycle, arrived
+        for node in range(nodes):
+            for port in range(4):
+                for q in range(queues):
+                    there = neighbour[node, port]
+                    room[node, port, q] = there >= 0 and queue[there, opposite[port], q, _LENGTH] < depth
+            room[node, _L, :] = accept[cycle % len(accept), node]
+        pushes = 0
+        for node in range(nodes):
+            for port in range(5):
+                picked[node, port], requests[port] = _request(
+                    node, port, room, tag, wanted, store, queue, last[node, port], able
+                )
+                grants[node, port] = 0
+                if requests[port]:
+                    last[node, port] = picked[node, port]
+            for leave in range(5):
+                entry = _grant(node, leave, requests, after)
+                if entry >= 0:
+                    grants[node, entry] |= 1 << leave
+                    q = picked[node, entry]
+                    flit = store[node, entry, q, queue[node, entry, q, _HEAD]]
+                    if leave == _L:
+                        left[arrived] = cycle, node, flit
+                        arrived += 1
+                    else:
+                        pushed[pushes] = neighbour[node, leave], opposite[leave], tag[flit] % queues, flit
+                        pushes += 1
+            if place[node] < first[node + 1]:
+                flit = order[place[node]]
+                q = tag[flit] % queues
+                if earliest[flit] <= cycle and queue[node, _L, q, _LENGTH] < depth:
+                    pushed[pushes] = node, _L, q, flit
+                    pushes += 1
+                    place[node] += 1
+                    pending -= 1
+                    injected[flit] = cycle
+        for node in range(nodes):
+            for port in range(5):
+                for q in range(queues):
+                    taken = grants[node, port] if q == picked[node, port] else 0
+                    if port == _L and queue[node, port, q, _LENGTH] and not wanted[node, port, q]:
+                        unroutable[node] += 1
+                    if _take(node, port, q, taken, wanted, queue, depth):
+                        inside -= 1
+                        _want_head(node, port, q, size_x, columns, rows, wanted, store, queue)
+        for k in range(pushes):
+            node, port, q, flit = pushed[k]
+            state = queue[node, port, q]
+            store[node, port, q, (state[_HEAD] + state[_LENGTH]) % depth] = flit
+            state[_LENGTH] += 1
+            inside += 1
+            if state[_LENGTH] == 1:
+                _want_head(node, port, q, size_x, columns, rows, wanted, store, queue)
+    return cycles, arrived

@@ -1,0 +1,117 @@
+"""The router: one cycle a hop, every flit routes itself."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.noc.arbiter import RoundRobin
+from hw.noc.channel import Channel
+from hw.noc.config import MeshConfig
+from hw.noc.flit import BodyLayout, ChannelLayout, FlitLayout
+from hw.noc.ports import OPPOSITE, STEP, TURNS, WANTS, Port
+from hw.noc.router.inputs import InputUnit
+from hw.noc.router.route import PlaceLayout, wants
+
+__all__ = ["Router"]
+
+_NAMES = {port: port.name.lower() for port in Port}
+
+
+class Router(wiring.Component):
+    """A router of five ports without virtual channels, for flits to one node or to many.
+
+    A flit that an input has taken is offered to the outputs in the next cycle and enters the next router's input at the
+    end of that: one cycle a hop, turns, injection, ejection and channel included. What it wants there is found in
+    parallel with the arbitration and travels with it.
+
+    Parameters
+    ----------
+    cfg
+        The mesh.
+
+    Members
+    -------
+    place : In(PlaceLayout(cfg))
+        Position in the mesh, constant.
+    north_i, east_i, south_i, west_i : In(Channel(ChannelLayout(cfg, port)))
+        From the neighbours.
+    north_o, east_o, south_o, west_o : Out(Channel(ChannelLayout(cfg, opposite port)))
+        To the neighbours.
+    local_i : In(Channel(FlitLayout(cfg)))
+        From the node.
+    local_o : Out(Channel(BodyLayout(cfg)))
+        To the node.
+    unroutable : Out(1)
+        Strobe: a flit from the node without a destination other than the node was dropped.
+    """
+
+    place: Any
+    unroutable: Value
+
+    def __init__(self, cfg: MeshConfig) -> None:
+        self.cfg = cfg
+        super().__init__(self.members(cfg))
+
+    @staticmethod
+    def members(cfg: MeshConfig) -> dict[str, Any]:
+        """Ports of a router."""
+        members: dict[str, Any] = {"place": In(PlaceLayout(cfg)), "unroutable": Out(1)}
+        for port, name in _NAMES.items():
+            local = port is Port.LOCAL
+            i = FlitLayout(cfg) if local else ChannelLayout(cfg, port)
+            o = BodyLayout(cfg) if local else ChannelLayout(cfg, OPPOSITE[port])
+            members |= {f"{name}_i": In(Channel(i, cfg.queues)), f"{name}_o": Out(Channel(o, cfg.queues))}
+        return members
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        units = {port: InputUnit(self.cfg, port) for port in Port}
+        for port, unit in units.items():
+            m.submodules[f"{_NAMES[port]}_input"] = unit
+            channel = getattr(self, f"{_NAMES[port]}_i")
+            m.d.comb += [unit.i.valid.eq(channel.valid), channel.ready.eq(unit.i.ready)]
+            if port is Port.LOCAL:
+                want = Cat(wants(self.cfg, self.place, channel.payload, port))
+                m.d.comb += [unit.i.payload.flit.eq(channel.payload), unit.i.payload.want.eq(want)]
+            else:
+                m.d.comb += unit.i.payload.eq(channel.payload)
+            for k, leave in enumerate(WANTS[port]):
+                m.d.comb += unit.room[k].eq(getattr(self, f"{_NAMES[leave]}_o").ready)
+        for leave in Port:
+            self._output(m, leave, units)
+        m.d.comb += self.unroutable.eq(units[Port.LOCAL].unroutable)
+        return m
+
+    def _output(self, m: Module, leave: Port, units: dict[Port, InputUnit]) -> None:
+        channel = getattr(self, f"{_NAMES[leave]}_o")
+        entries = TURNS[leave]
+        m.submodules[f"{_NAMES[leave]}_arbiter"] = arbiter = RoundRobin(len(entries))
+        shape = BodyLayout(self.cfg) if leave is Port.LOCAL else FlitLayout(self.cfg, OPPOSITE[leave])
+        candidates = []
+        for k, entry in enumerate(entries):
+            unit, bit = units[entry], WANTS[entry].index(leave)
+            m.d.comb += [arbiter.request[k].eq(unit.request[bit]), unit.grant[bit].eq(arbiter.grant[k])]
+            candidate = Value.cast(unit.head)[: shape.size]
+            if leave is not Port.LOCAL:
+                # What it wants there is found here, beside the arbitration.
+                ahead = wants(self.cfg, self.place, unit.head, OPPOSITE[leave], STEP[leave])
+                candidate = Cat(candidate, ahead)
+            candidates.append(candidate)
+        m.d.comb += [
+            channel.valid.eq(arbiter.request.any()),
+            Value.cast(channel.payload).eq(_select(arbiter.index, candidates)),
+        ]
+
+
+def _select(index: Value, candidates: list[Value]) -> Value:
+    """The candidate of this number: of four, in two lookup tables of four inputs a bit.
+
+    The first selects one of two or hands on which of the others the second is to take.
+    """
+    if len(candidates) == 2:
+        return Mux(index, candidates[1], candidates[0])
+    a, b, c, d = (Value.cast(candidate) for candidate in candidates)
+    first = Mux(index[1], index[0].replicate(len(a)), Mux(index[0], b, a))
+    return Mux(index[1], first & d | ~first & c, first)
