@@ -30,7 +30,7 @@ from noc_synthesis import parts
 
 from hw.noc.config import MeshConfig
 from hw.noc.router.network import Network
-from rtl_gen.netlist import emit
+from rtl_gen.verilog.netlist import emit
 from sim.noc.jobs import run_jobs
 from sim.noc.mesh import MeshSimulation
 from sim.noc.nodes import NodesSimulation

@@ -16,8 +16,8 @@ from hw.noc.interface.interface import NetworkInterface
 from hw.noc.reduction.router import ReductionRouter
 from hw.noc.router.route import PlaceLayout
 from hw.noc.router.router import Router
-from rtl_gen.netlist import emit
-from rtl_gen.ports import Port, module_ports
+from rtl_gen.verilog.netlist import emit
+from rtl_gen.verilog.ports import Port, module_ports
 from sim.build.toolchain import require_tool
 
 __all__ = ["parts", "synthesise"]

@@ -2,6 +2,6 @@
 
 from rtl_gen.emit import emit_core
 from rtl_gen.generate import GeneratedFile, GenerationReport, generate
-from rtl_gen.pin_check import check_macro_pins, macro_warnings
+from rtl_gen.macro.pin_check import check_macro_pins, macro_warnings
 
 __all__ = ["GeneratedFile", "GenerationReport", "check_macro_pins", "emit_core", "generate", "macro_warnings"]

@@ -5,10 +5,10 @@ from pathlib import Path
 from hw.chip import build_top, top_name
 from hw.config import Chip
 from hw.macro.macro_pins import MacroPins
-from rtl_gen.macro import write_adapter
-from rtl_gen.names import identifier
-from rtl_gen.netlist import emit
-from rtl_gen.pin_check import macro_widths
+from rtl_gen.macro.adapter import write_adapter
+from rtl_gen.macro.pin_check import macro_widths
+from rtl_gen.verilog.names import identifier
+from rtl_gen.verilog.netlist import emit
 
 __all__ = ["emit_core", "module_texts"]
 

@@ -12,16 +12,18 @@ from typing import Any
 
 from hw.config import Chip
 from macro_models.errors import InputError
-from rtl_gen.names import identifier
+from rtl_gen.macro.pin_check import check_macro_pins
 from rtl_gen.parts import part_texts, part_top, part_wrap
-from rtl_gen.pin_check import check_macro_pins
 from rtl_gen.statistics import Statistics, count
+from rtl_gen.verilog.names import identifier
 
 __all__ = ["GeneratedFile", "GenerationReport", "generate"]
 
 _REPORT = "report.json"
 _MARK = "mho generate"
 """What tells a report of ours from any other file of that name."""
+
+_ANOTHER = "name another folder (-o, in Python output_dir)"
 
 
 @dataclass(frozen=True)
@@ -129,11 +131,11 @@ def _old_files(output: Path) -> dict[str, str]:
             raise ValueError(report["written_by"])
         old = {file["path"]: file["sha256"] for file in report["files"]}
     except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(f"{output} holds files that mho generate did not write: name another folder") from None
+        raise InputError(f"{output} holds files that mho generate did not write: {_ANOTHER}") from None
     present = (path.relative_to(output).as_posix() for path in sorted(output.rglob("*")) if not path.is_dir())
     foreign = [path for path in present if path not in old and path != _REPORT and not path.startswith("tb/")]
     if foreign:
-        raise InputError(f"{output} holds {foreign[0]}, which mho generate did not write: name another folder")
+        raise InputError(f"{output} holds {foreign[0]}, which mho generate did not write: {_ANOTHER}")
     return old
 
 

@@ -10,12 +10,12 @@ from hw.noc.config import MeshConfig
 from hw.noc.mesh import Mesh
 from macro_models.errors import InputError
 from rtl_gen.emit import file_name, module_texts
-from rtl_gen.flow_files import Design, file_list, fusesoc_core, librelane_config, sdc, waivers
-from rtl_gen.macro import module_name, write_stub
-from rtl_gen.netlist import emit
-from rtl_gen.pin_check import macro_files, macro_widths
+from rtl_gen.macro.adapter import module_name, write_stub
+from rtl_gen.macro.pin_check import macro_files, macro_widths
 from rtl_gen.registers import c_header, markdown, system_rdl
+from rtl_gen.tapeout_files import Design, file_list, fusesoc_core, librelane_config, sdc, waivers
 from rtl_gen.testbench import bench_files
+from rtl_gen.verilog.netlist import emit
 
 __all__ = ["PARTS", "part_texts", "part_top", "part_wrap"]
 
@@ -64,7 +64,7 @@ def _noc_texts(chip: Chip, name: str, prefix: str) -> dict[str, str]:
     modules = emit(mesh, "noc", prefix=prefix, name=name, reset_low=chip.verilog.reset == "async_low")
     rtl = _rtl(modules, name, prefix)
     what = f"Network on chip of {chip.name}, {chip.mesh.columns} x {chip.mesh.rows} nodes"
-    return rtl | _flow_texts(Design(chip=chip, what=what, top=name, rtl=tuple(rtl)))
+    return rtl | _tapeout_texts(Design(chip=chip, what=what, top=name, rtl=tuple(rtl)))
 
 
 def _core_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> dict[str, str]:
@@ -77,7 +77,7 @@ def _core_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> 
         chip=chip, what=f"Compute-in-memory core {chip.name}", top=name, rtl=tuple(rtl), stubs=(stub,), macro=macro,
         macro_instance=instance,
     )
-    texts = rtl | {stub: write_stub(chip, macro_widths(chip))} | _flow_texts(design)
+    texts = rtl | {stub: write_stub(chip, macro_widths(chip))} | _tapeout_texts(design)
     if wrap != "none":
         map = chip_map(chip)
         texts |= {
@@ -97,7 +97,7 @@ def _rtl(modules: dict[str, str], name: str, prefix: str, *others: str) -> dict[
     return rtl
 
 
-def _flow_texts(design: Design) -> dict[str, str]:
+def _tapeout_texts(design: Design) -> dict[str, str]:
     return {
         f"{design.top}.f": file_list(design),
         f"{design.top}.vlt": waivers(),

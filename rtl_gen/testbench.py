@@ -5,8 +5,8 @@ from importlib.resources import files
 
 from hw.host.core_map import chip_map
 from hw.macro.macro_pins import MacroPins
-from rtl_gen.flow_files import Design
-from rtl_gen.macro_model import CELL_PYTHON, write_macro_model
+from rtl_gen.macro.model import CELL_PYTHON, write_macro_model
+from rtl_gen.tapeout_files import Design
 
 __all__ = ["bench_files"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from amaranth.lib import wiring
 
-from rtl_gen.netlist import emit
+from rtl_gen.verilog.netlist import emit
 from sim.build.toolchain import cached_build, hash_files, require_cocotb, require_tool, run_logged, tool_version
 
 __all__ = [

@@ -167,7 +167,7 @@ def verify_core(
 def _check_ports(chip: Chip, netlist: Path) -> None:
     """Refuses a netlist whose top has other ports than the core of the chip: it would wait for ever."""
     from rtl_gen.emit import module_texts
-    from rtl_gen.ports import module_ports
+    from rtl_gen.verilog.ports import module_ports
 
     top = f"{chip.verilog.prefix}core"
     # Gates are many, and need not be read for this.

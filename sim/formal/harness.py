@@ -13,7 +13,7 @@ from amaranth.hdl._ast import AnyConst, AnySeq
 from amaranth.hdl._ir import Fragment
 from amaranth.lib.memory import Memory
 
-from rtl_gen.netlist import components_of
+from rtl_gen.verilog.netlist import components_of
 
 __all__ = ["Harness", "State", "assume", "claim", "constant", "convert", "drive_freely", "free", "witness"]
 

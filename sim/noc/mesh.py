@@ -187,7 +187,7 @@ def build_mesh(component: wiring.Component, bench: str, ports: str, *, registere
 
 def _registered(mesh: str, name: str) -> str:
     """A module around a mesh with flip-flops before its inputs."""
-    from rtl_gen.ports import module_ports
+    from rtl_gen.verilog.ports import module_ports
 
     ports = module_ports(mesh, "mho_mesh")
     assert ports is not None

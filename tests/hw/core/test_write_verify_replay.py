@@ -18,7 +18,7 @@ from hw.core.write_verify import (
 )
 from macro_models.devices import load_device
 from macro_models.pulses import PulseArray, PulseConfig
-from rtl_gen.netlist import emit
+from rtl_gen.verilog.netlist import emit
 
 BENCH = Path(__file__).with_name("write_verify_replay.cpp.txt")
 

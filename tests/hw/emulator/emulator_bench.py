@@ -22,7 +22,7 @@ from hw.emulator import (
 )
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import MvmOperation
-from rtl_gen.netlist import emit
+from rtl_gen.verilog.netlist import emit
 
 BENCH = Path(__file__).with_name("emulator_replay.cpp.txt")
 SPRAM = Path(emulator.__file__).with_name("vector") / "sb_spram256ka.v"

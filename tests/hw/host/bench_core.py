@@ -15,7 +15,7 @@ from hw.host.core_map import core_map
 from hw.host.registers import Register
 from macro_models.exact.converter import convert
 from macro_models.exact.operation import Converter, Direction, MvmOperation
-from rtl_gen.macro_model import cell
+from rtl_gen.macro.model import cell
 
 LINES = 16
 MAP = core_map(LINES)

@@ -10,7 +10,7 @@ from cocotb_tools.runner import get_results, get_runner
 from hw.config import load_chip
 from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from rtl_gen import emit_core
-from rtl_gen.macro_model import write_macro_model
+from rtl_gen.macro.model import write_macro_model
 
 
 def _run(wrap: str, simulator: str, folder: Path) -> None:

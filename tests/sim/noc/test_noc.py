@@ -11,7 +11,7 @@ import pytest
 from hw.noc.config import MeshConfig
 from hw.noc.mesh import Mesh
 from macro_models.errors import ToolError
-from rtl_gen.netlist import emit
+from rtl_gen.verilog.netlist import emit
 from sim.noc.jobs import check_job, random_job, run_jobs
 from sim.noc.mesh import MeshSimulation
 from sim.noc.nodes import Job, NodesRun, NodesSimulation

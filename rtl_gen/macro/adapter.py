@@ -127,7 +127,7 @@ def module_name(macro: MacroSection | None) -> str:
 
 
 def write_stub(chip: Chip, widths: Mapping[str, int]) -> str:
-    """Verilog black box of the macro; supplies only where ``USE_POWER_PINS`` is defined, as tape-out flows do."""
+    """Verilog black box of the macro; supplies only where ``USE_POWER_PINS`` is defined, as tools for tape-out do."""
     macro = chip.macro
     power = dict(macro.power) if macro is not None and macro.power else {"VDD": "VDD", "VSS": "VSS"}
     pins = adapter_pins(macro, MacroPins.from_chip(chip), widths)

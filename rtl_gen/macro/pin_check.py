@@ -7,8 +7,8 @@ from pathlib import Path
 from hw.config import Chip, MacroSection, PinConnection
 from hw.macro.macro_pins import MacroPins
 from hw.macro.write_pins import WritePins
-from rtl_gen.macro import contract_signals
-from rtl_gen.ports import Port, module_ports
+from rtl_gen.macro.adapter import contract_signals
+from rtl_gen.verilog.ports import Port, module_ports
 
 __all__ = ["check_macro_pins", "macro_files", "macro_warnings", "macro_widths"]
 

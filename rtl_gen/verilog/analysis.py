@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from rtl_gen.expressions import select
-from rtl_gen.processes import Reset, merge, prune, read_wires, retarget, split_reset
-from rtl_gen.rtlil import Assign, Cell, Module, Process, Sig, Slice, Statement, Switch, Wire, width
+from rtl_gen.verilog.expressions import select
+from rtl_gen.verilog.processes import Reset, merge, prune, read_wires, retarget, split_reset
+from rtl_gen.verilog.rtlil import Assign, Cell, Module, Process, Sig, Slice, Statement, Switch, Wire, width
 
 __all__ = ["RESET", "Analysis", "Register", "RegisterGroup", "whole"]
 

@@ -11,7 +11,7 @@ import pytest
 from hw.config import Chip, load_chip
 from macro_models.errors import InputError
 from rtl_gen import check_macro_pins, emit_core, generate, macro_warnings
-from rtl_gen.macro_model import write_macro_model
+from rtl_gen.macro.model import write_macro_model
 
 # Another module with another face: active-low strobes, lines in one bus, no op_id, no hold.
 WRAPPER = """

@@ -15,8 +15,8 @@ from amaranth.lib.memory import Memory
 from amaranth.sim import Simulator
 
 from macro_models.errors import ToolError
-from rtl_gen.netlist import emit
-from tests.rtl_gen.gallery import Gallery
+from rtl_gen.verilog.netlist import emit
+from tests.rtl_gen.verilog.gallery import Gallery
 
 CYCLES = 400
 
@@ -147,10 +147,10 @@ def test_verilator_has_no_warning(tmp_path: Path) -> None:
 
 
 def test_bytes_do_not_depend_on_the_hash_seed() -> None:
-    code = "from tests.rtl_gen.test_verilog import _emit; print(_emit())"
+    code = "from tests.rtl_gen.verilog.test_verilog import _emit; print(_emit())"
     outputs = set()
     for seed in ("0", "1", "4711"):
-        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parents[2])}
+        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parents[3])}
         run = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
         outputs.add(run.stdout)
     assert len(outputs) == 1

@@ -15,10 +15,10 @@ from amaranth.hdl._ir import Fragment, PortDirection
 from amaranth.lib import wiring
 
 from macro_models.errors import InputError
-from rtl_gen.memories import MemoryPlatform, write_memory
-from rtl_gen.names import identifier
-from rtl_gen.rtlil import Module, parse
-from rtl_gen.verilog import port_names, write_module
+from rtl_gen.verilog.memories import MemoryPlatform, write_memory
+from rtl_gen.verilog.names import identifier
+from rtl_gen.verilog.rtlil import Module, parse
+from rtl_gen.verilog.writer import port_names, write_module
 
 __all__ = ["components_of", "emit"]
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 
-from rtl_gen.analysis import RESET, Analysis, whole
-from rtl_gen.expressions import (
+from rtl_gen.verilog.analysis import RESET, Analysis, whole
+from rtl_gen.verilog.expressions import (
     Expression,
     concatenation,
     conditional,
@@ -15,10 +15,10 @@ from rtl_gen.expressions import (
     operator,
     select,
 )
-from rtl_gen.layout import LINE, range_text, wrap
-from rtl_gen.names import Names, identifier
-from rtl_gen.processes import boundaries, exclusive, prune, read_wires, restrict
-from rtl_gen.rtlil import Assign, Case, Cell, Const, Module, Process, Sig, Slice, Statement, Wire, width
+from rtl_gen.verilog.layout import LINE, range_text, wrap
+from rtl_gen.verilog.names import Names, identifier
+from rtl_gen.verilog.processes import boundaries, exclusive, prune, read_wires, restrict
+from rtl_gen.verilog.rtlil import Assign, Case, Cell, Const, Module, Process, Sig, Slice, Statement, Wire, width
 
 __all__ = ["Reader", "States"]
 

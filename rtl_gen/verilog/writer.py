@@ -8,13 +8,13 @@ unknown where nothing ever changes).
 
 from collections.abc import Iterable, Mapping
 
-from rtl_gen.analysis import RESET, RegisterGroup, whole
-from rtl_gen.expressions import constant
-from rtl_gen.layout import LINE, paragraphs, range_text, wrap
-from rtl_gen.names import Names
-from rtl_gen.processes import tests_bits
-from rtl_gen.reader import Reader, States
-from rtl_gen.rtlil import Assign, Case, Cell, Const, Module, Sig, Slice, Statement, Switch, width
+from rtl_gen.verilog.analysis import RESET, RegisterGroup, whole
+from rtl_gen.verilog.expressions import constant
+from rtl_gen.verilog.layout import LINE, paragraphs, range_text, wrap
+from rtl_gen.verilog.names import Names
+from rtl_gen.verilog.processes import tests_bits
+from rtl_gen.verilog.reader import Reader, States
+from rtl_gen.verilog.rtlil import Assign, Case, Cell, Const, Module, Sig, Slice, Statement, Switch, width
 
 __all__ = ["States", "port_names", "write_module"]
 

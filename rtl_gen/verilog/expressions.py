@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from macro_models.errors import ToolError
-from rtl_gen.rtlil import Cell, Const, Sig, Slice, width
+from rtl_gen.verilog.rtlil import Cell, Const, Sig, Slice, width
 
 __all__ = ["Expression", "concatenation", "conditional", "constant", "extend", "infix", "invert", "operator", "select"]
 
