@@ -25,12 +25,15 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from macro_models import Masks, TnsaConfig, TnsaModel, differential_targets, load_device
+from macro_models import Masks, load_device
 from macro_models.array import Wires
 from macro_models.devices import Device, device_from_dict
 from macro_models.exact.operation import MvmOperation
-from macro_models.neuron import Neuron
-from macro_models.walk import compiled
+from macro_models.mapping import differential_targets
+from macro_models.tnsa.config import TnsaConfig
+from macro_models.tnsa.model import TnsaModel
+from macro_models.tnsa.neuron import Neuron
+from macro_models.tnsa.walk import compiled
 
 TARGETS = {
     "programming error": 200_000,
@@ -97,7 +100,7 @@ def models(lines: int) -> dict[str, TnsaModel]:
 
 def without_numba(work: Callable[[], object]) -> None:
     """Work as it is done where numba is not installed."""
-    with mock.patch("macro_models.walk.compiled", return_value=None):
+    with mock.patch("macro_models.tnsa.walk.compiled", return_value=None):
         work()
 
 

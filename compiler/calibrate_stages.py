@@ -25,7 +25,7 @@ from compiler.stages import Call, Stage, StageOperation, batch_size, run_call
 from compiler.steps import Linear, Maximum, take_rows
 from compiler.trials import Bench, Draft, Trial
 from compiler.windows import PAD
-from macro_models import TnsaModel
+from macro_models import MacroModel
 from macro_models.devices import Device
 
 __all__ = ["CalibratedStages", "StageCalibrator"]
@@ -261,7 +261,7 @@ class StageCalibrator(Calibrator):
         results, batch = [], batch_size([layer], len(self.x))
         for cores, chip in zip(self.bench.program(call.layer, draft), lanes, strict=True):
 
-            def run(mvm: Mvm, x: Lanes, op_id: NDArray[np.uint64], cores: dict[int, TnsaModel] = cores) -> Lanes:
+            def run(mvm: Mvm, x: Lanes, op_id: NDArray[np.uint64], cores: dict[int, MacroModel] = cores) -> Lanes:
                 return cores[mvm.core].mvm(mvm.op, self.bench.masks[mvm.core], x, op_id).codes
 
             parts = [

@@ -15,16 +15,16 @@ from compiler.options import CompileOptions
 from compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Layer, Mvm, row_codes, run_layer
 from compiler.quantisers import Quantiser
 from compiler.weights import PairMap, code_value, column_sums
-from hw.config import Chip, tnsa_config
+from hw.config import Chip, macro_config
 from hw.core.config import CoreConfig
-from macro_models import CAUSES, Masks, MvmResult, TnsaModel
+from macro_models import CAUSES, MacroModel, Masks, MvmResult, family
 from macro_models.devices import Device, load_device
 from macro_models.exact.operation import MvmOperation
 
 __all__ = ["Bench", "Draft", "Trial", "representative_time"]
 
 Float = NDArray[np.float64]
-Chips = Sequence[dict[int, TnsaModel]]
+Chips = Sequence[dict[int, MacroModel]]
 
 _CAUSES = frozenset(CAUSES) - {"wire"}
 """What is compiled assumes perfect wires, and a matrix for every trial would take long."""
@@ -102,7 +102,8 @@ class Bench:
         self, network: FloatNetwork, placement: Placement, chip: Chip, device: Device, options: CompileOptions, x: Float
     ) -> None:
         self.network, self.placement, self.chip = network, placement, chip
-        self.config, self.core = tnsa_config(chip), CoreConfig.from_chip(chip)
+        self.config, self.core = macro_config(chip), CoreConfig.from_chip(chip)
+        self.model = family(chip.core.kind).model
         # Besides chips of the device a perfect one, so that what relaxation hides does not come back without it.
         ideal, time_s = load_device("ideal"), representative_time(device, options)
         self.kinds = [(ideal, 0, 0.0)]
@@ -132,7 +133,7 @@ class Bench:
         layer = self.network.layers[index]
         return layer.bias + layer.weight @ quantiser.offset
 
-    def program(self, index: int, draft: Draft) -> list[dict[int, TnsaModel]]:
+    def program(self, index: int, draft: Draft) -> list[dict[int, MacroModel]]:
         """Chips that hold one layer: for each, the model of each core by its number."""
         targets: dict[int, NDArray[np.float32]] = {}
         shape = (self.chip.lines, self.chip.lines)
@@ -142,7 +143,9 @@ class Bench:
             draft.fill(targets[block.core], block)
         return [
             {
-                core: TnsaModel(self.config, target, device=device, seed=seed, core=core, time_s=time_s, causes=_CAUSES)
+                core: self.model(
+                    self.config, target, device=device, seed=seed, core=core, time_s=time_s, causes=_CAUSES
+                )
                 for core, target in targets.items()
             }
             for device, seed, time_s in self.kinds
@@ -208,7 +211,7 @@ class Bench:
             margin = np.abs(scores[..., 0])
         return float(ndtr(-margin / max(error, 1e-300)).mean())
 
-    def _mvm(self, cores: dict[int, TnsaModel], mvm: Mvm, inputs: NDArray[np.integer]) -> MvmResult:
+    def _mvm(self, cores: dict[int, MacroModel], mvm: Mvm, inputs: NDArray[np.integer]) -> MvmResult:
         op_id = (self.images << np.uint64(OP_ID_IMAGE_SHIFT)) | np.uint64(mvm.operation)
         return cores[mvm.core].mvm(mvm.op, self.masks[mvm.core], mvm.vector(inputs, self.chip.lines), op_id)
 
@@ -236,7 +239,7 @@ class Bench:
         results = []
         for cores, inputs in zip(self.program(index, trial.draft), codes, strict=True):
 
-            def run(mvm: Mvm, x: NDArray[np.int16], op_id: NDArray[np.uint64], cores: dict[int, TnsaModel] = cores):
+            def run(mvm: Mvm, x: NDArray[np.int16], op_id: NDArray[np.uint64], cores: dict[int, MacroModel] = cores):
                 return cores[mvm.core].mvm(mvm.op, self.masks[mvm.core], x, op_id).codes
 
             results.append(run_layer(layer, inputs, self.images, self.chip.lines, run))

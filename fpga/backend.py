@@ -11,10 +11,10 @@ from fpga.link.errors import BusFault, LinkError
 from fpga.link.transport import SerialTransport, Transport
 from hw.config import Chip
 from hw.core.write_verify import WriteVerifyParameters
-from macro_models import Masks, TnsaModel
+from macro_models import MacroModel, Masks
+from macro_models.cells.pulses import PulseArray
 from macro_models.errors import InputError
 from macro_models.exact.operation import MvmOperation
-from macro_models.pulses import PulseArray
 from sim.backend import BackendResult
 from sim.board.driver import BoardDriver, BoardInfo, read_info
 from sim.board.program import BoardProgrammer
@@ -93,7 +93,7 @@ class FpgaBackend:
         self.reloads = 0
         """Times that a board was lost and found again."""
 
-    def open(self, chip: Chip, cores: Sequence[TnsaModel]) -> None:
+    def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
         """Take a chip and its programmed cores; they are loaded when they are needed.
 
         Raises

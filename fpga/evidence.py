@@ -10,8 +10,8 @@ from compiler.network import Network
 from fpga.backend import FpgaBackend
 from fpga.link.simulated import PinsTransport
 from hw.board import BoardConfig
-from hw.config import Chip, tnsa_config
-from macro_models import Masks, TnsaModel
+from hw.config import Chip, macro_config
+from macro_models import MacroModel, Masks, family
 from macro_models.devices import load_device
 from macro_models.errors import ToolError
 from macro_models.exact.operation import Converter, Direction, MvmOperation
@@ -110,11 +110,12 @@ def compare_writes(line: PinsTransport, trial: WriteTrial) -> ProgramRun:
     return run
 
 
-def _random_core(chip: Chip, rng: np.random.Generator, seed: int) -> TnsaModel:
+def _random_core(chip: Chip, rng: np.random.Generator, seed: int) -> MacroModel:
     """A core with random conductances, programmed a day ago."""
     target = rng.uniform(chip.cells.g_min_uS, chip.cells.g_max_uS, (chip.lines, chip.lines))
     device = load_device(chip.device)
-    return TnsaModel(tnsa_config(chip), target, device=device, seed=seed, core=0, causes=_CAUSES, time_s=86400.0)
+    model = family(chip.core.kind).model
+    return model(macro_config(chip), target, device=device, seed=seed, core=0, causes=_CAUSES, time_s=86400.0)
 
 
 def compare_network(network: Network, line: PinsTransport, x: NDArray[Any], **options: Any) -> NDArray[np.float64]:

@@ -4,21 +4,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from macro_models.config import TnsaConfig
     from macro_models.devices import CAUSES, Device, device_names, load_device
-    from macro_models.mapping import differential_targets
-    from macro_models.tnsa import Masks, MvmResult, TnsaModel
+    from macro_models.exact.masks import Masks
+    from macro_models.kinds import family
+    from macro_models.macro import MacroConfig, MacroModel, MvmResult
 
 __all__ = [
-    "CAUSES", "Device", "Masks", "MvmResult", "TnsaConfig", "TnsaModel", "device_names", "differential_targets",
-    "load_device",
+    "CAUSES", "Device", "MacroConfig", "MacroModel", "Masks", "MvmResult", "device_names", "family", "load_device",
 ]
 
 _HOMES = {
-    "macro_models.config": ("TnsaConfig",),
     "macro_models.devices": ("CAUSES", "Device", "device_names", "load_device"),
-    "macro_models.mapping": ("differential_targets",),
-    "macro_models.tnsa": ("Masks", "MvmResult", "TnsaModel"),
+    "macro_models.exact.masks": ("Masks",),
+    "macro_models.kinds": ("family",),
+    "macro_models.macro": ("MacroConfig", "MacroModel", "MvmResult"),
 }
 
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip, tnsa_config
-from macro_models import TnsaConfig
+from hw.config import Chip, macro_config
 from macro_models.devices import CAUSES, Device
 from mho.budget import Causes, Passes, subsets
 
@@ -22,22 +21,17 @@ _GRID = 257
 
 def active_causes(chip: Chip, device: Device, time_s: float, cells: "Cells | None" = None) -> Causes:
     """Causes that can change anything on a chip with these devices, ``time_s`` seconds after programming."""
-    config = tnsa_config(chip)
-    g = np.linspace(0.0, 2**config.g_bits * config.lsb_uS, _GRID)
+    own = macro_config(chip).active_causes(device)
+    g = np.linspace(0.0, chip.cells.g_full_scale_uS, _GRID)
     active = {
         "programming": cells is not None or bool(device.law.model) or bool(device.window_uS(g).any()),
         "relaxation": device.relaxes and time_s > 0.0,
         "read-noise": bool(device.read_noise_uS(g).any()),
-        "wire": not config.wires.ideal,
-        "adc": _converters_err(config, device),
+        "wire": "wire" in own,
+        "adc": "adc" in own,
         "stuck": device.stuck.fraction > 0.0 if cells is None else cells.faults > 0,
     }
     return tuple(cause for cause in CAUSES if active[cause])
-
-
-def _converters_err(config: TnsaConfig, device: Device) -> bool:
-    spread = config.sigma_offset_mV > 0.0 or config.sigma_gain > 0.0 or not config.neuron.ideal
-    return device.converter.sigma_output_mV > 0.0 or (device.converter.spread and spread)
 
 
 def run_passes(

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from macro_models.cells.programming import programmed_uS
 from macro_models.devices import Device as DeviceModel
 from macro_models.devices import load_device
 from macro_models.devices.device import CAUSES
 from macro_models.errors import InputError
-from macro_models.programming import programmed_uS
 from mho.units import parse_time
 
 if TYPE_CHECKING:

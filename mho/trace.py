@@ -12,12 +12,10 @@ from amaranth.sim import Simulator
 from numpy.typing import ArrayLike, NDArray
 
 from hw.core import Core, CoreConfig, pack, pack_inputs, unpack_codes
-from macro_models import Masks, TnsaModel
-from macro_models.eager import EagerTnsa
-from macro_models.eager_neuron import eager_macro
+from macro_models import MacroModel, Masks
 from macro_models.errors import ToolError
 from macro_models.exact.operation import MvmOperation
-from macro_models.sensing import Key
+from macro_models.kinds import eager_macro
 from sim.backend import BackendResult
 from sim.core.words import MaskImage
 from sim.executor import execute
@@ -65,7 +63,7 @@ class Trace:
 class _Recorder:
     """The macro's process in the simulator, and its notes."""
 
-    model: TnsaModel
+    model: MacroModel
     pins: Any
     step_code: int
     strobes: list[tuple[bool, ...]] = field(default_factory=list)
@@ -75,7 +73,6 @@ class _Recorder:
     async def process(self, ctx: Any) -> None:
         """Answer the strobes of each cycle at the clock edge that ends it."""
         pins, macro = self.pins, eager_macro(self.model)
-        key = None
         watched = (
             *(getattr(pins, name) for name in STROBES), pins.plane, pins.backward, pins.bl_pos, pins.bl_neg,
             pins.sl_pos, pins.sl_neg, pins.wl_en, pins.latch, pins.op_id, pins.dec_scale,
@@ -84,11 +81,9 @@ class _Recorder:
             bl_pos, bl_neg, sl_pos, sl_neg, wl, latch, op_id, scale = rest
             if precharge:
                 macro.precharge()
-                key = None
             if sample:
                 positive, negative = (sl_pos, sl_neg) if backward else (bl_pos, bl_neg)
                 macro.sample(bool(backward), self._bits(positive), self._bits(negative), self._bits(wl))
-                key = self.model.key(bool(backward), self._bits(wl))
             if compare:
                 flipped = macro.compare(bool(latch), op_id)
                 ctx.set(pins.cmp, int.from_bytes(np.packbits(flipped, bitorder="little").tobytes(), "little"))
@@ -96,14 +91,7 @@ class _Recorder:
                 macro.decrement(scale, self.step_code)
             self.strobes.append((bool(precharge), bool(sample), bool(compare), bool(decrement)))
             self.plane.append(plane)
-            self.charge.append(self._in_steps(macro, key))
-
-    def _in_steps(self, macro: EagerTnsa, key: Key | None) -> NDArray[np.float64]:
-        """Charge of each line in decrement steps of its own polarity, (lines,)."""
-        if key is None:
-            return np.zeros(self.model.config.lines)
-        steps = self.model.steps(key, self.step_code)
-        return macro.charge / np.where(macro.charge < 0, steps.neg, steps.pos)
+            self.charge.append(macro.charge_in_steps(self.step_code))
 
     def _bits(self, value: int) -> NDArray[np.bool_]:
         lines = self.model.config.lines
@@ -123,7 +111,7 @@ class _FirstProduct(FunctionalBackend):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: tuple[TnsaModel, MvmOperation, Masks, NDArray[np.integer], int] | None = None
+        self.asked: tuple[MacroModel, MvmOperation, Masks, NDArray[np.integer], int] | None = None
         self.codes = np.zeros(0, dtype=np.int16)
 
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hw.config import Chip
-from macro_models import Masks, TnsaModel
+from macro_models import MacroModel, Masks
 from macro_models.errors import InputError
 from macro_models.exact.operation import MvmOperation
 
@@ -44,7 +44,7 @@ class Backend(Protocol):
 
     name: str
 
-    def open(self, chip: Chip, cores: Sequence[TnsaModel]) -> None:
+    def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
         """Take a chip and its programmed cores; may be called again, with others."""
         ...
 

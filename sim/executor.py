@@ -18,8 +18,8 @@ from compiler.inputs import load_input
 from compiler.network import Network
 from compiler.program import Mvm, run_layer
 from compiler.stages import batch_size, run_stages
-from hw.config import tnsa_config
-from macro_models import Masks, TnsaModel
+from hw.config import macro_config
+from macro_models import MacroModel, Masks, family
 from macro_models.devices import Device, load_device
 from macro_models.exact.operation import LSB_SEGMENT_BITS
 from sim.cells.instance import Cells
@@ -70,7 +70,7 @@ def build_cores(
     temp_C: float = 25.0,
     causes: frozenset[str] | None = None,
     cells: Cells | None = None,
-) -> list[TnsaModel]:
+) -> list[MacroModel]:
     """The cores of a network, programmed: chip number ``seed`` of a device (None: the network's) after ``time_s``.
 
     With ``cells`` they are exactly those, relaxed since they were programmed; ``seed`` is theirs.
@@ -82,16 +82,16 @@ def build_cores(
     """
     if device is None or isinstance(device, str):
         device = network.device if device is None else load_device(device)
-    config = tnsa_config(network.chip)
+    config, model = macro_config(network.chip), family(network.chip.core.kind).model
     if cells is not None:
         cells.check_network(network)
         maps = cells.conductances(device, time_s=time_s, temp_C=temp_C, causes=causes)
         return [
-            TnsaModel.from_measured(config, g, device=device, seed=cells.seed, core=k, causes=causes)
+            model.from_measured(config, g, device=device, seed=cells.seed, core=k, causes=causes)
             for k, g in enumerate(maps)
         ]
     return [
-        TnsaModel(
+        model(
             config, core.targets_uS, device=device, seed=seed, core=index, time_s=time_s, temp_C=temp_C, causes=causes
         )
         for index, core in enumerate(network.cores)

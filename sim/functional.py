@@ -8,9 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 from hw.config import Chip
 from hw.core.config import CoreConfig
 from hw.core.write_verify import WriteVerifyParameters
-from macro_models import Masks, TnsaModel
+from macro_models import MacroModel, Masks
+from macro_models.cells.pulses import PulseArray
 from macro_models.exact.operation import MvmOperation
-from macro_models.pulses import PulseArray
 from sim.backend import BackendResult
 from sim.cells.write_verify import ProgramRun, reference_run
 
@@ -18,16 +18,16 @@ __all__ = ["FunctionalBackend"]
 
 
 class FunctionalBackend:
-    """Runs operations on :class:`~macro_models.TnsaModel`; cycles are those that the RTL would take."""
+    """Runs operations on :class:`~macro_models.MacroModel`; cycles are those that the RTL would take."""
 
     name = "functional"
 
     def __init__(self) -> None:
-        self._cores: list[TnsaModel] = []
+        self._cores: list[MacroModel] = []
         self._cfg: CoreConfig | None = None
         self._chip: Chip | None = None
 
-    def open(self, chip: Chip, cores: Sequence[TnsaModel]) -> None:
+    def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
         """Take a chip and its programmed cores."""
         self._cfg = CoreConfig.from_chip(chip)
         self._chip = chip

@@ -17,7 +17,7 @@ from hw.config.describe import Row, describe, sizes, warnings
 from hw.config.keys import ChipError
 from hw.config.load import load_chip, parse_override, preset_names, preset_text
 from hw.config.macro import MacroSection, PinConnection
-from hw.config.models import check_device, default_device, pulse_config, tnsa_config, wire_warnings
+from hw.config.models import check_device, default_device, macro_config, pulse_config, wire_warnings
 from hw.config.programming import ProgrammingSection
 from hw.config.schema import json_schema
 
@@ -43,12 +43,12 @@ __all__ = [
     "describe",
     "json_schema",
     "load_chip",
+    "macro_config",
     "parse_override",
     "preset_names",
     "preset_text",
     "pulse_config",
     "sizes",
-    "tnsa_config",
     "warnings",
     "wire_warnings",
 ]

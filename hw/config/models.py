@@ -7,18 +7,19 @@ from hw.config.chip import Chip
 from macro_models.errors import InputError
 
 if TYPE_CHECKING:
-    from macro_models import Device, TnsaConfig
-    from macro_models.pulses import PulseConfig
+    from macro_models import Device
+    from macro_models.cells.pulses import PulseConfig
+    from macro_models.tnsa.config import TnsaConfig
 
-__all__ = ["check_device", "default_device", "pulse_config", "tnsa_config", "wire_warnings"]
+__all__ = ["check_device", "default_device", "macro_config", "pulse_config", "wire_warnings"]
 
 
-def tnsa_config(chip: Chip) -> "TnsaConfig":
+def macro_config(chip: Chip) -> "TnsaConfig":
     """Configuration of the transposable macro's numpy model."""
     # Imported here: the description itself needs no scipy.
-    from macro_models import TnsaConfig
     from macro_models.array import Wires
-    from macro_models.neuron import Neuron
+    from macro_models.tnsa.config import TnsaConfig
+    from macro_models.tnsa.neuron import Neuron
 
     return TnsaConfig(
         lines=chip.lines,
@@ -41,7 +42,7 @@ def tnsa_config(chip: Chip) -> "TnsaConfig":
 
 def pulse_config(chip: Chip) -> "PulseConfig":
     """Scales of the numpy model of cells that are programmed by pulses."""
-    from macro_models.pulses import PulseConfig
+    from macro_models.cells.pulses import PulseConfig
 
     programming = chip.programming
     return PulseConfig(
@@ -100,9 +101,9 @@ def wire_warnings(chip: Chip) -> list[str]:
 
     Random cells in the chip's range of conductances are taken; a core of 256 lines takes some seconds.
     """
-    from macro_models.wired import RANGE_RMS, wire_error
+    from macro_models.tnsa.wired import RANGE_RMS, wire_error
 
-    error = wire_error(tnsa_config(chip), chip.adc.bits)
+    error = wire_error(macro_config(chip), chip.adc.bits)
     if error.steps <= 1.0:
         return []
     return [

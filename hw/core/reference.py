@@ -20,7 +20,7 @@ __all__ = ["CoreReference", "MacroModel", "Span", "timeline"]
 
 
 class MacroModel(Protocol):
-    """What the reference needs of a macro: :class:`macro_models.TnsaModel` or any other that has this method."""
+    """What the reference needs of a macro: a programmed core of :mod:`macro_models`."""
 
     def mvm(self, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: Any) -> Any:
         """``codes`` of shape (batch, lines) and ``steps`` of shape (batch, segments)."""

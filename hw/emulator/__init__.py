@@ -16,6 +16,7 @@ from hw.emulator.vector.reference import (
     check_core,
     line_table,
     noise_loads,
+    programmed_core,
     table_loads,
 )
 
@@ -37,6 +38,7 @@ __all__ = [
     "line_table",
     "logged_pulses",
     "noise_loads",
+    "programmed_core",
     "record_loads",
     "table_loads",
     "table_words",

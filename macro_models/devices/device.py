@@ -1,8 +1,8 @@
 """Devices: what a resistive cell does, as data.
 
 A device is a TOML file. Every section is a frozen dataclass below, and every number in a file carries its source. What
-the numbers mean as equations is in ``docs/explanation/devices.md``; :mod:`macro_models.programming` draws cells from
-them.
+the numbers mean as equations is in ``docs/explanation/devices.md``; :mod:`macro_models.cells.programming` draws cells
+from them.
 """
 
 import math
@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from macro_models.devices.law import Law, Temperature, node_moments
 from macro_models.devices.pulse import PulseResponse
+from macro_models.errors import InputError
 
 __all__ = [
     "CAUSES",
@@ -30,6 +31,7 @@ __all__ = [
     "Relaxation",
     "Stuck",
     "Temperature",
+    "checked_causes",
 ]
 
 CAUSES = ("programming", "relaxation", "read-noise", "wire", "adc", "stuck")
@@ -39,6 +41,15 @@ GENERATORS = ("cells", "lfsr")
 """What makes the read noise."""
 
 Polynomial = tuple[float, ...]
+
+
+def checked_causes(causes: frozenset[str] | None) -> frozenset[str]:
+    """Causes that are switched on, all if not given; an :class:`InputError` that names one that there is not."""
+    chosen = frozenset(CAUSES) if causes is None else frozenset(causes)
+    unknown = sorted(chosen - set(CAUSES))
+    if unknown:
+        raise InputError(f"causes must be of {', '.join(CAUSES)}, not {unknown[0]}")
+    return chosen
 
 
 def _evaluate(polynomial: Polynomial, r: NDArray[np.float64]) -> NDArray[np.float64]:

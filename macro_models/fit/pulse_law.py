@@ -1,4 +1,4 @@
-"""The pulse response of a device (:mod:`macro_models.pulses`) from the readings after each of many pulses.
+"""The pulse response of a device (:mod:`macro_models.cells.pulses`) from the readings after each of many pulses.
 
 Maximum likelihood. Where a reading differs from the one before by more than noise can, the exponent of the move,
 

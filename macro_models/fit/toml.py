@@ -23,7 +23,7 @@ _COMMENTS = {
     ),
     "read_noise": "Fluctuation from one conversion to the next: not part of the data, so none.",
     "stuck": "Cells that do not answer: those of the data are left out of the other sections.",
-    "pulse": "Answer to programming pulses, see macro_models/pulses.py for the equations.",
+    "pulse": "Answer to programming pulses, see macro_models/cells/pulses.py for the equations.",
     "converter": "Noise of the converters: not part of the data, so none.",
     "fit": (
         "Where this comes from, and how well it agrees: g - target as measured and of this device, at each time over "

@@ -38,8 +38,8 @@ def shown_times(device: "Device") -> NDArray[np.float64]:
 
 def draw_cells(device: "Device", target_uS: float, time_s: float, temp_C: float) -> NDArray[np.float64]:
     """Conductances in uS of many cells with one target, as the macro model draws them, of shape (cells,)."""
+    from macro_models.cells.programming import programmed_uS
     from macro_models.devices import CAUSES
-    from macro_models.programming import programmed_uS
 
     return programmed_uS(
         np.full(_CELLS, target_uS), device=device, seed=0, core=0, time_s=time_s, temp_C=temp_C,
@@ -138,8 +138,8 @@ def _draw_spread(axes: Axes, device: "Device") -> None:
 
 def _draw_pulses(axes: Axes, device: "Device") -> None:
     """Median and tenths of cells that see SET pulses of rising amplitude, then RESET pulses."""
+    from macro_models.cells.pulses import PulseArray, PulseConfig
     from macro_models.exact.pulse import Polarity
-    from macro_models.pulses import PulseArray, PulseConfig
 
     config = PulseConfig(lines=32)
     law, array = device.pulse, PulseArray(PulseConfig(lines=32), device=device, seed=0)

@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from hw.board import BoardConfig
 from hw.config import Chip, load_chip
 from hw.core.write_verify import WriteVerifyParameters
-from hw.emulator import check_core
-from macro_models import Masks, TnsaModel
+from hw.emulator import check_core, programmed_core
+from macro_models import MacroModel, Masks
+from macro_models.cells.pulses import PulseArray
 from macro_models.exact.operation import MvmOperation
-from macro_models.pulses import PulseArray
 from sim.backend import BackendResult
 from sim.board.bus import BusSimulation, board_simulator
 from sim.board.driver import BoardDriver, read_info
@@ -69,7 +69,7 @@ class FpgaSimBackend:
         self._driver: BoardDriver | None = None
         self._programmer: BoardProgrammer | None = None
 
-    def open(self, chip: Chip, cores: Sequence[TnsaModel]) -> None:
+    def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
         """Take a chip and its programmed cores. Simulations are kept where the hardware is the one that they have.
 
         Without cores nothing is built before there are cells to be programmed.
@@ -81,9 +81,9 @@ class FpgaSimBackend:
         ToolError
             If a tool is missing or the build fails.
         """
-        noise = any(model.register is not None for model in cores)
-        cfg = self._config(chip, self._level, noise=noise)
-        for model in cores:
+        models = [programmed_core(model) for model in cores]
+        cfg = self._config(chip, self._level, noise=any(model.register is not None for model in models))
+        for model in models:
             check_core(cfg.emulator, model)
         if self._chip is None or cfg.chip != hardware_chip(self._chip):
             self.close()

@@ -21,12 +21,12 @@ from hw.board import (
 from hw.config import Chip
 from hw.core.config import OVERHEAD_CYCLES
 from hw.core.layout import OpLayout, pack
-from hw.emulator import EmulatorConfig, LoadWord, TableCache, cell_loads, check_core, noise_loads
+from hw.emulator import EmulatorConfig, LoadWord, TableCache, cell_loads, check_core, noise_loads, programmed_core
 from hw.emulator.layout import TABLES, TAGS
 from hw.host.core_map import MAP_VERSION, core_map
 from hw.host.link.tasks import Poll, Read, Task, Write
 from hw.host.registers import Register, RegisterMap
-from macro_models import Masks, TnsaModel
+from macro_models import MacroModel, Masks
 from macro_models.errors import ToolError
 from macro_models.exact.operation import MvmOperation
 from sim.backend import BackendResult
@@ -140,12 +140,13 @@ class BoardDriver:
     """
 
     def __init__(
-        self, bus: BoardBus, cfg: EmulatorConfig, models: Sequence[TnsaModel],
+        self, bus: BoardBus, cfg: EmulatorConfig, models: Sequence[MacroModel],
         progress: Callable[[int, int], None] | None = None, guard: Callable[[Callable[[], Any]], Any] = once,
     ) -> None:
-        for model in models:
+        self.bus, self.cfg, self.progress = bus, cfg, progress
+        self.models = [programmed_core(model) for model in models]
+        for model in self.models:
             check_core(cfg, model)
-        self.bus, self.cfg, self.models, self.progress = bus, cfg, list(models), progress
         self._guard = guard
         self.map = core_map(cfg.lines)
         self._cells: dict[int, NDArray[np.uint32]] = {}

@@ -1,8 +1,8 @@
 """Write-verify on a board whose emulator takes over at the pins: the core programs the emulated cells.
 
-The cells are records in the emulator (:meth:`macro_models.pulses.PulseArray.records`), which answer to pulses as the
-array does, bit by bit. They relax between passes, which is the host's work: passes are run one by one, with the records
-read after each and loaded before the next.
+The cells are records in the emulator (:meth:`macro_models.cells.pulses.PulseArray.records`), which answer to pulses as
+the array does, bit by bit. They relax between passes, which is the host's work: passes are run one by one, with the
+records read after each and loaded before the next.
 """
 
 from collections.abc import Callable
@@ -20,9 +20,9 @@ from hw.emulator.layout import PULSES
 from hw.emulator.pins.config import CONSTANTS, LOG, LOG_LEVEL
 from hw.host.link.tasks import Poll, Read, Task, Write
 from hw.host.write_map import CODE_BITS, FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
+from macro_models.cells.pulses import PulseArray
 from macro_models.errors import InputError, ToolError
 from macro_models.exact.pulse import RECORD_WORDS, PulseRecord
-from macro_models.pulses import PulseArray
 from sim.board.bus import BoardBus
 from sim.board.driver import once, register_word, write_runs
 from sim.cells.cosim import KINDS, check_engine, check_report, shortened, target_words

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from hw.config import Chip
 from hw.core.write_verify import CellLayout, WriteVerifyConfig, WriteVerifyParameters, map_words
+from macro_models.cells.pulses import PulseArray
 from macro_models.errors import InputError, ToolError
 from macro_models.exact.pulse import Polarity
-from macro_models.pulses import PulseArray
 from sim.cells.job import COUNTERS, PARAMETER_WORDS, WriteJob, WriteOutcome
 from sim.cells.write_verify import ProgramRun
 

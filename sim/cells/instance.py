@@ -18,9 +18,9 @@ from compiler.archive import ArchiveKind, read_archive, write_archive
 from compiler.faults import CoreFaults
 from compiler.network import Network
 from hw.config import Chip
+from macro_models.cells.settled import SettledCells
 from macro_models.devices import CAUSES, Device, device_from_dict
 from macro_models.errors import InputError
-from macro_models.settled import SettledCells
 
 __all__ = ["FORMAT", "Cells", "CoreCells", "network_hash"]
 

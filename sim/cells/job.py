@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.core.write_verify import PULSE
-from macro_models.pulses import PulseArray
+from macro_models.cells.pulses import PulseArray
 
 __all__ = ["COUNTERS", "PARAMETER_WORDS", "WriteJob", "WriteOutcome"]
 
@@ -95,7 +95,7 @@ class WriteOutcome:
     pulses
         Pulses as they were seen at the pins, of type :data:`hw.core.write_verify.PULSE`.
     state
-        What has changed of the cells; see :meth:`macro_models.pulses.PulseArray.set_state`.
+        What has changed of the cells; see :meth:`macro_models.cells.pulses.PulseArray.set_state`.
     """
 
     cells: NDArray[np.uint32]

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from compiler.network import CoreImage, Network
 from hw.config import Chip, check_device, pulse_config
 from hw.core.write_verify import WriteVerifyParameters, dead_lines
+from macro_models.cells.pulses import PulseArray
 from macro_models.devices import Device, load_device
 from macro_models.devices.pulse import PulseResponse
 from macro_models.errors import InputError
-from macro_models.pulses import PulseArray
 from sim.cells.instance import Cells, CoreCells, network_hash
 from sim.cells.screening import Preparation, form_cells, screen_cells
 from sim.cells.write_verify import Programmer, ProgramRun, program_core

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from hw.config import Chip, pulse_config
 from hw.core.write_verify import WriteVerifyParameters
+from macro_models.cells.pulses import PulseArray
 from macro_models.errors import InputError
-from macro_models.pulses import PulseArray
 from sim.cells.write_verify import Programmer, ProgramRun, reference_run, target_codes
 
 __all__ = ["Preparation", "form_cells", "screen_cells"]

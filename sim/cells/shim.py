@@ -1,7 +1,7 @@
 """The cells behind the programming pins (``hdl/cells.cpp``) from inside the simulator process, through ctypes.
 
-The arrays stay those of :class:`macro_models.pulses.PulseArray`; C++ works on them, so that what it leaves is at once
-what the array holds.
+The arrays stay those of :class:`macro_models.cells.pulses.PulseArray`; C++ works on them, so that what it leaves is at
+once what the array holds.
 """
 
 import ctypes
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.core.write_verify import PULSE
+from macro_models.cells.pulses import PulseArray
 from macro_models.exact.pulse import (
     DRAW_BITS,
     MOVED,
@@ -25,7 +26,6 @@ from macro_models.exact.pulse import (
     THRESHOLD_BITS,
     VERIFY_STEP,
 )
-from macro_models.pulses import PulseArray
 
 __all__ = ["CellShim"]
 

@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from hw.config import Chip, pulse_config
 from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, cycles, program
+from macro_models.cells.pulses import PulseArray
 from macro_models.devices.device import Device
 from macro_models.errors import InputError
 from macro_models.exact.pulse import Polarity
-from macro_models.pulses import PulseArray
 
 __all__ = ["ProgramRun", "Programmer", "program_core", "reference_run", "target_codes"]
 

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from hw.config import Chip
 from hw.core.config import OVERHEAD_CYCLES, CoreConfig
 from hw.core.write_verify import WriteVerifyParameters
-from macro_models import Masks, TnsaModel
+from macro_models import MacroModel, Masks
+from macro_models.cells.pulses import PulseArray
 from macro_models.exact.operation import MvmOperation
-from macro_models.pulses import PulseArray
 from sim.backend import BackendResult
 from sim.build.simulators import verilator_build
 from sim.cells.cosim import program_run, write_job
@@ -169,7 +169,7 @@ class CosimBackend:
         self._chip: Chip | None = None
         self._core: CosimCore | None = None
 
-    def open(self, chip: Chip, cores: Sequence[TnsaModel]) -> None:
+    def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
         """Take a chip and its programmed cores. The process is kept where the chip is the one that it has.
 
         Raises

@@ -4,7 +4,7 @@ from typing import Any
 
 from cocotb.triggers import Timer, ValueChange
 
-from macro_models import TnsaModel
+from macro_models import MacroModel
 from sim.core.batch import Batch, BatchResult
 from sim.core.shim import Shim
 
@@ -24,7 +24,7 @@ class DpiDriver:
         await Timer(1, "step")
         return cls(dut.wake, Shim(lines))
 
-    async def run(self, batch: Batch, result: BatchResult, model: TnsaModel | None) -> None:
+    async def run(self, batch: Batch, result: BatchResult, model: MacroModel | None) -> None:
         """Run a batch to its end; ``model`` is behind the pins meanwhile."""
         if model is not None:
             self._shim.put_model(model)

@@ -7,10 +7,10 @@ import numpy as np
 from cocotb.triggers import Timer, ValueChange
 from numpy.typing import NDArray
 
-from macro_models import TnsaModel
-from macro_models.eager import EagerTnsa
-from macro_models.eager_neuron import eager_macro
+from macro_models import MacroModel
 from macro_models.errors import ToolError
+from macro_models.kinds import eager_macro
+from macro_models.macro import EagerMacro
 from sim.build.simulators import SHELL_DEPTH
 from sim.core.batch import Batch, BatchResult, Mode, Outcome, Strobe
 
@@ -31,7 +31,7 @@ class VpiDriver:
         await Timer(1, "step")
         return cls(dut, lines)
 
-    async def run(self, batch: Batch, result: BatchResult, model: TnsaModel | None) -> None:
+    async def run(self, batch: Batch, result: BatchResult, model: MacroModel | None) -> None:
         """Run a batch to its end; the macro is always eager here, or answers with 0 in :attr:`Mode.CONST`."""
         dut = self._dut
         if batch.write is not None:
@@ -77,7 +77,7 @@ class VpiDriver:
                 result.counters[k] = [packed >> 48 * n & (2**48 - 1) for n in range(3)]
 
     async def _answer(
-        self, mode: Mode, model: TnsaModel | None, result: BatchResult, charges: list[NDArray[np.int64]] | None
+        self, mode: Mode, model: MacroModel | None, result: BatchResult, charges: list[NDArray[np.int64]] | None
     ) -> None:
         """Be the macro: wait for strobes and answer them; never returns."""
         body = eager_macro(model) if model is not None else None
@@ -102,7 +102,7 @@ class VpiDriver:
             except ToolError as error:
                 result.failure = result.failure or str(error)
 
-    def _strobe(self, body: EagerTnsa, strobe: Strobe) -> None:
+    def _strobe(self, body: EagerMacro, strobe: Strobe) -> None:
         dut = self._dut
         if strobe is Strobe.PRECHARGE:
             body.precharge()

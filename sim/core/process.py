@@ -10,7 +10,7 @@ import weakref
 from pathlib import Path
 from typing import NoReturn
 
-from macro_models import TnsaModel
+from macro_models import MacroModel
 from macro_models.errors import ToolError
 from sim.build.simulators import Simulator
 from sim.build.toolchain import cache_error, cache_folder, cocotb_environment
@@ -93,7 +93,7 @@ class Simulation:
         self._expect("ready")
         ours.settimeout(timeout_s)
 
-    def put_core(self, index: int, model: TnsaModel) -> None:
+    def put_core(self, index: int, model: MacroModel) -> None:
         """Give the process the macro model of a core."""
         self._send(model_message(index, model))
         self._expect("ok")

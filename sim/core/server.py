@@ -10,7 +10,7 @@ import time
 import cocotb
 from cocotb.handle import SimHandleBase
 
-from macro_models import TnsaModel
+from macro_models import MacroModel
 from sim.core.batch import Batch, BatchResult
 from sim.core.messages import Closed, Link, Message
 from sim.core.state import model_from_message
@@ -31,7 +31,7 @@ async def serve(dut: SimHandleBase) -> None:
     """Answer ``core`` (a macro model to hold) and ``batch`` requests."""
     link = Link(socket.socket(fileno=int(os.environ["MHO_COSIM_FD"])))
     driver = await _make_driver(dut, int(os.environ["MHO_COSIM_LINES"]))
-    models: dict[int, TnsaModel] = {}
+    models: dict[int, MacroModel] = {}
     try:
         link.send(Message("ready", {"pid": os.getpid()}))
         while True:

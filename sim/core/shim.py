@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models import TnsaModel
-from macro_models.eager import EagerTnsa
-from macro_models.eager_neuron import eager_macro
+from macro_models import MacroModel
+from macro_models.kinds import eager_macro
+from macro_models.macro import EagerMacro
 from sim.cells.job import WriteJob, WriteOutcome
 from sim.cells.shim import CellShim
 from sim.core.batch import Batch, BatchResult, Outcome, Strobe
-from sim.core.evaluate import Evaluator
+from sim.kinds import Evaluator, make_evaluator
 
 __all__ = ["Shim"]
 
@@ -97,20 +97,20 @@ class Shim:
         if self._conversion.lines != lines:
             raise ValueError(f"lines of the simulated macro must be {lines}, not {self._conversion.lines}")
         self._evaluator: Evaluator | None = None
-        self._body: EagerTnsa | None = None
+        self._body: EagerMacro | None = None
         self.errors: list[BaseException] = []
         # ctypes keeps no reference to a callback.
         self._callbacks = _EVALUATE(self._evaluate), _ON_STROBE(self._on_strobe)
         self._library.mho_shim_set_evaluate(self._callbacks[0])
         self._library.mho_shim_set_strobe(self._callbacks[1])
-        self._model: TnsaModel | None = None
+        self._model: MacroModel | None = None
         self._cells = CellShim(self._library)
 
-    def put_model(self, model: TnsaModel) -> None:
+    def put_model(self, model: MacroModel) -> None:
         """Put this macro behind the pins from the next batch on."""
         if model is not self._model:
             self._model = model
-            self._evaluator = Evaluator(model, self._conversion)
+            self._evaluator = make_evaluator(model, self._conversion)
             self._body = eager_macro(model)
 
     def start(self, batch: Batch, result: BatchResult) -> None:

@@ -1,18 +1,19 @@
 """A programmed macro model as a message, so that the simulator process can rebuild it."""
 
-from macro_models import TnsaModel
+from macro_models import MacroModel
+from macro_models.kinds import model_from_state
 from sim.core.messages import Message
 
 __all__ = ["model_from_message", "model_message"]
 
 
-def model_message(index: int, model: TnsaModel) -> Message:
+def model_message(index: int, model: MacroModel) -> Message:
     """The request that puts ``model`` behind core ``index``."""
     state = dict(model.state())
     cells = state.pop("cells")
     return Message("core", {"index": index, "state": state}, {"cells": cells})
 
 
-def model_from_message(message: Message) -> TnsaModel:
+def model_from_message(message: Message) -> MacroModel:
     """The model of a :func:`model_message`; it gives the same bits as the original."""
-    return TnsaModel.from_state({**message.values["state"], **message.arrays})
+    return model_from_state({**message.values["state"], **message.arrays})

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip, tnsa_config
-from macro_models import Masks, TnsaModel, load_device
+from hw.config import Chip, macro_config
+from macro_models import MacroModel, Masks, family, load_device
 from macro_models.errors import InputError
-from macro_models.exact.operation import MAX_BITS, STEP_FRACTION_BITS, STEP_WIDTH, Converter, Direction, MvmOperation
+from macro_models.exact.operation import MAX_BITS, STEP_WIDTH, Converter, Direction, MvmOperation
 
 __all__ = ["Trial", "make_models", "make_trial"]
 
@@ -51,28 +51,28 @@ class Trial:
         return f"seed {self.seed}, operation {self.number} on core {self.core}: {fields}, {pauses}"
 
 
-def make_models(chip: Chip, devices: Sequence[str], seed: int) -> list[TnsaModel]:
+def make_models(chip: Chip, devices: Sequence[str], seed: int) -> list[MacroModel]:
     """A programmed macro of random targets for each device, its cells read a day after programming."""
-    lines = chip.lines
-    models = []
+    lines, model = chip.lines, family(chip.core.kind).model
+    models: list[MacroModel] = []
     for index, name in enumerate(devices):
         rng = np.random.default_rng([seed, index])
         target = rng.uniform(chip.cells.g_min_uS, chip.cells.g_max_uS, (lines, lines))
         models.append(
-            TnsaModel(tnsa_config(chip), target, device=load_device(name), seed=seed, core=index, time_s=86400.0)
+            model(macro_config(chip), target, device=load_device(name), seed=seed, core=index, time_s=86400.0)
         )
     return models
 
 
-def make_trial(models: Sequence[TnsaModel], seed: int, number: int, *, vectors: int = 3, pauses: bool = True) -> Trial:
+def make_trial(models: Sequence[MacroModel], seed: int, number: int, *, vectors: int = 3, pauses: bool = True) -> Trial:
     """Trial ``number`` of ``seed``; ``pauses`` puts random gaps into some of them."""
     rng = np.random.default_rng([seed, number, 0x7E57])
     core = number % len(models)
     lines = models[core].config.lines
     masks = _random_masks(rng, lines)
     op = _random_operation(rng)
-    if models[core].neuron is not None:
-        op = replace(op, converter=Converter.COUNT)  # all that such a neuron has
+    if not models[core].supports(op):
+        op = replace(op, converter=Converter.COUNT)
     low, high = op.input_range
     width = lines // 2 if op.direction is Direction.FORWARD else lines
     x = rng.integers(low, high + 1, (vectors, width))
@@ -118,15 +118,9 @@ def _random_operation(rng: np.random.Generator) -> MvmOperation:
 
 
 def _with_step(
-    rng: np.random.Generator, op: MvmOperation, model: TnsaModel, masks: Masks, x: NDArray[np.int64]
+    rng: np.random.Generator, op: MvmOperation, model: MacroModel, masks: Masks, x: NDArray[np.int64]
 ) -> MvmOperation:
     """``op`` with a step such that the largest charges count from a fraction of the range to several times of it."""
-    backward = op.direction is Direction.BACKWARD
-    key = model.key(backward, masks.word_lines(op))
-    driven = x if backward else np.stack([x, -x], axis=2).reshape(len(x), -1)
-    largest = np.abs(driven @ key.k.astype(np.int64)) / np.maximum(key.sum_g, 1)
-    # The lines of an MSB segment carry a sixteenth of the input.
-    full = float(largest.max()) / 16 ** (op.segments - 1) / max(op.max_steps, 1)
     spread = rng.choice([0.3, 0.9, 1.0, 1.1, 4.0])
-    step = int(np.clip(round(full * spread * 2**STEP_FRACTION_BITS), 1, 2**STEP_WIDTH - 1))
+    step = int(np.clip(round(model.full_scale(op, masks, x) * spread), 1, 2**STEP_WIDTH - 1))
     return replace(op, step_code=step)

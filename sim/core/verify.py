@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hw.config import Chip
 from hw.core.config import CoreConfig
-from macro_models import Masks, TnsaModel
+from macro_models import MacroModel, Masks, load_device
 from macro_models.errors import InputError, ToolError
 from macro_models.exact.operation import Direction, MvmOperation
 from sim.build.simulators import SHELL_DEPTH, icarus_build, verilator_build
@@ -193,7 +193,7 @@ class _Bench:
     """One verification: a simulated core, the models behind it and the report that grows."""
 
     def __init__(
-        self, chip: Chip, core: CosimCore, models: list[TnsaModel], devices: Sequence[str], report: VerifyReport
+        self, chip: Chip, core: CosimCore, models: list[MacroModel], devices: Sequence[str], report: VerifyReport
     ) -> None:
         self.chip, self.core, self.models, self.devices, self.report = chip, core, models, devices, report
         self.cfg = core.cfg
@@ -255,7 +255,7 @@ class _Bench:
         """``<W x, y> == <x, W^T y>`` on the accumulators that the pins of the RTL led to, of an ideal macro."""
         lines = self.chip.lines
         # Wires break the symmetry: a line is driven and read at one end.
-        perfect = self.models[0].wires.ideal
+        perfect = "wire" not in self.models[0].config.active_causes(load_device("ideal"))
         ideal = [k for k, name in enumerate(self.devices) if name == "ideal" and perfect]
         if not ideal:
             return

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from hw.config import Chip, pulse_config
 from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from macro_models import load_device
+from macro_models.cells.pulses import PulseArray
 from macro_models.errors import ToolError
-from macro_models.pulses import PulseArray
 from sim.cells.cosim import cell_fields, program_run, write_job
 from sim.cells.job import WriteJob, WriteOutcome
 from sim.cells.write_verify import ProgramRun, reference_run, target_codes

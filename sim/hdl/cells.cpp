@@ -1,4 +1,4 @@
-// The cells behind the programming pins of tnsa_macro.sv: pulses and verify reads of macro_models.pulses.PulseArray in the
+// The cells behind the programming pins of tnsa_macro.sv: pulses and verify reads of macro_models.cells.pulses.PulseArray in the
 // integers of macro_models.exact.pulse, on the arrays of its own that Python lends.
 // Draws come from Python, for a whole row of cells at a time; so does the wait between two passes.
 #include <algorithm>

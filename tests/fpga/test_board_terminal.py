@@ -12,10 +12,11 @@ import pytest
 from fpga.backend import FpgaBackend, connect_board
 from fpga.config import board_config
 from fpga.simulate import BoardTerminal
-from hw.config import load_chip, tnsa_config
-from macro_models import Masks, TnsaModel, load_device
+from hw.config import load_chip, macro_config
+from macro_models import Masks, load_device
 from macro_models.errors import ToolError
 from macro_models.exact.operation import Direction, MvmOperation
+from macro_models.tnsa.model import TnsaModel
 from sim.board.driver import read_info
 from sim.core.write_trials import make_write_trial
 from sim.functional import FunctionalBackend
@@ -29,7 +30,8 @@ MASKS = Masks.reset(16)
 def core(number: int) -> TnsaModel:
     targets = np.random.default_rng(number).uniform(1, 40, (16, 16))
     causes = frozenset({"programming", "relaxation", "adc"})
-    return TnsaModel(tnsa_config(CHIP), targets, device=load_device("rram-neurram"), seed=3, core=number, causes=causes)
+    device = load_device("rram-neurram")
+    return TnsaModel(macro_config(CHIP), targets, device=device, seed=3, core=number, causes=causes)
 
 
 class Board:

@@ -13,14 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from macro_models import Masks, TnsaConfig, TnsaModel, load_device
+from macro_models import Masks, load_device
 from macro_models.array import Wires
 from macro_models.devices import Device, device_from_dict
-from macro_models.eager_neuron import EagerNeuron, eager_macro
 from macro_models.errors import InputError
 from macro_models.exact.operation import Converter, Direction, MvmOperation
 from macro_models.exact.random import NORMAL_ONE, Purpose, normal_codes
-from macro_models.neuron import COUNT_TOP, Neuron
+from macro_models.tnsa.config import TnsaConfig
+from macro_models.tnsa.eager_neuron import EagerNeuron, eager_macro
+from macro_models.tnsa.model import TnsaModel
+from macro_models.tnsa.neuron import COUNT_TOP, Neuron
 from tests.macro_models.test_eager_macro import drive_conversion
 from tests.macro_models.test_tnsa_model import physical, segments
 

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from macro_models import TnsaConfig, TnsaModel, load_device
+from macro_models import load_device
 from macro_models.devices import device_from_dict
-from macro_models.neuron import Neuron
+from macro_models.tnsa.config import TnsaConfig
+from macro_models.tnsa.model import TnsaModel
+from macro_models.tnsa.neuron import Neuron
 
 pytestmark = pytest.mark.cosim("ngspice")
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, program
+from macro_models.cells.programming import programmed_uS
+from macro_models.cells.pulses import PulseArray, PulseConfig
 from macro_models.devices import Device, load_device
 from macro_models.errors import InputError
 from macro_models.exact.pulse import Polarity
-from macro_models.programming import programmed_uS
-from macro_models.pulses import PulseArray, PulseConfig
 
 LINES = 64
 SCALES = PulseConfig(lines=LINES)

@@ -11,12 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from macro_models import CAUSES, Masks, TnsaConfig, TnsaModel, differential_targets, load_device
+from macro_models import CAUSES, Masks, load_device
 from macro_models.array import Wires
 from macro_models.devices import Device
 from macro_models.errors import InputError
 from macro_models.exact.converter import combine_segments, convert
 from macro_models.exact.operation import Direction, MvmOperation
+from macro_models.mapping import differential_targets
+from macro_models.tnsa.config import TnsaConfig
+from macro_models.tnsa.model import TnsaModel
 
 SEEDS = st.integers(0, 2**32 - 1)
 IDEAL = load_device("ideal")

@@ -22,7 +22,7 @@ PULSE_HOLD, READ_HOLD = 78, 67
 
 
 class CellWriter(wiring.Component):
-    """Answers the programming pins as ``macro_models.pulses.PulseArray``, bit by bit.
+    """Answers the programming pins as ``macro_models.cells.pulses.PulseArray``, bit by bit.
 
     A pulse acts at its begin, at the amplitude that it has then, with the width for which the constants were made. It
     holds the core for :data:`PULSE_HOLD` cycles, and longer while the log is full; a read for :data:`READ_HOLD` cycles.

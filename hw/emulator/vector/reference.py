@@ -1,7 +1,7 @@
 """What an emulated core gives, in numpy; and what is loaded into it so that it behaves like one programmed core."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,16 +16,22 @@ from macro_models.exact.shift_register import ShiftRegister
 
 __all__ = [
     "EmulatorReference", "LineTable", "LoadWord", "ProgrammedCore", "TableCache", "cell_loads", "check_core",
-    "line_table", "noise_loads", "table_loads",
+    "line_table", "noise_loads", "programmed_core", "table_loads",
 ]
 
 
+@runtime_checkable
 class ProgrammedCore(Protocol):
-    """What is needed of a programmed core, such as ``macro_models.TnsaModel``."""
+    """What is needed of a programmed core."""
 
     @property
     def config(self) -> Any:
         """Has ``lines`` and ``g_bits``."""
+        ...
+
+    @property
+    def cells(self) -> NDArray[np.integer]:
+        """Codes of the cells, ``[bit line, source line]``."""
         ...
 
     @property
@@ -103,6 +109,19 @@ class LineTable:
         top = 2**cfg.step_bits - 1
         steps = (np.minimum(np.asarray(step, dtype=np.int64) // 2, top) for step in (pos, neg))
         return cls(half, *steps)
+
+
+def programmed_core(model: object) -> ProgrammedCore:
+    """``model`` as the emulator sees it.
+
+    Raises
+    ------
+    InputError
+        If it is of a kind that the emulator does not know.
+    """
+    if not isinstance(model, ProgrammedCore):
+        raise InputError(f"the emulator has no cores such as {type(model).__name__}")
+    return model
 
 
 def check_core(cfg: EmulatorConfig, model: ProgrammedCore) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import macro_models
-from hw.config import check_device, default_device, load_chip, preset_names, tnsa_config, wire_warnings
+from hw.config import check_device, default_device, load_chip, macro_config, preset_names, wire_warnings
 from macro_models import load_device
 from macro_models.errors import InputError
 
@@ -45,14 +45,14 @@ def test_other_range_is_refused_with_both_ranges():
 
 def test_macro_model_takes_its_numbers_from_the_chip():
     chip = load_chip("tnsa16-core", {"core.g_bits": 10, "read.v_read_V": 0.25, "adc.sigma_gain": 0.02})
-    config = tnsa_config(chip)
+    config = macro_config(chip)
     assert (config.lines, config.g_bits, config.v_read_V, config.sigma_gain) == (16, 10, 0.25, 0.02)
     assert (config.g_min_uS, config.g_max_uS, config.g_full_scale_uS) == (1.0, 40.0, 50.0)
     assert config.sigma_offset_mV == chip.adc.sigma_offset_mV
 
 
 def test_rows_are_bit_lines():
-    wires = tnsa_config(load_chip("tnsa16-core", {"wires.r_row_ohm": 1, "wires.r_column_ohm": 2})).wires
+    wires = macro_config(load_chip("tnsa16-core", {"wires.r_row_ohm": 1, "wires.r_column_ohm": 2})).wires
     assert (wires.r_row_ohm, wires.r_col_ohm, wires.r_driver_ohm, wires.r_sense_ohm) == (1.0, 2.0, 0.0, 0.0)
 
 
@@ -78,10 +78,10 @@ def test_wires_that_cost_more_than_a_step_are_warned_of_with_the_number():
 
 def test_neuron_of_the_model_is_that_of_the_chip():
     keys = {"neuron.amplifier_gain": 1000, "neuron.c_parasitic_fF": 10, "neuron.sampling_noise": True}
-    neuron = tnsa_config(load_chip("tnsa16-core", keys)).neuron
+    neuron = macro_config(load_chip("tnsa16-core", keys)).neuron
     assert (neuron.amplifier_gain, neuron.c_sample_fF, neuron.c_parasitic_fF) == (1000.0, 17.0, 10.0)
     assert neuron.sampling_noise
-    assert tnsa_config(load_chip("tnsa16-core")).neuron.ideal
+    assert macro_config(load_chip("tnsa16-core")).neuron.ideal
 
 
 def test_an_unknown_device_names_the_chip() -> None:

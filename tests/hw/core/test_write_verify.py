@@ -20,9 +20,9 @@ from hw.core.write_verify import (
     program,
 )
 from hw.testing import get, put, simulate
+from macro_models.cells.pulses import PulseArray, PulseConfig
 from macro_models.devices import Device, load_device
 from macro_models.exact.pulse import Polarity
-from macro_models.pulses import PulseArray, PulseConfig
 from tests.hw.core.write_verify_bench import Run, macro_process, run_hardware
 
 QUICK = WriteVerifyConfig(lines=16, setup_cycles=1, verify_cycles=2)

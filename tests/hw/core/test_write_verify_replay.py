@@ -16,8 +16,8 @@ from hw.core.write_verify import (
     cycles,
     program,
 )
+from macro_models.cells.pulses import PulseArray, PulseConfig
 from macro_models.devices import load_device
-from macro_models.pulses import PulseArray, PulseConfig
 from rtl_gen.verilog.netlist import emit
 
 BENCH = Path(__file__).with_name("write_verify_replay.cpp.txt")

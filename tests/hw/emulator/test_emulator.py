@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw.config import load_chip, tnsa_config
+from hw.config import load_chip, macro_config
 from hw.core import CoreConfig, MaskFile, pack, pack_inputs
 from hw.emulator import (
     EmulatorConfig,
@@ -22,11 +22,12 @@ from hw.emulator import (
 )
 from hw.emulator.layout import NOISE
 from hw.testing import collect, get, put, random_inputs, random_operation, simulate
-from macro_models import CAUSES, TnsaModel, load_device
+from macro_models import CAUSES, load_device
 from macro_models.errors import InputError
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import Direction, MvmOperation
 from macro_models.exact.shift_register import ShiftRegister
+from macro_models.tnsa.model import TnsaModel
 from sim.core.trials import make_trial
 from tests.hw.emulator.emulator_bench import Script, build, replay
 
@@ -40,7 +41,7 @@ def programmed(
     chip = load_chip("neurram-core", overrides={"core.corelet": corelet, "core.g_bits": g_bits, **overrides})
     targets = np.random.default_rng(lines).uniform(1.0, 40.0, (lines, lines))
     model = TnsaModel(
-        tnsa_config(chip), targets, device=load_device(device), seed=3, core=1, time_s=86400.0, causes=causes
+        macro_config(chip), targets, device=load_device(device), seed=3, core=1, time_s=86400.0, causes=causes
     )
     return CoreConfig.from_chip(chip), model
 

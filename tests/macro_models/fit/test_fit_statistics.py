@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from macro_models import TnsaConfig, TnsaModel
+from macro_models.cells.programming import programmed_uS
 from macro_models.devices import CAUSES, Device, load_device
 from macro_models.devices.law import Law, Temperature, mixture_quantile
 from macro_models.errors import InputError
 from macro_models.fit import MODELS, Measurements, device_toml, fit_device, read_measurements
 from macro_models.fit.statistics import even_codes, summarise
 from macro_models.fit.tails import solve_tail
-from macro_models.programming import programmed_uS
+from macro_models.tnsa.config import TnsaConfig
+from macro_models.tnsa.model import TnsaModel
 
 ALL = frozenset(CAUSES)
 TIMES = (0.01, 1.0, 1e5)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from macro_models.cells.programming import programmed_uS
 from macro_models.devices import CAUSES, Device
 from macro_models.fit import MODELS, fit_device, read_measurements
 from macro_models.fit.statistics import summarise
-from macro_models.programming import programmed_uS
 
 ALL = frozenset(CAUSES)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from macro_models.cells.programming import programmed_uS
 from macro_models.devices import CAUSES, load_device
 from macro_models.fit import Measurements, fit_device, read_measurements
 from macro_models.fit.statistics import summarise
-from macro_models.programming import programmed_uS
 
 FOLDER = Path(__file__).parents[4] / "shared" / "data" / "rram-relaxation"
 RELAXATION, BAKE = FOLDER / "techC-relax.tsv.gz", FOLDER / "techA-bake.tsv.gz"

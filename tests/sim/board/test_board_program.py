@@ -16,9 +16,9 @@ from hw.emulator.pins.config import LOG, LOG_DEPTH
 from hw.host.link.tasks import Read
 from hw.host.write_map import RESULT_PULSES, RESULT_VALID
 from macro_models import load_device
+from macro_models.cells.pulses import PulseArray
 from macro_models.errors import InputError, ToolError
 from macro_models.exact.pulse import RECORD_WORDS, PulseRecord
-from macro_models.pulses import PulseArray
 from sim.board.backend import FpgaSimBackend, hardware_chip
 from sim.board.bus import BoardBus, BusSimulation, board_simulator
 from sim.board.program import BoardProgrammer

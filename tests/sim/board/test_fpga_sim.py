@@ -8,9 +8,10 @@ import pytest
 
 import mho
 from compiler import CompileOptions, compile_model
-from hw.config import load_chip, tnsa_config
-from macro_models import TnsaModel, load_device
+from hw.config import load_chip, macro_config
+from macro_models import load_device
 from macro_models.errors import InputError
+from macro_models.tnsa.model import TnsaModel
 from mho.data import load_sample
 from sim.backend import create_backend
 from sim.board.backend import FpgaSimBackend, hardware_chip
@@ -34,7 +35,7 @@ def models(chip, count=2, causes=FROZEN, device="rram-neurram"):
     shape = (chip.lines, chip.lines)
     return [
         TnsaModel(
-            tnsa_config(chip), rng.uniform(1, 40, shape), device=load_device(device), seed=3, core=k,
+            macro_config(chip), rng.uniform(1, 40, shape), device=load_device(device), seed=3, core=k,
             time_s=DAY, causes=causes,
         )
         for k in range(count)

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from macro_models.cells.pulses import PulseArray, PulseConfig
 from macro_models.devices import load_device
 from macro_models.exact.pulse import CONDUCTANCE_MAX, Polarity
-from macro_models.pulses import PulseArray, PulseConfig
 from sim.cells.shim import CellShim
 
 LINES = 64

@@ -6,8 +6,8 @@ import pytest
 from hw.config import load_chip, pulse_config
 from hw.core.write_verify import WriteVerifyParameters
 from macro_models import load_device
+from macro_models.cells.pulses import PulseArray
 from macro_models.errors import InputError
-from macro_models.pulses import PulseArray
 from sim.backend import create_backend
 from sim.cells.cosim import SHORT_PULSE, SHORT_WAIT, shortened, write_job
 from sim.cells.write_verify import program_core, target_codes

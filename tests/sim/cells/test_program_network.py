@@ -9,11 +9,11 @@ import pytest
 
 from compiler import CompileOptions, Network, compile_model
 from hw.config import load_chip, pulse_config
+from macro_models.cells.pulses import PulseArray
 from macro_models.devices import Device, load_device
 from macro_models.devices.device import Stuck
 from macro_models.devices.pulse import PulseResponse
 from macro_models.errors import InputError
-from macro_models.pulses import PulseArray
 from sim.cells.instance import Cells
 from sim.cells.network import measured_cells, program_network, with_pulse_law
 from sim.cells.write_verify import target_codes

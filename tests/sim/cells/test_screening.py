@@ -7,10 +7,10 @@ import pytest
 
 from hw.config import load_chip, pulse_config
 from hw.core.write_verify import WriteVerifyParameters
+from macro_models.cells.pulses import PulseArray
 from macro_models.devices import Device, load_device
 from macro_models.devices.device import Stuck
 from macro_models.errors import InputError
-from macro_models.pulses import PulseArray
 from sim.cells.screening import form_cells, screen_cells
 from sim.cells.write_verify import program_core
 from sim.core.cosim import CosimBackend

@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hw.config import load_chip, pulse_config, tnsa_config
+from hw.config import load_chip, macro_config, pulse_config
 from hw.core.config import CoreConfig
 from hw.core.write_verify import WriteVerifyParameters
-from macro_models import TnsaModel, load_device
+from macro_models import load_device
+from macro_models.cells.pulses import PulseArray
 from macro_models.errors import InputError, ToolError
-from macro_models.pulses import PulseArray
+from macro_models.tnsa.model import TnsaModel
 from sim.backend import create_backend
 from sim.build.simulators import verilator_build
 from sim.cells.write_verify import program_core
@@ -95,7 +96,7 @@ def test_backends_program_the_same_and_the_cells_then_compute(models, full_time)
         backend.open(CHIP, models)
         run = program_core(CHIP, 0, DEVICE, 9, targets, parameters=parameters, programmer=backend)
         cells = run.array.relaxed_uS(3600.0).reshape(16, 16)
-        model = TnsaModel.from_measured(tnsa_config(CHIP), cells, device=DEVICE, seed=9, core=0)
+        model = TnsaModel.from_measured(macro_config(CHIP), cells, device=DEVICE, seed=9, core=0)
         backend.open(CHIP, [model])
         trial = make_trial([model], 3, 1)
         codes.append(backend.mvm(0, trial.op, trial.masks, trial.x, trial.op_id).codes)

@@ -22,11 +22,11 @@ from hw.emulator.pins.config import LOG_DEPTH
 from hw.emulator.pins.writes import PULSE_HOLD, READ_HOLD
 from hw.testing import get, put, simulate
 from macro_models import load_device
+from macro_models.cells.pulses import PulseArray
 from macro_models.errors import InputError
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import Converter, MvmOperation
 from macro_models.exact.pulse import Polarity
-from macro_models.pulses import PulseArray
 from sim.core.trials import make_trial
 from tests.hw.emulator.emulator_bench import Script, build, replay
 from tests.hw.emulator.pins.pin_bench import build_program, run_program

@@ -1,6 +1,6 @@
 """The macro at every strobe: slow and plain, the truth against which all faster evaluations are tested.
 
-Nothing here is shared with :mod:`macro_models.sensing`: sums run over integers cell by cell, one sample and one
+Nothing here is shared with :mod:`macro_models.tnsa.sensing`: sums run over integers cell by cell, one sample and one
 decrement at a time, as the pins say. Only the draws, what wires make of the cells, and the order of the few operations
 on the noise, are the same.
 """
@@ -15,8 +15,8 @@ from macro_models.errors import ToolError
 from macro_models.exact.operation import STEP_FRACTION_BITS
 from macro_models.exact.random import NORMAL_ONE, Purpose, normal_codes
 from macro_models.exact.shift_register import AMPLITUDE_SHIFT, NOISE_SHIFT, seeds, xorshift
-from macro_models.tnsa import TnsaModel
-from macro_models.wired import effective_cells
+from macro_models.tnsa.model import TnsaModel
+from macro_models.tnsa.wired import effective_cells
 
 __all__ = ["EagerTnsa"]
 
@@ -89,12 +89,22 @@ class EagerTnsa:
 
     def decrement(self, scale: int, step_code: int) -> None:
         """Take ``step_code << scale`` from the magnitude of the charge, in the latched direction."""
-        pos, neg = (
-            2 * np.maximum(1, np.rint(step_code * 2.0**-STEP_FRACTION_BITS * self._sum_g() * (1.0 + gain)))
-            for gain in self._model.converter_gain
-        )
+        pos, neg = self._steps(step_code)
         step = np.where(self._negative, neg, -pos).astype(np.int64)
         self._taken += step * 2**scale
+
+    def charge_in_steps(self, step_code: int) -> NDArray[np.float64]:
+        """Charge of each line in decrement steps of its own polarity; 0 before the first sample."""
+        if self._wl is None:
+            return np.zeros(self._model.config.lines)
+        pos, neg = self._steps(step_code)
+        return self.charge / np.where(self.charge < 0, neg, pos)
+
+    def _steps(self, step_code: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What a decrement takes from a positive and from a negative charge, each of shape (lines,)."""
+        ideal = step_code * 2.0**-STEP_FRACTION_BITS * self._sum_g()
+        pos, neg = (2 * np.maximum(1, np.rint(ideal * (1.0 + gain))) for gain in self._model.converter_gain)
+        return pos, neg
 
     def _seen(self, cells: NDArray[np.integer]) -> NDArray[np.int64]:
         """Integers of the cells as [driven, converted]; those behind word lines that are off are not there."""

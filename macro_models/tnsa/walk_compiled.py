@@ -1,4 +1,4 @@
-"""The walk of :mod:`macro_models.walk` in loops that numba compiles. Needs numba; import it through ``walk.compiled``.
+"""The walk of :mod:`.walk` in loops that numba compiles. Needs numba; import it through ``walk.compiled``.
 
 Philox is exact in integers, a normal is a look-up, and numba contracts and reorders nothing without ``fastmath``: the
 bits are those of numpy. What makes it fast: loops over the lines of one vector that the compiler can vectorise (few
@@ -7,18 +7,14 @@ decide them left without a draw.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numba as nb
 import numpy as np
-from numpy.typing import NDArray
 
-from macro_models.exact.random import NORMAL_TABLE, Purpose, philox_key
+from macro_models.exact.random import NORMAL_TABLE
 
-if TYPE_CHECKING:
-    from macro_models.walk import Counts, Walk
-
-__all__ = ["make_walk"]
+__all__ = ["make_loops"]
 
 _U = np.uint64  # numba makes floating point of a signed and an unsigned integer
 _M0, _M1, _W0, _W1 = _U(0xD2511F53), _U(0xCD9E8D57), _U(0x9E3779B9), _U(0xBB67AE85)
@@ -167,8 +163,8 @@ _SIGNATURE = nb.void(
 )
 
 
-def make_walk() -> "Callable[..., Counts] | None":
-    """:meth:`macro_models.walk.Walk.count` as a function of the walk and the same arguments; None if numba is off.
+def make_loops() -> Callable[..., None] | None:
+    """Compile the walk; None if numba is off. The arguments are those of :data:`_SIGNATURE`.
 
     What is compiled is kept beside this file or in the user's cache; where neither can be written or what is there
     cannot be read, it is compiled for this process alone.
@@ -176,24 +172,6 @@ def make_walk() -> "Callable[..., Counts] | None":
     if nb.config.DISABLE_JIT:  # type: ignore[attr-defined]
         return None
     try:
-        loops = nb.njit(_SIGNATURE, error_model="numpy", cache=True)(_walk)
+        return nb.njit(_SIGNATURE, error_model="numpy", cache=True)(_walk)
     except Exception:  # whatever a foreign cache throws; what is wrong with the loops themselves, the next line throws
-        loops = nb.njit(_SIGNATURE, error_model="numpy")(_walk)
-
-    def count(
-        walk: "Walk", charge: NDArray[np.float64], cap: int, op_id: NDArray[np.uint64], seed: int, core: int
-    ) -> "Counts":
-        batch, lines = charge.shape
-        constants = np.zeros((5, 8 * len(walk.blocks)))
-        for row, line in zip(constants, (walk.offset, walk.pos, walk.neg, walk.sampling, walk.comparator), strict=True):
-            row[:lines] = 0.0 if line is None else line
-        keys = [philox_key(purpose, seed, core) for purpose in (Purpose.SAMPLING, Purpose.COMPARATOR)]
-        negative, counts = np.empty((batch, lines), dtype=np.bool_), np.empty((batch, lines), dtype=np.int64)
-        loops(
-            np.ascontiguousarray(charge), constants, np.array(walk.blocks), walk.sampling is not None,
-            walk.comparator is not None, np.array(op_id, dtype=np.uint64), np.array(keys, dtype=np.uint64),
-            NORMAL_TABLE, walk.beta, cap, negative, counts,
-        )
-        return negative, counts
-
-    return count
+        return nb.njit(_SIGNATURE, error_model="numpy")(_walk)

@@ -1,7 +1,7 @@
 """The macro at every strobe where its neuron is not ideal: the discrete equations as they stand.
 
-Of :mod:`macro_models.neuron` it shares the grid on which the weight of a sample is rounded, and that the noise of all
-samples of a conversion is one draw.
+Of :mod:`.neuron` it shares the grid on which the weight of a sample is rounded, and that the noise of all samples of a
+conversion is one draw.
 """
 
 import math
@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.eager import EagerTnsa
-from macro_models.exact.operation import STEP_FRACTION_BITS
 from macro_models.exact.random import NORMAL_ONE, Purpose, normal_codes
-from macro_models.neuron import grid_bits
-from macro_models.tnsa import TnsaModel
+from macro_models.tnsa.eager import EagerTnsa
+from macro_models.tnsa.model import TnsaModel
+from macro_models.tnsa.neuron import grid_bits
 
 __all__ = ["EagerNeuron", "eager_macro"]
 
@@ -72,10 +71,7 @@ class EagerNeuron(EagerTnsa):
         """Take ``step_code << scale`` from the magnitude of the charge, in the latched direction."""
         assert self._state is not None, "no compare since precharge"
         self._decrements += 1
-        pos, neg = (
-            2 * np.maximum(1, np.rint(step_code * 2.0**-STEP_FRACTION_BITS * self._sum_g() * (1.0 + gain)))
-            for gain in self._model.converter_gain
-        )
+        pos, neg = self._steps(step_code)
         state = self._state * self._neuron.beta + (self._cycle + np.where(self._negative, neg, -pos) * 2**scale)
         if self._neuron.sampling_noise:
             state += self._sampling * self._normals(Purpose.SAMPLING, self._decrements)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.array import MatrixCache, Wires, analog_error, effective_codes
-from macro_models.config import TnsaConfig
+from macro_models.tnsa.config import TnsaConfig
 
 __all__ = ["WireError", "effective_cells", "wire_error"]
 

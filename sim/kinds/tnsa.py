@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models import TnsaModel
-from macro_models.sensing import Key
+from macro_models.tnsa.model import TnsaModel
+from macro_models.tnsa.sensing import Key
 
 __all__ = ["CHARGE", "PRODUCT", "Evaluator"]
 

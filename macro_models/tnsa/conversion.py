@@ -3,26 +3,14 @@
 Every function here gives what the integer reference gives; the comments say why floating point is exact.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.exact.converter import convert
 from macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
-from macro_models.sensing import Steps
+from macro_models.tnsa.sensing import Steps
 
-__all__ = ["MvmResult", "convert_charge", "segment_inputs"]
-
-
-@dataclass(frozen=True, eq=False)
-class MvmResult:
-    """What a batch of operations gives."""
-
-    codes: NDArray[np.int16]
-    """Output codes in half steps, of shape (batch, lines)."""
-    steps: NDArray[np.int64]
-    """Decrements that the converter made, of shape (batch, segments)."""
+__all__ = ["convert_charge", "segment_inputs"]
 
 
 def segment_inputs(op: MvmOperation, x: NDArray[np.floating]) -> tuple[NDArray[np.floating], ...]:

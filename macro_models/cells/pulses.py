@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from macro_models.cells.pulse_scales import PulseConfig, check_pulse_device, integer_law
+from macro_models.cells.settled import SettledCells
 from macro_models.devices.device import Device
 from macro_models.devices.load import device_from_dict
 from macro_models.exact.pulse import (
@@ -32,8 +34,6 @@ from macro_models.exact.pulse import (
     PulseRecord,
 )
 from macro_models.exact.random import NORMAL_ONE, Purpose, bits16, normal_blocks, normal_codes, philox_key
-from macro_models.pulse_scales import PulseConfig, check_pulse_device, integer_law
-from macro_models.settled import SettledCells
 
 __all__ = ["PulseArray", "PulseConfig"]
 
@@ -115,7 +115,7 @@ class PulseArray:
         return normal_codes(Purpose.PULSE, seed=self._seed, core=self._core, items=items, step=step) / NORMAL_ONE
 
     def _stick(self) -> tuple[NDArray[np.bool_], Reals]:
-        """Stuck cells and their values in uS: the same cells that are stuck in :mod:`macro_models.programming`."""
+        """Stuck cells and their values in uS: the same that are stuck in :mod:`macro_models.cells.programming`."""
         stuck, n = self.device.stuck, self.config.lines**2
         draw = {"seed": self._seed, "core": self._core, "items": n}
         chosen = bits16(Purpose.STUCK, **draw) < round(stuck.fraction * 65536)

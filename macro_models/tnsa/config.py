@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from macro_models.array.wires import Wires
-from macro_models.devices.device import CAUSES
+from macro_models.devices.device import Device
 from macro_models.errors import InputError
-from macro_models.neuron import Neuron
+from macro_models.tnsa.neuron import Neuron
 
-__all__ = ["TnsaConfig", "checked_causes"]
+__all__ = ["TnsaConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,7 @@ class TnsaConfig:
         If a value is out of range.
     """
 
+    kind: ClassVar[str] = "tnsa"
     lines: int = 256
     """Bit lines, source lines and word lines, even, 2..1024."""
     g_bits: int = 12
@@ -89,18 +90,16 @@ class TnsaConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration as JSON types; :meth:`from_dict` is its inverse."""
-        return asdict(self)
+        return {"kind": self.kind, **asdict(self)}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "TnsaConfig":
         """The configuration that :meth:`to_dict` wrote."""
-        return cls(**{**content, "wires": Wires(**content["wires"]), "neuron": Neuron(**content["neuron"])})
+        values = {name: value for name, value in content.items() if name != "kind"}
+        return cls(**{**values, "wires": Wires(**content["wires"]), "neuron": Neuron(**content["neuron"])})
 
-
-def checked_causes(causes: frozenset[str] | None) -> frozenset[str]:
-    """Causes that are switched on, all if not given; an :class:`InputError` that names one that there is not."""
-    chosen = frozenset(CAUSES) if causes is None else frozenset(causes)
-    unknown = sorted(chosen - set(CAUSES))
-    if unknown:
-        raise InputError(f"causes must be of {', '.join(CAUSES)}, not {unknown[0]}")
-    return chosen
+    def active_causes(self, device: Device) -> frozenset[str]:
+        """Causes of the macro itself, "wire" and "adc", that can change anything with this device."""
+        spread = self.sigma_offset_mV > 0.0 or self.sigma_gain > 0.0 or not self.neuron.ideal
+        adc = device.converter.sigma_output_mV > 0.0 or (device.converter.spread and spread)
+        return frozenset(cause for cause, on in (("wire", not self.wires.ideal), ("adc", adc)) if on)

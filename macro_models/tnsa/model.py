@@ -8,21 +8,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from macro_models.array.wires import Wires
-from macro_models.config import TnsaConfig, checked_causes
-from macro_models.conversion import MvmResult, convert_charge, segment_inputs
+from macro_models.cells.programming import programmed_uS
 from macro_models.devices import Device, device_from_dict
+from macro_models.devices.device import checked_causes
 from macro_models.errors import InputError
 from macro_models.exact.converter import combine_segments
-from macro_models.exact.masks import MASK_SLOTS, Masks
-from macro_models.exact.operation import Converter, Direction, MvmOperation
+from macro_models.exact.masks import Masks
+from macro_models.exact.operation import STEP_FRACTION_BITS, Converter, Direction, MvmOperation
 from macro_models.exact.random import NORMAL_ONE, NormalsAhead, Purpose, normal_codes
 from macro_models.exact.shift_register import ShiftRegister
-from macro_models.neuron import COUNT_TOP, UNIT_STEP, Counter, Integrator
-from macro_models.programming import programmed_uS
-from macro_models.sensing import INPUT_TOP, Key, Product, Steps, line_steps, variance_unit
-from macro_models.wired import effective_cells
+from macro_models.macro import MvmResult
+from macro_models.tnsa.config import TnsaConfig
+from macro_models.tnsa.conversion import convert_charge, segment_inputs
+from macro_models.tnsa.neuron import COUNT_TOP, UNIT_STEP, Counter, Integrator
+from macro_models.tnsa.sensing import INPUT_TOP, Key, Product, Steps, line_steps, variance_unit
+from macro_models.tnsa.wired import effective_cells
 
-__all__ = ["MASK_SLOTS", "Masks", "MvmResult", "TnsaConfig", "TnsaModel"]
+__all__ = ["TnsaModel"]
 
 _BLOCK = 128  # vectors at a time, on all lines: what is alive fits into the second-level cache
 _KEYS = 32
@@ -404,13 +406,27 @@ class TnsaModel:
             codes[:, key.columns] = narrow
         return MvmResult(codes, taken)
 
+    def supports(self, op: MvmOperation) -> bool:
+        """Whether this macro carries out such operations: a neuron that is not ideal only counts."""
+        return self.neuron is None or op.converter is Converter.COUNT
+
+    def full_scale(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> float:
+        """Step code at which the largest product of a batch counts just to the end of the converter's range."""
+        inputs, backward = np.asarray(x), op.direction is Direction.BACKWARD
+        key = self.key(backward, masks.word_lines(op))
+        driven = inputs if backward else np.stack([inputs, -inputs], axis=2).reshape(len(inputs), -1)
+        largest = np.abs(driven @ key.k.astype(np.int64)) / np.maximum(key.sum_g, 1)
+        # The lines of an MSB segment carry a sixteenth of the input.
+        full = float(largest.max()) / 16 ** (op.segments - 1) / max(op.max_steps, 1)
+        return full * 2**STEP_FRACTION_BITS
+
     def _checked_inputs(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> NDArray[np.integer]:
         n = self.config.lines
         inputs = np.asarray(x)
         width = n // 2 if op.direction is Direction.FORWARD else n
         if inputs.ndim != 2 or inputs.shape[1] != width or not np.issubdtype(inputs.dtype, np.integer):
             raise InputError(f"inputs must be integers of shape (batch, {width}), not {inputs.dtype} of {inputs.shape}")
-        if self.neuron is not None and op.converter is Converter.BINARY:
+        if not self.supports(op):
             raise InputError("converter must be count where the neuron is not ideal, not binary")
         if masks.bl_skip.shape != (n,):
             raise InputError(f"masks must be for {n} lines, not {masks.bl_skip.shape[0]}")

@@ -1,6 +1,6 @@
 """Decrements one by one, with the noise of every cycle: what a converter counts whose cycles draw.
 
-Two ways to the same bits: arrays of numpy here, and loops that numba compiles in :mod:`macro_models.walk_compiled`
+Two ways to the same bits: arrays of numpy here, and loops that numba compiles in :mod:`macro_models.tnsa.walk_compiled`
 where it is installed. Every draw is addressed (:mod:`macro_models.exact.random`), and each line takes the same sums and
 products in the same order.
 """
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.exact.random import LANES, Purpose, normal_blocks
+from macro_models.exact.random import LANES, NORMAL_TABLE, Purpose, normal_blocks, philox_key
 
 __all__ = ["Walk", "compiled"]
 
@@ -26,17 +26,40 @@ Counts = tuple[NDArray[np.bool_], NDArray[np.intp]]
 
 @cache
 def compiled() -> Callable[..., Counts] | None:
-    """The loops that numba compiles, None where it is not installed. The first call compiles, or loads what it kept."""
+    """:meth:`Walk.count` in the loops that numba compiles, None where it is not installed or off.
+
+    It takes the walk and the same arguments. The first call compiles, or loads what was kept.
+    """
     try:
-        from macro_models.walk_compiled import make_walk
+        from macro_models.tnsa.walk_compiled import make_loops
     except ImportError:
         return None
-    return make_walk()
+    loops = make_loops()
+    if loops is None:
+        return None
+
+    def count(
+        walk: "Walk", charge: NDArray[np.float64], cap: int, op_id: NDArray[np.uint64], seed: int, core: int
+    ) -> Counts:
+        batch, lines = charge.shape
+        constants = np.zeros((5, LANES * len(walk.blocks)))
+        for row, line in zip(constants, (walk.offset, walk.pos, walk.neg, walk.sampling, walk.comparator), strict=True):
+            row[:lines] = 0.0 if line is None else line
+        keys = [philox_key(purpose, seed, core) for purpose in (Purpose.SAMPLING, Purpose.COMPARATOR)]
+        negative, counts = np.empty((batch, lines), dtype=np.bool_), np.empty((batch, lines), dtype=np.int64)
+        loops(
+            np.ascontiguousarray(charge), constants, np.array(walk.blocks), walk.sampling is not None,
+            walk.comparator is not None, np.array(op_id, dtype=np.uint64), np.array(keys, dtype=np.uint64),
+            NORMAL_TABLE, walk.beta, cap, negative, counts,
+        )
+        return negative, counts
+
+    return count
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Walk:
-    """Lines that count down, charges as in :mod:`macro_models.neuron`, each array of shape (lines,).
+    """Lines that count down, charges as in :mod:`macro_models.tnsa.neuron`, each array of shape (lines,).
 
     A line that holds C has after a decrement ``beta C + d + sampling z``, d the drift of the polarity that the first
     comparison found and z a normal code; a comparison sees ``C + offset + comparator z``.

@@ -1,0 +1,1 @@
+"""Cells while and after they are programmed: drawn at once, or pulse by pulse."""

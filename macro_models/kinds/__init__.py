@@ -1,0 +1,65 @@
+"""Kinds of macro: a module here for each, which says where its models are. Nothing else names them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from macro_models.errors import InputError
+from macro_models.macro import EagerMacro, MacroConfig, MacroModel
+from macro_models.registry import discovered, module_of
+
+__all__ = ["Family", "eager_macro", "family", "kinds", "model_from_state"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """The models of one kind, ``FAMILY`` of its module.
+
+    Attributes
+    ----------
+    config
+        Class of the configurations.
+    model
+        Class of the programmed cores.
+    eager
+        Makes the body behind the pins of a programmed core; None where a kind has none.
+    """
+
+    config: type[MacroConfig]
+    model: type[MacroModel]
+    eager: Callable[[Any], EagerMacro] | None = None
+
+
+def kinds() -> tuple[str, ...]:
+    """Names of the kinds that there are, sorted."""
+    return discovered(__name__)
+
+
+def family(kind: str) -> Family:
+    """The family of a kind.
+
+    Raises
+    ------
+    InputError
+        If there is none of this name.
+    """
+    return module_of(__name__, kind).FAMILY
+
+
+def model_from_state(state: dict[str, Any]) -> MacroModel:
+    """The model that :meth:`macro_models.macro.MacroModel.state` described."""
+    return family(state["config"]["kind"]).model.from_state(state)
+
+
+def eager_macro(model: MacroModel) -> EagerMacro:
+    """The macro of ``model`` behind its pins.
+
+    Raises
+    ------
+    InputError
+        If its kind has no body behind pins.
+    """
+    make = family(model.config.kind).eager
+    if make is None:
+        raise InputError(f"cores of kind {model.config.kind} have no model at the level of the pins")
+    return make(model)

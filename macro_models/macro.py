@@ -1,0 +1,138 @@
+"""What everybody but a kind itself needs of a macro: its configuration, the model of a programmed core, its body."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from macro_models.devices.device import Device
+from macro_models.exact.masks import Masks
+from macro_models.exact.operation import MvmOperation
+
+__all__ = ["EagerMacro", "MacroConfig", "MacroModel", "MvmResult"]
+
+
+@dataclass(frozen=True, eq=False)
+class MvmResult:
+    """What a batch of operations gives."""
+
+    codes: NDArray[np.int16]
+    """Output codes in half steps, of shape (batch, lines)."""
+    steps: NDArray[np.int64]
+    """Decrements that the converter made, of shape (batch, segments)."""
+
+
+class MacroConfig(Protocol):
+    """What the models of a kind take from a chip description."""
+
+    kind: ClassVar[str]
+    """Name of the kind: that of its modules in the folders ``kinds``."""
+
+    @property
+    def lines(self) -> int:
+        """Physical lines on each side of the array."""
+        ...
+
+    def active_causes(self, device: Device) -> frozenset[str]:
+        """Causes of the macro itself, "wire" and "adc", that can change anything with this device."""
+        ...
+
+
+class MacroModel(Protocol):
+    """One programmed core. Everything random is drawn by counter: equal arguments give equal results, always."""
+
+    def __init__(
+        self, config: Any, target_uS: ArrayLike, *, device: Device, seed: int, core: int, time_s: float = 0.0,
+        temp_C: float = 25.0, causes: frozenset[str] | None = None,
+    ) -> None:
+        """Program cells to ``target_uS`` (NaN is dead), and read them ``time_s`` seconds later."""
+        ...
+
+    @classmethod
+    def from_measured(
+        cls, config: Any, measured_uS: ArrayLike, *, device: Device, seed: int, core: int,
+        causes: frozenset[str] | None = None,
+    ) -> Self:
+        """A core whose cells were measured, in uS, NaN for a dead cell: nothing is drawn for the cells themselves."""
+        ...
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """The model that :meth:`state` described."""
+        ...
+
+    @property
+    def config(self) -> Any:
+        """The :class:`MacroConfig`."""
+        ...
+
+    @property
+    def cells(self) -> NDArray[np.int32]:
+        """Codes of the cells, of the shape of the targets."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Everything that :meth:`from_state` needs: the array ``cells``, the rest JSON types."""
+        ...
+
+    def supports(self, op: MvmOperation) -> bool:
+        """Whether this macro carries out such operations."""
+        ...
+
+    def mvm(self, op: MvmOperation, masks: Masks, x: ArrayLike, op_id: ArrayLike) -> MvmResult:
+        """Matrix-vector products of a batch.
+
+        Parameters
+        ----------
+        op
+            The operation.
+        masks
+            Masks of the core.
+        x
+            Integer codes within ``op.input_range``, of shape (batch, inputs of the direction).
+        op_id
+            Number of each vector's first conversion, of shape (batch,) or one for all; a second segment has the next.
+
+        Raises
+        ------
+        InputError
+            If shapes do not fit, or an input is out of range.
+        """
+        ...
+
+    def full_scale(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> float:
+        """Step code at which the largest product of a batch counts just to the end of the converter's range."""
+        ...
+
+
+class EagerMacro(Protocol):
+    """A programmed core behind its pins, strobe by strobe: the slow and plain truth."""
+
+    @property
+    def charge(self) -> NDArray[Any]:
+        """Charges of all lines."""
+        ...
+
+    def precharge(self) -> None:
+        """Discharge the integrators and forget the last conversion."""
+        ...
+
+    def sample(
+        self, backward: bool, positive: NDArray[np.bool_], negative: NDArray[np.bool_], wl: NDArray[np.bool_]
+    ) -> None:
+        """Sample the converted lines once and integrate."""
+        ...
+
+    def compare(self, latch: bool, op_id: int) -> NDArray[np.bool_]:
+        """Lines whose charge is negative; ``latch`` keeps them as the direction of the decrements that follow."""
+        ...
+
+    def decrement(self, scale: int, step_code: int) -> None:
+        """Take ``step_code << scale`` from the magnitude of the charge, in the latched direction."""
+        ...
+
+    def charge_in_steps(self, step_code: int) -> NDArray[np.float64]:
+        """Charge of each line in decrement steps of its own polarity; 0 before the first sample."""
+        ...

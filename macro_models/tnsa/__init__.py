@@ -1,0 +1,1 @@
+"""The transposable array: cells, what a conversion sees of them, neuron and converter, lazily and strobe by strobe."""
