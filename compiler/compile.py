@@ -10,7 +10,6 @@ import onnx
 from numpy.typing import NDArray
 
 from compiler.calibrate import Calibrator
-from compiler.calibrate_stages import StageCalibrator
 from compiler.faults import FaultMaps
 from compiler.graph import FloatNetwork
 from compiler.inputs import load_input
@@ -18,7 +17,6 @@ from compiler.mapping import Placement, SkipMaps, place
 from compiler.network import CoreImage, Network
 from compiler.onnx_import import import_onnx
 from compiler.options import CompileOptions
-from compiler.program import OutputStage
 from compiler.sensitivity import weight_noise
 from compiler.trials import representative_time
 from hw.config import Chip, check_device, default_device
@@ -89,18 +87,12 @@ def compile_model(
     )
     # Where the faults are known, chips of the trials have no others.
     trial = replace(device, stuck=Stuck()) if faults else device
-    if net.steps:
-        result = StageCalibrator(net, placement, chip, trial, options, x, progress).run_stages()
-        stage, stages, samples = result.input, result.stages, result.images
-    else:
-        result = Calibrator(net, placement, chip, trial, options, x, progress).run()
-        stage, stages, samples = result.quantiser.stage, (), len(x)
+    result = Calibrator(net, placement, chip, trial, options, x, progress).run()
     return Network(
-        chip=chip, device=device, options=options, model=net, input=stage, layers=result.layers, stages=stages,
-        output=OutputStage(scale=result.output_scale),
+        chip=chip, device=device, options=options, model=net, program=result.program,
         cores=tuple(_image(placement, k, result.targets[k], chip) for k in range(placement.cores)),
         calibration={
-            "samples": samples, "sha256": digest, "time_s": representative_time(device, options),
+            "samples": result.images, "sha256": digest, "time_s": representative_time(device, options),
             "errors": list(result.errors), "cycles": list(result.cycles),
             "slices": slices, "slice_bits": list(result.slice_bits),
         },

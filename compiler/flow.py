@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from compiler.graph import HostOp
 from compiler.layer import LinearLayer
-from compiler.node import Node, chain_of, fold, is_positive, rectify
+from compiler.node import Node, fold, is_chain, is_positive, rectify
 from compiler.onnx_constants import BATCH
 from compiler.steps import Combine, Gather, Linear, Map, Operation
-from compiler.windows import PAD
+from macro_models.exact.vector import PAD
 
 __all__ = ["Flow", "Unsupported"]
 
@@ -272,7 +272,7 @@ class Flow:
             return flow
         if not flow.pending and not flow.pinned and (node := rectify(flow.node)) is not None:
             return replace(flow, node=node)
-        if chain_of(flow.node) is not None and len(flow.shape) <= 1 and not flow.pinned:
+        if is_chain(flow.node) and len(flow.shape) <= 1 and not flow.pinned:
             # A ReLU that no weights precede: a layer of its own with a diagonal matrix.
             layer = LinearLayer(name=name, weight=np.diag(flow.scale), bias=flow.offset, relu=True)
             patches = np.arange(flow.size, dtype=np.int32)[None]

@@ -1,11 +1,13 @@
-"""A trained network as the compiler sees it: linear layers, steps between them, and a few operators of the host.
+"""A trained network as the compiler sees it: steps, the linear layers among them, and a few operators of the host.
 
 Everything that an ONNX file may say between two non-linearities is folded into one weight matrix and one bias, so that
-the rest of the compiler knows few kinds of things only: :class:`LinearLayer`, :class:`HostOp` and, in networks that are
-no chain of layers, :class:`~compiler.steps.Step`.
+the rest of the compiler knows few kinds of things only: :class:`~compiler.steps.Step` with its :class:`LinearLayer`,
+and :class:`HostOp`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -96,24 +98,44 @@ class FloatNetwork:
         What the graph or the file is called.
     input_name, input_shape
         The one input, and its shape without the batch dimension.
-    layers
-        In the order of computation; without ``steps`` each takes the flattened output of the one before.
+    steps
+        In the order of computation: what makes values from values, the first of which is the network's input. The last
+        one makes the output.
     host
         What follows the last layer. Its last entries bring the values to the shape and type of onnxruntime.
     output_name
         The output that is computed.
-    steps
-        How values flow if that is no chain: the layers are those of the steps of kind
-        :class:`~compiler.steps.Linear`, in their order, and the last step makes the output. Empty for a perceptron.
     """
 
     name: str
     input_name: str
     input_shape: tuple[int, ...]
-    layers: tuple[LinearLayer, ...]
+    steps: tuple[Step, ...]
     host: tuple[HostOp, ...]
     output_name: str
-    steps: tuple[Step, ...] = ()
+
+    @cached_property
+    def linear(self) -> tuple[Linear, ...]:
+        """The steps that are layers, which are numbered in their order."""
+        return tuple(s.operation for s in self.steps if isinstance(s.operation, Linear))
+
+    @property
+    def layers(self) -> tuple[LinearLayer, ...]:
+        """The layers by their number."""
+        return tuple(op.layer for op in self.linear)
+
+    @cached_property
+    def is_chain(self) -> bool:
+        """Whether each step is a layer that takes the value before it as it is: a perceptron.
+
+        A layer may then choose the codes that the one before it gives, and what follows it is computed at once.
+        """
+        size = self.features
+        for k, step in enumerate(self.steps):
+            if step.inputs != (k,) or not isinstance(step.operation, Linear) or not step.operation.takes_all(size):
+                return False
+            size = step.operation.size
+        return True
 
     @property
     def features(self) -> int:
@@ -135,20 +157,17 @@ class FloatNetwork:
     @property
     def positions(self) -> tuple[int, ...]:
         """At how many positions of an image each layer is computed."""
-        if not self.steps:
-            return (1,) * len(self.layers)
-        return tuple(len(s.operation.patches) for s in self.steps if isinstance(s.operation, Linear))
+        return tuple(len(op.patches) for op in self.linear)
 
     def activations(self, x: NDArray[Any]) -> list[NDArray[np.float64]]:
-        """Input and output of every layer for ``x`` of shape (batch, features): ``len(layers) + 1`` arrays.
+        """The input and the result of every step for ``x`` of shape (batch, features)."""
+        return self.proceed([np.asarray(x, dtype=np.float64).reshape(len(x), -1)])
 
-        In a network with steps: the input and the result of every step.
-        """
-        values = [np.asarray(x, dtype=np.float64).reshape(len(x), -1)]
-        for step in self.steps:
+    def proceed(self, values: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+        """The input and the result of every step, from those of the first steps."""
+        values = list(values)
+        for step in self.steps[len(values) - 1 :]:
             values.append(step.operation.compute(step.gather(values)))
-        for layer in () if self.steps else self.layers:
-            values.append(layer.compute(values[-1]))
         return values
 
     def compute(self, x: NDArray[Any]) -> NDArray[Any]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.graph import LinearLayer
-from compiler.integer import LANE_MAX, MULTIPLIER_MAX, SHIFT_MAX, Requantise, Root, largest_code
+from compiler.layer import LinearLayer
 from compiler.program import Layer, Mvm
 from compiler.quantisers import Quantiser
+from macro_models.exact.vector import LANE_MAX, MULTIPLIER_MAX, SHIFT_MAX, Requantise, Root, largest_code
 
 __all__ = ["Product", "lower_last", "lower_layer", "smallest_scale", "worst_case"]
 

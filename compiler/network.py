@@ -13,22 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.archive import read_archive, write_archive
-from compiler.graph import FloatNetwork, HostOp, LinearLayer
-from compiler.integer import Requantise, Root
+from compiler.graph import FloatNetwork, HostOp
 from compiler.mapping import Placement
+from compiler.old_format import convert
 from compiler.options import CompileOptions
-from compiler.program import InputStage, Layer, Mvm, OutputStage
-from compiler.stage_file import read_stages, read_steps, write_operation
-from compiler.stages import Stage
+from compiler.program import InputStage, Layer, Mvm, OutputStage, Program
+from compiler.stage_file import read_stages, read_steps, write_all
 from hw.config import Chip
 from macro_models.devices import Device, device_from_dict
 from macro_models.errors import InputError
 from macro_models.exact.operation import Converter, Direction, MvmOperation
+from macro_models.exact.vector import Requantise, Root
 
 __all__ = ["FORMAT", "CoreImage", "Network"]
 
-FORMAT = 1
-"""Version of the file format."""
+FORMAT = 2
+"""Version of the file format; those before it are read, too (:mod:`compiler.old_format`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,10 +78,8 @@ class Network:
         What it was compiled for: the whole content, not names.
     model
         The float network, the reference of every run.
-    input, layers, output
-        The program: the host's quantisation, the layers on the cores, the host's dequantisation.
-    stages
-        How values flow between the layers where those are no chain; empty for a perceptron.
+    program
+        What is done for each image.
     cores
         What each core holds.
     calibration
@@ -92,12 +90,14 @@ class Network:
     device: Device
     options: CompileOptions
     model: FloatNetwork
-    input: InputStage
-    layers: tuple[Layer, ...]
-    output: OutputStage
+    program: Program
     cores: tuple[CoreImage, ...]
     calibration: Mapping[str, Any]
-    stages: tuple[Stage, ...] = ()
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers of the program."""
+        return self.program.layers
 
     @property
     def schedule(self) -> str:
@@ -107,7 +107,7 @@ class Network:
     @property
     def mvms_per_image(self) -> int:
         """Conversions of all cores for one image."""
-        return sum(layer.conversions * layer.positions for layer in self.layers)
+        return self.program.conversions
 
     def save(self, path: str | Path) -> None:
         """Writes the file, whole or not at all.
@@ -152,17 +152,15 @@ def _write(net: Network, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
         arrays[name] = np.ascontiguousarray(array)
         return name
 
-    put("input.offset", net.input.offset)
-    put("input.scale", net.input.scale)
-    put("output.scale", net.output.scale)
+    program, model = net.program, net.model
+    put("input.offset", program.input.offset)
+    put("input.scale", program.input.scale)
+    put("output.scale", program.output.scale)
     for k, core in enumerate(net.cores):
         for name in ("targets_uS", "word_lines", "converted_lines", "bl_skip", "sl_skip"):
             put(f"core{k}.{name}", getattr(core, name))
         if core.faulty is not None:
             put(f"core{k}.faulty", core.faulty)
-    for k, layer in enumerate(net.model.layers):
-        put(f"model{k}.weight", layer.weight)
-        put(f"model{k}.bias", layer.bias)
     return {
         "format": FORMAT,
         "chip": net.chip.to_dict(),
@@ -170,24 +168,17 @@ def _write(net: Network, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
         "options": net.options.to_dict(),
         "calibration": dict(net.calibration),
         "model": {
-            "name": net.model.name,
-            "input_name": net.model.input_name,
-            "input_shape": list(net.model.input_shape),
-            "output_name": net.model.output_name,
-            "layers": [{"name": layer.name, "relu": layer.relu} for layer in net.model.layers],
-            "host": [{"kind": op.kind, "parameters": op.parameters} for op in net.model.host],
-            "steps": [
-                {"inputs": list(s.inputs), **write_operation(s.operation, f"step{k}", put)}
-                for k, s in enumerate(net.model.steps)
-            ],
+            "name": model.name,
+            "input_name": model.input_name,
+            "input_shape": list(model.input_shape),
+            "output_name": model.output_name,
+            "host": [{"kind": op.kind, "parameters": op.parameters} for op in model.host],
+            "steps": write_all(model.steps, "step", put),
         },
-        "stages": [
-            {"inputs": list(s.inputs), **write_operation(s.operation, f"stage{k}", put)}
-            for k, s in enumerate(net.stages)
-        ],
-        "input": {"low": net.input.low, "high": net.input.high},
+        "stages": write_all(program.stages, "stage", put),
+        "input": {"low": program.input.low, "high": program.input.high},
         "cores": len(net.cores),
-        "layers": [_write_layer(layer, f"layer{k}", put) for k, layer in enumerate(net.layers)],
+        "layers": [_write_layer(layer, f"layer{k}", put) for k, layer in enumerate(program.layers)],
     }
 
 
@@ -225,15 +216,12 @@ def _write_layer(layer: Layer, prefix: str, put: Any) -> dict[str, Any]:
 
 
 def _read(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], where: str) -> Network:
+    content, arrays = convert(content, arrays)
     if content.get("format") != FORMAT:
-        raise InputError(f"{where}: has network format {content.get('format')!r}; this version reads {FORMAT}")
-    model = content["model"]
-    floats = tuple(
-        LinearLayer(
-            name=one["name"], weight=arrays[f"model{k}.weight"], bias=arrays[f"model{k}.bias"], relu=one["relu"]
+        raise InputError(
+            f"{where}: has network format {content.get('format')!r}; this version reads 1 to {FORMAT}: compile it again"
         )
-        for k, one in enumerate(model["layers"])
-    )
+    model = content["model"]
     network = Network(
         chip=Chip.from_dict(content["chip"], origin=f"{where}: chip"),
         device=device_from_dict(content["device"], where=f"{where}: device"),
@@ -242,20 +230,20 @@ def _read(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], where:
             name=model["name"],
             input_name=model["input_name"],
             input_shape=tuple(model["input_shape"]),
-            layers=floats,
             output_name=model["output_name"],
             host=tuple(HostOp(kind=op["kind"], parameters=op["parameters"]) for op in model["host"]),
-            steps=read_steps(model.get("steps", []), floats, arrays),
+            steps=read_steps(model["steps"], arrays),
         ),
-        input=InputStage(offset=arrays["input.offset"], scale=arrays["input.scale"], **content["input"]),
-        layers=tuple(_read_layer(one, f"layer{k}", arrays) for k, one in enumerate(content["layers"])),
-        output=OutputStage(scale=arrays["output.scale"]),
+        program=Program(
+            input=InputStage(offset=arrays["input.offset"], scale=arrays["input.scale"], **content["input"]),
+            stages=read_stages(content["stages"], arrays),
+            layers=tuple(_read_layer(one, f"layer{k}", arrays) for k, one in enumerate(content["layers"])),
+            output=OutputStage(scale=arrays["output.scale"]),
+        ),
         cores=tuple(_read_core(k, arrays) for k in range(content["cores"])),
         calibration=content["calibration"],
-        stages=read_stages(content.get("stages", []), arrays),
     )
-    for layer in network.layers:
-        layer.check()
+    network.program.check()
     return network
 
 
@@ -286,5 +274,5 @@ def _read_layer(one: Mapping[str, Any], prefix: str, arrays: Mapping[str, NDArra
         mvms=tuple(mvms),
         shift=one["shift"],
         root=root,
-        positions=one.get("positions", 1),
+        positions=one["positions"],
     )

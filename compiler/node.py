@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from compiler.layer import LinearLayer
 from compiler.steps import Combine, Gather, Linear, Map, Operation, Step
-from compiler.windows import PAD
+from macro_models.exact.vector import PAD
 
-__all__ = ["Node", "chain_of", "fold", "rectify", "steps_of"]
+__all__ = ["Node", "fold", "is_chain", "is_positive", "rectify", "steps_of"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -102,19 +102,14 @@ def _ordered(last: Node) -> list[Node]:
     return result
 
 
-def chain_of(last: Node) -> tuple[LinearLayer, ...] | None:
-    """The layers of a chain of layers, each of which takes its input as it is; None if that is not what it is."""
-    layers: list[LinearLayer] = []
+def is_chain(last: Node) -> bool:
+    """Whether a value is made by layers alone, each of which takes its input as it is."""
     node = last
     while node.operation is not None:
-        op = node.operation
-        if not isinstance(op, Linear) or op.patches.shape != (1, node.inputs[0].size):
-            return None
-        if not np.array_equal(op.patches[0], np.arange(node.inputs[0].size)):
-            return None
-        layers.append(op.layer)
+        if not isinstance(node.operation, Linear) or not node.operation.takes_all(node.inputs[0].size):
+            return False
         (node,) = node.inputs
-    return tuple(layers[::-1])
+    return True
 
 
 def steps_of(last: Node) -> tuple[Step, ...]:

@@ -16,11 +16,10 @@ from onnx.external_data_helper import load_external_data_for_tensor
 
 from compiler.flow import Flow, Unsupported
 from compiler.graph import FloatNetwork, LinearLayer
-from compiler.node import Node, chain_of, steps_of
+from compiler.node import Node, steps_of
 from compiler.onnx_constants import FOLDABLE, attributes, fold, numpy_type
 from compiler.onnx_ml import ML_DOMAIN, ML_HANDLERS
 from compiler.onnx_operators import AT_THE_END, HANDLERS, SUPPORTED, Value
-from compiler.steps import Linear
 from macro_models.errors import InputError
 
 __all__ = ["SUPPORTED", "import_onnx"]
@@ -137,21 +136,14 @@ class _Importer:
         if not isinstance(result, Flow):
             raise InputError(f"{self.where}: output {self.output!r} does not depend on the input")
         result = self._finish(result)
-        chain = chain_of(result.node)
-        steps = () if chain is not None else steps_of(result.node)
-        layers = chain or tuple(s.operation.layer for s in steps if isinstance(s.operation, Linear))
-        if not layers:
-            raise InputError(f"{self.where}: has no layer with weights; a Gemm, MatMul or Conv is needed")
-        self._check_finite(layers)
-        return FloatNetwork(
-            name=self.graph.name or "network",
-            input_name=name,
-            input_shape=shape,
-            layers=layers,
-            host=result.host,
-            output_name=self.output,
-            steps=steps,
+        network = FloatNetwork(
+            name=self.graph.name or "network", input_name=name, input_shape=shape, steps=steps_of(result.node),
+            host=result.host, output_name=self.output,
         )
+        if not network.layers:
+            raise InputError(f"{self.where}: has no layer with weights; a Gemm, MatMul or Conv is needed")
+        self._check_finite(network.layers)
+        return network
 
     # Inputs, outputs, constants ------------------------------------------------------------------
 

@@ -1,29 +1,49 @@
-"""The static program of a compiled network: what the host and the cores do for each image, in which order.
+"""The program of a compiled network: what is done for each image, in which order, in integers.
 
-A program is data. :func:`run_layer` is the one interpreter of a layer; what carries out its matrix-vector products is
-passed in, so that calibration, every backend and the references share it.
+A program is data. A value is a vector of 16-bit lanes for each image; what one unit of a lane stands for only the
+compiler knows. The first value is the network's input, as the host quantises it; each stage makes one more, by a layer
+at every position of an image (:class:`Call`) or by the vector unit (:mod:`macro_models.exact.vector`).
+:meth:`Program.run` is the one interpreter: it knows no chip, and what carries out the matrix-vector products is passed
+in, so that calibration, every backend and the references share it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.integer import Root, check_headroom, largest_code, scale_leaf, sum_leaves
 from macro_models.exact.operation import LSB_SEGMENT_BITS, MvmOperation
+from macro_models.exact.vector import (
+    Encode,
+    Largest,
+    Limit,
+    Root,
+    Select,
+    Table,
+    WeightedSum,
+    check_headroom,
+    largest_code,
+    scale_leaf,
+    sum_leaves,
+    take_rows,
+)
 
 __all__ = [
     "DITHER",
     "OP_ID_IMAGE_SHIFT",
+    "Call",
     "InputStage",
     "Layer",
     "Mvm",
+    "Operation",
     "OutputStage",
+    "Program",
     "RunMvm",
-    "lanes_of",
+    "Stage",
+    "batch_size",
     "row_codes",
-    "run_layer",
+    "run_call",
 ]
 
 DITHER = -1
@@ -31,6 +51,11 @@ DITHER = -1
 
 OP_ID_IMAGE_SHIFT = 32
 """``op_id = image << 32 | operation``."""
+
+POSITIONS = 16384
+"""Positions of a batch of images that are in flight at once: what bounds the memory of a run."""
+
+Lanes = NDArray[np.int16]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +70,7 @@ class InputStage:
     low: int
     high: int
 
-    def compute(self, x: NDArray[np.floating]) -> NDArray[np.int16]:
+    def compute(self, x: NDArray[np.floating]) -> Lanes:
         """Codes of shape (batch, features) for finite ``x`` of shape (batch, ...)."""
         flat = np.asarray(x, dtype=np.float64).reshape(len(x), -1)
         return np.clip(np.rint((flat - self.offset) / self.scale), self.low, self.high).astype(np.int16)
@@ -57,12 +82,12 @@ class InputStage:
 
 @dataclass(frozen=True, kw_only=True)
 class OutputStage:
-    """The host's dequantisation of the last layer's lanes: ``lanes * scale``, ``scale`` of shape (outputs,)."""
+    """The host's dequantisation of the last value's lanes: ``lanes * scale``, ``scale`` of shape (elements,)."""
 
     scale: NDArray[np.float64]
 
     def compute(self, lanes: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Numbers in the units of the model, of shape (batch, outputs)."""
+        """Numbers in the units of the model, of shape (batch, elements)."""
         return lanes * self.scale
 
 
@@ -99,9 +124,9 @@ class Mvm:
     outputs: NDArray[np.int32]
     multiplier: NDArray[np.int32]
 
-    def vector(self, codes: NDArray[np.integer], lines: int) -> NDArray[np.int16]:
-        """Input codes of the core, of shape (batch, lines // 2), for the codes of the layer's rows."""
-        x = np.zeros((len(codes), lines // 2), dtype=np.int16)
+    def vector(self, codes: NDArray[np.integer], inputs: int) -> Lanes:
+        """Input codes of a core with ``inputs`` row pairs, of shape (batch, inputs), for those of the layer's rows."""
+        x = np.zeros((len(codes), inputs), dtype=np.int16)
         x[:, self.rows] = codes[:, self.first : self.first + len(self.rows)]
         return x
 
@@ -129,57 +154,107 @@ class Layer:
         """Conversions at one position."""
         return sum(m.op.segments for m in self.mvms)
 
-    def rows(self, codes: NDArray[np.integer]) -> NDArray[np.int16]:
-        """Codes of the rows, of shape (batch, rows), for input codes of shape (batch, inputs)."""
-        return row_codes(codes, self.spread, self.mvms[0].op)
-
     def check(self) -> None:
-        """Raises ValueError unless the widths of :mod:`compiler.integer` suffice for all codes."""
+        """Raises ValueError unless the widths of the vector unit suffice for all codes."""
         leaves = [(largest_code(m.op), m.multiplier, m.outputs) for m in self.mvms]
         check_headroom(leaves, self.shift, self.root.bias)
 
 
-def row_codes(codes: NDArray[np.integer], spread: NDArray[np.int32], op: MvmOperation) -> NDArray[np.int16]:
+def row_codes(codes: NDArray[np.integer], spread: NDArray[np.int32], op: MvmOperation) -> Lanes:
     """Codes of a layer's rows, of shape (batch, rows); see :class:`Layer`."""
     constant = 1 if op.segments == 1 else (1 << LSB_SEGMENT_BITS) + 1
     return np.where(spread == DITHER, constant, codes[:, spread]).astype(np.int16)
 
 
-RunMvm = Callable[[Mvm, NDArray[np.int16], NDArray[np.uint64]], NDArray[np.integer]]
-"""Carries out a product: (product, input codes (batch, lines // 2), op_id (batch,)) -> codes (batch, lines)."""
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """Layer number ``layer`` at every position; its lanes are in the order (outputs, positions).
 
-
-def lanes_of(
-    layer: Layer,
-    codes: NDArray[np.integer],
-    images: NDArray[np.integer],
-    lines: int,
-    run: RunMvm,
-    positions: NDArray[np.integer] | None = None,
-) -> NDArray[np.int16]:
-    """Sums of the leaves of a layer, of shape (batch, outputs), for input codes of shape (batch, inputs).
-
-    ``images`` are the numbers of the images, of shape (batch,), ``positions`` where in them, None for 0.
+    ``patches`` of shape (positions, inputs) says which element each input of the layer takes,
+    :data:`~macro_models.exact.vector.PAD` for its code ``pad``.
     """
+
+    layer: int
+    patches: NDArray[np.int32]
+    pad: NDArray[np.int16]
+
+
+Operation = Call | Encode | Select | Largest | WeightedSum | Limit | Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """An operation and the numbers of the values that it takes: 0 is the network's input, k what stage k - 1 made."""
+
+    operation: Operation
+    inputs: tuple[int, ...]
+
+
+RunMvm = Callable[[int, Mvm, Lanes, NDArray[np.uint64]], NDArray[np.integer]]
+"""Carries out a product: (number of the layer, product, codes of all rows of the layer (batch, rows), op_id (batch,))
+-> output codes of the product's columns (batch, columns)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """A program: the host's quantisation, the stages and their layers, the host's dequantisation."""
+
+    input: InputStage
+    stages: tuple[Stage, ...]
+    layers: tuple[Layer, ...]
+    output: OutputStage
+
+    @property
+    def conversions(self) -> int:
+        """Conversions of all cores for one image."""
+        return sum(layer.conversions * layer.positions for layer in self.layers)
+
+    def run(self, lanes: Lanes, images: NDArray[np.integer], mvm: RunMvm) -> Lanes:
+        """Lanes of the last value, (batch, elements), for those of the input.
+
+        ``images`` are the numbers of the images, of shape (batch,); ``mvm`` carries out the products.
+        """
+        values: list[Lanes | None] = [lanes]
+        last_use = {value: k for k, stage in enumerate(self.stages) for value in stage.inputs}
+        for k, stage in enumerate(self.stages):
+            parts = [part for value in stage.inputs if (part := values[value]) is not None]
+            taken = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+            op = stage.operation
+            if isinstance(op, Call):
+                values.append(run_call(op, self.layers[op.layer], taken, images, mvm))
+            else:
+                values.append(op.compute(taken))
+            for value in stage.inputs:
+                if last_use[value] == k:
+                    values[value] = None
+        result = values[-1]
+        assert result is not None
+        return result
+
+    def check(self) -> None:
+        """Raises ValueError unless the widths of the vector unit suffice."""
+        for layer in self.layers:
+            layer.check()
+        for stage in self.stages:
+            if isinstance(stage.operation, WeightedSum):
+                stage.operation.check()
+
+
+def batch_size(layers: Sequence[Layer], most: int) -> int:
+    """Images that may be in flight at once, at most ``most``."""
+    return max(1, min(most, POSITIONS // max((layer.positions for layer in layers), default=1)))
+
+
+def run_call(call: Call, layer: Layer, codes: Lanes, images: NDArray[np.integer], run: RunMvm) -> Lanes:
+    """A layer at all of its positions: shape (batch, outputs * positions) from codes of shape (batch, elements)."""
+    batch, positions = len(codes), len(call.patches)
+    rows = take_rows(codes, call.patches, call.pad).reshape(batch * positions, -1)
+    rows = row_codes(rows, layer.spread, layer.mvms[0].op)
+    start = np.repeat(images.astype(np.uint64) << np.uint64(OP_ID_IMAGE_SHIFT), positions)
+    start += np.tile(np.arange(positions, dtype=np.uint64) * np.uint64(layer.conversions), batch)
     leaves = []
-    codes = layer.rows(codes)
-    start = images.astype(np.uint64) << np.uint64(OP_ID_IMAGE_SHIFT)
-    if positions is not None:
-        start += positions.astype(np.uint64) * np.uint64(layer.conversions)
     for mvm in layer.mvms:
-        op_id = start + np.uint64(mvm.operation)
-        raw = run(mvm, mvm.vector(codes, lines), op_id)
-        leaves.append((scale_leaf(raw[:, mvm.columns], mvm.multiplier, layer.shift), mvm.outputs))
-    return sum_leaves(leaves, layer.outputs)
-
-
-def run_layer(
-    layer: Layer,
-    codes: NDArray[np.integer],
-    images: NDArray[np.integer],
-    lines: int,
-    run: RunMvm,
-    positions: NDArray[np.integer] | None = None,
-) -> NDArray[np.int16]:
-    """Output of a layer (codes of the next layer, or lanes of the last), of shape (batch, outputs)."""
-    return layer.root.compute(lanes_of(layer, codes, images, lines, run, positions))
+        raw = run(call.layer, mvm, rows, start + np.uint64(mvm.operation))
+        leaves.append((scale_leaf(raw, mvm.multiplier, layer.shift), mvm.outputs))
+    result = layer.root.compute(sum_leaves(leaves, layer.outputs))
+    return result.reshape(batch, positions, -1).transpose(0, 2, 1).reshape(batch, -1)

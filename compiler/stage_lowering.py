@@ -8,15 +8,27 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from compiler.functions import TABLES
-from compiler.integer import LANE_MAX, MULTIPLIER_MAX, SHIFT_MAX, SUM_MAX, TABLE_HALF, Encode, Limit, Table, WeightedSum
 from compiler.quantisers import Quantiser
-from compiler.stages import Largest, Select, StageOperation
 from compiler.steps import Combine, Gather, Map, Maximum
-from compiler.windows import PAD
+from macro_models.exact.vector import (
+    LANE_MAX,
+    MULTIPLIER_MAX,
+    PAD,
+    SHIFT_MAX,
+    SUM_MAX,
+    TABLE_HALF,
+    Encode,
+    Largest,
+    Limit,
+    Select,
+    Table,
+    WeightedSum,
+)
 
 __all__ = ["Units", "element_groups", "equalise", "lower_encode", "lower_step", "tied"]
 
 Float = NDArray[np.float64]
+VectorOperation = Select | Largest | WeightedSum | Limit | Table
 Units = Float
 """What one unit of each lane of a value stands for, of shape (elements,)."""
 
@@ -128,7 +140,7 @@ def _exact(op: WeightedSum, value: Float, unit: Units, channel: NDArray[np.int32
     return np.where(fitted > 0, fitted, unit)
 
 
-def lower_step(op: Gather | Maximum | Combine | Map, unit: Units, reached: Float) -> tuple[StageOperation, Units]:
+def lower_step(op: Gather | Maximum | Combine | Map, unit: Units, reached: Float) -> tuple[VectorOperation, Units]:
     """A step as a stage, for the units of what it takes; units of what it makes."""
     if isinstance(op, Gather):
         made = unit[op.like]

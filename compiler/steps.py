@@ -1,4 +1,4 @@
-"""Steps of a network that is more than a chain of layers, in floating point.
+"""Steps of a network in floating point: what makes values from values.
 
 A value is the flattened vector of an activation, channels first as in ONNX. Five kinds of steps make values from
 values: a linear layer at every position of an image (:class:`Linear`), a choice of elements (:class:`Gather`), the
@@ -19,24 +19,12 @@ from scipy.sparse import csr_matrix
 
 from compiler.functions import TABLES
 from compiler.layer import LinearLayer
-from compiler.windows import PAD
+from macro_models.exact.vector import PAD, take_rows
 
-__all__ = ["Combine", "Gather", "Linear", "Map", "Maximum", "Operation", "Step", "take_rows"]
+__all__ = ["Combine", "Gather", "Linear", "Map", "Maximum", "Operation", "Step"]
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int32]
-
-
-def take_rows(x: NDArray[Any], patches: Index, pad: NDArray[Any]) -> NDArray[Any]:
-    """Inputs of a layer's rows at each position, (batch, positions, rows), for values of shape (batch, elements).
-
-    ``patches`` has shape (positions, rows); ``pad`` of shape (rows,) is what a row takes outside of the image.
-    """
-    rows = x[:, np.maximum(patches, 0)]
-    outside = patches == PAD
-    if outside.any():
-        rows[:, outside] = np.broadcast_to(pad, patches.shape)[outside]
-    return rows
 
 
 def _scatter(gradient: Float, index: Index, size: int) -> Float:
@@ -52,7 +40,7 @@ def _scatter(gradient: Float, index: Index, size: int) -> Float:
 class Linear:
     """A layer at every position: of element order (outputs, positions).
 
-    ``patches`` and ``pad``: see :func:`take_rows`.
+    ``patches`` and ``pad``: see :func:`~macro_models.exact.vector.take_rows`.
     """
 
     layer: LinearLayer
@@ -63,9 +51,14 @@ class Linear:
     def size(self) -> int:
         return self.layer.outputs * len(self.patches)
 
+    def takes_all(self, elements: int) -> bool:
+        """Whether the layer takes a value of that many elements as it is, once."""
+        return self.patches.shape == (1, elements) and np.array_equal(self.patches[0], np.arange(elements))
+
     def compute(self, x: Float) -> Float:
-        y = self.layer.compute(take_rows(x, self.patches, self.pad))
-        return y.transpose(0, 2, 1).reshape(len(x), -1)
+        rows = take_rows(x, self.patches, self.pad)
+        y = self.layer.compute(rows[:, 0] if len(self.patches) == 1 else rows)
+        return y.reshape(len(x), len(self.patches), -1).transpose(0, 2, 1).reshape(len(x), -1)
 
     def backward(self, gradient: Float, x: Float, y: Float) -> Float:
         gradient = gradient * (y > 0) if self.layer.relu else gradient

@@ -1,19 +1,20 @@
-"""Trials: a candidate for one layer, programmed on chips of the device model and run on the calibration inputs."""
+"""Trials: a candidate for one layer, programmed on chips of the device model and run on samples of its inputs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from compiler.faults import FaultMaps, compensate
 from compiler.graph import FloatNetwork
 from compiler.lowering import Product
 from compiler.mapping import Block, Placement
 from compiler.options import CompileOptions
-from compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Layer, Mvm, row_codes, run_layer
+from compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm, batch_size, row_codes, run_call
 from compiler.quantisers import Quantiser
+from compiler.sensitivity import make_judge
+from compiler.steps import Linear
 from compiler.weights import PairMap, code_value, column_sums
 from hw.config import Chip, macro_config
 from hw.core.config import CoreConfig
@@ -21,7 +22,7 @@ from macro_models import CAUSES, MacroModel, Masks, MvmResult, family
 from macro_models.devices import Device, load_device
 from macro_models.exact.operation import MvmOperation
 
-__all__ = ["Bench", "Draft", "Trial", "representative_time"]
+__all__ = ["Bench", "Draft", "Site", "Trial", "representative_time"]
 
 Float = NDArray[np.float64]
 Chips = Sequence[dict[int, MacroModel]]
@@ -69,7 +70,7 @@ class Trial:
 
     ``outputs`` are those of the layer after its ReLU, of shape (chips, samples, outputs), ``error`` the squared error
     of each, of shape (outputs,); ``sums`` are the outputs before bias and ReLU, ``total`` is the squared error of the
-    network's outputs if the layers after it were exact; ``cycles`` the mean for one input.
+    network's outputs if all other layers were exact; ``cycles`` the mean for one sample.
     """
 
     draft: Draft
@@ -80,6 +81,21 @@ class Trial:
     cycles: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """A layer by its number, and the samples on which its candidates are tried.
+
+    A sample is a position of an image. ``inputs`` and ``wanted`` are inputs and outputs in floating point, of shape
+    (samples, ...), ``values`` the inputs on each chip, of shape (chips, samples, inputs).
+    """
+
+    index: int
+    op: Linear
+    inputs: Float
+    wanted: Float
+    values: Float
+
+
 class Bench:
     """Chips on which candidates are tried.
 
@@ -88,14 +104,14 @@ class Bench:
     network, placement, chip, device, options
         What is compiled, where it goes and for what.
     x
-        Calibration inputs of shape (samples, features), in the units of the model.
+        Calibration inputs of shape (images, features), in the units of the model.
 
     Attributes
     ----------
     wanted
-        Input and output of every layer in floating point.
-    reference
-        Outputs of the network in floating point, as :meth:`outputs_after` gives them.
+        The input and the results of all steps in floating point.
+    judge
+        Tells what errors of a layer do to the outputs.
     """
 
     def __init__(
@@ -112,21 +128,8 @@ class Bench:
         others = len(self.kinds) - 1
         self.share = np.array([IDEAL_SHARE] + [(1.0 - IDEAL_SHARE) / others] * others if others else [1.0])
         self.masks = [_masks(placement, core) for core in range(placement.cores)]
-        self.images = np.arange(len(x), dtype=np.uint64)
         self.wanted = network.activations(x)
-        self.reference = self.outputs_after(len(network.layers), self.wanted[-1])
-
-    def outputs_after(self, index: int, h: Float) -> Float:
-        """Outputs of the float network for inputs ``h`` of layer ``index``; of classes, their differences only."""
-        for layer in self.network.layers[index:]:
-            h = layer.compute(h)
-        if self.network.is_classifier and h.shape[-1] > 1:
-            h = h - h.mean(axis=-1, keepdims=True)
-        return h
-
-    def inputs_of(self, index: int) -> Float:
-        """Inputs of a layer in floating point, of shape (samples, inputs)."""
-        return self.wanted[index]
+        self.judge = make_judge(network, self.wanted)
 
     def offset(self, index: int, quantiser: Quantiser) -> Float:
         """What the digital side adds to a layer's products: its bias, and what code 0 stands for."""
@@ -152,22 +155,17 @@ class Bench:
         ]
 
     def run(
-        self,
-        index: int,
-        draft: Draft,
-        values: Float,
-        codes: NDArray[np.int16] | None = None,
-        chips: Chips | None = None,
+        self, site: Site, draft: Draft, codes: NDArray[np.int16] | None = None, chips: Chips | None = None
     ) -> Trial:
         """Tries a candidate.
 
-        ``values`` are the layer's inputs on each chip, of shape (chips, samples, inputs); ``codes`` their codes and
-        ``chips`` the programmed models, where they are known already.
+        ``codes`` of the inputs on each chip, of shape (chips, samples, inputs), and ``chips``, the programmed models,
+        are given where they are known already.
         """
-        layer = self.network.layers[index]
+        index, layer = site.index, site.op.layer
         chips = self.program(index, draft) if chips is None else chips
         if codes is None:
-            codes = np.stack([draft.quantiser.codes(v) for v in values])
+            codes = np.stack([draft.quantiser.codes(v) for v in site.values])
         products = self.products(index, draft, 0)
         sums: Float = np.zeros((*codes.shape[:2], layer.outputs))
         cycles = 0
@@ -179,41 +177,25 @@ class Bench:
                 cycles += int(np.sum(self.core.cycles(p.mvm.op, result.steps)))
         outputs = sums + self.offset(index, draft.quantiser) + draft.shift
         outputs = np.maximum(outputs, 0.0) if layer.relu else outputs
-        error = self.share @ ((outputs - self.wanted_of(index)) ** 2).mean(axis=1)
+        error = self.share @ ((outputs - site.wanted) ** 2).mean(axis=1)
         return Trial(
             draft=draft,
             outputs=outputs,
             sums=sums,
             error=error,
-            total=self.total(index, outputs, error),
-            cycles=cycles / (len(chips) * len(self.images)),
+            total=self.judge.total(index, outputs, site.wanted, self.share),
+            cycles=cycles / (len(chips) * len(site.wanted)),
         )
 
-    def wanted_of(self, index: int) -> Float:
-        """Outputs of a layer in floating point, of shape (samples, outputs)."""
-        return self.wanted[index + 1]
-
-    def total(self, index: int, outputs: Float, error: Float) -> float:
-        """Squared error of the network's outputs for outputs of a layer; see :class:`Trial`."""
-        lost = self.outputs_after(index + 1, outputs) - self.reference
-        return float(self.share @ (lost**2).mean(axis=(1, 2)))
-
-    def changed(self, error: float) -> float:
-        """Share of decisions that errors of this size change, by the margins: 0 where there is nothing to decide."""
-        if not self.network.is_classifier:
-            return 0.0
-        scores = self.reference
-        if scores.shape[-1] > 1:
-            best = np.sort(scores, axis=-1)
-            margin = best[..., -1] - best[..., -2]
-            error *= np.sqrt(2.0)
-        else:
-            margin = np.abs(scores[..., 0])
-        return float(ndtr(-margin / max(error, 1e-300)).mean())
-
     def _mvm(self, cores: dict[int, MacroModel], mvm: Mvm, inputs: NDArray[np.integer]) -> MvmResult:
-        op_id = (self.images << np.uint64(OP_ID_IMAGE_SHIFT)) | np.uint64(mvm.operation)
-        return cores[mvm.core].mvm(mvm.op, self.masks[mvm.core], mvm.vector(inputs, self.chip.lines), op_id)
+        op_id = (np.arange(len(inputs), dtype=np.uint64) << np.uint64(OP_ID_IMAGE_SHIFT)) | np.uint64(mvm.operation)
+        return self._product(cores, mvm, inputs, op_id)
+
+    def _product(
+        self, cores: dict[int, MacroModel], mvm: Mvm, inputs: NDArray[np.integer], op_id: NDArray[np.uint64]
+    ) -> MvmResult:
+        vector = mvm.vector(inputs, self.chip.lines // 2)
+        return cores[mvm.core].mvm(mvm.op, self.masks[mvm.core], vector, op_id)
 
     def products(self, index: int, draft: Draft, operation: int) -> list[Product]:
         """Products of a layer, the first of them with number ``operation`` in the static program."""
@@ -234,21 +216,25 @@ class Bench:
         sums = column_sums(targets, block.rows, block.columns, self.chip)
         return code_value(sums, draft.op.step_code, draft.pairs.unit_of(block), self.chip) * (draft.gain / block.copies)
 
-    def advance(self, index: int, layer: Layer, trial: Trial, codes: NDArray[np.int16]) -> NDArray[np.int16]:
-        """Input codes of the next layer on each chip, as the integer arithmetic computes them."""
-        results = []
-        for cores, inputs in zip(self.program(index, trial.draft), codes, strict=True):
+    def advance(self, call: Call, layer: Layer, draft: Draft, codes: NDArray[np.int16]) -> NDArray[np.int16]:
+        """What a layer makes on each chip, of shape (chips, images, outputs * positions), from codes of all images."""
+        results, batch = [], batch_size([layer], codes.shape[1])
+        images = np.arange(codes.shape[1], dtype=np.uint64)
+        for cores, chip in zip(self.program(call.layer, draft), codes, strict=True):
 
-            def run(mvm: Mvm, x: NDArray[np.int16], op_id: NDArray[np.uint64], cores: dict[int, MacroModel] = cores):
-                return cores[mvm.core].mvm(mvm.op, self.masks[mvm.core], x, op_id).codes
+            def run(
+                _: int, mvm: Mvm, x: NDArray[np.int16], op_id: NDArray[np.uint64], cores: dict[int, MacroModel] = cores
+            ) -> NDArray[np.int16]:
+                return self._product(cores, mvm, x, op_id).codes[:, mvm.columns]
 
-            results.append(run_layer(layer, inputs, self.images, self.chip.lines, run))
+            parts = [slice(k, k + batch) for k in range(0, len(chip), batch)]
+            results.append(np.concatenate([run_call(call, layer, chip[p], images[p], run) for p in parts]))
         return np.stack(results)
 
-    def relative_error(self, index: int, trial: Trial) -> float:
+    def relative_error(self, site: Site, trial: Trial) -> float:
         """Error of a layer's output relative to its standard deviation."""
-        wanted = self.wanted_of(index)
-        return float(np.sqrt(((trial.outputs - wanted) ** 2).mean() / max(wanted.var(axis=0).mean(), 1e-300)))
+        lost = ((trial.outputs - site.wanted) ** 2).mean()
+        return float(np.sqrt(lost / max(site.wanted.var(axis=0).mean(), 1e-300)))
 
 
 def _masks(placement: Placement, core: int) -> Masks:

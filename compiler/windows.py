@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PAD", "Windows", "windows"]
+from macro_models.exact.vector import PAD
 
-PAD = -1
-"""Index of an element that padding adds."""
+__all__ = ["Windows", "windows"]
 
 PAD_MODES = ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
 

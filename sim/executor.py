@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from compiler.compile import check_shape
 from compiler.inputs import load_input
 from compiler.network import Network
-from compiler.program import Mvm, run_layer
-from compiler.stages import batch_size, run_stages
+from compiler.program import Mvm, batch_size
 from hw.config import macro_config
 from macro_models import MacroModel, Masks, family
 from macro_models.devices import Device, load_device
@@ -121,18 +120,13 @@ class _Run:
         """Outputs of the last layer for a batch that starts at index ``first`` of the run."""
         where = slice(first, first + len(x))
         images = np.arange(first_image + first, first_image + first + len(x), dtype=np.uint64)
-        codes = self.network.input.compute(x)
-        if self.network.stages:
-            stages, layers, lines = self.network.stages, self.network.layers, self.network.chip.lines
-            lanes = run_stages(stages, layers, codes, images, lines, lambda k: partial(self._mvm, k, where))
-            return self.network.output.compute(lanes)
-        for index, layer in enumerate(self.network.layers):
-            codes = run_layer(layer, codes, images, self.network.chip.lines, partial(self._mvm, index, where))
-        return self.network.output.compute(codes)
+        program = self.network.program
+        return program.output.compute(program.run(program.input.compute(x), images, partial(self._mvm, where)))
 
     def _mvm(
-        self, index: int, where: slice, mvm: Mvm, vector: NDArray[np.int16], op_id: NDArray[np.uint64]
+        self, where: slice, index: int, mvm: Mvm, rows: NDArray[np.int16], op_id: NDArray[np.uint64]
     ) -> NDArray[np.integer]:
+        vector = mvm.vector(rows, self.network.chip.lines // 2)
         result = self.backend.mvm(mvm.core, mvm.op, self.masks[mvm.core], vector, op_id)
         images = where.stop - where.start
         self.cycles[where] += np.asarray(result.cycles, dtype=np.int64).reshape(images, -1).sum(axis=1)
@@ -145,7 +139,7 @@ class _Run:
         self.total[index] += codes.size
         if self.keep:
             self.kept.setdefault((index, mvm.operation), []).append(codes.astype(np.int16).reshape(images, -1))
-        return result.codes
+        return codes
 
 
 def execute(

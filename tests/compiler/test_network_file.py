@@ -8,9 +8,12 @@ import pytest
 from compiler import CompileOptions, Network, compile_model
 from hw.config import load_chip
 from macro_models.errors import InputError
+from sim.executor import execute
+from sim.functional import FunctionalBackend
 from tests.compiler.onnx_models import random_perceptron
 
 OPTIONS = CompileOptions(seeds=1, samples=16)
+FORMAT_1 = Path(__file__).parent / "format1"
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +45,21 @@ def test_compilation_is_deterministic(network: Network, path: Path, tmp_path: Pa
     same = compile_model(random_perceptron([9, 12, 3]), load_chip("tnsa16-core"), calibrate=x, options=OPTIONS)
     same.save(tmp_path / "same.mho")
     assert (tmp_path / "same.mho").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["perceptron", "residual"])
+def test_files_of_format_1_are_read(name: str, tmp_path: Path) -> None:
+    """Files that were written then, and what they gave."""
+    network = Network.load(FORMAT_1 / f"{name}.mho")
+    network.save(tmp_path / "now.mho")
+    wanted = np.load(FORMAT_1 / f"{name}.npz")
+    for read in (network, Network.load(tmp_path / "now.mho")):
+        done = execute(read, FunctionalBackend(), wanted["x"], seed=3, time_s=86_400.0, keep_codes=True)
+        assert np.array_equal(done.outputs, wanted["outputs"])
+        assert np.array_equal(done.cycles, wanted["cycles"])
+        assert np.array_equal(np.concatenate([c.ravel() for _, c in sorted(done.codes.items())]), wanted["codes"])
+        assert np.allclose(read.model.compute(wanted["x"]), wanted["reference"], rtol=1e-5, atol=1e-6)
+        assert read.model.is_chain == (name == "perceptron")
 
 
 def refusal(path: Path) -> str:
@@ -119,7 +137,7 @@ def test_another_version(network: Network, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("compiler.network.FORMAT", 99)
     network.save(tmp_path / "new.mho")
     monkeypatch.undo()
-    assert "has network format 99; this version reads 1" in refusal(tmp_path / "new.mho")
+    assert "has network format 99; this version reads 1 to 2: compile it again" in refusal(tmp_path / "new.mho")
 
 
 def test_nothing_is_left_where_writing_fails(network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

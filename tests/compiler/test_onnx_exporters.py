@@ -121,7 +121,7 @@ def test_classifiers(name: str, output: str) -> None:
     network = import_onnx(model, output=output)
     got = network.compute(x)
     assert network.is_classifier
-    assert not network.steps
+    assert network.is_chain
     assert (got.shape, got.dtype) == (wanted.shape, wanted.dtype)
     np.testing.assert_allclose(got, wanted, atol=1e-5)
 

@@ -1,7 +1,6 @@
-"""Networks that are no chain of layers: the integer arithmetic by itself, and whole networks against onnxruntime."""
+"""Networks that are no chain of layers: steps as stages, and whole networks against onnxruntime."""
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from compiler import CompileOptions, Network, compile_model
-from compiler.integer import LANE_MAX, Encode, Limit, Table, WeightedSum, scale_leaf
+from compiler.program import Call
 from compiler.stage_lowering import equalise, lower_step, tied
-from compiler.stages import Call, run_stages
 from compiler.steps import Combine, Map, Maximum
 from compiler.windows import windows
 from hw.config import load_chip
-from macro_models import Masks
+from macro_models.exact.vector import LANE_MAX, Limit, Table, WeightedSum, scale_leaf
 from mho.data import load_sample
 from sim.executor import build_cores, core_masks, execute, quantised_outputs
 from sim.functional import FunctionalBackend
@@ -28,48 +26,6 @@ from tests.compiler.onnx_models import Array, build, node, reference
 OPTIONS = CompileOptions(seeds=1, samples=32)
 DAY = 86_400.0
 LANES = hnp.arrays(np.int16, (3, 5), elements=st.integers(-LANE_MAX, LANE_MAX))
-
-
-def rounded(value: int, shift: int) -> int:
-    return (value + ((1 << shift) >> 1)) >> shift
-
-
-@given(
-    lanes=LANES,
-    offset=hnp.arrays(np.int16, 5),
-    multiplier=hnp.arrays(np.int32, 5, elements=st.integers(0, LANE_MAX)),
-    shift=st.integers(0, 31),
-)
-def test_encode_is_python_arithmetic(lanes: Array, offset: Array, multiplier: Array, shift: int) -> None:
-    op = Encode(offset=offset, multiplier=multiplier, shift=shift, low=-15, high=15)
-    for row, got in zip(lanes, op.compute(lanes), strict=True):
-        for v, o, m, code in zip(row, offset, multiplier, got, strict=True):
-            assert code == min(max(rounded((int(v) - int(o)) * int(m), shift), -15), 15)
-
-
-@given(
-    lanes=LANES,
-    index=hnp.arrays(np.int32, (4, 3), elements=st.integers(-1, 4)),
-    multiplier=hnp.arrays(np.int32, (4, 3), elements=st.integers(-LANE_MAX, LANE_MAX)),
-    shift=st.integers(0, 31),
-    offset=hnp.arrays(np.int32, 4, elements=st.integers(-(2**16), 2**16)),
-)
-def test_weighted_sum_is_python_arithmetic(
-    lanes: Array, index: Array, multiplier: Array, shift: int, offset: Array
-) -> None:
-    op = WeightedSum(index=index, multiplier=multiplier, shift=shift, offset=offset)
-    for row, got in zip(lanes, op.compute(lanes), strict=True):
-        for k in range(4):
-            total = sum(int(row[i]) * int(m) for i, m in zip(index[k], multiplier[k], strict=True) if i >= 0)
-            assert got[k] == min(max(rounded(total, shift) + int(offset[k]), -LANE_MAX), LANE_MAX)
-
-
-def test_weighted_sum_that_exceeds_32_bits() -> None:
-    op = WeightedSum(
-        index=np.zeros((1, 3), np.int32), multiplier=np.full((1, 3), LANE_MAX), shift=0, offset=np.zeros(1, np.int32)
-    )
-    with pytest.raises(ValueError, match="exceeds 32 bits"):
-        op.check()
 
 
 @given(
@@ -96,7 +52,6 @@ def test_mean_has_no_error_but_rounding() -> None:
     step = Combine(index=index, coefficient=np.full((1, 49), 1 / 49), offset=np.zeros(1), channel=np.zeros(1, np.int32))
     lanes = np.random.default_rng(0).integers(-LANE_MAX, LANE_MAX, (50, 49)).astype(np.int16)
     op, unit = lower_step(step, np.full(49, 0.01), np.zeros(1))
-    assert not isinstance(op, Call)
     wanted = step.compute(lanes.astype(np.float64) * 0.01)
     assert np.abs(op.compute(lanes) * unit - wanted).max() <= 0.51 * unit[0]
 
@@ -108,7 +63,6 @@ def test_a_channel_that_is_nearly_dead_leaves_the_others_their_bits() -> None:
     lanes = np.random.default_rng(0).integers(0, LANE_MAX // 2, (50, 32)).astype(np.int16)
     lanes[:, :16] = 0
     op, unit = lower_step(step, np.full(32, 1e-4), np.array([1e-9, 1.6]))
-    assert not isinstance(op, Call)
     wanted = step.compute(lanes.astype(np.float64) * 1e-4)
     assert np.abs(op.compute(lanes) * unit - wanted).max() <= 0.51e-4
 
@@ -225,25 +179,27 @@ def test_each_position_has_conversions_of_its_own(network: Network, x: Array) ->
     """The whole run again, one position and one product at a time, with numbers counted here."""
     done = execute(network, FunctionalBackend(), x[:2], seed=1, time_s=DAY, keep_codes=True)
     cores, masks = build_cores(network, seed=1, time_s=DAY), core_masks(network)
+    program = network.program
     firsts = np.cumsum([0, *(layer.conversions * layer.positions for layer in network.layers)])
-    values: list[Array] = [network.input.compute(x[:2])]
-    for stage in network.stages:
-        taken = np.concatenate([values[k] for k in stage.inputs], axis=1)
+    values: list[Array] = [program.input.compute(x[:2])]
+    for stage in program.stages:
+        codes = np.concatenate([values[k] for k in stage.inputs], axis=1)
         op = stage.operation
         if not isinstance(op, Call):
-            values.append(op.compute(taken))
+            values.append(op.compute(codes))
             continue
         layer = network.layers[op.layer]
+        constant = 1 if layer.mvms[0].op.segments == 1 else 17
         result = np.zeros((2, layer.outputs, layer.positions), dtype=np.int16)
         for image in range(2):
-            codes = op.encode.compute(taken)[image]
             number = int(firsts[op.layer])
             for position, patch in enumerate(op.patches):
-                seen = np.array([[op.pad[r] if e < 0 else codes[e] for r, e in enumerate(patch)]], dtype=np.int16)
+                seen = [op.pad[r] if e < 0 else codes[image, e] for r, e in enumerate(patch)]
+                rows = np.array([[constant if k < 0 else seen[k] for k in layer.spread]], dtype=np.int16)
                 lanes = np.zeros(layer.outputs, dtype=np.int64)
                 for mvm in layer.mvms:
                     op_id = np.array([(image << 32) | number], dtype=np.uint64)
-                    vector = mvm.vector(layer.rows(seen), network.chip.lines)
+                    vector = mvm.vector(rows, network.chip.lines // 2)
                     raw = cores[mvm.core].mvm(mvm.op, masks[mvm.core], vector, op_id).codes[0, mvm.columns]
                     kept = done.codes[op.layer, mvm.operation][image].reshape(layer.positions, -1)
                     assert np.array_equal(raw, kept[position])
@@ -252,26 +208,19 @@ def test_each_position_has_conversions_of_its_own(network: Network, x: Array) ->
                 lanes = lanes + layer.root.bias
                 result[image, :, position] = np.maximum(lanes, 0) if layer.root.relu else lanes
         values.append(result.reshape(2, -1))
-    assert np.array_equal(network.model.finish(network.output.compute(values[-1])), done.outputs)
+    assert np.array_equal(network.model.finish(program.output.compute(values[-1])), done.outputs)
 
 
 def test_values_that_are_used_again_are_kept(network: Network, x: Array) -> None:
-    cores, masks = build_cores(network, device="ideal"), core_masks(network)
+    cores, masks, program = build_cores(network, device="ideal"), core_masks(network), network.program
 
-    def run(layer: int, mvm: Any, vector: Array, op_id: Array) -> Array:
-        mask: Masks = masks[mvm.core]
-        return cores[mvm.core].mvm(mvm.op, mask, vector, op_id).codes
+    def run(layer: int, mvm: Any, rows: Array, op_id: Array) -> Array:
+        vector = mvm.vector(rows, network.chip.lines // 2)
+        return cores[mvm.core].mvm(mvm.op, masks[mvm.core], vector, op_id).codes[:, mvm.columns]
 
-    lanes = run_stages(
-        network.stages,
-        network.layers,
-        network.input.compute(x),
-        np.arange(len(x), dtype=np.uint64),
-        network.chip.lines,
-        lambda k: partial(run, k),
-    )
+    lanes = program.run(program.input.compute(x), np.arange(len(x), dtype=np.uint64), run)
     assert np.array_equal(
-        network.model.finish(network.output.compute(lanes)), quantised_outputs(network, FunctionalBackend(), x).outputs
+        network.model.finish(program.output.compute(lanes)), quantised_outputs(network, FunctionalBackend(), x).outputs
     )
 
 

@@ -3,9 +3,9 @@ import pytest
 from onnx import TensorProto
 
 from compiler import CompileOptions, Network, compile_model
-from compiler.integer import scale_leaf
 from hw.config import load_chip
 from macro_models.errors import InputError
+from macro_models.exact.vector import scale_leaf
 from sim.executor import build_cores, core_masks, execute, float_outputs, quantised_outputs
 from sim.functional import FunctionalBackend
 from tests.compiler.onnx_models import build, node, random_perceptron, reference
@@ -93,7 +93,7 @@ def test_result_is_the_integer_arithmetic_of_the_codes(network: Network, x: np.n
     cores = build_cores(network, seed=1, time_s=DAY)
     masks = core_masks(network)
     for image in range(3):
-        codes = [int(c) for c in network.input.compute(x[:3])[image]]
+        codes = [int(c) for c in network.program.input.compute(x[:3])[image]]
         for index, layer in enumerate(network.layers):
             sums = [0] * layer.outputs
             constant = 1 if layer.mvms[0].op.segments == 1 else 17
@@ -116,7 +116,7 @@ def test_result_is_the_integer_arithmetic_of_the_codes(network: Network, x: np.n
             if q is not None:
                 lanes = [min(max((v + ((1 << q.shift) >> 1)) >> q.shift, q.low), q.high) for v in lanes]
             codes = lanes
-        y = network.model.finish(np.array([codes]) * network.output.scale)
+        y = network.model.finish(np.array([codes]) * network.program.output.scale)
         assert np.array_equal(y[0], done.outputs[image])
 
 

@@ -1,18 +1,36 @@
-"""The integer arithmetic between two matrix-vector products, bit by bit as the digital side of a tile does it.
+"""The integer arithmetic between two matrix-vector products, bit by bit: the reference of a tile's vector unit.
 
 Cores differ in the scales of their columns, so a core's codes are first brought to a scale that its layer shares (the
-*leaf*), then added with wrap-around (associative, so that any tree of additions gives the same sum), then finished
-(the *root*): bias, ReLU, and requantisation to the input codes of the next layer.
+*leaf*), then added with wrap-around (associative, so that any tree of additions gives the same sum), then finished (the
+*root*): bias, ReLU, and, where the value that is made is one of codes, requantisation. Everything else that is done to
+a value, element by element, is here too: :class:`Encode`, :class:`WeightedSum`, :class:`Limit`, :class:`Table`,
+:class:`Largest`, :class:`Select`.
 
-Widths: codes 13 bits signed (two-segment operations), multipliers 15 bits, products 32 bits, lanes 16 bits signed.
-That the sum of a lane cannot overflow is proved by the compiler (:func:`check_headroom`); intermediate sums may wrap.
+Leaf, root, encode, weighted sum, limit and the argument of a table are instances of one formula,
 
-Networks that are no chain of layers keep every value in 16-bit lanes; what is done to them element by element is here
-too: :class:`Encode`, :class:`WeightedSum`, :class:`Limit`, :class:`Table`. Products and sums of those fit 32 bits.
+    ``clip(((sum_k (a_k - c) m_k) >> s) + d, low, high)``,    ``>>`` rounding half up,
+
+which :func:`finish` ends:
+
+============  ==============  =====================  =====  =======  ====================================
+operation     a               c, m                   s      d        low, high
+============  ==============  =====================  =====  =======  ====================================
+leaf          code            0, multiplier          shift  0        none: :func:`check_headroom` proves it
+root          sum of leaves   -bias, 1               shift  0        codes, or from 0 up for a ReLU
+encode        lane            offset, multiplier     shift  0        codes
+weighted sum  several lanes   0, multipliers         shift  offset   lanes
+limit         lane            0, 1                   0      0        low, high
+table         lane            0, multiplier          shift  512      0, 1023: the entry that is taken
+============  ==============  =====================  =====  =======  ====================================
+
+Widths: codes 13 bits signed (two-segment operations), multipliers 15 bits and a sign, sums of products 32 bits, lanes
+16 bits signed, shifts 0..31. That the sum of a lane cannot overflow is proved by the compiler; intermediate sums may
+wrap.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,20 +40,27 @@ from macro_models.exact.operation import LSB_SEGMENT_BITS, MvmOperation
 __all__ = [
     "LANE_MAX",
     "MULTIPLIER_MAX",
+    "PAD",
     "SHIFT_MAX",
     "SUM_MAX",
     "TABLE_HALF",
     "Encode",
+    "Largest",
     "Limit",
     "Requantise",
     "Root",
+    "Select",
     "Table",
     "WeightedSum",
     "check_headroom",
+    "finish",
     "largest_code",
     "scale_leaf",
     "sum_leaves",
+    "take_rows",
 ]
+
+Lanes = NDArray[np.int16]
 
 LANE_MAX = 2**15 - 1
 """Largest magnitude of a 16-bit lane that the compiler uses."""
@@ -45,6 +70,20 @@ SUM_MAX = 2**16 - 1
 """Largest sum of the magnitudes of the multipliers of one element: 32 bits then hold its sum of products."""
 TABLE_HALF = 512
 """A table has twice as many entries."""
+PAD = -1
+"""Index of an element that is outside of a value: padding."""
+
+
+def finish(
+    total: NDArray[np.int64], shift: int, low: int, high: int, add: NDArray[np.integer] | int = 0
+) -> Lanes:
+    """``clip(floor(total / 2**shift + 1/2) + add, low, high)``: the vector formula from its sum of products on."""
+    return np.clip(_round_shift(total, shift) + add, low, high).astype(np.int16)
+
+
+def _round_shift(value: NDArray[np.int64], shift: int) -> NDArray[np.int64]:
+    """``floor(value / 2**shift + 1/2)``."""
+    return (value + ((1 << shift) >> 1)) >> shift
 
 
 def largest_code(op: MvmOperation) -> int:
@@ -53,12 +92,19 @@ def largest_code(op: MvmOperation) -> int:
     return one if op.segments == 1 else ((one << LSB_SEGMENT_BITS) + one)
 
 
-def _round_shift(value: NDArray[np.int64], shift: int) -> NDArray[np.int64]:
-    """``floor(value / 2**shift + 1/2)``."""
-    return (value + ((1 << shift) >> 1)) >> shift
+def take_rows(x: NDArray[Any], patches: NDArray[np.int32], pad: NDArray[Any]) -> NDArray[Any]:
+    """Inputs of a layer's rows at each position, (batch, positions, rows), for values of shape (batch, elements).
+
+    ``patches`` has shape (positions, rows); ``pad`` of shape (rows,) is what a row takes outside of the image.
+    """
+    rows = x[:, np.maximum(patches, 0)]
+    outside = patches == PAD
+    if outside.any():
+        rows[:, outside] = np.broadcast_to(pad, patches.shape)[outside]
+    return rows
 
 
-def scale_leaf(codes: NDArray[np.integer], multiplier: NDArray[np.integer], shift: int) -> NDArray[np.int16]:
+def scale_leaf(codes: NDArray[np.integer], multiplier: NDArray[np.integer], shift: int) -> Lanes:
     """Codes of shape (batch, columns) on the scale of the layer: ``(code * multiplier + half) >> shift``.
 
     ``multiplier`` has shape (columns,), 0..32767; ``shift`` is 0..31.
@@ -66,7 +112,7 @@ def scale_leaf(codes: NDArray[np.integer], multiplier: NDArray[np.integer], shif
     return _round_shift(codes.astype(np.int64) * multiplier, shift).astype(np.int16)
 
 
-def sum_leaves(leaves: Sequence[tuple[NDArray[np.int16], NDArray[np.integer]]], outputs: int) -> NDArray[np.int16]:
+def sum_leaves(leaves: Sequence[tuple[Lanes, NDArray[np.integer]]], outputs: int) -> Lanes:
     """Wrapping 16-bit sums of shape (batch, outputs).
 
     Each leaf is (values of shape (batch, columns), the output that each column adds to); several columns may add to
@@ -86,15 +132,15 @@ def sum_leaves(leaves: Sequence[tuple[NDArray[np.int16], NDArray[np.integer]]], 
 
 @dataclass(frozen=True, kw_only=True)
 class Requantise:
-    """``saturate(round(lane / 2**shift), low, high)``: 16-bit lanes to input codes of the next layer."""
+    """``clip(lane >> shift, low, high)``: 16-bit lanes to input codes of the next layer."""
 
     shift: int
     low: int
     high: int
 
-    def compute(self, lanes: NDArray[np.integer]) -> NDArray[np.int16]:
+    def compute(self, lanes: NDArray[np.integer]) -> Lanes:
         """Codes of the shape of ``lanes``."""
-        return np.clip(_round_shift(lanes.astype(np.int64), self.shift), self.low, self.high).astype(np.int16)
+        return finish(lanes.astype(np.int64), self.shift, self.low, self.high)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,15 +154,15 @@ class Root:
     relu
         Negative lanes become 0.
     requantise
-        None for the last layer, whose lanes the host turns into numbers.
+        To the codes that the next layer takes, which has chosen them; None where the value stays in lanes.
     """
 
     bias: NDArray[np.int16]
     relu: bool
     requantise: Requantise | None
 
-    def compute(self, total: NDArray[np.int16]) -> NDArray[np.int16]:
-        """Codes of the next layer, or lanes of the last one, for sums of shape (batch, outputs)."""
+    def compute(self, total: Lanes) -> Lanes:
+        """Codes or lanes, for sums of shape (batch, outputs)."""
         lanes = total + self.bias
         if self.relu:
             lanes = np.maximum(lanes, 0)
@@ -125,7 +171,7 @@ class Root:
 
 @dataclass(frozen=True, kw_only=True)
 class Encode:
-    """Lanes to input codes: ``saturate(((lane - offset) * multiplier + half) >> shift, low, high)``.
+    """Lanes to input codes: ``clip((lane - offset) * multiplier >> shift, low, high)``.
 
     ``offset`` (a lane, 16 bits) and ``multiplier`` (0..32767) have shape (elements,).
     """
@@ -136,15 +182,14 @@ class Encode:
     low: int
     high: int
 
-    def compute(self, lanes: NDArray[np.integer]) -> NDArray[np.int16]:
+    def compute(self, lanes: NDArray[np.integer]) -> Lanes:
         """Codes of the shape of ``lanes``, (batch, elements)."""
-        product = (lanes.astype(np.int64) - self.offset) * self.multiplier
-        return np.clip(_round_shift(product, self.shift), self.low, self.high).astype(np.int16)
+        return finish((lanes.astype(np.int64) - self.offset) * self.multiplier, self.shift, self.low, self.high)
 
 
 @dataclass(frozen=True, kw_only=True)
 class WeightedSum:
-    """``saturate((sum_k lane[index[i, k]] * multiplier[i, k] + half >> shift) + offset[i])`` to 16 bits.
+    """``clip((sum_k lane[index[i, k]] * multiplier[i, k] >> shift) + offset[i])`` to 16 bits.
 
     ``index`` and ``multiplier`` (-32767..32767) have shape (elements, terms); a term with index -1 is left out.
     ``offset``, of shape (elements,), has 17 bits.
@@ -155,12 +200,12 @@ class WeightedSum:
     shift: int
     offset: NDArray[np.int32]
 
-    def compute(self, lanes: NDArray[np.integer]) -> NDArray[np.int16]:
+    def compute(self, lanes: NDArray[np.integer]) -> Lanes:
         """Lanes of shape (batch, elements) from lanes of shape (batch, elements of all inputs)."""
         total = np.zeros((len(lanes), len(self.index)), dtype=np.int64)
         for column, factor in zip(self.index.T, self.multiplier.T, strict=True):
             total += lanes[:, column].astype(np.int64) * np.where(column < 0, 0, factor)
-        return np.clip(_round_shift(total, self.shift) + self.offset, -LANE_MAX, LANE_MAX).astype(np.int16)
+        return finish(total, self.shift, -LANE_MAX, LANE_MAX, self.offset)
 
     def check(self) -> None:
         """Raises ValueError if a sum could exceed 32 bits."""
@@ -175,13 +220,13 @@ class Limit:
     low: NDArray[np.int16]
     high: NDArray[np.int16]
 
-    def compute(self, lanes: NDArray[np.integer]) -> NDArray[np.int16]:
+    def compute(self, lanes: NDArray[np.integer]) -> Lanes:
         return np.clip(lanes, self.low, self.high).astype(np.int16)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A function by look-up: ``entries[saturate((lane * multiplier + half) >> shift, -512, 511) + 512]``.
+    """A function by look-up: ``entries[clip(lane * multiplier >> shift, -512, 511) + 512]``.
 
     ``multiplier`` (0..32767) has shape (elements,), ``entries`` (1024,).
     """
@@ -190,9 +235,33 @@ class Table:
     shift: int
     entries: NDArray[np.int16]
 
-    def compute(self, lanes: NDArray[np.integer]) -> NDArray[np.int16]:
-        at = _round_shift(lanes.astype(np.int64) * self.multiplier, self.shift)
-        return self.entries[np.clip(at, -TABLE_HALF, TABLE_HALF - 1) + TABLE_HALF]
+    def compute(self, lanes: NDArray[np.integer]) -> Lanes:
+        product = lanes.astype(np.int64) * self.multiplier
+        return self.entries[finish(product, self.shift, 0, 2 * TABLE_HALF - 1, TABLE_HALF)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Select:
+    """Lanes by their index, :data:`PAD` for ``fill``; both of shape (elements,)."""
+
+    index: NDArray[np.int32]
+    fill: NDArray[np.int16]
+
+    def compute(self, lanes: Lanes) -> Lanes:
+        return np.where(self.index == PAD, self.fill, lanes[:, self.index])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Largest:
+    """The largest of some lanes of one unit, ``index`` of shape (elements, window)."""
+
+    index: NDArray[np.int32]
+
+    def compute(self, lanes: Lanes) -> Lanes:
+        result = lanes[:, self.index[:, 0]]
+        for column in self.index.T[1:]:
+            np.maximum(result, lanes[:, column], out=result)
+        return result
 
 
 def check_headroom(

@@ -4,17 +4,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from compiler.integer import (
+from macro_models.exact.operation import MvmOperation
+from macro_models.exact.vector import (
     LANE_MAX,
     MULTIPLIER_MAX,
+    Encode,
     Requantise,
     Root,
+    WeightedSum,
     check_headroom,
     largest_code,
     scale_leaf,
     sum_leaves,
 )
-from macro_models.exact.operation import MvmOperation
+
+LANES = hnp.arrays(np.int16, (3, 5), elements=st.integers(-LANE_MAX, LANE_MAX))
 
 
 def wrap16(value: int) -> int:
@@ -93,3 +97,45 @@ def test_headroom_is_the_worst_sum_of_all_leaves() -> None:
         check_headroom([(1, np.array([LANE_MAX]), np.array([0]))], 0, np.array([1]))
     with pytest.raises(ValueError, match="exceeds 32 bits"):
         check_headroom([(2**17, np.array([MULTIPLIER_MAX]), np.array([0]))], 31, np.array([0]))
+
+
+def rounded(value: int, shift: int) -> int:
+    return (value + ((1 << shift) >> 1)) >> shift
+
+
+@given(
+    lanes=LANES,
+    offset=hnp.arrays(np.int16, 5),
+    multiplier=hnp.arrays(np.int32, 5, elements=st.integers(0, LANE_MAX)),
+    shift=st.integers(0, 31),
+)
+def test_encode_is_python_arithmetic(lanes: np.ndarray, offset: np.ndarray, multiplier: np.ndarray, shift: int) -> None:
+    op = Encode(offset=offset, multiplier=multiplier, shift=shift, low=-15, high=15)
+    for row, got in zip(lanes, op.compute(lanes), strict=True):
+        for v, o, m, code in zip(row, offset, multiplier, got, strict=True):
+            assert code == min(max(rounded((int(v) - int(o)) * int(m), shift), -15), 15)
+
+
+@given(
+    lanes=LANES,
+    index=hnp.arrays(np.int32, (4, 3), elements=st.integers(-1, 4)),
+    multiplier=hnp.arrays(np.int32, (4, 3), elements=st.integers(-LANE_MAX, LANE_MAX)),
+    shift=st.integers(0, 31),
+    offset=hnp.arrays(np.int32, 4, elements=st.integers(-(2**16), 2**16)),
+)
+def test_weighted_sum_is_python_arithmetic(
+    lanes: np.ndarray, index: np.ndarray, multiplier: np.ndarray, shift: int, offset: np.ndarray
+) -> None:
+    op = WeightedSum(index=index, multiplier=multiplier, shift=shift, offset=offset)
+    for row, got in zip(lanes, op.compute(lanes), strict=True):
+        for k in range(4):
+            total = sum(int(row[i]) * int(m) for i, m in zip(index[k], multiplier[k], strict=True) if i >= 0)
+            assert got[k] == min(max(rounded(total, shift) + int(offset[k]), -LANE_MAX), LANE_MAX)
+
+
+def test_weighted_sum_that_exceeds_32_bits() -> None:
+    op = WeightedSum(
+        index=np.zeros((1, 3), np.int32), multiplier=np.full((1, 3), LANE_MAX), shift=0, offset=np.zeros(1, np.int32)
+    )
+    with pytest.raises(ValueError, match="exceeds 32 bits"):
+        op.check()
