@@ -3,41 +3,42 @@
 import hashlib
 import io
 import json
+import math
 import os
 import tempfile
 import zipfile
-import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from macro_models.errors import InputError
+from macro_models.files import FileKind, read_file, read_member, reading
+from macro_models.files.schema import Array
 
-__all__ = ["NETWORK", "ArchiveKind", "read_archive", "write_archive"]
+__all__ = ["NETWORK", "ArchiveKind", "Arrays", "read_archive", "write_archive"]
 
 
 @dataclass(frozen=True)
-class ArchiveKind:
-    """What an archive holds: the name of its JSON file, what users call it, and how it is made again."""
+class ArchiveKind(FileKind):
+    """What an archive holds: the name of its JSON file, and how it is made again."""
 
-    index: str
-    noun: str
-    remake: str
+    index: str = ""
+    remake: str = ""
 
 
-NETWORK = ArchiveKind("network.json", "network file", "compile it again")
+NETWORK = ArchiveKind("network file", 1 << 31, "network.json", "compile it again")
 
 _SEAL = b"sha256:"
 """Start of the zip's comment, the end of the file. The checksum of all bytes before its digits follows, so that no
 byte of the file can change: not even those of the zip's own tables, which readers ignore."""
 _DIGITS = 64
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_MOST_BYTES = 1 << 31
-"""Largest member that is read, uncompressed: a guard against files that are made to exhaust memory."""
+_MOST_INDEX = 1 << 26
+"""Bytes of the JSON file."""
 
 
 def write_archive(
@@ -86,11 +87,52 @@ def _sealed_zip(members: Mapping[str, bytes]) -> bytes:
     return data + _checksum(data)
 
 
-def _checksum(data: bytes) -> bytes:
+def _checksum(data: bytes | memoryview) -> bytes:
     return hashlib.sha256(data).hexdigest().encode()
 
 
-def read_archive(path: Path, kind: ArchiveKind = NETWORK) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+class Arrays(Mapping[str, NDArray[Any]]):
+    """The arrays of an archive by name. None is unpacked before it is asked for."""
+
+    def __init__(self, path: Path, kind: ArchiveKind, archive: zipfile.ZipFile) -> None:
+        self._path, self._kind, self._zip = path, kind, archive
+        self._infos = {i.filename[:-4]: i for i in archive.infolist() if i.filename.endswith(".npy")}
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self._read(name, None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._infos)
+
+    def __len__(self) -> int:
+        return len(self._infos)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._infos
+
+    def take(
+        self, name: str, dtype: DTypeLike, shape: tuple[int | None, ...], low: float = -math.inf, high: float = math.inf
+    ) -> NDArray[Any]:
+        """An array of a type and shape, as :class:`~macro_models.files.schema.Array` says it.
+
+        Raises
+        ------
+        InputError
+            If there is no such array, or it is another one: before it is unpacked, if its header says so.
+        """
+        spec, where = Array(dtype, shape, low, high), f"{self._path}: {name}"
+        if name not in self:
+            return spec.read(where, None)
+        return spec.read(where, self._read(name, lambda dtype, shape: spec.check(where, dtype, shape)))
+
+    def _read(self, name: str, check: Any) -> NDArray[Any]:
+        info = self._infos[name]
+        with reading(self._path, self._kind):
+            self._kind.check(self._path, info.file_size)
+            return read_member(self._zip, info, check)
+
+
+def read_archive(path: Path, kind: ArchiveKind = NETWORK) -> tuple[dict[str, Any], Arrays]:
     """JSON content and arrays of a file.
 
     Raises
@@ -98,38 +140,16 @@ def read_archive(path: Path, kind: ArchiveKind = NETWORK) -> tuple[dict[str, Any
     InputError
         If the file is missing, no such archive, cut or altered.
     """
-    members = _read_members(path, kind)
-    try:
-        content = json.loads(members[kind.index])
-        arrays = {
-            name.removesuffix(".npy"): np.load(io.BytesIO(data), allow_pickle=False)
-            for name, data in members.items()
-            if name.endswith(".npy")
-        }
-    except (ValueError, OSError, EOFError, RecursionError) as error:
-        raise InputError(f"{path}: is no {kind.noun} ({' '.join(str(error).split())})") from None
+    data = read_file(path, kind)
+    with reading(path, kind):
+        archive = zipfile.ZipFile(io.BytesIO(data))
+        if not archive.comment.startswith(_SEAL) or kind.index not in archive.namelist():
+            raise InputError(f"{path}: is no {kind.noun} (it has no {kind.index} or no checksum)")
+        if _checksum(memoryview(data)[:-_DIGITS]) != data[-_DIGITS:]:
+            raise InputError(f"{path}: was altered after it was written (its checksum does not match); {kind.remake}")
+        if archive.getinfo(kind.index).file_size > _MOST_INDEX:
+            raise InputError(f"{path}: is no {kind.noun} (its {kind.index} has more than {_MOST_INDEX} bytes)")
+        content = json.loads(archive.read(kind.index))
     if not isinstance(content, dict):
         raise InputError(f"{path}: is no {kind.noun} (its {kind.index} is not an object)")
-    return content, arrays
-
-
-def _read_members(path: Path, kind: ArchiveKind) -> dict[str, bytes]:
-    try:
-        data = path.read_bytes()
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if not archive.comment.startswith(_SEAL) or kind.index not in archive.namelist():
-                raise InputError(f"{path}: is no {kind.noun} (it has no {kind.index} or no checksum)")
-            if _checksum(data[:-_DIGITS]) != data[-_DIGITS:]:
-                raise InputError(
-                    f"{path}: was altered after it was written (its checksum does not match); {kind.remake}"
-                )
-            infos = archive.infolist()
-            if sum(i.file_size for i in infos) > _MOST_BYTES:
-                raise InputError(f"{path}: is no {kind.noun} (it unpacks to more than {_MOST_BYTES} bytes)")
-            return {i.filename: archive.read(i) for i in infos}
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError, KeyError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: is no {kind.noun}, or was cut ({' '.join(str(error).split())})") from None
+    return content, Arrays(path, kind, archive)

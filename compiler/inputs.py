@@ -1,6 +1,5 @@
 """Reading of input arrays: ``X.npy``, or ``X.npz:key``."""
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.errors import InputError
+from macro_models.files import ArrayFile, FileKind
 
 __all__ = ["load_input"]
+
+_KIND = FileKind(".npy or .npz file of numbers")
 
 
 def load_input(source: "str | Path | NDArray[Any]", key: str | None = None) -> NDArray[np.float32]:
@@ -39,28 +41,17 @@ def load_input(source: "str | Path | NDArray[Any]", key: str | None = None) -> N
 
 
 def _read(path: Path, key: str | None) -> NDArray[Any]:
-    try:
-        with path.open("rb") as stream:
-            loaded = np.load(stream, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                if key is not None:
-                    raise InputError(f"{path}: is a .npy file, which has no key {key!r}")
-                return loaded
-            names = list(loaded.files)
-            if key is None and len(names) == 1:
-                key = names[0]
-            if key not in names:
-                wanted = "needs a key" if key is None else f"has no array {key!r}"
-                raise InputError(f"{path}: {wanted}; write {path.name}:KEY with one of {', '.join(names) or 'none'}")
-            return loaded[key]
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, EOFError, zipfile.BadZipFile, KeyError, SyntaxError) as error:
-        if isinstance(error, InputError):
-            raise
-        if "allow_pickle" in str(error) or "Object arrays" in str(error):
-            raise InputError(f"{path}: holds objects, or is no .npy file; an array of float32 is needed") from None
-        raise InputError(f"{path}: is no .npy or .npz file ({' '.join(str(error).split())})") from None
+    with ArrayFile.open(path, _KIND) as file:
+        if file.names is None:
+            if key is not None:
+                raise InputError(f"{path}: is a .npy file, which has no key {key!r}")
+            return file.read()
+        if key is None and len(file.names) == 1:
+            key = file.names[0]
+        if key not in file.names:
+            wanted = "needs a key" if key is None else f"has no array {key!r}"
+            raise InputError(f"{path}: {wanted}; write {path.name}:KEY with one of {', '.join(file.names) or 'none'}")
+        return file.read(key)
 
 
 def _check(array: NDArray[Any], where: str) -> NDArray[np.float32]:

@@ -1,7 +1,6 @@
 """Programming of a network as a user asks for it: device, backend, a measured map, a list of pulses."""
 
 import os
-import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from compiler import Network
 from hw.config import Chip, parse_override
 from macro_models.devices import Device
 from macro_models.errors import InputError
+from macro_models.files import ArrayFile, FileKind
 from mho.pulse_list import PulseList
 from mho.running import check_backend, open_backend
 
@@ -25,6 +25,7 @@ __all__ = ["check_program_options", "program_net", "read_conductances"]
 
 PathLike = str | os.PathLike[str]
 
+_MAP = FileKind(".npy or .npz file of conductances")
 _NUMPY = "functional"
 """The backend that is the numpy reference."""
 
@@ -161,23 +162,14 @@ def read_conductances(source: "ArrayLike | PathLike", cores: int) -> list[NDArra
 
 
 def _read_file(path: Path, key: str) -> list[NDArray[Any]]:
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return [loaded]
-        with loaded:
-            names = list(loaded.files)
-            if "cells.json" in names:
-                raise InputError(f"{path}: is a file of cells already; mho run --cells takes it as it is")
-            if key and key not in names:
-                raise InputError(f"{path}: has no array {key!r}, but {', '.join(names) or 'none'}")
-            return [loaded[name] for name in ([key] if key else sorted(names, key=_number))]
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or 'is no .npy or .npz file'})") from None
-    except (ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: is no .npy or .npz file of numbers ({' '.join(str(error).split())})") from None
+    with ArrayFile.open(path, _MAP) as file:
+        if file.names is None:
+            return [file.read()]
+        if "cells.json" in file.members:
+            raise InputError(f"{path}: is a file of cells already; mho run --cells takes it as it is")
+        if not file.names or (key and key not in file.names):
+            raise InputError(f"{path}: has no array {key!r}, but {', '.join(file.names) or 'none'}")
+        return [file.read(name) for name in ([key] if key else sorted(file.names, key=_number))]
 
 
 def _number(name: str) -> tuple[int, str]:

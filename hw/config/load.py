@@ -7,12 +7,14 @@ from typing import Any
 
 from hw.config.chip import Chip
 from hw.config.keys import nearest, shown
-from hw.config.places import first_key, key_lines, parse_toml
+from hw.config.places import first_key, key_lines
 from hw.config.tree import SCHEMA, build_chip, check_tree, merge
 from macro_models.errors import InputError
+from macro_models.files import FileKind, extending, parse_toml, read_text, read_toml
 
 __all__ = ["load_chip", "parse_override", "preset_names", "preset_text"]
 
+CHIP = FileKind("chip description", 1 << 20)
 _PRESETS = Path(__file__).parent / "presets"
 
 
@@ -29,7 +31,7 @@ def preset_text(name: str) -> str:
     InputError
         If there is no such preset.
     """
-    return _read(_preset_path(name))
+    return read_text(_preset_path(name), CHIP)
 
 
 def load_chip(name_or_path: str | os.PathLike[str], overrides: Mapping[str, object] | Iterable[str] = ()) -> Chip:
@@ -116,24 +118,10 @@ def _preset_path(name: str) -> Path:
     return _PRESETS / f"{name}.toml"
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        found = f"bytes such as 0x{error.object[error.start]:02x}"
-        raise InputError(f"{path}: a chip description must be UTF-8 text, not {found}") from None
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise InputError(f"{path}: cannot read the chip description: {reason}") from None
-
-
 def _load_tree(path: Path, places: dict[str, str], seen: tuple[Path, ...]) -> dict[str, Any]:
     """Tree of one file on top of what it extends; fills ``places`` with the place of each key."""
-    if path.resolve() in seen:
-        chain = " -> ".join(p.name for p in (*seen, path))
-        raise InputError(f"{path}: extends must not come back to itself, not {chain}")
-    text = _read(path)
-    tree: dict[str, Any] = parse_toml(text, str(path))
+    text, tree = read_toml(path, CHIP)
+    seen = extending(path, seen)
     lines = key_lines(text)
 
     def place(key: str) -> str:
@@ -142,7 +130,7 @@ def _load_tree(path: Path, places: dict[str, str], seen: tuple[Path, ...]) -> di
     _check_schema(tree, text, path, place("schema"))
     base: dict[str, Any] = {}
     if "extends" in tree:
-        base = _load_tree(_base_path(tree["extends"], path, place("extends")), places, (*seen, path.resolve()))
+        base = _load_tree(_base_path(tree["extends"], path, place("extends")), places, seen)
         # A chip that extends another has a name and a description of its own.
         base.pop("name", None)
         base.pop("description", None)

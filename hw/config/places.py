@@ -1,35 +1,14 @@
 """Line numbers of the keys of a TOML text, which the standard parser does not give."""
 
 import re
-import tomllib
 
-from macro_models.errors import InputError
-
-__all__ = ["first_key", "key_lines", "parse_toml"]
+__all__ = ["first_key", "key_lines"]
 
 _PART = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
 _PATH = rf"{_PART}(?:\s*\.\s*{_PART})*"
 _HEADER = re.compile(rf"\s*\[\[?\s*({_PATH})\s*\]")
 _ASSIGNMENT = re.compile(rf"\s*({_PATH})\s*=")
 _TOKEN = re.compile(r'''"""|\'\'\'|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|\#|[\[\]{}]''')
-
-
-def parse_toml(text: str, name: str) -> dict[str, object]:
-    """Parse ``text`` of the file ``name``.
-
-    Raises
-    ------
-    InputError
-        With file and line, if it is not TOML.
-    """
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        reason = str(error)
-        at = re.search(r"line (\d+)", reason)
-        line = f":{at[1]}" if at else ""
-        reason = re.sub(r"\s*\(at .*\)$", "", reason)
-        raise InputError(f"{name}{line}: not TOML: {reason[:1].lower()}{reason[1:]}") from None
 
 
 def key_lines(text: str) -> dict[str, int]:

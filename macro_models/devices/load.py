@@ -1,11 +1,8 @@
 """Strict loading of devices: every wrong key or value is one sentence with file and dotted field."""
 
-import difflib
-import math
 import os
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,10 +21,13 @@ from macro_models.devices.device import (
 from macro_models.devices.law import NODES, Law, Temperature
 from macro_models.devices.pulse import PulseResponse
 from macro_models.errors import InputError
+from macro_models.files import FileKind, extending, read_text, read_toml
+from macro_models.files.schema import FLAG, TEXT, Choice, ListOf, Number, Optional, Table, Text, Whole, shown
 
 __all__ = ["device_from_dict", "device_names", "device_text", "load_device"]
 
 SCHEMA = 1
+DEVICE = FileKind("device", 1 << 24)
 _FOLDER = Path(__file__).parent
 _SECTIONS = {
     "range": Range,
@@ -43,64 +43,10 @@ _SECTIONS = {
 }
 
 
-@dataclass(frozen=True)
-class _Number:
-    low: float
-    high: float
-
-    def read(self, where: str, value: object) -> float:
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and self.low <= value <= self.high:
-            return float(value)  # NaN is in no range
-        raise InputError(f"{where} must be a number from {self.low:g} to {self.high:g}, not {_shown(value)}")
-
-
-@dataclass(frozen=True)
-class _List:
-    item: "_Number | _List"
-    least: int = 0
-
-    def read(self, where: str, value: object) -> tuple[Any, ...]:
-        if not isinstance(value, (list, tuple)) or len(value) < self.least:
-            size = f" of at least {self.least}" if self.least else ""
-            raise InputError(f"{where} must be a list{size}, not {_shown(value)}")
-        return tuple(self.item.read(f"{where}[{k}]", item) for k, item in enumerate(value))
-
-
-@dataclass(frozen=True)
-class _Choice:
-    names: tuple[str, ...]
-
-    def read(self, where: str, value: object) -> Any:
-        if value not in self.names:
-            known = ", ".join(f'"{name}"' for name in self.names)
-            raise InputError(f"{where} must be one of {known}, not {_shown(value)}")
-        return value
-
-
-@dataclass(frozen=True)
-class _Whole:
-    def read(self, where: str, value: object) -> Any:
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise InputError(f"{where} must be a whole number of at least 0, not {_shown(value)}")
-        return value
-
-
-@dataclass(frozen=True)
-class _Kind:
-    kind: type
-    name: str
-
-    def read(self, where: str, value: object) -> Any:
-        if not isinstance(value, self.kind):
-            raise InputError(f"{where} must be {self.name}, not {_shown(value)}")
-        return value
-
-
-_CONDUCTANCE = _Number(0.0, 1e6)
-_COEFFICIENTS = _List(_Number(-1e9, 1e9), least=1)
-_STRING, _FLAG = _Kind(str, "a string"), _Kind(bool, "true or false")
-_CELSIUS, _CHANGE = _Number(-273.15, 1000.0), _Number(-1e6, 1e6)
-_TAIL, _RATIO = _Number(0.0, 2.0), _Number(0.0, 1e6)
+_CONDUCTANCE = Number(0.0, 1e6)
+_COEFFICIENTS = ListOf(Number(-1e9, 1e9), least=1)
+_CELSIUS, _CHANGE = Number(-273.15, 1000.0), Number(-1e6, 1e6)
+_TAIL, _RATIO = Number(0.0, 2.0), Number(0.0, 1e6)
 _FIT_LISTS = (
     "g_range_uS",
     "time_range_s",
@@ -116,63 +62,74 @@ _FIT_LISTS = (
 )
 _SPEC = {
     "range": {"g_min_uS": _CONDUCTANCE, "g_max_uS": _CONDUCTANCE},
-    "programming": {"accept_uS": _CONDUCTANCE, "pulse_s": _Number(1e-12, 1.0)},
+    "programming": {"accept_uS": _CONDUCTANCE, "pulse_s": Number(1e-12, 1.0)},
     "relaxation": {
-        "g_ref_uS": _Number(1e-6, 1e6),
+        "g_ref_uS": Number(1e-6, 1e6),
         "temp_C": _CELSIUS,
-        "times_s": _List(_Number(1e-9, 1e11)),
-        "sigma_uS": _List(_COEFFICIENTS),
+        "times_s": ListOf(Number(1e-9, 1e11)),
+        "sigma_uS": ListOf(_COEFFICIENTS),
     },
     "law": {
-        "model": _Choice(("", "parametric", "empirical")),
+        "model": Choice(("", "parametric", "empirical")),
         "temp_C": _CELSIUS,
-        "levels_uS": _List(_CONDUCTANCE),
-        "times_s": _List(_Number(0.0, 1e11)),
-        "kept": _List(_Number(0.0, 1.0)),
-        "shift_uS": _List(_List(_CHANGE)),
-        "low_uS": _List(_List(_CONDUCTANCE)),
-        "high_uS": _List(_List(_CONDUCTANCE)),
-        "low_tail": _List(_List(_TAIL)),
-        "high_tail": _List(_List(_TAIL)),
-        "low_ratio": _List(_List(_RATIO)),
-        "high_ratio": _List(_List(_RATIO)),
-        "quantiles_uS": _List(_List(_List(_CHANGE))),
-        "lost": _List(_List(_Number(0.0, 1.0))),
+        "levels_uS": ListOf(_CONDUCTANCE),
+        "times_s": ListOf(Number(0.0, 1e11)),
+        "kept": ListOf(Number(0.0, 1.0)),
+        "shift_uS": ListOf(ListOf(_CHANGE)),
+        "low_uS": ListOf(ListOf(_CONDUCTANCE)),
+        "high_uS": ListOf(ListOf(_CONDUCTANCE)),
+        "low_tail": ListOf(ListOf(_TAIL)),
+        "high_tail": ListOf(ListOf(_TAIL)),
+        "low_ratio": ListOf(ListOf(_RATIO)),
+        "high_ratio": ListOf(ListOf(_RATIO)),
+        "quantiles_uS": ListOf(ListOf(ListOf(_CHANGE))),
+        "lost": ListOf(ListOf(Number(0.0, 1.0))),
         "lost_uS": _CONDUCTANCE,
     },
     "temperature": {
-        "acts_on": _Choice(("", "time", "change")),
-        "activation_eV": _Number(0.0, 10.0),
-        "error_eV": _Number(0.0, 10.0),
-        "fitted_C": _List(_CELSIUS),
+        "acts_on": Choice(("", "time", "change")),
+        "activation_eV": Number(0.0, 10.0),
+        "error_eV": Number(0.0, 10.0),
+        "fitted_C": ListOf(_CELSIUS),
     },
     "fit": {
-        "file": _STRING,
-        "sha256": _STRING,
-        "command": _STRING,
-        "dropped": _STRING,
-        "cells": _Whole(),
-        "readings": _Whole(),
-        **{key: _List(_Number(-1e11, 1e11)) for key in _FIT_LISTS},
-        "residual_mean_uS": _List(_List(_CHANGE)),
-        "residual_std_uS": _List(_List(_CHANGE)),
+        "file": TEXT,
+        "sha256": TEXT,
+        "command": TEXT,
+        "dropped": TEXT,
+        "cells": Whole(),
+        "readings": Whole(),
+        **{key: ListOf(Number(-1e11, 1e11)) for key in _FIT_LISTS},
+        "residual_mean_uS": ListOf(ListOf(_CHANGE)),
+        "residual_std_uS": ListOf(ListOf(_CHANGE)),
     },
-    "read_noise": {"sigma_uS": _COEFFICIENTS, "generator": _Choice(GENERATORS)},
-    "stuck": {"fraction": _Number(0.0, 1.0), "values_uS": _List(_CONDUCTANCE, least=1)},
+    "read_noise": {"sigma_uS": _COEFFICIENTS, "generator": Choice(GENERATORS)},
+    "stuck": {"fraction": Number(0.0, 1.0), "values_uS": ListOf(_CONDUCTANCE, least=1)},
     "pulse": {
         **dict.fromkeys(
             ("g_low_uS", "g_high_uS", "initial_uS", "fresh_uS", "formed_uS", "verify_sigma_uS"), _CONDUCTANCE
         ),
-        **dict.fromkeys(("set_threshold_V", "reset_threshold_V", "form_threshold_V"), _Number(-100.0, 100.0)),
-        **dict.fromkeys(("set_spread_V", "reset_spread_V", "form_spread_V"), _Number(0.0, 100.0)),
-        **dict.fromkeys(("set_slope_V", "reset_slope_V"), _Number(1e-3, 100.0)),
-        **dict.fromkeys(("set_rate", "reset_rate"), _Number(0.0, 1e6)),
-        **dict.fromkeys(("high_spread", "initial_spread", "cycle_spread"), _Number(0.0, 10.0)),
-        "weak_fraction": _Number(0.0, 1.0),
-        "weak_factor": _Number(1e-6, 1.0),
+        **dict.fromkeys(("set_threshold_V", "reset_threshold_V", "form_threshold_V"), Number(-100.0, 100.0)),
+        **dict.fromkeys(("set_spread_V", "reset_spread_V", "form_spread_V"), Number(0.0, 100.0)),
+        **dict.fromkeys(("set_slope_V", "reset_slope_V"), Number(1e-3, 100.0)),
+        **dict.fromkeys(("set_rate", "reset_rate"), Number(0.0, 1e6)),
+        **dict.fromkeys(("high_spread", "initial_spread", "cycle_spread"), Number(0.0, 10.0)),
+        "weak_fraction": Number(0.0, 1.0),
+        "weak_factor": Number(1e-6, 1.0),
     },
-    "converter": {"spread": _FLAG, "sigma_output_mV": _Number(0.0, 1e4)},
+    "converter": {"spread": FLAG, "sigma_output_mV": Number(0.0, 1e4)},
 }
+_TABLE = Table({
+    "schema": Choice((SCHEMA,)),
+    "name": Text(least=1),
+    "description": Optional(TEXT),
+    **{
+        name: Optional(Table({
+            f.name: Optional(TEXT if f.name == "source" else _SPEC[name][f.name]) for f in fields(section)
+        }))
+        for name, section in _SECTIONS.items()
+    },
+})
 
 
 def device_names() -> list[str]:
@@ -188,7 +145,7 @@ def device_text(name: str) -> str:
     InputError
         If there is no such device.
     """
-    return _read(_find(name))
+    return read_text(_find(name), DEVICE)
 
 
 def load_device(name_or_path: str | os.PathLike[str]) -> Device:
@@ -212,23 +169,18 @@ def load_device(name_or_path: str | os.PathLike[str]) -> Device:
 
 def _load_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     """What a file says, on top of the device that it extends. Name and description are a file's own."""
-    if path.resolve() in seen:
-        chain = " -> ".join(p.name for p in (*seen, path))
-        raise InputError(f"{path}: extends must not come back to itself, not {chain}")
-    try:
-        tree = tomllib.loads(_read(path))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: not a TOML file: {error}") from None
+    _, tree = read_toml(path, DEVICE)
+    seen = extending(path, seen)
     base = tree.pop("extends", None)
     if base is None:
         return tree
     if not isinstance(base, str) or not base:
-        raise InputError(f"{path}: extends must be the name of a device or a path, not {_shown(base)}")
+        raise InputError(f"{path}: extends must be the name of a device or a path, not {shown(base)}")
     try:
         found = _find(base)
     except InputError as error:
         raise InputError(f"{path}: extends: {error}") from None
-    under = _load_tree(found if found.is_absolute() else path.parent / found, (*seen, path.resolve()))
+    under = _load_tree(found if found.is_absolute() else path.parent / found, seen)
     under.pop("name", None)
     under.pop("description", None)
     return {
@@ -248,30 +200,11 @@ def device_from_dict(tree: Mapping[str, Any], *, where: str = "device") -> Devic
     InputError
         As in :func:`load_device`; the sentence opens with ``where``.
     """
-    _refuse_unknown(tree, ("schema", "name", "description", *_SECTIONS), where, "")
-    schema = tree.get("schema")
-    if isinstance(schema, bool) or schema != SCHEMA:
-        raise InputError(f"{where}: schema must be {SCHEMA}, not {_shown(schema)}")
-    if not isinstance(tree.get("name"), str) or not tree["name"]:
-        raise InputError(f"{where}: name must be a string that is not empty, not {_shown(tree.get('name'))}")
-    sections = {name: _section(tree.get(name, {}), name, where) for name in _SECTIONS}
-    device = Device(
-        name=tree["name"], description=_STRING.read(f"{where}: description", tree.get("description", "")), **sections
-    )
+    content = _TABLE.read(f"{where}: ", tree)
+    del content["schema"]
+    device = Device(**{name: _SECTIONS[name](**v) if name in _SECTIONS else v for name, v in content.items()})
     _check_whole(device, where)
     return device
-
-
-def _section(tree: object, name: str, where: str) -> Any:
-    if not isinstance(tree, Mapping):
-        raise InputError(f"{where}: {name} must be a table, not {_shown(tree)}")
-    kind = _SECTIONS[name]
-    _refuse_unknown(tree, [f.name for f in fields(kind)], where, f"{name}.")
-    values = {
-        key: (_STRING if key == "source" else _SPEC[name][key]).read(f"{where}: {name}.{key}", value)
-        for key, value in tree.items()
-    }
-    return kind(**values)
 
 
 def _check_whole(device: Device, where: str) -> None:
@@ -284,12 +217,12 @@ def _check_whole(device: Device, where: str) -> None:
     if device.read_noise.generator == "lfsr" and len(device.read_noise.sigma_uS) > 1:
         raise InputError(
             f"{where}: read_noise.sigma_uS must be one number where a shift register makes the noise, the same for all "
-            f"conductances, not {_shown(device.read_noise.sigma_uS)}"
+            f"conductances, not {shown(device.read_noise.sigma_uS)}"
         )
     if device.law.model:
         _check_law(device.law, where)
     if any(later <= earlier for earlier, later in pairwise(data.times_s)):
-        raise InputError(f"{where}: relaxation.times_s must increase, not {_shown(data.times_s)}")
+        raise InputError(f"{where}: relaxation.times_s must increase, not {shown(data.times_s)}")
     if len(data.sigma_uS) != len(data.times_s):
         raise InputError(
             f"{where}: relaxation.sigma_uS must hold one polynomial for each of the {len(data.times_s)} times, "
@@ -302,7 +235,7 @@ def _check_law(law: Law, where: str) -> None:
     for key in ("levels_uS", "times_s"):
         values = getattr(law, key)
         if not values or any(later <= earlier for earlier, later in pairwise(values)):
-            raise InputError(f"{where}: law.{key} must not be empty and must increase, not {_shown(values)}")
+            raise InputError(f"{where}: law.{key} must not be empty and must increase, not {shown(values)}")
     if len(law.kept) != len(law.times_s):
         raise InputError(f"{where}: law.kept must have {len(law.times_s)} entries as times_s, not {len(law.kept)}")
     parametric = ("shift_uS", "low_uS", "high_uS", "low_tail", "high_tail", "low_ratio", "high_ratio")
@@ -333,42 +266,10 @@ def _check_law(law: Law, where: str) -> None:
             raise InputError(f"{where}: law.{side}_tail must be at most 1 where law.{side}_ratio is not 0")
 
 
-def _refuse_unknown(tree: Mapping[str, Any], known: Any, where: str, prefix: str) -> None:
-    for key in tree:
-        if key not in known:
-            spelt = {name.lower(): name for name in known}
-            close = difflib.get_close_matches(key.lower(), spelt, n=1, cutoff=0.6)
-            hint = f"did you mean {prefix}{spelt[close[0]]}?" if close else f"known are {', '.join(known)}"
-            raise InputError(f"{where}: unknown key {prefix}{key}, {hint}")
-
-
 def _find(name_or_path: str | os.PathLike[str]) -> Path:
     text = os.fspath(name_or_path)
     if text.endswith(".toml") or os.sep in text:
         return Path(text)
     if text not in device_names():
-        raise InputError(f"device must be one of {', '.join(device_names())} or a .toml file, not {_shown(text)}")
+        raise InputError(f"device must be one of {', '.join(device_names())} or a .toml file, not {shown(text)}")
     return _FOLDER / f"{text}.toml"
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path}: cannot read the device: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a TOML file: it is not UTF-8 text") from None
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return "nan" if math.isnan(value) else f"{value:g}"
-    if isinstance(value, (list, tuple)):
-        text = "[" + ", ".join(_shown(item) for item in value) + "]"
-    elif isinstance(value, str):
-        text = f'"{value}"'
-    else:
-        text = "a table" if isinstance(value, Mapping) else "nothing" if value is None else str(value)
-    return text if len(text) <= 60 else text[:57] + "..."

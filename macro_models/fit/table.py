@@ -5,7 +5,6 @@ import gzip
 import hashlib
 import io
 import math
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.errors import InputError
+from macro_models.files import FileKind, decode_text, read_file, reading
 
 __all__ = ["COLUMNS", "CONDUCTANCES", "TEXT", "Table", "parse_columns", "read_table"]
 
@@ -26,6 +26,7 @@ COLUMNS = (
 )
 """Columns that are understood; others are passed over."""
 
+_KIND = FileKind("table of measurements", 1 << 30)
 _MISSING = frozenset({"", "nan", "na", "n/a", "null", "none", "-", "--"})
 
 
@@ -89,10 +90,10 @@ def read_table(path: Path, columns: Mapping[str, str] | None = None) -> Table:
     InputError
         If the file cannot be read, a column is missing, or a field is no number.
     """
-    data = _read(path)
+    data = read_file(path, _KIND)
     lines = [
         (number, line)
-        for number, line in enumerate(io.StringIO(_text(path, data)), start=1)
+        for number, line in enumerate(io.StringIO(decode_text(path, _unpacked(path, data), _KIND), None), start=1)
         if line.strip() and not line.lstrip().startswith("#")
     ]
     if not lines:
@@ -100,7 +101,8 @@ def read_table(path: Path, columns: Mapping[str, str] | None = None) -> Table:
     delimiter = next((d for d in "\t;," if d in lines[0][1]), None)
     columns = columns or {}
     headed = not columns or not all(given.isdecimal() for given in columns.values())
-    first = _split(lines[0][1], delimiter)
+    with reading(path, _KIND):
+        first = _split(lines[0][1], delimiter)
     if headed and all(_is_number(field) for field in first):
         raise InputError(
             f"{path}, line {lines[0][0]}: has no header; name the columns by number, as in --columns cell=1,t_s=2,g_S=4"
@@ -117,25 +119,20 @@ def read_table(path: Path, columns: Mapping[str, str] | None = None) -> Table:
         if name not in TEXT
     }
     names = {name: np.unique(np.array(fields[name]), return_inverse=True)[1] for name in TEXT if name in places}
-    return Table(path, hashlib.sha256(path.read_bytes()).hexdigest(), numbers, names)
+    return Table(path, hashlib.sha256(data).hexdigest(), numbers, names)
 
 
-def _read(path: Path) -> bytes:
-    try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: is a damaged gzip file ({error})") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot read the measurements: {error.strerror}") from None
-
-
-def _text(path: Path, data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise InputError(f"{path}, line {line}: is not UTF-8 text, a CSV or TSV file is needed") from None
+def _unpacked(path: Path, data: bytes) -> bytes:
+    """What a gzip file holds, piece by piece, so that it may claim anything; other bytes as they are."""
+    if data[:2] != b"\x1f\x8b":
+        return data
+    parts, size = [], 0
+    with reading(path, _KIND), gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+        while part := stream.read(1 << 20):
+            parts.append(part)
+            size += len(part)
+            _KIND.check(path, size)
+    return b"".join(parts)
 
 
 def _split(line: str, delimiter: str | None) -> list[str]:
@@ -187,11 +184,18 @@ def _fields(
     fields: dict[str, list[str]] = {name: [] for name in places}
     rows = csv.reader((line for _, line in lines), delimiter=delimiter) if delimiter else (s.split() for _, s in lines)
     taken = [(fields[name].append, place) for name, place in places.items()]
-    for (number, _), row in zip(lines, rows, strict=False):
-        if len(row) != width:
-            raise InputError(f"{path}, line {number}: has {len(row)} fields where the first line has {width}")
-        for append, place in taken:
-            append(row[place].strip())
+    count = 0
+    with reading(path, _KIND):
+        for row in rows:
+            if len(row) != width:
+                raise InputError(
+                    f"{path}, line {lines[count][0]}: has {len(row)} fields where the first line has {width}"
+                )
+            for append, place in taken:
+                append(row[place].strip())
+            count += 1
+    if count != len(lines):
+        raise InputError(f"{path}: has a quoted field that goes on over the end of its line")
     return fields
 
 

@@ -21,19 +21,25 @@ from hw.config import Chip
 from macro_models.cells.settled import SettledCells
 from macro_models.devices import CAUSES, Device, device_from_dict
 from macro_models.errors import InputError
+from macro_models.files.schema import JSON, TEXT, Choice, Number, Table, Whole
 
 __all__ = ["FORMAT", "Cells", "CoreCells", "network_hash"]
 
 FORMAT = 1
 """Version of the file format."""
 
-_KIND = ArchiveKind("cells.json", "file of cells", "program it again")
+_KIND = ArchiveKind("file of cells", 1 << 31, "cells.json", "program it again")
 _OF_THE_ARRAYS = ("core", "cells")
 """Sections of a chip that say what its arrays are."""
 _KINDS = {
     "g_uS": np.float64, "left_uS": np.float64, "target_uS": np.float32, "faults": np.bool_, "dead_rows": np.bool_,
     "dead_columns": np.bool_, "pulses": np.int32, "waits": np.int32, "moves": np.bool_,
 }
+_MOST = {np.float64: 1e6, np.float32: 1e6, np.int32: 2**31 - 1, np.bool_: 1}
+_CONTENT = Table({
+    "format": Choice((FORMAT,)), "chip": JSON, "chip_sha256": TEXT, "network_sha256": TEXT, "device": JSON,
+    "seed": Whole(0, 2**32 - 1), "source": TEXT, "wait_s": Number(0.0, 1e12), "cores": Whole(1), "report": JSON,
+})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,16 +75,6 @@ class CoreCells:
     pulses: NDArray[np.int32]
     waits: NDArray[np.int32]
     moves: NDArray[np.bool_]
-
-    def check(self, lines: int) -> None:
-        """Raises ValueError unless every array has its type and shape, and conductances are at least 0 and finite."""
-        for name, kind in _KINDS.items():
-            array = getattr(self, name)
-            shape = (lines,) if name.startswith("dead_") else (lines, lines)
-            if array.dtype != kind or array.shape != shape:
-                raise ValueError(f"{name} is {array.dtype} of shape {array.shape}, not {np.dtype(kind)} of {shape}")
-            if array.dtype.kind == "f" and not (np.isfinite(array) & (array >= 0)).all():
-                raise ValueError(f"{name} is negative or no number somewhere")
 
     def at(
         self,
@@ -264,25 +260,18 @@ class Cells:
             raise InputError(
                 f"{path}: has format {content.get('format')!r} of a file of cells; this version reads {FORMAT}"
             )
-        try:
-            chip = Chip.from_dict(content["chip"], origin=f"{path}: chip")
-            cores = tuple(
-                CoreCells(**{name: arrays[f"core{k}.{name}"] for name in _KINDS}) for k in range(content["cores"])
-            )
-            for core in cores:
-                core.check(chip.lines)
-            return cls(
-                cores=cores, chip=chip, network=content["network_sha256"],
-                device=device_from_dict(content["device"], where=f"{path}: device"),
-                seed=int(content["seed"]), source=content["source"], wait_s=float(content["wait_s"]),
-                report=content["report"], file=str(path),
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(
-                f"{path}: is no file of cells of format {FORMAT} ({' '.join(str(error).split())})"
-            ) from None
+        content = _CONTENT.read(f"{path}: ", content)
+        chip = Chip.from_dict(content["chip"], origin=f"{path}: chip")
+        shapes = {name: (chip.lines,) if name.startswith("dead_") else (chip.lines, chip.lines) for name in _KINDS}
+        cores = tuple(
+            CoreCells(**{n: arrays.take(f"core{k}.{n}", kind, shapes[n], 0, _MOST[kind]) for n, kind in _KINDS.items()})
+            for k in range(content["cores"])
+        )
+        return cls(
+            cores=cores, chip=chip, network=content["network_sha256"],
+            device=device_from_dict(content["device"], where=f"{path}: device"), seed=content["seed"],
+            source=content["source"], wait_s=content["wait_s"], report=content["report"], file=str(path),
+        )
 
 
 def network_hash(network: Network) -> str:

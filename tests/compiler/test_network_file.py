@@ -75,7 +75,7 @@ def refusal(path: Path) -> str:
 def test_cut(path: Path, fraction: float) -> None:
     data = path.read_bytes()
     path.write_bytes(data[: int(fraction * len(data))])
-    assert "is no network file, or was cut" in refusal(path)
+    assert "is no network file, or is damaged" in refusal(path)
 
 
 def rewrite(path: Path, change: dict[str, bytes | None]) -> None:
@@ -120,7 +120,7 @@ def test_nothing_can_be_put_before_or_behind(path: Path) -> None:
 
 
 def test_foreign_files(path: Path, tmp_path: Path) -> None:
-    assert "cannot be read (No such file" in refusal(tmp_path / "absent.mho")
+    assert "cannot be read as a network file (No such file" in refusal(tmp_path / "absent.mho")
     assert "cannot be read" in refusal(tmp_path)
     foreign = tmp_path / "foreign.mho"
     foreign.write_text("no zip")

@@ -143,7 +143,8 @@ def test_byte_order_mark_and_windows_line_ends_are_accepted(chip_file, tmp_path)
         ("schema = 1\nextends = 3\n", "chip.toml:2: extends must be the name of a preset or a path, not 3"),
         ("schema = 1\nextends = 'neuram-core'\n",
          'chip.toml:2: extends: chip "neuram-core" is neither a preset nor a .toml file; did you mean neurram-core?'),
-        ("schema = 1\nextends = 'no.toml'\n", "no.toml: cannot read the chip description: no such file or directory"),
+        ("schema = 1\nextends = 'no.toml'\n",
+         "no.toml: cannot be read as a chip description (No such file or directory)"),
     ],
 )
 def test_bad_file_is_refused_in_one_sentence(chip_file, text, sentence):
@@ -158,11 +159,12 @@ def test_error_in_an_extended_file_names_that_file(chip_file):
 
 
 def test_unreadable_chips_are_refused(chip_file, tmp_path):
-    refused(lambda: load_chip("gone.toml"), "gone.toml: cannot read the chip description: no such file or directory")
+    sentence = "gone.toml: cannot be read as a chip description (No such file or directory)"
+    refused(lambda: load_chip("gone.toml"), sentence)
     (tmp_path / "folder.toml").mkdir()
-    refused(lambda: load_chip("folder.toml"), "folder.toml: cannot read the chip description: is a directory")
+    refused(lambda: load_chip("folder.toml"), "folder.toml: cannot be read as a chip description (Is a directory)")
     (tmp_path / "bytes.toml").write_bytes(b"schema = 1\n\xff\xfe")
-    sentence = "bytes.toml: a chip description must be UTF-8 text, not bytes such as 0xff"
+    sentence = "bytes.toml, line 2: a chip description must be UTF-8 text, not bytes such as 0xff"
     refused(lambda: load_chip("bytes.toml"), sentence)
     sentence = 'chip "zzz" is neither a preset nor a .toml file; presets are ' + ", ".join(preset_names())
     refused(lambda: load_chip("zzz"), sentence)

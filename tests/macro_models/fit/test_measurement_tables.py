@@ -162,16 +162,16 @@ def test_wrong_table_is_one_sentence(tmp_path: Path, header: str, lines: list[st
 
 
 def test_wrong_files(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot read the measurements: No such file"):
+    with pytest.raises(InputError, match=r"cannot be read as a table of measurements \(No such file"):
         read_table(tmp_path / "none.csv")
     (tmp_path / "empty.csv").write_text("\n\n")
     with pytest.raises(InputError, match=r"empty.csv: is empty, a header with t_s"):
         read_table(tmp_path / "empty.csv")
     (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(b"cell,t_s,g_uS\n" * 100)[:30])
-    with pytest.raises(InputError, match=r"cut.csv.gz: is a damaged gzip file"):
+    with pytest.raises(InputError, match=r"cut.csv.gz: is no table of measurements, .*Compressed file ended"):
         read_table(tmp_path / "cut.csv.gz")
     (tmp_path / "bytes.csv").write_bytes(b"cell,t_s,g_uS\n1,0,\xb5\n")
-    with pytest.raises(InputError, match=r"bytes.csv, line 2: is not UTF-8 text"):
+    with pytest.raises(InputError, match=r"bytes.csv, line 2: a table of measurements must be UTF-8 text"):
         read_table(tmp_path / "bytes.csv")
 
 

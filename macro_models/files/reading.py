@@ -1,0 +1,114 @@
+"""The one way in which a file is opened and read: regular files only, no more bytes than their kind can need."""
+
+import csv
+import os
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from macro_models.errors import InputError
+from macro_models.files.memory import available_bytes, size_text
+
+__all__ = ["FileKind", "decode_text", "open_file", "read_file", "read_text", "reading"]
+
+_DAMAGE = (
+    ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, EOFError, struct.error, zlib.error,
+    zipfile.BadZipFile, csv.Error,
+)
+"""What parsers raise at bytes that they do not expect."""
+
+
+@dataclass(frozen=True)
+class FileKind:
+    """What files of a kind are called, as in "network file", and the most bytes that one can need.
+
+    None: half of the memory that is available.
+    """
+
+    noun: str
+    most: int | None = None
+
+    def check(self, path: str | Path, size: int) -> None:
+        """Raises InputError if ``size`` bytes, packed or unpacked, are more than a file of the kind can need."""
+        most = available_bytes() // 2 if self.most is None else self.most
+        if size > most:
+            rest = ", half of what is available" if self.most is None else ""
+            raise InputError(
+                f"{path}: holds {size_text(size)}; {self.article} may have {size_text(most)} at most{rest}"
+            )
+
+    @property
+    def article(self) -> str:
+        """The noun with its article."""
+        return f"{'an' if self.noun[0] in 'aeioAEIO' else 'a'} {self.noun}"
+
+
+@contextmanager
+def reading(path: str | Path, kind: FileKind) -> Iterator[None]:
+    """Turns whatever a parser of the file raises into one sentence."""
+    try:
+        yield
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read as {kind.article} ({error.strerror or error})") from None
+    except MemoryError:
+        raise InputError(f"{path}: cannot be read as {kind.article} (it does not fit the memory)") from None
+    except _DAMAGE as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(f"{path}: is no {kind.noun}, or is damaged ({reason})") from None
+
+
+@contextmanager
+def open_file(path: str | Path, kind: FileKind) -> Iterator[tuple[BinaryIO, int]]:
+    """A file to read from, and its size; what is raised meanwhile becomes a sentence, see :func:`reading`.
+
+    Raises
+    ------
+    InputError
+        If it cannot be opened, is a pipe, a device or the like, which could go on for ever, or has too many bytes.
+    """
+    with reading(path, kind):
+        # Opening a pipe that nobody writes to would wait for a writer.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(handle, "rb") as stream:
+            found = os.fstat(handle)
+            if stat.S_ISDIR(found.st_mode):
+                raise IsADirectoryError(0, "Is a directory")
+            if not stat.S_ISREG(found.st_mode):
+                raise InputError(f"{path}: is no regular file, as {kind.article} must be")
+            kind.check(path, found.st_size)
+            yield stream, found.st_size
+
+
+def read_file(path: str | Path, kind: FileKind) -> bytes:
+    """The bytes of a file; errors as :func:`open_file`."""
+    with open_file(path, kind) as (stream, size):
+        # A file may have grown, and those of /proc have no size.
+        data = stream.read(size + 1)
+        while more := stream.read(1 << 20):
+            data += more
+            kind.check(path, len(data))
+        return data
+
+
+def decode_text(path: str | Path, data: bytes, kind: FileKind) -> str:
+    """UTF-8 text without a byte order mark; raises InputError with the line where it is none."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise InputError(
+            f"{path}, line {line}: {kind.article} must be UTF-8 text, not bytes such as 0x{data[error.start]:02x}"
+        ) from None
+
+
+def read_text(path: str | Path, kind: FileKind) -> str:
+    """The text of a file; errors as :func:`decode_text` and :func:`open_file`."""
+    return decode_text(path, read_file(path, kind), kind)
