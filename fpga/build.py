@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -10,13 +9,14 @@ from pathlib import Path
 
 from fpga.boards import Board, BoardDesign, find_board
 from fpga.build_report import Usage, error_line, overfull, read_usage
-from fpga.build_tools import Toolchain, find_toolchain, run_step
+from fpga.build_tools import Toolchain, find_toolchain
 from fpga.config import board_config
 from fpga.fit import check_memory, what_fits
 from fpga.top import board_top
 from hw.board import BoardConfig
 from hw.config import Chip
 from macro_models.errors import InputError, ToolError
+from sim.build.children import Workspace, run_tool
 
 __all__ = ["SEEDS", "BuildReport", "build", "prepare"]
 
@@ -131,7 +131,8 @@ def _place(
     for seed in range(1, SEEDS + 1):
         note(f"placing and routing for the {board.device} ..." + f" (seed {seed})" * (seed > 1))
         log = folder / "place.log"
-        if not run_step(_place_command(board, tools.steps[1], seed), folder, log, limit=LIMIT_S):
+        log.unlink(missing_ok=True)
+        if run_tool(_place_command(board, tools.steps[1], seed), folder, log, timeout=LIMIT_S):
             needs = overfull(log)
             if needs:
                 raise InputError(
@@ -187,8 +188,8 @@ def build(
         raise InputError(f"{folder}: is a file, the name of a folder is needed")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as name:
-            return _build(board, cfg, tools, Path(name), folder, note)
+        with Workspace("fpga", folder.parent) as work:
+            return _build(board, cfg, tools, work, folder, note)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror})") from None
 
@@ -201,11 +202,11 @@ def _build(
     )
     prepare(board, cfg, work)
     note(f"synthesis ({tools.flow} tools) ...")
-    if not run_step([tools.steps[0], "-q", "-l", "synthesis.log", f"{_NAME}.ys"], work, work / "yosys.log"):
+    if run_tool([tools.steps[0], "-q", "-l", "synthesis.log", f"{_NAME}.ys"], work, work / "yosys.log"):
         raise ToolError(f"{Path(tools.steps[0]).name} failed: {error_line(work / 'yosys.log')}")
     seed, usage = _place(board, cfg, tools, work, note)
     note("packing the bitstream ...")
-    if not run_step(_pack_command(board, tools.steps[2]), work, work / "pack.log"):
+    if run_tool(_pack_command(board, tools.steps[2]), work, work / "pack.log"):
         raise ToolError(f"{Path(tools.steps[2]).name} failed: {error_line(work / 'pack.log')}")
     report = _report(board, cfg, tools, seed, usage, (work / f"{_NAME}{board.bitstream_suffix}").read_bytes())
     (work / "report.json").write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")

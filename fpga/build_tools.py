@@ -5,14 +5,13 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fpga.boards import Board
 from macro_models.errors import InputError, ToolError
 
-__all__ = ["FLOWS", "Toolchain", "find_toolchain", "run_step"]
+__all__ = ["FLOWS", "Toolchain", "find_toolchain"]
 
 FLOWS = ("auto", "native", "yowasp")
 """``yowasp``: tools in Python packages; ``native``: those of the system; ``auto``: native if all are there."""
@@ -95,26 +94,3 @@ def _native(name: str) -> str | None:
 def _packaged(name: str) -> str | None:
     """Also where the environment of this Python is not on the PATH."""
     return shutil.which(f"yowasp-{name}") or shutil.which(f"yowasp-{name}", path=str(Path(sys.executable).parent))
-
-
-def run_step(command: Sequence[str], folder: Path, log: Path, *, limit: float | None = None) -> bool:
-    """Run a tool in ``folder``, its output into ``log``.
-
-    Returns
-    -------
-    bool
-        Whether it succeeded.
-
-    Raises
-    ------
-    ToolError
-        If it does not end within ``limit`` seconds.
-    """
-    with log.open("wb") as file:
-        try:
-            result = subprocess.run(
-                command, cwd=folder, stdout=file, stderr=file, stdin=subprocess.DEVNULL, timeout=limit
-            )
-        except subprocess.TimeoutExpired:
-            raise ToolError(f"{Path(command[0]).name} did not end within {limit:g} s") from None
-    return result.returncode == 0

@@ -13,6 +13,7 @@ from pathlib import Path
 from fpga.bitstream import check_bitstream
 from fpga.boards import Board, find_board
 from macro_models.errors import InputError, ToolError
+from sim.build.children import Child
 
 __all__ = ["USB_RULE", "LoadReport", "load"]
 
@@ -81,14 +82,14 @@ def load(
     tool = _loader()
     note(f"loading {len(data):,} bytes into the {'flash of the ' if flash else ''}{board.title} ...")
     command = [tool, *_way(board, cable, remote), *_where(board, flash), str(file)]
+    child = Child(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
-        result = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=_TIMEOUT_S
-        )
+        output = child.communicate(timeout=_TIMEOUT_S)[0].decode(errors="replace")
     except subprocess.TimeoutExpired:
         raise ToolError(f"openFPGALoader did not end within {_TIMEOUT_S:g} s; unplug the board and try again") from None
-    output = result.stdout.decode(errors="replace")
-    if result.returncode or re.search(r"\b(mismatch|failed to program)\b", output, re.IGNORECASE):
+    finally:
+        child.end()
+    if child.returncode or re.search(r"\b(mismatch|failed to program)\b", output, re.IGNORECASE):
         raise ToolError(_sentence(board, output, remote))
     return LoadReport(
         board=board.name, file=str(file), bytes=len(data), sha256=digest, flash=flash or board.family == "ice40",

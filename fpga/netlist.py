@@ -3,14 +3,13 @@
 import os
 import re
 import shutil
-import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from fpga.boards import Board
 from fpga.build_report import error_line
 from macro_models.errors import InputError, ToolError
+from sim.build.children import Workspace, run_tool
 from sim.build.toolchain import require_tool
 from sim.build.verilate import cached_simulator
 
@@ -40,8 +39,8 @@ _CELLS = {
 def _run(command: list[str], folder: Path, output: Path | None = None) -> None:
     """Run a tool; what it writes to stdout is its result, if ``output`` is given."""
     log = folder / f"{Path(command[0]).name}.log"
-    with log.open("wb") as errors, (output or Path(os.devnull)).open("wb") as out:
-        status = subprocess.run(command, cwd=folder, stdout=out, stderr=errors, stdin=subprocess.DEVNULL).returncode
+    with (output or Path(os.devnull)).open("wb") as out:
+        status = run_tool(command, folder, log, output=out)
     if status:
         raise ToolError(f"{Path(command[0]).name} failed: {error_line(log)}")
 
@@ -68,8 +67,7 @@ def bitstream_netlist(board: Board, bitstream: Path, constraints: Path) -> str:
     if board.device.partition("-")[0] != "iCE40HX8K":
         raise InputError(f"only a bitstream of an iCE40HX8K can be turned back to a netlist, not one of {board.device}")
     unpack, to_verilog = (_tool(name, "fpga-icestorm") for name in ("iceunpack", "icebox_vlog"))
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with Workspace("netlist") as folder:
         _run([unpack, str(bitstream.resolve()), "unpacked.asc"], folder)
         command = [to_verilog, "-s", "-l", "-n", "top", "-p", str(constraints.resolve()), "unpacked.asc"]
         _run(command, folder, folder / "netlist.v")
@@ -159,8 +157,7 @@ def repack_ecp5(bitstream: Path) -> bytes:
         If a tool is missing or fails.
     """
     unpack, pack = (_tool(name, "fpga-trellis") for name in ("ecpunpack", "ecppack"))
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with Workspace("netlist") as folder:
         _run([unpack, "--input", str(bitstream.resolve()), "--textcfg", "unpacked.config"], folder)
         _run([pack, "--compress", "--input", "unpacked.config", "--bit", "packed.bit"], folder)
         return (folder / "packed.bit").read_bytes()

@@ -10,6 +10,7 @@ from amaranth.lib import wiring
 
 from hw.host.link.uart import UartConfig
 from macro_models.errors import ToolError
+from sim.build.children import Child
 from sim.build.verilate import verilate
 
 __all__ = ["PinsTransport", "build_pins"]
@@ -63,9 +64,7 @@ class PinsTransport:
         self.byte_s = 10 / uart.baud
         self._to_device, self._to_host = to_device, to_host
         self._cycles = 0
-        self._process = subprocess.Popen(
-            [program, str(uart.period)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
+        self._process = Child([program, str(uart.period)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def _command(self, letter: bytes, number: int, data: bytes = b"") -> None:
         assert self._process.stdin is not None
@@ -113,4 +112,4 @@ class PinsTransport:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
-        self._process.wait()
+        self._process.end(1.0)

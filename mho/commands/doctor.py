@@ -1,6 +1,7 @@
 """``mho doctor``: ready, or the exact command that is missing."""
 
 import ctypes.util
+import importlib.util
 import platform
 import re
 import shutil
@@ -101,6 +102,28 @@ def _tool(
     return Finding(part=part, name=name, found=version, needed=needed)
 
 
+def _bench_by_make(verilator: Finding) -> list[Finding]:
+    """What the ``make`` of cocotb, in the folder ``tb/`` of a generated design, asks of a Verilator that is there."""
+    makefile = Path(_package_folder("cocotb_tools"), "makefiles", "simulators", "Makefile.verilator")
+    try:
+        least = re.search(r"^VLT_MIN *:= *([\d.]+)", makefile.read_text(encoding="utf-8"), re.MULTILINE)
+    except OSError:
+        return []
+    if not verilator.ready or least is None or _numbers(verilator.found) >= _numbers(least[1]):
+        return []
+    cure = (
+        f"cocotb's make asks for Verilator {least[1]} or later: in the folder tb/ of a generated design use "
+        "SIM=verilator pytest, or make with Icarus"
+    )
+    found = verilator.found
+    return [Finding(part="cosim", name="make SIM=verilator in tb/", found=found, cure=cure, needed=False)]
+
+
+def _package_folder(name: str) -> str:
+    spec = importlib.util.find_spec(name)
+    return next(iter(spec.submodule_search_locations or ()), "") if spec else ""
+
+
 def _shared_libpython() -> Finding:
     """The simulator loads Python as a shared library."""
     found = _find_libpython()
@@ -141,8 +164,10 @@ def _functional() -> list[Finding]:
 
 
 def _cosim() -> list[Finding]:
+    verilator = _tool("cosim", "verilator", "--version", "verilator", least=VERILATOR_LEAST)
     return [
-        _tool("cosim", "verilator", "--version", "verilator", least=VERILATOR_LEAST),
+        verilator,
+        *_bench_by_make(verilator),
         _tool("cosim", "g++", "--version", "g++", also=("clang++",)),
         _tool("cosim", "make", "--version", "make"),
         _package("cosim", "cocotb", "2.1", 'pip install "mho[cosim]"'),

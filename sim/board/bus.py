@@ -1,6 +1,5 @@
 """The Verilog of a board in Verilator, its bus accessed without a serial line in between."""
 
-import os
 import struct
 import subprocess
 from collections.abc import Callable, Iterable
@@ -14,6 +13,7 @@ from hw.board import BoardConfig, BoardCore, address_width
 from hw.host.link.format import Status
 from hw.host.link.tasks import Task
 from macro_models.errors import ToolError
+from sim.build.children import Child
 from sim.build.verilate import cached_simulator, hardware_hash, verilog_text
 
 __all__ = ["BoardBus", "BusSimulation", "board_simulator"]
@@ -58,10 +58,7 @@ class BusSimulation:
     def __init__(self, program: Path) -> None:
         self.cycles = 0
         """Clock cycles since reset."""
-        self._process = subprocess.Popen(
-            [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
-            env={**os.environ, "LC_ALL": "C"},
-        )
+        self._process = Child([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def execute(
         self, tasks: Iterable[Task], *, progress: Callable[[int, int], None] | None = None
@@ -103,4 +100,4 @@ class BusSimulation:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
-        self._process.wait()
+        self._process.end(1.0)

@@ -4,13 +4,13 @@ A build is named by the hash of everything that goes into it, and is moved into 
 that run at once never see half of one.
 """
 
+import errno
 import fcntl
 import hashlib
 import importlib.util
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from macro_models.errors import ToolError
+from sim.build.children import Workspace, run_tool
 
 __all__ = [
     "HDL",
@@ -26,6 +27,7 @@ __all__ = [
     "cached_build",
     "cocotb_environment",
     "hash_files",
+    "keep_log",
     "require_cocotb",
     "require_tool",
     "run_logged",
@@ -45,6 +47,12 @@ _APT = {
 }
 
 _KEEP_S = 30 * 86400.0
+
+_LEAST_BYTES = 1 << 20
+"""Where less is free, a tool that fails has failed for that."""
+
+_SEAL = "seal"
+"""File of a build with the hash of each of the others."""
 
 
 def cache_folder() -> Path:
@@ -115,39 +123,91 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def cached_build(kind: str, key: Sequence[str], build: Callable[[Path], None]) -> Path:
-    """Folder that holds what ``build`` wrote for this ``key``, building it unless it is there already.
+    """Folder that holds what ``build`` wrote for this ``key``, building it unless it is there already, undamaged.
 
-    ``build`` gets a temporary folder, which is renamed when it returns; a second process waits for the first. If it
-    raises, its logs are kept as ``failed-...`` beside the cache and nothing else is.
+    ``build`` gets a temporary folder, which is sealed and renamed when it returns; a second process waits for the first.
+    If it raises, its logs are kept as ``failed-...`` beside the cache and nothing else is.
+
+    Raises
+    ------
+    ToolError
+        If the cache cannot be written.
     """
     name = f"{kind}-{hashlib.sha256(chr(10).join(key).encode()).hexdigest()[:20]}"
     root = cache_folder()
     target = root / name
-    if target.is_dir():
+    if _intact(target):
         with suppress(OSError):
-            os.utime(target / "build.log")
+            os.utime(target / _SEAL)
         return target
     try:
         root.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
-    except OSError as error:
-        raise cache_error(root, error) from None
-    try:
-        with _locked(root / f".{name}.lock"):
-            if not target.is_dir():
-                build(temporary)
-                temporary.rename(target)
+        with _locked(root / f".{name}.lock"), Workspace(kind, root) as work:
+            if not _intact(target):
+                made = work / name
+                made.mkdir()
+                build(made)
+                _seal(made)
+                _discard(target)
+                made.rename(target)
                 _prune(root)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        if error.filename is None or str(error.filename).startswith(str(root)):
+            raise cache_error(root, error) from None
+        raise
     return target
 
 
+def _manifest(folder: Path) -> str:
+    """A line for each file: its hash, whether it is a program, its path."""
+    lines = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path != folder / _SEAL:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            lines.append(f"{digest} {'x' if os.access(path, os.X_OK) else '-'} {path.relative_to(folder)}\n")
+    return "".join(lines)
+
+
+def _seal(folder: Path) -> None:
+    (folder / _SEAL).write_text(_manifest(folder), encoding="utf-8")
+
+
+def _intact(folder: Path) -> bool:
+    """Whether a build is there, as it was when it was made."""
+    try:
+        seal = (folder / _SEAL).read_text(encoding="utf-8")
+        return seal != "" and seal == _manifest(folder)
+    except (OSError, ValueError):
+        return False
+
+
+def _discard(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def _prune(root: Path) -> None:
-    """Remove builds that nobody has used for a month."""
-    for marker in root.glob("*-*/build.log"):
-        if time.time() - marker.stat().st_mtime > _KEEP_S:
-            shutil.rmtree(marker.parent, ignore_errors=True)
+    """Remove builds that nobody has used for a month, and logs that are older."""
+    for marker in (*root.glob(f"*-*/{_SEAL}"), *root.glob("failed-*.log"), *root.glob("logs/*.log")):
+        with suppress(OSError):
+            if time.time() - marker.stat().st_mtime > _KEEP_S:
+                _discard(marker.parent if marker.name == _SEAL else marker)
+
+
+def keep_log(log: Path, name: str) -> str:
+    """Copy a log into the cache. Returns how a sentence ends: with its place or, if there is no room, its last line."""
+    kept = cache_folder() / name
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(log, kept)
+    except OSError:
+        with suppress(OSError):
+            kept.unlink()
+        return f": {(log.read_text(errors='replace').strip().splitlines() or ['it said nothing'])[-1]}"
+    return f"; see {kept}"
 
 
 def run_logged(command: Sequence[str], log: Path, what: str, *, cwd: Path | None = None) -> None:
@@ -157,15 +217,16 @@ def run_logged(command: Sequence[str], log: Path, what: str, *, cwd: Path | None
     ------
     ToolError
         If it fails; the log is kept in the cache folder and named in the sentence.
+    OSError
+        If it fails because no space is left.
     """
     with log.open("a") as handle:
         handle.write(f"$ {' '.join(command)}\n")
-        handle.flush()
-        code = subprocess.run(command, stdout=handle, stderr=subprocess.STDOUT, cwd=cwd, check=False).returncode
+    code = run_tool(command, cwd or log.parent, log)
+    if code and shutil.disk_usage(log.parent).free < _LEAST_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     if code:
-        kept = cache_folder() / f"failed-{log.stem}-{os.getpid()}.log"
-        shutil.copyfile(log, kept)
-        raise ToolError(f"{what} failed with exit code {code}; see {kept}")
+        raise ToolError(f"{what} failed with exit code {code}{keep_log(log, f'failed-{log.stem}-{os.getpid()}.log')}")
 
 
 def cocotb_environment(modules: str, top: str, extra: Mapping[str, str]) -> dict[str, str]:

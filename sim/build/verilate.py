@@ -4,6 +4,7 @@ The program may have a main of its own, or cocotb inside. cocotb's runner makes 
 costs more than half of the speed; here only the few signals that the bench watches are.
 """
 
+import os
 import platform
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -106,20 +107,34 @@ def verilate(
         If a tool is missing or fails.
     """
     verilator, _, make = (require_tool(tool) for tool in _TOOLS)
-    folder = folder.absolute()
+    objects = folder / "objects"
+    objects.mkdir()
+    # All names are relative and without blanks, which make does not take, nor those of the folder where it runs.
     command = [
         verilator, "--cc", "--exe", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "-Wno-fatal",
-        "-Wno-lint", "-Wno-style", "--prefix", "Vtop", "--top-module", top, "--Mdir", "objects", "-o", "../simulator",
-        "-CFLAGS", f"-std=c++17 -I{folder} {cflags}".strip(), *(["-LDFLAGS", ldflags] if ldflags else []), *options,
-        *(str(path.absolute()) for path in sources),
+        "-Wno-lint", "-Wno-style", "--prefix", "Vtop", "--top-module", top, "--Mdir", ".", "-o", "../simulator",
+        "-CFLAGS", f"-std=c++17 -I.. {cflags}".strip(), *(["-LDFLAGS", ldflags] if ldflags else []), *options,
+        *(_nearby(path, objects) for path in sources),
     ]
-    run_logged(command, folder / "build.log", "verilator", cwd=folder)
+    run_logged(command, folder / "build.log", "verilator", cwd=objects)
     # Given to make, since Verilator appends its own -Os behind -CFLAGS.
     flags = [f"OPT_FAST={fast}", f"OPT_GLOBAL={fast}", f"OPT_SLOW={slow}"]
-    command = [make, "-j", "2", "-C", str(folder / "objects"), "-f", "Vtop.mk", *flags]
-    run_logged(command, folder / "build.log", "the C++ compiler of the simulator")
-    shutil.rmtree(folder / "objects")
+    command = [make, "-j", "2", "-f", "Vtop.mk", "CURDIR=.", *flags]
+    run_logged(command, folder / "build.log", "the C++ compiler of the simulator", cwd=objects)
+    shutil.rmtree(objects)
     return folder / "simulator"
+
+
+def _nearby(path: Path, objects: Path) -> str:
+    """Name of a source in the folder ``objects``, which gets a link to it if it comes from elsewhere."""
+    path = path.absolute()
+    if path.is_relative_to(objects.parent.absolute()) and " " not in str(path.relative_to(objects.parent.absolute())):
+        return os.path.relpath(path, objects.absolute())
+    links = objects / "sources"
+    links.mkdir(exist_ok=True)
+    link = links / f"{len(list(links.iterdir()))}_{path.name.replace(' ', '_')}"
+    link.symlink_to(path)
+    return f"sources/{link.name}"
 
 
 def cached_simulator(

@@ -1,19 +1,19 @@
 """One simulator process with cocotb inside, and the link to it."""
 
+import itertools
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import tempfile
-import weakref
 from pathlib import Path
 from typing import NoReturn
 
 from macro_models import MacroModel
 from macro_models.errors import ToolError
+from sim.build.children import Child, Workspace
 from sim.build.simulators import Simulator
-from sim.build.toolchain import cache_error, cache_folder, cocotb_environment
+from sim.build.toolchain import cache_folder, cocotb_environment, keep_log
 from sim.core.batch import Batch, BatchResult, Outcome
 from sim.core.messages import Closed, Link, Message
 from sim.core.state import model_message
@@ -23,15 +23,7 @@ __all__ = ["Simulation"]
 _START_TIMEOUT_S = 60.0
 _END_TIMEOUT_S = 3.0
 
-
-def _end(process: "subprocess.Popen[bytes]", link: Link) -> None:
-    """Close the link, which ends the test; then wait, and be firm."""
-    link.close()
-    try:
-        process.wait(timeout=_END_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+_numbers = itertools.count()
 
 
 class Simulation:
@@ -62,33 +54,28 @@ class Simulation:
         timeout_s: float = 600.0,
         waves: Path | None = None,
     ) -> None:
+        self._folder = Workspace("cosim")
+        self.log = self._folder.path / "simulator.log"
         ours, theirs = socket.socketpair()
-        handle, name = tempfile.mkstemp(prefix="simulator-", suffix=".log", dir=_log_folder())
-        self.log = Path(name)
-        self._folder = tempfile.TemporaryDirectory(prefix="mho-cosim-")
         extra = {
             "MHO_COSIM_FD": str(theirs.fileno()),
             "MHO_COSIM_LINES": str(lines),
-            "COCOTB_RESULTS_FILE": str(Path(self._folder.name) / "results.xml"),
+            "COCOTB_RESULTS_FILE": str(self._folder.path / "results.xml"),
         }
         self._waves = waves
-        self._trace = Path(self._folder.name) / "trace.fst"
+        self._trace = self._folder.path / "trace.fst"
         command = simulator.command(None if waves is None else self._trace)
         try:
-            with os.fdopen(handle, "wb") as log, theirs:
-                self.process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                    cwd=self._folder.name, env=cocotb_environment("sim.core.server", "core_tb", extra),
-                    pass_fds=[theirs.fileno()],
-                    # An interrupt at the terminal is for the parent, which then closes the link.
-                    start_new_session=True,
+            with self.log.open("wb") as log, theirs:
+                self.process = Child(
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=self._folder.path,
+                    env=cocotb_environment("sim.core.server", "core_tb", extra), pass_fds=[theirs.fileno()],
                 )
         except OSError as error:
             ours.close()
-            self._folder.cleanup()
+            self._folder.close()
             raise ToolError(f"the simulator {command[0]} cannot be started: {error.strerror}") from None
         self._link = Link(ours)
-        self._finalizer = weakref.finalize(self, _end, self.process, self._link)
         ours.settimeout(_START_TIMEOUT_S)
         self._expect("ready")
         ours.settimeout(timeout_s)
@@ -123,19 +110,16 @@ class Simulation:
 
     def close(self) -> None:
         """End the process and forget its log."""
-        if self._finalizer.detach():
-            _end(self.process, self._link)
-            self.log.unlink(missing_ok=True)
-        self._clean()
-
-    def _clean(self) -> None:
+        # The closed link ends the test.
+        self._link.close()
+        self.process.end(_END_TIMEOUT_S)
         if self._waves is not None and self._trace.exists():
             # Into the folder first, so that the file appears as a whole.
             part = self._waves.with_name(f".{self._waves.name}.part")
             shutil.copyfile(self._trace, part)
             part.replace(self._waves)
             self._trace.unlink()
-        self._folder.cleanup()
+        self._folder.close()
 
     def _send(self, message: Message) -> None:
         try:
@@ -148,6 +132,11 @@ class Simulation:
             answer = self._link.receive()
         except Closed:
             self._report_end()
+        except KeyboardInterrupt:
+            # It is at work, and would not notice the end of the link before its end.
+            if self._waves is None:
+                self.process.end()
+            raise
         except TimeoutError:
             self.process.kill()
             self._give_up(f"the simulator did not answer within {self._link.connection.gettimeout():g} s")
@@ -156,25 +145,13 @@ class Simulation:
         return answer
 
     def _report_end(self) -> NoReturn:
-        try:
-            code = self.process.wait(timeout=_END_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            code = self.process.wait()
+        code = self.process.end(_END_TIMEOUT_S)
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         self._give_up(f"the simulator {how} before it had answered")
 
     def _give_up(self, sentence: str) -> NoReturn:
-        if self._finalizer.detach():
-            _end(self.process, self._link)
-        self._clean()
-        raise ToolError(f"{sentence}; see {self.log}") from None
-
-
-def _log_folder() -> Path:
-    folder = cache_folder() / "logs"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cache_error(folder, error) from None
-    return folder
+        name = f"logs/simulator-{os.getpid()}-{next(_numbers)}.log"
+        where = keep_log(self.log, name)
+        self.close()
+        self.log = cache_folder() / name
+        raise ToolError(f"{sentence}{where}") from None

@@ -3,16 +3,15 @@
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from macro_models.errors import ToolError
+from sim.build.children import Child, Workspace
 
 __all__ = ["Engine", "Outcome", "Verdict", "solve", "tool", "versions"]
 
@@ -111,8 +110,7 @@ def solve(rtlil: str, engine: Engine, depth: int, *, within: int = 0, limit: flo
         If a program is missing or breaks, or no run fulfils the assumptions.
     """
     yosys, smtbmc, yices = tool("yosys"), tool("yosys-smtbmc"), tool("yices-smt2")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with Workspace("formal") as folder:
         (folder / "top.il").write_text(rtlil, encoding="utf-8")
         code, text, spent = _run([yosys, "-q", "-p", _SCRIPT], folder, limit, yices)
         if code != 0:
@@ -162,7 +160,7 @@ def _run(command: list[str], folder: Path, limit: float, solver: str) -> tuple[i
     """Exit code (none if time is over), output, and processor time with all descendants."""
     environment = os.environ | {"PATH": f"{Path(solver).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
     with (folder / "log").open("w+", encoding="utf-8") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=environment, start_new_session=True)
+        process = Child(command, cwd=folder, stdout=log, stderr=log, env=environment)
         end, over, pid = time.monotonic() + limit, False, 0
         try:
             while True:
@@ -170,14 +168,11 @@ def _run(command: list[str], folder: Path, limit: float, solver: str) -> tuple[i
                 if pid:
                     break
                 if time.monotonic() > end and not over:
-                    os.killpg(process.pid, signal.SIGTERM)
+                    process.end_group()
                     over = True
                 time.sleep(0.01)
         finally:
-            # The solver below it does not end by itself when this program is interrupted.
-            if not pid:
-                os.killpg(process.pid, signal.SIGTERM)
-                process.wait()
+            process.end_group()
         process.returncode = os.waitstatus_to_exitcode(status)
         log.seek(0)
         return None if over else process.returncode, log.read(), usage.ru_utime + usage.ru_stime

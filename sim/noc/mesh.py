@@ -1,7 +1,6 @@
 """The generated Verilog of a mesh in Verilator: traffic in, what arrives when out, as in :mod:`hw.noc.router.model`."""
 
 import resource
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from hw.noc.config import MeshConfig
 from hw.noc.flit import BodyLayout, FlitLayout, coordinate_bits
 from hw.noc.router.model import Delivery, Traffic
+from sim.build.children import Workspace
 from sim.build.toolchain import HDL, cached_build, hash_files, run_logged
 from sim.build.verilate import compiler_key, verilate, verilog_modules
 
@@ -82,8 +82,7 @@ class MeshSimulation:
         order = np.argsort(traffic.source, kind="stable")
         flits = _flits(self.cfg, traffic)
         records = np.column_stack([traffic.source, traffic.earliest, flits]).astype(np.uint32)[order]
-        with tempfile.TemporaryDirectory(prefix="mho-noc-") as name:
-            folder = Path(name)
+        with Workspace("noc") as folder:
             records.tofile(folder / "traffic")
             np.asarray(() if accept is None else accept, dtype=np.uint8).tofile(folder / "accept")
             arguments = ["traffic", str(cycles), "accept", "result"]

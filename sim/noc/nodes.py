@@ -1,9 +1,7 @@
 """The Verilog of a whole mesh in Verilator, with nodes around it: blocks, credits and sums."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +13,7 @@ from hw.noc.interface.interface import RxLayout, TxLayout
 from hw.noc.reduction.inputs import OperandLayout
 from hw.noc.reduction.trees import Group, entries
 from macro_models.errors import ToolError
+from sim.build.children import Workspace
 from sim.build.toolchain import run_logged
 from sim.noc.mesh import build_mesh, word_count
 
@@ -167,8 +166,7 @@ class NodesSimulation:
         blocks = np.zeros((cfg.nodes, 1 << cfg.tag_bits), dtype=np.uint32)
         for flow in job.flows:
             blocks[flow.members(cfg), flow.slot] = flow.block
-        with tempfile.TemporaryDirectory(prefix="mho-noc-") as name:
-            folder = Path(name)
+        with Workspace("noc") as folder:
             for kind, words in files.items():
                 words.tofile(folder / kind)
             blocks.tofile(folder / "blocks")

@@ -1,6 +1,7 @@
 """``mho doctor``: what is missing, and what shadows the packages."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,26 @@ def test_an_old_verilator_is_not_enough(
     findings = {f["name"]: f for f in json.loads(capsys.readouterr().out)["findings"]}
     assert findings["verilator"]["cure"] == "apt-get install verilator (Verilator 5.6 or later, found 4.210)"
     assert not findings["verilator"]["ready"]
+
+
+@pytest.mark.cosim("cocotb")
+@pytest.mark.parametrize(("version", "refused"), [("5.032", True), ("5.036", False), ("5.048", False)])
+def test_a_verilator_that_the_generated_bench_cannot_use_by_make_is_told(
+    version: str, refused: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tool = tmp_path / "verilator"
+    tool.write_text(f"#!/bin/sh\necho 'Verilator {version} 2025-01-01'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    run(["doctor", "cosim", "--json", "-"])
+    findings = {f["name"]: f for f in json.loads(capsys.readouterr().out)["findings"]}
+    assert findings["verilator"]["ready"]
+    assert ("make SIM=verilator in tb/" in findings) == refused
+    if refused:
+        assert findings["make SIM=verilator in tb/"]["cure"] == (
+            "cocotb's make asks for Verilator 5.036 or later: in the folder tb/ of a generated design use "
+            "SIM=verilator pytest, or make with Icarus"
+        )
 
 
 @pytest.mark.parametrize("package", PACKAGES)

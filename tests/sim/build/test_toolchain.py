@@ -1,11 +1,14 @@
+import errno
 import multiprocessing
 import os
+import shutil
+import subprocess
 import time
 
 import pytest
 
 from macro_models.errors import ToolError
-from sim import toolchain
+from sim.build import toolchain
 from sim.build.toolchain import cache_folder, cached_build, hash_files, require_cocotb, require_tool, run_logged
 
 
@@ -49,7 +52,83 @@ def test_a_build_runs_once_and_is_found_again(cache):
     assert cached_build("kind", ["a", "b"], build) == first
     assert len(runs) == 1
     assert cached_build("kind", ["a", "c"], build) != first
-    assert [path.name for path in first.iterdir()] == ["build.log"]
+    assert sorted(path.name for path in first.iterdir()) == ["build.log", "seal"]
+
+
+def _empty(path):
+    path.write_bytes(b"")
+
+
+def _cut(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def _flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+
+
+def _lose(path):
+    path.unlink()
+
+
+def _forbid(path):
+    path.chmod(0o644)
+
+
+def _folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+def _dangle(path):
+    path.unlink()
+    path.symlink_to("nowhere")
+
+
+def _clear(path):
+    shutil.rmtree(path.parent)
+    path.parent.mkdir()
+
+
+def _no_folder(path):
+    shutil.rmtree(path.parent)
+    path.parent.write_text("")
+
+
+@pytest.mark.parametrize("name", ["program", "data/rtl.v", "seal"])
+@pytest.mark.parametrize("damage", [_empty, _cut, _flip, _lose, _forbid, _folder, _dangle, _clear, _no_folder])
+def test_a_damaged_build_is_built_again(cache, damage, name):
+    if damage in (_clear, _no_folder) and name != "program" or damage is _forbid and name != "program":
+        pytest.skip("the same for every file")
+
+    def build(folder):
+        runs.append(folder)
+        (folder / "program").write_text("#!/bin/sh\nexit 5\n")
+        (folder / "program").chmod(0o755)
+        (folder / "data").mkdir()
+        (folder / "data" / "rtl.v").write_text("module m; endmodule")
+
+    runs = []
+    made = cached_build("kind", ["a"], build)
+    damage(made / name)
+    assert cached_build("kind", ["a"], build) == made
+    assert len(runs) == 2
+    assert subprocess.run([made / "program"], check=False).returncode == 5
+    assert (made / "data" / "rtl.v").read_text() == "module m; endmodule"
+    assert cached_build("kind", ["a"], build) == made
+    assert len(runs) == 2
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
+def test_a_cache_without_room_is_said(cache, error):
+    def build(folder):
+        raise OSError(error, os.strerror(error))
+
+    with pytest.raises(ToolError, match=rf"^the cache {cache} cannot be written \({os.strerror(error)}\); set MHO_CACHE"):
+        cached_build("kind", ["a"], build)
+    assert not [path for path in cache.iterdir() if not path.name.endswith(".lock")]
 
 
 def test_a_failed_build_leaves_nothing_but_its_log(cache):
@@ -82,7 +161,7 @@ def test_two_processes_build_once_and_never_see_half(cache):
     found = [results.get(timeout=60) for _ in range(3)]
     for process in processes:
         process.join()
-    assert sorted(map(str, found)) == sorted(["built", "['build.log', 'one']", "['build.log', 'one']"])
+    assert sorted(map(str, found)) == sorted(["built", *2 * ["['build.log', 'one', 'seal']"]])
 
 
 def test_an_old_build_is_removed_by_the_next(cache):
@@ -91,7 +170,7 @@ def test_an_old_build_is_removed_by_the_next(cache):
 
     old = cached_build("kind", ["old"], build)
     month = time.time() - 40 * 86400
-    os.utime(old / "build.log", (month, month))
+    os.utime(old / "seal", (month, month))
     recent = cached_build("kind", ["recent"], build)
     assert not old.exists()
     assert recent.exists()

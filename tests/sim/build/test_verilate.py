@@ -26,7 +26,7 @@ int main() {
 @pytest.mark.cosim("verilator", "g++", "make")
 @pytest.mark.slow
 def test_it_is_compiled_once_for_each_way_of_compiling_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MHO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("MHO_CACHE", str(tmp_path / "a cache with blanks"))
     (tmp_path / "main.cpp").write_text(MAIN)
     written: list[int] = []
 
@@ -39,7 +39,7 @@ def test_it_is_compiled_once_for_each_way_of_compiling_it(tmp_path: Path, monkey
             "counter", [key], write, [tmp_path / "main.cpp"], top="counter", options=["-DSTEP=3"],
             cflags=f"-DCYCLES={cycles}", fast="-O0",
         )
-        assert {path.name for path in program.parent.iterdir()} == {"design.v", "build.log", "simulator"}
+        assert {path.name for path in program.parent.iterdir()} == {"design.v", "build.log", "seal", "simulator"}
         return subprocess.run([program], check=False).returncode
 
     assert [counted(7, "a"), counted(9, "a"), counted(7, "a")] == [21, 27, 21]
