@@ -4,8 +4,6 @@ import hashlib
 import io
 import json
 import math
-import os
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 from macro_models.errors import InputError
 from macro_models.files import FileKind, read_file, read_member, reading
 from macro_models.files.schema import Array
+from macro_models.output import write_output
 
 __all__ = ["NETWORK", "ArchiveKind", "Arrays", "read_archive", "write_archive"]
 
@@ -44,33 +43,19 @@ _MOST_INDEX = 1 << 26
 def write_archive(
     path: Path, content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], kind: ArchiveKind = NETWORK
 ) -> None:
-    """Writes to a temporary name beside ``path``, then renames.
+    """Write an archive, whole or not at all.
 
     Raises
     ------
-    InputError
-        If the folder or the file cannot be written.
+    InputError, ToolError
+        If the file cannot be written.
     """
     members = {kind.index: json.dumps(content, sort_keys=True, indent=1).encode()}
     for name in sorted(arrays):
         buffer = io.BytesIO()
         np.lib.format.write_array(buffer, arrays[name], version=(1, 0), allow_pickle=False)
         members[f"{name}.npy"] = buffer.getvalue()
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(_sealed_zip(members))
-            # mkstemp makes a private file; give it the mode that the user's umask asks for.
-            umask = os.umask(0)
-            os.umask(umask)
-            temporary.chmod(0o666 & ~umask)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+    write_output(path, _sealed_zip(members))
 
 
 def _sealed_zip(members: Mapping[str, bytes]) -> bytes:

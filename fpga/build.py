@@ -16,6 +16,7 @@ from fpga.top import board_top
 from hw.board import BoardConfig
 from hw.config import Chip
 from macro_models.errors import InputError, ToolError
+from macro_models.output import cannot_write, check_folder
 from sim.build.children import Workspace, run_tool
 
 __all__ = ["SEEDS", "BuildReport", "build", "prepare"]
@@ -184,14 +185,13 @@ def build(
     cfg = board_config(board_name, chip, noise=noise)
     check_memory(board, cfg)
     tools = find_toolchain(board, flow)
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder}: is a file, the name of a folder is needed")
+    check_folder(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with Workspace("fpga", folder.parent) as work:
             return _build(board, cfg, tools, work, folder, note)
     except OSError as error:
-        raise InputError(f"{folder}: cannot be written ({error.strerror})") from None
+        raise cannot_write(folder, error) from None
 
 
 def _build(

@@ -9,10 +9,11 @@ from types import TracebackType
 from fpga.link.simulated import PinsTransport
 from fpga.top import board_top
 from hw.board import BoardConfig
-from macro_models.errors import ToolError
+from macro_models.errors import InputError
+from macro_models.output import cannot_write
 from sim.build.verilate import cached_simulator, hardware_hash, verilog_text
 
-__all__ = ["BoardTerminal", "pins_simulator"]
+__all__ = ["BoardTerminal", "check_link", "pins_simulator"]
 
 _MAIN = Path(__file__).with_name("hdl") / "link_main.cpp"
 _SPRAM = Path(__file__).parents[1] / "hw" / "emulator" / "vector" / "sb_spram256ka.v"
@@ -38,6 +39,22 @@ def pins_simulator(cfg: BoardConfig) -> Path:
     )
 
 
+def check_link(path: Path) -> None:
+    """Refuse a name for the link to a terminal that somebody else has: all but a link that an ended simulation left.
+
+    Raises
+    ------
+    InputError
+        If there is such a file, or no folder for it.
+    """
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: the folder {str(path.parent)!r} does not exist")
+    if os.path.lexists(path) and not (path.is_symlink() and path.readlink().is_relative_to("/dev")):
+        raise InputError(f"{path}: exists and is no link to a terminal, which it would be; name another file")
+    if path.exists():
+        raise InputError(f"{path}: is a link to {path.readlink()}, which is in use; name another file, or remove it")
+
+
 class BoardTerminal:
     """A pseudo-terminal with a simulated board behind it. Time passes for the board while there is something to do.
 
@@ -55,26 +72,31 @@ class BoardTerminal:
 
     Raises
     ------
+    InputError
+        If something else has the name of the link.
     ToolError
         If a tool is missing, the build fails, or the link cannot be made.
     """
 
     def __init__(self, cfg: BoardConfig, link: Path | None = None) -> None:
+        if link is not None:
+            check_link(link)
         self._line = PinsTransport(pins_simulator(cfg), cfg.uart)
         # The end of the board is kept open, so that one host after another can come.
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
         self.path = os.ttyname(self._slave)
-        self._link = link
+        self._link: Path | None = None
         self._left = 0
         if link is not None:
             try:
-                link.unlink(missing_ok=True)
+                if link.is_symlink():
+                    link.unlink()
                 link.symlink_to(self.path)
             except OSError as error:
-                self._link = None
                 self.close()
-                raise ToolError(f"{link}: the link to the terminal cannot be made ({error.strerror})") from None
+                raise cannot_write(link, error) from None
+            self._link = link
 
     def step(self, wait: float | None = None) -> None:
         """Pass on what has come, and let some time pass for the board.
@@ -106,8 +128,8 @@ class BoardTerminal:
     def close(self) -> None:
         """Pull the plug."""
         self._line.close()
-        if self._link is not None:
-            self._link.unlink(missing_ok=True)
+        if self._link is not None and self._link.is_symlink() and str(self._link.readlink()) == self.path:
+            self._link.unlink()
         for end in (self._master, self._slave):
             if end >= 0:
                 os.close(end)

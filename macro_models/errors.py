@@ -4,13 +4,60 @@ They live at the bottom of the import order so that every layer can raise them a
 them from a defect of its own.
 """
 
-__all__ = ["InputError", "MhoError", "ToolError"]
+import re
+from collections.abc import Mapping
+
+__all__ = ["InputError", "MhoError", "ToolError", "argument", "one_sentence", "printable"]
+
+LONGEST = 1500
+"""Characters of a sentence; what is longer is cut in the middle."""
+
+_LONGEST_WORD = 300
+_MARKS = "\ufdd0\ufdd1"
+_ARGUMENT = re.compile(rf"{_MARKS[0]}(\w+){_MARKS[1]}")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """``text`` without what steers a terminal: control characters as escapes, lines and tabs as they are."""
+    return _CONTROL.sub(lambda match: _escape(ord(match[0])), text)
+
+
+def _escape(code: int) -> str:
+    # A byte that is no UTF-8 in an argument or the name of a file is a surrogate in Python.
+    return f"\\x{code & 0xFF:02x}" if code < 0x100 or 0xDC80 <= code < 0xDD00 else f"\\u{code:04x}"
+
+
+def one_sentence(text: object) -> str:
+    """A message on one line, printable, its long words and itself cut in the middle."""
+    words = (_cut(printable(word), _LONGEST_WORD) for word in re.findall(r"[^ \t\r\n]+", str(text)))
+    return _cut(" ".join(words), LONGEST)
+
+
+def _cut(text: str, longest: int) -> str:
+    half = (longest - 5) // 2
+    return text if len(text) <= longest else f"{text[:half]} ... {text[-half:]}"
+
+
+def argument(name: str) -> str:
+    """The name of an argument of the Python interface, for a sentence: in a command it becomes the option's."""
+    return f"{_MARKS[0]}{name}{_MARKS[1]}"
 
 
 class MhoError(Exception):
-    """Base of every failure that is reported as one sentence, without a traceback."""
+    """Base of every failure that is reported as one sentence, without a traceback.
+
+    Members
+    -------
+    options
+        Options of a command by the names of arguments (:func:`argument`); without one the argument keeps its name.
+    """
 
     exit_code = 1
+    options: Mapping[str, str] = {}
+
+    def __str__(self) -> str:
+        return one_sentence(_ARGUMENT.sub(lambda match: self.options.get(match[1], match[1]), super().__str__()))
 
 
 class InputError(MhoError, ValueError):

@@ -1,5 +1,52 @@
-"""``python -m mho``."""
+"""``python -m mho`` and the command ``mho``: what holds before anything large is imported."""
 
-from mho.cli import main
+import os
+import sys
+from typing import NoReturn
 
-main()
+from mho import interrupt
+
+__all__ = ["main"]
+
+
+def main() -> NoReturn:
+    """Run the command line of this process, and end it."""
+    interrupt.install()
+    closed = _open_standard_streams()
+    # Before numpy is imported: the products are so small that threads of the linear algebra only wait for each other.
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    from mho.cli import run
+
+    try:
+        code = 1 if closed else run(sys.argv[1:])
+    except KeyboardInterrupt:  # a second one
+        code = interrupt.CODE
+    interrupt.end(code)
+
+
+def _open_standard_streams() -> bool:
+    """Make all three usable, lest a file of ours takes the number of one that is closed; whether stdout is."""
+    from macro_models.output import text_stream
+
+    closed = sys.stdout is None
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    sys.stdout = text_stream(1, "standard output")
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)
+    sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if closed:
+        print("error: standard output: cannot be written (it is closed)", file=sys.stderr)
+    if not sys.warnoptions:
+        import warnings
+
+        warnings.simplefilter("ignore")
+    return closed
+
+
+if __name__ == "__main__":
+    main()

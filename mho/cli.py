@@ -3,19 +3,20 @@
 A subcommand's module is imported when the subcommand is called, so that help and completion stay fast.
 """
 
-import os
+import errno
 import sys
 import tempfile
 import traceback
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
-from macro_models.errors import MhoError
-from mho.console import one_sentence
+from macro_models.errors import MhoError, one_sentence
+from mho import interrupt
+from mho.console import say
 from mho.groups import LazyGroup
 
-__all__ = ["COMMANDS", "PLANNED", "cli", "main", "run"]
+__all__ = ["COMMANDS", "PLANNED", "cli", "run"]
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("mho.commands.demo", "The main job on shipped data: real images through the generated Verilog."),
@@ -65,19 +66,25 @@ def cli() -> None:
     """One chip description in; Verilog, co-simulation and a running network out."""
 
 
-def _fail(sentence: str, code: int) -> int:
-    print(f"error: {one_sentence(sentence)}", file=sys.stderr)
+def _fail(sentence: object, code: int) -> int:
+    say(sys.stderr, f"error: {one_sentence(sentence)}")
     return code
 
 
 def _report_defect(error: Exception, argv: list[str]) -> int:
     """Keep the traceback of an internal error in a file, and say where."""
     text = "mho " + " ".join(argv) + "\n\n" + "".join(traceback.format_exception(error))
-    with tempfile.NamedTemporaryFile("w", prefix="mho-traceback-", suffix=".txt", delete=False) as file:
-        file.write(text)
     if "-v" in argv or "--verbose" in argv:
-        sys.stderr.write(text)
-    return _fail(f"internal error ({type(error).__name__}: {error}), the traceback is in {file.name}", 1)
+        say(sys.stderr, text)
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="mho-traceback-", suffix=".txt", delete=False, encoding="utf-8", errors="backslashreplace"
+        ) as file:
+            file.write(text)
+        where = f"the traceback is in {file.name}"
+    except OSError as full:
+        where = f"-v shows the traceback, which cannot be written ({full.strerror})"
+    return _fail(f"internal error ({one_sentence(f'{type(error).__name__}: {error}')}), {where}", 1)
 
 
 def _usage_sentence(error: click.ClickException) -> str:
@@ -87,36 +94,54 @@ def _usage_sentence(error: click.ClickException) -> str:
     return f"{sentence.rstrip('.')} (see {command or 'mho'} --help)"
 
 
+_OF_THE_SYSTEM = (
+    errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENAMETOOLONG, errno.ENFILE, errno.ENOMEM,
+    errno.ENOSPC, errno.EPERM, errno.EROFS,
+)
+"""What the machine refuses, with a sentence of its own, and is no defect."""
+
+
+def _system_failure(error: OSError, argv: list[str]) -> int:
+    """The sentence of what the machine refused: a file, memory for a process."""
+    if error.errno not in _OF_THE_SYSTEM:
+        return _report_defect(error, argv)
+    return _fail(f"{'' if error.filename is None else f'{error.filename}: '}{error.strerror}", 1)
+
+
 def run(argv: list[str]) -> int:
     """Run one command line and return its exit code (see the module)."""
     try:
-        result: Any = cli.main(args=argv, prog_name="mho", standalone_mode=False)
-        sys.stdout.flush()
-        return result if isinstance(result, int) else 0
-    except MhoError as error:
-        return _fail(str(error), error.exit_code)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        return 2
-    except click.ClickException as error:
-        return _fail(_usage_sentence(error), error.exit_code)
+        return _run(argv)
     except (click.Abort, KeyboardInterrupt):
-        return _fail("interrupted", 130)
-    except BrokenPipeError:
-        # The reader went away. Python would complain once more when it flushes stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except Exception as error:  # the last line of defence
-        return _report_defect(error, argv)
+        return _fail("interrupted", interrupt.CODE)
+    except Exception as error:
+        if interrupt.interrupted():  # what it became on its way through foreign code
+            return _fail("interrupted", interrupt.CODE)
+        return _failure(error, argv)
 
 
-def main() -> NoReturn:
-    """Entry point of the console script."""
-    # Before numpy is imported: the products are so small that threads of the linear algebra only wait for each other.
-    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
-    sys.exit(run(sys.argv[1:]))
+def _run(argv: list[str]) -> int:
+    result: Any = cli.main(args=argv, prog_name="mho", standalone_mode=False)
+    sys.stdout.flush()
+    return result if isinstance(result, int) else 0
 
 
-if __name__ == "__main__":
-    main()
+def _failure(error: Exception, argv: list[str]) -> int:
+    match error:
+        case MhoError():
+            return _fail(error, error.exit_code)
+        case click.exceptions.NoArgsIsHelpError():
+            say(sys.stderr, error.format_message())
+            return 2
+        case click.ClickException():
+            return _fail(_usage_sentence(error), error.exit_code)
+        case MemoryError():
+            return _fail(f"there is not enough memory{f' ({error})' if str(error) else ''}", 1)
+        case RecursionError():
+            return _fail("what was given is nested too deeply", 1)
+        case BrokenPipeError():  # the reader went away, which is no error of ours
+            return 1
+        case OSError():
+            return _system_failure(error, argv)
+        case _:  # the last line of defence
+            return _report_defect(error, argv)

@@ -8,51 +8,45 @@ import json
 import os
 import re
 import sys
+import threading
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from macro_models.errors import InputError
+from macro_models.errors import one_sentence, printable
+from macro_models.output import write_output
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Output", "Progress", "check_target", "one_sentence", "write_atomic"]
+__all__ = ["Output", "Progress", "say"]
 
-_PLAIN_WIDTH = 200
-
-
-def one_sentence(text: object) -> str:
-    """A message on one line."""
-    return " ".join(str(text).split())
+_STEP, _STEP_S, _EVERY_S = 0.1, 2.0, 30.0
+"""Progress without a terminal: a line after this share of the work and so many seconds, and every so many seconds."""
 
 
-def check_target(path: str | Path | None) -> None:
-    """Refuse a file that cannot be written later, before the work begins. ``None`` is no file."""
-    if path is None:
-        return
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: the folder {str(path.parent)!r} does not exist")
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder, the name of a file is needed")
+def say(stream: TextIO, text: str) -> None:
+    """Print lines that came from anywhere. What stderr does not take is lost."""
+    with suppress(*[OSError] * (stream is sys.stderr)):
+        if _plain(stream):
+            stream.write(printable(text) + "\n")
+            stream.flush()
+        else:
+            _console(stream).print(printable(text))
 
 
-def write_atomic(path: str | Path, data: bytes) -> None:
-    """Write a file whole or not at all: to a temporary name in its folder, renamed at the end."""
-    path = Path(path)
-    check_target(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+def _plain(stream: TextIO) -> bool:
+    return bool(os.environ.get("NO_COLOR")) or not stream.isatty()
+
+
+@cache
+def _console(stream: TextIO) -> "Console":
+    from rich.console import Console
+
+    return Console(file=stream, markup=False, highlight=False, emoji=False)
 
 
 class Progress(Protocol):
@@ -80,31 +74,18 @@ class Output:
     verbose: bool = False
     warned: list[str] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        if self.json_path != "-":
-            check_target(self.json_path)
-
-    @cached_property
-    def _stdout(self) -> "Console":
-        return _console(sys.stdout)
-
-    @cached_property
-    def _stderr(self) -> "Console":
-        return _console(sys.stderr)
-
     def text(self, line: str = "") -> None:
         """A line of the result. Nothing where the JSON goes to stdout."""
         if self.json_path != "-":
-            self._stdout.print(line)
+            say(sys.stdout, line)
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """A table of the result. Columns of numbers are aligned to the right."""
         if self.json_path == "-":
             return
-        cells = [[str(cell) for cell in row] for row in rows]
+        headers, *cells = ([one_sentence(cell) for cell in row] for row in (headers, *rows))
         right = [bool(cells) and all(map(_is_number, column)) for column in zip(*cells, strict=True)]
-        console = self._stdout
-        if console.no_color:
+        if _plain(sys.stdout):
             for line in _plain_table(headers, cells, right or [False] * len(headers)):
                 sys.stdout.write(line + "\n")
             return
@@ -116,17 +97,17 @@ class Output:
             table.add_column(header, justify="right" if to_the_right else "left")
         for row in cells:
             table.add_row(*row)
-        console.print(table)
+        _console(sys.stdout).print(table)
 
     def note(self, line: str) -> None:
         """A line about the progress, on stderr."""
         if not self.quiet:
-            self._stderr.print(line)
+            say(sys.stderr, line)
 
     def detail(self, line: str) -> None:
         """A line on stderr with ``-v`` only."""
         if self.verbose:
-            self._stderr.print(line)
+            say(sys.stderr, line)
 
     def warn(self, sentence: str) -> None:
         """A warning, once, on stderr (and in the JSON)."""
@@ -138,18 +119,18 @@ class Output:
 
     @contextmanager
     def progress(self, label: str) -> Iterator[Progress]:
-        """A bar on a terminal; without one, a line at the start."""
-        console = None if self.quiet else self._stderr
-        if console is None or console.no_color:
-            if console is not None:
-                console.print(f"{label} ...")
+        """A bar on a terminal; without one, a line at the start and now and then."""
+        if self.quiet:
             yield lambda done, total, /: None
-            return
-        from rich.progress import Progress as Bar
+        elif _plain(sys.stderr):
+            with _lines(label) as lines:
+                yield lines
+        else:
+            from rich.progress import Progress as Bar
 
-        with Bar(console=console, transient=True) as bar:
-            task = bar.add_task(label, total=None)
-            yield lambda done, total, /: bar.update(task, completed=done, total=total)
+            with Bar(console=_console(sys.stderr), transient=True) as bar:
+                task = bar.add_task(label, total=None)
+                yield lambda done, total, /: bar.update(task, completed=done, total=total)
 
     def json(self, content: dict[str, Any]) -> None:
         """Write the JSON of ``--json``, if it was asked for."""
@@ -159,17 +140,40 @@ class Output:
         if self.json_path == "-":
             sys.stdout.write(text)
         else:
-            write_atomic(self.json_path, text.encode())
+            write_output(self.json_path, text.encode())
 
 
-def _console(stream: TextIO) -> "Console":
-    from rich.console import Console
+@contextmanager
+def _lines(label: str) -> Iterator[Progress]:
+    """Progress as lines of stderr, also where nothing is heard of the work for long."""
+    begin = shown_s = time.monotonic()
+    share = shown = 0.0
+    ended = threading.Event()
 
-    plain = bool(os.environ.get("NO_COLOR")) or not stream.isatty()
-    return Console(
-        file=stream, markup=False, highlight=False, emoji=False, soft_wrap=plain, no_color=plain,
-        width=_PLAIN_WIDTH if plain else None,
-    )
+    def line() -> None:
+        nonlocal shown, shown_s
+        shown, shown_s = share, time.monotonic()
+        say(sys.stderr, f"{label}: {share:.0%} after {shown_s - begin:.0f} s")
+
+    def advance(done: int, total: int, /) -> None:
+        nonlocal share, shown
+        share = done / total if total else 0.0
+        shown = min(shown, share)  # another part of the work begins
+        if int(share / _STEP + 1e-9) > int(shown / _STEP + 1e-9) and time.monotonic() - shown_s >= _STEP_S:
+            line()
+
+    def watch() -> None:
+        while not ended.wait(_EVERY_S):
+            line()
+
+    say(sys.stderr, f"{label} ...")
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield advance
+    finally:
+        ended.set()
+        watcher.join()
 
 
 def _plain_table(headers: Sequence[str], rows: list[list[str]], right: list[bool]) -> list[str]:

@@ -6,7 +6,10 @@ from typing import Any, TypeVar
 
 import click
 
+from macro_models.errors import MhoError
+from mho import interrupt
 from mho.console import Output
+from mho.paths import READS, WORD, Writes, check_paths
 
 __all__ = ["chip_argument", "chip_option", "common_options", "example", "noise_option", "set_option"]
 
@@ -19,14 +22,29 @@ def example(*lines: str) -> str:
 
 
 def common_options(function: F) -> F:
-    """``--json``, ``-q`` and ``-v``, handed to the command as one :class:`Output` named ``out``."""
+    """``--json``, ``-q`` and ``-v``, handed to the command as one :class:`Output` named ``out``.
 
-    @click.option("--json", "json_path", metavar="FILE|-", help="Write the result as JSON, - for stdout.")
+    Before the command works its paths are compared; errors name its options.
+    """
+
+    @click.option(
+        "--json", "json_path", metavar="FILE|-", type=Writes(stdout=True),
+        help="Write the result as JSON, - for stdout.",
+    )
     @click.option("-q", "--quiet", is_flag=True, help="No progress and no warnings on stderr.")
     @click.option("-v", "--verbose", is_flag=True, help="Details on stderr.")
     @functools.wraps(function)
     def wrapper(*args: Any, json_path: str | None, quiet: bool, verbose: bool, **kwargs: Any) -> Any:
-        return function(*args, out=Output(json_path=json_path, quiet=quiet, verbose=verbose), **kwargs)
+        ctx = click.get_current_context()
+        check_paths(ctx)
+        interrupt.work()
+        try:
+            return function(*args, out=Output(json_path=json_path, quiet=quiet, verbose=verbose), **kwargs)
+        except KeyboardInterrupt:  # for which click would print an empty line
+            raise click.Abort from None
+        except MhoError as error:
+            error.options = {p.name: p.opts[-1] for p in ctx.command.params if p.name and isinstance(p, click.Option)}
+            raise
 
     return wrapper  # type: ignore[return-value]
 
@@ -37,6 +55,7 @@ def set_option(function: F) -> F:
         "--set",
         "overrides",
         metavar="KEY=VALUE",
+        type=WORD,
         multiple=True,
         help="Change one key of the chip, as in adc.bits=6 (repeatable).",
     )(function)
@@ -51,15 +70,15 @@ def noise_option(function: F) -> F:
 
 def chip_argument(function: F) -> F:
     """The positional chip of a command that works on one, with ``--set``."""
-    return click.argument("chip", metavar="CHIP")(set_option(function))
+    return click.argument("chip", metavar="CHIP", type=READS)(set_option(function))
 
 
 def chip_option(*, required: bool = False) -> Callable[[F], F]:
     """``--chip`` of a command that works on something else, with ``--set``."""
 
     def decorate(function: F) -> F:
-        return click.option("--chip", metavar="CHIP", required=required, help="Preset or chip file.")(
-            set_option(function)
-        )
+        return click.option(
+            "--chip", metavar="CHIP", type=READS, required=required, help="Preset or chip file."
+        )(set_option(function))
 
     return decorate

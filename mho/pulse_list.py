@@ -1,7 +1,7 @@
 """The list of programming pulses as a CSV file, for a lab's instrument."""
 
 import os
-from pathlib import Path
+from contextlib import ExitStack
 from types import TracebackType
 from typing import IO
 
@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.config import Chip
-from macro_models.errors import InputError
 from macro_models.exact.pulse import Polarity
-from mho.console import check_target
+from macro_models.output import open_output
 
 __all__ = ["COLUMNS", "PulseList"]
 
@@ -23,7 +22,7 @@ _CHUNK = 1 << 16
 
 
 class PulseList:
-    """Writes pulses as they come, to a temporary file that gets its name at the end: whole or not at all.
+    """Writes pulses as they come: whole or not at all.
 
     Parameters
     ----------
@@ -34,28 +33,24 @@ class PulseList:
 
     Raises
     ------
-    InputError
+    InputError, ToolError
         If the file cannot be written.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None, chip: Chip) -> None:
-        self.path = None if path is None else Path(path)
+        self.path = path
         self._step = 0
         programming = chip.programming
         volts = programming.v_base_V + np.arange(256) * programming.v_step_mV / 1000.0
         self._volts = [f"{v:.6g}" for v in volts]
         self._cycle_ns = 1000.0 / chip.clock.f_clk_MHz
-        self._file: IO[str] | None = None
+        self._file: IO[bytes] | None = None
+        self._stack = ExitStack()
 
     def __enter__(self) -> "PulseList":
         if self.path is not None:
-            check_target(self.path)
-            self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-            try:
-                self._file = self._temporary.open("w", encoding="ascii", newline="")
-            except OSError as error:
-                raise InputError(f"{self.path}: cannot be written ({error.strerror})") from None
-            self._file.write(",".join(COLUMNS) + "\n")
+            self._file = self._stack.enter_context(open_output(self.path))
+            self._file.write((",".join(COLUMNS) + "\n").encode())
         return self
 
     def add(self, core: int, pulses: NDArray[np.void]) -> None:
@@ -63,27 +58,18 @@ class PulseList:
         assert self._file is not None
         polarity = [kind.name for kind in sorted(Polarity)]
         widths = {int(c): f"{c * self._cycle_ns:.10g}" for c in np.unique(pulses["cycles"])}
-        try:
-            for first in range(0, len(pulses), _CHUNK):
-                rows = zip(*(pulses[first : first + _CHUNK][name].tolist() for name in _FIELDS), strict=True)
-                self._file.writelines(
-                    f"{step},{core},{row},{col},{polarity[kind]},{self._volts[amplitude]},{widths[cycles]}\n"
-                    for step, (row, col, kind, amplitude, cycles) in enumerate(rows, self._step)
-                )
-                self._step += min(_CHUNK, len(pulses) - first)
-        except OSError as error:
-            raise InputError(f"{self.path}: cannot be written ({error.strerror})") from None
+        for first in range(0, len(pulses), _CHUNK):
+            rows = zip(*(pulses[first : first + _CHUNK][name].tolist() for name in _FIELDS), strict=True)
+            self._file.writelines(
+                f"{step},{core},{row},{col},{polarity[kind]},{self._volts[amplitude]},{widths[cycles]}\n".encode()
+                for step, (row, col, kind, amplitude, cycles) in enumerate(rows, self._step)
+            )
+            self._step += min(_CHUNK, len(pulses) - first)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._file is None or self.path is None:
-            return
-        self._file.close()
-        if error is None:
-            self._temporary.replace(self.path)
-        else:
-            self._temporary.unlink(missing_ok=True)
+        self._stack.__exit__(kind, error, trace)
 
 
 _FIELDS = ("row", "col", "polarity", "amplitude", "cycles")

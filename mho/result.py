@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from macro_models.output import write_output
 from mho import score
 from mho.budget import Budget, BudgetRow, Passes, make_budget
-from mho.console import write_atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -231,4 +231,4 @@ class Result:
 
     def save_json(self, path: str | Path, labels: ArrayLike | None = None, *, budget: bool = False) -> None:
         """Write :meth:`to_dict` to a file."""
-        write_atomic(path, (json.dumps(self.to_dict(labels, budget=budget), indent=2, allow_nan=False) + "\n").encode())
+        write_output(path, (json.dumps(self.to_dict(labels, budget=budget), indent=2, allow_nan=False) + "\n").encode())

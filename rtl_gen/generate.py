@@ -12,6 +12,7 @@ from typing import Any
 
 from hw.config import Chip
 from macro_models.errors import InputError
+from macro_models.output import cannot_write
 from rtl_gen.macro.pin_check import check_macro_pins
 from rtl_gen.parts import part_texts, part_top, part_wrap
 from rtl_gen.statistics import Statistics, count
@@ -167,7 +168,7 @@ def _write(
         output.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
     except OSError as error:
-        raise InputError(f"{output}: cannot be written ({error.strerror})") from error
+        raise cannot_write(output, error) from error
     try:
         for path, text in texts.items():
             target = temporary / "new" / path
@@ -183,7 +184,7 @@ def _write(
     except OSError as error:
         if not output.exists() and (temporary / "old").exists():
             (temporary / "old").rename(output)
-        raise InputError(f"{output}: cannot be written ({error.strerror})") from error
+        raise cannot_write(output, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return GenerationReport(

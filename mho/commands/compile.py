@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from macro_models.errors import InputError
-from mho.console import Output, check_target
+from mho.console import Output
 from mho.options import chip_option, common_options, example
+from mho.paths import READS, WORD, WRITES
 
 if TYPE_CHECKING:
     from mho.api import Net
@@ -15,26 +16,31 @@ __all__ = ["compile_command", "compile_net", "print_summary", "summary_lines"]
 
 
 @click.command("compile", epilog=example("mho compile model.onnx --chip neurram-core --calibrate train.npy -o net.mho"))
-@click.argument("model", metavar="MODEL.onnx")
+@click.argument("model", metavar="MODEL.onnx", type=READS)
 @chip_option(required=True)
 @click.option(
-    "--calibrate", metavar="X.npy", required=True, help="Typical inputs in the model's units (.npy, or X.npz:key)."
+    "--calibrate", metavar="X.npy", type=READS, required=True,
+    help="Typical inputs in the model's units (.npy, or X.npz:key).",
 )
 @click.option(
     "--device",
     metavar="DEVICE",
+    type=READS,
     help="Device whose model the calibration uses (default: that of --cells, or the chip's).",
 )
 @click.option(
     "--slices",
     metavar="N|LAYER=N,...",
+    type=WORD,
     default="none",
     show_default=True,
     help="Pairs of cells of a weight, 1 to 4: of all layers, or of layers by their names in the report.",
 )
-@click.option("--cells", metavar="CELLS.npz", help="Cells of one chip: avoid its dead lines and faulty cells.")
-@click.option("--model-output", metavar="NAME", help="Which output to compute, of a model with several.")
-@click.option("-o", "--output", metavar="NET.mho", required=True, help="Network file to write.")
+@click.option(
+    "--cells", metavar="CELLS.npz", type=READS, help="Cells of one chip: avoid its dead lines and faulty cells."
+)
+@click.option("--model-output", metavar="NAME", type=WORD, help="Which output to compute, of a model with several.")
+@click.option("-o", "--output", metavar="NET.mho", type=WRITES, required=True, help="Network file to write.")
 @common_options
 def compile_command(
     model: str,
@@ -59,7 +65,6 @@ def compile_command(
     With --cells, which mho program wrote, the network is for that one chip: dead lines are left unused, lines with few
     faulty cells are taken first, and other cells make up for what a faulty one cannot hold.
     """
-    check_target(output)
     net = compile_net(
         model, chip, overrides, calibrate, device, out, slices=parse_slices(slices), cells=cells, output=model_output
     )

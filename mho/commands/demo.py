@@ -5,15 +5,20 @@ from pathlib import Path
 
 import click
 
-from macro_models.errors import InputError, ToolError
-from mho.console import Output, write_atomic
+from macro_models.errors import InputError, ToolError, argument
+from macro_models.output import write_output
+from mho.console import Output
 from mho.options import common_options, example
+from mho.paths import Writes
 
 __all__ = ["demo_command"]
 
 
 @click.command("demo", epilog=example("mho demo -o results"))
-@click.option("-o", "--output", metavar="DIR", default="results", show_default=True, help="Folder for figure and JSON.")
+@click.option(
+    "-o", "--output", metavar="DIR", type=Writes(folder=("demo.*",)), default="results", show_default=True,
+    help="Folder for figure and JSON.",
+)
 @click.option("--limit", type=int, metavar="N", help="Take the first N test images only.")
 @click.option("--seeds", type=int, default=10, show_default=True, metavar="N", help="Chips in the functional runs.")
 @common_options
@@ -32,10 +37,8 @@ def demo_command(output: str, limit: int | None, seeds: int, out: Output) -> Non
 
     for name, value in (("limit", limit), ("seeds", seeds)):
         if value is not None and value < 1:
-            raise InputError(f"{name} must be at least 1, not {value}")
+            raise InputError(f"{argument(name)} must be at least 1, not {value}")
     folder = Path(output)
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder}: is a file, a folder is needed")
     studies = [study(load_sample(name), limit=limit, seeds=seeds, step=out.note) for name in SAMPLES]
     out.table(HEADERS, [case.row(s.sample.title) for s in studies for case in s.cases])
     for s in studies:
@@ -49,7 +52,7 @@ def demo_command(output: str, limit: int | None, seeds: int, out: Output) -> Non
     save_figure(figure, folder / "demo.png")
     save_figure(figure, folder / "demo.pdf")
     content = {"studies": [s.to_dict(limit) for s in studies]}
-    write_atomic(folder / "demo.json", (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
+    write_output(folder / "demo.json", (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
     out.note(f"wrote demo.png, demo.pdf and demo.json to {folder}")
     out.json(content)
     different = mismatches(studies)

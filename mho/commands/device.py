@@ -1,15 +1,15 @@
 """``mho device``: the models of memory cells."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import numpy as np
 
 from mho.commands.device_fit import fit_command, print_fit
-from mho.console import Output, check_target
+from mho.console import Output
 from mho.groups import Group
 from mho.options import common_options, example
+from mho.paths import FIGURE, READS
 from mho.units import format_time
 
 if TYPE_CHECKING:
@@ -46,11 +46,12 @@ def list_command(out: Output) -> None:
 
 
 @device_command.command("show", epilog=example("mho device show rram-neurram -o spread.png"))
-@click.argument("device", metavar="DEVICE")
+@click.argument("device", metavar="DEVICE", type=READS)
 @click.option(
     "-o",
     "--output",
     metavar="FILE",
+    type=FIGURE,
     help="Draw programming, relaxation, drift and retention to a .png, .pdf or .svg file.",
 )
 @common_options
@@ -66,8 +67,7 @@ def show_command(device: str, output: str | None, out: Output) -> None:
         from mho.figures.device import figure_of_device
         from mho.figures.run import save_figure
 
-        check_target(output)
-        save_figure(figure_of_device(model), Path(output))
+        save_figure(figure_of_device(model), output)
         out.note(f"wrote {output}")
     _print(model, out)
     out.json(model.to_dict())

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from macro_models.errors import InputError
-from mho.console import Output, check_target, write_atomic
+from macro_models.output import write_output
+from mho.console import Output
 from mho.options import common_options, example
+from mho.paths import READS, WORD, Writes
 from mho.units import format_time
 
 if TYPE_CHECKING:
@@ -29,13 +31,17 @@ def _positive(_ctx: click.Context, param: click.Parameter, value: float | None) 
 
 
 @click.command("fit", epilog=example("mho device fit lab.csv -o mine.toml --columns t_s=time,g_S=G --g-max-uS 40"))
-@click.argument("data", metavar="DATA.csv")
-@click.option("-o", "--output", metavar="D.toml", required=True, help="The device file to write.")
+@click.argument("data", metavar="DATA.csv", type=READS)
 @click.option(
-    "--model", default="parametric", show_default=True, metavar="NAME",
+    "-o", "--output", metavar="D.toml", type=Writes(ends=(".toml",)), required=True, help="The device file to write."
+)
+@click.option(
+    "--model", default="parametric", show_default=True, metavar="NAME", type=WORD,
     help="parametric (medians, cores and tails) or empirical (quantiles as measured).",
 )
-@click.option("--columns", metavar="NAME=HEADER,..", help="Names of the columns, or their numbers without a header.")
+@click.option(
+    "--columns", metavar="NAME=HEADER,..", type=WORD, help="Names of the columns, or their numbers without a header."
+)
 @click.option("--g-min-uS", "g_min_us", type=float, callback=_positive, metavar="G", help="Least target of the chip.")
 @click.option(
     "--g-max-uS", "g_max_us", type=float, callback=_positive, metavar="G",
@@ -43,10 +49,12 @@ def _positive(_ctx: click.Context, param: click.Parameter, value: float | None) 
 )
 @click.option("--temp", type=float, default=25.0, show_default=True, metavar="C", help="Temperature without temp_C.")
 @click.option("--temp-max", type=float, metavar="C", help="Leave out readings at higher temperatures.")
-@click.option("--temperature-from", metavar="DEVICE", help="Take Arrhenius' law from another fitted device.")
-@click.option("--name", metavar="NAME", help="Name of the device (default: that of the file).")
-@click.option("--description", metavar="TEXT", default="", help="One line about the device.")
-@click.option("--source", metavar="TEXT", default="", help="Where the data come from.")
+@click.option(
+    "--temperature-from", metavar="DEVICE", type=READS, help="Take Arrhenius' law from another fitted device."
+)
+@click.option("--name", metavar="NAME", type=WORD, help="Name of the device (default: that of the file).")
+@click.option("--description", metavar="TEXT", type=WORD, default="", help="One line about the device.")
+@click.option("--source", metavar="TEXT", type=WORD, default="", help="Where the data come from.")
 @common_options
 def fit_command(
     data: str, output: str, model: str, columns: str | None, g_min_us: float | None, g_max_us: float | None,
@@ -66,9 +74,6 @@ def fit_command(
     from macro_models.fit.table import parse_columns
 
     target = Path(output)
-    check_target(target)
-    if target.suffix != ".toml":
-        raise InputError(f"{output}: the name of a device file must end in .toml")
     if model not in MODELS:
         raise InputError(f"--model must be {' or '.join(MODELS)}, not {model!r}")
     if not -273.15 < temp <= 1000.0:
@@ -93,7 +98,7 @@ def fit_command(
                 pulses, name=called, description=description, g_min_uS=g_min_us, g_max_uS=g_max_us, command=command,
                 progress=progress,
             )
-    write_atomic(target, device_toml(device).encode())
+    write_output(target, device_toml(device).encode())
     print_fit(device, out)
     _print_use(device, output, out)
     out.note(f"wrote {output}")

@@ -7,16 +7,20 @@ import click
 
 from mho.console import Output
 from mho.options import chip_option, common_options, example, noise_option
+from mho.paths import WORD, Writes
 
 __all__ = ["build_command"]
 
 
 @click.command("build", epilog=example("mho fpga build icebreaker -o build/icebreaker"))
-@click.argument("board", metavar="BOARD")
+@click.argument("board", metavar="BOARD", type=WORD)
 @chip_option()
-@click.option("-o", "--output", metavar="DIR", required=True, help="Folder of the bitstream and its report.")
 @click.option(
-    "--tools", default="auto", show_default=True, metavar="auto|native|yowasp",
+    "-o", "--output", metavar="DIR", type=Writes(folder=("report.json", "*.log")), required=True,
+    help="Folder of the bitstream and its report.",
+)
+@click.option(
+    "--tools", default="auto", show_default=True, metavar="auto|native|yowasp", type=WORD,
     help="Those of the system, or those in Python packages; auto: of the system if all are there.",
 )
 @noise_option

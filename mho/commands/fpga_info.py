@@ -6,12 +6,13 @@ import click
 
 from mho.console import Output
 from mho.options import common_options, example
+from mho.paths import READS
 
 __all__ = ["info_command"]
 
 
 @click.command("info", epilog=example("mho fpga info --port /dev/ttyUSB1"))
-@click.option("--port", metavar="PORT", required=True, help="Serial port of the board.")
+@click.option("--port", metavar="PORT", type=READS, required=True, help="Serial port of the board.")
 @click.option("--baud", type=int, metavar="N", help="Rate of that port, if the board has not the usual one.")
 @common_options
 def info_command(port: str, baud: int | None, out: Output) -> None:

@@ -7,16 +7,19 @@ import click
 
 from mho.console import Output
 from mho.options import common_options, example
+from mho.paths import READS, WORD
 
 __all__ = ["load_command"]
 
 
 @click.command("load", epilog=example("mho fpga load ulx3s-85f build/ulx3s/ulx3s-85f.bit"))
-@click.argument("board", metavar="BOARD")
-@click.argument("file", metavar="FILE")
+@click.argument("board", metavar="BOARD", type=WORD)
+@click.argument("file", metavar="FILE", type=READS)
 @click.option("--flash", is_flag=True, help="Write it to the flash memory (boards with an iCE40 always do).")
-@click.option("--cable", metavar="NAME", help="A JTAG cable of openFPGALoader, in place of the one on the board.")
-@click.option("--remote", metavar="HOST:PORT", help="A remote-bitbang server that has the board.")
+@click.option(
+    "--cable", metavar="NAME", type=WORD, help="A JTAG cable of openFPGALoader, in place of the one on the board."
+)
+@click.option("--remote", metavar="HOST:PORT", type=WORD, help="A remote-bitbang server that has the board.")
 @common_options
 def load_command(board: str, file: str, flash: bool, cable: str | None, remote: str | None, out: Output) -> None:
     """Load a bitstream into a board, with openFPGALoader.

@@ -6,15 +6,25 @@ import click
 
 from mho.console import Output
 from mho.options import common_options, example, noise_option, set_option
+from mho.paths import READS, WORD, Writes
 
 __all__ = ["simulate_command"]
 
 
+def _check_link(path: str) -> None:
+    from fpga.simulate import check_link
+
+    check_link(Path(path))
+
+
 @click.command("simulate", epilog=example("mho fpga simulate icebreaker --link /tmp/board"))
-@click.argument("board", metavar="BOARD")
-@click.option("--chip", metavar="CHIP", help="Preset or chip file (default: the preset of the board).")
+@click.argument("board", metavar="BOARD", type=WORD)
+@click.option("--chip", metavar="CHIP", type=READS, help="Preset or chip file (default: the preset of the board).")
 @set_option
-@click.option("--link", metavar="PATH", help="Make a symbolic link to the port, a name that stays the same.")
+@click.option(
+    "--link", metavar="PATH", type=Writes(check=_check_link),
+    help="Make a symbolic link to the port, a name that stays the same.",
+)
 @noise_option
 @common_options
 def simulate_command(

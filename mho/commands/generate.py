@@ -6,13 +6,17 @@ import click
 
 from mho.console import Output
 from mho.options import chip_argument, common_options, example
+from mho.paths import WORD, Writes
 
 __all__ = ["generate_command"]
 
 
 @click.command("generate", epilog=example("mho generate neurram-core -o build/neurram --wrap axil"))
 @chip_argument
-@click.option("-o", "--output", metavar="DIR", required=True, help="Folder to write; made if it does not exist.")
+@click.option(
+    "-o", "--output", metavar="DIR", type=Writes(folder=("*",)), required=True,
+    help="Folder to write; made if it does not exist.",
+)
 @click.option(
     "--part", type=click.Choice(["core", "noc"]), default="core", show_default=True,
     help="The core of a chip that has one, or the network on chip of one that has several.",
@@ -20,8 +24,10 @@ __all__ = ["generate_command"]
 @click.option(
     "--wrap", type=click.Choice(["none", "wishbone", "axil"]), help="Bus around the core.  [default: wishbone]"
 )
-@click.option("--top", metavar="NAME", help="Name of the top module (default: PREFIXcore[_wb|_axil] or PREFIXnoc).")
-@click.option("--prefix", metavar="P", help="Put before the name of every module (default: the chip's).")
+@click.option(
+    "--top", metavar="NAME", type=WORD, help="Name of the top module (default: PREFIXcore[_wb|_axil] or PREFIXnoc)."
+)
+@click.option("--prefix", metavar="P", type=WORD, help="Put before the name of every module (default: the chip's).")
 @common_options
 def generate_command(
     chip: str,

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 import click
 
 from macro_models.errors import InputError
-from mho.console import Output, write_atomic
+from macro_models.output import write_output
+from mho.console import Output
 from mho.groups import Group
 from mho.options import chip_argument, common_options, example
+from mho.paths import WORD, WRITES
 
 if TYPE_CHECKING:
     from hw.config import Chip
@@ -36,8 +38,8 @@ def list_command(out: Output) -> None:
 
 
 @preset_command.command("show", epilog=example("mho preset show neurram-core -o my-chip.toml"))
-@click.argument("name")
-@click.option("-o", "--output", metavar="FILE", help="Write the TOML to a file.")
+@click.argument("name", type=WORD)
+@click.option("-o", "--output", metavar="FILE", type=WRITES, help="Write the TOML to a file.")
 @common_options
 def show_command(name: str, output: str | None, out: Output) -> None:
     """Print a preset's TOML file, every key of it commented."""
@@ -45,7 +47,7 @@ def show_command(name: str, output: str | None, out: Output) -> None:
 
     text = preset_text(name)
     if output is not None:
-        write_atomic(output, text.encode())
+        write_output(output, text.encode())
         out.note(f"wrote {output}")
     else:
         out.text(text.rstrip("\n"))

@@ -1,12 +1,12 @@
 """``mho program``: the cells of a network's cores, by write-verify or as measured."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mho.console import Output, check_target
+from mho.console import Output
 from mho.options import common_options, example
+from mho.paths import FIGURE, READS, WORD, WRITES
 
 if TYPE_CHECKING:
     from sim.cells.instance import Cells
@@ -21,28 +21,37 @@ PUBLISHED = {"pulses_per_cell": 8.5, "passes": 3, "source": "Wan et al., Nature 
     "program",
     epilog=example("mho program net.mho -o cells.npz --pulses pulses.csv"),
 )
-@click.argument("network", metavar="NET.mho")
+@click.argument("network", metavar="NET.mho", type=READS)
 @click.option(
-    "--from", "measured", metavar="G.npz", help="Measured conductances in uS in place of programming; NaN: dead cell."
+    "--from", "measured", metavar="G.npz", type=READS,
+    help="Measured conductances in uS in place of programming; NaN: dead cell.",
 )
 @click.option("--form", is_flag=True, help="The cells are fresh: form them first.")
 @click.option("--screen/--no-screen", default=True, show_default=True, help="Find dead cells near their targets.")
-@click.option("-o", "--output", metavar="CELLS.npz", help="Write the cells, for run --cells and compile --cells.")
-@click.option("--pulses", metavar="P.csv", help="Write all pulses in their order.")
-@click.option("--plot", metavar="F.png", help="Draw pulses a cell, errors and the fault map (.png, .pdf or .svg).")
 @click.option(
-    "--backend", metavar="NAME", default="functional", show_default=True, help="functional, cosim, fpga-sim or fpga."
+    "-o", "--output", metavar="CELLS.npz", type=WRITES, help="Write the cells, for run --cells and compile --cells."
 )
-@click.option("--port", metavar="PORT", help="Serial port of the board, with --backend fpga.")
-@click.option("--baud", type=int, metavar="N", help="Rate of that port, if the board has not the usual one.")
-@click.option("--device", metavar="DEVICE", help="Device of the cells (default: the network's).")
+@click.option("--pulses", metavar="P.csv", type=WRITES, help="Write all pulses in their order.")
 @click.option(
-    "--pulse-law", metavar="DEVICE", help="Whose answer to pulses (default: the device's, else of rram-neurram)."
+    "--plot", metavar="F.png", type=FIGURE, help="Draw pulses a cell, errors and the fault map (.png, .pdf or .svg)."
+)
+@click.option(
+    "--backend", metavar="NAME", type=WORD, default="functional", show_default=True,
+    help="functional, cosim, fpga-sim or fpga.",
+)
+@click.option("--port", metavar="PORT", type=READS, help="Serial port of the board, with --backend fpga.")
+@click.option("--baud", type=int, metavar="N", help="Rate of that port, if the board has not the usual one.")
+@click.option("--device", metavar="DEVICE", type=READS, help="Device of the cells (default: the network's).")
+@click.option(
+    "--pulse-law", metavar="DEVICE", type=READS,
+    help="Whose answer to pulses (default: the device's, else of rram-neurram).",
 )
 @click.option(
     "--seed", type=int, metavar="N", help="Which chip (default: the one that the network was compiled for, else 0)."
 )
-@click.option("--set", "overrides", metavar="programming.KEY=VALUE", multiple=True, help="Change how it is programmed.")
+@click.option(
+    "--set", "overrides", metavar="programming.KEY=VALUE", type=WORD, multiple=True, help="Change how it is programmed."
+)
 @common_options
 def program_command(
     network: str, measured: str | None, form: bool, screen: bool, output: str | None, pulses: str | None,
@@ -61,8 +70,6 @@ def program_command(
     from mho.api import load
     from mho.writing import check_program_options, program_net
 
-    for target in (output, pulses, plot):
-        check_target(target)
     check_program_options(
         seed=seed, backend=backend, measured=measured is not None, pulses=pulses is not None,
         law=pulse_law is not None, form=form, port=port, baud=baud,
@@ -81,7 +88,7 @@ def program_command(
         from mho.figures.run import save_figure
         from mho.figures.write import figure_of_cells
 
-        save_figure(figure_of_cells(cells), Path(plot))
+        save_figure(figure_of_cells(cells), plot)
     _print(cells, out)
     for path in (output, pulses, plot):
         if path is not None:

@@ -22,9 +22,13 @@ With `--json -` the JSON takes the place of the text on stdout.
 | exit code | meaning |
 |---|---|
 | 0 | all done |
-| 1 | it ran and failed: a mismatch, a missing or crashed tool; or an internal error, with a traceback in a file |
+| 1 | it ran and failed: a mismatch, a crashed tool, a full disk; or an internal error, with a traceback in a file |
 | 2 | the input is wrong: one sentence says what, where, and what would be right; nothing is written |
-| 130 | interrupted |
+| 130 | interrupted, by Ctrl-C, SIGTERM or SIGHUP |
+
+Before a command works, each of its outputs is compared with its inputs and its other outputs: two names of one file are
+refused. Outputs are written whole or not at all. Only regular files are replaced, a symbolic link stays and its target
+is written; devices and FIFOs are written through. Control characters are shown as escapes.
 
 A chip is the name of a preset or a TOML file ([keys](chip.md)), a device the name of a shipped device or a TOML file.
 Arrays are `.npy` files or `FILE.npz:KEY`. Builds of the simulator are kept in `~/.cache/mho` (`MHO_CACHE`).

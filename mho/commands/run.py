@@ -7,10 +7,12 @@ import click
 import numpy as np
 
 from macro_models.errors import InputError
+from macro_models.output import write_output
 from mho import score
 from mho.commands.compile import compile_net, summary_lines
-from mho.console import Output, check_target, write_atomic
+from mho.console import Output
 from mho.options import chip_option, common_options, example
+from mho.paths import READS, WORD, WRITES
 from mho.units import format_time
 
 if TYPE_CHECKING:
@@ -28,34 +30,41 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.command(
     "run", epilog=example("mho run net.mho --input test.npz:x --labels test.npz:y --time 1d --seeds 10 --budget")
 )
-@click.argument("network", metavar="NET.mho|MODEL.onnx")
+@click.argument("network", metavar="NET.mho|MODEL.onnx", type=READS)
 @chip_option()
-@click.option("--calibrate", metavar="X.npy", help="Typical inputs, with an .onnx (default: the first 128 inputs).")
 @click.option(
-    "--input", "inputs", metavar="X.npy", required=True, help="Inputs in the model's units (.npy, X.npz:key)."
+    "--calibrate", metavar="X.npy", type=READS, help="Typical inputs, with an .onnx (default: the first 128 inputs)."
 )
-@click.option("--labels", metavar="Y.npy", help="Class of each input, for the accuracy (.npy, X.npz:key).")
-@click.option("-o", "--output", metavar="OUT.npy", help="Write the outputs, in onnxruntime's shape.")
 @click.option(
-    "--backend", metavar="NAME", default="functional", show_default=True, help="functional, cosim, fpga-sim or fpga."
+    "--input", "inputs", metavar="X.npy", type=READS, required=True,
+    help="Inputs in the model's units (.npy, X.npz:key).",
 )
-@click.option("--port", metavar="PORT", help="Serial port of the board, with --backend fpga.")
+@click.option("--labels", metavar="Y.npy", type=READS, help="Class of each input, for the accuracy (.npy, X.npz:key).")
+@click.option("-o", "--output", metavar="OUT.npy", type=WRITES, help="Write the outputs, in onnxruntime's shape.")
+@click.option(
+    "--backend", metavar="NAME", type=WORD, default="functional", show_default=True,
+    help="functional, cosim, fpga-sim or fpga.",
+)
+@click.option("--port", metavar="PORT", type=READS, help="Serial port of the board, with --backend fpga.")
 @click.option("--baud", type=int, metavar="N", help="Rate of that port, if the board has not the usual one.")
-@click.option("--cells", metavar="CELLS.npz", help="Run on exactly these cells, which mho program wrote.")
-@click.option("--device", metavar="DEVICE", help="Device of the cells (default: that of --cells, or the network's).")
+@click.option("--cells", metavar="CELLS.npz", type=READS, help="Run on exactly these cells, which mho program wrote.")
 @click.option(
-    "--time", default="1d", show_default=True, metavar="T", help="Time since programming, in s, m, h, d or y."
+    "--device", metavar="DEVICE", type=READS, help="Device of the cells (default: that of --cells, or the network's)."
+)
+@click.option(
+    "--time", default="1d", show_default=True, metavar="T", type=WORD,
+    help="Time since programming, in s, m, h, d or y.",
 )
 @click.option(
     "--temp", type=float, default=25.0, show_default=True, metavar="C", help="Temperature, in degrees Celsius."
 )
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Which chip.")
 @click.option("--seeds", type=int, metavar="N", help="N chips from --seed on: mean, deviation and each value.")
-@click.option("--without", callback=_names, metavar="CAUSE,..", help="Causes of non-ideality to leave out.")
-@click.option("--only", callback=_names, metavar="CAUSE,..", help="Causes of non-ideality to keep.")
+@click.option("--without", callback=_names, metavar="CAUSE,..", type=WORD, help="Causes of non-ideality to leave out.")
+@click.option("--only", callback=_names, metavar="CAUSE,..", type=WORD, help="Causes of non-ideality to keep.")
 @click.option("--budget", is_flag=True, help="Float, quantised ideal, each cause: its loss alone and its share; all.")
 @click.option("--limit", type=int, metavar="N", help="Take the first N inputs only.")
-@click.option("--waves", metavar="F.fst", help="Write the waveforms, with --backend cosim.")
+@click.option("--waves", metavar="F.fst", type=WRITES, help="Write the waveforms, with --backend cosim.")
 @common_options
 def run_command(
     network: str, chip: str | None, overrides: tuple[str, ...], calibrate: str | None, inputs: str,
@@ -71,8 +80,6 @@ def run_command(
     from mho.running import check_options
 
     check_options(**options)
-    check_target(output)
-    check_target(options["waves"])
     model = Device.load(device) if device is not None else None
     given = None if cells is None else _read_cells(cells, network)
     x = _read_inputs(inputs)
@@ -90,7 +97,7 @@ def run_command(
         with out.progress("error budget") as progress:
             result.compute_budget(progress)
     if output is not None:
-        write_atomic(output, _npy(result.outputs))
+        write_output(output, _npy(result.outputs))
     _print(result, truth, budget, out)
     if output is not None:
         out.note(f"wrote {output}")

@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from macro_models.errors import InputError
-from mho.console import Output, check_target
+from mho.console import Output
 from mho.options import chip_option, common_options, example
+from mho.paths import READS, WRITES
 
 __all__ = ["core_command"]
 
@@ -16,10 +17,12 @@ __all__ = ["core_command"]
 @click.option(
     "--sim", type=click.Choice(["verilator", "icarus"]), default="verilator", show_default=True, help="Simulator."
 )
-@click.option("--netlist", metavar="F.v", help="Verify this netlist of the core instead of the generated Verilog.")
-@click.option("--library", metavar="LIB.v", help="Models of the standard cells that the netlist uses.")
-@click.option("--cells", "library_before", hidden=True)  # its name in 0.1; elsewhere --cells are those of an array
-@click.option("--waves", metavar="F.fst", help="Write the waveforms.")
+@click.option(
+    "--netlist", metavar="F.v", type=READS, help="Verify this netlist of the core instead of the generated Verilog."
+)
+@click.option("--library", metavar="LIB.v", type=READS, help="Models of the standard cells that the netlist uses.")
+@click.option("--cells", "library_before", type=READS, hidden=True)  # its name in 0.1; elsewhere those of an array
+@click.option("--waves", metavar="F.fst", type=WRITES, help="Write the waveforms.")
 @common_options
 def core_command(
     chip: str | None,
@@ -39,7 +42,6 @@ def core_command(
     library = library or library_before
     if library is not None and netlist is None:
         raise InputError("--library needs --netlist, the netlist that uses them")
-    check_target(waves)
     from hw.config import load_chip
     from sim.core.verify import verify_core
 

@@ -1,13 +1,13 @@
 """``mho verify noc``: the generated Verilog of a mesh, all that is sent through it checked."""
 
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from mho.console import Output
 from mho.options import chip_option, common_options, example
+from mho.paths import FIGURE
 
 if TYPE_CHECKING:
     from hw.noc.config import MeshConfig
@@ -30,7 +30,7 @@ __all__ = ["noc_command"]
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Of all that is random."
 )
-@click.option("-o", "--output", metavar="F.png", help="Draw latencies.")
+@click.option("-o", "--output", metavar="F.png", type=FIGURE, help="Draw latencies.")
 @common_options
 def noc_command(
     chip: str | None, overrides: tuple[str, ...], columns: int | None, rows: int | None, payload: int | None,
@@ -43,10 +43,6 @@ def noc_command(
     credits, and sums: nothing may be lost, doubled, changed or out of order. --chip defaults to neurram, whose mesh is
     8 x 6. Exit 1 on a mismatch.
     """
-    if output is not None:
-        from mho.figures.run import check_figure
-
-        check_figure(Path(output))
     given = {
         "columns": columns, "rows": rows, "payload_bits": payload, "depth": depth, "queues": queues,
         "contexts": contexts,
@@ -62,7 +58,7 @@ def noc_command(
         from mho.figures.noc import figure_of_noc
         from mho.figures.run import save_figure
 
-        save_figure(figure_of_noc(report), Path(output))
+        save_figure(figure_of_noc(report), output)
     content = {key: value for key, value in vars(report).items() if key not in ("mesh", "latencies")}
     out.json({"mesh": asdict(cfg), "seed": seed} | content)
 

@@ -2,6 +2,7 @@
 
 import functools
 import io
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from macro_models.errors import InputError
-from mho.console import check_target, write_atomic
+from macro_models.output import write_output
 from mho.units import format_time
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ P = ParamSpec("P")
 
 __all__ = [
     "COLOURS",
-    "check_figure",
     "draw_budget",
     "draw_codes",
     "in_style",
@@ -71,32 +71,22 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def check_figure(path: Path) -> None:
-    """Refuse a figure that cannot be written later, before the work begins.
-
-    Raises
-    ------
-    InputError
-        If Matplotlib does not know the format that the end of the name says, or there is no such folder.
-    """
-    check_target(path)
-    if path.suffix.removeprefix(".").lower() not in Figure().canvas.get_supported_filetypes():
-        raise InputError(f"{path}: the name must end in .png, .pdf or .svg, not {path.suffix!r}")
-
-
-def save_figure(figure: Figure, path: Path, *, dpi: int = 200) -> None:
+def save_figure(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 200) -> None:
     """Write a figure in the format that the end of the name says.
 
     Raises
     ------
     InputError
-        As :func:`check_figure`, or if the file cannot be written.
+        If Matplotlib does not know that format.
+    InputError, ToolError
+        If the file cannot be written.
     """
-    check_figure(path)
-    kind = path.suffix.removeprefix(".").lower()
+    kind = Path(path).suffix.removeprefix(".").lower()
+    if kind not in figure.canvas.get_supported_filetypes():
+        raise InputError(f"{os.fspath(path)}: the name must end in .png, .pdf or .svg, not {kind!r}")
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, dpi=dpi)
-    write_atomic(path, buffer.getvalue())
+    write_output(path, buffer.getvalue())
 
 
 def draw_codes(axes: Axes, codes: Mapping[str, NDArray[np.integer]]) -> None:

@@ -8,6 +8,7 @@ from hw.core.counters import COUNT_BITS
 from hw.core.layout import OpLayout
 from hw.core.masks import MaskLayout
 from hw.macro.pins import TnsaPins
+from macro_models.output import write_output
 
 __all__ = ["groups", "write_groups"]
 
@@ -56,7 +57,5 @@ def write_groups(waves: Path, chip: Chip) -> Path:
             rows += ["@28", path] if width == 1 else ["@22", f"{path}[{width - 1}:0]"]
         rows += ["@1000200", f"-{name}"]
     path = waves.with_suffix(".gtkw")
-    temporary = path.with_suffix(".gtkw.tmp")
-    temporary.write_text("\n".join(rows) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    write_output(path, ("\n".join(rows) + "\n").encode())
     return path

@@ -72,7 +72,7 @@ CHIPS: list[Case] = [
     ("unknown preset", "preset show frob -o out.toml", r"frob", None),
     ("generate to a file", "generate tnsa16-core -o x.npy", r"x\.npy", None),
     ("generate to nowhere", "generate tnsa16-core", r"missing option '-o'", None),
-    ("generate into a file", "generate tnsa16-core -o x.npy/out", r"x\.npy/out: cannot be written \(File exists", None),
+    ("generate into a file", "generate tnsa16-core -o x.npy/out", r"out: cannot be written, .*x\.npy is a file", None),
     ("unknown wrap", "generate tnsa16-core -o out --wrap usb", r"wrap", None),
 ]
 FILES: list[Case] = [

@@ -146,7 +146,7 @@ def test_show_says_that_temperature_changes_nothing(lab: Path, capsys: pytest.Ca
     [
         (["none.csv", "-o", "x.toml"],
          "none.csv: cannot be read as a table of measurements (No such file or directory)"),
-        (["lab.csv", "-o", "x.csv"], "x.csv: the name of a device file must end in .toml"),
+        (["lab.csv", "-o", "x.csv"], "x.csv: the name must end in .toml, not '.csv'"),
         (["lab.csv", "-o", "x.toml", "--model", "magic"], "--model must be parametric or empirical, not 'magic'"),
         (["lab.csv", "-o", "x.toml", "--columns", "t_s"], "--columns must be NAME=HEADER"),
         (["lab.csv", "-o", "x.toml", "--columns", "t_s=when"], "lab.csv, line 1: has no column when (of --columns)"),

@@ -1,0 +1,152 @@
+"""What a command reads and what it writes: each parameter says which, and none is overwritten by another.
+
+A parameter that takes text is of one of three types: :class:`Reads`, :class:`Writes`, or :data:`WORD` where it names
+no file. Before a command works, :func:`check_paths` compares all of them.
+"""
+
+import os
+import stat
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+import click
+
+from macro_models.errors import InputError
+from macro_models.output import check_folder, check_output
+
+__all__ = ["FIGURE", "READS", "WORD", "WRITES", "Reads", "Writes", "check_paths"]
+
+_NOWHERE = os.makedev(1, 3)
+"""``/dev/null``, into which any number of outputs go."""
+
+
+class _Path(click.ParamType):
+    name = "path"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return value
+
+
+class Reads(_Path):
+    """A file that a command reads, ``FILE.npz:KEY``, or a name that may be one of a preset, a device or a port."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writes(_Path):
+    """A file or a folder that a command writes.
+
+    Parameters
+    ----------
+    check
+        Refuses what cannot be written later.
+    ends
+        What its name must end in; empty: in anything.
+    folder
+        Patterns of what is written into it, if it is a folder.
+    stdout
+        Whether ``-`` is a name of it.
+    """
+
+    check: Callable[[str], None] = check_output
+    ends: tuple[str, ...] = ()
+    folder: tuple[str, ...] = ()
+    stdout: bool = False
+
+    def refuse(self, value: str) -> None:
+        """Raise what is wrong with a name, before anything is written to it."""
+        if self.stdout and value == "-":
+            return
+        if value == "-":
+            raise InputError("- is no file that can be written here; /dev/stdout is")
+        if self.ends and not value.lower().endswith(self.ends):
+            *some, last = self.ends
+            wanted = f"{', '.join(some)} or {last}" if some else last
+            raise InputError(f"{value}: the name must end in {wanted}, not {Path(value).suffix!r}")
+        (check_folder if self.folder else self.check)(value)
+
+
+WORD = click.types.StringParamType()
+"""Text that names no file."""
+
+READS, WRITES = Reads(), Writes()
+FIGURE = Writes(ends=(".png", ".pdf", ".svg"))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A file by what it is, and how the user called it."""
+
+    option: str
+    path: str
+    kind: _Path | None
+
+    @property
+    def status(self) -> os.stat_result | None:
+        try:
+            return os.fstat(1) if self.kind is None else Path(self.path).stat()
+        except (OSError, ValueError):
+            return None
+
+    @property
+    def key(self) -> object:
+        """Equal for names of one file: by its inode, or, until it exists, by its folder and its name in any case."""
+        status = self.status
+        if status is not None:
+            return status.st_dev, status.st_ino
+        return unicodedata.normalize("NFC", os.path.realpath(self.path)).casefold()
+
+    def holds(self, other: "_Place") -> bool:
+        """Whether this is a folder into which a file of the name of ``other`` is written."""
+        if not isinstance(self.kind, Writes) or other.kind is None:
+            return False
+        name = os.path.relpath(os.path.realpath(other.path), os.path.realpath(self.path))
+        return any(fnmatch(name.casefold(), pattern.casefold()) for pattern in self.kind.folder if name[:2] != "..")
+
+
+def check_paths(ctx: click.Context) -> None:
+    """Compare every output of a command with every input and every other output, and look whether it can be written.
+
+    Raises
+    ------
+    InputError
+        If two are one file, by whatever names, or the name of an output is wrong.
+    ToolError
+        If an output cannot be written.
+    """
+    places = list(_places(ctx))
+    reads = [place for place in places if isinstance(place.kind, Reads)]
+    writes = [place for place in places if not isinstance(place.kind, Reads)]
+    for number, output in enumerate(writes):
+        status = output.status
+        if output.kind is None and not (status and stat.S_ISREG(status.st_mode)):
+            continue
+        for other in (*reads, *writes[number + 1 :]):
+            shared = status is not None and status.st_rdev == _NOWHERE
+            if (output.key == other.key and not shared) or output.holds(other) or other.holds(output):
+                one, two = (other, output) if output.holds(other) else (output, other)
+                raise InputError(
+                    f"{one.path}: is {one.option} and {two.option} of this command and would be lost; name another file"
+                )
+    for output in writes:
+        if isinstance(output.kind, Writes):
+            output.kind.refuse(output.path)
+
+
+def _places(ctx: click.Context) -> Iterator[_Place]:
+    for param in ctx.command.params:
+        value = ctx.params.get(param.name or "")
+        if value is None or not isinstance(param.type, _Path):
+            continue
+        option = param.opts[-1] if isinstance(param, click.Option) else param.make_metavar(ctx)
+        if isinstance(param.type, Reads):
+            file, key, _ = value.partition(".npz:")
+            value = file + ".npz" if key and not Path(value).exists() else value
+        elif value == "-" and getattr(param.type, "stdout", False):
+            continue
+        yield _Place(option, value, param.type)
+    if sys.stdout is not None:
+        yield _Place("standard output", "standard output", None)

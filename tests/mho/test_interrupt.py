@@ -1,0 +1,75 @@
+"""A signal ends a command with 130 and at most one line, whenever it comes."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MOMENTS = 6
+
+
+def ignore_nothing() -> None:
+    """As from a shell: a test runner may have been started without some signals."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def start(arguments: list[str], folder: Path) -> subprocess.Popen[str]:
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mho", *arguments], cwd=folder, text=True, stdout=pipe, stderr=pipe,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}, preexec_fn=ignore_nothing,
+    )
+    # Until Python itself has started nobody can take the signal.
+    while process.poll() is None and not _catches(process.pid, signal.SIGTERM):
+        time.sleep(0.001)
+    return process
+
+
+def _catches(pid: int, number: int) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+    return bool(caught >> (number - 1) & 1)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks /proc whether the signal is caught")
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+@pytest.mark.parametrize("command", ["run", "compile", "program", "device"])
+def test_a_signal_at_any_moment_is_130(number: signal.Signals, command: str, tiny, tmp_path: Path) -> None:
+    rng = random.Random(f"{number} {command}")
+    arguments = {
+        "run": ["run", tiny.path("tiny.mho"), "--input", tiny.path("x.npy"), "--seeds", "100000", "-o", "out.npy"],
+        "compile": ["compile", tiny.path("tiny.onnx"), "--chip", "neurram-core", "--calibrate", tiny.path("x.npy")],
+        "program": ["program", tiny.path("tiny.mho"), "-o", "out.npz", "--pulses", "p.csv", "--plot", "p.png"],
+        "device": ["device", "show", "rram-neurram", "-o", "out.png"],
+    }[command]
+    arguments += ["-o", "out.mho"] if command == "compile" else []
+    ended = 0
+    for _ in range(MOMENTS):
+        process = start(arguments, tmp_path)
+        time.sleep(rng.uniform(0, 2))
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+        if process.returncode == 0:  # it was ready before
+            ended += 1
+            continue
+        lines = [line for line in err.splitlines() if not line.endswith("...") and " after " not in line]
+        assert (process.returncode, lines) == (130, ["error: interrupted"]), err
+        assert not list(tmp_path.glob(".*"))
+        assert "Traceback" not in out + err
+    assert ended < MOMENTS
+
+
+def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
+    command = f"trap '' TERM HUP; {sys.executable} -m mho preset list > out & sleep 0.2; kill $!; kill -HUP $!; wait $!"
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "tnsa16-core" in (tmp_path / "out").read_text()
