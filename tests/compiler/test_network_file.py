@@ -7,7 +7,7 @@ import pytest
 
 from compiler import CompileOptions, Network, compile_model
 from hw.config import load_chip
-from macro_models.errors import InputError
+from macro_models.errors import InputError, ToolError
 from sim.executor import execute
 from sim.functional import FunctionalBackend
 from tests.compiler.onnx_models import random_perceptron
@@ -141,10 +141,10 @@ def test_another_version(network: Network, tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_nothing_is_left_where_writing_fails(network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match=r"net\.mho: cannot be written \(No such file or directory\)"):
+    with pytest.raises(InputError, match=r"net\.mho: the folder .* does not exist"):
         network.save(tmp_path / "absent" / "net.mho")
     monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    with pytest.raises(InputError, match="No space left on device"):
+    with pytest.raises(ToolError, match="No space left on device"):
         network.save(tmp_path / "net.mho")
     assert list(tmp_path.iterdir()) == []
 

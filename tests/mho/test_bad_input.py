@@ -174,7 +174,7 @@ CASES = CHIPS + FILES + OPTIONS + CELL_CASES
 
 def _one_sentence(err: str) -> str:
     assert "Traceback" not in err
-    lines = [line for line in err.splitlines() if not line.endswith("...")]
+    lines = [line for line in err.splitlines() if not re.search(r"\.\.\.$| after \d+ s$", line)]
     assert len(lines) == 1, err
     assert lines[0].startswith("error: ")
     return lines[0]

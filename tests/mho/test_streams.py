@@ -167,7 +167,7 @@ def test_outputs_that_cannot_be_written(
 ) -> None:
     target = {"full": str(tmp_path / "out"), "refused": "/sys/out", "long": str(tmp_path / ("x" * 300))}[where]
     names = {"tiny": tiny.path("tiny.mho"), "x": tiny.path("x.npy"), "onnx": tiny.path("tiny.onnx"), "out": target}
-    command = writer.format_map(names).split()
+    command = [*writer.format_map(names).split(), "-q"]
     if where == "full":
         with full_disk():
             code = run(command)
@@ -175,7 +175,8 @@ def test_outputs_that_cannot_be_written(
         code = run(command)
     err = capsys.readouterr().err
     assert code == 1, err
-    assert [line.startswith("error: ") for line in err.splitlines() if not line.endswith("...")] == [True], err
+    assert err.count("\n") == 1
+    assert err.startswith("error: ")
     assert "cannot be written (" in err
     assert "internal" not in err
     assert list(tmp_path.iterdir()) == []
