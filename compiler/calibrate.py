@@ -167,7 +167,7 @@ class Calibrator:
         carried = taken.taken_by(op, ranges, is_first)
         draft = Search(bench, self.options, site, carried, self._flat(site.values, ranges, is_first)).best()
         number, codes = carried.encode(draft.quantiser)
-        call = Call(layer=index, patches=op.patches, pad=draft.quantiser.codes(op.pad[None])[0])
+        call = Call(layer=index, patches=op.patches, pad=draft.quantiser.codes(op.pad[None])[0], window=op.window)
         number = self._append(call, [number])
         # Once more with the codes that the integer arithmetic gives.
         trial = bench.run(site, draft, np.stack([_sampled(call, chip, image, position) for chip in codes]))

@@ -88,6 +88,7 @@ def compile_model(
     # Where the faults are known, chips of the trials have no others.
     trial = replace(device, stuck=Stuck()) if faults else device
     result = Calibrator(net, placement, chip, trial, options, x, progress).run()
+    result.program.check()
     return Network(
         chip=chip, device=device, options=options, model=net, program=result.program,
         cores=tuple(_image(placement, k, result.targets[k], chip) for k in range(placement.cores)),

@@ -4,7 +4,7 @@ A :class:`Flow` is immutable. Each operator returns a new one or raises :class:`
 the importer adds the name of the node.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from compiler.node import Node, fold, is_chain, is_positive, rectify
 from compiler.onnx_constants import BATCH
 from compiler.steps import Combine, Gather, Linear, Map, Operation
 from macro_models.exact.vector import PAD
+from macro_models.exact.window import Window
 
 __all__ = ["Flow", "Unsupported"]
 
@@ -165,12 +166,17 @@ class Flow:
             patches = order
         else:
             # Elements in another order: that of the weights is turned back.
-            patches, weight = np.arange(node.size, dtype=np.int32), np.ascontiguousarray(weight[:, np.argsort(order)])
+            patches, weight = np.arange(node.size), np.ascontiguousarray(weight[:, np.argsort(order)])
         layer = LinearLayer(name=name, weight=weight, bias=bias, relu=False)
-        return flow.then(Linear(layer=layer, patches=patches[None], pad=np.full(len(order), pad)), node)
+        return flow.then(Linear.dense(layer, patches, pad), node)
 
-    def convolve(self, layer: LinearLayer, patches: NDArray[np.int32]) -> "Flow":
-        """A layer at several positions; outside of the image, at :data:`PAD`, a value is 0."""
+    def convolve(
+        self, layer: LinearLayer, patches: NDArray[np.int32], recover: Callable[[NDArray[np.int32]], Window | None]
+    ) -> "Flow":
+        """A layer at several positions; outside of the image, at :data:`PAD`, a value is 0.
+
+        ``recover`` gives the geometry of patches like these, if they have one.
+        """
         flow = self.on_chip()._settle()
         order = np.maximum(patches, 0)
         for given in (flow.scale, flow.offset):
@@ -191,7 +197,8 @@ class Flow:
         elif (source == PAD).any() and not (patches == PAD).any():
             pad = np.full(len(pad), fill)
         layer = replace(layer, weight=layer.weight * scale, bias=layer.bias + layer.weight @ offset)
-        return flow.then(Linear(layer=layer, patches=joined.astype(np.int32), pad=pad), node)
+        joined = joined.astype(np.int32)
+        return flow.then(Linear(layer=layer, patches=joined, pad=pad, window=recover(joined)), node)
 
     def _source(self) -> tuple[Node, NDArray[np.int32], float]:
         """Where the elements of the node come from: the node before a choice of elements, indices, fill."""
@@ -275,8 +282,7 @@ class Flow:
         if is_chain(flow.node) and len(flow.shape) <= 1 and not flow.pinned:
             # A ReLU that no weights precede: a layer of its own with a diagonal matrix.
             layer = LinearLayer(name=name, weight=np.diag(flow.scale), bias=flow.offset, relu=True)
-            patches = np.arange(flow.size, dtype=np.int32)[None]
-            result = flow.then(Linear(layer=layer, patches=patches, pad=np.zeros(flow.size)), shape=flow.shape)
+            result = flow.then(Linear.dense(layer, np.arange(flow.size)), shape=flow.shape)
             return replace(result, batch_axis=flow.batch_axis)
         return self.map("clip", low=0.0)
 

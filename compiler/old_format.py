@@ -32,6 +32,7 @@ def convert(content: Mapping[str, Any], arrays: Arrays) -> tuple[Mapping[str, An
             made[f"step{k}.pad"] = np.zeros(layer["inputs"])
     of_layers = [k for k, step in enumerate(steps) if step["kind"] == "Linear"]
     for number, k in enumerate(of_layers):
+        steps[k]["window"] = None
         steps[k]["layer"] = {key: layers[number][key] for key in ("kind", "name", "relu")}
         for name in ("weight", "bias"):
             made[f"step{k}.layer.{name}"] = made.pop(f"model{number}.{name}")
@@ -44,7 +45,7 @@ def _chain(layers: list[dict[str, Any]], arrays: dict[str, NDArray[Any]]) -> lis
     for k, layer in enumerate(layers):
         arrays[f"stage{k}.patches"] = np.arange(layer["inputs"], dtype=np.int32)[None]
         arrays[f"stage{k}.pad"] = np.zeros(layer["inputs"], dtype=np.int16)
-    return [{"kind": "Call", "inputs": [k], "layer": k} for k in range(len(layers))]
+    return [{"kind": "Call", "inputs": [k], "layer": k, "window": None} for k in range(len(layers))]
 
 
 def _stages(old: list[Mapping[str, Any]], arrays: dict[str, NDArray[Any]]) -> list[dict[str, Any]]:
@@ -55,6 +56,7 @@ def _stages(old: list[Mapping[str, Any]], arrays: dict[str, NDArray[Any]]) -> li
         content = {**one, "inputs": [number[v] for v in one["inputs"]]}
         encode = content.pop("encode", None)
         if encode is not None:
+            content["window"] = None
             _rename(moved, f"stage{k}.encode.", f"stage{len(stages)}.", arrays)
             stages.append({**encode, "inputs": content["inputs"]})
             content["inputs"] = [len(stages)]

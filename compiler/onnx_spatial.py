@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,7 @@ def convolution(x: Flow, weight: NDArray[np.float64], bias: NDArray[np.float64] 
         layer = LinearLayer(
             name=name, weight=dense.reshape(count * outputs, -1), bias=bias[rows].astype(np.float64), relu=False
         )
-        parts.append(x.convolve(layer, patches))
+        parts.append(x.convolve(layer, patches, partial(view.recover, channels=len(inputs), groups=count)))
     shape = (len(weight), *view.shape)
     if len(parts) == 1:
         return replace(parts[0], shape=shape)

@@ -28,6 +28,7 @@ from macro_models.exact.vector import (
     sum_leaves,
     take_rows,
 )
+from macro_models.exact.window import Window
 
 __all__ = [
     "DITHER",
@@ -171,12 +172,13 @@ class Call:
     """Layer number ``layer`` at every position; its lanes are in the order (outputs, positions).
 
     ``patches`` of shape (positions, inputs) says which element each input of the layer takes,
-    :data:`~macro_models.exact.vector.PAD` for its code ``pad``.
+    :data:`~macro_models.exact.vector.PAD` for its code ``pad``. ``window`` is their geometry, None if they have none.
     """
 
     layer: int
     patches: NDArray[np.int32]
     pad: NDArray[np.int16]
+    window: Window | None = None
 
 
 Operation = Call | Encode | Select | Largest | WeightedSum | Limit | Table
@@ -232,12 +234,15 @@ class Program:
         return result
 
     def check(self) -> None:
-        """Raises ValueError unless the widths of the vector unit suffice."""
+        """Raises ValueError unless the widths of the vector unit suffice and windows are those of their patches."""
         for layer in self.layers:
             layer.check()
         for stage in self.stages:
-            if isinstance(stage.operation, WeightedSum):
-                stage.operation.check()
+            op = stage.operation
+            if isinstance(op, WeightedSum):
+                op.check()
+            if isinstance(op, Call) and op.window is not None and not op.window.gives(op.patches):
+                raise ValueError(f"the window of layer {op.layer} is not that of its patches")
 
 
 def batch_size(layers: Sequence[Layer], most: int) -> int:

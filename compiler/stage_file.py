@@ -11,12 +11,13 @@ from compiler.layer import LinearLayer
 from compiler.program import Call, Stage
 from compiler.steps import Combine, Gather, Linear, Map, Maximum, Step
 from macro_models.exact.vector import Encode, Largest, Limit, Select, Table, WeightedSum
+from macro_models.exact.window import Axis, Window
 
 __all__ = ["read_stages", "read_steps", "write_all"]
 
 _STEPS: dict[str, Any] = {c.__name__: c for c in (Linear, Gather, Maximum, Combine, Map)}
 _STAGES: dict[str, Any] = {c.__name__: c for c in (Call, Encode, Select, Largest, WeightedSum, Limit, Table)}
-_PARTS: dict[str, Any] = {"LinearLayer": LinearLayer}
+_PARTS: dict[str, Any] = {"LinearLayer": LinearLayer, "Window": Window, "Axis": Axis}
 
 Put = Callable[[str, NDArray[Any]], str]
 Arrays = Mapping[str, NDArray[Any]]
@@ -35,6 +36,8 @@ def _write(operation: Any, prefix: str, put: Put) -> dict[str, Any]:
             put(f"{prefix}.{field.name}", value)
         elif type(value).__name__ in _PARTS:
             content[field.name] = _write(value, f"{prefix}.{field.name}", put)
+        elif isinstance(value, tuple):
+            content[field.name] = [_write(one, "", put) for one in value]
         else:
             # JSON has no infinity.
             content[field.name] = repr(value) if isinstance(value, float) else value
@@ -49,6 +52,8 @@ def _read(content: Mapping[str, Any], prefix: str, arrays: Arrays, kinds: Mappin
             values[name] = arrays[f"{prefix}.{name}"]
         elif isinstance(content[name], dict):
             values[name] = _read(content[name], f"{prefix}.{name}", arrays, _PARTS)
+        elif isinstance(content[name], list):
+            values[name] = tuple(_read(one, "", arrays, _PARTS) for one in content[name])
         else:
             values[name] = float(content[name]) if field.type is float else content[name]
     return kind(**values)

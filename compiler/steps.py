@@ -20,6 +20,7 @@ from scipy.sparse import csr_matrix
 from compiler.functions import TABLES
 from compiler.layer import LinearLayer
 from macro_models.exact.vector import PAD, take_rows
+from macro_models.exact.window import Window, recover
 
 __all__ = ["Combine", "Gather", "Linear", "Map", "Maximum", "Operation", "Step"]
 
@@ -40,12 +41,20 @@ def _scatter(gradient: Float, index: Index, size: int) -> Float:
 class Linear:
     """A layer at every position: of element order (outputs, positions).
 
-    ``patches`` and ``pad``: see :func:`~macro_models.exact.vector.take_rows`.
+    ``patches`` and ``pad``: see :func:`~macro_models.exact.vector.take_rows`; ``window`` is the geometry of patches.
     """
 
     layer: LinearLayer
     patches: Index
     pad: Float
+    window: Window | None = None
+
+    @classmethod
+    def dense(cls, layer: LinearLayer, order: NDArray[np.integer], pad: float = 0.0) -> "Linear":
+        """A layer that takes elements once, those that ``order`` names."""
+        patches = order.astype(np.int32)[None]
+        window = recover(patches, len(order), (), (), (), ())
+        return cls(layer=layer, patches=patches, pad=np.full(len(order), pad), window=window)
 
     @property
     def size(self) -> int:

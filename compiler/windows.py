@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.exact.vector import PAD
+from macro_models.exact.window import Window, recover
 
 __all__ = ["Windows", "windows"]
 
@@ -27,11 +28,20 @@ class Windows:
         the end is neither.
     shape
         Output positions along each dimension.
+    kernel, stride, dilation
+        Along each dimension.
     """
 
     index: NDArray[np.int32]
     inside: NDArray[np.bool_]
     shape: tuple[int, ...]
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+
+    def recover(self, patches: NDArray[np.int32], channels: int, groups: int) -> Window | None:
+        """The geometry of an index array over several channels, if it has one still."""
+        return recover(patches, channels, self.shape, self.kernel, self.stride, self.dilation, groups)
 
 
 def windows(size: Sequence[int], kernel: Sequence[int], attrs: Mapping[str, Any]) -> Windows:
@@ -61,10 +71,16 @@ def windows(size: Sequence[int], kernel: Sequence[int], attrs: Mapping[str, Any]
             raise ValueError(f"its kernel of {reach[axis]} is larger than the {size[axis]} elements of a dimension")
         at = np.arange(count)[:, None] * strides[axis] + np.arange(kernel[axis]) * dilations[axis] - before
         axes.append((at, (at >= 0) & (at < size[axis]), at < size[axis] + after))
-    return _combine(size, axes)
+    index, inside = _combine(size, axes)
+    return Windows(
+        index=index, inside=inside, shape=tuple(len(a[0]) for a in axes), kernel=tuple(kernel), stride=tuple(strides),
+        dilation=tuple(dilations),
+    )
 
 
-def _combine(size: Sequence[int], axes: Sequence[tuple[NDArray[Any], ...]]) -> Windows:
+def _combine(
+    size: Sequence[int], axes: Sequence[tuple[NDArray[Any], ...]]
+) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
     index, real, inside = np.zeros((1, 1), np.int64), np.ones((1, 1), bool), np.ones((1, 1), bool)
     for length, (at, here, padded) in zip(size, axes, strict=True):
 
@@ -75,9 +91,7 @@ def _combine(size: Sequence[int], axes: Sequence[tuple[NDArray[Any], ...]]) -> W
             return grid.reshape(a.shape[0] * b.shape[0], a.shape[1] * b.shape[1])
 
         index, real, inside = outer(index * length, at), outer(real, here), outer(inside, padded)
-    return Windows(
-        index=np.where(real, index, PAD).astype(np.int32), inside=inside, shape=tuple(len(a[0]) for a in axes)
-    )
+    return np.where(real, index, PAD).astype(np.int32), inside
 
 
 def _attribute(attrs: Mapping[str, Any], name: str, rank: int, default: int) -> list[int]:

@@ -1,11 +1,13 @@
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from compiler import CompileOptions, Network, compile_model
+from compiler.program import Call
 from hw.config import load_chip
 from macro_models.errors import InputError, ToolError
 from sim.executor import execute
@@ -131,6 +133,16 @@ def test_foreign_files(path: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", a=np.ones(3))
     shutil.move(tmp_path / "x.npz", foreign)
     assert "is no network file" in refusal(foreign)
+
+
+def test_a_window_that_is_not_that_of_its_patches(network: Network, path: Path) -> None:
+    (call, *rest) = network.program.stages
+    assert isinstance(call.operation, Call)
+    assert call.operation.window is not None
+    window = replace(call.operation.window, first=1)
+    wrong = replace(call, operation=replace(call.operation, window=window))
+    replace(network, program=replace(network.program, stages=(wrong, *rest))).save(path)
+    assert "the window of layer 0 is not that of its patches" in refusal(path)
 
 
 def test_another_version(network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

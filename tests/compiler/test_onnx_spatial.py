@@ -55,7 +55,61 @@ def convolutions(draw: st.DrawFn) -> tuple[onnx.ModelProto, Array]:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(convolutions())
 def test_convolution(case: tuple[onnx.ModelProto, Array]) -> None:
+    """Its values, and its geometry."""
     agree(*case)
+    model, x = case
+    (conv,) = (n for n in model.graph.node if n.op_type == "Conv")
+    given = {a.name: list(a.ints) for a in conv.attribute}
+    for op in import_onnx(model).linear:
+        if len(op.patches) == 1 and op.window is None:
+            continue  # one position in the padding alone
+        assert op.window is not None
+        assert op.window.gives(op.patches)
+        axes = op.window.axes
+        assert [a.stride for a in axes] == given["strides"]
+        assert [a.dilation for a in axes] == given["dilations"]
+        assert all(a.size <= size and a.before >= 0 for a, size in zip(axes, x.shape[2:], strict=True))
+        if "pads" in given:
+            seen = [a.before == pad for a, pad in zip(axes, given["pads"], strict=False)]
+            # A window that steps over the first element cannot tell where it begins.
+            assert all(s or a.stride > 1 or a.dilation > 1 for s, a in zip(seen, axes, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "channel_step", "before", "steps"),
+    [
+        ([node("Conv", "x k", "y", pads=[1, 1, 1, 1])], 25, [1, 1], [5, 1]),
+        # Padding and another order of the dimensions go into the window.
+        ([node("Pad", "x pads", "p"), node("Conv", "p k", "y", pads=[1, 0, 1, 0])], 25, [2, 1], [5, 1]),
+        ([node("Transpose", "x", "t", perm=[0, 2, 3, 1]), node("Transpose", "t", "u", perm=[0, 3, 1, 2]),
+          node("Conv", "u k", "y")], 1, [0, 0], [20, 4]),
+        ([node("Transpose", "x", "t", perm=[0, 1, 3, 2]), node("Conv", "t k", "y")], 25, [0, 0], [1, 5]),
+        ([node("Conv", "x k1", "y", group=4)], 25, [0, 0], [5, 1]),
+    ],
+)
+def test_geometry_is_kept(
+    nodes: list[onnx.NodeProto], channel_step: int, before: list[int], steps: list[int]
+) -> None:
+    weights = {"k": K3, "k1": K3[:, :1], "pads": np.array([0, 0, 1, 1, 0, 0, 1, 1])}
+    used = {i for n in nodes for i in n.input}
+    given = {k: v for k, v in weights.items() if k in used}
+    network = import_onnx(build(nodes, given, shape=("batch", 4, 5, 5), output=("batch", *"chw")))
+    (op,) = network.linear
+    assert op.window is not None
+    assert op.window.gives(op.patches)
+    assert (op.window.channels, op.window.channel_step, op.window.first) == (4, channel_step, 0)
+    assert [a.before for a in op.window.axes] == before
+    assert [a.step for a in op.window.axes] == steps
+    assert [a.kernel for a in op.window.axes] == [3, 3]
+    assert op.window.groups == (4 if any(n.op_type == "Conv" and "k1" in n.input for n in nodes) else 1)
+
+
+def test_no_geometry() -> None:
+    """Edges that are padded by their own value are no window."""
+    nodes = [node("Pad", "x pads", "p", mode="edge"), node("Conv", "p k", "y")]
+    weights = {"k": K3, "pads": np.array([0, 0, 1, 1, 0, 0, 1, 1])}
+    network = import_onnx(build(nodes, weights, shape=("batch", 4, 5, 5), output=("batch", *"chw")))
+    assert [op.window for op in network.linear] == [None]
 
 
 @settings(max_examples=40, deadline=None)
