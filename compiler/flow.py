@@ -19,13 +19,21 @@ from compiler.steps import Combine, Gather, Linear, Map, Operation
 from macro_models.exact.vector import PAD
 from macro_models.exact.window import Window
 
-__all__ = ["Flow", "Unsupported"]
+__all__ = ["Flow", "Unsupported", "dimensions"]
 
 Array = NDArray[Any]
 
 
 class Unsupported(ValueError):
     """The graph says something that a perceptron on cores cannot do. The text is the reason."""
+
+
+def dimensions(axes: Sequence[int], rank: int) -> list[int]:
+    """Which of ``rank`` dimensions are meant; negative ones count from the end."""
+    found = [int(a) + rank * (a < 0) for a in axes]
+    if len({a for a in found if 0 <= a < rank}) < len(axes):
+        raise Unsupported(f"its axes {[int(a) for a in axes]} are not different ones of {rank} dimensions")
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +94,7 @@ class Flow:
 
     def flatten(self, axis: int) -> "Flow":
         full = self.full_shape
-        axis += len(full) if axis < 0 else 0
+        (axis,) = dimensions([axis], len(full)) if axis != len(full) else (axis,)
         left, right = full[:axis], full[axis:]
         return self.with_full_shape([self._product(left), self._product(right)])
 
@@ -101,7 +109,7 @@ class Flow:
 
     def squeeze(self, axes: Sequence[int] | None) -> "Flow":
         full = list(self.full_shape)
-        drop = {a % len(full) for a in axes} if axes is not None else {i for i, d in enumerate(full) if d == 1}
+        drop = set(dimensions(axes, len(full))) if axes is not None else {i for i, d in enumerate(full) if d == 1}
         if any(full[i] != 1 for i in drop):
             raise Unsupported("it removes a dimension that is not 1")
         return self.with_full_shape([d for i, d in enumerate(full) if i not in drop])
@@ -109,13 +117,15 @@ class Flow:
     def unsqueeze(self, axes: Sequence[int]) -> "Flow":
         full = list(self.full_shape)
         rank = len(full) + len(axes)
-        for axis in sorted(a % rank for a in axes):
+        for axis in sorted(dimensions(axes, rank)):
             full.insert(axis, 1)
         return self.with_full_shape(full)
 
     def transpose(self, perm: Sequence[int] | None) -> "Flow":
         full = self.full_shape
         order = list(perm) if perm is not None else list(range(len(full)))[::-1]
+        if sorted(order) != list(range(len(full))):
+            raise Unsupported(f"its perm {order} is no order of {len(full)} dimensions")
         features = [i for i in order if full[i] not in (1, BATCH)]
         dims = [full[i] for i in order]
         if features == sorted(features):
@@ -330,8 +340,7 @@ class Flow:
     def _host_axes(self, axes: Sequence[int]) -> list[int]:
         if self.batch_axis != 0:
             raise Unsupported("it is supported for values with the batch dimension first only")
-        rank = len(self.shape) + 1
-        result = [a % rank for a in axes]
+        result = dimensions(axes, len(self.shape) + 1)
         if 0 in result:
             raise Unsupported("it works along the batch dimension")
         return result
@@ -339,7 +348,8 @@ class Flow:
     def softmax(self, kind: str, axis: int, to_the_end: bool) -> "Flow":
         """Softmax or LogSoftmax along ``axis``; before opset 13 along all dimensions from there."""
         rank = len(self.shape) + 1
-        axes = self._host_axes(range(axis % rank, rank) if to_the_end else [axis])
+        (first,) = dimensions([axis], rank)
+        axes = self._host_axes(range(first, rank) if to_the_end else [first])
         return self._start_host()._host(kind, axes=axes)
 
     def argmax(self, axis: int, keepdims: bool, last: bool) -> "Flow":

@@ -150,8 +150,9 @@ class FloatNetwork:
     def finish(self, y: NDArray[np.float64]) -> NDArray[Any]:
         """Output in the model's shape and type from the last layer's ``y`` of shape (batch, outputs)."""
         result: NDArray[Any] = y
-        for op in self.host:
-            result = op.compute(result)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is too large is infinite, as in every runtime
+            for op in self.host:
+                result = op.compute(result)
         return result
 
     @property

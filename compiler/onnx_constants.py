@@ -13,7 +13,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-__all__ = ["BATCH", "FOLDABLE", "attributes", "fold", "numpy_type", "reshape_constant"]
+__all__ = ["BATCH", "FOLDABLE", "attributes", "fold", "integers", "numpy_type", "reshape_constant"]
 
 BATCH = -(2**62)
 """Stands for the size of the batch dimension in a shape that a graph computes."""
@@ -22,8 +22,27 @@ Array = NDArray[Any]
 
 
 def attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    """Attributes of a node by name."""
-    return {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    """Attributes of a node by name; raises ValueError at numbers that are none, and at infinite ones but for limits."""
+    values = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    for name, value in values.items():
+        if isinstance(value, float) or (isinstance(value, list) and value and isinstance(value[0], float)):
+            limits = node.op_type in ("Clip", "Constant")
+            if np.isnan(value).any() or not (limits or np.isfinite(value).all()):
+                raise ValueError(f"its {name} is NaN or infinite; finite numbers are needed")
+    return values
+
+
+def integers(array: Array, what: str) -> list[int]:
+    """Numbers of a constant that must be a vector of whole numbers, or one such number.
+
+    Raises
+    ------
+    ValueError
+        If it is something else.
+    """
+    if array.ndim > 1 or array.dtype.kind not in "iu":
+        raise ValueError(f"{what} must be whole numbers in one dimension, not {array.dtype} of {list(array.shape)}")
+    return [int(v) for v in np.ravel(array)]
 
 
 def numpy_type(elem_type: int) -> np.dtype[Any]:
@@ -53,7 +72,7 @@ def reshape_constant(x: Array, shape: Sequence[int], allow_zero: bool = False) -
 
 def _axes(inputs: Sequence[Array], attrs: dict[str, Any]) -> list[int] | None:
     if len(inputs) > 1:
-        return [int(a) for a in np.ravel(inputs[1])]
+        return integers(inputs[1], "its axes")
     return [int(a) for a in attrs["axes"]] if "axes" in attrs else None
 
 
@@ -75,15 +94,15 @@ def _flatten(inputs: Sequence[Array], attrs: dict[str, Any]) -> Array:
 def _slice(inputs: Sequence[Array], attrs: dict[str, Any]) -> Array:
     x = inputs[0]
     if len(inputs) > 1:
-        starts, ends = np.ravel(inputs[1]), np.ravel(inputs[2])
-        axes = np.ravel(inputs[3]) if len(inputs) > 3 else np.arange(len(starts))
-        steps = np.ravel(inputs[4]) if len(inputs) > 4 else np.ones(len(starts), dtype=np.int64)
+        starts, ends, *rest = (integers(i, "its starts, ends, axes and steps") for i in inputs[1:])
+        axes = rest[0] if rest else range(len(starts))
+        steps = rest[1] if len(rest) > 1 else [1] * len(starts)
     else:
-        starts, ends = np.asarray(attrs["starts"]), np.asarray(attrs["ends"])
-        axes, steps = np.asarray(attrs.get("axes", range(len(starts)))), np.ones(len(starts), dtype=np.int64)
+        starts, ends = attrs["starts"], attrs["ends"]
+        axes, steps = attrs.get("axes", range(len(starts))), [1] * len(starts)
     index = [slice(None)] * x.ndim
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        index[int(axis)] = slice(int(start), int(end), int(step))
+        index[axis] = slice(start, end, step)
     return x[tuple(index)]
 
 
@@ -97,7 +116,7 @@ _FOLDS: dict[str, Callable[[Sequence[Array], dict[str, Any]], Array]] = {
     "Identity": lambda x, a: x[0],
     "Dropout": lambda x, a: x[0],
     "Reshape": lambda x, a: reshape_constant(
-        x[0], x[1].tolist() if len(x) > 1 else a["shape"], bool(a.get("allowzero", 0))
+        x[0], integers(x[1], "its shape") if len(x) > 1 else a["shape"], bool(a.get("allowzero", 0))
     ),
     "Transpose": lambda x, a: np.transpose(x[0], a.get("perm")),
     "Squeeze": _squeeze,
@@ -136,5 +155,5 @@ def fold(node: onnx.NodeProto, inputs: Sequence[Array]) -> Array:
     try:
         with np.errstate(all="ignore"):
             return np.asarray(_FOLDS[node.op_type](inputs, attributes(node)))
-    except (IndexError, KeyError, TypeError, ArithmeticError) as error:
+    except (LookupError, TypeError, ArithmeticError, MemoryError) as error:
         raise ValueError(str(error)) from error

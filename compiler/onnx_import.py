@@ -4,6 +4,7 @@ Accepted are graphs with one input, in which a value passes through operators of
 between two non-linearities becomes one :class:`~compiler.graph.LinearLayer`, at one or at many positions of an image.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,20 @@ from onnx import TensorProto, numpy_helper
 from onnx.external_data_helper import load_external_data_for_tensor
 
 from compiler.flow import Flow, Unsupported
-from compiler.graph import FloatNetwork, LinearLayer
+from compiler.graph import FloatNetwork
 from compiler.node import Node, steps_of
 from compiler.onnx_constants import FOLDABLE, attributes, fold, numpy_type
 from compiler.onnx_ml import ML_DOMAIN, ML_HANDLERS
 from compiler.onnx_operators import AT_THE_END, HANDLERS, SUPPORTED, Value
 from macro_models.errors import InputError
+from macro_models.files import FileKind, read_file
 
 __all__ = ["SUPPORTED", "import_onnx"]
 
 MIN_OPSET, MAX_OPSET = 8, 25
+MODEL = FileKind("ONNX model", 1 << 31)
+MOST_ELEMENTS = 1 << 26
+"""Elements of a value, without the batch: more than any chip can take."""
 
 Array = NDArray[Any]
 
@@ -41,7 +46,12 @@ def import_onnx(model: str | Path | bytes | onnx.ModelProto, *, output: str | No
         operator.
     """
     where, proto = _load(model)
-    return _Importer(where, proto, output).run()
+    bare = _without_claims(where, proto)
+    _check_shapes(where, bare, strict=False)
+    network = _Importer(where, proto, output).run()
+    # Last, because the importer's own sentences say more.
+    _check_shapes(where, bare, strict=True)
+    return network
 
 
 def _load(model: str | Path | bytes | onnx.ModelProto) -> tuple[str, onnx.ModelProto]:
@@ -49,36 +59,48 @@ def _load(model: str | Path | bytes | onnx.ModelProto) -> tuple[str, onnx.ModelP
     if isinstance(model, (str, Path)):
         path = Path(model)
         where, folder = str(path), path.parent
-        try:
-            proto = _parse(path.read_bytes(), where)
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read as an ONNX model ({error.strerror})") from None
+        proto = _parse(read_file(path, MODEL), where)
     elif isinstance(model, bytes):
         where, proto = "the model", _parse(model, "the model")
     else:
         where, proto = model.graph.name or "the model", model
     _load_external(where, proto, folder)
-    try:
-        onnx.checker.check_model(_with_output_shapes(proto))
-    except (onnx.checker.ValidationError, ValueError) as error:
-        raise InputError(f"{where}: is no valid ONNX model: {_first_line(error)}") from None
     return where, proto
 
 
-def _with_output_shapes(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with a shape for every output: the checker asks for one, other runtimes and the importer do not.
-
-    Sequences of dictionaries, as ZipMap makes them, the checker does not know.
-    """
-    if all(output.type.tensor_type.HasField("shape") for output in proto.graph.output):
-        return proto
+def _without_claims(where: str, proto: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy that the checker passed, without what the file says of shapes: runtimes take it for a hint, if at all."""
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)
+    del copy.graph.value_info[:]
     for output in copy.graph.output:
+        # The checker asks for a shape, and does not know sequences of dictionaries, as ZipMap makes them.
         if output.type.HasField("sequence_type"):
             output.type.tensor_type.elem_type = TensorProto.FLOAT
         output.type.tensor_type.shape.SetInParent()
+    try:
+        onnx.checker.check_model(copy)
+    except (onnx.checker.ValidationError, ValueError) as error:
+        raise InputError(f"{where}: is no valid ONNX model: {_first_line(error)}") from None
+    for output, given in zip(copy.graph.output, proto.graph.output, strict=True):
+        output.CopyFrom(given)
+        if given.type.HasField("tensor_type"):
+            output.type.tensor_type.ClearField("shape")
     return copy
+
+
+def _check_shapes(where: str, bare: onnx.ModelProto, *, strict: bool) -> None:
+    """Refuse values with more elements than any chip can take; if ``strict``, types and shapes that contradict."""
+    try:
+        found = onnx.shape_inference.infer_shapes(bare, check_type=strict, strict_mode=strict)
+    except (onnx.shape_inference.InferenceError, ValueError) as error:
+        raise InputError(f"{where}: is no valid ONNX model: {_first_line(error)}") from None
+    for value in (*found.graph.input, *found.graph.value_info, *found.graph.output):
+        dims = [d.dim_value for d in value.type.tensor_type.shape.dim]
+        if math.prod(max(1, d) for d in dims[1:]) > MOST_ELEMENTS:
+            raise InputError(
+                f"{where}: value {value.name!r} has shape {dims}; at most {MOST_ELEMENTS} elements are supported"
+            )
 
 
 def _parse(data: bytes, where: str) -> onnx.ModelProto:
@@ -95,10 +117,11 @@ def _load_external(where: str, proto: onnx.ModelProto, folder: Path | None) -> N
     tensors = [*proto.graph.initializer, *(a.t for node in proto.graph.node for a in node.attribute)]
     for tensor in (t for t in tensors if t.data_location == TensorProto.EXTERNAL):
         name = next((e.value for e in tensor.external_data if e.key == "location"), "")
-        if folder is None or not (folder / name).is_file():
+        if folder is None or "\0" in name or not (folder / name).is_file():
             raise InputError(
                 f"{where}: weights {tensor.name!r} are in the file {name!r}, which is not beside the model"
             )
+        MODEL.check(folder / name, (folder / name).stat().st_size)
         try:
             load_external_data_for_tensor(tensor, str(folder))
         except (OSError, ValueError, onnx.checker.ValidationError) as error:
@@ -130,8 +153,9 @@ class _Importer:
         nodes = self._needed()
         self._look_ahead(nodes)
         self._pin(name)
-        for node in nodes:
-            self._visit(node)
+        with np.errstate(all="ignore"):
+            for node in nodes:
+                self._visit(node)
         result = self.values.get(self.output)
         if not isinstance(result, Flow):
             raise InputError(f"{self.where}: output {self.output!r} does not depend on the input")
@@ -142,7 +166,7 @@ class _Importer:
         )
         if not network.layers:
             raise InputError(f"{self.where}: has no layer with weights; a Gemm, MatMul or Conv is needed")
-        self._check_finite(network.layers)
+        self._check_finite(network)
         return network
 
     # Inputs, outputs, constants ------------------------------------------------------------------
@@ -233,12 +257,17 @@ class _Importer:
             flow = flow.cast(numpy_type(elem_type))
         return flow
 
-    def _check_finite(self, layers: tuple[LinearLayer, ...]) -> None:
-        for layer in layers:
+    def _check_finite(self, network: FloatNetwork) -> None:
+        """Products and quotients of finite numbers may be none."""
+        for layer in network.layers:
             if not (np.isfinite(layer.weight).all() and np.isfinite(layer.bias).all()):
                 raise InputError(
                     f"{self.where}: node {layer.name!r} has weights that are NaN or infinite; finite ones are needed"
                 )
+        sums = [x for s in network.steps for x in vars(s.operation).values() if isinstance(x, np.ndarray)]
+        sums += [value for op in network.host if op.kind == "affine" for value in op.parameters.values()]
+        if not all(np.isfinite(x).all() for x in sums):
+            raise InputError(f"{self.where}: constants multiply to numbers that are NaN or infinite")
 
     # Nodes ---------------------------------------------------------------------------------------
 
@@ -256,7 +285,7 @@ class _Importer:
                 result = fold(node, [i for i in inputs if isinstance(i, np.ndarray)])
             else:
                 raise Unsupported(f"this operator is not supported; supported are {SUPPORTED}")
-        except ValueError as error:
+        except (ValueError, LookupError, TypeError, ArithmeticError, MemoryError) as error:
             name = node.name or (node.output[0] if node.output else "")
             raise InputError(f"{self.where}: node {name!r} ({node.op_type}): {_first_reason(error)}") from None
         for name, value in zip(node.output, result if isinstance(result, tuple) else (result,), strict=False):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from compiler.flow import Flow, Unsupported
 from compiler.onnx_activations import ACTIVATIONS, gated, leaky
-from compiler.onnx_constants import BATCH, numpy_type
+from compiler.onnx_constants import BATCH, integers, numpy_type
 from compiler.onnx_spatial import add_values, average_pool, concat, convolution, global_pool, max_pool, pad, reduce_mean
 
 __all__ = ["HANDLERS", "SUPPORTED", "Attributes", "Value"]
@@ -55,7 +55,16 @@ def _weights(value: Value | None, what: str = "its weights") -> NDArray[np.float
         raise Unsupported(f"{what} are {array.dtype.name}; float32, float64 or float16 is supported")
     if array.size == 0:
         raise Unsupported(f"{what} are empty")
+    if not np.isfinite(array).all():
+        raise Unsupported(f"{what} are NaN or infinite; finite ones are needed")
     return array.astype(np.float64)
+
+
+def _number(value: Value | None, what: str) -> float:
+    array = _const(value, what)
+    if array.size != 1 or np.isnan(array).any():
+        raise Unsupported(f"{what} must be one number, not {array.dtype} of shape {list(array.shape)}, or NaN")
+    return float(array.reshape(-1)[0])
 
 
 def _gemm(inputs: list[Value | None], attrs: Attributes) -> Flow:
@@ -81,6 +90,7 @@ def _matmul(inputs: list[Value | None], attrs: Attributes) -> Flow:
     a, b = inputs
     x = _flow(a if isinstance(a, Flow) else b)
     weight = _weights(b if isinstance(a, Flow) else a)
+    more = [1] * (weight.ndim - len(x.full_shape))
     while weight.ndim > 2 and weight.shape[0] == 1:
         weight = weight[0]
     if weight.ndim not in (1, 2):
@@ -95,7 +105,7 @@ def _matmul(inputs: list[Value | None], attrs: Attributes) -> Flow:
         raise Unsupported("it multiplies one dimension of several; flatten the value first")
     y = x.linear(matrix, attrs["node"])
     full[axis : axis + 1] = [] if vector else [len(matrix)]
-    return y.relabel(full)
+    return y.relabel([*more, *full])
 
 
 def _binary(inputs: list[Value | None], attrs: Attributes, apply: Callable[[Flow, Array, bool], Flow]) -> Flow:
@@ -155,12 +165,12 @@ def _batch_normalization(inputs: list[Value | None], attrs: Attributes) -> Flow:
 
 def _reshape(inputs: list[Value | None], attrs: Attributes) -> Flow:
     shape = _const(inputs[1], "its shape") if len(inputs) > 1 else np.asarray(attrs["shape"])
-    return _flow(inputs[0]).reshape([int(d) for d in np.ravel(shape)], bool(attrs.get("allowzero", 0)))
+    return _flow(inputs[0]).reshape(integers(shape, "its shape"), bool(attrs.get("allowzero", 0)))
 
 
 def _axes(inputs: list[Value | None], attrs: Attributes) -> list[int] | None:
     if len(inputs) > 1:
-        return [int(a) for a in np.ravel(_const(inputs[1], "its axes"))]
+        return integers(_const(inputs[1], "its axes"), "its axes")
     return [int(a) for a in attrs["axes"]] if "axes" in attrs else None
 
 
@@ -179,7 +189,7 @@ def _softmax(kind: str) -> Callable[[list[Value | None], Attributes], Flow]:
 
 
 def _argmax(inputs: list[Value | None], attrs: Attributes) -> Flow:
-    keep, last = bool(attrs.get("keepdims", 1)), bool(attrs.get("select_last_index", 0))
+    keep, last = attrs.get("keepdims", 1) == 1, attrs.get("select_last_index", 0) == 1
     return _flow(inputs[0]).argmax(int(attrs.get("axis", 0)), keep, last)
 
 
@@ -191,7 +201,7 @@ def _conv(inputs: list[Value | None], attrs: Attributes) -> Flow:
 def _clip(inputs: list[Value | None], attrs: Attributes) -> Flow:
     limits = [attrs.get("min", -np.inf), attrs.get("max", np.inf)]
     for k, value in enumerate(inputs[1:3]):
-        limits[k] = limits[k] if value is None else float(np.ravel(_const(value, "its limits"))[0])
+        limits[k] = limits[k] if value is None else _number(value, "its limits")
     return _flow(inputs[0]).clip(float(limits[0]), float(limits[1]), attrs["node"])
 
 
@@ -209,15 +219,16 @@ def _concat(inputs: list[Value | None], attrs: Attributes) -> Flow:
 def _pad(inputs: list[Value | None], attrs: Attributes) -> Flow:
     mode = attrs.get("mode", b"constant").decode()
     pads = _const(inputs[1], "its pads") if len(inputs) > 1 else np.asarray(attrs["pads"])
-    fill = np.ravel(_const(inputs[2], "its value"))[0] if len(inputs) > 2 and inputs[2] is not None else 0.0
-    fill = attrs.get("value", fill)
+    fill = attrs.get("value", 0.0 if len(inputs) < 3 or inputs[2] is None else _number(inputs[2], "its value"))
+    if not np.isfinite(fill):
+        raise Unsupported(f"its value is {fill}; a finite one is needed")
     if len(inputs) > 3:
         raise Unsupported("pads of chosen axes are not supported; pads of all axes are")
-    return pad(_flow(inputs[0]), [int(p) for p in np.ravel(pads)], mode, float(fill))
+    return pad(_flow(inputs[0]), integers(pads, "its pads"), mode, float(fill))
 
 
 def _reduce_mean(inputs: list[Value | None], attrs: Attributes) -> Flow:
-    return reduce_mean(_flow(inputs[0]), _axes(inputs, attrs), bool(attrs.get("keepdims", 1)))
+    return reduce_mean(_flow(inputs[0]), _axes(inputs, attrs), attrs.get("keepdims", 1) == 1)
 
 
 def _shape(inputs: list[Value | None], attrs: Attributes) -> Array:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.flow import Flow, Unsupported
+from compiler.flow import Flow, Unsupported, dimensions
 from compiler.layer import LinearLayer
 from compiler.node import Node
 from compiler.steps import Combine, Gather, Maximum
@@ -57,8 +57,8 @@ def convolution(x: Flow, weight: NDArray[np.float64], bias: NDArray[np.float64] 
         raise Unsupported(f"its kernel_shape is not that of its weights, {kernel}")
     view = windows(size, kernel, attrs)
     bias = np.zeros(len(weight)) if bias is None else bias
-    if len(bias) != len(weight):
-        raise Unsupported(f"it has {len(bias)} bias values for {len(weight)} channels")
+    if bias.shape != weight.shape[:1]:
+        raise Unsupported(f"its bias has shape {list(bias.shape)}, where {len(weight)} channels need [{len(weight)}]")
     if groups > 1:
         # The groups read one value, into which nothing may be folded for one of them alone.
         x = x.pin()
@@ -144,7 +144,7 @@ def global_pool(x: Flow, kind: str) -> Flow:
 def reduce_mean(x: Flow, axes: Sequence[int] | None, keepdims: bool) -> Flow:
     """ReduceMean along all dimensions behind the channels, which is GlobalAveragePool."""
     rank = len(_image(x).shape) + 1
-    if axes is None or sorted(a % rank for a in axes) != list(range(2, rank)):
+    if axes is None or sorted(dimensions(axes, rank)) != list(range(2, rank)):
         raise Unsupported("only the mean along all dimensions behind the channels is supported")
     result = global_pool(x, "average")
     return result if keepdims else replace(result, shape=result.shape[:1])
@@ -174,14 +174,14 @@ def _same_batch(flows: Sequence[Flow]) -> list[Flow]:
 def concat(flows: Sequence[Flow], axis: int) -> Flow:
     """Concat of computed values along any dimension but the batch."""
     flows = _same_batch(flows)
-    rank = len(flows[0].shape) + 1
-    if axis % rank == 0:
+    (axis,) = dimensions([axis], len(flows[0].shape) + 1)
+    if axis == 0:
         raise Unsupported("it works along the batch dimension")
     grids, first = [], 0
     for f in flows:
         grids.append(np.arange(first, first + f.size, dtype=np.int32).reshape(f.shape))
         first += f.size
-    grid = np.concatenate(grids, axis=axis % rank - 1)
+    grid = np.concatenate(grids, axis=axis - 1)
     # Affine operators of the parts go on with the elements.
     result = _join([f.node for f in flows], grid, flows[0])
     scale, offset = (

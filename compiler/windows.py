@@ -12,6 +12,8 @@ from macro_models.exact.window import Window, recover
 
 __all__ = ["Windows", "windows"]
 
+MOST_INDICES = 1 << 27
+"""Elements of all windows of a channel."""
 PAD_MODES = ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
 
 
@@ -60,7 +62,7 @@ def windows(size: Sequence[int], kernel: Sequence[int], attrs: Mapping[str, Any]
     reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
     pads = _pads(size, reach, strides, attrs)
     ceil = bool(attrs.get("ceil_mode", 0))
-    axes = []
+    axes, total = [], 1
     for axis in range(rank):
         before, after = pads[axis], pads[axis + rank]
         room = size[axis] + before + after - reach[axis]
@@ -69,6 +71,9 @@ def windows(size: Sequence[int], kernel: Sequence[int], attrs: Mapping[str, Any]
             count -= 1
         if room < 0 or count < 1:
             raise ValueError(f"its kernel of {reach[axis]} is larger than the {size[axis]} elements of a dimension")
+        total *= count * kernel[axis]
+        if total > MOST_INDICES:
+            raise ValueError(f"its windows have more than {MOST_INDICES} elements")
         at = np.arange(count)[:, None] * strides[axis] + np.arange(kernel[axis]) * dilations[axis] - before
         axes.append((at, (at >= 0) & (at < size[axis]), at < size[axis] + after))
     index, inside = _combine(size, axes)

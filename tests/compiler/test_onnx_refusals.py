@@ -42,7 +42,7 @@ def refusal(model: object) -> str:
         ([node("MatMul", "x w", "m"), node("Div", "m c", "y")], {"w": W64, "c": np.zeros(4, "f4")}, "divides by zero"),
         ([node("MatMul", "x w", "y")], {"w": np.ones((5, 4), "f4")}, "its weights take 5 numbers"),
         ([node("MatMul", "x w", "y")], {"w": np.ones((6, 4), np.int32)}, "its weights are int32; float32"),
-        ([node("MatMul", "x w", "y")], {"w": np.full((6, 4), np.nan, "f4")}, "weights that are NaN or infinite"),
+        ([node("MatMul", "x w", "y")], {"w": np.full((6, 4), np.nan, "f4")}, "its weights are NaN or infinite"),
         ([node("MatMul", "x w", "y")], {"w": np.ones((6, 0), "f4")}, "are empty"),
         ([node("Relu", "w", "y")], {"w": W64}, "does not depend on the input"),
         ([node("Identity", "x", "y")], {}, "has no layer with weights"),
