@@ -86,7 +86,20 @@ def _without_claims(where: str, proto: onnx.ModelProto) -> onnx.ModelProto:
         output.CopyFrom(given)
         if given.type.HasField("tensor_type"):
             output.type.tensor_type.ClearField("shape")
+    _without_weights(copy.graph)
     return copy
+
+
+def _without_weights(graph: onnx.GraphProto) -> None:
+    """Large constants become inputs of their type and shape, so that inference has little to take along."""
+    inputs, small = {i.name for i in graph.input}, []
+    for tensor in graph.initializer:
+        if math.prod(tensor.dims) <= 1024:
+            small.append(tensor)
+        elif tensor.name not in inputs:
+            graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+    del graph.initializer[:]
+    graph.initializer.extend(small)
 
 
 def _check_shapes(where: str, bare: onnx.ModelProto, *, strict: bool) -> None:
