@@ -19,7 +19,7 @@ from compiler.old_format import convert
 from compiler.options import CompileOptions
 from compiler.program import InputStage, Layer, Mvm, OutputStage, Program
 from compiler.stage_file import read_stages, read_steps, write_all
-from hw.config import Chip
+from hw.config import Chip, chip_from_dict
 from macro_models.devices import Device, device_from_dict
 from macro_models.errors import InputError
 from macro_models.exact.operation import Converter, Direction, MvmOperation
@@ -223,7 +223,7 @@ def _read(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], where:
         )
     model = content["model"]
     network = Network(
-        chip=Chip.from_dict(content["chip"], origin=f"{where}: chip"),
+        chip=chip_from_dict(content["chip"], origin=f"{where}: chip"),
         device=device_from_dict(content["device"], where=f"{where}: device"),
         options=CompileOptions.from_dict(content["options"]),
         model=FloatNetwork(

@@ -76,7 +76,7 @@ def formats(signed: bool, chip: Chip, options: CompileOptions) -> list[CodeForma
     Between the two nothing is gained: the conversion of the high segment counts 16 times, and with fewer planes than
     four it uses less of the converter's range.
     """
-    most = chip.adc.input_bits
+    most = chip.input_bits
     if options.in_bits is not None:
         return [CodeFormat(bits=min(options.in_bits, most), signed=signed)]
     wanted = [5, 8] if signed else [4, 8]

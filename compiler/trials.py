@@ -16,7 +16,7 @@ from compiler.quantisers import Quantiser
 from compiler.sensitivity import make_judge
 from compiler.steps import Linear
 from compiler.weights import PairMap, code_value, column_sums
-from hw.config import Chip, macro_config
+from hw.config import Chip
 from hw.core.config import CoreConfig
 from macro_models import CAUSES, MacroModel, Masks, MvmResult, family
 from macro_models.devices import Device, load_device
@@ -118,7 +118,7 @@ class Bench:
         self, network: FloatNetwork, placement: Placement, chip: Chip, device: Device, options: CompileOptions, x: Float
     ) -> None:
         self.network, self.placement, self.chip = network, placement, chip
-        self.config, self.core = macro_config(chip), CoreConfig.from_chip(chip)
+        self.config, self.core = chip.macro_config(), CoreConfig.from_chip(chip)
         self.model = family(chip.core.kind).model
         # Besides chips of the device a perfect one, so that what relaxation hides does not come back without it.
         ideal, time_s = load_device("ideal"), representative_time(device, options)

@@ -10,7 +10,7 @@ from compiler.network import Network
 from fpga.backend import FpgaBackend
 from fpga.link.simulated import PinsTransport
 from hw.board import BoardConfig
-from hw.config import Chip, macro_config
+from hw.config import Chip
 from macro_models import MacroModel, Masks, family
 from macro_models.devices import load_device
 from macro_models.errors import ToolError
@@ -115,7 +115,7 @@ def _random_core(chip: Chip, rng: np.random.Generator, seed: int) -> MacroModel:
     target = rng.uniform(chip.cells.g_min_uS, chip.cells.g_max_uS, (chip.lines, chip.lines))
     device = load_device(chip.device)
     model = family(chip.core.kind).model
-    return model(macro_config(chip), target, device=device, seed=seed, core=0, causes=_CAUSES, time_s=86400.0)
+    return model(chip.macro_config(), target, device=device, seed=seed, core=0, causes=_CAUSES, time_s=86400.0)
 
 
 def compare_network(network: Network, line: PinsTransport, x: NDArray[Any], **options: Any) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect, flipped
 
-from hw.config import Chip
+from hw.config import Chip, PulseChip
 from hw.core import Core, CoreConfig
 from hw.core.write_verify import WriteVerifyConfig
 from hw.host.axil import AxiLiteBridge
@@ -154,7 +154,7 @@ def build_top(chip: Chip, wrap: str = "wishbone", *, prefix: str | None = None) 
         )
     prefix = chip.verilog.prefix if prefix is None else prefix
     cfg = CoreConfig.from_chip(chip)
-    write = WriteVerifyConfig.from_chip(chip) if chip.programming.engine else None
+    write = WriteVerifyConfig.from_chip(chip) if PulseChip.of(chip).programming.engine else None
     if wrap == "none":
         return CoreTop(cfg, write, prefix=prefix)
     return BusTop(cfg, chip_map(chip), write, wrap=wrap, prefix=prefix)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip, macro_config
+from hw.config import Chip
 from macro_models.devices import CAUSES, Device
 from mho.budget import Causes, Passes, subsets
 
@@ -21,7 +21,7 @@ _GRID = 257
 
 def active_causes(chip: Chip, device: Device, time_s: float, cells: "Cells | None" = None) -> Causes:
     """Causes that can change anything on a chip with these devices, ``time_s`` seconds after programming."""
-    own = macro_config(chip).active_causes(device)
+    own = chip.macro_config().active_causes(device)
     g = np.linspace(0.0, chip.cells.g_full_scale_uS, _GRID)
     active = {
         "programming": cells is not None or bool(device.law.model) or bool(device.window_uS(g).any()),

@@ -8,7 +8,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip
+from hw.config import Chip, PulseChip
 from macro_models.exact.pulse import Polarity
 from macro_models.output import open_output
 
@@ -40,7 +40,7 @@ class PulseList:
     def __init__(self, path: str | os.PathLike[str] | None, chip: Chip) -> None:
         self.path = path
         self._step = 0
-        programming = chip.programming
+        programming = PulseChip.of(chip).programming
         volts = programming.v_base_V + np.arange(256) * programming.v_step_mV / 1000.0
         self._volts = [f"{v:.6g}" for v in volts]
         self._cycle_ns = 1000.0 / chip.clock.f_clk_MHz

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from compiler import Network
-from hw.config import Chip, parse_override
+from hw.config import Chip, ProgrammingSection, PulseChip, chip_from_dict, parse_override
+from hw.config.keys import keys_of
 from macro_models.devices import Device
 from macro_models.errors import InputError
 from macro_models.files import ArrayFile, FileKind
@@ -110,9 +111,9 @@ def _board_chip(chip: Chip, changed: Chip) -> Chip:
     InputError
         If that is programmed by other hardware.
     """
-    for name in ("engine", "verify_bits", "t_setup_ns", "t_verify_ns"):
-        there, wanted = (getattr(each.programming, name) for each in (chip, changed))
-        if there != wanted:
+    for name, spec in keys_of(ProgrammingSection).items():
+        there, wanted = (getattr(PulseChip.of(each).programming, name) for each in (chip, changed))
+        if there != wanted and spec.shapes:
             raise InputError(f"--set programming.{name}: is {there} in the board of this network, not {wanted}")
     return chip
 
@@ -130,7 +131,7 @@ def _changed(network: Network, overrides: Mapping[str, object] | Iterable[str]) 
                 f"--set {name}: only programming.KEY can be changed here; the rest of the chip is that of the network"
             )
         content["programming"][key] = value
-    return replace(network, chip=Chip.from_dict(content, origin="--set"))
+    return replace(network, chip=chip_from_dict(content, origin="--set"))
 
 
 def read_conductances(source: "ArrayLike | PathLike", cores: int) -> list[NDArray[Any]]:

@@ -17,7 +17,6 @@ from compiler.compile import check_shape
 from compiler.inputs import load_input
 from compiler.network import Network
 from compiler.program import Mvm, batch_size
-from hw.config import macro_config
 from macro_models import MacroModel, Masks, family
 from macro_models.devices import Device, load_device
 from macro_models.exact.operation import LSB_SEGMENT_BITS
@@ -81,7 +80,7 @@ def build_cores(
     """
     if device is None or isinstance(device, str):
         device = network.device if device is None else load_device(device)
-    config, model = macro_config(network.chip), family(network.chip.core.kind).model
+    config, model = network.chip.macro_config(), family(network.chip.core.kind).model
     if cells is not None:
         cells.check_network(network)
         maps = cells.conductances(device, time_s=time_s, temp_C=temp_C, causes=causes)

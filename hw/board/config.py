@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from hw.board.load_port import load_address_width
-from hw.config import Chip
+from hw.config import Chip, PulseChip
 from hw.core.config import CoreConfig
 from hw.core.write_verify import WriteVerifyConfig
 from hw.emulator import EmulatorConfig, PinEmulatorConfig
@@ -107,7 +107,7 @@ class BoardConfig:
     @property
     def write(self) -> WriteVerifyConfig | None:
         """Write-verify of the core, if there is one: at pin level only."""
-        if self.level == "vector" or not self.chip.programming.engine:
+        if self.level == "vector" or not PulseChip.of(self.chip).programming.engine:
             return None
         return WriteVerifyConfig.from_chip(self.chip)
 

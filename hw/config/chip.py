@@ -1,42 +1,36 @@
 """The chip description: what a chip is, as frozen dataclasses.
 
-One section of the TOML file is one class here. A key that is absent has the default, which is that of the preset
-``neurram-core``; the preset gives the source of every number.
+One section of the TOML file is one class. Here is what chips of all kinds have; each kind adds sections of its own
+(:mod:`hw.config.kinds`). A key that is absent has its default.
 """
 
 import hashlib
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
-from hw.config.keys import ChipError, check_section, key
+from hw.config.keys import ChipError, check_section, key, keys_of
 from hw.config.macro import MacroSection
-from hw.config.programming import ProgrammingSection
-from macro_models.exact.operation import MAX_BITS
+from macro_models.errors import InputError
+
+if TYPE_CHECKING:
+    from macro_models import MacroConfig
+    from macro_models.exact.operation import MvmOperation
 
 __all__ = [
-    "AdcSection",
-    "CellsSection",
-    "Chip",
-    "ClockSection",
-    "CoreSection",
-    "MeshSection",
-    "NeuronSection",
-    "ReadSection",
-    "TimingSection",
-    "VerilogSection",
-    "WiresSection",
+    "DEFAULT_KIND", "CellsSection", "Chip", "ClockSection", "CoreSection", "MeshSection", "Section", "VerilogSection",
+    "sections_of",
 ]
 
-_MAX_CYCLES = 65_535
-"""Longest analog operation in clock cycles: the sequencer's timer has 16 bits."""
+DEFAULT_KIND = "tnsa"
+"""Kind of a chip that does not say one."""
 
 
-class _Section:
+class Section:
     """Checks the keys of a section when it is built; ``_name`` is its name in the file."""
 
     _name = ""
@@ -46,30 +40,33 @@ class _Section:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeshSection(_Section):
+class MeshSection(Section):
     """``[mesh]``: how many cores there are, and the network on chip between them."""
 
     _name = "mesh"
-    columns: int = key(1, "Columns of the mesh.", low=1, high=16)
-    rows: int = key(1, "Rows of the mesh.", low=1, high=16)
-    payload_bits: int = key(64, "Payload of a flit, in bits.", choices=(32, 64, 128))
-    fifo_depth: int = key(16, "Flits that a FIFO of a router holds.", choices=(1, 2, 4, 8, 16))
-    fifos: int = key(1, "FIFOs of each input of a router.", choices=(1, 2))
-    contexts: int = key(2, "Trees of in-network reduction that may cross a router at a time.", choices=(0, 1, 2, 4))
+    columns: int = key(1, "Columns of the mesh.", low=1, high=16, shapes=("noc",))
+    rows: int = key(1, "Rows of the mesh.", low=1, high=16, shapes=("noc",))
+    payload_bits: int = key(64, "Payload of a flit, in bits.", choices=(32, 64, 128), shapes=("noc",))
+    fifo_depth: int = key(16, "Flits that a FIFO of a router holds.", choices=(1, 2, 4, 8, 16), shapes=("noc",))
+    fifos: int = key(1, "FIFOs of each input of a router.", choices=(1, 2), shapes=("noc",))
+    contexts: int = key(
+        2, "Trees of in-network reduction that may cross a router at a time.", choices=(0, 1, 2, 4), shapes=("noc",)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class CoreSection(_Section):
-    """``[core]``: one transposable core."""
+class CoreSection(Section):
+    """``[core]``: what a core is."""
 
     _name = "core"
-    kind: str = key("tnsa", "Kind of macro: a transposable neurosynaptic array.", choices=("tnsa",))
-    corelet: int = key(16, "Corelets along one side; the core has corelet**2 lines each way.", choices=(4, 8, 16))
-    g_bits: int = key(12, "Grid of conductance codes on which cells are held, in bits.", low=4, high=16)
+    kind: str = key(DEFAULT_KIND, "Kind of macro.", shapes=("core", "emulator"))
+    g_bits: int = key(
+        12, "Grid of conductance codes on which cells are held, in bits.", low=4, high=16, shapes=("emulator",)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class CellsSection(_Section):
+class CellsSection(Section):
     """``[cells]``: conductance range of the memory cells."""
 
     _name = "cells"
@@ -82,20 +79,11 @@ class CellsSection(_Section):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReadSection(_Section):
-    """``[read]``: how the array is read in a matrix-vector product."""
-
-    _name = "read"
-    mode: str = key("voltage", "Converted lines float and settle to a ratio of conductances.", choices=("voltage",))
-    v_read_V: float = key(0.5, "Amplitude of a driven line around the reference, in volts.", low=0.001, high=5.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClockSection(_Section):
+class ClockSection(Section):
     """``[clock]``: the clock of the digital side."""
 
     _name = "clock"
-    f_clk_MHz: float = key(100.0, "Clock frequency, in megahertz.", low=0.001, high=5_000.0)
+    f_clk_MHz: float = key(100.0, "Clock frequency, in megahertz.", low=0.001, high=5_000.0, shapes=("core",))
 
     def cycles(self, t_ns: float) -> int:
         """Clock cycles that cover ``t_ns``, at least 1.
@@ -106,115 +94,20 @@ class ClockSection(_Section):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TimingSection(_Section):
-    """``[timing]``: durations of the analog operations."""
-
-    _name = "timing"
-    t_reset_ns: float = key(
-        100.0, "Precharge of lines and sampling capacitors, discharge of integrators, in ns.", low=0.0, high=1e9
-    )
-    t_plane_ns: float = key(20.0, "Line drivers take the next plane of the input, in ns.", low=0.0, high=1e9)
-    t_sample_ns: float = key(
-        100.0, "One sample and integrate: settle, sample, move the charge, in ns.", low=0.0, high=1e9
-    )
-    t_compare_ns: float = key(20.0, "One comparison of the integrators, in ns.", low=0.0, high=1e9)
-    t_decrement_ns: float = key(20.0, "One charge decrement, in ns.", low=0.0, high=1e9)
-
-
-@dataclass(frozen=True, kw_only=True)
-class AdcSection(_Section):
-    """``[adc]``: inputs and column converters."""
-
-    _name = "adc"
-    bits: int = key(8, "Most output bits of an operation, the sign included.", low=1, high=MAX_BITS)
-    input_bits: int = key(8, "Most input bits of an operation.", low=1, high=MAX_BITS)
-    converter: str = key("count", "Algorithm that the compiler takes.", choices=("count", "binary"))
-    early_stop: bool = key(True, "Counting ends when every enabled line has flipped; false makes latency constant.")
-    sigma_offset_mV: float = key(
-        1.0, "Standard deviation of a converter's offset at the integrator, on the scale of v_read_V, in mV.",
-        low=0.0, high=1000.0,
-    )
-    sigma_gain: float = key(
-        0.01, "Standard deviation of the relative size of a converter's decrement.", low=0.0, high=0.3
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class NeuronSection(_Section):
-    """``[neuron]``: amplifier and per-cycle errors of the converters; an infinite gain and zeros are ideal."""
-
-    _name = "neuron"
-    amplifier_gain: float = key(
-        0.0, "Open-loop gain of the amplifier (above 1); 0 stands for infinite.", low=0.0, high=1e9
-    )
-    c_sample_fF: float = key(17.0, "Sampling capacitor, in femtofarad.", low=0.1, high=1e6)
-    c_integrate_fF: float = key(104.0, "Integrating capacitor, in femtofarad.", low=0.1, high=1e6)
-    c_parasitic_fF: float = key(
-        0.0, "Capacitance at the amplifier's virtual ground, in femtofarad; matters with a finite gain.",
-        low=0.0, high=1e6,
-    )
-    sigma_amplifier_offset_mV: float = key(
-        0.0, "Standard deviation of an amplifier's offset, which adds in every cycle, in mV.", low=0.0, high=1000.0
-    )
-    injection_mV: float = key(
-        0.0, "Charge that the switches inject in every cycle, over c_sample_fF, in mV.", low=-1000.0, high=1000.0
-    )
-    sampling_noise: bool = key(False, "Every cycle samples the thermal noise of c_sample_fF (k T / C at 300 K).")
-    comparator_noise_mV: float = key(
-        0.0, "Standard deviation of the noise of one comparison, at the integrator, in mV.", low=0.0, high=1000.0
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if 0.0 < self.amplifier_gain <= 1.0:
-            raise ChipError(
-                "neuron.amplifier_gain",
-                f"neuron.amplifier_gain must be above 1, or 0 for infinite, not {self.amplifier_gain:g}",
-            )
-
-    @property
-    def ideal(self) -> bool:
-        """Whether it integrates and counts as integers do."""
-        # Imported here: the description itself needs no scipy.
-        from macro_models.tnsa.neuron import Neuron
-
-        return Neuron(**asdict(self)).ideal
-
-
-@dataclass(frozen=True, kw_only=True)
-class WiresSection(_Section):
-    """``[wires]``: resistances around the cells; all 0 are perfect wires."""
-
-    _name = "wires"
-    r_row_ohm: float = key(
-        0.0, "One segment of a bit line (a row: its word line gates its cells), from cell to cell, in ohms.",
-        low=0.0, high=1e6,
-    )
-    r_column_ohm: float = key(0.0, "One segment of a source line, from cell to cell, in ohms.", low=0.0, high=1e6)
-    r_driver_ohm: float = key(
-        0.0, "Output resistance of the driver of a line, bit line or source line, in ohms.", low=0.0, high=1e6
-    )
-    r_sense_ohm: float = key(
-        0.0, "Input resistance of what reads a line, in ohms. Without effect in voltage mode, where the line is open.",
-        low=0.0, high=1e6,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class VerilogSection(_Section):
+class VerilogSection(Section):
     """``[verilog]``: style of the generated Verilog."""
 
     _name = "verilog"
-    reset: str = key("sync", "Reset of the registers.", choices=("sync", "async_low"))
+    reset: str = key("sync", "Reset of the registers.", choices=("sync", "async_low"), shapes=("core", "noc"))
     prefix: str = key(
         "mho_", "Put before the name of every module.", pattern=r"([A-Za-z][A-Za-z0-9_]*)?",
-        expects="a Verilog identifier (or empty)",
+        expects="a Verilog identifier (or empty)", shapes=("core", "noc"),
     )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chip:
-    """A chip, complete and checked.
+class Chip(ABC):
+    """A chip of any kind, complete and checked.
 
     Attributes
     ----------
@@ -240,25 +133,13 @@ class Chip:
     mesh: MeshSection = field(default_factory=MeshSection)
     core: CoreSection = field(default_factory=CoreSection)
     cells: CellsSection = field(default_factory=CellsSection)
-    read: ReadSection = field(default_factory=ReadSection)
     clock: ClockSection = field(default_factory=ClockSection)
-    timing: TimingSection = field(default_factory=TimingSection)
-    adc: AdcSection = field(default_factory=AdcSection)
-    neuron: NeuronSection = field(default_factory=NeuronSection)
-    wires: WiresSection = field(default_factory=WiresSection)
-    programming: ProgrammingSection = field(default_factory=ProgrammingSection)
     verilog: VerilogSection = field(default_factory=VerilogSection)
     macro: MacroSection | None = None
     folder: Path | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_section(self, "")
-        self._check_conductances()
-        self._check_durations()
-        if self.adc.converter == "binary" and not self.neuron.ideal:
-            raise ChipError("adc.converter", 'adc.converter must be "count" where [neuron] is not ideal, not "binary"')
-
-    def _check_conductances(self) -> None:
         low, high, top = self.cells.g_min_uS, self.cells.g_max_uS, self.cells.g_full_scale_uS
         if low >= high:
             raise ChipError("cells.g_min_uS", f"cells.g_min_uS must be below cells.g_max_uS = {high:g}, not {low:g}")
@@ -266,30 +147,54 @@ class Chip:
             sentence = f"cells.g_max_uS must be at most cells.g_full_scale_uS = {top:g}, not {high:g}"
             raise ChipError("cells.g_max_uS", sentence)
 
-    def _check_durations(self) -> None:
-        for name, t_ns in asdict(self.timing).items():
-            if self.clock.cycles(t_ns) > _MAX_CYCLES:
-                most = f"{_MAX_CYCLES:,} cycles at clock.f_clk_MHz = {self.clock.f_clk_MHz:g}"
-                raise ChipError(f"timing.{name}", f"timing.{name} must be at most {most}, not {t_ns:g} ns")
+    @classmethod
+    def of(cls, chip: "Chip") -> Self:
+        """``chip``, which has to be of this kind.
+
+        Raises
+        ------
+        InputError
+            If it is not: what asks for it knows no other kind.
+        """
+        if not isinstance(chip, cls):
+            wanted = cls().core.kind
+            raise InputError(f"{chip.name}: core.kind must be {wanted} for this, not {chip.core.kind}")
+        return chip
 
     @property
+    @abstractmethod
     def lines(self) -> int:
-        """Bit lines, source lines and word lines of one core: 16, 64 or 256."""
-        return self.core.corelet**2
+        """Physical lines on each side of a core's array."""
+
+    @property
+    @abstractmethod
+    def input_bits(self) -> int:
+        """Most input bits of an operation."""
+
+    @abstractmethod
+    def operation(self, *, in_bits: int, in_signed: bool, out_bits: int | None = None) -> "MvmOperation":
+        """An operation as the compiler starts from it; as many output bits as there are, at most ``out_bits``."""
+
+    @abstractmethod
+    def macro_config(self) -> "MacroConfig":
+        """Configuration of the numpy model of the macro."""
+
+    @abstractmethod
+    def sizes(self) -> list[tuple[str, str]]:
+        """What follows from the description: pairs of a name and a value with its unit."""
+
+    def warnings(self) -> list[str]:
+        """Sentences about what is legal but probably not meant."""
+        return []
+
+    def slow_warnings(self) -> list[str]:
+        """The same, of what takes seconds to find out."""
+        return []
 
     @property
     def cores(self) -> int:
         """Cores of the chip."""
         return self.mesh.columns * self.mesh.rows
-
-    @property
-    def operation_cycles(self) -> dict[str, int]:
-        """Clock cycles of each analog operation: ``reset``, ``plane``, ``sample``, ``compare``, ``decrement``.
-
-        At least one; a comparison at least two, so that its result is known when the next operation is decided.
-        """
-        cycles = {name[2:-3]: self.clock.cycles(t_ns) for name, t_ns in asdict(self.timing).items()}
-        return cycles | {"compare": max(2, cycles["compare"])}
 
     @property
     def sha256(self) -> str:
@@ -308,15 +213,22 @@ class Chip:
             content["macro"]["files"] = list(content["macro"]["files"])
         return content
 
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any], *, origin: str = "chip description") -> "Chip":
-        """Inverse of :meth:`to_dict`, as strict as the loader of files.
+    def hardware(self, *parts: str) -> Self:
+        """The chip with all keys at their defaults that shape none of these parts (see :attr:`KeySpec.shapes`).
 
-        Raises
-        ------
-        InputError
-            If a key is unknown or a value is wrong; ``origin`` opens the sentence.
+        What is generated of the parts is the same for two chips if these are equal.
         """
-        from hw.config.tree import chip_from_dict
+        def plain(section: Any) -> dict[str, Any]:
+            return {name: spec.default for name, spec in keys_of(section).items() if not set(parts) & set(spec.shapes)}
 
-        return chip_from_dict(content, origin=origin)
+        sections = {name: getattr(self, name) for name in sections_of(type(self))}
+        changed = {name: replace(part, **plain(part)) for name, part in sections.items() if part is not None}
+        if "adapter" not in parts:
+            changed["macro"] = None
+        return replace(self, **plain(self), **changed, folder=None)
+
+
+def sections_of(chip: type[Chip]) -> dict[str, Any]:
+    """Sections of the description of a kind: name to class, in the order of the description."""
+    found = {f.name: f.default_factory for f in fields(chip) if is_dataclass(f.default_factory)}
+    return found | {"macro": MacroSection}

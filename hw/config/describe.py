@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from hw.config.chip import Chip
+from hw.config.chip import Chip, sections_of
 from hw.config.keys import keys_of, shown
-from hw.config.tree import SECTIONS
 
 __all__ = ["Row", "describe", "sizes", "warnings"]
 
@@ -38,7 +37,7 @@ class Row:
 def describe(chip: Chip) -> list[Row]:
     """Every key of ``chip``, in the order of the description."""
     rows = _rows(chip, "")
-    for name in SECTIONS:
+    for name in sections_of(type(chip)):
         section = getattr(chip, name)
         if section is not None:
             rows += _rows(section, f"{name}.")
@@ -47,31 +46,12 @@ def describe(chip: Chip) -> list[Row]:
 
 def sizes(chip: Chip) -> list[tuple[str, str]]:
     """What follows from the description: pairs of a name and a value with its unit."""
-    n = chip.lines
-    result = [
-        ("cores", f"{chip.cores} ({chip.mesh.columns} x {chip.mesh.rows})"),
-        ("lines of a core", f"{n} bit lines, {n} source lines, {n} word lines, {n} converters"),
-        ("cells", f"{n * n * chip.cores:,} ({n * n:,} a core)"),
-        ("signed weights, forward", f"{n // 2} x {n} a core"),
-        ("conductance grid", f"{chip.cells.g_full_scale_uS / (2**chip.core.g_bits - 1):.4g} uS a code"),
-    ]
-    for operation, cycles in chip.operation_cycles.items():
-        took = cycles * 1000 / chip.clock.f_clk_MHz
-        result.append((operation, f"{cycles} {'cycle' if cycles == 1 else 'cycles'} = {took:g} ns"))
-    return result
+    return [("cores", f"{chip.cores} ({chip.mesh.columns} x {chip.mesh.rows})"), *chip.sizes()]
 
 
 def warnings(chip: Chip) -> list[str]:
     """Sentences about what is legal but probably not meant."""
-    result = []
-    for operation, cycles in chip.operation_cycles.items():
-        t_ns = getattr(chip.timing, f"t_{operation}_ns")
-        took = cycles * 1000 / chip.clock.f_clk_MHz
-        if took > 1.5 * t_ns:
-            result.append(
-                f"timing.t_{operation}_ns = {t_ns:g} takes {took:g} ns, because an operation lasts whole cycles at "
-                f"clock.f_clk_MHz = {chip.clock.f_clk_MHz:g}"
-            )
+    result = chip.warnings()
     if chip.cells.g_full_scale_uS < 1.1 * chip.cells.g_max_uS:
         result.append(
             f"cells.g_full_scale_uS = {chip.cells.g_full_scale_uS:g} leaves less than 10 % above cells.g_max_uS = "

@@ -41,6 +41,9 @@ class KeySpec:
         Regular expression that a string (or every string of a list) matches as a whole.
     expects
         What ``pattern`` stands for, in words.
+    shapes
+        Parts of the hardware that are generated otherwise for another value: ``core``, ``noc``, ``emulator`` (of a
+        board), ``adapter`` (of a user's own macro). What comes from none of them is in the models and in registers.
     """
 
     default: Any
@@ -50,6 +53,7 @@ class KeySpec:
     choices: tuple[Any, ...] = ()
     pattern: str = ""
     expects: str = "a string"
+    shapes: tuple[str, ...] = ()
 
     def normalise(self, path: str, value: object) -> Any:
         """Check ``value`` and return it as it is stored (whole numbers of a float key as float, lists as tuples).

@@ -8,7 +8,7 @@ from typing import Any
 from hw.config.chip import Chip
 from hw.config.keys import nearest, shown
 from hw.config.places import first_key, key_lines
-from hw.config.tree import SCHEMA, build_chip, check_tree, merge
+from hw.config.tree import SCHEMA, build_chip, check_tree, class_of, merge
 from macro_models.errors import InputError
 from macro_models.files import FileKind, extending, parse_toml, read_text, read_toml
 
@@ -55,14 +55,15 @@ def load_chip(name_or_path: str | os.PathLike[str], overrides: Mapping[str, obje
     places: dict[str, str] = {}
     tree = _load_tree(path, places, seen=())
     tree.setdefault("name", path.stem)
+    chip = class_of(tree, lambda key: _place(key, places, str(path)))
     for dotted, value in _override_pairs(overrides):
         over = _nested(dotted, value)
         label = f"--set {dotted}={value if isinstance(value, str) else shown(value)}"
-        check_tree(over, lambda _path, label=label: label)
+        check_tree(over, chip, lambda _path, label=label: label)
         tree = merge(tree, over)
         places[dotted] = label
     _relative_files(tree, path.parent)
-    return build_chip(tree, lambda key: _place(key, places, str(path)), folder=path.parent)
+    return build_chip(tree, chip, lambda key: _place(key, places, str(path)), folder=path.parent)
 
 
 def parse_override(text: str) -> tuple[str, object]:
@@ -134,7 +135,12 @@ def _load_tree(path: Path, places: dict[str, str], seen: tuple[Path, ...]) -> di
         # A chip that extends another has a name and a description of its own.
         base.pop("name", None)
         base.pop("description", None)
-    check_tree(tree, place)
+    inherited = class_of(base, place)
+    chip = class_of(tree, place, inherited().core.kind)
+    if base and chip is not inherited:
+        kind = inherited().core.kind
+        raise InputError(f'{place("core.kind")}: core.kind must be "{kind}", as in the chip that this one extends')
+    check_tree(tree, chip, place)
     _anchor_files(tree, path)
     places.update({name: f"{path}:{line}" for name, line in lines.items()})
     return merge(base, tree)

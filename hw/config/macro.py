@@ -68,15 +68,20 @@ class MacroSection:
         If the module is missing or a value has the wrong form.
     """
 
-    module: str = key("", "Name of the macro's module.", pattern=_IDENTIFIER, expects="a Verilog module name")
+    module: str = key(
+        "", "Name of the macro's module.", pattern=_IDENTIFIER, expects="a Verilog module name",
+        shapes=("adapter",),
+    )
     files: tuple[str, ...] = key(
-        (), "Sources of the macro, relative to this file.", pattern=r".+", expects="file names"
+        (), "Sources of the macro, relative to this file.", pattern=r".+", expects="file names",
     )
     pins: dict[str, str | int] = key(
-        {}, 'Signal of the contract = "PIN", "!PIN", "PIN[7:0]" or a constant.', expects='a table of SIGNAL = "PIN"'
+        {}, 'Signal of the contract = "PIN", "!PIN", "PIN[7:0]" or a constant.', expects='a table of SIGNAL = "PIN"',
+        shapes=("adapter",),
     )
     power: dict[str, str] = key(
-        {}, 'Supply pin of the macro = "NET".', expects='a table of PIN = "NET"'
+        {}, 'Supply pin of the macro = "NET".', expects='a table of PIN = "NET"',
+        shapes=("adapter",),
     )
 
     def __post_init__(self) -> None:

@@ -1,9 +1,12 @@
 """The reference page of the chip description, built from the dataclasses and the presets."""
 
-from hw.config.chip import Chip
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from hw.config.chip import Chip, sections_of
 from hw.config.keys import KeySpec, keys_of, shown
+from hw.config.kinds import chip_class, kinds
 from hw.config.load import load_chip, preset_names
-from hw.config.tree import SECTIONS
 
 __all__ = ["reference_page"]
 
@@ -16,17 +19,30 @@ absent keys are taken; without it, and for what that leaves out, the defaults be
 [`neurram-core`](../../hw/config/presets/neurram-core.toml), where each number has its source. `--set SECTION.KEY=VALUE`
 replaces a value wherever a command takes a chip.
 
-Units stand at the end of a key. A key that is not in these tables is refused.
+Units stand at the end of a key. A key that is not in these tables is refused. *shapes* names the hardware that is
+generated otherwise for another value: the core, the network on chip (`noc`), the emulator of a board, the adapter of a
+macro of your own. The other keys are in the models, and in what registers hold after reset.
+
+`core.kind` is the kind of a core; each kind has sections of its own beside those of all chips.
 """
 
 
 def reference_page() -> str:
-    """Markdown of ``docs/reference/chip.md``: presets, then a table for each section."""
+    """Markdown of ``docs/reference/chip.md``: presets, what all chips have, then what each kind adds."""
     parts = [_HEAD, "## Presets\n", _presets(), "## Top level\n", _table(keys_of(Chip))]
-    for name, section in SECTIONS.items():
-        what = (section.__doc__ or "").splitlines()[0].partition(": ")[2]
-        parts += [f"## `[{name}]`\n", f"{what[:1].upper()}{what[1:]}\n", _table(keys_of(section))]
+    common = sections_of(Chip)
+    parts += _sections(common, lambda name: name != "core")
+    for kind in kinds():
+        parts += [f"# Kind `{kind}`\n"]
+        parts += _sections(sections_of(chip_class(kind)), lambda name: name == "core" or name not in common)
     return "\n".join(parts)
+
+
+def _sections(sections: dict[str, Any], chosen: Callable[[str], bool]) -> Iterator[str]:
+    for name, section in sections.items():
+        if chosen(name):
+            what = (section.__doc__ or "").splitlines()[0].partition(": ")[2]
+            yield from (f"## `[{name}]`\n", f"{what[:1].upper()}{what[1:]}\n", _table(keys_of(section)))
 
 
 def _presets() -> str:
@@ -38,8 +54,8 @@ def _presets() -> str:
 
 
 def _table(specs: dict[str, KeySpec]) -> str:
-    rows = ["| key | default | legal | meaning |", "|---|---|---|---|"]
+    rows = ["| key | default | legal | shapes | meaning |", "|---|---|---|---|---|"]
     for name, spec in specs.items():
         default = "" if isinstance(spec.default, dict) else f"`{shown(spec.default)}`"
-        rows.append(f"| `{name}` | {default} | {spec.legal()} | {spec.doc} |")
+        rows.append(f"| `{name}` | {default} | {spec.legal()} | {', '.join(spec.shapes)} | {spec.doc} |")
     return "\n".join(rows) + "\n"

@@ -1,18 +1,25 @@
-"""``[programming]``: how the cells are programmed by pulses and read back."""
+"""``[programming]``: how cells are written by pulses and read back, for the kinds whose cells are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
 
+from hw.config.chip import Chip
 from hw.config.keys import ChipError, check_section, key
+from macro_models.errors import InputError
 from macro_models.exact.pulse import AMPLITUDE_BITS
 
-__all__ = ["ProgrammingSection"]
+if TYPE_CHECKING:
+    from macro_models.cells.pulses import PulseConfig
+
+__all__ = ["ProgrammingSection", "PulseChip"]
+
 
 def _volts(default: float, doc: str) -> float:
     return key(default, doc, low=-100.0, high=100.0)
 
 
-def _width(default: float, doc: str) -> float:
-    return key(default, doc, low=0.0, high=1e9)
+def _width(default: float, doc: str, **shapes: tuple[str, ...]) -> float:
+    return key(default, doc, low=0.0, high=1e9, **shapes)
 
 
 def _limit(default: int, doc: str, high: int) -> int:
@@ -24,7 +31,8 @@ class ProgrammingSection:
     """``[programming]``: pulses, verify reads, and when a cell is done or given up."""
 
     engine: bool = key(
-        True, "The core has the write-verify engine and the macro its pins; false: cells are programmed from outside."
+        True, "The core has the write-verify engine and the macro its pins; false: cells are programmed from outside.",
+        shapes=("core", "emulator"),
     )
     accept_uS: float = key(
         1.0, "Half width of the band around the target in which a cell is done, in microsiemens.", low=0.0, high=1000.0
@@ -53,9 +61,12 @@ class ProgrammingSection:
     t_set_pulse_ns: float = _width(1000.0, "Width of a SET pulse, in ns.")
     t_reset_pulse_ns: float = _width(1000.0, "Width of a RESET pulse, in ns.")
     t_form_pulse_ns: float = _width(1e6, "Width of a forming pulse, in ns.")
-    t_setup_ns: float = _width(100.0, "From a new amplitude to the pulse, in ns.")
-    t_verify_ns: float = _width(200.0, "Shortest verify read, settling included, in ns.")
-    verify_bits: int = key(10, "Bits of the verify converter over 0 to cells.g_full_scale_uS.", low=8, high=12)
+    t_setup_ns: float = _width(100.0, "From a new amplitude to the pulse, in ns.", shapes=("core",))
+    t_verify_ns: float = _width(200.0, "Shortest verify read, settling included, in ns.", shapes=("core",))
+    verify_bits: int = key(
+        10, "Bits of the verify converter over 0 to cells.g_full_scale_uS.", low=8, high=12,
+        shapes=("core", "emulator"),
+    )
     max_reversals: int = _limit(30, "Changes of polarity after which a cell is given up.", 255)
     max_at_ceiling: int = _limit(30, "Pulses at the ceiling after which a cell is given up.", 255)
     max_pulses: int = _limit(500, "Pulses in one pass after which a cell is given up.", 65_535)
@@ -88,3 +99,38 @@ class ProgrammingSection:
     def amplitude(self, volts: float) -> int:
         """The code of the pulse converter that is nearest to an amplitude."""
         return round((volts - self.v_base_V) * 1000.0 / self.v_step_mV)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PulseChip(Chip):
+    """A chip whose cells are written by pulses, each followed by a verify read."""
+
+    programming: ProgrammingSection = field(default_factory=ProgrammingSection)
+
+    @classmethod
+    def of(cls, chip: Chip) -> Self:
+        """``chip``, if it is one.
+
+        Raises
+        ------
+        InputError
+            If it is not.
+        """
+        if not isinstance(chip, cls):
+            raise InputError(f"{chip.name}: cells of kind {chip.core.kind} are not written in this way")
+        return chip
+
+    def pulse_config(self) -> "PulseConfig":
+        """Scales of the numpy model of cells that are programmed by pulses."""
+        # Imported here: the description itself needs no scipy.
+        from macro_models.cells.pulses import PulseConfig
+
+        return PulseConfig(
+            lines=self.lines,
+            v_base_V=self.programming.v_base_V,
+            v_step_V=self.programming.v_step_mV / 1000.0,
+            verify_bits=self.programming.verify_bits,
+            g_full_scale_uS=self.cells.g_full_scale_uS,
+            cycle_s=1e-6 / self.clock.f_clk_MHz,
+            wait_s=self.programming.t_wait_s,
+        )

@@ -7,9 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hw.config.chip import Chip
+from hw.config.chip import Chip, sections_of
 from hw.config.keys import KeySpec, keys_of
-from hw.config.tree import SCHEMA, SECTIONS
+from hw.config.kinds import chip_class, kinds
+from hw.config.tree import SCHEMA
 
 __all__ = ["SCHEMA_FILE", "json_schema", "schema_text"]
 
@@ -19,13 +20,23 @@ _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", tuple
 
 
 def json_schema() -> dict[str, Any]:
-    """The schema of a chip file as nested dicts, built from the dataclasses."""
+    """The schema of a chip file as nested dicts, built from the dataclasses: one of those of the kinds."""
+    chips = [chip_class(kind) for kind in kinds()]
+    schemas = [_schema(chip) for chip in chips]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "mho chip description",
+        **(schemas[0] if len(schemas) == 1 else {"anyOf": schemas}),
+    }
+
+
+def _schema(chip: type[Chip]) -> dict[str, Any]:
     properties: dict[str, Any] = {
         "schema": {"const": SCHEMA, "description": "Version of the format; the first key of the file."},
         "extends": {"type": "string", "description": "Preset or file from which absent keys are taken."},
     }
-    properties |= {name: _property(spec) for name, spec in keys_of(Chip).items()}
-    for name, section in SECTIONS.items():
+    properties |= {name: _property(spec) for name, spec in keys_of(chip).items()}
+    for name, section in sections_of(chip).items():
         properties[name] = {
             "type": "object",
             "description": (section.__doc__ or "").splitlines()[0].replace("``", ""),
@@ -33,14 +44,7 @@ def json_schema() -> dict[str, Any]:
             "additionalProperties": False,
         }
     properties["macro"]["required"] = ["module"]
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "mho chip description",
-        "type": "object",
-        "properties": properties,
-        "required": ["schema"],
-        "additionalProperties": False,
-    }
+    return {"type": "object", "properties": properties, "required": ["schema"], "additionalProperties": False}
 
 
 def schema_text() -> str:

@@ -1,30 +1,39 @@
 """From nested dicts to a :class:`Chip`: strict about names, types and ranges, with the place of every value."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from hw.config.chip import Chip
+from hw.config.chip import DEFAULT_KIND, Chip, sections_of
 from hw.config.keys import ChipError, keys_of, nearest, shown
-from hw.config.macro import MacroSection
+from hw.config.kinds import chip_class
 from macro_models.errors import InputError
 
-__all__ = ["SCHEMA", "SECTIONS", "build_chip", "check_tree", "chip_from_dict", "merge"]
+__all__ = ["SCHEMA", "build_chip", "check_tree", "chip_from_dict", "class_of", "merge"]
 
 SCHEMA = 1
 """Version of the format; a file opens with ``schema = 1``."""
-
-SECTIONS: dict[str, Any] = {
-    f.name: f.default_factory for f in fields(Chip) if is_dataclass(f.default_factory)
-} | {"macro": MacroSection}
-"""Section name to its class, in the order of the description."""
 
 Place = Callable[[str], str]
 """Where a dotted path stands, e.g. ``"chip.toml:12"``."""
 
 
-def check_tree(tree: Mapping[str, Any], place: Place) -> None:
+def class_of(tree: Mapping[str, Any], place: Place, kind: str = DEFAULT_KIND) -> type[Chip]:
+    """Class of the chip that a file describes; ``kind`` is that of a file that does not say one.
+
+    Raises
+    ------
+    InputError
+        If there is no such kind.
+    """
+    core = tree.get("core")
+    try:
+        return chip_class(core.get("kind", kind) if isinstance(core, Mapping) else kind)
+    except ChipError as error:
+        raise InputError(f"{place(error.key)}: {error}") from None
+
+
+def check_tree(tree: Mapping[str, Any], chip: type[Chip], place: Place) -> None:
     """Check names, types and ranges of one file or one set of overrides, before it is merged.
 
     Raises
@@ -32,26 +41,26 @@ def check_tree(tree: Mapping[str, Any], place: Place) -> None:
     InputError
         "chip.toml:7: unknown key cells.g_max_us; did you mean g_max_uS?", or "...: X must be A to B, not V".
     """
-    top = keys_of(Chip)
+    top, sections = keys_of(chip), sections_of(chip)
     for name, value in tree.items():
         if name in ("schema", "extends"):
             continue
-        if name in SECTIONS:
+        if name in sections:
             if not isinstance(value, Mapping):
                 raise InputError(f"{place(name)}: {name} must be a table, not {shown(value)}")
-            _check_section(name, value, place)
+            _check_section(name, value, chip, place)
         elif name in top:
             _check_value(top[name], name, value, place)
         else:
-            raise InputError(f"{place(name)}: {_unknown(name, '')}")
+            raise InputError(f"{place(name)}: {_unknown(name, '', chip)}")
 
 
-def _check_section(section: str, table: Mapping[str, Any], place: Place) -> None:
-    specs = keys_of(SECTIONS[section])
+def _check_section(section: str, table: Mapping[str, Any], chip: type[Chip], place: Place) -> None:
+    specs = keys_of(sections_of(chip)[section])
     for name, value in table.items():
         path = f"{section}.{name}"
         if name not in specs:
-            raise InputError(f"{place(path)}: {_unknown(name, section)}")
+            raise InputError(f"{place(path)}: {_unknown(name, section, chip)}")
         _check_value(specs[name], path, value, place)
 
 
@@ -62,11 +71,12 @@ def _check_value(spec: Any, path: str, value: object, place: Place) -> None:
         raise InputError(f"{place(path)}: {error}") from None
 
 
-def _unknown(name: str, section: str) -> str:
+def _unknown(name: str, section: str, chip: type[Chip]) -> str:
     """Sentence for an unknown key: the nearest name in its section, else in another section, else what there is."""
     path = f"{section}.{name}" if section else name
-    siblings = list(keys_of(SECTIONS[section])) if section else [*keys_of(Chip), "schema", "extends", *SECTIONS]
-    homes = {key: f"{other}.{key}" for other, cls in SECTIONS.items() for key in keys_of(cls)}
+    sections = sections_of(chip)
+    siblings = list(keys_of(sections[section])) if section else [*keys_of(chip), "schema", "extends", *sections]
+    homes = {key: f"{other}.{key}" for other, cls in sections.items() for key in keys_of(cls)}
     # A key that was only put into the wrong section is meant more surely than one that is spelled alike.
     meant = homes.get(name) or nearest(name, siblings) or homes.get(nearest(name, homes) or "")
     if meant is None:
@@ -88,7 +98,7 @@ def merge(base: dict[str, Any], over: Mapping[str, Any], path: str = "") -> dict
     return result
 
 
-def build_chip(tree: Mapping[str, Any], place: Place, folder: Path | None = None) -> Chip:
+def build_chip(tree: Mapping[str, Any], chip: type[Chip], place: Place, folder: Path | None = None) -> Chip:
     """Chip of a tree that :func:`check_tree` has seen.
 
     Raises
@@ -97,15 +107,22 @@ def build_chip(tree: Mapping[str, Any], place: Place, folder: Path | None = None
         If values contradict each other; the sentence opens with the place of one of them.
     """
     values = {name: value for name, value in tree.items() if name not in ("schema", "extends")}
+    classes = sections_of(chip)
     try:
-        sections = {name: SECTIONS[name](**value) for name, value in values.items() if name in SECTIONS}
-        return Chip(**(values | sections), folder=folder)
+        sections = {name: classes[name](**value) for name, value in values.items() if name in classes}
+        return chip(**(values | sections), folder=folder)
     except ChipError as error:
         raise InputError(f"{place(error.key)}: {error}") from None
 
 
-def chip_from_dict(content: Mapping[str, Any], *, origin: str) -> Chip:
-    """See :meth:`Chip.from_dict`."""
+def chip_from_dict(content: Mapping[str, Any], *, origin: str = "chip description") -> Chip:
+    """Inverse of :meth:`Chip.to_dict`, as strict as the loader of files.
+
+    Raises
+    ------
+    InputError
+        If a key is unknown or a value is wrong; ``origin`` opens the sentence.
+    """
     if not isinstance(content, Mapping):
         raise InputError(f"{origin}: a chip must be a table, not {shown(content)}")
     if content.get("schema") != SCHEMA:
@@ -116,5 +133,6 @@ def chip_from_dict(content: Mapping[str, Any], *, origin: str) -> Chip:
     def place(_path: str) -> str:
         return origin
 
-    check_tree(content, place)
-    return build_chip(content, place)
+    chip = class_of(content, place)
+    check_tree(content, chip, place)
+    return build_chip(content, chip, place)

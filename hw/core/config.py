@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hw.config import Chip
+from hw.config.kinds.tnsa import TnsaChip
 from macro_models.errors import InputError
 from macro_models.exact.operation import MvmOperation
 
@@ -62,8 +63,9 @@ class CoreConfig:
 
     @classmethod
     def from_chip(cls, chip: Chip) -> "CoreConfig":
-        """The core of a chip: durations in cycles are those of :attr:`hw.config.Chip.operation_cycles`."""
-        return cls(lines=chip.lines, **{f"{name}_cycles": cycles for name, cycles in chip.operation_cycles.items()})
+        """The core of a chip: durations in cycles are those of its description."""
+        durations = TnsaChip.of(chip).operation_cycles.items()
+        return cls(lines=chip.lines, **{f"{name}_cycles": cycles for name, cycles in durations})
 
     @property
     def mask_words(self) -> int:

@@ -1,6 +1,6 @@
 """Registers of one core behind a bus."""
 
-from hw.config import Chip
+from hw.config import Chip, PulseChip
 from hw.core.config import MASKS
 from hw.core.write_verify import WriteVerifyParameters
 from hw.host.registers import Access, Field, Register, RegisterMap, Window
@@ -117,7 +117,7 @@ def _write_counters() -> tuple[Register, ...]:
 
 def chip_map(chip: Chip) -> RegisterMap:
     """Registers of a chip's core."""
-    parameters = WriteVerifyParameters.from_chip(chip) if chip.programming.engine else None
+    parameters = WriteVerifyParameters.from_chip(chip) if PulseChip.of(chip).programming.engine else None
     return core_map(chip.lines, chip.sha256, parameters)
 
 

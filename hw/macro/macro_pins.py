@@ -2,7 +2,7 @@
 
 from amaranth.lib import wiring
 
-from hw.config import Chip
+from hw.config import Chip, PulseChip
 from hw.macro.pins import TnsaPins
 from hw.macro.write_pins import WritePins
 
@@ -33,7 +33,8 @@ class MacroPins(wiring.Signature):
     @classmethod
     def from_chip(cls, chip: Chip) -> "MacroPins":
         """The pins of a chip's macro."""
-        return cls(chip.lines, chip.programming.verify_bits if chip.programming.engine else None)
+        programming = PulseChip.of(chip).programming
+        return cls(chip.lines, programming.verify_bits if programming.engine else None)
 
     @property
     def write_names(self) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def check_command(chip: str, overrides: tuple[str, ...], out: Output) -> None:
     CHIP is the name of a preset or a TOML file. For a macro of your own every pin that is missing, unconnected or of
     the wrong width is listed. Nothing is written.
     """
-    from hw.config import check_device, default_device, describe, load_chip, sizes, warnings, wire_warnings
+    from hw.config import check_device, default_device, describe, load_chip, sizes, warnings
 
     resolved = load_chip(chip, overrides)
     check_device(resolved, default_device(resolved))
@@ -72,7 +72,7 @@ def check_command(chip: str, overrides: tuple[str, ...], out: Output) -> None:
     out.text("* differs from the default")
     out.text()
     out.table(("size", ""), sizes(resolved))
-    found = warnings(resolved) + wire_warnings(resolved) + _macro_warnings(resolved)
+    found = warnings(resolved) + resolved.slow_warnings() + _macro_warnings(resolved)
     for sentence in found:
         out.warn(sentence)
     problems = _pin_problems(resolved)

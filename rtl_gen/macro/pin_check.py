@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping
 from pathlib import Path
 
-from hw.config import Chip, MacroSection, PinConnection
+from hw.config import Chip, MacroSection, PinConnection, PulseChip
 from hw.macro.macro_pins import MacroPins
 from hw.macro.write_pins import WritePins
 from rtl_gen.macro.adapter import contract_signals
@@ -50,7 +50,7 @@ def check_macro_pins(chip: Chip) -> list[str]:
 def macro_warnings(chip: Chip) -> list[str]:
     """A sentence if the chip's engine has no cells that it could program, because its own macro lacks the pins."""
     macro = chip.macro
-    if macro is None or not chip.programming.engine or _programmable(macro, MacroPins.from_chip(chip)):
+    if macro is None or not PulseChip.of(chip).programming.engine or _programmable(macro, MacroPins.from_chip(chip)):
         return []
     return [
         "macro.pins names no pin of programming (write_mode to verify_valid), so the write-verify engine of the core "

@@ -1,13 +1,12 @@
 """The backend fpga-sim: the Verilog of a core on a board, its cells emulated, in Verilator."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hw.board import BoardConfig
-from hw.config import Chip, load_chip
+from hw.config import Chip
 from hw.core.write_verify import WriteVerifyParameters
 from hw.emulator import check_core, programmed_core
 from macro_models import MacroModel, Masks
@@ -20,25 +19,16 @@ from sim.board.program import BoardProgrammer
 from sim.cells.cosim import check_engine
 from sim.cells.write_verify import ProgramRun
 
-__all__ = ["FpgaSimBackend", "hardware_chip"]
+__all__ = ["FpgaSimBackend"]
+
+PARTS = ("core", "noc", "emulator")
+"""Parts of the hardware that a simulated board has, or refuses to have; it is built once for all that else differs."""
 
 _LANES = 32
 """Of the emulator that is simulated: where a product takes about as many cycles as the bus needs for its vector."""
 
 _LOOKS = 64
 """Reads of what waits while cells are programmed, for each request to the simulation."""
-
-
-def hardware_chip(chip: Chip) -> Chip:
-    """A chip with the same hardware on a board: what does not shape it is that of a preset."""
-    common, given = load_chip("neurram-core"), chip.programming
-    programming = replace(
-        common.programming, engine=given.engine, verify_bits=given.verify_bits, t_setup_ns=given.t_setup_ns,
-        t_verify_ns=given.t_verify_ns,
-    )
-    return replace(
-        common, core=chip.core, clock=chip.clock, timing=chip.timing, mesh=chip.mesh, programming=programming
-    )
 
 
 class FpgaSimBackend:
@@ -85,13 +75,13 @@ class FpgaSimBackend:
         cfg = self._config(chip, self._level, noise=any(model.register is not None for model in models))
         for model in models:
             check_core(cfg.emulator, model)
-        if self._chip is None or cfg.chip != hardware_chip(self._chip):
+        if self._chip is None or cfg.chip != self._chip.hardware(*PARTS):
             self.close()
         self._chip = chip
         self._driver = BoardDriver(self._board(cfg), cfg.emulator, cores) if cores else None
 
     def _config(self, chip: Chip, level: str, *, noise: bool = False) -> BoardConfig:
-        return BoardConfig(chip=hardware_chip(chip), level=level, lanes=min(self._lanes, chip.lines), noise=noise)
+        return BoardConfig(chip=chip.hardware(*PARTS), level=level, lanes=min(self._lanes, chip.lines), noise=noise)
 
     def _board(self, cfg: BoardConfig) -> BusSimulation:
         """The board, built and started unless it is there."""

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from hw.config import Chip
+from hw.config import Chip, PulseChip
 from macro_models.errors import InputError
 from sim.build.toolchain import (
     HDL,
@@ -25,12 +25,6 @@ SHELL_DEPTH = 2048
 
 _BURST = 64
 """Cycles of one time step of the simulator, where nobody looks at the time."""
-
-_MODEL_ONLY = ("name", "description", "device", "cells", "read", "wires", "neuron", "macro")
-"""Keys and sections of a chip that its digital side does not know; the macro of a simulation is always the model."""
-
-_ENGINE = ("engine", "verify_bits", "t_setup_ns", "t_verify_ns")
-"""Keys of ``[programming]`` that shape the core; what the others say is in registers."""
 
 _BENCH = ("tnsa_macro.sv", "core_tb.sv", "shim.cpp", "streams.cpp", "cells.cpp")
 
@@ -73,15 +67,7 @@ def core_sources(chip: Chip, folder: Path) -> list[Path]:
 
 def _common_key(chip: Chip, defines: dict[str, object]) -> list[str]:
     own = hash_files([Path(__file__), *HDL.iterdir()])
-    return [_hardware(chip), hardware_hash(), own, str(defines)]
-
-
-def _hardware(chip: Chip) -> str:
-    """What of a chip can change its Verilog: all but what only the macro model takes."""
-    content = {name: value for name, value in chip.to_dict().items() if name not in _MODEL_ONLY}
-    content["programming"] = {name: content["programming"][name] for name in _ENGINE}
-    content["adc"] = {name: value for name, value in content["adc"].items() if not name.startswith("sigma_")}
-    return json.dumps(content, sort_keys=True)
+    return [json.dumps(chip.hardware("core").to_dict(), sort_keys=True), hardware_hash(), own, str(defines)]
 
 
 def _netlist_key(netlist: Path | None, cells: Path | None) -> list[str]:
@@ -123,7 +109,7 @@ def _defines(chip: Chip) -> dict[str, object]:
     }
     if chip.verilog.reset == "async_low":
         defines["MHO_RESET_LOW"] = ""
-    if chip.programming.engine:
+    if PulseChip.of(chip).programming.engine:
         defines |= _write_defines(chip)
     return defines
 

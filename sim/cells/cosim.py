@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip
+from hw.config import Chip, PulseChip
 from hw.core.write_verify import CellLayout, WriteVerifyConfig, WriteVerifyParameters, map_words
 from macro_models.cells.pulses import PulseArray
 from macro_models.errors import InputError, ToolError
@@ -47,7 +47,7 @@ def check_engine(chip: Chip, where: str) -> None:
     InputError
         Naming the key.
     """
-    if not chip.programming.engine:
+    if not PulseChip.of(chip).programming.engine:
         raise InputError(f"{chip.name}: programming.engine must be true to program cells {where}")
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from compiler.archive import ArchiveKind, read_archive, write_archive
 from compiler.faults import CoreFaults
 from compiler.network import Network
-from hw.config import Chip
+from hw.config import Chip, chip_from_dict
 from macro_models.cells.settled import SettledCells
 from macro_models.devices import CAUSES, Device, device_from_dict
 from macro_models.errors import InputError
@@ -261,7 +261,7 @@ class Cells:
                 f"{path}: has format {content.get('format')!r} of a file of cells; this version reads {FORMAT}"
             )
         content = _CONTENT.read(f"{path}: ", content)
-        chip = Chip.from_dict(content["chip"], origin=f"{path}: chip")
+        chip = chip_from_dict(content["chip"], origin=f"{path}: chip")
         shapes = {name: (chip.lines,) if name.startswith("dead_") else (chip.lines, chip.lines) for name in _KINDS}
         cores = tuple(
             CoreCells(**{n: arrays.take(f"core{k}.{n}", kind, shapes[n], 0, _MOST[kind]) for n, kind in _KINDS.items()})

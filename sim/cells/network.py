@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.network import CoreImage, Network
-from hw.config import Chip, check_device, pulse_config
+from hw.config import PulseChip, check_device
 from hw.core.write_verify import WriteVerifyParameters, dead_lines
 from macro_models.cells.pulses import PulseArray
 from macro_models.devices import Device, load_device
@@ -125,7 +125,7 @@ def program_network(
     ToolError
         If the simulator fails.
     """
-    chip = network.chip
+    chip = PulseChip.of(network.chip)
     check_device(chip, device)
     parameters = WriteVerifyParameters.from_chip(chip)
     cores: list[CoreCells] = []
@@ -135,7 +135,7 @@ def program_network(
     before = {name: np.zeros(3, dtype=np.int64) for name, given in wanted.items() if given}
     for k, image in enumerate(network.cores):
         skip = image.bl_skip[:, None] | image.sl_skip[None, :]
-        array = PulseArray(pulse_config(chip), device=device, seed=seed, core=k, fresh=form)
+        array = PulseArray(chip.pulse_config(), device=device, seed=seed, core=k, fresh=form)
         steps = {}
         if form:
             steps["forming"] = form_cells(chip, k, array, skip, programmer)
@@ -228,7 +228,7 @@ def measured_cells(
         If there are not as many maps as cores, a shape is wrong, a conductance is negative or infinite, or every cell
         of a core is dead.
     """
-    chip = network.chip
+    chip = PulseChip.of(network.chip)
     check_device(chip, device)
     if len(measured_uS) != len(network.cores):
         raise InputError(
@@ -253,7 +253,7 @@ def measured_cells(
     return _cells(network, cores, device, seed, "measured", 0.0, report)
 
 
-def _measured_core(chip: Chip, k: int, image: CoreImage, g: NDArray[np.float64], where: str) -> CoreCells:
+def _measured_core(chip: PulseChip, k: int, image: CoreImage, g: NDArray[np.float64], where: str) -> CoreCells:
     shape = (chip.lines, chip.lines)
     if g.shape != shape:
         raise InputError(f"{where}: core {k} must have shape {shape}, not {g.shape}")

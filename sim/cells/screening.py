@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip, pulse_config
+from hw.config import Chip, PulseChip
 from hw.core.write_verify import WriteVerifyParameters
 from macro_models.cells.pulses import PulseArray
 from macro_models.errors import InputError
@@ -65,7 +65,7 @@ def form_cells(
             f"{array.device.name}: pulse.form_threshold_V and pulse.formed_uS must be positive to form fresh cells, "
             f"not {law.form_threshold_V:g} and {law.formed_uS:g}"
         )
-    targets = np.full(skip.shape, chip.programming.formed_uS)
+    targets = np.full(skip.shape, PulseChip.of(chip).programming.formed_uS)
     run = _run(chip, core, array, targets, skip, WriteVerifyParameters.from_chip(chip, form=True), programmer)
     return Preparation(runs=(run,), cells=int((~skip).sum()), faults=run.fault_map)
 
@@ -100,9 +100,10 @@ def screen_cells(
     near = ~first.fault_map & ~skip
     if not near.any():
         return Preparation(runs=(first,), cells=0, faults=near)
-    low, high = pulse_config(chip).codes([chip.cells.g_min_uS, chip.cells.g_max_uS])
+    config = PulseChip.of(chip).pulse_config()
+    low, high = config.codes([chip.cells.g_min_uS, chip.cells.g_max_uS])
     reach = max(int(high - low) // 4, 4 * band)
-    step = reach * pulse_config(chip).verify_step_uS
+    step = reach * config.verify_step_uS
     upwards = wanted + 2.0 * step <= chip.cells.g_max_uS
     away = np.clip(wanted + np.where(upwards, step, -step), 0.0, chip.cells.g_full_scale_uS)
     moving = replace(once, tolerance=reach - 2 * band)

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hw.config import Chip, pulse_config
+from hw.config import Chip, PulseChip
 from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, cycles, program
 from macro_models.cells.pulses import PulseArray
 from macro_models.devices.device import Device
@@ -100,7 +100,7 @@ def target_codes(chip: Chip, targets_uS: ArrayLike) -> NDArray[np.int64]:
     wrong = ~((targets >= 0.0) & (targets <= top))
     if wrong.any():
         raise InputError(f"{chip.name}: targets must be 0 to {top:g} uS, not {targets[wrong][0]:g}")
-    return pulse_config(chip).codes(targets)
+    return PulseChip.of(chip).pulse_config().codes(targets)
 
 
 def reference_run(
@@ -173,7 +173,7 @@ def program_core(
     if targets.shape != (chip.lines, chip.lines):
         raise InputError(f"{chip.name}: targets must be of shape {(chip.lines,) * 2}, not {targets.shape}")
     if array is None:
-        array = PulseArray(pulse_config(chip), device=device, seed=seed, core=core)
+        array = PulseArray(PulseChip.of(chip).pulse_config(), device=device, seed=seed, core=core)
     if parameters is None:
         parameters = WriteVerifyParameters.from_chip(chip)
     if programmer is None:

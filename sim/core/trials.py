@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip, macro_config
+from hw.config import Chip
 from macro_models import MacroModel, Masks, family, load_device
 from macro_models.errors import InputError
 from macro_models.exact.operation import MAX_BITS, STEP_WIDTH, Converter, Direction, MvmOperation
@@ -59,7 +59,7 @@ def make_models(chip: Chip, devices: Sequence[str], seed: int) -> list[MacroMode
         rng = np.random.default_rng([seed, index])
         target = rng.uniform(chip.cells.g_min_uS, chip.cells.g_max_uS, (lines, lines))
         models.append(
-            model(macro_config(chip), target, device=load_device(name), seed=seed, core=index, time_s=86400.0)
+            model(chip.macro_config(), target, device=load_device(name), seed=seed, core=index, time_s=86400.0)
         )
     return models
 

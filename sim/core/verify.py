@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip
+from hw.config import Chip, PulseChip
 from hw.core.config import CoreConfig
 from macro_models import MacroModel, Masks, load_device
 from macro_models.errors import InputError, ToolError
@@ -211,7 +211,7 @@ class _Bench:
                 self.report.eager += 1
         for number in range(4):
             self._check_transpose(np.random.default_rng([seed, number, 0x7A]))
-        if self.chip.programming.engine and not self.icarus:
+        if PulseChip.of(self.chip).programming.engine and not self.icarus:
             self._check_programming(operations, seed)
         # The last, because status.error stays.
         self._check_refusal(make_trial(self.models, seed, operations, vectors=1, pauses=False))

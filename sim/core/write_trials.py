@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip, pulse_config
+from hw.config import Chip, PulseChip
 from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from macro_models import load_device
 from macro_models.cells.pulses import PulseArray
@@ -65,7 +65,7 @@ class WriteTrial:
             stuck=replace(device.stuck, fraction=0.03, values_uS=(0.0, 45.0)),
             pulse=replace(device.pulse, weak_fraction=0.05),
         )
-        config = pulse_config(self.chip)
+        config = PulseChip.of(self.chip).pulse_config()
         return PulseArray(config, device=device, seed=self.seed, core=self.number, fresh=self.fresh)
 
     def expected(self) -> ProgramRun:

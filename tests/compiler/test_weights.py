@@ -20,7 +20,7 @@ from compiler.weights import (
     spread_rows,
     stack_cells,
 )
-from hw.config import Chip, load_chip, macro_config
+from hw.config import Chip, load_chip
 from macro_models import Masks, load_device
 from macro_models.exact.operation import MvmOperation
 from macro_models.tnsa.model import TnsaModel
@@ -70,7 +70,7 @@ def test_codes_times_their_value_are_the_product() -> None:
     pairs.fill(targets, block)
     sums = column_sums(targets, block.rows, block.columns, CHIP)
     op = MvmOperation(in_bits=5, out_bits=8, step_code=900)
-    model = TnsaModel(macro_config(CHIP), targets, device=load_device("ideal"), seed=0, core=0)
+    model = TnsaModel(CHIP.macro_config(), targets, device=load_device("ideal"), seed=0, core=0)
     codes = model.mvm(op, Masks.reset(16), x[None], 0).codes[0, block.columns]
     assert 20 < np.abs(codes).min() < np.abs(codes).max() < 255
     value = code_value(sums, op.step_code, pairs.unit_of(block), CHIP)
@@ -93,7 +93,7 @@ def test_dither_rounds_the_average_of_copies_finer() -> None:
         targets = np.full((16, 16), CHIP.cells.g_min_uS, dtype=np.float32)
         op = MvmOperation(in_bits=5, out_bits=6, step_code=6000)
         Draft(cast(Quantiser, None), spread, pairs, op).fill(targets, block)
-        model = TnsaModel(macro_config(CHIP), targets, device=load_device("ideal"), seed=0, core=0)
+        model = TnsaModel(CHIP.macro_config(), targets, device=load_device("ideal"), seed=0, core=0)
         masks = Masks.reset(16)
         vectors = np.zeros((400, 8), dtype=np.int16)
         vectors[:, block.rows] = row_codes(x, spread, op)
@@ -124,7 +124,7 @@ def weight_error(chip: Chip, slices: int) -> float:
     weight = np.random.default_rng(3).normal(size=(8, 16))
     bits = most_slice_bits(slices, chip) if slices > 1 else 0
     pairs = PairMap(weight, np.ones(8), chip, slices=slices, bits=bits)
-    config = macro_config(chip)
+    config = chip.macro_config()
     difference = (config.codes(pairs.positive[0]).astype(float) - config.codes(pairs.negative[0])) * config.lsb_uS
     return float((np.einsum("sor,so->or", difference, pairs.unit) - weight).std() / weight.std())
 
@@ -147,7 +147,7 @@ def test_slices_stay_within_the_range_and_on_the_grid(slices: int, bits: int, se
     assert cells.shape == (2, 1, slices, 3, 5)
     assert low <= cells.min() <= cells.max() <= high
     assert cells.max() - cells.min() > 0.99 * (high - low)
-    codes = cells / macro_config(CHIP).lsb_uS
+    codes = cells / CHIP.macro_config().lsb_uS
     np.testing.assert_allclose(codes, np.rint(codes), atol=1e-9)
     np.testing.assert_allclose(pairs.unit[1:], pairs.unit[:-1] / 2**bits)
 
@@ -188,8 +188,8 @@ def test_stacked_cells_have_less_noise_where_the_middle_of_the_range_scatters(st
         pairs.fill(targets, block)
         lost = []
         for seed in range(8):
-            g = TnsaModel(macro_config(chip), targets, device=device, seed=seed, core=0, time_s=86_400.0).cells
-            moved = (g.astype(float) - macro_config(chip).codes(targets.astype(np.float64)))[:60, :32]
+            g = TnsaModel(chip.macro_config(), targets, device=device, seed=seed, core=0, time_s=86_400.0).cells
+            moved = (g.astype(float) - chip.macro_config().codes(targets.astype(np.float64)))[:60, :32]
             difference = (moved[0::2] - moved[1::2]).reshape(15, 2, 2, 16).sum(axis=(1, 2))
             lost.append(difference - difference.mean())
         spreads.append(np.std(lost))

@@ -12,7 +12,7 @@ import pytest
 from fpga.backend import FpgaBackend, connect_board
 from fpga.config import board_config
 from fpga.simulate import BoardTerminal
-from hw.config import load_chip, macro_config
+from hw.config import load_chip
 from macro_models import Masks, load_device
 from macro_models.errors import ToolError
 from macro_models.exact.operation import Direction, MvmOperation
@@ -31,7 +31,7 @@ def core(number: int) -> TnsaModel:
     targets = np.random.default_rng(number).uniform(1, 40, (16, 16))
     causes = frozenset({"programming", "relaxation", "adc"})
     device = load_device("rram-neurram")
-    return TnsaModel(macro_config(CHIP), targets, device=device, seed=3, core=number, causes=causes)
+    return TnsaModel(CHIP.macro_config(), targets, device=device, seed=3, core=number, causes=causes)
 
 
 class Board:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hw.config import load_chip, macro_config
+from hw.config import load_chip
 from hw.core.config import CoreConfig
 from macro_models import Masks, load_device
 from macro_models.errors import InputError
@@ -26,7 +26,7 @@ def test_an_unknown_backend_lists_the_known():
 def test_functional_gives_the_model_and_the_cycles_of_the_core(converter, in_bits):
     chip = load_chip("tnsa16-core")
     rng = np.random.default_rng(3)
-    model = TnsaModel(macro_config(chip), rng.uniform(1, 40, (16, 16)), device=load_device("ideal"), seed=0, core=0)
+    model = TnsaModel(chip.macro_config(), rng.uniform(1, 40, (16, 16)), device=load_device("ideal"), seed=0, core=0)
     backend = create_backend("functional")
     backend.open(chip, [model])
     op = MvmOperation(in_bits=in_bits, converter=converter)

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, fields
 
 from amaranth.lib import data
 
-from hw.config import Chip
+from hw.config import Chip, PulseChip
 from hw.macro.write_pins import PASS_BITS
 from macro_models.errors import InputError
 from macro_models.exact.pulse import AMPLITUDE_BITS
@@ -76,7 +76,7 @@ class WriteVerifyConfig:
         InputError
             If a duration is too long, or a step of the verify converter is above 0.25 uS.
         """
-        programming, full_scale = chip.programming, chip.cells.g_full_scale_uS
+        programming, full_scale = PulseChip.of(chip).programming, chip.cells.g_full_scale_uS
         step = full_scale / (2**programming.verify_bits - 1)
         if step > COARSEST_uS:
             raise InputError(
@@ -190,7 +190,7 @@ class WriteVerifyParameters:
         InputError
             If a duration is too long.
         """
-        programming = chip.programming
+        programming = PulseChip.of(chip).programming
         step = chip.cells.g_full_scale_uS / (2**programming.verify_bits - 1)
         values: dict[str, int] = {}
         for kind in ("set", "reset", "form"):
@@ -227,7 +227,7 @@ class WriteVerifyParameters:
 
 def _cycles(chip: Chip, name: str, bits: int) -> int:
     """A duration of ``[programming]`` in cycles of the clock, which must fit ``bits`` bits."""
-    value = getattr(chip.programming, name)
+    value = getattr(PulseChip.of(chip).programming, name)
     cycles = chip.clock.cycles(value * (1e9 if name.endswith("_s") else 1.0))
     if cycles >= 2**bits:
         raise InputError(

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from hw.config import Chip, MacroSection, load_chip
+from hw.config import MacroSection, load_chip
 from hw.config.macro import PinConnection, parse_pin
 from macro_models.errors import InputError
 
@@ -51,7 +51,7 @@ def test_section_is_loaded_and_survives_a_dictionary(tmp_path):
         power={"VDD": "vccd1"},
     )
     assert chip.macro.connections["precharge"] == PinConnection(name="RST_N", inverted=True)
-    assert Chip.from_dict(chip.to_dict()) == chip
+    assert chip_from_dict(chip.to_dict()) == chip
 
 
 def test_files_of_an_extended_chip_stay_where_they_are(tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import macro_models
-from hw.config import check_device, default_device, load_chip, macro_config, preset_names, wire_warnings
+from hw.config import check_device, default_device, load_chip, preset_names
 from macro_models import load_device
 from macro_models.errors import InputError
 
@@ -45,25 +45,25 @@ def test_other_range_is_refused_with_both_ranges():
 
 def test_macro_model_takes_its_numbers_from_the_chip():
     chip = load_chip("tnsa16-core", {"core.g_bits": 10, "read.v_read_V": 0.25, "adc.sigma_gain": 0.02})
-    config = macro_config(chip)
+    config = chip.macro_config()
     assert (config.lines, config.g_bits, config.v_read_V, config.sigma_gain) == (16, 10, 0.25, 0.02)
     assert (config.g_min_uS, config.g_max_uS, config.g_full_scale_uS) == (1.0, 40.0, 50.0)
     assert config.sigma_offset_mV == chip.adc.sigma_offset_mV
 
 
 def test_rows_are_bit_lines():
-    wires = macro_config(load_chip("tnsa16-core", {"wires.r_row_ohm": 1, "wires.r_column_ohm": 2})).wires
+    wires = load_chip("tnsa16-core", {"wires.r_row_ohm": 1, "wires.r_column_ohm": 2}).macro_config().wires
     assert (wires.r_row_ohm, wires.r_col_ohm, wires.r_driver_ohm, wires.r_sense_ohm) == (1.0, 2.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("name", preset_names())
 def test_presets_have_perfect_wires(name):
-    assert wire_warnings(load_chip(name)) == []
+    assert load_chip(name).slow_warnings() == []
 
 
 def test_wires_that_cost_more_than_a_step_are_warned_of_with_the_number():
     wires = {"wires.r_row_ohm": 3, "wires.r_column_ohm": 3}
-    (sentence,) = wire_warnings(load_chip("tnsa64-core", wires))
+    (sentence,) = load_chip("tnsa64-core", wires).slow_warnings()
     found = re.fullmatch(
         r"wires change the outputs of a core by ([\d.]+) % of their rms, ([\d.]+) steps of a converter of "
         r"adc\.bits = 8 with a range of 4 times the rms \(random cells of 1 to 40 uS\)", sentence,
@@ -72,16 +72,16 @@ def test_wires_that_cost_more_than_a_step_are_warned_of_with_the_number():
     # Three times the 1.9 % of one ohm a segment, a bit less because it saturates.
     assert 4.5 < float(found[1]) < 5.7
     assert float(found[2]) == pytest.approx(float(found[1]) / 100 / 4 * 127, rel=0.05)
-    assert wire_warnings(load_chip("tnsa64-core", wires | {"adc.bits": 4})) == []
-    assert wire_warnings(load_chip("tnsa16-core", wires)) == []
+    assert load_chip("tnsa64-core", wires | {"adc.bits": 4}).slow_warnings() == []
+    assert load_chip("tnsa16-core", wires).slow_warnings() == []
 
 
 def test_neuron_of_the_model_is_that_of_the_chip():
     keys = {"neuron.amplifier_gain": 1000, "neuron.c_parasitic_fF": 10, "neuron.sampling_noise": True}
-    neuron = macro_config(load_chip("tnsa16-core", keys)).neuron
+    neuron = load_chip("tnsa16-core", keys).macro_config().neuron
     assert (neuron.amplifier_gain, neuron.c_sample_fF, neuron.c_parasitic_fF) == (1000.0, 17.0, 10.0)
     assert neuron.sampling_noise
-    assert macro_config(load_chip("tnsa16-core")).neuron.ideal
+    assert load_chip("tnsa16-core").macro_config().neuron.ideal
 
 
 def test_an_unknown_device_names_the_chip() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hw.config import ChipError, ProgrammingSection, load_chip, preset_names, pulse_config
+from hw.config import ChipError, ProgrammingSection, load_chip, preset_names
 from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from macro_models.errors import InputError
 
@@ -50,7 +50,7 @@ def test_what_the_hardware_cannot_do(overrides: dict[str, Any], sentence: str) -
 @pytest.mark.parametrize("name", preset_names())
 def test_presets_can_be_programmed(name: str) -> None:
     chip = load_chip(name)
-    cfg, p, scales = WriteVerifyConfig.from_chip(chip), WriteVerifyParameters.from_chip(chip), pulse_config(chip)
+    cfg, p, scales = WriteVerifyConfig.from_chip(chip), WriteVerifyParameters.from_chip(chip), chip.pulse_config()
     assert (cfg.lines, cfg.verify_bits) == (chip.lines, 10) == (scales.lines, scales.verify_bits)
     assert scales.v_base_V + p.reset_start * scales.v_step_V == pytest.approx(1.5)
     assert p.set_cycles * scales.cycle_s == pytest.approx(1e-6, rel=0.1)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw.config import load_chip, macro_config
+from hw.config import load_chip
 from hw.core import CoreConfig, MaskFile, pack, pack_inputs
 from hw.emulator import (
     EmulatorConfig,
@@ -41,7 +41,7 @@ def programmed(
     chip = load_chip("neurram-core", overrides={"core.corelet": corelet, "core.g_bits": g_bits, **overrides})
     targets = np.random.default_rng(lines).uniform(1.0, 40.0, (lines, lines))
     model = TnsaModel(
-        macro_config(chip), targets, device=load_device(device), seed=3, core=1, time_s=86400.0, causes=causes
+        chip.macro_config(), targets, device=load_device(device), seed=3, core=1, time_s=86400.0, causes=causes
     )
     return CoreConfig.from_chip(chip), model
 

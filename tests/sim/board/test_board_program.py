@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hw.board import BoardConfig, load_base, load_offset
-from hw.config import load_chip, pulse_config
+from hw.config import load_chip
 from hw.core.write_verify import WriteVerifyParameters
 from hw.emulator import PinEmulatorConfig
 from hw.emulator.layout import PULSES
@@ -19,7 +19,7 @@ from macro_models import load_device
 from macro_models.cells.pulses import PulseArray
 from macro_models.errors import InputError, ToolError
 from macro_models.exact.pulse import RECORD_WORDS, PulseRecord
-from sim.board.backend import FpgaSimBackend, hardware_chip
+from sim.board.backend import PARTS, FpgaSimBackend
 from sim.board.bus import BoardBus, BusSimulation, board_simulator
 from sim.board.program import BoardProgrammer
 from sim.cells.write_verify import target_codes
@@ -82,7 +82,7 @@ def test_a_cell_may_get_more_pulses_than_the_log_holds():
     for backend in (FpgaSimBackend(), FunctionalBackend()):
         backend.open(CHIP, [])
         try:
-            array = PulseArray(pulse_config(CHIP), device=device, seed=8, core=2)
+            array = PulseArray(CHIP.pulse_config(), device=device, seed=8, core=2)
             runs.append(backend.program(2, array, targets, None, parameters))
         finally:
             backend.close()
@@ -117,7 +117,7 @@ class Altered:
 @TOOLS
 @pytest.mark.slow
 def test_what_does_not_agree_is_told_and_changes_nothing():
-    trial, cfg = make_write_trial(CHIP, 31, 0), BoardConfig(chip=hardware_chip(CHIP), level="pin", lanes=16)
+    trial, cfg = make_write_trial(CHIP, 31, 0), BoardConfig(chip=CHIP.hardware(*PARTS), level="pin", lanes=16)
     bus, parts, core = BusSimulation(board_simulator(cfg)), cfg.emulator, cfg.core_map
     altered = Altered(bus)
     assert isinstance(parts, PinEmulatorConfig)

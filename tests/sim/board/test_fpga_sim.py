@@ -8,13 +8,13 @@ import pytest
 
 import mho
 from compiler import CompileOptions, compile_model
-from hw.config import load_chip, macro_config
+from hw.config import load_chip
 from macro_models import load_device
 from macro_models.errors import InputError
 from macro_models.tnsa.model import TnsaModel
 from mho.data import load_sample
 from sim.backend import create_backend
-from sim.board.backend import FpgaSimBackend, hardware_chip
+from sim.board.backend import PARTS, FpgaSimBackend
 from sim.board.driver import read_info
 from sim.core.trials import make_trial
 from sim.executor import execute
@@ -35,7 +35,7 @@ def models(chip, count=2, causes=FROZEN, device="rram-neurram"):
     shape = (chip.lines, chip.lines)
     return [
         TnsaModel(
-            macro_config(chip), rng.uniform(1, 40, shape), device=load_device(device), seed=3, core=k,
+            chip.macro_config(), rng.uniform(1, 40, shape), device=load_device(device), seed=3, core=k,
             time_s=DAY, causes=causes,
         )
         for k in range(count)
@@ -45,8 +45,8 @@ def models(chip, count=2, causes=FROZEN, device="rram-neurram"):
 def test_the_device_and_the_names_of_a_chip_need_no_other_board():
     chip = load_chip("tnsa16-core")
     other = load_chip("tnsa16-core", {"device": "ideal", "adc.sigma_gain": 0.0, "description": "another"})
-    assert hardware_chip(chip) == hardware_chip(other)
-    assert hardware_chip(chip) != hardware_chip(load_chip("tnsa16-core", {"core.g_bits": 8}))
+    assert chip.hardware(*PARTS) == other.hardware(*PARTS)
+    assert chip.hardware(*PARTS) != load_chip("tnsa16-core", {"core.g_bits": 8}).hardware(*PARTS)
 
 
 def test_read_noise_is_refused_before_anything_is_built(monkeypatch):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hw.config import load_chip, pulse_config
+from hw.config import load_chip
 from hw.core.write_verify import WriteVerifyParameters
 from macro_models import load_device
 from macro_models.cells.pulses import PulseArray
@@ -36,7 +36,7 @@ def test_the_functional_backend_programs_as_the_reference():
 
 
 def test_an_array_goes_on_from_its_state():
-    array = PulseArray(pulse_config(CHIP), device=DEVICE, seed=3, core=1)
+    array = PulseArray(CHIP.pulse_config(), device=DEVICE, seed=3, core=1)
     program_core(CHIP, 1, DEVICE, 3, TARGETS, array=array)
     copy = PulseArray.from_state(array.state())
     np.testing.assert_array_equal(copy.relaxed_uS(3600.0), array.relaxed_uS(3600.0))

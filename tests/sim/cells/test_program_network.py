@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from compiler import CompileOptions, Network, compile_model
-from hw.config import load_chip, pulse_config
+from hw.config import load_chip
 from macro_models.cells.pulses import PulseArray
 from macro_models.devices import Device, load_device
 from macro_models.devices.device import Stuck
@@ -55,7 +55,7 @@ def test_cells_are_what_the_pulses_made_of_them(network: Network, cells: Cells) 
     assert sorted(seen) == list(range(len(network.cores)))
     assert sum(map(len, seen.values())) == cells.report["pulses"] == sum(int(c.pulses.sum()) for c in cells.cores)
     # One core replayed pulse by pulse on cells of its own.
-    array = PulseArray(pulse_config(network.chip), device=cells.device, seed=5, core=1)
+    array = PulseArray(network.chip.pulse_config(), device=cells.device, seed=5, core=1)
     for number in range(3):
         if number:
             array.relax(number)
@@ -74,7 +74,7 @@ def test_cells_that_are_off_are_in_the_fault_map(network: Network, cells: Cells)
     """Whatever is further from its target than the band is stuck or weak, and is in the map; sound cells are not."""
     assert cells.report["given_up"] > 0
     for k, (core, image) in enumerate(zip(cells.cores, network.cores, strict=True)):
-        array = PulseArray(pulse_config(network.chip), device=cells.device, seed=5, core=k)
+        array = PulseArray(network.chip.pulse_config(), device=cells.device, seed=5, core=k)
         bad = (array.stuck | array.weak).reshape(16, 16)
         off = np.abs(core.g_uS - image.targets_uS) > 1.0
         assert bad[off].all()
@@ -90,7 +90,7 @@ def test_a_stuck_cell_in_reach_of_the_noise_is_in_the_map_too(network: Network) 
     cells = program_network(network, device=lab(stuck=0.2, values=(0.0,)), seed=1)
     stuck = np.stack(
         [
-            PulseArray(pulse_config(network.chip), device=cells.device, seed=1, core=k).stuck
+            PulseArray(network.chip.pulse_config(), device=cells.device, seed=1, core=k).stuck
             for k in range(len(cells.cores))
         ]
     )

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from hw.config import load_chip, pulse_config
+from hw.config import load_chip
 from hw.core.write_verify import WriteVerifyParameters
 from macro_models.cells.pulses import PulseArray
 from macro_models.devices import Device, load_device
@@ -28,7 +28,7 @@ def device(fraction: float = 0.0, values: tuple[float, ...] = (0.0,), weak: floa
 
 def array_of(device: Device, *, seed: int = 1, fresh: bool = False, lines: int = 64) -> PulseArray:
     chip = CHIP if lines == 64 else SMALL
-    return PulseArray(pulse_config(chip), device=device, seed=seed, fresh=fresh)
+    return PulseArray(chip.pulse_config(), device=device, seed=seed, fresh=fresh)
 
 
 @pytest.mark.parametrize("values", [(0.5,), (1.0,), (20.0,), (40.0,), (10.0, 25.0, 45.0)])

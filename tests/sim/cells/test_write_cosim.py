@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hw.config import load_chip, macro_config, pulse_config
+from hw.config import load_chip
 from hw.core.config import CoreConfig
 from hw.core.write_verify import WriteVerifyParameters
 from macro_models import load_device
@@ -96,7 +96,7 @@ def test_backends_program_the_same_and_the_cells_then_compute(models, full_time)
         backend.open(CHIP, models)
         run = program_core(CHIP, 0, DEVICE, 9, targets, parameters=parameters, programmer=backend)
         cells = run.array.relaxed_uS(3600.0).reshape(16, 16)
-        model = TnsaModel.from_measured(macro_config(CHIP), cells, device=DEVICE, seed=9, core=0)
+        model = TnsaModel.from_measured(CHIP.macro_config(), cells, device=DEVICE, seed=9, core=0)
         backend.open(CHIP, [model])
         trial = make_trial([model], 3, 1)
         codes.append(backend.mvm(0, trial.op, trial.masks, trial.x, trial.op_id).codes)
@@ -109,7 +109,7 @@ def test_backends_program_the_same_and_the_cells_then_compute(models, full_time)
 
 
 def test_fresh_cells_are_formed_and_then_programmed(cosim):
-    array = PulseArray(pulse_config(CHIP), device=DEVICE, seed=6, fresh=True)
+    array = PulseArray(CHIP.pulse_config(), device=DEVICE, seed=6, fresh=True)
     forming = WriteVerifyParameters.from_chip(CHIP, form=True)
     formed = program_core(
         CHIP, 0, DEVICE, 6, np.full((16, 16), 1.25), parameters=forming, programmer=cosim, array=array

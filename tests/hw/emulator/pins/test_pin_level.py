@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.config import load_chip, pulse_config
+from hw.config import load_chip
 from hw.core import CoreConfig, MaskFile, pack, pack_inputs
 from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, cycles, program
 from hw.emulator import (
@@ -148,7 +148,7 @@ def programmable(lines: int, seed: int, fresh: bool) -> PulseArray:
         device, stuck=replace(device.stuck, fraction=0.02, values_uS=(0.0, 60.0)),
         pulse=replace(device.pulse, weak_fraction=0.05, weak_factor=0.01),
     )
-    scales = replace(pulse_config(load_chip("neurram-core")), lines=lines)
+    scales = replace(load_chip("neurram-core").pulse_config(), lines=lines)
     return PulseArray(scales, device=device, seed=seed, core=3, fresh=fresh)
 
 

@@ -1,0 +1,17 @@
+"""Transposable neurosynaptic array, sensed in voltage mode, its cells programmed by pulses."""
+
+from hw.config.kinds.tnsa.chip import TnsaChip
+from hw.config.kinds.tnsa.sections import (
+    AdcSection,
+    NeuronSection,
+    ReadSection,
+    TimingSection,
+    TnsaCoreSection,
+    WiresSection,
+)
+
+__all__ = [
+    "AdcSection", "NeuronSection", "ReadSection", "TimingSection", "TnsaChip", "TnsaCoreSection", "WiresSection",
+]
+
+CHIP = TnsaChip

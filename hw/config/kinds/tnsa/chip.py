@@ -1,0 +1,145 @@
+"""A chip of transposable cores."""
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+from hw.config.keys import ChipError
+from hw.config.kinds.tnsa.sections import (
+    AdcSection,
+    NeuronSection,
+    ReadSection,
+    TimingSection,
+    TnsaCoreSection,
+    WiresSection,
+)
+from hw.config.programming import PulseChip
+from macro_models.exact.operation import Converter, MvmOperation
+
+if TYPE_CHECKING:
+    from macro_models.tnsa.config import TnsaConfig
+
+__all__ = ["TnsaChip"]
+
+_MAX_CYCLES = 65_535
+"""Longest analog operation in clock cycles: the sequencer's timer has 16 bits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TnsaChip(PulseChip):
+    """A chip of transposable cores, complete and checked.
+
+    Raises
+    ------
+    ChipError
+        If a value is out of range or values contradict each other (an :class:`~macro_models.errors.InputError`).
+    """
+
+    core: TnsaCoreSection = field(default_factory=TnsaCoreSection)
+    read: ReadSection = field(default_factory=ReadSection)
+    timing: TimingSection = field(default_factory=TimingSection)
+    adc: AdcSection = field(default_factory=AdcSection)
+    neuron: NeuronSection = field(default_factory=NeuronSection)
+    wires: WiresSection = field(default_factory=WiresSection)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, t_ns in asdict(self.timing).items():
+            if self.clock.cycles(t_ns) > _MAX_CYCLES:
+                most = f"{_MAX_CYCLES:,} cycles at clock.f_clk_MHz = {self.clock.f_clk_MHz:g}"
+                raise ChipError(f"timing.{name}", f"timing.{name} must be at most {most}, not {t_ns:g} ns")
+        if self.adc.converter == "binary" and not self.neuron.ideal:
+            raise ChipError("adc.converter", 'adc.converter must be "count" where [neuron] is not ideal, not "binary"')
+
+    @property
+    def lines(self) -> int:
+        """Bit lines, source lines and word lines of one core: 16, 64 or 256."""
+        return self.core.corelet**2
+
+    @property
+    def operation_cycles(self) -> dict[str, int]:
+        """Clock cycles of each analog operation: ``reset``, ``plane``, ``sample``, ``compare``, ``decrement``.
+
+        At least one; a comparison at least two, so that its result is known when the next operation is decided.
+        """
+        cycles = {name[2:-3]: self.clock.cycles(t_ns) for name, t_ns in asdict(self.timing).items()}
+        return cycles | {"compare": max(2, cycles["compare"])}
+
+    @property
+    def input_bits(self) -> int:
+        """Most input bits of an operation."""
+        return self.adc.input_bits
+
+    def operation(self, *, in_bits: int, in_signed: bool, out_bits: int | None = None) -> MvmOperation:
+        """An operation as the compiler starts from it; see :meth:`hw.config.Chip.operation`."""
+        return MvmOperation(
+            in_bits=in_bits, in_signed=in_signed, out_bits=min(out_bits or self.adc.bits, self.adc.bits),
+            converter=Converter[self.adc.converter.upper()], early_stop=self.adc.early_stop,
+        )
+
+    def macro_config(self) -> "TnsaConfig":
+        """Configuration of the numpy model of the macro."""
+        # Imported here: the description itself needs no scipy.
+        from macro_models.array import Wires
+        from macro_models.tnsa.config import TnsaConfig
+        from macro_models.tnsa.neuron import Neuron
+
+        return TnsaConfig(
+            lines=self.lines,
+            g_bits=self.core.g_bits,
+            g_min_uS=self.cells.g_min_uS,
+            g_max_uS=self.cells.g_max_uS,
+            g_full_scale_uS=self.cells.g_full_scale_uS,
+            v_read_V=self.read.v_read_V,
+            sigma_offset_mV=self.adc.sigma_offset_mV,
+            sigma_gain=self.adc.sigma_gain,
+            wires=Wires(
+                r_row_ohm=self.wires.r_row_ohm,
+                r_col_ohm=self.wires.r_column_ohm,
+                r_driver_ohm=self.wires.r_driver_ohm,
+                r_sense_ohm=self.wires.r_sense_ohm,
+            ),
+            neuron=Neuron(**asdict(self.neuron)),
+        )
+
+    def sizes(self) -> list[tuple[str, str]]:
+        """What follows from the description: pairs of a name and a value with its unit."""
+        n = self.lines
+        result = [
+            ("lines of a core", f"{n} bit lines, {n} source lines, {n} word lines, {n} converters"),
+            ("cells", f"{n * n * self.cores:,} ({n * n:,} a core)"),
+            ("signed weights, forward", f"{n // 2} x {n} a core"),
+            ("conductance grid", f"{self.cells.g_full_scale_uS / (2**self.core.g_bits - 1):.4g} uS a code"),
+        ]
+        for operation, cycles in self.operation_cycles.items():
+            took = cycles * 1000 / self.clock.f_clk_MHz
+            result.append((operation, f"{cycles} {'cycle' if cycles == 1 else 'cycles'} = {took:g} ns"))
+        return result
+
+    def warnings(self) -> list[str]:
+        """Sentences about what is legal but probably not meant."""
+        result = []
+        for operation, cycles in self.operation_cycles.items():
+            t_ns = getattr(self.timing, f"t_{operation}_ns")
+            took = cycles * 1000 / self.clock.f_clk_MHz
+            if took > 1.5 * t_ns:
+                result.append(
+                    f"timing.t_{operation}_ns = {t_ns:g} takes {took:g} ns, because an operation lasts whole cycles at "
+                    f"clock.f_clk_MHz = {self.clock.f_clk_MHz:g}"
+                )
+        return result
+
+    def slow_warnings(self) -> list[str]:
+        """A sentence, with the number, if the wires of the chip cost more than a step of its converters.
+
+        Random cells in the chip's range of conductances are taken; a core of 256 lines takes some seconds.
+        """
+        from macro_models.tnsa.wired import RANGE_RMS, wire_error
+
+        error = wire_error(self.macro_config(), self.adc.bits)
+        if error.steps <= 1.0:
+            return []
+        return [
+            f"wires change the outputs of a core by {100.0 * error.relative:.2g} % of their rms, {error.steps:.2g} "
+            f"steps of a converter of adc.bits = {self.adc.bits} with a range of {RANGE_RMS:g} times the rms (random "
+            f"cells of {self.cells.g_min_uS:g} to {self.cells.g_max_uS:g} uS)"
+        ]
