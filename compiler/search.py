@@ -18,7 +18,7 @@ from compiler.program import row_codes
 from compiler.quantisers import CodeFormat, Quantiser, formats, needs_sign
 from compiler.trials import Bench, Draft, Site, Trial
 from compiler.weights import PairMap, Stack, most_slice_bits, share_weights, spread_rows
-from macro_models.exact.operation import STEP_FRACTION_BITS, STEP_WIDTH, Converter, MvmOperation
+from macro_models.exact.operation import STEP_FRACTION_BITS, STEP_WIDTH, MvmOperation
 
 __all__ = ["Search"]
 
@@ -236,13 +236,8 @@ class Search:
         return arrange_rows(wanted, self.placement.faults, self.chip.cells.g_min_uS, self.chip.cells.g_max_uS)
 
     def _op(self, quantiser: Quantiser) -> MvmOperation:
-        op = MvmOperation(
-            in_bits=quantiser.format.bits,
-            in_signed=quantiser.format.signed,
-            out_bits=min(self.options.out_bits or self.chip.adc.bits, self.chip.adc.bits),
-            converter=Converter[self.chip.adc.converter.upper()],
-            early_stop=self.chip.adc.early_stop,
-        )
+        kind = quantiser.format
+        op = self.chip.operation(in_bits=kind.bits, in_signed=kind.signed, out_bits=self.options.out_bits)
         # ReLU in the converter saves the decrements of negative columns, where nothing is added to their codes.
         alone = len({b.first for b in self.blocks}) == 1 and all(b.copies * b.slices == 1 for b in self.blocks)
         plain = not self.bench.offset(self.site.index, quantiser).any()

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from hw.config import MacroSection, load_chip
+from hw.config import MacroSection, chip_from_dict, load_chip
 from hw.config.macro import PinConnection, parse_pin
 from macro_models.errors import InputError
 
