@@ -92,7 +92,7 @@ async def naive(dut: Any) -> None:
     model = TnsaModel.from_state({**work["state"], "cells": np.load("cells.npy", allow_pickle=False)})
     body = LeanMacro(model, work["step_code"])
     macro, outputs = dut.macro.macro, []
-    for name in ("op_valid", "i_valid", "mask_valid", "o_ready"):
+    for name in ("soft_reset", "op_valid", "i_valid", "mask_valid", "o_ready"):
         getattr(dut, name).value = 0
     macro.hold.value = 0
     dut.rst.value = 1

@@ -103,7 +103,7 @@ def run_speed(name: str) -> dict[str, float]:
     """Verilog, build and simulation of a mesh."""
     cfg = mesh(name)
     start = time.process_time()
-    emit(Network(cfg), "mesh", prefix="mho_", name="mho_mesh", reset_low=False)
+    emit(Network(cfg), name="mho_mesh", prefix="mho_", reset_low=False)
     result = {"verilog_s": time.process_time() - start}
     simulation = MeshSimulation(cfg)
     result["build_cpu_s"] = simulation.build_cpu_s

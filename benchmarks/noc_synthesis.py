@@ -103,7 +103,7 @@ def synthesise(
     ice40
         Also cells of an iCE40 HX8K.
     """
-    texts = emit(component, "part", prefix="mho_", name="mho_part", reset_low=False)
+    texts = emit(component, name="mho_part", prefix="mho_", reset_low=False)
     ports = module_ports(texts["mho_part"], "mho_part")
     assert ports is not None
     with tempfile.TemporaryDirectory(prefix="mho-noc-") as name:

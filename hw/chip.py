@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect, flipped
 
 from hw.config import Chip, PulseChip
 from hw.core import Core, CoreConfig
+from hw.core.port import core_port, join
 from hw.core.write_verify import WriteVerifyConfig
 from hw.host.axil import AxiLiteBridge
 from hw.host.core_host import CoreHost
@@ -15,11 +16,16 @@ from hw.host.core_map import ADDRESS_WIDTH, chip_map
 from hw.host.registers import RegisterMap
 from hw.host.wishbone import WishboneBridge
 from hw.macro.adapter import MacroAdapter
+from hw.macro.macro_pins import MacroPins
+from hw.noc.config import MeshConfig
 from macro_models.errors import InputError
 
-__all__ = ["WRAPS", "BusTop", "CoreTop", "build_top", "connect_write", "top_name"]
+__all__ = ["WRAPS", "BusTop", "CoreTop", "build_top", "configurations", "top_name"]
 
-WRAPS = {"none": "core", "wishbone": "core_wb", "axil": "core_axil"}
+_BRIDGES = {"wishbone": ("core_wb", WishboneBridge), "axil": ("core_axil", AxiLiteBridge)}
+"""Buses that may wrap a core: name of the top, and the bridge from its one member beside ``bus`` to that."""
+
+WRAPS = {"none": "core"} | {wrap: top for wrap, (top, _) in _BRIDGES.items()}
 """Names of the tops, without the prefix, by what wraps the core."""
 
 
@@ -32,35 +38,25 @@ class CoreTop(wiring.Component):
         Configuration of the core.
     write
         Configuration of write-verify, if the core programs its cells.
-    prefix
-        Put before the name of the macro's adapter module.
 
     Members
     -------
-    The ports of :class:`hw.core.Core`, without ``macro``.
+    The vector port, of :func:`hw.core.port.core_port`.
     """
 
-    def __init__(self, cfg: CoreConfig, write: WriteVerifyConfig | None = None, *, prefix: str = "mho_") -> None:
-        self.cfg = cfg
-        self.prefix = prefix
-        self._core = Core(cfg, write)
-        members = dict(self._core.signature.members)
-        del members["macro"]
-        super().__init__(members)
+    verilog_name = "core"
+
+    def __init__(self, cfg: CoreConfig, write: WriteVerifyConfig | None = None) -> None:
+        self.cfg, self.write = cfg, write
+        self.port = core_port(cfg, write)
+        super().__init__(self.port)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.digital = digital = self._core
-        m.submodules.macro = macro = MacroAdapter(digital.pins, f"{self.prefix}macro_adapter")
+        m.submodules.digital = digital = Core(self.cfg, self.write)
+        m.submodules.macro = macro = MacroAdapter(digital.pins)
         connect(m, core=digital.macro, macro=macro.pins)
-        for name, member in self.signature.members.items():
-            inner = getattr(digital, name)
-            if member.is_signature:
-                connect(m, core=inner, outside=flipped(getattr(self, name)))
-            elif member.flow is Out:
-                m.d.comb += getattr(self, name).eq(inner)
-            else:
-                m.d.comb += inner.eq(getattr(self, name))
+        join(m, self.port, digital, flipped(self))
         return m
 
 
@@ -77,8 +73,6 @@ class BusTop(wiring.Component):
         Configuration of write-verify, if the core programs its cells.
     wrap
         ``wishbone`` or ``axil``.
-    prefix
-        Put before the name of the macro's adapter module.
 
     Members
     -------
@@ -91,11 +85,10 @@ class BusTop(wiring.Component):
     irq: Signal
 
     def __init__(
-        self, cfg: CoreConfig, map: RegisterMap, write: WriteVerifyConfig | None = None, *, wrap: str,
-        prefix: str = "mho_",
+        self, cfg: CoreConfig, map: RegisterMap, write: WriteVerifyConfig | None = None, *, wrap: str
     ) -> None:
-        self.cfg, self.map, self.write, self.wrap, self.prefix = cfg, map, write, wrap, prefix
-        self._bridge = WishboneBridge(ADDRESS_WIDTH) if wrap == "wishbone" else AxiLiteBridge(ADDRESS_WIDTH)
+        self.cfg, self.map, self.write, self.wrap = cfg, map, write, wrap
+        self._bridge: Any = _BRIDGES[wrap][1](ADDRESS_WIDTH)
         self._bus = next(name for name in self._bridge.signature.members if name != "bus")
         super().__init__({self._bus: self._bridge.signature.members[self._bus], "irq": Out(1)})
 
@@ -103,27 +96,12 @@ class BusTop(wiring.Component):
         m = Module()
         m.submodules[self.wrap] = bridge = self._bridge
         m.submodules.host = host = CoreHost(self.cfg, self.map, self.write)
-        core: Any = CoreTop(self.cfg, self.write, prefix=self.prefix)
-        m.submodules.core = ResetInserter(host.soft_reset)(core)
+        m.submodules.core = core = CoreTop(self.cfg, self.write)
         connect(m, outside=flipped(getattr(self, self._bus)), bridge=getattr(bridge, self._bus))
         connect(m, bridge=bridge.bus, host=host.bus)
-        for name in ("op", "i", "o", "mask"):
-            connect(m, host=getattr(host, name), core=getattr(core, name))
+        join(m, core.port, core, host)
         m.d.comb += self.irq.eq(host.irq)
-        for name in ("busy", "mvms", "cycles_total", "cycles_analog", "cycles_hold"):
-            m.d.comb += getattr(host, name).eq(getattr(core.status, name))
-        if self.write is not None:
-            connect_write(m, host, core)
         return m
-
-
-def connect_write(m: Module, host: Any, core: Any) -> None:
-    """Connect write-verify of a core with a :class:`hw.host.core_host.CoreHost`."""
-    for name in ("target", "cell", "write_status"):
-        connect(m, host=getattr(host, name), core=getattr(core, name))
-    for name in ("parameters", "write_start", "write_stop", "map_addr"):
-        m.d.comb += getattr(core, name).eq(getattr(host, name))
-    m.d.comb += host.map_data.eq(core.map_data)
 
 
 def top_name(wrap: str) -> str:
@@ -139,7 +117,18 @@ def top_name(wrap: str) -> str:
     return WRAPS[wrap]
 
 
-def build_top(chip: Chip, wrap: str = "wishbone", *, prefix: str | None = None) -> wiring.Component:
+def configurations(chip: Chip) -> tuple[object, ...]:
+    """What the blocks of a chip are configured by: their modules are called by the names of the blocks alone."""
+    if chip.cores > 1:
+        return (MeshConfig.from_chip(chip),)
+    return CoreConfig.from_chip(chip), _write_verify(chip), chip_map(chip), MacroPins.from_chip(chip)
+
+
+def _write_verify(chip: Chip) -> WriteVerifyConfig | None:
+    return WriteVerifyConfig.from_chip(chip) if PulseChip.of(chip).programming.engine else None
+
+
+def build_top(chip: Chip, wrap: str = "wishbone") -> wiring.Component:
     """The top of ``chip`` behind the bus ``wrap``: ``none``, ``wishbone`` or ``axil``.
 
     Raises
@@ -152,9 +141,8 @@ def build_top(chip: Chip, wrap: str = "wishbone", *, prefix: str | None = None) 
         raise InputError(
             f"{chip.name}: mesh must have 1 column and 1 row for a core, not {chip.mesh.columns} x {chip.mesh.rows}"
         )
-    prefix = chip.verilog.prefix if prefix is None else prefix
     cfg = CoreConfig.from_chip(chip)
-    write = WriteVerifyConfig.from_chip(chip) if PulseChip.of(chip).programming.engine else None
+    write = _write_verify(chip)
     if wrap == "none":
-        return CoreTop(cfg, write, prefix=prefix)
-    return BusTop(cfg, chip_map(chip), write, wrap=wrap, prefix=prefix)
+        return CoreTop(cfg, write)
+    return BusTop(cfg, chip_map(chip), write, wrap=wrap)

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from hw.chip import build_top, top_name
+from amaranth.lib import wiring
+
+from hw.chip import build_top, configurations, top_name
 from hw.config import Chip
 from hw.macro.macro_pins import MacroPins
 from rtl_gen.macro.adapter import write_adapter
@@ -10,7 +12,7 @@ from rtl_gen.macro.pin_check import macro_widths
 from rtl_gen.verilog.names import identifier
 from rtl_gen.verilog.netlist import emit
 
-__all__ = ["emit_core", "module_texts"]
+__all__ = ["emit_block", "emit_core", "module_texts"]
 
 ADAPTER = "macro_adapter"
 
@@ -22,12 +24,17 @@ def module_texts(
     prefix = chip.verilog.prefix if prefix is None else prefix
     path = top_name(wrap)
     name = identifier(f"{prefix}{path}") if top is None else top
-    component = build_top(chip, wrap, prefix=prefix)
-    texts = emit(component, path, prefix=prefix, name=name, reset_low=chip.verilog.reset == "async_low")
+    texts = emit_block(chip, build_top(chip, wrap), name, prefix)
     adapter = f"{prefix}{ADAPTER}"
     macro = chip.macro if own_macro else None
     pins, widths = MacroPins.from_chip(chip), macro_widths(chip) if macro else {}
     return texts | {adapter: write_adapter(macro, pins, name=adapter, widths=widths)}
+
+
+def emit_block(chip: Chip, component: wiring.Component, name: str, prefix: str) -> dict[str, str]:
+    """Verilog of a block of a chip by the names of its modules, the top ``name`` first."""
+    low = chip.verilog.reset == "async_low"
+    return emit(component, name=name, prefix=prefix, reset_low=low, own=configurations(chip))
 
 
 def file_name(module: str, prefix: str) -> str:

@@ -9,13 +9,12 @@ from hw.host.core_map import chip_map
 from hw.noc.config import MeshConfig
 from hw.noc.mesh import Mesh
 from macro_models.errors import InputError
-from rtl_gen.emit import file_name, module_texts
+from rtl_gen.emit import emit_block, file_name, module_texts
 from rtl_gen.macro.adapter import module_name, write_stub
 from rtl_gen.macro.pin_check import macro_files, macro_widths
 from rtl_gen.registers import c_header, markdown, system_rdl
 from rtl_gen.tapeout_files import Design, file_list, fusesoc_core, librelane_config, sdc, waivers
 from rtl_gen.testbench import bench_files
-from rtl_gen.verilog.netlist import emit
 
 __all__ = ["PARTS", "part_texts", "part_top", "part_wrap"]
 
@@ -61,7 +60,7 @@ def part_texts(part: str, chip: Chip, output: Path, wrap: str, name: str, prefix
 
 def _noc_texts(chip: Chip, name: str, prefix: str) -> dict[str, str]:
     mesh = Mesh(MeshConfig.from_chip(chip))
-    modules = emit(mesh, "noc", prefix=prefix, name=name, reset_low=chip.verilog.reset == "async_low")
+    modules = emit_block(chip, mesh, name, prefix)
     rtl = _rtl(modules, name, prefix)
     what = f"Network on chip of {chip.name}, {chip.mesh.columns} x {chip.mesh.rows} nodes"
     return rtl | _tapeout_texts(Design(chip=chip, what=what, top=name, rtl=tuple(rtl)))

@@ -74,6 +74,7 @@ class LinkProbe(wiring.Component):
     bus: Any
 
     def __init__(self, address_width: int) -> None:
+        self.address_width = address_width
         super().__init__({"bus": In(RegisterBus(address_width))})
 
     def elaborate(self, platform: object) -> Module:

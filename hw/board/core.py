@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -10,7 +10,7 @@ from hw.board.board_map import board_map
 from hw.board.config import BOARD_BASE, CORE_BASE, BoardConfig, address_width, load_base
 from hw.board.load_port import LoadPort
 from hw.board.split import BusSplit, Region
-from hw.chip import connect_write
+from hw.core.port import join
 from hw.emulator import PinEmulatorConfig, PinLevelCore, VectorEmulator
 from hw.host.bank import RegisterBank
 from hw.host.bus import RegisterBus
@@ -61,22 +61,18 @@ class BoardCore(wiring.Component):
         m.submodules.split = split
         m.submodules.board = bank
         m.submodules.host = host = CoreHost(cfg.core, cfg.core_map, cfg.write)
-        m.submodules.core = ResetInserter(host.soft_reset)(emulator)
+        m.submodules.core = emulator
         connect(m, outside=flipped(self.bus), split=split.bus)
         connect(m, split=split.core, host=host.bus)
         connect(m, split=split.board, bank=bank.bus)
         connect(m, split=split.load, load=load.bus)
         connect(m, load=load.load, core=emulator.load)
-        for name in ("op", "i", "o", "mask"):
-            connect(m, host=getattr(host, name), core=getattr(emulator, name))
-        for name in ("busy", "mvms", "cycles_total", "cycles_analog", "cycles_hold"):
-            m.d.comb += getattr(host, name).eq(getattr(emulator.status, name))
+        join(m, emulator.port, emulator, host)
         m.d.comb += [
             bank.state.no_table.eq(emulator.status.error), self.busy.eq(emulator.status.busy),
             self.error.eq(emulator.status.error),
         ]
         if cfg.write is not None:
-            connect_write(m, host, emulator)
             connect(m, load=load.peek, core=emulator.peek)
             m.d.comb += load.peeked.eq(emulator.peeked)
         return m

@@ -1,11 +1,12 @@
 """The core: line registers, sequencer, counters and result bank of one transposable macro."""
 
 from hw.core.config import OVERHEAD_CYCLES, CoreConfig
-from hw.core.core import Core, CoreStatus
+from hw.core.core import Core
 from hw.core.drain import pack_codes, unpack_codes
 from hw.core.layout import OpLayout, pack, unpack
 from hw.core.loader import pack_inputs
 from hw.core.masks import BL_SKIP, LINE_MASK, SL_SKIP, WL_MASK, MaskFile, MaskLayout
+from hw.core.port import CoreStatus, VectorPort, core_port, join
 from hw.core.reference import CoreReference, timeline
 
 __all__ = [
@@ -21,6 +22,9 @@ __all__ = [
     "MaskFile",
     "MaskLayout",
     "OpLayout",
+    "VectorPort",
+    "core_port",
+    "join",
     "pack",
     "pack_codes",
     "pack_inputs",

@@ -2,68 +2,26 @@
 
 from typing import Any
 
-from amaranth.hdl import Const, Module, Signal, Value, unsigned
+from amaranth.hdl import Const, Module, Signal, Value
 from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import Out
 
+from hw.block import Resettable
 from hw.core.config import CoreConfig
 from hw.core.counters import LineCounters
 from hw.core.drain import ResultBank
-from hw.core.layout import OpLayout
 from hw.core.lines import LineRegisters
 from hw.core.loader import OperationLoader
-from hw.core.masks import MaskLayout, MaskStore
+from hw.core.masks import MaskStore
+from hw.core.port import core_port
 from hw.core.sequencer import Sequencer
-from hw.core.write_verify import (
-    CellLayout,
-    ParameterLayout,
-    TargetLayout,
-    WriteVerify,
-    WriteVerifyConfig,
-    WriteVerifyStatus,
-)
+from hw.core.write_verify import WriteVerify, WriteVerifyConfig
 from hw.macro.macro_pins import MacroPins
 
-__all__ = ["Core", "CoreStatus"]
+__all__ = ["Core"]
 
 
-class CoreStatus(wiring.Signature):
-    """What a core says of itself.
-
-    Members
-    -------
-    busy : Out(1)
-        From the transfer of a descriptor to that of the last word of its result.
-    done : Out(1)
-        Strobe, once an operation: its result begins to drain.
-    error : Out(1)
-        An illegal descriptor was dropped. Stays until reset.
-    mvms : Out(32)
-        Conversions that ended: two for an operation of two segments.
-    cycles_total : Out(48)
-        Cycles in which an operation was in progress.
-    cycles_analog, cycles_hold : Out(48)
-        Of these, cycles of operations at the pins, without and with ``hold``.
-    """
-
-    def __init__(self) -> None:
-        super().__init__({
-            "busy": Out(1), "done": Out(1), "error": Out(1), "mvms": Out(32),
-            "cycles_total": Out(48), "cycles_analog": Out(48), "cycles_hold": Out(48),
-        })
-
-
-def _write_members(cfg: WriteVerifyConfig) -> dict[str, wiring.Member]:
-    return {
-        "target": In(stream.Signature(TargetLayout(cfg))),
-        "cell": Out(stream.Signature(CellLayout(cfg))),
-        "parameters": In(ParameterLayout(cfg)), "write_start": In(1), "write_stop": In(1),
-        "map_addr": In(range(cfg.map_words)), "map_data": Out(cfg.map_width),
-        "write_status": Out(WriteVerifyStatus()),
-    }
-
-
-class Core(wiring.Component):
+class Core(Resettable):
     """Runs matrix-vector products on a transposable macro, and programs its cells.
 
     The next operation loads and the last result drains while one is at the pins. See ``docs/reference/core.md``. The
@@ -75,37 +33,17 @@ class Core(wiring.Component):
     cfg
         Configuration of the core.
     write
-        Configuration of write-verify. None: the core does not program its cells and lacks the members from ``target``
-        on.
+        Configuration of write-verify. None: the core does not program its cells.
 
     Members
     -------
-    op : In(stream.Signature(OpLayout()))
-        What to do. An illegal descriptor is dropped and sets ``status.error``. The operation uses the masks as they are
-        when its descriptor is transferred.
-    i : In(stream.Signature(32))
-        Input codes of the operations in their order.
-    o : Out(stream.Signature(32))
-        Output codes.
-    mask : In(stream.Signature(MaskLayout(cfg)))
-        Writes of masks.
+    <the members of :func:`hw.core.port.core_port`>
+        The vector port.
     macro : Out(MacroPins(cfg.lines, write.verify_bits))
         The macro. Everything that it sees comes from flip-flops.
-    status : Out(CoreStatus())
-        State and counters.
-    target : In(stream.Signature(TargetLayout(write)))
-        What to program, see :class:`WriteVerify`.
-    cell : Out(stream.Signature(CellLayout(write)))
-        How each cell ended.
-    parameters : In(ParameterLayout(write))
-        Parameters of a run. They must not change while ``write_status.busy``.
-    write_start, write_stop : In(1)
-        Begin a run (a strobe); end it after the cell that is on.
-    map_addr, map_data
-        Fault map.
-    write_status : Out(WriteVerifyStatus())
-        State and counters of write-verify; ``busy`` from the start on, also while it waits for the array.
     """
+
+    verilog_name = "digital"
 
     op: stream.Interface
     i: stream.Interface
@@ -128,15 +66,8 @@ class Core(wiring.Component):
         self.cfg = cfg
         self.write = write
         self.pins = MacroPins(cfg.lines, None if write is None else write.verify_bits)
-        super().__init__({
-            "op": In(stream.Signature(OpLayout())),
-            "i": In(stream.Signature(unsigned(32))),
-            "o": Out(stream.Signature(unsigned(32))),
-            "mask": In(stream.Signature(MaskLayout(cfg))),
-            "macro": Out(self.pins),
-            "status": Out(CoreStatus()),
-            **({} if write is None else _write_members(write)),
-        })
+        self.port = core_port(cfg, write)
+        super().__init__({**self.port.members, "macro": Out(self.pins)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -179,7 +110,7 @@ class Core(wiring.Component):
         with m.If(sequencer.take):
             m.d.sync += pins.wl_en.eq(masks.wl)
         self._count(m, sequencer, loader.error, busy=loader.busy | sequencer.running | bank.busy)
-        return m
+        return self.resets(m)
 
     def _connect_pins(self, m: Module, sequencer: Sequencer, lines: LineRegisters) -> None:
         pins = self.macro

@@ -1,9 +1,9 @@
 """Signs and counts of all converted lines, held one bit of the count a vector."""
 
 from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.block import Resettable
 from hw.core.config import CoreConfig
 from macro_models.exact.operation import MAX_BITS
 
@@ -13,7 +13,7 @@ COUNT_BITS = MAX_BITS - 1
 """Bits of the magnitude of a code."""
 
 
-class LineCounters(wiring.Component):
+class LineCounters(Resettable):
     """Turns the comparators' results into a sign and a count for each line.
 
     Counting: all lines start from the cap; a line that flips takes the number of decrements before that one. Binary
@@ -96,4 +96,4 @@ class LineCounters(wiring.Component):
             for k, bits in enumerate(self.bits):
                 with m.If(self.scale == k):
                     m.d.sync += bits.eq(~flipped)
-        return m
+        return self.resets(m)

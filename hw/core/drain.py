@@ -2,10 +2,11 @@
 
 import numpy as np
 from amaranth.hdl import C, Cat, Module, Signal, Value, signed, unsigned
-from amaranth.lib import stream, wiring
+from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 from numpy.typing import ArrayLike, NDArray
 
+from hw.block import Resettable
 from hw.core.config import CoreConfig
 from hw.core.counters import COUNT_BITS
 from macro_models.exact.operation import LSB_SEGMENT_BITS
@@ -26,7 +27,7 @@ def unpack_codes(words: ArrayLike) -> NDArray[np.int16]:
     return np.ascontiguousarray(np.asarray(words, dtype="<u4")).view("<i2").astype(np.int16, copy=False)
 
 
-class ResultBank(wiring.Component):
+class ResultBank(Resettable):
     """Takes a result over in one cycle and gives out two codes a word.
 
     A code is ``2n + 1`` half steps with its sign, or 0; two segments give ``16 * high + low``. The first word appears
@@ -96,7 +97,7 @@ class ResultBank(wiring.Component):
                 m.d.sync += [self.o.payload.eq(Cat(codes)), word.eq(word + 1)]
                 with m.If(word.all()):
                     m.d.sync += full.eq(0)
-        return m
+        return self.resets(m)
 
     def _code(self, m: Module, low: list[Signal], high: list[Signal], two: Signal, line: Value, which: int) -> Value:
         """The code of a line."""

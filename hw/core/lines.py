@@ -2,10 +2,10 @@
 
 import numpy as np
 from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from numpy.typing import ArrayLike, NDArray
 
+from hw.block import Resettable
 from hw.core.config import CoreConfig
 from hw.core.loader import staged_planes
 from macro_models.exact.masks import Masks
@@ -27,7 +27,7 @@ def line_levels(op: MvmOperation, masks: Masks, x: ArrayLike) -> NDArray[np.int8
     return levels[::-1].astype(np.int8)
 
 
-class LineRegisters(wiring.Component):
+class LineRegisters(Resettable):
     """Holds the planes of the operation that runs, and drives one of them.
 
     ``load``, ``drive`` and ``clear`` take effect at the next clock edge. The registers are 0 outside sampling, so that
@@ -96,4 +96,4 @@ class LineRegisters(wiring.Component):
                             m.d.sync += [self.bl_pos.eq(plane & ~negative), self.bl_neg.eq(plane & negative)]
         with m.Elif(self.clear):
             m.d.sync += [self.bl_pos.eq(0), self.bl_neg.eq(0), self.sl_pos.eq(0), self.sl_neg.eq(0)]
-        return m
+        return self.resets(m)

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 from numpy.typing import ArrayLike, NDArray
 
+from hw.block import Resettable
 from hw.core.config import CoreConfig
 from hw.core.layout import OpCheck, OpLayout
 from macro_models.exact.operation import MAX_BITS, Direction, MvmOperation
@@ -48,7 +49,7 @@ def staged_planes(op: MvmOperation, x: ArrayLike) -> NDArray[np.bool_]:
     return planes if op.direction is Direction.BACKWARD else planes.repeat(2, axis=1)
 
 
-class OperationLoader(wiring.Component):
+class OperationLoader(Resettable):
     """Takes one descriptor, then its input codes, and holds them until the sequencer takes them.
 
     Codes become sign and magnitude. They are held one bit of the magnitude a plane, because the lines are driven plane
@@ -130,7 +131,7 @@ class OperationLoader(wiring.Component):
                 m.d.sync += [loading.eq(0), self.full.eq(1)]
         with m.If(self.take):
             m.d.sync += self.full.eq(0)
-        return m
+        return self.resets(m)
 
     def _store(self, m: Module, word: Signal) -> None:
         """Write the four codes of a word to eight lines (forward) or to one half of them (backward)."""

@@ -2,11 +2,12 @@
 
 import numpy as np
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, unsigned
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
+from hw.block import Resettable
 from hw.core.config import MASK_WORD, MASKS, CoreConfig
 from macro_models.exact.masks import Masks
 
@@ -52,7 +53,7 @@ class MaskFile:
         return Masks(self.masks[:LINE_MASK], self.masks[LINE_MASK:BL_SKIP], self.masks[BL_SKIP], self.masks[SL_SKIP])
 
 
-class MaskStore(wiring.Component):
+class MaskStore(Resettable):
     """Memory of all masks, which looks up those of an operation.
 
     After reset the memory is set to its defaults, one word a cycle (``18 * cfg.mask_words`` cycles). A look-up reads
@@ -147,7 +148,7 @@ class MaskStore(wiring.Component):
         with m.If(arrived):
             self._combine(m, read.data, previous[:2], previous[2:])
             m.d.sync += self.busy.eq(reading)
-        return m
+        return self.resets(m)
 
     def _combine(self, m: Module, data: Value, kind: Value, word: Value) -> None:
         """Use the word of a mask that has arrived."""

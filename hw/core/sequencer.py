@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
+from hw.block import Resettable
 from hw.core.config import OVERHEAD_CYCLES, CoreConfig
 from hw.core.counters import COUNT_BITS
 from hw.core.layout import OP_ID_WIDTH
@@ -87,7 +88,7 @@ class PlanLayout(data.StructLayout):
         })
 
 
-class Sequencer(wiring.Component):
+class Sequencer(Resettable):
     """Issues the operations of one MVM after another without a gap.
 
     Each operation lasts its number of cycles; in the last of them the next is decided. After the last operation of a
@@ -236,7 +237,7 @@ class Sequencer(wiring.Component):
                 with m.Else():
                     m.next = "Idle"
                     self._take(m)
-        return m
+        return self.resets(m)
 
     def _begin(self, m: Module, state: str, strobe: Signal, cycles: int) -> None:
         """The next cycle is the first of an operation."""

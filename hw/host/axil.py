@@ -52,6 +52,7 @@ class AxiLiteBridge(wiring.Component):
     bus: Any
 
     def __init__(self, address_width: int) -> None:
+        self.address_width = address_width
         super().__init__({"s_axil": Out(AxiLite(address_width)), "bus": Out(RegisterBus(address_width))})
 
     def elaborate(self, platform: object) -> Module:

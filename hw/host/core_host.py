@@ -8,13 +8,13 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.core.config import CoreConfig
-from hw.core.layout import OpCheck, OpLayout
-from hw.core.masks import MaskLayout
+from hw.core.layout import OpCheck
+from hw.core.port import core_port
 from hw.core.write_verify import WriteVerifyConfig
 from hw.host.bank import RegisterBank
 from hw.host.bus import RegisterBus
 from hw.host.registers import RegisterMap
-from hw.host.write_host import add_write_verify, write_members
+from hw.host.write_host import add_write_verify
 
 __all__ = ["CoreHost", "InputBuffer", "OutputBuffer"]
 
@@ -161,14 +161,8 @@ class CoreHost(wiring.Component):
         The bus.
     irq : Out(1)
         Interrupt.
-    soft_reset : Out(1)
-        Resets the core.
-    op, i, o, mask : streams
-        The vector level of the core.
-    busy, mvms, cycles_total, cycles_analog, cycles_hold : In
-        Status of the core.
-    <the members of :func:`hw.host.write_host.write_members`>
-        The vector level of write-verify, if there is one.
+    <the members of :func:`hw.core.port.core_port`>
+        The vector port, whose other end the core is.
     """
 
     bus: Any
@@ -178,11 +172,7 @@ class CoreHost(wiring.Component):
     i: stream.Interface
     o: stream.Interface
     mask: stream.Interface
-    busy: Value
-    mvms: Value
-    cycles_total: Value
-    cycles_analog: Value
-    cycles_hold: Value
+    status: Any
     write_status: Any
 
     def __init__(self, cfg: CoreConfig, map: RegisterMap, write: WriteVerifyConfig | None = None) -> None:
@@ -191,12 +181,7 @@ class CoreHost(wiring.Component):
         self.write = write
         super().__init__({
             "bus": In(RegisterBus(self.map.address_width)),
-            "irq": Out(1), "soft_reset": Out(1),
-            "op": Out(stream.Signature(OpLayout())),
-            "i": Out(stream.Signature(32)), "o": In(stream.Signature(32)),
-            "mask": Out(stream.Signature(MaskLayout(cfg))),
-            "busy": In(1), "mvms": In(32), "cycles_total": In(48), "cycles_analog": In(48), "cycles_hold": In(48),
-            **({} if write is None else write_members(write)),
+            "irq": Out(1), **{name: member.flip() for name, member in core_port(cfg, write).members.items()},
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -225,7 +210,7 @@ class CoreHost(wiring.Component):
         failed = bits.error.value | bits.overrun.value
         irq = (bits.done.value & enable.done) | (failed & enable.error)
         counters = ["cycles_total", "cycles_analog", "cycles_hold"]
-        values = [getattr(self, name) for name in counters]
+        values = [getattr(self.status, name) for name in counters]
         if self.write is not None:
             irq |= add_write_verify(m, self.write, bank, self, self.soft_reset)
             counters += ["write_cycles_total", "write_cycles_hold"]
@@ -251,7 +236,7 @@ class CoreHost(wiring.Component):
             given.start.eq(go),
             given.count.eq(Mux(wanted.backward, self.cfg.lines // 4, self.cfg.lines // 8)),
             bank.status.ready.eq(ready),
-            bank.status.busy.eq(self.busy | ~ready | (self.o.valid & ~bank.status.done.value)),
+            bank.status.busy.eq(self.status.busy | ~ready | (self.o.valid & ~bank.status.done.value)),
             bank.status.error.set.eq(bank.control.start & ready & ~check.legal),
             bank.status.overrun.set.eq(bank.control.start & ~ready),
         ]
@@ -265,7 +250,7 @@ class CoreHost(wiring.Component):
     def _count(self, m: Module, bank: Any, counters: dict[str, Value]) -> None:
         """Counters of 48 bits in two reads: the upper part is kept when the lower is read."""
         kept = Signal(16)
-        m.d.comb += bank.mvms.value.eq(self.mvms)
+        m.d.comb += bank.mvms.value.eq(self.status.mvms)
         for name, counter in counters.items():
             low, high = getattr(bank, f"{name}_low"), getattr(bank, f"{name}_high")
             m.d.comb += [low.value.eq(counter[:32]), high.value.eq(kept)]

@@ -49,6 +49,7 @@ class WishboneBridge(wiring.Component):
     bus: Any
 
     def __init__(self, address_width: int) -> None:
+        self.address_width = address_width
         super().__init__({"wb": Out(Wishbone(address_width)), "bus": Out(RegisterBus(address_width))})
 
     def elaborate(self, platform: object) -> Module:

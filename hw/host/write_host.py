@@ -2,30 +2,21 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
-from hw.core.write_verify import CellLayout, ParameterLayout, TargetLayout, WriteVerifyConfig, WriteVerifyStatus
+from hw.block import Resettable
+from hw.core.write_verify import CellLayout, ParameterLayout, TargetLayout, WriteVerifyConfig
 from hw.host.write_map import CODE_BITS, FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
 
-__all__ = ["WriteQueues", "add_write_verify", "write_members"]
+__all__ = ["WriteQueues", "add_write_verify"]
 
 _COUNTERS = ("sets", "resets", "forms", "reads", "pulsed", "faults")
 
 
-def write_members(cfg: WriteVerifyConfig) -> dict[str, wiring.Member]:
-    """The vector level of write-verify, seen from the host (see :class:`hw.core.Core`)."""
-    return {
-        "target": Out(stream.Signature(TargetLayout(cfg))), "cell": In(stream.Signature(CellLayout(cfg))),
-        "parameters": Out(ParameterLayout(cfg)), "write_start": Out(1), "write_stop": Out(1),
-        "map_addr": Out(range(cfg.map_words)), "map_data": In(cfg.map_width),
-        "write_status": In(WriteVerifyStatus()),
-    }
-
-
-class WriteQueues(wiring.Component):
+class WriteQueues(Resettable):
     """Queues of targets and results between the bus and write-verify.
 
     Members
@@ -78,7 +69,7 @@ class WriteQueues(wiring.Component):
         word = Cat(head, Const(0, RESULT_PULSES - RESULT_VALID - 1), result.pulses)
         with m.If(self.take):
             m.d.sync += self.taken.eq(Mux(results.r_rdy, word, 0))
-        return m
+        return self.resets(m)
 
 
 def add_write_verify(m: Module, cfg: WriteVerifyConfig, bank: Any, core: Any, clear: Value) -> Value:
@@ -89,12 +80,13 @@ def add_write_verify(m: Module, cfg: WriteVerifyConfig, bank: Any, core: Any, cl
     bank
         The :class:`hw.host.bank.RegisterBank`.
     core
-        What has the members of :func:`write_members`.
+        What has the members of :class:`hw.core.write_verify.WritePort`, flipped.
     clear
         Empties the queues and forgets a stop.
     """
     queues: Any = WriteQueues(cfg)
-    m.submodules.write_queues = ResetInserter(clear)(queues)
+    m.submodules.write_queues = queues
+    m.d.comb += queues.soft_reset.eq(clear)
     wiring.connect(m, queues=queues.target, core=wiring.flipped(core.target))
     wiring.connect(m, core=wiring.flipped(core.cell), queues=queues.cell)
     status, control = core.write_status, bank.write_control

@@ -4,11 +4,9 @@ Components use :class:`amaranth.lib.memory.Memory` and are simulated with it; fo
 takes its place by an instance of a wrapper module, and :func:`write_memory` is the wrapper's behavioural body.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from amaranth.hdl import ClockSignal, Instance, Shape, Value
-from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 
 from macro_models.errors import ToolError
@@ -59,8 +57,7 @@ class MemoryShape:
 class MemoryPlatform:
     """Platform of an elaboration for Verilog.
 
-    ``shapes`` collects the memories that the design uses, ``shared`` the components that it has many of (see
-    :class:`hw.shared.Shared`), by name.
+    ``shapes`` collects the memories that the design uses.
 
     Raises
     ------
@@ -72,13 +69,6 @@ class MemoryPlatform:
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
         self.shapes: set[MemoryShape] = set()
-        self.shared: dict[str, wiring.Component] = {}
-
-    def share(self, name: str, make: Callable[[], wiring.Component]) -> str:
-        """Keep what ``make`` makes as the one that all of this name are instances of, and return the name."""
-        if name not in self.shared:
-            self.shared[name] = make()
-        return name
 
     def get_memory(self, memory: Memory) -> Instance:
         """What stands for ``memory`` (see the platform overrides of :class:`amaranth.lib.memory.Memory`)."""

@@ -1,66 +1,63 @@
-"""From a component to a netlist of modules with names."""
+"""From a component to the Verilog of its modules, each written from its own signature alone."""
 
 import gc
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from copy import deepcopy
-from dataclasses import dataclass
 from typing import Any
 
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
-from amaranth.hdl import ClockDomain, Signal, Value
-from amaranth.hdl._ir import Fragment, PortDirection
+from amaranth.hdl import ClockDomain
+from amaranth.hdl._ast import SignalSet
+from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 
-from macro_models.errors import InputError
-from rtl_gen.verilog.memories import MemoryPlatform, write_memory
-from rtl_gen.verilog.names import identifier
-from rtl_gen.verilog.rtlil import Module, parse
-from rtl_gen.verilog.writer import port_names, write_module
+from macro_models.errors import ToolError
+from rtl_gen.verilog.blocks import Block, BlockPlatform, arguments, ports_of
+from rtl_gen.verilog.memories import write_memory
+from rtl_gen.verilog.rtlil import parse
+from rtl_gen.verilog.writer import write_module
 
-__all__ = ["components_of", "emit"]
-
-
-@dataclass(frozen=True)
-class _Netlist:
-    modules: list[Module]
-    states: Mapping[str, Mapping[str, Mapping[int, str]]]
-    comments: Mapping[str, str]
-    ports: Mapping[str, Mapping[str, str]]
-
-    def joined(self, other: "_Netlist") -> "_Netlist":
-        """Both, this one's modules first."""
-        return _Netlist(
-            [*self.modules, *other.modules], {**self.states, **other.states}, {**self.comments, **other.comments},
-            {**self.ports, **other.ports},
-        )
+__all__ = ["emit"]
 
 
-def emit(component: wiring.Component, top: str, *, prefix: str, name: str, reset_low: bool) -> dict[str, str]:
-    """Verilog of a component: text by module name, the top first.
+def emit(
+    component: wiring.Component, *, name: str, prefix: str, reset_low: bool, own: Collection[object] | None = None
+) -> dict[str, str]:
+    """Verilog of a component and of every block in it: text by module name, the top first.
+
+    A module has all ports of its component's signature and, if it has registers, ``clk`` and ``rst``. Its name and its
+    text depend on nothing but its component's class and what that was made with, ``own``, ``prefix`` and ``reset_low``.
 
     Parameters
     ----------
-    top
-        Path of the component in the design, which names its module: ``{prefix}{top}``.
-    prefix
-        Put before the name of every module but the top.
     name
         Name of the top module.
+    prefix
+        Put before the name of every other module.
     reset_low
         Asynchronous, active-low reset ``rst_n`` instead of the synchronous ``rst``.
+    own
+        Configurations that add nothing to the names of modules, see :class:`BlockPlatform`: those of a chip. By default
+        what the component itself was made with.
 
     Raises
     ------
     InputError
         If the name of the top is that of an inner module.
     ToolError
-        If the design holds something that cannot be written as Verilog here.
+        If the design holds something that cannot be written as Verilog here, or that would be lost in it.
     """
+    own = list(arguments(component).values()) if own is None else own
+    platform = BlockPlatform(prefix, own, "rst_n" if reset_low else "rst")
     with _uncollected():
-        return _emit(component, top, prefix, name, reset_low)
+        platform.add(component, name)
+        if platform.conflict is not None:
+            raise platform.conflict
+        seen = _Signals(platform.blocks)
+        texts = {name: _write(name, platform.blocks, reset_low, seen) for name in platform.blocks}
+        seen.check()
+    return texts | {f"{prefix}{shape.suffix}": write_memory(shape, prefix) for shape in sorted(platform.shapes)}
 
 
 @contextmanager
@@ -75,73 +72,65 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _emit(component: wiring.Component, top: str, prefix: str, name: str, reset_low: bool) -> dict[str, str]:
-    platform = MemoryPlatform(prefix)
-    netlist = _elaborate(component, top, platform, reset_low)
-    done: set[str] = set()
-    while names := platform.shared.keys() - done:
-        # A shared component may hold others.
-        for shared in sorted(names):
-            netlist = netlist.joined(_elaborate(platform.shared[shared], shared, platform, reset_low))
-            done.add(shared)
-    ports = {
-        module.name: port_names(module, netlist.ports.get(module.name, {}), reset_low=reset_low)
-        for module in netlist.modules
+class _Signals:
+    """Whose signals are whose: a block may use what it drives and its ports."""
+
+    def __init__(self, blocks: Mapping[str, Block]) -> None:
+        self._blocks = blocks
+        self._owned: dict[str, SignalSet] = {}
+        self._foreign: dict[str, SignalSet] = {}
+
+    def add(self, name: str, fragment: Any, ports: SignalSet) -> None:
+        """Note the block of a name and the signals of its ports."""
+        owned, used = SignalSet(ports), SignalSet()
+        for statement in (statement for statements in fragment.statements.values() for statement in statements):
+            owned.update(statement._lhs_signals())
+            used.update(statement._rhs_signals())
+        for part, _, _ in fragment.subfragments:
+            for value, kind in part.ports.values():
+                if kind == "o":
+                    owned.update(value._lhs_signals())
+                elif part.type not in self._blocks:
+                    # An input of a block is its own signal, whether something drives it or not.
+                    used.update(value._rhs_signals())
+        self._owned[name] = owned
+        self._foreign[name] = SignalSet(signal for signal in used if len(signal) and signal not in owned)
+
+    def check(self) -> None:
+        """Refuse a block that uses a signal of another one: it would be constant there."""
+        for user, foreign in self._foreign.items():
+            for signal in foreign:
+                owner = next((name for name, owned in self._owned.items() if signal in owned), None)
+                if owner is not None:
+                    raise ToolError(f"{user} uses the signal {signal.name} of {owner}, which must come through a port")
+
+
+def _write(name: str, blocks: Mapping[str, Block], reset_low: bool, seen: _Signals) -> str:
+    block = blocks[name]
+    ports: dict[str, Any] = {
+        port: (value, PortDirection.Input if flow is wiring.In else PortDirection.Output)
+        for port, value, flow in ports_of(block.component)
     }
-    types = _module_types(netlist.modules, prefix)
-    if name in list(types.values())[1:]:
-        raise InputError(f"top must not be the name of an inner module, not {name!r}")
-    types[netlist.modules[0].name] = name
-
-    def write(module: Module) -> str:
-        return write_module(
-            deepcopy(module), types[module.name], ports=ports, types=types, states=netlist.states.get(module.name, {}),
-            reset_low=reset_low, comment=netlist.comments.get(module.name, ""),
-        )
-
-    # Leaves come last; their parents can be equal only once equal leaves have one name.
-    kept = {module.name: module for module in netlist.modules}
-    first: dict[str, str] = {}
-    for module in reversed(netlist.modules):
-        body = write(module).replace(f"module {types[module.name]} (", "module (", 1)
-        if body in first:
-            del kept[first[body]]
-            old, new = types[first[body]], types[module.name]
-            types = {path: new if kind == old else kind for path, kind in types.items()}
-        first[body] = module.name
-    texts = {types[path]: write(module) for path, module in kept.items()}
-    return texts | {f"{prefix}{shape.suffix}": write_memory(shape, prefix) for shape in sorted(platform.shapes)}
-
-
-def _elaborate(component: wiring.Component, top: str, platform: MemoryPlatform, reset_low: bool) -> _Netlist:
-    fragment: Any = Fragment.get(component, platform)
-    components = dict(components_of(fragment, (top,)))
-    ports = {
-        name: (value, PortDirection.Input if flow is wiring.In else PortDirection.Output)
-        for name, value, flow in _flatten(component)
-    }
-    domain: Any = ClockDomain("sync", async_reset=reset_low)
-    fragment.add_domains(domain)
-    ports = {"clk": (domain.clk, PortDirection.Input), "rst": (domain.rst, PortDirection.Input), **ports}
-    text, wires = rtlil.convert_fragment(fragment, ports, top, emit_src=False)
-    states: dict[str, dict[str, dict[int, str]]] = {}
-    for signal, (*path, wire) in wires.items():
-        if named := _state_names(signal):
-            states.setdefault("\\" + ".".join(path), {})["\\" + wire] = named
-    wanted: dict[str, dict[str, str]] = {}
-    for path, part in components.items():
-        for name, value, _ in _flatten(part):
-            *where, wire = wires.get(value, ("",)) if isinstance(value, Signal) else ("",)
-            if tuple(where) == path:
-                wanted.setdefault("\\" + ".".join(path), {})["\\" + wire] = name
-    comments = {"\\" + ".".join(path): _first_sentence(part) for path, part in components.items()}
-    return _Netlist(parse(text), states, comments, wanted)
-
-
-def _flatten(component: wiring.Component) -> Iterator[tuple[str, Value, wiring.Flow]]:
-    """Ports of a component: name, value, direction."""
-    for path, member, value in component.signature.flatten(component):
-        yield "__".join(map(str, path)), Value.cast(value), member.flow
+    signals = SignalSet(value for value, _ in ports.values())
+    if block.clocked:
+        domain: Any = ClockDomain("sync", async_reset=reset_low)
+        block.fragment.add_domains(domain)
+        signals.update([domain.clk, domain.rst])
+        ports = {"clk": (domain.clk, PortDirection.Input), "rst": (domain.rst, PortDirection.Input), **ports}
+    design = block.fragment.prepare(ports=ports, hierarchy=(name,))
+    seen.add(name, design.fragment, signals)
+    text, wires = rtlil.convert_fragment(design, name=name, emit_src=False)
+    modules = parse(text)
+    if len(modules) != 1:
+        raise ToolError(f"{type(block.component).__name__} must hold more than wires")
+    for cell in modules[0].cells:
+        if (inner := blocks.get(cell.type.removeprefix("\\"))) is not None:
+            cell.ports = {port: cell.ports[port] for port in inner.ports}
+    names = dict(zip((f"\\{port}" for port in ports), block.ports, strict=True))
+    states = {f"\\{wire}": named for signal, (*_, wire) in wires.items() if (named := _state_names(signal))}
+    return write_module(
+        modules[0], name, ports=names, states=states, reset_low=reset_low, comment=_first_sentence(block.component)
+    )
 
 
 def _state_names(signal: object) -> dict[int, str]:
@@ -157,34 +146,9 @@ def _state_names(signal: object) -> dict[int, str]:
     return names
 
 
-def components_of(fragment: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], wiring.Component]]:
-    """The components that a design was made of, by path."""
-    for origin in fragment.origins or ():
-        if isinstance(origin, wiring.Component):
-            yield path, origin
-            break
-    for inner, name, _ in fragment.subfragments:
-        if name is not None:
-            yield from components_of(inner, (*path, name))
-
-
 def _first_sentence(component: wiring.Component) -> str:
     """First sentence of the docstring of a component, without markup."""
     doc = (type(component).__doc__ or "").strip()
     sentence = re.split(r"(?<=\.)\s|\n\s*\n", doc)[0]
     plain = re.sub(r":\w+:`~?([^`]*)`|``([^`]*)``", lambda m: (m[1] or m[2]).rpartition(".")[2], sentence)
     return " ".join(plain.split())
-
-
-def _module_types(modules: list[Module], prefix: str) -> dict[str, str]:
-    """Verilog names of modules: the shortest end of the path that tells them apart."""
-    paths = {module.name: module.name.removeprefix("\\").split(".") for module in modules}
-    length = dict.fromkeys(paths, 1)
-    while True:
-        names = {name: identifier(prefix + "_".join(path[-length[name] :])) for name, path in paths.items()}
-        clashes = {text for text, count in Counter(n.lower() for n in names.values()).items() if count > 1}
-        longer = [n for n in paths if names[n].lower() in clashes and length[n] < len(paths[n])]
-        if not longer:
-            return names
-        for name in longer:
-            length[name] += 1

@@ -40,7 +40,7 @@ class Reader(Analysis):
     Parameters
     ----------
     ports
-        Identifiers of the ports of every module, by the module and the wire.
+        Identifiers of the module's ports, by the wire.
     states
         Names of states.
     reset_low
@@ -48,7 +48,7 @@ class Reader(Analysis):
     """
 
     def __init__(
-        self, module: Module, ports: Mapping[str, Mapping[str, str]], states: States, *, reset_low: bool
+        self, module: Module, ports: Mapping[str, str], states: States, *, reset_low: bool
     ) -> None:
         super().__init__(module)
         self.ports, self.states, self.reset_low = ports, states, reset_low
@@ -57,7 +57,7 @@ class Reader(Analysis):
         self.variables: set[str] = set()
         self.inline: dict[str, Expression | None] = {}
         self.unnamed = 0
-        self.identifiers = dict(ports[module.name])
+        self.identifiers = dict(ports)
         self.names = Names({name.lower() for name in self.identifiers.values()})
         self._name_wires()
         self._fields = self._find_fields()
@@ -82,11 +82,10 @@ class Reader(Analysis):
     def _name_wires(self) -> None:
         self.instance_names = {cell.name: self.names.add(cell.name) for cell in self.instances}
         for cell in self.instances:
-            inner = self.ports.get(cell.type, {})
-            for port, sig in self.ordered_ports(cell):
+            for port, sig in cell.ports.items():
                 for chunk in sig if port in cell.outputs else ():
                     if isinstance(chunk, Slice) and self.uses[chunk.wire] and chunk.wire not in self.identifiers:
-                        name = f"{self.instance_names[cell.name]}_{inner.get(chr(92) + port, port)}"
+                        name = f"{self.instance_names[cell.name]}_{port}"
                         self.identifiers[chunk.wire] = self.names.add(name)
         for target, value in self.module.connects:
             # The netlist named the net after an unnamed signal that shares it.
@@ -97,11 +96,6 @@ class Reader(Analysis):
         for wire in self.module.wires:
             if not anonymous(wire) and self.uses[wire] and wire not in self.identifiers:
                 self.identifiers[wire] = self.names.add(wire)
-
-    def ordered_ports(self, cell: Cell) -> list[tuple[str, Sig]]:
-        """Ports of an instance in the order in which its module declares them."""
-        order = {wire: place for place, wire in enumerate(self.ports.get(cell.type, {}))}
-        return sorted(cell.ports.items(), key=lambda item: order.get("\\" + item[0], -1))
 
     def name(self, wire: str) -> str:
         """Identifier of a net."""

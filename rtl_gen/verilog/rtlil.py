@@ -235,8 +235,4 @@ def parse(text: str) -> list[Module]:
                 modules[-1].connects.append((_parse_target(target, modules[-1]), _parse_sig(value, modules[-1])))
         elif word not in ("attribute", "end"):
             raise ToolError(f"The netlist has something that has no Verilog here: {line}")
-    by_name = {module.name: module for module in modules}
-    for cell in (cell for module in modules for cell in module.cells if cell.type in by_name):
-        wires = by_name[cell.type].wires
-        cell.outputs = {port for port in cell.ports if wires["\\" + port].port == "output"}
     return modules

@@ -11,64 +11,18 @@ from collections.abc import Iterable, Mapping
 from rtl_gen.verilog.analysis import RESET, RegisterGroup, whole
 from rtl_gen.verilog.expressions import constant
 from rtl_gen.verilog.layout import LINE, paragraphs, range_text, wrap
-from rtl_gen.verilog.names import Names
 from rtl_gen.verilog.processes import tests_bits
 from rtl_gen.verilog.reader import Reader, States
-from rtl_gen.verilog.rtlil import Assign, Case, Cell, Const, Module, Sig, Slice, Statement, Switch, width
+from rtl_gen.verilog.rtlil import Assign, Case, Cell, Const, Module, Slice, Statement, Switch, width
 
-__all__ = ["States", "port_names", "write_module"]
-
-
-def port_names(module: Module, wanted: Mapping[str, str], *, reset_low: bool) -> dict[str, str]:
-    """Identifiers of a module's ports by the wires' names, in the order in which they are declared.
-
-    ``wanted`` names wires as the component's author called its ports. Amaranth names a port by one of the signals that
-    share its net, so the author's name is found through the connections.
-    """
-    values: dict[str, Sig] = {target.wire: value for target, value in module.connects}
-    known = {wire.name: values.get(wire.name, (whole(wire),)) for wire in module.wires.values() if wire.port}
-    ports_of: dict[Sig, list[str]] = {}
-    for port, value in known.items():
-        ports_of.setdefault(value, []).append(port)
-    better: dict[str, tuple[int, str]] = {}
-    places = {wire: place for place, wire in enumerate(wanted)}
-    for target, value in module.connects:
-        # A field of a port that is a structure is a wire of its own.
-        owner = next((w for w in (target.wire, target.wire.partition(".")[0]) if w in wanted), None)
-        for port in ports_of.get(value, []):
-            if owner is not None and port not in wanted:
-                name = wanted[owner] + target.wire[len(owner) :]
-                better[port] = min(better.get(port, (len(wanted), "")), (places[owner], name))
-    better |= _joined(module, wanted, places)
-    better |= {wire: (places[wire], name) for wire, name in wanted.items()}
-    ports = [wire.name for wire in module.wires.values() if wire.port]
-    ports.sort(key=lambda wire: (wire != "\\clk", wire != RESET, better.get(wire, (len(wanted), ""))[0]))
-    names = Names()
-    return {
-        wire: names.add("rst_n" if reset_low and wire == RESET else better.get(wire, (0, wire))[1]) for wire in ports
-    }
-
-
-def _joined(module: Module, wanted: Mapping[str, str], places: Mapping[str, int]) -> dict[str, tuple[int, str]]:
-    """Names of ports that carry several signals side by side, of the signals' names."""
-    parts: dict[str, list[tuple[int, str]]] = {}
-    for target, value in module.connects:
-        for net in value if len(value) == 1 and target.wire in wanted else ():
-            if isinstance(net, Slice) and module.wires[net.wire].port and net != whole(module.wires[net.wire]):
-                parts.setdefault(net.wire, []).append((net.low, target.wire))
-    return {
-        port: (places[members[0][1]], "_".join(wanted[wire] for _, wire in sorted(members)))
-        for port, members in parts.items()
-        if port not in wanted and len(members) > 1
-    }
+__all__ = ["States", "write_module"]
 
 
 def write_module(
     module: Module,
     name: str,
     *,
-    ports: Mapping[str, Mapping[str, str]],
-    types: Mapping[str, str],
+    ports: Mapping[str, str],
     states: States,
     reset_low: bool = False,
     comment: str = "",
@@ -77,10 +31,10 @@ def write_module(
 
     Parameters
     ----------
+    name
+        Name of the module.
     ports
-        Identifiers of the ports of every module of the netlist (see :func:`port_names`).
-    types
-        Names of the modules in Verilog, by their names in the netlist.
+        Identifiers of its ports by the wires' names, in the order in which they are declared.
     states
         Names of states, for wires of this module.
     reset_low
@@ -88,7 +42,7 @@ def write_module(
     comment
         What the module is, for its first line.
     """
-    return _Writer(module, ports, states, reset_low=reset_low).write(name, types, comment)
+    return _Writer(module, ports, states, reset_low=reset_low).write(name, comment)
 
 
 class _Writer(Reader):
@@ -192,28 +146,28 @@ class _Writer(Reader):
             lines += ["  end else begin", *rest]
         return "\n".join([*lines, "  end", "end"])
 
-    def _write_instance(self, cell: Cell, types: Mapping[str, str]) -> str:
-        inner = self.ports.get(cell.type, {})
+    def _write_instance(self, cell: Cell) -> str:
         connections: dict[str, str] = {}
-        for port, sig in self.ordered_ports(cell):
-            if "\\" + port == RESET and cell.type in self.ports:
+        for port, sig in cell.ports.items():
+            if sig == (Slice(RESET, 0, 0),):
+                # As it is: active low on both sides, or on none.
                 text = self.name(RESET)
             elif port in cell.outputs:
                 used = any(isinstance(c, Slice) and (self.uses[c.wire] or c.wire in self.identifiers) for c in sig)
                 text = self.read(sig).text if used else ""
             else:
                 text = self.read(sig).text
-            connections[inner.get("\\" + port, port)] = text
+            connections[port] = text
             for chunk in sig if port in cell.outputs else ():
                 if isinstance(chunk, Slice) and self.uses[chunk.wire]:
                     self.declare(chunk.wire, "wire")
         parameters = ", ".join(f".{name}({_parameter(value)})" for name, value in cell.parameters.items())
-        kind = types.get(cell.type, cell.type.removeprefix("\\"))
+        kind = cell.type.removeprefix("\\")
         head = f"{kind} {f'#({parameters}) ' if parameters else ''}{self.instance_names[cell.name]} ("
         listed = ",\n".join(wrap(f".{name}({text})", 1) for name, text in connections.items())
         return f"{head}\n{listed}\n);"
 
-    def write(self, name: str, types: Mapping[str, str], comment: str) -> str:
+    def write(self, name: str, comment: str) -> str:
         """The text of the module."""
         for wire in list(self.module.wires):
             cell, process = self.cell_of.get(wire), self.process_of.get(wire)
@@ -227,12 +181,12 @@ class _Writer(Reader):
             elif process is not None:
                 self.drive(wire, self.as_expression(process))
         self._write_registers()
-        instances = [self._write_instance(cell, types) for cell in self.instances]
+        instances = [self._write_instance(cell) for cell in self.instances]
         return self._assemble(name, comment, instances)
 
     def _assemble(self, name: str, comment: str, instances: list[str]) -> str:
         listed = []
-        for port, text in self.ports[self.module.name].items():
+        for port, text in self.ports.items():
             wire = self.module.wires[port]
             kind = "reg " if port in self.variables else "wire"
             listed.append(f"  {wire.port:<6} {kind} {range_text(wire.width)}{text}")

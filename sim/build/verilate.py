@@ -72,7 +72,7 @@ def compiler_key() -> list[str]:
 
 def verilog_modules(component: wiring.Component, name: str) -> dict[str, str]:
     """Verilog of each module of a component; its own is ``mho_`` and ``name``, and its reset is high."""
-    return emit(component, name, prefix="mho_", name=f"mho_{name}", reset_low=False)
+    return emit(component, name=f"mho_{name}", prefix="mho_", reset_low=False)
 
 
 def verilog_text(component: wiring.Component, name: str) -> str:

@@ -11,9 +11,8 @@ from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
 from amaranth.hdl import Array, Assert, Assume, ClockDomain, Cover, Elaboratable, Module, Signal, Value
 from amaranth.hdl._ast import AnyConst, AnySeq
 from amaranth.hdl._ir import Fragment
+from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
-
-from rtl_gen.verilog.netlist import components_of
 
 __all__ = ["Harness", "State", "assume", "claim", "constant", "convert", "drive_freely", "free", "witness"]
 
@@ -23,7 +22,7 @@ class State(Mapping[str, Signal]):
 
     def __init__(self, fragment: Any) -> None:
         self._signals = dict(_registers(fragment, ""))
-        self._parts = {".".join(path): part for path, part in components_of(fragment, ())}
+        self._parts = {".".join(path): part for path, part in _components_of(fragment, ())}
 
     def part(self, path: str) -> Any:
         """The component at a path."""
@@ -57,6 +56,17 @@ def _registers(fragment: Any, prefix: str) -> Iterator[tuple[str, Signal]]:
             yield f"{prefix}{signal.name}", signal
     for inner, name, _ in fragment.subfragments:
         yield from _registers(inner, f"{prefix}{name}.")
+
+
+def _components_of(fragment: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], wiring.Component]]:
+    """The components that a design was made of, by path."""
+    for origin in fragment.origins or ():
+        if isinstance(origin, wiring.Component):
+            yield path, origin
+            break
+    for inner, name, _ in fragment.subfragments:
+        if name is not None:
+            yield from _components_of(inner, (*path, name))
 
 
 class _Platform:

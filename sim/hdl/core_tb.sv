@@ -165,6 +165,7 @@ module core_tb;
 `else
         .rst(rst),
 `endif
+        .soft_reset(1'b0),
         .op_payload(op_payload), .op_valid(op_valid), .op_ready(op_ready),
         .mask_payload(mask_payload), .mask_valid(mask_valid), .mask_ready(mask_ready),
         .i_payload(i_payload), .i_valid(i_valid), .i_ready(i_ready),

@@ -1,7 +1,7 @@
 """Write-verify: the core programs its own cells."""
 
 from hw.core.write_verify.config import ParameterLayout, WriteVerifyConfig, WriteVerifyParameters
-from hw.core.write_verify.engine import CellLayout, TargetLayout, WriteVerify, WriteVerifyStatus
+from hw.core.write_verify.engine import CellLayout, TargetLayout, WritePort, WriteVerify, WriteVerifyStatus
 from hw.core.write_verify.fault_map import FaultMap
 from hw.core.write_verify.reference import (
     PULSE,
@@ -20,6 +20,7 @@ __all__ = [
     "ParameterLayout",
     "TargetLayout",
     "WriteMacro",
+    "WritePort",
     "WriteVerify",
     "WriteVerifyConfig",
     "WriteVerifyParameters",

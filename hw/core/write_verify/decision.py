@@ -159,6 +159,7 @@ class RegisterCheck(wiring.Component):
     legal: Value
 
     def __init__(self, cfg: WriteVerifyConfig) -> None:
+        self.cfg = cfg
         super().__init__({"p": In(ParameterLayout(cfg)), "legal": Out(1)})
 
     def elaborate(self, platform: object) -> Module:

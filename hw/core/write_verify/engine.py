@@ -6,13 +6,14 @@ from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.block import Resettable
 from hw.core.write_verify.config import COUNT_BITS, ParameterLayout, WriteVerifyConfig
 from hw.core.write_verify.decision import Decision, RegisterCheck, RunLayout
 from hw.core.write_verify.fault_map import FaultMap
 from hw.macro.write_pins import PASS_BITS, WritePins
 from macro_models.exact.pulse import Polarity
 
-__all__ = ["CellLayout", "TargetLayout", "WriteVerify", "WriteVerifyStatus"]
+__all__ = ["CellLayout", "TargetLayout", "WritePort", "WriteVerify", "WriteVerifyStatus"]
 
 _TIMER_BITS = 32
 
@@ -61,7 +62,35 @@ class WriteVerifyStatus(wiring.Signature):
         })
 
 
-class WriteVerify(wiring.Component):
+class WritePort(wiring.Signature):
+    """What the vector port of a core has if it programs its cells, seen from the core.
+
+    Members
+    -------
+    target : In(stream.Signature(TargetLayout(cfg)))
+        What to program, see :class:`WriteVerify`.
+    cell : Out(stream.Signature(CellLayout(cfg)))
+        How each cell ended.
+    parameters : In(ParameterLayout(cfg))
+        Parameters of a run. They must not change while ``write_status.busy``.
+    write_start, write_stop : In(1)
+        Begin a run (a strobe); end it after the cell that is on.
+    map_addr, map_data : In, Out
+        Fault map.
+    write_status : Out(WriteVerifyStatus())
+        State and counters of write-verify; ``busy`` from the start on, also while it waits for the array.
+    """
+
+    def __init__(self, cfg: WriteVerifyConfig) -> None:
+        super().__init__({
+            "target": In(stream.Signature(TargetLayout(cfg))), "cell": Out(stream.Signature(CellLayout(cfg))),
+            "parameters": In(ParameterLayout(cfg)), "write_start": In(1), "write_stop": In(1),
+            "map_addr": In(range(cfg.map_words)), "map_data": Out(cfg.map_width),
+            "write_status": Out(WriteVerifyStatus()),
+        })
+
+
+class WriteVerify(Resettable):
     """Programs an array cell by cell, row by row, in several passes. See ``docs/design/write-verify.md``.
 
     The numpy reference is :func:`hw.core.write_verify.program`, which also has the cycles.
@@ -173,7 +202,7 @@ class WriteVerify(wiring.Component):
             m.d.sync += status.cycles_total.eq(status.cycles_total + 1)
         with m.If(timed & self.hold):
             m.d.sync += status.cycles_hold.eq(status.cycles_hold + 1)
-        return m
+        return self.resets(m)
 
     def _begin(self, m: Module) -> None:
         """Start a run."""
@@ -236,11 +265,11 @@ class WriteVerify(wiring.Component):
                 status.pulsed.eq(status.pulsed + self._run.started), status.faults.eq(status.faults + self._fault),
                 pins.write_sl.eq(pins.write_sl.rotate_left(1)),
             ]
-            with m.If(faults.last):
+            with m.If(faults.row_end):
                 m.d.sync += pins.write_wl.eq(pins.write_wl.rotate_left(1))
-            with m.If(self.stop | (faults.final & (status.write_pass == self.p.passes - 1))):
+            with m.If(self.stop | (faults.array_end & (status.write_pass == self.p.passes - 1))):
                 self._end(m)
-            with m.Elif(~faults.final):
+            with m.Elif(~faults.array_end):
                 m.next = "Fetch"
             with m.Elif(self.p.wait_cycles != 0):
                 m.d.sync += self._timer.eq(self.p.wait_cycles - 1)

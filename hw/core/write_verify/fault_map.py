@@ -1,16 +1,16 @@
 """Map of the cells that were given up."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
-from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from hw.block import Resettable
 from hw.core.write_verify.config import WriteVerifyConfig
 
 __all__ = ["FaultMap"]
 
 
-class FaultMap(wiring.Component):
+class FaultMap(Resettable):
     """Memory of one bit a cell, which cells are entered into in their order.
 
     It is cleared after reset and by ``clear``, one word a cycle (``cfg.map_words`` cycles).
@@ -23,9 +23,9 @@ class FaultMap(wiring.Component):
         Cells may be entered.
     enter, fault : In(1)
         Enter the next cell. After the last cell the first follows.
-    last : Out(1)
+    row_end : Out(1)
         The next cell is the last of its row.
-    final : Out(1)
+    array_end : Out(1)
         It is the last of the array.
     addr : In
         Word to read: ``(row * lines + col) // cfg.map_width``.
@@ -37,8 +37,8 @@ class FaultMap(wiring.Component):
     cleared: Signal
     enter: Value
     fault: Value
-    last: Value
-    final: Value
+    row_end: Value
+    array_end: Value
     addr: Value
     data: Value
 
@@ -46,7 +46,7 @@ class FaultMap(wiring.Component):
         self.cfg = cfg
         super().__init__({
             "clear": In(1), "cleared": Out(1), "enter": In(1), "fault": In(1),
-            "last": Out(1), "final": Out(1),
+            "row_end": Out(1), "array_end": Out(1),
             "addr": In(range(cfg.map_words)), "data": Out(cfg.map_width),
         })
 
@@ -66,7 +66,7 @@ class FaultMap(wiring.Component):
         faults = Signal(width)
         entered = Signal(width)
         m.d.comb += [
-            self.last.eq(column.all()), self.final.eq(cell.all()),
+            self.row_end.eq(column.all()), self.array_end.eq(cell.all()),
             entered.eq(Mux(bit == 0, 0, faults) | (self.fault << bit)),
             write.addr.eq(word), write.data.eq(Mux(self.cleared, entered, 0)),
             write.en.eq(~self.cleared | self.enter),
@@ -77,4 +77,4 @@ class FaultMap(wiring.Component):
             m.d.sync += [word.eq(word + 1), self.cleared.eq(word == words - 1)]
         with m.Elif(self.enter):
             m.d.sync += [faults.eq(entered), cell.eq(cell + 1)]
-        return m
+        return self.resets(m)

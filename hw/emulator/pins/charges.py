@@ -3,17 +3,17 @@
 from typing import Any
 
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed
-from amaranth.lib import wiring
 from amaranth.lib.memory import Memory, ReadPort
 from amaranth.lib.wiring import In, Out
 
+from hw.block import Resettable
 from hw.emulator.pins.config import PinEmulatorConfig
 from hw.emulator.vector.lanes import add_with_carry
 
 __all__ = ["LineCharges"]
 
 
-class LineCharges(wiring.Component):
+class LineCharges(Resettable):
     """Half charges ``r`` (:class:`~hw.emulator.vector.converter.LineConverter`) with their half steps, in a memory.
 
     A decrement goes through the groups of ``cfg.converters`` lines one after the other. A line that has changed its
@@ -88,7 +88,7 @@ class LineCharges(wiring.Component):
             m.d.sync += self.negative.eq(Cat(self.negative[1:], rest[-1]))
         with m.If(done):
             m.d.sync += self.negative.eq(Cat(self.negative[count:], *(value[-1] for value in after)))
-        return m
+        return self.resets(m)
 
     def _decrement(
         self, m: Module, rests: "ReadPort[Any, Any]", steps: "ReadPort[Any, Any]"

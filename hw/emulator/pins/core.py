@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, connect
 
 from hw.core.core import Core
+from hw.core.port import join
 from hw.core.write_verify import WriteVerifyConfig
 from hw.emulator.layout import LoadLayout
 from hw.emulator.pins.config import PinEmulatorConfig
@@ -28,12 +29,13 @@ class PinLevelCore(wiring.Component):
 
     Members
     -------
-    The members of :class:`hw.core.Core` but for ``macro``. A conversion without a table, too, sets ``status.error``.
-
+    <the members of :func:`hw.core.port.core_port`>
+        The vector port. A conversion without a table, too, sets ``status.error``.
     load, peek, peeked
         Those of the macro.
     """
 
+    soft_reset: Value
     op: stream.Interface
     i: stream.Interface
     o: stream.Interface
@@ -46,12 +48,11 @@ class PinLevelCore(wiring.Component):
     def __init__(self, cfg: PinEmulatorConfig, write: WriteVerifyConfig | None = None) -> None:
         if (None if write is None else write.verify_bits) != cfg.verify_bits:
             raise ValueError(f"verify_bits of write-verify must be {cfg.verify_bits}")
-        self.cfg = cfg
+        self.cfg, self.write = cfg, write
         self.core = Core(cfg.core, write)
         self.macro = PinLevelMacro(cfg)
-        members = dict(self.core.signature.members)
-        del members["macro"]
-        super().__init__({**members, "load": In(stream.Signature(LoadLayout(cfg))), **peek_members(cfg)})
+        self.port = self.core.port
+        super().__init__({**self.port.members, "load": In(stream.Signature(LoadLayout(cfg))), **peek_members(cfg)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -61,14 +62,8 @@ class PinLevelCore(wiring.Component):
         if self.cfg.verify_bits is not None:
             connect(m, wiring.flipped(self.peek), macro.peek)
             m.d.comb += self.peeked.eq(macro.peeked)
-        for name, member in self.signature.members.items():
-            if name in ("load", "peek", "peeked", "status"):
-                continue
-            ours, its = getattr(self, name), getattr(core, name)
-            if member.is_signature:
-                connect(m, wiring.flipped(ours), its)
-            else:
-                m.d.comb += its.eq(ours) if member.flow is In else ours.eq(its)
+        join(m, self.port, core, wiring.flipped(self), but=("status",))
+        m.d.comb += macro.soft_reset.eq(self.soft_reset)
         for name in self.status.signature.members:
             m.d.comb += getattr(self.status, name).eq(getattr(core.status, name))
         with m.If(macro.error):

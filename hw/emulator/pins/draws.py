@@ -3,10 +3,10 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
-from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from hw.block import Resettable
 from macro_models.exact.random import LANES, PHILOX_MULTIPLIERS, PHILOX_ROUNDS, PHILOX_WEYL
 
 __all__ = ["NORMAL_WORDS", "NormalDraw"]
@@ -17,7 +17,7 @@ NORMAL_WORDS = 2**14
 _ENTRY_BITS = 15
 
 
-class NormalDraw(wiring.Component):
+class NormalDraw(Resettable):
     """One draw of :func:`macro_models.exact.random.normal_blocks`: the ``number``-th of a cell.
 
     54 cycles from ``start`` to ``done``. The multiplier is lent by the user, who leaves it alone meanwhile.
@@ -112,7 +112,7 @@ class NormalDraw(wiring.Component):
                 m.d.comb += self.done.eq(1)
                 m.d.sync += self.z.eq(Mux(bits[-1], table, -table))
                 m.next = "Idle"
-        return m
+        return self.resets(m)
 
     def _mix(self, m: Module, counter: list[Signal], keys: list[Signal], first: Signal) -> None:
         """A round of Philox, from both products."""

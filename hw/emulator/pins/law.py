@@ -3,10 +3,11 @@
 from typing import Any
 
 from amaranth.hdl import Array, Module, Mux, Signal, Value, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from hw.block import Resettable
 from hw.emulator.pins.wide_multiplier import OPERAND_BITS
 from macro_models.exact.pulse import (
     AMPLITUDE_BITS,
@@ -45,7 +46,7 @@ class CellLayout(data.StructLayout):
         })
 
 
-class PulseArithmetic(wiring.Component):
+class PulseArithmetic(Resettable):
     """What a pulse makes of a cell, and the code of a verify read.
 
     The bit-exact reference is :class:`macro_models.exact.pulse.PulseLaw`. It takes 13 cycles from ``start`` to ``done``
@@ -165,7 +166,7 @@ class PulseArithmetic(wiring.Component):
                 m.d.sync += self.code.eq(_limited(log >> SCALE_BITS, 2**self.verify_bits - 1))
                 m.d.comb += self.done.eq(1)
                 m.next = "Idle"
-        return m
+        return self.resets(m)
 
     def _prepare(self, m: Module, constant: Any, over: Signal, way: Signal) -> None:
         """What follows from the cell alone, in two cycles."""

@@ -1,9 +1,9 @@
 """Inputs of the driven lines, taken from their registers plane by plane."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.block import Resettable
 from hw.emulator.pins.config import PinEmulatorConfig
 from hw.emulator.vector.lanes import LEVEL_BITS
 
@@ -12,7 +12,7 @@ __all__ = ["LineLevels"]
 _PLANES = LEVEL_BITS - 1
 
 
-class LineLevels(wiring.Component):
+class LineLevels(Resettable):
     """Records the planes of a conversion, and gives the levels of its lines to the lanes.
 
     The ``2**plane`` samples of a plane say the same, so that one of them is enough: the plane is a bit of the level.
@@ -71,4 +71,4 @@ class LineLevels(wiring.Component):
                 ahead.eq(Mux(self.backward, held[:lanes], held[:LEVEL_BITS].replicate(self.cfg.lanes))),
                 held.eq(Mux(self.backward, Cat(held[lanes:], held[:lanes]), held.rotate_right(LEVEL_BITS))),
             ]
-        return m
+        return self.resets(m)

@@ -6,6 +6,7 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.block import Resettable
 from hw.core.config import MASK_WORD
 from hw.emulator.layout import CELLS, LINES, PULSES, LoadLayout
 from hw.emulator.pins.charges import LineCharges
@@ -25,7 +26,7 @@ from hw.macro.macro_pins import MacroPins
 __all__ = ["PinLevelMacro"]
 
 
-class PinLevelMacro(wiring.Component):
+class PinLevelMacro(Resettable):
     """Answers the strobes of a core, and holds it where that takes longer than the strobe.
 
     Planes are recorded as they are sampled. The first compare of a conversion accumulates and then holds the charges of
@@ -102,7 +103,7 @@ class PinLevelMacro(wiring.Component):
         else:
             writes = Signal()
         self._connect_cells(m, cells, issue, chunk, busy, writes)
-        return m
+        return self.resets(m)
 
     def _add_noise(self, m: Module, levels: LineLevels, issue: ReadIssue, queue: LineQueue) -> PinNoise:
         """Noise between the queue and the charges; it reads the levels before the lanes do."""

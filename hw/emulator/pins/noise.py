@@ -1,9 +1,10 @@
 """Read noise of a macro behind its pins, drawn when all inputs of a conversion have been seen."""
 
 from amaranth.hdl import Cat, Module, Signal, Value, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
+from hw.block import Resettable
 from hw.core.layout import OP_ID_WIDTH
 from hw.emulator.pins.config import PinEmulatorConfig
 from hw.emulator.vector.lanes import LEVEL_BITS
@@ -16,7 +17,7 @@ _ARRIVES = 2
 """Cycles from a read of :class:`~hw.emulator.pins.levels.LineLevels` until the level is there."""
 
 
-class PinNoise(wiring.Component):
+class PinNoise(Resettable):
     """Draws the noise of a conversion, then adds it to the lines on their way to their charges.
 
     The levels are complete with the first compare. They are read once for the sum of their squares, a line in a cycle,
@@ -99,4 +100,4 @@ class PinNoise(wiring.Component):
             self.noisy.valid.eq(lines.noisy.valid), self.noisy.line.eq(lines.noisy.line),
             self.noisy.charge.eq(lines.noisy.charge),
         ]
-        return m
+        return self.resets(m)

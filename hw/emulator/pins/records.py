@@ -8,6 +8,7 @@ from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from hw.block import Resettable
 from hw.emulator.layout import index_width
 from hw.emulator.pins.config import LOG, LOG_DEPTH, LOG_LEVEL, LOG_WINDOW, LogLayout, PinEmulatorConfig
 from macro_models.exact.pulse import RECORD_WORDS
@@ -30,7 +31,7 @@ def peekable(cfg: PinEmulatorConfig, index: Value) -> Value:
     return Mux(index[-1], in_records, (low == LOG_LEVEL) | window)
 
 
-class CellRecords(wiring.Component):
+class CellRecords(Resettable):
     """Memory of the records, and the log of pulses; both can be read from outside.
 
     Members
@@ -106,4 +107,4 @@ class CellRecords(wiring.Component):
             m.d.sync += self.peeked.eq(read.data)
         with m.If(fetched):
             m.d.sync += self.peeked.eq(taken)
-        return m
+        return self.resets(m)

@@ -1,8 +1,9 @@
 """A multiplier of 32 bits, for one product after the other."""
 
 from amaranth.hdl import Const, Module, Signal, Value, signed
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
+from hw.block import Resettable
 
 __all__ = ["MULTIPLIER_CYCLES", "OPERAND_BITS", "WideMultiplier"]
 
@@ -16,7 +17,7 @@ _PART_BITS = 11
 """Bits of a factor that are multiplied in one stage: what an ECP5 does in 20 ns without its multipliers."""
 
 
-class WideMultiplier(wiring.Component):
+class WideMultiplier(Resettable):
     """``product`` is that of ``a`` and ``b`` three cycles before; a product can begin in each cycle.
 
     Members
@@ -47,4 +48,4 @@ class WideMultiplier(wiring.Component):
             m.d.sync += product.eq(a * factor)
             total = total + (product << low)
         m.d.sync += self.product.eq(total)
-        return m
+        return self.resets(m)

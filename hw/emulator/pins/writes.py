@@ -3,9 +3,10 @@
 from typing import Any
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import stream, wiring
+from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from hw.block import Resettable
 from hw.emulator.layout import index_width
 from hw.emulator.pins.config import CONSTANTS, LOG_LEVEL, NORMALS, PinEmulatorConfig
 from hw.emulator.pins.draws import NormalDraw
@@ -21,7 +22,7 @@ PULSE_HOLD, READ_HOLD = 78, 67
 """Cycles for which a pulse and a verify read hold the core."""
 
 
-class CellWriter(wiring.Component):
+class CellWriter(Resettable):
     """Answers the programming pins as ``macro_models.cells.pulses.PulseArray``, bit by bit.
 
     A pulse acts at its begin, at the amplitude that it has then, with the width for which the constants were made. It
@@ -140,7 +141,7 @@ class CellWriter(wiring.Component):
                 with m.If(records.pulse.ready):
                     m.d.sync += self.busy.eq(0)
                     m.next = "Idle"
-        return m
+        return self.resets(m)
 
     def _add_parts(self, m: Module) -> tuple[Any, Any, Any]:
         """Records, draws and law, with what does not depend on the state."""

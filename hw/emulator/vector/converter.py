@@ -1,9 +1,10 @@
 """The converter of one line after the other: a charge becomes a sign and a count."""
 
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
+from hw.block import Resettable
 from hw.emulator.config import EmulatorConfig
 from hw.emulator.layout import ContextLayout
 from hw.emulator.vector.lanes import add_with_carry
@@ -31,7 +32,7 @@ def _upper_bits(cfg: EmulatorConfig) -> int:
     return cfg.step_bits + 2
 
 
-class LineConverter(wiring.Component):
+class LineConverter(Resettable):
     """Searches the count of a line, most significant bit first, in a chain of ``cfg.divider_stages`` stages.
 
     In halves of the charge ``A = 2 r + 1`` and of the even step ``s = 2 t`` all is integer: the sign of A is that of
@@ -94,7 +95,7 @@ class LineConverter(wiring.Component):
         for stage in range(cfg.divider_stages):
             given, valid = self._stage(m, stage, given, valid)
         m.d.comb += [self.line.eq(given), self.done.eq(valid)]
-        return m
+        return self.resets(m)
 
     def _stage(self, m: Module, stage: int, given: data.View, valid: Value) -> tuple[data.View, Value]:
         """Search ``divider_cycles * search_width`` bits of a line; the first of them as it comes in."""

@@ -5,11 +5,11 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In
 
-from hw.core.core import CoreStatus
-from hw.core.layout import OpLayout
-from hw.core.masks import MASK_WORD, MaskLayout, MaskStore
+from hw.block import Resettable
+from hw.core.masks import MASK_WORD, MaskStore
+from hw.core.port import core_port
 from hw.emulator.config import EmulatorConfig
 from hw.emulator.layout import CELLS, ENABLE_BANKS, LoadLayout
 from hw.emulator.vector.converter import LineConverter
@@ -27,7 +27,7 @@ from hw.emulator.vector.tables import TableStore
 __all__ = ["VectorEmulator"]
 
 
-class VectorEmulator(wiring.Component):
+class VectorEmulator(Resettable):
     """Takes the place of :class:`hw.core.Core` and of its macro: the same streams, the same codes.
 
     Cells, and for each operation in use the offsets and steps of the lines, are loaded through ``load``. Operations
@@ -37,14 +37,12 @@ class VectorEmulator(wiring.Component):
 
     Members
     -------
-    op, i, o, mask : streams
-        As those of :class:`hw.core.Core`.
+    <the members of :func:`hw.core.port.core_port`>
+        The vector port. ``cycles_total`` are cycles of the emulator, ``cycles_analog`` those that the operations at the
+        pins of the chip would have taken, ``cycles_hold`` is 0. ``error`` is set, too, by an operation without a table:
+        its codes are 0.
     load : In(stream.Signature(LoadLayout(cfg)))
         Cells, tables and their tags. What is loaded while operations are under way may or may not count for them.
-    status : Out(CoreStatus())
-        As that of the core. ``cycles_total`` are cycles of the emulator, ``cycles_analog`` those that the operations at
-        the pins of the chip would have taken, ``cycles_hold`` is 0. ``error`` is set, too, by an operation without a
-        table: its codes are 0.
     """
 
     op: stream.Interface
@@ -56,14 +54,8 @@ class VectorEmulator(wiring.Component):
 
     def __init__(self, cfg: EmulatorConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "op": In(stream.Signature(OpLayout())),
-            "i": In(stream.Signature(32)),
-            "o": Out(stream.Signature(32)),
-            "mask": In(stream.Signature(MaskLayout(cfg.core))),
-            "load": In(stream.Signature(LoadLayout(cfg))),
-            "status": Out(CoreStatus()),
-        })
+        self.port = core_port(cfg.core)
+        super().__init__({**self.port.members, "load": In(stream.Signature(LoadLayout(cfg)))})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -120,7 +112,7 @@ class VectorEmulator(wiring.Component):
             m.d.comb += issue.full.eq(loader.full)
         self._convert(m, number, masks, tables, lines, converter)
         self._count(m, loader, issue, results, steps)
-        return m
+        return self.resets(m)
 
     def _load(self, m: Module, cells: CellMemory, tables: TableStore, issue: ReadIssue) -> None:
         """The load port: cells are written in cycles without a read."""

@@ -1,10 +1,10 @@
 """Input codes of an emulated core: how they are cut into conversions, and the memory that holds them."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from hw.block import Resettable
 from hw.core.loader import CODES_PER_WORD
 from hw.emulator.config import EmulatorConfig
 from hw.emulator.vector.lanes import LEVEL_BITS
@@ -15,7 +15,7 @@ BANKS = 2
 """Vectors that are held: one is used while the next one loads."""
 
 
-class InputMemory(wiring.Component):
+class InputMemory(Resettable):
     """Levels of the driven lines of two vectors, for each of their two segments.
 
     Members
@@ -74,4 +74,4 @@ class InputMemory(wiring.Component):
         m.d.comb += [one.eq(read.data.word_select(lane, LEVEL_BITS)), self.levels.eq(levels)]
         with m.If(arrived):
             m.d.sync += levels.eq(Mux(backward, read.data, one.replicate(cfg.lanes)))
-        return m
+        return self.resets(m)

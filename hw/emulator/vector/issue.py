@@ -1,9 +1,10 @@
 """Reads the cells of one operation after another, and says what becomes of each word."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
+from hw.block import Resettable
 from hw.core.counters import COUNT_BITS
 from hw.core.loader import StagedLayout
 from hw.emulator.config import EmulatorConfig
@@ -16,7 +17,7 @@ _ARRIVES = 2
 """Cycles from the issue of a read until its cells and levels are at the lanes."""
 
 
-class ReadIssue(wiring.Component):
+class ReadIssue(Resettable):
     """One word of cells a cycle: forward all bit lines of a word of source lines, backward all words of a bit line.
 
     Members
@@ -103,7 +104,7 @@ class ReadIssue(wiring.Component):
                 m.d.sync += of.planes.eq(LSB_SEGMENT_BITS - 1)
         self._take(m)
         self._follow(m, row, column, last_row, last_column, under_way)
-        return m
+        return self.resets(m)
 
     def _take(self, m: Module) -> None:
         of, staged = self.context, self.staged

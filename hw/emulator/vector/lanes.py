@@ -1,9 +1,9 @@
 """Products of a word of cells with its inputs, and their sums along bit lines or along source lines."""
 
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.block import Resettable
 from hw.emulator.config import EmulatorConfig
 
 __all__ = ["LEVEL_BITS", "MacLanes", "add_with_carry"]
@@ -12,7 +12,7 @@ LEVEL_BITS = 5
 """Bits of the input of a line in one conversion: four of the magnitude, then the sign."""
 
 
-class MacLanes(wiring.Component):
+class MacLanes(Resettable):
     """One product a lane and cycle.
 
     Forward each lane adds its own products, one for each bit line: ``sums`` are the source lines of the word. Backward
@@ -73,7 +73,7 @@ class MacLanes(wiring.Component):
         ]
         self._add_lanes(m, products, adding, last)
         self._add_words(m, products, valid[-1], first[-1])
-        return m
+        return self.resets(m)
 
     def _add_lanes(self, m: Module, products: list[tuple[Value, Value]], adding: Value, last: Value) -> None:
         """Sum of each lane. It is cleared as the last product comes, so that the adder needs no gate before it."""

@@ -3,16 +3,17 @@
 from itertools import pairwise
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
+from hw.block import Resettable
 from hw.emulator.config import EmulatorConfig
 from hw.emulator.layout import ContextLayout
 
 __all__ = ["LineQueue"]
 
 
-class LineQueue(wiring.Component):
+class LineQueue(Resettable):
     """Gives out the sums of one line at a time.
 
     Forward the sums of all lanes come at once: they are kept and given out one every ``cfg.row_words`` cycles, which is
@@ -86,4 +87,4 @@ class LineQueue(wiring.Component):
         with m.If(self.all_lanes):
             m.d.sync += [left.eq(cfg.lanes), pause.eq(0), kept_context.eq(coming)]
             m.d.sync += [here.eq(value) for here, value in zip(kept, self.sums, strict=True)]
-        return m
+        return self.resets(m)

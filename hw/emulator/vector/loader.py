@@ -1,10 +1,11 @@
 """Loads the next operation of an emulated core while others run."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from hw.block import Resettable
 from hw.core.layout import OpCheck, OpLayout
 from hw.core.loader import CODES_PER_WORD, StagedLayout
 from hw.core.masks import MASK_WORD
@@ -17,7 +18,7 @@ __all__ = ["VectorLoader"]
 _FORWARD_LINES = 2 * CODES_PER_WORD
 
 
-class VectorLoader(wiring.Component):
+class VectorLoader(Resettable):
     """Takes one descriptor, waits for its masks, then writes its input codes into a bank of the input memory.
 
     A code becomes the level of its line, or forward of its pair of lines: four bits of the magnitude and a sign, 0 for
@@ -116,7 +117,7 @@ class VectorLoader(wiring.Component):
         with m.If(self.take):
             m.d.sync += [self.full.eq(0), self.bank.eq(~self.bank)]
         self._place(m, word, store)
-        return m
+        return self.resets(m)
 
     def _place(self, m: Module, word: Signal, store: Value) -> None:
         """Levels of the lines of a word of codes, and where they go."""

@@ -4,10 +4,11 @@ The law, in numpy, is :class:`macro_models.exact.shift_register.ShiftRegister`.
 """
 
 from amaranth.hdl import C, Cat, Const, Module, Mux, Signal, Value, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from hw.block import Resettable
 from hw.core.layout import OP_ID_WIDTH
 from hw.emulator.config import EmulatorConfig
 from hw.emulator.layout import ENABLE_BANKS, ContextLayout
@@ -36,7 +37,7 @@ _SQUARE_BITS = 16
 _HALF = 12  # of the bits of the register that are counted
 
 
-class ConversionNoise(wiring.Component):
+class ConversionNoise(Resettable):
     """Adds the squares of the inputs while they load, then makes seed and amplitude of each conversion.
 
     From the first cycle of ``full`` to ``ready`` it takes :meth:`EmulatorConfig.draw_cycles`.
@@ -128,7 +129,7 @@ class ConversionNoise(wiring.Component):
                     m.next = "Begin"
         with m.If(self.take):
             m.d.sync += self.ready.eq(0)
-        return m
+        return self.resets(m)
 
     def _add_squares(self, m: Module) -> list[Signal]:
         """Sums of the squared levels of the lower and of the higher segment, two cycles behind ``store``."""
@@ -150,7 +151,7 @@ class ConversionNoise(wiring.Component):
         return sums
 
 
-class LineNoise(wiring.Component):
+class LineNoise(Resettable):
     """Adds its noise to each line on its way from the queue to the converter.
 
     A line leaves :attr:`EmulatorConfig.noise_cycles` after it came. Lines come as to the converter.
@@ -222,7 +223,7 @@ class LineNoise(wiring.Component):
             noisy.line.eq(came[:width]), noisy.of.eq(came[width + len(charge) :]),
             noisy.charge.eq(add_with_carry(charge, product[shift:].as_signed(), product[shift - 1])),
         ]
-        return m
+        return self.resets(m)
 
     def _multiply(self, m: Module, begin: Value, deviate: Value, amplitude: Value) -> tuple[Signal, Value]:
         """Product of a deviate and the amplitude of the next cycles; in which cycle its last bits are added.

@@ -3,10 +3,11 @@
 from typing import Any
 
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed, unsigned
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory, ReadPort
 from amaranth.lib.wiring import In, Out
 
+from hw.block import Resettable
 from hw.core.counters import COUNT_BITS
 from hw.core.drain import CODE_WIDTH
 from hw.emulator.config import EmulatorConfig
@@ -18,7 +19,7 @@ __all__ = ["ResultStore", "StepCounter"]
 _SEGMENT_WIDTH = COUNT_BITS + 2
 
 
-class ResultStore(wiring.Component):
+class ResultStore(Resettable):
     """Collects the codes of lines in ``cfg.banks`` banks, and gives the banks out one after the other.
 
     Members
@@ -90,7 +91,7 @@ class ResultStore(wiring.Component):
         with m.If(self.finish):
             m.d.sync += bank.eq(bank + 1)
         self._drain(m, read)
-        return m
+        return self.resets(m)
 
     def _drain(self, m: Module, read: "ReadPort[Any, Any]") -> None:
         """Give out the banks that are full."""
@@ -110,7 +111,7 @@ class ResultStore(wiring.Component):
         m.d.sync += full.eq(full + self.finish - self.freed)
 
 
-class StepCounter(wiring.Component):
+class StepCounter(Resettable):
     """Cycles that operations at the pins of a macro would have taken for the same conversions.
 
     Members
@@ -169,4 +170,4 @@ class StepCounter(wiring.Component):
                 self.conversions.eq(self.conversions + 1),
                 self.cycles.eq(self.cycles + fixed + steps * (core.decrement_cycles + core.compare_cycles)),
             ]
-        return m
+        return self.resets(m)

@@ -1,17 +1,18 @@
 """Offsets and converter steps of each line, for a few operations at a time."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from hw.block import Resettable
 from hw.emulator.config import EmulatorConfig
 from hw.emulator.layout import TagLayout
 
 __all__ = ["TableStore"]
 
 
-class TableStore(wiring.Component):
+class TableStore(Resettable):
     """Memory of tables, and the slot of the one that an operation needs.
 
     Neither tables nor tags know reset: a board that was reset goes on with what was loaded.
@@ -83,4 +84,4 @@ class TableStore(wiring.Component):
                 m.d.sync += tag.eq(self.tag)
             with m.If((tag.as_value() == self.wanted.as_value()) & self.allowed[slot]):
                 m.d.comb += [self.known.eq(1), self.slot.eq(slot)]
-        return m
+        return self.resets(m)

@@ -46,7 +46,7 @@ class MeshHarness(Harness):
     @staticmethod
     def path(place: tuple[int, int], part: str) -> str:
         """Path of a part of the router at a place."""
-        return f"router_{place[0]}_{place[1]}.router.{part}"
+        return f"router_{place[0]}_{place[1]}.{part}"
 
     def queues(self, state: State, place: tuple[int, int], port: Port) -> list[Queue]:
         """FIFOs of an input."""

@@ -53,7 +53,7 @@ class Recorded:
 
 def build(cfg: WriteVerifyConfig, folder: Path) -> Path:
     """The simulator."""
-    texts = emit(WriteVerify(cfg), "write_verify", prefix="my_", name="write_verify", reset_low=False)
+    texts = emit(WriteVerify(cfg), name="write_verify", prefix="my_", reset_low=False)
     for name, text in texts.items():
         (folder / f"{name}.v").write_text(text)
     (folder / "bench.cpp").write_text(BENCH.read_text())

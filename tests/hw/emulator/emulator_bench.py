@@ -80,7 +80,7 @@ def compile_bench(
     sources: Sequence[Path] = (),
 ) -> Path:
     """A simulator of the Verilog of a component, with a C++ main program."""
-    texts = emit(component, name, prefix="my_", name=name, reset_low=False)
+    texts = emit(component, name=name, prefix="my_", reset_low=False)
     (folder / f"{name}.v").write_text("\n".join(texts.values()))
     (folder / "bench.cpp").write_text(main.read_text())
     flags = ["-O3", "--noassert", "--x-assign", "fast", "--x-initial", "fast", "-CFLAGS", " ".join(["-O1", *defines])]

@@ -24,7 +24,7 @@ class Operators(wiring.Component):
     def __init__(self) -> None:
         super().__init__({
             "a": In(7), "b": In(5), "c": In(signed(6)), "d": In(signed(4)), "s": In(3),
-            "arithmetic": Out(64), "logic": Out(64), "compare": Out(32), "shift": Out(64), "parts": Out(32),
+            "arithmetic": Out(64), "bitwise": Out(64), "compare": Out(32), "shift": Out(64), "parts": Out(32),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -35,7 +35,7 @@ class Operators(wiring.Component):
             self.arithmetic.eq(Cat(
                 a + b, a - b, (a * b)[:9], c + d, c - d, (c * d)[:9], (-c)[:6], (a - b + d)[:5], a + c,
             )),
-            self.logic.eq(Cat(a & b, a | c, c ^ d, ~a, ~c, a.any(), b.all(), c.xor(), c.bool(), Mux(s[0], a, d))),
+            self.bitwise.eq(Cat(a & b, a | c, c ^ d, ~a, ~c, a.any(), b.all(), c.xor(), c.bool(), Mux(s[0], a, d))),
             self.compare.eq(Cat(
                 a == b, a != c, c == d, c < d, c >= 0, a < b, a <= b, a > 17, a >= b, d < -3, a == 0,
                 s[1] == 0, s[1] != 0,

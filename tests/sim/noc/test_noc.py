@@ -71,7 +71,7 @@ def test_a_column_without_reduction() -> None:
 @pytest.mark.parametrize(("columns", "rows", "contexts"), [(2, 1, 0), (1, 2, 1), (9, 1, 4)])
 def test_verilog_of_thin_meshes(tmp_path: Path, columns: int, rows: int, contexts: int) -> None:
     mesh = Mesh(MeshConfig(columns=columns, rows=rows, payload_bits=32, contexts=contexts))
-    texts = emit(mesh, "mesh", prefix="mho_", name="mho_mesh", reset_low=False)
+    texts = emit(mesh, name="mho_mesh", prefix="mho_", reset_low=False)
     (tmp_path / "mesh.v").write_text("\n".join(texts.values()))
     command = ["verilator", "--lint-only", "-Wno-fatal", "--top-module", "mho_mesh", str(tmp_path / "mesh.v")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

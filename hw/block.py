@@ -1,0 +1,55 @@
+"""Blocks: components that are modules of their own in Verilog, and how they are reset from within the design."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In
+
+__all__ = ["OwnReset", "Resettable", "is_block"]
+
+
+def is_block(part: object) -> bool:
+    """Whether a part of a design is a module of its own in Verilog: components are, but for those of Amaranth."""
+    return isinstance(part, wiring.Component) and not type(part).__module__.startswith("amaranth.")
+
+
+class OwnReset(ResetInserter):
+    """Resets what a module holds itself. Its blocks are left out: they have ports for that."""
+
+    def map_subfragments(self, fragment: Any, new_fragment: Any) -> None:
+        for part, name, src_loc in fragment.subfragments:
+            inner = part if any(map(is_block, part.origins or ())) else self.on_fragment(part)
+            new_fragment.add_subfragment(inner, name, src_loc=src_loc)
+
+
+class Resettable(wiring.Component):
+    """A block with a synchronous reset beside that of its clock domain, which its parent drives through a port.
+
+    A ``ResetInserter`` around a block does not reach into its module, and is refused where Verilog is written. A block
+    that is reset from within the design is one of these instead: ``elaborate`` returns ``self.resets(m)``, which resets
+    the registers of ``m`` and, through their ports, every part of it that is one of these.
+
+    Parameters
+    ----------
+    members
+        Its other ports.
+
+    Members
+    -------
+    soft_reset : In(1)
+        Every register that has a reset takes its initial value at the next clock edge.
+    """
+
+    soft_reset: Signal
+
+    def __init__(self, members: Mapping[str, Any]) -> None:
+        super().__init__({"soft_reset": In(1), **members})
+
+    def resets(self, m: Module) -> Any:
+        """``m``, reset by ``soft_reset``."""
+        inner: Any = m
+        parts = (*inner._named_submodules.values(), *inner._anon_submodules)
+        m.d.comb += [part.soft_reset.eq(self.soft_reset) for part, _ in parts if isinstance(part, Resettable)]
+        return OwnReset(self.soft_reset)(m)

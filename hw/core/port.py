@@ -1,0 +1,99 @@
+"""The vector port: where a core meets what drives it."""
+
+from typing import Any
+
+from amaranth.hdl import Module, ShapeLike, unsigned
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.core.config import CoreConfig
+from hw.core.layout import OpLayout
+from hw.core.masks import MaskLayout
+from hw.core.write_verify import WritePort, WriteVerifyConfig
+
+__all__ = ["CoreStatus", "VectorPort", "core_port", "join"]
+
+
+class CoreStatus(wiring.Signature):
+    """What a core says of itself.
+
+    Members
+    -------
+    busy : Out(1)
+        From the transfer of a descriptor to that of the last word of its result.
+    done : Out(1)
+        Strobe, once an operation: its result begins to drain.
+    error : Out(1)
+        An illegal descriptor was dropped. Stays until reset.
+    mvms : Out(32)
+        Conversions that ended: two for an operation of two segments.
+    cycles_total : Out(48)
+        Cycles in which an operation was in progress.
+    cycles_analog, cycles_hold : Out(48)
+        Of these, cycles of operations at the pins, without and with ``hold``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({
+            "busy": Out(1), "done": Out(1), "error": Out(1), "mvms": Out(32),
+            "cycles_total": Out(48), "cycles_analog": Out(48), "cycles_hold": Out(48),
+        })
+
+
+class VectorPort(wiring.Signature):
+    """The vector port, seen from the core: what every kind of core has, and all that its surroundings know of it.
+
+    The port's own are the members and their order in time: one descriptor, then its input words, then its output words,
+    in the order of the descriptors; masks that are in force for the descriptors that are transferred later; 32-bit
+    words; the status. The kind's own are the bits of a descriptor and of a mask, how many words an operation takes and
+    gives, what a code means, and the members of its engine. Both ends have the members flat, as ports of their own.
+
+    Parameters
+    ----------
+    op, mask
+        Shapes of a descriptor and of a write of a mask.
+    engine
+        The members by which the core programs its cells, if it does.
+
+    Members
+    -------
+    soft_reset : In(1)
+        Resets the core and its masks, see :class:`hw.block.Resettable`.
+    op : In(stream of op)
+        What to do. An illegal descriptor is dropped and sets ``status.error``. The operation uses the masks as they are
+        when its descriptor is transferred.
+    i, o : In(stream of 32 bits), Out(stream of 32 bits)
+        Input and output codes of the operations in their order.
+    mask : In(stream of mask)
+        Writes of masks.
+    status : Out(CoreStatus())
+        State and counters.
+    <the members of engine>
+    """
+
+    def __init__(self, op: ShapeLike, mask: ShapeLike, engine: wiring.Signature | None = None) -> None:
+        super().__init__({
+            "soft_reset": In(1), "op": In(stream.Signature(op)), "i": In(stream.Signature(unsigned(32))),
+            "o": Out(stream.Signature(unsigned(32))), "mask": In(stream.Signature(mask)), "status": Out(CoreStatus()),
+            **({} if engine is None else engine.members),
+        })
+
+
+def core_port(cfg: CoreConfig, write: WriteVerifyConfig | None = None) -> VectorPort:
+    """The vector port of a transposable core, with :class:`WritePort` if it programs its cells."""
+    return VectorPort(OpLayout(), MaskLayout(cfg), None if write is None else WritePort(write))
+
+
+def join(m: Module, port: VectorPort, core: Any, driver: Any, *, but: tuple[str, ...] = ()) -> None:
+    """Connect the vector port of ``core`` with that of ``driver``, but for the members of the names ``but``.
+
+    A component that passes the port on is a driver of the core within as ``flipped(self)``.
+    """
+    for name, member in port.members.items():
+        inner, outer = getattr(core, name), getattr(driver, name)
+        if name in but:
+            continue
+        if member.is_signature:
+            wiring.connect(m, core=inner, driver=outer)
+        else:
+            m.d.comb += outer.eq(inner) if member.flow is Out else inner.eq(outer)

@@ -1,0 +1,213 @@
+"""The blocks of a design: which modules there are, what they are called, and where they are instances.
+
+What Amaranth does not export (fragments, parts of modules) is taken from its inner modules here and in
+:mod:`rtl_gen.verilog.netlist`.
+"""
+
+import hashlib
+import inspect
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from amaranth.hdl import ClockSignal, Const, Elaboratable, Instance, Module, ResetInserter, ResetSignal, Value
+from amaranth.hdl._ir import Fragment
+from amaranth.hdl._xfrm import TransformedElaboratable
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+
+from hw.block import OwnReset, is_block
+from macro_models.errors import InputError, ToolError
+from rtl_gen.verilog.memories import MemoryPlatform
+from rtl_gen.verilog.names import identifier
+
+__all__ = ["Block", "BlockPlatform", "arguments", "ports_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """A module to write: the component that it was made of, and its logic, in which other blocks are instances.
+
+    ``ports`` are the names of its ports in their order; ``clocked``: it has registers, so that the first two are the
+    clock and the reset.
+    """
+
+    component: wiring.Component
+    fragment: Any
+    clocked: bool
+    ports: tuple[str, ...]
+
+
+def ports_of(component: wiring.Component) -> Iterator[tuple[str, Value, wiring.Flow]]:
+    """Ports of a component, all that its signature has: name in Verilog, value, direction.
+
+    Raises
+    ------
+    ToolError
+        If a name says nothing, or is none in Verilog.
+    """
+    seen: set[str] = set()
+    for path, member, value in component.signature.flatten(component):
+        wanted, value = "_".join(map(str, path)), Value.cast(value)
+        if isinstance(value, Const) or not len(value):
+            # It carries nothing.
+            continue
+        name, where = identifier(wanted), type(component).__name__
+        if re.fullmatch(r"(port|net|wire|signal|w)_?\d+", name):
+            raise ToolError(f"{where}: a port must be named after what it carries, not {wanted}")
+        if name in seen or name in ("clk", "rst", "rst_n") or name != re.sub("__+", "_", wanted):
+            raise ToolError(f"{where}: a port must have a name of its own that is no keyword of Verilog, not {wanted}")
+        seen.add(name)
+        yield name, value, member.flow
+
+
+def arguments(component: wiring.Component) -> dict[str, Any]:
+    """What a component was made with: the arguments of its constructor, which it keeps under their names."""
+    kind, found = type(component), {}
+    if kind.__init__ is wiring.Component.__init__:
+        return found
+    for name in list(inspect.signature(kind.__init__).parameters)[1:]:
+        where = next((where for where in (name, f"_{name}") if hasattr(component, where)), None)
+        if where is None:
+            raise ToolError(f"{kind.__name__} must keep its argument {name}, which tells its modules apart")
+        found[name] = getattr(component, where)
+    return found
+
+
+class BlockPlatform(MemoryPlatform):
+    """Platform of an elaboration for Verilog: memories are instances of wrappers, and blocks of modules.
+
+    The first component of each kind and configuration is elaborated; its like are instances of the same module. What is
+    no block of its own (a plain ``Module``, a part of Amaranth's library) becomes part of the block that holds it.
+
+    Parameters
+    ----------
+    prefix
+        Put before the name of every module.
+    own
+        Configurations of the chip, which add nothing to the names of the blocks that they configure. A block of
+        another configuration has eight digits of its hash in its name, wherever it is.
+    reset
+        Name of the port of the reset.
+    """
+
+    def __init__(self, prefix: str, own: Collection[object], reset: str) -> None:
+        super().__init__(prefix)
+        self.own, self.reset = own, reset
+        self.blocks: dict[str, Block] = {}
+        self.conflict: Exception | None = None
+        self._identities: dict[str, tuple[type, str]] = {}
+
+    def module_name(self, component: wiring.Component) -> str:
+        """Name of the module of a component: that of its class (or its ``verilog_name``) and what it was made with."""
+        kind, others = type(component), {}
+        words = [getattr(kind, "verilog_name", None) or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.__name__).lower()]
+        for name, value in arguments(component).items():
+            if any(type(value) is type(own) and value == own for own in self.own) or value is False:
+                continue
+            elif value is None or value is True:
+                words.append(f"no_{name}" if value is None else name)
+            elif isinstance(value, (Enum, int, str)):
+                words.append(value.name.lower() if isinstance(value, Enum) else str(value))
+            else:
+                others[name] = value
+        if others:
+            text = repr(others)
+            if re.search(r" at 0x[0-9a-f]", text):
+                raise ToolError(f"{kind.__name__}: {', '.join(others)} must have a text that tells their values apart")
+            words.append(hashlib.sha256(text.encode()).hexdigest()[:8])
+        return identifier(f"{self.prefix}{'_'.join(words)}")
+
+    def add(self, component: Any, name: str) -> Instance | None:
+        """Have a module for a component, unless there is one; if the component is an instance itself, return that."""
+        identity = type(component), repr(arguments(component))
+        for made in (component, *vars(component).values()):
+            if isinstance(made, Elaboratable):
+                made._MustUse__used = True  # pyright: ignore[reportAttributeAccessIssue]
+        if name in self._identities:
+            self._compare(name, identity)
+            return None
+        self._identities[name] = identity
+        # The place of a block is before those that it holds.
+        self.blocks[name] = Block(component, None, False, ())
+        fragment = self._resolve(component.elaborate(self), None)
+        if isinstance(fragment, Instance):
+            del self.blocks[name], self._identities[name]
+            return fragment
+        _flatten(fragment)
+        if more := sorted({*fragment.statements, *fragment.domains} - {"comb", "sync"}):
+            raise ToolError(f"{type(component).__name__} must have the one clock domain sync, not {', '.join(more)}")
+        ports = (value for part, _, _ in fragment.subfragments for value, _ in part.ports.values())
+        clocked = "sync" in fragment.statements or any(isinstance(value, ClockSignal) for value in ports)
+        listed = ("clk", self.reset) * clocked + tuple(port for port, _, _ in ports_of(component))
+        self.blocks[name] = Block(component, fragment, clocked, listed)
+        return None
+
+    def _compare(self, name: str, identity: tuple[type, str]) -> None:
+        """Note if two different blocks have one name."""
+        top, one, other = next(iter(self._identities)), self._identities[name][0], identity[0]
+        if self._identities[name] != identity and name == top:
+            self.conflict = InputError(f"top must not be the name of an inner module, not {name!r}")
+        elif self._identities[name] != identity:
+            names = " and ".join(f"{kind.__module__}.{kind.__name__}" for kind in (one, other))
+            self.conflict = ToolError(f"{names} are both {name}")
+
+    def _instance(self, component: wiring.Component) -> Instance:
+        name = self.module_name(component)
+        if (instance := self.add(component, name)) is not None:
+            return instance
+        ports: dict[str, Any] = {}
+        if self.blocks[name].clocked:
+            ports |= {"i_clk": ClockSignal(), f"i_{self.reset}": ResetSignal()}
+        for port, value, flow in ports_of(component):
+            ports[f"{'o' if flow is wiring.Out else 'i'}_{port}"] = value
+        return Instance(name, **ports)
+
+    def _resolve(self, part: Any, transform: Any) -> Any:
+        """The fragment of a part; ``transform`` is what would not reach into the instances that it becomes."""
+        while not isinstance(part, Fragment):
+            part._MustUse__used = True
+            if isinstance(part, TransformedElaboratable):
+                outer = transform or next((t for t in part._transforms_ if not isinstance(t, OwnReset)), None)
+                fragment = self._resolve(part._elaboratable_, outer)
+                for inserted in part._transforms_:
+                    fragment = inserted(fragment)
+                return fragment
+            if isinstance(part, Module):
+                return self._module(part, transform)
+            if transform is not None and (is_block(part) or _loses(part, transform)):
+                raise ToolError(
+                    f"{type(transform).__name__} around {type(part).__name__} is lost in Verilog, where that is a "
+                    "module of its own: give it a port for it (hw.block.Resettable)"
+                )
+            part = self._instance(part) if is_block(part) else part.elaborate(self)
+        return part
+
+    def _module(self, m: Any, transform: Any) -> Any:
+        for name, (part, src_loc) in m._named_submodules.items():
+            m._named_submodules[name] = self._resolve(part, transform), src_loc
+        m._anon_submodules[:] = [(self._resolve(part, transform), src_loc) for part, src_loc in m._anon_submodules]
+        return Fragment.get(m, self)
+
+
+def _loses(part: object, transform: object) -> bool:
+    """Whether a part that becomes the instance of a memory needs what a transformation would change in it."""
+    return isinstance(part, Memory) and not isinstance(transform, ResetInserter)
+
+
+def _flatten(fragment: Any) -> None:
+    """Take what is no instance into the fragment itself."""
+    kept = []
+    for place, (part, name, src_loc) in enumerate(fragment.subfragments):
+        name = name or f"part_{place}"
+        if isinstance(part, Instance):
+            kept.append((part, name, src_loc))
+            continue
+        _flatten(part)
+        for domain, statements in part.statements.items():
+            fragment.add_statements(domain, *statements)
+        fragment.add_domains(part.domains.values())
+        kept += [(inner, f"{name}_{inside}", where) for inner, inside, where in part.subfragments]
+    fragment.subfragments[:] = kept

@@ -1,0 +1,70 @@
+"""What the soft reset of a core reaches: everything that the reset of its clock does."""
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from amaranth.hdl import Elaboratable, Signal, Value
+from amaranth.hdl._ir import Fragment
+from amaranth.lib.wiring import In
+
+from hw.config import load_chip
+from hw.core import Core, CoreConfig
+from hw.core.write_verify import WriteVerifyConfig
+from hw.emulator import EmulatorConfig, PinEmulatorConfig, PinLevelCore, VectorEmulator
+from hw.host.write_host import WriteQueues
+from hw.testing import simulate
+
+CHIP = load_chip("tnsa16-core")
+CORE = CoreConfig.from_chip(CHIP)
+WRITE = WriteVerifyConfig.from_chip(CHIP)
+
+
+def _driven(fragment: Any, domain: str) -> Iterator[Signal]:
+    for statement in fragment.statements.get(domain, ()):
+        yield from statement._lhs_signals()
+    for inner, _, _ in fragment.subfragments:
+        yield from _driven(inner, domain)
+
+
+class _Elaborated(Elaboratable):
+    def __init__(self, fragment: Any) -> None:
+        self.fragment = fragment
+
+    def elaborate(self, platform: object) -> Any:
+        return self.fragment
+
+
+@pytest.mark.parametrize("make", [
+    pytest.param(lambda: Core(CORE, WRITE), id="core"),
+    pytest.param(lambda: VectorEmulator(EmulatorConfig(core=CORE, noise=True)), id="vector"),
+    pytest.param(
+        lambda: PinLevelCore(PinEmulatorConfig(core=CORE, noise=True, verify_bits=WRITE.verify_bits), WRITE), id="pins"
+    ),
+    pytest.param(lambda: WriteQueues(WRITE), id="queues"),
+])
+def test_every_register_takes_its_initial_value(make: Callable[[], Any]) -> None:
+    dut = make()
+    ports = [(value, member.flow) for _, member, value in dut.signature.flatten(dut)]
+    inputs = [Value.cast(value).as_unsigned() for value, flow in ports if flow is In and value is not dut.soft_reset]
+    fragment = Fragment.get(dut, None)
+    # A structure may have fields of both kinds; the bench can set only whole signals.
+    wires = {id(signal) for signal in _driven(fragment, "comb")}
+    registers = {
+        id(signal): signal.as_unsigned() for signal in _driven(fragment, "sync")
+        if not signal.reset_less and id(signal) not in wires
+    }
+    rng = random.Random(1)
+
+    async def bench(ctx: Any) -> None:
+        initial = {key: ctx.get(register) for key, register in registers.items()}
+        for reset in (0, 1) * 8:
+            for value in (*inputs, *registers.values()):
+                ctx.set(value, rng.getrandbits(len(value)))
+            ctx.set(dut.soft_reset, reset)
+            await ctx.tick()
+            found = {key: ctx.get(register) for key, register in registers.items()}
+            assert (found == initial) == bool(reset)
+
+    simulate(_Elaborated(fragment), bench)

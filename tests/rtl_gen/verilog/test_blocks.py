@@ -1,0 +1,306 @@
+# amaranth: UnusedElaboratable=no
+"""A module is a contract: its file depends on its own configuration, and what would be lost in it is refused."""
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from amaranth.hdl import ClockDomain, DomainRenamer, EnableInserter, Module, ResetInserter, Signal
+from amaranth.lib import wiring
+from amaranth.lib.fifo import SyncFIFO
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hw.block import Resettable
+from hw.chip import WRAPS, CoreTop
+from hw.config import load_chip
+from hw.core import CoreConfig
+from hw.core.write_verify import WriteVerifyConfig
+from hw.noc.config import MeshConfig
+from hw.noc.interface.interface import NetworkInterface
+from hw.noc.mesh import Mesh
+from macro_models.errors import InputError, ToolError
+from rtl_gen.emit import emit_block, module_texts
+from rtl_gen.macro.adapter import write_stub
+from rtl_gen.tapeout_files import waivers
+from rtl_gen.verilog.netlist import emit
+
+CHIP = load_chip("tnsa16-core")
+OTHER = load_chip("tnsa16-core", {"timing.t_sample_ns": 50})
+CORE, WRITE = CoreConfig.from_chip(CHIP), WriteVerifyConfig.from_chip(CHIP)
+
+
+class Quiet(wiring.Component):
+    """Two cores, one of which nobody asks for its status, and the other for its counter alone."""
+
+    def __init__(self, other: CoreConfig = CORE) -> None:
+        self.other = other
+        super().__init__({"go": In(1), "mvms": Out(32)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.silent = silent = CoreTop(CORE, WRITE)
+        m.submodules.asked = asked = CoreTop(self.other, WRITE)
+        m.d.comb += [silent.op.valid.eq(self.go), asked.i.valid.eq(self.go), self.mvms.eq(asked.status.mvms)]
+        return m
+
+
+@pytest.mark.parametrize("reset", ["sync", "async_low"])
+def test_file_of_a_block_is_the_same_in_every_assembly(reset: str) -> None:
+    chip = load_chip("tnsa16-core", {"verilog.reset": reset})
+    seen: dict[str, str] = {}
+    texts = [module_texts(chip, wrap) for wrap in WRAPS] + [emit_block(chip, Quiet(), "quiet", "mho_")]
+    for name, text in (item for assembly in texts for item in assembly.items()):
+        assert seen.setdefault(name, text) == text, name
+    alone = emit_block(chip, CoreTop(CORE, WRITE), "mho_core", "mho_")
+    assert alone["mho_core"] == seen["mho_core"]
+    for assembly in texts:
+        assert {name: text for name, text in assembly.items() if name in alone} == alone
+        # All ports of an instance are there, those that nobody reads are open.
+        whole = "\n".join(assembly.values())
+        for ports in re.findall(r"^  mho_core \w+ \((.*?)\);", whole, re.MULTILINE | re.DOTALL):
+            declared = re.findall(r"^  (?:in|out)put +\w+ +(?:\[.*\] )?(\w+)", alone["mho_core"], re.MULTILINE)
+            assert re.findall(r"\.(\w+)\(", ports) == declared
+
+
+def test_instances_of_one_configuration_are_one_module() -> None:
+    texts = emit_block(CHIP, Quiet(), "quiet", "mho_")
+    assert re.findall(r"^  (\w+) (?:silent|asked) \(", texts["quiet"], re.MULTILINE) == ["mho_core", "mho_core"]
+
+
+def test_name_of_another_configuration_does_not_depend_on_the_assembly() -> None:
+    other = CoreConfig.from_chip(OTHER)
+    both = emit_block(CHIP, Quiet(other), "quiet", "mho_")
+    silent, asked = re.findall(r"^  (\w+) (?:silent|asked) \(", both["quiet"], re.MULTILINE)
+    assert silent == "mho_core"
+    assert re.fullmatch(r"mho_core_[0-9a-f]{8}", asked)
+    # Each of both is what it is without the other one.
+    assert {name: both[name] for name in emit_block(CHIP, CoreTop(CORE, WRITE), silent, "mho_")}
+    for component, name in ((CoreTop(CORE, WRITE), silent), (CoreTop(other, WRITE), asked)):
+        alone = emit_block(CHIP, component, name, "mho_")
+        assert {name: both[name] for name in alone} == alone
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("verilator", "iverilog", "yosys")
+def test_tools_accept_a_wrapper_that_asks_for_little(tmp_path: Path) -> None:
+    texts = emit_block(CHIP, Quiet(), "quiet", "mho_")
+    texts |= {name: text for name, text in module_texts(CHIP, "none").items() if "adapter" in name}
+    texts |= {"tnsa_macro": write_stub(CHIP, {})}
+    for name, text in texts.items():
+        (tmp_path / f"{name}.v").write_text(text)
+    (tmp_path / "quiet.vlt").write_text(waivers().replace("*stubs/*", "*tnsa_macro*"))
+    files = [f"{name}.v" for name in texts]
+    script = f"read_verilog {' '.join(files)}; hierarchy -check -top quiet; proc; check -assert"
+    lint = ["verilator", "--lint-only", "-Wall", "--quiet", "quiet.vlt", *files, "--top-module", "quiet"]
+    for command in (lint, ["iverilog", "-g2005", "-Wall", "-o", "sim", *files], ["yosys", "-q", "-p", script]):
+        run = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
+        assert (run.returncode, run.stderr) == (0, ""), command[0]
+
+
+@pytest.mark.slow
+def test_nodes_of_a_mesh_are_one_module_and_elaborate_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    cfg = MeshConfig.from_chip(load_chip("neurram"))
+    made: list[type] = []
+    elaborate = NetworkInterface.elaborate
+
+    def counted(self: NetworkInterface, platform: object) -> Module:
+        made.append(type(self))
+        return elaborate(self, platform)
+
+    monkeypatch.setattr(NetworkInterface, "elaborate", counted)
+    texts = emit(Mesh(cfg), name="mesh", prefix="mho_", reset_low=False)
+    assert cfg.nodes == 48
+    assert len(made) == 1
+    whole = "\n".join(texts.values())
+    for name in ("router", "network_interface", "reduction_router"):
+        assert len(re.findall(rf"^  mho_{name} \w+ \(", whole, re.MULTILINE)) == 48
+        assert len(re.findall(rf"^module mho_{name} \(", whole, re.MULTILINE)) == 1
+
+
+# ---- What is refused
+
+
+class Counter(wiring.Component):
+    """Counts."""
+
+    def __init__(self) -> None:
+        super().__init__({"count": Out(4)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.sync += self.count.eq(self.count + 1)
+        return m
+
+
+class Parent(wiring.Component):
+    """Holds what ``make`` makes, of which ``count`` is read."""
+
+    def __init__(self, make: Callable[[Any], Any], part: Any) -> None:
+        self.make, self.part = make, part
+        super().__init__({"clear": In(1), "count": Out(4)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.part = self.make(self)
+        m.d.comb += self.count.eq(self.part)
+        return m
+
+
+def _emit(component: wiring.Component) -> dict[str, str]:
+    return emit(component, name="top", prefix="", reset_low=False)
+
+
+def _around(transform: Callable[[Any], Any], part: Any, *, depth: int = 0) -> Parent:
+    def make(parent: Parent) -> Any:
+        inner = part
+        for _ in range(depth):
+            m = Module()
+            m.submodules.inner = inner
+            inner = m
+        return transform(parent)(inner)
+
+    return Parent(make, getattr(part, "count", 0))
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+@pytest.mark.parametrize(("transform", "name"), [
+    (lambda p: ResetInserter(p.clear), "ResetInserter"),
+    (lambda p: ResetInserter({"sync": p.clear}), "ResetInserter"),
+    (lambda p: EnableInserter(p.clear), "EnableInserter"),
+    (lambda p: DomainRenamer("other"), "DomainRenamer"),
+])
+def test_transformation_of_a_block_is_refused(transform: Callable[[Any], Any], name: str, depth: int) -> None:
+    sentence = f"{name} around Counter is lost in Verilog, where that is a module of its own: give it a port for it"
+    with pytest.raises(ToolError, match=f"^{re.escape(sentence)}"):
+        _emit(_around(transform, Counter(), depth=depth))
+
+
+def test_transformation_within_a_transformation_is_refused() -> None:
+    with pytest.raises(ToolError, match=r"^EnableInserter around Counter is lost"):
+        _emit(_around(lambda p: lambda part: ResetInserter(p.clear)(EnableInserter(p.clear)(part)), Counter()))
+
+
+def test_enable_of_a_memory_is_refused() -> None:
+    memory = Memory(shape=4, depth=4, init=[])
+    memory.read_port(), memory.write_port()
+    with pytest.raises(ToolError, match=r"^EnableInserter around Memory is lost"):
+        _emit(_around(lambda p: EnableInserter(p.clear), memory))
+
+
+def test_reset_of_a_part_that_is_no_block_is_kept() -> None:
+    """A FIFO of Amaranth's library becomes part of the block that holds it, with the reset around it."""
+    fifo: Any = SyncFIFO(width=4, depth=4)
+    text = _emit(Parent(lambda p: ResetInserter(p.clear)(fifo), fifo.level))["top"]
+    assert re.search(r"if \(clear\) begin", text)
+
+
+class Inner(Resettable):
+    """Counts, with a counter within."""
+
+    def __init__(self) -> None:
+        super().__init__({"count": Out(5)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.deep = deep = Deep()
+        m.d.sync += self.count.eq(self.count + deep.count)
+        return self.resets(m)
+
+
+class Deep(Resettable):
+    """Counts."""
+
+    def __init__(self) -> None:
+        super().__init__({"count": Out(4)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.sync += self.count.eq(self.count + 1)
+        return self.resets(m)
+
+
+def test_port_for_the_reset_reaches_every_block() -> None:
+    inner = Inner()
+
+    def make(parent: Parent) -> Any:
+        m = Module()
+        m.submodules.inner = inner
+        m.d.comb += inner.soft_reset.eq(parent.clear)
+        return m
+
+    texts = _emit(Parent(make, inner.count))
+    assert ".soft_reset(clear)" in texts["top"]
+    assert ".soft_reset(soft_reset)" in texts["inner"]
+    assert all(re.search(r"if \(rst \| soft_reset\) begin", texts[name]) for name in ("inner", "deep"))
+
+
+class Named(wiring.Component):
+    """Has one port, whose name is given."""
+
+    def __init__(self, port: str) -> None:
+        self.port = port
+        super().__init__({port: In(1), "o": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.sync += self.o.eq(getattr(self, self.port))
+        return m
+
+
+@pytest.mark.parametrize("name", ["port_2", "w1", "net7", "signal_0", "wire_3"])
+def test_port_without_a_meaning_is_refused(name: str) -> None:
+    with pytest.raises(ToolError, match=f"^Named: a port must be named after what it carries, not {name}$"):
+        _emit(Named(name))
+
+
+@pytest.mark.parametrize("name", ["module", "logic", "clk", "rst_n"])
+def test_port_that_verilog_would_rename_is_refused(name: str) -> None:
+    with pytest.raises(ToolError, match=f"^Named: a port must have a name of its own .*, not {name}$"):
+        _emit(Named(name))
+
+
+def test_signal_of_another_block_is_refused() -> None:
+    class Hidden(Counter):
+        """Counts in a signal that is no port."""
+
+        def elaborate(self, platform: object) -> Module:
+            m = super().elaborate(platform)
+            m.d.sync += self.hidden.eq(self.hidden + 1)
+            return m
+
+        hidden = Signal(4)
+
+    hidden = Hidden()
+    with pytest.raises(ToolError, match=r"^top uses the signal hidden of hidden, which must come through a port$"):
+        _emit(Parent(lambda p: hidden, hidden.hidden))
+
+
+def test_blocks_of_one_name_are_refused() -> None:
+    class Other(Counter):
+        verilog_name = "counter"
+
+    def make(parent: Parent) -> Any:
+        m = Module()
+        m.submodules.one, m.submodules.two = Counter(), Other()
+        return m
+
+    with pytest.raises(ToolError, match=r"Counter and .*Other are both counter$"):
+        _emit(Parent(make, 0))
+    with pytest.raises(InputError, match=r"^top must not be the name of an inner module, not 'counter'$"):
+        emit(Parent(lambda p: Counter(), 0), name="counter", prefix="", reset_low=False)
+
+
+def test_second_clock_is_refused() -> None:
+    class Two(Counter):
+        def elaborate(self, platform: object) -> Module:
+            m = Module()
+            m.domains.fast = ClockDomain()
+            m.d.fast += self.count.eq(1)
+            return m
+
+    with pytest.raises(ToolError, match=r"^Two must have the one clock domain sync, not fast$"):
+        _emit(Two())
