@@ -76,24 +76,42 @@ def _checksum(data: bytes | memoryview) -> bytes:
     return hashlib.sha256(data).hexdigest().encode()
 
 
-class Arrays(Mapping[str, NDArray[Any]]):
-    """The arrays of an archive by name. None is unpacked before it is asked for."""
+Entry = zipfile.ZipInfo | NDArray[Any]
 
-    def __init__(self, path: Path, kind: ArchiveKind, archive: zipfile.ZipFile) -> None:
-        self._path, self._kind, self._zip = path, kind, archive
-        self._infos = {i.filename[:-4]: i for i in archive.infolist() if i.filename.endswith(".npy")}
+
+class Arrays(Mapping[str, NDArray[Any]]):
+    """The arrays of an archive by name. None is unpacked before it is asked for.
+
+    Members
+    -------
+    path
+        The file.
+    entries
+        Where each array is in the archive, or what stands in its place.
+    """
+
+    def __init__(
+        self, path: Path, kind: ArchiveKind, archive: zipfile.ZipFile, entries: Mapping[str, Entry] | None = None
+    ) -> None:
+        self.path, self._kind, self._zip = path, kind, archive
+        members = {i.filename[:-4]: i for i in archive.infolist() if i.filename.endswith(".npy")}
+        self.entries: Mapping[str, Entry] = members if entries is None else entries
+
+    def with_entries(self, entries: Mapping[str, Entry]) -> "Arrays":
+        """The same archive with its arrays under other names, or with others."""
+        return Arrays(self.path, self._kind, self._zip, entries)
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self._read(name, None)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._infos)
+        return iter(self.entries)
 
     def __len__(self) -> int:
-        return len(self._infos)
+        return len(self.entries)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._infos
+        return name in self.entries
 
     def take(
         self, name: str, dtype: DTypeLike, shape: tuple[int | None, ...], low: float = -math.inf, high: float = math.inf
@@ -105,15 +123,17 @@ class Arrays(Mapping[str, NDArray[Any]]):
         InputError
             If there is no such array, or it is another one: before it is unpacked, if its header says so.
         """
-        spec, where = Array(dtype, shape, low, high), f"{self._path}: {name}"
+        spec, where = Array(dtype, shape, low, high), f"{self.path}: {name}"
         if name not in self:
             return spec.read(where, None)
         return spec.read(where, self._read(name, lambda dtype, shape: spec.check(where, dtype, shape)))
 
     def _read(self, name: str, check: Any) -> NDArray[Any]:
-        info = self._infos[name]
-        with reading(self._path, self._kind):
-            self._kind.check(self._path, info.file_size)
+        info = self.entries[name]
+        if isinstance(info, np.ndarray):
+            return info
+        with reading(self.path, self._kind):
+            self._kind.check(self.path, info.file_size)
             return read_member(self._zip, info, check)
 
 

@@ -4,6 +4,7 @@ One zip of JSON and .npy, nothing that could execute when it is read. The bytes 
 checksum over all members makes a cut or altered file known.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +13,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.archive import read_archive, write_archive
+from compiler.archive import NETWORK, Arrays, read_archive, write_archive
 from compiler.graph import FloatNetwork, HostOp
 from compiler.mapping import Placement
 from compiler.old_format import convert
-from compiler.options import CompileOptions
+from compiler.options import MOST_SLICES, CompileOptions
 from compiler.program import InputStage, Layer, Mvm, OutputStage, Program
-from compiler.stage_file import read_stages, read_steps, write_all
+from compiler.stage_file import (
+    CODE,
+    COUNT,
+    SHIFT,
+    factors,
+    indices,
+    lanes,
+    read_stages,
+    read_steps,
+    reals,
+    write_all,
+)
 from hw.config import Chip, chip_from_dict
 from macro_models.devices import Device, device_from_dict
 from macro_models.errors import InputError
-from macro_models.exact.operation import Converter, Direction, MvmOperation
+from macro_models.exact.operation import MAX_BITS, STEP_WIDTH, Converter, Direction, MvmOperation
 from macro_models.exact.vector import Requantise, Root
+from macro_models.files import reading
+from macro_models.files.schema import FLAG, JSON, TEXT, Choice, ListOf, Nullable, Number, Optional, Table, Whole, shown
 
 __all__ = ["FORMAT", "CoreImage", "Network"]
 
@@ -131,14 +145,8 @@ class Network:
             If it is missing, cut, altered, of another version, or no network file at all.
         """
         content, arrays = read_archive(Path(path))
-        try:
-            return _read(content, arrays, str(path))
-        except InputError:
-            raise
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            raise InputError(
-                f"{path}: is no network file of format {FORMAT} ({' '.join(str(error).split())})"
-            ) from None
+        with reading(path, NETWORK):
+            return _read(*convert(content, arrays))
 
     def summary(self) -> dict[str, Any]:
         """Cores, utilisation, products, predicted cycles as plain numbers: :func:`compiler.report.summarise`."""
@@ -215,64 +223,140 @@ def _write_layer(layer: Layer, prefix: str, put: Any) -> dict[str, Any]:
     }
 
 
-def _read(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], where: str) -> Network:
-    content, arrays = convert(content, arrays)
+def _read(content: Mapping[str, Any], arrays: Arrays) -> Network:
+    where = str(arrays.path)
     if content.get("format") != FORMAT:
         raise InputError(
-            f"{where}: has network format {content.get('format')!r}; this version reads 1 to {FORMAT}: compile it again"
+            f"{where}: has network format {shown(content.get('format'))}; this version reads 1 to {FORMAT}: compile it "
+            "again"
         )
-    model = content["model"]
-    network = Network(
-        chip=chip_from_dict(content["chip"], origin=f"{where}: chip"),
-        device=device_from_dict(content["device"], where=f"{where}: device"),
-        options=CompileOptions.from_dict(content["options"]),
-        model=FloatNetwork(
-            name=model["name"],
-            input_name=model["input_name"],
-            input_shape=tuple(model["input_shape"]),
-            output_name=model["output_name"],
-            host=tuple(HostOp(kind=op["kind"], parameters=op["parameters"]) for op in model["host"]),
-            steps=read_steps(model["steps"], arrays),
+    facts, content = content.get("calibration", {}), _CONTENT.read(f"{where}: ", content)
+    chip = chip_from_dict(content["chip"], origin=f"{where}: chip")
+    device = device_from_dict(content["device"], where=f"{where}: device")
+    cores = tuple(_read_core(k, chip.lines, arrays) for k in range(content["cores"]))
+    layers = tuple(_read_layer(k, one, arrays, chip, len(cores)) for k, one in enumerate(content["layers"]))
+    for name in ("errors", "cycles", "slices", "slice_bits"):
+        if name in facts:
+            Choice((len(layers),)).read(f"{where}: calibration.{name}: numbers", len(facts[name]))
+    model, last = _read_model(content["model"], arrays)
+    stages, results = read_stages(content["stages"], arrays, model.features, layers)
+    Choice((last,)).read(f"{where}: elements of the last stage", results)
+    sizes = {"features": model.features, "results": results}
+    program = Program(
+        input=InputStage(
+            offset=reals("features").read(arrays, "input.offset", sizes),
+            scale=reals("features", LEAST_SCALE).read(arrays, "input.scale", sizes), **content["input"],
         ),
-        program=Program(
-            input=InputStage(offset=arrays["input.offset"], scale=arrays["input.scale"], **content["input"]),
-            stages=read_stages(content["stages"], arrays),
-            layers=tuple(_read_layer(one, f"layer{k}", arrays) for k, one in enumerate(content["layers"])),
-            output=OutputStage(scale=arrays["output.scale"]),
-        ),
-        cores=tuple(_read_core(k, arrays) for k in range(content["cores"])),
-        calibration=content["calibration"],
+        stages=stages, layers=layers, output=OutputStage(scale=reals("results").read(arrays, "output.scale", sizes)),
     )
-    network.program.check()
-    return network
+    program.check()
+    return Network(
+        chip=chip, device=device, options=CompileOptions.from_dict(content["options"]), model=model, program=program,
+        cores=cores, calibration=facts,
+    )
 
 
-def _read_core(k: int, arrays: Mapping[str, NDArray[Any]]) -> CoreImage:
+def _read_core(k: int, lines: int, arrays: Arrays) -> CoreImage:
+    def flags(name: str, *shape: int) -> NDArray[np.bool_]:
+        return arrays.take(f"core{k}.{name}", np.bool_, shape)
+
     return CoreImage(
-        **{
-            name: arrays[f"core{k}.{name}"]
-            for name in ("targets_uS", "word_lines", "converted_lines", "bl_skip", "sl_skip")
-        },
-        faulty=arrays.get(f"core{k}.faulty"),
+        targets_uS=arrays.take(f"core{k}.targets_uS", np.float32, (lines, lines), 0, 1e6),
+        word_lines=flags("word_lines", 8, lines), converted_lines=flags("converted_lines", 8, lines),
+        bl_skip=flags("bl_skip", lines), sl_skip=flags("sl_skip", lines),
+        faulty=flags("faulty", lines, lines) if f"core{k}.faulty" in arrays else None,
     )
 
 
-def _read_layer(one: Mapping[str, Any], prefix: str, arrays: Mapping[str, NDArray[Any]]) -> Layer:
+def _read_layer(k: int, one: Mapping[str, Any], arrays: Arrays, chip: Chip, cores: int) -> Layer:
+    where, sizes = f"{arrays.path}: layer{k}", {"inputs": one["inputs"], "outputs": one["outputs"]}
+    spread = indices("rows", -1, "inputs").read(arrays, f"layer{k}.spread", sizes)
     mvms = []
-    for k, m in enumerate(one["mvms"]):
-        op = dict(m["op"])
-        op["direction"], op["converter"] = Direction[op["direction"]], Converter[op["converter"]]
-        lines = {name: arrays[f"{prefix}.mvm{k}.{name}"] for name in ("rows", "columns", "outputs", "multiplier")}
-        mvms.append(Mvm(core=m["core"], operation=m["operation"], first=m["first"], op=MvmOperation(**op), **lines))
+    for j, m in enumerate(one["mvms"]):
+        at = {**sizes, "pairs": chip.lines // 2, "lines": chip.lines}
+        held = {name: spec.read(arrays, f"layer{k}.mvm{j}.{name}", at) for name, spec in _PRODUCT.items()}
+        Whole(0, cores - 1).read(f"{where}.mvms[{j}].core", m["core"])
+        Whole(0, len(spread) - at["taken"]).read(f"{where}.mvms[{j}].first", m["first"])
+        op = {**m["op"], "direction": Direction[m["op"]["direction"]], "converter": Converter[m["op"]["converter"]]}
+        mvms.append(Mvm(core=m["core"], operation=m["operation"], first=m["first"], op=MvmOperation(**op), **held))
     q = one["requantise"]
-    root = Root(bias=arrays[f"{prefix}.bias"], relu=one["relu"], requantise=None if q is None else Requantise(**q))
-    return Layer(
-        name=one["name"],
-        inputs=one["inputs"],
-        outputs=one["outputs"],
-        spread=arrays[f"{prefix}.spread"],
-        mvms=tuple(mvms),
-        shift=one["shift"],
-        root=root,
-        positions=one["positions"],
+    root = Root(
+        bias=lanes("outputs").read(arrays, f"layer{k}.bias", sizes), relu=one["relu"],
+        requantise=None if q is None else Requantise(**q),
     )
+    return Layer(
+        name=one["name"], inputs=one["inputs"], outputs=one["outputs"], spread=spread, mvms=tuple(mvms),
+        shift=one["shift"], root=root, positions=one["positions"],
+    )
+
+
+def _read_model(one: Mapping[str, Any], arrays: Arrays) -> tuple[FloatNetwork, int]:
+    """The float network, and the elements of its last value before the host's operators."""
+    steps, last = read_steps(one["steps"], arrays, math.prod(one["input_shape"]))
+    model = FloatNetwork(
+        name=one["name"], input_name=one["input_name"], input_shape=one["input_shape"],
+        output_name=one["output_name"], steps=steps, host=tuple(HostOp(**op) for op in one["host"]),
+    )
+    # Whether the host's operators fit each other is seen by doing them; a table must have an entry for each class.
+    classes = last if any(op.kind == "look_up" for op in model.host) else 3
+    for first in range(0, classes, 1024):
+        model.finish(np.eye(min(1024, classes - first), last, first))
+    return model, last
+
+
+class _HostOp:
+    """An operator of the host: its parameters are those of its kind."""
+
+    def read(self, where: str, value: object) -> dict[str, Any]:
+        table = _HOST_OP.read(where, value)
+        _PARAMETERS[table["kind"]].read(f"{where}.parameters", table["parameters"])
+        return table
+
+
+LEAST_SCALE = 1e-30
+_WIDE = 2**31
+_FINITE, _AXIS = Number(-1e300, 1e300), Whole(1, 15)
+_PARAMETERS = {
+    "affine": Table({"scale": ListOf(_FINITE, least=1), "offset": ListOf(_FINITE, least=1)}),
+    "clip": Table({"low": Number(-math.inf, math.inf), "high": Number(-math.inf, math.inf)}),
+    **dict.fromkeys(("softmax", "log_softmax"), Table({"axes": ListOf(_AXIS, least=1)})),
+    "normalise": Table({"axis": _AXIS}),
+    "argmax": Table({"axis": _AXIS, "keepdims": FLAG, "last": FLAG}),
+    "look_up": Table({"table": ListOf(_FINITE, least=1)}),
+    "reshape": Table({"shape": ListOf(COUNT), "batch_axis": Whole(0, 15)}),
+    "cast": Table({"dtype": Choice(tuple(np.dtype(code).name for code in "?bhilqBHILQefd"))}),
+    **dict.fromkeys(("relu", "sigmoid", "tanh", "complement"), Table({})),
+}
+_HOST_OP = Table({"kind": Choice(tuple(_PARAMETERS)), "parameters": JSON})
+_RANGE = {"low": CODE, "high": CODE}
+_PRODUCT = {
+    "rows": indices("taken", 0, "pairs"), "columns": indices("columns", 0, "lines"),
+    "outputs": indices("columns", 0, "outputs"), "multiplier": factors("columns"),
+}
+_OPERATION = Table({
+    "direction": Choice(tuple(Direction.__members__)), "in_bits": Whole(1, MAX_BITS), "in_signed": FLAG,
+    "out_bits": Whole(1, MAX_BITS), "converter": Choice(tuple(Converter.__members__)), "relu": FLAG,
+    "early_stop": FLAG, "wl_select": Whole(0, 7), "line_select": Whole(0, 7), "step_code": Whole(1, 2**STEP_WIDTH - 1),
+})
+_LAYER = Table({
+    "name": TEXT, "inputs": COUNT, "outputs": COUNT, "shift": SHIFT, "positions": COUNT, "relu": FLAG,
+    "requantise": Nullable(Table({"shift": SHIFT, **_RANGE})),
+    "mvms": ListOf(
+        Table({"core": Whole(), "operation": Whole(0, _WIDE), "first": Whole(), "op": _OPERATION}), least=1
+    ),
+})
+_CONTENT = Table({
+    "format": Choice((FORMAT,)), "chip": JSON, "device": JSON, "options": JSON,
+    "calibration": Table({
+        "samples": Whole(1), "sha256": TEXT, "time_s": Number(0, 1e12), "errors": ListOf(Number(0, math.inf)),
+        "cycles": ListOf(Number(0, 1e18)), "slices": Optional(ListOf(Whole(1, MOST_SLICES))),
+        "slice_bits": Optional(ListOf(Whole(0, MAX_BITS))),
+        "cells": Optional(Table({"seed": Whole(0, 2**32 - 1)}, rest=True)),
+    }, rest=True),
+    "model": Table({
+        "name": TEXT, "input_name": TEXT, "output_name": TEXT, "input_shape": ListOf(COUNT, least=1),
+        "host": ListOf(_HostOp()), "steps": ListOf(JSON),
+    }),
+    "stages": ListOf(JSON), "input": Table(_RANGE), "cores": Whole(1), "layers": ListOf(_LAYER, least=1),
+})
+"""What a file may hold; of the arrays, what reads them says it."""

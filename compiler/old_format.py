@@ -8,20 +8,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from compiler.archive import Arrays, Entry
 
 __all__ = ["convert"]
-
-Arrays = Mapping[str, NDArray[Any]]
 
 
 def convert(content: Mapping[str, Any], arrays: Arrays) -> tuple[Mapping[str, Any], Arrays]:
     """The content and the arrays of a network file, those of format 1 converted, others as they are."""
     if content.get("format") != 1:
         return content, arrays
-    model, made = dict(content["model"]), dict(arrays)
+    model, made = dict(content["model"]), dict(arrays.entries)
     layers = [
-        {**one, "kind": "LinearLayer", "inputs": len(made[f"model{k}.weight"][0])}
+        {**one, "kind": "LinearLayer", "inputs": arrays[f"model{k}.weight"].shape[1]}
         for k, one in enumerate(model.pop("layers"))
     ]
     steps = [dict(one) for one in model.get("steps", [])]
@@ -38,17 +37,18 @@ def convert(content: Mapping[str, Any], arrays: Arrays) -> tuple[Mapping[str, An
             made[f"step{k}.layer.{name}"] = made.pop(f"model{number}.{name}")
     stages = _stages(content["stages"], made) if content.get("stages") else _chain(layers, made)
     rest = [{"positions": 1, **layer} for layer in content["layers"]]
-    return {**content, "format": 2, "model": {**model, "steps": steps}, "stages": stages, "layers": rest}, made
+    content = {**content, "format": 2, "model": {**model, "steps": steps}, "stages": stages, "layers": rest}
+    return content, arrays.with_entries(made)
 
 
-def _chain(layers: list[dict[str, Any]], arrays: dict[str, NDArray[Any]]) -> list[dict[str, Any]]:
+def _chain(layers: list[dict[str, Any]], arrays: dict[str, Entry]) -> list[dict[str, Any]]:
     for k, layer in enumerate(layers):
         arrays[f"stage{k}.patches"] = np.arange(layer["inputs"], dtype=np.int32)[None]
         arrays[f"stage{k}.pad"] = np.zeros(layer["inputs"], dtype=np.int16)
     return [{"kind": "Call", "inputs": [k], "layer": k, "window": None} for k in range(len(layers))]
 
 
-def _stages(old: list[Mapping[str, Any]], arrays: dict[str, NDArray[Any]]) -> list[dict[str, Any]]:
+def _stages(old: list[Mapping[str, Any]], arrays: dict[str, Entry]) -> list[dict[str, Any]]:
     """Stages with an Encode before each Call; values are numbered anew."""
     moved = {name: arrays.pop(name) for name in list(arrays) if name.startswith("stage")}
     number, stages = [0], []
@@ -67,7 +67,7 @@ def _stages(old: list[Mapping[str, Any]], arrays: dict[str, NDArray[Any]]) -> li
 
 
 def _rename(
-    moved: dict[str, NDArray[Any]], before: str, after: str, arrays: dict[str, NDArray[Any]]
+    moved: dict[str, Entry], before: str, after: str, arrays: dict[str, Entry]
 ) -> None:
     for name in [name for name in moved if name.startswith(before)]:
         arrays[after + name.removeprefix(before)] = moved.pop(name)

@@ -16,7 +16,8 @@ from macro_models.files.reading import FileKind, open_file
 __all__ = ["ArrayFile", "read_array", "read_member"]
 
 _MAGIC = b"\x93NUMPY"
-_FIELD = r"""["'](descr|fortran_order|shape)["']\s*:\s*(["'][<>|=]?[?A-Za-z]\d{0,6}["']|True|False|\([\d\sL,]*\))"""
+_TYPE = r"""["'][<>|=]?[?biufcSUOVmM]\d{0,6}["']"""
+_FIELD = rf"""["'](descr|fortran_order|shape)["']\s*:\s*({_TYPE}|True|False|\([\d\sL,]*\))"""
 _HEADER = re.compile(rf"\{{\s*{_FIELD}\s*,\s*{_FIELD}\s*,\s*{_FIELD}\s*,?\s*\}}\s*")
 _MOST_HEADER = 1 << 16
 _CHUNK = 1 << 22

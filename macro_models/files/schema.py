@@ -139,19 +139,20 @@ class Nullable:
 
 @dataclass(frozen=True)
 class Table:
-    """A table whose keys are known, all of them there unless they are :class:`Optional`.
+    """A table whose keys are known, all of them there unless they are :class:`Optional`; with ``rest`` others may be.
 
     ``where`` ends in a blank for the table that is the whole file.
     """
 
     keys: Mapping[str, Spec]
+    rest: bool = False
 
     def read(self, where: str, value: object) -> dict[str, Any]:
         if not isinstance(value, Mapping):
             raise InputError(f"{where.rstrip()} must be a table, not {shown(value)}")
         prefix = where if where.endswith(" ") else f"{where}."
         for key in value:
-            if key not in self.keys:
+            if key not in self.keys and not self.rest:
                 raise InputError(self._unknown(prefix, key))
         return {
             name: spec.read(f"{prefix}{name}", value.get(name))
