@@ -34,6 +34,9 @@ _WAIT_S = 0.5
 
 _ATTEMPTS = 5
 
+_SLOW_S = 0.2
+"""Time to an answer from which on a user is told."""
+
 _T = TypeVar("_T")
 
 
@@ -108,6 +111,9 @@ class FpgaBackend:
         self._chip = chip
         self._driver = self._programmer = None
         self._info = self._persist(self._identify)
+        turn_s = self._client.pace.turn_s
+        if self._note is not None and turn_s > _SLOW_S:
+            self._note(f"{self._port}: an answer takes {turn_s:.1f} s, and every request waits for the one before")
         self._driver = BoardDriver(
             self._client, self._info.board(chip).emulator, cores, progress=self._progress, guard=self._persist
         )
@@ -169,6 +175,8 @@ class FpgaBackend:
     def _persist(self, action: Callable[[], _T]) -> _T:
         """What ``action`` gives, however often the board has to be loaded again for it."""
         for attempt in range(_ATTEMPTS):
+            if attempt and self._client is not None:
+                self._client.recover(self._wait)  # what does not come back in that time is lost
             try:
                 if attempt:
                     self._again()
@@ -183,8 +191,6 @@ class FpgaBackend:
         raise AssertionError
 
     def _again(self) -> None:
-        assert self._client is not None
-        self._client.recover(self._wait)
         if self._driver is not None:
             self._identify()
             self._driver.forget()

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fpga.link.errors import BoardLost, BoardReset, BusFault, LinkError
+from fpga.link.pace import HEADS, Pace
 from fpga.link.transport import SerialTransport, Transport
 from hw.host.link.format import (
     COMMAND_BYTES,
@@ -32,7 +33,6 @@ Progress = Callable[[int, int], None]
 LARGEST = 4096
 """Bytes of the largest buffer that a device may have."""
 
-_LONGEST_WAIT_S = 1.0
 _REASONS = {
     Status.BUS_ERROR: "the bus of the board answered with an error",
     Status.TIMEOUT: "the bus of the board did not answer",
@@ -52,9 +52,9 @@ class LinkClient:
     transport
         What carries the bytes.
     patience
-        Seconds without an answer after which the board is given up.
+        Seconds without an answer after which the board is given up; four times that at most, where answers took long.
     wait
-        Seconds after which a request is sent again, beside its time on the line; doubles up to 1 second.
+        Seconds after which the first request is sent again, beside its time on the line; later ones as answers come.
     nonce
         Gives the numbers of sessions, of 32 bits, never the same twice.
 
@@ -68,9 +68,10 @@ class LinkClient:
         self, transport: Transport, *, patience: float = 10.0, wait: float = 0.1,
         nonce: Callable[[], int] = lambda: secrets.randbits(32),
     ) -> None:
-        self.transport, self.patience, self.wait = transport, patience, wait
-        self.retries = 0
-        """Requests that were sent again."""
+        self.transport, self.patience = transport, patience
+        self.pace = Pace(transport.byte_s, wait, patience)
+        self.sent = self.retries = self.answers = self.received = 0
+        """Requests that were sent, those among them that were sent again, answers and bytes that came."""
         self._nonce = nonce
         self._session: int | None = None
         self._sequence = 0
@@ -156,14 +157,10 @@ class LinkClient:
         """
         if self._session is None:
             raise LinkError(f"{self.transport.name}: no session is open")
-        write_words = (self._size - REQUEST_HEAD_BYTES - CRC_BYTES - COMMAND_BYTES) // 4
         tasks = list(tasks)
-        pieces = [
-            (number, piece) for number, task in enumerate(tasks) for piece in task.pieces(write_words, self._size // 4)
-        ]
-        total, done = sum(piece.words for _, piece in pieces), 0
+        total, done = sum(task.size for task in tasks), 0
         read: list[list[bytes]] = [[] for _ in tasks]
-        for group in self._groups(pieces):
+        for group in self._groups(tasks):
             body = self._request([piece for _, piece in group])
             at = 0
             for number, piece in group:
@@ -174,18 +171,23 @@ class LinkClient:
                 progress(done, total)
         return [np.frombuffer(b"".join(parts), "<u4").astype(np.uint32, copy=False) for parts in read]
 
-    def _groups(self, pieces: list[tuple[int, Piece]]) -> Iterator[list[tuple[int, Piece]]]:
-        """What fits in one request and its reply."""
+    def _groups(self, tasks: list[Task]) -> Iterator[list[tuple[int, Piece]]]:
+        """What fits in one request and its reply, and comes through the line as it was until then."""
         room = self._size - REQUEST_HEAD_BYTES - CRC_BYTES
+
+        def most() -> int:
+            return min((room - COMMAND_BYTES) // 4, max((self.pace.room - HEADS) // 4, 1))
+
         group: list[tuple[int, Piece]] = []
         length = words = 0
-        for number, piece in pieces:
-            if group and (length + len(piece.data) > room or 4 * (words + piece.reply_words) > self._size):
-                yield group
-                group, length, words = [], 0, 0
-            group.append((number, piece))
-            length += len(piece.data)
-            words += piece.reply_words
+        for number, task in enumerate(tasks):
+            for piece in task.pieces(most):
+                length += len(piece.data)
+                words += piece.reply_words
+                if group and (length > room or 4 * words > self._size or HEADS + length + 4 * words > self.pace.room):
+                    yield group
+                    group, length, words = [], len(piece.data), piece.reply_words
+                group.append((number, piece))
         if group:
             yield group
 
@@ -215,23 +217,47 @@ class LinkClient:
 
     def _exchange(self, session: int, sequence: int, kind: Kind, body: bytes) -> Reply:
         """Send a request until it is answered."""
-        line, opening = self.transport, kind is Kind.OPEN
+        line, pace, opening = self.transport, self.pace, kind is Kind.OPEN
         frame = encode_request(session, sequence, kind, body)
-        begin = line.now()
-        wait = self.wait + line.byte_s * (len(frame) + 2 * max(self._size, 64))
-        while True:
+        begin, received = line.now(), self.received
+        last = begin + max(self.patience, min(64 * pace.turn_s, 4 * self.patience))
+        attempts = 0
+        while (sent := line.now()) < last:
             line.write(frame)
-            end = line.now() + wait
+            attempts += 1
+            end = min(sent + pace.wait(len(frame) + 2 * max(self._size, 64)), last)
             while (left := end - line.now()) > 0:
-                for content in self._frames.feed(line.read(left)):
-                    reply = Reply.decode(content)
-                    if reply.session == session and opening == (reply.status == Status.OPENED):
-                        if opening or reply.sequence == sequence:
-                            return reply
-            if line.now() - begin > self.patience:
-                raise BoardLost(f"{line.name}: the board does not answer; is it programmed, and is the rate right?")
-            self.retries += 1
-            wait = min(2 * wait, max(wait, _LONGEST_WAIT_S))
+                for reply in self._replies(line.read(left)):
+                    if reply.session != session:
+                        continue
+                    if opening == (reply.status == Status.OPENED) and (opening or reply.sequence == sequence):
+                        pace.answered(line.now() - sent, len(frame) + HEADS // 2 + len(reply.body), attempts)
+                        self.sent, self.retries = self.sent + attempts, self.retries + attempts - 1
+                        self.answers += 1
+                        return reply
+                    pace.late()
+            pace.missed()
+        self.sent, self.retries = self.sent + attempts, self.retries + attempts - 1
+        raise self._lost(attempts, line.now() - begin, self.received - received)
+
+    def _replies(self, data: bytes) -> list[Reply]:
+        self.received += len(data)
+        return [Reply.decode(content) for content in self._frames.feed(data)]
+
+    def _lost(self, requests: int, seconds: float, received: int) -> BoardLost:
+        """Nothing came, or something did that was no answer."""
+        name, asked = self.transport.name, f"{requests} requests in {seconds:.0f} s"
+        if not received:
+            before = f" after {self.answers} answers" if self.answers else ""
+            return BoardLost(
+                f"{name}: the board does not answer{before} ({asked}, not one byte came); is it programmed, and is the "
+                "rate right?"
+            )
+        return BoardLost(
+            f"{name}: the line damages too much ({asked}, {received} bytes came and no whole answer; of {self.sent} "
+            f"requests in all {self.answers} were answered, {self._frames.damaged} answers were damaged); is the rate "
+            "right, and the cable?"
+        )
 
 
 def open_link(port: str, baud: int = 1_000_000, *, patience: float = 10.0) -> LinkClient:

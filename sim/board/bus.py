@@ -70,7 +70,7 @@ class BusSimulation:
         ToolError
             If an access failed, or the simulation ended.
         """
-        cut = [list(task.pieces(_MOST, _MOST)) for task in tasks]
+        cut = [list(task.pieces(lambda: _MOST)) for task in tasks]
         status, done, words = self._request(b"".join(piece.data for pieces in cut for piece in pieces))
         if status != Status.OK:
             raise ToolError(f"the simulated board failed: {Status(status).name.lower()} after {done} accesses")

@@ -11,10 +11,10 @@ import pytest
 
 from fpga.backend import FpgaBackend, connect_board
 from fpga.config import board_config
-from fpga.simulate import BoardTerminal
+from fpga.simulate import BoardTerminal, check_link
 from hw.config import load_chip
 from macro_models import Masks, load_device
-from macro_models.errors import ToolError
+from macro_models.errors import InputError, ToolError
 from macro_models.exact.operation import Direction, MvmOperation
 from macro_models.tnsa.model import TnsaModel
 from sim.board.driver import read_info
@@ -178,3 +178,46 @@ def test_a_board_that_does_not_come_back_is_told(board: Board) -> None:
     finally:
         backend.close()
     board.terminal = BoardTerminal(board.config, board.port)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("file", "exists and is no link to a terminal, which it would be; name another file"),
+        ("folder", "exists and is no link to a terminal"), ("link to a file", "exists and is no link to a terminal"),
+        ("link in use", r"is a link to /dev/.*, which is in use; name another file, or remove it"),
+        ("nowhere", "the folder '.*' does not exist"),
+    ],
+)
+def test_a_name_that_somebody_else_has_is_no_link(kind: str, sentence: str, tmp_path: Path) -> None:
+    link = tmp_path / "notes.txt"
+    match kind:
+        case "file":
+            link.write_text("mine")
+        case "folder":
+            link.mkdir()
+        case "link to a file":
+            link.symlink_to("gone.txt")
+        case "link in use":
+            link.symlink_to("/dev/null")
+        case _:
+            link = tmp_path / "none" / "link"
+    before = [(path, path.is_symlink(), path.is_file() and path.read_text()) for path in tmp_path.iterdir()]
+    with pytest.raises(InputError, match=rf"^{link}: {sentence}"):
+        BoardTerminal(board_config("hx8k-breakout", CHIP), link)
+    assert [(path, path.is_symlink(), path.is_file() and path.read_text()) for path in tmp_path.iterdir()] == before
+
+
+def test_a_link_that_an_ended_simulation_left_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "left").symlink_to("/dev/pts/987654")
+    check_link(tmp_path / "left")
+    (tmp_path / "ttys").symlink_to("/dev/ttys987654")
+    check_link(tmp_path / "ttys")
+
+
+@pytest.mark.cosim("verilator", "g++", "make")
+def test_only_its_own_link_is_removed(board: Board) -> None:
+    board.port.unlink()
+    board.port.write_text("mine")
+    board.close()
+    assert board.port.read_text() == "mine"

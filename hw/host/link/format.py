@@ -133,6 +133,8 @@ class FrameReader:
     def __init__(self, least: int, most: int) -> None:
         self._least, self._most = least + CRC_BYTES, most + CRC_BYTES
         self._held = bytearray()
+        self.damaged = 0
+        """Frames that were dropped."""
 
     def clear(self) -> None:
         """Forget the frame that has begun."""
@@ -147,6 +149,7 @@ class FrameReader:
             content = self._content(bytes(self._held))
             if content is not None:
                 frames.append(content)
+            self.damaged += content is None and bool(self._held)
             self._held.clear()
             self._hold(part)
         return frames

@@ -1,6 +1,6 @@
 """Accesses of any length, cut into the commands of the host link."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,8 +26,13 @@ class Piece:
 class Task(Protocol):
     """A command, of any length."""
 
-    def pieces(self, write_words: int, read_words: int) -> Iterator[Piece]:
-        """Cut for requests that hold ``write_words``, and replies that hold ``read_words``."""
+    @property
+    def size(self) -> int:
+        """Words that it moves."""
+        ...
+
+    def pieces(self, most: Callable[[], int]) -> Iterator[Piece]:
+        """Cut into commands that each move at most as many words as ``most()`` then says."""
         ...
 
 
@@ -39,13 +44,19 @@ class Read:
     count: int = 1
     increment: bool = True
 
-    def pieces(self, write_words: int, read_words: int) -> Iterator[Piece]:
+    @property
+    def size(self) -> int:
         """As :class:`Task`."""
-        step = 4 if self.increment else 0
-        for first in range(0, self.count, most := min(read_words, 255)):
-            count, address = min(most, self.count - first), self.address + step * first
+        return self.count
+
+    def pieces(self, most: Callable[[], int]) -> Iterator[Piece]:
+        """As :class:`Task`."""
+        step, first = 4 if self.increment else 0, 0
+        while first < self.count:
+            count, address = min(most(), 255, self.count - first), self.address + step * first
             data = encode_command(Command.READ, address, count, increment=self.increment)
             yield Piece(data, address, step, count, count)
+            first += count
 
 
 @dataclass(frozen=True)
@@ -57,16 +68,22 @@ class Write:
     increment: bool = True
     strobe: int = 0xF
 
-    def pieces(self, write_words: int, read_words: int) -> Iterator[Piece]:
+    @property
+    def size(self) -> int:
         """As :class:`Task`."""
-        step = 4 if self.increment else 0
+        return np.size(self.words)
+
+    def pieces(self, most: Callable[[], int]) -> Iterator[Piece]:
+        """As :class:`Task`."""
+        step, first = 4 if self.increment else 0, 0
         words = np.atleast_1d(np.asarray(self.words)).astype("<u4", casting="unsafe")
-        for first in range(0, len(words), most := min(write_words, 255)):
-            part, address = words[first : first + most], self.address + step * first
+        while first < len(words):
+            part, address = words[first : first + min(most(), 255)], self.address + step * first
             data = encode_command(
                 Command.WRITE, address, len(part), part.tobytes(), increment=self.increment, strobe=self.strobe
             )
             yield Piece(data, address, step, len(part), 0)
+            first += len(part)
 
 
 @dataclass(frozen=True)
@@ -77,7 +94,12 @@ class Poll:
     mask: int
     limit: int = 255
 
-    def pieces(self, write_words: int, read_words: int) -> Iterator[Piece]:
+    @property
+    def size(self) -> int:
+        """As :class:`Task`."""
+        return 1
+
+    def pieces(self, most: Callable[[], int]) -> Iterator[Piece]:
         """As :class:`Task`."""
         data = encode_command(Command.POLL, self.address, self.limit, self.mask.to_bytes(4, "little"))
         yield Piece(data, self.address, 0, 1, 1)

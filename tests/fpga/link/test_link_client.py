@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+import re
 import threading
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -148,13 +149,70 @@ def test_interrupted_request_is_not_taken_for_the_next_one() -> None:
     assert client.read(COUNTER)[0] == 1
 
 
+@pytest.mark.parametrize("turn_s", [0.6, 4.0])
+def test_a_slow_line_is_learned(turn_s: float) -> None:
+    client, _, bus = board(delay=lambda: turn_s)
+    client.open()
+    trial = Trial(client, bus, random.Random(1), largest=200)
+    for _ in range(30):
+        trial.step()
+    trial.check()
+    # Each request takes a turn, and few are sent before the turn is known.
+    assert client.retries < 20
+    assert client.transport.now() < 1.2 * turn_s * (client.answers + 4)
+    assert client.pace.turn_s == pytest.approx(turn_s, rel=0.1)
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.04])
+def test_requests_are_short_on_a_bad_line(rate: float) -> None:
+    client, _, bus = board(rate, 2, delay=lambda: 0.001, byte_s=10 / 3e6)
+    client.open()
+    trial = Trial(client, bus, random.Random(1), largest=100)
+    for _ in range(40):
+        trial.step()
+    trial.check()
+    assert client.pace.room < 3 / rate
+    assert client.patience * 10 > client.transport.now()
+
+
+def test_requests_are_long_on_a_good_line() -> None:
+    client, _, _ = board()
+    client.open()
+    client.write(0, np.arange(MEMORY_WORDS))
+    before = client.answers
+    client.write(0, np.arange(MEMORY_WORDS))
+    assert client.answers - before == -(-MEMORY_WORDS // 124)
+
+
+def lost(client: LinkClient, action: Callable[[], object]) -> str:
+    begin = client.transport.now()
+    with pytest.raises(BoardLost) as caught:
+        action()
+    assert client.transport.now() - begin <= 4 * client.patience + 0.01
+    return str(caught.value)
+
+
 def test_silent_board_is_given_up() -> None:
     client = LinkClient(MemoryTransport(lambda data: b""), patience=5)
-    with pytest.raises(
-        BoardLost, match=r"^memory: the board does not answer; is it programmed, and is the rate right\?$"
-    ):
-        client.open()
-    assert 5 < client.transport.now() < 8
+    asked = r"\d+ requests in 5 s, not one byte came"
+    sentence = rf"memory: the board does not answer \({asked}\); is it programmed, and is the rate right\?"
+    assert re.fullmatch(sentence, lost(client, client.open))
+    assert client.transport.now() == pytest.approx(5, abs=0.01)
+
+
+def test_silence_loss_and_noise_are_told_apart() -> None:
+    client, device, _ = board()
+    client.open()
+    client.read(COUNTER)
+    client.transport.device = lambda data: b""
+    assert "does not answer after 2 answers (" in lost(client, lambda: client.read(COUNTER))
+    client, _, _ = board(0.3)
+    assert "the line damages too much (" in lost(client, client.open)
+    noise = random.Random(1)
+    client = LinkClient(MemoryTransport(lambda data: noise.randbytes(20)), patience=5)
+    sentence = lost(client, client.open)
+    assert re.search(r"(\d+) requests in 5 s, \d+ bytes came and no whole answer; of \1 requests in all 0", sentence)
+    device.reset()
 
 
 def test_garbage_neither_answers_nor_changes_anything() -> None:
