@@ -204,7 +204,7 @@ def test_silence_loss_and_noise_are_told_apart() -> None:
     client, device, _ = board()
     client.open()
     client.read(COUNTER)
-    client.transport.device = lambda data: b""
+    client.transport.write = lambda data: None
     assert "does not answer after 2 answers (" in lost(client, lambda: client.read(COUNTER))
     client, _, _ = board(0.3)
     assert "the line damages too much (" in lost(client, client.open)
