@@ -4,9 +4,7 @@ Each class is thin: it holds what the folder below made, under a name that is ke
 ``network``), and adds what a user does with it.
 """
 
-import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
@@ -121,9 +119,9 @@ class Net:
     @property
     def sha256(self) -> str:
         """Hash of the network file."""
-        with tempfile.TemporaryDirectory() as folder:
-            self.save(Path(folder) / "net.mho")
-            return hashlib.sha256((Path(folder) / "net.mho").read_bytes()).hexdigest()
+        from mho.running import network_sha256
+
+        return network_sha256(self.network)
 
     def save(self, path: PathLike) -> None:
         """Write a network file (``.mho``), whole or not at all.
@@ -215,10 +213,9 @@ class Net:
 
         given = None if cells is None else read_cells(cells)
         return run_network(
-            self, read_inputs(x), device=device_model(device, (given or self.network).device), time=time, temp=temp,
-            seed=seed, seeds=seeds, backend=backend, without=without, only=only, limit=limit, waves=waves,
-            progress=progress, cells=given, port=port, baud=baud, loading=loading,
-            note=note,
+            self.network, read_inputs(x), device=device_model(device, (given or self.network).device), time=time,
+            temp=temp, seed=seed, seeds=seeds, backend=backend, without=without, only=only, limit=limit, waves=waves,
+            progress=progress, cells=given, port=port, baud=baud, loading=loading, note=note,
         )
 
     def program(
@@ -287,7 +284,7 @@ class Net:
 
         law = None if pulse_law is None else device_model(pulse_law, self.network.device)
         return program_net(
-            self, device=device_model(device, self.network.device), pulse_law=law, seed=seed, backend=backend,
+            self.network, device=device_model(device, self.network.device), pulse_law=law, seed=seed, backend=backend,
             measured=measured, form=form, screen=screen, pulses=pulses, progress=progress, overrides=overrides,
             port=port, baud=baud, loading=loading, note=note,
         )

@@ -192,9 +192,17 @@ class Result:
 
     def plot(self, labels: ArrayLike | None = None) -> "Figure":
         """A figure: outputs against the float model's, and the codes of each layer."""
-        from mho.figures.run import plot_result
+        from mho.figures.run import plot_run
 
-        return plot_result(self, labels)
+        options = self.options
+        scored: dict[str, Any] = {} if labels is None else {
+            "accuracies": dict(zip(options.seeds, self.accuracies(labels).tolist(), strict=True)),
+            "reference_accuracy": score.accuracy(self.reference, labels),
+        }
+        return plot_run(
+            self.codes, self.reference, self.runs[0].outputs, chip=f"{options.device}, seed {options.seeds[0]}",
+            error=self.relative_error, **scored,
+        )
 
     def to_dict(self, labels: ArrayLike | None = None, *, budget: bool = False) -> dict[str, Any]:
         """For JSON: provenance, options, results per seed, code ranges per layer, cycles."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import tempfile
 import time as clock
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -23,12 +24,13 @@ from mho.version import library_versions
 
 if TYPE_CHECKING:
     from macro_models import Masks
-    from mho.api import Net
     from sim.backend import Backend, BackendResult
     from sim.cells.instance import Cells
     from sim.executor import Execution
 
-__all__ = ["BACKENDS", "check_backend", "check_options", "open_backend", "run_network", "select_causes"]
+__all__ = [
+    "BACKENDS", "check_backend", "check_options", "network_sha256", "open_backend", "run_network", "select_causes",
+]
 
 BACKENDS = ("functional", "cosim", "fpga-sim", "fpga")
 
@@ -181,7 +183,7 @@ class _Job:
 
 
 def run_network(
-    net: "Net",
+    network: Network,
     x: NDArray[np.float32],
     *,
     device: Device,
@@ -204,7 +206,6 @@ def run_network(
     """See :meth:`mho.api.Net.run`."""
     from compiler.compile import check_shape
 
-    network = net.network
     causes = check_options(
         time=time,
         temp=temp,
@@ -240,7 +241,7 @@ def run_network(
     return Result(
         options=options, runs=tuple(runs), reference=network.model.compute(job.x),
         f_clk_MHz=network.chip.clock.f_clk_MHz,
-        stacked=seeds is not None, provenance=_provenance(net, job, backend),
+        stacked=seeds is not None, provenance=_provenance(job, backend),
         warnings=tuple(device.warnings(job.time_s, job.temp_C)), budget_passes=job.budget,
     )
 
@@ -260,7 +261,7 @@ def _offset(progress: Progress | None, index: int, count: int) -> Progress | Non
     return lambda done, total: progress(index * total + done, count * total)
 
 
-def _provenance(net: "Net", job: _Job, backend: str) -> dict[str, Any]:
+def _provenance(job: _Job, backend: str) -> dict[str, Any]:
     """Versions and hashes: what a result is a function of."""
     versions = library_versions()
     if backend in ("cosim", "fpga-sim"):
@@ -270,17 +271,24 @@ def _provenance(net: "Net", job: _Job, backend: str) -> dict[str, Any]:
     return {
         "versions": versions,
         "hashes": {
-            "network": net.sha256,
-            "chip": net.network.chip.sha256,
+            "network": network_sha256(job.network),
+            "chip": job.network.chip.sha256,
             "device": _hash(json.dumps(job.device.to_dict(), sort_keys=True).encode()),
             "input": _hash(np.ascontiguousarray(job.x).tobytes()),
         },
-        "model": net.network.model.name,
-        "chip": net.network.chip.to_dict(),
+        "model": job.network.model.name,
+        "chip": job.network.chip.to_dict(),
         "device": job.device.to_dict(),
-        "compile_options": net.network.options.to_dict(),
+        "compile_options": job.network.options.to_dict(),
         **({} if job.cells is None else {"cells": job.cells.provenance()}),
     }
+
+
+def network_sha256(network: Network) -> str:
+    """Hash of the file of a network."""
+    with tempfile.TemporaryDirectory() as folder:
+        network.save(Path(folder) / "net.mho")
+        return _hash((Path(folder) / "net.mho").read_bytes())
 
 
 def _hash(data: bytes) -> str:

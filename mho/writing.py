@@ -19,7 +19,6 @@ from mho.pulse_list import PulseList
 from mho.running import check_backend, open_backend
 
 if TYPE_CHECKING:
-    from mho.api import Net
     from sim.cells.instance import Cells
 
 __all__ = ["check_program_options", "program_net", "read_conductances"]
@@ -51,7 +50,7 @@ def check_program_options(
 
 
 def program_net(
-    net: "Net",
+    network: Network,
     *,
     device: Device,
     pulse_law: Device | None,
@@ -78,7 +77,7 @@ def program_net(
         seed=seed, backend=backend, measured=measured is not None, pulses=pulses is not None,
         law=pulse_law is not None, form=form, port=port, baud=baud,
     )
-    network = _changed(net.network, overrides)
+    board_chip, network = network.chip, _changed(network, overrides)
     if seed is None:
         seed = int(network.calibration.get("cells", {}).get("seed", 0))
     if measured is not None:
@@ -92,7 +91,7 @@ def program_net(
     opened: Any = None if backend == _NUMPY else open_backend(backend, port=port, baud=baud, loading=loading, note=note)
     try:
         if opened is not None:
-            opened.open(_board_chip(net.network.chip, network.chip) if backend == "fpga" else network.chip, [])
+            opened.open(_board_chip(board_chip, network.chip) if backend == "fpga" else network.chip, [])
         with PulseList(pulses, network.chip) as listed:
             return program_network(
                 network, device=device, seed=seed, programmer=opened, source=backend, form=form, screen=screen,

@@ -31,8 +31,8 @@ def demo_command(output: str, limit: int | None, seeds: int, out: Output) -> Non
     demo.json. Without Verilator the functional part runs, and the exit code is 1.
     """
     from mho.data import SAMPLES, load_sample
-    from mho.demo import HEADERS, mismatches, study
-    from mho.figures.demo import plot_demo_of
+    from mho.demo.figure import plot_demo_of
+    from mho.demo.study import HEADERS, mismatches, study
     from mho.figures.run import save_figure
 
     for name, value in (("limit", limit), ("seeds", seeds)):

@@ -74,11 +74,11 @@ def program_command(
         seed=seed, backend=backend, measured=measured is not None, pulses=pulses is not None,
         law=pulse_law is not None, form=form, port=port, baud=baud,
     )
-    net = load(network)
+    net = load(network).network
     law = None if pulse_law is None else load_device(pulse_law)
     with out.progress("taking measured cells" if measured else f"programming on {backend}") as progress:
         cells = program_net(
-            net, device=net.network.device if device is None else load_device(device), pulse_law=law, seed=seed,
+            net, device=net.device if device is None else load_device(device), pulse_law=law, seed=seed,
             backend=backend, measured=measured, form=form, screen=screen, pulses=pulses, progress=progress,
             overrides=overrides, note=out.note, port=port, baud=baud, loading=progress,
         )

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from macro_models.errors import InputError
 from macro_models.output import write_output
@@ -19,7 +19,7 @@ from mho.units import format_time
 
 if TYPE_CHECKING:
     from macro_models.devices import Device
-    from mho.result import Budget, Result
+    from mho.budget import Budget
 
 P = ParamSpec("P")
 
@@ -30,7 +30,7 @@ __all__ = [
     "in_style",
     "new_figure",
     "plot_device",
-    "plot_result",
+    "plot_run",
     "save_figure",
 ]
 
@@ -103,25 +103,19 @@ def draw_codes(axes: Axes, codes: Mapping[str, NDArray[np.integer]]) -> None:
     axes.legend()
 
 
-def _draw_against_float(axes: Axes, result: "Result") -> None:
-    reference = np.asarray(result.reference, dtype=np.float64).ravel()
-    outputs = np.asarray(result.runs[0].outputs, dtype=np.float64).ravel()
+def _draw_against_float(axes: Axes, reference: NDArray[Any], outputs: NDArray[Any]) -> None:
+    reference, outputs = np.asarray(reference, dtype=np.float64).ravel(), np.asarray(outputs, dtype=np.float64).ravel()
     stride = max(1, reference.size // _SCATTER_POINTS)
     axes.plot(reference[::stride], outputs[::stride], ".", color=COLOURS[0], markersize=1.5, alpha=0.5, rasterized=True)
     ends = [float(reference.min()), float(reference.max())]
     axes.plot(ends, ends, color=COLOURS[6], linewidth=0.7)
     axes.set_xlabel("float model")
-    axes.set_ylabel(f"{result.options.device}, seed {result.options.seeds[0]}")
-    axes.set_title(f"outputs (relative error {result.relative_error:.1%})")
 
 
-def _draw_accuracies(axes: Axes, result: "Result", labels: ArrayLike) -> None:
-    from mho import score
-
-    values = 100 * result.accuracies(labels)
-    axes.plot(result.options.seeds, values, "o", color=COLOURS[1], markersize=3.5, label=f"mean {values.mean():.1f} %")
+def _draw_accuracies(axes: Axes, accuracies: Mapping[int, float], reference: float) -> None:
+    values, reference = 100 * np.array([*accuracies.values()]), 100 * reference
+    axes.plot(list(accuracies), values, "o", color=COLOURS[1], markersize=3.5, label=f"mean {values.mean():.1f} %")
     axes.axhline(float(values.mean()), color=COLOURS[1], linewidth=0.7)
-    reference = 100 * score.accuracy(result.reference, labels)
     axes.axhline(reference, color=COLOURS[6], linewidth=0.7, linestyle="--", label=f"float {reference:.1f} %")
     axes.set_xlabel("seed (which chip)")
     axes.set_ylabel("accuracy (%)")
@@ -154,15 +148,33 @@ def draw_budget(axes: Axes, budget: "Budget") -> None:
 
 
 @in_style
-def plot_result(result: "Result", labels: ArrayLike | None = None) -> Figure:
-    """Codes of each layer, outputs against the float model's and, with ``labels``, the accuracy of each seed."""
-    panels = 2 if labels is None else 3
+def plot_run(
+    codes: Mapping[str, NDArray[np.integer]], reference: NDArray[Any], outputs: NDArray[Any], *, chip: str,
+    error: float, accuracies: Mapping[int, float] | None = None, reference_accuracy: float = 0.0,
+) -> Figure:
+    """A run on several chips.
+
+    Parameters
+    ----------
+    codes
+        Output codes of each layer, in half steps.
+    reference, outputs
+        Outputs of the float model, and of the first chip.
+    chip, error
+        What the first chip is called, and the relative error of the outputs.
+    accuracies, reference_accuracy
+        Accuracy for each seed, and of the float model, 0..1.
+    """
+    panels = 2 if accuracies is None else 3
     figure = new_figure(2.6 * panels, 2.3)
     grid = figure.add_gridspec(1, panels)
-    draw_codes(figure.add_subplot(grid[0]), result.codes)
-    _draw_against_float(figure.add_subplot(grid[1]), result)
-    if labels is not None:
-        _draw_accuracies(figure.add_subplot(grid[2]), result, labels)
+    draw_codes(figure.add_subplot(grid[0]), codes)
+    axes = figure.add_subplot(grid[1])
+    _draw_against_float(axes, reference, outputs)
+    axes.set_ylabel(chip)
+    axes.set_title(f"outputs (relative error {error:.1%})")
+    if accuracies is not None:
+        _draw_accuracies(figure.add_subplot(grid[2]), accuracies, reference_accuracy)
     return figure
 
 

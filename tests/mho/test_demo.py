@@ -57,7 +57,7 @@ def test_the_demo_is_bit_equal(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_one_product_recorded_at_the_pins(tiny: Any) -> None:
-    from mho.trace import record
+    from mho.demo.trace import record
 
     net = mho.compile(tiny.path("tiny.onnx"), "tnsa16-core", calibrate=tiny.x, in_bits=4)
     trace = record(net.network, tiny.x[0])

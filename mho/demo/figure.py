@@ -9,13 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from mho.budget import Budget
+from mho.demo.trace import STROBES, Trace, record
 from mho.figures.run import COLOURS, draw_budget, in_style, new_figure
-from mho.result import Budget
-from mho.trace import STROBES, Trace, record
 from mho.units import format_time
 
 if TYPE_CHECKING:
-    from mho.demo import Study
+    from mho.demo.study import Study
 
 __all__ = ["Accuracy", "draw_trace", "plot_demo", "plot_demo_of"]
 
