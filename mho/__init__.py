@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from macro_models.errors import InputError, ToolError
     from mho.api import Chip, Device, Net, compile, load
-    from mho.result import Budget, Result
+    from mho.results.result import Budget, Result
     from mho.version import __version__
     from sim.cells.instance import Cells
 
@@ -42,8 +42,8 @@ _HOMES = {
     "Net": "mho.api",
     "compile": "mho.api",
     "load": "mho.api",
-    "Budget": "mho.result",
-    "Result": "mho.result",
+    "Budget": "mho.results.result",
+    "Result": "mho.results.result",
     "__version__": "mho.version",
 }
 

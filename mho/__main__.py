@@ -4,7 +4,7 @@ import os
 import sys
 from typing import NoReturn
 
-from mho import interrupt
+from mho.terminal import interrupt
 
 __all__ = ["main"]
 

@@ -17,7 +17,7 @@ from compiler import CompileOptions, Network, compile_model, load_input
 from hw.config import Chip as ChipDescription
 from hw.config import default_device, load_chip
 from mho.device import Device, device_model
-from mho.result import Result
+from mho.results.result import Result
 
 if TYPE_CHECKING:
     from rtl_gen import GenerationReport
@@ -119,7 +119,7 @@ class Net:
     @property
     def sha256(self) -> str:
         """Hash of the network file."""
-        from mho.running import network_sha256
+        from mho.runs.running import network_sha256
 
         return network_sha256(self.network)
 
@@ -209,7 +209,7 @@ class Net:
         ToolError
             If the simulator is missing or fails.
         """
-        from mho.running import run_network
+        from mho.runs.running import run_network
 
         given = None if cells is None else read_cells(cells)
         return run_network(
@@ -280,7 +280,7 @@ class Net:
         ToolError
             If the simulator is missing or fails.
         """
-        from mho.writing import program_net
+        from mho.runs.writing import program_net
 
         law = None if pulse_law is None else device_model(pulse_law, self.network.device)
         return program_net(

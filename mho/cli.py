@@ -12,9 +12,9 @@ from typing import Any
 import click
 
 from macro_models.errors import MhoError, one_sentence
-from mho import interrupt
-from mho.console import say
-from mho.groups import LazyGroup
+from mho.terminal import interrupt
+from mho.terminal.console import say
+from mho.terminal.groups import LazyGroup
 
 __all__ = ["COMMANDS", "PLANNED", "cli", "run"]
 

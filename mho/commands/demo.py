@@ -7,9 +7,9 @@ import click
 
 from macro_models.errors import InputError, ToolError, argument
 from macro_models.output import write_output
-from mho.console import Output
-from mho.options import common_options, example
-from mho.paths import Writes
+from mho.terminal.console import Output
+from mho.terminal.options import common_options, example
+from mho.terminal.paths import Writes
 
 __all__ = ["demo_command"]
 

@@ -6,10 +6,10 @@ import click
 import numpy as np
 
 from mho.commands.device_fit import fit_command, print_fit
-from mho.console import Output
-from mho.groups import Group
-from mho.options import common_options, example
-from mho.paths import FIGURE, READS
+from mho.terminal.console import Output
+from mho.terminal.groups import Group
+from mho.terminal.options import common_options, example
+from mho.terminal.paths import FIGURE, READS
 from mho.units import format_time
 
 if TYPE_CHECKING:

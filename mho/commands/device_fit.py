@@ -9,9 +9,9 @@ import click
 
 from macro_models.errors import InputError
 from macro_models.output import write_output
-from mho.console import Output
-from mho.options import common_options, example
-from mho.paths import READS, WORD, Writes
+from mho.terminal.console import Output
+from mho.terminal.options import common_options, example
+from mho.terminal.paths import READS, WORD, Writes
 from mho.units import format_time
 
 if TYPE_CHECKING:

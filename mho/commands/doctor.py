@@ -16,8 +16,8 @@ from pathlib import Path
 import click
 
 from macro_models.errors import ToolError
-from mho.console import Output
-from mho.options import common_options, example
+from mho.terminal.console import Output
+from mho.terminal.options import common_options, example
 
 __all__ = ["Finding", "doctor_command", "inspect", "shadowing_names"]
 

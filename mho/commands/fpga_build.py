@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from mho.console import Output
-from mho.options import chip_option, common_options, example, noise_option
-from mho.paths import WORD, Writes
+from mho.terminal.console import Output
+from mho.terminal.options import chip_option, common_options, example, noise_option
+from mho.terminal.paths import WORD, Writes
 
 __all__ = ["build_command"]
 

@@ -4,9 +4,9 @@ from dataclasses import asdict
 
 import click
 
-from mho.console import Output
-from mho.options import common_options, example
-from mho.paths import READS
+from mho.terminal.console import Output
+from mho.terminal.options import common_options, example
+from mho.terminal.paths import READS
 
 __all__ = ["info_command"]
 

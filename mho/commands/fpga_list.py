@@ -2,8 +2,8 @@
 
 import click
 
-from mho.console import Output
-from mho.options import common_options, example
+from mho.terminal.console import Output
+from mho.terminal.options import common_options, example
 
 __all__ = ["list_command"]
 

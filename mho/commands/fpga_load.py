@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from mho.console import Output
-from mho.options import common_options, example
-from mho.paths import READS, WORD
+from mho.terminal.console import Output
+from mho.terminal.options import common_options, example
+from mho.terminal.paths import READS, WORD
 
 __all__ = ["load_command"]
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from mho.console import Output
-from mho.options import common_options, example, noise_option, set_option
-from mho.paths import READS, WORD, Writes
+from mho.terminal.console import Output
+from mho.terminal.options import common_options, example, noise_option, set_option
+from mho.terminal.paths import READS, WORD, Writes
 
 __all__ = ["simulate_command"]
 

@@ -4,9 +4,9 @@ from dataclasses import asdict
 
 import click
 
-from mho.console import Output
-from mho.options import chip_argument, common_options, example
-from mho.paths import WORD, Writes
+from mho.terminal.console import Output
+from mho.terminal.options import chip_argument, common_options, example
+from mho.terminal.paths import WORD, Writes
 
 __all__ = ["generate_command"]
 

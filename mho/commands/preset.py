@@ -6,10 +6,10 @@ import click
 
 from macro_models.errors import InputError
 from macro_models.output import write_output
-from mho.console import Output
-from mho.groups import Group
-from mho.options import chip_argument, common_options, example
-from mho.paths import WORD, WRITES
+from mho.terminal.console import Output
+from mho.terminal.groups import Group
+from mho.terminal.options import chip_argument, common_options, example
+from mho.terminal.paths import WORD, WRITES
 
 if TYPE_CHECKING:
     from hw.config import Chip

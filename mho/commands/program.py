@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mho.console import Output
-from mho.options import common_options, example
-from mho.paths import FIGURE, READS, WORD, WRITES
+from mho.terminal.console import Output
+from mho.terminal.options import common_options, example
+from mho.terminal.paths import FIGURE, READS, WORD, WRITES
 
 if TYPE_CHECKING:
     from sim.cells.instance import Cells
@@ -68,7 +68,7 @@ def program_command(
     """
     from macro_models.devices import load_device
     from mho.api import load
-    from mho.writing import check_program_options, program_net
+    from mho.runs.writing import check_program_options, program_net
 
     check_program_options(
         seed=seed, backend=backend, measured=measured is not None, pulses=pulses is not None,

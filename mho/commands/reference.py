@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from mho import cli
-from mho.groups import Group
+from mho.terminal.groups import Group
 
 __all__ = ["page"]
 

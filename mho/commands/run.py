@@ -8,16 +8,16 @@ import numpy as np
 
 from macro_models.errors import InputError
 from macro_models.output import write_output
-from mho import score
 from mho.commands.compile import compile_net, summary_lines
-from mho.console import Output
-from mho.options import chip_option, common_options, example
-from mho.paths import READS, WORD, WRITES
+from mho.results import score
+from mho.terminal.console import Output
+from mho.terminal.options import chip_option, common_options, example
+from mho.terminal.paths import READS, WORD, WRITES
 from mho.units import format_time
 
 if TYPE_CHECKING:
     from mho.api import Net
-    from mho.result import Result
+    from mho.results.result import Result
     from sim.cells.instance import Cells
 
 __all__ = ["run_command"]
@@ -77,7 +77,7 @@ def run_command(
     programming, relaxation, read-noise, wire, adc, stuck.
     """
     from mho.api import Device
-    from mho.running import check_options
+    from mho.runs.running import check_options
 
     check_options(**options)
     model = Device.load(device) if device is not None else None

@@ -2,8 +2,8 @@
 
 import click
 
-from mho.groups import LazyGroup
-from mho.options import example
+from mho.terminal.groups import LazyGroup
+from mho.terminal.options import example
 
 __all__ = ["verify_command"]
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 
 from macro_models.errors import InputError
-from mho.console import Output
-from mho.options import chip_option, common_options, example
-from mho.paths import READS, WRITES
+from mho.terminal.console import Output
+from mho.terminal.options import chip_option, common_options, example
+from mho.terminal.paths import READS, WRITES
 
 __all__ = ["core_command"]
 

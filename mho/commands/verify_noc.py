@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mho.console import Output
-from mho.options import chip_option, common_options, example
-from mho.paths import FIGURE
+from mho.terminal.console import Output
+from mho.terminal.options import chip_option, common_options, example
+from mho.terminal.paths import FIGURE
 
 if TYPE_CHECKING:
     from hw.noc.config import MeshConfig

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mho.budget import Budget
 from mho.demo.trace import STROBES, Trace, record
-from mho.figures.run import COLOURS, draw_budget, in_style, new_figure
+from mho.figures.run import COLOURS, in_style, new_figure
+from mho.results.budget import Budget
 from mho.units import format_time
 
 if TYPE_CHECKING:
@@ -148,6 +148,30 @@ def _draw_accuracies(axes: Axes, accuracies: Sequence[Accuracy]) -> None:
     axes.legend(loc="upper left", ncols=2, columnspacing=1.0, handlelength=1.0, borderaxespad=0.1)
 
 
+def _draw_budget(axes: Axes, budget: Budget) -> None:
+    """Share of each cause in the loss, and the loss with it alone on, with the deviation over seeds; all."""
+    rows = [row for row in budget if row.name not in ("float", "ideal")]
+    shares = [100 * (budget.share(row) or 0.0) for row in rows]
+    positions = np.arange(len(rows))[::-1]
+    colours = [COLOURS[1] if row.name == "all" else COLOURS[0] for row in rows]
+    axes.barh(positions, shares, color=colours, height=0.62, label="share of the loss")
+    axes.errorbar(
+        [100 * budget.loss(row) for row in rows],
+        positions,
+        xerr=[100 * row.deviation for row in rows],
+        fmt="o",
+        color="black",
+        markersize=2.5,
+        linewidth=0.7,
+        capsize=2,
+        label="alone",
+    )
+    axes.set_yticks(positions, [row.name for row in rows])
+    axes.axvline(0.0, color="black", linewidth=0.6)
+    axes.set_xlabel(f"loss of {budget.measure} (points)")
+    axes.set_title("error budget: bars add up, points: alone")
+
+
 @in_style
 def plot_demo(
     trace: Trace,
@@ -178,7 +202,7 @@ def plot_demo(
     left, middle, right = lower.subplots(1, 3, width_ratios=(1.15, 0.85, 1.15))
     _draw_histogram(left, codes)
     left.set_title(f"(b) codes of {layer}")
-    draw_budget(middle, budget)
+    _draw_budget(middle, budget)
     middle.set_title("(c) error budget")
     _draw_accuracies(right, accuracies)
     right.set_title("(d) accuracy")

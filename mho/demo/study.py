@@ -8,10 +8,10 @@ import numpy as np
 
 import mho
 from macro_models.errors import ToolError
-from mho import score
 from mho.api import Chip, Net
 from mho.data import Sample
-from mho.result import Result
+from mho.results import score
+from mho.results.result import Result
 
 __all__ = ["CHIP", "DEVICE", "TIME", "Case", "Study", "same_codes", "study"]
 

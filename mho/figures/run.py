@@ -19,13 +19,11 @@ from mho.units import format_time
 
 if TYPE_CHECKING:
     from macro_models.devices import Device
-    from mho.budget import Budget
 
 P = ParamSpec("P")
 
 __all__ = [
     "COLOURS",
-    "draw_budget",
     "draw_codes",
     "in_style",
     "new_figure",
@@ -121,30 +119,6 @@ def _draw_accuracies(axes: Axes, accuracies: Mapping[int, float], reference: flo
     axes.set_ylabel("accuracy (%)")
     axes.set_title("accuracy")
     axes.legend()
-
-
-def draw_budget(axes: Axes, budget: "Budget") -> None:
-    """Share of each cause in the loss, and the loss with it alone on, with the deviation over seeds; all."""
-    rows = [row for row in budget if row.name not in ("float", "ideal")]
-    shares = [100 * (budget.share(row) or 0.0) for row in rows]
-    positions = np.arange(len(rows))[::-1]
-    colours = [COLOURS[1] if row.name == "all" else COLOURS[0] for row in rows]
-    axes.barh(positions, shares, color=colours, height=0.62, label="share of the loss")
-    axes.errorbar(
-        [100 * budget.loss(row) for row in rows],
-        positions,
-        xerr=[100 * row.deviation for row in rows],
-        fmt="o",
-        color="black",
-        markersize=2.5,
-        linewidth=0.7,
-        capsize=2,
-        label="alone",
-    )
-    axes.set_yticks(positions, [row.name for row in rows])
-    axes.axvline(0.0, color="black", linewidth=0.6)
-    axes.set_xlabel(f"loss of {budget.measure} (points)")
-    axes.set_title("error budget: bars add up, points: alone")
 
 
 @in_style

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import mho
-from mho import score
 from mho.cli import run
+from mho.results import score
 
 CAUSES = ["programming", "relaxation", "read-noise", "wire", "adc", "stuck"]
 

@@ -19,7 +19,7 @@ from macro_models.errors import InputError
 from macro_models.files import FileKind, check_memory, read_file, size_text
 from macro_models.files.memory import available_bytes
 from macro_models.fit.table import read_table
-from mho.writing import read_conductances
+from mho.runs.writing import read_conductances
 
 READERS: dict[str, Callable[[Path], object]] = {
     "x.npy": load_input, "g.npz": lambda path: read_conductances(path, 1), "chip.toml": load_chip,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from macro_models.devices import CAUSES
-from mho import score
+from mho.results import score
 
 __all__ = ["MOST_EXACT", "Budget", "BudgetRow", "Passes", "make_budget", "orders", "shares", "subsets"]
 

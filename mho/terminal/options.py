@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 import click
 
 from macro_models.errors import MhoError
-from mho import interrupt
-from mho.console import Output
-from mho.paths import READS, WORD, Writes, check_paths
+from mho.terminal import interrupt
+from mho.terminal.console import Output
+from mho.terminal.paths import READS, WORD, Writes, check_paths
 
 __all__ = ["chip_argument", "chip_option", "common_options", "example", "noise_option", "set_option"]
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from macro_models.output import write_output
-from mho import score
-from mho.budget import Budget, BudgetRow, Passes, make_budget
+from mho.results import score
+from mho.results.budget import Budget, BudgetRow, Passes, make_budget
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

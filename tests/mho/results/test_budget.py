@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 import mho
 from hw.config import load_chip
 from macro_models.devices import CAUSES, Device, device_from_dict, load_device
-from mho.budget import MOST_EXACT, Passes, make_budget, orders, shares, subsets
-from mho.budget_passes import active_causes, run_passes
+from mho.results.budget import MOST_EXACT, Passes, make_budget, orders, shares, subsets
+from mho.results.budget_passes import active_causes, run_passes
 from sim.executor import execute
 from sim.functional import FunctionalBackend
 

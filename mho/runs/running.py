@@ -17,8 +17,8 @@ from hw.config import check_device
 from macro_models.devices import CAUSES, Device
 from macro_models.errors import InputError
 from macro_models.exact.operation import MvmOperation
-from mho.budget import Passes
-from mho.result import Options, Result, SeedRun
+from mho.results.budget import Passes
+from mho.results.result import Options, Result, SeedRun
 from mho.units import parse_time
 from mho.version import library_versions
 
@@ -169,7 +169,7 @@ class _Job:
 
     def budget(self, progress: Progress | None = None) -> Passes:
         """Outputs with every subset of causes that an error budget needs."""
-        from mho.budget_passes import active_causes, run_passes
+        from mho.results.budget_passes import active_causes, run_passes
 
         active = active_causes(self.network.chip, self.device, self.time_s, self.cells)
         backend = open_backend("functional")

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from mho import console
 from mho.cli import run
-from mho.console import Output, say
+from mho.terminal import console
+from mho.terminal.console import Output, say
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MHO = f"{sys.executable} -m mho"
 HOSTILE = "\x1b[2Jx\x9b31m\x07\u202e"
 

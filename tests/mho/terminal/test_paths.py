@@ -11,7 +11,7 @@ import pytest
 
 from mho.cli import run
 from mho.commands.reference import commands
-from mho.paths import READS, WORD, Reads, Writes
+from mho.terminal.paths import READS, WORD, Reads, Writes
 
 COMMANDS = [(name, command) for name, command in commands() if not isinstance(command, click.Group)]
 
@@ -23,7 +23,7 @@ def folder(tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     assert run(["program", "tiny.mho", "-o", "cells.npz", "-q"]) == 0
     assert run(["device", "show", "ideal", "-q"]) == 0
-    shutil.copy(Path(__file__).parents[2] / "macro_models" / "devices" / "ideal.toml", "mine.toml")
+    shutil.copy(Path(__file__).parents[3] / "macro_models" / "devices" / "ideal.toml", "mine.toml")
     assert run(["preset", "show", "tnsa16-core", "-o", "chip.toml", "-q"]) == 0
     (tmp_path / "netlist.v").write_text("module x; endmodule\n")
     return tmp_path

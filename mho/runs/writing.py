@@ -15,8 +15,8 @@ from hw.config.keys import keys_of
 from macro_models.devices import Device
 from macro_models.errors import InputError
 from macro_models.files import ArrayFile, FileKind
-from mho.pulse_list import PulseList
-from mho.running import check_backend, open_backend
+from mho.runs.pulse_list import PulseList
+from mho.runs.running import check_backend, open_backend
 
 if TYPE_CHECKING:
     from sim.cells.instance import Cells

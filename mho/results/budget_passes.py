@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hw.config import Chip
 from macro_models.devices import CAUSES, Device
-from mho.budget import Causes, Passes, subsets
+from mho.results.budget import Causes, Passes, subsets
 
 if TYPE_CHECKING:
     from sim.cells.instance import Cells

@@ -1,0 +1,1 @@
+"""The frame of the command: options and paths, what is printed, signals."""
