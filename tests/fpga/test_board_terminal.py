@@ -216,6 +216,7 @@ def test_a_link_that_an_ended_simulation_left_is_replaced(tmp_path: Path) -> Non
 
 
 @pytest.mark.cosim("verilator", "g++", "make")
+@pytest.mark.slow
 def test_only_its_own_link_is_removed(tmp_path: Path) -> None:
     pytest.importorskip("serial")
     board = Board(tmp_path / "board")
