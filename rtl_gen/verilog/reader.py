@@ -59,6 +59,7 @@ class Reader(Analysis):
         self.unnamed = 0
         self.identifiers = dict(ports)
         self.names = Names({name.lower() for name in self.identifiers.values()})
+        self._aliases: dict[str, str] = {}
         self._name_wires()
         self._fields = self._find_fields()
         self._concatenations = {
@@ -91,8 +92,12 @@ class Reader(Analysis):
             # The netlist named the net after an unnamed signal that shares it.
             if len(value) == 1 and isinstance(net := value[0], Slice) and net == whole(self.module.wires[net.wire]):
                 unnamed = anonymous(net.wire) and self.uses[net.wire] and net.wire not in self.identifiers
-                if unnamed and net.wire in self.registers and not anonymous(target.wire):
+                if not unnamed or anonymous(target.wire):
+                    continue
+                if net.wire in self.registers:
                     self.identifiers[net.wire] = self.names.add(target.wire)
+                elif not self.uses[target.wire]:
+                    self._aliases.setdefault(net.wire, target.wire)
         for wire in self.module.wires:
             if not anonymous(wire) and self.uses[wire] and wire not in self.identifiers:
                 self.identifiers[wire] = self.names.add(wire)
@@ -100,8 +105,9 @@ class Reader(Analysis):
     def name(self, wire: str) -> str:
         """Identifier of a net."""
         if wire not in self.identifiers:
-            self.unnamed += 1
-            self.identifiers[wire] = self.names.add(f"w{self.unnamed}")
+            alias = self._aliases.get(wire, wire)
+            self.unnamed += alias == wire
+            self.identifiers[wire] = self.names.add(f"w{self.unnamed}" if alias == wire else alias)
         return self.identifiers[wire]
 
     def state(self, wire: str, value: int) -> str:

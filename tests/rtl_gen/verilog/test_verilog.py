@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from amaranth.hdl import Module, Value
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
 from macro_models.errors import ToolError
@@ -153,6 +154,24 @@ def test_bytes_do_not_depend_on_the_hash_seed() -> None:
         run = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
         outputs.add(run.stdout)
     assert len(outputs) == 1
+
+
+def test_what_is_computed_alike_is_written_once() -> None:
+    class Twice(wiring.Component):
+        def __init__(self) -> None:
+            super().__init__({"index": In(2), "a": In(20), "b": In(20), "one": Out(20), "other": Out(20)})
+
+        def elaborate(self, platform: object) -> Module:
+            m = Module()
+            chosen = [Mux(self.index[0], self.a + self.b, self.a ^ (self.b >> 3)) for _ in range(3)]
+            kept = Signal(20)
+            with m.If(self.index[1]):
+                m.d.sync += kept.eq(chosen[0])
+            m.d.comb += [self.one.eq(chosen[1] & kept), self.other.eq(chosen[2] | kept)]
+            return m
+
+    text = emit(Twice(), name="twice", prefix="", reset_low=False)["twice"]
+    assert text.count("a + b") == text.count("b >> ") == text.count("index[0]") == 1
 
 
 def test_memory_with_contents_is_refused() -> None:
