@@ -105,14 +105,13 @@ class BlockPlatform(MemoryPlatform):
         kind, others = type(component), {}
         words = [getattr(kind, "verilog_name", None) or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.__name__).lower()]
         for name, value in arguments(component).items():
-            if any(type(value) is type(own) and value == own for own in self.own) or value is False:
-                continue
-            elif value is None or value is True:
-                words.append(f"no_{name}" if value is None else name)
+            if isinstance(value, bool):
+                words += [name] * value
             elif isinstance(value, (Enum, int, str)):
                 words.append(value.name.lower() if isinstance(value, Enum) else str(value))
-            else:
-                others[name] = value
+            elif not any(type(value) is type(own) and value == own for own in self.own):
+                words += [f"no_{name}"] * (value is None)
+                others |= {} if value is None else {name: value}
         if others:
             text = repr(others)
             if re.search(r" at 0x[0-9a-f]", text):

@@ -2,7 +2,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amaranth.hdl import ResetInserter, Signal
 
 from hw.core import BL_SKIP, SL_SKIP, CoreConfig, MaskFile
 from hw.core.masks import MASKS, MaskStore
@@ -65,7 +64,7 @@ def test_addresses_behind_the_last_mask_are_ignored() -> None:
 
 
 def test_reset_restores_the_defaults() -> None:
-    cfg, reset = CoreConfig(lines=64), Signal()
+    cfg = CoreConfig(lines=64)
     dut = MaskStore(cfg)
     op = MvmOperation()
 
@@ -73,12 +72,12 @@ def test_reset_restores_the_defaults() -> None:
         for mask in (0, 8, BL_SKIP, SL_SKIP):
             await put(ctx, dut.i, {"addr": mask * cfg.mask_words + 1, "data": 0x0F0F0F0F})
         assert await look_up(ctx, dut, op) != expected(op, Masks.reset(64))
-        ctx.set(reset, 1)
+        ctx.set(dut.soft_reset, 1)
         await ctx.tick()
-        ctx.set(reset, 0)
+        ctx.set(dut.soft_reset, 0)
         assert await look_up(ctx, dut, op) == expected(op, Masks.reset(64))
 
-    simulate(ResetInserter(reset)(dut), bench)
+    simulate(dut, bench)
 
 
 def test_writes_wait_for_a_look_up() -> None:

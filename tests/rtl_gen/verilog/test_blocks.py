@@ -4,6 +4,7 @@
 import re
 import subprocess
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,47 +49,52 @@ class Quiet(wiring.Component):
         return m
 
 
-@pytest.mark.parametrize("reset", ["sync", "async_low"])
+@cache
+def _quiet(other: CoreConfig = CORE, reset: str = "sync") -> dict[str, str]:
+    return emit_block(load_chip("tnsa16-core", {"verilog.reset": reset}), Quiet(other), "quiet", "mho_")
+
+
+@cache
+def _alone(core: CoreConfig, name: str, reset: str = "sync") -> dict[str, str]:
+    return emit_block(load_chip("tnsa16-core", {"verilog.reset": reset}), CoreTop(core, WRITE), name, "mho_")
+
+
+@pytest.mark.parametrize("reset", ["sync", pytest.param("async_low", marks=pytest.mark.slow)])
 def test_file_of_a_block_is_the_same_in_every_assembly(reset: str) -> None:
     chip = load_chip("tnsa16-core", {"verilog.reset": reset})
-    seen: dict[str, str] = {}
-    texts = [module_texts(chip, wrap) for wrap in WRAPS] + [emit_block(chip, Quiet(), "quiet", "mho_")]
-    for name, text in (item for assembly in texts for item in assembly.items()):
-        assert seen.setdefault(name, text) == text, name
-    alone = emit_block(chip, CoreTop(CORE, WRITE), "mho_core", "mho_")
-    assert alone["mho_core"] == seen["mho_core"]
-    for assembly in texts:
+    alone, seen = _alone(CORE, "mho_core", reset), dict[str, str]()
+    for assembly in (*(module_texts(chip, wrap) for wrap in WRAPS), _quiet(reset=reset)):
         assert {name: text for name, text in assembly.items() if name in alone} == alone
-        # All ports of an instance are there, those that nobody reads are open.
+        assert {name: text for name, text in seen.items() if name in assembly} == {
+            name: text for name, text in assembly.items() if name in seen
+        }
+        seen |= assembly
+        # All ports of an instance are there; those that nobody reads are open.
+        declared = re.findall(r"^  (?:in|out)put +\w+ +(?:\[.*\] )?(\w+)", alone["mho_core"], re.MULTILINE)
         whole = "\n".join(assembly.values())
-        for ports in re.findall(r"^  mho_core \w+ \((.*?)\);", whole, re.MULTILINE | re.DOTALL):
-            declared = re.findall(r"^  (?:in|out)put +\w+ +(?:\[.*\] )?(\w+)", alone["mho_core"], re.MULTILINE)
+        for ports in re.findall(r"^  mho_core \w+ \((.*?)^  \);", whole, re.MULTILINE | re.DOTALL):
             assert re.findall(r"\.(\w+)\(", ports) == declared
 
 
 def test_instances_of_one_configuration_are_one_module() -> None:
-    texts = emit_block(CHIP, Quiet(), "quiet", "mho_")
+    texts = _quiet()
     assert re.findall(r"^  (\w+) (?:silent|asked) \(", texts["quiet"], re.MULTILINE) == ["mho_core", "mho_core"]
 
 
 def test_name_of_another_configuration_does_not_depend_on_the_assembly() -> None:
     other = CoreConfig.from_chip(OTHER)
-    both = emit_block(CHIP, Quiet(other), "quiet", "mho_")
+    both = _quiet(other)
     silent, asked = re.findall(r"^  (\w+) (?:silent|asked) \(", both["quiet"], re.MULTILINE)
     assert silent == "mho_core"
     assert re.fullmatch(r"mho_core_[0-9a-f]{8}", asked)
-    # Each of both is what it is without the other one.
-    assert {name: both[name] for name in emit_block(CHIP, CoreTop(CORE, WRITE), silent, "mho_")}
-    for component, name in ((CoreTop(CORE, WRITE), silent), (CoreTop(other, WRITE), asked)):
-        alone = emit_block(CHIP, component, name, "mho_")
+    for alone in (_alone(CORE, silent), _alone(other, asked)):
         assert {name: both[name] for name in alone} == alone
 
 
 @pytest.mark.slow
 @pytest.mark.cosim("verilator", "iverilog", "yosys")
 def test_tools_accept_a_wrapper_that_asks_for_little(tmp_path: Path) -> None:
-    texts = emit_block(CHIP, Quiet(), "quiet", "mho_")
-    texts |= {name: text for name, text in module_texts(CHIP, "none").items() if "adapter" in name}
+    texts = _quiet() | {name: text for name, text in module_texts(CHIP, "none").items() if "adapter" in name}
     texts |= {"tnsa_macro": write_stub(CHIP, {})}
     for name, text in texts.items():
         (tmp_path / f"{name}.v").write_text(text)
