@@ -1,10 +1,12 @@
-# amaranth: UnusedElaboratable=no
 """What the pages in the block folders say: their code runs, and the files and links that they name are there."""
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from amaranth.hdl._ir import Fragment
+from amaranth.lib import wiring
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "hw").glob("*/README.md"))
@@ -18,7 +20,11 @@ def test_there_are_pages() -> None:
 def test_page_is_true(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
-        exec(compile(code, str(page), "exec"), {})
+        names: dict[str, Any] = {}
+        exec(compile(code, str(page), "exec"), names)
+        for made in names.values():
+            if isinstance(made, wiring.Component):
+                Fragment.get(made, None)
     links = [page.parent / link.partition("#")[0] for link in re.findall(r"\]\(([^)#:]+)\)", text)]
     tests = [ROOT / path for path in re.findall(r"`(tests/[\w/.]+)`", text)]
     listed = [page.parent / name for row in re.findall(r"^\| (`[^|]*) \|", text, re.MULTILINE)
