@@ -59,6 +59,7 @@ class Calibrated:
     errors: tuple[float, ...]
     cycles: tuple[float, ...]
     slice_bits: tuple[int, ...]
+    clipped: tuple[float, ...]
     images: int
 
 
@@ -89,6 +90,7 @@ class Calibrator:
         self.errors: list[float] = []
         self.cycles: list[float] = []
         self.slice_bits: list[int] = []
+        self.clipped: list[float] = []
         shape = (placement.cores, chip.lines, chip.lines)
         self.targets = np.full(shape, chip.cells.g_min_uS, dtype=np.float32)
 
@@ -113,6 +115,7 @@ class Calibrator:
             errors=tuple(self.errors),
             cycles=tuple(self.cycles),
             slice_bits=tuple(self.slice_bits),
+            clipped=tuple(self.clipped),
             images=len(self.x),
         )
 
@@ -124,9 +127,9 @@ class Calibrator:
         on_chips = np.broadcast_to(x, (len(self.bench.kinds), *x.shape))
         if net.is_chain:
 
-            def close(quantiser: Quantiser) -> Lanes:
+            def close(quantiser: Quantiser) -> tuple[Lanes, float]:
                 self.input = quantiser.stage
-                return np.stack([quantiser.codes(chip) for chip in on_chips])
+                return np.stack([quantiser.codes(chip) for chip in on_chips]), self.input.clipped(x) / x.size
 
             return Handed(number=0, values=on_chips, smallest=np.zeros(net.features), anchors=ANCHORS, close=close)
         users = [s.operation for s in net.steps if 0 in s.inputs]
@@ -166,17 +169,18 @@ class Calibrator:
         ranges = taken.sample(op, *_range_samples(bench.wanted[k + 1], len(op.patches)))
         carried = taken.taken_by(op, ranges, is_first)
         draft = Search(bench, self.options, site, carried, self._flat(site.values, ranges, is_first)).best()
-        number, codes = carried.encode(draft.quantiser)
+        encoded = carried.encode(draft.quantiser)
         call = Call(layer=index, patches=op.patches, pad=draft.quantiser.codes(op.pad[None])[0], window=op.window)
-        number = self._append(call, [number])
+        number = self._append(call, [encoded.number])
         # Once more with the codes that the integer arithmetic gives.
-        trial = bench.run(site, draft, np.stack([_sampled(call, chip, image, position) for chip in codes]))
+        trial = bench.run(site, draft, np.stack([_sampled(call, chip, image, position) for chip in encoded.codes]))
         self.errors.append(bench.relative_error(site, trial))
         self.cycles.append(trial.cycles * len(op.patches))
         self.slice_bits.append(draft.pairs.bits)
+        self.clipped.append(encoded.clipped)
         for block in self.placement.of_layer(index):
             draft.fill(self.targets[block.core], block)
-        made = self._made(k, call, number, draft, codes, trial.outputs)
+        made = self._made(k, call, number, draft, encoded.codes, trial.outputs)
         if self.progress:
             self.progress(index + 1, len(self.network.layers))
         return made
@@ -212,13 +216,15 @@ class Calibrator:
         lanes = self.bench.advance(call, self.layers[-1], draft, codes) if used else _NO_LANES[0]
         return self._in_lanes(number, lanes, np.repeat(unit, len(call.patches)))
 
-    def _close(self, call: Call, draft: Draft, codes: Lanes, following: Quantiser) -> Lanes:
+    def _close(self, call: Call, draft: Draft, codes: Lanes, following: Quantiser) -> tuple[Lanes, float]:
         """A layer of a chain, once the codes are known that the next one takes."""
         layer = lower_layer(
             self.network.layers[call.layer], draft.spread, *self._sums(call.layer, draft), following=following
         )
         self.layers.append(layer)
-        return self.bench.advance(call, layer, draft, codes)
+        counts: list[int] = []
+        made = self.bench.advance(call, layer, draft, codes, lambda count, total: counts.append(count))
+        return made, sum(counts) / made.size
 
     def _sums(self, index: int, draft: Draft) -> tuple[list[Product], Float]:
         """Products of a layer, numbered after those of the layers before, and what is added to them."""

@@ -18,7 +18,7 @@ from compiler.stage_lowering import MOST_GAIN, element_groups, lower_encode, tie
 from compiler.steps import Linear
 from macro_models.exact.vector import LANE_MAX, PAD
 
-__all__ = ["Carried", "Handed", "InLanes", "Value", "input_in_lanes"]
+__all__ = ["Carried", "Encoded", "Handed", "InLanes", "Value", "input_in_lanes"]
 
 Float = NDArray[np.float64]
 Index = NDArray[np.integer]
@@ -30,6 +30,15 @@ HIDDEN_ANCHORS = ("zero", "relu")
 
 INPUT_ROOM = 4.0
 """Lanes of the input reach this many times as far as the calibration inputs."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Codes of a value on each chip, (chips, images, elements), their number in the program, and the share clipped."""
+
+    number: int
+    codes: Lanes
+    clipped: float
 
 
 class Carried(Protocol):
@@ -48,8 +57,8 @@ class Carried(Protocol):
         """Input codes that the value can be brought to."""
         ...
 
-    def encode(self, quantiser: Quantiser) -> tuple[int, Lanes]:
-        """Codes of all elements on each chip, (chips, images, elements), and their number in the program."""
+    def encode(self, quantiser: Quantiser) -> "Encoded":
+        """Codes of all elements, which are made in the program from now on."""
         ...
 
 
@@ -70,14 +79,14 @@ class Handed:
     """A value of a chain, whose one taker chooses its codes.
 
     ``values`` is what it is on each chip, (chips, images, elements), ``smallest`` the smallest scales for its codes;
-    ``close`` puts what makes the codes into the program and gives them. ``number`` is that of the codes there.
+    ``close`` puts what makes the codes into the program and gives them, and the share that is clipped.
     """
 
     number: int
     values: Float
     smallest: Float
     anchors: tuple[str, ...]
-    close: Callable[[Quantiser], Lanes]
+    close: Callable[[Quantiser], tuple[Lanes, float]]
 
     def sample(self, op: Linear, image: Index, position: Index) -> Float:
         return self.values[:, image]
@@ -91,8 +100,8 @@ class Handed:
     def coarsen(self, quantiser: Quantiser, anchor: str) -> Quantiser:
         return quantiser.coarsened(self.smallest, anchor)
 
-    def encode(self, quantiser: Quantiser) -> tuple[int, Lanes]:
-        return self.number, self.close(quantiser)
+    def encode(self, quantiser: Quantiser) -> Encoded:
+        return Encoded(self.number, *self.close(quantiser))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,10 +162,11 @@ class _LaneInput:
     def coarsen(self, quantiser: Quantiser, anchor: str) -> Quantiser:
         return quantiser.coarsened(np.zeros(()), anchor)
 
-    def encode(self, quantiser: Quantiser) -> tuple[int, Lanes]:
+    def encode(self, quantiser: Quantiser) -> Encoded:
         op = lower_encode(quantiser, self.patches, self.value.unit, self.value.zero)
         codes = np.stack([op.compute(chip) for chip in self.value.lanes])
-        return self.value.append(op, self.value.numbers), codes
+        clipped = sum(op.clipped(chip) for chip in self.value.lanes) / codes.size
+        return Encoded(self.value.append(op, self.value.numbers), codes, clipped)
 
 
 def input_in_lanes(x: Float, users: Sequence[Linear], alone: bool) -> InputStage:

@@ -17,6 +17,7 @@ from compiler.mapping import Placement, SkipMaps, place
 from compiler.network import CoreImage, Network
 from compiler.onnx_import import import_onnx
 from compiler.options import CompileOptions
+from compiler.ranges import InputRange, calibration_warnings
 from compiler.sensitivity import weight_noise
 from compiler.trials import representative_time
 from hw.config import Chip, check_device, default_device
@@ -95,8 +96,10 @@ def compile_model(
         calibration={
             "samples": result.images, "sha256": digest, "time_s": representative_time(device, options),
             "errors": list(result.errors), "cycles": list(result.cycles),
-            "slices": slices, "slice_bits": list(result.slice_bits),
+            "slices": slices, "slice_bits": list(result.slice_bits), "clipped": list(result.clipped),
+            "warnings": calibration_warnings(x, [layer.name for layer in net.layers], list(result.clipped)),
         },
+        range=InputRange.of(x),
     )
 
 

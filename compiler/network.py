@@ -19,6 +19,7 @@ from compiler.mapping import Placement
 from compiler.old_format import convert
 from compiler.options import MOST_SLICES, CompileOptions
 from compiler.program import InputStage, Layer, Mvm, OutputStage, Program
+from compiler.ranges import InputRange
 from compiler.stage_file import (
     CODE,
     COUNT,
@@ -97,7 +98,10 @@ class Network:
     cores
         What each core holds.
     calibration
-        Facts about the calibration as JSON: samples, hash of the data, device time, errors and cycles per layer.
+        Facts about the calibration as JSON: samples, hash of the data, device time, errors, cycles and clipped share of
+        each layer, warnings.
+    range
+        What calibration saw of the inputs; None in files of format 1.
     """
 
     chip: Chip
@@ -107,6 +111,7 @@ class Network:
     program: Program
     cores: tuple[CoreImage, ...]
     calibration: Mapping[str, Any]
+    range: InputRange | None = None
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -164,6 +169,9 @@ def _write(net: Network, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
     put("input.offset", program.input.offset)
     put("input.scale", program.input.scale)
     put("output.scale", program.output.scale)
+    if net.range is not None:
+        put("range.least", net.range.least)
+        put("range.largest", net.range.largest)
     for k, core in enumerate(net.cores):
         for name in ("targets_uS", "word_lines", "converted_lines", "bl_skip", "sl_skip"):
             put(f"core{k}.{name}", getattr(core, name))
@@ -175,6 +183,7 @@ def _write(net: Network, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
         "device": net.device.to_dict(),
         "options": net.options.to_dict(),
         "calibration": dict(net.calibration),
+        "range": None if net.range is None else {"size": net.range.size},
         "model": {
             "name": model.name,
             "input_name": model.input_name,
@@ -235,7 +244,7 @@ def _read(content: Mapping[str, Any], arrays: Arrays) -> Network:
     device = device_from_dict(content["device"], where=f"{where}: device")
     cores = tuple(_read_core(k, chip.lines, arrays) for k in range(content["cores"]))
     layers = tuple(_read_layer(k, one, arrays, chip, len(cores)) for k, one in enumerate(content["layers"]))
-    for name in ("errors", "cycles", "slices", "slice_bits"):
+    for name in ("errors", "cycles", "slices", "slice_bits", "clipped"):
         if name in facts:
             Choice((len(layers),)).read(f"{where}: calibration.{name}: numbers", len(facts[name]))
     model, last = _read_model(content["model"], arrays)
@@ -252,8 +261,15 @@ def _read(content: Mapping[str, Any], arrays: Arrays) -> Network:
     program.check()
     return Network(
         chip=chip, device=device, options=CompileOptions.from_dict(content["options"]), model=model, program=program,
-        cores=cores, calibration=facts,
+        cores=cores, calibration=facts, range=_read_range(content["range"], arrays, model.features),
     )
+
+
+def _read_range(one: Mapping[str, Any] | None, arrays: Arrays, features: int) -> InputRange | None:
+    if one is None:
+        return None
+    least, largest = (arrays.take(f"range.{name}", np.float32, (features,)) for name in ("least", "largest"))
+    return InputRange(least=least, largest=largest, size=one["size"])
 
 
 def _read_core(k: int, lines: int, arrays: Arrays) -> CoreImage:
@@ -350,9 +366,11 @@ _CONTENT = Table({
     "calibration": Table({
         "samples": Whole(1), "sha256": TEXT, "time_s": Number(0, 1e12), "errors": ListOf(Number(0, math.inf)),
         "cycles": ListOf(Number(0, 1e18)), "slices": Optional(ListOf(Whole(1, MOST_SLICES))),
-        "slice_bits": Optional(ListOf(Whole(0, MAX_BITS))),
+        "slice_bits": Optional(ListOf(Whole(0, MAX_BITS))), "clipped": Optional(ListOf(Number(0, 1))),
+        "warnings": Optional(ListOf(TEXT)),
         "cells": Optional(Table({"seed": Whole(0, 2**32 - 1)}, rest=True)),
     }, rest=True),
+    "range": Nullable(Table({"size": Number(0, 1e30)})),
     "model": Table({
         "name": TEXT, "input_name": TEXT, "output_name": TEXT, "input_shape": ListOf(COUNT, least=1),
         "host": ListOf(_HostOp()), "steps": ListOf(JSON),

@@ -37,8 +37,8 @@ def convert(content: Mapping[str, Any], arrays: Arrays) -> tuple[Mapping[str, An
             made[f"step{k}.layer.{name}"] = made.pop(f"model{number}.{name}")
     stages = _stages(content["stages"], made) if content.get("stages") else _chain(layers, made)
     rest = [{"positions": 1, **layer} for layer in content["layers"]]
-    content = {**content, "format": 2, "model": {**model, "steps": steps}, "stages": stages, "layers": rest}
-    return content, arrays.with_entries(made)
+    converted = {"format": 2, "range": None, "model": {**model, "steps": steps}, "stages": stages, "layers": rest}
+    return {**content, **converted}, arrays.with_entries(made)
 
 
 def _chain(layers: list[dict[str, Any]], arrays: dict[str, Entry]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ in, so that calibration, every backend and the references share it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,7 @@ __all__ = [
     "Program",
     "RunMvm",
     "Stage",
+    "Watch",
     "batch_size",
     "row_codes",
     "run_call",
@@ -73,8 +75,15 @@ class InputStage:
 
     def compute(self, x: NDArray[np.floating]) -> Lanes:
         """Codes of shape (batch, features) for finite ``x`` of shape (batch, ...)."""
-        flat = np.asarray(x, dtype=np.float64).reshape(len(x), -1)
-        return np.clip(np.rint((flat - self.offset) / self.scale), self.low, self.high).astype(np.int16)
+        return np.clip(np.rint(self._scaled(x)), self.low, self.high).astype(np.int16)
+
+    def clipped(self, x: NDArray[np.floating]) -> int:
+        """How many numbers of ``x`` are beyond what codes reach."""
+        scaled = self._scaled(x)
+        return int(((scaled < self.low - 0.5) | (scaled > self.high + 0.5)).sum())
+
+    def _scaled(self, x: NDArray[np.floating]) -> NDArray[np.float64]:
+        return (np.asarray(x, dtype=np.float64).reshape(len(x), -1) - self.offset) / self.scale
 
     def value(self, codes: NDArray[np.integer]) -> NDArray[np.float64]:
         """The numbers that codes stand for."""
@@ -196,6 +205,9 @@ RunMvm = Callable[[int, Mvm, Lanes, NDArray[np.uint64]], NDArray[np.integer]]
 """Carries out a product: (number of the layer, product, codes of all rows of the layer (batch, rows), op_id (batch,))
 -> output codes of the product's columns (batch, columns)."""
 
+Watch = Callable[[int, int, int], None]
+"""Is told (layer, how many of its inputs were clipped, how many there were)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
@@ -211,20 +223,24 @@ class Program:
         """Conversions of all cores for one image."""
         return sum(layer.conversions * layer.positions for layer in self.layers)
 
-    def run(self, lanes: Lanes, images: NDArray[np.integer], mvm: RunMvm) -> Lanes:
+    def run(self, lanes: Lanes, images: NDArray[np.integer], mvm: RunMvm, watch: Watch | None = None) -> Lanes:
         """Lanes of the last value, (batch, elements), for those of the input.
 
-        ``images`` are the numbers of the images, of shape (batch,); ``mvm`` carries out the products.
+        ``images`` are the numbers of the images, of shape (batch,); ``mvm`` carries out the products; ``watch`` is told
+        how many inputs of a layer were beyond what its codes reach: not of a layer that takes the network's input.
         """
         values: list[Lanes | None] = [lanes]
-        last_use = {value: k for k, stage in enumerate(self.stages) for value in stage.inputs}
+        last_use, takers = {value: k for k, stage in enumerate(self.stages) for value in stage.inputs}, self.takers
         for k, stage in enumerate(self.stages):
             parts = [part for value in stage.inputs if (part := values[value]) is not None]
             taken = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-            op = stage.operation
+            op, taker = stage.operation, takers.get(k + 1)
+            notice = None if watch is None or taker is None else partial(watch, taker)
             if isinstance(op, Call):
-                values.append(run_call(op, self.layers[op.layer], taken, images, mvm))
+                values.append(run_call(op, self.layers[op.layer], taken, images, mvm, notice))
             else:
+                if isinstance(op, Encode) and notice is not None:
+                    notice(op.clipped(taken), taken.size)
                 values.append(op.compute(taken))
             for value in stage.inputs:
                 if last_use[value] == k:
@@ -232,6 +248,11 @@ class Program:
         result = values[-1]
         assert result is not None
         return result
+
+    @property
+    def takers(self) -> dict[int, int]:
+        """Layers by the number of the value that they take."""
+        return {s.inputs[0]: s.operation.layer for s in self.stages if isinstance(s.operation, Call)}
 
     def check(self) -> None:
         """Raises ValueError unless the widths of the vector unit suffice and windows are those of their patches."""
@@ -250,8 +271,14 @@ def batch_size(layers: Sequence[Layer], most: int) -> int:
     return max(1, min(most, POSITIONS // max((layer.positions for layer in layers), default=1)))
 
 
-def run_call(call: Call, layer: Layer, codes: Lanes, images: NDArray[np.integer], run: RunMvm) -> Lanes:
-    """A layer at all of its positions: shape (batch, outputs * positions) from codes of shape (batch, elements)."""
+def run_call(
+    call: Call, layer: Layer, codes: Lanes, images: NDArray[np.integer], run: RunMvm,
+    notice: Callable[[int, int], None] | None = None,
+) -> Lanes:
+    """A layer at all of its positions: shape (batch, outputs * positions) from codes of shape (batch, elements).
+
+    Where the layer makes codes, ``notice`` is told how many of how many were larger than what they reach.
+    """
     batch, positions = len(codes), len(call.patches)
     rows = take_rows(codes, call.patches, call.pad).reshape(batch * positions, -1)
     rows = row_codes(rows, layer.spread, layer.mvms[0].op)
@@ -261,5 +288,8 @@ def run_call(call: Call, layer: Layer, codes: Lanes, images: NDArray[np.integer]
     for mvm in layer.mvms:
         raw = run(call.layer, mvm, rows, start + np.uint64(mvm.operation))
         leaves.append((scale_leaf(raw, mvm.multiplier, layer.shift), mvm.outputs))
-    result = layer.root.compute(sum_leaves(leaves, layer.outputs))
+    total = sum_leaves(leaves, layer.outputs)
+    if notice is not None and layer.root.requantise is not None:
+        notice(layer.root.clipped(total), total.size)
+    result = layer.root.compute(total)
     return result.reshape(batch, positions, -1).transpose(0, 2, 1).reshape(batch, -1)

@@ -28,7 +28,8 @@ def summarise(network: "Network") -> dict[str, Any]:
     ``microseconds_mean``, ``layers`` (a list of dicts with name, inputs, outputs, relu, copies, slices (pairs of
     cells of a weight), slice_bits (by which a slice counts more than the next, 0 where there is one), products,
     in_bits, in_signed, out_bits, step_code, positions (of an image, at which it is computed), cycles_worst,
-    cycles_mean, error: that of calibration relative to the standard deviation of the layer's output).
+    cycles_mean, error: that of calibration relative to the standard deviation of the layer's output, clipped: share of
+    its inputs beyond what its codes reach during calibration, None if unknown), ``warnings`` about the calibration.
     """
     chip = network.chip
     config = CoreConfig.from_chip(chip)
@@ -50,6 +51,7 @@ def summarise(network: "Network") -> dict[str, Any]:
         "cycles_mean": mean,
         "microseconds_mean": mean / chip.clock.f_clk_MHz,
         "layers": layers,
+        "warnings": network.calibration.get("warnings", []),
     }
 
 
@@ -73,4 +75,5 @@ def _layer(network: "Network", k: int, layer: Layer, config: CoreConfig) -> dict
         "cycles_worst": layer.positions * sum(worst_case_cycles(config, m) for m in layer.mvms),
         "cycles_mean": facts["cycles"][k],
         "error": facts["errors"][k],
+        "clipped": facts.get("clipped", [None] * (k + 1))[k],
     }

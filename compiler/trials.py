@@ -1,6 +1,6 @@
 """Trials: a candidate for one layer, programmed on chips of the device model and run on samples of its inputs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -216,8 +216,14 @@ class Bench:
         sums = column_sums(targets, block.rows, block.columns, self.chip)
         return code_value(sums, draft.op.step_code, draft.pairs.unit_of(block), self.chip) * (draft.gain / block.copies)
 
-    def advance(self, call: Call, layer: Layer, draft: Draft, codes: NDArray[np.int16]) -> NDArray[np.int16]:
-        """What a layer makes on each chip, of shape (chips, images, outputs * positions), from codes of all images."""
+    def advance(
+        self, call: Call, layer: Layer, draft: Draft, codes: NDArray[np.int16],
+        notice: Callable[[int, int], None] | None = None,
+    ) -> NDArray[np.int16]:
+        """What a layer makes on each chip, of shape (chips, images, outputs * positions), from codes of all images.
+
+        ``notice`` as in :func:`~compiler.program.run_call`.
+        """
         results, batch = [], batch_size([layer], codes.shape[1])
         images = np.arange(codes.shape[1], dtype=np.uint64)
         for cores, chip in zip(self.program(call.layer, draft), codes, strict=True):
@@ -228,7 +234,7 @@ class Bench:
                 return self._product(cores, mvm, x, op_id).codes[:, mvm.columns]
 
             parts = [slice(k, k + batch) for k in range(0, len(chip), batch)]
-            results.append(np.concatenate([run_call(call, layer, chip[p], images[p], run) for p in parts]))
+            results.append(np.concatenate([run_call(call, layer, chip[p], images[p], run, notice) for p in parts]))
         return np.stack(results)
 
     def relative_error(self, site: Site, trial: Trial) -> float:

@@ -1,7 +1,7 @@
 """The backend fpga: a core on a board, over its serial line."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,9 +13,9 @@ from hw.config import Chip
 from hw.core.write_verify import WriteVerifyParameters
 from macro_models import MacroModel, Masks
 from macro_models.cells.pulses import PulseArray
-from macro_models.errors import InputError
+from macro_models.errors import InputError, argument
 from macro_models.exact.operation import MvmOperation
-from sim.backend import BackendResult
+from sim.backend import BackendResult, HostScheduled
 from sim.board.driver import BoardDriver, BoardInfo, read_info
 from sim.board.program import BoardProgrammer
 from sim.cells.cosim import check_engine
@@ -59,7 +59,7 @@ def connect_board(port: str, baud: int = BAUD, *, transport: Transport | None = 
     return client
 
 
-class FpgaBackend:
+class FpgaBackend(HostScheduled):
     """Runs operations on a board, and programs its cells.
 
     What a board does is a function of what is sent, so after a reset, or plugged in again, it is loaded once more and
@@ -81,6 +81,16 @@ class FpgaBackend:
     """
 
     name = "fpga"
+    options = ("port", "baud")
+    reports = ("progress", "note")
+
+    @classmethod
+    def check(cls, options: dict[str, Any]) -> None:
+        """Refuse to do without a port; see :meth:`sim.backend.Backend.check`."""
+        if not options.get("port"):
+            raise InputError(
+                f"the backend fpga needs {argument('port')}, the serial port of the board, as in /dev/ttyUSB1"
+            )
 
     def __init__(
         self, port: str, *, baud: int = BAUD, progress: Progress | None = None,

@@ -15,10 +15,10 @@ from macro_models import MacroModel, Masks, family
 from macro_models.devices import load_device
 from macro_models.errors import ToolError
 from macro_models.exact.operation import Converter, Direction, MvmOperation
-from sim.backend import create_backend
 from sim.cells.write_verify import ProgramRun
 from sim.core.write_trials import WriteTrial, require_same
 from sim.executor import execute
+from sim.functional import FunctionalBackend
 
 __all__ = ["OPERATIONS", "Evidence", "compare_network", "compare_operations", "compare_writes", "power_up"]
 
@@ -74,7 +74,7 @@ def compare_operations(cfg: BoardConfig, line: PinsTransport, *, vectors: int = 
     masks = Masks(
         rng.random((8, lines)) < 0.8, rng.random((8, lines)) < 0.8, rng.random(lines) < 0.1, rng.random(lines) < 0.1
     )
-    expected, board = create_backend("functional"), FpgaBackend("simulation", transport=line)
+    expected, board = FunctionalBackend(), FpgaBackend("simulation", transport=line)
     expected.open(chip, [core])
     board.open(chip, [core])
     codes = 0
@@ -133,7 +133,7 @@ def compare_network(network: Network, line: PinsTransport, x: NDArray[Any], **op
     ToolError
         If one differs.
     """
-    expected = execute(network, create_backend("functional"), x, **options).outputs
+    expected = execute(network, FunctionalBackend(), x, **options).outputs
     found = execute(network, FpgaBackend("simulation", transport=line), x, **options).outputs
     if not np.array_equal(found, expected):
         wrong = int((found != expected).reshape(len(x), -1).any(axis=1).sum())

@@ -5,6 +5,7 @@ import sys
 from typing import NoReturn
 
 from mho.terminal import interrupt
+from mho.threads import VARIABLES
 
 __all__ = ["main"]
 
@@ -14,7 +15,7 @@ def main() -> NoReturn:
     interrupt.install()
     closed = _open_standard_streams()
     # Before numpy is imported: the products are so small that threads of the linear algebra only wait for each other.
-    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    for name in VARIABLES:
         os.environ.setdefault(name, "1")
     from mho.cli import run
 

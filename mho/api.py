@@ -18,6 +18,7 @@ from hw.config import Chip as ChipDescription
 from hw.config import default_device, load_chip
 from mho.device import Device, device_model
 from mho.results.result import Result
+from mho.threads import one_thread
 
 if TYPE_CHECKING:
     from rtl_gen import GenerationReport
@@ -157,6 +158,7 @@ class Net:
         without: Collection[str] = (),
         only: Collection[str] = (),
         limit: int | None = None,
+        keep_codes: bool | None = None,
         waves: PathLike | None = None,
         port: str | None = None,
         baud: int | None = None,
@@ -191,6 +193,9 @@ class Net:
             Causes of non-ideality to leave out, or to keep: programming, relaxation, read-noise, wire, adc, stuck.
         limit
             Most images to take.
+        keep_codes
+            Whether to keep the output codes of all images for ``codes`` of the result; ``None``: up to 256 MB of them.
+            Everything else, ranges and clipped inputs included, is computed while they stream by.
         waves
             File for the waveforms (.fst), with ``backend="cosim"``.
         port, baud
@@ -212,11 +217,13 @@ class Net:
         from mho.runs.running import run_network
 
         given = None if cells is None else read_cells(cells)
-        return run_network(
-            self.network, read_inputs(x), device=device_model(device, (given or self.network).device), time=time,
-            temp=temp, seed=seed, seeds=seeds, backend=backend, without=without, only=only, limit=limit, waves=waves,
-            progress=progress, cells=given, port=port, baud=baud, loading=loading, note=note,
-        )
+        with one_thread():
+            return run_network(
+                self.network, read_inputs(x), device=device_model(device, (given or self.network).device), time=time,
+                temp=temp, seed=seed, seeds=seeds, backend=backend, without=without, only=only, limit=limit,
+                waves=waves, progress=progress, cells=given, keep_codes=keep_codes, port=port, baud=baud,
+                loading=loading, note=note,
+            )
 
     def program(
         self,
@@ -349,11 +356,12 @@ def compile(
     if given is not None:
         given.check_chip(description)
     default = default_device(description) if given is None else given.device
-    network = compile_model(
-        Path(model) if isinstance(model, os.PathLike) else model, description, calibrate=read_inputs(calibrate),
-        device=device_model(device, default), options=CompileOptions.from_dict(options),
-        faults=None if given is None else given.core_faults(), progress=progress,
-    )
+    with one_thread():
+        network = compile_model(
+            Path(model) if isinstance(model, os.PathLike) else model, description, calibrate=read_inputs(calibrate),
+            device=device_model(device, default), options=CompileOptions.from_dict(options),
+            faults=None if given is None else given.core_faults(), progress=progress,
+        )
     if given is not None:
         network = replace(network, calibration={**network.calibration, "cells": given.provenance()})
     return Net(network)

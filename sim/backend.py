@@ -1,19 +1,25 @@
-"""What carries out matrix-vector operations: one protocol, whatever is behind it."""
+"""What runs programs on programmed cores: one base class, whatever is behind it."""
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from compiler.program import Mvm, Program
 from hw.config import Chip
 from macro_models import MacroModel, Masks
-from macro_models.errors import InputError
 from macro_models.exact.operation import MvmOperation
 
-__all__ = ["Backend", "BackendResult", "backend_names", "create_backend"]
+__all__ = ["Account", "Backend", "BackendResult", "HostScheduled", "Note", "Progress"]
+
+Progress = Callable[[int, int], None]
+"""Is told (done, all)."""
+Note = Callable[[str], None]
+"""Is told a sentence."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,15 +45,85 @@ class BackendResult:
     analog: NDArray[np.int64]
 
 
-class Backend(Protocol):
-    """Carries out operations on programmed cores. All backends give the same bits."""
+class Account(Protocol):
+    """What a run of a program is told while it goes on."""
 
-    name: str
-
-    def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
-        """Take a chip and its programmed cores; may be called again, with others."""
+    def product(
+        self, layer: int, mvm: Mvm, codes: NDArray[np.int16], cycles: NDArray[np.int64], seconds: float
+    ) -> None:
+        """A product of a layer gave ``codes``, of shape (batch, columns), in ``cycles``, (batch,)."""
         ...
 
+    def clipped(self, layer: int, count: int, total: int) -> None:
+        """Of ``total`` inputs of a layer ``count`` were beyond what its codes reach."""
+        ...
+
+
+class Backend(ABC):
+    """Runs programs on the programmed cores of a chip. All backends give the same bits.
+
+    Members
+    -------
+    name
+        What users call it.
+    options
+        What a user may choose: arguments of the constructor, by their names in the Python interface.
+    reports
+        Further arguments of the constructor: ``progress``, a :data:`Progress`, and ``note``, a :data:`Note`.
+    """
+
+    name: ClassVar[str]
+    options: ClassVar[tuple[str, ...]] = ()
+    reports: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def check(cls, options: dict[str, Any]) -> None:
+        """Refuse values of its options, before anything is computed.
+
+        Raises
+        ------
+        InputError
+            Naming the option, its value and what would be right.
+        """
+        return
+
+    @abstractmethod
+    def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
+        """Take a chip and its programmed cores; may be called again, with others."""
+
+    @abstractmethod
+    def run(
+        self, program: Program, masks: Sequence[Masks], lanes: NDArray[np.int16], images: NDArray[np.integer],
+        account: Account,
+    ) -> NDArray[np.int16]:
+        """Run a program on a batch of images.
+
+        Parameters
+        ----------
+        program, masks
+            What is done for each image, and the masks of each core.
+        lanes
+            The program's input, of shape (batch, elements).
+        images
+            Numbers of the images, of shape (batch,), on which their noise depends.
+        account
+            Is told what happens on the way.
+
+        Returns
+        -------
+        numpy.ndarray
+            Lanes of the program's output, of shape (batch, elements).
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release what the backend holds. It may be called twice."""
+
+
+class HostScheduled(Backend):
+    """A backend that carries out products of single cores: the host interprets the program, and is its vector unit."""
+
+    @abstractmethod
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
         """Run ``op`` on a batch.
 
@@ -60,49 +136,18 @@ class Backend(Protocol):
         op_id
             Number of the first conversion of each vector: shape (batch,), or one number for all.
         """
-        ...
 
-    def close(self) -> None:
-        """Release what the backend holds. It may be called twice."""
-        ...
+    def run(
+        self, program: Program, masks: Sequence[Masks], lanes: NDArray[np.int16], images: NDArray[np.integer],
+        account: Account,
+    ) -> NDArray[np.int16]:
+        def product(layer: int, mvm: Mvm, rows: NDArray[np.int16], op_id: NDArray[np.uint64]) -> NDArray[np.int16]:
+            mask = masks[mvm.core]
+            x = mvm.vector(rows, len(mask.bl_skip) // 2)
+            start = time.perf_counter()
+            result = self.mvm(mvm.core, mvm.op, mask, x, op_id)
+            codes = result.codes[:, mvm.columns]
+            account.product(layer, mvm, codes, np.asarray(result.cycles), time.perf_counter() - start)
+            return codes
 
-
-def _functional(**options: Any) -> Backend:
-    from sim.functional import FunctionalBackend
-
-    return FunctionalBackend(**options)
-
-
-def _cosim(**options: Any) -> Backend:
-    from sim.core.cosim import CosimBackend
-
-    return CosimBackend(**options)
-
-
-def _fpga_sim(**options: Any) -> Backend:
-    from sim.board.backend import FpgaSimBackend
-
-    return FpgaSimBackend(**options)
-
-
-_BACKENDS: Mapping[str, Callable[..., Backend]] = MappingProxyType({
-    "functional": _functional, "cosim": _cosim, "fpga-sim": _fpga_sim,
-})
-
-
-def backend_names() -> tuple[str, ...]:
-    """Names that :func:`create_backend` knows."""
-    return tuple(_BACKENDS)
-
-
-def create_backend(name: str, **options: Any) -> Backend:
-    """A backend by its name; ``options`` go to its class.
-
-    Raises
-    ------
-    InputError
-        If there is none of this name.
-    """
-    if name not in _BACKENDS:
-        raise InputError(f"backend must be one of {', '.join(_BACKENDS)}, not {name!r}")
-    return _BACKENDS[name](**options)
+        return program.run(lanes, images, product, account.clipped)

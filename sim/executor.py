@@ -1,13 +1,12 @@
 """Execution of a compiled network on a backend.
 
-The executor is one, whatever carries out the matrix-vector products: it programs the cores, walks the layers batch by
-batch, and does the integer arithmetic between two products itself. A result is a function of (network, device, time,
-seed, image number), never of how images are cut into batches.
+The executor is one, whatever runs the program: it makes the programmed cores, hands images over batch by batch, and
+keeps account. A result is a function of (network, device, time, seed, image number), never of how images are cut into
+batches.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,10 +15,10 @@ from numpy.typing import NDArray
 from compiler.compile import check_shape
 from compiler.inputs import load_input
 from compiler.network import Network
-from compiler.program import Mvm, batch_size
+from compiler.program import batch_size
 from macro_models import MacroModel, Masks, family
 from macro_models.devices import Device, load_device
-from macro_models.exact.operation import LSB_SEGMENT_BITS
+from sim.account import LayerFigures, RunAccount
 from sim.cells.instance import Cells
 
 if TYPE_CHECKING:
@@ -42,21 +41,23 @@ class Execution:
     codes
         Output codes of every product, (layer, operation) -> (images, columns of the product) int16, in half steps; the
         columns are those that the product converts, in the network's order. Of a layer at several positions of an image
-        (images, positions * columns), position by position. Empty unless they were asked for.
-    ranges
-        Per layer (least, largest, fraction of codes at the end of the converter's range; of two segments, of the high
-        one).
+        (images, positions * columns), position by position. Of as many images as was asked for.
+    layers
+        Figures of each layer.
     mvms
         Conversions of all cores.
     cycles
         Clock cycles of all products, one after the other, of shape (images,).
+    seconds
+        Wall-clock time of all products.
     """
 
     outputs: NDArray[Any]
     codes: dict[tuple[int, int], NDArray[np.int16]]
-    ranges: tuple[tuple[int, int, float], ...]
+    layers: tuple[LayerFigures, ...]
     mvms: int
     cycles: NDArray[np.int64]
+    seconds: float
 
 
 def build_cores(
@@ -101,46 +102,6 @@ def core_masks(network: Network) -> list[Masks]:
     return [Masks(core.word_lines, core.converted_lines, core.bl_skip, core.sl_skip) for core in network.cores]
 
 
-class _Run:
-    """One run: sends products to the backend and keeps account of what comes back."""
-
-    def __init__(self, network: Network, backend: "Backend", images: int, keep: bool) -> None:
-        self.network, self.backend = network, backend
-        self.cycles = np.zeros(images, dtype=np.int64)
-        self.kept: dict[tuple[int, int], list[NDArray[np.int16]]] = {}
-        self.keep = keep
-        self.low = [0] * len(network.layers)
-        self.high = [0] * len(network.layers)
-        self.full = [0] * len(network.layers)
-        self.total = [0] * len(network.layers)
-        self.masks = core_masks(network)
-
-    def batch(self, x: NDArray[np.floating], first: int, first_image: int) -> NDArray[np.float64]:
-        """Outputs of the last layer for a batch that starts at index ``first`` of the run."""
-        where = slice(first, first + len(x))
-        images = np.arange(first_image + first, first_image + first + len(x), dtype=np.uint64)
-        program = self.network.program
-        return program.output.compute(program.run(program.input.compute(x), images, partial(self._mvm, where)))
-
-    def _mvm(
-        self, where: slice, index: int, mvm: Mvm, rows: NDArray[np.int16], op_id: NDArray[np.uint64]
-    ) -> NDArray[np.integer]:
-        vector = mvm.vector(rows, self.network.chip.lines // 2)
-        result = self.backend.mvm(mvm.core, mvm.op, self.masks[mvm.core], vector, op_id)
-        images = where.stop - where.start
-        self.cycles[where] += np.asarray(result.cycles, dtype=np.int64).reshape(images, -1).sum(axis=1)
-        codes = result.codes[:, mvm.columns]
-        top = 2 * mvm.op.max_steps + 1
-        top = top if mvm.op.segments == 1 else top << LSB_SEGMENT_BITS
-        self.low[index] = min(self.low[index], int(codes.min()))
-        self.high[index] = max(self.high[index], int(codes.max()))
-        self.full[index] += int((np.abs(codes) >= top).sum())
-        self.total[index] += codes.size
-        if self.keep:
-            self.kept.setdefault((index, mvm.operation), []).append(codes.astype(np.int16).reshape(images, -1))
-        return codes
-
-
 def execute(
     network: Network,
     backend: "Backend",
@@ -153,7 +114,7 @@ def execute(
     causes: frozenset[str] | None = None,
     cells: Cells | None = None,
     first_image: int = 0,
-    keep_codes: bool = False,
+    codes_of: int = 0,
     batch: int = BATCH,
     progress: Callable[[int, int], None] | None = None,
 ) -> Execution:
@@ -162,15 +123,15 @@ def execute(
     Parameters
     ----------
     network, backend
-        What is run, and what carries out its products; it is opened here and closed by the caller.
+        What is run, and what runs it; it is opened here and closed by the caller.
     x
         Inputs in the model's units, of shape (images, ...), or what :func:`~compiler.inputs.load_input` reads.
     device, seed, time_s, temp_C, causes, cells
         As in :func:`build_cores`.
     first_image
         Number of the first image, which its noise depends on.
-    keep_codes
-        Whether to return the codes of all products.
+    codes_of
+        Of how many images to return the codes of all products.
     batch
         Images in flight at once, at most. It changes nothing but memory.
     progress
@@ -184,22 +145,20 @@ def execute(
     x = check_shape(load_input(x), network.model)
     cores = build_cores(network, device=device, seed=seed, time_s=time_s, temp_C=temp_C, causes=causes, cells=cells)
     backend.open(network.chip, cores)
-    run = _Run(network, backend, len(x), keep_codes)
-    batch = batch_size(network.layers, batch)
-    outputs = []
+    program, masks, account = network.program, core_masks(network), RunAccount(network.program, len(x), codes_of)
+    batch = batch_size(program.layers, batch)
+    outputs = np.empty((len(x), len(program.output.scale)))
     for first in range(0, len(x), batch):
-        outputs.append(run.batch(x[first : first + batch], first, first_image))
+        part = x[first : first + batch]
+        account.begin(first, part)
+        images = np.arange(first_image + first, first_image + first + len(part), dtype=np.uint64)
+        lanes = backend.run(program, masks, program.input.compute(part), images, account)
+        outputs[first : first + len(part)] = program.output.compute(lanes)
         if progress:
-            progress(min(first + batch, len(x)), len(x))
+            progress(first + len(part), len(x))
     return Execution(
-        outputs=network.model.finish(np.concatenate(outputs)),
-        codes={at: np.concatenate(parts) for at, parts in run.kept.items()},
-        ranges=tuple(
-            (low, high, full / total)
-            for low, high, full, total in zip(run.low, run.high, run.full, run.total, strict=True)
-        ),
-        mvms=network.mvms_per_image * len(x),
-        cycles=run.cycles,
+        outputs=network.model.finish(outputs), codes=account.codes, layers=account.layers,
+        mvms=network.mvms_per_image * len(x), cycles=account.cycles, seconds=account.seconds,
     )
 
 

@@ -11,13 +11,13 @@ from hw.core.write_verify import WriteVerifyParameters
 from macro_models import MacroModel, Masks
 from macro_models.cells.pulses import PulseArray
 from macro_models.exact.operation import MvmOperation
-from sim.backend import BackendResult
+from sim.backend import BackendResult, HostScheduled
 from sim.cells.write_verify import ProgramRun, reference_run
 
 __all__ = ["FunctionalBackend"]
 
 
-class FunctionalBackend:
+class FunctionalBackend(HostScheduled):
     """Runs operations on :class:`~macro_models.MacroModel`; cycles are those that the RTL would take."""
 
     name = "functional"

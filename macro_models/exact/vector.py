@@ -30,6 +30,7 @@ wrap.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -168,6 +169,14 @@ class Root:
             lanes = np.maximum(lanes, 0)
         return lanes if self.requantise is None else self.requantise.compute(lanes)
 
+    def clipped(self, total: Lanes) -> int:
+        """How many of the codes for these sums would be larger than the largest. The lowest may be that of a ReLU."""
+        most = np.iinfo(np.int16).max
+        if self.requantise is not None:
+            shift = self.requantise.shift
+            most = ((self.requantise.high + 1) << shift) - ((1 << shift) >> 1) - 1
+        return int((total + self.bias > most).sum())
+
 
 @dataclass(frozen=True, kw_only=True)
 class Encode:
@@ -185,6 +194,24 @@ class Encode:
     def compute(self, lanes: NDArray[np.integer]) -> Lanes:
         """Codes of the shape of ``lanes``, (batch, elements)."""
         return finish((lanes.astype(np.int64) - self.offset) * self.multiplier, self.shift, self.low, self.high)
+
+    def clipped(self, lanes: Lanes) -> int:
+        """How many of the codes would be beyond the lowest and the largest, of those that are anything but 0."""
+        least, most = self._ends
+        return int(((lanes < least) | (lanes > most)).sum())
+
+    @cached_property
+    def _ends(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Lanes between which nothing is clipped, each of shape (elements,)."""
+        half, factor = (1 << self.shift) >> 1, np.maximum(self.multiplier, 1).astype(np.int64)
+        least = -((half - (self.low << self.shift)) // factor) + self.offset
+        most = (((self.high + 1) << self.shift) - half - 1) // factor + self.offset
+        wide = np.iinfo(np.int32)
+        used = self.multiplier > 0
+        return (
+            np.where(used, np.clip(least, wide.min, wide.max), wide.min).astype(np.int32),
+            np.where(used, np.clip(most, wide.min, wide.max), wide.max).astype(np.int32),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -112,7 +112,10 @@ def compile_net(
     for sentence in warnings(description):
         out.warn(sentence)
     with out.progress("calibrating layers") as progress:
-        return mho.compile(model, Chip(description), calibrate=calibrate, device=device, progress=progress, **options)
+        net = mho.compile(model, Chip(description), calibrate=calibrate, device=device, progress=progress, **options)
+    for sentence in net.summary()["warnings"]:
+        out.warn(sentence)
+    return net
 
 
 def parse_slices(text: str) -> int | dict[str, int] | None:

@@ -88,7 +88,8 @@ def run_command(
     if truth is not None:
         score.accuracy(net.reference(x)[: len(truth)], truth)  # refuses labels that do not fit, before the work begins
     with out.progress(f"running on {options['backend']}") as progress:
-        result = net.run(x, cells=given, device=model, progress=progress, loading=progress, note=out.warn, **options)
+        heard = {"progress": progress, "loading": progress, "note": out.warn}
+        result = net.run(x, cells=given, device=model, keep_codes=False, **heard, **options)
     for kind in ("versions", "hashes"):
         out.detail(f"{kind}: " + ", ".join(f"{k} {v}" for k, v in result.provenance[kind].items()))
     for sentence in result.warnings:
@@ -204,8 +205,14 @@ def _print(result: "Result", truth: Any, budget: bool, out: Output) -> None:
         f"{run.mvms} MVMs; {cycles:,.1f} cycles an input = {cycles / result.f_clk_MHz:.2f} us of chip time at "
         f"{result.f_clk_MHz:g} MHz"
     )
-    headers = ("layer", "columns", "least code", "largest code", "saturated")
-    rows = [(f["layer"], f["columns"], f["min"], f["max"], f"{f['saturated']:.2%}") for f in result.layers()]
+    headers = ("layer", "columns", "positions", "least code", "largest code", "saturated", "clipped inputs")
+    rows = [
+        (
+            f["layer"], f["columns"], f["positions"], f["min"], f["max"], f"{f['saturated']:.2%}",
+            f"{f['clipped'] / max(f['inputs'], 1):.2%}",
+        )
+        for f in result.layers()
+    ]
     out.table(headers, rows)
     if budget:
         out.text()

@@ -213,7 +213,7 @@ def plot_demo_of(studies: "Sequence[Study]", limit: int | None) -> Figure:
     """The demo's figure from its studies; the first gives the trace, the codes and the budget."""
     first = studies[0]
     labels = first.sample.y[:limit]
-    layer = next(iter(first.chips.codes))
+    layer = next(iter(first.chips.runs[0].codes))
     functional = [c.result for c in first.cases if c.result is not None]
     ideal = next(r for r in functional if r.options.device == "ideal")
     noisy = next(r for r in functional if r.options.device != "ideal")

@@ -123,7 +123,7 @@ def study(sample: Sample, *, limit: int | None, seeds: int, step: Callable[[str]
     found = Study(sample=sample, net=net)
 
     def run(**options: Any) -> Result:
-        return net.run(sample.x, limit=limit, time=TIME, **options)
+        return net.run(sample.x, limit=limit, time=TIME, keep_codes=True, **options)
 
     def add(name: str, result: Result, same: bool | None = None) -> None:
         found.cases.append(

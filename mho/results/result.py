@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from macro_models.errors import InputError
 from macro_models.output import write_output
 from mho.results import score
 from mho.results.budget import Budget, BudgetRow, Passes, make_budget
+from mho.threads import one_thread
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from sim.account import LayerFigures
 
 __all__ = ["Budget", "BudgetRow", "Options", "Result", "SeedRun"]
 
@@ -63,9 +67,9 @@ class SeedRun:
         The model's outputs, dequantised, in onnxruntime's shape.
     codes
         Output codes of the core, in half steps, for each layer: (images, columns), the columns of the layer's products
-        one after the other.
-    saturated
-        For each layer the share of codes at the end of the converter's range, 0..1.
+        one after the other. Of the first images only, where those of all would take too much memory.
+    layers
+        Figures of each layer over all images.
     mvms
         Conversions that ran.
     cycles
@@ -77,7 +81,7 @@ class SeedRun:
     seed: int
     outputs: NDArray[Any]
     codes: dict[str, NDArray[np.int16]]
-    saturated: dict[str, float]
+    layers: "dict[str, LayerFigures]"
     mvms: int
     cycles: int
     seconds: float
@@ -93,7 +97,7 @@ class Result:
         In onnxruntime's shape; with ``seeds=N`` there is a leading axis of N.
     codes
         For each layer the core's output codes in half steps, (images, columns), with ``seeds=N``
-        (N, images, columns).
+        (N, images, columns). More than 256 MB of them are kept only with ``keep_codes=True``.
     cycles
         Clock cycles of all products of one pass over the images: an integer, with ``seeds=N`` an array of shape (N,).
     """
@@ -108,6 +112,8 @@ class Result:
     provenance: dict[str, Any]
     """Versions and hashes."""
     warnings: tuple[str, ...] = ()
+    inputs: dict[str, float] | None = None
+    """The inputs beside those of calibration: see :meth:`compiler.ranges.InputRange.compare`."""
     budget_passes: Callable[[Callable[[int, int], None] | None], Passes] | None = field(default=None, repr=False)
 
     @property
@@ -117,6 +123,12 @@ class Result:
     @property
     def codes(self) -> dict[str, NDArray[np.int16]]:
         first = self.runs[0].codes
+        kept = len(next(iter(first.values())))
+        if kept < len(self.reference):
+            raise InputError(
+                f"codes of {kept} of {len(self.reference)} images were kept, since those of all take much memory; run "
+                "with keep_codes=True to keep them"
+            )
         if not self.stacked:
             return first
         return {layer: np.stack([r.codes[layer] for r in self.runs]) for layer in first}
@@ -165,7 +177,8 @@ class Result:
             return self.budget
         if self.budget_passes is None:
             raise TypeError("this result does not know its network")
-        passes = self.budget_passes(progress)
+        with one_thread():
+            passes = self.budget_passes(progress)
 
         def by_accuracy(labels: ArrayLike) -> Budget:
             return make_budget(passes, "accuracy", lambda o: score.accuracy(o, labels), by_accuracy)
@@ -178,29 +191,38 @@ class Result:
         return budget
 
     def layers(self) -> list[dict[str, Any]]:
-        """For each layer the range of its codes over all seeds and images, in half steps, and the saturated share."""
-        return [
-            {
-                "layer": layer,
-                "columns": codes.shape[-1],
-                "min": min(int(run.codes[layer].min()) for run in self.runs),
-                "max": max(int(run.codes[layer].max()) for run in self.runs),
-                "saturated": float(np.mean([run.saturated[layer] for run in self.runs])),
-            }
-            for layer, codes in self.runs[0].codes.items()
-        ]
+        """For each layer the range of its codes over all seeds and images, in half steps, and shares.
+
+        ``columns`` are converted at each of ``positions``; ``saturated`` is the share of codes at the end of the
+        converter's range; ``clipped`` of ``inputs`` of the layer were beyond what its codes reach.
+        """
+        found = []
+        for name, first in self.runs[0].layers.items():
+            each = [run.layers[name] for run in self.runs]
+            found.append({
+                "layer": name,
+                "columns": first.columns,
+                "positions": first.positions,
+                "min": min(one.least for one in each),
+                "max": max(one.largest for one in each),
+                "saturated": float(np.mean([one.saturated for one in each])),
+                "clipped": sum(one.clipped for one in each),
+                "inputs": sum(one.inputs for one in each),
+            })
+        return found
 
     def plot(self, labels: ArrayLike | None = None) -> "Figure":
         """A figure: outputs against the float model's, and the codes of each layer."""
         from mho.figures.run import plot_run
 
-        options = self.options
+        options, first = self.options, self.runs[0]
+        codes = {name: np.stack([run.codes[name] for run in self.runs]) for name in first.codes}
         scored: dict[str, Any] = {} if labels is None else {
             "accuracies": dict(zip(options.seeds, self.accuracies(labels).tolist(), strict=True)),
             "reference_accuracy": score.accuracy(self.reference, labels),
         }
         return plot_run(
-            self.codes, self.reference, self.runs[0].outputs, chip=f"{options.device}, seed {options.seeds[0]}",
+            codes, self.reference, first.outputs, chip=f"{options.device}, seed {options.seeds[0]}",
             error=self.relative_error, **scored,
         )
 
@@ -225,6 +247,7 @@ class Result:
             "options": asdict(self.options),
             "images": len(self.reference),
             "results": seeds,
+            "inputs": self.inputs,
             "layers": self.layers(),
             "f_clk_MHz": self.f_clk_MHz,
             "warnings": list(self.warnings),

@@ -3,36 +3,37 @@
 import hashlib
 import json
 import tempfile
-import time as clock
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from compiler import Network
+from compiler.ranges import clipping_warning
 from hw.config import check_device
 from macro_models.devices import CAUSES, Device
-from macro_models.errors import InputError
-from macro_models.exact.operation import MvmOperation
+from macro_models.errors import InputError, argument
+from macro_models.files import check_memory
 from mho.results.budget import Passes
 from mho.results.result import Options, Result, SeedRun
+from mho.runs.backends import check_backend, open_backend
 from mho.units import parse_time
 from mho.version import library_versions
 
 if TYPE_CHECKING:
-    from macro_models import Masks
-    from sim.backend import Backend, BackendResult
+    from sim.backend import Backend
     from sim.cells.instance import Cells
     from sim.executor import Execution
 
-__all__ = [
-    "BACKENDS", "check_backend", "check_options", "network_sha256", "open_backend", "run_network", "select_causes",
-]
+__all__ = ["check_options", "network_sha256", "run_network", "select_causes"]
 
-BACKENDS = ("functional", "cosim", "fpga-sim", "fpga")
+KEPT_BYTES = 1 << 28
+"""Output codes of all seeds that are kept together unless a run asks for them."""
+SHOWN_BYTES = 1 << 23
+"""Codes of the first images that are kept of every run, for its figure."""
 
 Progress = Callable[[int, int], None]
 
@@ -53,28 +54,13 @@ def select_causes(without: Collection[str], only: Collection[str]) -> tuple[str,
     return tuple(cause for cause in CAUSES if (cause in only if only else cause not in without))
 
 
-def check_backend(backend: str, *, port: str | None, baud: int | None) -> None:
-    """Refuse a backend that there is not, and options of a board without one.
-
-    Raises
-    ------
-    InputError
-        Naming the option, its value and what would be right.
-    """
-    if backend not in BACKENDS:
-        raise InputError(f"backend must be one of {', '.join(BACKENDS)}, not {backend!r}")
-    if backend == "fpga" and not port:
-        raise InputError("the backend fpga needs --port, the serial port of the board, as in /dev/ttyUSB1")
-    for option, value in (("port", port), ("baud", baud)):
-        if value is not None and backend != "fpga":
-            raise InputError(f"{option} is for the backend fpga, not {backend}")
-
-
 def check_options(
     *, time: str | float, temp: float, seed: int, seeds: int | None, backend: str, without: Collection[str],
-    only: Collection[str], limit: int | None, waves: Any, port: str | None = None, baud: int | None = None,
+    only: Collection[str], limit: int | None, **own: Any,
 ) -> tuple[str, ...]:
     """Refuse options that no run can take, before anything is computed; returns the causes that stay on.
+
+    ``own`` are the backend's, None where they are not given.
 
     Raises
     ------
@@ -90,44 +76,8 @@ def check_options(
         raise InputError(f"limit must be at least 1, not {limit}")
     if not np.isfinite(temp) or temp < -273.15:
         raise InputError(f"temp must be a temperature in degrees Celsius, not {temp}")
-    check_backend(backend, port=port, baud=baud)
-    if waves is not None and backend != "cosim":
-        raise InputError(f"waves need the backend cosim, not {backend}")
+    check_backend(backend, own)
     return select_causes(without, only)
-
-
-def open_backend(
-    name: str, waves: str | Path | None = None, *, port: str | None = None, baud: int | None = None,
-    loading: Progress | None = None, note: Callable[[str], None] | None = None,
-) -> "Backend":
-    """A backend by its name, with a file for its waveforms, or with the port of a board and what it reports to."""
-    if name == "fpga":
-        from fpga.backend import BAUD, FpgaBackend
-
-        return FpgaBackend(port or "", baud=BAUD if baud is None else baud, progress=loading, note=note)
-    from sim.backend import create_backend
-
-    options: dict[str, Any] = {} if waves is None else {"waves": Path(waves)}
-    if name == "fpga-sim":
-        options["progress"] = loading
-    return create_backend(name, **options)
-
-
-class _Stopwatch:
-    """A backend that notes how long its products take, without the time to build and start what carries them out."""
-
-    def __init__(self, backend: "Backend") -> None:
-        self.name, self.open, self.close = backend.name, backend.open, backend.close
-        self._mvm = backend.mvm
-        self.seconds = 0.0
-
-    def mvm(
-        self, core: int, op: MvmOperation, masks: "Masks", x: NDArray[np.integer], op_id: ArrayLike
-    ) -> "BackendResult":
-        start = clock.perf_counter()
-        result = self._mvm(core, op, masks, x, op_id)
-        self.seconds += clock.perf_counter() - start
-        return result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,22 +92,62 @@ class _Job:
     seeds: tuple[int, ...]
     cells: "Cells | None" = None
 
-    def run(self, backend: "Backend", seed: int, causes: Collection[str], progress: Progress | None = None) -> SeedRun:
-        """One pass of the inputs through one chip."""
-        stopwatch = _Stopwatch(backend)
-        done = self._execute(stopwatch, seed, causes, keep_codes=True, progress=progress)
+    @property
+    def names(self) -> list[str]:
+        """Names of the layers, each of which occurs once."""
         layers = [layer.name for layer in self.network.layers]
-        names = [name if layers.count(name) == 1 else f"{name}.{k}" for k, name in enumerate(layers)]
+        return [name if layers.count(name) == 1 else f"{name}.{k}" for k, name in enumerate(layers)]
+
+    def images_kept(self, keep_codes: bool | None) -> int:
+        """Of how many images of each seed codes are kept.
+
+        Raises
+        ------
+        InputError
+            If all of them are wanted, and do not fit the memory.
+        """
+        from sim.account import code_bytes
+
+        each = code_bytes(self.network.program)
+        needed = each * len(self.x) * len(self.seeds)
+        if keep_codes:
+            what = f"{argument('keep_codes')} of {self._size()}"
+            check_memory(needed, what, "take fewer images or seeds, or do without")
+        if keep_codes or (keep_codes is None and needed <= KEPT_BYTES):
+            return len(self.x)
+        return min(len(self.x), max(1, SHOWN_BYTES // (each * len(self.seeds))))
+
+    def _size(self) -> str:
+        return f"{len(self.x)} images and {len(self.seeds)} seed{'' if len(self.seeds) == 1 else 's'}"
+
+    def check_memory(self) -> None:
+        """Refuse what outputs alone make too large."""
+        size = 4 * len(self.network.program.output.scale) * len(self.x) * len(self.seeds)
+        check_memory(size, f"the outputs of {self._size()}", "take fewer images or seeds")
+
+    def run(
+        self, backend: "Backend", seed: int, causes: Collection[str], kept: int, progress: Progress | None = None
+    ) -> SeedRun:
+        """One pass of the inputs through one chip, with the codes of ``kept`` images."""
+        done = self._execute(backend, seed, causes, codes_of=kept, progress=progress)
         codes = {
             name: np.concatenate([c for (layer, _), c in sorted(done.codes.items()) if layer == k], axis=1)
-            for k, name in enumerate(names)
+            for k, name in enumerate(self.names)
         }
         return SeedRun(
             seed=seed, outputs=done.outputs, codes=codes,
-            saturated={name: share for name, (_, _, share) in zip(names, done.ranges, strict=True)},
-            mvms=done.mvms, cycles=int(done.cycles.sum()),
-            seconds=stopwatch.seconds,
+            layers=dict(zip(self.names, done.layers, strict=True)), mvms=done.mvms, cycles=int(done.cycles.sum()),
+            seconds=done.seconds,
         )
+
+    def warnings(self, found: dict[str, float] | None, runs: Sequence[SeedRun]) -> list[str]:
+        """Sentences on inputs, as :meth:`compiler.ranges.InputRange.compare` found them, and on clipped layers."""
+        said = [] if self.network.range is None or found is None else self.network.range.warnings(found, len(self.x))
+        for name, before in zip(self.names, self.network.calibration.get("clipped", ()), strict=False):
+            layers = [run.layers[name] for run in runs]
+            one = clipping_warning(name, sum(one.clipped for one in layers), sum(one.inputs for one in layers), before)
+            said += [] if one is None else [one]
+        return said
 
     def _execute(self, backend: "Backend", seed: int, causes: Collection[str], **options: Any) -> "Execution":
         from sim.executor import execute
@@ -195,29 +185,18 @@ def run_network(
     without: Collection[str],
     only: Collection[str],
     limit: int | None,
-    waves: Any,
     progress: Progress | None,
     cells: "Cells | None" = None,
-    port: str | None = None,
-    baud: int | None = None,
+    keep_codes: bool | None = None,
     loading: Progress | None = None,
     note: Callable[[str], None] | None = None,
+    **own: Any,
 ) -> Result:
     """See :meth:`mho.api.Net.run`."""
     from compiler.compile import check_shape
 
     causes = check_options(
-        time=time,
-        temp=temp,
-        seed=seed,
-        seeds=seeds,
-        backend=backend,
-        without=without,
-        only=only,
-        limit=limit,
-        waves=waves,
-        port=port,
-        baud=baud,
+        time=time, temp=temp, seed=seed, seeds=seeds, backend=backend, without=without, only=only, limit=limit, **own
     )
     check_device(network.chip, device)
     if cells is not None:
@@ -227,11 +206,13 @@ def run_network(
         network=network, x=check_shape(x, network.model)[:limit], device=device, time_s=parse_time(time),
         temp_C=float(temp), seeds=tuple(range(seed, seed + (seeds or 1))), cells=cells,
     )
-    runs = []
-    opened = open_backend(backend, waves, port=port, baud=baud, loading=loading, note=note)
+    job.check_memory()
+    kept, runs = job.images_kept(keep_codes), []
+    compared = None if network.range is None else network.range.compare(job.x)
+    opened = open_backend(backend, own, progress=loading, note=note)
     try:
         for index, one in enumerate(job.seeds):
-            runs.append(job.run(opened, one, causes, progress=_offset(progress, index, len(job.seeds))))
+            runs.append(job.run(opened, one, causes, kept, progress=_offset(progress, index, len(job.seeds))))
     finally:
         opened.close()
     options = Options(
@@ -242,7 +223,8 @@ def run_network(
         options=options, runs=tuple(runs), reference=network.model.compute(job.x),
         f_clk_MHz=network.chip.clock.f_clk_MHz,
         stacked=seeds is not None, provenance=_provenance(job, backend),
-        warnings=tuple(device.warnings(job.time_s, job.temp_C)), budget_passes=job.budget,
+        warnings=(*device.warnings(job.time_s, job.temp_C), *job.warnings(compared, runs)), inputs=compared,
+        budget_passes=job.budget,
     )
 
 

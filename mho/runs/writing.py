@@ -15,8 +15,8 @@ from hw.config.keys import keys_of
 from macro_models.devices import Device
 from macro_models.errors import InputError
 from macro_models.files import ArrayFile, FileKind
+from mho.runs.backends import check_backend, open_backend
 from mho.runs.pulse_list import PulseList
-from mho.runs.running import check_backend, open_backend
 
 if TYPE_CHECKING:
     from sim.cells.instance import Cells
@@ -43,7 +43,7 @@ def check_program_options(
     """
     if seed is not None and not 0 <= seed < 2**32:
         raise InputError(f"seed must be between 0 and 2**32 - 1, not {seed}")
-    check_backend(backend, port=port, baud=baud)
+    check_backend(backend, {"port": port, "baud": baud})
     if measured and (pulses or law or form or backend != _NUMPY):
         given = "pulses" if pulses else "a pulse law" if law else "forming" if form else f"the backend {backend}"
         raise InputError(f"{given} and a measured map exclude each other: measured cells are not programmed")
@@ -88,7 +88,9 @@ def program_net(
     if sentence and note is not None:
         note(sentence)
     # The numpy reference needs no backend.
-    opened: Any = None if backend == _NUMPY else open_backend(backend, port=port, baud=baud, loading=loading, note=note)
+    opened: Any = None
+    if backend != _NUMPY:
+        opened = open_backend(backend, {"port": port, "baud": baud}, progress=loading, note=note)
     try:
         if opened is not None:
             opened.open(_board_chip(board_chip, network.chip) if backend == "fpga" else network.chip, [])

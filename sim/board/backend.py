@@ -12,7 +12,7 @@ from hw.emulator import check_core, programmed_core
 from macro_models import MacroModel, Masks
 from macro_models.cells.pulses import PulseArray
 from macro_models.exact.operation import MvmOperation
-from sim.backend import BackendResult
+from sim.backend import BackendResult, HostScheduled
 from sim.board.bus import BusSimulation, board_simulator
 from sim.board.driver import BoardDriver, read_info
 from sim.board.program import BoardProgrammer
@@ -31,7 +31,7 @@ _LOOKS = 64
 """Reads of what waits while cells are programmed, for each request to the simulation."""
 
 
-class FpgaSimBackend:
+class FpgaSimBackend(HostScheduled):
     """Runs operations on the register bus of a simulated board, in a process that is kept until :meth:`close`.
 
     The board is that of the network's own chip, whatever board might hold it. It has a shift register for read noise
@@ -49,6 +49,7 @@ class FpgaSimBackend:
     """
 
     name = "fpga-sim"
+    reports = ("progress",)
 
     def __init__(
         self, *, lanes: int = _LANES, level: str = "vector", progress: Callable[[int, int], None] | None = None

@@ -13,7 +13,7 @@ from hw.core.write_verify import WriteVerifyParameters
 from macro_models import MacroModel, Masks
 from macro_models.cells.pulses import PulseArray
 from macro_models.exact.operation import MvmOperation
-from sim.backend import BackendResult
+from sim.backend import BackendResult, HostScheduled
 from sim.build.simulators import verilator_build
 from sim.cells.cosim import program_run, write_job
 from sim.cells.job import WriteJob, WriteOutcome
@@ -136,7 +136,7 @@ class CosimCore:
         return patience * (1 if idle < 128 else 64)
 
 
-class CosimBackend:
+class CosimBackend(HostScheduled):
     """Runs operations through the RTL, in one simulator process that is kept until :meth:`close`.
 
     Parameters
@@ -153,6 +153,7 @@ class CosimBackend:
     """
 
     name = "cosim"
+    options = ("waves",)
 
     def __init__(
         self,

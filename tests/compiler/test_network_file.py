@@ -56,7 +56,7 @@ def test_files_of_format_1_are_read(name: str, tmp_path: Path) -> None:
     network.save(tmp_path / "now.mho")
     wanted = np.load(FORMAT_1 / f"{name}.npz")
     for read in (network, Network.load(tmp_path / "now.mho")):
-        done = execute(read, FunctionalBackend(), wanted["x"], seed=3, time_s=86_400.0, keep_codes=True)
+        done = execute(read, FunctionalBackend(), wanted["x"], seed=3, time_s=86_400.0, codes_of=8)
         assert np.array_equal(done.outputs, wanted["outputs"])
         assert np.array_equal(done.cycles, wanted["cycles"])
         assert np.array_equal(np.concatenate([c.ravel() for _, c in sorted(done.codes.items())]), wanted["codes"])

@@ -156,10 +156,10 @@ def test_cosim_gives_the_codes_of_functional() -> None:
     model, x = random_perceptron([12, 6, 3]), np.random.default_rng(0).normal(size=(40, 12)).astype("f4")
     options = replace(OPTIONS, copies=None, in_bits=None, slices={"n_g0": 2, "n_g1": 3})
     network = compile_model(model, load_chip("tnsa16-core"), calibrate=x, options=options)
-    wanted = execute(network, FunctionalBackend(), x[:3], seed=1, time_s=3600.0, keep_codes=True)
+    wanted = execute(network, FunctionalBackend(), x[:3], seed=1, time_s=3600.0, codes_of=3)
     backend = CosimBackend()
     try:
-        got = execute(network, backend, x[:3], seed=1, time_s=3600.0, keep_codes=True)
+        got = execute(network, backend, x[:3], seed=1, time_s=3600.0, codes_of=3)
     finally:
         backend.close()
     assert got.codes.keys() == wanted.codes.keys()

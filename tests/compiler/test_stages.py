@@ -156,8 +156,8 @@ def test_layers_on_several_cores(network: Network, x: Array) -> None:
 
 
 def test_batches_change_nothing(network: Network, x: Array) -> None:
-    whole = execute(network, FunctionalBackend(), x, seed=3, time_s=DAY, keep_codes=True)
-    parts = execute(network, FunctionalBackend(), x, seed=3, time_s=DAY, keep_codes=True, batch=7)
+    whole = execute(network, FunctionalBackend(), x, seed=3, time_s=DAY, codes_of=40)
+    parts = execute(network, FunctionalBackend(), x, seed=3, time_s=DAY, codes_of=40, batch=7)
     assert np.array_equal(whole.outputs, parts.outputs)
     assert np.array_equal(whole.cycles, parts.cycles)
     assert all(np.array_equal(whole.codes[at], parts.codes[at]) for at in whole.codes)
@@ -177,7 +177,7 @@ def test_file_gives_the_same(network: Network, x: Array, tmp_path: Path) -> None
 
 def test_each_position_has_conversions_of_its_own(network: Network, x: Array) -> None:
     """The whole run again, one position and one product at a time, with numbers counted here."""
-    done = execute(network, FunctionalBackend(), x[:2], seed=1, time_s=DAY, keep_codes=True)
+    done = execute(network, FunctionalBackend(), x[:2], seed=1, time_s=DAY, codes_of=2)
     cores, masks = build_cores(network, seed=1, time_s=DAY), core_masks(network)
     program = network.program
     firsts = np.cumsum([0, *(layer.conversions * layer.positions for layer in network.layers)])
@@ -345,10 +345,10 @@ def test_cosim_gives_the_codes_of_functional(chip: str, images: int) -> None:
 
     model, x = tiny()
     network = compile_model(model, load_chip(chip), calibrate=x, options=OPTIONS)
-    wanted = execute(network, FunctionalBackend(), x[:images], seed=1, time_s=DAY, keep_codes=True)
+    wanted = execute(network, FunctionalBackend(), x[:images], seed=1, time_s=DAY, codes_of=images)
     backend = CosimBackend()
     try:
-        got = execute(network, backend, x[:images], seed=1, time_s=DAY, keep_codes=True)
+        got = execute(network, backend, x[:images], seed=1, time_s=DAY, codes_of=images)
     finally:
         backend.close()
     assert got.codes.keys() == wanted.codes.keys()

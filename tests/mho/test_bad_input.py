@@ -118,7 +118,7 @@ OPTIONS: list[Case] = [
     ("no seeds", f"{RUN} --seeds 0", r"seeds must be at least 1, not 0", None),
     ("negative seed", f"{RUN} --seed -1", r"seed must be between 0 and 2\*\*32 - 1, not -1", None),
     ("no images", f"{RUN} --limit 0", r"limit must be at least 1, not 0", None),
-    ("waves of a model", f"{RUN} --waves out.fst", r"waves need the backend cosim, not functional", None),
+    ("waves of a model", f"{RUN} --waves out.fst", r"--waves is for the backend cosim, not functional", None),
     ("chip for a network file", f"{RUN} --chip tnsa16-core", r"tiny\.mho: --chip is for an \.onnx model", None),
     ("no chip for a model", RUN.replace("mho", "onnx"), r"tiny\.onnx: an \.onnx model needs --chip", None),
     ("output into no folder", f"{RUN[:-7]} none/out.npy", r"none/out\.npy: the folder 'none' does not exist", None),

@@ -4,21 +4,9 @@ import pytest
 from hw.config import load_chip
 from hw.core.config import CoreConfig
 from macro_models import Masks, load_device
-from macro_models.errors import InputError
 from macro_models.exact.operation import Converter, MvmOperation
 from macro_models.tnsa.model import TnsaModel
-from sim.backend import backend_names, create_backend
-
-
-def test_backends_are_made_by_name():
-    assert backend_names() == ("functional", "cosim", "fpga-sim")
-    for name in backend_names():
-        assert create_backend(name).name == name
-
-
-def test_an_unknown_backend_lists_the_known():
-    with pytest.raises(InputError, match=r"^backend must be one of functional, cosim, fpga-sim, not 'fpga'$"):
-        create_backend("fpga")
+from sim.functional import FunctionalBackend
 
 
 @pytest.mark.parametrize("converter", Converter)
@@ -27,7 +15,7 @@ def test_functional_gives_the_model_and_the_cycles_of_the_core(converter, in_bit
     chip = load_chip("tnsa16-core")
     rng = np.random.default_rng(3)
     model = TnsaModel(chip.macro_config(), rng.uniform(1, 40, (16, 16)), device=load_device("ideal"), seed=0, core=0)
-    backend = create_backend("functional")
+    backend = FunctionalBackend()
     backend.open(chip, [model])
     op = MvmOperation(in_bits=in_bits, converter=converter)
     x, masks, ids = rng.integers(-7, 8, (9, 8)), Masks.reset(16), np.arange(9)

@@ -59,15 +59,15 @@ def test_shapes_and_types_are_those_of_onnxruntime() -> None:
 
 
 def test_batches_change_nothing(network: Network, x: np.ndarray) -> None:
-    whole = execute(network, FunctionalBackend(), x, seed=3, time_s=DAY, keep_codes=True)
+    whole = execute(network, FunctionalBackend(), x, seed=3, time_s=DAY, codes_of=50)
     seen: list[tuple[int, int]] = []
     parts = execute(
-        network, FunctionalBackend(), x, seed=3, time_s=DAY, keep_codes=True, batch=7,
+        network, FunctionalBackend(), x, seed=3, time_s=DAY, codes_of=50, batch=7,
         progress=lambda done, total: seen.append((done, total)),
     )
     assert np.array_equal(whole.outputs, parts.outputs)
     assert np.array_equal(whole.cycles, parts.cycles)
-    assert whole.ranges == parts.ranges
+    assert whole.layers == parts.layers
     assert all(np.array_equal(whole.codes[at], parts.codes[at]) for at in whole.codes)
     assert seen[0] == (7, 50)
     assert seen[-1] == (50, 50)
@@ -89,7 +89,7 @@ def test_seeds_are_chips(network: Network, x: np.ndarray) -> None:
 
 def test_result_is_the_integer_arithmetic_of_the_codes(network: Network, x: np.ndarray) -> None:
     """The whole run again, from the macro's codes, in Python integers."""
-    done = execute(network, FunctionalBackend(), x[:3], seed=1, time_s=DAY, keep_codes=True)
+    done = execute(network, FunctionalBackend(), x[:3], seed=1, time_s=DAY, codes_of=3)
     cores = build_cores(network, seed=1, time_s=DAY)
     masks = core_masks(network)
     for image in range(3):
@@ -127,10 +127,36 @@ def test_counts(network: Network, x: np.ndarray) -> None:
     assert done.cycles.shape == (50,)
     assert (0 < done.cycles).all()
     assert done.cycles.max() <= summary["cycles_worst"]
-    assert len(done.ranges) == 2
-    for low, high, full in done.ranges:
-        assert low < 0 < high
-        assert 0 <= full < 0.2
+    assert len(done.layers) == 2
+    for figures, layer in zip(done.layers, network.layers, strict=True):
+        assert figures.least < 0 < figures.largest
+        assert 0 <= figures.saturated < 0.2
+        assert figures.columns == sum(len(m.columns) for m in layer.mvms)
+        assert figures.positions == 1
+        assert figures.inputs == 50 * layer.inputs
+        assert figures.clipped <= 0.05 * figures.inputs
+
+
+def test_codes_of_some_images_are_those_of_all(network: Network, x: np.ndarray) -> None:
+    whole, some, none = (
+        execute(network, FunctionalBackend(), x, seed=3, time_s=DAY, codes_of=keep, batch=16).codes
+        for keep in (50, 21, 0)
+    )
+    assert none == {}
+    assert some.keys() == whole.keys()
+    assert all(np.array_equal(some[at], whole[at][:21]) for at in whole)
+
+
+def test_clipped_inputs_are_counted(network: Network, x: np.ndarray) -> None:
+    """Those of the first layer by the codes without an end, those of the second where the first gives too much."""
+    stage, large = network.program.input, 8 * x
+    wanted = np.rint((large - stage.offset) / stage.scale)
+    done = execute(network, FunctionalBackend(), large, device="ideal", batch=9)
+    assert done.layers[0].clipped == ((wanted < stage.low) | (wanted > stage.high)).sum() > 0.5 * x.size
+    (first, _) = network.layers
+    assert first.root.requantise is not None
+    assert done.layers[1].inputs == 50 * 24
+    assert 0 < done.layers[1].clipped < 50 * 24
 
 
 def test_causes_are_switched(network: Network, x: np.ndarray) -> None:

@@ -139,3 +139,33 @@ def test_weighted_sum_that_exceeds_32_bits() -> None:
     )
     with pytest.raises(ValueError, match="exceeds 32 bits"):
         op.check()
+
+
+@given(
+    lanes=LANES,
+    offset=hnp.arrays(np.int16, 5),
+    multiplier=hnp.arrays(np.int32, 5, elements=st.integers(0, LANE_MAX)),
+    shift=st.integers(0, 31),
+    ends=st.sampled_from([(-15, 15), (0, 15), (0, 1), (-127, 127)]),
+)
+def test_encode_counts_what_it_clips(
+    lanes: np.ndarray, offset: np.ndarray, multiplier: np.ndarray, shift: int, ends: tuple[int, int]
+) -> None:
+    op = Encode(offset=offset, multiplier=multiplier, shift=shift, low=ends[0], high=ends[1])
+    free = [
+        rounded((int(v) - int(o)) * int(m), shift)
+        for row in lanes for v, o, m in zip(row, offset, multiplier, strict=True)
+    ]
+    assert op.clipped(lanes) == sum(not ends[0] <= code <= ends[1] for code in free)
+
+
+@given(
+    total=hnp.arrays(np.int16, (3, 5), elements=st.integers(-20_000, 20_000)),
+    bias=hnp.arrays(np.int16, 5, elements=st.integers(-10_000, 10_000)),
+    shift=st.integers(0, 12),
+)
+def test_root_counts_what_is_too_large(total: np.ndarray, bias: np.ndarray, shift: int) -> None:
+    root = Root(bias=bias, relu=False, requantise=Requantise(shift=shift, low=-7, high=7))
+    free = [rounded(int(v) + int(b), shift) for row in total for v, b in zip(row, bias, strict=True)]
+    assert root.clipped(total) == sum(code > 7 for code in free)
+    assert Root(bias=bias, relu=True, requantise=None).clipped(total) == 0

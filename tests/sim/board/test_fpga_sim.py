@@ -13,7 +13,6 @@ from macro_models import load_device
 from macro_models.errors import InputError
 from macro_models.tnsa.model import TnsaModel
 from mho.data import load_sample
-from sim.backend import create_backend
 from sim.board.backend import PARTS, FpgaSimBackend
 from sim.board.driver import read_info
 from sim.core.trials import make_trial
@@ -53,13 +52,13 @@ def test_read_noise_is_refused_before_anything_is_built(monkeypatch):
     monkeypatch.setattr("sim.board.backend.board_simulator", lambda cfg: 1 / 0)
     chip = load_chip("tnsa16-core")
     with pytest.raises(InputError, match=r"^the emulator has no read noise of cells: .*--without read-noise"):
-        create_backend("fpga-sim").open(chip, models(chip, causes=FROZEN | {"read-noise"}))
+        FpgaSimBackend().open(chip, models(chip, causes=FROZEN | {"read-noise"}))
 
 
 def test_a_mesh_is_refused():
     chip = load_chip("tnsa16-core", {"mesh.columns": 2})
     with pytest.raises(InputError, match="mesh must have 1 column and 1 row to fit on a board, not 2 x 1"):
-        create_backend("fpga-sim").open(chip, [])
+        FpgaSimBackend().open(chip, [])
 
 
 def test_it_must_be_open():
@@ -129,7 +128,7 @@ def test_networks_give_the_same_codes_on_one_board():
     backend, cores = FpgaSimBackend(lanes=16), []
     try:
         for name, net, x in networks():
-            run = {"causes": FROZEN, "seed": 1, "time_s": DAY, "keep_codes": True}
+            run = {"causes": FROZEN, "seed": 1, "time_s": DAY, "codes_of": 1000}
             found, expected = (execute(net, b, x[:4], **run) for b in (backend, FunctionalBackend()))
             same(found, expected)
             assert np.abs(expected.outputs).max() > 0.0, name
@@ -147,7 +146,7 @@ def test_a_network_with_the_noise_of_a_shift_register_gives_the_same_codes_on_al
     x = np.random.default_rng(0).normal(size=(40, 20)).astype(np.float32)
     options = CompileOptions(seeds=1, samples=40, in_bits=8)
     net = compile_model(random_perceptron([20, 24, 3]), load_chip("tnsa16-core"), calibrate=x, options=options)
-    run = {"device": load_device("lfsr"), "seed": 1, "time_s": DAY, "keep_codes": True}
+    run = {"device": load_device("lfsr"), "seed": 1, "time_s": DAY, "codes_of": 1000}
     expected = execute(net, FunctionalBackend(), x[:6], **run)
     still = execute(net, FunctionalBackend(), x[:6], **run, causes=FROZEN)
     assert any((expected.codes[at] != still.codes[at]).any() for at in expected.codes)

@@ -8,7 +8,6 @@ from hw.core.write_verify import WriteVerifyParameters
 from macro_models import load_device
 from macro_models.cells.pulses import PulseArray
 from macro_models.errors import InputError
-from sim.backend import create_backend
 from sim.cells.cosim import SHORT_PULSE, SHORT_WAIT, shortened, write_job
 from sim.cells.write_verify import program_core, target_codes
 from sim.core.batch import Batch, BatchResult
@@ -21,7 +20,7 @@ TARGETS = np.random.default_rng(0).uniform(1.0, 40.0, (16, 16))
 
 
 def test_the_functional_backend_programs_as_the_reference():
-    backend = create_backend("functional")
+    backend = FunctionalBackend()
     assert isinstance(backend, FunctionalBackend)
     backend.open(CHIP, [])
     skip = np.random.default_rng(1).random((16, 16)) < 0.1

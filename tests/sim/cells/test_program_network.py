@@ -244,7 +244,7 @@ def test_whose_answer_to_pulses() -> None:
 def test_both_backends_run_on_the_same_cells(network: Network, cells: Cells, x: np.ndarray) -> None:
     from sim.core.cosim import CosimBackend
 
-    options = {"device": cells.device, "cells": cells, "time_s": DAY, "keep_codes": True}
+    options = {"device": cells.device, "cells": cells, "time_s": DAY, "codes_of": 1000}
     backend = CosimBackend()
     try:
         there = execute(network, backend, x[:4], **options)

@@ -12,13 +12,13 @@ from macro_models import load_device
 from macro_models.cells.pulses import PulseArray
 from macro_models.errors import InputError, ToolError
 from macro_models.tnsa.model import TnsaModel
-from sim.backend import create_backend
 from sim.build.simulators import verilator_build
 from sim.cells.write_verify import program_core
 from sim.core.cosim import CosimBackend, CosimCore
 from sim.core.process import Simulation
 from sim.core.trials import make_models, make_trial
 from sim.core.write_trials import check_run, check_stop, make_write_trial
+from sim.functional import FunctionalBackend
 
 pytestmark = [pytest.mark.cosim, pytest.mark.slow]
 
@@ -92,7 +92,7 @@ def test_backends_program_the_same_and_the_cells_then_compute(models, full_time)
     targets = np.random.default_rng(2).uniform(1.0, 40.0, (16, 16))
     codes = []
     runs = []
-    for backend in (CosimBackend(full_time=full_time, timeout_s=60), create_backend("functional")):
+    for backend in (CosimBackend(full_time=full_time, timeout_s=60), FunctionalBackend()):
         backend.open(CHIP, models)
         run = program_core(CHIP, 0, DEVICE, 9, targets, parameters=parameters, programmer=backend)
         cells = run.array.relaxed_uS(3600.0).reshape(16, 16)

@@ -8,11 +8,11 @@ import pytest
 from hw.config import load_chip
 from macro_models.errors import ToolError
 from macro_models.exact.operation import MvmOperation
-from sim.backend import create_backend
 from sim.build.simulators import icarus_build, verilator_build
 from sim.core.batch import Mode
 from sim.core.cosim import CosimBackend
 from sim.core.trials import make_models, make_trial
+from sim.functional import FunctionalBackend
 
 pytestmark = pytest.mark.cosim
 
@@ -36,7 +36,7 @@ def models():
 
 @pytest.fixture
 def functional(models):
-    backend = create_backend("functional")
+    backend = FunctionalBackend()
     backend.open(CHIP, models)
     return backend
 

@@ -1,0 +1,55 @@
+"""What a program runs on, by its name: the one place that knows all backends. Their classes say what they take."""
+
+import importlib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from macro_models.errors import InputError, argument
+
+if TYPE_CHECKING:
+    from sim.backend import Backend, Note, Progress
+
+__all__ = ["BACKENDS", "check_backend", "open_backend"]
+
+BACKENDS: Mapping[str, str] = MappingProxyType({
+    "functional": "sim.functional:FunctionalBackend",
+    "cosim": "sim.core.cosim:CosimBackend",
+    "fpga-sim": "sim.board.backend:FpgaSimBackend",
+    "fpga": "fpga.backend:FpgaBackend",
+})
+"""Where the class of a backend is; it is imported when it is asked for."""
+
+
+def _class(name: str) -> "type[Backend]":
+    if name not in BACKENDS:
+        raise InputError(f"{argument('backend')} must be one of {', '.join(BACKENDS)}, not {name!r}")
+    module, _, attribute = BACKENDS[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def check_backend(name: str, options: Mapping[str, Any]) -> None:
+    """Refuse a backend that there is not, and options (None: not given) that it does not take.
+
+    Raises
+    ------
+    InputError
+        Naming the option, its value and what would be right.
+    """
+    kind, given = _class(name), {option: value for option, value in options.items() if value is not None}
+    for option in given:
+        if option not in kind.options:
+            owners = [other for other in BACKENDS if option in _class(other).options]
+            raise InputError(f"{argument(option)} is for the backend {' or '.join(owners)}, not {name}")
+    kind.check(given)
+
+
+def open_backend(
+    name: str, options: Mapping[str, Any] | None = None, *, progress: "Progress | None" = None,
+    note: "Note | None" = None,
+) -> "Backend":
+    """A backend with its options (None: not given), and what it reports to."""
+    kind = _class(name)
+    given = {option: value for option, value in (options or {}).items() if value is not None}
+    heard = {"progress": progress, "note": note}
+    return kind(**given, **{report: heard[report] for report in kind.reports})

@@ -1,0 +1,131 @@
+"""What a run keeps account of while its codes stream by: cycles, ranges, clipped inputs, codes of some images."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.program import Layer, Mvm, Program
+from macro_models.exact.operation import LSB_SEGMENT_BITS
+
+__all__ = ["LayerFigures", "RunAccount", "code_bytes"]
+
+Codes = dict[tuple[int, int], NDArray[np.int16]]
+
+
+def code_bytes(program: Program) -> int:
+    """Memory that the output codes of one image take."""
+    return sum(2 * layer.positions * len(m.columns) for layer in program.layers for m in layer.mvms)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerFigures:
+    """Figures of a layer over all images of a run.
+
+    Attributes
+    ----------
+    columns
+        Columns that its products convert, at each of ``positions`` of an image.
+    least, largest
+        Output codes, in half steps.
+    saturated
+        Share of codes at the end of the converter's range, 0..1; of two segments, of the high one.
+    clipped, inputs
+        How many of its inputs were beyond what its input codes reach.
+    """
+
+    columns: int
+    positions: int
+    least: int
+    largest: int
+    saturated: float
+    clipped: int
+    inputs: int
+
+
+class _LayerAccount:
+    """Sums of one layer."""
+
+    def __init__(self, layer: Layer) -> None:
+        self.layer = layer
+        self.least, self.largest = np.iinfo(np.int16).max, np.iinfo(np.int16).min
+        self.full = self.codes = self.clipped = self.inputs = 0
+
+    def add(self, mvm: Mvm, codes: NDArray[np.int16]) -> None:
+        top = 2 * mvm.op.max_steps + 1
+        top = top if mvm.op.segments == 1 else top << LSB_SEGMENT_BITS
+        self.least, self.largest = min(self.least, int(codes.min())), max(self.largest, int(codes.max()))
+        if max(-self.least, self.largest) >= top:
+            self.full += int((np.abs(codes) >= top).sum())
+        self.codes += codes.size
+
+    def figures(self) -> LayerFigures:
+        return LayerFigures(
+            columns=sum(len(m.columns) for m in self.layer.mvms), positions=self.layer.positions, least=self.least,
+            largest=self.largest, saturated=self.full / max(self.codes, 1), clipped=self.clipped, inputs=self.inputs,
+        )
+
+
+class RunAccount:
+    """Account of one run of a program on some images.
+
+    Parameters
+    ----------
+    program, images
+        What runs, and on how many images in all.
+    keep
+        Of how many images, from the first on, codes are kept.
+
+    Attributes
+    ----------
+    cycles
+        Clock cycles of each image, all products one after the other, of shape (images,).
+    seconds
+        Wall-clock time of all products.
+    """
+
+    def __init__(self, program: Program, images: int, keep: int) -> None:
+        self.program, self.keep = program, min(keep, images)
+        self.cycles = np.zeros(images, dtype=np.int64)
+        self.seconds = 0.0
+        self._layers = [_LayerAccount(layer) for layer in program.layers]
+        self._codes: Codes = {}
+        self._batch = slice(0, 0)
+
+    def begin(self, first: int, x: NDArray[np.floating]) -> None:
+        """A batch ``x`` of inputs begins, the first of them number ``first`` of the run."""
+        self._batch = slice(first, first + len(x))
+        taker = self.program.takers.get(0)
+        if taker is not None:
+            self.clipped(taker, self.program.input.clipped(x), x.size)
+
+    def product(
+        self, layer: int, mvm: Mvm, codes: NDArray[np.int16], cycles: NDArray[np.int64], seconds: float
+    ) -> None:
+        """See :class:`sim.backend.Account`."""
+        images = self._batch.stop - self._batch.start
+        self.cycles[self._batch] += cycles.astype(np.int64).reshape(images, -1).sum(axis=1)
+        self.seconds += seconds
+        self._layers[layer].add(mvm, codes)
+        kept = min(self.keep, self._batch.stop) - self._batch.start
+        if kept > 0:
+            rows = codes.reshape(images, -1)
+            at = layer, mvm.operation
+            if at not in self._codes:
+                self._codes[at] = np.empty((self.keep, rows.shape[1]), dtype=np.int16)
+            self._codes[at][self._batch.start : self._batch.start + kept] = rows[:kept]
+
+    def clipped(self, layer: int, count: int, total: int) -> None:
+        """See :class:`sim.backend.Account`."""
+        self._layers[layer].clipped += count
+        self._layers[layer].inputs += total
+
+    @property
+    def codes(self) -> Codes:
+        """Codes that were kept: (layer, operation) -> (images, positions * columns)."""
+        return self._codes
+
+    @property
+    def layers(self) -> tuple[LayerFigures, ...]:
+        """Figures of each layer."""
+        return tuple(layer.figures() for layer in self._layers)
