@@ -91,12 +91,7 @@ class Reader(Analysis):
         for target, value in self.module.connects:
             # The netlist named the net after an unnamed signal that shares it.
             if len(value) == 1 and isinstance(net := value[0], Slice) and net == whole(self.module.wires[net.wire]):
-                unnamed = anonymous(net.wire) and self.uses[net.wire] and net.wire not in self.identifiers
-                if not unnamed or anonymous(target.wire):
-                    continue
-                if net.wire in self.registers:
-                    self.identifiers[net.wire] = self.names.add(target.wire)
-                elif not self.uses[target.wire]:
+                if anonymous(net.wire) and not anonymous(target.wire) and not self.uses[target.wire]:
                     self._aliases.setdefault(net.wire, target.wire)
         for wire in self.module.wires:
             if not anonymous(wire) and self.uses[wire] and wire not in self.identifiers:
