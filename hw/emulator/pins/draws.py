@@ -26,7 +26,7 @@ class NormalDraw(Resettable):
     -------
     start : In(1)
         Begin; the inputs below stay until ``done``.
-    cell : In(32)
+    cell_id : In(32)
         Block of the draws.
     number : In(32)
         Number of the draw: eight of them share a block of the generator.
@@ -49,7 +49,7 @@ class NormalDraw(Resettable):
     """
 
     start: Value
-    cell: Value
+    cell_id: Value
     number: Value
     step: Value
     key: Value
@@ -65,7 +65,7 @@ class NormalDraw(Resettable):
 
     def __init__(self) -> None:
         super().__init__({
-            "start": In(1), "cell": In(32), "number": In(32), "step": In(4), "key": In(64),
+            "start": In(1), "cell_id": In(32), "number": In(32), "step": In(4), "key": In(64),
             "done": Out(1), "busy": Out(1), "z": Out(signed(_ENTRY_BITS + 1)),
             "a": Out(32), "b": Out(32), "product": In(64),
             "load": In(1), "load_index": In(range(NORMAL_WORDS)), "load_data": In(32),
@@ -82,7 +82,7 @@ class NormalDraw(Resettable):
         with m.FSM() as fsm:
             m.d.comb += self.busy.eq(~fsm.ongoing("Idle"))
             with m.State("Idle"), m.If(self.start):
-                begin = (self.cell, self.number[(LANES - 1).bit_length() :], Const(0, 32), self.step)
+                begin = (self.cell_id, self.number[(LANES - 1).bit_length() :], Const(0, 32), self.step)
                 m.d.sync += [word.eq(value) for word, value in zip(counter, begin, strict=True)]
                 m.d.sync += [Cat(keys).eq(self.key), left.eq(PHILOX_ROUNDS - 1)]
                 m.next = "First"

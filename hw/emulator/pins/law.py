@@ -50,13 +50,13 @@ class PulseArithmetic(Resettable):
     """What a pulse makes of a cell, and the code of a verify read.
 
     The bit-exact reference is :class:`macro_models.exact.pulse.PulseLaw`. It takes 13 cycles from ``start`` to ``done``
-    for a pulse, 6 for a read. ``cell``, ``z`` and ``reads`` stay from two cycles before ``start`` until ``done``.
+    for a pulse, 6 for a read. ``old``, ``z`` and ``reads`` stay from two cycles before ``start`` until ``done``.
 
     Members
     -------
     start, reads : In(1)
         Begin; ``reads``: a verify read, else a pulse.
-    cell : In(CellLayout())
+    old : In(CellLayout())
         The cell before.
     z : In(signed(16))
         Its normal code.
@@ -80,7 +80,7 @@ class PulseArithmetic(Resettable):
 
     start: Value
     reads: Value
-    cell: data.View
+    old: data.View
     z: Value
     done: Signal
     state: Signal
@@ -98,7 +98,7 @@ class PulseArithmetic(Resettable):
         self.verify_bits = verify_bits
         factor = signed(OPERAND_BITS)
         super().__init__({
-            "start": In(1), "reads": In(1), "cell": In(CellLayout()), "z": In(signed(16)), "done": Out(1),
+            "start": In(1), "reads": In(1), "old": In(CellLayout()), "z": In(signed(16)), "done": Out(1),
             "state": Out(32), "code": Out(verify_bits), "a": Out(factor), "b": Out(factor),
             "product": In(signed(2 * OPERAND_BITS)), "moved_load": In(1), "constant_load": In(1),
             "load_index": In(range(len(MOVED))), "load_data": In(32), "key": Out(64),
@@ -106,7 +106,7 @@ class PulseArithmetic(Resettable):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        cell = self.cell
+        cell = self.old
         constant = self._constants(m)
         slope, rate = (
             Array(constant(first + k) for k in range(len(Polarity)))[cell.polarity]
@@ -170,7 +170,7 @@ class PulseArithmetic(Resettable):
 
     def _prepare(self, m: Module, constant: Any, over: Signal, way: Signal) -> None:
         """What follows from the cell alone, in two cycles."""
-        cell = self.cell
+        cell = self.old
         g, high, low = cell.state[:CONDUCTANCE_BITS], cell.high, constant(LawWords.LOW)[:CONDUCTANCE_BITS]
         sets = cell.polarity == Polarity.SET
         end = Signal(CONDUCTANCE_BITS)
@@ -181,7 +181,7 @@ class PulseArithmetic(Resettable):
 
     def _move(self, m: Module, over: Signal, moves: Signal) -> None:
         """The cell after a pulse."""
-        cell = self.cell
+        cell = self.old
         g, flags = cell.state[:CONDUCTANCE_BITS], cell.state[CONDUCTANCE_BITS:]
         formed, forms, acts = cell.state[FORMED_BIT], Signal(), Signal()
         m.d.comb += [

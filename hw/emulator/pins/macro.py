@@ -78,7 +78,7 @@ class PinLevelMacro(Resettable):
             issue.staged.op.backward.eq(pins.backward), issue.draining.eq(queue.busy),
             lanes.valid.eq(issue.arrived), lanes.first.eq(issue.first), lanes.last.eq(issue.last),
             lanes.cells.eq(cells.data), lanes.levels.eq(levels.levels),
-            queue.begin.eq(issue.begin), queue.context.eq(issue.context),
+            queue.starts.eq(issue.starts), queue.operation.eq(issue.operation),
             queue.all_lanes.eq(issue.all_lanes), queue.one.eq(issue.one), queue.total.eq(lanes.total),
             *(kept.eq(total) for kept, total in zip(queue.sums, lanes.sums, strict=True)),
             # The table's entry of a line comes a cycle after the line.
@@ -159,7 +159,7 @@ class PinLevelMacro(Resettable):
             with m.State("Decrement"), m.If(~charges.busy):
                 m.next = "Idle"
         if noise is not None:
-            m.d.comb += noise.begin.eq(converts)
+            m.d.comb += noise.starts.eq(converts)
         m.d.comb += pins.hold.eq(busy | converts | pins.decrement)
         return busy
 

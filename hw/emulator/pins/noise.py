@@ -21,19 +21,19 @@ class PinNoise(Resettable):
     """Draws the noise of a conversion, then adds it to the lines on their way to their charges.
 
     The levels are complete with the first compare. They are read once for the sum of their squares, a line in a cycle,
-    before the lines accumulate: from ``begin`` to ``ready`` it takes :attr:`PinEmulatorConfig.draw_hold` cycles. A
+    before the lines accumulate: from ``starts`` to ``ready`` it takes :attr:`PinEmulatorConfig.draw_hold` cycles. A
     conversion has one segment here, whose number is at the pins.
 
     Members
     -------
-    begin : In(1)
+    starts : In(1)
         All levels of a conversion are recorded: a strobe.
     ready : Out(1)
         Its noise is drawn.
     take : In(1)
         It accumulates, not before ``ready``.
     op_id : In(64)
-        Number of the conversion, stable from ``begin`` to ``ready``.
+        Number of the conversion, stable from ``starts`` to ``ready``.
     read : Out(1)
         Read the level of the next line.
     backward : In(1)
@@ -50,7 +50,7 @@ class PinNoise(Resettable):
         The same with its noise: ``valid``, ``line``, ``charge``.
     """
 
-    begin: Value
+    starts: Value
     ready: Value
     take: Value
     op_id: Value
@@ -70,7 +70,7 @@ class PinNoise(Resettable):
         line = range(cfg.lines)
         noisy = data.StructLayout({"valid": 1, "line": line, "charge": signed(cfg.charge_bits)})
         super().__init__({
-            "begin": In(1), "ready": Out(1), "take": In(1), "op_id": In(OP_ID_WIDTH),
+            "starts": In(1), "ready": Out(1), "take": In(1), "op_id": In(OP_ID_WIDTH),
             "read": Out(1), "backward": In(1), "words": Out(1), "level": In(LEVEL_BITS),
             "key": In(32), "step": In(STEP_BITS),
             "valid": In(1), "line": In(line), "charge": In(signed(cfg.step_bits + 1)), "noisy": Out(noisy),
@@ -81,18 +81,18 @@ class PinNoise(Resettable):
         m.submodules.conversion = drawn = ConversionNoise(self.cfg)
         m.submodules.lines = lines = LineNoise(self.cfg)
         count, arrived, full = Signal(range(self.cfg.lines)), Signal(_ARRIVES), Signal()
-        with m.If(self.begin):
+        with m.If(self.starts):
             m.d.sync += self.read.eq(1)
         with m.If(self.read):
             # The number of lines is a power of two, so that the next conversion begins with line 0.
             m.d.sync += [count.eq(count + 1), self.read.eq(count != self.cfg.lines - 1)]
-        m.d.sync += [arrived.eq(Cat(self.read, arrived)), self.words.eq(self.backward & ~(self.begin | self.read))]
+        m.d.sync += [arrived.eq(Cat(self.read, arrived)), self.words.eq(self.backward & ~(self.starts | self.read))]
         with m.If(arrived[-1] & ~arrived[0]):
             m.d.sync += full.eq(1)
         with m.If(self.take):
             m.d.sync += full.eq(0)
         m.d.comb += [
-            drawn.clear.eq(self.begin), drawn.store.eq(arrived[-1]), drawn.levels.eq(self.level), drawn.full.eq(full),
+            drawn.clear.eq(self.starts), drawn.store.eq(arrived[-1]), drawn.levels.eq(self.level), drawn.full.eq(full),
             drawn.op_id.eq(self.op_id), drawn.take.eq(self.take), drawn.key.eq(self.key), drawn.step.eq(self.step),
             self.ready.eq(drawn.ready),
             lines.write.eq(drawn.write), lines.seed.eq(drawn.seed), lines.amplitude.eq(drawn.amplitude),

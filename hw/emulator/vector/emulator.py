@@ -91,11 +91,11 @@ class VectorEmulator(Resettable):
             issue.freed.eq(results.freed), loader.take.eq(issue.take),
             # The inputs take a cycle more than the cells, to reach all lanes.
             inputs.read.eq(issue.read), inputs.backward.eq(issue.backward), inputs.read_bank.eq(issue.read_bank),
-            inputs.read_high.eq(issue.context.high), inputs.read_line.eq(issue.line),
+            inputs.read_high.eq(issue.operation.high), inputs.read_line.eq(issue.line),
             lanes.valid.eq(issue.arrived), lanes.first.eq(issue.first),
             lanes.last.eq(issue.last),
             lanes.cells.eq(cells.data), lanes.levels.eq(inputs.levels),
-            queue.begin.eq(issue.begin), queue.context.eq(issue.context),
+            queue.starts.eq(issue.starts), queue.operation.eq(issue.operation),
             queue.all_lanes.eq(issue.all_lanes), queue.one.eq(issue.one), queue.total.eq(lanes.total),
             *(kept.eq(total) for kept, total in zip(queue.sums, lanes.sums, strict=True)),
             results.done.eq(converter.done), results.line.eq(converter.line),

@@ -32,11 +32,11 @@ class ReadIssue(Resettable):
         Sums of lines wait for the converter.
     read, word, line, read_bank, backward : Out
         A read, the word of the cell memory, the line whose input it meets, the bank of the inputs, the direction.
-    context : Out(ContextLayout(cfg))
+    operation : Out(ContextLayout(cfg))
         The operation that is read.
     arrived, first, last : Out(1)
         The word of a read is at the lanes; it is the first, or the last, of a sum.
-    begin, all_lanes, one : Out(1)
+    starts, all_lanes, one : Out(1)
         To :class:`~hw.emulator.vector.line_queue.LineQueue`.
     """
 
@@ -53,11 +53,11 @@ class ReadIssue(Resettable):
     line: Value
     read_bank: Signal
     backward: Signal
-    context: data.View
+    operation: data.View
     arrived: Value
     first: Value
     last: Value
-    begin: Value
+    starts: Value
     all_lanes: Value
     one: Value
 
@@ -67,13 +67,13 @@ class ReadIssue(Resettable):
             "full": In(1), "staged": In(StagedLayout()), "bank": In(1), "slot": In(range(cfg.slots)), "known": In(1),
             "take": Out(1), "freed": In(1), "draining": In(1),
             "read": Out(1), "word": Out(range(cfg.cell_words)), "line": Out(range(cfg.lines)), "read_bank": Out(1),
-            "backward": Out(1), "context": Out(ContextLayout(cfg)), "arrived": Out(1), "first": Out(1), "last": Out(1),
-            "begin": Out(1), "all_lanes": Out(1), "one": Out(1),
+            "backward": Out(1), "operation": Out(ContextLayout(cfg)), "arrived": Out(1), "first": Out(1),
+            "last": Out(1), "starts": Out(1), "all_lanes": Out(1), "one": Out(1),
         })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        cfg, of = self.cfg, self.context
+        cfg, of = self.cfg, self.operation
         # At least one bit, of which a row of one word uses none.
         row, column = Signal(range(cfg.lines)), Signal(range(max(cfg.row_words, 2)))
         last_row, last_column, last = Signal(), Signal(), Signal()
@@ -107,7 +107,7 @@ class ReadIssue(Resettable):
         return self.resets(m)
 
     def _take(self, m: Module) -> None:
-        of, staged = self.context, self.staged
+        of, staged = self.operation, self.staged
         number = Signal(range(ENABLE_BANKS))
         with m.If(self.take):
             m.d.sync += [
@@ -138,7 +138,7 @@ class ReadIssue(Resettable):
         lanes = _ARRIVES  # index of the cycle in which the product is added, for a sum in its lane
         m.d.comb += [
             self.arrived.eq(delayed["arrived"][_ARRIVES - 1]), self.first.eq(delayed["first"][_ARRIVES - 1]),
-            self.begin.eq(Mux(self.backward, delayed["begin"][lanes + cfg.tree_levels], delayed["begin"][lanes])),
+            self.starts.eq(Mux(self.backward, delayed["begin"][lanes + cfg.tree_levels], delayed["begin"][lanes])),
             self.last.eq(delayed["ends"][_ARRIVES - 1]),
             self.all_lanes.eq(delayed["ends"][lanes] & ~self.backward),
             self.one.eq(delayed["ends"][lanes + 1 + cfg.tree_levels] & self.backward),

@@ -21,9 +21,9 @@ class LineQueue(Resettable):
 
     Members
     -------
-    begin : In(1)
-        Sums that come from the next cycle on belong to ``context``.
-    context : In(ContextLayout(cfg))
+    starts : In(1)
+        Sums that come from the next cycle on belong to ``operation``.
+    operation : In(ContextLayout(cfg))
         See above.
     all_lanes, one : In(1)
         ``sums``, or ``total``, are there.
@@ -37,8 +37,8 @@ class LineQueue(Resettable):
         Lines are kept.
     """
 
-    begin: Value
-    context: data.View
+    starts: Value
+    operation: data.View
     all_lanes: Value
     one: Value
     sums: list[Signal]
@@ -53,7 +53,7 @@ class LineQueue(Resettable):
         self.cfg = cfg
         width = signed(cfg.step_bits + 1)
         super().__init__({
-            "begin": In(1), "context": In(ContextLayout(cfg)), "all_lanes": In(1), "one": In(1),
+            "starts": In(1), "operation": In(ContextLayout(cfg)), "all_lanes": In(1), "one": In(1),
             "sums": In(width).array(cfg.lanes), "total": In(width),
             "valid": Out(1), "line": Out(range(cfg.lines)), "charge": Out(width), "of": Out(ContextLayout(cfg)),
             "busy": Out(1),
@@ -74,8 +74,8 @@ class LineQueue(Resettable):
             self.charge.eq(Mux(self.one, self.total, kept[0])),
             self.of.eq(Mux(self.one, coming, kept_context)),
         ]
-        with m.If(self.begin):
-            m.d.sync += coming.eq(self.context)
+        with m.If(self.starts):
+            m.d.sync += coming.eq(self.operation)
         with m.If(self.valid):
             # The number of lines is a power of two, so that the next conversion begins with line 0.
             m.d.sync += self.line.eq(self.line + 1)

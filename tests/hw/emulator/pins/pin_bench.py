@@ -45,6 +45,7 @@ class Program(wiring.Component):
     held: Signal
 
     def __init__(self, cfg: PinEmulatorConfig, write: WriteVerifyConfig) -> None:
+        self.cfg, self.write = cfg, write
         self.inner = PinLevelCore(cfg, write)
         self.passed = dict(self.inner.signature.members)
         super().__init__({**self.passed, "pulse_kinds": Out(3), "pulse_amplitude": Out(8), "held": Out(1)})

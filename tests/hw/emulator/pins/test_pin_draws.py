@@ -31,7 +31,7 @@ def test_draws_are_those_of_the_generator_after_as_many_cycles_as_it_says() -> N
         low, high = philox_key(Purpose.PULSE, seed, core)
         ctx.set(dut.key, low | high << 32)
         for cell, number, step in cases:
-            ctx.set(dut.cell, cell)
+            ctx.set(dut.cell_id, cell)
             ctx.set(dut.number, number)
             ctx.set(dut.step, step)
             ctx.set(dut.start, 1)

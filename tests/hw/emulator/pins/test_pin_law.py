@@ -72,7 +72,7 @@ async def load(ctx: Any, dut: Any, strobe: Any, words: list[int]) -> None:
 
 
 async def run(ctx: Any, dut: Any, cell: dict[str, int], z: int, reads: bool) -> None:
-    ctx.set(dut.cell, cell)
+    ctx.set(dut.old, cell)
     ctx.set(dut.z, z)
     ctx.set(dut.reads, reads)
     await ctx.tick().repeat(2)
