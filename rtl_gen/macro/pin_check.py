@@ -7,6 +7,8 @@ from pathlib import Path
 from hw.config import Chip, MacroSection, PinConnection, PulseChip
 from hw.macro.macro_pins import MacroPins
 from hw.macro.write_pins import WritePins
+from macro_models.errors import InputError
+from macro_models.files import FileKind, read_text
 from rtl_gen.macro.adapter import contract_signals
 from rtl_gen.verilog.ports import Port, module_ports
 
@@ -23,6 +25,7 @@ def macro_files(chip: Chip) -> list[Path]:
     return [(chip.folder or Path()) / name for name in chip.macro.files]
 
 
+_VERILOG = FileKind("Verilog file", 1 << 26)
 _READ = {"cmp": "the converters read", "verify_code": "write-verify reads"}
 """Signals that cannot be tied, and why."""
 
@@ -72,10 +75,9 @@ def _read_ports(chip: Chip, macro: MacroSection) -> tuple[dict[str, Port] | None
     problems = []
     for path in macro_files(chip):
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not text"
-            problems.append(f"macro.files: {path} cannot be read: {reason}")
+            text = read_text(path, _VERILOG)
+        except InputError as error:
+            problems.append(f"macro.files: {error}")
             continue
         ports = module_ports(text, macro.module)
         if ports is not None:

@@ -1,6 +1,5 @@
 """The bench of ``mho verify core``: random legal operations through the RTL against the numpy models, bit for bit."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -170,13 +169,9 @@ def _check_ports(chip: Chip, netlist: Path) -> None:
     from rtl_gen.verilog.ports import module_ports
 
     top = f"{chip.verilog.prefix}core"
-    # Gates are many, and need not be read for this.
-    text = re.sub(r"//[^\n]*|/\*.*?\*/", " ", netlist.read_text(errors="replace"), flags=re.DOTALL)
-    module = re.search(rf"\bmodule\s+{re.escape(top)}\b([^;]*;)(.*?)\bendmodule\b", text, re.DOTALL)
-    if module is None:
+    found = module_ports(netlist.read_text(errors="replace"), top)
+    if found is None:
         return
-    declared = " ".join(re.findall(r"\b(?:input|output|inout)\b[^;]*;", module[2]))
-    found = module_ports(f"module {top} {module[1]} {declared} endmodule", top) or {}
     wanted = module_ports(module_texts(chip, "none", own_macro=False)[top], top) or {}
     wrong = [f"lacks {name}" for name in wanted if name not in found]
     wrong += [

@@ -170,9 +170,13 @@ def test_files_are_checked(tmp_path: Path) -> None:
     path.write_text("module other(); endmodule")
     assert check_macro_pins(chip) == ["macro.module: no file in macro.files has a module MY_ARRAY"]
     path.write_bytes(b"\xff\xfe")
-    assert check_macro_pins(chip) == [f"macro.files: {path} cannot be read: it is not text"]
+    assert check_macro_pins(chip) == [
+        f"macro.files: {path}, line 1: a Verilog file must be UTF-8 text, not bytes such as 0xff"
+    ]
     path.unlink()
-    assert check_macro_pins(chip) == [f"macro.files: {path} cannot be read: No such file or directory"]
+    assert check_macro_pins(chip) == [
+        f"macro.files: {path}: cannot be read as a Verilog file (No such file or directory)"
+    ]
 
 
 def test_only_the_adapter_and_the_black_box_know_the_names(tmp_path: Path) -> None:
