@@ -52,7 +52,8 @@ class Program(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.inner = inner = self.inner
+        inner = self.inner
+        m.submodules.inner = inner.elaborate(platform)  # no block of its own, so that its pins can be seen
         for name, member in self.passed.items():
             ours, its = getattr(self, name), getattr(inner, name)
             if member.is_signature:
