@@ -29,7 +29,6 @@ from macro_models import Masks, load_device
 from macro_models.array import Wires
 from macro_models.devices import Device, device_from_dict
 from macro_models.exact.operation import MvmOperation
-from macro_models.mapping import differential_targets
 from macro_models.tnsa.config import TnsaConfig
 from macro_models.tnsa.model import TnsaModel
 from macro_models.tnsa.neuron import Neuron
@@ -65,8 +64,11 @@ def device_with(**sections: dict[str, Any]) -> Device:
 
 def models(lines: int) -> dict[str, TnsaModel]:
     """The macros that are measured, by the name of their row."""
-    weights = np.random.default_rng(0).standard_normal((lines // 2, lines))
-    target = differential_targets(weights, g_min_uS=1.0, g_max_uS=40.0)
+    held = TnsaConfig(lines=lines).cell_map
+    weights = np.random.default_rng(0).standard_normal((held.rows, held.columns))
+    target = np.empty(held.shape)
+    difference = weights / np.abs(weights).max() * held.top(1.0, 40.0)
+    held.put(target, np.arange(held.rows), np.arange(held.columns), held.split(difference, 1.0, 40.0))
     spread = TnsaConfig(lines=lines, sigma_offset_mV=1.0, sigma_gain=0.01)
     output: dict[str, Any] = {"sigma_output_mV": 0.5}
     neurram, ideal = load_device("rram-neurram"), load_device("ideal")
@@ -145,7 +147,7 @@ def main() -> None:
     args = parser.parse_args()
     rng = np.random.default_rng(1)
     op, masks = MvmOperation(in_bits=4, out_bits=8, step_code=100), Masks.reset(args.lines)
-    x = rng.integers(-7, 8, (args.batch, args.lines // 2))
+    x = rng.integers(-7, 8, (args.batch, TnsaConfig(lines=args.lines).cell_map.rows))
     op_ids = np.arange(args.batch, dtype=np.uint64) << np.uint64(32)
     measured = models(args.lines)
 

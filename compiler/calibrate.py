@@ -91,7 +91,7 @@ class Calibrator:
         self.cycles: list[float] = []
         self.slice_bits: list[int] = []
         self.clipped: list[float] = []
-        shape = (placement.cores, chip.lines, chip.lines)
+        shape = (placement.cores, *placement.cell_map.shape)
         self.targets = np.full(shape, chip.cells.g_min_uS, dtype=np.float32)
 
     def run(self) -> Calibrated:

@@ -83,8 +83,8 @@ def compile_model(
     slices = options.slices_of([layer.name for layer in net.layers])
     x = x.astype(np.float64)
     placement = place(
-        shapes, chip.lines, copies=options.copies, skip=skip, slices=slices, faults=faults, cores=chip.cores,
-        noise=weight_noise(net, x),
+        shapes, chip.macro_config().cell_map, copies=options.copies, skip=skip, slices=slices, faults=faults,
+        cores=chip.cores, noise=weight_noise(net, x),
     )
     # Where the faults are known, chips of the trials have no others.
     trial = replace(device, stuck=Stuck()) if faults else device

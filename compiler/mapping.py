@@ -1,8 +1,8 @@
 """Placement: which rows and columns of which core hold the weights of each layer.
 
-A layer of ``inputs`` x ``outputs`` weights needs that many row pairs and source lines. Layers larger than a core are
+A layer of ``inputs`` x ``outputs`` weights needs that many rows and columns of a core. Layers larger than a core are
 cut into row segments, whose partial sums are added digitally, and column segments. The rectangles are packed on
-shelves: rows side by side on one shelf share row pairs, which costs nothing, since one product uses one rectangle at
+shelves: rows side by side on one shelf share rows, which costs nothing, since one product uses one rectangle at
 a time and its word-line mask keeps the others' rows from loading its columns. A core has eight masks of each kind,
 which limits the rectangles that it takes.
 """
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.faults import FaultMaps
+from macro_models.cell_map import CellMap
 from macro_models.errors import InputError
 
 __all__ = ["MASKS", "Block", "Placement", "SkipMaps", "place"]
@@ -35,7 +36,7 @@ SkipMaps = Mapping[int, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
 class Block:
     """A rectangle of one layer's weights in one core.
 
-    ``rows`` are the physical row pairs of the layer's rows ``first`` and up; ``columns`` the physical source lines;
+    ``rows`` are the core's rows of the layer's rows ``first`` and up; ``columns`` the physical source lines;
     ``outputs``, of the length of ``columns``, the output of the layer that each serves. With copies an output occurs
     several times, and with slices once for each slice of each copy: all columns of slice 0 of a copy, then those of
     slice 1, and so on.
@@ -68,12 +69,12 @@ class Block:
 class Placement:
     """Where everything is.
 
-    ``blocks`` are in the order of execution; ``cores`` is how many instances are needed; ``rows`` is how many row
-    pairs each layer has: at least its inputs, and more where large weights are spread over several rows. ``faults`` are
+    ``blocks`` are in the order of execution; ``cores`` is how many instances are needed; ``rows`` is how many
+    rows each layer has: at least its inputs, and more where large weights are spread over several rows. ``faults`` are
     cells that the weights have to live with.
     """
 
-    lines: int
+    cell_map: CellMap
     cores: int
     rows: tuple[int, ...]
     blocks: tuple[Block, ...]
@@ -85,16 +86,16 @@ class Placement:
 
     def word_lines(self, core: int) -> NDArray[np.bool_]:
         """The word-line masks of a core, of shape (8, lines); masks that nothing selects have every line on."""
-        masks = np.ones((MASKS, self.lines), dtype=bool)
+        masks = np.ones((MASKS, self.cell_map.shape[0]), dtype=bool)
         for block in self.blocks:
             if block.core == core:
                 masks[block.wl_select] = False
-                masks[block.wl_select, np.concatenate([2 * block.rows, 2 * block.rows + 1])] = True
+                masks[block.wl_select, self.cell_map.lines_of(block.rows)] = True
         return masks
 
     def converted_lines(self, core: int) -> NDArray[np.bool_]:
         """The masks of converted lines of a core, of shape (8, lines)."""
-        masks = np.ones((MASKS, self.lines), dtype=bool)
+        masks = np.ones((MASKS, self.cell_map.shape[1]), dtype=bool)
         for block in self.blocks:
             if block.core == core:
                 masks[block.line_select] = False
@@ -103,8 +104,7 @@ class Placement:
 
     def dead_lines(self, core: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Skip maps of a core: (bit lines, source lines)."""
-        none = np.zeros(self.lines, dtype=bool)
-        return self.skip.get(core, (none, none))
+        return self.skip.get(core, _none_dead(self.cell_map))
 
 
 @dataclass(frozen=True)
@@ -119,12 +119,12 @@ class _Size:
 
     @property
     def cells(self) -> int:
-        """Pairs of cells."""
+        """Weights that it takes."""
         return self.rows * self.outputs * self.copies * self.slices
 
     @property
     def variance(self) -> float:
-        """Variance by noise of the cells, relative to that with one pair for each weight."""
+        """Variance by noise of the cells, relative to that with one for each weight."""
         return self.inputs * self.outputs * self.slices / self.cells
 
 
@@ -178,7 +178,7 @@ class _Core:
 
 def place(
     shapes: Sequence[tuple[int, int]],
-    lines: int,
+    cell_map: CellMap,
     *,
     copies: int | None = None,
     skip: SkipMaps | None = None,
@@ -212,7 +212,7 @@ def place(
     faults = {} if faults is None else faults
     skip = {} if skip is None else skip
     skip = {**{core: (f.rows, f.columns) for core, f in faults.items()}, **skip}
-    free = _FreeLines(lines, skip, faults)
+    free = _FreeLines(cell_map, skip, faults)
     slices = [1] * len(shapes) if slices is None else slices
     if max(slices, default=1) > free.fewest_columns:
         raise InputError(f"compile option slices is {max(slices)}, but a core has {free.fewest_columns} usable columns")
@@ -231,8 +231,8 @@ def place(
     ]
     sizes, packed = min(tries, key=lambda t: sum(n * size.variance for n, size in zip(noise, t[0], strict=True)))
     return Placement(
-        lines=lines, cores=len(packed), blocks=_blocks(packed), skip=skip, rows=tuple(size.rows for size in sizes),
-        faults=faults,
+        cell_map=cell_map, cores=len(packed), blocks=_blocks(packed), skip=skip, faults=faults,
+        rows=tuple(size.rows for size in sizes),
     )
 
 
@@ -306,14 +306,15 @@ def _larger(size: "_Size", kind: str, free: "_FreeLines", most: int) -> "_Size |
 
 
 class _FreeLines:
-    """Row pairs and columns that are not dead, per core, those with fewer faulty cells first."""
+    """Rows and columns that are not dead, per core, those with fewer faulty cells first."""
 
-    def __init__(self, lines: int, skip: SkipMaps, faults: FaultMaps) -> None:
-        self.lines, self.skip, self.faults = lines, skip, faults
+    def __init__(self, cell_map: CellMap, skip: SkipMaps, faults: FaultMaps) -> None:
+        self.cell_map, self.skip, self.faults = cell_map, skip, faults
         for core, maps in skip.items():
-            if any(np.shape(m) != (lines,) for m in maps):
+            if any(np.shape(m) != (lines,) for m, lines in zip(maps, cell_map.shape, strict=True)):
                 raise InputError(
-                    f"skip maps of core {core} must have {lines} entries a direction, not {[np.size(m) for m in maps]}"
+                    f"skip maps of core {core} must have {cell_map.shape[0]} entries a direction, "
+                    f"not {[np.size(m) for m in maps]}"
                 )
         ones = [self.core(c) for c in skip] or [self.core(-1)]
         self.fewest_rows = min(len(c.rows) for c in ones)
@@ -322,16 +323,19 @@ class _FreeLines:
             raise InputError("skip maps leave a core without a usable row pair or column")
 
     def core(self, index: int) -> _Core:
-        none = np.zeros(self.lines, dtype=bool)
-        bit, source = self.skip.get(index, (none, none))
-        bit, source = np.asarray(bit, dtype=bool), np.asarray(source, dtype=bool)
-        pairs = np.flatnonzero(~(bit[0::2] | bit[1::2])).astype(np.int32)
+        bit, source = (np.asarray(m, dtype=bool) for m in self.skip.get(index, _none_dead(self.cell_map)))
+        rows = np.flatnonzero(self.cell_map.per_row(bit) == 0).astype(np.int32)
         columns = np.flatnonzero(~source).astype(np.int32)
         if index in self.faults:
-            in_pairs, in_columns = self.faults[index].lines()
-            pairs = pairs[np.argsort(in_pairs[pairs], kind="stable")]
+            in_rows, in_columns = self.faults[index].counts(self.cell_map)
+            rows = rows[np.argsort(in_rows[rows], kind="stable")]
             columns = columns[np.argsort(in_columns[columns], kind="stable")]
-        return _Core(pairs, columns)
+        return _Core(rows, columns)
+
+
+def _none_dead(cell_map: CellMap) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    driven, converted = cell_map.shape
+    return np.zeros(driven, dtype=bool), np.zeros(converted, dtype=bool)
 
 
 def _rectangles(sizes: Sequence[_Size], free: _FreeLines) -> list[_Rectangle]:

@@ -242,7 +242,7 @@ def _read(content: Mapping[str, Any], arrays: Arrays) -> Network:
     facts, content = content.get("calibration", {}), _CONTENT.read(f"{where}: ", content)
     chip = chip_from_dict(content["chip"], origin=f"{where}: chip")
     device = device_from_dict(content["device"], where=f"{where}: device")
-    cores = tuple(_read_core(k, chip.lines, arrays) for k in range(content["cores"]))
+    cores = tuple(_read_core(k, chip.macro_config().cell_map.shape, arrays) for k in range(content["cores"]))
     layers = tuple(_read_layer(k, one, arrays, chip, len(cores)) for k, one in enumerate(content["layers"]))
     for name in ("errors", "cycles", "slices", "slice_bits", "clipped"):
         if name in facts:
@@ -272,29 +272,31 @@ def _read_range(one: Mapping[str, Any] | None, arrays: Arrays, features: int) ->
     return InputRange(least=least, largest=largest, size=one["size"])
 
 
-def _read_core(k: int, lines: int, arrays: Arrays) -> CoreImage:
+def _read_core(k: int, shape: tuple[int, int], arrays: Arrays) -> CoreImage:
     def flags(name: str, *shape: int) -> NDArray[np.bool_]:
         return arrays.take(f"core{k}.{name}", np.bool_, shape)
 
+    driven, converted = shape
     return CoreImage(
-        targets_uS=arrays.take(f"core{k}.targets_uS", np.float32, (lines, lines), 0, 1e6),
-        word_lines=flags("word_lines", 8, lines), converted_lines=flags("converted_lines", 8, lines),
-        bl_skip=flags("bl_skip", lines), sl_skip=flags("sl_skip", lines),
-        faulty=flags("faulty", lines, lines) if f"core{k}.faulty" in arrays else None,
+        targets_uS=arrays.take(f"core{k}.targets_uS", np.float32, shape, 0, 1e6),
+        word_lines=flags("word_lines", 8, driven), converted_lines=flags("converted_lines", 8, converted),
+        bl_skip=flags("bl_skip", driven), sl_skip=flags("sl_skip", converted),
+        faulty=flags("faulty", *shape) if f"core{k}.faulty" in arrays else None,
     )
 
 
 def _read_layer(k: int, one: Mapping[str, Any], arrays: Arrays, chip: Chip, cores: int) -> Layer:
     where, sizes = f"{arrays.path}: layer{k}", {"inputs": one["inputs"], "outputs": one["outputs"]}
     spread = indices("rows", -1, "inputs").read(arrays, f"layer{k}.spread", sizes)
-    mvms = []
+    mvms, cell_map = [], chip.macro_config().cell_map
     for j, m in enumerate(one["mvms"]):
-        at = {**sizes, "pairs": chip.lines // 2, "lines": chip.lines}
+        at = {**sizes, "core_rows": cell_map.rows, "core_columns": cell_map.columns}
         held = {name: spec.read(arrays, f"layer{k}.mvm{j}.{name}", at) for name, spec in _PRODUCT.items()}
         Whole(0, cores - 1).read(f"{where}.mvms[{j}].core", m["core"])
         Whole(0, len(spread) - at["taken"]).read(f"{where}.mvms[{j}].first", m["first"])
         op = {**m["op"], "direction": Direction[m["op"]["direction"]], "converter": Converter[m["op"]["converter"]]}
-        mvms.append(Mvm(core=m["core"], operation=m["operation"], first=m["first"], op=MvmOperation(**op), **held))
+        op = chip.operation_type(**op)
+        mvms.append(Mvm(core=m["core"], operation=m["operation"], first=m["first"], op=op, **held))
     q = one["requantise"]
     root = Root(
         bias=lanes("outputs").read(arrays, f"layer{k}.bias", sizes), relu=one["relu"],
@@ -346,7 +348,7 @@ _PARAMETERS = {
 _HOST_OP = Table({"kind": Choice(tuple(_PARAMETERS)), "parameters": JSON})
 _RANGE = {"low": CODE, "high": CODE}
 _PRODUCT = {
-    "rows": indices("taken", 0, "pairs"), "columns": indices("columns", 0, "lines"),
+    "rows": indices("taken", 0, "core_rows"), "columns": indices("columns", 0, "core_columns"),
     "outputs": indices("columns", 0, "outputs"), "multiplier": factors("columns"),
 }
 _OPERATION = Table({

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from compiler.options import CompileOptions
 from compiler.program import InputStage
 from hw.config import Chip
-from macro_models.exact.operation import LSB_SEGMENT_BITS
+from macro_models.exact.operation import LSB_SEGMENT_BITS, MAX_BITS
 
 __all__ = ["CodeFormat", "Quantiser", "fit_quantiser", "formats", "needs_sign"]
 
@@ -30,6 +30,7 @@ class CodeFormat:
 
     bits: int
     signed: bool
+    planes_at_once: int = LSB_SEGMENT_BITS
 
     @property
     def planes(self) -> int:
@@ -46,7 +47,7 @@ class CodeFormat:
     @property
     def segments(self) -> int:
         """Conversions of a product with such codes."""
-        return 1 if self.planes <= LSB_SEGMENT_BITS else 2
+        return 1 if self.planes <= self.planes_at_once else 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,16 +72,15 @@ class Quantiser:
 
 
 def formats(signed: bool, chip: Chip, options: CompileOptions) -> list[CodeFormat]:
-    """Formats to try, cheapest first: 4 magnitude planes, which are one conversion, then all, which are two.
+    """Formats to try, cheapest first: the magnitude planes of one conversion, then all, which may take two.
 
     Between the two nothing is gained: the conversion of the high segment counts 16 times, and with fewer planes than
-    four it uses less of the converter's range.
+    the most it uses less of the converter's range.
     """
-    most = chip.input_bits
-    if options.in_bits is not None:
-        return [CodeFormat(bits=min(options.in_bits, most), signed=signed)]
-    wanted = [5, 8] if signed else [4, 8]
-    return [CodeFormat(bits=b, signed=signed) for b in sorted({min(b, most) for b in wanted})]
+    most, planes = chip.input_bits, chip.operation_type.planes_at_once
+    wanted = [planes + signed, MAX_BITS] if options.in_bits is None else [options.in_bits]
+    widths = sorted({min(bits, most) for bits in wanted})
+    return [CodeFormat(bits=bits, signed=signed, planes_at_once=planes) for bits in widths]
 
 
 def needs_sign(h: Float, anchor: str) -> bool:

@@ -4,20 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from compiler.program import Layer, Mvm
-from hw.core.config import CoreConfig
-from macro_models.exact.operation import Converter
+from compiler.program import Layer
+from hw.kinds import Timing, timing
 
 if TYPE_CHECKING:
     from compiler.network import Network
 
-__all__ = ["summarise", "worst_case_cycles"]
-
-
-def worst_case_cycles(config: CoreConfig, mvm: Mvm) -> int:
-    """Cycles of a product whose converters make all their decrements."""
-    most = mvm.op.out_bits - 1 if mvm.op.converter is Converter.BINARY else mvm.op.max_steps
-    return int(np.sum(config.cycles(mvm.op, np.full((1, mvm.op.segments), most, dtype=np.int64))))
+__all__ = ["summarise"]
 
 
 def summarise(network: "Network") -> dict[str, Any]:
@@ -25,17 +18,18 @@ def summarise(network: "Network") -> dict[str, Any]:
 
     Keys: ``cores``, ``schedule``, ``cells_used``, ``cells``, ``utilisation`` (0..1), ``mvms_per_image``,
     ``cycles_worst`` and ``cycles_mean`` (per image, products one after the other; mean of the calibration inputs),
-    ``microseconds_mean``, ``layers`` (a list of dicts with name, inputs, outputs, relu, copies, slices (pairs of
+    ``microseconds_mean``, ``layers`` (a list of dicts with name, inputs, outputs, relu, copies, slices (sets of
     cells of a weight), slice_bits (by which a slice counts more than the next, 0 where there is one), products,
     in_bits, in_signed, out_bits, step_code, positions (of an image, at which it is computed), cycles_worst,
     cycles_mean, error: that of calibration relative to the standard deviation of the layer's output, clipped: share of
     its inputs beyond what its codes reach during calibration, None if unknown), ``warnings`` about the calibration.
     """
     chip = network.chip
-    config = CoreConfig.from_chip(chip)
+    config = timing(chip)
     layers = [_layer(network, k, layer, config) for k, layer in enumerate(network.layers)]
-    used = sum(2 * len(m.rows) * len(m.columns) for layer in network.layers for m in layer.mvms)
-    cells = len(network.cores) * chip.lines**2
+    cell_map = chip.macro_config().cell_map
+    used = cell_map.cells * sum(len(m.rows) * len(m.columns) for layer in network.layers for m in layer.mvms)
+    cells = len(network.cores) * int(np.prod(cell_map.shape))
     mean = sum(layer["cycles_mean"] for layer in layers)
     return {
         "model": network.model.name,
@@ -55,7 +49,7 @@ def summarise(network: "Network") -> dict[str, Any]:
     }
 
 
-def _layer(network: "Network", k: int, layer: Layer, config: CoreConfig) -> dict[str, Any]:
+def _layer(network: "Network", k: int, layer: Layer, config: Timing) -> dict[str, Any]:
     op, facts = layer.mvms[0].op, network.calibration
     slices = facts.get("slices", [1] * (k + 1))[k]
     return {
@@ -72,7 +66,7 @@ def _layer(network: "Network", k: int, layer: Layer, config: CoreConfig) -> dict
         "out_bits": op.out_bits,
         "step_code": op.step_code,
         "positions": layer.positions,
-        "cycles_worst": layer.positions * sum(worst_case_cycles(config, m) for m in layer.mvms),
+        "cycles_worst": layer.positions * sum(config.worst_cycles(m.op) for m in layer.mvms),
         "cycles_mean": facts["cycles"][k],
         "error": facts["errors"][k],
         "clipped": facts.get("clipped", [None] * (k + 1))[k],

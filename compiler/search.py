@@ -231,9 +231,9 @@ class Search:
         wanted = []
         for block in self.blocks:
             every = replace(block, first=0, rows=np.arange(self.placement.rows[self.site.index]))
-            positive, negative = pairs.pairs_of(every)
-            wanted.append((block, positive - negative))
-        return arrange_rows(wanted, self.placement.faults, self.chip.cells.g_min_uS, self.chip.cells.g_max_uS)
+            wanted.append((block, pairs.map.join(pairs.cells_of(every))))
+        low, high = self.chip.cells.g_min_uS, self.chip.cells.g_max_uS
+        return arrange_rows(wanted, self.placement.faults, pairs.map, low, high)
 
     def _op(self, quantiser: Quantiser) -> MvmOperation:
         kind = quantiser.format
@@ -270,14 +270,14 @@ class Search:
         return formats(needs_sign(self.flat, anchor), self.chip, self.options)
 
     def _largest_ratio(self, draft: Draft) -> float:
-        """Largest settled ratio ``a / sum_g`` of an ideal device in any conversion of the layer."""
+        """Largest accumulated product over the load of its column, of an ideal device, in any conversion."""
         codes = row_codes(draft.quantiser.codes(self.flat), draft.spread, draft.op).astype(np.float64)
         parts = [codes] if draft.op.segments == 1 else [np.trunc(codes / 16), np.fmod(codes, 16)]
         largest = 0.0
         for block in self.blocks:
             rows = slice(block.first, block.first + len(block.rows))
-            plus, minus = draft.pairs.pairs_of(block)
-            ratio = (plus - minus) / (plus + minus).sum(axis=1, keepdims=True)
+            cells, pairs = draft.pairs.cells_of(block), draft.pairs
+            ratio = pairs.map.join(cells) / pairs.config.load(cells.sum(axis=0), axis=1)[:, None]
             ratio = ratio[block.slice_of == 0]  # what saturates further down counts little
             largest = max(largest, *(float(np.abs(p[:, rows] @ ratio.T).max()) for p in parts))
         return largest

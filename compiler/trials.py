@@ -15,9 +15,9 @@ from compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm, batch_
 from compiler.quantisers import Quantiser
 from compiler.sensitivity import make_judge
 from compiler.steps import Linear
-from compiler.weights import PairMap, code_value, column_sums
+from compiler.weights import PairMap, code_value, column_loads
 from hw.config import Chip
-from hw.core.config import CoreConfig
+from hw.kinds import timing
 from macro_models import CAUSES, MacroModel, Masks, MvmResult, family
 from macro_models.devices import Device, load_device
 from macro_models.exact.operation import MvmOperation
@@ -55,13 +55,14 @@ class Draft:
     shift: Float | float = 0.0
 
     def fill(self, targets: NDArray[np.float32], block: Block) -> None:
-        """Writes the conductances of a block into a core's targets ``[bl, sl]``, in uS."""
+        """Writes the conductances of a block into a core's targets, in uS."""
         self.pairs.fill(targets, block)
         for row in np.flatnonzero(self.spread[block.first : block.first + len(block.rows)] == DITHER):
             self.pairs.dither(targets, block, int(row), self.op.step_code)
         if block.core in self.faults:
             cells, spread = self.pairs.chip.cells, self.spread[block.first : block.first + len(block.rows)]
-            compensate(targets, block, spread, self.faults[block.core], cells.g_min_uS, cells.g_max_uS)
+            faults, low, high = self.faults[block.core], cells.g_min_uS, cells.g_max_uS
+            compensate(targets, block, spread, faults, self.pairs.map, low, high)
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class Bench:
         self, network: FloatNetwork, placement: Placement, chip: Chip, device: Device, options: CompileOptions, x: Float
     ) -> None:
         self.network, self.placement, self.chip = network, placement, chip
-        self.config, self.core = chip.macro_config(), CoreConfig.from_chip(chip)
+        self.config, self.core = chip.macro_config(), timing(chip)
         self.model = family(chip.core.kind).model
         # Besides chips of the device a perfect one, so that what relaxation hides does not come back without it.
         ideal, time_s = load_device("ideal"), representative_time(device, options)
@@ -139,7 +140,7 @@ class Bench:
     def program(self, index: int, draft: Draft) -> list[dict[int, MacroModel]]:
         """Chips that hold one layer: for each, the model of each core by its number."""
         targets: dict[int, NDArray[np.float32]] = {}
-        shape = (self.chip.lines, self.chip.lines)
+        shape = self.config.cell_map.shape
         for block in self.placement.of_layer(index):
             if block.core not in targets:
                 targets[block.core] = np.full(shape, self.chip.cells.g_min_uS, dtype=np.float32)
@@ -194,7 +195,7 @@ class Bench:
     def _product(
         self, cores: dict[int, MacroModel], mvm: Mvm, inputs: NDArray[np.integer], op_id: NDArray[np.uint64]
     ) -> MvmResult:
-        vector = mvm.vector(inputs, self.chip.lines // 2)
+        vector = mvm.vector(inputs, self.config.cell_map.rows)
         return cores[mvm.core].mvm(mvm.op, self.masks[mvm.core], vector, op_id)
 
     def products(self, index: int, draft: Draft, operation: int) -> list[Product]:
@@ -211,10 +212,11 @@ class Bench:
         return result
 
     def _half_steps(self, draft: Draft, block: Block) -> Float:
-        targets = np.zeros((self.chip.lines, self.chip.lines), dtype=np.float32)
+        targets = np.zeros(self.config.cell_map.shape, dtype=np.float32)
         draft.fill(targets, block)
-        sums = column_sums(targets, block.rows, block.columns, self.chip)
-        return code_value(sums, draft.op.step_code, draft.pairs.unit_of(block), self.chip) * (draft.gain / block.copies)
+        loads = column_loads(targets, block.rows, block.columns, self.chip)
+        unit = draft.pairs.unit_of(block)
+        return code_value(loads, draft.op.step_code, unit, self.chip) * (draft.gain / block.copies)
 
     def advance(
         self, call: Call, layer: Layer, draft: Draft, codes: NDArray[np.int16],

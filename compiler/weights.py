@@ -1,4 +1,4 @@
-"""Weights as differential pairs of conductances, and the factors that turn codes back into numbers."""
+"""Weights as conductances of cells, and the factors that turn codes back into numbers."""
 
 from typing import Literal
 
@@ -14,7 +14,7 @@ __all__ = [
     "PairMap",
     "Stack",
     "code_value",
-    "column_sums",
+    "column_loads",
     "most_slice_bits",
     "share_weights",
     "slice_codes",
@@ -33,11 +33,11 @@ SIGNIFICANCE_BITS = 12
 class PairMap:
     """Conductances of one layer.
 
-    A weight w of output j becomes ``g+ - g- = w / unit_j``: the side of its sign gets ``g_min + abs(w) / unit_j``,
-    the other stays at g_min, and what exceeds g_max is clipped. ``unit_j`` (per uS) is such that ``clip_j`` times the
-    column's largest weight takes g_max: columns differ in scale, which the digital side multiplies back.
+    A weight w of output j becomes a difference ``g = w / unit_j`` of cells (:class:`macro_models.cell_map.CellMap`),
+    clipped to what they can make. ``unit_j`` (per uS) is such that ``clip_j`` times the column's largest weight takes
+    the largest difference: columns differ in scale, which the digital side multiplies back.
 
-    With several slices a weight has a pair of cells in each: ``w = unit_j * sum_s 2**(-bits * s) * (g+ - g-)_s``, see
+    With several slices a weight has cells in each: ``w = unit_j * sum_s 2**(-bits * s) * g_s``, see
     :func:`slice_codes`.
 
     Parameters
@@ -47,16 +47,18 @@ class PairMap:
     clip
         Shape (outputs,), above 0, at most 1.
     slices
-        Pairs of cells of a weight.
+        Sets of cells of a weight.
     bits
         What a slice counts more than the next, as a power of two, 1 to :func:`most_slice_bits`.
 
     Attributes
     ----------
-    positive, negative
-        Conductances in uS, of shape (slices, outputs, rows), the most significant slice first.
+    map
+        What cells a weight has.
+    cells
+        Their conductances in uS, of shape (cells, copies or 1, slices, outputs, rows), most significant slice first.
     unit
-        What 1 uS of the difference of a pair stands for, of shape (slices, outputs).
+        What 1 uS of the difference stands for, of shape (slices, outputs).
     """
 
     def __init__(
@@ -73,34 +75,37 @@ class PairMap:
     ) -> None:
         self.chip, self.slices, self.bits, self.copies = chip, slices, bits, copies
         self.stack: Stack = stack
+        self.config = chip.macro_config()
+        self.map = self.config.cell_map
         low, high = chip.cells.g_min_uS, chip.cells.g_max_uS
+        top = self.map.top(low, high)
         largest = np.abs(weight).max(axis=1, initial=0.0)
         largest = np.where(largest > 0, largest * clip, 1.0)
         if slices == 1:
-            unit = largest / (high - low)
-            g = np.clip(weight / unit[:, None], low - high, high - low)[None, None]
+            unit = largest / top
+            g = np.clip(weight / unit[:, None], -top, top)[None, None]
             if stack != "even" and spread is not None:
-                g = stack_cells(g[0, 0], spread, high - low, copies if stack == "copies" else 1)[:, None]
+                g = stack_cells(g[0, 0], spread, top, copies if stack == "copies" else 1)[:, None]
         else:
             lsb = _grid_step(chip)
             first, last = _grid_ends(chip)
-            reach = _reaches(last - first, slices, bits)[0]
+            steps = int(self.map.top(first, last))
+            reach = _reaches(steps, slices, bits)[0]
             unit = largest / (reach * lsb)
-            g = lsb * slice_codes(reach * weight / largest[:, None], last - first, slices, bits)[None]
-            low = lsb * first
+            g = lsb * slice_codes(reach * weight / largest[:, None], steps, slices, bits)[None]
+            low, high = lsb * first, lsb * last
         self.unit = unit * 2.0 ** (-bits * np.arange(slices))[:, None]
-        self.positive = low + np.maximum(g, 0.0)
-        self.negative = low + np.maximum(-g, 0.0)
+        self.cells = self.map.split(g, low, high)
 
     def unit_of(self, block: Block) -> NDArray[np.float64]:
-        """What 1 uS of the difference of a pair stands for in each column of a block, of shape (columns,)."""
+        """What 1 uS of a difference stands for in each column of a block, of shape (columns,)."""
         return self.unit[block.slice_of, block.outputs]
 
-    def pairs_of(self, block: Block) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Both cells of the pairs of a block, in uS, each of shape (columns, rows)."""
+    def cells_of(self, block: Block) -> NDArray[np.float64]:
+        """The cells of the weights of a block, in uS, of shape (cells, columns, rows)."""
         rows = slice(block.first, block.first + len(block.rows))
-        at = (block.copy_of % len(self.positive), block.slice_of, block.outputs, rows)
-        return self.positive[at], self.negative[at]
+        at = (block.copy_of % self.cells.shape[1], block.slice_of, block.outputs, rows)
+        return np.stack([cell[at] for cell in self.cells])
 
     def dither(self, targets: NDArray[np.float32], block: Block, row: int, step_code: int) -> None:
         """Shifts the copies of a block by fractions of a decrement, by means of a row that takes a constant 1.
@@ -108,24 +113,20 @@ class PairMap:
         The copies of a column then round differently, and their average rounds less; the shifts add up to nothing.
         """
         fraction = (block.copy_of + 0.5) / block.copies - 0.5
-        rows = np.concatenate([2 * block.rows, 2 * block.rows + 1])
-        decrement = step_code * 2.0**-STEP_FRACTION_BITS * targets[np.ix_(rows, block.columns)].sum(axis=0)
+        held = targets[np.ix_(self.map.lines_of(block.rows).ravel(), block.columns)]
+        decrement = step_code * 2.0**-STEP_FRACTION_BITS * self.config.load(held, axis=0)
         low, high = self.chip.cells.g_min_uS, self.chip.cells.g_max_uS
-        shift = np.clip(fraction * decrement, low - high, high - low)
-        pair = 2 * int(block.rows[row])
-        targets[pair, block.columns] = low + np.maximum(shift, 0.0)
-        targets[pair + 1, block.columns] = low + np.maximum(-shift, 0.0)
+        top = self.map.top(low, high)
+        shift = np.clip(fraction * decrement, -top, top)[None]
+        self.map.put(targets, block.rows[[row]], block.columns, self.map.split(shift, low, high))
 
     def fill(self, targets: NDArray[np.float32], block: Block) -> None:
-        """Writes the pairs of a block into a core's targets ``[bl, sl]``, in uS."""
-        positive, negative = self.pairs_of(block)
-        columns = block.columns[None, :]
-        targets[2 * block.rows[:, None], columns] = positive.T
-        targets[2 * block.rows[:, None] + 1, columns] = negative.T
+        """Writes the cells of a block into a core's targets, in uS."""
+        self.map.put(targets, block.rows, block.columns, self.cells_of(block).swapaxes(1, 2))
 
 
 def stack_cells(g: NDArray[np.float64], spread: NDArray[np.int32], most: float, copies: int = 1) -> NDArray[np.float64]:
-    """Differences of pairs such that few cells hold as much as they can, and all others nothing.
+    """Differences such that few cells hold as much as they can, and all others nothing.
 
     The cells of one weight, on all rows of its input and in ``copies`` columns, keep their sum. Cells in the middle of
     the range scatter most, as measured devices tell, so that the sum has less noise than that of equal shares.
@@ -213,24 +214,28 @@ def slice_codes(value: NDArray[np.float64], top: int, slices: int, bits: int) ->
     return np.stack(result)
 
 
-def column_sums(
+def column_loads(
     targets: NDArray[np.float32], rows: NDArray[np.integer], columns: NDArray[np.integer], chip: Chip
-) -> NDArray[np.int64]:
-    """Sum of the codes of a column's cells whose word line is on, from the targets, of shape (columns,)."""
-    lsb = _grid_step(chip)
-    lines = np.concatenate([2 * rows, 2 * rows + 1])
-    codes = np.rint(targets[np.ix_(lines, columns)].astype(np.float64) / lsb).astype(np.int64)
-    return codes.sum(axis=0)
+) -> NDArray[np.integer]:
+    """Loads of columns whose word lines ``rows`` are on, in codes, from the targets, of shape (columns,).
+
+    See :meth:`macro_models.MacroConfig.load`.
+    """
+    lsb, config = _grid_step(chip), chip.macro_config()
+    held = targets[np.ix_(config.cell_map.lines_of(rows).ravel(), columns)]
+    return config.load(np.rint(held.astype(np.float64) / lsb).astype(np.int64), axis=0, unit_uS=lsb)
 
 
-def code_value(sums: NDArray[np.int64], step_code: int, unit: NDArray[np.float64], chip: Chip) -> NDArray[np.float64]:
+def code_value(
+    loads: NDArray[np.integer], step_code: int, unit: NDArray[np.float64], chip: Chip
+) -> NDArray[np.float64]:
     """What one half step of a column stands for, in the units of the layer's output, of shape (columns,).
 
-    The converter takes ``s = 2 * rint(step_code * sum_g / 2**14)`` from twice the accumulated product, so a code (in
-    half steps) stands for an accumulated product of ``s / 4``: this multiplies the column's sum of conductances back.
+    The converter takes ``s = 2 * rint(step_code * load / 2**14)`` from twice the accumulated product, so a code (in
+    half steps) stands for an accumulated product of ``s / 4``: this multiplies the column's load back.
     """
     lsb = _grid_step(chip)
-    half_step = np.maximum(1.0, np.rint(step_code * 2.0**-STEP_FRACTION_BITS * sums)) / 2.0
+    half_step = np.maximum(1.0, np.rint(step_code * 2.0**-STEP_FRACTION_BITS * loads)) / 2.0
     return half_step * lsb * unit
 
 

@@ -80,7 +80,7 @@ def compare_operations(cfg: BoardConfig, line: PinsTransport, *, vectors: int = 
     codes = 0
     for op in OPERATIONS:
         low, high = op.input_range
-        x = rng.integers(low, high + 1, (vectors, lines if op.direction else lines // 2))
+        x = rng.integers(low, high + 1, (vectors, core.config.inputs(op.direction)))
         found = board.mvm(0, op, masks, x, 0).codes
         if not np.array_equal(found, expected.mvm(0, op, masks, x, 0).codes):
             raise ToolError(f"{op}: the board gives other codes than the numpy model")

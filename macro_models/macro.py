@@ -7,9 +7,10 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from macro_models.cell_map import CellMap
 from macro_models.devices.device import Device
 from macro_models.exact.masks import Masks
-from macro_models.exact.operation import MvmOperation
+from macro_models.exact.operation import Direction, MvmOperation
 
 __all__ = ["EagerMacro", "MacroConfig", "MacroModel", "MvmResult"]
 
@@ -33,6 +34,23 @@ class MacroConfig(Protocol):
     @property
     def lines(self) -> int:
         """Physical lines on each side of the array."""
+        ...
+
+    @property
+    def cell_map(self) -> CellMap:
+        """How signed weights are held by cells."""
+        ...
+
+    def inputs(self, direction: Direction) -> int:
+        """Input codes of a product."""
+        ...
+
+    def load(self, g: NDArray[Any], *, axis: int, unit_uS: float = 1.0) -> NDArray[Any]:
+        """What a decrement is a fraction of: step code 2**14 takes it from an accumulated product.
+
+        ``g`` are conductances of the cells of converted lines whose word line is on, of which ``axis`` goes along a
+        line, in units of ``unit_uS``; the result has the same unit.
+        """
         ...
 
     def active_causes(self, device: Device) -> frozenset[str]:

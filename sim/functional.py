@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hw.config import Chip
-from hw.core.config import CoreConfig
 from hw.core.write_verify import WriteVerifyParameters
+from hw.kinds import Timing, timing
 from macro_models import MacroModel, Masks
 from macro_models.cells.pulses import PulseArray
 from macro_models.exact.operation import MvmOperation
@@ -24,12 +24,12 @@ class FunctionalBackend(HostScheduled):
 
     def __init__(self) -> None:
         self._cores: list[MacroModel] = []
-        self._cfg: CoreConfig | None = None
+        self._cfg: Timing | None = None
         self._chip: Chip | None = None
 
     def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
         """Take a chip and its programmed cores."""
-        self._cfg = CoreConfig.from_chip(chip)
+        self._cfg = timing(chip)
         self._chip = chip
         self._cores = list(cores)
 

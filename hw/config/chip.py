@@ -11,15 +11,15 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from hw.config.keys import ChipError, check_section, key, keys_of
 from hw.config.macro import MacroSection
 from macro_models.errors import InputError
+from macro_models.exact.operation import MvmOperation
 
 if TYPE_CHECKING:
     from macro_models import MacroConfig
-    from macro_models.exact.operation import MvmOperation
 
 __all__ = [
     "DEFAULT_KIND", "CellsSection", "Chip", "ClockSection", "CoreSection", "MeshSection", "Section", "VerilogSection",
@@ -166,13 +166,16 @@ class Chip(ABC):
     def lines(self) -> int:
         """Physical lines on each side of a core's array."""
 
+    operation_type: ClassVar[type[MvmOperation]] = MvmOperation
+    """What an operation can be."""
+
     @property
     @abstractmethod
     def input_bits(self) -> int:
         """Most input bits of an operation."""
 
     @abstractmethod
-    def operation(self, *, in_bits: int, in_signed: bool, out_bits: int | None = None) -> "MvmOperation":
+    def operation(self, *, in_bits: int, in_signed: bool, out_bits: int | None = None) -> MvmOperation:
         """An operation as the compiler starts from it; as many output bits as there are, at most ``out_bits``."""
 
     @abstractmethod

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from hw.config import Chip
 from hw.config.kinds.tnsa import TnsaChip
 from macro_models.errors import InputError
-from macro_models.exact.operation import MvmOperation
+from macro_models.exact.operation import Converter, MvmOperation
 
 __all__ = ["MASKS", "MASK_WORD", "OVERHEAD_CYCLES", "CoreConfig"]
 
@@ -105,3 +105,8 @@ class CoreConfig:
         This is what ``status.cycles_total`` grows by, unless the macro holds or the last result is still being read.
         """
         return self.analog_cycles(op, steps) + OVERHEAD_CYCLES * op.segments
+
+    def worst_cycles(self, op: MvmOperation) -> int:
+        """The most that :meth:`cycles` can be: converters make all their decrements."""
+        most = op.out_bits - 1 if op.converter is Converter.BINARY else op.max_steps
+        return int(self.cycles(op, np.full(op.segments, most)))

@@ -6,6 +6,7 @@ compiler, so a legal operation has one definition.
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import ClassVar
 
 from macro_models.errors import InputError
 
@@ -92,6 +93,9 @@ class MvmOperation:
     line_select: int = 0
     step_code: int = 256
 
+    planes_at_once: ClassVar[int] = LSB_SEGMENT_BITS
+    """Magnitude planes of one conversion; a kind that takes more has a class of its own."""
+
     def __post_init__(self) -> None:
         _check_range("in_bits", self.in_bits, 1, MAX_BITS)
         _check_range("out_bits", self.out_bits, 1, MAX_BITS)
@@ -111,7 +115,7 @@ class MvmOperation:
     @property
     def segments(self) -> int:
         """Conversions of one operation: 2 where the input has more than four magnitude planes, else 1."""
-        return 2 if self.planes > LSB_SEGMENT_BITS else 1
+        return 2 if self.planes > self.planes_at_once else 1
 
     @property
     def segment_planes(self) -> tuple[int, ...]:

@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from macro_models.array.wires import Wires
 from macro_models.devices.device import Device
 from macro_models.errors import InputError
+from macro_models.exact.operation import Direction
+from macro_models.tnsa.cell_map import DifferentialPairs
 from macro_models.tnsa.neuron import Neuron
 
 __all__ = ["TnsaConfig"]
@@ -62,6 +64,19 @@ class TnsaConfig:
         for name in ("sigma_offset_mV", "sigma_gain"):
             if not getattr(self, name) >= 0.0:
                 raise InputError(f"{name} must be at least 0, not {getattr(self, name)!r}")
+
+    @property
+    def cell_map(self) -> DifferentialPairs:
+        """Signed weights in the cells."""
+        return DifferentialPairs(self.lines // DifferentialPairs.cells, self.lines)
+
+    def inputs(self, direction: Direction) -> int:
+        """Input codes of a product: one a row of weights forward, one a source line backward."""
+        return self.cell_map.rows if direction is Direction.FORWARD else self.lines
+
+    def load(self, g: NDArray[Any], *, axis: int, unit_uS: float = 1.0) -> NDArray[Any]:
+        """The sum of the conductances of a line, to which its voltage, and with it a decrement, are referred."""
+        return g.sum(axis=axis)
 
     @property
     def lsb_uS(self) -> float:

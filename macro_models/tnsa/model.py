@@ -421,9 +421,8 @@ class TnsaModel:
         return full * 2**STEP_FRACTION_BITS
 
     def _checked_inputs(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> NDArray[np.integer]:
-        n = self.config.lines
+        n, width = self.config.lines, self.config.inputs(op.direction)
         inputs = np.asarray(x)
-        width = n // 2 if op.direction is Direction.FORWARD else n
         if inputs.ndim != 2 or inputs.shape[1] != width or not np.issubdtype(inputs.dtype, np.integer):
             raise InputError(f"inputs must be integers of shape (batch, {width}), not {inputs.dtype} of {inputs.shape}")
         if not self.supports(op):

@@ -84,13 +84,12 @@ def compile_command(
 
 def _under_weights(net: "Net") -> int:
     """Known faulty cells that hold a weight, which others make up for."""
-    count = 0
+    count, cell_map = 0, net.network.chip.macro_config().cell_map
     for layer in net.network.layers:
         for product in layer.mvms:
             faulty = net.network.cores[product.core].faulty
             if faulty is not None:
-                rows = [line for row in product.rows.tolist() for line in (2 * row, 2 * row + 1)]
-                count += int(faulty[rows][:, product.columns].sum())
+                count += int(cell_map.take(faulty, product.rows, product.columns).sum())
     return count
 
 

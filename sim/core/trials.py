@@ -74,8 +74,7 @@ def make_trial(models: Sequence[MacroModel], seed: int, number: int, *, vectors:
     if not models[core].supports(op):
         op = replace(op, converter=Converter.COUNT)
     low, high = op.input_range
-    width = lines // 2 if op.direction is Direction.FORWARD else lines
-    x = rng.integers(low, high + 1, (vectors, width))
+    x = rng.integers(low, high + 1, (vectors, models[core].config.inputs(op.direction)))
     # Some vectors are sparse, some are at the ends of the range.
     x[rng.random(x.shape) < rng.choice([0.0, 0.3, 0.9])] = 0
     if rng.random() < 0.2:

@@ -255,7 +255,7 @@ class _Bench:
         if not ideal:
             return
         masks = Masks.reset(lines)
-        x, y = rng.integers(-7, 8, (1, lines // 2)), rng.integers(-7, 8, (1, lines))
+        x, y = (rng.integers(-7, 8, (1, self.models[0].config.inputs(side))) for side in Direction)
         mode = Mode.EAGER if self.icarus else Mode.LAZY
         sums = []
         for direction, vector in ((Direction.FORWARD, x), (Direction.BACKWARD, y)):

@@ -9,8 +9,13 @@ from hypothesis import strategies as st
 
 from compiler.faults import CoreFaults, arrange_rows, compensate
 from compiler.mapping import Block, place
+from macro_models.tnsa.cell_map import DifferentialPairs
 
 LOW, HIGH, LINES = 1.0, 40.0, 32
+
+
+def pairs(lines: int) -> DifferentialPairs:
+    return DifferentialPairs(lines // 2, lines)
 
 
 def some_faults(rng: np.random.Generator, share: float, values: tuple[float, ...] = (0.0, 40.0)) -> CoreFaults:
@@ -34,7 +39,7 @@ def differences(block: Block, targets: np.ndarray) -> np.ndarray:
 
 
 def block_of(inputs: int, outputs: int, copies: int = 1) -> Block:
-    (block,) = place([(inputs, outputs)], LINES, copies=copies).blocks
+    (block,) = place([(inputs, outputs)], pairs(LINES), copies=copies).blocks
     return replace(block, rows=block.rows[:inputs]) if copies == 1 else block
 
 
@@ -47,7 +52,7 @@ def test_targets_are_what_cells_can_be(seed: int, share: float, copies: int) -> 
     wanted = rng.uniform(-30, 30, (len(block.rows), len(block.columns)))
     targets = fill(block, wanted)
     before = targets.copy()
-    compensate(targets, block, spread, faults, LOW, HIGH)
+    compensate(targets, block, spread, faults, pairs(LINES), LOW, HIGH)
     held = np.zeros((LINES, LINES), dtype=bool)
     held[np.ix_(np.concatenate([2 * block.rows, 2 * block.rows + 1]), block.columns)] = True
     held &= ~np.isnan(faults.g_uS)
@@ -72,7 +77,7 @@ def test_the_partner_makes_up_for_a_stuck_cell() -> None:
     block, faults = block_of(2, 2), some_faults(np.random.default_rng(0), 0.0)
     faults.g_uS[2 * block.rows[0], block.columns[0]] = 20.0
     targets = fill(block, np.array([[-5.0, 1.0], [2.0, 3.0]]))
-    compensate(targets, block, np.arange(2, dtype=np.int32), faults, LOW, HIGH)
+    compensate(targets, block, np.arange(2, dtype=np.int32), faults, pairs(LINES), LOW, HIGH)
     assert targets[2 * block.rows[0], block.columns[0]] == 20.0
     assert targets[2 * block.rows[0] + 1, block.columns[0]] == 25.0
     assert np.allclose(differences(block, targets), [[-5.0, 1.0], [2.0, 3.0]])
@@ -87,14 +92,14 @@ def test_other_rows_and_copies_make_up_for_a_pair_that_cannot() -> None:
     faults.g_uS[2 * block.rows[0], block.columns[0]] = HIGH
     alone = np.arange(rows, dtype=np.int32)
     targets = fill(block, np.full((rows, columns), -10.0))
-    compensate(targets, block, alone, faults, LOW, HIGH)
+    compensate(targets, block, alone, faults, pairs(LINES), LOW, HIGH)
     got = differences(block, targets)
     assert got[0, 0] == 0.0
     assert got[0, 3] == pytest.approx(-20.0)
     # With a second row of the same input, that row does it, and the other copy is left as it was.
     shared = np.concatenate([[0, 0], np.arange(1, rows - 1)]).astype(np.int32)
     targets = fill(block, np.full((rows, columns), -10.0))
-    compensate(targets, block, shared, faults, LOW, HIGH)
+    compensate(targets, block, shared, faults, pairs(LINES), LOW, HIGH)
     got = differences(block, targets)
     assert got[:2, 0].tolist() == pytest.approx([0.0, -20.0])
     assert got[0, 3] == -10.0
@@ -104,10 +109,10 @@ def test_rows_go_where_faults_do_least() -> None:
     block, faults = block_of(3, 2), some_faults(np.random.default_rng(0), 0.0)
     faults.g_uS[2 * block.rows[0], block.columns[1]] = HIGH  # no negative weight
     wanted = np.array([[-9.0, 1.0, 1.0], [-8.0, 5.0, -20.0]])
-    order = arrange_rows([(block, wanted)], {0: faults}, LOW, HIGH)
+    order = arrange_rows([(block, wanted)], {0: faults}, pairs(LINES), LOW, HIGH)
     assert order[0] == 1
     assert sorted(order.tolist()) == [0, 1, 2]
-    assert arrange_rows([(block, wanted)], {1: faults}, LOW, HIGH).tolist() == [0, 1, 2]
+    assert arrange_rows([(block, wanted)], {1: faults}, pairs(LINES), LOW, HIGH).tolist() == [0, 1, 2]
 
 
 def test_dead_lines_are_skipped_and_bad_ones_come_last() -> None:
@@ -115,7 +120,7 @@ def test_dead_lines_are_skipped_and_bad_ones_come_last() -> None:
     faults.rows[4], faults.columns[3] = True, True
     faults.g_uS[0, :5] = 0.0  # row pair 0
     faults.g_uS[9, 6] = 0.0  # row pair 4, column 6
-    placement = place([(12, 20)], LINES, copies=1, faults={0: faults})
+    placement = place([(12, 20)], pairs(LINES), copies=1, faults={0: faults})
     (block,) = placement.blocks
     assert 2 not in block.rows
     assert 0 not in block.rows

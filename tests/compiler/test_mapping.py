@@ -5,11 +5,16 @@ from hypothesis import strategies as st
 
 from compiler.mapping import MASKS, Placement, place
 from macro_models.errors import InputError
+from macro_models.tnsa.cell_map import DifferentialPairs
+
+
+def pairs(lines: int) -> DifferentialPairs:
+    return DifferentialPairs(lines // 2, lines)
 
 
 def check(placement: Placement, shapes: list[tuple[int, int]]) -> None:
     """No two blocks share a cell, every weight is somewhere, and the masks select exactly the block."""
-    lines = placement.lines
+    lines = placement.cell_map.columns
     taken = np.zeros((placement.cores, lines // 2, lines), dtype=int)
     for block in placement.blocks:
         bl_skip, sl_skip = placement.dead_lines(block.core)
@@ -54,14 +59,14 @@ def test_any_network_on_any_core(shapes: list[tuple[int, int]], copies: int | No
         bits[dead[::2]], sources[dead[1::2]] = True, True
         skip[core] = (bits, sources)
     slices = data.draw(st.none() | st.lists(st.integers(1, 4), min_size=len(shapes), max_size=len(shapes)))
-    placement = place(shapes, lines, copies=copies, skip=skip, slices=slices)
+    placement = place(shapes, pairs(lines), copies=copies, skip=skip, slices=slices)
     check(placement, shapes)
     for layer, count in enumerate(slices or []):
         assert {b.slices for b in placement.of_layer(layer)} == {count}
 
 
 def test_slices_lie_in_columns_of_one_product() -> None:
-    (block,) = place([(8, 3)], 16, slices=[2]).blocks
+    (block,) = place([(8, 3)], pairs(16), slices=[2]).blocks
     assert (block.copies, block.slices) == (2, 2)
     assert block.outputs.tolist() == [0, 1, 2] * 4
     assert block.slice_of.tolist() == [0, 0, 0, 1, 1, 1] * 2
@@ -71,17 +76,17 @@ def test_more_slices_than_columns() -> None:
     sources = np.ones(16, dtype=bool)
     sources[:2] = False
     with pytest.raises(InputError, match="slices is 3, but a core has 2 usable columns"):
-        place([(2, 2)], 16, skip={0: (np.zeros(16, dtype=bool), sources)}, slices=[3])
+        place([(2, 2)], pairs(16), skip={0: (np.zeros(16, dtype=bool), sources)}, slices=[3])
 
 
 def test_small_layers_share_a_core() -> None:
-    placement = place([(64, 48), (48, 10)], 256, copies=4)
+    placement = place([(64, 48), (48, 10)], pairs(256), copies=4)
     assert placement.cores == 1
     assert [b.copies for b in placement.blocks] == [4, 4]
 
 
 def test_row_segments_lie_side_by_side() -> None:
-    placement = place([(196, 64), (64, 10)], 256, copies=1)
+    placement = place([(196, 64), (64, 10)], pairs(256), copies=1)
     assert placement.cores == 1
     first, second = placement.of_layer(0)
     assert (first.first, len(first.rows), second.first, len(second.rows)) == (0, 98, 98, 98)
@@ -92,11 +97,11 @@ def test_row_segments_lie_side_by_side() -> None:
 
 def test_copies_need_no_more_cores() -> None:
     shapes = [(128, 200), (100, 256), (30, 30)]
-    assert place(shapes, 256).cores == place(shapes, 256, copies=1).cores == 2
+    assert place(shapes, pairs(256)).cores == place(shapes, pairs(256), copies=1).cores == 2
 
 
 def test_more_than_eight_blocks_take_another_core() -> None:
-    placement = place([(2, 2)] * 9, 64, copies=1)
+    placement = place([(2, 2)] * 9, pairs(64), copies=1)
     assert placement.cores == 2
     check(placement, [(2, 2)] * 9)
 
@@ -104,7 +109,7 @@ def test_more_than_eight_blocks_take_another_core() -> None:
 def test_dead_lines_are_avoided() -> None:
     bits, sources = np.zeros(16, dtype=bool), np.zeros(16, dtype=bool)
     bits[[0, 5]], sources[3] = True, True
-    placement = place([(6, 15)], 16, copies=1, skip={0: (bits, sources)})
+    placement = place([(6, 15)], pairs(16), copies=1, skip={0: (bits, sources)})
     (block,) = placement.blocks
     assert block.rows.tolist() == [1, 3, 4, 5, 6, 7]
     assert 3 not in block.columns
@@ -113,23 +118,23 @@ def test_dead_lines_are_avoided() -> None:
 def test_skip_maps_that_are_wrong() -> None:
     none, every = np.zeros(16, dtype=bool), np.ones(16, dtype=bool)
     with pytest.raises(InputError, match="skip maps of core 2 must have 16 entries"):
-        place([(2, 2)], 16, skip={2: (none[:4], none)})
+        place([(2, 2)], pairs(16), skip={2: (none[:4], none)})
     with pytest.raises(InputError, match="without a usable row pair or column"):
-        place([(2, 2)], 16, skip={0: (every, none)})
+        place([(2, 2)], pairs(16), skip={0: (every, none)})
 
 
 def test_layers_take_more_cores_only_where_the_host_schedules_anyway() -> None:
     """And then for no more products."""
     shapes = [(100, 60), (120, 120), (300, 100), (120, 90)]
-    few, many = place(shapes, 256), place(shapes, 256, cores=1)
+    few, many = place(shapes, pairs(256)), place(shapes, pairs(256), cores=1)
     assert 1 < few.cores < many.cores <= len(many.blocks)
     assert len(many.blocks) == len(few.blocks)
-    assert place(shapes, 256, cores=few.cores).cores == few.cores
+    assert place(shapes, pairs(256), cores=few.cores).cores == few.cores
 
 
 def test_noise_of_layers_falls_alike() -> None:
     """The largest layer does not keep a single copy while small ones have plenty."""
-    placement = place([(10, 64), (64, 32), (32, 1)], 256)
+    placement = place([(10, 64), (64, 32), (32, 1)], pairs(256))
     assert placement.cores == 1
     shared = [placement.rows[k] * placement.of_layer(k)[0].copies / inputs for k, inputs in enumerate((10, 64, 32))]
     assert min(shared) >= 8

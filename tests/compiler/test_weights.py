@@ -13,7 +13,7 @@ from compiler.weights import (
     PairMap,
     Stack,
     code_value,
-    column_sums,
+    column_loads,
     most_slice_bits,
     share_weights,
     slice_codes,
@@ -23,25 +23,30 @@ from compiler.weights import (
 from hw.config import Chip, load_chip
 from macro_models import Masks, load_device
 from macro_models.exact.operation import MvmOperation
+from macro_models.tnsa.cell_map import DifferentialPairs
 from macro_models.tnsa.model import TnsaModel
 
 CHIP = load_chip("tnsa16-core")
+
+
+def differential(lines: int) -> DifferentialPairs:
+    return DifferentialPairs(lines // 2, lines)
 
 
 def test_pairs_hold_the_weights_within_the_clip() -> None:
     weight = np.array([[1.0, -0.5, 0.0], [0.2, 0.4, -2.0]])
     pairs = PairMap(weight, np.array([1.0, 0.5]), CHIP)
     low, high = CHIP.cells.g_min_uS, CHIP.cells.g_max_uS
-    assert pairs.positive.min() == pairs.negative.min() == low
-    assert pairs.positive.max() == pairs.negative.max() == high
+    assert pairs.cells[0].min() == pairs.cells[1].min() == low
+    assert pairs.cells[0].max() == pairs.cells[1].max() == high
     clipped = weight.copy()
     clipped[1, 2] = -1.0
-    np.testing.assert_allclose((pairs.positive - pairs.negative)[0, 0] * pairs.unit[0, :, None], clipped)
+    np.testing.assert_allclose((pairs.cells[0] - pairs.cells[1])[0, 0] * pairs.unit[0, :, None], clipped)
 
 
 def test_a_column_without_weights_stays_at_the_floor() -> None:
     pairs = PairMap(np.zeros((1, 3)), np.array([0.5]), CHIP)
-    assert (pairs.positive == CHIP.cells.g_min_uS).all()
+    assert (pairs.cells[0] == CHIP.cells.g_min_uS).all()
     assert np.isfinite(pairs.unit).all()
 
 
@@ -64,11 +69,11 @@ def test_codes_times_their_value_are_the_product() -> None:
     """Voltage mode: what the converter divides by, a column's conductance, is multiplied back."""
     rng = np.random.default_rng(0)
     weight, x = rng.normal(size=(5, 8)), rng.integers(-15, 16, size=8)
-    (block,) = place([(8, 5)], 16, copies=1).blocks
+    (block,) = place([(8, 5)], differential(16), copies=1).blocks
     pairs = PairMap(weight, np.ones(5), CHIP)
     targets = np.full((16, 16), CHIP.cells.g_min_uS, dtype=np.float32)
     pairs.fill(targets, block)
-    sums = column_sums(targets, block.rows, block.columns, CHIP)
+    sums = column_loads(targets, block.rows, block.columns, CHIP)
     op = MvmOperation(in_bits=5, out_bits=8, step_code=900)
     model = TnsaModel(CHIP.macro_config(), targets, device=load_device("ideal"), seed=0, core=0)
     codes = model.mvm(op, Masks.reset(16), x[None], 0).codes[0, block.columns]
@@ -82,7 +87,7 @@ def test_dither_rounds_the_average_of_copies_finer() -> None:
     """Copies are shifted by fractions of a decrement, so that their average has a finer step than each of them."""
     rng = np.random.default_rng(1)
     weight = rng.normal(size=(3, 5))
-    (block,) = place([(5, 3)], 16, copies=4).blocks
+    (block,) = place([(5, 3)], differential(16), copies=4).blocks
     assert block.copies == 4
     x = rng.integers(-15, 16, size=(400, 5))
     lost = []
@@ -98,7 +103,7 @@ def test_dither_rounds_the_average_of_copies_finer() -> None:
         vectors = np.zeros((400, 8), dtype=np.int16)
         vectors[:, block.rows] = row_codes(x, spread, op)
         codes = model.mvm(op, masks, vectors, 0).codes[:, block.columns]
-        sums = column_sums(targets, block.rows, block.columns, CHIP)
+        sums = column_loads(targets, block.rows, block.columns, CHIP)
         terms = codes * code_value(sums, op.step_code, pairs.unit_of(block), CHIP)
         lost.append((terms.reshape(400, 4, 3).mean(axis=1) - x @ weight.T).std())
     assert lost[1] < 0.5 * lost[0]
@@ -125,7 +130,7 @@ def weight_error(chip: Chip, slices: int) -> float:
     bits = most_slice_bits(slices, chip) if slices > 1 else 0
     pairs = PairMap(weight, np.ones(8), chip, slices=slices, bits=bits)
     config = chip.macro_config()
-    difference = (config.codes(pairs.positive[0]).astype(float) - config.codes(pairs.negative[0])) * config.lsb_uS
+    difference = (config.codes(pairs.cells[0][0]).astype(float) - config.codes(pairs.cells[1][0])) * config.lsb_uS
     return float((np.einsum("sor,so->or", difference, pairs.unit) - weight).std() / weight.std())
 
 
@@ -142,7 +147,7 @@ def test_each_slice_lessens_the_error_of_weights_by_the_radix(g_bits: int) -> No
 def test_slices_stay_within_the_range_and_on_the_grid(slices: int, bits: int, seed: int) -> None:
     weight = np.random.default_rng(seed).normal(size=(3, 5)) ** 3
     pairs = PairMap(weight, np.array([1.0, 0.5, 0.1]), CHIP, slices=slices, bits=bits)
-    cells = np.stack([pairs.positive, pairs.negative])
+    cells = pairs.cells
     low, high = CHIP.cells.g_min_uS, CHIP.cells.g_max_uS
     assert cells.shape == (2, 1, slices, 3, 5)
     assert low <= cells.min() <= cells.max() <= high

@@ -15,7 +15,7 @@ from macro_models.exact.random import Purpose, normal_codes
 from macro_models.tnsa import walk as walk_module
 from macro_models.tnsa.walk import Walk, compiled
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -97,7 +97,7 @@ def test_a_cache_that_cannot_be_written_does_no_harm() -> None:
     pytest.importorskip("numba")
     program = (
         "import numpy as np; from macro_models.tnsa.walk import compiled;"
-        "from tests.macro_models.test_walk import random_case;"
+        "from tests.macro_models.tnsa.test_walk import random_case;"
         "walk, *rest = random_case(np.random.default_rng(5)); fast = compiled(); assert fast is not None;"
         "assert all(np.array_equal(a, b) for a, b in zip(fast(walk, *rest), walk.count_in_numpy(*rest)))"
     )

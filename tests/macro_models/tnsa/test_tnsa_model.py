@@ -17,7 +17,6 @@ from macro_models.devices import Device
 from macro_models.errors import InputError
 from macro_models.exact.converter import combine_segments, convert
 from macro_models.exact.operation import Direction, MvmOperation
-from macro_models.mapping import differential_targets
 from macro_models.tnsa.config import TnsaConfig
 from macro_models.tnsa.model import TnsaModel
 
@@ -321,28 +320,3 @@ def test_wrong_masks_and_charges() -> None:
 def test_configuration_is_json() -> None:
     config = TnsaConfig(lines=64, wires=Wires(r_row_ohm=1.0, r_driver_ohm=200.0))
     assert TnsaConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
-
-
-def test_differential_pairs_hold_the_weight_and_the_floor() -> None:
-    weights = np.array([[1.0, -2.0], [0.0, 5.0]])
-    targets = differential_targets(weights, g_min_uS=1.0, g_max_uS=41.0, w_max=4.0)
-    assert targets.tolist() == [[11.0, 1.0], [1.0, 21.0], [1.0, 41.0], [1.0, 1.0]]
-    clipped = np.clip(weights, -4, 4)
-    assert np.array_equal(targets[0::2] - targets[1::2], clipped / 4.0 * 40.0)
-    assert differential_targets(weights, g_min_uS=1.0, g_max_uS=41.0)[2, 1] == 41.0
-    assert (differential_targets(np.zeros((3, 2)), g_min_uS=1.0, g_max_uS=41.0) == 1.0).all()
-
-
-@pytest.mark.parametrize(
-    ("weights", "limits", "sentence"),
-    [
-        ([1.0], {}, "weights must be finite and of shape (rows, columns), not of shape (1,) or not finite"),
-        ([[np.nan]], {}, "weights must be finite and of shape (rows, columns), not of shape (1, 1) or not finite"),
-        ([[1.0]], {"g_min_uS": 50.0}, "g_min_uS must be at least 0 and less than g_max_uS = 40, not 50"),
-        ([[1.0]], {"w_max": 0.0}, "w_max must be positive, not 0.0"),
-    ],
-)
-def test_wrong_weights(weights: Any, limits: dict[str, float], sentence: str) -> None:
-    with pytest.raises(InputError) as failure:
-        differential_targets(weights, **{"g_min_uS": 1.0, "g_max_uS": 40.0, **limits})
-    assert str(failure.value) == sentence

@@ -23,8 +23,8 @@ from macro_models.tnsa.config import TnsaConfig
 from macro_models.tnsa.eager_neuron import EagerNeuron, eager_macro
 from macro_models.tnsa.model import TnsaModel
 from macro_models.tnsa.neuron import COUNT_TOP, Neuron
-from tests.macro_models.test_eager_macro import drive_conversion
-from tests.macro_models.test_tnsa_model import physical, segments
+from tests.macro_models.tnsa.test_eager_macro import drive_conversion
+from tests.macro_models.tnsa.test_tnsa_model import physical, segments
 
 SEEDS = st.integers(0, 2**32 - 1)
 V_READ = 0.5
