@@ -5,7 +5,7 @@ from typing import Any
 
 from hw.config.chip import Chip, sections_of
 from hw.config.keys import KeySpec, keys_of, shown
-from hw.config.kinds import chip_class, kinds
+from hw.config.kinds import chip_class, kind_names
 from hw.config.load import load_chip, preset_names
 
 __all__ = ["reference_page"]
@@ -32,7 +32,7 @@ def reference_page() -> str:
     parts = [_HEAD, "## Presets\n", _presets(), "## Top level\n", _table(keys_of(Chip))]
     common = sections_of(Chip)
     parts += _sections(common, lambda name: name != "core")
-    for kind in kinds():
+    for kind in kind_names():
         parts += [f"# Kind `{kind}`\n"]
         parts += _sections(sections_of(chip_class(kind)), lambda name: name == "core" or name not in common)
     return "\n".join(parts)

@@ -9,7 +9,7 @@ from typing import Any
 
 from hw.config.chip import Chip, sections_of
 from hw.config.keys import KeySpec, keys_of
-from hw.config.kinds import chip_class, kinds
+from hw.config.kinds import chip_class, kind_names
 from hw.config.tree import SCHEMA
 
 __all__ = ["SCHEMA_FILE", "json_schema", "schema_text"]
@@ -21,7 +21,7 @@ _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", tuple
 
 def json_schema() -> dict[str, Any]:
     """The schema of a chip file as nested dicts, built from the dataclasses: one of those of the kinds."""
-    chips = [chip_class(kind) for kind in kinds()]
+    chips = [chip_class(kind) for kind in kind_names()]
     schemas = [_schema(chip) for chip in chips]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

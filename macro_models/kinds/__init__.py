@@ -8,7 +8,7 @@ from macro_models.errors import InputError
 from macro_models.macro import EagerMacro, MacroConfig, MacroModel
 from macro_models.registry import discovered, module_of
 
-__all__ = ["Family", "eager_macro", "family", "kinds", "model_from_state"]
+__all__ = ["Family", "eager_macro", "family", "kind_names", "model_from_state"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Family:
     eager: Callable[[Any], EagerMacro] | None = None
 
 
-def kinds() -> tuple[str, ...]:
+def kind_names() -> tuple[str, ...]:
     """Names of the kinds that there are, sorted."""
     return discovered(__name__)
 

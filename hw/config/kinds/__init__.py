@@ -4,10 +4,10 @@ from hw.config.chip import DEFAULT_KIND, Chip
 from hw.config.keys import KeySpec
 from macro_models.registry import discovered, module_of
 
-__all__ = ["chip_class", "kinds"]
+__all__ = ["chip_class", "kind_names"]
 
 
-def kinds() -> tuple[str, ...]:
+def kind_names() -> tuple[str, ...]:
     """Names of the kinds that there are, sorted."""
     return discovered(__name__)
 
@@ -20,5 +20,5 @@ def chip_class(kind: object = DEFAULT_KIND) -> type[Chip]:
     ChipError
         If there is none of this name.
     """
-    spec = KeySpec(default=DEFAULT_KIND, doc="", choices=kinds())
+    spec = KeySpec(default=DEFAULT_KIND, doc="", choices=kind_names())
     return module_of(__name__, spec.normalise("core.kind", kind)).CHIP

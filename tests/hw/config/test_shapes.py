@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hw.board import BoardConfig
-from hw.config import Chip, ChipError, chip_class, kinds, load_chip
+from hw.config import Chip, ChipError, chip_class, kind_names, load_chip
 from hw.config.chip import sections_of
 from hw.config.keys import KeySpec, keys_of
 from hw.emulator import PinEmulatorConfig, PinLevelMacro
@@ -95,7 +95,7 @@ def test_every_key_of_a_part_changes_its_verilog(part: str, section: str, name: 
 
 
 def test_every_key_of_every_kind_shapes_parts_that_there_are() -> None:
-    for kind in kinds():
+    for kind in kind_names():
         for _, _, spec in all_keys(chip_class(kind)):
             assert set(spec.shapes) <= {*PARTS, "adapter"}
 

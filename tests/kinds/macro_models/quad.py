@@ -1,0 +1,102 @@
+"""Models of the made-up kind: exact sums of currents, converted in steps that no column has of its own."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from macro_models.cell_map import CellMap
+from macro_models.cells.programming import programmed_uS
+from macro_models.devices import device_from_dict
+from macro_models.devices.device import checked_causes
+from macro_models.exact.converter import convert
+from macro_models.exact.operation import STEP_FRACTION_BITS, Direction
+from macro_models.kinds import Family
+from macro_models.macro import MvmResult
+
+
+@dataclass(frozen=True)
+class TwoPairs(CellMap):
+    """Two cells for what is positive and two for what is negative; the first of two is filled first."""
+
+    cells: ClassVar[int] = 4
+
+    def top(self, low, high):
+        return 2 * (high - low)
+
+    def split(self, difference, low, high):
+        sides = [np.maximum(difference, 0.0), np.maximum(-difference, 0.0)]
+        first = [np.minimum(side, high - low) for side in sides]
+        return low + np.stack([first[0], sides[0] - first[0], first[1], sides[1] - first[1]])
+
+    def join(self, cells):
+        return cells[0] + cells[1] - cells[2] - cells[3]
+
+    def reach(self, held, low, high):
+        least, most = np.where(np.isnan(held), low, held), np.where(np.isnan(held), high, held)
+        return least[:2].sum(axis=0) - most[2:].sum(axis=0), most[:2].sum(axis=0) - least[2:].sum(axis=0)
+
+    def split_around(self, difference, held, low, high):
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuadConfig:
+    kind: ClassVar[str] = "quad"
+    lines: int
+    lsb_uS: float
+    full_uS: float
+
+    @property
+    def cell_map(self):
+        return TwoPairs(self.lines // 4, self.lines)
+
+    def inputs(self, direction):
+        return self.cell_map.rows if direction is Direction.FORWARD else self.lines
+
+    def load(self, g, *, axis, unit_uS=1.0):
+        return np.full_like(g.sum(axis=axis), self.full_uS / unit_uS, dtype=np.float64)
+
+    def active_causes(self, device):
+        return frozenset()
+
+
+class QuadModel:
+    def __init__(self, config, target_uS, *, device, seed, core, time_s=0.0, temp_C=25.0, causes=None):
+        self.config, self.device, self.seed, self.core = config, device, seed, core
+        chosen = checked_causes(causes)
+        g = programmed_uS(
+            np.asarray(target_uS, dtype=np.float64), device=device, seed=seed, core=core, time_s=time_s, temp_C=temp_C,
+            causes=chosen,
+        )
+        self.cells = np.rint(g / config.lsb_uS).astype(np.int32)
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]):
+        model = cls.__new__(cls)
+        config = {name: value for name, value in state["config"].items() if name != "kind"}
+        model.config, model.device = QuadConfig(**config), device_from_dict(state["device"])
+        model.seed, model.core, model.cells = state["seed"], state["core"], state["cells"]
+        return model
+
+    def state(self):
+        return {
+            "config": {"kind": "quad", **asdict(self.config)}, "device": self.device.to_dict(), "seed": self.seed,
+            "core": self.core, "cells": self.cells,
+        }
+
+    def supports(self, op):
+        return op.direction is Direction.FORWARD
+
+    def mvm(self, op, masks, x, op_id):
+        held = self.config.cell_map
+        weights = held.join(held.take(self.cells.astype(np.int64), np.arange(held.rows), np.arange(held.columns)))
+        charge = 2 * (np.asarray(x, dtype=np.int64) @ weights) + 1
+        unit = self.config.full_uS / self.config.lsb_uS
+        step = 2 * max(1, round(op.step_code * 2.0**-STEP_FRACTION_BITS * unit))
+        steps = np.full(held.columns, step)
+        codes, taken = convert(op, charge, steps, steps, masks.enabled(op))
+        return MvmResult(codes.astype(np.int16), taken[:, None])
+
+
+FAMILY = Family(config=QuadConfig, model=QuadModel)
