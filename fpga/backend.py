@@ -116,6 +116,7 @@ class FpgaBackend(HostScheduled):
         ToolError
             If there is no board, or it was built from another chip description.
         """
+        self.rows = chip.macro_config().cell_map.rows
         if self._client is None:
             self._client = connect_board(self._port, self._baud, transport=self._transport)
         self._chip = chip

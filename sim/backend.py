@@ -123,6 +123,9 @@ class Backend(ABC):
 class HostScheduled(Backend):
     """A backend that carries out products of single cores: the host interprets the program, and is its vector unit."""
 
+    rows: int = 0
+    """Inputs of a core forward, that weights have a row for: set where it is opened."""
+
     @abstractmethod
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
         """Run ``op`` on a batch.
@@ -143,7 +146,7 @@ class HostScheduled(Backend):
     ) -> NDArray[np.int16]:
         def product(layer: int, mvm: Mvm, rows: NDArray[np.int16], op_id: NDArray[np.uint64]) -> NDArray[np.int16]:
             mask = masks[mvm.core]
-            x = mvm.vector(rows, len(mask.bl_skip) // 2)
+            x = mvm.vector(rows, self.rows)
             start = time.perf_counter()
             result = self.mvm(mvm.core, mvm.op, mask, x, op_id)
             codes = result.codes[:, mvm.columns]

@@ -30,6 +30,7 @@ class FunctionalBackend(HostScheduled):
     def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
         """Take a chip and its programmed cores."""
         self._cfg = timing(chip)
+        self.rows = chip.macro_config().cell_map.rows
         self._chip = chip
         self._cores = list(cores)
 

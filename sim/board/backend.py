@@ -72,6 +72,7 @@ class FpgaSimBackend(HostScheduled):
         ToolError
             If a tool is missing or the build fails.
         """
+        self.rows = chip.macro_config().cell_map.rows
         models = [programmed_core(model) for model in cores]
         cfg = self._config(chip, self._level, noise=any(model.register is not None for model in models))
         for model in models:

@@ -178,6 +178,7 @@ class CosimBackend(HostScheduled):
         ToolError
             If a tool is missing or the build fails.
         """
+        self.rows = chip.macro_config().cell_map.rows
         if self._core is not None and (chip != self._chip or not self._core.simulation.alive):
             self.close()
         if self._core is None:
