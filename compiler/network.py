@@ -35,7 +35,7 @@ from compiler.stage_file import (
 from hw.config import Chip, chip_from_dict
 from macro_models.devices import Device, device_from_dict
 from macro_models.errors import InputError
-from macro_models.exact.operation import MAX_BITS, STEP_WIDTH, Converter, Direction, MvmOperation
+from macro_models.exact.operation import MAX_BITS, STEP_WIDTH, Converter, Direction
 from macro_models.exact.vector import Requantise, Root
 from macro_models.files import reading
 from macro_models.files.schema import FLAG, JSON, TEXT, Choice, ListOf, Nullable, Number, Optional, Table, Whole, shown
