@@ -6,8 +6,10 @@ from pathlib import Path
 from hw.chip import top_name
 from hw.config import Chip
 from hw.host.core_map import chip_map
+from hw.host.registers import RegisterMap
 from hw.noc.config import MeshConfig
 from hw.noc.mesh import Mesh
+from hw.noc.registers.map import node_map
 from macro_models.errors import InputError
 from rtl_gen.emit import emit_block, file_name, module_texts
 from rtl_gen.macro.adapter import module_name, write_stub
@@ -59,11 +61,12 @@ def part_texts(part: str, chip: Chip, output: Path, wrap: str, name: str, prefix
 
 
 def _noc_texts(chip: Chip, name: str, prefix: str) -> dict[str, str]:
-    mesh = Mesh(MeshConfig.from_chip(chip))
-    modules = emit_block(chip, mesh, name, prefix)
+    cfg = MeshConfig.from_chip(chip)
+    modules = emit_block(chip, Mesh(cfg), name, prefix)
     rtl = _rtl(modules, name, prefix)
     what = f"Network on chip of {chip.name}, {chip.mesh.columns} x {chip.mesh.rows} nodes"
-    return rtl | _tapeout_texts(Design(chip=chip, what=what, top=name, rtl=tuple(rtl)))
+    registers = _register_texts(node_map(cfg), f"{prefix}node")
+    return rtl | registers | _tapeout_texts(Design(chip=chip, what=what, top=name, rtl=tuple(rtl)))
 
 
 def _core_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> dict[str, str]:
@@ -78,14 +81,17 @@ def _core_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> 
     )
     texts = rtl | {stub: write_stub(chip, macro_widths(chip))} | _tapeout_texts(design)
     if wrap != "none":
-        map = chip_map(chip)
-        texts |= {
-            f"regs/{name}.rdl": system_rdl(map, name),
-            f"regs/{name}.md": f"# Registers of {name}\n\n{markdown(map)}",
-            f"regs/{name}.h": c_header(map, name),
-        }
+        texts |= _register_texts(chip_map(chip), name)
     models = tuple(os.path.relpath(path.resolve(), output.resolve() / "tb") for path in macro_files(chip))
     return texts | {f"tb/{path}": text for path, text in bench_files(design, wrap, models).items()}
+
+
+def _register_texts(map: RegisterMap, name: str) -> dict[str, str]:
+    return {
+        f"regs/{name}.rdl": system_rdl(map, name),
+        f"regs/{name}.md": f"# Registers of {name}\n\n{markdown(map)}",
+        f"regs/{name}.h": c_header(map, name),
+    }
 
 
 def _rtl(modules: dict[str, str], name: str, prefix: str, *others: str) -> dict[str, str]:

@@ -96,6 +96,10 @@ def system_rdl(map: RegisterMap, name: str) -> str:
 
 
 if __name__ == "__main__":
-    from hw.host.core_map import core_map
+    import sys
 
-    print(markdown(core_map(256)), end="")
+    from hw.host.core_map import core_map
+    from hw.noc.config import MeshConfig
+    from hw.noc.registers.map import node_map
+
+    print(markdown(node_map(MeshConfig()) if sys.argv[1:] == ["noc"] else core_map(256)), end="")

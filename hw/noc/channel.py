@@ -4,7 +4,7 @@ from amaranth.hdl import ShapeLike
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["Channel"]
+__all__ = ["Arrival", "Channel"]
 
 
 class Channel(wiring.Signature):
@@ -39,3 +39,30 @@ class Channel(wiring.Signature):
 
     def __repr__(self) -> str:
         return f"Channel({self.shape!r}, {self.queues})"
+
+
+class Arrival(wiring.Signature):
+    """A stream that is always taken.
+
+    Parameters
+    ----------
+    shape
+        Of the payload.
+
+    Members
+    -------
+    payload : Out(shape)
+        What arrives.
+    valid : Out(1)
+        Something does.
+    """
+
+    def __init__(self, shape: ShapeLike) -> None:
+        self.shape = shape
+        super().__init__({"payload": Out(shape), "valid": Out(1)})
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Arrival) and other.shape == self.shape
+
+    def __repr__(self) -> str:
+        return f"Arrival({self.shape!r})"

@@ -17,7 +17,8 @@ LANE_BITS = 16
 """Width of a lane of a reduction."""
 
 HOST_POSITION = (0, 0)
-"""Column and row of the router whose node has the host's port."""
+"""Column and row of the router at whose edge the host is: it sends into the west input, and receives from the north
+output, as XY routing wants it of somebody beyond that corner."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from amaranth.lib import data
 from hw.noc.config import MeshConfig
 from hw.noc.ports import WANTS, Port
 
-__all__ = ["BodyLayout", "ChannelLayout", "Destinations", "FlitLayout", "coordinate_bits"]
+__all__ = ["BodyLayout", "ChannelLayout", "Destinations", "FlitLayout", "coordinate_bits", "host_destination"]
 
 
 def coordinate_bits(size: int) -> int:
@@ -23,15 +23,11 @@ def _destination_fields(cfg: MeshConfig, port: Port) -> dict[str, int]:
 
 
 def _body(cfg: MeshConfig) -> dict[str, int]:
-    return {"payload": cfg.payload_bits, "tag": cfg.tag_bits, "host": 1}
+    return {"payload": cfg.payload_bits, "tag": cfg.tag_bits}
 
 
 class BodyLayout(data.StructLayout):
-    """What a node receives of a flit.
-
-    ``payload``; ``tag``, the slot of the receivers; ``host``, which says that the destination is the host's port and
-    not the node that has it.
-    """
+    """What a node or the host receives of a flit: ``payload``; ``tag``, the slot of the receivers."""
 
     def __init__(self, cfg: MeshConfig) -> None:
         super().__init__(_body(cfg))
@@ -42,10 +38,12 @@ class FlitLayout(data.StructLayout):
 
     They are all nodes in one of ``columns`` and one of ``rows`` (bit masks), or, in a mesh of more than 8 columns or
     rows, all nodes of the rectangle ``x_first..x_last``, ``y_first..y_last``. Within a column only the rows are left.
+    With ``host`` the destination is the host, beyond the north edge of column 0: as if that were a row of its own
+    (:func:`host_destination`).
     """
 
     def __init__(self, cfg: MeshConfig, port: Port = Port.LOCAL) -> None:
-        super().__init__(_body(cfg) | _destination_fields(cfg, port))
+        super().__init__(_body(cfg) | {"host": 1} | _destination_fields(cfg, port))
 
 
 class ChannelLayout(data.StructLayout):
@@ -90,3 +88,8 @@ class Destinations:
             value |= (sum(1 << i for i in side) if cfg.masks else side[0] | side[-1] << bits) << at
             at += size if cfg.masks else 2 * bits
         return value
+
+
+def host_destination(cfg: MeshConfig) -> int:
+    """What stands behind a set ``host`` bit in a flit to the host: column 0, and no row of nodes."""
+    return 1 << cfg.rows if cfg.masks else 0

@@ -1,26 +1,29 @@
-"""The host's port of the mesh, beside the node at (0, 0)."""
+"""The host at the corner of the mesh: requests to registers, and flits of its own."""
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.noc.arbiter import RoundRobin
-from hw.noc.channel import Channel
+from hw.host.bus import RegisterBus
+from hw.noc.channel import Arrival, Channel
 from hw.noc.config import MeshConfig
-from hw.noc.fifo import FlitFifo
-from hw.noc.flit import BodyLayout, FlitLayout
+from hw.noc.flit import BodyLayout, ChannelLayout, FlitLayout
 from hw.noc.interface.tables import legal
+from hw.noc.interface.words import destination_bits, register_tag
+from hw.noc.ports import WANTS, Port
+from hw.noc.registers.master import RegisterMaster
+from hw.noc.registers.packet import BurstBus, host_address_bits
 
 __all__ = ["HostPort"]
 
 
 class HostPort(wiring.Component):
-    """Sits between a router and its node, and sends and receives flits of the host.
+    """A neighbour of the router at (0, 0): sends into its west input, receives from its north output, and never waits.
 
-    What the host sends goes to the router, by turns with the node, and to the node at once, by turns with the router.
-    What is for the host is what arrives with ``host`` set, from the router or from the node, the router first.
+    Requests to registers go before flits of the host. Those may go to any set of nodes, with any tag but that of
+    requests: blocks, for which the host keeps count of credits as an interface does, and credits that it gives.
 
     Parameters
     ----------
@@ -29,99 +32,100 @@ class HostPort(wiring.Component):
 
     Members
     -------
-    host_i, host_o : In(stream of FlitLayout(cfg)), Out(stream of BodyLayout(cfg))
-        The host. While it does not take what is for it, everything that the router has for this node waits.
-    node_i, node_o : In(Channel(FlitLayout(cfg))), Out(Channel(BodyLayout(cfg)))
-        The node.
-    router_i, router_o : In(Channel(BodyLayout(cfg))), Out(Channel(FlitLayout(cfg)))
-        The router.
+    bus : In(RegisterBus(host_address_bits(cfg)))
+        All registers of all nodes: the upper bits of the address are row and column.
+    burst : In(BurstBus(host_address_bits(cfg)))
+        The same, several words at a time.
+    send : In(stream of FlitLayout(cfg))
+        Flits of the host.
+    receive : Out(Arrival(BodyLayout(cfg)))
+        What is for the host: blocks for which it has given credits, and credits for its own.
     lost : Out(1)
-        Strobe: a flit of the host was dropped, since its destinations are none, outside the mesh, or the host.
+        Strobe: a flit of the host was dropped, since its destinations are none, outside the mesh, or the host, or its
+        tag is that of requests.
+    router_i, router_o : In(Channel(ChannelLayout(cfg, Port.SOUTH))), Out(Channel(ChannelLayout(cfg, Port.WEST)))
+        The router.
     """
 
-    host_i: stream.Interface
-    host_o: stream.Interface
-    node_i: Any
-    node_o: Any
+    bus: Any
+    burst: Any
+    send: stream.Interface
+    receive: Any
+    lost: Value
     router_i: Any
     router_o: Any
-    lost: Value
 
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg
-        flit, body = Channel(FlitLayout(cfg), cfg.queues), Channel(BodyLayout(cfg), cfg.queues)
         super().__init__({
-            "host_i": In(stream.Signature(FlitLayout(cfg))), "host_o": Out(stream.Signature(BodyLayout(cfg))),
-            "node_i": In(flit), "node_o": Out(body), "router_i": In(body), "router_o": Out(flit), "lost": Out(1),
+            **self.members(cfg), "router_i": In(Channel(ChannelLayout(cfg, Port.SOUTH), cfg.queues)),
+            "router_o": Out(Channel(ChannelLayout(cfg, Port.WEST), cfg.queues)),
         })
+
+    @staticmethod
+    def members(cfg: MeshConfig) -> dict[str, Any]:
+        """Ports to the host."""
+        bits = host_address_bits(cfg)
+        return {
+            "bus": In(RegisterBus(bits)), "burst": In(BurstBus(bits)), "send": In(stream.Signature(FlitLayout(cfg))),
+            "receive": Out(Arrival(BodyLayout(cfg))), "lost": Out(1),
+        }
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        cfg = self.cfg
-        m.submodules.sent = sent = FlitFifo(FlitLayout(cfg).size, max(2, cfg.depth))
-        m.submodules.received = received = FlitFifo(BodyLayout(cfg).size, max(2, cfg.depth))
-        head = data.View(FlitLayout(cfg), sent.o)
-        to_node, to_router = Signal(), Signal()  # what the head still wants
-        near, far = Signal(), Signal()  # what has taken it
-        ok = legal(cfg, sent.o[BodyLayout(cfg).size :]) & ~head.host
+        m.submodules.master = master = RegisterMaster(self.cfg)
+        connect(m, flipped(self.bus), master.bus)
+        connect(m, flipped(self.burst), master.burst)
+        arrived: Any = Signal(data.StructLayout({"body": BodyLayout(self.cfg), "valid": 1}))
+        m.d.sync += [arrived.body.eq(Value.cast(self.router_i.payload)), arrived.valid.eq(self.router_i.valid)]
+        is_answer = arrived.body.tag == register_tag(self.cfg)
         m.d.comb += [
-            sent.i.eq(self.host_i.payload), sent.put.eq(self.host_i.valid & sent.ready),
-            self.host_i.ready.eq(sent.ready),
-            to_node.eq(sent.valid & ok & self._includes_node(head) & ~near),
-            to_router.eq(sent.valid & ok & self._includes_others(head) & ~far),
-            self.lost.eq(sent.valid & ~ok),
+            self.router_i.ready.eq(-1), self.receive.payload.eq(arrived.body),
+            self.receive.valid.eq(arrived.valid & ~is_answer), master.answer.valid.eq(arrived.valid & is_answer),
+            master.answer.payload.eq(arrived.body.payload),
         ]
-        gives = Signal()  # the host's flit to the node
-        from_host = self._inject(m, self._receive(m, received, head, to_node, gives), head, to_router)
-        m.d.comb += sent.take.eq(sent.valid & (~to_node | gives) & (~to_router | from_host))
-        m.d.sync += [near.eq(~sent.take & (near | gives)), far.eq(~sent.take & (far | from_host))]
+        self._send(m, master.word)
         return m
 
-    def _receive(self, m: Module, received: FlitFifo, head: Any, to_node: Value, gives: Value) -> Value:
-        """To the node and to the host; gives whether the node's flit for the host is taken."""
-        arriving, body = self.router_i, self.router_i.payload
-        given = Signal()
-        for_host, from_node = Signal(), Signal()
-        own = Value.cast(self.node_i.payload)[: BodyLayout(self.cfg).size]
-        m.d.comb += [
-            # By turns, or the host could shut out the router.
-            gives.eq(to_node & ~given & self.node_o.ready.all()),
-            arriving.ready.eq(Mux(received.ready & ~gives & self.node_o.ready.all(), -1, 0)),
-            for_host.eq(arriving.valid & body.host),
-            self.node_o.valid.eq(gives | arriving.valid & ~body.host),
-            Value.cast(self.node_o.payload).eq(Mux(gives, Value.cast(head), Value.cast(body))),
-            from_node.eq(self.node_i.valid & self.node_i.payload.host & received.ready & ~for_host),
-            received.put.eq(for_host | from_node), received.i.eq(Mux(for_host, Value.cast(body), own)),
-            Value.cast(self.host_o.payload).eq(received.o), self.host_o.valid.eq(received.valid),
-            received.take.eq(received.valid & self.host_o.ready),
-        ]
-        m.d.sync += given.eq(gives)
-        return from_node
-
-    def _inject(self, m: Module, from_node: Value, head: Any, to_router: Value) -> Value:
-        """To the router; gives whether it takes the host's flit."""
-        m.submodules.turn = turn = RoundRobin(2)
-        node = self.node_i.payload
-        m.d.comb += [
-            turn.request[0].eq(self.node_i.valid & ~node.host & self._room(node.tag)),
-            turn.request[1].eq(to_router & self._room(head.tag)),
-            self.router_o.valid.eq(turn.request.any()),
-            self.router_o.payload.eq(Mux(turn.index, Value.cast(head), Value.cast(node))),
-            self.node_i.ready.eq(Mux(turn.grant[0] | from_node, -1, 0)),
-        ]
-        return turn.grant[1]
-
-    def _room(self, tag: Value) -> Value:
+    def _send(self, m: Module, word: Any) -> None:
+        """A register before the router: words of requests, then flits of the host."""
+        cfg = self.cfg
+        held, moves = Signal(FlitLayout(cfg)), Signal()
+        full = Signal()
+        flit, asked = self.send.payload, Value.cast(self.send.payload)
+        to = asked[-destination_bits(cfg) :]
+        good = legal(cfg, to) & ~flit.host & (flit.tag != register_tag(cfg))
         ready = self.router_o.ready
-        return ready[0] if self.cfg.queues == 1 else Mux(tag[0], ready[1], ready[0])
+        m.d.comb += [
+            moves.eq(~full | (ready if cfg.queues == 1 else Mux(held.tag[0], ready[1], ready[0]))),
+            word.ready.eq(moves), self.send.ready.eq(moves & ~word.valid),
+            self.lost.eq(self.send.valid & self.send.ready & ~good),
+            self.router_o.valid.eq(full & moves), self.router_o.payload.flit.eq(held),
+            self.router_o.payload.want.eq(_wants_at_corner(cfg, held)),
+        ]
+        with m.If(moves):
+            m.d.sync += [full.eq(word.valid | self.send.valid & good), held.as_value().eq(asked)]
+            with m.If(word.valid):
+                m.d.sync += [
+                    held.payload.eq(word.p.word), held.tag.eq(register_tag(cfg)), held.host.eq(0),
+                    held.as_value()[-len(to) :].eq(_to_node(cfg, word.p)),
+                ]
 
-    def _includes_node(self, flit: Any) -> Value:
-        if self.cfg.masks:
-            return flit.columns[0] & flit.rows[0]
-        return (flit.x_first == 0) & (flit.y_first == 0)
 
-    def _includes_others(self, flit: Any) -> Value:
-        if self.cfg.masks:
-            # Of one column or row there is nothing beside it.
-            return Cat(flit.columns[1:], flit.rows[1:]).any()
-        return flit.x_last.any() | flit.y_last.any()
+def _to_node(cfg: MeshConfig, word: Any) -> Value:
+    """Destinations of a single node."""
+    if cfg.masks:
+        return Cat(*(word.row == y for y in range(cfg.rows)), *(word.column == x for x in range(cfg.columns)))
+    return Cat(word.row, word.row, word.column, word.column)
+
+
+def _wants_at_corner(cfg: MeshConfig, flit: Any) -> Value:
+    """Outputs that a flit wants at column 0 and row 0, in the order of ``WANTS[Port.WEST]``."""
+    if cfg.masks:
+        at_x, at_y = flit.columns[0], flit.rows[0]
+        # Of one column or row there is nothing beyond it.
+        beyond_x, beyond_y = (s[1:].any() if len(s) > 1 else Const(0) for s in (flit.columns, flit.rows))
+    else:
+        at_x, beyond_x, at_y, beyond_y = flit.x_first == 0, flit.x_last != 0, flit.y_first == 0, flit.y_last != 0
+    leaves = {Port.EAST: beyond_x, Port.NORTH: Const(0), Port.SOUTH: at_x & beyond_y, Port.LOCAL: at_x & at_y}
+    return Cat(leaves[leave] for leave in WANTS[Port.WEST])

@@ -1,8 +1,13 @@
-"""The five ports of a router, and where a flit may go from each of them."""
+"""The five ports of a router, where a flit may go from each of them, and how neighbours are joined."""
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import Any
 
-__all__ = ["OPPOSITE", "STEP", "TURNS", "WANTS", "Port"]
+from amaranth.hdl import Module
+from amaranth.lib.wiring import connect
+
+__all__ = ["OPPOSITE", "STEP", "TURNS", "WANTS", "Port", "join_neighbours"]
 
 
 class Port(IntEnum):
@@ -29,3 +34,15 @@ back, and a node does not send to itself."""
 
 TURNS = {o: tuple(i for i in Port if o in WANTS[i]) for o in Port}
 """Inputs that compete for an output, in the order of its arbiter."""
+
+
+def join_neighbours(m: Module, parts: Mapping[tuple[int, int], Any], prefix: str = "") -> None:
+    """Join the ports ``{prefix}north_i``, ``{prefix}north_o`` and so on of parts to those of their neighbours.
+
+    Those at the edge stay idle.
+    """
+    for (x, y), part in parts.items():
+        for port, (dx, dy) in STEP.items():
+            if (x + dx, y + dy) in parts:
+                there = getattr(parts[x + dx, y + dy], f"{prefix}{OPPOSITE[port].name.lower()}_i")
+                connect(m, here=getattr(part, f"{prefix}{port.name.lower()}_o"), there=there)

@@ -40,8 +40,8 @@ def noc_command(
 
     Bare routers are compared with the cycle-accurate model: each pair of nodes alone, and random flits to one node and
     to many, with nodes that stall. Then the whole mesh with network interfaces and reduction runs random blocks, with
-    credits, and sums: nothing may be lost, doubled, changed or out of order. --chip defaults to neurram, whose mesh is
-    8 x 6. Exit 1 on a mismatch.
+    credits, and sums, while the host reads and writes registers of all tiles: nothing may be lost, doubled, changed or
+    out of order. --chip defaults to neurram, whose mesh is 8 x 6. Exit 1 on a mismatch.
     """
     given = {
         "columns": columns, "rows": rows, "payload_bits": payload, "depth": depth, "queues": queues,

@@ -1,4 +1,4 @@
-"""Routers with one line wrong: the claims must notice."""
+"""The network with one line wrong: the claims must notice."""
 
 import inspect
 import textwrap
@@ -10,13 +10,19 @@ from unittest.mock import patch
 from hw.noc.arbiter import RoundRobin
 from hw.noc.config import MeshConfig
 from hw.noc.fifo import FlitFifo
+from hw.noc.interface.interface import NetworkInterface
 from hw.noc.ports import Port
 from hw.noc.reduction.router import ReductionRouter
+from hw.noc.registers.master import RegisterMaster
+from hw.noc.registers.server import RegisterServer
 from hw.noc.router.inputs import InputUnit
 from hw.noc.router.router import Router
 from sim.formal.harness import Harness
+from sim.formal.interface.claims import InterfaceClaims
 from sim.formal.queue import FifoClaims
 from sim.formal.reduction.claims import AdderClaims, SumClaims
+from sim.formal.registers.master import MasterClaims
+from sim.formal.registers.server import ServerClaims
 from sim.formal.router.claims import ChannelClaims, WaitClaims
 from sim.formal.router.trace import TraceClaims
 
@@ -37,6 +43,8 @@ class Mutant:
         A part of it that occurs once there, and what is written instead.
     make
         The claims that must fail.
+    depth
+        In how many cycles they do.
     """
 
     what: str
@@ -45,6 +53,7 @@ class Mutant:
     line: str
     instead: str
     make: Callable[[], Harness]
+    depth: int = 10
 
     @contextmanager
     def within(self) -> Iterator[None]:
@@ -58,8 +67,11 @@ class Mutant:
             yield
 
 
+_CFG = MeshConfig(columns=3, rows=3, payload_bits=32, depth=2, contexts=0)
+
+
 def _router() -> Router:
-    return Router(MeshConfig(columns=3, rows=3, payload_bits=32, depth=2, contexts=0))
+    return Router(_CFG)
 
 
 def _adder(contexts: int = 1) -> ReductionRouter:
@@ -117,6 +129,22 @@ MUTANTS = (
         what="lanes carry into each other", owner=ReductionRouter, method="_add",
         line="child[part] + more[part]", instead="(child + more)[part]",
         make=lambda: AdderClaims(_adder()),
+    ),
+    Mutant(
+        what="an interface takes nothing while an answer waits", owner=NetworkInterface, method="_arrive",
+        line="self.eject.ready.eq(Mux(flows.clear, 0, -1))",
+        instead="self.eject.ready.eq(Mux(flows.clear | self.answer.valid, 0, -1))",
+        make=lambda: InterfaceClaims(NetworkInterface(_CFG)), depth=20,
+    ),
+    Mutant(
+        what="a packet ends before its answer has gone", owner=RegisterServer, method="elaborate",
+        line="with m.If(busy & ~more & self.answer.ready):", instead="with m.If(busy & ~more):",
+        make=lambda: ServerClaims(RegisterServer(2)),
+    ),
+    Mutant(
+        what="a request goes while words of an answer are still there", owner=RegisterMaster, method="elaborate",
+        line="with m.If(taken & (from_bus | ~words.valid)):", instead="with m.If(taken):",
+        make=lambda: MasterClaims(RegisterMaster(_CFG, 2)), depth=14,
     ),
 )
 """All of them."""

@@ -9,9 +9,12 @@ from typing import Any
 from hw.noc.arbiter import RoundRobin
 from hw.noc.config import MeshConfig
 from hw.noc.fifo import FlitFifo
+from hw.noc.host_port import HostPort
 from hw.noc.interface.interface import NetworkInterface
 from hw.noc.ports import Port
 from hw.noc.reduction.router import ReductionRouter
+from hw.noc.registers.master import RegisterMaster
+from hw.noc.registers.server import RegisterServer
 from hw.noc.router.network import Network
 from hw.noc.router.router import Router
 from sim.formal import queue
@@ -21,6 +24,8 @@ from sim.formal.interface.claims import InterfaceClaims
 from sim.formal.mutants import MUTANTS
 from sim.formal.reduction import claims as reduction
 from sim.formal.reduction import schedules
+from sim.formal.registers import host, master, server
+from sim.formal.registers.coupled import CoupledClaims
 from sim.formal.router import claims as router
 from sim.formal.router import mesh, routes
 from sim.formal.router.trace import TraceClaims
@@ -157,14 +162,14 @@ def _meshes() -> Iterator[Property]:
             seen=14 if columns * rows < 9 else 0,  # asked of the smaller ones: it costs more than the proof
         )
     yield Property(
-        name="mesh: no flit starves; the head of every queue has gone within 6 cycles", of="Network, 2 x 2, 1 deep",
-        make=lambda: mesh.HeadClaims(_network(2, 2), 6), depth=7,
+        name="mesh: no flit starves; the head of every queue has gone within 12 cycles", of="Network, 2 x 2, 1 deep",
+        make=lambda: mesh.HeadClaims(_network(2, 2), 12), depth=13,
     )
     for node in range(4):
         yield Property(
-            name="mesh: a flit is everywhere 12 cycles after its injection, once at each member and nowhere else",
+            name="mesh: a flit is everywhere 19 cycles after its injection, once at each member and nowhere else",
             of=f"Network, 2 x 2, 1 deep, from node {node}",
-            make=lambda n=node: mesh.ArrivalClaims(_network(2, 2), n, 12), engine=Engine.BOUNDED, depth=24,
+            make=lambda n=node: mesh.ArrivalClaims(_network(2, 2), n, 19), engine=Engine.BOUNDED, depth=38, seen=25,
         )
     yield Property(
         name="mesh: it never stands still for 4 cycles with flits in it", of="Network, 2 x 2, 1 deep",
@@ -211,14 +216,43 @@ def _interfaces() -> Iterator[Property]:
         )
 
 
+def _registers() -> Iterator[Property]:
+    for words in (2, 4):
+        yield Property(
+            name="registers: a node takes every word of a request, does each access once, in order, and answers once",
+            of=f"RegisterServer, bursts of {words}", make=lambda w=words: server.ServerClaims(RegisterServer(w)),
+        )
+        yield Property(
+            name="registers: the host has one request under way, a place for its answer, and one answer for each",
+            of=f"RegisterMaster, bursts of {words}",
+            make=lambda w=words: master.MasterClaims(RegisterMaster(_mesh(3, 3), w)),
+        )
+    for columns, rows, queues in ((8, 6, 1), (9, 2, 2)):
+        yield Property(
+            name="host: its port sends as a neighbour does, takes what arrives, and forges no request",
+            of=f"HostPort of {columns} x {rows}, {_some(queues, 'queue')}",
+            make=lambda c=columns, r=rows, q=queues: host.HostPortClaims(HostPort(_mesh(c, r, queues=q))),
+        )
+    for coupled in (False, True):
+        which = "nodes that owe answers" if not coupled else "nodes that take nothing while they owe one: it deadlocks"
+        yield Property(
+            name=f"mesh: it never stands still for 4 cycles with {which}", of="Network, 2 x 2, 1 deep",
+            make=lambda c=coupled: CoupledClaims(_network(2, 2), coupled=c), engine=Engine.BOUNDED, depth=20,
+            expected=Verdict.FAILS if coupled else Verdict.HOLDS,
+        )
+
+
 def _mutants() -> Iterator[Property]:
     for mutant in MUTANTS:
         yield Property(
             name=f"with a line changed so that {mutant.what}, its claims fail",
-            of=f"{mutant.owner.__name__}.{mutant.method}", make=mutant.make, engine=Engine.BOUNDED, depth=10,
+            of=f"{mutant.owner.__name__}.{mutant.method}", make=mutant.make, engine=Engine.BOUNDED,
+            depth=mutant.depth,
             expected=Verdict.FAILS, setting=mutant.within,
         )
 
 
-PROPERTIES: tuple[Property, ...] = (*_parts(), *_routers(), *_meshes(), *_reductions(), *_interfaces(), *_mutants())
+PROPERTIES: tuple[Property, ...] = (
+    *_parts(), *_routers(), *_meshes(), *_reductions(), *_interfaces(), *_registers(), *_mutants(),
+)
 """All lines."""

@@ -6,7 +6,7 @@ from hw.noc.ports import TURNS, WANTS, Port
 
 __all__ = ["last_values", "still"]
 
-_QUEUE = re.compile(r"(.*router_(\d+)_(\d+)\.router)\.(\w+)_input\.queue\.valid")
+_QUEUE = re.compile(r"(.*router_(\d+)_(\d+))\.(\w+)_input\.queue\.valid")
 
 
 def last_values(waves: str) -> dict[str, str]:

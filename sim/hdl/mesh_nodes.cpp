@@ -1,14 +1,17 @@
-// Nodes of a whole mesh: they send blocks and operands, free what they receive, and write down all that arrives.
-// `mesh_ports.h`, which is generated, names the ports.
+// Nodes of a whole mesh: they send blocks and operands, free what they receive, and write down all that arrives; and a
+// host that reads and writes registers of all tiles meanwhile. `mesh_ports.h`, which is generated, names the ports.
 //
-//   simulator HOST TX OPERANDS BLOCKS STALLS CYCLES BARRIER RESULT
+//   simulator SETUP TX OPERANDS REGISTERS BLOCKS STALLS CYCLES BARRIER RESULT ANSWERS
 //
-// HOST: words of flits that the host sends before cycle 0. TX: for each flit node, phase, words of what the node offers,
-// by node, in order. OPERANDS: likewise, but node * contexts + context for the node; contexts take turns. BLOCKS: for
-// each node and slot the flits of a block, which the node frees when they have come; 0: never. STALLS: a byte for each
-// node and cycle, repeated: what the node does not do (1 offers a flit, 2 offers an operand, 4 takes a sum, 8 frees a
-// block); empty: nodes always do. Items of phase 1 wait for BARRIER arrivals. RESULT: for each flit or sum that arrives
-// kind (0 flit, 1 sum, 2 flit at the host), cycle, node, words; all uint32.
+// SETUP: requests of the host before cycle 0, each of them flags (bit 0: of several words; 1: a write; 5:2 strobe; from 6
+// on: words), address of a word, words that are written. TX: for each flit node, phase, words of what the node offers,
+// by node, in order. OPERANDS: likewise, but node * contexts + context for the node; contexts take turns. REGISTERS:
+// requests while the nodes work. BLOCKS: for each node and slot the flits of a block, which the node frees when they
+// have come; 0: never. STALLS: a byte for each node and cycle, repeated: what the node does not do (1 offers a flit, 2
+// offers an operand, 4 takes a sum, 8 frees a block, 16 serves a register; the host as node 0); empty: nodes always do.
+// Items of phase 1 wait for BARRIER arrivals. RESULT: for each flit or sum that arrives kind (0 flit, 1 sum, 2 flit at
+// the host), cycle, node, words. ANSWERS: for each of REGISTERS the number of words, those words, the status; then the
+// words of all tiles. All uint32.
 
 #include <algorithm>
 #include <cstdint>
@@ -53,13 +56,119 @@ struct Items {
     bool done() const { return at == end; }
 };
 
+// A tile behind its register bus: words from address 0 on, and errors beyond.
+class Tile {
+public:
+    void offer(const TilePorts &ports, bool stall) {
+        *ports.request.ready = !waiting_ && !stall;
+        held_ = waiting_ && (held_ || !stall);
+        *ports.response.valid = held_;
+        if (held_) std::memcpy(ports.response.payload, &response_, 8);
+    }
+    bool observe(const TilePorts &ports) {
+        if (held_ && *ports.response.ready) waiting_ = held_ = false;
+        if (!*ports.request.ready || !*ports.request.valid) return false;
+        uint64_t request;
+        std::memcpy(&request, ports.request.payload, 8);
+        const uint64_t address = request & ((1ull << kTileAddress) - 1);
+        const bool write = request >> kTileAddress & 1;
+        waiting_ = true;
+        response_ = address < kTileWords ? 0 : 1ull << 32;
+        if (address < kTileWords) {
+            if (write) {
+                const auto data = static_cast<uint32_t>(request >> (kTileAddress + 1));
+                for (int byte = 0; byte < 4; ++byte) {
+                    const uint32_t mask = request >> (kTileAddress + 33 + byte) & 1 ? 0xFFu << 8 * byte : 0;
+                    words[address] = (words[address] & ~mask) | (data & mask);
+                }
+            } else response_ = words[address];
+        }
+        return true;
+    }
+    uint32_t words[kTileWords] = {};
+
+private:
+    bool waiting_ = false, held_ = false;
+    uint64_t response_ = 0;
+};
+
+// The host: one request after the other, at the one port or the other.
+class Host {
+public:
+    explicit Host(const char *path) : all_(contents(path)) {}
+    bool done() const { return at_ == all_.size(); }
+
+    void offer(const Ports &ports, bool stall) {
+        for (CData *valid : {ports.bus_request.valid, ports.burst_request.valid, ports.burst_data.valid}) *valid = 0;
+        *ports.bus_response.ready = *ports.burst_answer.ready = 0;
+        if (done() || (stall && !held_)) return;
+        const uint32_t flags = all_[at_], count = flags >> 6;
+        const uint64_t address = all_[at_ + 1], write = flags >> 1 & 1, strobe = flags >> 2 & 15;
+        const bool several = flags & 1;
+        held_ = step_ <= count;  // what is offered stays
+        if (step_ == 0 && several) {
+            put(ports.burst_request, address | (count - 1 | strobe << 4 | write << 8) << kHostAddress);
+        } else if (step_ == 0) {
+            const uint64_t data = write ? all_[at_ + 2] : 0;
+            put(ports.bus_request, address | (write | data << 1 | strobe << 33) << kHostAddress);
+        } else if (step_ <= count && several && write) {
+            put(ports.burst_data, all_[at_ + 1 + step_]);
+        } else {
+            *(several ? ports.burst_answer : ports.bus_response).ready = 1;
+            held_ = false;
+        }
+    }
+
+    bool observe(const Ports &ports) {
+        if (done()) return false;
+        const uint32_t flags = all_[at_], count = flags >> 6;
+        const bool several = flags & 1, write = flags & 2;
+        const Port &request = several ? ports.burst_request : ports.bus_request;
+        const Port &answer = several ? ports.burst_answer : ports.bus_response;
+        if (*request.valid && *request.ready) {
+            step_ = several && write ? 1 : count + 1;
+        } else if (*ports.burst_data.valid && *ports.burst_data.ready) {
+            ++step_;
+        } else if (*answer.ready && *answer.valid) {
+            uint64_t payload;
+            std::memcpy(&payload, answer.payload, 8);
+            const auto data = static_cast<uint32_t>(payload);
+            const uint32_t error = payload >> 32 & 1;
+            if (!several && !write) read_.push_back(data);
+            if (several && !(payload >> 33 & 1)) {
+                read_.push_back(data);
+                return true;
+            }
+            answers.push_back(static_cast<uint32_t>(read_.size()));
+            answers.insert(answers.end(), read_.begin(), read_.end());
+            answers.push_back(error | (several ? data << 1 : 0));
+            read_.clear();
+            at_ += 2 + (write ? count : 0);
+            step_ = 0;
+        } else return false;
+        held_ = false;
+        return true;
+    }
+    std::vector<uint32_t> answers;
+
+private:
+    static void put(const Port &port, uint64_t payload) {
+        *port.valid = 1;
+        // A port has 4 or 8 bytes.
+        std::memcpy(port.payload, &payload, port.bytes);
+    }
+    std::vector<uint32_t> all_, read_;
+    size_t at_ = 0, step_ = 0;
+    bool held_ = false;
+};
+
 class Bench {
 public:
     Bench(char **argv)
-        : ports_(top_), host_(contents(argv[1])), tx_(argv[2], kTxWords, kNodes),
-          operands_(argv[3], kOperandWords, kNodes * kContexts), blocks_(contents(argv[4])), left_(blocks_),
-          freed_(kNodes), barrier_(std::atol(argv[7])) {
-        std::ifstream file(argv[5], std::ios::binary);
+        : ports_(top_), set_up_(argv[1]), tx_(argv[2], kTxWords, kNodes),
+          operands_(argv[3], kOperandWords, kNodes * kContexts), registers_(argv[4]), blocks_(contents(argv[5])),
+          left_(blocks_), freed_(kNodes), tiles_(kNodes), barrier_(std::atol(argv[8])) {
+        std::ifstream file(argv[6], std::ios::binary);
         stalls_.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
     }
 
@@ -70,29 +179,25 @@ public:
         for (int n = 0; n < kNodes; ++n) {
             if (kContexts) *ports_.result[n].ready = (1 << kContexts) - 1;
         }
-        *ports_.host_o.ready = 1;
-        // The tables are emptied first; the last flit of the host has the farthest to go.
-        for (int quiet = 0, wait = 32; quiet < 256;) {
-            const bool offer = wait == 0 && sent_ * kHostWords < host_.size();
-            if (wait) --wait;
-            *ports_.host_i.valid = offer;
-            if (offer) std::memcpy(ports_.host_i.payload, &host_[sent_ * kHostWords], 4 * kHostWords);
+        // An answer says that what was written is there.
+        while (!set_up_.done()) {
+            set_up_.offer(ports_, false);
             settle();
-            if (offer && *ports_.host_i.ready) ++sent_;
-            quiet = offer || wait ? 0 : quiet + 1;
+            set_up_.observe(ports_);
             edge();
         }
-        *ports_.host_i.valid = 0;
+        set_up_.offer(ports_, false);
     }
 
     long run(long cycles) {
         long quiet = 0;
         for (cycle_ = 0; cycle_ < cycles && quiet < kQuiet; ++cycle_) {
             for (int n = 0; n < kNodes; ++n) offer(n);
+            registers_.offer(ports_, stalls(0) & 16);
             settle();
-            bool moved = false;
+            bool moved = registers_.observe(ports_);
             for (int n = 0; n < kNodes; ++n) moved |= observe(n);
-            if (*ports_.host_o.valid) record(2, 0, ports_.host_o.payload, kBodyWords), moved = true;
+            if (*ports_.host_receive.valid) record(2, 0, ports_.host_receive.payload, kBodyWords), moved = true;
             quiet = moved ? 0 : quiet + 1;
             phase_ = arrived_ >= barrier_;
             edge();
@@ -100,14 +205,21 @@ public:
         return cycle_;
     }
 
-    bool write(const char *path) const {
-        std::ofstream file(path, std::ios::binary);
-        file.write(reinterpret_cast<const char *>(result_.data()), static_cast<std::streamsize>(4 * result_.size()));
-        return file.good();
+    bool write(const char *result, const char *answers) {
+        for (const Tile &tile : tiles_) {
+            registers_.answers.insert(registers_.answers.end(), tile.words, tile.words + kTileWords);
+        }
+        return write(result, result_) && write(answers, registers_.answers);
     }
-    bool done() const { return tx_.done() && operands_.done(); }
+    bool done() const { return tx_.done() && operands_.done() && registers_.done(); }
 
 private:
+    static bool write(const char *path, const std::vector<uint32_t> &words) {
+        std::ofstream file(path, std::ios::binary);
+        file.write(reinterpret_cast<const char *>(words.data()), static_cast<std::streamsize>(4 * words.size()));
+        return file.good();
+    }
+    char stalls(int n) const { return stalls_.empty() ? 0 : stalls_[(cycle_ * kNodes + n) % stalls_.size()]; }
     void settle() { top_.clk = 0; top_.eval(); }
     void edge() { top_.clk = 1; top_.eval(); }
 
@@ -125,7 +237,8 @@ private:
     }
 
     void offer(int n) {
-        const char stall = stalls_.empty() ? 0 : stalls_[(cycle_ * kNodes + n) % stalls_.size()];
+        const char stall = stalls(n);
+        tiles_[n].offer(ports_.registers[n], stall & 16);
         drive(ports_.tx[n], tx_.next(n, phase_), 4 * kTxWords, stall & 1, held_[n][0]);
         if (kContexts) {
             stream_[n] = stall & 2 ? -1 : choose(n);
@@ -148,7 +261,7 @@ private:
     }
 
     bool observe(int n) {
-        bool moved = false;
+        bool moved = tiles_[n].observe(ports_.registers[n]);
         if (taken(*ports_.tx[n].ready, held_[n][0])) ++tx_.at[n], moved = true;
         if (taken(*ports_.release[n].ready, held_[n][1])) freed_[n].pop_front(), moved = true;
         if (*ports_.rx[n].valid) {
@@ -181,15 +294,16 @@ private:
 
     Top top_;
     Ports ports_;
-    std::vector<uint32_t> host_;
+    Host set_up_;
     Items tx_, operands_;
+    Host registers_;
     std::vector<uint32_t> blocks_, left_;
     std::vector<std::deque<uint32_t>> freed_;  // slots of blocks
+    std::vector<Tile> tiles_;
     bool held_[kNodes][2] = {};                // what a node offers: flit, free block
     int stream_[kNodes] = {};                  // and operand
     std::vector<char> stalls_;
     std::vector<uint32_t> result_;
-    size_t sent_ = 0;
     long cycle_ = 0, arrived_ = 0, barrier_;
     uint32_t phase_ = 0;
 };
@@ -197,13 +311,13 @@ private:
 }  // namespace
 
 int main(int argc, char **argv) {
-    if (argc != 9) return 2;
+    if (argc != 11) return 2;
     Bench bench(argv);
     bench.set_up();
     const std::clock_t start = std::clock();
-    const long cycles = bench.run(std::atol(argv[6]));
+    const long cycles = bench.run(std::atol(argv[7]));
     const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
-    const bool good = bench.write(argv[8]);
+    const bool good = bench.write(argv[9], argv[10]);
     std::printf("%ld %d %.6f\n", cycles, bench.done(), seconds);
     return good ? 0 : 1;
 }

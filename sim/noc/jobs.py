@@ -7,11 +7,13 @@ from numpy.typing import NDArray
 
 from hw.noc.config import MeshConfig
 from hw.noc.flit import Destinations
-from hw.noc.interface.control import FLOWS, control_tag
+from hw.noc.interface.words import FLOWS, register_tag
+from hw.noc.model import Answer, HostModel, NodeModel, TileMemory
 from hw.noc.reduction.trees import Group, entries
+from hw.noc.registers.packet import BURST, NODE_BITS, Burst, host_address, host_address_bits
 from macro_models.errors import InputError, ToolError
 from sim.noc.mesh import payloads
-from sim.noc.nodes import Flow, Job, NodesRun, NodesSimulation, Sends
+from sim.noc.nodes import TILE_WORDS, Flow, Job, NodesRun, NodesSimulation, Sends
 
 __all__ = ["check_job", "random_job", "run_jobs"]
 
@@ -59,7 +61,7 @@ def run_jobs(
         several = sum(len(flow.members(simulation.cfg)) > 1 for flow in job.flows)
         rows.append({
             "stall": stall, "flows": len(job.flows), "multicasts": several, "groups": len(job.groups), "flits": sent,
-            "deliveries": deliveries, "operands": operands, "sums": sums,
+            "deliveries": deliveries, "operands": operands, "sums": sums, "requests": len(job.registers),
             "cycles": int(max(run.flits[:, 0].max(initial=0), run.sums[:, 0].max(initial=0))) + 1, "cpu_s": run.cpu_s,
         })
         left -= sent + operands
@@ -75,23 +77,25 @@ def random_job(cfg: MeshConfig, rng: np.random.Generator, count: int, *, stall: 
     count
         Flits and operands.
     stall
-        Part of the cycles in which a node offers no flit, no operand, takes no sum, frees no block: each drawn alone.
+        Part of the cycles in which a node offers no flit, no operand, takes no sum, frees no block, and its tile does
+        not serve a register: each drawn alone.
     """
     flows = _random_flows(cfg, rng)
     groups = _random_groups(cfg, rng) if cfg.contexts else []
     members = sum(len(group.members) for group in groups)
     operands = -(-count // 2) if members else 0
-    bits = (rng.random((499, cfg.nodes, 4)) < stall) @ np.array([1, 2, 4, 8])
+    bits = (rng.random((499, cfg.nodes, 5)) < stall) @ np.array([1, 2, 4, 8, 16])
     return Job(
         flows=flows, groups=groups, tx=_random_blocks(cfg, rng, flows, count - operands),
         operands=_random_operands(cfg, rng, groups, -(-operands // members) if members else 0),
+        registers=[_random_request(cfg, rng) for _ in range(min(count // 50, 2000))],
         stalls=bits.astype(np.uint8) if stall else np.zeros(0, dtype=np.uint8),
     )
 
 
 def _random_flows(cfg: MeshConfig, rng: np.random.Generator) -> list[Flow]:
     """Flows to one node and to many, as long as members have a common slot that is free."""
-    free = np.ones((cfg.nodes, control_tag(cfg)), dtype=np.bool_)
+    free = np.ones((cfg.nodes, register_tag(cfg)), dtype=np.bool_)
     flows: list[Flow] = []
     numbers = np.zeros(cfg.nodes, dtype=np.int64)
     for source in rng.permutation(np.repeat(np.arange(cfg.nodes), 4)):
@@ -154,14 +158,27 @@ def _random_operands(cfg: MeshConfig, rng: np.random.Generator, groups: list[Gro
     return Sends(node=node, phase=np.zeros_like(node), payload=payload, number=context, last=node < 0)
 
 
+def _random_request(cfg: MeshConfig, rng: np.random.Generator) -> tuple[bool, Burst]:
+    """A port of the host, and what it asks for: of any node, some words beyond its registers or beyond the mesh."""
+    several = bool(rng.random() < 0.5)
+    count = int(rng.integers(1, BURST + 1)) if several else 1
+    address = host_address(cfg, int(rng.integers(cfg.nodes)), 4 * int(rng.integers(TILE_WORDS)))
+    if rng.random() < 0.05:
+        address = int(rng.integers(1 << host_address_bits(cfg) - NODE_BITS)) << NODE_BITS
+    if rng.random() < 0.05:
+        address |= (1 << NODE_BITS) - 4 * int(rng.integers(1, BURST))
+    data = tuple(int(word) for word in rng.integers(0, 1 << 32, count)) if rng.random() < 0.6 else None
+    return several, Burst(address, data, count, int(rng.integers(16)) if rng.random() < 0.3 else 15)
+
+
 def check_job(cfg: MeshConfig, job: Job, run: NodesRun) -> tuple[int, int]:
     """Flits delivered and sums, if each is right.
 
     Raises
     ------
     ToolError
-        If a flit was lost, doubled, changed, out of order or at the wrong node or slot; or if a sum is not that of the
-        operands of the same number.
+        If a flit was lost, doubled, changed, out of order or at the wrong node or slot; if a sum is not that of the
+        operands of the same number; or if an answer to the host or a word of a tile is not that of the model.
     """
     mesh = f"a mesh of {cfg.columns} x {cfg.rows}"
     sent = job.tx.node * FLOWS + job.tx.number
@@ -198,7 +215,28 @@ def check_job(cfg: MeshConfig, job: Job, run: NodesRun) -> tuple[int, int]:
         raise ToolError(
             f"the host of {mesh} must get nothing of what nodes send to each other: it got {run.at_host} flits"
         )
+    _check_registers(cfg, job, run)
     return len(run.flits), len(run.sums)
+
+
+def _check_registers(cfg: MeshConfig, job: Job, run: NodesRun) -> None:
+    mesh = f"a mesh of {cfg.columns} x {cfg.rows}"
+    tiles = [TileMemory(TILE_WORDS) for _ in range(cfg.nodes)]
+    host = HostModel(cfg, [NodeModel(cfg, tile) for tile in tiles])
+    if len(run.answers) != len(job.registers):
+        raise ToolError(
+            f"the host of {mesh} must get an answer to each of {len(job.registers)} requests, not {len(run.answers)}"
+        )
+    for (several, asked), found in zip(job.registers, run.answers, strict=True):
+        wanted = host.access(asked)
+        if not several:
+            # Single words: a word for every read, and no more than that it failed.
+            wanted = Answer((wanted.data or (0,)) if asked.data is None else (), wanted.error)
+        if found != wanted:
+            raise ToolError(f"the answer of {mesh} to {asked} must be {wanted}, not {found}")
+    for node, tile in enumerate(tiles):
+        if run.tiles[node].tolist() != tile.words:
+            raise ToolError(f"the tile at node {node} of {mesh} must hold what the host wrote")
 
 
 def _members(job: Job) -> int:

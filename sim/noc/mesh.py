@@ -17,7 +17,7 @@ from sim.build.verilate import compiler_key, verilate, verilog_modules
 
 __all__ = ["MeshRun", "MeshSimulation", "build_mesh", "payloads", "word_count"]
 
-_SHARED = ("router", "reduction_router", "network_interface")
+_SHARED = ("router", "node")
 """Modules that a mesh has one of for each node."""
 
 _QUIET = 4096

@@ -7,17 +7,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.noc.config import MeshConfig
-from hw.noc.flit import BodyLayout, Destinations, FlitLayout
-from hw.noc.interface.control import control_tag, write_entry, write_flow, write_members, write_slot
+from hw.noc.flit import BodyLayout, Destinations
 from hw.noc.interface.interface import RxLayout, TxLayout
+from hw.noc.model import Answer
 from hw.noc.reduction.inputs import OperandLayout
 from hw.noc.reduction.trees import Group, entries
+from hw.noc.registers.packet import NODE_BITS, Burst, host_address, host_address_bits
+from hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
 from macro_models.errors import ToolError
 from sim.build.children import Workspace
 from sim.build.toolchain import run_logged
 from sim.noc.mesh import build_mesh, word_count
 
-__all__ = ["Flow", "Job", "NodesRun", "NodesSimulation", "Sends"]
+__all__ = ["TILE_WORDS", "Flow", "Job", "NodesRun", "NodesSimulation", "Sends"]
+
+TILE_WORDS = 64
+"""Words of a tile's registers in simulation; what is beyond answers with an error."""
 
 Ints = NDArray[np.int64]
 Words = NDArray[np.uint32]
@@ -84,17 +89,21 @@ class Job:
         Flows and trees; the host sets them up first.
     tx, operands
         Flits of blocks, and operands of sums.
+    registers
+        Requests of the host while nodes work: at its port for several words, or at that for one.
     barrier
         Arrivals after which what is of phase 1 may go.
     stalls
         A byte for each node and cycle, of shape (cycles, nodes), repeated: 1, the node offers no flit; 2, no operand;
-        4, it takes no sum; 8, it frees no block. Empty: it always does.
+        4, it takes no sum; 8, it frees no block; 16, its tile serves no register (node 0: the host waits too). Empty:
+        it always does.
     """
 
     flows: Sequence[Flow] = ()
     groups: Sequence[Group] = ()
     tx: Sends
     operands: Sends
+    registers: Sequence[tuple[bool, Burst]] = ()
     barrier: int = 0
     stalls: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, dtype=np.uint8))
 
@@ -113,6 +122,10 @@ class NodesRun:
         Their payloads as 32-bit words.
     at_host
         Flits that arrived at the host.
+    answers
+        What the requests of the host gave.
+    tiles
+        Words of all tiles at the end, of shape (nodes, words).
     cycles
         Cycles until nothing moved any more, with those in which it was found out.
     cpu_s
@@ -124,6 +137,8 @@ class NodesRun:
     flit_payloads: Words
     sum_payloads: Words
     at_host: int
+    answers: list[Answer]
+    tiles: Words
     cycles: int
     cpu_s: float
 
@@ -159,9 +174,10 @@ class NodesSimulation:
         cfg = self.cfg
         streams = job.operands.node * cfg.contexts + job.operands.number
         files = {
-            "host": _pack(_set_up(cfg, job), FlitLayout(cfg).size),
+            "setup": _requests(cfg, [(False, request) for request in _set_up(cfg, job)]),
             "tx": _items(job.tx, job.tx.node, TxLayout(cfg).size),
             "operands": _items(job.operands, streams, OperandLayout(cfg).size),
+            "registers": _requests(cfg, job.registers),
         }
         blocks = np.zeros((cfg.nodes, 1 << cfg.tag_bits), dtype=np.uint32)
         for flow in job.flows:
@@ -171,10 +187,11 @@ class NodesSimulation:
                 words.tofile(folder / kind)
             blocks.tofile(folder / "blocks")
             job.stalls.astype(np.uint8).tofile(folder / "stalls")
-            arguments = [*files, "blocks", "stalls", str(cycles), str(job.barrier), "result"]
+            arguments = [*files, "blocks", "stalls", str(cycles), str(job.barrier), "result", "answers"]
             run_logged([str(self._program), *arguments], folder / "log", "the simulation of the mesh", cwd=folder)
             ran, done, cpu_s = (folder / "log").read_text().split()[-3:]
             result = np.fromfile(folder / "result", dtype=np.uint32)
+            registers = np.fromfile(folder / "answers", dtype=np.uint32)
         if not int(done):
             raise ToolError(f"nodes of a mesh of {cfg.columns} x {cfg.rows} must be able to send all that they have")
         result = result.reshape(-1, 3 + word_count(BodyLayout(cfg).size))
@@ -185,36 +202,50 @@ class NodesSimulation:
             number = found[:, tag] & np.uint32((1 << bits) - 1)
             return np.column_stack([found[:, 1], found[:, 2], number]).astype(np.int64)
 
+        tiles = registers[len(registers) - cfg.nodes * TILE_WORDS :]
         return NodesRun(
             flits=numbers(flits, cfg.tag_bits), sums=numbers(sums, (max(cfg.contexts, 1) - 1).bit_length()),
             flit_payloads=flits[:, 3 : 3 + words], sum_payloads=sums[:, 3 : 3 + words],
-            at_host=len(result) - len(flits) - len(sums), cycles=int(ran), cpu_s=float(cpu_s),
+            at_host=len(result) - len(flits) - len(sums), tiles=tiles.reshape(cfg.nodes, TILE_WORDS),
+            answers=_answers(registers[: len(registers) - len(tiles)].tolist()), cycles=int(ran), cpu_s=float(cpu_s),
         )
 
 
-def _set_up(cfg: MeshConfig, job: Job) -> list[int]:
-    """Flits of the host that write all tables."""
-    flits = []
+def _set_up(cfg: MeshConfig, job: Job) -> list[Burst]:
+    """Requests of the host that write all tables."""
+    requests = []
 
-    def control(node: int, word: int) -> None:
-        to = Destinations.one(*cfg.position(node)).pack(cfg)
-        flits.append(word | control_tag(cfg) << cfg.payload_bits | to << cfg.payload_bits + cfg.tag_bits + 1)
+    def write(node: int, given: tuple[int, int]) -> None:
+        requests.append(Burst(host_address(cfg, node, given[0]), (given[1],)))
 
     for flow in job.flows:
         members = flow.members(cfg)
         for node in members:
-            control(node, write_slot(cfg, flow.slot, flow.source, flow.number))
-        control(flow.source, write_flow(cfg, flow.number, flow.to, flow.slot))
-        control(flow.source, write_members(cfg, flow.number, len(members)))
+            write(node, write_slot(cfg, flow.slot, flow.source, flow.number))
+        write(flow.source, write_flow(cfg, flow.number, flow.to, flow.slot))
+        write(flow.source, write_members(cfg, flow.number, len(members)))
     for (node, context), entry in entries(cfg, job.groups).items():
-        control(node, write_entry(cfg, context, entry))
-    return flits
+        write(node, write_entry(cfg, context, entry))
+    return requests
 
 
-def _pack(values: list[int], bits: int) -> Words:
-    """Wide values as 32-bit words."""
-    count = word_count(bits)
-    return np.frombuffer(b"".join(value.to_bytes(4 * count, "little") for value in values), dtype=np.uint32)
+def _requests(cfg: MeshConfig, requests: Sequence[tuple[bool, Burst]]) -> Words:
+    """Flags, address and words of each request."""
+    words: list[int] = []
+    for several, asked in requests:
+        flags = several | (asked.data is not None) << 1 | asked.strobe << 2 | asked.count << 6
+        words += [flags, asked.address >> 2, *(asked.data or ())]
+    return np.array(words, dtype=np.uint32)
+
+
+def _answers(words: list[int]) -> list[Answer]:
+    """The answers from the number of words, the words and the status of each."""
+    found, at = [], 0
+    while at < len(words):
+        end = at + 1 + words[at]
+        found.append(Answer(tuple(words[at + 1 : end]), bool(words[end] & 1), words[end] >> 1))
+        at = end + 1
+    return found
 
 
 def _items(sends: Sends, stream: Ints, bits: int) -> Words:
@@ -232,34 +263,48 @@ def _ports(cfg: MeshConfig) -> str:
         "tx": TxLayout(cfg).size, "rx": RxLayout(cfg).size, "release": cfg.tag_bits,
         "operand": OperandLayout(cfg).size, "result": OperandLayout(cfg).size,
     }
+    address = host_address_bits(cfg) - 2
+    single = {
+        "host_receive": BodyLayout(cfg).size, "host_bus_request": address + 37, "host_bus_response": 33,
+        "host_burst_request": address + 9, "host_burst_data": 32, "host_burst_answer": 34,
+    }
 
     def port(name: str, bits: int) -> str:
         payload = f"top.{name}_payload"
         data = f"{payload}.data()" if bits > 64 else f"&{payload}"
-        ready = "nullptr" if name.startswith("rx") else f"&top.{name}_ready"
-        return f"{{{data}, &top.{name}_valid, {ready}}}"
+        ready = "nullptr" if name.startswith(("rx", "host_receive")) else f"&top.{name}_ready"
+        return f"{{{data}, &top.{name}_valid, {ready}, {4 if bits <= 32 else 8}}}"
 
     lists = {}
     for name, bits in sizes.items():
         exists = cfg.contexts or name not in ("operand", "result")
         lists[name] = ",\n        ".join(port(f"{name}_{n}", bits) for n in range(cfg.nodes)) if exists else ""
-    host = {"host_i": port("host_i", FlitLayout(cfg).size), "host_o": port("host_o", BodyLayout(cfg).size)}
-    members = [f"{name}{{{text}}}" for name, text in lists.items()] + [f"{name}{text}" for name, text in host.items()]
+    tiles = (
+        f"{{{port(f'registers_{n}_request', NODE_BITS + 34)}, {port(f'registers_{n}_response', 33)}}}"
+        for n in range(cfg.nodes)
+    )
+    lists["registers"] = ",\n        ".join(tiles)
+    members = [f"{name}{{{text}}}" for name, text in lists.items()]
+    named = {name: name.removeprefix("host_") if name != "host_receive" else name for name in single}
+    members += [f"{named[name]}{port(name, bits)}" for name, bits in single.items()]
     initial = ",\n        ".join(members)
-    count = {"Tx": sizes["tx"], "Rx": sizes["rx"], "Operand": sizes["operand"]}
-    count |= {"Host": FlitLayout(cfg).size, "Body": BodyLayout(cfg).size}
+    count = {"Tx": sizes["tx"], "Rx": sizes["rx"], "Operand": sizes["operand"], "Body": BodyLayout(cfg).size}
     words = ", ".join(f"k{name}Words = {word_count(bits)}" for name, bits in count.items())
     return f"""#include "Vtop.h"
 
 using Top = Vtop;
 constexpr int kNodes = {cfg.nodes}, kContexts = {cfg.contexts}, kSlots = {1 << cfg.tag_bits};
 constexpr int kTagAt = {cfg.payload_bits}, kQuiet = 4096;
+constexpr int kHostAddress = {address}, kTileAddress = {NODE_BITS - 3}, kTileWords = {TILE_WORDS};
 constexpr int {words};
 
-struct Port {{ void *payload; CData *valid; CData *ready; }};
+struct Port {{ void *payload; CData *valid; CData *ready; int bytes; }};
+struct TilePorts {{ Port request, response; }};
 
 struct Ports {{
-    Port tx[kNodes], rx[kNodes], release[kNodes], operand[kNodes], result[kNodes], host_i, host_o;
+    Port tx[kNodes], rx[kNodes], release[kNodes], operand[kNodes], result[kNodes];
+    TilePorts registers[kNodes];
+    Port {", ".join(named.values())};
     explicit Ports(Top &top) : {initial} {{}}
 }};
 """

@@ -65,7 +65,8 @@ class NocReport:
     def __str__(self) -> str:
         m = self.mesh
         slowest = min(self.per_output.values())
-        total = {key: sum(int(job[key]) for job in self.jobs) for key in ("flits", "deliveries", "operands", "sums")}
+        counted = ("flits", "deliveries", "operands", "sums", "requests")
+        total = {key: sum(int(job[key]) for job in self.jobs) for key in counted}
         rows = [
             f"mesh of {m.columns} x {m.rows}, {m.payload_bits} bits, {m.queues} x {m.depth} flits an input, "
             f"{m.contexts} contexts of reduction",
@@ -82,6 +83,7 @@ class NocReport:
             f"  whole mesh, {len(self.jobs)} random jobs with stalls: nothing lost, doubled, changed or out of order",
             f"    {total['flits']} flits, {total['deliveries']} deliveries, in blocks with credits",
             f"    {total['operands']} operands, {total['sums']} sums, all right",
+            f"    {total['requests']} requests of the host to registers of all tiles, answered and right, errors too",
         ]
         return "\n".join(rows)
 

@@ -29,7 +29,8 @@ def test_folder_is_complete(tmp_path: Path) -> None:
     assert (report.top, report.wrap) == ("mho_noc", "none")
     paths = {file.path for file in report.files}
     assert {f"mho_noc.{end}" for end in ("f", "core", "sdc", "vlt")} < paths
-    assert not any(path.startswith(("stubs/", "regs/")) for path in paths)
+    assert {f"regs/mho_node.{end}" for end in ("rdl", "md", "h")} < paths
+    assert not any(path.startswith("stubs/") for path in paths)
     config = json.loads((tmp_path / "out" / "librelane" / "config.json").read_text())
     assert (config["DESIGN_NAME"], "MACROS" in config) == ("mho_noc", False)
     assert "stubs" not in (tmp_path / "out" / "mho_noc.core").read_text()
@@ -41,12 +42,16 @@ def test_nodes_share_their_modules(tmp_path: Path) -> None:
     generate(_chip(3, 2), small, part="noc", prefix="x_", top="mesh")
     generate(_chip(4, 2), large, part="noc", prefix="x_", top="mesh")
     few, many = _modules(small), _modules(large)
-    # Widths of memories depend on the sides.
-    assert {n for n in few if "mem_" not in n} == {n for n in many if "mem_" not in n} >= {"mesh", "x_router"}
+    # Widths of memories and queues depend on the sides, and a register says what they are.
+    same = [{n for n in found if not re.search("mem_|fifo_|bank_", n)} for found in (few, many)]
+    assert same[0] == same[1] >= {"mesh", "x_node"}
     assert all(name.startswith("x_") for name in few if name != "mesh")
     # As many instances as there are nodes, of one module.
     for nodes, modules in ((6, few), (8, many)):
-        assert len(re.findall(r"^  x_router router_", modules["x_network"], re.MULTILINE)) == nodes
+        assert len(re.findall(r"^  x_node node_", modules["mesh"], re.MULTILINE)) == nodes
+        # The top holds nodes, the host's port and wires: nothing that is clocked, nothing that is computed.
+        assert set(re.findall(r"^  (x_\w+) \w+ \(", modules["mesh"], re.MULTILINE)) == {"x_node", "x_host_port"}
+        assert not re.search(r"always|[&|^+]", modules["mesh"])
 
 
 @pytest.mark.slow

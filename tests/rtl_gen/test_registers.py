@@ -11,22 +11,26 @@ from systemrdl.node import FieldNode, MemNode, RegNode
 
 from hw.host.core_map import core_map
 from hw.host.registers import Access, Field, Register, RegisterMap, Window
+from hw.noc.config import MeshConfig
+from hw.noc.registers.map import node_map
 from rtl_gen.registers import c_header, markdown, system_rdl
 
 MAP = core_map(256, "ab" * 32)
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "registers.md"
+NODE = node_map(MeshConfig())
+PAGES = Path(__file__).parents[2] / "docs" / "reference"
 
 
-def test_rdl_says_the_same(tmp_path: Path) -> None:
-    path = tmp_path / "core.rdl"
-    path.write_text(system_rdl(MAP, "mho_core_wb"))
+@pytest.mark.parametrize("map", [MAP, NODE], ids=["core", "node"])
+def test_rdl_says_the_same(map: RegisterMap, tmp_path: Path) -> None:
+    path = tmp_path / "map.rdl"
+    path.write_text(system_rdl(map, "mho_core_wb"))
     compiler = RDLCompiler()
     compiler.compile_file(str(path))
     top = compiler.elaborate().top
     assert top.inst_name == "mho_core_wb"
     children = {child.inst_name: child for child in top.children(unroll=True)}
-    assert list(children) == [entry.name for entry in MAP.entries]
-    for entry in MAP.entries:
+    assert list(children) == [entry.name for entry in map.entries]
+    for entry in map.entries:
         node = children[entry.name]
         assert node.absolute_address == entry.address
         if isinstance(entry, Window):
@@ -57,11 +61,14 @@ def test_c_header_has_the_addresses(tmp_path: Path) -> None:
     assert run.stdout.splitlines() == [*(f"{e.address} {e.name}" for e in MAP.entries), "1 mask"]
 
 
-def test_page_is_up_to_date() -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    fence = re.search(r"<!-- begin: python -m rtl_gen.registers -->\n(.*)<!-- end -->", text, re.DOTALL)
+@pytest.mark.parametrize(
+    ("page", "command", "map"), [("registers.md", "", core_map(256)), ("noc-registers.md", " noc", NODE)]
+)
+def test_page_is_up_to_date(page: str, command: str, map: RegisterMap) -> None:
+    text = (PAGES / page).read_text(encoding="utf-8")
+    fence = re.search(rf"<!-- begin: python -m rtl_gen.registers{command} -->\n(.*)<!-- end -->", text, re.DOTALL)
     assert fence is not None
-    assert fence[1] == markdown(core_map(256))
+    assert fence[1] == markdown(map)
 
 
 def test_addresses_are_the_same_for_every_size() -> None:

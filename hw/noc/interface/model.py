@@ -3,21 +3,20 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from hw.noc.config import HOST_POSITION, MeshConfig
-from hw.noc.flit import Destinations, coordinate_bits
-from hw.noc.interface.control import (
+from hw.noc.config import MeshConfig
+from hw.noc.flit import coordinate_bits, host_destination
+from hw.noc.interface.words import (
     FLOWS,
-    TOKEN_BITS,
     VALUE_BITS,
     Counter,
-    Operation,
-    Table,
-    control_tag,
     credit,
+    credit_tag,
     destination_bits,
+    member_bits,
+    register_tag,
 )
 
-__all__ = ["Body", "Flit", "InterfaceModel", "Pins", "Tx", "is_legal"]
+__all__ = ["Body", "Flit", "InterfaceModel", "Pins", "TableRow", "Tables", "Tx", "is_legal"]
 
 
 class Tx(NamedTuple):
@@ -33,7 +32,6 @@ class Body(NamedTuple):
 
     payload: int
     tag: int
-    host: bool
 
 
 class Flit(NamedTuple):
@@ -45,16 +43,27 @@ class Flit(NamedTuple):
     to: int
 
 
+class TableRow(NamedTuple):
+    """A row that is written to a ``table``: flow, members or slot."""
+
+    table: str
+    row: int
+    value: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pins:
-    """Outputs of a cycle: whether ``tx`` and ``release`` are ready, and what is at the other ports, if anything."""
+    """Outputs of a cycle: whether what comes in is taken, and what is at the other ports, if anything."""
 
     eject_ready: bool
     tx_ready: bool
     release_ready: bool
+    answer_ready: bool
+    tables_ready: bool
     rx: tuple[int, int] | None
+    request: int | None
     inject: Flit | None
-    setup: tuple[int, int] | None
+    counters: tuple[int, ...]
 
 
 @dataclass
@@ -94,6 +103,75 @@ def is_legal(cfg: MeshConfig, to: int) -> bool:
     return not to
 
 
+class Tables:
+    """Flows, slots and credits of an interface, without time.
+
+    Parameters
+    ----------
+    cfg
+        The mesh.
+    """
+
+    def __init__(self, cfg: MeshConfig) -> None:
+        self.cfg = cfg
+        self.flows = [_Flow() for _ in range(FLOWS)]
+        self.slots = [_Slot() for _ in range(FLOWS)]
+
+    def write(self, given: TableRow) -> None:
+        """Write a row."""
+        to = given.value & ((1 << destination_bits(self.cfg)) - 1)
+        legal, bit = is_legal(self.cfg, given.value & 0xFFFF), lambda k: bool(given.value >> k & 1)
+        flow = self.flows[given.row]
+        if given.table == "flow":
+            flow.host = bit(20)
+            flow.to = host_destination(self.cfg) if flow.host else to
+            flow.slot = given.value >> 16 & credit_tag(self.cfg)
+            flow.known = (flow.host or legal) and flow.slot < register_tag(self.cfg)
+        elif given.table == "members":
+            flow.members = given.value & ((1 << member_bits(self.cfg)) - 1)
+            flow.missing, flow.parity = [0, 0], 0
+        else:
+            host = bit(21)
+            where = host_destination(self.cfg) if host else to
+            self.slots[given.row] = _Slot(where, given.value >> 16 & 15, host, bit(20) and (host or legal))
+
+    def credit(self, word: int) -> bool:
+        """Take a credit; whether it belongs to a block."""
+        missing, odd = self.flows[word & 15].missing, word >> 4 & 1
+        owed = missing[odd] > 0
+        missing[odd] -= owed
+        return owed
+
+    def may_start(self, number: int) -> bool:
+        """Whether the next block of a flow has its credits."""
+        flow = self.flows[number]
+        return not flow.missing[flow.parity]
+
+    def start(self, number: int) -> None:
+        """Begin a block of a flow."""
+        flow = self.flows[number]
+        flow.missing[flow.parity] = flow.members
+        flow.parity ^= 1
+
+    def flit(self, number: int, payload: int) -> Flit | None:
+        """A flit of a flow, none if that is not known."""
+        flow = self.flows[number]
+        return Flit(payload, flow.slot, flow.host, flow.to) if flow.known else None
+
+    def free(self, number: int) -> Flit | None:
+        """The credit for a block of a slot, none if that is not in use."""
+        slot = self.slots[number]
+        if not slot.known:
+            return None
+        slot.parity ^= 1
+        return Flit(credit(slot.flow, slot.parity ^ 1), credit_tag(self.cfg), slot.host, slot.to)
+
+    def kind(self, tag: int) -> str:
+        """What arrives with a tag: credit, request, data or, for a slot that is not in use, lost."""
+        kinds = {credit_tag(self.cfg): "credit", register_tag(self.cfg): "request"}
+        return kinds.get(tag, "data" if self.slots[tag].known else "lost")
+
+
 class InterfaceModel:
     """A network interface (:class:`.interface.NetworkInterface`), equal to it in every cycle from reset on.
 
@@ -106,18 +184,16 @@ class InterfaceModel:
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg
         self.counters = dict.fromkeys(Counter, 0)
-        self._shown = dict(self.counters)  # what a read finds: without the last cycle
-        self._flows = [_Flow() for _ in range(FLOWS)]
-        self._slots = [_Slot() for _ in range(FLOWS)]
+        self._shown = dict(self.counters)  # without the last cycle
+        self._tables = Tables(cfg)
         self._cycle = 0
         self._event: tuple[str, int] | None = None  # what arrived in the last cycle
         self._flit: Flit | None = None
         self._opened: int | None = None  # flow of the block that is under way
-        self._asked: tuple[Counter, int] | None = None
 
     def step(
         self, *, tx: Tx | None = None, release: int | None = None, eject: Body | None = None, ready: int = -1,
-        lost: int = 0,
+        answer: int | None = None, write: TableRow | None = None, lost: bool = False,
     ) -> Pins:
         """Outputs of a cycle with these inputs; ``ready`` is that of the router, a bit for each queue.
 
@@ -126,121 +202,61 @@ class InterfaceModel:
         clears = self._cycle < FLOWS
         self._cycle += 1
         add = dict.fromkeys(Counter, 0)
-        event, asked = self._event, self._asked
-        word = event[1] if event and event[0] == "control" else None
-        rx = self._eject(eject, word)
-        # Credits and writes have the tables first.
-        table = None if word is None or word >> 29 != Operation.WRITE else word >> 26 & 7
-        holds_flows = clears or table == Table.MEMBERS or (word is not None and word >> 29 == Operation.CREDIT)
-        holds_slots = clears or (table == Table.SLOTS and word is not None and word >> 22 & 15 < control_tag(self.cfg))
+        event, shown = self._event, self._shown
+        kind = event[0] if event else ""
+        rx = self._eject(eject)
+        # Credits have the tables first, then writes.
+        tables_ready = not clears and kind != "credit"
+        written = write if tables_ready else None
+        holds = clears or kind == "credit" or (written is not None and written.table == "members")
         inject, moves = self._flit, self._flit is None or bool(ready >> self._flit.tag % self.cfg.queues & 1)
-        release_ready = moves and not holds_slots
-        flow_number = self._opened if self._opened is not None else tx.flow if tx else 0
-        flow = self._flows[flow_number]
-        free = not holds_flows and not flow.missing[flow.parity]
-        may = not (clears and self._opened is None) and (self._opened is not None or free or not flow.known)
-        tx_ready = moves and asked is None and release is None and may
-        value = self._shown[asked[0]] if asked else 0
+        release_ready = moves and not clears and (written is None or written.table != "slot")
+        number = self._opened if self._opened is not None else tx.flow if tx else 0
+        tables, known = self._tables, self._tables.flows[number].known
+        may = self._opened is not None or (not clears and (not known or (not holds and tables.may_start(number))))
+        tx_ready = moves and answer is None and release is None and may
         if moves:
-            self._flit = self._next(add, tx if tx_ready else None, flow, release, release_ready, value)
+            answers = answer if release is None else None
+            self._flit = self._next(add, tx if tx_ready else None, number, release if release_ready else None, answers)
         if tx and tx_ready:
-            if self._opened is None and flow.known:
-                flow.missing[flow.parity] = flow.members
-                flow.parity ^= 1
-            self._opened = None if tx.last else flow_number
+            if self._opened is None and known:
+                tables.start(number)
+            self._opened = None if tx.last else number
         # Tables are read before they are written.
-        good, setup = (False, None) if word is None else self._control(word, busy=asked is not None)
+        good = kind in ("data", "request") or (event is not None and kind == "credit" and tables.credit(event[1]))
+        if written:
+            tables.write(written)
         add[Counter.SENT] = inject is not None and moves
         add[Counter.STALLS] = not moves
         add[Counter.WAITS] = tx is not None and not may
-        add[Counter.UNROUTABLE] = lost.bit_count()
-        add[Counter.RECEIVED] = (event is not None and event[0] == "data") or good
-        add[Counter.DROPPED] = event is not None and event[0] != "data" and not good
+        add[Counter.UNROUTABLE] = lost
+        add[Counter.RECEIVED] = good
+        add[Counter.DROPPED] = event is not None and not good
         self._shown = dict(self.counters)
         for counter, step in add.items():
             self.counters[counter] = (self.counters[counter] + step) % (1 << VALUE_BITS)
         return Pins(
-            eject_ready=not clears, tx_ready=tx_ready, release_ready=release_ready, rx=rx, inject=inject, setup=setup
+            eject_ready=not clears, tx_ready=tx_ready, release_ready=release_ready,
+            answer_ready=moves and release is None, tables_ready=tables_ready, rx=rx,
+            request=event[1] if event and kind == "request" else None, inject=inject, counters=tuple(shown.values()),
         )
 
-    def _eject(self, eject: Body | None, word: int | None) -> tuple[int, int] | None:
-        self._event = None
+    def _eject(self, eject: Body | None) -> tuple[int, int] | None:
         if eject is None:
+            self._event = None
             return None
-        if eject.host:
-            self._event = "lost", 0
-        elif eject.tag == control_tag(self.cfg):
-            self._event = "control", eject.payload & 0xFFFF_FFFF
-        elif self._in_use(eject.tag, word):
-            self._event = "data", 0
-            return eject.payload, eject.tag
-        else:
-            self._event = "lost", 0
-        return None
-
-    def _in_use(self, tag: int, word: int | None) -> bool:
-        """Whether a slot is in use when a control flit has come in the cycle before."""
-        if word is not None and word >> 22 == Operation.WRITE << 7 | Table.SLOTS << 4 | tag:
-            return is_legal(self.cfg, word & 0xFFFF) and bool(word >> 20 & 1)
-        return self._slots[tag].known
+        kind = self._tables.kind(eject.tag)
+        self._event = kind, eject.payload & 0xFFFF_FFFF
+        return (eject.payload, eject.tag) if kind == "data" else None
 
     def _next(
-        self, add: dict[Counter, int], tx: Tx | None, flow: _Flow, release: int | None, release_ready: bool, value: int
+        self, add: dict[Counter, int], tx: Tx | None, number: int, release: int | None, answer: int | None
     ) -> Flit | None:
         """The flit that the register takes."""
-        control = control_tag(self.cfg)
-        if release is not None:
-            slot = self._slots[release]
-            if not release_ready:
-                return None
-            if not slot.known:
-                add[Counter.REFUSED] = 1
-                return None
-            slot.parity ^= 1
-            return Flit(credit(slot.flow, slot.parity ^ 1), control, slot.host, slot.to)
-        if self._asked is not None:
-            payload = Operation.ANSWER << 29 | self._asked[1] << VALUE_BITS | value
-            self._asked = None
-            return Flit(payload, control, True, Destinations.one(*HOST_POSITION).pack(self.cfg))
-        if tx is None:
+        if release is None and answer is not None:
+            return Flit(answer, register_tag(self.cfg), True, host_destination(self.cfg))
+        if release is None and tx is None:
             return None
-        if not flow.known:
-            add[Counter.REFUSED] = 1
-            return None
-        return Flit(tx.payload, flow.slot, flow.host, flow.to)
-
-    def _control(self, word: int, *, busy: bool) -> tuple[bool, tuple[int, int] | None]:
-        """Do what a control flit asks for: whether it was legal, and what is written to the reduction router."""
-        operation, table, row, value = word >> 29, word >> 26 & 7, word >> 22 & 15, word & 0x3F_FFFF
-        if operation == Operation.CREDIT:
-            missing = self._flows[value & 15].missing
-            if not missing[value >> 4 & 1]:
-                return False, None
-            missing[value >> 4 & 1] -= 1
-            return True, None
-        if operation == Operation.READ:
-            if table != Table.COUNTERS or row >= len(Counter) or busy:
-                return False, None
-            self._asked = Counter(row), value & ((1 << TOKEN_BITS) - 1)
-            return True, None
-        if operation != Operation.WRITE:
-            return False, None
-        return self._write(table, row, value)
-
-    def _write(self, table: int, row: int, value: int) -> tuple[bool, tuple[int, int] | None]:
-        known, to = is_legal(self.cfg, value & 0xFFFF), value & ((1 << destination_bits(self.cfg)) - 1)
-        flow = self._flows[row]
-        if table == Table.FLOWS:
-            slot = value >> 16 & control_tag(self.cfg)
-            flow.to, flow.slot, flow.host, flow.known = to, slot, bool(value >> 20 & 1), known
-        elif table == Table.MEMBERS:
-            flow.members = value & ((1 << self.cfg.nodes.bit_length()) - 1)
-            flow.missing, flow.parity = [0, 0], 0
-        elif table == Table.SLOTS and row < control_tag(self.cfg):
-            used = known and bool(value >> 20 & 1)
-            self._slots[row] = _Slot(to, value >> 16 & 15, bool(value >> 21 & 1), used)
-        elif table == Table.REDUCTION and row < self.cfg.contexts:
-            return True, (row, value & 0xFF)
-        else:
-            return False, None
-        return True, None
+        flit = self._tables.free(release) if release is not None else self._tables.flit(number, tx.payload if tx else 0)
+        add[Counter.REFUSED] = flit is None
+        return flit

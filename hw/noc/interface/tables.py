@@ -8,8 +8,8 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.noc.config import MeshConfig
-from hw.noc.flit import coordinate_bits
-from hw.noc.interface.control import FLOWS, destination_bits, member_bits
+from hw.noc.flit import coordinate_bits, host_destination
+from hw.noc.interface.words import FLOWS, CreditLayout, destination_bits, member_bits, register_tag
 
 __all__ = ["FlowTable", "SlotTable", "legal"]
 
@@ -29,6 +29,11 @@ def legal(cfg: MeshConfig, to: Value) -> Value:
         ok += [first <= last, last < size] if size & (size - 1) else [first <= last]
         to = to[2 * bits :]
     return Cat(ok).all() & ~to.any() if len(to) else Cat(ok).all()
+
+
+def _place(cfg: MeshConfig, to: Value, host: Value) -> Value:
+    """Destinations that a row holds: those that are written, or the host's."""
+    return Cat(bit | host if host_destination(cfg) >> k & 1 else bit & ~host for k, bit in enumerate(to))
 
 
 def _memory(m: Module, name: str, shape: Any, write: tuple[Value, Value, Value], address: Value) -> Value:
@@ -54,9 +59,11 @@ class FlowTable(wiring.Component):
     Members
     -------
     row, value : In(4), In(22)
-        Row and data of a write; ``value`` has flow and parity of a credit.
-    write, write_members, credit : In(1)
-        What comes: at most one of them.
+        Row and data of a write.
+    write, write_members : In(1)
+        What is written.
+    credit, credit_of : In(1), In(CreditLayout())
+        A credit comes. Nothing is written then.
     clear : In(1)
         Empties a row, with ``write`` and ``write_members``.
     spurious : Out(1)
@@ -76,6 +83,7 @@ class FlowTable(wiring.Component):
     write: Value
     write_members: Value
     credit: Value
+    credit_of: Any
     clear: Value
     spurious: Value
     flow: Value
@@ -90,7 +98,7 @@ class FlowTable(wiring.Component):
         self.cfg = cfg
         super().__init__({
             "row": In(4), "value": In(22), "write": In(1), "write_members": In(1), "credit": In(1),
-            "clear": In(1), "spurious": Out(1),
+            "credit_of": In(CreditLayout()), "clear": In(1), "spurious": Out(1),
             "flow": In(4), "destinations": Out(destination_bits(cfg)), "slot": Out(cfg.tag_bits), "host": Out(1),
             "known": Out(1), "free": Out(1), "start": In(1),
         })
@@ -99,8 +107,9 @@ class FlowTable(wiring.Component):
         m = Module()
         bits = destination_bits(self.cfg)
         shape = {"destinations": bits, "slot": self.cfg.tag_bits, "host": 1, "known": 1}
-        known = legal(self.cfg, self.value[:16]) & ~self.clear
-        row = Cat(self.value[:bits], self.value[16 : 16 + self.cfg.tag_bits], self.value[20], known)
+        host, slot = self.value[20], self.value[16 : 16 + self.cfg.tag_bits]
+        known = (host | legal(self.cfg, self.value[:16])) & (slot < register_tag(self.cfg)) & ~self.clear
+        row = Cat(_place(self.cfg, self.value[:bits], host), slot, host, known)
         found = data.View(data.StructLayout(shape), _memory(m, "rows", shape, (self.row, row, self.write), self.flow))
         m.d.comb += [getattr(self, name).eq(found[name]) for name in shape]
         self._credits(m)
@@ -113,12 +122,12 @@ class FlowTable(wiring.Component):
         address, before, after = Signal(_ROW), Signal(shape), Signal(shape)
         comes = self.credit | self.write_members
         m.d.comb += [
-            address.eq(Mux(self.credit, self.value[:4], Mux(self.write_members, self.row, self.flow))),
+            address.eq(Mux(self.credit, self.credit_of.flow, Mux(self.write_members, self.row, self.flow))),
             self.free.eq(~comes & (Mux(before.next_odd, before.odd, before.even) == 0)),
-            self.spurious.eq(self.credit & (Mux(self.value[4], before.odd, before.even) == 0)),
+            self.spurious.eq(self.credit & (Mux(self.credit_of.odd, before.odd, before.even) == 0)),
         ]
         with m.If(self.credit):
-            odd = self.value[4]
+            odd = self.credit_of.odd
             m.d.comb += [
                 after.even.eq(before.even - ~odd), after.odd.eq(before.odd - odd), after.next_odd.eq(before.next_odd),
             ]
@@ -181,14 +190,13 @@ class SlotTable(wiring.Component):
         m = Module()
         bits = destination_bits(self.cfg)
         shape = {"destinations": bits, "flow": 4, "host": 1, "known": 1}
-        used = self.value[20] & legal(self.cfg, self.value[:16])
-        row = Cat(self.value[:bits], self.value[16:20], self.value[21], used)
+        host = self.value[21]
+        used = self.value[20] & (host | legal(self.cfg, self.value[:16]))
+        row = Cat(_place(self.cfg, self.value[:bits], host), self.value[16:20], host, used)
         found = data.View(data.StructLayout(shape), _memory(m, "rows", shape, (self.row, row, self.write), self.slot))
         parity = (Mux(self.write, self.row, self.slot), ~self.write & ~self.odd, self.write | self.freed)
-        # A flit may follow right behind the write of its slot.
-        held = _memory(m, "used", 1, (self.row, used, self.write), self.tag)
         m.d.comb += [
-            self.in_use.eq(Mux(self.write & (self.row == self.tag), used, held)),
+            self.in_use.eq(_memory(m, "used", 1, (self.row, used, self.write), self.tag)),
             self.odd.eq(_memory(m, "parities", 1, parity, self.slot)),
             *(getattr(self, name).eq(found[name]) for name in shape),
         ]

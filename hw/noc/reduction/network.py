@@ -1,6 +1,6 @@
 """Reduction routers joined to a mesh, without nodes."""
 
-from typing import Any, cast
+from typing import Any
 
 from amaranth.hdl import Module
 from amaranth.lib import wiring
@@ -8,10 +8,9 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.noc.channel import Channel
 from hw.noc.config import MeshConfig
-from hw.noc.ports import OPPOSITE, STEP
+from hw.noc.ports import join_neighbours
 from hw.noc.reduction.inputs import OperandLayout
 from hw.noc.reduction.router import ReductionRouter, SetupLayout
-from hw.shared import Shared
 
 __all__ = ["ReductionNetwork"]
 
@@ -52,14 +51,10 @@ class ReductionNetwork(wiring.Component):
         routers = {}
         for node in range(cfg.nodes):
             x, y = cfg.position(node)
-            router = cast(Any, Shared(lambda: ReductionRouter(cfg), ReductionRouter.members(cfg), "reduction"))
+            router: Any = ReductionRouter(cfg)
             m.submodules[f"reduction_{x}_{y}"] = routers[x, y] = router
             m.d.comb += router.setup.eq(getattr(self, f"setup_{node}"))
             connect(m, outside=flipped(getattr(self, f"operand_{node}")), router=router.local_i)
             connect(m, outside=flipped(getattr(self, f"result_{node}")), router=router.local_o)
-        for (x, y), router in routers.items():
-            for port, (dx, dy) in STEP.items():
-                if (x + dx, y + dy) in routers:
-                    there = getattr(routers[x + dx, y + dy], f"{OPPOSITE[port].name.lower()}_i")
-                    connect(m, here=getattr(router, f"{port.name.lower()}_o"), there=there)
+        join_neighbours(m, routers)
         return m

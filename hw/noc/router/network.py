@@ -1,18 +1,17 @@
 """Routers joined to a mesh, without nodes."""
 
-from typing import Any, cast
+from typing import Any
 
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.noc.channel import Channel
-from hw.noc.config import MeshConfig
-from hw.noc.flit import BodyLayout, FlitLayout
-from hw.noc.ports import OPPOSITE, STEP
+from hw.noc.config import HOST_POSITION, MeshConfig
+from hw.noc.flit import BodyLayout, ChannelLayout, FlitLayout
+from hw.noc.ports import Port, join_neighbours
 from hw.noc.router.route import PlaceLayout
 from hw.noc.router.router import Router
-from hw.shared import Shared
 
 __all__ = ["Network"]
 
@@ -31,15 +30,22 @@ class Network(wiring.Component):
         From the nodes, row by row.
     eject_0 .. : Out(Channel(BodyLayout(cfg)))
         To the nodes.
+    host_i, host_o : In(Channel(ChannelLayout(cfg, Port.WEST))), Out(Channel(ChannelLayout(cfg, Port.SOUTH)))
+        From and to the host, at the corner.
     unroutable : Out(nodes)
         Strobes: a flit from a node without a destination other than the node was dropped.
     """
 
+    host_i: Any
+    host_o: Any
     unroutable: Any
 
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg
-        members: dict[str, Any] = {"unroutable": Out(cfg.nodes)}
+        members: dict[str, Any] = {
+            "unroutable": Out(cfg.nodes), "host_i": In(Channel(ChannelLayout(cfg, Port.WEST), cfg.queues)),
+            "host_o": Out(Channel(ChannelLayout(cfg, Port.SOUTH), cfg.queues)),
+        }
         for node in range(cfg.nodes):
             members[f"inject_{node}"] = In(Channel(FlitLayout(cfg), cfg.queues))
             members[f"eject_{node}"] = Out(Channel(BodyLayout(cfg), cfg.queues))
@@ -48,10 +54,11 @@ class Network(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         cfg = self.cfg
-        routers = {}
+        routers: dict[tuple[int, int], Any] = {}
         for node in range(cfg.nodes):
             x, y = cfg.position(node)
-            routers[x, y] = router = cast(Any, Shared(lambda: Router(cfg), Router.members(cfg), "router"))
+            router: Any = Router(cfg)
+            routers[x, y] = router
             m.submodules[f"router_{x}_{y}"] = router
             m.d.comb += [
                 *(router.place[name].eq(value) for name, value in PlaceLayout.pack(cfg, x, y).items()),
@@ -59,10 +66,7 @@ class Network(wiring.Component):
             ]
             connect(m, outside=flipped(getattr(self, f"inject_{node}")), router=router.local_i)
             connect(m, outside=flipped(getattr(self, f"eject_{node}")), router=router.local_o)
-        for (x, y), router in routers.items():
-            for port, (dx, dy) in STEP.items():
-                # Channels at the edge stay idle: nothing wants to go there.
-                if (x + dx, y + dy) in routers:
-                    there = getattr(routers[x + dx, y + dy], f"{OPPOSITE[port].name.lower()}_i")
-                    connect(m, here=getattr(router, f"{port.name.lower()}_o"), there=there)
+        join_neighbours(m, routers)
+        connect(m, outside=flipped(self.host_i), router=routers[HOST_POSITION].west_i)
+        connect(m, outside=flipped(self.host_o), router=routers[HOST_POSITION].north_o)
         return m

@@ -74,7 +74,9 @@ def wants(cfg: MeshConfig, place: Any, flit: Any, entry: Port, step: tuple[int, 
         One bit for each of ``WANTS[entry]``.
     """
     y = _Side(cfg.masks, place.row, (flit.rows,) if cfg.masks else (flit.y_first, flit.y_last), step[1])
-    leaves = {Port.NORTH: y.before, Port.SOUTH: y.beyond, Port.LOCAL: y.at}
+    # The host is a row before the first; a mask has no other rows then, and a rectangle says the first.
+    here = y.at if cfg.masks else y.at & ~flit.host
+    leaves = {Port.NORTH: y.before | flit.host, Port.SOUTH: y.beyond, Port.LOCAL: here}
     if entry not in (Port.NORTH, Port.SOUTH):
         x = _Side(cfg.masks, place.column, (flit.columns,) if cfg.masks else (flit.x_first, flit.x_last), step[0])
         # Along the row first; a flit leaves it in the columns that it has members in.

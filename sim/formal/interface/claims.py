@@ -2,22 +2,22 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data
 
 from hw.noc.interface.interface import NetworkInterface
-from hw.noc.interface.tables import FLOWS
+from hw.noc.interface.words import FLOWS, credit_tag, register_tag
 from sim.formal.harness import Harness, State, assume, claim, constant, drive_freely, witness
 
 __all__ = ["InterfaceClaims"]
 
 
 class InterfaceClaims(Harness):
-    """Ejection is always ready once the tables are empty; and credits are conserved.
+    """Ejection is always ready once the tables are empty; requests are handed on; and credits are conserved.
 
     The solver picks a flow and a parity. A block of these starts only when all members have given back the block before
     the last, and a credit is taken only for a block that has been sent. Everything may arrive at any time, malformed
-    flits too, and the node sends and frees what it likes.
+    flits too, and the node sends and frees what it likes, while the tables are written.
 
     Parameters
     ----------
@@ -32,13 +32,58 @@ class InterfaceClaims(Harness):
         node: Any = self.dut
         drive_freely(m, node.tx.payload, node.tx.valid, node.release.payload, node.release.valid, node.lost)
         drive_freely(m, node.inject.ready, node.eject.payload, node.eject.valid)
+        tables = node.tables
+        drive_freely(m, tables.row, tables.value, tables.flow, tables.members, tables.slot)
+        drive_freely(m, node.answer.payload, node.answer.valid)
+        # The bank of registers writes one table at a time, and slots that exist.
+        assume(m, (tables.flow + tables.members + tables.slot) <= 1)
+        assume(m, ~tables.slot | (tables.row < register_tag(node.cfg)))
         assume(m, ~node.eject.valid | node.eject.ready.all())
         cleared, opened = state["cleared"], Signal()
         m.d.sync += opened.eq(node.eject.ready.all())
         claim(m, "the tables are empty after 16 cycles", cleared <= FLOWS)
         claim(m, "what arrives is taken from then on", node.eject.ready.all() == (cleared == FLOWS))
         claim(m, "and for ever", ~opened | node.eject.ready.all())
+        self._requests(m, state, cleared)
         self._credits(m, state, state.part("flows"), cleared)
+
+    def _requests(self, m: Module, state: State, cleared: Value) -> None:
+        """What arrives for registers goes there a cycle later, and nothing else does; answers go to the host."""
+        node: Any = self.dut
+        cfg = node.cfg
+        body, came, word = node.eject.payload, Signal(name="request_came"), Signal(32, name="word_that_came")
+        m.d.sync += [came.eq(node.eject.valid & (body.tag == register_tag(cfg))), word.eq(body.payload)]
+        claim(m, "a request is handed on a cycle later", node.request.valid == came)
+        with m.If(came):
+            claim(m, "a request is handed on unchanged", node.request.payload == word)
+        for number in range(register_tag(cfg), credit_tag(cfg) + 1):
+            with m.If(cleared > number):
+                claim(m, f"slot {number} is never in use", state.words("slots.used")[number] == 0)
+        with m.If(node.eject.valid & (cleared == FLOWS)):
+            claim(m, "neither requests nor credits reach the tile", ~node.rx.valid | (body.tag < register_tag(cfg)))
+        flit, sent, answer = node.inject.payload, Signal(name="answer_sent"), Signal(32, name="answer_that_was_sent")
+        with m.If(~node.inject.valid | self._room(node)):
+            m.d.sync += [sent.eq(node.answer.valid & node.answer.ready), answer.eq(node.answer.payload)]
+        claim(m, "an answer that was taken is on its way", ~sent | node.inject.valid)
+        with m.If(sent):
+            claim(m, "it goes to the host with the tag of registers", flit.host & (flit.tag == register_tag(cfg)))
+            claim(m, "it goes unchanged", flit.payload[:32] == answer)
+        with m.If(node.inject.valid & (flit.tag == register_tag(cfg))):
+            claim(m, "no block has the tag of registers", sent)
+        self._known_flows(m, state, cleared)
+
+    def _known_flows(self, m: Module, state: State, cleared: Value) -> None:
+        """A flow that is in use has a tag that is a slot: nobody forges requests, answers or credits."""
+        cfg = self.dut.cfg
+        bits = cfg.tag_bits
+        for k, word in enumerate(state.words("flows.rows")):
+            with m.If(cleared > k):
+                claim(m, "a flow in use has a slot", ~word[-1] | (word[-2 - bits : -2] < register_tag(cfg)))
+
+    @staticmethod
+    def _room(node: Any) -> Value:
+        ready = node.inject.ready
+        return ready if node.cfg.queues == 1 else Mux(node.inject.payload.tag[0], ready[1], ready[0])
 
     def _credits(self, m: Module, state: State, flows: Any, cleared: Value) -> None:
         flow, odd = constant(m, range(FLOWS), "any_flow"), constant(m, 1, "any_parity")
@@ -51,7 +96,7 @@ class InterfaceClaims(Harness):
                     m.d.comb += [
                         row.as_value().eq(state.words("flows.missing")[k]), members.eq(state.words("flows.members")[k]),
                     ]
-        comes = flows.credit & (flows.value[:5] == (flow | odd << 4)) & ~flows.spurious
+        comes = flows.credit & (flows.credit_of.as_value() == Cat(flow, odd)) & ~flows.spurious
         begins = flows.start & (flows.flow == flow) & (row.next_odd == odd)
         with m.If(flows.write_members & (flows.row == flow)):
             m.d.sync += [owed.eq(0), blocks.eq(0)]
@@ -66,4 +111,5 @@ class InterfaceClaims(Harness):
             claim(m, "a credit belongs to a block", ~comes | (owed != 0))
         claim(m, "one access at a time", (flows.credit + flows.write_members + flows.start) <= 1)
         claim(m, "nothing starts before the tables are empty", ~flows.start | (cleared == FLOWS))
+        claim(m, "no block is under way before", ~state["opened"] | (cleared == FLOWS))
         witness(m, "the second block of a parity starts, of two members", begins & (blocks == 1) & (members == 2))

@@ -11,8 +11,8 @@ from hw.noc.router.router import Router
 from sim.formal.arbiter import turn_holds
 from sim.formal.harness import State, claim, witness
 from sim.formal.queue import fifo_holds, word_behind
-from sim.formal.router.routes import at_place, well_formed
-from sim.formal.router.surroundings import RouterHarness, body, room
+from sim.formal.router.routes import at_place, beyond, in_its_column, room, well_formed
+from sim.formal.router.surroundings import RouterHarness, body
 
 __all__ = ["ChannelClaims", "GrantClaims", "WaitClaims"]
 
@@ -32,7 +32,8 @@ class ChannelClaims(RouterHarness):
                     with m.If(count > behind):
                         wanted = at_place(cfg, self.dut.place, view.flit, port)
                         claim(m, f"{port.name}: it holds what was wanted", view.want == wanted)
-                        claim(m, f"{port.name}: it holds flits to the mesh", well_formed(cfg, view.flit, port))
+                        fits = well_formed(cfg, view.flit, port) & in_its_column(cfg, self.dut.place, view.flit, port)
+                        claim(m, f"{port.name}: it holds flits to the mesh", fits)
         for port in Port:
             o: Any = self.channel(port, "o")
             flit = body(o, port)
@@ -41,7 +42,10 @@ class ChannelClaims(RouterHarness):
             if port is not Port.LOCAL:
                 wanted = at_place(self.dut.cfg, self.dut.place, flit, OPPOSITE[port], STEP[port])
                 with m.If(o.valid):
-                    claim(m, f"{port.name}: the flit goes to the mesh", well_formed(self.dut.cfg, flit, OPPOSITE[port]))
+                    fits = well_formed(cfg, flit, OPPOSITE[port])
+                    fits = fits & in_its_column(cfg, self.dut.place, flit, OPPOSITE[port])
+                    claim(m, f"{port.name}: the flit goes to the mesh or to the host", fits)
+                with m.If(o.valid & ~beyond(cfg, self.dut.place, flit)):
                     claim(m, f"{port.name}: what it wants there goes with it", o.payload.want == wanted)
                     claim(m, f"{port.name}: it wants something there", wanted.any())
             witness(m, f"{port.name}: something goes out", o.valid)

@@ -5,12 +5,12 @@ from typing import Any
 from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import data
 
-from hw.noc.config import MeshConfig
+from hw.noc.config import HOST_POSITION, MeshConfig
 from hw.noc.flit import ChannelLayout
 from hw.noc.ports import STEP, Port
 from sim.formal.harness import Harness, State, assume, claim, constant, drive_freely, free, witness
 from sim.formal.queue import Queue, fifo_holds, input_queues, word_behind
-from sim.formal.router.routes import expected, well_formed
+from sim.formal.router.routes import room, wanted_at, well_formed
 
 __all__ = ["TAIL_BIT", "ArrivalClaims", "HeadClaims", "MeshHarness", "ProgressClaims", "StuckClaims"]
 
@@ -21,7 +21,10 @@ Places = list[tuple[tuple[int, int], Port]]
 
 
 class MeshHarness(Harness):
-    """A mesh whose nodes take whatever arrives and send anything at any time, to any set of nodes."""
+    """A mesh whose nodes and host take whatever arrives and send anything at any time, to any set of nodes.
+
+    Nodes send to the host too.
+    """
 
     def surround(self, m: Module) -> None:
         """Drive all inputs."""
@@ -32,6 +35,15 @@ class MeshHarness(Harness):
             drive_freely(m, inject.valid, Value.cast(inject.payload)[cfg.payload_bits :])
             m.d.comb += eject.ready.eq(-1)
             assume(m, ~inject.valid | well_formed(cfg, inject.payload, Port.LOCAL))
+        host = self.dut.host_i
+        drive_freely(m, host.valid, Value.cast(host.payload)[cfg.payload_bits :])
+        m.d.comb += self.dut.host_o.ready.eq(-1)
+        with m.If(host.valid):
+            # Claimed of the host's port.
+            flit = host.payload.flit
+            assume(m, room(host.ready, flit.tag) & well_formed(cfg, flit, Port.WEST) & ~flit.host)
+            assume(m, host.payload.want.any())
+            assume(m, host.payload.want == wanted_at(cfg, 0, 0, flit, Port.WEST))
 
     def node(self, node: int) -> tuple[Any, Any]:
         """Injection and ejection of a node."""
@@ -79,12 +91,15 @@ class MeshHarness(Harness):
             word = word_behind(m, queue.fifo, queue.state, behind, f"{name} {behind}".replace(" ", "_"))
             view: Any = data.View(ChannelLayout(cfg, port), word)
             flit = view.flit
-            column, row = (lambda i, f=flit: f.columns[i]), (lambda i, f=flit: f.rows[i])
-            leaves = expected(cfg, *place, column, row, port).values()
-            wanted = Cat(Const(0, 1) if bit is False else bit for bit in leaves)
+            wanted = wanted_at(cfg, *place, flit, port)
+            fits = well_formed(cfg, flit, port)
+            if place[0] and port in (Port.NORTH, Port.SOUTH):
+                fits = fits & ~flit.host
+            if place == HOST_POSITION and port is Port.WEST:
+                fits = fits & ~flit.host  # the host does not send to itself
             with m.If(count > behind):
                 claim(m, f"{name}: what it holds is wanted", view.want == wanted)
-                claim(m, f"{name}: it holds flits to the mesh", well_formed(cfg, flit, port))
+                claim(m, f"{name}: it holds flits to the mesh", fits)
                 if cfg.queues > 1:
                     claim(m, f"{name}: a flit is in the queue of its tag", flit.tag[0] == queue.number)
                 if port is not Port.LOCAL:
@@ -158,7 +173,7 @@ class StuckClaims(MeshHarness):
     """The mesh is never still for ``cycles`` cycles with flits in it, though nodes take all that arrives.
 
     This asks nothing of how routers work: it is put to routers with packets too. A node that has begun a packet goes on
-    with it.
+    with it; the host sends nothing.
 
     Parameters
     ----------
@@ -175,9 +190,10 @@ class StuckClaims(MeshHarness):
     def specify(self, m: Module, state: State) -> None:
         cfg: MeshConfig = self.dut.cfg
         self.surround(m)
+        assume(m, ~self.dut.host_i.valid)
         for node in range(cfg.nodes):
             inject, _ = self.node(node)
-            within, to = Signal(name=f"within_{node}"), Signal(cfg.rows + cfg.columns, name=f"to_{node}")
+            within, to = Signal(name=f"within_{node}"), Signal(1 + cfg.rows + cfg.columns, name=f"to_{node}")
             destinations = Value.cast(inject.payload)[-len(to) :]
             with m.If(inject.valid & inject.ready):
                 m.d.sync += [within.eq(~inject.payload.tag[TAIL_BIT]), to.eq(destinations)]
@@ -213,15 +229,23 @@ class ArrivalClaims(MeshHarness):
         cfg: MeshConfig = self.dut.cfg
         self.surround(m)
         pick, picked = free(m, 1, "pick"), Signal()
-        age, left, here = Signal(range(self.cycles + 1)), Signal(cfg.nodes), Signal(cfg.nodes)
+        age, left, here = Signal(range(self.cycles + 1)), Signal(cfg.nodes + 1), Signal(cfg.nodes + 1)
+        # The last is the host.
+        m.d.comb += [
+            self.dut.host_i.payload.flit.payload[0].eq(0),
+            here[-1].eq(self.dut.host_o.valid & self.dut.host_o.payload.flit.payload[0]),
+        ]
         for node in range(cfg.nodes):
             inject, eject = self.node(node)
             takes = pick & ~picked & inject.valid & inject.ready if node == self.node_number else Const(0, 1)
             m.d.comb += [inject.payload.payload[0].eq(takes), here[node].eq(eject.valid & eject.payload.payload[0])]
             if node == self.node_number:
                 members = Cat(
-                    Const(0, 1) if k == node else inject.payload.columns[x] & inject.payload.rows[y]
-                    for k, (x, y) in enumerate(map(cfg.position, range(cfg.nodes)))
+                    *(
+                        Const(0, 1) if k == node else inject.payload.columns[x] & inject.payload.rows[y]
+                        for k, (x, y) in enumerate(map(cfg.position, range(cfg.nodes)))
+                    ),
+                    inject.payload.host,
                 )
                 with m.If(takes):
                     m.d.sync += [picked.eq(1), left.eq(members)]
@@ -232,5 +256,6 @@ class ArrivalClaims(MeshHarness):
             claim(m, "it arrives in time", (age != self.cycles) | (left == 0))
             claim(m, "it arrives at its members, once at each", (here & ~left) == 0)
             witness(m, "it has arrived at all others", (left == 0) & (age == self.cycles))
+            witness(m, "it has arrived at the host", here[-1])
         with m.Else():
             claim(m, "it arrives after it was sent", here == 0)

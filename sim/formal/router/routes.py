@@ -17,7 +17,20 @@ from hw.noc.ports import OPPOSITE, STEP, WANTS, Port
 from hw.noc.router.route import PlaceLayout, wants
 from sim.formal.harness import Harness, State, assume, claim, constant
 
-__all__ = ["RouteClaims", "at_place", "check_channels", "check_trees", "expected", "in_mesh", "well_formed"]
+__all__ = [
+    "RouteClaims",
+    "at_place",
+    "beyond",
+    "check_channels",
+    "check_trees",
+    "expected",
+    "in_its_column",
+    "in_mesh",
+    "room",
+    "sides",
+    "wanted_at",
+    "well_formed",
+]
 
 Bit = Any
 Side = Callable[[int], Bit]
@@ -26,8 +39,8 @@ Side = Callable[[int], Bit]
 def expected(cfg: MeshConfig, x: int, y: int, column: Side, row: Side, entry: Port) -> dict[Port, Bit]:
     """Outputs that a flit wants at the router in column ``x`` and row ``y``, when it has come in at ``entry``.
 
-    ``column(i)`` and ``row(i)`` say whether the destinations have a column or row; their bits may be of Amaranth or of
-    numpy.
+    ``column(i)`` and ``row(i)`` say whether the destinations have a column or row, row -1 being that of the host; their
+    bits may be of Amaranth or of numpy.
     """
     # Within a column a flit has no columns left.
     across = () if entry in (Port.NORTH, Port.SOUTH) else _across(cfg, x, column)
@@ -41,7 +54,7 @@ def _across(cfg: MeshConfig, x: int, column: Side) -> tuple[Bit, Bit, Bit]:
 
 def _along(cfg: MeshConfig, y: int, row: Side) -> tuple[Bit, Bit, Bit]:
     """Whether there are destinations in the rows north of ``y``, in it, and south of it."""
-    return _any(row(i) for i in range(y)), row(y), _any(row(i) for i in range(y + 1, cfg.rows))
+    return _any(row(i) for i in range(-1, y)), row(y), _any(row(i) for i in range(y + 1, cfg.rows))
 
 
 def _combine(across: Sequence[Bit], along: Sequence[Bit], entry: Port) -> dict[Port, Bit]:
@@ -62,12 +75,13 @@ def _any(bits: Any) -> Bit:
 # --- In hardware ------------------------------------------------------------------------------------------------------
 
 
-def _sides(cfg: MeshConfig, flit: Any, entry: Port) -> tuple[Side, Side]:
+def sides(cfg: MeshConfig, flit: Any) -> tuple[Side, Side]:
+    """Columns and rows of the destinations of a flit."""
     if cfg.masks:
-        return (lambda i: flit.columns[i]), (lambda i: flit.rows[i])
+        return (lambda i: flit.columns[i]), (lambda i: flit.host if i < 0 else flit.rows[i])
     return (
         lambda i: (flit.x_first <= i) & (flit.x_last >= i),
-        lambda i: (flit.y_first <= i) & (flit.y_last >= i),
+        lambda i: flit.host if i < 0 else ~flit.host & (flit.y_first <= i) & (flit.y_last >= i),
     )
 
 
@@ -76,7 +90,7 @@ def at_place(cfg: MeshConfig, place: Any, flit: Any, entry: Port, step: tuple[in
 
     ``step`` is the way from there to the router that is meant; beyond the edge nothing is wanted.
     """
-    column, row = _sides(cfg, flit, entry)
+    column, row = sides(cfg, flit)
     along = _select(cfg, place.row, cfg.rows, step[1], lambda y: _along(cfg, y, row))
     across: Any = Const(0, 3)
     if entry not in (Port.NORTH, Port.SOUTH):
@@ -95,6 +109,17 @@ def _select(cfg: MeshConfig, at: Any, size: int, ahead: int, bits: Callable[[int
     return total[:3]
 
 
+def wanted_at(cfg: MeshConfig, x: int, y: int, flit: Any, entry: Port) -> Any:
+    """:func:`expected` of a flit at a router that is known, in the order of ``WANTS[entry]``."""
+    leaves = expected(cfg, x, y, *sides(cfg, flit), entry).values()
+    return Cat(Const(0, 1) if bit is False else bit for bit in leaves)
+
+
+def room(ready: Any, tag: Any) -> Any:
+    """``ready`` of the queue that a flit with a tag goes to."""
+    return ready.bit_select(tag[0], 1) if len(ready) > 1 else ready
+
+
 def in_mesh(cfg: MeshConfig, place: Any) -> Any:
     """Whether a place is one of the mesh."""
     if cfg.masks:
@@ -107,13 +132,30 @@ def _one_hot(bits: Any) -> Any:
 
 
 def well_formed(cfg: MeshConfig, flit: Any, port: Port) -> Any:
-    """Whether the destinations lie in the mesh, and there is a row among them."""
+    """Whether the destinations lie in the mesh, with a row among them; or they are the host, north of column 0."""
+    across = port not in (Port.NORTH, Port.SOUTH)
     if cfg.masks:
-        return flit.rows.any()
-    fits = (flit.y_first <= flit.y_last) & (flit.y_last < cfg.rows)
-    if port not in (Port.NORTH, Port.SOUTH):
-        fits = fits & (flit.x_first <= flit.x_last) & (flit.x_last < cfg.columns)
-    return fits
+        fits, host = flit.rows.any(), ~flit.rows.any()
+        if across:
+            host = host & (flit.columns == 1)
+    else:
+        fits, host = (flit.y_first <= flit.y_last) & (flit.y_last < cfg.rows), (flit.y_first | flit.y_last) == 0
+        if across:
+            fits = fits & (flit.x_first <= flit.x_last) & (flit.x_last < cfg.columns)
+            host = host & ((flit.x_first | flit.x_last) == 0)
+    # Nothing comes from the north that goes there.
+    return Mux(flit.host, host if port is not Port.NORTH else 0, fits)
+
+
+def in_its_column(cfg: MeshConfig, place: Any, flit: Any, port: Port) -> Any:
+    """Whether a flit to the host, where it has no columns any more, is in column 0."""
+    first = place.column == (1 if cfg.masks else 0)
+    return ~flit.host | first if port in (Port.NORTH, Port.SOUTH) else Const(1)
+
+
+def beyond(cfg: MeshConfig, place: Any, flit: Any) -> Any:
+    """Whether a flit is for the host and the place is where it leaves the mesh."""
+    return flit.host & (place.row == (1 if cfg.masks else 0)) & (place.column == (1 if cfg.masks else 0))
 
 
 class RouteClaims(Harness):
@@ -137,7 +179,7 @@ class RouteClaims(Harness):
         assume(m, in_mesh(cfg, place))
         for port in self.ports:
             flit = constant(m, FlitLayout(cfg, port), f"flit_{port.name.lower()}")
-            assume(m, well_formed(cfg, flit, port))
+            assume(m, well_formed(cfg, flit, port) & in_its_column(cfg, place, flit, port))
             # An input faces the router that the flit comes from: that one looks ahead.
             step = (0, 0) if port is Port.LOCAL else STEP[OPPOSITE[port]]
             ahead = Cat(wants(cfg, place, flit, port, step))
@@ -151,7 +193,9 @@ class RouteClaims(Harness):
             for k, leave in enumerate(WANTS[port]):
                 if leave in STEP:
                     inside = _exists(cfg, place, STEP[leave])
-                    claim(m, f"from {port.name} nothing leaves the mesh", inside | ~here[k])
+                    if leave is Port.NORTH:
+                        inside = inside | beyond(cfg, place, flit)
+                    claim(m, f"from {port.name} nothing leaves the mesh but to the host", inside | ~here[k])
 
 
 def _exists(cfg: MeshConfig, place: Any, step: tuple[int, int]) -> Any:
@@ -227,6 +271,8 @@ def _number(columns: int, rows: int, x: int, y: int, port: Port, comes: bool = F
 def check_trees(cfg: MeshConfig) -> int:
     """Check that the tree of every set of destinations from every source reaches its members once and nothing else.
 
+    The host is a set of its own, and a source too, from the west of the corner.
+
     Returns
     -------
     int
@@ -242,13 +288,22 @@ def check_trees(cfg: MeshConfig) -> int:
     # Every set of columns with every set of rows.
     in_column = [np.repeat(columns[:, i], len(rows)) for i in range(cfg.columns)]
     in_row = [np.tile(rows[:, i], len(columns)) for i in range(cfg.rows)]
-    for source in range(cfg.nodes):
-        reached = _reach(cfg, cfg.position(source), in_column, in_row)
+    # The last set, and the last of what is reached, is the host.
+    in_column = [np.append(bits, x == 0) for x, bits in enumerate(in_column)]
+    in_row = [np.append(bits, False) for bits in in_row]
+    to_host = np.arange(count + 1) == count
+    for source in range(-1, cfg.nodes):
+        place, entry = ((0, 0), Port.WEST) if source < 0 else (cfg.position(source), Port.LOCAL)
+        reached = _reach(cfg, place, entry, in_column, [*in_row, to_host])
         for node in range(cfg.nodes):
             x, y = cfg.position(node)
-            member = (in_column[x] & in_row[y]).astype(np.int8) if node != source else np.zeros(count, dtype=np.int8)
-            assert np.array_equal(reached[node], member), f"from {cfg.position(source)} to {(x, y)}"
-    return count * cfg.nodes
+            member = in_column[x] & in_row[y] & (node != source)
+            if source < 0:
+                member = member & ~to_host  # the host does not send to itself
+                reached[node] = reached[node] * ~to_host
+            assert np.array_equal(reached[node], member.astype(np.int8)), f"from {place} to {(x, y)}"
+        assert source < 0 or np.array_equal(reached[-1], to_host.astype(np.int8)), f"from {place} to the host"
+    return (count + 1) * (cfg.nodes + 1) - 1
 
 
 def _all_sets(size: int, masks: bool) -> NDArray[np.bool_]:
@@ -260,18 +315,21 @@ def _all_sets(size: int, masks: bool) -> NDArray[np.bool_]:
 
 
 def _reach(
-    cfg: MeshConfig, source: tuple[int, int], in_column: list[NDArray[np.bool_]], in_row: list[NDArray[np.bool_]]
+    cfg: MeshConfig, source: tuple[int, int], entry: Port, in_column: list[NDArray[np.bool_]],
+    in_row: list[NDArray[np.bool_]],
 ) -> list[NDArray[np.int8]]:
-    """How often each node is reached, for all sets."""
+    """How often each node is reached, and the host, for all sets; the last of ``in_row`` is row -1."""
     count = len(in_row[0])
-    reached = [np.zeros(count, dtype=np.int8) for _ in range(cfg.nodes)]
-    work = [(source, Port.LOCAL, np.ones(count, dtype=np.bool_))]
+    reached = [np.zeros(count, dtype=np.int8) for _ in range(cfg.nodes + 1)]
+    work = [(source, entry, np.ones(count, dtype=np.bool_))]
     while work:
         (x, y), entry, comes = work.pop()
         for leave, want in expected(cfg, x, y, in_column.__getitem__, in_row.__getitem__, entry).items():
             goes = comes & want
             if leave is Port.LOCAL:
                 reached[cfg.node(x, y)] += goes
+            elif leave is Port.NORTH and y == 0:
+                reached[-1] += goes * (1 if x == 0 else 2)
             elif goes.any():
                 dx, dy = STEP[leave]
                 work.append(((x + dx, y + dy), OPPOSITE[leave], goes))

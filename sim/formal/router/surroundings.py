@@ -9,19 +9,14 @@ from hw.noc.router.route import PlaceLayout
 from hw.noc.router.router import Router
 from sim.formal.harness import Harness, State, assume, constant, drive_freely
 from sim.formal.queue import Queue, input_queues
-from sim.formal.router.routes import at_place, in_mesh, well_formed
+from sim.formal.router.routes import at_place, in_its_column, in_mesh, room, well_formed
 
-__all__ = ["RouterHarness", "body", "room"]
+__all__ = ["RouterHarness", "body"]
 
 
 def body(channel: Any, port: Port) -> Any:
     """The flit on a channel."""
     return channel.payload if port is Port.LOCAL else channel.payload.flit
-
-
-def room(ready: Value, tag: Value) -> Value:
-    """``ready`` of the queue that a flit with a tag goes to."""
-    return ready.bit_select(tag[0], 1) if len(ready) > 1 else ready
 
 
 class RouterHarness(Harness):
@@ -41,6 +36,7 @@ class RouterHarness(Harness):
             drive_freely(m, i.payload, i.valid, self.channel(port, "o").ready)
             with m.If(i.valid):
                 assume(m, well_formed(router.cfg, body(i, port), port))
+                assume(m, in_its_column(router.cfg, router.place, body(i, port), port))
                 if port is not Port.LOCAL:
                     # Claimed of the neighbour in ChannelClaims.
                     assume(m, room(i.ready, body(i, port).tag) & i.payload.want.any())

@@ -10,8 +10,8 @@ from hw.noc.ports import WANTS, Port
 from hw.noc.router.router import Router
 from sim.formal.harness import State, assume, claim, free, witness
 from sim.formal.queue import fifo_holds, word_behind
-from sim.formal.router.routes import at_place
-from sim.formal.router.surroundings import RouterHarness, body, room
+from sim.formal.router.routes import at_place, room
+from sim.formal.router.surroundings import RouterHarness, body
 
 __all__ = ["TraceClaims"]
 

@@ -1,49 +1,61 @@
 """The whole mesh: set up by the host, blocks to many with credits, sums, counters, and what is malformed."""
 
 import random
-from collections import defaultdict, deque
-from dataclasses import dataclass, field
+from collections import defaultdict
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from hw.noc.config import MeshConfig
-from hw.noc.flit import Destinations
-from hw.noc.interface.control import (
-    Counter,
-    answer,
-    control_tag,
-    credit,
-    read,
-    write_entry,
-    write_flow,
-    write_members,
-    write_slot,
-)
+from hw.noc.flit import Destinations, host_destination
+from hw.noc.interface.words import Counter, credit, credit_tag, register_tag
 from hw.noc.mesh import Mesh
 from hw.noc.reduction.model import add_lanes
 from hw.noc.reduction.trees import Group, entries
-from hw.testing import simulate
+from hw.noc.registers.map import counter_address
+from hw.noc.registers.packet import host_address
+from hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
+from hw.testing import get, put, simulate
 
 
 @dataclass
 class Host:
-    """What the host sends, and what it got."""
+    """The host of a mesh in simulation."""
 
-    cfg: MeshConfig
-    out: deque[int] = field(default_factory=deque)
-    got: list[tuple[int, int]] = field(default_factory=list)
+    ctx: Any
+    dut: Any
 
-    def flit(self, payload: int, tag: int, to: int, host: bool = False) -> None:
-        p, t = self.cfg.payload_bits, self.cfg.tag_bits
-        self.out.append(payload | tag << p | host << (p + t) | to << (p + t + 1))
+    async def access(self, node: int, address: int, data: int | None = None) -> int:
+        """Write to a node, or read."""
+        cfg, bus = self.dut.cfg, self.dut.host_bus
+        where = host_address(cfg, node, address) // 4
+        await put(self.ctx, bus.request, {
+            "address": where, "write": data is not None, "data": data or 0, "strobe": 15,
+        })
+        response = await get(self.ctx, bus.response)
+        assert not response.error
+        return response.data
 
-    def control(self, node: int, word: int) -> None:
-        self.flit(word, control_tag(self.cfg), Destinations.one(*self.cfg.position(node)).pack(self.cfg))
+    async def write(self, node: int, *writes: tuple[int, int]) -> None:
+        for address, value in writes:
+            await self.access(node, address, value)
 
-    def answers(self) -> dict[int, int]:
-        found = (answer(payload) for payload, tag in self.got if tag == control_tag(self.cfg))
-        return dict(pair for pair in found if pair)
+    async def count(self, node: int, counter: Counter) -> int:
+        return await self.access(node, counter_address(counter))
+
+    async def flit(self, payload: int, tag: int, to: int, host: bool = False) -> None:
+        p, t = self.dut.cfg.payload_bits, self.dut.cfg.tag_bits
+        await put(self.ctx, self.dut.host_send, payload | tag << p | host << (p + t) | to << (p + t + 1))
+
+    async def set_up(self, flows: "list[Flow]") -> None:
+        cfg = self.dut.cfg
+        for flow in flows:
+            members = flow.members(cfg)
+            for node in members:
+                await self.write(node, write_slot(cfg, flow.slot, flow.source, flow.number))
+            await self.write(flow.source, write_flow(cfg, flow.number, flow.to, flow.slot))
+            await self.write(flow.source, write_members(cfg, flow.number, len(members)))
 
 
 @dataclass(frozen=True)
@@ -55,38 +67,6 @@ class Flow:
 
     def members(self, cfg: MeshConfig) -> list[int]:
         return sorted(cfg.node(x, y) for x, y in self.to.nodes if cfg.node(x, y) != self.source)
-
-
-def set_up(host: Host, flows: list[Flow]) -> None:
-    for flow in flows:
-        members = flow.members(host.cfg)
-        for node in members:
-            host.control(node, write_slot(host.cfg, flow.slot, flow.source, flow.number))
-        host.control(flow.source, write_flow(host.cfg, flow.number, flow.to, flow.slot))
-        host.control(flow.source, write_members(host.cfg, flow.number, len(members)))
-
-
-async def serve_host(ctx: Any, dut: Any, host: Host, rng: random.Random, stall: float) -> None:
-    """One cycle of the host: call before the clock edge, after all inputs are set."""
-    takes = rng.random() >= stall
-    ctx.set(dut.host_o.ready, takes)
-    if takes and ctx.get(dut.host_o.valid):
-        host.got.append((ctx.get(dut.host_o.payload.payload), ctx.get(dut.host_o.payload.tag)))
-    ctx.set(dut.host_i.valid, bool(host.out))
-    if host.out:
-        ctx.set(dut.host_i.payload.as_value(), host.out[0])
-        if ctx.get(dut.host_i.ready):
-            host.out.popleft()
-
-
-async def settle(ctx: Any, dut: Any, host: Host, cycles: int = 40) -> None:
-    """Until what the host sends has arrived; the host does nothing afterwards."""
-    while host.out or cycles:
-        await serve_host(ctx, dut, host, random.Random(0), 0.0)
-        await ctx.tick()
-        cycles -= not host.out
-    ctx.set(dut.host_o.ready, 0)
-    ctx.set(dut.host_i.valid, 0)
 
 
 def random_flows(rng: random.Random, cfg: MeshConfig) -> list[Flow]:
@@ -117,9 +97,8 @@ def random_flows(rng: random.Random, cfg: MeshConfig) -> list[Flow]:
 )
 def test_blocks_arrive_whole_and_two_are_under_way_at_most(cfg: MeshConfig) -> None:
     dut: Any = Mesh(cfg)
-    rng, host = random.Random(cfg.nodes + cfg.depth), Host(cfg)
+    rng = random.Random(cfg.nodes + cfg.depth)
     flows = random_flows(rng, cfg)
-    set_up(host, flows)
     blocks = 6
     sends: dict[int, list[tuple[int, int, bool]]] = defaultdict(list)
     wanted: dict[tuple[int, int], list[int]] = defaultdict(list)
@@ -144,11 +123,10 @@ def test_blocks_arrive_whole_and_two_are_under_way_at_most(cfg: MeshConfig) -> N
 
     async def bench(ctx: Any) -> None:
         nonlocal most
-        await settle(ctx, dut, host)
+        await Host(ctx, dut).set_up(flows)
         at, opened = dict.fromkeys(range(cfg.nodes), 0), dict.fromkeys(range(cfg.nodes), False)
         releasing: dict[int, int] = {}
         for _ in range(6000):
-            await serve_host(ctx, dut, host, rng, 0.3)
             for node in range(cfg.nodes):
                 tx, release = getattr(dut, f"tx_{node}"), getattr(dut, f"release_{node}")
                 sent = sends[node][at[node]] if at[node] < len(sends[node]) else None
@@ -191,16 +169,15 @@ def test_blocks_arrive_whole_and_two_are_under_way_at_most(cfg: MeshConfig) -> N
 def test_the_host_sets_up_sums_and_reads_counters() -> None:
     cfg = MeshConfig(columns=3, rows=2, payload_bits=32)
     dut: Any = Mesh(cfg)
-    host = Host(cfg)
     group = Group(name="all", members=(0, 1, 2, 4, 5), root=4, context=1)
-    for (node, context), entry in entries(cfg, [group]).items():
-        host.control(node, write_entry(cfg, context, entry))
-    for node in range(cfg.nodes):
-        host.control(node, read(Counter.RECEIVED, 100 + node))
     sums: list[int] = []
+    received: list[int] = []
 
     async def bench(ctx: Any) -> None:
-        await settle(ctx, dut, host, 60)
+        host = Host(ctx, dut)
+        for (node, context), entry in entries(cfg, [group]).items():
+            await host.write(node, write_entry(cfg, context, entry))
+        received.extend([await host.count(node, Counter.RECEIVED) for node in range(cfg.nodes)])
         ctx.set(dut.result_4.ready, -1)
         for node in group.members:
             operand = getattr(dut, f"operand_{node}")
@@ -219,9 +196,8 @@ def test_the_host_sets_up_sums_and_reads_counters() -> None:
     for node in group.members:
         total = add_lanes(total, 0xFFFF_0001 * (node + 1) & 0xFFFF_FFFF, 32)
     assert sums == [total]
-    # An entry each but at node 3, which has no part, and the read itself is not counted before its answer.
-    received = {100 + node: int(node != 3) for node in range(cfg.nodes)}
-    assert host.answers() == received
+    # A write of two words each but at node 3, which has no part; a read does not count itself.
+    assert received == [2 * (node != 3) for node in range(cfg.nodes)]
 
 
 @pytest.mark.slow
@@ -229,98 +205,93 @@ def test_the_host_sets_up_sums_and_reads_counters() -> None:
 def test_what_is_malformed_is_dropped_and_blocks_nothing(columns: int) -> None:
     cfg = MeshConfig(columns=columns, rows=1, payload_bits=32, contexts=0)
     dut: Any = Mesh(cfg)
-    host = Host(cfg)
-    one, two = Destinations.one(1, 0).pack(cfg), Destinations.one(2, 0).pack(cfg)
+    one = Destinations.one(1, 0).pack(cfg)
     nowhere = 0 if cfg.masks else Destinations((1, 12), (0,)).pack(cfg)
-    host.flit(1, 3, one)  # a slot that is not in use
-    host.flit(2, 3, nowhere)
-    host.flit(3, 3, one, host=True)  # from the host to the host
-    host.flit(0, control_tag(cfg), one)  # control that says nothing
-    host.control(1, write_members(cfg, 0, 1) | 7 << 26)  # a table that is none
-    host.control(1, credit(0, 0))  # a credit for no block
-    host.flit(write_slot(cfg, 3, 2, 1) & ~0xFFFF | nowhere, control_tag(cfg), one)  # a sender that is nowhere
-    host.flit(4, 3, one)
-    host.control(1, write_slot(cfg, 3, 2, 1))
-    host.flit(5, 3, one)
-    host.control(2, write_flow(cfg, 1, Destinations.one(1, 0), 3))
-    host.control(2, write_members(cfg, 1, 1))
-    host.flit(write_flow(cfg, 2, Destinations.one(1, 0), 3) & ~0xFFFF | nowhere, control_tag(cfg), two)
-    # The host at a place that has none.
-    host.control(2, write_flow(cfg, 3, Destinations.one(1, 0), 3, host=True))
     got: list[int] = []
+    lost: list[int] = []
+    counts: list[int] = []
 
     async def bench(ctx: Any) -> None:
-        await settle(ctx, dut, host)
+        host = Host(ctx, dut)
+        await host.flit(1, 3, one)  # a slot that is not in use
+        await host.flit(2, 3, nowhere)
+        await host.flit(3, 3, host_destination(cfg), host=True)  # from the host to the host
+        await host.flit(0, register_tag(cfg), one)  # the host does not make requests by itself
+        await host.flit(credit(0, 0), credit_tag(cfg), one)  # a credit for no block
+        at, value = write_slot(cfg, 3, 2, 1)
+        await host.write(1, (at, value & ~0xFFFF | nowhere))  # a sender that is nowhere
+        await host.flit(4, 3, one)
+        await host.write(1, (at, value))
+        await host.flit(5, 3, one)
+        at, value = write_flow(cfg, 2, Destinations.one(1, 0), 3)
+        await host.write(2, write_flow(cfg, 1, Destinations.one(1, 0), 3), write_members(cfg, 1, 1))
+        await host.write(2, (at, value & ~0xFFFF | nowhere), (at + 4, value | 0xF << 16))  # a tag that is no slot
         for flow, payload in ((3, 4), (2, 6), (2, 7), (2, 8), (9, 9), (1, 10)):
             ctx.set(dut.tx_2.valid, 1)
             ctx.set(dut.tx_2.payload, {"payload": payload, "flow": flow, "last": 1})
             await ctx.tick().until(dut.tx_2.ready)
         ctx.set(dut.tx_2.valid, 0)
-        for node, counter in ((0, Counter.UNROUTABLE), (1, Counter.DROPPED), (2, Counter.REFUSED), (2, Counter.SENT)):
-            host.control(node, read(counter, node << 4 | counter))
-            await settle(ctx, dut, host, 30)
+        await ctx.tick().repeat(20)
+        counts.extend([await host.count(1, Counter.DROPPED), await host.count(2, Counter.REFUSED)])
 
     async def watch(ctx: Any) -> None:
-        async for _, _, valid, payload in ctx.tick().sample(dut.rx_1.valid, dut.rx_1.payload.payload):
-            if valid:
-                got.append(payload)
+        signals = [dut.rx_1.valid, dut.rx_1.payload.payload, dut.host_lost]
+        async for _, _, valid, payload, strobe in ctx.tick().sample(*signals):
+            got.extend([payload] if valid else [])
+            lost.extend([1] if strobe else [])
 
     simulate(dut, bench, background=[watch])
     assert got == [5, 10]
-    drops = {(0, Counter.UNROUTABLE): 2, (1, Counter.DROPPED): 6, (2, Counter.REFUSED): 4}
-    # Two flits, and the answer to the read before.
-    drops[2, Counter.SENT] = 3
-    assert host.answers() == {node << 4 | counter: count for (node, counter), count in drops.items()}
+    assert len(lost) == 3
+    assert counts == [3, 5]
 
 
 @pytest.mark.slow
-def test_the_host_sends_and_receives_blocks() -> None:
-    cfg = MeshConfig(columns=2, rows=2, payload_bits=32, contexts=0)
+@pytest.mark.parametrize("shape", [(2, 2), (9, 2)])
+def test_the_host_sends_and_receives_blocks(shape: tuple[int, int]) -> None:
+    cfg = MeshConfig(columns=shape[0], rows=shape[1], payload_bits=32, contexts=0)
     dut: Any = Mesh(cfg)
-    host = Host(cfg)
-    everyone = Destinations((0, 1), (0, 1))
-    for node in range(cfg.nodes):
-        host.control(node, write_slot(cfg, 2, None, 6))
-        host.control(node, write_flow(cfg, 1, Destinations.one(0, 0), 9, host=True))
-        host.control(node, write_members(cfg, 1, 1))
-    for payload in (11, 12):
-        host.flit(payload, 2, everyone.pack(cfg))
+    everyone = Destinations(tuple(range(cfg.columns)), tuple(range(cfg.rows)))
     got: dict[int, list[int]] = defaultdict(list)
+    at_host: list[tuple[int, int]] = []
 
     async def bench(ctx: Any) -> None:
-        await settle(ctx, dut, host)
+        host = Host(ctx, dut)
+        for node in range(cfg.nodes):
+            await host.write(node, write_slot(cfg, 2, None, 6), write_flow(cfg, 1, None, 9), write_members(cfg, 1, 1))
+        for payload in (11, 12):
+            await host.flit(payload, 2, everyone.pack(cfg))
+        await ctx.tick().repeat(20)
         for node in range(cfg.nodes):
             release, tx = getattr(dut, f"release_{node}"), getattr(dut, f"tx_{node}")
-            ctx.set(release.valid, 1)
-            ctx.set(release.payload, 2)
-            await ctx.tick().until(release.ready)
-            ctx.set(release.valid, 0)
-            for block in range(3):
-                ctx.set(tx.valid, 1)
-                ctx.set(tx.payload, {"payload": node << 4 | block, "flow": 1, "last": 1})
-                if block == 2:
-                    await settle(ctx, dut, host, 20)
-                    assert not ctx.get(tx.ready)
-                    host.control(node, credit(1, 0))
-                    await settle(ctx, dut, host, 20)
-                else:
-                    await ctx.tick().until(tx.ready)
+            await put(ctx, release, 2)
+            for block in range(2):
+                await put(ctx, tx, {"payload": node << 4 | block, "flow": 1, "last": 1})
+            ctx.set(tx.valid, 1)
+            ctx.set(tx.payload, {"payload": node << 4 | 2, "flow": 1, "last": 1})
+            await ctx.tick().repeat(20)
+            assert not ctx.get(tx.ready)
+            await host.flit(credit(1, 0), credit_tag(cfg), Destinations.one(*cfg.position(node)).pack(cfg))
+            await ctx.tick().until(tx.ready)
             ctx.set(tx.valid, 0)
-            await settle(ctx, dut, host, 20)
+        await ctx.tick().repeat(20)
 
     async def watch(ctx: Any) -> None:
-        ports = [
-            signal for n in range(4) for rx in [getattr(dut, f"rx_{n}")] for signal in (rx.valid, rx.payload.payload)
-        ]
-        async for _, _, *values in ctx.tick().sample(*ports):
-            for node in range(4):
+        arrivals = [getattr(dut, f"rx_{n}") for n in range(cfg.nodes)]
+        ports = [signal for rx in arrivals for signal in (rx.valid, rx.payload.payload)]
+        host = [dut.host_receive.valid, dut.host_receive.payload.payload, dut.host_receive.payload.tag]
+        async for _, _, *values in ctx.tick().sample(*ports, *host):
+            for node in range(cfg.nodes):
                 if values[2 * node]:
                     got[node].append(values[2 * node + 1])
+            if values[-3]:
+                at_host.append((values[-2], values[-1]))
 
     simulate(dut, bench, background=[watch])
-    assert got == {node: [11, 12] for node in range(4)}
-    assert sorted(p for p, tag in host.got if tag == 9) == [
-        node << 4 | block for node in range(4) for block in range(3)
+    assert got == {node: [11, 12] for node in range(cfg.nodes)}
+    assert sorted(p for p, tag in at_host if tag == 9) == [
+        node << 4 | block for node in range(cfg.nodes) for block in range(3)
     ]
     # The credits of the nodes for the host's block.
-    assert [p for p, tag in host.got if tag == control_tag(cfg)] == [credit(6, 0)] * 4
+    assert [p for p, tag in at_host if tag == credit_tag(cfg)] == [credit(6, 0)] * cfg.nodes
+    assert len(at_host) == 4 * cfg.nodes

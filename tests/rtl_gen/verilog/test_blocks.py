@@ -21,8 +21,8 @@ from hw.config import load_chip
 from hw.core import CoreConfig
 from hw.core.write_verify import WriteVerifyConfig
 from hw.noc.config import MeshConfig
-from hw.noc.interface.interface import NetworkInterface
 from hw.noc.mesh import Mesh
+from hw.noc.node import Node
 from macro_models.errors import InputError, ToolError
 from rtl_gen.emit import emit_block, module_texts
 from rtl_gen.macro.adapter import write_stub
@@ -111,20 +111,22 @@ def test_tools_accept_a_wrapper_that_asks_for_little(tmp_path: Path) -> None:
 def test_nodes_of_a_mesh_are_one_module_and_elaborate_once(monkeypatch: pytest.MonkeyPatch) -> None:
     cfg = MeshConfig.from_chip(load_chip("neurram"))
     made: list[type] = []
-    elaborate = NetworkInterface.elaborate
+    elaborate = Node.elaborate
 
-    def counted(self: NetworkInterface, platform: object) -> Module:
+    def counted(self: Node, platform: object) -> Module:
         made.append(type(self))
         return elaborate(self, platform)
 
-    monkeypatch.setattr(NetworkInterface, "elaborate", counted)
+    monkeypatch.setattr(Node, "elaborate", counted)
     texts = emit(Mesh(cfg), name="mesh", prefix="mho_", reset_low=False)
     assert cfg.nodes == 48
     assert len(made) == 1
-    whole = "\n".join(texts.values())
-    for name in ("router", "network_interface", "reduction_router"):
-        assert len(re.findall(rf"^  mho_{name} \w+ \(", whole, re.MULTILINE)) == 48
-        assert len(re.findall(rf"^module mho_{name} \(", whole, re.MULTILINE)) == 1
+    assert len(re.findall(r"^  mho_node \w+ \(", texts["mesh"], re.MULTILINE)) == 48
+    # The top is wires: nothing is clocked there, nothing is computed.
+    assert set(re.findall(r"^  (mho_\w+) \w+ \(", texts["mesh"], re.MULTILINE)) == {"mho_node", "mho_host_port"}
+    assert not re.search(r"always|[&|^+?]", texts["mesh"])
+    for name in ("router", "network_interface", "reduction_router", "node_registers"):
+        assert len(re.findall(rf"^  mho_{name} \w+ \(", texts["mho_node"], re.MULTILINE)) == 1
 
 
 # ---- What is refused

@@ -46,15 +46,20 @@ CHOSEN = [
     ("mesh: the tree of each set", "8 x 6"),
     pytest.param("mesh: no deadlock", "2 x 2, 1 deep, 1 queue", marks=pytest.mark.slow),
     pytest.param("mesh: no flit starves", "2 x 2", marks=pytest.mark.slow),
-    ("mesh: it never stands still", "2 x 2"),
+    ("mesh: it never stands still for 4 cycles with flits", "2 x 2"),
+    pytest.param("mesh: it never stands still for 4 cycles with nodes that take", "2 x 2", marks=pytest.mark.slow),
     pytest.param("reduction: the k-th sum", "2 contexts, 2 deep", marks=pytest.mark.slow),
     ("reduction: a lane", "2 contexts"),
     ("reduction: the sum of each group", "3 x 3"),
     ("interface: what arrives", "1 queue"),
-    # Two broken routers and a broken adder: the claims notice.
+    ("registers: a node", "bursts of 2"),
+    ("registers: the host", "bursts of 4"),
+    ("host: its port", "9 x 2"),
+    # Broken routers, a broken adder, a broken end of requests: the claims notice.
     ("an input forgets who has had its head", "InputUnit"),
     ("what is wanted next is found for the wrong router", "Router"),
     ("a sum begins while an operand is still on its way", "ReductionRouter"),
+    ("a packet ends before its answer has gone", "RegisterServer"),
 ]
 
 

@@ -54,7 +54,8 @@ def test_nothing_is_lost_in_a_whole_mesh(small: NodesSimulation) -> None:
     assert {row["stall"] for row in rows} == {0.0, 0.2, 0.5}
     for row in rows[:3]:
         assert row["multicasts"] > 10
-        assert row["groups"] > 2
+        assert row["groups"] > 1
+        assert row["requests"] == 2000
         assert row["deliveries"] > 1.5 * row["flits"]
 
 

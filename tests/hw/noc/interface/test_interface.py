@@ -6,24 +6,18 @@ from typing import Any
 import pytest
 
 from hw.noc.config import MeshConfig
-from hw.noc.flit import Destinations, FlitLayout
-from hw.noc.interface.control import (
-    Counter,
-    Operation,
-    answer,
-    control_tag,
-    credit,
-    destination_bits,
-    read,
-    write_entry,
-    write_flow,
-    write_members,
-    write_slot,
-)
+from hw.noc.flit import Destinations, FlitLayout, host_destination
 from hw.noc.interface.interface import NetworkInterface
-from hw.noc.interface.model import Body, Flit, InterfaceModel, Pins, Tx, is_legal
-from hw.noc.ports import Port
-from hw.noc.reduction.trees import Entry
+from hw.noc.interface.model import Body, Flit, InterfaceModel, Pins, TableRow, Tx, is_legal
+from hw.noc.interface.words import (
+    Counter,
+    credit,
+    credit_tag,
+    destination_bits,
+    flow_word,
+    register_tag,
+    slot_word,
+)
 from hw.testing import simulate
 from macro_models.errors import InputError
 
@@ -35,64 +29,59 @@ def read_pins(ctx: Any, dut: Any, cfg: MeshConfig) -> Pins:
     p, t = cfg.payload_bits, cfg.tag_bits
     parts = Flit(flit & ((1 << p) - 1), flit >> p & ((1 << t) - 1), bool(flit >> (p + t) & 1), flit >> (p + t + 1))
     rx = (ctx.get(dut.rx.payload.payload), ctx.get(dut.rx.payload.slot)) if ctx.get(dut.rx.valid) else None
-    setup = None
-    if cfg.contexts and ctx.get(dut.setup.valid):
-        context = ctx.get(dut.setup.context) if cfg.contexts > 1 else 0
-        setup = context, ctx.get(dut.setup.entry.as_value())
     return Pins(
         eject_ready=bool(ctx.get(dut.eject.ready)), tx_ready=bool(ctx.get(dut.tx.ready)),
-        release_ready=bool(ctx.get(dut.release.ready)), rx=rx,
-        inject=parts if ctx.get(dut.inject.valid) else None, setup=setup,
+        release_ready=bool(ctx.get(dut.release.ready)), answer_ready=bool(ctx.get(dut.answer.ready)),
+        tables_ready=bool(ctx.get(dut.tables.ready)), rx=rx,
+        request=ctx.get(dut.request.payload) if ctx.get(dut.request.valid) else None,
+        inject=parts if ctx.get(dut.inject.valid) else None,
+        counters=tuple(ctx.get(dut.counters[counter.name.lower()]) for counter in Counter),
     )
 
 
 def drive(ctx: Any, dut: Any, cfg: MeshConfig, given: Inputs) -> None:
-    tx, release, eject = given.get("tx"), given.get("release"), given.get("eject")
+    tx, release, eject, answer, write = (given.get(n) for n in ("tx", "release", "eject", "answer", "write"))
     p = cfg.payload_bits
     ctx.set(dut.tx.valid, tx is not None)
     ctx.set(dut.tx.payload.as_value(), tx.payload | tx.flow << p | tx.last << (p + 4) if tx else 0)
     ctx.set(dut.release.valid, release is not None)
     ctx.set(dut.release.payload, release or 0)
+    ctx.set(dut.answer.valid, answer is not None)
+    ctx.set(dut.answer.payload, answer or 0)
     ctx.set(dut.eject.valid, eject is not None)
-    ctx.set(
-        dut.eject.payload.as_value(), eject.payload | eject.tag << p | eject.host << (p + cfg.tag_bits) if eject else 0
-    )
+    ctx.set(dut.eject.payload.as_value(), eject.payload | eject.tag << p if eject else 0)
+    for table in ("flow", "members", "slot"):
+        ctx.set(getattr(dut.tables, table), write is not None and write.table == table)
+    ctx.set(dut.tables.row, write.row if write else 0)
+    ctx.set(dut.tables.value, write.value if write else 0)
     ctx.set(dut.inject.ready, given.get("ready", -1))
-    ctx.set(dut.lost, given.get("lost", 0))
+    ctx.set(dut.lost, given.get("lost", False))
 
 
-def random_control(rng: random.Random, cfg: MeshConfig) -> int:
+def random_write(rng: random.Random, cfg: MeshConfig) -> TableRow:
     """Mostly legal, with few rows so that they meet."""
     to = Destinations.one(rng.randrange(cfg.columns), rng.randrange(cfg.rows))
-    choice = rng.randrange(8)
-    if choice == 0:
-        return write_flow(cfg, rng.randrange(3), to, rng.randrange(1 << cfg.tag_bits), host=rng.random() < 0.2)
-    if choice == 1:
-        return write_members(cfg, rng.randrange(3), rng.randrange(4))
-    if choice == 2:
-        sender = rng.choice((None, rng.randrange(cfg.nodes)))
-        return write_slot(cfg, rng.randrange(3), sender, rng.randrange(16), in_use=rng.random() < 0.8)
-    if choice == 3 and cfg.contexts:
-        entry = Entry(children=frozenset((Port.EAST,)), local=True, parent=Port.LOCAL)
-        return write_entry(cfg, rng.randrange(cfg.contexts), entry)
-    if choice == 4:
-        return read(Counter(rng.randrange(len(Counter))), rng.randrange(512))
-    if choice == 5:
-        return rng.getrandbits(32)
-    return credit(rng.randrange(3), rng.randrange(2))
+    table, row = rng.choice(("flow", "members", "slot")), rng.randrange(min(3, register_tag(cfg)))
+    if rng.random() < 0.1:
+        return TableRow(table, row, rng.getrandbits(22))
+    if table == "flow":
+        return TableRow(table, row, flow_word(cfg, None if rng.random() < 0.2 else to, row))
+    if table == "members":
+        return TableRow(table, row, rng.randrange(4))
+    sender = rng.choice((None, rng.randrange(cfg.nodes)))
+    return TableRow(table, row, slot_word(cfg, sender, rng.randrange(16), in_use=rng.random() < 0.8))
 
 
 def random_inputs(rng: random.Random, cfg: MeshConfig) -> Inputs:
     """Inputs of a cycle, without what waits for ready."""
-    given: Inputs = {
-        "ready": rng.choice((-1, -1, 0, 1)) & ((1 << cfg.queues) - 1),
-        "lost": rng.choice((0, 0, 0, 1, 2, 3)),
-    }
+    given: Inputs = {"ready": rng.choice((-1, -1, 0, 1)) & ((1 << cfg.queues) - 1), "lost": rng.random() < 0.2}
     if rng.random() < 0.6:
-        if rng.random() < 0.6:
-            given["eject"] = Body(random_control(rng, cfg), control_tag(cfg), rng.random() < 0.05)
+        kind = rng.random()
+        if kind < 0.3:
+            given["eject"] = Body(credit(rng.randrange(3), rng.randrange(2)), credit_tag(cfg))
         else:
-            given["eject"] = Body(rng.getrandbits(cfg.payload_bits), rng.randrange(4), rng.random() < 0.05)
+            tag = register_tag(cfg) if kind < 0.4 else rng.randrange(4) % register_tag(cfg)
+            given["eject"] = Body(rng.getrandbits(cfg.payload_bits), tag)
     return given
 
 
@@ -114,12 +103,18 @@ def test_hardware_equals_the_model_in_every_cycle(cfg: MeshConfig) -> None:
     async def bench(ctx: Any) -> None:
         tx: Tx | None = None
         release: int | None = None
+        answer: int | None = None
+        write: TableRow | None = None
         for cycle in range(3000):
             if tx is None and rng.random() < 0.7:
                 tx = Tx(rng.getrandbits(cfg.payload_bits), rng.randrange(4), rng.random() < 0.4)
             if release is None and rng.random() < 0.2:
                 release = rng.randrange(4)
-            given = random_inputs(rng, cfg) | {"tx": tx, "release": release}
+            if answer is None and rng.random() < 0.1:
+                answer = rng.getrandbits(32)
+            if write is None and rng.random() < 0.2:
+                write = random_write(rng, cfg)
+            given = random_inputs(rng, cfg) | {"tx": tx, "release": release, "answer": answer, "write": write}
             if cycle < 16:
                 given["eject"] = None
             drive(ctx, dut, cfg, given)
@@ -127,6 +122,8 @@ def test_hardware_equals_the_model_in_every_cycle(cfg: MeshConfig) -> None:
             assert pins == model.step(**given), cycle
             tx = None if pins.tx_ready else tx
             release = None if pins.release_ready else release
+            answer = None if pins.answer_ready else answer
+            write = None if pins.tables_ready else write
             await ctx.tick()
 
     simulate(dut, bench, deadline=4000)
@@ -137,24 +134,31 @@ def test_hardware_equals_the_model_in_every_cycle(cfg: MeshConfig) -> None:
 CFG = MeshConfig(columns=3, rows=2, payload_bits=32)
 
 
-def configured(*words: int) -> InterfaceModel:
+def configured(*rows: TableRow) -> InterfaceModel:
     model = InterfaceModel(CFG)
     for _ in range(16):
-        model.step()
-    for word in words:
-        model.step(eject=Body(word, control_tag(CFG), False))
-    model.step()
+        assert not model.step().tables_ready
+    for row in rows:
+        assert model.step(write=row).tables_ready
     return model
+
+
+def flow(number: int, to: Destinations | None, slot: int) -> TableRow:
+    return TableRow("flow", number, flow_word(CFG, to, slot))
+
+
+def slot(number: int, sender: int | None, of: int) -> TableRow:
+    return TableRow("slot", number, slot_word(CFG, sender, of))
 
 
 def test_two_blocks_are_under_way_at_most() -> None:
     to = Destinations((1, 2), (0,))
-    model = configured(write_flow(CFG, 2, to, 5), write_members(CFG, 2, 2))
+    model = configured(flow(2, to, 5), TableRow("members", 2, 2))
     tx = Tx(7, 2, True)
     assert [model.step(tx=tx).tx_ready for _ in range(4)] == [True, True, False, False]
 
     def give(parity: int) -> None:
-        model.step(eject=Body(credit(2, parity), control_tag(CFG), False))
+        model.step(eject=Body(credit(2, parity), credit_tag(CFG)))
         model.step()
 
     # Two credits for the second block are none for the first.
@@ -169,7 +173,7 @@ def test_two_blocks_are_under_way_at_most() -> None:
 
 def test_a_flit_is_at_the_router_a_cycle_after_it_was_offered() -> None:
     to = Destinations((1, 2), (0, 1))
-    model = configured(write_flow(CFG, 2, to, 5), write_members(CFG, 2, 4))
+    model = configured(flow(2, to, 5), TableRow("members", 2, 4))
     assert model.step(tx=Tx(7, 2, False)).inject is None
     assert model.step(tx=Tx(8, 0, True)).inject == Flit(7, 5, False, to.pack(CFG))
     # The flow of a block is that of its first flit.
@@ -177,16 +181,15 @@ def test_a_flit_is_at_the_router_a_cycle_after_it_was_offered() -> None:
 
 
 def test_a_freed_block_gives_a_credit_to_its_sender() -> None:
-    model = configured(write_slot(CFG, 3, 5, 9), write_slot(CFG, 4, None, 1))
+    model = configured(slot(3, 5, 9), slot(4, None, 1))
     sent = []
-    for slot in (3, 3, 4, 3, 7):
-        pins = model.step(release=slot)
+    for freed in (3, 3, 4, 3, 7):
+        pins = model.step(release=freed)
         assert pins.release_ready
         sent.append(pins.inject)
     sent.append(model.step().inject)
     five = Destinations.one(2, 1).pack(CFG)
-    host = Destinations.one(0, 0).pack(CFG)
-    tag = control_tag(CFG)
+    host, tag = host_destination(CFG), credit_tag(CFG)
     assert sent == [
         None, Flit(credit(9, 0), tag, False, five), Flit(credit(9, 1), tag, False, five),
         Flit(credit(1, 0), tag, True, host), Flit(credit(9, 0), tag, False, five), None,
@@ -194,29 +197,35 @@ def test_a_freed_block_gives_a_credit_to_its_sender() -> None:
     assert model.counters[Counter.REFUSED] == 1
 
 
-def test_counters_are_read() -> None:
-    model = configured(read(Counter.RECEIVED, 300), Operation.CREDIT << 29, 0, 7 << 29)
-    flits = [model.step().inject for _ in range(3)]
-    sent = [flit for flit in flits if flit]
-    assert not sent  # it left while the others came
-    model.step(eject=Body(read(Counter.DROPPED, 301), control_tag(CFG), False))
-    found = [flit for flit in (model.step().inject for _ in range(4)) if flit]
-    assert [(answer(flit.payload), flit.host) for flit in found] == [((301, 3), True)]
+def test_answers_go_to_the_host_after_credits() -> None:
+    model = configured(slot(3, 5, 9))
+    pins = model.step(release=3, answer=77, tx=Tx(1, 2, True))
+    assert (pins.release_ready, pins.answer_ready, pins.tx_ready) == (True, False, False)
+    pins = model.step(answer=77, tx=Tx(1, 2, True))
+    assert (pins.answer_ready, pins.tx_ready) == (True, False)
+    assert model.step().inject == Flit(77, register_tag(CFG), True, host_destination(CFG))
 
 
 def test_what_is_for_nobody_is_dropped() -> None:
-    model = configured(write_slot(CFG, 3, 5, 9))
-    assert model.step(eject=Body(1, 3, False)).rx == (1, 3)
-    assert model.step(eject=Body(1, 4, False)).rx is None
-    assert model.step(eject=Body(1, 3, True)).rx is None
-    model.step(eject=Body(Operation.WRITE << 29 | 0x2F << 22, control_tag(CFG), False))
+    model = configured(slot(3, 5, 9), TableRow("flow", 5, flow_word(CFG, None, 3) + (11 << 16)))
+    assert model.step(eject=Body(1, 3)).rx == (1, 3)
+    assert model.step(eject=Body(1, 4)).rx is None
+    model.step(eject=Body(credit(2, 0), credit_tag(CFG)))
     for _ in range(2):
         model.step()
-    assert model.counters[Counter.DROPPED] == 3
-    # Without a legal set of destinations a flow drops what it is given.
-    assert [model.step(tx=Tx(1, 8, True)).tx_ready for _ in range(5)] == [True] * 5
-    assert model.counters[Counter.REFUSED] == 5
+    assert model.counters[Counter.DROPPED] == 2
+    # Without a legal set of destinations, or with a tag that is no slot, a flow drops what it is given.
+    assert [model.step(tx=Tx(1, number, True)).tx_ready for number in (8, 8, 5)] == [True] * 3
+    assert model.counters[Counter.REFUSED] == 3
     assert model.counters[Counter.SENT] == 0
+
+
+def test_a_credit_goes_before_a_write() -> None:
+    model = configured(flow(2, Destinations.one(1, 0), 5), TableRow("members", 2, 1))
+    model.step(tx=Tx(7, 2, True))
+    model.step(eject=Body(credit(2, 0), credit_tag(CFG)))
+    row = TableRow("members", 3, 1)
+    assert [model.step(write=row).tables_ready for _ in range(2)] == [False, True]
 
 
 @pytest.mark.parametrize("cfg", [CFG, MeshConfig(columns=9, rows=2), MeshConfig(columns=16, rows=16)])
@@ -239,19 +248,16 @@ def test_legal_sets(cfg: MeshConfig) -> None:
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda: write_flow(CFG, 16, Destinations.one(0, 0), 0), "flow must be 0 to 15, not 16"),
-        (lambda: write_slot(CFG, 15, 0, 0), "slot must be 0 to 14, not 15"),
-        (lambda: write_slot(CFG, 1, 6, 0), "sender must be 0 to 5, not 6"),
-        (lambda: write_members(CFG, 1, 7), "members must be 0 to 6, not 7"),
-        (lambda: write_entry(CFG, 2, Entry()), "context must be 0 to 1, not 2"),
-        (lambda: read(Counter.SENT, 512), "token must be 0 to 511, not 512"),
+        (lambda: flow_word(CFG, Destinations.one(0, 0), 14), "slot must be 0 to 13, not 14"),
+        (lambda: slot_word(CFG, 6, 0), "sender must be 0 to 5, not 6"),
+        (lambda: slot_word(CFG, 5, 16), "flow must be 0 to 15, not 16"),
         (
             lambda: NetworkInterface.members(MeshConfig(tag_bits=5)),
             "tag_bits must be 2 to 4 with network interfaces, not 5",
         ),
     ],
 )
-def test_refusals_of_control(call: Any, sentence: str) -> None:
+def test_refusals_of_rows(call: Any, sentence: str) -> None:
     with pytest.raises(InputError) as error:
         call()
     assert str(error.value) == sentence

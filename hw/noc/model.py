@@ -1,0 +1,172 @@
+"""Nodes and the host without time, in Python: what a mesh is held to, whatever the traffic and the stalls.
+
+In every cycle routers are :mod:`hw.noc.router.model`, interfaces :mod:`hw.noc.interface.model`, sums
+:mod:`hw.noc.reduction.model`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple, Protocol
+
+from hw.host.registers import Register, Window
+from hw.noc.config import MeshConfig
+from hw.noc.flit import coordinate_bits
+from hw.noc.interface.model import Body, Flit, TableRow, Tables
+from hw.noc.interface.words import Counter
+from hw.noc.registers.map import node_map
+from hw.noc.registers.packet import BURST, NODE_BITS, PAGE_BITS, Burst
+
+__all__ = ["Answer", "HostModel", "NodeModel", "TileMemory", "TileRegisters"]
+
+_WORD = 0xFFFF_FFFF
+
+
+class Answer(NamedTuple):
+    """What a request gives: words that were read, whether there was an error, and which word had the first one."""
+
+    data: tuple[int, ...]
+    error: bool = False
+    first: int = 0
+
+    def words(self) -> list[int]:
+        """The words of its packet."""
+        return [*self.data, self.error | self.first << 1]
+
+
+class TileRegisters(Protocol):
+    """What is behind the register bus of a tile."""
+
+    def access(self, address: int, data: int | None, strobe: int) -> tuple[int, bool]:
+        """Write ``data``, or read: the word, and whether it failed."""
+        ...
+
+
+class TileMemory:
+    """Words from address 0 on; everything else fails.
+
+    Parameters
+    ----------
+    count
+        Words.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.words = [0] * count
+
+    def access(self, address: int, data: int | None, strobe: int) -> tuple[int, bool]:
+        """As :meth:`TileRegisters.access`."""
+        if address // 4 >= len(self.words):
+            return 0, True
+        if data is None:
+            return self.words[address // 4], False
+        mask = sum(0xFF << 8 * byte for byte in range(4) if strobe >> byte & 1)
+        self.words[address // 4] = self.words[address // 4] & ~mask | data & mask
+        return 0, False
+
+
+class NodeModel:
+    """A node (:class:`hw.noc.node.Node`): blocks to flits, flits to what its tile gets, requests to answers.
+
+    Parameters
+    ----------
+    cfg
+        The mesh.
+    tile
+        Registers of its tile.
+    """
+
+    def __init__(self, cfg: MeshConfig, tile: TileRegisters) -> None:
+        self.cfg, self.tile = cfg, tile
+        self.tables = Tables(cfg)
+        self.entries = [0] * cfg.contexts  # of the reduction router, as they were written
+        self.counters = dict.fromkeys(Counter, 0)
+        self._map = node_map(cfg)
+
+    def send(self, flow: int, payloads: Sequence[int]) -> list[Flit]:
+        """Flits of a block; none if the flow is not in use."""
+        flits = [flit for flit in (self.tables.flit(flow, payload) for payload in payloads) if flit is not None]
+        self.counters[Counter.SENT if flits else Counter.REFUSED] += len(payloads)
+        if flits:
+            self.tables.start(flow)
+        return flits
+
+    def free(self, slot: int) -> Flit | None:
+        """The credit for a block of a slot; none if that is not in use."""
+        flit = self.tables.free(slot)
+        self.counters[Counter.REFUSED if flit is None else Counter.SENT] += 1
+        return flit
+
+    def receive(self, body: Body) -> tuple[int, int] | None:
+        """Payload and slot of a flit that the tile gets; credits are noted. Requests go to :meth:`serve`."""
+        kind = self.tables.kind(body.tag)
+        good = kind == "data" or (kind == "credit" and self.tables.credit(body.payload & _WORD))
+        self.counters[Counter.RECEIVED if good else Counter.DROPPED] += 1
+        return (body.payload, body.tag) if kind == "data" else None
+
+    def serve(self, request: Burst) -> Answer:
+        """Do what a packet asks for, word by word."""
+        read, failed = [], []
+        for k in range(request.count):
+            data = None if request.data is None else request.data[k]
+            word, error = self.access((request.address + 4 * k) % (1 << NODE_BITS), data, request.strobe)
+            read += [] if request.data else [word]
+            failed += [k] if error else []
+        answer = Answer(tuple(read), bool(failed), failed[0] if failed else 0)
+        # A counter that is read does not count its own request.
+        self.counters[Counter.RECEIVED] += 1 + (0 if request.data is None else request.count)
+        self.counters[Counter.SENT] += len(answer.words())
+        return answer
+
+    def access(self, address: int, data: int | None, strobe: int = 15) -> tuple[int, bool]:
+        """Access of a word of the tile or of the node: as :meth:`TileRegisters.access`."""
+        if not address >> NODE_BITS - 1:
+            return self.tile.access(address, data, strobe)
+        address -= 1 << NODE_BITS - 1
+        if address >> PAGE_BITS:
+            return 0, True
+        for entry in self._map.entries:
+            if entry.address <= address < entry.address + 4 * entry.words:
+                return self._own(entry, (address - entry.address) // 4, data, strobe)
+        return 0, True
+
+    def _own(self, entry: Register | Window, row: int, data: int | None, strobe: int) -> tuple[int, bool]:
+        if isinstance(entry, Register):
+            value = sum(placed.field.reset << placed.low for placed in entry.placed)
+            if entry.name.upper() in Counter.__members__:
+                value = self.counters[Counter[entry.name.upper()]]
+            return value if data is None else 0, False
+        if data is None:
+            return 0, False
+        if strobe != 15:
+            return 0, True
+        if entry.name == "reduction":
+            self.entries[row] = data & 0xFF
+        else:
+            self.tables.write(TableRow(entry.name, row, data & 0x3F_FFFF))
+        return 0, False
+
+
+class HostModel:
+    """The host's way to all registers (:class:`hw.noc.host_port.HostPort`).
+
+    Parameters
+    ----------
+    cfg
+        The mesh.
+    nodes
+        Row by row.
+    """
+
+    def __init__(self, cfg: MeshConfig, nodes: Sequence[NodeModel]) -> None:
+        self.cfg, self.nodes = cfg, nodes
+
+    def access(self, request: Burst) -> Answer:
+        """What a request gives, its address being one of the host."""
+        assert 1 <= request.count <= BURST
+        node, local = request.address >> NODE_BITS, request.address & ((1 << NODE_BITS) - 1)
+        bits = coordinate_bits(self.cfg.columns)
+        column, row = node & ((1 << bits) - 1), node >> bits
+        outside = column >= self.cfg.columns or row >= self.cfg.rows
+        if outside or local // 4 + request.count > 1 << NODE_BITS - 2:
+            return Answer((), True, 0)
+        return self.nodes[self.cfg.node(column, row)].serve(replace(request, address=local))

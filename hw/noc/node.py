@@ -1,0 +1,118 @@
+"""A node of the mesh: router, reduction router, network interface and registers."""
+
+from typing import Any
+
+from amaranth.hdl import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.host.bus import RegisterBus
+from hw.noc.channel import Channel
+from hw.noc.config import MeshConfig
+from hw.noc.interface.interface import NetworkInterface
+from hw.noc.ports import STEP
+from hw.noc.reduction.inputs import OperandLayout
+from hw.noc.reduction.router import ReductionRouter
+from hw.noc.registers.node import NodeRegisters
+from hw.noc.registers.packet import NODE_BITS
+from hw.noc.router.router import Router
+
+__all__ = ["Node"]
+
+_SIDES = tuple(f"{port.name.lower()}_{way}" for port in STEP for way in "io")
+
+
+class Node(wiring.Component):
+    """All that a tile sees of the network, and all that a neighbour sees of the tile.
+
+    Parameters
+    ----------
+    cfg
+        The mesh, with tags of 2 to 4 bits.
+
+    Raises
+    ------
+    InputError
+        If the tags are wider.
+
+    Members
+    -------
+    place : In(PlaceLayout(cfg))
+        Position in the mesh, constant.
+    tx : In(stream of TxLayout(cfg))
+        Blocks that the tile sends.
+    rx : Out(Arrival(RxLayout(cfg)))
+        What it receives: always taken.
+    release : In(stream of slots)
+        It has freed a block of a slot.
+    operand, result : In(Channel(OperandLayout(cfg), contexts)), Out(Channel(OperandLayout(cfg), contexts))
+        Operands of reductions, and sums at a root; only if ``cfg.contexts``.
+    registers : Out(RegisterBus(NODE_BITS - 1))
+        Accesses of the host to the tile.
+    north_i, north_o, east_i, .. west_o : Channel(ChannelLayout(cfg, port))
+        The neighbours, as at :class:`hw.noc.router.router.Router`.
+    sum_north_i, sum_north_o, .. sum_west_o : Channel(OperandLayout(cfg), contexts)
+        The same for sums; only if ``cfg.contexts``.
+    """
+
+    place: Any
+    tx: stream.Interface
+    rx: Any
+    release: stream.Interface
+    operand: Any
+    result: Any
+    registers: Any
+
+    def __init__(self, cfg: MeshConfig) -> None:
+        self.cfg = cfg
+        super().__init__(self.members(cfg))
+
+    @staticmethod
+    def tile(cfg: MeshConfig) -> dict[str, Any]:
+        """Ports to the tile."""
+        ports = NetworkInterface.members(cfg)
+        channel = Channel(OperandLayout(cfg), cfg.contexts)
+        sums = {"operand": In(channel), "result": Out(channel)} if cfg.contexts else {}
+        names = ("tx", "rx", "release")
+        return {name: ports[name] for name in names} | sums | {"registers": Out(RegisterBus(NODE_BITS - 1))}
+
+    @staticmethod
+    def members(cfg: MeshConfig) -> dict[str, Any]:
+        """All ports."""
+        router = Router.members(cfg)
+        members = {"place": router["place"]} | Node.tile(cfg) | {side: router[side] for side in _SIDES}
+        if cfg.contexts:
+            reduction = ReductionRouter.members(cfg)
+            members |= {f"sum_{side}": reduction[side] for side in _SIDES}
+        return members
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        cfg = self.cfg
+        router: Any = Router(cfg)
+        m.submodules.router = router
+        m.submodules.interface = interface = NetworkInterface(cfg)
+        m.submodules.registers = registers = NodeRegisters(cfg)
+        m.d.comb += [
+            router.place.eq(self.place), interface.lost.eq(router.unroutable),
+            registers.counters.eq(interface.counters),
+        ]
+        connect(m, interface.inject, router.local_i)
+        connect(m, router.local_o, interface.eject)
+        connect(m, interface.request, registers.request)
+        connect(m, registers.answer, interface.answer)
+        connect(m, registers.tables, interface.tables)
+        connect(m, registers.tile, flipped(self.registers))
+        for name in ("tx", "rx", "release"):
+            connect(m, flipped(getattr(self, name)), getattr(interface, name))
+        for side in _SIDES:
+            connect(m, flipped(getattr(self, side)), getattr(router, side))
+        if cfg.contexts:
+            reduction: Any = ReductionRouter(cfg)
+            m.submodules.reduction = reduction
+            m.d.comb += reduction.setup.eq(registers.setup)
+            connect(m, flipped(self.operand), reduction.local_i)
+            connect(m, reduction.local_o, flipped(self.result))
+            for side in _SIDES:
+                connect(m, flipped(getattr(self, f"sum_{side}")), getattr(reduction, side))
+        return m

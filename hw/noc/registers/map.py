@@ -1,0 +1,80 @@
+"""The registers of a node itself: tables of its interface, entries of its reduction router, counters."""
+
+from hw.host.registers import Access, Field, Register, RegisterMap, Window
+from hw.noc.config import MeshConfig
+from hw.noc.interface.words import FLOWS, VALUE_BITS, Counter, register_tag
+from hw.noc.registers.packet import NODE_BITS, PAGE_BITS, page_address
+
+__all__ = ["MAGIC", "MAP_VERSION", "counter_address", "node_map"]
+
+MAGIC = 0x6D6E
+"""What identifies a node: ``mn``."""
+
+MAP_VERSION = 1
+"""Grows when a register moves or changes its meaning."""
+
+_FLOWS, _MEMBERS, _SLOTS, _REDUCTION, _COUNTERS = 0x040, 0x080, 0x0C0, 0x100, 0x140
+
+_COUNTED = {
+    Counter.SENT: "Flits that the node injected.",
+    Counter.RECEIVED: "Flits that it received and took, credits and requests to registers included.",
+    Counter.STALLS: "Cycles in which a flit waited for the router.",
+    Counter.WAITS: "Cycles in which a block waited for credits.",
+    Counter.DROPPED: "Flits dropped on arrival: for a slot that is not in use, or a credit for no block.",
+    Counter.REFUSED: "Flits and releases dropped before injection: without a flow or a slot.",
+    Counter.UNROUTABLE: "Flits that the router dropped: without a destination but their own node.",
+}
+
+
+def counter_address(counter: Counter) -> int:
+    """Byte address of a counter within a node."""
+    return page_address(_COUNTERS + 4 * counter)
+
+
+def node_map(cfg: MeshConfig) -> RegisterMap:
+    """The map of a node's own registers."""
+    page = page_address(0)
+    sizes = (("columns", cfg.columns), ("rows", cfg.rows), ("payload_words", cfg.payload_bits // 32),
+             ("contexts", cfg.contexts), ("slots", register_tag(cfg)))
+    entries: list[Register | Window] = [
+        Register(name="id", address=0x000, doc="What this is.", fields=(
+            Field(name="magic", width=16, reset=MAGIC, constant=True, doc=f"Identifies a node: `{MAGIC:#x}`."),
+            Field(name="version", width=16, reset=MAP_VERSION, constant=True, doc="Version of this map."),
+        )),
+        Register(name="mesh", address=0x004, doc="Sizes of the mesh.", fields=tuple(
+            Field(name=name, width=5, reset=value, constant=True, doc=f"{name.replace('_', ' ').capitalize()}.")
+            for name, value in sizes
+        )),
+        Window(
+            name="flow", address=_FLOWS, words=FLOWS, access=Access.W,
+            doc="Where each flow goes: `[15:0]` destinations as in a flit, rows first; `[19:16]` slot of the "
+            "receivers; `[20]` to the host, whatever the destinations. Illegal destinations: the flow is not in use.",
+        ),
+        Window(
+            name="members", address=_MEMBERS, words=FLOWS, access=Access.W,
+            doc="Number of members of each flow, which give credits. The flow's next block is an even one, and nothing "
+            "is missing.",
+        ),
+        Window(
+            name="slot", address=_SLOTS, words=register_tag(cfg), access=Access.W,
+            doc="Who sends to each slot: `[15:0]` position as destinations; `[19:16]` the number of the flow there; "
+            "`[20]` in use; `[21]` it is the host. The next block is an even one.",
+        ),
+    ]
+    if cfg.contexts:
+        entries.append(Window(
+            name="reduction", address=_REDUCTION, words=cfg.contexts, access=Access.W,
+            doc="What the reduction router does in each context: `[3:0]` children (north, east, south, west), `[4]` "
+            "local, `[7:5]` parent, 4 at the root, 5 to 7: none.",
+        ))
+    entries += [
+        Register(name=counter.name.lower(), address=_COUNTERS + 4 * counter, doc=doc, fields=(
+            Field(name="value", width=VALUE_BITS, doc="It wraps."),
+        ))
+        for counter, doc in _COUNTED.items()
+    ]
+    return RegisterMap(
+        name="node", address_width=PAGE_BITS, entries=tuple(entries),
+        doc=f"Registers of a node of the network on chip, from {page:#x} on in its {1 << NODE_BITS:#x} bytes; below "
+        "are those of its tile. Words are 32 bits, little endian; addresses count bytes.",
+    )

@@ -1,0 +1,105 @@
+"""The registers behind a node: its own, and those of its tile."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.host.bank import RegisterBank
+from hw.host.bus import RegisterBus
+from hw.noc.channel import Arrival
+from hw.noc.config import MeshConfig
+from hw.noc.interface.interface import CountersLayout, TableWrite
+from hw.noc.interface.words import Counter
+from hw.noc.reduction.router import SetupLayout
+from hw.noc.registers.map import node_map
+from hw.noc.registers.packet import NODE_BITS, PAGE_BITS
+from hw.noc.registers.server import RegisterServer
+
+__all__ = ["NodeRegisters"]
+
+
+class NodeRegisters(wiring.Component):
+    """Serves requests of the host: to the tile in the lower half of the node's addresses, to the node in the upper one.
+
+    What is beyond the node's own registers is answered by an error, two cycles after it was asked, as they answer.
+
+    Parameters
+    ----------
+    cfg
+        The mesh.
+
+    Members
+    -------
+    request, answer : In(Arrival(32)), Out(stream of 32 bits)
+        The interface, for packets.
+    tile : Out(RegisterBus(NODE_BITS - 1))
+        Registers of the tile.
+    tables : Out(TableWrite())
+        The interface's tables.
+    counters : In(CountersLayout())
+        And its counters.
+    setup : Out(SetupLayout(cfg))
+        Writes entries of the reduction router; only if ``cfg.contexts``.
+    """
+
+    request: Any
+    answer: stream.Interface
+    tile: Any
+    tables: Any
+    counters: Any
+    setup: Any
+
+    def __init__(self, cfg: MeshConfig) -> None:
+        self.cfg = cfg
+        members: dict[str, Any] = {
+            "request": In(Arrival(32)), "answer": Out(stream.Signature(32)), "tile": Out(RegisterBus(NODE_BITS - 1)),
+            "tables": Out(TableWrite()), "counters": In(CountersLayout()),
+        }
+        super().__init__(members | ({"setup": Out(SetupLayout(cfg))} if cfg.contexts else {}))
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.server = server = RegisterServer()
+        m.submodules.bank = bank = RegisterBank(node_map(self.cfg))
+        connect(m, flipped(self.request), server.request)
+        connect(m, server.answer, flipped(self.answer))
+        request, response = server.bus.request, server.bus.response
+        own, inside = request.p.address[-1], Signal()
+        missing = Signal()  # an access beyond the node's registers has its answer now
+        m.d.comb += inside.eq(~request.p.address[PAGE_BITS - 2 : -1].any())
+        for bus, mine in ((self.tile, ~own), (bank.bus, own & inside)):
+            m.d.comb += [
+                *(bus.request.p[name].eq(request.p[name]) for name in ("address", "write", "data", "strobe")),
+                bus.request.valid.eq(request.valid & mine), bus.response.ready.eq(response.ready),
+            ]
+        m.d.comb += [
+            request.ready.eq(Mux(own, bank.bus.request.ready | ~inside, self.tile.request.ready)),
+            # One access at a time: nobody else answers.
+            response.valid.eq(missing | bank.bus.response.valid | self.tile.response.valid),
+            response.p.data.eq(Mux(own, Mux(missing, 0, bank.bus.response.p.data), self.tile.response.p.data)),
+            response.p.error.eq(missing | Mux(own, bank.bus.response.p.error, self.tile.response.p.error)),
+        ]
+        with m.If(response.ready):
+            m.d.sync += missing.eq(0)
+        with m.If(request.valid & own & ~inside):
+            m.d.sync += missing.eq(1)
+        self._join(m, bank)
+        return m
+
+    def _join(self, m: Module, bank: Any) -> None:
+        """The bank to the interface and the reduction router."""
+        tables, request = self.tables, bank.bus.request.p
+        windows = {"flow": bank.flow, "members": bank.members, "slot": bank.slot}
+        m.d.comb += [
+            tables.row.eq(request.address), tables.value.eq(request.data),
+            *(getattr(tables, name).eq(window.enable) for name, window in windows.items()),
+            *(window.ready.eq(tables.ready) for window in windows.values()),
+            *(getattr(bank, name).value.eq(self.counters[name]) for name in (c.name.lower() for c in Counter)),
+        ]
+        if self.cfg.contexts:
+            m.d.comb += [
+                self.setup.valid.eq(bank.reduction.enable), bank.reduction.ready.eq(1),
+                self.setup.context.eq(request.address), self.setup.entry.as_value().eq(request.data),
+            ]
