@@ -28,9 +28,10 @@ def _escape(code: int) -> str:
     return f"\\x{code & 0xFF:02x}" if code < 0x100 or 0xDC80 <= code < 0xDD00 else f"\\u{code:04x}"
 
 
-def one_sentence(text: object) -> str:
-    """A message on one line, printable, its long words and itself cut in the middle."""
-    words = (_cut(printable(word), _LONGEST_WORD) for word in re.findall(r"[^ \t\r\n]+", str(text)))
+def one_sentence(text: object, options: Mapping[str, str] = {}) -> str:
+    """A message on one line, printable, its long words and itself cut in the middle; arguments take ``options``."""
+    text = _ARGUMENT.sub(lambda match: options.get(match[1], match[1]), str(text))
+    words = (_cut(printable(word), _LONGEST_WORD) for word in re.findall(r"[^ \t\r\n]+", text))
     return _cut(" ".join(words), LONGEST)
 
 
@@ -57,7 +58,7 @@ class MhoError(Exception):
     options: Mapping[str, str] = {}
 
     def __str__(self) -> str:
-        return one_sentence(_ARGUMENT.sub(lambda match: self.options.get(match[1], match[1]), super().__str__()))
+        return one_sentence(super().__str__(), self.options)
 
 
 class InputError(MhoError, ValueError):

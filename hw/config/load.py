@@ -9,7 +9,7 @@ from hw.config.chip import Chip
 from hw.config.keys import nearest, shown
 from hw.config.places import first_key, key_lines
 from hw.config.tree import SCHEMA, build_chip, check_tree, class_of, merge
-from macro_models.errors import InputError
+from macro_models.errors import InputError, argument
 from macro_models.files import FileKind, extending, parse_toml, read_text, read_toml
 
 __all__ = ["load_chip", "parse_override", "preset_names", "preset_text"]
@@ -58,7 +58,7 @@ def load_chip(name_or_path: str | os.PathLike[str], overrides: Mapping[str, obje
     chip = class_of(tree, lambda key: _place(key, places, str(path)))
     for dotted, value in _override_pairs(overrides):
         over = _nested(dotted, value)
-        label = f"--set {dotted}={value if isinstance(value, str) else shown(value)}"
+        label = f"{argument('overrides')} {dotted}={value if isinstance(value, str) else shown(value)}"
         check_tree(over, chip, lambda _path, label=label: label)
         tree = merge(tree, over)
         places[dotted] = label
@@ -77,9 +77,9 @@ def parse_override(text: str) -> tuple[str, object]:
     dotted, equals, value = text.partition("=")
     dotted, value = dotted.strip(), value.strip()
     if not equals or not dotted:
-        raise InputError(f"--set must be KEY=VALUE such as adc.bits=6, not {shown(text)}")
+        raise InputError(f"{argument('overrides')} must be KEY=VALUE such as adc.bits=6, not {shown(text)}")
     try:
-        parsed = parse_toml(f"value = {value}", "--set")
+        parsed = parse_toml(f"value = {value}", argument("overrides"))
     except InputError:
         return dotted, value
     # A line break in the value could have smuggled in more keys.
@@ -94,9 +94,9 @@ def _override_pairs(overrides: Mapping[str, object] | Iterable[str]) -> list[tup
 
 def _nested(dotted: str, value: object) -> dict[str, Any]:
     if dotted in ("schema", "extends"):
-        raise InputError(f"--set {dotted}: {dotted} must be written in the file")
+        raise InputError(f"{argument('overrides')} {dotted}: {dotted} must be written in the file")
     if isinstance(value, Mapping):
-        raise InputError(f"--set {dotted}: takes a single value, not a table")
+        raise InputError(f"{argument('overrides')} {dotted}: takes a single value, not a table")
     result: Any = value
     for part in reversed(dotted.split(".")):
         result = {part: result}

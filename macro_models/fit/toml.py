@@ -5,6 +5,9 @@ import textwrap
 from typing import Any
 
 from macro_models.devices.device import Device
+from macro_models.devices.load import device_from_dict
+from macro_models.errors import printable
+from macro_models.files import parse_toml
 
 __all__ = ["device_toml"]
 
@@ -41,7 +44,13 @@ _KINDS = {
 
 
 def device_toml(device: Device) -> str:
-    """The text of the file of a device."""
+    """The text of the file of a device.
+
+    Raises
+    ------
+    InputError
+        If no file can hold the device, with what is out of its range.
+    """
     tree = device.to_dict()
     lines = [
         *_comment(f"{device.description}. Written by: {device.fit.command or 'macro_models.fit'}"),
@@ -64,15 +73,17 @@ def device_toml(device: Device) -> str:
         lines.append(f"[{section}]")
         for key, value in kept.items():
             lines += _item(key, value)
-    return "\n".join(lines) + "\n"
+    text, where = "\n".join(lines) + "\n", "the fitted device"
+    device_from_dict(parse_toml(text, where), where=where)
+    return text
 
 
 def _comment(text: str) -> list[str]:
-    return textwrap.wrap(text, _WIDTH, initial_indent="# ", subsequent_indent="# ", break_long_words=False)
+    return textwrap.wrap(printable(text), _WIDTH, initial_indent="# ", subsequent_indent="# ", break_long_words=False)
 
 
 def _string(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return json.dumps(printable(text), ensure_ascii=False)
 
 
 def _item(key: str, value: Any) -> list[str]:

@@ -50,7 +50,7 @@ def select_causes(without: Collection[str], only: Collection[str]) -> tuple[str,
         if name not in CAUSES:
             raise InputError(f"cause must be one of {', '.join(CAUSES)}, not {name!r}")
     if without and only:
-        raise InputError("without and only exclude each other")
+        raise InputError(f"{argument('without')} and {argument('only')} exclude each other")
     return tuple(cause for cause in CAUSES if (cause in only if only else cause not in without))
 
 
@@ -69,13 +69,13 @@ def check_options(
     """
     parse_time(time)
     if seeds is not None and seeds < 1:
-        raise InputError(f"seeds must be at least 1, not {seeds}")
+        raise InputError(f"{argument('seeds')} must be at least 1, not {seeds}")
     if not 0 <= seed <= 2**32 - (seeds or 1):
-        raise InputError(f"seed must be between 0 and 2**32 - 1, not {seed}")
+        raise InputError(f"{argument('seed')} must be between 0 and 2**32 - 1, not {seed}")
     if limit is not None and limit < 1:
-        raise InputError(f"limit must be at least 1, not {limit}")
+        raise InputError(f"{argument('limit')} must be at least 1, not {limit}")
     if not np.isfinite(temp) or temp < -273.15:
-        raise InputError(f"temp must be a temperature in degrees Celsius, not {temp}")
+        raise InputError(f"{argument('temp')} must be a temperature in degrees Celsius, not {temp}")
     check_backend(backend, own)
     return select_causes(without, only)
 
@@ -231,9 +231,9 @@ def run_network(
 def _seed_of(cells: "Cells", seed: int, seeds: int | None) -> int:
     """The seed of the one chip that cells are of."""
     if seeds not in (None, 1):
-        raise InputError(f"seeds must be 1 with {cells.where}, which is one chip, not {seeds}")
+        raise InputError(f"{argument('seeds')} must be 1 with {cells.where}, which is one chip, not {seeds}")
     if seed not in (0, cells.seed):
-        raise InputError(f"seed must be {cells.seed}, that of {cells.where}, not {seed}")
+        raise InputError(f"{argument('seed')} must be {cells.seed}, that of {cells.where}, not {seed}")
     return cells.seed
 
 

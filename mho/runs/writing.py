@@ -13,7 +13,7 @@ from compiler import Network
 from hw.config import Chip, ProgrammingSection, PulseChip, chip_from_dict, parse_override
 from hw.config.keys import keys_of
 from macro_models.devices import Device
-from macro_models.errors import InputError
+from macro_models.errors import InputError, argument
 from macro_models.files import ArrayFile, FileKind
 from mho.runs.backends import check_backend, open_backend
 from mho.runs.pulse_list import PulseList
@@ -42,10 +42,11 @@ def check_program_options(
         Naming the option, its value and what would be right.
     """
     if seed is not None and not 0 <= seed < 2**32:
-        raise InputError(f"seed must be between 0 and 2**32 - 1, not {seed}")
+        raise InputError(f"{argument('seed')} must be between 0 and 2**32 - 1, not {seed}")
     check_backend(backend, {"port": port, "baud": baud})
     if measured and (pulses or law or form or backend != _NUMPY):
-        given = "pulses" if pulses else "a pulse law" if law else "forming" if form else f"the backend {backend}"
+        options = {argument("pulses"): pulses, argument("pulse_law"): law, argument("form"): form}
+        given = next((name for name, there in options.items() if there), f"the backend {backend}")
         raise InputError(f"{given} and a measured map exclude each other: measured cells are not programmed")
 
 
@@ -115,7 +116,8 @@ def _board_chip(chip: Chip, changed: Chip) -> Chip:
     for name, spec in keys_of(ProgrammingSection).items():
         there, wanted = (getattr(PulseChip.of(each).programming, name) for each in (chip, changed))
         if there != wanted and spec.shapes:
-            raise InputError(f"--set programming.{name}: is {there} in the board of this network, not {wanted}")
+            where = f"{argument('overrides')} programming.{name}"
+            raise InputError(f"{where}: is {there} in the board of this network, not {wanted}")
     return chip
 
 
@@ -129,10 +131,11 @@ def _changed(network: Network, overrides: Mapping[str, object] | Iterable[str]) 
         section, _, key = name.partition(".")
         if section != "programming" or not key:
             raise InputError(
-                f"--set {name}: only programming.KEY can be changed here; the rest of the chip is that of the network"
+                f"{argument('overrides')} {name}: only programming.KEY can be changed here; the rest of the chip is that "
+                "of the network"
             )
         content["programming"][key] = value
-    return replace(network, chip=chip_from_dict(content, origin="--set"))
+    return replace(network, chip=chip_from_dict(content, origin=argument("overrides")))
 
 
 def read_conductances(source: "ArrayLike | PathLike", cores: int) -> list[NDArray[Any]]:
@@ -168,7 +171,7 @@ def _read_file(path: Path, key: str) -> list[NDArray[Any]]:
         if file.names is None:
             return [file.read()]
         if "cells.json" in file.members:
-            raise InputError(f"{path}: is a file of cells already; mho run --cells takes it as it is")
+            raise InputError(f"{path}: is a file of cells already, for runs as it is")
         if not file.names or (key and key not in file.names):
             raise InputError(f"{path}: has no array {key!r}, but {', '.join(file.names) or 'none'}")
         return [file.read(name) for name in ([key] if key else sorted(file.names, key=_number))]

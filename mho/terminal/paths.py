@@ -69,8 +69,28 @@ class Writes(_Path):
         (check_folder if self.folder else self.check)(value)
 
 
-WORD = click.types.StringParamType()
-"""Text that names no file."""
+class Word(click.ParamType):
+    """Text that names no file."""
+
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """As it is.
+
+        Raises
+        ------
+        InputError
+            If it holds bytes that are no text.
+        """
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            option = param.opts[-1] if param else self.name
+            raise InputError(f"{option} must be text in UTF-8, not '{value}'") from None
+        return value
+
+
+WORD = Word()
 
 READS, WRITES = Reads(), Writes()
 FIGURE = Writes(ends=(".png", ".pdf", ".svg"))

@@ -107,7 +107,7 @@ OPTIONS: list[Case] = [
     ("garbage as device", f"{RUN} --device bad.toml", r"bad\.toml", _text("bad.toml", NO_NAME)),
     ("unknown backend", f"{RUN} --backend frob", r"backend must be one of functional, .* not 'frob'", None),
     ("unknown cause", f"{RUN} --without frob", r"cause must be one of programming, .* not 'frob'", None),
-    ("without and only", f"{RUN} --without adc --only wire", r"without and only exclude each other", None),
+    ("without and only", f"{RUN} --without adc --only wire", r"without and --only exclude each other", None),
     (
         "time without meaning",
         f"{RUN} --time soon",

@@ -166,3 +166,15 @@ def test_wrong_fit_is_one_sentence(
     assert error.count("\n") == 1
     assert sentence in error
     assert sorted(p.name for p in lab.iterdir()) == ["lab.csv"]
+
+
+def test_what_is_written_can_be_read(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--name", "a\x01b", "--description", "one\x1b[2J\nand\x7f", "--source", "x\u202ey\"\\"]
+    assert run(["device", "fit", "lab.csv", "-o", "x.toml", "-q", *words]) == 0
+    assert mho.Device.load("x.toml").model.name == r"a\x01b"
+    assert (lab / "x.toml").read_text().replace("\n", "").isprintable()
+    capsys.readouterr()
+    (lab / "late.csv").write_text((lab / "lab.csv").read_text().replace(",3600,", ",1e300,"))
+    assert run(["device", "fit", "late.csv", "-o", "y.toml", "-q"]) == 2
+    assert "law.times_s[2] must be a number from 0 to 1e+11, not 1e+300" in capsys.readouterr().err
+    assert not (lab / "y.toml").exists()

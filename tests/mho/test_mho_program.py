@@ -105,7 +105,7 @@ def test_fresh_cells_are_formed(tiny: Tiny, tmp_path: Path, capsys: pytest.Captu
     assert ("FORM", "1000000") in kinds[:formed]
     command = ["program", tiny.path("tiny.mho"), "--form", "--from", str(tmp_path / "g.npy")]
     assert run(command) == 2
-    assert "forming and a measured map exclude each other" in capsys.readouterr().err
+    assert "--form and a measured map exclude each other" in capsys.readouterr().err
 
 
 @pytest.mark.cosim

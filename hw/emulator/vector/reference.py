@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hw.emulator.config import EmulatorConfig
 from hw.emulator.layout import CELLS, LINES, NOISE, NOISE_KEY, NOISE_STEP, PULSES, TABLES, TAGS, TagLayout
-from macro_models.errors import InputError
+from macro_models.errors import InputError, argument
 from macro_models.exact.converter import combine_segments, convert
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import LSB_SEGMENT_BITS, Direction, MvmOperation
@@ -141,25 +141,27 @@ def check_core(cfg: EmulatorConfig, model: ProgrammedCore) -> None:
         )
     if model.read_variances()[0] is not None:
         raise InputError(
-            "the emulator has no read noise of cells: leave that cause out (--without read-noise), or take the noise "
-            "of a shift register (--device lfsr)"
+            f"the emulator has no read noise of cells: leave that cause out ({argument('without')} read-noise), or "
+            f"take the noise of a shift register ({argument('device')} lfsr)"
         )
     if model.register is not None and not cfg.noise:
         raise InputError(
             "the emulator was built without a shift register for read noise: leave that cause out "
-            "(--without read-noise)"
+            f"({argument('without')} read-noise)"
         )
     if model.register is not None and config.g_bits != cfg.g_bits:
         raise InputError(f"cells must have {cfg.g_bits} bits where there is read noise, not {config.g_bits}")
     if model.output_noise_V > 0.0:
         raise InputError(
-            "the emulator has no noise of converters: leave that cause out (--without adc), or set sigma_output_mV to 0"
+            f"the emulator has no noise of converters: leave that cause out ({argument('without')} adc), or set "
+            "sigma_output_mV to 0"
         )
     if not model.wires.ideal:
-        raise InputError("the emulator has perfect wires: leave that cause out (--without wire)")
+        raise InputError(f"the emulator has perfect wires: leave that cause out ({argument('without')} wire)")
     if model.neuron is not None:
         raise InputError(
-            "the emulator has ideal amplifiers: leave that cause out (--without adc), or set [neuron] to its defaults"
+            f"the emulator has ideal amplifiers: leave that cause out ({argument('without')} adc), or set [neuron] to "
+            "its defaults"
         )
 
 

@@ -199,14 +199,14 @@ def test_override_values_are_toml_or_bare_strings(text, pair):
     [
         ("adc.bits", '--set must be KEY=VALUE such as adc.bits=6, not "adc.bits"'),
         ("=6", '--set must be KEY=VALUE such as adc.bits=6, not "=6"'),
-        ("adc.bitz=6", "--set adc.bitz=6: unknown key adc.bitz; did you mean bits?"),
+        ("adc.bitz=6", "overrides adc.bitz=6: unknown key adc.bitz; did you mean bits?"),
         ("adc.bits=six", '--set adc.bits=six: adc.bits must be an integer 1 to 8, not "six"'),
-        ("adc.bits.x=6", "--set adc.bits.x=6: adc.bits must be an integer 1 to 8, not a table"),
+        ("adc.bits.x=6", "overrides adc.bits.x=6: adc.bits must be an integer 1 to 8, not a table"),
         ("neuron.amplifier_gain=0.5",
-         "--set neuron.amplifier_gain=0.5: neuron.amplifier_gain must be above 1, or 0 for infinite, not 0.5"),
-        ("cells.g_min_uS=45", "--set cells.g_min_uS=45: cells.g_min_uS must be below cells.g_max_uS = 40, not 45"),
-        ("extends=x", "--set extends: extends must be written in the file"),
-        ("adc={bits=3}", "--set adc: takes a single value, not a table"),
+         "overrides neuron.amplifier_gain=0.5: neuron.amplifier_gain must be above 1, or 0 for infinite, not 0.5"),
+        ("cells.g_min_uS=45", "overrides cells.g_min_uS=45: cells.g_min_uS must be below cells.g_max_uS = 40, not 45"),
+        ("extends=x", "overrides extends: extends must be written in the file"),
+        ("adc={bits=3}", "overrides adc: takes a single value, not a table"),
     ],
 )
 def test_bad_override_is_refused_in_one_sentence(text, sentence):

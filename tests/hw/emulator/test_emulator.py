@@ -233,17 +233,17 @@ def test_illegal_parameters(fields: dict[str, Any], message: str) -> None:
         (
             FROZEN | {"read-noise"},
             {},
-            r"^the emulator has no read noise of cells: leave that cause out \(--without read-noise\), or ",
+            r"^the emulator has no read noise of cells: leave that cause out \(without read-noise\), or ",
         ),
         (
             FROZEN | {"wire"},
             {"wires.r_row_ohm": 1.0},
-            r"^the emulator has perfect wires: leave that cause out \(--without wire\)$",
+            r"^the emulator has perfect wires: leave that cause out \(without wire\)$",
         ),
         (
             FROZEN,
             {"neuron.amplifier_gain": 100.0},
-            r"^the emulator has ideal amplifiers: leave that cause out \(--without adc\), or ",
+            r"^the emulator has ideal amplifiers: leave that cause out \(without adc\), or ",
         ),
     ],
 )
