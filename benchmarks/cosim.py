@@ -85,7 +85,7 @@ def shim_rows(work: Work, repeats: int) -> dict[str, dict[str, float]]:
         "lazy shim, rram-neurram with read noise": (Mode.LAZY, 1, len(work.x)),
         "the same shim, eager (Python at every strobe)": (Mode.EAGER, 0, eager),
     }
-    simulation = Simulation(verilator_build(work.chip), lines=work.chip.lines)
+    simulation = Simulation(verilator_build(work.chip))
     times: dict[str, list[float]] = {name: [] for name in rows}
     cycles = 0.0
     try:

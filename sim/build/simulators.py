@@ -1,12 +1,14 @@
-"""Simulators of the generated core: the Verilog of a chip, or a netlist of it, compiled once and kept."""
+"""Simulators of generated cores: the Verilog of chips, or a netlist of one, compiled once and kept."""
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hw.config import Chip, PulseChip
+from hw.config import Chip
 from macro_models.errors import InputError
+from sim.build.bench import MACRO, core_defines, core_sources, half_period, macro_module, own_names, write_bench
 from sim.build.toolchain import (
     HDL,
     cached_build,
@@ -18,7 +20,7 @@ from sim.build.toolchain import (
 )
 from sim.build.verilate import compile_verilator, compiler_key, hardware_hash
 
-__all__ = ["SHELL_DEPTH", "Simulator", "core_sources", "icarus_build", "verilator_build"]
+__all__ = ["SHELL_DEPTH", "Simulator", "icarus_build", "verilator_build"]
 
 SHELL_DEPTH = 2048
 """Words of each stream that one batch may have in a simulator without DPI."""
@@ -26,7 +28,7 @@ SHELL_DEPTH = 2048
 _BURST = 64
 """Cycles of one time step of the simulator, where nobody looks at the time."""
 
-_BENCH = ("tnsa_macro.sv", "core_tb.sv", "shim.cpp", "streams.cpp", "cells.cpp")
+_SHIM = ("shim.cpp", "streams.cpp", "cells.cpp", "pauses.h")
 
 _PUBLIC = (("core_tb", "wake"),)
 
@@ -41,12 +43,15 @@ class Simulator:
         What the build left: the simulator, the Verilog of the core, the log.
     program
         Command without its arguments.
+    scopes
+        Paths of the shells of its cores.
     icarus
         Whether it is Icarus, which traces every build.
     """
 
     folder: Path
     program: tuple[str, ...]
+    scopes: tuple[str, ...]
     icarus: bool = False
 
     def command(self, waves: Path | None = None) -> list[str]:
@@ -58,16 +63,9 @@ class Simulator:
         return [*self.program, "--trace", "--trace-file", str(waves.absolute())]
 
 
-def core_sources(chip: Chip, folder: Path) -> list[Path]:
-    """Write the Verilog of the unwrapped core into ``folder``."""
-    from rtl_gen import emit_core
-
-    return emit_core(chip, folder, wrap="none")
-
-
-def _common_key(chip: Chip, defines: dict[str, object]) -> list[str]:
-    own = hash_files([Path(__file__), *HDL.iterdir()])
-    return [json.dumps(chip.hardware("core").to_dict(), sort_keys=True), hardware_hash(), own, str(defines)]
+def _common_key(chips: Sequence[Chip], defines: dict[str, object]) -> list[str]:
+    own = hash_files([Path(__file__), Path(__file__).with_name("bench.py"), *HDL.iterdir()])
+    return [*(json.dumps(chip.hardware("core").to_dict(), sort_keys=True) for chip in chips), hardware_hash(), own, str(defines)]
 
 
 def _netlist_key(netlist: Path | None, cells: Path | None) -> list[str]:
@@ -95,50 +93,29 @@ def _sources(chip: Chip, folder: Path, netlist: Path | None, cells: Path | None)
     return [netlist.absolute(), *adapters, *([cells.absolute()] if cells else [])]
 
 
-def _defines(chip: Chip) -> dict[str, object]:
-    from hw.core.config import CoreConfig
-    from hw.core.layout import OpLayout
-    from hw.core.masks import MaskLayout
-
-    defines: dict[str, object] = {
-        "MHO_CORE": f"{chip.verilog.prefix}core",
-        "MHO_LINES": chip.lines,
-        "MHO_OP_BITS": OpLayout().size,
-        "MHO_MASK_BITS": MaskLayout(CoreConfig.from_chip(chip)).size,
-        "MHO_HALF_PS": max(round(5e5 / chip.clock.f_clk_MHz), 1),
-    }
-    if chip.verilog.reset == "async_low":
-        defines["MHO_RESET_LOW"] = ""
-    if PulseChip.of(chip).programming.engine:
-        defines |= _write_defines(chip)
-    return defines
-
-
-def _write_defines(chip: Chip) -> dict[str, object]:
-    from hw.core.write_verify import CellLayout, ParameterLayout, TargetLayout, WriteVerifyConfig
-
-    cfg = WriteVerifyConfig.from_chip(chip)
-    return {
-        "MHO_VERIFY_BITS": cfg.verify_bits,
-        "MHO_TARGET_BITS": TargetLayout(cfg).size,
-        "MHO_CELL_BITS": CellLayout(cfg).size,
-        "MHO_PARAMETER_BITS": ParameterLayout(cfg).size,
-        "MHO_MAP_BITS": (cfg.map_words - 1).bit_length(),
-        "MHO_MAP_WIDTH": cfg.map_width,
-    }
+def _several(cores: Sequence[Chip], folder: Path) -> list[Path]:
+    """Verilog of cores that have names of their own, each with a macro of its own."""
+    sources = core_sources(cores[0], folder / "rtl")
+    for k, core in enumerate(cores[1:], 1):
+        for path in core_sources(core, folder / f"rtl{k}"):
+            path.write_text(re.sub(rf"\b{MACRO}\b", macro_module(k), path.read_text("utf-8")), encoding="utf-8")
+            sources.append(path)
+    return sources
 
 
 def verilator_build(
-    chip: Chip, *, waves: bool = False, netlist: Path | None = None, cells: Path | None = None
+    *chips: Chip, waves: bool = False, netlist: Path | None = None, cells: Path | None = None
 ) -> Simulator:
-    """The core of ``chip`` in Verilator, from the cache or built now (10 to 30 s).
+    """The cores of ``chips``, side by side in Verilator, from the cache or built now (10 to 30 s for one).
 
     Parameters
     ----------
+    chips
+        One or several, of any sizes; all run at the clock of the first.
     waves
         With tracing to FST.
     netlist, cells
-        A gate-level netlist of the same top instead of the generated RTL, and the models of its cells.
+        A gate-level netlist of the same top instead of the generated RTL, and the models of its cells; for one core.
 
     Raises
     ------
@@ -149,19 +126,29 @@ def verilator_build(
     import cocotb_tools
     from cocotb_tools import config
 
+    different = list(dict.fromkeys(map(_hardware, chips)))
+    kinds = [different.index(_hardware(chip)) for chip in chips]
+    cores = own_names([chips[kinds.index(k)] for k in range(len(different))])
+
     def build(folder: Path) -> None:
+        if netlist is None:
+            sources = _several(cores, folder)
+        else:
+            sources = _sources(cores[0], folder, netlist, cells)
+        write_bench(cores, kinds, folder / "bench.sv")
         compile_verilator(
-            folder, [*_sources(chip, folder, netlist, cells), *(HDL / name for name in _BENCH)], top="core_tb",
+            folder, [*sources, folder / "bench.sv", *(HDL / name for name in _SHIM)], top="core_tb",
             defines=defines, public=_PUBLIC, waves=waves, optimise=not (waves or netlist),
         )
 
-    defines = _defines(chip) | ({} if waves else {"MHO_BURST": _BURST})
+    defines: dict[str, object] = {"MHO_HALF_PS": half_period(chips[0]), **({} if waves else {"MHO_BURST": _BURST})}
     key = [
-        *_common_key(chip, defines), f"waves {waves}", *_netlist_key(netlist, cells), *compiler_key(),
+        *_common_key(cores, defines), str(kinds), f"waves {waves}", *_netlist_key(netlist, cells), *compiler_key(),
         cocotb_tools.__file__, str(config.libs_dir),
     ]
     folder = cached_build("verilator", key, build)
-    return Simulator(folder=folder, program=(str(folder / "simulator"),))
+    scopes = tuple(f"core_tb.core_{n}" for n in range(len(chips)))
+    return Simulator(folder=folder, program=(str(folder / "simulator"),), scopes=scopes)
 
 
 def icarus_build(
@@ -182,12 +169,13 @@ def icarus_build(
         ]
         run_logged(command, folder / "build.log", "iverilog")
 
-    defines = _defines(chip) | {"MHO_DEPTH": SHELL_DEPTH}
-    key = [*_common_key(chip, defines), *_netlist_key(netlist, cells), tool_version("iverilog")]
+    defines = core_defines(chip) | {"MHO_HALF_PS": half_period(chip), "MHO_DEPTH": SHELL_DEPTH}
+    key = [*_common_key([chip], defines), *_netlist_key(netlist, cells), tool_version("iverilog")]
     folder = cached_build("icarus", key, build)
     return Simulator(
         folder=folder,
         icarus=True,
+        scopes=("core_tb",),
         program=(
             require_tool("vvp"),
             "-n",

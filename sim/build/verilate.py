@@ -91,7 +91,8 @@ def verilate(
     folder
         Where it is built; the C++ compiler finds headers there.
     sources
-        Verilog, configuration of Verilator, and C++ with the main program, in which the top is the class ``Vtop``.
+        Verilog, configuration of Verilator, and C++ with the main program, in which the top is the class ``Vtop``;
+        headers too.
     top
         Name of the top module.
     options
@@ -109,12 +110,15 @@ def verilate(
     verilator, _, make = (require_tool(tool) for tool in _TOOLS)
     objects = folder / "objects"
     objects.mkdir()
+    for path in sources:
+        if path.suffix == ".h":
+            (objects / path.name).symlink_to(path.absolute())
     # All names are relative and without blanks, which make does not take, nor those of the folder where it runs.
     command = [
         verilator, "--cc", "--exe", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "-Wno-fatal",
         "-Wno-lint", "-Wno-style", "--prefix", "Vtop", "--top-module", top, "--Mdir", ".", "-o", "../simulator",
         "-CFLAGS", f"-std=c++17 -I.. {cflags}".strip(), *(["-LDFLAGS", ldflags] if ldflags else []), *options,
-        *(_nearby(path, objects) for path in sources),
+        *(_nearby(path, objects) for path in sources if path.suffix != ".h"),
     ]
     run_logged(command, folder / "build.log", "verilator", cwd=objects)
     # Given to make, since Verilator appends its own -Os behind -CFLAGS.

@@ -58,12 +58,20 @@ class _Pulse(Structure):
     _fields_ = [(name, c_uint32) for name in ("write_pass", "row", "col", "kind", "amplitude", "width")]
 
 
-_FETCH_DRAWS = ctypes.CFUNCTYPE(c_int32, c_int32, c_int32, c_int64, POINTER(c_int16))
-_RELAX = ctypes.CFUNCTYPE(c_int32, c_int32)
+_FETCH_DRAWS = ctypes.CFUNCTYPE(c_int32, c_int32, c_int32, c_int32, c_int64, POINTER(c_int16))
+_RELAX = ctypes.CFUNCTYPE(c_int32, c_int32, c_int32)
+
+
+class _Loan:
+    """An array behind the pins of one macro."""
+
+    def __init__(self, array: PulseArray, widths: NDArray[np.int64]) -> None:
+        self.array, self.widths = array, widths
+        self.errors: list[BaseException] = []
 
 
 class CellShim:
-    """Lends one array at a time to the pins.
+    """Lends arrays to the pins of macros, one at a time to each.
 
     Parameters
     ----------
@@ -73,70 +81,73 @@ class CellShim:
 
     def __init__(self, library: Any) -> None:
         self._library = library
-        library.mho_cells_failure.restype = c_char_p
+        library.mho_cells_path.restype = library.mho_cells_failure.restype = c_char_p
         library.mho_cells_pulses.restype = c_int64
         library.mho_cells_log.restype = POINTER(_Pulse)
         self._callbacks = _FETCH_DRAWS(self._fetch_draws), _RELAX(self._relax)
-        self._array: PulseArray | None = None
-        self._widths = np.zeros(3, dtype=np.int64)
+        library.mho_cells_callbacks(*self._callbacks)
+        self._index = {library.mho_cells_path(k).decode(): k for k in range(library.mho_cells_count())}
+        self._loans: dict[int, _Loan] = {}
         self._moved = np.ascontiguousarray(MOVED)
-        self.errors: list[BaseException] = []
 
-    def lend(self, array: PulseArray, pins: NDArray[np.int64], widths: NDArray[np.int64]) -> None:
+    def lend(self, macro: str, array: PulseArray, pins: NDArray[np.int64], widths: NDArray[np.int64]) -> None:
         """Put ``array`` behind the pins.
 
         Parameters
         ----------
+        macro
+            Path of the macro.
         pins
             Cycles that a SET, RESET and FORM pulse must last at the pins.
         widths
             Cycles for which each stands.
         """
-        self._array, self._widths = array, widths
-        self.errors.clear()
+        index = self._index[macro]
+        self._loans[index] = _Loan(array, widths)
         law = array.law(widths.tolist())
         record = _Cells(
             **{name: getattr(array, name).ctypes.data for name in _ARRAYS}, moved=self._moved.ctypes.data,
             **{name: getattr(law, name) for name in _LAW}, width=tuple(pins.tolist()), lines=array.config.lines,
             verify_top=2**law.verify_bits - 1, **_FORMAT,
         )
-        self._library.mho_cells_lend(byref(record), *self._callbacks)
+        self._library.mho_cells_lend(index, byref(record))
 
-    def take_back(self) -> tuple[NDArray[np.void], str]:
+    def take_back(self, macro: str) -> tuple[NDArray[np.void], str]:
         """End the loan: the pulses that were seen at the pins, of type :data:`PULSE`, and why the cells gave up."""
-        count = self._library.mho_cells_pulses()
+        index = self._index[macro]
+        loan = self._loans.pop(index)
+        count = self._library.mho_cells_pulses(index)
         pulses = np.zeros(count, dtype=PULSE)
         if count:
-            log = np.ctypeslib.as_array(self._library.mho_cells_log(), shape=(count,))
+            log = np.ctypeslib.as_array(self._library.mho_cells_log(index), shape=(count,))
             for ours, name in zip(PULSE.names or (), log.dtype.names or (), strict=True):
                 pulses[ours] = log[name]
             # A pulse stands for the width that the cells have seen.
-            pulses["cycles"] = self._widths[pulses["polarity"]]
-        failure = self._library.mho_cells_failure()
+            pulses["cycles"] = loan.widths[pulses["polarity"]]
+        failure = self._library.mho_cells_failure(index)
         sentence = failure.decode() if failure else ""
-        if self.errors:
-            sentence += f": {self.errors[0]!r}"
-        self._library.mho_cells_return()
-        self._array = None
+        if loan.errors:
+            sentence += f": {loan.errors[0]!r}"
+        self._library.mho_cells_return(index)
         return pulses, sentence
 
-    def _fetch_draws(self, draw: int, row: int, block: int, draws: Any) -> int:
+    def _fetch_draws(self, macro: int, draw: int, row: int, block: int, draws: Any) -> int:
+        loan = self._loans[macro]
         try:
-            assert self._array is not None
-            lines = self._array.config.lines
+            lines = loan.array.config.lines
             cells = np.arange(row * lines, (row + 1) * lines)
-            values = self._array.draws(cells, np.full(lines, block), _STEPS[draw])
+            values = loan.array.draws(cells, np.full(lines, block), _STEPS[draw])
             np.ctypeslib.as_array(draws, shape=(lines, 8))[:] = values
         except BaseException as error:  # a callback from C++ has nobody to raise to
-            self.errors.append(error)
+            loan.errors.append(error)
             return _FAILED
         return 0
 
-    def _relax(self, write_pass: int) -> int:
+    def _relax(self, macro: int, write_pass: int) -> int:
+        loan = self._loans[macro]
         try:
-            assert self._array is not None
-            self._array.relax(write_pass)
+            loan.array.relax(write_pass)
         except BaseException as error:
-            self.errors.append(error)
+            loan.errors.append(error)
             return _FAILED
         return 0

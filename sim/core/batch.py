@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from macro_models import MacroModel
 from sim.cells.job import WriteJob, WriteOutcome
 from sim.core.messages import Message
 
-__all__ = ["OP_WORDS", "Batch", "BatchResult", "Mode", "Outcome", "Strobe"]
+__all__ = ["OP_WORDS", "Batch", "BatchResult", "Mode", "Outcome", "Strobe", "Work"]
 
 OP_WORDS = 4
 """Words of 32 bits that hold one operation descriptor."""
@@ -58,8 +59,12 @@ class Batch:
         Words that are expected on the output stream.
     operations
         How often ``done`` is expected.
+    segments
+        Conversions of an operation.
     core
         Index of the macro model behind the pins.
+    instance
+        Which of the simulated cores runs it.
     patience
         Cycles without any progress after which the core counts as stuck.
     gap, stall, hold
@@ -75,7 +80,9 @@ class Batch:
     inputs: NDArray[np.uint32]
     outputs: int
     operations: int
+    segments: int = 1
     core: int = 0
+    instance: int = 0
     mode: Mode = Mode.LAZY
     patience: int = 200_000
     seed: int = 1
@@ -88,8 +95,7 @@ class Batch:
     def message(self) -> Message:
         """As a request to the simulator process."""
         arrays = {"ops": self.ops, "masks": self.masks, "inputs": self.inputs}
-        names = ("outputs", "operations", "core", "mode", "patience", "seed", "gap", "stall", "hold", "keep_charges")
-        return _message("batch", {name: int(getattr(self, name)) for name in names}, arrays, self.write)
+        return _message("batch", {name: int(getattr(self, name)) for name in _NUMBERS}, arrays, self.write)
 
     @classmethod
     def from_message(cls, message: Message) -> "Batch":
@@ -99,6 +105,12 @@ class Batch:
             content[name] = np.ascontiguousarray(content[name], dtype=np.uint32)
         content |= {"mode": Mode(content["mode"]), "keep_charges": bool(content["keep_charges"])}
         return cls(**content, write=WriteJob.join(write) if write else None)
+
+
+_NUMBERS = (
+    "outputs", "operations", "segments", "core", "instance", "mode", "patience", "seed", "gap", "stall", "hold",
+    "keep_charges",
+)
 
 
 @dataclass(kw_only=True)
@@ -120,7 +132,7 @@ class BatchResult:
     failure
         Why the macro's body gave up, or nothing.
     cpu_s
-        Processor time that the simulator took, in seconds.
+        Processor time that the simulator took, for all batches that ran together, in seconds.
     write
         What the run of write-verify did.
     """
@@ -160,6 +172,15 @@ class BatchResult:
         content, write = _content(message)
         content |= {"outcome": Outcome(content["outcome"])}
         return cls(**content, write=WriteOutcome.join(write) if write else None)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the simulator process has of one batch: the result that it fills, and the model behind the pins."""
+
+    batch: Batch
+    result: BatchResult
+    model: MacroModel | None
 
 
 _WRITE = "write."

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -41,7 +42,7 @@ class CoreRun:
     error
         Whether ``status.error`` is set.
     cpu_s
-        Processor time of the simulator, in seconds.
+        Processor time of the simulator, for all that ran together, in seconds.
     charges
         Charges of each conversion, of shape (batch * segments, lines), if they were asked for.
     write
@@ -65,18 +66,26 @@ class CosimCore:
     simulation
         The running simulator.
     cfg
-        Configuration of the core that is in it.
+        Configuration of the core.
+    instance
+        Which of the cores in it this is.
     """
 
-    def __init__(self, simulation: Simulation, cfg: CoreConfig) -> None:
+    def __init__(self, simulation: Simulation, cfg: CoreConfig, instance: int = 0) -> None:
         self.simulation = simulation
         self.cfg = cfg
+        self.instance = instance
         self._masks = MaskImage(cfg)
         self._counters = np.zeros((1, 3), dtype=np.int64)
         longest = max(cfg.reset_cycles, cfg.plane_cycles, cfg.sample_cycles, cfg.compare_cycles, cfg.decrement_cycles)
         self._patience = 8 * (longest + 1024)
 
-    def run(
+    def run(self, *args: Any, **options: Any) -> CoreRun:
+        """Stream a batch through the core; arguments of :meth:`batch`."""
+        batch = self.batch(*args, **options)
+        return self.finish(batch, self.simulation.run(batch))
+
+    def batch(
         self,
         op: MvmOperation,
         masks: Masks,
@@ -92,8 +101,10 @@ class CosimCore:
         keep_charges: bool = False,
         illegal: bool = False,
         write: WriteJob | None = None,
-    ) -> CoreRun:
-        """Stream a batch through the core, with its numbers as in :meth:`sim.backend.Backend.mvm`.
+    ) -> Batch:
+        """What streams through the core for a batch with its numbers as in :meth:`sim.backend.Backend.mvm`.
+
+        It takes into account the masks of the batches before it, so it is to be run, and in their order.
 
         ``gap``, ``stall``, ``hold`` and ``keep_charges`` as in :class:`sim.core.batch.Batch`; ``illegal`` sends a
         descriptor of a reserved mode first; ``write`` is a run of write-verify that begins meanwhile.
@@ -102,18 +113,20 @@ class CosimCore:
         ops = op_words(op, ids)
         if illegal:
             ops = np.concatenate([reserved_words(op), ops])
-        batch = Batch(
+        return Batch(
             ops=ops, masks=self._masks.update(op, masks), inputs=input_words(x),
-            outputs=len(x) * self.cfg.output_words, operations=len(x), core=core, mode=mode,
-            patience=self._patience_of(write, max(gap, stall, hold)), gap=gap, stall=stall, hold=hold, seed=seed,
-            keep_charges=keep_charges, write=write,
+            outputs=len(x) * self.cfg.output_words, operations=len(x), segments=op.segments, core=core,
+            instance=self.instance, mode=mode, patience=self._patience_of(write, max(gap, stall, hold)), gap=gap,
+            stall=stall, hold=hold, seed=seed, keep_charges=keep_charges, write=write,
         )
-        result = self.simulation.run(batch)
+
+    def finish(self, batch: Batch, result: BatchResult) -> CoreRun:
+        """What a batch of :meth:`batch` gave."""
         counters = np.concatenate([self._counters, result.counters.astype(np.int64)])
         self._counters = counters[-1:]
         return CoreRun(
             codes=output_codes(result.outputs, self.cfg.lines),
-            steps=result.decrements.reshape(len(x), op.segments),
+            steps=result.decrements.reshape(batch.operations, batch.segments),
             cycles=np.diff(counters, axis=0),
             error=result.error,
             cpu_s=result.cpu_s,
@@ -126,8 +139,8 @@ class CosimCore:
         nothing = np.zeros(0, dtype=np.uint32)
         batch = Batch(
             ops=nothing.reshape(0, OP_WORDS), masks=nothing.reshape(0, 2), inputs=nothing, outputs=0, operations=0,
-            mode=Mode.CONST, patience=self._patience_of(job, max(gap, stall, hold)), gap=gap, stall=stall, hold=hold,
-            seed=seed, write=job,
+            instance=self.instance, mode=Mode.CONST, patience=self._patience_of(job, max(gap, stall, hold)), gap=gap,
+            stall=stall, hold=hold, seed=seed, write=job,
         )
         return self.simulation.run(batch)
 
@@ -183,7 +196,7 @@ class CosimBackend(HostScheduled):
             self.close()
         if self._core is None:
             simulator = verilator_build(chip, waves=self._waves is not None)
-            simulation = Simulation(simulator, lines=chip.lines, timeout_s=self._timeout_s, waves=self._waves)
+            simulation = Simulation(simulator, timeout_s=self._timeout_s, waves=self._waves)
             self._core = CosimCore(simulation, CoreConfig.from_chip(chip))
             self._chip = chip
         for index, model in enumerate(cores):

@@ -1,5 +1,6 @@
 """Runs batches in a simulator without DPI: memories of ``hdl/core_tb.v``, and Python at every strobe of the macro."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import cocotb
@@ -12,7 +13,7 @@ from macro_models.errors import ToolError
 from macro_models.kinds import eager_macro
 from macro_models.macro import EagerMacro
 from sim.build.simulators import SHELL_DEPTH
-from sim.core.batch import Batch, BatchResult, Mode, Outcome, Strobe
+from sim.core.batch import Batch, BatchResult, Mode, Outcome, Strobe, Work
 
 __all__ = ["VpiDriver"]
 
@@ -26,14 +27,15 @@ class VpiDriver:
         self._start = 0
 
     @classmethod
-    async def create(cls, dut: Any, lines: int) -> "VpiDriver":
+    async def create(cls, dut: Any, scopes: Sequence[str]) -> "VpiDriver":
         """Wait for the initial blocks."""
         await Timer(1, "step")
-        return cls(dut, lines)
+        return cls(dut, len(dut.answer))
 
-    async def run(self, batch: Batch, result: BatchResult, model: MacroModel | None) -> None:
+    async def run(self, work: Sequence[Work]) -> None:
         """Run a batch to its end; the macro is always eager here, or answers with 0 in :attr:`Mode.CONST`."""
-        dut = self._dut
+        (one,) = work
+        dut, batch, result, model = self._dut, one.batch, one.result, one.model
         if batch.write is not None:
             raise ToolError("cells are programmed in a simulator with DPI only")
         self._load(batch)

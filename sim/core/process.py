@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -33,8 +34,6 @@ class Simulation:
     ----------
     simulator
         What is run.
-    lines
-        Lines of the simulated core.
     timeout_s
         Longest wall time of one batch.
     waves
@@ -46,20 +45,13 @@ class Simulation:
         If the simulator does not start, crashes, hangs or gives results that are not possible; names the log.
     """
 
-    def __init__(
-        self,
-        simulator: Simulator,
-        *,
-        lines: int,
-        timeout_s: float = 600.0,
-        waves: Path | None = None,
-    ) -> None:
+    def __init__(self, simulator: Simulator, *, timeout_s: float = 600.0, waves: Path | None = None) -> None:
         self._folder = Workspace("cosim")
         self.log = self._folder.path / "simulator.log"
         ours, theirs = socket.socketpair()
         extra = {
             "MHO_COSIM_FD": str(theirs.fileno()),
-            "MHO_COSIM_LINES": str(lines),
+            "MHO_COSIM_SCOPES": ",".join(simulator.scopes),
             "COCOTB_RESULTS_FILE": str(self._folder.path / "results.xml"),
         }
         self._waves = waves
@@ -86,22 +78,30 @@ class Simulation:
         self._expect("ok")
 
     def run(self, batch: Batch) -> BatchResult:
-        """Run a batch to its end.
+        """Run one batch to its end, as :meth:`run_together`."""
+        return self.run_together([batch])[0]
+
+    def run_together(self, batches: Sequence[Batch]) -> list[BatchResult]:
+        """Run batches of different cores at once, until all of them have ended.
 
         Raises
         ------
         ToolError
-            If the core got stuck, the macro model failed, or the simulator went away.
+            If a core got stuck, a macro model failed, or the simulator went away.
         """
-        self._send(batch.message())
-        result = BatchResult.from_message(self._expect("result"))
-        if result.failure:
-            self._give_up(f"the macro in the simulation failed: {result.failure}")
-        if result.outcome is Outcome.STUCK:
-            self._give_up(f"the simulated core made no progress for {batch.patience} cycles")
-        if result.outcome is not Outcome.COMPLETE:
-            self._give_up("the simulated core gave more results than operations")
-        return result
+        self._send(Message("run", {"batches": len(batches)}))
+        for batch in batches:
+            self._send(batch.message())
+        results = [BatchResult.from_message(self._expect("result")) for _ in batches]
+        for batch, result in zip(batches, results, strict=True):
+            where = "the simulated core" if len(batches) == 1 else f"the simulated core {batch.instance}"
+            if result.failure:
+                self._give_up(f"the macro in the simulation failed: {result.failure}")
+            if result.outcome is Outcome.STUCK:
+                self._give_up(f"{where} made no progress for {batch.patience} cycles")
+            if result.outcome is not Outcome.COMPLETE:
+                self._give_up(f"{where} gave more results than operations")
+        return results
 
     @property
     def alive(self) -> bool:

@@ -11,26 +11,26 @@ import cocotb
 from cocotb.handle import SimHandleBase
 
 from macro_models import MacroModel
-from sim.core.batch import Batch, BatchResult
+from sim.core.batch import Batch, BatchResult, Work
 from sim.core.messages import Closed, Link, Message
 from sim.core.state import model_from_message
 
 __all__ = ["serve"]
 
 
-async def _make_driver(dut: SimHandleBase, lines: int):
+async def _make_driver(dut: SimHandleBase, scopes: list[str]):
     if cocotb.SIM_NAME.lower().startswith("verilator"):
         from sim.core.driver_dpi import DpiDriver as Driver
     else:
         from sim.core.driver_vpi import VpiDriver as Driver
-    return await Driver.create(dut, lines)
+    return await Driver.create(dut, scopes)
 
 
 @cocotb.test()
 async def serve(dut: SimHandleBase) -> None:
-    """Answer ``core`` (a macro model to hold) and ``batch`` requests."""
+    """Answer ``core`` (a macro model to hold) and ``run`` requests (with the batches that are run together)."""
     link = Link(socket.socket(fileno=int(os.environ["MHO_COSIM_FD"])))
-    driver = await _make_driver(dut, int(os.environ["MHO_COSIM_LINES"]))
+    driver = await _make_driver(dut, os.environ["MHO_COSIM_SCOPES"].split(","))
     models: dict[int, MacroModel] = {}
     try:
         link.send(Message("ready", {"pid": os.getpid()}))
@@ -39,13 +39,14 @@ async def serve(dut: SimHandleBase) -> None:
             if request.kind == "core":
                 models[int(request.values["index"])] = model_from_message(request)
                 link.send(Message("ok"))
-            elif request.kind == "batch":
-                batch = Batch.from_message(request)
-                result = BatchResult.empty(batch)
+            elif request.kind == "run":
+                batches = [Batch.from_message(link.receive()) for _ in range(request.values["batches"])]
+                work = [Work(batch, BatchResult.empty(batch), models.get(batch.core)) for batch in batches]
                 start = time.process_time()
-                await driver.run(batch, result, models.get(batch.core))
-                result.cpu_s = time.process_time() - start
-                link.send(result.message())
+                await driver.run(work)
+                for one in work:
+                    one.result.cpu_s = time.process_time() - start
+                    link.send(one.result.message())
             else:
                 break
     except Closed:

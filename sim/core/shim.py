@@ -1,9 +1,10 @@
-"""The shim of the macro (``hdl/shim.cpp``, ``hdl/streams.cpp``) from inside the simulator process, through ctypes.
+"""The shim of the macros (``hdl/shim.cpp``, ``hdl/streams.cpp``) from inside the simulator process, through ctypes.
 
 The simulator's executable exports the functions; the structures below mirror those in C++.
 """
 
 import ctypes
+from collections.abc import Sequence
 from ctypes import POINTER, Structure, byref, c_char_p, c_float, c_int32, c_int64, c_uint8, c_uint32, c_uint64, c_void_p
 from typing import Any
 
@@ -15,7 +16,7 @@ from macro_models.kinds import eager_macro
 from macro_models.macro import EagerMacro
 from sim.cells.job import WriteJob, WriteOutcome
 from sim.cells.shim import CellShim
-from sim.core.batch import Batch, BatchResult, Outcome, Strobe
+from sim.core.batch import Batch, BatchResult, Outcome, Strobe, Work
 from sim.kinds import Evaluator, make_evaluator
 
 __all__ = ["Shim"]
@@ -44,7 +45,7 @@ class Conversion(Structure):
     _fields_ = [
         ("op_id", c_uint64),
         ("backward", c_int32), ("step_code", c_int32), ("lines", c_int32), ("same_key", c_int32),
-        ("paired", c_int32), ("samples", c_int32),
+        ("paired", c_int32), ("samples", c_int32), ("answer", c_int32),
         ("x", c_float * _LINES), ("pairs", c_float * (_LINES // 2)), ("wl", c_uint8 * _LINES),
         ("product", c_float * _LINES), ("offset", c_int64 * _LINES), ("charge", c_int64 * _LINES),
         ("s_pos", c_int64 * _LINES), ("s_neg", c_int64 * _LINES),
@@ -67,7 +68,7 @@ class _Program(Structure):
     ]
 
 
-_EVALUATE = ctypes.CFUNCTYPE(c_int32, c_int32)
+_EVALUATE = ctypes.CFUNCTYPE(c_int32, c_int32, POINTER(c_int32))
 _ON_STROBE = ctypes.CFUNCTYPE(c_int32, c_int32, c_int32)
 
 
@@ -75,109 +76,61 @@ def _library() -> Any:
     library = ctypes.CDLL(None)
     library.mho_shim_conversion.restype = POINTER(Conversion)
     library.mho_shim_pins.restype = POINTER(Pins)
-    library.mho_shim_failure.restype = c_char_p
+    for name in ("shim_path", "shim_failure", "streams_path"):
+        getattr(library, f"mho_{name}").restype = c_char_p
+    library.mho_streams_pauses.restype = c_void_p
     library.mho_shim_decrements.restype = POINTER(c_int32)
     library.mho_shim_charge_count.restype = c_int64
     library.mho_shim_charges.restype = POINTER(c_int64)
     library.mho_program_cells.restype = c_int64
-    library.mho_streams_outputs.restype = library.mho_streams_dones.restype = c_int64
     return library
 
 
-class Shim:
-    """Macro 0 of the simulation and the streams of its core.
+class _Macro:
+    """One macro of the simulation, and the model behind its pins."""
 
-    One core of RTL stands for any number of cores: :meth:`put_model` changes what is behind the pins.
-    """
-
-    def __init__(self, lines: int) -> None:
-        self._library = _library()
-        self._conversion = self._library.mho_shim_conversion(0).contents
-        self._pins = self._library.mho_shim_pins(0).contents
-        if self._conversion.lines != lines:
-            raise ValueError(f"lines of the simulated macro must be {lines}, not {self._conversion.lines}")
-        self._evaluator: Evaluator | None = None
+    def __init__(self, library: Any, index: int) -> None:
+        self._library, self._index = library, index
+        self.path: str = library.mho_shim_path(index).decode()
+        self.conversion = library.mho_shim_conversion(index).contents
+        self._pins = library.mho_shim_pins(index).contents
+        self._model: MacroModel | None = None
+        self.evaluator: Evaluator | None = None
         self._body: EagerMacro | None = None
         self.errors: list[BaseException] = []
-        # ctypes keeps no reference to a callback.
-        self._callbacks = _EVALUATE(self._evaluate), _ON_STROBE(self._on_strobe)
-        self._library.mho_shim_set_evaluate(self._callbacks[0])
-        self._library.mho_shim_set_strobe(self._callbacks[1])
-        self._model: MacroModel | None = None
-        self._cells = CellShim(self._library)
 
     def put_model(self, model: MacroModel) -> None:
-        """Put this macro behind the pins from the next batch on."""
+        """Put this model behind the pins from the next batch on."""
+        if model.config.lines != self.conversion.lines:
+            raise ValueError(f"{self.path} must get a model of {self.conversion.lines} lines, not {model.config.lines}")
         if model is not self._model:
             self._model = model
-            self._evaluator = make_evaluator(model, self._conversion)
+            self.evaluator = make_evaluator(model, self.conversion)
             self._body = eager_macro(model)
 
-    def start(self, batch: Batch, result: BatchResult) -> None:
-        """Begin a batch; the arrays of both must live until it has ended."""
+    def start(self, batch: Batch, pauses: int) -> None:
+        """Forget what was, before a batch; ``pauses`` is the address of the pauses of its bench."""
         self.errors.clear()
-        if self._evaluator is not None:
-            self._evaluator.forget()
-        self._library.mho_shim_start(int(batch.mode), int(batch.keep_charges))
-        record = _Batch(
-            ops=batch.ops.ctypes.data, masks=batch.masks.ctypes.data, inputs=batch.inputs.ctypes.data,
-            outputs=result.outputs.ctypes.data, counters=result.counters.ctypes.data,
-            op_count=len(batch.ops), mask_count=len(batch.masks), input_count=len(batch.inputs),
-            output_count=len(result.outputs), done_count=len(result.counters), patience=batch.patience,
-            seed=batch.seed & 0xFFFFFFFF, gap=batch.gap, stall=batch.stall, hold=batch.hold,
-        )
-        self._library.mho_streams_start(byref(record))
-        if batch.write is not None and result.write is not None:
-            self._start_write(batch.write, result.write)
+        if self.evaluator is not None:
+            self.evaluator.forget()
+        self._library.mho_shim_start(self._index, int(batch.mode), int(batch.keep_charges), c_void_p(pauses))
 
-    def _start_write(self, job: WriteJob, outcome: WriteOutcome) -> None:
-        self._cells.lend(job.array, job.pins, job.widths)
-        record = _Program(
-            targets=job.targets.ctypes.data, cells=outcome.cells.ctypes.data, map=outcome.map.ctypes.data,
-            counters=outcome.counters.ctypes.data, parameters=job.parameters.ctypes.data,
-            target_count=len(job.targets), cell_count=len(outcome.cells), map_count=len(outcome.map),
-            start_after=job.start_after, stop_after=job.stop_after,
-        )
-        self._library.mho_program_start(byref(record))
-
-    def finish(self, batch: Batch, result: BatchResult) -> None:
-        """Read how the batch ended."""
-        result.outcome = Outcome(self._library.mho_streams_outcome())
-        result.error = bool(self._library.mho_streams_error())
-        count = self._library.mho_shim_conversions(0)
+    def finish(self, result: BatchResult) -> None:
+        """Take what the batch left."""
+        library, index = self._library, self._index
+        count = library.mho_shim_conversions(index)
         if count:
-            log = self._library.mho_shim_decrements(0)
-            result.decrements = np.ctypeslib.as_array(log, shape=(count,)).astype(np.int64)
-        charges = self._library.mho_shim_charge_count()
+            result.decrements = _copied(library.mho_shim_decrements(index), count).astype(np.int64)
+        charges = library.mho_shim_charge_count(index)
         if charges:
-            flat = np.ctypeslib.as_array(self._library.mho_shim_charges(), shape=(charges,))
-            result.charges = flat.reshape(-1, self._conversion.lines).copy()
-        failure = self._library.mho_shim_failure()
+            result.charges = _copied(library.mho_shim_charges(index), charges).reshape(-1, self.conversion.lines)
+        failure = library.mho_shim_failure(index)
         result.failure = failure.decode() if failure else ""
         if self.errors:
             result.failure += f": {self.errors[0]!r}"
-        if batch.write is not None and result.write is not None:
-            result.write.pulses, sentence = self._cells.take_back()
-            result.write.cells = result.write.cells[: self._library.mho_program_cells()]
-            result.write.state = batch.write.array.changes()
-            result.failure = result.failure or sentence
 
-    def _evaluate(self, macro: int) -> int:
-        try:
-            return self._evaluator(self._conversion)  # type: ignore[misc]
-        except BaseException as error:  # a callback from C++ has nobody to raise to
-            self.errors.append(error)
-            return _FAILED
-
-    def _on_strobe(self, macro: int, strobe: int) -> int:
-        try:
-            self._strobe(Strobe(strobe))
-        except BaseException as error:
-            self.errors.append(error)
-            return _FAILED
-        return 0
-
-    def _strobe(self, strobe: Strobe) -> None:
+    def strobe(self, strobe: Strobe) -> None:
+        """Answer a strobe in eager mode."""
         body, pins = self._body, self._pins
         assert body is not None
         if strobe is Strobe.PRECHARGE:
@@ -195,3 +148,96 @@ class Shim:
     def _bits(self, words: Any) -> NDArray[np.bool_]:
         packed = np.frombuffer(words, dtype=np.uint8)
         return np.unpackbits(packed, count=self._pins.lines, bitorder="little").astype(np.bool_)
+
+
+def _copied(log: Any, count: int) -> NDArray[Any]:
+    return np.ctypeslib.as_array(log, shape=(count,)).copy()
+
+
+class Shim:
+    """The macros of the simulation and the streams of its cores.
+
+    Each shell of a core and each macro has introduced itself with its path; a macro belongs to the shell above it.
+    One core of RTL stands for any number of cores: a batch says what is behind its pins.
+
+    Parameters
+    ----------
+    scopes
+        Paths of the shells, in the order of their numbers.
+    """
+
+    def __init__(self, scopes: Sequence[str]) -> None:
+        library = self._library = _library()
+        self._macros = [_Macro(library, index) for index in range(library.mho_shim_macros())]
+        benches = [library.mho_streams_path(index).decode() for index in range(library.mho_streams_benches())]
+        self._cores: list[tuple[int, _Macro]] = []
+        for scope in scopes:
+            (bench,) = (index for index, path in enumerate(benches) if f".{path}".endswith(f".{scope}"))
+            (macro,) = (macro for macro in self._macros if f".{scope}." in f".{macro.path}")
+            self._cores.append((bench, macro))
+        # ctypes keeps no reference to a callback.
+        self._callbacks = _EVALUATE(self._evaluate), _ON_STROBE(self._on_strobe)
+        library.mho_shim_set_evaluate(self._callbacks[0])
+        library.mho_shim_set_strobe(self._callbacks[1])
+        self._cells = CellShim(library)
+
+    def start(self, work: Work) -> None:
+        """Begin a batch; its arrays and those of its result must live until it has ended."""
+        batch, result = work.batch, work.result
+        bench, macro = self._cores[batch.instance]
+        if work.model is not None:
+            macro.put_model(work.model)
+        macro.start(batch, self._library.mho_streams_pauses(bench))
+        record = _Batch(
+            ops=batch.ops.ctypes.data, masks=batch.masks.ctypes.data, inputs=batch.inputs.ctypes.data,
+            outputs=result.outputs.ctypes.data, counters=result.counters.ctypes.data,
+            op_count=len(batch.ops), mask_count=len(batch.masks), input_count=len(batch.inputs),
+            output_count=len(result.outputs), done_count=len(result.counters), patience=batch.patience,
+            seed=batch.seed & 0xFFFFFFFF, gap=batch.gap, stall=batch.stall, hold=batch.hold,
+        )
+        self._library.mho_streams_start(bench, byref(record))
+        if batch.write is not None and result.write is not None:
+            self._start_write(bench, macro, batch.write, result.write)
+
+    def _start_write(self, bench: int, macro: _Macro, job: WriteJob, outcome: WriteOutcome) -> None:
+        self._cells.lend(macro.path, job.array, job.pins, job.widths)
+        record = _Program(
+            targets=job.targets.ctypes.data, cells=outcome.cells.ctypes.data, map=outcome.map.ctypes.data,
+            counters=outcome.counters.ctypes.data, parameters=job.parameters.ctypes.data,
+            target_count=len(job.targets), cell_count=len(outcome.cells), map_count=len(outcome.map),
+            start_after=job.start_after, stop_after=job.stop_after,
+        )
+        self._library.mho_program_start(bench, byref(record))
+
+    def finish(self, work: Work) -> None:
+        """Read how a batch ended."""
+        batch, result = work.batch, work.result
+        bench, macro = self._cores[batch.instance]
+        result.outcome = Outcome(self._library.mho_streams_outcome(bench))
+        result.error = bool(self._library.mho_streams_error(bench))
+        macro.finish(result)
+        if batch.write is not None and result.write is not None:
+            result.write.pulses, sentence = self._cells.take_back(macro.path)
+            result.write.cells = result.write.cells[: self._library.mho_program_cells(bench)]
+            result.write.state = batch.write.array.changes()
+            result.failure = result.failure or sentence
+
+    def _evaluate(self, count: int, macros: Any) -> int:
+        macro = self._macros[macros[0]]
+        try:
+            for k in range(count):
+                macro = self._macros[macros[k]]
+                macro.conversion.answer = macro.evaluator(macro.conversion)  # type: ignore[misc]
+        except BaseException as error:  # a callback from C++ has nobody to raise to
+            macro.errors.append(error)
+            return _FAILED
+        return 0
+
+    def _on_strobe(self, index: int, strobe: int) -> int:
+        macro = self._macros[index]
+        try:
+            macro.strobe(Strobe(strobe))
+        except BaseException as error:
+            macro.errors.append(error)
+            return _FAILED
+        return 0

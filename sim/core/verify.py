@@ -150,7 +150,7 @@ def verify_core(
     build = verilator_build if simulator == "verilator" else icarus_build
     program = build(chip, waves=waves is not None, netlist=netlist, cells=cells)
     models = make_models(chip, devices, seed)
-    simulation = Simulation(program, lines=chip.lines, waves=waves)
+    simulation = Simulation(program, waves=waves)
     try:
         for index, model in enumerate(models):
             simulation.put_core(index, model)
@@ -159,7 +159,7 @@ def verify_core(
     finally:
         simulation.close()
     if waves is not None:
-        write_groups(waves, chip)
+        write_groups(waves, chip, program.scopes[0])
     return report
 
 

@@ -12,32 +12,28 @@ from macro_models.output import write_output
 
 __all__ = ["groups", "write_groups"]
 
-_BENCH = "core_tb"
-_SEQUENCER = f"{_BENCH}.core.digital.sequencer"
-_COUNTERS = f"{_BENCH}.core.digital.counters"
-_MACRO = f"{_BENCH}.core.macro"
 
-
-def groups(chip: Chip) -> dict[str, list[tuple[str, int]]]:
-    """Groups of (path of a signal, width) in the order in which they are shown."""
+def groups(chip: Chip, scope: str) -> dict[str, list[tuple[str, int]]]:
+    """Groups of (path of a signal, width) in the order in which they are shown, of the core in the shell ``scope``."""
+    digital, macro = f"{scope}.core.digital", f"{scope}.core.macro"
     lines = chip.lines
     widths = {"op": OpLayout().size, "mask": MaskLayout(CoreConfig.from_chip(chip)).size, "i": 32, "o": 32}
-    shown = {"clock and reset": [(f"{_BENCH}.clk", 1), (f"{_BENCH}.rst", 1)]}
+    shown = {"clock and reset": [(f"{scope}.clk", 1), (f"{scope}.rst", 1)]}
     for name, width in widths.items():
         parts = (("payload", width), ("valid", 1), ("ready", 1))
-        shown[f"stream {name}"] = [(f"{_BENCH}.{name}_{part}", size) for part, size in parts]
+        shown[f"stream {name}"] = [(f"{scope}.{name}_{part}", size) for part, size in parts]
     timer = max(max(_durations(chip)) - 1, 1).bit_length()
     sequencer = {"fsm_state": 3, "timer": timer, "repeats": 3, "count": 7}
     sequencer |= dict.fromkeys(("running", "analog", "take", "finish"), 1)
-    shown["sequencer"] = [(f"{_SEQUENCER}.{name}", width) for name, width in sequencer.items()]
+    shown["sequencer"] = [(f"{digital}.sequencer.{name}", width) for name, width in sequencer.items()]
     shown["macro pins"] = [
-        (f"{_MACRO}.{name}", member.shape if isinstance(member.shape, int) else 1)
+        (f"{macro}.{name}", member.shape if isinstance(member.shape, int) else 1)
         for name, member in TnsaPins(lines).members.items()
     ]
     vectors = ["counting", "negative", *(f"bits_{k}" for k in range(COUNT_BITS))]
-    shown["line counters"] = [(f"{_COUNTERS}.{name}", lines) for name in vectors]
+    shown["line counters"] = [(f"{digital}.counters.{name}", lines) for name in vectors]
     status = {"busy": 1, "done": 1, "error": 1, "cycles_total": 48, "cycles_analog": 48, "cycles_hold": 48}
-    shown["status"] = [(f"{_BENCH}.{name}", width) for name, width in status.items()]
+    shown["status"] = [(f"{scope}.{name}", width) for name, width in status.items()]
     return shown
 
 
@@ -47,10 +43,10 @@ def _durations(chip: Chip) -> tuple[int, ...]:
     return cfg.reset_cycles, cfg.plane_cycles, cfg.sample_cycles, cfg.compare_cycles, cfg.decrement_cycles
 
 
-def write_groups(waves: Path, chip: Chip) -> Path:
+def write_groups(waves: Path, chip: Chip, scope: str) -> Path:
     """Write ``waves`` with the suffix ``.gtkw``, for GTKWave and Surfer. Returns its path."""
     rows = [f'[dumpfile] "{waves.absolute()}"']
-    for name, signals in groups(chip).items():
+    for name, signals in groups(chip, scope).items():
         # Flags of a save file: the start and the end of a group, a bit, a vector in hexadecimal.
         rows += ["@800200", f"-{name}"]
         for path, width in signals:

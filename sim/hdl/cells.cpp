@@ -1,8 +1,10 @@
-// The cells behind the programming pins of tnsa_macro.sv: pulses and verify reads of macro_models.cells.pulses.PulseArray in the
-// integers of macro_models.exact.pulse, on the arrays of its own that Python lends.
+// The cells behind the programming pins of each tnsa_macro.sv: pulses and verify reads of
+// macro_models.cells.pulses.PulseArray in the integers of macro_models.exact.pulse, on its arrays, which Python lends.
 // Draws come from Python, for a whole row of cells at a time; so does the wait between two passes.
 #include <algorithm>
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <vector>
 
 namespace {
@@ -30,9 +32,9 @@ struct Cells {
 };
 
 // Fills `draws` with eight draws for each cell of a row; 0, or anything else if it failed.
-using FetchDraws = int32_t (*)(int32_t draw, int32_t row, int64_t block, int16_t* draws);
+using FetchDraws = int32_t (*)(int32_t macro, int32_t draw, int32_t row, int64_t block, int16_t* draws);
 // The wait before a pass; 0, or anything else if it failed.
-using Relax = int32_t (*)(int32_t write_pass);
+using Relax = int32_t (*)(int32_t macro, int32_t write_pass);
 
 // One pulse, as it was at the pins. Mirrored by sim/cells/shim.py.
 struct Pulse {
@@ -43,23 +45,36 @@ struct Pulse {
 
 namespace {
 
-Cells cells{};
-bool lent = false;
 FetchDraws fetch_draws = nullptr;
 Relax relax = nullptr;
-const char* cell_failure = nullptr;
-std::vector<Pulse> pulse_log;
-Pulse pulse{};
-int pulse_cell = -1;
-int drawn_row = -1;
-std::vector<std::vector<int16_t>> drawn[2];  // by block, for the cells of drawn_row
 
-void refuse(const char* why) {
-    if (!cell_failure) cell_failure = why;
-}
+// The cells of one macro, while an array is lent to it.
+struct Array {
+    std::string path;
+    int index = 0;
+    Cells cells{};
+    bool lent = false;
+    const char* failure = nullptr;
+    std::vector<Pulse> pulse_log;
+    Pulse pulse{};
+    int pulse_cell = -1;
+    int drawn_row = -1;
+    std::vector<std::vector<int16_t>> drawn[2];  // by block, for the cells of drawn_row
+
+    void refuse(const char* why) {
+        if (!failure) failure = why;
+    }
+    int selected(const uint32_t* lines) const;
+    int selected_cell(const uint32_t* wl, const uint32_t* bl, const uint32_t* sl);
+    int64_t normal(Draw draw, int cell, int64_t number);
+    int64_t table_step(int cell, int kind, int64_t over, int64_t z) const;
+    void apply(int cell, int kind, int64_t amplitude);
+};
+
+std::vector<std::unique_ptr<Array>> arrays;
 
 // The one line that is selected, or -1.
-int selected(const uint32_t* lines) {
+int Array::selected(const uint32_t* lines) const {
     int line = -1;
     for (int w = 0; 32 * w < cells.lines; w++) {
         if (!lines[w]) continue;
@@ -69,7 +84,7 @@ int selected(const uint32_t* lines) {
     return line;
 }
 
-int selected_cell(const uint32_t* wl, const uint32_t* bl, const uint32_t* sl) {
+int Array::selected_cell(const uint32_t* wl, const uint32_t* bl, const uint32_t* sl) {
     const int row = selected(wl), col = selected(sl);
     if (!lent || row < 0 || col < 0 || selected(bl) != row) {
         refuse(lent ? "write-verify must select one cell" : "no cells are there to be programmed");
@@ -78,7 +93,7 @@ int selected_cell(const uint32_t* wl, const uint32_t* bl, const uint32_t* sl) {
     return row * cells.lines + col;
 }
 
-int64_t normal(Draw draw, int cell, int64_t number) {
+int64_t Array::normal(Draw draw, int cell, int64_t number) {
     const int row = cell / cells.lines;
     if (row != drawn_row) {
         drawn[0].clear();
@@ -91,7 +106,7 @@ int64_t normal(Draw draw, int cell, int64_t number) {
     auto& values = blocks[block];
     if (values.empty()) {
         values.resize(8 * cells.lines);
-        if (fetch_draws(draw, row, int64_t(block), values.data()) != 0) refuse("the draws of the cells failed");
+        if (fetch_draws(index, draw, row, int64_t(block), values.data()) != 0) refuse("the draws of the cells failed");
     }
     return values[8 * (cell - row * cells.lines) + (number & 7)];
 }
@@ -100,14 +115,14 @@ int64_t normal(Draw draw, int cell, int64_t number) {
 int64_t rounded(int64_t x, int bits) { return (x + (int64_t{1} << (bits - 1))) >> bits; }
 
 // Index into the table of a pulse `over` the threshold.
-int64_t table_step(int cell, int kind, int64_t over, int64_t z) {
+int64_t Array::table_step(int cell, int kind, int64_t over, int64_t z) const {
     const int64_t log = cells.log_rate[kind] + (over * cells.slope[kind] >> cells.threshold_bits) +
                         (z * cells.spread >> cells.draw_bits) + (cells.weak[cell] ? cells.log_weak : 0);
     const int64_t low = cells.table_low, high = cells.table_high;
     return std::clamp(rounded(log, cells.rate_bits), low, high) - low;
 }
 
-void apply(int cell, int kind, int64_t amplitude) {
+void Array::apply(int cell, int kind, int64_t amplitude) {
     const int64_t z = normal(kPulseDraw, cell, ++cells.pulse_count[cell]);
     const int64_t over = (amplitude << cells.threshold_bits) - cells.threshold[kind * cells.lines * cells.lines + cell];
     const int64_t g = cells.g[cell];
@@ -131,52 +146,75 @@ extern "C" {
 
 // ---- called from tnsa_macro.sv ------------------------------------------------------------------------------------
 
-void mho_pulse_begin(int kind, int amplitude, int write_pass, const uint32_t* wl, const uint32_t* bl, const uint32_t* sl) {
-    pulse_cell = selected_cell(wl, bl, sl);
-    if (pulse_cell < 0) return;
-    pulse = {uint32_t(write_pass), uint32_t(pulse_cell / cells.lines), uint32_t(pulse_cell % cells.lines), uint32_t(kind),
-             uint32_t(amplitude), 0};
+void* mho_cells_create(const char* path) {
+    arrays.push_back(std::make_unique<Array>());
+    arrays.back()->path = path;
+    arrays.back()->index = int(arrays.size()) - 1;
+    return arrays.back().get();
 }
 
-void mho_pulse_end(int amplitude, int width, const uint32_t* wl, const uint32_t* bl, const uint32_t* sl) {
-    if (pulse_cell < 0) return;
-    if (selected_cell(wl, bl, sl) != pulse_cell || uint32_t(amplitude) != pulse.amplitude)
-        refuse("amplitude and lines must not change during a pulse");
-    if (width != cells.width[pulse.kind]) refuse("a pulse must be as wide as its register says");
-    pulse.width = uint32_t(width);
-    pulse_log.push_back(pulse);
-    apply(pulse_cell, int(pulse.kind), amplitude);
+void mho_pulse_begin(void* handle, int kind, int amplitude, int write_pass, const uint32_t* wl, const uint32_t* bl,
+                     const uint32_t* sl) {
+    Array& a = *static_cast<Array*>(handle);
+    a.pulse_cell = a.selected_cell(wl, bl, sl);
+    if (a.pulse_cell < 0) return;
+    const int lines = a.cells.lines;
+    a.pulse = {uint32_t(write_pass), uint32_t(a.pulse_cell / lines), uint32_t(a.pulse_cell % lines), uint32_t(kind),
+               uint32_t(amplitude), 0};
 }
 
-int mho_verify(const uint32_t* wl, const uint32_t* bl, const uint32_t* sl) {
-    const int cell = selected_cell(wl, bl, sl);
+void mho_pulse_end(void* handle, int amplitude, int width, const uint32_t* wl, const uint32_t* bl, const uint32_t* sl) {
+    Array& a = *static_cast<Array*>(handle);
+    if (a.pulse_cell < 0) return;
+    if (a.selected_cell(wl, bl, sl) != a.pulse_cell || uint32_t(amplitude) != a.pulse.amplitude)
+        a.refuse("amplitude and lines must not change during a pulse");
+    if (width != a.cells.width[a.pulse.kind]) a.refuse("a pulse must be as wide as its register says");
+    a.pulse.width = uint32_t(width);
+    a.pulse_log.push_back(a.pulse);
+    a.apply(a.pulse_cell, int(a.pulse.kind), amplitude);
+}
+
+int mho_verify(void* handle, const uint32_t* wl, const uint32_t* bl, const uint32_t* sl) {
+    Array& a = *static_cast<Array*>(handle);
+    const Cells& cells = a.cells;
+    const int cell = a.selected_cell(wl, bl, sl);
     if (cell < 0) return 0;
-    const int64_t noise = normal(kVerifyDraw, cell, ++cells.verify_count[cell]) * cells.verify_sigma >> cells.verify_shift;
-    const int64_t top = cells.verify_top;
+    const int64_t z = a.normal(kVerifyDraw, cell, ++cells.verify_count[cell]);
+    const int64_t noise = z * cells.verify_sigma >> cells.verify_shift, top = cells.verify_top;
     return int(std::clamp(rounded(cells.g[cell] * top + noise, cells.scale_bits), int64_t{0}, top));
 }
 
-void mho_relax(int write_pass) {
-    if (!lent || relax(write_pass) != 0) refuse("the wait between two passes failed");
+void mho_relax(void* handle, int write_pass) {
+    Array& a = *static_cast<Array*>(handle);
+    if (!a.lent || relax(a.index, write_pass) != 0) a.refuse("the wait between two passes failed");
 }
 
-void mho_clash() { refuse("no operation may be at the pins while write-verify owns the array"); }
+void mho_clash(void* handle) {
+    static_cast<Array*>(handle)->refuse("no operation may be at the pins while write-verify owns the array");
+}
 
 // ---- called from sim/cells/shim.py -------------------------------------------------------------------------------------
 
-void mho_cells_lend(const Cells* lender, FetchDraws draws, Relax wait) {
-    cells = *lender;
-    lent = cells.lines <= kLines;
+int32_t mho_cells_count() { return int32_t(arrays.size()); }
+const char* mho_cells_path(int32_t macro) { return arrays.at(macro)->path.c_str(); }
+
+void mho_cells_callbacks(FetchDraws draws, Relax wait) {
     fetch_draws = draws;
     relax = wait;
-    cell_failure = nullptr;
-    drawn_row = pulse_cell = -1;
-    pulse_log.clear();
 }
 
-void mho_cells_return() { lent = false; }
-const char* mho_cells_failure() { return cell_failure; }
-int64_t mho_cells_pulses() { return int64_t(pulse_log.size()); }
-const Pulse* mho_cells_log() { return pulse_log.data(); }
+void mho_cells_lend(int32_t macro, const Cells* lender) {
+    Array& a = *arrays.at(macro);
+    a.cells = *lender;
+    a.lent = a.cells.lines <= kLines;
+    a.failure = nullptr;
+    a.drawn_row = a.pulse_cell = -1;
+    a.pulse_log.clear();
+}
+
+void mho_cells_return(int32_t macro) { arrays.at(macro)->lent = false; }
+const char* mho_cells_failure(int32_t macro) { return arrays.at(macro)->failure; }
+int64_t mho_cells_pulses(int32_t macro) { return int64_t(arrays.at(macro)->pulse_log.size()); }
+const Pulse* mho_cells_log(int32_t macro) { return arrays.at(macro)->pulse_log.data(); }
 
 }  // extern "C"

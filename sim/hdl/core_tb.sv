@@ -1,29 +1,12 @@
-// Shell around the generated core: clock, reset, and a feeder and a catcher for its streams (streams.cpp).
+// Top of a simulation of cores: clock, reset, and the cores in their shells (core_bench.sv).
 //
-// Nothing of it is an input port and everything that drives the core is a flip-flop, so that the simulator evaluates the
-// core once a clock edge. `wake` changes once a batch: cocotb sleeps in between.
-`ifndef MHO_CORE
-`define MHO_CORE mho_core
-`endif
-`ifndef MHO_HALF_PS
-`define MHO_HALF_PS 5000
-`endif
+// `wake` changes once when the batches of all cores have ended: cocotb sleeps in between.
 `timescale 1ps / 1ps
 
 module core_tb;
-    import "DPI-C" function bit mho_next_op(output bit [127:0] payload);
-    import "DPI-C" function bit mho_next_mask(output int unsigned address, output int unsigned data);
-    import "DPI-C" function bit mho_next_input(output int unsigned payload);
-    import "DPI-C" function bit mho_ready();
-    import "DPI-C" function void mho_output(input int unsigned payload);
-    import "DPI-C" function void mho_done(
-        input longint unsigned total, input longint unsigned analog, input longint unsigned hold);
-    import "DPI-C" function int mho_poll(input bit busy, input bit error);
-
     reg clk = 1'b0;
     reg rst = 1'b1;
     reg [3:0] since_start = 4'd0;
-    reg wake = 1'b0;
 
 `ifdef MHO_BURST
     // Several cycles in one time step: the clock's own change schedules the next one, together with the flip-flops that it
@@ -47,142 +30,7 @@ module core_tb;
         rst <= since_start < 4'd8;
     end
 
-    reg [`MHO_OP_BITS-1:0] op_payload;
-    reg op_valid = 1'b0;
-    wire op_ready;
-    reg [`MHO_MASK_BITS-1:0] mask_payload;
-    reg mask_valid = 1'b0;
-    wire mask_ready;
-    reg [31:0] i_payload;
-    reg i_valid = 1'b0;
-    wire i_ready;
-    wire [31:0] o_payload;
-    wire o_valid;
-    reg o_ready = 1'b0;
-    wire busy, done, error;
-    wire [47:0] cycles_total, cycles_analog, cycles_hold;
-
-    // A word of a mask is {data, address}.
-    localparam int ADDRESS_BITS = `MHO_MASK_BITS - 32;
-
-    bit [127:0] next_op;
-    int unsigned next_address, next_data, next_input;
-    int events;
-    // Set while a batch programs cells.
-    reg writing = 1'b0;
-
-    always @(posedge clk) begin
-        if (rst) begin
-            op_valid <= 1'b0;
-            mask_valid <= 1'b0;
-            i_valid <= 1'b0;
-        end else begin
-            // An operation waits until the last mask word has gone in.
-            if (op_valid ? op_ready : !mask_valid) begin
-                op_valid <= mho_next_op(next_op);
-                op_payload <= next_op[`MHO_OP_BITS-1:0];
-            end
-            if (!mask_valid || mask_ready) begin
-                mask_valid <= mho_next_mask(next_address, next_data);
-                mask_payload <= {next_data, next_address[ADDRESS_BITS-1:0]};
-            end
-            if (!i_valid || i_ready) begin
-                i_valid <= mho_next_input(next_input);
-                i_payload <= next_input;
-            end
-            if (o_valid && o_ready) mho_output(o_payload);
-            if (done) mho_done({16'd0, cycles_total}, {16'd0, cycles_analog}, {16'd0, cycles_hold});
-            events = mho_poll(busy, error);
-            if (events[0]) wake <= ~wake;
-            writing <= events[1];
-        end
-        o_ready <= mho_ready();
-    end
-
-`ifdef MHO_VERIFY_BITS
-    import "DPI-C" function int mho_write_command(output bit [255:0] parameters);
-    import "DPI-C" function bit mho_next_target(output int unsigned payload);
-    import "DPI-C" function void mho_cell(input int unsigned payload);
-    import "DPI-C" function void mho_write_done(
-        input int unsigned sets, input int unsigned resets, input int unsigned forms, input int unsigned reads,
-        input int unsigned pulsed, input int unsigned faults, input int unsigned write_pass,
-        input longint unsigned total, input longint unsigned hold);
-    import "DPI-C" function int mho_fault_map(input int unsigned data);
-
-    reg [`MHO_TARGET_BITS-1:0] target_payload;
-    reg target_valid = 1'b0;
-    wire target_ready;
-    wire [`MHO_CELL_BITS-1:0] cell_payload;
-    wire cell_valid;
-    reg cell_ready = 1'b0;
-    reg [`MHO_PARAMETER_BITS-1:0] parameters;
-    reg write_start = 1'b0;
-    reg write_stop = 1'b0;
-    reg [`MHO_MAP_BITS-1:0] map_addr = '0;
-    wire [`MHO_MAP_WIDTH-1:0] map_data;
-    wire write_done;
-    wire [3:0] write_pass;
-    wire [31:0] write_sets, write_resets, write_forms, write_reads, write_pulsed, write_faults;
-    wire [47:0] write_cycles_total, write_cycles_hold;
-
-    bit [255:0] next_parameters;
-    int unsigned next_target;
-    int command, next_map;
-
-    always @(posedge clk)
-        if (writing) begin
-            command = mho_write_command(next_parameters);
-            write_start <= command[0];
-            write_stop <= command[1];
-            if (command[0]) parameters <= next_parameters[`MHO_PARAMETER_BITS-1:0];
-            // The word of the map that belongs to the address of the last cycle but one.
-            if (command[2]) begin
-                next_map = mho_fault_map(32'(map_data));
-                map_addr <= next_map[`MHO_MAP_BITS-1:0];
-            end
-            if (!target_valid || target_ready) begin
-                target_valid <= mho_next_target(next_target);
-                target_payload <= next_target[`MHO_TARGET_BITS-1:0];
-            end
-            if (cell_valid && cell_ready) mho_cell(32'(cell_payload));
-            cell_ready <= mho_ready();
-            if (write_done)
-                mho_write_done(
-                    write_sets, write_resets, write_forms, write_reads, write_pulsed, write_faults, {28'd0, write_pass},
-                    {16'd0, write_cycles_total}, {16'd0, write_cycles_hold});
-        end else begin
-            // What a run that was stopped left behind.
-            target_valid <= 1'b0;
-            write_stop <= 1'b0;
-            map_addr <= '0;
-        end
-`endif
-
-    `MHO_CORE core (
-        .clk(clk),
-`ifdef MHO_RESET_LOW
-        .rst_n(~rst),
-`else
-        .rst(rst),
-`endif
-        .soft_reset(1'b0),
-        .op_payload(op_payload), .op_valid(op_valid), .op_ready(op_ready),
-        .mask_payload(mask_payload), .mask_valid(mask_valid), .mask_ready(mask_ready),
-        .i_payload(i_payload), .i_valid(i_valid), .i_ready(i_ready),
-        .o_payload(o_payload), .o_valid(o_valid), .o_ready(o_ready),
-        .status_busy(busy), .status_done(done), .status_error(error), .status_mvms(),
-        .status_cycles_total(cycles_total), .status_cycles_analog(cycles_analog), .status_cycles_hold(cycles_hold)
-`ifdef MHO_VERIFY_BITS
-        ,
-        .target_payload(target_payload), .target_valid(target_valid), .target_ready(target_ready),
-        .cell_payload(cell_payload), .cell_valid(cell_valid), .cell_ready(cell_ready),
-        .parameters(parameters), .write_start(write_start), .write_stop(write_stop),
-        .map_addr(map_addr), .map_data(map_data),
-        .write_status_busy(), .write_status_done(write_done), .write_status_error(),
-        .write_status_write_pass(write_pass),
-        .write_status_sets(write_sets), .write_status_resets(write_resets), .write_status_forms(write_forms),
-        .write_status_reads(write_reads), .write_status_pulsed(write_pulsed), .write_status_faults(write_faults),
-        .write_status_cycles_total(write_cycles_total), .write_status_cycles_hold(write_cycles_hold)
-`endif
-    );
+    wire [`MHO_CORES-1:0] wakes;
+    wire wake = ^wakes;
+    `MHO_SHELLS
 endmodule

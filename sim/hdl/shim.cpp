@@ -1,4 +1,5 @@
-// The body of a transposable macro in simulation, behind the pins of tnsa_macro.sv.
+// The bodies of the transposable macros of a simulation, behind the pins of tnsa_macro.sv. Each introduces itself with its
+// path in the design, and has a model, a mode, counters and a failure of its own.
 //
 // LAZY   planes and repeats are recorded as they are strobed. The first compare of a conversion calls the model once (a
 //        function pointer, set from Python), and every later compare and decrement is answered from its charges.
@@ -10,7 +11,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <string>
 #include <vector>
+
+#include "pauses.h"
 
 namespace {
 
@@ -43,6 +47,7 @@ struct Conversion {
     int32_t same_key;               // direction, word lines and step code are those of the last evaluation
     int32_t paired;                 // forward, and line 2r + 1 has the negative of line 2r
     int32_t samples;                // of all planes
+    int32_t answer;                 // how it was answered: an Answer
     float x[kMaxLines];             // input of each driven line: sum over samples of (pos - neg)
     float pairs[kMaxLines / 2];     // of these, those of the lines 2r
     uint8_t wl[kMaxLines];          // word lines that were on
@@ -52,9 +57,10 @@ struct Conversion {
     int64_t s_pos[kMaxLines], s_neg[kMaxLines];
 };
 
-enum Answer : int32_t { kCharge = 0, kProduct = 1 };  // anything else: the evaluator failed
+enum Answer : int32_t { kCharge = 0, kProduct = 1 };
 
-using Evaluate = int32_t (*)(int32_t macro);
+// Answers the conversions of some macros, given by their indices; not 0 if it failed.
+using Evaluate = int32_t (*)(int32_t count, const int32_t* macros);
 using OnStrobe = int32_t (*)(int32_t macro, int32_t strobe);
 
 }  // extern "C"
@@ -67,7 +73,13 @@ struct Plane {
 };
 
 struct Macro {
+    std::string path;
     int index = 0, lines = 0, words = 0;
+    Mode mode = kConst;
+    Pauses* pauses = nullptr;
+    const char* failure = nullptr;
+    bool keep_charges = false;
+    std::vector<int64_t> charge_log;
     Pins pins{};
     Conversion conversion{};
     Plane planes[kMaxPlanes];
@@ -84,16 +96,11 @@ struct Macro {
 };
 
 std::vector<std::unique_ptr<Macro>> macros;
-Mode mode = kConst;
 Evaluate evaluate = nullptr;
 OnStrobe on_strobe = nullptr;
-const char* failure = nullptr;
-uint64_t evaluations = 0;
-bool keep_charges = false;
-std::vector<int64_t> charge_log;
 
-void fail(const char* why) {
-    if (!failure) failure = why;
+void fail(Macro& m, const char* why) {
+    if (!m.failure) m.failure = why;
 }
 
 inline bool bit(const uint32_t* v, int i) { return v[i >> 5] >> (i & 31) & 1; }
@@ -129,7 +136,7 @@ void prepare_answers(Macro& m) {
     for (int i = 0; i < m.lines; i++) {
         const int64_t a = c.charge[i];
         const int64_t magnitude = a < 0 ? -a : a, step = a < 0 ? c.s_neg[i] : c.s_pos[i];
-        if (step <= 0) return fail("the model answered with a converter step that is not positive");
+        if (step <= 0) return fail(m, "the model answered with a converter step that is not positive");
         const uint32_t line = uint32_t(1) << (i & 31);
         if (a < 0) m.negative[i >> 5] |= line;
         // Odd over even is never whole, so truncation is exact; both are below 2**53, so is the division.
@@ -151,18 +158,16 @@ void convert(Macro& m, const Pins& p) {
         std::memcpy(m.last_wl, m.wl_en, sizeof m.wl_en);
     }
     sum_inputs(m);
-    const int32_t answer = evaluate ? evaluate(m.index) : -1;
-    if (answer == kProduct) {
-        for (int i = 0; i < m.lines; i++) c.charge[i] = int64_t(int32_t(c.product[i])) + c.offset[i];
-    } else if (answer != kCharge) {
+    if (!evaluate || evaluate(1, &m.index) != 0) {
         m.key_known = false;
-        return fail("the evaluator of the macro model failed");
+        return fail(m, "the evaluator of the macro model failed");
     }
+    if (c.answer == kProduct)
+        for (int i = 0; i < m.lines; i++) c.charge[i] = int64_t(int32_t(c.product[i])) + c.offset[i];
     m.key_known = true;
-    evaluations++;
     m.evaluated = m.counting = true;
     m.taken = 0;
-    if (keep_charges) charge_log.insert(charge_log.end(), c.charge, c.charge + m.lines);
+    if (m.keep_charges) m.charge_log.insert(m.charge_log.end(), c.charge, c.charge + m.lines);
     prepare_answers(m);
 }
 
@@ -186,8 +191,8 @@ void lazy_compare(Macro& m, bool latch) {
 
 void lazy_decrement(Macro& m, int scale, int32_t step_code) {
     const Conversion& c = m.conversion;
-    if (!m.evaluated) return fail("a decrement came before the compare that latches its direction");
-    if (step_code != c.step_code) return fail("step_code changed within a conversion");
+    if (!m.evaluated) return fail(m, "a decrement came before the compare that latches its direction");
+    if (step_code != c.step_code) return fail(m, "step_code changed within a conversion");
     if (m.counting && scale == 0 && m.taken < kCountCap) {
         const uint32_t* row = m.flips[++m.taken];
         for (int w = 0; w < m.words; w++) m.negative[w] ^= row[w];
@@ -206,15 +211,15 @@ void lazy_sample(Macro& m) {
     const uint32_t* pos = p.backward ? p.sl_pos : p.bl_pos;
     const uint32_t* neg = p.backward ? p.sl_neg : p.bl_neg;
     const size_t bytes = sizeof(uint32_t) * m.words;
-    if (m.evaluated) return fail("a sample came after a compare without a precharge between them");
+    if (m.evaluated) return fail(m, "a sample came after a compare without a precharge between them");
     if (m.used) {
         Plane& last = m.planes[m.used - 1];
-        if (std::memcmp(m.wl_en, p.wl_en, bytes)) return fail("the word lines changed between two samples of a conversion");
+        if (std::memcmp(m.wl_en, p.wl_en, bytes)) return fail(m, "the word lines changed between two samples of a conversion");
         if (last.plane == p.plane && !std::memcmp(last.pos, pos, bytes) && !std::memcmp(last.neg, neg, bytes)) {
             last.repeats++;
             return;
         }
-        if (m.used == kMaxPlanes) return fail("a conversion has more planes than an operation can have");
+        if (m.used == kMaxPlanes) return fail(m, "a conversion has more planes than an operation can have");
     }
     std::memcpy(m.wl_en, p.wl_en, bytes);
     Plane& next = m.planes[m.used++];
@@ -223,12 +228,12 @@ void lazy_sample(Macro& m) {
     for (int w = 0; w < m.words; w++) {
         next.pos[w] = pos[w];
         next.neg[w] = neg[w];
-        if (pos[w] & neg[w]) fail("a line register drives a line to both sides");
+        if (pos[w] & neg[w]) fail(m, "a line register drives a line to both sides");
     }
 }
 
 void eager(Macro& m, Strobe strobe) {
-    if (!on_strobe || on_strobe(m.index, strobe) != 0) fail("the eager macro model failed");
+    if (!on_strobe || on_strobe(m.index, strobe) != 0) fail(m, "the eager macro model failed");
 }
 
 }  // namespace
@@ -237,8 +242,9 @@ extern "C" {
 
 // ---- called from tnsa_macro.sv ------------------------------------------------------------------------------------
 
-void* mho_macro_create(int lines) {
+void* mho_macro_create(int lines, const char* path) {
     auto m = std::make_unique<Macro>();
+    m->path = path;
     m->index = int(macros.size());
     m->lines = m->pins.lines = m->conversion.lines = lines;
     m->words = (lines + 31) / 32;
@@ -253,13 +259,13 @@ void mho_precharge(void* handle, uint64_t op_id) {
     m.taken = 0;
     m.decrements.push_back(0);
     m.pins.op_id = op_id;
-    if (mode == kEager) eager(m, kPrecharge);
+    if (m.mode == kEager) eager(m, kPrecharge);
 }
 
 void mho_sample(void* handle, uint8_t backward, int plane, const uint32_t* bl_pos, const uint32_t* bl_neg,
                 const uint32_t* sl_pos, const uint32_t* sl_neg, const uint32_t* wl_en) {
     Macro& m = *static_cast<Macro*>(handle);
-    if (mode == kConst) return;
+    if (m.mode == kConst) return;
     const size_t bytes = sizeof(uint32_t) * m.words;
     m.pins.backward = backward;
     m.pins.plane = plane;
@@ -268,7 +274,7 @@ void mho_sample(void* handle, uint8_t backward, int plane, const uint32_t* bl_po
     std::memcpy(m.pins.sl_pos, sl_pos, bytes);
     std::memcpy(m.pins.sl_neg, sl_neg, bytes);
     std::memcpy(m.pins.wl_en, wl_en, bytes);
-    mode == kEager ? eager(m, kSample) : lazy_sample(m);
+    m.mode == kEager ? eager(m, kSample) : lazy_sample(m);
 }
 
 void mho_compare(void* handle, uint8_t latch, int step_code, uint64_t op_id, uint32_t* cmp) {
@@ -276,8 +282,8 @@ void mho_compare(void* handle, uint8_t latch, int step_code, uint64_t op_id, uin
     m.pins.op_id = op_id;
     m.pins.latch = latch;
     m.pins.step_code = step_code;
-    if (mode == kLazy) lazy_compare(m, latch);
-    if (mode == kEager) eager(m, kCompare);
+    if (m.mode == kLazy) lazy_compare(m, latch);
+    if (m.mode == kEager) eager(m, kCompare);
     std::memcpy(cmp, m.pins.cmp, sizeof(uint32_t) * m.words);
 }
 
@@ -286,17 +292,23 @@ void mho_decrement(void* handle, int scale, int step_code) {
     if (!m.decrements.empty()) m.decrements.back()++;
     m.pins.dec_scale = scale;
     m.pins.step_code = step_code;
-    if (mode == kLazy) lazy_decrement(m, scale, step_code);
-    if (mode == kEager) eager(m, kDecrement);
+    if (m.mode == kLazy) lazy_decrement(m, scale, step_code);
+    if (m.mode == kEager) eager(m, kDecrement);
+}
+
+// Whether it freezes the sequencer in the next cycle.
+uint8_t mho_hold(void* handle) {
+    Pauses* pauses = static_cast<Macro*>(handle)->pauses;
+    return pauses && pauses->chance(pauses->hold);
 }
 
 // ---- called from sim/core/shim.py --------------------------------------------------------------------------------------
 
 int32_t mho_shim_macros() { return int32_t(macros.size()); }
+const char* mho_shim_path(int32_t macro) { return macros.at(macro)->path.c_str(); }
 Conversion* mho_shim_conversion(int32_t macro) { return &macros.at(macro)->conversion; }
 Pins* mho_shim_pins(int32_t macro) { return &macros.at(macro)->pins; }
-uint64_t mho_shim_evaluations() { return evaluations; }
-const char* mho_shim_failure() { return failure; }
+const char* mho_shim_failure(int32_t macro) { return macros.at(macro)->failure; }
 void mho_shim_set_evaluate(Evaluate f) { evaluate = f; }
 void mho_shim_set_strobe(OnStrobe f) { on_strobe = f; }
 
@@ -305,22 +317,23 @@ int32_t mho_shim_conversions(int32_t macro) { return int32_t(macros.at(macro)->d
 const int32_t* mho_shim_decrements(int32_t macro) { return macros.at(macro)->decrements.data(); }
 
 // Charges of each lazy evaluation since the batch began, if they are kept.
-int64_t mho_shim_charge_count() { return int64_t(charge_log.size()); }
-const int64_t* mho_shim_charges() { return charge_log.data(); }
+int64_t mho_shim_charge_count(int32_t macro) { return int64_t(macros.at(macro)->charge_log.size()); }
+const int64_t* mho_shim_charges(int32_t macro) { return macros.at(macro)->charge_log.data(); }
 
 // Before a batch. Forgets everything that depends on the model: other cells may be behind the pins from now on.
-void mho_shim_start(int32_t new_mode, int32_t keep) {
-    mode = Mode(new_mode);
-    keep_charges = keep != 0;
-    charge_log.clear();
-    failure = nullptr;
-    for (auto& m : macros) {
-        m->key_known = m->evaluated = m->counting = false;
-        m->used = m->taken = 0;
-        m->decrements.clear();
-        std::memset(m->pins.cmp, 0, sizeof m->pins.cmp);
-        std::memset(m->negative, 0, sizeof m->negative);
-    }
+// `pauses` are those of its bench.
+void mho_shim_start(int32_t macro, int32_t mode, int32_t keep, Pauses* pauses) {
+    Macro& m = *macros.at(macro);
+    m.mode = Mode(mode);
+    m.pauses = pauses;
+    m.keep_charges = keep != 0;
+    m.charge_log.clear();
+    m.failure = nullptr;
+    m.key_known = m.evaluated = m.counting = false;
+    m.used = m.taken = 0;
+    m.decrements.clear();
+    std::memset(m.pins.cmp, 0, sizeof m.pins.cmp);
+    std::memset(m.negative, 0, sizeof m.negative);
 }
 
 }  // extern "C"

@@ -1,5 +1,11 @@
-// Feeder and catcher of core_tb.sv: one batch is a few arrays that Python owns, moved word by word in C++.
+// Feeders and catchers of core_bench.sv: one batch is a few arrays that Python owns, moved word by word in C++. The
+// batches of several cores run at once; Python is woken when all have ended.
 #include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pauses.h"
 
 namespace {
 
@@ -35,161 +41,186 @@ constexpr int kMapLatency = 2;  // from an address in C++ to its word: two flip-
 
 enum Outcome : int32_t { kIdle = 0, kRunning = 1, kComplete = 2, kStuck = 3, kTooMany = 4 };
 
-Batch batch{};
-int64_t ops_sent, masks_sent, inputs_sent, outputs_taken, dones_seen, idle_cycles;
-Outcome outcome = kIdle;
-bool error_seen = false;
-uint32_t random_state = 1;
+// Feeder and catcher of one core.
+struct Bench {
+    std::string path;
+    Batch batch{};
+    Pauses pauses;
+    int64_t ops_sent, masks_sent, inputs_sent, outputs_taken, dones_seen, idle_cycles, batch_cycles;
+    Outcome outcome = kIdle;
+    bool active = false, error_seen = false;
 
-Program program{};
-bool programming = false, started = false, written = false;
-int64_t targets_sent, cells_taken, map_asked, batch_cycles;
+    Program program{};
+    bool programming = false, started = false, written = false;
+    int64_t targets_sent, cells_taken, map_asked;
 
-// Everything of the run has come back, the fault map at last.
-bool programmed() { return !programming || (written && map_asked >= program.map_count + kMapLatency); }
+    // Everything of the run has come back, the fault map at last.
+    bool programmed() const { return !programming || (written && map_asked >= program.map_count + kMapLatency); }
+};
 
-bool chance(int32_t of_256) {
-    if (!of_256) return false;
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 17;
-    random_state ^= random_state << 5;
-    return int32_t(random_state >> 24) < of_256;
-}
+std::vector<std::unique_ptr<Bench>> benches;
+int running = 0;  // benches whose batch has not ended
+
+Bench& bench_of(void* handle) { return *static_cast<Bench*>(handle); }
 
 }  // namespace
 
 extern "C" {
 
-// ---- called from core_tb.sv ---------------------------------------------------------------------------------------
+// ---- called from core_bench.sv --------------------------------------------------------------------------------------
 
-uint8_t mho_next_op(uint32_t* payload) {
-    if (ops_sent == batch.op_count || masks_sent != batch.mask_count || chance(batch.gap)) return 0;
-    for (int w = 0; w < kOpWords; w++) payload[w] = batch.ops[kOpWords * ops_sent + w];
-    ops_sent++;
-    idle_cycles = 0;
+uint8_t mho_next_op(void* handle, uint32_t* payload) {
+    Bench& b = bench_of(handle);
+    if (b.ops_sent == b.batch.op_count || b.masks_sent != b.batch.mask_count || b.pauses.chance(b.pauses.gap)) return 0;
+    for (int w = 0; w < kOpWords; w++) payload[w] = b.batch.ops[kOpWords * b.ops_sent + w];
+    b.ops_sent++;
+    b.idle_cycles = 0;
     return 1;
 }
 
-uint8_t mho_next_mask(uint32_t* address, uint32_t* data) {
-    if (masks_sent == batch.mask_count || chance(batch.gap)) return 0;
-    *address = batch.masks[2 * masks_sent];
-    *data = batch.masks[2 * masks_sent + 1];
-    masks_sent++;
-    idle_cycles = 0;
+uint8_t mho_next_mask(void* handle, uint32_t* address, uint32_t* data) {
+    Bench& b = bench_of(handle);
+    if (b.masks_sent == b.batch.mask_count || b.pauses.chance(b.pauses.gap)) return 0;
+    *address = b.batch.masks[2 * b.masks_sent];
+    *data = b.batch.masks[2 * b.masks_sent + 1];
+    b.masks_sent++;
+    b.idle_cycles = 0;
     return 1;
 }
 
-uint8_t mho_next_input(uint32_t* payload) {
-    if (inputs_sent == batch.input_count || chance(batch.gap)) return 0;
-    *payload = batch.inputs[inputs_sent++];
-    idle_cycles = 0;
+uint8_t mho_next_input(void* handle, uint32_t* payload) {
+    Bench& b = bench_of(handle);
+    if (b.inputs_sent == b.batch.input_count || b.pauses.chance(b.pauses.gap)) return 0;
+    *payload = b.batch.inputs[b.inputs_sent++];
+    b.idle_cycles = 0;
     return 1;
 }
 
-uint8_t mho_ready() { return !chance(batch.stall); }
+uint8_t mho_ready(void* handle) { Bench& b = bench_of(handle); return !b.pauses.chance(b.pauses.stall); }
 
-uint8_t mho_hold() { return chance(batch.hold); }
-
-void mho_output(uint32_t payload) {
-    if (outputs_taken == batch.output_count) {
-        outcome = kTooMany;
+void mho_output(void* handle, uint32_t payload) {
+    Bench& b = bench_of(handle);
+    if (b.outputs_taken == b.batch.output_count) {
+        b.outcome = kTooMany;
         return;
     }
-    batch.outputs[outputs_taken++] = payload;
-    idle_cycles = 0;
+    b.batch.outputs[b.outputs_taken++] = payload;
+    b.idle_cycles = 0;
 }
 
-void mho_done(uint64_t total, uint64_t analog, uint64_t hold) {
-    if (dones_seen == batch.done_count) {
-        outcome = kTooMany;
+void mho_done(void* handle, uint64_t total, uint64_t analog, uint64_t hold) {
+    Bench& b = bench_of(handle);
+    if (b.dones_seen == b.batch.done_count) {
+        b.outcome = kTooMany;
         return;
     }
-    uint64_t* row = batch.counters + 3 * dones_seen++;
+    uint64_t* row = b.batch.counters + 3 * b.dones_seen++;
     row[0] = total;
     row[1] = analog;
     row[2] = hold;
-    idle_cycles = 0;
+    b.idle_cycles = 0;
 }
 
-// Every cycle. Bit 0: the batch has just ended; bit 1: it programs cells.
-int mho_poll(uint8_t busy, uint8_t error) {
-    error_seen |= error != 0;
-    if (outcome != kRunning) return outcome == kTooMany;
-    batch_cycles++;
-    const bool moved = ops_sent == batch.op_count && masks_sent == batch.mask_count && inputs_sent == batch.input_count &&
-                       outputs_taken == batch.output_count && dones_seen == batch.done_count;
-    if (moved && !busy && programmed())
-        outcome = kComplete;
-    else if (++idle_cycles > batch.patience)
-        outcome = kStuck;
-    return outcome != kRunning ? 1 : programming ? 2 : 0;
+// Every cycle. Bit 0: all batches have just ended; bit 1: it programs cells.
+int mho_poll(void* handle, uint8_t busy, uint8_t error) {
+    Bench& b = bench_of(handle);
+    b.error_seen |= error != 0;
+    if (!b.active) return 0;
+    b.batch_cycles++;
+    const Batch& all = b.batch;
+    const bool moved = b.ops_sent == all.op_count && b.masks_sent == all.mask_count && b.inputs_sent == all.input_count &&
+                       b.outputs_taken == all.output_count && b.dones_seen == all.done_count;
+    if (b.outcome == kRunning && moved && !busy && b.programmed())
+        b.outcome = kComplete;
+    else if (b.outcome == kRunning && ++b.idle_cycles > all.patience)
+        b.outcome = kStuck;
+    if (b.outcome == kRunning) return b.programming ? 2 : 0;
+    b.active = false;
+    return --running == 0 ? 1 : 0;
 }
 
 // Bit 0: start, with these parameters; bit 1: stop; bit 2: read the fault map.
-int mho_write_command(uint32_t* parameters) {
-    if (!started && batch_cycles > program.start_after) {
-        started = true;
-        for (int w = 0; w < kParameterWords; w++) parameters[w] = program.parameters[w];
+int mho_write_command(void* handle, uint32_t* parameters) {
+    Bench& b = bench_of(handle);
+    if (!b.started && b.batch_cycles > b.program.start_after) {
+        b.started = true;
+        for (int w = 0; w < kParameterWords; w++) parameters[w] = b.program.parameters[w];
         return 1;
     }
-    const bool stop = started && !written && program.stop_after >= 0 && cells_taken >= program.stop_after;
-    return (stop ? 2 : 0) | (written ? 4 : 0);
+    const bool stop = b.started && !b.written && b.program.stop_after >= 0 && b.cells_taken >= b.program.stop_after;
+    return (stop ? 2 : 0) | (b.written ? 4 : 0);
 }
 
-uint8_t mho_next_target(uint32_t* payload) {
-    if (!started || written || chance(batch.gap)) return 0;
-    *payload = program.targets[targets_sent++ % program.target_count];
-    idle_cycles = 0;
+uint8_t mho_next_target(void* handle, uint32_t* payload) {
+    Bench& b = bench_of(handle);
+    if (!b.started || b.written || b.pauses.chance(b.pauses.gap)) return 0;
+    *payload = b.program.targets[b.targets_sent++ % b.program.target_count];
+    b.idle_cycles = 0;
     return 1;
 }
 
-void mho_cell(uint32_t payload) {
-    if (cells_taken == program.cell_count) {
-        outcome = kTooMany;
+void mho_cell(void* handle, uint32_t payload) {
+    Bench& b = bench_of(handle);
+    if (b.cells_taken == b.program.cell_count) {
+        b.outcome = kTooMany;
         return;
     }
-    program.cells[cells_taken++] = payload;
-    idle_cycles = 0;
+    b.program.cells[b.cells_taken++] = payload;
+    b.idle_cycles = 0;
 }
 
-void mho_write_done(uint32_t sets, uint32_t resets, uint32_t forms, uint32_t reads, uint32_t pulsed, uint32_t faults,
-                    uint32_t write_pass, uint64_t total, uint64_t hold) {
+void mho_write_done(void* handle, uint32_t sets, uint32_t resets, uint32_t forms, uint32_t reads, uint32_t pulsed,
+                    uint32_t faults, uint32_t write_pass, uint64_t total, uint64_t hold) {
+    Bench& b = bench_of(handle);
     const uint64_t values[] = {sets, resets, forms, reads, pulsed, faults, write_pass, total, hold};
-    for (int k = 0; k < 9; k++) program.counters[k] = values[k];
-    written = true;
-    idle_cycles = 0;
+    for (int k = 0; k < 9; k++) b.program.counters[k] = values[k];
+    b.written = true;
+    b.idle_cycles = 0;
 }
 
 // Takes the word of the address before the last, gives the next address.
-int mho_fault_map(uint32_t data) {
-    if (map_asked >= kMapLatency && map_asked - kMapLatency < program.map_count)
-        program.map[map_asked - kMapLatency] = data;
-    return int(map_asked++ < program.map_count ? map_asked - 1 : 0);
+int mho_fault_map(void* handle, uint32_t data) {
+    Bench& b = bench_of(handle);
+    if (b.map_asked >= kMapLatency && b.map_asked - kMapLatency < b.program.map_count)
+        b.program.map[b.map_asked - kMapLatency] = data;
+    return int(b.map_asked++ < b.program.map_count ? b.map_asked - 1 : 0);
+}
+
+void* mho_bench_create(const char* path) {
+    benches.push_back(std::make_unique<Bench>());
+    benches.back()->path = path;
+    return benches.back().get();
 }
 
 // ---- called from sim/core/shim.py --------------------------------------------------------------------------------------
 
-void mho_streams_start(const Batch* next) {
-    batch = *next;
-    ops_sent = masks_sent = inputs_sent = outputs_taken = dones_seen = idle_cycles = 0;
-    random_state = batch.seed ? batch.seed : 1;
-    error_seen = programming = false;
-    outcome = kRunning;
+int32_t mho_streams_benches() { return int32_t(benches.size()); }
+const char* mho_streams_path(int32_t bench) { return benches.at(bench)->path.c_str(); }
+Pauses* mho_streams_pauses(int32_t bench) { return &benches.at(bench)->pauses; }
+
+void mho_streams_start(int32_t bench, const Batch* next) {
+    Bench& b = *benches.at(bench);
+    b.batch = *next;
+    b.ops_sent = b.masks_sent = b.inputs_sent = b.outputs_taken = b.dones_seen = b.idle_cycles = 0;
+    b.pauses = {b.batch.seed ? b.batch.seed : 1, b.batch.gap, b.batch.stall, b.batch.hold};
+    b.error_seen = b.programming = false;
+    b.outcome = kRunning;
+    if (!b.active) running++;
+    b.active = true;
 }
 
 // The batch that is about to start programs cells.
-void mho_program_start(const Program* next) {
-    program = *next;
-    targets_sent = cells_taken = map_asked = batch_cycles = 0;
-    started = written = false;
-    programming = true;
+void mho_program_start(int32_t bench, const Program* next) {
+    Bench& b = *benches.at(bench);
+    b.program = *next;
+    b.targets_sent = b.cells_taken = b.map_asked = b.batch_cycles = 0;
+    b.started = b.written = false;
+    b.programming = true;
 }
 
-int64_t mho_program_cells() { return cells_taken; }
+int64_t mho_program_cells(int32_t bench) { return benches.at(bench)->cells_taken; }
 
-int32_t mho_streams_outcome() { return outcome; }
-int32_t mho_streams_error() { return error_seen; }
-int64_t mho_streams_outputs() { return outputs_taken; }
-int64_t mho_streams_dones() { return dones_seen; }
+int32_t mho_streams_outcome(int32_t bench) { return benches.at(bench)->outcome; }
+int32_t mho_streams_error(int32_t bench) { return benches.at(bench)->error_seen; }
 
 }  // extern "C"

@@ -30,6 +30,9 @@ class Pins:
 
     def __init__(self, library: ctypes.CDLL) -> None:
         self.library = library
+        library.mho_cells_create.restype = ctypes.c_void_p
+        self.path = f"macro_{library.mho_cells_count()}"
+        self.cells = ctypes.c_void_p(library.mho_cells_create(self.path.encode()))
 
     @staticmethod
     def _lines(cell: int) -> tuple[ctypes.Array[ctypes.c_uint32], ...]:
@@ -41,11 +44,11 @@ class Pins:
 
     def pulse(self, cell: int, polarity: int, amplitude: int) -> None:
         lines = self._lines(cell)
-        self.library.mho_pulse_begin(polarity, amplitude, 0, *lines)
-        self.library.mho_pulse_end(amplitude, int(WIDTHS[polarity]), *lines)
+        self.library.mho_pulse_begin(self.cells, polarity, amplitude, 0, *lines)
+        self.library.mho_pulse_end(self.cells, amplitude, int(WIDTHS[polarity]), *lines)
 
     def verify(self, cell: int) -> int:
-        return self.library.mho_verify(*self._lines(cell))
+        return self.library.mho_verify(self.cells, *self._lines(cell))
 
 
 def make_array(seed: int, fresh: bool) -> PulseArray:
@@ -75,8 +78,9 @@ def test_both_are_the_same_law(library: ctypes.CDLL, seed: int) -> None:
         array.g[anywhere] = np.where(g & 1, g, g & 2**19)[anywhere]
         array.threshold[:, anywhere] &= -(2**16)
     before = mine.g.copy()
-    shim, pins = CellShim(library), Pins(library)
-    shim.lend(mine, WIDTHS, WIDTHS)
+    pins = Pins(library)
+    shim = CellShim(library)
+    shim.lend(pins.path, mine, WIDTHS, WIDTHS)
     cells = np.sort(rng.choice(mine.g.size, 150, replace=False))
     given = 0
     for turn in range(8):
@@ -88,9 +92,9 @@ def test_both_are_the_same_law(library: ctypes.CDLL, seed: int) -> None:
         np.testing.assert_array_equal(codes, other.verify(cells))
         given += cells.size
         if turn == 4:
-            library.mho_relax(1)
+            library.mho_relax(pins.cells, 1)
             other.relax(1)
-    pulses, failure = shim.take_back()
+    pulses, failure = shim.take_back(pins.path)
     assert (len(pulses), failure) == (given, "")
     for name, value in mine.changes().items():
         np.testing.assert_array_equal(value, getattr(other, name), err_msg=name)

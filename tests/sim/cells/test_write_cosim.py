@@ -33,7 +33,7 @@ def models():
 
 @pytest.fixture(scope="module")
 def core(models):
-    simulation = Simulation(verilator_build(CHIP), lines=CHIP.lines, timeout_s=60)
+    simulation = Simulation(verilator_build(CHIP), timeout_s=60)
     for index, model in enumerate(models):
         simulation.put_core(index, model)
     yield CosimCore(simulation, CoreConfig.from_chip(CHIP))
@@ -83,7 +83,7 @@ def test_a_pulse_of_another_width_is_noticed(core):
 
 
 def _own_simulation() -> Simulation:
-    return Simulation(verilator_build(CHIP), lines=CHIP.lines, timeout_s=60)
+    return Simulation(verilator_build(CHIP), timeout_s=60)
 
 
 @pytest.mark.parametrize("full_time", [False, True])
