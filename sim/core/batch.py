@@ -11,10 +11,17 @@ from macro_models import MacroModel
 from sim.cells.job import WriteJob, WriteOutcome
 from sim.core.messages import Message
 
-__all__ = ["OP_WORDS", "Batch", "BatchResult", "Mode", "Outcome", "Strobe", "Work"]
+__all__ = ["OP_WORDS", "STREAMS", "Batch", "BatchResult", "Mode", "Outcome", "Strobe", "Work"]
 
 OP_WORDS = 4
 """Words of 32 bits that hold one operation descriptor."""
+
+
+STREAMS = (
+    ("mask_ready", "mask words"), ("op_ready", "operations"), ("i_ready", "input words"), ("o_valid", "output words"),
+    ("status_done", "ends of an operation"),
+)
+"""What moves in a batch: the output of the core that lets it, and what it is."""
 
 
 class Mode(IntEnum):
@@ -127,6 +134,8 @@ class BatchResult:
         Decrement strobes of each conversion, counted at the pins.
     charges
         Charges of each conversion at its first compare, of shape (conversions, lines), if they were asked for.
+    progress
+        How much of each of :data:`STREAMS` has moved; it tells of a core that is stuck.
     error
         Whether ``status.error`` was seen.
     failure
@@ -141,11 +150,21 @@ class BatchResult:
     counters: NDArray[np.uint64]
     decrements: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     charges: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
+    progress: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(STREAMS), dtype=np.int64))
     outcome: Outcome = Outcome.IDLE
     error: bool = False
     failure: str = ""
     cpu_s: float = 0.0
     write: WriteOutcome | None = None
+
+    def standstill(self, batch: Batch) -> str:
+        """Which output of the core stands still, that with the least done; of two, the one that comes first."""
+        wanted = len(batch.masks), len(batch.ops), len(batch.inputs), batch.outputs, batch.operations
+        left = [k for k, total in enumerate(wanted) if self.progress[k] < total]
+        if not left:
+            return "status_busy stands at 1" if batch.write is None else "write_status_done stands at 0"
+        k = min(left, key=lambda k: self.progress[k] / wanted[k])
+        return f"{STREAMS[k][0]} stands still after {self.progress[k]} of {wanted[k]} {STREAMS[k][1]}"
 
     @classmethod
     def empty(cls, batch: Batch) -> "BatchResult":
@@ -161,6 +180,7 @@ class BatchResult:
             "outputs": self.outputs,
             "counters": self.counters,
             "decrements": self.decrements,
+            "progress": self.progress,
             "charges": self.charges,
         }
         values = {"outcome": int(self.outcome), "error": self.error, "failure": self.failure, "cpu_s": self.cpu_s}

@@ -72,8 +72,12 @@ class VpiDriver:
         dut = self._dut
         result.outcome = Outcome(dut.outcome.value.to_unsigned())
         result.error = bool(dut.error_seen.value)
+        offered = ((dut.mask_next, dut.mask_valid), (dut.op_next, dut.op_valid), (dut.input_next, dut.i_valid))
+        taken = [count.value.to_unsigned() - (valid.value == 1) for count, valid in offered]
+        came = min(dut.output_next.value.to_unsigned(), len(result.outputs))
+        result.progress[:] = [*taken, came, dut.done_next.value.to_unsigned()]
+        result.outputs[:came] = [dut.outputs[k].value.to_unsigned() for k in range(came)]
         if result.outcome is Outcome.COMPLETE:
-            result.outputs[:] = [dut.outputs[k].value.to_unsigned() for k in range(len(result.outputs))]
             for k in range(len(result.counters)):
                 packed = dut.counters[k].value.to_unsigned()
                 result.counters[k] = [packed >> 48 * n & (2**48 - 1) for n in range(3)]

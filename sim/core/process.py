@@ -19,12 +19,20 @@ from sim.core.batch import Batch, BatchResult, Outcome
 from sim.core.messages import Closed, Link, Message
 from sim.core.state import model_message
 
-__all__ = ["Simulation"]
+__all__ = ["CoreStuck", "Simulation"]
 
 _START_TIMEOUT_S = 60.0
 _END_TIMEOUT_S = 3.0
 
 _numbers = itertools.count()
+
+
+class CoreStuck(ToolError):
+    """A simulated core stood still before its batch had ended; ``result`` is what had come until then."""
+
+    def __init__(self, sentence: str, result: BatchResult) -> None:
+        super().__init__(sentence)
+        self.result = result
 
 
 class Simulation:
@@ -86,8 +94,10 @@ class Simulation:
 
         Raises
         ------
+        CoreStuck
+            If a core got stuck.
         ToolError
-            If a core got stuck, a macro model failed, or the simulator went away.
+            If a macro model failed, or the simulator went away.
         """
         self._send(Message("run", {"batches": len(batches)}))
         for batch in batches:
@@ -98,7 +108,9 @@ class Simulation:
             if result.failure:
                 self._give_up(f"the macro in the simulation failed: {result.failure}")
             if result.outcome is Outcome.STUCK:
-                self._give_up(f"{where} made no progress for {batch.patience} cycles")
+                still = result.standstill(batch)
+                sentence = f"{where} made no progress for {batch.patience} cycles: {still}"
+                raise CoreStuck(f"{sentence}{self._end()}", result)
             if result.outcome is not Outcome.COMPLETE:
                 self._give_up(f"{where} gave more results than operations")
         return results
@@ -150,8 +162,12 @@ class Simulation:
         self._give_up(f"the simulator {how} before it had answered")
 
     def _give_up(self, sentence: str) -> NoReturn:
+        raise ToolError(f"{sentence}{self._end()}") from None
+
+    def _end(self) -> str:
+        """Close, and keep the log; how the sentence ends that says why."""
         name = f"logs/simulator-{os.getpid()}-{next(_numbers)}.log"
         where = keep_log(self.log, name)
         self.close()
         self.log = cache_folder() / name
-        raise ToolError(f"{sentence}{where}") from None
+        return where

@@ -215,6 +215,7 @@ class Shim:
         bench, macro = self._cores[batch.instance]
         result.outcome = Outcome(self._library.mho_streams_outcome(bench))
         result.error = bool(self._library.mho_streams_error(bench))
+        self._library.mho_streams_progress(bench, c_void_p(result.progress.ctypes.data))
         macro.finish(result)
         if batch.write is not None and result.write is not None:
             result.write.pulses, sentence = self._cells.take_back(macro.path)

@@ -16,9 +16,10 @@ from macro_models.exact.operation import Direction, MvmOperation
 from sim.build.simulators import SHELL_DEPTH, icarus_build, verilator_build
 from sim.core.batch import Mode
 from sim.core.cosim import CoreRun, CosimCore
-from sim.core.process import Simulation
+from sim.core.process import CoreStuck, Simulation
 from sim.core.trials import Trial, make_models, make_trial
 from sim.core.waves import write_groups
+from sim.core.words import output_codes
 from sim.core.write_trials import check_run, check_stop, make_write_trial
 
 __all__ = ["SIMULATORS", "VerifyReport", "verify_core"]
@@ -219,7 +220,16 @@ class _Bench:
 
     def _compare(self, trial: Trial, mode: Mode) -> CoreRun:
         expected = self.models[trial.core].mvm(trial.op, trial.masks, trial.x, trial.op_id)
-        run = self._run(trial, mode)
+        try:
+            run = self._run(trial, mode)
+        except CoreStuck as stuck:
+            codes = output_codes(stuck.result.outputs[: stuck.result.progress[3]], 2).reshape(-1)
+            wrong = np.flatnonzero(codes != expected.codes.reshape(-1)[: len(codes)])
+            if len(wrong):
+                at = divmod(int(wrong[0]), self.chip.lines)
+                first = f"code {at} is {codes[wrong[0]]} instead of {expected.codes[at]}"
+                raise ToolError(f"{stuck}; the first output that differs: {first}; {trial}") from None
+            raise ToolError(f"{stuck}; no output had differed; {trial}") from None
         self._equal(trial, mode, "code", run.codes, expected.codes)
         self._equal(trial, mode, "decrements", run.steps, expected.steps)
         analog = self.cfg.analog_cycles(trial.op, expected.steps)

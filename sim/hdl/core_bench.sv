@@ -18,7 +18,7 @@ module `MHO_SHELL (
     import "DPI-C" function void mho_output(input chandle handle, input int unsigned payload);
     import "DPI-C" function void mho_done(input chandle handle,
         input longint unsigned total, input longint unsigned analog, input longint unsigned hold);
-    import "DPI-C" function int mho_poll(input chandle handle, input bit busy, input bit error);
+    import "DPI-C" function int mho_poll(input chandle handle, input int state);
 
     chandle handle;
     initial begin
@@ -71,7 +71,10 @@ module `MHO_SHELL (
             end
             if (o_valid && o_ready) mho_output(handle, o_payload);
             if (done) mho_done(handle, {16'd0, cycles_total}, {16'd0, cycles_analog}, {16'd0, cycles_hold});
-            events = mho_poll(handle, busy, error);
+            // What is offered and not taken, and what the core says of itself.
+            events = mho_poll(
+                handle,
+                {27'd0, i_valid & ~i_ready, op_valid & ~op_ready, mask_valid & ~mask_ready, error, busy});
             if (events[0]) wake <= ~wake;
             writing <= events[1];
         end

@@ -47,6 +47,7 @@ struct Bench {
     Batch batch{};
     Pauses pauses;
     int64_t ops_sent, masks_sent, inputs_sent, outputs_taken, dones_seen, idle_cycles, batch_cycles;
+    int32_t waiting = 0;  // of mask, operation, input: what was not taken at the end
     Outcome outcome = kIdle;
     bool active = false, error_seen = false;
 
@@ -121,21 +122,23 @@ void mho_done(void* handle, uint64_t total, uint64_t analog, uint64_t hold) {
     b.idle_cycles = 0;
 }
 
-// Every cycle. Bit 0: all batches have just ended; bit 1: it programs cells.
-int mho_poll(void* handle, uint8_t busy, uint8_t error) {
+// Every cycle, with bits of the core: busy, error, and what is offered and not taken: mask, operation, input. Answers with
+// bit 0: all batches have just ended; bit 1: it programs cells.
+int mho_poll(void* handle, int32_t state) {
     Bench& b = bench_of(handle);
-    b.error_seen |= error != 0;
+    b.error_seen |= (state & 2) != 0;
     if (!b.active) return 0;
     b.batch_cycles++;
     const Batch& all = b.batch;
     const bool moved = b.ops_sent == all.op_count && b.masks_sent == all.mask_count && b.inputs_sent == all.input_count &&
                        b.outputs_taken == all.output_count && b.dones_seen == all.done_count;
-    if (b.outcome == kRunning && moved && !busy && b.programmed())
+    if (b.outcome == kRunning && moved && !(state & 1) && b.programmed())
         b.outcome = kComplete;
     else if (b.outcome == kRunning && ++b.idle_cycles > all.patience)
         b.outcome = kStuck;
     if (b.outcome == kRunning) return b.programming ? 2 : 0;
     b.active = false;
+    b.waiting = state >> 2;
     return --running == 0 ? 1 : 0;
 }
 
@@ -216,6 +219,14 @@ void mho_program_start(int32_t bench, const Program* next) {
     b.targets_sent = b.cells_taken = b.map_asked = b.batch_cycles = 0;
     b.started = b.written = false;
     b.programming = true;
+}
+
+// Mask words, operations and input words that the core has taken, output words and ends of operations that came of it.
+void mho_streams_progress(int32_t bench, int64_t* counts) {
+    const Bench& b = *benches.at(bench);
+    const int64_t all[] = {b.masks_sent - (b.waiting & 1), b.ops_sent - (b.waiting >> 1 & 1),
+                           b.inputs_sent - (b.waiting >> 2 & 1), b.outputs_taken, b.dones_seen};
+    for (int k = 0; k < 5; k++) counts[k] = all[k];
 }
 
 int64_t mho_program_cells(int32_t bench) { return benches.at(bench)->cells_taken; }

@@ -160,7 +160,8 @@ def test_a_failing_model_is_reported(models):
 def test_a_core_without_input_is_reported_as_stuck(cosim, models):
     trial = make_trial(models, 0, 0, pauses=False)
     core = cosim._core
-    with pytest.raises(ToolError, match=r"^the simulated core made no progress for \d+ cycles; see "):
+    still = "o_valid stands still after 0 of 72 output words"
+    with pytest.raises(ToolError, match=rf"^the simulated core made no progress for \d+ cycles: {still}; see "):
         core.run(trial.op, trial.masks, trial.x[:, :0].repeat(3, axis=0), trial.op_id[:1].repeat(9), mode=Mode.CONST)
 
 

@@ -93,6 +93,36 @@ def test_a_wrong_core_is_found_with_all_that_reproduces_it(tmp_path, old, new, w
         verify_core(CHIP, simulator="icarus", netlist=netlist, operations=10)
 
 
+STILL = "stands still after 0 of"
+WRONG_LINES = (".wl_en(wl_en)", ".wl_en(~wl_en)")
+
+
+@pytest.mark.cosim("iverilog", "vvp", "cocotb")
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ([(".op_ready(op_ready)", ".op_ready()")], rf"op_ready {STILL} 3 operations; see .*"),
+        ([(".i_ready(i_ready)", ".i_ready()")], rf"i_ready {STILL} \d+ input words; see .*"),
+        ([(".o_valid(o_valid)", ".o_valid()")], rf"o_valid {STILL} 24 output words; see .*; no output had differed"),
+        ([(".status_done(status_done)", ".status_done()"), WRONG_LINES],
+         rf"status_done {STILL} 3 ends of an operation; see .*; the first output that differs: "
+         r"code \(\d, \d+\) is -?\d+ instead of -?\d+"),
+    ],
+)
+@pytest.mark.slow
+def test_a_core_that_stands_still_is_told_with_the_output_that_does(monkeypatch, tmp_path, changes, what):
+    monkeypatch.setenv("MHO_CACHE", str(tmp_path / "cache"))
+    netlist = one_file(tmp_path, CHIP)
+    text = netlist.read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    netlist.write_text(text)
+    sentence = rf"^the simulated core made no progress for \d+ cycles: {what}; seed 0, operation \d+ on core \d: "
+    with pytest.raises(ToolError, match=sentence):
+        verify_core(CHIP, simulator="icarus", netlist=netlist, operations=10)
+
+
 @pytest.mark.slow
 @pytest.mark.cosim("iverilog", "vvp", "cocotb")
 def test_a_core_of_other_timing_is_found(tmp_path):
