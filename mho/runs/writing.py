@@ -131,8 +131,8 @@ def _changed(network: Network, overrides: Mapping[str, object] | Iterable[str]) 
         section, _, key = name.partition(".")
         if section != "programming" or not key:
             raise InputError(
-                f"{argument('overrides')} {name}: only programming.KEY can be changed here; the rest of the chip is that "
-                "of the network"
+                f"{argument('overrides')} {name}: only programming.KEY can be changed here; the rest of the chip is "
+                "that of the network"
             )
         content["programming"][key] = value
     return replace(network, chip=chip_from_dict(content, origin=argument("overrides")))

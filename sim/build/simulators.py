@@ -65,7 +65,12 @@ class Simulator:
 
 def _common_key(chips: Sequence[Chip], defines: dict[str, object]) -> list[str]:
     own = hash_files([Path(__file__), Path(__file__).with_name("bench.py"), *HDL.iterdir()])
-    return [*(json.dumps(chip.hardware("core").to_dict(), sort_keys=True) for chip in chips), hardware_hash(), own, str(defines)]
+    return [*map(_hardware, chips), hardware_hash(), own, str(defines)]
+
+
+def _hardware(chip: Chip) -> str:
+    """What of a chip can change the Verilog of its core."""
+    return json.dumps(chip.hardware("core").to_dict(), sort_keys=True)
 
 
 def _netlist_key(netlist: Path | None, cells: Path | None) -> list[str]:
