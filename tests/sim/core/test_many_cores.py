@@ -9,13 +9,13 @@ from hw.config import Chip, load_chip
 from hw.core.config import CoreConfig
 from macro_models import MacroModel
 from macro_models.errors import ToolError
-from sim.backend import create_backend
 from sim.build.simulators import verilator_build
 from sim.core.batch import Mode
 from sim.core.cosim import CosimCore
 from sim.core.process import Simulation
 from sim.core.trials import Trial, make_models, make_trial
 from sim.core.write_trials import check_run, make_write_trial
+from sim.functional import FunctionalBackend
 
 pytestmark = [pytest.mark.cosim, pytest.mark.slow]
 
@@ -58,7 +58,7 @@ FIRST = np.cumsum([0, *(len(devices) for devices in DEVICES)])
 
 
 def check(chip: Chip, models: list[MacroModel], trial: Trial, run) -> None:
-    backend = create_backend("functional")
+    backend = FunctionalBackend()
     backend.open(chip, models)
     expected = backend.mvm(trial.core, trial.op, trial.masks, trial.x, trial.op_id)
     np.testing.assert_array_equal(run.codes, expected.codes)
