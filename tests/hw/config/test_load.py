@@ -197,10 +197,10 @@ def test_override_values_are_toml_or_bare_strings(text, pair):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("adc.bits", '--set must be KEY=VALUE such as adc.bits=6, not "adc.bits"'),
-        ("=6", '--set must be KEY=VALUE such as adc.bits=6, not "=6"'),
+        ("adc.bits", 'overrides must be KEY=VALUE such as adc.bits=6, not "adc.bits"'),
+        ("=6", 'overrides must be KEY=VALUE such as adc.bits=6, not "=6"'),
         ("adc.bitz=6", "overrides adc.bitz=6: unknown key adc.bitz; did you mean bits?"),
-        ("adc.bits=six", '--set adc.bits=six: adc.bits must be an integer 1 to 8, not "six"'),
+        ("adc.bits=six", 'overrides adc.bits=six: adc.bits must be an integer 1 to 8, not "six"'),
         ("adc.bits.x=6", "overrides adc.bits.x=6: adc.bits must be an integer 1 to 8, not a table"),
         ("neuron.amplifier_gain=0.5",
          "overrides neuron.amplifier_gain=0.5: neuron.amplifier_gain must be above 1, or 0 for infinite, not 0.5"),
