@@ -216,6 +216,6 @@ def test_bad_override_is_refused_in_one_sentence(text, sentence):
 def test_binary_search_needs_an_ideal_neuron():
     refused(
         lambda: load_chip("tnsa16-core", ["neuron.amplifier_gain=1000", "adc.converter=binary"]),
-        '--set adc.converter=binary: adc.converter must be "count" where [neuron] is not ideal, not "binary"',
+        'overrides adc.converter=binary: adc.converter must be "count" where [neuron] is not ideal, not "binary"',
     )
     assert load_chip("tnsa16-core", {"neuron.c_parasitic_fF": 9, "adc.converter": "binary"}).neuron.ideal
