@@ -26,6 +26,13 @@ COLUMNS = (
 )
 """Columns that are understood; others are passed over."""
 
+_LARGEST = {
+    "t_s": 1e11, "g_uS": 1e6, "g_S": 1.0, "g_target_uS": 1e6, "g_target_S": 1.0, "temp_C": 1e3, "pulse_n": 1e9,
+    "pulse_V": 100.0, "pulse_ns": 1e9,
+}
+"""Magnitudes beyond which a number is none that was measured: as if the field were empty."""
+_LEAST_OHM = 1.0
+
 _KIND = FileKind("table of measurements", 1 << 30)
 _MISSING = frozenset({"", "nan", "na", "n/a", "null", "none", "-", "--"})
 
@@ -114,7 +121,7 @@ def read_table(path: Path, columns: Mapping[str, str] | None = None) -> Table:
     fields = _fields(path, body, delimiter, len(first), places)
     decimal_comma = delimiter == ";"
     numbers = {
-        name: _numbers(path, name, first[place] if headed else name, fields[name], body, decimal_comma)
+        name: _measured(path, name, first[place] if headed else name, fields[name], body, decimal_comma)
         for name, place in places.items()
         if name not in TEXT
     }
@@ -197,6 +204,17 @@ def _fields(
     if count != len(lines):
         raise InputError(f"{path}: has a quoted field that goes on over the end of its line")
     return fields
+
+
+def _measured(
+    path: Path, name: str, title: str, fields: list[str], lines: Sequence[tuple[int, str]], decimal_comma: bool
+) -> NDArray[np.float64]:
+    """The numbers of a column, NaN where a field is empty or cannot have been measured."""
+    values = _numbers(path, name, title, fields, lines, decimal_comma)
+    size = np.abs(values)
+    with np.errstate(invalid="ignore"):
+        wrong = size < _LEAST_OHM if name == "r_ohm" else np.isfinite(size) & (size > _LARGEST[name])
+    return np.where(wrong, math.nan, values)
 
 
 def _numbers(

@@ -118,7 +118,7 @@ def _print(cells: "Cells", out: Output) -> None:
             ("time of the engine (s), waits included", f"{_seconds(cells):.3g}", ""),
         ]
     else:
-        rows += [("dead cells (NaN)", f"{report['dead']}", "")]
+        rows += [("dead cells (NaN, or lines that read 0)", f"{report['dead']}", "")]
     rows += [
         ("cells in the fault map", f"{report['faults']}", ""),
         ("dead rows", f"{report['dead_rows']}", ""),

@@ -35,6 +35,12 @@ PULSE_LAW = "rram-neurram"
 FAR_OFF = 5.0
 """A measured cell is faulty if it is further from its target than this times ``programming.accept_uS``."""
 
+NOTHING = 1e-3
+"""A line is dead if all of its cells read less than this part of ``cells.g_max_uS`` where more was wanted."""
+
+MOST_US = 1e6
+"""Largest conductance that a map may have."""
+
 PulseSink = Callable[[int, NDArray[np.void]], None]
 """Takes the pulses of a core in their order: (core, pulses of type :data:`hw.core.write_verify.PULSE`)."""
 
@@ -219,14 +225,14 @@ def measured_cells(
 ) -> Cells:
     """The cells of a chip that was measured: conductances of every core in uS, of shape (lines, lines), NaN dead.
 
-    Dead cells, and cells further than :data:`FAR_OFF` acceptances from their targets, are the fault map. ``where``
-    opens the sentence of an error.
+    Cells of lines that read :data:`NOTHING` are dead, too. Dead cells, and cells further than :data:`FAR_OFF`
+    acceptances from their targets, are the fault map. ``where`` opens the sentence of an error.
 
     Raises
     ------
     InputError
-        If there are not as many maps as cores, a shape is wrong, a conductance is negative or infinite, or every cell
-        of a core is dead.
+        If there are not as many maps as cores, a shape is wrong, a conductance is negative or infinite, every cell of
+        a core is dead, or a map is in siemens or transposed by all appearance: with the numbers.
     """
     chip = PulseChip.of(network.chip)
     check_device(chip, device)
@@ -247,7 +253,7 @@ def measured_cells(
         "accept_uS": chip.programming.accept_uS,
         "within": sum(int(c.sum()) for c in close) / cells,
         "far_off_uS": FAR_OFF * chip.programming.accept_uS,
-        "dead": sum(int(np.isnan(np.asarray(g, dtype=np.float64)).sum()) for g in measured_uS),
+        "dead": sum(int((~c.moves).sum()) for c in cores),
         "on_live_lines": sum(int(u.sum()) for u in used),
     }
     return _cells(network, cores, device, seed, "measured", 0.0, report)
@@ -258,13 +264,19 @@ def _measured_core(chip: PulseChip, k: int, image: CoreImage, g: NDArray[np.floa
     if g.shape != shape:
         raise InputError(f"{where}: core {k} must have shape {shape}, not {g.shape}")
     dead = np.isnan(g)
-    if dead.all():
-        raise InputError(f"{where}: every cell of core {k} is NaN, which is a dead cell; none is left to use")
-    wrong = g[(g < 0.0) | np.isinf(g)]
+    if not np.where(dead, 0.0, g).any():
+        raise InputError(f"{where}: every cell of core {k} is NaN, which is a dead cell, or 0; none is left to use")
+    wrong = g[(g < 0.0) | (g > MOST_US)]
     if wrong.size:
         raise InputError(
-            f"{where}: core {k} must hold conductances in uS of at least 0, or NaN for a dead cell, not {wrong[0]:g}"
+            f"{where}: core {k} must hold conductances in uS of at least 0 and at most {MOST_US:g}, or NaN for a dead "
+            f"cell, not {wrong[0]:g}"
         )
+    _refuse_mistakes(chip, k, image.targets_uS, g, where)
+    nothing = NOTHING * chip.cells.g_max_uS
+    for axis in (0, 1):
+        line = ((g <= nothing) | dead).all(axis, keepdims=True) & (image.targets_uS > nothing).any(axis, keepdims=True)
+        dead |= line
     value = np.where(dead, 0.0, g)
     faults = dead | (np.abs(value - image.targets_uS) > FAR_OFF * chip.programming.accept_uS)
     if image.faulty is not None:
@@ -275,6 +287,22 @@ def _measured_core(chip: PulseChip, k: int, image: CoreImage, g: NDArray[np.floa
         g_uS=value, left_uS=value, target_uS=image.targets_uS.astype(np.float32), faults=faults,
         dead_rows=rows | image.bl_skip, dead_columns=columns | image.sl_skip, pulses=none, waits=none, moves=~dead,
     )
+
+
+def _refuse_mistakes(chip: PulseChip, k: int, targets: NDArray[np.float32], g: NDArray[np.float64], where: str) -> None:
+    """Refuse a map in another unit, and one whose lines are interchanged."""
+    most, g_max = float(np.nanmax(g)), chip.cells.g_max_uS
+    if 0.0 < most <= 1e-3 * g_max <= 1e4 * most:
+        raise InputError(
+            f"{where}: core {k} holds at most {most:.3g} uS, where cells of {chip.name} have up to {g_max:g}: is it in "
+            f"siemens? Then it must be multiplied by 1e6, to at most {1e6 * most:.3g} uS"
+        )
+    apart, turned = (float(np.sqrt(np.nanmean((each - targets) ** 2))) for each in (g, g.T))
+    if turned < 0.5 * apart and apart > chip.programming.accept_uS:
+        raise InputError(
+            f"{where}: core {k} is {apart:.3g} uS from its targets in the root mean square, its transpose {turned:.3g} "
+            "uS: rows must be bit lines, and columns source lines"
+        )
 
 
 def _cells(

@@ -201,14 +201,31 @@ def test_a_measured_map(network: Network) -> None:
     assert 1.0 < (later - first)[~np.isnan(maps[0])].std() < 4.0
 
 
+def test_lines_that_read_nothing_are_dead(network: Network) -> None:
+    maps = [image.targets_uS + np.random.default_rng(4).uniform(-0.5, 0.5, (16, 16)) for image in network.cores]
+    maps[0][5], maps[0][:, 2] = 0.0, 1e-3
+    maps[0][5, 3] = np.nan
+    cells = measured_cells(network, maps, device=load_device("rram-neurram"), seed=2)
+    assert np.flatnonzero(cells.cores[0].dead_rows).tolist() == [5]
+    assert np.flatnonzero(cells.cores[0].dead_columns).tolist() == [2]
+    assert cells.report["dead"] == 31
+    assert not cells.cores[0].moves[5].any()
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         (lambda maps: maps[:-1], r"lab: the network needs \d+ cores of 16 x 16 cells, not \d+"),
         (lambda maps: [maps[0][:4], *maps[1:]], r"lab: core 0 must have shape \(16, 16\), not \(4, 16\)"),
         (lambda maps: [maps[0] * np.nan, *maps[1:]], "lab: every cell of core 0 is NaN"),
-        (lambda maps: [-maps[0], *maps[1:]], "lab: core 0 must hold conductances in uS of at least 0, .* not -"),
+        (lambda maps: [-maps[0], *maps[1:]], "lab: core 0 must hold conductances in uS of at least 0 .* not -"),
         (lambda maps: [maps[0] + np.inf, *maps[1:]], "lab: core 0 must hold conductances .* not inf"),
+        (lambda maps: [maps[0] + 1e7, *maps[1:]], r"lab: core 0 must hold conductances .* not 1e\+07"),
+        (lambda maps: [maps[0] * 0, *maps[1:]], "lab: every cell of core 0 is NaN, which is a dead cell, or 0"),
+        (lambda maps: [maps[0] * 1e-6, *maps[1:]],
+         r"lab: core 0 holds at most 4e-05 uS, .* up to 40: is it in siemens\? .* to at most 40 uS"),
+        (lambda maps: [maps[0], maps[1].T, *maps[2:]],
+         r"lab: core 1 is [\d.]+ uS from its targets in the root mean square, its transpose 0 uS: rows must be bit"),
     ],
 )
 def test_measured_maps_that_are_refused(network: Network, change, sentence: str) -> None:
