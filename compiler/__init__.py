@@ -6,6 +6,7 @@ from compiler.inputs import load_input
 from compiler.network import CoreImage, Network
 from compiler.onnx_import import import_onnx
 from compiler.options import CompileOptions
+from compiler.report import summarise
 
 __all__ = [
     "FIRST_INPUTS",
@@ -16,4 +17,5 @@ __all__ = [
     "compile_model",
     "import_onnx",
     "load_input",
+    "summarise",
 ]

@@ -46,6 +46,9 @@ RANGE_SAMPLES = 2048
 FEWEST_TO_SPLIT = 64
 """Calibration inputs from which on ranges come from a part of them."""
 
+SCALE_DIGITS, FACT_DIGITS = 11, 6
+"""Decimal digits of the output's scale and of facts for the report: linear algebra differs in the last ones."""
+
 _NO_LANES = np.zeros((0, 0, 0), dtype=np.int16), np.zeros(0)
 """Lanes that nobody takes, and their units."""
 
@@ -109,13 +112,13 @@ class Calibrator:
         return Calibrated(
             program=Program(
                 input=self.input, stages=tuple(self.stages), layers=tuple(self.layers),
-                output=OutputStage(scale=output.unit),
+                output=OutputStage(scale=rounded(output.unit, SCALE_DIGITS)),
             ),
             targets=self.targets,
-            errors=tuple(self.errors),
-            cycles=tuple(self.cycles),
+            errors=tuple(rounded(np.array(self.errors), FACT_DIGITS).tolist()),
+            cycles=tuple(rounded(np.array(self.cycles), SCALE_DIGITS).tolist()),
             slice_bits=tuple(self.slice_bits),
-            clipped=tuple(self.clipped),
+            clipped=tuple(rounded(np.array(self.clipped), FACT_DIGITS).tolist()),
             images=len(self.x),
         )
 
@@ -231,6 +234,11 @@ class Calibrator:
         first = sum(layer.conversions * layer.positions for layer in self.layers)
         bias = self.bench.offset(index, draft.quantiser) + draft.shift
         return self.bench.products(index, draft, first), bias
+
+
+def rounded(values: Float, digits: int) -> Float:
+    """Numbers with so many decimal digits, which processors agree on that sum in another order."""
+    return np.array([float(f"{value:.{digits}g}") for value in values])
 
 
 def _join(parts: Sequence[Value]) -> Value:

@@ -94,7 +94,8 @@ def compile_model(
         chip=chip, device=device, options=options, model=net, program=result.program,
         cores=tuple(_image(placement, k, result.targets[k], chip) for k in range(placement.cores)),
         calibration={
-            "samples": result.images, "sha256": digest, "time_s": representative_time(device, options),
+            "cores_least": placement.least, "samples": result.images, "sha256": digest,
+            "time_s": representative_time(device, options),
             "errors": list(result.errors), "cycles": list(result.cycles),
             "slices": slices, "slice_bits": list(result.slice_bits), "clipped": list(result.clipped),
             "warnings": calibration_warnings(x, [layer.name for layer in net.layers], list(result.clipped)),

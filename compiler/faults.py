@@ -8,16 +8,13 @@ which input goes to which row.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from compiler.block import Block
 from macro_models.cell_map import CellMap
-
-if TYPE_CHECKING:
-    from compiler.mapping import Block
 
 __all__ = ["CoreFaults", "FaultMaps", "arrange_rows", "compensate"]
 
@@ -65,7 +62,7 @@ class _Weights:
 
 def compensate(
     targets: NDArray[np.float32],
-    block: "Block",
+    block: Block,
     spread: NDArray[np.int32],
     faults: CoreFaults,
     cell_map: CellMap,
@@ -107,7 +104,7 @@ def _share(
 
 
 def arrange_rows(
-    wanted: Sequence[tuple["Block", Float]], faults: FaultMaps, cell_map: CellMap, low: float, high: float
+    wanted: Sequence[tuple[Block, Float]], faults: FaultMaps, cell_map: CellMap, low: float, high: float
 ) -> NDArray[np.int64]:
     """Which of a layer's rows goes where: a permutation of its rows with the least squared error, of shape (rows,).
 

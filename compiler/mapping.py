@@ -14,11 +14,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.block import Block
 from compiler.faults import FaultMaps
 from macro_models.cell_map import CellMap
-from macro_models.errors import InputError
+from macro_models.errors import InputError, argument
 
-__all__ = ["MASKS", "Block", "Placement", "SkipMaps", "place"]
+__all__ = ["MASKS", "Placement", "SkipMaps", "place"]
 
 MASKS = 8
 """Word-line masks, and masks of converted lines, that a core holds."""
@@ -33,49 +34,17 @@ SkipMaps = Mapping[int, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Block:
-    """A rectangle of one layer's weights in one core.
-
-    ``rows`` are the core's rows of the layer's rows ``first`` and up; ``columns`` the physical source lines;
-    ``outputs``, of the length of ``columns``, the output of the layer that each serves. With copies an output occurs
-    several times, and with slices once for each slice of each copy: all columns of slice 0 of a copy, then those of
-    slice 1, and so on.
-    """
-
-    layer: int
-    core: int
-    first: int
-    rows: NDArray[np.int32]
-    columns: NDArray[np.int32]
-    outputs: NDArray[np.int32]
-    copies: int
-    wl_select: int
-    line_select: int
-    slices: int = 1
-
-    @property
-    def copy_of(self) -> NDArray[np.int64]:
-        """Which copy each column belongs to, of shape (columns,)."""
-        return np.arange(len(self.columns)) // (len(self.columns) // self.copies)
-
-    @property
-    def slice_of(self) -> NDArray[np.int64]:
-        """Which slice of the weights each column holds, 0 for the most significant, of shape (columns,)."""
-        columns = len(self.columns)
-        return np.arange(columns) // (columns // (self.copies * self.slices)) % self.slices
-
-
-@dataclass(frozen=True, kw_only=True)
 class Placement:
     """Where everything is.
 
-    ``blocks`` are in the order of execution; ``cores`` is how many instances are needed; ``rows`` is how many
-    rows each layer has: at least its inputs, and more where large weights are spread over several rows. ``faults`` are
-    cells that the weights have to live with.
+    ``blocks`` are in the order of execution; ``cores`` is how many instances are taken, ``least`` how many would do;
+    ``rows`` is how many row pairs each layer has: at least its inputs, and more where large weights are spread over
+    several rows. ``faults`` are cells that the weights have to live with.
     """
 
     cell_map: CellMap
     cores: int
+    least: int
     rows: tuple[int, ...]
     blocks: tuple[Block, ...]
     skip: SkipMaps
@@ -215,13 +184,16 @@ def place(
     free = _FreeLines(cell_map, skip, faults)
     slices = [1] * len(shapes) if slices is None else slices
     if max(slices, default=1) > free.fewest_columns:
-        raise InputError(f"compile option slices is {max(slices)}, but a core has {free.fewest_columns} usable columns")
+        raise InputError(
+            f"compile option {argument('slices')} is {max(slices)}, but a core has {free.fewest_columns} usable columns"
+        )
     sizes = [_Size(shape[0], shape[0], shape[1], 1, count) for shape, count in zip(shapes, slices, strict=True)]
     packed = _pack(sizes, free)
+    least = len(packed)
     noise = [1.0] * len(sizes) if noise is None else noise
     most = DEFAULT_COPIES if copies is None else copies
     # Small layers first, all alike up to some number of copies, then each as it gains: which is best, shows.
-    limit = len(packed)
+    limit = least
     if cores is not None and limit > cores:
         limit = max(limit, len(_rectangles(sizes, free)))
     tries = [
@@ -231,7 +203,7 @@ def place(
     ]
     sizes, packed = min(tries, key=lambda t: sum(n * size.variance for n, size in zip(noise, t[0], strict=True)))
     return Placement(
-        cell_map=cell_map, cores=len(packed), blocks=_blocks(packed), skip=skip, faults=faults,
+        cell_map=cell_map, cores=len(packed), least=least, blocks=_blocks(packed), skip=skip, faults=faults,
         rows=tuple(size.rows for size in sizes),
     )
 

@@ -153,12 +153,6 @@ class Network:
         with reading(path, NETWORK):
             return _read(*convert(content, arrays))
 
-    def summary(self) -> dict[str, Any]:
-        """Cores, utilisation, products, predicted cycles as plain numbers: :func:`compiler.report.summarise`."""
-        from compiler.report import summarise
-
-        return summarise(self)
-
 
 def _write(net: Network, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
     def put(name: str, array: NDArray[Any]) -> str:

@@ -21,7 +21,7 @@ from compiler.node import Node, steps_of
 from compiler.onnx_constants import FOLDABLE, attributes, fold, numpy_type
 from compiler.onnx_ml import ML_DOMAIN, ML_HANDLERS
 from compiler.onnx_operators import AT_THE_END, HANDLERS, SUPPORTED, Value
-from macro_models.errors import InputError
+from macro_models.errors import InputError, argument
 from macro_models.files import FileKind, read_file
 
 __all__ = ["SUPPORTED", "import_onnx"]
@@ -190,8 +190,8 @@ class _Importer:
             raise InputError(f"{self.where}: has no output {wanted!r}; it has {', '.join(names) or 'none'}")
         if wanted is None and len(names) != 1:
             raise InputError(
-                f"{self.where}: has {len(names)} outputs ({', '.join(names)}); choose one by its name when it is "
-                "compiled (mho compile --model-output NAME)"
+                f"{self.where}: has {len(names)} outputs ({', '.join(names)}); choose one by its name with "
+                f"{argument('output', 'model_output')}"
             )
         return wanted or names[0]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from macro_models.errors import InputError
+from macro_models.errors import InputError, argument
 
 __all__ = ["CompileOptions"]
 
@@ -83,15 +83,17 @@ class CompileOptions:
             legal = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
             if not legal or value is None or not low <= value <= high:
                 kind = "a whole number" if whole else "a number"
-                raise InputError(f"compile option {name} must be {kind} between {low:g} and {high:g}, not {value!r}")
+                wanted = f"{kind} between {low:g} and {high:g}"
+                raise InputError(f"compile option {argument(name)} must be {wanted}, not {value!r}")
         if not (self.output is None or isinstance(self.output, str)):
-            raise InputError(f"compile option output must be the name of an output, not {self.output!r}")
+            name = argument("output", "model_output")
+            raise InputError(f"compile option {name} must be the name of an output, not {self.output!r}")
         if isinstance(self.slices, Mapping):
             object.__setattr__(self, "slices", dict(self.slices))
         counts = self.slices.values() if isinstance(self.slices, Mapping) else [self.slices or 1]
         if self.slices == 0 or not all(type(n) is int and 1 <= n <= MOST_SLICES for n in counts):
             wanted = f"a whole number between 1 and {MOST_SLICES}, or such numbers by the names of layers"
-            raise InputError(f"compile option slices must be {wanted}, not {self.slices!r}")
+            raise InputError(f"compile option {argument('slices')} must be {wanted}, not {self.slices!r}")
 
     def slices_of(self, layers: Sequence[str]) -> list[int]:
         """Slices of each of the layers with these names.
@@ -106,7 +108,8 @@ class CompileOptions:
         for name in self.slices:
             if name not in layers:
                 raise InputError(
-                    f"compile option slices names the layer {name!r}; the layers are {', '.join(dict.fromkeys(layers))}"
+                    f"compile option {argument('slices')} names the layer {name!r}; the layers are "
+                    f"{', '.join(dict.fromkeys(layers))}"
                 )
         return [self.slices.get(name, 1) for name in layers]
 

@@ -1,28 +1,27 @@
 """What a compiled network needs: cores, cells, products and cycles."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from compiler.network import Network
 from compiler.program import Layer
 from hw.kinds import Timing, timing
-
-if TYPE_CHECKING:
-    from compiler.network import Network
 
 __all__ = ["summarise"]
 
 
-def summarise(network: "Network") -> dict[str, Any]:
+def summarise(network: Network) -> dict[str, Any]:
     """Figures of a network as plain numbers, strings, lists and dicts.
 
-    Keys: ``cores``, ``schedule``, ``cells_used``, ``cells``, ``utilisation`` (0..1), ``mvms_per_image``,
-    ``cycles_worst`` and ``cycles_mean`` (per image, products one after the other; mean of the calibration inputs),
-    ``microseconds_mean``, ``layers`` (a list of dicts with name, inputs, outputs, relu, copies, slices (sets of
-    cells of a weight), slice_bits (by which a slice counts more than the next, 0 where there is one), products,
-    in_bits, in_signed, out_bits, step_code, positions (of an image, at which it is computed), cycles_worst,
-    cycles_mean, error: that of calibration relative to the standard deviation of the layer's output, clipped: share of
-    its inputs beyond what its codes reach during calibration, None if unknown), ``warnings`` about the calibration.
+    Keys: ``cores`` that are taken, ``cores_least`` (that would do, None if unknown), ``schedule``, ``cells_used``,
+    ``cells``, ``utilisation`` (0..1), ``mvms_per_image``, ``cycles_worst`` and ``cycles_mean`` (per image, products one
+    after the other; mean of the calibration inputs), ``microseconds_mean``, ``layers`` (a list of dicts with name,
+    inputs, outputs, relu, copies, slices (sets of cells of a weight), slice_bits (by which a slice counts more than
+    the next, 0 where there is one), products, in_bits, in_signed, out_bits, step_code, positions (of an image, at which
+    it is computed), cycles_worst, cycles_mean, error: that of calibration relative to the standard deviation of the
+    layer's output, clipped: share of its inputs beyond what its codes reach during calibration, None if unknown),
+    ``warnings`` about the calibration.
     """
     chip = network.chip
     config = timing(chip)
@@ -36,6 +35,7 @@ def summarise(network: "Network") -> dict[str, Any]:
         "chip": chip.name,
         "device": network.device.name,
         "cores": len(network.cores),
+        "cores_least": network.calibration.get("cores_least"),
         "schedule": network.schedule,
         "cells_used": used,
         "cells": cells,
@@ -49,7 +49,7 @@ def summarise(network: "Network") -> dict[str, Any]:
     }
 
 
-def _layer(network: "Network", k: int, layer: Layer, config: Timing) -> dict[str, Any]:
+def _layer(network: Network, k: int, layer: Layer, config: Timing) -> dict[str, Any]:
     op, facts = layer.mvms[0].op, network.calibration
     slices = facts.get("slices", [1] * (k + 1))[k]
     return {

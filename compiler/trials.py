@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.block import Block
 from compiler.faults import FaultMaps, compensate
 from compiler.graph import FloatNetwork
 from compiler.lowering import Product
-from compiler.mapping import Block, Placement
+from compiler.mapping import Placement
 from compiler.options import CompileOptions
 from compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm, batch_size, row_codes, run_call
 from compiler.quantisers import Quantiser

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.mapping import Block
+from compiler.block import Block
 from compiler.program import DITHER
 from hw.config import Chip
 from macro_models.exact.operation import STEP_FRACTION_BITS

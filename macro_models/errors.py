@@ -14,7 +14,7 @@ LONGEST = 1500
 
 _LONGEST_WORD = 300
 _MARKS = "\ufdd0\ufdd1"
-_ARGUMENT = re.compile(rf"{_MARKS[0]}(\w+){_MARKS[1]}")
+_ARGUMENT = re.compile(rf"{_MARKS[0]}(\w+)/(\w+){_MARKS[1]}")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -30,7 +30,7 @@ def _escape(code: int) -> str:
 
 def one_sentence(text: object, options: Mapping[str, str] = {}) -> str:
     """A message on one line, printable, its long words and itself cut in the middle; arguments take ``options``."""
-    text = _ARGUMENT.sub(lambda match: options.get(match[1], match[1]), str(text))
+    text = _ARGUMENT.sub(lambda match: options.get(match[2], match[1]), str(text))
     words = (_cut(printable(word), _LONGEST_WORD) for word in re.findall(r"[^ \t\r\n]+", text))
     return _cut(" ".join(words), LONGEST)
 
@@ -40,9 +40,12 @@ def _cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[:half]} ... {text[-half:]}"
 
 
-def argument(name: str) -> str:
-    """The name of an argument of the Python interface, for a sentence: in a command it becomes the option's."""
-    return f"{_MARKS[0]}{name}{_MARKS[1]}"
+def argument(name: str, parameter: str = "") -> str:
+    """The name of an argument of the Python interface, for a sentence: in a command it becomes the option's.
+
+    ``parameter`` is what the command calls it, if that is another name.
+    """
+    return f"{_MARKS[0]}{name}/{parameter or name}{_MARKS[1]}"
 
 
 class MhoError(Exception):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from compiler import CompileOptions, Network, compile_model, load_input
+from compiler import CompileOptions, Network, compile_model, load_input, summarise
 from hw.config import Chip as ChipDescription
 from hw.config import default_device, load_chip
 from mho.device import Device, device_model
@@ -136,7 +136,7 @@ class Net:
 
     def summary(self) -> dict[str, Any]:
         """Cores, utilisation, products and predicted cycles, as plain numbers."""
-        return self.network.summary()
+        return summarise(self.network)
 
     def reference(self, x: "ArrayLike | PathLike") -> NDArray[Any]:
         """Outputs of the float model for ``x`` of shape (images, ...), in onnxruntime's shape."""

@@ -37,6 +37,14 @@ __all__ = ["compile_command", "compile_net", "print_summary", "summary_lines"]
     help="Pairs of cells of a weight, 1 to 4: of all layers, or of layers by their names in the report.",
 )
 @click.option(
+    "--copies", type=int, metavar="N",
+    help="Columns of an output, and rows of an input on average, at most, 1 to 16 (default: 16).",
+)
+@click.option(
+    "--tolerance", type=float, metavar="T",
+    help="What rounding the inputs of a layer may change, 0 to 1: decisions of a classifier, else outputs.",
+)
+@click.option(
     "--cells", metavar="CELLS.npz", type=READS, help="Cells of one chip: avoid its dead lines and faulty cells."
 )
 @click.option("--model-output", metavar="NAME", type=WORD, help="Which output to compute, of a model with several.")
@@ -49,6 +57,8 @@ def compile_command(
     calibrate: str,
     device: str | None,
     slices: str,
+    copies: int | None,
+    tolerance: float | None,
     cells: str | None,
     model_output: str | None,
     output: str,
@@ -66,7 +76,8 @@ def compile_command(
     faulty cells are taken first, and other cells make up for what a faulty one cannot hold.
     """
     net = compile_net(
-        model, chip, overrides, calibrate, device, out, slices=parse_slices(slices), cells=cells, output=model_output
+        model, chip, overrides, calibrate, device, out, slices=parse_slices(slices), copies=copies,
+        tolerance=tolerance, cells=cells, output=model_output,
     )
     net.save(output)
     summary = net.summary()
@@ -141,9 +152,12 @@ def parse_slices(text: str) -> int | dict[str, int] | None:
 def summary_lines(summary: dict[str, Any]) -> tuple[str, str]:
     """Size and speed of a compiled network, in words."""
     mean, worst = summary["cycles_mean"], summary["cycles_worst"]
-    plural = "core" if summary["cores"] == 1 else "cores"
+    least, cores = summary["cores_least"], summary["cores"]
+    taken = f"{cores} core{'' if cores == 1 else 's'}"
+    if least is not None and least < cores:
+        taken += f", of which {least} would do"
     size = (
-        f"{summary['model']} on {summary['chip']} with {summary['device']}: {summary['cores']} {plural} "
+        f"{summary['model']} on {summary['chip']} with {summary['device']}: {taken} "
         f"(schedule: {summary['schedule']}), {summary['utilisation']:.1%} of {summary['cells']:,} cells"
     )
     speed = (
@@ -162,14 +176,13 @@ def print_summary(summary: dict[str, Any], out: Output) -> None:
     """The report of a compilation."""
     for line in summary_lines(summary):
         out.text(line)
-    headers = (
-        "layer", "inputs", "outputs", "relu", "slices", "copies", "products", "in bits", "out bits", "cycles", "error",
-    )
+    # As narrow as it can be: 80 columns show all of it.
+    headers = ("layer", "size", "relu", "slices", "copies", "products", "bits", "cycles", "error")
     rows = [
         (
-            layer["name"], layer["inputs"], layer["outputs"], "yes" if layer["relu"] else "", slices_text(layer),
-            layer["copies"], layer["products"], layer["in_bits"], layer["out_bits"], f"{layer['cycles_mean']:.0f}",
-            f"{layer['error']:.3f}",
+            layer["name"], f"{layer['inputs']} x {layer['outputs']}", "yes" if layer["relu"] else "",
+            slices_text(layer), layer["copies"], layer["products"], f"{layer['in_bits']} / {layer['out_bits']}",
+            f"{layer['cycles_mean']:.0f}", f"{layer['error']:.3f}",
         )
         for layer in summary["layers"]
     ]

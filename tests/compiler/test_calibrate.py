@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from compiler import CompileOptions, compile_model, import_onnx
+from compiler import CompileOptions, compile_model, import_onnx, summarise
 from hw.config import load_chip
 from macro_models import load_device
 from macro_models.errors import InputError
@@ -75,7 +75,7 @@ def test_regressor_takes_eight_bits_and_stays_close() -> None:
     x = np.random.default_rng(0).uniform(100, 300, size=(256, 8)).astype(np.float32)
     model = random_perceptron([8, 24, 1], final=None, mean=np.full(8, 200.0), deviation=np.full(8, 58.0))
     network = compile_model(model, CHIP, calibrate=x[:128], options=CompileOptions(seeds=1))
-    assert [layer["in_bits"] for layer in network.summary()["layers"]] == [8, 8]
+    assert [layer["in_bits"] for layer in summarise(network)["layers"]] == [8, 8]
     wanted, got = reference(model, x[128:]), quantised_outputs(network, FunctionalBackend(), x[128:]).outputs
     assert (got - wanted).std() < 0.05 * wanted.std()
 

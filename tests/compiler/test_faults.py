@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compiler.block import Block
 from compiler.faults import CoreFaults, arrange_rows, compensate
-from compiler.mapping import Block, place
+from compiler.mapping import place
 from macro_models.tnsa.cell_map import DifferentialPairs
 
 LOW, HIGH, LINES = 1.0, 40.0, 32

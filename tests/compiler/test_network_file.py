@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compiler import CompileOptions, Network, compile_model
+from compiler import CompileOptions, Network, compile_model, summarise
 from compiler.program import Call
 from hw.config import load_chip
 from macro_models.errors import InputError, ToolError
@@ -36,7 +36,7 @@ def test_what_is_read_is_what_was_written(network: Network, path: Path, tmp_path
     assert again.device == network.device
     assert again.options == network.options
     assert again.calibration == network.calibration
-    assert again.summary() == network.summary()
+    assert summarise(again) == summarise(network)
     assert np.array_equal(again.cores[1].targets_uS, network.cores[1].targets_uS)
     again.save(tmp_path / "again.mho")
     assert (tmp_path / "again.mho").read_bytes() == path.read_bytes()
@@ -170,7 +170,7 @@ def test_pickles_are_refused(path: Path, monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_summary(network: Network) -> None:
-    summary = network.summary()
+    summary = summarise(network)
     assert summary["cores"] == len(network.cores) > 1
     assert summary["schedule"] == "host"
     assert 0 < summary["utilisation"] <= 1

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compiler import CompileOptions, Network, compile_model
+from compiler import CompileOptions, Network, compile_model, summarise
 from hw.config import load_chip
 from macro_models.errors import InputError
 from sim.executor import execute
@@ -47,7 +47,7 @@ def run(path: Path, x: np.ndarray) -> str:
     """What refuses the file, or nothing after a run."""
     try:
         network = Network.load(path)
-        network.summary()
+        summarise(network)
         execute(network, FunctionalBackend(), x, time_s=86400.0)
         network.model.compute(x)
     except InputError as error:

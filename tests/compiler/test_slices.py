@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from compiler import CompileOptions, Network, compile_model
+from compiler import CompileOptions, Network, compile_model, summarise
 from compiler.faults import CoreFaults
 from hw.config import Chip, load_chip
 from macro_models.errors import InputError
@@ -82,7 +82,7 @@ def test_slices_by_the_name_of_the_layer(tmp_path: Path) -> None:
     options = replace(OPTIONS, slices={"n_g1": 3})
     network = compile_model(model, load_chip("tnsa16-core"), calibrate=x, options=options)
     names, slices, bits = zip(
-        *((one["name"], one["slices"], one["slice_bits"]) for one in network.summary()["layers"]), strict=True
+        *((one["name"], one["slices"], one["slice_bits"]) for one in summarise(network)["layers"]), strict=True
     )
     assert names == ("n_g0", "n_g1")
     assert slices == (1, 3)
@@ -92,7 +92,7 @@ def test_slices_by_the_name_of_the_layer(tmp_path: Path) -> None:
     network.save(tmp_path / "net.mho")
     again = Network.load(tmp_path / "net.mho")
     assert again.options == options
-    assert again.summary() == network.summary()
+    assert summarise(again) == summarise(network)
     assert np.array_equal(again.layers[1].mvms[0].multiplier, network.layers[1].mvms[0].multiplier)
 
 
@@ -101,7 +101,7 @@ def test_a_file_from_before_there_were_slices(tmp_path: Path) -> None:
     network = compile_model(model, load_chip("tnsa16-core"), calibrate=x, options=OPTIONS)
     facts = {k: v for k, v in network.calibration.items() if "slice" not in k}
     replace(network, calibration=facts).save(tmp_path / "old.mho")
-    assert Network.load(tmp_path / "old.mho").summary() == network.summary()
+    assert summarise(Network.load(tmp_path / "old.mho")) == summarise(network)
     content = {k: v for k, v in network.options.to_dict().items() if k != "slices"}
     assert CompileOptions.from_dict(content) == OPTIONS
 
@@ -113,7 +113,7 @@ def test_noisy_cells_get_slices_of_nearly_equal_weight() -> None:
     for device in ("ideal", "rram-neurram"):
         options = replace(OPTIONS, slices=2, seeds=4)
         network = compile_model(model, coarse("tnsa64-core"), calibrate=x, device=device, options=options)
-        bits[device] = network.summary()["layers"][0]["slice_bits"]
+        bits[device] = summarise(network)["layers"][0]["slice_bits"]
     assert bits["rram-neurram"] == 1
     assert bits["ideal"] >= 3
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from compiler import CompileOptions, Network, compile_model
+from compiler import CompileOptions, Network, compile_model, summarise
 from compiler.program import Call
 from compiler.stage_lowering import equalise, lower_step, tied
 from compiler.steps import Combine, Map, Maximum
@@ -147,7 +147,7 @@ def x() -> Array:
 
 def test_layers_on_several_cores(network: Network, x: Array) -> None:
     assert network.schedule == "host"
-    summary = network.summary()
+    summary = summarise(network)
     assert [layer["positions"] for layer in summary["layers"]] == [9, 9, 4, 1]
     assert len(network.layers[0].mvms) > 1  # 18 rows on cores of 8
     done = execute(network, FunctionalBackend(), x, time_s=DAY)

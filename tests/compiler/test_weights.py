@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.mapping import Block, place
+from compiler.block import Block
+from compiler.mapping import place
 from compiler.program import DITHER, row_codes
 from compiler.quantisers import Quantiser
 from compiler.trials import Draft

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from compiler import CompileOptions, Network, compile_model
+from compiler import CompileOptions, Network, compile_model, summarise
 from hw.config import load_chip
 from macro_models.errors import InputError
 from macro_models.exact.vector import scale_leaf
@@ -122,7 +122,7 @@ def test_result_is_the_integer_arithmetic_of_the_codes(network: Network, x: np.n
 
 def test_counts(network: Network, x: np.ndarray) -> None:
     done = execute(network, FunctionalBackend(), x, time_s=DAY)
-    summary = network.summary()
+    summary = summarise(network)
     assert done.mvms == 50 * summary["mvms_per_image"]
     assert done.cycles.shape == (50,)
     assert (0 < done.cycles).all()
