@@ -8,7 +8,9 @@ from macro_models.errors import InputError
 
 __all__ = ["available_bytes", "check_memory", "size_text"]
 
-_GROUPS = Path("/sys/fs/cgroup")
+_VERSION_2 = Path("/sys/fs/cgroup"), "memory.max", ("anon", "shmem")
+_VERSION_1 = Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", ("total_rss", "total_shmem")
+"""Control groups: where they are, the file of the limit, and what of memory.stat is not given back."""
 
 
 def size_text(size: float) -> str:
@@ -27,28 +29,33 @@ def available_bytes() -> int:
     return max(0, min(machine, own, *_groups()))
 
 
-def _fields(path: str) -> dict[str, int]:
-    """Lines ``name number ...`` of a file of the system, none where there is no such file."""
+def _lines(path: str) -> list[str]:
+    """Lines of a file of the system, none where there is no such file."""
     try:
-        words = [line.split() for line in Path(path).read_text().splitlines()]
+        return Path(path).read_text().split("\n")
     except OSError:
-        return {}
+        return []
+
+
+def _fields(path: str) -> dict[str, int]:
+    """Lines ``name number ...`` of a file of the system."""
+    words = [line.split() for line in _lines(path)]
     return {word[0]: int(word[1]) for word in words if len(word) > 1 and word[1].isdecimal()}
 
 
 def _groups() -> list[int]:
-    """What each control group around the process leaves; caches of files are given back."""
-    try:
-        name = next(line for line in Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::"))[3:]
-    except (OSError, StopIteration):
-        return []
-    own, left = _GROUPS / name.strip("/"), []
-    for group in (own, *own.parents):
-        if group.is_relative_to(_GROUPS) and (group / "memory.max").exists():
-            most = (group / "memory.max").read_text().strip()
-            if most.isdecimal():
-                kept = _fields(str(group / "memory.stat"))
-                left.append(int(most) - kept.get("anon", 0) - kept.get("shmem", 0))
+    """What each control group around the process leaves, of both versions; caches of files are given back."""
+    left = []
+    for line in filter(None, _lines("/proc/self/cgroup")):
+        controllers, path = line.split(":", 2)[1:]
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        root, limit, used = _VERSION_1 if controllers else _VERSION_2
+        for group in (own := root / path.strip("/"), *own.parents):
+            most = _lines(str(group / limit)) if group.is_relative_to(root) else []
+            if most and most[0].isdecimal():
+                stat = _fields(str(group / "memory.stat"))
+                left.append(int(most[0]) - sum(stat.get(name, 0) for name in used))
     return left
 
 

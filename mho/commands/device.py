@@ -74,14 +74,20 @@ def show_command(device: str, output: str | None, out: Output) -> None:
 
 
 def _print(model: "Device", out: Output) -> None:
+    from macro_models.devices.pulse import PulseResponse
+
     out.text(f"{model.name}: {model.description}")
     out.text()
     rows = []
     hidden = {"relaxation"} if model.law.model else {"law", "temperature", "fit"}
+    unused = not (model.pulse.set_rate > 0.0 and model.pulse.reset_rate > 0.0)
     for section, values in model.to_dict().items():
         if not isinstance(values, dict) or section in hidden:
             continue
         source = values.pop("source")
+        if section == "pulse" and unused:  # numbers of pulses that nobody gave; what the file says of them is kept
+            plain = vars(PulseResponse())
+            values = {key: value for key, value in values.items() if value != plain[key]}
         rows += [(f"{section}.{key}", _short(value)) for key, value in values.items() if value not in ([], "")]
         rows += [(f"{section}.source", source)] if source else []
     out.table(("key", "value"), rows)

@@ -44,16 +44,25 @@ def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert run(shlex.split(commands[0])) == 0
     fitted = capsys.readouterr().out
     assert "10,000 readings of lab.csv; dropped: nothing" in fitted
-    # The options that the fit proposes are those that the page compiles with, but for the full scale.
-    assert "--set cells.g_min_uS=4 --set cells.g_max_uS=60 --set cells.g_full_scale_uS=" in fitted
+    # The options that the fit proposes are those that the page compiles with.
+    (proposed,) = re.findall(r"--set cells.*$", fitted, re.MULTILINE)
+    assert proposed in commands[2]
     device = mho.Device.load("mine.toml").model
     assert device.temperature.acts_on == "time"
     # 50 times as fast at 85 C.
     assert device.temperature.factor(85.0, 25.0) == pytest.approx(50.0, rel=0.5)
-    for command in commands[1:]:
+    assert run(shlex.split(commands[1])) == 0
+    shown = capsys.readouterr()
+    assert "pulse." not in shown.out
+    assert re.findall("warning: (.*)", shown.err) == [
+        "mine is fitted from 1 s to 86400 s after programming: for 2.592e+06 s the trend of the last two times goes on"
+    ]
+    for command in commands[2:]:
         assert run(shlex.split(command)) == 0, command
     assert (tmp_path / "mine.png").read_bytes()[:4] == b"\x89PNG"
-    assert "relaxation" in capsys.readouterr().out
+    after = capsys.readouterr()
+    assert "relaxation" in after.out
+    assert "warning" not in after.err
     y = np.load("digits.npz")["y"].astype(np.int64)
     net = mho.load("digits.mho")
     cold, hot = (net.run("digits.npz:x", time="1d", temp=t, seeds=3) for t in (25.0, 85.0))
