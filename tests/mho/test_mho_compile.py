@@ -1,0 +1,100 @@
+"""``mho compile``: its report, its options, and files that do not differ with the processor."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+import mho
+from mho.cli import run
+from mho.threads import VARIABLES, one_thread
+from tests.compiler.onnx_models import random_perceptron
+from tests.compiler.test_stages import tiny as residual
+from tests.mho.conftest import Tiny
+
+
+def compiled(tiny: Tiny, tmp_path: Path, *words: str, code: int = 0) -> Path:
+    command = ["compile", tiny.path("tiny.onnx"), "--chip", "tnsa16-core", "--calibrate", tiny.path("x.npy")]
+    assert run([*command, "-o", str(tmp_path / "c.mho"), *words]) == code
+    return tmp_path / "c.mho"
+
+
+def test_the_report_fits_80_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, x = residual()
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    np.save(tmp_path / "x.npy", x[:16])
+    words = ["--chip", "tnsa16-core", "--calibrate", str(tmp_path / "x.npy"), "--device", "ideal"]
+    assert run(["compile", str(tmp_path / "m.onnx"), *words, "-o", str(tmp_path / "m.mho")]) == 0
+    _, _, header, *rows = capsys.readouterr().out.splitlines()
+    assert header.split()[-3:] == ["bits", "cycles", "error"]
+    assert len(rows) == 4
+    assert max(map(len, (header, *rows))) <= 80
+
+
+def test_copies_and_tolerance(tiny: Tiny, tmp_path: Path) -> None:
+    told = tmp_path / "c.json"
+    options = mho.load(compiled(tiny, tmp_path, "--copies", "1", "--tolerance", "0.5", "--json", str(told)))
+    assert options.network.options.copies == 1
+    assert options.network.options.tolerance == 0.5
+    assert {layer["copies"] for layer in json.loads(told.read_text())["summary"]["layers"]} == {1}
+
+
+def test_sentences_name_what_was_given(
+    tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    compiled(tiny, tmp_path, "--copies", "99", code=2)
+    assert "compile option --copies must be a whole number between 1 and 16, not 99" in capsys.readouterr().err
+    with pytest.raises(mho.InputError, match="compile option copies must be"):
+        mho.compile(tiny.path("tiny.onnx"), "tnsa16-core", calibrate=tiny.x, copies=99)
+
+
+def test_the_least_number_of_cores_is_that_of_the_network() -> None:
+    """A chip of one core is scheduled by the host, which may take more of them; what would do is the same."""
+    model = random_perceptron([300, 200, 4]).SerializeToString()
+    x = np.random.default_rng(0).normal(size=(16, 300)).astype(np.float32)
+    one, many = (
+        mho.compile(model, chip, calibrate=x, device="ideal", samples=16).summary()
+        for chip in ("neurram-core", "neurram")
+    )
+    assert one["schedule"] == "host"
+    assert many["schedule"] == "chip"
+    assert one["cores_least"] == many["cores_least"] == many["cores"] > 1
+    assert one["cores"] >= one["cores_least"]
+
+
+def test_stored_numbers_are_rounded(tiny: Tiny) -> None:
+    network = mho.compile(tiny.path("tiny.onnx"), "tnsa16-core", calibrate=tiny.x, seeds=1).network
+    assert all(float(f"{value:.11g}") == value for value in network.program.output.scale)
+    assert all(float(f"{value:.6g}") == value for value in network.calibration["errors"])
+
+
+@pytest.mark.slow
+def test_files_do_not_differ_with_the_kernel_of_the_linear_algebra(tiny: Tiny, tmp_path: Path) -> None:
+    files = []
+    for kernel in ("HASWELL", "SANDYBRIDGE", "PRESCOTT"):
+        path = tmp_path / f"{kernel}.mho"
+        words = ["compile", tiny.path("tiny.onnx"), "--chip", "tnsa16-core", "--calibrate", tiny.path("x.npy")]
+        environment = os.environ | {"OPENBLAS_CORETYPE": kernel}
+        subprocess.run([sys.executable, "-m", "mho", *words, "-o", str(path), "-q"], check=True, env=environment)
+        files.append(path.read_bytes())
+    assert len(set(files)) == 1
+
+
+def test_one_thread_unless_the_user_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    def threads() -> set[int]:
+        return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
+
+    before = threads()
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    with one_thread():
+        assert threads() == {1}
+    assert threads() == before
+    monkeypatch.setenv(VARIABLES[0], "2")
+    with one_thread():
+        assert threads() == before
