@@ -5,8 +5,8 @@ from pathlib import Path
 
 from hw.chip import top_name
 from hw.config import Chip
-from hw.host.core_map import chip_map
 from hw.host.registers import RegisterMap
+from hw.kinds import core_blocks
 from hw.noc.config import MeshConfig
 from hw.noc.mesh import Mesh
 from hw.noc.registers.map import node_map
@@ -81,7 +81,7 @@ def _core_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> 
     )
     texts = rtl | {stub: write_stub(chip, macro_widths(chip))} | _tapeout_texts(design)
     if wrap != "none":
-        texts |= _register_texts(chip_map(chip), name)
+        texts |= _register_texts(core_blocks(chip).registers, name)
     models = tuple(os.path.relpath(path.resolve(), output.resolve() / "tb") for path in macro_files(chip))
     return texts | {f"tb/{path}": text for path, text in bench_files(design, wrap, models).items()}
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from importlib.resources import files
 
-from hw.host.core_map import chip_map
+from hw.kinds import core_blocks
 from hw.macro.macro_pins import MacroPins
 from rtl_gen.macro.model import CELL_PYTHON, write_macro_model
 from rtl_gen.tapeout_files import Design
@@ -24,7 +24,7 @@ def _fill(text: str, values: Mapping[str, object]) -> str:
 def _host(design: Design, wrap: str) -> str:
     if wrap == "none":
         return _template("bench_streams")
-    map = chip_map(design.chip)
+    map = core_blocks(design.chip).registers
     addresses = {entry.name.upper(): f"{entry.address:#05x}" for entry in map.entries}
     return _template(f"bench_{wrap}") + _fill(_template("bench_registers"), addresses)
 

@@ -1,15 +1,23 @@
 """Kinds of core, as hardware: a module here for each. Nothing else names them."""
 
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hw.config import Chip
+from macro_models.errors import InputError
 from macro_models.exact.operation import MvmOperation
 from macro_models.registry import module_of
 
-__all__ = ["Timing", "timing"]
+if TYPE_CHECKING:
+    from amaranth.lib import wiring
+
+    from hw.host.registers import RegisterMap
+
+__all__ = ["CoreBlocks", "Timing", "core_blocks", "timing"]
 
 
 class Timing(Protocol):
@@ -35,3 +43,42 @@ class Timing(Protocol):
 def timing(chip: Chip) -> Timing:
     """How long operations of a core of ``chip`` take."""
     return module_of(__name__, chip.core.kind).timing(chip)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoreBlocks:
+    """What a core is generated from.
+
+    Attributes
+    ----------
+    core
+        Makes the core with its macro: a component with the vector port ``port`` (:class:`hw.core.port.VectorPort`).
+    host
+        Makes what drives it from a 32-bit bus: the other end of the port, ``bus`` and ``irq``.
+    registers
+        What the host answers to.
+    pins
+        Signature of the macro's pins.
+    configurations
+        What the blocks are configured by: their modules are called by the names of the blocks alone.
+    """
+
+    core: "Callable[[], wiring.Component]"
+    host: "Callable[[], wiring.Component]"
+    registers: "RegisterMap"
+    pins: "wiring.Signature"
+    configurations: tuple[object, ...]
+
+
+def core_blocks(chip: Chip) -> CoreBlocks:
+    """What a core of ``chip`` is generated from.
+
+    Raises
+    ------
+    InputError
+        If cores of its kind are modelled, but not generated.
+    """
+    module = module_of(__name__, chip.core.kind)
+    if not hasattr(module, "core_blocks"):
+        raise InputError(f"{chip.name}: cores of kind {chip.core.kind} have a model, but no Verilog")
+    return module.core_blocks(chip)

@@ -9,11 +9,12 @@ from amaranth.hdl._ir import Fragment
 from amaranth.lib import wiring
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted((ROOT / "hw").glob("*/README.md"))
+PAGES = [*sorted((ROOT / "hw").glob("*/README.md")), ROOT / "macro_models" / "README.md"]
 
 
 def test_there_are_pages() -> None:
-    assert {page.parent.name for page in PAGES} >= {"core", "macro", "host", "emulator", "board"}
+    found = {page.parent.name for page in PAGES}
+    assert found >= {"core", "macro", "host", "emulator", "board", "config", "macro_models"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)

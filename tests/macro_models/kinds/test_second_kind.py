@@ -12,6 +12,7 @@ import hw.kinds
 import macro_models.kinds
 from compiler.compile import compile_model
 from compiler.network import Network
+from hw.chip import build_top
 from hw.config import chip_from_dict, describe, json_schema, load_chip, sizes
 from hw.config.page import reference_page
 from macro_models.errors import InputError
@@ -121,5 +122,7 @@ def test_what_it_has_not_is_refused_in_a_sentence(chip_path: Path, model: bytes)
     network = compile_model(model, chip, calibrate=X, device="ideal")
     with pytest.raises(InputError, match=r"^cores of kind quad have no model at the level of the pins$"):
         eager_macro(build_cores(network)[0])
+    with pytest.raises(InputError, match=r"^own: cores of kind quad have a model, but no Verilog$"):
+        build_top(chip)
     with pytest.raises(InputError, match=r"^own: .*quad"):
         verilator_build(chip)

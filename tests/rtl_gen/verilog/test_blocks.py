@@ -16,9 +16,10 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.block import Resettable
-from hw.chip import WRAPS, CoreTop
+from hw.chip import WRAPS
 from hw.config import load_chip
 from hw.core import CoreConfig
+from hw.core.top import CoreTop
 from hw.core.write_verify import WriteVerifyConfig
 from hw.noc.config import MeshConfig
 from hw.noc.mesh import Mesh

@@ -1,0 +1,44 @@
+"""The core with its macro."""
+
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import connect, flipped
+
+from hw.core.config import CoreConfig
+from hw.core.core import Core
+from hw.core.port import core_port, join
+from hw.core.write_verify import WriteVerifyConfig
+from hw.macro.adapter import MacroAdapter
+
+__all__ = ["CoreTop"]
+
+
+class CoreTop(wiring.Component):
+    """One transposable core and its macro, at vector level.
+
+    Parameters
+    ----------
+    cfg
+        Configuration of the core.
+    write
+        Configuration of write-verify, if the core programs its cells.
+
+    Members
+    -------
+    The vector port, of :func:`hw.core.port.core_port`.
+    """
+
+    verilog_name = "core"
+
+    def __init__(self, cfg: CoreConfig, write: WriteVerifyConfig | None = None) -> None:
+        self.cfg, self.write = cfg, write
+        self.port = core_port(cfg, write)
+        super().__init__(self.port)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.digital = digital = Core(self.cfg, self.write)
+        m.submodules.macro = macro = MacroAdapter(digital.pins)
+        connect(m, core=digital.macro, macro=macro.pins)
+        join(m, self.port, digital, flipped(self))
+        return m
