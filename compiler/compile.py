@@ -9,17 +9,17 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from compiler.calibrate import Calibrator
-from compiler.faults import FaultMaps
-from compiler.graph import FloatNetwork
+from compiler.calibration.bench import representative_time
+from compiler.calibration.calibrate import Calibrator
+from compiler.calibration.sensitivity import weight_noise
+from compiler.importer.onnx_import import import_onnx
 from compiler.inputs import load_input
 from compiler.mapping import Placement, SkipMaps, place
+from compiler.mapping.faults import FaultMaps
+from compiler.model import FloatNetwork
 from compiler.network import CoreImage, Network
-from compiler.onnx_import import import_onnx
+from compiler.network.ranges import InputRange, calibration_warnings
 from compiler.options import CompileOptions
-from compiler.ranges import InputRange, calibration_warnings
-from compiler.sensitivity import weight_noise
-from compiler.trials import representative_time
 from hw.config import Chip, check_device, default_device
 from macro_models.devices import Device, load_device
 from macro_models.devices.device import Stuck
@@ -47,7 +47,7 @@ def compile_model(
     Parameters
     ----------
     model
-        ONNX file, its bytes, a loaded model, or what :func:`~compiler.onnx_import.import_onnx` returned.
+        ONNX file, its bytes, a loaded model, or what :func:`~compiler.importer.onnx_import.import_onnx` returned.
     chip
         Chip to compile for.
     calibrate

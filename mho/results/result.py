@@ -113,7 +113,7 @@ class Result:
     """Versions and hashes."""
     warnings: tuple[str, ...] = ()
     inputs: dict[str, float] | None = None
-    """The inputs beside those of calibration: see :meth:`compiler.ranges.InputRange.compare`."""
+    """The inputs beside those of calibration: see :meth:`compiler.network.ranges.InputRange.compare`."""
     budget_passes: Callable[[Callable[[int, int], None] | None], Passes] | None = field(default=None, repr=False)
 
     @property

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler import Network
-from compiler.ranges import clipping_warning
+from compiler.network.ranges import clipping_warning
 from hw.config import check_device
 from macro_models.devices import CAUSES, Device
 from macro_models.errors import InputError, argument
@@ -141,7 +141,7 @@ class _Job:
         )
 
     def warnings(self, found: dict[str, float] | None, runs: Sequence[SeedRun]) -> list[str]:
-        """Sentences on inputs, as :meth:`compiler.ranges.InputRange.compare` found them, and on clipped layers."""
+        """Sentences on inputs, as :meth:`~compiler.network.ranges.InputRange.compare` found them, and layers."""
         said = [] if self.network.range is None or found is None else self.network.range.warnings(found, len(self.x))
         for name, before in zip(self.names, self.network.calibration.get("clipped", ()), strict=False):
             layers = [run.layers[name] for run in runs]

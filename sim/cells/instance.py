@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.archive import ArchiveKind, read_archive, write_archive
-from compiler.faults import CoreFaults
+from compiler.mapping.faults import CoreFaults
 from compiler.network import Network
+from compiler.network.archive import ArchiveKind, read_archive, write_archive
 from hw.config import Chip, chip_from_dict
 from macro_models.cells.settled import SettledCells
 from macro_models.devices import CAUSES, Device, device_from_dict

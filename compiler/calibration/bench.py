@@ -1,0 +1,258 @@
+"""Trials: a candidate for one layer, programmed on chips of the device model and run on samples of its inputs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.calibration.layer_lowering import Product
+from compiler.calibration.quantisers import Quantiser
+from compiler.calibration.sensitivity import make_judge
+from compiler.mapping import Placement
+from compiler.mapping.block import Block
+from compiler.mapping.faults import FaultMaps, compensate
+from compiler.mapping.weights import PairMap, code_value, column_loads
+from compiler.model import FloatNetwork
+from compiler.model.stages import Linear
+from compiler.options import CompileOptions
+from compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm, batch_size, row_codes, run_call
+from hw.config import Chip
+from hw.kinds import timing
+from macro_models import CAUSES, MacroModel, Masks, MvmResult, family
+from macro_models.devices import Device, load_device
+from macro_models.exact.operation import MvmOperation
+
+__all__ = ["Bench", "Draft", "Site", "Trial", "representative_time"]
+
+Float = NDArray[np.float64]
+Chips = Sequence[dict[int, MacroModel]]
+
+_CAUSES = frozenset(CAUSES) - {"wire"}
+"""What is compiled assumes perfect wires, and a matrix for every trial would take long."""
+
+FIRST_SEED = 0xCA11B000
+"""Seeds of the chips of calibration: far from those that a user takes."""
+
+IDEAL_SHARE = 0.7
+"""Weight of a perfect chip among those on which a candidate is tried."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A candidate for one layer: input codes, which input each row takes, conductances, and the operation.
+
+    ``faults`` are those of the cores, which the conductances have to live with. ``gain`` multiplies the
+    products, near 1, and ``shift`` is added to the bias: what ageing does to all conductances in the mean, and rounding
+    to the mean of each output.
+    """
+
+    quantiser: Quantiser
+    spread: NDArray[np.int32]
+    pairs: PairMap
+    op: MvmOperation
+    faults: FaultMaps = field(default_factory=dict)
+    gain: float = 1.0
+    shift: Float | float = 0.0
+
+    def fill(self, targets: NDArray[np.float32], block: Block) -> None:
+        """Writes the conductances of a block into a core's targets, in uS."""
+        self.pairs.fill(targets, block)
+        for row in np.flatnonzero(self.spread[block.first : block.first + len(block.rows)] == DITHER):
+            self.pairs.dither(targets, block, int(row), self.op.step_code)
+        if block.core in self.faults:
+            cells, spread = self.pairs.chip.cells, self.spread[block.first : block.first + len(block.rows)]
+            faults, low, high = self.faults[block.core], cells.g_min_uS, cells.g_max_uS
+            compensate(targets, block, spread, faults, self.pairs.map, low, high)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a candidate gave.
+
+    ``outputs`` are those of the layer after its ReLU, of shape (chips, samples, outputs), ``error`` the squared error
+    of each, of shape (outputs,); ``sums`` are the outputs before bias and ReLU, ``total`` is the squared error of the
+    network's outputs if all other layers were exact; ``cycles`` the mean for one sample.
+    """
+
+    draft: Draft
+    outputs: Float
+    sums: Float
+    error: Float
+    total: float
+    cycles: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """A layer by its number, and the samples on which its candidates are tried.
+
+    A sample is a position of an image. ``inputs`` and ``wanted`` are inputs and outputs in floating point, of shape
+    (samples, ...), ``values`` the inputs on each chip, of shape (chips, samples, inputs).
+    """
+
+    index: int
+    op: Linear
+    inputs: Float
+    wanted: Float
+    values: Float
+
+
+class Bench:
+    """Chips on which candidates are tried.
+
+    Parameters
+    ----------
+    network, placement, chip, device, options
+        What is compiled, where it goes and for what.
+    x
+        Calibration inputs of shape (images, features), in the units of the model.
+
+    Attributes
+    ----------
+    wanted
+        The input and the results of all steps in floating point.
+    judge
+        Tells what errors of a layer do to the outputs.
+    """
+
+    def __init__(
+        self, network: FloatNetwork, placement: Placement, chip: Chip, device: Device, options: CompileOptions, x: Float
+    ) -> None:
+        self.network, self.placement, self.chip = network, placement, chip
+        self.config, self.core = chip.macro_config(), timing(chip)
+        self.model = family(chip.core.kind).model
+        # Besides chips of the device a perfect one, so that what relaxation hides does not come back without it.
+        ideal, time_s = load_device("ideal"), representative_time(device, options)
+        self.kinds = [(ideal, 0, 0.0)]
+        if device != ideal:
+            self.kinds += [(device, FIRST_SEED + k, time_s) for k in range(options.seeds)]
+        others = len(self.kinds) - 1
+        self.share = np.array([IDEAL_SHARE] + [(1.0 - IDEAL_SHARE) / others] * others if others else [1.0])
+        self.masks = [_masks(placement, core) for core in range(placement.cores)]
+        self.wanted = network.activations(x)
+        self.judge = make_judge(network, self.wanted)
+
+    def offset(self, index: int, quantiser: Quantiser) -> Float:
+        """What the digital side adds to a layer's products: its bias, and what code 0 stands for."""
+        layer = self.network.layers[index]
+        return layer.bias + layer.weight @ quantiser.offset
+
+    def program(self, index: int, draft: Draft) -> list[dict[int, MacroModel]]:
+        """Chips that hold one layer: for each, the model of each core by its number."""
+        targets: dict[int, NDArray[np.float32]] = {}
+        shape = self.config.cell_map.shape
+        for block in self.placement.of_layer(index):
+            if block.core not in targets:
+                targets[block.core] = np.full(shape, self.chip.cells.g_min_uS, dtype=np.float32)
+            draft.fill(targets[block.core], block)
+        return [
+            {
+                core: self.model(
+                    self.config, target, device=device, seed=seed, core=core, time_s=time_s, causes=_CAUSES
+                )
+                for core, target in targets.items()
+            }
+            for device, seed, time_s in self.kinds
+        ]
+
+    def run(
+        self, site: Site, draft: Draft, codes: NDArray[np.int16] | None = None, chips: Chips | None = None
+    ) -> Trial:
+        """Tries a candidate.
+
+        ``codes`` of the inputs on each chip, of shape (chips, samples, inputs), and ``chips``, the programmed models,
+        are given where they are known already.
+        """
+        index, layer = site.index, site.op.layer
+        chips = self.program(index, draft) if chips is None else chips
+        if codes is None:
+            codes = np.stack([draft.quantiser.codes(v) for v in site.values])
+        products = self.products(index, draft, 0)
+        sums: Float = np.zeros((*codes.shape[:2], layer.outputs))
+        cycles = 0
+        for cores, inputs, summed in zip(chips, codes, sums, strict=True):
+            inputs = row_codes(inputs, draft.spread, draft.op)
+            for p in products:
+                result = self._mvm(cores, p.mvm, inputs)
+                np.add.at(summed.T, p.mvm.outputs, (result.codes[:, p.mvm.columns] * p.half_step).T)
+                cycles += int(np.sum(self.core.cycles(p.mvm.op, result.steps)))
+        outputs = sums + self.offset(index, draft.quantiser) + draft.shift
+        outputs = np.maximum(outputs, 0.0) if layer.relu else outputs
+        error = self.share @ ((outputs - site.wanted) ** 2).mean(axis=1)
+        return Trial(
+            draft=draft,
+            outputs=outputs,
+            sums=sums,
+            error=error,
+            total=self.judge.total(index, outputs, site.wanted, self.share),
+            cycles=cycles / (len(chips) * len(site.wanted)),
+        )
+
+    def _mvm(self, cores: dict[int, MacroModel], mvm: Mvm, inputs: NDArray[np.integer]) -> MvmResult:
+        op_id = (np.arange(len(inputs), dtype=np.uint64) << np.uint64(OP_ID_IMAGE_SHIFT)) | np.uint64(mvm.operation)
+        return self._product(cores, mvm, inputs, op_id)
+
+    def _product(
+        self, cores: dict[int, MacroModel], mvm: Mvm, inputs: NDArray[np.integer], op_id: NDArray[np.uint64]
+    ) -> MvmResult:
+        vector = mvm.vector(inputs, self.config.cell_map.rows)
+        return cores[mvm.core].mvm(mvm.op, self.masks[mvm.core], vector, op_id)
+
+    def products(self, index: int, draft: Draft, operation: int) -> list[Product]:
+        """Products of a layer, the first of them with number ``operation`` in the static program."""
+        result = []
+        for block in self.placement.of_layer(index):
+            op = replace(draft.op, wl_select=block.wl_select, line_select=block.line_select)
+            mvm = Mvm(
+                core=block.core, operation=operation, op=op, first=block.first, rows=block.rows, columns=block.columns,
+                outputs=block.outputs, multiplier=np.zeros(len(block.columns), dtype=np.int32),
+            )
+            result.append(Product(mvm, self._half_steps(draft, block)))
+            operation += op.segments
+        return result
+
+    def _half_steps(self, draft: Draft, block: Block) -> Float:
+        targets = np.zeros(self.config.cell_map.shape, dtype=np.float32)
+        draft.fill(targets, block)
+        loads = column_loads(targets, block.rows, block.columns, self.chip)
+        unit = draft.pairs.unit_of(block)
+        return code_value(loads, draft.op.step_code, unit, self.chip) * (draft.gain / block.copies)
+
+    def advance(
+        self, call: Call, layer: Layer, draft: Draft, codes: NDArray[np.int16],
+        notice: Callable[[int, int], None] | None = None,
+    ) -> NDArray[np.int16]:
+        """What a layer makes on each chip, of shape (chips, images, outputs * positions), from codes of all images.
+
+        ``notice`` as in :func:`~compiler.program.run_call`.
+        """
+        results, batch = [], batch_size([layer], codes.shape[1])
+        images = np.arange(codes.shape[1], dtype=np.uint64)
+        for cores, chip in zip(self.program(call.layer, draft), codes, strict=True):
+
+            def run(
+                _: int, mvm: Mvm, x: NDArray[np.int16], op_id: NDArray[np.uint64], cores: dict[int, MacroModel] = cores
+            ) -> NDArray[np.int16]:
+                return self._product(cores, mvm, x, op_id).codes[:, mvm.columns]
+
+            parts = [slice(k, k + batch) for k in range(0, len(chip), batch)]
+            results.append(np.concatenate([run_call(call, layer, chip[p], images[p], run, notice) for p in parts]))
+        return np.stack(results)
+
+    def relative_error(self, site: Site, trial: Trial) -> float:
+        """Error of a layer's output relative to its standard deviation."""
+        lost = ((trial.outputs - site.wanted) ** 2).mean()
+        return float(np.sqrt(lost / max(site.wanted.var(axis=0).mean(), 1e-300)))
+
+
+def _masks(placement: Placement, core: int) -> Masks:
+    bl_skip, sl_skip = placement.dead_lines(core)
+    return Masks(placement.word_lines(core), placement.converted_lines(core), bl_skip, sl_skip)
+
+
+def representative_time(device: Device, options: CompileOptions) -> float:
+    """Time since programming for which layers are calibrated: one day where the device relaxes."""
+    if options.time_s is not None:
+        return options.time_s
+    return 86_400.0 if device.relaxes else 0.0

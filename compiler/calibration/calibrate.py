@@ -1,0 +1,287 @@
+"""Model-driven calibration: ranges, clipping and converter steps of each layer, tried on the device model.
+
+Layer by layer, with the layers before it as they will run on chips of the device at a representative time
+(:mod:`~compiler.calibration.search`). A layer of a convolution runs at every position of an image, so that it is tried
+on part of the positions only; the steps after it take what the chosen candidate gives at all of them.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.calibration.bench import Bench, Draft, Site
+from compiler.calibration.carried import ANCHORS, HIDDEN_ANCHORS, Handed, InLanes, Value, input_in_lanes
+from compiler.calibration.layer_lowering import Product, lower_last, lower_layer, smallest_scale
+from compiler.calibration.quantisers import Quantiser
+from compiler.calibration.search import Search
+from compiler.calibration.stage_lowering import equalise, lower_step
+from compiler.mapping import Placement
+from compiler.model import FloatNetwork
+from compiler.model.stages import Linear, Maximum
+from compiler.options import CompileOptions
+from compiler.program import Call, Layer, Operation, OutputStage, Program, Stage
+from hw.config import Chip
+from macro_models.devices import Device
+
+__all__ = ["Calibrated", "Calibrator"]
+
+Float = NDArray[np.float64]
+Index = NDArray[np.int64]
+Lanes = NDArray[np.int16]
+
+MOST_SAMPLES = 512
+"""Positions of images on which a candidate is tried."""
+
+MOST_POSITIONS = 32_768
+FEWEST_IMAGES = 64
+"""Positions of all calibration images together, and images that are used whatever their size."""
+
+RANGE_SAMPLES = 2048
+"""Positions of images from which ranges come: half of them those with the largest outputs."""
+
+FEWEST_TO_SPLIT = 64
+"""Calibration inputs from which on ranges come from a part of them."""
+
+SCALE_DIGITS, FACT_DIGITS = 11, 6
+"""Decimal digits of the output's scale and of facts for the report: linear algebra differs in the last ones."""
+
+_NO_LANES = np.zeros((0, 0, 0), dtype=np.int16), np.zeros(0)
+"""Lanes that nobody takes, and their units."""
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """Result of the calibration: the program, the conductances of each core in uS, and facts for the report."""
+
+    program: Program
+    targets: NDArray[np.float32]
+    errors: tuple[float, ...]
+    cycles: tuple[float, ...]
+    slice_bits: tuple[int, ...]
+    clipped: tuple[float, ...]
+    images: int
+
+
+class Calibrator:
+    """One calibration of one network; parameters as of :class:`~compiler.calibration.bench.Bench`.
+
+    ``progress`` is called with (layers done, layers).
+    """
+
+    def __init__(
+        self,
+        network: FloatNetwork,
+        placement: Placement,
+        chip: Chip,
+        device: Device,
+        options: CompileOptions,
+        x: Float,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        most = max(FEWEST_IMAGES, MOST_POSITIONS // max(network.positions))
+        if len(x) > most:
+            x = x[np.arange(most) * len(x) // most]
+        self.network, self.placement, self.options, self.x = network, placement, options, x
+        self.progress = progress
+        self.bench = Bench(network, placement, chip, device, options, x)
+        self.stages: list[Stage] = []
+        self.layers: list[Layer] = []
+        self.errors: list[float] = []
+        self.cycles: list[float] = []
+        self.slice_bits: list[int] = []
+        self.clipped: list[float] = []
+        shape = (placement.cores, *placement.cell_map.shape)
+        self.targets = np.full(shape, chip.cells.g_min_uS, dtype=np.float32)
+
+    def run(self) -> Calibrated:
+        """Calibrates all layers in order."""
+        steps = self.network.steps
+        values: list[Value] = [self._input()]
+        last_use = {value: k for k, step in enumerate(steps) for value in step.inputs}
+        for k, step in enumerate(steps):
+            taken = _join([values[v] for v in step.inputs])
+            values.append(self._layer(k, taken) if isinstance(step.operation, Linear) else self._step(k, taken))
+            for v in step.inputs:
+                if last_use[v] == k:
+                    values[v] = self._in_lanes(v, *_NO_LANES)
+        (output,) = (value for value in values[-1:] if isinstance(value, InLanes))
+        return Calibrated(
+            program=Program(
+                input=self.input, stages=tuple(self.stages), layers=tuple(self.layers),
+                output=OutputStage(scale=rounded(output.unit, SCALE_DIGITS)),
+            ),
+            targets=self.targets,
+            errors=tuple(rounded(np.array(self.errors), FACT_DIGITS).tolist()),
+            cycles=tuple(rounded(np.array(self.cycles), SCALE_DIGITS).tolist()),
+            slice_bits=tuple(self.slice_bits),
+            clipped=tuple(rounded(np.array(self.clipped), FACT_DIGITS).tolist()),
+            images=len(self.x),
+        )
+
+    # Values --------------------------------------------------------------------------------------
+
+    def _input(self) -> Value:
+        """The network's input."""
+        net, x = self.network, self.x
+        on_chips = np.broadcast_to(x, (len(self.bench.kinds), *x.shape))
+        if net.is_chain:
+
+            def close(quantiser: Quantiser) -> tuple[Lanes, float]:
+                self.input = quantiser.stage
+                return np.stack([quantiser.codes(chip) for chip in on_chips]), self.input.clipped(x) / x.size
+
+            return Handed(number=0, values=on_chips, smallest=np.zeros(net.features), anchors=ANCHORS, close=close)
+        users = [s.operation for s in net.steps if 0 in s.inputs]
+        layers = [op for op in users if isinstance(op, Linear)]
+        self.input = input_in_lanes(x, layers, alone=len(layers) == len(users))
+        lanes = np.broadcast_to(self.input.compute(x), on_chips.shape)
+        return self._in_lanes(0, lanes, self.input.scale, self.input.offset)
+
+    def _in_lanes(self, number: int, lanes: Lanes, unit: Float, zero: Float | None = None) -> InLanes:
+        zero = np.zeros(len(unit)) if zero is None else zero
+        return InLanes(numbers=(number,), lanes=lanes, unit=unit, zero=zero, append=self._append)
+
+    def _append(self, operation: Operation, inputs: Sequence[int]) -> int:
+        self.stages.append(Stage(operation=operation, inputs=tuple(inputs)))
+        return len(self.stages)
+
+    def _step(self, k: int, taken: Value) -> InLanes:
+        """A step that the vector unit does."""
+        op = self.network.steps[k].operation
+        assert isinstance(taken, InLanes)
+        assert not isinstance(op, Linear)
+        if isinstance(op, Maximum) and (rescaled := equalise(op, taken.unit)) is not None:
+            stage, unit = rescaled
+            taken = self._in_lanes(self._append(stage, taken.numbers), _on_each(stage, taken.lanes), unit, taken.zero)
+        stage, unit = lower_step(op, taken.unit, np.abs(self.bench.wanted[k + 1]).max(axis=0))
+        return self._in_lanes(self._append(stage, taken.numbers), _on_each(stage, taken.lanes), unit)
+
+    # Layers --------------------------------------------------------------------------------------
+
+    def _layer(self, k: int, taken: Value) -> Value:
+        """The layer of step ``k``, searched and lowered."""
+        op, bench, index = self.network.steps[k].operation, self.bench, len(self.errors)
+        assert isinstance(op, Linear)
+        image, position = _samples(len(self.x), len(op.patches))
+        site = self._site(k, op, index, taken, image, position)
+        is_first = self.network.steps[k].inputs == (0,)
+        ranges = taken.sample(op, *_range_samples(bench.wanted[k + 1], len(op.patches)))
+        carried = taken.taken_by(op, ranges, is_first)
+        draft = Search(bench, self.options, site, carried, self._flat(site.values, ranges, is_first)).best()
+        encoded = carried.encode(draft.quantiser)
+        call = Call(layer=index, patches=op.patches, pad=draft.quantiser.codes(op.pad[None])[0], window=op.window)
+        number = self._append(call, [encoded.number])
+        # Once more with the codes that the integer arithmetic gives.
+        trial = bench.run(site, draft, np.stack([_sampled(call, chip, image, position) for chip in encoded.codes]))
+        self.errors.append(bench.relative_error(site, trial))
+        self.cycles.append(trial.cycles * len(op.patches))
+        self.slice_bits.append(draft.pairs.bits)
+        self.clipped.append(encoded.clipped)
+        for block in self.placement.of_layer(index):
+            draft.fill(self.targets[block.core], block)
+        made = self._made(k, call, number, draft, encoded.codes, trial.outputs)
+        if self.progress:
+            self.progress(index + 1, len(self.network.layers))
+        return made
+
+    def _site(self, k: int, op: Linear, index: int, taken: Value, image: Index, position: Index) -> Site:
+        wanted, rows = self.bench.wanted, op.patches[position]
+        exact = np.concatenate([wanted[v][image] for v in self.network.steps[k].inputs], axis=-1)
+        return Site(
+            index=index, op=op, values=taken.sample(op, image, position),
+            inputs=np.where(rows < 0, op.pad, np.take_along_axis(exact, np.maximum(rows, 0), axis=1)),
+            wanted=wanted[k + 1].reshape(len(self.x), op.layer.outputs, -1)[image, :, position],
+        )
+
+    def _flat(self, values: Float, ranges: Float, is_first: bool) -> Float:
+        """What ranges come from, (samples, inputs).
+
+        Of all inputs it is every other one: they are tried on all, so that what they cost beyond is seen.
+        """
+        if values.shape[1] == len(self.x):
+            ranges = values[:, :: 2 if values.shape[1] >= FEWEST_TO_SPLIT else 1]
+        return ranges[0] if is_first else ranges.reshape(-1, values.shape[-1])
+
+    def _made(self, k: int, call: Call, number: int, draft: Draft, codes: Lanes, outputs: Float) -> Value:
+        """What a layer makes from codes on each chip; ``outputs`` are those of its samples."""
+        is_last, size = k + 1 == len(self.network.steps), self.network.layers[call.layer].outputs
+        if self.network.is_chain and not is_last:
+            smallest = smallest_scale(self.bench.products(call.layer, draft, 0), size)
+            close = partial(self._close, call, draft, codes)
+            return Handed(number=number, values=outputs, smallest=smallest, anchors=HIDDEN_ANCHORS, close=close)
+        layer, unit = lower_last(self.network.layers[call.layer], draft.spread, *self._sums(call.layer, draft))
+        self.layers.append(replace(layer, positions=len(call.patches)))
+        used = any(k + 1 in step.inputs for step in self.network.steps)
+        lanes = self.bench.advance(call, self.layers[-1], draft, codes) if used else _NO_LANES[0]
+        return self._in_lanes(number, lanes, np.repeat(unit, len(call.patches)))
+
+    def _close(self, call: Call, draft: Draft, codes: Lanes, following: Quantiser) -> tuple[Lanes, float]:
+        """A layer of a chain, once the codes are known that the next one takes."""
+        layer = lower_layer(
+            self.network.layers[call.layer], draft.spread, *self._sums(call.layer, draft), following=following
+        )
+        self.layers.append(layer)
+        counts: list[int] = []
+        made = self.bench.advance(call, layer, draft, codes, lambda count, total: counts.append(count))
+        return made, sum(counts) / made.size
+
+    def _sums(self, index: int, draft: Draft) -> tuple[list[Product], Float]:
+        """Products of a layer, numbered after those of the layers before, and what is added to them."""
+        first = sum(layer.conversions * layer.positions for layer in self.layers)
+        bias = self.bench.offset(index, draft.quantiser) + draft.shift
+        return self.bench.products(index, draft, first), bias
+
+
+def rounded(values: Float, digits: int) -> Float:
+    """Numbers with so many decimal digits, which processors agree on that sum in another order."""
+    return np.array([float(f"{value:.{digits}g}") for value in values])
+
+
+def _join(parts: Sequence[Value]) -> Value:
+    """Values side by side."""
+    if len(parts) == 1:
+        return parts[0]
+    lanes = [part for part in parts if isinstance(part, InLanes)]
+    joined = {
+        name: np.concatenate([getattr(part, name) for part in lanes], axis=-1) for name in ("lanes", "unit", "zero")
+    }
+    return replace(lanes[0], numbers=tuple(n for part in lanes for n in part.numbers), **joined)
+
+
+def _on_each(op: Any, lanes: Lanes) -> Lanes:
+    """What an operation of the vector unit makes on each chip."""
+    return np.stack([op.compute(chip) for chip in lanes])
+
+
+def _samples(images: int, positions: int) -> tuple[Index, Index]:
+    """Images and positions of the samples, the same for every candidate."""
+    if images * positions <= MOST_SAMPLES:
+        image, position = np.divmod(np.arange(images * positions), positions)
+        return image, position
+    count = max(MOST_SAMPLES, images)
+    rng = np.random.default_rng(0)
+    return np.arange(count) * images // count, rng.integers(0, positions, count)
+
+
+def _range_samples(wanted: Float, positions: int) -> tuple[Index, Index]:
+    """Images and positions that ranges come from, for a layer's outputs of shape (images, outputs * positions)."""
+    images = len(wanted)
+    if images * positions <= RANGE_SAMPLES:
+        chosen = np.arange(images * positions)
+    else:
+        size = np.abs(wanted).reshape(images, -1, positions).max(axis=1).reshape(-1)
+        largest = np.argpartition(size, -RANGE_SAMPLES // 2)[-RANGE_SAMPLES // 2 :]
+        others = np.random.default_rng(1).choice(images * positions, RANGE_SAMPLES // 2, replace=False)
+        chosen = np.union1d(largest, others)
+    image, position = np.divmod(chosen, positions)
+    return image, position
+
+
+def _sampled(call: Call, codes: Lanes, image: Index, position: Index) -> Lanes:
+    """Codes of a layer's inputs at the samples."""
+    patches = call.patches[position]
+    return np.where(patches < 0, call.pad, codes[image[:, None], np.maximum(patches, 0)]).astype(np.int16)

@@ -1,0 +1,290 @@
+"""The search of one layer: its input codes, the conductances of its weights, the steps of its converters.
+
+A candidate is mapped to conductances, programmed on a few chips, and run on samples of the layer's inputs; the one with
+which the network's outputs come closest to those in floating point is taken. This is what Wan et al. (Nature 608, 504
+(2022)) do on the chip, on a model of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.calibration.bench import Bench, Draft, Site, Trial
+from compiler.calibration.carried import Carried
+from compiler.calibration.quantisers import CodeFormat, Quantiser, formats, needs_sign
+from compiler.mapping.faults import arrange_rows
+from compiler.mapping.weights import PairMap, Stack, most_slice_bits, share_weights, spread_rows
+from compiler.options import CompileOptions
+from compiler.program import row_codes
+from macro_models.exact.operation import STEP_FRACTION_BITS, STEP_WIDTH, MvmOperation
+
+__all__ = ["Search"]
+
+Float = NDArray[np.float64]
+
+STACKS: tuple[Stack, ...] = ("rows", "even", "copies")
+BALANCES = (0.0, 0.5, 1.0)
+EXTENTS = (1.0, 1.2, 1.5, 0.995, 0.98)
+CLIPS = (1.0, 0.85, 0.7, 0.55, 0.4, 0.3)
+REACHES = (1.4, 1.2, 1.0, 0.8, 0.65, 0.5, 0.38)
+"""Candidates: how a weight is shared out among its cells, how inputs share the levels, range of the inputs, clipping of
+the weights, and range of the converters; each range relative to the largest value that occurs."""
+
+CLIP_GAIN = 0.9
+"""An output's weights are clipped if that brings its squared error below this times that without: a few chips are
+noisy."""
+
+FIRST_CLIP, FIRST_REACH = 1.0, 0.8
+"""Where the search starts."""
+
+DECISION_TOLERANCE = 0.01
+ERROR_TOLERANCE = 0.021
+"""What rounding inputs to fewer bits may cost: decisions of a classifier that change, for each layer, or the error of
+other networks relative to the standard deviation of their outputs, of all layers together."""
+
+CLASSIFIER_ERROR = 0.056
+"""The same error of a classifier: decisions on inputs that it was trained on are safer than others, so that they alone
+tell too little."""
+
+RANGE_COST = 1.1
+"""The widest range of inputs and converters is taken whose squared error is at most this times the least: inputs that
+calibration has not seen go beyond those that it has."""
+
+SECOND_GAIN = 0.7
+NEGLIGIBLE = 0.6
+"""A second conversion is taken, too, where it brings the squared error below this times that of one, because rounding
+matters more than noise; unless the rounding error is below this times the tolerance."""
+
+FEW_INPUTS = 16
+"""Rounding errors of no more inputs than these do not average out: no error of theirs is taken for negligible."""
+
+FEWEST_PASSED = 0.25
+"""Share of values that a ReLU passes at least, as far as the correction of their mean goes."""
+
+FEWEST_TO_SPLIT = 64
+"""Calibration inputs from which on ranges come from a part of them."""
+
+FEWEST_OUT_BITS = 5
+OUT_BITS_COST = 1.05
+"""Fewer output bits are taken while the squared error stays below this times that of the most."""
+
+
+def _better(a: Trial, b: Trial) -> Trial:
+    return b if b.total < a.total else a
+
+
+def _widest(tried: Sequence[tuple[float, Trial]]) -> tuple[float, Trial]:
+    """The widest range that costs little, see :data:`RANGE_COST`, and its trial."""
+    least = min(trial.total for _, trial in tried)
+    return max((t for t in tried if t[1].total <= RANGE_COST * least), key=lambda t: t[0])
+
+
+class Search:
+    """The search of one layer.
+
+    Parameters
+    ----------
+    bench, options
+        Chips, and what the user has chosen.
+    site
+        The layer and the samples on which candidates are tried.
+    taken
+        How the layer takes its inputs.
+    flat
+        Inputs that ranges come from, of shape (samples, inputs).
+    """
+
+    def __init__(self, bench: Bench, options: CompileOptions, site: Site, taken: Carried, flat: Float) -> None:
+        self.bench, self.options, self.site, self.taken, self.flat = bench, options, site, taken, flat
+        self.layer, self.chip, self.placement = site.op.layer, bench.chip, bench.placement
+        self.blocks = self.placement.of_layer(site.index)
+        network = bench.network
+        together = CLASSIFIER_ERROR if network.is_classifier else ERROR_TOLERANCE
+        self.decisions, self.error = DECISION_TOLERANCE, together / np.sqrt(len(network.layers))
+        if options.tolerance is not None:
+            self.decisions = options.tolerance
+            self.error = np.inf if network.is_classifier else options.tolerance
+
+    def best(self) -> Draft:
+        """The best candidate: one property after the other, each at the best of those before it."""
+        clip = np.full(self.layer.outputs, self.options.weight_clip or FIRST_CLIP)
+        best = self._search_codes(clip)
+        if best.draft.pairs.slices > 1:
+            best = self._search_slices(clip, best)
+        elif len(best.draft.spread) * best.draft.pairs.copies > self.layer.inputs:
+            start = best.draft
+            for stack in STACKS[1:]:
+                best = _better(best, self._try(self._remapped(start, clip, stack=stack)))
+        if self.options.weight_clip is None:
+            best = self._search_clip(best)
+        return self._search_gain(self._search_step(best)).draft
+
+    def _try(self, draft: Draft) -> Trial:
+        return self.bench.run(self.site, draft)
+
+    def _search_codes(self, clip: Float) -> Trial:
+        """Input codes: of the cheapest format that will do, the best zero, share of the levels, and range."""
+        found = [(a, self._choose_format(a)) for a in self.taken.anchors]
+        fewest = min(fmt.segments for _, fmt in found)
+        best: Trial | None = None
+        chosen = (*found[0], 0.0)
+        for anchor, fmt in found:
+            for balance in BALANCES if fmt.segments == fewest else ():
+                trial = self._try(self._draft(clip, anchor, fmt, 1.0, balance))
+                if best is None or trial.total < best.total:
+                    best, chosen = trial, (anchor, fmt, balance)
+        assert best is not None
+        anchor, fmt, balance = chosen
+        most = self._formats(anchor)[-1]
+        few = self.bench.network.is_chain and self.layer.inputs <= FEW_INPUTS
+        negligible = 0.0 if few else NEGLIGIBLE * self.error
+        if fmt.segments < most.segments and self._rounding(fmt, anchor)[1] > negligible:
+            trial = self._try(self._draft(clip, anchor, most, 1.0, balance))
+            if trial.total < SECOND_GAIN * best.total:
+                best, fmt = trial, most
+        tried = [(EXTENTS[0], best)]
+        tried += [(extent, self._try(self._draft(clip, anchor, fmt, extent, balance))) for extent in EXTENTS[1:]]
+        return _widest(tried)[1]
+
+    def _search_slices(self, clip: Float, best: Trial) -> Trial:
+        """Bits of the slices: many for precise cells, few where noise hides what the lower slices add."""
+        draft = best.draft
+        for bits in range(draft.pairs.bits - 1, 0, -1):
+            best = _better(best, self._try(self._remapped(draft, clip, bits)))
+        return best
+
+    def _search_clip(self, best: Trial) -> Trial:
+        """Clipping of each output by itself: its best candidate, then all together."""
+        errors, clips, start = [], np.asarray(CLIPS), best.draft
+        for clip in CLIPS:
+            trial = self._try(self._remapped(start, np.full(len(best.error), clip)))
+            errors.append(trial.error)
+            best = _better(best, trial)
+        table = np.stack(errors)
+        table[0] *= CLIP_GAIN
+        chosen = clips[np.argmin(table, axis=0)]
+        return _better(best, self._try(self._remapped(start, chosen)))
+
+    def _search_step(self, best: Trial) -> Trial:
+        """Range of the converters, then as few output bits as will do."""
+        largest = self._largest_ratio(best.draft)
+        chips = self.bench.program(self.site.index, best.draft)
+        tried = [
+            (reach, self.bench.run(self.site, _with_step(best.draft, largest * reach), chips=chips))
+            for reach in REACHES
+        ]
+        reached, best = _widest(tried)
+        most = best
+        while self.options.out_bits is None and best.draft.op.out_bits > FEWEST_OUT_BITS:
+            op = replace(best.draft.op, out_bits=best.draft.op.out_bits - 1)
+            draft = _with_step(replace(best.draft, op=op), largest * reached)
+            trial = self.bench.run(self.site, draft, chips=chips)
+            if trial.total > OUT_BITS_COST * most.total:
+                break
+            best = trial
+        return best
+
+    def _search_gain(self, best: Trial) -> Trial:
+        """One factor for the products, and a shift of each output's mean.
+
+        Ageing makes more of low conductances in the mean, so that columns become heavier and codes smaller.
+        """
+        layer, bench, draft = self.layer, self.bench, best.draft
+        wanted = layer.linear(self.site.inputs) - bench.offset(self.site.index, draft.quantiser)
+        over = bench.share @ (best.sums * wanted).sum(axis=(1, 2))
+        under = bench.share @ (best.sums**2).sum(axis=(1, 2))
+        if draft.op.relu or not over > 0:
+            return best
+        best = _better(best, self._try(replace(draft, gain=float(over / under))))
+        missing = bench.share @ (self.site.wanted - best.outputs).mean(axis=1)
+        # Where a ReLU passes only some values, the mean of its outputs moves less than what goes in.
+        passed = (best.outputs > 0).mean(axis=(0, 1)) if layer.relu else np.ones(layer.outputs)
+        shift = missing / np.maximum(passed, FEWEST_PASSED)
+        return _better(best, self._try(replace(best.draft, shift=shift)))
+
+    # Candidates ----------------------------------------------------------------------------------
+
+    def _draft(self, clip: Float, anchor: str, fmt: CodeFormat, extent: float, balance: float) -> Draft:
+        fitted = self.taken.fit(self.flat, self.layer.weight, fmt, anchor=anchor, extent=extent, balance=balance)
+        quantiser = self.taken.coarsen(fitted, anchor)
+        weight, block = self.layer.weight * quantiser.scale, self.blocks[0]
+        spread = spread_rows(weight, self.placement.rows[self.site.index], dither=block.copies > 1)
+        bits = most_slice_bits(block.slices, self.chip) if block.slices > 1 else 0
+        pairs = self._pairs(weight, spread, clip, bits, STACKS[0])
+        if self.placement.faults:
+            spread = spread[self._arrangement(pairs)]
+            pairs = self._pairs(weight, spread, clip, bits, STACKS[0])
+        draft = Draft(quantiser, spread, pairs, self._op(quantiser), self.placement.faults)
+        return _with_step(draft, self._largest_ratio(draft) * FIRST_REACH)
+
+    def _pairs(self, weight: Float, spread: NDArray[np.int32], clip: Float, bits: int, stack: Stack) -> PairMap:
+        block = self.blocks[0]
+        return PairMap(
+            share_weights(weight, spread), clip, self.chip, slices=block.slices, bits=bits, copies=block.copies,
+            spread=spread, stack=stack,
+        )
+
+    def _arrangement(self, pairs: PairMap) -> NDArray[np.int64]:
+        """Where each row of a layer goes, so that faulty cells do little."""
+        wanted = []
+        for block in self.blocks:
+            every = replace(block, first=0, rows=np.arange(self.placement.rows[self.site.index]))
+            wanted.append((block, pairs.map.join(pairs.cells_of(every))))
+        low, high = self.chip.cells.g_min_uS, self.chip.cells.g_max_uS
+        return arrange_rows(wanted, self.placement.faults, pairs.map, low, high)
+
+    def _op(self, quantiser: Quantiser) -> MvmOperation:
+        kind = quantiser.format
+        op = self.chip.operation(in_bits=kind.bits, in_signed=kind.signed, out_bits=self.options.out_bits)
+        # ReLU in the converter saves the decrements of negative columns, where nothing is added to their codes.
+        alone = len({b.first for b in self.blocks}) == 1 and all(b.copies * b.slices == 1 for b in self.blocks)
+        plain = not self.bench.offset(self.site.index, quantiser).any()
+        return replace(op, relu=self.layer.relu and op.segments == 1 and alone and plain)
+
+    def _remapped(self, draft: Draft, clip: Float, bits: int | None = None, stack: Stack | None = None) -> Draft:
+        """The candidate with other conductances for the same weights."""
+        weight, old = self.layer.weight * draft.quantiser.scale, draft.pairs
+        bits = old.bits if bits is None else bits
+        draft = replace(draft, pairs=self._pairs(weight, draft.spread, clip, bits, stack or old.stack))
+        return _with_step(draft, self._largest_ratio(draft) * FIRST_REACH)
+
+    def _choose_format(self, anchor: str) -> CodeFormat:
+        """The first format whose rounding errors change the network's outputs by no more than the tolerance."""
+        candidates = self._formats(anchor)
+        for fmt in candidates[:-1]:
+            share, error = self._rounding(fmt, anchor)
+            if error <= self.error and share <= self.decisions:
+                return fmt
+        return candidates[-1]
+
+    def _rounding(self, fmt: CodeFormat, anchor: str) -> tuple[float, float]:
+        """What rounding a layer's inputs does: share of decisions that change, relative error of the outputs."""
+        judge = self.bench.judge
+        quantiser = self.taken.fit(self.flat, self.layer.weight, fmt, anchor=anchor)
+        error = judge.lost(self.site.index, self.flat, quantiser)
+        return judge.changed(error), error / max(judge.deviation, 1e-300)
+
+    def _formats(self, anchor: str) -> list[CodeFormat]:
+        return formats(needs_sign(self.flat, anchor), self.chip, self.options)
+
+    def _largest_ratio(self, draft: Draft) -> float:
+        """Largest accumulated product over the load of its column, of an ideal device, in any conversion."""
+        codes = row_codes(draft.quantiser.codes(self.flat), draft.spread, draft.op).astype(np.float64)
+        parts = [codes] if draft.op.segments == 1 else [np.trunc(codes / 16), np.fmod(codes, 16)]
+        largest = 0.0
+        for block in self.blocks:
+            rows = slice(block.first, block.first + len(block.rows))
+            cells, pairs = draft.pairs.cells_of(block), draft.pairs
+            ratio = pairs.map.join(cells) / pairs.config.load(cells.sum(axis=0), axis=1)[:, None]
+            ratio = ratio[block.slice_of == 0]  # what saturates further down counts little
+            largest = max(largest, *(float(np.abs(p[:, rows] @ ratio.T).max()) for p in parts))
+        return largest
+
+
+def _with_step(draft: Draft, reach: float) -> Draft:
+    """The candidate with the converter step for which the largest code stands for the ratio ``reach``."""
+    step = reach / (draft.op.max_steps + 0.5)
+    code = int(np.clip(np.rint(step * 2**STEP_FRACTION_BITS), 1, 2**STEP_WIDTH - 1))
+    return replace(draft, op=replace(draft.op, step_code=code))

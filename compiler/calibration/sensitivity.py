@@ -1,0 +1,212 @@
+"""What errors inside a network do to its outputs.
+
+Two judges tell, with the same methods. Behind a layer of a chain the rest of the network is computed
+(:class:`Following`). Elsewhere, where a layer has many positions, an error of one of its outputs counts by the mean
+squared gradient, from backward passes through the float network (:class:`Gradients`).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from compiler.calibration.quantisers import Quantiser
+from compiler.model import FloatNetwork
+from compiler.model.stages import Linear, Step
+from macro_models.exact.vector import take_rows
+
+__all__ = ["Following", "Gradients", "Judge", "make_judge", "weight_noise"]
+
+Float = NDArray[np.float64]
+
+ROUNDED_IMAGES = 48
+"""Images on which the rounding of a layer's inputs is followed to the outputs."""
+
+IMAGES, DRAWS = 32, 4
+"""Inputs, and random combinations of the outputs of each, whose gradients are averaged."""
+
+
+class Judge(ABC):
+    """Judge of a network, of which ``values`` are the input and the results of all steps in floating point.
+
+    Attributes
+    ----------
+    reference
+        Outputs of the network; of classes, their differences only.
+    """
+
+    def __init__(self, network: FloatNetwork, values: Sequence[Float]) -> None:
+        self.network, self.values = network, values
+        self.reference = self._outputs(values[-1])
+
+    def _outputs(self, y: Float) -> Float:
+        return y - y.mean(axis=-1, keepdims=True) if self.network.is_classifier and y.shape[-1] > 1 else y
+
+    @property
+    def deviation(self) -> float:
+        """Largest standard deviation of an output."""
+        return float(self.reference.std(axis=0).max(initial=0.0))
+
+    def changed(self, error: float) -> float:
+        """Share of decisions that errors of this size change, by the margins: 0 where there is nothing to decide."""
+        if not self.network.is_classifier:
+            return 0.0
+        scores = self.reference
+        if scores.shape[-1] > 1:
+            best = np.sort(scores, axis=-1)
+            margin = best[..., -1] - best[..., -2]
+            error *= np.sqrt(2.0)
+        else:
+            margin = np.abs(scores[..., 0])
+        return float(ndtr(-margin / max(error, 1e-300)).mean())
+
+    @abstractmethod
+    def total(self, layer: int, outputs: Float, wanted: Float, share: Float) -> float:
+        """Squared error of the network's outputs if all but one layer were exact.
+
+        ``outputs`` of that layer are of shape (chips, samples, outputs), ``share`` is the weight of each chip, and
+        ``wanted`` what is right, of shape (samples, outputs).
+        """
+
+    @abstractmethod
+    def lost(self, layer: int, flat: Float, quantiser: Quantiser) -> float:
+        """Error of the network's outputs, root mean square, for rounded inputs ``flat`` of a layer, (samples, rows)."""
+
+
+class Following(Judge):
+    """Of a chain: what follows a layer is computed on the same samples."""
+
+    def outputs_after(self, layer: int, h: Float) -> Float:
+        """Outputs of the float network for inputs ``h`` of a layer, of shape (..., inputs)."""
+        for one in self.network.layers[layer:]:
+            h = one.compute(h)
+        return self._outputs(h)
+
+    def total(self, layer: int, outputs: Float, wanted: Float, share: Float) -> float:
+        lost = self.outputs_after(layer + 1, outputs) - self.reference
+        return float(share @ (lost**2).mean(axis=(1, 2)))
+
+    def lost(self, layer: int, flat: Float, quantiser: Quantiser) -> float:
+        rounded = quantiser.stage.value(quantiser.codes(flat))
+        lost = self.outputs_after(layer, rounded) - self.outputs_after(layer, flat)
+        return float(np.sqrt((lost**2).mean()))
+
+
+class Gradients(Judge):
+    """Of any network: by the mean squared gradients of its outputs, and by the images themselves for rounding."""
+
+    def __init__(self, network: FloatNetwork, values: Sequence[Float]) -> None:
+        super().__init__(network, values)
+        self.influence = influences(network, values)
+
+    def total(self, layer: int, outputs: Float, wanted: Float, share: Float) -> float:
+        """Squared errors of different outputs add up.
+
+        The mean of an output's errors is the same at all positions, where the rest are taken to be independent.
+        """
+        lost, influence = outputs - wanted, self.influence[layer]
+        mean = (lost.mean(axis=1) ** 2) @ influence.common
+        return float(share @ (lost.var(axis=1) @ influence.single + mean))
+
+    def lost(self, layer: int, flat: Float, quantiser: Quantiser) -> float:
+        """With the inputs of the layer rounded at all positions of some images."""
+        network, wanted = self.network, self.values
+        k = [k for k, step in enumerate(network.steps) if isinstance(step.operation, Linear)][layer]
+        op, images = network.linear[layer], np.arange(ROUNDED_IMAGES) * len(wanted[0]) // ROUNDED_IMAGES
+        values = [wanted[v][images] for v in range(k + 1)]
+        rows = take_rows(network.steps[k].gather(values), op.patches, op.pad)
+        rounded = quantiser.stage.value(quantiser.codes(rows.reshape(-1, rows.shape[-1]))).reshape(rows.shape)
+        made = op.layer.compute(rounded).transpose(0, 2, 1).reshape(len(images), -1)
+        lost = self._outputs(network.proceed([*values, made])[-1] - wanted[-1][images])
+        return float(np.sqrt((lost**2).mean()))
+
+
+def make_judge(network: FloatNetwork, values: Sequence[Float]) -> Judge:
+    """The judge of a network."""
+    return (Following if network.is_chain else Gradients)(network, values)
+
+
+def _backward(network: FloatNetwork, values: Sequence[Float]) -> Iterator[list[Float]]:
+    """Gradients of random combinations of the outputs by each value, of shape (images, elements).
+
+    The mean of their squares is that over the outputs. Of classes only the differences count.
+    """
+    steps, rng, outputs = network.steps, np.random.default_rng(0), values[-1].shape[1]
+    for _ in range(DRAWS):
+        sign = rng.choice([-1.0, 1.0], values[-1].shape)
+        if network.is_classifier and outputs > 1:
+            sign -= sign.mean(axis=1, keepdims=True)
+        slopes = [np.zeros_like(v) for v in values]
+        slopes[-1] = sign / np.sqrt(outputs)
+        for k in range(len(steps) - 1, -1, -1):
+            back = steps[k].operation.backward(slopes[k + 1], steps[k].gather(list(values)), values[k + 1])
+            first = 0
+            for v in steps[k].inputs:
+                size = values[v].shape[1]
+                slopes[v] += back[:, first : first + size]
+                first += size
+        yield slopes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Influence:
+    """What squared errors of a layer's outputs do to the outputs of the network, each of shape (outputs,).
+
+    ``single``: of errors that are independent at all positions; ``common``: of one that is the same at all.
+    """
+
+    single: Float
+    common: Float
+
+
+def influences(network: FloatNetwork, values: Sequence[Float]) -> list[Influence]:
+    """The mean squared gradients of the network's outputs by the outputs of each layer.
+
+    ``values`` are the activations of the network, of which some images are used.
+    """
+    values = [v[:IMAGES] for v in values]
+    numbers = [k for k, step in enumerate(network.steps) if isinstance(step.operation, Linear)]
+    single: list[Float] = [np.zeros(op.layer.outputs) for op in network.linear]
+    common: list[Float] = [np.zeros(op.layer.outputs) for op in network.linear]
+    for slopes in _backward(network, values):
+        for layer, k in enumerate(numbers):
+            slope = slopes[k + 1].reshape(len(values[0]), len(single[layer]), -1)
+            single[layer] += (slope**2).sum(axis=2).mean(axis=0) / DRAWS
+            common[layer] += (slope.sum(axis=2) ** 2).mean(axis=0) / DRAWS
+    return [Influence(single=s, common=c) for s, c in zip(single, common, strict=True)]
+
+
+def _rows(values: list[Float], step: Step) -> Float:
+    """Inputs of a layer's rows as their codes see them, (images, positions, rows): those of the network around 0."""
+    assert isinstance(step.operation, Linear)
+    rows = take_rows(step.gather(values), step.operation.patches, step.operation.pad)
+    if step.inputs != (0,):
+        return rows
+    return rows - (rows.max(axis=(0, 1)) + rows.min(axis=(0, 1))) / 2
+
+
+def weight_noise(network: FloatNetwork, x: Float) -> list[float]:
+    """What noise of the cells of each layer does to the network's outputs: their variance, up to a common factor.
+
+    Each weight has an independent error, the same at all positions, in proportion to the largest weight of its output:
+    that one takes the whole range of the cells. Weights count with the range of their inputs, which takes that of the
+    codes.
+    """
+    values = network.activations(x[np.arange(min(len(x), IMAGES)) * len(x) // min(len(x), IMAGES)])
+    steps = [(k, s) for k, s in enumerate(network.steps) if isinstance(s.operation, Linear)]
+    total = [0.0] * len(steps)
+    rows = [_rows(values, step) for _, step in steps]
+    for slopes in _backward(network, values):
+        for layer, (k, step) in enumerate(steps):
+            op = step.operation
+            assert isinstance(op, Linear)
+            slope = slopes[k + 1] * (values[k + 1] > 0) if op.layer.relu else slopes[k + 1]
+            slope = slope.reshape(len(slope), op.layer.outputs, -1)
+            reach = np.abs(rows[layer]).max(axis=(0, 1))
+            largest = np.abs(op.layer.weight * reach).max(axis=1, initial=0.0)
+            by_weight = (slope @ rows[layer]) / np.where(reach > 0, reach, 1.0)
+            total[layer] += float((by_weight**2).mean(axis=0).sum(axis=1) @ largest**2)
+    return total

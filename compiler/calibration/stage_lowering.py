@@ -1,0 +1,162 @@
+"""Steps in floating point to stages in integers: units of the lanes, multipliers, shifts, tables."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from compiler.calibration.quantisers import Quantiser
+from compiler.model.functions import TABLES
+from compiler.model.stages import Combine, Gather, Map, Maximum
+from macro_models.exact.vector import (
+    LANE_MAX,
+    MULTIPLIER_MAX,
+    PAD,
+    SHIFT_MAX,
+    SUM_MAX,
+    TABLE_HALF,
+    Encode,
+    Largest,
+    Limit,
+    Select,
+    Table,
+    WeightedSum,
+)
+
+__all__ = ["Units", "element_groups", "equalise", "lower_encode", "lower_step", "tied"]
+
+Float = NDArray[np.float64]
+VectorOperation = Select | Largest | WeightedSum | Limit | Table
+Units = Float
+"""What one unit of each lane of a value stands for, of shape (elements,)."""
+
+ROOM = 4.0
+"""Lanes of a weighted sum reach this many times as far as its values during calibration did, if they can at all."""
+
+MOST_GAIN = 32.0
+"""A channel's lanes are enlarged at most this times as much as those of another: all share one shift."""
+
+
+def _shift(largest: float, top: float = MULTIPLIER_MAX) -> int:
+    """The largest shift for which ``largest`` times its power of two is at most ``top``."""
+    return int(np.clip(np.floor(np.log2(top / max(largest, 1e-300))), 0, SHIFT_MAX))
+
+
+def _multipliers(ratio: Float, shift: int) -> NDArray[np.int32]:
+    return np.clip(np.rint(ratio * 2.0**shift), -MULTIPLIER_MAX, MULTIPLIER_MAX).astype(np.int32)
+
+
+def _lanes(value: Float, unit: Units) -> NDArray[np.int16]:
+    return np.clip(np.rint(value / unit), -LANE_MAX, LANE_MAX).astype(np.int16)
+
+
+def tied(patches: NDArray[np.int32], elements: int) -> NDArray[np.int32]:
+    """Groups of the rows of a layer that share an element at some positions, of shape (rows,), numbered from 0."""
+    rows = patches.shape[1]
+    row = np.broadcast_to(np.arange(rows), patches.shape)[patches != PAD]
+    taken = patches[patches != PAD]
+    size = rows + elements
+    graph = coo_matrix((np.ones(len(row), dtype=np.int8), (row, rows + taken)), shape=(size, size))
+    _, label = connected_components(graph, directed=False)
+    return np.unique(label[:rows], return_inverse=True)[1].astype(np.int32)
+
+
+def element_groups(patches: Sequence[NDArray[np.int32]], elements: int) -> NDArray[np.int32]:
+    """Groups of elements of a value that one row of some layer takes in turn, of shape (elements,), from 0."""
+    columns = [column[column != PAD] for one in patches for column in one.T]
+    first = np.concatenate([np.full(len(c), c[0]) for c in columns if len(c)])
+    taken = np.concatenate(columns)
+    graph = coo_matrix((np.ones(len(taken), dtype=np.int8), (first, taken)), shape=(elements, elements))
+    return connected_components(graph, directed=False)[1].astype(np.int32)
+
+
+def lower_encode(quantiser: Quantiser, patches: NDArray[np.int32], unit: Units, zero: Float) -> Encode:
+    """Input codes of a layer from the lanes of a value; ``zero`` is what lane 0 of each element stands for."""
+    ratio, offset = np.zeros(len(unit)), np.zeros(len(unit))
+    for row, column in enumerate(patches.T):
+        used = column[column != PAD]
+        ratio[used] = unit[used] / quantiser.scale[row]
+        offset[used] = (quantiser.offset[row] - zero[used]) / unit[used]
+    shift = _shift(float(ratio.max(initial=0.0)))
+    return Encode(
+        offset=np.clip(np.rint(offset), -LANE_MAX, LANE_MAX).astype(np.int16),
+        multiplier=_multipliers(ratio, shift),
+        shift=shift,
+        low=quantiser.format.low,
+        high=quantiser.format.top,
+    )
+
+
+def equalise(op: Maximum, unit: Units) -> tuple[WeightedSum, Units] | None:
+    """Lanes on units that are the same within each window, or None if they are already."""
+    if (unit[op.index] == unit[op.index[:, :1]]).all():
+        return None
+    size = len(unit)
+    element = np.concatenate([op.index[:, 0]] * op.index.shape[1])
+    graph = coo_matrix((np.ones(len(element), dtype=np.int8), (element, op.index.T.reshape(-1))), shape=(size, size))
+    count, label = connected_components(graph, directed=False)
+    common = np.zeros(count)
+    np.maximum.at(common, label, unit)
+    return _weighted(np.arange(size, dtype=np.int32)[:, None], unit[:, None], np.zeros(size), common[label])
+
+
+def _weighted(index: NDArray[np.int32], value: Float, offset: Float, unit: Units) -> tuple[WeightedSum, Units]:
+    """A weighted sum, where ``value`` (elements, terms) is what one unit of each term adds."""
+    ratio = np.where(index == PAD, 0.0, value / unit[:, None])
+    total = float(np.abs(ratio).sum(axis=1).max(initial=0.0))
+    # Rounding may add half a unit to each multiplier.
+    shift = min(_shift(float(np.abs(ratio).max(initial=0.0))), _shift(total, SUM_MAX - index.shape[1] / 2 - 1))
+    added = np.clip(np.rint(offset / unit), -2 * LANE_MAX, 2 * LANE_MAX).astype(np.int32)
+    op = WeightedSum(index=index, multiplier=_multipliers(ratio, shift), shift=shift, offset=added)
+    op.check()
+    return op, unit
+
+
+def _lower_combine(op: Combine, unit: Units, reached: Float) -> tuple[WeightedSum, Units]:
+    """``reached`` is the largest magnitude of each element during calibration."""
+    value = np.where(op.index == PAD, 0.0, op.coefficient * unit[op.index])
+    bound = np.abs(value).sum(axis=1) * LANE_MAX + np.abs(op.offset)
+    most, seen = np.zeros(int(op.channel.max()) + 1), np.zeros(int(op.channel.max()) + 1)
+    np.maximum.at(most, op.channel, bound)
+    np.maximum.at(seen, op.channel, ROOM * reached)
+    least_gain = np.where(seen > 0, most / np.maximum(seen, 1e-300), np.inf).min(initial=np.inf)
+    floor = most / (MOST_GAIN * max(1.0, least_gain))
+    most = np.where(seen > 0, np.minimum(most, np.maximum(seen, floor)), most)
+    shared = (np.where(most > 0, most, 1.0) / LANE_MAX)[op.channel]
+    result, _ = _weighted(op.index, value, op.offset, shared)
+    return result, _exact(result, value, shared, op.channel)
+
+
+def _exact(op: WeightedSum, value: Float, unit: Units, channel: NDArray[np.int32]) -> Units:
+    """Units for which the rounded multipliers of a channel fit best: of a mean, exactly."""
+    if op.offset.any():
+        return unit
+    over, under = np.zeros(int(channel.max()) + 1), np.zeros(int(channel.max()) + 1)
+    np.add.at(over, channel, (value * op.multiplier).sum(axis=1))
+    np.add.at(under, channel, (op.multiplier.astype(np.float64) ** 2).sum(axis=1))
+    fitted = np.where(under > 0, over / np.maximum(under, 1), 0.0)[channel] * 2.0**op.shift
+    return np.where(fitted > 0, fitted, unit)
+
+
+def lower_step(op: Gather | Maximum | Combine | Map, unit: Units, reached: Float) -> tuple[VectorOperation, Units]:
+    """A step as a stage, for the units of what it takes; units of what it makes."""
+    if isinstance(op, Gather):
+        made = unit[op.like]
+        return Select(index=op.index, fill=np.where(op.index == PAD, _lanes(np.full(op.size, op.fill), made), 0)
+                      .astype(np.int16)), made
+    if isinstance(op, Maximum):
+        return Largest(index=op.index), unit[op.index[:, 0]]
+    if isinstance(op, Combine):
+        return _lower_combine(op, unit, reached)
+    if op.function == "clip":
+        low, high = (np.full(op.size, np.clip(v, -1e300, 1e300)) for v in (op.low, op.high))
+        return Limit(low=_lanes(low, unit), high=_lanes(high, unit)), unit
+    function = TABLES[op.function]
+    ratio = unit * function.resolution
+    shift = _shift(float(ratio.max()))
+    argument = (np.arange(2 * TABLE_HALF) - TABLE_HALF) / function.resolution
+    entries = np.rint(function.compute(argument) * LANE_MAX).astype(np.int16)
+    table = Table(multiplier=_multipliers(ratio, shift), shift=shift, entries=entries)
+    return table, np.full(op.size, 1.0 / LANE_MAX)

@@ -1,0 +1,5 @@
+"""Weights on the cells of cores: which rows and columns hold what, around what is faulty."""
+
+from compiler.mapping.place import Placement, SkipMaps, place
+
+__all__ = ["Placement", "SkipMaps", "place"]

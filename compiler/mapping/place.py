@@ -1,0 +1,355 @@
+"""Placement: which rows and columns of which core hold the weights of each layer.
+
+A layer of ``inputs`` x ``outputs`` weights needs that many rows and columns of a core. Layers larger than a core are
+cut into row segments, whose partial sums are added digitally, and column segments. The rectangles are packed on
+shelves: rows side by side on one shelf share rows, which costs nothing, since one product uses one rectangle at
+a time and its word-line mask keeps the others' rows from loading its columns. A core has eight masks of each kind,
+which limits the rectangles that it takes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.mapping.block import Block
+from compiler.mapping.faults import FaultMaps
+from macro_models.cell_map import CellMap
+from macro_models.errors import InputError, argument
+
+__all__ = ["MASKS", "Placement", "SkipMaps", "place"]
+
+MASKS = 8
+"""Word-line masks, and masks of converted lines, that a core holds."""
+
+DEFAULT_COPIES = 16
+"""Columns of one output, and rows of one input on average, at most."""
+
+ALIKE = (1, 2, 4, 8, 16)
+
+SkipMaps = Mapping[int, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
+"""Dead lines: core -> (bit lines, source lines), boolean arrays of one entry a line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where everything is.
+
+    ``blocks`` are in the order of execution; ``cores`` is how many instances are taken, ``least`` how many would do;
+    ``rows`` is how many row pairs each layer has: at least its inputs, and more where large weights are spread over
+    several rows. ``faults`` are cells that the weights have to live with.
+    """
+
+    cell_map: CellMap
+    cores: int
+    least: int
+    rows: tuple[int, ...]
+    blocks: tuple[Block, ...]
+    skip: SkipMaps
+    faults: FaultMaps = field(default_factory=dict)
+
+    def of_layer(self, layer: int) -> tuple[Block, ...]:
+        return tuple(b for b in self.blocks if b.layer == layer)
+
+    def word_lines(self, core: int) -> NDArray[np.bool_]:
+        """The word-line masks of a core, of shape (8, lines); masks that nothing selects have every line on."""
+        masks = np.ones((MASKS, self.cell_map.shape[0]), dtype=bool)
+        for block in self.blocks:
+            if block.core == core:
+                masks[block.wl_select] = False
+                masks[block.wl_select, self.cell_map.lines_of(block.rows)] = True
+        return masks
+
+    def converted_lines(self, core: int) -> NDArray[np.bool_]:
+        """The masks of converted lines of a core, of shape (8, lines)."""
+        masks = np.ones((MASKS, self.cell_map.shape[1]), dtype=bool)
+        for block in self.blocks:
+            if block.core == core:
+                masks[block.line_select] = False
+                masks[block.line_select, block.columns] = True
+        return masks
+
+    def dead_lines(self, core: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Skip maps of a core: (bit lines, source lines)."""
+        return self.skip.get(core, _none_dead(self.cell_map))
+
+
+@dataclass(frozen=True)
+class _Size:
+    """What a layer takes: rows (its inputs or more), outputs, slices of each output, and copies of all of those."""
+
+    inputs: int
+    rows: int
+    outputs: int
+    copies: int
+    slices: int
+
+    @property
+    def cells(self) -> int:
+        """Weights that it takes."""
+        return self.rows * self.outputs * self.copies * self.slices
+
+    @property
+    def variance(self) -> float:
+        """Variance by noise of the cells, relative to that with one for each weight."""
+        return self.inputs * self.outputs * self.slices / self.cells
+
+
+@dataclass(frozen=True)
+class _Rectangle:
+    layer: int
+    first: int
+    height: int
+    first_output: int
+    outputs: int
+    copies: int
+    slices: int
+
+    @property
+    def width(self) -> int:
+        return self.outputs * self.copies * self.slices
+
+
+@dataclass
+class _Shelf:
+    top: int
+    height: int
+    used: int = 0
+
+
+@dataclass
+class _Core:
+    """Free rows and columns of a core while it is packed."""
+
+    rows: NDArray[np.int32]
+    columns: NDArray[np.int32]
+    shelves: list[_Shelf] = field(default_factory=list)
+    taken: list[tuple[_Rectangle, int, int]] = field(default_factory=list)
+
+    def put(self, r: _Rectangle) -> bool:
+        """Puts a rectangle on the first shelf with room, or on a new one."""
+        if len(self.taken) == MASKS:
+            return False
+        for shelf in self.shelves:
+            if shelf.height >= r.height and shelf.used + r.width <= len(self.columns):
+                self.taken.append((r, shelf.top, shelf.used))
+                shelf.used += r.width
+                return True
+        top = sum(s.height for s in self.shelves)
+        if top + r.height > len(self.rows) or r.width > len(self.columns):
+            return False
+        self.shelves.append(_Shelf(top, r.height, r.width))
+        self.taken.append((r, top, 0))
+        return True
+
+
+def place(
+    shapes: Sequence[tuple[int, int]],
+    cell_map: CellMap,
+    *,
+    copies: int | None = None,
+    skip: SkipMaps | None = None,
+    slices: Sequence[int] | None = None,
+    faults: FaultMaps | None = None,
+    cores: int | None = None,
+    noise: Sequence[float] | None = None,
+) -> Placement:
+    """Places layers of the shapes (inputs, outputs) on as few cores as the shelves allow.
+
+    With ``copies`` above 1, cells that would stay free serve too, without more cores or more products: a layer is
+    repeated in free columns, whose average has less of the noise of cells and converters, and its inputs may take
+    several free rows, over which large weights are spread. Small layers come first.
+
+    ``slices`` says how many columns hold the weights of one output, per layer; None for 1 everywhere.
+
+    ``faults`` are what is known of each core: its dead lines are skipped, and lines with fewer faulty cells are taken
+    first.
+
+    ``cores`` is how many the chip has. If they do not suffice, the host schedules instances of cores, and then growing
+    layers may take more of them, up to one for each rectangle: for no more products.
+
+    ``noise`` is what each layer with one cell a weight adds to the variance of the network's outputs, up to a common
+    factor; None if all add alike. Cells go where they lower it most.
+
+    Raises
+    ------
+    InputError
+        If a skip map has a wrong size or leaves no usable line, or a core has fewer columns than one output has slices.
+    """
+    faults = {} if faults is None else faults
+    skip = {} if skip is None else skip
+    skip = {**{core: (f.rows, f.columns) for core, f in faults.items()}, **skip}
+    free = _FreeLines(cell_map, skip, faults)
+    slices = [1] * len(shapes) if slices is None else slices
+    if max(slices, default=1) > free.fewest_columns:
+        raise InputError(
+            f"compile option {argument('slices')} is {max(slices)}, but a core has {free.fewest_columns} usable columns"
+        )
+    sizes = [_Size(shape[0], shape[0], shape[1], 1, count) for shape, count in zip(shapes, slices, strict=True)]
+    packed = _pack(sizes, free)
+    least = len(packed)
+    noise = [1.0] * len(sizes) if noise is None else noise
+    most = DEFAULT_COPIES if copies is None else copies
+    # Small layers first, all alike up to some number of copies, then each as it gains: which is best, shows.
+    limit = least
+    if cores is not None and limit > cores:
+        limit = max(limit, len(_rectangles(sizes, free)))
+    tries = [
+        _fill(*_grow_alike(sizes, packed, free, first, limit), free, most, limit, noise)
+        for first in ALIKE
+        if first <= most
+    ]
+    sizes, packed = min(tries, key=lambda t: sum(n * size.variance for n, size in zip(noise, t[0], strict=True)))
+    return Placement(
+        cell_map=cell_map, cores=len(packed), least=least, blocks=_blocks(packed), skip=skip, faults=faults,
+        rows=tuple(size.rows for size in sizes),
+    )
+
+
+_Packing = tuple[list["_Size"], list["_Core"]]
+
+
+def _grown(size: "_Size", step: int, free: "_FreeLines") -> list["_Size"]:
+    """Larger sizes of a layer for a step of growth, the wanted one first."""
+    copies, rows = size.copies, size.rows
+    width = size.outputs * size.slices * (copies + 1)
+    if step % 2 == 0 and copies == step // 2 - 1 and width <= free.fewest_columns:
+        return [replace(size, copies=copies + 1)]
+    if size.inputs <= free.fewest_rows:
+        wanted = min(size.inputs * step // 2, free.fewest_rows)
+        return [replace(size, rows=r) for r in (wanted, (wanted + rows) // 2) if r > rows]
+    return []
+
+
+def _grow_alike(sizes: list["_Size"], packed: list["_Core"], free: "_FreeLines", most: int, limit: int) -> _Packing:
+    """All layers grow in turns, small ones first, on at most ``limit`` cores."""
+    order = sorted(range(len(sizes)), key=lambda k: sizes[k].inputs * sizes[k].outputs)
+    for step in range(2, 2 * most + 1):
+        for layer in order:
+            # Half a copy more of the rows at every step, one more of the columns at every other one.
+            for grown in _grown(sizes[layer], step, free):
+                trial = [grown if k == layer else size for k, size in enumerate(sizes)]
+                result = _pack(trial, free)
+                if len(result) <= limit:
+                    sizes, packed = trial, result
+                    break
+    return sizes, packed
+
+
+def _fill(
+    sizes: list["_Size"], packed: list["_Core"], free: "_FreeLines", most: int, limit: int, noise: Sequence[float]
+) -> _Packing:
+    """Layers grow as long as they can: that one first whose noise falls most for the cells that it takes.
+
+    The variance of a layer goes with the number of cells that share a weight, times its ``noise``.
+    """
+    moves = {(layer, kind) for layer in range(len(sizes)) for kind in ("rows", "copies")}
+    while moves:
+        candidates = []
+        for layer, kind in sorted(moves):
+            size = sizes[layer]
+            grown = _larger(size, kind, free, most)
+            if grown is None:
+                moves.discard((layer, kind))
+                continue
+            gain = noise[layer] * (size.variance - grown.variance) / (grown.cells - size.cells)
+            candidates.append((gain, layer, kind, grown))
+        if not candidates:
+            break
+        _, layer, kind, grown = max(candidates, key=lambda c: c[0])
+        trial = [grown if k == layer else size for k, size in enumerate(sizes)]
+        result = _pack(trial, free)
+        if len(result) <= limit:
+            sizes, packed = trial, result
+        else:
+            moves.discard((layer, kind))
+    return sizes, packed
+
+
+def _larger(size: "_Size", kind: str, free: "_FreeLines", most: int) -> "_Size | None":
+    """Half a row more for each input, or one copy more; None if that is too much."""
+    if kind == "copies":
+        fits = size.outputs * size.slices * (size.copies + 1) <= free.fewest_columns and size.copies < most
+        return replace(size, copies=size.copies + 1) if fits else None
+    rows = min(size.rows + -(-size.inputs // 2), size.inputs * most, free.fewest_rows)
+    return replace(size, rows=rows) if size.inputs <= free.fewest_rows and rows > size.rows else None
+
+
+class _FreeLines:
+    """Rows and columns that are not dead, per core, those with fewer faulty cells first."""
+
+    def __init__(self, cell_map: CellMap, skip: SkipMaps, faults: FaultMaps) -> None:
+        self.cell_map, self.skip, self.faults = cell_map, skip, faults
+        for core, maps in skip.items():
+            if any(np.shape(m) != (lines,) for m, lines in zip(maps, cell_map.shape, strict=True)):
+                raise InputError(
+                    f"skip maps of core {core} must have {cell_map.shape[0]} entries a direction, "
+                    f"not {[np.size(m) for m in maps]}"
+                )
+        ones = [self.core(c) for c in skip] or [self.core(-1)]
+        self.fewest_rows = min(len(c.rows) for c in ones)
+        self.fewest_columns = min(len(c.columns) for c in ones)
+        if not self.fewest_rows or not self.fewest_columns:
+            raise InputError("skip maps leave a core without a usable row pair or column")
+
+    def core(self, index: int) -> _Core:
+        bit, source = (np.asarray(m, dtype=bool) for m in self.skip.get(index, _none_dead(self.cell_map)))
+        rows = np.flatnonzero(self.cell_map.per_row(bit) == 0).astype(np.int32)
+        columns = np.flatnonzero(~source).astype(np.int32)
+        if index in self.faults:
+            in_rows, in_columns = self.faults[index].counts(self.cell_map)
+            rows = rows[np.argsort(in_rows[rows], kind="stable")]
+            columns = columns[np.argsort(in_columns[columns], kind="stable")]
+        return _Core(rows, columns)
+
+
+def _none_dead(cell_map: CellMap) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    driven, converted = cell_map.shape
+    return np.zeros(driven, dtype=bool), np.zeros(converted, dtype=bool)
+
+
+def _rectangles(sizes: Sequence[_Size], free: _FreeLines) -> list[_Rectangle]:
+    result = []
+    for layer, size in enumerate(sizes):
+        for first, height in _segments(size.rows, free.fewest_rows):
+            for start, width in _segments(size.outputs, free.fewest_columns // size.slices):
+                result.append(_Rectangle(layer, first, height, start, width, size.copies, size.slices))
+    return result
+
+
+def _segments(size: int, most: int) -> list[tuple[int, int]]:
+    """Cuts ``size`` into as few pieces of at most ``most`` as possible, nearly equal: (start, length)."""
+    pieces = -(-size // most)
+    edges = [size * k // pieces for k in range(pieces + 1)]
+    return [(a, b - a) for a, b in pairwise(edges)]
+
+
+def _pack(sizes: Sequence[_Size], free: _FreeLines) -> list[_Core]:
+    cores: list[_Core] = []
+    for r in sorted(_rectangles(sizes, free), key=lambda r: -r.height):
+        if not any(core.put(r) for core in cores):
+            cores.append(free.core(len(cores)))
+            cores[-1].put(r)
+    return cores
+
+
+def _blocks(cores: Sequence[_Core]) -> tuple[Block, ...]:
+    blocks = []
+    for index, core in enumerate(cores):
+        heights: list[tuple[int, int]] = []
+        for line_select, (r, top, left) in enumerate(core.taken):
+            rows = (top, r.height)
+            if rows not in heights:
+                heights.append(rows)
+            outputs = np.arange(r.first_output, r.first_output + r.outputs, dtype=np.int32)
+            outputs = np.tile(outputs, r.copies * r.slices)
+            blocks.append(
+                Block(
+                    layer=r.layer, core=index, first=r.first, rows=core.rows[top : top + r.height],
+                    columns=core.columns[left : left + r.width], outputs=outputs, copies=r.copies,
+                    wl_select=heights.index(rows), line_select=line_select, slices=r.slices,
+                )
+            )
+    return tuple(sorted(blocks, key=lambda b: (b.layer, b.first, int(b.outputs[0]))))

@@ -1,0 +1,263 @@
+"""Weights as conductances of cells, and the factors that turn codes back into numbers."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.mapping.block import Block
+from compiler.program import DITHER
+from hw.config import Chip
+from macro_models.exact.operation import STEP_FRACTION_BITS
+
+__all__ = [
+    "PairMap",
+    "Stack",
+    "code_value",
+    "column_loads",
+    "most_slice_bits",
+    "share_weights",
+    "slice_codes",
+    "spread_rows",
+    "stack_cells",
+]
+
+
+Stack = Literal["even", "rows", "copies"]
+"""How a weight is shared out among its cells: evenly, or in as few as hold it, of the rows or of the copies, too."""
+
+SIGNIFICANCE_BITS = 12
+"""What the most significant slice counts more than the least, at most, as a power of two: multipliers have 15 bits."""
+
+
+class PairMap:
+    """Conductances of one layer.
+
+    A weight w of output j becomes a difference ``g = w / unit_j`` of cells (:class:`macro_models.cell_map.CellMap`),
+    clipped to what they can make. ``unit_j`` (per uS) is such that ``clip_j`` times the column's largest weight takes
+    the largest difference: columns differ in scale, which the digital side multiplies back.
+
+    With several slices a weight has cells in each: ``w = unit_j * sum_s 2**(-bits * s) * g_s``, see
+    :func:`slice_codes`.
+
+    Parameters
+    ----------
+    weight
+        Shape (outputs, rows), the scale of the input codes folded in.
+    clip
+        Shape (outputs,), above 0, at most 1.
+    slices
+        Sets of cells of a weight.
+    bits
+        What a slice counts more than the next, as a power of two, 1 to :func:`most_slice_bits`.
+
+    Attributes
+    ----------
+    map
+        What cells a weight has.
+    cells
+        Their conductances in uS, of shape (cells, copies or 1, slices, outputs, rows), most significant slice first.
+    unit
+        What 1 uS of the difference stands for, of shape (slices, outputs).
+    """
+
+    def __init__(
+        self,
+        weight: NDArray[np.float64],
+        clip: NDArray[np.float64],
+        chip: Chip,
+        *,
+        slices: int = 1,
+        bits: int = 0,
+        copies: int = 1,
+        stack: Stack = "even",
+        spread: NDArray[np.int32] | None = None,
+    ) -> None:
+        self.chip, self.slices, self.bits, self.copies = chip, slices, bits, copies
+        self.stack: Stack = stack
+        self.config = chip.macro_config()
+        self.map = self.config.cell_map
+        low, high = chip.cells.g_min_uS, chip.cells.g_max_uS
+        top = self.map.top(low, high)
+        largest = np.abs(weight).max(axis=1, initial=0.0)
+        largest = np.where(largest > 0, largest * clip, 1.0)
+        if slices == 1:
+            unit = largest / top
+            g = np.clip(weight / unit[:, None], -top, top)[None, None]
+            if stack != "even" and spread is not None:
+                g = stack_cells(g[0, 0], spread, top, copies if stack == "copies" else 1)[:, None]
+        else:
+            lsb = _grid_step(chip)
+            first, last = _grid_ends(chip)
+            steps = int(self.map.top(first, last))
+            reach = _reaches(steps, slices, bits)[0]
+            unit = largest / (reach * lsb)
+            g = lsb * slice_codes(reach * weight / largest[:, None], steps, slices, bits)[None]
+            low, high = lsb * first, lsb * last
+        self.unit = unit * 2.0 ** (-bits * np.arange(slices))[:, None]
+        self.cells = self.map.split(g, low, high)
+
+    def unit_of(self, block: Block) -> NDArray[np.float64]:
+        """What 1 uS of a difference stands for in each column of a block, of shape (columns,)."""
+        return self.unit[block.slice_of, block.outputs]
+
+    def cells_of(self, block: Block) -> NDArray[np.float64]:
+        """The cells of the weights of a block, in uS, of shape (cells, columns, rows)."""
+        rows = slice(block.first, block.first + len(block.rows))
+        at = (block.copy_of % self.cells.shape[1], block.slice_of, block.outputs, rows)
+        return np.stack([cell[at] for cell in self.cells])
+
+    def dither(self, targets: NDArray[np.float32], block: Block, row: int, step_code: int) -> None:
+        """Shifts the copies of a block by fractions of a decrement, by means of a row that takes a constant 1.
+
+        The copies of a column then round differently, and their average rounds less; the shifts add up to nothing.
+        """
+        fraction = (block.copy_of + 0.5) / block.copies - 0.5
+        held = targets[np.ix_(self.map.lines_of(block.rows).ravel(), block.columns)]
+        decrement = step_code * 2.0**-STEP_FRACTION_BITS * self.config.load(held, axis=0)
+        low, high = self.chip.cells.g_min_uS, self.chip.cells.g_max_uS
+        top = self.map.top(low, high)
+        shift = np.clip(fraction * decrement, -top, top)[None]
+        self.map.put(targets, block.rows[[row]], block.columns, self.map.split(shift, low, high))
+
+    def fill(self, targets: NDArray[np.float32], block: Block) -> None:
+        """Writes the cells of a block into a core's targets, in uS."""
+        self.map.put(targets, block.rows, block.columns, self.cells_of(block).swapaxes(1, 2))
+
+
+def stack_cells(g: NDArray[np.float64], spread: NDArray[np.int32], most: float, copies: int = 1) -> NDArray[np.float64]:
+    """Differences such that few cells hold as much as they can, and all others nothing.
+
+    The cells of one weight, on all rows of its input and in ``copies`` columns, keep their sum. Cells in the middle of
+    the range scatter most, as measured devices tell, so that the sum has less noise than that of equal shares.
+
+    Parameters
+    ----------
+    g
+        Differences with equal shares, of shape (outputs, rows), in ``-most..most``.
+    spread
+        Input of each row.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (copies, outputs, rows).
+    """
+    result = np.zeros((copies, *g.shape))
+    for taken in np.unique(spread[spread >= 0]):
+        rows = np.flatnonzero(spread == taken)
+        total = copies * g[:, rows].sum(axis=1)
+        order = np.arange(copies * len(rows)).reshape(len(rows), copies)
+        for copy in range(copies):
+            # Outputs and inputs begin with copies in turn, so that columns have similar sums.
+            turn = (copy + taken + np.arange(len(g))) % copies
+            full = order[None, :, :].repeat(len(g), 0)[np.arange(len(g)), :, turn] * most
+            part = np.clip(np.abs(total)[:, None] - full, 0.0, most)
+            result[copy][:, rows] = np.sign(total)[:, None] * part
+    return result
+
+
+def _grid_step(chip: Chip) -> float:
+    return chip.cells.g_full_scale_uS / (2**chip.core.g_bits - 1)
+
+
+def _grid_ends(chip: Chip) -> tuple[int, int]:
+    """Codes of the lowest and the highest conductance on the grid of the cells."""
+    lsb = _grid_step(chip)
+    first, last = int(np.ceil(chip.cells.g_min_uS / lsb)), int(np.floor(chip.cells.g_max_uS / lsb))
+    return first, max(first + 1, min(last, 2**chip.core.g_bits - 1))
+
+
+def most_slice_bits(slices: int, chip: Chip) -> int:
+    """Most bits by which a slice counts more than the next: from there on, it could not hold what rounding leaves."""
+    first, last = _grid_ends(chip)
+    return max(1, min(int(np.log2(2 * (last - first))), SIGNIFICANCE_BITS // max(1, slices - 1)))
+
+
+def _reaches(top: int, slices: int, bits: int) -> list[float]:
+    """Largest value that each slice can hold together with those below it, in its own steps.
+
+    A slice rounds to whole steps, up to half a step away, which those below must make good.
+    """
+    reach = [float(top)]
+    for _ in range(slices - 1):
+        reach.insert(0, top + reach[0] * 2.0**-bits - 0.5)
+    return reach
+
+
+def slice_codes(value: NDArray[np.float64], top: int, slices: int, bits: int) -> NDArray[np.float64]:
+    """Slices of weights as whole numbers ``d`` in ``-top..top``, ``value ~ sum_s 2**(-bits * s) * d[s]``.
+
+    Each slice takes its share of the weight, rounded, and the next one, which counts ``2**bits`` times less, all that
+    is left: its own share and what rounding left. So the error is that of the last slice alone; and the shares make
+    all conductances as large as they can be for the same weights, so that noise of the cells matters least.
+
+    Parameters
+    ----------
+    value
+        Weights of any shape, in steps of the first slice; what the slices cannot hold is clipped.
+    top
+        Largest code of a slice.
+    slices, bits
+        See :class:`PairMap`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (slices, ...).
+    """
+    result, rest = [], value
+    for reach in _reaches(top, slices, bits):
+        rest = np.clip(rest, -reach, reach)
+        result.append(np.rint(rest * (top / reach)))
+        rest = (rest - result[-1]) * 2.0**bits
+    return np.stack(result)
+
+
+def column_loads(
+    targets: NDArray[np.float32], rows: NDArray[np.integer], columns: NDArray[np.integer], chip: Chip
+) -> NDArray[np.integer]:
+    """Loads of columns whose word lines ``rows`` are on, in codes, from the targets, of shape (columns,).
+
+    See :meth:`macro_models.MacroConfig.load`.
+    """
+    lsb, config = _grid_step(chip), chip.macro_config()
+    held = targets[np.ix_(config.cell_map.lines_of(rows).ravel(), columns)]
+    return config.load(np.rint(held.astype(np.float64) / lsb).astype(np.int64), axis=0, unit_uS=lsb)
+
+
+def code_value(
+    loads: NDArray[np.integer], step_code: int, unit: NDArray[np.float64], chip: Chip
+) -> NDArray[np.float64]:
+    """What one half step of a column stands for, in the units of the layer's output, of shape (columns,).
+
+    The converter takes ``s = 2 * rint(step_code * load / 2**14)`` from twice the accumulated product, so a code (in
+    half steps) stands for an accumulated product of ``s / 4``: this multiplies the column's load back.
+    """
+    lsb = _grid_step(chip)
+    half_step = np.maximum(1.0, np.rint(step_code * 2.0**-STEP_FRACTION_BITS * loads)) / 2.0
+    return half_step * lsb * unit
+
+
+def spread_rows(weight: NDArray[np.float64], rows: int, *, dither: bool = False) -> NDArray[np.int32]:
+    """Which input each row takes, of shape (rows,), for weights of shape (outputs, inputs), inputs <= rows.
+
+    Rows beyond one an input go to the inputs with the largest weights, which are then shared out among their rows:
+    the smaller the largest share, the larger the conductances of everything else. With ``dither`` one of them takes a
+    constant, see :meth:`PairMap.dither`.
+    """
+    size = np.abs(weight)
+    typical = (size / np.maximum(size.max(axis=1, keepdims=True), 1e-300)).mean(axis=0)
+    inputs = weight.shape[1]
+    count = np.ones(inputs, dtype=np.int64)
+    constant = int(dither and rows > inputs)
+    for _ in range(rows - inputs - constant):
+        count[np.argmax(typical / count)] += 1
+    return np.append(np.repeat(np.arange(inputs), count), [DITHER] * constant).astype(np.int32)
+
+
+def share_weights(weight: NDArray[np.float64], spread: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Weights of the rows, of shape (outputs, rows): those of the inputs, shared out among their rows."""
+    rows = spread != DITHER
+    shared = weight / np.bincount(spread[rows], minlength=weight.shape[1])
+    return np.where(rows, shared[:, spread], 0.0)

@@ -1,0 +1,178 @@
+"""A trained network as the compiler sees it: steps, the linear layers among them, and a few operators of the host.
+
+Everything that an ONNX file may say between two non-linearities is folded into one weight matrix and one bias, so that
+the rest of the compiler knows few kinds of things only: :class:`~compiler.model.stages.Step` with its
+:class:`LinearLayer`, and :class:`HostOp`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.model.layer import LinearLayer
+from compiler.model.stages import Linear, Step
+
+__all__ = ["BATCH_POSITIONS", "FloatNetwork", "HostOp", "LinearLayer"]
+
+BATCH_POSITIONS = 16384
+"""Positions of a batch of images that are in flight at once: what bounds the memory."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostOp:
+    """An operator after the last layer, computed in floating point by the host.
+
+    ``kind`` is one of affine, relu, clip, sigmoid, tanh, softmax, log_softmax, normalise, complement, argmax, look_up,
+    reshape, cast; ``parameters`` are plain numbers, strings and lists, so that they can be written as JSON. Arrays have
+    shape (batch, ...).
+    """
+
+    kind: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    def compute(self, y: NDArray[Any]) -> NDArray[Any]:
+        """The operator's output for a batch ``y`` of shape (batch, ...)."""
+        return _HOST_OPS[self.kind](y, self.parameters)
+
+
+def _softmax(y: NDArray[Any], p: dict[str, Any]) -> NDArray[Any]:
+    axes = tuple(p["axes"])
+    e = np.exp(y - y.max(axis=axes, keepdims=True))
+    return e / e.sum(axis=axes, keepdims=True)
+
+
+def _log_softmax(y: NDArray[Any], p: dict[str, Any]) -> NDArray[Any]:
+    axes = tuple(p["axes"])
+    z = y - y.max(axis=axes, keepdims=True)
+    return z - np.log(np.exp(z).sum(axis=axes, keepdims=True))
+
+
+def _argmax(y: NDArray[Any], p: dict[str, Any]) -> NDArray[Any]:
+    axis = p["axis"]
+    if p["last"]:
+        index = y.shape[axis] - 1 - np.argmax(np.flip(y, axis), axis=axis)
+    else:
+        index = np.argmax(y, axis=axis)
+    index = np.asarray(index, dtype=np.int64)
+    return np.expand_dims(index, axis) if p["keepdims"] else index
+
+
+def _normalise(y: NDArray[Any], p: dict[str, Any]) -> NDArray[Any]:
+    total = np.abs(y).sum(axis=p["axis"], keepdims=True)
+    return y / np.where(total > 0, total, 1.0)
+
+
+def _affine(y: NDArray[Any], p: dict[str, Any]) -> NDArray[Any]:
+    shape = y.shape[1:]
+    return y * np.reshape(p["scale"], shape) + np.reshape(p["offset"], shape)
+
+
+_HOST_OPS = {
+    "affine": _affine,
+    "relu": lambda y, p: np.maximum(y, 0),
+    "sigmoid": lambda y, p: 0.5 * (1.0 + np.tanh(0.5 * y)),
+    "tanh": lambda y, p: np.tanh(y),
+    "clip": lambda y, p: np.clip(y, p["low"], p["high"]),
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "normalise": _normalise,
+    "complement": lambda y, p: np.concatenate([1.0 - y, y], axis=-1),
+    "argmax": _argmax,
+    "look_up": lambda y, p: np.asarray(p["table"])[y],
+    "reshape": lambda y, p: np.moveaxis(y.reshape(len(y), *p["shape"]), 0, p["batch_axis"]),
+    "cast": lambda y, p: y.astype(p["dtype"]),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FloatNetwork:
+    """A network in double precision: the reference that quantisation is measured against.
+
+    Parameters
+    ----------
+    name
+        What the graph or the file is called.
+    input_name, input_shape
+        The one input, and its shape without the batch dimension.
+    steps
+        In the order of computation: what makes values from values, the first of which is the network's input. The last
+        one makes the output.
+    host
+        What follows the last layer. Its last entries bring the values to the shape and type of onnxruntime.
+    output_name
+        The output that is computed.
+    """
+
+    name: str
+    input_name: str
+    input_shape: tuple[int, ...]
+    steps: tuple[Step, ...]
+    host: tuple[HostOp, ...]
+    output_name: str
+
+    @cached_property
+    def linear(self) -> tuple[Linear, ...]:
+        """The steps that are layers, which are numbered in their order."""
+        return tuple(s.operation for s in self.steps if isinstance(s.operation, Linear))
+
+    @property
+    def layers(self) -> tuple[LinearLayer, ...]:
+        """The layers by their number."""
+        return tuple(op.layer for op in self.linear)
+
+    @cached_property
+    def is_chain(self) -> bool:
+        """Whether each step is a layer that takes the value before it as it is: a perceptron.
+
+        A layer may then choose the codes that the one before it gives, and what follows it is computed at once.
+        """
+        size = self.features
+        for k, step in enumerate(self.steps):
+            if step.inputs != (k,) or not isinstance(step.operation, Linear) or not step.operation.takes_all(size):
+                return False
+            size = step.operation.size
+        return True
+
+    @property
+    def features(self) -> int:
+        """Numbers in one input."""
+        return int(np.prod(self.input_shape, dtype=np.int64))
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether the output is a choice among classes, so that agreement matters more than the error of a number."""
+        return any(op.kind in ("softmax", "log_softmax", "argmax", "sigmoid") for op in self.host)
+
+    def finish(self, y: NDArray[np.float64]) -> NDArray[Any]:
+        """Output in the model's shape and type from the last layer's ``y`` of shape (batch, outputs)."""
+        result: NDArray[Any] = y
+        with np.errstate(over="ignore", invalid="ignore"):  # what is too large is infinite, as in every runtime
+            for op in self.host:
+                result = op.compute(result)
+        return result
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """At how many positions of an image each layer is computed."""
+        return tuple(len(op.patches) for op in self.linear)
+
+    def activations(self, x: NDArray[Any]) -> list[NDArray[np.float64]]:
+        """The input and the result of every step for ``x`` of shape (batch, features)."""
+        return self.proceed([np.asarray(x, dtype=np.float64).reshape(len(x), -1)])
+
+    def proceed(self, values: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+        """The input and the result of every step, from those of the first steps."""
+        values = list(values)
+        for step in self.steps[len(values) - 1 :]:
+            values.append(step.operation.compute(step.gather(values)))
+        return values
+
+    def compute(self, x: NDArray[Any]) -> NDArray[Any]:
+        """The model's output in floating point for ``x`` of shape (batch, ...)."""
+        most = max(1, BATCH_POSITIONS // max(self.positions))
+        parts = [self.activations(x[k : k + most])[-1] for k in range(0, max(len(x), 1), most)]
+        return self.finish(np.concatenate(parts))

@@ -1,0 +1,188 @@
+"""Steps of a network in floating point: what makes values from values.
+
+A value is the flattened vector of an activation, channels first as in ONNX. Five kinds of steps make values from
+values: a linear layer at every position of an image (:class:`Linear`), a choice of elements (:class:`Gather`), the
+largest of several (:class:`Maximum`), a weighted sum of a few (:class:`Combine`), and a function of each
+(:class:`Map`). Convolutions, pooling, residual additions, concatenations, paddings and transpositions are all of these,
+with the geometry in index arrays.
+
+``compute`` takes the values, each of shape (batch, elements), side by side: (batch, all elements). ``backward`` takes
+the gradient of the result to the gradient of what ``compute`` took.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from compiler.model.functions import TABLES
+from compiler.model.layer import LinearLayer
+from macro_models.exact.vector import PAD, take_rows
+from macro_models.exact.window import Window, recover
+
+__all__ = ["Combine", "Gather", "Linear", "Map", "Maximum", "Operation", "Step"]
+
+Float = NDArray[np.float64]
+Index = NDArray[np.int32]
+
+
+def _scatter(gradient: Float, index: Index, size: int) -> Float:
+    """Adds the columns of ``gradient`` (batch, entries) to the elements that ``index`` names: (batch, size)."""
+    flat = index.reshape(-1)
+    used = flat != PAD
+    ones = np.ones(int(used.sum()))
+    matrix = csr_matrix((ones, (flat[used], np.flatnonzero(used))), shape=(size, len(flat)))
+    return np.ascontiguousarray((matrix @ gradient.T).T)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linear:
+    """A layer at every position: of element order (outputs, positions).
+
+    ``patches`` and ``pad``: see :func:`~macro_models.exact.vector.take_rows`; ``window`` is the geometry of patches.
+    """
+
+    layer: LinearLayer
+    patches: Index
+    pad: Float
+    window: Window | None = None
+
+    @classmethod
+    def dense(cls, layer: LinearLayer, order: NDArray[np.integer], pad: float = 0.0) -> "Linear":
+        """A layer that takes elements once, those that ``order`` names."""
+        patches = order.astype(np.int32)[None]
+        window = recover(patches, len(order), (), (), (), ())
+        return cls(layer=layer, patches=patches, pad=np.full(len(order), pad), window=window)
+
+    @property
+    def size(self) -> int:
+        return self.layer.outputs * len(self.patches)
+
+    def takes_all(self, elements: int) -> bool:
+        """Whether the layer takes a value of that many elements as it is, once."""
+        return self.patches.shape == (1, elements) and np.array_equal(self.patches[0], np.arange(elements))
+
+    def compute(self, x: Float) -> Float:
+        rows = take_rows(x, self.patches, self.pad)
+        y = self.layer.compute(rows[:, 0] if len(self.patches) == 1 else rows)
+        return y.reshape(len(x), len(self.patches), -1).transpose(0, 2, 1).reshape(len(x), -1)
+
+    def backward(self, gradient: Float, x: Float, y: Float) -> Float:
+        gradient = gradient * (y > 0) if self.layer.relu else gradient
+        slope = gradient.reshape(len(x), self.layer.outputs, -1).transpose(0, 2, 1) @ self.layer.weight
+        return _scatter(slope.reshape(len(x), -1), self.patches, x.shape[1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gather:
+    """Elements by their index, of shape (elements,).
+
+    :data:`PAD` gives ``fill``, on the scale of the element ``like``, which elsewhere equals ``index``.
+    """
+
+    index: Index
+    like: Index
+    fill: float = 0.0
+
+    @property
+    def size(self) -> int:
+        return len(self.index)
+
+    def compute(self, x: Float) -> Float:
+        return np.where(self.index == PAD, self.fill, x[:, self.like])
+
+    def backward(self, gradient: Float, x: Float, y: Float) -> Float:
+        return _scatter(gradient, self.index, x.shape[1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maximum:
+    """The largest of the elements in each row of ``index``, of shape (elements, window)."""
+
+    index: Index
+
+    @property
+    def size(self) -> int:
+        return len(self.index)
+
+    def compute(self, x: Float) -> Float:
+        y = x[:, self.index[:, 0]]
+        for column in self.index.T[1:]:
+            np.maximum(y, x[:, column], out=y)
+        return y
+
+    def backward(self, gradient: Float, x: Float, y: Float) -> Float:
+        result = np.zeros_like(x)
+        left = np.ones(y.shape, dtype=bool)
+        for column in self.index.T:
+            hit = left & (x[:, column] == y)
+            result += _scatter(gradient * hit, column, x.shape[1])
+            left &= ~hit
+        return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Combine:
+    """``sum_k coefficient[i, k] x[index[i, k]] + offset[i]``; of shapes (elements, terms) and (elements,).
+
+    A term with index :data:`PAD` is left out. ``channel``, of shape (elements,), groups elements that share a scale.
+    """
+
+    index: Index
+    coefficient: Float
+    offset: Float
+    channel: Index
+
+    @property
+    def size(self) -> int:
+        return len(self.index)
+
+    def compute(self, x: Float) -> Float:
+        y = np.tile(self.offset, (len(x), 1))
+        for column, factor in zip(self.index.T, self.coefficient.T, strict=True):
+            y += x[:, column] * np.where(column == PAD, 0.0, factor)
+        return y
+
+    def backward(self, gradient: Float, x: Float, y: Float) -> Float:
+        result = np.zeros_like(x)
+        for column, factor in zip(self.index.T, self.coefficient.T, strict=True):
+            result += _scatter(gradient * factor, column, x.shape[1])
+        return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Map:
+    """A function of each of ``size`` elements: ``clip`` between ``low`` and ``high``, or one that a table holds."""
+
+    function: str
+    size: int
+    low: float = -np.inf
+    high: float = np.inf
+
+    def compute(self, x: Float) -> Float:
+        if self.function == "clip":
+            return np.clip(x, self.low, self.high)
+        return TABLES[self.function].compute(x)
+
+    def backward(self, gradient: Float, x: Float, y: Float) -> Float:
+        if self.function == "clip":
+            return gradient * ((x > self.low) & (x < self.high))
+        return gradient * TABLES[self.function].slope(x)
+
+
+Operation = Linear | Gather | Maximum | Combine | Map
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One operation and the numbers of the values that it takes: 0 is the network's input, k what step k - 1 made."""
+
+    operation: Operation
+    inputs: tuple[int, ...] = field(default=(0,))
+
+    def gather(self, values: list[NDArray[Any]]) -> NDArray[Any]:
+        """The inputs side by side, (batch, all elements)."""
+        parts = [values[k] for k in self.inputs]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)

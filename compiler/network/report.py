@@ -1,0 +1,73 @@
+"""What a compiled network needs: cores, cells, products and cycles."""
+
+from typing import Any
+
+import numpy as np
+
+from compiler.network.network import Network
+from compiler.program import Layer
+from hw.kinds import Timing, timing
+
+__all__ = ["summarise"]
+
+
+def summarise(network: Network) -> dict[str, Any]:
+    """Figures of a network as plain numbers, strings, lists and dicts.
+
+    Keys: ``cores`` that are taken, ``cores_least`` (that would do, None if unknown), ``schedule``, ``cells_used``,
+    ``cells``, ``utilisation`` (0..1), ``mvms_per_image``, ``cycles_worst`` and ``cycles_mean`` (per image, products one
+    after the other; mean of the calibration inputs), ``microseconds_mean``, ``layers`` (a list of dicts with name,
+    inputs, outputs, relu, copies, slices (sets of cells of a weight), slice_bits (by which a slice counts more than
+    the next, 0 where there is one), products, in_bits, in_signed, out_bits, step_code, positions (of an image, at which
+    it is computed), cycles_worst, cycles_mean, error: that of calibration relative to the standard deviation of the
+    layer's output, clipped: share of its inputs beyond what its codes reach during calibration, None if unknown),
+    ``warnings`` about the calibration.
+    """
+    chip = network.chip
+    config = timing(chip)
+    layers = [_layer(network, k, layer, config) for k, layer in enumerate(network.layers)]
+    cell_map = chip.macro_config().cell_map
+    used = cell_map.cells * sum(len(m.rows) * len(m.columns) for layer in network.layers for m in layer.mvms)
+    cells = len(network.cores) * int(np.prod(cell_map.shape))
+    mean = sum(layer["cycles_mean"] for layer in layers)
+    return {
+        "model": network.model.name,
+        "chip": chip.name,
+        "device": network.device.name,
+        "cores": len(network.cores),
+        "cores_least": network.calibration.get("cores_least"),
+        "schedule": network.schedule,
+        "cells_used": used,
+        "cells": cells,
+        "utilisation": used / cells,
+        "mvms_per_image": network.mvms_per_image,
+        "cycles_worst": sum(layer["cycles_worst"] for layer in layers),
+        "cycles_mean": mean,
+        "microseconds_mean": mean / chip.clock.f_clk_MHz,
+        "layers": layers,
+        "warnings": network.calibration.get("warnings", []),
+    }
+
+
+def _layer(network: Network, k: int, layer: Layer, config: Timing) -> dict[str, Any]:
+    op, facts = layer.mvms[0].op, network.calibration
+    slices = facts.get("slices", [1] * (k + 1))[k]
+    return {
+        "name": layer.name,
+        "inputs": layer.inputs,
+        "outputs": layer.outputs,
+        "relu": layer.root.relu,
+        "copies": int(np.bincount(layer.mvms[0].outputs).max()) // slices,
+        "slices": slices,
+        "slice_bits": facts.get("slice_bits", [0] * (k + 1))[k],
+        "products": len(layer.mvms),
+        "in_bits": op.in_bits,
+        "in_signed": op.in_signed,
+        "out_bits": op.out_bits,
+        "step_code": op.step_code,
+        "positions": layer.positions,
+        "cycles_worst": layer.positions * sum(config.worst_cycles(m.op) for m in layer.mvms),
+        "cycles_mean": facts["cycles"][k],
+        "error": facts["errors"][k],
+        "clipped": facts.get("clipped", [None] * (k + 1))[k],
+    }

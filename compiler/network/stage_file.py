@@ -1,0 +1,231 @@
+"""Steps and stages as JSON and arrays, for the network file: one entry a field, by the class's own names.
+
+What each field may hold is said here: types, ranges, shapes. Sizes have names: ``taken`` are the elements that an
+operation takes, others are learnt from the first array that has them, and the next one must agree.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from compiler.model.functions import TABLES
+from compiler.model.layer import LinearLayer
+from compiler.model.stages import Combine, Gather, Linear, Map, Maximum, Step
+from compiler.network.archive import Arrays
+from compiler.program import Call, Layer, Stage
+from macro_models.errors import InputError
+from macro_models.exact.vector import (
+    LANE_MAX,
+    MULTIPLIER_MAX,
+    SHIFT_MAX,
+    TABLE_HALF,
+    Encode,
+    Largest,
+    Limit,
+    Select,
+    Table,
+    WeightedSum,
+)
+from macro_models.exact.window import Axis, Window
+from macro_models.files.schema import FLAG, JSON, TEXT, Choice, ListOf, Number, Whole
+
+__all__ = [
+    "CODE", "COUNT", "SHIFT", "Held", "factors", "indices", "lanes", "read_stages", "read_steps", "reals", "write_all",
+]
+
+MOST = 1e30
+"""Largest magnitude of a number in the units of a model."""
+MOST_ELEMENTS = 1 << 26
+"""Elements of a value."""
+_WIDE = 1 << 31
+
+Put = Callable[[str, NDArray[Any]], str]
+Sizes = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Held:
+    """An array: a name or a number for each dimension, limits of its numbers; below a size where ``high`` names one."""
+
+    dtype: DTypeLike
+    shape: str
+    low: float
+    high: float | str
+
+    def read(self, arrays: Arrays, name: str, sizes: Sizes) -> NDArray[Any]:
+        """The array, which is not empty; sizes that are not known yet are put into ``sizes``."""
+        shape = tuple(int(word) if word.isdecimal() else sizes.get(word) for word in self.shape.split())
+        high = sizes[self.high] - 1 if isinstance(self.high, str) else self.high
+        array = arrays.take(name, self.dtype, shape, self.low, high)
+        if not array.size:
+            raise InputError(f"{arrays.path}: {name} must not be empty")
+        sizes.update(zip(self.shape.split(), array.shape, strict=True))
+        return array
+
+
+def reals(shape: str, low: float = -MOST) -> Held:
+    """Numbers in the units of a model."""
+    return Held(np.float64, shape, low, MOST)
+
+
+def lanes(shape: str) -> Held:
+    """Values of 16 bits."""
+    return Held(np.int16, shape, -LANE_MAX - 1, LANE_MAX)
+
+
+def factors(shape: str, low: int = 0) -> Held:
+    """Multipliers."""
+    return Held(np.int32, shape, low, MULTIPLIER_MAX)
+
+
+def indices(shape: str, low: int = -1, below: str = "taken") -> Held:
+    """Numbers of elements, -1 for what is outside."""
+    return Held(np.int32, shape, low, below)
+
+
+@dataclass(frozen=True)
+class _Below:
+    """A whole number below a size."""
+
+    size: str
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Something that has fields itself: one, perhaps none, or a list."""
+
+    kind: type
+    how: str = "one"
+
+
+class _Real:
+    """A number as text, since JSON has no infinity."""
+
+    def read(self, where: str, value: object) -> float:
+        text = TEXT.read(where, value)
+        found = float(text) if re.fullmatch(r"-?(inf|\d+(\.\d+)?(e[+-]?\d+)?)", text) else np.nan
+        return Number(-np.inf, np.inf).read(where, found)
+
+
+SHIFT, CODE, COUNT = Whole(0, SHIFT_MAX), Whole(-LANE_MAX, LANE_MAX), Whole(1, _WIDE)
+_ANY, _WINDOW = Whole(-_WIDE, _WIDE), _Part(Window, "none")
+
+_FIELDS: dict[type, dict[str, Any]] = {
+    LinearLayer: {"name": TEXT, "weight": reals("outputs rows"), "bias": reals("outputs"), "relu": FLAG},
+    Linear: {
+        "layer": _Part(LinearLayer), "patches": indices("positions rows"), "pad": reals("rows"), "window": _WINDOW,
+    },
+    Gather: {"index": indices("elements"), "like": indices("elements"), "fill": _Real()},
+    Maximum: {"index": indices("elements window", 0)},
+    Combine: {
+        "index": indices("elements terms"), "coefficient": reals("elements terms"), "offset": reals("elements"),
+        "channel": indices("elements", 0, "elements"),
+    },
+    Map: {"function": Choice(("clip", *TABLES)), "size": COUNT, "low": _Real(), "high": _Real()},
+    Call: {"layer": _Below("layers"), "patches": indices("positions rows"), "pad": lanes("rows"), "window": _WINDOW},
+    Encode: {"offset": lanes("taken"), "multiplier": factors("taken"), "shift": SHIFT, "low": CODE, "high": CODE},
+    Select: {"index": indices("elements"), "fill": lanes("elements")},
+    Largest: {"index": indices("elements window", 0)},
+    WeightedSum: {
+        "index": indices("elements terms"), "multiplier": factors("elements terms", -MULTIPLIER_MAX), "shift": SHIFT,
+        "offset": Held(np.int32, "elements", -(2**16), 2**16),
+    },
+    Limit: {"low": lanes("taken"), "high": lanes("taken")},
+    Table: {"multiplier": factors("taken"), "shift": SHIFT, "entries": lanes(f"{2 * TABLE_HALF}")},
+    Window: {"first": _ANY, "channels": COUNT, "channel_step": _ANY, "axes": _Part(Axis, "list"), "groups": COUNT},
+    Axis: {
+        **dict.fromkeys(("kernel", "stride", "dilation", "positions"), COUNT),
+        **dict.fromkeys(("size", "step", "before"), _ANY),
+    },
+}
+_STEPS = {c.__name__: c for c in (Linear, Gather, Maximum, Combine, Map)}
+_STAGES = {c.__name__: c for c in (Call, Encode, Select, Largest, WeightedSum, Limit, Table)}
+
+
+def write_all(parts: Sequence[Step | Stage], prefix: str, put: Put) -> list[dict[str, Any]]:
+    """Plain numbers and strings of steps or stages; their arrays go to ``put`` by name."""
+    return [{"inputs": list(p.inputs), **_write(p.operation, f"{prefix}{k}", put)} for k, p in enumerate(parts)]
+
+
+def _write(operation: Any, prefix: str, put: Put) -> dict[str, Any]:
+    content: dict[str, Any] = {"kind": type(operation).__name__}
+    for field in fields(operation):
+        value = getattr(operation, field.name)
+        if isinstance(value, np.ndarray):
+            put(f"{prefix}.{field.name}", value)
+        elif type(value) in _FIELDS:
+            content[field.name] = _write(value, f"{prefix}.{field.name}", put)
+        elif isinstance(value, tuple):
+            content[field.name] = [_write(one, "", put) for one in value]
+        else:
+            # JSON has no infinity.
+            content[field.name] = repr(value) if isinstance(value, float) else value
+    return content
+
+
+def _read(kind: type, content: object, prefix: str, arrays: Arrays, sizes: Sizes) -> Any:
+    """Something with fields: its arrays are called ``prefix`` and the field."""
+    where = f"{arrays.path}: {prefix}"
+    table, values = JSON.read(where, content), {}
+    for name, spec in _FIELDS[kind].items():
+        at, value = f"{where}.{name}", table.get(name)
+        if isinstance(spec, Held):
+            values[name] = spec.read(arrays, f"{prefix}.{name}", sizes)
+        elif isinstance(spec, _Below):
+            values[name] = Whole(0, sizes[spec.size] - 1).read(at, value)
+        elif not isinstance(spec, _Part):
+            values[name] = spec.read(at, value)
+        elif spec.how == "list":
+            parts = enumerate(ListOf(JSON, most=8).read(at, value))
+            values[name] = tuple(_read(spec.kind, one, f"{prefix}.{name}[{k}]", arrays, sizes) for k, one in parts)
+        elif spec.how == "none" and value is None:
+            values[name] = None
+        else:
+            values[name] = _read(spec.kind, value, f"{prefix}.{name}", arrays, sizes)
+    return kind(**values)
+
+
+def _read_all(
+    kinds: dict[str, type], content: object, prefix: str, arrays: Arrays, elements: int, layers: Sequence[Layer] = ()
+) -> tuple[list[tuple[Any, tuple[int, ...]]], int]:
+    """Operations with the numbers of the values that they take, and the elements of the last value."""
+    made, parts = [elements], []
+    for k, one in enumerate(ListOf(JSON, least=1).read(f"{arrays.path}: {prefix}s", content)):
+        where = f"{arrays.path}: {prefix}{k}"
+        kind = kinds[Choice(tuple(kinds)).read(f"{where}.kind", one.get("kind"))]
+        inputs = ListOf(Whole(0, k), least=1).read(f"{where}.inputs", one.get("inputs"))
+        sizes = {"taken": sum(made[value] for value in inputs), "layers": len(layers)}
+        operation = _read(kind, one, f"{prefix}{k}", arrays, sizes)
+        if isinstance(operation, Call):
+            layer = layers[operation.layer]
+            Choice((layer.inputs,)).read(f"{where}.patches: inputs at a position", sizes["rows"])
+            Choice((layer.positions,)).read(f"{where}.patches: positions", sizes["positions"])
+            sizes["outputs"] = layer.outputs
+        if isinstance(operation, Map):
+            Choice((sizes["taken"],)).read(f"{where}.size", operation.size)
+        if isinstance(operation, Linear) and operation.window is not None:
+            given = operation.window.gives(operation.patches)
+            Choice((True,)).read(f"{where}: that its window gives its patches", given)
+        each = sizes.get("elements", sizes["taken"])
+        made.append(sizes["outputs"] * sizes["positions"] if "positions" in sizes else each)
+        Whole(1, MOST_ELEMENTS).read(f"{where}: elements", made[-1])
+        parts.append((operation, inputs))
+    return parts, made[-1]
+
+
+def read_steps(content: object, arrays: Arrays, elements: int) -> tuple[tuple[Step, ...], int]:
+    """The steps of the float network, whose input has so many elements, and the elements of its last value."""
+    parts, last = _read_all(_STEPS, content, "step", arrays, elements)
+    return tuple(Step(operation=op, inputs=inputs) for op, inputs in parts), last
+
+
+def read_stages(
+    content: object, arrays: Arrays, elements: int, layers: Sequence[Layer]
+) -> tuple[tuple[Stage, ...], int]:
+    """The stages of the program, whose input has so many elements, and the elements of its last value."""
+    parts, last = _read_all(_STAGES, content, "stage", arrays, elements, layers)
+    return tuple(Stage(operation=op, inputs=inputs) for op, inputs in parts), last
