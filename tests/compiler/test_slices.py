@@ -8,7 +8,6 @@ import onnx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.compiler.importer.onnx_models import Array, build, node, random_perceptron, reference
 
 from compiler import CompileOptions, Network, compile_model, summarise
 from compiler.mapping.faults import CoreFaults
@@ -16,6 +15,7 @@ from hw.config import Chip, load_chip
 from macro_models.errors import InputError
 from sim.executor import execute, quantised_outputs
 from sim.functional import FunctionalBackend
+from tests.compiler.importer.onnx_models import Array, build, node, random_perceptron, reference
 
 OPTIONS = CompileOptions(seeds=1, samples=64, copies=1, in_bits=8)
 

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from tests.compiler.importer.onnx_models import Array, build, node, reference
 
 from compiler import CompileOptions, Network, compile_model, summarise
 from compiler.calibration.stage_lowering import equalise, lower_step, tied
@@ -22,6 +21,7 @@ from macro_models.exact.vector import LANE_MAX, Limit, Table, WeightedSum, scale
 from mho.data import load_sample
 from sim.executor import build_cores, core_masks, execute, quantised_outputs
 from sim.functional import FunctionalBackend
+from tests.compiler.importer.onnx_models import Array, build, node, reference
 
 OPTIONS = CompileOptions(seeds=1, samples=32)
 DAY = 86_400.0

@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.compiler.importer.onnx_models import Array, build, node, perceptron, reference
 
 from compiler import CompileOptions, compile_model
 from hw.config import load_chip
 from sim.executor import execute, quantised_outputs
 from sim.functional import FunctionalBackend
+from tests.compiler.importer.onnx_models import Array, build, node, perceptron, reference
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.compiler.importer.onnx_models import random_perceptron
 from threadpoolctl import threadpool_info
 
 import mho
 from mho.cli import run
 from mho.threads import VARIABLES, one_thread
+from tests.compiler.importer.onnx_models import random_perceptron
 from tests.compiler.test_stages import tiny as residual
 from tests.mho.conftest import Tiny
 

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 from onnx import TensorProto
-from tests.compiler.importer.onnx_models import build, node, random_perceptron, reference
 
 from compiler import CompileOptions, Network, compile_model, summarise
 from hw.config import load_chip
@@ -9,6 +8,7 @@ from macro_models.errors import InputError
 from macro_models.exact.vector import scale_leaf
 from sim.executor import build_cores, core_masks, execute, float_outputs, quantised_outputs
 from sim.functional import FunctionalBackend
+from tests.compiler.importer.onnx_models import build, node, random_perceptron, reference
 
 OPTIONS = CompileOptions(seeds=1, samples=32)
 DAY = 86_400.0

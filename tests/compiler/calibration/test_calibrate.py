@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from tests.compiler.importer.onnx_models import build, node, perceptron, random_perceptron, reference
 
 from compiler import CompileOptions, compile_model, import_onnx, summarise
 from hw.config import load_chip
@@ -11,6 +10,7 @@ from macro_models.errors import InputError
 from mho.data import load_sample
 from sim.executor import execute, float_outputs, quantised_outputs
 from sim.functional import FunctionalBackend
+from tests.compiler.importer.onnx_models import build, node, perceptron, random_perceptron, reference
 
 CHIP = load_chip("neurram-core")
 DAY = 86_400.0

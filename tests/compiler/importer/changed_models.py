@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import AttributeProto, numpy_helper
+
 from tests.compiler.importer.onnx_models import Array
 
 WHOLE = [-(2**63), -10, -3, -2, -1, 0, 1, 2, 3, 5, 7, 100, 2**31, 2**62]

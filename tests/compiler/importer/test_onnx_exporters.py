@@ -6,7 +6,6 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from tests.compiler.importer.onnx_models import Array, build, node, reference
 
 from compiler import compile_model, import_onnx
 from compiler.options import CompileOptions
@@ -14,6 +13,7 @@ from hw.config import load_chip
 from macro_models.errors import InputError
 from sim.executor import quantised_outputs
 from sim.functional import FunctionalBackend
+from tests.compiler.importer.onnx_models import Array, build, node, reference
 
 
 def pipeline(last: onnx.NodeProto, weights: dict[str, Array]) -> onnx.ModelProto:

@@ -8,11 +8,11 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from tests.compiler.importer.onnx_models import Array, build, node, random_perceptron
 
 from compiler import import_onnx
 from macro_models.errors import InputError
 from tests.compiler.importer.changed_models import changed
+from tests.compiler.importer.onnx_models import Array, build, node, random_perceptron
 
 RNG = np.random.default_rng(0)
 IMAGE = {

@@ -4,10 +4,10 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from tests.compiler.importer.onnx_models import Array, build, node
 
 from compiler import import_onnx
 from macro_models.errors import InputError
+from tests.compiler.importer.onnx_models import Array, build, node
 
 W64 = np.ones((6, 4), dtype=np.float32)
 

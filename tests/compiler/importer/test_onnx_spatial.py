@@ -7,10 +7,10 @@ import onnx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.compiler.importer.onnx_models import Array, build, node, reference
 
 from compiler import import_onnx
 from macro_models.errors import InputError
+from tests.compiler.importer.onnx_models import Array, build, node, reference
 
 
 def agree(model: onnx.ModelProto, x: Array) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.compiler.importer.onnx_models import random_perceptron
 
 from compiler import CompileOptions, Network, compile_model, summarise
 from compiler.program import Call
@@ -13,6 +12,7 @@ from hw.config import load_chip
 from macro_models.errors import InputError, ToolError
 from sim.executor import execute
 from sim.functional import FunctionalBackend
+from tests.compiler.importer.onnx_models import random_perceptron
 
 OPTIONS = CompileOptions(seeds=1, samples=16)
 FORMAT_1 = Path(__file__).parent / "format1"

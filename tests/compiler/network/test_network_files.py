@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.compiler.importer.onnx_models import build, node, random_perceptron
 
 from compiler import CompileOptions, Network, compile_model, summarise
 from hw.config import load_chip
 from macro_models.errors import InputError
 from sim.executor import execute
 from sim.functional import FunctionalBackend
+from tests.compiler.importer.onnx_models import build, node, random_perceptron
 from tests.compiler.network.sealed_archives import Members, damaged, header, members_of, npy, seal
 
 RNG = np.random.default_rng(0)

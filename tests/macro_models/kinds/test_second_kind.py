@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.compiler.importer.onnx_models import build, node
 
 import hw.config.kinds
 import hw.kinds
@@ -22,6 +21,7 @@ from mho.cli import run
 from sim.build.simulators import verilator_build
 from sim.executor import build_cores, execute, float_outputs
 from sim.functional import FunctionalBackend
+from tests.compiler.importer.onnx_models import build, node
 
 HERE = Path(__file__).parent
 ROOMS = {"macro_models": macro_models.kinds, "config": hw.config.kinds, "hw": hw.kinds}

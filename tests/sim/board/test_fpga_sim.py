@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.compiler.importer.onnx_models import random_perceptron
 
 import mho
 from compiler import CompileOptions, compile_model
@@ -19,6 +18,7 @@ from sim.board.driver import read_info
 from sim.core.trials import make_trial
 from sim.executor import execute
 from sim.functional import FunctionalBackend
+from tests.compiler.importer.onnx_models import random_perceptron
 from tests.compiler.test_slices import convolutional
 from tests.compiler.test_stages import tiny
 

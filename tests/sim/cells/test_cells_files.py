@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.compiler.importer.onnx_models import random_perceptron
 
 from compiler import CompileOptions, Network, compile_model
 from hw.config import load_chip
@@ -13,6 +12,7 @@ from sim.cells.instance import Cells
 from sim.cells.network import measured_cells
 from sim.executor import execute
 from sim.functional import FunctionalBackend
+from tests.compiler.importer.onnx_models import random_perceptron
 from tests.compiler.network.sealed_archives import Members, damaged, header, members_of, npy, seal
 
 X = np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32)

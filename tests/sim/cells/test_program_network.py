@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.compiler.importer.onnx_models import random_perceptron
 
 from compiler import CompileOptions, Network, compile_model
 from hw.config import load_chip
@@ -20,6 +19,7 @@ from sim.cells.network import measured_cells, program_network, with_pulse_law
 from sim.cells.write_verify import target_codes
 from sim.executor import build_cores, execute
 from sim.functional import FunctionalBackend
+from tests.compiler.importer.onnx_models import random_perceptron
 
 DAY = 86_400.0
 CAUSES = frozenset(["programming", "relaxation", "stuck"])
