@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = """
-import resource, sys
+import pathlib, sys
 import numpy as np
 import mho, mho.runs.running
 mho.runs.running.KEPT_BYTES = mho.runs.running.SHOWN_BYTES = 1 << 22
@@ -16,7 +16,10 @@ net = mho.load(sys.argv[3])
 x = np.random.default_rng(0).uniform(size=(images, *net.network.model.input_shape)).astype("f4")
 kept = {"": None, "kept": True}[sys.argv[4]]
 r = net.run(x, seeds=seeds, keep_codes=kept)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000, sum(f["columns"] * f["positions"] for f in r.layers()))
+# Not getrusage: its figure starts from what the process that started this one needed.
+status = pathlib.Path("/proc/self/status").read_text()
+peak = int(status.partition("VmHWM:")[2].split()[0]) / 1000
+print(peak, sum(f["columns"] * f["positions"] for f in r.layers()))
 """
 
 
@@ -38,9 +41,10 @@ def test_memory_does_not_grow(tmp_path: Path) -> None:
     model_file.write_bytes(model.SerializeToString())
     net = mho.compile(model_file, "neurram-core", calibrate=x, seeds=1, samples=16)
     net.save(tmp_path / "n.mho")
-    few, codes = measure(tmp_path / "n.mho", 120, 1)
-    many, _ = measure(tmp_path / "n.mho", 800, 2)
-    kept, _ = measure(tmp_path / "n.mho", 800, 2, "kept")
-    all_codes, inputs = (800 * each / 1e6 for each in (2 * 2 * codes, 4 * 8 * 24 * 24))
+    # Both more than a batch: within one, memory grows with the images that are in flight.
+    few, codes = measure(tmp_path / "n.mho", 1100, 1)
+    many, _ = measure(tmp_path / "n.mho", 2200, 2)
+    kept, _ = measure(tmp_path / "n.mho", 2200, 2, "kept")
+    all_codes, inputs = 2200 * 2 * 2 * codes / 1e6, 1100 * 4 * 8 * 24 * 24 / 1e6
     assert many - few < 2.5 * inputs + 20
-    assert kept - many > 0.6 * all_codes > 30
+    assert kept - many > 0.6 * all_codes > 100

@@ -55,7 +55,7 @@ def test_nothing_is_lost_in_a_whole_mesh(small: NodesSimulation) -> None:
     for row in rows[:3]:
         assert row["multicasts"] > 10
         assert row["groups"] > 1
-        assert row["requests"] == 2000
+        assert row["requests"] == min((row["flits"] + row["operands"]) // 50, 2000) > 1500
         assert row["deliveries"] > 1.5 * row["flits"]
 
 

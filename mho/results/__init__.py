@@ -1,0 +1,1 @@
+"""What runs and compilations gave: results, scores, and the error of an answer by its causes."""
