@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from compiler.calibration.bench import representative_time
 from compiler.calibration.calibrate import Calibrator
 from compiler.calibration.sensitivity import weight_noise
+from compiler.footprint import compile_bytes
 from compiler.importer.onnx_import import import_onnx
 from compiler.inputs import load_input
 from compiler.mapping import Placement, SkipMaps, place
@@ -24,6 +25,7 @@ from hw.config import Chip, check_device, default_device
 from macro_models.devices import Device, load_device
 from macro_models.devices.device import Stuck
 from macro_models.errors import InputError
+from macro_models.files import check_memory
 
 __all__ = ["FIRST_INPUTS", "check_shape", "compile_model"]
 
@@ -85,6 +87,10 @@ def compile_model(
     placement = place(
         shapes, chip.macro_config().cell_map, copies=options.copies, skip=skip, slices=slices, faults=faults,
         cores=chip.cores, noise=weight_noise(net, x),
+    )
+    check_memory(
+        compile_bytes(net, placement, 1 + options.seeds, len(x)),
+        f"compiling {net.name} with {len(x)} inputs for {placement.cores} cores", "take fewer inputs or seeds"
     )
     # Where the faults are known, chips of the trials have no others.
     trial = replace(device, stuck=Stuck()) if faults else device

@@ -27,7 +27,7 @@ from compiler.program import Call, Layer, Operation, OutputStage, Program, Stage
 from hw.config import Chip
 from macro_models.devices import Device
 
-__all__ = ["Calibrated", "Calibrator"]
+__all__ = ["MOST_SAMPLES", "Calibrated", "Calibrator", "images_used"]
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -82,9 +82,8 @@ class Calibrator:
         x: Float,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        most = max(FEWEST_IMAGES, MOST_POSITIONS // max(network.positions))
-        if len(x) > most:
-            x = x[np.arange(most) * len(x) // most]
+        most = images_used(network, len(x))
+        x = x[np.arange(most) * len(x) // most]
         self.network, self.placement, self.options, self.x = network, placement, options, x
         self.progress = progress
         self.bench = Bench(network, placement, chip, device, options, x)
@@ -234,6 +233,11 @@ class Calibrator:
         first = sum(layer.conversions * layer.positions for layer in self.layers)
         bias = self.bench.offset(index, draft.quantiser) + draft.shift
         return self.bench.products(index, draft, first), bias
+
+
+def images_used(network: FloatNetwork, images: int) -> int:
+    """Of how many calibration images all positions are run."""
+    return min(images, max(FEWEST_IMAGES, MOST_POSITIONS // max(network.positions)))
 
 
 def rounded(values: Float, digits: int) -> Float:

@@ -11,7 +11,10 @@ from macro_models.array.effective import effective_matrix
 from macro_models.array.wires import Mode, Wires, check_conductances, check_lines_on
 from macro_models.errors import InputError
 
-__all__ = ["MatrixCache"]
+__all__ = ["LIMIT_BYTES", "MatrixCache"]
+
+LIMIT_BYTES = 64 << 20
+"""Most bytes of matrices kept: 128 of 256 x 256."""
 
 
 class MatrixCache:
@@ -20,10 +23,10 @@ class MatrixCache:
     Parameters
     ----------
     limit_bytes
-        Most bytes of matrices kept (64 MiB: 128 of 256 x 256). A larger matrix is built each time.
+        Most bytes of matrices kept. A larger matrix is built each time.
     """
 
-    def __init__(self, *, limit_bytes: int = 64 << 20) -> None:
+    def __init__(self, *, limit_bytes: int = LIMIT_BYTES) -> None:
         if limit_bytes < 0:
             raise InputError(f"limit_bytes must not be negative, not {limit_bytes!r}")
         self._limit = limit_bytes

@@ -98,33 +98,6 @@ class _Job:
         layers = [layer.name for layer in self.network.layers]
         return [name if layers.count(name) == 1 else f"{name}.{k}" for k, name in enumerate(layers)]
 
-    def images_kept(self, keep_codes: bool | None) -> int:
-        """Of how many images of each seed codes are kept.
-
-        Raises
-        ------
-        InputError
-            If all of them are wanted, and do not fit the memory.
-        """
-        from sim.account import code_bytes
-
-        each = code_bytes(self.network.program)
-        needed = each * len(self.x) * len(self.seeds)
-        if keep_codes:
-            what = f"{argument('keep_codes')} of {self._size()}"
-            check_memory(needed, what, "take fewer images or seeds, or do without")
-        if keep_codes or (keep_codes is None and needed <= KEPT_BYTES):
-            return len(self.x)
-        return min(len(self.x), max(1, SHOWN_BYTES // (each * len(self.seeds))))
-
-    def _size(self) -> str:
-        return f"{len(self.x)} images and {len(self.seeds)} seed{'' if len(self.seeds) == 1 else 's'}"
-
-    def check_memory(self) -> None:
-        """Refuse what outputs alone make too large."""
-        size = 4 * len(self.network.program.output.scale) * len(self.x) * len(self.seeds)
-        check_memory(size, f"the outputs of {self._size()}", "take fewer images or seeds")
-
     def run(
         self, backend: "Backend", seed: int, causes: Collection[str], kept: int, progress: Progress | None = None
     ) -> SeedRun:
@@ -194,6 +167,9 @@ def run_network(
 ) -> Result:
     """See :meth:`mho.api.Net.run`."""
     from compiler.compile import check_shape
+    from compiler.footprint import run_bytes
+    from sim.account import code_bytes
+    from sim.executor import BATCH
 
     causes = check_options(
         time=time, temp=temp, seed=seed, seeds=seeds, backend=backend, without=without, only=only, limit=limit, **own
@@ -202,12 +178,15 @@ def run_network(
     if cells is not None:
         cells.check_network(network)
         seed = _seed_of(cells, seed, seeds)
+    x = check_shape(x, network.model)[:limit]
+    count = seeds or 1
+    kept, runs = _images_kept(network, len(x), count, keep_codes), []
+    needed = run_bytes(network, len(x), count, codes=kept * code_bytes(network.program), batch=BATCH)
+    check_memory(needed, f"a run of {_size(len(x), count)}", "take fewer images or seeds")
     job = _Job(
-        network=network, x=check_shape(x, network.model)[:limit], device=device, time_s=parse_time(time),
-        temp_C=float(temp), seeds=tuple(range(seed, seed + (seeds or 1))), cells=cells,
+        network=network, x=x, device=device, time_s=parse_time(time),
+        temp_C=float(temp), seeds=tuple(range(seed, seed + count)), cells=cells,
     )
-    job.check_memory()
-    kept, runs = job.images_kept(keep_codes), []
     compared = None if network.range is None else network.range.compare(job.x)
     opened = open_backend(backend, own, progress=loading, note=note)
     try:
@@ -226,6 +205,30 @@ def run_network(
         warnings=(*device.warnings(job.time_s, job.temp_C), *job.warnings(compared, runs)), inputs=compared,
         budget_passes=job.budget,
     )
+
+
+def _images_kept(network: Network, images: int, seeds: int, keep_codes: bool | None) -> int:
+    """Of how many images of each seed codes are kept.
+
+    Raises
+    ------
+    InputError
+        If all of them are wanted, and do not fit the memory.
+    """
+    from sim.account import code_bytes
+
+    each = code_bytes(network.program)
+    needed = each * images * seeds
+    if keep_codes:
+        what = f"{argument('keep_codes')} of {_size(images, seeds)}"
+        check_memory(needed, what, "take fewer images or seeds, or do without")
+    if keep_codes or (keep_codes is None and needed <= KEPT_BYTES):
+        return images
+    return min(images, max(1, SHOWN_BYTES // (each * seeds)))
+
+
+def _size(images: int, seeds: int) -> str:
+    return f"{images} images and {seeds} seed{'' if seeds == 1 else 's'}"
 
 
 def _seed_of(cells: "Cells", seed: int, seeds: int | None) -> int:

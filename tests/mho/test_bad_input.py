@@ -115,6 +115,12 @@ OPTIONS: list[Case] = [
         None,
     ),
     ("below zero kelvin", f"{RUN} --temp -300", r"temp must be a temperature in degrees Celsius, not -300", None),
+    (
+        "more seeds than memory",
+        f"{RUN} --seeds 4294967296",
+        r"a run of 90 images and 4294967296 seeds would need about .* TB of memory, and .* are available; take fewer",
+        None,
+    ),
     ("no seeds", f"{RUN} --seeds 0", r"seeds must be at least 1, not 0", None),
     ("negative seed", f"{RUN} --seed -1", r"seed must be between 0 and 2\*\*32 - 1, not -1", None),
     ("no images", f"{RUN} --limit 0", r"limit must be at least 1, not 0", None),

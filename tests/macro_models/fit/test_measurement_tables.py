@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import random
 import re
 from pathlib import Path
 
@@ -186,3 +187,39 @@ def test_a_named_column_that_is_not_there(tmp_path: Path) -> None:
         read_table(simple(tmp_path / "lab.csv"), {"t_s": "when"})
     with pytest.raises(InputError, match="--columns t_s=9 must be between 1 and 3"):
         read_table(tmp_path / "lab.csv", {"cell": "1", "t_s": "9", "g_uS": "3"})
+
+
+@pytest.mark.parametrize(
+    ("column", "field"),
+    [(1, "1e300"), (1, "1e12"), (2, "1e300"), (2, "1e7"), (2, "nan"), (3, "1e300"), (3, "nan"), (3, "-1"), (4, "1e4")],
+)
+def test_one_number_that_nobody_measured_is_left_out(column: int, field: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    table: list[list[object]] = [
+        [c, t, 10 + c % 5 + rng.normal(), 10 + c % 5, 25] for c in range(CELLS) for t in (0, 60)
+    ]
+    table[7][column] = field
+    lines = [",".join(map(str, row)) for row in table]
+    data = read_measurements(write(tmp_path / "lab.csv", "cell,t_s,g_uS,g_target_uS,temp_C", lines))
+    assert data.dropped == {"readings that are no number, infinite or negative": 1}
+    assert len(data.g_uS) == 2 * CELLS - 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_damaged_tables(seed: int, tmp_path: Path) -> None:
+    rng = random.Random(seed)
+    lines = [f"{c},{60 * k},{10 + c % 5 + 0.1 * k},{10 + c % 5},25" for c in range(30) for k in range(3)]
+    data = write(tmp_path / "lab.csv", "cell,t_s,g_uS,g_target_uS,temp_C", lines).read_bytes()
+    for _ in range(100):
+        changed = bytearray(data)
+        for _ in range(rng.choice([1, 1, 4])):
+            changed[rng.randrange(len(data))] = rng.choice([13, 10, 0, 34, 44, 9, 45, 101, rng.randrange(256)])
+        (tmp_path / "lab.csv").write_bytes(changed)
+        try:
+            found = read_measurements(tmp_path / "lab.csv")
+        except InputError as error:
+            sentence = str(error)
+        else:
+            sentence = ""
+            assert np.isfinite(found.g_uS).all()
+        assert "\n" not in sentence

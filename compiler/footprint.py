@@ -1,0 +1,70 @@
+"""Memory that work on a network takes, by estimate: what does not fit is refused before it begins.
+
+Terms and constants are from measured peaks of processes: an estimate above 50 MB is between half of the peak and a
+little more than all of it.
+"""
+
+from typing import TYPE_CHECKING
+
+from compiler.calibration.calibrate import MOST_SAMPLES, images_used
+from compiler.mapping import Placement
+from compiler.model import FloatNetwork
+from compiler.program import POSITIONS
+from macro_models.array.cache import LIMIT_BYTES
+
+if TYPE_CHECKING:
+    from compiler.network import Network
+
+__all__ = ["compile_bytes", "run_bytes"]
+
+CELL_BYTES = 24
+"""A cell of a chip that runs: targets, codes, draws."""
+TRIAL_BYTES, CHIP_BYTES = 40, 9
+"""A cell of the layer that is calibrated, and of it for each chip on which candidates are tried."""
+OUTPUT_BYTES = 160
+"""An output of the layer that is calibrated, for each of its samples and chips: those of all its candidates."""
+TRIED = 16
+"""Candidates of a layer, at least."""
+LINE_BYTES = 12
+"""A line of a core, for each product in flight."""
+FEATURE_BYTES = 16
+"""A number of the inputs of a run."""
+SEED_BYTES = 1 << 13
+"""Figures of a run on one chip."""
+
+
+def _kept_matrices(cells: int, chips: int) -> int:
+    """Memory of the matrices that a process keeps of cores."""
+    return min(LIMIT_BYTES, 4 * cells * chips)
+
+
+def compile_bytes(net: FloatNetwork, placement: Placement, chips: int, images: int) -> int:
+    """Memory of a compilation, in bytes: targets, the chips of the largest layer, values of all calibration inputs."""
+    rows, columns = placement.cell_map.shape
+    images, cells = images_used(net, images), rows * columns
+    most = max(len({block.core for block in placement.of_layer(k)}) for k in range(len(net.layers)))
+    values = net.features + sum(step.operation.size for step in net.steps)
+    at_all = max(layer.inputs * positions for layer, positions in zip(net.layers, net.positions, strict=True))
+    samples = min(max(MOST_SAMPLES, images), images * max(net.positions))
+    return (
+        cells * (8 * placement.cores + (TRIAL_BYTES + CHIP_BYTES * chips) * most)
+        + 8 * images * (values + at_all)
+        + OUTPUT_BYTES * samples * chips * max(layer.outputs for layer in net.layers)
+        + 2 * LINE_BYTES * rows * min(POSITIONS, images * max(net.positions))
+        + _kept_matrices(TRIED * cells * most, chips)
+    )
+
+
+def run_bytes(network: "Network", images: int, seeds: int, *, codes: int, batch: int) -> int:
+    """Memory of a run, in bytes: one chip and what flows through it, inputs, and what is kept of all chips.
+
+    ``codes`` is what one chip's output codes take that are kept, ``batch`` the most images in flight.
+    """
+    cells = sum(core.targets_uS.size for core in network.cores)
+    rows = network.chip.macro_config().cell_map.rows
+    flying = min(POSITIONS, min(batch, images) * max(layer.positions for layer in network.program.layers))
+    outputs = 4 * len(network.program.output.scale) * images
+    return (
+        CELL_BYTES * cells + FEATURE_BYTES * images * network.model.features + LINE_BYTES * rows * flying
+        + (outputs + SEED_BYTES) * seeds + codes * (seeds + 1) + _kept_matrices(cells, seeds)
+    )

@@ -1,0 +1,95 @@
+"""What does not fit the memory is refused before the work, with both numbers."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mho
+from compiler import CompileOptions, compile_model
+from hw.config import load_chip
+from macro_models.errors import InputError
+from tests.compiler.importer.onnx_models import random_perceptron
+
+X = np.random.default_rng(0).normal(size=(8, 20)).astype(np.float32)
+OPTIONS = CompileOptions(seeds=1, samples=8)
+
+
+def compiled() -> mho.Net:
+    model = random_perceptron([20, 24, 3])
+    return mho.Net(compile_model(model, load_chip("tnsa16-core"), calibrate=X, options=OPTIONS))
+
+
+def test_compilation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("macro_models.files.memory.available_bytes", lambda: 10_000)
+    sentence = r"^compiling net with 8 inputs for \d+ cores would need about \d+ kB of memory, and 10 kB are available"
+    with pytest.raises(InputError, match=sentence):
+        compiled()
+
+
+@pytest.mark.parametrize("seeds", [100_000, 10**6, 2**32])
+def test_runs(seeds: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = compiled()
+    monkeypatch.setattr("macro_models.files.memory.available_bytes", lambda: 500_000_000)
+    sentence = rf"^a run of 8 images and {seeds} seeds would need about .*B of memory, and 500 MB are available; take"
+    with pytest.raises(InputError, match=sentence):
+        net.run(X, seeds=seeds)
+    assert net.run(X, seeds=2).outputs.shape == (2, 8, 3)
+
+
+PEAK = """
+import json, sys
+from pathlib import Path
+import numpy as np
+import compiler.compile, mho, mho.runs.running, sim.executor, sim.functional
+from compiler import CompileOptions, compile_model
+from hw.config import load_chip
+from tests.compiler.importer.onnx_models import random_perceptron
+
+def resident(field):
+    return next(1024 * int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(field))
+
+def check(needed, what, instead):
+    if what.startswith(sys.argv[1]):
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins here
+        started.append((needed, resident("VmRSS")))
+
+started = []
+compiler.compile.check_memory = mho.runs.running.check_memory = check
+if sys.argv[1] == "compiling":
+    sizes, samples, seeds = json.loads(sys.argv[2])
+    x = np.random.default_rng(0).normal(size=(samples, sizes[0])).astype("f4")
+    compile_model(
+        random_perceptron(sizes), load_chip("neurram-core"), calibrate=x,
+        options=CompileOptions(seeds=seeds, samples=samples),
+    )
+else:
+    images, seeds = json.loads(sys.argv[2])
+    net = mho.load(sys.argv[3])
+    net.run(np.random.default_rng(0).normal(size=(images, 784)).astype("f4"), seeds=seeds)
+print(started[0][0], resident("VmHWM") - started[0][1])
+"""
+"""Prints an estimate, and by how much memory grew from there to its peak."""
+
+
+def compare(*arguments: str) -> None:
+    ran = subprocess.run([sys.executable, "-c", PEAK, *arguments], capture_output=True, text=True, check=True)
+    estimate, peak = map(int, ran.stdout.split())
+    assert peak / 2 < estimate < 1.25 * peak
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["[[96, 64, 10], 2000, 4]", "[[512, 512, 10], 32, 2]"])
+def test_peak_of_a_compilation(case: str) -> None:
+    compare("compiling", case)
+
+
+@pytest.mark.slow
+def test_peaks_of_runs(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(8, 784)).astype(np.float32)
+    path = tmp_path / "net.mho"
+    compile_model(random_perceptron([784, 64, 10]), load_chip("neurram-core"), calibrate=x, options=OPTIONS).save(path)
+    for case in ("[8, 400]", "[10000, 1]", "[1000, 40]"):
+        compare("a run", case, str(path))
