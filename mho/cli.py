@@ -113,10 +113,10 @@ def run(argv: list[str]) -> int:
     try:
         return _run(argv)
     except (click.Abort, KeyboardInterrupt):
-        return _fail("interrupted", interrupt.CODE)
+        return _fail("interrupted", interrupt.delivered())
     except Exception as error:
         if interrupt.interrupted():  # what it became on its way through foreign code
-            return _fail("interrupted", interrupt.CODE)
+            return _fail("interrupted", interrupt.delivered())
         return _failure(error, argv)
 
 

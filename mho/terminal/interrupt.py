@@ -1,7 +1,9 @@
 """SIGINT, SIGTERM and SIGHUP end a command in one way: one line, exit code 130, nothing left behind.
 
-Until a command works there is nothing to clean up, and the process ends at once: an exception in the middle of an
-import of compiled code may be lost or become another. From then on it is a ``KeyboardInterrupt``.
+Until a command works there is nothing to clean up, and the process ends at once. From then on a signal is a
+``KeyboardInterrupt``, but not in the middle of an import: compiled modules lose an exception while they initialise
+themselves, make another of it, or crash. It is raised when the import is done, by a timer, which also raises it again
+where foreign code has swallowed it: until :func:`end` or :func:`delivered`, whenever no exception is on its way.
 """
 
 import atexit
@@ -11,10 +13,14 @@ import sys
 from types import FrameType
 from typing import Any, NoReturn
 
-__all__ = ["CODE", "end", "install", "interrupted", "work"]
+__all__ = ["CODE", "delivered", "end", "install", "interrupted", "work"]
 
 CODE = 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_IMPORTED_S, _SWALLOWED_S = 0.05, 1.0
+"""How often it is looked whether an import is done, and whether an interrupt was swallowed."""
+_IMPORT = "<frozen importlib"
+"""How the names of the import system's own files begin."""
 _state = {"working": False, "interrupted": False}
 
 
@@ -23,6 +29,7 @@ def install() -> None:
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _interrupt)
+    signal.signal(signal.SIGALRM, _again)
     sys.unraisablehook = _unraisable
 
 
@@ -36,10 +43,17 @@ def interrupted() -> bool:
     return _state["interrupted"]
 
 
+def delivered() -> int:
+    """Nothing more is to be interrupted; returns the exit code."""
+    for number in (*_SIGNALS, signal.SIGALRM):
+        if signal.getsignal(number) in (_interrupt, _again):
+            signal.signal(number, signal.SIG_IGN)
+    return CODE
+
+
 def end(code: int) -> NoReturn:
     """End the process; nothing more is to be interrupted."""
-    for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+    delivered()
     try:
         sys.stdout.flush()
     except Exception:  # it was said, or its reader went away; Python is not to try again
@@ -51,15 +65,34 @@ def end(code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
+def _interrupt(_number: int, frame: FrameType | None) -> None:
     if not _state["working"]:
         os.write(2, b"error: interrupted\n")
         os._exit(CODE)
     _state["interrupted"] = True
-    raise KeyboardInterrupt
+    _deliver(frame)
 
 
-def _unraisable(found: Any) -> None:
+def _again(_number: int, frame: FrameType | None) -> None:
+    if sys.exc_info()[0] is None:
+        _deliver(frame)
+
+
+def _deliver(frame: FrameType | None) -> None:
+    wait_s = _IMPORTED_S if _imports(frame) else _SWALLOWED_S
+    signal.setitimer(signal.ITIMER_REAL, wait_s, wait_s)
+    if wait_s == _SWALLOWED_S:
+        raise KeyboardInterrupt
+
+
+def _imports(frame: FrameType | None) -> bool:
+    """Whether an import is under way."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(_IMPORT):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _unraisable(_found: Any) -> None:
     """Python drops exceptions of destructors and callbacks; an interrupt among them comes again."""
-    if issubclass(found.exc_type, KeyboardInterrupt):
-        signal.raise_signal(signal.SIGINT)

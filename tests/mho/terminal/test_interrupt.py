@@ -73,3 +73,34 @@ def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.returncode == 0
     assert "tnsa16-core" in (tmp_path / "out").read_text()
+
+
+SWALLOWS = """
+import signal, sys, time
+from pathlib import Path
+from mho.terminal import interrupt
+interrupt.install()
+interrupt.work()
+sys.path.insert(0, str(Path.cwd()))
+Path("slow_import.py").write_text("import os, signal, time\\nos.kill(os.getpid(), signal.SIGHUP)\\ntime.sleep(0.3)\\nDONE = 1")
+try:
+    import slow_import
+    while True:
+        try:
+            time.sleep(30)
+        except KeyboardInterrupt:
+            print("swallowed", slow_import.DONE, flush=True)
+            break
+    time.sleep(30)
+except KeyboardInterrupt:
+    print("again", flush=True)
+    interrupt.end(interrupt.CODE)
+"""
+
+
+def test_an_interrupt_waits_for_an_import_and_comes_again(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SWALLOWS], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True,
+        capture_output=True, preexec_fn=ignore_nothing, timeout=25,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "swallowed 1\nagain\n", "")
