@@ -17,7 +17,8 @@ from hw.board import BoardConfig
 from hw.config import Chip
 from macro_models.errors import InputError, ToolError
 from macro_models.output import cannot_write, check_folder
-from sim.build.children import Workspace, run_tool
+from macro_models.workspace import Workspace
+from sim.build.children import run_tool
 
 __all__ = ["SEEDS", "BuildReport", "build", "prepare"]
 

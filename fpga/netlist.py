@@ -9,7 +9,8 @@ from pathlib import Path
 from fpga.boards import Board
 from fpga.build_report import error_line
 from macro_models.errors import InputError, ToolError
-from sim.build.children import Workspace, run_tool
+from macro_models.workspace import Workspace
+from sim.build.children import run_tool
 from sim.build.toolchain import require_tool
 from sim.build.verilate import cached_simulator
 

@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 import shutil
-import tempfile
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from hw.config import Chip
 from macro_models.errors import InputError
 from macro_models.output import cannot_write
+from macro_models.workspace import Workspace
 from rtl_gen.macro.pin_check import check_macro_pins
 from rtl_gen.parts import part_texts, part_top, part_wrap
 from rtl_gen.statistics import Statistics, count
@@ -166,9 +166,10 @@ def _write(
     texts = texts | {_REPORT: json.dumps(report, indent=2) + "\n"}
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
+        workspace = Workspace("generate", output.parent)
     except OSError as error:
         raise cannot_write(output, error) from error
+    temporary = workspace.path
     try:
         for path, text in texts.items():
             target = temporary / "new" / path
@@ -179,6 +180,7 @@ def _write(
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(output / path, target)
         if output.exists():
+            workspace.keep()
             output.rename(temporary / "old")
         (temporary / "new").rename(output)
     except OSError as error:
@@ -186,7 +188,7 @@ def _write(
             (temporary / "old").rename(output)
         raise cannot_write(output, error) from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        workspace.close()
     return GenerationReport(
         directory=output, top=name, wrap=options["wrap"], statistics=statistics, files=entries, kept=tuple(kept)
     )

@@ -4,6 +4,7 @@ A build is named by the hash of everything that goes into it, and is moved into 
 that run at once never see half of one.
 """
 
+from macro_models.workspace import Workspace
 import errno
 import fcntl
 import hashlib
@@ -18,7 +19,7 @@ from functools import cache
 from pathlib import Path
 
 from macro_models.errors import ToolError
-from sim.build.children import Workspace, run_tool
+from sim.build.children import run_tool
 
 __all__ = [
     "HDL",

@@ -12,7 +12,8 @@ from typing import NoReturn
 
 from macro_models import MacroModel
 from macro_models.errors import ToolError
-from sim.build.children import Child, Workspace
+from macro_models.workspace import Workspace
+from sim.build.children import Child
 from sim.build.simulators import Simulator
 from sim.build.toolchain import cache_folder, cocotb_environment, keep_log
 from sim.core.batch import Batch, BatchResult, Outcome

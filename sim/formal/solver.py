@@ -11,7 +11,8 @@ from enum import Enum
 from pathlib import Path
 
 from macro_models.errors import ToolError
-from sim.build.children import Child, Workspace
+from macro_models.workspace import Workspace
+from sim.build.children import Child
 
 __all__ = ["Engine", "Outcome", "Verdict", "solve", "tool", "versions"]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hw.noc.config import MeshConfig
 from hw.noc.flit import BodyLayout, FlitLayout, coordinate_bits
 from hw.noc.router.model import Delivery, Traffic
-from sim.build.children import Workspace
+from macro_models.workspace import Workspace
 from sim.build.toolchain import HDL, cached_build, hash_files, run_logged
 from sim.build.verilate import compiler_key, verilate, verilog_modules
 

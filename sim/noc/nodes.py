@@ -15,7 +15,7 @@ from hw.noc.reduction.trees import Group, entries
 from hw.noc.registers.packet import NODE_BITS, Burst, host_address, host_address_bits
 from hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
 from macro_models.errors import ToolError
-from sim.build.children import Workspace
+from macro_models.workspace import Workspace
 from sim.build.toolchain import run_logged
 from sim.noc.mesh import build_mesh, word_count
 

@@ -251,3 +251,30 @@ def test_emit_core_writes_the_verilog_alone(tmp_path: Path) -> None:
     assert files[0].name == "core.v"
     assert sorted(files) == sorted((tmp_path / "rtl").iterdir())
     assert "module mho_core (" in files[0].read_text()
+
+
+KILLED = """
+import os, pathlib, sys
+from hw.config import load_chip
+from rtl_gen import generate
+
+def rename(*_):
+    os.kill(os.getpid(), 9)
+
+pathlib.Path.rename = rename
+generate(load_chip("tnsa16-core"), sys.argv[1])
+"""
+
+
+def test_what_a_killed_process_left_is_swept_but_not_what_there_was(tmp_path: Path) -> None:
+    def killed() -> list[Path]:
+        assert subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "out")]).returncode == -9
+        return list(tmp_path.glob(".*"))
+
+    assert len(killed()) == 1
+    generate(load_chip("tnsa16-core"), tmp_path / "out")
+    assert not list(tmp_path.glob(".*"))
+    # Killed from here on, a process may have what there was in its folder.
+    (left,) = killed()
+    generate(load_chip("tnsa16-core"), tmp_path / "out")
+    assert list(tmp_path.glob(".*")) == [left]

@@ -82,7 +82,8 @@ from mho.terminal import interrupt
 interrupt.install()
 interrupt.work()
 sys.path.insert(0, str(Path.cwd()))
-Path("slow_import.py").write_text("import os, signal, time\\nos.kill(os.getpid(), signal.SIGHUP)\\ntime.sleep(0.3)\\nDONE = 1")
+module = "import os, signal, time; os.kill(os.getpid(), signal.SIGHUP); time.sleep(0.3); DONE = 1"
+Path("slow_import.py").write_text(module)
 try:
     import slow_import
     while True:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from macro_models.errors import ToolError
-from sim.build.children import Child, Workspace, run_tool
+from macro_models.workspace import Workspace
+from sim.build.children import Child, run_tool
 
 ROOT = Path(__file__).parents[3]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
@@ -19,7 +20,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 OWNER = """
 import signal, sys
 from pathlib import Path
-from sim.build.children import Workspace, run_tool
+from macro_models.workspace import Workspace
+from sim.build.children import run_tool
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 with Workspace("test", Path(sys.argv[1])) as folder:
     run_tool(["sh", "-c", "sleep 600 & echo $! $$ >../pids.new; mv ../pids.new ../pids; sleep 600; true"], folder, folder / "log")
