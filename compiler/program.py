@@ -14,7 +14,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.exact.operation import LSB_SEGMENT_BITS, MvmOperation
+from macro_models.bound import constant_input
+from macro_models.exact.operation import MvmOperation
 from macro_models.exact.vector import (
     Encode,
     Largest,
@@ -41,6 +42,7 @@ __all__ = [
     "Operation",
     "OutputStage",
     "Program",
+    "RunLayer",
     "RunMvm",
     "Stage",
     "Watch",
@@ -172,8 +174,7 @@ class Layer:
 
 def row_codes(codes: NDArray[np.integer], spread: NDArray[np.int32], op: MvmOperation) -> Lanes:
     """Codes of a layer's rows, of shape (batch, rows); see :class:`Layer`."""
-    constant = 1 if op.segments == 1 else (1 << LSB_SEGMENT_BITS) + 1
-    return np.where(spread == DITHER, constant, codes[:, spread]).astype(np.int16)
+    return np.where(spread == DITHER, constant_input(op), codes[:, spread]).astype(np.int16)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,6 +210,10 @@ Watch = Callable[[int, int, int], None]
 """Is told (layer, how many of its inputs were clipped, how many there were)."""
 
 
+RunLayer = Callable[[Call, Lanes, Callable[[int, int], None] | None], Lanes]
+"""Carries out a layer: (call, codes of its value (batch, elements), who is told what is clipped) -> its lanes."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Program:
     """A program: the host's quantisation, the stages and their layers, the host's dequantisation."""
@@ -229,6 +234,11 @@ class Program:
         ``images`` are the numbers of the images, of shape (batch,); ``mvm`` carries out the products; ``watch`` is told
         how many inputs of a layer were beyond what its codes reach: not of a layer that takes the network's input.
         """
+        return self.run_layers(lanes, lambda call, codes, notice: run_call(
+            call, self.layers[call.layer], codes, images, mvm, notice), watch)
+
+    def run_layers(self, lanes: Lanes, run: RunLayer, watch: Watch | None = None) -> Lanes:
+        """:meth:`run`, with what carries out a layer at all of its positions."""
         values: list[Lanes | None] = [lanes]
         last_use, takers = {value: k for k, stage in enumerate(self.stages) for value in stage.inputs}, self.takers
         for k, stage in enumerate(self.stages):
@@ -237,7 +247,7 @@ class Program:
             op, taker = stage.operation, takers.get(k + 1)
             notice = None if watch is None or taker is None else partial(watch, taker)
             if isinstance(op, Call):
-                values.append(run_call(op, self.layers[op.layer], taken, images, mvm, notice))
+                values.append(run(op, taken, notice))
             else:
                 if isinstance(op, Encode) and notice is not None:
                     notice(op.clipped(taken), taken.size)

@@ -82,6 +82,8 @@ class RunAccount:
         Clock cycles of each image, all products one after the other, of shape (images,).
     seconds
         Wall-clock time of all products.
+    codes_by_layer
+        Codes that were kept: of each layer (images, positions * columns), product by product.
     """
 
     def __init__(self, program: Program, images: int, keep: int) -> None:
@@ -89,6 +91,7 @@ class RunAccount:
         self.cycles = np.zeros(images, dtype=np.int64)
         self.seconds = 0.0
         self._layers = [_LayerAccount(layer) for layer in program.layers]
+        self.codes_by_layer: dict[int, NDArray[np.int16]] = {}
         self._codes: Codes = {}
         self._batch = slice(0, 0)
 
@@ -99,21 +102,32 @@ class RunAccount:
         if taker is not None:
             self.clipped(taker, self.program.input.clipped(x), x.size)
 
-    def product(
-        self, layer: int, mvm: Mvm, codes: NDArray[np.int16], cycles: NDArray[np.int64], seconds: float
-    ) -> None:
+    def codes_of(self, layer: int, mvm: Mvm, first: int, codes: NDArray[np.int16]) -> None:
+        """See :class:`sim.backend.Account`."""
+        self._layers[layer].add(mvm, codes)
+        positions = self.program.layers[layer].positions
+        image, position = divmod(first, positions)
+        image += self._batch.start
+        if image < self.keep:
+            rows = self._room(layer)[mvm.operation].reshape(self.keep, positions, -1)
+            rows = rows[image : image + -(-len(codes) // positions), position : position + len(codes)]
+            rows[:] = codes[: rows.shape[0] * rows.shape[1]].reshape(rows.shape)
+
+    def _room(self, layer: int) -> dict[int, NDArray[np.int16]]:
+        """Where the codes of a layer are kept, by the numbers of its operations: parts of one array."""
+        if layer not in self.codes_by_layer:
+            one = self.program.layers[layer]
+            sizes = [one.positions * len(m.columns) for m in one.mvms]
+            held = self.codes_by_layer[layer] = np.empty((self.keep, sum(sizes)), dtype=np.int16)
+            for mvm, size, end in zip(one.mvms, sizes, np.cumsum(sizes), strict=True):
+                self._codes[layer, mvm.operation] = held[:, end - size : end]
+        return {at: codes for (k, at), codes in self._codes.items() if k == layer}
+
+    def spent(self, cycles: NDArray[np.int64], seconds: float) -> None:
         """See :class:`sim.backend.Account`."""
         images = self._batch.stop - self._batch.start
         self.cycles[self._batch] += cycles.astype(np.int64).reshape(images, -1).sum(axis=1)
         self.seconds += seconds
-        self._layers[layer].add(mvm, codes)
-        kept = min(self.keep, self._batch.stop) - self._batch.start
-        if kept > 0:
-            rows = codes.reshape(images, -1)
-            at = layer, mvm.operation
-            if at not in self._codes:
-                self._codes[at] = np.empty((self.keep, rows.shape[1]), dtype=np.int16)
-            self._codes[at][self._batch.start : self._batch.start + kept] = rows[:kept]
 
     def clipped(self, layer: int, count: int, total: int) -> None:
         """See :class:`sim.backend.Account`."""

@@ -48,10 +48,15 @@ class BackendResult:
 class Account(Protocol):
     """What a run of a program is told while it goes on."""
 
-    def product(
-        self, layer: int, mvm: Mvm, codes: NDArray[np.int16], cycles: NDArray[np.int64], seconds: float
-    ) -> None:
-        """A product of a layer gave ``codes``, of shape (batch, columns), in ``cycles``, (batch,)."""
+    def codes_of(self, layer: int, mvm: Mvm, first: int, codes: NDArray[np.int16]) -> None:
+        """A product of a layer gave ``codes``, of shape (vectors, columns): of vector ``first`` of the batch, and up.
+
+        Vectors are in the order of images, and of the layer's positions of an image.
+        """
+        ...
+
+    def spent(self, cycles: NDArray[np.int64], seconds: float) -> None:
+        """A product took ``cycles`` for each vector of the batch, of shape (vectors,)."""
         ...
 
     def clipped(self, layer: int, count: int, total: int) -> None:
@@ -150,7 +155,8 @@ class HostScheduled(Backend):
             start = time.perf_counter()
             result = self.mvm(mvm.core, mvm.op, mask, x, op_id)
             codes = result.codes[:, mvm.columns]
-            account.product(layer, mvm, codes, np.asarray(result.cycles), time.perf_counter() - start)
+            account.codes_of(layer, mvm, 0, codes)
+            account.spent(np.asarray(result.cycles), time.perf_counter() - start)
             return codes
 
         return program.run(lanes, images, product, account.clipped)

@@ -42,6 +42,8 @@ class Execution:
         Output codes of every product, (layer, operation) -> (images, columns of the product) int16, in half steps; the
         columns are those that the product converts, in the network's order. Of a layer at several positions of an image
         (images, positions * columns), position by position. Of as many images as was asked for.
+    codes_by_layer
+        The same codes, those of all products of a layer side by side.
     layers
         Figures of each layer.
     mvms
@@ -54,6 +56,7 @@ class Execution:
 
     outputs: NDArray[Any]
     codes: dict[tuple[int, int], NDArray[np.int16]]
+    codes_by_layer: dict[int, NDArray[np.int16]]
     layers: tuple[LayerFigures, ...]
     mvms: int
     cycles: NDArray[np.int64]
@@ -157,8 +160,8 @@ def execute(
         if progress:
             progress(first + len(part), len(x))
     return Execution(
-        outputs=network.model.finish(outputs), codes=account.codes, layers=account.layers,
-        mvms=network.mvms_per_image * len(x), cycles=account.cycles, seconds=account.seconds,
+        outputs=network.model.finish(outputs), codes=account.codes, codes_by_layer=account.codes_by_layer,
+        layers=account.layers, mvms=network.mvms_per_image * len(x), cycles=account.cycles, seconds=account.seconds,
     )
 
 

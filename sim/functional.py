@@ -1,20 +1,26 @@
 """The functional backend: the numpy models alone. It needs nothing that is not Python."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from compiler.layer_run import LayerRun
+from compiler.program import Call, Mvm, Program
 from hw.config import Chip
 from hw.core.write_verify import WriteVerifyParameters
 from hw.kinds import Timing, timing
 from macro_models import MacroModel, Masks
 from macro_models.cells.pulses import PulseArray
 from macro_models.exact.operation import MvmOperation
-from sim.backend import BackendResult, HostScheduled
+from sim.backend import Account, BackendResult, HostScheduled
 from sim.cells.write_verify import ProgramRun, reference_run
 
 __all__ = ["FunctionalBackend"]
+
+KEPT_CELLS = 1 << 22
+"""Pairs of cells of a program whose products are kept ready from batch to batch."""
 
 
 class FunctionalBackend(HostScheduled):
@@ -26,6 +32,8 @@ class FunctionalBackend(HostScheduled):
         self._cores: list[MacroModel] = []
         self._cfg: Timing | None = None
         self._chip: Chip | None = None
+        self._bound_to: Program | None = None
+        self._bound: dict[int, LayerRun] = {}
 
     def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
         """Take a chip and its programmed cores."""
@@ -33,6 +41,7 @@ class FunctionalBackend(HostScheduled):
         self.rows = chip.macro_config().cell_map.rows
         self._chip = chip
         self._cores = list(cores)
+        self._bound_to = None
 
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
         """Run ``op`` on a batch; see :class:`sim.backend.Backend`."""
@@ -45,6 +54,45 @@ class FunctionalBackend(HostScheduled):
             cycles=self._cfg.cycles(op, result.steps),
             analog=self._cfg.analog_cycles(op, result.steps),
         )
+
+    def run(
+        self, program: Program, masks: Sequence[Masks], lanes: NDArray[np.int16], images: NDArray[np.integer],
+        account: Account,
+    ) -> NDArray[np.int16]:
+        """Run a program on a batch of images; see :class:`sim.backend.Backend`."""
+        if self._cfg is None:
+            raise RuntimeError("The backend must be open.")
+        cfg = self._cfg
+
+        def run_layer(
+            call: Call, codes: NDArray[np.int16], notice: Callable[[int, int], None] | None
+        ) -> NDArray[np.int16]:
+            layer, start = program.layers[call.layer], time.perf_counter()
+            vectors = len(codes) * len(call.patches)
+            taken = {m.operation: np.empty((vectors, m.op.segments), dtype=np.int64) for m in layer.mvms}
+
+            def hear(mvm: Mvm, first: int, found: NDArray[np.int16], steps: NDArray[np.int64]) -> None:
+                taken[mvm.operation][first : first + len(steps)] = steps
+                account.codes_of(call.layer, mvm, first, found)
+
+            lanes = self._layer(program, call, masks).run(codes, images, hear, notice)
+            seconds = (time.perf_counter() - start) / len(layer.mvms)
+            for mvm in layer.mvms:
+                account.spent(cfg.cycles(mvm.op, taken[mvm.operation]), seconds)
+            return lanes
+
+        return program.run_layers(lanes, run_layer, account.clipped)
+
+    def _layer(self, program: Program, call: Call, masks: Sequence[Masks]) -> LayerRun:
+        """A layer, bound to the cores: kept from batch to batch as long as not too much is."""
+        if self._bound_to is not program:
+            self._bound_to, self._bound = program, {}
+        found = self._bound.get(id(call))
+        if found is None:
+            found = LayerRun(call, program.layers[call.layer], self._cores, masks)
+            if sum(len(m.rows) * len(m.columns) for layer in program.layers for m in layer.mvms) <= KEPT_CELLS:
+                self._bound[id(call)] = found
+        return found
 
     def program(
         self,
@@ -62,4 +110,5 @@ class FunctionalBackend(HostScheduled):
     def close(self) -> None:
         """Forget the cores."""
         self._cores = []
-        self._cfg = self._chip = None
+        self._bound = {}
+        self._cfg = self._chip = self._bound_to = None

@@ -47,6 +47,7 @@ __all__ = [
     "TABLE_HALF",
     "Encode",
     "Largest",
+    "LeafSum",
     "Limit",
     "Requantise",
     "Root",
@@ -129,6 +130,48 @@ def sum_leaves(leaves: Sequence[tuple[Lanes, NDArray[np.integer]]], outputs: int
             chosen = order[turn == k]
             total[:, target[chosen]] += values[:, chosen]
     return total
+
+
+class LeafSum:
+    """:func:`scale_leaf` and :func:`sum_leaves` of one product, for batch after batch.
+
+    Parameters
+    ----------
+    multiplier, outputs
+        Of each column.
+    shift
+        Of the leaves.
+    top
+        Largest magnitude of a code.
+    """
+
+    def __init__(self, multiplier: NDArray[np.integer], outputs: NDArray[np.integer], shift: int, top: int) -> None:
+        half = (1 << shift) >> 1
+        self._kind = np.int32 if top * int(multiplier.max(initial=0)) + half < 2**31 else np.int64
+        self._multiplier, self._half, self._shift = multiplier.astype(self._kind), self._kind(half), self._kind(shift)
+        self._outputs, turn = outputs, int(np.bincount(outputs).max(initial=1))
+        first, count = int(outputs[0]), len(outputs) // turn
+        tiled = np.array_equal(outputs, np.tile(np.arange(first, first + count), turn))
+        self._tiles = (slice(first, first + count), turn) if tiled else None
+
+    def add(self, total: Lanes, codes: NDArray[np.integer]) -> None:
+        """Adds the leaves of ``codes``, (batch, columns), to ``total``, (batch, outputs), with wrap-around."""
+        product = codes.astype(self._kind)
+        product *= self._multiplier
+        product += self._half
+        product >>= self._shift
+        leaves = product.astype(np.int16)
+        if self._tiles is None:
+            total += sum_leaves([(leaves, self._outputs)], total.shape[1])
+            return
+        target, turn = self._tiles
+        count = len(self._outputs) // turn
+        while turn > 1:
+            # Half of the columns onto the others; where their number is odd, the first stays alone.
+            left = turn - turn // 2
+            leaves[:, (turn % 2) * count : left * count] += leaves[:, left * count : turn * count]
+            turn = left
+        total[:, target] += leaves[:, :count]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from macro_models.exact.converter import convert
 from macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
 from macro_models.tnsa.sensing import Steps
 
-__all__ = ["convert_charge", "segment_inputs"]
+__all__ = ["convert_charge", "count_steps", "segment_inputs"]
 
 
 def segment_inputs(op: MvmOperation, x: NDArray[np.floating]) -> tuple[NDArray[np.floating], ...]:
@@ -31,21 +31,31 @@ def convert_charge(
     if op.converter is Converter.BINARY and not steps.equal:
         codes, taken = convert(op, charge.astype(np.int64), steps.pos, steps.neg, enabled)
         return codes.astype(np.int16), taken
-    # The floor of a rounded quotient is exact: |A| / s stays below the next integer by at least 1 / s, and rounding
-    # adds at most |A| / s * 2**-24, which is less as |A| < 2**24 (2**-53 and 2**53 in double). A step that is too
-    # large to be exact itself is larger than every charge.
+    codes, taken = count_steps(op, charge, steps)
+    if enabled.all():
+        return codes, taken
+    codes *= enabled
+    return codes, _steps_taken(op, codes)
+
+
+def count_steps(
+    op: MvmOperation, charge: NDArray[np.floating], steps: Steps
+) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
+    """:func:`convert_charge` of lines that are all enabled; ``charge`` is written to."""
+    # A charge is odd and a step even, so that the quotient is never whole and its floor gives both polarities: n and
+    # -n - 1. The floor of a rounded quotient is exact: |A| / s stays away from the integers by at least 1 / s, and
+    # rounding moves it by at most |A| / s * 2**-24, which is less as |A| < 2**24 (2**-53 and 2**53 in double). A step
+    # that is too large to be exact itself is larger than every charge.
     pos, neg = steps.floats[charge.dtype.type]
     if steps.equal:
-        count = charge / pos
+        count = np.divide(charge, pos, out=charge)
     else:
         count = np.maximum(charge / pos, 0.0)
         count += np.minimum(charge / neg, 0.0)
-    np.clip(count, -op.max_steps, op.max_steps, out=count)
-    np.trunc(count, out=count)
-    count *= 2.0
-    count += np.copysign(charge.dtype.type(1.0), charge)
-    codes = count.astype(np.int16)
-    codes *= enabled
+    np.clip(count, -op.max_steps - 1, op.max_steps, out=count)
+    codes = np.floor(count, out=count).astype(np.int16)
+    codes += codes
+    codes += np.int16(1)
     if op.relu:
         np.maximum(codes, 0, out=codes)
     return codes, _steps_taken(op, codes)

@@ -18,6 +18,7 @@ from macro_models.exact.operation import STEP_FRACTION_BITS, Converter, Directio
 from macro_models.exact.random import NORMAL_ONE, NormalsAhead, Purpose, normal_codes
 from macro_models.exact.shift_register import ShiftRegister
 from macro_models.macro import MvmResult
+from macro_models.tnsa.bound import FoldedProduct
 from macro_models.tnsa.config import TnsaConfig
 from macro_models.tnsa.conversion import convert_charge, segment_inputs
 from macro_models.tnsa.neuron import COUNT_TOP, UNIT_STEP, Counter, Integrator
@@ -338,6 +339,16 @@ class TnsaModel:
         """Charges of a batch as exact integers in single or double precision, whichever holds them."""
         return key.charge(product, x, x_top, *key.draws(product, op_id, self.seed, self.core))
 
+    def _converted(
+        self, op: MvmOperation, key: Key, product: Product, x: NDArray[np.floating], op_id: NDArray[np.uint64],
+        samples: int,
+    ) -> NDArray[Any]:
+        """Charges for :meth:`answer_steps`: :meth:`_charge`, or :meth:`_counted` of a neuron that is not ideal."""
+        if self.neuron is None:
+            return self._charge(key, product, x, op_id, samples)
+        noise = key.draws(product, op_id, self.seed, self.core)
+        return self._counted(key, product, x, op_id, samples, op.step_code, op.max_steps, *noise)
+
     def _counted(
         self,
         key: Key,
@@ -394,17 +405,33 @@ class TnsaModel:
             x_block = inputs[block].astype(product.matrix.dtype)
             for segment, (planes, part) in enumerate(zip(op.segment_planes, segment_inputs(op, x_block), strict=True)):
                 numbers, samples = ids[block] + np.uint64(segment), 2**planes - 1
-                if self.neuron is None:
-                    charge = self._charge(key, product, part, numbers, samples)
-                else:
-                    noise = key.draws(product, numbers, self.seed, self.core)
-                    charge = self._counted(key, product, part, numbers, samples, op.step_code, op.max_steps, *noise)
+                charge = self._converted(op, key, product, part, numbers, samples)
                 found, taken[block, segment] = convert_charge(op, charge, steps, enabled)
                 codes[block] = combine_segments(codes[block], found)
         if key.blocks is not None:
             narrow, codes = codes, np.zeros((len(inputs), self.config.lines), dtype=np.int16)
             codes[:, key.columns] = narrow
         return MvmResult(codes, taken)
+
+    def bind(
+        self, op: MvmOperation, masks: Masks, rows: NDArray[np.integer], taken: NDArray[np.integer], inputs: int,
+        columns: NDArray[np.integer],
+    ) -> FoldedProduct:
+        """See :func:`macro_models.bound.bind`."""
+        assert op.direction is Direction.FORWARD
+        enabled = masks.enabled(op)
+        key = self.key(False, masks.word_lines(op)).narrow(enabled)
+
+        def charge(
+            key: Key, product: Product, x: NDArray[np.floating], op_id: NDArray[np.uint64], samples: int
+        ) -> NDArray[Any]:
+            return self._converted(op, key, product, x, op_id, samples)
+
+        quiet = self.neuron is None and self.register is None and key.variance is None and key.output_noise is None
+        return FoldedProduct(
+            op, key, enabled[key.columns], self.answer_steps(key, op.step_code), rows=rows, taken=taken, inputs=inputs,
+            columns=columns, charge=charge, quiet=quiet,
+        )
 
     def supports(self, op: MvmOperation) -> bool:
         """Whether this macro carries out such operations: a neuron that is not ideal only counts."""

@@ -16,7 +16,7 @@ from macro_models import MacroModel, Masks
 from macro_models.errors import ToolError
 from macro_models.exact.operation import MvmOperation
 from macro_models.kinds import eager_macro
-from sim.backend import BackendResult
+from sim.backend import BackendResult, HostScheduled
 from sim.core.words import MaskImage
 from sim.executor import execute
 from sim.functional import FunctionalBackend
@@ -107,7 +107,9 @@ async def _put(ctx: Any, port: Any, payload: Any) -> None:
 
 
 class _FirstProduct(FunctionalBackend):
-    """The functional backend, which remembers the first product that it was asked for."""
+    """The functional backend product by product, which remembers the first that it was asked for."""
+
+    run = HostScheduled.run
 
     def __init__(self) -> None:
         super().__init__()

@@ -103,10 +103,7 @@ class _Job:
     ) -> SeedRun:
         """One pass of the inputs through one chip, with the codes of ``kept`` images."""
         done = self._execute(backend, seed, causes, codes_of=kept, progress=progress)
-        codes = {
-            name: np.concatenate([c for (layer, _), c in sorted(done.codes.items()) if layer == k], axis=1)
-            for k, name in enumerate(self.names)
-        }
+        codes = {name: done.codes_by_layer[k] for k, name in enumerate(self.names)}
         return SeedRun(
             seed=seed, outputs=done.outputs, codes=codes,
             layers=dict(zip(self.names, done.layers, strict=True)), mvms=done.mvms, cycles=int(done.cycles.sum()),

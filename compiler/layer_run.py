@@ -1,0 +1,122 @@
+"""A layer on programmed cores at all positions of many images, fast: the bits of :func:`~compiler.program.run_call`.
+
+Vectors, a position of an image each, go through in blocks that stay in the cache of a processor, from the elements of
+the value to the lanes of the outputs. Patches are never there as a whole, and an input that drives several rows is
+taken once (:mod:`macro_models.bound`).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm
+from macro_models import MacroModel, Masks
+from macro_models.bound import BoundProduct, bind, constant_input
+from macro_models.exact.vector import PAD, LeafSum, largest_code
+
+__all__ = ["LayerRun", "Sink"]
+
+Lanes = NDArray[np.int16]
+
+BLOCK = 1 << 16
+"""Codes of a block, as far as its vectors allow."""
+FEWEST = 64
+"""Vectors of a block at least."""
+
+Sink = Callable[[Mvm, int, Lanes, NDArray[np.int64]], None]
+"""Is told (product, number of the first vector, codes (vectors, columns), decrements (vectors, segments))."""
+
+
+class LayerRun:
+    """A layer, bound to its cores.
+
+    Parameters
+    ----------
+    call, layer
+        What is computed.
+    cores, masks
+        The programmed cores by the numbers that products give, and their masks.
+    """
+
+    def __init__(
+        self, call: Call, layer: Layer, cores: "Sequence[MacroModel] | dict[int, MacroModel]", masks: Sequence[Masks]
+    ) -> None:
+        self.call, self.layer = call, layer
+        self._products = [_Product(call, layer, mvm, cores[mvm.core], masks[mvm.core]) for mvm in layer.mvms]
+        widest = max(len(mvm.columns) for mvm in layer.mvms)
+        self._block = max(FEWEST, BLOCK // widest)
+        # Elements beyond those of the value: what stands for padding, and the constant of dithered rows.
+        pads = np.unique(call.pad) if (call.patches == PAD).any() else np.zeros(0, dtype=np.int16)
+        self._beyond = np.append(pads, constant_input(layer.mvms[0].op)).astype(np.float32)
+        self._pads = np.searchsorted(pads, call.pad) if len(pads) else np.zeros(len(call.pad), dtype=np.intp)
+        self._indices: dict[int, list[NDArray[np.intp]]] = {}
+
+    def run(
+        self, codes: Lanes, images: NDArray[np.integer], sink: Sink | None = None,
+        notice: Callable[[int, int], None] | None = None,
+    ) -> Lanes:
+        """Shape (batch, outputs * positions) from codes of shape (batch, elements).
+
+        ``notice`` as of :func:`~compiler.program.run_call`.
+        """
+        layer, positions, (batch, elements) = self.layer, len(self.call.patches), codes.shape
+        indices = self._index(elements)
+        values = np.empty((batch, elements + len(self._beyond)), dtype=np.float32)
+        values[:, :elements] = codes
+        values[:, elements:] = self._beyond
+        made = np.empty((batch * positions, layer.outputs), dtype=np.int16)
+        numbers = images.astype(np.uint64) << np.uint64(OP_ID_IMAGE_SHIFT)
+        steps = np.arange(positions, dtype=np.uint64) * np.uint64(layer.conversions)
+        clipped = 0
+        for image, position in _blocks(batch, positions, self._block):
+            first = image.start * positions + position.start
+            op_id = (numbers[image, None] + steps[position]).reshape(-1)
+            total = np.zeros((len(op_id), layer.outputs), dtype=np.int16)
+            for product, index in zip(self._products, indices, strict=True):
+                x = values[image].take(index[position].reshape(-1), axis=1).reshape(len(op_id), -1)
+                found = product.bound.compute(x, op_id + np.uint64(product.mvm.operation))
+                if sink is not None:
+                    sink(product.mvm, first, found.codes, found.steps)
+                product.leaves.add(total, found.codes)
+            if notice is not None and layer.root.requantise is not None:
+                clipped += layer.root.clipped(total)
+            made[first : first + len(op_id)] = layer.root.compute(total)
+        if notice is not None and layer.root.requantise is not None:
+            notice(clipped, made.size)
+        return made.reshape(batch, positions, -1).transpose(0, 2, 1).reshape(batch, -1)
+
+    def _index(self, elements: int) -> list[NDArray[np.intp]]:
+        """What each product takes at each position, of a value of so many elements: (positions, inputs)."""
+        if elements not in self._indices:
+            patches = self.call.patches.astype(np.intp)
+            patches = np.where(patches == PAD, elements + self._pads, patches)
+            last = np.full((len(patches), 1), elements + len(self._beyond) - 1)
+            self._indices = {elements: [np.hstack([patches[:, p.inputs], last]) for p in self._products]}
+        return self._indices[elements]
+
+
+class _Product:
+    """A product of a layer: which of the layer's inputs it takes, and what takes its codes."""
+
+    def __init__(self, call: Call, layer: Layer, mvm: Mvm, core: MacroModel, masks: Masks) -> None:
+        self.mvm = mvm
+        spread = layer.spread[mvm.first : mvm.first + len(mvm.rows)]
+        self.inputs = np.unique(spread[spread != DITHER])
+        taken = np.where(spread == DITHER, len(self.inputs), np.searchsorted(self.inputs, spread))
+        self.bound: BoundProduct = bind(core, mvm.op, masks, mvm.rows, taken, len(self.inputs) + 1, mvm.columns)
+        self.leaves = LeafSum(mvm.multiplier, mvm.outputs, layer.shift, largest_code(mvm.op))
+
+
+def _blocks(batch: int, positions: int, size: int) -> Iterator[tuple[slice, slice]]:
+    """Images and positions of each block: several whole images, or part of one."""
+    if positions >= size:
+        pieces = -(-positions // size)
+        edges = [positions * k // pieces for k in range(pieces + 1)]
+        for image in range(batch):
+            for k in range(pieces):
+                yield slice(image, image + 1), slice(edges[k], edges[k + 1])
+        return
+    each = size // positions
+    for image in range(0, batch, each):
+        yield slice(image, min(image + each, batch)), slice(0, positions)
