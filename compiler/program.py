@@ -14,9 +14,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.model.evaluated import Evaluated
 from macro_models.bound import constant_input
 from macro_models.exact.operation import MvmOperation
 from macro_models.exact.vector import (
+    LANE_MAX,
     Encode,
     Largest,
     Limit,
@@ -36,6 +38,7 @@ __all__ = [
     "DITHER",
     "OP_ID_IMAGE_SHIFT",
     "Call",
+    "Host",
     "InputStage",
     "Layer",
     "Mvm",
@@ -191,7 +194,25 @@ class Call:
     window: Window | None = None
 
 
-Operation = Call | Encode | Select | Largest | WeightedSum | Limit | Table
+@dataclass(frozen=True, kw_only=True)
+class Host:
+    """Work of the host on the way: from lanes to numbers, operators of ONNX on them, back to lanes.
+
+    ``taken`` of shape (elements of all inputs,) and ``unit`` (elements,) are what one unit of each lane stands for. The
+    numbers are double precision and each image is done by itself, so that the lanes are those of every backend.
+    """
+
+    step: Evaluated
+    taken: NDArray[np.float64]
+    unit: NDArray[np.float64]
+
+    def compute(self, lanes: NDArray[np.integer]) -> Lanes:
+        """Lanes of shape (batch, elements) from lanes of shape (batch, elements of all inputs)."""
+        made = self.step.compute(lanes * self.taken)
+        return np.clip(np.rint(made / self.unit), -LANE_MAX, LANE_MAX).astype(np.int16)
+
+
+Operation = Call | Encode | Select | Largest | WeightedSum | Limit | Table | Host
 
 
 @dataclass(frozen=True, kw_only=True)

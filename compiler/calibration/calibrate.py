@@ -18,10 +18,10 @@ from compiler.calibration.carried import ANCHORS, HIDDEN_ANCHORS, Handed, InLane
 from compiler.calibration.layer_lowering import Product, lower_last, lower_layer, smallest_scale
 from compiler.calibration.quantisers import Quantiser
 from compiler.calibration.search import Search
-from compiler.calibration.stage_lowering import equalise, lower_step
+from compiler.calibration.stage_lowering import centre, equalise, lower_evaluated, lower_step
 from compiler.mapping import Placement
 from compiler.model import FloatNetwork
-from compiler.model.stages import Linear, Maximum
+from compiler.model.stages import Evaluated, Linear, Maximum
 from compiler.options import CompileOptions
 from compiler.program import Call, Layer, Operation, OutputStage, Program, Stage
 from hw.config import Chip
@@ -156,7 +156,18 @@ class Calibrator:
         if isinstance(op, Maximum) and (rescaled := equalise(op, taken.unit)) is not None:
             stage, unit = rescaled
             taken = self._in_lanes(self._append(stage, taken.numbers), _on_each(stage, taken.lanes), unit, taken.zero)
+        if isinstance(op, Evaluated):
+            return self._evaluated(k, op, taken)
         stage, unit = lower_step(op, taken.unit, np.abs(self.bench.wanted[k + 1]).max(axis=0))
+        return self._in_lanes(self._append(stage, taken.numbers), _on_each(stage, taken.lanes), unit)
+
+    def _evaluated(self, k: int, op: Evaluated, taken: InLanes) -> InLanes:
+        """A step by a table, or at the host."""
+        seen, middle = self.network.steps[k].gather(self.bench.wanted), 0.0
+        if op.pointwise and (moved := centre(taken.unit, seen)) is not None:
+            stage, middle = moved
+            taken = self._in_lanes(self._append(stage, taken.numbers), _on_each(stage, taken.lanes), taken.unit)
+        stage, unit = lower_evaluated(op, taken.unit, seen, self.bench.wanted[k + 1], middle)
         return self._in_lanes(self._append(stage, taken.numbers), _on_each(stage, taken.lanes), unit)
 
     # Layers --------------------------------------------------------------------------------------

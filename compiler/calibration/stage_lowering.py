@@ -8,8 +8,10 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from compiler.calibration.quantisers import Quantiser
+from compiler.model.evaluated import Evaluated
 from compiler.model.functions import TABLES
 from compiler.model.stages import Combine, Gather, Map, Maximum
+from compiler.program import Host
 from macro_models.exact.vector import (
     LANE_MAX,
     MULTIPLIER_MAX,
@@ -25,7 +27,7 @@ from macro_models.exact.vector import (
     WeightedSum,
 )
 
-__all__ = ["Units", "element_groups", "equalise", "lower_encode", "lower_step", "tied"]
+__all__ = ["Units", "centre", "element_groups", "equalise", "lower_encode", "lower_evaluated", "lower_step", "tied"]
 
 Float = NDArray[np.float64]
 VectorOperation = Select | Largest | WeightedSum | Limit | Table
@@ -34,6 +36,12 @@ Units = Float
 
 ROOM = 4.0
 """Lanes of a weighted sum reach this many times as far as its values during calibration did, if they can at all."""
+
+TABLE_ROOM, HOST_ROOM = 1.25, 2.0
+"""Tables of functions and lanes that the host makes reach this many times as far as during calibration."""
+
+NEAR = 0.25
+"""A range whose middle is further from 0 than this part of it is moved to 0 before its table."""
 
 MOST_GAIN = 32.0
 """A channel's lanes are enlarged at most this times as much as those of another: all share one shift."""
@@ -160,3 +168,40 @@ def lower_step(op: Gather | Maximum | Combine | Map, unit: Units, reached: Float
     entries = np.rint(function.compute(argument) * LANE_MAX).astype(np.int16)
     table = Table(multiplier=_multipliers(ratio, shift), shift=shift, entries=entries)
     return table, np.full(op.size, 1.0 / LANE_MAX)
+
+
+def centre(unit: Units, taken: Float) -> tuple[WeightedSum, float] | None:
+    """Lanes less the middle of what they stand for, and that middle; None where 0 is near enough to it.
+
+    ``taken`` are the values during calibration, of shape (images, elements).
+    """
+    low, high = float(taken.min(initial=0.0 if not taken.size else np.inf)), float(taken.max(initial=-np.inf))
+    middle = (low + high) / 2
+    if abs(middle) <= NEAR * (high - low) or not unit.any():
+        return None
+    index = np.arange(len(unit), dtype=np.int32)[:, None]
+    return _weighted(index, unit[:, None], np.full(len(unit), -middle), unit)[0], middle
+
+
+def lower_evaluated(op: Evaluated, unit: Units, taken: Float, made: Float, middle: float) -> tuple[Host | Table, Units]:
+    """A step of operators of ONNX as a table, or as work of the host; ``taken`` and ``made`` are from calibration.
+
+    The lanes stand for what is taken less ``middle``. Beyond what was seen, a table goes on for a quarter of it.
+    """
+    if not op.pointwise:
+        reached = HOST_ROOM * float(np.abs(made).max(initial=0.0)) or 1.0
+        units = np.full(op.size, reached / LANE_MAX)
+        return Host(step=op, taken=unit, unit=units), units
+    half = TABLE_ROOM * max(float(np.abs(taken - middle).max(initial=0.0)), 1e-30)
+    resolution = TABLE_HALF / half
+    argument = middle + (np.arange(2 * TABLE_HALF) - TABLE_HALF) / resolution
+    low, high = float(made.min(initial=np.inf)), float(made.max(initial=-np.inf))
+    beyond = high - low
+    values = np.clip(op.compute(argument[:, None])[:, 0], low - beyond, high + beyond)
+    one = (float(np.abs(values).max()) or 1.0) / LANE_MAX
+    ratio = unit * resolution
+    shift = _shift(float(ratio.max()))
+    table = Table(
+        multiplier=_multipliers(ratio, shift), shift=shift, entries=np.rint(values / one).astype(np.int16)
+    )
+    return table, np.full(op.size, one)

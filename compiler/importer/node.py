@@ -61,11 +61,10 @@ def rectify(node: Node) -> Node | None:
 
 
 def _is_join(node: Node) -> bool:
-    """Whether a node puts the outputs of several layers into order: the groups of a convolution."""
+    """Whether a node puts the outputs of layers into order: the groups of a convolution, positions before channels."""
     op = node.operation
     return (
         isinstance(op, Gather)
-        and len(node.inputs) > 1
         and all(one.layer is not None for one in node.inputs)
         and np.array_equal(np.sort(op.index), np.arange(sum(one.size for one in node.inputs)))
     )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.importer.activation import Flow, Unsupported
+from compiler.importer.flow import Flow, Unsupported
 from compiler.importer.onnx_spatial import add_values
 from compiler.model.stages import Map
 

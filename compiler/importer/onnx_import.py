@@ -1,43 +1,63 @@
-"""Import of ONNX networks. Nothing of the file is ever executed: it is read, checked and folded.
+"""Import of ONNX networks: read, checked, run on samples, understood, and compared with what the samples gave.
 
-Accepted are graphs with one input, in which a value passes through operators of :data:`SUPPORTED`; everything between
-two non-linearities becomes one :class:`~compiler.model.network.LinearLayer`, at one or at many positions of an image.
+Everything between two non-linearities becomes one :class:`~compiler.model.network.LinearLayer`, at one or at many
+positions. What is no product with constant weights is done by the digital side, by tables, or at the host
+(:mod:`compiler.importer.regions`).
 """
 
-import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
-from onnx import TensorProto, numpy_helper
-from onnx.external_data_helper import load_external_data_for_tensor
 
-from compiler.importer.activation import Flow, Unsupported
+from compiler.importer.batch import batch_axis, sample_pair
+from compiler.importer.flow import Flow, Unsupported
+from compiler.importer.graph import Graph, Op
+from compiler.importer.model_file import check_shapes, freeze, load, modern, opset_of, with_shapes, without_claims
+from compiler.importer.movers import MOVERS, move
 from compiler.importer.node import Node, steps_of
-from compiler.importer.onnx_constants import FOLDABLE, attributes, fold, numpy_type
-from compiler.importer.onnx_ml import ML_DOMAIN, ML_HANDLERS
-from compiler.importer.onnx_operators import AT_THE_END, HANDLERS, SUPPORTED, Value
+from compiler.importer.numbers import attributes
+from compiler.importer.onnx_ml import ML_HANDLERS
+from compiler.importer.onnx_operators import HANDLERS, Value, weights
+from compiler.importer.probe import NodeError, Values, probe, read_graph, sentence
+from compiler.importer.products import einsum, join, parse_einsum
+from compiler.importer.regions import HOST, TABLE, TAIL, evaluated, form_regions, inner
+from compiler.importer.rewrite import without_quantisation
 from compiler.model import FloatNetwork
+from compiler.model.onnx_run import ML_DOMAIN
 from macro_models.errors import InputError, argument
-from macro_models.files import FileKind, read_file
 
-__all__ = ["SUPPORTED", "import_onnx"]
-
-MIN_OPSET, MAX_OPSET = 8, 25
-MODEL = FileKind("ONNX model", 1 << 31)
-MOST_ELEMENTS = 1 << 26
-"""Elements of a value, without the batch: more than any chip can take."""
+__all__ = ["import_onnx"]
 
 Array = NDArray[Any]
 
+MOST_DIFFERENCE = 2e-3
+"""Of what is imported from what the model gives, relative to its largest number."""
 
-def import_onnx(model: str | Path | bytes | onnx.ModelProto, *, output: str | None = None) -> FloatNetwork:
+
+def import_onnx(
+    model: str | Path | bytes | onnx.ModelProto, *, output: str | None = None,
+    frozen: Mapping[str, Array] | None = None, shapes: Mapping[str, Sequence[int]] | None = None,
+    x: Array | None = None,
+) -> FloatNetwork:
     """Reads a network from a file, from its bytes or from a loaded model.
 
-    ``output`` chooses among several outputs of the graph.
+    Parameters
+    ----------
+    model
+        What is read. Nothing of it is executed but operators of ONNX on numbers.
+    output
+        Which of several outputs of the graph.
+    frozen
+        Inputs of the graph that are constants, by name.
+    shapes
+        Whole shapes of inputs, by name, where the file leaves them open.
+    x
+        Inputs, of shape (samples, ...), on which the network is compared with the model; random ones otherwise.
 
     Raises
     ------
@@ -45,230 +65,183 @@ def import_onnx(model: str | Path | bytes | onnx.ModelProto, *, output: str | No
         If the model cannot be read or uses what is not supported: one sentence that names the file, the node and the
         operator.
     """
-    where, proto = _load(model)
-    bare = _without_claims(where, proto)
-    _check_shapes(where, bare, strict=False)
-    network = _Importer(where, proto, output).run()
+    where, proto = load(model)
+    proto = freeze(where, with_shapes(where, proto, shapes or {}), frozen or {})
+    opset_of(where, proto)
+    bare = without_claims(where, proto)
+    check_shapes(where, bare, strict=False)
+    proto = modern(where, proto)
+    graph = read_graph(where, proto, _choose_output(where, proto, output), opset_of(where, proto))
+    with np.errstate(all="ignore"):
+        network = _first_that_fits(where, graph, proto, x)
     # Last, because the importer's own sentences say more.
-    _check_shapes(where, bare, strict=True)
+    check_shapes(where, bare, strict=True)
     return network
 
 
-def _load(model: str | Path | bytes | onnx.ModelProto) -> tuple[str, onnx.ModelProto]:
-    folder: Path | None = None
-    if isinstance(model, (str, Path)):
-        path = Path(model)
-        where, folder = str(path), path.parent
-        proto = _parse(read_file(path, MODEL), where)
-    elif isinstance(model, bytes):
-        where, proto = "the model", _parse(model, "the model")
-    else:
-        where, proto = model.graph.name or "the model", model
-    _load_external(where, proto, folder)
-    return where, proto
+def _choose_output(where: str, proto: onnx.ModelProto, wanted: str | None) -> str:
+    names = [o.name for o in proto.graph.output]
+    if wanted is not None and wanted not in names:
+        raise InputError(f"{where}: has no output {wanted!r}; it has {', '.join(names) or 'none'}")
+    if wanted is None and len(names) != 1:
+        raise InputError(
+            f"{where}: has {len(names)} outputs ({', '.join(names)}); choose one by its name with "
+            f"{argument('output', 'model_output')}"
+        )
+    return wanted or names[0]
 
 
-def _without_claims(where: str, proto: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy that the checker passed, without what the file says of shapes: runtimes take it for a hint, if at all."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(proto)
-    del copy.graph.value_info[:]
-    for output in copy.graph.output:
-        # The checker asks for a shape, and does not know sequences of dictionaries, as ZipMap makes them.
-        if output.type.HasField("sequence_type"):
-            output.type.tensor_type.elem_type = TensorProto.FLOAT
-        output.type.tensor_type.shape.SetInParent()
-    try:
-        onnx.checker.check_model(copy)
-    except (onnx.checker.ValidationError, ValueError) as error:
-        raise InputError(f"{where}: is no valid ONNX model: {_first_line(error)}") from None
-    for output, given in zip(copy.graph.output, proto.graph.output, strict=True):
-        output.CopyFrom(given)
-        if given.type.HasField("tensor_type"):
-            output.type.tensor_type.ClearField("shape")
-    _without_weights(copy.graph)
-    return copy
-
-
-def _without_weights(graph: onnx.GraphProto) -> None:
-    """Large constants become inputs of their type and shape, so that inference has little to take along."""
-    inputs, small = {i.name for i in graph.input}, []
-    for tensor in graph.initializer:
-        if math.prod(tensor.dims) <= 1024:
-            small.append(tensor)
-        elif tensor.name not in inputs:
-            graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
-    del graph.initializer[:]
-    graph.initializer.extend(small)
-
-
-def _check_shapes(where: str, bare: onnx.ModelProto, *, strict: bool) -> None:
-    """Refuse values with more elements than any chip can take; if ``strict``, types and shapes that contradict."""
-    try:
-        found = onnx.shape_inference.infer_shapes(bare, check_type=strict, strict_mode=strict)
-    except (onnx.shape_inference.InferenceError, ValueError) as error:
-        raise InputError(f"{where}: is no valid ONNX model: {_first_line(error)}") from None
-    for value in (*found.graph.input, *found.graph.value_info, *found.graph.output):
-        dims = [d.dim_value for d in value.type.tensor_type.shape.dim]
-        if math.prod(max(1, d) for d in dims[1:]) > MOST_ELEMENTS:
-            raise InputError(
-                f"{where}: value {value.name!r} has shape {dims}; at most {MOST_ELEMENTS} elements are supported"
-            )
-
-
-def _parse(data: bytes, where: str) -> onnx.ModelProto:
-    try:
-        proto = onnx.load_model_from_string(data)
-    except (DecodeError, ValueError):
-        raise InputError(f"{where}: is no ONNX model (its bytes cannot be decoded)") from None
-    if not proto.HasField("graph"):
-        raise InputError(f"{where}: is no ONNX model (it has no graph)")
-    return proto
-
-
-def _load_external(where: str, proto: onnx.ModelProto, folder: Path | None) -> None:
-    tensors = [*proto.graph.initializer, *(a.t for node in proto.graph.node for a in node.attribute)]
-    for tensor in (t for t in tensors if t.data_location == TensorProto.EXTERNAL):
-        name = next((e.value for e in tensor.external_data if e.key == "location"), "")
-        if folder is None or "\0" in name or not (folder / name).is_file():
-            raise InputError(
-                f"{where}: weights {tensor.name!r} are in the file {name!r}, which is not beside the model"
-            )
-        MODEL.check(folder / name, (folder / name).stat().st_size)
+def _first_that_fits(where: str, graph: Graph, proto: onnx.ModelProto, x: Array | None) -> FloatNetwork:
+    """The network with the first dimension as that of the batch; if that is a fixed number, else of whole inputs."""
+    _check_inputs(where, graph)
+    firsts = {i.shape[0] if i.shape else 0 for i in graph.inputs}
+    ways = [True] if None in firsts or 1 in firsts else [True, False]
+    if any(len(i.shape) < 2 and None not in i.shape for i in graph.inputs):
+        ways = [False]
+    errors: list[InputError] = []
+    for batched in ways:
         try:
-            load_external_data_for_tensor(tensor, str(folder))
-        except (OSError, ValueError, onnx.checker.ValidationError) as error:
+            return _Importer(where, replace(graph, batched=batched), proto, x).run()
+        except InputError as error:
+            errors.append(error)
+    raise errors[-1]
+
+
+def _check_inputs(where: str, graph: Graph) -> None:
+    names = ", ".join(i.name for i in graph.inputs) or "none"
+    if len(graph.inputs) != 1:
+        raise InputError(
+            f"{where}: has {len(graph.inputs)} inputs ({names}); models with exactly one are supported: "
+            f"{argument('freeze', 'freeze')} makes constants of the others"
+        )
+    for value in graph.inputs:
+        if not value.shape or any(d is None or d < 1 for d in value.shape[1:]) or 0 in value.shape:
+            shape = ["unknown" if not d else d for d in value.shape]
             raise InputError(
-                f"{where}: weights {tensor.name!r} cannot be read from {name!r}: {_first_line(error)}"
-            ) from None
-        tensor.data_location = TensorProto.DEFAULT
-        del tensor.external_data[:]
-
-
-def _first_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+                f"{where}: input {value.name!r} has shape {shape}; a batch dimension followed by fixed dimensions is "
+                f"supported: give them with {argument('input_shape', 'input_shape')}"
+            )
 
 
 class _Importer:
-    """One walk over the nodes of a graph."""
+    """One reading of a graph, with the first dimension as that of the batch or not."""
 
-    def __init__(self, where: str, proto: onnx.ModelProto, output: str | None) -> None:
-        self.where, self.graph = where, proto.graph
-        self.opset = next((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), 1)
-        if not MIN_OPSET <= self.opset <= MAX_OPSET:
-            raise InputError(f"{where}: opset {self.opset} is not supported; opsets {MIN_OPSET} to {MAX_OPSET} are")
-        self.output = self._choose_output(output)
+    def __init__(self, where: str, graph: Graph, proto: onnx.ModelProto, x: Array | None) -> None:
+        self.where, self.raw, self.proto, self.x = where, graph, proto, x
         self.values: dict[str, Value] = {}
 
     def run(self) -> FloatNetwork:
-        self._read_constants()
-        name, shape = self._read_input()
-        nodes = self._needed()
-        self._look_ahead(nodes)
-        self._pin(name)
-        with np.errstate(all="ignore"):
-            for node in nodes:
-                self._visit(node)
-        result = self.values.get(self.output)
-        if not isinstance(result, Flow):
-            raise InputError(f"{self.where}: output {self.output!r} does not depend on the input")
-        result = self._finish(result)
+        try:
+            graph, feeds, wanted, axis = self._prepare()
+        except NodeError as error:
+            raise InputError(f"{self.where}: {error}") from None
+        self.graph = graph
+        self.inner, self.users = inner(graph), {k: len(v) for k, v in graph.users().items()}
+        size, first = sum(v.size for v in feeds.values()), graph.inputs[0]
+        self.values.update(graph.constants)
+        self.values[first.name] = Flow(
+            shape=feeds[first.name].shape, scale=np.ones(size), offset=np.zeros(size), batched=graph.batched,
+            node=Node(operation=None, size=size),
+        )
+        self._pin(first.name)
+        for op in graph.ops:
+            self._visit(op)
+        result = self.values[graph.output]
+        assert isinstance(result, Flow)
+        flow = result.end_layers().shaped(axis)
+        elem_type = next(o for o in self.proto.graph.output if o.name == graph.output).type.tensor_type.elem_type
+        if elem_type:
+            flow = flow.cast(_output_type(elem_type))
+        shape = feeds[first.name].shape[1 if graph.batched else 0 :] or (1,)
         network = FloatNetwork(
-            name=self.graph.name or "network", input_name=name, input_shape=shape, steps=steps_of(result.node),
-            host=result.host, output_name=self.output,
+            name=graph.name, input_name=first.name, input_shape=shape, steps=steps_of(flow.node), host=flow.host,
+            output_name=graph.output,
         )
         if not network.layers:
             raise InputError(f"{self.where}: has no layer with weights; a Gemm, MatMul or Conv is needed")
         self._check_finite(network)
+        self._compare(network, feeds[first.name], wanted, axis)
         return network
 
-    # Inputs, outputs, constants ------------------------------------------------------------------
-
-    def _choose_output(self, wanted: str | None) -> str:
-        names = [o.name for o in self.graph.output]
-        if wanted is not None and wanted not in names:
-            raise InputError(f"{self.where}: has no output {wanted!r}; it has {', '.join(names) or 'none'}")
-        if wanted is None and len(names) != 1:
-            raise InputError(
-                f"{self.where}: has {len(names)} outputs ({', '.join(names)}); choose one by its name with "
-                f"{argument('output', 'model_output')}"
-            )
-        return wanted or names[0]
-
-    def _read_constants(self) -> None:
-        if self.graph.sparse_initializer:
-            raise InputError(f"{self.where}: sparse weights are not supported; dense ones are")
-        for tensor in self.graph.initializer:
-            try:
-                self.values[tensor.name] = numpy_helper.to_array(tensor)
-            except (ValueError, TypeError, KeyError) as error:
-                raise InputError(
-                    f"{self.where}: weights {tensor.name!r} cannot be read: {_first_line(error)}"
-                ) from None
-
-    def _read_input(self) -> tuple[str, tuple[int, ...]]:
-        inputs = [i for i in self.graph.input if i.name not in self.values]
-        if len(inputs) != 1:
-            names = ", ".join(i.name for i in inputs) or "none"
-            raise InputError(f"{self.where}: has {len(inputs)} inputs ({names}); models with exactly one are supported")
-        (value,) = inputs
-        tensor = value.type.tensor_type
-        if not value.type.HasField("tensor_type") or not tensor.HasField("shape"):
-            raise InputError(
-                f"{self.where}: input {value.name!r} has no shape; a batch of fixed-size inputs is supported"
-            )
-        dims = [d.dim_value if d.HasField("dim_value") else 0 for d in tensor.shape.dim]
-        if len(dims) < 2 or min(dims[1:]) < 1:
-            raise InputError(
-                f"{self.where}: input {value.name!r} has shape {[d or 'unknown' for d in dims]}; a batch dimension "
-                "followed by fixed dimensions is supported"
-            )
-        shape = tuple(dims[1:])
-        size = int(np.prod(shape, dtype=np.int64))
-        self.values[value.name] = Flow(
-            shape=shape,
-            scale=np.ones(size),
-            offset=np.zeros(size),
-            batch=dims[0] or None,
-            node=Node(operation=None, size=size),
-        )
-        return value.name, shape
-
-    def _needed(self) -> list[onnx.NodeProto]:
-        """Nodes that the chosen output depends on, in the order of the file, which is topological."""
-        wanted = {self.output}
-        nodes: list[onnx.NodeProto] = []
-        for node in reversed(self.graph.node):
-            if wanted.intersection(node.output):
-                nodes.append(node)
-                wanted.update(node.input)
-        return nodes[::-1]
-
-    def _look_ahead(self, nodes: list[onnx.NodeProto]) -> None:
-        """Notes how many operators take a value, and of which values more is made than the host can do."""
-        self.users: dict[str, int] = {}
-        self.inner: set[str] = set()
-        outside = _complements(nodes)
-        for node in reversed(nodes):
-            here = node.op_type in AT_THE_END or node.output[0] in outside
-            deep = not here or any(o in self.inner for o in node.output)
-            for name in node.input:
-                self.users[name] = self.users.get(name, 0) + (node.op_type != "Shape")
-                if deep and node.op_type != "Shape":
-                    self.inner.add(name)
+    def _prepare(self) -> tuple[Graph, Values, Array, int | None]:
+        """The graph as it is understood, an input, what it gives, and which of its dimensions is the batch."""
+        raw = self.raw
+        one, two = sample_pair(raw, self.x)
+        graph, values = probe(raw, one)
+        if raw.output not in values:
+            raise InputError(f"{self.where}: output {raw.output!r} does not depend on the input")
+        axis = batch_axis(self.where, raw, graph, values, one, two)
+        if without_quantisation(graph, inner(graph)):
+            graph, values = probe(graph, one)
+        wanted = values[graph.output]
+        form_regions(graph)
+        return graph, one, wanted, axis
 
     def _pin(self, name: str) -> None:
         value = self.values[name]
         if isinstance(value, Flow) and self.users.get(name, 0) > 1:
             self.values[name] = value.pin()
 
-    def _finish(self, flow: Flow) -> Flow:
-        flow = flow.end_layers().shaped()
-        value = next(o for o in self.graph.output if o.name == self.output)
-        elem_type = value.type.tensor_type.elem_type
-        if elem_type:
-            flow = flow.cast(numpy_type(elem_type))
-        return flow
+    # Nodes ---------------------------------------------------------------------------------------
+
+    def _visit(self, op: Op) -> None:
+        try:
+            result = self._apply(op, [self.values[name] if name else None for name in op.inputs])
+        except (ValueError, LookupError, TypeError, ArithmeticError, MemoryError) as error:
+            reason = " ".join(str(error).split()) or "it cannot be read"
+            raise InputError(f"{self.where}: {sentence(op, reason)}") from None
+        for name, value in zip(op.outputs, result if isinstance(result, tuple) else (result,), strict=False):
+            if name:
+                self.values[name] = value
+                self._pin(name)
+
+    def _apply(self, op: Op, inputs: list[Value | None]) -> Value | tuple[Flow, ...]:
+        while inputs and inputs[-1] is None:
+            inputs.pop()
+        if op.kind in (TABLE, HOST, TAIL):
+            return self._region(op, [x for x in inputs if isinstance(x, Flow)])
+        attrs = attributes(op.proto) | {"opset": self.graph.opset, "node": op.name}
+        if op.domain == ML_DOMAIN:
+            return ML_HANDLERS[op.kind](inputs, attrs)
+        if op.kind == "Einsum":
+            rule = parse_einsum(op, self.graph)
+            assert rule is not None
+            x, w = inputs if rule.first else inputs[::-1]
+            assert isinstance(x, Flow)
+            return einsum(x, weights(w), rule, op.name)
+        if op.kind == "Concat" and len(inputs) == 2 and all(isinstance(x, Flow) and x.host for x in inputs):
+            first, second = (x for x in inputs if isinstance(x, Flow))
+            return second.complement(first)
+        if op.kind in MOVERS:
+            return self._move(op, inputs)
+        attrs |= {"inner": op.outputs[0] in self.inner, "type": self.graph.types[op.outputs[0]]}
+        return HANDLERS[op.kind](inputs, attrs)
+
+    def _move(self, op: Op, inputs: list[Value | None]) -> tuple[Flow, ...]:
+        (flow,) = inputs[:1] if isinstance(inputs[0], Flow) else [None]
+        if isinstance(flow, Flow) and flow.host:
+            # At the end, the same numbers under other dimensions.
+            shape = self.graph.shapes[op.outputs[0]]
+            if op.kind not in ("Identity", "Flatten", "Reshape", "Squeeze", "Unsqueeze"):
+                raise Unsupported(f"it follows {flow.host[0].kind}, which is supported at the end only")
+            return (flow.with_shape(shape),)
+        return move(op, inputs, self.graph.opset)
+
+    def _region(self, op: Op, flows: list[Flow]) -> Flow:
+        """What a table, the host on the way, or the host at the end makes of values."""
+        step, shape = evaluated(op, self.graph), self.graph.shapes[op.outputs[0]]
+        if op.kind == TAIL:
+            if len(flows) == 1:
+                return flows[0].end_with(step, shape)
+            joined = [f.on_chip().materialise() for f in flows]
+            return _side_by_side(joined).end_with(step, shape)
+        if op.kind == TABLE:
+            (flow,) = (f.on_chip().materialise() for f in flows)
+            return flow.then(step, shape=shape)
+        joined = [f.on_chip().materialise() for f in flows]
+        return joined[0].then(step, *[f.node for f in joined], shape=shape)
+
+    # Checks --------------------------------------------------------------------------------------
 
     def _check_finite(self, network: FloatNetwork) -> None:
         """Products and quotients of finite numbers may be none."""
@@ -282,53 +255,31 @@ class _Importer:
         if not all(np.isfinite(x).all() for x in sums):
             raise InputError(f"{self.where}: constants multiply to numbers that are NaN or infinite")
 
-    # Nodes ---------------------------------------------------------------------------------------
-
-    def _visit(self, node: onnx.NodeProto) -> None:
-        try:
-            learned = node.domain == ML_DOMAIN and node.op_type in ML_HANDLERS
-            if node.domain not in ("", "ai.onnx") and not learned:
-                raise Unsupported(f"operators of {node.domain!r} are not supported; supported are {SUPPORTED}")
-            inputs = [self.values[name] if name else None for name in node.input]
-            while inputs and inputs[-1] is None:
-                inputs.pop()
-            if any(isinstance(i, Flow) for i in inputs):
-                result = self._apply(node, inputs)
-            elif node.op_type in FOLDABLE:
-                result = fold(node, [i for i in inputs if isinstance(i, np.ndarray)])
-            else:
-                raise Unsupported(f"this operator is not supported; supported are {SUPPORTED}")
-        except (ValueError, LookupError, TypeError, ArithmeticError, MemoryError) as error:
-            name = node.name or (node.output[0] if node.output else "")
-            raise InputError(f"{self.where}: node {name!r} ({node.op_type}): {_first_reason(error)}") from None
-        for name, value in zip(node.output, result if isinstance(result, tuple) else (result,), strict=False):
-            self.values[name] = value
-            self._pin(name)
-
-    def _apply(self, node: onnx.NodeProto, inputs: list[Value | None]) -> Value | tuple[Flow, Flow]:
-        attrs = attributes(node)
-        attrs["opset"] = self.opset
-        attrs["node"] = node.name or node.output[0]
-        if node.domain == ML_DOMAIN:
-            return ML_HANDLERS[node.op_type](inputs, attrs)
-        handler = HANDLERS.get(node.op_type)
-        if handler is None:
-            raise Unsupported(f"this operator is not supported; supported are {SUPPORTED}")
-        attrs["inner"] = node.output[0] in self.inner
-        return handler(inputs, attrs)
+    def _compare(self, network: FloatNetwork, x: Array, wanted: Array, axis: int | None) -> None:
+        """The network and the model give the same for a sample."""
+        got = network.compute(x[None] if not self.graph.batched else x)
+        wanted = wanted[None] if axis is None else wanted
+        if got.shape == wanted.shape:
+            finite = np.isfinite(wanted.astype(np.float64)) & np.isfinite(got.astype(np.float64))
+            a, b = got[finite].astype(np.float64), wanted[finite].astype(np.float64)
+            if not a.size or np.abs(a - b).max() <= MOST_DIFFERENCE * np.abs(b).max() + 1e-6:
+                return
+            found = f"differ by {np.abs(a - b).max():.3g} of {np.abs(b).max():.3g}"
+        else:
+            found = f"have shape {list(got.shape)} instead of {list(wanted.shape)}"
+        raise InputError(
+            f"{self.where}: the outputs of what was understood {found} for a sample: it is not compiled, since its "
+            "answers would be wrong; please report the model"
+        )
 
 
-def _complements(nodes: list[onnx.NodeProto]) -> set[str]:
-    """Values that make both probabilities of a binary classifier of one: ``Concat(1 - p, p)`` of a Sigmoid ``p``."""
-    made = {name: node for node in nodes for name in node.output}
-    found: set[str] = set()
-    for node in nodes:
-        if node.op_type == "Concat" and len(node.input) == 2:
-            rest, p = (made.get(name) for name in node.input)
-            if rest and p and (rest.op_type, p.op_type) == ("Sub", "Sigmoid") and rest.input[1] == node.input[1]:
-                found |= {node.output[0], rest.output[0]}
-    return found
+def _side_by_side(flows: Sequence[Flow]) -> Flow:
+    """All elements of several values in a row."""
+    grid = np.arange(sum(f.size for f in flows))
+    return join([f.node for f in flows], grid, flows[0])
 
 
-def _first_reason(error: Exception) -> str:
-    return " ".join(str(error).split()) or "it cannot be evaluated"
+def _output_type(elem_type: int) -> np.dtype[Any]:
+    """Type of the output in numpy; those that it does not know are float32."""
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(elem_type)
+    return dtype if dtype.kind in "fiub" else np.dtype(np.float32)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.importer.activation import Flow, Unsupported
-from compiler.importer.onnx_constants import BATCH
+from compiler.importer.flow import Flow, Unsupported
+from compiler.importer.products import gemm
 
 __all__ = ["ML_DOMAIN", "ML_HANDLERS"]
 
@@ -23,11 +23,17 @@ def _scaler(x: Flow, attrs: dict[str, Any]) -> Flow:
     return x.affine(scale, -offset * scale)
 
 
+def _linear(x: Flow, weight: NDArray[np.float64], name: str) -> Flow:
+    """A product with weights (outputs, features) of a row of features."""
+    x = x.with_shape((1, x.size)) if len(x.shape) < 2 else x
+    return gemm(x, weight.T, left=True, turned=False, name=name)
+
+
 def _linear_regressor(x: Flow, attrs: dict[str, Any]) -> Flow:
     if attrs.get("post_transform", b"NONE") != b"NONE":
         raise Unsupported(f"post_transform {attrs['post_transform'].decode()} is not supported; NONE is")
     weight = np.asarray(attrs["coefficients"], dtype=np.float64).reshape(int(attrs.get("targets", 1)), -1)
-    return x.linear(weight, attrs["node"]).affine(1.0, np.asarray(attrs.get("intercepts", [0.0]), dtype=np.float64))
+    return _linear(x, weight, attrs["node"]).affine(1.0, np.asarray(attrs.get("intercepts", [0.0]), dtype=np.float64))
 
 
 def _linear_classifier(x: Flow, attrs: dict[str, Any]) -> tuple[Flow, Flow]:
@@ -37,7 +43,7 @@ def _linear_classifier(x: Flow, attrs: dict[str, Any]) -> tuple[Flow, Flow]:
     if not len(labels) or weight.size % len(labels) or weight.size // len(labels) != x.size:
         raise Unsupported("its labels are no numbers, or not one for each row of its coefficients")
     intercepts = np.asarray(attrs.get("intercepts", np.zeros(len(labels))), dtype=np.float64)
-    scores = x.linear(weight.reshape(len(labels), -1), attrs["node"]).affine(1.0, intercepts)
+    scores = _linear(x, weight.reshape(len(labels), -1), attrs["node"]).affine(1.0, intercepts)
     after = attrs.get("post_transform", b"NONE").decode()
     if after not in ("NONE", "LOGISTIC", "SOFTMAX"):
         raise Unsupported(f"post_transform {after} is not supported; NONE, LOGISTIC and SOFTMAX are")
@@ -60,7 +66,7 @@ def _extract(inputs: Sequence[Flow | NDArray[Any] | None], attrs: dict[str, Any]
         raise Unsupported("it takes elements of a computed value; labels by the index of their class are supported")
     if table.dtype.kind not in "fiu":
         raise Unsupported("its labels are no numbers; choose the output of probabilities")
-    return index.look_up(np.ravel(table)).relabel([1, BATCH])
+    return index.look_up(np.ravel(table)).with_shape((1, index.size))
 
 
 def _one(apply: Callable[[Flow, dict[str, Any]], Flow | tuple[Flow, Flow]]) -> Handler:
@@ -77,11 +83,6 @@ ML_HANDLERS: dict[str, Handler] = {
     "LinearRegressor": _one(_linear_regressor),
     "LinearClassifier": _one(_linear_classifier),
     "Normalizer": _one(_normalizer),
-    "ZipMap": _one(lambda x, a: x),
     "ArrayFeatureExtractor": _extract,
 }
-"""By operator: (inputs, attributes with the name of the node) -> value or values.
-
-Of a ZipMap, which makes a dictionary of each row of scores, the scores are taken as they are, in the order of its
-labels.
-"""
+"""By operator: (inputs, attributes with the name of the node) -> value or values."""

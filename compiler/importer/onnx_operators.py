@@ -1,50 +1,33 @@
 """The operators that a network may have: what each does to the values that flow through the graph."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.importer.activation import Flow, Unsupported
+from compiler.importer.flow import Flow, Unsupported
+from compiler.importer.numbers import attribute_axes
 from compiler.importer.onnx_activations import ACTIVATIONS, gated, leaky
-from compiler.importer.onnx_constants import BATCH, integers, numpy_type
 from compiler.importer.onnx_spatial import (
-    add_values,
     average_pool,
-    concat,
     convolution,
     global_pool,
+    largest,
+    largest_of,
     max_pool,
-    pad,
-    reduce_mean,
+    reduce_sum,
+    transposed_convolution,
+    weighted,
 )
+from compiler.importer.products import gemm, matmul
+from compiler.model.onnx_run import is_float
 
-__all__ = ["HANDLERS", "SUPPORTED", "Attributes", "Value"]
+__all__ = ["HANDLERS", "Attributes", "Value", "weights"]
 
 Array = NDArray[Any]
 Value = Array | Flow
 Attributes = dict[str, Any]
-
-SUPPORTED = (
-    "Gemm, MatMul, Conv, Add, Sub, Mul, Div (by constants), Relu, LeakyRelu, PRelu, Elu, Selu, Gelu, HardSwish, "
-    "HardSigmoid, Swish, Mish, Softplus, Clip, Sigmoid, Tanh, BatchNormalization, MaxPool, AveragePool, "
-    "GlobalAveragePool, GlobalMaxPool, ReduceMean, Concat, Pad, Flatten, Reshape, Squeeze, Unsqueeze, Transpose, "
-    "Identity, Dropout, Cast, Neg, Scaler, LinearRegressor, LinearClassifier and, at the end, Softmax, LogSoftmax, "
-    "ArgMax, Normalizer, ZipMap, ArrayFeatureExtractor"
-)
-"""The operators that a network may have, as an error message names them."""
-
-AT_THE_END = frozenset(
-    (
-        *("Relu", "Clip", "Sigmoid", "Tanh", "Softmax", "LogSoftmax", "ArgMax"),
-        *("Normalizer", "ZipMap", "ArrayFeatureExtractor"),
-        *("Identity", "Dropout", "Cast", "Neg", "Flatten", "Reshape", "Squeeze", "Unsqueeze"),
-    )
-)
-"""Operators that the host can do after the last step."""
-
 
 def _flow(value: Value | None) -> Flow:
     if not isinstance(value, Flow):
@@ -58,15 +41,16 @@ def _const(value: Value | None, what: str) -> Array:
     return value
 
 
-def _weights(value: Value | None, what: str = "its weights") -> NDArray[np.float64]:
+def weights(value: Value | None, what: str = "its weights") -> NDArray[np.float64]:
     array = _const(value, what)
-    if not np.issubdtype(array.dtype, np.floating):
-        raise Unsupported(f"{what} are {array.dtype.name}; float32, float64 or float16 is supported")
+    if not is_float(array) and array.dtype.kind not in "iub":
+        raise Unsupported(f"{what} are {array.dtype.name}; numbers are supported")
     if array.size == 0:
         raise Unsupported(f"{what} are empty")
+    array = array.astype(np.float64)
     if not np.isfinite(array).all():
         raise Unsupported(f"{what} are NaN or infinite; finite ones are needed")
-    return array.astype(np.float64)
+    return array
 
 
 def _number(value: Value | None, what: str) -> float:
@@ -79,42 +63,23 @@ def _number(value: Value | None, what: str) -> float:
 def _gemm(inputs: list[Value | None], attrs: Attributes) -> Flow:
     a, b = inputs[0], inputs[1]
     alpha, beta = attrs.get("alpha", 1.0), attrs.get("beta", 1.0)
-    trans_a, trans_b = bool(attrs.get("transA", 0)), bool(attrs.get("transB", 0))
-    if isinstance(a, Flow):
-        x = a.transpose(None) if trans_a else a
-        weight = _weights(b)
-        weight, side = (weight if trans_b else weight.T), 0
-    else:
-        x = _flow(b).transpose(None) if trans_b else _flow(b)
-        weight = _weights(a)
-        weight, side = (weight.T if trans_a else weight), 1
-    if x.batch_axis != side or len(x.shape) != 1 or weight.ndim != 2:
-        raise Unsupported("it multiplies along the batch dimension or along more than two dimensions")
-    y = x.linear(alpha * weight, attrs["node"])
-    y = replace(y, batch_axis=side)
-    return y.affine(1.0, beta * _weights(inputs[2], "its bias values")) if len(inputs) > 2 else y
+    turned = [bool(attrs.get(name, 0)) for name in ("transA", "transB")]
+    left = isinstance(a, Flow)
+    weight = weights(b if left else a)
+    weight = alpha * (weight.T if turned[left] else weight)
+    y = gemm(_flow(a if left else b), weight, left=left, turned=turned[not left], name=attrs["node"])
+    if len(inputs) < 3 or inputs[2] is None:
+        return y
+    if isinstance(inputs[2], Flow):
+        return weighted([y, inputs[2]], [1.0, beta])
+    return y.affine(1.0, beta * weights(inputs[2], "its bias values"))
 
 
 def _matmul(inputs: list[Value | None], attrs: Attributes) -> Flow:
     a, b = inputs
-    x = _flow(a if isinstance(a, Flow) else b)
-    weight = _weights(b if isinstance(a, Flow) else a)
-    more = [1] * (weight.ndim - len(x.full_shape))
-    while weight.ndim > 2 and weight.shape[0] == 1:
-        weight = weight[0]
-    if weight.ndim not in (1, 2):
-        raise Unsupported(f"weights of shape {list(weight.shape)} are not supported; a matrix is")
-    full = list(x.full_shape)
-    vector = weight.ndim == 1
     if isinstance(a, Flow):
-        matrix, axis = weight.reshape(len(weight), -1).T, len(full) - 1
-    else:
-        matrix, axis = weight.reshape(-1, weight.shape[-1]), max(len(full) - 2, 0)
-    if any(d not in (1, BATCH) for i, d in enumerate(full) if i != axis) or full[axis] == BATCH:
-        raise Unsupported("it multiplies one dimension of several; flatten the value first")
-    y = x.linear(matrix, attrs["node"])
-    full[axis : axis + 1] = [] if vector else [len(matrix)]
-    return y.relabel([*more, *full])
+        return matmul(a, weights(b), left=True, name=attrs["node"])
+    return matmul(_flow(b), weights(a), left=False, name=attrs["node"])
 
 
 def _binary(inputs: list[Value | None], attrs: Attributes, apply: Callable[[Flow, Array, bool], Flow]) -> Flow:
@@ -122,21 +87,51 @@ def _binary(inputs: list[Value | None], attrs: Attributes, apply: Callable[[Flow
         raise Unsupported("it combines two computed values; one of them must be constant")
     first = isinstance(inputs[0], Flow)
     flow, constant = (inputs[0], inputs[1]) if first else (inputs[1], inputs[0])
-    return apply(_flow(flow), _weights(constant, "its constants"), first)
+    return apply(_flow(flow), weights(constant, "its constants"), first)
 
 
 def _add(inputs: list[Value | None], attrs: Attributes) -> Flow:
     a, b = inputs
     if isinstance(a, Flow) and isinstance(b, Flow):
-        return add_values(a, b, 1.0)
+        return weighted([a, b], [1.0, 1.0])
     return _binary(inputs, attrs, lambda x, c, first: x.affine(1.0, c))
 
 
 def _sub(inputs: list[Value | None], attrs: Attributes) -> Flow:
     a, b = inputs
     if isinstance(a, Flow) and isinstance(b, Flow):
-        return add_values(a, b, -1.0)
+        return weighted([a, b], [1.0, -1.0])
     return _binary(inputs, attrs, lambda x, c, first: x.affine(1.0, -c) if first else x.affine(-1.0, c))
+
+
+def _sum(mean: bool) -> Callable[[list[Value | None], Attributes], Flow]:
+    """Sum or Mean of values, constants among them."""
+
+    def apply(inputs: list[Value | None], attrs: Attributes) -> Flow:
+        factor = 1.0 / len(inputs) if mean else 1.0
+        flows = [x for x in inputs if isinstance(x, Flow)]
+        total = weighted(flows, [factor] * len(flows)) if len(flows) > 1 else flows[0].affine(factor, 0.0)
+        for x in inputs:
+            if not isinstance(x, Flow):
+                total = total.affine(1.0, factor * weights(x, "its constants"))
+        return total
+
+    return apply
+
+
+def _max(least: bool) -> Callable[[list[Value | None], Attributes], Flow]:
+    """Max or Min of computed values, or of one and constant numbers."""
+
+    def apply(inputs: list[Value | None], attrs: Attributes) -> Flow:
+        flows = [x for x in inputs if isinstance(x, Flow)]
+        if len(flows) == len(inputs):
+            return largest_of(flows, least=least) if len(flows) > 1 else flows[0]
+        limits = [_number(x, "its constants") for x in inputs if not isinstance(x, Flow)]
+        if least:
+            return flows[0].clip(-np.inf, min(limits), attrs["node"])
+        return flows[0].clip(max(limits), np.inf, attrs["node"])
+
+    return apply
 
 
 def _mul(inputs: list[Value | None], attrs: Attributes) -> Flow:
@@ -161,32 +156,15 @@ def _batch_normalization(inputs: list[Value | None], attrs: Attributes) -> Flow:
     if attrs.get("training_mode", 0):
         raise Unsupported("training_mode is 1; export the model for inference")
     x = _flow(inputs[0])
-    if x.batch_axis != 0 or not x.shape:
+    if len(x.shape) < 2:
         raise Unsupported("it needs a value of shape [batch, channels, ...]")
-    scale, bias, mean, var = (_weights(i, "its statistics") for i in inputs[1:5])
+    scale, bias, mean, var = (weights(i, "its statistics") for i in inputs[1:5])
     deviation = np.sqrt(var + attrs.get("epsilon", 1e-5))
     if not np.all(deviation > 0):
         raise Unsupported("its variance plus epsilon is not positive")
-    shape = (-1, *[1] * (len(x.shape) - 1))
+    shape = (-1, *[1] * (len(x.shape) - 2))
     factor = scale / deviation
     return x.affine(factor.reshape(shape), (bias - mean * factor).reshape(shape))
-
-
-def _reshape(inputs: list[Value | None], attrs: Attributes) -> Flow:
-    shape = _const(inputs[1], "its shape") if len(inputs) > 1 else np.asarray(attrs["shape"])
-    return _flow(inputs[0]).reshape(integers(shape, "its shape"), bool(attrs.get("allowzero", 0)))
-
-
-def _axes(inputs: list[Value | None], attrs: Attributes) -> list[int] | None:
-    if len(inputs) > 1:
-        return integers(_const(inputs[1], "its axes"), "its axes")
-    return [int(a) for a in attrs["axes"]] if "axes" in attrs else None
-
-
-def _dropout(inputs: list[Value | None], attrs: Attributes) -> Flow:
-    if len(inputs) > 2 and np.any(_const(inputs[2], "training_mode")):
-        raise Unsupported("training_mode is true; export the model for inference")
-    return _flow(inputs[0])
 
 
 def _softmax(kind: str) -> Callable[[list[Value | None], Attributes], Flow]:
@@ -202,9 +180,14 @@ def _argmax(inputs: list[Value | None], attrs: Attributes) -> Flow:
     return _flow(inputs[0]).argmax(int(attrs.get("axis", 0)), keep, last)
 
 
+def _conv_transpose(inputs: list[Value | None], attrs: Attributes) -> Flow:
+    bias = weights(inputs[2], "its bias values") if len(inputs) > 2 else None
+    return transposed_convolution(_flow(inputs[0]), weights(inputs[1]), bias, attrs)
+
+
 def _conv(inputs: list[Value | None], attrs: Attributes) -> Flow:
-    bias = _weights(inputs[2], "its bias values") if len(inputs) > 2 else None
-    return convolution(_flow(inputs[0]), _weights(inputs[1]), bias, attrs)
+    bias = weights(inputs[2], "its bias values") if len(inputs) > 2 else None
+    return convolution(_flow(inputs[0]), weights(inputs[1]), bias, attrs)
 
 
 def _clip(inputs: list[Value | None], attrs: Attributes) -> Flow:
@@ -215,33 +198,30 @@ def _clip(inputs: list[Value | None], attrs: Attributes) -> Flow:
 
 
 def _prelu(inputs: list[Value | None], attrs: Attributes) -> Flow:
-    return leaky(_flow(inputs[0]), _weights(inputs[1], "its slopes"))
+    return leaky(_flow(inputs[0]), weights(inputs[1], "its slopes"))
 
 
-def _concat(inputs: list[Value | None], attrs: Attributes) -> Flow:
-    flows = [_flow(i) for i in inputs]
-    if len(flows) == 2 and all(f.host for f in flows):
-        return flows[1].complement(flows[0])
-    return concat(flows, int(attrs["axis"]))
+def _reduce(inputs: list[Value | None], attrs: Attributes) -> tuple[list[int] | None, bool, bool]:
+    """Axes, None for all; whether dimensions are kept; whether nothing is done."""
+    axes = attribute_axes(inputs, attrs)
+    nothing = not axes and bool(attrs.get("noop_with_empty_axes", 0))
+    return axes or None, attrs.get("keepdims", 1) == 1, nothing
 
 
-def _pad(inputs: list[Value | None], attrs: Attributes) -> Flow:
-    mode = attrs.get("mode", b"constant").decode()
-    pads = _const(inputs[1], "its pads") if len(inputs) > 1 else np.asarray(attrs["pads"])
-    fill = attrs.get("value", 0.0 if len(inputs) < 3 or inputs[2] is None else _number(inputs[2], "its value"))
-    if not np.isfinite(fill):
-        raise Unsupported(f"its value is {fill}; a finite one is needed")
-    if len(inputs) > 3:
-        raise Unsupported("pads of chosen axes are not supported; pads of all axes are")
-    return pad(_flow(inputs[0]), integers(pads, "its pads"), mode, float(fill))
+def _reduce_sum(mean: bool) -> Callable[[list[Value | None], Attributes], Flow]:
+    def apply(inputs: list[Value | None], attrs: Attributes) -> Flow:
+        axes, keepdims, nothing = _reduce(inputs, attrs)
+        return _flow(inputs[0]) if nothing else reduce_sum(_flow(inputs[0]), axes, keepdims, mean=mean)
+
+    return apply
 
 
-def _reduce_mean(inputs: list[Value | None], attrs: Attributes) -> Flow:
-    return reduce_mean(_flow(inputs[0]), _axes(inputs, attrs), attrs.get("keepdims", 1) == 1)
+def _reduce_max(least: bool) -> Callable[[list[Value | None], Attributes], Flow]:
+    def apply(inputs: list[Value | None], attrs: Attributes) -> Flow:
+        axes, keepdims, nothing = _reduce(inputs, attrs)
+        return _flow(inputs[0]) if nothing else largest(_flow(inputs[0]), axes, keepdims, least=least)
 
-
-def _shape(inputs: list[Value | None], attrs: Attributes) -> Array:
-    return np.asarray(_flow(inputs[0]).full_shape[attrs.get("start", 0) : attrs.get("end")], dtype=np.int64)
+    return apply
 
 
 HANDLERS: dict[str, Callable[[list[Value | None], Attributes], Value]] = {
@@ -255,28 +235,26 @@ HANDLERS: dict[str, Callable[[list[Value | None], Attributes], Value]] = {
     "PRelu": _prelu,
     "Relu": lambda i, a: _flow(i[0]).relu(a["node"]),
     "BatchNormalization": _batch_normalization,
-    "Flatten": lambda i, a: _flow(i[0]).flatten(int(a.get("axis", 1))),
-    "Reshape": _reshape,
-    "Squeeze": lambda i, a: _flow(i[0]).squeeze(_axes(i, a)),
-    "Unsqueeze": lambda i, a: _flow(i[0]).unsqueeze(_axes(i, a) or []),
-    "Transpose": lambda i, a: _flow(i[0]).transpose(a.get("perm")),
-    "Identity": lambda i, a: _flow(i[0]),
-    "Dropout": _dropout,
-    "Cast": lambda i, a: _flow(i[0]).cast(numpy_type(a["to"])),
+    "Cast": lambda i, a: _flow(i[0]).cast(a["type"]),
     "Sigmoid": lambda i, a: _flow(i[0]).squash("sigmoid", a["inner"]),
     "Tanh": lambda i, a: _flow(i[0]).squash("tanh", a["inner"]),
     "Clip": _clip,
     "Conv": _conv,
+    "ConvTranspose": _conv_transpose,
     "MaxPool": lambda i, a: max_pool(_flow(i[0]), a),
     "AveragePool": lambda i, a: average_pool(_flow(i[0]), a),
     "GlobalAveragePool": lambda i, a: global_pool(_flow(i[0]), "average"),
     "GlobalMaxPool": lambda i, a: global_pool(_flow(i[0]), "max"),
-    "ReduceMean": _reduce_mean,
-    "Concat": _concat,
-    "Pad": _pad,
+    "ReduceMean": _reduce_sum(True),
+    "ReduceSum": _reduce_sum(False),
+    "ReduceMax": _reduce_max(False),
+    "ReduceMin": _reduce_max(True),
+    "Sum": _sum(False),
+    "Mean": _sum(True),
+    "Max": _max(False),
+    "Min": _max(True),
     "Softmax": _softmax("softmax"),
     "LogSoftmax": _softmax("log_softmax"),
     "ArgMax": _argmax,
-    "Shape": _shape,
 } | {name: lambda i, a, f=f: f(_flow(i[0]), a) for name, f in ACTIVATIONS.items()}
 """By operator: (inputs, which are flows or constants; attributes, with the opset and the name of the node) -> value."""

@@ -8,22 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.importer.activation import Flow, Unsupported, dimensions
+from compiler.importer.flow import Flow, Unsupported, dimensions
 from compiler.importer.node import Node
-from compiler.importer.windows import windows
+from compiler.importer.products import join
 from compiler.model.layer import LinearLayer
-from compiler.model.stages import Combine, Gather, Maximum
+from compiler.model.stages import Combine, Maximum
+from compiler.model.windows import Windows, windows
 from macro_models.exact.vector import PAD
 
 __all__ = [
-    "add_values",
-    "average_pool",
-    "concat",
-    "convolution",
-    "global_pool",
-    "max_pool",
-    "pad",
-    "reduce_mean",
+    "add_values", "average_pool", "check_convolution", "combined", "convolution", "global_pool", "largest",
+    "largest_of", "max_pool", "reduce_sum", "transposed_convolution", "weighted",
 ]
 
 Attributes = Mapping[str, Any]
@@ -35,7 +30,7 @@ GROUP_ROWS = 64
 
 def _image(x: Flow) -> Flow:
     """A value of shape [batch, channels, dimensions...]."""
-    if x.batch_axis != 0 or len(x.shape) < 2:
+    if len(x.shape) < 3:
         raise Unsupported("it needs a value of shape [batch, channels, positions...]")
     return x.on_chip()
 
@@ -48,55 +43,162 @@ def _of_channel(index: Index, channel: NDArray[np.integer] | int, size: int) -> 
 def convolution(x: Flow, weight: NDArray[np.float64], bias: NDArray[np.float64] | None, attrs: Attributes) -> Flow:
     """Conv: a layer of ``kernel * channels`` rows at each position; of groups, several side by side."""
     x = _image(x)
-    channels, *size = x.shape
-    groups = int(attrs.get("group", 1))
-    kernel = list(weight.shape[2:])
-    if groups < 1 or len(kernel) != len(size) or channels != groups * weight.shape[1] or len(weight) % groups:
-        raise Unsupported(f"its weights of shape {list(weight.shape)} in {groups} groups do not fit {x.text}")
+    view = check_convolution(x.shape, weight.shape, None if bias is None else bias.shape, attrs)
+    return _convolved(x, weight, bias, view, int(attrs.get("group", 1)), attrs["node"])
+
+
+def check_convolution(
+    shape: Sequence[int], weight: Sequence[int], bias: Sequence[int] | None, attrs: Attributes
+) -> Windows:
+    """The windows of a Conv, by the shapes of its inputs.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit each other.
+    """
+    channels, *size = shape[1:]
+    groups, kernel = int(attrs.get("group", 1)), list(weight[2:])
+    if groups < 1 or len(kernel) != len(size) or channels != groups * weight[1] or weight[0] % groups:
+        raise Unsupported(f"its weights of shape {list(weight)} in {groups} groups do not fit {list(shape)}")
     if list(attrs.get("kernel_shape", kernel)) != kernel:
         raise Unsupported(f"its kernel_shape is not that of its weights, {kernel}")
-    view = windows(size, kernel, attrs)
+    if bias is not None and tuple(bias) != (weight[0],):
+        raise Unsupported(f"its bias has shape {list(bias)}, where {weight[0]} channels need [{weight[0]}]")
+    return windows(size, kernel, attrs)
+
+
+def _convolved(
+    x: Flow, weight: NDArray[np.float64], bias: NDArray[np.float64] | None, view: Windows, groups: int, name: str
+) -> Flow:
+    """A layer at all windows of each of the images, of shape (images, outputs, positions...)."""
+    images, channels, *size = x.shape
     bias = np.zeros(len(weight)) if bias is None else bias
-    if bias.shape != weight.shape[:1]:
-        raise Unsupported(f"its bias has shape {list(bias.shape)}, where {len(weight)} channels need [{len(weight)}]")
     if groups > 1:
         # The groups read one value, into which nothing may be folded for one of them alone.
         x = x.pin()
     parts = []
-    per_group, outputs = weight.shape[1], len(weight) // groups
+    per_group, outputs, area = weight.shape[1], len(weight) // groups, int(np.prod(size))
     share = max(1, GROUP_ROWS // (per_group * view.index.shape[1]))
     for first in range(0, groups, share):
         count = min(share, groups - first)
         inputs = np.arange(first * per_group, (first + count) * per_group)
-        patches = np.concatenate([_of_channel(view.index, c, int(np.prod(size))) for c in inputs], axis=1)
+        patches = np.concatenate([
+            np.concatenate([_of_channel(view.index, image * channels + c, area) for c in inputs], axis=1)
+            for image in range(images)
+        ])
         rows = slice(first * outputs, (first + count) * outputs)
         dense = np.zeros((count, outputs, count, per_group * view.index.shape[1]))
         dense[np.arange(count), :, np.arange(count)] = weight[rows].reshape(count, outputs, -1)
-        name = attrs["node"] if share >= groups else f"{attrs['node']}.{first // share}"
         layer = LinearLayer(
-            name=name, weight=dense.reshape(count * outputs, -1), bias=bias[rows].astype(np.float64), relu=False
+            name=name if share >= groups else f"{name}.{first // share}", weight=dense.reshape(count * outputs, -1),
+            bias=bias[rows].astype(np.float64), relu=False,
         )
-        parts.append(x.convolve(layer, patches, partial(view.recover, channels=len(inputs), groups=count)))
-    shape = (len(weight), *view.shape)
+        recover = partial(view.recover, channels=len(inputs), groups=count) if images == 1 else lambda patches: None
+        parts.append(x.convolve(layer, patches, recover))
+    grid = np.arange(len(weight) * images * len(view.index)).reshape(len(weight), images, *view.shape).swapaxes(0, 1)
     if len(parts) == 1:
-        return replace(parts[0], shape=shape)
-    return _join([p.node for p in parts], np.arange(int(np.prod(shape)), dtype=np.int32).reshape(shape), parts[0])
+        return parts[0].move(grid)
+    return join([p.node for p in parts], grid, parts[0])
 
 
-def _join(nodes: Sequence[Node], grid: Index, like: Flow) -> Flow:
-    """The values of several nodes, whose elements are numbered one after the other, in the order of ``grid``."""
-    index = grid.reshape(-1)
-    return like.then(Gather(index=index, like=index), *nodes, shape=grid.shape)
+def transposed_convolution(
+    x: Flow, weight: NDArray[np.float64], bias: NDArray[np.float64] | None, attrs: Attributes
+) -> Flow:
+    """ConvTranspose: a convolution of the value with zeros between its elements, a layer for each phase of it."""
+    x = _image(x)
+    channels, *size = x.shape[1:]
+    rank, groups, kernel = len(size), int(attrs.get("group", 1)), list(weight.shape[2:])
+    if groups < 1 or len(kernel) != rank or weight.shape[0] != channels or channels % groups:
+        raise Unsupported(f"its weights of shape {list(weight.shape)} in {groups} groups do not fit {x.text}")
+    strides, dilations, extra = (
+        [int(v) for v in attrs.get(n, [d] * rank)] for n, d in (("strides", 1), ("dilations", 1), ("output_padding", 0))
+    )
+    if any(len(v) != rank for v in (strides, dilations, extra)) or min(*strides, *dilations) < 1 or min(extra) < 0:
+        raise Unsupported(f"its strides, dilations or output_padding do not fit {rank} dimensions")
+    pads = _transposed_pads(size, kernel, strides, dilations, extra, attrs)
+    # Weights of the convolution: (outputs, inputs of a group, kernel), turned around.
+    turned = weight.reshape(groups, channels // groups, weight.shape[1], *kernel).swapaxes(1, 2)
+    turned = np.flip(turned.reshape(-1, channels // groups, *kernel), axis=tuple(range(2, 2 + rank)))
+    if bias is not None and bias.shape != (len(turned),):
+        raise Unsupported(f"its bias has shape {list(bias.shape)}, where {len(turned)} channels need [{len(turned)}]")
+    wide = [(n - 1) * s + 1 for n, s in zip(size, strides, strict=True)]
+    reach = [(k - 1) * d for k, d in zip(kernel, dilations, strict=True)]
+    around = [r - p for r, p in zip(reach, pads[:rank], strict=True)]
+    around += [r - p + e for r, p, e in zip(reach, pads[rank:], extra, strict=True)]
+    cut, kept = [max(0, -p) for p in around], [max(0, p) for p in around]
+    view = windows(wide, kernel, {"dilations": dilations, "pads": kept})
+    shape = [n - a - b for n, a, b in zip(view.shape, cut[:rank], cut[rank:], strict=True)]
+    if min(shape) < 1:
+        raise Unsupported("its pads leave no position")
+    index = view.index.reshape(*view.shape, -1)[tuple(slice(a, a + n) for a, n in zip(cut, shape, strict=False))]
+    index = _between(index.reshape(-1, index.shape[-1]), wide, strides, size)
+    return _by_phase(x, turned, bias, index, shape, strides, groups, attrs["node"])
+
+
+def _transposed_pads(
+    size: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int], extra: Sequence[int],
+    attrs: Attributes,
+) -> list[int]:
+    rank, wanted, mode = len(size), attrs.get("output_shape"), attrs.get("auto_pad", b"NOTSET").decode()
+    full = [s * (n - 1) + e + (k - 1) * d + 1
+            for n, k, s, d, e in zip(size, kernel, strides, dilations, extra, strict=True)]
+    if wanted is None and mode in ("SAME_UPPER", "SAME_LOWER"):
+        wanted = [n * s for n, s in zip(size, strides, strict=True)]
+    if wanted is None:
+        pads = [int(p) for p in attrs.get("pads", [0] * 2 * rank)] if mode == "NOTSET" else [0] * 2 * rank
+        if len(pads) != 2 * rank:
+            raise Unsupported(f"its pads {pads} do not fit {rank} dimensions")
+        return pads
+    total = [f - int(w) for f, w in zip(full, wanted[-rank:], strict=True)]
+    small = [t // 2 for t in total]
+    large = [t - t // 2 for t in total]
+    return [*small, *large] if mode == "SAME_UPPER" else [*large, *small]
+
+
+def _between(index: Index, wide: Sequence[int], strides: Sequence[int], size: Sequence[int]) -> Index:
+    """Elements of the value behind those of it with zeros between, which are outside."""
+    real = index != PAD
+    at = np.unravel_index(np.maximum(index, 0), wide)
+    for a, s in zip(at, strides, strict=True):
+        real = real & (a % s == 0)
+    within = np.ravel_multi_index([np.minimum(a // s, n - 1) for a, s, n in zip(at, strides, size, strict=True)], size)
+    return np.where(real, within, PAD).astype(np.int32)
+
+
+def _by_phase(
+    x: Flow, weight: NDArray[np.float64], bias: NDArray[np.float64] | None, index: Index, shape: Sequence[int],
+    strides: Sequence[int], groups: int, name: str,
+) -> Flow:
+    """A layer for each phase of the positions, of those elements of the kernel that are not between elements there."""
+    place = np.stack(np.unravel_index(np.arange(int(np.prod(shape))), shape), axis=1) % np.asarray(strides)
+    phases, phase = np.unique(place, axis=0, return_inverse=True)
+    nodes, order, first, flow = [], np.zeros((x.shape[0], len(weight), len(index)), np.int64), 0, x.pin()
+    for k in range(len(phases)):
+        here = np.flatnonzero(phase.reshape(-1) == k)
+        used = np.flatnonzero((index[here] != PAD).any(axis=0))
+        used = used if len(used) else np.array([0])
+        view = Windows(
+            index=index[here][:, used], inside=np.ones((len(here), len(used)), bool), shape=(len(here),), kernel=(1,),
+            stride=(1,), dilation=(1,),
+        )
+        taps = weight.reshape(*weight.shape[:2], -1)[:, :, used]
+        made = _convolved(flow, taps, bias, view, groups, name if len(phases) == 1 else f"{name}.{k}")
+        nodes.append(made.node)
+        order[:, :, here] = first + np.arange(made.size).reshape(x.shape[0], len(weight), len(here))
+        first += made.size
+    grid = order.reshape(x.shape[0], len(weight), *shape)
+    return join(nodes, grid, flow)
 
 
 def _pool(x: Flow, attrs: Attributes) -> tuple[Flow, Index, NDArray[np.bool_], tuple[int, ...]]:
     """The value, the windows of all its channels, which of their elements count, and the shape of the result."""
     x = _image(x).materialise()
-    channels, *size = x.shape
+    images, channels, *size = x.shape
     view = windows(size, [int(k) for k in attrs["kernel_shape"]], attrs)
-    channel = np.arange(channels)[:, None, None]
+    channel = np.arange(images * channels)[:, None, None]
     index = _of_channel(view.index[None], channel, int(np.prod(size))).reshape(-1, view.index.shape[1])
-    return x, index, np.tile(view.inside, (channels, 1)), (channels, *view.shape)
+    return x, index, np.tile(view.inside, (images * channels, 1)), (images, channels, *view.shape)
 
 
 def max_pool(x: Flow, attrs: Attributes) -> Flow:
@@ -116,10 +218,10 @@ def average_pool(x: Flow, attrs: Attributes) -> Flow:
     x, index, inside, shape = _pool(x, attrs)
     counted = inside if attrs.get("count_include_pad", 0) else index != PAD
     factor = (index != PAD) / np.maximum(counted.sum(axis=1, keepdims=True), 1)
-    return _combined(x, index, factor, shape)
+    return combined(x, index, factor, shape)
 
 
-def _combined(x: Flow, index: Index, factor: NDArray[np.float64], shape: tuple[int, ...], *nodes: Node) -> Flow:
+def combined(x: Flow, index: Index, factor: NDArray[np.float64], shape: tuple[int, ...], *nodes: Node) -> Flow:
     result = x.then(
         Combine(
             index=index.astype(np.int32),
@@ -137,67 +239,68 @@ def _combined(x: Flow, index: Index, factor: NDArray[np.float64], shape: tuple[i
 
 def global_pool(x: Flow, kind: str) -> Flow:
     """GlobalAveragePool or GlobalMaxPool."""
-    size = _image(x).shape[1:]
+    size = _image(x).shape[2:]
     return (average_pool if kind == "average" else max_pool)(x, {"kernel_shape": size})
 
 
-def reduce_mean(x: Flow, axes: Sequence[int] | None, keepdims: bool) -> Flow:
-    """ReduceMean along all dimensions behind the channels, which is GlobalAveragePool."""
-    rank = len(_image(x).shape) + 1
-    if axes is None or sorted(dimensions(axes, rank)) != list(range(2, rank)):
-        raise Unsupported("only the mean along all dimensions behind the channels is supported")
-    result = global_pool(x, "average")
-    return result if keepdims else replace(result, shape=result.shape[:1])
+def _reduced(x: Flow, axes: Sequence[int] | None, keepdims: bool) -> tuple[Index, tuple[int, ...]]:
+    """Elements that each result is made of, (results, elements), and the shape of the results."""
+    rank = len(x.shape)
+    chosen = sorted(dimensions(axes, rank)) if axes is not None else list(range(rank))
+    others = [k for k in range(rank) if k not in chosen]
+    index = x.grid.transpose([*others, *chosen]).reshape(int(np.prod([x.shape[k] for k in others], dtype=np.int64)), -1)
+    shape = tuple(1 if k in chosen else d for k, d in enumerate(x.shape) if keepdims or k not in chosen)
+    return index, shape
 
 
-def pad(x: Flow, pads: Sequence[int], mode: str, fill: float) -> Flow:
-    """Pad by a constant, by the edge or by reflection; not of the batch dimension, and not negative."""
+def reduce_sum(x: Flow, axes: Sequence[int] | None, keepdims: bool, *, mean: bool) -> Flow:
+    """ReduceSum or ReduceMean along any dimensions."""
     x = x.on_chip()
-    rank = len(x.shape) + 1
-    if x.batch_axis != 0 or len(pads) != 2 * rank or min(pads) < 0 or pads[0] or pads[rank]:
-        raise Unsupported(f"its pads {list(pads)} do not fit {x.text}, are negative or pad the batch dimension")
-    if mode not in ("constant", "edge", "reflect"):
-        raise Unsupported(f"its mode {mode!r} is not supported; constant, edge and reflect are")
-    grid = np.arange(x.size, dtype=np.int32).reshape(x.shape)
-    widths = list(zip(pads[1:rank], pads[rank + 1 :], strict=True))
-    if mode != "constant":
-        return x.take(np.pad(grid, widths, mode=mode))  # type: ignore[call-overload]
-    return x.take(np.pad(grid, widths, constant_values=PAD), fill=fill, like=np.pad(grid, widths, mode="edge"))
+    if mean and axes is not None and sorted(dimensions(axes, len(x.shape))) == list(range(2, len(x.shape))):
+        result = global_pool(x, "average")
+        return result if keepdims else result.with_shape(result.shape[:2])
+    index, shape = _reduced(x, axes, keepdims)
+    if index.shape[1] == 1:
+        return x.with_shape(shape)
+    factor = np.full(index.shape, 1.0 / index.shape[1] if mean else 1.0)
+    return combined(x.materialise(), index, factor, shape)
 
 
-def _same_batch(flows: Sequence[Flow]) -> list[Flow]:
-    if any(f.batch_axis != 0 for f in flows):
-        raise Unsupported("it combines values whose batch dimension is not the first")
-    return [f.on_chip() for f in flows]
-
-
-def concat(flows: Sequence[Flow], axis: int) -> Flow:
-    """Concat of computed values along any dimension but the batch."""
-    flows = _same_batch(flows)
-    (axis,) = dimensions([axis], len(flows[0].shape) + 1)
-    if axis == 0:
-        raise Unsupported("it works along the batch dimension")
-    grids, first = [], 0
-    for f in flows:
-        grids.append(np.arange(first, first + f.size, dtype=np.int32).reshape(f.shape))
-        first += f.size
-    grid = np.concatenate(grids, axis=axis - 1)
-    # Affine operators of the parts go on with the elements.
-    result = _join([f.node for f in flows], grid, flows[0])
-    scale, offset = (
-        np.concatenate([getattr(f, name) for f in flows])[grid.reshape(-1)] for name in ("scale", "offset")
-    )
-    return replace(result, scale=scale, offset=offset)
+def largest(x: Flow, axes: Sequence[int] | None, keepdims: bool, *, least: bool) -> Flow:
+    """ReduceMax or ReduceMin along any dimensions."""
+    x = (x.on_chip().affine(-1.0, 0.0) if least else x.on_chip()).materialise()
+    index, shape = _reduced(x, axes, keepdims)
+    made = x.then(Maximum(index=index.astype(np.int32)), shape=shape)
+    return made.affine(-1.0, 0.0) if least else made
 
 
 def add_values(a: Flow, b: Flow, sign: float) -> Flow:
     """``a + sign * b`` of two computed values."""
-    flows = [f.materialise() for f in _same_batch([a, b])]
-    rank = max(len(f.shape) for f in flows)
-    if any(len(f.shape) != rank for f in flows):
-        raise Unsupported("it combines two computed values with different numbers of dimensions")
-    grids = [np.arange(f.size, dtype=np.int32).reshape(f.shape) for f in flows]
-    left, right = np.broadcast_arrays(grids[0], grids[1] + flows[0].size)
-    index = np.stack([left.reshape(-1), right.reshape(-1)], axis=1)
-    factor = np.tile([1.0, sign], (len(index), 1))
-    return _combined(flows[0], index, factor, left.shape, flows[0].node, flows[1].node)
+    return weighted([a, b], [1.0, sign])
+
+
+def _side_by_side(flows: Sequence[Flow]) -> tuple[list[Flow], Index, tuple[int, ...]]:
+    """Values with nothing pending, what each result takes of each, (results, values), and the common shape."""
+    flows = [f.on_chip().materialise() for f in flows]
+    grids, first = [], 0
+    for f in flows:
+        grids.append(f.grid + first)
+        first += f.size
+    try:
+        spread = np.broadcast_arrays(*grids)
+    except ValueError:
+        raise Unsupported(f"its values of shapes {', '.join(f.text for f in flows)} do not fit each other") from None
+    return flows, np.stack([g.reshape(-1) for g in spread], axis=1), spread[0].shape
+
+
+def weighted(flows: Sequence[Flow], factors: Sequence[float]) -> Flow:
+    """A sum of computed values with constant factors, broadcast to a common shape."""
+    flows, index, shape = _side_by_side(flows)
+    return combined(flows[0], index, np.tile(factors, (len(index), 1)), shape, *[f.node for f in flows])
+
+
+def largest_of(flows: Sequence[Flow], *, least: bool) -> Flow:
+    """Max or Min of computed values."""
+    flows, index, shape = _side_by_side([f.affine(-1.0, 0.0) for f in flows] if least else flows)
+    made = flows[0].then(Maximum(index=index.astype(np.int32)), *[f.node for f in flows], shape=shape)
+    return made.affine(-1.0, 0.0) if least else made

@@ -5,14 +5,17 @@ the rest of the compiler knows few kinds of things only: :class:`~compiler.model
 :class:`LinearLayer`, and :class:`HostOp`.
 """
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
+from compiler.model.evaluated import Evaluated
 from compiler.model.layer import LinearLayer
 from compiler.model.stages import Linear, Step
 
@@ -22,13 +25,19 @@ BATCH_POSITIONS = 16384
 """Positions of a batch of images that are in flight at once: what bounds the memory."""
 
 
+@lru_cache(maxsize=16)
+def evaluated_at_the_end(model: str) -> Evaluated:
+    """The operators that a model in base64 holds."""
+    return Evaluated.of(onnx.load_model_from_string(base64.b64decode(model, validate=True)))
+
+
 @dataclass(frozen=True, kw_only=True)
 class HostOp:
     """An operator after the last layer, computed in floating point by the host.
 
     ``kind`` is one of affine, relu, clip, sigmoid, tanh, softmax, log_softmax, normalise, complement, argmax, look_up,
-    reshape, cast; ``parameters`` are plain numbers, strings and lists, so that they can be written as JSON. Arrays have
-    shape (batch, ...).
+    reshape, cast, onnx (operators of the file, sample by sample); ``parameters`` are plain numbers, strings and lists,
+    so that they can be written as JSON. Arrays have shape (batch, ...).
     """
 
     kind: str
@@ -85,6 +94,7 @@ _HOST_OPS = {
     "look_up": lambda y, p: np.asarray(p["table"])[y],
     "reshape": lambda y, p: np.moveaxis(y.reshape(len(y), *p["shape"]), 0, p["batch_axis"]),
     "cast": lambda y, p: y.astype(p["dtype"]),
+    "onnx": lambda y, p: evaluated_at_the_end(p["model"]).samples(y.reshape(len(y), -1)),
 }
 
 
@@ -145,7 +155,8 @@ class FloatNetwork:
     @property
     def is_classifier(self) -> bool:
         """Whether the output is a choice among classes, so that agreement matters more than the error of a number."""
-        return any(op.kind in ("softmax", "log_softmax", "argmax", "sigmoid") for op in self.host)
+        kinds = ("softmax", "log_softmax", "argmax", "sigmoid")
+        return any(op.kind in kinds or op.parameters.get("classes", False) for op in self.host)
 
     def finish(self, y: NDArray[np.float64]) -> NDArray[Any]:
         """Output in the model's shape and type from the last layer's ``y`` of shape (batch, outputs)."""

@@ -1,10 +1,10 @@
 """Steps of a network in floating point: what makes values from values.
 
-A value is the flattened vector of an activation, channels first as in ONNX. Five kinds of steps make values from
+A value is the flattened vector of an activation, channels first as in ONNX. Six kinds of steps make values from
 values: a linear layer at every position of an image (:class:`Linear`), a choice of elements (:class:`Gather`), the
-largest of several (:class:`Maximum`), a weighted sum of a few (:class:`Combine`), and a function of each
-(:class:`Map`). Convolutions, pooling, residual additions, concatenations, paddings and transpositions are all of these,
-with the geometry in index arrays.
+largest of several (:class:`Maximum`), a weighted sum of a few (:class:`Combine`), a function of each (:class:`Map`),
+and whatever else operators of ONNX say (:class:`~compiler.model.evaluated.Evaluated`). Convolutions, pooling, residual
+additions, concatenations, paddings and transpositions are all of these, with the geometry in index arrays.
 
 ``compute`` takes the values, each of shape (batch, elements), side by side: (batch, all elements). ``backward`` takes
 the gradient of the result to the gradient of what ``compute`` took.
@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from compiler.model.evaluated import Evaluated
 from compiler.model.functions import TABLES
 from compiler.model.layer import LinearLayer
 from macro_models.exact.vector import PAD, take_rows
 from macro_models.exact.window import Window, recover
 
-__all__ = ["Combine", "Gather", "Linear", "Map", "Maximum", "Operation", "Step"]
+__all__ = ["Combine", "Evaluated", "Gather", "Linear", "Map", "Maximum", "Operation", "Step"]
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int32]
@@ -172,7 +173,7 @@ class Map:
         return gradient * TABLES[self.function].slope(x)
 
 
-Operation = Linear | Gather | Maximum | Combine | Map
+Operation = Linear | Gather | Maximum | Combine | Map | Evaluated
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -336,6 +336,7 @@ _PARAMETERS = {
     "argmax": Table({"axis": _AXIS, "keepdims": FLAG, "last": FLAG}),
     "look_up": Table({"table": ListOf(_FINITE, least=1)}),
     "reshape": Table({"shape": ListOf(COUNT), "batch_axis": Whole(0, 15)}),
+    "onnx": Table({"model": TEXT, "classes": FLAG}),
     "cast": Table({"dtype": Choice(tuple(np.dtype(code).name for code in "?bhilqBHILQefd"))}),
     **dict.fromkeys(("relu", "sigmoid", "tanh", "complement"), Table({})),
 }

@@ -14,9 +14,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from compiler.model.functions import TABLES
 from compiler.model.layer import LinearLayer
-from compiler.model.stages import Combine, Gather, Linear, Map, Maximum, Step
+from compiler.model.stages import Combine, Evaluated, Gather, Linear, Map, Maximum, Step
 from compiler.network.archive import Arrays
-from compiler.program import Call, Layer, Stage
+from compiler.program import Call, Host, Layer, Stage
 from macro_models.errors import InputError
 from macro_models.exact.vector import (
     LANE_MAX,
@@ -125,6 +125,8 @@ _FIELDS: dict[type, dict[str, Any]] = {
         "index": indices("elements terms"), "coefficient": reals("elements terms"), "offset": reals("elements"),
         "channel": indices("elements", 0, "elements"),
     },
+    Evaluated: {"model": Held(np.uint8, "bytes", 0, 255), "size": COUNT, "pointwise": FLAG},
+    Host: {"step": _Part(Evaluated), "taken": reals("taken", 0), "unit": reals("made", 1e-30)},
     Map: {"function": Choice(("clip", *TABLES)), "size": COUNT, "low": _Real(), "high": _Real()},
     Call: {"layer": _Below("layers"), "patches": indices("positions rows"), "pad": lanes("rows"), "window": _WINDOW},
     Encode: {"offset": lanes("taken"), "multiplier": factors("taken"), "shift": SHIFT, "low": CODE, "high": CODE},
@@ -142,8 +144,8 @@ _FIELDS: dict[type, dict[str, Any]] = {
         **dict.fromkeys(("size", "step", "before"), _ANY),
     },
 }
-_STEPS = {c.__name__: c for c in (Linear, Gather, Maximum, Combine, Map)}
-_STAGES = {c.__name__: c for c in (Call, Encode, Select, Largest, WeightedSum, Limit, Table)}
+_STEPS = {c.__name__: c for c in (Linear, Gather, Maximum, Combine, Map, Evaluated)}
+_STAGES = {c.__name__: c for c in (Call, Encode, Select, Largest, WeightedSum, Limit, Table, Host)}
 
 
 def write_all(parts: Sequence[Step | Stage], prefix: str, put: Put) -> list[dict[str, Any]]:
@@ -210,11 +212,28 @@ def _read_all(
         if isinstance(operation, Linear) and operation.window is not None:
             given = operation.window.gives(operation.patches)
             Choice((True,)).read(f"{where}: that its window gives its patches", given)
+        step = operation.step if isinstance(operation, Host) else operation
+        if isinstance(step, Evaluated):
+            _check_evaluated(step, where, sizes["taken"])
+            sizes["elements"] = step.size
+        if isinstance(operation, Host):
+            Choice((operation.step.size,)).read(f"{where}.unit: elements", sizes["made"])
         each = sizes.get("elements", sizes["taken"])
         made.append(sizes["outputs"] * sizes["positions"] if "positions" in sizes else each)
         Whole(1, MOST_ELEMENTS).read(f"{where}: elements", made[-1])
         parts.append((operation, inputs))
     return parts, made[-1]
+
+
+def _check_evaluated(step: Evaluated, where: str, taken: int) -> None:
+    """Operators of ONNX are some that run, on so many elements, and make what is said."""
+    try:
+        Choice((taken,)).read(f"{where}: elements of its inputs", step.size if step.pointwise else step.taken)
+        Choice((step.size,)).read(f"{where}: elements of its output", Evaluated.of(step.proto).size)
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{where}.model: {error}") from None
 
 
 def read_steps(content: object, arrays: Arrays, elements: int) -> tuple[tuple[Step, ...], int]:

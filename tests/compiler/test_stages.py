@@ -13,8 +13,8 @@ from hypothesis.extra import numpy as hnp
 
 from compiler import CompileOptions, Network, compile_model, summarise
 from compiler.calibration.stage_lowering import equalise, lower_step, tied
-from compiler.importer.windows import windows
 from compiler.model.stages import Combine, Map, Maximum
+from compiler.model.windows import windows
 from compiler.program import Call
 from hw.config import load_chip
 from macro_models.exact.vector import LANE_MAX, Limit, Table, WeightedSum, scale_leaf

@@ -10,7 +10,6 @@ from onnx import TensorProto, helper, numpy_helper
 from compiler import compile_model, import_onnx
 from compiler.options import CompileOptions
 from hw.config import load_chip
-from macro_models.errors import InputError
 from sim.executor import quantised_outputs
 from sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, build, node, reference
@@ -49,17 +48,6 @@ def test_scaler_and_linear_regressor(kind: str) -> None:
     network = import_onnx(model)
     assert len(network.layers) == 1
     np.testing.assert_allclose(network.compute(x), reference(model, x), rtol=1e-4, atol=1e-4)
-
-
-def test_post_transform_is_refused() -> None:
-    with pytest.raises(InputError, match=r"'linear' .*post_transform SOFTMAX is not supported; NONE is"):
-        import_onnx(pipeline(linear_regressor(post_transform="SOFTMAX"), {}))
-
-
-def test_other_operators_of_that_domain_are_refused() -> None:
-    other = helper.make_node("Binarizer", ["s"], ["y"], name="step", domain="ai.onnx.ml", threshold=0.5)
-    with pytest.raises(InputError, match=r"'step' \(Binarizer\): operators of 'ai.onnx.ml' are not supported"):
-        import_onnx(pipeline(other, {}))
 
 
 def ml(op: str, inputs: str, outputs: str, **attributes: Any) -> onnx.NodeProto:
@@ -161,13 +149,6 @@ def test_activations(name: str) -> None:
     network = compile_model(model, load_chip("tnsa64-core"), calibrate=x, device="ideal", options=options)
     got = quantised_outputs(network, FunctionalBackend(), x).outputs
     assert (got - wanted).std() < 0.05 * wanted.std()
-
-
-def test_products_of_other_values_are_refused() -> None:
-    weights = {"w": np.ones((6, 4), "f4")}
-    nodes = [node("Gemm", "x w", "h"), node("Tanh", "h", "t"), node("Mul", "t h", "m"), node("Relu", "m", "y")]
-    with pytest.raises(InputError, match=r"\(Mul\): it multiplies two computed values"):
-        import_onnx(build(nodes, weights))
 
 
 def test_leaky_relu_at_the_end() -> None:

@@ -24,53 +24,24 @@ def refusal(model: object) -> str:
     ("nodes", "weights", "sentence"),
     [
         (
-            [node("MatMul", "x w", "m"), node("Sin", "m", "y")],
+            [node("MatMul", "x w", "m"), node("RandomUniformLike", "m", "r"), node("Bernoulli", "r", "y")],
             {"w": W64},
-            r"node 'n_y' (Sin): this operator is not supported; supported are Gemm, MatMul",
+            "nodes 'n_r' (RandomUniformLike), 'n_y' (Bernoulli): not supported; mho compile --operators lists what is",
         ),
-        (
-            [node("MatMul", "x w", "m"), node("Softmax", "m", "s"), node("MatMul", "s v", "y")],
-            {"w": W64, "v": np.ones((4, 4), "f4")},
-            "node 'n_y' (MatMul): it follows",
-        ),
-        ([node("MatMul", "x w", "m"), node("Mul", "m m", "y")], {"w": W64}, "multiplies two computed values"),
-        (
-            [node("MatMul", "x w", "m"), node("Div", "c m", "y")],
-            {"w": W64, "c": np.ones(4, "f4")},
-            "divides by a computed",
-        ),
+        ([node("MatMul", "x x", "y")], {}, "node 'n_y' (MatMul): it does not fit values of shapes [1, 6], [1, 6]"),
         ([node("MatMul", "x w", "m"), node("Div", "m c", "y")], {"w": W64, "c": np.zeros(4, "f4")}, "divides by zero"),
-        ([node("MatMul", "x w", "y")], {"w": np.ones((5, 4), "f4")}, "its weights take 5 numbers"),
-        ([node("MatMul", "x w", "y")], {"w": np.ones((6, 4), np.int32)}, "its weights are int32; float32"),
+        ([node("MatMul", "x w", "y")], {"w": np.ones((5, 4), "f4")}, "it does not fit values of shapes [1, 6], [5, 4]"),
         ([node("MatMul", "x w", "y")], {"w": np.full((6, 4), np.nan, "f4")}, "its weights are NaN or infinite"),
         ([node("MatMul", "x w", "y")], {"w": np.ones((6, 0), "f4")}, "are empty"),
         ([node("Relu", "w", "y")], {"w": W64}, "does not depend on the input"),
         ([node("Identity", "x", "y")], {}, "has no layer with weights"),
-        ([node("Reshape", "x t", "y")], {"t": np.array([6, -1])}, "mixes the batch dimension"),
-        ([node("Reshape", "x t", "y")], {"t": np.array([2, 3])}, "its shape [2, 3] does not keep the batch"),
-        ([node("Transpose", "x", "t"), node("MatMul", "t w", "y")], {"w": W64}, "multiplies"),
+        ([node("Reshape", "x t", "y")], {"t": np.array([6, -1])}, "works along the batch dimension, or mixes it"),
+        ([node("Reshape", "x t", "y")], {"t": np.array([2, 3])}, "with a batch: it mixes the batch dimension"),
+        ([node("Transpose", "x", "t"), node("MatMul", "t w", "y")], {"w": W64}, "[6, 1], [6, 4]"),
         (
             [node("MatMul", "x w", "m"), node("ArgMax", "m", "y", axis=0)],
             {"w": W64},
             "along the batch dimension",
-        ),
-        (
-            [node("Dropout", "x r t", "d"), node("MatMul", "d w", "y")],
-            {"r": np.float32(0.5), "t": np.array(True), "w": W64},
-            "training_mode is true",
-        ),
-        (
-            [node("Cast", "x", "c", to=TensorProto.INT32), node("Cast", "c", "f", to=1), node("MatMul", "f w", "y")],
-            {"w": W64},
-            "casts to int32",
-        ),
-        (
-            [
-                helper.make_node("Normalizer", ["x"], ["s"], name="scale", domain="ai.onnx.ml", norm="L2"),
-                node("MatMul", "s w", "y"),
-            ],
-            {"w": W64},
-            "node 'scale' (Normalizer): norm L2 is not supported; L1 is",
         ),
     ],
 )
@@ -80,20 +51,11 @@ def test_graph(nodes: list[onnx.NodeProto], weights: dict[str, Array], sentence:
     assert sentence in refusal(model)
 
 
-def test_reordered_features() -> None:
-    nodes = [node("Transpose", "x", "t", perm=[2, 1, 0]), node("Flatten", "t", "f", axis=2), node("MatMul", "f w", "y")]
-    assert "reorders the features" in refusal(build(nodes, {"w": W64}, shape=("batch", 2, 3)))
-
-
 def test_batch_mixed_with_features() -> None:
     nodes = [node("Flatten", "x", "f", axis=2), node("MatMul", "f w", "y")]
-    assert "mixes the batch dimension" in refusal(build(nodes, {"w": np.ones((3, 4), "f4")}, shape=("batch", 2, 3)))
-
-
-def test_one_dimension_of_several() -> None:
-    nodes = [node("MatMul", "x w", "y")]
-    model = build(nodes, {"w": np.ones((3, 4), "f4")}, shape=("batch", 2, 3), output=("batch", 2, 4))
-    assert "one dimension of several" in refusal(model)
+    assert "(Flatten): it works along the batch" in refusal(
+        build(nodes, {"w": np.ones((3, 4), "f4")}, shape=("batch", 2, 3))
+    )
 
 
 def test_several_inputs() -> None:
@@ -110,14 +72,14 @@ def test_several_outputs() -> None:
         import_onnx(model, output="z")
 
 
-@pytest.mark.parametrize("shape", [(6,), ("batch", "features"), ()])
+@pytest.mark.parametrize("shape", [("batch", "features"), ()])
 def test_input_shape(shape: tuple[object, ...]) -> None:
     assert "a batch dimension followed by fixed dimensions" in refusal(
         build([node("MatMul", "x w", "y")], {"w": W64}, shape=shape)
     )
 
 
-@pytest.mark.parametrize("opset", [7, 26])
+@pytest.mark.parametrize("opset", [5, onnx.defs.onnx_opset_version() + 1])
 def test_opset(opset: int) -> None:
     assert f"opset {opset} is not supported" in refusal(build([node("MatMul", "x w", "y")], {"w": W64}, opset=opset))
 

@@ -210,7 +210,6 @@ def test_folding_leaves_one_layer_for_a_convolution() -> None:
         ([node("Conv", "x k", "y", dilations=[3, 3])], "its kernel of 7 is larger than the 5 elements of a dimension"),
         ([node("Conv", "x k", "y", group=2)], "its weights of shape [4, 4, 3, 3] in 2 groups do not fit"),
         ([node("Conv", "x k", "c"), node("Concat", "c c", "y", axis=0)], "works along the batch dimension"),
-        ([node("Conv", "x k", "c"), node("Softmax", "c", "s"), node("Conv", "s k", "y")], "follows"),
     ],
 )
 def test_refusals(nodes: list[onnx.NodeProto], sentence: str) -> None:

@@ -4,6 +4,7 @@ A :class:`Flow` is immutable. Each operator returns a new one or raises :class:`
 the importer adds the name of the node.
 """
 
+import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.importer.node import Node, fold, is_chain, is_positive, rectify
-from compiler.importer.onnx_constants import BATCH
+from compiler.model.evaluated import Evaluated
 from compiler.model.layer import LinearLayer
 from compiler.model.network import HostOp
 from compiler.model.stages import Combine, Gather, Linear, Map, Operation
@@ -38,19 +39,18 @@ def dimensions(axes: Sequence[int], rank: int) -> list[int]:
 
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    """An activation of the graph.
+    """An activation of the graph, of one sample.
 
-    ``shape`` are its dimensions without the batch dimension, which is at ``batch_axis``. Its flattened value is
-    ``scale * (value of node) + offset``, which is folded back into the node where that can take it and is not
+    ``shape`` are all of its dimensions, that of the batch, 1, among them where it is ``batched``. Its flattened value
+    is ``scale * (value of node) + offset``, which is folded back into the node where that can take it and is not
     ``pinned`` by other users, else forward into the next layer. ``host`` is what was put after the last step; a flow
-    with it takes host operators only. ``batch`` is the batch size that the file fixes, or None.
+    with it takes host operators only.
     """
 
     shape: tuple[int, ...]
     scale: NDArray[np.float64]
     offset: NDArray[np.float64]
-    batch_axis: int = 0
-    batch: int | None = None
+    batched: bool = True
     node: Node
     pinned: bool = False
     host: tuple[HostOp, ...] = ()
@@ -62,99 +62,51 @@ class Flow:
         return int(np.prod(self.shape, dtype=np.int64))
 
     @property
-    def full_shape(self) -> tuple[int, ...]:
-        """All dimensions, with :data:`BATCH` for the batch."""
-        return (*self.shape[: self.batch_axis], BATCH, *self.shape[self.batch_axis :])
+    def grid(self) -> NDArray[np.int32]:
+        """Numbers of the elements, in its shape."""
+        return np.arange(self.size, dtype=np.int32).reshape(self.shape)
 
-    def with_full_shape(self, dims: Sequence[int]) -> "Flow":
-        """The same numbers under other dimensions; one of them is :data:`BATCH`."""
-        axis = list(dims).index(BATCH)
-        shape = tuple(d for d in dims if d != BATCH)
-        before = int(np.prod(self.shape[: self.batch_axis], dtype=np.int64))
-        if int(np.prod(shape, dtype=np.int64)) != self.size or int(np.prod(shape[:axis], dtype=np.int64)) != before:
-            raise Unsupported("it mixes the batch dimension with others")
-        return replace(self, shape=shape, batch_axis=axis)
+    @property
+    def rest(self) -> tuple[int, ...]:
+        """The dimensions behind that of the batch, where it is the first."""
+        return self.shape[1:] if self._batch_first else self.shape
 
-    def reshape(self, target: Sequence[int], allow_zero: bool) -> "Flow":
-        """Reshape: the batch dimension may be named by 0, -1, its size, or the Shape of an earlier value."""
-        full = self.full_shape
-        dims = [full[i] if d == 0 and not allow_zero and i < len(full) else int(d) for i, d in enumerate(target)]
-        known = int(np.prod([d for d in dims if d not in (-1, BATCH)], dtype=np.int64))
-        if BATCH not in dims:
-            if -1 in dims and known == self.size:
-                dims[dims.index(-1)] = BATCH
-            elif self.batch is not None and self.batch in dims:
-                dims[dims.index(self.batch)] = BATCH
-                known //= max(self.batch, 1)
-            else:
-                raise Unsupported(f"its shape {list(map(int, target))} does not keep the batch dimension")
-        if -1 in dims and known > 0:
-            dims[dims.index(-1)] = self.size // known
-        return self.with_full_shape(dims)
+    @property
+    def _batch_first(self) -> bool:
+        return self.batched and self.shape[:1] == (1,)
 
-    def flatten(self, axis: int) -> "Flow":
-        full = self.full_shape
-        (axis,) = dimensions([axis], len(full)) if axis != len(full) else (axis,)
-        left, right = full[:axis], full[axis:]
-        return self.with_full_shape([self._product(left), self._product(right)])
+    def with_shape(self, shape: Sequence[int]) -> "Flow":
+        """The same numbers under other dimensions."""
+        return replace(self, shape=tuple(shape))
 
-    @staticmethod
-    def _product(dims: Sequence[int]) -> int:
-        rest = int(np.prod([d for d in dims if d != BATCH], dtype=np.int64))
-        if BATCH not in dims:
-            return rest
-        if rest != 1:
-            raise Unsupported("it mixes the batch dimension with others")
-        return BATCH
-
-    def squeeze(self, axes: Sequence[int] | None) -> "Flow":
-        full = list(self.full_shape)
-        drop = set(dimensions(axes, len(full))) if axes is not None else {i for i, d in enumerate(full) if d == 1}
-        if any(full[i] != 1 for i in drop):
-            raise Unsupported("it removes a dimension that is not 1")
-        return self.with_full_shape([d for i, d in enumerate(full) if i not in drop])
-
-    def unsqueeze(self, axes: Sequence[int]) -> "Flow":
-        full = list(self.full_shape)
-        rank = len(full) + len(axes)
-        for axis in sorted(dimensions(axes, rank)):
-            full.insert(axis, 1)
-        return self.with_full_shape(full)
-
-    def transpose(self, perm: Sequence[int] | None) -> "Flow":
-        full = self.full_shape
-        order = list(perm) if perm is not None else list(range(len(full)))[::-1]
-        if sorted(order) != list(range(len(full))):
-            raise Unsupported(f"its perm {order} is no order of {len(full)} dimensions")
-        features = [i for i in order if full[i] not in (1, BATCH)]
-        dims = [full[i] for i in order]
-        if features == sorted(features):
-            return self.relabel(dims)
-        if self.batch_axis != 0 or order[0] != 0:
-            raise Unsupported("it reorders the features of a value whose batch dimension is not the first")
-        grid = np.arange(self.size, dtype=np.int32).reshape(self.shape)
-        return self.take(np.transpose(grid, [i - 1 for i in order[1:]]))
-
-    def relabel(self, dims: Sequence[int]) -> "Flow":
-        """The flattened features under the dimensions ``dims``, wherever the batch dimension is among them."""
-        return replace(self, shape=tuple(d for d in dims if d != BATCH), batch_axis=list(dims).index(BATCH))
+    def move(self, grid: NDArray[np.integer]) -> "Flow":
+        """Elements by their number in the shape of ``grid``; their order alone may be the same."""
+        if grid.size == self.size and (grid.reshape(-1) == np.arange(self.size)).all():
+            return self.with_shape(grid.shape)
+        return self.take(grid.astype(np.int32))
 
     # Arithmetic ----------------------------------------------------------------------------------
 
     def affine(self, scale: Array | float, offset: Array | float) -> "Flow":
-        """``scale * x + offset`` element by element; constants broadcast as ONNX says."""
+        """``scale * x + offset`` element by element; constants broadcast as ONNX says, or the value to theirs."""
+        shape = self._common(np.shape(scale), np.shape(offset))
+        if shape != self.shape and not self.host:
+            return self.move(np.broadcast_to(self.grid, shape)).affine(scale, offset)
         a, c = self._broadcast(scale), self._broadcast(offset)
         if self.host:
             return self._host("affine", scale=a.tolist(), offset=c.tolist())
         return replace(self, scale=self.scale * a, offset=self.offset * a + c)
 
+    def _common(self, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+        try:
+            return np.broadcast_shapes(self.shape, *shapes)
+        except ValueError:
+            return self.shape
+
     def _broadcast(self, constant: Array | float) -> NDArray[np.float64]:
         value = np.asarray(constant, dtype=np.float64)
-        full = tuple(1 if d == BATCH else d for d in self.full_shape)
-        while value.ndim > len(full) and value.shape[0] == 1:
-            value = value[0]
         try:
-            return np.broadcast_to(value, full).reshape(-1).copy()
+            return np.broadcast_to(value, self.shape).reshape(-1).copy()
         except ValueError:
             raise Unsupported(
                 f"a constant of shape {list(value.shape)} does not fit a value of shape {self.text}"
@@ -162,7 +114,8 @@ class Flow:
 
     @property
     def text(self) -> str:
-        return "[" + ", ".join("batch" if d == BATCH else str(d) for d in self.full_shape) + "]"
+        names = ["batch" if k == 0 and self._batch_first else str(d) for k, d in enumerate(self.shape)]
+        return "[" + ", ".join(names) + "]"
 
     def linear(self, weight: NDArray[np.float64], name: str) -> "Flow":
         """A new layer ``weight @ x`` for a weight of shape (outputs, features)."""
@@ -227,7 +180,6 @@ class Flow:
             shape=(size,) if shape is None else shape,
             scale=np.ones(size),
             offset=np.zeros(size),
-            batch_axis=0,
         )
 
     def take(self, grid: NDArray[np.int32], fill: float = 0.0, like: NDArray[np.int32] | None = None) -> "Flow":
@@ -249,9 +201,8 @@ class Flow:
     @property
     def channel(self) -> NDArray[np.int32]:
         """Number of the channel of each element; without further dimensions an element is a channel."""
-        return np.repeat(np.arange(self.shape[0] if self.shape else 1), max(1, int(np.prod(self.shape[1:])))).astype(
-            np.int32
-        )
+        rest = self.rest
+        return np.repeat(np.arange(rest[0] if rest else 1), max(1, int(np.prod(rest[1:])))).astype(np.int32)
 
     def materialise(self) -> "Flow":
         """The flow with nothing pending."""
@@ -260,7 +211,7 @@ class Flow:
             return flow
         index = np.arange(flow.size, dtype=np.int32)[:, None]
         operation = Combine(index=index, coefficient=flow.scale[:, None], offset=flow.offset, channel=flow.channel)
-        return replace(flow.then(operation, shape=flow.shape), batch_axis=flow.batch_axis)
+        return flow.then(operation, shape=flow.shape)
 
     def pin(self) -> "Flow":
         """The flow as several users take it: nothing is folded into its node any more."""
@@ -289,18 +240,16 @@ class Flow:
             return flow
         if not flow.pending and not flow.pinned and (node := rectify(flow.node)) is not None:
             return replace(flow, node=node)
-        if is_chain(flow.node) and len(flow.shape) <= 1 and not flow.pinned:
+        if is_chain(flow.node) and len(flow.rest) <= 1 and not flow.pinned:
             # A ReLU that no weights precede: a layer of its own with a diagonal matrix.
             layer = LinearLayer(name=name, weight=np.diag(flow.scale), bias=flow.offset, relu=True)
-            result = flow.then(Linear.dense(layer, np.arange(flow.size)), shape=flow.shape)
-            return replace(result, batch_axis=flow.batch_axis)
+            return flow.then(Linear.dense(layer, np.arange(flow.size)), shape=flow.shape)
         return self.map("clip", low=0.0)
 
     def map(self, function: str, **limits: float) -> "Flow":
         """A function of each element, by the digital side."""
         flow = self.on_chip().materialise()
-        result = flow.then(Map(function=function, size=flow.size, **limits), shape=flow.shape)
-        return replace(result, batch_axis=flow.batch_axis)
+        return flow.then(Map(function=function, size=flow.size, **limits), shape=flow.shape)
 
     def clip(self, low: float, high: float, name: str) -> "Flow":
         if self.host:
@@ -325,54 +274,58 @@ class Flow:
         host.append(HostOp(kind="cast", parameters={"dtype": "float32"}))
         return replace(flow, host=tuple(host), scale=np.ones(flow.size), offset=np.zeros(flow.size))
 
-    def shaped(self) -> "Flow":
-        """The flow with a host operator that gives its values their shape, the batch where it belongs."""
-        if self.batch_axis == 0 and self.shape == (self.size,) and not self._has_shape():
+    def shaped(self, batch_axis: int | None) -> "Flow":
+        """The flow with a host operator that gives its values their shape, the batch at that axis, or before all."""
+        shape = list(self.shape)
+        if batch_axis is not None:
+            del shape[batch_axis]
+        if not batch_axis and shape == [self.size] and not self._has_shape():
             return self
-        return self._host("reshape", shape=list(self.shape), batch_axis=self.batch_axis)
+        return self._host("reshape", shape=shape, batch_axis=batch_axis or 0)
 
     def _has_shape(self) -> bool:
-        return any(op.kind == "reshape" for op in self.host)
+        return any(op.kind in ("reshape", "onnx") for op in self.host)
 
     def _host(self, kind: str, **parameters: Any) -> "Flow":
         return replace(self, host=(*self.host, HostOp(kind=kind, parameters=parameters)))
 
     def _host_axes(self, axes: Sequence[int]) -> list[int]:
-        if self.batch_axis != 0:
-            raise Unsupported("it is supported for values with the batch dimension first only")
-        result = dimensions(axes, len(self.shape) + 1)
+        result = dimensions(axes, len(self.shape))
+        if not self._batch_first:
+            return [axis + 1 for axis in result]
         if 0 in result:
             raise Unsupported("it works along the batch dimension")
         return result
 
     def softmax(self, kind: str, axis: int, to_the_end: bool) -> "Flow":
         """Softmax or LogSoftmax along ``axis``; before opset 13 along all dimensions from there."""
-        rank = len(self.shape) + 1
+        rank = len(self.shape)
         (first,) = dimensions([axis], rank)
         axes = self._host_axes(range(first, rank) if to_the_end else [first])
         return self._start_host()._host(kind, axes=axes)
 
     def argmax(self, axis: int, keepdims: bool, last: bool) -> "Flow":
-        (axis,) = self._host_axes([axis])
+        (axis,) = dimensions([axis], len(self.shape))
         shape = list(self.shape)
-        shape[axis - 1 : axis] = [1] if keepdims else []
+        shape[axis : axis + 1] = [1] if keepdims else []
+        (axis,) = self._host_axes([axis])
         flow = self._start_host()._host("argmax", axis=axis, keepdims=keepdims, last=last)
+        return flow._become(shape)
+
+    def _become(self, shape: Sequence[int]) -> "Flow":
         size = int(np.prod(shape, dtype=np.int64))
-        return replace(flow, shape=tuple(shape), scale=np.ones(size), offset=np.zeros(size))
+        return replace(self, shape=tuple(shape), scale=np.ones(size), offset=np.zeros(size))
 
     def normalise(self) -> "Flow":
         """Values of each row divided by the sum of their magnitudes."""
-        if not self.host:
-            raise Unsupported("it follows no Softmax or Sigmoid at the end")
-        return self._host("normalise", axis=self._host_axes([-1])[0])
+        return self._start_host()._host("normalise", axis=self._host_axes([-1])[0])
 
     def complement(self, other: "Flow") -> "Flow":
         """Both probabilities of a binary classifier, ``other``, which is ``1 - self``, before ``self``."""
         rest = HostOp(kind="affine", parameters={"scale": [-1.0] * self.size, "offset": [1.0] * self.size})
-        if other.host != (*self.host, rest) or self.shape != (1,):
+        if other.host != (*self.host, rest) or self.rest != (1,):
             raise Unsupported(f"it follows {(self.host or other.host)[0].kind}, which is supported at the end only")
-        result = self._host("complement")
-        return replace(result, shape=(2,), scale=np.ones(2), offset=np.zeros(2))
+        return self._host("complement")._become((1, 2))
 
     def look_up(self, table: Array) -> "Flow":
         """Entries of ``table`` instead of the indices that ArgMax gives."""
@@ -380,18 +333,19 @@ class Flow:
             raise Unsupported("it takes elements by what is no ArgMax")
         return self._host("look_up", table=table.tolist())
 
+    def end_with(self, operation: Evaluated, shape: Sequence[int]) -> "Flow":
+        """What the host makes of the last values by operators of the file, of that shape."""
+        parameters = {"model": base64.b64encode(operation.model.tobytes()).decode(), "classes": operation.classes}
+        return self.end_layers()._host("onnx", **parameters)._become(shape)
+
     def squash(self, function: str, inner: bool) -> "Flow":
         """Sigmoid or Tanh: by a table if steps follow, else by the host."""
         return self.map(function) if inner and not self.host else self._start_host()._host(function)
 
     def cast(self, dtype: np.dtype[Any]) -> "Flow":
         """A cast to a float type changes nothing before the end; the output's type is set by the last cast."""
-        if self.host:
-            return self._host("cast", dtype=dtype.name)
-        if not np.issubdtype(dtype, np.floating):
-            raise Unsupported(f"it casts to {dtype.name}, which rounds the value; only float types are supported")
-        return self
+        return self._host("cast", dtype=dtype.name) if self.host else self
 
     def _start_host(self) -> "Flow":
         """Values in their own shape, for operators that look at dimensions."""
-        return self.end_layers()._host("reshape", shape=list(self.shape), batch_axis=0)
+        return self.end_layers()._host("reshape", shape=list(self.rest), batch_axis=0)

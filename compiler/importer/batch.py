@@ -1,0 +1,83 @@
+"""The batch: samples on which a model is run, and whether its answers for a batch are those for each of it."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.importer.graph import Graph
+from compiler.importer.probe import NodeError, Values, probe, samples, sentence
+from macro_models.errors import InputError
+
+__all__ = ["batch_axis", "sample_pair"]
+
+Array = NDArray[Any]
+
+LARGEST = 64
+"""Samples of a batch of a fixed size that is run as a whole."""
+
+
+def sample_pair(graph: Graph, x: Array | None) -> tuple[Values, Values]:
+    """Two inputs of the graph, from ``x`` where that has its shape."""
+    rng = np.random.default_rng(0)
+    batch = 1 if graph.batched else None
+    pair = samples(graph.inputs, batch, rng), samples(graph.inputs, batch, rng)
+    if x is not None and len(graph.inputs) == 1 and len(x):
+        name = graph.inputs[0].name
+        for one, row in zip(pair, (x[0], x[-1]), strict=True):
+            if row.size == one[name].size:
+                one[name] = row.reshape(one[name].shape).astype(one[name].dtype)
+    return pair
+
+
+def batch_axis(where: str, raw: Graph, graph: Graph, values: Values, one: Values, two: Values) -> int | None:
+    """Which dimension of the output is the batch, None where there is none.
+
+    Raises
+    ------
+    InputError
+        If the answers for a batch are others than those for each of its samples.
+    """
+    if not raw.batched:
+        return None
+    count = raw.inputs[0].shape[0]
+    fixed = count is not None and (count == 1 or count > LARGEST)
+    alone = probe(raw, two)[1]
+    made = values[raw.output]
+    whole = replace(raw, batched=False)
+    size = 2 if fixed or count is None else count
+    together = {k: np.concatenate([one[k], two[k], *[one[k]] * (size - 2)]) for k in one}
+    try:
+        both = probe(whole, together)[1]
+    except NodeError as error:
+        if fixed:
+            return 0 if made.shape[:1] == (1,) else None
+        raise InputError(f"{where}: {error}, with a batch: it mixes the batch dimension with others") from None
+    if raw.output in both and (axis := _axis(both[raw.output], made, alone[raw.output])) is not None:
+        return axis
+    if fixed:
+        return 0 if made.shape[:1] == (1,) else None
+    for op in graph.ops:
+        for name in op.outputs:
+            if name in both and name in alone and _axis(both[name], values[name], alone[name]) is None:
+                reason = "it works along the batch dimension, or mixes it with others"
+                raise InputError(f"{where}: {sentence(op, reason)}")
+    raise InputError(f"{where}: output {raw.output!r} mixes the batch dimension with others")
+
+
+def _axis(both: Array, one: Array, two: Array) -> int | None:
+    """The dimension along which the first two of a batch are those, None if there is none."""
+    if both.ndim != one.ndim or one.shape != two.shape:
+        return None
+    for axis in range(both.ndim):
+        if one.shape[axis] != 1 or any(both.shape[k] != one.shape[k] for k in range(both.ndim) if k != axis):
+            continue
+        if both.shape[axis] < 2:
+            continue
+        found = np.take(both, [0, 1], axis=axis).astype(np.float64)
+        wanted = np.concatenate([one, two], axis=axis).astype(np.float64)
+        scale = np.abs(wanted[np.isfinite(wanted)]).max(initial=1e-30)
+        if np.allclose(found, wanted, rtol=1e-5, atol=1e-5 * scale, equal_nan=True):
+            return axis
+    return None

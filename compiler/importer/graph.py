@@ -1,0 +1,129 @@
+"""The graph of an ONNX file while it is prepared for import: nodes that may be replaced, constants, shapes.
+
+Every value is that of one sample: the batch dimension is 1. Shapes and types of all values are known from running the
+graph on one (:mod:`compiler.importer.probe`), so that shape arithmetic is constant, and nothing has to know a batch.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper
+
+__all__ = ["Graph", "Input", "Op"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """A node. ``parts`` are the nodes that it stands for where it is a region: a table, or a step of the host."""
+
+    proto: onnx.NodeProto
+    parts: tuple["Op", ...] = ()
+
+    @cached_property
+    def kind(self) -> str:
+        """The operator."""
+        return self.proto.op_type
+
+    @cached_property
+    def inputs(self) -> Sequence[str]:
+        """Names, empty for what is left out."""
+        return tuple(self.proto.input)
+
+    @cached_property
+    def outputs(self) -> Sequence[str]:
+        return tuple(self.proto.output)
+
+    @cached_property
+    def attrs(self) -> dict[str, Any]:
+        """Attributes by name."""
+        return {a.name: helper.get_attribute_value(a) for a in self.proto.attribute}
+
+    @property
+    def domain(self) -> str:
+        return "" if self.proto.domain == "ai.onnx" else self.proto.domain
+
+    @property
+    def name(self) -> str:
+        """What a sentence calls it."""
+        return self.proto.name or next((o for o in self.outputs if o), "")
+
+    @classmethod
+    def make(cls, kind: str, inputs: Sequence[str], outputs: Sequence[str], name: str = "", **attrs: Any) -> "Op":
+        """A node with its attributes."""
+        return cls(helper.make_node(kind, list(inputs), list(outputs), name=name, **attrs))
+
+    def renamed(self, names: Mapping[str, str]) -> "Op":
+        """With other names of its inputs."""
+        if not any(i in names for i in self.inputs):
+            return self
+        proto = onnx.NodeProto()
+        proto.CopyFrom(self.proto)
+        proto.input[:] = [names.get(i, i) for i in self.inputs]
+        return replace(self, proto=proto)
+
+
+@dataclass(frozen=True)
+class Input:
+    """An input of the graph, of the whole shape with the batch as the file has it; None for what is not fixed."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: np.dtype[Any]
+
+
+@dataclass
+class Graph:
+    """Nodes in topological order, constants by name, inputs, the output that is computed.
+
+    ``shapes`` and ``types`` of all values of one sample are filled by the probe. ``batched`` says whether the first
+    dimension of the input is that of the batch. ``warnings`` are sentences for the user.
+    """
+
+    name: str
+    opset: int
+    ops: list[Op]
+    constants: dict[str, Array]
+    inputs: list[Input]
+    output: str
+    batched: bool = True
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    types: dict[str, np.dtype[Any]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def users(self) -> dict[str, list[Op]]:
+        """Nodes by the values that they take."""
+        result: dict[str, list[Op]] = {}
+        for op in self.ops:
+            for name in dict.fromkeys(op.inputs):
+                if name:
+                    result.setdefault(name, []).append(op)
+        return result
+
+    def makers(self) -> dict[str, Op]:
+        """Nodes by the values that they make."""
+        return {name: op for op in self.ops for name in op.outputs if name}
+
+    def computed(self, op: Op) -> list[str]:
+        """Inputs that are no constants, in order."""
+        return [i for i in op.inputs if i and i not in self.constants]
+
+    def prune(self) -> None:
+        """Leaves the nodes that the output depends on."""
+        wanted, kept = {self.output}, []
+        for op in reversed(self.ops):
+            if wanted.intersection(op.outputs):
+                kept.append(op)
+                wanted.update(op.inputs)
+                for inside in (v for v in op.attrs.values() if isinstance(v, onnx.GraphProto)):
+                    wanted.update(name for node in inside.node for name in node.input)
+        self.ops = kept[::-1]
+
+    def replace_ops(self, ops: Iterable[Op]) -> None:
+        self.ops = list(ops)

@@ -1,0 +1,213 @@
+"""An ONNX file as it is read: decoded, checked, with its weights, its functions inlined; nothing of it is executed."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.inliner
+import onnx.version_converter
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+from onnx import TensorProto, numpy_helper
+from onnx.external_data_helper import load_external_data_for_tensor
+
+from compiler.model.onnx_run import MOST_ELEMENTS
+from macro_models.errors import InputError, argument
+from macro_models.files import FileKind, read_file
+
+__all__ = [
+    "MAX_OPSET", "MIN_OPSET", "check_shapes", "first_line", "freeze", "load", "modern", "opset_of", "with_shapes",
+    "without_claims",
+]
+
+MIN_OPSET, MAX_OPSET = 6, onnx.defs.onnx_opset_version()
+FIRST_OPSET = 8
+"""Models before it are converted to it."""
+MODEL = FileKind("ONNX model", 1 << 31)
+
+Array = NDArray[Any]
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in one line."""
+    return " ".join(str(error).split())[:200]
+
+
+def load(model: str | Path | bytes | onnx.ModelProto) -> tuple[str, onnx.ModelProto]:
+    """What a sentence calls the model, and the model with all of its weights."""
+    folder: Path | None = None
+    if isinstance(model, (str, Path)):
+        path = Path(model)
+        where, folder = str(path), path.parent
+        proto = _parse(read_file(path, MODEL), where)
+    elif isinstance(model, bytes):
+        where, proto = "the model", _parse(model, "the model")
+    else:
+        where, proto = model.graph.name or "the model", onnx.ModelProto()
+        proto.CopyFrom(model)
+    # Before version 4 constants had to be inputs, too; not every exporter knew.
+    proto.ir_version = max(proto.ir_version, 4) if proto.ir_version else 0
+    _load_external(where, proto, folder)
+    return where, proto
+
+
+def opset_of(where: str, proto: onnx.ModelProto) -> int:
+    """The opset of ONNX's own operators.
+
+    Raises
+    ------
+    InputError
+        If it is none that is supported.
+    """
+    opset = next((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), 1)
+    if not MIN_OPSET <= opset <= MAX_OPSET:
+        raise InputError(f"{where}: opset {opset} is not supported; opsets {MIN_OPSET} to {MAX_OPSET} are")
+    return opset
+
+
+def modern(where: str, proto: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with its local functions inlined, of an opset that the importer reads."""
+    opset = opset_of(where, proto)
+    if proto.functions:
+        try:
+            proto = onnx.inliner.inline_local_functions(proto)
+        except Exception as error:
+            raise InputError(f"{where}: its functions cannot be inlined: {first_line(error)}") from None
+    if opset >= FIRST_OPSET:
+        return proto
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    copy.ir_version = max(copy.ir_version, 3)
+    try:
+        return onnx.version_converter.convert_version(copy, FIRST_OPSET)
+    except Exception as error:
+        raise InputError(
+            f"{where}: opset {opset} cannot be converted to {FIRST_OPSET} ({first_line(error)[:80]}); export it again "
+            "with a newer one"
+        ) from None
+
+
+def freeze(where: str, proto: onnx.ModelProto, values: Mapping[str, Array]) -> onnx.ModelProto:
+    """The model with inputs that are constants from now on."""
+    if not values:
+        return proto
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    given = {i.name: i for i in copy.graph.input}
+    for name, value in values.items():
+        if name not in given:
+            raise InputError(
+                f"{where}: {argument('freeze', 'freeze')} names the input {name!r}; it has {', '.join(given) or 'none'}"
+            )
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(given[name].type.tensor_type.elem_type)
+        copy.graph.initializer.append(numpy_helper.from_array(np.asarray(value).astype(dtype), name))
+        copy.graph.input.remove(given[name])
+    return copy
+
+
+def without_claims(where: str, proto: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy that the checker passed, without what the file says of shapes: runtimes take it for a hint, if at all."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    del copy.graph.value_info[:]
+    for output in copy.graph.output:
+        # The checker asks for a shape, and does not know sequences of dictionaries, as ZipMap makes them.
+        if output.type.HasField("sequence_type"):
+            output.type.tensor_type.elem_type = TensorProto.FLOAT
+        output.type.tensor_type.shape.SetInParent()
+    try:
+        onnx.checker.check_model(copy)
+    except (onnx.checker.ValidationError, ValueError) as error:
+        raise InputError(f"{where}: is no valid ONNX model: {first_line(error)}") from None
+    for output, given in zip(copy.graph.output, proto.graph.output, strict=True):
+        output.CopyFrom(given)
+        if given.type.HasField("tensor_type"):
+            output.type.tensor_type.ClearField("shape")
+    _without_weights(copy.graph)
+    return copy
+
+
+def _without_weights(graph: onnx.GraphProto) -> None:
+    """Large constants become inputs of their type and shape, so that inference has little to take along."""
+    inputs, small = {i.name for i in graph.input}, []
+    for tensor in graph.initializer:
+        if math.prod(tensor.dims) <= 1024:
+            small.append(tensor)
+        elif tensor.name not in inputs:
+            graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+    del graph.initializer[:]
+    graph.initializer.extend(small)
+
+
+def check_shapes(where: str, bare: onnx.ModelProto, *, strict: bool) -> None:
+    """Refuse values with more elements than any chip can take; if ``strict``, types and shapes that contradict."""
+    try:
+        found = onnx.shape_inference.infer_shapes(bare, check_type=strict, strict_mode=strict)
+    except (onnx.shape_inference.InferenceError, ValueError) as error:
+        raise InputError(f"{where}: is no valid ONNX model: {first_line(error)}") from None
+    for value in (*found.graph.input, *found.graph.value_info, *found.graph.output):
+        dims = [d.dim_value for d in value.type.tensor_type.shape.dim]
+        if math.prod(max(1, d) for d in dims[1:]) > MOST_ELEMENTS:
+            raise InputError(
+                f"{where}: value {value.name!r} has shape {dims}; at most {MOST_ELEMENTS} elements are supported"
+            )
+
+
+def _parse(data: bytes, where: str) -> onnx.ModelProto:
+    try:
+        proto = onnx.load_model_from_string(data)
+    except (DecodeError, ValueError):
+        raise InputError(f"{where}: is no ONNX model (its bytes cannot be decoded)") from None
+    if not proto.HasField("graph"):
+        raise InputError(f"{where}: is no ONNX model (it has no graph)")
+    return proto
+
+
+def _load_external(where: str, proto: onnx.ModelProto, folder: Path | None) -> None:
+    tensors = [*proto.graph.initializer, *(a.t for node in proto.graph.node for a in node.attribute)]
+    for tensor in (t for t in tensors if t.data_location == TensorProto.EXTERNAL):
+        name = next((e.value for e in tensor.external_data if e.key == "location"), "")
+        if folder is None or "\0" in name or not (folder / name).is_file():
+            raise InputError(
+                f"{where}: weights {tensor.name!r} are in the file {name!r}, which is not beside the model"
+            )
+        MODEL.check(folder / name, (folder / name).stat().st_size)
+        try:
+            load_external_data_for_tensor(tensor, str(folder))
+        except (OSError, ValueError, onnx.checker.ValidationError) as error:
+            raise InputError(
+                f"{where}: weights {tensor.name!r} cannot be read from {name!r}: {first_line(error)}"
+            ) from None
+        tensor.data_location = TensorProto.DEFAULT
+        del tensor.external_data[:]
+
+
+def with_shapes(where: str, proto: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> onnx.ModelProto:
+    """The model with inputs of these whole shapes; 0 leaves a dimension open, that of the batch alone."""
+    if not shapes:
+        return proto
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    given = {i.name: i for i in copy.graph.input}
+    for name, shape in shapes.items():
+        if name not in given:
+            raise InputError(
+                f"{where}: {argument('input_shape', 'input_shape')} names the input {name!r}; it has "
+                f"{', '.join(given) or 'none'}"
+            )
+        tensor = given[name].type.tensor_type
+        if tensor.HasField("shape") and len(tensor.shape.dim) != len(shape):
+            raise InputError(
+                f"{where}: input {name!r} has {len(tensor.shape.dim)} dimensions, not the {len(shape)} of "
+                f"{argument('input_shape', 'input_shape')}"
+            )
+        del tensor.shape.dim[:]
+        tensor.shape.SetInParent()
+        for d in shape:
+            dim = tensor.shape.dim.add()
+            if d:
+                dim.dim_value = int(d)
+    return copy

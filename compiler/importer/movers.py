@@ -1,0 +1,127 @@
+"""Operators that only move elements, understood by running them on the numbers of the elements."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.importer.flow import Flow, Unsupported
+from compiler.importer.graph import Op
+from compiler.importer.node import Node
+from compiler.model.onnx_run import is_float, run_node
+from compiler.model.stages import Gather
+from macro_models.exact.vector import PAD
+
+__all__ = ["MOVERS", "move"]
+
+Array = NDArray[Any]
+Value = Array | Flow
+
+MOVERS: dict[str, tuple[int, ...]] = {
+    **dict.fromkeys(
+        (
+            "CenterCropPad", "DepthToSpace", "Expand", "Flatten", "Gather", "GatherElements", "GatherND", "Identity",
+            "Pad", "Reshape", "Resize", "ReverseSequence", "Slice", "SpaceToDepth", "Split", "Squeeze", "Tile",
+            "Transpose", "Trilu", "Unsqueeze", "Upsample", "Compress",
+        ),
+        (0,),
+    ),
+    "Where": (1, 2), "Concat": (), "ScatterND": (0, 2), "ScatterElements": (0, 2), "Scatter": (0, 2),
+}
+"""By operator, which inputs hold elements, all if none is named; the others say where they go, and are constant."""
+
+
+def data_inputs(op: Op) -> tuple[int, ...]:
+    """Which inputs of a mover hold elements."""
+    held = MOVERS[op.kind] or tuple(range(len(op.inputs)))
+    return (*held, 2) if op.kind == "Pad" and len(op.inputs) > 2 and op.inputs[2] else held
+
+
+def move(op: Op, inputs: Sequence[Value | None], opset: int) -> tuple[Flow, ...]:
+    """What a mover makes of its elements, those of constants among them.
+
+    Raises
+    ------
+    Unsupported
+        If it computes with them.
+    """
+    held = [k for k in data_inputs(op) if k < len(inputs)]
+    numbered: list[Array | None] = [None if isinstance(x, Flow) else x for x in inputs]
+    flows, values, first = [], [], 1.0
+    for k in held:
+        x = inputs[k]
+        if x is None:
+            continue
+        numbered[k] = first + np.arange(_size(x), dtype=np.float64).reshape(x.shape)
+        first += _size(x)
+        flows += [x] if isinstance(x, Flow) else []
+        values.append(x)
+    if any(isinstance(x, Flow) for k, x in enumerate(inputs) if k not in held):
+        raise Unsupported("where its elements go is computed; it must be constant")
+    made = run_node(op.proto, numbered, opset)
+    return tuple(_taken(values, flows, grid) for grid in made if grid is not None)
+
+
+def _size(x: Value) -> int:
+    return x.size
+
+
+def _taken(values: Sequence[Value], flows: Sequence[Flow], grid: Array) -> Flow:
+    """Elements by their number from 1, those of all values in a row; 0 is padding by zero."""
+    if not is_float(grid) or (grid != np.rint(grid)).any() or grid.min(initial=0) < 0:
+        raise Unsupported("it makes more than a choice of elements; export it as nearest neighbours, or without")
+    number = grid.astype(np.int64)
+    if len(values) == 1 and isinstance(values[0], Flow) and (number > 0).all():
+        return values[0].move(number - 1)
+    # Elements of the flows first, then those of constants, then zero.
+    constants, flowing, here = [np.zeros(1)], 0, [-1]
+    for x in values:
+        if isinstance(x, Flow):
+            here.extend(range(flowing, flowing + x.size))
+            flowing += x.size
+            constants.append(np.zeros(x.size))
+        else:
+            here.extend([-1] * x.size)
+            constants.append(x.reshape(-1).astype(np.float64))
+    index, fixed = np.asarray(here, dtype=np.int64)[number], np.concatenate(constants)[number]
+    if (index >= 0).all() and len(flows) == 1:
+        return flows[0].move(index)
+    return _joined(flows, index, fixed)
+
+
+def _joined(flows: Sequence[Flow], index: Array, fixed: NDArray[np.float64]) -> Flow:
+    """Elements of flows side by side by their ``index``, and ``fixed`` numbers where that is -1."""
+    away, filling = index.reshape(-1) < 0, fixed.reshape(-1)
+    filled = np.unique(filling[away])
+    like = _nearest(index).astype(np.int32)
+    uniform = len(filled) == 1
+    if away.any() and (len(flows) > 1 or not uniform):
+        flows = [f.materialise() for f in flows]
+    if len(flows) == 1:
+        flow = flows[0].on_chip()
+        grid = np.where(index < 0, PAD, index).astype(np.int32)
+        taken = flow.take(grid, fill=float(filled[0]) if uniform else 0.0, like=like.reshape(index.shape))
+        return taken if uniform or not away.any() else _add_fixed(taken, away, filling)
+    nodes: list[Node] = [f.on_chip().node for f in flows]
+    scale, offset = (np.concatenate([getattr(f, name) for f in flows])[like] for name in ("scale", "offset"))
+    chosen = np.where(away, PAD, index.reshape(-1)).astype(np.int32)
+    gathered = Gather(index=chosen, like=like.astype(np.int32), fill=float(filled[0]) if uniform else 0.0)
+    result = flows[0].then(gathered, *nodes, shape=index.shape)
+    result = replace(result, scale=scale, offset=offset)
+    return result if uniform or not away.any() else _add_fixed(result, away, filling)
+
+
+def _add_fixed(flow: Flow, away: NDArray[np.bool_], filling: NDArray[np.float64]) -> Flow:
+    return flow.affine(1.0, np.where(away, filling, 0.0).reshape(flow.shape))
+
+
+def _nearest(index: Array) -> NDArray[np.int64]:
+    """For each element one that is there: the last before it, else the first."""
+    flat = index.reshape(-1)
+    there = np.flatnonzero(flat >= 0)
+    if not len(there):
+        return np.zeros(len(flat), dtype=np.int64)
+    at = np.maximum(np.searchsorted(there, np.arange(len(flat)), side="right") - 1, 0)
+    return flat[there[at]]

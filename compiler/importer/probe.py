@@ -1,0 +1,174 @@
+"""A graph run on samples: shapes, types, what is constant, and what the right answer is.
+
+Nodes whose inputs are all constants are replaced by what they make. What is an abbreviation (a recurrent layer, an
+integer product) is replaced by the operators that it stands for, once its shapes are known
+(:data:`~compiler.importer.rewrite.REWRITES`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from compiler.importer.graph import Graph, Input, Op
+from compiler.importer.model_file import first_line
+from compiler.importer.onnx_spatial import check_convolution
+from compiler.importer.rewrite import REWRITES, branch
+from compiler.model.onnx_run import ML_DOMAIN, RUNNABLE, RUNNABLE_ML, run_node, widen
+from macro_models.errors import InputError, argument
+
+__all__ = ["NodeError", "Values", "known", "probe", "read_graph", "samples", "sentence"]
+
+Array = NDArray[Any]
+Values = dict[str, Array]
+
+LONGEST = 200
+"""Characters of a sentence about nodes, without the name of the file."""
+
+
+class NodeError(ValueError):
+    """What a node cannot do: a sentence that names it."""
+
+
+def sentence(op: Op, reason: str) -> str:
+    """A sentence about a node."""
+    where = f"node {op.name[:60]!r} ({op.kind}): "
+    return where + (reason if len(where + reason) <= LONGEST else reason[: LONGEST - len(where) - 3] + "...")
+
+
+def read_graph(where: str, proto: onnx.ModelProto, output: str, opset: int) -> Graph:
+    """The graph of a model, its constants and inputs.
+
+    Raises
+    ------
+    InputError
+        If weights cannot be read or operators are unknown: all of them are named.
+    """
+    graph = proto.graph
+    if graph.sparse_initializer:
+        raise InputError(f"{where}: sparse weights are not supported; dense ones are")
+    constants: dict[str, Array] = {}
+    for tensor in graph.initializer:
+        try:
+            constants[tensor.name] = numpy_helper.to_array(tensor)
+        except (ValueError, TypeError, KeyError) as error:
+            raise InputError(f"{where}: weights {tensor.name!r} cannot be read: {first_line(error)}") from None
+    inputs = []
+    for value in graph.input:
+        if value.name in constants:
+            continue
+        tensor = value.type.tensor_type
+        if not value.type.HasField("tensor_type") or not tensor.HasField("shape"):
+            raise InputError(
+                f"{where}: input {value.name!r} has no shape; give one with {argument('input_shape', 'input_shape')}"
+            )
+        dims = tuple(d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim)
+        try:
+            dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)
+        except KeyError:
+            dtype = np.dtype(object)
+        if dtype.kind not in "fiub" and not dtype.name.startswith("bfloat"):
+            raise InputError(f"{where}: input {value.name!r} holds no numbers; numbers are supported")
+        inputs.append(Input(value.name, dims, dtype))
+    found = Graph(
+        name=graph.name or "network", opset=opset, ops=[Op(node) for node in graph.node], constants=constants,
+        inputs=inputs, output=output,
+    )
+    found.prune()
+    _refuse_unknown(where, found)
+    return found
+
+
+def _refuse_unknown(where: str, graph: Graph) -> None:
+    """Names all nodes with operators that there are not."""
+    unknown = [op for op in graph.ops if not known(op)]
+    if unknown:
+        names = ", ".join(f"{op.name[:40]!r} ({op.domain + '.' if op.domain else ''}{op.kind})" for op in unknown)
+        names = names if len(names) <= 100 else names[:90] + f"... ({len(unknown)} in all)"
+        raise InputError(
+            f"{where}: node{'s' * (len(unknown) > 1)} {names}: not supported; mho compile --operators lists what is"
+        )
+
+
+def known(op: Op) -> bool:
+    """Whether an operator may be in a graph at all."""
+    if op.domain == ML_DOMAIN:
+        return op.kind in RUNNABLE_ML or op.kind in REWRITES
+    return op.kind in REWRITES or (op.domain == "" and (op.kind in RUNNABLE or op.kind == "If"))
+
+
+def samples(inputs: Sequence[Input], batch: int | None, rng: np.random.Generator) -> Values:
+    """Random inputs of a graph; of a ``batch``, or None for whole shapes as they are."""
+    found = {}
+    for one in inputs:
+        shape = [1 if d is None else d for d in one.shape]
+        if batch is not None and shape:
+            shape[0] = batch
+        if one.dtype.kind in "iub":
+            found[one.name] = rng.integers(0, 2, shape).astype(one.dtype)
+        else:
+            found[one.name] = rng.normal(size=shape)
+    return found
+
+
+def probe(graph: Graph, feeds: Mapping[str, Array]) -> tuple[Graph, Values]:
+    """The graph with shapes, types, folded constants and abbreviations written out, and the values that it makes.
+
+    Raises
+    ------
+    NodeError
+        If a node cannot be carried out.
+    """
+    constants, values = dict(graph.constants), {k: widen(v) for k, v in feeds.items()}
+    result = replace(graph, constants=constants, ops=[], shapes={}, types={}, warnings=list(graph.warnings))
+    for name, value in feeds.items():
+        result.shapes[name], result.types[name] = value.shape, value.dtype
+    queue = list(reversed(graph.ops))
+    while queue:
+        op = queue.pop()
+        try:
+            if op.kind == "If":
+                queue.extend(reversed(branch(op, constants)))
+                continue
+            computed = [i for i in op.inputs if i and i not in constants]
+            op = _of_one(op, result)
+            rewrite = REWRITES.get(op.kind)
+            if rewrite is not None and (parts := rewrite(op, result)) is not None:
+                queue.extend(reversed(parts))
+                continue
+            inputs = [None if not i else constants[i] if i in constants else values[i] for i in op.inputs]
+            if op.kind == "Conv" and not op.domain and len(inputs) > 1 and all(x is not None for x in inputs[:2]):
+                # Its sentences say more than those of the evaluation.
+                x, w, b = (None if x is None else x.shape for x in (*inputs, None)[:3])
+                check_convolution(x or (), w or (), b, op.attrs)
+            made = run_node(op.proto, inputs, graph.opset, wide=bool(computed))
+        except (ValueError, LookupError, TypeError, ArithmeticError, MemoryError) as error:
+            raise NodeError(sentence(op, " ".join(str(error).split()) or "it cannot be evaluated")) from error
+        if op.kind in ("Shape", "Size"):
+            computed = []
+        for name, value in zip(op.outputs, made, strict=False):
+            if not name or value is None:
+                continue
+            result.shapes[name], result.types[name] = value.shape, value.dtype
+            (values if computed else constants)[name] = value
+        if computed:
+            result.ops.append(op)
+    result.prune()
+    return result, values
+
+
+
+
+def _of_one(op: Op, graph: Graph) -> Op:
+    """A Reshape to a batch of a fixed size, for one sample."""
+    count = graph.inputs[0].shape[0] if graph.batched and graph.inputs[0].shape else None
+    target = graph.constants.get(op.inputs[1]) if op.kind == "Reshape" and len(op.inputs) > 1 else None
+    if count is None or count < 2 or target is None or target.ndim != 1 or target[:1] != count:
+        return op
+    name = f"{op.outputs[0]}/of_one"
+    graph.constants[name] = np.array([1, *target[1:]], dtype=np.int64)
+    return op.renamed({op.inputs[1]: name})

@@ -1,0 +1,186 @@
+"""Products with constant weights, along any dimensions: Gemm, MatMul, Einsum."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.importer.flow import Flow, Unsupported
+from compiler.importer.graph import Graph, Op
+from compiler.importer.node import Node
+from compiler.model.layer import LinearLayer
+from compiler.model.stages import Gather
+from macro_models.exact.window import Window, recover
+
+__all__ = ["einsum", "gemm", "join", "matmul", "parse_einsum", "products"]
+
+Array = NDArray[Any]
+Index = NDArray[np.integer]
+
+MOST_MATRICES = 1024
+"""Matrices of one node: a batch of them."""
+
+
+def products(x: Flow, grid: Index, weight: NDArray[np.float64], name: str) -> Flow:
+    """``weight[b] @ x[grid[b, p]]`` for every b and p, of shape (matrices, positions, outputs).
+
+    ``grid`` has shape (matrices, positions, inputs), ``weight`` (matrices, outputs, inputs).
+    """
+    matrices, positions, inputs = grid.shape
+    if weight.shape[2] != inputs:
+        raise Unsupported(f"its weights take {weight.shape[2]} numbers, but the value has shape {x.text}")
+    if matrices > MOST_MATRICES:
+        raise Unsupported(f"it has {matrices} matrices; at most {MOST_MATRICES} are supported")
+    x = x.on_chip()
+    if matrices > 1:
+        x = x.pin()
+    parts = []
+    for b in range(matrices):
+        called = name if matrices == 1 else f"{name}.{b}"
+        if positions == 1:
+            taken = x if matrices == 1 and np.array_equal(grid[b, 0], np.arange(x.size)) else x.take(
+                grid[b, 0].astype(np.int32)
+            )
+            parts.append(taken.linear(weight[b], called))
+        else:
+            layer = LinearLayer(name=called, weight=weight[b], bias=np.zeros(len(weight[b])), relu=False)
+            parts.append(x.convolve(layer, grid[b].astype(np.int32), partial(_window, positions=positions)))
+    outputs = weight.shape[1]
+    # A layer makes its outputs one after the other, each at all positions.
+    order = np.arange(matrices * outputs * positions).reshape(matrices, outputs, positions).transpose(0, 2, 1)
+    if matrices == 1:
+        return parts[0].move(order)
+    return join([p.node for p in parts], order, parts[0])
+
+
+def _window(patches: NDArray[np.int32], positions: int) -> Window | None:
+    """The geometry of a product along one dimension: positions and inputs at equal distances, if they are."""
+    return recover(patches, patches.shape[1], (positions,), (1,), (1,), (1,), 1)
+
+
+def join(nodes: Sequence[Node], grid: Index, like: Flow) -> Flow:
+    """The values of several nodes, whose elements are numbered one after the other, in the order of ``grid``."""
+    index = grid.reshape(-1).astype(np.int32)
+    return like.then(Gather(index=index, like=index), *nodes, shape=grid.shape)
+
+
+def gemm(x: Flow, weight: NDArray[np.float64], *, left: bool, turned: bool, name: str) -> Flow:
+    """``x @ weight`` for a weight of (inputs, outputs), or where x is on the right, ``weight @ x``.
+
+    ``turned`` says that x is transposed first.
+    """
+    if len(x.shape) != 2 or weight.ndim != 2:
+        raise Unsupported(f"it multiplies a value of shape {x.text} by weights of shape {list(weight.shape)}")
+    x = x.move(x.grid.T) if turned else x
+    if left:
+        made = products(x, x.grid[None], weight.T[None], name)
+        return made.with_shape(made.shape[1:])
+    made = products(x, x.grid.T[None], weight[None], name)
+    return made.move(made.grid[0].T)
+
+
+def matmul(x: Flow, weight: NDArray[np.float64], *, left: bool, name: str) -> Flow:
+    """MatMul by a constant on the right (``left``: x is on the left) or on the left."""
+    if not left:
+        # w @ x is the transpose of x' @ w'.
+        grid = x.grid if len(x.shape) > 1 else x.grid[:, None]
+        turned = weight.swapaxes(-1, -2) if weight.ndim > 1 else weight[:, None]
+        made = matmul(x.move(np.swapaxes(grid, -1, -2)), turned, left=True, name=name)
+        made = made.move(np.swapaxes(made.grid, -1, -2))
+        if len(x.shape) == 1:
+            made = made.with_shape(made.shape[:-1])
+        return made.with_shape((*made.shape[:-2], *made.shape[len(made.shape) - 1 :])) if weight.ndim == 1 else made
+    grid = x.grid if len(x.shape) > 1 else x.grid[None]
+    matrix = weight if weight.ndim > 1 else weight[:, None]
+    if matrix.shape[-2] != grid.shape[-1]:
+        raise Unsupported(f"its weights take {matrix.shape[-2]} numbers, but the value has shape {x.text}")
+    try:
+        lead = np.broadcast_shapes(grid.shape[:-2], matrix.shape[:-2])
+    except ValueError:
+        raise Unsupported(f"its weights of shape {list(weight.shape)} do not fit {x.text}") from None
+    rows, columns = grid.shape[-2], matrix.shape[-1]
+    if int(np.prod(matrix.shape[:-2])) == 1:
+        wide = np.broadcast_to(grid, (*lead, *grid.shape[-2:])).reshape(1, -1, grid.shape[-1])
+        made = products(x, wide, matrix.reshape(1, *matrix.shape[-2:]).swapaxes(1, 2), name)
+    else:
+        wide = np.broadcast_to(grid, (*lead, *grid.shape[-2:])).reshape(-1, *grid.shape[-2:])
+        each = np.broadcast_to(matrix, (*lead, *matrix.shape[-2:])).reshape(-1, *matrix.shape[-2:])
+        made = products(x, wide, each.swapaxes(1, 2), name)
+    shape = [*lead, rows, columns]
+    if weight.ndim == 1:
+        shape = shape[:-1]
+    if len(x.shape) == 1:
+        del shape[-1 if weight.ndim == 1 else -2]
+    return made.with_shape(shape)
+
+
+# Einsum ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """Letters of an Einsum of a value and a constant: by where they are."""
+
+    x: str
+    w: str
+    out: str
+    first: bool
+
+    @property
+    def shared(self) -> str:
+        """Letters of all three: a matrix for each."""
+        return "".join(c for c in self.x if c in self.w and c in self.out)
+
+    @property
+    def summed(self) -> str:
+        return "".join(c for c in self.x if c in self.w and c not in self.out)
+
+    @property
+    def positions(self) -> str:
+        return "".join(c for c in self.x if c not in self.w)
+
+    @property
+    def outputs(self) -> str:
+        return "".join(c for c in self.w if c not in self.x)
+
+
+def parse_einsum(op: Op, graph: Graph) -> _Sum | None:
+    """The letters of an Einsum that is a product with constant weights, None of any other."""
+    text = op.attrs.get("equation", b"").decode().replace(" ", "")
+    if len(op.inputs) != 2 or "." in text:
+        return None
+    if "->" not in text:
+        letters = text.replace(",", "")
+        text += "->" + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
+    terms, out = text.split("->")
+    if terms.count(",") != 1:
+        return None
+    a, b = terms.split(",")
+    first = op.inputs[1] in graph.constants
+    found = _Sum(*((a, b) if first else (b, a)), out, first)
+    parts = (found.x, found.w, found.out)
+    if any(len(set(p)) != len(p) for p in parts) or not found.summed:
+        return None
+    if any(c not in out for c in found.positions + found.outputs):
+        return None
+    return found
+
+
+def einsum(x: Flow, weight: NDArray[np.float64], rule: _Sum, name: str) -> Flow:
+    """A product by a constant, its dimensions named by letters."""
+    order = rule.shared + rule.positions + rule.summed
+    sizes = dict(zip(rule.x, x.shape, strict=True)) | dict(zip(rule.w, weight.shape, strict=True))
+
+    def count(letters: str) -> int:
+        return int(np.prod([sizes[c] for c in letters], dtype=np.int64))
+
+    grid = x.grid.transpose([rule.x.index(c) for c in order])
+    grid = grid.reshape(count(rule.shared), count(rule.positions), count(rule.summed))
+    turned = weight.transpose([rule.w.index(c) for c in rule.shared + rule.outputs + rule.summed])
+    made = products(x, grid, turned.reshape(len(grid), count(rule.outputs), grid.shape[2]), name)
+    letters = rule.shared + rule.positions + rule.outputs
+    made = made.with_shape([sizes[c] for c in letters])
+    return made.move(made.grid.transpose([letters.index(c) for c in rule.out]))

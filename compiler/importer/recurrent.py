@@ -1,0 +1,229 @@
+"""LSTM, GRU and RNN written out: the same layer at each step, gates as functions, products of computed values.
+
+Every step takes the input of that time and the state before side by side, so that a step is one layer for all gates.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.importer.graph import Graph, Op
+
+__all__ = ["RECURRENT"]
+
+Array = NDArray[Any]
+
+GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
+FUNCTIONS = {
+    b"Relu": "Relu", b"Tanh": "Tanh", b"Sigmoid": "Sigmoid", b"LeakyRelu": "LeakyRelu", b"Elu": "Elu",
+    b"HardSigmoid": "HardSigmoid", b"Softsign": "Softsign", b"Softplus": "Softplus",
+    b"ThresholdedRelu": "ThresholdedRelu",
+}
+MOST_STEPS = 1024
+
+
+class _Writer:
+    """Writes the nodes of one direction of a recurrent layer."""
+
+    def __init__(self, op: Op, graph: Graph, direction: int) -> None:
+        self.op, self.graph, self.direction = op, graph, direction
+        self.at, self.ops, self.count = f"{op.outputs[0] or op.name}/{direction}", [], 0
+        self.hidden = int(self.weights(2).shape[-1])
+        self.gates = GATES[op.kind]
+        names = op.attrs.get("activations", [])
+        per = {"RNN": 1, "LSTM": 3, "GRU": 2}[op.kind]
+        given = [str(FUNCTIONS.get(n) or n.decode()) for n in names[per * direction : per * (direction + 1)]]
+        self.functions = given or {"RNN": ["Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"]}[
+            op.kind
+        ]
+        self.alpha, self.beta = (list(op.attrs.get(f"activation_{n}", [])) for n in ("alpha", "beta"))
+
+    def input(self, k: int) -> str:
+        return self.op.inputs[k] if len(self.op.inputs) > k else ""
+
+    def weights(self, k: int) -> Array:
+        name = self.input(k)
+        if name not in self.graph.constants:
+            raise ValueError("its weights are computed; constants are supported")
+        return self.graph.constants[name][self.direction]
+
+    def constant(self, value: Any) -> str:
+        name = f"{self.at}/c{self.count}"
+        self.count += 1
+        self.graph.constants[name] = np.asarray(value)
+        return name
+
+    def add(self, kind: str, *inputs: str, name: str = "", **attrs: Any) -> str:
+        made = f"{self.at}/{kind}{self.count}"
+        self.count += 1
+        self.ops.append(Op.make(kind, inputs, [made], name, **attrs))
+        return made
+
+    def function(self, k: int, x: str) -> str:
+        kind = self.functions[k]
+        attrs: dict[str, Any] = {}
+        if kind in ("LeakyRelu", "Elu", "ThresholdedRelu", "HardSigmoid") and self.alpha:
+            attrs["alpha"] = float(self.alpha[min(k, len(self.alpha) - 1)])
+        if kind == "HardSigmoid" and self.beta:
+            attrs["beta"] = float(self.beta[min(k, len(self.beta) - 1)])
+        if kind not in FUNCTIONS.values():
+            raise ValueError(f"its activation {kind} is not supported; {', '.join(FUNCTIONS.values())} are")
+        clip = self.op.attrs.get("clip")
+        if clip:
+            limits = [self.constant(np.float32(-clip)), self.constant(np.float32(clip))]
+            new = self.graph.opset >= 11
+            x = self.add("Clip", x, *limits) if new else self.add("Clip", x, min=-clip, max=clip)
+        return self.add(kind, x, **attrs)
+
+    def columns(self, x: str, first: int) -> str:
+        """One gate's values."""
+        return self.add("Gather", x, self.constant(np.arange(first, first + 1) * self.hidden
+                        + np.arange(self.hidden)), axis=1)
+
+    def layer(self, weight: Array, bias: Array, x: str, label: str) -> str:
+        """A product with weights (outputs, inputs) at one step."""
+        w, b = self.constant(np.ascontiguousarray(weight.T)), self.constant(bias)
+        return self.add("Gemm", x, w, b, name=f"{self.op.name}.{self.direction}{label}")
+
+    def run(self, steps: Sequence[str]) -> tuple[list[str], str, str]:
+        """States after each step, in the order of the steps; the last state and cell."""
+        w, r = self.weights(1), self.weights(2)
+        name = self.input(3)
+        bias = self.graph.constants[name][self.direction] if name else np.zeros(2 * self.gates * self.hidden, w.dtype)
+        state, cell = self.initial(5), self.initial(6) if self.op.kind == "LSTM" else ""
+        peephole = self.input(7) if self.op.kind == "LSTM" else ""
+        p = np.split(self.graph.constants[peephole][self.direction], 3) if peephole else None
+        made = []
+        for k, x in enumerate(steps):
+            one = getattr(self, self.op.kind.lower())
+            state, cell = one(k, x, state, cell, w, r, bias, p)
+            made.append(state)
+        return made, state, cell
+
+    def initial(self, k: int) -> str:
+        name = self.input(k)
+        if not name:
+            return ""
+        if name in self.graph.constants:
+            value = self.graph.constants[name][self.direction]
+            return "" if not value.any() else self.constant(value)
+        taken = self.add("Gather", name, self.constant(np.array(self.direction)), axis=0)
+        return taken
+
+    def joined(self, x: str, state: str, w: Array, r: Array) -> tuple[str, Array]:
+        """Input and state side by side, and their weights."""
+        if not state:
+            return x, w
+        if state in self.graph.constants:
+            # The weights of a constant state go into the bias.
+            value = self.graph.constants[state]
+            if len(value) == 1:
+                wide = np.concatenate([w, (r @ value[0])[:, None]], axis=1)
+                return self.add("Concat", x, self.constant(np.ones((1, 1), w.dtype)), axis=1), wide
+        return self.add("Concat", x, state, axis=1), np.concatenate([w, r], axis=1)
+
+    def rnn(self, k: int, x: str, h: str, c: str, w: Array, r: Array, bias: Array, p: Any) -> tuple[str, str]:
+        both, weight = self.joined(x, h, w, r)
+        total = self.layer(weight, bias[: self.hidden] + bias[self.hidden :], both, f".{k}")
+        return self.function(0, total), ""
+
+    def lstm(self, k: int, x: str, h: str, c: str, w: Array, r: Array, bias: Array, p: Any) -> tuple[str, str]:
+        both, weight = self.joined(x, h, w, r)
+        half = 4 * self.hidden
+        total = self.layer(weight, bias[:half] + bias[half:], both, f".{k}")
+        i, o, f, g = (self.columns(total, n) for n in range(4))
+        if p is not None and c:
+            i = self.add("Add", i, self.add("Mul", c, self.constant(p[0])))
+            f = self.add("Add", f, self.add("Mul", c, self.constant(p[2])))
+        i, g = self.function(0, i), self.function(1, g)
+        new = self.add("Mul", i, g)
+        if c:
+            new = self.add("Add", self.add("Mul", self.function(0, f), c), new)
+        if p is not None:
+            o = self.add("Add", o, self.add("Mul", new, self.constant(p[1])))
+        return self.add("Mul", self.function(0, o), self.function(2, new)), new
+
+    def gru(self, k: int, x: str, h: str, c: str, w: Array, r: Array, bias: Array, p: Any) -> tuple[str, str]:
+        n, wb, rb = self.hidden, *np.split(bias, 2)
+        one = self.constant(np.float32(1))
+        linear = bool(self.op.attrs.get("linear_before_reset", 0))
+        both, weight = self.joined(x, h, w[: 2 * n], r[: 2 * n])
+        total = self.layer(weight, wb[: 2 * n] + rb[: 2 * n], both, f".{k}.gates")
+        z, reset = (self.function(0, self.columns(total, j)) for j in range(2))
+        if linear:
+            inner = self.layer(w[2 * n :], wb[2 * n :], x, f".{k}.input")
+            back = self.layer(r[2 * n :], rb[2 * n :], h, f".{k}.state") if h else self.constant(rb[None, 2 * n :])
+            new = self.function(1, self.add("Add", inner, self.add("Mul", reset, back)))
+        else:
+            gated = self.add("Mul", reset, h) if h else ""
+            both, weight = self.joined(x, gated, w[2 * n :], r[2 * n :])
+            new = self.function(1, self.layer(weight, wb[2 * n :] + rb[2 * n :], both, f".{k}.state"))
+        made = self.add("Mul", self.add("Sub", one, z), new)
+        return (self.add("Add", made, self.add("Mul", z, h)) if h else made), ""
+
+
+def _written(op: Op, graph: Graph) -> list[Op] | None:
+    """A recurrent layer of one or two directions, step by step."""
+    x, layout = op.inputs[0], int(op.attrs.get("layout", 0))
+    if x in graph.constants:
+        return None
+    shape = graph.shapes[x]
+    length = shape[1 if layout else 0]
+    if length > MOST_STEPS:
+        raise ValueError(f"it has {length} steps; at most {MOST_STEPS} are supported")
+    _check_lengths(op, graph, length)
+    if op.attrs.get("input_forget", 0):
+        raise ValueError("its input_forget 1 is not supported; 0 is")
+    if layout and any(len(op.inputs) > k and op.inputs[k] for k in (5, 6)):
+        raise ValueError("its layout 1 with an initial state is not supported; layout 0 is")
+    direction = op.attrs.get("direction", b"forward")
+    at = f"{next(o for o in op.outputs if o)}/t"
+    ops, steps = [], []
+    for t in range(length):
+        index = f"{at}{t}"
+        graph.constants[f"{index}/i"] = np.array(t)
+        ops.append(Op.make("Gather", [x, f"{index}/i"], [index], axis=1 if layout else 0))
+        steps.append(index)
+    runs: list[tuple[list[str], str, str]] = []
+    for number in range(2 if direction == b"bidirectional" else 1):
+        writer, backward = _Writer(op, graph, number), direction == b"reverse" or number == 1
+        made, state, cell = writer.run(steps[::-1] if backward else steps)
+        ops += writer.ops
+        runs.append((made[::-1] if backward else made, state, cell))
+    return ops + _outputs(op, graph, at, runs, layout)
+
+
+def _outputs(op: Op, graph: Graph, at: str, runs: Sequence[tuple[list[str], str, str]], layout: int) -> list[Op]:
+    """Y, and the last states: of shapes (steps, directions, batch, hidden) and (directions, batch, hidden)."""
+    ops: list[Op] = []
+
+    def stacked(names: Sequence[str], made: str, axis: int) -> str:
+        graph.constants[f"{made}/axes"] = np.array([axis])
+        wide = []
+        for k, name in enumerate(names):
+            one = f"{made}/{k}"
+            new = graph.opset >= 13
+            ops.append(Op.make("Unsqueeze", [name, f"{made}/axes"], [one]) if new
+                       else Op.make("Unsqueeze", [name], [one], "", axes=[axis]))
+            wide.append(f"{made}/{k}")
+        ops.append(Op.make("Concat", wide, [made], axis=axis))
+        return made
+
+    if op.outputs[0]:
+        each = [stacked(run[0], f"{at}/y{d}", 1 if layout else 0) for d, run in enumerate(runs)]
+        stacked(each, op.outputs[0], 2 if layout else 1)
+    for k, name in enumerate(op.outputs[1:], 1):
+        if name:
+            stacked([run[1] if k == 1 else run[2] for run in runs], name, 1 if layout else 0)
+    return ops
+
+
+def _check_lengths(op: Op, graph: Graph, length: int) -> None:
+    name = op.inputs[4] if len(op.inputs) > 4 else ""
+    if name and (name not in graph.constants or (graph.constants[name] != length).any()):
+        raise ValueError(f"its sequence_lens differ from its {length} steps; sequences of one length are supported")
+
+
+RECURRENT: dict[str, Callable[[Op, Graph], "list[Op] | None"]] = dict.fromkeys(GATES, _written)

@@ -1,0 +1,266 @@
+"""What of a graph the chip does by itself, what a table does, and what is left to the host.
+
+Natural operators are those of which the importer makes layers, sums, choices and limits. Of the others, those that make
+a function of one value become a table that is filled by running them; whatever else there is becomes a step of the
+host, together with what lies between two such operators. What follows the last layer is the host's in any case.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from compiler.importer.graph import Graph, Op
+from compiler.importer.movers import MOVERS, data_inputs
+from compiler.importer.products import parse_einsum
+from compiler.model.evaluated import Evaluated
+from compiler.model.onnx_run import ML_DOMAIN, is_float, widen
+
+__all__ = ["ARRAY", "AT_THE_END", "HOST", "NATURAL", "POINTWISE", "TABLE", "TAIL", "evaluated", "form_regions", "inner"]
+
+TABLE, HOST, TAIL = "table", "host", "tail"
+"""Kinds of regions."""
+
+ARRAY = frozenset(("Gemm", "MatMul", "Conv", "ConvTranspose", "Einsum", "LinearRegressor", "LinearClassifier"))
+"""Products with constant weights, which cells hold."""
+
+ACTIVATED = frozenset((
+    *("Relu", "LeakyRelu", "Elu", "Selu", "Gelu", "HardSwish", "HardSigmoid", "Swish", "Mish", "Softplus"),
+    *("Sigmoid", "Tanh", "Neg", "Clip"),
+))
+NATURAL = ARRAY | ACTIVATED | MOVERS.keys() | frozenset((
+    *("Add", "Sub", "Mul", "Div", "Sum", "Mean", "Max", "Min", "PRelu", "BatchNormalization", "MaxPool", "AveragePool"),
+    *("GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "Cast", "Scaler"),
+))
+"""What the importer has a rule for."""
+
+AT_THE_END = frozenset((
+    *("Relu", "Clip", "Sigmoid", "Tanh", "Softmax", "LogSoftmax", "ArgMax", "Normalizer", "ArrayFeatureExtractor"),
+    *("Identity", "Cast", "Neg", "Flatten", "Reshape", "Squeeze", "Unsqueeze"),
+))
+"""Operators that the host can do after the last step."""
+_HOSTS = frozenset(("Sigmoid", "Tanh", "Softmax", "LogSoftmax", "ArgMax", "Normalizer", "ArrayFeatureExtractor"))
+_ONLY_THERE = frozenset(("Softmax", "LogSoftmax", "ArgMax", "Normalizer", "ArrayFeatureExtractor"))
+
+POINTWISE = ACTIVATED | frozenset((
+    *("Abs", "Acos", "Acosh", "Add", "And", "Asin", "Asinh", "Atan", "Atanh", "Cast", "Ceil", "Celu", "Cos", "Cosh"),
+    *("DequantizeLinear", "Div", "Equal", "Erf", "Exp", "Floor", "Greater", "GreaterOrEqual", "Identity", "IsInf"),
+    *("IsNaN", "Less", "LessOrEqual", "Log", "Max", "Mean", "Min", "Mod", "Mul", "Not", "Or", "PRelu", "Pow"),
+    *("QuantizeLinear", "Reciprocal", "Round", "Shrink", "Sign", "Sin", "Sinh", "Softsign", "Sqrt", "Sub", "Sum"),
+    *("Tan", "ThresholdedRelu", "Where", "Xor", "Binarizer"),
+))
+"""Functions of one value, where the others are one constant number or functions of the same."""
+
+
+def inner(graph: Graph) -> set[str]:
+    """Values of which more is made than the host can do after the last step."""
+    found: set[str] = set()
+    outside = complements(graph.ops)
+    for op in reversed(graph.ops):
+        here = op.kind in AT_THE_END or op.outputs[0] in outside
+        if not here or any(o in found for o in op.outputs):
+            found.update(op.inputs)
+    return found
+
+
+def complements(ops: Sequence[Op]) -> set[str]:
+    """Values that make both probabilities of a binary classifier of one: ``Concat(1 - p, p)`` of a Sigmoid ``p``."""
+    made = {name: op for op in ops for name in op.outputs}
+    found: set[str] = set()
+    for op in ops:
+        if op.kind == "Concat" and len(op.inputs) == 2:
+            rest, p = (made.get(name) for name in op.inputs)
+            if rest and p and (rest.kind, p.kind) == ("Sub", "Sigmoid") and rest.inputs[1:] == op.inputs[1:]:
+                found |= {op.outputs[0], rest.outputs[0]}
+    return found
+
+
+class _Finder:
+    """One analysis of a graph."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph, self.users, self.makers = graph, graph.users(), graph.makers()
+        self.deep, self.outside = inner(graph), complements(graph.ops)
+        self.root: dict[str, str] = {}
+        self.dirty: set[str] = set()
+        self.host: set[Op] = set()
+        self.cut: set[str] = {i.name for i in graph.inputs}
+        for op in graph.ops:
+            self._classify(op)
+
+    def _classify(self, op: Op) -> None:
+        natural = self.natural(op)
+        computed = self.graph.computed(op)
+        root = self._root(op, computed)
+        if root is not None:
+            (made,) = op.outputs
+            self.root[made] = root
+            if not natural or any(i in self.dirty for i in computed):
+                self.dirty.add(made)
+            elif all(i in self.cut for i in computed):
+                self.cut.add(made)
+        elif not natural:
+            self.host.add(op)
+        elif op.kind in ARRAY or all(i in self.cut for i in computed):
+            self.cut.update(op.outputs)
+
+    def _root(self, op: Op, computed: Sequence[str]) -> str | None:
+        """The value of which a node is a function, element by element."""
+        graph = self.graph
+        if op.kind not in POINTWISE or len(op.outputs) != 1 or not computed:
+            return None
+        roots = {self.root.get(i, i) for i in computed}
+        if len(roots) != 1:
+            return None
+        (root,) = roots
+        if any(graph.constants[i].size != 1 for i in op.inputs if i and i in graph.constants):
+            return None
+        same = graph.shapes[op.outputs[0]] == graph.shapes[root] and all(
+            graph.shapes[i] == graph.shapes[root] for i in computed
+        )
+        return root if same else None
+
+    def natural(self, op: Op) -> bool:
+        """Whether the importer makes steps of a node by its own rules."""
+        graph, computed = self.graph, self.graph.computed(op)
+        if op.kind in _ONLY_THERE:
+            tail = all(o not in self.deep for o in op.outputs)
+            return tail and not (op.kind == "Normalizer" and op.attrs.get("norm", b"MAX") != b"L1") and (
+                op.kind != "ArrayFeatureExtractor" or op.inputs[0] in graph.constants
+            )
+        if op.kind not in NATURAL:
+            return False
+        constant = [i in graph.constants for i in op.inputs]
+        if op.kind in ("Gemm", "MatMul"):
+            return constant[:2].count(True) == 1
+        if op.kind == "Einsum":
+            return constant.count(True) == 1 and parse_einsum(op, graph) is not None
+        if op.kind in ("Conv", "ConvTranspose"):
+            return not constant[0] and all(constant[1:])
+        if op.kind in MOVERS:
+            held = data_inputs(op)
+            if op.kind in ("Resize", "Upsample") and op.attrs.get("mode", b"nearest") != b"nearest":
+                return False
+            return all(k in held for k, c in enumerate(constant) if not c and op.inputs[k])
+        if op.kind == "Mul":
+            return len(computed) == 1 or self._gated(op)
+        if op.kind == "Div":
+            return constant == [False, True]
+        if op.kind in ("Max", "Min"):
+            return not any(constant) or (len(computed) == 1 and all(
+                graph.constants[i].size == 1 for i in op.inputs if i in graph.constants
+            ))
+        if op.kind == "Cast":
+            to = graph.types[op.outputs[0]]
+            return is_float_type(to) or not is_float_type(graph.types[op.inputs[0]]) or op.outputs[0] not in self.deep
+        if op.kind in ("MaxPool",):
+            return len([o for o in op.outputs if o and (o in self.users or o == graph.output)]) == 1 and (
+                op.outputs[0] in self.users or op.outputs[0] == graph.output
+            )
+        return not constant[0] if op.kind not in ("Add", "Sub", "Sum", "Mean") else True
+
+    def _gated(self, op: Op) -> bool:
+        """Whether a value is multiplied by its own sigmoid, which is how SiLU is exported."""
+        for x, gate in (op.inputs, op.inputs[::-1]):
+            maker = self.makers.get(gate)
+            if maker is not None and maker.kind == "Sigmoid" and maker.inputs == (x,):
+                return True
+        return False
+
+    # Regions -------------------------------------------------------------------------------------
+
+    def grown(self, sink: Op, taken: set[Op], *, tail: bool = False) -> list[Op]:
+        """The nodes of a region that ends with ``sink``: what nobody else takes and the chip would not do at once.
+
+        At the end, ``tail``, functions are the host's anyway.
+        """
+        region, before = {sink}, False
+        for op in reversed(self.graph.ops):
+            if op is sink:
+                before = True
+            elif before and op not in taken and op.kind not in ARRAY and self._within(op, region, tail):
+                region.add(op)
+        return [op for op in self.graph.ops if op in region]
+
+    def _within(self, op: Op, region: set[Op], tail: bool) -> bool:
+        users = [u for o in op.outputs for u in self.users.get(o, [])]
+        hidden = self.graph.output not in op.outputs and all(u in region for u in users)
+        kept = all(o in self.cut for o in op.outputs) and not (tail and op.kind in _HOSTS)
+        return bool(users) and hidden and not kept
+
+    def needs_host(self, region: Iterable[Op]) -> bool:
+        """Whether any of its nodes is more than the chip does."""
+        return any(op in self.host or any(o in self.dirty for o in op.outputs) for op in region)
+
+
+def is_float_type(dtype: np.dtype[Any]) -> bool:
+    return is_float(np.zeros(0, dtype))
+
+
+def form_regions(graph: Graph) -> None:
+    """Replaces what the chip does not do by itself by nodes of kind :data:`TABLE`, :data:`HOST` and :data:`TAIL`."""
+    find = _Finder(graph)
+    taken: set[Op] = set()
+    made: dict[Op, Op] = {}
+
+    def put(kind: str, parts: list[Op], sink: Op) -> None:
+        inside = {o for p in parts for o in p.outputs}
+        inputs = list(dict.fromkeys(i for p in parts for i in graph.computed(p) if i not in inside))
+        name = next((p for p in reversed(parts) if p in find.host), sink)
+        proto = helper.make_node(kind, inputs, [o for o in sink.outputs if o], name=name.name, domain="mho")
+        made[sink] = Op(proto, parts=tuple(parts))
+        taken.update(parts)
+
+    last = find.makers.get(graph.output)
+    if last is not None and last.kind not in ARRAY:
+        region = find.grown(last, taken, tail=True)
+        if find.needs_host(region):
+            put(TAIL, region, last)
+    for op in reversed(graph.ops):
+        if op in find.host and op not in taken:
+            put(HOST, find.grown(op, taken), op)
+    _tables(graph, find, taken, made)
+    graph.replace_ops([made.get(op, op) for op in graph.ops if op not in taken or op in made])
+    graph.prune()
+
+
+def _tables(graph: Graph, find: _Finder, taken: set[Op], made: dict[Op, Op]) -> None:
+    """Tables for the functions of one value that others than such functions take."""
+    for op in [op for op in graph.ops if op not in taken and op.outputs[0] in find.dirty]:
+        (value,) = op.outputs
+        users = find.users.get(value, [])
+        if all(u.outputs[0] in find.root and u not in taken for u in users) and value != graph.output:
+            continue
+        root, parts, wanted = find.root[value], [], {value}
+        for one in reversed(graph.ops[: graph.ops.index(op) + 1]):
+            if one.outputs[0] in wanted and find.root.get(one.outputs[0]) == root:
+                parts.append(one)
+                wanted.update(i for i in one.inputs if i != root)
+        proto = helper.make_node(TABLE, [root], [value], name=op.name, domain="mho")
+        made[op] = Op(proto, parts=tuple(reversed(parts)))
+
+
+def evaluated(op: Op, graph: Graph) -> Evaluated:
+    """The step of a region."""
+    names = {i for p in op.parts for i in p.inputs}
+    constants = [numpy_helper.from_array(np.ascontiguousarray(widen(v)), k) for k, v in graph.constants.items()
+                 if k in names]
+    inputs = [_info(name, graph, keep=op.kind != TABLE) for name in op.inputs]
+    model = helper.make_model(
+        helper.make_graph(
+            [p.proto for p in op.parts], "step", inputs, [_info(op.outputs[0], graph, keep=False)], constants
+        ),
+        opset_imports=[helper.make_opsetid("", graph.opset)] + (
+            [helper.make_opsetid(ML_DOMAIN, 3)] if any(p.domain == ML_DOMAIN for p in op.parts) else []
+        ),
+        ir_version=10, producer_name="mho",
+    )
+    return Evaluated.of(model, pointwise=op.kind == TABLE)
+
+
+def _info(name: str, graph: Graph, *, keep: bool) -> onnx.ValueInfoProto:
+    dtype = graph.types[name]
+    kind = helper.np_dtype_to_tensor_dtype(dtype) if keep and not is_float_type(dtype) else TensorProto.DOUBLE
+    return helper.make_tensor_value_info(name, kind, graph.shapes[name])

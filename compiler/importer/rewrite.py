@@ -1,0 +1,281 @@
+"""Abbreviations of ONNX and the operators that they stand for: quantised layers, training-mode nodes, constant If.
+
+Each rule takes a node and the graph as far as it is known, and returns nodes instead, or None where the node stays.
+Constants that they need are put into the graph.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, numpy_helper
+
+from compiler.importer.graph import Graph, Op
+from compiler.importer.recurrent import RECURRENT
+
+__all__ = ["REWRITES", "branch", "without_quantisation"]
+
+Array = NDArray[Any]
+Rewrite = Callable[[Op, Graph], "list[Op] | None"]
+
+
+def _constant(graph: Graph, op: Op, name: str, value: Any) -> str:
+    """A new constant for a node."""
+    full = f"{op.outputs[0]}/{name}"
+    graph.constants[full] = np.asarray(value)
+    return full
+
+
+def branch(op: Op, constants: dict[str, Array]) -> list[Op]:
+    """The nodes of the branch of an If that its constant condition chooses."""
+    condition = constants.get(op.inputs[0])
+    if condition is None:
+        raise ValueError("its condition is computed; a constant one is supported, or Where in its place")
+    graph: onnx.GraphProto = op.attrs["then_branch" if condition.reshape(-1)[0] else "else_branch"]
+    names = {name: f"{op.outputs[0]}/{name}" for node in graph.node for name in node.output if name}
+    for tensor in graph.initializer:
+        names[tensor.name] = f"{op.outputs[0]}/{tensor.name}"
+        constants[names[tensor.name]] = numpy_helper.to_array(tensor)
+    nodes = []
+    for node in graph.node:
+        copy = onnx.NodeProto()
+        copy.CopyFrom(node)
+        copy.input[:] = [names.get(i, i) for i in node.input]
+        copy.output[:] = [names.get(o, o) for o in node.output]
+        for attribute in copy.attribute:
+            if attribute.HasField("g"):
+                _rename(attribute.g, names)
+        nodes.append(Op(copy))
+    ends = zip(graph.output, op.outputs, strict=True)
+    return nodes + [Op.make("Identity", [names.get(e.name, e.name)], [o]) for e, o in ends if o]
+
+
+def _rename(graph: onnx.GraphProto, names: dict[str, str]) -> None:
+    """What a graph inside of a branch takes from it, by its new names."""
+    for node in graph.node:
+        node.input[:] = [names.get(i, i) for i in node.input]
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _rename(attribute.g, names)
+    for output in graph.output:
+        output.name = names.get(output.name, output.name)
+
+
+# What was meant for training ------------------------------------------------------------------------------------------
+
+
+def _dropout(op: Op, graph: Graph) -> list[Op] | None:
+    training = graph.constants.get(op.inputs[2]) if len(op.inputs) > 2 and op.inputs[2] else None
+    if training is not None and training.any():
+        graph.warnings.append(f"node {op.name!r} (Dropout) was exported for training; it passes its input on")
+    if len(op.outputs) > 1 and op.outputs[1]:
+        return None
+    return [Op.make("Identity", op.inputs[:1], op.outputs[:1], op.name)]
+
+
+def _batch_normalization(op: Op, graph: Graph) -> list[Op] | None:
+    """Statistics of the batch make each answer depend on the others: those of training are taken."""
+    if not op.attrs.get("training_mode", 0) and len([o for o in op.outputs if o]) == 1:
+        return None
+    if op.attrs.get("training_mode", 0):
+        graph.warnings.append(
+            f"node {op.name!r} (BatchNormalization) was exported for training; its running statistics are used"
+        )
+    keep = {k: v for k, v in op.attrs.items() if k == "epsilon"}
+    return [Op.make("BatchNormalization", op.inputs, op.outputs[:1], op.name, **keep)]
+
+
+def _zip_map(op: Op, graph: Graph) -> list[Op]:
+    """The scores as they are, in the order of its labels, instead of a dictionary of each row."""
+    return [Op.make("Identity", op.inputs, op.outputs, op.name)]
+
+
+# Quantised layers -----------------------------------------------------------------------------------------------------
+
+
+def _dequantised(graph: Graph, op: Op, name: str, made: str, scale: str, zero: str, axis: int = 1) -> Op:
+    return Op.make("DequantizeLinear", [name, scale, zero] if zero else [name, scale], [made], axis=axis)
+
+
+def _qlinear_conv(op: Op, graph: Graph) -> list[Op]:
+    x, xs, xz, w, ws, wz, ys, yz, *bias = op.inputs
+    at, parts = op.outputs[0], []
+    parts.append(_dequantised(graph, op, x, f"{at}/x", xs, xz))
+    parts.append(_dequantised(graph, op, w, f"{at}/w", ws, wz, axis=0))
+    inputs = [f"{at}/x", f"{at}/w"]
+    if bias and bias[0]:
+        factor = graph.constants[xs].astype(np.float64) * graph.constants[ws].astype(np.float64)
+        value = (graph.constants[bias[0]].astype(np.float64) * factor.reshape(-1)).astype(np.float32)
+        inputs.append(_constant(graph, op, "b", value))
+    parts.append(Op.make("Conv", inputs, [f"{at}/y"], op.name, **op.attrs))
+    parts.append(Op.make("QuantizeLinear", [f"{at}/y", ys, yz], op.outputs))
+    return parts
+
+
+def _qlinear_matmul(op: Op, graph: Graph) -> list[Op]:
+    a, sa, za, b, sb, zb, ys, yz = op.inputs
+    at, parts = op.outputs[0], []
+    for name, scale, zero, made in ((a, sa, za, f"{at}/a"), (b, sb, zb, f"{at}/b")):
+        parts.append(_dequantised(graph, op, name, made, scale, zero, axis=-1))
+    parts.append(Op.make("MatMul", [f"{at}/a", f"{at}/b"], [f"{at}/y"], op.name))
+    return [*parts, Op.make("QuantizeLinear", [f"{at}/y", ys, yz], op.outputs)]
+
+
+def _integer(kind: str) -> Rewrite:
+    """A product of integers less their zero points."""
+
+    def rewrite(op: Op, graph: Graph) -> list[Op]:
+        at, parts, names = op.outputs[0], [], []
+        for k, name in enumerate(op.inputs[:2]):
+            parts.append(Op.make("Cast", [name], [f"{at}/{k}f"], to=TensorProto.FLOAT))
+            zero = op.inputs[2 + k] if len(op.inputs) > 2 + k else ""
+            value = graph.constants.get(zero)
+            if not zero or (value is not None and not value.any()):
+                names.append(f"{at}/{k}f")
+                continue
+            if value is not None:
+                shape = (-1,) + (1,) * (len(graph.shapes.get(name, graph.constants.get(name, value).shape)) - 1)
+                per = value.astype(np.float32)
+                per = per.reshape(shape) if per.ndim == 1 and per.size > 1 and kind == "Conv" else per
+                if per.ndim == 1 and per.size > 1 and kind == "MatMul" and k == 0:
+                    per = per[:, None]
+                zero = _constant(graph, op, f"{k}z", per.reshape(()) if per.size == 1 else per)
+            else:
+                parts.append(Op.make("Cast", [zero], [f"{at}/{k}zf"], to=TensorProto.FLOAT))
+                zero = f"{at}/{k}zf"
+            parts.append(Op.make("Sub", [f"{at}/{k}f", zero], [f"{at}/{k}"]))
+            names.append(f"{at}/{k}")
+        return [*parts, Op.make(kind, names, op.outputs, op.name, **op.attrs)]
+
+    return rewrite
+
+
+def _dynamic_quantisation(op: Op, graph: Graph) -> list[Op]:
+    """The value itself, of scale 1: cores have input codes of their own."""
+    value, scale, zero = op.outputs
+    graph.constants[scale], graph.constants[zero] = np.ones((), np.float32), np.zeros((), np.float32)
+    for name in (scale, zero):
+        graph.shapes[name], graph.types[name] = (), np.dtype(np.float32)
+    return [Op.make("Identity", op.inputs, [value], op.name)]
+
+
+def _quant(op: Op, graph: Graph) -> list[Op]:
+    """Quant of QONNX and Brevitas: of weights rounding on their own scale, of values their limits."""
+    if op.kind == "BipolarQuant":
+        at = op.outputs[0]
+        zero, one = _constant(graph, op, "zero", np.float32(0)), _constant(graph, op, "one", np.float32(1))
+        minus = _constant(graph, op, "minus", np.float32(-1))
+        return [
+            Op.make("GreaterOrEqual", [op.inputs[0], zero], [f"{at}/sign"]),
+            Op.make("Where", [f"{at}/sign", one, minus], [f"{at}/one"]),
+            Op.make("Mul", [f"{at}/one", op.inputs[1]], [at], op.name),
+        ]
+    numbers = []
+    for name in op.inputs[1:4]:
+        if name not in graph.constants:
+            raise ValueError("its scale, zero point or bits are computed; constants are supported")
+        numbers.append(graph.constants[name].astype(np.float64))
+    scale, zero, bits = numbers
+    signed, narrow = bool(op.attrs.get("signed", 1)), bool(op.attrs.get("narrow", 0))
+    top = 2.0 ** (bits - signed) - 1.0 - (narrow and not signed)
+    low = -(2.0 ** (bits - 1)) + narrow if signed else np.zeros_like(bits)
+    x = graph.constants.get(op.inputs[0])
+    if x is not None:
+        code = np.clip(np.rint(x.astype(np.float64) / scale + zero), low, top)
+        graph.constants[op.outputs[0]] = ((code - zero) * scale).astype(np.float32)
+        return []
+    return _limits(op, graph, (low - zero) * scale, (top - zero) * scale)
+
+
+def _limits(op: Op, graph: Graph, low: Array, high: Array) -> list[Op]:
+    """A value within limits, which may differ by element."""
+    low, high = np.asarray(low), np.asarray(high)
+    names = [_constant(graph, op, n, np.float32(v.reshape(-1)[0]) if v.size == 1 else v.astype(np.float32))
+             for n, v in (("low", low), ("high", high))]
+    if low.size == high.size == 1:
+        return [Op.make("Clip", [op.inputs[0], *names], op.outputs[:1], op.name)]
+    at = op.outputs[0]
+    return [Op.make("Max", [op.inputs[0], names[0]], [f"{at}/m"]), Op.make("Min", [f"{at}/m", names[1]], [at], op.name)]
+
+
+REWRITES: dict[str, Rewrite] = {
+    "Dropout": _dropout, "BatchNormalization": _batch_normalization, "ZipMap": _zip_map,
+    "QLinearConv": _qlinear_conv, "QLinearMatMul": _qlinear_matmul,
+    "MatMulInteger": _integer("MatMul"), "ConvInteger": _integer("Conv"),
+    "DynamicQuantizeLinear": _dynamic_quantisation, "Quant": _quant, "IntQuant": _quant, "BipolarQuant": _quant,
+    "Trunc": lambda op, graph: [Op.make("Identity", op.inputs[:1], op.outputs, op.name)],
+    **RECURRENT,
+}
+"""By operator: (node, graph) -> nodes in its place, or None."""
+
+
+# Rounding of values on the way ----------------------------------------------------------------------------------------
+
+
+def without_quantisation(graph: Graph, deep: set[str]) -> bool:
+    """Replaces Q and DQ of computed values by their limits and scales: cores round by themselves.
+
+    ``deep`` are values of which more is made than the host can do at the end: what is quantised last stays so. Returns
+    whether there were any.
+    """
+    users, ops, found = graph.users(), [], False
+    done: set[Op] = set()
+    for op in graph.ops:
+        if op in done:
+            continue
+        quantise = op.kind == "QuantizeLinear" and op.outputs[0] in deep
+        if not (quantise or op.kind == "DequantizeLinear") or len(graph.computed(op)) != 1 or (
+            op.inputs[0] in graph.constants
+        ):
+            ops.append(op)
+            continue
+        found = True
+        scale = graph.constants[op.inputs[1]].astype(np.float64)
+        zero_name = op.inputs[2] if len(op.inputs) > 2 else ""
+        zero = graph.constants[zero_name].astype(np.float64) if zero_name else np.zeros(())
+        shape = graph.shapes[op.inputs[0]]
+        scale, zero = (_along(v, shape, int(op.attrs.get("axis", 1))) for v in (scale, zero))
+        at = op.outputs[0]
+        if not quantise:
+            parts = [
+                Op.make("Cast", [op.inputs[0]], [f"{at}/f"], to=TensorProto.FLOAT),
+                Op.make("Sub", [f"{at}/f", _constant(graph, op, "z", zero.astype(np.float32))], [f"{at}/d"]),
+                Op.make("Mul", [f"{at}/d", _constant(graph, op, "s", scale.astype(np.float32))], [at], op.name),
+            ]
+            ops.extend(parts)
+            continue
+        info = np.iinfo(graph.types[at]) if graph.types[at].kind in "iu" else None
+        low, high = (info.min, info.max) if info else (-448.0, 448.0)
+        backs = users.get(at, [])
+        if all(b.kind == "DequantizeLinear" and _alike(b, op, graph) for b in backs) and at != graph.output:
+            limited = _limits(op, graph, (low - zero) * scale, (high - zero) * scale)
+            ops.extend(limited)
+            ops.extend(Op.make("Identity", [at], b.outputs) for b in backs)
+            done.update(backs)
+            continue
+        s, z = (_constant(graph, op, n, v.astype(np.float32)) for n, v in (("s", scale), ("z", zero)))
+        ends = [_constant(graph, op, n, np.float32(v)) for n, v in (("low", low), ("high", high))]
+        ops += [Op.make("Div", [op.inputs[0], s], [f"{at}/d"]), Op.make("Add", [f"{at}/d", z], [f"{at}/a"]),
+                Op.make("Clip", [f"{at}/a", *ends], [at], op.name)]
+    graph.replace_ops(ops)
+    return found
+
+
+def _along(value: Array, shape: Sequence[int], axis: int) -> Array:
+    if value.size == 1:
+        return value.reshape(())
+    if value.ndim != 1:
+        raise ValueError("its scales are of blocks; scales of a value or of a channel are supported")
+    return value.reshape([-1 if k == axis % len(shape) else 1 for k in range(len(shape))])
+
+
+def _alike(back: Op, op: Op, graph: Graph) -> bool:
+    """Whether a DQ has the scale and zero point of a Q."""
+    for k in (1, 2):
+        a, b = (graph.constants.get(o.inputs[k]) if len(o.inputs) > k else None for o in (back, op))
+        a, b = (np.zeros(()) if v is None else v for v in (a, b))
+        if a.size != b.size or not np.array_equal(a.astype(np.float64).reshape(-1), b.astype(np.float64).reshape(-1)):
+            return False
+    return True

@@ -1,0 +1,147 @@
+"""Steps that operators of ONNX define, evaluated by ``onnx.reference``: tables of functions, and work of the host.
+
+What the array and the vector unit cannot do, such as the product of two computed values, the host does on the way: from
+the numbers that lanes stand for to numbers in double precision, sample by sample, the same wherever a network runs. A
+step whose operators are functions of one value alone is done by a table that it fills.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, numpy_helper
+
+from compiler.model.onnx_run import ML_DOMAIN, MOST_ELEMENTS, RUNNABLE, RUNNABLE_ML, run_node, widen
+
+__all__ = ["Evaluated"]
+
+Float = NDArray[np.float64]
+
+MOST_NODES = 4096
+EXACT, DIRECTIONS = 96, 8
+"""Elements up to which gradients are taken one by one; directions at random that stand for those of more."""
+CLASSES = frozenset(("Softmax", "LogSoftmax", "Sigmoid", "ArgMax", "Hardmax", "TopK"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated:
+    """Operators of ONNX on one or several values.
+
+    ``model`` holds the bytes of an ONNX model with one output, whose inputs and output have the shapes of one sample;
+    inputs are side by side in what is taken. Nothing in it can do more than :func:`~compiler.model.onnx_run.run_node`.
+    ``pointwise`` says that it is a function of each element of its one input, whatever the shape.
+    """
+
+    model: NDArray[np.uint8]
+    size: int
+    pointwise: bool = False
+
+    @classmethod
+    def of(cls, proto: onnx.ModelProto, *, pointwise: bool = False) -> "Evaluated":
+        """The step of a model."""
+        size = math.prod(_dims(proto.graph.output[0]))
+        return cls(model=np.frombuffer(proto.SerializeToString(deterministic=True), np.uint8), size=size,
+                   pointwise=pointwise)
+
+    @cached_property
+    def proto(self) -> onnx.ModelProto:
+        """The model, once it has been checked.
+
+        Raises
+        ------
+        ValueError
+            If it is none, or has what does not run.
+        """
+        try:
+            proto = onnx.load_model_from_string(self.model.tobytes())
+            onnx.checker.check_model(proto)
+        except Exception as error:
+            raise ValueError(f"it is no ONNX model: {' '.join(str(error).split())[:100]}") from None
+        graph = proto.graph
+        for node in graph.node:
+            if node.op_type not in (RUNNABLE_ML if node.domain == ML_DOMAIN else RUNNABLE):
+                raise ValueError(f"its operator {node.op_type!r} is none that the host does")
+        if len(graph.output) != 1 or not graph.input or len(graph.node) > MOST_NODES or proto.functions:
+            raise ValueError(f"it needs inputs, one output and at most {MOST_NODES} nodes")
+        if any(math.prod(_dims(v)) > MOST_ELEMENTS for v in (*graph.input, *graph.output)):
+            raise ValueError(f"it has more than {MOST_ELEMENTS} elements")
+        return proto
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """The operators, in order."""
+        return tuple(node.op_type for node in self.proto.graph.node)
+
+    @property
+    def classes(self) -> bool:
+        """Whether it makes a choice among classes, or their probabilities."""
+        return not CLASSES.isdisjoint(self.operators)
+
+    @cached_property
+    def taken(self) -> int:
+        """Elements of all inputs."""
+        return sum(math.prod(_dims(v)) for v in self.proto.graph.input)
+
+    @cached_property
+    def _constants(self) -> dict[str, NDArray[Any]]:
+        return {t.name: widen(numpy_helper.to_array(t)) for t in self.proto.graph.initializer}
+
+    def run(self, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        """The output for one sample, of the shape that the model gives it."""
+        graph = self.proto.graph
+        opset = next(o.version for o in self.proto.opset_import if o.domain == "")
+        values = dict(self._constants) | {v.name: x for v, x in zip(graph.input, inputs, strict=True)}
+        for node in graph.node:
+            made = run_node(node, [values[name] if name else None for name in node.input], opset)
+            values.update({name: x for name, x in zip(node.output, made, strict=True) if name and x is not None})
+        return values[graph.output[0].name]
+
+    def samples(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Outputs of shape (batch, ...) for values of shape (batch, taken), each sample by itself."""
+        if self.pointwise:
+            return self.run([np.asarray(x, dtype=np.float64)])
+        return np.stack([self.run(self._split(one)) for one in np.asarray(x, dtype=np.float64)])
+
+    def _split(self, x: Float) -> list[NDArray[Any]]:
+        parts, first = [], 0
+        for value in self.proto.graph.input:
+            dims, kind = _dims(value), value.type.tensor_type.elem_type
+            part = x[first : first + math.prod(dims)].reshape(dims)
+            first += part.size
+            if kind != TensorProto.DOUBLE:
+                part = np.rint(part).astype(onnx.helper.tensor_dtype_to_np_dtype(kind))
+            parts.append(part)
+        return parts
+
+    def compute(self, x: Float) -> Float:
+        """Numbers of shape (batch, size) for those of shape (batch, taken); what is not finite is 0 or very large."""
+        made = self.samples(x) if len(x) else np.zeros((0, self.size))
+        return np.nan_to_num(np.asarray(made, dtype=np.float64).reshape(len(x), -1), posinf=1e30, neginf=-1e30)
+
+    def backward(self, gradient: Float, x: Float, y: Float) -> Float:
+        """Gradients by differences: of many elements their size alone is right, in the mean over all."""
+        step = 1e-4 * max(float(np.abs(x).max(initial=0.0)), 1e-6)
+        if self.pointwise:
+            return gradient * (self.compute(x + step) - self.compute(x - step)) / (2 * step)
+        result, size = np.zeros_like(x), x.shape[1]
+        if size <= EXACT:
+            for k in range(size):
+                shift = np.zeros(size)
+                shift[k] = step
+                result[:, k] = ((self.compute(x + shift) - self.compute(x - shift)) * gradient).sum(axis=1) / (2 * step)
+            return result
+        rng = np.random.default_rng(0)
+        for _ in range(DIRECTIONS):
+            sign = rng.choice([-1.0, 1.0], x.shape)
+            slope = ((self.compute(x + step * sign) - self.compute(x - step * sign)) * gradient).sum(axis=1)
+            result += slope[:, None] / (2 * step) * sign
+        return result / DIRECTIONS / np.sqrt(max(1.0, size / DIRECTIONS))
+
+
+def _dims(value: onnx.ValueInfoProto) -> tuple[int, ...]:
+    return tuple(d.dim_value for d in value.type.tensor_type.shape.dim)
