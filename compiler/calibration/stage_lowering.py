@@ -189,8 +189,8 @@ def lower_evaluated(op: Evaluated, unit: Units, taken: Float, made: Float, middl
     The lanes stand for what is taken less ``middle``. Beyond what was seen, a table goes on for a quarter of it.
     """
     if not op.pointwise:
-        reached = HOST_ROOM * float(np.abs(made).max(initial=0.0)) or 1.0
-        units = np.full(op.size, reached / LANE_MAX)
+        reached = HOST_ROOM * float(np.abs(made).max(initial=0.0)) / LANE_MAX
+        units = np.full(op.size, reached or float(unit.max(initial=0.0)) or 1.0)
         return Host(step=op, taken=unit, unit=units), units
     half = TABLE_ROOM * max(float(np.abs(taken - middle).max(initial=0.0)), 1e-30)
     resolution = TABLE_HALF / half

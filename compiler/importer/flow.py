@@ -189,9 +189,21 @@ class Flow:
         like = index if like is None else like.reshape(-1).astype(np.int32)
         if (index == PAD).any():
             flow = flow.materialise()
+        elif flow._is_choice():
+            # Of a choice of elements: one choice.
+            op = flow.node.operation
+            assert isinstance(op, Gather)
+            inner = replace(flow, node=flow.node.inputs[0], shape=(flow.node.inputs[0].size,))
+            taken = inner.then(Gather(index=op.index[index], like=op.index[like]), shape=grid.shape)
+            return replace(taken, scale=flow.scale[like], offset=flow.offset[like])
         scale, offset = flow.scale[like], flow.offset[like]
         taken = flow.then(Gather(index=index, like=like, fill=fill), shape=grid.shape)
         return replace(taken, scale=scale, offset=offset)
+
+    def _is_choice(self) -> bool:
+        """Whether elements of one node are chosen, for this value alone, and none is padding."""
+        op = self.node.operation
+        return isinstance(op, Gather) and len(self.node.inputs) == 1 and not self.pinned and not (op.index == PAD).any()
 
     @property
     def pending(self) -> bool:

@@ -26,6 +26,8 @@ __all__ = [
 MIN_OPSET, MAX_OPSET = 6, onnx.defs.onnx_opset_version()
 FIRST_OPSET = 8
 """Models before it are converted to it."""
+OLD_BROADCAST = frozenset(("Add", "Sub", "Mul", "Div", "Pow", "PRelu", "And", "Or", "Equal", "Greater", "Less", "Gemm"))
+"""Operators that had to say how they broadcast."""
 MODEL = FileKind("ONNX model", 1 << 31)
 
 Array = NDArray[Any]
@@ -80,7 +82,11 @@ def modern(where: str, proto: onnx.ModelProto) -> onnx.ModelProto:
         return proto
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)
-    copy.ir_version = max(copy.ir_version, 3)
+    old = [n for n in copy.graph.node if n.op_type in OLD_BROADCAST]
+    if not any(a.name in ("broadcast", "axis") for n in old for a in n.attribute):
+        # Nothing that these versions say otherwise.
+        next(o for o in copy.opset_import if o.domain in ("", "ai.onnx")).version = FIRST_OPSET
+        return copy
     try:
         return onnx.version_converter.convert_version(copy, FIRST_OPSET)
     except Exception as error:

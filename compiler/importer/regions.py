@@ -86,6 +86,7 @@ class _Finder:
         self.root: dict[str, str] = {}
         self.dirty: set[str] = set()
         self.host: set[Op] = set()
+        self.array: set[Op] = set()
         self.cut: set[str] = {i.name for i in graph.inputs}
         for op in graph.ops:
             self._classify(op)
@@ -93,6 +94,8 @@ class _Finder:
     def _classify(self, op: Op) -> None:
         natural = self.natural(op)
         computed = self.graph.computed(op)
+        if natural and op.kind in ARRAY:
+            self.array.add(op)
         root = self._root(op, computed)
         if root is not None:
             (made,) = op.outputs
@@ -180,7 +183,7 @@ class _Finder:
         for op in reversed(self.graph.ops):
             if op is sink:
                 before = True
-            elif before and op not in taken and op.kind not in ARRAY and self._within(op, region, tail):
+            elif before and op not in taken and op not in self.array and self._within(op, region, tail):
                 region.add(op)
         return [op for op in self.graph.ops if op in region]
 
@@ -214,7 +217,7 @@ def form_regions(graph: Graph) -> None:
         taken.update(parts)
 
     last = find.makers.get(graph.output)
-    if last is not None and last.kind not in ARRAY:
+    if last is not None and last not in find.array:
         region = find.grown(last, taken, tail=True)
         if find.needs_host(region):
             put(TAIL, region, last)

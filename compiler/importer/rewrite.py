@@ -87,6 +87,16 @@ def _batch_normalization(op: Op, graph: Graph) -> list[Op] | None:
     return [Op.make("BatchNormalization", op.inputs, op.outputs[:1], op.name, **keep)]
 
 
+def _cast_like(op: Op, graph: Graph) -> list[Op] | None:
+    """A Cast to the type of what is known of the other value."""
+    dtype = graph.types.get(op.inputs[1])
+    if op.inputs[1] in graph.constants:
+        dtype = graph.constants[op.inputs[1]].dtype
+    if dtype is None:
+        return None
+    return [Op.make("Cast", op.inputs[:1], op.outputs, op.name, to=onnx.helper.np_dtype_to_tensor_dtype(dtype))]
+
+
 def _zip_map(op: Op, graph: Graph) -> list[Op]:
     """The scores as they are, in the order of its labels, instead of a dictionary of each row."""
     return [Op.make("Identity", op.inputs, op.outputs, op.name)]
@@ -202,6 +212,7 @@ def _limits(op: Op, graph: Graph, low: Array, high: Array) -> list[Op]:
 
 REWRITES: dict[str, Rewrite] = {
     "Dropout": _dropout, "BatchNormalization": _batch_normalization, "ZipMap": _zip_map,
+    "CastLike": _cast_like,
     "QLinearConv": _qlinear_conv, "QLinearMatMul": _qlinear_matmul,
     "MatMulInteger": _integer("MatMul"), "ConvInteger": _integer("Conv"),
     "DynamicQuantizeLinear": _dynamic_quantisation, "Quant": _quant, "IntQuant": _quant, "BipolarQuant": _quant,

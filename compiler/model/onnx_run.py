@@ -230,8 +230,8 @@ def _upsample(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) ->
 
 
 def _quantised(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
-    """Before opset 13 there is no axis, and the reference knows no such node."""
-    return None if opset >= 13 else _run(node, x, 19)
+    """Of old opsets, which the reference does not know."""
+    return None if opset >= 19 else _run(node, x, 19)
 
 
 def _dropout(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
@@ -245,6 +245,20 @@ def _batch_normalization(node: onnx.NodeProto, x: Sequence[Any], opset: int, wid
     shape = (-1, *[1] * (data.ndim - 2))
     scale, bias, mean, var = (v.reshape(shape) for v in statistics)
     return [(data - mean) / np.sqrt(var + _attribute(node, "epsilon", 1e-5)) * scale + bias]
+
+
+def _transposed(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+    """ConvTranspose in groups, one after the other."""
+    groups = int(_attribute(node, "group", 1))
+    if groups == 1:
+        return None
+    one = onnx.NodeProto()
+    one.CopyFrom(node)
+    next(a for a in one.attribute if a.name == "group").i = 1
+    parts = [np.split(x[0], groups, axis=1), np.split(x[1], groups, axis=0)]
+    parts += [np.split(x[2], groups)] if len(x) > 2 and x[2] is not None else []
+    made = [_run(one, inputs, opset)[0] for inputs in zip(*parts, strict=True)]
+    return [np.concatenate([m for m in made if m is not None], axis=1)]
 
 
 def _pool(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
@@ -278,6 +292,7 @@ _SPECIAL: dict[str, Special] = {
     "Cast": _cast, "Dropout": _dropout, "Upsample": _upsample, "Resize": _upsample,
     **dict.fromkeys(("Softmax", "LogSoftmax", "Hardmax"), _old_softmax),
     "BatchNormalization": _batch_normalization, "MaxPool": _pool, "AveragePool": _pool,
+    "ConvTranspose": _transposed,
     "QuantizeLinear": _quantised, "DequantizeLinear": _quantised,
     "Range": lambda node, x, opset, wide: [np.arange(*(v.reshape(-1)[0] for v in x), dtype=x[0].dtype)],
     "Erf": _one_input(_erf),

@@ -43,12 +43,12 @@ def _unsupported(folder: Path) -> None:
     from onnx import TensorProto
 
     graph = helper.make_graph(
-        [helper.make_node("Erf", ["x"], ["y"], name="bell")],
+        [helper.make_node("Bernoulli", ["x"], ["y"], name="bell")],
         "unsupported",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 6])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 6])],
     )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), str(folder / "erf.onnx"))
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), str(folder / "bernoulli.onnx"))
 
 
 DEAD = np.full((16, 16), np.nan)
@@ -99,7 +99,7 @@ FILES: list[Case] = [
     ("labels beyond", f"{RUN} --labels bad.npy", r"between 0 and 2, not 7 to 7", _array("bad.npy", np.full(90, 7))),
     ("model that is missing", COMPILE.replace("tiny.onnx", "none.onnx"), r"none\.onnx", None),
     ("garbage as model", COMPILE.replace("tiny.onnx", "x.npy"), r"x\.npy", None),
-    ("unsupported operator", COMPILE.replace("tiny.onnx", "erf.onnx"), r"bell.*Erf.*supported", _unsupported),
+    ("unsupported operator", COMPILE.replace("tiny.onnx", "bernoulli.onnx"), r"bell.*Bernoulli.*not supported; mho compile --operators", _unsupported),
     ("wrong calibration", COMPILE.replace("x.npy", "bad.npy"), r"\[samples, 6\]", _array("bad.npy", np.ones((4, 2)))),
 ]
 OPTIONS: list[Case] = [
