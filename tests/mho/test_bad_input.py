@@ -99,7 +99,10 @@ FILES: list[Case] = [
     ("labels beyond", f"{RUN} --labels bad.npy", r"between 0 and 2, not 7 to 7", _array("bad.npy", np.full(90, 7))),
     ("model that is missing", COMPILE.replace("tiny.onnx", "none.onnx"), r"none\.onnx", None),
     ("garbage as model", COMPILE.replace("tiny.onnx", "x.npy"), r"x\.npy", None),
-    ("unsupported operator", COMPILE.replace("tiny.onnx", "bernoulli.onnx"), r"bell.*Bernoulli.*not supported; mho compile --operators", _unsupported),
+    (
+        "unsupported operator", COMPILE.replace("tiny.onnx", "bernoulli.onnx"),
+        r"bell.*Bernoulli.*not supported; mho compile --operators", _unsupported,
+    ),
     ("wrong calibration", COMPILE.replace("x.npy", "bad.npy"), r"\[samples, 6\]", _array("bad.npy", np.ones((4, 2)))),
 ]
 OPTIONS: list[Case] = [
