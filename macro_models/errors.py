@@ -9,10 +9,10 @@ from collections.abc import Mapping
 
 __all__ = ["InputError", "MhoError", "ToolError", "argument", "one_sentence", "printable"]
 
-LONGEST = 1500
-"""Characters of a sentence; what is longer is cut in the middle."""
+LONGEST = 600
+"""Characters of a sentence; of what is longer the begin stays, and a third is the end."""
 
-_LONGEST_WORD = 300
+_LONGEST_WORD = 200
 _MARKS = "\ufdd0\ufdd1"
 _ARGUMENT = re.compile(rf"{_MARKS[0]}(\w+)/(\w+){_MARKS[1]}")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -29,15 +29,15 @@ def _escape(code: int) -> str:
 
 
 def one_sentence(text: object, options: Mapping[str, str] = {}) -> str:
-    """A message on one line, printable, its long words and itself cut in the middle; arguments take ``options``."""
+    """A message on one line, printable, its long words and itself cut inside; arguments take ``options``."""
     text = _ARGUMENT.sub(lambda match: options.get(match[2], match[1]), str(text))
     words = (_cut(printable(word), _LONGEST_WORD) for word in re.findall(r"[^ \t\r\n]+", text))
     return _cut(" ".join(words), LONGEST)
 
 
 def _cut(text: str, longest: int) -> str:
-    half = (longest - 5) // 2
-    return text if len(text) <= longest else f"{text[:half]} ... {text[-half:]}"
+    end = (longest - 5) // 3
+    return text if len(text) <= longest else f"{text[: longest - 5 - end]} ... {text[-end:]}"
 
 
 def argument(name: str, parameter: str = "") -> str:

@@ -60,8 +60,7 @@ def check_folder(path: PathLike) -> None:
         if not folder.is_dir():
             reason = "is a file" if folder == _target(path) else f"cannot be written, {folder} is a file"
             raise InputError(f"{os.fspath(path)}: {reason}, the name of a folder is needed")
-        if not os.access(folder, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        _check_access(folder)
     except OSError as error:
         raise cannot_write(path, error) from None
 
@@ -150,9 +149,14 @@ def _status(path: PathLike) -> os.stat_result | None:
         raise InputError(f"{os.fspath(path)}: is a folder, the name of a file is needed")
     if stat.S_ISBLK(status.st_mode):
         raise InputError(f"{os.fspath(path)}: is a block device, the name of a file is needed")
-    if not os.access(path, os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    _check_access(path)
     return status
+
+
+def _check_access(path: PathLike) -> None:
+    if not os.access(path, os.W_OK):
+        number = errno.EROFS if os.statvfs(path).f_flag & os.ST_RDONLY else errno.EACCES
+        raise OSError(number, os.strerror(number))
 
 
 def _folder(path: PathLike) -> Path:

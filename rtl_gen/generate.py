@@ -20,6 +20,8 @@ from rtl_gen.verilog.names import identifier
 
 __all__ = ["GeneratedFile", "GenerationReport", "generate"]
 
+_LONGEST_NAME = 100
+"""Characters of a module's name, which files are called after."""
 _REPORT = "report.json"
 _MARK = "mho generate"
 """What tells a report of ours from any other file of that name."""
@@ -111,6 +113,9 @@ def _check_names(path: str, top: str | None, prefix: str) -> str:
     name = default if top is None else top
     if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) or identifier(name) != name:
         raise InputError(f"top must be a Verilog identifier, no keyword and without double underscores, not {name!r}")
+    for option, value in (("prefix", prefix), ("top", name)):
+        if len(value) > _LONGEST_NAME:
+            raise InputError(f"{option} must have at most {_LONGEST_NAME} characters, not {len(value)}")
     return name
 
 

@@ -19,7 +19,7 @@ from macro_models.errors import InputError, argument
 from macro_models.files import FileKind, read_file
 
 __all__ = [
-    "MAX_OPSET", "MIN_OPSET", "check_shapes", "first_line", "freeze", "load", "modern", "opset_of", "with_shapes",
+    "MAX_OPSET", "MIN_OPSET", "check_shapes", "external_files", "first_line", "freeze", "load", "modern", "opset_of", "with_shapes",
     "without_claims",
 ]
 
@@ -172,10 +172,28 @@ def _parse(data: bytes, where: str) -> onnx.ModelProto:
     return proto
 
 
-def _load_external(where: str, proto: onnx.ModelProto, folder: Path | None) -> None:
+def _external(proto: onnx.ModelProto) -> list[tuple[TensorProto, str]]:
+    """Tensors in other files, and the names of those."""
     tensors = [*proto.graph.initializer, *(a.t for node in proto.graph.node for a in node.attribute)]
-    for tensor in (t for t in tensors if t.data_location == TensorProto.EXTERNAL):
-        name = next((e.value for e in tensor.external_data if e.key == "location"), "")
+    return [
+        (tensor, next((e.value for e in tensor.external_data if e.key == "location"), ""))
+        for tensor in tensors if tensor.data_location == TensorProto.EXTERNAL
+    ]
+
+
+def external_files(path: Path) -> list[str]:
+    """Names of the files beside a model that hold its weights.
+
+    Raises
+    ------
+    InputError
+        If it is no model.
+    """
+    return [name for _, name in _external(_parse(read_file(path, MODEL), str(path)))]
+
+
+def _load_external(where: str, proto: onnx.ModelProto, folder: Path | None) -> None:
+    for tensor, name in _external(proto):
         if folder is None or "\0" in name or not (folder / name).is_file():
             raise InputError(
                 f"{where}: weights {tensor.name!r} are in the file {name!r}, which is not beside the model"

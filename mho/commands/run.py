@@ -12,7 +12,7 @@ from mho.commands.compile import compile_net, summary_lines
 from mho.results import score
 from mho.terminal.console import Output
 from mho.terminal.options import chip_option, common_options, example
-from mho.terminal.paths import READS, WORD, WRITES
+from mho.terminal.paths import READS, WAVES, WORD, WRITES
 from mho.units import format_time
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.option("--only", callback=_names, metavar="CAUSE,..", type=WORD, help="Causes of non-ideality to keep.")
 @click.option("--budget", is_flag=True, help="Float, quantised ideal, each cause: its loss alone and its share; all.")
 @click.option("--limit", type=int, metavar="N", help="Take the first N inputs only.")
-@click.option("--waves", metavar="F.fst", type=WRITES, help="Write the waveforms, with --backend cosim.")
+@click.option("--waves", metavar="F.fst", type=WAVES, help="Write the waveforms, with --backend cosim.")
 @common_options
 def run_command(
     network: str, chip: str | None, overrides: tuple[str, ...], calibrate: str | None, inputs: str,

@@ -7,7 +7,7 @@ import click
 from macro_models.errors import InputError
 from mho.terminal.console import Output
 from mho.terminal.options import chip_option, common_options, example
-from mho.terminal.paths import READS, WRITES
+from mho.terminal.paths import READS, WAVES
 
 __all__ = ["core_command"]
 
@@ -22,7 +22,7 @@ __all__ = ["core_command"]
 )
 @click.option("--library", metavar="LIB.v", type=READS, help="Models of the standard cells that the netlist uses.")
 @click.option("--cells", "library_before", type=READS, hidden=True)  # its name in 0.1; elsewhere those of an array
-@click.option("--waves", metavar="F.fst", type=WRITES, help="Write the waveforms.")
+@click.option("--waves", metavar="F.fst", type=WAVES, help="Write the waveforms.")
 @common_options
 def core_command(
     chip: str | None,

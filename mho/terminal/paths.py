@@ -17,8 +17,9 @@ import click
 
 from macro_models.errors import InputError
 from macro_models.output import check_folder, check_output
+from mho.terminal.mentioned import mentioned_files
 
-__all__ = ["FIGURE", "READS", "WORD", "WRITES", "Reads", "Writes", "check_paths"]
+__all__ = ["FIGURE", "READS", "WAVES", "WORD", "WRITES", "Reads", "Writes", "check_paths"]
 
 _NOWHERE = os.makedev(1, 3)
 """``/dev/null``, into which any number of outputs go."""
@@ -49,12 +50,15 @@ class Writes(_Path):
         Patterns of what is written into it, if it is a folder.
     stdout
         Whether ``-`` is a name of it.
+    beside
+        Suffixes in place of its own of what is written with it.
     """
 
     check: Callable[[str], None] = check_output
     ends: tuple[str, ...] = ()
     folder: tuple[str, ...] = ()
     stdout: bool = False
+    beside: tuple[str, ...] = ()
 
     def refuse(self, value: str) -> None:
         """Raise what is wrong with a name, before anything is written to it."""
@@ -93,6 +97,7 @@ class Word(click.ParamType):
 WORD = Word()
 
 READS, WRITES = Reads(), Writes()
+WAVES = Writes(beside=(".gtkw",))
 FIGURE = Writes(ends=(".png", ".pdf", ".svg"))
 
 
@@ -103,6 +108,8 @@ class _Place:
     option: str
     path: str
     kind: _Path | None
+    named: bool = False
+    """Whether a file names it, and not the user."""
 
     @property
     def status(self) -> os.stat_result | None:
@@ -121,7 +128,7 @@ class _Place:
 
     def holds(self, other: "_Place") -> bool:
         """Whether this is a folder into which a file of the name of ``other`` is written."""
-        if not isinstance(self.kind, Writes) or other.kind is None:
+        if not isinstance(self.kind, Writes) or other.kind is None or other.named:
             return False
         name = os.path.relpath(os.path.realpath(other.path), os.path.realpath(self.path))
         return any(fnmatch(name.casefold(), pattern.casefold()) for pattern in self.kind.folder if name[:2] != "..")
@@ -138,6 +145,12 @@ def check_paths(ctx: click.Context) -> None:
         If an output cannot be written.
     """
     places = list(_places(ctx))
+    if any(isinstance(place.kind, Writes) and place.status for place in places):
+        # Only what exists can be one of the files that an input names.
+        places += [
+            _Place(f"part of {place.option}", file, READS, named=True)
+            for place in places if isinstance(place.kind, Reads) for file in mentioned_files(place.path)
+        ]
     reads = [place for place in places if isinstance(place.kind, Reads)]
     writes = [place for place in places if not isinstance(place.kind, Reads)]
     for number, output in enumerate(writes):
@@ -168,5 +181,8 @@ def _places(ctx: click.Context) -> Iterator[_Place]:
         elif value == "-" and getattr(param.type, "stdout", False):
             continue
         yield _Place(option, value, param.type)
+        for suffix in getattr(param.type, "beside", ()):
+            if Path(value).name:
+                yield _Place(f"beside {option}", str(Path(value).with_suffix(suffix)), param.type)
     if sys.stdout is not None:
         yield _Place("standard output", "standard output", None)

@@ -231,6 +231,8 @@ def test_output_that_is_a_file_is_refused(tmp_path: Path) -> None:
         ({"top": "a b"}, "top must be a Verilog identifier, no keyword and without double underscores, not 'a b'"),
         ({"top": "mho_core"}, "top must not be the name of an inner module, not 'mho_core'"),
         ({"top": "core"}, "top must not be the name of an inner module or of its file, not 'core'"),
+        ({"top": "t" * 300}, "top must have at most 100 characters, not 300"),
+        ({"prefix": "p" * 300}, "prefix must have at most 100 characters, not 300"),
         ({"top": "tnsa_macro", "prefix": "x_"}, None),
     ],
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+import onnx
 import pytest
 
 from mho.cli import run
@@ -26,6 +27,12 @@ def folder(tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(Path(__file__).parents[3] / "macro_models" / "devices" / "ideal.toml", "mine.toml")
     assert run(["preset", "show", "tnsa16-core", "-o", "chip.toml", "-q"]) == 0
     (tmp_path / "netlist.v").write_text("module x; endmodule\n")
+    shutil.copy("chip.toml", "bases.toml")
+    (tmp_path / "base.toml").write_text('schema = 1\nextends = "bases.toml"\n')
+    own = 'schema = 1\nextends = "base.toml"\nname = "mine"\n[macro]\nfiles = ["netlist.v"]\n'
+    (tmp_path / "mine-chip.toml").write_text(own)
+    model = onnx.load("tiny.onnx")
+    onnx.save(model, "outside.onnx", save_as_external_data=True, location="w.bin", size_threshold=0)
     return tmp_path
 
 
@@ -65,6 +72,12 @@ INPUTS = [
     ("verify core --netlist netlist.v --waves netlist.v", "netlist.v: is --waves and --netlist"),
     ("fpga load icebreaker x.npy --json x.npy", "x.npy: is --json and FILE"),
     ("generate chip.toml -o .", "chip.toml: is CHIP and --output"),
+    ("check mine-chip.toml --json bases.toml", "bases.toml: is --json and part of CHIP"),
+    ("check mine-chip.toml --json netlist.v", "netlist.v: is --json and part of CHIP"),
+    ("compile tiny.onnx --chip mine-chip.toml --calibrate x.npy -o base.toml", "base.toml: is --output and part of"),
+    ("compile outside.onnx --chip tnsa16-core --calibrate x.npy -o w.bin", "w.bin: is --output and part of MODEL.onnx"),
+    (f"{RUN} --backend cosim --waves base.fst --device base.gtkw", "base.gtkw: is beside --waves and --device"),
+    (f"{RUN} --backend cosim --waves a.fst --json a.gtkw", "a.gtkw: is beside --waves and --json"),
 ]
 OUTPUTS = [
     (f"{RUN} -o a --json a", "a: is --output and --json"),
