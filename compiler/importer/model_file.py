@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import onnx.inliner
 import onnx.version_converter
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 from onnx.external_data_helper import load_external_data_for_tensor
@@ -19,8 +19,8 @@ from macro_models.errors import InputError, argument
 from macro_models.files import FileKind, read_file
 
 __all__ = [
-    "MAX_OPSET", "MIN_OPSET", "check_shapes", "external_files", "first_line", "freeze", "load", "modern", "opset_of", "with_shapes",
-    "without_claims",
+    "MAX_OPSET", "MIN_OPSET", "check_shapes", "external_files", "first_line", "freeze", "load", "modern", "opset_of",
+    "with_shapes", "without_claims",
 ]
 
 MIN_OPSET, MAX_OPSET = 6, onnx.defs.onnx_opset_version()
@@ -169,7 +169,23 @@ def _parse(data: bytes, where: str) -> onnx.ModelProto:
         raise InputError(f"{where}: is no ONNX model (its bytes cannot be decoded)") from None
     if not proto.HasField("graph"):
         raise InputError(f"{where}: is no ONNX model (it has no graph)")
+    _check_text(where, proto)
+    for value in (*proto.graph.input, *proto.graph.output):
+        tensor = value.type.tensor_type
+        if tensor.elem_type and tensor.elem_type not in TensorProto.DataType.values():
+            raise InputError(f"{where}: value {value.name!r} has type {tensor.elem_type}, which ONNX does not know")
     return proto
+
+
+def _check_text(where: str, message: Message) -> None:
+    """Refuse names that are no text, which Python gets as bytes."""
+    for field, value in message.ListFields():
+        repeated = isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+        for item in value if repeated and field.type in (field.TYPE_STRING, field.TYPE_MESSAGE) else (value,):
+            if isinstance(item, Message):
+                _check_text(where, item)
+            elif field.type == field.TYPE_STRING and isinstance(item, bytes):
+                raise InputError(f"{where}: {field.name} must be text in UTF-8, not {item!r}")
 
 
 def _external(proto: onnx.ModelProto) -> list[tuple[TensorProto, str]]:

@@ -281,5 +281,7 @@ def _side_by_side(flows: Sequence[Flow]) -> Flow:
 
 def _output_type(elem_type: int) -> np.dtype[Any]:
     """Type of the output in numpy; those that it does not know are float32."""
+    if not elem_type:
+        return np.dtype(np.float32)
     dtype = onnx.helper.tensor_dtype_to_np_dtype(elem_type)
     return dtype if dtype.kind in "fiub" else np.dtype(np.float32)

@@ -181,6 +181,30 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
         import_onnx(tmp_path / "large.onnx")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (b"net", b"n\xfft", r"the model: name must be text in UTF-8, not b'n\\xfft'"),
+        (b"\n\x01y\x12", b"\n\x01\xc0\x12", r"the model: name must be text in UTF-8, not b'\\xc0'"),
+        (b"Conv", b"C\xffnv", r"the model: op_type must be text in UTF-8"),
+    ],
+)
+def test_names_that_are_no_text(old: bytes, new: bytes, sentence: str) -> None:
+    data = CONVOLUTION.SerializeToString()
+    assert old in data
+    with pytest.raises(InputError, match=f"^{sentence}"):
+        import_onnx(data.replace(old, new))
+
+
+@pytest.mark.parametrize("kind", [48, 255, 2**31 - 1])
+def test_an_output_of_no_known_type(kind: int) -> None:
+    model = onnx.ModelProto()
+    model.CopyFrom(CONVOLUTION)
+    model.graph.output[0].type.tensor_type.elem_type = kind
+    with pytest.raises(InputError, match=r"^the model: (value 'y' has type|is no valid ONNX model)"):
+        import_onnx(model.SerializeToString())
+
+
 @pytest.mark.parametrize("place", range(5))
 def test_damaged_bytes(place: int) -> None:
     sentences = []
