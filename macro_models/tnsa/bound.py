@@ -7,6 +7,7 @@ converters are one more row of the matrix: the product then gives the charge its
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,12 @@ from numpy.typing import NDArray
 
 from macro_models.exact.converter import combine_segments
 from macro_models.exact.operation import Converter, MvmOperation
+from macro_models.exact.random import NORMAL_TABLE
 from macro_models.macro import MvmResult
-from macro_models.tnsa.conversion import convert_charge, count_steps, segment_inputs
+from macro_models.tnsa.conversion import convert_charge, count_steps, segment_inputs, steps_taken, steps_to
 from macro_models.tnsa.sensing import SINGLE_EXACT, Key, Product, Spread, Steps
 
-__all__ = ["Charge", "FoldedProduct"]
+__all__ = ["Charge", "FoldedProduct", "compiled"]
 
 Charge = Callable[[Key, Product, NDArray[np.floating], NDArray[np.uint64], int], NDArray[Any]]
 """Charges of a batch: (key, product, inputs, numbers of the conversions, samples of each)."""
@@ -35,11 +37,14 @@ class FoldedProduct:
         As of :func:`~macro_models.bound.bind`.
     charge, quiet
         What makes charges, and whether it draws nothing and integrates as integers do.
+    noise
+        Key of the draws of the read noise, where all that makes charges is that of the cells; None otherwise.
     """
 
     def __init__(
         self, op: MvmOperation, key: Key, enabled: NDArray[np.bool_], steps: Steps, *, rows: NDArray[np.integer],
         taken: NDArray[np.integer], inputs: int, columns: NDArray[np.integer], charge: Charge, quiet: bool,
+        noise: tuple[int, int] | None = None,
     ) -> None:
         assert key.pairs is not None
         lines = np.arange(len(key.wl))[key.columns]
@@ -47,8 +52,10 @@ class FoldedProduct:
         self._product = _fold(key.pairs, rows, taken, inputs)
         same = len(columns) == len(lines) and bool((columns == lines).all())
         self._pick = None if same else np.searchsorted(lines, columns)
-        plain = quiet and steps.equal and op.converter is Converter.COUNT and bool(enabled.all())
+        counts, self._all = op.converter is Converter.COUNT, bool(enabled.all())
+        plain = quiet and steps.equal and counts
         self._charges = _charges(key, self._product, max(op.segment_planes)) if plain else None
+        self._loops = _Loops.of(key, self._product, steps, noise) if counts and noise is not None else None
         self._kind = self._product.matrix.dtype if self._charges is None else self._charges.dtype
 
     def compute(self, x: NDArray[Any], op_id: NDArray[np.uint64]) -> MvmResult:
@@ -67,9 +74,63 @@ class FoldedProduct:
     ) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
         op = self._op
         if self._charges is not None:
-            return count_steps(op, np.matmul(x, self._charges), self._steps)
-        charge = self._charge(self._key, self._product, x, op_id, samples)
-        return convert_charge(op, charge, self._steps, self._enabled)
+            codes, taken = count_steps(op, np.matmul(x, self._charges), self._steps)
+        elif self._loops is not None:
+            codes, top = self._loops.run(op, x, op_id)
+            taken = steps_to(op, top)
+        else:
+            charge = self._charge(self._key, self._product, x, op_id, samples)
+            return convert_charge(op, charge, self._steps, self._enabled)
+        if not self._all:
+            codes *= self._enabled
+            taken = steps_taken(op, codes)
+        return codes, taken
+
+
+@cache
+def compiled() -> Callable[..., None] | None:
+    """The loops of :mod:`.read_compiled`, None where numba is not installed or off."""
+    try:
+        from macro_models.tnsa.read_compiled import make_loops
+    except ImportError:
+        return None
+    return make_loops()
+
+
+class _Loops:
+    """Conversions whose noise is that of the cells, in compiled loops."""
+
+    def __init__(self, loops: Callable[..., None], key: Key, product: Product, steps: Steps, draws: tuple[int, int]):
+        assert key.total is not None
+        self._loops, self._product = loops, product
+        offset = key.offset.astype(np.float64)
+        self._lines = np.stack([key.inverse, key.total, offset, *steps.floats[np.float64]])
+        self._blocks, self._draws = key.draw_blocks.astype(np.uint32), np.array(draws, dtype=np.uint32)
+
+    @classmethod
+    def of(cls, key: Key, product: Product, steps: Steps, draws: tuple[int, int]) -> "_Loops | None":
+        """None where there are no loops, or they do not serve."""
+        loops = compiled()
+        # The charge is exact in double; the matrix has to be in single precision.
+        if loops is None or product.matrix.dtype != np.float32:
+            return None
+        return cls(loops, key, product, steps, draws)
+
+    def run(
+        self, op: MvmOperation, x: NDArray[np.floating], op_id: NDArray[np.uint64]
+    ) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+        """Codes, (batch, lines), and the largest magnitude of each vector."""
+        a, spread = np.matmul(x, self._product.matrix), self._product.spread
+        assert spread is not None
+        cross = a[:0] if spread.cross is None else np.matmul(x, spread.cross)
+        if cross.shape[1] != a.shape[1]:
+            cross = np.ascontiguousarray(np.broadcast_to(cross, a.shape))
+        codes, top = np.empty(a.shape, dtype=np.int16), np.empty(len(a), dtype=np.int16)
+        self._loops(
+            a, np.matmul(x * x, spread.square), cross, self._lines, np.ascontiguousarray(op_id), self._blocks,
+            self._draws, NORMAL_TABLE, op.max_steps, op.relu, codes, top,
+        )
+        return codes, top
 
 
 def _fold(pairs: Product, rows: NDArray[np.integer], taken: NDArray[np.integer], inputs: int) -> Product:

@@ -10,7 +10,7 @@ from macro_models.exact.converter import convert
 from macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
 from macro_models.tnsa.sensing import Steps
 
-__all__ = ["convert_charge", "count_steps", "segment_inputs"]
+__all__ = ["convert_charge", "count_steps", "segment_inputs", "steps_taken", "steps_to"]
 
 
 def segment_inputs(op: MvmOperation, x: NDArray[np.floating]) -> tuple[NDArray[np.floating], ...]:
@@ -35,7 +35,7 @@ def convert_charge(
     if enabled.all():
         return codes, taken
     codes *= enabled
-    return codes, _steps_taken(op, codes)
+    return codes, steps_taken(op, codes)
 
 
 def count_steps(
@@ -58,14 +58,18 @@ def count_steps(
     codes += np.int16(1)
     if op.relu:
         np.maximum(codes, 0, out=codes)
-    return codes, _steps_taken(op, codes)
+    return codes, steps_taken(op, codes)
 
 
-def _steps_taken(op: MvmOperation, codes: NDArray[np.int16]) -> NDArray[np.int64]:
+def steps_taken(op: MvmOperation, codes: NDArray[np.int16]) -> NDArray[np.int64]:
     """Decrements of a conversion: as in the reference, from the codes, of which ``2 n + 1`` took ``n + 1``."""
+    return steps_to(op, np.maximum(codes.max(axis=1), -codes.min(axis=1)))
+
+
+def steps_to(op: MvmOperation, top: NDArray[np.int16]) -> NDArray[np.int64]:
+    """Decrements of conversions by the largest magnitude of their codes."""
     if op.converter is Converter.BINARY:
-        return np.full(len(codes), op.out_bits - 1, dtype=np.int64)
+        return np.full(len(top), op.out_bits - 1, dtype=np.int64)
     if not op.early_stop:
-        return np.full(len(codes), op.max_steps, dtype=np.int64)
-    top = np.maximum(codes.max(axis=1), -codes.min(axis=1)).astype(np.int64)
-    return np.minimum((top + 1) // 2, op.max_steps)
+        return np.full(len(top), op.max_steps, dtype=np.int64)
+    return np.minimum((top.astype(np.int64) + 1) // 2, op.max_steps)

@@ -15,7 +15,7 @@ from macro_models.errors import InputError
 from macro_models.exact.converter import combine_segments
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import STEP_FRACTION_BITS, Converter, Direction, MvmOperation
-from macro_models.exact.random import NORMAL_ONE, NormalsAhead, Purpose, normal_codes
+from macro_models.exact.random import NORMAL_ONE, NormalsAhead, Purpose, normal_codes, philox_key
 from macro_models.exact.shift_register import ShiftRegister
 from macro_models.macro import MvmResult
 from macro_models.tnsa.bound import FoldedProduct
@@ -430,8 +430,14 @@ class TnsaModel:
         quiet = self.neuron is None and self.register is None and key.variance is None and key.output_noise is None
         return FoldedProduct(
             op, key, enabled[key.columns], self.answer_steps(key, op.step_code), rows=rows, taken=taken, inputs=inputs,
-            columns=columns, charge=charge, quiet=quiet,
+            columns=columns, charge=charge, quiet=quiet, noise=self._cell_noise(key),
         )
+
+    def _cell_noise(self, key: Key) -> tuple[int, int] | None:
+        """Key of the draws of the read noise where charges have no other noise, and none of a shift register."""
+        if self.neuron is not None or key.register is not None or key.output_noise is not None or key.variance is None:
+            return None
+        return philox_key(Purpose.READ_NOISE, self.seed, self.core)
 
     def supports(self, op: MvmOperation) -> bool:
         """Whether this macro carries out such operations: a neuron that is not ideal only counts."""

@@ -19,12 +19,17 @@ from macro_models.tnsa.neuron import Neuron
 
 def _draw_model(model: TnsaModel, rng: np.random.Generator) -> TnsaModel:
     """The same cells with another neuron, or with the noise of a shift register."""
-    state, choice = model.state(), rng.integers(4)
+    state, choice = model.state(), rng.integers(5)
     if choice == 0:
         neuron = Neuron(amplifier_gain=100.0, sampling_noise=bool(rng.integers(2)), comparator_noise_mV=1.0)
         state["config"] = replace(model.config, neuron=neuron).to_dict()
     elif choice == 1:
         state["device"] = load_device("lfsr").to_dict()
+    elif choice == 2:
+        # Read noise of the cells and nothing else: alike in all of them, or not.
+        state["device"]["converter"]["sigma_output_mV"] = 0.0
+        state["device"]["read_noise"] = load_device("rram-neurram").to_dict()["read_noise"]
+        state["device"]["read_noise"]["sigma_uS"] = [0.4] if rng.integers(2) else [0.1, 0.9]
     return TnsaModel.from_state(state)
 
 
