@@ -15,7 +15,7 @@ from macro_models import MacroModel, Masks
 from macro_models.bound import BoundProduct, bind, constant_input
 from macro_models.exact.vector import PAD, LeafSum, largest_code
 
-__all__ = ["LayerRun", "Sink"]
+__all__ = ["LayerRun", "Sink", "taken_inputs"]
 
 Lanes = NDArray[np.int16]
 
@@ -101,11 +101,16 @@ class _Product:
 
     def __init__(self, call: Call, layer: Layer, mvm: Mvm, core: MacroModel, masks: Masks) -> None:
         self.mvm = mvm
-        spread = layer.spread[mvm.first : mvm.first + len(mvm.rows)]
-        self.inputs = np.unique(spread[spread != DITHER])
-        taken = np.where(spread == DITHER, len(self.inputs), np.searchsorted(self.inputs, spread))
+        self.inputs, taken = taken_inputs(layer.spread, mvm)
         self.bound: BoundProduct = bind(core, mvm.op, masks, mvm.rows, taken, len(self.inputs) + 1, mvm.columns)
         self.leaves = LeafSum(mvm.multiplier, mvm.outputs, layer.shift, largest_code(mvm.op))
+
+
+def taken_inputs(spread: NDArray[np.int32], mvm: Mvm) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+    """Inputs of a layer that a product takes, and which of those each of its rows does; the constant comes after them."""
+    rows = spread[mvm.first : mvm.first + len(mvm.rows)]
+    inputs = np.unique(rows[rows != DITHER])
+    return inputs, np.where(rows == DITHER, len(inputs), np.searchsorted(inputs, rows))
 
 
 def _blocks(batch: int, positions: int, size: int) -> Iterator[tuple[slice, slice]]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from compiler.calibration.layer_lowering import Product
 from compiler.calibration.quantisers import Quantiser
 from compiler.calibration.sensitivity import make_judge
+from compiler.layer_run import LayerRun, taken_inputs
 from compiler.mapping import Placement
 from compiler.mapping.block import Block
 from compiler.mapping.faults import FaultMaps, compensate
@@ -16,10 +17,11 @@ from compiler.mapping.weights import PairMap, code_value, column_loads
 from compiler.model import FloatNetwork
 from compiler.model.stages import Linear
 from compiler.options import CompileOptions
-from compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm, batch_size, row_codes, run_call
+from compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm
 from hw.config import Chip
 from hw.kinds import timing
-from macro_models import CAUSES, MacroModel, Masks, MvmResult, family
+from macro_models import CAUSES, MacroModel, Masks, family
+from macro_models.bound import bind, constant_input
 from macro_models.devices import Device, load_device
 from macro_models.exact.operation import MvmOperation
 
@@ -132,6 +134,7 @@ class Bench:
         self.masks = [_masks(placement, core) for core in range(placement.cores)]
         self.wanted = network.activations(x)
         self.judge = make_judge(network, self.wanted)
+        self._last: tuple[Site, Quantiser, NDArray[np.int16]] | None = None
 
     def offset(self, index: int, quantiser: Quantiser) -> Float:
         """What the digital side adds to a layer's products: its bias, and what code 0 stands for."""
@@ -167,15 +170,20 @@ class Bench:
         index, layer = site.index, site.op.layer
         chips = self.program(index, draft) if chips is None else chips
         if codes is None:
-            codes = np.stack([draft.quantiser.codes(v) for v in site.values])
+            codes = self._codes(site, draft.quantiser)
         products = self.products(index, draft, 0)
         sums: Float = np.zeros((*codes.shape[:2], layer.outputs))
-        cycles = 0
+        cycles, samples = 0, np.arange(codes.shape[1], dtype=np.uint64) << np.uint64(OP_ID_IMAGE_SHIFT)
+        constant = np.full((codes.shape[1], 1), constant_input(draft.op), dtype=np.float32)
         for cores, inputs, summed in zip(chips, codes, sums, strict=True):
-            inputs = row_codes(inputs, draft.spread, draft.op)
             for p in products:
-                result = self._mvm(cores, p.mvm, inputs)
-                np.add.at(summed.T, p.mvm.outputs, (result.codes[:, p.mvm.columns] * p.half_step).T)
+                used, taken = taken_inputs(draft.spread, p.mvm)
+                product = bind(
+                    cores[p.mvm.core], p.mvm.op, self.masks[p.mvm.core], p.mvm.rows, taken, len(used) + 1, p.mvm.columns
+                )
+                x = np.hstack([inputs[:, used], constant])
+                result = product.compute(x, samples | np.uint64(p.mvm.operation))
+                _add_columns(summed, p.mvm.outputs, result.codes * p.half_step)
                 cycles += int(np.sum(self.core.cycles(p.mvm.op, result.steps)))
         outputs = sums + self.offset(index, draft.quantiser) + draft.shift
         outputs = np.maximum(outputs, 0.0) if layer.relu else outputs
@@ -189,15 +197,11 @@ class Bench:
             cycles=cycles / (len(chips) * len(site.wanted)),
         )
 
-    def _mvm(self, cores: dict[int, MacroModel], mvm: Mvm, inputs: NDArray[np.integer]) -> MvmResult:
-        op_id = (np.arange(len(inputs), dtype=np.uint64) << np.uint64(OP_ID_IMAGE_SHIFT)) | np.uint64(mvm.operation)
-        return self._product(cores, mvm, inputs, op_id)
-
-    def _product(
-        self, cores: dict[int, MacroModel], mvm: Mvm, inputs: NDArray[np.integer], op_id: NDArray[np.uint64]
-    ) -> MvmResult:
-        vector = mvm.vector(inputs, self.config.cell_map.rows)
-        return cores[mvm.core].mvm(mvm.op, self.masks[mvm.core], vector, op_id)
+    def _codes(self, site: Site, quantiser: Quantiser) -> NDArray[np.int16]:
+        """Codes of the inputs on each chip: those of the last quantiser are kept, as many candidates share one."""
+        if self._last is None or self._last[0] is not site or self._last[1] is not quantiser:
+            self._last = site, quantiser, np.stack([quantiser.codes(v) for v in site.values])
+        return self._last[2]
 
     def products(self, index: int, draft: Draft, operation: int) -> list[Product]:
         """Products of a layer, the first of them with number ``operation`` in the static program."""
@@ -227,23 +231,26 @@ class Bench:
 
         ``notice`` as in :func:`~compiler.program.run_call`.
         """
-        results, batch = [], batch_size([layer], codes.shape[1])
         images = np.arange(codes.shape[1], dtype=np.uint64)
-        for cores, chip in zip(self.program(call.layer, draft), codes, strict=True):
-
-            def run(
-                _: int, mvm: Mvm, x: NDArray[np.int16], op_id: NDArray[np.uint64], cores: dict[int, MacroModel] = cores
-            ) -> NDArray[np.int16]:
-                return self._product(cores, mvm, x, op_id).codes[:, mvm.columns]
-
-            parts = [slice(k, k + batch) for k in range(0, len(chip), batch)]
-            results.append(np.concatenate([run_call(call, layer, chip[p], images[p], run, notice) for p in parts]))
-        return np.stack(results)
+        return np.stack([
+            LayerRun(call, layer, cores, self.masks).run(chip, images, notice=notice)
+            for cores, chip in zip(self.program(call.layer, draft), codes, strict=True)
+        ])
 
     def relative_error(self, site: Site, trial: Trial) -> float:
         """Error of a layer's output relative to its standard deviation."""
         lost = ((trial.outputs - site.wanted) ** 2).mean()
         return float(np.sqrt(lost / max(site.wanted.var(axis=0).mean(), 1e-300)))
+
+
+def _add_columns(total: Float, outputs: NDArray[np.integer], values: Float) -> None:
+    """Adds columns to the outputs that they serve, one after the other: (samples, outputs) from (samples, columns)."""
+    first, count = int(outputs[0]), len(np.unique(outputs))
+    if np.array_equal(outputs, np.tile(np.arange(first, first + count), len(outputs) // count)):
+        for k in range(0, len(outputs), count):
+            total[:, first : first + count] += values[:, k : k + count]
+    else:
+        np.add.at(total.T, outputs, values.T)
 
 
 def _masks(placement: Placement, core: int) -> Masks:

@@ -100,6 +100,7 @@ class Search:
         self.bench, self.options, self.site, self.taken, self.flat = bench, options, site, taken, flat
         self.layer, self.chip, self.placement = site.op.layer, bench.chip, bench.placement
         self.blocks = self.placement.of_layer(site.index)
+        self._coded: tuple[Quantiser, NDArray[np.int16]] | None = None
         network = bench.network
         together = CLASSIFIER_ERROR if network.is_classifier else ERROR_TOLERANCE
         self.decisions, self.error = DECISION_TOLERANCE, together / np.sqrt(len(network.layers))
@@ -271,16 +272,26 @@ class Search:
 
     def _largest_ratio(self, draft: Draft) -> float:
         """Largest accumulated product over the load of its column, of an ideal device, in any conversion."""
-        codes = row_codes(draft.quantiser.codes(self.flat), draft.spread, draft.op).astype(np.float64)
+        if self._coded is None or self._coded[0] is not draft.quantiser:
+            self._coded = draft.quantiser, draft.quantiser.codes(self.flat)
+        codes = row_codes(self._coded[1], draft.spread, draft.op).astype(np.float64)
         parts = [codes] if draft.op.segments == 1 else [np.trunc(codes / 16), np.fmod(codes, 16)]
         largest = 0.0
         for block in self.blocks:
             rows = slice(block.first, block.first + len(block.rows))
             cells, pairs = draft.pairs.cells_of(block), draft.pairs
+            chosen = block.slice_of == 0  # what saturates further down counts little
+            if pairs.cells.shape[1] == 1:
+                chosen &= block.copy_of == 0  # all copies are alike
+            cells = cells[:, chosen]
             ratio = pairs.map.join(cells) / pairs.config.load(cells.sum(axis=0), axis=1)[:, None]
-            ratio = ratio[block.slice_of == 0]  # what saturates further down counts little
-            largest = max(largest, *(float(np.abs(p[:, rows] @ ratio.T).max()) for p in parts))
+            largest = max(largest, *(_largest(p[:, rows] @ ratio.T) for p in parts))
         return largest
+
+
+def _largest(values: Float) -> float:
+    """Largest magnitude."""
+    return max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
 
 
 def _with_step(draft: Draft, reach: float) -> Draft:

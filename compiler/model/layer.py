@@ -30,7 +30,10 @@ class LinearLayer:
 
     def linear(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """``W x + b`` for x of shape (..., inputs)."""
-        return x @ self.weight.T + self.bias
+        # One product of matrices, whatever the dimensions before the last.
+        y = x.reshape(-1, self.inputs) @ self.weight.T
+        y += self.bias
+        return y.reshape(*x.shape[:-1], self.outputs)
 
     def compute(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """The layer's output of shape (..., outputs)."""

@@ -1,12 +1,18 @@
 """Conductances of a programmed array at some time: every cell drawn from the device by counter."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.devices.device import Device
-from macro_models.exact.random import NORMAL_ONE, Purpose, bits16, normal_codes
+from macro_models.exact.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16
 
 __all__ = ["programmed_uS"]
+
+KEPT_CELLS, KEPT_DRAWS = 1 << 16, 512
+"""Draws of so many cells at most are kept, and so many of them: a calibration programs the same cells again and again.
+"""
 
 _LOST_STEP = 1
 """Step of the draws of purpose ``RELAXATION`` that say which cells are lost."""
@@ -39,16 +45,31 @@ def programmed_uS(
     return np.where(np.isnan(target_uS), 0.0, g)
 
 
+def _draws(purpose: Purpose, *, seed: int, core: int, items: int, step: int = 0) -> NDArray[np.uint16]:
+    """The draws of all cells, not to be written to."""
+    draw = _kept_draws if items <= KEPT_CELLS else _kept_draws.__wrapped__
+    return draw(purpose, seed, core, items, step)
+
+
+@lru_cache(maxsize=KEPT_DRAWS)
+def _kept_draws(purpose: Purpose, seed: int, core: int, items: int, step: int) -> NDArray[np.uint16]:
+    return bits16(purpose, seed=seed, core=core, items=items, step=step)
+
+
+def _normals(purpose: Purpose, *, seed: int, core: int, items: int, step: int = 0) -> NDArray[np.int16]:
+    return NORMAL_TABLE.take(_draws(purpose, seed=seed, core=core, items=items, step=step), mode="clip")
+
+
 def _from_spread(
     target: NDArray[np.float64], device: Device, seed: int, core: int, time_s: float, causes: frozenset[str]
 ) -> NDArray[np.float64]:
     """A uniform error within the window of programming, and a normal change."""
     items, g = target.size, target.copy()
     if "programming" in causes and device.programming.accept_uS > 0.0:
-        uniform = (bits16(Purpose.PROGRAMMING, seed=seed, core=core, items=items) + 0.5) / 32768.0 - 1.0
+        uniform = (_draws(Purpose.PROGRAMMING, seed=seed, core=core, items=items) + 0.5) / 32768.0 - 1.0
         g += device.window_uS(target) * uniform.reshape(target.shape)
     if "relaxation" in causes and device.relaxation.times_s and time_s > 0.0:
-        normal = normal_codes(Purpose.RELAXATION, seed=seed, core=core, items=items) / NORMAL_ONE
+        normal = _normals(Purpose.RELAXATION, seed=seed, core=core, items=items) / NORMAL_ONE
         g += device.relaxation_uS(target, time_s) * normal.reshape(target.shape)
     return g
 
@@ -68,21 +89,21 @@ def _from_law(
     change, kept = device.change_quantiles(time_s, temp_C) if relaxes else (None, 1.0)
     draw = {"seed": seed, "core": core, "items": target.size}
     if "programming" in causes:
-        codes = normal_codes(Purpose.PROGRAMMING, **draw).reshape(target.shape)
+        codes = _normals(Purpose.PROGRAMMING, **draw).reshape(target.shape)
         g += law.draw(law.programming(), target, codes) * kept
     if change is not None:
-        g += law.draw(change, target, normal_codes(Purpose.RELAXATION, **draw).reshape(target.shape))
+        g += law.draw(change, target, _normals(Purpose.RELAXATION, **draw).reshape(target.shape))
     if change is not None or "programming" in causes:
         g = device.lose(
             np.maximum(g, 0.0), target, time_s if change is not None else law.times_s[0], temp_C,
-            lambda: normal_codes(Purpose.RELAXATION, step=_LOST_STEP, **draw).reshape(target.shape),
+            lambda: _normals(Purpose.RELAXATION, step=_LOST_STEP, **draw).reshape(target.shape),
         )
     return g
 
 
 def _stick(g: NDArray[np.float64], device: Device, seed: int, core: int) -> NDArray[np.float64]:
-    stuck = bits16(Purpose.STUCK, seed=seed, core=core, items=g.size) < round(device.stuck.fraction * 65536)
+    stuck = _draws(Purpose.STUCK, seed=seed, core=core, items=g.size) < round(device.stuck.fraction * 65536)
     values = np.array(device.stuck.values_uS)
-    draw = bits16(Purpose.STUCK_VALUE, seed=seed, core=core, items=g.size).astype(np.int64)
+    draw = _draws(Purpose.STUCK_VALUE, seed=seed, core=core, items=g.size).astype(np.int64)
     value = values[draw * len(values) >> 16]
     return np.where(stuck.reshape(g.shape), value.reshape(g.shape), g)

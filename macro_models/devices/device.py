@@ -53,10 +53,11 @@ def checked_causes(causes: frozenset[str] | None) -> frozenset[str]:
 
 
 def _evaluate(polynomial: Polynomial, r: NDArray[np.float64]) -> NDArray[np.float64]:
-    value = np.zeros_like(r)
+    value = np.zeros_like(r, dtype=np.float64)
     for coefficient in reversed(polynomial):
-        value = value * r + coefficient
-    return np.maximum(value, 0.0)
+        value *= r
+        value += coefficient
+    return np.maximum(value, 0.0, out=value)[()]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -99,11 +99,13 @@ def take_rows(x: NDArray[Any], patches: NDArray[np.int32], pad: NDArray[Any]) ->
 
     ``patches`` has shape (positions, rows); ``pad`` of shape (rows,) is what a row takes outside of the image.
     """
-    rows = x[:, np.maximum(patches, 0)]
     outside = patches == PAD
     if outside.any():
-        rows[:, outside] = np.broadcast_to(pad, patches.shape)[outside]
-    return rows
+        # What stands for padding is one more element for each value of it.
+        pads, which = np.unique(pad, return_inverse=True)
+        patches = np.where(outside, x.shape[1] + which.ravel(), patches)
+        x = np.concatenate([x, np.broadcast_to(pads.astype(x.dtype), (len(x), len(pads)))], axis=1)
+    return x.take(patches.astype(np.intp), axis=1)
 
 
 def scale_leaf(codes: NDArray[np.integer], multiplier: NDArray[np.integer], shift: int) -> Lanes:

@@ -135,13 +135,13 @@ class _Loops:
 
 def _fold(pairs: Product, rows: NDArray[np.integer], taken: NDArray[np.integer], inputs: int) -> Product:
     """The rows of a product, those of one input added."""
+    shared = np.zeros((inputs, len(rows)), dtype=pairs.matrix.dtype)
+    shared[taken, np.arange(len(rows))] = 1
 
     def fold(matrix: NDArray[Any] | None) -> NDArray[Any] | None:
         if matrix is None:
             return None
-        total = np.zeros((inputs, matrix.shape[1]))
-        np.add.at(total, taken, matrix[rows])
-        return total.astype(matrix.dtype)
+        return np.matmul(shared, matrix[rows])  # integers, exact in the type of the matrix as all sums of its columns
 
     matrix, spread = fold(pairs.matrix), pairs.spread
     assert matrix is not None
