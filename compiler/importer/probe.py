@@ -5,6 +5,7 @@ integer product) is replaced by the operators that it stands for, once its shape
 (:data:`~compiler.importer.rewrite.REWRITES`).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,7 +19,7 @@ from compiler.importer.graph import Graph, Input, Op
 from compiler.importer.model_file import first_line
 from compiler.importer.onnx_spatial import check_convolution
 from compiler.importer.rewrite import REWRITES, branch
-from compiler.model.onnx_run import ML_DOMAIN, RUNNABLE, RUNNABLE_ML, run_node, widen
+from compiler.model.onnx_run import ML_DOMAIN, MOST_ELEMENTS, RUNNABLE, RUNNABLE_ML, run_node, widen
 from macro_models.errors import InputError, argument
 
 __all__ = ["NodeError", "Values", "known", "probe", "read_graph", "samples", "sentence"]
@@ -66,7 +67,12 @@ def read_graph(where: str, proto: onnx.ModelProto, output: str, opset: int) -> G
             raise InputError(
                 f"{where}: input {value.name!r} has no shape; give one with {argument('input_shape', 'input_shape')}"
             )
-        dims = tuple(d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim)
+        # Runtimes take a negative dimension for an open one.
+        dims = tuple(d.dim_value if d.HasField("dim_value") and d.dim_value >= 0 else None for d in tensor.shape.dim)
+        if math.prod(d or 1 for d in dims) > MOST_ELEMENTS:
+            raise InputError(
+                f"{where}: input {value.name!r} has shape {list(dims)}; at most {MOST_ELEMENTS} elements are supported"
+            )
         try:
             dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)
         except KeyError:

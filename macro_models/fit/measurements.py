@@ -130,7 +130,7 @@ def _measurements(
     good = np.isfinite(g) & np.isfinite(time) & np.isfinite(temp) & (g >= 0.0) & (time >= 0.0)
     if target is not None:
         good &= np.isfinite(target) & (target >= 0.0)
-    dropped["readings that are no number, infinite or negative"] = int((~good).sum())
+    dropped["readings that are no number, negative or out of bounds"] = int((~good).sum())
     if temp_max_C is not None:
         hot = good & (temp > temp_max_C)
         dropped[f"readings above {temp_max_C:g} C"] = int(hot.sum())

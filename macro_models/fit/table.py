@@ -32,6 +32,8 @@ _LARGEST = {
 }
 """Magnitudes beyond which a number is none that was measured: as if the field were empty."""
 _LEAST_OHM = 1.0
+_MOST_LATE = 0.1
+"""Part of the times that may be beyond that: more of them are in another unit, and no slips."""
 
 _KIND = FileKind("table of measurements", 1 << 30)
 _MISSING = frozenset({"", "nan", "na", "n/a", "null", "none", "-", "--"})
@@ -214,6 +216,12 @@ def _measured(
     size = np.abs(values)
     with np.errstate(invalid="ignore"):
         wrong = size < _LEAST_OHM if name == "r_ohm" else np.isfinite(size) & (size > _LARGEST[name])
+    if name == "t_s" and wrong.sum() > _MOST_LATE * len(values):
+        first = int(np.argmax(wrong))
+        raise InputError(
+            f"{path}, line {lines[first][0]}, column {title}: {values[first]:g} s is beyond {_LARGEST[name]:g} s, with "
+            f"{int(wrong.sum())} of {len(values)} times; they must be in seconds since programming"
+        )
     return np.where(wrong, math.nan, values)
 
 

@@ -183,8 +183,17 @@ def test_what_is_written_can_be_read(lab: Path, capsys: pytest.CaptureFixture[st
     assert mho.Device.load("x.toml").model.name == r"a\x01b"
     assert (lab / "x.toml").read_text().replace("\n", "").isprintable()
     capsys.readouterr()
-    (lab / "late.csv").write_text((lab / "lab.csv").read_text().replace(",3600,", ",1e300,"))
+    text = (lab / "lab.csv").read_text()
+    (lab / "late.csv").write_text(text.replace(",3600,", ",1e300,", 3))
     assert run(["device", "fit", "late.csv", "-o", "y.toml"]) == 0
-    assert "dropped: 300 readings" in "".join(capsys.readouterr())
+    assert "dropped: 3 readings that are no number, negative or out of bounds" in "".join(capsys.readouterr())
     assert "1e+300" not in (lab / "y.toml").read_text()
     mho.Device.load("y.toml")
+
+
+def test_times_of_another_unit_are_no_slips(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (lab / "late.csv").write_text((lab / "lab.csv").read_text().replace(",3600,", ",3.6e15,"))
+    assert run(["device", "fit", "late.csv", "-o", "y.toml", "-q"]) == 2
+    sentence = r"error: late\.csv, line \d+, column t_s: 3\.6e\+15 s is beyond 1e\+11 s, with 300 of \d+ times; "
+    assert re.match(sentence, capsys.readouterr().err)
+    assert not (lab / "y.toml").exists()

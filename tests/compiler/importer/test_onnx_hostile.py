@@ -131,6 +131,7 @@ REFUSED: list[tuple[onnx.ModelProto, str]] = [
     ),
     (used([node("MaxPool", "x", "y", kernel_shape=[2])], IMAGE, shape=("n", 4, 5, 5)), "do not fit 2 dimensions"),
     (used([node("Flatten", "x", "y")], {}, shape=("n", 2**62, 5)), "at most 67108864 elements are supported"),
+    (used([node("MatMul", "x w", "y")], {"w": W64}, shape=(2**61, 6)), "at most 67108864 elements are supported"),
     (
         used([node("ConstantOfShape", "s", "c"), node("MatMul", "x c", "y")], {"s": np.array([6, 2**40])}),
         "at most 67108864 elements|cannot be evaluated|Maximum allowed|Unable to allocate",
@@ -179,6 +180,11 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
         stream.truncate(1 << 40)
     with pytest.raises(InputError, match=r"large\.onnx: holds 1\.1 TB; an ONNX model may have 2\.15 GB at most"):
         import_onnx(tmp_path / "large.onnx")
+
+
+def test_a_negative_dimension_is_an_open_one() -> None:
+    network = import_onnx(used([node("MatMul", "x w", "y")], {"w": W64}, shape=(-1, 6), output=(-1, 4)))
+    assert network.compute(np.ones((3, 6), np.float32)) == pytest.approx(np.full((3, 4), 6.0))
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     lines += ["7,1,12.5", *(f"dead,{t},0" for t in (0, 1, 100))]
     data = read_measurements(write(tmp_path / "lab.csv", "cell,t_s,g_uS", lines), g_max_uS=30.0)
     assert data.dropped == {
-        "readings that are no number, infinite or negative": 4,
+        "readings that are no number, negative or out of bounds": 4,
         "second readings of a cell at one time": 1,
         "dead cells": 1,
         "cells programmed above 30 uS": 4,
@@ -201,7 +201,7 @@ def test_one_number_that_nobody_measured_is_left_out(column: int, field: str, tm
     table[7][column] = field
     lines = [",".join(map(str, row)) for row in table]
     data = read_measurements(write(tmp_path / "lab.csv", "cell,t_s,g_uS,g_target_uS,temp_C", lines))
-    assert data.dropped == {"readings that are no number, infinite or negative": 1}
+    assert data.dropped == {"readings that are no number, negative or out of bounds": 1}
     assert len(data.g_uS) == 2 * CELLS - 1
 
 
