@@ -1,7 +1,7 @@
 """From an ONNX model to a network: import, placement, calibration."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,6 +42,8 @@ def compile_model(
     options: CompileOptions | None = None,
     skip: SkipMaps | None = None,
     faults: FaultMaps | None = None,
+    freeze: "Mapping[str, str | Path | NDArray[np.floating]] | None" = None,
+    input_shape: Mapping[str, Sequence[int]] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Network:
     """Quantises a network, maps it to cores, and calibrates it on the device model.
@@ -63,6 +65,8 @@ def compile_model(
         Dead lines: core -> (bit lines, source lines), boolean. They are left unused.
     faults
         Dead lines and faulty cells of the cores of one chip: lines are left unused, weights live with the cells.
+    freeze, input_shape
+        Inputs of the model that are constants, and whole shapes of inputs, by name.
     progress
         Called with (layers calibrated, layers).
 
@@ -72,13 +76,17 @@ def compile_model(
         If the model, the inputs or an option is wrong: one sentence.
     """
     options = CompileOptions() if options is None else options
-    net = model if isinstance(model, FloatNetwork) else import_onnx(model, output=options.output)
+    x = load_input(calibrate)
+    net = model if isinstance(model, FloatNetwork) else import_onnx(
+        model, output=options.output, frozen={name: load_input(value) for name, value in (freeze or {}).items()},
+        shapes=input_shape, x=x,
+    )
     if device is None:
         device = default_device(chip)
     elif isinstance(device, str):
         device = load_device(device)
     check_device(chip, device)
-    x = check_shape(load_input(calibrate), net)
+    x = check_shape(x, net)
     digest = hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest()
     x = _spread(x, options.samples)
     shapes = [(layer.inputs, layer.outputs) for layer in net.layers]
@@ -104,7 +112,10 @@ def compile_model(
             "time_s": representative_time(device, options),
             "errors": list(result.errors), "cycles": list(result.cycles),
             "slices": slices, "slice_bits": list(result.slice_bits), "clipped": list(result.clipped),
-            "warnings": calibration_warnings(x, [layer.name for layer in net.layers], list(result.clipped)),
+            "warnings": [
+                *net.warnings,
+                *calibration_warnings(x, [layer.name for layer in net.layers], list(result.clipped)),
+            ],
         },
         range=InputRange.of(x),
     )

@@ -5,7 +5,7 @@ Each class is thin: it holds what the folder below made, under a name that is ke
 """
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -322,6 +322,8 @@ def compile(
     calibrate: "ArrayLike | PathLike",
     device: "Device | PathLike | None" = None,
     cells: "Cells | PathLike | None" = None,
+    freeze: "Mapping[str, ArrayLike | PathLike] | None" = None,
+    input_shape: Mapping[str, Sequence[int]] | None = None,
     progress: Callable[[int, int], None] | None = None,
     **options: Any,
 ) -> Net:
@@ -340,6 +342,10 @@ def compile(
     cells
         Cells of one chip, which :meth:`Net.program` gave, or the file of them: their dead lines are left unused, and
         weights avoid their faulty cells. The network is for that chip then.
+    freeze
+        Inputs of the model that are constants, by name: arrays or their files.
+    input_shape
+        Whole shapes of inputs by name, 0 for the batch, where the model leaves them open.
     progress
         Called with (layers calibrated, layers).
     options
@@ -361,6 +367,7 @@ def compile(
             Path(model) if isinstance(model, os.PathLike) else model, description, calibrate=read_inputs(calibrate),
             device=device_model(device, default), options=CompileOptions.from_dict(options),
             faults=None if given is None else given.core_faults(), progress=progress,
+            freeze={name: read_inputs(value) for name, value in (freeze or {}).items()}, input_shape=input_shape,
         )
     if given is not None:
         network = replace(network, calibration={**network.calibration, "cells": given.provenance()})

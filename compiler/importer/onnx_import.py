@@ -155,7 +155,7 @@ class _Importer:
         shape = feeds[first.name].shape[1 if graph.batched else 0 :] or (1,)
         network = FloatNetwork(
             name=graph.name, input_name=first.name, input_shape=shape, steps=steps_of(flow.node), host=flow.host,
-            output_name=graph.output,
+            output_name=graph.output, warnings=tuple(graph.warnings),
         )
         if not network.layers:
             raise InputError(f"{self.where}: has no layer with weights; a Gemm, MatMul or Conv is needed")

@@ -179,8 +179,8 @@ def _quant(op: Op, graph: Graph) -> list[Op]:
         minus = _constant(graph, op, "minus", np.float32(-1))
         return [
             Op.make("GreaterOrEqual", [op.inputs[0], zero], [f"{at}/sign"]),
-            Op.make("Where", [f"{at}/sign", one, minus], [f"{at}/one"]),
-            Op.make("Mul", [f"{at}/one", op.inputs[1]], [at], op.name),
+            Op.make("Where", [f"{at}/sign", one, minus], [f"{at}/unit"]),
+            Op.make("Mul", [f"{at}/unit", op.inputs[1]], [at], op.name),
         ]
     numbers = []
     for name in op.inputs[1:4]:

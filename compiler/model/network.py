@@ -115,6 +115,8 @@ class FloatNetwork:
         What follows the last layer. Its last entries bring the values to the shape and type of onnxruntime.
     output_name
         The output that is computed.
+    warnings
+        What a user should know of how the model was understood.
     """
 
     name: str
@@ -123,6 +125,7 @@ class FloatNetwork:
     steps: tuple[Step, ...]
     host: tuple[HostOp, ...]
     output_name: str
+    warnings: tuple[str, ...] = ()
 
     @cached_property
     def linear(self) -> tuple[Linear, ...]:

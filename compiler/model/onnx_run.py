@@ -113,6 +113,7 @@ _SIZES: dict[str, Callable[[Sequence[Any], dict[str, Any]], int]] = {
     "ConstantOfShape": lambda x, a: _product(x[0].reshape(-1)),
     "Expand": lambda x, a: x[0].size * _product(x[1].reshape(-1)),
     "Tile": lambda x, a: x[0].size * _product(x[1].reshape(-1)),
+    "Scatter": _scatter,
     "Range": lambda x, a: int(abs((float(x[1]) - float(x[0])) / (float(x[2]) or 1e-9))),
     "OneHot": lambda x, a: x[0].size * int(np.ravel(x[1])[0]),
     "Gather": lambda x, a: x[1].size * max(1, x[0].size // max(1, x[0].shape[0] if x[0].ndim else 1)),
@@ -276,6 +277,12 @@ def _pool(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> lis
         counted = view.inside if attrs.get("count_include_pad", 0) else real
         made = np.where(real, taken, 0).sum(axis=-1) / np.maximum(counted.sum(axis=-1), 1)
     return [made.reshape(*data.shape[:2], *view.shape).astype(data.dtype)]
+
+
+def _scatter(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None]:
+    """The old name of ScatterElements."""
+    axis = _attribute(node, "axis", 0)
+    return _run(helper.make_node("ScatterElements", list(node.input), list(node.output), axis=axis), x, 18)
 
 
 def _one_input(function: Callable[[Array], Array]) -> Special:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from compiler.network.network import Network
-from compiler.program import Layer
+from compiler.program import Host, Layer
 from hw.kinds import Timing, timing
 
 __all__ = ["summarise"]
@@ -21,7 +21,7 @@ def summarise(network: Network) -> dict[str, Any]:
     the next, 0 where there is one), products, in_bits, in_signed, out_bits, step_code, positions (of an image, at which
     it is computed), cycles_worst, cycles_mean, error: that of calibration relative to the standard deviation of the
     layer's output, clipped: share of its inputs beyond what its codes reach during calibration, None if unknown),
-    ``warnings`` about the calibration.
+    ``host`` (for each step that the host does on the way, its operators), ``warnings`` about the calibration.
     """
     chip = network.chip
     config = timing(chip)
@@ -45,6 +45,9 @@ def summarise(network: Network) -> dict[str, Any]:
         "cycles_mean": mean,
         "microseconds_mean": mean / chip.clock.f_clk_MHz,
         "layers": layers,
+        "host": [
+            " ".join(s.operation.step.operators) for s in network.program.stages if isinstance(s.operation, Host)
+        ],
         "warnings": network.calibration.get("warnings", []),
     }
 

@@ -48,6 +48,18 @@ __all__ = ["compile_command", "compile_net", "print_summary", "summary_lines"]
     "--cells", metavar="CELLS.npz", type=READS, help="Cells of one chip: avoid its dead lines and faulty cells."
 )
 @click.option("--model-output", metavar="NAME", type=WORD, help="Which output to compute, of a model with several.")
+@click.option(
+    "--freeze", metavar="NAME=FILE.npy", type=WORD, multiple=True,
+    help="Make an input of the model a constant (repeatable).",
+)
+@click.option(
+    "--input-shape", metavar="NAME=N,...", type=WORD, multiple=True,
+    help="Whole shape of an input, 0 for the batch, where the model leaves it open (repeatable).",
+)
+@click.option(
+    "--operators", is_flag=True, is_eager=True, expose_value=False, callback=lambda c, p, v: _operators(c, v),
+    help="Print the operators that a model may have, and stop.",
+)
 @click.option("-o", "--output", metavar="NET.mho", type=WRITES, required=True, help="Network file to write.")
 @common_options
 def compile_command(
@@ -61,6 +73,8 @@ def compile_command(
     tolerance: float | None,
     cells: str | None,
     model_output: str | None,
+    freeze: tuple[str, ...],
+    input_shape: tuple[str, ...],
     output: str,
     out: Output,
 ) -> None:
@@ -77,7 +91,8 @@ def compile_command(
     """
     net = compile_net(
         model, chip, overrides, calibrate, device, out, slices=parse_slices(slices), copies=copies,
-        tolerance=tolerance, cells=cells, output=model_output,
+        tolerance=tolerance, cells=cells, output=model_output, freeze=dict(_named(freeze, "--freeze")),
+        input_shape={name: _shape(text) for name, text in _named(input_shape, "--input-shape")},
     )
     net.save(output)
     summary = net.summary()
@@ -91,6 +106,43 @@ def compile_command(
         )
     out.note(f"wrote {output}")
     out.json({"network": str(output), "sha256": net.sha256, "summary": summary, "cells": avoided})
+
+
+def _operators(context: click.Context, wanted: bool) -> None:
+    """Prints the operators that a model may have."""
+    if wanted:
+        from compiler.importer.operators import listed
+
+        click.echo(listed())
+        context.exit()
+
+
+def _named(values: tuple[str, ...], option: str) -> list[tuple[str, str]]:
+    """Pairs of NAME=VALUE.
+
+    Raises
+    ------
+    InputError
+        If one has no name or no value.
+    """
+    pairs = [(name, value) for name, _, value in (one.partition("=") for one in values)]
+    for (name, value), text in zip(pairs, values, strict=True):
+        if not name or not value:
+            raise InputError(f"{option} must be NAME=VALUE, not {text!r}")
+    return pairs
+
+
+def _shape(text: str) -> list[int]:
+    """Whole numbers with commas between.
+
+    Raises
+    ------
+    InputError
+        If they are none.
+    """
+    if not all(part.isdecimal() and len(part) < 10 for part in text.split(",")):
+        raise InputError(f"--input-shape must be NAME=N,... with whole numbers, 0 for the batch, not {text!r}")
+    return [int(part) for part in text.split(",")]
 
 
 def _under_weights(net: "Net") -> int:
@@ -187,3 +239,5 @@ def print_summary(summary: dict[str, Any], out: Output) -> None:
         for layer in summary["layers"]
     ]
     out.table(headers, rows)
+    for k, operators in enumerate(summary["host"]):
+        out.text(f"{'at the host: ' if k == 0 else '             '}{operators}")

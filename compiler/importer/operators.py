@@ -1,0 +1,96 @@
+"""The operators that a network may have, from the tables that the importer works by: a list, and a page of the docs.
+
+``python -m compiler.importer.operators`` writes ``docs/reference/operators.md``, in a clone.
+"""
+
+from pathlib import Path
+
+from compiler.importer.graph import Op
+from compiler.importer.model_file import MAX_OPSET, MIN_OPSET
+from compiler.importer.movers import MOVERS
+from compiler.importer.probe import known
+from compiler.importer.recurrent import RECURRENT
+from compiler.importer.regions import ARRAY, AT_THE_END, NATURAL, POINTWISE
+from compiler.importer.rewrite import REWRITES
+from compiler.model.onnx_run import RUNNABLE, RUNNABLE_ML
+
+__all__ = ["OPERATORS", "listed", "page"]
+
+_ABBREVIATIONS = frozenset(REWRITES) - RECURRENT.keys() - {"BatchNormalization"}
+_FOLDED = frozenset(("Constant", "ConstantOfShape", "Shape", "Size", "Range", "NonZero", "EyeLike", "If"))
+_DIGITAL = NATURAL - ARRAY - MOVERS.keys()
+_TABLES = POINTWISE - _DIGITAL - MOVERS.keys() - _ABBREVIATIONS
+_END = frozenset(("Softmax", "LogSoftmax", "ArgMax", "Normalizer", "ArrayFeatureExtractor")) & AT_THE_END
+_SOMEWHERE = ARRAY | RECURRENT.keys() | _DIGITAL | MOVERS.keys() | _TABLES | _ABBREVIATIONS | _FOLDED
+
+OPERATORS: dict[str, tuple[str, frozenset[str]]] = {
+    "array": ("Products with constant weights, which cells hold", frozenset(ARRAY)),
+    "recurrent": ("Written out step by step: one layer a step, gates by tables, products at the host",
+                  frozenset(RECURRENT)),
+    "digital": ("Sums, limits, the largest of several, and what folds into a layer; Mul and Div by constants",
+                frozenset(_DIGITAL)),
+    "moves": ("Choices of elements, with constant indices; Resize and Upsample to the nearest", frozenset(MOVERS)),
+    "table": ("Functions of one value: a chain of them, with constant numbers, is one table", frozenset(_TABLES)),
+    "abbreviations": ("Replaced by the operators that they stand for", frozenset(_ABBREVIATIONS)),
+    "constant": ("Where what they take is constant, or a shape", _FOLDED),
+    "host": (
+        "At the host, in double precision, the same on every backend: these, and any of the others where it takes "
+        "several computed values or indices",
+        (RUNNABLE | RUNNABLE_ML) - _SOMEWHERE,
+    ),
+}
+"""By where they run: what is said of them, and their names."""
+
+
+def listed() -> str:
+    """The list as ``mho compile --operators`` prints it."""
+    lines = [f"opsets {MIN_OPSET} to {MAX_OPSET}; at the end, Softmax, ArgMax and functions are computed by the host"]
+    for name, (text, operators) in OPERATORS.items():
+        lines += [f"{name}: {text}", "  " + ", ".join(sorted(operators))]
+    return "\n".join(lines)
+
+
+def page() -> str:
+    """The page as Markdown."""
+    parts = [_HEAD]
+    for name, (text, operators) in OPERATORS.items():
+        assert all(known(Op.make(o, [], [])) or o in RUNNABLE_ML for o in operators)
+        parts.append(f"\n## {name}\n\n{text}.\n\n" + ", ".join(f"`{o}`" for o in sorted(operators)) + "\n")
+    return "".join(parts) + _END_OF_PAGE
+
+
+_HEAD = """\
+# Operators
+
+<!-- Written by `python -m compiler.importer.operators`; a test compares it with the importer. -->
+
+What an ONNX model may have: opsets from 6 to the newest of the `onnx` that is installed, float16, bfloat16, float32,
+double and integers, with a batch dimension or without, local functions, constant If, external data.
+`mho compile --operators` prints this list.
+
+A model is run on samples with `onnx.reference` when it is read, one at a time: what depends on constants and shapes
+alone is constant then, and the network that was understood is compared with what the model gives. A difference, or an
+answer for a batch that is not that for each of it, is refused.
+
+Weights that are inputs become constants with `--freeze NAME=FILE.npy`; dimensions that the file leaves open are given
+with `--input-shape NAME=0,16,8`, where 0 is that of the batch.
+
+Quantised models (QDQ, QLinear, MatMulInteger, QONNX, Brevitas) have their weights at their own scales. Of values on
+the way the limits are kept and the rounding is left out, since cores have input codes of their own.
+"""
+
+_END_OF_PAGE = """
+## Not supported
+
+Loop and Scan, sequences, text, random numbers, sparse weights, an If that depends on the input, recurrent layers over
+sequences of different lengths, networks without any product by constant weights.
+"""
+
+
+def main() -> None:
+    """Writes the page."""
+    (Path(__file__).parents[2] / "docs" / "reference" / "operators.md").write_text(page())
+
+
+if __name__ == "__main__":
+    main()
