@@ -113,7 +113,6 @@ _SIZES: dict[str, Callable[[Sequence[Any], dict[str, Any]], int]] = {
     "ConstantOfShape": lambda x, a: _product(x[0].reshape(-1)),
     "Expand": lambda x, a: x[0].size * _product(x[1].reshape(-1)),
     "Tile": lambda x, a: x[0].size * _product(x[1].reshape(-1)),
-    "Scatter": _scatter,
     "Range": lambda x, a: int(abs((float(x[1]) - float(x[0])) / (float(x[2]) or 1e-9))),
     "OneHot": lambda x, a: x[0].size * int(np.ravel(x[1])[0]),
     "Gather": lambda x, a: x[1].size * max(1, x[0].size // max(1, x[0].shape[0] if x[0].ndim else 1)),
@@ -302,7 +301,7 @@ _SPECIAL: dict[str, Special] = {
     "ConvTranspose": _transposed,
     "QuantizeLinear": _quantised, "DequantizeLinear": _quantised,
     "Range": lambda node, x, opset, wide: [np.arange(*(v.reshape(-1)[0] for v in x), dtype=x[0].dtype)],
-    "Erf": _one_input(_erf),
+    "Scatter": _scatter, "Erf": _one_input(_erf),
     "Relu": _one_input(lambda x: np.maximum(x, 0)),
     "Sigmoid": _one_input(lambda x: 0.5 * (1.0 + np.tanh(0.5 * x))),
 }

@@ -80,7 +80,7 @@ def test_the_report_says_what_the_host_does() -> None:
 
 
 def test_lanes_of_the_host_do_not_depend_on_the_batch() -> None:
-    net, _, x = compiled("encoder")
+    net, _, _ = compiled("encoder")
     (step, *_) = (s.operation for s in net.program.stages if isinstance(s.operation, Host))
     lanes = np.random.default_rng(0).integers(-2000, 2000, (16, len(step.taken))).astype(np.int16)
     alone = np.concatenate([step.compute(lanes[k : k + 1]) for k in range(16)])

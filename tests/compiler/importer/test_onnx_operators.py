@@ -53,7 +53,8 @@ IMAGE: dict[str, Array] = {
     "sizes": np.array([4, 4]), "kept": np.array([True, False, True, True]), "lengths": np.array([25, 2, 9, 1]),
     "rows": np.array([4, 25]), "row": np.array([1, 100]),
     "each": RNG.integers(0, 4, (1, 1, 5, 5)), "updates": floats(1, 1, 5, 5), "where": np.array([[[1], [3]]])[:, 0],
-    "place": np.array([[0, 1, 2, 3], [0, 3, 4, 4]]), "points": floats(2), "g4": floats(4), "o4": floats(4), "g25": floats(5, 5), "w16": floats(16, 3),
+    "place": np.array([[0, 1, 2, 3], [0, 3, 4, 4]]), "points": floats(2),
+    "g4": floats(4), "o4": floats(4), "g25": floats(5, 5), "w16": floats(16, 3),
 }
 DENSE = node("Flatten", "z", "f")
 MOVERS: dict[str, list[onnx.NodeProto]] = {
@@ -90,7 +91,9 @@ MOVERS: dict[str, list[onnx.NodeProto]] = {
     ],
     "Pad by reflection": [node("Pad", "c pads", "z", mode="reflect"), DENSE, node("Gemm", "f w168", "y")],
 }
-ONE_SAMPLE = ("ReverseSequence", "GatherElements", "GatherND", "ScatterElements", "ScatterND", "Upsample and Scatter")
+ONE_SAMPLE = (
+    "ReverseSequence", "GatherElements", "GatherND", "ScatterElements", "ScatterND", "Upsample and Scatter",
+)
 """With indices of the batch, which are constants for one sample."""
 MOVERS["Resize"][0].input[:] = ["c", "", "scales"]
 # Five by five, less one column, is no multiple of two.
@@ -362,7 +365,8 @@ def test_convolution_of_integers() -> None:
     weights = {"k": RNG.integers(0, 9, (3, 2, 3, 3)).astype(np.uint8), "z": np.uint8(2), "kz": np.uint8(4)}
     value = helper.make_tensor_value_info
     graph = helper.make_graph(
-        [node("ConvInteger", "x k z kz", "c"), node("Cast", "c", "f", to=TensorProto.FLOAT), node("CastLike", "f l", "y")],
+        [node("ConvInteger", "x k z kz", "c"), node("Cast", "c", "f", to=TensorProto.FLOAT),
+         node("CastLike", "f l", "y")],
         "net", [value("x", TensorProto.UINT8, ["n", 2, 5, 5])], [value("y", TensorProto.FLOAT, [None] * 4)],
         [onnx.numpy_helper.from_array(v, k) for k, v in (weights | {"l": np.float32([0])}).items()],
     )
@@ -382,7 +386,8 @@ def test_bipolar() -> None:
 
 def test_binarizer() -> None:
     step = helper.make_node("Binarizer", ["m"], ["b"], domain="ai.onnx.ml", threshold=0.25)
-    model = given([node("MatMul", "x w", "m"), step, node("MatMul", "b v", "y")], {"w": floats(6, 5), "v": floats(5, 4)})
+    nodes = [node("MatMul", "x w", "m"), step, node("MatMul", "b v", "y")]
+    model = given(nodes, {"w": floats(6, 5), "v": floats(5, 4)})
     model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))
     assert agree(model, floats(7, 6)) == ["Linear", "Table", "Linear"]
 
