@@ -23,11 +23,14 @@ def sample_pair(graph: Graph, x: Array | None) -> tuple[Values, Values]:
     rng = np.random.default_rng(0)
     batch = 1 if graph.batched else None
     pair = samples(graph.inputs, batch, rng), samples(graph.inputs, batch, rng)
-    if x is not None and len(graph.inputs) == 1 and len(x):
-        name = graph.inputs[0].name
-        for one, row in zip(pair, (x[0], x[-1]), strict=True):
-            if row.size == one[name].size:
-                one[name] = row.reshape(one[name].shape).astype(one[name].dtype)
+    if x is not None and len(x):
+        for one, row in zip(pair, (x[0].reshape(-1), x[-1].reshape(-1)), strict=True):
+            if row.size != sum(v.size for v in one.values()):
+                continue
+            first = 0
+            for name, value in one.items():
+                one[name] = row[first : first + value.size].reshape(value.shape).astype(value.dtype)
+                first += value.size
     return pair
 
 

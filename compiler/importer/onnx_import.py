@@ -108,12 +108,8 @@ def _first_that_fits(where: str, graph: Graph, proto: onnx.ModelProto, x: Array 
 
 
 def _check_inputs(where: str, graph: Graph) -> None:
-    names = ", ".join(i.name for i in graph.inputs) or "none"
-    if len(graph.inputs) != 1:
-        raise InputError(
-            f"{where}: has {len(graph.inputs)} inputs ({names}); models with exactly one are supported: "
-            f"{argument('freeze', 'freeze')} makes constants of the others"
-        )
+    if not graph.inputs:
+        raise InputError(f"{where}: has no input; a model with an input is needed")
     for value in graph.inputs:
         if not value.shape or any(d is None or d < 1 for d in value.shape[1:]) or 0 in value.shape:
             shape = ["unknown" if not d else d for d in value.shape]
@@ -137,13 +133,18 @@ class _Importer:
             raise InputError(f"{self.where}: {error}") from None
         self.graph = graph
         self.inner, self.users = inner(graph), {k: len(v) for k, v in graph.users().items()}
-        size, first = sum(v.size for v in feeds.values()), graph.inputs[0]
+        size = sum(v.size for v in feeds.values())
         self.values.update(graph.constants)
-        self.values[first.name] = Flow(
-            shape=feeds[first.name].shape, scale=np.ones(size), offset=np.zeros(size), batched=graph.batched,
-            node=Node(operation=None, size=size),
+        whole = Flow(
+            shape=(size,), scale=np.ones(size), offset=np.zeros(size), batched=graph.batched,
+            node=Node(operation=None, size=size), pinned=len(feeds) > 1,
         )
-        self._pin(first.name)
+        place = 0
+        for name, value in feeds.items():
+            # Several inputs are side by side in one.
+            self.values[name] = whole.move(place + np.arange(value.size).reshape(value.shape))
+            place += value.size
+            self._pin(name)
         for op in graph.ops:
             self._visit(op)
         result = self.values[graph.output]
@@ -152,15 +153,17 @@ class _Importer:
         elem_type = next(o for o in self.proto.graph.output if o.name == graph.output).type.tensor_type.elem_type
         if elem_type:
             flow = flow.cast(_output_type(elem_type))
-        shape = feeds[first.name].shape[1 if graph.batched else 0 :] or (1,)
+        shapes = [value.shape[1 if graph.batched else 0 :] for value in feeds.values()]
         network = FloatNetwork(
-            name=graph.name, input_name=first.name, input_shape=shape, steps=steps_of(flow.node), host=flow.host,
+            name=graph.name, input_name=", ".join(feeds), steps=steps_of(flow.node), host=flow.host,
             output_name=graph.output, warnings=tuple(graph.warnings),
+            input_shape=shapes[0] or (1,) if len(shapes) == 1 else (size,),
         )
         if not network.layers:
             raise InputError(f"{self.where}: has no layer with weights; a Gemm, MatMul or Conv is needed")
         self._check_finite(network)
-        self._compare(network, feeds[first.name], wanted, axis)
+        x = np.concatenate([v.reshape(-1) for v in feeds.values()]) if len(feeds) > 1 else next(iter(feeds.values()))
+        self._compare(network, x.reshape(1, *network.input_shape), wanted, axis)
         return network
 
     def _prepare(self) -> tuple[Graph, Values, Array, int | None]:
@@ -257,7 +260,7 @@ class _Importer:
 
     def _compare(self, network: FloatNetwork, x: Array, wanted: Array, axis: int | None) -> None:
         """The network and the model give the same for a sample."""
-        got = network.compute(x[None] if not self.graph.batched else x)
+        got = network.compute(x)
         wanted = wanted[None] if axis is None else wanted
         if got.shape == wanted.shape:
             finite = np.isfinite(wanted.astype(np.float64)) & np.isfinite(got.astype(np.float64))

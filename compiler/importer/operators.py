@@ -75,6 +75,8 @@ answer for a batch that is not that for each of it, is refused.
 Weights that are inputs become constants with `--freeze NAME=FILE.npy`; dimensions that the file leaves open are given
 with `--input-shape NAME=0,16,8`, where 0 is that of the batch.
 
+Several inputs are side by side in the rows that are given, in the order of the file.
+
 Quantised models (QDQ, QLinear, MatMulInteger, QONNX, Brevitas) have their weights at their own scales. Of values on
 the way the limits are kept and the rounding is left out, since cores have input codes of their own.
 """

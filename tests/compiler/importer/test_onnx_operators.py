@@ -463,6 +463,18 @@ def test_frozen_inputs_and_lengths_that_are_open() -> None:
     np.testing.assert_allclose(network.compute(x), x @ w, rtol=1e-4, atol=1e-4)
 
 
+def test_several_inputs_are_side_by_side() -> None:
+    nodes = [node("MatMul", "x w", "a"), node("MatMul", "u v", "b"), node("Add", "a b", "c"), node("Relu", "c", "y")]
+    weights = {"w": floats(6, 4), "v": floats(3, 4)}
+    model = given(nodes, weights)
+    model.graph.input.append(helper.make_tensor_value_info("u", TensorProto.FLOAT, ["batch", 3]))
+    x, u = floats(5, 6), floats(5, 3)
+    network = import_onnx(model)
+    assert (network.input_name, network.input_shape) == ("x, u", (9,))
+    wanted = np.maximum(x @ weights["w"] + u @ weights["v"], 0)
+    np.testing.assert_allclose(network.compute(np.concatenate([x, u], axis=1)), wanted, rtol=1e-4, atol=1e-4)
+
+
 def test_functions_of_the_model_and_a_constant_if() -> None:
     opset, value = helper.make_opsetid("", 17), helper.make_tensor_value_info
     twice = helper.make_function("own", "Twice", ["a"], ["b"], [helper.make_node("Add", ["a", "a"], ["b"])], [opset])

@@ -58,12 +58,6 @@ def test_batch_mixed_with_features() -> None:
     )
 
 
-def test_several_inputs() -> None:
-    model = build([node("MatMul", "x w", "y")], {"w": W64})
-    model.graph.input.append(helper.make_tensor_value_info("other", TensorProto.FLOAT, ["batch", 2]))
-    assert "has 2 inputs (x, other); models with exactly one are supported" in refusal(model)
-
-
 def test_several_outputs() -> None:
     model = build([node("MatMul", "x w", "m"), node("Softmax", "m", "y")], {"w": W64})
     model.graph.output.append(helper.make_tensor_value_info("m", TensorProto.FLOAT, ["batch", 4]))
