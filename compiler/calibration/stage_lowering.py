@@ -12,6 +12,7 @@ from compiler.model.evaluated import Evaluated
 from compiler.model.functions import TABLES
 from compiler.model.stages import Combine, Gather, Map, Maximum
 from compiler.program import Host
+from macro_models.errors import InputError
 from macro_models.exact.vector import (
     LANE_MAX,
     MULTIPLIER_MAX,
@@ -39,6 +40,9 @@ ROOM = 4.0
 
 TABLE_ROOM, HOST_ROOM = 1.25, 2.0
 """Tables of functions and lanes that the host makes reach this many times as far as during calibration."""
+
+MOST_COARSE = 0.75
+"""Unit of lanes that stand for whole numbers, at most: half of it is what rounding loses."""
 
 NEAR = 0.25
 """A range whose middle is further from 0 than this part of it is moved to 0 before its table."""
@@ -183,12 +187,23 @@ def centre(unit: Units, taken: Float) -> tuple[WeightedSum, float] | None:
     return _weighted(index, unit[:, None], np.full(len(unit), -middle), unit)[0], middle
 
 
+def _check_whole(op: Evaluated, unit: Units) -> None:
+    """Raises InputError where the host takes whole numbers, such as indices, that lanes are too coarse for."""
+    coarse = unit[op.whole] if op.whole.any() else np.zeros(1)
+    if coarse.max() > MOST_COARSE:
+        raise InputError(
+            f"the host's step {' '.join(op.operators)[:60]} takes whole numbers up to about "
+            f"{coarse.max() * LANE_MAX:.0f}, which lanes of 16 bits do not hold; smaller ones are needed"
+        )
+
+
 def lower_evaluated(op: Evaluated, unit: Units, taken: Float, made: Float, middle: float) -> tuple[Host | Table, Units]:
     """A step of operators of ONNX as a table, or as work of the host; ``taken`` and ``made`` are from calibration.
 
     The lanes stand for what is taken less ``middle``. Beyond what was seen, a table goes on for a quarter of it.
     """
     if not op.pointwise:
+        _check_whole(op, unit)
         reached = HOST_ROOM * float(np.abs(made).max(initial=0.0)) / LANE_MAX
         units = np.full(op.size, reached or float(unit.max(initial=0.0)) or 1.0)
         return Host(step=op, taken=unit, unit=units), units

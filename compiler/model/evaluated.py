@@ -88,6 +88,13 @@ class Evaluated:
         return sum(math.prod(_dims(v)) for v in self.proto.graph.input)
 
     @cached_property
+    def whole(self) -> NDArray[np.bool_]:
+        """Which of the elements that are taken are whole numbers, of shape (taken,)."""
+        inputs = self.proto.graph.input
+        kinds = [v.type.tensor_type.elem_type != TensorProto.DOUBLE for v in inputs]
+        return np.repeat(kinds, [math.prod(_dims(v)) for v in inputs])
+
+    @cached_property
     def _constants(self) -> dict[str, NDArray[Any]]:
         return {t.name: widen(numpy_helper.to_array(t)) for t in self.proto.graph.initializer}
 
