@@ -266,11 +266,12 @@ def _measured_core(chip: PulseChip, k: int, image: CoreImage, g: NDArray[np.floa
     dead = np.isnan(g)
     if not np.where(dead, 0.0, g).any():
         raise InputError(f"{where}: every cell of core {k} is NaN, which is a dead cell, or 0; none is left to use")
-    wrong = g[(g < 0.0) | (g > MOST_US)]
-    if wrong.size:
+    wrong = np.argwhere((g < 0.0) | (g > MOST_US))
+    if len(wrong):
+        row, column = map(int, wrong[0])
         raise InputError(
             f"{where}: core {k} must hold conductances in uS of at least 0 and at most {MOST_US:g}, or NaN for a dead "
-            f"cell, not {wrong[0]:g}"
+            f"cell, not {g[row, column]:g} at [{row}, {column}]"
         )
     _refuse_mistakes(chip, k, image.targets_uS, g, where)
     nothing = NOTHING * chip.cells.g_max_uS
@@ -292,11 +293,13 @@ def _measured_core(chip: PulseChip, k: int, image: CoreImage, g: NDArray[np.floa
 def _refuse_mistakes(chip: PulseChip, k: int, targets: NDArray[np.float32], g: NDArray[np.float64], where: str) -> None:
     """Refuse a map in another unit, and one whose lines are interchanged."""
     most, g_max = float(np.nanmax(g)), chip.cells.g_max_uS
-    if 0.0 < most <= 1e-3 * g_max <= 1e4 * most:
-        raise InputError(
-            f"{where}: core {k} holds at most {most:.3g} uS, where cells of {chip.name} have up to {g_max:g}: is it in "
-            f"siemens? Then it must be multiplied by 1e6, to at most {1e6 * most:.3g} uS"
-        )
+    for unit, factor in (("siemens", "1e6"), ("millisiemens", "1e3")):
+        meant = float(factor) * most
+        if 0.1 * g_max <= meant <= 10.0 * g_max and targets.max() > 10.0 * most:
+            raise InputError(
+                f"{where}: core {k} holds at most {most:.3g} uS, where cells of {chip.name} have up to {g_max:g}: is "
+                f"it in {unit}? Then it must be multiplied by {factor}, to at most {meant:.3g} uS"
+            )
     apart, turned = (float(np.sqrt(np.nanmean((each - targets) ** 2))) for each in (g, g.T))
     if turned < 0.5 * apart and apart > chip.programming.accept_uS:
         raise InputError(

@@ -52,6 +52,14 @@ def _unsupported(folder: Path) -> None:
 
 
 DEAD = np.full((16, 16), np.nan)
+
+
+def _negative(folder: Path) -> None:
+    g = np.ones((16, 16))
+    g[3, 4] = -1
+    np.save(folder / "g.npy", g)
+
+
 RUN = "run tiny.mho --input x.npy -o out.npy"
 COMPILE = "compile tiny.onnx --chip tnsa16-core --calibrate x.npy -o out.mho"
 
@@ -156,7 +164,7 @@ CELL_CASES: list[Case] = [
     ),
     ("map of four axes", f"{PROGRAM} --from g.npy", r"must have shape \(N, N\) or", _array("g.npy", DEAD[None, None])),
     ("too many maps", f"{PROGRAM} --from g.npy", r"needs 1 cores .*, not 2", _array("g.npy", [DEAD, DEAD])),
-    ("negative map", f"{PROGRAM} --from g.npy", r"of at least 0 .* not -1", _array("g.npy", -np.ones((16, 16)))),
+    ("negative map", f"{PROGRAM} --from g.npy", r"in uS of at least 0 .* or NaN .* not -1 at \[3, 4\]$", _negative),
     ("map of text", f"{PROGRAM} --from g.npy", r"g\.npy: must hold conductances", _array("g.npy", ["a"])),
     ("map that is missing", f"{PROGRAM} --from none.npz", r"none\.npz: cannot be read", None),
     ("map that is no array", f"{PROGRAM} --from tiny.onnx", r"tiny\.onnx: ", None),

@@ -224,6 +224,8 @@ def test_lines_that_read_nothing_are_dead(network: Network) -> None:
         (lambda maps: [maps[0] * 0, *maps[1:]], "lab: every cell of core 0 is NaN, which is a dead cell, or 0"),
         (lambda maps: [maps[0] * 1e-6, *maps[1:]],
          r"lab: core 0 holds at most 4e-05 uS, .* up to 40: is it in siemens\? .* to at most 40 uS"),
+        (lambda maps: [maps[0] * 1e-3, *maps[1:]],
+         r"lab: core 0 holds at most 0\.04 uS, .* in millisiemens\? Then .* by 1e3, to at most 40 uS"),
         (lambda maps: [maps[0], maps[1].T, *maps[2:]],
          r"lab: core 1 is [\d.]+ uS from its targets in the root mean square, its transpose 0 uS: rows must be bit"),
     ],
