@@ -2,7 +2,7 @@
 
 Everything between two non-linearities becomes one :class:`~compiler.model.network.LinearLayer`, at one or at many
 positions. What is no product with constant weights is done by the digital side, by tables, or at the host
-(:mod:`compiler.importer.regions`).
+(:mod:`compiler.importer.reading.regions`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,19 +14,27 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from compiler.importer.batch import batch_axis, sample_pair
-from compiler.importer.flow import Flow, Unsupported
 from compiler.importer.graph import Graph, Op
-from compiler.importer.model_file import check_shapes, freeze, load, modern, opset_of, with_shapes, without_claims
-from compiler.importer.movers import MOVERS, move
-from compiler.importer.node import Node, steps_of
 from compiler.importer.numbers import attributes
-from compiler.importer.onnx_ml import ML_HANDLERS
-from compiler.importer.onnx_operators import HANDLERS, Value, weights
-from compiler.importer.probe import NodeError, Values, probe, read_graph, sentence
-from compiler.importer.products import einsum, join, parse_einsum
-from compiler.importer.regions import HOST, TABLE, TAIL, evaluated, form_regions, inner
-from compiler.importer.rewrite import without_quantisation
+from compiler.importer.reading.batch import batch_axis, sample_pair
+from compiler.importer.reading.model_file import (
+    check_shapes,
+    freeze,
+    load,
+    modern,
+    opset_of,
+    with_shapes,
+    without_claims,
+)
+from compiler.importer.reading.probe import NodeError, Values, probe, read_graph, sentence
+from compiler.importer.reading.regions import HOST, TABLE, TAIL, evaluated, form_regions, inner
+from compiler.importer.reading.rewrite import without_quantisation
+from compiler.importer.values.flow import Flow, Unsupported
+from compiler.importer.values.handlers import HANDLERS, Value, weights
+from compiler.importer.values.learned import ML_HANDLERS
+from compiler.importer.values.movers import MOVERS, move
+from compiler.importer.values.node import Node, steps_of
+from compiler.importer.values.products import einsum, join, parse_einsum
 from compiler.model import FloatNetwork
 from compiler.model.onnx_run import ML_DOMAIN
 from macro_models.errors import InputError, argument

@@ -6,12 +6,12 @@
 from pathlib import Path
 
 from compiler.importer.graph import Op
-from compiler.importer.model_file import MAX_OPSET, MIN_OPSET
-from compiler.importer.movers import MOVERS
-from compiler.importer.probe import known
-from compiler.importer.recurrent import RECURRENT
-from compiler.importer.regions import ARRAY, AT_THE_END, NATURAL, POINTWISE
-from compiler.importer.rewrite import REWRITES
+from compiler.importer.reading.model_file import MAX_OPSET, MIN_OPSET
+from compiler.importer.reading.probe import known
+from compiler.importer.reading.recurrent import RECURRENT
+from compiler.importer.reading.regions import ARRAY, AT_THE_END, NATURAL, POINTWISE
+from compiler.importer.reading.rewrite import REWRITES
+from compiler.importer.values.movers import MOVERS
 from compiler.model.onnx_run import RUNNABLE, RUNNABLE_ML
 
 __all__ = ["OPERATORS", "listed", "page"]

@@ -40,7 +40,7 @@ def _names(path: Path) -> Iterator[str]:
     if path.suffix.lower() == ".toml":
         yield from _texts(read_toml(path, _TOML)[1])
     elif path.suffix.lower() == ".onnx":
-        from compiler.importer.model_file import external_files
+        from compiler.importer.reading.model_file import external_files
 
         yield from external_files(path)
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.importer.flow import Flow, Unsupported, dimensions
-from compiler.importer.node import Node
-from compiler.importer.products import join
+from compiler.importer.values.flow import Flow, Unsupported, dimensions
+from compiler.importer.values.node import Node
+from compiler.importer.values.products import join
 from compiler.model.layer import LinearLayer
 from compiler.model.stages import Combine, Maximum
 from compiler.model.windows import Windows, windows

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.importer.flow import Flow, Unsupported
 from compiler.importer.graph import Op
-from compiler.importer.node import Node
+from compiler.importer.values.flow import Flow, Unsupported
+from compiler.importer.values.node import Node
 from compiler.model.onnx_run import is_float, run_node
 from compiler.model.stages import Gather
 from macro_models.exact.vector import PAD

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
 from compiler.importer.graph import Graph, Op
-from compiler.importer.recurrent import RECURRENT
+from compiler.importer.reading.recurrent import RECURRENT
 
 __all__ = ["REWRITES", "branch", "without_quantisation"]
 

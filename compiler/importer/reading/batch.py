@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.importer.graph import Graph
-from compiler.importer.probe import NodeError, Values, probe, samples, sentence
+from compiler.importer.reading.probe import NodeError, Values, probe, samples, sentence
 from macro_models.errors import InputError
 
 __all__ = ["batch_axis", "sample_pair"]

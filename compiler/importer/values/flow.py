@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.importer.node import Node, fold, is_chain, is_positive, rectify
+from compiler.importer.values.node import Node, fold, is_chain, is_positive, rectify
 from compiler.model.evaluated import Evaluated
 from compiler.model.layer import LinearLayer
 from compiler.model.network import HostOp

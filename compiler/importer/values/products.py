@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.importer.flow import Flow, Unsupported
 from compiler.importer.graph import Graph, Op
-from compiler.importer.node import Node
+from compiler.importer.values.flow import Flow, Unsupported
+from compiler.importer.values.node import Node
 from compiler.model.layer import LinearLayer
 from compiler.model.stages import Gather
 from macro_models.exact.window import Window, recover

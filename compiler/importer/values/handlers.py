@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.importer.flow import Flow, Unsupported
 from compiler.importer.numbers import attribute_axes
-from compiler.importer.onnx_activations import ACTIVATIONS, gated, leaky
-from compiler.importer.onnx_spatial import (
+from compiler.importer.values.activations import ACTIVATIONS, gated, leaky
+from compiler.importer.values.flow import Flow, Unsupported
+from compiler.importer.values.products import gemm, matmul
+from compiler.importer.values.spatial import (
     average_pool,
     convolution,
     global_pool,
@@ -20,7 +21,6 @@ from compiler.importer.onnx_spatial import (
     transposed_convolution,
     weighted,
 )
-from compiler.importer.products import gemm, matmul
 from compiler.model.onnx_run import is_float
 
 __all__ = ["HANDLERS", "Attributes", "Value", "weights"]

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.importer.flow import Flow, Unsupported
-from compiler.importer.onnx_spatial import add_values
+from compiler.importer.values.flow import Flow, Unsupported
+from compiler.importer.values.spatial import add_values
 from compiler.model.stages import Map
 
 __all__ = ["ACTIVATIONS", "gated", "leaky"]

@@ -2,7 +2,7 @@
 
 Nodes whose inputs are all constants are replaced by what they make. What is an abbreviation (a recurrent layer, an
 integer product) is replaced by the operators that it stands for, once its shapes are known
-(:data:`~compiler.importer.rewrite.REWRITES`).
+(:data:`~compiler.importer.reading.rewrite.REWRITES`).
 """
 
 import math
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from compiler.importer.graph import Graph, Input, Op
-from compiler.importer.model_file import first_line
-from compiler.importer.onnx_spatial import check_convolution
-from compiler.importer.rewrite import REWRITES, branch
+from compiler.importer.reading.model_file import first_line
+from compiler.importer.reading.rewrite import REWRITES, branch
+from compiler.importer.values.spatial import check_convolution
 from compiler.model.onnx_run import ML_DOMAIN, MOST_ELEMENTS, RUNNABLE, RUNNABLE_ML, run_node, widen
 from macro_models.errors import InputError, argument
 

@@ -13,8 +13,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from compiler.importer.graph import Graph, Op
-from compiler.importer.movers import MOVERS, data_inputs
-from compiler.importer.products import parse_einsum
+from compiler.importer.values.movers import MOVERS, data_inputs
+from compiler.importer.values.products import parse_einsum
 from compiler.model.evaluated import Evaluated
 from compiler.model.onnx_run import ML_DOMAIN, is_float, widen
 

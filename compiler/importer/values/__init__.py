@@ -1,0 +1,1 @@
+"""What operators make of values: layers, choices of elements, sums, limits and functions."""
