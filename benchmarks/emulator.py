@@ -11,11 +11,12 @@ what is shown there is the longest that an operation takes.
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -24,12 +25,11 @@ from hw import emulator
 from hw.board import BoardConfig
 from hw.config import load_chip
 from hw.core import pack
-from hw.core.layout import OpLayout
 from hw.emulator import PinEmulatorConfig, PinLevelCore, VectorEmulator
 from macro_models.exact.operation import Direction, MvmOperation
-from sim.build.verilate import verilate, verilog_text
+from sim.build.bench import Bench, build_bench
+from sim.build.verilate import verilog_text
 
-MAIN = Path(__file__).with_name("emulator_streams.cpp")
 SPRAM = Path(emulator.__file__).with_name("vector") / "sb_spram256ka.v"
 CASES = (*BOARDS, "ulx3s-85f:neurram-core")
 """The presets of the boards, and a core of 256 lines on the largest."""
@@ -74,9 +74,26 @@ def build(cfg: BoardConfig, folder: Path) -> Path:
     """The simulator of an emulated core."""
     parts = cfg.emulator
     core = PinLevelCore(parts, cfg.write) if isinstance(parts, PinEmulatorConfig) else VectorEmulator(parts)
-    (folder / "core.v").write_text(verilog_text(core, "core"))
-    sources = [folder / "core.v", MAIN, *([SPRAM] if cfg.memory == "spram" else [])]
-    return verilate(folder, sources, top="mho_core", fast="-O1")
+    sources = [SPRAM] if cfg.memory == "spram" else []
+    return build_bench(folder, verilog_text(core, "core"), "mho_core", sources, fast="-O1")
+
+
+def cycles(folder: Path, op: MvmOperation, products: int) -> int:
+    """Cycles from the end of the first product to that of the last, one behind the other."""
+    bench = Bench(folder)
+    bench.reset()
+    for stream in ("op", "i"):
+        bench.feed(stream)
+    bench.catch("o")
+    bench.queue("op", [pack(op)], number=0, repeat=True)
+    inputs = np.random.default_rng(1).integers(0, 2**32, (64, 1), dtype=np.uint32) & 0x07070707
+    bench.queue("i", inputs, number=1, repeat=True)
+    done = bench.probe("status_done")
+    if not bench.run_until_seen(done, products, limit=4_000_000_000):
+        raise SystemExit("it hangs")
+    at = bench.noted(done)[:, 0]
+    bench.close()
+    return int(at[-1] - at[0])
 
 
 def measure(case: str, products: int, folder: Path) -> list[Row]:
@@ -85,10 +102,7 @@ def measure(case: str, products: int, folder: Path) -> list[Row]:
     cfg = board_config(board, load_chip(chip, {"core.g_bits": 8}) if chip else None)
     program, parts, rows = build(cfg, folder), cfg.emulator, []
     for name, op in OPERATIONS.items():
-        packed = pack(op)
-        words = [str(packed >> 32 * k & 0xFFFFFFFF) for k in range(-(-OpLayout().size // 32))]
-        run = subprocess.run([program, str(products), *words], capture_output=True, text=True, check=True)
-        total = int(run.stdout.split()[0])
+        total = cycles(program, op, products)
         rows.append(
             Row(
                 board=board, chip=cfg.chip.name, level=cfg.level, lines=parts.lines, lanes=parts.lanes,

@@ -10,14 +10,13 @@ from fpga.boards import Board
 from fpga.build_report import error_line
 from macro_models.errors import InputError, ToolError
 from macro_models.workspace import Workspace
+from sim.build.bench import cached_bench
 from sim.build.children import run_tool
 from sim.build.toolchain import require_tool
-from sim.build.verilate import cached_simulator
 
 __all__ = ["bitstream_netlist", "netlist_program", "repack_ecp5", "simulated_netlist", "yosys_cells"]
 
 _HDL = Path(__file__).with_name("hdl")
-_MAIN = _HDL / "link_main.cpp"
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ def _wrapper(netlist: str) -> str:
 
 
 def netlist_program(netlist: str, family: str) -> Path:
-    """Program that simulates a netlist at its pins, for :class:`fpga.link.simulated.PinsTransport`.
+    """Folder of the simulator of a netlist at its pins, for :class:`fpga.link.simulated.PinsTransport`.
 
     The clock of the simulation is that of the design. There is no reset but that of the board itself, which takes less
     than 1000 cycles from the start.
@@ -143,9 +142,9 @@ def netlist_program(netlist: str, family: str) -> Path:
         If a tool is missing or fails.
     """
     text, cells = simulated_netlist(netlist, family) + _wrapper(netlist), _CELLS[family]
-    return cached_simulator(
-        "netlist", [text], lambda: text, [_HDL / cells.models, yosys_cells(family), _MAIN], top="mho_board",
-        options=[cells.option], cflags="-DMHO_RESET=rst", fast="-O1",
+    return cached_bench(
+        "netlist", [text], lambda: text, "mho_board", [_HDL / cells.models, yosys_cells(family)],
+        options=[cells.option], fast="-O1",
     )
 
 

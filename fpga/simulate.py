@@ -11,11 +11,11 @@ from fpga.top import board_top
 from hw.board import BoardConfig
 from macro_models.errors import InputError
 from macro_models.output import cannot_write
-from sim.build.verilate import cached_simulator, hardware_hash, verilog_text
+from sim.build.bench import cached_bench
+from sim.build.verilate import hardware_hash, verilog_text
 
 __all__ = ["BoardTerminal", "check_link", "pins_simulator"]
 
-_MAIN = Path(__file__).with_name("hdl") / "link_main.cpp"
 _SPRAM = Path(__file__).parents[1] / "hw" / "emulator" / "vector" / "sb_spram256ka.v"
 
 _SLICE = 20_000
@@ -26,16 +26,16 @@ _AFTER = 2_000_000
 
 
 def pins_simulator(cfg: BoardConfig) -> Path:
-    """Program that simulates the top of a board at its pins, for :class:`fpga.link.simulated.PinsTransport`.
+    """Folder of the simulator of the top of a board at its pins, for :class:`fpga.link.simulated.PinsTransport`.
 
     Raises
     ------
     ToolError
         If a tool is missing or fails.
     """
-    return cached_simulator(
-        "pins", [repr(cfg), hardware_hash()], lambda: verilog_text(board_top(cfg), "board"),
-        [_MAIN, *([_SPRAM] if cfg.memory == "spram" else [])], top="mho_board", cflags="-DMHO_RESET=rst",
+    return cached_bench(
+        "pins", [repr(cfg), hardware_hash()], lambda: verilog_text(board_top(cfg), "board"), "mho_board",
+        [_SPRAM] if cfg.memory == "spram" else [],
     )
 
 

@@ -13,7 +13,7 @@ from macro_models import MacroModel, Masks
 from macro_models.cells.pulses import PulseArray
 from macro_models.exact.operation import MvmOperation
 from sim.backend import BackendResult, HostScheduled
-from sim.board.bus import BusSimulation, board_simulator
+from sim.board.bus import BusSimulation
 from sim.board.driver import BoardDriver, read_info
 from sim.board.program import BoardProgrammer
 from sim.cells.cosim import check_engine
@@ -88,7 +88,7 @@ class FpgaSimBackend(HostScheduled):
     def _board(self, cfg: BoardConfig) -> BusSimulation:
         """The board, built and started unless it is there."""
         if cfg not in self._boards:
-            bus = self._boards[cfg] = BusSimulation(board_simulator(cfg))
+            bus = self._boards[cfg] = BusSimulation(cfg)
             read_info(bus, "the simulated board").check(cfg.chip, "the simulated board")
         return self._boards[cfg]
 

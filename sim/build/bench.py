@@ -1,96 +1,295 @@
-"""The bench around simulated cores: SystemVerilog in which each of them has a shell of its own."""
+"""A bench for verilated Verilog: one C++ program (``hdl/bench.cpp``) that drives the ports of a design as it is told.
 
-from collections.abc import Sequence
-from dataclasses import replace
+What is at the ports is described here, as data: streams fed by queues, streams that are caught, probes, replies, the master of
+a bus, a serial line. Time passes only in :meth:`Bench.run` and :meth:`Bench.request`.
+"""
+
+import json
+import struct
+import subprocess
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from enum import IntEnum
 from pathlib import Path
+from typing import NoReturn
 
-from hw.config import Chip, PulseChip
-from hw.core.config import CoreConfig
-from hw.core.layout import OpLayout
-from hw.core.masks import MaskLayout
-from sim.build.toolchain import HDL
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["MACRO", "core_defines", "core_sources", "half_period", "own_names", "write_bench"]
+from macro_models.errors import ToolError
+from rtl_gen.verilog.ports import module_ports
+from sim.build.children import Child
+from sim.build.toolchain import HDL, cached_build, hash_files
+from sim.build.verilate import FAST, compiler_key, verilate
 
-MACRO = "tnsa_macro"
-"""Module of the macro in the generated Verilog."""
+__all__ = ["Bench", "build_bench", "cached_bench"]
 
-_READ = ("tnsa_macro.sv", "core_bench.sv")
-"""Read once for each different core."""
+_MAIN = HDL / "bench.cpp"
+_PORTS = "ports.json"
 
-
-def core_sources(chip: Chip, folder: Path) -> list[Path]:
-    """Write the Verilog of the unwrapped core into ``folder``."""
-    from rtl_gen import emit_core
-
-    return emit_core(chip, folder, wrap="none")
+Words = NDArray[np.uint32]
 
 
-def own_names(cores: Sequence[Chip]) -> list[Chip]:
-    """The cores, with prefixes of their modules such that no name is another's; that of the first stays."""
-    return [
-        core if k == 0 else replace(core, verilog=replace(core.verilog, prefix=f"{core.verilog.prefix}{k}_"))
-        for k, core in enumerate(cores)
-    ]
-
-
-def half_period(chip: Chip) -> int:
-    """Half a clock period, in ps."""
-    return max(round(5e5 / chip.clock.f_clk_MHz), 1)
-
-
-def core_defines(chip: Chip) -> dict[str, object]:
-    """Names and widths of one core, as macros of the preprocessor."""
-    defines: dict[str, object] = {
-        "MHO_CORE": f"{chip.verilog.prefix}core",
-        "MHO_LINES": chip.lines,
-        "MHO_OP_BITS": OpLayout().size,
-        "MHO_MASK_BITS": MaskLayout(CoreConfig.from_chip(chip)).size,
-    }
-    if chip.verilog.reset == "async_low":
-        defines["MHO_RESET_LOW"] = ""
-    if PulseChip.of(chip).programming.engine:
-        defines |= _write_defines(chip)
-    return defines
-
-
-def _write_defines(chip: Chip) -> dict[str, object]:
-    from hw.core.write_verify import CellLayout, ParameterLayout, TargetLayout, WriteVerifyConfig
-
-    cfg = WriteVerifyConfig.from_chip(chip)
-    return {
-        "MHO_VERIFY_BITS": cfg.verify_bits,
-        "MHO_TARGET_BITS": TargetLayout(cfg).size,
-        "MHO_CELL_BITS": CellLayout(cfg).size,
-        "MHO_PARAMETER_BITS": ParameterLayout(cfg).size,
-        "MHO_MAP_BITS": (cfg.map_words - 1).bit_length(),
-        "MHO_MAP_WIDTH": cfg.map_width,
-    }
-
-
-def write_bench(cores: Sequence[Chip], kinds: Sequence[int], path: Path) -> None:
-    """Write the top ``core_tb`` and what is between it and the generated cores.
+def build_bench(
+    folder: Path, text: str, top: str, sources: Sequence[Path] = (), *, options: Sequence[str] = (), fast: str = FAST
+) -> Path:
+    """Compile a design and the bench around it into ``folder``, which is returned.
 
     Parameters
     ----------
-    cores
-        Different cores, as of :func:`own_names`.
-    kinds
-        For each core of the simulation its index in ``cores``; it gets the path ``core_tb.core_N``.
+    text
+        Verilog with the top, whose clock is ``clk``.
+    top
+        Name of the top.
+    sources
+        Further Verilog.
+    options, fast
+        As in :func:`sim.build.verilate.verilate`.
+
+    Raises
+    ------
+    ToolError
+        If a tool is missing or fails.
     """
-    texts = []
-    for k, core in enumerate(cores):
-        defines = {"MHO_MACRO": macro_module(k), "MHO_SHELL": f"core_bench_{k}", **core_defines(core)}
-        texts += [f"`define {name} {value}\n" for name, value in defines.items()]
-        texts += [(HDL / name).read_text(encoding="utf-8") for name in _READ]
-        texts += [f"`undef {name}\n" for name in defines]
-    shells = " \\\n    ".join(
-        f"core_bench_{kind} core_{n} (.clk(clk), .rst(rst), .wake(wakes[{n}]));" for n, kind in enumerate(kinds)
+    found = module_ports(text, top) or {}
+    ports = {name: port.width or 1 for name, port in found.items() if name != "clk"}
+    listed = ", ".join(f"{{{bits}, &top.{name}}}" for name, bits in ports.items())
+    most = max(-(-bits // 32) for bits in ports.values())
+    (folder / "ports.h").write_text(
+        f'#include "Vtop.h"\nconstexpr int kMostWords = {max(most, 2)};\n#define PORTS(top) {{{listed}}}\n'
     )
-    texts += [f"`define MHO_CORES {len(kinds)}\n`define MHO_SHELLS {shells}\n", (HDL / "core_tb.sv").read_text("utf-8")]
-    path.write_text("".join(texts), encoding="utf-8")
+    (folder / _PORTS).write_text(json.dumps(ports))
+    (folder / "design.v").write_text(text)
+    verilate(folder, [folder / "design.v", *sources, _MAIN], top=top, options=options, fast=fast)
+    return folder
 
 
-def macro_module(kind: int) -> str:
-    """Name of the macro's module in a simulation; generated Verilog has one, that of the first core."""
-    return MACRO if kind == 0 else f"{MACRO}_{kind}"
+def cached_bench(
+    kind: str, key: Sequence[str], write: Callable[[], str], top: str, sources: Sequence[Path] = (), *,
+    options: Sequence[str] = (), fast: str = FAST,
+) -> Path:
+    """The folder of :func:`build_bench`, from the cache or built now.
+
+    Parameters
+    ----------
+    kind
+        What it is called in the cache.
+    key
+        What decides what ``write`` gives.
+    write
+        Gives the Verilog. It is called only if there is something to build.
+    top, sources, options, fast
+        As in :func:`build_bench`.
+
+    Raises
+    ------
+    ToolError
+        If a tool is missing or fails.
+    """
+    how = [top, *options, fast, hash_files([*sources, Path(__file__), _MAIN]), *compiler_key()]
+    return cached_build(
+        kind, [*key, *how], lambda folder: build_bench(folder, write(), top, sources, options=options, fast=fast)
+    )
+
+
+class _Command(IntEnum):
+    SET, GET, INPUT, OUTPUT, PROBE, REPLY, QUEUE, RUN, TAKE_SENT, TAKE_OUTPUT, TAKE_PROBE, TAKE_ANSWERS = range(12)
+    BUS, REQUEST, LINE, SEND, LISTEN = range(12, 17)
+
+
+class _Until(IntEnum):
+    LIMIT, SENT, PORT, SEEN, HEARD = range(5)
+
+
+_WAIT = 0xFFFFFFFF
+
+
+class Bench:
+    """A running simulation of a design.
+
+    Parameters
+    ----------
+    folder
+        From :func:`build_bench` or :func:`cached_bench`.
+    reset_cycles
+        How long the port ``rst`` is 1 in the beginning.
+
+    Attributes
+    ----------
+    ports
+        Bits of each port.
+
+    Raises
+    ------
+    ToolError
+        From all methods, if the simulation ended.
+    """
+
+    def __init__(self, folder: Path, *, reset_cycles: int = 4) -> None:
+        self.ports: dict[str, int] = json.loads((folder / _PORTS).read_text())
+        self._index = {name: k for k, name in enumerate(self.ports)}
+        self._inputs: dict[str, int] = {}
+        self._outputs: dict[str, int] = {}
+        self._probes: list[tuple[str, ...]] = []
+        self._process = Child([folder / "simulator"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._reset_cycles = reset_cycles
+
+    def reset(self) -> None:
+        """Hold ``rst``, with what has been put at the ports."""
+        self.set("rst", 1)
+        self.run(self._reset_cycles)
+        self.set("rst", 0)
+
+    def set(self, port: str, value: int) -> None:
+        """Put a value at an input."""
+        self._tell(_Command.SET, [self._index[port], *self._split(port, value)])
+
+    def get(self, port: str) -> int:
+        """The value of a port."""
+        return int.from_bytes(self._ask(_Command.GET, [self._index[port]]).astype("<u4").tobytes(), "little")
+
+    def feed(self, stream: str, *, answer: str = "", latency: int = 0) -> None:
+        """Feed a stream of the design from queues; keep what ``answer`` has ``latency`` cycles after each transfer."""
+        self._inputs[stream] = len(self._inputs)
+        self._tell(_Command.INPUT, [*self._stream(stream), self._index.get(answer, 0), latency])
+
+    def catch(self, stream: str, *, stall: int = 0) -> None:
+        """Take what a stream of the design gives, with ``stall`` idle cycles behind each word."""
+        self._outputs[stream] = len(self._outputs)
+        self._tell(_Command.OUTPUT, [*self._stream(stream), stall])
+
+    def probe(self, *ports: str, changes: bool = False) -> int:
+        """Note ports in the cycles in which the first is not 0, or in which one has changed. Returns the probe's number."""
+        self._probes.append(ports)
+        self._tell(_Command.PROBE, [int(changes), *(self._index[port] for port in ports)])
+        return len(self._probes) - 1
+
+    def reply(self, strobe: str, port: str, values: ArrayLike) -> None:
+        """Give a port the next of ``values`` in each cycle in which another is not 0."""
+        self._tell(_Command.REPLY, np.concatenate([[self._index[strobe], self._index[port]], np.ravel(values)]))
+
+    def queue(
+        self, stream: str, payloads: Sequence[int] | Words, *, number: int = 0, pause: int = 0, repeat: bool = False
+    ) -> None:
+        """Append transfers to a queue: integers, or words of shape (transfers, words of the payload).
+
+        ``pause`` are idle cycles before each; ``repeat`` begins the queue again at its end.
+        """
+        width = self._words(f"{stream}_payload")
+        rows = (
+            np.atleast_2d(payloads) if isinstance(payloads, np.ndarray)
+            else np.array([self._split(f"{stream}_payload", value) for value in payloads], np.uint32).reshape(-1, width)
+        )
+        head = np.broadcast_to(np.array([self._inputs[stream], pause], dtype=np.uint32), (len(rows), 2))
+        self._tell(_Command.QUEUE, np.concatenate([[number, int(repeat)], np.hstack([head, rows]).ravel()]))
+
+    def wait(self, port: str, value: int, cycles: int, *, number: int = 0) -> None:
+        """Append to a queue that it waits until ``port`` has had ``value`` for some cycles."""
+        self._tell(_Command.QUEUE, [number, 0, _WAIT, 0, self._index[port], value, cycles])
+
+    def run(self, limit: int) -> None:
+        """Let so many cycles pass."""
+        self._run(limit, _Until.LIMIT)
+
+    def run_until_sent(self, port: str = "", value: int = 0, cycles: int = 0, *, limit: int = 2**40) -> bool:
+        """Until all queues are empty and ``port`` has had ``value`` for some cycles. Returns whether that came."""
+        return self._run(limit, _Until.SENT, self._index.get(port, 0), value, cycles)[0]
+
+    def run_until(self, port: str, value: int, cycles: int = 1, *, limit: int = 2**40) -> bool:
+        """Until ``port`` has had ``value`` for some cycles. Returns whether that came."""
+        return self._run(limit, _Until.PORT, self._index[port], value, cycles)[0]
+
+    def run_until_seen(self, probe: int, count: int, *, limit: int = 2**40) -> bool:
+        """Until a probe has noted so much since it was last taken. Returns whether that came."""
+        return self._run(limit, _Until.SEEN, probe, count * self._width(self._probes[probe]))[0]
+
+    def sent(self, number: int = 0) -> Words:
+        """Cycle of each transfer of a queue since this was last asked for."""
+        return self._ask(_Command.TAKE_SENT, [number])
+
+    def caught(self, stream: str) -> Words:
+        """Cycle and payload of what came of a stream since this was last asked for, of shape (transfers, 1 + words)."""
+        return self._ask(_Command.TAKE_OUTPUT, [self._outputs[stream]]).reshape(-1, 1 + self._words(f"{stream}_payload"))
+
+    def noted(self, probe: int) -> Words:
+        """Cycle and words of the ports of a probe, of shape (notes, 1 + words), since this was last asked for."""
+        return self._ask(_Command.TAKE_PROBE, [probe]).reshape(-1, self._width(self._probes[probe]))
+
+    def answers(self, stream: str) -> Words:
+        """Answers of a stream that is fed, since this was last asked for."""
+        return self._ask(_Command.TAKE_ANSWERS, [self._inputs[stream]])
+
+    def bus(self, request: str, response: str, address_bits: int) -> None:
+        """Be the master of a bus."""
+        self.set(f"{response}_ready", 1)
+        ports = [*self._stream(request), *self._stream(response)[:2]]
+        self._tell(_Command.BUS, [*ports, address_bits])
+
+    def request(self, commands: bytes) -> Words:
+        """Execute commands of the host link on the bus: status, accesses done, cycles (two words), words that were read."""
+        return self._ask(_Command.REQUEST, self._packed(commands))
+
+    def line(self, rx: str, tx: str, period: int) -> None:
+        """Be the other end of a serial line, whose bits last ``period`` sixteenths of a cycle."""
+        self._tell(_Command.LINE, [self._index[rx], self._index[tx], period])
+
+    def send(self, data: bytes) -> None:
+        """Send bytes over the line, behind what is still being sent."""
+        self._tell(_Command.SEND, self._packed(data))
+
+    def listen(self, limit: int) -> tuple[int, bytes]:
+        """Wait until bytes have come over the line and it is idle: cycles that passed, and the bytes."""
+        cycles = self._run(limit, _Until.HEARD)[1]
+        words = self._ask(_Command.LISTEN, [])
+        return cycles, words[1:].astype("<u4").tobytes()[: words[0]]
+
+    def close(self) -> None:
+        """End the simulation."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(BrokenPipeError):
+                if pipe is not None:
+                    pipe.close()
+        self._process.end(1.0)
+
+    def _words(self, port: str) -> int:
+        return -(-self.ports[port] // 32)
+
+    def _width(self, ports: Sequence[str]) -> int:
+        return 1 + sum(map(self._words, ports))
+
+    def _split(self, port: str, value: int) -> list[int]:
+        return [value >> 32 * k & 0xFFFFFFFF for k in range(self._words(port))]
+
+    def _stream(self, name: str) -> list[int]:
+        return [self._index[f"{name}_{part}"] for part in ("payload", "valid", "ready")]
+
+    @staticmethod
+    def _packed(data: bytes) -> Words:
+        padded = data + bytes(-len(data) % 4)
+        return np.concatenate([np.array([len(data)], np.uint32), np.frombuffer(padded, "<u4").astype(np.uint32)])
+
+    def _run(self, limit: int, until: _Until, *condition: int) -> tuple[bool, int]:
+        padding = [0] * (3 - len(condition))
+        words = self._ask(_Command.RUN, [limit & 0xFFFFFFFF, limit >> 32, until, *condition, *padding])
+        return bool(words[0]), int(words[1]) | int(words[2]) << 32
+
+    def _tell(self, command: _Command, words: Sequence[int] | NDArray[np.integer]) -> None:
+        data = np.asarray(words, dtype="<u4").tobytes()
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(struct.pack("<II", command, len(data) // 4) + data)
+            self._process.stdin.flush()
+        except (OSError, ValueError):
+            self._ended()
+
+    def _ask(self, command: _Command, words: Sequence[int] | NDArray[np.integer]) -> Words:
+        self._tell(command, words)
+        assert self._process.stdout is not None
+        head = self._process.stdout.read(4)
+        if len(head) < 4:
+            self._ended()
+        data = self._process.stdout.read(4 * int.from_bytes(head, "little"))
+        return np.frombuffer(data, "<u4").astype(np.uint32, copy=False)
+
+    def _ended(self) -> NoReturn:
+        raise ToolError("the simulation ended") from None

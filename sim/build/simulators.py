@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hw.config import Chip
 from macro_models.errors import InputError
-from sim.build.bench import MACRO, core_defines, core_sources, half_period, macro_module, own_names, write_bench
+from sim.build.shells import MACRO, core_defines, core_sources, half_period, macro_module, own_names, write_bench
 from sim.build.toolchain import (
     HDL,
     cached_build,
@@ -64,7 +64,7 @@ class Simulator:
 
 
 def _common_key(chips: Sequence[Chip], defines: dict[str, object]) -> list[str]:
-    own = hash_files([Path(__file__), Path(__file__).with_name("bench.py"), *HDL.iterdir()])
+    own = hash_files([Path(__file__), Path(__file__).with_name("shells.py"), *HDL.iterdir()])
     return [*map(_hardware, chips), hardware_hash(), own, str(defines)]
 
 

@@ -7,7 +7,7 @@ costs more than half of the speed; here only the few signals that the bench watc
 import os
 import platform
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -15,10 +15,10 @@ from pathlib import Path
 from amaranth.lib import wiring
 
 from rtl_gen.verilog.netlist import emit
-from sim.build.toolchain import cached_build, hash_files, require_cocotb, require_tool, run_logged, tool_version
+from sim.build.toolchain import hash_files, require_cocotb, require_tool, run_logged, tool_version
 
 __all__ = [
-    "cached_simulator",
+    "FAST",
     "compile_verilator",
     "compiler_key",
     "hardware_hash",
@@ -27,7 +27,8 @@ __all__ = [
     "verilog_text",
 ]
 
-_FAST = "-O2 -march=native"
+FAST = "-O2 -march=native"
+"""How what runs in every cycle is compiled."""
 
 _EXACT = "-O3 -march=native -fno-math-errno -ffp-contract=off"
 """For the simulator and the shim. The charges are integers; contraction is off so that nothing ever depends on FMA."""
@@ -82,7 +83,7 @@ def verilog_text(component: wiring.Component, name: str) -> str:
 
 def verilate(
     folder: Path, sources: Sequence[Path], *, top: str, options: Sequence[str] = (), cflags: str = "",
-    ldflags: str = "", fast: str = _FAST, slow: str = "",
+    ldflags: str = "", fast: str = FAST, slow: str = "",
 ) -> Path:
     """Compile Verilog and C++ to the program ``folder / "simulator"``; its log is ``build.log`` there.
 
@@ -139,37 +140,6 @@ def _nearby(path: Path, objects: Path) -> str:
     link = links / f"{len(list(links.iterdir()))}_{path.name.replace(' ', '_')}"
     link.symlink_to(path)
     return f"sources/{link.name}"
-
-
-def cached_simulator(
-    kind: str, key: Sequence[str], write: Callable[[], str], sources: Sequence[Path], *, top: str,
-    options: Sequence[str] = (), cflags: str = "", fast: str = _FAST,
-) -> Path:
-    """The program of :func:`verilate`, from the cache or built now.
-
-    Parameters
-    ----------
-    kind
-        What it is called in the cache.
-    key
-        What decides what ``write`` gives.
-    write
-        Gives Verilog that is not in a file. It is called only if there is something to build.
-    sources, top, options, cflags, fast
-        As in :func:`verilate`.
-
-    Raises
-    ------
-    ToolError
-        If a tool is missing or fails.
-    """
-
-    def build(folder: Path) -> None:
-        (folder / "design.v").write_text(write())
-        verilate(folder, [folder / "design.v", *sources], top=top, options=options, cflags=cflags, fast=fast)
-
-    how = [top, *options, cflags, fast]
-    return cached_build(kind, [*key, hash_files(sources), *how, *compiler_key()], build) / "simulator"
 
 
 def compile_verilator(

@@ -2,7 +2,7 @@
 //
 // Nothing of it is an input port of the simulation and everything that drives the core is a flip-flop, so that the
 // simulator evaluates the core once a clock edge. `wake` changes when the batches of all cores have ended.
-// Read once for each different core in the simulation, with its names and widths defined (sim/build/bench.py).
+// Read once for each different core in the simulation, with its names and widths defined (sim/build/shells.py).
 `timescale 1ps / 1ps
 
 module `MHO_SHELL (

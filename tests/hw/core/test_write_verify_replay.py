@@ -18,9 +18,8 @@ from hw.core.write_verify import (
 )
 from macro_models.cells.pulses import PulseArray, PulseConfig
 from macro_models.devices import load_device
-from rtl_gen.verilog.netlist import emit
-
-BENCH = Path(__file__).with_name("write_verify_replay.cpp.txt")
+from sim.build.bench import Bench, build_bench
+from sim.build.verilate import verilog_text
 
 
 class Recorded:
@@ -53,19 +52,26 @@ class Recorded:
 
 def build(cfg: WriteVerifyConfig, folder: Path) -> Path:
     """The simulator."""
-    texts = emit(WriteVerify(cfg), name="write_verify", prefix="my_", reset_low=False)
-    for name, text in texts.items():
-        (folder / f"{name}.v").write_text(text)
-    (folder / "bench.cpp").write_text(BENCH.read_text())
-    lint = ["verilator", "--lint-only", "-Wall", "-Wno-UNUSEDSIGNAL", "--top-module", "write_verify"]
-    run = subprocess.run([*lint, *(f"{name}.v" for name in texts)], cwd=folder, capture_output=True, text=True)
+    text = verilog_text(WriteVerify(cfg), "write_verify")
+    (folder / "lint.v").write_text(text)
+    lint = ["verilator", "--lint-only", "-Wall", "-Wno-UNUSEDSIGNAL", "-Wno-DECLFILENAME", "--top-module"]
+    run = subprocess.run([*lint, "mho_write_verify", "lint.v"], cwd=folder, capture_output=True, text=True)
     assert run.stderr == ""
-    flags = ["-O3", "--noassert", "-CFLAGS", f"-O2 -DLINES={cfg.lines} -DVERIFY_BITS={cfg.verify_bits}"]
-    command = ["verilator", "--cc", "--exe", "--build", "-Wno-fatal", *flags, "--top-module", "write_verify"]
-    subprocess.run(
-        [*command, *(f"{name}.v" for name in texts), "bench.cpp"], cwd=folder, check=True, capture_output=True
-    )
-    return folder / "obj_dir" / "Vwrite_verify"
+    return build_bench(folder, text, "mho_write_verify")
+
+
+PINS = ("set_pulse", "reset_pulse", "form_pulse", "write_pass", "write_wl", "write_sl", "amplitude")
+
+
+def seen_pulses(notes: NDArray[np.int64], lines: int) -> NDArray[np.int64]:
+    """Pass, row, column, kind, amplitude and width of each pulse, from what the pins had from which cycle on."""
+    words = -(-lines // 32)
+    kinds, width = notes[:, 1:4], np.append(np.diff(notes[:, 0]), 0)
+    bits = np.unpackbits(notes[:, 5 : 5 + 2 * words].astype("<u4").view(np.uint8), axis=1, bitorder="little")
+    row, col = bits[:, : 32 * words].argmax(axis=1), bits[:, 32 * words :].argmax(axis=1)
+    on = kinds.any(axis=1)
+    assert (bits[on].sum(axis=1) == 2).all(), "one cell"
+    return np.column_stack([notes[:, 4], row, col, kinds.argmax(axis=1), notes[:, -1], width])[on]
 
 
 @pytest.mark.cosim("verilator", "g++", "make")
@@ -84,21 +90,29 @@ def test_a_whole_array_pulse_for_pulse(lines: int, tmp_path: Path) -> None:
     cells = Recorded(PulseArray(scales, device=device, seed=7, core=1))
     expected = program(cfg, p, targets, cells, skip)
 
-    simulator = build(cfg, tmp_path)
-    packed = p.pack(cfg)
-    np.array([packed >> 32 * k & 0xFFFFFFFF for k in range(-(-packed.bit_length() // 32))], dtype="<u4").tofile(
-        tmp_path / "registers.u32"
-    )
-    (targets | skip << 15).astype("<u2").tofile(tmp_path / "targets.u16")
-    cells.codes().tofile(tmp_path / "codes.u16")
-    run = subprocess.run([str(simulator)], cwd=tmp_path, check=False, capture_output=True, text=True, timeout=300)
-    assert run.returncode == 0, run.stdout
-    pulses = np.fromfile(tmp_path / "pulses.u32", dtype="<u4").reshape(-1, 6)
+    bench = Bench(build(cfg, tmp_path))
+    bench.set("p", p.pack(cfg))
+    bench.set("macro_verify_valid", 1)
+    bench.reset()
+    bench.feed("i")
+    bench.catch("o")
+    pins = bench.probe(*(f"macro_{name}" for name in PINS), changes=True)
+    reads = bench.probe("macro_verify")
+    codes = cells.codes()
+    bench.reply("macro_verify", "macro_verify_code", codes)
+    bench.set("start", 1)
+    bench.run(1)
+    bench.set("start", 0)
+    bench.queue("i", (targets | skip << cfg.verify_bits).astype(np.uint32).reshape(-1, 1), repeat=True)
+    assert bench.run_until("status_done", 1, limit=500_000_000)
+    assert len(bench.noted(reads)) == len(codes)
+    pulses = seen_pulses(bench.noted(pins).astype(np.int64), lines)
     for k, name in enumerate(PULSE.names or ()):
         np.testing.assert_array_equal(pulses[:, k], expected.pulses[name])
-    results = np.fromfile(tmp_path / "results.u32", dtype="<u4").reshape(p.passes, lines, lines)
+    results = bench.caught("o")[:, 1].reshape(p.passes, lines, lines)
     np.testing.assert_array_equal(results & 1023, expected.codes)
     np.testing.assert_array_equal(results >> 10 & 1, expected.faults)
     np.testing.assert_array_equal(results >> 11, expected.counts)
-    assert int(run.stdout) == cycles(cfg, p, expected.reads.sum(), expected.pulses)
+    assert bench.get("status_cycles_total") == cycles(cfg, p, expected.reads.sum(), expected.pulses)
+    bench.close()
     assert expected.faults[-1].any()

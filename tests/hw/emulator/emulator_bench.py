@@ -1,7 +1,6 @@
 """Runs an emulator in the generated Verilog, compiled by Verilator: a script of transfers in, words and cycles out."""
 
-import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,9 +21,10 @@ from hw.emulator import (
 )
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import MvmOperation
-from rtl_gen.verilog.netlist import emit
+from sim.build.bench import Bench, build_bench
+from sim.build.verilate import verilog_text
 
-BENCH = Path(__file__).with_name("emulator_replay.cpp.txt")
+STREAMS = ("load", "mask", "op", "i")
 SPRAM = Path(emulator.__file__).with_name("vector") / "sb_spram256ka.v"
 LOAD, MASK, OP, INPUT, IDLE = range(5)
 
@@ -75,25 +75,10 @@ class Script:
         self.records.append((IDLE, 0, 0))
 
 
-def compile_bench(
-    component: wiring.Component, name: str, main: Path, folder: Path, *, defines: Sequence[str] = (),
-    sources: Sequence[Path] = (),
-) -> Path:
-    """A simulator of the Verilog of a component, with a C++ main program."""
-    texts = emit(component, name=name, prefix="my_", reset_low=False)
-    (folder / f"{name}.v").write_text("\n".join(texts.values()))
-    (folder / "bench.cpp").write_text(main.read_text())
-    flags = ["-O3", "--noassert", "--x-assign", "fast", "--x-initial", "fast", "-CFLAGS", " ".join(["-O1", *defines])]
-    command = ["verilator", "--cc", "--exe", "--build", "-Wno-fatal", *flags, "--top-module", name]
-    inputs = [f"{name}.v", *(str(path) for path in sources), "bench.cpp"]
-    subprocess.run([*command, *inputs], cwd=folder, check=True, capture_output=True)
-    return folder / "obj_dir" / f"V{name}"
-
-
 def build(cfg: EmulatorConfig, folder: Path) -> Path:
     """The simulator."""
     sources = [SPRAM] if cfg.memory == "spram" else []
-    return compile_bench(emulated_core(cfg), "emulator", BENCH, folder, sources=sources)
+    return build_bench(folder, verilog_text(emulated_core(cfg), "emulator"), "mho_emulator", sources, fast="-O1")
 
 
 def emulated_core(cfg: EmulatorConfig) -> wiring.Component:
@@ -107,14 +92,20 @@ def emulated_core(cfg: EmulatorConfig) -> wiring.Component:
 
 def replay(simulator: Path, script: Script, *, stall: int = 0) -> Replay:
     """Run a script."""
-    folder = simulator.parent.parent
-    records = np.array(
-        [[port, pause, *(bits >> 32 * k & 0xFFFFFFFF for k in range(4))] for port, pause, bits in script.records],
-        dtype="<u4",
-    )
-    records.tofile(folder / "script.u32")
-    run = subprocess.run([str(simulator), str(stall)], cwd=folder, capture_output=True, text=True, timeout=600)
-    assert run.returncode == 0, run.stdout
-    codes = np.fromfile(folder / "output.u32", dtype="<u4").view("<i2").reshape(-1, script.cfg.lines)
-    done, sent = (np.fromfile(folder / f"{name}.u64", dtype="<u8") for name in ("done", "sent"))
-    return Replay(codes, done, sent, *(int(word) for word in run.stdout.split()))
+    bench = Bench(simulator, reset_cycles=1)
+    bench.reset()
+    for stream in STREAMS:
+        bench.feed(stream)
+    bench.catch("o", stall=stall)
+    done = bench.probe("status_done")
+    for port, pause, bits in script.records:
+        if port == IDLE:
+            bench.wait("status_busy", 0, 4)
+        else:
+            bench.queue(STREAMS[port], [bits], pause=pause)
+    assert bench.run_until_sent("status_busy", 0, 4, limit=2_000_000_000), "it hangs"
+    codes = bench.caught("o")[:, 1].astype("<u4").view("<i2").reshape(-1, script.cfg.lines)
+    status = [bench.get(f"status_{name}") for name in ("error", "mvms", "cycles_total", "cycles_analog", "cycles_hold")]
+    result = Replay(codes, bench.noted(done)[:, 0].astype(np.uint64), bench.sent().astype(np.uint64), *status)
+    bench.close()
+    return result

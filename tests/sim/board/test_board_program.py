@@ -20,7 +20,7 @@ from macro_models.cells.pulses import PulseArray
 from macro_models.errors import InputError, ToolError
 from macro_models.exact.pulse import RECORD_WORDS, PulseRecord
 from sim.board.backend import PARTS, FpgaSimBackend
-from sim.board.bus import BoardBus, BusSimulation, board_simulator
+from sim.board.bus import BoardBus, BusSimulation
 from sim.board.program import BoardProgrammer
 from sim.cells.write_verify import target_codes
 from sim.core.trials import make_trial
@@ -118,7 +118,7 @@ class Altered:
 @pytest.mark.slow
 def test_what_does_not_agree_is_told_and_changes_nothing():
     trial, cfg = make_write_trial(CHIP, 31, 0), BoardConfig(chip=CHIP.hardware(*PARTS), level="pin", lanes=16)
-    bus, parts, core = BusSimulation(board_simulator(cfg)), cfg.emulator, cfg.core_map
+    bus, parts, core = BusSimulation(cfg), cfg.emulator, cfg.core_map
     altered = Altered(bus)
     assert isinstance(parts, PinEmulatorConfig)
     cell = parts.records + RECORD_WORDS * int(np.flatnonzero(~trial.skip)[0])
@@ -163,7 +163,7 @@ def test_products_and_programming_take_turns(level):
 
 
 def test_a_core_without_an_engine_programs_nothing(monkeypatch):
-    monkeypatch.setattr("sim.board.backend.board_simulator", lambda cfg: 1 / 0)
+    monkeypatch.setattr("sim.board.bus.board_simulator", lambda cfg: 1 / 0)
     trial, backend = make_write_trial(CHIP, 31, 0), FpgaSimBackend()
     arguments = 0, trial.array(), trial.targets, None, trial.parameters
     with pytest.raises(RuntimeError, match="must be open"):

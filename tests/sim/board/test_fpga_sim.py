@@ -49,7 +49,7 @@ def test_the_device_and_the_names_of_a_chip_need_no_other_board():
 
 
 def test_read_noise_is_refused_before_anything_is_built(monkeypatch):
-    monkeypatch.setattr("sim.board.backend.board_simulator", lambda cfg: 1 / 0)
+    monkeypatch.setattr("sim.board.bus.board_simulator", lambda cfg: 1 / 0)
     chip = load_chip("tnsa16-core")
     with pytest.raises(InputError, match=r"^the emulator has no read noise of cells: .*without read-noise"):
         FpgaSimBackend().open(chip, models(chip, causes=FROZEN | {"read-noise"}))

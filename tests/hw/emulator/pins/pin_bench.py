@@ -1,6 +1,5 @@
 """Programs the cells behind the pins of a core in the generated Verilog, compiled by Verilator."""
 
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -15,9 +14,8 @@ from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from hw.emulator import LoadLayout, LoadWord, PinEmulatorConfig, PinLevelCore, logged_pulses
 from hw.emulator.pins.config import LOG
 from macro_models.exact.pulse import RECORD_WORDS
-from tests.hw.emulator.emulator_bench import compile_bench
-
-MAIN = Path(__file__).with_name("pin_program.cpp.txt")
+from sim.build.bench import Bench, build_bench
+from sim.build.verilate import verilog_text
 
 
 class Programmed(NamedTuple):
@@ -68,40 +66,63 @@ class Program(wiring.Component):
         return m
 
 
-def build_program(cfg: PinEmulatorConfig, write: WriteVerifyConfig, folder: Path, log_from: int = 0) -> Path:
-    """The simulator, which reads the log from cycle ``log_from`` on."""
-    count = RECORD_WORDS * cfg.lines**2
-    values = {
-        "VERIFY_BITS": write.verify_bits, "LOG": LOG, "LOG_FROM": log_from, "RECORDS": cfg.records,
-        "RECORD_COUNT": count,
-    }
-    defines = [f"-D{name}={value}" for name, value in values.items()]
-    return compile_bench(Program(cfg, write), "programmer", MAIN, folder, defines=defines)
+def build_program(cfg: PinEmulatorConfig, write: WriteVerifyConfig, folder: Path) -> Path:
+    """The simulator."""
+    return build_bench(folder, verilog_text(Program(cfg, write), "programmer"), "mho_programmer", fast="-O1")
 
 
 def run_program(
     simulator: Path, cfg: PinEmulatorConfig, write: WriteVerifyConfig, parameters: WriteVerifyParameters,
-    loads: Iterable[LoadWord], targets: NDArray[np.integer], skip: NDArray[np.bool_],
+    loads: Iterable[LoadWord], targets: NDArray[np.integer], skip: NDArray[np.bool_], log_from: int = 0,
 ) -> Programmed:
-    """Load and program."""
-    folder = simulator.parent.parent
+    """Load and program; the log is read from cycle ``log_from`` of the run on."""
     layout = LoadLayout(cfg)
-    payloads = [layout.const({**word.payload()}).as_bits() for word in loads]
-    np.array([[bits >> 32 * k & 0xFFFFFFFF for k in range(3)] for bits in payloads], dtype="<u4").tofile(
-        folder / "load.u32"
-    )
-    packed = parameters.pack(write)
-    registers = [packed >> 32 * k & 0xFFFFFFFF for k in range(-(-packed.bit_length() // 32))]
-    np.array(registers, dtype="<u4").tofile(folder / "registers.u32")
-    (targets.ravel() | skip.ravel().astype(np.int64) << 15).astype("<u2").tofile(folder / "targets.u16")
-    run = subprocess.run([str(simulator)], cwd=folder, capture_output=True, text=True, timeout=600)
-    assert run.returncode == 0, run.stdout
-    pulses = np.fromfile(folder / "pulses.u32", dtype="<u4").astype(np.int64).reshape(-1, 3)
-    cells = np.fromfile(folder / "cells.u32", dtype="<u4").astype(np.int64).reshape(-1, cfg.lines, cfg.lines)
+    bench = Bench(simulator, reset_cycles=1)
+    bench.set("parameters", parameters.pack(write))
+    bench.reset()
+    for stream in ("load", "target"):
+        bench.feed(stream)
+    bench.feed("peek", answer="peeked", latency=2)
+    bench.catch("cell")
+    bench.queue("load", [layout.const({**word.payload()}).as_bits() for word in loads])
+    assert bench.run_until_sent(limit=200_000_000)
+    bench.set("write_start", 1)
+    bench.run(1)
+    bench.set("write_start", 0)
+    pins = bench.probe("pulse_kinds", "pulse_amplitude", "held", changes=True)
+    words = targets.ravel() | skip.ravel().astype(np.int64) << write.verify_bits
+    bench.queue("target", words.astype(np.uint32)[:, None], number=1, repeat=True)
+    log: list[int] = []
+    ended = bench.run_until("write_status_done", 1, limit=log_from) if log_from else False
+    # Read in each third cycle, until the run has ended and the log is empty.
+    bench.queue("peek", [LOG], number=2, pause=2, repeat=True)
+    ended = ended or bench.run_until("write_status_done", 1, limit=200_000_000)
+    assert ended, "it hangs"
+    while not log or log[-1] >> 31:
+        bench.run(3)
+        log += bench.answers("peek").tolist()
+    bench.queue("peek", [], number=2)
+    bench.run_until_sent()
+    bench.answers("peek")
+    bench.queue("peek", [cfg.records + k for k in range(RECORD_WORDS * cfg.lines**2)], number=2, pause=2)
+    bench.run_until_sent()
+    records = bench.answers("peek").reshape(-1, RECORD_WORDS)
+    cells = bench.caught("cell")[:, 1].astype(np.int64).reshape(-1, cfg.lines, cfg.lines)
+    cycles = [bench.get(f"write_status_cycles_{name}") for name in ("total", "hold")]
+    pulses = _pulses(bench.noted(pins).astype(np.int64))
+    bench.close()
     bits = write.verify_bits
     return Programmed(
-        pulses, cells & 2**bits - 1, cells >> bits & 1, cells >> bits + 1,
-        logged_pulses(np.fromfile(folder / "log.u32", dtype="<u4")),
-        np.fromfile(folder / "records.u32", dtype="<u4").reshape(-1, RECORD_WORDS).astype(np.uint32),
-        *(int(word) for word in run.stdout.split()),
+        pulses, cells & 2**bits - 1, cells >> bits & 1, cells >> bits + 1, logged_pulses(np.array(log, dtype="<u4")),
+        records, *cycles,
     )
+
+
+def _pulses(notes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Kind, amplitude and width of each pulse, from what the pins had from which cycle on; holds do not count."""
+    cycle, kinds, amplitude, held = notes.T
+    on, before = kinds > 0, np.concatenate([[0], kinds[:-1]]) > 0
+    lasts = np.where(on & (held == 0), np.append(np.diff(cycle), 0), 0)
+    begins = np.flatnonzero(on & ~before)
+    widths = np.add.reduceat(lasts, begins) if len(begins) else begins
+    return np.column_stack([kinds[begins] >> 1, amplitude[begins], widths])

@@ -164,7 +164,7 @@ def test_the_core_programs_its_cells_as_the_reference(
     cfg = PinEmulatorConfig(core=CoreConfig(lines=lines), g_bits=8, lanes=16, verify_bits=verify_bits)
     write = WriteVerifyConfig(lines=lines, verify_bits=verify_bits, **timing)
     rng = np.random.default_rng(lines)
-    simulator = build_program(cfg, write, tmp_path, log_from)
+    simulator = build_program(cfg, write, tmp_path)
     for parameters in (
         WriteVerifyParameters(passes=1, set_cycles=1, reset_cycles=3),
         WriteVerifyParameters(passes=1, form=True, form_cycles=2),
@@ -175,7 +175,7 @@ def test_the_core_programs_its_cells_as_the_reference(
         targets, skip = rng.integers(20, top, (lines, lines)), rng.random((lines, lines)) < 0.1
         loads = [*table_words(), *law_loads(array.law_words(widths)), *record_loads(cfg, array.records())]
         expected = program(write, parameters, targets, array, skip)
-        run = run_program(simulator, cfg, write, parameters, loads, targets, skip)
+        run = run_program(simulator, cfg, write, parameters, loads, targets, skip, log_from)
         for name, column in (("polarity", 0), ("amplitude", 1), ("cycles", 2)):
             np.testing.assert_array_equal(run.pulses[:, column], expected.pulses[name])
         assert len(expected.pulses) > lines
