@@ -1,4 +1,4 @@
-"""A bench for verilated Verilog: one C++ program (``hdl/bench.cpp``) that drives the ports of a design as it is told.
+"""A bench for verilated Verilog: one C++ program (``sim/hdl/bench.cpp``) that drives the ports of a design as it is told.
 
 What is at the ports is described here, as data: streams fed by queues, streams that are caught, probes, replies, the master of
 a bus, a serial line. Time passes only in :meth:`Bench.run` and :meth:`Bench.request`.
@@ -24,7 +24,7 @@ from sim.build.verilate import FAST, compiler_key, verilate
 
 __all__ = ["Bench", "build_bench", "cached_bench"]
 
-_MAIN = HDL / "bench.cpp"
+_SOURCES = [HDL / name for name in ("bench.cpp", "bench_bus.h", "bench_design.h", "bench_line.h")]
 _PORTS = "ports.json"
 
 Words = NDArray[np.uint32]
@@ -54,13 +54,10 @@ def build_bench(
     found = module_ports(text, top) or {}
     ports = {name: port.width or 1 for name, port in found.items() if name != "clk"}
     listed = ", ".join(f"{{{bits}, &top.{name}}}" for name, bits in ports.items())
-    most = max(-(-bits // 32) for bits in ports.values())
-    (folder / "ports.h").write_text(
-        f'#include "Vtop.h"\nconstexpr int kMostWords = {max(most, 2)};\n#define PORTS(top) {{{listed}}}\n'
-    )
+    (folder / "ports.h").write_text(f'#include "Vtop.h"\n#define PORTS(top) {{{listed}}}\n')
     (folder / _PORTS).write_text(json.dumps(ports))
     (folder / "design.v").write_text(text)
-    verilate(folder, [folder / "design.v", *sources, _MAIN], top=top, options=options, fast=fast)
+    verilate(folder, [folder / "design.v", *sources, *_SOURCES], top=top, options=options, fast=fast)
     return folder
 
 
@@ -86,7 +83,7 @@ def cached_bench(
     ToolError
         If a tool is missing or fails.
     """
-    how = [top, *options, fast, hash_files([*sources, Path(__file__), _MAIN]), *compiler_key()]
+    how = [top, *options, fast, hash_files([*sources, Path(__file__), *_SOURCES]), *compiler_key()]
     return cached_build(
         kind, [*key, *how], lambda folder: build_bench(folder, write(), top, sources, options=options, fast=fast)
     )
@@ -149,7 +146,7 @@ class Bench:
         return int.from_bytes(self._ask(_Command.GET, [self._index[port]]).astype("<u4").tobytes(), "little")
 
     def feed(self, stream: str, *, answer: str = "", latency: int = 0) -> None:
-        """Feed a stream of the design from queues; keep what ``answer`` has ``latency`` cycles after each transfer."""
+        """Feed a stream of the design from queues; keep the lowest word of ``answer``, ``latency`` cycles after each."""
         self._inputs[stream] = len(self._inputs)
         self._tell(_Command.INPUT, [*self._stream(stream), self._index.get(answer, 0), latency])
 
@@ -258,6 +255,8 @@ class Bench:
         return 1 + sum(map(self._words, ports))
 
     def _split(self, port: str, value: int) -> list[int]:
+        if value >> self.ports[port]:
+            raise ValueError(f"{port} has {self.ports[port]} bits and cannot be {value}")
         return [value >> 32 * k & 0xFFFFFFFF for k in range(self._words(port))]
 
     def _stream(self, name: str) -> list[int]:

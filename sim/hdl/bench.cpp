@@ -7,8 +7,8 @@
 //   outputs   streams from which words are taken, with a pause behind each
 //   probes    values of some ports in the cycles in which the first is not 0, or in which one of them has changed
 //   replies   a port that gets the next value of a list when another one is not 0
-//   a bus     request and response, driven by the commands of the host link (docs/design/link.md)
-//   a line    a serial line, bit by bit
+//   a bus     request and response, driven by the commands of the host link (bench_bus.h)
+//   a line    a serial line, bit by bit (bench_line.h)
 
 #include <cstdint>
 #include <cstdio>
@@ -16,37 +16,11 @@
 #include <deque>
 #include <vector>
 
-#include "ports.h"
+#include "bench_bus.h"
+#include "bench_design.h"
+#include "bench_line.h"
 
 namespace {
-
-using Words = std::vector<uint32_t>;
-
-struct Port {
-    int bits;
-    void* data;
-
-    int words() const { return (bits + 31) / 32; }
-    size_t bytes() const { return bits <= 8 ? 1 : bits <= 16 ? 2 : 4 * words(); }
-    void get(uint32_t* to) const {
-        to[0] = 0;
-        std::memcpy(to, data, bytes());
-    }
-    void put(const uint32_t* from) const { std::memcpy(data, from, bytes()); }
-    uint32_t value() const {
-        uint32_t words[kMostWords];
-        get(words);
-        return words[0];
-    }
-    void set(uint32_t value) const {
-        uint32_t words[kMostWords] = {value};
-        put(words);
-    }
-};
-
-Vtop top;
-const std::vector<Port> ports = PORTS(top);
-uint64_t now = 0;
 
 constexpr uint32_t kWait = 0xFFFFFFFF;  // in place of a stream: wait until a port has had a value for some cycles
 
@@ -87,7 +61,7 @@ struct Output {
 struct Probe {
     bool changes;
     std::vector<Port> ports;
-    Words last, found;               // cycle, values
+    Words values, last, found;       // cycle, values
 };
 
 struct Reply {
@@ -96,59 +70,13 @@ struct Reply {
     size_t at;
 };
 
-// The sender of bits into rx, and the receiver of those out of tx; times in 16ths of a cycle of a bit.
-struct Line {
-    bool used = false;
-    Port rx, tx;
-    uint32_t period = 0;
-    std::deque<uint8_t> bytes;
-    int bit = -1;
-    uint64_t begin = 0, end = 0;
-    std::vector<uint8_t> received;
-    int got = -1;
-    uint64_t start = 0, idle = 0;
-    uint8_t value = 0;
-
-    uint8_t level() {
-        if (bit >= 0 && now >= end) {
-            if (++bit == 10) {
-                bit = -1;
-                bytes.pop_front();
-            } else {
-                end = begin + (uint64_t(period) * (bit + 1) >> 4);
-            }
-        }
-        if (bit < 0) {
-            if (bytes.empty()) return 1;
-            bit = 0;
-            begin = now;
-            end = begin + (period >> 4);
-        }
-        return bit == 0 ? 0 : bit == 9 ? 1 : bytes.front() >> (bit - 1) & 1;
-    }
-
-    void sample(uint8_t level) {
-        idle = level && got < 0 ? idle + 1 : 0;
-        if (got < 0) {
-            if (!level) {
-                got = 0;
-                start = now;
-            }
-            return;
-        }
-        if (now != start + (uint64_t(period) * (2 * got + 1) >> 5)) return;
-        if (got > 0 && got < 9) value = value >> 1 | level << 7;
-        if (got == 9 && level) received.push_back(value);
-        if (++got == 10) got = -1;
-    }
-};
-
 std::vector<Input> inputs;
 std::vector<Output> outputs;
 std::vector<Queue> queues;
 std::vector<Probe> probes;
 std::vector<Reply> replies;
 Line line;
+Bus bus;
 
 void offer(Queue& queue) {
     if (queue.empty() || queue.pause || queue.records[queue.at] == kWait) return;
@@ -177,25 +105,17 @@ void advance(Queue& queue) {
     queue.next(input.payload.words());
 }
 
-void note(const Probe& probe, Words& into) {
-    for (const Port& port : probe.ports) {
-        into.resize(into.size() + port.words());
-        port.get(&*into.end() - port.words());
-    }
-}
-
 void look(Probe& probe) {
-    if (!probe.changes) {
-        if (!probe.ports[0].value()) return;
-        probe.found.push_back(uint32_t(now));
-        return note(probe, probe.found);
+    if (!probe.changes && !probe.ports[0].value()) return;
+    auto* at = probe.values.data();
+    for (const Port& port : probe.ports) {
+        port.get(at);
+        at += port.words();
     }
-    Words values;
-    note(probe, values);
-    if (values == probe.last) return;
+    if (probe.changes && probe.values == probe.last) return;
     probe.found.push_back(uint32_t(now));
-    probe.found.insert(probe.found.end(), values.begin(), values.end());
-    probe.last = values;
+    probe.found.insert(probe.found.end(), probe.values.begin(), probe.values.end());
+    probe.last = probe.values;
 }
 
 void cycle() {
@@ -257,112 +177,6 @@ bool run(uint64_t limit, uint32_t until, uint32_t index, uint32_t value, uint32_
     }
 }
 
-// ---- the bus ------------------------------------------------------------------------------------------------------------
-
-enum Status : uint32_t { kOk = 0, kBusError = 1, kTimeout = 2, kRefused = 3, kExpired = 4 };
-
-constexpr int kPatience = 65536;
-
-// Master of a bus. While it works, nothing else does.
-struct Bus {
-    Port request, request_valid, request_ready, response, response_valid;
-    uint32_t address_bits;
-    const uint8_t *at, *end;
-    Words words;
-    uint32_t done;
-
-    static void edge() {
-        top.clk = 1;
-        top.eval();
-        ++now;
-        top.clk = 0;
-        top.eval();
-    }
-
-    // Fields of the payloads, lowest first: address, write, data, strobe; and data, error.
-    Status access(uint32_t address, bool write, uint32_t data, uint32_t strobe, uint32_t& word) {
-        if (address >> address_bits) return kBusError;
-        const uint32_t bits = address_bits - 2;
-        const uint64_t payload = address >> 2 | uint64_t(write) << bits | uint64_t(data) << (bits + 1) |
-                                 uint64_t(strobe) << (bits + 33);
-        uint32_t halves[2] = {uint32_t(payload), uint32_t(payload >> 32)};
-        request.put(halves);
-        request_valid.set(1);
-        top.eval();
-        int left = kPatience;
-        for (; !request_ready.value(); --left) {
-            if (!left) return kTimeout;
-            edge();
-        }
-        edge();
-        request_valid.set(0);
-        top.eval();
-        for (; !response_valid.value(); --left) {
-            if (!left) return kTimeout;
-            edge();
-        }
-        response.get(halves);
-        word = halves[0];
-        edge();
-        return halves[1] & 1 ? kBusError : kOk;
-    }
-
-    uint32_t take() {
-        uint32_t value;
-        std::memcpy(&value, at, 4);
-        at += 4;
-        return value;
-    }
-
-    Status poll(uint32_t address, uint32_t mask, int count) {
-        uint32_t word = 0;
-        for (int left = 256 * count; left; --left) {
-            const Status status = access(address, false, 0, 15, word);
-            if (status != kOk) return status;
-            if (word & mask) {
-                words.push_back(word);
-                ++done;
-                return kOk;
-            }
-        }
-        return kExpired;
-    }
-
-    Status command() {
-        if (end - at < 6) return kRefused;
-        const uint8_t code = at[0];
-        uint8_t count = at[1];
-        at += 2;
-        uint32_t address = take();
-        const uint32_t step = code & 4 ? 0 : 4;
-        const int kind = code & 3;
-        if (kind == 0 || !count) return kRefused;
-        if (end - at < (kind == 1 ? 0 : kind == 2 ? 4 * count : 4)) return kRefused;
-        if (kind == 3) return poll(address, take(), count);
-        for (; count; --count, address += step) {
-            uint32_t word = 0;
-            const Status status = access(address, kind == 2, kind == 2 ? take() : 0, kind == 2 ? code >> 4 : 15, word);
-            if (status != kOk) return status;
-            if (kind == 1) words.push_back(word);
-            ++done;
-        }
-        return kOk;
-    }
-
-    // The answer: status, accesses that were done, clock cycles since the begin (64 bits), and the words that were read.
-    Words request_all(const uint8_t* bytes, size_t length) {
-        at = bytes;
-        end = bytes + length;
-        words.clear();
-        done = 0;
-        Status status = kOk;
-        while (status == kOk && at < end) status = command();
-        Words answer = {status, done, uint32_t(now), uint32_t(now >> 32)};
-        answer.insert(answer.end(), words.begin(), words.end());
-        return answer;
-    }
-} bus;
-
 // ---- commands -----------------------------------------------------------------------------------------------------------
 
 void answer(const Words& words) {
@@ -404,8 +218,11 @@ void execute(uint32_t command, const Words& w) {
         case kInput: return inputs.push_back({ports[w[0]], ports[w[1]], ports[w[2]], ports[w[3]], w[4], {}, {}});
         case kOutput: return outputs.push_back({ports[w[0]], ports[w[1]], ports[w[2]], w[3], 0, {}});
         case kProbe: {
-            Probe probe{w[0] != 0, {}, {}, {}};
-            for (size_t k = 1; k < w.size(); ++k) probe.ports.push_back(ports[w[k]]);
+            Probe probe{w[0] != 0, {}, {}, {}, {}};
+            for (size_t k = 1; k < w.size(); ++k) {
+                probe.ports.push_back(ports[w[k]]);
+                probe.values.resize(probe.values.size() + ports[w[k]].words());
+            }
             return probes.push_back(probe);
         }
         case kReply: return replies.push_back({ports[w[0]], ports[w[1]], Words(w.begin() + 2, w.end()), 0});

@@ -100,6 +100,15 @@ def test_a_queue_repeats_and_another_waits(bench: Bench) -> None:
     assert not bench.run_until("taken", before + 2, limit=100)
 
 
+def test_what_a_port_cannot_hold_is_refused(bench: Bench) -> None:
+    bench.feed("i")
+    for put in (lambda: bench.set("extra", 1 << 16), lambda: bench.set("extra", -1)):
+        with pytest.raises(ValueError, match=r"^extra has 16 bits and cannot be (65536|-1)$"):
+            put()
+    with pytest.raises(ValueError, match="^i_payload has 70 bits and cannot be "):
+        bench.queue("i", [2**70])
+
+
 def test_a_design_is_compiled_once_for_each_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MHO_CACHE", str(tmp_path / "a cache with blanks"))
     written: list[str] = []
