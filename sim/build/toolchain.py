@@ -4,7 +4,6 @@ A build is named by the hash of everything that goes into it, and is moved into 
 that run at once never see half of one.
 """
 
-from macro_models.workspace import Workspace
 import errno
 import fcntl
 import hashlib
@@ -19,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from macro_models.errors import ToolError
+from macro_models.workspace import Workspace
 from sim.build.children import run_tool
 
 __all__ = [
