@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fpga.link.errors import BoardLost, BoardReset, BusFault, LinkError
 from fpga.link.pace import HEADS, Pace
-from fpga.link.transport import SerialTransport, Transport
+from fpga.link.transport import Transport
 from hw.host.link.format import (
     COMMAND_BYTES,
     CRC_BYTES,
@@ -23,9 +23,9 @@ from hw.host.link.format import (
     encode_request,
 )
 from hw.host.link.tasks import Piece, Poll, Read, Task, Write
-from macro_models.errors import InputError, ToolError
+from macro_models.errors import ToolError
 
-__all__ = ["LinkClient", "Poll", "Progress", "Read", "Task", "Write", "open_link"]
+__all__ = ["LinkClient", "Poll", "Progress", "Read", "Task", "Write"]
 
 Progress = Callable[[int, int], None]
 """Called with the words that are done and the words there are."""
@@ -258,24 +258,3 @@ class LinkClient:
             f"requests in all {self.answers} were answered, {self._frames.damaged} answers were damaged); is the rate "
             "right, and the cable?"
         )
-
-
-def open_link(port: str, baud: int = 1_000_000, *, patience: float = 10.0) -> LinkClient:
-    """A session with the board at a serial port.
-
-    Raises
-    ------
-    InputError, ToolError
-        If the port cannot be opened.
-    LinkError
-        If no board answers.
-    """
-    if not port:
-        raise InputError("port must be the name of a serial port such as /dev/ttyUSB1, not ''")
-    client = LinkClient(SerialTransport(port, baud), patience=patience)
-    try:
-        client.open()
-    except BaseException:
-        client.close()
-        raise
-    return client

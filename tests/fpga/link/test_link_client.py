@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fpga.link.client import LinkClient, Poll, Read, Write, open_link
+from fpga.backend import BAUD, connect_board
+from fpga.link.client import LinkClient, Poll, Read, Write
 from fpga.link.errors import BoardLost, BoardReset, BusFault, LinkError
 from fpga.link.noisy_line import ByteNoise, MemoryTransport
 from fpga.link.probe import COUNTER, DIGEST, HANG, MEMORY_WORDS, WRITES, ProbeBus
@@ -263,15 +264,16 @@ def pty() -> Iterator[Pty]:
 
 
 def test_serial_port(pty: Pty) -> None:
-    with open_link(pty.name) as client:
+    with connect_board(pty.name) as client:
         client.write(0, np.arange(MEMORY_WORDS))
         assert client.read(0, MEMORY_WORDS).tolist() == list(range(MEMORY_WORDS))
         with pytest.raises(ToolError, match=rf"^{pty.name}: another program has it open$"):
-            open_link(pty.name)
+            connect_board(pty.name)
 
 
 def test_unplugged_board_is_told(pty: Pty) -> None:
-    client = open_link(pty.name, patience=1)
+    client = LinkClient(SerialTransport(pty.name, BAUD), patience=1)
+    client.open()
     pty.unplug()
     with pytest.raises(ToolError, match=rf"^{pty.name}: the board was unplugged or switched off$"):
         client.read(0)
@@ -282,11 +284,11 @@ def test_unplugged_board_is_told(pty: Pty) -> None:
 def test_missing_port() -> None:
     pytest.importorskip("serial")
     with pytest.raises(ToolError, match=r"^/dev/ttyNONE7: no such port; ports that exist: "):
-        open_link("/dev/ttyNONE7")
+        connect_board("/dev/ttyNONE7")
     with pytest.raises(InputError, match=r"^port must be the name of a serial port such as /dev/ttyUSB1, not ''$"):
-        open_link("")
+        connect_board("")
     with pytest.raises(InputError, match=r"^baud rate must be at least 1, not 0$"):
-        open_link("/dev/ttyNONE7", 0)
+        connect_board("/dev/ttyNONE7", 0)
 
 
 def test_permission_names_the_rule(monkeypatch: pytest.MonkeyPatch) -> None:
