@@ -49,6 +49,9 @@ module `MHO_SHELL (
     int events;
     // Set while a batch programs cells.
     reg writing = 1'b0;
+    // Mask words are left; the catcher pauses at random: a function of C is called in the cycles that need it.
+    reg masking = 1'b0;
+    reg pausing = 1'b0;
 
     always @(posedge clk) begin
         if (rst) begin
@@ -62,8 +65,11 @@ module `MHO_SHELL (
                 op_payload <= next_op[`MHO_OP_BITS-1:0];
             end
             if (!mask_valid || mask_ready) begin
-                mask_valid <= mho_next_mask(handle, next_address, next_data);
-                mask_payload <= {next_data, next_address[ADDRESS_BITS-1:0]};
+                mask_valid <= 1'b0;
+                if (masking) begin
+                    mask_valid <= mho_next_mask(handle, next_address, next_data);
+                    mask_payload <= {next_data, next_address[ADDRESS_BITS-1:0]};
+                end
             end
             if (!i_valid || i_ready) begin
                 i_valid <= mho_next_input(handle, next_input);
@@ -77,8 +83,11 @@ module `MHO_SHELL (
                 {27'd0, i_valid & ~i_ready, op_valid & ~op_ready, mask_valid & ~mask_ready, error, busy});
             if (events[0]) wake <= ~wake;
             writing <= events[1];
+            masking <= events[2];
+            pausing <= events[3];
         end
-        o_ready <= mho_ready(handle);
+        o_ready <= 1'b1;
+        if (pausing) o_ready <= mho_ready(handle);
     end
 
 `ifdef MHO_VERIFY_BITS

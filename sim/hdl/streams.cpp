@@ -123,7 +123,7 @@ void mho_done(void* handle, uint64_t total, uint64_t analog, uint64_t hold) {
 }
 
 // Every cycle, with bits of the core: busy, error, and what is offered and not taken: mask, operation, input. Answers with
-// bit 0: all batches have just ended; bit 1: it programs cells.
+// bit 0: all batches have just ended; bit 1: it programs cells; bit 2: mask words are left; bit 3: outputs wait at random.
 int mho_poll(void* handle, int32_t state) {
     Bench& b = bench_of(handle);
     b.error_seen |= (state & 2) != 0;
@@ -136,7 +136,8 @@ int mho_poll(void* handle, int32_t state) {
         b.outcome = kComplete;
     else if (b.outcome == kRunning && ++b.idle_cycles > all.patience)
         b.outcome = kStuck;
-    if (b.outcome == kRunning) return b.programming ? 2 : 0;
+    if (b.outcome == kRunning)
+        return (b.programming ? 2 : 0) | (b.masks_sent != all.mask_count ? 4 : 0) | (b.pauses.stall ? 8 : 0);
     b.active = false;
     b.waiting = state >> 2;
     return --running == 0 ? 1 : 0;
