@@ -12,8 +12,11 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import connect, flipped
 
 from hw.noc.config import MeshConfig
+from hw.noc.host_port import HostPort
 from hw.noc.interface.interface import NetworkInterface
+from hw.noc.node import Node
 from hw.noc.reduction.router import ReductionRouter
+from hw.noc.registers.node import NodeRegisters
 from hw.noc.router.route import PlaceLayout
 from hw.noc.router.router import Router
 from rtl_gen.verilog.netlist import emit
@@ -84,6 +87,9 @@ def parts() -> Iterator[dict[str, Any]]:
         cfg = MeshConfig(payload_bits=bits)
         yield row(f"reduction router alone, 2 contexts, {bits} bits", ReductionRouter(cfg))
         yield row(f"network interface, {bits} bits", NetworkInterface(cfg))
+        yield row(f"node: all of these with registers, {bits} bits", Node(cfg), "place", ice40=False)
+    yield row("registers of a node", NodeRegisters(cfg))
+    yield row("port of the host, 64 bits", HostPort(cfg))
 
 
 def synthesise(
