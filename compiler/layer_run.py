@@ -107,7 +107,7 @@ class _Product:
 
 
 def taken_inputs(spread: NDArray[np.int32], mvm: Mvm) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
-    """Inputs of a layer that a product takes, and which of those each of its rows does; the constant comes after them."""
+    """Inputs of a layer that a product takes, and which of them each of its rows does; the constant is last."""
     rows = spread[mvm.first : mvm.first + len(mvm.rows)]
     inputs = np.unique(rows[rows != DITHER])
     return inputs, np.where(rows == DITHER, len(inputs), np.searchsorted(inputs, rows))

@@ -159,6 +159,7 @@ class Net:
         only: Collection[str] = (),
         limit: int | None = None,
         keep_codes: bool | None = None,
+        threads: int | None = None,
         waves: PathLike | None = None,
         port: str | None = None,
         baud: int | None = None,
@@ -196,6 +197,8 @@ class Net:
         keep_codes
             Whether to keep the output codes of all images for ``codes`` of the result; ``None``: up to 256 MB of them.
             Everything else, ranges and clipped inputs included, is computed while they stream by.
+        threads
+            Threads that share the images, with ``backend="functional"``; ``None``: 1. They change nothing but time.
         waves
             File for the waveforms (.fst), with ``backend="cosim"``.
         port, baud
@@ -221,8 +224,8 @@ class Net:
             return run_network(
                 self.network, read_inputs(x), device=device_model(device, (given or self.network).device), time=time,
                 temp=temp, seed=seed, seeds=seeds, backend=backend, without=without, only=only, limit=limit,
-                waves=waves, progress=progress, cells=given, keep_codes=keep_codes, port=port, baud=baud,
-                loading=loading, note=note,
+                waves=waves, threads=threads, progress=progress, cells=given, keep_codes=keep_codes, port=port,
+                baud=baud, loading=loading, note=note,
             )
 
     def program(

@@ -2,6 +2,9 @@
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,22 +16,55 @@ from hw.core.write_verify import WriteVerifyParameters
 from hw.kinds import Timing, timing
 from macro_models import MacroModel, Masks
 from macro_models.cells.pulses import PulseArray
+from macro_models.errors import InputError, argument
 from macro_models.exact.operation import MvmOperation
 from sim.backend import Account, BackendResult, HostScheduled
 from sim.cells.write_verify import ProgramRun, reference_run
 
 __all__ = ["FunctionalBackend"]
 
+MOST_THREADS = 256
 KEPT_CELLS = 1 << 22
 """Pairs of cells of a program whose products are kept ready from batch to batch."""
 
 
+class _Part:
+    """What one thread tells of its images, the first of them number ``first`` of the batch."""
+
+    def __init__(self, program: Program, account: Account, lock: Lock, first: int) -> None:
+        self._program, self._account, self._lock, self._first = program, account, lock, first
+        self.spending: list[tuple[NDArray[np.int64], float]] = []
+
+    def codes_of(self, layer: int, mvm: Mvm, first: int, codes: NDArray[np.int16]) -> None:
+        with self._lock:
+            self._account.codes_of(layer, mvm, first + self._first * self._program.layers[layer].positions, codes)
+
+    def spent(self, cycles: NDArray[np.int64], seconds: float) -> None:
+        self.spending.append((cycles, seconds))
+
+    def clipped(self, layer: int, count: int, total: int) -> None:
+        with self._lock:
+            self._account.clipped(layer, count, total)
+
+
 class FunctionalBackend(HostScheduled):
-    """Runs operations on :class:`~macro_models.MacroModel`; cycles are those that the RTL would take."""
+    """Runs operations on :class:`~macro_models.MacroModel`; cycles are those that the RTL would take.
+
+    ``threads`` share the images of a batch.
+    """
 
     name = "functional"
+    options = ("threads",)
 
-    def __init__(self) -> None:
+    @classmethod
+    def check(cls, options: dict[str, Any]) -> None:
+        """See :meth:`sim.backend.Backend.check`."""
+        threads = options.get("threads", 1)
+        if not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
+            raise InputError(f"{argument('threads')} must be between 1 and {MOST_THREADS}, not {threads!r}")
+
+    def __init__(self, threads: int = 1) -> None:
+        self._threads = threads
         self._cores: list[MacroModel] = []
         self._cfg: Timing | None = None
         self._chip: Chip | None = None
@@ -62,6 +98,23 @@ class FunctionalBackend(HostScheduled):
         """Run a program on a batch of images; see :class:`sim.backend.Backend`."""
         if self._cfg is None:
             raise RuntimeError("The backend must be open.")
+        parts, lock = np.array_split(np.arange(len(lanes)), min(self._threads, max(len(lanes), 1))), Lock()
+        heard = [_Part(program, account, lock, int(part[0])) for part in parts] if len(parts) > 1 else []
+        if not heard:
+            return self._run(program, masks, lanes, images, account)
+        with ThreadPoolExecutor(len(parts)) as pool:
+            made = list(pool.map(
+                lambda part, own: self._run(program, masks, lanes[part], images[part], own), parts, heard
+            ))
+        for spent in zip(*(own.spending for own in heard), strict=True):
+            account.spent(np.concatenate([cycles for cycles, _ in spent]), sum(seconds for _, seconds in spent))
+        return np.concatenate(made)
+
+    def _run(
+        self, program: Program, masks: Sequence[Masks], lanes: NDArray[np.int16], images: NDArray[np.integer],
+        account: Account,
+    ) -> NDArray[np.int16]:
+        assert self._cfg is not None
         cfg = self._cfg
 
         def run_layer(
@@ -86,7 +139,7 @@ class FunctionalBackend(HostScheduled):
     def _layer(self, program: Program, call: Call, masks: Sequence[Masks]) -> LayerRun:
         """A layer, bound to the cores: kept from batch to batch as long as not too much is."""
         if self._bound_to is not program:
-            self._bound_to, self._bound = program, {}
+            self._bound, self._bound_to = {}, program
         found = self._bound.get(id(call))
         if found is None:
             found = LayerRun(call, program.layers[call.layer], self._cores, masks)

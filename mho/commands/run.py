@@ -64,6 +64,7 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.option("--only", callback=_names, metavar="CAUSE,..", type=WORD, help="Causes of non-ideality to keep.")
 @click.option("--budget", is_flag=True, help="Float, quantised ideal, each cause: its loss alone and its share; all.")
 @click.option("--limit", type=int, metavar="N", help="Take the first N inputs only.")
+@click.option("--threads", type=int, metavar="N", help="Threads that share the images (functional; default: 1).")
 @click.option("--waves", metavar="F.fst", type=WAVES, help="Write the waveforms, with --backend cosim.")
 @common_options
 def run_command(

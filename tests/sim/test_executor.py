@@ -174,3 +174,15 @@ def test_bad_inputs(network: Network) -> None:
         execute(network, FunctionalBackend(), np.full((3, 20), np.inf))
     with pytest.raises(InputError, match=r"device .*no-such"):
         execute(network, FunctionalBackend(), np.ones((3, 20)), device="no-such")
+
+
+def test_threads_change_nothing(network: Network, x: np.ndarray) -> None:
+    run = {"seed": 3, "time_s": DAY, "codes_of": 20, "batch": 16}
+    alone, shared = (execute(network, FunctionalBackend(threads), x, **run) for threads in (1, 3))
+    assert np.array_equal(alone.outputs, shared.outputs)
+    assert np.array_equal(alone.cycles, shared.cycles)
+    assert alone.layers == shared.layers
+    assert alone.codes.keys() == shared.codes.keys()
+    assert all(np.array_equal(codes, shared.codes[at]) for at, codes in alone.codes.items())
+    with pytest.raises(InputError, match="threads must be between 1 and 256, not 0"):
+        FunctionalBackend.check({"threads": 0})
