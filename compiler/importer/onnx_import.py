@@ -137,8 +137,12 @@ class _Importer:
     def run(self) -> FloatNetwork:
         try:
             graph, feeds, wanted, axis = self._prepare()
-        except NodeError as error:
-            raise InputError(f"{self.where}: {error}") from None
+        except InputError:
+            raise
+        except (ValueError, LookupError, TypeError, ArithmeticError, MemoryError) as error:
+            said = " ".join(str(error).split())
+            reason = said if isinstance(error, NodeError) else f"cannot be understood: {said}"
+            raise InputError(f"{self.where}: {reason[:200]}") from None
         self.graph = graph
         self.inner, self.users = inner(graph), {k: len(v) for k, v in graph.users().items()}
         size = sum(v.size for v in feeds.values())

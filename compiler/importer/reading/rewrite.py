@@ -4,6 +4,7 @@ Each rule takes a node and the graph as far as it is known, and returns nodes in
 Constants that they need are put into the graph.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -273,8 +274,7 @@ def without_quantisation(graph: Graph, deep: set[str]) -> bool:
             ]
             ops.extend(parts)
             continue
-        info = np.iinfo(graph.types[at]) if graph.types[at].kind in "iu" else None
-        low, high = (info.min, info.max) if info else (-448.0, 448.0)
+        low, high = _limits_of(graph.types[at])
         backs = users.get(at, [])
         if all(b.kind == "DequantizeLinear" and _alike(b, op, graph) for b in backs) and at != graph.output:
             limited = _limits(op, graph, (low - zero) * scale, (high - zero) * scale)
@@ -288,6 +288,15 @@ def without_quantisation(graph: Graph, deep: set[str]) -> bool:
                 Op.make("Clip", [f"{at}/a", *ends], [at], op.name)]
     graph.replace_ops(ops)
     return found
+
+
+def _limits_of(dtype: np.dtype[Any]) -> tuple[float, float]:
+    """The least and the largest number of a type, those of four bits and of eight bits with a point among them."""
+    found = re.fullmatch(r"(u?)int(\d+)", dtype.name)
+    if found is None:
+        return (-448.0, 448.0) if "e4m3" in dtype.name else (-57344.0, 57344.0)
+    bits = int(found[2])
+    return (0.0, 2.0**bits - 1) if found[1] else (-(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1)
 
 
 def _along(value: Array, shape: Sequence[int], axis: int) -> Array:

@@ -403,6 +403,18 @@ def test_binarizer() -> None:
     assert agree(model, floats(7, 6)) == ["Linear", "Table", "Linear"]
 
 
+@pytest.mark.parametrize("block", [None, 3])
+def test_weights_of_four_bits(block: int | None) -> None:
+    """By channel or by block; onnxruntime multiplies by them less exactly than they are."""
+    four = helper.tensor_dtype_to_np_dtype(TensorProto.INT4)
+    w, scale = RNG.integers(-8, 8, (6, 4)), np.abs(floats(4) if block is None else floats(2, 4))
+    options = {"axis": 1} if block is None else {"axis": 0, "block_size": block}
+    nodes = [node("DequantizeLinear", "w s", "f", **options), node("MatMul", "x f", "y")]
+    model, x = given(nodes, {"w": w.astype(four), "s": scale}, opset=21), floats(5, 6)
+    wanted = x @ (w * (scale if block is None else np.repeat(scale, block, axis=0)))
+    np.testing.assert_allclose(import_onnx(model).compute(x), wanted, rtol=1e-4, atol=1e-4)
+
+
 def test_dynamic_quantisation() -> None:
     weights = {"w": RNG.integers(-100, 100, (6, 4)).astype(np.int8), "z": np.int8(0), "s": np.float32(0.01)}
     nodes = [
