@@ -57,9 +57,9 @@ def check(needed, what, instead):
         started.append((needed, resident("VmRSS")))
 
 # What is imported and compiled once, whatever the work, is no part of an estimate.
-few = np.zeros((4, 20), "f4")
-options = CompileOptions(seeds=1, samples=4)
-mho.Net(compile_model(random_perceptron([20, 24, 3]), load_chip("tnsa16-core"), calibrate=few, options=options)).run(few)
+few, options = np.zeros((4, 20), "f4"), CompileOptions(seeds=1, samples=4)
+first = compile_model(random_perceptron([20, 24, 3]), load_chip("tnsa16-core"), calibrate=few, options=options)
+mho.Net(first).run(few)
 
 started = []
 compiler.compile.check_memory = mho.runs.running.check_memory = check
