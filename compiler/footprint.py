@@ -4,6 +4,7 @@ Terms and constants are from measured peaks of processes: an estimate above 50 M
 little more than all of it.
 """
 
+import sys
 from typing import TYPE_CHECKING
 
 from compiler.calibration.calibrate import MOST_SAMPLES, images_used
@@ -25,17 +26,23 @@ OUTPUT_BYTES = 160
 """An output of the layer that is calibrated, for each of its samples and chips: those of all its candidates."""
 TRIED = 16
 """Candidates of a layer, at least."""
-LINE_BYTES = 12
+LINE_BYTES = 8
 """A line of a core, for each product in flight."""
-FEATURE_BYTES = 16
+FEATURE_BYTES = 20
 """A number of the inputs of a run."""
 SEED_BYTES = 1 << 13
 """Figures of a run on one chip."""
+NUMBA_BYTES = 80_000_000
+"""The compiler of the compiled functions, which the first product of a process loads."""
 
 
 def _kept_matrices(cells: int, chips: int) -> int:
     """Memory of the matrices that a process keeps of cores."""
     return min(LIMIT_BYTES, 4 * cells * chips)
+
+
+def _still_to_load() -> int:
+    return 0 if "numba" in sys.modules else NUMBA_BYTES
 
 
 def compile_bytes(net: FloatNetwork, placement: Placement, chips: int, images: int) -> int:
@@ -47,7 +54,7 @@ def compile_bytes(net: FloatNetwork, placement: Placement, chips: int, images: i
     at_all = max(layer.inputs * positions for layer, positions in zip(net.layers, net.positions, strict=True))
     samples = min(max(MOST_SAMPLES, images), images * max(net.positions))
     return (
-        cells * (8 * placement.cores + (TRIAL_BYTES + CHIP_BYTES * chips) * most)
+        _still_to_load() + cells * (8 * placement.cores + (TRIAL_BYTES + CHIP_BYTES * chips) * most)
         + 8 * images * (values + at_all)
         + OUTPUT_BYTES * samples * chips * max(layer.outputs for layer in net.layers)
         + 2 * LINE_BYTES * rows * min(POSITIONS, images * max(net.positions))
@@ -65,6 +72,6 @@ def run_bytes(network: "Network", images: int, seeds: int, *, codes: int, batch:
     flying = min(POSITIONS, min(batch, images) * max(layer.positions for layer in network.program.layers))
     outputs = 4 * len(network.program.output.scale) * images
     return (
-        CELL_BYTES * cells + FEATURE_BYTES * images * network.model.features + LINE_BYTES * rows * flying
-        + (outputs + SEED_BYTES) * seeds + codes * (seeds + 1) + _kept_matrices(cells, seeds)
+        _still_to_load() + CELL_BYTES * cells + FEATURE_BYTES * images * network.model.features
+        + LINE_BYTES * rows * flying + (outputs + SEED_BYTES + codes) * seeds + _kept_matrices(cells, seeds)
     )

@@ -24,7 +24,7 @@ def compiled() -> mho.Net:
 
 def test_compilation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("macro_models.files.memory.available_bytes", lambda: 10_000)
-    sentence = r"^compiling net with 8 inputs for \d+ cores would need about \d+ kB of memory, and 10 kB are available"
+    sentence = r"^compiling net with 8 inputs for \d+ cores would need about [\d.]+ [kM]B of memory, and 10 kB are"
     with pytest.raises(InputError, match=sentence):
         compiled()
 
