@@ -49,9 +49,9 @@ module `MHO_SHELL (
     int events;
     // Set while a batch programs cells.
     reg writing = 1'b0;
-    // Mask words are left; the catcher pauses at random: a function of C is called in the cycles that need it.
-    reg masking = 1'b0;
-    reg pausing = 1'b0;
+    // Mask words may be left; the catcher may pause at random: a function of C is called in the cycles that need it.
+    reg masking = 1'b1;
+    reg pausing = 1'b1;
 
     always @(posedge clk) begin
         if (rst) begin

@@ -123,11 +123,12 @@ void mho_done(void* handle, uint64_t total, uint64_t analog, uint64_t hold) {
 }
 
 // Every cycle, with bits of the core: busy, error, and what is offered and not taken: mask, operation, input. Answers with
-// bit 0: all batches have just ended; bit 1: it programs cells; bit 2: mask words are left; bit 3: outputs wait at random.
+// bit 0: all batches have just ended; bit 1: it programs cells; bit 2: mask words are left; bit 3: outputs wait at
+// random. Of a batch that has not begun both are not known.
 int mho_poll(void* handle, int32_t state) {
     Bench& b = bench_of(handle);
     b.error_seen |= (state & 2) != 0;
-    if (!b.active) return 0;
+    if (!b.active) return 12;
     b.batch_cycles++;
     const Batch& all = b.batch;
     const bool moved = b.ops_sent == all.op_count && b.masks_sent == all.mask_count && b.inputs_sent == all.input_count &&
@@ -140,7 +141,7 @@ int mho_poll(void* handle, int32_t state) {
         return (b.programming ? 2 : 0) | (b.masks_sent != all.mask_count ? 4 : 0) | (b.pauses.stall ? 8 : 0);
     b.active = false;
     b.waiting = state >> 2;
-    return --running == 0 ? 1 : 0;
+    return --running == 0 ? 13 : 12;
 }
 
 // Bit 0: start, with these parameters; bit 1: stop; bit 2: read the fault map.
