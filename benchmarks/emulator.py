@@ -86,7 +86,7 @@ def cycles(folder: Path, op: MvmOperation, products: int) -> int:
         bench.feed(stream)
     bench.catch("o")
     bench.queue("op", [pack(op)], number=0, repeat=True)
-    inputs = np.random.default_rng(1).integers(0, 2**32, (64, 1), dtype=np.uint32) & 0x07070707
+    inputs = np.random.default_rng(1).integers(0, 2**32, (64, 1), dtype=np.uint32) & np.uint32(0x07070707)
     bench.queue("i", inputs, number=1, repeat=True)
     done = bench.probe("status_done")
     if not bench.run_until_seen(done, products, limit=4_000_000_000):
