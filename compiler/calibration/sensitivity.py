@@ -20,6 +20,9 @@ from macro_models.exact.vector import take_rows
 
 __all__ = ["Following", "Gradients", "Judge", "make_judge", "weight_noise"]
 
+MOST_NUMBERS = 1 << 25
+"""Gradients by weights that are held at a time."""
+
 Float = NDArray[np.float64]
 
 ROUNDED_IMAGES = 48
@@ -207,6 +210,11 @@ def weight_noise(network: FloatNetwork, x: Float) -> list[float]:
             slope = slope.reshape(len(slope), op.layer.outputs, -1)
             reach = np.abs(rows[layer]).max(axis=(0, 1))
             largest = np.abs(op.layer.weight * reach).max(axis=1, initial=0.0)
-            by_weight = (slope @ rows[layer]) / np.where(reach > 0, reach, 1.0)
-            total[layer] += float((by_weight**2).mean(axis=0).sum(axis=1) @ largest**2)
+            # An image gives as many numbers as there are weights.
+            squares = np.zeros(op.layer.weight.shape)
+            size = max(1, MOST_NUMBERS // op.layer.weight.size)
+            for part in (slice(first, first + size) for first in range(0, len(slope), size)):
+                by_weight = (slope[part] @ rows[layer][part]) / np.where(reach > 0, reach, 1.0)
+                squares += (by_weight**2).sum(axis=0)
+            total[layer] += float((squares / len(slope)).sum(axis=1) @ largest**2)
     return total

@@ -9,6 +9,8 @@ import pytest
 
 import mho
 from compiler import CompileOptions, compile_model
+from compiler.calibration.sensitivity import weight_noise
+from compiler.importer.onnx_import import import_onnx
 from hw.config import load_chip
 from macro_models.errors import InputError
 from tests.compiler.importer.onnx_models import random_perceptron
@@ -98,3 +100,10 @@ def test_peaks_of_runs(tmp_path: Path) -> None:
     compile_model(random_perceptron([784, 64, 10]), load_chip("neurram-core"), calibrate=x, options=OPTIONS).save(path)
     for case in ("[8, 400]", "[10000, 1]", "[1000, 40]"):
         compare("a run", case, str(path))
+
+
+def test_gradients_by_weights_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, x = import_onnx(random_perceptron([20, 24, 3])), X.astype(np.float64)
+    whole = weight_noise(network, x)
+    monkeypatch.setattr("compiler.calibration.sensitivity.MOST_NUMBERS", 3 * 20 * 24)
+    assert weight_noise(network, x) == pytest.approx(whole, rel=1e-12)
