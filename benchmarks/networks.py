@@ -1,0 +1,192 @@
+"""Speed of networks: CPU-seconds for 1,000 images of the backend `functional`, beside a plain GEMM of the same MACs.
+
+    python benchmarks/networks.py [--images 500] [--threads 2] [--json]
+
+LeNet-5 (28 x 28) and the ResNet-8 of MLPerf Tiny (32 x 32) with random weights, compiled for `neurram-core`: with ideal
+cells, and on `rram-neurram` after a day with everything that it has. One thread, then as many as asked for (by the
+clock). The tile of aihwkit for torch is measured in the same run where it is installed: the same layers.
+"""
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import mho
+
+TARGETS = {"LeNet-5": 1.5, "ResNet-8": 12.0}
+"""Most CPU-seconds for 1,000 images, ideal cells; twice that with noise."""
+
+
+class Builder:
+    """An ONNX graph with random weights, layer after layer."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape, self.rng, self.nodes, self.weights = shape, np.random.default_rng(0), [], []
+        self.layers: list[tuple[int, int, int]] = []
+        """Positions, inputs and outputs of each layer."""
+
+    def add(self, kind: str, inputs: list[str], **attributes: Any) -> str:
+        name = f"v{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, inputs, [name], **attributes))
+        return name
+
+    def _weight(self, *shape: int, gain: float = 2.0) -> str:
+        name = f"w{len(self.weights)}"
+        value = self.rng.standard_normal(shape) * np.sqrt(gain / np.prod(shape[1:]))
+        self.weights.append(numpy_helper.from_array(value.astype(np.float32), name))
+        return name
+
+    def conv(self, x: str, channels: int, outputs: int, kernel: int, size: int, stride: int = 1, pad: int = -1) -> str:
+        """A convolution that gives ``size`` x ``size`` positions."""
+        self.layers.append((size * size, channels * kernel**2, outputs))
+        pads = [kernel // 2 if pad < 0 else pad] * 4
+        weight = self._weight(outputs, channels, kernel, kernel)
+        return self.add("Conv", [x, weight], kernel_shape=[kernel] * 2, strides=[stride] * 2, pads=pads)
+
+    def dense(self, x: str, inputs: int, outputs: int) -> str:
+        self.layers.append((1, inputs, outputs))
+        return self.add("Gemm", [x, self._weight(outputs, inputs, gain=1.0)], transB=1)
+
+    def model(self, y: str) -> bytes:
+        ends = [("x", self.shape), (self.add("Softmax", [y], axis=1), (10,))]
+        infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", *shape]) for name, shape in ends]
+        graph = helper.make_graph(self.nodes, "network", infos[:1], infos[1:], self.weights)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        onnx.checker.check_model(model)
+        return model.SerializeToString()
+
+
+def lenet() -> tuple[Builder, bytes]:
+    """LeNet-5 with ReLU and the largest of 2 x 2."""
+    b = Builder((1, 28, 28))
+    pool: dict[str, Any] = {"kernel_shape": [2, 2], "strides": [2, 2]}
+    x = b.add("MaxPool", [b.add("Relu", [b.conv("x", 1, 6, 5, 28)])], **pool)
+    x = b.add("MaxPool", [b.add("Relu", [b.conv(x, 6, 16, 5, 10, pad=0)])], **pool)
+    x = b.add("Relu", [b.dense(b.add("Flatten", [x]), 400, 120)])
+    return b, b.model(b.dense(b.add("Relu", [b.dense(x, 120, 84)]), 84, 10))
+
+
+def resnet8() -> tuple[Builder, bytes]:
+    """ResNet-8 of MLPerf Tiny, its normalisations folded."""
+    b = Builder((3, 32, 32))
+    x, channels, size = b.add("Relu", [b.conv("x", 3, 16, 3, 32)]), 16, 32
+    for outputs, stride in ((16, 1), (32, 2), (64, 2)):
+        size //= stride
+        y = b.add("Relu", [b.conv(x, channels, outputs, 3, size, stride)])
+        short = x if stride == 1 else b.conv(x, channels, outputs, 1, size, stride, 0)
+        x, channels = b.add("Relu", [b.add("Add", [b.conv(y, outputs, outputs, 3, size), short])]), outputs
+    return b, b.model(b.dense(b.add("Flatten", [b.add("GlobalAveragePool", [x])]), 64, 10))
+
+
+def pictures(images: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Fashion-MNIST of 14 x 14 pixels, enlarged, in several colours."""
+    with np.load(Path(mho.__file__).parent / "data" / "fashion14.npz") as arrays:
+        grey = np.resize(arrays["x"].reshape(-1, 14, 14).astype(np.float32), (images, 14, 14))
+    times = -(-shape[1] // 14)
+    grey = (grey / grey.max()).repeat(times, 1).repeat(times, 2)[:, : shape[1], : shape[2]]
+    colours = np.array([1.0, 0.7, 0.4], dtype=np.float32)[: shape[0]]
+    noise = np.random.default_rng(1).normal(0.0, 0.1 if shape[0] > 1 else 0.0, (images, *shape))
+    return np.clip(grey[:, None] * colours[:, None, None] + noise, 0.0, 1.0).astype(np.float32)
+
+
+def cpu_s(work: Callable[[], object]) -> float:
+    """CPU-seconds of the process."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def wall_s(work: Callable[[], object]) -> float:
+    """Seconds of the clock."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def gemm_s(layers: list[tuple[int, int, int]], images: int) -> float:
+    """CPU-seconds of the same products of matrices in single precision, without anything between."""
+    spent = 0.0
+    for positions, inputs, outputs in layers:
+        x, w = np.ones((positions * 16, inputs), dtype=np.float32), np.ones((inputs, outputs), dtype=np.float32)
+        spent += cpu_s(lambda x=x, w=w: [x @ w for _ in range(-(-images // 16))])
+    return spent
+
+
+def aihwkit_s(layers: list[tuple[int, int, int]], images: int) -> float | None:
+    """CPU-seconds of aihwkit's tile for torch on the same layers; None where it is not installed."""
+    try:
+        import torch  # pyright: ignore[reportMissingImports]
+        from aihwkit.nn import AnalogLinear  # pyright: ignore[reportMissingImports]
+        from aihwkit.simulator.configs import TorchInferenceRPUConfig  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        return None
+    torch.set_num_threads(1)
+    spent = 0.0
+    with torch.no_grad():
+        for positions, inputs, outputs in layers:
+            tile = AnalogLinear(inputs, outputs, rpu_config=TorchInferenceRPUConfig()).eval()
+            x = torch.ones(positions * 16, inputs)
+            spent += cpu_s(lambda tile=tile, x=x: [tile(x) for _ in range(-(-images // 16))])
+    return spent
+
+
+def measure(name: str, images: int, threads: int) -> dict[str, Any]:
+    """Figures of one network, all for 1,000 images."""
+    builder, model = {"LeNet-5": lenet, "ResNet-8": resnet8}[name]()
+    x = pictures(images, builder.shape)
+    nets: list[mho.Net] = []
+    compiled = cpu_s(lambda: nets.append(mho.compile(model, "neurram-core", calibrate=x[:256])))
+    (net,) = nets
+    found: dict[str, Any] = {
+        "name": name, "compile_cpu_s": compiled, "target": TARGETS[name], "mvms": net.summary()["mvms_per_image"],
+    }
+    for device in ("ideal", "rram-neurram"):
+        run: dict[str, Any] = {"device": device, "keep_codes": False}
+        net.run(x[:16], **run)
+        found[device] = 1000 / images * cpu_s(lambda run=run: net.run(x, **run))
+        one, several = (wall_s(lambda n=n, run=run: net.run(x, threads=n, **run)) for n in (1, threads))
+        found[f"{device}_speedup"] = one / several
+    found["gemm"] = 1000 / images * gemm_s(builder.layers, images)
+    other = aihwkit_s(builder.layers, images)
+    found["aihwkit"] = None if other is None else 1000 / images * other
+    return found
+
+
+def main() -> None:
+    """Measure, and print a table or JSON."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--images", type=int, default=500)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    args = parser.parse_args()
+    rows = [measure(name, args.images, args.threads) for name in TARGETS]
+    if args.json:
+        print(json.dumps(rows, indent=2))
+        return
+    print(f"CPU-s for 1,000 images, one thread; wall-clock gain of {args.threads} threads; CPU-s of mho compile")
+    for row in rows:
+        aihwkit = "not installed" if row["aihwkit"] is None else f"{row['aihwkit']:.2f}"
+        print(
+            f"{row['name']:<10} {row['mvms']:>6} MVMs   ideal {row['ideal']:6.2f} (goal {row['target']:g})   "
+            f"noisy {row['rram-neurram']:6.2f} (goal {2 * row['target']:g})   "
+            f"x {row['ideal_speedup']:.2f}, {row['rram-neurram_speedup']:.2f}   GEMM {row['gemm']:.2f}   "
+            f"aihwkit {aihwkit}   compile {row['compile_cpu_s']:.1f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
