@@ -68,8 +68,10 @@ class FunctionalBackend(HostScheduled):
         self._cores: list[MacroModel] = []
         self._cfg: Timing | None = None
         self._chip: Chip | None = None
+        self._binding = Lock()
         self._bound_to: Program | None = None
         self._bound: dict[int, LayerRun] = {}
+        self._keeps = False
 
     def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
         """Take a chip and its programmed cores."""
@@ -138,14 +140,19 @@ class FunctionalBackend(HostScheduled):
 
     def _layer(self, program: Program, call: Call, masks: Sequence[Masks]) -> LayerRun:
         """A layer, bound to the cores: kept from batch to batch as long as not too much is."""
-        if self._bound_to is not program:
-            self._bound, self._bound_to = {}, program
-        found = self._bound.get(id(call))
-        if found is None:
-            found = LayerRun(call, program.layers[call.layer], self._cores, masks)
-            if sum(len(m.rows) * len(m.columns) for layer in program.layers for m in layer.mvms) <= KEPT_CELLS:
-                self._bound[id(call)] = found
-        return found
+
+        def bind() -> LayerRun:
+            return LayerRun(call, program.layers[call.layer], self._cores, masks)
+
+        # By one thread; the others wait for it, for less than it would take them.
+        with self._binding:
+            if self._bound_to is not program:
+                cells = sum(len(m.rows) * len(m.columns) for layer in program.layers for m in layer.mvms)
+                self._bound, self._bound_to, self._keeps = {}, program, cells <= KEPT_CELLS
+            if self._keeps and id(call) not in self._bound:
+                self._bound[id(call)] = bind()
+            found = self._bound.get(id(call))
+        return bind() if found is None else found
 
     def program(
         self,

@@ -233,7 +233,7 @@ class _Importer:
         return HANDLERS[op.kind](inputs, attrs)
 
     def _move(self, op: Op, inputs: list[Value | None]) -> tuple[Flow, ...]:
-        (flow,) = inputs[:1] if isinstance(inputs[0], Flow) else [None]
+        flow = inputs[0]
         if isinstance(flow, Flow) and flow.host:
             # At the end, the same numbers under other dimensions.
             shape = self.graph.shapes[op.outputs[0]]
@@ -296,7 +296,5 @@ def _side_by_side(flows: Sequence[Flow]) -> Flow:
 
 def _output_type(elem_type: int) -> np.dtype[Any]:
     """Type of the output in numpy; those that it does not know are float32."""
-    if not elem_type:
-        return np.dtype(np.float32)
     dtype = onnx.helper.tensor_dtype_to_np_dtype(elem_type)
     return dtype if dtype.kind in "fiub" else np.dtype(np.float32)

@@ -16,7 +16,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
-from compiler.model.onnx_run import ML_DOMAIN, MOST_ELEMENTS, RUNNABLE, RUNNABLE_ML, run_node, widen
+from compiler.model.onnx_run import MOST_ELEMENTS, run_node, runnable, widen
 
 __all__ = ["Evaluated"]
 
@@ -64,7 +64,7 @@ class Evaluated:
             raise ValueError(f"it is no ONNX model: {' '.join(str(error).split())[:100]}") from None
         graph = proto.graph
         for node in graph.node:
-            if node.op_type not in (RUNNABLE_ML if node.domain == ML_DOMAIN else RUNNABLE):
+            if not runnable(node):
                 raise ValueError(f"its operator {node.op_type!r} is none that the host does")
         if len(graph.output) != 1 or not graph.input or len(graph.node) > MOST_NODES or proto.functions:
             raise ValueError(f"it needs inputs, one output and at most {MOST_NODES} nodes")

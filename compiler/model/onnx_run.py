@@ -17,7 +17,10 @@ from onnx.reference import ReferenceEvaluator
 
 from compiler.model.windows import windows
 
-__all__ = ["ML_DOMAIN", "MOST_ELEMENTS", "RUNNABLE", "RUNNABLE_ML", "is_float", "run_node", "widen"]
+__all__ = [
+    "ML_DOMAIN", "MOST_ELEMENTS", "RUNNABLE", "RUNNABLE_ML", "is_float", "is_float_type", "run_node", "runnable",
+    "widen",
+]
 
 Array = NDArray[Any]
 
@@ -64,9 +67,21 @@ _FLOATS = {
 }
 
 
+def runnable(node: onnx.NodeProto) -> bool:
+    """Whether a node is of an operator that may run."""
+    if node.domain == ML_DOMAIN:
+        return node.op_type in RUNNABLE_ML
+    return node.domain in ("", "ai.onnx") and node.op_type in RUNNABLE
+
+
+def is_float_type(dtype: np.dtype[Any]) -> bool:
+    """Whether a type is a floating one, those of 16 bits that numpy does not know among them."""
+    return dtype.kind == "f" or dtype.name.startswith(("bfloat", "float"))
+
+
 def is_float(array: Array) -> bool:
-    """Whether numbers are of a floating type, those of 16 bits that numpy does not know among them."""
-    return array.dtype.kind == "f" or array.dtype.name.startswith(("bfloat", "float"))
+    """Whether numbers are of a floating type."""
+    return is_float_type(array.dtype)
 
 
 def widen(array: Array) -> Array:
@@ -134,12 +149,12 @@ def _check_size(node: onnx.NodeProto, inputs: Sequence[Array | None]) -> None:
 
 
 @lru_cache(maxsize=512)
-def _evaluator(data: bytes, opset: int, ml: int, given: tuple[bool, ...]) -> ReferenceEvaluator:
+def _evaluator(data: bytes, opset: int) -> ReferenceEvaluator:
     node = onnx.NodeProto.FromString(data)
     inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
               for name in dict.fromkeys(n for n in node.input if n)]
     outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in node.output if name]
-    opsets = [helper.make_opsetid("", opset), helper.make_opsetid(ML_DOMAIN, ml)]
+    opsets = [helper.make_opsetid("", opset), helper.make_opsetid(ML_DOMAIN, 3)]
     graph = helper.make_graph([node], "node", inputs, outputs)
     return ReferenceEvaluator(helper.make_model(graph, opset_imports=opsets))
 
@@ -156,16 +171,15 @@ def run_node(
     ValueError
         If it cannot be carried out or would make too much, with a reason.
     """
-    ml = node.domain == ML_DOMAIN
-    if node.op_type not in (RUNNABLE_ML if ml else RUNNABLE) or node.domain not in ("", "ai.onnx", ML_DOMAIN):
+    if not runnable(node):
         raise ValueError("this operator is not supported")
     if wide:
         inputs = [None if x is None else widen(x) for x in inputs]
     try:
         _check_size(node, inputs)
         with np.errstate(all="ignore"):
-            special = _SPECIAL.get(node.op_type)
-            made = special(node, inputs, opset, wide) if special and not ml else None
+            special = None if node.domain == ML_DOMAIN else _SPECIAL.get(node.op_type)
+            made = None if special is None else special(node, inputs, opset, wide)
             result = _run(node, inputs, opset) if made is None else made
     except TooLarge:
         raise
@@ -180,7 +194,7 @@ def run_node(
 
 
 def _run(node: onnx.NodeProto, inputs: Sequence[Array | None], opset: int) -> list[Array | None]:
-    evaluator = _evaluator(node.SerializeToString(), opset, 3, tuple(x is not None for x in inputs))
+    evaluator = _evaluator(node.SerializeToString(), opset)
     feeds = {name: x for name, x in zip(node.input, inputs, strict=True) if name}
     named = [name for name in node.output if name]
     found = dict(zip(named, evaluator.run(named, feeds), strict=True))

@@ -10,6 +10,8 @@ from typing import Any
 import numba as nb
 import numpy as np
 
+from macro_models.tnsa.loops import compile_loops
+
 __all__ = ["make_loops"]
 
 _U, _V = np.uint64, np.uint32  # numba makes floating point of a signed and an unsigned integer
@@ -90,10 +92,5 @@ _SIGNATURE = nb.void(
 
 
 def make_loops() -> Callable[..., None] | None:
-    """Compile :func:`_convert`; None if numba is off. See :func:`macro_models.tnsa.walk_compiled.make_loops`."""
-    if nb.config.DISABLE_JIT:  # type: ignore[attr-defined]
-        return None
-    try:
-        return nb.njit(_SIGNATURE, error_model="numpy", cache=True, nogil=True)(_convert)
-    except Exception:  # whatever a foreign cache throws; what is wrong with the loops themselves, the next line throws
-        return nb.njit(_SIGNATURE, error_model="numpy", nogil=True)(_convert)
+    """Compile :func:`_convert`; None if numba is off. The arguments are those of :data:`_SIGNATURE`."""
+    return compile_loops(_SIGNATURE, _convert, nogil=True)

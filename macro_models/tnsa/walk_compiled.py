@@ -13,6 +13,7 @@ import numba as nb
 import numpy as np
 
 from macro_models.exact.random import NORMAL_TABLE
+from macro_models.tnsa.loops import compile_loops
 
 __all__ = ["make_loops"]
 
@@ -164,14 +165,5 @@ _SIGNATURE = nb.void(
 
 
 def make_loops() -> Callable[..., None] | None:
-    """Compile the walk; None if numba is off. The arguments are those of :data:`_SIGNATURE`.
-
-    What is compiled is kept beside this file or in the user's cache; where neither can be written or what is there
-    cannot be read, it is compiled for this process alone.
-    """
-    if nb.config.DISABLE_JIT:  # type: ignore[attr-defined]
-        return None
-    try:
-        return nb.njit(_SIGNATURE, error_model="numpy", cache=True)(_walk)
-    except Exception:  # whatever a foreign cache throws; what is wrong with the loops themselves, the next line throws
-        return nb.njit(_SIGNATURE, error_model="numpy")(_walk)
+    """Compile the walk; None if numba is off. The arguments are those of :data:`_SIGNATURE`."""
+    return compile_loops(_SIGNATURE, _walk)

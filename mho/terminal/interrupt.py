@@ -79,9 +79,10 @@ def _again(_number: int, frame: FrameType | None) -> None:
 
 
 def _deliver(frame: FrameType | None) -> None:
-    wait_s = _IMPORTED_S if _imports(frame) else _SWALLOWED_S
+    waits = _imports(frame)
+    wait_s = _IMPORTED_S if waits else _SWALLOWED_S
     signal.setitimer(signal.ITIMER_REAL, wait_s, wait_s)
-    if wait_s == _SWALLOWED_S:
+    if not waits:
         raise KeyboardInterrupt
 
 

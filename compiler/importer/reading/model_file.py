@@ -1,7 +1,7 @@
 """An ONNX file as it is read: decoded, checked, with its weights, its functions inlined; nothing of it is executed."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,18 +96,27 @@ def modern(where: str, proto: onnx.ModelProto) -> onnx.ModelProto:
         ) from None
 
 
+def _with_inputs(
+    where: str, proto: onnx.ModelProto, names: Iterable[str], option: str
+) -> tuple[onnx.ModelProto, dict[str, onnx.ValueInfoProto]]:
+    """A copy whose inputs may be changed, and its inputs by name; the ``names`` that an option gives are among them."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    given = {i.name: i for i in copy.graph.input}
+    for name in names:
+        if name not in given:
+            raise InputError(
+                f"{where}: {argument(option, option)} names the input {name!r}; it has {', '.join(given) or 'none'}"
+            )
+    return copy, given
+
+
 def freeze(where: str, proto: onnx.ModelProto, values: Mapping[str, Array]) -> onnx.ModelProto:
     """The model with inputs that are constants from now on."""
     if not values:
         return proto
-    copy = onnx.ModelProto()
-    copy.CopyFrom(proto)
-    given = {i.name: i for i in copy.graph.input}
+    copy, given = _with_inputs(where, proto, values, "freeze")
     for name, value in values.items():
-        if name not in given:
-            raise InputError(
-                f"{where}: {argument('freeze', 'freeze')} names the input {name!r}; it has {', '.join(given) or 'none'}"
-            )
         dtype = onnx.helper.tensor_dtype_to_np_dtype(given[name].type.tensor_type.elem_type)
         copy.graph.initializer.append(numpy_helper.from_array(np.asarray(value).astype(dtype), name))
         copy.graph.input.remove(given[name])
@@ -229,15 +238,8 @@ def with_shapes(where: str, proto: onnx.ModelProto, shapes: Mapping[str, Sequenc
     """The model with inputs of these whole shapes; 0 leaves a dimension open, that of the batch alone."""
     if not shapes:
         return proto
-    copy = onnx.ModelProto()
-    copy.CopyFrom(proto)
-    given = {i.name: i for i in copy.graph.input}
+    copy, given = _with_inputs(where, proto, shapes, "input_shape")
     for name, shape in shapes.items():
-        if name not in given:
-            raise InputError(
-                f"{where}: {argument('input_shape', 'input_shape')} names the input {name!r}; it has "
-                f"{', '.join(given) or 'none'}"
-            )
         tensor = given[name].type.tensor_type
         if tensor.HasField("shape") and len(tensor.shape.dim) != len(shape):
             raise InputError(

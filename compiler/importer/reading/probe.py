@@ -19,7 +19,7 @@ from compiler.importer.graph import Graph, Input, Op
 from compiler.importer.reading.model_file import first_line
 from compiler.importer.reading.rewrite import REWRITES, branch
 from compiler.importer.values.spatial import check_convolution
-from compiler.model.onnx_run import ML_DOMAIN, MOST_ELEMENTS, RUNNABLE, RUNNABLE_ML, run_node, widen
+from compiler.model.onnx_run import MOST_ELEMENTS, run_node, runnable, widen
 from macro_models.errors import InputError, argument
 
 __all__ = ["NodeError", "Values", "known", "probe", "read_graph", "samples", "sentence"]
@@ -102,9 +102,7 @@ def _refuse_unknown(where: str, graph: Graph) -> None:
 
 def known(op: Op) -> bool:
     """Whether an operator may be in a graph at all."""
-    if op.domain == ML_DOMAIN:
-        return op.kind in RUNNABLE_ML or op.kind in REWRITES
-    return op.kind in REWRITES or (op.domain == "" and (op.kind in RUNNABLE or op.kind == "If"))
+    return op.kind in REWRITES or runnable(op.proto) or (op.domain == "" and op.kind == "If")
 
 
 def samples(inputs: Sequence[Input], batch: int | None, rng: np.random.Generator) -> Values:
@@ -165,8 +163,6 @@ def probe(graph: Graph, feeds: Mapping[str, Array]) -> tuple[Graph, Values]:
             result.ops.append(op)
     result.prune()
     return result, values
-
-
 
 
 def _of_one(op: Op, graph: Graph) -> Op:

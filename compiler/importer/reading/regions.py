@@ -6,7 +6,6 @@ host, together with what lies between two such operators. What follows the last 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 import onnx
@@ -16,7 +15,7 @@ from compiler.importer.graph import Graph, Op
 from compiler.importer.values.movers import MOVERS, data_inputs
 from compiler.importer.values.products import parse_einsum
 from compiler.model.evaluated import Evaluated
-from compiler.model.onnx_run import ML_DOMAIN, is_float, widen
+from compiler.model.onnx_run import ML_DOMAIN, is_float_type, widen
 
 __all__ = ["ARRAY", "AT_THE_END", "HOST", "NATURAL", "POINTWISE", "TABLE", "TAIL", "evaluated", "form_regions", "inner"]
 
@@ -158,7 +157,7 @@ class _Finder:
         if op.kind == "Cast":
             to = graph.types[op.outputs[0]]
             return is_float_type(to) or not is_float_type(graph.types[op.inputs[0]]) or op.outputs[0] not in self.deep
-        if op.kind in ("MaxPool",):
+        if op.kind == "MaxPool":
             return len([o for o in op.outputs if o and (o in self.users or o == graph.output)]) == 1 and (
                 op.outputs[0] in self.users or op.outputs[0] == graph.output
             )
@@ -196,10 +195,6 @@ class _Finder:
     def needs_host(self, region: Iterable[Op]) -> bool:
         """Whether any of its nodes is more than the chip does."""
         return any(op in self.host or any(o in self.dirty for o in op.outputs) for op in region)
-
-
-def is_float_type(dtype: np.dtype[Any]) -> bool:
-    return is_float(np.zeros(0, dtype))
 
 
 def form_regions(graph: Graph) -> None:

@@ -122,15 +122,15 @@ def _zip_map(op: Op, graph: Graph) -> list[Op]:
 # Quantised layers -----------------------------------------------------------------------------------------------------
 
 
-def _dequantised(graph: Graph, op: Op, name: str, made: str, scale: str, zero: str, axis: int = 1) -> Op:
+def _dequantised(name: str, made: str, scale: str, zero: str, axis: int = 1) -> Op:
     return Op.make("DequantizeLinear", [name, scale, zero] if zero else [name, scale], [made], axis=axis)
 
 
 def _qlinear_conv(op: Op, graph: Graph) -> list[Op]:
     x, xs, xz, w, ws, wz, ys, yz, *bias = op.inputs
     at, parts = op.outputs[0], []
-    parts.append(_dequantised(graph, op, x, f"{at}/x", xs, xz))
-    parts.append(_dequantised(graph, op, w, f"{at}/w", ws, wz, axis=0))
+    parts.append(_dequantised(x, f"{at}/x", xs, xz))
+    parts.append(_dequantised(w, f"{at}/w", ws, wz, axis=0))
     inputs = [f"{at}/x", f"{at}/w"]
     if bias and bias[0]:
         factor = graph.constants[xs].astype(np.float64) * graph.constants[ws].astype(np.float64)
@@ -145,7 +145,7 @@ def _qlinear_matmul(op: Op, graph: Graph) -> list[Op]:
     a, sa, za, b, sb, zb, ys, yz = op.inputs
     at, parts = op.outputs[0], []
     for name, scale, zero, made in ((a, sa, za, f"{at}/a"), (b, sb, zb, f"{at}/b")):
-        parts.append(_dequantised(graph, op, name, made, scale, zero, axis=-1))
+        parts.append(_dequantised(name, made, scale, zero, axis=-1))
     parts.append(Op.make("MatMul", [f"{at}/a", f"{at}/b"], [f"{at}/y"], op.name))
     return [*parts, Op.make("QuantizeLinear", [f"{at}/y", ys, yz], op.outputs)]
 

@@ -54,18 +54,14 @@ def move(op: Op, inputs: Sequence[Value | None], opset: int) -> tuple[Flow, ...]
         x = inputs[k]
         if x is None:
             continue
-        numbered[k] = first + np.arange(_size(x), dtype=np.float64).reshape(x.shape)
-        first += _size(x)
+        numbered[k] = first + np.arange(x.size, dtype=np.float64).reshape(x.shape)
+        first += x.size
         flows += [x] if isinstance(x, Flow) else []
         values.append(x)
     if any(isinstance(x, Flow) for k, x in enumerate(inputs) if k not in held):
         raise Unsupported("where its elements go is computed; it must be constant")
     made = run_node(op.proto, numbered, opset)
     return tuple(_taken(values, flows, grid) for grid in made if grid is not None)
-
-
-def _size(x: Value) -> int:
-    return x.size
 
 
 def _taken(values: Sequence[Value], flows: Sequence[Flow], grid: Array) -> Flow:
