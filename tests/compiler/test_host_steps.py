@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,7 @@ MODELS: dict[str, tuple[Callable[[], onnx.ModelProto], tuple[int, ...]]] = {
 }
 
 
+@cache
 def compiled(name: str, chip: str = "neurram-core", device: str = "ideal") -> tuple[Network, onnx.ModelProto, Array]:
     model, shape = MODELS[name][0](), MODELS[name][1]
     x = np.random.default_rng(3).normal(size=(96, *shape)).astype("f4")
@@ -74,6 +76,7 @@ def test_accuracy_on_ideal_cells(name: str, tmp_path: Path) -> None:
     assert np.array_equal(again.model.compute(x[:3]), net.model.compute(x[:3]))
 
 
+@pytest.mark.slow
 def test_the_report_says_what_the_host_does() -> None:
     net, _, _ = compiled("encoder")
     assert summarise(net)["host"] == ["MatMul Div Softmax MatMul", "LayerNormalization"]

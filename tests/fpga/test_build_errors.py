@@ -91,6 +91,7 @@ def test_missing_tools_are_named_with_their_package(tmp_path: Path, monkeypatch:
         attempt(tmp_path, flow="vivado")
 
 
+@pytest.mark.slow
 def test_logic_that_does_not_fit_is_told_with_what_would(tools: Path, tmp_path: Path) -> None:
     write_tool(tools / "nextpnr_ice40", "echo 'Info:   ICESTORM_LC:  8123/ 7680   105%'; echo 'ERROR: no'; exit 1")
     sentence = (
@@ -111,6 +112,7 @@ def test_a_missed_clock_is_told_with_the_longest_path(tools: Path, tmp_path: Pat
     assert seeds == ["1", "2", "3"]
 
 
+@pytest.mark.slow
 def test_a_placement_without_an_end_is_given_up(tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fpga.build.LIMIT_S", 0.2)
     write_tool(tools / "nextpnr_ice40", "exec sleep 60")
@@ -118,7 +120,9 @@ def test_a_placement_without_an_end_is_given_up(tools: Path, tmp_path: Path, mon
         attempt(tmp_path)
 
 
-@pytest.mark.parametrize("step", ["yosys", "nextpnr_ice40", "icepack"])
+@pytest.mark.parametrize(
+    "step", ["yosys", *(pytest.param(tool, marks=pytest.mark.slow) for tool in ("nextpnr_ice40", "icepack"))]
+)
 def test_a_tool_that_fails_is_told_with_its_error(step: str, tools: Path, tmp_path: Path) -> None:
     write_tool(tools / "nextpnr_ice40", usage(30.0))
     write_tool(tools / step, "echo 'Info: fine'; echo 'ERROR: no such thing'; echo more; exit 1")

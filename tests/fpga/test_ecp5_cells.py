@@ -144,6 +144,7 @@ def ram_accesses(ram: BlockRam, rng: np.random.Generator, count: int) -> list[tu
 
 @pytest.mark.cosim("iverilog", "vvp")
 @pytest.mark.parametrize(("widths", "modes", "reset"), RAMS)
+@pytest.mark.slow
 def test_block_ram(tmp_path: Path, widths: tuple[int, int], modes: tuple[str, str], reset: str) -> None:
     rng = np.random.default_rng(widths)
     bits = rng.integers(0, 2, 18432, dtype=np.uint8)

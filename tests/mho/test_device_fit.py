@@ -123,6 +123,7 @@ def test_show_and_draw(tmp_path: Path, capsys: pytest.CaptureFixture[str], name:
         assert "1y, 85 C" in captured.out
 
 
+@pytest.mark.slow
 def test_pulses_are_fitted_and_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

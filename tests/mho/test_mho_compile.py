@@ -53,6 +53,7 @@ def test_sentences_name_what_was_given(
         mho.compile(tiny.path("tiny.onnx"), "tnsa16-core", calibrate=tiny.x, copies=99)
 
 
+@pytest.mark.slow
 def test_the_least_number_of_cores_is_that_of_the_network() -> None:
     """A chip of one core is scheduled by the host, which may take more of them; what would do is the same."""
     model = random_perceptron([300, 200, 4]).SerializeToString()

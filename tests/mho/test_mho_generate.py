@@ -42,6 +42,7 @@ def test_generate_lists_and_writes_every_file(tmp_path: Path, capsys: pytest.Cap
     assert "module mine (" in "".join(path.read_text() for path in (tmp_path / "out" / "rtl").glob("*.v"))
 
 
+@pytest.mark.slow
 def test_the_interface_generates_what_the_command_does(tmp_path: Path) -> None:
     assert run(["generate", "tnsa16-core", "-o", str(tmp_path / "a"), "-q"]) == 0
     report = mho.Chip.load("tnsa16-core").generate(tmp_path / "b")

@@ -129,7 +129,14 @@ def _run_bench(folder: Path, command: list[str]) -> str:
 
 
 @pytest.mark.cosim("iverilog", "cocotb")
-@pytest.mark.parametrize(("wrap", "reset"), [("none", "async_low"), ("wishbone", "sync"), ("axil", "async_low")])
+@pytest.mark.parametrize(
+    ("wrap", "reset"),
+    [
+        pytest.param("none", "async_low", marks=pytest.mark.slow),
+        pytest.param("wishbone", "sync", marks=pytest.mark.slow),
+        ("axil", "async_low"),
+    ],
+)
 def test_first_test_passes(wrap: str, reset: str, tmp_path: Path) -> None:
     _generate(tmp_path, wrap, reset)
     assert "1 passed" in _run_bench(tmp_path, [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"])
@@ -268,6 +275,7 @@ generate(load_chip("tnsa16-core"), sys.argv[1])
 """
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_left_is_swept_but_not_what_there_was(tmp_path: Path) -> None:
     def killed() -> list[Path]:
         assert subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "out")]).returncode == -9

@@ -60,6 +60,7 @@ def test_clipping_helps_weights_with_heavy_tails() -> None:
     assert np.mean(chosen) < np.mean(full)
 
 
+@pytest.mark.slow
 def test_more_cells_a_weight_lower_the_noise() -> None:
     x = np.random.default_rng(0).normal(size=(200, 20)).astype(np.float32)
     model = random_perceptron([20, 16, 4], final=None)

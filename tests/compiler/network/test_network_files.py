@@ -60,7 +60,7 @@ def test_a_whole_file_runs(file: tuple[Members, np.ndarray], tmp_path: Path) -> 
     assert run(tmp_path / "net.mho", file[1]) == ""
 
 
-@pytest.mark.parametrize("first", range(0, 300, 50))
+@pytest.mark.parametrize("first", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in range(50, 300, 50))])
 def test_damage_ends_in_a_sentence(first: int, file: tuple[Members, np.ndarray], tmp_path: Path) -> None:
     members, x = file
     refused = 0

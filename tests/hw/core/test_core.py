@@ -238,6 +238,7 @@ def test_back_to_back_operations_keep_the_macro_busy() -> None:
     assert run.status["cycles_analog"] / run.status["cycles_total"] >= 0.95
 
 
+@pytest.mark.slow
 def test_pins_come_from_flip_flops() -> None:
     dut = Core(CoreConfig(lines=16, **QUICK))
     rng = np.random.default_rng(1)

@@ -50,6 +50,7 @@ def test_fields_lie_where_the_contract_says() -> None:
     assert OpLayout().size == shift
 
 
+@pytest.mark.slow
 def test_legal_descriptors_are_the_operations_that_exist() -> None:
     dut = OpCheck()
     simulator = Simulator(dut)

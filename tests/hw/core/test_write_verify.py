@@ -97,7 +97,8 @@ def any_targets(rng: np.random.Generator, cfg: WriteVerifyConfig) -> NDArray[np.
 UNEVEN = WriteVerifyConfig(lines=16, setup_cycles=4, verify_cycles=7)
 
 
-@pytest.mark.parametrize("cfg", [QUICK, pytest.param(UNEVEN, marks=pytest.mark.slow)], ids=["quick", "uneven"])
+@pytest.mark.parametrize("cfg", [QUICK, UNEVEN], ids=["quick", "uneven"])
+@pytest.mark.slow
 def test_an_array_of_the_device_pulse_for_pulse(cfg: WriteVerifyConfig) -> None:
     device = load_device("rram-neurram")
     p = replace(SHORT, passes=2, reset_cycles=2) if cfg is QUICK else replace(SHORT, passes=1, set_cycles=3)
@@ -111,7 +112,7 @@ def test_an_array_of_the_device_pulse_for_pulse(cfg: WriteVerifyConfig) -> None:
     assert len(expected.pulses) > 1500
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in range(1, 5))])
 def test_any_registers_and_cells(seed: int) -> None:
     rng = np.random.default_rng(seed)
     cfg = replace(
@@ -146,6 +147,7 @@ def test_waiting_changes_the_time_and_nothing_else(what: str) -> None:
         assert free == cycles(QUICK, p, expected.reads.sum(), expected.pulses)
 
 
+@pytest.mark.slow
 def test_rows_of_an_array_of_64_lines_then_stop() -> None:
     cfg = replace(QUICK, lines=64)
     scales, device = replace(SCALES, lines=64), load_device("rram-neurram")

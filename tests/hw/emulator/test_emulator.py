@@ -63,7 +63,10 @@ def random_table(rng: np.random.Generator, cells: np.ndarray) -> LineTable:
     )
 
 
-@pytest.mark.parametrize(("lanes", "g_bits", "noise", "search_width"), [(8, 8, True, 2), (16, 4, False, 1)])
+@pytest.mark.parametrize(
+    ("lanes", "g_bits", "noise", "search_width"),
+    [pytest.param(8, 8, True, 2, marks=pytest.mark.slow), (16, 4, False, 1)],
+)
 def test_codes_match_the_reference(lanes: int, g_bits: int, noise: bool, search_width: int) -> None:
     cfg = small(lanes=lanes, g_bits=g_bits, noise=noise, search_width=search_width)
     rng = np.random.default_rng(lanes)

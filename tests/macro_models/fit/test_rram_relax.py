@@ -52,6 +52,7 @@ def test_it_reproduces_the_measured_cells(measured: Measurements, time_s: float)
 
 
 @needs_data
+@pytest.mark.slow
 def test_its_constants_are_those_of_a_fit(measured: Measurements) -> None:
     shipped = load_device("rram-relax")
     again = fit_device(measured, name=shipped.name, g_min_uS=1.0, g_max_uS=40.0, temperature=shipped.temperature)
@@ -62,6 +63,7 @@ def test_its_constants_are_those_of_a_fit(measured: Measurements) -> None:
 
 
 @needs_data
+@pytest.mark.slow
 def test_its_temperature_is_that_of_the_bake() -> None:
     columns = {"cell": "1", "t_s": "2", "g_S": "4", "temp_C": "5"}
     bake = read_measurements(BAKE, columns=columns, g_max_uS=240.0, temp_max_C=180.0)

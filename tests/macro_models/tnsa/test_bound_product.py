@@ -35,6 +35,7 @@ def _draw_model(model: TnsaModel, rng: np.random.Generator) -> TnsaModel:
 
 @settings(max_examples=150, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
+@pytest.mark.slow
 def test_a_bound_product_is_that_of_the_core(random_case: Callable[..., Any], seed: int) -> None:
     rng = np.random.default_rng(seed)
     lines = int(rng.choice([16, 64]))

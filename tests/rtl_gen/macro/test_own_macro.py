@@ -199,6 +199,7 @@ def test_simulator_may_ask_for_the_contracts_macro(tmp_path: Path) -> None:
 
 
 @pytest.mark.cosim("iverilog", "cocotb")
+@pytest.mark.slow
 def test_own_macro_gives_the_results_of_its_cells(tmp_path: Path) -> None:
     chip = _chip(tmp_path)
     generate(chip, tmp_path / "out")

@@ -60,7 +60,8 @@ def _alone(core: CoreConfig, name: str, reset: str = "sync") -> dict[str, str]:
     return emit_block(load_chip("tnsa16-core", {"verilog.reset": reset}), CoreTop(core, WRITE), name, "mho_")
 
 
-@pytest.mark.parametrize("reset", ["sync", pytest.param("async_low", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("reset", ["sync", "async_low"])
+@pytest.mark.slow
 def test_file_of_a_block_is_the_same_in_every_assembly(reset: str) -> None:
     chip = load_chip("tnsa16-core", {"verilog.reset": reset})
     alone, seen = _alone(CORE, "mho_core", reset), dict[str, str]()
@@ -82,6 +83,7 @@ def test_instances_of_one_configuration_are_one_module() -> None:
     assert re.findall(r"^  (\w+) (?:silent|asked) \(", texts["quiet"], re.MULTILINE) == ["mho_core", "mho_core"]
 
 
+@pytest.mark.slow
 def test_name_of_another_configuration_does_not_depend_on_the_assembly() -> None:
     other = CoreConfig.from_chip(OTHER)
     both = _quiet(other)

@@ -146,6 +146,7 @@ def test_verilator_has_no_warning(tmp_path: Path) -> None:
     assert run.stderr == ""
 
 
+@pytest.mark.slow
 def test_bytes_do_not_depend_on_the_hash_seed() -> None:
     code = "from tests.rtl_gen.verilog.test_verilog import _emit; print(_emit())"
     outputs = set()

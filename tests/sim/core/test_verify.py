@@ -233,7 +233,7 @@ def fst_signals(path: Path) -> dict[str, int]:
     "simulator",
     [
         pytest.param("verilator", marks=[pytest.mark.cosim, pytest.mark.slow]),
-        pytest.param("icarus", marks=pytest.mark.cosim("iverilog", "vvp", "cocotb")),
+        pytest.param("icarus", marks=[pytest.mark.cosim("iverilog", "vvp", "cocotb"), pytest.mark.slow]),
     ],
 )
 def test_waves_hold_every_signal_of_the_save_file(tmp_path, simulator):

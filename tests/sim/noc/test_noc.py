@@ -69,7 +69,9 @@ def test_a_column_without_reduction() -> None:
 
 
 @pytest.mark.cosim("verilator")
-@pytest.mark.parametrize(("columns", "rows", "contexts"), [(2, 1, 0), (1, 2, 1), (9, 1, 4)])
+@pytest.mark.parametrize(
+    ("columns", "rows", "contexts"), [(2, 1, 0), (1, 2, 1), pytest.param(9, 1, 4, marks=pytest.mark.slow)]
+)
 def test_verilog_of_thin_meshes(tmp_path: Path, columns: int, rows: int, contexts: int) -> None:
     mesh = Mesh(MeshConfig(columns=columns, rows=rows, payload_bits=32, contexts=contexts))
     texts = emit(mesh, name="mho_mesh", prefix="mho_", reset_low=False)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 
 from hw.emulator.pins.draws import NormalDraw
 from hw.emulator.pins.pulse_loads import normal_words
@@ -13,6 +14,7 @@ from tests.hw.emulator.pins.multiplier_bench import WithMultiplier
 LATENCY = 54
 
 
+@pytest.mark.slow
 def test_draws_are_those_of_the_generator_after_as_many_cycles_as_it_says() -> None:
     rng = np.random.default_rng(1)
     dut: Any = WithMultiplier(NormalDraw())

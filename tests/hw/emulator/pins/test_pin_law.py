@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 
 from hw.emulator.pins.law import PulseArithmetic
 from hw.testing import simulate
@@ -87,6 +88,7 @@ async def run(ctx: Any, dut: Any, cell: dict[str, int], z: int, reads: bool) -> 
     assert cycles + 1 == (READ_CYCLES if reads else PULSE_CYCLES)
 
 
+@pytest.mark.slow
 def test_the_hardware_gives_the_bits_of_the_law() -> None:
     rng = np.random.default_rng(3)
     dut: Any = WithMultiplier(PulseArithmetic(VERIFY_BITS))

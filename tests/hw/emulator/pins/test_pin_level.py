@@ -47,7 +47,7 @@ async def convert(ctx: Any, dut: PinLevelCore, loads: list[LoadWord], op: MvmOpe
     return [await get(ctx, dut.o) for _ in range(dut.cfg.core.output_words)]
 
 
-@pytest.mark.parametrize(("lanes", "converters"), [(8, 4), (16, 16)])
+@pytest.mark.parametrize(("lanes", "converters"), [(8, 4), pytest.param(16, 16, marks=pytest.mark.slow)])
 def test_the_core_gives_the_codes_of_a_programmed_core(lanes: int, converters: int) -> None:
     core, model = programmed(16, 8)
     cfg = small(lanes=lanes, converters=converters)

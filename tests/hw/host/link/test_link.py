@@ -104,7 +104,8 @@ def traffic(rng: random.Random, requests: int) -> bytes:
     return data
 
 
-@pytest.mark.parametrize("stall", [0, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("stall", [0, 3])
 def test_hardware_is_the_reference_on_traffic(stall: int) -> None:
     data = traffic(random.Random(stall), 40)
     assert run(data, stall) == expected(data) != b""
