@@ -5,7 +5,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from macro_models.cells.chip import chip_code
 from macro_models.devices.device import Device
+from macro_models.devices.memory import with_chip
 from macro_models.exact.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16
 
 __all__ = ["programmed_uS"]
@@ -15,7 +17,8 @@ KEPT_CELLS, KEPT_DRAWS = 1 << 16, 512
 """
 
 _LOST_STEP = 1
-"""Step of the draws of purpose ``RELAXATION`` that say which cells are lost."""
+"""Step of the draws of purpose ``RELAXATION`` that say which cells are lost; those before and after it say where in
+the distribution of its change a cell is."""
 
 
 def programmed_uS(
@@ -90,9 +93,15 @@ def _from_law(
     draw = {"seed": seed, "core": core, "items": target.size}
     if "programming" in causes:
         codes = _normals(Purpose.PROGRAMMING, **draw).reshape(target.shape)
+        if law.die and law.die[0] > 0.0:
+            codes = with_chip(law.die[0], chip_code(seed, 0), codes)
         g += law.draw(law.programming(), target, codes) * kept
     if change is not None:
-        g += law.draw(change, target, _normals(Purpose.RELAXATION, **draw).reshape(target.shape))
+        place = device.change_codes(
+            time_s, temp_C, lambda k: _normals(Purpose.RELAXATION, step=_LOST_STEP + k if k else 0, **draw),
+            lambda: chip_code(seed, 1),
+        )
+        g += law.draw(change, target, place.reshape(target.shape))
     if change is not None or "programming" in causes:
         g = device.lose(
             np.maximum(g, 0.0), target, time_s if change is not None else law.times_s[0], temp_C,

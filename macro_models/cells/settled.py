@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from macro_models.cells.chip import chip_code
 from macro_models.devices.device import Device
 from macro_models.exact.random import NORMAL_ONE, Purpose, normal_blocks
 
@@ -14,7 +15,7 @@ RELAX_STEP = 9
 """Step of the draws of purpose ``PULSE`` that say where in the distribution of its relaxation a cell is."""
 
 LOST_STEP = 10
-"""The same of the draws that say which cells are lost."""
+"""The same of the draws that say which cells are lost. What follows are further numbers of a cell's place."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,12 +63,12 @@ class SettledCells:
             since = int(waits) * self.wait_s + time_s
             if since <= 0.0 or not chosen.size:
                 continue
-            z, g = self._draw(chosen), self.left_uS[chosen]
+            g = self.left_uS[chosen]
             if device.law.model:
                 change, _ = device.change_quantiles(since, temp_C)
-                moved = device.law.draw(change, g, z)
+                moved = device.law.draw(change, g, self._place(chosen, device, since, temp_C))
             else:
-                moved = device.relaxation_uS(g, since, temp_C) * (z / NORMAL_ONE)
+                moved = device.relaxation_uS(g, since, temp_C) * (self._draw(chosen) / NORMAL_ONE)
             changed[chosen] = device.lose(
                 np.maximum(g + moved, 0.0), g, since, temp_C, lambda cells=chosen: self._draw(cells, LOST_STEP)
             )
@@ -82,6 +83,13 @@ class SettledCells:
         """
         change = self.relaxed_uS(device, time_s, temp_C) - self.relaxed_uS(device, 0.0, temp_C)
         return np.maximum(g_uS + change, 0.0)
+
+    def _place(self, cells: NDArray[np.int64], device: Device, since: float, temp_C: float) -> NDArray[np.integer]:
+        """Where in the distribution of their change ``cells`` are."""
+        return device.change_codes(
+            since, temp_C, lambda k: self._draw(cells, LOST_STEP + k if k else RELAX_STEP),
+            lambda: chip_code(self.seed, 1),
+        )
 
     def _draw(self, cells: NDArray[np.int64], step: int = RELAX_STEP) -> NDArray[np.int64]:
         """Normal codes of ``cells``: eight pulses of a cell share a block."""

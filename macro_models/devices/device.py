@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from macro_models.devices.law import Law, Temperature, node_moments
+from macro_models.devices.memory import mixed, with_chip
 from macro_models.devices.pulse import PulseResponse
 from macro_models.errors import InputError
 
@@ -103,7 +104,19 @@ class ReadNoise:
     """Fluctuation of a cell, drawn anew for each conversion and frozen during it."""
 
     sigma_uS: Polynomial = (0.0,)
-    """Standard deviation in uS, coefficients as in :class:`Relaxation`."""
+    """Standard deviation in uS, coefficients as in :class:`Relaxation`: of white noise, or of all that there is."""
+    telegraph_uS: Polynomial = ()
+    """Standard deviation in uS that random telegraph noise adds, over all cells of a conductance; coefficients as
+    before. Empty: none."""
+    telegraph_fraction: float = 0.0
+    """Fraction of the cells which had it: for the reader, the draws know its variance only."""
+    flicker_uS: Polynomial = ()
+    """Standard deviation in uS that 1/f noise adds in each e-fold of time (the root of the variance that its
+    logarithm multiplies). Empty: none."""
+    flicker_efolds: float = 0.0
+    """Logarithm of the time over which conversions are spread, in units of that of one: what 1/f noise has grown by."""
+    g_ref_uS: float = 0.0
+    """Conductance at which the argument of these polynomials is 1, in uS. 0: that of :class:`Relaxation`."""
     generator: str = "cells"
     """Of :data:`GENERATORS`: the cells, each for itself, or a shift register behind the converters
     (:mod:`macro_models.exact.shift_register`), for which the deviation must be the same at all conductances."""
@@ -179,6 +192,8 @@ class Fit:
     """Device less measurement, mean in uS, for each time and level."""
     residual_std_uS: tuple[tuple[float, ...], ...] = ()
     """Device less measurement, standard deviation in uS, for each time and level."""
+    warnings: tuple[str, ...] = ()
+    """What the data do not show, or the device does not follow, with the reason: one sentence each."""
     source: str = ""
 
 
@@ -279,19 +294,33 @@ class Device:
         lost = self.law.is_lost(self._lost(time_s, temp_C), target_uS, codes())
         return np.where(lost, self.law.lost_uS, g_uS)
 
+    def change_codes(
+        self, time_s: float, temp_C: float, codes: Callable[[int], NDArray[np.integer]], chip: Callable[[], int]
+    ) -> NDArray[np.integer]:
+        """Normal codes that say where in the distribution of its change each cell is after ``time_s`` seconds.
+
+        ``codes(k)`` gives number k of each cell, ``chip()`` that of the chip, all of them kept for its life. For
+        devices with a law only.
+        """
+        at, pulse = self._law_time(time_s, temp_C), self.programming.pulse_s
+        found, share = mixed(self.law.weights_at(at, pulse), codes), self.law.die_at(at, pulse)
+        return with_chip(share, chip(), found) if share > 0.0 else found
+
+    def _law_time(self, time_s: float, temp_C: float) -> float:
+        """The time at the law's temperature that does what ``time_s`` at ``temp_C`` do."""
+        if self.temperature.acts_on != "time":
+            return time_s
+        return time_s * self.temperature.factor(temp_C, self.law.temp_C)
+
     def _lost(self, time_s: float, temp_C: float) -> NDArray[np.float64]:
-        if self.temperature.acts_on == "time":
-            time_s = time_s * self.temperature.factor(temp_C, self.law.temp_C)
-        return self.law.lost_at(time_s, self.programming.pulse_s)
+        return self.law.lost_at(self._law_time(time_s, temp_C), self.programming.pulse_s)
 
     def change_quantiles(self, time_s: float, temp_C: float) -> tuple[NDArray[np.float64], float]:
         """What ``time_s`` seconds at ``temp_C`` add to programmed cells, and what they keep of the programming error.
 
         Quantiles in uS, of shape (levels, nodes of the law), and a share. For devices with a law only.
         """
-        factor = self.temperature.factor(temp_C, self.law.temp_C)
-        if self.temperature.acts_on == "time":
-            time_s = time_s * factor
+        factor, time_s = self.temperature.factor(temp_C, self.law.temp_C), self._law_time(time_s, temp_C)
         change = self.law.change(time_s, self.programming.pulse_s)
         kept = self.law.kept_at(time_s, self.programming.pulse_s)
         return (change * factor, kept) if self.temperature.acts_on == "change" else (change, kept)
@@ -325,8 +354,16 @@ class Device:
         return added
 
     def read_noise_uS(self, g_uS: ArrayLike) -> NDArray[np.float64]:
-        """Standard deviation of a cell of conductance ``g_uS`` in one conversion, in uS."""
-        return _evaluate(self.read_noise.sigma_uS, self._relative(g_uS))
+        """Standard deviation of a cell of conductance ``g_uS`` in one conversion, of all kinds of noise, in uS."""
+        noise = self.read_noise
+        r = self._relative(g_uS)
+        if noise.g_ref_uS > 0.0:
+            r = np.clip(np.asarray(g_uS, dtype=np.float64) / noise.g_ref_uS, 0.0, 1.0)
+        white = _evaluate(noise.sigma_uS, r)
+        if not noise.telegraph_uS and not noise.flicker_uS:
+            return white
+        slow = _evaluate(noise.flicker_uS or (0.0,), r) ** 2 * noise.flicker_efolds
+        return np.sqrt(white**2 + _evaluate(noise.telegraph_uS or (0.0,), r) ** 2 + slow)
 
     def warnings(self, time_s: float, temp_C: float) -> list[str]:
         """One sentence for each condition that lies outside the device's data, with the range of the data."""

@@ -2,7 +2,8 @@
 
 A quantile function is held at nodes that are equally spaced in the standard normal variable z, from -4.5 to 4.5, and
 is linear between them: a normal law is exact. 37 nodes hold smooth laws, 145 such as jump between two humps. A cell
-has one z for all times, so that it moves coherently. Between two levels quantiles are linear in the target, between
+has one z for all times, so that it moves coherently, unless the law says how the order of the cells changes
+(:mod:`macro_models.devices.memory`). Between two levels quantiles are linear in the target, between
 two times in the logarithm of time. All of it is + - * / of doubles in a fixed order on tables that are rounded to
 2**-20 uS, so that a draw is the same on every machine.
 """
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erf, erfc
 
+from macro_models.devices.memory import between
 from macro_models.exact.random import NORMAL_ONE, NORMAL_TABLE
 
 __all__ = ["NODES", "Law", "Temperature", "mixture_quantile", "node_moments", "node_z", "two_sided"]
@@ -114,6 +116,14 @@ def two_sided(
     return shift + np.concatenate([below, above], axis=-1)
 
 
+def _outwards(quantiles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Quantiles at the nodes, each no nearer to the median than those between: unchanged if they do not cross."""
+    middle = quantiles.shape[-1] // 2
+    below = np.minimum.accumulate(quantiles[..., middle::-1], axis=-1)[..., ::-1]
+    above = np.maximum.accumulate(quantiles[..., middle:], axis=-1)
+    return np.concatenate([below, above[..., 1:]], axis=-1)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Temperature:
     """How temperature speeds up or enlarges what happens after programming (Arrhenius)."""
@@ -179,6 +189,16 @@ class Law:
     """Conductance of lost cells, in uS."""
     quantiles_uS: tuple[Rows, ...] = ()
     """Quantiles at the nodes (``empirical``), in uS."""
+    onset_s: float = 0.0
+    """Scale of time on which the change sets in, in seconds: between rows the law is linear in ``ln(1 + t / onset_s)``,
+    t from the first row on. 0: linear in the logarithm of time, and before the second row the width of a pulse
+    counts."""
+    memory: Rows = ()
+    """For each time the weights of independent normal numbers of a cell, squares of which sum to 1, that say where in
+    the distribution it is (see :mod:`macro_models.devices.memory`). Empty: one number for all times."""
+    die: tuple[float, ...] = ()
+    """For each time the share, 0..1, of the variance of that number which all cells of a chip have in common. Empty:
+    none."""
     source: str = ""
 
     @cached_property
@@ -199,15 +219,15 @@ class Law:
     def change(self, time_s: float, pulse_s: float) -> NDArray[np.float64]:
         """Quantiles of what ``time_s`` seconds added, in uS, of shape (levels, nodes).
 
-        Before the first row after programming it grows with the logarithm of time, counted in pulses of ``pulse_s``;
-        after the last row it goes on as between the last two.
+        It begins with nothing at the first row and goes on after the last as before it; there quantiles that would
+        cross are held apart from the median outwards.
         """
         rows, weight = self._between(time_s, pulse_s)
         if rows[1] == 0:
             return np.zeros_like(self.table[0])
         end = self.table[rows[1]] * weight
         whole = end if rows[0] == 0 else self.table[rows[0]] * (1.0 - weight) + end
-        return np.maximum.accumulate(whole, axis=-1)
+        return _outwards(whole)
 
     def kept_at(self, time_s: float, pulse_s: float) -> float:
         """Share of the error of programming that is still there."""
@@ -237,17 +257,35 @@ class Law:
         at = np.rint(part * 65536.0).astype(np.int64)
         return (at > 0) & ((at >= 65536) | (codes < NORMAL_TABLE[np.minimum(at, 65535)]))
 
+    def weights_at(self, time_s: float, pulse_s: float) -> tuple[float, ...]:
+        """Weights of a cell's normal numbers (see :attr:`memory`); those of the nearest row before and after all."""
+        if not self.memory:
+            return (1.0,)
+        (first, second), weight = self._between(time_s, pulse_s)
+        return between(self.memory[first or second], self.memory[second], min(weight, 1.0))
+
+    def die_at(self, time_s: float, pulse_s: float) -> float:
+        """Share of the variance that the cells of a chip have in common, on a grid of 2**-20."""
+        if not self.die:
+            return 0.0
+        (first, second), weight = self._between(time_s, pulse_s)
+        weight = min(weight, 1.0)
+        share = self.die[first or second] * (1.0 - weight) + self.die[second] * weight
+        return round(share * _GRID) / _GRID
+
     def _between(self, time_s: float, pulse_s: float) -> tuple[tuple[int, int], float]:
         """Two rows and the weight of the second, on a grid of 2**-20; beyond 1 after the last row."""
         start, times = self.times_s[0], self.times_s
         if time_s <= start or len(times) < 2:
             return (0, 0), 0.0
-        if time_s <= times[1]:
-            weight = math.log1p((time_s - start) / pulse_s) / math.log1p((times[1] - start) / pulse_s)
-            return (0, 1), round(weight * _GRID) / _GRID
         later = next((k for k, t in enumerate(times) if t >= time_s), len(times) - 1)
         first = later - 1
-        if first == 0:  # a single row after programming: it grows on from programming
+        if self.onset_s > 0.0:
+            if time_s > times[-1]:  # the trend of a decade: rows that are close by have none
+                first = max(k for k in range(len(times) - 1) if k == 0 or times[k] <= 0.1 * times[-1])
+            asked, one, two = (math.log1p((t - start) / self.onset_s) for t in (time_s, times[first], times[later]))
+            weight = (asked - one) / (two - one)
+        elif first == 0:  # of a single row after programming also beyond: it grows on from programming
             weight = math.log1p((time_s - start) / pulse_s) / math.log1p((times[1] - start) / pulse_s)
         else:
             weight = math.log(time_s / times[first]) / math.log(times[later] / times[first])

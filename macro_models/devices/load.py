@@ -19,6 +19,7 @@ from macro_models.devices.device import (
     Stuck,
 )
 from macro_models.devices.law import NODES, Law, Temperature
+from macro_models.devices.memory import MOST_WEIGHTS
 from macro_models.devices.pulse import PulseResponse
 from macro_models.errors import InputError
 from macro_models.files import FileKind, extending, read_text, read_toml
@@ -85,6 +86,9 @@ _SPEC = {
         "quantiles_uS": ListOf(ListOf(ListOf(_CHANGE))),
         "lost": ListOf(ListOf(Number(0.0, 1.0))),
         "lost_uS": _CONDUCTANCE,
+        "onset_s": Number(0.0, 1e11),
+        "memory": ListOf(ListOf(Number(-1.0, 1.0), least=1)),
+        "die": ListOf(Number(0.0, 1.0)),
     },
     "temperature": {
         "acts_on": Choice(("", "time", "change")),
@@ -102,8 +106,17 @@ _SPEC = {
         **{key: ListOf(Number(-1e11, 1e11)) for key in _FIT_LISTS},
         "residual_mean_uS": ListOf(ListOf(_CHANGE)),
         "residual_std_uS": ListOf(ListOf(_CHANGE)),
+        "warnings": ListOf(TEXT),
     },
-    "read_noise": {"sigma_uS": _COEFFICIENTS, "generator": Choice(GENERATORS)},
+    "read_noise": {
+        "sigma_uS": _COEFFICIENTS,
+        "telegraph_uS": ListOf(Number(-1e9, 1e9)),
+        "telegraph_fraction": Number(0.0, 1.0),
+        "flicker_uS": ListOf(Number(-1e9, 1e9)),
+        "flicker_efolds": Number(0.0, 1e3),
+        "g_ref_uS": Number(0.0, 1e6),
+        "generator": Choice(GENERATORS),
+    },
     "stuck": {"fraction": Number(0.0, 1.0), "values_uS": ListOf(_CONDUCTANCE, least=1)},
     "pulse": {
         **dict.fromkeys(
@@ -214,7 +227,10 @@ def _check_whole(device: Device, where: str) -> None:
         raise InputError(
             f"{where}: range.g_min_uS must be at most g_max_uS = {limits.g_max_uS:g}, not {limits.g_min_uS:g}"
         )
-    if device.read_noise.generator == "lfsr" and len(device.read_noise.sigma_uS) > 1:
+    noise = device.read_noise
+    if noise.generator == "lfsr" and (noise.telegraph_uS or noise.flicker_uS):
+        raise InputError(f"{where}: read_noise.generator must be cells where telegraph_uS or flicker_uS are given")
+    if noise.generator == "lfsr" and len(noise.sigma_uS) > 1:
         raise InputError(
             f"{where}: read_noise.sigma_uS must be one number where a shift register makes the noise, the same for all "
             f"conductances, not {shown(device.read_noise.sigma_uS)}"
@@ -238,6 +254,10 @@ def _check_law(law: Law, where: str) -> None:
             raise InputError(f"{where}: law.{key} must not be empty and must increase, not {shown(values)}")
     if len(law.kept) != len(law.times_s):
         raise InputError(f"{where}: law.kept must have {len(law.times_s)} entries as times_s, not {len(law.kept)}")
+    if law.die and len(law.die) != len(law.times_s):
+        raise InputError(f"{where}: law.die must have {len(law.times_s)} entries as times_s, not {len(law.die)}")
+    if law.memory:
+        _check_memory(law, where)
     parametric = ("shift_uS", "low_uS", "high_uS", "low_tail", "high_tail", "low_ratio", "high_ratio")
     keys = parametric if law.model == "parametric" else ("quantiles_uS",)
     for key in (*keys, "lost") if law.lost else keys:
@@ -264,6 +284,20 @@ def _check_law(law: Law, where: str) -> None:
             raise InputError(f"{where}: law.{side}_ratio must be 0 or at least 1")
         if any(tail > 1.0 <= ratio for tail, ratio in zip(tails, ratios, strict=False)):
             raise InputError(f"{where}: law.{side}_tail must be at most 1 where law.{side}_ratio is not 0")
+
+
+def _check_memory(law: Law, where: str) -> None:
+    """Refuse weights that would change the law of a single time."""
+    counts = {len(row) for row in law.memory}
+    if len(law.memory) != len(law.times_s) or len(counts) != 1 or max(counts) > MOST_WEIGHTS:
+        raise InputError(
+            f"{where}: law.memory must have {len(law.times_s)} rows, one for each time, of as many weights, at most "
+            f"{MOST_WEIGHTS}"
+        )
+    for t, row in enumerate(law.memory):
+        power = sum(weight * weight for weight in row)
+        if abs(power - 1.0) > 1e-3:
+            raise InputError(f"{where}: law.memory[{t}] must have squares that sum to 1, not {power:.4g}")
 
 
 def _find(name_or_path: str | os.PathLike[str]) -> Path:

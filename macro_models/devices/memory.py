@@ -1,0 +1,59 @@
+"""Where a cell is in the distribution of the device, as time goes on.
+
+Cells do not keep their rank: one that moved up in the first second need not be above the others a day later. A law
+may therefore hold, for each of its times, weights of several independent normal numbers of a cell; their squares sum
+to 1, so that each time has the same distribution as with a single number. Between two times the weights are linear
+and scaled to the same sum. What the cells of one chip have in common is one more number, the same for all of them.
+
+Sums run in a fixed order over doubles on a grid of 2**-20, roots are those of IEEE, and the result is rounded to the
+codes of :mod:`macro_models.exact.random`: every machine draws the same.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["MOST_WEIGHTS", "between", "mixed", "with_chip"]
+
+MOST_WEIGHTS = 32
+"""Independent numbers of a cell."""
+
+_GRID = float(1 << 20)
+_MOST = 18431  # just below 4.5 standard deviations, the end of the quantile functions
+
+Codes = NDArray[np.integer]
+
+
+def between(first: Sequence[float], second: Sequence[float], weight: float) -> tuple[float, ...]:
+    """Weights between those of two times, ``weight`` (0..1) of the way, with squares that sum to 1."""
+    mixed = [a * (1.0 - weight) + b * weight for a, b in zip(first, second, strict=True)]
+    power = 0.0
+    for value in mixed:
+        power += value * value
+    if power < 1e-12:  # two opposite ones: none is nearer
+        return tuple(second)
+    size = math.sqrt(power)
+    return tuple(round(value / size * _GRID) / _GRID for value in mixed)
+
+
+def mixed(weights: Sequence[float], codes: Callable[[int], Codes]) -> Codes:
+    """Normal codes of cells from independent ones: ``codes(k)`` of number k, of shape (cells,)."""
+    if len(weights) == 1 and weights[0] == 1.0:
+        return codes(0)
+    total: NDArray[np.float64] | None = None
+    for k, weight in enumerate(weights):
+        if weight != 0.0:
+            part = codes(k).astype(np.float64) * weight
+            total = part if total is None else total + part
+    assert total is not None  # the squares sum to 1
+    return np.clip(np.rint(total), -_MOST, _MOST).astype(np.int64)
+
+
+def with_chip(share: float, chip: int, codes: Codes) -> Codes:
+    """Normal codes of which the part ``share`` (0..1) of the variance is that of the whole chip, ``chip``."""
+    if share <= 0.0:
+        return codes
+    own, common = math.sqrt(1.0 - share), math.sqrt(share) * chip
+    return np.clip(np.rint(codes.astype(np.float64) * own + common), -_MOST, _MOST).astype(np.int64)
