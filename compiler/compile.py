@@ -108,7 +108,7 @@ def compile_model(
         chip=chip, device=device, options=options, model=net, program=result.program,
         cores=tuple(_image(placement, k, result.targets[k], chip) for k in range(placement.cores)),
         calibration={
-            "cores_least": placement.least, "samples": result.images, "sha256": digest,
+            "cores_least": placement.least, "cores_bound": placement.bound, "samples": result.images, "sha256": digest,
             "time_s": representative_time(device, options),
             "errors": list(result.errors), "cycles": list(result.cycles),
             "slices": slices, "slice_bits": list(result.slice_bits), "clipped": list(result.clipped),

@@ -1,13 +1,13 @@
 """Placement: which rows and columns of which core hold the weights of each layer.
 
 A layer of ``inputs`` x ``outputs`` weights needs that many rows and columns of a core. Layers larger than a core are
-cut into row segments, whose partial sums are added digitally, and column segments. The rectangles are packed on
-shelves: rows side by side on one shelf share rows, which costs nothing, since one product uses one rectangle at
-a time and its word-line mask keeps the others' rows from loading its columns. A core has eight masks of each kind,
+cut into row segments, whose partial sums are added digitally, and column segments. The rectangles are packed
+(:mod:`compiler.mapping.pack`): those side by side share rows, which costs nothing, since one product uses one rectangle
+at a time and its word-line mask keeps the others' rows from loading its columns. A core has eight masks of each kind,
 which limits the rectangles that it takes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.mapping.block import Block
+from compiler.mapping.bound import least_cores
 from compiler.mapping.faults import FaultMaps
+from compiler.mapping.pack import MASKS, SHELVES, Core, Rectangle, best_packing
 from macro_models.cell_map import CellMap
 from macro_models.errors import InputError, argument
 
 __all__ = ["MASKS", "Placement", "SkipMaps", "place"]
-
-MASKS = 8
-"""Word-line masks, and masks of converted lines, that a core holds."""
 
 DEFAULT_COPIES = 16
 """Columns of one output, and rows of one input on average, at most."""
@@ -37,7 +36,8 @@ SkipMaps = Mapping[int, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
 class Placement:
     """Where everything is.
 
-    ``blocks`` are in the order of execution; ``cores`` is how many instances are taken, ``least`` how many would do;
+    ``blocks`` are in the order of execution; ``cores`` is how many instances are taken, ``least`` how many would do
+    and ``bound`` below how many nothing does (:mod:`compiler.mapping.bound`): if both are equal, that is proven.
     ``rows`` is how many row pairs each layer has: at least its inputs, and more where large weights are spread over
     several rows. ``faults`` are cells that the weights have to live with.
     """
@@ -45,6 +45,7 @@ class Placement:
     cell_map: CellMap
     cores: int
     least: int
+    bound: int
     rows: tuple[int, ...]
     blocks: tuple[Block, ...]
     skip: SkipMaps
@@ -97,54 +98,6 @@ class _Size:
         return self.inputs * self.outputs * self.slices / self.cells
 
 
-@dataclass(frozen=True)
-class _Rectangle:
-    layer: int
-    first: int
-    height: int
-    first_output: int
-    outputs: int
-    copies: int
-    slices: int
-
-    @property
-    def width(self) -> int:
-        return self.outputs * self.copies * self.slices
-
-
-@dataclass
-class _Shelf:
-    top: int
-    height: int
-    used: int = 0
-
-
-@dataclass
-class _Core:
-    """Free rows and columns of a core while it is packed."""
-
-    rows: NDArray[np.int32]
-    columns: NDArray[np.int32]
-    shelves: list[_Shelf] = field(default_factory=list)
-    taken: list[tuple[_Rectangle, int, int]] = field(default_factory=list)
-
-    def put(self, r: _Rectangle) -> bool:
-        """Puts a rectangle on the first shelf with room, or on a new one."""
-        if len(self.taken) == MASKS:
-            return False
-        for shelf in self.shelves:
-            if shelf.height >= r.height and shelf.used + r.width <= len(self.columns):
-                self.taken.append((r, shelf.top, shelf.used))
-                shelf.used += r.width
-                return True
-        top = sum(s.height for s in self.shelves)
-        if top + r.height > len(self.rows) or r.width > len(self.columns):
-            return False
-        self.shelves.append(_Shelf(top, r.height, r.width))
-        self.taken.append((r, top, 0))
-        return True
-
-
 def place(
     shapes: Sequence[tuple[int, int]],
     cell_map: CellMap,
@@ -156,7 +109,7 @@ def place(
     cores: int | None = None,
     noise: Sequence[float] | None = None,
 ) -> Placement:
-    """Places layers of the shapes (inputs, outputs) on as few cores as the shelves allow.
+    """Places layers of the shapes (inputs, outputs) on as few cores as are found to do.
 
     With ``copies`` above 1, cells that would stay free serve too, without more cores or more products: a layer is
     repeated in free columns, whose average has less of the noise of cells and converters, and its inputs may take
@@ -167,8 +120,10 @@ def place(
     ``faults`` are what is known of each core: its dead lines are skipped, and lines with fewer faulty cells are taken
     first.
 
-    ``cores`` is how many the chip has. If they do not suffice, the host schedules instances of cores, and then growing
-    layers may take more of them, up to one for each rectangle: for no more products.
+    ``cores`` is how many the chip has. Layers that grow lie on shelves, which may take more cores than the least, if
+    the chip has those: a tight packing leaves no room for copies. If the least does not suffice, the host schedules
+    instances of cores, and then growing layers may take more of them, up to one for each rectangle: for no more
+    products. None: as few as are found to do.
 
     ``noise`` is what each layer with one cell a weight adds to the variance of the network's outputs, up to a common
     factor; None if all add alike. Cells go where they lower it most.
@@ -188,27 +143,33 @@ def place(
             f"compile option {argument('slices')} is {max(slices)}, but a core has {free.fewest_columns} usable columns"
         )
     sizes = [_Size(shape[0], shape[0], shape[1], 1, count) for shape, count in zip(shapes, slices, strict=True)]
-    packed = _pack(sizes, free)
+    packer, packed, bound = _fewest(sizes, free)
     least = len(packed)
     noise = [1.0] * len(sizes) if noise is None else noise
     most = DEFAULT_COPIES if copies is None else copies
-    # Small layers first, all alike up to some number of copies, then each as it gains: which is best, shows.
     limit = least
-    if cores is not None and limit > cores:
-        limit = max(limit, len(_rectangles(sizes, free)))
+    if cores is not None and most > 1:
+        shelved = _Packer(free).on_shelves(sizes)
+        if least > cores or len(shelved) <= cores:
+            packer, packed, limit = _Packer(free), shelved, len(shelved)
+        else:
+            limit = cores
+    if cores is not None and least > cores:
+        limit = max(limit, len(packer.rectangles(sizes)))
+    # Small layers first, all alike up to some number of copies, then each as it gains: which is best, shows.
     tries = [
-        _fill(*_grow_alike(sizes, packed, free, first, limit), free, most, limit, noise)
+        _fill(*_grow_alike(sizes, packed, packer, first, limit), packer, most, limit, noise)
         for first in ALIKE
         if first <= most
     ]
     sizes, packed = min(tries, key=lambda t: sum(n * size.variance for n, size in zip(noise, t[0], strict=True)))
     return Placement(
-        cell_map=cell_map, cores=len(packed), least=least, blocks=_blocks(packed), skip=skip, faults=faults,
-        rows=tuple(size.rows for size in sizes),
+        cell_map=cell_map, cores=len(packed), least=least, bound=bound, blocks=_blocks(packed), skip=skip,
+        faults=faults, rows=tuple(size.rows for size in sizes),
     )
 
 
-_Packing = tuple[list["_Size"], list["_Core"]]
+_Packing = tuple[list["_Size"], list[Core]]
 
 
 def _grown(size: "_Size", step: int, free: "_FreeLines") -> list["_Size"]:
@@ -223,15 +184,15 @@ def _grown(size: "_Size", step: int, free: "_FreeLines") -> list["_Size"]:
     return []
 
 
-def _grow_alike(sizes: list["_Size"], packed: list["_Core"], free: "_FreeLines", most: int, limit: int) -> _Packing:
+def _grow_alike(sizes: list["_Size"], packed: list[Core], packer: "_Packer", most: int, limit: int) -> _Packing:
     """All layers grow in turns, small ones first, on at most ``limit`` cores."""
     order = sorted(range(len(sizes)), key=lambda k: sizes[k].inputs * sizes[k].outputs)
     for step in range(2, 2 * most + 1):
         for layer in order:
             # Half a copy more of the rows at every step, one more of the columns at every other one.
-            for grown in _grown(sizes[layer], step, free):
+            for grown in _grown(sizes[layer], step, packer.free):
                 trial = [grown if k == layer else size for k, size in enumerate(sizes)]
-                result = _pack(trial, free)
+                result = packer.pack(trial)
                 if len(result) <= limit:
                     sizes, packed = trial, result
                     break
@@ -239,7 +200,7 @@ def _grow_alike(sizes: list["_Size"], packed: list["_Core"], free: "_FreeLines",
 
 
 def _fill(
-    sizes: list["_Size"], packed: list["_Core"], free: "_FreeLines", most: int, limit: int, noise: Sequence[float]
+    sizes: list["_Size"], packed: list[Core], packer: "_Packer", most: int, limit: int, noise: Sequence[float]
 ) -> _Packing:
     """Layers grow as long as they can: that one first whose noise falls most for the cells that it takes.
 
@@ -250,7 +211,7 @@ def _fill(
         candidates = []
         for layer, kind in sorted(moves):
             size = sizes[layer]
-            grown = _larger(size, kind, free, most)
+            grown = _larger(size, kind, packer.free, most)
             if grown is None:
                 moves.discard((layer, kind))
                 continue
@@ -260,7 +221,7 @@ def _fill(
             break
         _, layer, kind, grown = max(candidates, key=lambda c: c[0])
         trial = [grown if k == layer else size for k, size in enumerate(sizes)]
-        result = _pack(trial, free)
+        result = packer.pack(trial)
         if len(result) <= limit:
             sizes, packed = trial, result
         else:
@@ -294,7 +255,7 @@ class _FreeLines:
         if not self.fewest_rows or not self.fewest_columns:
             raise InputError("skip maps leave a core without a usable row pair or column")
 
-    def core(self, index: int) -> _Core:
+    def core(self, index: int) -> Core:
         bit, source = (np.asarray(m, dtype=bool) for m in self.skip.get(index, _none_dead(self.cell_map)))
         rows = np.flatnonzero(self.cell_map.per_row(bit) == 0).astype(np.int32)
         columns = np.flatnonzero(~source).astype(np.int32)
@@ -302,7 +263,7 @@ class _FreeLines:
             in_rows, in_columns = self.faults[index].counts(self.cell_map)
             rows = rows[np.argsort(in_rows[rows], kind="stable")]
             columns = columns[np.argsort(in_columns[columns], kind="stable")]
-        return _Core(rows, columns)
+        return Core(rows, columns)
 
 
 def _none_dead(cell_map: CellMap) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -310,32 +271,66 @@ def _none_dead(cell_map: CellMap) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]
     return np.zeros(driven, dtype=bool), np.zeros(converted, dtype=bool)
 
 
-def _rectangles(sizes: Sequence[_Size], free: _FreeLines) -> list[_Rectangle]:
-    result = []
-    for layer, size in enumerate(sizes):
-        for first, height in _segments(size.rows, free.fewest_rows):
-            for start, width in _segments(size.outputs, free.fewest_columns // size.slices):
-                result.append(_Rectangle(layer, first, height, start, width, size.copies, size.slices))
-    return result
+@dataclass(frozen=True)
+class _Packer:
+    """Cuts layers into rectangles and packs them, in one way whatever their sizes.
+
+    ``even``: segments of one layer are nearly equal, else all but the last are as large as can be. ``put`` packs
+    rectangles, None for shelves.
+    """
+
+    free: _FreeLines
+    even: bool = True
+    put: Callable[[Sequence[Rectangle]], list[Core]] | None = None
+
+    def on_shelves(self, sizes: Sequence[_Size]) -> list[Core]:
+        """Cores that hold all layers on shelves."""
+        return SHELVES.pack(SHELVES.sort(self.rectangles(sizes)), self.free.core)[0]
+
+    def rectangles(self, sizes: Sequence[_Size]) -> list[Rectangle]:
+        """The rectangles of all layers: as few as can be."""
+        result, cut = [], _even if self.even else _full
+        for layer, size in enumerate(sizes):
+            for first, height in cut(size.rows, self.free.fewest_rows):
+                for start, width in cut(size.outputs, self.free.fewest_columns // size.slices):
+                    result.append(Rectangle(layer, first, height, start, width, size.copies, size.slices))
+        return result
+
+    def pack(self, sizes: Sequence[_Size]) -> list[Core]:
+        """Cores that hold all layers."""
+        return self.on_shelves(sizes) if self.put is None else self.put(self.rectangles(sizes))
 
 
-def _segments(size: int, most: int) -> list[tuple[int, int]]:
+def _even(size: int, most: int) -> list[tuple[int, int]]:
     """Cuts ``size`` into as few pieces of at most ``most`` as possible, nearly equal: (start, length)."""
     pieces = -(-size // most)
     edges = [size * k // pieces for k in range(pieces + 1)]
     return [(a, b - a) for a, b in pairwise(edges)]
 
 
-def _pack(sizes: Sequence[_Size], free: _FreeLines) -> list[_Core]:
-    cores: list[_Core] = []
-    for r in sorted(_rectangles(sizes, free), key=lambda r: -r.height):
-        if not any(core.put(r) for core in cores):
-            cores.append(free.core(len(cores)))
-            cores[-1].put(r)
-    return cores
+def _full(size: int, most: int) -> list[tuple[int, int]]:
+    """Cuts ``size`` into pieces of ``most`` and what is left: (start, length)."""
+    return [(start, min(most, size - start)) for start in range(0, size, most)]
 
 
-def _blocks(cores: Sequence[_Core]) -> tuple[Block, ...]:
+def _fewest(sizes: Sequence[_Size], free: _FreeLines) -> tuple[_Packer, list[Core], int]:
+    """The way of packing that takes the fewest cores, those cores, and a bound: with either cut no fewer will do."""
+    best: tuple[_Packer, list[Core]] | None = None
+    bounds: list[int] = []
+    shape = free.cell_map.rows, free.cell_map.shape[1]
+    for even in (True, False):
+        packer = _Packer(free, even)
+        rectangles = packer.rectangles(sizes)
+        bounds.append(least_cores(rectangles, free.core, shape))
+        if best is None or bounds[-1] < len(best[1]):
+            put, packed = best_packing(rectangles, free.core, bounds[-1])
+            if best is None or len(packed) < len(best[1]):
+                best = replace(packer, put=put), packed
+    assert best is not None
+    return *best, min(bounds)
+
+
+def _blocks(cores: Sequence[Core]) -> tuple[Block, ...]:
     blocks = []
     for index, core in enumerate(cores):
         heights: list[tuple[int, int]] = []

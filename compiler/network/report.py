@@ -14,7 +14,8 @@ __all__ = ["summarise"]
 def summarise(network: Network) -> dict[str, Any]:
     """Figures of a network as plain numbers, strings, lists and dicts.
 
-    Keys: ``cores`` that are taken, ``cores_least`` (that would do, None if unknown), ``schedule``, ``cells_used``,
+    Keys: ``cores`` that are taken, ``cores_least`` (that would do, None if unknown),
+    ``cores_bound`` (proven: fewer do not do, None if unknown), ``schedule``, ``cells_used``,
     ``cells``, ``utilisation`` (0..1), ``mvms_per_image``, ``cycles_worst`` and ``cycles_mean`` (per image, products one
     after the other; mean of the calibration inputs), ``microseconds_mean``, ``layers`` (a list of dicts with name,
     inputs, outputs, relu, copies, slices (sets of cells of a weight), slice_bits (by which a slice counts more than
@@ -36,6 +37,7 @@ def summarise(network: Network) -> dict[str, Any]:
         "device": network.device.name,
         "cores": len(network.cores),
         "cores_least": network.calibration.get("cores_least"),
+        "cores_bound": network.calibration.get("cores_bound"),
         "schedule": network.schedule,
         "cells_used": used,
         "cells": cells,

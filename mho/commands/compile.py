@@ -208,6 +208,9 @@ def summary_lines(summary: dict[str, Any]) -> tuple[str, str]:
     taken = f"{cores} core{'' if cores == 1 else 's'}"
     if least is not None and least < cores:
         taken += f", of which {least} would do"
+    bound = summary.get("cores_bound")
+    if least is not None and bound is not None and bound < least:
+        taken += f" (no fewer than {bound}, by proof)"
     size = (
         f"{summary['model']} on {summary['chip']} with {summary['device']}: {taken} "
         f"(schedule: {summary['schedule']}), {summary['utilisation']:.1%} of {summary['cells']:,} cells"

@@ -1,0 +1,134 @@
+"""Packing of rectangles against exhaustive search, and the bound below which nothing goes."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compiler.mapping.bound import least_cores
+from compiler.mapping.pack import MASKS, SHELVES, Core, Rectangle, best_packing
+from compiler.mapping.place import place
+from macro_models.tnsa.cell_map import DifferentialPairs
+
+Shape = tuple[int, int]
+
+
+def empty(shape: Shape, _number: int = 0) -> Core:
+    return Core(np.arange(shape[0], dtype=np.int32), np.arange(shape[1], dtype=np.int32))
+
+
+def rectangles(sizes: Sequence[Shape]) -> list[Rectangle]:
+    return [Rectangle(k, 0, h, 0, w, 1, 1) for k, (h, w) in enumerate(sizes)]
+
+
+def packed(sizes: Sequence[Shape], shape: Shape) -> tuple[list[Core], int]:
+    """The cores, whose rectangles are checked to be those given and disjoint, and the bound."""
+    given_, new = rectangles(sizes), partial(empty, shape)
+    bound = least_cores(given_, new, shape)
+    cores = best_packing(given_, new, bound)[1]
+    assert sorted(r.layer for core in cores for r, _, _ in core.taken) == list(range(len(sizes)))
+    for core in cores:
+        held = np.zeros(shape, dtype=int)
+        for r, top, left in core.taken:
+            assert top + r.height <= shape[0]
+            assert left + r.width <= shape[1]
+            held[top : top + r.height, left : left + r.width] += 1
+        assert held.max() == 1
+        assert len(core.taken) <= MASKS
+    return cores, bound
+
+
+def fits(sizes: list[Shape], shape: Shape, held: list[int]) -> bool:
+    """Whether all rectangles fit into the free cells of cores, bit masks, wherever they lie: every place is tried."""
+    if not sizes:
+        return True
+    (h, w), *rest = sizes
+    tried: set[int] = set()
+    for k, cells in enumerate(held):
+        if cells in tried:
+            continue
+        tried.add(cells)
+        for top in range(shape[0] - h + 1):
+            for left in range(shape[1] - w + 1):
+                taken = sum(((1 << w) - 1) << left + shape[1] * row for row in range(top, top + h))
+                if not cells & taken and fits(rest, shape, [*held[:k], cells | taken, *held[k + 1 :]]):
+                    return True
+    return False
+
+
+def exhaustive(sizes: Sequence[Shape], shape: Shape) -> int:
+    """The least number of cores."""
+    ordered = sorted(sizes, key=lambda s: -s[0] * s[1])
+    return next(n for n in range(1, len(sizes) + 1) if fits(ordered, shape, [0] * n))
+
+
+small = st.lists(st.tuples(st.integers(1, 4), st.integers(1, 5)), min_size=1, max_size=6)
+
+
+@given(sizes=small)
+@settings(max_examples=150, deadline=None)
+def test_the_least_is_that_of_an_exhaustive_search(sizes: list[Shape]) -> None:
+    cores, bound = packed(sizes, (4, 5))
+    least = exhaustive(sizes, (4, 5))
+    assert bound <= least
+    assert len(cores) == least
+
+
+def test_tighter_than_shelves() -> None:
+    """A tall one beside two flat ones, one above the other: two shelves do not hold them."""
+    sizes = [(8, 4), (4, 12), (4, 12)]
+    assert len(SHELVES.pack(SHELVES.sort(rectangles(sizes)), partial(empty, (8, 16)))[0]) == 2
+    cores, bound = packed(sizes, (8, 16))
+    assert len(cores) == bound == 1
+
+
+@given(data=st.data(), count=st.integers(1, 3))
+@settings(max_examples=100)
+def test_nothing_goes_below_the_bound(data: st.DataObject, count: int) -> None:
+    """Rows and columns need not be neighbours: whatever lies in some cores has a bound of at most their number."""
+    rng, shape = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1))), (6, 9)
+    sizes: list[Shape] = []
+    for _ in range(count):
+        held = np.zeros(shape, dtype=bool)
+        for _ in range(MASKS):
+            rows = rng.choice(shape[0], rng.integers(1, shape[0] + 1), replace=False)
+            columns = np.flatnonzero(~held[rows].any(axis=0))
+            if len(columns):
+                columns = rng.choice(columns, rng.integers(1, len(columns) + 1), replace=False)
+                held[np.ix_(rows, columns)] = True
+                sizes.append((len(rows), len(columns)))
+    assert packed(sizes, shape)[1] <= count
+
+
+@pytest.mark.parametrize(
+    ("sizes", "least"),
+    [
+        ([(1, 1)] * 17, 3),  # eight masks a core
+        ([(4, 9)] * 3, 3),  # higher than half and wider than half: one a core
+        ([(4, 4)] * 5, 3),  # two side by side
+        ([(3, 9)] * 3, 2),
+        ([(6, 3), (6, 3), (2, 3), (2, 3), (2, 3)], 1),
+    ],
+)
+def test_bounds_that_are_reached(sizes: list[Shape], least: int) -> None:
+    cores, bound = packed(sizes, (6, 9))
+    assert len(cores) == bound == least
+
+
+def test_a_core_with_dead_lines_holds_less() -> None:
+    dead = np.ones(16, dtype=bool)
+    dead[:4] = False
+    placement = place([(2, 8)] * 8, DifferentialPairs(8, 16), copies=1, skip={0: (dead, np.zeros(16, dtype=bool))})
+    assert placement.least == placement.bound == 2
+    assert place([(2, 8)] * 8, DifferentialPairs(8, 16), copies=1).least == 1
+
+
+def test_copies_take_cores_that_the_chip_has() -> None:
+    """Tight packings leave no room for copies: they are for chips without more cores, and where none are wanted."""
+    shapes, cell_map = [(8, 4), (4, 12), (4, 12)], DifferentialPairs(8, 16)
+    many, tight, one = (place(shapes, cell_map, cores=n, copies=c) for n, c in ((2, None), (1, None), (2, 1)))
+    assert {p.least for p in (many, tight, one)} == {p.bound for p in (many, tight, one)} == {1}
+    assert [p.cores for p in (many, tight, one)] == [2, 1, 1]
