@@ -70,10 +70,13 @@ class MacroModel(Protocol):
 
     @classmethod
     def from_measured(
-        cls, config: Any, measured_uS: ArrayLike, *, device: Device, seed: int, core: int,
+        cls, config: Any, measured_uS: ArrayLike, *, device: Device, seed: int, core: int, time_s: float = 0.0,
         causes: frozenset[str] | None = None,
     ) -> Self:
-        """A core whose cells were measured, in uS, NaN for a dead cell: nothing is drawn for the cells themselves."""
+        """A core whose cells were measured, in uS, NaN for a dead cell: nothing is drawn for the cells themselves.
+
+        ``time_s`` is when, in seconds since programming, for read noise that depends on it.
+        """
         ...
 
     @classmethod
@@ -92,7 +95,7 @@ class MacroModel(Protocol):
         ...
 
     def state(self) -> dict[str, Any]:
-        """Everything that :meth:`from_state` needs: the array ``cells``, the rest JSON types."""
+        """Everything that :meth:`from_state` needs: ``cells`` and whatever else is an array, the rest JSON types."""
         ...
 
     def supports(self, op: MvmOperation) -> bool:

@@ -89,7 +89,7 @@ def build_cores(
         cells.check_network(network)
         maps = cells.conductances(device, time_s=time_s, temp_C=temp_C, causes=causes)
         return [
-            model.from_measured(config, g, device=device, seed=cells.seed, core=k, causes=causes)
+            model.from_measured(config, g, device=device, seed=cells.seed, core=k, time_s=time_s, causes=causes)
             for k, g in enumerate(maps)
         ]
     return [

@@ -1,5 +1,7 @@
 """Conductances of a programmed array at some time: every cell drawn from the device by counter."""
 
+import math
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -7,10 +9,11 @@ from numpy.typing import NDArray
 
 from macro_models.cells.chip import chip_code
 from macro_models.devices.device import Device
+from macro_models.devices.draws import Drawn
 from macro_models.devices.memory import with_chip
 from macro_models.exact.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16
 
-__all__ = ["programmed_uS"]
+__all__ = ["programmed", "programmed_uS"]
 
 KEPT_CELLS, KEPT_DRAWS = 1 << 16, 512
 """Draws of so many cells at most are kept, and so many of them: a calibration programs the same cells again and again.
@@ -19,6 +22,40 @@ KEPT_CELLS, KEPT_DRAWS = 1 << 16, 512
 _LOST_STEP = 1
 """Step of the draws of purpose ``RELAXATION`` that say which cells are lost; those before and after it say where in
 the distribution of its change a cell is."""
+
+
+def programmed(
+    target_uS: NDArray[np.float64],
+    *,
+    device: Device,
+    seed: int,
+    core: int,
+    time_s: float,
+    temp_C: float = 25.0,
+    causes: frozenset[str],
+) -> Drawn:
+    """Cells ``time_s`` seconds after programming at ``temp_C`` degrees Celsius, conductances at least 0.
+
+    ``target_uS`` has any shape; NaN is a dead cell and gives 0. Draws are addressed by the flattened index of the cell:
+    two times or two targets of the same cell share them, so that a cell relaxes coherently. ``causes`` switches
+    "programming", "relaxation" and "stuck".
+    """
+    target = np.nan_to_num(target_uS, nan=0.0)
+    drawn = device.programmed(target, _CellDraws(seed, core, target.shape), time_s, temp_C, causes)
+    if drawn is not None:
+        g, origin = drawn.g_uS, drawn.origin_uS
+    elif device.law.model:
+        g, origin = _from_law(target, device, seed, core, time_s, temp_C, causes), None
+    else:
+        g, origin = _from_spread(target, device, seed, core, time_s, causes), None
+
+    def whole(g: NDArray[np.float64]) -> NDArray[np.float64]:
+        g = np.maximum(g, 0.0)
+        if "stuck" in causes and device.stuck.fraction > 0.0:
+            g = _stick(g, device, seed, core)
+        return np.where(np.isnan(target_uS), 0.0, g)
+
+    return Drawn(whole(g), None if origin is None else whole(origin))
 
 
 def programmed_uS(
@@ -31,21 +68,25 @@ def programmed_uS(
     temp_C: float = 25.0,
     causes: frozenset[str],
 ) -> NDArray[np.float64]:
-    """Conductances in uS, ``time_s`` seconds after programming at ``temp_C`` degrees Celsius.
+    """Conductances of :func:`programmed`, in uS."""
+    drawn = programmed(target_uS, device=device, seed=seed, core=core, time_s=time_s, temp_C=temp_C, causes=causes)
+    return drawn.g_uS
 
-    ``target_uS`` has any shape; NaN is a dead cell and gives 0. Draws are addressed by the flattened index of the cell:
-    two times or two targets of the same cell share them, so that a cell relaxes coherently. ``causes`` switches
-    "programming", "relaxation" and "stuck".
-    """
-    target = np.nan_to_num(target_uS, nan=0.0)
-    if device.law.model:
-        g = _from_law(target, device, seed, core, time_s, temp_C, causes)
-    else:
-        g = _from_spread(target, device, seed, core, time_s, causes)
-    g = np.maximum(g, 0.0)
-    if "stuck" in causes and device.stuck.fraction > 0.0:
-        g = _stick(g, device, seed, core)
-    return np.where(np.isnan(target_uS), 0.0, g)
+
+@dataclass(frozen=True)
+class _CellDraws:
+    """Draws of all cells of a core, see :class:`macro_models.devices.draws.Draws`."""
+
+    seed: int
+    core: int
+    shape: tuple[int, ...]
+
+    def uniform(self, purpose: Purpose, step: int = 0) -> NDArray[np.uint16]:
+        drawn = _draws(purpose, seed=self.seed, core=self.core, items=math.prod(self.shape), step=step)
+        return drawn.reshape(self.shape)
+
+    def normal(self, purpose: Purpose, step: int = 0) -> NDArray[np.int16]:
+        return NORMAL_TABLE.take(self.uniform(purpose, step), mode="clip")
 
 
 def _draws(purpose: Purpose, *, seed: int, core: int, items: int, step: int = 0) -> NDArray[np.uint16]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from macro_models.cells.chip import chip_code
 from macro_models.devices.device import Device
-from macro_models.exact.random import NORMAL_ONE, Purpose, normal_blocks
+from macro_models.exact.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16, normal_blocks
 
 __all__ = ["LOST_STEP", "RELAX_STEP", "SettledCells"]
 
@@ -63,6 +63,10 @@ class SettledCells:
             since = int(waits) * self.wait_s + time_s
             if since <= 0.0 or not chosen.size:
                 continue
+            own = device.settled(self.left_uS[chosen], _SettledDraws(self.seed, self.core, chosen), since, temp_C)
+            if own is not None:
+                changed[chosen] = own
+                continue
             g = self.left_uS[chosen]
             if device.law.model:
                 change, _ = device.change_quantiles(since, temp_C)
@@ -96,3 +100,19 @@ class SettledCells:
         number = self.pulses[cells].astype(np.int64)
         drawn = normal_blocks(Purpose.PULSE, seed=self.seed, core=self.core, block=cells, op_id=number >> 3, step=step)
         return drawn[np.arange(len(cells)), number & 7].astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class _SettledDraws:
+    """Draws of some cells, each kept for the cell's life, see :class:`macro_models.devices.draws.Draws`."""
+
+    seed: int
+    core: int
+    cells: NDArray[np.int64]
+
+    def uniform(self, purpose: Purpose, step: int = 0) -> NDArray[np.uint16]:
+        items = int(self.cells.max()) + 1
+        return bits16(purpose, seed=self.seed, core=self.core, items=items, step=step)[self.cells]
+
+    def normal(self, purpose: Purpose, step: int = 0) -> NDArray[np.int16]:
+        return NORMAL_TABLE.take(self.uniform(purpose, step), mode="clip")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from macro_models.devices.draws import Drawn, Draws
 from macro_models.devices.law import Law, Temperature, node_moments
 from macro_models.devices.memory import mixed, with_chip
 from macro_models.devices.pulse import PulseResponse
@@ -202,7 +203,8 @@ class Device:
     """A resistive device (see the module). Load one with :func:`macro_models.devices.load_device`.
 
     The sections are documented where they are defined. A device built without arguments is ideal but for the spread of
-    the chip's converters.
+    the chip's converters. Devices with another law of what cells do are subclasses with a section of their own
+    (:mod:`macro_models.devices.laws`).
     """
 
     name: str
@@ -222,6 +224,36 @@ class Device:
     def relaxes(self) -> bool:
         """Whether cells change after programming."""
         return bool(self.relaxation.times_s) or len(self.law.times_s) > 1
+
+    @property
+    def errs(self) -> bool:
+        """Whether programming leaves cells beside their targets."""
+        return bool(np.ptp(self.law.programming())) if self.law.model else self.programming.accept_uS > 0.0
+
+    @property
+    def data_times_s(self) -> tuple[float, ...]:
+        """Times after programming that the data cover, in seconds, increasing."""
+        return self.law.times_s[1:] if self.law.model else self.relaxation.times_s
+
+    @property
+    def data_temp_C(self) -> float:
+        """Temperature of the data, in degrees Celsius."""
+        return self.law.temp_C if self.law.model else self.relaxation.temp_C
+
+    def programmed(
+        self, target_uS: NDArray[np.float64], draws: Draws, time_s: float, temp_C: float, causes: frozenset[str]
+    ) -> Drawn | None:
+        """Cells ``time_s`` seconds after programming, with the causes "programming" and "relaxation" or without.
+
+        None of a device that is described by the sections above: :mod:`macro_models.cells.programming` draws it.
+        """
+        return None
+
+    def settled(
+        self, g_uS: NDArray[np.float64], draws: Draws, time_s: float, temp_C: float
+    ) -> NDArray[np.float64] | None:
+        """What cells that pulses left with ``g_uS`` are ``time_s`` > 0 seconds later, in uS; None as above."""
+        return None
 
     @property
     def g_min_uS(self) -> float | None:
@@ -353,8 +385,14 @@ class Device:
             added = added * (math.log1p(time_s / pulse) / math.log1p(data.times_s[0] / pulse))
         return added
 
-    def read_noise_uS(self, g_uS: ArrayLike) -> NDArray[np.float64]:
-        """Standard deviation of a cell of conductance ``g_uS`` in one conversion, of all kinds of noise, in uS."""
+    def read_noise_uS(
+        self, g_uS: ArrayLike, time_s: float = 0.0, origin_uS: ArrayLike | None = None
+    ) -> NDArray[np.float64]:
+        """Standard deviation of a cell of conductance ``g_uS`` in one conversion, of all kinds of noise.
+
+        In uS, ``time_s`` seconds after programming, which left the cell with ``origin_uS`` (None: not known). Both
+        matter to other laws only (:mod:`macro_models.devices.laws`).
+        """
         noise = self.read_noise
         r = self._relative(g_uS)
         if noise.g_ref_uS > 0.0:

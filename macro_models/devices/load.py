@@ -19,6 +19,7 @@ from macro_models.devices.device import (
     Stuck,
 )
 from macro_models.devices.law import NODES, Law, Temperature
+from macro_models.devices.laws import law_kinds
 from macro_models.devices.memory import MOST_WEIGHTS
 from macro_models.devices.pulse import PulseResponse
 from macro_models.errors import InputError
@@ -132,6 +133,8 @@ _SPEC = {
     },
     "converter": {"spread": FLAG, "sigma_output_mV": Number(0.0, 1e4)},
 }
+_OF_LAWS = {name: kind.section for name, kind in law_kinds().items()}
+_SPEC |= {name: kind.spec for name, kind in law_kinds().items()}
 _TABLE = Table({
     "schema": Choice((SCHEMA,)),
     "name": Text(least=1),
@@ -140,7 +143,7 @@ _TABLE = Table({
         name: Optional(Table({
             f.name: Optional(TEXT if f.name == "source" else _SPEC[name][f.name]) for f in fields(section)
         }))
-        for name, section in _SECTIONS.items()
+        for name, section in {**_SECTIONS, **_OF_LAWS}.items()
     },
 })
 
@@ -215,8 +218,18 @@ def device_from_dict(tree: Mapping[str, Any], *, where: str = "device") -> Devic
     """
     content = _TABLE.read(f"{where}: ", tree)
     del content["schema"]
-    device = Device(**{name: _SECTIONS[name](**v) if name in _SECTIONS else v for name, v in content.items()})
+    sections = {**_SECTIONS, **_OF_LAWS}
+    laws = [name for name in _OF_LAWS if name in content]
+    laws += ["law"] if content.get("law", {}).get("model") else []
+    if len(laws) > 1:
+        raise InputError(f"{where}: cells have one law, not {' and '.join(laws)}")
+    kind = law_kinds().get(laws[0]) if laws else None
+    device = (kind.device if kind else Device)(
+        **{name: sections[name](**v) if name in sections else v for name, v in content.items()}
+    )
     _check_whole(device, where)
+    if kind:
+        kind.check(device, where)
     return device
 
 

@@ -122,10 +122,10 @@ class EagerTnsa:
     def _read_noise(self, op_id: int) -> NDArray[np.int64]:
         if self._model.register is not None:
             return self._register_noise(op_id)
-        table, unit = self._model.read_variances()
-        if table is None:
+        of_cells, unit = self._model.read_variances()
+        if of_cells is None:
             return np.zeros_like(self._input)
-        variances = self._seen(table[self._model.cells])
+        variances = self._seen(of_cells)
         total, cross = variances.sum(axis=0), self._input @ variances
         square = self._input**2 @ variances
         sum_g = self._sum_g()

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from macro_models.array.wires import Wires
-from macro_models.cells.programming import programmed_uS
+from macro_models.cells.programming import programmed
 from macro_models.devices import Device, device_from_dict
 from macro_models.devices.device import checked_causes
 from macro_models.errors import InputError
@@ -76,8 +76,9 @@ class TnsaModel:
         if not 0.0 <= time_s < np.inf:
             raise InputError(f"time_s must be at least 0, not {time_s!r}")
         chosen = checked_causes(causes)
-        g = programmed_uS(target, device=device, seed=seed, core=core, time_s=time_s, temp_C=temp_C, causes=chosen)
-        self._set(config, config.codes(g), device, seed, core, time_s, temp_C, chosen)
+        drawn = programmed(target, device=device, seed=seed, core=core, time_s=time_s, temp_C=temp_C, causes=chosen)
+        origin = None if drawn.origin_uS is None else config.codes(drawn.origin_uS)
+        self._set(config, config.codes(drawn.g_uS), device, seed, core, time_s, temp_C, chosen, origin)
 
     @classmethod
     def from_measured(
@@ -88,12 +89,16 @@ class TnsaModel:
         device: Device,
         seed: int,
         core: int,
+        time_s: float = 0.0,
         causes: frozenset[str] | None = None,
     ) -> "TnsaModel":
-        """A core whose cells were measured, in uS, NaN for a dead cell: nothing is drawn for the cells themselves."""
+        """A core whose cells were measured, in uS, NaN for a dead cell: nothing is drawn for the cells themselves.
+
+        ``time_s`` is when, in seconds since programming, for read noise that depends on it.
+        """
         model = cls.__new__(cls)
         g = np.nan_to_num(config.checked_cells("measured_uS", measured_uS), nan=0.0)
-        model._set(config, config.codes(g), device, seed, core, 0.0, 25.0, checked_causes(causes))
+        model._set(config, config.codes(g), device, seed, core, time_s, 25.0, checked_causes(causes))
         return model
 
     @classmethod
@@ -109,12 +114,14 @@ class TnsaModel:
             state["time_s"],
             state["temp_C"],
             frozenset(state["causes"]),
+            np.ascontiguousarray(state["origin"], dtype=np.int32) if "origin" in state else None,
         )
         return model
 
     def state(self) -> dict[str, Any]:
-        """Everything that :meth:`from_state` needs: the array ``cells``, the rest JSON types."""
+        """Everything that :meth:`from_state` needs: arrays ``cells`` and for some devices ``origin``, JSON types."""
         return {
+            **({} if self.origin is None else {"origin": self.origin}),
             "config": self.config.to_dict(),
             "device": self.device.to_dict(),
             "seed": self.seed,
@@ -135,6 +142,7 @@ class TnsaModel:
         time_s: float,
         temp_C: float,
         causes: frozenset[str],
+        origin: NDArray[np.int32] | None = None,
     ) -> None:
         if not 0 <= seed < 2**32:
             raise InputError(f"seed must be between 0 and 2**32 - 1, not {seed!r}")
@@ -149,14 +157,15 @@ class TnsaModel:
         self.causes = causes
         self.cells = cells
         """Codes of the cells, ``[bit line, source line]``, of shape (lines, lines)."""
+        self.origin = origin
+        """Codes of what programming left the cells with, where read noise goes by it; else None."""
         self.wires = config.wires if "wire" in causes else Wires()
         """Resistances around the cells that this core computes with."""
         self._keys: OrderedDict[tuple[bool, bytes], Key] = OrderedDict()
         self._steps: OrderedDict[tuple[int, int], tuple[Key, Steps]] = OrderedDict()
         self.register = self._shift_register()
         """What makes the read noise, where it is a shift register."""
-        table, unit = self.read_variances()
-        self._variances = None if table is None else table * unit
+        self._read_variances = self._make_variances()
         self.converter_offset_V, self.converter_gain, self.amplifier_offset_V = self._converters()
         self.neuron = None if config.neuron.ideal or not self._spread else config.neuron
         """Amplifier and per-cycle errors of the converters; None where they integrate and count as integers do."""
@@ -168,15 +177,26 @@ class TnsaModel:
         ]
 
     def read_variances(self) -> tuple[NDArray[np.int64] | None, float]:
-        """Read-noise variance of a cell of each code, integers in a unit that comes with them; None without such noise.
+        """Read-noise variance of every cell, of the shape of the cells; None without such noise.
 
-        The unit is a power of two in the square of ``1 / NORMAL_ONE`` codes, so that the root of a variance multiplies
-        normal codes.
+        They are integers in a unit that comes with them: a power of two in the square of ``1 / NORMAL_ONE`` codes, so
+        that the root of a variance multiplies normal codes.
         """
-        lsb = self.config.lsb_uS
-        variance = (self.device.read_noise_uS(np.arange(2**self.config.g_bits) * lsb) / lsb / NORMAL_ONE) ** 2
+        table, unit = self._read_variances
+        return (table if table is None or self.origin is not None else table[self.cells]), unit
+
+    def _make_variances(self) -> tuple[NDArray[np.int64] | None, float]:
+        """Of every code, or of every cell where they go by the origin, see :meth:`read_variances`."""
+        if not self._cells_fluctuate:
+            return None, 1.0
+        lsb, codes = self.config.lsb_uS, np.arange(2**self.config.g_bits)
+        if self.origin is None:
+            sigma = self.device.read_noise_uS(codes * lsb, self.time_s)
+        else:
+            sigma = self.device.read_noise_uS(self.cells * lsb, self.time_s, self.origin * lsb)
+        variance = (sigma / lsb / NORMAL_ONE) ** 2
         top = float(variance.max())
-        if not self._cells_fluctuate or top == 0.0:
+        if top == 0.0:
             return None, 1.0
         unit = variance_unit(top, self.config.lines)
         return np.rint(variance / unit).astype(np.int64), unit
@@ -232,7 +252,8 @@ class TnsaModel:
         return found
 
     def _make_key(self, backward: bool, wl: NDArray[np.bool_]) -> Key:
-        variance = None if self._variances is None else np.where(wl[:, None], self._variances[self.cells], 0.0)
+        variances, unit = self.read_variances()
+        variance = None if variances is None else np.where(wl[:, None], variances * unit, 0.0)
         if backward and variance is not None:
             variance = variance.T
         if self.register is not None:

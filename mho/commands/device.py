@@ -98,8 +98,8 @@ def _print(model: "Device", out: Output) -> None:
         return
     targets = np.linspace(model.range.g_min_uS, model.range.g_max_uS or model.relaxation.g_ref_uS, _POINTS)
     headers = [f"{g:.4g} uS" for g in targets]
-    temp_C = model.law.temp_C if model.law.model else model.relaxation.temp_C
-    times = dict.fromkeys((0.0, *(model.law.times_s if model.law.model else ()), *_TIMES_S))
+    temp_C = model.data_temp_C
+    times = dict.fromkeys((0.0, *(model.data_times_s if model.law.model else ()), *_TIMES_S))
     out.text()
     out.table(
         (f"sigma (uS) at {temp_C:g} C", *headers),

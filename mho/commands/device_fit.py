@@ -158,7 +158,7 @@ def _print_agreement(rows: list[tuple[str, ...]], out: Output) -> None:
 
 def _print_use(device: "Device", output: str, out: Output) -> None:
     """What a chip needs to take the device."""
-    last = device.law.times_s[-1] if device.law.model else 0.0
+    last = (0.0, *device.data_times_s)[-1]
     high = device.g_max_uS or 0.0
     top = high * 1.25 if not device.law.model else high + 3.0 * float(device.sigma_uS(high, last, device.law.temp_C))
     digits = 10.0 ** (math.floor(math.log10(top)) - 1)

@@ -32,7 +32,7 @@ def shown_levels(device: "Device") -> NDArray[np.float64]:
 
 def shown_times(device: "Device") -> NDArray[np.float64]:
     """Times at which the device is known, in seconds, without that of programming; few of them."""
-    known = np.array(device.law.times_s[1:] if device.law.model else device.relaxation.times_s)
+    known = np.array(device.data_times_s)
     return known if len(known) <= 6 else known[np.linspace(0, len(known) - 1, 6).round().astype(int)]
 
 
@@ -48,7 +48,7 @@ def draw_cells(device: "Device", target_uS: float, time_s: float, temp_C: float)
 
 
 def _fitted_temp(device: "Device") -> float:
-    return device.law.temp_C if device.law.model else device.relaxation.temp_C
+    return device.data_temp_C
 
 
 def _draw_programming(axes: Axes, device: "Device") -> None:
@@ -183,7 +183,7 @@ def figure_of_device(device: "Device") -> Figure:
     pulsed = device.pulse.set_rate > 0.0 and device.pulse.reset_rate > 0.0
     spread = device.relaxes or device.programming.accept_uS > 0.0 or any(device.read_noise.sigma_uS)
     panels = [_draw_spread] if spread or device.law.model or not pulsed else []
-    if device.programming.accept_uS > 0.0 or (bool(device.law.model) and bool(np.ptp(device.law.programming()))):
+    if device.errs:
         panels.insert(0, _draw_programming)
     if device.relaxes:
         panels += [_draw_relaxation, _draw_drift, _draw_retention]

@@ -26,7 +26,7 @@ def active_causes(chip: Chip, device: Device, time_s: float, cells: "Cells | Non
     active = {
         "programming": cells is not None or bool(device.law.model) or bool(device.window_uS(g).any()),
         "relaxation": device.relaxes and time_s > 0.0,
-        "read-noise": bool(device.read_noise_uS(g).any()),
+        "read-noise": bool(device.read_noise_uS(g, time_s).any()),
         "wire": "wire" in own,
         "adc": "adc" in own,
         "stuck": device.stuck.fraction > 0.0 if cells is None else cells.faults > 0,

@@ -1,5 +1,7 @@
 """A programmed macro model as a message, so that the simulator process can rebuild it."""
 
+import numpy as np
+
 from macro_models import MacroModel
 from macro_models.kinds import model_from_state
 from sim.core.messages import Message
@@ -9,9 +11,10 @@ __all__ = ["model_from_message", "model_message"]
 
 def model_message(index: int, model: MacroModel) -> Message:
     """The request that puts ``model`` behind core ``index``."""
-    state = dict(model.state())
-    cells = state.pop("cells")
-    return Message("core", {"index": index, "state": state}, {"cells": cells})
+    state = model.state()
+    arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
+    rest = {name: value for name, value in state.items() if name not in arrays}
+    return Message("core", {"index": index, "state": rest}, arrays)
 
 
 def model_from_message(message: Message) -> MacroModel:

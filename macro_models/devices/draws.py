@@ -1,0 +1,33 @@
+"""What stands between a device and the random numbers of its cells."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from macro_models.exact.random import Purpose
+
+__all__ = ["Drawn", "Draws"]
+
+
+class Draws(Protocol):
+    """Random numbers of the cells in question, by address: equal arguments give equal numbers, one for each cell."""
+
+    def uniform(self, purpose: Purpose, step: int = 0) -> NDArray[np.integer]:
+        """Integers 0..65535."""
+        ...
+
+    def normal(self, purpose: Purpose, step: int = 0) -> NDArray[np.integer]:
+        """Standard normal codes, in units of 1 / :data:`~macro_models.exact.random.NORMAL_ONE`."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Cells as drawn, arrays of the shape of their targets."""
+
+    g_uS: NDArray[np.float64]
+    """Conductances, in uS."""
+    origin_uS: NDArray[np.float64] | None = None
+    """What programming left each cell with, in uS, where read noise goes by it; None: it goes by ``g_uS``."""
