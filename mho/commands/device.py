@@ -79,7 +79,8 @@ def _print(model: "Device", out: Output) -> None:
     out.text(f"{model.name}: {model.description}")
     out.text()
     rows = []
-    hidden = {"relaxation"} if model.law.model else {"law", "temperature", "fit"}
+    moves = bool(model.law.model) or (model.relaxes and not model.relaxation.times_s)  # by another law than a spread
+    hidden = ({"relaxation"} if moves else set()) | (set() if model.law.model else {"law", "temperature", "fit"})
     unused = not (model.pulse.set_rate > 0.0 and model.pulse.reset_rate > 0.0)
     for section, values in model.to_dict().items():
         if not isinstance(values, dict) or section in hidden:
@@ -99,13 +100,13 @@ def _print(model: "Device", out: Output) -> None:
     targets = np.linspace(model.range.g_min_uS, model.range.g_max_uS or model.relaxation.g_ref_uS, _POINTS)
     headers = [f"{g:.4g} uS" for g in targets]
     temp_C = model.data_temp_C
-    times = dict.fromkeys((0.0, *(model.data_times_s if model.law.model else ()), *_TIMES_S))
+    times = dict.fromkeys((0.0, *(model.data_times_s if moves else ()), *_TIMES_S))
     out.text()
     out.table(
         (f"sigma (uS) at {temp_C:g} C", *headers),
         [(format_time(t), *(f"{s:.3f}" for s in model.sigma_uS(targets, t, temp_C))) for t in sorted(times)],
     )
-    if model.law.model:
+    if moves:
         _print_drift(model, targets, headers, out)
     from mho.figures.device import RETENTION_C
 

@@ -13,13 +13,13 @@ FILE = "my.toml"
 
 
 def test_devices_that_ship() -> None:
-    assert device_names() == ["ideal", "lfsr", "rram-neurram", "rram-relax"]
+    assert device_names() == ["ideal", "lfsr", "pcm-generic", "rram-neurram", "rram-relax"]
     for name in device_names():
         assert load_device(name).name == name
         assert device_text(name).startswith("#")
 
 
-@pytest.mark.parametrize("name", ["ideal", "lfsr", "rram-neurram", "rram-relax"])
+@pytest.mark.parametrize("name", ["ideal", "lfsr", "pcm-generic", "rram-neurram", "rram-relax"])
 def test_a_device_survives_json(name: str) -> None:
     device = load_device(name)
     assert device_from_dict(json.loads(json.dumps(device.to_dict()))) == device
@@ -123,7 +123,7 @@ def test_own_device_with_one_section(tmp_path: Path) -> None:
         ("schema = 1\n", "name must be a string that is not empty, not nothing"),
         (HEAD + "colour = 3\n",
          "unknown key colour, known are schema, name, description, range, programming, relaxation, law, temperature, "
-         "read_noise, stuck, pulse, converter, fit"),
+         "read_noise, stuck, pulse, converter, fit, drift"),
         (HEAD + "[relaxtion]\n", "unknown key relaxtion, did you mean relaxation?"),
         (HEAD + "[programming]\naccept_us = 1\n",
          "unknown key programming.accept_us, did you mean programming.accept_uS?"),
@@ -153,9 +153,9 @@ def test_wrong_device_is_one_sentence(tmp_path: Path, text: str, sentence: str) 
 
 
 def test_files_that_are_no_devices(tmp_path: Path) -> None:
-    sentence = r'^device must be one of ideal, lfsr, rram-neurram, rram-relax or a \.toml file, not "pcm"$'
+    sentence = r'^device must be one of ideal, lfsr, pcm-generic, rram-neurram, rram-relax or a \.toml file, not "pcx"$'
     with pytest.raises(InputError, match=sentence):
-        load_device("pcm")
+        load_device("pcx")
     missing = tmp_path / "none.toml"
     with pytest.raises(InputError, match=r"none\.toml: cannot be read as a device \(No such file or directory\)$"):
         load_device(missing)

@@ -1,0 +1,245 @@
+"""Drift of phase-change cells: ``g = g_p ((t + t_c) / t_c)**-nu``, with a nu of its own for each cell.
+
+Programming leaves ``g_p = max(0, target + sigma(r) N)``, r the target over ``g_ref``. nu is the magnitude of a normal
+variable whose mean and deviation depend on r; a cell of a chip keeps its nu for its life, however often it is
+programmed. 1/f noise of the reads has grown with the logarithm of time (Nandakumar et al., ICECS 2019, in the form of
+aihwkit's ``PCMLikeNoiseModel``): ``sigma = g Q(g_p / g_ref) sqrt(ln((t + t_c + t_read) / (2 t_read)))``.
+
+Logarithms are rounded to 2**-20 and exponentials are + - * of rounded tables in a fixed order, so that a draw is the
+same on every machine.
+"""
+
+import math
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from macro_models.devices.device import Device
+from macro_models.devices.draws import Drawn, Draws
+from macro_models.devices.laws import LawKind
+from macro_models.errors import InputError
+from macro_models.exact.random import NORMAL_ONE, Purpose
+from macro_models.files.schema import ListOf, Number, shown
+
+__all__ = ["LAW", "Drift", "DriftDevice", "exp_negative"]
+
+Reals = NDArray[np.float64]
+
+_GRID = float(1 << 20)
+_LEAST_R = 1e-7  # where logarithms stop: aihwkit's clip of a conductance at 0
+_NODES = 241  # of the quadrature over nu
+_MOST = 700
+
+
+def _log(value: ArrayLike) -> Reals:
+    """Logarithm, rounded to 2**-20."""
+    return np.rint(np.log(value) * _GRID) / _GRID
+
+
+@cache
+def _tables() -> tuple[Reals, Reals]:
+    """exp(-n) and exp(-j / 256), rounded to a relative 2**-40."""
+
+    def rounded(x: float) -> float:
+        mantissa, power = math.frexp(math.exp(x))
+        return math.ldexp(round(mantissa * 2.0**40) / 2.0**40, power)
+
+    return np.array([rounded(-n) for n in range(_MOST)]), np.array([rounded(-j / 256.0) for j in range(256)])
+
+
+def exp_negative(y: Reals) -> Reals:
+    """``exp(-y)`` of ``y`` >= 0, to a relative 1e-10: tables, and a polynomial for the rest."""
+    whole, parts = _tables()
+    y = np.minimum(y, _MOST - 1.0)
+    k = np.floor(y * 256.0).astype(np.int64)
+    rest = y - k / 256.0
+    return whole[k >> 8] * parts[k & 255] * (1.0 - rest * (1.0 - rest * (0.5 - rest * (1.0 / 6.0))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift:
+    """The section ``[drift]``. A curve ``[slope, offset, least, most]`` is ``slope ln r + offset`` within limits."""
+
+    g_ref_uS: float = 25.0
+    """Conductance at which r = 1, in uS."""
+    t_c_s: float = 20.0
+    """Time from the last pulse to the end of programming, from which the other times count, in seconds."""
+    sigma_uS: tuple[float, ...] = (0.0,)
+    """Standard deviation of the error of programming in uS, coefficients of the powers of r, lowest first; r is held
+    within 0..1."""
+    nu_mean: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
+    """Curve of the mean of nu."""
+    nu_std: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
+    """Curve of the deviation of nu between cells."""
+    noise: tuple[float, ...] = (0.0, 0.0, 0.0)
+    """Factor, exponent and limit of ``Q = min(factor / r**exponent, limit)``, r of what programming left."""
+    t_read_s: float = 250e-9
+    """Duration of a read, in seconds."""
+    floor_uS: float = 0.0
+    """Least conductance of a cell, in uS."""
+    temp_C: float = 25.0
+    """Temperature of the data, in degrees Celsius."""
+    times_s: tuple[float, ...] = ()
+    """Times of the data, in seconds since programming, increasing."""
+    source: str = ""
+
+    def nu(self, target_uS: ArrayLike) -> tuple[Reals, Reals]:
+        """Mean and deviation of nu of cells with these targets, before the magnitude is taken."""
+        r = np.clip(np.asarray(target_uS, dtype=np.float64) / self.g_ref_uS, _LEAST_R, 1.0)
+        logs = _log(r)
+        mean, std = (np.clip(c[0] * logs + c[1], c[2], c[3]) for c in (self.nu_mean, self.nu_std))
+        return mean, std
+
+    def grown(self, time_s: float) -> float:
+        """``ln((t + t_c) / t_c)``, rounded to 2**-20."""
+        return float(_log((time_s + self.t_c_s) / self.t_c_s))
+
+    def relative_noise(self, origin_uS: ArrayLike, time_s: float) -> Reals:
+        """Deviation of a read over the conductance, of cells that programming left with ``origin_uS``."""
+        factor, exponent, limit = self.noise
+        r = np.maximum(np.asarray(origin_uS, dtype=np.float64) / self.g_ref_uS, _LEAST_R)
+        power = -exponent * _log(r)
+        size = exp_negative(np.abs(power))
+        q = np.minimum(factor * np.where(power > 0.0, 1.0 / size, size), limit)
+        return q * math.sqrt(float(_log((time_s + self.t_c_s + self.t_read_s) / (2.0 * self.t_read_s))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriftDevice(Device):
+    """A device whose cells drift (see the module)."""
+
+    drift: Drift = field(default_factory=Drift)
+
+    @property
+    def relaxes(self) -> bool:
+        """See :class:`Device`."""
+        return True
+
+    @property
+    def errs(self) -> bool:
+        """See :class:`Device`."""
+        return any(self.drift.sigma_uS)
+
+    @property
+    def data_times_s(self) -> tuple[float, ...]:
+        """See :class:`Device`."""
+        return self.drift.times_s
+
+    @property
+    def data_temp_C(self) -> float:
+        """See :class:`Device`."""
+        return self.drift.temp_C
+
+    def _sigma_uS(self, target_uS: ArrayLike) -> Reals:
+        r = np.clip(np.asarray(target_uS, dtype=np.float64) / self.drift.g_ref_uS, 0.0, 1.0)
+        value = np.zeros_like(r)
+        for coefficient in reversed(self.drift.sigma_uS):
+            value = value * r + coefficient
+        return np.maximum(value, 0.0)
+
+    def _grown(self, time_s: float, temp_C: float) -> float:
+        if self.temperature.acts_on == "time":
+            time_s = time_s * self.temperature.factor(temp_C, self.drift.temp_C)
+        return self.drift.grown(time_s)
+
+    def _moments(self, target_uS: ArrayLike, time_s: float, temp_C: float) -> tuple[Reals, Reals]:
+        """Mean and mean square, over the cells, of what drift multiplies conductances by."""
+        mean, std = self.drift.nu(target_uS)
+        z = np.linspace(-6.0, 6.0, _NODES)
+        weight = np.exp(-0.5 * z * z)
+        weight /= weight.sum()
+        factor = np.exp(-np.abs(mean[..., None] + std[..., None] * z) * self._grown(time_s, temp_C))
+        return factor @ weight, factor**2 @ weight
+
+    def window_uS(self, target_uS: ArrayLike) -> Reals:
+        """See :class:`Device`."""
+        return self._sigma_uS(target_uS) * math.sqrt(3.0)
+
+    def mean_uS(self, target_uS: ArrayLike, time_s: float, temp_C: float = 25.0) -> Reals:
+        """See :class:`Device`."""
+        return np.asarray(target_uS) * (self._moments(target_uS, time_s, temp_C)[0] - 1.0)
+
+    def sigma_uS(self, target_uS: ArrayLike, time_s: float, temp_C: float = 25.0) -> Reals:
+        """See :class:`Device`; read noise is not in it."""
+        first, second = self._moments(target_uS, time_s, temp_C)
+        target = np.asarray(target_uS, dtype=np.float64)
+        return np.sqrt((target**2 + self._sigma_uS(target) ** 2) * second - (target * first) ** 2)
+
+    def relaxation_uS(self, target_uS: ArrayLike, time_s: float, temp_C: float = 25.0) -> Reals:
+        """See :class:`Device`."""
+        first, second = self._moments(target_uS, time_s, temp_C)
+        return np.asarray(target_uS, dtype=np.float64) * np.sqrt(np.maximum(second - first**2, 0.0))
+
+    def read_noise_uS(self, g_uS: ArrayLike, time_s: float = 0.0, origin_uS: ArrayLike | None = None) -> Reals:
+        """See :class:`Device`: 1/f noise by what programming left, if that is known, and ``[read_noise]``."""
+        own = np.asarray(g_uS) * self.drift.relative_noise(g_uS if origin_uS is None else origin_uS, time_s)
+        return np.sqrt(own**2 + super().read_noise_uS(g_uS) ** 2)
+
+    def warnings(self, time_s: float, temp_C: float) -> list[str]:
+        """See :class:`Device`."""
+        data, temperature, found = self.drift, self.temperature, []
+        if data.times_s and time_s > data.times_s[-1]:
+            found.append(
+                f"{self.name} is fitted up to {data.times_s[-1]:g} s after programming: for {time_s:g} s its power law "
+                "goes on"
+            )
+        if temp_C != data.temp_C and not temperature.acts_on:
+            found.append(f"{self.name} is fitted at {data.temp_C:g} C only: {temp_C:g} C changes nothing in the model")
+        return found
+
+    def programmed(
+        self, target_uS: Reals, draws: Draws, time_s: float, temp_C: float, causes: frozenset[str]
+    ) -> Drawn:
+        """See :class:`Device`."""
+        g = target_uS
+        if "programming" in causes and self.errs:
+            g = g + self._sigma_uS(target_uS) * (draws.normal(Purpose.PROGRAMMING) / NORMAL_ONE)
+        origin = np.maximum(g, self.drift.floor_uS)
+        if "relaxation" not in causes:
+            return Drawn(origin, origin)
+        return Drawn(self._drifted(origin, target_uS, draws, time_s, temp_C), origin)
+
+    def settled(self, g_uS: Reals, draws: Draws, time_s: float, temp_C: float) -> Reals:
+        """See :class:`Device`."""
+        return self._drifted(g_uS, g_uS, draws, time_s, temp_C)
+
+    def _drifted(self, origin_uS: Reals, target_uS: Reals, draws: Draws, time_s: float, temp_C: float) -> Reals:
+        grown = self._grown(time_s, temp_C)
+        if grown <= 0.0:
+            return origin_uS
+        mean, std = self.drift.nu(target_uS)
+        nu = np.abs(mean + std * (draws.normal(Purpose.DRIFT) / NORMAL_ONE))
+        return np.maximum(origin_uS * exp_negative(nu * grown), self.drift.floor_uS)
+
+
+def _check(device: DriftDevice, where: str) -> None:
+    """Refuse a device whose numbers do not fit together."""
+    drift = device.drift
+    for key in ("nu_mean", "nu_std"):
+        curve = getattr(drift, key)
+        if curve[2] > curve[3]:
+            raise InputError(f"{where}: drift.{key} must have its least value before its largest, not {shown(curve)}")
+    if device.temperature.acts_on == "change":
+        raise InputError(f'{where}: temperature.acts_on must be "time" where cells drift, not "change"')
+    if any(later <= earlier for earlier, later in zip(drift.times_s, drift.times_s[1:], strict=False)):
+        raise InputError(f"{where}: drift.times_s must increase, not {shown(drift.times_s)}")
+
+
+_CONDUCTANCE, _NU = Number(0.0, 1e6), Number(-10.0, 10.0)
+LAW = LawKind(
+    section=Drift, device=DriftDevice, check=_check,
+    spec={
+        "g_ref_uS": Number(1e-6, 1e6),
+        "t_c_s": Number(1e-9, 1e6),
+        "sigma_uS": ListOf(Number(-1e9, 1e9), least=1),
+        "nu_mean": ListOf(_NU, least=4, most=4),
+        "nu_std": ListOf(_NU, least=4, most=4),
+        "noise": ListOf(Number(0.0, 10.0), least=3, most=3),
+        "t_read_s": Number(1e-12, 1.0),
+        "floor_uS": _CONDUCTANCE,
+        "temp_C": Number(-273.15, 1000.0),
+        "times_s": ListOf(Number(0.0, 1e11)),
+    },
+)
