@@ -2,7 +2,7 @@
 
 from compiler.compile import FIRST_INPUTS, compile_model
 from compiler.importer.onnx_import import import_onnx
-from compiler.inputs import load_input
+from compiler.inputs import Inputs, NamedInputs, load_input, load_inputs
 from compiler.model import FloatNetwork
 from compiler.network import CoreImage, Network
 from compiler.network.report import summarise
@@ -13,9 +13,12 @@ __all__ = [
     "CompileOptions",
     "CoreImage",
     "FloatNetwork",
+    "Inputs",
+    "NamedInputs",
     "Network",
     "compile_model",
     "import_onnx",
     "load_input",
+    "load_inputs",
     "summarise",
 ]

@@ -14,7 +14,7 @@ from compiler.calibration.calibrate import Calibrator
 from compiler.calibration.sensitivity import weight_noise
 from compiler.footprint import compile_bytes
 from compiler.importer.onnx_import import import_onnx
-from compiler.inputs import load_input
+from compiler.inputs import Inputs, NamedInputs, load_input, load_inputs
 from compiler.mapping import Placement, SkipMaps, place
 from compiler.mapping.faults import FaultMaps
 from compiler.model import FloatNetwork
@@ -37,7 +37,7 @@ def compile_model(
     model: str | Path | bytes | onnx.ModelProto | FloatNetwork,
     chip: Chip,
     *,
-    calibrate: "str | Path | NDArray[np.floating]",
+    calibrate: "str | Path | NDArray[np.floating] | Mapping[str, str | Path | NDArray[np.floating]] | NamedInputs",
     device: Device | str | None = None,
     options: CompileOptions | None = None,
     skip: SkipMaps | None = None,
@@ -55,8 +55,8 @@ def compile_model(
     chip
         Chip to compile for.
     calibrate
-        Typical inputs in the units of the model, of shape (samples, ...): an array, or what
-        :func:`~compiler.inputs.load_input` reads.
+        Typical inputs in the units of the model, of shape (samples, ...): an array, what
+        :func:`~compiler.inputs.load_inputs` reads, or arrays by the names of several inputs.
     device
         Device on whose model the layers are calibrated. None: that of the chip.
     options
@@ -76,17 +76,17 @@ def compile_model(
         If the model, the inputs or an option is wrong: one sentence.
     """
     options = CompileOptions() if options is None else options
-    x = load_input(calibrate)
+    given = load_inputs(calibrate)
     net = model if isinstance(model, FloatNetwork) else import_onnx(
         model, output=options.output, frozen={name: load_input(value) for name, value in (freeze or {}).items()},
-        shapes=input_shape, x=x,
+        shapes=input_shape, x=given,
     )
     if device is None:
         device = default_device(chip)
     elif isinstance(device, str):
         device = load_device(device)
     check_device(chip, device)
-    x = check_shape(x, net)
+    x = check_shape(given, net)
     digest = hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest()
     x = _spread(x, options.samples)
     shapes = [(layer.inputs, layer.outputs) for layer in net.layers]
@@ -130,14 +130,18 @@ def _image(placement: Placement, core: int, targets_uS: NDArray[np.float32], chi
     return CoreImage.from_placement(placement, core, targets_uS, held)
 
 
-def check_shape(x: NDArray[np.float32], net: FloatNetwork) -> NDArray[np.float32]:
+def check_shape(x: Inputs, net: FloatNetwork) -> NDArray[np.float32]:
     """Inputs as (samples, features).
 
     Raises
     ------
     InputError
-        If the shape is neither (samples, *input_shape) nor (samples, features).
+        If the shape is neither (samples, *input_shape) nor (samples, features), or several are not those of the model.
     """
+    if isinstance(x, NamedInputs):
+        return x.side_by_side(net.inputs)
+    if x.ndim == 1 and net.features == 1:
+        x = x[:, None]
     if x.shape[1:] not in (net.input_shape, (net.features,)):
         wanted = ", ".join(map(str, net.input_shape))
         raise InputError(f"input {net.input_name!r} of the model needs shape [samples, {wanted}], not {list(x.shape)}")

@@ -1,5 +1,8 @@
-"""Reading of input arrays: ``X.npy``, or ``X.npz:key``."""
+"""Reading of input arrays: ``X.npy``, ``X.npz:key``, or several by the names of a model's inputs."""
 
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +12,89 @@ from numpy.typing import NDArray
 from macro_models.errors import InputError
 from macro_models.files import ArrayFile, FileKind
 
-__all__ = ["load_input"]
+__all__ = ["Inputs", "NamedInputs", "load_input", "load_inputs"]
 
 _KIND = FileKind(".npy or .npz file of numbers")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedInputs:
+    """Arrays by the names of a model's inputs, each float32 of shape (samples, ...).
+
+    ``where`` is what a sentence calls them. ``file`` says that they are all that a file holds, labels perhaps among
+    them; else each must be an input.
+    """
+
+    arrays: Mapping[str, NDArray[np.float32]]
+    where: str
+    file: bool = False
+
+    def __len__(self) -> int:
+        return max(map(len, self.arrays.values()))
+
+    def __getitem__(self, part: slice) -> "NamedInputs":
+        taken = {name: array[part] for name, array in self.arrays.items()}
+        return NamedInputs(arrays=taken, where=self.where, file=self.file)
+
+    def side_by_side(self, inputs: Sequence[tuple[str, tuple[int, ...]]]) -> NDArray[np.float32]:
+        """All of ``inputs``, (name, shape of a sample) each, as (samples, elements of all).
+
+        Raises
+        ------
+        InputError
+            If one is missing, has another shape or another number of samples, or is none of them.
+        """
+        names = [name for name, _ in inputs]
+        unknown = [] if self.file else [name for name in self.arrays if name not in names]
+        missing = [name for name in names if name not in self.arrays]
+        if self.file and len(inputs) == 1 and missing:
+            shown = Path(self.where).name
+            raise InputError(f"{self.where}: needs a key; write {shown}:KEY with one of {', '.join(self.arrays)}")
+        if missing or unknown:
+            what = f"has no input {missing[0]!r}" if missing else f"names the input {unknown[0]!r}"
+            raise InputError(f"{self.where}: {what}; the model takes {', '.join(names)}")
+        count, rows = len(self.arrays[names[0]]), []
+        for name, shape in inputs:
+            array, size = self.arrays[name], math.prod(shape)
+            if array.shape[1:] not in (shape, (size,)) and not (size == 1 and array.ndim == 1):
+                wanted, found = ", ".join(map(str, shape)), list(array.shape)
+                raise InputError(f"input {name!r} of the model needs shape [samples, {wanted}], not {found}")
+            if len(array) != count:
+                raise InputError(f"{self.where}: {names[0]!r} has {count} samples, but {name!r} has {len(array)}")
+            rows.append(array.reshape(count, size))
+        return np.concatenate(rows, axis=1)
+
+
+Inputs = NDArray[np.float32] | NamedInputs
+
+
+def load_inputs(source: "str | Path | NDArray[Any] | Mapping[str, Any] | NamedInputs") -> Inputs:
+    """Inputs of a model: an array as :func:`load_input` gives it, or several by name.
+
+    Parameters
+    ----------
+    source
+        What :func:`load_input` reads; an ``.npz`` file of several arrays; or such sources by name.
+
+    Raises
+    ------
+    InputError
+        As :func:`load_input`.
+    """
+    if isinstance(source, NamedInputs):
+        return source
+    if isinstance(source, Mapping):
+        if not source:
+            raise InputError("the inputs by name are none; an array for each input of the model is needed")
+        return NamedInputs(arrays={name: load_input(one) for name, one in source.items()}, where="the inputs by name")
+    if not isinstance(source, np.ndarray) and Path(source).suffix == ".npz" and Path(source).is_file():
+        with ArrayFile.open(Path(source), _KIND) as file:
+            names = file.names or []
+        if len(names) > 1:
+            arrays = {name: _read(Path(source), name) for name in names}
+            found = {k: _check(v, f"{source}:{k}") for k, v in arrays.items() if v.dtype.kind in "fiub" and v.ndim}
+            return NamedInputs(arrays=found, where=str(source), file=True)
+    return load_input(source)
 
 
 def load_input(source: "str | Path | NDArray[Any]", key: str | None = None) -> NDArray[np.float32]:

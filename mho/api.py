@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from compiler import CompileOptions, Network, compile_model, load_input, summarise
+from compiler import CompileOptions, Inputs, NamedInputs, Network, compile_model, load_input, load_inputs, summarise
 from hw.config import Chip as ChipDescription
 from hw.config import default_device, load_chip
 from mho.device import Device, device_model
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Chip", "Device", "Net", "compile", "load"]
 
 PathLike = str | os.PathLike[str]
+InputsLike = ArrayLike | PathLike | Mapping[str, ArrayLike | PathLike] | NamedInputs
+"""Inputs as a user gives them."""
 
 
 class Chip:
@@ -138,15 +140,21 @@ class Net:
         """Cores, utilisation, products and predicted cycles, as plain numbers."""
         return summarise(self.network)
 
-    def reference(self, x: "ArrayLike | PathLike") -> NDArray[Any]:
-        """Outputs of the float model for ``x`` of shape (images, ...), in onnxruntime's shape."""
+    @property
+    def inputs(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the inputs of the model, without that of the batch, by name."""
+        return dict(self.network.model.inputs)
+
+    def reference(self, x: "InputsLike") -> Any:
+        """Outputs of the float model for ``x`` of shape (images, ...), in onnxruntime's shape: several by name."""
         from compiler.compile import check_shape
 
-        return self.network.model.compute(check_shape(read_inputs(x), self.network.model))
+        made = self.network.model.compute_all(check_shape(read_inputs(x), self.network.model))
+        return made if len(made) > 1 else next(iter(made.values()))
 
     def run(
         self,
-        x: "ArrayLike | PathLike",
+        x: "InputsLike",
         *,
         cells: "Cells | PathLike | None" = None,
         device: "Device | PathLike | None" = None,
@@ -158,6 +166,7 @@ class Net:
         without: Collection[str] = (),
         only: Collection[str] = (),
         limit: int | None = None,
+        score: str | None = None,
         keep_codes: bool | None = None,
         threads: int | None = None,
         waves: PathLike | None = None,
@@ -172,7 +181,8 @@ class Net:
         Parameters
         ----------
         x
-            Inputs in the ONNX model's units, (images, ...): an array, a ``.npy`` file or ``"X.npz:key"``.
+            Inputs in the ONNX model's units, (images, ...): an array, a ``.npy`` file or ``"X.npz:key"``. Of a model
+            with several inputs a dict of those by name, an ``.npz`` file of them, or all side by side in one array.
         cells
             Run on exactly these cells, which :meth:`program` gave, or the file of them. They are one chip: ``seed`` is
             theirs.
@@ -194,6 +204,8 @@ class Net:
             Causes of non-ideality to leave out, or to keep: programming, relaxation, read-noise, wire, adc, stuck.
         limit
             Most images to take.
+        score
+            Which output is scored, of a model with several; ``None``: the first of classes, else the first.
         keep_codes
             Whether to keep the output codes of all images for ``codes`` of the result; ``None``: up to 256 MB of them.
             Everything else, ranges and clipped inputs included, is computed while they stream by.
@@ -224,8 +236,8 @@ class Net:
             return run_network(
                 self.network, read_inputs(x), device=device_model(device, (given or self.network).device), time=time,
                 temp=temp, seed=seed, seeds=seeds, backend=backend, without=without, only=only, limit=limit,
-                waves=waves, threads=threads, progress=progress, cells=given, keep_codes=keep_codes, port=port,
-                baud=baud, loading=loading, note=note,
+                score=score, waves=waves, threads=threads, progress=progress, cells=given, keep_codes=keep_codes,
+                port=port, baud=baud, loading=loading, note=note,
             )
 
     def program(
@@ -313,16 +325,22 @@ def read_cells(cells: "Cells | PathLike") -> "Cells":
     return cells if isinstance(cells, Cells) else Cells.load(Path(cells))
 
 
-def read_inputs(x: "ArrayLike | PathLike") -> NDArray[np.float32]:
-    """An array, or what a file holds, as float32 of shape (images, ...)."""
-    return load_input(Path(x) if isinstance(x, os.PathLike) else x if isinstance(x, str) else np.asarray(x))
+def read_inputs(x: "InputsLike") -> Inputs:
+    """An array, or what a file holds, as float32 of shape (images, ...), or several by name."""
+    if isinstance(x, Mapping):
+        return load_inputs({name: _source(one) for name, one in x.items()})
+    return x if isinstance(x, NamedInputs) else load_inputs(_source(x))
+
+
+def _source(x: "ArrayLike | PathLike") -> Any:
+    return Path(x) if isinstance(x, os.PathLike) else x if isinstance(x, str) else np.asarray(x)
 
 
 def compile(
     model: "PathLike | bytes",
     chip: "Chip | PathLike",
     *,
-    calibrate: "ArrayLike | PathLike",
+    calibrate: "InputsLike",
     device: "Device | PathLike | None" = None,
     cells: "Cells | PathLike | None" = None,
     freeze: "Mapping[str, ArrayLike | PathLike] | None" = None,
@@ -339,7 +357,8 @@ def compile(
     chip
         Chip to compile for.
     calibrate
-        Typical inputs in the model's units, (samples, ...): an array, a ``.npy`` file or ``"X.npz:key"``.
+        Typical inputs in the model's units, (samples, ...): an array, a ``.npy`` file or ``"X.npz:key"``; several by
+        name as in :meth:`Net.run`.
     device
         Device whose model the calibration uses; ``None``: that of ``cells``, or the chip's.
     cells
@@ -366,11 +385,12 @@ def compile(
         given.check_chip(description)
     default = default_device(description) if given is None else given.device
     with one_thread():
+        constants = {name: load_input(_source(value)) for name, value in (freeze or {}).items()}
         network = compile_model(
             Path(model) if isinstance(model, os.PathLike) else model, description, calibrate=read_inputs(calibrate),
             device=device_model(device, default), options=CompileOptions.from_dict(options),
             faults=None if given is None else given.core_faults(), progress=progress,
-            freeze={name: read_inputs(value) for name, value in (freeze or {}).items()}, input_shape=input_shape,
+            freeze=constants, input_shape=input_shape,
         )
     if given is not None:
         network = replace(network, calibration={**network.calibration, "cells": given.provenance()})

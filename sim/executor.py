@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.compile import check_shape
-from compiler.inputs import load_input
+from compiler.inputs import load_inputs
 from compiler.network import Network
 from compiler.program import batch_size
 from macro_models import MacroModel, Masks, family
@@ -36,8 +36,8 @@ class Execution:
 
     Attributes
     ----------
-    outputs
-        The model's outputs in its units, of onnxruntime's shape and type.
+    by_name
+        The model's outputs in its units, of onnxruntime's shape and type, in the order of the model.
     codes
         Output codes of every product, (layer, operation) -> (images, columns of the product) int16, in half steps; the
         columns are those that the product converts, in the network's order. Of a layer at several positions of an image
@@ -54,13 +54,18 @@ class Execution:
         Wall-clock time of all products.
     """
 
-    outputs: NDArray[Any]
+    by_name: dict[str, NDArray[Any]]
     codes: dict[tuple[int, int], NDArray[np.int16]]
     codes_by_layer: dict[int, NDArray[np.int16]]
     layers: tuple[LayerFigures, ...]
     mvms: int
     cycles: NDArray[np.int64]
     seconds: float
+
+    @property
+    def outputs(self) -> NDArray[Any]:
+        """The first, or only, output."""
+        return next(iter(self.by_name.values()))
 
 
 def build_cores(
@@ -128,7 +133,7 @@ def execute(
     network, backend
         What is run, and what runs it; it is opened here and closed by the caller.
     x
-        Inputs in the model's units, of shape (images, ...), or what :func:`~compiler.inputs.load_input` reads.
+        Inputs in the model's units, of shape (images, ...), or what :func:`~compiler.inputs.load_inputs` reads.
     device, seed, time_s, temp_C, causes, cells
         As in :func:`build_cores`.
     first_image
@@ -145,7 +150,7 @@ def execute(
     InputError
         If the inputs are not what the model takes.
     """
-    x = check_shape(load_input(x), network.model)
+    x = check_shape(load_inputs(x), network.model)
     cores = build_cores(network, device=device, seed=seed, time_s=time_s, temp_C=temp_C, causes=causes, cells=cells)
     backend.open(network.chip, cores)
     program, masks, account = network.program, core_masks(network), RunAccount(network.program, len(x), codes_of)
@@ -160,14 +165,14 @@ def execute(
         if progress:
             progress(first + len(part), len(x))
     return Execution(
-        outputs=network.model.finish(outputs), codes=account.codes, codes_by_layer=account.codes_by_layer,
+        by_name=network.model.finish_all(outputs), codes=account.codes, codes_by_layer=account.codes_by_layer,
         layers=account.layers, mvms=network.mvms_per_image * len(x), cycles=account.cycles, seconds=account.seconds,
     )
 
 
 def float_outputs(network: Network, x: Any) -> NDArray[Any]:
     """The model in floating point: the first line of an error budget."""
-    return network.model.compute(check_shape(load_input(x), network.model))
+    return network.model.compute(check_shape(load_inputs(x), network.model))
 
 
 def quantised_outputs(network: Network, backend: "Backend", x: Any, **options: Any) -> Execution:

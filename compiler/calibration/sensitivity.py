@@ -43,9 +43,11 @@ class Judge(ABC):
 
     def __init__(self, network: FloatNetwork, values: Sequence[Float]) -> None:
         self.network, self.values = network, values
+        self._weight = output_weights(network, values[-1])
         self.reference = self._outputs(values[-1])
 
     def _outputs(self, y: Float) -> Float:
+        y = y if self._weight is None else y * self._weight
         return y - y.mean(axis=-1, keepdims=True) if self.network.is_classifier and y.shape[-1] > 1 else y
 
     @property
@@ -127,6 +129,20 @@ class Gradients(Judge):
         return float(np.sqrt((lost**2).mean()))
 
 
+def output_weights(network: FloatNetwork, last: Float) -> Float | None:
+    """What each element of the last value counts: of several outputs each as much as the others, whatever its unit.
+
+    None where there is one output alone. ``last`` has shape (samples, elements).
+    """
+    slices = {(one.first, one.size): one.elements for one in network.outputs if one.size != 0}
+    if len(slices) < 2:
+        return None
+    weight = np.zeros(last.shape[1])
+    for elements in slices.values():
+        weight[elements] = 1.0 / max(float(last[:, elements].std(axis=0).max(initial=0.0)), 1e-30)
+    return weight
+
+
 def make_judge(network: FloatNetwork, values: Sequence[Float]) -> Judge:
     """The judge of a network."""
     return (Following if network.is_chain else Gradients)(network, values)
@@ -138,12 +154,13 @@ def _backward(network: FloatNetwork, values: Sequence[Float]) -> Iterator[list[F
     The mean of their squares is that over the outputs. Of classes only the differences count.
     """
     steps, rng, outputs = network.steps, np.random.default_rng(0), values[-1].shape[1]
+    weight = output_weights(network, values[-1])
     for _ in range(DRAWS):
         sign = rng.choice([-1.0, 1.0], values[-1].shape)
         if network.is_classifier and outputs > 1:
             sign -= sign.mean(axis=1, keepdims=True)
         slopes = [np.zeros_like(v) for v in values]
-        slopes[-1] = sign / np.sqrt(outputs)
+        slopes[-1] = sign / np.sqrt(outputs) * (1.0 if weight is None else weight)
         for k in range(len(steps) - 1, -1, -1):
             back = steps[k].operation.backward(slopes[k + 1], steps[k].gather(list(values)), values[k + 1])
             first = 0

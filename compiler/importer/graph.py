@@ -81,10 +81,11 @@ class Input:
 
 @dataclass
 class Graph:
-    """Nodes in topological order, constants by name, inputs, the output that is computed.
+    """Nodes in topological order, constants by name, inputs, the outputs that are computed.
 
-    ``shapes`` and ``types`` of all values of one sample are filled by the probe. ``batched`` says whether the first
-    dimension of the input is that of the batch. ``warnings`` are sentences for the user.
+    ``wanted`` are the names of all values that the file makes something of. ``shapes`` and ``types`` of all values of
+    one sample are filled by the probe. ``batched`` says whether the first dimension of the input is that of the batch.
+    ``warnings`` are sentences for the user.
     """
 
     name: str
@@ -92,8 +93,9 @@ class Graph:
     ops: list[Op]
     constants: dict[str, Array]
     inputs: list[Input]
-    output: str
+    outputs: tuple[str, ...]
     batched: bool = True
+    wanted: frozenset[str] = frozenset()
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     types: dict[str, np.dtype[Any]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -115,9 +117,9 @@ class Graph:
         """Inputs that are no constants, in order."""
         return [i for i in op.inputs if i and i not in self.constants]
 
-    def prune(self) -> None:
-        """Leaves the nodes that the output depends on."""
-        wanted, kept = {self.output}, []
+    def prune(self) -> set[str]:
+        """Leaves the nodes that the outputs depend on; names of what they take, and of the outputs."""
+        wanted, kept = set(self.outputs), []
         for op in reversed(self.ops):
             if wanted.intersection(op.outputs):
                 kept.append(op)
@@ -125,6 +127,7 @@ class Graph:
                 for inside in (v for v in op.attrs.values() if isinstance(v, onnx.GraphProto)):
                     wanted.update(name for node in inside.node for name in node.input)
         self.ops = kept[::-1]
+        return wanted
 
     def replace_ops(self, ops: Iterable[Op]) -> None:
         self.ops = list(ops)

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from compiler.importer.graph import Graph, Op
 from compiler.importer.numbers import attributes
-from compiler.importer.reading.batch import batch_axis, sample_pair
+from compiler.importer.reading.batch import batch_axes, sample_pair
 from compiler.importer.reading.model_file import (
     check_shapes,
     freeze,
     load,
     modern,
     opset_of,
+    shapes_of,
     with_shapes,
     without_claims,
 )
@@ -35,7 +36,8 @@ from compiler.importer.values.learned import ML_HANDLERS
 from compiler.importer.values.movers import MOVERS, move
 from compiler.importer.values.node import Node, steps_of
 from compiler.importer.values.products import einsum, join, parse_einsum
-from compiler.model import FloatNetwork
+from compiler.inputs import Inputs
+from compiler.model import FloatNetwork, HostOp, Output
 from compiler.model.onnx_run import ML_DOMAIN
 from macro_models.errors import InputError, argument
 
@@ -50,7 +52,7 @@ MOST_DIFFERENCE = 2e-3
 def import_onnx(
     model: str | Path | bytes | onnx.ModelProto, *, output: str | None = None,
     frozen: Mapping[str, Array] | None = None, shapes: Mapping[str, Sequence[int]] | None = None,
-    x: Array | None = None,
+    x: Inputs | None = None,
 ) -> FloatNetwork:
     """Reads a network from a file, from its bytes or from a loaded model.
 
@@ -59,11 +61,11 @@ def import_onnx(
     model
         What is read. Nothing of it is executed but operators of ONNX on numbers.
     output
-        Which of several outputs of the graph.
+        Which of several outputs of the graph; None: all of them.
     frozen
         Inputs of the graph that are constants, by name.
     shapes
-        Whole shapes of inputs, by name, where the file leaves them open.
+        Whole shapes of inputs, by name, where the file leaves them open; None: those of ``x``.
     x
         Inputs, of shape (samples, ...), on which the network is compared with the model; random ones otherwise.
 
@@ -74,12 +76,13 @@ def import_onnx(
         operator.
     """
     where, proto = load(model)
-    proto = freeze(where, with_shapes(where, proto, shapes or {}), frozen or {})
+    shapes = shapes_of(proto, x, frozen or {}) | dict(shapes or {})
+    proto = freeze(where, with_shapes(where, proto, shapes), frozen or {})
     opset_of(where, proto)
     bare = without_claims(where, proto)
     check_shapes(where, bare, strict=False)
     proto = modern(where, proto)
-    graph = read_graph(where, proto, _choose_output(where, proto, output), opset_of(where, proto))
+    graph = read_graph(where, proto, _choose_outputs(where, proto, output), opset_of(where, proto))
     with np.errstate(all="ignore"):
         network = _first_that_fits(where, graph, proto, x)
     # Last, because the importer's own sentences say more.
@@ -87,19 +90,16 @@ def import_onnx(
     return network
 
 
-def _choose_output(where: str, proto: onnx.ModelProto, wanted: str | None) -> str:
-    names = [o.name for o in proto.graph.output]
+def _choose_outputs(where: str, proto: onnx.ModelProto, wanted: str | None) -> list[str]:
+    names = list(dict.fromkeys(o.name for o in proto.graph.output))
+    if not names:
+        raise InputError(f"{where}: has no output; a model with an output is needed")
     if wanted is not None and wanted not in names:
-        raise InputError(f"{where}: has no output {wanted!r}; it has {', '.join(names) or 'none'}")
-    if wanted is None and len(names) != 1:
-        raise InputError(
-            f"{where}: has {len(names)} outputs ({', '.join(names)}); choose one by its name with "
-            f"{argument('output', 'model_output')}"
-        )
-    return wanted or names[0]
+        raise InputError(f"{where}: has no output {wanted!r}; it has {', '.join(names)}")
+    return names if wanted is None else [wanted]
 
 
-def _first_that_fits(where: str, graph: Graph, proto: onnx.ModelProto, x: Array | None) -> FloatNetwork:
+def _first_that_fits(where: str, graph: Graph, proto: onnx.ModelProto, x: Inputs | None) -> FloatNetwork:
     """The network with the first dimension as that of the batch; if that is a fixed number, else of whole inputs."""
     _check_inputs(where, graph)
     firsts = {i.shape[0] if i.shape else 0 for i in graph.inputs}
@@ -130,13 +130,13 @@ def _check_inputs(where: str, graph: Graph) -> None:
 class _Importer:
     """One reading of a graph, with the first dimension as that of the batch or not."""
 
-    def __init__(self, where: str, graph: Graph, proto: onnx.ModelProto, x: Array | None) -> None:
+    def __init__(self, where: str, graph: Graph, proto: onnx.ModelProto, x: Inputs | None) -> None:
         self.where, self.raw, self.proto, self.x = where, graph, proto, x
         self.values: dict[str, Value] = {}
 
     def run(self) -> FloatNetwork:
         try:
-            graph, feeds, wanted, axis = self._prepare()
+            graph, feeds, wanted, axes = self._prepare()
         except InputError:
             raise
         except (ValueError, LookupError, TypeError, ArithmeticError, MemoryError) as error:
@@ -145,6 +145,7 @@ class _Importer:
             raise InputError(f"{self.where}: {reason[:200]}") from None
         self.graph = graph
         self.inner, self.users = inner(graph), {k: len(v) for k, v in graph.users().items()}
+        self.users.update({name: self.users.get(name, 0) + 1 for name in graph.outputs})
         size = sum(v.size for v in feeds.values())
         self.values.update(graph.constants)
         whole = Flow(
@@ -159,38 +160,70 @@ class _Importer:
             self._pin(name)
         for op in graph.ops:
             self._visit(op)
-        result = self.values[graph.output]
-        assert isinstance(result, Flow)
-        flow = result.end_layers().shaped(axis)
-        elem_type = next(o for o in self.proto.graph.output if o.name == graph.output).type.tensor_type.elem_type
-        if elem_type:
-            flow = flow.cast(_output_type(elem_type))
-        shapes = [value.shape[1 if graph.batched else 0 :] for value in feeds.values()]
+        last, outputs = self._outputs(axes)
+        shapes = [value.shape[1 if graph.batched else 0 :] or (1,) for value in feeds.values()]
         network = FloatNetwork(
-            name=graph.name, input_name=", ".join(feeds), steps=steps_of(flow.node), host=flow.host,
-            output_name=graph.output, warnings=tuple(graph.warnings),
-            input_shape=shapes[0] or (1,) if len(shapes) == 1 else (size,),
+            name=graph.name, input_name=", ".join(feeds), steps=steps_of(last), outputs=outputs,
+            warnings=tuple(graph.warnings), input_shape=shapes[0] if len(shapes) == 1 else (size,),
+            parts=tuple(zip(feeds, shapes, strict=True)) if len(feeds) > 1 else (),
         )
         if not network.layers:
             raise InputError(f"{self.where}: has no layer with weights; a Gemm, MatMul or Conv is needed")
         self._check_finite(network)
         x = np.concatenate([v.reshape(-1) for v in feeds.values()]) if len(feeds) > 1 else next(iter(feeds.values()))
-        self._compare(network, x.reshape(1, *network.input_shape), wanted, axis)
+        made = network.compute_all(x.reshape(1, *network.input_shape))
+        for name, axis in axes.items():
+            self._compare(made[name], wanted[name], axis)
         return network
 
-    def _prepare(self) -> tuple[Graph, Values, Array, int | None]:
-        """The graph as it is understood, an input, what it gives, and which of its dimensions is the batch."""
+    def _outputs(self, axes: dict[str, int | None]) -> tuple[Node, tuple[Output, ...]]:
+        """What makes all outputs, side by side where they are made of different values, and what the host does."""
+        flows = {name: self._output(name, axis) for name, axis in axes.items()}
+        nodes = list({id(f.node): f.node for f in flows.values() if isinstance(f, Flow)}.values())
+        starts = dict(zip(map(id, nodes), np.cumsum([0, *(n.size for n in nodes)]).tolist(), strict=False))
+        outputs = []
+        for name, flow in flows.items():
+            if not isinstance(flow, Flow):
+                outputs.append(Output(name=name, host=flow, size=0))
+            elif len(nodes) == 1:
+                outputs.append(Output(name=name, host=flow.host))
+            else:
+                outputs.append(Output(name=name, host=flow.host, first=starts[id(flow.node)], size=flow.node.size))
+        if len(nodes) == 1:
+            return nodes[0], tuple(outputs)
+        like = next(f for f in flows.values() if isinstance(f, Flow))
+        return join(nodes, np.arange(sum(n.size for n in nodes)), like).node, tuple(outputs)
+
+    def _output(self, name: str, axis: int | None) -> "Flow | tuple[HostOp, ...]":
+        """An output with its shape and type; of one that no input changes, what the host gives for each sample."""
+        result = self.values[name]
+        elem_type = next(o for o in self.proto.graph.output if o.name == name).type.tensor_type.elem_type
+        if isinstance(result, Flow):
+            flow = result.end_layers().shaped(axis)
+            return flow.cast(_output_type(elem_type)) if elem_type else flow
+        shape = list(result.shape)
+        if axis is not None:
+            del shape[axis]
+        dtype = _output_type(elem_type) if elem_type else result.dtype
+        return (
+            HostOp(kind="constant", parameters={"value": result.reshape(-1).astype(np.float64).tolist()}),
+            HostOp(kind="reshape", parameters={"shape": shape, "batch_axis": axis or 0}),
+            HostOp(kind="cast", parameters={"dtype": dtype.name}),
+        )
+
+    def _prepare(self) -> tuple[Graph, Values, Values, dict[str, int | None]]:
+        """The graph as it is understood, an input, what it gives, and which dimension of each is the batch."""
         raw = self.raw
         one, two = sample_pair(raw, self.x)
         graph, values = probe(raw, one)
-        if raw.output not in values:
-            raise InputError(f"{self.where}: output {raw.output!r} does not depend on the input")
-        axis = batch_axis(self.where, raw, graph, values, one, two)
+        if not any(name in values for name in raw.outputs):
+            raise InputError(f"{self.where}: output {raw.outputs[0]!r} does not depend on the input")
+        axes = batch_axes(self.where, raw, graph, values, one, two)
         if without_quantisation(graph, inner(graph)):
             graph, values = probe(graph, one)
-        wanted = values[graph.output]
+        wanted = {name: values[name] if name in values else graph.constants[name] for name in graph.outputs}
         form_regions(graph)
-        return graph, one, wanted, axis
+        return graph, one, wanted, axes
 
     def _pin(self, name: str) -> None:
         value = self.values[name]
@@ -266,13 +299,13 @@ class _Importer:
                     f"{self.where}: node {layer.name!r} has weights that are NaN or infinite; finite ones are needed"
                 )
         sums = [x for s in network.steps for x in vars(s.operation).values() if isinstance(x, np.ndarray)]
-        sums += [value for op in network.host if op.kind == "affine" for value in op.parameters.values()]
+        last = [op for one in network.outputs for op in one.host if op.kind in ("affine", "constant")]
+        sums += [value for op in last for value in op.parameters.values()]
         if not all(np.isfinite(x).all() for x in sums):
             raise InputError(f"{self.where}: constants multiply to numbers that are NaN or infinite")
 
-    def _compare(self, network: FloatNetwork, x: Array, wanted: Array, axis: int | None) -> None:
+    def _compare(self, got: Array, wanted: Array, axis: int | None) -> None:
         """The network and the model give the same for a sample."""
-        got = network.compute(x)
         wanted = wanted[None] if axis is None else wanted
         if got.shape == wanted.shape:
             finite = np.isfinite(wanted.astype(np.float64)) & np.isfinite(got.astype(np.float64))

@@ -73,9 +73,11 @@ alone is constant then, and the network that was understood is compared with wha
 answer for a batch that is not that for each of it, is refused.
 
 Weights that are inputs become constants with `--freeze NAME=FILE.npy`; dimensions that the file leaves open are given
-with `--input-shape NAME=0,16,8`, where 0 is that of the batch.
+with `--input-shape NAME=0,16,8`, where 0 is that of the batch, or taken from the samples of calibration.
 
-Several inputs are side by side in the rows that are given, in the order of the file.
+Several inputs are given by name: a dict, an `.npz` file, `--input NAME=FILE` for each; or side by side in one array, in
+the order of the file. All outputs are computed in one run and given by name (`-o OUT.npz`), or the one that
+`--model-output` chooses; which of them is scored is said, and chosen with `--score`.
 
 Quantised models (QDQ, QLinear, MatMulInteger, QONNX, Brevitas) have their weights at their own scales. Of values on
 the way the limits are kept and the rounding is left out, since cores have input codes of their own.

@@ -19,7 +19,7 @@ from compiler.model.evaluated import Evaluated
 from compiler.model.layer import LinearLayer
 from compiler.model.stages import Linear, Step
 
-__all__ = ["BATCH_POSITIONS", "FloatNetwork", "HostOp", "LinearLayer"]
+__all__ = ["BATCH_POSITIONS", "FloatNetwork", "HostOp", "LinearLayer", "Output"]
 
 BATCH_POSITIONS = 16384
 """Positions of a batch of images that are in flight at once: what bounds the memory."""
@@ -36,8 +36,8 @@ class HostOp:
     """An operator after the last layer, computed in floating point by the host.
 
     ``kind`` is one of affine, relu, clip, sigmoid, tanh, softmax, log_softmax, normalise, complement, argmax, look_up,
-    reshape, cast, onnx (operators of the file, sample by sample); ``parameters`` are plain numbers, strings and lists,
-    so that they can be written as JSON. Arrays have shape (batch, ...).
+    reshape, cast, constant, onnx (operators of the file, sample by sample); ``parameters`` are plain numbers, strings
+    and lists, so that they can be written as JSON. Arrays have shape (batch, ...).
     """
 
     kind: str
@@ -94,8 +94,44 @@ _HOST_OPS = {
     "look_up": lambda y, p: np.asarray(p["table"])[y],
     "reshape": lambda y, p: np.moveaxis(y.reshape(len(y), *p["shape"]), 0, p["batch_axis"]),
     "cast": lambda y, p: y.astype(p["dtype"]),
+    "constant": lambda y, p: np.tile(np.asarray(p["value"], dtype=np.float64), (len(y), 1)),
     "onnx": lambda y, p: evaluated_at_the_end(p["model"]).samples(y.reshape(len(y), -1)),
 }
+
+
+_CHOICES = ("softmax", "log_softmax", "argmax", "sigmoid")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """One of the outputs of a model.
+
+    ``host`` is what follows the last step: it takes ``size`` elements of that, None for all that there are, from
+    ``first`` on. Its last entries bring the values to the shape and type of onnxruntime.
+    """
+
+    name: str
+    host: tuple[HostOp, ...]
+    first: int = 0
+    size: int | None = None
+
+    @property
+    def elements(self) -> slice:
+        """Which elements of the last step it is made of."""
+        return slice(self.first, None if self.size is None else self.first + self.size)
+
+    @property
+    def classes(self) -> bool:
+        """Whether it is a choice among classes."""
+        return any(op.kind in _CHOICES or op.parameters.get("classes", False) for op in self.host)
+
+    def finish(self, y: NDArray[np.float64]) -> NDArray[Any]:
+        """The output in the model's shape and type from the last step's ``y`` of shape (batch, elements)."""
+        result: NDArray[Any] = y[:, self.elements]
+        with np.errstate(over="ignore", invalid="ignore"):  # what is too large is infinite, as in every runtime
+            for op in self.host:
+                result = op.compute(result)
+        return result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,14 +143,15 @@ class FloatNetwork:
     name
         What the graph or the file is called.
     input_name, input_shape
-        The one input, and its shape without the batch dimension.
+        The one input, and its shape without the batch dimension; of several, which lie side by side, their names and
+        the number of all elements.
     steps
         In the order of computation: what makes values from values, the first of which is the network's input. The last
         one makes the output.
-    host
-        What follows the last layer. Its last entries bring the values to the shape and type of onnxruntime.
-    output_name
-        The output that is computed.
+    outputs
+        What is computed, in the order of the model.
+    parts
+        Names and shapes of several inputs, in their order; empty where there is one.
     warnings
         What a user should know of how the model was understood.
     """
@@ -123,8 +160,8 @@ class FloatNetwork:
     input_name: str
     input_shape: tuple[int, ...]
     steps: tuple[Step, ...]
-    host: tuple[HostOp, ...]
-    output_name: str
+    outputs: tuple[Output, ...]
+    parts: tuple[tuple[str, tuple[int, ...]], ...] = ()
     warnings: tuple[str, ...] = ()
 
     @cached_property
@@ -156,18 +193,26 @@ class FloatNetwork:
         return int(np.prod(self.input_shape, dtype=np.int64))
 
     @property
+    def inputs(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """Names and shapes of all inputs."""
+        return self.parts or ((self.input_name, self.input_shape),)
+
+    @property
     def is_classifier(self) -> bool:
-        """Whether the output is a choice among classes, so that agreement matters more than the error of a number."""
-        kinds = ("softmax", "log_softmax", "argmax", "sigmoid")
-        return any(op.kind in kinds or op.parameters.get("classes", False) for op in self.host)
+        """Whether the output is a choice among classes, so that agreement matters more than the error of a number.
+
+        Of several outputs all must be made of the same scores, as labels and probabilities are.
+        """
+        made = [one for one in self.outputs if one.size != 0]
+        return any(one.classes for one in made) and len({(one.first, one.size) for one in made}) == 1
 
     def finish(self, y: NDArray[np.float64]) -> NDArray[Any]:
-        """Output in the model's shape and type from the last layer's ``y`` of shape (batch, outputs)."""
-        result: NDArray[Any] = y
-        with np.errstate(over="ignore", invalid="ignore"):  # what is too large is infinite, as in every runtime
-            for op in self.host:
-                result = op.compute(result)
-        return result
+        """The first output in the model's shape and type from the last step's ``y`` of shape (batch, elements)."""
+        return self.outputs[0].finish(y)
+
+    def finish_all(self, y: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+        """:meth:`finish` of all outputs, by name."""
+        return {one.name: one.finish(y) for one in self.outputs}
 
     @property
     def positions(self) -> tuple[int, ...]:
@@ -186,7 +231,13 @@ class FloatNetwork:
         return values
 
     def compute(self, x: NDArray[Any]) -> NDArray[Any]:
-        """The model's output in floating point for ``x`` of shape (batch, ...)."""
+        """The model's first output in floating point for ``x`` of shape (batch, ...)."""
+        return self.finish(self._last(x))
+
+    def compute_all(self, x: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """:meth:`compute` of all outputs, by name."""
+        return self.finish_all(self._last(x))
+
+    def _last(self, x: NDArray[Any]) -> NDArray[np.float64]:
         most = max(1, BATCH_POSITIONS // max(self.positions))
-        parts = [self.activations(x[k : k + most])[-1] for k in range(0, max(len(x), 1), most)]
-        return self.finish(np.concatenate(parts))
+        return np.concatenate([self.activations(x[k : k + most])[-1] for k in range(0, max(len(x), 1), most)])

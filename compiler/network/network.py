@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.mapping import Placement
-from compiler.model import FloatNetwork, HostOp
+from compiler.model import FloatNetwork, HostOp, Output
 from compiler.network.archive import NETWORK, Arrays, read_archive, write_archive
 from compiler.network.old_format import convert
 from compiler.network.ranges import InputRange
@@ -182,14 +182,28 @@ def _write(net: Network, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
             "name": model.name,
             "input_name": model.input_name,
             "input_shape": list(model.input_shape),
-            "output_name": model.output_name,
-            "host": [{"kind": op.kind, "parameters": op.parameters} for op in model.host],
+            **_write_outputs(model),
             "steps": write_all(model.steps, "step", put),
         },
         "stages": write_all(program.stages, "stage", put),
         "input": {"low": program.input.low, "high": program.input.high},
         "cores": len(net.cores),
         "layers": [_write_layer(layer, f"layer{k}", put) for k, layer in enumerate(program.layers)],
+    }
+
+
+def _write_outputs(model: FloatNetwork) -> dict[str, Any]:
+    """Outputs and several inputs; of one, as files have always had them."""
+    outputs = [
+        {
+            "output_name": one.name, "host": [{"kind": op.kind, "parameters": op.parameters} for op in one.host],
+            **({} if len(model.outputs) == 1 else {"elements": {"first": one.first, "size": one.size}}),
+        }
+        for one in model.outputs
+    ]
+    parts = [{"name": name, "shape": list(shape)} for name, shape in model.parts]
+    return {
+        **outputs[0], **({"more_outputs": outputs[1:]} if outputs[1:] else {}), **({"parts": parts} if parts else {})
     }
 
 
@@ -306,14 +320,31 @@ def _read_model(one: Mapping[str, Any], arrays: Arrays) -> tuple[FloatNetwork, i
     """The float network, and the elements of its last value before the host's operators."""
     steps, last = read_steps(one["steps"], arrays, math.prod(one["input_shape"]))
     model = FloatNetwork(
-        name=one["name"], input_name=one["input_name"], input_shape=one["input_shape"],
-        output_name=one["output_name"], steps=steps, host=tuple(HostOp(**op) for op in one["host"]),
+        name=one["name"], input_name=one["input_name"], input_shape=one["input_shape"], steps=steps,
+        outputs=tuple(_read_output(each, last) for each in (one, *one.get("more_outputs", ()))),
+        parts=tuple((part["name"], tuple(part["shape"])) for part in one.get("parts", ())),
+    )
+    if model.parts and sum(math.prod(shape) for _, shape in model.parts) != model.features:
+        raise ValueError("its inputs are not as many as its features")
+    if len({output.name for output in model.outputs}) < len(model.outputs):
+        raise ValueError("two of its outputs have the same name")
+    return model, last
+
+
+def _read_output(one: Mapping[str, Any], last: int) -> Output:
+    """An output of which there are ``last`` elements at most."""
+    first, size = one["elements"].values() if "elements" in one else (0, None)
+    count = last - first if size is None else size
+    if not 0 <= first <= first + count <= last:
+        raise ValueError(f"output {one['output_name']!r} has elements that there are not")
+    output = Output(
+        name=one["output_name"], host=tuple(HostOp(**op) for op in one["host"]), first=first, size=size
     )
     # Whether the host's operators fit each other is seen by doing them; a table must have an entry for each class.
-    classes = last if any(op.kind == "look_up" for op in model.host) else 3
-    for first in range(0, classes, 1024):
-        model.finish(np.eye(min(1024, classes - first), last, first))
-    return model, last
+    classes = count if any(op.kind == "look_up" for op in output.host) else 3
+    for start in range(0, classes, 1024):
+        output.finish(np.eye(min(1024, classes - start), last, first + start))
+    return output
 
 
 class _HostOp:
@@ -337,10 +368,15 @@ _PARAMETERS = {
     "look_up": Table({"table": ListOf(_FINITE, least=1)}),
     "reshape": Table({"shape": ListOf(COUNT), "batch_axis": Whole(0, 15)}),
     "onnx": Table({"model": TEXT, "classes": FLAG}),
+    "constant": Table({"value": ListOf(_FINITE, least=1)}),
     "cast": Table({"dtype": Choice(tuple(np.dtype(code).name for code in "?bhilqBHILQefd"))}),
     **dict.fromkeys(("relu", "sigmoid", "tanh", "complement"), Table({})),
 }
 _HOST_OP = Table({"kind": Choice(tuple(_PARAMETERS)), "parameters": JSON})
+_OUTPUT = {
+    "output_name": TEXT, "host": ListOf(_HostOp()),
+    "elements": Optional(Table({"first": Whole(), "size": Nullable(Whole())})),
+}
 _RANGE = {"low": CODE, "high": CODE}
 _PRODUCT = {
     "rows": indices("taken", 0, "core_rows"), "columns": indices("columns", 0, "core_columns"),
@@ -369,8 +405,9 @@ _CONTENT = Table({
     }, rest=True),
     "range": Nullable(Table({"size": Number(0, 1e30)})),
     "model": Table({
-        "name": TEXT, "input_name": TEXT, "output_name": TEXT, "input_shape": ListOf(COUNT, least=1),
-        "host": ListOf(_HostOp()), "steps": ListOf(JSON),
+        "name": TEXT, "input_name": TEXT, "input_shape": ListOf(COUNT, least=1), "steps": ListOf(JSON),
+        **_OUTPUT, "more_outputs": Optional(ListOf(Table(_OUTPUT))),
+        "parts": Optional(ListOf(Table({"name": TEXT, "shape": ListOf(COUNT, least=1)}))),
     }),
     "stages": ListOf(JSON), "input": Table(_RANGE), "cores": Whole(1), "layers": ListOf(_LAYER, least=1),
 })

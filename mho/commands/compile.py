@@ -12,7 +12,7 @@ from mho.terminal.paths import READS, WORD, WRITES
 if TYPE_CHECKING:
     from mho.api import Net
 
-__all__ = ["compile_command", "compile_net", "print_summary", "summary_lines"]
+__all__ = ["compile_command", "compile_net", "named", "print_summary", "summary_lines"]
 
 
 @click.command("compile", epilog=example("mho compile model.onnx --chip neurram-core --calibrate train.npy -o net.mho"))
@@ -20,7 +20,7 @@ __all__ = ["compile_command", "compile_net", "print_summary", "summary_lines"]
 @chip_option(required=True)
 @click.option(
     "--calibrate", metavar="X.npy", type=READS, required=True,
-    help="Typical inputs in the model's units (.npy, or X.npz:key).",
+    help="Typical inputs in the model's units (.npy, X.npz:key; X.npz of all inputs by name).",
 )
 @click.option(
     "--device",
@@ -47,7 +47,7 @@ __all__ = ["compile_command", "compile_net", "print_summary", "summary_lines"]
 @click.option(
     "--cells", metavar="CELLS.npz", type=READS, help="Cells of one chip: avoid its dead lines and faulty cells."
 )
-@click.option("--model-output", metavar="NAME", type=WORD, help="Which output to compute, of a model with several.")
+@click.option("--model-output", metavar="NAME", type=WORD, help="Compute this output alone, of a model with several.")
 @click.option(
     "--freeze", metavar="NAME=FILE.npy", type=WORD, multiple=True,
     help="Make an input of the model a constant (repeatable).",
@@ -91,8 +91,8 @@ def compile_command(
     """
     net = compile_net(
         model, chip, overrides, calibrate, device, out, slices=parse_slices(slices), copies=copies,
-        tolerance=tolerance, cells=cells, output=model_output, freeze=dict(_named(freeze, "--freeze")),
-        input_shape={name: _shape(text) for name, text in _named(input_shape, "--input-shape")},
+        tolerance=tolerance, cells=cells, output=model_output, freeze=dict(named(freeze, "--freeze")),
+        input_shape={name: _shape(text) for name, text in named(input_shape, "--input-shape")},
     )
     net.save(output)
     summary = net.summary()
@@ -117,7 +117,7 @@ def _operators(context: click.Context, wanted: bool) -> None:
         context.exit()
 
 
-def _named(values: tuple[str, ...], option: str) -> list[tuple[str, str]]:
+def named(values: tuple[str, ...], option: str) -> list[tuple[str, str]]:
     """Pairs of NAME=VALUE.
 
     Raises

@@ -1,6 +1,7 @@
 """``mho run``: a network on a chip, and how well it does."""
 
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,7 +9,7 @@ import numpy as np
 
 from macro_models.errors import InputError
 from macro_models.output import write_output
-from mho.commands.compile import compile_net, summary_lines
+from mho.commands.compile import compile_net, named, summary_lines
 from mho.results import score
 from mho.terminal.console import Output
 from mho.terminal.options import chip_option, common_options, example
@@ -36,11 +37,15 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
     "--calibrate", metavar="X.npy", type=READS, help="Typical inputs, with an .onnx (default: the first 128 inputs)."
 )
 @click.option(
-    "--input", "inputs", metavar="X.npy", type=READS, required=True,
-    help="Inputs in the model's units (.npy, X.npz:key).",
+    "--input", "inputs", metavar="[NAME=]X.npy", type=READS, required=True, multiple=True,
+    help="Inputs in the model's units (.npy, X.npz:key); several by name, or X.npz with all.",
 )
 @click.option("--labels", metavar="Y.npy", type=READS, help="Class of each input, for the accuracy (.npy, X.npz:key).")
-@click.option("-o", "--output", metavar="OUT.npy", type=WRITES, help="Write the outputs, in onnxruntime's shape.")
+@click.option(
+    "-o", "--output", metavar="OUT.npy", type=WRITES,
+    help="Write the output, in onnxruntime's shape; OUT.npz: all outputs by name.",
+)
+@click.option("--score", metavar="NAME", type=WORD, help="Which output is scored (default: the first of classes).")
 @click.option(
     "--backend", metavar="NAME", type=WORD, default="functional", show_default=True,
     help="functional, cosim, fpga-sim or fpga.",
@@ -68,26 +73,25 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.option("--waves", metavar="F.fst", type=WAVES, help="Write the waveforms, with --backend cosim.")
 @common_options
 def run_command(
-    network: str, chip: str | None, overrides: tuple[str, ...], calibrate: str | None, inputs: str,
+    network: str, chip: str | None, overrides: tuple[str, ...], calibrate: str | None, inputs: tuple[str, ...],
     labels: str | None, output: str | None, cells: str | None, device: str | None, budget: bool, out: Output,
     **options: Any,
 ) -> None:
     """Run a network on a chip with its devices, and say how well it does.
 
     With --labels the score is the accuracy; without, how far the outputs agree with the float model's. Causes are
-    programming, relaxation, read-noise, wire, adc, stuck.
+    programming, relaxation, read-noise, wire, adc, stuck. Of several outputs all are computed and one is scored.
     """
     from mho.api import Device
     from mho.runs.running import check_options
 
-    check_options(**options)
+    check_options(**{name: value for name, value in options.items() if name != "score"})
     model = Device.load(device) if device is not None else None
     given = None if cells is None else _read_cells(cells, network)
     x = _read_inputs(inputs)
     truth = _read_labels(labels, len(x), options["limit"])
     net = _open(network, chip, overrides, calibrate, x, device, out)
-    if truth is not None:
-        score.accuracy(net.reference(x)[: len(truth)], truth)  # refuses labels that do not fit, before the work begins
+    _check_before(net, x, truth, output, options["score"])
     with out.progress(f"running on {options['backend']}") as progress:
         heard = {"progress": progress, "loading": progress, "note": out.warn}
         result = net.run(x, cells=given, device=model, keep_codes=False, **heard, **options)
@@ -99,14 +103,14 @@ def run_command(
         with out.progress("error budget") as progress:
             result.compute_budget(progress)
     if output is not None:
-        write_output(output, _npy(result.outputs))
+        write_output(output, _written(result.by_name, output))
     _print(result, truth, budget, out)
     if output is not None:
         out.note(f"wrote {output}")
     command = {
         "network": network,
         "cells": cells,
-        "input": inputs,
+        "input": inputs[0] if len(inputs) == 1 else list(inputs),
         "labels": labels,
         "calibrate": calibrate,
         "waves": options["waves"],
@@ -154,10 +158,33 @@ def _read_cells(cells: str, network: str) -> "Cells":
     return read_cells(cells)
 
 
-def _read_inputs(source: str) -> Any:
-    from compiler import load_input
+def _read_inputs(sources: tuple[str, ...]) -> Any:
+    """Inputs: one file, or several as NAME=FILE."""
+    from compiler import load_inputs
 
-    return load_input(source)
+    if len(sources) == 1 and ("=" not in sources[0] or Path(sources[0].partition(".npz:")[0]).exists()):
+        return load_inputs(sources[0])
+    pairs = named(sources, "--input")
+    if len(dict(pairs)) < len(pairs):
+        raise InputError(f"--input must name each input once, not {', '.join(name for name, _ in pairs)}")
+    return load_inputs(dict(pairs))
+
+
+def _check_before(net: "Net", x: Any, truth: Any, output: str | None, wanted: str | None) -> None:
+    """Refuses labels, a choice of an output or a file that do not fit, before the work begins."""
+    names = [one.name for one in net.network.model.outputs]
+    if output is not None and len(names) > 1 and Path(output).suffix != ".npz":
+        raise InputError(
+            f"{output}: the network has {len(names)} outputs; write an .npz, which holds {', '.join(names)} by name"
+        )
+    if truth is None and wanted is None:
+        return
+    from compiler.compile import check_shape
+
+    made = net.network.model.compute_all(check_shape(x, net.network.model))
+    chosen = score.choose(made, wanted)
+    if truth is not None:
+        score.accuracy(made[chosen][: len(truth)], truth)
 
 
 def _read_labels(source: str | None, images: int, limit: int | None) -> Any:
@@ -174,9 +201,13 @@ def _read_labels(source: str | None, images: int, limit: int | None) -> Any:
     return values.astype(np.int64)[:limit]
 
 
-def _npy(array: Any) -> bytes:
+def _written(outputs: dict[str, Any], path: str) -> bytes:
+    """What a file of outputs holds: the one as .npy, or all by name."""
     buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
+    if Path(path).suffix == ".npz":
+        np.savez(buffer, allow_pickle=False, **outputs)
+    else:
+        np.save(buffer, next(iter(outputs.values())), allow_pickle=False)
     return buffer.getvalue()
 
 
@@ -196,6 +227,9 @@ def _print(result: "Result", truth: Any, budget: bool, out: Output) -> None:
             f"cells: {found['file'] or 'given'}, {found['source']}, chip of seed {found['seed']}, {found['faults']} "
             "faulty"
         )
+    if len(result.references) > 1:
+        shapes = [f"{name} {list(one.shape[1:])}" for name, one in result.references.items()]
+        out.text(f"outputs: {', '.join(shapes)}; scored: {result.scored}")
     out.table(("score", "mean", "deviation", "float model"), _scores(result, truth))
     if len(result.runs) > 1:
         out.text()

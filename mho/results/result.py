@@ -63,8 +63,10 @@ class SeedRun:
     ----------
     seed
         Which chip.
-    outputs
+    by_name
         The model's outputs, dequantised, in onnxruntime's shape.
+    scored
+        Which of them is scored.
     codes
         Output codes of the core, in half steps, for each layer: (images, columns), the columns of the layer's products
         one after the other. Of the first images only, where those of all would take too much memory.
@@ -79,12 +81,18 @@ class SeedRun:
     """
 
     seed: int
-    outputs: NDArray[Any]
+    by_name: dict[str, NDArray[Any]]
+    scored: str
     codes: dict[str, NDArray[np.int16]]
     layers: "dict[str, LayerFigures]"
     mvms: int
     cycles: int
     seconds: float
+
+    @property
+    def outputs(self) -> NDArray[Any]:
+        """The output that is scored."""
+        return self.by_name[self.scored]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +102,12 @@ class Result:
     Members
     -------
     outputs
-        In onnxruntime's shape; with ``seeds=N`` there is a leading axis of N.
+        In onnxruntime's shape; with ``seeds=N`` there is a leading axis of N. Of a model with several outputs a dict of
+        them, by name.
+    by_name
+        The outputs by name, also where there is one.
+    scored
+        Which output accuracy, agreement and error are those of.
     codes
         For each layer the core's output codes in half steps, (images, columns), with ``seeds=N``
         (N, images, columns). More than 256 MB of them are kept only with ``keep_codes=True``.
@@ -104,8 +117,8 @@ class Result:
 
     options: Options
     runs: tuple[SeedRun, ...]
-    reference: NDArray[Any]
-    """Outputs of the float model."""
+    references: dict[str, NDArray[Any]]
+    """Outputs of the float model, by name."""
     f_clk_MHz: float
     stacked: bool
     """Whether outputs have a leading axis of seeds."""
@@ -117,8 +130,24 @@ class Result:
     budget_passes: Callable[[Callable[[int, int], None] | None], Passes] | None = field(default=None, repr=False)
 
     @property
-    def outputs(self) -> NDArray[Any]:
-        return np.stack([r.outputs for r in self.runs]) if self.stacked else self.runs[0].outputs
+    def by_name(self) -> dict[str, NDArray[Any]]:
+        first = self.runs[0].by_name
+        if not self.stacked:
+            return first
+        return {name: np.stack([r.by_name[name] for r in self.runs]) for name in first}
+
+    @property
+    def outputs(self) -> Any:
+        return self.by_name if len(self.references) > 1 else next(iter(self.by_name.values()))
+
+    @property
+    def scored(self) -> str:
+        return self.runs[0].scored
+
+    @property
+    def reference(self) -> NDArray[Any]:
+        """The float model's output that is scored."""
+        return self.references[self.scored]
 
     @property
     def codes(self) -> dict[str, NDArray[np.int16]]:
@@ -248,6 +277,7 @@ class Result:
             "images": len(self.reference),
             "results": seeds,
             "inputs": self.inputs,
+            **self._outputs(),
             "layers": self.layers(),
             "f_clk_MHz": self.f_clk_MHz,
             "warnings": list(self.warnings),
@@ -259,6 +289,16 @@ class Result:
         if budget:
             content["budget"] = (self.budget if labels is None else self.budget(labels)).to_dict()
         return content
+
+    def _outputs(self) -> dict[str, Any]:
+        """Of several outputs: which is scored, and the error of each, the mean over seeds."""
+        if len(self.references) == 1:
+            return {}
+        found = {}
+        for name, reference in self.references.items():
+            errors = [score.relative_error(run.by_name[name], reference) for run in self.runs]
+            found[name] = {"shape": list(reference.shape), "relative_error": float(np.mean(errors))}
+        return {"scored": self.scored, "outputs": found}
 
     def save_json(self, path: str | Path, labels: ArrayLike | None = None, *, budget: bool = False) -> None:
         """Write :meth:`to_dict` to a file."""

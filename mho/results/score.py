@@ -1,11 +1,15 @@
 """How good outputs are: against labels, or against the float model where there are none."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from macro_models.errors import InputError
+from macro_models.errors import InputError, argument
 
-__all__ = ["accuracy", "agreement", "classes", "is_classifier", "mean_and_deviation", "relative_error"]
+__all__ = [
+    "accuracy", "agreement", "choose", "classes", "is_classifier", "mean_and_deviation", "relative_error",
+]
 
 
 def is_classifier(outputs: NDArray[np.generic]) -> bool:
@@ -13,6 +17,19 @@ def is_classifier(outputs: NDArray[np.generic]) -> bool:
     if outputs.ndim == 2 and outputs.shape[1] > 1:
         return True
     return np.issubdtype(outputs.dtype, np.integer) and outputs.size == outputs.shape[0]
+
+
+def choose(outputs: Mapping[str, NDArray[np.generic]], wanted: str | None) -> str:
+    """The output that is scored: the one that is ``wanted``, else the first of classes, else the first.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name.
+    """
+    if wanted is not None and wanted not in outputs:
+        raise InputError(f"{argument('score')} must be one of the outputs {', '.join(outputs)}, not {wanted!r}")
+    return wanted or next((k for k, v in outputs.items() if is_classifier(v)), next(iter(outputs)))
 
 
 def classes(outputs: NDArray[np.generic]) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler import Network
+from compiler import Inputs, Network
 from compiler.network.ranges import clipping_warning
 from hw.config import check_device
 from macro_models.devices import CAUSES, Device
@@ -19,6 +19,7 @@ from macro_models.errors import InputError, argument
 from macro_models.files import check_memory
 from mho.results.budget import Passes
 from mho.results.result import Options, Result, SeedRun
+from mho.results.score import choose
 from mho.runs.backends import check_backend, open_backend
 from mho.units import parse_time
 from mho.version import library_versions
@@ -91,6 +92,7 @@ class _Job:
     temp_C: float
     seeds: tuple[int, ...]
     cells: "Cells | None" = None
+    scored: str = ""
 
     @property
     def names(self) -> list[str]:
@@ -105,7 +107,7 @@ class _Job:
         done = self._execute(backend, seed, causes, codes_of=kept, progress=progress)
         codes = {name: done.codes_by_layer[k] for k, name in enumerate(self.names)}
         return SeedRun(
-            seed=seed, outputs=done.outputs, codes=codes,
+            seed=seed, by_name=done.by_name, scored=self.scored, codes=codes,
             layers=dict(zip(self.names, done.layers, strict=True)), mvms=done.mvms, cycles=int(done.cycles.sum()),
             seconds=done.seconds,
         )
@@ -135,8 +137,8 @@ class _Job:
         backend = open_backend("functional")
         try:
             return run_passes(
-                self.network.model.compute(self.x), active, self.seeds,
-                lambda seed, causes: self._execute(backend, seed, causes).outputs, progress,
+                self.network.model.compute_all(self.x)[self.scored], active, self.seeds,
+                lambda seed, causes: self._execute(backend, seed, causes).by_name[self.scored], progress,
             )
         finally:
             backend.close()
@@ -144,7 +146,7 @@ class _Job:
 
 def run_network(
     network: Network,
-    x: NDArray[np.float32],
+    x: Inputs,
     *,
     device: Device,
     time: str | float,
@@ -157,6 +159,7 @@ def run_network(
     limit: int | None,
     progress: Progress | None,
     cells: "Cells | None" = None,
+    score: str | None = None,
     keep_codes: bool | None = None,
     loading: Progress | None = None,
     note: Callable[[str], None] | None = None,
@@ -180,9 +183,11 @@ def run_network(
     kept, runs = _images_kept(network, len(x), count, keep_codes), []
     needed = run_bytes(network, len(x), count, codes=kept * code_bytes(network.program), batch=BATCH)
     check_memory(needed, f"a run of {_size(len(x), count)}", "take fewer images or seeds")
+    references = network.model.compute_all(x)
     job = _Job(
         network=network, x=x, device=device, time_s=parse_time(time),
         temp_C=float(temp), seeds=tuple(range(seed, seed + count)), cells=cells,
+        scored=choose(references, score),
     )
     compared = None if network.range is None else network.range.compare(job.x)
     opened = open_backend(backend, own, progress=loading, note=note)
@@ -196,7 +201,7 @@ def run_network(
         limit=limit,
     )
     return Result(
-        options=options, runs=tuple(runs), reference=network.model.compute(job.x),
+        options=options, runs=tuple(runs), references=references,
         f_clk_MHz=network.chip.clock.f_clk_MHz,
         stacked=seeds is not None, provenance=_provenance(job, backend),
         warnings=(*device.warnings(job.time_s, job.temp_C), *job.warnings(compared, runs)), inputs=compared,

@@ -169,20 +169,34 @@ def check_paths(ctx: click.Context) -> None:
             output.kind.refuse(output.path)
 
 
+def _there(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _places_of(option: str, value: str, kind: _Path) -> "Iterator[_Place]":
+    """Where an option reads or writes; of several files, each may be NAME=FILE."""
+    if isinstance(kind, Reads):
+        value = value if "=" not in value or _there(value) else value.partition("=")[2] or value
+        file, key, _ = value.partition(".npz:")
+        value = file + ".npz" if key and not _there(value) else value
+    elif value == "-" and getattr(kind, "stdout", False):
+        return
+    yield _Place(option, value, kind)
+    for suffix in getattr(kind, "beside", ()):
+        if Path(value).name:
+            yield _Place(f"beside {option}", str(Path(value).with_suffix(suffix)), kind)
+
+
 def _places(ctx: click.Context) -> Iterator[_Place]:
     for param in ctx.command.params:
         value = ctx.params.get(param.name or "")
         if value is None or not isinstance(param.type, _Path):
             continue
         option = param.opts[-1] if isinstance(param, click.Option) else param.make_metavar(ctx)
-        if isinstance(param.type, Reads):
-            file, key, _ = value.partition(".npz:")
-            value = file + ".npz" if key and not Path(value).exists() else value
-        elif value == "-" and getattr(param.type, "stdout", False):
-            continue
-        yield _Place(option, value, param.type)
-        for suffix in getattr(param.type, "beside", ()):
-            if Path(value).name:
-                yield _Place(f"beside {option}", str(Path(value).with_suffix(suffix)), param.type)
+        for one in value if param.multiple else [value]:
+            yield from _places_of(option, one, param.type)
     if sys.stdout is not None:
         yield _Place("standard output", "standard output", None)

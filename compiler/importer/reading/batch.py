@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from compiler.importer.graph import Graph
 from compiler.importer.reading.probe import NodeError, Values, probe, samples, sentence
+from compiler.inputs import Inputs, NamedInputs
 from macro_models.errors import InputError
 
-__all__ = ["batch_axis", "sample_pair"]
+__all__ = ["batch_axes", "sample_pair"]
 
 Array = NDArray[Any]
 
@@ -18,12 +19,17 @@ LARGEST = 64
 """Samples of a batch of a fixed size that is run as a whole."""
 
 
-def sample_pair(graph: Graph, x: Array | None) -> tuple[Values, Values]:
+def sample_pair(graph: Graph, x: Inputs | None) -> tuple[Values, Values]:
     """Two inputs of the graph, from ``x`` where that has its shape."""
     rng = np.random.default_rng(0)
     batch = 1 if graph.batched else None
     pair = samples(graph.inputs, batch, rng), samples(graph.inputs, batch, rng)
-    if x is not None and len(x):
+    if isinstance(x, NamedInputs):
+        for one, k in zip(pair, (0, -1), strict=True):
+            for name, value in one.items():
+                if name in x.arrays and x.arrays[name][k].size == value.size:
+                    one[name] = x.arrays[name][k].reshape(value.shape).astype(value.dtype)
+    elif x is not None and len(x):
         for one, row in zip(pair, (x[0].reshape(-1), x[-1].reshape(-1)), strict=True):
             if row.size != sum(v.size for v in one.values()):
                 continue
@@ -34,8 +40,10 @@ def sample_pair(graph: Graph, x: Array | None) -> tuple[Values, Values]:
     return pair
 
 
-def batch_axis(where: str, raw: Graph, graph: Graph, values: Values, one: Values, two: Values) -> int | None:
-    """Which dimension of the output is the batch, None where there is none.
+def batch_axes(
+    where: str, raw: Graph, graph: Graph, values: Values, one: Values, two: Values
+) -> dict[str, int | None]:
+    """Which dimension of each output is the batch, None where there is none.
 
     Raises
     ------
@@ -43,30 +51,41 @@ def batch_axis(where: str, raw: Graph, graph: Graph, values: Values, one: Values
         If the answers for a batch are others than those for each of its samples.
     """
     if not raw.batched:
-        return None
+        return dict.fromkeys(raw.outputs)
     count = raw.inputs[0].shape[0]
     fixed = count is not None and (count == 1 or count > LARGEST)
-    alone = probe(raw, two)[1]
-    made = values[raw.output]
+    alone, made = _outputs(*probe(raw, two)), _outputs(graph, values)
     whole = replace(raw, batched=False)
     size = 2 if fixed or count is None else count
     together = {k: np.concatenate([one[k], two[k], *[one[k]] * (size - 2)]) for k in one}
+    first = {name: 0 if made[name].shape[:1] == (1,) else None for name in raw.outputs}
     try:
-        both = probe(whole, together)[1]
+        both = _outputs(*probe(whole, together))
     except NodeError as error:
         if fixed:
-            return 0 if made.shape[:1] == (1,) else None
+            return first
         raise InputError(f"{where}: {error}, with a batch: it mixes the batch dimension with others") from None
-    if raw.output in both and (axis := _axis(both[raw.output], made, alone[raw.output])) is not None:
-        return axis
-    if fixed:
-        return 0 if made.shape[:1] == (1,) else None
+    found = {name: _axis(both[name], made[name], alone[name]) if name in both else None for name in raw.outputs}
+    for name in raw.outputs:
+        if found[name] is None and fixed:
+            found[name] = first[name]
+        elif found[name] is None and not (name in graph.constants and np.array_equal(both[name], made[name])):
+            raise InputError(f"{where}: {_mixed(graph, name, both, made, alone)}")
+    return found
+
+
+def _outputs(graph: Graph, values: Values) -> Values:
+    """All values, constants among them."""
+    return {**graph.constants, **values}
+
+
+def _mixed(graph: Graph, output: str, both: Values, one: Values, two: Values) -> str:
+    """A sentence about what mixes samples."""
     for op in graph.ops:
         for name in op.outputs:
-            if name in both and name in alone and _axis(both[name], values[name], alone[name]) is None:
-                reason = "it works along the batch dimension, or mixes it with others"
-                raise InputError(f"{where}: {sentence(op, reason)}")
-    raise InputError(f"{where}: output {raw.output!r} mixes the batch dimension with others")
+            if name in both and name in two and _axis(both[name], one[name], two[name]) is None:
+                return sentence(op, "it works along the batch dimension, or mixes it with others")
+    return f"output {output!r} mixes the batch dimension with others"
 
 
 def _axis(both: Array, one: Array, two: Array) -> int | None:

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 from onnx.external_data_helper import load_external_data_for_tensor
 
+from compiler.inputs import Inputs, NamedInputs
 from compiler.model.onnx_run import MOST_ELEMENTS
 from macro_models.errors import InputError, argument
 from macro_models.files import FileKind, read_file
 
 __all__ = [
     "MAX_OPSET", "MIN_OPSET", "check_shapes", "external_files", "first_line", "freeze", "load", "modern", "opset_of",
-    "with_shapes", "without_claims",
+    "shapes_of", "with_shapes", "without_claims",
 ]
 
 MIN_OPSET, MAX_OPSET = 6, onnx.defs.onnx_opset_version()
@@ -232,6 +233,21 @@ def _load_external(where: str, proto: onnx.ModelProto, folder: Path | None) -> N
             ) from None
         tensor.data_location = TensorProto.DEFAULT
         del tensor.external_data[:]
+
+
+def shapes_of(proto: onnx.ModelProto, x: Inputs | None, frozen: Iterable[str]) -> dict[str, list[int]]:
+    """Whole shapes of inputs that the file leaves open behind the batch, as samples have them, 0 for the batch."""
+    constant = {*frozen, *(tensor.name for tensor in proto.graph.initializer)}
+    inputs, found = [i for i in proto.graph.input if i.name not in constant], {}
+    for value in inputs:
+        array = x.arrays.get(value.name) if isinstance(x, NamedInputs) else x if len(inputs) == 1 else None
+        dims = value.type.tensor_type.shape.dim
+        if array is None or array.ndim != len(dims) or not dims or dims[0].dim_value > 0:
+            continue
+        if all(d.dim_value in (0, n) or d.dim_value < 0 for d, n in zip(dims[1:], array.shape[1:], strict=True)):
+            if any(d.dim_value <= 0 for d in dims[1:]):
+                found[value.name] = [0, *array.shape[1:]]
+    return found
 
 
 def with_shapes(where: str, proto: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> onnx.ModelProto:

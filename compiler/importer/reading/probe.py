@@ -41,7 +41,7 @@ def sentence(op: Op, reason: str) -> str:
     return where + (reason if len(where + reason) <= LONGEST else reason[: LONGEST - len(where) - 3] + "...")
 
 
-def read_graph(where: str, proto: onnx.ModelProto, output: str, opset: int) -> Graph:
+def read_graph(where: str, proto: onnx.ModelProto, outputs: Sequence[str], opset: int) -> Graph:
     """The graph of a model, its constants and inputs.
 
     Raises
@@ -82,9 +82,9 @@ def read_graph(where: str, proto: onnx.ModelProto, output: str, opset: int) -> G
         inputs.append(Input(value.name, dims, dtype))
     found = Graph(
         name=graph.name or "network", opset=opset, ops=[Op(node) for node in graph.node], constants=constants,
-        inputs=inputs, output=output,
+        inputs=inputs, outputs=tuple(outputs),
     )
-    found.prune()
+    found.wanted = frozenset(found.prune())
     _refuse_unknown(where, found)
     return found
 

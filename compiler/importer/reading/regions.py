@@ -158,10 +158,16 @@ class _Finder:
             to = graph.types[op.outputs[0]]
             return is_float_type(to) or not is_float_type(graph.types[op.inputs[0]]) or op.outputs[0] not in self.deep
         if op.kind == "MaxPool":
-            return len([o for o in op.outputs if o and (o in self.users or o == graph.output)]) == 1 and (
-                op.outputs[0] in self.users or op.outputs[0] == graph.output
-            )
+            return self.used(op) == [op.outputs[0]]
         return not constant[0] if op.kind not in ("Add", "Sub", "Sum", "Mean") else True
+
+    def used(self, op: Op) -> list[str]:
+        """The outputs of a node that anything is made of."""
+        return [o for o in op.outputs if o and (o in self.users or o in self.graph.outputs)]
+
+    def ends(self, op: Op) -> bool:
+        """Whether what a node makes are outputs alone, of which nothing else is made."""
+        return all(o in self.graph.outputs and o not in self.users for o in self.used(op))
 
     def _gated(self, op: Op) -> bool:
         """Whether a value is multiplied by its own sigmoid, which is how SiLU is exported."""
@@ -188,7 +194,7 @@ class _Finder:
 
     def _within(self, op: Op, region: set[Op], tail: bool) -> bool:
         users = [u for o in op.outputs for u in self.users.get(o, [])]
-        hidden = self.graph.output not in op.outputs and all(u in region for u in users)
+        hidden = not any(o in self.graph.outputs for o in op.outputs) and all(u in region for u in users)
         kept = all(o in self.cut for o in op.outputs) and not (tail and op.kind in _HOSTS)
         return bool(users) and hidden and not kept
 
@@ -201,35 +207,36 @@ def form_regions(graph: Graph) -> None:
     """Replaces what the chip does not do by itself by nodes of kind :data:`TABLE`, :data:`HOST` and :data:`TAIL`."""
     find = _Finder(graph)
     taken: set[Op] = set()
-    made: dict[Op, Op] = {}
+    made: dict[Op, list[Op]] = {}
 
     def put(kind: str, parts: list[Op], sink: Op) -> None:
         inside = {o for p in parts for o in p.outputs}
         inputs = list(dict.fromkeys(i for p in parts for i in graph.computed(p) if i not in inside))
-        name = next((p for p in reversed(parts) if p in find.host), sink)
-        proto = helper.make_node(kind, inputs, [o for o in sink.outputs if o], name=name.name, domain="mho")
-        made[sink] = Op(proto, parts=tuple(parts))
+        name = next((p for p in reversed(parts) if p in find.host), sink).name
+        # A step makes one value: of a node that makes several, one for each.
+        protos = [helper.make_node(kind, inputs, [o], name=name, domain="mho") for o in find.used(sink)]
+        made[sink] = [Op(proto, parts=tuple(parts)) for proto in protos]
         taken.update(parts)
 
-    last = find.makers.get(graph.output)
-    if last is not None and last not in find.array:
-        region = find.grown(last, taken, tail=True)
-        if find.needs_host(region):
-            put(TAIL, region, last)
+    for last in dict.fromkeys(find.makers[name] for name in graph.outputs if name in find.makers):
+        if last not in find.array and find.ends(last):
+            region = find.grown(last, taken, tail=True)
+            if find.needs_host(region):
+                put(TAIL, region, last)
     for op in reversed(graph.ops):
         if op in find.host and op not in taken:
             put(HOST, find.grown(op, taken), op)
     _tables(graph, find, taken, made)
-    graph.replace_ops([made.get(op, op) for op in graph.ops if op not in taken or op in made])
+    graph.replace_ops(new for op in graph.ops if op not in taken or op in made for new in made.get(op, [op]))
     graph.prune()
 
 
-def _tables(graph: Graph, find: _Finder, taken: set[Op], made: dict[Op, Op]) -> None:
+def _tables(graph: Graph, find: _Finder, taken: set[Op], made: dict[Op, list[Op]]) -> None:
     """Tables for the functions of one value that others than such functions take."""
     for op in [op for op in graph.ops if op not in taken and op.outputs[0] in find.dirty]:
         (value,) = op.outputs
         users = find.users.get(value, [])
-        if all(u.outputs[0] in find.root and u not in taken for u in users) and value != graph.output:
+        if all(u.outputs[0] in find.root and u not in taken for u in users) and value not in graph.outputs:
             continue
         root, parts, wanted = find.root[value], [], {value}
         for one in reversed(graph.ops[: graph.ops.index(op) + 1]):
@@ -237,7 +244,7 @@ def _tables(graph: Graph, find: _Finder, taken: set[Op], made: dict[Op, Op]) -> 
                 parts.append(one)
                 wanted.update(i for i in one.inputs if i != root)
         proto = helper.make_node(TABLE, [root], [value], name=op.name, domain="mho")
-        made[op] = Op(proto, parts=tuple(reversed(parts)))
+        made[op] = [Op(proto, parts=tuple(reversed(parts)))]
 
 
 def evaluated(op: Op, graph: Graph) -> Evaluated:

@@ -71,7 +71,7 @@ def _dropout(op: Op, graph: Graph) -> list[Op] | None:
     training = graph.constants.get(op.inputs[2]) if len(op.inputs) > 2 and op.inputs[2] else None
     if training is not None and training.any():
         graph.warnings.append(f"node {op.name!r} (Dropout) was exported for training; it passes its input on")
-    if len(op.outputs) > 1 and op.outputs[1]:
+    if len(op.outputs) > 1 and op.outputs[1] in graph.wanted:
         return None
     return [Op.make("Identity", op.inputs[:1], op.outputs[:1], op.name)]
 
@@ -276,7 +276,7 @@ def without_quantisation(graph: Graph, deep: set[str]) -> bool:
             continue
         low, high = _limits_of(graph.types[at])
         backs = users.get(at, [])
-        if all(b.kind == "DequantizeLinear" and _alike(b, op, graph) for b in backs) and at != graph.output:
+        if all(b.kind == "DequantizeLinear" and _alike(b, op, graph) for b in backs) and at not in graph.outputs:
             limited = _limits(op, graph, (low - zero) * scale, (high - zero) * scale)
             ops.extend(limited)
             ops.extend(Op.make("Identity", [at], b.outputs) for b in backs)
