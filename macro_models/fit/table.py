@@ -1,6 +1,5 @@
-"""Reading of tidy tables: CSV or TSV with a header, plain or gzipped; every defect is one sentence with its line."""
+"""Reading of tables: CSV or TSV with a header, plain or gzipped; every defect is one sentence with its line."""
 
-import csv
 import gzip
 import hashlib
 import io
@@ -13,7 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.errors import InputError
-from macro_models.files import FileKind, decode_text, read_file, reading
+from macro_models.files import FileKind, read_file, reading
+from macro_models.fit.lab import (
+    CONVERTED,
+    MISSING,
+    Sheet,
+    check_units,
+    is_number,
+    read_sheet,
+    renamed,
+    tidy,
+    unit_factor,
+    unit_row,
+)
 
 __all__ = ["COLUMNS", "CONDUCTANCES", "TEXT", "Table", "parse_columns", "read_table"]
 
@@ -22,13 +33,14 @@ CONDUCTANCES = ("g_uS", "g_S", "r_ohm")
 TEXT = ("cell", "die")
 """Columns that name things."""
 COLUMNS = (
-    "t_s", *CONDUCTANCES, *TEXT, "g_target_uS", "g_target_S", "temp_C", "pulse_n", "pulse_V", "pulse_ns",
+    "t_s", *CONDUCTANCES, *TEXT, "g_target_uS", "g_target_S", "temp_C", "pulse_n", "pulse_V", "pulse_ns", "i_A",
+    "v_read_V", *CONVERTED,
 )
 """Columns that are understood; others are passed over."""
 
 _LARGEST = {
     "t_s": 1e11, "g_uS": 1e6, "g_S": 1.0, "g_target_uS": 1e6, "g_target_S": 1.0, "temp_C": 1e3, "pulse_n": 1e9,
-    "pulse_V": 100.0, "pulse_ns": 1e9,
+    "pulse_V": 100.0, "pulse_ns": 1e9, "i_A": 1.0, "v_read_V": 100.0,
 }
 """Magnitudes beyond which a number is none that was measured: as if the field were empty."""
 _LEAST_OHM = 1.0
@@ -36,7 +48,6 @@ _MOST_LATE = 0.1
 """Part of the times that may be beyond that: more of them are in another unit, and no slips."""
 
 _KIND = FileKind("table of measurements", 1 << 30)
-_MISSING = frozenset({"", "nan", "na", "n/a", "null", "none", "-", "--"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,47 +99,86 @@ def read_table(path: Path, columns: Mapping[str, str] | None = None) -> Table:
     Parameters
     ----------
     path
-        The file. It is unpacked if it begins as a gzip file does. The delimiter is a tab, a semicolon, a comma or
-        blanks, whichever the first line has; with semicolons a comma in a number is a decimal comma. Lines that begin
-        with ``#`` are passed over.
+        The file. It is unpacked if it begins as a gzip file does. What encodings, delimiters and notations of numbers
+        it may have, :func:`macro_models.fit.lab.read_sheet` says. Below the header there may be a row of units.
     columns
-        See :func:`parse_columns`. Where all are numbers, the file has no header.
+        See :func:`parse_columns`. Where all are numbers, the file has no header. A conductance, resistance or current
+        called ``*`` says that the table is wide (:mod:`macro_models.fit.lab.wide`); ``v_read_V`` may be a number.
 
     Raises
     ------
     InputError
-        If the file cannot be read, a column is missing, or a field is no number.
+        If the file cannot be read, a column is missing, a field is no number, or a unit is not plausible.
     """
     data = read_file(path, _KIND)
-    lines = [
-        (number, line)
-        for number, line in enumerate(io.StringIO(decode_text(path, _unpacked(path, data), _KIND), None), start=1)
-        if line.strip() and not line.lstrip().startswith("#")
-    ]
-    if not lines:
-        raise InputError(f"{path}: is empty, a header with t_s and one of {', '.join(CONDUCTANCES)} is needed")
-    delimiter = next((d for d in "\t;," if d in lines[0][1]), None)
-    columns = columns or {}
+    sheet = read_sheet(path, _unpacked(path, data), _KIND)
+    columns, constant = _constants(dict(columns or {}))
     headed = not columns or not all(given.isdecimal() for given in columns.values())
-    with reading(path, _KIND):
-        first = _split(lines[0][1], delimiter)
-    if headed and all(_is_number(field) for field in first):
+    first, lines, body = sheet.rows[0], sheet.numbers, sheet.rows
+    if headed and all(is_number(field) for field in first):
         raise InputError(
-            f"{path}, line {lines[0][0]}: has no header; name the columns by number, as in --columns cell=1,t_s=2,g_S=4"
+            f"{path}, line {lines[0]}: has no header; name the columns by number, as in --columns cell=1,t_s=2,g_S=4"
         )
-    places = _places(path, first, columns) if headed else _numbered(path, first, columns)
-    body = lines[1:] if headed else lines
+    stated: frozenset[str] = frozenset()
+    if headed:
+        first, lines, body, units, columns = _wide(sheet, columns)
+        found, stated = renamed(path, first, columns, units)
+        _all_there(path, first, columns)
+    else:
+        found = _numbered(path, first, columns)
+    if constant is not None:
+        found.pop("v_read_V", None)
+    places = _checked(path, found, ", ".join(first) if headed else "columns without names", constant is not None)
     if not body:
         raise InputError(f"{path}: has a header and no rows")
-    fields = _fields(path, body, delimiter, len(first), places)
-    decimal_comma = delimiter == ";"
+    titles = {name: title for name, (_, title, _, _) in places.items()}
     numbers = {
-        name: _measured(path, name, first[place] if headed else name, fields[name], body, decimal_comma)
-        for name, place in places.items()
+        name: _measured(path, name, title, [row[place] for row in body], lines, factor, kelvin)
+        for name, (place, title, factor, kelvin) in places.items()
         if name not in TEXT
     }
-    names = {name: np.unique(np.array(fields[name]), return_inverse=True)[1] for name in TEXT if name in places}
+    if "i_A" in numbers:
+        current, volts = numbers.pop("i_A"), numbers.pop("v_read_V", np.full(len(body), constant or 0.0))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            numbers["g_S"] = np.where(volts != 0.0, current / volts, math.nan)
+    check_units(path, numbers, titles, stated)
+    texts = {name: [row[places[name][0]] for row in body] for name in TEXT if name in places}
+    nameless = np.array([[text.lower() in MISSING for text in column] for column in texts.values()], dtype=bool)
+    for name in CONDUCTANCES if len(nameless) else ():
+        if name in numbers:
+            numbers[name] = np.where(nameless.any(axis=0), math.nan, numbers[name])
+    names = {name: np.unique(np.array(column), return_inverse=True)[1] for name, column in texts.items()}
     return Table(path, hashlib.sha256(data).hexdigest(), numbers, names)
+
+
+_Place = tuple[int, str, float, bool]
+"""Index of a column, its title, the factor to its unit, and whether it is in kelvin."""
+
+
+def _constants(columns: dict[str, str]) -> tuple[dict[str, str], float | None]:
+    """Columns, and the read voltage where it is a number: ``v_read_V=0.2``."""
+    given = columns.get("v_read_V", "")
+    if is_number(given) and not given.isdecimal():
+        del columns["v_read_V"]
+        return columns, float(given)
+    return columns, None
+
+
+def _wide(
+    sheet: Sheet, columns: dict[str, str]
+) -> tuple[list[str], list[int], list[list[str]], list[str] | None, dict[str, str]]:
+    """Header, lines, rows, row of units and columns of a table with one reading in each row."""
+    header, rows, lines = sheet.rows[0], sheet.rows[1:], sheet.numbers[1:]
+    units = None
+    if rows and unit_row(rows[0]):
+        units, rows, lines = rows[0], rows[1:], lines[1:]
+    known = {name: columns.get(name, name) for name in COLUMNS if columns.get(name, name) in header}
+    made, rows, lines, named = tidy(sheet.path, header, rows, lines, columns, known)
+    if units is not None and made is not header:
+        at = dict(zip(header, units, strict=True))
+        own = next((unit for title, unit in at.items() if title not in made and unit), "")
+        units = [at.get(title, "s" if title == "t_s" else "" if title == "cell" else own) for title in made]
+    return made, lines, rows, units, named
 
 
 def _unpacked(path: Path, data: bytes) -> bytes:
@@ -144,112 +194,77 @@ def _unpacked(path: Path, data: bytes) -> bytes:
     return b"".join(parts)
 
 
-def _split(line: str, delimiter: str | None) -> list[str]:
-    fields = next(csv.reader([line], delimiter=delimiter)) if delimiter else line.split()
-    return [field.strip() for field in fields]
+def _all_there(path: Path, header: Sequence[str], columns: Mapping[str, str]) -> None:
+    bare = {title.split(sep)[0].strip() for title in header for sep in "([/"} | set(header)
+    for given in columns.values():
+        if given not in bare:
+            raise InputError(f"{path}, line 1: has no column {given} (of --columns), it has {', '.join(header)}")
 
 
-def _places(path: Path, header: Sequence[str], columns: Mapping[str, str]) -> dict[str, int]:
-    """Index of each column that is understood."""
-    places: dict[str, int] = {}
-    for name in COLUMNS:
-        wanted = columns.get(name, name)
-        if wanted in header:
-            if header.count(wanted) > 1:
-                raise InputError(f"{path}, line 1: column {wanted} is there twice")
-            places[name] = header.index(wanted)
-        elif name in columns:
-            raise InputError(f"{path}, line 1: has no column {wanted} (of --columns), it has {', '.join(header)}")
-    return _checked(path, places, ", ".join(header))
-
-
-def _numbered(path: Path, first: Sequence[str], columns: Mapping[str, str]) -> dict[str, int]:
+def _numbered(path: Path, first: Sequence[str], columns: Mapping[str, str]) -> dict[str, _Place]:
     for name, given in columns.items():
         if not 1 <= int(given) <= len(first):
             raise InputError(f"{path}: --columns {name}={given} must be between 1 and {len(first)}")
-    return _checked(path, {name: int(given) - 1 for name, given in columns.items()}, "columns without names")
+    found: dict[str, _Place] = {}
+    for name, given in columns.items():
+        target, unit = CONVERTED.get(name, (name, ""))
+        found[target] = int(given) - 1, name, unit_factor(target, unit) or 1.0 if unit else 1.0, unit == "K"
+    return found
 
 
-def _checked(path: Path, places: dict[str, int], there: str) -> dict[str, int]:
+def _checked(path: Path, places: dict[str, _Place], there: str, volts: bool) -> dict[str, _Place]:
     if "t_s" not in places and "pulse_V" not in places:
         raise InputError(f"{path}: column t_s is missing, it has {there} (rename one with --columns t_s=NAME)")
     given = [name for name in CONDUCTANCES if name in places]
+    if not given and "i_A" in places:
+        if "v_read_V" not in places and not volts:
+            raise InputError(
+                f"{path}: currents need the voltage of the read, as in --columns v_read_V=0.2, or a column of it"
+            )
+        return places
     if not given:
         raise InputError(
             f"{path}: one of the columns {', '.join(CONDUCTANCES)} is missing, it has {there} (rename one with "
             "--columns g_uS=NAME)"
         )
-    for name in given[1:]:  # the first in the order of CONDUCTANCES is taken
-        del places[name]
+    for name in (*given[1:], "i_A", "v_read_V"):  # the first in the order of CONDUCTANCES is taken
+        places.pop(name, None)
     if "g_target_uS" in places:
         places.pop("g_target_S", None)
     return places
 
 
-def _fields(
-    path: Path, lines: Sequence[tuple[int, str]], delimiter: str | None, width: int, places: Mapping[str, int]
-) -> dict[str, list[str]]:
-    """Fields of the columns in question, as text."""
-    fields: dict[str, list[str]] = {name: [] for name in places}
-    rows = csv.reader((line for _, line in lines), delimiter=delimiter) if delimiter else (s.split() for _, s in lines)
-    taken = [(fields[name].append, place) for name, place in places.items()]
-    count = 0
-    with reading(path, _KIND):
-        for row in rows:
-            if len(row) != width:
-                raise InputError(
-                    f"{path}, line {lines[count][0]}: has {len(row)} fields where the first line has {width}"
-                )
-            for append, place in taken:
-                append(row[place].strip())
-            count += 1
-    if count != len(lines):
-        raise InputError(f"{path}: has a quoted field that goes on over the end of its line")
-    return fields
-
-
 def _measured(
-    path: Path, name: str, title: str, fields: list[str], lines: Sequence[tuple[int, str]], decimal_comma: bool
+    path: Path, name: str, title: str, fields: list[str], lines: Sequence[int], factor: float, kelvin: bool
 ) -> NDArray[np.float64]:
     """The numbers of a column, NaN where a field is empty or cannot have been measured."""
-    values = _numbers(path, name, title, fields, lines, decimal_comma)
+    values = _numbers(path, name, title, fields, lines)
+    values = values - 273.15 if kelvin else values if factor == 1.0 else values * factor
     size = np.abs(values)
     with np.errstate(invalid="ignore"):
         wrong = size < _LEAST_OHM if name == "r_ohm" else np.isfinite(size) & (size > _LARGEST[name])
     if name == "t_s" and wrong.sum() > _MOST_LATE * len(values):
         first = int(np.argmax(wrong))
         raise InputError(
-            f"{path}, line {lines[first][0]}, column {title}: {values[first]:g} s is beyond {_LARGEST[name]:g} s, with "
+            f"{path}, line {lines[first]}, column {title}: {values[first]:g} s is beyond {_LARGEST[name]:g} s, with "
             f"{int(wrong.sum())} of {len(values)} times; they must be in seconds since programming"
         )
     return np.where(wrong, math.nan, values)
 
 
-def _numbers(
-    path: Path, name: str, title: str, fields: list[str], lines: Sequence[tuple[int, str]], decimal_comma: bool
-) -> NDArray[np.float64]:
-    if decimal_comma:
-        fields = [field.replace(",", ".") for field in fields]
+def _numbers(path: Path, name: str, title: str, fields: list[str], lines: Sequence[int]) -> NDArray[np.float64]:
     try:
         return np.array([float(field) for field in fields])
     except ValueError:
         pass
     values = np.empty(len(fields))
     for k, field in enumerate(fields):
-        if field.lower() in _MISSING:
+        if field.lower() in MISSING:
             values[k] = math.nan
             continue
         try:
             values[k] = float(field)
         except ValueError:
             of = "" if title == name else f" ({name})"
-            raise InputError(f"{path}, line {lines[k][0]}, column {title}{of}: {field!r} is not a number") from None
+            raise InputError(f"{path}, line {lines[k]}, column {title}{of}: {field!r} is not a number") from None
     return values
-
-
-def _is_number(field: str) -> bool:
-    try:
-        float(field)
-    except ValueError:
-        return False
-    return True

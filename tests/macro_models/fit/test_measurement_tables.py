@@ -171,7 +171,7 @@ def test_wrong_files(tmp_path: Path) -> None:
     (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(b"cell,t_s,g_uS\n" * 100)[:30])
     with pytest.raises(InputError, match=r"cut.csv.gz: is no table of measurements, .*Compressed file ended"):
         read_table(tmp_path / "cut.csv.gz")
-    (tmp_path / "bytes.csv").write_bytes(b"cell,t_s,g_uS\n1,0,\xb5\n")
+    (tmp_path / "bytes.csv").write_bytes(b"cell,t_s,g_uS\n1,0,\xb5\0\n")
     with pytest.raises(InputError, match=r"bytes.csv, line 2: a table of measurements must be UTF-8 text"):
         read_table(tmp_path / "bytes.csv")
 

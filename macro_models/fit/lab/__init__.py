@@ -1,0 +1,15 @@
+"""Tables as laboratories have them, made into a header and rows of fields in plain notation.
+
+:mod:`.sheet` decodes and splits, :mod:`.titles` knows names and units, :mod:`.wide` turns wide tables, and
+:mod:`.plausible` refuses what is in another unit by all appearance.
+"""
+
+from macro_models.fit.lab.plausible import check_units
+from macro_models.fit.lab.sheet import MISSING, Sheet, is_number, read_sheet
+from macro_models.fit.lab.titles import CONVERTED, renamed, unit_factor, unit_row
+from macro_models.fit.lab.wide import tidy
+
+__all__ = [
+    "CONVERTED", "MISSING", "Sheet", "check_units", "is_number", "read_sheet", "renamed", "tidy", "unit_factor",
+    "unit_row",
+]
