@@ -64,7 +64,9 @@ def fit_command(
     """Fit a device to measured relaxation and retention, from tidy CSV or TSV (.gz too) with a header.
 
     One row a reading: t_s (since programming) and one of g_uS, g_S, r_ohm; optional cell, die, g_target_uS, temp_C.
-    Without a target, the first reading of each cell is its programmed value.
+    Without a target, the first reading of each cell is its programmed value. Other units are converted (t_h, g_nS,
+    r_kohm, temp_K, or i_uA with v_read_V), as they are in brackets behind a title or in a row below the header. A
+    column for each time or each cell: --columns g_uS=*. Decimal commas, UTF-16, Windows-1252, sep= and #N/A are read.
 
     Rows with a pulse_V are readings after a pulse (SET above 0 V, RESET below), in the order of pulse_n, of width
     pulse_ns: the answer to pulses is fitted to them. A table may have both kinds of rows.
