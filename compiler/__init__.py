@@ -1,11 +1,12 @@
 """From an ONNX model to a network file: import, quantisation, placement, calibration on the device model."""
 
 from compiler.compile import FIRST_INPUTS, compile_model
+from compiler.dry_run import dry_run
 from compiler.importer.onnx_import import import_onnx
 from compiler.inputs import Inputs, NamedInputs, load_input, load_inputs
 from compiler.model import FloatNetwork
 from compiler.network import CoreImage, Network
-from compiler.network.report import summarise
+from compiler.network.report import fitting_of, summarise
 from compiler.options import CompileOptions
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "NamedInputs",
     "Network",
     "compile_model",
+    "dry_run",
+    "fitting_of",
     "import_onnx",
     "load_input",
     "load_inputs",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from macro_models.errors import InputError, ToolError
-    from mho.api import Chip, Device, Net, compile, load
+    from mho.api import Chip, Device, Net, compile, load, plan
     from mho.results.result import Budget, Result
     from mho.version import __version__
     from sim.cells.instance import Cells
@@ -31,6 +31,7 @@ __all__ = [
     "__version__",
     "compile",
     "load",
+    "plan",
 ]
 
 _HOMES = {
@@ -42,6 +43,7 @@ _HOMES = {
     "Net": "mho.api",
     "compile": "mho.api",
     "load": "mho.api",
+    "plan": "mho.api",
     "Budget": "mho.results.result",
     "Result": "mho.results.result",
     "__version__": "mho.version",

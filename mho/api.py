@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from compiler import CompileOptions, Inputs, NamedInputs, Network, compile_model, load_input, load_inputs, summarise
+from compiler import (
+    CompileOptions,
+    Inputs,
+    NamedInputs,
+    Network,
+    compile_model,
+    dry_run,
+    fitting_of,
+    load_input,
+    load_inputs,
+    summarise,
+)
 from hw.config import Chip as ChipDescription
 from hw.config import default_device, load_chip
 from mho.device import Device, device_model
@@ -24,7 +35,7 @@ if TYPE_CHECKING:
     from rtl_gen import GenerationReport
     from sim.cells.instance import Cells
 
-__all__ = ["Chip", "Device", "Net", "compile", "load"]
+__all__ = ["Chip", "Device", "Net", "compile", "load", "plan"]
 
 PathLike = str | os.PathLike[str]
 InputsLike = ArrayLike | PathLike | Mapping[str, ArrayLike | PathLike] | NamedInputs
@@ -137,8 +148,12 @@ class Net:
         self.network.save(Path(path))
 
     def summary(self) -> dict[str, Any]:
-        """Cores, utilisation, products and predicted cycles, as plain numbers."""
+        """Cores, utilisation, products, predicted cycles and what runs where, as plain numbers."""
         return summarise(self.network)
+
+    def fitting(self) -> dict[str, Any]:
+        """Whether it fits the chip, by how much it does not, and which presets or mesh would do, as plain numbers."""
+        return fitting_of(self.network)
 
     @property
     def inputs(self) -> dict[str, tuple[int, ...]]:
@@ -395,6 +410,39 @@ def compile(
     if given is not None:
         network = replace(network, calibration={**network.calibration, "cells": given.provenance()})
     return Net(network)
+
+
+def plan(
+    model: "PathLike | bytes",
+    chip: "Chip | PathLike",
+    *,
+    cells: "Cells | PathLike | None" = None,
+    freeze: "Mapping[str, ArrayLike | PathLike] | None" = None,
+    input_shape: Mapping[str, Sequence[int]] | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Say what an ONNX model takes on a chip, without calibrating it: plain numbers, strings, lists and dicts.
+
+    Keys: ``model``, ``chip``, ``plan`` (steps with where each runs, levels, weights, cells, conversions, cycles, lanes,
+    work of the host), ``fit`` (cores there, taken, least; what would do if they do not suffice), ``assumed`` (bits that
+    calibration would choose, with bounds of conversions and cycles), ``copies``, ``warnings``.
+
+    Parameters as of :func:`compile`.
+
+    Raises
+    ------
+    InputError
+        If the model has an operator that is not supported, or an input or option is wrong.
+    """
+    description = chip.description if isinstance(chip, Chip) else load_chip(chip)
+    given = None if cells is None else read_cells(cells)
+    if given is not None:
+        given.check_chip(description)
+    return dry_run(
+        Path(model) if isinstance(model, os.PathLike) else model, description,
+        options=CompileOptions.from_dict(options), faults=None if given is None else given.core_faults(),
+        freeze={name: read_inputs(value) for name, value in (freeze or {}).items()}, input_shape=input_shape,
+    )
 
 
 def load(path: PathLike) -> Net:

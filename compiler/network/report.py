@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 
 from compiler.network.network import Network
+from compiler.plan import fitting, plan, products_of
 from compiler.program import Host, Layer
 from hw.kinds import Timing, timing
 
-__all__ = ["summarise"]
+__all__ = ["fitting_of", "summarise"]
 
 
 def summarise(network: Network) -> dict[str, Any]:
@@ -22,7 +23,8 @@ def summarise(network: Network) -> dict[str, Any]:
     the next, 0 where there is one), products, in_bits, in_signed, out_bits, step_code, positions (of an image, at which
     it is computed), cycles_worst, cycles_mean, error: that of calibration relative to the standard deviation of the
     layer's output, clipped: share of its inputs beyond what its codes reach during calibration, None if unknown),
-    ``host`` (for each step that the host does on the way, its operators), ``warnings`` about the calibration.
+    ``host`` (for each step that the host does on the way, its operators), ``plan`` (:func:`compiler.plan.plan`),
+    ``warnings`` about the calibration.
     """
     chip = network.chip
     config = timing(chip)
@@ -50,8 +52,19 @@ def summarise(network: Network) -> dict[str, Any]:
         "host": [
             " ".join(s.operation.step.operators) for s in network.program.stages if isinstance(s.operation, Host)
         ],
+        "plan": plan(network.model, chip, products_of(network.layers, chip)),
         "warnings": network.calibration.get("warnings", []),
     }
+
+
+def fitting_of(network: Network) -> dict[str, Any]:
+    """Whether a network fits its chip, see :func:`compiler.plan.fitting`; of old files what is taken is the least."""
+    facts, layers, cores = network.calibration, network.model.layers, len(network.cores)
+    least = facts.get("cores_least", cores)
+    return fitting(
+        [(layer.inputs, layer.outputs) for layer in layers], facts.get("slices", [1] * len(layers)), network.chip,
+        cores=cores, least=least, bound=facts.get("cores_bound", 1),
+    )
 
 
 def _layer(network: Network, k: int, layer: Layer, config: Timing) -> dict[str, Any]:

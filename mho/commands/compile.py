@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from macro_models.errors import InputError
+from mho.commands.plan_text import print_fit, print_plan, wrapped
 from mho.terminal.console import Output
 from mho.terminal.options import chip_option, common_options, example
 from mho.terminal.paths import READS, WORD, WRITES
@@ -19,8 +20,8 @@ __all__ = ["compile_command", "compile_net", "named", "print_summary", "summary_
 @click.argument("model", metavar="MODEL.onnx", type=READS)
 @chip_option(required=True)
 @click.option(
-    "--calibrate", metavar="X.npy", type=READS, required=True,
-    help="Typical inputs in the model's units (.npy, X.npz:key; X.npz of all inputs by name).",
+    "--calibrate", metavar="X.npy", type=READS,
+    help="Typical inputs in the model's units (.npy, X.npz:key; X.npz of all inputs by name); not with --dry-run.",
 )
 @click.option(
     "--device",
@@ -60,13 +61,16 @@ __all__ = ["compile_command", "compile_net", "named", "print_summary", "summary_
     "--operators", is_flag=True, is_eager=True, expose_value=False, callback=lambda c, p, v: _operators(c, v),
     help="Print the operators that a model may have, and stop.",
 )
-@click.option("-o", "--output", metavar="NET.mho", type=WRITES, required=True, help="Network file to write.")
+@click.option("--dry-run", is_flag=True, help="Say what the network takes, without calibrating it; write nothing.")
+@click.option(
+    "-o", "--output", metavar="NET.mho", type=WRITES, help="Network file to write; needed without --dry-run."
+)
 @common_options
 def compile_command(
     model: str,
     chip: str,
     overrides: tuple[str, ...],
-    calibrate: str,
+    calibrate: str | None,
     device: str | None,
     slices: str,
     copies: int | None,
@@ -75,13 +79,17 @@ def compile_command(
     model_output: str | None,
     freeze: tuple[str, ...],
     input_shape: tuple[str, ...],
-    output: str,
+    dry_run: bool,
+    output: str | None,
     out: Output,
 ) -> None:
     """Quantise an ONNX model after training, map it to a chip's cores and write a network file.
 
     Clipping of the weights and converter steps are chosen for each layer from the calibration inputs on the model of
-    the device. Reports cores, utilisation and predicted cycles.
+    the device. Reports what runs where, cores, conversions, cycles, memory and work of the host.
+
+    With --dry-run the same is told without calibrating, for networks that do not fit the chip, too, and with what
+    would do; the bits that calibration would choose are assumed, with the bounds.
 
     With --slices a weight is divided over several pairs of cells, which are converted separately and added digitally,
     each counting a power of two more than the next; the power is chosen on the model of the device.
@@ -89,14 +97,24 @@ def compile_command(
     With --cells, which mho program wrote, the network is for that one chip: dead lines are left unused, lines with few
     faulty cells are taken first, and other cells make up for what a faulty one cannot hold.
     """
-    net = compile_net(
-        model, chip, overrides, calibrate, device, out, slices=parse_slices(slices), copies=copies,
-        tolerance=tolerance, cells=cells, output=model_output, freeze=dict(named(freeze, "--freeze")),
-        input_shape={name: _shape(text) for name, text in named(input_shape, "--input-shape")},
-    )
+    options: dict[str, Any] = {
+        "slices": parse_slices(slices), "copies": copies, "tolerance": tolerance, "cells": cells,
+        "output": model_output, "freeze": dict(named(freeze, "--freeze")),
+        "input_shape": {name: _shape(text) for name, text in named(input_shape, "--input-shape")},
+    }
+    if dry_run:
+        _dry_run(model, chip, overrides, options, out)
+        return
+    for name, value in (("--calibrate X.npy", calibrate), ("-o NET.mho", output)):
+        if value is None:
+            raise InputError(f"{model}: {name} is needed to compile it; --dry-run says what it takes without")
+    net = compile_net(model, chip, overrides, calibrate, device, out, **options)
+    assert output is not None
     net.save(output)
     summary = net.summary()
     print_summary(summary, out)
+    fit = net.fitting()
+    print_fit(fit, out)
     avoided = net.network.calibration.get("cells")
     if avoided is not None:
         out.text(
@@ -105,7 +123,31 @@ def compile_command(
             f"{avoided['faults']} under weights"
         )
     out.note(f"wrote {output}")
-    out.json({"network": str(output), "sha256": net.sha256, "summary": summary, "cells": avoided})
+    out.json({"network": str(output), "sha256": net.sha256, "summary": summary, "fit": fit, "cells": avoided})
+
+
+def _dry_run(model: str, chip: str, overrides: tuple[str, ...], options: dict[str, Any], out: Output) -> None:
+    """What a network takes, without calibrating it."""
+    import mho
+    from hw.config import load_chip
+    from mho.api import Chip
+
+    told = mho.plan(model, Chip(load_chip(chip, overrides)), **options)
+    for sentence in told["warnings"]:
+        out.warn(sentence)
+    assumed, fit = told["assumed"], told["fit"]
+    out.text(f"{told['model']} on {told['chip']}, not calibrated")
+    print_plan(told["plan"], out)
+    (few, many), (fast, slow) = assumed["conversions"], assumed["cycles_serial"]
+    for line in wrapped(
+        f"assumed: inputs of {assumed['in_bits']} bits and outputs of {assumed['out_bits']} in each layer; with those "
+        f"that calibration may choose it is {few:,} to {many:,} conversions and {fast:,} to {slow:,} cycles at worst"
+    ):
+        out.text(line)
+    if not told["copies"]:
+        out.text("copies that free cells may hold are not counted")
+    print_fit(fit, out)
+    out.json(told)
 
 
 def _operators(context: click.Context, wanted: bool) -> None:
@@ -231,6 +273,7 @@ def print_summary(summary: dict[str, Any], out: Output) -> None:
     """The report of a compilation."""
     for line in summary_lines(summary):
         out.text(line)
+    print_plan(summary["plan"], out)
     # As narrow as it can be: 80 columns show all of it.
     headers = ("layer", "size", "relu", "slices", "copies", "products", "bits", "cycles", "error")
     rows = [
@@ -242,5 +285,3 @@ def print_summary(summary: dict[str, Any], out: Output) -> None:
         for layer in summary["layers"]
     ]
     out.table(headers, rows)
-    for k, operators in enumerate(summary["host"]):
-        out.text(f"{'at the host: ' if k == 0 else '             '}{operators}")

@@ -30,10 +30,39 @@ def test_the_report_fits_80_columns(tmp_path: Path, capsys: pytest.CaptureFixtur
     np.save(tmp_path / "x.npy", x[:16])
     words = ["--chip", "tnsa16-core", "--calibrate", str(tmp_path / "x.npy"), "--device", "ideal"]
     assert run(["compile", str(tmp_path / "m.onnx"), *words, "-o", str(tmp_path / "m.mho")]) == 0
-    _, _, header, *rows = capsys.readouterr().out.splitlines()
-    assert header.split()[-3:] == ["bits", "cycles", "error"]
-    assert len(rows) == 4
-    assert max(map(len, (header, *rows))) <= 80
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines[2:])) <= 80
+    (header,) = (k for k, line in enumerate(lines) if line.startswith("layer"))
+    assert lines[header].split()[-3:] == ["bits", "cycles", "error"]
+    assert [line.split()[0] for line in lines[header + 1 : header + 5]] == ["n_c", "n_e", "n_q", "n_y"]
+    assert lines[2].split()[:3] == ["step", "runs", "in"]
+    assert {line.split()[1] for line in lines[3:13]} == {"array", "digital"}
+
+
+def test_a_dry_run_writes_nothing_and_says_what_would_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "m.onnx").write_bytes(random_perceptron([300, 200, 4]).SerializeToString())
+    command = ["compile", str(tmp_path / "m.onnx"), "--dry-run", "--chip"]
+    assert run([*command, "neurram-core", "-o", str(tmp_path / "m.mho"), "--json", str(tmp_path / "m.json")]) == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    assert "does not fit: at least 3 cores needed, by proof, and 1 there: 2 too few" in text
+    assert "neurram (3 of 48 cores)" in text
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.json", "m.onnx"]
+    told = json.loads((tmp_path / "m.json").read_text())
+    assert told == mho.plan(tmp_path / "m.onnx", "neurram-core")
+    assert told["plan"]["weights"] == 300 * 200 + 200 * 4
+    assert run([*command, "neurram"]) == 0
+    assert "fits: 3 cores of 48; the least is 3, by proof" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("words", "missing"), [(("-o", "{}/c.mho"), "--calibrate X.npy"), ((), "--calibrate X.npy"),
+                                                (("--calibrate", "{x}"), "-o NET.mho")])
+def test_what_a_compilation_needs(
+    tiny: Tiny, tmp_path: Path, words: tuple[str, ...], missing: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [word.format(tmp_path, x=tiny.path("x.npy")) for word in words]
+    assert run(["compile", tiny.path("tiny.onnx"), "--chip", "tnsa16-core", *given]) == 2
+    assert f"{missing} is needed to compile it; --dry-run says what it takes without" in capsys.readouterr().err
 
 
 def test_copies_and_tolerance(tiny: Tiny, tmp_path: Path) -> None:

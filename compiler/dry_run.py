@@ -1,0 +1,96 @@
+"""What compiling a network would take, without calibrating it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from compiler.calibration.quantisers import formats
+from compiler.calibration.search import FEWEST_OUT_BITS
+from compiler.importer.onnx_import import import_onnx
+from compiler.inputs import load_input
+from compiler.mapping import place
+from compiler.mapping.faults import FaultMaps
+from compiler.model import FloatNetwork
+from compiler.options import CompileOptions
+from compiler.plan import fitting, plan, products_of_placement
+from hw.config import Chip
+from macro_models.exact.operation import MvmOperation
+
+__all__ = ["dry_run"]
+
+MOST_GROWN = 128
+"""Rectangles of weights up to which copies are placed, too: of more it takes longer than a second."""
+
+
+def dry_run(
+    model: str | Path | bytes | onnx.ModelProto | FloatNetwork,
+    chip: Chip,
+    *,
+    options: CompileOptions | None = None,
+    faults: FaultMaps | None = None,
+    freeze: "Mapping[str, str | Path | NDArray[np.floating]] | None" = None,
+    input_shape: Mapping[str, Sequence[int]] | None = None,
+) -> dict[str, Any]:
+    """Reads a network, places it, and says what it takes; for those that do not fit, too.
+
+    Parameters as of :func:`~compiler.compile.compile_model`. Returns plain numbers, strings, lists and dicts:
+    ``model``, ``chip``, ``plan`` (:func:`compiler.plan.plan`), ``fit`` (:func:`compiler.plan.fitting`), ``assumed``:
+    bits of inputs and outputs of all conversions that the plan is for, as calibration would choose them, with the
+    conversions and cycles per image at the fewest and the most that it may choose; ``copies``: whether copies are
+    placed; ``warnings``.
+
+    Raises
+    ------
+    InputError
+        If the model or an option is wrong: one sentence.
+    """
+    options = CompileOptions() if options is None else options
+    net = model if isinstance(model, FloatNetwork) else import_onnx(
+        model, output=options.output, frozen={name: load_input(value) for name, value in (freeze or {}).items()},
+        shapes=input_shape,
+    )
+    shapes = [(layer.inputs, layer.outputs) for layer in net.layers]
+    slices = options.slices_of([layer.name for layer in net.layers])
+    cell_map, common = chip.macro_config().cell_map, {"slices": slices, "faults": faults, "cores": chip.cores}
+    placement = place(shapes, cell_map, copies=1, **common)
+    grown = len(placement.blocks) <= MOST_GROWN and options.copies != 1
+    if grown:
+        placement = place(shapes, cell_map, copies=options.copies, **common)
+
+    def planned(op: MvmOperation) -> dict[str, Any]:
+        return plan(net, chip, products_of_placement(placement, len(shapes), chip, op))
+
+    few, assumed, many = _operations(chip, options)
+    ends, content = [planned(op) for op in (few, many)], planned(assumed)
+    return {
+        "model": net.name,
+        "chip": chip.name,
+        "plan": content,
+        "fit": fitting(
+            shapes, slices, chip, cores=placement.cores, least=placement.least, bound=placement.bound
+        ),
+        "assumed": {
+            "in_bits": assumed.in_bits, "out_bits": assumed.out_bits,
+            "conversions": [one["conversions"] for one in ends],
+            "cycles_serial": [one["cycles_serial"] for one in ends],
+        },
+        "copies": grown,
+        "warnings": list(net.warnings),
+    }
+
+
+def _operations(chip: Chip, options: CompileOptions) -> tuple[MvmOperation, MvmOperation, MvmOperation]:
+    """Operations of the fewest cycles that calibration may choose, as it does as a rule, and of the most."""
+    signed, unsigned = formats(True, chip, options), formats(False, chip, options)
+    fewest, assumed, most = (
+        chip.operation(in_bits=f.bits, in_signed=f.signed, out_bits=options.out_bits)
+        for f in (signed[0], unsigned[0], unsigned[-1])
+    )
+    if options.out_bits is None:
+        fewest = replace(fewest, out_bits=min(FEWEST_OUT_BITS, fewest.out_bits))
+    return fewest, assumed, most

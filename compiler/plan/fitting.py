@@ -1,0 +1,57 @@
+"""Whether a network fits a chip, by how much it does not, and what would do."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from compiler.mapping import place
+from hw.config import Chip, load_chip, preset_names
+from macro_models.errors import InputError
+
+__all__ = ["fitting"]
+
+MOST_CORES = 4096
+"""Cores up to which a packing on another chip is tried."""
+
+
+def fitting(
+    shapes: Sequence[tuple[int, int]], slices: Sequence[int], chip: Chip, *, cores: int, least: int, bound: int
+) -> dict[str, Any]:
+    """Whether layers of ``shapes`` (inputs, outputs) fit a chip, and what would do, as plain numbers.
+
+    ``cores`` are taken, ``least`` would do, below ``bound`` nothing does. Besides those: ``there`` (cores of the chip),
+    ``missing`` (how many more are needed, 0 if it fits), ``would_fit`` (presets of the same kind of which one chip
+    does, with their least and their cores), ``mesh`` (columns and rows of such cores that would do, None if it fits).
+    """
+    missing = max(0, least - chip.cores)
+    return {
+        "there": chip.cores, "cores": cores, "least": least, "bound": bound, "missing": missing,
+        "would_fit": _presets(shapes, slices, chip) if missing else [], "mesh": _mesh(least) if missing else None,
+    }
+
+
+def _presets(shapes: Sequence[tuple[int, int]], slices: Sequence[int], chip: Chip) -> list[dict[str, Any]]:
+    """Presets of the chip's kind on which the network fits, those of the fewest cells first."""
+    found: list[tuple[int, dict[str, Any]]] = []
+    for name in preset_names():
+        other = load_chip(name)
+        cell_map = other.macro_config().cell_map
+        weights = sum(rows * columns * n for (rows, columns), n in zip(shapes, slices, strict=True))
+        most = min(other.cores, MOST_CORES)
+        if other.core.kind != chip.core.kind or weights > most * cell_map.rows * cell_map.columns:
+            continue
+        try:
+            least = place(shapes, cell_map, copies=1, slices=slices).least
+        except InputError:  # a core narrower than the slices of one output
+            continue
+        if least <= other.cores:
+            cells = cell_map.rows * cell_map.columns * other.cores
+            found.append((cells, {"chip": name, "least": least, "there": other.cores}))
+    return [one for _, one in sorted(found, key=lambda pair: (pair[0], pair[1]["chip"]))]
+
+
+def _mesh(cores: int) -> list[int] | None:
+    """Columns and rows of a mesh with so many cores; None beyond what a mesh can be."""
+    columns = math.isqrt(cores - 1) + 1
+    rows = -(-cores // columns)
+    return [columns, rows] if columns <= 16 else None

@@ -1,0 +1,120 @@
+"""The steps of an image, each with where it runs: in the array, in the vector unit of a tile, at the host."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from compiler.model import FloatNetwork, HostOp
+from compiler.model.network import evaluated_at_the_end
+from compiler.model.stages import Combine, Evaluated, Gather, Linear, Map, Maximum, Step
+
+__all__ = ["Place", "PlacedStep", "host_work", "peak_lanes", "placed_steps"]
+
+Place = Literal["array", "digital", "host"]
+
+_SILENT = ("reshape", "cast")
+"""Operators at the end that compute nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacedStep:
+    """One step of an image.
+
+    ``name`` is that of the ONNX node, or what it does where several nodes are one; ``layer`` is the number of its
+    layer, None if it has no weights; ``first`` says whether this is the first call of that layer; ``level`` is how many
+    layers there are on the longest way from the input, itself included: layers of one level do not wait for each other.
+    """
+
+    name: str
+    place: Place
+    operator: str
+    positions: int
+    level: int
+    lanes: int
+    taken: int
+    layer: int | None = None
+    first: bool = True
+
+
+def placed_steps(net: FloatNetwork) -> list[PlacedStep]:
+    """The steps of a network, in the order of computation."""
+    result: list[PlacedStep] = []
+    sizes, levels, numbers = [net.features], [0], dict[int, int]()
+    for step in net.steps:
+        op, level = step.operation, max(levels[v] for v in step.inputs)
+        common: dict[str, Any] = {"lanes": op.size, "taken": sum(sizes[v] for v in step.inputs)}
+        if isinstance(op, Linear):
+            level, new = level + 1, id(op.layer) not in numbers
+            number = numbers.setdefault(id(op.layer), len(numbers))
+            result.append(PlacedStep(
+                name=op.layer.name, place="array", operator="Relu" if op.layer.relu else "", level=level,
+                positions=len(op.patches), layer=number, first=new, **common,
+            ))
+        else:
+            name, place, operator = _without_weights(op)
+            result.append(PlacedStep(name=name, place=place, operator=operator, positions=1, level=level, **common))
+        sizes.append(op.size)
+        levels.append(level)
+    return result
+
+
+def _without_weights(op: Gather | Maximum | Combine | Map | Evaluated) -> tuple[str, Place, str]:
+    """Name, place and operator of a step that no layer is."""
+    if isinstance(op, Evaluated):
+        names = [node.name for node in op.proto.graph.node if node.name]
+        operators = " ".join(dict.fromkeys(op.operators))
+        return names[-1] if names else op.operators[-1], "digital" if op.pointwise else "host", operators
+    if isinstance(op, Gather):
+        return "choice", "digital", "moves"
+    if isinstance(op, Maximum):
+        return "largest", "digital", f"of {op.index.shape[1]}"
+    if isinstance(op, Combine):
+        return "sum", "digital", f"of {op.index.shape[1]}"
+    return op.function, "digital", "limits" if op.function == "clip" else "table"
+
+
+def host_work(net: FloatNetwork, steps: Sequence[PlacedStep]) -> list[dict[str, Any]]:
+    """What the host does, in order: names, operators, and how many values cross to it and back."""
+    outputs = net.steps[-1].operation.size
+    found = [{"name": net.input_name, "operators": "to codes", "from_chip": 0, "to_chip": net.features}]
+    found += [
+        {"name": s.name, "operators": s.operator, "from_chip": s.taken, "to_chip": s.lanes}
+        for s in steps if s.place == "host"
+    ]
+    for one in net.outputs:
+        last = [name for op in one.host if op.kind not in _SILENT for name in _operators(op)]
+        found.append({
+            "name": one.name, "operators": " ".join(["to numbers", *last]),
+            "from_chip": outputs if one.size is None else one.size, "to_chip": 0,
+        })
+    return found
+
+
+def _operators(op: HostOp) -> tuple[str, ...]:
+    return evaluated_at_the_end(op.parameters["model"]).operators if op.kind == "onnx" else (op.kind,)
+
+
+def peak_lanes(net: FloatNetwork) -> int:
+    """Most lanes that are alive at once, of values as wholes: what later steps take, what a step takes and makes.
+
+    A layer of a network with branches or positions takes codes, which are lanes beside those of the value.
+    """
+    sizes = [net.features, *(step.operation.size for step in net.steps)]
+    last = {value: k for k, step in enumerate(net.steps) for value in step.inputs} | {len(net.steps): len(net.steps)}
+    ends: dict[int, int] = {}
+    for value, k in last.items():
+        ends[k] = ends.get(k, 0) + sizes[value]
+    peak, alive = 0, sizes[0]
+    for k, step in enumerate(net.steps):
+        kept = alive - ends.get(k, 0)
+        if _encodes(net, step):
+            codes = sum(sizes[v] for v in step.inputs)
+            peak = max(peak, alive + codes, kept + codes + sizes[k + 1])
+        else:
+            peak = max(peak, alive + sizes[k + 1])
+        alive = kept + (sizes[k + 1] if k + 1 in last else 0)
+    return peak
+
+
+def _encodes(net: FloatNetwork, step: Step) -> bool:
+    return isinstance(step.operation, Linear) and not net.is_chain

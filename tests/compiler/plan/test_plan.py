@@ -1,0 +1,144 @@
+"""The plan of a network: its sums against those of the compiled program, levels, memory, and what would fit."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from compiler import CompileOptions, compile_model, dry_run, fitting_of, import_onnx, summarise
+from compiler.model import FloatNetwork
+from compiler.network import Network
+from compiler.plan.steps import peak_lanes
+from compiler.program import Call
+from hw.config import load_chip
+from tests.compiler.importer.onnx_models import Array, build, node, random_perceptron
+from tests.compiler.test_stages import tiny
+
+FAST: dict[str, Any] = {"seeds": 1, "samples": 16}
+
+
+def branches() -> tuple[FloatNetwork, Array]:
+    """Two convolutions that take one value, and a layer that takes both."""
+    rng = np.random.default_rng(0)
+    weights = {
+        "a": rng.normal(size=(6, 1, 3, 3)).astype("f4"), "b": rng.normal(size=(7, 1, 3, 3)).astype("f4"),
+        "w": rng.normal(size=(13 * 16, 3)).astype("f4"),
+    }
+    pads = [1, 1, 1, 1]
+    nodes = [
+        node("Conv", "x a", "c", pads=pads), node("Conv", "x b", "d", pads=pads), node("Concat", "c d", "j", axis=1),
+        node("Flatten", "j", "f"), node("Softmax", "f", "s"), node("MatMul", "s w", "y"),
+    ]
+    model = build(nodes, weights, shape=("batch", 1, 4, 4), output=("batch", 3))
+    return import_onnx(model), rng.uniform(size=(16, 16)).astype("f4")
+
+
+@cache
+def compiled(name: str) -> Network:
+    if name == "residual":
+        model, x = tiny()
+        net = import_onnx(model)
+    elif name == "branches":
+        net, x = branches()
+    else:
+        net, x = import_onnx(random_perceptron([20, 12, 5])), np.random.default_rng(0).normal(size=(16, 20))
+    chip = load_chip("tnsa16-core", {"mesh.columns": 8, "mesh.rows": 8})
+    options = CompileOptions(in_bits=4, out_bits=6, **FAST)
+    return compile_model(net, chip, calibrate=x[:16].astype("f4"), device="ideal", options=options)
+
+
+@pytest.mark.parametrize("name", ["residual", "branches", "perceptron"])
+def test_sums_are_those_of_the_program(name: str) -> None:
+    network = compiled(name)
+    summary = summarise(network)
+    plan = summary["plan"]
+    assert plan["conversions"] == network.mvms_per_image
+    assert plan["cycles_serial"] == summary["cycles_worst"]
+    assert plan["cells"] == summary["cells_used"]
+    assert plan["weights"] == sum(layer.weight.size for layer in network.model.layers)
+    layers = [step for step in plan["steps"] if step["place"] == "array"]
+    assert [step["name"] for step in layers] == [layer.name for layer in network.layers]
+    assert {core for step in layers for core in step["cores"]} == set(range(len(network.cores)))
+    assert sum(step["place"] == "host" for step in plan["steps"]) == len(summary["host"])
+    assert plan["cycles_core"] <= plan["cycles_parallel"] <= plan["cycles_serial"]
+
+
+@pytest.mark.parametrize("name", ["residual", "branches", "perceptron"])
+def test_a_dry_run_says_the_same(name: str) -> None:
+    network = compiled(name)
+    told, plan = dry_run(network.model, network.chip, options=network.options), summarise(network)["plan"]
+    assert told["fit"] == fitting_of(network)
+    assert told["assumed"]["conversions"] == [plan["conversions"]] * 2
+    # Which layers grow into free cells depends on the noise that they make, and cycles on whether codes have a sign.
+    for step in (*told["plan"]["steps"], *plan["steps"]):
+        assert step.pop("cells") >= step["weights"]
+        step.pop("cycles_worst")
+    assert told["plan"]["steps"] == plan["steps"]
+    assert told["plan"]["host"] == plan["host"]
+    few, many = told["assumed"]["cycles_serial"]
+    assert few <= plan["cycles_serial"] <= many
+
+
+def test_bounds_hold_what_calibration_chooses() -> None:
+    model, x = tiny()
+    chip = load_chip("tnsa16-core")
+    told = dry_run(model, chip)["assumed"]
+    network = compile_model(model, chip, calibrate=x[:16], device="ideal", options=CompileOptions(**FAST))
+    summary = summarise(network)
+    assert told["conversions"][0] <= summary["mvms_per_image"] <= told["conversions"][1]
+    assert told["cycles_serial"][0] <= summary["cycles_worst"] <= told["cycles_serial"][1]
+
+
+def test_branches_are_of_one_level() -> None:
+    plan = summarise(compiled("branches"))["plan"]
+    assert [level["layers"] for level in plan["levels"]] == [["n_c", "n_d"], ["n_y"]]
+    steps = {step["name"]: step for step in plan["steps"]}
+    first = plan["levels"][0]
+    assert first["cycles_serial"] == steps["n_c"]["cycles_worst"] + steps["n_d"]["cycles_worst"]
+    load = [sum(s["cycles_worst"] // len(s["cores"]) for s in (steps["n_c"], steps["n_d"]) if k in s["cores"])
+            for k in first["cores"]]
+    assert first["cycles_parallel"] == max(load)
+
+
+def test_the_host_is_told_with_what_crosses() -> None:
+    plan = summarise(compiled("branches"))["plan"]
+    assert [(w["name"], w["operators"], w["from_chip"], w["to_chip"]) for w in plan["host"]] == [
+        ("x", "to codes", 0, 16), ("n_s", "Softmax", 13 * 16, 13 * 16), ("y", "to numbers", 3, 0),
+    ]
+
+
+def peak_of_run(network: Network) -> int:
+    """Most lanes of the values of the program at once, from their sizes as they are made."""
+    program, sizes = network.program, [network.model.features]
+    last = {v: k for k, stage in enumerate(program.stages) for v in stage.inputs}
+    alive, peak = {0}, 0
+    for k, stage in enumerate(program.stages):
+        op = stage.operation
+        if isinstance(op, Call):
+            sizes.append(len(op.patches) * program.layers[op.layer].outputs)
+        else:
+            taken = np.zeros((1, sum(sizes[v] for v in stage.inputs)), dtype=np.int16)
+            sizes.append(op.compute(taken).shape[1])
+        alive.add(k + 1)
+        peak = max(peak, sum(sizes[v] for v in alive))
+        alive -= {v for v in alive if last.get(v, -1) <= k} - {k + 1}
+    return peak
+
+
+@pytest.mark.parametrize("name", ["residual", "branches", "perceptron"])
+def test_lanes_are_those_of_a_run(name: str) -> None:
+    network = compiled(name)
+    assert peak_lanes(network.model) == peak_of_run(network)
+
+
+def test_what_does_not_fit() -> None:
+    net = import_onnx(random_perceptron([300, 200, 4]))
+    fit = dry_run(net, load_chip("neurram-core"))["fit"]
+    assert (fit["there"], fit["least"], fit["bound"], fit["missing"]) == (1, 3, 3, 2)
+    assert [one["chip"] for one in fit["would_fit"]] == ["neurram"]
+    columns, rows = fit["mesh"]
+    for mesh, fits in (((columns, rows), True), ((2, 1), False)):
+        chip = load_chip("neurram-core", {"mesh.columns": mesh[0], "mesh.rows": mesh[1]})
+        assert (dry_run(net, chip)["fit"]["missing"] == 0) is fits
+    assert not dry_run(net, load_chip("neurram"))["fit"]["would_fit"]
