@@ -441,7 +441,7 @@ def plan(
     return dry_run(
         Path(model) if isinstance(model, os.PathLike) else model, description,
         options=CompileOptions.from_dict(options), faults=None if given is None else given.core_faults(),
-        freeze={name: read_inputs(value) for name, value in (freeze or {}).items()}, input_shape=input_shape,
+        freeze={name: load_input(_source(value)) for name, value in (freeze or {}).items()}, input_shape=input_shape,
     )
 
 
