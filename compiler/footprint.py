@@ -52,12 +52,12 @@ def compile_bytes(net: FloatNetwork, placement: Placement, chips: int, images: i
     most = max(len({block.core for block in placement.of_layer(k)}) for k in range(len(net.layers)))
     values = net.features + sum(step.operation.size for step in net.steps)
     at_all = max(layer.inputs * positions for layer, positions in zip(net.layers, net.positions, strict=True))
-    samples = min(max(MOST_SAMPLES, images), images * max(net.positions))
+    samples, at_once = min(max(MOST_SAMPLES, images), images * max(net.positions)), net.most_positions
     return (
         _still_to_load() + cells * (8 * placement.cores + (TRIAL_BYTES + CHIP_BYTES * chips) * most)
         + 8 * images * (values + at_all)
         + OUTPUT_BYTES * samples * chips * max(layer.outputs for layer in net.layers)
-        + 2 * LINE_BYTES * rows * min(POSITIONS, images * max(net.positions))
+        + 2 * LINE_BYTES * rows * min(POSITIONS, images * at_once)
         + _kept_matrices(TRIED * cells * most, chips)
     )
 
@@ -69,7 +69,7 @@ def run_bytes(network: "Network", images: int, seeds: int, *, codes: int, batch:
     """
     cells = sum(core.targets_uS.size for core in network.cores)
     rows = network.chip.macro_config().cell_map.rows
-    flying = min(POSITIONS, min(batch, images) * max(layer.positions for layer in network.program.layers))
+    flying = min(POSITIONS, min(batch, images) * network.program.most_positions)
     outputs = 4 * len(network.program.output.scale) * images
     return (
         _still_to_load() + CELL_BYTES * cells + FEATURE_BYTES * images * network.model.features

@@ -6,6 +6,7 @@ taken once (:mod:`macro_models.bound`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,10 +43,20 @@ class LayerRun:
     def __init__(
         self, call: Call, layer: Layer, cores: "Sequence[MacroModel] | dict[int, MacroModel]", masks: Sequence[Masks]
     ) -> None:
-        self.call, self.layer = call, layer
-        self._products = [_Product(call, layer, mvm, cores[mvm.core], masks[mvm.core]) for mvm in layer.mvms]
+        self.layer = layer
+        self._products = [_Product(layer, mvm, cores[mvm.core], masks[mvm.core]) for mvm in layer.mvms]
         widest = max(len(mvm.columns) for mvm in layer.mvms)
         self._block = max(FEWEST, BLOCK // widest)
+        self._take(call)
+
+    def of(self, call: Call) -> "LayerRun":
+        """Another call of the same layer, on the same cores."""
+        other = copy(self)
+        other._take(call)
+        return other
+
+    def _take(self, call: Call) -> None:
+        self.call, layer = call, self.layer
         # Elements beyond those of the value: what stands for padding, and the constant of dithered rows.
         pads = np.unique(call.pad) if (call.patches == PAD).any() else np.zeros(0, dtype=np.int16)
         self._beyond = np.append(pads, constant_input(layer.mvms[0].op)).astype(np.float32)
@@ -67,7 +78,7 @@ class LayerRun:
         values[:, elements:] = self._beyond
         made = np.empty((batch * positions, layer.outputs), dtype=np.int16)
         numbers = images.astype(np.uint64) << np.uint64(OP_ID_IMAGE_SHIFT)
-        steps = np.arange(positions, dtype=np.uint64) * np.uint64(layer.conversions)
+        steps = np.arange(self.call.first, self.call.first + positions, dtype=np.uint64) * np.uint64(layer.conversions)
         clipped = 0
         for image, position in _blocks(batch, positions, self._block):
             first = image.start * positions + position.start
@@ -99,7 +110,7 @@ class LayerRun:
 class _Product:
     """A product of a layer: which of the layer's inputs it takes, and what takes its codes."""
 
-    def __init__(self, call: Call, layer: Layer, mvm: Mvm, core: MacroModel, masks: Masks) -> None:
+    def __init__(self, layer: Layer, mvm: Mvm, core: MacroModel, masks: Masks) -> None:
         self.mvm = mvm
         self.inputs, taken = taken_inputs(layer.spread, mvm)
         self.bound: BoundProduct = bind(core, mvm.op, masks, mvm.rows, taken, len(self.inputs) + 1, mvm.columns)

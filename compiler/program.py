@@ -7,7 +7,7 @@ at every position of an image (:class:`Call`) or by the vector unit (:mod:`macro
 in, so that calibration, every backend and the references share it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -151,8 +151,8 @@ class Layer:
     """One linear layer: its products, the shift that their leaves share, and the root.
 
     ``spread`` says which input each row of the layer takes, of shape (rows,): an input may drive several rows, and a
-    row with :data:`DITHER` takes a constant. The layer is computed at ``positions`` of an image; the conversions of
-    position p follow those of position p - 1.
+    row with :data:`DITHER` takes a constant. The layer is computed at ``positions`` of an image, those of all of its
+    calls; the conversions of position p follow those of position p - 1.
     """
 
     name: str
@@ -182,16 +182,25 @@ def row_codes(codes: NDArray[np.integer], spread: NDArray[np.int32], op: MvmOper
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """Layer number ``layer`` at every position; its lanes are in the order (outputs, positions).
+    """Layer number ``layer`` at every position of ``patches``; its lanes are in the order (outputs, positions).
 
     ``patches`` of shape (positions, inputs) says which element each input of the layer takes,
     :data:`~macro_models.exact.vector.PAD` for its code ``pad``. ``window`` is their geometry, None if they have none.
+    A layer may be called several times, as that of a recurrent network is at each step: its positions are then those of
+    all calls in their order, and ``first`` is the number of the first one of this call, so that each conversion of an
+    image has a number of its own.
     """
 
     layer: int
     patches: NDArray[np.int32]
     pad: NDArray[np.int16]
     window: Window | None = None
+    first: int = 0
+
+    @property
+    def positions(self) -> slice:
+        """Which of the layer's positions are those of this call."""
+        return slice(self.first, self.first + len(self.patches))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,8 +232,8 @@ class Stage:
     inputs: tuple[int, ...]
 
 
-RunMvm = Callable[[int, Mvm, Lanes, NDArray[np.uint64]], NDArray[np.integer]]
-"""Carries out a product: (number of the layer, product, codes of all rows of the layer (batch, rows), op_id (batch,))
+RunMvm = Callable[[Call, Mvm, Lanes, NDArray[np.uint64]], NDArray[np.integer]]
+"""Carries out a product: (call of the layer, product, codes of all rows of the layer (batch, rows), op_id (batch,))
 -> output codes of the product's columns (batch, columns)."""
 
 Watch = Callable[[int, int, int], None]
@@ -285,10 +294,31 @@ class Program:
         """Layers by the number of the value that they take."""
         return {s.inputs[0]: s.operation.layer for s in self.stages if isinstance(s.operation, Call)}
 
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The calls of all layers, in order."""
+        return tuple(s.operation for s in self.stages if isinstance(s.operation, Call))
+
+    @property
+    def most_positions(self) -> int:
+        """Most positions at which a layer is computed at once."""
+        return max((len(call.patches) for call in self.calls), default=1)
+
     def check(self) -> None:
-        """Raises ValueError unless the widths of the vector unit suffice and windows are those of their patches."""
+        """Raises ValueError unless the widths of the vector unit suffice and windows are those of their patches.
+
+        Each position of a layer must be that of one call.
+        """
         for layer in self.layers:
             layer.check()
+        taken = [0] * len(self.layers)
+        for call in self.calls:
+            if call.first != taken[call.layer]:
+                raise ValueError(f"a call of layer {call.layer} begins at {call.first}, not {taken[call.layer]}")
+            taken[call.layer] += len(call.patches)
+        for number, layer in enumerate(self.layers):
+            if taken[number] != layer.positions:
+                raise ValueError(f"layer {number} has {layer.positions} positions, its calls {taken[number]}")
         for stage in self.stages:
             op = stage.operation
             if isinstance(op, WeightedSum):
@@ -297,16 +327,16 @@ class Program:
                 raise ValueError(f"the window of layer {op.layer} is not that of its patches")
 
 
-def batch_size(layers: Sequence[Layer], most: int) -> int:
+def batch_size(program: Program, most: int) -> int:
     """Images that may be in flight at once, at most ``most``."""
-    return max(1, min(most, POSITIONS // max((layer.positions for layer in layers), default=1)))
+    return max(1, min(most, POSITIONS // program.most_positions))
 
 
 def run_call(
     call: Call, layer: Layer, codes: Lanes, images: NDArray[np.integer], run: RunMvm,
     notice: Callable[[int, int], None] | None = None,
 ) -> Lanes:
-    """A layer at all of its positions: shape (batch, outputs * positions) from codes of shape (batch, elements).
+    """A layer at the positions of a call: shape (batch, outputs * positions) from codes of shape (batch, elements).
 
     Where the layer makes codes, ``notice`` is told how many of how many were larger than what they reach.
     """
@@ -314,10 +344,11 @@ def run_call(
     rows = take_rows(codes, call.patches, call.pad).reshape(batch * positions, -1)
     rows = row_codes(rows, layer.spread, layer.mvms[0].op)
     start = np.repeat(images.astype(np.uint64) << np.uint64(OP_ID_IMAGE_SHIFT), positions)
-    start += np.tile(np.arange(positions, dtype=np.uint64) * np.uint64(layer.conversions), batch)
+    numbers = np.arange(call.first, call.first + positions, dtype=np.uint64)
+    start += np.tile(numbers * np.uint64(layer.conversions), batch)
     leaves = []
     for mvm in layer.mvms:
-        raw = run(call.layer, mvm, rows, start + np.uint64(mvm.operation))
+        raw = run(call, mvm, rows, start + np.uint64(mvm.operation))
         leaves.append((scale_leaf(raw, mvm.multiplier, layer.shift), mvm.outputs))
     total = sum_leaves(leaves, layer.outputs)
     if notice is not None and layer.root.requantise is not None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.program import Layer, Mvm, Program
+from compiler.program import Call, Layer, Mvm, Program
 from macro_models.exact.operation import LSB_SEGMENT_BITS
 
 __all__ = ["LayerFigures", "RunAccount", "code_bytes"]
@@ -102,14 +102,15 @@ class RunAccount:
         if taker is not None:
             self.clipped(taker, self.program.input.clipped(x), x.size)
 
-    def codes_of(self, layer: int, mvm: Mvm, first: int, codes: NDArray[np.int16]) -> None:
+    def codes_of(self, call: Call, mvm: Mvm, first: int, codes: NDArray[np.int16]) -> None:
         """See :class:`sim.backend.Account`."""
-        self._layers[layer].add(mvm, codes)
-        positions = self.program.layers[layer].positions
+        self._layers[call.layer].add(mvm, codes)
+        positions = len(call.patches)
         image, position = divmod(first, positions)
         image += self._batch.start
         if image < self.keep:
-            rows = self._room(layer)[mvm.operation].reshape(self.keep, positions, -1)
+            rows = self._room(call.layer)[mvm.operation]
+            rows = rows.reshape(self.keep, self.program.layers[call.layer].positions, -1)[:, call.positions]
             rows = rows[image : image + -(-len(codes) // positions), position : position + len(codes)]
             rows[:] = codes[: rows.shape[0] * rows.shape[1]].reshape(rows.shape)
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from compiler.program import Mvm, Program
+from compiler.program import Call, Mvm, Program
 from hw.config import Chip
 from macro_models import MacroModel, Masks
 from macro_models.exact.operation import MvmOperation
@@ -48,10 +48,10 @@ class BackendResult:
 class Account(Protocol):
     """What a run of a program is told while it goes on."""
 
-    def codes_of(self, layer: int, mvm: Mvm, first: int, codes: NDArray[np.int16]) -> None:
-        """A product of a layer gave ``codes``, of shape (vectors, columns): of vector ``first`` of the batch, and up.
+    def codes_of(self, call: Call, mvm: Mvm, first: int, codes: NDArray[np.int16]) -> None:
+        """A product of a call gave ``codes``, of shape (vectors, columns): of vector ``first`` of the batch, and up.
 
-        Vectors are in the order of images, and of the layer's positions of an image.
+        Vectors are in the order of images, and of the call's positions of an image.
         """
         ...
 
@@ -149,13 +149,13 @@ class HostScheduled(Backend):
         self, program: Program, masks: Sequence[Masks], lanes: NDArray[np.int16], images: NDArray[np.integer],
         account: Account,
     ) -> NDArray[np.int16]:
-        def product(layer: int, mvm: Mvm, rows: NDArray[np.int16], op_id: NDArray[np.uint64]) -> NDArray[np.int16]:
+        def product(call: Call, mvm: Mvm, rows: NDArray[np.int16], op_id: NDArray[np.uint64]) -> NDArray[np.int16]:
             mask = masks[mvm.core]
             x = mvm.vector(rows, self.rows)
             start = time.perf_counter()
             result = self.mvm(mvm.core, mvm.op, mask, x, op_id)
             codes = result.codes[:, mvm.columns]
-            account.codes_of(layer, mvm, 0, codes)
+            account.codes_of(call, mvm, 0, codes)
             account.spent(np.asarray(result.cycles), time.perf_counter() - start)
             return codes
 

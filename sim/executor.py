@@ -154,7 +154,7 @@ def execute(
     cores = build_cores(network, device=device, seed=seed, time_s=time_s, temp_C=temp_C, causes=causes, cells=cells)
     backend.open(network.chip, cores)
     program, masks, account = network.program, core_masks(network), RunAccount(network.program, len(x), codes_of)
-    batch = batch_size(program.layers, batch)
+    batch = batch_size(program, batch)
     outputs = np.empty((len(x), len(program.output.scale)))
     for first in range(0, len(x), batch):
         part = x[first : first + batch]

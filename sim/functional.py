@@ -31,13 +31,13 @@ KEPT_CELLS = 1 << 22
 class _Part:
     """What one thread tells of its images, the first of them number ``first`` of the batch."""
 
-    def __init__(self, program: Program, account: Account, lock: Lock, first: int) -> None:
-        self._program, self._account, self._lock, self._first = program, account, lock, first
+    def __init__(self, account: Account, lock: Lock, first: int) -> None:
+        self._account, self._lock, self._first = account, lock, first
         self.spending: list[tuple[NDArray[np.int64], float]] = []
 
-    def codes_of(self, layer: int, mvm: Mvm, first: int, codes: NDArray[np.int16]) -> None:
+    def codes_of(self, call: Call, mvm: Mvm, first: int, codes: NDArray[np.int16]) -> None:
         with self._lock:
-            self._account.codes_of(layer, mvm, first + self._first * self._program.layers[layer].positions, codes)
+            self._account.codes_of(call, mvm, first + self._first * len(call.patches), codes)
 
     def spent(self, cycles: NDArray[np.int64], seconds: float) -> None:
         self.spending.append((cycles, seconds))
@@ -101,7 +101,7 @@ class FunctionalBackend(HostScheduled):
         if self._cfg is None:
             raise RuntimeError("The backend must be open.")
         parts, lock = np.array_split(np.arange(len(lanes)), min(self._threads, max(len(lanes), 1))), Lock()
-        heard = [_Part(program, account, lock, int(part[0])) for part in parts] if len(parts) > 1 else []
+        heard = [_Part(account, lock, int(part[0])) for part in parts] if len(parts) > 1 else []
         if not heard:
             return self._run(program, masks, lanes, images, account)
         with ThreadPoolExecutor(len(parts)) as pool:
@@ -128,7 +128,7 @@ class FunctionalBackend(HostScheduled):
 
             def hear(mvm: Mvm, first: int, found: NDArray[np.int16], steps: NDArray[np.int64]) -> None:
                 taken[mvm.operation][first : first + len(steps)] = steps
-                account.codes_of(call.layer, mvm, first, found)
+                account.codes_of(call, mvm, first, found)
 
             lanes = self._layer(program, call, masks).run(codes, images, hear, notice)
             seconds = (time.perf_counter() - start) / len(layer.mvms)
@@ -150,7 +150,8 @@ class FunctionalBackend(HostScheduled):
                 cells = sum(len(m.rows) * len(m.columns) for layer in program.layers for m in layer.mvms)
                 self._bound, self._bound_to, self._keeps = {}, program, cells <= KEPT_CELLS
             if self._keeps and id(call) not in self._bound:
-                self._bound[id(call)] = bind()
+                same = next((run for run in self._bound.values() if run.call.layer == call.layer), None)
+                self._bound[id(call)] = bind() if same is None else same.of(call)
             found = self._bound.get(id(call))
         return bind() if found is None else found
 

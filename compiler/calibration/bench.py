@@ -15,7 +15,7 @@ from compiler.mapping.block import Block
 from compiler.mapping.faults import FaultMaps, compensate
 from compiler.mapping.weights import PairMap, code_value, column_loads
 from compiler.model import FloatNetwork
-from compiler.model.stages import Linear
+from compiler.model.layer import LinearLayer
 from compiler.options import CompileOptions
 from compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm
 from hw.config import Chip
@@ -89,12 +89,12 @@ class Trial:
 class Site:
     """A layer by its number, and the samples on which its candidates are tried.
 
-    A sample is a position of an image. ``inputs`` and ``wanted`` are inputs and outputs in floating point, of shape
+    ``layer`` is what it computes in floating point. A sample is a position of an image, in one of the layer's calls. ``inputs`` and ``wanted`` are inputs and outputs in floating point, of shape
     (samples, ...), ``values`` the inputs on each chip, of shape (chips, samples, inputs).
     """
 
     index: int
-    op: Linear
+    layer: LinearLayer
     inputs: Float
     wanted: Float
     values: Float
@@ -167,7 +167,7 @@ class Bench:
         ``codes`` of the inputs on each chip, of shape (chips, samples, inputs), and ``chips``, the programmed models,
         are given where they are known already.
         """
-        index, layer = site.index, site.op.layer
+        index, layer = site.index, site.layer
         chips = self.program(index, draft) if chips is None else chips
         if codes is None:
             codes = self._codes(site, draft.quantiser)
@@ -223,19 +223,19 @@ class Bench:
         unit = draft.pairs.unit_of(block)
         return code_value(loads, draft.op.step_code, unit, self.chip) * (draft.gain / block.copies)
 
+    def bound(self, call: Call, layer: Layer, draft: Draft) -> list[LayerRun]:
+        """A layer on each chip."""
+        return [LayerRun(call, layer, cores, self.masks) for cores in self.program(call.layer, draft)]
+
     def advance(
-        self, call: Call, layer: Layer, draft: Draft, codes: NDArray[np.int16],
-        notice: Callable[[int, int], None] | None = None,
+        self, runs: Sequence[LayerRun], codes: NDArray[np.int16], notice: Callable[[int, int], None] | None = None
     ) -> NDArray[np.int16]:
         """What a layer makes on each chip, of shape (chips, images, outputs * positions), from codes of all images.
 
         ``notice`` as in :func:`~compiler.program.run_call`.
         """
         images = np.arange(codes.shape[1], dtype=np.uint64)
-        return np.stack([
-            LayerRun(call, layer, cores, self.masks).run(chip, images, notice=notice)
-            for cores, chip in zip(self.program(call.layer, draft), codes, strict=True)
-        ])
+        return np.stack([run.run(chip, images, notice=notice) for run, chip in zip(runs, codes, strict=True)])
 
     def relative_error(self, site: Site, trial: Trial) -> float:
         """Error of a layer's output relative to its standard deviation."""

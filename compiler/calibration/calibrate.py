@@ -6,7 +6,7 @@ on part of the positions only; the steps after it take what the chosen candidate
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.calibration.bench import Bench, Draft, Site
+from compiler.calibration.calls import Calls
 from compiler.calibration.carried import ANCHORS, HIDDEN_ANCHORS, Handed, InLanes, Value, input_in_lanes
 from compiler.calibration.layer_lowering import Product, lower_last, lower_layer, smallest_scale
 from compiler.calibration.quantisers import Quantiser
 from compiler.calibration.search import Search
 from compiler.calibration.stage_lowering import centre, equalise, lower_evaluated, lower_step
+from compiler.layer_run import LayerRun
 from compiler.mapping import Placement
 from compiler.model import FloatNetwork
 from compiler.model.stages import Evaluated, Linear, Maximum
@@ -66,6 +68,26 @@ class Calibrated:
     images: int
 
 
+@dataclass(kw_only=True)
+class _Shared:
+    """A layer that is called several times, once it has been searched.
+
+    ``runs`` are the layer on each chip, ``unit`` what its lanes stand for, ``variance`` that of its outputs; ``done``
+    are the positions of each call, the mean squared error of its outputs, and the share of its inputs that was clipped.
+    """
+
+    draft: Draft
+    unit: Float
+    runs: list[LayerRun]
+    variance: float
+    done: list[tuple[int, float, float]] = field(default_factory=list)
+
+    @property
+    def positions(self) -> int:
+        """Positions of the calls so far."""
+        return sum(count for count, _, _ in self.done)
+
+
 class Calibrator:
     """One calibration of one network; parameters as of :class:`~compiler.calibration.bench.Bench`.
 
@@ -93,6 +115,8 @@ class Calibrator:
         self.cycles: list[float] = []
         self.slice_bits: list[int] = []
         self.clipped: list[float] = []
+        self.shared: dict[int, _Shared] = {}
+        """By the number of the step that calls the layer again."""
         shape = (placement.cores, *placement.cell_map.shape)
         self.targets = np.full(shape, chip.cells.g_min_uS, dtype=np.float32)
 
@@ -173,39 +197,57 @@ class Calibrator:
     # Layers --------------------------------------------------------------------------------------
 
     def _layer(self, k: int, taken: Value) -> Value:
-        """The layer of step ``k``, searched and lowered."""
+        """The layer of step ``k``, searched and lowered at the first of its calls."""
         op, bench, index = self.network.steps[k].operation, self.bench, len(self.errors)
         assert isinstance(op, Linear)
-        image, position = _samples(len(self.x), len(op.patches))
-        site = self._site(k, op, index, taken, image, position)
-        is_first = self.network.steps[k].inputs == (0,)
-        ranges = taken.sample(op, *_range_samples(bench.wanted[k + 1], len(op.patches)))
-        carried = taken.taken_by(op, ranges, is_first)
+        if k in self.shared:
+            return self._again(k, op, taken, self.shared[k])
+        calls = Calls(network=self.network, layer=index, exact=bench.wanted, taken=taken)
+        image, position = _samples(len(self.x), calls.positions)
+        site = Site(
+            index=index, layer=op.layer, values=calls.sample(image, position), inputs=calls.inputs(image, position),
+            wanted=calls.outputs[image, :, position],
+        )
+        is_first = calls.of_the_input
+        ranges = calls.sample(*_range_samples(calls.outputs))
+        carried = taken.taken_by(calls.operations, ranges, is_first)
         draft = Search(bench, self.options, site, carried, self._flat(site.values, ranges, is_first)).best()
         encoded = carried.encode(draft.quantiser)
-        call = Call(layer=index, patches=op.patches, pad=draft.quantiser.codes(op.pad[None])[0], window=op.window)
+        call = _call(index, op, draft)
         number = self._append(call, [encoded.number])
-        # Once more with the codes that the integer arithmetic gives.
-        trial = bench.run(site, draft, np.stack([_sampled(call, chip, image, position) for chip in encoded.codes]))
+        # Once more with the codes that the integer arithmetic gives, where they are known.
+        codes = _sampled(call, encoded.codes, image, position, draft.quantiser, site.values)
+        trial = bench.run(site, draft, codes)
         self.errors.append(bench.relative_error(site, trial))
-        self.cycles.append(trial.cycles * len(op.patches))
+        self.cycles.append(trial.cycles * calls.positions)
         self.slice_bits.append(draft.pairs.bits)
         self.clipped.append(encoded.clipped)
         for block in self.placement.of_layer(index):
             draft.fill(self.targets[block.core], block)
-        made = self._made(k, call, number, draft, encoded.codes, trial.outputs)
+        made = self._made(k, call, number, site, draft, encoded.codes, trial.outputs)
         if self.progress:
             self.progress(index + 1, len(self.network.layers))
         return made
 
-    def _site(self, k: int, op: Linear, index: int, taken: Value, image: Index, position: Index) -> Site:
-        wanted, rows = self.bench.wanted, op.patches[position]
-        exact = np.concatenate([wanted[v][image] for v in self.network.steps[k].inputs], axis=-1)
-        return Site(
-            index=index, op=op, values=taken.sample(op, image, position),
-            inputs=np.where(rows < 0, op.pad, np.take_along_axis(exact, np.maximum(rows, 0), axis=1)),
-            wanted=wanted[k + 1].reshape(len(self.x), op.layer.outputs, -1)[image, :, position],
-        )
+    def _again(self, k: int, op: Linear, taken: Value, shared: _Shared) -> InLanes:
+        """Another call of a layer that has been searched."""
+        call = _call(shared.runs[0].call.layer, op, shared.draft, shared.positions)
+        encoded = taken.coded(op, shared.draft.quantiser)
+        number = self._append(call, [encoded.number])
+        lanes = self.bench.advance([run.of(call) for run in shared.runs], encoded.codes)
+        self._account(k, call, shared, lanes, encoded.clipped)
+        return self._in_lanes(number, lanes, np.repeat(shared.unit, len(op.patches)))
+
+    def _account(self, k: int, call: Call, shared: _Shared, lanes: Lanes, clipped: float) -> None:
+        """Facts of a layer that is called several times: those of all calls, with the errors of what they take."""
+        lost = lanes * np.repeat(shared.unit, len(call.patches)) - self.bench.wanted[k + 1]
+        shared.done.append((len(call.patches), float((lost**2).mean()), clipped))
+        sizes, squares, shares = np.array(shared.done).T
+        self.errors[call.layer] = float(np.sqrt(sizes @ squares / sizes.sum() / shared.variance))
+        self.clipped[call.layer] = float(sizes @ shares / sizes.sum())
+        steps = self.network.calls[call.layer]
+        self.shared.update(dict.fromkeys(steps[len(shared.done) : len(shared.done) + 1], shared))
+        self.shared.pop(k, None)
 
     def _flat(self, values: Float, ranges: Float, is_first: bool) -> Float:
         """What ranges come from, (samples, inputs).
@@ -216,17 +258,25 @@ class Calibrator:
             ranges = values[:, :: 2 if values.shape[1] >= FEWEST_TO_SPLIT else 1]
         return ranges[0] if is_first else ranges.reshape(-1, values.shape[-1])
 
-    def _made(self, k: int, call: Call, number: int, draft: Draft, codes: Lanes, outputs: Float) -> Value:
-        """What a layer makes from codes on each chip; ``outputs`` are those of its samples."""
+    def _made(
+        self, k: int, call: Call, number: int, site: Site, draft: Draft, codes: Lanes, outputs: Float
+    ) -> Value:
+        """What a layer makes from codes on each chip in its first call; ``outputs`` are those of its samples."""
         is_last, size = k + 1 == len(self.network.steps), self.network.layers[call.layer].outputs
         if self.network.is_chain and not is_last:
             smallest = smallest_scale(self.bench.products(call.layer, draft, 0), size)
             close = partial(self._close, call, draft, codes)
             return Handed(number=number, values=outputs, smallest=smallest, anchors=HIDDEN_ANCHORS, close=close)
         layer, unit = lower_last(self.network.layers[call.layer], draft.spread, *self._sums(call.layer, draft))
-        self.layers.append(replace(layer, positions=len(call.patches)))
-        used = any(k + 1 in step.inputs for step in self.network.steps)
-        lanes = self.bench.advance(call, self.layers[-1], draft, codes) if used else _NO_LANES[0]
+        self.layers.append(replace(layer, positions=self.network.positions[call.layer]))
+        if not any(k + 1 in step.inputs for step in self.network.steps):
+            return self._in_lanes(number, _NO_LANES[0], np.repeat(unit, len(call.patches)))
+        runs = self.bench.bound(call, self.layers[-1], draft)
+        lanes = self.bench.advance(runs, codes)
+        if len(self.network.calls[call.layer]) > 1:
+            variance = max(float(site.wanted.var(axis=0).mean()), 1e-300)
+            shared = _Shared(draft=draft, unit=unit, runs=runs, variance=variance)
+            self._account(k, call, shared, lanes, self.clipped[call.layer])
         return self._in_lanes(number, lanes, np.repeat(unit, len(call.patches)))
 
     def _close(self, call: Call, draft: Draft, codes: Lanes, following: Quantiser) -> tuple[Lanes, float]:
@@ -236,7 +286,8 @@ class Calibrator:
         )
         self.layers.append(layer)
         counts: list[int] = []
-        made = self.bench.advance(call, layer, draft, codes, lambda count, total: counts.append(count))
+        runs = self.bench.bound(call, layer, draft)
+        made = self.bench.advance(runs, codes, lambda count, total: counts.append(count))
         return made, sum(counts) / made.size
 
     def _sums(self, index: int, draft: Draft) -> tuple[list[Product], Float]:
@@ -282,13 +333,13 @@ def _samples(images: int, positions: int) -> tuple[Index, Index]:
     return np.arange(count) * images // count, rng.integers(0, positions, count)
 
 
-def _range_samples(wanted: Float, positions: int) -> tuple[Index, Index]:
-    """Images and positions that ranges come from, for a layer's outputs of shape (images, outputs * positions)."""
-    images = len(wanted)
+def _range_samples(wanted: Float) -> tuple[Index, Index]:
+    """Images and positions that ranges come from, for a layer's outputs of shape (images, outputs, positions)."""
+    images, _, positions = wanted.shape
     if images * positions <= RANGE_SAMPLES:
         chosen = np.arange(images * positions)
     else:
-        size = np.abs(wanted).reshape(images, -1, positions).max(axis=1).reshape(-1)
+        size = np.abs(wanted).max(axis=1).reshape(-1)
         largest = np.argpartition(size, -RANGE_SAMPLES // 2)[-RANGE_SAMPLES // 2 :]
         others = np.random.default_rng(1).choice(images * positions, RANGE_SAMPLES // 2, replace=False)
         chosen = np.union1d(largest, others)
@@ -296,7 +347,19 @@ def _range_samples(wanted: Float, positions: int) -> tuple[Index, Index]:
     return image, position
 
 
-def _sampled(call: Call, codes: Lanes, image: Index, position: Index) -> Lanes:
-    """Codes of a layer's inputs at the samples."""
-    patches = call.patches[position]
-    return np.where(patches < 0, call.pad, codes[image[:, None], np.maximum(patches, 0)]).astype(np.int16)
+def _call(layer: int, op: Linear, draft: Draft, first: int = 0) -> Call:
+    """A step as a call of its layer, whose positions before ``first`` are those of other calls."""
+    pad = draft.quantiser.codes(op.pad[None])[0]
+    return Call(layer=layer, patches=op.patches, pad=pad, window=op.window, first=first)
+
+
+def _sampled(call: Call, codes: Lanes, image: Index, position: Index, quantiser: Quantiser, values: Float) -> Lanes:
+    """Codes of a layer's inputs at the samples on each chip; of other calls those of ``values``."""
+    here = position < len(call.patches)
+    patches = call.patches[position[here]]
+    known = codes[:, image[here, None], np.maximum(patches, 0)]
+    made = np.empty((len(codes), len(image), patches.shape[1]), dtype=np.int16)
+    made[:, here] = np.where(patches < 0, call.pad, known)
+    if not here.all():
+        made[:, ~here] = np.stack([quantiser.codes(chip[~here]) for chip in values])
+    return made

@@ -69,8 +69,15 @@ class Value(Protocol):
         """Inputs of a layer at samples on each chip, in the units of the model: (chips, samples, inputs)."""
         ...
 
-    def taken_by(self, op: Linear, ranges: Float, is_first: bool) -> Carried:
-        """The value as a layer takes it; ``ranges`` are samples with all that occurs, ``is_first``: of the input."""
+    def taken_by(self, calls: Sequence[Linear], ranges: Float, is_first: bool) -> Carried:
+        """The value as a layer takes it in the first of its calls, with codes that serve all of them.
+
+        ``ranges`` are samples with all that occurs, ``is_first``: of the input.
+        """
+        ...
+
+    def coded(self, op: Linear, quantiser: Quantiser) -> "Encoded":
+        """Codes of all elements, as a layer takes them in another of its calls."""
         ...
 
 
@@ -91,8 +98,11 @@ class Handed:
     def sample(self, op: Linear, image: Index, position: Index) -> Float:
         return self.values[:, image]
 
-    def taken_by(self, op: Linear, ranges: Float, is_first: bool) -> "Handed":
+    def taken_by(self, calls: Sequence[Linear], ranges: Float, is_first: bool) -> "Handed":
         return self
+
+    def coded(self, op: Linear, quantiser: Quantiser) -> Encoded:
+        return self.encode(quantiser)
 
     def fit(self, flat: Float, weight: Float, fmt: CodeFormat, *, anchor: str, **options: Any) -> Quantiser:
         return fit_quantiser(flat, weight, fmt, anchor=anchor, **options)
@@ -124,18 +134,26 @@ class InLanes:
         lanes = self.lanes[:, image[:, None], element]
         return np.where(patches < 0, op.pad, lanes * self.unit[element] + self.zero[element])
 
-    def taken_by(self, op: Linear, ranges: Float, is_first: bool) -> "_LaneInput":
-        # The range of hidden values begins at 0, even where all of a few samples are far from it.
-        hidden = HIDDEN_ANCHORS if ranges.min(initial=0.0) >= 0 else HIDDEN_ANCHORS[:1]
-        return _LaneInput(self, op, ANCHORS if is_first else hidden)
+    def taken_by(self, calls: Sequence[Linear], ranges: Float, is_first: bool) -> "_LaneInput":
+        # The range of hidden values begins at 0, even where all of a few samples are far from it. The lanes of later
+        # calls are not known yet, so that code 0 stands for what every lane holds.
+        hidden = HIDDEN_ANCHORS if ranges.min(initial=0.0) >= 0 and len(calls) == 1 else HIDDEN_ANCHORS[:1]
+        return _LaneInput(self, calls, ANCHORS if is_first else hidden)
+
+    def coded(self, op: Linear, quantiser: Quantiser) -> Encoded:
+        made = lower_encode(quantiser, op.patches, self.unit, self.zero)
+        codes = np.stack([made.compute(chip) for chip in self.lanes])
+        clipped = sum(made.clipped(chip) for chip in self.lanes) / codes.size
+        return Encoded(self.append(made, self.numbers), codes, clipped)
 
 
 class _LaneInput:
     """Lanes as a layer takes them: rows that take the same elements in turn have one scale and offset."""
 
-    def __init__(self, value: InLanes, op: Linear, anchors: tuple[str, ...]) -> None:
-        self.value, self.patches, self.anchors = value, op.patches, anchors
-        self.group = tied(op.patches, len(value.unit))
+    def __init__(self, value: InLanes, calls: Sequence[Linear], anchors: tuple[str, ...]) -> None:
+        op = calls[0]
+        self.value, self.op, self.anchors = value, op, anchors
+        self.group = tied([one.patches for one in calls])
         # Largest and smallest unit of the lanes that the rows of each group take, of shape (rows,).
         units = value.unit[np.maximum(op.patches, 0)]
         most, least = np.zeros(self.group.max() + 1), np.full(self.group.max() + 1, np.inf)
@@ -163,10 +181,7 @@ class _LaneInput:
         return quantiser.coarsened(np.zeros(()), anchor)
 
     def encode(self, quantiser: Quantiser) -> Encoded:
-        op = lower_encode(quantiser, self.patches, self.value.unit, self.value.zero)
-        codes = np.stack([op.compute(chip) for chip in self.value.lanes])
-        clipped = sum(op.clipped(chip) for chip in self.value.lanes) / codes.size
-        return Encoded(self.value.append(op, self.value.numbers), codes, clipped)
+        return self.value.coded(self.op, quantiser)
 
 
 def input_in_lanes(x: Float, users: Sequence[Linear], alone: bool) -> InputStage:

@@ -98,7 +98,7 @@ class Search:
 
     def __init__(self, bench: Bench, options: CompileOptions, site: Site, taken: Carried, flat: Float) -> None:
         self.bench, self.options, self.site, self.taken, self.flat = bench, options, site, taken, flat
-        self.layer, self.chip, self.placement = site.op.layer, bench.chip, bench.placement
+        self.layer, self.chip, self.placement = site.layer, bench.chip, bench.placement
         self.blocks = self.placement.of_layer(site.index)
         self._coded: tuple[Quantiser, NDArray[np.int16]] | None = None
         network = bench.network

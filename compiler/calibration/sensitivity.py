@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from compiler.calibration.calls import at_all_positions
 from compiler.calibration.quantisers import Quantiser
 from compiler.model import FloatNetwork
-from compiler.model.stages import Linear, Step
 from macro_models.exact.vector import take_rows
 
 __all__ = ["Following", "Gradients", "Judge", "make_judge", "weight_noise"]
@@ -117,15 +117,16 @@ class Gradients(Judge):
         return float(share @ (lost.var(axis=1) @ influence.single + mean))
 
     def lost(self, layer: int, flat: Float, quantiser: Quantiser) -> float:
-        """With the inputs of the layer rounded at all positions of some images."""
+        """With the inputs of the layer rounded at all positions of some images, in each of its calls."""
         network, wanted = self.network, self.values
-        k = [k for k, step in enumerate(network.steps) if isinstance(step.operation, Linear)][layer]
-        op, images = network.linear[layer], np.arange(ROUNDED_IMAGES) * len(wanted[0]) // ROUNDED_IMAGES
-        values = [wanted[v][images] for v in range(k + 1)]
-        rows = take_rows(network.steps[k].gather(values), op.patches, op.pad)
-        rounded = quantiser.stage.value(quantiser.codes(rows.reshape(-1, rows.shape[-1]))).reshape(rows.shape)
-        made = op.layer.compute(rounded).transpose(0, 2, 1).reshape(len(images), -1)
-        lost = self._outputs(network.proceed([*values, made])[-1] - wanted[-1][images])
+        images = np.arange(ROUNDED_IMAGES) * len(wanted[0]) // ROUNDED_IMAGES
+        values: list[Float] = []
+        for k, op in network.calls_of(layer):
+            values = network.proceed(values or [wanted[v][images] for v in range(k + 1)], k)
+            rows = take_rows(network.steps[k].gather(values), op.patches, op.pad)
+            rounded = quantiser.stage.value(quantiser.codes(rows.reshape(-1, rows.shape[-1]))).reshape(rows.shape)
+            values.append(op.layer.compute(rounded).transpose(0, 2, 1).reshape(len(images), -1))
+        lost = self._outputs(network.proceed(values)[-1] - wanted[-1][images])
         return float(np.sqrt((lost**2).mean()))
 
 
@@ -175,7 +176,8 @@ def _backward(network: FloatNetwork, values: Sequence[Float]) -> Iterator[list[F
 class Influence:
     """What squared errors of a layer's outputs do to the outputs of the network, each of shape (outputs,).
 
-    ``single``: of errors that are independent at all positions; ``common``: of one that is the same at all.
+    ``single``: of errors that are independent at all positions; ``common``: of one that is the same at all. Positions
+    are those of all calls of the layer.
     """
 
     single: Float
@@ -188,22 +190,22 @@ def influences(network: FloatNetwork, values: Sequence[Float]) -> list[Influence
     ``values`` are the activations of the network, of which some images are used.
     """
     values = [v[:IMAGES] for v in values]
-    numbers = [k for k, step in enumerate(network.steps) if isinstance(step.operation, Linear)]
-    single: list[Float] = [np.zeros(op.layer.outputs) for op in network.linear]
-    common: list[Float] = [np.zeros(op.layer.outputs) for op in network.linear]
+    single: list[Float] = [np.zeros(layer.outputs) for layer in network.layers]
+    common: list[Float] = [np.zeros(layer.outputs) for layer in network.layers]
     for slopes in _backward(network, values):
-        for layer, k in enumerate(numbers):
-            slope = slopes[k + 1].reshape(len(values[0]), len(single[layer]), -1)
+        for layer, steps in enumerate(network.calls):
+            slope = at_all_positions([slopes[k + 1] for k in steps], len(single[layer]))
             single[layer] += (slope**2).sum(axis=2).mean(axis=0) / DRAWS
             common[layer] += (slope.sum(axis=2) ** 2).mean(axis=0) / DRAWS
     return [Influence(single=s, common=c) for s, c in zip(single, common, strict=True)]
 
 
-def _rows(values: list[Float], step: Step) -> Float:
+def _rows(values: list[Float], network: FloatNetwork, layer: int) -> Float:
     """Inputs of a layer's rows as their codes see them, (images, positions, rows): those of the network around 0."""
-    assert isinstance(step.operation, Linear)
-    rows = take_rows(step.gather(values), step.operation.patches, step.operation.pad)
-    if step.inputs != (0,):
+    calls = network.calls_of(layer)
+    parts = [take_rows(network.steps[k].gather(values), op.patches, op.pad) for k, op in calls]
+    rows = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+    if any(network.steps[k].inputs != (0,) for k, _ in calls):
         return rows
     return rows - (rows.max(axis=(0, 1)) + rows.min(axis=(0, 1))) / 2
 
@@ -216,20 +218,17 @@ def weight_noise(network: FloatNetwork, x: Float) -> list[float]:
     codes.
     """
     values = network.activations(x[np.arange(min(len(x), IMAGES)) * len(x) // min(len(x), IMAGES)])
-    steps = [(k, s) for k, s in enumerate(network.steps) if isinstance(s.operation, Linear)]
-    total = [0.0] * len(steps)
-    rows = [_rows(values, step) for _, step in steps]
+    total = [0.0] * len(network.layers)
+    rows = [_rows(values, network, layer) for layer in range(len(total))]
     for slopes in _backward(network, values):
-        for layer, (k, step) in enumerate(steps):
-            op = step.operation
-            assert isinstance(op, Linear)
-            slope = slopes[k + 1] * (values[k + 1] > 0) if op.layer.relu else slopes[k + 1]
-            slope = slope.reshape(len(slope), op.layer.outputs, -1)
+        for layer, (one, steps) in enumerate(zip(network.layers, network.calls, strict=True)):
+            each = [slopes[k + 1] * (values[k + 1] > 0) if one.relu else slopes[k + 1] for k in steps]
+            slope = at_all_positions(each, one.outputs)
             reach = np.abs(rows[layer]).max(axis=(0, 1))
-            largest = np.abs(op.layer.weight * reach).max(axis=1, initial=0.0)
+            largest = np.abs(one.weight * reach).max(axis=1, initial=0.0)
             # An image gives as many numbers as there are weights.
-            squares = np.zeros(op.layer.weight.shape)
-            size = max(1, MOST_NUMBERS // op.layer.weight.size)
+            squares = np.zeros(one.weight.shape)
+            size = max(1, MOST_NUMBERS // one.weight.size)
             for part in (slice(first, first + size) for first in range(0, len(slope), size)):
                 by_weight = (slope[part] @ rows[layer][part]) / np.where(reach > 0, reach, 1.0)
                 squares += (by_weight**2).sum(axis=0)

@@ -64,11 +64,17 @@ def _lanes(value: Float, unit: Units) -> NDArray[np.int16]:
     return np.clip(np.rint(value / unit), -LANE_MAX, LANE_MAX).astype(np.int16)
 
 
-def tied(patches: NDArray[np.int32], elements: int) -> NDArray[np.int32]:
-    """Groups of the rows of a layer that share an element at some positions, of shape (rows,), numbered from 0."""
-    rows = patches.shape[1]
-    row = np.broadcast_to(np.arange(rows), patches.shape)[patches != PAD]
-    taken = patches[patches != PAD]
+def tied(calls: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
+    """Groups of the rows of a layer that share an element at some positions, of shape (rows,), numbered from 0.
+
+    ``calls`` are the patches of each call, (positions, rows): each has codes of its own.
+    """
+    rows, row, taken, elements = calls[0].shape[1], [], [], 0
+    for patches in calls:
+        row.append(np.broadcast_to(np.arange(rows), patches.shape)[patches != PAD])
+        taken.append(patches[patches != PAD] + elements)
+        elements += int(patches.max(initial=0)) + 1
+    row, taken = np.concatenate(row), np.concatenate(taken)
     size = rows + elements
     graph = coo_matrix((np.ones(len(row), dtype=np.int8), (row, rows + taken)), shape=(size, size))
     _, label = connected_components(graph, directed=False)

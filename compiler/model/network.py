@@ -165,22 +165,42 @@ class FloatNetwork:
     warnings: tuple[str, ...] = ()
 
     @cached_property
+    def calls(self) -> tuple[tuple[int, ...], ...]:
+        """For each layer the numbers of the steps that are this layer, several where it is shared.
+
+        Layers are numbered in the order of their first step. Steps with one :class:`LinearLayer` object are one layer.
+        """
+        found: dict[int, list[int]] = {}
+        for k, step in enumerate(self.steps):
+            if isinstance(step.operation, Linear):
+                found.setdefault(id(step.operation.layer), []).append(k)
+        return tuple(tuple(steps) for steps in found.values())
+
+    @cached_property
     def linear(self) -> tuple[Linear, ...]:
-        """The steps that are layers, which are numbered in their order."""
+        """The steps that are layers, in order."""
         return tuple(s.operation for s in self.steps if isinstance(s.operation, Linear))
 
-    @property
+    def calls_of(self, layer: int) -> list[tuple[int, Linear]]:
+        """The calls of a layer by its number: step and operation of each."""
+        steps = self.calls[layer]
+        return [(k, op) for k in steps if isinstance(op := self.steps[k].operation, Linear)]
+
+    @cached_property
     def layers(self) -> tuple[LinearLayer, ...]:
         """The layers by their number."""
-        return tuple(op.layer for op in self.linear)
+        return tuple(self.calls_of(number)[0][1].layer for number in range(len(self.calls)))
 
     @cached_property
     def is_chain(self) -> bool:
         """Whether each step is a layer that takes the value before it as it is: a perceptron.
 
-        A layer may then choose the codes that the one before it gives, and what follows it is computed at once.
+        A layer may then choose the codes that the one before it gives, and what follows it is computed at once. None is
+        shared: its codes would have to be those that itself takes.
         """
         size = self.features
+        if any(len(steps) > 1 for steps in self.calls):
+            return False
         for k, step in enumerate(self.steps):
             if step.inputs != (k,) or not isinstance(step.operation, Linear) or not step.operation.takes_all(size):
                 return False
@@ -216,17 +236,22 @@ class FloatNetwork:
 
     @property
     def positions(self) -> tuple[int, ...]:
-        """At how many positions of an image each layer is computed."""
-        return tuple(len(op.patches) for op in self.linear)
+        """At how many positions of an image each layer is computed, those of all calls."""
+        return tuple(sum(len(op.patches) for _, op in self.calls_of(k)) for k in range(len(self.calls)))
+
+    @property
+    def most_positions(self) -> int:
+        """Most positions at which a layer is computed at once."""
+        return max(len(op.patches) for op in self.linear)
 
     def activations(self, x: NDArray[Any]) -> list[NDArray[np.float64]]:
         """The input and the result of every step for ``x`` of shape (batch, features)."""
         return self.proceed([np.asarray(x, dtype=np.float64).reshape(len(x), -1)])
 
-    def proceed(self, values: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
-        """The input and the result of every step, from those of the first steps."""
+    def proceed(self, values: Sequence[NDArray[np.float64]], end: int | None = None) -> list[NDArray[np.float64]]:
+        """The input and the result of every step, or of those before step ``end``, from those of the first steps."""
         values = list(values)
-        for step in self.steps[len(values) - 1 :]:
+        for step in self.steps[len(values) - 1 : end]:
             values.append(step.operation.compute(step.gather(values)))
         return values
 
@@ -239,5 +264,5 @@ class FloatNetwork:
         return self.finish_all(self._last(x))
 
     def _last(self, x: NDArray[Any]) -> NDArray[np.float64]:
-        most = max(1, BATCH_POSITIONS // max(self.positions))
+        most = max(1, BATCH_POSITIONS // self.most_positions)
         return np.concatenate([self.activations(x[k : k + most])[-1] for k in range(0, max(len(x), 1), most)])

@@ -5,7 +5,7 @@ operation takes, others are learnt from the first array that has them, and the n
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -102,6 +102,17 @@ class _Part:
     how: str = "one"
 
 
+@dataclass(frozen=True)
+class _Perhaps:
+    """A number that older files do not have."""
+
+    spec: Whole
+    otherwise: int
+
+    def read(self, where: str, value: object) -> int:
+        return self.otherwise if value is None else self.spec.read(where, value)
+
+
 class _Real:
     """A number as text, since JSON has no infinity."""
 
@@ -128,7 +139,10 @@ _FIELDS: dict[type, dict[str, Any]] = {
     Evaluated: {"model": Held(np.uint8, "bytes", 0, 255), "size": COUNT, "pointwise": FLAG},
     Host: {"step": _Part(Evaluated), "taken": reals("taken", 0), "unit": reals("made", 1e-30)},
     Map: {"function": Choice(("clip", *TABLES)), "size": COUNT, "low": _Real(), "high": _Real()},
-    Call: {"layer": _Below("layers"), "patches": indices("positions rows"), "pad": lanes("rows"), "window": _WINDOW},
+    Call: {
+        "layer": _Below("layers"), "patches": indices("positions rows"), "pad": lanes("rows"), "window": _WINDOW,
+        "first": _Perhaps(Whole(0, _WIDE), 0),
+    },
     Encode: {"offset": lanes("taken"), "multiplier": factors("taken"), "shift": SHIFT, "low": CODE, "high": CODE},
     Select: {"index": indices("elements"), "fill": lanes("elements")},
     Largest: {"index": indices("elements window", 0)},
@@ -149,14 +163,26 @@ _STAGES = {c.__name__: c for c in (Call, Encode, Select, Largest, WeightedSum, L
 
 
 def write_all(parts: Sequence[Step | Stage], prefix: str, put: Put) -> list[dict[str, Any]]:
-    """Plain numbers and strings of steps or stages; their arrays go to ``put`` by name."""
-    return [{"inputs": list(p.inputs), **_write(p.operation, f"{prefix}{k}", put)} for k, p in enumerate(parts)]
+    """Plain numbers and strings of steps or stages; their arrays go to ``put`` by name.
+
+    A layer that several steps share is written with the first of them, whose number the others have as ``layer_of``.
+    """
+    made, first = [], {}
+    for k, part in enumerate(parts):
+        op, content = part.operation, {"inputs": list(part.inputs)}
+        owner = first.setdefault(id(op.layer), k) if isinstance(op, Linear) else k
+        made.append(content | _write(op, f"{prefix}{k}", put, () if owner == k else ("layer",)))
+        if owner != k:
+            made[-1]["layer_of"] = owner
+    return made
 
 
-def _write(operation: Any, prefix: str, put: Put) -> dict[str, Any]:
+def _write(operation: Any, prefix: str, put: Put, without: Sequence[str] = ()) -> dict[str, Any]:
     content: dict[str, Any] = {"kind": type(operation).__name__}
     for field in fields(operation):
         value = getattr(operation, field.name)
+        if field.name in without:
+            continue
         if isinstance(value, np.ndarray):
             put(f"{prefix}.{field.name}", value)
         elif type(value) in _FIELDS:
@@ -169,12 +195,16 @@ def _write(operation: Any, prefix: str, put: Put) -> dict[str, Any]:
     return content
 
 
-def _read(kind: type, content: object, prefix: str, arrays: Arrays, sizes: Sizes) -> Any:
-    """Something with fields: its arrays are called ``prefix`` and the field."""
+def _read(
+    kind: type, content: object, prefix: str, arrays: Arrays, sizes: Sizes, known: Mapping[str, Any] | None = None
+) -> Any:
+    """Something with fields: its arrays are called ``prefix`` and the field; ``known`` fields are not read."""
     where = f"{arrays.path}: {prefix}"
-    table, values = JSON.read(where, content), {}
+    table, values = JSON.read(where, content), dict(known or {})
     for name, spec in _FIELDS[kind].items():
         at, value = f"{where}.{name}", table.get(name)
+        if name in values:
+            continue
         if isinstance(spec, Held):
             values[name] = spec.read(arrays, f"{prefix}.{name}", sizes)
         elif isinstance(spec, _Below):
@@ -195,17 +225,23 @@ def _read_all(
     kinds: dict[str, type], content: object, prefix: str, arrays: Arrays, elements: int, layers: Sequence[Layer] = ()
 ) -> tuple[list[tuple[Any, tuple[int, ...]]], int]:
     """Operations with the numbers of the values that they take, and the elements of the last value."""
-    made, parts = [elements], []
+    made, parts, called = [elements], [], [0] * len(layers)
     for k, one in enumerate(ListOf(JSON, least=1).read(f"{arrays.path}: {prefix}s", content)):
         where = f"{arrays.path}: {prefix}{k}"
         kind = kinds[Choice(tuple(kinds)).read(f"{where}.kind", one.get("kind"))]
         inputs = ListOf(Whole(0, k), least=1).read(f"{where}.inputs", one.get("inputs"))
         sizes = {"taken": sum(made[value] for value in inputs), "layers": len(layers)}
-        operation = _read(kind, one, f"{prefix}{k}", arrays, sizes)
+        known = {}
+        if kind is Linear and "layer_of" in one:
+            layer = known["layer"] = _shared(parts, Whole(0, k).read(f"{where}.layer_of", one["layer_of"]), where)
+            sizes |= {"outputs": layer.outputs, "rows": layer.inputs}
+        operation = _read(kind, one, f"{prefix}{k}", arrays, sizes, known)
         if isinstance(operation, Call):
             layer = layers[operation.layer]
             Choice((layer.inputs,)).read(f"{where}.patches: inputs at a position", sizes["rows"])
-            Choice((layer.positions,)).read(f"{where}.patches: positions", sizes["positions"])
+            # The calls of a layer take its positions one after the other.
+            Choice((called[operation.layer],)).read(f"{where}.first", operation.first)
+            called[operation.layer] += sizes["positions"]
             sizes["outputs"] = layer.outputs
         if isinstance(operation, Map):
             Choice((sizes["taken"],)).read(f"{where}.size", operation.size)
@@ -222,7 +258,17 @@ def _read_all(
         made.append(sizes["outputs"] * sizes["positions"] if "positions" in sizes else each)
         Whole(1, MOST_ELEMENTS).read(f"{where}: elements", made[-1])
         parts.append((operation, inputs))
+    for number, layer in enumerate(layers):
+        Choice((layer.positions,)).read(f"{arrays.path}: layer{number}: positions of its calls", called[number])
     return parts, made[-1]
+
+
+def _shared(parts: Sequence[tuple[Any, tuple[int, ...]]], number: int, where: str) -> LinearLayer:
+    """The layer of an earlier step."""
+    op = parts[number][0] if number < len(parts) else None
+    if not isinstance(op, Linear):
+        raise InputError(f"{where}.layer_of must be the number of an earlier step with a layer, not {number}")
+    return op.layer
 
 
 def _check_evaluated(step: Evaluated, where: str, taken: int) -> None:

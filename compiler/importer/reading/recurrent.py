@@ -1,6 +1,8 @@
-"""LSTM, GRU and RNN written out: the same layer at each step, gates as functions, products of computed values.
+"""LSTM, GRU and RNN written out: the same layers at each step, gates as functions, products of computed values.
 
-Every step takes the input of that time and the state before side by side, so that a step is one layer for all gates.
+The weights of the input are one layer for all gates, at as many positions as there are steps, since all inputs are known
+at once. Those of the state are another one, called at each step but the first, whose state is zero in most networks.
+``docs/design/recurrent.md`` says why they are two.
 """
 
 from collections.abc import Callable, Sequence
@@ -77,28 +79,48 @@ class _Writer:
             x = self.add("Clip", x, *limits) if new else self.add("Clip", x, min=-clip, max=clip)
         return self.add(kind, x, **attrs)
 
-    def columns(self, x: str, first: int) -> str:
-        """One gate's values."""
-        return self.add("Gather", x, self.constant(np.arange(first, first + 1) * self.hidden
-                        + np.arange(self.hidden)), axis=1)
+    def columns(self, x: str, first: int, count: int = 1) -> str:
+        """The values of a gate, or of several."""
+        taken = np.arange(first * self.hidden, (first + count) * self.hidden)
+        return self.add("Gather", x, self.constant(taken), axis=1)
 
-    def layer(self, weight: Array, bias: Array, x: str, label: str) -> str:
-        """A product with weights (outputs, inputs) at one step."""
-        w, b = self.constant(np.ascontiguousarray(weight.T)), self.constant(bias)
-        return self.add("Gemm", x, w, b, name=f"{self.op.name}.{self.direction}{label}")
+    def state_layer(self, weight: Array, bias: Array, h: str, label: str = "state") -> str:
+        """``weight @ h + bias`` for a state; ``""`` where that is zero, a constant where the state is one."""
+        if h and h not in self.graph.constants:
+            w, b = self.constant(np.ascontiguousarray(weight.T)), self.constant(bias)
+            return self.add("Gemm", h, w, b, name=f"{self.op.name}.{self.direction}.{label}")
+        made = self.graph.constants[h] @ weight.T + bias if h else bias[None]
+        return self.constant(made) if made.any() else ""
 
-    def run(self, steps: Sequence[str]) -> tuple[list[str], str, str]:
-        """States after each step, in the order of the steps; the last state and cell."""
+    def sum(self, x: str, y: str) -> str:
+        """The sum of two values, of which the second may be missing."""
+        return self.add("Add", x, y) if y else x
+
+    def run(self, x: str, axis: int, order: Sequence[int]) -> tuple[list[str], str, str]:
+        """States after each step, in the order of the steps; the last state and cell.
+
+        ``axis`` of ``x`` is the time, ``order`` that of the steps.
+        """
         w, r = self.weights(1), self.weights(2)
         name = self.input(3)
         bias = self.graph.constants[name][self.direction] if name else np.zeros(2 * self.gates * self.hidden, w.dtype)
+        given, back = (part.copy() for part in np.split(bias, 2))
+        if not (self.op.kind == "GRU" and self.op.attrs.get("linear_before_reset", 0)):
+            given, back = given + back, np.zeros_like(back)
+        else:
+            given[: 2 * self.hidden] += back[: 2 * self.hidden]
+            back[: 2 * self.hidden] = 0
+        label = f"{self.op.name}.{self.direction}.input"
+        inputs = self.add("MatMul", x, self.constant(np.ascontiguousarray(w.T)), name=label)
+        inputs = self.add("Add", inputs, self.constant(given))
         state, cell = self.initial(5), self.initial(6) if self.op.kind == "LSTM" else ""
         peephole = self.input(7) if self.op.kind == "LSTM" else ""
         p = np.split(self.graph.constants[peephole][self.direction], 3) if peephole else None
         made = []
-        for k, x in enumerate(steps):
+        for t in order:
             one = getattr(self, self.op.kind.lower())
-            state, cell = one(k, x, state, cell, w, r, bias, p)
+            taken = self.add("Gather", inputs, self.constant(np.array(t)), axis=axis)
+            state, cell = one(taken, state, cell, r, back, p)
             made.append(state)
         return made, state, cell
 
@@ -112,27 +134,11 @@ class _Writer:
         taken = self.add("Gather", name, self.constant(np.array(self.direction)), axis=0)
         return taken
 
-    def joined(self, x: str, state: str, w: Array, r: Array) -> tuple[str, Array]:
-        """Input and state side by side, and their weights."""
-        if not state:
-            return x, w
-        if state in self.graph.constants:
-            # The weights of a constant state go into the bias.
-            value = self.graph.constants[state]
-            if len(value) == 1:
-                wide = np.concatenate([w, (r @ value[0])[:, None]], axis=1)
-                return self.add("Concat", x, self.constant(np.ones((1, 1), w.dtype)), axis=1), wide
-        return self.add("Concat", x, state, axis=1), np.concatenate([w, r], axis=1)
+    def rnn(self, x: str, h: str, c: str, r: Array, bias: Array, p: Any) -> tuple[str, str]:
+        return self.function(0, self.sum(x, self.state_layer(r, bias, h))), ""
 
-    def rnn(self, k: int, x: str, h: str, c: str, w: Array, r: Array, bias: Array, p: Any) -> tuple[str, str]:
-        both, weight = self.joined(x, h, w, r)
-        total = self.layer(weight, bias[: self.hidden] + bias[self.hidden :], both, f".{k}")
-        return self.function(0, total), ""
-
-    def lstm(self, k: int, x: str, h: str, c: str, w: Array, r: Array, bias: Array, p: Any) -> tuple[str, str]:
-        both, weight = self.joined(x, h, w, r)
-        half = 4 * self.hidden
-        total = self.layer(weight, bias[:half] + bias[half:], both, f".{k}")
+    def lstm(self, x: str, h: str, c: str, r: Array, bias: Array, p: Any) -> tuple[str, str]:
+        total = self.sum(x, self.state_layer(r, bias, h))
         i, o, f, g = (self.columns(total, n) for n in range(4))
         if p is not None and c:
             i = self.add("Add", i, self.add("Mul", c, self.constant(p[0])))
@@ -145,21 +151,21 @@ class _Writer:
             o = self.add("Add", o, self.add("Mul", new, self.constant(p[1])))
         return self.add("Mul", self.function(0, o), self.function(2, new)), new
 
-    def gru(self, k: int, x: str, h: str, c: str, w: Array, r: Array, bias: Array, p: Any) -> tuple[str, str]:
-        n, wb, rb = self.hidden, *np.split(bias, 2)
-        one = self.constant(np.float32(1))
+    def gru(self, x: str, h: str, c: str, r: Array, bias: Array, p: Any) -> tuple[str, str]:
+        n, one = self.hidden, self.constant(np.float32(1))
         linear = bool(self.op.attrs.get("linear_before_reset", 0))
-        both, weight = self.joined(x, h, w[: 2 * n], r[: 2 * n])
-        total = self.layer(weight, wb[: 2 * n] + rb[: 2 * n], both, f".{k}.gates")
-        z, reset = (self.function(0, self.columns(total, j)) for j in range(2))
-        if linear:
-            inner = self.layer(w[2 * n :], wb[2 * n :], x, f".{k}.input")
-            back = self.layer(r[2 * n :], rb[2 * n :], h, f".{k}.state") if h else self.constant(rb[None, 2 * n :])
-            new = self.function(1, self.add("Add", inner, self.add("Mul", reset, back)))
+        taken, inner = self.columns(x, 0, 2), self.columns(x, 2)
+        if linear and h and h not in self.graph.constants:
+            both = self.state_layer(r, bias, h)
+            gates, back = self.columns(both, 0, 2), self.columns(both, 2)
         else:
-            gated = self.add("Mul", reset, h) if h else ""
-            both, weight = self.joined(x, gated, w[2 * n :], r[2 * n :])
-            new = self.function(1, self.layer(weight, wb[2 * n :] + rb[2 * n :], both, f".{k}.state"))
+            gates = self.state_layer(r[: 2 * n], bias[: 2 * n], h, "gates")
+            back = self.state_layer(r[2 * n :], bias[2 * n :], h) if linear else ""
+        total = self.sum(taken, gates)
+        z, reset = (self.function(0, self.columns(total, j)) for j in range(2))
+        if not linear and h:
+            back = self.state_layer(r[2 * n :], bias[2 * n :], self.add("Mul", reset, h))
+        new = self.function(1, self.sum(inner, self.add("Mul", reset, back) if linear and back else back))
         made = self.add("Mul", self.add("Sub", one, z), new)
         return (self.add("Add", made, self.add("Mul", z, h)) if h else made), ""
 
@@ -180,16 +186,12 @@ def _written(op: Op, graph: Graph) -> list[Op] | None:
         raise ValueError("its layout 1 with an initial state is not supported; layout 0 is")
     direction = op.attrs.get("direction", b"forward")
     at = f"{next(o for o in op.outputs if o)}/t"
-    ops, steps = [], []
-    for t in range(length):
-        index = f"{at}{t}"
-        graph.constants[f"{index}/i"] = np.array(t)
-        ops.append(Op.make("Gather", [x, f"{index}/i"], [index], axis=1 if layout else 0))
-        steps.append(index)
+    ops: list[Op] = []
     runs: list[tuple[list[str], str, str]] = []
     for number in range(2 if direction == b"bidirectional" else 1):
         writer, backward = _Writer(op, graph, number), direction == b"reverse" or number == 1
-        made, state, cell = writer.run(steps[::-1] if backward else steps)
+        order = range(length)[::-1] if backward else range(length)
+        made, state, cell = writer.run(x, 1 if layout else 0, order)
         ops += writer.ops
         runs.append((made[::-1] if backward else made, state, cell))
     return ops + _outputs(op, graph, at, runs, layout)

@@ -4,6 +4,7 @@ What an import still has to fold goes back into the node that made a value, wher
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,14 +113,23 @@ def is_chain(last: Node) -> bool:
 
 
 def steps_of(last: Node) -> tuple[Step, ...]:
-    """The steps that make the value of ``last`` from the input of the network."""
+    """The steps that make the value of ``last`` from the input of the network.
+
+    Layers with the same weights, bias and ReLU, such as those of the steps of a recurrent network, are one layer.
+    """
     number: dict[int, int] = {}
     steps: list[Step] = []
+    same: dict[tuple[Any, ...], LinearLayer] = {}
     for node in _ordered(last):
-        if node.operation is None:
+        op = node.operation
+        if op is None:
             number[id(node)] = 0
             continue
-        steps.append(Step(operation=node.operation, inputs=tuple(number[id(one)] for one in node.inputs)))
+        if isinstance(op, Linear):
+            one = op.layer
+            key = (one.weight.shape, one.relu, one.weight.tobytes(), one.bias.tobytes())
+            op = replace(op, layer=same.setdefault(key, one))
+        steps.append(Step(operation=op, inputs=tuple(number[id(one)] for one in node.inputs)))
         number[id(node)] = len(steps)
     return tuple(steps)
 

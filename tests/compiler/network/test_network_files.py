@@ -96,7 +96,7 @@ def _rows(value: int) -> bytes:
         ("layer0.spread", _rows(6), r"layer0\.spread must be finite and from -1 to 5, not 6"),
         ("stage0.patches", npy(np.full((1, 6), 6, "i4")), r"stage0\.patches must be finite and from -1 to 5, not 6"),
         ("stage0.patches", npy(np.zeros((1, 5), "i4")), r"stage0\.pad must be int16 of shape \[5\]"),
-        ("stage0.patches", npy(np.zeros((2, 6), "i4")), "positions must be 1, not 2"),
+        ("stage0.patches", npy(np.zeros((2, 6), "i4")), "positions of its calls must be 1, not 2"),
         ("step0.layer.weight", npy(np.full((5, 6), np.nan)), r"step0\.layer\.weight must be finite .* not nan"),
         ("step0.layer.bias", npy(np.ones(4)), r"step0\.layer\.bias must be float64 of shape \[5\], not .* \[4\]"),
         ("input.scale", npy(np.zeros(6)), r"input\.scale must be finite and from 1e-30 to 1e\+30, not 0"),

@@ -1,0 +1,96 @@
+"""All calls of a layer together: the inputs and outputs of which samples and ranges come.
+
+A layer that is computed several times, as that of a recurrent network at each step, is searched once, before its first
+call. What that takes is known on chips by then; what the others will take is known in floating point.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.calibration.carried import Value
+from compiler.model import FloatNetwork
+from compiler.model.stages import Linear
+
+__all__ = ["Calls", "at_all_positions"]
+
+Float = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+_Parts = Iterator[tuple[int, Linear, NDArray[np.bool_] | slice, Index, Index]]
+
+
+def at_all_positions(calls: Sequence[Float], outputs: int) -> Float:
+    """What the calls of a layer make, each (images, outputs * positions), side by side: (images, outputs, positions)."""
+    parts = [made.reshape(len(made), outputs, -1) for made in calls]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calls:
+    """The calls of layer number ``layer``, whose positions are those of all calls in their order.
+
+    ``exact`` are the values of the network in floating point, ``taken`` is what the first call takes.
+    """
+
+    network: FloatNetwork
+    layer: int
+    exact: Sequence[Float]
+    taken: Value
+
+    @property
+    def operations(self) -> list[Linear]:
+        """The operation of each call."""
+        return [op for _, op in self.network.calls_of(self.layer)]
+
+    @property
+    def of_the_input(self) -> bool:
+        """Whether all take the network's input, and nothing else."""
+        return all(self.network.steps[k].inputs == (0,) for k in self.network.calls[self.layer])
+
+    @property
+    def positions(self) -> int:
+        """Positions of all calls."""
+        return self.network.positions[self.layer]
+
+    @property
+    def outputs(self) -> Float:
+        """Outputs in floating point, of shape (images, outputs, positions)."""
+        steps = self.network.calls[self.layer]
+        return at_all_positions([self.exact[k + 1] for k in steps], self.network.layers[self.layer].outputs)
+
+    def sample(self, image: Index, position: Index) -> Float:
+        """Inputs at samples on each chip, where they are known there: (chips, samples, inputs)."""
+        parts = list(self._parts(image, position))
+        if len(parts) == 1:
+            return self.taken.sample(parts[0][1], image, position)
+        found: Float | None = None
+        for number, (k, op, here, images, positions) in enumerate(parts):
+            values = self.taken.sample(op, images, positions) if number == 0 else self._exact(k, op, images, positions)
+            if found is None:
+                found = np.empty((len(values), len(image), values.shape[-1]))
+            found[:, here] = values
+        assert found is not None
+        return found
+
+    def inputs(self, image: Index, position: Index) -> Float:
+        """Inputs at samples in floating point: (samples, inputs)."""
+        found = np.empty((len(image), self.network.layers[self.layer].inputs))
+        for k, op, here, images, positions in self._parts(image, position):
+            found[here] = self._exact(k, op, images, positions)
+        return found
+
+    def _exact(self, k: int, op: Linear, image: Index, position: Index) -> Float:
+        rows = op.patches[position]
+        values = np.concatenate([self.exact[v][image] for v in self.network.steps[k].inputs], axis=-1)
+        return np.where(rows < 0, op.pad, np.take_along_axis(values, np.maximum(rows, 0), axis=1))
+
+    def _parts(self, image: Index, position: Index) -> _Parts:
+        """For each call its step and operation, which samples are its own, their images, and its positions of them."""
+        first = 0
+        for k, op in self.network.calls_of(self.layer):
+            here = (position >= first) & (position < first + len(op.patches))
+            yield k, op, here, image[here], position[here] - first
+            first += len(op.patches)
