@@ -104,8 +104,8 @@ def test_largest_of_lanes_on_different_units() -> None:
 def test_rows_that_share_elements_have_one_scale() -> None:
     view = windows([5, 5], [3, 3], {"pads": [1] * 4})
     patches = np.concatenate([view.index, np.where(view.index < 0, -1, view.index + 25)], axis=1)
-    assert tied(patches, 50).tolist() in ([0] * 9 + [1] * 9, [1] * 9 + [0] * 9)
-    assert len(set(tied(np.arange(6, dtype=np.int32)[None], 6).tolist())) == 6
+    assert tied([patches]).tolist() in ([0] * 9 + [1] * 9, [1] * 9 + [0] * 9)
+    assert len(set(tied([np.arange(6, dtype=np.int32)[None]]).tolist())) == 6
 
 
 # Whole networks ----------------------------------------------------------------------------------
