@@ -89,8 +89,9 @@ class Trial:
 class Site:
     """A layer by its number, and the samples on which its candidates are tried.
 
-    ``layer`` is what it computes in floating point. A sample is a position of an image, in one of the layer's calls. ``inputs`` and ``wanted`` are inputs and outputs in floating point, of shape
-    (samples, ...), ``values`` the inputs on each chip, of shape (chips, samples, inputs).
+    ``layer`` is what it computes in floating point. A sample is a position of an image, in one of the layer's calls.
+    ``inputs`` and ``wanted`` are inputs and outputs in floating point, of shape (samples, ...), ``values`` the inputs
+    on each chip, of shape (chips, samples, inputs).
     """
 
     index: int

@@ -23,7 +23,7 @@ _Parts = Iterator[tuple[int, Linear, NDArray[np.bool_] | slice, Index, Index]]
 
 
 def at_all_positions(calls: Sequence[Float], outputs: int) -> Float:
-    """What the calls of a layer make, each (images, outputs * positions), side by side: (images, outputs, positions)."""
+    """What calls make, each (images, outputs * positions), side by side: (images, outputs, positions)."""
     parts = [made.reshape(len(made), outputs, -1) for made in calls]
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
 

@@ -23,6 +23,8 @@ __all__ = ["Evaluated"]
 Float = NDArray[np.float64]
 
 MOST_NODES = 4096
+ELEMENT = frozenset(("Add", "Clip", "Identity", "Max", "Min", "Mul", "Neg", "Relu", "Sigmoid", "Sub", "Tanh"))
+"""Operators that make each element of the same elements of their inputs, the same bits whatever lies beside them."""
 EXACT, DIRECTIONS = 96, 8
 """Elements up to which gradients are taken one by one; directions at random that stand for those of more."""
 CLASSES = frozenset(("Softmax", "LogSoftmax", "Sigmoid", "ArgMax", "Hardmax", "TopK"))
@@ -83,6 +85,20 @@ class Evaluated:
         return not CLASSES.isdisjoint(self.operators)
 
     @cached_property
+    def each(self) -> bool:
+        """Whether each element of the output is made of the same element of every input, such as a product of gates.
+
+        Then the samples of a batch are done at once: the operators round each element by itself.
+        """
+        graph = self.proto.graph
+        dims = _dims(graph.output[0])
+        return (
+            all(node.op_type in ELEMENT for node in graph.node)
+            and all(_dims(v) == dims and v.type.tensor_type.elem_type == TensorProto.DOUBLE for v in graph.input)
+            and all(x.size == 1 or x.shape == dims for x in self._constants.values())
+        )
+
+    @cached_property
     def taken(self) -> int:
         """Elements of all inputs."""
         return sum(math.prod(_dims(v)) for v in self.proto.graph.input)
@@ -112,6 +128,11 @@ class Evaluated:
         """Outputs of shape (batch, ...) for values of shape (batch, taken), each sample by itself."""
         if self.pointwise:
             return self.run([np.asarray(x, dtype=np.float64)])
+        if self.each:
+            dims = (len(x), *_dims(self.proto.graph.output[0]))
+            count = len(self.proto.graph.input)
+            parts = np.split(np.ascontiguousarray(x, dtype=np.float64), count, axis=1)
+            return self.run([np.ascontiguousarray(part).reshape(dims) for part in parts])
         return np.stack([self.run(self._split(one)) for one in np.asarray(x, dtype=np.float64)])
 
     def _split(self, x: Float) -> list[NDArray[Any]]:
@@ -136,6 +157,13 @@ class Evaluated:
         if self.pointwise:
             return gradient * (self.compute(x + step) - self.compute(x - step)) / (2 * step)
         result, size = np.zeros_like(x), x.shape[1]
+        if self.each:
+            for first in range(0, size, self.size):
+                shift = np.zeros(size)
+                shift[first : first + self.size] = step
+                slope = (self.compute(x + shift) - self.compute(x - shift)) / (2 * step)
+                result[:, first : first + self.size] = gradient * slope
+            return result
         if size <= EXACT:
             for k in range(size):
                 shift = np.zeros(size)

@@ -1,7 +1,7 @@
 """LSTM, GRU and RNN written out: the same layers at each step, gates as functions, products of computed values.
 
-The weights of the input are one layer for all gates, at as many positions as there are steps, since all inputs are known
-at once. Those of the state are another one, called at each step but the first, whose state is zero in most networks.
+The weights of the input are one layer for all gates, at as many positions as there are steps, since all inputs are
+known at once. Those of the state are another one, called at each step but the first, whose state is mostly zero.
 ``docs/design/recurrent.md`` says why they are two.
 """
 

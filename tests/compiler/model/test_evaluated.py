@@ -1,0 +1,66 @@
+"""Steps that operators of ONNX define: products of gates element by element, whole batches at once."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from compiler.model.evaluated import Evaluated
+from tests.compiler.importer.onnx_models import Array, node
+
+
+def cell(*, inputs: int = 5, size: int = 7, nodes: tuple[str, ...] = (), constant: Array | None = None) -> Evaluated:
+    """Products and sums of gates, as in an LSTM, or other nodes."""
+    made = [
+        node("Mul", "a b", "p"), node("Mul", "c d", "q"), node("Add", "p q", "s"), node("Tanh", "s", "t"),
+        node("Mul", "e t", "y"),
+    ]
+    if nodes:
+        made = [node(*nodes[k : k + 3]) for k in range(0, len(nodes), 3)]
+    names = "abcde"[:inputs]
+    values = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, (1, size)) for name in names]
+    constants = [] if constant is None else [numpy_helper.from_array(constant, "k")]
+    graph = helper.make_graph(made, "step", values, [helper.make_tensor_value_info("y", TensorProto.DOUBLE, (1, size))],
+                              constants)
+    return Evaluated.of(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10))
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 16, 33])
+def test_a_batch_has_the_bits_of_its_samples(size: int) -> None:
+    step = cell(size=size)
+    assert step.each
+    x = np.random.default_rng(size).normal(size=(37, 5 * size)) * 3
+    alone = np.concatenate([step.compute(x[k : k + 1]) for k in range(len(x))])
+    assert np.array_equal(step.compute(x), alone)
+    # Of one sample: what the operators give without a batch.
+    assert np.array_equal(step.run([part.reshape(1, size) for part in np.split(x[5], 5)]).reshape(-1), alone[5])
+
+
+def test_gradients_are_those_of_the_elements() -> None:
+    """Against differences of one element at a time."""
+    step = cell()
+    rng = np.random.default_rng(0)
+    x, gradient = rng.normal(size=(4, 35)), rng.normal(size=(4, 7))
+    wanted = np.zeros_like(x)
+    for k in range(35):
+        shift = np.zeros(35)
+        shift[k] = 1e-5
+        wanted[:, k] = ((step.compute(x + shift) - step.compute(x - shift)) * gradient).sum(axis=1) / 2e-5
+    assert np.allclose(step.backward(gradient, x, step.compute(x)), wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("step", "each"),
+    [
+        (cell(inputs=2, nodes=("Mul", "a b", "y")), True),
+        (cell(inputs=2, nodes=("Mul", "a b", "p", "Add", "p k", "y"), constant=np.float64(3.0)), True),
+        (cell(inputs=2, nodes=("Mul", "a b", "p", "Add", "p k", "y"), constant=np.ones((1, 7))), True),
+        (cell(inputs=2, nodes=("Mul", "a b", "p", "Add", "p k", "y"), constant=np.ones(7)), False),
+        (cell(inputs=2, nodes=("Mul", "a b", "p", "Softmax", "p", "y")), False),
+        (cell(inputs=1, nodes=("Exp", "a", "y")), False),
+    ],
+)
+def test_what_is_done_element_by_element(step: Evaluated, each: bool) -> None:
+    assert step.each == each
+    assert replace(step).each == each
