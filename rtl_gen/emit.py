@@ -7,8 +7,9 @@ from amaranth.lib import wiring
 from hw.chip import build_top, configurations, top_name
 from hw.config import Chip
 from hw.macro.macro_pins import MacroPins
-from rtl_gen.macro.adapter import write_adapter
-from rtl_gen.macro.pin_check import macro_widths
+from rtl_gen.macro.adapter import through, write_adapter
+from rtl_gen.macro.pin_check import macro_map
+from rtl_gen.macro.supplies import pass_through
 from rtl_gen.verilog.names import identifier
 from rtl_gen.verilog.netlist import emit
 
@@ -20,15 +21,20 @@ ADAPTER = "macro_adapter"
 def module_texts(
     chip: Chip, wrap: str, *, top: str | None = None, prefix: str | None = None, own_macro: bool = True
 ) -> dict[str, str]:
-    """Verilog of each module by its name, the top first, the adapter of the macro last."""
+    """Verilog of each module by its name, the top first, the adapter of the macro last.
+
+    Supplies of the macro, and the pins of it that its user brings out, are ports of every module around it.
+    """
     prefix = chip.verilog.prefix if prefix is None else prefix
     path = top_name(wrap)
     name = identifier(f"{prefix}{path}") if top is None else top
     texts = emit_block(chip, build_top(chip, wrap), name, prefix)
     adapter = f"{prefix}{ADAPTER}"
     macro = chip.macro if own_macro else None
-    pins, widths = MacroPins.from_chip(chip), macro_widths(chip) if macro else {}
-    return texts | {adapter: write_adapter(macro, pins, name=adapter, widths=widths)}
+    ports = macro_map(chip, own=own_macro)
+    return pass_through(texts, adapter, through(macro, ports)) | {
+        adapter: write_adapter(macro, MacroPins.from_chip(chip), ports, name=adapter)
+    }
 
 
 def emit_block(chip: Chip, component: wiring.Component, name: str, prefix: str) -> dict[str, str]:

@@ -100,7 +100,8 @@ def generate(
     output = Path(output_dir)
     old = _old_files(output)
     texts = part_texts(part, chip, output, wrap, name, prefix)
-    statistics = count({path: text for path, text in texts.items() if path.startswith("rtl/")}, name)
+    ours = {path: text for path, text in texts.items() if path.startswith("rtl/") and path.count("/") == 1}
+    statistics = count(ours, name)
     return _write(
         chip, output, old, texts, statistics, name, {"part": part, "wrap": wrap, "top": top, "prefix": prefix}
     )

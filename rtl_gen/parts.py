@@ -1,6 +1,7 @@
 """The parts of a chip that can be generated alone, and the files of each."""
 
 import os
+import re
 from pathlib import Path
 
 from hw.chip import top_name
@@ -11,9 +12,11 @@ from hw.noc.config import MeshConfig
 from hw.noc.mesh import Mesh
 from hw.noc.registers.map import node_map
 from macro_models.errors import InputError
+from macro_models.files import read_text
 from rtl_gen.emit import emit_block, file_name, module_texts
 from rtl_gen.macro.adapter import module_name, write_stub
-from rtl_gen.macro.pin_check import macro_files, macro_widths
+from rtl_gen.macro.own_files import VERILOG, macro_files, read_module, rtl_files
+from rtl_gen.macro.pin_check import macro_map
 from rtl_gen.registers import c_header, markdown, system_rdl
 from rtl_gen.tapeout_files import Design, file_list, fusesoc_core, librelane_config, sdc, waivers
 from rtl_gen.testbench import bench_files
@@ -71,19 +74,44 @@ def _noc_texts(chip: Chip, name: str, prefix: str) -> dict[str, str]:
 
 def _core_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> dict[str, str]:
     modules = module_texts(chip, wrap, top=name, prefix=prefix)
-    macro = module_name(chip.macro)
-    rtl = _rtl(modules, name, prefix, macro)
-    instance = _MACRO_INSTANCE if wrap == "none" else f"core.{_MACRO_INSTANCE}"
+    macro, ports = module_name(chip.macro), macro_map(chip)
+    rtl = _rtl(modules, name, prefix, macro) | _wrapper_texts(chip)
+    instance = ("" if wrap == "none" else "core.") + _MACRO_INSTANCE + _within_wrapper(chip)
     stub = f"stubs/{macro}.v"
     design = Design(
         chip=chip, what=f"Compute-in-memory core {chip.name}", top=name, rtl=tuple(rtl), stubs=(stub,), macro=macro,
         macro_instance=instance,
+        ascending=any(port.limits and port.limits[0] < port.limits[1] for port in ports.ports.values()),
     )
-    texts = rtl | {stub: write_stub(chip, macro_widths(chip))} | _tapeout_texts(design)
+    texts = rtl | {stub: write_stub(chip, ports)} | _tapeout_texts(design)
     if wrap != "none":
         texts |= _register_texts(core_blocks(chip).registers, name)
     models = tuple(os.path.relpath(path.resolve(), output.resolve() / "tb") for path in macro_files(chip))
     return texts | {f"tb/{path}": text for path, text in bench_files(design, wrap, models).items()}
+
+
+_WRAPPER = "rtl/macro"
+"""Where copies of the user's own Verilog around the macro are."""
+
+
+def _wrapper_texts(chip: Chip) -> dict[str, str]:
+    """The user's own wrapper around the macro, which is synthesised with the core."""
+    texts: dict[str, str] = {}
+    for path in rtl_files(chip):
+        if f"{_WRAPPER}/{path.name}" in texts:
+            raise InputError(f"macro.rtl must not have two files of one name, as {path.name}")
+        texts[f"{_WRAPPER}/{path.name}"] = read_text(path, VERILOG)
+    return texts
+
+
+def _within_wrapper(chip: Chip) -> str:
+    """Where the macro is within its wrapper, as far as the wrapper's file tells."""
+    macro = chip.macro
+    if macro is None or not macro.wrapper:
+        return ""
+    text, _ = read_module(rtl_files(chip), macro.wrapper)
+    found = re.search(rf"\b{re.escape(macro.module)}\s+(?:#\s*\([^;]*?\)\s*)?(\w+)\s*\(", text or "")
+    return f".{found[1]}" if found else ""
 
 
 def _register_texts(map: RegisterMap, name: str) -> dict[str, str]:
@@ -105,7 +133,7 @@ def _rtl(modules: dict[str, str], name: str, prefix: str, *others: str) -> dict[
 def _tapeout_texts(design: Design) -> dict[str, str]:
     return {
         f"{design.top}.f": file_list(design),
-        f"{design.top}.vlt": waivers(),
+        f"{design.top}.vlt": waivers(ascending=design.ascending),
         f"{design.top}.core": fusesoc_core(design),
         f"{design.top}.sdc": sdc(design),
         "librelane/config.json": librelane_config(design),

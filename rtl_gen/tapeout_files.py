@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from hw.config import Chip
+from rtl_gen.macro.supplies import supply_nets, supply_pins
 
 __all__ = ["Design", "file_list", "fusesoc_core", "librelane_config", "sdc", "waivers"]
 
@@ -25,6 +26,8 @@ class Design:
         Module of the macro; empty if there is none.
     macro_instance
         Where the macro is, from the top down.
+    ascending
+        Whether a pin of the macro is numbered upwards.
     """
 
     chip: Chip
@@ -34,6 +37,7 @@ class Design:
     stubs: tuple[str, ...] = ()
     macro: str = ""
     macro_instance: str = ""
+    ascending: bool = False
 
     @property
     def period_ns(self) -> str:
@@ -71,10 +75,13 @@ _WAIVERS = (
 )
 
 
-def waivers() -> str:
-    """``TOP.vlt``: what Verilator's ``-Wall`` may say, and why."""
+_ASCENDING = ("ASCRANGE", "Pins of the macro that are numbered upwards keep their numbers.")
+
+
+def waivers(*, ascending: bool = False) -> str:
+    """``TOP.vlt``: what Verilator's ``-Wall`` may say, and why; ``ascending``: a pin of the macro counts upwards."""
     lines = ["`verilator_config"]
-    for rule, reason in _WAIVERS:
+    for rule, reason in (*_WAIVERS, *((_ASCENDING,) if ascending else ())):
         lines += [f"// {reason}", f"lint_off -rule {rule}"]
     lines += ["// The black box has no body.", 'lint_off -rule UNDRIVEN -file "*stubs/*"']
     return "\n".join(lines) + "\n"
@@ -144,23 +151,21 @@ def librelane_config(design: Design) -> str:
 
 def _macro_config(design: Design) -> dict[str, Any]:
     """What LibreLane must know of the macro and its supplies."""
-    macro = design.chip.macro
-    power = dict(macro.power) if macro is not None and macro.power else {"VDD": "VDD", "VSS": "VSS"}
-    nets = list(power.values())
-    ground = [net for net in nets if net.upper().startswith(("VSS", "GND", "VGND"))] or nets[-1:]
-    supply = [net for net in nets if net not in ground]
-    hooks = [
-        f"{design.macro_instance} {net} {ground[0]} {pin} {ground_pin}"
-        for pin, net in power.items()
-        for ground_pin, ground_net in power.items()
-        if net in supply and ground_net == ground[0]
-    ]
+    power, ground = supply_pins(design.chip.macro)
+    supply_list, ground_list = supply_nets(design.chip.macro)
+    # Each line connects a pair: a power pin to its net and a ground pin to its.
+    grounds = list(ground.items())
+    pairs = [(pin, net, *grounds[0]) for pin, net in power.items()] if grounds else []
+    pairs += [(*next(iter(power.items())), pin, net) for pin, net in grounds[1:]] if power else []
+    hooks = [f"{design.macro_instance} {net} {low_net} {pin} {low_pin}" for pin, net, low_pin, low_net in pairs]
+    supplies: dict[str, Any] = {"VDD_NETS": supply_list, "GND_NETS": ground_list} if hooks else {}
+    if hooks and not (design.chip.macro and design.chip.macro.wrapper):
+        # Within a wrapper the user's own Verilog connects them.
+        supplies["PDN_MACRO_CONNECTIONS"] = hooks
     return {
         "VERILOG_POWER_DEFINE": "USE_POWER_PINS",
         "EXTRA_VERILOG_MODELS": [f"dir::../{path}" for path in design.stubs],
-        "VDD_NETS": supply,
-        "GND_NETS": ground,
-        "PDN_MACRO_CONNECTIONS": hooks,
+        **supplies,
         "MACROS": {
             design.macro: {
                 "gds": [f"dir::{design.macro}.gds"],

@@ -6,14 +6,15 @@ from hw.config.device import check_device, default_device
 from hw.config.keys import ChipError
 from hw.config.kinds import chip_class, kind_names
 from hw.config.load import load_chip, parse_override, preset_names, preset_text
-from hw.config.macro import MacroSection, PinConnection
+from hw.config.macro import MacroSection
+from hw.config.pin_map import PinConnection, PinPart
 from hw.config.programming import ProgrammingSection, PulseChip
 from hw.config.schema import json_schema
 from hw.config.tree import chip_from_dict
 
 __all__ = [
     "CellsSection", "Chip", "ChipError", "ClockSection", "CoreSection", "MacroSection", "MeshSection",
-    "PinConnection", "ProgrammingSection", "PulseChip", "Row", "VerilogSection", "check_device", "chip_class",
-    "chip_from_dict", "default_device", "describe", "json_schema", "kind_names", "load_chip", "parse_override",
-    "preset_names", "preset_text", "sizes", "warnings",
+    "PinConnection", "PinPart", "ProgrammingSection", "PulseChip", "Row", "VerilogSection", "check_device",
+    "chip_class", "chip_from_dict", "default_device", "describe", "json_schema", "kind_names", "load_chip",
+    "parse_override", "preset_names", "preset_text", "sizes", "warnings",
 ]

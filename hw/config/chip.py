@@ -214,6 +214,11 @@ class Chip(ABC):
             del content["macro"]
         else:
             content["macro"]["files"] = list(content["macro"]["files"])
+            content["macro"]["rtl"] = list(content["macro"]["rtl"])
+            # What came later is left out where it is empty, so that hashes of older descriptions stay.
+            for name in ("wrapper", "rtl", "ties", "extra", "ground"):
+                if not content["macro"][name]:
+                    del content["macro"][name]
         return content
 
     def hardware(self, *parts: str) -> Self:

@@ -172,16 +172,17 @@ def _find_base(extends: str, place: str) -> Path:
 def _anchor_files(tree: dict[str, Any], path: Path) -> None:
     """Make the macro's files absolute, so that a chip in another folder can extend this one."""
     macro = tree.get("macro")
-    if isinstance(macro, dict) and "files" in macro:
-        macro["files"] = [str((path.parent / name).resolve()) for name in macro["files"]]
+    for key in ("files", "rtl"):
+        if isinstance(macro, dict) and key in macro:
+            macro[key] = [str((path.parent / name).resolve()) for name in macro[key]]
 
 
 def _relative_files(tree: dict[str, Any], folder: Path) -> None:
     """Write the macro's files relative to the chip's folder, so that a hash does not depend on where that is."""
-    macro = tree.get("macro")
-    if isinstance(macro, dict) and "files" in macro:
-        here = folder.resolve()
-        macro["files"] = [Path(os.path.relpath(here / name, here)).as_posix() for name in macro["files"]]
+    macro, here = tree.get("macro"), folder.resolve()
+    for key in ("files", "rtl"):
+        if isinstance(macro, dict) and key in macro:
+            macro[key] = [Path(os.path.relpath(here / name, here)).as_posix() for name in macro[key]]
 
 
 def _place(key: str, places: Mapping[str, str], default: str) -> str:

@@ -8,54 +8,9 @@ import re
 from dataclasses import dataclass
 
 from hw.config.keys import ChipError, check_section, key, shown
+from hw.config.pin_map import IDENTIFIER, PinConnection, parse_pins, parse_slice
 
-__all__ = ["MacroSection", "PinConnection", "parse_pin"]
-
-_IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_$]*"
-_PIN = re.compile(rf"(?P<inverted>!?)(?P<name>{_IDENTIFIER})(\[(?P<high>\d+)(:(?P<low>\d+))?\])?")
-
-
-@dataclass(frozen=True, kw_only=True)
-class PinConnection:
-    """Where a signal of the contract goes: a pin of the macro, or a constant.
-
-    Attributes
-    ----------
-    name
-        Pin of the macro; empty for a constant.
-    inverted
-        The pin has the opposite polarity.
-    high, low
-        Bits of the pin, or None for the whole pin.
-    constant
-        Value that the signal is tied to (a signal that the macro would drive), or that stands for "not connected".
-    """
-
-    name: str = ""
-    inverted: bool = False
-    high: int | None = None
-    low: int | None = None
-    constant: int | None = None
-
-
-def parse_pin(value: object, path: str) -> PinConnection:
-    """Read the right side of a pin: ``"PIN"``, ``"!PIN"``, ``"PIN[7:0]"``, ``"PIN[3]"`` or a constant.
-
-    Raises
-    ------
-    ChipError
-        If it is none of these; ``path`` names the key.
-    """
-    if type(value) is int and value >= 0:
-        return PinConnection(constant=value)
-    match = _PIN.fullmatch(value) if isinstance(value, str) else None
-    high, low = (match["high"], match["low"] or match["high"]) if match else (None, None)
-    if match is None or (high is not None and low is not None and int(high) < int(low)):
-        raise ChipError(path, f'{path} must be "PIN", "!PIN", "PIN[7:0]" or a constant, not {shown(value)}')
-    return PinConnection(
-        name=match["name"], inverted=bool(match["inverted"]),
-        high=None if high is None else int(high), low=None if low is None else int(low),
-    )
+__all__ = ["MacroSection"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,31 +24,69 @@ class MacroSection:
     """
 
     module: str = key(
-        "", "Name of the macro's module.", pattern=_IDENTIFIER, expects="a Verilog module name",
+        "", "Name of the macro's module.", pattern=IDENTIFIER, expects="a Verilog module name",
         shapes=("adapter",),
     )
     files: tuple[str, ...] = key(
-        (), "Sources of the macro, relative to this file.", pattern=r".+", expects="file names",
+        (), "Sources of the macro for simulation, or its ports alone, relative to this file.", pattern=r".+",
+        expects="file names",
     )
-    pins: dict[str, str | int] = key(
-        {}, 'Signal of the contract = "PIN", "!PIN", "PIN[7:0]" or a constant.', expects='a table of SIGNAL = "PIN"',
-        shapes=("adapter",),
+    wrapper: str = key(
+        "", "Module of your own around the macro, which is synthesised; the pins are then its pins.",
+        pattern=rf"({IDENTIFIER})?", expects="a Verilog module name", shapes=("adapter",),
+    )
+    rtl: tuple[str, ...] = key(
+        (), "Sources of the wrapper, relative to this file.", pattern=r".+", expects="file names",
+    )
+    pins: dict[str, str | int | list[str]] = key(
+        {}, 'Signal of the contract = "PIN", "!PIN", "PIN[7:0]", "{HIGH, LOW}", a function or list of these, or 0.',
+        expects='a table of SIGNAL = "PIN"', shapes=("adapter",),
+    )
+    ties: dict[str, int] = key(
+        {}, 'Input of the macro that is constant, or bits of one: PIN = 0, "PIN[1:0]" = 2.',
+        expects="a table of PIN = VALUE", shapes=("adapter",),
+    )
+    extra: dict[str, str] = key(
+        {}, 'Pin of the macro = "PORT" of the top, unchanged through every level.',
+        expects='a table of PIN = "PORT"', shapes=("adapter",),
     )
     power: dict[str, str] = key(
-        {}, 'Supply pin of the macro = "NET".', expects='a table of PIN = "NET"',
+        {}, 'Power pin of the macro = "NET".', expects='a table of PIN = "NET"',
+        shapes=("adapter",),
+    )
+    ground: dict[str, str] = key(
+        {}, 'Ground pin of the macro = "NET".', expects='a table of PIN = "NET"',
         shapes=("adapter",),
     )
 
     def __post_init__(self) -> None:
         check_section(self, "macro.")
         for signal, pin in self.pins.items():
-            parse_pin(pin, f"macro.pins.{signal}")
-        for pin, net in self.power.items():
-            path = f"macro.power.{pin}"
-            if not isinstance(net, str) or not re.fullmatch(_IDENTIFIER, net):
-                raise ChipError(path, f"{path} must be the name of a net, not {shown(net)}")
+            parse_pins(pin, f"macro.pins.{signal}")
+        for pin, value in self.ties.items():
+            _check_tie(pin, value)
+        for table, kind in (("extra", "a port of the top"), ("power", "a net"), ("ground", "a net")):
+            for pin, name in getattr(self, table).items():
+                path = f"macro.{table}.{pin}"
+                if not isinstance(name, str) or not re.fullmatch(IDENTIFIER, name):
+                    raise ChipError(path, f"{path} must be the name of {kind}, not {shown(name)}")
 
     @property
-    def connections(self) -> dict[str, PinConnection]:
-        """The pins, read: signal of the contract to where it goes."""
-        return {signal: parse_pin(pin, f"macro.pins.{signal}") for signal, pin in self.pins.items()}
+    def connections(self) -> dict[str, tuple[PinConnection, ...]]:
+        """The pins, read: signal of the contract to where it goes, which is one place or several."""
+        return {signal: parse_pins(pin, f"macro.pins.{signal}") for signal, pin in self.pins.items()}
+
+    @property
+    def outer(self) -> str:
+        """Module that has the pins: the wrapper if there is one, else the macro."""
+        return self.wrapper or self.module
+
+
+def _check_tie(pin: str, value: object) -> None:
+    path = f"macro.ties.{pin}"
+    try:
+        parse_slice(pin)
+    except ValueError:
+        raise ChipError(path, f'{path} must be the name of a pin, as PIN or "PIN[7:0]"') from None
+    if type(value) is not int or value < 0:
+        raise ChipError(path, f"{path} must be an integer from 0, not {shown(value)}")

@@ -75,6 +75,8 @@ def _unknown(name: str, section: str, chip: type[Chip]) -> str:
     """Sentence for an unknown key: the nearest name in its section, else in another section, else what there is."""
     path = f"{section}.{name}" if section else name
     sections = sections_of(chip)
+    if instead := getattr(sections.get(section), "instead", {}).get(name):
+        return f"unknown key {path}; {instead}"
     siblings = list(keys_of(sections[section])) if section else [*keys_of(chip), "schema", "extends", *sections]
     homes = {key: f"{other}.{key}" for other, cls in sections.items() for key in keys_of(cls)}
     # A key that was only put into the wrong section is meant more surely than one that is spelled alike.

@@ -1,147 +1,204 @@
 """The macro's side: the adapter that knows its names, and its black box."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
-from amaranth.lib import wiring
-
-from hw.config import Chip, MacroSection, PinConnection
+from hw.config import Chip, MacroSection
 from hw.macro.macro_pins import MacroPins
+from rtl_gen.macro.own_files import macro_files, read_module
+from rtl_gen.macro.port_map import Bit, PortMap, contract_signals
+from rtl_gen.macro.supplies import Through, guarded, supply_nets, supply_pins
+from rtl_gen.verilog.layout import wrap
+from rtl_gen.verilog.ports import Port, module_ports
 
-__all__ = ["MACRO_MODULE", "MacroPin", "adapter_pins", "contract_signals", "write_adapter", "write_stub"]
+__all__ = ["MACRO_MODULE", "module_name", "through", "write_adapter", "write_stub"]
 
 MACRO_MODULE = "tnsa_macro"
 """Module that stands behind the adapter where the chip names none: its pins are the contract's signals and ``clk``."""
 
-
-@dataclass(frozen=True)
-class MacroPin:
-    """A port of the macro. ``driven``: the macro drives it. ``bits`` maps its bits to signals of the contract."""
-
-    name: str
-    width: int
-    driven: bool
-    parts: tuple[tuple[int, int, str], ...]
-    """(high, low, expression), from the most significant."""
-
-
-def contract_signals(pins: MacroPins) -> dict[str, tuple[int, bool]]:
-    """Signals of the contract: width, and whether the macro drives the signal. ``clk`` comes first."""
-    members = {
-        name: (member.shape if isinstance(member.shape, int) else 1, member.flow is wiring.In)
-        for name, member in pins.members.items()
-    }
-    return {"clk": (1, False), **members}
-
-
-_TIED = {"hold": 0, "verify_code": 0, "verify_valid": 1}
-"""Values of what the macro would drive, where it has no pin for it."""
-
-
-def _connections(macro: MacroSection | None, pins: MacroPins) -> dict[str, PinConnection]:
-    signals = contract_signals(pins)
-    if macro is None:
-        return {name: PinConnection(name=name) for name in signals}
-    tied = {name: PinConnection(constant=value) for name, value in _TIED.items() if name in signals}
-    return tied | {name: c for name, c in macro.connections.items() if name in signals}
-
-
-def adapter_pins(macro: MacroSection | None, contract: MacroPins, widths: Mapping[str, int]) -> list[MacroPin]:
-    """Ports of the macro that the adapter connects, in the order of the contract.
-
-    ``widths`` are those of the macro's ports, as far as they are known; else a port is as wide as its map needs.
-    """
-    signals = contract_signals(contract)
-    parts: dict[str, list[tuple[int, int, str]]] = {}
-    driven: dict[str, bool] = {}
-    for signal, connection in _connections(macro, contract).items():
-        if connection.constant is not None:
-            continue
-        width, from_macro = signals[signal]
-        high = width - 1 if connection.high is None else connection.high
-        low = 0 if connection.low is None else connection.low
-        text = f"{'~' if connection.inverted else ''}{signal}"
-        parts.setdefault(connection.name, []).append((high, low, text))
-        driven.setdefault(connection.name, from_macro)
-    return [
-        MacroPin(
-            name, widths.get(name, max(part[0] for part in parts[name]) + 1), driven[name],
-            tuple(sorted(parts[name], reverse=True)),
-        )
-        for name in parts
-    ]
-
-
-def _input_value(pin: MacroPin) -> str:
-    """What drives an input of the macro; bits that no signal has are 0."""
-    pieces: list[str] = []
-    above = pin.width
-    for high, low, text in pin.parts:
-        if high + 1 < above:
-            pieces.append(f"{above - high - 1}'d0")
-        pieces.append(text)
-        above = low
-    if above > 0:
-        pieces.append(f"{above}'d0")
-    return pieces[0] if len(pieces) == 1 else "{" + ", ".join(pieces) + "}"
-
-
-def write_adapter(macro: MacroSection | None, contract: MacroPins, *, name: str, widths: Mapping[str, int]) -> str:
-    """Verilog of the adapter ``name``: the only module that knows the macro's module and pins."""
-    signals = contract_signals(contract)
-    connections = _connections(macro, contract)
-    pins = adapter_pins(macro, contract, widths)
-    wires, assigns, ports = [], [], []
-    for pin in pins:
-        if not pin.driven:
-            ports.append(f"    .{pin.name}({_input_value(pin)})")
-            continue
-        ((high, low, text), *more) = pin.parts
-        plain = not more and (low, high) == (0, pin.width - 1) and not text.startswith("~")
-        net = text if plain else f"pin_{pin.name.lower()}"
-        ports.append(f"    .{pin.name}({net})")
-        if not plain:
-            wires.append(f"  wire {_range(pin.width)}{net};")
-            for high, low, text in pin.parts:
-                part = "" if (high, low) == (pin.width - 1, 0) else f"[{high}]" if high == low else f"[{high}:{low}]"
-                assigns.append(f"  assign {text.removeprefix('~')} = {'~' if text[0] == '~' else ''}{net}{part};")
-    for signal, (width, driven) in signals.items():
-        connection = connections.get(signal)
-        if driven and connection is not None and connection.constant is not None:
-            assigns.append(f"  assign {signal} = {width}'d{connection.constant};")
-    used = {c for c in connections if connections[c].constant is None}
-    open_signals = [s for s, (_, driven) in signals.items() if not driven and s not in used]
-    note = [f"  // Not connected: {', '.join(open_signals)}."] if open_signals else []
-    instance = [f"  {module_name(macro)} macro (", ",\n".join(ports), "  );"]
-    body = "\n\n".join("\n".join(block) for block in (wires, assigns, note, instance) if block)
-    header = _header({s: (w, "output" if d else "input") for s, (w, d) in signals.items()})
-    return (
-        "// The macro behind the pins of the contract: the only file that knows its module and its pins.\n"
-        f"module {name} (\n{header}\n);\n\n{body}\n\nendmodule\n"
-    )
+_SHORT = 4
+"""Bits that are turned round one by one; more of them by a function."""
 
 
 def module_name(macro: MacroSection | None) -> str:
-    """Module of the macro."""
+    """Module of the macro, the one that is hardened."""
     return MACRO_MODULE if macro is None else macro.module
 
 
-def write_stub(chip: Chip, widths: Mapping[str, int]) -> str:
-    """Verilog black box of the macro; supplies only where ``USE_POWER_PINS`` is defined, as tools for tape-out do."""
-    macro = chip.macro
-    power = dict(macro.power) if macro is not None and macro.power else {"VDD": "VDD", "VSS": "VSS"}
-    pins = adapter_pins(macro, MacroPins.from_chip(chip), widths)
-    ports = _header({pin.name: (pin.width, "output" if pin.driven else "input") for pin in pins})
-    supplies = "\n".join(f"  inout wire {name}," for name in power)
+def through(macro: MacroSection | None, ports: PortMap) -> Through:
+    """What passes from the macro to the top: nets of supplies, and pins of the macro as ports of other names."""
+    power, ground = supply_nets(macro)
+    extra = {top: ports.ports[pin] for pin, top in ports.extra.items()}
+    return Through((*power, *(net for net in ground if net not in power)), extra)
+
+
+class _Words:
+    """Bits as Verilog: runs of bits of one word, and which functions they need."""
+
+    def __init__(self, widths: dict[str, int]) -> None:
+        self.widths = widths
+        self.turned: set[int] = set()
+
+    def text(self, bits: Sequence[Bit]) -> str:
+        """An expression of these bits, the most significant first."""
+        runs: list[list[Bit]] = []
+        for bit in bits:
+            if runs and self._follows(runs[-1], bit):
+                runs[-1].append(bit)
+            else:
+                runs.append([bit])
+        pieces = [piece for run in runs for piece in self._run(run)]
+        return pieces[0] if len(pieces) == 1 else "{" + ", ".join(pieces) + "}"
+
+    def _follows(self, run: list[Bit], bit: Bit) -> bool:
+        first, last = run[0], run[-1]
+        if (bit.source, bit.inverted) != (first.source, first.inverted):
+            return False
+        if not bit.source:
+            return True
+        step = bit.index - last.index
+        return abs(step) == 1 and (len(run) == 1 or step == last.index - run[-2].index)
+
+    def _run(self, run: list[Bit]) -> list[str]:
+        first, last, size = run[0], run[-1], len(run)
+        if not first.source:
+            value = int("".join(str(bit.index) for bit in run), 2)
+            return [f"{size}'d{value}"]
+        low, high = sorted((first.index, last.index))
+        whole = (low, high) == (0, self.widths[first.source] - 1)
+        word = first.source if whole else f"{first.source}[{high}]" if size == 1 else f"{first.source}[{high}:{low}]"
+        sign = "~" if first.inverted else ""
+        if first.index >= last.index:
+            return [sign + word]
+        if size <= _SHORT:
+            return [f"{sign}{first.source}[{bit.index}]" for bit in run]
+        self.turned.add(size)
+        return [f"{sign}turned_{size}({word})"]
+
+    def functions(self) -> list[str]:
+        """The functions that expressions use."""
+        return [_TURN.format(size=size, top=size - 1) for size in sorted(self.turned)]
+
+
+_TURN = """\
+  // A word from its last bit to its first.
+  function [{top}:0] turned_{size};
+    input [{top}:0] word;
+    integer k;
+    for (k = 0; k < {size}; k = k + 1) begin
+      turned_{size}[k] = word[{top} - k];
+    end
+  endfunction"""
+
+
+def write_adapter(macro: MacroSection | None, contract: MacroPins, ports: PortMap, *, name: str) -> str:
+    """Verilog of the adapter ``name``: the only module that knows the macro's module and pins."""
+    signals, passing = contract_signals(contract), through(macro, ports)
+    sizes = {signal: width for signal, (width, _) in signals.items()}
+    words = _Words(sizes | {derived: size for derived, (_, _, size) in ports.derived.items()})
+    listed, wires, assigns = [], [], []
+    plain = _plain_outputs(ports, sizes)
+    for port in ports.ports.values():
+        value = ports.extra.get(port.name) or plain.get(port.name, "")
+        if port.direction == "input" and port.name not in ports.extra:
+            bits = ports.drivers.get(port.name, {})
+            value = words.text([bits.get(number, Bit("", 0)) for number in port.numbers])
+        elif not value and any(bit.source == port.name for bits in ports.reads.values() for bit in bits):
+            value = _net(ports, port.name)
+            words.widths[value] = port.width or 1
+            wires.append(f"  wire {_range(port.width or 1)}{value};")
+        listed.append(wrap(f".{port.name}({value})", 2))
+    for signal, bits in ports.reads.items():
+        if signal not in plain.values():
+            text = words.text([_from_net(ports, bit) for bit in reversed(bits)])
+            assigns.append(wrap(f"assign {signal} = {text};", 1))
+    derived = [_derive(item, *ports.derived[item], sizes) for item in ports.derived]
+    note = [f"  // Not connected: {', '.join(ports.unconnected)}."] if ports.unconnected else []
+    pins = [f"    .{pin}({net})," for table in supply_pins(macro) for pin, net in table.items()]
+    instance = [f"  {macro.outer if macro else MACRO_MODULE} macro (", guarded(pins) + ",\n".join(listed), "  );"]
+    parts = (words.functions(), derived, wires, assigns, note, instance)
+    body = "\n\n".join("\n".join(part) for part in parts if part)
+    supplies, extra = passing.declarations()
+    header = [*_header(sizes, {signal for signal, (_, driven) in signals.items() if driven}), *extra]
     return (
-        f"// Black box of the macro: its ports, and no body.\n(* blackbox *)\nmodule {module_name(macro)} (\n"
-        f"`ifdef USE_POWER_PINS\n{supplies}\n`endif\n{ports}\n);\nendmodule\n"
+        "// The macro behind the pins of the contract: the only file that knows its module and its pins.\n"
+        f"module {name} (\n{supplies}" + ",\n".join(header) + f"\n);\n\n{body}\n\nendmodule\n"
     )
 
 
-def _header(ports: Mapping[str, tuple[int, str]]) -> str:
-    lines: Iterable[str] = (f"  {kind:<6} wire {_range(width)}{name}" for name, (width, kind) in ports.items())
-    return ",\n".join(lines)
+def _net(ports: PortMap, pin: str) -> str:
+    """Wire behind an output of the macro; names of pins may differ in case alone."""
+    alike = sum(other.lower() == pin.lower() for other in ports.ports)
+    return f"pin_{pin.lower() if alike == 1 else pin}"
+
+
+def _plain_outputs(ports: PortMap, sizes: dict[str, int]) -> dict[str, str]:
+    """Outputs of the macro that are a signal of the contract as they are: pin to signal."""
+    found = {}
+    for signal, bits in ports.reads.items():
+        port = ports.ports.get(bits[0].source)
+        uses = sum(any(bit.source == bits[0].source for bit in other) for other in ports.reads.values())
+        whole = port is not None and list(reversed(bits)) == [Bit(port.name, number) for number in port.numbers]
+        if port is not None and whole and uses == 1 and sizes[signal] == port.width:
+            found[port.name] = signal
+    return found
+
+
+def _from_net(ports: PortMap, bit: Bit) -> Bit:
+    """A bit of a pin as one of the net behind it, which runs down to 0."""
+    if not bit.source:
+        return bit
+    numbers = ports.ports[bit.source].numbers
+    return Bit(_net(ports, bit.source), len(numbers) - 1 - numbers.index(bit.index), bit.inverted)
+
+
+def _derive(name: str, signal: str, function: str, size: int, sizes: dict[str, int]) -> str:
+    """Verilog of what stands for a signal of the contract where its pin takes it in another form."""
+    width = sizes[signal]
+    if function == "one":
+        one = f"{width}'d1"
+        text = f"{signal} != {width}'d0 && ({signal} & ({signal} - {one})) == {width}'d0"
+        return f"  // Exactly one line of {signal} is selected.\n  wire {name};\n  assign {name} = {text};"
+    if function == "saturate":
+        top = f"{signal}[{width - 1}:{size}]" if width - size > 1 else f"{signal}[{size}]"
+        low = f"{signal}[{size - 1}:0]" if size > 1 else f"{signal}[0]"
+        return (
+            f"  // {signal} in {size} bits: the largest value where it is larger.\n  wire {_range(size)}{name};\n"
+            f"  assign {name} = |{top} ? {size}'d{2**size - 1} : {low};"
+        )
+    lines = [f"  // Number of the selected line of {signal}: 0 where none is.", f"  wire {_range(size)}{name};"]
+    for k in range(size):
+        mask = sum(1 << line for line in range(width) if line >> k & 1)
+        target = name if size == 1 else f"{name}[{k}]"
+        lines.append(f"  assign {target} = |({signal} & {width}'h{mask:x});")
+    return "\n".join(lines)
+
+
+def write_stub(chip: Chip, ports: PortMap) -> str:
+    """Verilog black box of the macro; supplies only where ``USE_POWER_PINS`` is defined, as tools for tape-out do."""
+    macro = chip.macro
+    if macro is not None and macro.wrapper:
+        text, _ = read_module(macro_files(chip), macro.module)
+        found = module_ports(text or "", macro.module) or {}
+        pins = [port.name for port in found.values() if port.guarded]
+        listed = [port for port in found.values() if not port.guarded]
+    else:
+        pins = [pin for table in supply_pins(macro) for pin in table]
+        listed = list(ports.ports.values())
+    lines = ",\n".join(_port(port) for port in listed)
+    supplies = guarded([f"  inout wire {pin}," for pin in pins])
+    return (
+        f"// Black box of the macro: its ports, and no body.\n(* blackbox *)\nmodule {module_name(macro)} (\n"
+        f"{supplies}{lines}\n);\nendmodule\n"
+    )
+
+
+def _port(port: Port) -> str:
+    return f"  {port.direction:<6} wire {port.bits}{port.name}"
+
+
+def _header(sizes: dict[str, int], driven: set[str]) -> Iterable[str]:
+    for signal, width in sizes.items():
+        yield f"  {'output' if signal in driven else 'input':<6} wire {_range(width)}{signal}"
 
 
 def _range(width: int) -> str:

@@ -2,34 +2,33 @@
 
 import difflib
 from collections.abc import Mapping
-from pathlib import Path
 
-from hw.config import Chip, MacroSection, PinConnection, PulseChip
+from hw.chip import WRAPS, build_top
+from hw.config import Chip, MacroSection, PulseChip
 from hw.macro.macro_pins import MacroPins
 from hw.macro.write_pins import WritePins
-from macro_models.errors import InputError
-from macro_models.files import FileKind, read_text
-from rtl_gen.macro.adapter import contract_signals
-from rtl_gen.verilog.ports import Port, module_ports
+from rtl_gen.macro.own_files import macro_ports
+from rtl_gen.macro.port_map import PortMap, contract_signals, map_ports
+from rtl_gen.macro.supplies import supply_nets
+from rtl_gen.verilog.blocks import port_names
+from rtl_gen.verilog.names import identifier
+from rtl_gen.verilog.ports import Port
 
-__all__ = ["check_macro_pins", "macro_files", "macro_warnings", "macro_widths"]
+__all__ = ["check_macro_pins", "macro_map", "macro_warnings"]
 
 _OPTIONAL = frozenset({"clk", "op_id", "hold", "write_pass", "verify_valid"})
 """Signals that a macro in silicon does without."""
 
-
-def macro_files(chip: Chip) -> list[Path]:
-    """Sources of the user's own macro."""
-    if chip.macro is None:
-        return []
-    return [(chip.folder or Path()) / name for name in chip.macro.files]
-
-
-_VERILOG = FileKind("Verilog file", 1 << 26)
 _READ = {"cmp": "the converters read", "verify_code": "write-verify reads"}
 """Signals that cannot be tied, and why."""
 
 _WRITE = frozenset(WritePins(1, 1).members)
+
+
+def macro_map(chip: Chip, *, own: bool = True) -> PortMap:
+    """The pin map of a chip's macro, or of the contract's if it has none or its ``own`` is not asked for."""
+    ports, _ = macro_ports(chip) if own else (None, [])
+    return map_ports(chip.macro if own else None, MacroPins.from_chip(chip), ports)
 
 
 def check_macro_pins(chip: Chip) -> list[str]:
@@ -42,49 +41,39 @@ def check_macro_pins(chip: Chip) -> list[str]:
     if macro is None:
         return []
     pins = MacroPins.from_chip(chip)
-    problems = _check_signals(macro, pins)
-    ports, unread = _read_ports(chip, macro)
-    problems += unread
-    if ports is not None:
-        problems += _check_ports(macro, pins, ports)
-    return problems
+    ports, unread = macro_ports(chip)
+    problems = _check_signals(macro, pins) + unread
+    if not unread:
+        problems += map_ports(macro, pins, ports).problems
+    problems += _check_supplies(macro, ports)
+    return problems + _check_names(chip, macro)
 
 
 def macro_warnings(chip: Chip) -> list[str]:
-    """A sentence if the chip's engine has no cells that it could program, because its own macro lacks the pins."""
+    """Sentences about what of the core its own macro does not use, if the chip has one."""
     macro = chip.macro
-    if macro is None or not PulseChip.of(chip).programming.engine or _programmable(macro, MacroPins.from_chip(chip)):
+    if macro is None:
         return []
-    return [
-        "macro.pins names no pin of programming (write_mode to verify_valid), so the write-verify engine of the core "
-        "programs nothing: connect them, or leave the engine out by programming.engine = false"
-    ]
+    found = []
+    if PulseChip.of(chip).programming.engine and not _programmable(macro, MacroPins.from_chip(chip)):
+        found.append(
+            "macro.pins names no pin of programming (write_mode to verify_valid), so the write-verify engine of the "
+            "core programs nothing: connect them, or leave the engine out by programming.engine = false"
+        )
+    for signal, bits in macro_map(chip).lossy.items():
+        found.append(
+            f"macro.pins.{signal}: {len(bits)} of its bits reach no pin, so values that differ in them alone are one "
+            "value for the macro"
+        )
+    if not macro.power and not macro.ground:
+        found.append(
+            "macro.power and macro.ground name no supplies, so the black box has none and LibreLane connects none"
+        )
+    return found
 
 
 def _programmable(macro: MacroSection, pins: MacroPins) -> bool:
     return any(name in macro.pins for name in pins.write_names)
-
-
-def macro_widths(chip: Chip) -> dict[str, int]:
-    """Widths of the ports of the user's own macro, as far as its files tell."""
-    ports, _ = (None, []) if chip.macro is None else _read_ports(chip, chip.macro)
-    return {port.name: port.width for port in (ports or {}).values() if port.width is not None}
-
-
-def _read_ports(chip: Chip, macro: MacroSection) -> tuple[dict[str, Port] | None, list[str]]:
-    problems = []
-    for path in macro_files(chip):
-        try:
-            text = read_text(path, _VERILOG)
-        except InputError as error:
-            problems.append(f"macro.files: {error}")
-            continue
-        ports = module_ports(text, macro.module)
-        if ports is not None:
-            return ports, problems
-    if macro.files and not problems:
-        problems.append(f"macro.module: no file in macro.files has a module {macro.module}")
-    return None, problems
 
 
 def _check_signals(macro: MacroSection, pins: MacroPins) -> list[str]:
@@ -96,69 +85,76 @@ def _check_signals(macro: MacroSection, pins: MacroPins) -> list[str]:
             problems.append(f"macro.pins.{name}: the core drives no such signal where programming.engine = false")
         elif name not in signals:
             near = difflib.get_close_matches(name, signals, 1)
-            hint = f"did you mean {near[0]}?" if near else f"signals are {', '.join(signals)}"
+            hint = f"did you mean {near[0]}?" if near else "mho generate without macro writes all of them in its stub"
             problems.append(f"macro.pins.{name}: the contract has no such signal, {hint}")
     for name, (width, driven) in signals.items():
-        connection = macro.connections.get(name)
-        if connection is None:
+        connections = macro.connections.get(name)
+        if connections is None:
             if name not in optional:
                 problems.append(f'macro.pins.{name} is missing: name its pin, or write 0 to leave it unconnected')
-        elif connection.constant is not None:
-            problems += _check_constant(name, connection, width, driven)
-        elif connection.high is not None and connection.low is not None:
-            size = connection.high - connection.low + 1
-            if size != width:
-                problems.append(f"macro.pins.{name} must be {width} bits wide, not {size} ({macro.pins[name]})")
+        elif connections[0].constant is not None:
+            problems += _check_constant(name, connections[0].constant, width, driven)
     return problems
 
 
-def _check_constant(name: str, connection: PinConnection, width: int, driven: bool) -> list[str]:
+def _check_constant(name: str, constant: int, width: int, driven: bool) -> list[str]:
     if name in _READ:
-        return [f"macro.pins.{name} must be a pin, because {_READ[name]} it, not {connection.constant}"]
-    if driven and connection.constant is not None and connection.constant >= 2**width:
-        return [f"macro.pins.{name} must fit in {width} bits, not {connection.constant}"]
+        return [f"macro.pins.{name} must be a pin, because {_READ[name]} it, not {constant}"]
+    if driven and constant >= 2**width:
+        return [f"macro.pins.{name} must fit in {width} bits, not {constant}"]
+    if not driven and constant:
+        return [f"macro.pins.{name} must be a pin, or 0 to leave it unconnected, not {constant}; see macro.ties"]
     return []
 
 
-def _check_ports(macro: MacroSection, pins: MacroPins, ports: Mapping[str, Port]) -> list[str]:
-    """The right sides: pins that exist, with the width and the direction that the signal needs."""
-    signals, problems = contract_signals(pins), []
-    used: dict[str, set[int]] = {}
-    for name, connection in macro.connections.items():
-        if name not in signals or connection.constant is not None:
-            continue
-        width, driven = signals[name]
-        port = ports.get(connection.name)
-        if port is None:
-            near = difflib.get_close_matches(connection.name, ports, 1)
-            hint = f", did you mean {near[0]}?" if near else ""
-            problems.append(f"macro.pins.{name}: {macro.module} has no pin {connection.name}{hint}")
-            continue
-        wanted = "output" if driven else "input"
-        if port.direction != wanted:
-            problems.append(f"macro.pins.{name}: pin {port.name} must be an {wanted}, not an {port.direction}")
-        problems += _check_width(name, connection, port, width)
-        high = (port.width or width) - 1 if connection.high is None else connection.high
-        bits = set(range(connection.low or 0, high + 1))
-        if not driven and bits & used.setdefault(port.name, set()):
-            problems.append(f"macro.pins.{name}: bits of pin {port.name} have another signal already")
-        used.setdefault(port.name, set()).update(bits)
-    for port in ports.values():
-        if port.name in macro.power or port.direction == "inout":
-            if port.name not in macro.power:
-                problems.append(f"{macro.module}: pin {port.name} is connected to nothing; is it one for macro.power?")
-        elif port.direction == "input" and port.name not in used:
-            problems.append(f"{macro.module}: input {port.name} is connected to nothing")
-    problems += [f"macro.power.{pin}: {macro.module} has no pin {pin}" for pin in macro.power if pin not in ports]
+def _check_supplies(macro: MacroSection, ports: Mapping[str, Port] | None) -> list[str]:
+    problems = []
+    if macro.power and not macro.ground:
+        ground = next((f'{pin} = "{net}"' for pin, net in macro.power.items() if _like_ground(pin, net)), 'VSS = "VSS"')
+        problems.append(
+            f"macro.ground is missing: the ground pins stand in a table of their own, [macro.ground] {ground}"
+        )
+    elif macro.ground and not macro.power:
+        problems.append('macro.power is missing: name the power pins of the macro there, as VDD = "VDD"')
+    power, ground = supply_nets(macro)
+    twice = [pin for pin in macro.ground if pin in macro.power]
+    problems += [f"macro.ground.{pin}: pin {pin} is in macro.power already" for pin in twice]
+    problems += [f"macro.ground: net {net} is one of macro.power already" for net in ground if net in power]
+    for table, pins in (("power", macro.power), ("ground", macro.ground)):
+        for pin in pins if ports is not None else ():
+            port = ports.get(pin) if ports else None
+            if port is None:
+                problems.append(f"macro.{table}.{pin}: {macro.outer} has no pin {pin}")
+            elif port.direction == "output":
+                problems.append(f"macro.{table}.{pin}: a supply must be an inout or an input, not an output")
+            elif port.width != 1:
+                problems.append(f"macro.{table}.{pin}: a supply must be 1 bit wide, not [{port.bits.strip(' []')}]")
     return problems
 
 
-def _check_width(name: str, connection: PinConnection, port: Port, width: int) -> list[str]:
-    if port.width is None:
-        return []
-    if connection.high is not None:
-        if connection.high >= port.width:
-            return [f"macro.pins.{name}: pin {port.name} has bits {port.width - 1}:0, not {connection.high}"]
-    elif port.width != width:
-        return [f"macro.pins.{name}: pin {port.name} must be {width} bits wide, not {port.width}"]
-    return []
+def _like_ground(pin: str, net: str) -> bool:
+    return any(word in name.upper() for name in (pin, net) for word in ("VSS", "GND"))
+
+
+def _check_names(chip: Chip, macro: MacroSection) -> list[str]:
+    """Names that nets of supplies and extra ports must not have at the levels up to the top."""
+    taken = {"clk": "clock", "rst": "reset", "rst_n": "reset"}
+    taken |= dict.fromkeys(contract_signals(MacroPins.from_chip(chip)), "signal of the contract")
+    for wrap in WRAPS if chip.cores == 1 and (macro.extra or macro.power or macro.ground) else ():
+        taken |= dict.fromkeys(port_names(build_top(chip, wrap)), f"port of the core ({wrap})")
+    taken |= dict.fromkeys(macro_map(chip).derived, "signal of the adapter")
+    power, ground = supply_nets(macro)
+    nets = [("power", net) for net in power] + [("ground", net) for net in ground if net not in power]
+    problems = []
+    for table, name in [*nets, *(("extra", port) for port in macro.extra.values())]:
+        if name in taken:
+            problems.append(f"macro.{table}: {name} must be another name, which is a {taken[name]} already")
+        elif name.startswith(("pin_", "turned_")):
+            problems.append(f"macro.{table}: {name} must not begin like a signal of the adapter, with pin_ or turned_")
+        elif identifier(name) != name:
+            problems.append(f"macro.{table}: {name} must be a plain name in Verilog, no keyword and without __ or $")
+        if table == "extra":
+            taken[name] = "port of macro.extra"
+        else:
+            taken[name] = "supply"
+    return problems

@@ -23,7 +23,7 @@ from macro_models.errors import InputError, ToolError
 from rtl_gen.verilog.memories import MemoryPlatform
 from rtl_gen.verilog.names import identifier
 
-__all__ = ["Block", "BlockPlatform", "arguments", "ports_of"]
+__all__ = ["Block", "BlockPlatform", "arguments", "port_names", "ports_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +61,19 @@ def ports_of(component: wiring.Component) -> Iterator[tuple[str, Value, wiring.F
             raise ToolError(f"{where}: a port must have a name of its own that is no keyword of Verilog, not {wanted}")
         seen.add(name)
         yield name, value, member.flow
+
+
+def port_names(component: wiring.Component) -> tuple[str, ...]:
+    """Names of the ports of a component that is made for nothing else."""
+    _use(component)
+    return tuple(name for name, _, _ in ports_of(component))
+
+
+def _use(component: Any) -> None:
+    """Amaranth warns of a component that is never elaborated; this one and those that it was made with are of use."""
+    for made in (component, *vars(component).values()):
+        if isinstance(made, Elaboratable):
+            made._MustUse__used = True  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def arguments(component: wiring.Component) -> dict[str, Any]:
@@ -122,9 +135,7 @@ class BlockPlatform(MemoryPlatform):
     def add(self, component: Any, name: str) -> Instance | None:
         """Have a module for a component, unless there is one; if the component is an instance itself, return that."""
         identity = type(component), repr(arguments(component))
-        for made in (component, *vars(component).values()):
-            if isinstance(made, Elaboratable):
-                made._MustUse__used = True  # pyright: ignore[reportAttributeAccessIssue]
+        _use(component)
         if name in self._identities:
             self._compare(name, identity)
             return None

@@ -3,18 +3,48 @@
 import ast
 import operator
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-__all__ = ["Port", "module_ports"]
+__all__ = ["Port", "has_body", "module_ports"]
 
 
 @dataclass(frozen=True)
 class Port:
-    """A port. ``width`` is None where it cannot be computed from literals and parameters' defaults."""
+    """A port of a module, as it is declared.
+
+    Attributes
+    ----------
+    name, direction
+        Its name; ``input``, ``output`` or ``inout``.
+    limits
+        The numbers of its leftmost and rightmost bit, ``(7, 0)`` or ``(0, 63)``; None for a port without a range.
+    known
+        Whether the range could be computed from literals and parameters' defaults.
+    guarded
+        Whether it is there only where ``USE_POWER_PINS`` is defined.
+    """
 
     name: str
     direction: str
-    width: int | None
+    limits: tuple[int, int] | None = None
+    known: bool = True
+    guarded: bool = field(default=False, compare=False)
+
+    @property
+    def width(self) -> int | None:
+        """Bits, or None if the range is not known."""
+        return len(self.numbers) if self.known else None
+
+    @property
+    def numbers(self) -> range:
+        """Numbers of the bits from the leftmost to the rightmost."""
+        left, right = self.limits or (0, 0)
+        return range(left, right - 1, -1) if left >= right else range(left, right + 1)
+
+    @property
+    def bits(self) -> str:
+        """The range as Verilog writes it, with a space behind it; empty for a port without one."""
+        return "" if self.limits is None else f"[{self.limits[0]}:{self.limits[1]}] "
 
 
 _COMMENTS = re.compile(
@@ -28,6 +58,8 @@ _TYPES = ("wire", "reg", "logic", "tri", "var", "signed")
 _OPEN, _CLOSE = {"(": 1, "[": 1, "{": 1}, {")": 1, "]": 1, "}": 1}
 _LONGEST = 64
 """Words of an expression that is computed."""
+_WIDEST = 1 << 16
+"""Bits of a port."""
 
 
 def module_ports(text: str, module: str) -> dict[str, Port] | None:
@@ -36,12 +68,63 @@ def module_ports(text: str, module: str) -> dict[str, Port] | None:
     Headers of both styles are read; what stands under compiler directives counts as being there. The time is
     proportional to the text, whatever it is.
     """
+    ports = _ports(text, module)
+    if ports is None or _GUARD not in text:
+        return ports
+    others = _ports(_without_supplies(text), module) or {}
+    return {name: replace(port, guarded=name not in others) for name, port in ports.items()}
+
+
+def has_body(text: str, module: str) -> bool:
+    """Whether a module holds anything beside declarations of its ports: whether it is more than a black box."""
+    inside = _module(text, module)
+    if inside is None:
+        return False
+    _, *body = inside.split(";")
+    words = [re.match(r"\s*(\w*)", item) for item in body]
+    return any(word and word[1] not in ("", *_DIRECTIONS, *_TYPES, "parameter", "localparam") for word in words)
+
+
+_GUARD = "USE_POWER_PINS"
+_DIRECTIVE = re.compile(r"^[ \t]*+`(ifdef|ifndef|else|elsif|endif)\b[ \t]*+(\w*+)[^\n]*+", re.MULTILINE)
+
+
+def _without_supplies(text: str) -> str:
+    """The text without what stands under a condition that needs ``USE_POWER_PINS``."""
+    kept, position, off = [], 0, 0
+    conditions: list[bool | None] = []
+    for match in _DIRECTIVE.finditer(text):
+        if not off:
+            kept.append(text[position : match.start()])
+        position = match.end()
+        word, name = match[1], match[2]
+        if word in ("ifdef", "ifndef"):
+            conditions.append(None if name != _GUARD else word == "ifndef")
+            off += conditions[-1] is False
+        elif conditions and word in ("else", "endif"):
+            last = conditions.pop()
+            off -= last is False
+            if word == "else":
+                conditions.append(None if last is None else not last)
+                off += conditions[-1] is False
+    if not off:
+        kept.append(text[position:])
+    return "\n".join(kept)
+
+
+def _module(text: str, module: str) -> str | None:
+    """What stands between the name of a module and its end, without comments; None if there is no such module."""
     text = _COMMENTS.sub(" ", text)
     start = re.search(rf"\bmodule\s+{re.escape(module)}\b", text)
     end = None if start is None else re.compile(r"\bendmodule\b").search(text, start.end())
-    if start is None or end is None:
+    return None if start is None or end is None else text[start.end() : end.start()]
+
+
+def _ports(text: str, module: str) -> dict[str, Port] | None:
+    inside = _module(text, module)
+    if inside is None:
         return None
-    header, *body = text[start.end() : end.start()].split(";")
+    header, *body = inside.split(";")
     words, parameters = _TOKEN.findall(header), {}
     if words[:1] == ["#"]:
         inside, words = _parenthesised(words[1:])
@@ -96,20 +179,33 @@ def _read_parameters(words: list[str], parameters: dict[str, int]) -> None:
 def _declarations(words: list[str], parameters: dict[str, int]) -> dict[str, Port]:
     """Ports of a list in which a direction and a range hold until the next direction."""
     ports: dict[str, Port] = {}
-    direction, width = "", 1
+    direction, limits, known = "", None, True
     for part in _split(words, ","):
         if part[0] in _DIRECTIONS:
-            direction, width, part = part[0], 1, part[1:]
+            direction, limits, known, part = part[0], None, True, part[1:]
         while part and part[0] in _TYPES:
             part = part[1:]
-        if part[:1] == ["["] and "]" in part:
-            close = part.index("]")
-            limits = [_evaluate(side, parameters) for side in _split(part[1:close], ":")]
-            known, part = [n for n in limits if n is not None], part[close + 1 :]
-            width = abs(known[0] - known[1]) + 1 if len(known) == len(limits) == 2 else None
-        if direction and len(part) == 1 and re.fullmatch(r"[A-Za-z_][\w$]*", part[0]):
-            ports[part[0]] = Port(part[0], direction, width)
+        if part[:1] == ["["]:
+            limits, known, part = _range(part, parameters)
+        # A second range behind the name makes an array of it, and what is that is not known.
+        if direction and part and re.fullmatch(r"[A-Za-z_][\w$]*", part[0]) and part[1:2] in ([], ["["], ["="]):
+            whole = known and part[1:2] != ["["]
+            ports[part[0]] = Port(part[0], direction, limits if whole else None, whole)
     return ports
+
+
+def _range(words: list[str], parameters: dict[str, int]) -> tuple[tuple[int, int] | None, bool, list[str]]:
+    """The range that comes first, whether it is known, and what follows; two ranges are none that is known."""
+    ranges = 0
+    limits: list[int | None] = []
+    while words[:1] == ["["] and "]" in words:
+        close = words.index("]")
+        limits, words = [_evaluate(side, parameters) for side in _split(words[1:close], ":")], words[close + 1 :]
+        ranges += 1
+    left, right = limits if len(limits) == 2 else (None, None)
+    if ranges != 1 or left is None or right is None or abs(left - right) >= _WIDEST or min(left, right) < 0:
+        return None, False, words
+    return (left, right), True, words
 
 
 _OPERATORS = {

@@ -173,7 +173,8 @@ def _check_ports(chip: Chip, netlist: Path) -> None:
     found = module_ports(netlist.read_text(errors="replace"), top)
     if found is None:
         return
-    wanted = module_ports(module_texts(chip, "none", own_macro=False)[top], top) or {}
+    ports = module_ports(module_texts(chip, "none", own_macro=False)[top], top) or {}
+    wanted = {name: port for name, port in ports.items() if not port.guarded}
     wrong = [f"lacks {name}" for name in wanted if name not in found]
     wrong += [
         f"has {name} of {found[name].width} bits instead of {port.width}"

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from hw.config import MacroSection, chip_from_dict, load_chip
-from hw.config.macro import PinConnection, parse_pin
+from hw.config.pin_map import FORMS, PinConnection, PinPart, parse_pins
 from macro_models.errors import InputError
 
 MACRO = """schema = 1
@@ -18,28 +18,55 @@ wl_en = "WL[255:0]"
 hold = 0
 [macro.power]
 VDD = "vccd1"
+[macro.ground]
+VSS = "vssd1"
+[macro.ties]
+"TRIM[1:0]" = 2
+[macro.extra]
+ATEST = "atest"
 """
 
 
+def _parts(*parts, **more):
+    return (PinConnection(parts=tuple(PinPart(**part) for part in parts), **more),)
+
+
 @pytest.mark.parametrize(
-    ("text", "connection"),
+    ("text", "connections"),
     [
-        ("PIN", PinConnection(name="PIN")),
-        ("!RST_N", PinConnection(name="RST_N", inverted=True)),
-        ("WL[7:0]", PinConnection(name="WL", high=7, low=0)),
-        ("!WL[3]", PinConnection(name="WL", inverted=True, high=3, low=3)),
-        (0, PinConnection(constant=0)),
+        ("PIN", _parts({"name": "PIN"})),
+        ("!RST_N", _parts({"name": "RST_N", "inverted": True})),
+        ("WL[7:0]", _parts({"name": "WL", "left": 7, "right": 0})),
+        ("WL[0:7]", _parts({"name": "WL", "left": 0, "right": 7})),
+        ("!WL[3]", _parts({"name": "WL", "inverted": True, "left": 3, "right": 3})),
+        ("{HI, LO[3:0]}", _parts({"name": "HI"}, {"name": "LO", "left": 3, "right": 0})),
+        ("!{A, !B}", _parts({"name": "A", "inverted": True}, {"name": "B"})),
+        ("{2'd1, A, open(3)}", _parts({"size": 2, "value": 1}, {"name": "A"}, {"size": 3})),
+        ("reverse({A, B[0:3]})", _parts(
+            {"name": "B", "left": 0, "right": 3, "reversed": True}, {"name": "A", "reversed": True})),
+        ("binary({R1, R0})", _parts({"name": "R1"}, {"name": "R0"}, function="binary")),
+        ("binary(ROW, !EN_B)", _parts(
+            {"name": "ROW"}, function="binary", enable=PinPart(name="EN_B", inverted=True))),
+        ("saturate(DAC)", _parts({"name": "DAC"}, function="saturate")),
+        ("binary", _parts({"name": "binary"})),
+        (["A", "!B"], (*_parts({"name": "A"}), *_parts({"name": "B", "inverted": True}))),
+        (0, (PinConnection(constant=0),)),
     ],
 )
-def test_pins_are_read(text, connection):
-    assert parse_pin(text, "macro.pins.x") == connection
+def test_pins_are_read(text, connections):
+    assert parse_pins(text, "macro.pins.x") == connections
 
 
-@pytest.mark.parametrize("text", ["", "!", "WL[", "WL[0:7]", "WL[-1]", "1'b0", "a b", "!!A"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "!", "WL[", "WL[-1]", "1'b0", "a b", "!!A", "{A,}", "{A", "{}", "{4'd0}", "binary(A", "binary(A, B, C)",
+     "binary({A, open(1)})", "2'd4", "{A, 2'd4}", "open(0)", "{A, open(0)}", "((A))", "A}", "A, B",
+     "{" * 9 + "A" + "}" * 9],
+)
 def test_other_pins_are_refused(text):
-    sentence = f'macro.pins.x must be "PIN", "!PIN", "PIN[7:0]" or a constant, not "{text}"'
+    sentence = f'macro.pins.x must be {FORMS}, not "{text}"'
     with pytest.raises(InputError, match="^" + re.escape(sentence) + "$"):
-        parse_pin(text, "macro.pins.x")
+        parse_pins(text, "macro.pins.x")
 
 
 def test_section_is_loaded_and_survives_a_dictionary(tmp_path):
@@ -48,9 +75,9 @@ def test_section_is_loaded_and_survives_a_dictionary(tmp_path):
     chip = load_chip(path)
     assert chip.macro == MacroSection(
         module="my_tnsa", files=("rtl/my_tnsa.v",), pins={"precharge": "!RST_N", "wl_en": "WL[255:0]", "hold": 0},
-        power={"VDD": "vccd1"},
+        power={"VDD": "vccd1"}, ground={"VSS": "vssd1"}, ties={"TRIM[1:0]": 2}, extra={"ATEST": "atest"},
     )
-    assert chip.macro.connections["precharge"] == PinConnection(name="RST_N", inverted=True)
+    assert chip.macro.connections["precharge"] == _parts({"name": "RST_N", "inverted": True})
     assert chip_from_dict(chip.to_dict()) == chip
 
 
@@ -69,7 +96,12 @@ def test_files_of_an_extended_chip_stay_where_they_are(tmp_path):
     [
         ('module = "my_tnsa"\n', "", 'chip.toml:2: macro.module must be a Verilog module name, not ""'),
         ('["rtl/my_tnsa.v"]', '"m.v"', 'chip.toml:4: macro.files must be a list of file names, not "m.v"'),
-        ('"!RST_N"', "-1", 'chip.toml:6: macro.pins.precharge must be "PIN", "!PIN", "PIN[7:0]" or a constant, not -1'),
+        ('"!RST_N"', "-1", "chip.toml:6: macro.pins.precharge must be " + FORMS + ", not -1"),
+        ('"!RST_N"', "[]", "chip.toml:6: macro.pins.precharge must be " + FORMS + ", not []"),
+        ('"vssd1"', "0", "chip.toml:12: macro.ground.VSS must be the name of a net, not 0"),
+        ("= 2", '= "2"', 'chip.toml:14: macro.ties.TRIM[1:0] must be an integer from 0, not "2"'),
+        ("TRIM[1:0]", "1RIM", 'chip.toml:14: macro.ties.1RIM must be the name of a pin, as PIN or "PIN[7:0]"'),
+        ('"atest"', '"a test"', 'chip.toml:16: macro.extra.ATEST must be the name of a port of the top, not "a test"'),
         ('"vccd1"', "1.8", "chip.toml:10: macro.power.VDD must be the name of a net, not 1.8"),
         ("[macro.power]", "[macro.powers]", "chip.toml:9: unknown key macro.powers; did you mean power?"),
     ],

@@ -1,5 +1,6 @@
 """A user's own macro: what the check finds, and that the adapter joins the names."""
 
+import json
 import os
 import re
 import subprocess
@@ -38,7 +39,8 @@ PINS = {
 }
 
 
-SUPPLIES = 'VDDA = "VDD"\nVSSA = "VSS"'
+NOTHING = "is connected to nothing; a constant stands in macro.ties"
+SUPPLIES = '[macro.power]\nVDDA = "VDD"\n[macro.ground]\nVSSA = "VSS"'
 
 
 def _chip(folder: Path, changes: dict[str, str | int | None] | None = None, power: str = SUPPLIES) -> Chip:
@@ -47,7 +49,7 @@ def _chip(folder: Path, changes: dict[str, str | int | None] | None = None, powe
     (folder / "my_array.v").write_text(WRAPPER + write_macro_model("tnsa_macro", 16))
     (folder / "chip.toml").write_text(
         'schema = 1\nextends = "tnsa16-core"\nname = "mine"\n[macro]\nmodule = "MY_ARRAY"\nfiles = ["my_array.v"]\n'
-        f"[macro.pins]\n{listed}\n[macro.power]\n{power}\n"
+        f'[macro.pins]\n{listed}\n[macro.ties]\n"STEP[19:18]" = 0\n"STEP[1:0]" = 0\n{power}\n'
     )
     return load_chip(folder / "chip.toml")
 
@@ -126,19 +128,19 @@ def test_good_map_has_no_problem(tmp_path: Path) -> None:
     [
         ({"sample": None}, [
             "macro.pins.sample is missing: name its pin, or write 0 to leave it unconnected",
-            "MY_ARRAY: input SMP is connected to nothing",
+            f"MY_ARRAY: input SMP {NOTHING}",
         ]),
-        ({"sample": 0}, ["MY_ARRAY: input SMP is connected to nothing"]),
+        ({"sample": 0}, [f"MY_ARRAY: input SMP {NOTHING}"]),
         ({"smaple": "SMP", "sample": None}, [
             "macro.pins.smaple: the contract has no such signal, did you mean sample?",
             "macro.pins.sample is missing: name its pin, or write 0 to leave it unconnected",
-            "MY_ARRAY: input SMP is connected to nothing",
+            f"MY_ARRAY: input SMP {NOTHING}",
         ]),
         ({"wl_en": "WLX"}, [
-            "macro.pins.wl_en: MY_ARRAY has no pin WLX, did you mean WL?", "MY_ARRAY: input WL is connected to nothing",
+            "macro.pins.wl_en: MY_ARRAY has no pin WLX, did you mean WL?", f"MY_ARRAY: input WL {NOTHING}",
         ]),
         ({"wl_en": "PL", "plane": 0}, [
-            "macro.pins.wl_en: pin PL must be 16 bits wide, not 3", "MY_ARRAY: input WL is connected to nothing",
+            "macro.pins.wl_en: pin PL must be 16 bits wide, not 3", f"MY_ARRAY: input WL {NOTHING}",
         ]),
         ({"bl_neg": "BL[33:18]"}, ["macro.pins.bl_neg: pin BL has bits 31:0, not 33"]),
         ({"bl_neg": "BL[31:17]"}, ["macro.pins.bl_neg must be 16 bits wide, not 15 (BL[31:17])"]),
@@ -156,12 +158,50 @@ def test_problem_is_found(changes: dict[str, str | int | None], problems: list[s
     assert not (tmp_path / "out").exists()
 
 
-def test_supplies_are_checked(tmp_path: Path) -> None:
-    chip = _chip(tmp_path, power='VDDA = "VDD"\nVDD_IO = "VIO"')
-    assert check_macro_pins(chip) == [
-        "MY_ARRAY: pin VSSA is connected to nothing; is it one for macro.power?",
-        "macro.power.VDD_IO: MY_ARRAY has no pin VDD_IO",
-    ]
+@pytest.mark.parametrize(
+    ("power", "problems"),
+    [
+        ('[macro.power]\nVDDA = "VDD"\nVDD_IO = "VIO"\n[macro.ground]\nVSSX = "VSS"', [
+            "MY_ARRAY: pin VSSA is connected to nothing; is it one for macro.power, macro.ground or macro.extra?",
+            "macro.power.VDD_IO: MY_ARRAY has no pin VDD_IO",
+            "macro.ground.VSSX: MY_ARRAY has no pin VSSX",
+        ]),
+        # The form of old: which is which was guessed from the name of the net.
+        ('[macro.power]\nVDDA = "VDD"\nVSSA = "AGND"', [
+            "macro.ground is missing: the ground pins stand in a table of their own, [macro.ground] VSSA = \"AGND\"",
+        ]),
+        ('[macro.ground]\nVDDA = "VDD"\nVSSA = "AGND"', [
+            'macro.power is missing: name the power pins of the macro there, as VDD = "VDD"',
+        ]),
+        ('[macro.power]\nVDDA = "V"\nVSSA = "V"\n[macro.ground]\nVSSA = "V"', [
+            "macro.ground.VSSA: pin VSSA is in macro.power already",
+            "macro.ground: net V is one of macro.power already",
+        ]),
+        ('[macro.power]\nVDDA = "V"\n[macro.ground]\nVSSA = "V"', [
+            "macro.ground: net V is one of macro.power already",
+        ]),
+        ('[macro.power]\nVDDA = "V"\n[macro.ground]\nVSSA = "G"\nWL = "G"', [
+            "macro.pins.wl_en: pin WL is a supply, in macro.power or macro.ground",
+            "macro.ground.WL: a supply must be 1 bit wide, not [15:0]",
+        ]),
+        ('[macro.power]\nVDDA = "clk"\n[macro.ground]\nVSSA = "wire"', [
+            "macro.power: clk must be another name, which is a signal of the contract already",
+            "macro.ground: wire must be a plain name in Verilog, no keyword and without __ or $",
+        ]),
+    ],
+)
+def test_supplies_are_checked(power: str, problems: list[str], tmp_path: Path) -> None:
+    assert check_macro_pins(_chip(tmp_path, power=power)) == problems
+
+
+def test_any_net_is_what_its_table_says(tmp_path: Path) -> None:
+    generate(_chip(tmp_path, power='[macro.power]\nVDDA = "VSS_UP"\n[macro.ground]\nVSSA = "AGND"'), tmp_path / "out")
+    config = json.loads((tmp_path / "out/librelane/config.json").read_text())
+    assert (config["VDD_NETS"], config["GND_NETS"]) == (["VSS_UP"], ["AGND"])
+    assert config["PDN_MACRO_CONNECTIONS"] == ["core.macro.macro VSS_UP AGND VDDA VSSA"]
+    for name in ("core_wb", "core", "macro_adapter"):
+        text = (tmp_path / f"out/rtl/{name}.v").read_text()
+        assert text.count("inout  wire VSS_UP,") == text.count("inout  wire AGND,") == 1
 
 
 def test_files_are_checked(tmp_path: Path) -> None:

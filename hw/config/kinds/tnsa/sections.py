@@ -1,6 +1,7 @@
 """Sections of the description of a transposable core. Their defaults are the preset ``neurram-core``."""
 
 from dataclasses import asdict, dataclass
+from typing import ClassVar
 
 from hw.config.chip import CoreSection, Section
 from hw.config.keys import ChipError, key
@@ -13,6 +14,10 @@ __all__ = ["AdcSection", "NeuronSection", "ReadSection", "TimingSection", "TnsaC
 class TnsaCoreSection(CoreSection):
     """``[core]``: one transposable core."""
 
+    instead: ClassVar[dict[str, str]] = {
+        "lines": "a core of this kind has core.corelet**2 lines each way: core.corelet must be 4, 8 or 16",
+    }
+    """What to say of keys that do not exist and that somebody looks for."""
     kind: str = key(
         "tnsa", "Kind of macro: a transposable neurosynaptic array.", choices=("tnsa",), shapes=("core", "emulator")
     )
