@@ -17,7 +17,7 @@ from macro_models.fit.statistics import Summary, even_codes, grouped, summarise
 from macro_models.fit.stuck import stuck_section
 from macro_models.fit.temperature import fit_temperature, reference_temperature
 
-__all__ = ["MODELS", "fit_device"]
+__all__ = ["MODELS", "fit_device", "target_range"]
 
 MODELS = ("parametric", "empirical")
 _PULSE_S = 1e-6
@@ -73,7 +73,7 @@ def fit_device(
     )
     device = Device(
         name=name, description=description or f"{model} fit of {data.path.name}",
-        range=_range(chosen, g_min_uS, g_max_uS), programming=Programming(pulse_s=_PULSE_S, source=_PULSE_SOURCE),
+        range=target_range(chosen, g_min_uS, g_max_uS), programming=Programming(pulse_s=_PULSE_S, source=_PULSE_SOURCE),
         law=law, converter=ConverterNoise(source="not part of the data"),
         temperature=temperature or Temperature(source="data of one temperature"),
         stuck=stuck_section(data.stuck_uS, data.cells + len(data.stuck_uS), data.path.name),
@@ -99,7 +99,8 @@ def _lists(model: str, rows: list[Row]) -> dict[str, Any]:
     return {keys.get(n, n): tuple(numbers(getattr(row, n)) for row in parametric) for n in names}
 
 
-def _range(data: Measurements, g_min_uS: float | None, g_max_uS: float | None) -> Range:
+def target_range(data: Measurements, g_min_uS: float | None, g_max_uS: float | None) -> Range:
+    """Range of the targets, in uS, rounded outwards where it is not given."""
     low, high = float(data.target_uS.min()), float(data.target_uS.max())
     low = g_min_uS if g_min_uS is not None else _outwards(low, math.floor)
     high = g_max_uS if g_max_uS is not None else _outwards(high, math.ceil)

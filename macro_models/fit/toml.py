@@ -20,6 +20,10 @@ _COMMENTS = {
         "the others are what each time adds to it, on top of the share 'kept' of the first. A cell keeps its place in "
         "the distribution at all times."
     ),
+    "drift": (
+        "g = g_p ((t + t_c) / t_c)^-nu, nu of its own for each cell, r = g / g_ref_uS. A curve [slope, offset, least, "
+        "most] is slope ln r + offset, held within its limits; docs/explanation/devices.md has the equations."
+    ),
     "temperature": (
         "Arrhenius: factor = exp(E / k (1 / T_law - 1 / T)). It acts on time (a second counts as 'factor' seconds), "
         "or on the change (so many times as large)."

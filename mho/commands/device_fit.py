@@ -36,8 +36,9 @@ def _positive(_ctx: click.Context, param: click.Parameter, value: float | None) 
     "-o", "--output", metavar="D.toml", type=Writes(ends=(".toml",)), required=True, help="The device file to write."
 )
 @click.option(
-    "--model", default="parametric", show_default=True, metavar="NAME", type=WORD,
-    help="parametric (medians, cores and tails) or empirical (quantiles as measured).",
+    "--model", default="auto", show_default=True, metavar="NAME", type=WORD,
+    help="parametric (medians, cores and tails), empirical (quantiles as measured), drift (a power law with a spread "
+    "of its exponent), or auto: the better of the first and the last.",
 )
 @click.option(
     "--columns", metavar="NAME=HEADER,..", type=WORD, help="Names of the columns, or their numbers without a header."
@@ -72,12 +73,12 @@ def fit_command(
     pulse_ns: the answer to pulses is fitted to them. A table may have both kinds of rows.
     """
     from macro_models.devices import load_device
-    from macro_models.fit import MODELS, add_pulses, device_toml, fit_device, pulsed_device, read_data
+    from macro_models.fit import LAWS, add_pulses, device_toml, fit_law, pulsed_device, read_data
     from macro_models.fit.table import parse_columns
 
     target = Path(output)
-    if model not in MODELS:
-        raise InputError(f"--model must be {' or '.join(MODELS)}, not {model!r}")
+    if model not in LAWS:
+        raise InputError(f"--model must be one of {', '.join(LAWS)}, not {model!r}")
     if not -273.15 < temp <= 1000.0:
         raise InputError(f"--temp must be above -273.15 and at most 1000 C, not {temp:g}")
     taken = load_device(temperature_from).temperature if temperature_from else None
@@ -89,7 +90,7 @@ def fit_command(
     with out.progress("fitting") as progress:
         called, command = name or target.stem, _command()
         if measured is not None:
-            device = fit_device(
+            device = fit_law(
                 measured, name=called, model=model, description=description, g_min_uS=g_min_us, g_max_uS=g_max_us,
                 temperature=taken, command=command, source=source, progress=progress,
             )
