@@ -39,6 +39,8 @@ class BusTop(wiring.Component):
         The bus.
     irq : Out(1)
         Interrupt, as long as what raised it lasts.
+    <what the core has beside its vector port>
+        As it is, such as ``programming_enable``.
     """
 
     irq: Signal
@@ -47,18 +49,25 @@ class BusTop(wiring.Component):
         self.blocks, self.wrap = blocks, wrap
         self._bridge: Any = _BRIDGES[wrap][1](blocks.registers.address_width)
         self._bus = next(name for name in self._bridge.signature.members if name != "bus")
-        super().__init__({self._bus: self._bridge.signature.members[self._bus], "irq": Out(1)})
+        self._core: Any = blocks.core()
+        self._own = {
+            name: member for name, member in self._core.signature.members.items() if name not in self._core.port.members
+        }
+        super().__init__({self._bus: self._bridge.signature.members[self._bus], "irq": Out(1), **self._own})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules[self.wrap] = bridge = self._bridge
         host: Any = self.blocks.host()
-        core: Any = self.blocks.core()
+        core = self._core
         m.submodules.host, m.submodules.core = host, core
         connect(m, outside=flipped(getattr(self, self._bus)), bridge=getattr(bridge, self._bus))
         connect(m, bridge=bridge.bus, host=host.bus)
         join(m, core.port, core, host)
         m.d.comb += self.irq.eq(host.irq)
+        for name, member in self._own.items():
+            ours, its = getattr(self, name), getattr(core, name)
+            m.d.comb += ours.eq(its) if member.flow is Out else its.eq(ours)
         return m
 
 

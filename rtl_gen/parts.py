@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from hw.chip import top_name
-from hw.config import Chip
+from hw.config import Chip, PulseChip
 from hw.host.registers import RegisterMap
 from hw.kinds import core_blocks
 from hw.noc.config import MeshConfig
@@ -82,6 +82,7 @@ def _core_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> 
         chip=chip, what=f"Compute-in-memory core {chip.name}", top=name, rtl=tuple(rtl), stubs=(stub,), macro=macro,
         macro_instance=instance,
         ascending=any(port.limits and port.limits[0] < port.limits[1] for port in ports.ports.values()),
+        unclocked=("programming_enable",) if PulseChip.of(chip).programming.engine else (),
     )
     texts = rtl | {stub: write_stub(chip, ports)} | _tapeout_texts(design)
     if wrap != "none":

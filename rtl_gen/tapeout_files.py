@@ -28,6 +28,8 @@ class Design:
         Where the macro is, from the top down.
     ascending
         Whether a pin of the macro is numbered upwards.
+    unclocked
+        Inputs of the top that belong to no clock.
     """
 
     chip: Chip
@@ -38,6 +40,7 @@ class Design:
     macro: str = ""
     macro_instance: str = ""
     ascending: bool = False
+    unclocked: tuple[str, ...] = ()
 
     @property
     def period_ns(self) -> str:
@@ -65,6 +68,7 @@ def sdc(design: Design) -> str:
         f"set_input_delay {share} -clock clk [all_inputs -no_clocks]",
         f"set_output_delay {share} -clock clk [all_outputs]",
     ]
+    lines += [f"set_false_path -from [get_ports {name}]" for name in design.unclocked]
     return "\n".join(lines) + "\n"
 
 

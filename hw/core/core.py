@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Const, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import Out
 
@@ -15,8 +15,9 @@ from hw.core.loader import OperationLoader
 from hw.core.masks import MaskStore
 from hw.core.port import core_port
 from hw.core.sequencer import Sequencer
-from hw.core.write_verify import WriteVerify, WriteVerifyConfig
+from hw.core.write_verify import ProgrammingIsolation, WriteVerify, WriteVerifyConfig
 from hw.macro.macro_pins import MacroPins
+from hw.macro.write_pins import ENABLE
 
 __all__ = ["Core"]
 
@@ -39,8 +40,11 @@ class Core(Resettable):
     -------
     <the members of :func:`hw.core.port.core_port`>
         The vector port.
+    programming_enable : In(1)
+        If the core programs its cells: while it is 0, whatever the clock, the reset and the registers do, all that the
+        macro sees of programming is 0. It may change at any time; the engine sees it two cycles later.
     macro : Out(MacroPins(cfg.lines, write.verify_bits))
-        The macro. Everything that it sees comes from flip-flops.
+        The macro. Everything that it sees comes from flip-flops, and of programming from flip-flops and one gate.
     """
 
     verilog_name = "digital"
@@ -49,6 +53,7 @@ class Core(Resettable):
     i: stream.Interface
     o: stream.Interface
     mask: stream.Interface
+    programming_enable: Value
     macro: Any
     status: Any
     target: stream.Interface
@@ -67,7 +72,8 @@ class Core(Resettable):
         self.write = write
         self.pins = MacroPins(cfg.lines, None if write is None else write.verify_bits)
         self.port = core_port(cfg, write)
-        super().__init__({**self.port.members, "macro": Out(self.pins)})
+        enable = {} if write is None else {"programming_enable": ENABLE}
+        super().__init__({**self.port.members, **enable, "macro": Out(self.pins)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -147,10 +153,19 @@ class Core(Resettable):
         for name in engine.status.signature.members:
             value = writing if name == "busy" else getattr(engine.status, name)
             m.d.comb += getattr(self.write_status, name).eq(value)
-        for name, member in engine.macro.signature.members.items():
-            ours, its = getattr(self.macro, name), getattr(engine.macro, name)
-            m.d.comb += ours.eq(its) if member.flow is Out else its.eq(ours)
+        self._isolate(m, engine)
         return writing
+
+    def _isolate(self, m: Module, engine: Any) -> None:
+        """Connect the engine with the macro where the pin allows it, and the engine, two cycles later, knows of it."""
+        m.submodules.isolation = isolation = ProgrammingIsolation(engine.cfg)
+        seen = Signal(2)
+        m.d.sync += seen.eq(Cat(self.programming_enable, seen[0]))
+        m.d.comb += [engine.enabled.eq(seen[1]), isolation.enable.eq(self.programming_enable & seen[1])]
+        wiring.connect(m, engine=engine.macro, isolation=isolation.engine)
+        for name, member in isolation.macro.signature.members.items():
+            ours, its = getattr(self.macro, name), getattr(isolation.macro, name)
+            m.d.comb += ours.eq(its) if member.flow is Out else its.eq(ours)
 
     def _count(self, m: Module, sequencer: Sequencer, error: Value, *, busy: Value) -> None:
         status = self.status

@@ -1,6 +1,6 @@
 """The core with its macro."""
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import connect, flipped
 
@@ -9,6 +9,7 @@ from hw.core.core import Core
 from hw.core.port import core_port, join
 from hw.core.write_verify import WriteVerifyConfig
 from hw.macro.adapter import MacroAdapter
+from hw.macro.write_pins import ENABLE
 
 __all__ = ["CoreTop"]
 
@@ -26,14 +27,19 @@ class CoreTop(wiring.Component):
     Members
     -------
     The vector port, of :func:`hw.core.port.core_port`.
+    programming_enable : In(1)
+        See :class:`hw.core.core.Core`.
     """
 
     verilog_name = "core"
 
+    programming_enable: Value
+
     def __init__(self, cfg: CoreConfig, write: WriteVerifyConfig | None = None) -> None:
         self.cfg, self.write = cfg, write
         self.port = core_port(cfg, write)
-        super().__init__(self.port)
+        enable = {} if write is None else {"programming_enable": ENABLE}
+        super().__init__({**self.port.members, **enable})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -41,4 +47,6 @@ class CoreTop(wiring.Component):
         m.submodules.macro = macro = MacroAdapter(digital.pins)
         connect(m, core=digital.macro, macro=macro.pins)
         join(m, self.port, digital, flipped(self))
+        if self.write is not None:
+            m.d.comb += digital.programming_enable.eq(self.programming_enable)
         return m

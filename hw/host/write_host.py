@@ -106,7 +106,7 @@ def add_write_verify(m: Module, cfg: WriteVerifyConfig, bank: Any, core: Any, cl
         # A start that is refused was busy while it waited for the array.
         bank.write_status.error.set.eq(was_busy & ~status.busy & status.error),
         bank.write_status.overrun.set.eq((control.start & status.busy) | (queues.put & (queues.room == 0))),
-        bank.write_status.write_pass.eq(status.write_pass),
+        bank.write_status.write_pass.eq(status.write_pass), bank.write_status.enabled.eq(status.enabled),
         bank.write_levels.room.eq(queues.room), bank.write_levels.waiting.eq(queues.waiting),
         *(getattr(bank, f"write_{name}").value.eq(getattr(status, name)) for name in _COUNTERS),
     ]

@@ -82,9 +82,11 @@ def _commands() -> tuple[Register, ...]:
         Register(name="write_status", address=0x084, doc="State of write-verify, and what happened.", fields=(
             Field(name="busy", doc="A run is on, or waits for the operation in progress."),
             Field(name="done", access=Access.RW1C, doc="A run has ended."),
-            Field(name="error", access=Access.RW1C, doc="A start was refused: the parameters are not legal."),
+            Field(name="error", access=Access.RW1C, doc="A start was refused, since the parameters are not legal or "
+                  "programming is not enabled; or a run ended since it was no longer."),
             Field(name="overrun", access=Access.RW1C, doc="`start` while `busy`, or a target without room: ignored."),
             Field(name="write_pass", width=4, doc="Number of the pass, from 0. Stays after the run."),
+            Field(name="enabled", doc="Programming is enabled by the pin `programming_enable`."),
         )),
         Register(name="write_levels", address=0x088, doc="What the windows can take and give.", fields=(
             Field(name="room", width=count, doc="Targets that can be written."),

@@ -8,10 +8,13 @@ from amaranth.lib.wiring import In, Out
 
 from macro_models.exact.pulse import AMPLITUDE_BITS
 
-__all__ = ["PASS_BITS", "WritePins"]
+__all__ = ["ENABLE", "PASS_BITS", "WritePins"]
 
 PASS_BITS = 4
 """Width of the number of a pass."""
+
+ENABLE = In(1, init=1)  # pyright: ignore[reportCallIssue]
+"""The pin that enables programming; 1 where nothing drives it."""
 
 
 class WritePins(wiring.Signature):

@@ -156,8 +156,8 @@ module core_tb;
         .target_payload({`MHO_TARGET_BITS{1'b0}}), .target_valid(1'b0), .target_ready(),
         .cell_payload(), .cell_valid(), .cell_ready(1'b0),
         .parameters({`MHO_PARAMETER_BITS{1'b0}}), .write_start(1'b0), .write_stop(1'b0),
-        .map_addr({`MHO_MAP_BITS{1'b0}}), .map_data(),
-        .write_status_busy(), .write_status_done(), .write_status_error(), .write_status_write_pass(),
+        .map_addr({`MHO_MAP_BITS{1'b0}}), .map_data(), .programming_enable(1'b1),
+        .write_status_busy(), .write_status_done(), .write_status_error(), .write_status_enabled(), .write_status_write_pass(),
         .write_status_sets(), .write_status_resets(), .write_status_forms(), .write_status_reads(),
         .write_status_pulsed(), .write_status_faults(), .write_status_cycles_total(), .write_status_cycles_hold()
 `endif

@@ -3,6 +3,7 @@
 from hw.core.write_verify.config import ParameterLayout, WriteVerifyConfig, WriteVerifyParameters
 from hw.core.write_verify.engine import CellLayout, TargetLayout, WritePort, WriteVerify, WriteVerifyStatus
 from hw.core.write_verify.fault_map import FaultMap
+from hw.core.write_verify.isolation import ProgrammingIsolation
 from hw.core.write_verify.reference import (
     PULSE,
     WriteMacro,
@@ -18,6 +19,7 @@ __all__ = [
     "CellLayout",
     "FaultMap",
     "ParameterLayout",
+    "ProgrammingIsolation",
     "TargetLayout",
     "WriteMacro",
     "WritePort",

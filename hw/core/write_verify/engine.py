@@ -10,7 +10,7 @@ from hw.block import Resettable
 from hw.core.write_verify.config import COUNT_BITS, ParameterLayout, WriteVerifyConfig
 from hw.core.write_verify.decision import Decision, RegisterCheck, RunLayout
 from hw.core.write_verify.fault_map import FaultMap
-from hw.macro.write_pins import PASS_BITS, WritePins
+from hw.macro.write_pins import ENABLE, PASS_BITS, WritePins
 from macro_models.exact.pulse import Polarity
 
 __all__ = ["CellLayout", "TargetLayout", "WritePort", "WriteVerify", "WriteVerifyStatus"]
@@ -42,7 +42,10 @@ class WriteVerifyStatus(wiring.Signature):
     done : Out(1)
         Strobe: it has ended.
     error : Out(1)
-        The last start was refused, because the registers are illegal.
+        The last start was refused, because the registers are illegal or programming is not enabled; or a run ended
+        because it was no longer.
+    enabled : Out(1)
+        Programming is enabled.
     write_pass : Out(4)
         Number of the pass, from 0. Stays after the run.
     sets, resets, forms, reads : Out(32)
@@ -55,7 +58,7 @@ class WriteVerifyStatus(wiring.Signature):
 
     def __init__(self) -> None:
         super().__init__({
-            "busy": Out(1), "done": Out(1), "error": Out(1), "write_pass": Out(PASS_BITS),
+            "busy": Out(1), "done": Out(1), "error": Out(1), "enabled": Out(1), "write_pass": Out(PASS_BITS),
             "sets": Out(32), "resets": Out(32), "forms": Out(32), "reads": Out(32),
             "pulsed": Out(32), "faults": Out(32),
             "cycles_total": Out(48), "cycles_hold": Out(48),
@@ -111,6 +114,9 @@ class WriteVerify(Resettable):
         Fault map, see :class:`FaultMap`: cells that were given up in the last pass that reached them.
     macro : Out(WritePins(cfg.lines, cfg.verify_bits))
         The macro.
+    enabled : In(1)
+        The macro sees what the engine drives. Without it no run begins, and one that is on ends with its cell as a
+        fault.
     hold : In(1)
         Freezes the timer (see :class:`hw.macro.pins.TnsaPins`).
     status : Out(WriteVerifyStatus())
@@ -125,6 +131,7 @@ class WriteVerify(Resettable):
     map_addr: Value
     map_data: Value
     macro: Any
+    enabled: Value
     hold: Value
     status: Any
 
@@ -134,7 +141,7 @@ class WriteVerify(Resettable):
             "p": In(ParameterLayout(cfg)), "start": In(1), "stop": In(1),
             "i": In(stream.Signature(TargetLayout(cfg))), "o": Out(stream.Signature(CellLayout(cfg))),
             "map_addr": In(range(cfg.map_words)), "map_data": Out(cfg.map_width),
-            "macro": Out(WritePins(cfg.lines, cfg.verify_bits)), "hold": In(1),
+            "macro": Out(WritePins(cfg.lines, cfg.verify_bits)), "enabled": ENABLE, "hold": In(1),
             "status": Out(WriteVerifyStatus()),
         })
 
@@ -151,7 +158,9 @@ class WriteVerify(Resettable):
         code = Signal(cfg.verify_bits)
         last = Signal()
         timed = Signal()
+        self._stop = stop = Signal()
         m.d.comb += [
+            stop.eq(self.stop | ~self.enabled), status.enabled.eq(self.enabled),
             check.p.eq(self.p), decision.p.eq(self.p), decision.run.eq(run),
             decision.code.eq(code), decision.target.eq(target),
             faults.addr.eq(self.map_addr), self.map_data.eq(faults.data), faults.fault.eq(self._fault),
@@ -169,8 +178,8 @@ class WriteVerify(Resettable):
                 fsm.ongoing("Read") | fsm.ongoing("Setup") | fsm.ongoing("Pulse") | fsm.ongoing("Wait")
             )
             with m.State("Idle"), m.If(self.start):
-                m.d.sync += status.error.eq(~check.legal)
-                with m.If(check.legal):
+                m.d.sync += status.error.eq(~check.legal | ~self.enabled)
+                with m.If(check.legal & self.enabled):
                     self._begin(m)
             with m.State("Clear"), m.If(faults.cleared):
                 m.d.sync += [pins.write_mode.eq(1), pins.write_wl.eq(1), pins.write_sl.eq(1)]
@@ -181,23 +190,25 @@ class WriteVerify(Resettable):
                 with m.If(pins.verify_valid):
                     m.d.sync += code.eq(pins.verify_code)
                     m.next = "Decide"
-                with m.Elif(self.stop):
+                with m.Elif(stop):
                     m.d.sync += self._fault.eq(1)
                     m.next = "Report"
             with m.State("Decide"):
                 self._decide(m, decision)
             with m.State("Setup"), m.If(last):
                 self._pulse(m)
-            with m.State("Pulse"), m.If(last):
+            with m.State("Pulse"), m.If(last | ~self.enabled):
                 m.d.sync += [pins.set_pulse.eq(0), pins.reset_pulse.eq(0), pins.form_pulse.eq(0)]
                 self._read(m)
             with m.State("Report"):
                 self._report(m)
             with m.State("Wait"):
-                with m.If(self.stop):
+                with m.If(stop):
                     self._end(m)
                 with m.Elif(last):
                     self._next_pass(m)
+        with m.If(status.busy & ~self.enabled):
+            m.d.sync += status.error.eq(1)
         with m.If(status.busy):
             m.d.sync += status.cycles_total.eq(status.cycles_total + 1)
         with m.If(timed & self.hold):
@@ -215,8 +226,8 @@ class WriteVerify(Resettable):
 
     def _fetch(self, m: Module, target: Signal, code: Signal) -> None:
         """Take the target of the next cell."""
-        m.d.comb += self.i.ready.eq(~self.stop)
-        with m.If(self.stop):
+        m.d.comb += self.i.ready.eq(~self._stop)
+        with m.If(self._stop):
             self._end(m)
         with m.Elif(self.i.valid):
             m.d.sync += [target.eq(self.i.p.code), code.eq(0), self._run.eq(0), self._fault.eq(0)]
@@ -233,8 +244,8 @@ class WriteVerify(Resettable):
 
     def _decide(self, m: Module, decision: Decision) -> None:
         m.d.sync += self._run.eq(decision.next)
-        with m.If(decision.done | decision.give_up):
-            m.d.sync += self._fault.eq(decision.give_up)
+        with m.If(decision.done | decision.give_up | ~self.enabled):
+            m.d.sync += self._fault.eq(decision.give_up | ~self.enabled)
             m.next = "Report"
         with m.Elif(decision.again):
             self._read(m)
@@ -267,7 +278,7 @@ class WriteVerify(Resettable):
             ]
             with m.If(faults.row_end):
                 m.d.sync += pins.write_wl.eq(pins.write_wl.rotate_left(1))
-            with m.If(self.stop | (faults.array_end & (status.write_pass == self.p.passes - 1))):
+            with m.If(self._stop | (faults.array_end & (status.write_pass == self.p.passes - 1))):
                 self._end(m)
             with m.Elif(~faults.array_end):
                 m.next = "Fetch"

@@ -1,0 +1,87 @@
+"""The pin that enables programming: nothing reaches the cells without it, and the engine knows."""
+
+from typing import Any
+
+import pytest
+from amaranth.hdl import Value
+
+from hw.core.config import CoreConfig
+from hw.core.core import Core
+from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from hw.macro.write_pins import WritePins
+from hw.testing import put, simulate
+
+CORE = CoreConfig(lines=16, reset_cycles=1, plane_cycles=1, sample_cycles=1, compare_cycles=2, decrement_cycles=1)
+WRITE = WriteVerifyConfig(lines=16, setup_cycles=1, verify_cycles=2)
+RUN = WriteVerifyParameters(set_cycles=5, reset_cycles=5, form_cycles=5, wait_cycles=5, passes=1)
+DRIVEN = [name for name in WritePins(16, WRITE.verify_bits).members if name not in ("verify_code", "verify_valid")]
+
+
+
+async def _start(ctx: Any, dut: Core, enable: int) -> None:
+    ctx.set(dut.programming_enable, enable)
+    await ctx.tick().repeat(3)
+    ctx.set(Value.cast(dut.parameters), RUN.pack(WRITE))
+    ctx.set(dut.macro.verify_valid, 1)
+    ctx.set(dut.cell.ready, 1)
+    ctx.set(dut.write_start, 1)
+    await ctx.tick()
+    ctx.set(dut.write_start, 0)
+
+
+def _pins(ctx: Any, dut: Core) -> dict[str, int]:
+    return {name: ctx.get(Value.cast(getattr(dut.macro, name))) for name in DRIVEN}
+
+
+def test_a_start_without_it_is_refused() -> None:
+    dut = Core(CORE, WRITE)
+
+    async def bench(ctx: Any) -> None:
+        await _start(ctx, dut, 0)
+        for _ in range(400):
+            assert not any(_pins(ctx, dut).values())
+            await ctx.tick()
+        assert not ctx.get(dut.write_status.enabled)
+        assert ctx.get(dut.write_status.error)
+        assert not ctx.get(dut.write_status.busy)
+
+    simulate(dut, bench, deadline=20_000)
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 3, 7, 20])
+def test_without_it_a_pulse_ends_at_once_and_the_run_soon(after: int) -> None:
+    """The pins follow in the same cycle; the engine ends with an error, and runs again when it is enabled again."""
+    dut = Core(CORE, WRITE)
+
+    async def bench(ctx: Any) -> None:
+        await _start(ctx, dut, 1)
+        ctx.set(dut.target.p.code, 600)
+        ctx.set(dut.target.valid, 1)
+        while not ctx.get(dut.macro.set_pulse):
+            await ctx.tick()
+        for _ in range(after):
+            await ctx.tick()
+        ctx.set(dut.programming_enable, 0)
+        for _ in range(100):
+            assert not any(_pins(ctx, dut).values())
+            await ctx.tick()
+        assert not ctx.get(dut.write_status.busy)
+        assert ctx.get(dut.write_status.error)
+        ctx.set(dut.target.valid, 0)
+        await _start(ctx, dut, 1)
+        ctx.set(dut.macro.verify_code, 600)
+        await put(ctx, dut.target, {"code": 600, "skip": 0})
+        assert ctx.get(dut.write_status.busy)
+        assert not ctx.get(dut.write_status.error)
+        assert ctx.get(dut.write_status.enabled)
+
+    simulate(dut, bench, deadline=20_000)
+
+
+def test_a_core_that_does_not_program_has_no_such_pin() -> None:
+    dut = Core(CORE)
+
+    async def bench(ctx: Any) -> None:
+        assert "programming_enable" not in dut.signature.members
+
+    simulate(dut, bench)
