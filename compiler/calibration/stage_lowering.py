@@ -211,7 +211,9 @@ def lower_evaluated(op: Evaluated, unit: Units, taken: Float, made: Float, middl
     if not op.pointwise:
         _check_whole(op, unit)
         reached = HOST_ROOM * float(np.abs(made).max(initial=0.0)) / LANE_MAX
-        units = np.full(op.size, reached or float(unit.max(initial=0.0)) or 1.0)
+        # Whole numbers stay what they are, as long as lanes hold them.
+        one = 1.0 if op.makes_whole and reached <= 1.0 else reached or float(unit.max(initial=0.0)) or 1.0
+        units = np.full(op.size, one)
         return Host(step=op, taken=unit, unit=units), units
     half = TABLE_ROOM * max(float(np.abs(taken - middle).max(initial=0.0)), 1e-30)
     resolution = TABLE_HALF / half

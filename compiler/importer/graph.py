@@ -22,10 +22,14 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Op:
-    """A node. ``parts`` are the nodes that it stands for where it is a region: a table, or a step of the host."""
+    """A node. ``parts`` are the nodes that it stands for where it is a region: a table, or a step of the host.
+
+    ``final`` says that it is no abbreviation of others any more.
+    """
 
     proto: onnx.NodeProto
     parts: tuple["Op", ...] = ()
+    final: bool = False
 
     @cached_property
     def kind(self) -> str:
@@ -56,9 +60,12 @@ class Op:
         return self.proto.name or next((o for o in self.outputs if o), "")
 
     @classmethod
-    def make(cls, kind: str, inputs: Sequence[str], outputs: Sequence[str], name: str = "", **attrs: Any) -> "Op":
+    def make(
+        cls, kind: str, inputs: Sequence[str], outputs: Sequence[str], name: str = "", domain: str | None = None,
+        **attrs: Any,
+    ) -> "Op":
         """A node with its attributes."""
-        return cls(helper.make_node(kind, list(inputs), list(outputs), name=name, **attrs))
+        return cls(helper.make_node(kind, list(inputs), list(outputs), name=name, domain=domain, **attrs))
 
     def renamed(self, names: Mapping[str, str]) -> "Op":
         """With other names of its inputs."""

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+from onnx import TensorProto
 
 from compiler.importer.graph import Graph, Op
 from compiler.importer.numbers import attributes
 from compiler.importer.reading.batch import batch_axes, sample_pair
+from compiler.importer.reading.classifiers import without_classifiers
 from compiler.importer.reading.model_file import (
     check_shapes,
     freeze,
@@ -168,7 +170,7 @@ class _Importer:
             parts=tuple(zip(feeds, shapes, strict=True)) if len(feeds) > 1 else (),
         )
         if not network.layers:
-            raise InputError(f"{self.where}: has no layer with weights; a Gemm, MatMul or Conv is needed")
+            raise InputError(f"{self.where}: {self._without_layers()}")
         self._check_finite(network)
         x = np.concatenate([v.reshape(-1) for v in feeds.values()]) if len(feeds) > 1 else next(iter(feeds.values()))
         made = network.compute_all(x.reshape(1, *network.input_shape))
@@ -200,10 +202,12 @@ class _Importer:
         elem_type = next(o for o in self.proto.graph.output if o.name == name).type.tensor_type.elem_type
         if isinstance(result, Flow):
             flow = result.end_layers().shaped(axis)
-            return flow.cast(_output_type(elem_type)) if elem_type else flow
+            return flow.cast(_output_type(elem_type)) if elem_type not in (0, TensorProto.STRING) else flow
         shape = list(result.shape)
         if axis is not None:
             del shape[axis]
+        if result.dtype.kind in "OUS":
+            raise InputError(f"{self.where}: output {name!r} is constant text; choose another one")
         dtype = _output_type(elem_type) if elem_type else result.dtype
         return (
             HostOp(kind="constant", parameters={"value": result.reshape(-1).astype(np.float64).tolist()}),
@@ -219,6 +223,8 @@ class _Importer:
         if not any(name in values for name in raw.outputs):
             raise InputError(f"{self.where}: output {raw.outputs[0]!r} does not depend on the input")
         axes = batch_axes(self.where, raw, graph, values, one, two)
+        if without_classifiers(graph, inner(graph)):
+            graph, values = probe(graph, one)
         if without_quantisation(graph, inner(graph)):
             graph, values = probe(graph, one)
         wanted = {name: values[name] if name in values else graph.constants[name] for name in graph.outputs}
@@ -289,6 +295,16 @@ class _Importer:
         joined = [f.on_chip().materialise() for f in flows]
         return joined[0].then(step, *[f.node for f in joined], shape=shape)
 
+    def _without_layers(self) -> str:
+        """What is said of a network that nothing of is done by cells."""
+        host = [o for p in self.graph.ops if p.kind in (HOST, TAIL) for o in dict.fromkeys(x.kind for x in p.parts)]
+        said = ", ".join(dict.fromkeys(host))
+        if not said:
+            return "has no layer with weights; a Gemm, MatMul or Conv is needed"
+        said = said if len(said) <= 80 else said[:77] + "..."
+        needed = "a Gemm, MatMul or Conv with constant weights is needed"
+        return f"has no layer with weights: {said} is done at the host; {needed}"
+
     # Checks --------------------------------------------------------------------------------------
 
     def _check_finite(self, network: FloatNetwork) -> None:
@@ -307,7 +323,11 @@ class _Importer:
     def _compare(self, got: Array, wanted: Array, axis: int | None) -> None:
         """The network and the model give the same for a sample."""
         wanted = wanted[None] if axis is None else wanted
-        if got.shape == wanted.shape:
+        if got.shape == wanted.shape and wanted.dtype.kind in "OUS":
+            if np.array_equal(got, wanted.astype(np.str_)):
+                return
+            found = "are other words"
+        elif got.shape == wanted.shape:
             finite = np.isfinite(wanted.astype(np.float64)) & np.isfinite(got.astype(np.float64))
             a, b = got[finite].astype(np.float64), wanted[finite].astype(np.float64)
             if not a.size or np.abs(a - b).max() <= MOST_DIFFERENCE * np.abs(b).max() + 1e-6:

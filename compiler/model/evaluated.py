@@ -110,6 +110,11 @@ class Evaluated:
         kinds = [v.type.tensor_type.elem_type != TensorProto.DOUBLE for v in inputs]
         return np.repeat(kinds, [math.prod(_dims(v)) for v in inputs])
 
+    @property
+    def makes_whole(self) -> bool:
+        """Whether it makes whole numbers."""
+        return self.proto.graph.output[0].type.tensor_type.elem_type != TensorProto.DOUBLE
+
     @cached_property
     def _constants(self) -> dict[str, NDArray[Any]]:
         return {t.name: widen(numpy_helper.to_array(t)) for t in self.proto.graph.initializer}

@@ -80,6 +80,11 @@ def _affine(y: NDArray[Any], p: dict[str, Any]) -> NDArray[Any]:
     return y * np.reshape(p["scale"], shape) + np.reshape(p["offset"], shape)
 
 
+def _onnx(y: NDArray[Any], p: dict[str, Any]) -> NDArray[Any]:
+    made = evaluated_at_the_end(p["model"]).samples(y.reshape(len(y), -1))
+    return made.astype(np.str_) if made.dtype.kind == "O" else made
+
+
 _HOST_OPS = {
     "affine": _affine,
     "relu": lambda y, p: np.maximum(y, 0),
@@ -95,7 +100,7 @@ _HOST_OPS = {
     "reshape": lambda y, p: np.moveaxis(y.reshape(len(y), *p["shape"]), 0, p["batch_axis"]),
     "cast": lambda y, p: y.astype(p["dtype"]),
     "constant": lambda y, p: np.tile(np.asarray(p["value"], dtype=np.float64), (len(y), 1)),
-    "onnx": lambda y, p: evaluated_at_the_end(p["model"]).samples(y.reshape(len(y), -1)),
+    "onnx": _onnx,
 }
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
+from compiler.model.coupling import probabilities
 from compiler.model.windows import windows
 
 __all__ = [
@@ -178,7 +179,7 @@ def run_node(
     try:
         _check_size(node, inputs)
         with np.errstate(all="ignore"):
-            special = None if node.domain == ML_DOMAIN else _SPECIAL.get(node.op_type)
+            special = (_SPECIAL_ML if node.domain == ML_DOMAIN else _SPECIAL).get(node.op_type)
             made = None if special is None else special(node, inputs, opset, wide)
             result = _run(node, inputs, opset) if made is None else made
     except TooLarge:
@@ -190,6 +191,8 @@ def run_node(
     for x in result:
         if x is not None and x.size > MOST_ELEMENTS:
             raise ValueError(f"it makes {x.size} elements; at most {MOST_ELEMENTS} elements are supported")
+    # Text of any length.
+    result = [x.astype(object) if x is not None and x.dtype.kind in "US" else x for x in result]
     return [None if x is None else widen(x) if wide else x for x in result]
 
 
@@ -308,6 +311,24 @@ def _erf(x: Array) -> Array:
     return erf(x).astype(x.dtype)
 
 
+def _support_vectors(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+    """Probabilities of three and more classes, which the reference couples wrongly."""
+    slope, offset = (np.asarray(_attribute(node, name, []), dtype=np.float64) for name in ("prob_a", "prob_b"))
+    labels = _attribute(node, "classlabels_ints") or _attribute(node, "classlabels_strings") or []
+    if not slope.size or len(labels) < 3 or _attribute(node, "post_transform", b"NONE") != b"NONE":
+        return None
+    bare = onnx.NodeProto()
+    bare.CopyFrom(node)
+    del bare.attribute[:]
+    bare.attribute.extend(a for a in node.attribute if a.name not in ("prob_a", "prob_b"))
+    bare.output[:] = ["label", "decisions"]
+    label, decisions = _run(bare, x, opset)
+    assert decisions is not None
+    made = probabilities(decisions.astype(np.float64), slope, offset, len(labels))
+    return [label, made][: len(node.output)]
+
+
+_SPECIAL_ML: dict[str, Special] = {"SVMClassifier": _support_vectors}
 _SPECIAL: dict[str, Special] = {
     "Cast": _cast, "Dropout": _dropout, "Upsample": _upsample, "Resize": _upsample,
     **dict.fromkeys(("Softmax", "LogSoftmax", "Hardmax"), _old_softmax),

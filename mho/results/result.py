@@ -296,8 +296,10 @@ class Result:
             return {}
         found = {}
         for name, reference in self.references.items():
-            errors = [score.relative_error(run.by_name[name], reference) for run in self.runs]
-            found[name] = {"shape": list(reference.shape), "relative_error": float(np.mean(errors))}
+            text = reference.dtype.kind in "US"
+            measure, label = (score.alike, "agreement") if text else (score.relative_error, "relative_error")
+            each = [measure(run.by_name[name], reference) for run in self.runs]
+            found[name] = {"shape": list(reference.shape), label: float(np.mean(each))}
         return {"scored": self.scored, "outputs": found}
 
     def save_json(self, path: str | Path, labels: ArrayLike | None = None, *, budget: bool = False) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from macro_models.errors import InputError, argument
 
 __all__ = [
-    "accuracy", "agreement", "choose", "classes", "is_classifier", "mean_and_deviation", "relative_error",
+    "accuracy", "agreement", "alike", "choose", "classes", "is_classifier", "mean_and_deviation", "relative_error",
 ]
 
 
@@ -29,7 +29,10 @@ def choose(outputs: Mapping[str, NDArray[np.generic]], wanted: str | None) -> st
     """
     if wanted is not None and wanted not in outputs:
         raise InputError(f"{argument('score')} must be one of the outputs {', '.join(outputs)}, not {wanted!r}")
-    return wanted or next((k for k, v in outputs.items() if is_classifier(v)), next(iter(outputs)))
+    if wanted is not None and outputs[wanted].dtype.kind in "US":
+        raise InputError(f"{argument('score')} must be an output of numbers; {wanted!r} is text")
+    numbers = {k: v for k, v in outputs.items() if v.dtype.kind not in "US"} or outputs
+    return wanted or next((k for k, v in numbers.items() if is_classifier(v)), next(iter(numbers)))
 
 
 def classes(outputs: NDArray[np.generic]) -> NDArray[np.int64]:
@@ -64,6 +67,11 @@ def accuracy(outputs: NDArray[np.generic], labels: ArrayLike) -> float:
 def agreement(outputs: NDArray[np.generic], reference: NDArray[np.generic]) -> float:
     """Share of images, 0..1, whose class is the reference's."""
     return float(np.mean(classes(outputs) == classes(reference)))
+
+
+def alike(outputs: NDArray[np.generic], reference: NDArray[np.generic]) -> float:
+    """Share of elements, 0..1, that are the reference's."""
+    return float(np.mean(outputs == reference))
 
 
 def relative_error(outputs: NDArray[np.generic], reference: NDArray[np.generic]) -> float:

@@ -97,8 +97,12 @@ def _axis(both: Array, one: Array, two: Array) -> int | None:
             continue
         if both.shape[axis] < 2:
             continue
-        found = np.take(both, [0, 1], axis=axis).astype(np.float64)
-        wanted = np.concatenate([one, two], axis=axis).astype(np.float64)
+        found, wanted = np.take(both, [0, 1], axis=axis), np.concatenate([one, two], axis=axis)
+        if wanted.dtype.kind in "OUS":
+            if np.array_equal(found, wanted):
+                return axis
+            continue
+        found, wanted = found.astype(np.float64), wanted.astype(np.float64)
         scale = np.abs(wanted[np.isfinite(wanted)]).max(initial=1e-30)
         if np.allclose(found, wanted, rtol=1e-5, atol=1e-5 * scale, equal_nan=True):
             return axis

@@ -89,6 +89,11 @@ class _Finder:
         self.cut: set[str] = {i.name for i in graph.inputs}
         for op in graph.ops:
             self._classify(op)
+        # Values that a product is made of.
+        self.early: set[str] = set()
+        for op in reversed(graph.ops):
+            if op in self.array or any(o in self.early for o in op.outputs):
+                self.early.update(op.inputs)
 
     def _classify(self, op: Op) -> None:
         natural = self.natural(op)
@@ -130,7 +135,7 @@ class _Finder:
         if op.kind in _ONLY_THERE:
             tail = all(o not in self.deep for o in op.outputs)
             return tail and not (op.kind == "Normalizer" and op.attrs.get("norm", b"MAX") != b"L1") and (
-                op.kind != "ArrayFeatureExtractor" or op.inputs[0] in graph.constants
+                op.kind != "ArrayFeatureExtractor" or _is_numbers(graph.constants.get(op.inputs[0]))
             )
         if op.kind not in NATURAL:
             return False
@@ -165,10 +170,6 @@ class _Finder:
         """The outputs of a node that anything is made of."""
         return [o for o in op.outputs if o and (o in self.users or o in self.graph.outputs)]
 
-    def ends(self, op: Op) -> bool:
-        """Whether what a node makes are outputs alone, of which nothing else is made."""
-        return all(o in self.graph.outputs and o not in self.users for o in self.used(op))
-
     def _gated(self, op: Op) -> bool:
         """Whether a value is multiplied by its own sigmoid, which is how SiLU is exported."""
         for x, gate in (op.inputs, op.inputs[::-1]):
@@ -182,7 +183,7 @@ class _Finder:
     def grown(self, sink: Op, taken: set[Op], *, tail: bool = False) -> list[Op]:
         """The nodes of a region that ends with ``sink``: what nobody else takes and the chip would not do at once.
 
-        At the end, ``tail``, functions are the host's anyway.
+        At the end, ``tail``, functions are the host's anyway, and what several outputs take is done for each.
         """
         region, before = {sink}, False
         for op in reversed(self.graph.ops):
@@ -194,13 +195,20 @@ class _Finder:
 
     def _within(self, op: Op, region: set[Op], tail: bool) -> bool:
         users = [u for o in op.outputs for u in self.users.get(o, [])]
-        hidden = not any(o in self.graph.outputs for o in op.outputs) and all(u in region for u in users)
+        if tail:
+            hidden = any(u in region for u in users) and not any(o in self.early for o in op.outputs)
+        else:
+            hidden = not any(o in self.graph.outputs for o in op.outputs) and all(u in region for u in users)
         kept = all(o in self.cut for o in op.outputs) and not (tail and op.kind in _HOSTS)
         return bool(users) and hidden and not kept
 
     def needs_host(self, region: Iterable[Op]) -> bool:
         """Whether any of its nodes is more than the chip does."""
         return any(op in self.host or any(o in self.dirty for o in op.outputs) for op in region)
+
+
+def _is_numbers(value: object) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind in "fiu"
 
 
 def form_regions(graph: Graph) -> None:
@@ -219,8 +227,8 @@ def form_regions(graph: Graph) -> None:
         taken.update(parts)
 
     for last in dict.fromkeys(find.makers[name] for name in graph.outputs if name in find.makers):
-        if last not in find.array and find.ends(last):
-            region = find.grown(last, taken, tail=True)
+        if last not in find.array and not any(o in find.early for o in last.outputs):
+            region = find.grown(last, set(), tail=True)
             if find.needs_host(region):
                 put(TAIL, region, last)
     for op in reversed(graph.ops):
@@ -253,9 +261,10 @@ def evaluated(op: Op, graph: Graph) -> Evaluated:
     constants = [numpy_helper.from_array(np.ascontiguousarray(widen(v)), k) for k, v in graph.constants.items()
                  if k in names]
     inputs = [_info(name, graph, keep=op.kind != TABLE) for name in op.inputs]
+    made = _info(op.outputs[0], graph, keep=op.kind == HOST)
     model = helper.make_model(
         helper.make_graph(
-            [p.proto for p in op.parts], "step", inputs, [_info(op.outputs[0], graph, keep=False)], constants
+            [p.proto for p in op.parts], "step", inputs, [made], constants
         ),
         opset_imports=[helper.make_opsetid("", graph.opset)] + (
             [helper.make_opsetid(ML_DOMAIN, 3)] if any(p.domain == ML_DOMAIN for p in op.parts) else []

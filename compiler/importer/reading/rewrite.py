@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
 from compiler.importer.graph import Graph, Op
+from compiler.importer.reading.classifiers import SUPPORT_VECTORS
 from compiler.importer.reading.recurrent import RECURRENT
 
 __all__ = ["REWRITES", "branch", "without_quantisation"]
@@ -96,22 +97,6 @@ def _cast_like(op: Op, graph: Graph) -> list[Op] | None:
     if dtype is None:
         return None
     return [Op.make("Cast", op.inputs[:1], op.outputs, op.name, to=onnx.helper.np_dtype_to_tensor_dtype(dtype))]
-
-
-def _linear_support_vectors(op: Op, graph: Graph) -> list[Op] | None:
-    """A support vector machine with a linear kernel is a product with one row of weights."""
-    kernel, after = op.attrs.get("kernel_type", b"LINEAR"), op.attrs.get("post_transform", b"NONE")
-    count = int(op.attrs.get("n_supports", 0))
-    if (kernel, after) != (b"LINEAR", b"NONE") or op.attrs.get("one_class", 0):
-        return None
-    coefficients = np.asarray(op.attrs["coefficients"], dtype=np.float32)
-    if count:
-        vectors = np.asarray(op.attrs["support_vectors"], dtype=np.float32).reshape(count, -1)
-        coefficients = coefficients.reshape(1, count) @ vectors
-    weight = _constant(graph, op, "w", coefficients.reshape(-1, 1))
-    offset = _constant(graph, op, "rho", np.asarray(op.attrs.get("rho", [0.0])[:1], dtype=np.float32))
-    made = f"{op.outputs[0]}/p"
-    return [Op.make("MatMul", [op.inputs[0], weight], [made], op.name), Op.make("Add", [made, offset], op.outputs)]
 
 
 def _zip_map(op: Op, graph: Graph) -> list[Op]:
@@ -229,7 +214,7 @@ def _limits(op: Op, graph: Graph, low: Array, high: Array) -> list[Op]:
 
 REWRITES: dict[str, Rewrite] = {
     "Dropout": _dropout, "BatchNormalization": _batch_normalization, "ZipMap": _zip_map,
-    "CastLike": _cast_like, "SVMRegressor": _linear_support_vectors,
+    "CastLike": _cast_like, **SUPPORT_VECTORS,
     "QLinearConv": _qlinear_conv, "QLinearMatMul": _qlinear_matmul,
     "MatMulInteger": _integer("MatMul"), "ConvInteger": _integer("Conv"),
     "DynamicQuantizeLinear": _dynamic_quantisation, "Quant": _quant, "IntQuant": _quant, "BipolarQuant": _quant,

@@ -1,0 +1,166 @@
+"""Classifiers and regressors of ``ai.onnx.ml`` by the products that they hold: support vectors, labels with scores."""
+
+from collections.abc import Mapping
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.importer.graph import Graph, Op
+from compiler.model.onnx_run import ML_DOMAIN
+
+__all__ = ["SUPPORT_VECTORS", "without_classifiers"]
+
+Array = NDArray[Any]
+
+
+def _numbers(attrs: Mapping[str, Any], name: str, default: Any = ()) -> NDArray[np.float64]:
+    # As the file has them: single precision.
+    return np.asarray(attrs.get(name, default), dtype=np.float32).astype(np.float64)
+
+
+def _constant(graph: Graph, op: Op, name: str, value: Array) -> str:
+    full = f"{next(o for o in op.outputs if o)}/{name}"
+    graph.constants[full] = value
+    return full
+
+
+def _product(op: Op, graph: Graph, weight: NDArray[np.float64], made: str) -> Op:
+    """A product with weights of shape (features, outputs)."""
+    return Op.make("MatMul", [op.inputs[0], _constant(graph, op, "w", weight.astype(np.float32))], [made], op.name)
+
+
+def _made(op: Op, name: str) -> str:
+    return f"{next(o for o in op.outputs if o)}/{name}"
+
+
+# Support vector machines ----------------------------------------------------------------------------------------------
+
+
+def _regressor(op: Op, graph: Graph) -> list[Op] | None:
+    """With a linear kernel: a product with one row of weights."""
+    kernel, after = op.attrs.get("kernel_type", b"LINEAR"), op.attrs.get("post_transform", b"NONE")
+    count = int(op.attrs.get("n_supports", 0))
+    if (kernel, after) != (b"LINEAR", b"NONE") or op.attrs.get("one_class", 0):
+        return None
+    coefficients = _numbers(op.attrs, "coefficients")
+    if count:
+        coefficients = coefficients.reshape(1, count) @ _numbers(op.attrs, "support_vectors").reshape(count, -1)
+    offset = _constant(graph, op, "rho", _numbers(op.attrs, "rho", [0.0])[:1].astype(np.float32))
+    made = _made(op, "p")
+    return [
+        _product(op, graph, coefficients.reshape(-1, 1), made), Op.make("Add", [made, offset], op.outputs[:1]),
+    ]
+
+
+def _classifier(op: Op, graph: Graph) -> list[Op] | None:
+    """With a linear kernel: a product for each pair of classes, and what is made of them: votes and probabilities.
+
+    That is the same operator again, on the decisions of the pairs in place of the features. The kernel of a value with
+    one unit vector for each pair is the decision of that pair, so the first class of a pair holds it with weight 1.
+    """
+    attrs, text = op.attrs, op.attrs.get("classlabels_strings") or []
+    labels = text or op.attrs.get("classlabels_ints") or []
+    count, classes = int(sum(attrs.get("vectors_per_class", []))), len(labels)
+    if attrs.get("kernel_type", b"LINEAR") != b"LINEAR" or classes < 2:
+        return None
+    if not count:
+        return _without_vectors(op, graph, classes)
+    vectors = _numbers(attrs, "support_vectors").reshape(count, -1)
+    coefficients = _numbers(attrs, "coefficients").reshape(classes - 1, count)
+    weight = _of_pairs(vectors, coefficients, list(map(int, attrs["vectors_per_class"])))
+    size = weight.shape[1]
+    second = np.asarray([j for _, j in combinations(range(classes), 2)])
+    # Labels of two classes depend on whether all coefficients are positive.
+    sign = -1.0 if (coefficients < 0).any() else 1.0
+    of_pair = np.zeros((classes - 1, size))
+    of_pair[second - 1, np.arange(size)] = sign
+    made, number = _made(op, "p"), _made(op, "n")
+    kept = {k: v for k, v in attrs.items() if k in _KEPT}
+    last = Op.make(
+        "SVMClassifier", [made], [number, *op.outputs[1:]], op.name, domain=ML_DOMAIN, kernel_type="LINEAR",
+        classlabels_ints=list(range(classes)), coefficients=of_pair.reshape(-1).tolist(),
+        support_vectors=(sign * np.eye(size)).reshape(-1).tolist(),
+        vectors_per_class=list(range(classes - 1, -1, -1)), **kept,
+    )
+    return [_product(op, graph, weight, made), Op(last.proto, final=True), *_labels(op, number)]
+
+
+def _without_vectors(op: Op, graph: Graph, classes: int) -> list[Op]:
+    """A row of weights for each class; evaluations do not agree on the labels of two."""
+    if classes < 3 or op.attrs.get("post_transform", b"NONE") != b"NONE":
+        raise ValueError("without support vectors it needs at least 3 classes and post_transform NONE")
+    offset = _constant(graph, op, "rho", _numbers(op.attrs, "rho", [0.0])[:1].astype(np.float32))
+    return _scores(op, graph, offset, "NONE")
+
+
+_KEPT = frozenset(("kernel_params", "post_transform", "prob_a", "prob_b", "rho"))
+
+
+def _of_pairs(
+    vectors: NDArray[np.float64], coefficients: NDArray[np.float64], counts: list[int]
+) -> NDArray[np.float64]:
+    """Weights of the decision of each pair of classes, (features, pairs), from those of the vectors of each class."""
+    starts, weights = np.cumsum([0, *counts]), []
+    for i, j in combinations(range(len(counts)), 2):
+        one, two = slice(starts[i], starts[i + 1]), slice(starts[j], starts[j + 1])
+        weights.append(coefficients[j - 1, one] @ vectors[one] + coefficients[i, two] @ vectors[two])
+    return np.stack(weights, axis=1)
+
+
+SUPPORT_VECTORS = {"SVMRegressor": _regressor, "SVMClassifier": _classifier}
+"""By operator: (node, graph) -> nodes in its place, or None."""
+
+
+# Labels and scores ----------------------------------------------------------------------------------------------------
+
+
+def without_classifiers(graph: Graph, deep: set[str]) -> bool:
+    """Replaces linear classifiers of which more is made than the host does at the end, or with labels that are text.
+
+    ``deep`` are the values of which more is made. Returns whether there were any.
+    """
+    ops: list[Op] = []
+    for op in graph.ops:
+        text = bool(op.attrs.get("classlabels_strings"))
+        if op.kind == "LinearClassifier" and (text or deep.intersection(op.outputs)):
+            ops += _scores_and_labels(op, graph)
+        else:
+            ops.append(op)
+    found = len(ops) > len(graph.ops)
+    graph.replace_ops(ops)
+    return found
+
+
+_AFTER = {"LOGISTIC": "Sigmoid", "SOFTMAX": "Softmax"}
+
+
+def _scores_and_labels(op: Op, graph: Graph) -> list[Op]:
+    after = op.attrs.get("post_transform", b"NONE").decode()
+    if after not in ("NONE", *_AFTER):
+        raise ValueError(f"node {op.name!r} (LinearClassifier): post_transform {after} is not supported; SOFTMAX is")
+    offset = _constant(graph, op, "b", _numbers(op.attrs, "intercepts", [0.0]).astype(np.float32))
+    return _scores(op, graph, offset, after)
+
+
+def _scores(op: Op, graph: Graph, offset: str, after: str) -> list[Op]:
+    """Scores of a product with a row of weights for each class, and the label of the largest."""
+    classes = len(op.attrs.get("classlabels_strings") or op.attrs.get("classlabels_ints") or [])
+    weight = _numbers(op.attrs, "coefficients").reshape(classes, -1).T
+    made, scores, number = _made(op, "p"), _made(op, "s"), _made(op, "n")
+    parts = [_product(op, graph, weight, made), Op.make("Add", [made, offset], [scores])]
+    if len(op.outputs) > 1 and op.outputs[1]:
+        axis: dict[str, Any] = {"axis": 1} if after == "SOFTMAX" else {}
+        parts.append(Op.make(_AFTER.get(after, "Identity"), [scores], [op.outputs[1]], op.name, **axis))
+    if op.outputs[0] not in {*graph.wanted, *graph.outputs}:
+        return parts
+    return [*parts, Op.make("ArgMax", [scores], [number], op.name, axis=1, keepdims=0), *_labels(op, number)]
+
+
+def _labels(op: Op, number: str) -> list[Op]:
+    """Labels by the numbers of the classes."""
+    text, labels = op.attrs.get("classlabels_strings") or [], op.attrs.get("classlabels_ints") or []
+    values = {"values_strings": text} if text else {"values_int64s": labels}
+    keys = list(range(len(text or labels)))
+    return [Op.make("LabelEncoder", [number], op.outputs[:1], op.name, domain=ML_DOMAIN, keys_int64s=keys, **values)]

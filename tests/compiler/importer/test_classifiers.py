@@ -1,0 +1,132 @@
+"""Classifiers of ``ai.onnx.ml``: support vectors, labels that are text, and scores of which more is made."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from compiler import CompileOptions, compile_model, import_onnx
+from compiler.model.stages import Linear
+from hw.config import load_chip
+from macro_models.errors import InputError
+from sim.executor import quantised_outputs
+from sim.functional import FunctionalBackend
+from tests.compiler.importer.onnx_models import Array
+from tests.compiler.importer.test_named_values import floats, run_all
+
+FEATURES = 5
+
+
+def model(nodes: list[onnx.NodeProto], **outputs: int) -> onnx.ModelProto:
+    """A model from ``x`` of five features to outputs of these types."""
+    graph = helper.make_graph(
+        nodes, "net", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", FEATURES])],
+        [helper.make_tensor_value_info(name, kind, None) for name, kind in outputs.items()],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+def ml(op: str, inputs: str, outputs: str, **attrs: Any) -> onnx.NodeProto:
+    return helper.make_node(op, inputs.split(), outputs.split(), domain="ai.onnx.ml", name=outputs.split()[0], **attrs)
+
+
+def machine(classes: int, *, probabilities: bool, text: bool, vectors: bool = True) -> onnx.ModelProto:
+    """A support vector machine with a linear kernel and random numbers."""
+    pairs, count = classes * (classes - 1) // 2, 3 * classes
+    attrs: dict[str, Any] = {"kernel_type": "LINEAR", "post_transform": "NONE", "kernel_params": [0.0, 0.0, 3.0]}
+    attrs |= {"classlabels_strings": [f"c{k}" for k in range(classes)]} if text else {
+        "classlabels_ints": [3 * k + 1 for k in range(classes)]
+    }
+    if vectors:
+        attrs |= {
+            "coefficients": floats(classes - 1, count).reshape(-1).tolist(), "vectors_per_class": [3] * classes,
+            "support_vectors": floats(count, FEATURES).reshape(-1).tolist(), "rho": floats(pairs).tolist(),
+        }
+    else:
+        attrs |= {"coefficients": floats(classes, FEATURES).reshape(-1).tolist(), "rho": [0.25]}
+    if probabilities:
+        attrs |= {"prob_a": (-1 - np.abs(floats(pairs))).tolist(), "prob_b": floats(pairs + 1)[:-1].tolist()}
+    kind = TensorProto.STRING if text else TensorProto.INT64
+    return model([ml("SVMClassifier", "x", "label scores", **attrs)], label=kind, scores=TensorProto.FLOAT)
+
+
+MACHINES = {
+    "votes": (4, {"probabilities": False, "text": False}), "probabilities": (3, {"probabilities": True, "text": False}),
+    "two": (2, {"probabilities": False, "text": False}), "text": (3, {"probabilities": False, "text": True}),
+    "two, probabilities": (2, {"probabilities": True, "text": True}),
+    "without vectors": (3, {"probabilities": False, "text": False, "vectors": False}),
+}
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_support_vectors_with_a_linear_kernel_are_one_product(name: str) -> None:
+    classes, options = MACHINES[name]
+    proto, x = machine(classes, **options), floats(60, FEATURES)
+    network, wanted = import_onnx(proto), run_all(proto, {"x": x})
+    assert [type(s.operation) for s in network.steps] == [Linear]
+    assert network.layers[0].outputs == (classes * (classes - 1) // 2 if options.get("vectors", True) else classes)
+    got = network.compute_all(x)
+    assert np.array_equal(got["label"], wanted["label"])
+    np.testing.assert_allclose(got["scores"], wanted["scores"], rtol=1e-3, atol=1e-3)
+
+
+def test_another_kernel_is_refused_by_its_name() -> None:
+    proto = machine(3, probabilities=False, text=False)
+    next(a for a in proto.graph.node[0].attribute if a.name == "kernel_type").s = b"RBF"
+    with pytest.raises(InputError, match=r"has no layer with weights: SVMClassifier is done at the host"):
+        import_onnx(proto)
+
+
+def linear(text: bool, after: str, classes: int = 3) -> onnx.NodeProto:
+    labels = {"classlabels_strings": list("abc")} if text else {"classlabels_ints": [2, 5, 9]}
+    return ml(
+        "LinearClassifier", "x", "label scores", coefficients=floats(classes, FEATURES).reshape(-1).tolist(),
+        intercepts=floats(classes).tolist(), post_transform=after, multi_class=1, **labels,
+    )
+
+
+@pytest.mark.parametrize("after", ["NONE", "SOFTMAX", "LOGISTIC"])
+@pytest.mark.parametrize("text", [False, True])
+def test_labels_that_are_text_and_scores(text: bool, after: str) -> None:
+    proto = model([linear(text, after)], label=TensorProto.STRING if text else TensorProto.INT64,
+                  scores=TensorProto.FLOAT)
+    x = floats(40, FEATURES)
+    got, wanted = import_onnx(proto).compute_all(x), run_all(proto, {"x": x})
+    assert np.array_equal(got["label"], wanted["label"])
+    np.testing.assert_allclose(got["scores"], wanted["scores"], rtol=1e-4, atol=1e-4)
+
+
+def compiled(proto: onnx.ModelProto, x: Array) -> dict[str, Array]:
+    net = compile_model(proto, load_chip("neurram-core"), calibrate=x, device="ideal", options=CompileOptions(seeds=1))
+    return quantised_outputs(net, FunctionalBackend(), x).by_name
+
+
+def test_classifiers_that_are_stacked() -> None:
+    """Of the scores another classifier is made, its labels of what follows."""
+    second = ml(
+        "LinearClassifier", "normal", "label2 scores2", coefficients=floats(3, 3).reshape(-1).tolist(),
+        intercepts=[0.0, 0.1, -0.1], post_transform="SOFTMAX", classlabels_ints=[0, 1, 2],
+    )
+    nodes = [linear(False, "SOFTMAX"), ml("Normalizer", "scores", "normal", norm="L1"), second]
+    proto = model(nodes, label2=TensorProto.INT64, scores2=TensorProto.FLOAT)
+    x = floats(64, FEATURES)
+    wanted, got = run_all(proto, {"x": x}), import_onnx(proto).compute_all(x)
+    assert np.array_equal(got["label2"], wanted["label2"])
+    np.testing.assert_allclose(got["scores2"], wanted["scores2"], rtol=1e-4, atol=1e-4)
+
+
+def test_whole_numbers_of_the_host_stay_whole() -> None:
+    """A label that a step on the way makes is not a little less than itself when it is cast again."""
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["s"]), helper.make_node("ArgMax", ["s"], ["label"], axis=1, keepdims=0),
+        helper.make_node("Cast", ["label"], ["f"], to=TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["f", "a"], ["u"]), helper.make_node("MatMul", ["u", "v"], ["y"]),
+    ]
+    proto = model(nodes, label=TensorProto.INT64, y=TensorProto.FLOAT)
+    for name, value in {"w": floats(FEATURES, 4), "a": np.array([1]), "v": floats(1, 2)}.items():
+        proto.graph.initializer.append(onnx.numpy_helper.from_array(value, name))
+    x = floats(64, FEATURES)
+    assert (compiled(proto, x)["label"] == run_all(proto, {"x": x})["label"]).mean() > 0.9
