@@ -193,6 +193,25 @@ class Fit:
     """Device less measurement, mean in uS, for each time and level."""
     residual_std_uS: tuple[tuple[float, ...], ...] = ()
     """Device less measurement, standard deviation in uS, for each time and level."""
+    share_die: tuple[float, ...] = ()
+    """Share of the variance that cells of a die have in common, at each time; 0 where chance explains it."""
+    share_die_error: tuple[float, ...] = ()
+    """Its standard error."""
+    share_cell: tuple[float, ...] = ()
+    """Share of the variance that a cell has again when it is programmed again, at each time; the rest is from one
+    programming to the next."""
+    share_cell_error: tuple[float, ...] = ()
+    """Its standard error."""
+    cycles_times_s: tuple[float, ...] = ()
+    """Times of the lists below, in seconds."""
+    cycles_mean_uS: tuple[float, ...] = ()
+    """What each decade of switching cycles adds to g - target, in uS."""
+    cycles_mean_error_uS: tuple[float, ...] = ()
+    """Its standard error."""
+    cycles_spread: tuple[float, ...] = ()
+    """Relative change of the deviation with each decade of switching cycles."""
+    cycles_spread_error: tuple[float, ...] = ()
+    """Its standard error."""
     warnings: tuple[str, ...] = ()
     """What the data do not show, or the device does not follow, with the reason: one sentence each."""
     source: str = ""

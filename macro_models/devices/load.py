@@ -61,6 +61,15 @@ _FIT_LISTS = (
     "model_std_uS",
     "beyond",
     "model_beyond",
+    "share_die",
+    "share_die_error",
+    "share_cell",
+    "share_cell_error",
+    "cycles_times_s",
+    "cycles_mean_uS",
+    "cycles_mean_error_uS",
+    "cycles_spread",
+    "cycles_spread_error",
 )
 _SPEC = {
     "range": {"g_min_uS": _CONDUCTANCE, "g_max_uS": _CONDUCTANCE},

@@ -21,7 +21,7 @@ from macro_models.fit.stuck import stuck_section
 __all__ = ["LAWS", "drift_device", "fit_law", "held_out_score"]
 
 LAWS = ("auto", "parametric", "empirical", "drift")
-"""What a fit may be asked for; ``auto`` is the better of drift and parametric."""
+"""What a fit may be asked for; ``auto`` is the better of drift and quantiles (:data:`macro_models.fit.MODELS`)."""
 
 _SEED = 0
 _COPIES = 200_000
@@ -184,4 +184,4 @@ def fit_law(
                 f"uS, of quantiles {quantiles:.4g} uS"
             )
             return replace(device, fit=replace(device.fit, source=found))
-    return fit_device(data, name=name, model="parametric", progress=progress, **options)
+    return fit_device(data, name=name, model="auto", progress=progress, **options)

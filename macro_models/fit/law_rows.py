@@ -1,12 +1,15 @@
 """The rows of a law: each is corrected until drawn cells, with programming and clamp, agree with the measured ones."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.devices.law import Law
+from macro_models.fit.law.components import Component, share_of_groups
+from macro_models.fit.law.order import change_scores, scores_of
+from macro_models.fit.law.smooth import smoothed_summaries
 from macro_models.fit.levels import choose_levels, nearest_level
 from macro_models.fit.lost import find_lost, lost_fraction
 from macro_models.fit.measurements import Measurements
@@ -46,6 +49,8 @@ class LawRows:
         self.named = bool(np.bincount(data.cell).max() > 1)  # some cell was read twice
         self.errors = _ERRORS_NAMED if self.named else _ERRORS_NAMELESS
         self.lost_values: list[NDArray[np.float64]] = []
+        self.scores = np.full((0, 0), math.nan)
+        self.correlation = np.full((0, 0), math.nan)
 
     def fit(
         self, progress: Callable[[int, int], None] | None
@@ -66,9 +71,38 @@ class LawRows:
             # What is kept is a choice then, and the same at all times.
             rows[1:] = [self._added(at, 0.0)[0] for at in readings[1:]]
             kept[1:] = [0.0] * len(later)
+        self.scores = self._scores(readings, rows, kept)
         if np.any(lost):
             self.lost, self.lost_uS = np.array(lost), float(np.median(np.concatenate(self.lost_values)))
         return rows, np.array(kept), self.data.times_s[np.concatenate([[0], later])]
+
+    def shares(self, name: str) -> list[Component]:
+        """Share of the variance of each row between groups of cells: ``"die"``, or ``"body"`` programmed repeatedly."""
+        group: NDArray[np.int64] | None = getattr(self.data, name)
+        if group is None:
+            return []
+        of_cell = np.zeros(self.data.cells, dtype=np.int64)
+        of_cell[self.data.cell] = group
+        if name == "body" and len(np.unique(of_cell)) == self.data.cells:
+            return []  # each programmed once
+        return [share_of_groups(scores_of(column), of_cell) for column in self.scores.T]
+
+    def _scores(
+        self, readings: Sequence[NDArray[np.bool_]], rows: list[Row], kept: list[float]
+    ) -> NDArray[np.float64]:
+        """Where each cell is in each row, as normal scores, of shape (cells, rows); NaN where it was not read."""
+        data = self.data
+        found = np.full((data.cells, len(rows)), math.nan)
+        for k, (at, row, share) in enumerate(zip(readings, rows, kept, strict=True)):
+            if k == 0 and not data.has_target:
+                continue
+            change = data.g_uS[at] - data.target_uS[at]
+            if k > 0 and data.has_target and share > 0.0:
+                change = change - share * (data.first_uS[at] - data.target_uS[at])
+            read, cell = np.isfinite(change), data.cell[at]
+            quantiles_there = self.shape.at(row.table(), data.target_uS[at][read])
+            found[cell[read], k] = change_scores(quantiles_there, change[read])
+        return found
 
     def _without_lost(self, index: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         """Readings of a time that are not of lost cells, and the fraction of lost cells at each level."""
@@ -137,6 +171,7 @@ class LawRows:
         target, level = self.data.target_uS[at][order], self.level[at][order]
         change = (self.data.g_uS[at] - self.data.target_uS[at])[order]
         measured, all_measured = grouped(change, level, len(self.levels)), summarise(change)
+        measured = smoothed_summaries(self.levels, measured, change, level)
         present = np.bincount(level, minlength=len(self.levels)) > 0
         copies = max(1, DRAWS // len(target))
         many, many_level = np.repeat(target, copies), np.repeat(level, copies)

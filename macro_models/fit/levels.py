@@ -8,17 +8,19 @@ __all__ = ["choose_levels", "nearest_level"]
 _MOST = 14
 _MOST_EXACT = 64
 _EXACT_CELLS = 30
-_CELLS = 500
+_LEAST_EXACT = 4
+_CELLS = 50
 
 
 def choose_levels(target_uS: NDArray[np.float64]) -> NDArray[np.float64]:
     """Levels in uS, increasing, for cells that were programmed to ``target_uS``.
 
     The targets themselves where each was given to many cells. Else they divide the cells evenly, from the least to the
-    largest target, with one more near 0 uS, where the law changes fastest.
+    largest target, 50 cells or more to an interval, with one more near 0 uS, where the law changes fastest.
     """
     exact, count = np.unique(target_uS, return_counts=True)
-    if len(exact) <= _MOST_EXACT and count.min() >= min(_EXACT_CELLS, len(target_uS) // len(exact)) // 2:
+    each = len(target_uS) // len(exact)
+    if len(exact) <= _MOST_EXACT and each >= _LEAST_EXACT and count.min() >= min(_EXACT_CELLS, each) // 2:
         return exact
     parts = min(max(len(target_uS) // _CELLS, 1), _MOST)
     levels = np.unique(np.quantile(target_uS, np.linspace(0.0, 1.0, parts + 1), method="inverted_cdf"))

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.errors import InputError
+from macro_models.fit.bursts import Bursts, find_bursts, merge_bursts
 from macro_models.fit.pulses import Pulses, split_pulses
 from macro_models.fit.stuck import find_stuck
 from macro_models.fit.table import Table, read_table
@@ -46,6 +47,16 @@ class Measurements:
     """What was left out, and how often."""
     stuck_uS: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     """Conductance of each cell that did not take its target at all; they are not among the readings."""
+    reads: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """From how many readings each is the mean (see :mod:`macro_models.fit.bursts`)."""
+    bursts: Bursts | None = None
+    """The readings of which there were several at one time."""
+    die: NDArray[np.int64] | None = None
+    """Which die each reading is of, None where the table does not say."""
+    body: NDArray[np.int64] | None = None
+    """Which physical cell, whatever the temperature and how often it was programmed."""
+    cycles: NDArray[np.float64] | None = None
+    """How often the cell had been switched before."""
 
     @property
     def cells(self) -> int:
@@ -54,12 +65,11 @@ class Measurements:
 
     def where(self, chosen: NDArray[np.bool_]) -> "Measurements":
         """Some of the readings; cells and times keep their numbers."""
-        return Measurements(
-            path=self.path, sha256=self.sha256, cell=self.cell[chosen], time_index=self.time_index[chosen],
-            g_uS=self.g_uS[chosen], target_uS=self.target_uS[chosen], first_uS=self.first_uS[chosen],
-            temp_C=self.temp_C[chosen], times_s=self.times_s, has_target=self.has_target, dropped=self.dropped,
-            stuck_uS=self.stuck_uS,
-        )
+        per_reading = ("cell", "time_index", "g_uS", "target_uS", "first_uS", "temp_C", "reads")
+        factors = ("die", "body", "cycles")
+        chosen_only = {name: getattr(self, name)[chosen] for name in per_reading if len(getattr(self, name))}
+        chosen_only |= {name: getattr(self, name)[chosen] for name in factors if getattr(self, name) is not None}
+        return replace(self, **chosen_only)
 
 
 def read_measurements(
@@ -136,10 +146,12 @@ def _measurements(
         dropped[f"readings above {temp_max_C:g} C"] = int(hot.sum())
         good &= ~hot
     cell = _cells(table, temp)
-    good &= _first_of_each(cell, time, good, dropped)
     order = np.flatnonzero(good)
     order = order[np.lexsort((time[order], cell[order]))]
-    cell, time, g, temp = cell[order], time[order], g[order], temp[order]
+    start, g, reads, bursts = merge_bursts(find_bursts(cell[order], time[order]), cell[order], time[order], g[order])
+    dropped["readings that are there twice"] = len(order) - int(reads.sum())
+    order = order[start]
+    cell, time, temp = cell[order], time[order], temp[order]
     _refuse_few(path, cell)
     index, times = _group_times(time)
     programmed, first = _programmed(cell, index, time, g, None if target is None else target[order], table, order)
@@ -155,8 +167,18 @@ def _measurements(
     return Measurements(
         path=path, sha256=table.sha256, cell=cell, time_index=index[keep], g_uS=g[keep], target_uS=programmed[keep],
         first_uS=first[keep], temp_C=temp[keep], times_s=times, has_target=target is not None,
-        dropped={what: count for what, count in dropped.items() if count}, stuck_uS=stuck,
+        dropped={what: count for what, count in dropped.items() if count}, stuck_uS=stuck, reads=reads[keep],
+        bursts=bursts, die=table.names["die"][order[keep]] if "die" in table.names else None,
+        body=_body(table, order[keep]), cycles=numbers["cycles"][order[keep]] if "cycles" in numbers else None,
     )
+
+
+def _body(table: Table, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """Physical cell of each reading, where cells have names."""
+    if "cell" not in table.names:
+        return None
+    names = [table.names[name][rows] for name in ("die", "cell") if name in table.names]
+    return np.unique(np.stack(names, axis=1), axis=0, return_inverse=True)[1].reshape(-1)
 
 
 def _refuse_few(path: Path, cell: NDArray[np.int64]) -> None:
@@ -186,20 +208,12 @@ def _cells(table: Table, temp: NDArray[np.float64]) -> NDArray[np.int64]:
         return np.arange(table.rows)
     die = table.names.get("die", np.zeros(table.rows, dtype=np.int64))
     known = np.where(np.isfinite(temp), temp, 0.0)
-    rows = np.stack([die, table.names["cell"], np.unique(known, return_inverse=True)[1]], axis=1)
+    parts = [die, table.names["cell"], np.unique(known, return_inverse=True)[1]]
+    parts += [table.names["cycle"]] if "cycle" in table.names else []
+    if "cycles" in table.numbers:
+        parts.append(np.unique(np.nan_to_num(table.numbers["cycles"]), return_inverse=True)[1])
+    rows = np.stack(parts, axis=1)
     return np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1)
-
-
-def _first_of_each(
-    cell: NDArray[np.int64], time: NDArray[np.float64], good: NDArray[np.bool_], dropped: dict[str, int]
-) -> NDArray[np.bool_]:
-    """All but the second and further readings of one cell at one time."""
-    rows = np.flatnonzero(good)
-    _, first = np.unique(np.stack([cell[rows].astype(np.float64), time[rows]], axis=1), axis=0, return_index=True)
-    keep = np.zeros(len(good), dtype=bool)
-    keep[rows[first]] = True
-    dropped["second readings of a cell at one time"] = len(rows) - len(first)
-    return keep
 
 
 def _group_times(time: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

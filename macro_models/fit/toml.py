@@ -28,7 +28,7 @@ _COMMENTS = {
         "Arrhenius: factor = exp(E / k (1 / T_law - 1 / T)). It acts on time (a second counts as 'factor' seconds), "
         "or on the change (so many times as large)."
     ),
-    "read_noise": "Fluctuation from one conversion to the next: not part of the data, so none.",
+    "read_noise": "Fluctuation from one conversion to the next, from readings in a row if there are any.",
     "stuck": "Cells that do not answer: those of the data are left out of the other sections.",
     "pulse": "Answer to programming pulses, see macro_models/cells/pulses.py for the equations.",
     "converter": "Noise of the converters: not part of the data, so none.",
@@ -91,6 +91,8 @@ def _string(text: str) -> str:
 
 
 def _item(key: str, value: Any) -> list[str]:
+    if isinstance(value, list) and value and isinstance(value[0], str):
+        return [f"{key} = [", *(f"    {_string(text)}," for text in value), "]"]
     if not (isinstance(value, list) and value and isinstance(value[0], list)):
         text = _value(value)
         if isinstance(value, list) and len(key) + 3 + len(text) > _WIDTH:

@@ -86,6 +86,8 @@ def _print(model: "Device", out: Output) -> None:
         if not isinstance(values, dict) or section in hidden:
             continue
         source = values.pop("source")
+        if section == "fit":
+            values.pop("warnings")  # each is a sentence, below
         if section == "pulse" and unused:  # numbers of pulses that nobody gave; what the file says of them is kept
             plain = vars(PulseResponse())
             values = {key: value for key, value in values.items() if value != plain[key]}
@@ -95,6 +97,8 @@ def _print(model: "Device", out: Output) -> None:
     if model.fit.times_s:
         out.text()
         print_fit(model, out)
+    for sentence in model.fit.warnings:
+        out.text(f"note: {sentence}")
     if not model.relaxes:
         return
     targets = np.linspace(model.range.g_min_uS, model.range.g_max_uS or model.relaxation.g_ref_uS, _POINTS)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["fit_command"]
 
 _LARGEST_US = 1e6
+_LEVELS_SHOWN = 7
 
 
 def _positive(_ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
@@ -38,7 +39,7 @@ def _positive(_ctx: click.Context, param: click.Parameter, value: float | None) 
 @click.option(
     "--model", default="auto", show_default=True, metavar="NAME", type=WORD,
     help="parametric (medians, cores and tails), empirical (quantiles as measured), drift (a power law with a spread "
-    "of its exponent), or auto: the better of the first and the last.",
+    "of its exponent), or auto: drift where it foresees more, empirical where cells are of two kinds, else parametric.",
 )
 @click.option(
     "--columns", metavar="NAME=HEADER,..", type=WORD, help="Names of the columns, or their numbers without a header."
@@ -64,10 +65,11 @@ def fit_command(
 ) -> None:
     """Fit a device to measured relaxation and retention, from tidy CSV or TSV (.gz too) with a header.
 
-    One row a reading: t_s (since programming) and one of g_uS, g_S, r_ohm; optional cell, die, g_target_uS, temp_C.
-    Without a target, the first reading of each cell is its programmed value. Other units are converted (t_h, g_nS,
-    r_kohm, temp_K, or i_uA with v_read_V), as they are in brackets behind a title or in a row below the header. A
-    column for each time or each cell: --columns g_uS=*. Decimal commas, UTF-16, Windows-1252, sep= and #N/A are read.
+    One row a reading: t_s (since programming) and one of g_uS, g_S, r_ohm; optional cell, die, g_target_uS, temp_C,
+    cycle (which programming of the cell), cycles (how often it was switched before). Without a target, the first
+    reading of each cell is its programmed value. Other units are converted (t_h, g_nS, r_kohm, temp_K, or i_uA with
+    v_read_V), as they are in brackets behind a title or in a row below the header. A column for each time or each cell:
+    --columns g_uS=*. Decimal commas, UTF-16, Windows-1252, sep= and #N/A are read.
 
     Rows with a pulse_V are readings after a pulse (SET above 0 V, RESET below), in the order of pulse_n, of width
     pulse_ns: the answer to pulses is fitted to them. A table may have both kinds of rows.
@@ -103,6 +105,8 @@ def fit_command(
             )
     write_output(target, device_toml(device).encode())
     print_fit(device, out)
+    for sentence in device.fit.warnings:
+        out.warn(sentence)
     _print_use(device, output, out)
     out.note(f"wrote {output}")
     out.json(device.to_dict())
@@ -138,6 +142,8 @@ def print_fit(device: "Device", out: Output) -> None:
     ]
     if rows:
         _print_agreement(rows, out)
+    _print_residuals(device, out)
+    _print_parts(device, out)
     law = device.temperature
     if law.acts_on:
         what = "time" if law.acts_on == "time" else "the change"
@@ -152,6 +158,43 @@ def print_fit(device: "Device", out: Output) -> None:
             f"RESET from {pulse.reset_threshold_V:.3g} +- {pulse.reset_spread_V:.2g} V to {pulse.g_low_uS:.3g} uS, "
             f"e-fold in {pulse.set_slope_V:.2g} and {pulse.reset_slope_V:.2g} V"
         )
+
+
+def _print_residuals(device: "Device", out: Output) -> None:
+    """Device less data, for each time and some of the levels; the file has all."""
+    levels, fit = device.law.levels_uS, device.fit
+    if not fit.residual_mean_uS or len(levels) < 2:
+        return
+    step = max(1, math.ceil(len(levels) / _LEVELS_SHOWN))
+    shown = sorted({*range(0, len(levels), step), len(levels) - 1})
+    rows = [
+        (format_time(t), *(f"{mean[k]:+.2g} / {std[k]:+.2g}" for k in shown))
+        for t, n, mean, std in zip(fit.times_s, fit.n, fit.residual_mean_uS, fit.residual_std_uS, strict=True)
+        if n
+    ]
+    out.table(("model - data, mean / std (uS)", *(f"{levels[k]:.3g} uS" for k in shown)), rows)
+
+
+def _print_parts(device: "Device", out: Output) -> None:
+    """Shares of dies and cells, switching cycles, read noise."""
+    fit, law, noise = device.fit, device.law, device.read_noise
+    shares = ("a die", fit.share_die, fit.share_die_error), ("a cell", fit.share_cell, fit.share_cell_error)
+    for what, share, error in shares:
+        if share:
+            out.text(f"part of the variance that is of {what}: {share[-1]:.2g} +- {error[-1]:.1g} at the last time")
+    if fit.cycles_times_s:
+        out.text(
+            f"a decade of switching cycles moves the mean at {fit.cycles_times_s[-1]:g} s by "
+            f"{fit.cycles_mean_uS[-1]:+.2g} +- {fit.cycles_mean_error_uS[-1]:.1g} uS, the deviation by "
+            f"{fit.cycles_spread[-1]:+.1%} +- {fit.cycles_spread_error[-1]:.1%}"
+        )
+    if law.memory:
+        first, last = (math.sqrt(sum(w * w for w in row)) for row in (law.memory[1], law.memory[-1]))
+        kept = sum(a * b for a, b in zip(law.memory[1], law.memory[-1], strict=True)) / (first * last)
+        out.text(f"correlation of the change at {law.times_s[1]:g} s and at {law.times_s[-1]:g} s: {kept:.2f}")
+    if any(noise.sigma_uS) and fit.times_s:
+        high = device.g_max_uS or 0.0
+        out.text(f"read noise: {float(device.read_noise_uS(high)):.3g} uS at {high:g} uS, {noise.source}")
 
 
 def _print_agreement(rows: list[tuple[str, ...]], out: Output) -> None:

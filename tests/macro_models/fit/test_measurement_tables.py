@@ -76,11 +76,11 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     lines[CELLS + 4] = "4,1,-2"
     lines[CELLS + 5] = "5,1,inf"
     lines[CELLS + 6] = "6,1,"
-    lines += ["7,1,12.5", *(f"dead,{t},0" for t in (0, 1, 100))]
+    lines += [lines[CELLS + 7], *(f"dead,{t},0" for t in (0, 1, 100))]
     data = read_measurements(write(tmp_path / "lab.csv", "cell,t_s,g_uS", lines), g_max_uS=30.0)
     assert data.dropped == {
         "readings that are no number, negative or out of bounds": 4,
-        "second readings of a cell at one time": 1,
+        "readings that are there twice": 1,
         "dead cells": 1,
         "cells programmed above 30 uS": 4,
     }

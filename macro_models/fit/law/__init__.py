@@ -1,0 +1,1 @@
+"""The law of a fit: courses over the targets, the order of the cells over time, and what is left in doubt."""

@@ -1,0 +1,132 @@
+"""What the data do not show, or a fitted law does not follow: one sentence each, with the reason."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from macro_models.devices.law import Law, node_moments
+from macro_models.fit.law.components import Component, Trend
+from macro_models.fit.law.smooth import moment_errors
+from macro_models.fit.measurements import Measurements
+from macro_models.fit.statistics import grouped
+
+__all__ = ["about_components", "about_data", "about_levels", "about_times"]
+
+_PART_OF_RANGE, _OF_SPREAD = 0.02, 0.1  # by what mean and deviation may be off
+_ERRORS = 2.0
+_FREE = 4.0  # parameters of the course of a deviation over the targets
+_FAR = 0.05  # part of the range by which it may go beyond the data
+
+Reals = NDArray[np.float64]
+
+
+def about_data(data: Measurements, law: Law, range_uS: tuple[float, float]) -> list[str]:
+    """What cannot be known from such data."""
+    found = []
+    once = bool(np.bincount(data.cell).max() < 2)
+    if once:
+        found.append("no cell was read twice: whether cells keep their rank is not known, the model keeps it")
+    if data.bursts is None:
+        found.append("no cell was read several times in a row: noise of the read is part of the law, not [read_noise]")
+    low, high = float(data.target_uS.min()), float(data.target_uS.max())
+    most = _FAR * (range_uS[1] - range_uS[0])
+    if len(law.levels_uS) > 1 and (range_uS[0] < low - most or range_uS[1] > high + most):
+        found.append(
+            f"targets of the data go from {low:.4g} to {high:.4g} uS, the range of the device from {range_uS[0]:g} to "
+            f"{range_uS[1]:g}: beyond the data the law of the nearest target holds"
+        )
+    if len(law.times_s) == 2:
+        found.append(
+            f"one time after programming: before and after {law.times_s[1]:g} s the change is taken to grow with the "
+            "logarithm of time, counted in pulses"
+        )
+    return found
+
+
+def about_levels(
+    time_s: float, levels_uS: Reals, level: NDArray[np.int64], change: Reals, drawn: Reals,
+    drawn_level: NDArray[np.int64], range_uS: tuple[float, float],
+) -> tuple[Reals, str, float]:
+    """Device less data of one time.
+
+    Returns the summaries of the levels, what is furthest off within the range of the device ("" if nothing is), and
+    how certain the deviation at a target is (relative, two standard errors).
+    """
+    data = grouped(change, level, len(levels_uS))
+    model = grouped(drawn, drawn_level, len(levels_uS))
+    count = np.bincount(level, minlength=len(levels_uS))
+    of_mean, of_spread = moment_errors(change, level, data)
+    difference = model - data
+    worst, sentence = 1.0, ""
+    span = max(float(levels_uS[-1]), 1e-9)
+    inside = (levels_uS >= range_uS[0]) & (levels_uS <= range_uS[1])
+    for k in np.flatnonzero((count >= 10) & inside):
+        off = abs(difference[k, 0]) / max(_ERRORS * of_mean[k], _PART_OF_RANGE * span)
+        if off > worst:
+            worst = off
+            sentence = f"at {time_s:g} s and {levels_uS[k]:.3g} uS the mean is {difference[k, 0]:+.3g} uS off"
+        if data[k, 1] > 1e-3 * span:
+            relative = model[k, 1] / data[k, 1] - 1.0
+            off = abs(relative) / max(2.0 * _ERRORS * of_spread[k], _OF_SPREAD)
+            if off > worst:
+                worst = off
+                sentence = f"at {time_s:g} s and {levels_uS[k]:.3g} uS the deviation is {relative:+.0%} off"
+    known = np.isfinite(of_spread)
+    # The error of all cells together, times the root of the parameters of a course over the targets.
+    whole = 1.0 / math.sqrt(float((1.0 / of_spread[known] ** 2).sum())) if known.any() else math.inf
+    certain = _ERRORS * whole * math.sqrt(min(_FREE, max(int(known.sum()), 1)))
+    return difference, sentence, certain
+
+
+def about_times(law: Law) -> list[str]:
+    """Where the law bends so much from time to time that what is between two of them is uncertain."""
+    found, span = [], max(law.levels_uS[-1], 1e-9)
+    for k in range(2, len(law.times_s) - 1):
+        before, after = law.times_s[k - 1], law.times_s[k + 1]
+        rows = [k - 1, k, k + 1]
+        names = ("times_s", "kept", "shift_uS", "low_uS", "high_uS", "low_tail", "high_tail", "low_ratio", "high_ratio",
+                 "lost", "quantiles_uS")
+        kept = [0, *(n for n in range(1, len(law.times_s)) if n != k)]
+        changes = {n: tuple(getattr(law, n)[i] for i in kept) for n in names if getattr(law, n)}
+        without = _replaced(law, changes)
+        guess = node_moments(without.change(law.times_s[k], 1e-6))
+        truth = node_moments(law.table[rows[1]])
+        mean = float(np.median(np.abs(guess[0] - truth[0]))) / span
+        spread = float(np.median(np.abs(guess[1] / np.maximum(truth[1], 1e-3 * span) - 1.0)))
+        if mean > _PART_OF_RANGE or spread > _OF_SPREAD:
+            found.append(
+                f"from {before:g} to {after:g} s the change does not follow the logarithm of time: a model without the "
+                f"readings at {law.times_s[k]:g} s is off there by {mean:.1%} of the range, {spread:.0%} of the spread"
+            )
+    return found
+
+
+def _replaced(law: Law, changes: dict[str, tuple[object, ...]]) -> Law:
+    values = {name: getattr(law, name) for name in law.__dataclass_fields__}
+    return Law(**{**values, **changes, "memory": (), "die": ()})
+
+
+def about_components(die: list[Component], trend: list[tuple[float, Trend]], cycles: Reals | None) -> list[str]:
+    """What few dies and many switching cycles leave open."""
+    found = []
+    known = [c for c in die if c.groups > 1]
+    if known:
+        last = known[-1]
+        if last.groups < 10:
+            found.append(
+                f"{last.groups} dies: the share of the variance that a die has in common, {last.share:.2g}, is known "
+                f"to +-{last.error:.1g} only"
+            )
+    for time_s, t in trend:
+        if abs(t.mean_uS) > 3.0 * t.mean_error_uS or abs(t.spread) > 3.0 * t.spread_error:
+            assert cycles is not None
+            found.append(
+                f"the law is that of cells switched {np.nanmin(cycles):.3g} to {np.nanmax(cycles):.3g} times: each "
+                f"decade moves the mean at {time_s:g} s by {t.mean_uS:+.2g} +- {t.mean_error_uS:.1g} uS, the deviation "
+                f"by {t.spread:+.0%} +- {t.spread_error:.0%}"
+            )
+            break
+    return found
+
+

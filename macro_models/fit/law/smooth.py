@@ -1,0 +1,107 @@
+"""Statistics of levels, freed of the part of their scatter that chance explains."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["moment_errors", "smoothed", "smoothed_summaries"]
+
+_WEIGHTS = np.geomspace(1e-4, 1e6, 41)
+_LEAST_KURTOSIS = 1.8  # of a uniform law
+_LEAST_OF_PILOT = 0.3
+_MAD_ERROR = 1.17  # relative error of a median absolute deviation, times the root of the number of cells (normal law)
+
+Reals = NDArray[np.float64]
+
+
+def smoothed(levels_uS: Reals, values: Reals, errors: Reals) -> Reals:
+    """The smoothest course over the levels that the errors allow, of the shape of ``values``.
+
+    Second differences over the root of the target are penalised (Whittaker 1923), down to a straight line and to a
+    constant; how strongly, Mallows' Cp says: the squared misfit in units of the errors plus twice the number of
+    parameters. Levels with an infinite error are filled in.
+    """
+    known = np.isfinite(errors) & np.isfinite(values)
+    if known.sum() < 2:
+        return np.where(known, values, values[known][0] if known.any() else 0.0)
+    u = np.asarray(np.sqrt(levels_uS), dtype=np.float64)
+    inverse = np.where(known, 1.0 / np.where(known, np.maximum(errors, 1e-12), 1.0) ** 2, 0.0)
+    scale = float(inverse[known].mean())
+    inverse, y = inverse / scale, np.where(known, values, 0.0)
+    best, found = np.inf, y
+    for hat in _hats(u, inverse):
+        fit = hat @ y
+        cost = float((inverse * (y - fit) ** 2).sum()) * scale + 2.0 * float(np.trace(hat[known][:, known]))
+        if cost < best:
+            best, found = cost, fit
+    return found
+
+
+def _hats(u: Reals, weight: Reals) -> list[Reals]:
+    """Matrices from values to smooth ones: a constant, a line, and curves that are less and less stiff."""
+    hats = []
+    for columns in ([np.ones_like(u)], [np.ones_like(u), u]):
+        design = np.stack(columns, axis=1)
+        hats.append(design @ np.linalg.pinv(design.T @ (weight[:, None] * design)) @ (design.T * weight))
+    if len(u) < 3:
+        return hats
+    u = (u - u[0]) / (u[-1] - u[0])
+    step = np.diff(u)
+    bend = np.zeros((len(u) - 2, len(u)))
+    for k in range(len(u) - 2):
+        bend[k, k : k + 3] = 1.0 / step[k], -1.0 / step[k] - 1.0 / step[k + 1], 1.0 / step[k + 1]
+        bend[k] *= np.sqrt(2.0 / (step[k] + step[k + 1]))
+    penalty = bend.T @ bend / len(u) ** 3
+    return hats + [np.linalg.solve(np.diag(weight) + w * penalty, np.diag(weight)) for w in _WEIGHTS[::-1]]
+
+
+def moment_errors(change: Reals, level: NDArray[np.int64], summaries: Reals) -> tuple[Reals, Reals]:
+    """Standard errors of the mean in uS and of the logarithm of the deviation of each level, of shape (levels,).
+
+    ``summaries`` are those of the levels, of shape (levels, 4). The kurtosis is that of all levels together.
+    """
+    count = np.bincount(level, minlength=len(summaries))
+    spread = np.maximum(summaries[level, 1], 1e-12)
+    standard = (change - summaries[level, 0]) / spread
+    kurtosis = max(float((standard**4).mean()), _LEAST_KURTOSIS) if len(change) else 3.0
+    freedom = np.maximum(count - 1.0, 1.0)
+    of_mean = np.where(count > 1, summaries[:, 1] / np.sqrt(freedom), np.inf)
+    of_spread = np.where(count > 2, np.sqrt((kurtosis - 1.0) / (4.0 * freedom)), np.inf)
+    return of_mean, of_spread
+
+
+def smoothed_summaries(
+    levels_uS: Reals, summaries: Reals, change: Reals, level: NDArray[np.int64]
+) -> Reals:
+    """Summaries of the levels (:class:`macro_models.fit.statistics.Summary`) with mean and both deviations smoothed.
+
+    The sum over all cells stays: means and mean squares are those of the data.
+    """
+    count = np.bincount(level, minlength=len(levels_uS)).astype(np.float64)
+    if len(levels_uS) < 2 or not count.sum():
+        return summaries
+    of_mean, of_spread = moment_errors(change, level, summaries)
+    found = summaries.copy()
+    # Errors of means by smooth deviations: a level with little spread by chance is not known better.
+    fine = (summaries[:, 1] > 1e-9) & np.isfinite(of_spread)
+    if not fine.any():
+        return summaries
+    unbiased = np.sqrt(count / np.maximum(count - 1.0, 1.0))
+    std = np.maximum(summaries[:, 1] * unbiased, 1e-9)
+    std = _positive(levels_uS, std, np.where(fine, of_spread, np.inf))
+    error = np.where(np.isfinite(of_mean), std / np.sqrt(np.maximum(count - 1.0, 1.0)), np.inf)
+    mean = smoothed(levels_uS, summaries[:, 0], error)
+    fine &= summaries[:, 2] > 1e-9
+    if fine.any():
+        of_core = np.where(fine, _MAD_ERROR / np.sqrt(np.maximum(count, 1.0)), np.inf)
+        found[:, 2] = _positive(levels_uS, np.maximum(summaries[:, 2], 1e-9), of_core)
+    spread = (count * summaries[:, 1] ** 2).sum() / max((count * std**2).sum(), 1e-300)
+    found[:, 1] = std * np.sqrt(max(spread, 1e-12))
+    found[:, 0] = mean + (count * (summaries[:, 0] - mean)).sum() / count.sum()
+    return found
+
+
+def _positive(levels_uS: Reals, values: Reals, relative: Reals) -> Reals:
+    """Values above 0 with relative errors, smoothed: their logarithms first, which say how large the errors are."""
+    pilot = np.exp(smoothed(levels_uS, np.log(values), relative))
+    found = smoothed(levels_uS, values, np.where(np.isfinite(relative), pilot * relative, np.inf))
+    return np.where(found > _LEAST_OF_PILOT * pilot, found, pilot)

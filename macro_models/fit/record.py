@@ -1,0 +1,121 @@
+"""What a fitted device says of its data: where it comes from, how well it agrees, and what is in doubt."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from macro_models.devices.device import Device, Fit
+from macro_models.fit.law.components import Component, Trend, fit_trend
+from macro_models.fit.law.doubts import about_components, about_data, about_levels, about_times
+from macro_models.fit.law_rows import DRAWS, LawRows, numbers
+from macro_models.fit.measurements import Measurements
+from macro_models.fit.statistics import Summary, even_codes, grouped, summarise
+
+__all__ = ["record"]
+
+_CERTAIN = 0.1  # error of the deviation from which a warning says so
+
+
+def record(
+    data: Measurements, chosen: Measurements, device: Device, job: LawRows, command: str, doubts: list[str]
+) -> Fit:
+    """Where the device comes from, and its statistics beside those of the data."""
+    law, limits = device.law, (device.range.g_min_uS, device.range.g_max_uS)
+    used = np.unique(np.concatenate([[0], np.unique(chosen.time_index)]))
+    rows, mean, std, off, certain = [], [], [], [], []
+    for index, time_s in zip(used, law.times_s, strict=True):
+        at = chosen.time_index == index
+        order = np.argsort(chosen.target_uS[at], kind="stable")
+        target, level = chosen.target_uS[at][order], job.level[at][order]
+        change = chosen.g_uS[at][order] - target
+        copies = max(1, DRAWS // max(len(target), 1))
+        many, many_level = np.repeat(target, copies), np.repeat(level, copies)
+        drawn = _drawn(device, many, time_s) - many
+        rows.append((len(change), summarise(change), summarise(drawn)))
+        difference, sentence, error = about_levels(time_s, job.levels, level, change, drawn, many_level, limits)
+        off += [sentence] if sentence else []
+        certain += [error] if len(change) else []
+        mean.append(tuple(round(float(v), 5) for v in difference[:, 0]))
+        std.append(tuple(round(float(v), 5) for v in difference[:, 1]))
+
+    def column(which: int, field: int) -> tuple[float, ...]:
+        summaries: list[Summary] = [row[which] for row in rows]
+        return tuple(round(float(s[field]), 6) for s in summaries)
+
+    trends = _trends(chosen, job)
+    dropped = "; ".join(f"{count} {what}" for what, count in data.dropped.items())
+    return Fit(
+        file=data.path.name, sha256=data.sha256, command=command, cells=data.cells,
+        readings=int(data.reads.sum()),
+        dropped=dropped or "nothing", g_range_uS=numbers(np.array([data.target_uS.min(), data.target_uS.max()])),
+        time_range_s=numbers(data.times_s[[0, -1]]),
+        temp_range_C=numbers(np.array([data.temp_C.min(), data.temp_C.max()])), times_s=law.times_s,
+        n=tuple(float(row[0]) for row in rows), mean_uS=column(1, 0), model_mean_uS=column(2, 0), std_uS=column(1, 1),
+        model_std_uS=column(2, 1), beyond=column(1, 3), model_beyond=column(2, 3), residual_mean_uS=tuple(mean),
+        residual_std_uS=tuple(std), **_shares(job), **_endurance(trends),
+        warnings=tuple(_doubts(data, device, job, doubts, off, certain, trends)),
+        source="means, deviations and fractions are of g - target",
+    )
+
+
+def _drawn(device: Device, target: NDArray[np.float64], time_s: float) -> NDArray[np.float64]:
+    """Conductances in uS of cells sorted by target, with even draws."""
+    law, n = device.law, len(target)
+    change, kept = device.change_quantiles(time_s, law.temp_C)
+    left = law.draw(law.programming(), target, even_codes(n, 0)) * kept
+    g = np.maximum(target + left + law.draw(change, target, even_codes(n, 1)), 0.0)
+    return device.lose(g, target, time_s, law.temp_C, lambda: even_codes(n, 2))
+
+
+def _shares(job: LawRows) -> dict[str, tuple[float, ...]]:
+    """Shares of dies and cells in the variance, with their errors, where the data have them."""
+    found: dict[str, tuple[float, ...]] = {}
+    for name, key in (("die", "die"), ("body", "cell")):
+        parts = job.shares(name)
+        if any(c.groups > 1 for c in parts):
+            found[f"share_{key}"] = tuple(c.share for c in parts)
+            found[f"share_{key}_error"] = tuple(c.error if np.isfinite(c.error) else 1.0 for c in parts)
+    return found
+
+
+def _trends(chosen: Measurements, job: LawRows) -> list[tuple[float, Trend]]:
+    """What switching cycles change at each time, where the data have them."""
+    if chosen.cycles is None:
+        return []
+    found = []
+    for index in np.unique(chosen.time_index):
+        at = chosen.time_index == index
+        change, level = chosen.g_uS[at] - chosen.target_uS[at], job.level[at]
+        known = grouped(change, level, len(job.levels))
+        spread = known[level, 1]
+        standard = (change - known[level, 0]) / np.maximum(spread, 1e-12)
+        trend = fit_trend(standard, spread, chosen.cycles[at])
+        if trend is not None:
+            found.append((float(chosen.times_s[index]), trend))
+    return found
+
+
+def _endurance(trends: list[tuple[float, Trend]]) -> dict[str, tuple[float, ...]]:
+    if not trends:
+        return {}
+    keys = ("cycles_mean_uS", "cycles_mean_error_uS", "cycles_spread", "cycles_spread_error")
+    return {"cycles_times_s": tuple(t for t, _ in trends)} | {
+        key: tuple(trend[k] for _, trend in trends) for k, key in enumerate(keys)
+    }
+
+
+def _doubts(
+    data: Measurements, device: Device, job: LawRows, doubts: list[str], off: list[str], certain: list[float],
+    trends: list[tuple[float, Trend]],
+) -> list[str]:
+    law, found = device.law, list(doubts)
+    found += about_data(data, law, (device.range.g_min_uS, device.range.g_max_uS))
+    error = max(certain, default=0.0)
+    if error > _CERTAIN:
+        found.append(
+            f"{data.cells} cells and their tails: the deviation at a target is known to +-{error:.0%} only (two errors)"
+        )
+    if off:
+        found.append(f"{off[-1]}: the model does not follow the data there ({len(off)} of {len(law.times_s)} times)")
+    found += about_times(law)
+    die: list[Component] = job.shares("die")
+    return found + about_components(die, trends, data.cycles)

@@ -1,0 +1,146 @@
+"""Laws of cells that the fit has not seen, as a laboratory would measure them; the same functions give the truth."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from macro_models.cells.programming import programmed_uS
+from macro_models.devices import CAUSES, Device
+from macro_models.fit import fit_device, read_measurements
+
+Reals = NDArray[np.float64]
+Cells = dict[float, Reals]
+R = np.random.Generator
+DAYS = (0.0, 1.0, 60.0, 3600.0, 86400.0)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """``cells(r, targets, times)`` gives the conductance of each cell at each time, in uS."""
+
+    cells: Callable[[R, Reals, tuple[float, ...]], Cells]
+    low: float = 2.0
+    high: float = 40.0
+    levels: int = 8
+    """Targets of the data; 0: any between."""
+    count: int = 2000
+    times: tuple[float, ...] = DAYS
+    held_out: tuple[float, ...] = (10.0, 2e4)
+    excuse: str = ""
+    """Word of the warning without which the law must be met."""
+    at: tuple[float, ...] = field(default=(2.0, 5.0, 12.0, 25.0, 40.0))
+
+    def targets(self, r: R) -> Reals:
+        if self.levels:
+            return np.linspace(self.low, self.high, self.levels)[r.integers(0, self.levels, self.count)]
+        return r.uniform(self.low, self.high, self.count)
+
+
+def _grown(t: float) -> float:
+    return math.log10(1.0 + t / 1e-3)
+
+
+def relaxing(shape: Callable[[R, int], Reals], width: Callable[[Reals], Reals], drift: float = 0.01):
+    def cells(r: R, target: Reals, times: tuple[float, ...]) -> Cells:
+        error, z = r.uniform(-0.5, 0.5, len(target)), shape(r, len(target))
+        return {
+            t: np.maximum(target + error + _grown(t) / 8.0 * (width(target) * z) - drift * _grown(t) * target, 0.0)
+            for t in times
+        }
+
+    return cells
+
+
+def pcm(r: R, target: Reals, times: tuple[float, ...]) -> Cells:
+    """Nandakumar et al., ICECS 2019, as in aihwkit, without its read noise."""
+    x = target / 25.0
+    programmed = np.maximum(target + (0.26348 + 1.965 * x - 1.1731 * x * x) * r.normal(size=len(x)), 0.0)
+    mean = np.clip(-0.0155 * np.log(x) + 0.0244, 0.049, 0.1)
+    nu = np.abs(mean + np.clip(-0.0125 * np.log(x) - 0.0059, 0.008, 0.045) * r.normal(size=len(x)))
+    return {t: programmed * ((t + 20.0) / 20.0) ** -nu for t in times}
+
+
+def two_mechanisms(r: R, target: Reals, times: tuple[float, ...]) -> Cells:
+    a, b, error = r.normal(size=(3, len(target)))
+    return {
+        t: np.maximum(
+            target + 0.3 * error + 1.5 * (1.0 - math.exp(-((t / 10.0) ** 0.4))) * a
+            - 0.12 * target * (1.0 - math.exp(-((t / 5e4) ** 0.6))) * (1.0 + 0.4 * b), 0.0,
+        )
+        for t in times
+    }
+
+
+def bimodal(r: R, target: Reals, times: tuple[float, ...]) -> Cells:
+    low, z, error = r.random(len(target)) < 0.178, r.normal(size=len(target)), r.normal(size=len(target))
+    return {
+        t: np.maximum(target + 0.2 * error + 0.08 * _grown(t) * z - np.where(low, 0.05 * _grown(t) * target, 0.0), 0.0)
+        for t in times
+    }
+
+
+def walking(r: R, target: Reals, times: tuple[float, ...]) -> Cells:
+    """Independent steps in each decade: cells do not keep their rank."""
+    g, found, last = target + 0.3 * r.normal(size=len(target)), {}, 0.0
+    for t in sorted(times):
+        g = g + math.sqrt(max(_grown(t) - last, 0.0)) * 0.5 * r.normal(size=len(target))
+        last = _grown(t)
+        found[t] = np.maximum(g, 0.0)
+    return found
+
+
+def _wide(target: Reals) -> Reals:
+    return 0.6 + 1.6 * np.sqrt(target / 40.0)
+
+
+LAWS = {
+    "normal": Truth(relaxing(lambda r, n: r.normal(size=n), _wide)),
+    "heavy tails": Truth(relaxing(lambda r, n: r.standard_t(4, n), _wide), count=4000, excuse="tails"),
+    "skewed": Truth(relaxing(lambda r, n: r.gamma(2.0, size=n) - 2.0, _wide), count=4000),
+    "state-dependent": Truth(relaxing(lambda r, n: r.normal(size=n), lambda g: 0.3 + 3.0 * g / 40 * (1.15 - g / 40))),
+    "near g_min": Truth(
+        relaxing(lambda r, n: r.normal(size=n), _wide), low=0.5, levels=0, count=4000, at=(0.5, 0.8, 1.2, 2.0, 3.0)
+    ),
+    "continuous": Truth(relaxing(lambda r, n: r.normal(size=n), _wide), levels=0, count=500, excuse="cells"),
+    "twenty cells": Truth(relaxing(lambda r, n: r.normal(size=n), _wide), levels=0, count=20, excuse="cells"),
+    "pcm": Truth(pcm, low=2.5, high=25.0, at=(2.5, 6.0, 12.0, 20.0, 25.0)),
+    "pcm, late": Truth(
+        pcm, low=2.5, high=25.0, times=(0.0, 3600.0, 86400.0, 1e7), held_out=(1.0, 60.0, 1e6), levels=0, count=3000,
+        at=(2.5, 6.0, 12.0, 20.0, 25.0), excuse="",
+    ),
+    "two mechanisms": Truth(two_mechanisms, excuse="logarithm"),
+    "bimodal": Truth(bimodal, excuse=""),
+    "walking": Truth(walking),
+    "light": Truth(relaxing(lambda r, n: r.uniform(-1.7, 1.7, n), _wide)),
+}
+
+
+def write(path: Path, target: Reals, cells: Cells) -> Path:
+    rows = [f"{c},{t:.10g},{g:.6g},{target[c]:.6g}" for t, values in cells.items() for c, g in enumerate(values)]
+    path.write_text("\n".join(["cell,t_s,g_uS,g_target_uS", *rows]) + "\n")
+    return path
+
+
+def fitted(path: Path, truth: Truth, seed: int = 0, model: str = "auto") -> Device:
+    r = np.random.default_rng(seed)
+    target = truth.targets(r)
+    data = read_measurements(write(path, target, truth.cells(r, target, truth.times)))
+    return fit_device(data, name="mine", model=model)
+
+
+def compared(device: Device, truth: Truth, cells: int = 20_000) -> list[tuple[float, float, float, float, float]]:
+    """(time, target, model's mean less the truth's, true deviation, model's deviation over the truth's)."""
+    found = []
+    for k, g in enumerate(truth.at):
+        target = np.full(cells, g)
+        times = tuple(sorted((*truth.times, *truth.held_out)))
+        known = truth.cells(np.random.default_rng(100 + k), target, times)
+        for t in times:
+            drawn = programmed_uS(target, device=device, seed=k, core=0, time_s=t, causes=frozenset(CAUSES))
+            std = float(known[t].std())
+            found.append((t, g, float(drawn.mean() - known[t].mean()), std, float(drawn.std()) / max(std, 1e-9)))
+    return found
