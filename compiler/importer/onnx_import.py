@@ -38,6 +38,7 @@ from compiler.importer.values.learned import ML_HANDLERS
 from compiler.importer.values.movers import MOVERS, move
 from compiler.importer.values.node import Node, steps_of
 from compiler.importer.values.products import einsum, join, parse_einsum
+from compiler.importer.values.resampling import interpolates, resample, resampling
 from compiler.inputs import Inputs
 from compiler.model import FloatNetwork, HostOp, Output
 from compiler.model.onnx_run import ML_DOMAIN
@@ -266,6 +267,8 @@ class _Importer:
         if op.kind == "Concat" and len(inputs) == 2 and all(isinstance(x, Flow) and x.host for x in inputs):
             first, second = (x for x in inputs if isinstance(x, Flow))
             return second.complement(first)
+        if interpolates(op) and isinstance(inputs[0], Flow) and (factors := resampling(op, self.graph)) is not None:
+            return resample(inputs[0].on_chip(), factors, self.graph.shapes[op.outputs[0]])
         if op.kind in MOVERS:
             return self._move(op, inputs)
         attrs |= {"inner": op.outputs[0] in self.inner, "type": self.graph.types[op.outputs[0]]}

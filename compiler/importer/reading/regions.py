@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from compiler.importer.graph import Graph, Op
 from compiler.importer.values.movers import MOVERS, data_inputs
 from compiler.importer.values.products import parse_einsum
+from compiler.importer.values.resampling import interpolates, resampling
 from compiler.model.evaluated import Evaluated
 from compiler.model.onnx_run import ML_DOMAIN, is_float_type, widen
 
@@ -148,7 +149,7 @@ class _Finder:
             return not constant[0] and all(constant[1:])
         if op.kind in MOVERS:
             held = data_inputs(op)
-            if op.kind in ("Resize", "Upsample") and op.attrs.get("mode", b"nearest") != b"nearest":
+            if interpolates(op) and resampling(op, graph) is None:
                 return False
             return all(k in held for k, c in enumerate(constant) if not c and op.inputs[k])
         if op.kind == "Mul":

@@ -190,15 +190,11 @@ HOSTED = {
         node("GlobalAveragePool", "x", "p"), node("Flatten", "p", "f"), node("Gemm", "f w4", "a"),
         node("Softmax", "a", "s"), node("Gemm", "s w33", "y"),
     ],
-    "Resize linear": [
-        node("Resize", "x  scales", "z", mode="linear"), DENSE, node("Gemm", "f w400", "y"),
-    ],
     "TopK": [
         node("Flatten", "x", "f"), node("Gemm", "f w100", "a"), node("TopK", "a axes", "t i", axis=1),
         node("Gemm", "t w13", "y"),
     ],
 }
-HOSTED["Resize linear"][0].input[:] = ["x", "", "scales"]
 
 
 @pytest.mark.parametrize("name", HOSTED)
