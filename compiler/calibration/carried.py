@@ -162,10 +162,13 @@ class _LaneInput:
         self.most, self.least = most[self.group], least[self.group]
 
     def fit(self, flat: Float, weight: Float, fmt: CodeFormat, *, anchor: str, **options: Any) -> Quantiser:
-        """With codes of at least two lanes, at most a full lane, and with scales that one shift serves."""
+        """With codes of at least two lanes, with scales that one shift serves, and with a code 0 that lanes hold."""
         fitted, taken = self._fit_groups(flat, weight, fmt, anchor=anchor, **options), self.most > 0
         typical = np.median(fitted.scale[taken] / self.most[taken]) if taken.any() else 0.0
-        return fitted.coarsened(max(2.0, typical / MOST_GAIN) * self.most, anchor, LANE_MAX * self.least)
+        # What code 0 stands for is taken off in lanes. Where that is 0, codes may reach beyond the lanes of what has the
+        # smallest unit: the same rows may take values of another one, whose range would be cut.
+        reach = np.inf if anchor == "zero" and not self.value.zero.any() else LANE_MAX * self.least
+        return fitted.coarsened(max(2.0, typical / MOST_GAIN) * self.most, anchor, reach)
 
     def _fit_groups(self, flat: Float, weight: Float, fmt: CodeFormat, **options: Any) -> Quantiser:
         group, count = self.group, int(self.group.max()) + 1
