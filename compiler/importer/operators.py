@@ -25,7 +25,8 @@ _SOMEWHERE = ARRAY | RECURRENT.keys() | _DIGITAL | MOVERS.keys() | _TABLES | _AB
 
 OPERATORS: dict[str, tuple[str, frozenset[str]]] = {
     "array": ("Products with constant weights, which cells hold", frozenset(ARRAY)),
-    "recurrent": ("Written out step by step: one layer a step, gates by tables, products at the host",
+    "recurrent": ("Written out step by step: a layer for all inputs, one for the states, called at each step; "
+                  "gates by tables, products at the host",
                   frozenset(RECURRENT)),
     "digital": ("Sums, limits, the largest of several, and what folds into a layer; Mul and Div by constants",
                 frozenset(_DIGITAL)),
