@@ -7,7 +7,8 @@ little more than all of it.
 import sys
 from typing import TYPE_CHECKING
 
-from compiler.calibration.calibrate import MOST_SAMPLES, images_used
+from compiler.calibration.calibrate import images_used
+from compiler.calibration.calls import MOST_SAMPLES
 from compiler.mapping import Placement
 from compiler.model import FloatNetwork
 from compiler.program import POSITIONS

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.calibration.bench import Bench, Draft, Site
-from compiler.calibration.calls import Calls
+from compiler.calibration.calls import Calls, range_samples, sampled, samples
 from compiler.calibration.carried import ANCHORS, HIDDEN_ANCHORS, Handed, InLanes, Value, input_in_lanes
 from compiler.calibration.layer_lowering import Product, lower_last, lower_layer, smallest_scale
 from compiler.calibration.quantisers import Quantiser
@@ -29,21 +29,15 @@ from compiler.program import Call, Layer, Operation, OutputStage, Program, Stage
 from hw.config import Chip
 from macro_models.devices import Device
 
-__all__ = ["MOST_SAMPLES", "Calibrated", "Calibrator", "images_used"]
+__all__ = ["Calibrated", "Calibrator", "images_used"]
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
 Lanes = NDArray[np.int16]
 
-MOST_SAMPLES = 512
-"""Positions of images on which a candidate is tried."""
-
 MOST_POSITIONS = 32_768
 FEWEST_IMAGES = 64
 """Positions of all calibration images together, and images that are used whatever their size."""
-
-RANGE_SAMPLES = 2048
-"""Positions of images from which ranges come: half of them those with the largest outputs."""
 
 FEWEST_TO_SPLIT = 64
 """Calibration inputs from which on ranges come from a part of them."""
@@ -203,20 +197,20 @@ class Calibrator:
         if k in self.shared:
             return self._again(k, op, taken, self.shared[k])
         calls = Calls(network=self.network, layer=index, exact=bench.wanted, taken=taken)
-        image, position = _samples(len(self.x), calls.positions)
+        image, position = samples(len(self.x), calls.positions)
         site = Site(
             index=index, layer=op.layer, values=calls.sample(image, position), inputs=calls.inputs(image, position),
             wanted=calls.outputs[image, :, position],
         )
         is_first = calls.of_the_input
-        ranges = calls.sample(*_range_samples(calls.outputs))
+        ranges = calls.sample(*range_samples(calls.outputs))
         carried = taken.taken_by(calls.operations, ranges, is_first)
         draft = Search(bench, self.options, site, carried, self._flat(site.values, ranges, is_first)).best()
         encoded = carried.encode(draft.quantiser)
         call = _call(index, op, draft)
         number = self._append(call, [encoded.number])
         # Once more with the codes that the integer arithmetic gives, where they are known.
-        codes = _sampled(call, encoded.codes, image, position, draft.quantiser, site.values)
+        codes = sampled(call, encoded.codes, image, position, draft.quantiser, site.values)
         trial = bench.run(site, draft, codes)
         self.errors.append(bench.relative_error(site, trial))
         self.cycles.append(trial.cycles * calls.positions)
@@ -323,43 +317,7 @@ def _on_each(op: Any, lanes: Lanes) -> Lanes:
     return np.stack([op.compute(chip) for chip in lanes])
 
 
-def _samples(images: int, positions: int) -> tuple[Index, Index]:
-    """Images and positions of the samples, the same for every candidate."""
-    if images * positions <= MOST_SAMPLES:
-        image, position = np.divmod(np.arange(images * positions), positions)
-        return image, position
-    count = max(MOST_SAMPLES, images)
-    rng = np.random.default_rng(0)
-    return np.arange(count) * images // count, rng.integers(0, positions, count)
-
-
-def _range_samples(wanted: Float) -> tuple[Index, Index]:
-    """Images and positions that ranges come from, for a layer's outputs of shape (images, outputs, positions)."""
-    images, _, positions = wanted.shape
-    if images * positions <= RANGE_SAMPLES:
-        chosen = np.arange(images * positions)
-    else:
-        size = np.abs(wanted).max(axis=1).reshape(-1)
-        largest = np.argpartition(size, -RANGE_SAMPLES // 2)[-RANGE_SAMPLES // 2 :]
-        others = np.random.default_rng(1).choice(images * positions, RANGE_SAMPLES // 2, replace=False)
-        chosen = np.union1d(largest, others)
-    image, position = np.divmod(chosen, positions)
-    return image, position
-
-
 def _call(layer: int, op: Linear, draft: Draft, first: int = 0) -> Call:
     """A step as a call of its layer, whose positions before ``first`` are those of other calls."""
     pad = draft.quantiser.codes(op.pad[None])[0]
     return Call(layer=layer, patches=op.patches, pad=pad, window=op.window, first=first)
-
-
-def _sampled(call: Call, codes: Lanes, image: Index, position: Index, quantiser: Quantiser, values: Float) -> Lanes:
-    """Codes of a layer's inputs at the samples on each chip; of other calls those of ``values``."""
-    here = position < len(call.patches)
-    patches = call.patches[position[here]]
-    known = codes[:, image[here, None], np.maximum(patches, 0)]
-    made = np.empty((len(codes), len(image), patches.shape[1]), dtype=np.int16)
-    made[:, here] = np.where(patches < 0, call.pad, known)
-    if not here.all():
-        made[:, ~here] = np.stack([quantiser.codes(chip[~here]) for chip in values])
-    return made

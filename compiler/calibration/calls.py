@@ -11,13 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.calibration.carried import Value
+from compiler.calibration.quantisers import Quantiser
 from compiler.model import FloatNetwork
 from compiler.model.stages import Linear
+from compiler.program import Call
 
-__all__ = ["Calls", "at_all_positions"]
+__all__ = ["MOST_SAMPLES", "Calls", "at_all_positions", "range_samples", "sampled", "samples"]
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
+Lanes = NDArray[np.int16]
+
+MOST_SAMPLES = 512
+"""Positions of images on which a candidate is tried."""
+
+RANGE_SAMPLES = 2048
+"""Positions of images from which ranges come: half of them those with the largest outputs."""
 
 _Parts = Iterator[tuple[int, Linear, NDArray[np.bool_] | slice, Index, Index]]
 
@@ -94,3 +103,39 @@ class Calls:
             here = (position >= first) & (position < first + len(op.patches))
             yield k, op, here, image[here], position[here] - first
             first += len(op.patches)
+
+
+def samples(images: int, positions: int) -> tuple[Index, Index]:
+    """Images and positions of the samples, the same for every candidate."""
+    if images * positions <= MOST_SAMPLES:
+        image, position = np.divmod(np.arange(images * positions), positions)
+        return image, position
+    count = max(MOST_SAMPLES, images)
+    rng = np.random.default_rng(0)
+    return np.arange(count) * images // count, rng.integers(0, positions, count)
+
+
+def range_samples(wanted: Float) -> tuple[Index, Index]:
+    """Images and positions that ranges come from, for a layer's outputs of shape (images, outputs, positions)."""
+    images, _, positions = wanted.shape
+    if images * positions <= RANGE_SAMPLES:
+        chosen = np.arange(images * positions)
+    else:
+        size = np.abs(wanted).max(axis=1).reshape(-1)
+        largest = np.argpartition(size, -RANGE_SAMPLES // 2)[-RANGE_SAMPLES // 2 :]
+        others = np.random.default_rng(1).choice(images * positions, RANGE_SAMPLES // 2, replace=False)
+        chosen = np.union1d(largest, others)
+    image, position = np.divmod(chosen, positions)
+    return image, position
+
+
+def sampled(call: Call, codes: Lanes, image: Index, position: Index, quantiser: Quantiser, values: Float) -> Lanes:
+    """Codes of a layer's inputs at the samples on each chip; of other calls those of ``values``."""
+    here = position < len(call.patches)
+    patches = call.patches[position[here]]
+    known = codes[:, image[here, None], np.maximum(patches, 0)]
+    made = np.empty((len(codes), len(image), patches.shape[1]), dtype=np.int16)
+    made[:, here] = np.where(patches < 0, call.pad, known)
+    if not here.all():
+        made[:, ~here] = np.stack([quantiser.codes(chip[~here]) for chip in values])
+    return made

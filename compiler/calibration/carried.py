@@ -165,8 +165,8 @@ class _LaneInput:
         """With codes of at least two lanes, with scales that one shift serves, and with a code 0 that lanes hold."""
         fitted, taken = self._fit_groups(flat, weight, fmt, anchor=anchor, **options), self.most > 0
         typical = np.median(fitted.scale[taken] / self.most[taken]) if taken.any() else 0.0
-        # What code 0 stands for is taken off in lanes. Where that is 0, codes may reach beyond the lanes of what has the
-        # smallest unit: the same rows may take values of another one, whose range would be cut.
+        # What code 0 stands for is taken off in lanes. Where that is 0, codes may reach beyond the lanes of what has
+        # the smallest unit: the same rows may take values of another one, whose range would be cut.
         reach = np.inf if anchor == "zero" and not self.value.zero.any() else LANE_MAX * self.least
         return fitted.coarsened(max(2.0, typical / MOST_GAIN) * self.most, anchor, reach)
 

@@ -19,6 +19,7 @@ from sim.core.trials import make_trial
 from sim.executor import execute
 from sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import random_perceptron
+from tests.compiler.importer.test_onnx_operators import recurrent
 from tests.compiler.test_slices import convolutional
 from tests.compiler.test_stages import tiny
 
@@ -136,6 +137,24 @@ def test_networks_give_the_same_codes_on_one_board():
     finally:
         backend.close()
     assert max(cores) > 4
+
+
+@TOOLS
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "direction"), [("LSTM", "forward"), ("GRU", "bidirectional"), ("RNN", "reverse")])
+def test_recurrent_networks_give_the_same_codes(kind, direction):
+    """Layers that are called at each step, by the numbers of their conversions."""
+    x = np.random.default_rng(3).normal(size=(40, 3, 5)).astype(np.float32)
+    options = CompileOptions(seeds=1, samples=40)
+    net = compile_model(recurrent(kind, direction), load_chip("tnsa16-core"), calibrate=x, options=options)
+    assert len(net.program.calls) > len(net.layers)
+    run = {"causes": FROZEN, "seed": 1, "time_s": DAY, "codes_of": 1000}
+    backend = FpgaSimBackend(lanes=16)
+    try:
+        found, expected = (execute(net, b, x[:3], **run) for b in (backend, FunctionalBackend()))
+        same(found, expected)
+    finally:
+        backend.close()
 
 
 @TOOLS
