@@ -54,7 +54,7 @@ def test_gradients_are_those_of_the_elements() -> None:
     ("step", "each"),
     [
         (cell(inputs=2, nodes=("Mul", "a b", "y")), True),
-        (cell(inputs=2, nodes=("Mul", "a b", "p", "Add", "p k", "y"), constant=np.float64(3.0)), True),
+        (cell(inputs=2, nodes=("Mul", "a b", "p", "Add", "p k", "y"), constant=np.array(3.0)), True),
         (cell(inputs=2, nodes=("Mul", "a b", "p", "Add", "p k", "y"), constant=np.ones((1, 7))), True),
         (cell(inputs=2, nodes=("Mul", "a b", "p", "Add", "p k", "y"), constant=np.ones(7)), False),
         (cell(inputs=2, nodes=("Mul", "a b", "p", "Softmax", "p", "y")), False),
