@@ -135,6 +135,39 @@ def _qlinear_matmul(op: Op, graph: Graph) -> list[Op]:
     return [*parts, Op.make("QuantizeLinear", [f"{at}/y", ys, yz], op.outputs)]
 
 
+def _in_floats(kind: str, values: int = 1) -> Rewrite:
+    """An operator of onnxruntime on ``values`` quantised values, in floating point between DQ and Q."""
+
+    def rewrite(op: Op, graph: Graph) -> list[Op]:
+        if op.attrs.get("channels_last", 0):
+            raise ValueError("its channels are last; channels first are supported")
+        inputs = list(op.inputs)
+        # Of a Concat scale and zero point of the result are first.
+        ends, inputs = (inputs[:2], inputs[2:]) if kind == "Concat" else (inputs[3 * values :], inputs[: 3 * values])
+        at, names, parts = op.outputs[0], [], []
+        for k, (name, scale, zero) in enumerate(zip(inputs[::3], inputs[1::3], inputs[2::3], strict=True)):
+            names.append(f"{at}/{k}")
+            parts.append(_dequantised(name, names[-1], scale, zero))
+        kept = {name: value for name, value in op.attrs.items() if name not in ("channels_last", "opset")}
+        parts.append(Op.make(kind, names, [f"{at}/y"], op.name, **kept))
+        return [*parts, Op.make("QuantizeLinear", [f"{at}/y", *ends], op.outputs)]
+
+    return rewrite
+
+
+def _qgemm(op: Op, graph: Graph) -> list[Op]:
+    a, sa, za, b, sb, zb, c, *ends = [*op.inputs, *[""] * (9 - len(op.inputs))]
+    at = op.outputs[0]
+    parts = [_dequantised(a, f"{at}/a", sa, za), _dequantised(b, f"{at}/b", sb, zb, 0 if op.attrs.get("transB") else 1)]
+    names = [f"{at}/a", f"{at}/b"]
+    if c:
+        factor = graph.constants[sa].astype(np.float64) * graph.constants[sb].astype(np.float64)
+        names.append(_constant(graph, op, "c", (graph.constants[c] * factor.reshape(-1)).astype(np.float32)))
+    made = f"{at}/y" if ends[0] else at
+    parts.append(Op.make("Gemm", names, [made], op.name, **op.attrs))
+    return [*parts, Op.make("QuantizeLinear", [made, *ends], op.outputs)] if ends[0] else parts
+
+
 def _integer(kind: str) -> Rewrite:
     """A product of integers less their zero points."""
 
@@ -215,7 +248,13 @@ def _limits(op: Op, graph: Graph, low: Array, high: Array) -> list[Op]:
 REWRITES: dict[str, Rewrite] = {
     "Dropout": _dropout, "BatchNormalization": _batch_normalization, "ZipMap": _zip_map,
     "CastLike": _cast_like, **SUPPORT_VECTORS,
-    "QLinearConv": _qlinear_conv, "QLinearMatMul": _qlinear_matmul,
+    **{
+        f"QLinear{kind}": _in_floats(kind, values) for kind, values in (
+            ("Add", 2), ("Mul", 2), ("Concat", 0), ("AveragePool", 1), ("GlobalAveragePool", 1), ("Sigmoid", 1),
+            ("LeakyRelu", 1), ("Softmax", 1),
+        )
+    },
+    "QGemm": _qgemm, "QLinearConv": _qlinear_conv, "QLinearMatMul": _qlinear_matmul,
     "MatMulInteger": _integer("MatMul"), "ConvInteger": _integer("Conv"),
     "DynamicQuantizeLinear": _dynamic_quantisation, "Quant": _quant, "IntQuant": _quant, "BipolarQuant": _quant,
     "Trunc": lambda op, graph: [Op.make("Identity", op.inputs[:1], op.outputs, op.name)],
