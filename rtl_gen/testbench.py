@@ -26,7 +26,13 @@ def _host(design: Design, wrap: str) -> str:
         return _template("bench_streams")
     map = core_blocks(design.chip).registers
     addresses = {entry.name.upper(): f"{entry.address:#05x}" for entry in map.entries}
-    return _template(f"bench_{wrap}") + _fill(_template("bench_registers"), addresses)
+    text = _template(f"bench_{wrap}") + _template("bench_registers")
+    return _fill(text + (_template("bench_write") if _programs(design, wrap) else ""), addresses)
+
+
+def _programs(design: Design, wrap: str) -> bool:
+    """Whether the bench programs cells: through registers, where the core has an engine for it."""
+    return wrap != "none" and MacroPins.from_chip(design.chip).verify_bits is not None
 
 
 def _bench(design: Design, wrap: str, *, ideal: bool) -> str:
@@ -37,7 +43,7 @@ def _bench(design: Design, wrap: str, *, ideal: bool) -> str:
         # About a fifth of the range of the sums, so that codes spread.
         "STEP_CODE": max(1, lines // 8), "TIMEOUT": 20000,
     }
-    return _fill(_template("bench"), values)
+    return _fill(_template("bench") + (_template("bench_program") if _programs(design, wrap) else ""), values)
 
 
 def _makefile(design: Design, models: tuple[str, ...]) -> str:

@@ -16,14 +16,14 @@ def cell(bl: int, sl: int) -> int:
 def write_macro_model(module: str, lines: int, verify_bits: int | None = None) -> str:
     """Verilog of an ideal macro with the pins of the contract.
 
-    Its cells are fixed (:func:`cell`) for products. A line's charge is ``2 a + 1`` for the accumulated product a, and
-    one decrement takes ``2 step_code`` of it, whatever the conductances: the exact converter of the core with equal
-    steps. With ``verify_bits`` it has the pins of programming, and another set of cells behind them, which start at 0
-    and move by the amplitude of each pulse.
+    From power-on its cells have fixed codes (:func:`cell`), which no reset changes. A line's charge is ``2 a + 1`` for
+    the accumulated product a, and one decrement takes ``2 step_code`` of it, whatever the conductances: the exact
+    converter of the core with equal steps. With ``verify_bits`` it has the pins of programming: the cells that they
+    move, by the amplitude of each pulse at its end, are the cells that multiply, and a verify read gives their codes.
     """
     top = lines - 1
     body: Sequence[str] = (
-        "// Ideal macro for simulation: fixed cells, no noise.",
+        "// Ideal macro for simulation, without noise: fixed cells from power-on, until pulses move them.",
         "// A charge is 2 * a + 1 for the accumulated product a; one decrement takes 2 * step_code of it.",
         f"module {module} (",
         "`ifdef USE_POWER_PINS",
@@ -49,9 +49,18 @@ def write_macro_model(module: str, lines: int, verify_bits: int | None = None) -
         "",
         f"  integer charge [0:{top}];",
         f"  reg [{top}:0] direction;",
+        f"  integer cells [0:{lines * lines - 1}];",
         "  integer bl, sl, line, code, step;",
         "",
         "  assign hold = 1'b0;",
+        "",
+        "  initial begin",
+        f"    for (bl = 0; bl < {lines}; bl = bl + 1) begin",
+        f"      for (sl = 0; sl < {lines}; sl = sl + 1) begin",
+        f"        cells[{lines} * bl + sl] = {CELL_PYTHON};",
+        "      end",
+        "    end",
+        "  end",
         "",
         "  always @(posedge clk) begin",
         "    step = (2 * step_code) << dec_scale;",
@@ -66,7 +75,7 @@ def write_macro_model(module: str, lines: int, verify_bits: int | None = None) -
         "    if (sample) begin",
         f"      for (bl = 0; bl < {lines}; bl = bl + 1) begin",
         f"        for (sl = 0; sl < {lines}; sl = sl + 1) begin",
-        f"          code = wl_en[bl] ? {CELL_PYTHON} : 0;",
+        f"          code = wl_en[bl] ? cells[{lines} * bl + sl] : 0;",
         "          if (backward) begin",
         "            charge[bl] = charge[bl] + (sl_pos[sl] ? 2 * code : 0) - (sl_neg[sl] ? 2 * code : 0);",
         "          end else begin",
@@ -108,8 +117,7 @@ def _write_ports(lines: int, verify_bits: int) -> list[str]:
 def _write_body(lines: int, verify_bits: int) -> list[str]:
     full = 2**verify_bits - 1
     return [
-        "  // Cells behind the pins of programming: a pulse moves one by its amplitude, at its end.",
-        f"  integer programmed [0:{lines * lines - 1}];",
+        "  // A pulse moves the selected cell by its amplitude, at its end.",
         "  integer k, selected, level;",
         "  reg was_set, was_reset;",
         "",
@@ -118,9 +126,6 @@ def _write_body(lines: int, verify_bits: int) -> list[str]:
         "  initial begin",
         "    was_set = 1'b0;",
         "    was_reset = 1'b0;",
-        f"    for (k = 0; k < {lines * lines}; k = k + 1) begin",
-        "      programmed[k] = 0;",
-        "    end",
         "  end",
         "",
         "  always @(posedge clk) begin",
@@ -131,7 +136,7 @@ def _write_body(lines: int, verify_bits: int) -> list[str]:
         f"      for (k = 0; k < {lines}; k = k + 1) begin",
         f"        selected = selected + (write_wl[k] ? {lines} * k : 0) + (write_sl[k] ? k : 0);",
         "      end",
-        "      level = programmed[selected];",
+        "      level = cells[selected];",
         "      if (was_set && !set_pulse && !form_pulse) begin",
         "        level = level + amplitude;",
         "      end",
@@ -139,7 +144,7 @@ def _write_body(lines: int, verify_bits: int) -> list[str]:
         "        level = level - amplitude;",
         "      end",
         f"      level = level < 0 ? 0 : level > {full} ? {full} : level;",
-        "      programmed[selected] = level;",
+        "      cells[selected] = level;",
         "      if (verify) begin",
         "        verify_code <= level;",
         "      end",

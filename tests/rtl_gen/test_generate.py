@@ -153,7 +153,7 @@ def test_first_test_passes_by_make_around_the_users_top(tmp_path: Path) -> None:
     header = ports[1].replace("output reg ", "output wire")
     (tmp_path / "mine.v").write_text(f"module mine ({header});\n  mho_core_wb inner ({connections});\nendmodule\n")
     printed = _run_bench(tmp_path, ["make", "COCOTB_TOPLEVEL=mine", "USER_SOURCES=../mine.v"])
-    assert "TESTS=2 PASS=2" in printed
+    assert "TESTS=3 PASS=3" in printed
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, cycle
 from hw.host.registers import Register
 from hw.host.write_map import FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
 from macro_models.exact.pulse import Polarity
-from tests.hw.host.bench_core import FORWARD, LINES, MAP, Host, begin, expected, vector
+from tests.hw.host.bench_core import CELLS, FORWARD, LINES, MAP, Host, begin, expected, vector
 
 CFG = WriteVerifyConfig(lines=LINES, **json.loads(os.environ["MHO_WRITE"]))
 SHORT = WriteVerifyParameters(
@@ -25,7 +25,7 @@ class IdealCells:
     """What stands behind the pins in the macro's model: cells that move by the amplitude."""
 
     def __init__(self) -> None:
-        self.code = np.zeros(LINES**2, dtype=np.int64)
+        self.code = CELLS.reshape(-1).astype(np.int64)
 
     def verify(self, cells):
         return self.code[cells]
@@ -98,7 +98,8 @@ async def test_cells_are_programmed_while_an_operation_waits(dut) -> None:
     rng = np.random.default_rng(3)
     targets = rng.integers(0, 2**CFG.verify_bits, (LINES, LINES))
     skip = rng.random((LINES, LINES)) < 0.1
-    wanted = program(CFG, SHORT, targets, IdealCells(), skip)
+    cells = IdealCells()
+    wanted = program(CFG, SHORT, targets, cells, skip)
     await parameters(host, SHORT)
     await host.write("interrupt_enable", 1 << 2)
     await host.write("write_control", 1)
@@ -122,7 +123,8 @@ async def test_cells_are_programmed_while_an_operation_waits(dut) -> None:
     assert await host.read("write_faults") == wanted.faults[-1].sum() > 5
     assert await host.read("write_cycles_total_low") >= cycles(CFG, SHORT, int(wanted.reads.sum()), wanted.pulses)
     assert await fault_map(host) == map_words(CFG, wanted.faults[-1])
-    # The operation began when the run had ended.
+    # The operation began when the run had ended, and took the cells as they were then.
+    CELLS[:] = cells.code.reshape(LINES, LINES)
     assert await host.take() == expected(FORWARD, x)
     await host.write("write_status", DONE)
     assert dut.irq.value == 0
