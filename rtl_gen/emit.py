@@ -32,8 +32,10 @@ def module_texts(
     adapter = f"{prefix}{ADAPTER}"
     macro = chip.macro if own_macro else None
     ports = macro_map(chip, own=own_macro)
-    return pass_through(texts, adapter, through(macro, ports)) | {
-        adapter: write_adapter(macro, MacroPins.from_chip(chip), ports, name=adapter)
+    reset = "rst_n" if chip.verilog.reset == "async_low" else "rst"
+    resets = (reset,) if macro is not None and "rst" in macro.pins else ()
+    return pass_through(texts, adapter, through(macro, ports), resets) | {
+        adapter: write_adapter(macro, MacroPins.from_chip(chip), ports, name=adapter, reset=reset)
     }
 
 

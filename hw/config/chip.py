@@ -230,9 +230,12 @@ class Chip(ABC):
             return {name: spec.default for name, spec in keys_of(section).items() if not set(parts) & set(spec.shapes)}
 
         sections = {name: getattr(self, name) for name in sections_of(type(self))}
-        changed = {name: replace(part, **plain(part)) for name, part in sections.items() if part is not None}
         if "adapter" not in parts:
-            changed["macro"] = None
+            # Without its module the section is none.
+            sections["macro"] = None
+        changed: dict[str, Any] = {
+            name: None if part is None else replace(part, **plain(part)) for name, part in sections.items()
+        }
         return replace(self, **plain(self), **changed, folder=None)
 
 

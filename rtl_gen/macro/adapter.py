@@ -90,9 +90,14 @@ _TURN = """\
   endfunction"""
 
 
-def write_adapter(macro: MacroSection | None, contract: MacroPins, ports: PortMap, *, name: str) -> str:
-    """Verilog of the adapter ``name``: the only module that knows the macro's module and pins."""
-    signals, passing = contract_signals(contract), through(macro, ports)
+def write_adapter(
+    macro: MacroSection | None, contract: MacroPins, ports: PortMap, *, name: str, reset: str = "rst"
+) -> str:
+    """Verilog of the adapter ``name``: the only module that knows the macro's module and pins.
+
+    ``reset`` is the port of the core's reset, ``rst_n`` where that is active low.
+    """
+    signals, passing = contract_signals(contract, macro), through(macro, ports)
     sizes = {signal: width for signal, (width, _) in signals.items()}
     words = _Words(sizes | {derived: size for derived, (_, _, size) in ports.derived.items()})
     listed, wires, assigns = [], [], []
@@ -115,9 +120,12 @@ def write_adapter(macro: MacroSection | None, contract: MacroPins, ports: PortMa
     note = [f"  // Not connected: {', '.join(ports.unconnected)}."] if ports.unconnected else []
     pins = [f"    .{pin}({net})," for table in supply_pins(macro) for pin, net in table.items()]
     instance = [f"  {macro.outer if macro else MACRO_MODULE} macro (", guarded(pins) + ",\n".join(listed), "  );"]
+    if "rst" in signals and reset != "rst":
+        derived.insert(0, f"  wire rst;\n  assign rst = ~{reset};")
     parts = (words.functions(), derived, wires, assigns, note, instance)
     body = "\n\n".join("\n".join(part) for part in parts if part)
     supplies, extra = passing.declarations()
+    sizes = {reset if signal == "rst" else signal: width for signal, width in sizes.items()}
     header = [*_header(sizes, {signal for signal, (_, driven) in signals.items() if driven}), *extra]
     return (
         "// The macro behind the pins of the contract: the only file that knows its module and its pins.\n"

@@ -16,7 +16,7 @@ from rtl_gen.verilog.ports import Port
 
 __all__ = ["check_macro_pins", "macro_map", "macro_warnings"]
 
-_OPTIONAL = frozenset({"clk", "op_id", "hold", "write_pass", "verify_valid"})
+_OPTIONAL = frozenset({"clk", "rst", "op_id", "hold", "write_pass", "verify_valid"})
 """Signals that a macro in silicon does without."""
 
 _READ = {"cmp": "the converters read", "verify_code": "write-verify reads"}
@@ -78,7 +78,7 @@ def _programmable(macro: MacroSection, pins: MacroPins) -> bool:
 
 def _check_signals(macro: MacroSection, pins: MacroPins) -> list[str]:
     """The left sides: known, and all there."""
-    signals, problems = contract_signals(pins), []
+    signals, problems = contract_signals(pins, macro), []
     optional = _OPTIONAL if _programmable(macro, pins) else _OPTIONAL.union(pins.write_names)
     for name in macro.pins:
         if name not in signals and name in _WRITE:

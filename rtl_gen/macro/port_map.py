@@ -69,18 +69,22 @@ class PortMap:
     problems: list[str] = field(default_factory=list)
 
 
-def contract_signals(pins: MacroPins) -> dict[str, tuple[int, bool]]:
-    """Signals of the contract: width, and whether the macro drives the signal. ``clk`` comes first."""
+def contract_signals(pins: MacroPins, macro: MacroSection | None = None) -> dict[str, tuple[int, bool]]:
+    """Signals of the contract: width, and whether the macro drives the signal. ``clk`` comes first.
+
+    ``rst``, the core's reset, active high, is one where a pin of ``macro`` takes it, as state machines need it.
+    """
     members = {
         name: (member.shape if isinstance(member.shape, int) else 1, member.flow is wiring.In)
         for name, member in pins.members.items()
     }
-    return {"clk": (1, False), **members}
+    reset = {"rst": (1, False)} if macro is not None and "rst" in macro.pins else {}
+    return {"clk": (1, False), **reset, **members}
 
 
 def map_ports(macro: MacroSection | None, contract: MacroPins, ports: Mapping[str, Port] | None) -> PortMap:
     """Resolve the pin map of a macro; ``ports`` are those of the module that has the pins, None if they are unknown."""
-    signals = contract_signals(contract)
+    signals = contract_signals(contract, macro)
     if macro is None:
         plain = {
             name: Port(name, "output" if driven else "input", None if width == 1 else (width - 1, 0))

@@ -48,8 +48,12 @@ def guarded(lines: list[str]) -> str:
     return "\n".join(["`ifdef USE_POWER_PINS", *lines, "`endif", ""]) if lines else ""
 
 
-def pass_through(texts: Mapping[str, str], inner: str, through: Through) -> dict[str, str]:
+def pass_through(
+    texts: Mapping[str, str], inner: str, through: Through, resets: tuple[str, ...] = ()
+) -> dict[str, str]:
     """Verilog of modules with the ports of ``through`` in every module around ``inner``, which has them already.
+
+    ``resets`` are ports of ``inner`` that the module around it has anyway.
 
     Raises
     ------
@@ -65,7 +69,9 @@ def pass_through(texts: Mapping[str, str], inner: str, through: Through) -> dict
             if module not in names:
                 names.append(module)
                 text = _with_ports(module, text, through)
-            changed[module] = instance.sub(lambda match: match[0] + through.connections(), text)
+            first = "".join(f"    .{port}({port}),\n" for port in (resets if name == inner else ()))
+            more = through.connections() + first
+            changed[module] = instance.sub(lambda match, more=more: match[0] + more, text)
     return changed
 
 

@@ -19,11 +19,26 @@ _READ = ("tnsa_macro.sv", "core_bench.sv")
 """Read once for each different core."""
 
 
-def core_sources(chip: Chip, folder: Path) -> list[Path]:
-    """Write the Verilog of the unwrapped core into ``folder``."""
-    from rtl_gen import emit_core
+def core_sources(chip: Chip, folder: Path, *, own_macro: bool = False, adapter: str = "") -> list[Path]:
+    """Write the Verilog of the unwrapped core into ``folder``.
 
-    return emit_core(chip, folder, wrap="none")
+    With ``own_macro`` it has the adapter of the user's own macro, and behind that the user's model; if there is none, a
+    module with its ports in which the contract's macro is, where ``adapter`` is the path of the adapter.
+    """
+    from hw.macro.macro_pins import MacroPins
+    from rtl_gen import emit_core
+    from rtl_gen.macro.mirror import write_mirror
+    from rtl_gen.macro.own_files import has_model, macro_files, rtl_files
+    from rtl_gen.macro.pin_check import macro_map
+
+    sources = emit_core(chip, folder, wrap="none", own_macro=own_macro)
+    if not own_macro or chip.macro is None:
+        return sources
+    if has_model(chip):
+        return [*sources, *(path.absolute() for path in (*rtl_files(chip), *macro_files(chip)))]
+    mirror = folder / "own_macro_mirror.v"
+    mirror.write_text(write_mirror(chip.macro.outer, MacroPins.from_chip(chip), macro_map(chip), adapter), "utf-8")
+    return [*sources, mirror]
 
 
 def own_names(cores: Sequence[Chip]) -> list[Chip]:
@@ -39,7 +54,7 @@ def half_period(chip: Chip) -> int:
     return max(round(5e5 / chip.clock.f_clk_MHz), 1)
 
 
-def core_defines(chip: Chip) -> dict[str, object]:
+def core_defines(chip: Chip, *, own_macro: bool = False) -> dict[str, object]:
     """Names and widths of one core, as macros of the preprocessor."""
     defines: dict[str, object] = {
         "MHO_CORE": f"{chip.verilog.prefix}core",
@@ -49,9 +64,22 @@ def core_defines(chip: Chip) -> dict[str, object]:
     }
     if chip.verilog.reset == "async_low":
         defines["MHO_RESET_LOW"] = ""
+    if own_macro and (extra := _extra_inputs(chip)):
+        defines["MHO_EXTRA"] = extra
     if PulseChip.of(chip).programming.engine:
         defines |= _write_defines(chip)
     return defines
+
+
+def _extra_inputs(chip: Chip) -> str:
+    """Connections of the inputs that the user's own macro brings to the top: they are 0."""
+    from rtl_gen.macro.adapter import through
+    from rtl_gen.macro.pin_check import macro_map
+
+    ports = through(chip.macro, macro_map(chip)).extra or {}
+    return "".join(
+        f", .{name}({port.width}'d0)" for name, port in ports.items() if port.direction == "input"
+    )
 
 
 def _write_defines(chip: Chip) -> dict[str, object]:
@@ -68,7 +96,9 @@ def _write_defines(chip: Chip) -> dict[str, object]:
     }
 
 
-def write_bench(cores: Sequence[Chip], kinds: Sequence[int], path: Path) -> None:
+def write_bench(
+    cores: Sequence[Chip], kinds: Sequence[int], path: Path, *, own_macro: bool = False, body: bool = True
+) -> None:
     """Write the top ``core_tb`` and what is between it and the generated cores.
 
     Parameters
@@ -77,12 +107,14 @@ def write_bench(cores: Sequence[Chip], kinds: Sequence[int], path: Path) -> None
         Different cores, as of :func:`own_names`.
     kinds
         For each core of the simulation its index in ``cores``; it gets the path ``core_tb.core_N``.
+    own_macro, body
+        The cores have the adapters of their users' macros; without ``body``, the models of these behind them.
     """
     texts = []
     for k, core in enumerate(cores):
-        defines = {"MHO_MACRO": macro_module(k), "MHO_SHELL": f"core_bench_{k}", **core_defines(core)}
+        defines = {"MHO_MACRO": macro_module(k), "MHO_SHELL": f"core_bench_{k}", **core_defines(core, own_macro=own_macro)}
         texts += [f"`define {name} {value}\n" for name, value in defines.items()]
-        texts += [(HDL / name).read_text(encoding="utf-8") for name in _READ]
+        texts += [(HDL / name).read_text(encoding="utf-8") for name in _READ[0 if body else 1 :]]
         texts += [f"`undef {name}\n" for name in defines]
     shells = " \\\n    ".join(
         f"core_bench_{kind} core_{n} (.clk(clk), .rst(rst), .wake(wakes[{n}]));" for n, kind in enumerate(kinds)

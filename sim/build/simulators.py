@@ -73,6 +73,23 @@ def _hardware(chip: Chip) -> str:
     return json.dumps(chip.hardware("core").to_dict(), sort_keys=True)
 
 
+def _own_key(chip: Chip, own_macro: bool) -> list[str]:
+    """What of a user's own macro can change the simulator."""
+    if not own_macro:
+        return []
+    from rtl_gen.macro.own_files import macro_files, rtl_files
+
+    content = json.dumps(chip.hardware("core", "adapter").to_dict(), sort_keys=True)
+    return [f"own macro {content}", hash_files([*rtl_files(chip), *macro_files(chip)])]
+
+
+def _has_body(chip: Chip, own_macro: bool) -> bool:
+    """Whether our own body of the macro is in the simulation: not where the user has a model."""
+    from rtl_gen.macro.own_files import has_model
+
+    return not own_macro or not has_model(chip)
+
+
 def _netlist_key(netlist: Path | None, cells: Path | None) -> list[str]:
     key: list[str] = []
     for name, path in (("netlist", netlist), ("cells", cells)):
@@ -84,8 +101,10 @@ def _netlist_key(netlist: Path | None, cells: Path | None) -> list[str]:
     return key
 
 
-def _sources(chip: Chip, folder: Path, netlist: Path | None, cells: Path | None) -> list[Path]:
-    generated = core_sources(chip, folder / "rtl")
+def _sources(
+    chip: Chip, folder: Path, netlist: Path | None, cells: Path | None, own_macro: bool = False, adapter: str = ""
+) -> list[Path]:
+    generated = core_sources(chip, folder / "rtl", own_macro=own_macro, adapter=adapter)
     if netlist is None:
         return generated
     top, adapter = f"{chip.verilog.prefix}core", f"{chip.verilog.prefix}macro_adapter"
@@ -109,7 +128,7 @@ def _several(cores: Sequence[Chip], folder: Path) -> list[Path]:
 
 
 def verilator_build(
-    *chips: Chip, waves: bool = False, netlist: Path | None = None, cells: Path | None = None
+    *chips: Chip, waves: bool = False, netlist: Path | None = None, cells: Path | None = None, own_macro: bool = False
 ) -> Simulator:
     """The cores of ``chips``, side by side in Verilator, from the cache or built now (10 to 30 s for one).
 
@@ -121,6 +140,8 @@ def verilator_build(
         With tracing to FST.
     netlist, cells
         A gate-level netlist of the same top instead of the generated RTL, and the models of its cells; for one core.
+    own_macro
+        With the adapter of the user's own macro and, if there is one, the user's model; for one core.
 
     Raises
     ------
@@ -136,11 +157,11 @@ def verilator_build(
     cores = own_names([chips[kinds.index(k)] for k in range(len(different))])
 
     def build(folder: Path) -> None:
-        if netlist is None:
+        if netlist is None and not own_macro:
             sources = _several(cores, folder)
         else:
-            sources = _sources(cores[0], folder, netlist, cells)
-        write_bench(cores, kinds, folder / "bench.sv")
+            sources = _sources(cores[0], folder, netlist, cells, own_macro, "core_tb.core_0.core.macro")
+        write_bench(cores, kinds, folder / "bench.sv", own_macro=own_macro, body=_has_body(cores[0], own_macro))
         compile_verilator(
             folder, [*sources, folder / "bench.sv", *(HDL / name for name in _SHIM)], top="core_tb",
             defines=defines, public=_PUBLIC, waves=waves, optimise=not (waves or netlist),
@@ -148,7 +169,7 @@ def verilator_build(
 
     defines: dict[str, object] = {"MHO_HALF_PS": half_period(chips[0]), **({} if waves else {"MHO_BURST": _BURST})}
     key = [
-        *_common_key(cores, defines), str(kinds), f"waves {waves}", *_netlist_key(netlist, cells), *compiler_key(),
+        *_common_key(cores, defines), *_own_key(cores[0], own_macro), str(kinds), f"waves {waves}", *_netlist_key(netlist, cells), *compiler_key(),
         cocotb_tools.__file__, str(config.libs_dir),
     ]
     folder = cached_build("verilator", key, build)
@@ -157,7 +178,7 @@ def verilator_build(
 
 
 def icarus_build(
-    chip: Chip, *, waves: bool = False, netlist: Path | None = None, cells: Path | None = None
+    chip: Chip, *, waves: bool = False, netlist: Path | None = None, cells: Path | None = None, own_macro: bool = False
 ) -> Simulator:
     """The core of ``chip`` in Icarus Verilog, inside the Verilog-2005 shell ``hdl/core_tb.v``.
 
@@ -170,12 +191,15 @@ def icarus_build(
         command = [
             require_tool("iverilog"), "-g2005", "-s", "core_tb", "-o", str(folder / "core_tb.vvp"),
             *(f"-D{name}={value}" if value != "" else f"-D{name}" for name, value in defines.items()),
-            *map(str, [*_sources(chip, folder, netlist, cells), HDL / "tnsa_macro.v", HDL / "core_tb.v"]),
+            *map(str, [
+                *_sources(chip, folder, netlist, cells, own_macro, "core_tb.core.macro"),
+                *([HDL / "tnsa_macro.v"] if _has_body(chip, own_macro) else []), HDL / "core_tb.v",
+            ]),
         ]
         run_logged(command, folder / "build.log", "iverilog")
 
-    defines = core_defines(chip) | {"MHO_HALF_PS": half_period(chip), "MHO_DEPTH": SHELL_DEPTH}
-    key = [*_common_key([chip], defines), *_netlist_key(netlist, cells), tool_version("iverilog")]
+    defines = core_defines(chip, own_macro=own_macro) | {"MHO_HALF_PS": half_period(chip), "MHO_DEPTH": SHELL_DEPTH}
+    key = [*_common_key([chip], defines), *_own_key(chip, own_macro), *_netlist_key(netlist, cells), tool_version("iverilog")]
     folder = cached_build("icarus", key, build)
     return Simulator(
         folder=folder,

@@ -23,7 +23,11 @@ from sim.core.batch import OP_WORDS, Batch, BatchResult, Mode
 from sim.core.process import Simulation
 from sim.core.words import MaskImage, input_words, op_words, output_codes, reserved_words
 
-__all__ = ["CoreRun", "CosimBackend", "CosimCore"]
+__all__ = ["UNCOUNTED", "CoreRun", "CosimBackend", "CosimCore"]
+
+
+UNCOUNTED = -1
+"""Decrements of a conversion that nobody has counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +39,7 @@ class CoreRun:
     codes
         Output codes of shape (batch, lines).
     steps
-        Decrement strobes at the pins, of shape (batch, segments).
+        Decrement strobes at the pins, of shape (batch, segments); :data:`UNCOUNTED` behind a user's own model.
     cycles
         What the core's counters grew by: total, analog and held cycles, of shape (batch, 3). The total holds what the
         operation waited for the result before it to be read.
@@ -126,7 +130,8 @@ class CosimCore:
         self._counters = counters[-1:]
         return CoreRun(
             codes=output_codes(result.outputs, self.cfg.lines),
-            steps=result.decrements.reshape(batch.operations, batch.segments),
+            # A user's own model behind the pins counts nothing.
+            steps=_counted(result.decrements, batch.operations * batch.segments).reshape(-1, batch.segments),
             cycles=np.diff(counters, axis=0),
             error=result.error,
             cpu_s=result.cpu_s,
@@ -147,6 +152,10 @@ class CosimCore:
     def _patience_of(self, job: WriteJob | None, idle: int) -> int:
         patience = self._patience + (0 if job is None else job.longest_cycles)
         return patience * (1 if idle < 128 else 64)
+
+
+def _counted(decrements: NDArray[np.int64], conversions: int) -> NDArray[np.int64]:
+    return decrements if len(decrements) else np.full(conversions, UNCOUNTED)
 
 
 class CosimBackend(HostScheduled):

@@ -170,10 +170,12 @@ class Shim:
         library = self._library = _library()
         self._macros = [_Macro(library, index) for index in range(library.mho_shim_macros())]
         benches = [library.mho_streams_path(index).decode() for index in range(library.mho_streams_benches())]
-        self._cores: list[tuple[int, _Macro]] = []
+        # None: a user's own model is behind the pins, and nothing is known of it here.
+        self._cores: list[tuple[int, _Macro | None]] = []
         for scope in scopes:
             (bench,) = (index for index, path in enumerate(benches) if f".{path}".endswith(f".{scope}"))
-            (macro,) = (macro for macro in self._macros if f".{scope}." in f".{macro.path}")
+            found = [macro for macro in self._macros if f".{scope}." in f".{macro.path}"]
+            (macro,) = found or [None]
             self._cores.append((bench, macro))
         # ctypes keeps no reference to a callback.
         self._callbacks = _EVALUATE(self._evaluate), _ON_STROBE(self._on_strobe)
@@ -185,9 +187,10 @@ class Shim:
         """Begin a batch; its arrays and those of its result must live until it has ended."""
         batch, result = work.batch, work.result
         bench, macro = self._cores[batch.instance]
-        if work.model is not None:
-            macro.put_model(work.model)
-        macro.start(batch, self._library.mho_streams_pauses(bench))
+        if macro is not None:
+            if work.model is not None:
+                macro.put_model(work.model)
+            macro.start(batch, self._library.mho_streams_pauses(bench))
         record = _Batch(
             ops=batch.ops.ctypes.data, masks=batch.masks.ctypes.data, inputs=batch.inputs.ctypes.data,
             outputs=result.outputs.ctypes.data, counters=result.counters.ctypes.data,
@@ -199,8 +202,9 @@ class Shim:
         if batch.write is not None and result.write is not None:
             self._start_write(bench, macro, batch.write, result.write)
 
-    def _start_write(self, bench: int, macro: _Macro, job: WriteJob, outcome: WriteOutcome) -> None:
-        self._cells.lend(macro.path, job.array, job.pins, job.widths)
+    def _start_write(self, bench: int, macro: _Macro | None, job: WriteJob, outcome: WriteOutcome) -> None:
+        if macro is not None:
+            self._cells.lend(macro.path, job.array, job.pins, job.widths)
         record = _Program(
             targets=job.targets.ctypes.data, cells=outcome.cells.ctypes.data, map=outcome.map.ctypes.data,
             counters=outcome.counters.ctypes.data, parameters=job.parameters.ctypes.data,
@@ -216,9 +220,12 @@ class Shim:
         result.outcome = Outcome(self._library.mho_streams_outcome(bench))
         result.error = bool(self._library.mho_streams_error(bench))
         self._library.mho_streams_progress(bench, c_void_p(result.progress.ctypes.data))
-        macro.finish(result)
+        sentence = ""
+        if macro is not None:
+            macro.finish(result)
         if batch.write is not None and result.write is not None:
-            result.write.pulses, sentence = self._cells.take_back(macro.path)
+            if macro is not None:
+                result.write.pulses, sentence = self._cells.take_back(macro.path)
             result.write.cells = result.write.cells[: self._library.mho_program_cells(bench)]
             result.write.state = batch.write.array.changes()
             result.failure = result.failure or sentence

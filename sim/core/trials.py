@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,9 @@ from hw.config import Chip
 from macro_models import MacroModel, Masks, family, load_device
 from macro_models.errors import InputError
 from macro_models.exact.operation import MAX_BITS, STEP_WIDTH, Converter, Direction, MvmOperation
+
+if TYPE_CHECKING:
+    from sim.core.exact_macro import ExactMacro
 
 __all__ = ["Trial", "make_models", "make_trial"]
 
@@ -64,7 +68,9 @@ def make_models(chip: Chip, devices: Sequence[str], seed: int) -> list[MacroMode
     return models
 
 
-def make_trial(models: Sequence[MacroModel], seed: int, number: int, *, vectors: int = 3, pauses: bool = True) -> Trial:
+def make_trial(
+    models: Sequence["MacroModel | ExactMacro"], seed: int, number: int, *, vectors: int = 3, pauses: bool = True
+) -> Trial:
     """Trial ``number`` of ``seed``; ``pauses`` puts random gaps into some of them."""
     rng = np.random.default_rng([seed, number, 0x7E57])
     core = number % len(models)
@@ -117,7 +123,7 @@ def _random_operation(rng: np.random.Generator) -> MvmOperation:
 
 
 def _with_step(
-    rng: np.random.Generator, op: MvmOperation, model: MacroModel, masks: Masks, x: NDArray[np.int64]
+    rng: np.random.Generator, op: MvmOperation, model: "MacroModel | ExactMacro", masks: Masks, x: NDArray[np.int64]
 ) -> MvmOperation:
     """``op`` with a step such that the largest charges count from a fraction of the range to several times of it."""
     spread = rng.choice([0.3, 0.9, 1.0, 1.1, 4.0])

@@ -16,6 +16,8 @@ from macro_models.exact.operation import Direction, MvmOperation
 from sim.build.simulators import SHELL_DEPTH, icarus_build, verilator_build
 from sim.core.batch import Mode
 from sim.core.cosim import CoreRun, CosimCore
+from sim.core.exact_macro import ExactMacro
+from sim.core.own_macro import measured_macro, program_and_measure
 from sim.core.process import CoreStuck, Simulation
 from sim.core.trials import Trial, make_models, make_trial
 from sim.core.waves import write_groups
@@ -48,6 +50,8 @@ class VerifyReport:
         Runs of write-verify, and their pulses.
     transposed
         Pairs of products forward and backward whose accumulators satisfied ``<W x, y> == <x, W^T y>``.
+    macro
+        What of the user's own macro was between the core and its model, in words; empty if the chip has none.
     """
 
     chip: str
@@ -61,6 +65,7 @@ class VerifyReport:
     transposed: int = 0
     runs: int = 0
     pulses: int = 0
+    macro: str = ""
     counts: dict[str, Counter[str]] = field(default_factory=dict)
 
     def add(self, trial: Trial, run: CoreRun, device: str) -> None:
@@ -97,6 +102,8 @@ class VerifyReport:
             f"  {self.eager} operations also strobe by strobe; {self.transposed} pairs of products exactly transposed; "
             "an illegal operation dropped",
         ]
+        if self.macro:
+            rows.insert(1, f"  {self.macro}")
         if self.runs:
             rows.append(f"  {self.runs} runs of write-verify, {self.pulses} pulses, equal pulse for pulse")
         for name, counter in self.counts.items():
@@ -123,6 +130,10 @@ def verify_core(
 ) -> VerifyReport:
     """Run random legal operations through the core of ``chip`` and compare codes, decrements and cycles with the model.
 
+    Where the chip has a macro of its own, all goes through its adapter. If the files of the macro hold a model, that
+    answers: its cells are measured by products of single lines, and must obey :class:`ExactMacro`, also after
+    write-verify has programmed them (in Verilator). Otherwise our model stands behind the user's pins.
+
     Parameters
     ----------
     simulator
@@ -140,7 +151,8 @@ def verify_core(
     Raises
     ------
     InputError
-        If the simulator is unknown, a file is missing, or the netlist has not the ports of the chip's core.
+        If the simulator is unknown, a file is missing, the pins of the macro do not fit, or the netlist has not the
+        ports of the chip's core.
     ToolError
         If anything differs, with all that reproduces it; or if a tool is missing or fails.
     """
@@ -148,20 +160,59 @@ def verify_core(
         raise InputError(f"simulator must be one of {', '.join(SIMULATORS)}, not {simulator!r}")
     if netlist is not None and netlist.is_file():
         _check_ports(chip, netlist)
+    own, users_model = _own_macro(chip, netlist)
     build = verilator_build if simulator == "verilator" else icarus_build
-    program = build(chip, waves=waves is not None, netlist=netlist, cells=cells)
-    models = make_models(chip, devices, seed)
+    program = build(chip, waves=waves is not None, netlist=netlist, cells=cells, own_macro=own)
     simulation = Simulation(program, waves=waves)
     try:
-        for index, model in enumerate(models):
-            simulation.put_core(index, model)
+        core = CosimCore(simulation, CoreConfig.from_chip(chip))
         report = VerifyReport(chip=chip.name, simulator=simulator, source=netlist.name if netlist else "generated RTL")
-        _Bench(chip, CosimCore(simulation, CoreConfig.from_chip(chip)), models, devices, report).run(operations, seed)
+        if users_model:
+            _run_users_model(chip, core, report, operations, seed)
+        else:
+            report.macro = "through the adapter of its own macro, our model behind its pins" if own else ""
+            models = make_models(chip, devices, seed)
+            for index, model in enumerate(models):
+                simulation.put_core(index, model)
+            _Bench(chip, core, models, devices, report).run(operations, seed)
     finally:
         simulation.close()
     if waves is not None:
         write_groups(waves, chip, program.scopes[0])
     return report
+
+
+def _own_macro(chip: Chip, netlist: Path | None) -> tuple[bool, bool]:
+    """Whether the user's own adapter is verified, and whether the user's model is behind it."""
+    if chip.macro is None or netlist is not None:
+        return False, False
+    from rtl_gen import check_macro_pins
+    from rtl_gen.macro.own_files import has_model
+
+    if problems := check_macro_pins(chip):
+        raise InputError(problems[0])
+    model = has_model(chip)
+    if chip.macro.wrapper and not model:
+        raise InputError(f"macro.files must hold a model of {chip.macro.module} to verify {chip.macro.wrapper}")
+    return True, model
+
+
+def _run_users_model(chip: Chip, core: CosimCore, report: VerifyReport, operations: int, seed: int) -> None:
+    """Measure the cells of the user's model and predict random operations; program them and do it again."""
+    assert chip.macro is not None
+    module = chip.macro.module
+    model = measured_macro(chip, core)
+    report.macro = f"through the adapter of its own macro, {module} behind its pins; cells measured"
+    programmable = PulseChip.of(chip).programming.engine and "write_mode" in chip.macro.pins
+    last = operations
+    if programmable and report.simulator != "icarus":
+        last = operations // 2
+        _Bench(chip, core, [model], [module], report).run(last, seed, last=False)
+        model, count, how = program_and_measure(chip, core, model, seed)
+        report.runs += 1
+        report.macro += f", {count} of {chip.lines**2} programmed: {how}"
+        operations -= last
+    _Bench(chip, core, [model], [module], report).run(operations, seed + 1)
 
 
 def _check_ports(chip: Chip, netlist: Path) -> None:
@@ -190,28 +241,33 @@ class _Bench:
     """One verification: a simulated core, the models behind it and the report that grows."""
 
     def __init__(
-        self, chip: Chip, core: CosimCore, models: list[MacroModel], devices: Sequence[str], report: VerifyReport
+        self, chip: Chip, core: CosimCore, models: Sequence[MacroModel] | Sequence[ExactMacro], devices: Sequence[str],
+        report: VerifyReport,
     ) -> None:
         self.chip, self.core, self.models, self.devices, self.report = chip, core, models, devices, report
         self.cfg = core.cfg
         self.icarus = report.simulator == "icarus"
+        self.measured = any(isinstance(model, ExactMacro) for model in models)
 
-    def run(self, operations: int, seed: int) -> None:
+    def run(self, operations: int, seed: int, *, last: bool = True) -> None:
+        """Random operations, and what else the macro can be asked; ``last``: this core is not used any more."""
         vectors = min(3, SHELL_DEPTH // self.chip.lines * 2)
         for number in range(operations):
             trial = make_trial(self.models, seed, number, vectors=vectors)
             mode = Mode.EAGER if self.icarus else Mode.LAZY
             self.report.add(trial, self._compare(trial, mode), self.devices[trial.core])
-            if self.icarus or number % 4 == 0:
+            if not self.measured and (self.icarus or number % 4 == 0):
                 if not self.icarus:
                     self._compare(trial, Mode.EAGER)
                 self.report.eager += 1
-        for number in range(4):
-            self._check_transpose(np.random.default_rng([seed, number, 0x7A]))
-        if PulseChip.of(self.chip).programming.engine and not self.icarus:
-            self._check_programming(operations, seed)
+        if not self.measured:
+            for number in range(4):
+                self._check_transpose(np.random.default_rng([seed, number, 0x7A]))
+            if PulseChip.of(self.chip).programming.engine and not self.icarus:
+                self._check_programming(operations, seed)
         # The last, because status.error stays.
-        self._check_refusal(make_trial(self.models, seed, operations, vectors=1, pauses=False))
+        if last:
+            self._check_refusal(make_trial(self.models, seed, operations, vectors=1, pauses=False))
 
     def _run(self, trial: Trial, mode: Mode) -> CoreRun:
         return self.core.run(
@@ -232,7 +288,9 @@ class _Bench:
                 raise ToolError(f"{stuck}; the first output that differs: {first}; {trial}") from None
             raise ToolError(f"{stuck}; no output had differed; {trial}") from None
         self._equal(trial, mode, "code", run.codes, expected.codes)
-        self._equal(trial, mode, "decrements", run.steps, expected.steps)
+        if not self.measured:
+            # Behind a user's own model the analog cycles tell them.
+            self._equal(trial, mode, "decrements", run.steps, expected.steps)
         analog = self.cfg.analog_cycles(trial.op, expected.steps)
         self._equal(trial, mode, "analog cycles", run.cycles[:, 1], analog)
         # Beyond the analog time, the holds and the overhead, an operation only waits for the result before it.

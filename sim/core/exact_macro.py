@@ -1,0 +1,123 @@
+"""Reference of a user's own macro in Verilog: cells that were measured through the core, and an exact converter."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from macro_models import MacroConfig, Masks
+from macro_models.errors import ToolError
+from macro_models.exact.converter import combine_segments, convert
+from macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, Direction, MvmOperation
+from macro_models.macro import MvmResult
+from sim.core.cosim import CosimCore
+
+__all__ = ["LARGEST", "ExactMacro", "measure_cells", "require_programmed"]
+
+LARGEST = 126
+"""Largest conductance code that :func:`measure_cells` can tell: one below the most decrements of a conversion."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ExactMacro:
+    """The law of the ideal macro in Verilog (``rtl_gen.macro.model``), on any cells.
+
+    A line's charge is ``2 a + 1`` for the accumulated product a of codes of inputs and cells; a decrement takes
+    ``2 step_code << dec_scale``.
+
+    Parameters
+    ----------
+    config
+        What the kind takes from the chip.
+    cells
+        Conductance codes, ``[bit line, source line]``.
+    binary
+        Whether the macro has the weights of decrements that binary search needs.
+    """
+
+    config: MacroConfig
+    cells: NDArray[np.int64]
+    binary: bool = True
+
+    def supports(self, op: MvmOperation) -> bool:
+        """Whether the macro carries out such operations."""
+        return self.binary or op.converter is Converter.COUNT
+
+    def products(self, op: MvmOperation, masks: Masks, x: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Accumulated products of codes of shape (batch, inputs): shape (batch, lines)."""
+        cells = self.cells * masks.word_lines(op)[:, None]
+        if op.direction is Direction.FORWARD:
+            lines = np.stack([x, -x], axis=2).reshape(len(x), -1)
+            return lines * masks.driven(op) @ cells
+        return x * masks.driven(op) @ cells.T
+
+    def full_scale(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> float:
+        """Step code at which the largest product of a batch counts just to the end of the converter's range."""
+        most = max(np.abs(self.products(op, masks, part)).max() for part in _segments(op, np.asarray(x)))
+        return float(most) / max(op.max_steps, 1)
+
+    def mvm(self, op: MvmOperation, masks: Masks, x: ArrayLike, op_id: ArrayLike) -> MvmResult:
+        """Codes and decrements of a batch; see :meth:`macro_models.macro.MacroModel.mvm`."""
+        step = np.full(self.config.lines, 2 * op.step_code, dtype=np.int64)
+        parts = [
+            convert(op, 2 * self.products(op, masks, part) + 1, step, step, masks.enabled(op))
+            for part in _segments(op, np.asarray(x))
+        ]
+        codes = parts[0][0] if len(parts) == 1 else combine_segments(parts[0][0], parts[1][0])
+        return MvmResult(codes.astype(np.int16), np.stack([taken for _, taken in parts], axis=1))
+
+
+def _segments(op: MvmOperation, x: NDArray[np.integer]) -> list[NDArray[np.int64]]:
+    """Inputs of each conversion, the most significant first."""
+    if op.segments == 1:
+        return [x.astype(np.int64)]
+    high = np.sign(x) * (np.abs(x) >> LSB_SEGMENT_BITS)
+    return [high.astype(np.int64), (x - (high << LSB_SEGMENT_BITS)).astype(np.int64)]
+
+
+def measure_cells(core: CosimCore, config: MacroConfig) -> NDArray[np.int64]:
+    """Conductance codes of the cells behind the pins, one bit line at a time: ``[bit line, source line]``.
+
+    Raises
+    ------
+    ToolError
+        If a code is above :data:`LARGEST` or below 0.
+    """
+    lines, rows = config.lines, []
+    op = MvmOperation(direction=Direction.FORWARD, in_bits=2, in_signed=True, out_bits=8, step_code=1)
+    on, off = np.ones(lines, dtype=bool), np.zeros(lines, dtype=bool)
+    for line in range(lines):
+        x = np.zeros((1, config.inputs(Direction.FORWARD)), dtype=np.int64)
+        x[0, line // 2] = -1 if line % 2 else 1
+        codes = core.run(op, Masks(np.arange(lines) == line, on, off, off), x, 0).codes[0].astype(np.int64)
+        if codes.min() < 0 or codes.max() > 2 * LARGEST + 1:
+            at = int(np.argmax(np.abs(codes)))
+            raise ToolError(
+                f"the macro's model: the cell of bit line {line} and source line {at} must have a conductance code of "
+                f"0 to {LARGEST}, and a product with 1 gives code {codes[at]} in half steps"
+            )
+        rows.append(codes // 2)
+    return np.array(rows)
+
+
+def require_programmed(codes: NDArray[np.int64], products: NDArray[np.int64], done: NDArray[np.bool_]) -> str:
+    """Whether the cells that were programmed are those that multiply: how, in words.
+
+    Raises
+    ------
+    ToolError
+        If they are not, or next to none was programmed.
+    """
+    if done.mean() < 0.5:
+        given_up = int((~done).sum())
+        raise ToolError(f"write-verify must bring most cells to their targets, and it gave up {given_up} cells")
+    if np.array_equal(codes[done], products[done]):
+        return "the verify codes are the codes that multiply"
+    alike: Any = np.corrcoef(codes[done], products[done])[0, 1] if products[done].std() else 0.0
+    if not alike > 0.9:
+        raise ToolError(
+            "the cells that are programmed must be those that multiply: verify codes and products agree by "
+            f"{alike:.2f} only"
+        )
+    return f"verify codes and products agree by a correlation of {alike:.3f}"
