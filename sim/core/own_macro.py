@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip
+from hw.config import Chip, PulseChip
 from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from macro_models import load_device
 from macro_models.cells.pulses import PulseArray
@@ -66,8 +66,8 @@ def _program(
     chip: Chip, core: CosimCore, parameters: WriteVerifyParameters, targets: NDArray[np.integer]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Verify codes after a run, and the cells that were not given up."""
-    config = chip.pulse_config()  # pyright: ignore[reportAttributeAccessIssue]
-    array = PulseArray(config, device=load_device("ideal"), seed=0, core=0)
+    # The cells are the user's; these only fill the job.
+    array = PulseArray(PulseChip.of(chip).pulse_config(), device=load_device("rram-neurram"), seed=0, core=0)
     job = write_job(chip, array, targets, None, parameters, full_time=True)
     outcome = core.program(job).write
     assert outcome is not None

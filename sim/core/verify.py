@@ -95,12 +95,12 @@ class VerifyReport:
         codes["at its ends"] += int((size >= top).sum())
 
     def __str__(self) -> str:
+        more = f"{self.eager} operations also strobe by strobe; {self.transposed} pairs of products exactly transposed"
         rows = [
             f"{self.chip}, {self.source}, in {self.simulator}: equal to the model bit for bit",
             f"  {self.operations} operations, {self.vectors} vectors, {self.conversions} conversions, "
             f"{self.cycles} cycles",
-            f"  {self.eager} operations also strobe by strobe; {self.transposed} pairs of products exactly transposed; "
-            "an illegal operation dropped",
+            f"  {f'{more}; ' if self.eager or self.transposed else ''}an illegal operation dropped",
         ]
         if self.macro:
             rows.insert(1, f"  {self.macro}")
@@ -209,7 +209,6 @@ def _run_users_model(chip: Chip, core: CosimCore, report: VerifyReport, operatio
         last = operations // 2
         _Bench(chip, core, [model], [module], report).run(last, seed, last=False)
         model, count, how = program_and_measure(chip, core, model, seed)
-        report.runs += 1
         report.macro += f", {count} of {chip.lines**2} programmed: {how}"
         operations -= last
     _Bench(chip, core, [model], [module], report).run(operations, seed + 1)
