@@ -33,8 +33,44 @@ def gate() -> onnx.ModelProto:
     return given(nodes, weights, shape=("n", 2, 4, 4), output=("n", 4))
 
 
+def digital() -> onnx.ModelProto:
+    """What the vector unit does: pools, limits, slopes, sums, interpolation, the largest of several."""
+    resize = node("Resize", "p s", "z", mode="linear")
+    resize.input[:] = ["p", "", "s"]
+    nodes = [
+        node("Conv", "x k", "c", pads=[1, 1, 1, 1]), node("PRelu", "c slope", "q"), node("LeakyRelu", "q", "l"),
+        node("MaxPool", "l", "m", kernel_shape=[2, 2], strides=[2, 2]),
+        node("AveragePool", "q", "v", kernel_shape=[2, 2], strides=[2, 2]), node("Max", "m v", "b"),
+        node("Sub", "b v", "d"), node("HardSigmoid", "d", "h"), node("Sum", "h d v", "p"), resize,
+        node("Clip", "z low high", "t"), node("ReduceMax", "t", "r", axes=[2, 3], keepdims=0), node("Gemm", "r w", "y"),
+    ]
+    weights = {
+        "k": floats(3, 2, 3, 3) / 4, "slope": np.abs(floats(3, 1, 1)), "s": np.array([1, 1, 2, 2], "f4"),
+        "low": np.float32(-1), "high": np.float32(2), "w": floats(3, 4),
+    }
+    return given(nodes, weights, shape=("n", 2, 4, 4), output=("n", 4))
+
+
+def moved() -> onnx.ModelProto:
+    """Choices of elements and tables: parts, turns and padding, functions of one value."""
+    nodes = [
+        node("Conv", "x k", "c"), node("DepthToSpace", "c", "e", blocksize=2),
+        node("Transpose", "e", "t", perm=[0, 1, 3, 2]),
+        node("Pad", "t around", "p"), node("Slice", "p from to", "s"), node("Sin", "s", "f"), node("Erf", "f", "g"),
+        node("Softplus", "g", "u"), node("Flatten", "u", "o"), node("Gather", "o order", "a", axis=1),
+        node("Gemm", "a w", "y"),
+    ]
+    weights = {
+        "k": floats(4, 2, 1, 1) / 2, "around": np.array([0, 0, 1, 0, 0, 0, 0, 1]), "from": np.array([0, 0, 0, 1]),
+        "to": np.array([1 << 30, 1, 6, 7]), "order": np.array([5, 1, 9, 20, 3, 30, 11]), "w": floats(7, 4),
+    }
+    return given(nodes, weights, shape=("n", 2, 4, 4), output=("n", 4))
+
+
 MODELS: dict[str, tuple[Callable[[], onnx.ModelProto], tuple[int, ...]]] = {
     "gate": (gate, (2, 4, 4)),
+    "digital": (digital, (2, 4, 4)),
+    "moved": (moved, (2, 4, 4)),
     "encoder": (attention, (5, 8)),
     "LSTM": (lambda: recurrent("LSTM"), (3, 5)),
     "GRU": (lambda: recurrent("GRU", "bidirectional"), (3, 5)),
