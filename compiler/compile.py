@@ -89,7 +89,7 @@ def compile_model(
     x = check_shape(given, net)
     digest = hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest()
     x = _spread(x, options.samples)
-    shapes = [(layer.inputs, layer.outputs) for layer in net.layers]
+    shapes = [layer.shape for layer in net.layers]
     slices = options.slices_of([layer.name for layer in net.layers])
     x = x.astype(np.float64)
     placement = place(

@@ -54,7 +54,7 @@ def dry_run(
         model, output=options.output, frozen={name: load_input(value) for name, value in (freeze or {}).items()},
         shapes=input_shape,
     )
-    shapes = [(layer.inputs, layer.outputs) for layer in net.layers]
+    shapes = [layer.shape for layer in net.layers]
     slices = options.slices_of([layer.name for layer in net.layers])
     cell_map, common = chip.macro_config().cell_map, {"slices": slices, "faults": faults, "cores": chip.cores}
     placement = place(shapes, cell_map, copies=1, **common)

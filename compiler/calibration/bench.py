@@ -25,10 +25,12 @@ from macro_models.bound import bind, constant_input
 from macro_models.devices import Device, load_device
 from macro_models.exact.operation import MvmOperation
 
-__all__ = ["Bench", "Draft", "Site", "Trial", "representative_time"]
+__all__ = ["Bench", "Draft", "Site", "Stand", "Trial", "representative_time"]
 
 Float = NDArray[np.float64]
 Chips = Sequence[dict[int, MacroModel]]
+Kind = tuple[Device, int, float]
+"""A chip: its device, its seed, the time since it was programmed."""
 
 _CAUSES = frozenset(CAUSES) - {"wire"}
 """What is compiled assumes perfect wires, and a matrix for every trial would take long."""
@@ -85,13 +87,37 @@ class Trial:
     cycles: float
 
 
+@dataclass(frozen=True, eq=False)
+class Stand:
+    """Where candidates are tried.
+
+    ``placement`` says where layers are on each of the chips ``kinds``, ``masks`` are those of its cores and ``share``
+    is the weight of each chip. ``outputs`` are those of a layer that are tried: all, or some by their number.
+    """
+
+    placement: Placement
+    masks: Sequence[Masks]
+    kinds: Sequence[Kind]
+    share: Float
+    outputs: NDArray[np.integer] | slice = field(default_factory=lambda: slice(None))
+
+    @classmethod
+    def of(
+        cls, placement: Placement, kinds: Sequence[Kind], outputs: NDArray[np.integer] | slice = slice(None)
+    ) -> "Stand":
+        """With the masks of the placement and the shares of the chips, the first of which is perfect."""
+        others = len(kinds) - 1
+        share = np.array([IDEAL_SHARE] + [(1.0 - IDEAL_SHARE) / others] * others if others else [1.0])
+        return cls(placement, [_masks(placement, core) for core in range(placement.cores)], kinds, share, outputs)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Site:
     """A layer by its number, and the samples on which its candidates are tried.
 
     ``layer`` is what it computes in floating point. A sample is a position of an image, in one of the layer's calls.
     ``inputs`` and ``wanted`` are inputs and outputs in floating point, of shape (samples, ...), ``values`` the inputs
-    on each chip, of shape (chips, samples, inputs).
+    on each chip, of shape (chips, samples, inputs); of outputs and chips there are those of ``stand``.
     """
 
     index: int
@@ -99,6 +125,7 @@ class Site:
     inputs: Float
     wanted: Float
     values: Float
+    stand: Stand
 
 
 class Bench:
@@ -127,38 +154,48 @@ class Bench:
         self.model = family(chip.core.kind).model
         # Besides chips of the device a perfect one, so that what relaxation hides does not come back without it.
         ideal, time_s = load_device("ideal"), representative_time(device, options)
-        self.kinds = [(ideal, 0, 0.0)]
+        self.kinds: list[Kind] = [(ideal, 0, 0.0)]
         if device != ideal:
             self.kinds += [(device, FIRST_SEED + k, time_s) for k in range(options.seeds)]
-        others = len(self.kinds) - 1
-        self.share = np.array([IDEAL_SHARE] + [(1.0 - IDEAL_SHARE) / others] * others if others else [1.0])
-        self.masks = [_masks(placement, core) for core in range(placement.cores)]
+        self.stand = Stand.of(placement, self.kinds)
         self.wanted = network.activations(x)
         self.judge = make_judge(network, self.wanted)
         self._last: tuple[Site, Quantiser, NDArray[np.int16]] | None = None
+        self._held: _Held | None = None
 
     def offset(self, index: int, quantiser: Quantiser) -> Float:
         """What the digital side adds to a layer's products: its bias, and what code 0 stands for."""
         layer = self.network.layers[index]
-        return layer.bias + layer.weight @ quantiser.offset
+        return layer.bias + layer.product(quantiser.offset)
 
-    def program(self, index: int, draft: Draft) -> list[dict[int, MacroModel]]:
-        """Chips that hold one layer: for each, the model of each core by its number."""
-        targets: dict[int, NDArray[np.float32]] = {}
-        shape = self.config.cell_map.shape
-        for block in self.placement.of_layer(index):
-            if block.core not in targets:
-                targets[block.core] = np.full(shape, self.chip.cells.g_min_uS, dtype=np.float32)
-            draft.fill(targets[block.core], block)
-        return [
-            {
-                core: self.model(
-                    self.config, target, device=device, seed=seed, core=core, time_s=time_s, causes=_CAUSES
-                )
-                for core, target in targets.items()
-            }
-            for device, seed, time_s in self.kinds
-        ]
+    def program(self, index: int, draft: Draft, stand: Stand | None = None) -> list[dict[int, MacroModel]]:
+        """Chips that hold one layer: for each, the model of each core by its number; by default of the placement."""
+        stand = self.stand if stand is None else stand
+        held = self._hold(index, draft, stand)
+        if held.chips is None:
+            held.chips = [
+                {
+                    core: self.model(
+                        self.config, target, device=device, seed=seed, core=core, time_s=time_s, causes=_CAUSES
+                    )
+                    for core, target in held.targets.items()
+                }
+                for device, seed, time_s in stand.kinds
+            ]
+        return held.chips
+
+    def _hold(self, index: int, draft: Draft, stand: Stand) -> "_Held":
+        """Targets of one layer: those of the last candidate are kept, with the chips that hold them."""
+        step = draft.op.step_code if DITHER in draft.spread else None
+        if self._held is None or not self._held.serves(index, draft, stand, step):
+            targets: dict[int, NDArray[np.float32]] = {}
+            for block in stand.placement.of_layer(index):
+                if block.core not in targets:
+                    shape = self.config.cell_map.shape
+                    targets[block.core] = np.full(shape, self.chip.cells.g_min_uS, dtype=np.float32)
+                draft.fill(targets[block.core], block)
+            self._held = _Held(index, draft, stand, step, targets)
+        return self._held
 
     def run(
         self, site: Site, draft: Draft, codes: NDArray[np.int16] | None = None, chips: Chips | None = None
@@ -168,33 +205,34 @@ class Bench:
         ``codes`` of the inputs on each chip, of shape (chips, samples, inputs), and ``chips``, the programmed models,
         are given where they are known already.
         """
-        index, layer = site.index, site.layer
-        chips = self.program(index, draft) if chips is None else chips
+        index, layer, stand = site.index, site.layer, site.stand
+        chips = self.program(index, draft, stand) if chips is None else chips
         if codes is None:
             codes = self._codes(site, draft.quantiser)
-        products = self.products(index, draft, 0)
-        sums: Float = np.zeros((*codes.shape[:2], layer.outputs))
+        products = self.products(index, draft, 0, stand)
+        sums: Float = np.zeros((*codes.shape[:2], site.wanted.shape[-1]))
         cycles, samples = 0, np.arange(codes.shape[1], dtype=np.uint64) << np.uint64(OP_ID_IMAGE_SHIFT)
         constant = np.full((codes.shape[1], 1), constant_input(draft.op), dtype=np.float32)
         for cores, inputs, summed in zip(chips, codes, sums, strict=True):
             for p in products:
                 used, taken = taken_inputs(draft.spread, p.mvm)
                 product = bind(
-                    cores[p.mvm.core], p.mvm.op, self.masks[p.mvm.core], p.mvm.rows, taken, len(used) + 1, p.mvm.columns
+                    cores[p.mvm.core], p.mvm.op, stand.masks[p.mvm.core], p.mvm.rows, taken, len(used) + 1,
+                    p.mvm.columns,
                 )
                 x = np.hstack([inputs[:, used], constant])
                 result = product.compute(x, samples | np.uint64(p.mvm.operation))
                 _add_columns(summed, p.mvm.outputs, result.codes * p.half_step)
                 cycles += int(np.sum(self.core.cycles(p.mvm.op, result.steps)))
-        outputs = sums + self.offset(index, draft.quantiser) + draft.shift
+        outputs = sums + self.offset(index, draft.quantiser)[stand.outputs] + draft.shift
         outputs = np.maximum(outputs, 0.0) if layer.relu else outputs
-        error = self.share @ ((outputs - site.wanted) ** 2).mean(axis=1)
+        error = stand.share @ ((outputs - site.wanted) ** 2).mean(axis=1)
         return Trial(
             draft=draft,
             outputs=outputs,
             sums=sums,
             error=error,
-            total=self.judge.total(index, outputs, site.wanted, self.share),
+            total=self.judge.total(index, outputs, site.wanted, stand.share, stand.outputs),
             cycles=cycles / (len(chips) * len(site.wanted)),
         )
 
@@ -204,29 +242,28 @@ class Bench:
             self._last = site, quantiser, np.stack([quantiser.codes(v) for v in site.values])
         return self._last[2]
 
-    def products(self, index: int, draft: Draft, operation: int) -> list[Product]:
+    def products(self, index: int, draft: Draft, operation: int, stand: Stand | None = None) -> list[Product]:
         """Products of a layer, the first of them with number ``operation`` in the static program."""
-        result = []
-        for block in self.placement.of_layer(index):
+        stand, result = self.stand if stand is None else stand, []
+        targets = self._hold(index, draft, stand).targets
+        for block in stand.placement.of_layer(index):
             op = replace(draft.op, wl_select=block.wl_select, line_select=block.line_select)
             mvm = Mvm(
                 core=block.core, operation=operation, op=op, first=block.first, rows=block.rows, columns=block.columns,
                 outputs=block.outputs, multiplier=np.zeros(len(block.columns), dtype=np.int32),
             )
-            result.append(Product(mvm, self._half_steps(draft, block)))
+            result.append(Product(mvm, self._half_steps(draft, block, targets[block.core])))
             operation += op.segments
         return result
 
-    def _half_steps(self, draft: Draft, block: Block) -> Float:
-        targets = np.zeros(self.config.cell_map.shape, dtype=np.float32)
-        draft.fill(targets, block)
+    def _half_steps(self, draft: Draft, block: Block, targets: NDArray[np.float32]) -> Float:
         loads = column_loads(targets, block.rows, block.columns, self.chip)
         unit = draft.pairs.unit_of(block)
         return code_value(loads, draft.op.step_code, unit, self.chip) * (draft.gain / block.copies)
 
     def bound(self, call: Call, layer: Layer, draft: Draft) -> list[LayerRun]:
         """A layer on each chip."""
-        return [LayerRun(call, layer, cores, self.masks) for cores in self.program(call.layer, draft)]
+        return [LayerRun(call, layer, cores, self.stand.masks) for cores in self.program(call.layer, draft)]
 
     def advance(
         self, runs: Sequence[LayerRun], codes: NDArray[np.int16], notice: Callable[[int, int], None] | None = None
@@ -242,6 +279,23 @@ class Bench:
         """Error of a layer's output relative to its standard deviation."""
         lost = ((trial.outputs - site.wanted) ** 2).mean()
         return float(np.sqrt(lost / max(site.wanted.var(axis=0).mean(), 1e-300)))
+
+
+@dataclass
+class _Held:
+    """What cores hold of a candidate, and the chips that hold it as soon as they are asked for."""
+
+    index: int
+    draft: Draft
+    stand: Stand
+    step: int | None
+    targets: dict[int, NDArray[np.float32]]
+    chips: list[dict[int, MacroModel]] | None = None
+
+    def serves(self, index: int, draft: Draft, stand: Stand, step: int | None) -> bool:
+        """Whether another candidate has the same cells: it may differ in its operation, gain and shift."""
+        same = self.draft.pairs is draft.pairs and self.draft.spread is draft.spread
+        return same and (self.index, self.step) == (index, step) and self.stand is stand
 
 
 def _add_columns(total: Float, outputs: NDArray[np.integer], values: Float) -> None:

@@ -200,10 +200,10 @@ class Calibrator:
         image, position = samples(len(self.x), calls.positions)
         site = Site(
             index=index, layer=op.layer, values=calls.sample(image, position), inputs=calls.inputs(image, position),
-            wanted=calls.outputs[image, :, position],
+            wanted=calls.outputs[image, :, position], stand=bench.stand,
         )
         is_first = calls.of_the_input
-        ranges = calls.sample(*range_samples(calls.outputs))
+        ranges = calls.sample(*range_samples(calls.outputs, op.layer.inputs))
         carried = taken.taken_by(calls.operations, ranges, is_first)
         draft = Search(bench, self.options, site, carried, self._flat(site.values, ranges, is_first)).best()
         encoded = carried.encode(draft.quantiser)

@@ -25,7 +25,7 @@ Lanes = NDArray[np.int16]
 MOST_SAMPLES = 512
 """Positions of images on which a candidate is tried."""
 
-RANGE_SAMPLES = 2048
+RANGE_SAMPLES, RANGE_NUMBERS = 2048, 1 << 22
 """Positions of images from which ranges come: half of them those with the largest outputs."""
 
 _Parts = Iterator[tuple[int, Linear, NDArray[np.bool_] | slice, Index, Index]]
@@ -115,15 +115,16 @@ def samples(images: int, positions: int) -> tuple[Index, Index]:
     return np.arange(count) * images // count, rng.integers(0, positions, count)
 
 
-def range_samples(wanted: Float) -> tuple[Index, Index]:
+def range_samples(wanted: Float, inputs: int) -> tuple[Index, Index]:
     """Images and positions that ranges come from, for a layer's outputs of shape (images, outputs, positions)."""
     images, _, positions = wanted.shape
-    if images * positions <= RANGE_SAMPLES:
+    half = min(RANGE_SAMPLES, RANGE_NUMBERS // inputs) // 2
+    if images * positions <= 2 * half:
         chosen = np.arange(images * positions)
     else:
         size = np.abs(wanted).max(axis=1).reshape(-1)
-        largest = np.argpartition(size, -RANGE_SAMPLES // 2)[-RANGE_SAMPLES // 2 :]
-        others = np.random.default_rng(1).choice(images * positions, RANGE_SAMPLES // 2, replace=False)
+        largest = np.argpartition(size, -half)[-half:]
+        others = np.random.default_rng(1).choice(images * positions, half, replace=False)
         chosen = np.union1d(largest, others)
     image, position = np.divmod(chosen, positions)
     return image, position

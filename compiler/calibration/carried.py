@@ -49,7 +49,7 @@ class Carried(Protocol):
         """What code 0 may stand for, see :func:`~compiler.calibration.quantisers.fit_quantiser`."""
         ...
 
-    def fit(self, flat: Float, weight: Float, fmt: CodeFormat, *, anchor: str, **options: Any) -> Quantiser:
+    def fit(self, flat: Float, norm: Float, fmt: CodeFormat, *, anchor: str, **options: Any) -> Quantiser:
         """Input codes from samples ``flat`` of the layer's inputs, (samples, inputs)."""
         ...
 
@@ -104,8 +104,8 @@ class Handed:
     def coded(self, op: Linear, quantiser: Quantiser) -> Encoded:
         return self.encode(quantiser)
 
-    def fit(self, flat: Float, weight: Float, fmt: CodeFormat, *, anchor: str, **options: Any) -> Quantiser:
-        return fit_quantiser(flat, weight, fmt, anchor=anchor, **options)
+    def fit(self, flat: Float, norm: Float, fmt: CodeFormat, *, anchor: str, **options: Any) -> Quantiser:
+        return fit_quantiser(flat, norm, fmt, anchor=anchor, **options)
 
     def coarsen(self, quantiser: Quantiser, anchor: str) -> Quantiser:
         return quantiser.coarsened(self.smallest, anchor)
@@ -161,23 +161,23 @@ class _LaneInput:
         np.minimum.at(least, self.group, np.where(op.patches < 0, np.inf, units).min(axis=0))
         self.most, self.least = most[self.group], least[self.group]
 
-    def fit(self, flat: Float, weight: Float, fmt: CodeFormat, *, anchor: str, **options: Any) -> Quantiser:
+    def fit(self, flat: Float, norm: Float, fmt: CodeFormat, *, anchor: str, **options: Any) -> Quantiser:
         """With codes of at least two lanes, with scales that one shift serves, and with a code 0 that lanes hold."""
-        fitted, taken = self._fit_groups(flat, weight, fmt, anchor=anchor, **options), self.most > 0
+        fitted, taken = self._fit_groups(flat, norm, fmt, anchor=anchor, **options), self.most > 0
         typical = np.median(fitted.scale[taken] / self.most[taken]) if taken.any() else 0.0
         # What code 0 stands for is taken off in lanes. Where that is 0, codes may reach beyond the lanes of what has
         # the smallest unit: the same rows may take values of another one, whose range would be cut.
         reach = np.inf if anchor == "zero" and not self.value.zero.any() else LANE_MAX * self.least
         return fitted.coarsened(max(2.0, typical / MOST_GAIN) * self.most, anchor, reach)
 
-    def _fit_groups(self, flat: Float, weight: Float, fmt: CodeFormat, **options: Any) -> Quantiser:
+    def _fit_groups(self, flat: Float, norm: Float, fmt: CodeFormat, **options: Any) -> Quantiser:
         group, count = self.group, int(self.group.max()) + 1
         if count == len(group):
-            return fit_quantiser(flat, weight, fmt, **options)
+            return fit_quantiser(flat, norm, fmt, **options)
         members = [np.flatnonzero(group == g) for g in range(count)]
         rows = np.stack([np.resize(m, max(len(m) for m in members)) for m in members])
         pooled = flat[:, rows].transpose(0, 2, 1).reshape(-1, count)
-        shared = fit_quantiser(pooled, weight[:, rows].transpose(0, 2, 1).reshape(-1, count), fmt, **options)
+        shared = fit_quantiser(pooled, np.sqrt((norm[rows] ** 2).sum(axis=1)), fmt, **options)
         return replace(shared, offset=shared.offset[group], scale=shared.scale[group])
 
     def coarsen(self, quantiser: Quantiser, anchor: str) -> Quantiser:

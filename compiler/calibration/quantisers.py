@@ -89,7 +89,7 @@ def needs_sign(h: Float, anchor: str) -> bool:
 
 
 def fit_quantiser(
-    h: Float, weight: Float, fmt: CodeFormat, *, anchor: str = "zero", extent: float = 1.0, balance: float = 0.0
+    h: Float, norm: Float, fmt: CodeFormat, *, anchor: str = "zero", extent: float = 1.0, balance: float = 0.0
 ) -> Quantiser:
     """Offset and scales from calibration values.
 
@@ -97,8 +97,8 @@ def fit_quantiser(
     ----------
     h
         Values of the layer's inputs, of shape (samples, inputs).
-    weight
-        The layer's weights, of shape (outputs, inputs), in the units of the model.
+    norm
+        Root of the sum of the squares of each input's weights in the units of the model, of shape (inputs,).
     anchor
         What code 0 stands for: ``"zero"``, the ``"mean"`` of the input, its ``"middle"``, or its ``"least"`` value.
         ``"relu"`` is the middle of a range whose lowest code stands for 0, so that saturation is the ReLU.
@@ -120,7 +120,6 @@ def fit_quantiser(
     largest = magnitude.max(axis=0)
     reach = np.quantile(magnitude, extent, axis=0) if extent < 1 else extent * largest
     reach = np.where(reach > 0, reach, largest)
-    norm = np.linalg.norm(weight, axis=0)
     reach = _fill_constant(reach, h, norm)
     influence = reach * norm
     share = np.maximum(influence / max(influence.max(initial=0.0), 1e-300), SMALLEST_SHARE) ** balance

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from compiler.calibration.bench import Bench, Draft, Site, Trial
 from compiler.calibration.carried import Carried
 from compiler.calibration.quantisers import CodeFormat, Quantiser, formats, needs_sign
+from compiler.calibration.sampled import sampled
+from compiler.mapping.block import Block
 from compiler.mapping.faults import arrange_rows
-from compiler.mapping.weights import PairMap, Stack, most_slice_bits, share_weights, spread_rows
+from compiler.mapping.weights import PairMap, Stack, most_slice_bits
 from compiler.options import CompileOptions
 from compiler.program import row_codes
 from macro_models.exact.operation import STEP_FRACTION_BITS, STEP_WIDTH, MvmOperation
@@ -63,6 +65,9 @@ FEW_INPUTS = 16
 FEWEST_PASSED = 0.25
 """Share of values that a ReLU passes at least, as far as the correction of their mean goes."""
 
+FEW_BEYOND = 1.05
+"""How far beyond the range of some outputs that of all may be before a step for it is tried."""
+
 FEWEST_TO_SPLIT = 64
 """Calibration inputs from which on ranges come from a part of them."""
 
@@ -98,8 +103,8 @@ class Search:
 
     def __init__(self, bench: Bench, options: CompileOptions, site: Site, taken: Carried, flat: Float) -> None:
         self.bench, self.options, self.site, self.taken, self.flat = bench, options, site, taken, flat
-        self.layer, self.chip, self.placement = site.layer, bench.chip, bench.placement
-        self.blocks = self.placement.of_layer(site.index)
+        self.layer, self.chip, self.placement = site.layer, bench.chip, site.stand.placement
+        self.blocks, self.parts = self.placement.of_layer(site.index), self.placement.parts[site.index]
         self._coded: tuple[Quantiser, NDArray[np.int16]] | None = None
         network = bench.network
         together = CLASSIFIER_ERROR if network.is_classifier else ERROR_TOLERANCE
@@ -109,19 +114,41 @@ class Search:
             self.error = np.inf if network.is_classifier else options.tolerance
 
     def best(self) -> Draft:
-        """The best candidate: one property after the other, each at the best of those before it."""
-        clip = np.full(self.layer.outputs, self.options.weight_clip or FIRST_CLIP)
+        """The best candidate."""
+        site = sampled(self.bench, self.site)
+        if site is self.site:
+            best = self.searched()
+        else:
+            best = self._widened(Search(self.bench, self.options, site, self.taken, self.flat))
+        return self._search_gain(best).draft
+
+    def searched(self) -> Trial:
+        """The best candidate but for its gain: one property after the other, each at the best of those before it."""
+        clip = np.full(self.site.wanted.shape[-1], self.options.weight_clip or FIRST_CLIP)
         best = self._search_codes(clip)
         if best.draft.pairs.slices > 1:
             best = self._search_slices(clip, best)
-        elif len(best.draft.spread) * best.draft.pairs.copies > self.layer.inputs:
+        elif best.draft.pairs.copies > 1 or len(best.draft.spread) > self.layer.inputs:
             start = best.draft
             for stack in STACKS[1:]:
                 best = _better(best, self._try(self._remapped(start, clip, stack=stack)))
         if self.options.weight_clip is None:
             best = self._search_clip(best)
-        return self._search_gain(self._search_step(best)).draft
+        return self._search_step(best)
 
+    def _widened(self, some: "Search") -> Trial:
+        """The best candidate of some outputs for all of them: with its step, or with one for the same range of all."""
+        found = some.searched().draft
+        clip = np.full(self.layer.outputs, np.median(found.pairs.clip))
+        clip[some.site.stand.outputs] = found.pairs.clip
+        weight = self.layer.scaled(found.quantiser.scale)
+        pairs = self._pairs(weight, found.spread, clip, found.pairs.bits, found.pairs.stack)
+        draft = replace(found, pairs=pairs)
+        best = self._try(draft)
+        wider = self._largest_ratio(draft) / max(some._largest_ratio(found), 1e-300)
+        if wider <= FEW_BEYOND:
+            return best
+        return _better(best, self._try(_with_step(draft, wider * _reach(draft))))
     def _try(self, draft: Draft) -> Trial:
         return self.bench.run(self.site, draft)
 
@@ -171,7 +198,7 @@ class Search:
     def _search_step(self, best: Trial) -> Trial:
         """Range of the converters, then as few output bits as will do."""
         largest = self._largest_ratio(best.draft)
-        chips = self.bench.program(self.site.index, best.draft)
+        chips = self.bench.program(self.site.index, best.draft, self.site.stand)
         tried = [
             (reach, self.bench.run(self.site, _with_step(best.draft, largest * reach), chips=chips))
             for reach in REACHES
@@ -194,12 +221,12 @@ class Search:
         """
         layer, bench, draft = self.layer, self.bench, best.draft
         wanted = layer.linear(self.site.inputs) - bench.offset(self.site.index, draft.quantiser)
-        over = bench.share @ (best.sums * wanted).sum(axis=(1, 2))
-        under = bench.share @ (best.sums**2).sum(axis=(1, 2))
+        over = self.site.stand.share @ (best.sums * wanted).sum(axis=(1, 2))
+        under = self.site.stand.share @ (best.sums**2).sum(axis=(1, 2))
         if draft.op.relu or not over > 0:
             return best
         best = _better(best, self._try(replace(draft, gain=float(over / under))))
-        missing = bench.share @ (self.site.wanted - best.outputs).mean(axis=1)
+        missing = self.site.stand.share @ (self.site.wanted - best.outputs).mean(axis=1)
         # Where a ReLU passes only some values, the mean of its outputs moves less than what goes in.
         passed = (best.outputs > 0).mean(axis=(0, 1)) if layer.relu else np.ones(layer.outputs)
         shift = missing / np.maximum(passed, FEWEST_PASSED)
@@ -208,10 +235,10 @@ class Search:
     # Candidates ----------------------------------------------------------------------------------
 
     def _draft(self, clip: Float, anchor: str, fmt: CodeFormat, extent: float, balance: float) -> Draft:
-        fitted = self.taken.fit(self.flat, self.layer.weight, fmt, anchor=anchor, extent=extent, balance=balance)
+        fitted = self.taken.fit(self.flat, self.layer.norms, fmt, anchor=anchor, extent=extent, balance=balance)
         quantiser = self.taken.coarsen(fitted, anchor)
-        weight, block = self.layer.weight * quantiser.scale, self.blocks[0]
-        spread = spread_rows(weight, self.placement.rows[self.site.index], dither=block.copies > 1)
+        weight, block = self.layer.scaled(quantiser.scale), self.blocks[0]
+        spread = self.parts.spread(weight, self.placement.rows[self.site.index], dither=block.copies > 1)
         bits = most_slice_bits(block.slices, self.chip) if block.slices > 1 else 0
         pairs = self._pairs(weight, spread, clip, bits, STACKS[0])
         if self.placement.faults:
@@ -223,30 +250,41 @@ class Search:
     def _pairs(self, weight: Float, spread: NDArray[np.int32], clip: Float, bits: int, stack: Stack) -> PairMap:
         block = self.blocks[0]
         return PairMap(
-            share_weights(weight, spread), clip, self.chip, slices=block.slices, bits=bits, copies=block.copies,
-            spread=spread, stack=stack,
+            self.parts.share(weight, spread)[self.site.stand.outputs], clip, self.chip, slices=block.slices,
+            bits=bits, copies=block.copies, spread=self._taken(spread), stack=stack,
         )
+
+    def _taken(self, spread: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Which input each row takes, of each output that is tried where they differ."""
+        taken = self.parts.taken(spread)
+        return taken if taken.ndim == 1 else taken[self.site.stand.outputs]
 
     def _arrangement(self, pairs: PairMap) -> NDArray[np.int64]:
         """Where each row of a layer goes, so that faulty cells do little."""
-        wanted = []
-        for block in self.blocks:
-            every = replace(block, first=0, rows=np.arange(self.placement.rows[self.site.index]))
-            wanted.append((block, pairs.map.join(pairs.cells_of(every))))
+        rows, found = pairs.cells.shape[-1], []
         low, high = self.chip.cells.g_min_uS, self.chip.cells.g_max_uS
-        return arrange_rows(wanted, self.placement.faults, pairs.map, low, high)
+        for part in range(self.parts.count):
+            wanted = []
+            for block in self.blocks:
+                if block.first // rows == part:
+                    every = replace(block, first=0, rows=np.arange(rows))
+                    own = replace(block, first=block.first % rows)
+                    wanted.append((own, pairs.map.join(pairs.cells_of(every))))
+            found.append(part * rows + arrange_rows(wanted, self.placement.faults, pairs.map, low, high))
+        return np.concatenate(found)
 
     def _op(self, quantiser: Quantiser) -> MvmOperation:
         kind = quantiser.format
         op = self.chip.operation(in_bits=kind.bits, in_signed=kind.signed, out_bits=self.options.out_bits)
+        rows = self.placement.rows[self.site.index] // self.parts.count
         # ReLU in the converter saves the decrements of negative columns, where nothing is added to their codes.
-        alone = len({b.first for b in self.blocks}) == 1 and all(b.copies * b.slices == 1 for b in self.blocks)
+        alone = all(b.copies * b.slices == 1 and len(b.rows) == rows for b in self.blocks)
         plain = not self.bench.offset(self.site.index, quantiser).any()
         return replace(op, relu=self.layer.relu and op.segments == 1 and alone and plain)
 
     def _remapped(self, draft: Draft, clip: Float, bits: int | None = None, stack: Stack | None = None) -> Draft:
         """The candidate with other conductances for the same weights."""
-        weight, old = self.layer.weight * draft.quantiser.scale, draft.pairs
+        weight, old = self.layer.scaled(draft.quantiser.scale), draft.pairs
         bits = old.bits if bits is None else bits
         draft = replace(draft, pairs=self._pairs(weight, draft.spread, clip, bits, stack or old.stack))
         return _with_step(draft, self._largest_ratio(draft) * FIRST_REACH)
@@ -263,7 +301,7 @@ class Search:
     def _rounding(self, fmt: CodeFormat, anchor: str) -> tuple[float, float]:
         """What rounding a layer's inputs does: share of decisions that change, relative error of the outputs."""
         judge = self.bench.judge
-        quantiser = self.taken.fit(self.flat, self.layer.weight, fmt, anchor=anchor)
+        quantiser = self.taken.fit(self.flat, self.layer.norms, fmt, anchor=anchor)
         error = judge.lost(self.site.index, self.flat, quantiser)
         return judge.changed(error), error / max(judge.deviation, 1e-300)
 
@@ -274,24 +312,36 @@ class Search:
         """Largest accumulated product over the load of its column, of an ideal device, in any conversion."""
         if self._coded is None or self._coded[0] is not draft.quantiser:
             self._coded = draft.quantiser, draft.quantiser.codes(self.flat)
-        codes = row_codes(self._coded[1], draft.spread, draft.op).astype(np.float64)
-        parts = [codes] if draft.op.segments == 1 else [np.trunc(codes / 16), np.fmod(codes, 16)]
+        codes: dict[int, list[Float]] = {}
         largest = 0.0
         for block in self.blocks:
-            rows = slice(block.first, block.first + len(block.rows))
+            if block.first not in codes:
+                codes = {block.first: self._driven(draft, block)}
             cells, pairs = draft.pairs.cells_of(block), draft.pairs
             chosen = block.slice_of == 0  # what saturates further down counts little
             if pairs.cells.shape[1] == 1:
                 chosen &= block.copy_of == 0  # all copies are alike
             cells = cells[:, chosen]
             ratio = pairs.map.join(cells) / pairs.config.load(cells.sum(axis=0), axis=1)[:, None]
-            largest = max(largest, *(_largest(p[:, rows] @ ratio.T) for p in parts))
+            largest = max(largest, *(_largest(part @ ratio.T) for part in codes[block.first]))
         return largest
+
+    def _driven(self, draft: Draft, block: Block) -> list[Float]:
+        """Codes of a block's rows in each conversion."""
+        assert self._coded is not None
+        spread = draft.spread[block.first : block.first + len(block.rows)]
+        codes = row_codes(self._coded[1], spread, draft.op).astype(np.float64)
+        return [codes] if draft.op.segments == 1 else [np.trunc(codes / 16), np.fmod(codes, 16)]
 
 
 def _largest(values: Float) -> float:
     """Largest magnitude."""
     return max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
+
+
+def _reach(draft: Draft) -> float:
+    """The ratio for which the largest code stands."""
+    return draft.op.step_code * 2.0**-STEP_FRACTION_BITS * (draft.op.max_steps + 0.5)
 
 
 def _with_step(draft: Draft, reach: float) -> Draft:

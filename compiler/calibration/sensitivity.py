@@ -16,6 +16,7 @@ from scipy.special import ndtr
 from compiler.calibration.calls import at_all_positions
 from compiler.calibration.quantisers import Quantiser
 from compiler.model import FloatNetwork
+from compiler.model.layer import LinearLayer
 from macro_models.exact.vector import take_rows
 
 __all__ = ["Following", "Gradients", "Judge", "make_judge", "weight_noise"]
@@ -24,9 +25,12 @@ MOST_NUMBERS = 1 << 25
 """Gradients by weights that are held at a time."""
 
 Float = NDArray[np.float64]
+Which = NDArray[np.integer] | slice
 
-ROUNDED_IMAGES = 48
-"""Images on which the rounding of a layer's inputs is followed to the outputs."""
+ROUNDED_IMAGES, FEWEST_ROUNDED = 48, 12
+"""Images on which the rounding of a layer's inputs is followed to the outputs, and of large networks at least."""
+ROUNDED_PRODUCTS = 1 << 30
+"""Multiplications of weights that they take, as far as there are more of them than the fewest."""
 
 IMAGES, DRAWS = 32, 4
 """Inputs, and random combinations of the outputs of each, whose gradients are averaged."""
@@ -69,11 +73,11 @@ class Judge(ABC):
         return float(ndtr(-margin / max(error, 1e-300)).mean())
 
     @abstractmethod
-    def total(self, layer: int, outputs: Float, wanted: Float, share: Float) -> float:
+    def total(self, layer: int, outputs: Float, wanted: Float, share: Float, which: Which = slice(None)) -> float:
         """Squared error of the network's outputs if all but one layer were exact.
 
         ``outputs`` of that layer are of shape (chips, samples, outputs), ``share`` is the weight of each chip, and
-        ``wanted`` what is right, of shape (samples, outputs).
+        ``wanted`` what is right, of shape (samples, outputs). Where they are some of the outputs, ``which`` are those.
         """
 
     @abstractmethod
@@ -90,7 +94,7 @@ class Following(Judge):
             h = one.compute(h)
         return self._outputs(h)
 
-    def total(self, layer: int, outputs: Float, wanted: Float, share: Float) -> float:
+    def total(self, layer: int, outputs: Float, wanted: Float, share: Float, which: Which = slice(None)) -> float:
         lost = self.outputs_after(layer + 1, outputs) - self.reference
         return float(share @ (lost**2).mean(axis=(1, 2)))
 
@@ -106,20 +110,22 @@ class Gradients(Judge):
     def __init__(self, network: FloatNetwork, values: Sequence[Float]) -> None:
         super().__init__(network, values)
         self.influence = influences(network, values)
+        each = sum(op.layer.weight.size * len(op.patches) for op in network.linear)
+        self.followed = int(np.clip(ROUNDED_PRODUCTS // max(each, 1), FEWEST_ROUNDED, ROUNDED_IMAGES))
 
-    def total(self, layer: int, outputs: Float, wanted: Float, share: Float) -> float:
+    def total(self, layer: int, outputs: Float, wanted: Float, share: Float, which: Which = slice(None)) -> float:
         """Squared errors of different outputs add up.
 
         The mean of an output's errors is the same at all positions, where the rest are taken to be independent.
         """
         lost, influence = outputs - wanted, self.influence[layer]
-        mean = (lost.mean(axis=1) ** 2) @ influence.common
-        return float(share @ (lost.var(axis=1) @ influence.single + mean))
+        mean = (lost.mean(axis=1) ** 2) @ influence.common[which]
+        return float(share @ (lost.var(axis=1) @ influence.single[which] + mean))
 
     def lost(self, layer: int, flat: Float, quantiser: Quantiser) -> float:
         """With the inputs of the layer rounded at all positions of some images, in each of its calls."""
         network, wanted = self.network, self.values
-        images = np.arange(ROUNDED_IMAGES) * len(wanted[0]) // ROUNDED_IMAGES
+        images = np.arange(self.followed) * len(wanted[0]) // self.followed
         values: list[Float] = []
         for k, op in network.calls_of(layer):
             values = network.proceed(values or [wanted[v][images] for v in range(k + 1)], k)
@@ -225,12 +231,29 @@ def weight_noise(network: FloatNetwork, x: Float) -> list[float]:
             each = [slopes[k + 1] * (values[k + 1] > 0) if one.relu else slopes[k + 1] for k in steps]
             slope = at_all_positions(each, one.outputs)
             reach = np.abs(rows[layer]).max(axis=(0, 1))
-            largest = np.abs(one.weight * reach).max(axis=1, initial=0.0)
-            # An image gives as many numbers as there are weights.
-            squares = np.zeros(one.weight.shape)
-            size = max(1, MOST_NUMBERS // one.weight.size)
-            for part in (slice(first, first + size) for first in range(0, len(slope), size)):
-                by_weight = (slope[part] @ rows[layer][part]) / np.where(reach > 0, reach, 1.0)
-                squares += (by_weight**2).sum(axis=0)
-            total[layer] += float((squares / len(slope)).sum(axis=1) @ largest**2)
+            largest = np.abs(one.scaled(reach)).max(axis=1, initial=0.0)
+            inverse = 1.0 / np.where(reach > 0, reach, 1.0)
+            total[layer] += _squares(one, slope, rows[layer], largest**2, inverse**2)
     return total
+
+
+def _squares(layer: LinearLayer, slope: Float, rows: Float, outputs: Float, inputs: Float) -> float:
+    """Squares of the gradients by each weight, times a factor of its output and one of its input: mean over images.
+
+    ``slope`` has shape (images, outputs, positions), ``rows`` (images, positions, inputs).
+    """
+    images, positions = rows.shape[:2]
+    slope = (slope * np.sqrt(outputs)[:, None]).reshape(images, layer.groups, -1, positions)
+    rows = (rows * np.sqrt(inputs)).reshape(images, positions, layer.groups, -1).swapaxes(1, 2)
+    made, taken = slope.shape[2], rows.shape[3]
+    few, total = positions * (made + taken) < made * taken, 0.0
+    size = max(1, MOST_NUMBERS // (layer.groups * (positions**2 if few else made * taken)))
+    for part in (slice(first, first + size) for first in range(0, images, size)):
+        s, x = slope[part], rows[part]
+        if few:
+            # sum (s x)**2 = sum (s' s) * (x x'), as many numbers as there are pairs of positions.
+            total += float(np.vdot(s.swapaxes(2, 3) @ s, x @ x.swapaxes(2, 3)))
+        else:
+            by_weight = s @ x
+            total += float(np.vdot(by_weight, by_weight))
+    return total / images

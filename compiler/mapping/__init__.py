@@ -1,5 +1,5 @@
 """Weights on the cells of cores: which rows and columns hold what, around what is faulty."""
 
-from compiler.mapping.place import Placement, SkipMaps, place
+from compiler.mapping.place import Placement, Shape, SkipMaps, place
 
-__all__ = ["Placement", "SkipMaps", "place"]
+__all__ = ["Placement", "Shape", "SkipMaps", "place"]

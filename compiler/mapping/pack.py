@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MASKS", "SHELVES", "Core", "Packing", "Rectangle", "best_packing"]
+__all__ = ["MASKS", "SHELVES", "Core", "Packing", "Put", "Rectangle", "best_packing"]
 
 MASKS = 8
 """Word-line masks, and masks of converted lines, that a core holds."""
@@ -50,14 +50,15 @@ Space = tuple[int, int, int, int]
 class Core:
     """Free rows and columns of a core while it is packed; ``taken`` has (rectangle, its first row, its first column).
 
-    ``shelves`` has [first row, height, columns in use] where it is packed on shelves, else ``spaces`` are the maximal
-    empty rectangles.
+    ``shelves`` has [first row, height, columns in use] where it is packed on shelves, which take ``used`` rows, else
+    ``spaces`` are the maximal empty rectangles.
     """
 
     rows: NDArray[np.int32]
     columns: NDArray[np.int32]
     taken: list[tuple[Rectangle, int, int]] = field(default_factory=list)
     shelves: list[list[int]] = field(default_factory=list)
+    used: int = 0
     spaces: list[Space] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -67,15 +68,17 @@ class Core:
         """Puts a rectangle on the first shelf with room, or on a new one."""
         if len(self.taken) == MASKS:
             return False
+        height, most = r.height, len(self.columns) - r.width
         for shelf in self.shelves:
-            if shelf[1] >= r.height and shelf[2] + r.width <= len(self.columns):
+            if shelf[1] >= height and shelf[2] <= most:
                 self.taken.append((r, shelf[0], shelf[2]))
                 shelf[2] += r.width
                 return True
-        top = sum(height for _, height, _ in self.shelves)
-        if top + r.height > len(self.rows) or r.width > len(self.columns):
+        top = self.used
+        if top + height > len(self.rows) or most < 0:
             return False
-        self.shelves.append([top, r.height, r.width])
+        self.shelves.append([top, height, r.width])
+        self.used = top + height
         self.taken.append((r, top, 0))
         return True
 
@@ -136,27 +139,51 @@ class Packing:
         return sorted(rectangles, key=_ORDERS[self.order])
 
     def pack(
-        self, rectangles: Sequence[Rectangle], new: Callable[[int], Core], most: int | None = None
+        self, rectangles: Sequence[Rectangle], new: Callable[[int], Core], most: int | None = None,
+        *, all_or_none: bool = False,
     ) -> tuple[list[Core], list[Rectangle]]:
         """Cores, at most ``most``, with the rectangles in the order given, and those that did not fit.
 
-        ``new`` makes an empty core from its number; any rectangle fits any empty core.
+        ``new`` makes an empty core from its number; any rectangle fits any empty core. With ``all_or_none`` the first
+        that does not fit is the last that is tried.
         """
         cores: list[Core] = []
         left: list[Rectangle] = []
+        first: dict[tuple[int, int], int] = {}
         for r in rectangles:
-            if self._put(r, cores):
+            if self.fit is None and self._on_shelf(r, cores, first):
+                continue
+            if self.fit is not None and self._put(r, cores):
                 continue
             if most is not None and len(cores) == most:
                 left.append(r)
+                if all_or_none:
+                    break
                 continue
             cores.append(new(len(cores)))
-            self._put(r, cores[-1:])
+            if self.fit is None:
+                cores[-1].on_shelf(r)
+            else:
+                self._put(r, cores[-1:])
         return cores, left
 
+    @staticmethod
+    def _on_shelf(r: Rectangle, cores: Sequence[Core], first: dict[tuple[int, int], int]) -> bool:
+        """Into the first core with room.
+
+        ``first`` has the one for the last rectangle of a size: those before it only get fuller, and have no room for
+        another.
+        """
+        size = r.height, r.width
+        for k in range(first.get(size, 0), len(cores)):
+            if cores[k].on_shelf(r):
+                first[size] = k
+                return True
+        first[size] = len(cores)
+        return False
+
     def _put(self, r: Rectangle, cores: Sequence[Core]) -> bool:
-        if self.fit is None:
-            return any(core.on_shelf(r) for core in cores)
+        assert self.fit is not None
         fit, best = _FITS[self.fit], None
         for core in cores:
             if len(core.taken) == MASKS:
@@ -183,6 +210,10 @@ def _others() -> Iterator[Packing]:
         yield Packing(order, fit, anywhere)
 
 
+Put = Callable[[Sequence[Rectangle], int | None], list[Core] | None]
+"""Packs rectangles on cores, of which it takes at most so many: None where that cannot be."""
+
+
 @dataclass
 class _Budget:
     left: int = MOST_WORK
@@ -194,11 +225,11 @@ class _Budget:
 
 def best_packing(
     rectangles: Sequence[Rectangle], new: Callable[[int], Core], bound: int
-) -> tuple[Callable[[Sequence[Rectangle]], list[Core]], list[Core]]:
+) -> tuple[Put, list[Core]]:
     """A way of packing, and what it makes of the rectangles: shelves unless another takes fewer cores.
 
     It stops at ``bound`` cores, below which nothing can come. The way is told as what packs rectangles of the same
-    layers that may have grown since.
+    layers that may have grown since, see :data:`Put`.
     """
     best, cores = SHELVES, SHELVES.pack(SHELVES.sort(rectangles), new)[0]
     first: dict[tuple[int, int, int], int] = {}
@@ -207,11 +238,12 @@ def best_packing(
         best, ordered, cores = found
         first = {(r.layer, r.first, r.first_output): k for k, r in enumerate(ordered)}
 
-    def pack(grown: Sequence[Rectangle]) -> list[Core]:
+    def pack(grown: Sequence[Rectangle], most: int | None = None) -> list[Core] | None:
         ordered = best.sort(grown)
         if first:
             ordered.sort(key=lambda r: first.get((r.layer, r.first, r.first_output), len(first)))
-        return best.pack(ordered, new)[0]
+        cores, left = best.pack(ordered, new, most, all_or_none=True)
+        return None if left else cores
 
     return pack, cores
 

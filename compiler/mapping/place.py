@@ -9,7 +9,7 @@ which limits the rectangles that it takes.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,16 +17,22 @@ from numpy.typing import NDArray
 from compiler.mapping.block import Block
 from compiler.mapping.bound import least_cores
 from compiler.mapping.faults import FaultMaps
-from compiler.mapping.pack import MASKS, SHELVES, Core, Rectangle, best_packing
+from compiler.mapping.pack import MASKS, SHELVES, Core, Put, Rectangle, best_packing
+from compiler.mapping.parts import Parts, count_parts, segments
 from macro_models.cell_map import CellMap
 from macro_models.errors import InputError, argument
 
-__all__ = ["MASKS", "Placement", "SkipMaps", "place"]
+__all__ = ["MASKS", "Placement", "Shape", "SkipMaps", "place"]
 
 DEFAULT_COPIES = 16
 """Columns of one output, and rows of one input on average, at most."""
 
 ALIKE = (1, 2, 4, 8, 16)
+
+Shape = tuple[int, int] | tuple[int, int, int]
+"""Inputs and outputs of a layer, and the groups that they are divided into."""
+
+Cut = Callable[[int, int], list[tuple[int, int]]]
 
 SkipMaps = Mapping[int, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
 """Dead lines: core -> (bit lines, source lines), boolean arrays of one entry a line."""
@@ -39,7 +45,7 @@ class Placement:
     ``blocks`` are in the order of execution; ``cores`` is how many instances are taken, ``least`` how many would do
     and ``bound`` below how many nothing does (:mod:`compiler.mapping.bound`): if both are equal, that is proven.
     ``rows`` is how many row pairs each layer has: at least its inputs, and more where large weights are spread over
-    several rows. ``faults`` are cells that the weights have to live with.
+    several rows; ``parts`` is how they are divided. ``faults`` are cells that the weights have to live with.
     """
 
     cell_map: CellMap
@@ -47,6 +53,7 @@ class Placement:
     least: int
     bound: int
     rows: tuple[int, ...]
+    parts: tuple[Parts, ...]
     blocks: tuple[Block, ...]
     skip: SkipMaps
     faults: FaultMaps = field(default_factory=dict)
@@ -79,27 +86,40 @@ class Placement:
 
 @dataclass(frozen=True)
 class _Size:
-    """What a layer takes: rows (its inputs or more), outputs, slices of each output, and copies of all of those."""
+    """What a layer takes: rows (its inputs or more), outputs, slices of each output, and copies of all of those.
+
+    Inputs, rows and outputs are those of the largest of its parts.
+    """
 
     inputs: int
     rows: int
     outputs: int
     copies: int
     slices: int
+    parts: Parts
 
     @property
     def cells(self) -> int:
         """Weights that it takes."""
-        return self.rows * self.outputs * self.copies * self.slices
+        return self.rows * self.outputs * self.copies * self.slices * self.parts.count
 
     @property
     def variance(self) -> float:
         """Variance by noise of the cells, relative to that with one for each weight."""
-        return self.inputs * self.outputs * self.slices / self.cells
+        return self.inputs * self.outputs * self.slices * self.parts.count / self.cells
+
+    @classmethod
+    def least(cls, shape: Shape, slices: int, free: "_FreeLines") -> "_Size":
+        """One cell for each weight."""
+        inputs, outputs, groups = (*shape, 1)[:3]
+        count = count_parts(groups, inputs, free.fewest_rows, free.fewest_columns // slices * groups // outputs)
+        parts = Parts(count=count, groups=groups, inputs=inputs // groups, outputs=outputs // groups)
+        rows, columns = (max(size for _, size in parts.edges(each)) for each in (parts.inputs, parts.outputs))
+        return cls(rows, rows, columns, 1, slices, parts)
 
 
 def place(
-    shapes: Sequence[tuple[int, int]],
+    shapes: Sequence[Shape],
     cell_map: CellMap,
     *,
     copies: int | None = None,
@@ -110,6 +130,8 @@ def place(
     noise: Sequence[float] | None = None,
 ) -> Placement:
     """Places layers of the shapes (inputs, outputs) on as few cores as are found to do.
+
+    A third number of a shape is that of its groups (:mod:`compiler.mapping.parts`).
 
     With ``copies`` above 1, cells that would stay free serve too, without more cores or more products: a layer is
     repeated in free columns, whose average has less of the noise of cells and converters, and its inputs may take
@@ -142,14 +164,16 @@ def place(
         raise InputError(
             f"compile option {argument('slices')} is {max(slices)}, but a core has {free.fewest_columns} usable columns"
         )
-    sizes = [_Size(shape[0], shape[0], shape[1], 1, count) for shape, count in zip(shapes, slices, strict=True)]
+    sizes = [_Size.least(shape, count, free) for shape, count in zip(shapes, slices, strict=True)]
     packer, packed, bound = _fewest(sizes, free)
     least = len(packed)
     noise = [1.0] * len(sizes) if noise is None else noise
+    # The cells of other groups in a column have noise, too.
+    noise = [n * size.parts.groups / size.parts.count for n, size in zip(noise, sizes, strict=True)]
     most = DEFAULT_COPIES if copies is None else copies
     limit = least
     if cores is not None and most > 1:
-        shelved = _Packer(free).on_shelves(sizes)
+        shelved = _Packer(free).cores(sizes)
         if least > cores or len(shelved) <= cores:
             packer, packed, limit = _Packer(free), shelved, len(shelved)
         else:
@@ -158,18 +182,18 @@ def place(
         limit = max(limit, len(packer.rectangles(sizes)))
     # Small layers first, all alike up to some number of copies, then each as it gains: which is best, shows.
     tries = [
-        _fill(*_grow_alike(sizes, packed, packer, first, limit), packer, most, limit, noise)
+        _fill(_grow_alike(sizes, packer, first, limit), packer, most, limit, noise)
         for first in ALIKE
         if first <= most
     ]
-    sizes, packed = min(tries, key=lambda t: sum(n * size.variance for n, size in zip(noise, t[0], strict=True)))
+    grown = min(tries, key=lambda t: sum(n * size.variance for n, size in zip(noise, t, strict=True)))
+    if grown != sizes:
+        sizes, packed = grown, packer.cores(grown)
     return Placement(
         cell_map=cell_map, cores=len(packed), least=least, bound=bound, blocks=_blocks(packed), skip=skip,
-        faults=faults, rows=tuple(size.rows for size in sizes),
+        faults=faults, rows=tuple(size.rows * size.parts.count for size in sizes),
+        parts=tuple(size.parts for size in sizes),
     )
-
-
-_Packing = tuple[list["_Size"], list[Core]]
 
 
 def _grown(size: "_Size", step: int, free: "_FreeLines") -> list["_Size"]:
@@ -184,7 +208,7 @@ def _grown(size: "_Size", step: int, free: "_FreeLines") -> list["_Size"]:
     return []
 
 
-def _grow_alike(sizes: list["_Size"], packed: list[Core], packer: "_Packer", most: int, limit: int) -> _Packing:
+def _grow_alike(sizes: list["_Size"], packer: "_Packer", most: int, limit: int) -> list["_Size"]:
     """All layers grow in turns, small ones first, on at most ``limit`` cores."""
     order = sorted(range(len(sizes)), key=lambda k: sizes[k].inputs * sizes[k].outputs)
     for step in range(2, 2 * most + 1):
@@ -192,16 +216,15 @@ def _grow_alike(sizes: list["_Size"], packed: list[Core], packer: "_Packer", mos
             # Half a copy more of the rows at every step, one more of the columns at every other one.
             for grown in _grown(sizes[layer], step, packer.free):
                 trial = [grown if k == layer else size for k, size in enumerate(sizes)]
-                result = packer.pack(trial)
-                if len(result) <= limit:
-                    sizes, packed = trial, result
+                if packer.fits(trial, limit):
+                    sizes = trial
                     break
-    return sizes, packed
+    return sizes
 
 
 def _fill(
-    sizes: list["_Size"], packed: list[Core], packer: "_Packer", most: int, limit: int, noise: Sequence[float]
-) -> _Packing:
+    sizes: list["_Size"], packer: "_Packer", most: int, limit: int, noise: Sequence[float]
+) -> list["_Size"]:
     """Layers grow as long as they can: that one first whose noise falls most for the cells that it takes.
 
     The variance of a layer goes with the number of cells that share a weight, times its ``noise``.
@@ -221,12 +244,11 @@ def _fill(
             break
         _, layer, kind, grown = max(candidates, key=lambda c: c[0])
         trial = [grown if k == layer else size for k, size in enumerate(sizes)]
-        result = packer.pack(trial)
-        if len(result) <= limit:
-            sizes, packed = trial, result
+        if packer.fits(trial, limit):
+            sizes = trial
         else:
             moves.discard((layer, kind))
-    return sizes, packed
+    return sizes
 
 
 def _larger(size: "_Size", kind: str, free: "_FreeLines", most: int) -> "_Size | None":
@@ -243,6 +265,7 @@ class _FreeLines:
 
     def __init__(self, cell_map: CellMap, skip: SkipMaps, faults: FaultMaps) -> None:
         self.cell_map, self.skip, self.faults = cell_map, skip, faults
+        self._known: dict[int, tuple[NDArray[np.int32], NDArray[np.int32]]] = {}
         for core, maps in skip.items():
             if any(np.shape(m) != (lines,) for m, lines in zip(maps, cell_map.shape, strict=True)):
                 raise InputError(
@@ -256,6 +279,14 @@ class _FreeLines:
             raise InputError("skip maps leave a core without a usable row pair or column")
 
     def core(self, index: int) -> Core:
+        """An empty core."""
+        # All those without a dead line are alike.
+        index = index if index in self.skip or index in self.faults else -1
+        if index not in self._known:
+            self._known[index] = self._lines(index)
+        return Core(*self._known[index])
+
+    def _lines(self, index: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         bit, source = (np.asarray(m, dtype=bool) for m in self.skip.get(index, _none_dead(self.cell_map)))
         rows = np.flatnonzero(self.cell_map.per_row(bit) == 0).astype(np.int32)
         columns = np.flatnonzero(~source).astype(np.int32)
@@ -263,7 +294,7 @@ class _FreeLines:
             in_rows, in_columns = self.faults[index].counts(self.cell_map)
             rows = rows[np.argsort(in_rows[rows], kind="stable")]
             columns = columns[np.argsort(in_columns[columns], kind="stable")]
-        return Core(rows, columns)
+        return rows, columns
 
 
 def _none_dead(cell_map: CellMap) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -281,31 +312,43 @@ class _Packer:
 
     free: _FreeLines
     even: bool = True
-    put: Callable[[Sequence[Rectangle]], list[Core]] | None = None
-
-    def on_shelves(self, sizes: Sequence[_Size]) -> list[Core]:
-        """Cores that hold all layers on shelves."""
-        return SHELVES.pack(SHELVES.sort(self.rectangles(sizes)), self.free.core)[0]
+    put: Put | None = None
 
     def rectangles(self, sizes: Sequence[_Size]) -> list[Rectangle]:
         """The rectangles of all layers: as few as can be."""
-        result, cut = [], _even if self.even else _full
-        for layer, size in enumerate(sizes):
-            for first, height in cut(size.rows, self.free.fewest_rows):
-                for start, width in cut(size.outputs, self.free.fewest_columns // size.slices):
-                    result.append(Rectangle(layer, first, height, start, width, size.copies, size.slices))
-        return result
+        most = self.free.fewest_rows, self.free.fewest_columns
+        cut = segments if self.even else _full
+        return [r for layer, size in enumerate(sizes) for r in _cut(layer, size, cut, most)]
 
-    def pack(self, sizes: Sequence[_Size]) -> list[Core]:
-        """Cores that hold all layers."""
-        return self.on_shelves(sizes) if self.put is None else self.put(self.rectangles(sizes))
+    def pack(self, sizes: Sequence[_Size], most: int | None = None) -> list[Core] | None:
+        """Cores that hold all layers; None if those are more than ``most``."""
+        rectangles = self.rectangles(sizes)
+        if self.put is not None:
+            return self.put(rectangles, most)
+        cores, left = SHELVES.pack(SHELVES.sort(rectangles), self.free.core, most, all_or_none=True)
+        return None if left else cores
+
+    def cores(self, sizes: Sequence[_Size]) -> list[Core]:
+        """Cores that hold all layers, as many as they take."""
+        packed = self.pack(sizes)
+        assert packed is not None
+        return packed
+
+    def fits(self, sizes: Sequence[_Size], most: int) -> bool:
+        """Whether all layers fit into so many cores."""
+        # Any rectangle fits a core of its own.
+        return len(self.rectangles(sizes)) <= most or self.pack(sizes, most) is not None
 
 
-def _even(size: int, most: int) -> list[tuple[int, int]]:
-    """Cuts ``size`` into as few pieces of at most ``most`` as possible, nearly equal: (start, length)."""
-    pieces = -(-size // most)
-    edges = [size * k // pieces for k in range(pieces + 1)]
-    return [(a, b - a) for a, b in pairwise(edges)]
+@lru_cache(maxsize=1 << 14)
+def _cut(layer: int, size: _Size, cut: Cut, most: tuple[int, int]) -> tuple[Rectangle, ...]:
+    """The rectangles of one layer, of at most so many rows and columns."""
+    return tuple(
+        Rectangle(layer, part * size.rows + first, height, column + start, width, size.copies, size.slices)
+        for part, (column, outputs) in enumerate(size.parts.edges(size.parts.outputs))
+        for first, height in cut(size.rows, most[0])
+        for start, width in cut(outputs, most[1] // size.slices)
+    )
 
 
 def _full(size: int, most: int) -> list[tuple[int, int]]:

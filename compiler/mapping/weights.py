@@ -43,7 +43,8 @@ class PairMap:
     Parameters
     ----------
     weight
-        Shape (outputs, rows), the scale of the input codes folded in.
+        Shape (outputs, rows), the scale of the input codes folded in. Where a layer has several parts
+        (:mod:`compiler.mapping.parts`), the rows are those of an output's part.
     clip
         Shape (outputs,), above 0, at most 1.
     slices
@@ -53,6 +54,8 @@ class PairMap:
 
     Attributes
     ----------
+    clip
+        As given.
     map
         What cells a weight has.
     cells
@@ -73,7 +76,7 @@ class PairMap:
         stack: Stack = "even",
         spread: NDArray[np.int32] | None = None,
     ) -> None:
-        self.chip, self.slices, self.bits, self.copies = chip, slices, bits, copies
+        self.chip, self.slices, self.bits, self.copies, self.clip = chip, slices, bits, copies, clip
         self.stack: Stack = stack
         self.config = chip.macro_config()
         self.map = self.config.cell_map
@@ -103,7 +106,8 @@ class PairMap:
 
     def cells_of(self, block: Block) -> NDArray[np.float64]:
         """The cells of the weights of a block, in uS, of shape (cells, columns, rows)."""
-        rows = slice(block.first, block.first + len(block.rows))
+        first = block.first % self.cells.shape[-1]
+        rows = slice(first, first + len(block.rows))
         at = (block.copy_of % self.cells.shape[1], block.slice_of, block.outputs, rows)
         return np.stack([cell[at] for cell in self.cells])
 
@@ -136,25 +140,38 @@ def stack_cells(g: NDArray[np.float64], spread: NDArray[np.int32], most: float, 
     g
         Differences with equal shares, of shape (outputs, rows), in ``-most..most``.
     spread
-        Input of each row.
+        Input of each row, of shape (rows,) or (outputs, rows).
 
     Returns
     -------
     numpy.ndarray
         Shape (copies, outputs, rows).
     """
-    result = np.zeros((copies, *g.shape))
-    for taken in np.unique(spread[spread >= 0]):
-        rows = np.flatnonzero(spread == taken)
-        total = copies * g[:, rows].sum(axis=1)
-        order = np.arange(copies * len(rows)).reshape(len(rows), copies)
-        for copy in range(copies):
-            # Outputs and inputs begin with copies in turn, so that columns have similar sums.
-            turn = (copy + taken + np.arange(len(g))) % copies
-            full = order[None, :, :].repeat(len(g), 0)[np.arange(len(g)), :, turn] * most
-            part = np.clip(np.abs(total)[:, None] - full, 0.0, most)
-            result[copy][:, rows] = np.sign(total)[:, None] * part
+    size, result = np.abs(g), np.zeros((copies, *g.shape))
+    number, rows = _numbered(spread)
+    for copy in range(copies):
+        # Outputs and inputs begin with copies in turn, so that columns have similar sums.
+        turn = (copy + spread + np.arange(len(g))[:, None]) % copies
+        part = np.clip(copies * rows * size - (copies * number + turn) * most, 0.0, most)
+        result[copy] = np.where(spread >= 0, np.sign(g) * part, 0.0)
     return result
+
+
+def _numbered(spread: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of each row, its number among those of its input, and how many those are, along the last dimension."""
+    order = np.argsort(spread, axis=-1, kind="stable")
+    taken = np.take_along_axis(spread, order, axis=-1)
+    place = np.broadcast_to(np.arange(spread.shape[-1]), spread.shape)
+    begins = np.ones(spread.shape, dtype=bool)
+    begins[..., 1:] = taken[..., 1:] != taken[..., :-1]
+    first = np.maximum.accumulate(np.where(begins, place, 0), axis=-1)
+    ends = np.ones(spread.shape, dtype=bool)
+    ends[..., :-1] = begins[..., 1:]
+    last = np.minimum.accumulate(np.where(ends, place, spread.shape[-1])[..., ::-1], axis=-1)[..., ::-1]
+    number, count = np.empty(spread.shape, dtype=np.int64), np.empty(spread.shape, dtype=np.int64)
+    np.put_along_axis(number, order, place - first, axis=-1)
+    np.put_along_axis(count, order, last - first + 1, axis=-1)
+    return number, count
 
 
 def _grid_step(chip: Chip) -> float:

@@ -28,6 +28,9 @@ __all__ = ["Combine", "Evaluated", "Gather", "Linear", "Map", "Maximum", "Operat
 Float = NDArray[np.float64]
 Index = NDArray[np.int32]
 
+MOST_NUMBERS = 1 << 24
+"""Inputs of a layer at all positions of some images that are held at a time."""
+
 
 def _scatter(gradient: Float, index: Index, size: int) -> Float:
     """Adds the columns of ``gradient`` (batch, entries) to the elements that ``index`` names: (batch, size)."""
@@ -66,13 +69,16 @@ class Linear:
         return self.patches.shape == (1, elements) and np.array_equal(self.patches[0], np.arange(elements))
 
     def compute(self, x: Float) -> Float:
+        most = max(1, MOST_NUMBERS // self.patches.size)
+        if len(x) > most:
+            return np.concatenate([self.compute(x[k : k + most]) for k in range(0, len(x), most)])
         rows = take_rows(x, self.patches, self.pad)
         y = self.layer.compute(rows[:, 0] if len(self.patches) == 1 else rows)
         return y.reshape(len(x), len(self.patches), -1).transpose(0, 2, 1).reshape(len(x), -1)
 
     def backward(self, gradient: Float, x: Float, y: Float) -> Float:
         gradient = gradient * (y > 0) if self.layer.relu else gradient
-        slope = gradient.reshape(len(x), self.layer.outputs, -1).transpose(0, 2, 1) @ self.layer.weight
+        slope = self.layer.backward(gradient.reshape(len(x), self.layer.outputs, -1).transpose(0, 2, 1))
         return _scatter(slope.reshape(len(x), -1), self.patches, x.shape[1])
 
 

@@ -62,7 +62,7 @@ def fitting_of(network: Network) -> dict[str, Any]:
     facts, layers, cores = network.calibration, network.model.layers, len(network.cores)
     least = facts.get("cores_least", cores)
     return fitting(
-        [(layer.inputs, layer.outputs) for layer in layers], facts.get("slices", [1] * len(layers)), network.chip,
+        [layer.shape for layer in layers], facts.get("slices", [1] * len(layers)), network.chip,
         cores=cores, least=least, bound=facts.get("cores_bound", 1),
     )
 

@@ -122,11 +122,25 @@ class _Real:
         return Number(-np.inf, np.inf).read(where, found)
 
 
+@dataclass(frozen=True)
+class _Absent:
+    """A field that files of before do not have, and what it is there."""
+
+    field: Any
+    value: object
+
+    def read(self, where: str, value: object) -> Any:
+        return self.value if value is None else self.field.read(where, value)
+
+
 SHIFT, CODE, COUNT = Whole(0, SHIFT_MAX), Whole(-LANE_MAX, LANE_MAX), Whole(1, _WIDE)
 _ANY, _WINDOW = Whole(-_WIDE, _WIDE), _Part(Window, "none")
 
 _FIELDS: dict[type, dict[str, Any]] = {
-    LinearLayer: {"name": TEXT, "weight": reals("outputs rows"), "bias": reals("outputs"), "relu": FLAG},
+    LinearLayer: {
+        "name": TEXT, "weight": reals("outputs each"), "bias": reals("outputs"), "relu": FLAG,
+        "groups": _Absent(COUNT, 1),
+    },
     Linear: {
         "layer": _Part(LinearLayer), "patches": indices("positions rows"), "pad": reals("rows"), "window": _WINDOW,
     },
@@ -245,6 +259,10 @@ def _read_all(
             sizes["outputs"] = layer.outputs
         if isinstance(operation, Map):
             Choice((sizes["taken"],)).read(f"{where}.size", operation.size)
+        if isinstance(operation, Linear) and not known:
+            groups = operation.layer.groups
+            Choice((groups * sizes["each"],)).read(f"{where}.patches: inputs at a position", sizes["rows"])
+            Choice((0,)).read(f"{where}.layer.weight: outputs beyond those of its groups", sizes["outputs"] % groups)
         if isinstance(operation, Linear) and operation.window is not None:
             given = operation.window.gives(operation.patches)
             Choice((True,)).read(f"{where}: that its window gives its patches", given)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from compiler.mapping import place
+from compiler.mapping import Shape, place
 from hw.config import Chip, load_chip, preset_names
 from macro_models.errors import InputError
 
@@ -15,9 +15,9 @@ MOST_CORES = 4096
 
 
 def fitting(
-    shapes: Sequence[tuple[int, int]], slices: Sequence[int], chip: Chip, *, cores: int, least: int, bound: int
+    shapes: Sequence[Shape], slices: Sequence[int], chip: Chip, *, cores: int, least: int, bound: int
 ) -> dict[str, Any]:
-    """Whether layers of ``shapes`` (inputs, outputs) fit a chip, and what would do, as plain numbers.
+    """Whether layers of ``shapes`` (see :func:`~compiler.mapping.place`) fit a chip, and what would do: plain numbers.
 
     ``cores`` are taken, ``least`` would do, below ``bound`` nothing does. Besides those: ``there`` (cores of the chip),
     ``missing`` (how many more are needed, 0 if it fits), ``would_fit`` (presets of the same kind of which one chip
@@ -30,13 +30,13 @@ def fitting(
     }
 
 
-def _presets(shapes: Sequence[tuple[int, int]], slices: Sequence[int], chip: Chip) -> list[dict[str, Any]]:
+def _presets(shapes: Sequence[Shape], slices: Sequence[int], chip: Chip) -> list[dict[str, Any]]:
     """Presets of the chip's kind on which the network fits, those of the fewest cells first."""
     found: list[tuple[int, dict[str, Any]]] = []
     for name in preset_names():
         other = load_chip(name)
         cell_map = other.macro_config().cell_map
-        weights = sum(rows * columns * n for (rows, columns), n in zip(shapes, slices, strict=True))
+        weights = sum(s[0] * s[1] // (*s, 1)[2] * n for s, n in zip(shapes, slices, strict=True))
         most = min(other.cores, MOST_CORES)
         if other.core.kind != chip.core.kind or weights > most * cell_map.rows * cell_map.columns:
             continue

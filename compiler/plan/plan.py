@@ -107,7 +107,7 @@ def _row(net: FloatNetwork, step: PlacedStep, products: Products, cells: int) ->
     own, layer = products[step.layer], net.layers[step.layer]
     return row | {
         "inputs": layer.inputs, "outputs": layer.outputs, "cores": sorted({p.core for p in own}),
-        "weights": layer.inputs * layer.outputs * step.first,
+        "weights": layer.weight.size * step.first,
         "cells": cells * sum(p.rows * p.columns for p in own) * step.first,
         "conversions": step.positions * sum(p.conversions for p in own),
         "cycles_worst": step.positions * sum(p.cycles for p in own),

@@ -28,9 +28,9 @@ Widths: codes 13 bits signed (two-segment operations), multipliers 15 bits and a
 wrap.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -134,6 +134,16 @@ def sum_leaves(leaves: Sequence[tuple[Lanes, NDArray[np.integer]]], outputs: int
     return total
 
 
+@cache
+def compiled_leaves() -> Callable[..., None] | None:
+    """The loops of :mod:`.leaf_compiled`, None where numba is not installed or off."""
+    try:
+        from macro_models.exact.leaf_compiled import make_loops
+    except ImportError:
+        return None
+    return make_loops()
+
+
 class LeafSum:
     """:func:`scale_leaf` and :func:`sum_leaves` of one product, for batch after batch.
 
@@ -155,9 +165,16 @@ class LeafSum:
         first, count = int(outputs[0]), len(outputs) // turn
         tiled = np.array_equal(outputs, np.tile(np.arange(first, first + count), turn))
         self._tiles = (slice(first, first + count), turn) if tiled else None
+        self._loops = compiled_leaves() if tiled and self._kind is np.int32 else None
+        self._factor = multiplier * 2.0**-shift
 
     def add(self, total: Lanes, codes: NDArray[np.integer]) -> None:
         """Adds the leaves of ``codes``, (batch, columns), to ``total``, (batch, outputs), with wrap-around."""
+        if self._loops is not None and self._tiles is not None and codes.dtype == np.int16:
+            target, turn = self._tiles
+            count = len(self._outputs) // turn
+            self._loops(np.ascontiguousarray(codes), self._factor, count, target.start, total)
+            return
         product = codes.astype(self._kind)
         product *= self._multiplier
         product += self._half

@@ -74,7 +74,7 @@ class FoldedProduct:
     ) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
         op = self._op
         if self._charges is not None:
-            codes, taken = count_steps(op, np.matmul(x, self._charges), self._steps)
+            codes, taken = self._count(np.matmul(x, self._charges))
         elif self._loops is not None:
             codes, top = self._loops.run(op, x, op_id)
             taken = steps_to(op, top)
@@ -85,6 +85,26 @@ class FoldedProduct:
             codes *= self._enabled
             taken = steps_taken(op, codes)
         return codes, taken
+
+
+    def _count(self, charge: NDArray[np.floating]) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
+        """Codes of charges without noise, and their decrements."""
+        loops = compiled_count() if charge.dtype == np.float32 else None
+        if loops is None:
+            return count_steps(self._op, charge, self._steps)
+        codes, top = np.empty(charge.shape, dtype=np.int16), np.empty(len(charge), dtype=np.int16)
+        loops(charge, self._steps.floats[np.float32][0], self._op.max_steps, self._op.relu, codes, top)
+        return codes, steps_to(self._op, top)
+
+
+@cache
+def compiled_count() -> Callable[..., None] | None:
+    """The loops of :mod:`.count_compiled`, None where numba is not installed or off."""
+    try:
+        from macro_models.tnsa.count_compiled import make_loops
+    except ImportError:
+        return None
+    return make_loops()
 
 
 @cache

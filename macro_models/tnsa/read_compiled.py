@@ -10,7 +10,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from macro_models.tnsa.loops import compile_loops
+from macro_models.loops import compile_loops
 
 __all__ = ["make_loops"]
 

@@ -13,7 +13,7 @@ import numba as nb
 import numpy as np
 
 from macro_models.exact.random import NORMAL_TABLE
-from macro_models.tnsa.loops import compile_loops
+from macro_models.loops import compile_loops
 
 __all__ = ["make_loops"]
 

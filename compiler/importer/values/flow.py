@@ -159,7 +159,7 @@ class Flow:
             node, joined = flow.node, patches
         elif (source == PAD).any() and not (patches == PAD).any():
             pad = np.full(len(pad), fill)
-        layer = replace(layer, weight=layer.weight * scale, bias=layer.bias + layer.weight @ offset)
+        layer = replace(layer, weight=layer.scaled(scale), bias=layer.bias + layer.product(offset))
         joined = joined.astype(np.int32)
         return flow.then(Linear(layer=layer, patches=joined, pad=pad, window=recover(joined)), node)
 

@@ -24,10 +24,6 @@ __all__ = [
 Attributes = Mapping[str, Any]
 Index = NDArray[np.int32]
 
-GROUP_ROWS = 64
-"""Rows up to which groups of a convolution share a rectangle of cells: those of other groups load a column."""
-
-
 def _image(x: Flow) -> Flow:
     """A value of shape [batch, channels, dimensions...]."""
     if len(x.shape) < 3:
@@ -41,7 +37,7 @@ def _of_channel(index: Index, channel: NDArray[np.integer] | int, size: int) -> 
 
 
 def convolution(x: Flow, weight: NDArray[np.float64], bias: NDArray[np.float64] | None, attrs: Attributes) -> Flow:
-    """Conv: a layer of ``kernel * channels`` rows at each position; of groups, several side by side."""
+    """Conv: a layer of ``kernel * channels`` rows at each position."""
     x = _image(x)
     view = check_convolution(x.shape, weight.shape, None if bias is None else bias.shape, attrs)
     return _convolved(x, weight, bias, view, int(attrs.get("group", 1)), attrs["node"])
@@ -74,32 +70,19 @@ def _convolved(
     """A layer at all windows of each of the images, of shape (images, outputs, positions...)."""
     images, channels, *size = x.shape
     bias = np.zeros(len(weight)) if bias is None else bias
-    if groups > 1:
-        # The groups read one value, into which nothing may be folded for one of them alone.
-        x = x.pin()
-    parts = []
-    per_group, outputs, area = weight.shape[1], len(weight) // groups, int(np.prod(size))
-    share = max(1, GROUP_ROWS // (per_group * view.index.shape[1]))
-    for first in range(0, groups, share):
-        count = min(share, groups - first)
-        inputs = np.arange(first * per_group, (first + count) * per_group)
-        patches = np.concatenate([
-            np.concatenate([_of_channel(view.index, image * channels + c, area) for c in inputs], axis=1)
-            for image in range(images)
-        ])
-        rows = slice(first * outputs, (first + count) * outputs)
-        dense = np.zeros((count, outputs, count, per_group * view.index.shape[1]))
-        dense[np.arange(count), :, np.arange(count)] = weight[rows].reshape(count, outputs, -1)
-        layer = LinearLayer(
-            name=name if share >= groups else f"{name}.{first // share}", weight=dense.reshape(count * outputs, -1),
-            bias=bias[rows].astype(np.float64), relu=False,
-        )
-        recover = partial(view.recover, channels=len(inputs), groups=count) if images == 1 else lambda patches: None
-        parts.append(x.convolve(layer, patches, recover))
+    area = int(np.prod(size))
+    patches = np.concatenate([
+        np.concatenate([_of_channel(view.index, image * channels + c, area) for c in range(channels)], axis=1)
+        for image in range(images)
+    ])
+    layer = LinearLayer(
+        name=name, weight=weight.reshape(len(weight), -1).astype(np.float64), bias=bias.astype(np.float64), relu=False,
+        groups=groups,
+    )
+    recover = partial(view.recover, channels=channels, groups=groups) if images == 1 else lambda patches: None
+    made = x.convolve(layer, patches, recover)
     grid = np.arange(len(weight) * images * len(view.index)).reshape(len(weight), images, *view.shape).swapaxes(0, 1)
-    if len(parts) == 1:
-        return parts[0].move(grid)
-    return join([p.node for p in parts], grid, parts[0])
+    return made.move(grid)
 
 
 def transposed_convolution(

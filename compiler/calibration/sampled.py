@@ -1,0 +1,83 @@
+"""Some outputs of a large layer, which stand for all of it while its candidates are tried.
+
+What a candidate costs goes with the products that it takes, and a layer of hundreds is alike all over: its formats,
+ranges and clipping are found on some of its outputs, with all of their rows, on a perfect chip and one of the device.
+The columns that are tried lie side by side on cores of their own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.calibration.bench import Bench, Site, Stand
+from compiler.mapping.block import Block
+from compiler.mapping.pack import MASKS
+
+__all__ = ["sampled"]
+
+MOST_PRODUCTS = 16
+"""Products of a layer that are tried, where those of one output are not more."""
+MOST_OUTPUTS = 64
+"""Outputs of each of them."""
+CHIPS = 2
+"""Chips on which they are tried, a perfect one among them."""
+
+Index = NDArray[np.integer]
+
+
+def sampled(bench: Bench, site: Site) -> Site:
+    """The same layer with some of its outputs; itself where it has few products.
+
+    Behind a layer of a chain the rest of the network is computed, from all outputs; and known faults are somewhere.
+    """
+    blocks = site.stand.placement.of_layer(site.index)
+    if len(blocks) <= MOST_PRODUCTS or bench.network.is_chain or site.stand.placement.faults:
+        return site
+    chosen = _choose(blocks)
+    outputs = np.concatenate(list(chosen.values()))
+    cut = _side_by_side([(b, np.isin(b.outputs, chosen[_place(b)])) for b in blocks if _place(b) in chosen], bench)
+    blocks = tuple(replace(b, outputs=np.searchsorted(outputs, b.outputs).astype(np.int32)) for b in cut)
+    placement = replace(
+        site.stand.placement, blocks=blocks, cores=blocks[-1].core + 1, least=blocks[-1].core + 1, skip={}
+    )
+    return replace(
+        site, wanted=site.wanted[:, outputs], values=site.values[:CHIPS],
+        stand=Stand.of(placement, site.stand.kinds[:CHIPS], outputs),
+    )
+
+
+def _place(block: Block) -> int:
+    """Which outputs a block makes, by the first: the same for all segments of its rows."""
+    return int(block.outputs.min())
+
+
+def _choose(blocks: Sequence[Block]) -> dict[int, Index]:
+    """Outputs that are tried, by the first of those that their blocks make, both in ascending order."""
+    places = sorted({_place(b) for b in blocks})
+    count = min(len(places), max(1, MOST_PRODUCTS * len(places) // len(blocks)))
+    taken = {places[k * len(places) // count] for k in range(count)}
+    found: dict[int, Index] = {}
+    for block in blocks:
+        if _place(block) in taken:
+            outputs = np.unique(block.outputs)
+            most = min(len(outputs), MOST_OUTPUTS)
+            found[_place(block)] = outputs[np.arange(most) * len(outputs) // most]
+    return dict(sorted(found.items()))
+
+
+def _side_by_side(parts: Sequence[tuple[Block, NDArray[np.bool_]]], bench: Bench) -> list[Block]:
+    """Blocks of some columns of others, in the columns of as few cores as they take one after the other."""
+    made: list[Block] = []
+    core, used, masks = 0, 0, 0
+    for block, columns in parts:
+        width = int(columns.sum())
+        if used + width > bench.config.cell_map.shape[1] or masks == MASKS:
+            core, used, masks = core + 1, 0, 0
+        made.append(replace(
+            block, core=core, columns=np.arange(used, used + width, dtype=np.int32), outputs=block.outputs[columns],
+            wl_select=masks, line_select=masks,
+        ))
+        used, masks = used + width, masks + 1
+    return made

@@ -1,0 +1,84 @@
+"""Parts of a layer: matrices that share neither inputs nor outputs, the groups of a convolution.
+
+Several groups stand side by side in one product: a matrix with a block for each of them on its diagonal, whose other
+cells hold nothing. A part takes rows of its own; all parts of a layer take as many. Any other layer is one part.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.mapping.weights import share_weights, spread_rows
+from compiler.program import DITHER
+
+__all__ = ["Parts", "count_parts", "segments"]
+
+Float = NDArray[np.float64]
+
+
+GROUP_ROWS = 64
+"""Rows up to which groups stand side by side: those of other groups load a column and add their noise to it."""
+
+
+def segments(size: int, most: int) -> list[tuple[int, int]]:
+    """Cuts ``size`` into as few pieces of at most ``most`` as possible, nearly equal: (start, length)."""
+    pieces = -(-size // most)
+    edges = [size * k // pieces for k in range(pieces + 1)]
+    return [(a, b - a) for a, b in pairwise(edges)]
+
+
+def count_parts(groups: int, inputs: int, rows: int, columns: int) -> int:
+    """Parts of a layer of so many groups and inputs, where a core has so many rows and columns for one product."""
+    return len(segments(groups, max(1, min(rows // (inputs // groups), GROUP_ROWS // (inputs // groups), columns))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Parts of one layer: ``count`` of them hold its ``groups`` of ``inputs`` each that make ``outputs`` each."""
+
+    count: int
+    groups: int
+    inputs: int
+    outputs: int
+
+    def edges(self, each: int) -> list[tuple[int, int]]:
+        """First and number of what each part has, where a group has ``each``."""
+        cut = [self.groups * k // self.count for k in range(self.count + 1)]
+        return [(a * each, (b - a) * each) for a, b in pairwise(cut)]
+
+    def spread(self, weight: Float, rows: int, *, dither: bool) -> NDArray[np.int32]:
+        """Which input each of ``rows`` rows takes, as :func:`~compiler.mapping.weights.spread_rows` part by part.
+
+        ``weight`` has shape (outputs, inputs of a group).
+        """
+        found = []
+        for k, (first, _) in enumerate(self.edges(self.inputs)):
+            own = spread_rows(self._matrix(weight, k), rows // self.count, dither=dither)
+            found.append(np.where(own == DITHER, DITHER, own + first))
+        return np.concatenate(found).astype(np.int32)
+
+    def share(self, weight: Float, spread: NDArray[np.int32]) -> Float:
+        """Weights of the rows of each output's part, of shape (outputs, rows of a part)."""
+        taken, found = spread.reshape(self.count, -1), []
+        for k, (first, _) in enumerate(self.edges(self.inputs)):
+            own = np.where(taken[k] == DITHER, DITHER, taken[k] - first)
+            found.append(share_weights(self._matrix(weight, k), own))
+        return np.concatenate(found)
+
+    def taken(self, spread: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Which input each row of each output's part takes: (outputs, rows of a part), or (rows,) of one part."""
+        if self.count == 1:
+            return spread
+        return np.repeat(spread.reshape(self.count, -1), [size for _, size in self.edges(self.outputs)], axis=0)
+
+    def _matrix(self, weight: Float, part: int) -> Float:
+        """The weights of a part, (its outputs, its inputs)."""
+        if self.groups == 1:
+            return weight
+        first, size = self.edges(self.outputs)[part]
+        blocks = weight[first : first + size].reshape(-1, self.outputs, self.inputs)
+        made = np.zeros((len(blocks), self.outputs, len(blocks), self.inputs))
+        made[np.arange(len(blocks)), :, np.arange(len(blocks))] = blocks
+        return made.reshape(size, -1)

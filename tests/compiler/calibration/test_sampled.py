@@ -1,0 +1,78 @@
+"""A large layer is searched on some of its outputs; what is taken is for all of them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from compiler import CompileOptions, compile_model
+from compiler.calibration import sampled as module
+from compiler.calibration.bench import Bench, Site
+from compiler.calibration.sampled import MOST_OUTPUTS, MOST_PRODUCTS, sampled
+from compiler.importer.onnx_import import import_onnx
+from compiler.mapping import place
+from compiler.model import FloatNetwork
+from hw.config import load_chip
+from macro_models import load_device
+from sim.executor import execute, float_outputs
+from sim.functional import FunctionalBackend
+from tests.compiler.importer.onnx_models import build, node
+
+CHIP = load_chip("tnsa16-core")
+
+
+def network(channels: int, groups: int) -> FloatNetwork:
+    rng = np.random.default_rng(0)
+    weights = {
+        "k": rng.normal(size=(channels, 2, 1, 1)).astype("f4"),
+        "l": (rng.normal(size=(channels, channels // groups, 3, 3)) / 3 / np.sqrt(channels // groups)).astype("f4"),
+    }
+    body = [
+        node("Conv", "x k", "a"), node("Relu", "a", "r"),
+        node("Conv", "r l", "c", pads=[1] * 4, group=groups), node("GlobalAveragePool", "c", "y"),
+    ]
+    return import_onnx(build(body, weights, shape=("N", 2, 4, 4), output=("N", channels, 1, 1)))
+
+
+@pytest.mark.parametrize("groups", [1, 24])
+def test_blocks_of_some_outputs_hold_all_of_their_rows(groups: int) -> None:
+    net, x = network(24, groups), np.random.default_rng(1).uniform(size=(8, 32))
+    placement = place([layer.shape for layer in net.layers], CHIP.macro_config().cell_map, cores=CHIP.cores)
+    bench = Bench(net, placement, CHIP, load_device("rram-neurram"), CompileOptions(seeds=2), x)
+    layer = net.layers[1]
+    site = Site(
+        index=1, layer=layer, inputs=np.zeros((8, layer.inputs)), wanted=np.zeros((8, 24)),
+        values=np.zeros((3, 8, layer.inputs)), stand=bench.stand,
+    )
+    some = sampled(bench, site)
+    outputs = np.asarray(some.stand.outputs)
+    blocks = some.stand.placement.of_layer(1)
+    assert 0 < len(outputs) < 24
+    assert (some.wanted.shape, len(some.values)) == ((8, len(outputs)), 2)
+    assert len({(b.core, b.line_select) for b in blocks}) == len(blocks)
+    for k, output in enumerate(outputs):
+        held = [(b.first, len(b.rows), (b.outputs == k).sum()) for b in blocks if k in b.outputs]
+        assert held == [
+            (b.first, len(b.rows), (b.outputs == output).sum()) for b in placement.of_layer(1) if output in b.outputs
+        ]
+        assert all(max(b.columns[b.outputs == k]) < 16 for b in blocks if k in b.outputs)
+    assert max(len(np.unique(b.outputs)) for b in blocks) <= MOST_OUTPUTS
+    few = replace(site, index=0)
+    assert len(placement.of_layer(0)) <= MOST_PRODUCTS
+    assert sampled(bench, few) is few
+
+
+@pytest.mark.slow
+def test_some_outputs_do_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors are those of a search on all of them, within what chance makes of them."""
+    net, rng = network(24, 1), np.random.default_rng(2)
+    x = rng.uniform(size=(96, 32)).astype(np.float32)
+    errors = []
+    for most in (MOST_PRODUCTS, 1 << 20):
+        monkeypatch.setattr(module, "MOST_PRODUCTS", most)
+        compiled = compile_model(net, CHIP, calibrate=x[:64], options=CompileOptions(seeds=2))
+        wanted = float_outputs(compiled, x).reshape(96, -1)
+        got = [execute(compiled, FunctionalBackend(), x, seed=s, time_s=86_400.0).outputs for s in range(4)]
+        lost = np.stack(got).reshape(4, 96, -1) - wanted
+        errors.append(float(np.sqrt((lost**2).mean()) / wanted.std(axis=0).mean()))
+    assert errors[0] < 1.15 * errors[1]

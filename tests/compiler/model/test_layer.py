@@ -1,0 +1,29 @@
+"""A layer with groups is the one whose matrix has their weights as blocks on its diagonal."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.linalg import block_diag
+
+from compiler.model.layer import LinearLayer
+
+
+@given(
+    groups=st.integers(1, 5), outputs=st.integers(1, 3), inputs=st.integers(1, 4), relu=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_groups_are_blocks_of_one_matrix(groups: int, outputs: int, inputs: int, relu: bool, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    weight, bias = rng.normal(size=(groups * outputs, inputs)), rng.normal(size=groups * outputs)
+    layer = LinearLayer(name="l", weight=weight, bias=bias, relu=relu, groups=groups)
+    whole = block_diag(*weight.reshape(groups, outputs, inputs))
+    assert layer.shape == (*whole.shape[::-1], groups)
+    x, slope = rng.normal(size=(2, 3, layer.inputs)), rng.normal(size=(2, 3, layer.outputs))
+    scale = rng.normal(size=layer.inputs)
+    wanted = x @ whole.T + bias
+    np.testing.assert_allclose(layer.compute(x), np.maximum(wanted, 0) if relu else wanted)
+    np.testing.assert_allclose(layer.backward(slope), slope @ whole)
+    np.testing.assert_allclose(layer.product(scale), whole @ scale)
+    np.testing.assert_allclose(layer.norms, np.linalg.norm(whole, axis=0))
+    scaled = layer.scaled(scale).reshape(groups, outputs, inputs)
+    np.testing.assert_allclose(block_diag(*scaled), whole * scale)
