@@ -70,10 +70,12 @@ def test_a_dry_run_says_the_same(name: str) -> None:
     told, plan = dry_run(network.model, network.chip, options=network.options), summarise(network)["plan"]
     assert told["fit"] == fitting_of(network)
     assert told["assumed"]["conversions"] == [plan["conversions"]] * 2
-    # Which layers grow into free cells depends on the noise that they make, and cycles on whether codes have a sign.
+    # Which layers grow into which free cells depends on the noise that they make, and cycles on whether codes have a
+    # sign.
     for step in (*told["plan"]["steps"], *plan["steps"]):
         assert step.pop("cells") >= step["weights"]
         step.pop("cycles_worst")
+        assert all(core < len(network.cores) for core in step.pop("cores"))
     assert told["plan"]["steps"] == plan["steps"]
     assert told["plan"]["host"] == plan["host"]
     few, many = told["assumed"]["cycles_serial"]
