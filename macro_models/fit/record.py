@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from macro_models.devices.device import Device, Fit
 from macro_models.fit.law.components import Component, Trend, fit_trend
-from macro_models.fit.law.doubts import about_components, about_data, about_levels, about_times
+from macro_models.fit.law.doubts import about_components, about_data, about_levels, about_times, about_zero
 from macro_models.fit.law_rows import DRAWS, LawRows, numbers
 from macro_models.fit.measurements import Measurements
 from macro_models.fit.statistics import Summary, even_codes, grouped, summarise
@@ -108,7 +108,8 @@ def _doubts(
     trends: list[tuple[float, Trend]],
 ) -> list[str]:
     law, found = device.law, list(doubts)
-    found += about_data(data, law, (device.range.g_min_uS, device.range.g_max_uS))
+    limits = (device.range.g_min_uS, device.range.g_max_uS)
+    found += about_data(data, law, limits) + about_zero(job.data, law, limits)
     error = max(certain, default=0.0)
     if error > _CERTAIN:
         found.append(

@@ -8,14 +8,16 @@ from numpy.typing import NDArray
 from macro_models.devices.law import Law, node_moments
 from macro_models.fit.law.components import Component, Trend
 from macro_models.fit.law.smooth import moment_errors
+from macro_models.fit.levels import nearest_level
 from macro_models.fit.measurements import Measurements
 from macro_models.fit.statistics import grouped
 
-__all__ = ["about_components", "about_data", "about_levels", "about_times"]
+__all__ = ["about_components", "about_data", "about_levels", "about_times", "about_zero"]
 
 _PART_OF_RANGE, _OF_SPREAD = 0.02, 0.1  # by what mean and deviation may be off
 _ERRORS = 2.0
-_FREE = 4.0  # parameters of the course of a deviation over the targets
+_FREE = 16.0  # variance at the end of a course of four parameters over the targets, in units of that of all cells
+_HIDDEN = 0.05  # part of the cells of a level that read 0 from which the law below is not seen
 _FAR = 0.05  # part of the range by which it may go beyond the data
 
 Reals = NDArray[np.float64]
@@ -77,6 +79,23 @@ def about_levels(
     whole = 1.0 / math.sqrt(float((1.0 / of_spread[known] ** 2).sum())) if known.any() else math.inf
     certain = _ERRORS * whole * math.sqrt(min(_FREE, max(int(known.sum()), 1)))
     return difference, sentence, certain
+
+
+def about_zero(data: Measurements, law: Law, range_uS: tuple[float, float]) -> list[str]:
+    """Names the time and target where most cells read 0: how far below they would be nobody sees."""
+    levels, most, found = np.array(law.levels_uS), _HIDDEN, ""
+    level = nearest_level(levels, data.target_uS)
+    for index in np.unique(data.time_index):
+        for k in np.flatnonzero((levels >= range_uS[0]) & (levels <= range_uS[1]) & (levels > 0.0)):
+            at = (data.time_index == index) & (level == k)
+            part = float((data.g_uS[at] <= 0.0).mean()) if at.sum() >= 10 else 0.0
+            if part > most:
+                most = part
+                found = (
+                    f"{part:.0%} of the cells near {levels[k]:.3g} uS read 0 uS at {data.times_s[index]:g} s: the law "
+                    "is cut off there, its deviation between this target and the next is less certain"
+                )
+    return [found] if found else []
 
 
 def about_times(law: Law) -> list[str]:
