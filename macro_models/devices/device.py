@@ -189,6 +189,14 @@ class Fit:
     median, as measured."""
     model_beyond: tuple[float, ...] = ()
     """The same of the device."""
+    levels_uS: tuple[float, ...] = ()
+    """Targets of the lists by level: each holds the readings that are nearest to it, in uS."""
+    level_n: tuple[tuple[float, ...], ...] = ()
+    """Readings at each time and level; with the next two, what figures draw as measured points."""
+    level_mean_uS: tuple[tuple[float, ...], ...] = ()
+    """Mean of g - target as measured, in uS, for each time and level."""
+    level_std_uS: tuple[tuple[float, ...], ...] = ()
+    """Standard deviation of it, in uS."""
     residual_mean_uS: tuple[tuple[float, ...], ...] = ()
     """Device less measurement, mean in uS, for each time and level."""
     residual_std_uS: tuple[tuple[float, ...], ...] = ()

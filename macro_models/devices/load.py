@@ -114,6 +114,10 @@ _SPEC = {
         "cells": Whole(),
         "readings": Whole(),
         **{key: ListOf(Number(-1e11, 1e11)) for key in _FIT_LISTS},
+        "levels_uS": ListOf(_CONDUCTANCE),
+        "level_n": ListOf(ListOf(Number(0.0, 1e11))),
+        "level_mean_uS": ListOf(ListOf(_CHANGE)),
+        "level_std_uS": ListOf(ListOf(_CONDUCTANCE)),
         "residual_mean_uS": ListOf(ListOf(_CHANGE)),
         "residual_std_uS": ListOf(ListOf(_CHANGE)),
         "warnings": ListOf(TEXT),
@@ -259,6 +263,14 @@ def _check_whole(device: Device, where: str) -> None:
         )
     if device.law.model:
         _check_law(device.law, where)
+    fit = device.fit
+    for key in ("level_n", "level_mean_uS", "level_std_uS") if fit.levels_uS else ():
+        rows = getattr(fit, key)
+        if len(rows) != len(fit.times_s) or any(len(row) != len(fit.levels_uS) for row in rows):
+            raise InputError(
+                f"{where}: fit.{key} must have {len(fit.times_s)} rows, one for each time, of {len(fit.levels_uS)} "
+                "entries, one for each level"
+            )
     if any(later <= earlier for earlier, later in pairwise(data.times_s)):
         raise InputError(f"{where}: relaxation.times_s must increase, not {shown(data.times_s)}")
     if len(data.sigma_uS) != len(data.times_s):

@@ -15,7 +15,7 @@ from macro_models.errors import InputError
 from macro_models.fit.drift import DriftFit, fit_drift
 from macro_models.fit.fit import fit_device, target_range
 from macro_models.fit.measurements import Measurements
-from macro_models.fit.statistics import grouped, summarise
+from macro_models.fit.statistics import by_level, grouped, summarise
 from macro_models.fit.stuck import stuck_section
 
 __all__ = ["LAWS", "drift_device", "fit_law", "held_out_score"]
@@ -78,7 +78,7 @@ def _errors(found: DriftFit) -> str:
 def _record(data: Measurements, device: DriftDevice, found: DriftFit, command: str) -> Fit:
     """Where the device comes from, and its statistics beside those of the data."""
     levels = found.levels_uS
-    rows, mean, std = [], [], []
+    rows, mean, std, of_levels = [], [], [], []
     used = np.unique(data.time_index)
     for index in used:
         at = data.time_index == index
@@ -87,8 +87,9 @@ def _record(data: Measurements, device: DriftDevice, found: DriftFit, command: s
         many = np.repeat(target, copies)
         drawn = _reads(device, many, float(data.times_s[index]), _SEED) - many
         rows.append((len(change), summarise(change), summarise(drawn)))
-        near, near_many = (np.argmin(np.abs(t[:, None] - levels), axis=1) for t in (target, target))
-        difference = grouped(drawn, np.repeat(near_many, copies), len(levels)) - grouped(change, near, len(levels))
+        near = np.argmin(np.abs(target[:, None] - levels), axis=1)
+        of_levels.append((change, near))
+        difference = grouped(drawn, np.repeat(near, copies), len(levels)) - grouped(change, near, len(levels))
         mean.append(tuple(round(float(v), 5) for v in difference[:, 0]))
         std.append(tuple(round(float(v), 5) for v in difference[:, 1]))
     dropped = "; ".join(f"{count} {what}" for what, count in data.dropped.items())
@@ -104,6 +105,7 @@ def _record(data: Measurements, device: DriftDevice, found: DriftFit, command: s
         times_s=tuple(float(data.times_s[k]) for k in used), n=tuple(float(row[0]) for row in rows),
         mean_uS=column(1, 0), model_mean_uS=column(2, 0), std_uS=column(1, 1), model_std_uS=column(2, 1),
         beyond=column(1, 3), model_beyond=column(2, 3), residual_mean_uS=tuple(mean), residual_std_uS=tuple(std),
+        **by_level(of_levels, levels),
         source="means, deviations and fractions are of g - target, read noise included",
     )
 

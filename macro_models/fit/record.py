@@ -8,7 +8,7 @@ from macro_models.fit.law.components import Component, Trend, fit_trend
 from macro_models.fit.law.doubts import about_components, about_data, about_levels, about_times, about_zero
 from macro_models.fit.law_rows import DRAWS, LawRows, numbers
 from macro_models.fit.measurements import Measurements
-from macro_models.fit.statistics import Summary, even_codes, grouped, summarise
+from macro_models.fit.statistics import Summary, by_level, even_codes, grouped, summarise
 
 __all__ = ["record"]
 
@@ -21,7 +21,7 @@ def record(
     """Where the device comes from, and its statistics beside those of the data."""
     law, limits = device.law, (device.range.g_min_uS, device.range.g_max_uS)
     used = np.unique(np.concatenate([[0], np.unique(chosen.time_index)]))
-    rows, mean, std, off, certain = [], [], [], [], []
+    rows, mean, std, off, certain, of_levels = [], [], [], [], [], []
     for index, time_s in zip(used, law.times_s, strict=True):
         at = chosen.time_index == index
         order = np.argsort(chosen.target_uS[at], kind="stable")
@@ -31,6 +31,7 @@ def record(
         many, many_level = np.repeat(target, copies), np.repeat(level, copies)
         drawn = _drawn(device, many, time_s) - many
         rows.append((len(change), summarise(change), summarise(drawn)))
+        of_levels.append((change, level))
         difference, sentence, error = about_levels(time_s, job.levels, level, change, drawn, many_level, limits)
         off += [sentence] if sentence else []
         certain += [error] if len(change) else []
@@ -51,7 +52,7 @@ def record(
         temp_range_C=numbers(np.array([data.temp_C.min(), data.temp_C.max()])), times_s=law.times_s,
         n=tuple(float(row[0]) for row in rows), mean_uS=column(1, 0), model_mean_uS=column(2, 0), std_uS=column(1, 1),
         model_std_uS=column(2, 1), beyond=column(1, 3), model_beyond=column(2, 3), residual_mean_uS=tuple(mean),
-        residual_std_uS=tuple(std), **_shares(job), **_endurance(trends),
+        residual_std_uS=tuple(std), **by_level(of_levels, job.levels), **_shares(job), **_endurance(trends),
         warnings=tuple(_doubts(data, device, job, doubts, off, certain, trends)),
         source="means, deviations and fractions are of g - target",
     )

@@ -1,8 +1,9 @@
 """Statistics of measured and of drawn cells, and draws that cover a law evenly."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from scipy.special import ndtri
 
 from macro_models.exact.random import NORMAL_ONE
 
-__all__ = ["Summary", "even_codes", "grouped", "summarise"]
+__all__ = ["Summary", "by_level", "even_codes", "grouped", "summarise"]
 
 _MAD = 1.4826022185056018  # median absolute deviation of a normal law: 1 / 1.4826 of the standard deviation
 # Fractional parts of n * (1 / p, 1 / p**2), p the plastic number, cover the unit square evenly, and so does any run of
@@ -45,6 +46,28 @@ def grouped(change: NDArray[np.float64], group: NDArray[np.int64], groups: int) 
     ends = np.searchsorted(group[order], np.arange(groups + 1))
     ordered = change[order]
     return np.array([summarise(ordered[a:b]) for a, b in pairwise(ends)])
+
+
+def by_level(
+    rows: Sequence[tuple[NDArray[np.float64], NDArray[np.int64]]], levels_uS: NDArray[np.float64]
+) -> dict[str, Any]:
+    """What :class:`~macro_models.devices.device.Fit` holds of each time and level.
+
+    ``rows`` has g - target and the level of each reading, for each time.
+    """
+    found = [
+        (np.bincount(level, minlength=len(levels_uS)), grouped(change, level, len(levels_uS))) for change, level in rows
+    ]
+
+    def rounded(values: NDArray[np.float64]) -> tuple[float, ...]:
+        return tuple(round(float(v), 5) for v in values)
+
+    return {
+        "levels_uS": tuple(float(f"{v:.6g}") for v in levels_uS),
+        "level_n": tuple(tuple(float(v) for v in count) for count, _ in found),
+        "level_mean_uS": tuple(rounded(summary[:, 0]) for _, summary in found),
+        "level_std_uS": tuple(rounded(summary[:, 1]) for _, summary in found),
+    }
 
 
 @lru_cache(maxsize=8)

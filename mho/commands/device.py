@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
+from macro_models.errors import InputError
 from mho.commands.device_fit import fit_command, print_fit
 from mho.terminal.console import Output
 from mho.terminal.groups import Group
 from mho.terminal.options import common_options, example
-from mho.terminal.paths import FIGURE, READS
+from mho.terminal.paths import FIGURE, READS, WORD
 from mho.units import format_time
 
 if TYPE_CHECKING:
@@ -46,31 +47,41 @@ def list_command(out: Output) -> None:
 
 
 @device_command.command("show", epilog=example("mho device show rram-neurram -o spread.png"))
-@click.argument("device", metavar="DEVICE", type=READS)
+@click.argument("devices", metavar="DEVICE...", type=READS, nargs=-1, required=True)
 @click.option(
     "-o",
     "--output",
     metavar="FILE",
     type=FIGURE,
-    help="Draw programming, relaxation, drift and retention to a .png, .pdf or .svg file.",
+    help="Draw what the device does, with its data, to a .png, .pdf or .svg file; several devices in the same panels.",
+)
+@click.option(
+    "--column", metavar="NAME", type=WORD, default="double", show_default=True,
+    help="Width of the figure: single (3.5 in) or double (7.16 in) column of a journal.",
 )
 @common_options
-def show_command(device: str, output: str | None, out: Output) -> None:
-    """Print the constants of a device with their sources, and what follows from them.
+def show_command(devices: tuple[str, ...], output: str | None, column: str, out: Output) -> None:
+    """Print the constants of devices with their sources, and what follows from them.
 
     DEVICE is the name of a shipped device or a TOML file.
     """
     from macro_models.devices import load_device
 
-    model = load_device(device)
+    models = [load_device(device) for device in devices]
+    if column not in ("single", "double"):
+        raise InputError(f"--column must be single or double, not {column!r}")
     if output is not None:
-        from mho.figures.device import figure_of_device
+        from mho.figures.device import figure_of_device, figure_of_devices
         from mho.figures.run import save_figure
 
-        save_figure(figure_of_device(model), output)
+        one = len(models) == 1
+        save_figure(figure_of_device(models[0], column) if one else figure_of_devices(models, column), output, dpi=300)
         out.note(f"wrote {output}")
-    _print(model, out)
-    out.json(model.to_dict())
+    for k, model in enumerate(models):
+        if k:
+            out.text()
+        _print(model, out)
+    out.json(models[0].to_dict() if len(models) == 1 else {"devices": [model.to_dict() for model in models]})
 
 
 def _print(model: "Device", out: Output) -> None:

@@ -1,10 +1,15 @@
-"""What ``mho device show`` draws of a device: programming, relaxation, drift, retention and the spread over targets."""
+"""What ``mho device show`` draws: a device with its data, or several devices together, in the size of a paper's column.
 
-from typing import TYPE_CHECKING
+Points are measured, with bars of one standard error; lines are the model, dashed where there are no data.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
 
 from mho.figures.run import COLOURS, in_style, new_figure
@@ -13,30 +18,43 @@ from mho.units import format_time
 if TYPE_CHECKING:
     from macro_models.devices import Device
 
-__all__ = ["RETENTION_C", "draw_cells", "figure_of_device", "shown_levels", "shown_times"]
+__all__ = [
+    "COLUMN_IN", "RETENTION_C", "draw_cells", "figure_of_device", "figure_of_devices", "shown_levels", "shown_times",
+]
 
 RETENTION_C = (25.0, 55.0, 85.0)
 """Temperatures at which retention is shown, in degrees Celsius."""
+COLUMN_IN = {"single": 3.5, "double": 7.16}
+"""Width of a figure in inches: one or two columns of a journal."""
 _CELLS = 20_000
 _PULSES = 16
 _YEARS_10_S = 10 * 365.25 * 86400.0
-_LAYOUT = (3, 2)
+_PANEL_IN = 2.25
+_COMPARED_S = (3600.0, 86400.0)
+_LINE: Any = {"linewidth": 1.0}
+_POINT: Any = {"linestyle": "none", "marker": "o", "markersize": 2.2, "elinewidth": 0.6, "markeredgewidth": 0.0}
+
+Reals = NDArray[np.float64]
 
 
-def shown_levels(device: "Device") -> NDArray[np.float64]:
-    """Four targets over the device's range, in uS."""
+def shown_levels(device: "Device") -> Reals:
+    """Four targets over the device's range, in uS: of the levels that were measured, where there are some."""
     low = device.range.g_min_uS
     high = device.g_max_uS or device.relaxation.g_ref_uS
-    return low + (high - low) * np.array([0.05, 0.35, 0.65, 0.95])
+    wanted = low + (high - low) * np.array([0.05, 0.35, 0.65, 0.95])
+    measured = np.array(device.fit.levels_uS)
+    if len(measured) < 4:
+        return wanted
+    return np.unique(measured[np.argmin(np.abs(measured[:, None] - wanted), axis=0)])
 
 
-def shown_times(device: "Device") -> NDArray[np.float64]:
+def shown_times(device: "Device") -> Reals:
     """Times at which the device is known, in seconds, without that of programming; few of them."""
     known = np.array(device.data_times_s)
-    return known if len(known) <= 6 else known[np.linspace(0, len(known) - 1, 6).round().astype(int)]
+    return known if len(known) <= 5 else known[np.linspace(0, len(known) - 1, 5).round().astype(int)]
 
 
-def draw_cells(device: "Device", target_uS: float, time_s: float, temp_C: float) -> NDArray[np.float64]:
+def draw_cells(device: "Device", target_uS: float, time_s: float, temp_C: float) -> Reals:
     """Conductances in uS of many cells with one target, as the macro model draws them, of shape (cells,)."""
     from macro_models.cells.programming import programmed_uS
     from macro_models.devices import CAUSES
@@ -47,93 +65,180 @@ def draw_cells(device: "Device", target_uS: float, time_s: float, temp_C: float)
     )
 
 
-def _fitted_temp(device: "Device") -> float:
-    return device.data_temp_C
+def _targets(device: "Device") -> Reals:
+    low = min((device.range.g_min_uS, *device.fit.levels_uS[:1]))
+    return np.linspace(low, device.g_max_uS or device.relaxation.g_ref_uS, 121)
+
+
+def _total_sigma(device: "Device", target: Reals, time_s: float, temp_C: float) -> Reals:
+    """Deviation of one read: of the cells, and read noise."""
+    g = np.maximum(target + device.mean_uS(target, time_s, temp_C), 0.0)
+    return np.sqrt(device.sigma_uS(target, time_s, temp_C) ** 2 + device.read_noise_uS(g, time_s) ** 2)
+
+
+def _measured(device: "Device", which: str, time: int | None, level: int | None) -> tuple[Reals, Reals, Reals] | None:
+    """(targets or times, values, standard errors) of the mean or the deviation, at one time or one level."""
+    fit = device.fit
+    if not fit.levels_uS:
+        return None
+    n, std = np.array(fit.level_n), np.array(fit.level_std_uS)
+    value = np.array(fit.level_mean_uS) if which == "mean" else std
+    error = std / np.sqrt(np.maximum(n if which == "mean" else 2.0 * n, 1.0))
+    at = (time, slice(None)) if time is not None else (slice(None), level)
+    where = np.array(fit.levels_uS) if time is not None else np.array(fit.times_s)
+    good = (n[at] >= 3) & (where > 0.0)
+    return where[good], value[at][good], error[at][good]
+
+
+def _legend(axes: Axes, columns: int = 5) -> None:
+    """Above the panel, where nothing is drawn."""
+    count = len(axes.get_legend_handles_labels()[1])
+    if count:
+        axes.legend(
+            loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=min(columns, count), fontsize=6.2, handlelength=1.1,
+            columnspacing=0.9, handletextpad=0.4, borderaxespad=0.1, labelspacing=0.2,
+        )
+
+
+def _time_axis(axes: Axes) -> None:
+    axes.set_xscale("log")
+    axes.set_xlabel("time since programming (s)")
+    axes.xaxis.set_major_locator(LogLocator(base=10.0, numticks=6))
+    axes.minorticks_off()
+
+
+def _time_of(device: "Device", time_s: float) -> int | None:
+    """Which time of the data it is."""
+    times = list(device.fit.times_s)
+    return times.index(time_s) if time_s in times else None
+
+
+def _over_targets(which: str) -> Callable[[Axes, "Device"], None]:
+    def draw(axes: Axes, device: "Device") -> None:
+        target, temp_C = _targets(device), device.data_temp_C
+        times = shown_times(device)
+        shown = np.array([0.0, *times]) if which == "sigma" and device.errs else times
+        shown = shown if device.relaxes else np.zeros(1)
+        for time_s, colour in zip(shown, COLOURS, strict=False):
+            at = float(time_s)
+            line = device.mean_uS(target, at, temp_C) if which == "mean" else _total_sigma(device, target, at, temp_C)
+            axes.plot(target, line, color=colour, label=format_time(at), **_LINE)
+            index = _time_of(device, at)
+            points = None if index is None else _measured(device, which, index, None)
+            if points is not None:
+                axes.errorbar(points[0], points[1], points[2], color=colour, **_POINT)
+        if which == "mean":
+            axes.axhline(0.0, color="0.7", linewidth=0.5, zorder=0)
+            axes.set_ylabel("mean of g − target (µS)")
+        else:
+            noise = device.read_noise_uS(target, float(shown[-1]))
+            if noise.any():
+                axes.plot(target, noise, color=COLOURS[6], linestyle=":", label="read noise", **_LINE)
+            axes.set_ylabel("standard deviation (µS)")
+            axes.set_ylim(bottom=0.0)
+        axes.set_xlabel("target conductance (µS)")
+        _legend(axes)
+
+    return draw
+
+
+def _split(times: Reals, last_s: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which times lie within the data, and beyond them (one point of the others too, so that lines meet)."""
+    beyond = times >= last_s
+    return times <= last_s, beyond
+
+
+def _times_to(device: "Device", last_s: float) -> tuple[Reals, float]:
+    known = np.array(device.data_times_s)
+    end = float(known[-1])
+    first = float(known[known > 0.0][0])
+    return np.unique(np.append(np.geomspace(first, max(last_s, end), 80), end)), end
+
+
+def _plot_split(axes: Axes, times: Reals, values: Reals, end_s: float, colour: str, label: str) -> None:
+    within, beyond = _split(times, end_s)
+    axes.plot(times[within], values[within], color=colour, label=label, **_LINE)
+    if beyond.sum() > 1:
+        axes.plot(times[beyond], values[beyond], color=colour, linestyle=(0, (3, 2)), **_LINE)
+
+
+def _over_times(which: str) -> Callable[[Axes, "Device"], None]:
+    def draw(axes: Axes, device: "Device") -> None:
+        times, end = _times_to(device, _YEARS_10_S)
+        temp_C, levels = device.data_temp_C, shown_levels(device)
+        for level, colour in zip(levels, COLOURS, strict=False):
+            one = np.array([level])
+            line = np.array([
+                float((device.mean_uS(one, float(t), temp_C) if which == "mean"
+                       else _total_sigma(device, one, float(t), temp_C))[0])
+                for t in times
+            ])
+            _plot_split(axes, times, line, end, colour, f"{level:.3g} µS")
+            measured = list(device.fit.levels_uS)
+            points = _measured(device, which, None, measured.index(level)) if level in measured else None
+            if points is not None:
+                axes.errorbar(points[0], points[1], points[2], color=colour, **_POINT)
+        _time_axis(axes)
+        if which == "sigma":
+            axes.set_ylim(bottom=0.0)
+        axes.set_ylabel("mean of g − target (µS)" if which == "mean" else "standard deviation (µS)")
+        _legend(axes)
+
+    return draw
+
+
+def _draw_distribution(axes: Axes, device: "Device") -> None:
+    """Distribution over all targets of the range, at the known times, on the axis of a normal law."""
+    from scipy.special import ndtri
+
+    targets, at = _targets(device)[::3], (np.arange(200) + 0.5) / 200
+    for time_s, colour in zip(shown_times(device), COLOURS, strict=False):
+        moved = np.concatenate(
+            [draw_cells(device, float(g), float(time_s), device.data_temp_C)[:2000] - g for g in targets]
+        )
+        axes.plot(np.quantile(moved, at), ndtri(at), color=colour, label=format_time(time_s), **_LINE)
+    part = np.array([0.01, 0.1, 0.5, 0.9, 0.99])
+    axes.set_yticks(ndtri(part), [f"{100 * p:g}" for p in part])
+    axes.set_xlabel("g − target (µS), all targets")
+    axes.set_ylabel("cells below (%)")
+    _legend(axes)
+
+
+def _middle(device: "Device") -> Reals:
+    levels = shown_levels(device)
+    return levels[[len(levels) // 2]]
+
+
+def _feels_heat(device: "Device") -> bool:
+    """Whether temperature changes anything in the model."""
+    level, end = _middle(device), float(shown_times(device)[-1])
+    cold, hot = (np.append(device.sigma_uS(level, end, t), device.mean_uS(level, end, t)) for t in RETENTION_C[::2])
+    return not np.array_equal(cold, hot)
+
+
+def _draw_retention(axes: Axes, device: "Device") -> None:
+    """Cells in the middle of the range, up to ten years, at three temperatures."""
+    level = _middle(device)
+    times, end = _times_to(device, _YEARS_10_S)
+    for temp_C, colour in zip(RETENTION_C, COLOURS, strict=False):
+        mean = np.array([float(device.mean_uS(level, float(t), temp_C)[0]) for t in times]) + level
+        sigma = np.array([float(device.sigma_uS(level, float(t), temp_C)[0]) for t in times])
+        _plot_split(axes, times, mean, end, colour, f"{temp_C:g} °C")
+        axes.fill_between(times, np.maximum(mean - sigma, 0.0), mean + sigma, color=colour, alpha=0.13, linewidth=0)
+    _time_axis(axes)
+    axes.set_ylabel(f"{level[0]:.3g} µS ± 1 s.d. (µS)")
+    _legend(axes)
 
 
 def _draw_programming(axes: Axes, device: "Device") -> None:
     for level, colour in zip(shown_levels(device), COLOURS, strict=False):
-        error = draw_cells(device, float(level), 0.0, _fitted_temp(device)) - level
+        error = np.sort(draw_cells(device, float(level), 0.0, device.data_temp_C) - level)
         if np.ptp(error) > 0.0:
-            axes.hist(
-                error, bins=60, histtype="step", color=colour, density=True, label=f"{level:.3g} µS", linewidth=1.0
-            )
-    axes.set_title("programming error")
-    axes.set_xlabel("g - target (µS)")
-    axes.set_ylabel("density")
-    axes.legend()
-
-
-def _draw_relaxation(axes: Axes, device: "Device") -> None:
-    """Distribution over all targets of the range, at the known times, on the axis of a normal law."""
-    from scipy.special import ndtri
-
-    targets = np.linspace(device.range.g_min_uS, device.g_max_uS or device.relaxation.g_ref_uS, 40)
-    at = ndtri((np.arange(200) + 0.5) / 200)
-    for time_s, colour in zip(shown_times(device), COLOURS, strict=False):
-        moved = np.concatenate(
-            [draw_cells(device, float(g), float(time_s), _fitted_temp(device))[:2000] - g for g in targets]
-        )
-        axes.plot(
-            np.quantile(moved, (np.arange(200) + 0.5) / 200), at, color=colour, label=format_time(time_s), linewidth=1.0
-        )
-    axes.set_title("relaxation (normal: straight)")
-    axes.set_xlabel("g - target (µS)")
-    axes.set_ylabel("normal quantile")
-    axes.legend(loc="lower right")
-
-
-def _times_axis(device: "Device", last_s: float) -> NDArray[np.float64]:
-    known = shown_times(device)
-    return np.geomspace(float(known[0]), max(last_s, float(known[-1])), 60)
-
-
-def _draw_drift(axes: Axes, device: "Device") -> None:
-    times = _times_axis(device, 0.0)
-    for level, colour in zip(shown_levels(device), COLOURS, strict=False):
-        mean = [float(device.mean_uS(level, float(t), _fitted_temp(device))) for t in times]
-        axes.plot(times, mean, color=colour, label=f"{level:.3g} µS", linewidth=1.0)
-    axes.set_xscale("log")
-    axes.set_title("drift of the mean")
-    axes.set_xlabel("time since programming (s)")
-    axes.set_ylabel("mean of g - target (µS)")
-    axes.legend()
-
-
-def _draw_retention(axes: Axes, device: "Device") -> None:
-    """Spread of cells in the middle of the range, up to ten years, at three temperatures if the device knows them."""
-    level = float(shown_levels(device)[2])
-    times = _times_axis(device, _YEARS_10_S)
-    last = float(shown_times(device)[-1])
-    curves = [(temp_C, f"{temp_C:g} °C") for temp_C in RETENTION_C]
-    if not device.temperature.acts_on:
-        curves = [(RETENTION_C[0], ", ".join(f"{t:g}" for t in RETENTION_C) + " °C: the same")]
-    for (temp_C, label), colour in zip(curves, COLOURS, strict=False):
-        mean = np.array([float(device.mean_uS(level, float(t), temp_C)) for t in times]) + level
-        sigma = np.array([float(device.sigma_uS(level, float(t), temp_C)) for t in times])
-        axes.plot(times, mean, color=colour, label=label, linewidth=1.0)
-        axes.fill_between(times, mean - sigma, mean + sigma, color=colour, alpha=0.15, linewidth=0)
-    axes.axvline(last, color="black", linewidth=0.5, linestyle=":")
-    axes.set_xscale("log")
-    axes.set_title(f"retention of {level:.3g} µS ± 1 deviation")
-    axes.set_xlabel("time (s); dotted: end of the data")
-    axes.set_ylabel("conductance (µS)")
-    axes.legend()
-
-
-def _draw_spread(axes: Axes, device: "Device") -> None:
-    targets = np.linspace(device.range.g_min_uS, device.g_max_uS or device.relaxation.g_ref_uS, 200)
-    for time_s, colour in zip((0.0, *shown_times(device)), COLOURS * 2, strict=False):
-        sigma = device.sigma_uS(targets, float(time_s), _fitted_temp(device))
-        axes.plot(targets, sigma, color=colour, label=format_time(float(time_s)), linewidth=1.0)
-    axes.plot(
-        targets, device.read_noise_uS(targets), color=COLOURS[6], linestyle=":", label="read noise", linewidth=1.0
-    )
-    axes.set_title("spread over the targets")
-    axes.set_xlabel("target conductance (µS)")
-    axes.set_ylabel("standard deviation (µS)")
-    axes.set_ylim(0, max(axes.get_ylim()[1] * 1.25, 1e-3))
-    axes.legend(ncols=3, loc="upper left")
+            part = (np.arange(len(error)) + 0.5) / len(error)
+            axes.plot(error[::40], 100 * part[::40], color=colour, label=f"{level:.3g} µS", **_LINE)
+    axes.set_xlabel("programmed − target (µS)")
+    axes.set_ylabel("cells below (%)")
+    _legend(axes)
 
 
 def _draw_pulses(axes: Axes, device: "Device") -> None:
@@ -154,48 +259,95 @@ def _draw_pulses(axes: Axes, device: "Device") -> None:
             array.pulse(cells, np.full(cells.size, int(polarity)), np.full(cells.size, code), width)
             shown.append(np.quantile(array.g_uS, [0.1, 0.5, 0.9]))
         low, middle, high = np.array(shown).T
-        axes.plot(volts, middle, color=colour, label=polarity.name, linewidth=1.0)
+        axes.plot(volts, middle, color=colour, label=f"{polarity.name}, median and tenths", **_LINE)
         axes.fill_between(volts, low, high, color=colour, alpha=0.15, linewidth=0)
-    axes.set_title("rising pulses: median, tenths")
-    axes.set_xlabel("amplitude (V)")
+    axes.set_xlabel("amplitude of rising pulses (V)")
     axes.set_ylabel("conductance (µS)")
-    axes.legend()
+    _legend(axes, 2)
 
 
-def _draw_agreement(axes: Axes, device: "Device") -> None:
-    """Statistics of a fitted device beside those of its data."""
-    fit = device.fit
-    measured = [(fit.std_uS, fit.model_std_uS, "deviation"), (fit.mean_uS, fit.model_mean_uS, "mean")]
-    where = np.arange(len(fit.times_s))
-    for (data, model, name), colour in zip(measured, COLOURS, strict=False):
-        axes.plot(where, data, "o", color=colour, markersize=4, fillstyle="none", label=f"{name}, measured")
-        axes.plot(where, model, "x", color=colour, markersize=4, label=f"{name}, device")
-    axes.set_xticks(where, [format_time(t) for t in fit.times_s])
-    axes.set_title(f"agreement with {fit.cells:,} cells")
-    axes.set_xlabel("time since programming")
-    axes.set_ylabel("g - target (µS)")
-    axes.legend()
+def _panels(device: "Device") -> list[Callable[[Axes, "Device"], None]]:
+    pulsed = device.pulse.set_rate > 0.0 and device.pulse.reset_rate > 0.0
+    moves = device.relaxes and bool(np.any(device.mean_uS(shown_levels(device), float(shown_times(device)[-1]))))
+    panels: list[Callable[[Axes, Device], None]] = []
+    if device.errs:
+        panels.append(_draw_programming)
+    spread = device.relaxes or device.errs or device.read_noise_uS(_targets(device)).any()
+    if spread or not pulsed:
+        panels.append(_over_targets("sigma"))
+    if device.relaxes:
+        panels += [_over_targets("mean")] if moves else []
+        panels += [_over_times("sigma"), *([_over_times("mean")] if moves else []), _draw_distribution]
+        panels += [_draw_retention] if _feels_heat(device) else []
+    return [*panels, _draw_pulses] if pulsed else panels
+
+
+def _laid_out(count: int, column: str) -> tuple[Figure, list[Axes]]:
+    """Panels with letters, in a figure as wide as a column."""
+    across = 1 if column == "single" else min(count, 2)
+    rows = -(-count // across)
+    width = COLUMN_IN[column] if across > 1 or column == "single" else COLUMN_IN["single"]
+    figure = new_figure(width, _PANEL_IN * rows + 0.2)
+    grid = figure.add_gridspec(rows, across)
+    found = [figure.add_subplot(grid[k // across, k % across]) for k in range(count)]
+    for k, axes in enumerate(found):
+        axes.annotate(
+            f"({chr(97 + k)})", (0.0, 1.0), xytext=(-26, 8), xycoords="axes fraction", textcoords="offset points",
+            fontweight="bold", fontsize=8,
+        )
+        axes.margins(x=0.03)
+    return figure, found
 
 
 @in_style
-def figure_of_device(device: "Device") -> Figure:
-    """All that the device says, one panel each."""
-    pulsed = device.pulse.set_rate > 0.0 and device.pulse.reset_rate > 0.0
-    spread = device.relaxes or device.programming.accept_uS > 0.0 or any(device.read_noise.sigma_uS)
-    panels = [_draw_spread] if spread or device.law.model or not pulsed else []
-    if device.errs:
-        panels.insert(0, _draw_programming)
-    if device.relaxes:
-        panels += [_draw_relaxation, _draw_drift, _draw_retention]
-    if pulsed:
-        panels.append(_draw_pulses)
-    if device.fit.times_s:
-        panels.append(_draw_agreement)
-    columns = min(len(panels), _LAYOUT[0])
-    rows = -(-len(panels) // columns)
-    figure = new_figure(2.9 * columns, 2.3 * rows)
-    grid = figure.add_gridspec(rows, columns)
-    for k, panel in enumerate(panels):
-        panel(figure.add_subplot(grid[k // columns, k % columns]), device)
-    figure.suptitle(f"{device.name}: {device.description}"[:110], fontsize=8.5)
+def figure_of_device(device: "Device", column: str = "double") -> Figure:
+    """All that a device says, one panel each; ``column`` is one of :data:`COLUMN_IN`."""
+    panels = _panels(device)
+    figure, axes = _laid_out(len(panels), column)
+    for panel, one in zip(panels, axes, strict=True):
+        panel(one, device)
     return figure
+
+
+@in_style
+def figure_of_devices(devices: Sequence["Device"], column: str = "double") -> Figure:
+    """Several devices in the same panels: spread and mean over targets, and over time in the middle of their ranges."""
+    figure, axes = _laid_out(4, column)
+    for device, colour in zip(devices, COLOURS * 2, strict=False):
+        target, temp_C = _targets(device), device.data_temp_C
+        time_s = float(min(device.data_times_s, key=lambda t: abs(np.log(max(t, 1e-9) / _COMPARED_S[1])), default=0.0))
+        label = f"{device.name}, {format_time(time_s)}"
+        for which, one in (("sigma", axes[0]), ("mean", axes[1])):
+            of = device.mean_uS(target, time_s, temp_C)
+            line = of if which == "mean" else _total_sigma(device, target, time_s, temp_C)
+            one.plot(target, line, color=colour, label=label, **_LINE)
+            index = _time_of(device, time_s)
+            points = None if index is None else _measured(device, which, index, None)
+            if points is not None:
+                one.errorbar(points[0], points[1], points[2], color=colour, **_POINT)
+        if device.relaxes:
+            _draw_middle(axes[2:], device, colour)
+    for one, title in zip(axes, ("standard deviation (µS)", "mean of g − target (µS)") * 2, strict=True):
+        one.set_ylabel(title)
+        _legend(one, 1 if len(devices) > 2 else 2)
+    for one in axes[:2]:
+        one.set_xlabel("target conductance (µS)")
+    for one in axes[2:]:
+        _time_axis(one)
+    for one in axes[::2]:
+        one.set_ylim(bottom=0.0)
+    return figure
+
+
+def _draw_middle(axes: Sequence[Axes], device: "Device", colour: str) -> None:
+    """Deviation and mean over time, of a target in the middle of the range."""
+    one, (times, end) = _middle(device), _times_to(device, _YEARS_10_S)
+    level = float(one[0])
+    sigma = np.array([float(_total_sigma(device, one, float(t), device.data_temp_C)[0]) for t in times])
+    mean = np.array([float(device.mean_uS(one, float(t), device.data_temp_C)[0]) for t in times])
+    measured = list(device.fit.levels_uS)
+    for which, values, panel in (("sigma", sigma, axes[0]), ("mean", mean, axes[1])):
+        _plot_split(panel, times, values, end, colour, f"{device.name}, {level:.3g} µS")
+        points = _measured(device, which, None, measured.index(level)) if level in measured else None
+        if points is not None:
+            panel.errorbar(points[0], points[1], points[2], color=colour, **_POINT)

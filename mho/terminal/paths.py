@@ -196,7 +196,7 @@ def _places(ctx: click.Context) -> Iterator[_Place]:
         if value is None or not isinstance(param.type, _Path):
             continue
         option = param.opts[-1] if isinstance(param, click.Option) else param.make_metavar(ctx)
-        for one in value if param.multiple else [value]:
+        for one in value if param.multiple or param.nargs == -1 else [value]:
             yield from _places_of(option, one, param.type)
     if sys.stdout is not None:
         yield _Place("standard output", "standard output", None)
