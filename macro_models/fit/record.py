@@ -1,5 +1,7 @@
 """What a fitted device says of its data: where it comes from, how well it agrees, and what is in doubt."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,6 +45,7 @@ def record(
         return tuple(round(float(s[field]), 6) for s in summaries)
 
     trends = _trends(chosen, job)
+    more: dict[str, Any] = {**by_level(of_levels, job.levels), **_shares(job), **_endurance(trends)}
     dropped = "; ".join(f"{count} {what}" for what, count in data.dropped.items())
     return Fit(
         file=data.path.name, sha256=data.sha256, command=command, cells=data.cells,
@@ -52,7 +55,7 @@ def record(
         temp_range_C=numbers(np.array([data.temp_C.min(), data.temp_C.max()])), times_s=law.times_s,
         n=tuple(float(row[0]) for row in rows), mean_uS=column(1, 0), model_mean_uS=column(2, 0), std_uS=column(1, 1),
         model_std_uS=column(2, 1), beyond=column(1, 3), model_beyond=column(2, 3), residual_mean_uS=tuple(mean),
-        residual_std_uS=tuple(std), **by_level(of_levels, job.levels), **_shares(job), **_endurance(trends),
+        residual_std_uS=tuple(std), **more,
         warnings=tuple(_doubts(data, device, job, doubts, off, certain, trends)),
         source="means, deviations and fractions are of g - target",
     )

@@ -6,6 +6,7 @@ import click
 import numpy as np
 
 from macro_models.errors import InputError
+from mho.commands.device_exchange import export_command, import_command
 from mho.commands.device_fit import fit_command, print_fit
 from mho.terminal.console import Output
 from mho.terminal.groups import Group
@@ -25,14 +26,15 @@ _POINTS = 5
 
 @click.group("device", cls=Group, epilog=example("mho device fit lab.csv -o mine.toml"))
 def device_command() -> None:
-    """List, show and fit device models.
+    """List, show, fit and exchange device models.
 
     A device is a TOML file with the source of every constant; the name of a shipped one or the path of your own can
     be given wherever a command takes --device.
     """
 
 
-device_command.add_command(fit_command)
+for _command in (fit_command, export_command, import_command):
+    device_command.add_command(_command)
 
 
 @device_command.command("list", epilog=example("mho device list"))

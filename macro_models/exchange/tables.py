@@ -1,0 +1,54 @@
+"""A device as tables over target and time, for simulators that know no law like its own."""
+
+import textwrap
+
+import numpy as np
+
+from macro_models.devices import Device
+
+__all__ = ["LOST", "moments_source"]
+
+_LEVELS, _TIMES = 33, 25
+_LAST_S = 3.16e8
+
+LOST = (
+    "the shape of its distributions: cells are normal with the mean and deviation of the device",
+    "stuck cells, pulses, converters and temperature",
+)
+"""What tables of moments do not hold."""
+
+
+def _rows(values: np.ndarray) -> str:
+    return "[" + ",\n    ".join("[" + ", ".join(f"{v:.6g}" for v in row) + "]" for row in np.atleast_2d(values)) + "]"
+
+
+def moments_source(device: Device) -> str:
+    """Python: ``G``, ``TIMES`` and tables of mean and deviation of the change, error of programming, read noise."""
+    low, high = device.range.g_min_uS, device.g_max_uS or device.relaxation.g_ref_uS
+    g, temp_C = np.linspace(low, high, _LEVELS), device.data_temp_C
+    known = [t for t in device.data_times_s if t > 0.0]
+    first = min(known, default=1.0)
+    times = np.unique([*known, *np.geomspace(first, _LAST_S, _TIMES)]) if device.relaxes else np.ones(1)
+    mean = np.array([device.mean_uS(g, float(t), temp_C) for t in times])
+    left = device.window_uS(g) ** 2 / 3.0
+    added = np.array([np.sqrt(np.maximum(device.sigma_uS(g, float(t), temp_C) ** 2 - left, 0.0)) for t in times])
+    noise = np.array([device.read_noise_uS(g, float(t)) for t in times])
+    return textwrap.dedent("""\
+        # Of {name}, written by: mho device export. Conductances in uS, times in seconds since programming.
+        G = np.array({g}[0])
+        TIMES = np.array({times}[0])
+        PROGRAMMING = np.array({programming}[0])  # deviation of the error of programming
+        MEAN = np.array({mean})  # of what time adds, for each time
+        DEVIATION = np.array({added})  # of what time adds
+        NOISE = np.array({noise})  # deviation of one read, over the conductance then
+
+
+        def at(table, g, time):
+            row = np.interp(np.log(max(time, TIMES[0])), np.log(TIMES), np.arange(len(TIMES)))
+            k = min(int(row), len(TIMES) - 1)
+            low, high = table[k], table[min(k + 1, len(TIMES) - 1)]
+            return np.interp(g, G, low + (high - low) * (row - k))
+        """).format(
+        name=device.name, g=_rows(g), times=_rows(times), programming=_rows(device.window_uS(g) / np.sqrt(3.0)),
+        mean=_rows(mean), added=_rows(added), noise=_rows(noise),
+    )
