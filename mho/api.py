@@ -183,6 +183,7 @@ class Net:
         limit: int | None = None,
         score: str | None = None,
         keep_codes: bool | None = None,
+        device_draws: int | None = None,
         threads: int | None = None,
         waves: PathLike | None = None,
         port: str | None = None,
@@ -224,6 +225,9 @@ class Net:
         keep_codes
             Whether to keep the output codes of all images for ``codes`` of the result; ``None``: up to 256 MB of them.
             Everything else, ranges and clipped inputs included, is computed while they stream by.
+        device_draws
+            With a device that was fitted to measured cells: how many devices are drawn that the same measurement could
+            have given, and run too, for ``uncertainty`` of the result; ``None``: 20 with ``seeds``, else 0.
         threads
             Threads that share the images, with ``backend="functional"``; ``None``: 1. They change nothing but time.
         waves
@@ -251,8 +255,8 @@ class Net:
             return run_network(
                 self.network, read_inputs(x), device=device_model(device, (given or self.network).device), time=time,
                 temp=temp, seed=seed, seeds=seeds, backend=backend, without=without, only=only, limit=limit,
-                score=score, waves=waves, threads=threads, progress=progress, cells=given, keep_codes=keep_codes,
-                port=port, baud=baud, loading=loading, note=note,
+                score=score, device_draws=device_draws, waves=waves, threads=threads, progress=progress, cells=given,
+                keep_codes=keep_codes, port=port, baud=baud, loading=loading, note=note,
             )
 
     def program(

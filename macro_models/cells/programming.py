@@ -148,7 +148,7 @@ def _from_law(
             np.maximum(g, 0.0), target, time_s if change is not None else law.times_s[0], temp_C,
             lambda: _normals(Purpose.RELAXATION, step=_LOST_STEP, **draw).reshape(target.shape),
         )
-    return g
+    return device.read_at(g, target, temp_C) if "relaxation" in causes else g
 
 
 def _stick(g: NDArray[np.float64], device: Device, seed: int, core: int) -> NDArray[np.float64]:

@@ -86,7 +86,7 @@ class SettledCells:
         What happens from now on is added: relaxation during the waits is in ``g_uS``.
         """
         change = self.relaxed_uS(device, time_s, temp_C) - self.relaxed_uS(device, 0.0, temp_C)
-        return np.maximum(g_uS + change, 0.0)
+        return device.read_at(np.maximum(g_uS + change, 0.0), g_uS, temp_C)
 
     def _place(self, cells: NDArray[np.int64], device: Device, since: float, temp_C: float) -> NDArray[np.integer]:
         """Where in the distribution of their change ``cells`` are."""

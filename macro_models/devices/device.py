@@ -13,26 +13,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from macro_models.devices.confidence import Confidence
 from macro_models.devices.draws import Drawn, Draws
+from macro_models.devices.heat import Heat
 from macro_models.devices.law import Law, Temperature, node_moments
 from macro_models.devices.memory import mixed, with_chip
-from macro_models.devices.pulse import PulseResponse
+from macro_models.devices.pulse import PulseAgreement, PulseResponse
+from macro_models.devices.update import Update
 from macro_models.errors import InputError
 
 __all__ = [
     "CAUSES",
     "GENERATORS",
+    "LATER",
+    "Confidence",
     "ConverterNoise",
     "Device",
     "Fit",
+    "Heat",
     "Law",
     "Programming",
+    "PulseAgreement",
     "PulseResponse",
     "Range",
     "ReadNoise",
     "Relaxation",
     "Stuck",
     "Temperature",
+    "Update",
     "checked_causes",
 ]
 
@@ -241,11 +249,15 @@ class Device:
     relaxation: Relaxation = field(default_factory=Relaxation)
     law: Law = field(default_factory=Law)
     temperature: Temperature = field(default_factory=Temperature)
+    heat: Heat = field(default_factory=Heat)
     read_noise: ReadNoise = field(default_factory=ReadNoise)
     stuck: Stuck = field(default_factory=Stuck)
     pulse: PulseResponse = field(default_factory=PulseResponse)
     converter: ConverterNoise = field(default_factory=ConverterNoise)
     fit: Fit = field(default_factory=Fit)
+    confidence: Confidence = field(default_factory=Confidence)
+    pulse_fit: PulseAgreement = field(default_factory=PulseAgreement)
+    update: Update = field(default_factory=Update)
 
     @property
     def relaxes(self) -> bool:
@@ -317,22 +329,27 @@ class Device:
         if self.law.model:
             left = left * self.change_quantiles(time_s, temp_C)[1]
         variance = left**2 / 3.0 + self.relaxation_uS(target_uS, time_s, temp_C) ** 2
-        if self.law.lost:
+        if self.loses:
             # Of a mixture: (mean of all - value of the lost) is (1 - lost) times the distance of the two means.
             lost = self.lost_part(target_uS, time_s, temp_C).reshape(np.shape(target_uS))
-            apart = self.mean_uS(target_uS, time_s, temp_C) - (self.law.lost_uS - np.asarray(target_uS))
+            apart = self._mean_uS(target_uS, time_s, temp_C) - (self.lost_uS - np.asarray(target_uS))
             variance = variance * (1.0 - lost) + apart**2 * lost / np.maximum(1.0 - lost, 1e-9)
-        return np.sqrt(variance)
+        return np.sqrt(variance) * self.heat.read_factor(target_uS, temp_C)
 
     def mean_uS(self, target_uS: ArrayLike, time_s: float, temp_C: float = 25.0) -> NDArray[np.float64]:
         """Mean of g - target before the clamp at 0 uS, in uS."""
+        mean, factor = self._mean_uS(target_uS, time_s, temp_C), self.heat.read_factor(target_uS, temp_C)
+        return mean * factor + np.asarray(target_uS) * (factor - 1.0)
+
+    def _mean_uS(self, target_uS: ArrayLike, time_s: float, temp_C: float) -> NDArray[np.float64]:
+        """The same of cells that are read at the temperature of the law."""
         if not self.law.model:
             return np.zeros(np.shape(target_uS))
         change, kept = self.change_quantiles(time_s, temp_C)
         left = node_moments(self.law.at(self.law.programming(), target_uS))[0]
         mean = left * kept + node_moments(self.law.at(change, target_uS))[0]
         lost = self.lost_part(target_uS, time_s, temp_C)
-        away = self.law.lost_uS - np.atleast_1d(np.asarray(target_uS, dtype=np.float64))
+        away = self.lost_uS - np.atleast_1d(np.asarray(target_uS, dtype=np.float64))
         return (mean * (1.0 - lost) + away * lost).reshape(np.shape(target_uS))
 
     def lost_part(self, target_uS: ArrayLike, time_s: float, temp_C: float) -> NDArray[np.float64]:
@@ -348,10 +365,24 @@ class Device:
 
         ``codes`` gives a normal code for each cell, the same for its life; it is called only if cells can be lost.
         """
-        if not self.law.lost:
+        if not self.loses:
             return g_uS
         lost = self.law.is_lost(self._lost(time_s, temp_C), target_uS, codes())
-        return np.where(lost, self.law.lost_uS, g_uS)
+        return np.where(lost, self.lost_uS, g_uS)
+
+    @property
+    def loses(self) -> bool:
+        """Whether cells can be lost."""
+        return bool(self.law.lost or self.heat.lost_s)
+
+    @property
+    def lost_uS(self) -> float:
+        """Conductance of lost cells, in uS."""
+        return self.heat.lost_uS if self.heat.lost_s else self.law.lost_uS
+
+    def read_at(self, g_uS: NDArray[np.float64], target_uS: NDArray[np.float64], temp_C: float) -> NDArray[np.float64]:
+        """Conductances of cells that are read at ``temp_C``, from those at the temperature of the law, in uS."""
+        return g_uS * self.heat.read_factor(target_uS, temp_C) if self.heat.reversible else g_uS
 
     def change_codes(
         self, time_s: float, temp_C: float, codes: Callable[[int], NDArray[np.integer]], chip: Callable[[], int]
@@ -372,13 +403,21 @@ class Device:
         return time_s * self.temperature.factor(temp_C, self.law.temp_C)
 
     def _lost(self, time_s: float, temp_C: float) -> NDArray[np.float64]:
-        return self.law.lost_at(self._law_time(time_s, temp_C), self.programming.pulse_s)
+        if self.heat.lost_s:
+            return self.heat.lost_at(time_s, temp_C)
+        if self.heat.lost_eV > 0.0:
+            at = time_s * Temperature(activation_eV=self.heat.lost_eV).factor(temp_C, self.law.temp_C)
+        else:
+            at = self._law_time(time_s, temp_C)
+        return self.law.lost_at(at, self.programming.pulse_s)
 
     def change_quantiles(self, time_s: float, temp_C: float) -> tuple[NDArray[np.float64], float]:
         """What ``time_s`` seconds at ``temp_C`` add to programmed cells, and what they keep of the programming error.
 
         Quantiles in uS, of shape (levels, nodes of the law), and a share. For devices with a law only.
         """
+        if self.heat.row_C:
+            return self.heat.change(self.law, time_s, temp_C, self.programming.pulse_s)
         factor, time_s = self.temperature.factor(temp_C, self.law.temp_C), self._law_time(time_s, temp_C)
         change = self.law.change(time_s, self.programming.pulse_s)
         kept = self.law.kept_at(time_s, self.programming.pulse_s)
@@ -460,15 +499,33 @@ class Device:
         if not self.temperature.acts_on and temp_C != law.temp_C:
             found.append(f"{self.name} is fitted at {law.temp_C:g} C only: {temp_C:g} C changes nothing in the model")
         elif not min(known) <= temp_C <= max(known):
+            how = "as between the last two temperatures"
+            if self.temperature.acts_on != "table":
+                how = f"by Arrhenius' law with {self.temperature.activation_eV:g} eV"
             found.append(
-                f"{self.name} is fitted from {min(known):g} C to {max(known):g} C: {temp_C:g} C is extrapolated "
-                f"by Arrhenius' law with {self.temperature.activation_eV:g} eV"
+                f"{self.name} is fitted from {min(known):g} C to {max(known):g} C: {temp_C:g} C is extrapolated {how}"
             )
+        if self.heat.note and temp_C != law.temp_C:
+            found.append(f"{self.name}: {self.heat.note}")
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """The device as nested dicts of JSON types, with the keys of the file."""
-        return _plain({"schema": 1, **asdict(self)})
+        """The device as nested dicts of JSON types, with the keys of the file.
+
+        Sections that came later than the first files are there only if they say something, so that what is a function
+        of a device (hashes, network files) stays what it was.
+        """
+        tree = {"schema": 1, **asdict(self)}
+        for name, section in LATER.items():
+            if getattr(self, name) == section:
+                del tree[name]
+        return _plain(tree)
+
+
+LATER: dict[str, Any] = {
+    "heat": Heat(), "confidence": Confidence(), "pulse_fit": PulseAgreement(), "update": Update(),
+}
+"""Sections that a device without them does not show."""
 
 
 def _plain(value: Any) -> Any:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from macro_models.devices.confidence import Confidence
 from macro_models.devices.device import (
     GENERATORS,
     ConverterNoise,
@@ -18,10 +19,12 @@ from macro_models.devices.device import (
     Relaxation,
     Stuck,
 )
+from macro_models.devices.heat import REVERSIBLE, Heat
 from macro_models.devices.law import NODES, Law, Temperature
 from macro_models.devices.laws import law_kinds
 from macro_models.devices.memory import MOST_WEIGHTS
-from macro_models.devices.pulse import PulseResponse
+from macro_models.devices.pulse import PulseAgreement, PulseResponse
+from macro_models.devices.update import UPDATES, Update
 from macro_models.errors import InputError
 from macro_models.files import FileKind, extending, read_text, read_toml
 from macro_models.files.schema import FLAG, TEXT, Choice, ListOf, Number, Optional, Table, Text, Whole, shown
@@ -37,11 +40,15 @@ _SECTIONS = {
     "relaxation": Relaxation,
     "law": Law,
     "temperature": Temperature,
+    "heat": Heat,
     "read_noise": ReadNoise,
     "stuck": Stuck,
     "pulse": PulseResponse,
     "converter": ConverterNoise,
     "fit": Fit,
+    "confidence": Confidence,
+    "pulse_fit": PulseAgreement,
+    "update": Update,
 }
 
 
@@ -101,10 +108,32 @@ _SPEC = {
         "die": ListOf(Number(0.0, 1.0)),
     },
     "temperature": {
-        "acts_on": Choice(("", "time", "change")),
+        "acts_on": Choice(("", "time", "change", "table")),
         "activation_eV": Number(0.0, 10.0),
         "error_eV": Number(0.0, 10.0),
         "fitted_C": ListOf(_CELSIUS),
+    },
+    "heat": {
+        "note": TEXT,
+        **dict.fromkeys(("row_C", "at_C"), ListOf(_CELSIUS)),
+        **dict.fromkeys(("row_s", "lost_s", "at_s"), ListOf(Number(0.0, 1e11))),
+        "onset_s": Number(0.0, 1e11),
+        **dict.fromkeys(("kept", "lost_part"), ListOf(Number(0.0, 1.0))),
+        "quantiles_uS": ListOf(ListOf(ListOf(_CHANGE))),
+        **dict.fromkeys(("lost_eV", "lost_error_eV", "rival_eV"), Number(0.0, 10.0)),
+        **dict.fromkeys(("lost_C", "reversible_C"), _CELSIUS),
+        "lost_levels": ListOf(Number(0.0, 1e6)),
+        "lost_uS": _CONDUCTANCE,
+        "reversible": Choice(REVERSIBLE),
+        "reversible_uS": ListOf(_CONDUCTANCE),
+        **dict.fromkeys(("coefficient", "coefficient_error"), ListOf(Number(-10.0, 10.0))),
+        "choice": Number(0.0, 1.0),
+        "rival": Choice(("", "time", "change")),
+        **dict.fromkeys(("heldout", "rival_heldout"), Number(0.0, 1e12)),
+        "n": ListOf(Number(0.0, 1e12)),
+        **dict.fromkeys(
+            (f"{who}{what}_uS" for who in ("", "model_", "heldout_") for what in ("mean", "std")), ListOf(_CHANGE)
+        ),
     },
     "fit": {
         "file": TEXT,
@@ -121,6 +150,35 @@ _SPEC = {
         "residual_mean_uS": ListOf(ListOf(_CHANGE)),
         "residual_std_uS": ListOf(ListOf(_CHANGE)),
         "warnings": ListOf(TEXT),
+    },
+    "confidence": {
+        "cells": Whole(),
+        "dies": Whole(),
+        "level_cells": ListOf(Number(0.0, 1e12)),
+        **dict.fromkeys(("mean_error_uS", "spread_error"), ListOf(ListOf(_CONDUCTANCE))),
+        **dict.fromkeys(("mean_memory", "spread_memory"), ListOf(ListOf(Number(-1.0001, 1.0001)))),
+        **dict.fromkeys(("die_mean_uS", "die_spread"), ListOf(_CONDUCTANCE)),
+        "lost_error": Number(0.0, 10.0),
+        **dict.fromkeys(("mean_low_uS", "mean_high_uS", "std_low_uS", "std_high_uS"), ListOf(_CHANGE)),
+    },
+    "pulse_fit": {
+        "unknown": TEXT,
+        "errors": ListOf(Number(0.0, 1e12)),
+        "volts": ListOf(Number(-100.0, 100.0)),
+        "n": ListOf(Number(0.0, 1e12)),
+        **dict.fromkeys(("moved_uS", "model_moved_uS", "std_uS", "model_std_uS"), ListOf(_CHANGE)),
+    },
+    "update": {
+        "model": Choice(UPDATES),
+        **dict.fromkeys(("g_min_uS", "g_max_uS", "up_curve", "down_curve"), _CHANGE),
+        **dict.fromkeys(("up_uS", "down_uS", "read_sigma_uS"), _CONDUCTANCE),
+        **dict.fromkeys(("up_part", "down_part"), Number(0.0, 1.0)),
+        **dict.fromkeys(("cycle_spread", "cell_spread"), Number(0.0, 1e3)),
+        **dict.fromkeys(("up_V", "down_V"), Number(-100.0, 100.0)),
+        "pulse_s": Number(0.0, 1.0),
+        "heldout": ListOf(Number(0.0, 1e6)),
+        "n": ListOf(Number(-1e9, 1e9)),
+        **dict.fromkeys(("g_uS", "model_g_uS"), ListOf(_CHANGE)),
     },
     "read_noise": {
         "sigma_uS": _COEFFICIENTS,
@@ -271,6 +329,8 @@ def _check_whole(device: Device, where: str) -> None:
                 f"{where}: fit.{key} must have {len(fit.times_s)} rows, one for each time, of {len(fit.levels_uS)} "
                 "entries, one for each level"
             )
+    _check_heat(device, where)
+    _check_confidence(device, where)
     if any(later <= earlier for earlier, later in pairwise(data.times_s)):
         raise InputError(f"{where}: relaxation.times_s must increase, not {shown(data.times_s)}")
     if len(data.sigma_uS) != len(data.times_s):
@@ -332,6 +392,64 @@ def _check_memory(law: Law, where: str) -> None:
         power = sum(weight * weight for weight in row)
         if abs(power - 1.0) > 1e-3:
             raise InputError(f"{where}: law.memory[{t}] must have squares that sum to 1, not {power:.4g}")
+
+
+def _check_confidence(device: Device, where: str) -> None:
+    """Refuse errors that are not those of the law."""
+    known, times, levels = device.confidence, len(device.law.times_s), len(device.law.levels_uS)
+    if not known.cells:
+        return
+    shapes = {
+        "mean_error_uS": (times, levels), "spread_error": (times, levels), "mean_memory": (times, times),
+        "spread_memory": (times, times),
+    }
+    for key, (rows, columns) in shapes.items():
+        given = getattr(known, key)
+        if len(given) != rows or any(len(row) != columns for row in given):
+            raise InputError(f"{where}: confidence.{key} must have {rows} rows of {columns} entries")
+    counts = {"level_cells": levels, **dict.fromkeys(
+        ("die_mean_uS", "die_spread", "mean_low_uS", "mean_high_uS", "std_low_uS", "std_high_uS"), times
+    )}
+    for key, count in counts.items():
+        if len(getattr(known, key)) != count:
+            raise InputError(f"{where}: confidence.{key} must have {count} entries, not {len(getattr(known, key))}")
+
+
+def _check_heat(device: Device, where: str) -> None:
+    """Refuse a section on temperature whose lists do not fit together, or do not fit the law."""
+    heat, levels = device.heat, len(device.law.levels_uS)
+    rows = len(heat.row_C)
+    lists = {
+        "row_s": rows,
+        "kept": rows,
+        "quantiles_uS": rows,
+        "lost_part": len(heat.lost_s),
+        "lost_levels": levels if heat.lost_s else 0,
+        "coefficient": len(heat.reversible_uS),
+        "coefficient_error": len(heat.reversible_uS),
+    }
+    for key, count in lists.items():
+        if len(getattr(heat, key)) != count:
+            raise InputError(f"{where}: heat.{key} must have {count} entries, not {len(getattr(heat, key))}")
+    if bool(heat.reversible) != bool(heat.reversible_uS):
+        raise InputError(f"{where}: heat.reversible_uS must have a target for each coefficient of heat.reversible")
+    if (device.temperature.acts_on == "table") != bool(rows):
+        raise InputError(
+            f'{where}: temperature.acts_on must be "table" where heat.row_C has temperatures, and only there'
+        )
+    for key in ("reversible_uS", "lost_s"):
+        if any(b <= a for a, b in pairwise(getattr(heat, key))) or min(heat.lost_s, default=1.0) <= 0.0:
+            raise InputError(f"{where}: heat.{key} must increase, not {shown(getattr(heat, key))}")
+    order = list(zip(heat.row_C, heat.row_s, strict=True))
+    if any(b <= a for a, b in pairwise(order)) or device.law.temp_C in heat.row_C:
+        raise InputError(f"{where}: heat.row_C, row_s must increase and leave out the law's {device.law.temp_C:g} C")
+    nodes = device.law.table.shape[-1] if rows else 0
+    for k, row in enumerate(heat.quantiles_uS):
+        if len(row) != levels or any(len(v) != nodes or any(b < a for a, b in pairwise(v)) for v in row):
+            raise InputError(
+                f"{where}: heat.quantiles_uS[{k}] must be {levels} lists, one a level, of {nodes} numbers that do not "
+                "decrease"
+            )
 
 
 def _find(name_or_path: str | os.PathLike[str]) -> Path:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["PulseResponse"]
+__all__ = ["PulseAgreement", "PulseResponse"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,4 +54,28 @@ class PulseResponse:
     """Conductance of a fresh cell, in uS."""
     formed_uS: float = 0.0
     """Conductance after forming, in uS: median of the cells, with ``initial_spread``."""
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PulseAgreement:
+    """How well a fitted pulse response agrees with its data: the section ``[pulse_fit]``."""
+
+    unknown: str = ""
+    """Parameters about which the data say nothing, separated by commas: they are assumed."""
+    errors: tuple[float, ...] = ()
+    """Standard errors of set_threshold_V, set_spread_V, set_slope_V, set_rate, then those of RESET: of thresholds in V,
+    of the others relative. 1,000: nothing is known."""
+    volts: tuple[float, ...] = ()
+    """Amplitudes of the lists below, in V."""
+    n: tuple[float, ...] = ()
+    """Pulses of each."""
+    moved_uS: tuple[float, ...] = ()
+    """Mean move as measured, in uS."""
+    model_moved_uS: tuple[float, ...] = ()
+    """The same of the law, from the same readings before."""
+    std_uS: tuple[float, ...] = ()
+    """Standard deviation of the move as measured, in uS."""
+    model_std_uS: tuple[float, ...] = ()
+    """The same of the law."""
     source: str = ""

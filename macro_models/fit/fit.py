@@ -10,6 +10,8 @@ import numpy as np
 from macro_models.devices.device import ConverterNoise, Device, Programming, Range, ReadNoise
 from macro_models.devices.law import Law, Temperature
 from macro_models.errors import InputError
+from macro_models.fit.errors import law_errors
+from macro_models.fit.heat import fit_heat, reference_temperature, usual_reading
 from macro_models.fit.law.humps import two_kinds
 from macro_models.fit.law.order import fit_memory, fit_onset
 from macro_models.fit.law_rows import LawRows, numbers
@@ -19,7 +21,6 @@ from macro_models.fit.reads.quiet import without_noise
 from macro_models.fit.record import record
 from macro_models.fit.rows import ParametricRow, Row
 from macro_models.fit.stuck import stuck_section
-from macro_models.fit.temperature import fit_temperature, reference_temperature
 
 __all__ = ["MODELS", "fit_device", "target_range"]
 
@@ -64,7 +65,7 @@ def fit_device(
     if model not in MODELS:
         raise InputError(f"model must be {', '.join(MODELS[:-1])} or {MODELS[-1]}, not {model!r}")
     reference = reference_temperature(data)
-    chosen = data.where(data.temp_C == reference)
+    chosen = data.where((data.temp_C == reference) & (data.read_C == usual_reading(data, reference)))
     if len(np.unique(chosen.time_index)) < 2 and not data.has_target:
         raise InputError(
             f"{data.path}: has one time only; readings at two times, or a column g_target_uS, are needed for a fit"
@@ -88,7 +89,8 @@ def fit_device(
         stuck=stuck_section(data.stuck_uS, data.cells + len(data.stuck_uS), data.path.name),
     )
     if temperature is None and len(np.unique(data.temp_C)) > 1:
-        device = _with(device, temperature=fit_temperature(data, device, command))
+        device = fit_heat(data, device, command)
+    device = _with(device, confidence=law_errors(chosen, job.levels))
     return _with(device, fit=record(data, chosen, device, job, command, doubts))
 
 

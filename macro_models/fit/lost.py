@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["find_lost", "lost_fraction"]
+__all__ = ["all_lost", "find_lost", "lost_fraction"]
 
 _LOW, _VALLEY = 0.15, 0.4  # of the target: a lost cell is below the first, few cells are between the two
 _FEWEST = 5
@@ -26,8 +26,8 @@ def find_lost(
     told = np.zeros(levels, dtype=bool)
     for k in range(levels):
         at = level == k
-        told[k] = not at.any()
         x = change[at & (ratio >= _VALLEY)]
+        told[k] = not x.size  # nothing here, or all of them are lost
         if x.size:
             # From above the median of the others, where no lost cell is.
             middle, high = np.quantile(x, [0.5, 0.84])
@@ -39,6 +39,20 @@ def find_lost(
     if low.sum() < max(_FEWEST, 3 * int(valley.sum())):
         return np.zeros(len(g_uS), dtype=bool)
     return low
+
+
+def all_lost(
+    g_uS: NDArray[np.float64], target_uS: NDArray[np.float64], level: NDArray[np.int64], levels: int,
+    condition: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """The same for readings of many conditions, numbered: where one shows lost cells, a few are known elsewhere."""
+    lost = np.zeros(len(g_uS), dtype=bool)
+    for k in np.unique(condition):
+        at = np.flatnonzero(condition == k)
+        lost[at] = find_lost(g_uS[at], target_uS[at], level[at], levels)
+    if lost.any():
+        lost |= (g_uS < _LOW * target_uS) & (target_uS >= target_uS[lost].min())
+    return lost
 
 
 def lost_fraction(lost: NDArray[np.bool_], level: NDArray[np.int64], levels: int) -> NDArray[np.float64]:

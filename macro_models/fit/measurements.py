@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from macro_models.errors import InputError
 from macro_models.fit.bursts import Bursts, find_bursts, merge_bursts
+from macro_models.fit.history import kept_and_read
 from macro_models.fit.pulses import Pulses, split_pulses
 from macro_models.fit.stuck import find_stuck
 from macro_models.fit.table import Table, read_table
@@ -40,6 +41,9 @@ class Measurements:
     first_uS: NDArray[np.float64]
     """First reading of the cell where it is of the first time, else NaN."""
     temp_C: NDArray[np.float64]
+    """Temperature at which the cell was kept since it was programmed."""
+    read_C: NDArray[np.float64]
+    """Temperature of the reading."""
     times_s: NDArray[np.float64]
     """Times since programming, increasing; the first ends programming."""
     has_target: bool
@@ -65,7 +69,7 @@ class Measurements:
 
     def where(self, chosen: NDArray[np.bool_]) -> "Measurements":
         """Some of the readings; cells and times keep their numbers."""
-        per_reading = ("cell", "time_index", "g_uS", "target_uS", "first_uS", "temp_C", "reads")
+        per_reading = ("cell", "time_index", "g_uS", "target_uS", "first_uS", "temp_C", "read_C", "reads")
         factors = ("die", "body", "cycles")
         chosen_only = {name: getattr(self, name)[chosen] for name in per_reading if len(getattr(self, name))}
         chosen_only |= {name: getattr(self, name)[chosen] for name in factors if getattr(self, name) is not None}
@@ -145,13 +149,14 @@ def _measurements(
         hot = good & (temp > temp_max_C)
         dropped[f"readings above {temp_max_C:g} C"] = int(hot.sum())
         good &= ~hot
-    cell = _cells(table, temp)
+    temp, read = kept_and_read(_cells(table, np.zeros(table.rows)), time, temp, numbers.get("read_temp_C"))
+    cell = _cells(table, temp, read)
     order = np.flatnonzero(good)
     order = order[np.lexsort((time[order], cell[order]))]
     start, g, reads, bursts = merge_bursts(find_bursts(cell[order], time[order]), cell[order], time[order], g[order])
     dropped["readings that are there twice"] = len(order) - int(reads.sum())
     order = order[start]
-    cell, time, temp = cell[order], time[order], temp[order]
+    cell, time, temp, read = cell[order], time[order], temp[order], read[order]
     _refuse_few(path, cell)
     index, times = _group_times(time)
     programmed, first = _programmed(cell, index, time, g, None if target is None else target[order], table, order)
@@ -166,7 +171,7 @@ def _measurements(
     _refuse_few(path, kept_cells)
     return Measurements(
         path=path, sha256=table.sha256, cell=cell, time_index=index[keep], g_uS=g[keep], target_uS=programmed[keep],
-        first_uS=first[keep], temp_C=temp[keep], times_s=times, has_target=target is not None,
+        first_uS=first[keep], temp_C=temp[keep], read_C=read[keep], times_s=times, has_target=target is not None,
         dropped={what: count for what, count in dropped.items() if count}, stuck_uS=stuck, reads=reads[keep],
         bursts=bursts, die=table.names["die"][order[keep]] if "die" in table.names else None,
         body=_body(table, order[keep]), cycles=numbers["cycles"][order[keep]] if "cycles" in numbers else None,
@@ -202,13 +207,13 @@ def _target(numbers: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64] |
     return numbers["g_target_S"] * 1e6 if "g_target_S" in numbers else None
 
 
-def _cells(table: Table, temp: NDArray[np.float64]) -> NDArray[np.int64]:
+def _cells(table: Table, *temps: NDArray[np.float64]) -> NDArray[np.int64]:
     """A number for each cell of each die; every reading is a cell of its own where cells have no names."""
     if "cell" not in table.names:
         return np.arange(table.rows)
     die = table.names.get("die", np.zeros(table.rows, dtype=np.int64))
-    known = np.where(np.isfinite(temp), temp, 0.0)
-    parts = [die, table.names["cell"], np.unique(known, return_inverse=True)[1]]
+    known = [np.unique(np.where(np.isfinite(t), t, 0.0), return_inverse=True)[1] for t in temps]
+    parts = [die, table.names["cell"], *known]
     parts += [table.names["cycle"]] if "cycle" in table.names else []
     if "cycles" in table.numbers:
         parts.append(np.unique(np.nan_to_num(table.numbers["cycles"]), return_inverse=True)[1])

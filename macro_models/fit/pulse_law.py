@@ -11,7 +11,7 @@ or not (:class:`_Side`).
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,9 @@ from scipy.optimize import minimize
 from scipy.special import log_ndtr, logsumexp
 
 from macro_models.devices.device import Stuck
-from macro_models.devices.pulse import PulseResponse
+from macro_models.devices.pulse import PulseAgreement, PulseResponse
 from macro_models.errors import InputError
+from macro_models.fit.identified import agreement, standard_errors
 from macro_models.fit.pulses import LEAST_PULSES, Pulses
 from macro_models.fit.stuck import stuck_section
 
@@ -33,6 +34,13 @@ _MOST_PULSES = 6_000
 _LEAST_NOISE_US = 1e-4
 _NODES = np.linspace(-3.0, 3.0, 17)
 _LOG_WEIGHTS = -0.5 * _NODES**2 - math.log(float(np.exp(-0.5 * _NODES**2).sum()))
+_PARAMETERS = ("threshold_V", "spread_V", "slope_V", "rate", "cycle_spread", "weak_fraction", "weak_factor")
+_PRIOR = np.array([0.0, 0.25, 0.0, 0.0, 0.0, 1.0, 1.0])  # curvature of the priors of _Terms.cost
+_KNOWN = {
+    "threshold_V": 0.1, "spread_V": 0.7, "slope_V": 0.35, "rate": 1.0, "cycle_spread": 0.35, "weak_fraction": 1.0,
+    "weak_factor": 1.0,
+}
+"""Standard errors from which on a parameter is not known: of the threshold in V, of the others of their logarithms."""
 _ODDS_OF_NOISE = math.log(1e-5)
 
 Reals = NDArray[np.float64]
@@ -47,6 +55,7 @@ class PulseFit:
     """Cells that no pulse moves; fraction 0 if there are none."""
     cells: int
     pulses: int
+    agreement: PulseAgreement
 
 
 def fit_pulses(data: Pulses, pulse_s: float, progress: Callable[[int, int], None] | None = None) -> PulseFit:
@@ -104,6 +113,28 @@ def fit_pulses(data: Pulses, pulse_s: float, progress: Callable[[int, int], None
         stuck=stuck_section(data.first_uS[stuck], data.cells, f"{data.path.name}, not moved by pulses"),
         cells=data.cells,
         pulses=len(data.volts),
+        agreement=_agreement(moving, pulse, up, down, pulse_s),
+    )
+
+
+def _agreement(data: Pulses, pulse: PulseResponse, up: "_Found", down: "_Found", pulse_s: float) -> PulseAgreement:
+    """Residuals, standard errors, and the names of parameters that are not known."""
+    errors, unknown = [], []
+    for name, side in (("set", up), ("reset", down)):
+        known = dict(zip(_PARAMETERS, side.errors, strict=True))
+        # The rate is known at the amplitudes of the data; at the threshold as well as that is.
+        known["rate"] = math.hypot(known["rate"], known["threshold_V"] / side.slope)
+        own = ("threshold_V", "spread_V", "slope_V", "rate")
+        errors += [known[key] for key in own]
+        unknown += [f"{name}_{key}" for key in own if known[key] > _KNOWN[key]]
+        if not side.ended:
+            unknown.append("g_high_uS" if name == "set" else "g_low_uS")
+    for key in ("cycle_spread", "weak_fraction", "weak_factor"):
+        if min(dict(zip(_PARAMETERS, side.errors, strict=True))[key] for side in (up, down)) > _KNOWN[key]:
+            unknown.append(key)
+    return replace(
+        agreement(data, pulse, pulse_s), unknown=", ".join(unknown),
+        errors=tuple(float(f"{min(e, 1e3):.3g}") for e in errors),
     )
 
 
@@ -179,6 +210,8 @@ class _Found:
     weak: float
     weak_factor: float
     moves: int
+    errors: tuple[float, ...]
+    """Standard errors, in the order of ``_PARAMETERS``: of the threshold in V, of the others relative."""
 
 
 class _Side:
@@ -297,6 +330,7 @@ class _Side:
             spread=math.exp(log_spread), slope=slope,
             rate=math.exp(at_mean + (threshold - terms.centre) / slope), cycle=math.exp(log_cycle),
             weak=_weak(weak), weak_factor=_factor(factor), moves=self.moves,
+            errors=tuple(standard_errors(terms.cost, best, _PRIOR).tolist()),
         )
 
 

@@ -10,6 +10,7 @@ from macro_models.devices.device import ConverterNoise, Device, Fit, Programming
 from macro_models.errors import InputError
 from macro_models.fit.pulse_law import fit_pulses
 from macro_models.fit.pulses import Pulses
+from macro_models.fit.updates import fit_updates
 
 __all__ = ["add_pulses", "pulsed_device"]
 
@@ -28,7 +29,7 @@ def add_pulses(device: Device, data: Pulses, progress: Callable[[int, int], None
     """
     found = fit_pulses(data, device.programming.pulse_s, progress)
     stuck = found.stuck if device.stuck.fraction == 0.0 else device.stuck
-    return replace(device, pulse=found.pulse, stuck=stuck)
+    return replace(device, pulse=found.pulse, stuck=stuck, pulse_fit=found.agreement, update=fit_updates(data))
 
 
 def pulsed_device(

@@ -33,14 +33,15 @@ CONDUCTANCES = ("g_uS", "g_S", "r_ohm")
 TEXT = ("cell", "die", "cycle")
 """Columns that name things."""
 COLUMNS = (
-    "t_s", *CONDUCTANCES, *TEXT, "g_target_uS", "g_target_S", "temp_C", "cycles", "pulse_n", "pulse_V", "pulse_ns",
-    "i_A", "v_read_V", *CONVERTED,
+    "t_s", *CONDUCTANCES, *TEXT, "g_target_uS", "g_target_S", "temp_C", "read_temp_C", "cycles", "pulse_n",
+    "pulse_V", "pulse_ns", "i_A", "v_read_V", *CONVERTED,
 )
 """Columns that are understood; others are passed over."""
 
 _LARGEST = {
-    "t_s": 1e11, "g_uS": 1e6, "g_S": 1.0, "g_target_uS": 1e6, "g_target_S": 1.0, "temp_C": 1e3, "pulse_n": 1e9,
-    "cycles": 1e15, "pulse_V": 100.0, "pulse_ns": 1e9, "i_A": 1.0, "v_read_V": 100.0,
+    "t_s": 1e11, "g_uS": 1e6, "g_S": 1.0, "g_target_uS": 1e6, "g_target_S": 1.0, "temp_C": 1e3,
+    "read_temp_C": 1e3, "pulse_n": 1e9, "cycles": 1e15, "pulse_V": 100.0, "pulse_ns": 1e9, "i_A": 1.0,
+    "v_read_V": 100.0,
 }
 """Magnitudes beyond which a number is none that was measured: as if the field were empty."""
 _LEAST_OHM = 1.0

@@ -4,7 +4,7 @@ import json
 import textwrap
 from typing import Any
 
-from macro_models.devices.device import Device
+from macro_models.devices.device import LATER, Device
 from macro_models.devices.load import device_from_dict
 from macro_models.errors import printable
 from macro_models.files import parse_toml
@@ -28,10 +28,27 @@ _COMMENTS = {
         "Arrhenius: factor = exp(E / k (1 / T_law - 1 / T)). It acts on time (a second counts as 'factor' seconds), "
         "or on the change (so many times as large)."
     ),
+    "heat": (
+        "Temperature in detail: laws of further temperatures (row_C, row_s, quantiles_uS), an energy of lost cells, "
+        "the reversible part of the conductance; and g - target at each temperature as measured, of this device, and "
+        "of one that was fitted without that temperature."
+    ),
     "read_noise": "Fluctuation from one conversion to the next, from readings in a row if there are any.",
     "stuck": "Cells that do not answer: those of the data are left out of the other sections.",
     "pulse": "Answer to programming pulses, see macro_models/cells/pulses.py for the equations.",
     "converter": "Noise of the converters: not part of the data, so none.",
+    "confidence": (
+        "How sure the law is: standard errors of mean and deviation at each time (rows) and level (columns), from "
+        "which devices are drawn that other cells of the same kind would have given; 90 % intervals over all cells."
+    ),
+    "pulse_fit": (
+        "How well the answer to pulses agrees: moves at each amplitude as measured and of the law, standard errors, "
+        "and parameters that the data say nothing about."
+    ),
+    "update": (
+        "Answer to identical pulses, for training: equations in macro_models/devices/update.py. n counts pulses, "
+        "downwards negative."
+    ),
     "fit": (
         "Where this comes from, and how well it agrees: g - target as measured and of this device, at each time over "
         "all cells, and device less measurement for each time (rows) and level (columns)."
@@ -68,6 +85,9 @@ def device_toml(device: Device) -> str:
         if not isinstance(values, dict) or section == "relaxation" or unknown:
             continue
         kept = {key: value for key, value in values.items() if value not in ([], "")}
+        if section in LATER:
+            plain = vars(LATER[section])
+            kept = {key: value for key, value in kept.items() if value != plain[key]}
         if "lost" not in kept:
             kept.pop("lost_uS", None)
         if section == "law":

@@ -8,6 +8,7 @@ import numpy as np
 from macro_models.errors import InputError
 from mho.commands.device_exchange import export_command, import_command
 from mho.commands.device_fit import fit_command, print_fit
+from mho.results.pulses import print_pulses
 from mho.terminal.console import Output
 from mho.terminal.groups import Group
 from mho.terminal.options import common_options, example
@@ -93,7 +94,8 @@ def _print(model: "Device", out: Output) -> None:
     out.text()
     rows = []
     moves = bool(model.law.model) or (model.relaxes and not model.relaxation.times_s)  # by another law than a spread
-    hidden = ({"relaxation"} if moves else set()) | (set() if model.law.model else {"law", "temperature", "fit"})
+    fitted = {"law", "temperature", "fit", "heat", "confidence"}
+    hidden = {"pulse_fit"} | ({"relaxation"} if moves else set()) | (set() if model.law.model else fitted)
     unused = not (model.pulse.set_rate > 0.0 and model.pulse.reset_rate > 0.0)
     for section, values in model.to_dict().items():
         if not isinstance(values, dict) or section in hidden:
@@ -110,6 +112,9 @@ def _print(model: "Device", out: Output) -> None:
     if model.fit.times_s:
         out.text()
         print_fit(model, out)
+    elif model.pulse_fit.volts:
+        out.text()
+        print_pulses(model, out)
     for sentence in model.fit.warnings:
         out.text(f"note: {sentence}")
     if not model.relaxes:

@@ -9,6 +9,9 @@ import click
 
 from macro_models.errors import InputError
 from macro_models.output import write_output
+from mho.results.confidence import print_confidence
+from mho.results.heat import print_heat
+from mho.results.pulses import print_pulses
 from mho.terminal.console import Output
 from mho.terminal.options import common_options, example
 from mho.terminal.paths import READS, WORD, Writes
@@ -66,10 +69,10 @@ def fit_command(
     """Fit a device to measured relaxation and retention, from tidy CSV or TSV (.gz too) with a header.
 
     One row a reading: t_s (since programming) and one of g_uS, g_S, r_ohm; optional cell, die, g_target_uS, temp_C,
-    cycle (which programming of the cell), cycles (how often it was switched before). Without a target, the first
-    reading of each cell is its programmed value. Other units are converted (t_h, g_nS, r_kohm, temp_K, or i_uA with
-    v_read_V), as they are in brackets behind a title or in a row below the header. A column for each time or each cell:
-    --columns g_uS=*. Decimal commas, UTF-16, Windows-1252, sep= and #N/A are read.
+    read_temp_C, cycle (which programming of the cell), cycles (how often it was switched before). Without a target,
+    the first reading of each cell is its programmed value. Other units are converted (t_h, g_nS, r_kohm, temp_K, or
+    i_uA with v_read_V), as they are in brackets behind a title or in a row below the header. A column for each time
+    or each cell: --columns g_uS=*. Decimal commas, UTF-16, Windows-1252, sep= and #N/A are read.
 
     Rows with a pulse_V are readings after a pulse (SET above 0 V, RESET below), in the order of pulse_n, of width
     pulse_ns: the answer to pulses is fitted to them. A table may have both kinds of rows.
@@ -84,6 +87,8 @@ def fit_command(
     if not -273.15 < temp <= 1000.0:
         raise InputError(f"--temp must be above -273.15 and at most 1000 C, not {temp:g}")
     taken = load_device(temperature_from).temperature if temperature_from else None
+    if taken is not None and taken.acts_on == "table":
+        raise InputError(f"{temperature_from}: has a law for each temperature, and no activation energy to take")
     with out.progress(f"reading {data}"):
         measured, pulses = read_data(
             Path(data), columns=parse_columns(columns) if columns else None, g_max_uS=g_max_us, temp_C=temp,
@@ -144,10 +149,8 @@ def print_fit(device: "Device", out: Output) -> None:
         _print_agreement(rows, out)
     _print_residuals(device, out)
     _print_parts(device, out)
-    law = device.temperature
-    if law.acts_on:
-        what = "time" if law.acts_on == "time" else "the change"
-        out.text(f"temperature: {law.activation_eV:g} +- {law.error_eV:g} eV, acts on {what}")
+    print_heat(device, out)
+    print_confidence(device, out)
     if device.stuck.fraction > 0.0:
         values = ", ".join(f"{v:.3g}" for v in device.stuck.values_uS)
         out.text(f"stuck: {device.stuck.fraction:.3%} of the cells, at {values} uS")
@@ -158,6 +161,7 @@ def print_fit(device: "Device", out: Output) -> None:
             f"RESET from {pulse.reset_threshold_V:.3g} +- {pulse.reset_spread_V:.2g} V to {pulse.g_low_uS:.3g} uS, "
             f"e-fold in {pulse.set_slope_V:.2g} and {pulse.reset_slope_V:.2g} V"
         )
+    print_pulses(device, out)
 
 
 def _print_residuals(device: "Device", out: Output) -> None:

@@ -68,6 +68,10 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.option("--without", callback=_names, metavar="CAUSE,..", type=WORD, help="Causes of non-ideality to leave out.")
 @click.option("--only", callback=_names, metavar="CAUSE,..", type=WORD, help="Causes of non-ideality to keep.")
 @click.option("--budget", is_flag=True, help="Float, quantised ideal, each cause: its loss alone and its share; all.")
+@click.option(
+    "--device-draws", type=int, metavar="N",
+    help="Devices drawn from the errors of a fitted one, for the uncertainty (default with --seeds: 20).",
+)
 @click.option("--limit", type=int, metavar="N", help="Take the first N inputs only.")
 @click.option("--threads", type=int, metavar="N", help="Threads that share the images (functional; default: 1).")
 @click.option("--waves", metavar="F.fst", type=WAVES, help="Write the waveforms, with --backend cosim.")
@@ -231,6 +235,8 @@ def _print(result: "Result", truth: Any, budget: bool, out: Output) -> None:
         shapes = [f"{name} {list(one.shape[1:])}" for name, one in result.references.items()]
         out.text(f"outputs: {', '.join(shapes)}; scored: {result.scored}")
     out.table(("score", "mean", "deviation", "float model"), _scores(result, truth))
+    if result.stacked:
+        _print_uncertainty(result, truth, out)
     if len(result.runs) > 1:
         out.text()
         out.table(("seed", "score"), _per_seed(result, truth))
@@ -266,6 +272,17 @@ def _scores(result: "Result", truth: Any) -> list[tuple[str, ...]]:
     mean, deviation = score.mean_and_deviation([score.relative_error(r.outputs, result.reference) for r in result.runs])
     rows.append(("relative error of the outputs", f"{mean:.2%}", f"{deviation:.2%}", ""))
     return rows
+
+
+def _print_uncertainty(result: "Result", truth: Any, out: Output) -> None:
+    """Chips, device and images apart, as standard errors of the mean, and the interval of all."""
+    found = result.uncertainty(truth)
+    device = "not known" if found.device is None else f"{found.device:.2%} ({len(found.device_scores)} drawn)"
+    out.text(
+        f"mean {found.mean:.2%}, 90 % interval {found.low:.2%} to {found.high:.2%}; standard errors: chips "
+        f"{found.chips:.2%} ({len(result.runs)}, each +- {found.chips_deviation:.2%}), device {device}, images "
+        f"{found.images:.2%} ({len(result.reference)})"
+    )
 
 
 def _per_seed(result: "Result", truth: Any) -> list[tuple[str, ...]]:

@@ -14,6 +14,7 @@ from macro_models.errors import InputError
 from macro_models.output import write_output
 from mho.results import score
 from mho.results.budget import Budget, BudgetRow, Passes, make_budget
+from mho.results.uncertainty import DeviceRun, Uncertainty, make_uncertainty
 from mho.threads import one_thread
 
 if TYPE_CHECKING:
@@ -127,6 +128,8 @@ class Result:
     warnings: tuple[str, ...] = ()
     inputs: dict[str, float] | None = None
     """The inputs beside those of calibration: see :meth:`compiler.network.ranges.InputRange.compare`."""
+    device_runs: tuple[DeviceRun, ...] = field(default=(), repr=False)
+    """Passes through devices that the measurement of the device could as well have given."""
     budget_passes: Callable[[Callable[[int, int], None] | None], Passes] | None = field(default=None, repr=False)
 
     @property
@@ -190,6 +193,31 @@ class Result:
     def relative_error(self) -> float:
         """Root mean square of the outputs' error over that of the float model's outputs, mean over seeds."""
         return float(np.mean([score.relative_error(r.outputs, self.reference) for r in self.runs]))
+
+    def uncertainty(self, labels: ArrayLike | None = None) -> Uncertainty:
+        """How sure the accuracy is, or, without labels, the agreement with the float model or the relative error.
+
+        Chips, the measurement of the device and the finite set of images apart, and a 90 % interval of all.
+        """
+        reference, share = self.reference, True
+        if labels is not None:
+            truth = np.asarray(labels)
+            right = [score.classes(run.outputs) == truth for run in self.runs]
+            scores, one = self.accuracies(labels), lambda outputs: score.accuracy(outputs, labels)
+        elif score.is_classifier(reference):
+            right = [score.classes(run.outputs) == score.classes(reference) for run in self.runs]
+            scores, one = np.array([r.mean() for r in right]), lambda outputs: score.agreement(outputs, reference)
+        else:
+            share, size = False, max(float(np.sqrt(np.mean(np.square(reference, dtype=np.float64)))), 1e-30)
+            axes = tuple(range(1, reference.ndim))
+            squares = [((run.outputs.astype(np.float64) - reference) ** 2).mean(axis=axes) for run in self.runs]
+            scores, one = np.array([np.sqrt(q.mean()) for q in squares]) / size, self._relative_error
+            right = [q / (2.0 * size * max(float(np.sqrt(q.mean())), 1e-30)) for q in squares]  # its derivative
+        images = np.mean(right, axis=0)
+        return make_uncertainty(scores, images, self.device_runs, one, self.options.seeds, share=share)
+
+    def _relative_error(self, outputs: NDArray[Any]) -> float:
+        return score.relative_error(outputs, self.reference)
 
     @cached_property
     def budget(self) -> Budget:
@@ -282,6 +310,8 @@ class Result:
             "f_clk_MHz": self.f_clk_MHz,
             "warnings": list(self.warnings),
         }
+        if self.stacked:
+            content["uncertainty"] = self.uncertainty(labels).to_dict()
         if labels is not None:
             mean, deviation = score.mean_and_deviation(self.accuracies(labels))
             reference = score.accuracy(self.reference, labels)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,13 @@ from compiler import Inputs, Network
 from compiler.network.ranges import clipping_warning
 from hw.config import check_device
 from macro_models.devices import CAUSES, Device
+from macro_models.devices.resampled import resampled
 from macro_models.errors import InputError, argument
 from macro_models.files import check_memory
 from mho.results.budget import Passes
 from mho.results.result import Options, Result, SeedRun
 from mho.results.score import choose
+from mho.results.uncertainty import DEVICE_DRAWS, DeviceRun
 from mho.runs.backends import check_backend, open_backend
 from mho.units import parse_time
 from mho.version import library_versions
@@ -37,6 +39,8 @@ SHOWN_BYTES = 1 << 23
 """Codes of the first images that are kept of every run, for its figure."""
 
 Progress = Callable[[int, int], None]
+
+_MOST_DRAWS = 10_000
 
 
 def select_causes(without: Collection[str], only: Collection[str]) -> tuple[str, ...]:
@@ -57,7 +61,7 @@ def select_causes(without: Collection[str], only: Collection[str]) -> tuple[str,
 
 def check_options(
     *, time: str | float, temp: float, seed: int, seeds: int | None, backend: str, without: Collection[str],
-    only: Collection[str], limit: int | None, **own: Any,
+    only: Collection[str], limit: int | None, device_draws: int | None = None, **own: Any,
 ) -> tuple[str, ...]:
     """Refuse options that no run can take, before anything is computed; returns the causes that stay on.
 
@@ -73,6 +77,8 @@ def check_options(
         raise InputError(f"{argument('seeds')} must be at least 1, not {seeds}")
     if not 0 <= seed <= 2**32 - (seeds or 1):
         raise InputError(f"{argument('seed')} must be between 0 and 2**32 - 1, not {seed}")
+    if device_draws is not None and not 0 <= device_draws <= _MOST_DRAWS:
+        raise InputError(f"{argument('device_draws')} must be from 0 to {_MOST_DRAWS}, not {device_draws}")
     if limit is not None and limit < 1:
         raise InputError(f"{argument('limit')} must be at least 1, not {limit}")
     if not np.isfinite(temp) or temp < -273.15:
@@ -111,6 +117,13 @@ class _Job:
             layers=dict(zip(self.names, done.layers, strict=True)), mvms=done.mvms, cycles=int(done.cycles.sum()),
             seconds=done.seconds,
         )
+
+    def device_run(self, backend: "Backend", draw: int, causes: Collection[str]) -> DeviceRun:
+        """One pass through a chip of device number ``draw`` of those that the measurement could have given."""
+        seed = self.seeds[draw % len(self.seeds)]
+        other = replace(self, device=resampled(self.device, draw))
+        done = other._execute(backend, seed, causes, codes_of=1)
+        return DeviceRun(draw=draw, seed=seed, outputs=done.by_name[self.scored])
 
     def warnings(self, found: dict[str, float] | None, runs: Sequence[SeedRun]) -> list[str]:
         """Sentences on inputs, as :meth:`~compiler.network.ranges.InputRange.compare` found them, and layers."""
@@ -158,6 +171,7 @@ def run_network(
     only: Collection[str],
     limit: int | None,
     progress: Progress | None,
+    device_draws: int | None = None,
     cells: "Cells | None" = None,
     score: str | None = None,
     keep_codes: bool | None = None,
@@ -172,7 +186,8 @@ def run_network(
     from sim.executor import BATCH
 
     causes = check_options(
-        time=time, temp=temp, seed=seed, seeds=seeds, backend=backend, without=without, only=only, limit=limit, **own
+        time=time, temp=temp, seed=seed, seeds=seeds, backend=backend, without=without, only=only, limit=limit,
+        device_draws=device_draws, **own
     )
     check_device(network.chip, device)
     if cells is not None:
@@ -190,10 +205,15 @@ def run_network(
         scored=choose(references, score),
     )
     compared = None if network.range is None else network.range.compare(job.x)
-    opened = open_backend(backend, own, progress=loading, note=note)
+    opened, draws = open_backend(backend, own, progress=loading, note=note), _draws(job, seeds, device_draws, backend)
+    others: list[DeviceRun] = []
     try:
         for index, one in enumerate(job.seeds):
-            runs.append(job.run(opened, one, causes, kept, progress=_offset(progress, index, len(job.seeds))))
+            runs.append(job.run(opened, one, causes, kept, progress=_offset(progress, index, len(job.seeds) + draws)))
+        for draw in range(draws):
+            others.append(job.device_run(opened, draw, causes))
+            if progress is not None:
+                progress((count + draw + 1) * len(x), (count + draws) * len(x))
     finally:
         opened.close()
     options = Options(
@@ -205,8 +225,16 @@ def run_network(
         f_clk_MHz=network.chip.clock.f_clk_MHz,
         stacked=seeds is not None, provenance=_provenance(job, backend),
         warnings=(*device.warnings(job.time_s, job.temp_C), *job.warnings(compared, runs)), inputs=compared,
-        budget_passes=job.budget,
+        device_runs=tuple(others), budget_passes=job.budget,
     )
+
+
+def _draws(job: _Job, seeds: int | None, asked: int | None, backend: str) -> int:
+    """How many devices are drawn from the errors of the one that was fitted."""
+    if not job.device.confidence.cells or not job.device.law.model or job.cells is not None:
+        return 0
+    usual = DEVICE_DRAWS if seeds is not None and backend == "functional" else 0
+    return usual if asked is None else asked
 
 
 def _images_kept(network: Network, images: int, seeds: int, keep_codes: bool | None) -> int:

@@ -43,7 +43,7 @@ def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert [c.split()[0] for c in commands] == ["device", "device", "compile", "run", "run"]
     assert run(shlex.split(commands[0])) == 0
     fitted = capsys.readouterr().out
-    assert "10,000 readings of lab.csv; dropped: nothing" in fitted
+    assert "15,000 readings of lab.csv; dropped: nothing" in fitted
     # The options that the fit proposes are those that the page compiles with.
     (proposed,) = re.findall(r"--set cells.*$", fitted, re.MULTILINE)
     assert proposed in commands[2]

@@ -98,7 +98,8 @@ def test_its_temperature_is_that_of_the_bake() -> None:
     bake = read_measurements(BAKE, columns=columns, g_max_uS=240.0, temp_max_C=180.0)
     found, shipped = fit_device(bake, name="bake").temperature, load_device("rram-relax").temperature
     assert (found.acts_on, found.fitted_C) == (shipped.acts_on, shipped.fitted_C) == ("change", (100.0, 140.0, 180.0))
-    assert found.activation_eV == pytest.approx(shipped.activation_eV, rel=0.01)
+    # The shipped energy is that of root mean squares; means and deviations give one that agrees within its error.
+    assert abs(found.activation_eV - shipped.activation_eV) < found.error_eV < 0.02
 
 
 def test_heat_makes_its_cells_move_further() -> None:

@@ -1,0 +1,93 @@
+"""Devices that the same measurement could as well have given, drawn from the errors of one that was fitted."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from macro_models.devices.confidence import small_sample, upwards
+from macro_models.devices.device import Device
+from macro_models.devices.law import Law, node_moments
+
+__all__ = ["resampled"]
+
+_MOST_SPREAD = 1.0  # of the logarithm of a deviation: how far a level with hardly a cell may move
+_LEAST_PART = 0.04  # of its variance that a change keeps in a device drawn anew
+_LARGEST_EV = 10.0
+
+Reals = NDArray[np.float64]
+Rows = tuple[tuple[float, ...], ...]
+
+
+class _Draws:
+    """Standard normal numbers that belong to one device drawn anew."""
+
+    def __init__(self, draw: int) -> None:
+        self.bits = np.random.Philox(key=draw)
+
+    def normal(self, *shape: int) -> Reals:
+        raw = np.asarray(self.bits.random_raw(math.prod(shape)))
+        return ndtri((np.floor(raw / 2.0**11) + 0.5) / 2.0**53).reshape(shape)
+
+    def student(self, freedom: Reals) -> Reals:
+        """Student's t, one for each of ``freedom``: that of the Wilson-Hilferty approximation of chi-squared."""
+        ninth = 2.0 / (9.0 * np.maximum(freedom, 1.0))
+        chi = np.maximum(1.0 - ninth + np.sqrt(ninth) * self.normal(len(freedom)), 0.1) ** 3
+        return 1.0 / np.sqrt(chi)
+
+
+def resampled(device: Device, draw: int) -> Device:
+    """Device number ``draw`` of those that the same measurement could have given; the device itself without errors.
+
+    Means and deviations of its law at each time and level are moved by their errors, with Student's factor for few
+    cells; shapes stay. The activation energy moves by its own error.
+    """
+    known, law = device.confidence, device.law
+    if not known.cells or not law.model:
+        return device
+    draws, times, levels = _Draws(draw), len(law.times_s), len(law.levels_uS)
+    freedom = np.maximum(np.array(known.level_cells) - 1.0, 1.0)
+    mean = _correlated(known.mean_memory, draws.normal(times, levels)) * np.array(known.mean_error_uS)
+    mean *= draws.student(freedom)
+    normal = _correlated(known.spread_memory, draws.normal(times, levels))
+    spread = normal * np.where(normal > 0.0, upwards(np.array(known.level_cells)), 1.0) * np.array(known.spread_error)
+    spread = np.clip(spread, -_MOST_SPREAD, _MOST_SPREAD) + 0.5 * np.log([small_sample(n) for n in known.level_cells])
+    if known.dies > 1:
+        widen = float(draws.student(np.array([known.dies - 1.0]))[0])
+        mean += widen * float(draws.normal(1)[0]) * np.array(known.die_mean_uS)[:, None]
+        spread += widen * float(draws.normal(1)[0]) * np.array(known.die_spread)[:, None]
+    lost = math.exp(known.lost_error * float(draws.normal(1)[0]))
+    energy = device.temperature.activation_eV + device.temperature.error_eV * float(draws.normal(1)[0])
+    return replace(
+        device, law=_moved(law, mean, spread, lost),
+        temperature=replace(device.temperature, activation_eV=min(max(energy, 0.0), _LARGEST_EV)),
+    )
+
+
+def _correlated(memory: Rows, normal: Reals) -> Reals:
+    """Numbers (times, levels) with the correlation of times, each of variance 1."""
+    value, vector = np.linalg.eigh(np.array(memory))
+    return (vector * np.sqrt(np.maximum(value, 0.0))) @ vector.T @ normal
+
+
+def _moved(law: Law, mean: Reals, spread: Reals, lost: float) -> Law:
+    """The law with other means and deviations of g - target, arrays of shape (times, levels)."""
+    table = law.table
+    middle, deviation = node_moments(table)
+    kept = np.array(law.kept)[:, None]
+    first = deviation[0] * np.exp(spread[0])
+    total = deviation**2 + (kept * deviation[0]) ** 2
+    variance = total * np.exp(2.0 * spread) - (kept * first) ** 2
+    wanted = np.sqrt(np.maximum(variance, _LEAST_PART * deviation**2))
+    shift = mean - kept * mean[0]
+    wanted[0], shift[0] = first, mean[0]
+    factor = np.where(deviation > 0.0, wanted / np.maximum(deviation, 1e-12), 1.0)
+    moved = (middle + shift)[..., None] + (table - middle[..., None]) * factor[..., None]
+    return Law(
+        model="empirical", temp_C=law.temp_C, levels_uS=law.levels_uS, times_s=law.times_s, kept=law.kept,
+        lost=tuple(tuple(min(v * lost, 1.0) for v in row) for row in law.lost), lost_uS=law.lost_uS,
+        quantiles_uS=tuple(tuple(tuple(level) for level in row) for row in moved.tolist()), onset_s=law.onset_s,
+        memory=law.memory, die=law.die, source=law.source,
+    )

@@ -1,0 +1,284 @@
+"""The decision: which law of temperature a device is given, with its evidence, or why it has none."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from macro_models.devices.device import Device
+from macro_models.devices.heat import Heat
+from macro_models.devices.law import Temperature, node_moments
+from macro_models.fit.heat.cases import Case, Cases, Prediction, find_cases
+from macro_models.fit.heat.lost import fit_lost
+from macro_models.fit.heat.own import own_laws
+from macro_models.fit.heat.search import ENERGIES, Found, Search
+from macro_models.fit.measurements import Measurements
+
+__all__ = ["fit_heat"]
+
+_FEWEST_TEMPS = 2
+_CLEARLY = 0.7  # part of the held-out cost that is left where a further term is taken
+_SIGNIFICANT = 4.0  # standard errors of the largest reversible coefficient
+_RESAMPLED = 60
+_DECIDED = 0.9  # share of resampled data with the same choice from which on it is decided
+_SEED = 20
+_OFF_STD, _OFF_RANGE = 0.1, 0.02
+_OFF = 2.5
+"""Mean square of residuals, in standard errors and 1 % of the range or 5 % of a deviation: a law with more is wrong."""
+
+Reals = NDArray[np.float64]
+
+
+def fit_heat(data: Measurements, device: Device, command: str = "") -> Device:
+    """The device with its law of temperature, for data of several temperatures.
+
+    Tried are a factor on time and a factor on the change (Arrhenius), each with and without a reversible part, linear
+    or activated. Taken is what has the least error at temperatures that are left out of the fit. If it does not agree
+    within twice the standard errors, 2 % of the range (means) or 10 % (deviations), every temperature gets a law of its
+    own, and a note says so. Of one temperature besides that of the law there is no law of temperature at all.
+    """
+    cases = find_cases(data, device)
+    temps = cases.temps
+    if len(temps) < _FEWEST_TEMPS:
+        return _refused(device, data)
+    best, rival, choice = _choose(cases, device)
+    off = _off(cases, best)
+    if off and best.reversible:
+        best, rival, choice = _choose(cases, device, reversible=False)
+        off = _off(cases, best)
+    heat = _evidence(cases, best, rival, choice, fit_lost(data, device))
+    if off:
+        return _with_own_laws(data, device, cases, heat, off, command)
+    points = len(cases.cases)
+    misfit = 100.0 * float(np.sqrt(np.mean(np.log(best.std / cases.column("std")) ** 2)))
+    temperature = Temperature(
+        acts_on=best.acts_on,
+        activation_eV=float(f"{best.energy:.4g}"),
+        error_eV=float(f"{best.error:.2g}"),
+        fitted_C=tuple(float(t) for t in np.unique(data.temp_C)),
+        source=f"{data.path.name}: means and deviations of {points} groups of targets, temperatures and times; "
+        f"deviations agree within {misfit:.0f} %" + (f"; by {command}" if command else ""),
+    )
+    return replace(device, temperature=temperature, heat=replace(heat, note=_undecided(best, rival, choice, temps)))
+
+
+def _refused(device: Device, data: Measurements) -> Device:
+    """No law of temperature, and why."""
+    law = device.law
+    also = ", ".join(f"{t:g}" for t in np.unique(data.temp_C) if t != law.temp_C)
+    note = (
+        "temperature is left out: an activation energy needs readings at two temperatures or more besides "
+        f"{law.temp_C:g} C, there are some at {also} C"
+    )
+    temperature = Temperature(source=f"{data.path.name}: {note}")
+    return replace(device, temperature=temperature, heat=Heat(note=note, source=data.path.name))
+
+
+def _choose(cases: Cases, device: Device, *, reversible: bool = True) -> tuple[Found, Found | None, float]:
+    """The law with the least error at temperatures left out, the other one, and how sure the choice is."""
+    acts = ("time", "change") if len(device.law.times_s) > 2 else ("change",)
+    moved = bool(np.any(cases.column("read_C") != cases.read_C))
+    forms = ("", "linear", "arrhenius") if reversible and cases.anchored and moved else ("",)
+    predictions = {on: Prediction(cases, device, on) for on in acts}
+    searches = {(on, form): Search(cases, predictions[on], form) for on in acts for form in forms}
+    found = {key: search.found() for key, search in searches.items()}
+    plain = min(f.heldout for key, f in found.items() if not key[1])
+    usable = {
+        key: f
+        for key, f in found.items()
+        if not key[1] or (f.heldout < _CLEARLY * plain and _largest(f) > _SIGNIFICANT)
+    }
+    best = min(usable, key=lambda key: usable[key].heldout)
+    others = [key for key in searches if key[1] == best[1] and key != best]
+    if not others:
+        return found[best], None, 1.0
+    return found[best], found[others[0]], _sure(searches[best], searches[others[0]])
+
+
+def _largest(found: Found) -> float:
+    return float(np.max(np.abs(found.coefficient) / np.maximum(found.coefficient_error, 1e-30)))
+
+
+def _sure(first: Search, second: Search) -> float:
+    """Share of resampled data (within their standard errors) for which the first law has the least held-out error."""
+    rng = np.random.default_rng(_SEED)
+    mean_error, std_error = first.cases.column("mean_error"), first.cases.column("std_error")
+    moments = [search.prediction.at(ENERGIES) for search in (first, second)]
+    wins = 0
+    for _ in range(_RESAMPLED):
+        mean = first.mean + mean_error * rng.standard_normal(len(mean_error))
+        std = first.ln_std + std_error * rng.standard_normal(len(std_error))
+        costs = [s.with_data(mean, std).heldout_cost(m) for s, m in zip((first, second), moments, strict=True)]
+        wins += costs[0] <= costs[1]
+    return wins / _RESAMPLED
+
+
+def _undecided(best: Found, rival: Found | None, choice: float, temps: Reals) -> str:
+    if best.heldout**0.5 > 2.0:
+        return (
+            f"a temperature that is left out of the fit is missed by {best.heldout**0.5 / 2.0:.2g} times what is "
+            "allowed: between and beyond the temperatures of the data the law may be wrong"
+        )
+    if rival is None or choice >= _DECIDED or best.energy < 2.0 * best.error:
+        return ""
+    return (
+        f"whether heat acts on time or on the change is not decided by data of {temps[0]:g} to {temps[-1]:g} C: "
+        f"{best.acts_on} in {choice:.0%} of resamplings; beyond these temperatures the two differ"
+    )
+
+
+def _off(cases: Cases, found: Found) -> list[float]:
+    """Temperatures at which the law does not agree with its own data."""
+    scale = np.hypot(cases.column("mean_error"), _OFF_RANGE / 2.0 * cases.range_uS)
+    mean = (found.mean - cases.column("mean")) / scale
+    std = np.log(found.std / cases.column("std")) / np.hypot(cases.column("std_error"), _OFF_STD / 2.0)
+    square, temp = (mean**2 + std**2) / 2.0, cases.column("temp_C")
+    return [float(t) for t in cases.temps if square[temp == t].mean() > _OFF]
+
+
+def _evidence(cases: Cases, best: Found, rival: Found | None, choice: float, lost: Heat) -> Heat:
+    """The section without laws of further temperatures."""
+    heat = _agreement(lost, cases, best)
+    heat = replace(
+        heat,
+        choice=round(choice, 3),
+        heldout=float(f"{best.heldout**0.5 / 2.0:.3g}"),
+        rival="" if rival is None else rival.acts_on,
+        rival_eV=0.0 if rival is None else float(f"{rival.energy:.4g}"),
+        rival_heldout=0.0 if rival is None else float(f"{rival.heldout**0.5 / 2.0:.3g}"),
+    )
+    if not best.reversible:
+        return heat
+    middle = [float(t.mean()) for t in cases.targets]
+    return replace(
+        heat,
+        reversible=best.reversible,
+        reversible_C=cases.read_C,
+        reversible_uS=_short(middle),
+        coefficient=_short(best.coefficient),
+        coefficient_error=_short(best.coefficient_error, 2),
+    )
+
+
+def _short(values: list[float] | Reals, digits: int = 5) -> tuple[float, ...]:
+    return tuple(float(f"{float(v):.{digits}g}") for v in values)
+
+
+def _agreement(heat: Heat, cases: Cases, found: Found) -> Heat:
+    """Statistics at each temperature and time, all groups together."""
+    keys = sorted({(c.temp_C, c.time_s) for c in cases.cases})
+    rows = []
+    for key in keys:
+        at = [k for k, c in enumerate(cases.cases) if (c.temp_C, c.time_s) == key]
+        rows.append(
+            (
+                *key,
+                float(sum(cases.cases[k].n for k in at)),
+                *_pooled(cases.cases, at, cases.column("mean"), cases.column("std")),
+                *_pooled(cases.cases, at, found.mean, found.std),
+                *_pooled(cases.cases, at, found.heldout_mean, found.heldout_std),
+            )
+        )
+    columns = [_short(list(column)) for column in zip(*rows, strict=True)]
+    names = (
+        "at_C",
+        "at_s",
+        "n",
+        "mean_uS",
+        "std_uS",
+        "model_mean_uS",
+        "model_std_uS",
+        "heldout_mean_uS",
+        "heldout_std_uS",
+    )
+    return replace(heat, **dict(zip(names, columns, strict=True)))
+
+
+def _pooled(cases: list[Case], at: list[int], mean: Reals, std: Reals) -> tuple[float, float]:
+    weight = np.array([cases[k].n for k in at], dtype=np.float64)
+    weight /= weight.sum()
+    middle = float(weight @ mean[at])
+    return middle, float(np.sqrt(weight @ (std[at] ** 2 + (mean[at] - middle) ** 2)))
+
+
+def _with_own_laws(
+    data: Measurements, device: Device, cases: Cases, heat: Heat, off: list[float], command: str
+) -> Device:
+    """The device with a law at each temperature, and the reason."""
+    read = data.read_C == np.where(data.temp_C == device.law.temp_C, cases.read_C, data.read_C)
+    own = own_laws(data.where(read), device)
+    low, high = _slopes(device, cases)
+    at = ", ".join(f"{t:g}" for t in off)
+    note = (
+        f"no one activation energy agrees (at {at} C), it would be {low:.2g} to {high:.2g} eV: each temperature has a "
+        "law of its own, and between them is interpolated"
+    )
+    temperature = Temperature(
+        acts_on="table",
+        fitted_C=tuple(float(t) for t in np.unique(data.temp_C)),
+        source=f"{data.path.name}: {note}" + (f"; by {command}" if command else ""),
+    )
+    heat = replace(
+        heat, row_C=own.row_C, row_s=own.row_s, kept=own.kept, onset_s=own.onset_s, quantiles_uS=own.quantiles_uS,
+        note=note,
+    )
+    device = replace(device, temperature=temperature, heat=heat)
+    return _own_agreement(device, cases)
+
+
+def _slopes(device: Device, cases: Cases) -> tuple[float, float]:
+    """Least and largest energy of one temperature and the next, of a factor on the change."""
+    search = Search(cases, Prediction(cases, device, "change"), "")
+    temp, found = search.temp, []
+    for t in np.unique(temp):
+        mean, std, _ = search.residuals(ENERGIES, temp == t)
+        at = temp == t
+        found.append(float(ENERGIES[int(np.argmin((mean[:, at] ** 2 + std[:, at] ** 2).sum(axis=1)))]))
+    x = [0.0, *(float(search.cases.inverse[temp == t][0]) for t in np.unique(temp))]
+    y = [0.0, *(e * u for e, u in zip(found, x[1:], strict=True))]
+    order = np.argsort(x)
+    slopes = np.diff(np.array(y)[order]) / np.diff(np.array(x)[order])
+    return float(slopes.min()), float(slopes.max())
+
+
+def _own_agreement(device: Device, cases: Cases) -> Device:
+    """Statistics of the laws at each temperature, and with that temperature interpolated from its neighbours."""
+    heat, law = device.heat, device.law
+    temps = sorted({law.temp_C, *heat.row_C})
+    columns: dict[str, list[float]] = {
+        "model_mean_uS": [],
+        "model_std_uS": [],
+        "heldout_mean_uS": [],
+        "heldout_std_uS": [],
+    }
+    for temp, time_s in zip(heat.at_C, heat.at_s, strict=True):
+        at = [c for c in cases.cases if (c.temp_C, c.time_s) == (temp, time_s)]
+        keep = [k for k, t in enumerate(heat.row_C) if t != temp]
+        inner = temps[0] < temp < temps[-1] and keep
+        fewer = replace(
+            heat,
+            **{
+                name: tuple(getattr(heat, name)[k] for k in keep) for name in ("row_C", "row_s", "kept", "quantiles_uS")
+            },
+        )
+        for name, one in (("model", heat), ("heldout", fewer if inner else heat)):
+            mean, std = _moments(replace(device, heat=one), cases, at, temp, time_s)
+            columns[f"{name}_mean_uS"].append(mean)
+            columns[f"{name}_std_uS"].append(std)
+    return replace(device, heat=replace(heat, **{name: _short(values) for name, values in columns.items()}))
+
+
+def _moments(device: Device, cases: Cases, at: list[Case], temp_C: float, time_s: float) -> tuple[float, float]:
+    mean, std = [], []
+    law = device.law
+    change, kept = device.change_quantiles(time_s, temp_C)
+    for case in at:
+        target = cases.targets[case.group]
+        factor = device.heat.read_factor(target, case.read_C)
+        left_mean, left_std = node_moments(law.at(law.programming(), target))
+        more_mean, more_std = node_moments(law.at(change, target))
+        moved = (left_mean * kept + more_mean) * factor + target * (factor - 1.0)
+        mean.append(float(moved.mean()))
+        spread = np.hypot(left_std * kept, more_std) * factor
+        std.append(float(np.sqrt((spread**2).mean() + moved.var())))
+    return _pooled(at, list(range(len(at))), np.array(mean), np.array(std))

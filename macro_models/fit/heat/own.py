@@ -1,0 +1,45 @@
+"""A law of its own at each temperature, where no one law of temperature agrees."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from macro_models.devices.device import Device
+from macro_models.devices.heat import Heat
+from macro_models.devices.law import Law
+from macro_models.fit.law_rows import LawRows, numbers
+from macro_models.fit.measurements import Measurements
+
+__all__ = ["LEAST_READINGS", "own_laws"]
+
+LEAST_READINGS = 20
+"""Of a temperature at a time."""
+
+
+def own_laws(data: Measurements, device: Device) -> Heat:
+    """Rows of the laws of all temperatures besides that of the device's law, at its levels."""
+    law = device.law
+    heat = Heat(onset_s=law.onset_s)
+    for temp in np.unique(data.temp_C):
+        at = data.temp_C == temp
+        if temp == law.temp_C or at.sum() < LEAST_READINGS:
+            continue
+        job = LawRows(data.where(at), law.model)
+        rows, kept, times = job.fit(None)
+        tables = np.array([row.table() for row in rows])
+        found = Law(
+            model="empirical",
+            levels_uS=numbers(job.levels),
+            times_s=numbers(times),
+            kept=numbers(kept),
+            quantiles_uS=tuple(tuple(tuple(level) for level in row) for row in tables.tolist()),
+        )
+        here = [found.at(table, law.levels_uS) for table in found.table]
+        heat = replace(
+            heat,
+            row_C=(*heat.row_C, *(float(temp) for _ in times)),
+            row_s=(*heat.row_s, *numbers(times)),
+            kept=(*heat.kept, *numbers(kept)),
+            quantiles_uS=(*heat.quantiles_uS, *(tuple(numbers(level) for level in row) for row in here)),
+        )
+    return heat

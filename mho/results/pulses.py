@@ -1,0 +1,42 @@
+"""What a fitted answer to pulses is worth, as text."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from macro_models.devices import Device
+    from mho.terminal.console import Output
+
+__all__ = ["print_pulses"]
+
+
+def print_pulses(device: "Device", out: "Output") -> None:
+    """Residuals of moves, parameters that are not known, and the law of identical pulses."""
+    found, update = device.pulse_fit, device.update
+    if found.volts:
+        columns = (
+            found.volts, found.n, found.moved_uS, found.model_moved_uS, found.std_uS, found.model_std_uS,
+        )
+        rows = [
+            (f"{v:+.3g} V", f"{n:.0f}", f"{mean:+.3f}", f"{model:+.3f}", f"{std:.3f}", f"{model_std:.3f}")
+            for v, n, mean, model, std, model_std in zip(*columns, strict=True)
+        ]
+        out.table(("move after", "n", "mean (uS)", "model", "std (uS)", "model"), rows)
+    if found.unknown:
+        out.warn(f"{device.name}: the data do not say {found.unknown}: assumed")
+    if not update.model:
+        return
+    errors = ", ".join(
+        f"{name} {error:.1%}"
+        for name, error in zip(("linear", "soft", "exponential", "abrupt"), update.heldout, strict=True)
+    )
+    out.text(
+        f"identical pulses: {update.model}, {update.g_min_uS:.3g} to {update.g_max_uS:.3g} uS, "
+        f"steps +{update.up_uS:.3g} and -{update.down_uS:.3g} uS, asymmetry {update.asymmetry:+.2f}, "
+        f"{update.states:.0f} states, spread {update.cycle_spread:.0%} a pulse, {update.cell_spread:.0%} a cell"
+    )
+    out.text(f"error of G(n) for cells left out, of the window: {errors}")
+    rows = [
+        (f"{n:+.0f}", f"{g:.2f}", f"{model:.2f}")
+        for n, g, model in zip(update.n, update.g_uS, update.model_g_uS, strict=True)
+    ]
+    out.table(("pulses", "mean G (uS)", "model"), rows)
