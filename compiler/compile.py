@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -11,12 +12,14 @@ from numpy.typing import NDArray
 
 from compiler.calibration.bench import representative_time
 from compiler.calibration.calibrate import Calibrator
-from compiler.calibration.sensitivity import weight_noise
+from compiler.calibration.cell_error import cell_error, error_of_outputs, gives_numbers
+from compiler.calibration.sensitivity import IMAGES, weight_noise
 from compiler.footprint import compile_bytes
 from compiler.importer.onnx_import import import_onnx
 from compiler.inputs import Inputs, NamedInputs, load_input, load_inputs
 from compiler.mapping import Placement, SkipMaps, place
 from compiler.mapping.faults import FaultMaps
+from compiler.mapping.redundancy import Redundancy, place_within
 from compiler.model import FloatNetwork
 from compiler.network import CoreImage, Network
 from compiler.network.ranges import InputRange, calibration_warnings
@@ -28,6 +31,12 @@ from macro_models.errors import InputError
 from macro_models.files import check_memory
 
 __all__ = ["FIRST_INPUTS", "check_shape", "compile_model"]
+
+ERROR_OF_NUMBERS = 0.06
+"""Error by noise of the cells up to which outputs that are numbers take no more of them: with rounding it is 0.1."""
+
+NO_ERROR = 1e-9
+"""Error of a weight below which cells have none."""
 
 FIRST_INPUTS = 128
 """Inputs of a run that serve for calibration where none are given."""
@@ -89,13 +98,9 @@ def compile_model(
     x = check_shape(given, net)
     digest = hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest()
     x = _spread(x, options.samples)
-    shapes = [layer.shape for layer in net.layers]
     slices = options.slices_of([layer.name for layer in net.layers])
     x = x.astype(np.float64)
-    placement = place(
-        shapes, chip.macro_config().cell_map, copies=options.copies, skip=skip, slices=slices, faults=faults,
-        cores=chip.cores, noise=weight_noise(net, x),
-    )
+    placement, redundancy = _placed(net, chip, device, options, x, skip=skip, slices=slices, faults=faults)
     check_memory(
         compile_bytes(net, placement, 1 + options.seeds, len(x)),
         f"compiling {net.name} with {len(x)} inputs for {placement.cores} cores", "take fewer inputs or seeds"
@@ -111,6 +116,7 @@ def compile_model(
             "cores_least": placement.least, "cores_bound": placement.bound, "samples": result.images, "sha256": digest,
             "time_s": representative_time(device, options),
             "errors": list(result.errors), "cycles": list(result.cycles),
+            "redundancy": None if redundancy is None else asdict(redundancy),
             "slices": slices, "slice_bits": list(result.slice_bits), "clipped": list(result.clipped),
             "warnings": [
                 *net.warnings,
@@ -118,6 +124,26 @@ def compile_model(
             ],
         },
         range=InputRange.of(x),
+    )
+
+
+def _placed(
+    net: FloatNetwork, chip: Chip, device: Device, options: CompileOptions, x: NDArray[np.float64], **lines: Any
+) -> tuple[Placement, Redundancy | None]:
+    """Where the weights go; where outputs are numbers, or the user wants it, so that noise of the cells is small."""
+    shapes = [layer.shape for layer in net.layers]
+    noise, cell_map = weight_noise(net, x), chip.macro_config().cell_map
+    common = {"copies": options.copies, "cores": chip.cores, **lines}
+    wanted = options.error
+    if wanted is None:
+        wanted = ERROR_OF_NUMBERS if gives_numbers(net, x) else 1.0
+    error, ends = cell_error(chip, device, representative_time(device, options)) if wanted < 1.0 else (0.0, 1.0)
+    if error < NO_ERROR or any(len(shape) > 2 and shape[2] > 1 for shape in shapes):
+        return place(shapes, cell_map, noise=noise, **common), None
+    squared = (error * error_of_outputs(net, x[:: -(-len(x) // IMAGES)])) ** 2
+    return place_within(
+        [shape[:2] for shape in shapes], cell_map, noise=[squared * one for one in noise], wanted=wanted, ends=ends,
+        positions=net.positions, **common,
     )
 
 

@@ -9,12 +9,14 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from compiler.calibration.cell_error import gives_numbers
 from compiler.calibration.quantisers import formats
 from compiler.calibration.search import FEWEST_OUT_BITS
 from compiler.importer.onnx_import import import_onnx
 from compiler.inputs import load_input
 from compiler.mapping import place
 from compiler.mapping.faults import FaultMaps
+from compiler.mapping.redundancy import MOST_PRODUCTS
 from compiler.model import FloatNetwork
 from compiler.options import CompileOptions
 from compiler.plan import fitting, plan, products_of_placement
@@ -42,7 +44,8 @@ def dry_run(
     ``model``, ``chip``, ``plan`` (:func:`compiler.plan.plan`), ``fit`` (:func:`compiler.plan.fitting`), ``assumed``:
     bits of inputs and outputs of all conversions that the plan is for, as calibration would choose them, with the
     conversions and cycles per image at the fewest and the most that it may choose; ``copies``: whether copies are
-    placed; ``warnings``.
+    placed; ``numbers``: how many times the conversions it may take at most against noise of the cells, 0 if it takes no
+    more; ``warnings``.
 
     Raises
     ------
@@ -80,8 +83,16 @@ def dry_run(
             "cycles_serial": [one["cycles_serial"] for one in ends],
         },
         "copies": grown,
+        "numbers": MOST_PRODUCTS if _may_grow(net, options) else 0,
         "warnings": list(net.warnings),
     }
+
+
+def _may_grow(net: FloatNetwork, options: CompileOptions) -> bool:
+    """Whether calibration may take more cells, cores and products, see :mod:`compiler.mapping.redundancy`."""
+    if options.copies == 1:
+        return False
+    return gives_numbers(net, np.zeros((1, net.features))) if options.error is None else options.error < 1.0
 
 
 def _operations(chip: Chip, options: CompileOptions) -> tuple[MvmOperation, MvmOperation, MvmOperation]:

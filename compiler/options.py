@@ -15,13 +15,14 @@ _RANGES: dict[str, tuple[float, float]] = {
     "weight_clip": (0.05, 1.0),
     "copies": (1, 16),
     "time_s": (0.0, 1e12),
+    "error": (0.001, 1.0),
     "seeds": (1, 64),
     "samples": (1, 100_000),
 }
 
 MOST_SLICES = 4
 
-_CHOSEN = ("in_bits", "out_bits", "tolerance", "weight_clip", "copies", "time_s")
+_CHOSEN = ("in_bits", "out_bits", "tolerance", "weight_clip", "copies", "time_s", "error")
 """Options that the compiler chooses where they are None."""
 
 
@@ -51,6 +52,10 @@ class CompileOptions:
     time_s
         Time since programming, in seconds, for which the layers are calibrated. None: one day for a device that
         relaxes, else 0.
+    error
+        Error of the outputs by noise of the cells at that time, relative to their root mean square and by estimate,
+        above which weights take more cells, 0.001..1: more cores, as far as the chip has them, and more products.
+        None: 0.06 for outputs that are numbers (a single one, an image, or as many as the input has), else 1: none.
     seeds
         Chips on which each candidate is tried, 1..64.
     samples
@@ -69,6 +74,7 @@ class CompileOptions:
     weight_clip: float | None = None
     copies: int | None = None
     time_s: float | None = None
+    error: float | None = None
     seeds: int = 3
     samples: int = 256
     slices: int | Mapping[str, int] | None = None

@@ -391,7 +391,7 @@ def compile(
         Called with (layers calibrated, layers).
     options
         Those of the compiler: ``in_bits``, ``out_bits``, ``tolerance``, ``weight_clip``, ``copies``, ``time_s``,
-        ``seeds``, ``samples``, ``slices``, ``output``.
+        ``error``, ``seeds``, ``samples``, ``slices``, ``output``.
 
     Raises
     ------

@@ -51,6 +51,9 @@ class Judge(ABC):
         self.reference = self._outputs(values[-1])
 
     def _outputs(self, y: Float) -> Float:
+        return self._weighed(self.network.compared(y))
+
+    def _weighed(self, y: Float) -> Float:
         y = y if self._weight is None else y * self._weight
         return y - y.mean(axis=-1, keepdims=True) if self.network.is_classifier and y.shape[-1] > 1 else y
 
@@ -132,7 +135,8 @@ class Gradients(Judge):
             rows = take_rows(network.steps[k].gather(values), op.patches, op.pad)
             rounded = quantiser.stage.value(quantiser.codes(rows.reshape(-1, rows.shape[-1]))).reshape(rows.shape)
             values.append(op.layer.compute(rounded).transpose(0, 2, 1).reshape(len(images), -1))
-        lost = self._outputs(network.proceed(values)[-1] - wanted[-1][images])
+        made = network.compared(network.proceed(values)[-1])
+        lost = self._weighed(made - network.compared(wanted[-1][images]))
         return float(np.sqrt((lost**2).mean()))
 
 
@@ -167,7 +171,7 @@ def _backward(network: FloatNetwork, values: Sequence[Float]) -> Iterator[list[F
         if network.is_classifier and outputs > 1:
             sign -= sign.mean(axis=1, keepdims=True)
         slopes = [np.zeros_like(v) for v in values]
-        slopes[-1] = sign / np.sqrt(outputs) * (1.0 if weight is None else weight)
+        slopes[-1] = sign / np.sqrt(outputs) * (1.0 if weight is None else weight) * network.compared_slope(values[-1])
         for k in range(len(steps) - 1, -1, -1):
             back = steps[k].operation.backward(slopes[k + 1], steps[k].gather(list(values)), values[k + 1])
             first = 0

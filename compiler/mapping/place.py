@@ -128,6 +128,8 @@ def place(
     faults: FaultMaps | None = None,
     cores: int | None = None,
     noise: Sequence[float] | None = None,
+    enough: Callable[[Sequence[float]], bool] | None = None,
+    start: Sequence[tuple[int, int]] | None = None,
 ) -> Placement:
     """Places layers of the shapes (inputs, outputs) on as few cores as are found to do.
 
@@ -149,6 +151,11 @@ def place(
 
     ``noise`` is what each layer with one cell a weight adds to the variance of the network's outputs, up to a common
     factor; None if all add alike. Cells go where they lower it most.
+
+    ``enough`` tells from the inputs of each layer over its rows times copies whether they have cells enough: until
+    then layers grow beyond the cores that are taken anyway, as far as the chip has them, for no more products.
+    ``start`` gives (rows, copies) of each layer, none with groups, to start from, which may take more products and
+    cores (:mod:`compiler.mapping.redundancy`).
 
     Raises
     ------
@@ -180,15 +187,25 @@ def place(
             limit = cores
     if cores is not None and least > cores:
         limit = max(limit, len(packer.rectangles(sizes)))
-    # Small layers first, all alike up to some number of copies, then each as it gains: which is best, shows.
-    tries = [
-        _fill(_grow_alike(sizes, packer, first, limit), packer, most, limit, noise)
-        for first in ALIKE
-        if first <= most
-    ]
-    grown = min(tries, key=lambda t: sum(n * size.variance for n, size in zip(noise, t, strict=True)))
-    if grown != sizes:
-        sizes, packed = grown, packer.cores(grown)
+    if start is not None:
+        sizes = [replace(size, rows=rows, copies=count) for size, (rows, count) in zip(sizes, start, strict=True)]
+        packer = _Packer(free)
+        limit = len(packer.cores(sizes))
+        sizes = _fill(sizes, packer, most, limit, noise)
+        packed = packer.cores(sizes)
+    else:
+        # Small layers first, all alike up to some number of copies, then each as it gains: which is best, shows.
+        tries = [
+            _fill(_grow_alike(sizes, packer, first, limit), packer, most, limit, noise)
+            for first in ALIKE
+            if first <= most
+        ]
+        grown = min(tries, key=lambda t: sum(n * size.variance for n, size in zip(noise, t, strict=True)))
+        if grown != sizes:
+            sizes, packed = grown, packer.cores(grown)
+    if enough is not None and cores is not None and least <= cores:
+        sizes = _fill(sizes, packer, most, max(cores, limit), noise, enough)
+        packed = packer.cores(sizes)
     return Placement(
         cell_map=cell_map, cores=len(packed), least=least, bound=bound, blocks=_blocks(packed), skip=skip,
         faults=faults, rows=tuple(size.rows * size.parts.count for size in sizes),
@@ -223,14 +240,16 @@ def _grow_alike(sizes: list["_Size"], packer: "_Packer", most: int, limit: int) 
 
 
 def _fill(
-    sizes: list["_Size"], packer: "_Packer", most: int, limit: int, noise: Sequence[float]
+    sizes: list["_Size"], packer: "_Packer", most: int, limit: int, noise: Sequence[float],
+    enough: Callable[[Sequence[float]], bool] | None = None,
 ) -> list["_Size"]:
     """Layers grow as long as they can: that one first whose noise falls most for the cells that it takes.
 
-    The variance of a layer goes with the number of cells that share a weight, times its ``noise``.
+    The variance of a layer goes with the number of cells that share a weight, times its ``noise``. They
+    stop where those are ``enough``.
     """
     moves = {(layer, kind) for layer in range(len(sizes)) for kind in ("rows", "copies")}
-    while moves:
+    while moves and not (enough and enough([size.variance for size in sizes])):
         candidates = []
         for layer, kind in sorted(moves):
             size = sizes[layer]
@@ -347,7 +366,7 @@ def _cut(layer: int, size: _Size, cut: Cut, most: tuple[int, int]) -> tuple[Rect
         Rectangle(layer, part * size.rows + first, height, column + start, width, size.copies, size.slices)
         for part, (column, outputs) in enumerate(size.parts.edges(size.parts.outputs))
         for first, height in cut(size.rows, most[0])
-        for start, width in cut(outputs, most[1] // size.slices)
+        for start, width in cut(outputs, most[1] // (size.slices * size.copies))
     )
 
 

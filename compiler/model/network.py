@@ -226,10 +226,29 @@ class FloatNetwork:
     def is_classifier(self) -> bool:
         """Whether the output is a choice among classes, so that agreement matters more than the error of a number.
 
-        Of several outputs all must be made of the same scores, as labels and probabilities are.
+        Of several outputs all must be made of the same scores, as labels and probabilities are. A Sigmoid of as many
+        values as the input has is that of an autoencoder.
         """
+        if self._reconstructs:
+            return False
         made = [one for one in self.outputs if one.size != 0]
         return any(one.classes for one in made) and len({(one.first, one.size) for one in made}) == 1
+
+    @cached_property
+    def _reconstructs(self) -> bool:
+        """Whether the one output is a Sigmoid as large as the input."""
+        (one, *others), size = self.outputs, self.steps[-1].operation.size
+        kinds = {op.kind for op in one.host} - {"reshape", "cast"}
+        return not others and one.size is None and size == self.features > 1 and kinds == {"sigmoid"}
+
+    def compared(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What errors of the last step's ``y`` are seen in: what the Sigmoid of an autoencoder gives, else ``y``."""
+        return 0.5 * (1.0 + np.tanh(0.5 * y)) if self._reconstructs else y
+
+    def compared_slope(self, y: NDArray[np.float64]) -> NDArray[np.float64] | float:
+        """Derivative of :meth:`compared`."""
+        s = self.compared(y)
+        return s * (1.0 - s) if self._reconstructs else 1.0
 
     def finish(self, y: NDArray[np.float64]) -> NDArray[Any]:
         """The first output in the model's shape and type from the last step's ``y`` of shape (batch, elements)."""

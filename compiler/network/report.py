@@ -24,6 +24,7 @@ def summarise(network: Network) -> dict[str, Any]:
     it is computed), cycles_worst, cycles_mean, error: that of calibration relative to the standard deviation of the
     layer's output, clipped: share of its inputs beyond what its codes reach during calibration, None if unknown),
     ``host`` (for each step that the host does on the way, its operators), ``plan`` (:func:`compiler.plan.plan`),
+    ``redundancy`` (:class:`compiler.mapping.redundancy.Redundancy` as a dict; None if nothing was asked for),
     ``warnings`` about the calibration.
     """
     chip = network.chip
@@ -52,6 +53,7 @@ def summarise(network: Network) -> dict[str, Any]:
         "host": [
             " ".join(s.operation.step.operators) for s in network.program.stages if isinstance(s.operation, Host)
         ],
+        "redundancy": network.calibration.get("redundancy"),
         "plan": plan(network.model, chip, products_of(network.layers, chip)),
         "warnings": network.calibration.get("warnings", []),
     }

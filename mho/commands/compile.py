@@ -46,6 +46,11 @@ __all__ = ["compile_command", "compile_net", "named", "print_summary", "summary_
     help="What rounding the inputs of a layer may change, 0 to 1: decisions of a classifier, else outputs.",
 )
 @click.option(
+    "--error", type=float, metavar="E",
+    help="Error of the outputs by noise of the cells above which weights take more cells, 0.001 to 1: none "
+    "(default: 0.06 for outputs that are numbers, else 1).",
+)
+@click.option(
     "--cells", metavar="CELLS.npz", type=READS, help="Cells of one chip: avoid its dead lines and faulty cells."
 )
 @click.option("--model-output", metavar="NAME", type=WORD, help="Compute this output alone, of a model with several.")
@@ -75,6 +80,7 @@ def compile_command(
     slices: str,
     copies: int | None,
     tolerance: float | None,
+    error: float | None,
     cells: str | None,
     model_output: str | None,
     freeze: tuple[str, ...],
@@ -94,11 +100,15 @@ def compile_command(
     With --slices a weight is divided over several pairs of cells, which are converted separately and added digitally,
     each counting a power of two more than the next; the power is chosen on the model of the device.
 
+    Where outputs are numbers (a single one, an image, or as many as the input has), or with --error, weights take more
+    cells, cores and products until noise of the cells makes no larger error, by estimate; the report says the cost.
+
     With --cells, which mho program wrote, the network is for that one chip: dead lines are left unused, lines with few
     faulty cells are taken first, and other cells make up for what a faulty one cannot hold.
     """
     options: dict[str, Any] = {
-        "slices": parse_slices(slices), "copies": copies, "tolerance": tolerance, "cells": cells,
+        "slices": parse_slices(slices), "copies": copies, "tolerance": tolerance, "error": error,
+        "cells": cells,
         "output": model_output, "freeze": dict(named(freeze, "--freeze")),
         "input_shape": {name: _shape(text) for name, text in named(input_shape, "--input-shape")},
     }
@@ -144,6 +154,12 @@ def _dry_run(model: str, chip: str, overrides: tuple[str, ...], options: dict[st
         f"that calibration may choose it is {few:,} to {many:,} conversions and {fast:,} to {slow:,} cycles at worst"
     ):
         out.text(line)
+    if told["numbers"]:
+        for line in wrapped(
+            "outputs are numbers: against noise of the cells calibration may take more cores of the chip, and up to "
+            f"{told['numbers']} times the conversions (--error)"
+        ):
+            out.text(line)
     if not told["copies"]:
         out.text("copies that free cells may hold are not counted")
     print_fit(fit, out)
@@ -264,6 +280,20 @@ def summary_lines(summary: dict[str, Any]) -> tuple[str, str]:
     return size, speed
 
 
+def redundancy_lines(summary: dict[str, Any]) -> list[str]:
+    """What noise of the cells does to outputs that are numbers, and what was spent against it."""
+    told = summary["redundancy"]
+    if told is None:
+        return []
+    reached, without, wanted = (f"{told[key]:.1%}" for key in ("reached", "without", "wanted"))
+    products = sum(layer["products"] * layer["positions"] for layer in summary["layers"])
+    text = f"outputs are numbers: noise of the cells makes an estimated {reached} of them (wanted: {wanted})"
+    cores, more = summary["cores"] - told["cores"], products - told["products"]
+    if cores or more:
+        text += f", {without} without {cores} more cores and {more:,} more products an image (--error 1)"
+    return wrapped(text)
+
+
 def slices_text(layer: dict[str, Any]) -> str:
     """Slices of a layer and what each counts more than the next, as in ``3 (x 16)``."""
     return f"{layer['slices']} (x {2 ** layer['slice_bits']})" if layer["slices"] > 1 else "1"
@@ -271,7 +301,7 @@ def slices_text(layer: dict[str, Any]) -> str:
 
 def print_summary(summary: dict[str, Any], out: Output) -> None:
     """The report of a compilation."""
-    for line in summary_lines(summary):
+    for line in (*summary_lines(summary), *redundancy_lines(summary)):
         out.text(line)
     print_plan(summary["plan"], out)
     # As narrow as it can be: 80 columns show all of it.

@@ -1,0 +1,166 @@
+"""More cells for each weight where outputs are numbers: more cores, and more products of a core, than are needed.
+
+Errors of cells are independent, so that n cells for each weight leave 1 / sqrt(n) of what one has, and less: of n cells
+that share a weight one is in the middle of the range, where cells scatter most, the others are at its ends. So the
+squared error is that of one cell times (r + (1 - r) / n) / n, with r that at the ends over that in the middle.
+
+First layers grow into cores that the chip has, for no more products. Then they are cut into more column segments with
+more copies in each, or into more row segments with several rows an input: that one first which lowers the noise of the
+network's outputs most for the products that it adds.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from compiler.mapping.place import DEFAULT_COPIES, Placement, place
+from macro_models.cell_map import CellMap
+
+__all__ = ["Redundancy", "place_within"]
+
+MOST_PRODUCTS = 4
+"""Products of an image, at most, times those without."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redundancy:
+    """What a placement is expected to do, and what it takes beyond one that is not asked for anything.
+
+    ``wanted``, ``without`` and ``reached`` are errors of the network's outputs by noise of the cells, root mean square,
+    relative to the outputs; ``cores`` and ``products`` (of an image) are those without.
+    """
+
+    wanted: float
+    without: float
+    reached: float
+    cores: int
+    products: int
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """Rows and copies of a layer of ``inputs`` x ``outputs`` weights, on cores of so many rows and columns."""
+
+    inputs: int
+    outputs: int
+    rows: int
+    copies: int
+    slices: int
+    core: tuple[int, int]
+
+    @property
+    def products(self) -> int:
+        """Row segments times column segments."""
+        return -(-self.rows // self.core[0]) * -(-self.outputs // (self.core[1] // (self.slices * self.copies)))
+
+    @property
+    def variance(self) -> float:
+        """Variance relative to that of one cell for each weight."""
+        return self.inputs / (self.rows * self.copies)
+
+    def larger(self, most: int) -> list["_Layer"]:
+        """With one row segment more, full ones, and with more column segments and copies that fill them."""
+        found = []
+        rows = min((-(-self.rows // self.core[0]) + 1) * self.core[0], self.inputs * most)
+        if rows > self.rows:
+            found.append(self._with(rows, self.copies))
+        segments = -(-self.outputs // (self.core[1] // (self.slices * self.copies)))
+        while segments < self.outputs and self.copies < most:
+            segments += 1
+            copies = min(most, self.core[1] // (self.slices * -(-self.outputs // segments)))
+            if copies > self.copies:
+                found.append(self._with(self.rows, copies))
+                break
+        return found
+
+    def _with(self, rows: int, copies: int) -> "_Layer":
+        return _Layer(self.inputs, self.outputs, rows, copies, self.slices, self.core)
+
+
+def place_within(
+    shapes: Sequence[tuple[int, int]], cell_map: CellMap, *, noise: Sequence[float], wanted: float,
+    ends: float, positions: Sequence[int], cores: int, copies: int | None = None, **options: Any,
+) -> tuple[Placement, Redundancy]:
+    """A placement with which noise of the cells makes an error of no more than ``wanted``, as far as that can be had.
+
+    ``noise`` is the squared error that each layer with one cell a weight makes, ``ends`` the squared error of a cell at
+    the ends of the range over that in the middle, ``positions`` how often each is
+    computed for an image, ``cores`` how many the chip has; the rest as of :func:`~compiler.mapping.place.place`.
+    """
+    put = partial(place, shapes, cell_map, noise=noise, cores=cores, copies=copies, **options)
+
+    def error(variances: Sequence[float]) -> float:
+        """Squared error of the outputs by all layers, from inputs over rows times copies."""
+        return sum(one * v * (ends + (1.0 - ends) * v) for one, v in zip(noise, variances, strict=True))
+
+    def enough(variances: Sequence[float]) -> bool:
+        return error(variances) <= wanted**2
+
+    plain = put()
+    without = error(_variances(plain, shapes))
+    told = partial(
+        Redundancy, wanted=wanted, without=without**0.5, cores=plain.cores, products=_products(plain, positions)
+    )
+    if without <= wanted**2 or copies == 1:
+        return plain, told(reached=without**0.5)
+    best = put(enough=enough)
+    fits = plain.least <= cores
+    history = _steps(best, shapes, error, wanted**2, positions, copies or DEFAULT_COPIES)
+    while history:
+        trial = put(start=history[-1], enough=enough)
+        if not fits or trial.cores <= cores:
+            best = trial
+            break
+        history = history[: len(history) * 3 // 4]
+    return best, told(reached=error(_variances(best, shapes)) ** 0.5)
+
+
+def _copies(placement: Placement, layer: int) -> int:
+    return placement.of_layer(layer)[0].copies
+
+
+def _variances(placement: Placement, shapes: Sequence[tuple[int, int]]) -> list[float]:
+    return [inputs / (placement.rows[k] * _copies(placement, k)) for k, (inputs, _) in enumerate(shapes)]
+
+
+def _products(placement: Placement, positions: Sequence[int]) -> int:
+    return sum(positions[b.layer] for b in placement.blocks)
+
+
+def _steps(
+    placement: Placement, shapes: Sequence[tuple[int, int]],
+    error: Callable[[Sequence[float]], float], wanted: float, positions: Sequence[int], most: int,
+) -> list[list[tuple[int, int]]]:
+    """Rows and copies of all layers after each step of growth that takes products, until the noise is as wanted."""
+    core = _usable(placement)
+    layers = [
+        _Layer(inputs, outputs, placement.rows[k], _copies(placement, k), placement.of_layer(k)[0].slices, core)
+        for k, (inputs, outputs) in enumerate(shapes)
+    ]
+    limit, history = MOST_PRODUCTS * _products(placement, positions), []
+    while (now := error([layer.variance for layer in layers])) > wanted:
+        found = []
+        for k, layer in enumerate(layers):
+            for grown in layer.larger(most):
+                added = positions[k] * max(grown.products - layer.products, 0)
+                then = error([(grown if j == k else one).variance for j, one in enumerate(layers)])
+                found.append(((now - then) / max(added, 1), k, grown))
+        if not found:
+            break
+        _, k, grown = max(found, key=lambda one: one[0])
+        layers[k] = grown
+        if sum(count * layer.products for count, layer in zip(positions, layers, strict=True)) > limit:
+            break
+        history.append([(layer.rows, layer.copies) for layer in layers])
+    return history
+
+
+def _usable(placement: Placement) -> tuple[int, int]:
+    """Rows and columns of a core without its dead lines, of the core with the fewest."""
+    cell_map = placement.cell_map
+    rows, columns = cell_map.rows, cell_map.shape[1]
+    for bit, source in placement.skip.values():
+        rows = min(rows, int((cell_map.per_row(bit) == 0).sum()))
+        columns = min(columns, int((~source).sum()))
+    return rows, columns
