@@ -123,7 +123,7 @@ def read_table(path: Path, columns: Mapping[str, str] | None = None) -> Table:
     stated: frozenset[str] = frozenset()
     if headed:
         first, lines, body, units, columns = _wide(sheet, columns)
-        found, stated = renamed(path, first, columns, units)
+        found, stated = renamed(path, first, columns, units, COLUMNS)
         _all_there(path, first, columns)
     else:
         found = _numbered(path, first, columns)

@@ -64,11 +64,12 @@ def unit_row(row: Sequence[str]) -> bool:
 
 
 def renamed(
-    path: Path, header: Sequence[str], columns: Mapping[str, str], units: Sequence[str] | None
+    path: Path, header: Sequence[str], columns: Mapping[str, str], units: Sequence[str] | None, known: Sequence[str]
 ) -> tuple[dict[str, tuple[int, str, float, bool]], frozenset[str]]:
     """Where the columns are that are understood: (place, title, factor to their unit, whether they are in kelvin).
 
-    With them come the columns whose unit was given apart from their names.
+    With them come the columns whose unit was given apart from their names. ``known`` are the names that are understood,
+    in other units as well.
 
     Raises
     ------
@@ -79,7 +80,7 @@ def renamed(
     bare = [match[1] if match else title for match, title in zip(titles, header, strict=True)]
     places: dict[str, tuple[int, str, float, bool]] = {}
     stated: set[str] = set()
-    for name in (*_QUANTITY, "cell", "die", "pulse_n", *CONVERTED):
+    for name in known:
         wanted = columns.get(name, name)
         found = [k for k, title in enumerate(header) if title == wanted] or [
             k for k, title in enumerate(bare) if title == wanted and titles[k]

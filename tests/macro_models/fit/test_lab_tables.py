@@ -8,8 +8,8 @@ import pytest
 
 from macro_models.errors import InputError
 from macro_models.fit import fit_device, read_measurements
-from macro_models.fit.lab.titles import unit_factor
-from macro_models.fit.table import parse_columns
+from macro_models.fit.lab.titles import CONVERTED, unit_factor
+from macro_models.fit.table import COLUMNS, TEXT, parse_columns, read_table
 
 CELLS, TIMES = 40, (0.0, 60.0, 3600.0)
 READINGS = 20.0 + 5.0 * np.random.default_rng(0).standard_normal((CELLS, len(TIMES)))
@@ -206,3 +206,16 @@ def test_what_a_file_says_of_its_units_is_believed(tmp_path: Path) -> None:
 )
 def test_units(name: str, unit: str, factor: float | None) -> None:
     assert unit_factor(name, unit) == factor
+
+
+@pytest.mark.parametrize("title", ["{}", "its {}"])
+@pytest.mark.parametrize("name", sorted({CONVERTED.get(name, (name, ""))[0] for name in COLUMNS} - {"i_A", "v_read_V"}))
+def test_every_column_that_is_understood_is_read(name: str, title: str, tmp_path: Path) -> None:
+    reading = {"g_S": "3e-5"} if name in ("g_S", "g_target_S") else {"g_uS": "30"} if name != "r_ohm" else {}
+    fields = {k: v for k, v in {"t_s": "1", **reading}.items() if k != name}
+    values = [digit + {"r_ohm": "e4", "g_S": "e-5", "g_target_S": "e-5"}.get(name, "") for digit in "234"]
+    path = tmp_path / "columns.csv"
+    path.write_text(text(",".join([*fields, title.format(name)]), *(",".join([*fields.values(), v]) for v in values)))
+    table = read_table(path, {name: title.format(name)})
+    found = table.names if name in TEXT else table.numbers
+    np.testing.assert_array_equal(found[name], [0, 1, 2] if name in TEXT else [float(v) for v in values])
