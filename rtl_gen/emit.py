@@ -28,21 +28,27 @@ def module_texts(
     prefix = chip.verilog.prefix if prefix is None else prefix
     path = top_name(wrap)
     name = identifier(f"{prefix}{path}") if top is None else top
-    texts = emit_block(chip, build_top(chip, wrap), name, prefix)
     adapter = f"{prefix}{ADAPTER}"
     macro = chip.macro if own_macro else None
     ports = macro_map(chip, own=own_macro)
     reset = "rst_n" if chip.verilog.reset == "async_low" else "rst"
-    resets = (reset,) if macro is not None and "rst" in macro.pins else ()
-    return pass_through(texts, adapter, through(macro, ports), resets) | {
+    return emit_block(chip, build_top(chip, wrap), name, prefix, own_macro=own_macro) | {
         adapter: write_adapter(macro, MacroPins.from_chip(chip), ports, name=adapter, reset=reset)
     }
 
 
-def emit_block(chip: Chip, component: wiring.Component, name: str, prefix: str) -> dict[str, str]:
-    """Verilog of a block of a chip by the names of its modules, the top ``name`` first."""
+def emit_block(
+    chip: Chip, component: wiring.Component, name: str, prefix: str, *, own_macro: bool = True
+) -> dict[str, str]:
+    """Verilog of a block of a chip by the names of its modules, the top ``name`` first.
+
+    Where macros are in it, their supplies are ports of every module around them.
+    """
     low = chip.verilog.reset == "async_low"
-    return emit(component, name=name, prefix=prefix, reset_low=low, own=configurations(chip))
+    texts = emit(component, name=name, prefix=prefix, reset_low=low, own=configurations(chip))
+    macro = chip.macro if own_macro else None
+    resets = ("rst_n" if low else "rst",) if macro is not None and "rst" in macro.pins else ()
+    return pass_through(texts, f"{prefix}{ADAPTER}", through(macro, macro_map(chip, own=own_macro)), resets)
 
 
 def file_name(module: str, prefix: str) -> str:

@@ -51,7 +51,10 @@ _NO_LANES = np.zeros((0, 0, 0), dtype=np.int16), np.zeros(0)
 
 @dataclass(frozen=True)
 class Calibrated:
-    """Result of the calibration: the program, the conductances of each core in uS, and facts for the report."""
+    """Result of the calibration: the program, the conductances of each core in uS, and facts for the report.
+
+    ``inexact`` is the error of each layer on perfect cells in its first call, relative to the deviation of its outputs.
+    """
 
     program: Program
     targets: NDArray[np.float32]
@@ -59,6 +62,7 @@ class Calibrated:
     cycles: tuple[float, ...]
     slice_bits: tuple[int, ...]
     clipped: tuple[float, ...]
+    inexact: tuple[float, ...]
     images: int
 
 
@@ -109,6 +113,7 @@ class Calibrator:
         self.cycles: list[float] = []
         self.slice_bits: list[int] = []
         self.clipped: list[float] = []
+        self.inexact: list[float] = []
         self.shared: dict[int, _Shared] = {}
         """By the number of the step that calls the layer again."""
         shape = (placement.cores, *placement.cell_map.shape)
@@ -136,6 +141,7 @@ class Calibrator:
             cycles=tuple(rounded(np.array(self.cycles), SCALE_DIGITS).tolist()),
             slice_bits=tuple(self.slice_bits),
             clipped=tuple(rounded(np.array(self.clipped), FACT_DIGITS).tolist()),
+            inexact=tuple(self.inexact),
             images=len(self.x),
         )
 
@@ -213,6 +219,7 @@ class Calibrator:
         codes = sampled(call, encoded.codes, image, position, draft.quantiser, site.values)
         trial = bench.run(site, draft, codes)
         self.errors.append(bench.relative_error(site, trial))
+        self.inexact.append(bench.relative_error(site, trial, slice(1)))
         self.cycles.append(trial.cycles * calls.positions)
         self.slice_bits.append(draft.pairs.bits)
         self.clipped.append(encoded.clipped)

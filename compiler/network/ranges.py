@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["InputRange", "calibration_warnings", "clipping_warning"]
+__all__ = ["InputRange", "calibration_warnings", "clipping_warning", "error_warnings"]
 
 BEYOND = 1.0
 """A number is beyond what calibration saw if it is further outside than this times the range of its like there."""
@@ -19,6 +19,9 @@ OUTLIER = 2.0
 """A number counts in the size of inputs with at most this times the largest of its like during calibration."""
 MOST_CLIPPED = 0.05
 """Share of a layer's inputs that calibration clips on purpose at most."""
+
+MOST_INEXACT = 0.2
+"""Error of a layer on perfect cells, relative to the deviation of its outputs, from which on it is named."""
 MORE_CLIPPED = 3.0
 """A layer may clip this many times as large a share of its inputs as during calibration."""
 
@@ -94,6 +97,15 @@ def calibration_warnings(x: NDArray[np.floating], layers: list[str], clipped: li
         if share > MOST_CLIPPED:
             result.append(f"layer {name}: {share:.1%} of its inputs are clipped during calibration")
     return result
+
+
+def error_warnings(layers: list[str], errors: list[float]) -> list[str]:
+    """Sentences on layers whose outputs are wrong on perfect cells; errors are relative to the outputs' deviation."""
+    return [
+        f"layer {name}: even on perfect cells its outputs are off by {error:.0%} of their deviation, as where large "
+        "terms cancel: check what the network gives, or scale what the layer takes"
+        for name, error in zip(layers, errors, strict=True) if error > MOST_INEXACT
+    ]
 
 
 def clipping_warning(name: str, count: int, total: int, calibration: float) -> str | None:

@@ -57,6 +57,7 @@ def test_check_lists_every_pin_that_does_not_fit(tmp_path: Path, capsys: pytest.
     captured = capsys.readouterr()
     assert "macro.pins.cmp is missing" in captured.out
     assert "input X is connected to nothing" in captured.out
-    warning, error = captured.err.splitlines()
+    warning, supplies, error = captured.err.splitlines()
     assert warning.startswith("warning: macro.pins names no pin of programming")
+    assert supplies.startswith("warning: macro.power and macro.ground name no supplies")
     assert error == f"error: {tmp_path / 'own.toml'}: the pins of the macro do not fit, 15 problems as listed"

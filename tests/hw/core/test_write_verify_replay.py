@@ -93,6 +93,7 @@ def test_a_whole_array_pulse_for_pulse(lines: int, tmp_path: Path) -> None:
     bench = Bench(build(cfg, tmp_path))
     bench.set("p", p.pack(cfg))
     bench.set("macro_verify_valid", 1)
+    bench.set("enabled", 1)
     bench.reset()
     bench.feed("i")
     bench.catch("o")

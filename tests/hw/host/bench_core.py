@@ -83,9 +83,11 @@ class Host:
             await Timer(1, "ns")
         self.bus = WishboneHost(self.dut) if wishbone else AxiLiteHost(self.dut)
         cocotb.start_soon(Clock(self.dut.clk, PERIOD_NS, unit="ns").start())
+        self.dut.programming_enable.value = 0
         self.dut.rst.value = 1
         await Timer(5 * PERIOD_NS, "ns")
         self.dut.rst.value = 0
+        self.dut.programming_enable.value = 1
         await RisingEdge(self.dut.clk)
 
     async def write(self, name: str, value: int, *, word: int = 0) -> None:

@@ -73,7 +73,7 @@ def test_file_of_a_block_is_the_same_in_every_assembly(reset: str) -> None:
         }
         seen |= assembly
         # All ports of an instance are there; those that nobody reads are open.
-        declared = re.findall(r"^  (?:in|out)put +\w+ +(?:\[.*\] )?(\w+)", alone["mho_core"], re.MULTILINE)
+        declared = re.findall(r"^  (?:input|output|inout) +\w+ +(?:\[.*\] )?(\w+)", alone["mho_core"], re.MULTILINE)
         whole = "\n".join(assembly.values())
         for ports in re.findall(r"^  mho_core \w+ \((.*?)^  \);", whole, re.MULTILINE | re.DOTALL):
             assert re.findall(r"\.(\w+)\(", ports) == declared
