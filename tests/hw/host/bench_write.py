@@ -116,7 +116,7 @@ async def test_cells_are_programmed_while_an_operation_waits(dut) -> None:
     assert (results >> RESULT_VALID & 1).all()
     if dut.irq.value == 0:
         await RisingEdge(dut.irq)
-    assert await flags(host) == {"busy": 0, "done": 1, "error": 0, "overrun": 0, "write_pass": 1}
+    assert await flags(host) == {"busy": 0, "done": 1, "error": 0, "overrun": 0, "write_pass": 1, "enabled": 1}
     kinds = np.bincount(wanted.pulses["polarity"], minlength=3)
     assert [await host.read(f"write_{name}") for name in ("sets", "resets", "forms")] == kinds.tolist()
     assert await host.read("write_reads") == wanted.reads.sum()
