@@ -128,6 +128,7 @@ def test_two_hundred_cells(tmp_path: Path, model: str) -> None:
         check(sample.readings[t] - sample.programmed, sample.drawn(device, t, 100))
 
 
+@pytest.mark.slow
 def test_readings_without_names_of_cells(tmp_path: Path) -> None:
     sample = Sample(tmp_path, "normal", cells=2000, levels=5, targets=True)
     path = tmp_path / "nameless.csv"
@@ -174,6 +175,7 @@ def test_the_file_is_the_device(sample: Sample, tmp_path: Path, model: str) -> N
     assert (device.range.g_min_uS, device.range.g_max_uS) == (1.0, 40.0)
 
 
+@pytest.mark.slow
 def test_a_cell_moves_coherently_and_the_model_of_a_core_takes_the_device(sample: Sample) -> None:
     device = fit_device(sample.data, name="mine")
     target = np.full((64, 64), 20.0)
@@ -190,6 +192,7 @@ def test_a_cell_moves_coherently_and_the_model_of_a_core_takes_the_device(sample
     assert (first.cells == round(20.0 / config.lsb_uS)).all()
 
 
+@pytest.mark.slow
 def test_between_and_beyond_the_times(sample: Sample) -> None:
     device = fit_device(sample.data, name="mine")
     sigma = [float(device.relaxation_uS(20.0, t)) for t in (1.0, math.sqrt(1e5), 1e5, 1e7)]
@@ -200,6 +203,7 @@ def test_between_and_beyond_the_times(sample: Sample) -> None:
     assert 0.0 < float(device.relaxation_uS(20.0, 1e-4)) < sigma[0]
 
 
+@pytest.mark.slow
 def test_warnings_of_a_fitted_device(sample: Sample) -> None:
     device = fit_device(sample.data, name="mine")
     assert device.warnings(1.0, 25.0) == []
