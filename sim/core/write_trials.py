@@ -91,8 +91,14 @@ def make_write_trial(chip: Chip, seed: int, number: int, *, pauses: bool = True)
         chip=chip, seed=seed, number=number, parameters=parameters,
         targets=target_codes(chip, rng.uniform(chip.cells.g_min_uS, chip.cells.g_max_uS, shape)),
         skip=rng.random(shape) < rng.choice([0.0, 0.1]), fresh=parameters.form and bool(rng.integers(4)),
-        gap=idle[0], stall=idle[1], hold=min(idle[2], 64), start_after=int(rng.integers(_LAST_CYCLE)),
+        gap=idle[0], stall=idle[1], hold=min(idle[2], 64) if _holds(chip) else 0,
+        start_after=int(rng.integers(_LAST_CYCLE)),
     )
+
+
+def _holds(chip: Chip) -> bool:
+    """Whether the macro can hold the core; a pulse of one that cannot goes on."""
+    return chip.macro is None or any(pin.constant is None for pin in chip.macro.connections.get("hold", ()))
 
 
 def _random_parameters(rng: np.random.Generator) -> WriteVerifyParameters:
