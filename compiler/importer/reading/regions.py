@@ -236,7 +236,8 @@ def form_regions(graph: Graph) -> None:
         if op in find.host and op not in taken:
             put(HOST, find.grown(op, taken), op)
     _tables(graph, find, taken, made)
-    graph.replace_ops(new for op in graph.ops if op not in taken or op in made for new in made.get(op, [op]))
+    # What only regions take goes; of a value that the end takes more may be made before.
+    graph.replace_ops(new for op in graph.ops for new in made.get(op, [op]))
     graph.prune()
 
 

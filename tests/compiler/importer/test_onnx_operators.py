@@ -19,6 +19,11 @@ def floats(*shape: int) -> Array:
     return RNG.normal(size=shape).astype(np.float32)
 
 
+def begin(seed: int) -> None:
+    """Weights from here on are those of a seed, whatever was drawn before."""
+    RNG.bit_generator.state = np.random.default_rng(seed).bit_generator.state
+
+
 def given(nodes: Sequence[onnx.NodeProto], weights: dict[str, Array], **options: Any) -> onnx.ModelProto:
     """A model with those of the weights that its nodes take."""
     used = {i for n in nodes for i in n.input}
@@ -237,6 +242,20 @@ def test_encoder_block() -> None:
 def test_recurrent(kind: str, direction: str) -> None:
     model = recurrent(kind, direction)
     agree(model, floats(4, 3, 5))
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_states_of_all_steps_at_the_end(kind: str) -> None:
+    """What a gate makes is taken by the host at the end, and by what the chip does before."""
+    rng, gates = np.random.default_rng(0), {"LSTM": 4, "GRU": 3, "RNN": 1}[kind]
+    weights = {
+        "w": rng.normal(size=(1, gates * 4, 5)).astype("f4") / 2, "r": rng.normal(size=(1, gates * 4, 4)).astype("f4"),
+    }
+    nodes = [
+        node("Transpose", "x", "t", perm=[1, 0, 2]),
+        helper.make_node(kind, ["t", "w", "r"], ["h"], hidden_size=4), node("Transpose", "h", "y", perm=[2, 0, 1, 3]),
+    ]
+    agree(given(nodes, weights, shape=("n", 3, 5), output=("n", 3, 1, 4)), rng.normal(size=(4, 3, 5)).astype("f4"))
 
 
 def recurrent(kind: str, direction: str = "forward") -> onnx.ModelProto:
