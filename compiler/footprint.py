@@ -5,6 +5,7 @@ little more than all of it.
 """
 
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from compiler.calibration.calibrate import images_used
@@ -13,6 +14,7 @@ from compiler.mapping import Placement
 from compiler.model import FloatNetwork
 from compiler.program import POSITIONS
 from macro_models.array.cache import LIMIT_BYTES
+from macro_models.cells.programming import KEPT_CELLS, KEPT_DRAWS
 
 if TYPE_CHECKING:
     from compiler.network import Network
@@ -29,7 +31,7 @@ TRIED = 16
 """Candidates of a layer, at least."""
 LINE_BYTES = 8
 """A line of a core, for each product in flight."""
-FEATURE_BYTES = 20
+FEATURE_BYTES = 8
 """A number of the inputs of a run."""
 SEED_BYTES = 1 << 13
 """Figures of a run on one chip."""
@@ -40,6 +42,12 @@ NUMBA_BYTES = 80_000_000
 def _kept_matrices(cells: int, chips: int) -> int:
     """Memory of the matrices that a process keeps of cores."""
     return min(LIMIT_BYTES, 4 * cells * chips)
+
+
+def _kept_draws(sizes: Iterable[int], chips: int) -> int:
+    """Memory of the draws that a process keeps of cores of these numbers of cells: two of 16 bits for each cell."""
+    kept = [size for size in sizes if size <= KEPT_CELLS]
+    return 2 * min(2 * chips * sum(kept), KEPT_DRAWS * max(kept, default=0))
 
 
 def _still_to_load() -> int:
@@ -68,11 +76,13 @@ def run_bytes(network: "Network", images: int, seeds: int, *, codes: int, batch:
 
     ``codes`` is what one chip's output codes take that are kept, ``batch`` the most images in flight.
     """
-    cells = sum(core.targets_uS.size for core in network.cores)
+    sizes = [core.targets_uS.size for core in network.cores]
+    cells = sum(sizes)
     rows = network.chip.macro_config().cell_map.rows
     flying = min(POSITIONS, min(batch, images) * network.program.most_positions)
     outputs = 4 * len(network.program.output.scale) * images
     return (
         _still_to_load() + CELL_BYTES * cells + FEATURE_BYTES * images * network.model.features
         + LINE_BYTES * rows * flying + (outputs + SEED_BYTES + codes) * seeds + _kept_matrices(cells, seeds)
+        + _kept_draws(sizes, seeds)
     )
