@@ -1,7 +1,7 @@
 """Some outputs of a large layer, which stand for all of it while its candidates are tried.
 
 What a candidate costs goes with the products that it takes, and a layer of hundreds is alike all over: its formats,
-ranges and clipping are found on some of its outputs, with all of their rows, on a perfect chip and one of the device.
+ranges and clipping are found on some of its outputs, with all of their rows, on a perfect chip and two of the device.
 The columns that are tried lie side by side on cores of their own.
 """
 
@@ -21,7 +21,7 @@ MOST_PRODUCTS = 16
 """Products of a layer that are tried, where those of one output are not more."""
 MOST_OUTPUTS = 64
 """Outputs of each of them."""
-CHIPS = 2
+CHIPS = 3
 """Chips on which they are tried, a perfect one among them."""
 
 Index = NDArray[np.integer]

@@ -38,17 +38,17 @@ def network(channels: int, groups: int) -> FloatNetwork:
 def test_blocks_of_some_outputs_hold_all_of_their_rows(groups: int) -> None:
     net, x = network(24, groups), np.random.default_rng(1).uniform(size=(8, 32))
     placement = place([layer.shape for layer in net.layers], CHIP.macro_config().cell_map, cores=CHIP.cores)
-    bench = Bench(net, placement, CHIP, load_device("rram-neurram"), CompileOptions(seeds=2), x)
+    bench = Bench(net, placement, CHIP, load_device("rram-neurram"), CompileOptions(seeds=3), x)
     layer = net.layers[1]
     site = Site(
         index=1, layer=layer, inputs=np.zeros((8, layer.inputs)), wanted=np.zeros((8, 24)),
-        values=np.zeros((3, 8, layer.inputs)), stand=bench.stand,
+        values=np.zeros((4, 8, layer.inputs)), stand=bench.stand,
     )
     some = sampled(bench, site)
     outputs = np.asarray(some.stand.outputs)
     blocks = some.stand.placement.of_layer(1)
     assert 0 < len(outputs) < 24
-    assert (some.wanted.shape, len(some.values)) == ((8, len(outputs)), 2)
+    assert (some.wanted.shape, len(some.values)) == ((8, len(outputs)), 3)
     assert len({(b.core, b.line_select) for b in blocks}) == len(blocks)
     for k, output in enumerate(outputs):
         held = [(b.first, len(b.rows), (b.outputs == k).sum()) for b in blocks if k in b.outputs]
