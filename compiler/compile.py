@@ -121,7 +121,7 @@ def compile_model(
             "warnings": [
                 *net.warnings,
                 *calibration_warnings(x, [layer.name for layer in net.layers], list(result.clipped)),
-                *error_warnings([layer.name for layer in net.layers], list(result.inexact)),
+                *error_warnings(x, [layer.name for layer in net.layers], list(result.inexact)),
             ],
         },
         range=InputRange.of(x),

@@ -99,8 +99,13 @@ def calibration_warnings(x: NDArray[np.floating], layers: list[str], clipped: li
     return result
 
 
-def error_warnings(layers: list[str], errors: list[float]) -> list[str]:
-    """Sentences on layers whose outputs are wrong on perfect cells; errors are relative to the outputs' deviation."""
+def error_warnings(x: NDArray[np.floating], layers: list[str], errors: list[float]) -> list[str]:
+    """Sentences on layers whose outputs are wrong on perfect cells; errors are relative to the outputs' deviation.
+
+    Inputs ``x`` that are all alike give none.
+    """
+    if (x == x[0]).all():
+        return []
     return [
         f"layer {name}: even on perfect cells its outputs are off by {error:.0%} of their deviation, as where large "
         "terms cancel: check what the network gives, or scale what the layer takes"

@@ -124,6 +124,7 @@ def test_the_report_says_what_the_host_does() -> None:
     assert summarise(net)["host"] == ["MatMul Div Softmax MatMul", "LayerNormalization"]
 
 
+@pytest.mark.slow
 def test_lanes_of_the_host_do_not_depend_on_the_batch() -> None:
     net, _, _ = compiled("encoder")
     (step, *_) = (s.operation for s in net.program.stages if isinstance(s.operation, Host))

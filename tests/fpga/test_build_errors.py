@@ -101,6 +101,7 @@ def test_logic_that_does_not_fit_is_told_with_what_would(tools: Path, tmp_path: 
         attempt(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_missed_clock_is_told_with_the_longest_path(tools: Path, tmp_path: Path) -> None:
     write_tool(tools / "nextpnr_ice40", f"echo $* >>{tools}/calls\n{usage(20.5)}")
     sentence = (

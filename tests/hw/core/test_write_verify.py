@@ -176,6 +176,7 @@ def test_dead_cells_end_in_the_fault_map() -> None:
     assert hardware.map_words == map_words(QUICK, cells.stuck.reshape(16, 16))
 
 
+@pytest.mark.slow
 def test_fresh_cells_are_formed_and_then_programmed() -> None:
     cells = PulseArray(SCALES, device=load_device("rram-neurram"), seed=6, fresh=True)
     form = replace(SHORT, form=True, passes=1, max_at_ceiling=5)

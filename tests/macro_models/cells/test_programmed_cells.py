@@ -79,6 +79,7 @@ def test_relaxation_of_a_cell_is_coherent_in_time(neurram: Device) -> None:
         assert moved[t] == pytest.approx(moved[0.01] * ratio, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_programming_error_and_relaxation_are_independent(neurram: Device) -> None:
     error = cells(neurram, 20.0, 1.0, causes=frozenset({"programming"})) - 20.0
     moved = cells(neurram, 20.0, 1.0, causes=frozenset({"relaxation"})) - 20.0

@@ -139,6 +139,7 @@ def test_readings_without_names_of_cells(tmp_path: Path) -> None:
         check(sample.readings[t] - sample.programmed, sample.drawn(device, t, 8), beyond=False)
 
 
+@pytest.mark.slow
 def test_error_of_programming_that_heals_is_not_counted_twice(tmp_path: Path) -> None:
     # Every reading is the target with a noise of its own: nothing of the first reading is left in the second.
     r = np.random.default_rng(0)

@@ -38,6 +38,7 @@ def check(device: Device, target: NDArray[np.float64], readings: Readings) -> No
 
 
 @pytest.mark.parametrize("model", MODELS)
+@pytest.mark.slow
 def test_one_level_of_which_some_are_stuck(tmp_path: Path, model: str) -> None:
     r = np.random.default_rng(13)
     target = np.full(1000, 25.0)

@@ -96,6 +96,7 @@ def hold(cfg: PinEmulatorConfig, model: TnsaModel, trial: Trial) -> int:
 
 @pytest.mark.parametrize("direction", list(Direction))
 @pytest.mark.parametrize("lanes", [8, 16])
+@pytest.mark.slow
 def test_noise_holds_the_core_for_as_long_as_it_says(lanes: int, direction: Direction) -> None:
     core, model = noisy(16)
     op = MvmOperation(direction=direction, converter=Converter.BINARY)

@@ -87,6 +87,7 @@ def check(cfg: MeshConfig, seed: int, stall: float, count: int) -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 1 << 32), stall=st.sampled_from((0.0, 0.3, 0.7)))
+@pytest.mark.slow
 def test_accesses_and_answers_are_those_of_the_model(seed: int, stall: float) -> None:
     check(CFG, seed, stall, 8)
 
