@@ -161,8 +161,8 @@ def _fold(pairs: Product, rows: NDArray[np.integer], taken: NDArray[np.integer],
     def fold(matrix: NDArray[Any] | None) -> NDArray[Any] | None:
         if matrix is None:
             return None
-        # Integers, exact in the type of the matrix as all sums of its columns. Kernels of linear algebra compute with what
-        # lies beside small matrices too, and raise flags for it.
+        # Integers, exact in the type of the matrix as all sums of its columns. Kernels of linear algebra compute with
+        # what lies beside small matrices too, and raise flags for it.
         with np.errstate(invalid="ignore"):
             return np.matmul(shared, matrix[rows])
 
