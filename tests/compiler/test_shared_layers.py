@@ -17,7 +17,7 @@ from sim.account import RunAccount
 from sim.executor import build_cores, core_masks, execute, quantised_outputs
 from sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, build, node, reference
-from tests.compiler.importer.test_onnx_operators import floats, recurrent
+from tests.compiler.importer.test_onnx_operators import begin, floats, recurrent
 
 OPTIONS = CompileOptions(seeds=1, samples=64)
 DAY = 86_400.0
@@ -59,6 +59,7 @@ def inputs(name: str, count: int = 96) -> Array:
 @pytest.fixture(scope="module", params=MODELS)
 def case(request: pytest.FixtureRequest) -> tuple[str, onnx.ModelProto, Network]:
     name = request.param
+    begin(7)
     model = MODELS[name]()
     chip = load_chip("tnsa16-core")
     return name, model, compile_model(model, chip, calibrate=inputs(name)[:64], options=OPTIONS)
