@@ -65,9 +65,7 @@ class BusTop(wiring.Component):
         connect(m, bridge=bridge.bus, host=host.bus)
         join(m, core.port, core, host)
         m.d.comb += self.irq.eq(host.irq)
-        for name, member in self._own.items():
-            ours, its = getattr(self, name), getattr(core, name)
-            m.d.comb += ours.eq(its) if member.flow is Out else its.eq(ours)
+        join(m, wiring.Signature(self._own), core, flipped(self))
         return m
 
 

@@ -13,7 +13,7 @@ from hw.core.drain import ResultBank
 from hw.core.lines import LineRegisters
 from hw.core.loader import OperationLoader
 from hw.core.masks import MaskStore
-from hw.core.port import core_port
+from hw.core.port import core_port, join
 from hw.core.sequencer import Sequencer
 from hw.core.write_verify import ProgrammingIsolation, WriteVerify, WriteVerifyConfig
 from hw.macro.macro_pins import MacroPins
@@ -163,9 +163,7 @@ class Core(Resettable):
         m.d.sync += seen.eq(Cat(self.programming_enable, seen[0]))
         m.d.comb += [engine.enabled.eq(seen[1]), isolation.enable.eq(self.programming_enable & seen[1])]
         wiring.connect(m, engine=engine.macro, isolation=isolation.engine)
-        for name, member in isolation.macro.signature.members.items():
-            ours, its = getattr(self.macro, name), getattr(isolation.macro, name)
-            m.d.comb += ours.eq(its) if member.flow is Out else its.eq(ours)
+        join(m, isolation.macro.signature, isolation.macro, self.macro)
 
     def _count(self, m: Module, sequencer: Sequencer, error: Value, *, busy: Value) -> None:
         status = self.status

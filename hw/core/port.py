@@ -84,8 +84,8 @@ def core_port(cfg: CoreConfig, write: WriteVerifyConfig | None = None) -> Vector
     return VectorPort(OpLayout(), MaskLayout(cfg), None if write is None else WritePort(write))
 
 
-def join(m: Module, port: VectorPort, core: Any, driver: Any, *, but: tuple[str, ...] = ()) -> None:
-    """Connect the vector port of ``core`` with that of ``driver``, but for the members of the names ``but``.
+def join(m: Module, port: wiring.Signature, core: Any, driver: Any, *, but: tuple[str, ...] = ()) -> None:
+    """Connect the members of ``port`` of ``core`` with those of ``driver``, but for the members of the names ``but``.
 
     A component that passes the port on is a driver of the core within as ``flipped(self)``.
     """
