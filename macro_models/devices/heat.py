@@ -12,15 +12,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from macro_models.devices.law import Law, Temperature, node_moments
+from macro_models.devices.law import BOLTZMANN_EV, KELVIN, Law, Temperature, node_moments, on_grid
 
 __all__ = ["REVERSIBLE", "Heat", "inverse_kT"]
 
 REVERSIBLE = ("", "linear", "arrhenius")
 """Forms of the reversible part."""
 
-_BOLTZMANN_EV = 8.617333262e-5  # CODATA 2018 (exact since the SI of 2019), in eV/K
-_KELVIN = 273.15
 _GRID = float(1 << 20)
 _BEYOND = 1.0  # of the distance of two temperatures: how far their trend goes on
 _SLOPES = (0.2, 2.0)  # of ln H over ln t beyond the known times
@@ -31,11 +29,7 @@ Rows = tuple[tuple[float, ...], ...]
 
 def inverse_kT(temp_C: float) -> float:
     """``1 / kT`` in 1/eV."""
-    return 1.0 / (_BOLTZMANN_EV * (temp_C + _KELVIN))
-
-
-def _on_grid(values: Reals) -> Reals:
-    return np.rint(values * _GRID) / _GRID
+    return 1.0 / (BOLTZMANN_EV * (temp_C + KELVIN))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +170,7 @@ class Heat:
             factor = 1.0 + c * (temp_C - self.reversible_C)
         else:
             factor = np.exp(np.clip(-c * (inverse_kT(temp_C) - inverse_kT(self.reversible_C)), -50.0, 50.0))
-        return _on_grid(np.maximum(factor, 0.0))
+        return on_grid(np.maximum(factor, 0.0))
 
 
 def _between(low: Reals, high: Reals, weight: float) -> Reals:
@@ -189,7 +183,7 @@ def _between(low: Reals, high: Reals, weight: float) -> Reals:
     mean, deviation = (_power(moments[0][k], moments[1][k], weight) for k in (0, 1))
     inside = min(max(weight, 0.0), 1.0)
     shape = shapes[0] * (1.0 - inside) + shapes[1] * inside
-    return np.maximum.accumulate(_on_grid(mean[:, None] + deviation[:, None] * shape), axis=-1)
+    return np.maximum.accumulate(on_grid(mean[:, None] + deviation[:, None] * shape), axis=-1)
 
 
 def _power(a: Reals, b: Reals, weight: float) -> Reals:

@@ -19,7 +19,10 @@ from scipy.special import erf, erfc
 from macro_models.devices.memory import between
 from macro_models.exact.random import NORMAL_ONE, NORMAL_TABLE
 
-__all__ = ["NODES", "Law", "Temperature", "mixture_quantile", "node_moments", "node_z", "two_sided"]
+__all__ = [
+    "BOLTZMANN_EV", "KELVIN", "NODES", "Law", "Temperature", "mixture_quantile", "node_moments", "node_z", "on_grid",
+    "two_sided",
+]
 
 _TOP = NORMAL_ONE // 2 * 9
 NODES = (37, 145)
@@ -27,13 +30,13 @@ NODES = (37, 145)
 _GRID = float(1 << 20)
 _NEWTON = 16
 _UNIFORM = 1.3489795003921634  # makes the median of |v| of a uniform v in -1.349..1.349 that of a standard normal
-_BOLTZMANN_EV = 8.617333262e-5  # CODATA 2018 (exact since the SI of 2019), in eV/K
-_KELVIN = 273.15
+BOLTZMANN_EV = 8.617333262e-5  # CODATA 2018 (exact since the SI of 2019), in eV/K
+KELVIN = 273.15
 
 Rows = tuple[tuple[float, ...], ...]
 
 
-def _on_grid(value: NDArray[np.float64]) -> NDArray[np.float64]:
+def on_grid(value: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rounded to 2**-20, so that the last bit of a machine's logarithm or error function does not matter."""
     return np.rint(value * _GRID) / _GRID
 
@@ -142,8 +145,8 @@ class Temperature:
 
     def factor(self, temp_C: float, reference_C: float) -> float:
         """``exp(E / k (1 / T_reference - 1 / T))``, rounded to a relative 2**-20."""
-        inverse = 1.0 / (reference_C + _KELVIN) - 1.0 / (temp_C + _KELVIN)
-        exponent = min(max(self.activation_eV / _BOLTZMANN_EV * inverse, -200.0), 200.0)
+        inverse = 1.0 / (reference_C + KELVIN) - 1.0 / (temp_C + KELVIN)
+        exponent = min(max(self.activation_eV / BOLTZMANN_EV * inverse, -200.0), 200.0)
         mantissa, power = math.frexp(math.exp(exponent))
         return math.ldexp(round(mantissa * _GRID) / _GRID, power)
 
@@ -206,12 +209,12 @@ class Law:
     def table(self) -> NDArray[np.float64]:
         """Quantiles at the nodes, in uS, of shape (times, levels, nodes), on a grid of 2**-20 uS."""
         if self.model == "empirical":
-            return _on_grid(np.array(self.quantiles_uS, dtype=np.float64))
+            return on_grid(np.array(self.quantiles_uS, dtype=np.float64))
         names = ("shift_uS", "low_uS", "high_uS", "low_tail", "high_tail", "low_ratio", "high_ratio")
         shift, low, high, low_tail, high_tail, low_ratio, high_ratio = (
             np.array(getattr(self, name), dtype=np.float64)[..., None] for name in names
         )
-        return _on_grid(two_sided(shift, low, high, low_tail, high_tail, low_ratio, high_ratio))
+        return on_grid(two_sided(shift, low, high, low_tail, high_tail, low_ratio, high_ratio))
 
     def programming(self) -> NDArray[np.float64]:
         """Quantiles of what programming left, in uS, of shape (levels, nodes)."""
