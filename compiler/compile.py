@@ -22,7 +22,7 @@ from compiler.mapping.faults import FaultMaps
 from compiler.mapping.redundancy import Redundancy, place_within
 from compiler.model import FloatNetwork
 from compiler.network import CoreImage, Network
-from compiler.network.ranges import InputRange, calibration_warnings, error_warnings
+from compiler.network.ranges import InputRange, calibration_warnings
 from compiler.options import CompileOptions
 from hw.config import Chip, check_device, default_device
 from macro_models.devices import Device, load_device
@@ -120,8 +120,7 @@ def compile_model(
             "slices": slices, "slice_bits": list(result.slice_bits), "clipped": list(result.clipped),
             "warnings": [
                 *net.warnings,
-                *calibration_warnings(x, [layer.name for layer in net.layers], list(result.clipped)),
-                *error_warnings(x, [layer.name for layer in net.layers], list(result.inexact)),
+                *calibration_warnings(x, [layer.name for layer in net.layers], result.clipped, result.inexact),
             ],
         },
         range=InputRange.of(x),

@@ -398,10 +398,7 @@ def compile(
     InputError
         If the model has an operator that is not supported, or an input or option is wrong.
     """
-    description = chip.description if isinstance(chip, Chip) else load_chip(chip)
-    given = None if cells is None else read_cells(cells)
-    if given is not None:
-        given.check_chip(description)
+    description, given = _chip_and_cells(chip, cells)
     default = default_device(description) if given is None else given.device
     with one_thread():
         constants = {name: load_input(_source(value)) for name, value in (freeze or {}).items()}
@@ -414,6 +411,17 @@ def compile(
     if given is not None:
         network = replace(network, calibration={**network.calibration, "cells": given.provenance()})
     return Net(network)
+
+
+def _chip_and_cells(
+    chip: "Chip | PathLike", cells: "Cells | PathLike | None"
+) -> "tuple[ChipDescription, Cells | None]":
+    """The description of a chip, and cells of one such chip where they are given."""
+    description = chip.description if isinstance(chip, Chip) else load_chip(chip)
+    given = None if cells is None else read_cells(cells)
+    if given is not None:
+        given.check_chip(description)
+    return description, given
 
 
 def plan(
@@ -438,10 +446,7 @@ def plan(
     InputError
         If the model has an operator that is not supported, or an input or option is wrong.
     """
-    description = chip.description if isinstance(chip, Chip) else load_chip(chip)
-    given = None if cells is None else read_cells(cells)
-    if given is not None:
-        given.check_chip(description)
+    description, given = _chip_and_cells(chip, cells)
     return dry_run(
         Path(model) if isinstance(model, os.PathLike) else model, description,
         options=CompileOptions.from_dict(options), faults=None if given is None else given.core_faults(),

@@ -1,11 +1,12 @@
 """What calibration saw of a network's inputs, and whether other inputs are like that."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["InputRange", "calibration_warnings", "clipping_warning", "error_warnings"]
+__all__ = ["InputRange", "calibration_warnings", "clipping_warning"]
 
 BEYOND = 1.0
 """A number is beyond what calibration saw if it is further outside than this times the range of its like there."""
@@ -85,32 +86,31 @@ class InputRange:
         return result
 
 
-def calibration_warnings(x: NDArray[np.floating], layers: list[str], clipped: list[float]) -> list[str]:
-    """Sentences on inputs for calibration, of shape (samples, features), and on the share that each layer clips."""
+def calibration_warnings(
+    x: NDArray[np.floating], layers: Sequence[str], clipped: Sequence[float], inexact: Sequence[float]
+) -> list[str]:
+    """Sentences on inputs for calibration, of shape (samples, features), and on each layer.
+
+    ``clipped`` is the share of inputs that a layer clips, ``inexact`` the error of its outputs on perfect cells
+    relative to their deviation; outputs for inputs that are all alike have none to compare with.
+    """
     result = []
+    alike = bool((x == x[0]).all())
     if not x.any():
         result.append("all calibration inputs are 0: ranges are guesses, and outputs for other inputs may be wrong")
-    elif (x == x[0]).all():
-        alike = "is one calibration input" if len(x) == 1 else f"are {len(x)} calibration inputs, all alike"
-        result.append(f"there {alike}: ranges are guesses, and outputs for other inputs may be wrong")
+    elif alike:
+        which = "is one calibration input" if len(x) == 1 else f"are {len(x)} calibration inputs, all alike"
+        result.append(f"there {which}: ranges are guesses, and outputs for other inputs may be wrong")
     for name, share in zip(layers, clipped, strict=True):
         if share > MOST_CLIPPED:
             result.append(f"layer {name}: {share:.1%} of its inputs are clipped during calibration")
+    for name, error in zip(layers, inexact, strict=True):
+        if error > MOST_INEXACT and not alike:
+            result.append(
+                f"layer {name}: even on perfect cells its outputs are off by {error:.0%} of their deviation, as where "
+                "large terms cancel: check what the network gives, or scale what the layer takes"
+            )
     return result
-
-
-def error_warnings(x: NDArray[np.floating], layers: list[str], errors: list[float]) -> list[str]:
-    """Sentences on layers whose outputs are wrong on perfect cells; errors are relative to the outputs' deviation.
-
-    Inputs ``x`` that are all alike give none.
-    """
-    if (x == x[0]).all():
-        return []
-    return [
-        f"layer {name}: even on perfect cells its outputs are off by {error:.0%} of their deviation, as where large "
-        "terms cancel: check what the network gives, or scale what the layer takes"
-        for name, error in zip(layers, errors, strict=True) if error > MOST_INEXACT
-    ]
 
 
 def clipping_warning(name: str, count: int, total: int, calibration: float) -> str | None:

@@ -102,17 +102,6 @@ class _Part:
     how: str = "one"
 
 
-@dataclass(frozen=True)
-class _Perhaps:
-    """A number that older files do not have."""
-
-    spec: Whole
-    otherwise: int
-
-    def read(self, where: str, value: object) -> int:
-        return self.otherwise if value is None else self.spec.read(where, value)
-
-
 class _Real:
     """A number as text, since JSON has no infinity."""
 
@@ -155,7 +144,7 @@ _FIELDS: dict[type, dict[str, Any]] = {
     Map: {"function": Choice(("clip", *TABLES)), "size": COUNT, "low": _Real(), "high": _Real()},
     Call: {
         "layer": _Below("layers"), "patches": indices("positions rows"), "pad": lanes("rows"), "window": _WINDOW,
-        "first": _Perhaps(Whole(0, _WIDE), 0),
+        "first": _Absent(Whole(0, _WIDE), 0),
     },
     Encode: {"offset": lanes("taken"), "multiplier": factors("taken"), "shift": SHIFT, "low": CODE, "high": CODE},
     Select: {"index": indices("elements"), "fill": lanes("elements")},
