@@ -10,6 +10,9 @@ from mho.terminal.paths import WORD, Writes
 
 __all__ = ["generate_command"]
 
+_NAMED = 8
+"""Files of the user that are named."""
+
 
 @click.command("generate", epilog=example("mho generate neurram-core -o build/neurram --wrap axil"))
 @chip_argument
@@ -55,10 +58,15 @@ def generate_command(
         f"{report.top}: {size.modules} modules, {size.flip_flops:,} flip-flops, {size.memory_bits:,} bits of memory"
     )
     out.table(("file", "bytes"), [(file.path, file.bytes) for file in report.files])
-    for name in report.kept:
-        out.note(f"kept {name}, which was changed by hand")
+    for name in report.kept[:_NAMED]:
+        out.note(f"kept {name}, which is yours")
+    if (more := len(report.kept) - _NAMED) > 0:
+        out.note(f"kept {more} more of your files")
+    for name, place in report.replaced:
+        out.note(f"replaced {name}, which was changed by hand: its text is in {place}")
     out.note(f"wrote {len(report.files)} files to {output}")
     out.json({
         "directory": output, "top": report.top, "part": part, "wrap": report.wrap, "chip_sha256": resolved.sha256,
         "statistics": asdict(size), "files": [asdict(file) for file in report.files], "kept": list(report.kept),
+        "replaced": dict(report.replaced),
     })

@@ -191,7 +191,9 @@ def test_generating_again_keeps_what_the_user_changed(tmp_path: Path) -> None:
     report = _generate(out)
     assert report.kept == ("tb/bench_mho_core_wb.py", "tb/notes/mine.txt")
     assert (bench.read_text(), mine.read_text()) == ("# mine\n", "kept")
+    assert report.replaced == (("rtl/core.v", "changed/rtl/core.v"),)
     assert "damaged" not in (out / "rtl/core.v").read_text()
+    assert (out / "changed/rtl/core.v").read_text() == "damaged"
     # Another wrap leaves no file of the first one behind.
     _generate(out, "none")
     assert not (out / "rtl/core_wb.v").exists()
@@ -214,11 +216,37 @@ def test_folder_of_somebody_else_is_left_alone(name: str, text: str, sentence: s
     assert _texts(tmp_path) == {name: text}
 
 
-def test_file_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+def test_files_of_the_user_stay_and_ours_are_renewed(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    _generate(out)
+    mine = {
+        "librelane/tnsa_macro.gds": "layout", "librelane/tnsa_macro.lef": "abstract", "librelane/mine.json": "{}",
+        "librelane/runs/one/final.def": "DESIGN", "signoff.sdc": "create_clock", "rtl/extra.v": "module x; endmodule",
+    }
+    for path, text in mine.items():
+        (out / path).parent.mkdir(parents=True, exist_ok=True)
+        (out / path).write_text(text)
+    (out / "librelane/pdk").symlink_to(tmp_path)
+    (out / "librelane/empty").mkdir()
+    for wrap in ("axil", "wishbone"):
+        report = _generate(out, wrap)
+        assert set(report.kept) == {*mine, "librelane/pdk", "librelane/empty"}
+        assert {path: (out / path).read_text() for path in mine} == mine
+        assert (out / "librelane/pdk").readlink() == tmp_path
+        written = {file["path"] for file in json.loads((out / "report.json").read_text())["files"]}
+        files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+        # Nothing that is ours is left of the other bus.
+        assert {path for path in files if not path.startswith("librelane/pdk/")} == {*written, *mine, "report.json"}
+        assert "mine.json" not in (out / "report.json").read_text()
+
+
+@pytest.mark.parametrize("path", ["rtl/core_axil.v", "rtl/core_axil.v/inside"])
+def test_file_of_the_user_where_one_of_ours_belongs_is_left_alone(path: str, tmp_path: Path) -> None:
     _generate(tmp_path)
-    (tmp_path / "rtl/extra.v").write_text("mine")
+    (tmp_path / path).parent.mkdir(exist_ok=True)
+    (tmp_path / path).write_text("mine")
     before = _texts(tmp_path)
-    with pytest.raises(InputError, match=rf"holds rtl/extra\.v, which mho generate did not write: {ANOTHER}$"):
+    with pytest.raises(InputError, match=rf"holds {path}, which mho generate did not write and would replace: move it"):
         _generate(tmp_path, "axil")
     assert _texts(tmp_path) == before
 
