@@ -14,7 +14,7 @@ from macro_models.tnsa.model import TnsaModel
 from macro_models.tnsa.neuron import Neuron
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_lines_that_are_converted_do_not_depend_on_others(random_case: Callable[..., Any], seed: int) -> None:
     rng = np.random.default_rng(seed)
