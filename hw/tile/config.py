@@ -1,0 +1,79 @@
+"""Sizes of a tile."""
+
+from dataclasses import dataclass
+
+from macro_models.errors import InputError
+
+__all__ = ["TileConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileConfig:
+    """Static parameters of a tile.
+
+    Parameters
+    ----------
+    lines
+        Lines of its core each way, 16, 64 or 256: at most ``lines / 4`` words of input codes and ``lines / 2`` words of
+        output codes an operation.
+    lanes
+        Elements that the vector unit takes a cycle: 2, 4 or 8. Bits do not depend on it.
+    buffer_kib
+        Size of the buffer, 1 to 64 KiB.
+    parameters
+        Words of 64 bits of the parameter memory, 16 to 1024.
+    instructions
+        Words of the instruction memory, 16 to 512.
+    payload_bits
+        Payload of a flit: 32, 64 or 128.
+    contexts
+        Reductions that are set up at a time: 0 (none), 1, 2 or 4.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
+    """
+
+    lines: int = 256
+    lanes: int = 4
+    buffer_kib: int = 16
+    parameters: int = 512
+    instructions: int = 512
+    payload_bits: int = 64
+    contexts: int = 2
+
+    def __post_init__(self) -> None:
+        _among("lines", self.lines, (16, 64, 256))
+        _among("lanes", self.lanes, (2, 4, 8))
+        _among("payload_bits", self.payload_bits, (32, 64, 128))
+        _among("contexts", self.contexts, (0, 1, 2, 4))
+        for name, low, high in (("buffer_kib", 1, 64), ("parameters", 16, 1024), ("instructions", 16, 512)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or not low <= value <= high:
+                raise InputError(f"{name} must be between {low} and {high}, not {value!r}")
+
+    @property
+    def buffer_bytes(self) -> int:
+        """Bytes of the buffer."""
+        return self.buffer_kib * 1024
+
+    @property
+    def input_words(self) -> int:
+        """Words of four input codes that the core takes at most."""
+        return self.lines // 4
+
+    @property
+    def output_words(self) -> int:
+        """Words of two output codes that the core gives at most."""
+        return self.lines // 2
+
+    @property
+    def flit_bytes(self) -> int:
+        """Bytes of a flit's payload."""
+        return self.payload_bits // 8
+
+
+def _among(name: str, value: object, legal: tuple[int, ...]) -> None:
+    if value not in legal:
+        raise InputError(f"{name} must be {', '.join(map(str, legal[:-1]))} or {legal[-1]}, not {value!r}")

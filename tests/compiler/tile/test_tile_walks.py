@@ -1,0 +1,68 @@
+"""Walks against the index arrays of random convolutions."""
+
+import numpy as np
+
+from compiler.model.windows import windows
+from compiler.tile.walks import walk_of_window
+from macro_models.exact.vector import PAD
+from macro_models.exact.window import Axis, Window
+
+
+def convolution(rng):
+    """A random convolution of ONNX: image, its windows, and the index array over all of its channels."""
+    rank = 1 if rng.random() < 0.15 else 2
+    groups = int(rng.choice([1, 1, 2, 3]))
+    channels = groups * int(rng.integers(1, 5))
+    size = [int(n) for n in rng.integers(3, 15, rank)]
+    kernel = [int(rng.integers(1, 5)) for _ in size]
+    attrs = {"strides": rng.integers(1, 4, rank).tolist(), "dilations": rng.integers(1, 4, rank).tolist()}
+    mode = rng.choice(["SAME_UPPER", "SAME_LOWER", "VALID", "NOTSET", "NOTSET"])
+    if mode == "NOTSET":
+        attrs["pads"] = rng.integers(0, 4, 2 * rank).tolist()
+    else:
+        attrs["auto_pad"] = str(mode).encode()
+    try:
+        view = windows(size, kernel, attrs)
+    except ValueError:
+        return None
+    area = int(np.prod(size))
+    patches = np.concatenate(
+        [np.where(view.index == PAD, PAD, view.index + c * area) for c in range(channels)], axis=1).astype(np.int32)
+    return (channels, *([1] if rank == 1 else []), *size), view, patches, groups
+
+
+def test_a_walk_takes_what_the_index_array_of_a_convolution_says():
+    rng, done, refused = np.random.default_rng(7), 0, 0
+    while done < 500:
+        made = convolution(rng)
+        if made is None:
+            continue
+        image, view, patches, groups = made
+        window = view.recover(patches, image[0], groups)
+        if window is None:  # every window is in the padding
+            refused += 1
+            continue
+        for group in range(groups):
+            found = walk_of_window(window, image, group)
+            assert found is not None, (image, window)
+            rows = np.arange(patches.shape[1]).reshape(groups, -1)[group]
+            assert sorted(found.rows) == rows.tolist()
+            # Element by element: pixel and channel of the ring are the element of the value.
+            pixels = found.walk.pixels.repeat(found.walk.run, axis=1)
+            channel = found.walk.channel + np.tile(np.arange(found.walk.run), found.walk.terms)
+            element = np.where(pixels < 0, PAD, channel * image[1] * image[2] + pixels)
+            np.testing.assert_array_equal(element, patches[:, found.rows])
+        done += 1
+    assert refused < 50
+
+
+def test_what_is_no_walk():
+    y = Axis(size=6, step=6, kernel=2, positions=5)
+    x = Axis(size=6, step=1, kernel=2, positions=5)
+    window = Window(first=0, channels=2, channel_step=36, axes=(y, x))
+    assert walk_of_window(window, (2, 6, 6)) is not None
+    assert walk_of_window(window, (2, 4, 9)) is None
+    cut = Window(first=7, channels=1, channel_step=36, axes=(y, x))
+    assert walk_of_window(cut, (2, 6, 6)) is None
+    deep = Window(first=0, channels=1, channel_step=216, axes=(y, y, x))
+    assert walk_of_window(deep, (1, 36, 6)) is None
