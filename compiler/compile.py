@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from compiler.calibration.bench import representative_time
 from compiler.calibration.calibrate import Calibrator
-from compiler.calibration.cell_error import cell_error, error_of_outputs, gives_numbers
+from compiler.calibration.cell_error import cell_error, error_of_outputs
 from compiler.calibration.sensitivity import IMAGES, weight_noise
 from compiler.footprint import compile_bytes
 from compiler.importer.onnx_import import import_onnx
@@ -136,7 +136,7 @@ def _placed(
     common = {"copies": options.copies, "cores": chip.cores, **lines}
     wanted = options.error
     if wanted is None:
-        wanted = ERROR_OF_NUMBERS if gives_numbers(net, x) else 1.0
+        wanted = ERROR_OF_NUMBERS if net.gives_numbers else 1.0
     error, ends = cell_error(chip, device, representative_time(device, options)) if wanted < 1.0 else (0.0, 1.0)
     if error < NO_ERROR or any(len(shape) > 2 and shape[2] > 1 for shape in shapes):
         return place(shapes, cell_map, noise=noise, **common), None

@@ -9,7 +9,6 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from compiler.calibration.cell_error import gives_numbers
 from compiler.calibration.quantisers import formats
 from compiler.calibration.search import FEWEST_OUT_BITS
 from compiler.importer.onnx_import import import_onnx
@@ -92,7 +91,7 @@ def _may_grow(net: FloatNetwork, options: CompileOptions) -> bool:
     """Whether calibration may take more cells, cores and products, see :mod:`compiler.mapping.redundancy`."""
     if options.copies == 1:
         return False
-    return gives_numbers(net, np.zeros((1, net.features))) if options.error is None else options.error < 1.0
+    return net.gives_numbers if options.error is None else options.error < 1.0
 
 
 def _operations(chip: Chip, options: CompileOptions) -> tuple[MvmOperation, MvmOperation, MvmOperation]:

@@ -9,7 +9,7 @@ from macro_models import CAUSES
 from macro_models.cells.programming import programmed_uS
 from macro_models.devices import Device
 
-__all__ = ["cell_error", "error_of_outputs", "gives_numbers"]
+__all__ = ["cell_error", "error_of_outputs"]
 
 Float = NDArray[np.float64]
 
@@ -66,14 +66,3 @@ def error_of_outputs(net: FloatNetwork, x: Float) -> float:
     moved = np.asarray(net.finish(shifted), dtype=np.float64) - wanted
     size = np.sqrt(((net.compared(shifted) - net.compared(made)) ** 2).mean())
     return float(np.sqrt((moved**2).mean()) / size / max(np.sqrt((wanted**2).mean()), 1e-30))
-
-
-def gives_numbers(net: FloatNetwork, x: Float) -> bool:
-    """Whether the output is of numbers rather than scores of classes, as far as the model says.
-
-    A single one is, and an image, and what is as large as the input, as of an autoencoder; else a vector may be scores.
-    """
-    if net.is_classifier or len(net.outputs) != 1:
-        return False
-    shape = net.compute(x[:1]).shape
-    return len(shape) != 2 or shape[1] in (1, net.features)

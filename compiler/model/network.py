@@ -235,6 +235,18 @@ class FloatNetwork:
         return any(one.classes for one in made) and len({(one.first, one.size) for one in made}) == 1
 
     @cached_property
+    def gives_numbers(self) -> bool:
+        """Whether the output is of numbers rather than scores of classes, as far as the model says.
+
+        A single one is, and an image, and what is as large as the input, as of an autoencoder; else a vector may be
+        scores.
+        """
+        if self.is_classifier or len(self.outputs) != 1:
+            return False
+        shape = self.compute(np.zeros((1, self.features))).shape
+        return len(shape) != 2 or shape[1] in (1, self.features)
+
+    @cached_property
     def _reconstructs(self) -> bool:
         """Whether the one output is a Sigmoid as large as the input."""
         (one, *others), size = self.outputs, self.steps[-1].operation.size

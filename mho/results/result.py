@@ -126,6 +126,8 @@ class Result:
     provenance: dict[str, Any]
     """Versions and hashes."""
     warnings: tuple[str, ...] = ()
+    numbers: bool = False
+    """Whether the output is of numbers, however many, which are not read as scores of classes without labels."""
     inputs: dict[str, float] | None = None
     """The inputs beside those of calibration: see :meth:`compiler.network.ranges.InputRange.compare`."""
     device_runs: tuple[DeviceRun, ...] = field(default=(), repr=False)
@@ -183,9 +185,14 @@ class Result:
         return float(self.accuracies(labels).mean())
 
     @property
+    def classes(self) -> bool:
+        """Whether the output that is scored is compared by classes where there are no labels."""
+        return score.is_classifier(self.reference) and not self.numbers
+
+    @property
     def agreement(self) -> float | None:
         """Share of images whose class is the float model's, 0..1, mean over seeds; ``None`` without classes."""
-        if not score.is_classifier(self.reference):
+        if not self.classes:
             return None
         return float(np.mean([score.agreement(r.outputs, self.reference) for r in self.runs]))
 
@@ -204,7 +211,7 @@ class Result:
             truth = np.asarray(labels)
             right = [score.classes(run.outputs) == truth for run in self.runs]
             scores, one = self.accuracies(labels), lambda outputs: score.accuracy(outputs, labels)
-        elif score.is_classifier(reference):
+        elif self.classes:
             right = [score.classes(run.outputs) == score.classes(reference) for run in self.runs]
             scores, one = np.array([r.mean() for r in right]), lambda outputs: score.agreement(outputs, reference)
         else:
@@ -241,7 +248,7 @@ class Result:
             return make_budget(passes, "accuracy", lambda o: score.accuracy(o, labels), by_accuracy)
 
         by_float, measure = score.relative_error, "relative error"
-        if score.is_classifier(self.reference):
+        if self.classes:
             by_float, measure = score.agreement, "agreement"
         budget = make_budget(passes, measure, lambda outputs: by_float(outputs, self.reference), by_accuracy)
         self.__dict__["budget"] = budget
@@ -294,7 +301,7 @@ class Result:
                 "chip_time_us": run.cycles / self.f_clk_MHz,
                 "relative_error": score.relative_error(run.outputs, self.reference),
             }
-            if score.is_classifier(self.reference):
+            if self.classes:
                 entry["agreement"] = score.agreement(run.outputs, self.reference)
             if labels is not None:
                 entry["accuracy"] = score.accuracy(run.outputs, labels)

@@ -221,7 +221,7 @@ def run_network(
         limit=limit,
     )
     return Result(
-        options=options, runs=tuple(runs), references=references,
+        options=options, runs=tuple(runs), references=references, numbers=network.model.gives_numbers,
         f_clk_MHz=network.chip.clock.f_clk_MHz,
         stacked=seeds is not None, provenance=_provenance(job, backend),
         warnings=(*device.warnings(job.time_s, job.temp_C), *job.warnings(compared, runs)), inputs=compared,

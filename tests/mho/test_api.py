@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx import helper
 
 import mho
+from tests.mho.conftest import layer_model
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +109,18 @@ def test_the_budget_by_agreement_and_by_labels(net: mho.Net, tiny: Any) -> None:
         "loss",
         "share",
     ]
+
+
+def test_numbers_are_scored_by_their_error(tiny: Any) -> None:
+    """An autoencoder makes as many numbers as it takes: its largest one is no class, unless labels say so."""
+    nodes = [helper.make_node("Gemm", ["x", "w"], ["h"]), helper.make_node("MatMul", ["h", "v"], ["y"])]
+    w = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+    model = layer_model(nodes, {"w": w, "v": np.linalg.pinv(w)}, 6)
+    result = mho.compile(model, "tnsa16-core", calibrate=tiny.x, seeds=1, error=1.0).run(tiny.x, seeds=2)
+    assert (result.agreement, result.budget.measure) == (None, "relative error")
+    assert result.budget["all"].mean == pytest.approx(result.relative_error)
+    assert "agreement" not in result.to_dict()["results"][0]
+    assert result.budget(tiny.y).measure == "accuracy"
 
 
 def test_a_budget_names_the_cause_of_a_loss(tiny: Any, tmp_path: Any) -> None:
