@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from compiler.calibration.bench import representative_time
 from compiler.calibration.calibrate import Calibrator
 from compiler.calibration.cell_error import cell_error, error_of_outputs
+from compiler.calibration.outputs import output_warnings
 from compiler.calibration.sensitivity import IMAGES, weight_noise
 from compiler.footprint import compile_bytes
 from compiler.importer.onnx_import import import_onnx
@@ -118,9 +119,10 @@ def compile_model(
             "errors": list(result.errors), "cycles": list(result.cycles),
             "redundancy": None if redundancy is None else asdict(redundancy),
             "slices": slices, "slice_bits": list(result.slice_bits), "clipped": list(result.clipped),
+            "outputs": [asdict(one) for one in result.outputs],
             "warnings": [
-                *net.warnings,
-                *calibration_warnings(x, [layer.name for layer in net.layers], result.clipped, result.inexact),
+                *net.warnings, *calibration_warnings(x, [layer.name for layer in net.layers], result.clipped),
+                *output_warnings(result.outputs, net.layers[result.at_fault].name),
             ],
         },
         range=InputRange.of(x),

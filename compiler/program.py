@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.model.before import Before
 from compiler.model.evaluated import Evaluated
 from macro_models.bound import constant_input
 from macro_models.exact.operation import MvmOperation
@@ -70,13 +71,15 @@ Lanes = NDArray[np.int16]
 class InputStage:
     """The host's quantisation of an input: ``clip(rint((x - offset) / scale), low, high)``.
 
-    ``offset`` and ``scale`` have shape (features,), in the units of the model.
+    ``offset`` and ``scale`` have shape (features,), in the units of the model. With ``before`` it is that of what those
+    steps make of the input, (elements,).
     """
 
     offset: NDArray[np.float64]
     scale: NDArray[np.float64]
     low: int
     high: int
+    before: Before | None = None
 
     def compute(self, x: NDArray[np.floating]) -> Lanes:
         """Codes of shape (batch, features) for finite ``x`` of shape (batch, ...)."""
@@ -88,7 +91,8 @@ class InputStage:
         return int(((scaled < self.low - 0.5) | (scaled > self.high + 0.5)).sum())
 
     def _scaled(self, x: NDArray[np.floating]) -> NDArray[np.float64]:
-        return (np.asarray(x, dtype=np.float64).reshape(len(x), -1) - self.offset) / self.scale
+        x = np.asarray(x, dtype=np.float64).reshape(len(x), -1)
+        return ((x if self.before is None else self.before.compute(x)) - self.offset) / self.scale
 
     def value(self, codes: NDArray[np.integer]) -> NDArray[np.float64]:
         """The numbers that codes stand for."""

@@ -275,9 +275,9 @@ class Bench:
         images = np.arange(codes.shape[1], dtype=np.uint64)
         return np.stack([run.run(chip, images, notice=notice) for run, chip in zip(runs, codes, strict=True)])
 
-    def relative_error(self, site: Site, trial: Trial, chips: slice = slice(None)) -> float:
-        """Error of a layer's output, on some chips or all, relative to its standard deviation."""
-        lost = ((trial.outputs[chips] - site.wanted) ** 2).mean()
+    def relative_error(self, site: Site, trial: Trial) -> float:
+        """Error of a layer's output on all chips, relative to its standard deviation."""
+        lost = ((trial.outputs - site.wanted) ** 2).mean()
         return float(np.sqrt(lost / max(site.wanted.var(axis=0).mean(), 1e-300)))
 
 

@@ -16,18 +16,22 @@ from numpy.typing import NDArray
 from compiler.calibration.bench import Bench, Draft, Site
 from compiler.calibration.calls import Calls, range_samples, sampled, samples
 from compiler.calibration.carried import ANCHORS, HIDDEN_ANCHORS, Handed, InLanes, Value, input_in_lanes
+from compiler.calibration.entry import quantised, unfaithful
 from compiler.calibration.layer_lowering import Product, lower_last, lower_layer, smallest_scale
+from compiler.calibration.outputs import OutputError, output_errors
 from compiler.calibration.quantisers import Quantiser
 from compiler.calibration.search import Search
 from compiler.calibration.stage_lowering import centre, equalise, lower_evaluated, lower_step
 from compiler.layer_run import LayerRun
 from compiler.mapping import Placement
 from compiler.model import FloatNetwork
+from compiler.model.before import before_of, steps_before_layers
 from compiler.model.stages import Evaluated, Linear, Maximum
 from compiler.options import CompileOptions
 from compiler.program import Call, Layer, Operation, OutputStage, Program, Stage
 from hw.config import Chip
 from macro_models.devices import Device
+from macro_models.exact.vector import Select
 
 __all__ = ["Calibrated", "Calibrator", "images_used"]
 
@@ -45,6 +49,9 @@ FEWEST_TO_SPLIT = 64
 SCALE_DIGITS, FACT_DIGITS = 11, 6
 """Decimal digits of the output's scale and of facts for the report: linear algebra differs in the last ones."""
 
+MOST_OF = 0.5
+"""Part of the outputs' squared error that is there behind the layer at fault."""
+
 _NO_LANES = np.zeros((0, 0, 0), dtype=np.int16), np.zeros(0)
 """Lanes that nobody takes, and their units."""
 
@@ -53,7 +60,8 @@ _NO_LANES = np.zeros((0, 0, 0), dtype=np.int16), np.zeros(0)
 class Calibrated:
     """Result of the calibration: the program, the conductances of each core in uS, and facts for the report.
 
-    ``inexact`` is the error of each layer on perfect cells in its first call, relative to the deviation of its outputs.
+    ``spoilt`` is the squared error of the network's outputs on perfect cells by what each layer makes in its first
+    call, ``outputs`` are the errors of these over the calibration inputs.
     """
 
     program: Program
@@ -62,8 +70,14 @@ class Calibrated:
     cycles: tuple[float, ...]
     slice_bits: tuple[int, ...]
     clipped: tuple[float, ...]
-    inexact: tuple[float, ...]
+    spoilt: tuple[float, ...]
+    outputs: tuple[OutputError, ...]
     images: int
+
+    @property
+    def at_fault(self) -> int:
+        """The first layer behind which most of the outputs' error is there."""
+        return int(np.argmax(np.array(self.spoilt) >= MOST_OF * max(self.spoilt)))
 
 
 @dataclass(kw_only=True)
@@ -113,7 +127,9 @@ class Calibrator:
         self.cycles: list[float] = []
         self.slice_bits: list[int] = []
         self.clipped: list[float] = []
-        self.inexact: list[float] = []
+        self.spoilt: list[float] = []
+        self.before: tuple[int, ...] = ()
+        """Numbers of the steps that the host does before the input is quantised."""
         self.shared: dict[int, _Shared] = {}
         """By the number of the step that calls the layer again."""
         shape = (placement.cores, *placement.cell_map.shape)
@@ -122,15 +138,18 @@ class Calibrator:
     def run(self) -> Calibrated:
         """Calibrates all layers in order."""
         steps = self.network.steps
-        values: list[Value] = [self._input()]
+        values = self._inputs()
         last_use = {value: k for k, step in enumerate(steps) for value in step.inputs}
         for k, step in enumerate(steps):
+            if k in self.before:
+                continue
             taken = _join([values[v] for v in step.inputs])
-            values.append(self._layer(k, taken) if isinstance(step.operation, Linear) else self._step(k, taken))
+            values[k + 1] = self._layer(k, taken) if isinstance(step.operation, Linear) else self._step(k, taken)
             for v in step.inputs:
                 if last_use[v] == k:
                     values[v] = self._in_lanes(v, *_NO_LANES)
-        (output,) = (value for value in values[-1:] if isinstance(value, InLanes))
+        output = values[len(steps)]
+        assert isinstance(output, InLanes)
         return Calibrated(
             program=Program(
                 input=self.input, stages=tuple(self.stages), layers=tuple(self.layers),
@@ -141,11 +160,45 @@ class Calibrator:
             cycles=tuple(rounded(np.array(self.cycles), SCALE_DIGITS).tolist()),
             slice_bits=tuple(self.slice_bits),
             clipped=tuple(rounded(np.array(self.clipped), FACT_DIGITS).tolist()),
-            inexact=tuple(self.inexact),
+            spoilt=tuple(self.spoilt),
+            outputs=tuple(output_errors(self.network, self.bench.wanted[-1], output.lanes * output.unit)),
             images=len(self.x),
         )
 
     # Values --------------------------------------------------------------------------------------
+
+    def _inputs(self) -> dict[int, Value]:
+        """The network's input by number 0, or what the host makes of it before it is quantised."""
+        net, values = self.network, {0: self._input()}
+        numbers = steps_before_layers(net.steps)
+        if not any(isinstance(net.steps[k].operation, Evaluated) for k in numbers) or self._faithful(numbers):
+            return values
+        before = before_of(net.steps, numbers)
+        self.before = before.numbers
+        self.input, places = quantised(before, net, self.x)
+        lanes = self.input.compute(self.x)
+        lanes = np.broadcast_to(lanes, (len(self.bench.kinds), *lanes.shape))
+        if len(places) == 1:
+            return {before.values[0]: self._in_lanes(0, lanes, self.input.scale, self.input.offset)}
+        for number, at in zip(before.values, places, strict=True):
+            index = np.arange(at.start, at.stop, dtype=np.int32)
+            part = self._append(Select(index=index, fill=np.zeros(len(index), dtype=np.int16)), [0])
+            values[number] = self._in_lanes(part, lanes[..., at], self.input.scale[at], self.input.offset[at])
+        return values
+
+    def _faithful(self, numbers: Sequence[int]) -> bool:
+        """Whether steps before the layers give what they should, on the lanes of some inputs."""
+        steps, entry, kept = self.network.steps, self._input(), len(self.stages)
+        assert isinstance(entry, InLanes)
+        found: dict[int, Value] = {0: replace(entry, lanes=entry.lanes[:1, :FEWEST_IMAGES])}
+        right = True
+        for k in numbers:
+            made = found[k + 1] = self._step(k, _join([found[v] for v in steps[k].inputs]))
+            if isinstance(steps[k].operation, Evaluated):
+                wanted = self.bench.wanted[k + 1][:FEWEST_IMAGES]
+                right = right and not unfaithful(made.lanes[0] * made.unit + made.zero, wanted)
+        del self.stages[kept:]
+        return right
 
     def _input(self) -> Value:
         """The network's input."""
@@ -219,7 +272,7 @@ class Calibrator:
         codes = sampled(call, encoded.codes, image, position, draft.quantiser, site.values)
         trial = bench.run(site, draft, codes)
         self.errors.append(bench.relative_error(site, trial))
-        self.inexact.append(bench.relative_error(site, trial, slice(1)))
+        self.spoilt.append(bench.judge.total(index, trial.outputs[:1], site.wanted, np.ones(1)))
         self.cycles.append(trial.cycles * calls.positions)
         self.slice_bits.append(draft.pairs.bits)
         self.clipped.append(encoded.clipped)
@@ -270,8 +323,6 @@ class Calibrator:
             return Handed(number=number, values=outputs, smallest=smallest, anchors=HIDDEN_ANCHORS, close=close)
         layer, unit = lower_last(self.network.layers[call.layer], draft.spread, *self._sums(call.layer, draft))
         self.layers.append(replace(layer, positions=self.network.positions[call.layer]))
-        if not any(k + 1 in step.inputs for step in self.network.steps):
-            return self._in_lanes(number, _NO_LANES[0], np.repeat(unit, len(call.patches)))
         runs = self.bench.bound(call, self.layers[-1], draft)
         lanes = self.bench.advance(runs, codes)
         if len(self.network.calls[call.layer]) > 1:

@@ -293,12 +293,13 @@ class FloatNetwork:
 
     def compute(self, x: NDArray[Any]) -> NDArray[Any]:
         """The model's first output in floating point for ``x`` of shape (batch, ...)."""
-        return self.finish(self._last(x))
+        return self.finish(self.last(x))
 
     def compute_all(self, x: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """:meth:`compute` of all outputs, by name."""
-        return self.finish_all(self._last(x))
+        return self.finish_all(self.last(x))
 
-    def _last(self, x: NDArray[Any]) -> NDArray[np.float64]:
+    def last(self, x: NDArray[Any]) -> NDArray[np.float64]:
+        """The result of the last step, (batch, elements), which the outputs are made of."""
         most = max(1, BATCH_POSITIONS // self.most_positions)
         return np.concatenate([self.activations(x[k : k + most])[-1] for k in range(0, max(len(x), 1), most)])

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from compiler.mapping import Placement
 from compiler.model import FloatNetwork, HostOp, Output
+from compiler.model.before import Before
 from compiler.network.archive import NETWORK, Arrays, read_archive, write_archive
 from compiler.network.old_format import convert
 from compiler.network.ranges import InputRange
@@ -186,7 +187,7 @@ def _write(net: Network, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
             "steps": write_all(model.steps, "step", put),
         },
         "stages": write_all(program.stages, "stage", put),
-        "input": {"low": program.input.low, "high": program.input.high},
+        "input": {"low": program.input.low, "high": program.input.high, **_write_before(program.input.before)},
         "cores": len(net.cores),
         "layers": [_write_layer(layer, f"layer{k}", put) for k, layer in enumerate(program.layers)],
     }
@@ -205,6 +206,11 @@ def _write_outputs(model: FloatNetwork) -> dict[str, Any]:
     return {
         **outputs[0], **({"more_outputs": outputs[1:]} if outputs[1:] else {}), **({"parts": parts} if parts else {})
     }
+
+
+def _write_before(before: Before | None) -> dict[str, Any]:
+    """Steps of the model that are done before its input is quantised, by their numbers, if there are any."""
+    return {} if before is None else {"before": {"steps": list(before.numbers), "values": list(before.values)}}
 
 
 def _write_layer(layer: Layer, prefix: str, put: Any) -> dict[str, Any]:
@@ -256,20 +262,29 @@ def _read(content: Mapping[str, Any], arrays: Arrays) -> Network:
         if name in facts:
             Choice((len(layers),)).read(f"{where}: calibration.{name}: numbers", len(facts[name]))
     model, last = _read_model(content["model"], arrays)
-    stages, results = read_stages(content["stages"], arrays, model.features, layers)
+    entry = _read_input(content["input"], arrays, model)
+    stages, results = read_stages(content["stages"], arrays, len(entry.scale), layers)
     Choice((last,)).read(f"{where}: elements of the last stage", results)
-    sizes = {"features": model.features, "results": results}
-    program = Program(
-        input=InputStage(
-            offset=reals("features").read(arrays, "input.offset", sizes),
-            scale=reals("features", LEAST_SCALE).read(arrays, "input.scale", sizes), **content["input"],
-        ),
-        stages=stages, layers=layers, output=OutputStage(scale=reals("results").read(arrays, "output.scale", sizes)),
-    )
+    scale = reals("results").read(arrays, "output.scale", {"results": results})
+    program = Program(input=entry, stages=stages, layers=layers, output=OutputStage(scale=scale))
     program.check()
     return Network(
         chip=chip, device=device, options=CompileOptions.from_dict(content["options"]), model=model, program=program,
         cores=cores, calibration=facts, range=_read_range(content["range"], arrays, model.features),
+    )
+
+
+def _read_input(one: Mapping[str, Any], arrays: Arrays, model: FloatNetwork) -> InputStage:
+    """The quantisation of the input, or of what the host makes of it before."""
+    numbers, before, elements = one.get("before"), None, model.features
+    if numbers is not None:
+        before = Before(steps=model.steps, numbers=tuple(numbers["steps"]), values=tuple(numbers["values"]))
+        elements = sum(model.steps[v - 1].operation.size if v else model.features for v in before.values)
+    sizes = {"elements": elements}
+    return InputStage(
+        offset=reals("elements").read(arrays, "input.offset", sizes),
+        scale=reals("elements", LEAST_SCALE).read(arrays, "input.scale", sizes),
+        low=one["low"], high=one["high"], before=before,
     )
 
 
@@ -394,13 +409,18 @@ _LAYER = Table({
         Table({"core": Whole(), "operation": Whole(0, _WIDE), "first": Whole(), "op": _OPERATION}), least=1
     ),
 })
+_SHARE, _ERROR = Nullable(Number(0, 1)), Nullable(Number(0, math.inf))
+_OUTPUT_ERROR = Table({
+    "name": TEXT, "inputs": COUNT, "classes": _SHARE, "classes_aged": _SHARE, "error": _ERROR, "error_aged": _ERROR,
+    "allowed": Number(0, 1), "spread": _ERROR,
+})
 _CONTENT = Table({
     "format": Choice((FORMAT,)), "chip": JSON, "device": JSON, "options": JSON,
     "calibration": Table({
         "samples": Whole(1), "sha256": TEXT, "time_s": Number(0, 1e12), "errors": ListOf(Number(0, math.inf)),
         "cycles": ListOf(Number(0, 1e18)), "slices": Optional(ListOf(Whole(1, MOST_SLICES))),
         "slice_bits": Optional(ListOf(Whole(0, MAX_BITS))), "clipped": Optional(ListOf(Number(0, 1))),
-        "warnings": Optional(ListOf(TEXT)),
+        "warnings": Optional(ListOf(TEXT)), "outputs": Optional(ListOf(_OUTPUT_ERROR)),
         "cells": Optional(Table({"seed": Whole(0, 2**32 - 1)}, rest=True)),
     }, rest=True),
     "range": Nullable(Table({"size": Number(0, 1e30)})),
@@ -409,6 +429,9 @@ _CONTENT = Table({
         **_OUTPUT, "more_outputs": Optional(ListOf(Table(_OUTPUT))),
         "parts": Optional(ListOf(Table({"name": TEXT, "shape": ListOf(COUNT, least=1)}))),
     }),
-    "stages": ListOf(JSON), "input": Table(_RANGE), "cores": Whole(1), "layers": ListOf(_LAYER, least=1),
+    "stages": ListOf(JSON), "input": Table({
+        **_RANGE, "before": Optional(Table({"steps": ListOf(Whole()), "values": ListOf(Whole(), least=1)})),
+    }),
+    "cores": Whole(1), "layers": ListOf(_LAYER, least=1),
 })
 """What a file may hold; of the arrays, what reads them says it."""

@@ -21,8 +21,6 @@ OUTLIER = 2.0
 MOST_CLIPPED = 0.05
 """Share of a layer's inputs that calibration clips on purpose at most."""
 
-MOST_INEXACT = 0.2
-"""Error of a layer on perfect cells, relative to the deviation of its outputs, from which on it is named."""
 MORE_CLIPPED = 3.0
 """A layer may clip this many times as large a share of its inputs as during calibration."""
 
@@ -87,29 +85,21 @@ class InputRange:
 
 
 def calibration_warnings(
-    x: NDArray[np.floating], layers: Sequence[str], clipped: Sequence[float], inexact: Sequence[float]
+    x: NDArray[np.floating], layers: Sequence[str], clipped: Sequence[float]
 ) -> list[str]:
     """Sentences on inputs for calibration, of shape (samples, features), and on each layer.
 
-    ``clipped`` is the share of inputs that a layer clips, ``inexact`` the error of its outputs on perfect cells
-    relative to their deviation; outputs for inputs that are all alike have none to compare with.
+    ``clipped`` is the share of inputs that a layer clips.
     """
     result = []
-    alike = bool((x == x[0]).all())
     if not x.any():
         result.append("all calibration inputs are 0: ranges are guesses, and outputs for other inputs may be wrong")
-    elif alike:
+    elif (x == x[0]).all():
         which = "is one calibration input" if len(x) == 1 else f"are {len(x)} calibration inputs, all alike"
         result.append(f"there {which}: ranges are guesses, and outputs for other inputs may be wrong")
     for name, share in zip(layers, clipped, strict=True):
         if share > MOST_CLIPPED:
             result.append(f"layer {name}: {share:.1%} of its inputs are clipped during calibration")
-    for name, error in zip(layers, inexact, strict=True):
-        if error > MOST_INEXACT and not alike:
-            result.append(
-                f"layer {name}: even on perfect cells its outputs are off by {error:.0%} of their deviation, as where "
-                "large terms cancel: check what the network gives, or scale what the layer takes"
-            )
     return result
 
 

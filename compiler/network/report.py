@@ -25,10 +25,11 @@ def summarise(network: Network) -> dict[str, Any]:
     layer's output, clipped: share of its inputs beyond what its codes reach during calibration, None if unknown),
     ``host`` (for each step that the host does on the way, its operators), ``plan`` (:func:`compiler.plan.plan`),
     ``redundancy`` (:class:`compiler.mapping.redundancy.Redundancy` as a dict; None if nothing was asked for),
-    ``warnings`` about the calibration.
+    ``outputs`` (for each its errors over the calibration inputs, a
+    :class:`compiler.calibration.outputs.OutputError` as a dict; empty in old files), ``warnings`` on calibration.
     """
     chip = network.chip
-    config = timing(chip)
+    config, before = timing(chip), network.program.input.before
     layers = [_layer(network, k, layer, config) for k, layer in enumerate(network.layers)]
     cell_map = chip.macro_config().cell_map
     used = cell_map.cells * sum(len(m.rows) * len(m.columns) for layer in network.layers for m in layer.mvms)
@@ -50,11 +51,12 @@ def summarise(network: Network) -> dict[str, Any]:
         "cycles_mean": mean,
         "microseconds_mean": mean / chip.clock.f_clk_MHz,
         "layers": layers,
-        "host": [
+        "host": ([] if before is None else [before.operators]) + [
             " ".join(s.operation.step.operators) for s in network.program.stages if isinstance(s.operation, Host)
         ],
         "redundancy": network.calibration.get("redundancy"),
-        "plan": plan(network.model, chip, products_of(network.layers, chip)),
+        "plan": plan(network.model, chip, products_of(network.layers, chip), before),
+        "outputs": network.calibration.get("outputs", []),
         "warnings": network.calibration.get("warnings", []),
     }
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from compiler.mapping import Placement
 from compiler.model import FloatNetwork
+from compiler.model.before import Before
 from compiler.plan.steps import PlacedStep, host_work, peak_lanes, placed_steps
 from compiler.program import Layer
 from hw.config import Chip
@@ -59,7 +60,7 @@ def products_of_placement(placement: Placement, layers: int, chip: Chip, op: Mvm
     ]
 
 
-def plan(net: FloatNetwork, chip: Chip, products: Products) -> dict[str, Any]:
+def plan(net: FloatNetwork, chip: Chip, products: Products, before: Before | None = None) -> dict[str, Any]:
     """What runs where, as plain numbers, strings, lists and dicts.
 
     Keys: ``steps`` in the order of computation (name of the ONNX node or what it does, place: ``array``, ``digital``,
@@ -72,8 +73,9 @@ def plan(net: FloatNetwork, chip: Chip, products: Products) -> dict[str, Any]:
     are alive at once), ``host`` (what it does, with the values that cross).
 
     A layer that is called several times has its cells and weights in its first call, and conversions in each.
+    ``before`` are the steps that the host does before the input is quantised, None if there are none.
     """
-    steps, cells = placed_steps(net), chip.macro_config().cell_map.cells
+    steps, cells = placed_steps(net, before), chip.macro_config().cell_map.cells
     rows = [_row(net, step, products, cells) for step in steps]
     levels = _levels(steps, products)
     busy: dict[int, int] = {}
@@ -92,7 +94,7 @@ def plan(net: FloatNetwork, chip: Chip, products: Products) -> dict[str, Any]:
         "cycles_core": max(busy.values()),
         "lanes": lanes,
         "activation_bytes": LANE_BYTES * lanes,
-        "host": host_work(net, steps),
+        "host": host_work(net, steps, before),
     }
 
 

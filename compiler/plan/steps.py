@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from compiler.model import FloatNetwork, HostOp
+from compiler.model.before import Before
 from compiler.model.network import evaluated_at_the_end
 from compiler.model.stages import Combine, Evaluated, Gather, Linear, Map, Maximum, Step
 
@@ -36,11 +37,12 @@ class PlacedStep:
     first: bool = True
 
 
-def placed_steps(net: FloatNetwork) -> list[PlacedStep]:
-    """The steps of a network, in the order of computation."""
+def placed_steps(net: FloatNetwork, before: Before | None = None) -> list[PlacedStep]:
+    """The steps of a network, in the order of computation; those of ``before`` are the host's."""
+    first = () if before is None else before.numbers
     result: list[PlacedStep] = []
     sizes, levels, numbers = [net.features], [0], dict[int, int]()
-    for step in net.steps:
+    for k, step in enumerate(net.steps):
         op, level = step.operation, max(levels[v] for v in step.inputs)
         common: dict[str, Any] = {"lanes": op.size, "taken": sum(sizes[v] for v in step.inputs)}
         if isinstance(op, Linear):
@@ -52,6 +54,7 @@ def placed_steps(net: FloatNetwork) -> list[PlacedStep]:
             ))
         else:
             name, place, operator = _without_weights(op)
+            place = "host" if k in first else place
             result.append(PlacedStep(name=name, place=place, operator=operator, positions=1, level=level, **common))
         sizes.append(op.size)
         levels.append(level)
@@ -73,13 +76,21 @@ def _without_weights(op: Gather | Maximum | Combine | Map | Evaluated) -> tuple[
     return op.function, "digital", "limits" if op.function == "clip" else "table"
 
 
-def host_work(net: FloatNetwork, steps: Sequence[PlacedStep]) -> list[dict[str, Any]]:
+def host_work(
+    net: FloatNetwork, steps: Sequence[PlacedStep], before: Before | None = None
+) -> list[dict[str, Any]]:
     """What the host does, in order: names, operators, and how many values cross to it and back."""
     outputs = net.steps[-1].operation.size
-    found = [{"name": net.input_name, "operators": "to codes", "from_chip": 0, "to_chip": net.features}]
+    sizes, entry, done = [net.features, *(s.lanes for s in steps)], "to codes", ()
+    taken = [0] if before is None else before.values
+    if before is not None:
+        entry, done = f"{before.operators} to codes", before.numbers
+    found = [{
+        "name": net.input_name, "operators": entry, "from_chip": 0, "to_chip": sum(sizes[v] for v in taken),
+    }]
     found += [
         {"name": s.name, "operators": s.operator, "from_chip": s.taken, "to_chip": s.lanes}
-        for s in steps if s.place == "host"
+        for k, s in enumerate(steps) if s.place == "host" and k not in done
     ]
     for one in net.outputs:
         last = [name for op in one.host if op.kind not in _SILENT for name in _operators(op)]

@@ -259,11 +259,11 @@ class Encode:
 
     def clipped(self, lanes: Lanes) -> int:
         """How many of the codes would be beyond the lowest and the largest, of those that are anything but 0."""
-        least, most = self._ends
+        least, most = self.ends
         return int(((lanes < least) | (lanes > most)).sum())
 
     @cached_property
-    def _ends(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    def ends(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Lanes between which nothing is clipped, each of shape (elements,)."""
         half, factor = (1 << self.shift) >> 1, np.maximum(self.multiplier, 1).astype(np.int64)
         least = -((half - (self.low << self.shift)) // factor) + self.offset

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["compile_command", "compile_net", "named", "print_summary", "summary_lines"]
 
+MOST_OUTPUTS = 3
+"""Outputs whose errors are printed."""
+
 
 @click.command("compile", epilog=example("mho compile model.onnx --chip neurram-core --calibrate train.npy -o net.mho"))
 @click.argument("model", metavar="MODEL.onnx", type=READS)
@@ -92,7 +95,9 @@ def compile_command(
     """Quantise an ONNX model after training, map it to a chip's cores and write a network file.
 
     Clipping of the weights and converter steps are chosen for each layer from the calibration inputs on the model of
-    the device. Reports what runs where, cores, conversions, cycles, memory and work of the host.
+    the device. Reports what runs where, cores, conversions, cycles, memory and work of the host, and how far outputs
+    are from the float model's on the calibration inputs; a warning says where that is beyond 1.5 % of the decisions,
+    or 5 % of numbers (10 % on cells of the device).
 
     With --dry-run the same is told without calibrating, for networks that do not fit the chip, too, and with what
     would do; the bits that calibration would choose are assumed, with the bounds.
@@ -294,6 +299,27 @@ def redundancy_lines(summary: dict[str, Any]) -> list[str]:
     return wrapped(text)
 
 
+def output_lines(summary: dict[str, Any]) -> list[str]:
+    """How far the outputs are from the float model's over the calibration inputs: those that are furthest."""
+    told = sorted(summary["outputs"], key=lambda one: -(one["error"] or one["classes"] or 0.0))
+    text = []
+    for one in told[:MOST_OUTPUTS]:
+        said = [
+            f"{_figures(one[f'classes{end}'], one[f'error{end}'])} on {where}"
+            for end, where in (("", "perfect cells"), ("_aged", "those of the device"))
+            if (one[f"classes{end}"], one[f"error{end}"]) != (None, None)
+        ]
+        text.append(f"{one['name']}: {', '.join(said)}")
+    if not text:
+        return []
+    return wrapped(f"beside the float model, over {told[0]['inputs']} calibration inputs: {'; '.join(text)}")
+
+
+def _figures(classes: float | None, error: float | None) -> str:
+    found = [] if classes is None else [f"{classes:.1%} of decisions differ"]
+    return " and ".join([*found, *([] if error is None else [f"error {error:.1%}"])])
+
+
 def slices_text(layer: dict[str, Any]) -> str:
     """Slices of a layer and what each counts more than the next, as in ``3 (x 16)``."""
     return f"{layer['slices']} (x {2 ** layer['slice_bits']})" if layer["slices"] > 1 else "1"
@@ -301,7 +327,7 @@ def slices_text(layer: dict[str, Any]) -> str:
 
 def print_summary(summary: dict[str, Any], out: Output) -> None:
     """The report of a compilation."""
-    for line in (*summary_lines(summary), *redundancy_lines(summary)):
+    for line in (*summary_lines(summary), *redundancy_lines(summary), *output_lines(summary)):
         out.text(line)
     print_plan(summary["plan"], out)
     # As narrow as it can be: 80 columns show all of it.

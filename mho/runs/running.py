@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from compiler import Inputs, Network
 from compiler.network.ranges import clipping_warning
+from compiler.network.reach import clipped_inputs
 from hw.config import check_device
 from macro_models.devices import CAUSES, Device
 from macro_models.devices.resampled import resampled
@@ -198,7 +199,8 @@ def run_network(
     kept, runs = _images_kept(network, len(x), count, keep_codes), []
     needed = run_bytes(network, len(x), count, codes=kept * code_bytes(network.program), batch=BATCH)
     check_memory(needed, f"a run of {_size(len(x), count)}", "take fewer images or seeds")
-    references = network.model.compute_all(x)
+    last = network.model.last(x)
+    references = network.model.finish_all(last)
     job = _Job(
         network=network, x=x, device=device, time_s=parse_time(time),
         temp_C=float(temp), seeds=tuple(range(seed, seed + count)), cells=cells,
@@ -224,7 +226,11 @@ def run_network(
         options=options, runs=tuple(runs), references=references, numbers=network.model.gives_numbers,
         f_clk_MHz=network.chip.clock.f_clk_MHz,
         stacked=seeds is not None, provenance=_provenance(job, backend),
-        warnings=(*device.warnings(job.time_s, job.temp_C), *job.warnings(compared, runs)), inputs=compared,
+        warnings=(
+            *device.warnings(job.time_s, job.temp_C), *job.warnings(compared, runs),
+            *filter(None, [clipped_inputs(network, x, last, references)]),
+        ),
+        inputs=compared,
         device_runs=tuple(others), budget_passes=job.budget,
     )
 

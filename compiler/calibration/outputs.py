@@ -1,0 +1,168 @@
+"""How far the outputs of a calibrated network are from those in floating point, over the inputs of calibration.
+
+Layers are judged one by one while they are searched. What counts is what comes out: errors that add up, terms that
+cancel, decisions of the host at the end that turn on a difference. So the last value is finished as a run does it, on
+perfect cells and on those chips of the device on which calibration has tried the network.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.model import FloatNetwork, Output
+
+__all__ = ["OutputError", "compare_outputs", "output_errors", "output_warnings"]
+
+Float = NDArray[np.float64]
+Values = NDArray[Any]
+
+MOST_CLASSES = 0.015
+"""Share of decisions that differ on perfect cells from which on it is said, and a standard error of it more."""
+MOST_ERROR, MOST_PROBABILITIES, MOST_AGED = 0.05, 0.1, 0.1
+"""Error from which on it is said: of numbers and of probabilities on perfect cells, of numbers on the device's."""
+
+MOST_OF_DEVIATION = 0.2
+"""The same relative to the deviation of numbers: where they are large beside what they differ by."""
+
+FEW_INPUTS = 48
+"""Inputs for which operators of ONNX at the end are done: sample by sample."""
+
+LONGEST_NAME = 28
+NO_DEVIATION = 1e-6
+"""Deviation relative to the largest number that is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputError:
+    """Errors of one output over ``inputs`` inputs: on perfect cells, and the mean over chips of the device.
+
+    ``classes`` and ``classes_aged`` are the share of decisions that differ, None where there are none; ``error`` and
+    ``error_aged`` root mean squares of the difference relative to that of the output, None where these are no numbers;
+    ``allowed`` is what ``error`` may be; ``spread`` is the same difference on perfect cells relative to the deviation
+    of the output, None where that is 0. Those of aged chips are None where the device is perfect.
+    """
+
+    name: str
+    inputs: int
+    classes: float | None = None
+    classes_aged: float | None = None
+    error: float | None = None
+    error_aged: float | None = None
+    allowed: float = MOST_ERROR
+    spread: float | None = None
+
+    @property
+    def excess(self) -> float:
+        """Times that the worst of them is what is allowed: up to 1 nothing is said."""
+        by_chance = (MOST_CLASSES / self.inputs) ** 0.5
+        return max(
+            (self.classes or 0.0) / (MOST_CLASSES + by_chance), (self.error or 0.0) / self.allowed,
+            (self.spread or 0.0) / MOST_OF_DEVIATION if self.allowed == MOST_ERROR else 0.0,
+            (self.error_aged or 0.0) / MOST_AGED if self.classes is None else 0.0,
+        )
+
+
+    @property
+    def described(self) -> str:
+        """What is beyond what is allowed on perfect cells, in words; empty if nothing is."""
+        said = []
+        if self.classes is not None and self.classes > MOST_CLASSES:
+            said.append(f"decides {self.classes:.1%} otherwise")
+        if self.error is not None and self.error > self.allowed:
+            said.append(f"is off by {self.error:.1%}")
+        elif self.allowed == MOST_ERROR and self.spread is not None and self.spread > MOST_OF_DEVIATION:
+            said.append(f"is off by {self.spread:.1%} of its deviation")
+        return " and ".join(said)
+
+    @property
+    def short(self) -> str:
+        """Its name, cut where it is long."""
+        return _short(self.name)
+
+
+def output_errors(net: FloatNetwork, wanted: Float, made: Float) -> list[OutputError]:
+    """Errors of each output of a network.
+
+    ``wanted`` is the last value in floating point, of shape (inputs, elements), ``made`` that on each chip, the first
+    of which is perfect, (chips, inputs, elements).
+    """
+    if any(op.kind == "onnx" for one in net.outputs for op in one.host):
+        taken = np.arange(min(len(wanted), FEW_INPUTS)) * len(wanted) // min(len(wanted), FEW_INPUTS)
+        wanted, made = wanted[taken], made[:2, taken]
+    return compare_outputs(net, net.finish_all(wanted), [net.finish_all(chip) for chip in made], len(wanted))
+
+
+def compare_outputs(
+    net: FloatNetwork, wanted: Mapping[str, Values], made: Sequence[Mapping[str, Values]], inputs: int
+) -> list[OutputError]:
+    """Errors of each output of a network; outputs by name, those that are right and those of each chip."""
+    return [
+        _errors(net, one, wanted[one.name], [chip[one.name] for chip in made], inputs)
+        for one in net.outputs if one.size != 0
+    ]
+
+
+def _errors(net: FloatNetwork, output: Output, wanted: Values, made: Sequence[Values], inputs: int) -> OutputError:
+    decided = _decisions(net, output, wanted)
+    differ = lost = None
+    if decided is not None:
+        differ = [float((_decisions(net, output, chip) != decided).mean()) for chip in made]
+    if wanted.dtype.kind == "f":
+        lost = [_relative(chip, wanted) for chip in made]
+    pairs = [(None, None) if one is None else (_rounded(one[:1]), _rounded(one[1:])) for one in (differ, lost)]
+    (classes, classes_aged), (error, error_aged) = pairs
+    return OutputError(
+        name=output.name, inputs=inputs, classes=classes, classes_aged=classes_aged, error=error, error_aged=error_aged,
+        spread=_spread(made[0], wanted), allowed=MOST_PROBABILITIES if output.classes else MOST_ERROR,
+    )
+
+
+def _decisions(net: FloatNetwork, output: Output, y: Values) -> Values | None:
+    """What an output decides: whole numbers, words, the largest of scores, or what is more likely than not."""
+    if y.dtype.kind != "f":
+        return y
+    if output.classes and any(op.kind == "sigmoid" for op in output.host):
+        return y > 0.5
+    return y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 and not net.gives_numbers else None
+
+
+def _relative(made: Values, wanted: Values) -> float:
+    finite = np.isfinite(wanted) & np.isfinite(made)
+    a, b = made[finite].astype(np.float64), wanted[finite].astype(np.float64)
+    size = float((b**2).sum())
+    return float((((a - b) ** 2).sum() / size) ** 0.5) if size > 0.0 else 0.0
+
+
+def _spread(made: Values, wanted: Values) -> float | None:
+    """Error relative to the deviation over inputs, root mean squares over all elements."""
+    if wanted.dtype.kind != "f" or not (np.isfinite(wanted).all() and np.isfinite(made).all()):
+        return None
+    deviation = float(np.sqrt(wanted.astype(np.float64).var(axis=0).mean()))
+    lost = float(np.sqrt(((made.astype(np.float64) - wanted) ** 2).mean()))
+    return float(f"{lost / deviation:.4g}") if deviation > NO_DEVIATION * float(np.abs(wanted).max()) else None
+
+
+def _rounded(values: Sequence[float]) -> float | None:
+    """The mean with few digits, which linear algebra of other processors agrees on; None of nothing."""
+    return float(f"{np.mean(values):.4g}") if values else None
+
+
+def output_warnings(errors: Sequence[OutputError], layer: str) -> list[str]:
+    """A sentence on the output that is furthest beyond what is allowed; ``layer`` is where most of it comes from."""
+    one = max(errors, key=lambda e: e.excess, default=None)
+    if one is None or one.excess <= 1.0:
+        return []
+    where, said = ("perfect cells", one.described) if one.described else (
+        "cells of the device", f"is off by {one.error_aged:.1%}"
+    )
+    return [
+        f"output {one.short!r} {said} on {where}, most of it behind layer {_short(layer)}: check it, or scale what "
+        "that layer takes"
+    ]
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 3] + "..."

@@ -1,0 +1,65 @@
+"""Inputs of a run that are beyond what the codes of the first layers reach, and what that alone does to the outputs.
+
+Calibration sees a few inputs, and a number that it has hardly seen move, such as a pixel at the edge of an image, gets
+codes for what it saw. One input in a hundred that goes further is clipped, and its answer may be far off, however exact
+the cells are. The float network tells, on inputs that are clipped alike.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.calibration.outputs import compare_outputs
+from compiler.network.network import Network
+from compiler.program import Call, Program
+from macro_models.exact.vector import Encode
+
+__all__ = ["clipped_inputs", "input_reach"]
+
+Float = NDArray[np.float64]
+
+
+def input_reach(program: Program) -> tuple[Float, Float]:
+    """Between which numbers no layer clips what it takes of the input, each of shape (features,).
+
+    With steps before the quantisation they are those of what these make.
+    """
+    stage = program.input
+    low, high = np.full(len(stage.scale), -np.inf), np.full(len(stage.scale), np.inf)
+    for one in program.stages:
+        if one.inputs != (0,) or not isinstance(one.operation, Call | Encode):
+            continue
+        least, most = one.operation.ends if isinstance(one.operation, Encode) else (stage.low, stage.high)
+        low = np.maximum(low, np.maximum(least, stage.low) * stage.scale + stage.offset)
+        high = np.minimum(high, np.minimum(most, stage.high) * stage.scale + stage.offset)
+    return low, high
+
+
+def clipped_inputs(
+    network: Network, x: NDArray[np.floating], last: Float, outputs: Mapping[str, NDArray[Any]]
+) -> str | None:
+    """A sentence if clipping of the input alone moves an output by more than is allowed.
+
+    ``x`` has shape (images, features); ``last`` is the last value of the float network for it, ``outputs`` are its
+    outputs. Networks with steps before the quantisation are not looked at.
+    """
+    program, model = network.program, network.model
+    if program.input.before is not None or not len(x):
+        return None
+    low, high = input_reach(program)
+    beyond = ((x < low - program.input.scale) | (x > high + program.input.scale)).any(axis=1)
+    if not beyond.any():
+        return None
+    moved = last.copy()
+    moved[beyond] = model.last(np.clip(x[beyond].astype(np.float64), low, high))
+    found = compare_outputs(model, outputs, [model.finish_all(moved)], len(x))
+    worst = max(found, key=lambda one: one.excess)
+    if worst.excess <= 1.0:
+        return None
+    inputs = "input reaches" if beyond.sum() == 1 else "inputs reach"
+    return (
+        f"{int(beyond.sum())} of {len(x)} {inputs} beyond what calibration saw; by clipping alone output "
+        f"{worst.short!r} {worst.described}: calibrate with inputs like these"
+    )
