@@ -20,6 +20,7 @@ from rtl_gen.macro.pin_check import macro_map
 from rtl_gen.registers import c_header, markdown, system_rdl
 from rtl_gen.tapeout_files import Design, file_list, fusesoc_core, librelane_config, sdc, waivers
 from rtl_gen.testbench import bench_files
+from rtl_gen.verilog.ports import module_ports
 
 __all__ = ["PARTS", "part_texts", "part_top", "part_wrap"]
 
@@ -69,7 +70,17 @@ def _noc_texts(chip: Chip, name: str, prefix: str) -> dict[str, str]:
     rtl = _rtl(modules, name, prefix)
     what = f"Network on chip of {chip.name}, {chip.mesh.columns} x {chip.mesh.rows} nodes"
     registers = _register_texts(node_map(cfg), f"{prefix}node")
-    return rtl | registers | _tapeout_texts(Design(chip=chip, what=what, top=name, rtl=tuple(rtl)))
+    inputs, outputs = _port_bits(modules[name], name)
+    design = Design(chip=chip, what=what, top=name, rtl=tuple(rtl), inputs=inputs, outputs=outputs)
+    return rtl | registers | _tapeout_texts(design)
+
+
+def _port_bits(text: str, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Inputs and outputs of a top, but for its clock and its supplies."""
+    ports = [port for port in (module_ports(text, name) or {}).values() if not port.guarded and port.name != "clk"]
+    bits = {port.name: f"{port.name}[*]" if port.limits else port.name for port in ports}
+    inputs, outputs = ([bits[p.name] for p in ports if p.direction == way] for way in ("input", "output"))
+    return tuple(inputs), tuple(outputs)
 
 
 def _core_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> dict[str, str]:
@@ -78,9 +89,10 @@ def _core_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> 
     rtl = _rtl(modules, name, prefix, macro) | _wrapper_texts(chip)
     instance = ("" if wrap == "none" else "core.") + _MACRO_INSTANCE + _within_wrapper(chip)
     stub = f"stubs/{macro}.v"
+    inputs, outputs = _port_bits(modules[name], name)
     design = Design(
         chip=chip, what=f"Compute-in-memory core {chip.name}", top=name, rtl=tuple(rtl), stubs=(stub,), macro=macro,
-        macro_instance=instance,
+        macro_instance=instance, inputs=inputs, outputs=outputs,
         ascending=any(port.limits and port.limits[0] < port.limits[1] for port in ports.ports.values()),
         unclocked=("programming_enable",) if PulseChip.of(chip).programming.engine else (),
     )

@@ -28,6 +28,8 @@ class Design:
         Where the macro is, from the top down.
     ascending
         Whether a pin of the macro is numbered upwards.
+    inputs, outputs
+        Ports of the top but for clock and supplies, as patterns of their bits (``wb_adr_i[*]``).
     unclocked
         Inputs of the top that belong to no clock.
     """
@@ -40,6 +42,8 @@ class Design:
     macro: str = ""
     macro_instance: str = ""
     ascending: bool = False
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
     unclocked: tuple[str, ...] = ()
 
     @property
@@ -59,17 +63,66 @@ def file_list(design: Design) -> str:
     return "\n".join(design.rtl) + "\n"
 
 
+_SDC_VARIABLES = (
+    ("clock_uncertainty_ns", "0.1", "CLOCK_UNCERTAINTY_CONSTRAINT", "", "Jitter of the clock and margin."),
+    ("io_share", "1.0 / 3", "IO_DELAY_CONSTRAINT", " / 100.0", "Share of the period that is spent outside of inputs and of outputs."),
+    ("driving_cell", '""', "SYNTH_DRIVING_CELL", "", "Cell and output pin before inputs, as sg13g2_buf_4/X; without it their transition."),
+    ("input_transition_ns", "0.3", "", "", "Transition of inputs that have no driving cell."),
+    ("output_load_pF", "0.05", "OUTPUT_CAP_LOAD", " / 1000.0", "Load of outputs."),
+    ("max_transition_ns", "1.0", "MAX_TRANSITION_CONSTRAINT", "", "Slowest edge of any net."),
+    ("max_fanout", "16", "MAX_FANOUT_CONSTRAINT", "", "Pins that one cell drives."),
+)
+"""Variables of the constraints: name, default, LibreLane's variable of that meaning and what turns it into ours, use."""
+
+
 def sdc(design: Design) -> str:
-    """``TOP.sdc``: the clock, and a third of its period for what is outside."""
-    share = f"{float(design.period_ns) / 3:.3f}"
+    """``TOP.sdc``: clock, what is outside of the ports, limits of nets, and inputs that are not timed."""
     lines = [
-        f"create_clock -name clk -period {design.period_ns} [get_ports clk]",
-        "set_clock_uncertainty 0.1 [get_clocks clk]",
-        f"set_input_delay {share} -clock clk [all_inputs -no_clocks]",
-        f"set_output_delay {share} -clock clk [all_outputs]",
+        f"# Constraints of {design.top}, in ns and pF. What your process and its surroundings say is in variables: set them",
+        "# before this file is read. LibreLane's variables of the same meaning are taken.",
+        "",
     ]
-    lines += [f"set_false_path -from [get_ports {name}]" for name in design.unclocked]
+    for name, default, other, scale, use in _SDC_VARIABLES:
+        value = f"expr {{{default}}}" if "/" in default else ""
+        lines += [f"# {use}", f"if {{![info exists {name}]}} {{", f"  set {name} {f'[{value}]' if value else default}"]
+        if other:
+            taken = f"[expr {{$::env({other}){scale}}}]" if scale else f"$::env({other})"
+            lines.append(f"  if {{[info exists ::env({other})]}} {{ set {name} {taken} }}")
+        lines.append("}")
+    lines += [
+        "",
+        f"create_clock -name clk -period {design.period_ns} [get_ports clk]",
+        "set_clock_uncertainty $clock_uncertainty_ns [get_clocks clk]",
+        "",
+        *_port_list("inputs", design.inputs),
+        *_port_list("outputs", design.outputs),
+        f"set outside_ns [expr {{$io_share * {design.period_ns}}}]",
+        "set_input_delay $outside_ns -clock clk [get_ports $inputs]",
+        "set_output_delay $outside_ns -clock clk [get_ports $outputs]",
+        'if {$driving_cell ne ""} {',
+        '  set driving [split $driving_cell "/"]',
+        "  set_driving_cell -lib_cell [lindex $driving 0] -pin [lindex $driving 1] [get_ports $inputs]",
+        "} else {",
+        "  set_input_transition $input_transition_ns [get_ports $inputs]",
+        "}",
+        "set_load $output_load_pF [get_ports $outputs]",
+        "set_max_transition $max_transition_ns [current_design]",
+        "set_max_fanout $max_fanout [current_design]",
+    ]
+    if design.reset_low:
+        lines += [
+            "",
+            "# The reset may fall at any time; it rises in step with the clock, so that recovery and removal are checked.",
+            "set_false_path -fall_from [get_ports rst_n]",
+        ]
+    for name in design.unclocked:
+        lines += ["", f"# {name} comes from no clock: it is synchronised within, and gates pins of the macro as it is."]
+        lines.append(f"set_false_path -from [get_ports {name}]")
     return "\n".join(lines) + "\n"
+
+
+def _port_list(name: str, ports: Sequence[str]) -> list[str]:
+    return [f"set {name} {{", *(f"  {port}" for port in ports), "}"]
 
 
 _WAIVERS = (

@@ -1,0 +1,76 @@
+"""Constraints, read by OpenSTA on a netlist of the bus behind the ports of a generated top."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hw.config import load_chip
+from rtl_gen import generate
+
+TOP = "mho_core_wb"
+LIBERTY = Path(__file__).with_name("small.lib")
+SYNTHESIS = f"""
+read_verilog rtl/*.v stubs/*.v
+blackbox mho_core mho_core_host
+synth -top {TOP} -flatten
+dfflegalize -cell $_DFF_P_ 01 -cell $_DFF_PN0_ 01
+dfflibmap -liberty {LIBERTY}
+abc -liberty {LIBERTY}
+splitnets
+setundef -zero
+opt_clean -purge
+write_verilog -noattr -noexpr -nohex -nodec -defparam netlist.v
+"""
+
+
+def _report(folder: Path, commands: str, **variables: str) -> str:
+    """What OpenSTA says after it has read netlist and constraints."""
+    (folder / "commands.tcl").write_text(
+        f"read_liberty {LIBERTY}\nread_verilog netlist.v\nlink_design {TOP}\nread_sdc {TOP}.sdc\n{commands}\n"
+    )
+    run = subprocess.run(
+        ["sta", "-exit", "-no_splash", "commands.tcl"], cwd=folder, env=os.environ | variables, check=True,
+        capture_output=True, text=True,
+    )
+    printed = run.stdout + run.stderr
+    assert "Error" not in printed, printed
+    return printed
+
+
+@pytest.fixture(scope="module")
+def design(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("constraints")
+    generate(load_chip("tnsa16-core", {"verilog.reset": "async_low"}), folder)
+    subprocess.run(["yosys", "-q", "-p", SYNTHESIS], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@pytest.mark.cosim("yosys", "sta")
+def test_every_path_is_constrained(design: Path) -> None:
+    printed = _report(design, "report_checks -from [get_ports wb_stb_i] -digits 3")
+    assert re.search(r"10\.000 +10\.000 +clock clk \(rise edge\)", printed)
+    assert re.search(r"3\.333 +3\.333 [v^] input external delay", printed)
+    assert re.search(r"-0\.100 +9\.900 +clock uncertainty", printed)
+    assert "(unconstrained)" not in _report(design, "report_checks -unconstrained")
+
+
+@pytest.mark.cosim("yosys", "sta")
+def test_reset_may_fall_at_any_time_and_rises_with_the_clock(design: Path) -> None:
+    assert "No paths found" in _report(design, "report_checks -fall_from [get_ports rst_n]")
+    assert "recovery check" in _report(design, "report_checks -rise_from [get_ports rst_n]")
+
+
+@pytest.mark.cosim("yosys", "sta")
+def test_surroundings_are_variables(design: Path) -> None:
+    """LibreLane's variables are taken: a driving cell instead of a transition, shares, loads."""
+    given = {"SYNTH_DRIVING_CELL": "BUF/X", "IO_DELAY_CONSTRAINT": "20", "OUTPUT_CAP_LOAD": "70"}
+    written = _report(design, "write_sdc written.sdc\n", **given) + (design / "written.sdc").read_text()
+    assert re.search(r"set_driving_cell -lib_cell BUF -pin \{?X\}?", written)
+    assert re.search(r"set_input_delay 2\.0+ ", written)
+    assert re.search(r"set_load -pin_load 0\.070*", written)
+    assert re.search(r"set_max_fanout 16", written)
+    assert re.search(r"set_max_transition 1\.0", written)
+    assert "set_input_transition" not in written
