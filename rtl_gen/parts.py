@@ -13,8 +13,9 @@ from hw.noc.mesh import Mesh
 from hw.noc.registers.map import node_map
 from macro_models.errors import InputError
 from macro_models.files import read_text
-from rtl_gen.emit import emit_block, file_name, module_texts
+from rtl_gen.emit import ADAPTER, emit_block, file_name, module_texts
 from rtl_gen.macro.adapter import module_name, write_stub
+from rtl_gen.macro.contract import write_contract
 from rtl_gen.macro.own_files import VERILOG, macro_files, read_module, rtl_files
 from rtl_gen.macro.pin_check import macro_map
 from rtl_gen.registers import c_header, markdown, system_rdl
@@ -99,6 +100,9 @@ def _core_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> 
     texts = rtl | {stub: write_stub(chip, ports)} | _tapeout_texts(design)
     if wrap != "none":
         texts |= _register_texts(core_blocks(chip).registers, name)
+    adapter, contract = f"{prefix}{ADAPTER}", f"{name}_macro_contract"
+    core = next(module for module, text in modules.items() if re.search(rf"^  {adapter} \w+ \($", text, re.MULTILINE))
+    texts[f"tb/{contract}.sv"] = write_contract(chip, core, modules[core], adapter, contract)
     models = tuple(os.path.relpath(path.resolve(), output.resolve() / "tb") for path in macro_files(chip))
     return texts | {f"tb/{path}": text for path, text in bench_files(design, wrap, models).items()}
 

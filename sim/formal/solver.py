@@ -14,7 +14,7 @@ from macro_models.errors import ToolError
 from macro_models.workspace import Workspace
 from sim.build.children import Child
 
-__all__ = ["Engine", "Outcome", "Verdict", "solve", "tool", "versions"]
+__all__ = ["Engine", "Outcome", "Verdict", "run", "solve", "tool", "versions"]
 
 _SCRIPT = (
     "read_rtlil top.il; hierarchy -top top; proc; flatten; opt -full; async2sync; chformal -lower; dffunmap; "
@@ -113,7 +113,7 @@ def solve(rtlil: str, engine: Engine, depth: int, *, within: int = 0, limit: flo
     yosys, smtbmc, yices = tool("yosys"), tool("yosys-smtbmc"), tool("yices-smt2")
     with Workspace("formal") as folder:
         (folder / "top.il").write_text(rtlil, encoding="utf-8")
-        code, text, spent = _run([yosys, "-q", "-p", _SCRIPT], folder, limit, yices)
+        code, text, spent = run([yosys, "-q", "-p", _SCRIPT], folder, limit, yices)
         if code != 0:
             raise ToolError(f"yosys refuses the design: {_last(text)}")
         command = [smtbmc, "-s", "yices", "--presat", "--dump-vcd", "trace.vcd", "-t"]
@@ -123,7 +123,7 @@ def solve(rtlil: str, engine: Engine, depth: int, *, within: int = 0, limit: flo
         if within and 'FLAVOR "cover"' in rtlil:
             passes.append([str(within), "-c"])
         for options in passes:
-            code, text, seconds = _run([*command, *options, "top.smt2"], folder, limit, yices)
+            code, text, seconds = run([*command, *options, "top.smt2"], folder, limit, yices)
             spent += seconds
             if not re.search("Status: passed", text, re.IGNORECASE):
                 waves = folder / "trace.vcd"
@@ -157,8 +157,11 @@ def _last(text: str) -> str:
     return (text.strip().splitlines() or ["no output"])[-1]
 
 
-def _run(command: list[str], folder: Path, limit: float, solver: str) -> tuple[int | None, str, float]:
-    """Exit code (none if time is over), output, and processor time with all descendants."""
+def run(command: list[str], folder: Path, limit: float, solver: str) -> tuple[int | None, str, float]:
+    """Run a program: exit code (none if time is over), output, and processor time with all descendants.
+
+    ``limit`` are seconds; the folder of ``solver`` is put before the PATH.
+    """
     environment = os.environ | {"PATH": f"{Path(solver).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
     with (folder / "log").open("w+", encoding="utf-8") as log:
         process = Child(command, cwd=folder, stdout=log, stderr=log, env=environment)

@@ -159,8 +159,11 @@ class WriteVerify(Resettable):
         last = Signal()
         timed = Signal()
         self._stop = stop = Signal()
+        self._disabled = disabled = Signal()
         m.d.comb += [
-            stop.eq(self.stop | ~self.enabled), status.enabled.eq(self.enabled),
+            # A run that was disabled once does not go on: what it then did not see at the pins is not known.
+            disabled.eq(~self.enabled | (status.busy & status.error)),
+            stop.eq(self.stop | disabled), status.enabled.eq(self.enabled),
             check.p.eq(self.p), decision.p.eq(self.p), decision.run.eq(run),
             decision.code.eq(code), decision.target.eq(target),
             faults.addr.eq(self.map_addr), self.map_data.eq(faults.data), faults.fault.eq(self._fault),
@@ -195,9 +198,13 @@ class WriteVerify(Resettable):
                     m.next = "Report"
             with m.State("Decide"):
                 self._decide(m, decision)
-            with m.State("Setup"), m.If(last):
-                self._pulse(m)
-            with m.State("Pulse"), m.If(last | ~self.enabled):
+            with m.State("Setup"):
+                with m.If(disabled):
+                    m.d.sync += self._fault.eq(1)
+                    m.next = "Report"
+                with m.Elif(last):
+                    self._pulse(m)
+            with m.State("Pulse"), m.If(last | disabled):
                 m.d.sync += [pins.set_pulse.eq(0), pins.reset_pulse.eq(0), pins.form_pulse.eq(0)]
                 self._read(m)
             with m.State("Report"):
@@ -244,8 +251,8 @@ class WriteVerify(Resettable):
 
     def _decide(self, m: Module, decision: Decision) -> None:
         m.d.sync += self._run.eq(decision.next)
-        with m.If(decision.done | decision.give_up | ~self.enabled):
-            m.d.sync += self._fault.eq(decision.give_up | ~self.enabled)
+        with m.If(decision.done | decision.give_up | self._disabled):
+            m.d.sync += self._fault.eq(decision.give_up | self._disabled)
             m.next = "Report"
         with m.Elif(decision.again):
             self._read(m)

@@ -1,0 +1,79 @@
+"""Assertions and cover points of the macro's pins, in a file that a simulator or a solver binds to the core."""
+
+import re
+from importlib.resources import files
+
+from hw.config import Chip
+from hw.core.config import CoreConfig
+from hw.core.write_verify.config import WriteVerifyConfig
+from hw.macro.macro_pins import MacroPins
+from macro_models.errors import ToolError
+
+__all__ = ["connections", "write_contract"]
+
+_UNUSED = ("op_id", "write_pass", "verify_code", "verify_valid")
+"""Pins that the contract says nothing of: numbers for models, and what a converter answers."""
+
+
+def write_contract(chip: Chip, core: str, text: str, adapter: str, name: str) -> str:
+    """SystemVerilog of the contract ``name`` and its binding.
+
+    Parameters
+    ----------
+    chip
+        The chip.
+    core, text
+        Module that holds the adapter of the macro, and its Verilog.
+    adapter
+        Module of the adapter.
+    """
+    cfg, pins = CoreConfig.from_chip(chip), MacroPins.from_chip(chip)
+    durations = {f"{name}_cycles".upper(): getattr(cfg, f"{name}_cycles") for name in _OPERATIONS}
+    values: dict[str, object] = {"LINES": chip.lines, "WRITE_PARAMETERS": "", "WRITE_PORTS": "", "WRITE_BODY": ""}
+    if pins.verify_bits is not None:
+        write = WriteVerifyConfig.from_chip(chip)
+        durations |= {"SETUP_CYCLES": write.setup_cycles, "VERIFY_CYCLES": write.verify_cycles}
+        extra = [f"parameter [@AGE@:0] {key} = @{key}@" for key in ("SETUP_CYCLES", "VERIFY_CYCLES")]
+        members = pins.members
+        ports = [
+            f"input wire {_range(name, members[name].shape)}{name}" for name in pins.write_names if name not in _UNUSED
+        ]
+        values["WRITE_PARAMETERS"] = "".join(f",\n  {line}" for line in extra)
+        values["WRITE_PORTS"] = "".join(f",\n  {line}" for line in (*ports, "input wire programming_enable"))
+        values["WRITE_BODY"] = _template("macro_contract_write")
+    reset = "~rst_n" if chip.verilog.reset == "async_low" else "rst"
+    bound = {"clk": "clk", "in_reset": f"{reset} | soft_reset"}
+    bound |= {pin: net for pin, net in connections(text, adapter).items() if pin in pins.members and pin not in _UNUSED}
+    bound |= {"programming_enable": "programming_enable"} if pins.verify_bits is not None else {}
+    size = max(durations.values()).bit_length()
+    durations |= {"LONGEST": max(durations.values()), "ZERO": 0, "ONE": 1}
+    values |= {key: f"{size}'d{number}" for key, number in durations.items()}
+    values |= {
+        "AGE": size - 1, "NAME": name, "CORE": core,
+        "CONNECTIONS": ",\n".join(f"  .{port}({net})" for port, net in bound.items()),
+    }
+    contract = _template("macro_contract")
+    for key, value in values.items():
+        contract = contract.replace(f"@{key}@", str(value))
+    return contract
+
+
+_OPERATIONS = ("reset", "plane", "sample", "compare", "decrement")
+
+
+def connections(text: str, module: str) -> dict[str, str]:
+    """Nets of the instance of ``module`` in a text as this package writes it, by port."""
+    found = re.search(rf"^  {re.escape(module)} \w+ \(\n(.*?)^  \);", text, re.MULTILINE | re.DOTALL)
+    if found is None:
+        raise ToolError(f"no instance of {module} was found")
+    return dict(re.findall(r"\.(\w+)\((\w*)\)", found[1]))
+
+
+def _range(name: str, shape: object) -> str:
+    if name.startswith(("write_wl", "write_bl", "write_sl")):
+        return "[LINES-1:0] "
+    return f"[{shape - 1}:0] " if isinstance(shape, int) and shape > 1 else ""
+
+
+def _template(name: str) -> str:
+    return (files("rtl_gen") / "templates" / f"{name}.sv.txt").read_text(encoding="utf-8")
