@@ -49,7 +49,7 @@ def _bench(design: Design, wrap: str, *, ideal: bool) -> str:
 def _makefile(design: Design, models: tuple[str, ...]) -> str:
     sources = " \\\n  ".join(f"$(HERE)/../{path}" for path in design.rtl)
     macro = " ".join(f"$(HERE)/{path}" for path in models)
-    return f"""# cocotb 2: `make`, `make SIM=verilator`, `make WAVES=1`.
+    return f"""# cocotb 2: `make`, `make SIM=verilator` (with the contract of the macro's pins), `make WAVES=1`.
 HERE := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 SIM ?= icarus
 TOPLEVEL_LANG = verilog
@@ -63,10 +63,18 @@ VERILOG_SOURCES = \\
   {sources} \\
   {macro} $(USER_SOURCES)
 
+ifeq ($(SIM),verilator)
+# By the runner of cocotb, which takes Verilators that its make refuses.
+.PHONY: all clean
+all:
+	SIM=verilator COCOTB_TOPLEVEL=$(COCOTB_TOPLEVEL) USER_SOURCES="$(USER_SOURCES)" WAVES=$(WAVES) \\
+	  $(shell cocotb-config --python-bin) -m pytest -q -s -p no:cacheprovider $(HERE)/test_{design.top}.py
+clean:
+	rm -rf $(HERE)/sim_build_verilator
+else
 COMPILE_ARGS += $(if $(filter icarus,$(SIM)),-g2005)
-EXTRA_ARGS += $(if $(filter verilator,$(SIM)),-Wno-fatal --timescale 1ns/1ps)
-
 include $(shell cocotb-config --makefiles)/Makefile.sim
+endif
 """
 
 
@@ -80,7 +88,12 @@ from cocotb_tools.runner import get_results, get_runner
 
 HERE = Path(__file__).parent
 SIMULATOR = os.environ.get("SIM", "icarus")
+TOP = os.environ.get("COCOTB_TOPLEVEL") or "{design.top}"
+MINE = os.environ.get("USER_SOURCES", "").split()
+WAVES = bool(os.environ.get("WAVES"))
 MODELS = {list(models)!r}
+# Assertions of the macro's pins, for simulators that bind them.
+CONTRACT = ["{design.top}_macro_contract.sv"] if SIMULATOR == "verilator" else []
 
 
 def test_{design.top}():
@@ -89,14 +102,16 @@ def test_{design.top}():
     build = HERE / f"sim_build_{{SIMULATOR}}"
     runner = get_runner(SIMULATOR)
     runner.build(
-        sources=[*rtl, *(HERE / model for model in MODELS)],
-        hdl_toplevel="{design.top}",
+        sources=[*rtl, *(HERE / file for file in (*MODELS, *CONTRACT, *MINE))],
+        hdl_toplevel=TOP,
         build_dir=build,
-        build_args=["-g2005"] if SIMULATOR == "icarus" else ["-Wno-fatal"],
+        build_args={{"icarus": ["-g2005"], "verilator": ["-Wno-fatal", "--assert"]}}.get(SIMULATOR, []),
         timescale=("1ns", "1ps"),
+        waves=WAVES,
     )
     results = runner.test(
-        hdl_toplevel="{design.top}",
+        hdl_toplevel=TOP,
+        waves=WAVES,
         test_module="bench_{design.top}",
         build_dir=build,
         test_dir=HERE,

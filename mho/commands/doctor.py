@@ -103,7 +103,7 @@ def _tool(
 
 
 def _bench_by_make(verilator: Finding) -> list[Finding]:
-    """What the ``make`` of cocotb, in the folder ``tb/`` of a generated design, asks of a Verilator that is there."""
+    """What the ``make`` of cocotb, which a user's own benches may take, asks of a Verilator that is there."""
     makefile = Path(_package_folder("cocotb_tools"), "makefiles", "simulators", "Makefile.verilator")
     try:
         least = re.search(r"^VLT_MIN *:= *([\d.]+)", makefile.read_text(encoding="utf-8"), re.MULTILINE)
@@ -112,11 +112,11 @@ def _bench_by_make(verilator: Finding) -> list[Finding]:
     if not verilator.ready or least is None or _numbers(verilator.found) >= _numbers(least[1]):
         return []
     cure = (
-        f"cocotb's make asks for Verilator {least[1]} or later: in the folder tb/ of a generated design use "
-        "SIM=verilator pytest, or make with Icarus"
+        f"cocotb's make asks for Verilator {least[1]} or later; make SIM=verilator in the folder tb/ of a generated "
+        "design does without it: generate again where it is older"
     )
     found = verilator.found
-    return [Finding(part="cosim", name="make SIM=verilator in tb/", found=found, cure=cure, needed=False)]
+    return [Finding(part="cosim", name="cocotb's make with Verilator", found=found, cure=cure, needed=False)]
 
 
 def _package_folder(name: str) -> str:

@@ -76,10 +76,13 @@ def prove_contract(chip: Chip, *, edit: Edit | None = None, each: float = 20.0, 
         claims = [line.rpartition(".")[2] for line in (folder / "claims").read_text(encoding="utf-8").split()]
         command = _ENGINE.format(each=round(1000 * each), limit=round(limit))
         _, printed, seconds = run([abc, "-c", command], folder, limit + 30, abc)
-    holds = _named(r"Proved output +(\d+) ", printed, claims)
-    fails = _named(r"Output +(\d+) of miter .* was asserted", printed, claims)
-    if not holds and not fails and "Properties:" not in printed:
+    found = re.search(r"Disproved = (\d+)", printed)
+    if found is None:
         raise ToolError(f"yosys-abc broke off: {(printed.strip().splitlines() or ['no output'])[-1]}")
+    holds, late = (_named(rf"{words} output +(\d+) ", printed, claims) for words in ("Proved", "Timing out on"))
+    # Those that are refuted have no line of their own: they are what is left, if their number is right.
+    left = frozenset(claims) - holds - late
+    fails = left if len(left) == int(found[1]) else frozenset()
     return ContractProof(holds, fails, frozenset(claims) - holds - fails, spent + seconds)
 
 

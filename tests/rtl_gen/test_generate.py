@@ -157,6 +157,13 @@ def test_first_test_passes_by_make_around_the_users_top(tmp_path: Path) -> None:
     assert "TESTS=3 PASS=3" in printed
 
 
+@pytest.mark.cosim("verilator", "cocotb", "make")
+@pytest.mark.slow
+def test_first_test_by_make_with_verilator_holds_the_contract_of_the_pins(tmp_path: Path) -> None:
+    _generate(tmp_path)
+    assert "PASS=3" in _run_bench(tmp_path, ["make", "SIM=verilator"])
+
+
 @pytest.mark.slow
 @pytest.mark.cosim("iverilog", "cocotb")
 def test_first_test_notices_a_wrong_result(tmp_path: Path) -> None:
