@@ -65,20 +65,20 @@ def file_list(design: Design) -> str:
 
 _SDC_VARIABLES = (
     ("clock_uncertainty_ns", "0.1", "CLOCK_UNCERTAINTY_CONSTRAINT", "", "Jitter of the clock and margin."),
-    ("io_share", "1.0 / 3", "IO_DELAY_CONSTRAINT", " / 100.0", "Share of the period that is spent outside of inputs and of outputs."),
-    ("driving_cell", '""', "SYNTH_DRIVING_CELL", "", "Cell and output pin before inputs, as sg13g2_buf_4/X; without it their transition."),
+    ("io_share", "1.0 / 3", "IO_DELAY_CONSTRAINT", " / 100.0", "Share of the period that is spent outside of a port."),
+    ("driving_cell", '""', "SYNTH_DRIVING_CELL", "", "Cell and output pin before inputs, as sg13g2_buf_4/X."),
     ("input_transition_ns", "0.3", "", "", "Transition of inputs that have no driving cell."),
     ("output_load_pF", "0.05", "OUTPUT_CAP_LOAD", " / 1000.0", "Load of outputs."),
     ("max_transition_ns", "1.0", "MAX_TRANSITION_CONSTRAINT", "", "Slowest edge of any net."),
     ("max_fanout", "16", "MAX_FANOUT_CONSTRAINT", "", "Pins that one cell drives."),
 )
-"""Variables of the constraints: name, default, LibreLane's variable of that meaning and what turns it into ours, use."""
+"""Variables of the constraints: name, default, LibreLane's variable of that meaning, what makes it ours, use."""
 
 
 def sdc(design: Design) -> str:
     """``TOP.sdc``: clock, what is outside of the ports, limits of nets, and inputs that are not timed."""
     lines = [
-        f"# Constraints of {design.top}, in ns and pF. What your process and its surroundings say is in variables: set them",
+        f"# Constraints of {design.top}, in ns and pF. What your process and your board say is in variables: set them",
         "# before this file is read. LibreLane's variables of the same meaning are taken.",
         "",
     ]
@@ -112,7 +112,7 @@ def sdc(design: Design) -> str:
     if design.reset_low:
         lines += [
             "",
-            "# The reset may fall at any time; it rises in step with the clock, so that recovery and removal are checked.",
+            "# The reset may fall at any time; it rises in step with the clock: recovery and removal are checked.",
             "set_false_path -fall_from [get_ports rst_n]",
         ]
     for name in design.unclocked:

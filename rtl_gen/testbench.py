@@ -46,6 +46,10 @@ def _bench(design: Design, wrap: str, *, ideal: bool) -> str:
     return _fill(_template("bench") + (_template("bench_program") if _programs(design, wrap) else ""), values)
 
 
+_TAB = "\t"
+"""What a recipe of make begins with."""
+
+
 def _makefile(design: Design, models: tuple[str, ...]) -> str:
     sources = " \\\n  ".join(f"$(HERE)/../{path}" for path in design.rtl)
     macro = " ".join(f"$(HERE)/{path}" for path in models)
@@ -67,10 +71,10 @@ ifeq ($(SIM),verilator)
 # By the runner of cocotb, which takes Verilators that its make refuses.
 .PHONY: all clean
 all:
-	SIM=verilator COCOTB_TOPLEVEL=$(COCOTB_TOPLEVEL) USER_SOURCES="$(USER_SOURCES)" WAVES=$(WAVES) \\
-	  $(shell cocotb-config --python-bin) -m pytest -q -s -p no:cacheprovider $(HERE)/test_{design.top}.py
+{_TAB}SIM=verilator COCOTB_TOPLEVEL=$(COCOTB_TOPLEVEL) USER_SOURCES="$(USER_SOURCES)" WAVES=$(WAVES) \\
+{_TAB}  $(shell cocotb-config --python-bin) -m pytest -q -s -p no:cacheprovider $(HERE)/test_{design.top}.py
 clean:
-	rm -rf $(HERE)/sim_build_verilator
+{_TAB}rm -rf $(HERE)/sim_build_verilator
 else
 COMPILE_ARGS += $(if $(filter icarus,$(SIM)),-g2005)
 include $(shell cocotb-config --makefiles)/Makefile.sim

@@ -95,10 +95,12 @@ def _design(chip: Chip) -> Mapping[str, str]:
     modules = module_texts(chip, "none", own_macro=False)
     core, adapter = next(iter(modules)), f"{chip.verilog.prefix}{ADAPTER}"
     contract, binding = write_contract(chip, core, modules[core], adapter, "contract").split("\nbind ")
-    plain = {name: re.sub(r"`ifdef USE_POWER_PINS.*?`endif\n", "", text, flags=re.DOTALL) for name, text in modules.items()}
+    supplies = re.compile(r"`ifdef USE_POWER_PINS.*?`endif\n", re.DOTALL)
+    plain = {name: supplies.sub("", text) for name, text in modules.items()}
     plain[core] = plain[core].replace("\nendmodule", f"\n  {binding.partition(' ')[2]}\nendmodule")
     plain[adapter] = _free(plain[adapter])
-    return {f"{name}.v": text for name, text in plain.items()} | {"contract.sv": contract, "proof.v": _top(core, plain[core])}
+    plain |= {"proof": _top(core, plain[core])}
+    return {f"{name}.v": text for name, text in plain.items()} | {"contract.sv": contract}
 
 
 def _head(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -215,7 +215,7 @@ class Simulator:
 
     def __init__(self, folder: Path) -> None:
         text = contract_text(load_chip("tnsa16-core", SHORT)).split("\nbind ")[0]
-        ports = [port for port in (module_ports(text.replace("LINES-1", "15"), "contract") or {}).values()]
+        ports = list((module_ports(text.replace("LINES-1", "15"), "contract") or {}).values())
         self.places, low = {}, 0
         for port in ports[1:]:
             self.places[port.name] = low, port.width or 1
@@ -241,8 +241,8 @@ class Simulator:
 
 
 @pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    yield Simulator(tmp_path_factory.mktemp("contract"))
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Simulator:
+    return Simulator(tmp_path_factory.mktemp("contract"))
 
 
 @pytest.mark.slow

@@ -33,5 +33,5 @@ def test_fault_in_the_core_breaks_it() -> None:
 
 def test_fault_must_be_where_it_is_planted() -> None:
     name, text = next(iter(module_texts(load_chip("tnsa16-core"), "none").items()))
-    with pytest.raises(ToolError, match="must have 'nowhere' once, not 0 times$"):
+    with pytest.raises(ToolError, match=r"must have 'nowhere' once, not 0 times$"):
         edit_file("core", "nowhere", "")(name, text)
