@@ -1,0 +1,1 @@
+"""What programs do: the interpreter of one tile and of several, and the token machine."""

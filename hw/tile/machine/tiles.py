@@ -1,0 +1,258 @@
+"""Several tiles and the host, joined by flows and reductions, without time."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.tile.config import TileConfig
+from hw.tile.isa import STREAMS
+from hw.tile.machine.actions import Core
+from hw.tile.machine.state import Retired
+from hw.tile.machine.tile import TileMachine
+from hw.tile.program import Program
+from macro_models.errors import InputError
+
+__all__ = ["HOST", "Flow", "Joined", "Place", "Reduction", "Tiles", "slots_of"]
+
+HOST = "host"
+"""Name of the host among the receivers of a flow."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """A flow: who sends, its number there, who receives and in which slot. The host gets blocks, it has no slot."""
+
+    sender: str
+    number: int
+    to: tuple[str, ...]
+    slot: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reduction:
+    """A reduction: its context, who gives operands, who takes the sums."""
+
+    context: int
+    members: tuple[str, ...]
+    root: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A tile: its program, its sizes, its core, None for a tile without one."""
+
+    program: Program
+    cfg: TileConfig = field(default_factory=TileConfig)
+    core: Core | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joined:
+    """Tiles by name, and what joins them.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown, a flow or member is there twice, or a slot has no stream or two senders.
+    """
+
+    tiles: Mapping[str, Place]
+    flows: tuple[Flow, ...] = ()
+    reductions: tuple[Reduction, ...] = ()
+
+    def __post_init__(self) -> None:
+        seen: set[tuple[str, object]] = set()
+
+        def once(sentence: str, *key: object) -> None:
+            if key in seen:
+                raise InputError(sentence)
+            seen.add(key)  # type: ignore[arg-type]
+
+        for flow in self.flows:
+            once(f"flow {flow.number} of tile {flow.sender!r} is there twice", "flow", flow.sender, flow.number)
+            self._known(flow.sender, *(name for name in flow.to if name != HOST))
+            for name in flow.to:
+                if name != HOST:
+                    once(f"slot {flow.slot} of tile {name!r} has two senders", "slot", name, flow.slot)
+                    if flow.slot not in slots_of(self.tiles[name].program):
+                        raise InputError(f"tile {name!r} has no remote stream with slot {flow.slot}, which flow "
+                                         f"{flow.number} of tile {flow.sender!r} sends to")
+        for one in self.reductions:
+            self._known(one.root, *one.members)
+            for name in one.members:
+                once(f"tile {name!r} is a member twice in context {one.context}", "member", one.context, name)
+            once(f"tile {one.root!r} is the root twice in context {one.context}", "root", one.context, one.root)
+
+    def _known(self, *names: str) -> None:
+        for name in names:
+            if name not in self.tiles:
+                raise InputError(f"tiles must be among {', '.join(sorted(self.tiles))}, not {name!r}")
+
+
+def slots_of(program: Program) -> dict[int, int]:
+    """Streams of a program that are remote, by their slots."""
+    values = {k: program.descriptor("stream", k) for k in range(STREAMS)}
+    return {v["slot"]: k for k, v in values.items() if v["remote"]}
+
+
+class Tiles:
+    """The interpreter of joined tiles.
+
+    Parameters
+    ----------
+    joined
+        The tiles.
+    images
+        Images after which each tile obeys a stop of the host, None for none.
+    watch
+        Is told (tile, what retired).
+
+    Attributes
+    ----------
+    tiles
+        Machines by name.
+    received
+        Blocks that the host got, by (tile, flow).
+    lost
+        Blocks of flows that are none: nodes drop and count them.
+    """
+
+    def __init__(
+        self, joined: Joined, *, images: int | None = None, watch: Callable[[str, Retired], None] | None = None
+    ) -> None:
+        self.joined = joined
+        self.tiles = {
+            name: TileMachine(
+                one.cfg, one.program, one.core, self, name=name, images=images,
+                watch=None if watch is None else partial(watch, name),
+            )
+            for name, one in joined.tiles.items()
+        }
+        self._flows = {(flow.sender, flow.number): flow for flow in joined.flows}
+        self._slots = {name: slots_of(one.program) for name, one in joined.tiles.items()}
+        self._members = {(r.context, name): r for r in joined.reductions for name in r.members}
+        self._roots = {(r.context, r.root): r for r in joined.reductions}
+        self._offers: dict[tuple[int, str], bytes | None] = {}
+        self._sums: dict[tuple[int, str], NDArray[np.int16]] = {}
+        self._given: list[tuple[str, int, list[bytes]]] = []
+        self.received: dict[tuple[str, int], list[bytes]] = {}
+        self.lost = 0
+
+    def give(self, tile: str, stream: int, blocks: Iterable[bytes]) -> None:
+        """Blocks that the host sends to a remote stream of a tile, when they fit there.
+
+        Raises
+        ------
+        InputError
+            If the stream is not remote, or a block has not its size.
+        """
+        values = self.joined.tiles[tile].program.descriptor("stream", stream)
+        blocks = list(blocks)
+        if not values["remote"]:
+            raise InputError(f"stream {stream} of tile {tile!r} must be remote for blocks of the host")
+        for block in blocks:
+            if len(block) != values["block"]:
+                raise InputError(
+                    f"blocks for stream {stream} of tile {tile!r} must have {values['block']} bytes, not {len(block)}")
+        self._given.append((tile, stream, blocks))
+
+    def run(
+        self, *, most: int = 1 << 20, limit: int = 1 << 30, order: Callable[[list[str]], Iterable[str]] = list
+    ) -> bool:
+        """Let all go on until none can; whether all ended and all that was sent has been taken.
+
+        Parameters
+        ----------
+        most
+            Instructions of a tile in a row before another has its turn.
+        limit
+            Turns after which it ends in any case.
+        order
+            Gives the order of the tiles in each turn. Results do not depend on it.
+        """
+        going = True
+        while going and limit:
+            going, limit = self._host(), limit - 1
+            for name in order(list(self.tiles)):
+                tile, left = self.tiles[name], most
+                while left and tile.proceed():
+                    going, left = True, left - 1
+                    tile.proceed_send()
+                while tile.proceed_send():
+                    going = True
+        return all(tile.ended and tile.idle for tile in self.tiles.values()) and not self._given
+
+    def _host(self) -> bool:
+        """Give what fits of the host's blocks."""
+        going = False
+        for name, stream, blocks in self._given:
+            tile, fits = self.tiles[name], self.tiles[name].store.room(stream)
+            for block in blocks[:fits]:
+                tile.store.put(stream, block)
+                going = True
+            del blocks[:fits]
+        self._given = [one for one in self._given if one[2]]
+        return going
+
+    # --- what tiles see ---
+
+    def send(self, tile: TileMachine, flow: int, block: bytes) -> bool:
+        """A block of a flow to all members at once, False if one has no room."""
+        found = self._flows.get((tile.name, flow))
+        if found is None:
+            self.lost += 1
+            return True
+        others = [name for name in found.to if name not in (HOST, tile.name)]
+        rings = [(self.tiles[name], self._slots[name][found.slot]) for name in others]
+        for there, stream in rings:
+            size = self.joined.tiles[there.name].program.descriptor("stream", stream)["block"]
+            if size != len(block):
+                raise InputError(f"flow {flow} of tile {tile.name!r} has blocks of {len(block)} bytes, but stream "
+                                 f"{stream} of tile {there.name!r} of {size}")
+        if any(there.store.room(stream) < 1 for there, stream in rings):
+            return False
+        for there, stream in rings:
+            there.store.put(stream, block)
+        if HOST in found.to:
+            self.received.setdefault((tile.name, flow), []).append(block)
+        return True
+
+    def offer(self, tile: TileMachine, context: int, block: bytes) -> bool:
+        """An operand; whether it has been taken."""
+        key = (context, tile.name)
+        if key not in self._members:
+            self.lost += 1
+            return True
+        if key in self._offers and self._offers[key] is None:
+            del self._offers[key]
+            return True
+        self._offers[key] = block
+        return False
+
+    def lanes(self, tile: TileMachine, context: int, count: int) -> NDArray[np.int16] | None:
+        """The next lanes of the sums of a context, None while operands are missing."""
+        key = (context, tile.name)
+        reduction = self._roots.get(key)
+        have = self._sums.setdefault(key, np.zeros(0, np.int16))
+        while reduction is not None and len(have) < count:
+            offers = {name: self._offers.get((context, name)) for name in reduction.members}
+            blocks = [block for block in offers.values() if block is not None]
+            if len(blocks) < len(offers):
+                break
+            if len({len(block) for block in blocks}) > 1:
+                raise InputError(f"operands in context {context} must have one size, not " + ", ".join(
+                    f"{len(b)} bytes of tile {n!r}" for n, b in offers.items() if b is not None))
+            whole = -(-len(blocks[0]) // tile.cfg.flit_bytes) * tile.cfg.flit_bytes
+            total = np.zeros(whole // 2, np.int16)
+            for block in blocks:
+                total[: len(block) // 2] += np.frombuffer(block, "<i2")
+            have = np.concatenate([have, total])
+            self._offers |= {(context, name): None for name in reduction.members}
+        self._sums[key] = have
+        if reduction is None or len(have) < count:
+            return None
+        self._sums[key] = have[count:]
+        return have[:count]

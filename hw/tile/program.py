@@ -1,0 +1,170 @@
+"""What the host loads into a tile before it starts: instructions, descriptors, parameters, tables, the buffer.
+
+As a file it is a row of sections behind a magic number, each with its length, and a checksum at the end. The same
+program has the same bytes.
+"""
+
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.tile.config import TileConfig
+from hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, PARAMETER, TABLE_ENTRIES, TABLES
+from macro_models.errors import InputError
+
+__all__ = ["LIMITS", "REGISTERS", "Program"]
+
+REGISTERS = 3
+"""Host registers that loops may count by, numbered from 1."""
+
+LIMITS = TileConfig(instructions=512, parameters=1024, buffer_kib=64)
+"""The largest tile: what a program can be for any."""
+
+_MAGIC, _VERSION = b"mhoT", 1
+_HEAD, _SECTION, _SUM = struct.Struct("<4sHH"), struct.Struct("<4sI"), struct.Struct("<I")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Program:
+    """The contents of a tile's memories at the start.
+
+    Parameters
+    ----------
+    words
+        Instructions from address 0 on; the rest of the memory is HALT.
+    descriptors
+        Descriptor memory, 160 words.
+    parameters
+        Words of 64 bits from address 0 on; the rest is 0.
+    tables
+        Both tables, (2, 1024), 16 bits signed.
+    buffer
+        Bytes from address 0 on; the rest is 0.
+    registers
+        Host registers 1 to 3, 16 bits.
+    image
+        Number of the first image, 32 bits.
+    """
+
+    words: tuple[int, ...] = ()
+    descriptors: tuple[int, ...] = (0,) * DESCRIPTOR_WORDS
+    parameters: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
+    tables: NDArray[np.int16] = field(default_factory=lambda: np.zeros((TABLES, TABLE_ENTRIES), np.int16))
+    buffer: bytes = b""
+    registers: tuple[int, ...] = (0,) * REGISTERS
+    image: int = 0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Program) and self.pack() == other.pack()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def descriptor(self, kind: str, number: int) -> dict[str, int]:
+        """Values of a descriptor."""
+        one = DESCRIPTORS[kind]
+        return one.layout.unpack(self.descriptors[one.at(number)])
+
+    def with_blocks(self, stream: int, blocks: int) -> "Program":
+        """The same with another number of blocks in a ring, wherever in the buffer that ends."""
+        one, words = DESCRIPTORS["stream"], list(self.descriptors)
+        words[one.at(stream)] = one.layout.pack(self.descriptor("stream", stream) | {"blocks": blocks})
+        return replace(self, descriptors=tuple(words))
+
+    def check(self, cfg: TileConfig, name: str = "program") -> None:
+        """Refuse a program that a tile cannot hold.
+
+        Raises
+        ------
+        InputError
+            Naming what is too large.
+        """
+        for what, size, most in (
+            ("instructions", len(self.words), cfg.instructions), ("parameters", len(self.parameters), cfg.parameters),
+            ("bytes of the buffer", len(self.buffer), cfg.buffer_bytes),
+        ):
+            if size > most:
+                raise InputError(f"{name}: the tile has {most} {what}, not {size}")
+
+    def pack(self) -> bytes:
+        """The bytes of the file."""
+        tables = self.tables.astype("<i2")
+        sections = [
+            (b"code", _words(self.words)), (b"desc", _words(self.descriptors)),
+            (b"para", _trimmed(self.parameters.astype("<u8").tobytes(), 8)),
+            *((f"tab{k}".encode(), one.tobytes() if one.any() else b"") for k, one in enumerate(tables)),
+            (b"data", _trimmed(self.buffer, 1)), (b"regs", _trimmed(struct.pack("<3H", *self.registers), 2)),
+            (b"imag", _trimmed(_words((self.image,)), 4)),
+        ]
+        kept = [(tag, data) for tag, data in sections if data]
+        text = _HEAD.pack(_MAGIC, _VERSION, len(kept))
+        text += b"".join(_SECTION.pack(tag, len(data)) + data for tag, data in kept)
+        return text + _SUM.pack(zlib.crc32(text))
+
+    @classmethod
+    def unpack(cls, text: bytes, name: str = "program") -> "Program":
+        """The program of a file, called ``name`` in messages.
+
+        Raises
+        ------
+        InputError
+            If it is none, of another version, cut or altered.
+        """
+        found = _sections(text, name)
+        words = {tag: tuple(np.frombuffer(found.get(tag, b""), "<u4").tolist()) for tag in (b"code", b"desc", b"imag")}
+        tables = np.zeros((TABLES, TABLE_ENTRIES), np.int16)
+        for k in range(TABLES):
+            if data := found.get(f"tab{k}".encode()):
+                tables[k] = np.frombuffer(data, "<i2")
+        registers = np.frombuffer(found.get(b"regs", b"").ljust(2 * REGISTERS, b"\0"), "<u2")
+        made = cls(
+            words=words[b"code"], descriptors=words[b"desc"] or (0,) * DESCRIPTOR_WORDS, tables=tables,
+            parameters=np.frombuffer(found.get(b"para", b""), "<u8").astype(np.uint64), buffer=found.get(b"data", b""),
+            registers=tuple(registers.tolist()), image=words[b"imag"][0] if words[b"imag"] else 0,
+        )
+        made.check(LIMITS, name)
+        if any(PARAMETER.spare((word & 0xFFFFFFFF, word >> 32)) for word in made.parameters.tolist()):
+            raise InputError(f"{name}: bits of a parameter that belong to no field must be 0")
+        if made.pack() != text:
+            raise InputError(f"{name}: must be a program as mho writes it, and its sections are not in that form")
+        return made
+
+
+def _words(values: Sequence[int]) -> bytes:
+    return np.asarray(values, dtype="<u4").tobytes()
+
+
+def _trimmed(data: bytes, unit: int) -> bytes:
+    """Without the zeros at the end, in whole units."""
+    length = len(data.rstrip(b"\0"))
+    return data[: -(-length // unit) * unit]
+
+
+_UNITS = {b"code": 4, b"desc": 4, b"para": 8, b"tab0": 2, b"tab1": 2, b"data": 1, b"regs": 2, b"imag": 4}
+_WHOLE = {b"desc": 4 * DESCRIPTOR_WORDS, b"tab0": 2 * TABLE_ENTRIES, b"tab1": 2 * TABLE_ENTRIES}
+_MOST = {b"regs": 2 * REGISTERS, b"imag": 4}
+
+
+def _sections(text: bytes, name: str) -> dict[bytes, bytes]:
+    if len(text) < _HEAD.size + _SUM.size or text[:4] != _MAGIC:
+        raise InputError(f"{name}: must be a program of a tile, which begins with {_MAGIC.decode()!r}")
+    _, version, count = _HEAD.unpack_from(text)
+    if version != _VERSION:
+        raise InputError(f"{name}: must be a program of version {_VERSION}, not {version}")
+    body = text[: -_SUM.size]
+    if zlib.crc32(body) != _SUM.unpack(text[-_SUM.size :])[0]:
+        raise InputError(f"{name}: its checksum is not that of its bytes; it was cut or altered")
+    found: dict[bytes, bytes] = {}
+    at = _HEAD.size
+    for _ in range(count):
+        tag, length = _SECTION.unpack(body[at : at + _SECTION.size].ljust(_SECTION.size, b"\0"))
+        data = body[at + _SECTION.size : at + _SECTION.size + length]
+        at += _SECTION.size + length
+        fits = tag in _UNITS and length % _UNITS[tag] == 0 and (tag not in _WHOLE or length == _WHOLE[tag])
+        if not fits or len(data) != length or tag in found or length > _MOST.get(tag, 1 << 20):
+            raise InputError(f"{name}: section {tag.decode(errors='replace')!r} is unknown, doubled or of a wrong size")
+        found[tag] = data
+    return found

@@ -1,0 +1,136 @@
+"""From the text of a program to its statements: lines, names, items, blocks."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import NoReturn
+
+from macro_models.errors import InputError
+
+__all__ = ["Item", "Source", "Statement"]
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_NUMBER = re.compile(r"[+-]?(0x[0-9a-fA-F]+|\d+)")
+_HEAD = re.compile(r"(?P<key>\w+)(\s+(?P<name>[A-Za-z_]\w*|\d+))?(\s*@\s*(?P<at>\w+))?\s*(?P<end>[:{])\s*(?P<rest>.*)")
+
+
+@dataclass(frozen=True)
+class Item:
+    """A name with its value, empty for a flag."""
+
+    line: int
+    name: str
+    value: str = ""
+
+
+@dataclass
+class Statement:
+    """What stands on a line, with the lines of its block.
+
+    ``key`` is its first word, ``name`` and ``at`` what a declaration gives, ``rest`` the text behind, ``declares``
+    whether it is a declaration.
+    """
+
+    line: int
+    key: str
+    name: str = ""
+    at: str = ""
+    rest: str = ""
+    declares: bool = False
+    block: list[tuple[int, str]] = field(default_factory=list)
+
+
+class Source:
+    """A text and its name, for messages.
+
+    Parameters
+    ----------
+    name, text
+        The file.
+    """
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name, self._lines = name, text.splitlines()
+
+    def fail(self, line: int, sentence: str) -> NoReturn:
+        """Refuse a line.
+
+        Raises
+        ------
+        InputError
+            Naming the line.
+        """
+        raise InputError(f"{self.name}:{line}: {sentence}")
+
+    def number(self, line: int, text: str, what: str) -> int:
+        """A whole number in decimal or, behind 0x, hexadecimal."""
+        if not _NUMBER.fullmatch(text):
+            self.fail(line, f"{what} must be a whole number, not {text!r}")
+        return int(text, 0 if "x" in text else 10)
+
+    def unknown(self, line: int, what: str, name: str, among: list[str]) -> NoReturn:
+        """Refuse a name, with the nearest one that would do."""
+        near = get_close_matches(name, among, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"it must be {_listed(among)}"
+        self.fail(line, f"{what} {name!r} is unknown: {hint}")
+
+    def statements(self) -> Iterator[Statement]:
+        """All statements in order. Blocks of data are read whole; the braces of loops are statements."""
+        lines = iter(enumerate(self._lines, 1))
+        for number, raw in lines:
+            text = _stripped(raw)
+            if not text:
+                continue
+            if text == "}":
+                yield Statement(number, "}")
+                continue
+            match = _HEAD.fullmatch(text)
+            if match is None or match["key"] == "loop":
+                key, _, rest = text.partition(" ")
+                yield Statement(number, key, rest=rest.strip())
+                continue
+            found = Statement(
+                number, match["key"], match["name"] or "", match["at"] or "", match["rest"], True,
+            )
+            if match["end"] == "{":
+                found.block = self._block(number, found, lines)
+            yield found
+
+    def _block(self, start: int, found: Statement, lines: Iterator[tuple[int, str]]) -> list[tuple[int, str]]:
+        text, number, block = found.rest, start, []
+        while True:
+            inner, brace, behind = text.partition("}")
+            if inner.strip():
+                block.append((number, inner.strip()))
+            if brace:
+                if behind.strip():
+                    self.fail(number, f"nothing may stand behind '}}', not {behind.strip()!r}")
+                return block
+            number, raw = next(lines, (0, ""))
+            if not number:
+                self.fail(start, f"the block of {found.key} is not closed: '}}' is missing")
+            text = _stripped(raw)
+
+    def items(self, line: int, text: str) -> list[Item]:
+        """Items that commas part: a name and perhaps a value each."""
+        found = []
+        for part in text.split(",") if text.strip() else []:
+            words = part.split()
+            if not words or len(words) > 2 or not _WORD.fullmatch(words[0]):
+                self.fail(line, f"items must be 'name value' or 'name', parted by commas, not {part.strip()!r}")
+            found.append(Item(line, words[0], words[1] if len(words) == 2 else ""))
+        names = [item.name for item in found]
+        for name in names:
+            if names.count(name) > 1:
+                self.fail(line, f"{name} is there twice")
+        return found
+
+
+def _stripped(raw: str) -> str:
+    return re.split(r"[;#]", raw, maxsplit=1)[0].strip()
+
+
+def _listed(names: list[str]) -> str:
+    shown = names[:8]
+    return f"one of {', '.join(shown)}{', ...' if len(names) > 8 else ''}" if shown else "declared first"
