@@ -1,8 +1,8 @@
 ; A residual block over two tiles, the second of them: another 3 x 3, the sum with the skip, ReLU.
-; The skip waits until two convolutions have come that far: two rows and three pixels at least.
+; The skip waits until this convolution has come that far, a row and two pixels behind the first one.
 
 stream mid:  block 4, blocks 20, remote, slot 0
-stream skip: block 4, blocks 20, remote, slot 1
+stream skip: block 4, blocks 12, remote, slot 1
 stream out:  block 4, blocks 2
 bytes zero { 0 0 0 0 }
 

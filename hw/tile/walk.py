@@ -67,22 +67,32 @@ class Walk:
         """Pixels of an image."""
         return self.width * self.height
 
-    @cached_property
+    @property
     def pixels(self) -> Numbers:
         """Numbers of the pixels at each position, (positions, terms), :data:`OUTSIDE` outside of the image."""
-        y, x = self._rows()[:, None, :, None], self._columns()[None, :, None, :]
+        return self._numbers(self._rows[:, None, :, None], self._columns[None, :, None, :])
+
+    def window(self, position: int) -> Numbers:
+        """Numbers of the pixels at a position, (terms,), :data:`OUTSIDE` outside of the image."""
+        y, x = divmod(position, self.positions_x)
+        return self._numbers(self._rows[None, y, :, None], self._columns[None, x, None, :])[0]
+
+    def _numbers(self, y: Numbers, x: Numbers) -> Numbers:
         inside = (y >= 0) & (y < self.height) & (x >= 0) & (x < self.width)
-        return np.where(inside, y * self.width + x, OUTSIDE).reshape(self.positions, self.terms)
+        return np.where(inside, y * self.width + x, OUTSIDE).reshape(-1, self.terms)
 
     @cached_property
     def need(self) -> Numbers:
         """Pixels of the image that must have come before each position can be read, (positions,)."""
-        return self.pixels.max(axis=1) + 1
+        y, x = (np.where((at >= 0) & (at < size), at, OUTSIDE).max(axis=1) for at, size in self._sides)
+        return np.where((y[:, None] >= 0) & (x >= 0), y[:, None] * self.width + x + 1, 0).ravel()
 
     @cached_property
     def oldest(self) -> Numbers:
         """The first pixel at each position, the size of the image where there is none, (positions,)."""
-        return np.where(self.pixels == OUTSIDE, self.image, self.pixels).min(axis=1)
+        y, x = (np.where((at >= 0) & (at < size), at, size).min(axis=1) for at, size in self._sides)
+        there = (y[:, None] < self.height) & (x < self.width)
+        return np.where(there, y[:, None] * self.width + x, self.image).ravel()
 
     @cached_property
     def low(self) -> Numbers:
@@ -98,18 +108,25 @@ class Walk:
         """Blocks that its ring has at least, if this walk alone frees."""
         return max(1, int((self.need - self.low[:-1]).max()))
 
+    @cached_property
     def _rows(self) -> Numbers:
         return (np.arange(self.positions_y)[:, None] * self.stride_y - self.pad_y
                 + np.arange(self.kernel_y) * self.dilation_y)
 
+    @cached_property
     def _columns(self) -> Numbers:
         return (np.arange(self.positions_x)[:, None] * self.stride_x - self.pad_x
                 + np.arange(self.kernel_x) * self.dilation_x)
 
+    @property
+    def _sides(self) -> tuple[tuple[Numbers, int], tuple[Numbers, int]]:
+        return (self._rows, self.height), (self._columns, self.width)
+
     def patches(self, block: int) -> Numbers:
         """Bytes of an image of whole blocks that each code of the window is, (positions, terms * run), OUTSIDE else."""
-        bytes_ = self.pixels[:, :, None] * block + self.channel + np.arange(self.run)
-        return np.where(self.pixels[:, :, None] == OUTSIDE, OUTSIDE, bytes_).reshape(self.positions, -1)
+        pixels = self.pixels[:, :, None]
+        found = pixels * block + self.channel + np.arange(self.run)
+        return np.where(pixels == OUTSIDE, OUTSIDE, found).reshape(self.positions, -1)
 
 
 @lru_cache(maxsize=1024)

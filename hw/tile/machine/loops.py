@@ -33,6 +33,10 @@ class LoopStack:
         """Loops that are open."""
         return len(self._open)
 
+    def state(self) -> tuple[tuple[int, int, int | None], ...]:
+        """All loops that are open, with what is left of them."""
+        return tuple((loop.first, loop.last, loop.left) for loop in self._open)
+
     def open(self, pc: int, body: int, times: int | None) -> int:
         """The address after LOOP at ``pc``; ``times`` is None for ever. A loop of no times is passed.
 

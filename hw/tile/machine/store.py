@@ -141,7 +141,7 @@ class Store:
         """Elements of each pixel of a walk's window, (terms, elements)."""
         at, values = self.walks[number], self.values("walk", number)
         walk, stream = walk_of(values), self.values("stream", values["stream"])
-        pixels = walk.pixels[at.number]
+        pixels = walk.window(at.number)
         starts = stream["base"] + (at.origin + pixels) % stream["blocks"] * stream["block"] + walk.channel
         starts = np.where(pixels == OUTSIDE, values["pad"], starts) + offset * kind.itemsize
         return self.buffer[starts[:, None] + np.arange(elements * kind.itemsize)].view(kind)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.tile.config import TileConfig
-from hw.tile.isa import STREAMS
+from hw.tile.isa import STREAMS, Cause, Op
+from hw.tile.legality import refusal
 from hw.tile.machine.actions import Core
 from hw.tile.machine.state import Retired
 from hw.tile.machine.tile import TileMachine
@@ -42,11 +43,16 @@ class Reduction:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """A tile: its program, its sizes, its core, None for a tile without one."""
+    """A tile: its program, its sizes, its core, None for a tile without one; names of its streams, for messages."""
 
     program: Program
     cfg: TileConfig = field(default_factory=TileConfig)
     core: Core | None = None
+    names: Mapping[int, str] = field(default_factory=dict)
+
+    def ring(self, stream: int) -> str:
+        """What a stream is called."""
+        return repr(self.names[stream]) if stream in self.names else str(stream)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +83,7 @@ class Joined:
             for name in flow.to:
                 if name != HOST:
                     once(f"slot {flow.slot} of tile {name!r} has two senders", "slot", name, flow.slot)
-                    if flow.slot not in slots_of(self.tiles[name].program):
+                    if flow.slot not in slots_of(self.tiles[name]):
                         raise InputError(f"tile {name!r} has no remote stream with slot {flow.slot}, which flow "
                                          f"{flow.number} of tile {flow.sender!r} sends to")
         for one in self.reductions:
@@ -92,10 +98,19 @@ class Joined:
                 raise InputError(f"tiles must be among {', '.join(sorted(self.tiles))}, not {name!r}")
 
 
-def slots_of(program: Program) -> dict[int, int]:
-    """Streams of a program that are remote, by their slots."""
-    values = {k: program.descriptor("stream", k) for k in range(STREAMS)}
-    return {v["slot"]: k for k, v in values.items() if v["remote"]}
+def slots_of(place: Place) -> dict[int, int]:
+    """Streams of a tile that are remote, by their slots.
+
+    Slots of streams that are not legal are not in use: nodes drop what comes for them. Of two streams with one slot the
+    first has it.
+    """
+    found: dict[int, int] = {}
+    for number in range(STREAMS):
+        values = place.program.descriptor("stream", number)
+        legal = refusal(Op.WAIT, {"stream": number, "n": 1}, place.program.descriptors, place.cfg)[0] is Cause.NONE
+        if values["remote"] and legal:
+            found.setdefault(values["slot"], number)
+    return found
 
 
 class Tiles:
@@ -132,7 +147,7 @@ class Tiles:
             for name, one in joined.tiles.items()
         }
         self._flows = {(flow.sender, flow.number): flow for flow in joined.flows}
-        self._slots = {name: slots_of(one.program) for name, one in joined.tiles.items()}
+        self._slots = {name: slots_of(one) for name, one in joined.tiles.items()}
         self._members = {(r.context, name): r for r in joined.reductions for name in r.members}
         self._roots = {(r.context, r.root): r for r in joined.reductions}
         self._offers: dict[tuple[int, str], bytes | None] = {}
@@ -147,12 +162,12 @@ class Tiles:
         Raises
         ------
         InputError
-            If the stream is not remote, or a block has not its size.
+            If the stream is not remote and legal, or a block has not its size.
         """
         values = self.joined.tiles[tile].program.descriptor("stream", stream)
         blocks = list(blocks)
-        if not values["remote"]:
-            raise InputError(f"stream {stream} of tile {tile!r} must be remote for blocks of the host")
+        if stream not in self._slots[tile].values():
+            raise InputError(f"stream {stream} of tile {tile!r} must be remote and legal for blocks of the host")
         for block in blocks:
             if len(block) != values["block"]:
                 raise InputError(
@@ -162,7 +177,7 @@ class Tiles:
     def run(
         self, *, most: int = 1 << 20, limit: int = 1 << 30, order: Callable[[list[str]], Iterable[str]] = list
     ) -> bool:
-        """Let all go on until none can; whether all ended and all that was sent has been taken.
+        """Let all go on until none can; whether all ended without a trap and all that was sent has been taken.
 
         Parameters
         ----------
@@ -183,13 +198,14 @@ class Tiles:
                     tile.proceed_send()
                 while tile.proceed_send():
                     going = True
-        return all(tile.ended and tile.idle for tile in self.tiles.values()) and not self._given
+        done = all(tile.ended and tile.status is None and tile.idle for tile in self.tiles.values())
+        return done and not self._given
 
     def _host(self) -> bool:
         """Give what fits of the host's blocks."""
         going = False
         for name, stream, blocks in self._given:
-            tile, fits = self.tiles[name], self.tiles[name].store.room(stream)
+            tile, fits = self.tiles[name], max(0, self.tiles[name].store.room(stream))
             for block in blocks[:fits]:
                 tile.store.put(stream, block)
                 going = True

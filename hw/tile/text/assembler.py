@@ -13,7 +13,7 @@ from hw.tile.text.memory import place
 from hw.tile.text.reader import Item, Source, Statement
 from hw.tile.vector import pack_parameters
 
-__all__ = ["assemble"]
+__all__ = ["assemble", "stream_names"]
 
 KINDS = tuple(DESCRIPTORS)
 DATA = ("parameters", "bytes", "lanes", "table")
@@ -32,6 +32,19 @@ def assemble(text: str, name: str = "program.s") -> Program:
         Naming the line, what is wrong, and what would be right.
     """
     return _Assembler(Source(name, text)).run()
+
+
+def stream_names(text: str, name: str = "program.s") -> dict[int, str]:
+    """What the streams of a text are called, by their numbers.
+
+    Raises
+    ------
+    InputError
+        As :func:`assemble`.
+    """
+    made = _Assembler(Source(name, text))
+    made.run()
+    return {number: called for called, number in made.names.numbers["stream"].items()}
 
 
 @dataclass

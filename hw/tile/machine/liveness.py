@@ -1,0 +1,141 @@
+"""Whether programs can get stuck, and what would help: one untimed run of the token machine.
+
+Each tile's program is sequential, a stream has one producer and one consumer, waits block, nothing polls, and no
+control depends on data. Such a network is a Kahn network with bounded channels: what happens does not depend on the
+order in which tiles go on (a run that gets through shows that no timing gets stuck), and what it is after an image
+is the same for every order. So if a second image leaves all as the first one did, every number of images gets
+through, one after another or overlapped.
+
+A run that gets stuck is continued with a larger ring, the smallest that somebody waits for (Parks 1995, "Bounded
+Scheduling of Process Networks"), which is as if the ring had been that large from the beginning.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hw.tile.isa import DESCRIPTORS
+from hw.tile.machine.state import Wait
+from hw.tile.machine.tiles import Joined, Place
+from hw.tile.machine.tokens import TokenMachine, TokenTile
+from macro_models.errors import InputError
+
+__all__ = ["check_liveness"]
+
+MOST = 50_000_000
+"""Instructions of an image after which a program is taken for one that never ends."""
+
+MOST_BLOCKS = DESCRIPTORS["stream"].layout["blocks"].range[1]
+Rings = Mapping[tuple[str, int], int]
+
+
+def check_liveness(joined: Joined, given: Rings | None = None, limit: int = MOST) -> int:
+    """Refuse programs that can get stuck.
+
+    Parameters
+    ----------
+    joined
+        The tiles with their programs.
+    given
+        Blocks that the host sends for each image, by (tile, stream).
+    limit
+        Instructions that one image may take.
+
+    Returns
+    -------
+    int
+        Instructions of one image.
+
+    Raises
+    ------
+    InputError
+        Naming the rings that are too small and the number of blocks that would do; or who waits for what, if none
+        would; or what is left over of an image.
+    """
+    machine = TokenMachine(joined, grow=True)
+    before, fired = None, 0
+    for image in (1, 2):
+        fired = _fired(machine)
+        machine.give(given or {})
+        _one_image(machine, image, limit)
+        state = machine.state()
+        if image == 2 and state != before and not machine.grown:
+            raise InputError(_left_over(machine, before, state))
+        before = state
+    if machine.grown:
+        raise InputError(_too_small(machine))
+    return _fired(machine) - fired
+
+
+def _fired(machine: TokenMachine) -> int:
+    return sum(tile.fired for tile in machine.tiles.values())
+
+
+def _one_image(machine: TokenMachine, image: int, limit: int) -> None:
+    """Run an image, with larger rings where it gets stuck."""
+    end = _fired(machine) + limit
+    while not machine.run(image, end - _fired(machine)):
+        _refuse_traps(machine, end, limit)
+        rings = machine.full()
+        if not rings:
+            raise InputError(_stuck(machine))
+        name, stream = min(rings, key=lambda ring: (machine.tiles[ring[0]].blocks[ring[1]], ring))
+        blocks = machine.tiles[name].blocks[stream] + 1
+        if blocks > MOST_BLOCKS:
+            raise InputError(f"{_ring(machine, name, stream)} fills up: no number up to {MOST_BLOCKS} blocks would do")
+        machine.enlarge(name, stream, blocks)
+
+
+def _refuse_traps(machine: TokenMachine, end: int, limit: int) -> None:
+    for name, tile in machine.tiles.items():
+        if tile.trap is not None:
+            cause, pc, stream = tile.trap
+            place = machine.joined.tiles[name]
+            about = f" (stream {place.ring(stream)})" if stream else ""
+            raise InputError(f"tile {name!r} traps at instruction {pc}: {cause.name.lower()}{about}")
+    if _fired(machine) >= end:
+        raise InputError(f"an image must end within {limit} instructions of all tiles, and this one does not")
+
+
+def _ring(machine: TokenMachine, tile: str, stream: int) -> str:
+    return f"ring {machine.joined.tiles[tile].ring(stream)} of tile {tile!r}"
+
+
+def _too_small(machine: TokenMachine) -> str:
+    found = []
+    for (name, stream), blocks in sorted(machine.grown.items()):
+        have = machine.joined.tiles[name].program.descriptor("stream", stream)["blocks"]
+        found.append(f"{_ring(machine, name, stream)} has {have} blocks, {blocks} would do")
+    more = f"; and {len(found) - 2} more" if len(found) > 2 else ""
+    return f"the programs can get stuck: {'; '.join(found[:2])}{more}"
+
+
+def _stuck(machine: TokenMachine) -> str:
+    """Who waits for what, where no larger ring helps."""
+    found = []
+    for name, tile in machine.tiles.items():
+        for wait in (tile.waits, tile.sends):
+            if wait is not None and not tile.ended:
+                found.append(_waiting(machine, name, tile, wait))
+    left = [f"the host keeps {n} blocks for {_ring(machine, *key)}" for key, n in machine.given.items() if n]
+    return f"the programs get stuck whatever the rings: {'; '.join((found or left)[:2])}"
+
+
+def _waiting(machine: TokenMachine, name: str, tile: TokenTile, wait: Wait) -> str:
+    place: Place = machine.joined.tiles[name]
+    what = {
+        "blocks": f"blocks of {place.ring(wait.stream)}", "send": "its send engine",
+        "root": f"the root of context {wait.n}", "sum": f"operands of context {wait.n}",
+    }
+    return f"tile {name!r} waits at instruction {tile.at} for {what.get(wait.why, wait.why)}"
+
+
+def _left_over(machine: TokenMachine, before: Any, after: Any) -> str:
+    """What an image leaves behind that the one before did not, by their states."""
+    for name, first, second in zip(machine.joined.tiles, before[0], after[0], strict=True):
+        for stream, (a, b) in enumerate(zip(first[2], second[2], strict=True)):
+            if a != b:
+                ring = _ring(machine, name, stream)
+                return f"an image leaves {b - a:+d} blocks in {ring}, and must leave as many as it found"
+        if first != second:
+            return f"tile {name!r} is not at the same point of its program or its walks after two images"
+    return "reductions have operands or sums left over after an image"

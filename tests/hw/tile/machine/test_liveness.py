@@ -1,0 +1,117 @@
+"""Programs that can get stuck are refused, with what would help; those that pass get through in every order."""
+
+import numpy as np
+import pytest
+
+from hw.tile.machine.cores import FunctionCore
+from hw.tile.machine.liveness import check_liveness
+from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
+from hw.tile.text import assemble, stream_names
+from macro_models.errors import InputError
+from tests.hw.tile.machine.networks import example, residual, residual_network
+
+CORE = FunctionCore(lambda codes: np.zeros(64, np.int16))
+
+
+def one(text, **rings):
+    return Joined(tiles={"a": Place(program=assemble(text), names=stream_names(text), core=CORE)}, **rings)
+
+
+@pytest.mark.parametrize(("name", "given"), [("perceptron", 1), ("conv_pool", 64)])
+def test_examples_of_one_tile_pass(name, given):
+    joined = Joined(tiles={"a": example(name)}, flows=(Flow(sender="a", number=0, to=(HOST,)),))
+    assert check_liveness(joined, {("a", 0): given}) > 0
+
+
+def test_layer_with_reduction_passes():
+    names = ("root", "b", "c", "d")
+    joined = Joined(
+        tiles={n: example("split_root" if n == "root" else "split_member") for n in names},
+        flows=(Flow(sender="root", number=0, to=(HOST,)),),
+        reductions=(Reduction(context=0, members=names, root="root"),),
+    )
+    assert check_liveness(joined, {(n, 0): 1 for n in names}) == 3 * 5 + 7
+    with pytest.raises(InputError, match="tile 'root' waits at instruction 5 for operands of context 0"):
+        check_liveness(joined, {(n, 0): 1 for n in names[:3]})
+
+
+def test_a_skip_ring_one_block_short_is_refused_and_stuck():
+    assert check_liveness(residual(12), {("first", 0): 64}) == 64 * 10 + 2 * 2
+    with pytest.raises(InputError, match=r"^the programs can get stuck: ring 'skip' of tile 'second' has 4 blocks, "
+                                         r"(\d+) would do$") as refused:
+        check_liveness(residual(4), {("first", 0): 64})
+    enough = int(str(refused.value).split()[-3])
+    assert enough == 8 + 2  # the second convolution is a row and two pixels behind
+    assert check_liveness(residual(enough), {("first", 0): 64})
+    with pytest.raises(InputError, match="can get stuck"):
+        check_liveness(residual(enough - 1), {("first", 0): 64})
+    for seed in range(3):  # whatever the order in which the tiles go on
+        tiles = Tiles(residual(enough - 1), images=1)
+        tiles.give("first", 0, [bytes(4)] * 64)
+        rng = np.random.default_rng(seed)
+        assert not tiles.run(most=seed + 1, order=lambda names, rng=rng: list(rng.permutation(names)))
+        assert tiles.tiles["second"].waits.why == "blocks"
+
+
+def test_a_line_buffer_that_is_too_short_is_named_with_what_its_walk_needs():
+    joined = Joined(tiles={"a": example("conv_pool", in_blocks=18)}, flows=(Flow(sender="a", number=0, to=(HOST,)),))
+    with pytest.raises(InputError, match="ring 'in' of tile 'a' has 18 blocks, 19 would do"):
+        check_liveness(joined, {("a", 0): 64})
+
+
+LOOP = "loop forever {{\n{}\nimage\n}}"
+STREAMS = """
+stream in: block 4, blocks 2, remote
+stream mid: block 4, blocks 2
+vec copy: kind max, a in, target mid, elements 4
+"""
+
+
+@pytest.mark.parametrize(("body", "sentence"), [
+    ("vec copy, free_a, push", r"an image leaves \+1 blocks in ring 'mid' of tile 'a', and must leave as many as"),
+    ("vec copy, push\nfree mid", "the host keeps 1 blocks|an image leaves .* blocks in ring 'in' of tile 'a'"),
+    ("free mid\nvec copy, free_a, push", "whatever the rings: tile 'a' waits at instruction 1 for blocks of 'mid'"),
+    ("vec copy, free_a\nfree in\n", "stuck whatever the rings: tile 'a' waits at instruction 2 for blocks of 'in'"),
+    ("vec copy, free_a, push\nfree mid 3", "tile 'a' traps at instruction 2: ring"),
+])
+def test_programs_of_one_tile_that_are_refused(body, sentence):
+    with pytest.raises(InputError, match=sentence):
+        check_liveness(one(STREAMS + LOOP.format(body)), {("a", 0): 1})
+
+
+def test_an_image_that_never_ends_is_refused():
+    with pytest.raises(InputError, match="must end within 1000 instructions"):
+        check_liveness(one("stream in: block 4, blocks 2, first 1\nloop forever {\nwait in\n}"), limit=1000)
+
+
+def test_tiles_that_wait_for_each_other_are_refused():
+    text = ("stream in: block 4, blocks 2, remote\nstream out: block 4, blocks 2\n"
+            "vec copy: kind max, a in, target out, elements 4\n"
+            "loop forever {\nvec copy, free_a, push\nsend out, flow 0, free\nimage\n}")
+    place = Place(program=assemble(text), names=stream_names(text))
+    joined = Joined(tiles={"a": place, "b": place}, flows=(
+        Flow(sender="a", number=0, to=("b",)), Flow(sender="b", number=0, to=("a",))))
+    with pytest.raises(InputError, match="tile 'a' waits at instruction 1 for blocks of 'in'; tile 'b'"):
+        check_liveness(joined)
+    fed = assemble(text.replace("blocks 2, remote", "blocks 3, remote, first 1"))
+    joined = Joined(tiles={"a": Place(program=fed), "b": place}, flows=joined.flows)
+    assert check_liveness(joined) == 6
+
+
+def test_images_that_overlap_may_leave_a_product_in_flight():
+    text = ("stream in: block 4, blocks 2, remote\nstream out: block 4, blocks 2\nwalk w: stream in\n"
+            "mvm m: i_last 0, o_last 1\nvec v: kind max, a drain, target out, elements 4\n"
+            "mvm m, w, advance, free\n"
+            "loop forever {\nmvm m, w, advance, free\nvec v, push\nsend out, flow 0, free\nimage\n}")
+    joined = one(text, flows=(Flow(sender="a", number=0, to=(HOST,)),))
+    with pytest.raises(InputError, match="waits at instruction 2 for blocks of 'in'"):
+        check_liveness(joined, {("a", 0): 1})
+
+
+def test_a_residual_network_of_twenty_layers_passes():
+    joined, given = residual_network(width=16)
+    assert len(joined.tiles) == 20
+    assert check_liveness(joined, given) > 10_000
+    short = Place(program=joined.tiles["c21b"].program.with_blocks(2, 4), names=joined.tiles["c21b"].names)
+    with pytest.raises(InputError, match="ring 'skip' of tile 'c21b' has 4 blocks, 6 would do"):
+        check_liveness(Joined(tiles={**joined.tiles, "c21b": short}, flows=joined.flows), given)
