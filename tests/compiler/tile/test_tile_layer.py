@@ -1,0 +1,104 @@
+"""A layer on tiles against the functional path: same lanes, with noise that its numbers address."""
+
+import numpy as np
+import pytest
+
+from compiler.model.windows import windows
+from compiler.program import Call, Layer, Mvm, run_call
+from compiler.tile.walks import walk_of_window
+from hw.core import CoreConfig, CoreReference
+from hw.tile.config import TileConfig
+from hw.tile.machine.cores import ReferenceCore
+from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
+from hw.tile.text import assemble
+from macro_models import load_device
+from macro_models.exact.masks import Masks
+from macro_models.exact.operation import MvmOperation
+from macro_models.exact.vector import Requantise, Root
+from macro_models.tnsa.config import TnsaConfig
+from macro_models.tnsa.model import TnsaModel
+
+CFG = TileConfig(lines=16)
+OP = MvmOperation(in_bits=4, in_signed=True, out_bits=6, step_code=60)
+SHIFT, OUTPUTS, IMAGES, FIRST = 3, 16, 3, 70
+MEMBER = """
+stream in: block 4, blocks 8, remote
+stream part: block 32, blocks 2
+stream out: block 16, blocks 2
+walk taps: stream in, kernel_x 2, kernel_y 2, width 4, height 4, run 2, channel {channel}
+mvm layer: i_last 1, o_last 7, in_bits 4, in_signed, out_bits 6, step_code 60, operation {operation}, conversions 2
+vec leaf: a drain, target accumulators, elements 16, parameters scale, shift 3
+vec lanes: kind max, a accumulators, target part, wide, elements 16
+vec root: a result0, target out, elements 16, parameters bias, shift 5, lo 0, hi 7
+first_image: 70
+"""
+LOOP = """
+loop forever {{
+    loop 9 {{
+        mvm layer, taps, advance, free
+        vec leaf
+        vec lanes, push
+        send part, context 0, free
+        {root}
+    }}
+    image
+}}
+"""
+
+
+def parameters(name, fields):
+    return f"parameters {name} {{\n" + "\n".join(fields) + "\n}\n"
+
+
+def program(number, operation, scale, bias):
+    text = MEMBER.format(channel=2 * number, operation=operation)
+    text += parameters("scale", [f"m {m}, target {k}, valid, start" for k, m in enumerate(scale)])
+    text += parameters("bias", [f"m 1, c {-b}" for b in bias])
+    return assemble(text + LOOP.format(root="" if number else "vec root, push\nsend out, flow 0, free"))
+
+
+@pytest.mark.parametrize("device", ["ideal", "rram-neurram"])
+def test_a_layer_over_two_tiles_has_the_lanes_of_the_functional_path(device):
+    rng = np.random.default_rng(5)
+    models = [TnsaModel(TnsaConfig(lines=16), rng.uniform(1, 40, (16, 16)), device=load_device(device), seed=3, core=k)
+              for k in range(2)]
+    window = windows((4, 4), (2, 2), {})
+    patches = np.concatenate([window.index + 16 * c for c in range(4)], axis=1).astype(np.int32)
+    walk = walk_of_window(window.recover(patches, 4, 1), (4, 4, 4))
+    assert walk is not None
+    multipliers, bias = rng.integers(200, 800, (2, OUTPUTS)), rng.integers(-20, 60, OUTPUTS).astype(np.int16)
+    products = []
+    for k in range(2):
+        # A tile takes pixel by pixel its two channels; the functional path, channel by channel.
+        place = np.arange(8).reshape(4, 2).T.ravel()
+        products.append(Mvm(core=k, operation=40 + k, op=OP, first=8 * k, rows=place.astype(np.int32),
+                            columns=np.arange(16, dtype=np.int32), outputs=np.arange(OUTPUTS, dtype=np.int32),
+                            multiplier=multipliers[k].astype(np.int32)))
+    root = Root(bias=bias, relu=True, requantise=Requantise(shift=5, low=0, high=7))
+    layer = Layer(name="l", inputs=16, outputs=OUTPUTS, spread=np.arange(16, dtype=np.int32), mvms=tuple(products),
+                  shift=SHIFT, root=root, positions=9)
+    assert layer.conversions == 2
+    call = Call(layer=0, patches=patches, pad=np.zeros(16, np.int16))
+    images = rng.integers(-7, 8, (IMAGES, 4, 4, 4)).astype(np.int16)  # channels first
+
+    def run(call, mvm, rows, op_id):
+        x = mvm.vector(rows, 8)
+        return models[mvm.core].mvm(OP, Masks.reset(16), x, op_id).codes[:, mvm.columns]
+
+    wanted = run_call(call, layer, images.reshape(IMAGES, -1), np.arange(FIRST, FIRST + IMAGES), run)
+    cores = [ReferenceCore(CoreReference(CoreConfig(lines=16), model)) for model in models]
+    joined = Joined(
+        tiles={name: Place(program=program(k, 40 + k, multipliers[k], bias), cfg=CFG, core=cores[k])
+               for k, name in enumerate(("root", "b"))},
+        flows=(Flow(sender="root", number=0, to=(HOST,)),),
+        reductions=(Reduction(context=0, members=("root", "b"), root="root"),),
+    )
+    tiles = Tiles(joined, images=IMAGES)
+    pixels = [row.astype(np.int8).tobytes() for row in images.transpose(0, 2, 3, 1).reshape(-1, 4)]
+    for name in ("root", "b"):
+        tiles.give(name, 0, pixels)
+    assert tiles.run()
+    found = np.array([np.frombuffer(block, np.int8) for block in tiles.received["root", 0]])
+    found = found.reshape(IMAGES, 9, OUTPUTS).transpose(0, 2, 1).reshape(IMAGES, -1)
+    np.testing.assert_array_equal(found, wanted)
+    assert len(np.unique(found)) > 2
