@@ -29,6 +29,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "program": ("mho.commands.program", "Program the cells of a network by write-verify, or take measured ones."),
     "verify": ("mho.commands.verify", "Run the generated Verilog of a core or a mesh against its reference."),
     "device": ("mho.commands.device", "List, show and fit device models."),
+    "asm": ("mho.commands.asm", "Assemble a tile's program, or refuse it with its line."),
+    "disasm": ("mho.commands.asm", "Write a tile's program as text."),
     "fpga": ("mho.commands.fpga", "Put a core on an FPGA board, its array emulated."),
 }
 """Name of a subcommand: its module, where it is the attribute ``NAME_command``, and its line in the help."""

@@ -1,0 +1,12 @@
+"""Writes the generated files of the instruction set anew, with the pictures: ``python -m hw.tile``, in a clone."""
+
+from pathlib import Path
+
+from hw.tile.page import c_header, reference_page
+from hw.tile.pictures.draw import pictures
+
+Path(__file__).with_name("isa.h").write_text(c_header(), encoding="utf-8")
+docs = Path(__file__).parents[2] / "docs"
+(docs / "reference" / "isa.md").write_text(reference_page(), encoding="utf-8")
+for name, text in pictures().items():
+    (docs / name).write_text(text, encoding="utf-8")

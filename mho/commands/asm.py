@@ -1,0 +1,100 @@
+"""``mho asm``, ``mho disasm``: a tile's program from text to its file and back."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mho.terminal.console import Output
+from mho.terminal.options import common_options, example
+from mho.terminal.paths import READS, WRITES
+
+if TYPE_CHECKING:
+    from hw.tile.program import Program
+
+__all__ = ["asm_command", "disasm_command"]
+
+MOST_BYTES = 1 << 24
+"""Of a file that is read."""
+
+
+@click.command("asm", epilog=example("mho asm perceptron.s -o perceptron.bin"))
+@click.argument("source", metavar="P.s", type=READS)
+@click.option("-o", "--output", metavar="P.bin", type=WRITES, help="Write the program.")
+@common_options
+def asm_command(source: str, output: str | None, out: Output) -> None:
+    """Assemble a tile's program: what the host loads into its memories.
+
+    P.s is text, as in examples/tile. It is refused with the line, what is wrong there and what would be right. Without
+    -o it is checked only, and its sizes are printed.
+    """
+    from hw.tile.text import assemble
+    from macro_models.errors import InputError
+    from macro_models.output import write_output
+
+    try:
+        text = _read(source).decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{source}: must be text in UTF-8; a program's file is read by mho disasm") from None
+    program = assemble(text, source)
+    sizes = _sizes(program)
+    out.table(("memory", "used"), list(sizes.items()))
+    if output is not None:
+        write_output(output, program.pack())
+        out.note(f"wrote {output}")
+    out.json({"source": source, "output": output, "sizes": sizes})
+
+
+@click.command("disasm", epilog=example("mho disasm perceptron.bin -o again.s"))
+@click.argument("program", metavar="P.bin", type=READS)
+@click.option("-o", "--output", metavar="P.s", type=WRITES, help="Write the text to a file.")
+@common_options
+def disasm_command(program: str, output: str | None, out: Output) -> None:
+    """Write a tile's program as text that gives the same file again.
+
+    P.bin is a file of mho asm. Descriptors are called by their numbers, as s3 or v0; what is illegal is written in
+    words.
+    """
+    from hw.tile.program import Program
+    from hw.tile.text import disassemble
+    from macro_models.output import write_output
+
+    found = Program.unpack(_read(program), program)
+    text = disassemble(found)
+    if output is not None:
+        write_output(output, text.encode())
+        out.note(f"wrote {output}")
+    else:
+        for line in text.splitlines():
+            out.text(line)
+    out.json({"program": program, "output": output, "sizes": _sizes(found), "text": text})
+
+
+def _read(path: str) -> bytes:
+    from macro_models.errors import InputError
+
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    if len(data) > MOST_BYTES:
+        raise InputError(f"{path}: must have at most {MOST_BYTES} bytes")
+    if data.startswith(b"PK"):
+        raise InputError(f"{path}: a network file holds no programs of tiles; it must be a file of mho asm")
+    return data
+
+
+def _sizes(program: "Program") -> dict[str, int]:
+    from hw.tile.isa import DESCRIPTORS
+
+    used = {
+        f"{name} descriptors": sum(any(program.descriptors[one.at(k)]) for k in range(one.count))
+        for name, one in DESCRIPTORS.items()
+    }
+    streams = [program.descriptor("stream", k) for k in range(DESCRIPTORS["stream"].count)]
+    rings = max((s["base"] + s["block"] * s["blocks"] for s in streams), default=0)
+    return {
+        "instructions": len(program.words), **used, "parameters": len(program.parameters),
+        "bytes of the buffer": max(rings, len(program.buffer)),
+    }

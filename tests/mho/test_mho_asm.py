@@ -1,0 +1,66 @@
+"""``mho asm`` and ``mho disasm``: a program as text, as a file, and as text again."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hw.tile.program import Program
+from mho.cli import run
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "tile").glob("*.s"))
+
+
+@pytest.mark.parametrize("source", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_goes_there_and_back(source, tmp_path, capsys):
+    first, text, second = (tmp_path / name for name in ("a.bin", "a.s", "b.bin"))
+    assert run(["asm", str(source), "-o", str(first)]) == 0
+    assert run(["disasm", str(first), "-o", str(text)]) == 0
+    assert run(["asm", str(text), "-o", str(second)]) == 0
+    assert first.read_bytes() == second.read_bytes()
+    capsys.readouterr()
+    assert run(["disasm", str(first)]) == 0
+    assert capsys.readouterr().out == text.read_text()
+
+
+def test_sizes_are_those_of_the_program(tmp_path, capsys):
+    source = next(path for path in EXAMPLES if path.stem == "conv_pool")
+    assert run(["asm", str(source), "--json", "-"]) == 0
+    sizes = json.loads(capsys.readouterr().out)["sizes"]
+    assert sizes == {"instructions": 10, "stream descriptors": 3, "walk descriptors": 2, "mvm descriptors": 1,
+                     "vec descriptors": 3, "parameters": 8, "bytes of the buffer": 120}
+    assert list(tmp_path.iterdir()) == []
+
+
+def cut(data):
+    return data[:-5]
+
+
+def altered(data):
+    return data[:20] + bytes([data[20] ^ 1]) + data[21:]
+
+
+@pytest.mark.parametrize(("command", "name", "content", "sentence"), [
+    ("asm", "p.s", b"loop 3 {\nmvm x, y\n}\n", "p.s:2: mvm 'x' is unknown: it must be declared first"),
+    ("asm", "p.s", b"\xff\xfe", "must be text in UTF-8; a program's file is read by mho disasm"),
+    ("asm", "p.mho", b"PK\x03\x04", "a network file holds no programs of tiles"),
+    ("disasm", "p.bin", b"PK\x03\x04", "a network file holds no programs of tiles"),
+    ("disasm", "p.bin", b"halt\n" * 5, "must be a program of a tile, which begins with 'mhoT'"),
+    ("disasm", "p.bin", b"", "must be a program of a tile"),
+    ("disasm", "p.bin", cut(Program(words=(1, 2, 3)).pack()), "its checksum is not that of its bytes"),
+    ("disasm", "p.bin", altered(Program(words=(1, 2, 3)).pack()), "its checksum is not that of its bytes"),
+    ("disasm", "p.bin", Program(words=(0,) * 513).pack(), "the tile has 512 instructions, not 513"),
+])
+def test_what_is_refused_is_one_sentence_and_writes_nothing(command, name, content, sentence, tmp_path, capsys):
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert run([command, str(path), "-o", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path, capsys):
+    assert run(["asm", str(tmp_path / "none.s")]) == 2
+    assert "none.s: No such file or directory" in capsys.readouterr().err
