@@ -1,0 +1,109 @@
+"""The buffer: two banks of 64-bit words, any byte alignment, ports by fixed priority."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In
+
+from hw.tile.buffer.ports import ADDRESS_BITS, BYTES, ReadPort, WritePort
+from hw.tile.config import TileConfig
+
+__all__ = ["Buffer"]
+
+_OFFSET = 3
+"""Bits of an address within a word."""
+
+
+class Buffer(wiring.Component):
+    """Memory of a tile.
+
+    Word w is in bank w mod 2, so that two neighbouring words are read or written in a cycle, and eight bytes at any
+    address. One read and one write go on in a cycle; of several that are wanted the port with the least number goes
+    first. A read in the cycle of a write sees what was there before. Addresses wrap around at the size of the buffer.
+
+    Parameters
+    ----------
+    cfg
+        The tile.
+    readers, writers
+        Numbers of ports.
+
+    Members
+    -------
+    read_0, read_1, .. : In(ReadPort())
+        Those who read.
+    write_0, write_1, .. : In(WritePort())
+        Those who write.
+    """
+
+    def __init__(self, cfg: TileConfig, readers: int, writers: int) -> None:
+        self.cfg, self.readers, self.writers = cfg, readers, writers
+        super().__init__({
+            **{f"read_{k}": In(ReadPort()) for k in range(readers)},
+            **{f"write_{k}": In(WritePort()) for k in range(writers)},
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        rows = self.cfg.buffer_bytes // (2 * BYTES)
+        banks = []
+        for bank in range(2):
+            memory = Memory(shape=unsigned(8 * BYTES), depth=rows, init=[])
+            m.submodules[f"bank_{bank}"] = memory
+            banks.append((memory.read_port(), memory.write_port(granularity=8)))
+        self._read(m, [read for read, _ in banks])
+        self._write(m, [write for _, write in banks])
+        return m
+
+    def _chosen(self, m: Module, ports: list[Any], name: str) -> tuple[Value, Value]:
+        """Address of the first port that is valid, and whether there is one; ports learn that they are ready."""
+        address, any_valid = Signal(ADDRESS_BITS, name=f"{name}_address"), Signal(name=f"{name}_valid")
+        free = [Signal(name=f"{name}_free_{k}") for k in range(len(ports) + 1)]
+        m.d.comb += [free[0].eq(1), any_valid.eq(~free[-1])]
+        for k, port in enumerate(ports):
+            m.d.comb += [free[k + 1].eq(free[k] & ~port.valid), port.ready.eq(free[k])]
+        for port in reversed(ports):
+            with m.If(port.valid):
+                m.d.comb += address.eq(port.address)
+        return address, any_valid
+
+    def _rows(self, address: Value) -> list[Value]:
+        """Rows of the banks of the word at an address and of the one behind it."""
+        bits = (self.cfg.buffer_bytes - 1).bit_length() - _OFFSET - 1
+        row, odd = address[_OFFSET + 1:], address[_OFFSET]
+        return [(row + odd)[:bits], row[:bits]]
+
+    def _read(self, m: Module, banks: list[Any]) -> None:
+        ports = [getattr(self, f"read_{k}") for k in range(self.readers)]
+        address, wanted = self._chosen(m, ports, "read")
+        offset, odd = Signal(_OFFSET), Signal()
+        data = Signal(8 * BYTES)
+        for bank, row in zip(banks, self._rows(address), strict=True):
+            m.d.comb += [bank.addr.eq(row), bank.en.eq(wanted)]
+        m.d.sync += [offset.eq(address[:_OFFSET]), odd.eq(address[_OFFSET])]
+        low, high = Mux(odd, banks[1].data, banks[0].data), Mux(odd, banks[0].data, banks[1].data)
+        m.d.comb += [data.eq(Cat(low, high) >> (offset << 3)), *(port.data.eq(data) for port in ports)]
+
+    def _write(self, m: Module, banks: list[Any]) -> None:
+        ports = [getattr(self, f"write_{k}") for k in range(self.writers)]
+        address, wanted = self._chosen(m, ports, "write")
+        value, count = Signal(8 * BYTES), Signal(range(BYTES + 1))
+        for port in reversed(ports):
+            with m.If(port.valid):
+                m.d.comb += [value.eq(port.data), count.eq(port.bytes)]
+        # Byte k of what is written goes to byte (offset + k) mod 8 of one word or the next.
+        offset, odd = address[:_OFFSET], address[_OFFSET]
+        turned, enable, ones = Signal(8 * BYTES), Signal(2 * BYTES), Signal(BYTES)
+        with m.Switch(offset):
+            for k in range(BYTES):
+                with m.Case(k):
+                    m.d.comb += turned.eq(value.rotate_left(8 * k))
+        m.d.comb += [
+            ones.eq(Cat(count > k for k in range(BYTES)) & wanted.replicate(BYTES)), enable.eq(ones << offset),
+        ]
+        low, high = enable[:BYTES], enable[BYTES:]
+        for k, (bank, row) in enumerate(zip(banks, self._rows(address), strict=True)):
+            first, other = (low, high) if k == 0 else (high, low)
+            m.d.comb += [bank.addr.eq(row), bank.data.eq(turned), bank.en.eq(Mux(odd, other, first))]

@@ -1,0 +1,108 @@
+"""The accumulators of the vector unit."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hw.block import Resettable
+from hw.tile.config import TileConfig
+from hw.tile.isa import ACCUMULATORS
+from hw.tile.lanes.banks import rows, turn
+from hw.tile.lanes.lane import TagLayout
+
+__all__ = ["Accumulators"]
+
+_INDEX = (ACCUMULATORS - 1).bit_length()
+_SUM = 32
+
+
+class Accumulators(Resettable):
+    """Sums of 32 bits, a bank for each lane; sum t is in bank t mod n.
+
+    Elements that are added go on as many at a time as fall into different banks with one turn of the lanes: all of
+    them where targets follow each other, one a cycle at least, and always in order.
+
+    Members
+    -------
+    index, read : In(8), In(1)
+        Number of the first sum; read it and those behind it. Not while something is added.
+    o : Out(signed(32)).array(cfg.lanes)
+        What was read last, from the cycle after on.
+    valid : In(1)
+        There are elements to be added.
+    made, tag : In(signed(32)).array(cfg.lanes), In(TagLayout()).array(cfg.lanes)
+        The elements and where they go. They stay until ``ready``.
+    live : In(cfg.lanes)
+        Lanes that hold one.
+    ready : Out(1)
+        The last of them is taken in this cycle.
+    """
+
+    index: Value
+    read: Value
+    o: list[Signal]
+    valid: Value
+    made: list[Value]
+    tag: list[Any]
+    live: Value
+    ready: Value
+
+    def __init__(self, cfg: TileConfig) -> None:
+        self.cfg = cfg
+        lanes = cfg.lanes
+        super().__init__({
+            "index": In(_INDEX), "read": In(1), "o": Out(signed(_SUM)).array(lanes), "valid": In(1),
+            "made": In(signed(_SUM)).array(lanes), "tag": In(TagLayout()).array(lanes), "live": In(lanes),
+            "ready": Out(1),
+        })
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        lanes = self.cfg.lanes
+        low = (lanes - 1).bit_length()
+        by, taken = self._choose(m, low)
+        first = Signal(low)
+        with m.If(self.read):
+            m.d.sync += first.eq(self.index[:low])
+        # To the banks: lane j is bank j + by.
+        back = (-by)[:low]
+        adding = turn([Cat(bit & self.valid) for bit in taken], back)
+        targets = turn([tag.target[low:] for tag in self.tag], back)
+        starts = turn([Cat(tag.start) for tag in self.tag], back)
+        values = turn(list(self.made), back)
+        found = []
+        for k, row in enumerate(rows(self.index, lanes)):
+            memory = Memory(shape=unsigned(_SUM), depth=ACCUMULATORS // lanes, init=[])
+            m.submodules[f"bank_{k}"] = memory
+            write = memory.write_port()
+            read = memory.read_port(transparent_for=(write,))
+            at, value = Signal.like(write.addr, name=f"at_{k}"), Signal(_SUM, name=f"value_{k}", reset_less=True)
+            add, start = Signal(name=f"add_{k}"), Signal(name=f"start_{k}")
+            m.d.sync += [add.eq(adding[k]), at.eq(targets[k]), start.eq(starts[k]), value.eq(values[k])]
+            m.d.comb += [
+                read.addr.eq(Mux(self.read, row, targets[k])), read.en.eq(self.read | adding[k]),
+                write.addr.eq(at), write.en.eq(add), write.data.eq(value + Mux(start, 0, read.data)),
+            ]
+            found.append(read.data)
+        m.d.comb += [port.eq(word) for port, word in zip(self.o, turn(found, first), strict=True)]
+        return self.resets(m)
+
+    def _choose(self, m: Module, low: int) -> tuple[Value, list[Value]]:
+        """The turn of the first element that is left, and the elements behind it that go with it."""
+        lanes = self.cfg.lanes
+        done = Signal(lanes)
+        left = Signal(lanes)
+        by = Signal(low)
+        turns = [(tag.target[:low] - j)[:low] for j, tag in enumerate(self.tag)]
+        m.d.comb += left.eq(self.live & Cat(tag.valid for tag in self.tag) & ~done)
+        for j in reversed(range(lanes)):
+            with m.If(left[j]):
+                m.d.comb += by.eq(turns[j])
+        fits = [~left[j] | (turns[j] == by) for j in range(lanes)]
+        taken = [left[j] & Cat(fits[: j + 1]).all() for j in range(lanes)]
+        m.d.comb += self.ready.eq(Cat(fits).all())
+        with m.If(self.valid):
+            m.d.sync += done.eq(Mux(self.ready, 0, done | Cat(taken)))
+        return by, taken

@@ -1,0 +1,149 @@
+"""One lane: the formula for one element at a time."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.tile.layouts import ParameterLayout
+
+__all__ = ["STAGES", "Lane", "StepLayout", "TagLayout"]
+
+STAGES = 6
+"""Clock edges from an operand to the results."""
+
+_SUM = 32
+_D = 17
+
+
+class StepLayout(data.StructLayout):
+    """What a lane does with an operand.
+
+    ``first``: the sum begins with it. ``last``: the sum is done. ``hold``: it is kept as the factor of the next one.
+    ``blank``: it counts as 0.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({"first": 1, "last": 1, "hold": 1, "blank": 1})
+
+
+class TagLayout(data.StructLayout):
+    """Where an element goes among the accumulators, as its parameter says."""
+
+    def __init__(self) -> None:
+        super().__init__({"target": 8, "valid": 1, "start": 1})
+
+
+class Lane(wiring.Component):
+    """Computes ``clip(((sum_k (a_k - c) m) >> shift) + d, lo, hi)``, a maximum or a sum of products.
+
+    An operand is sampled at a clock edge with ``enable``; its results are there :data:`STAGES` such edges later, that
+    one counted. Reference: :func:`hw.tile.vector.compute`.
+
+    Members
+    -------
+    enable : In(1)
+        Everything goes on by one operand.
+    maximum, product : In(1)
+        Kind of the operation; neither: affine.
+    shift, lo, hi : In(5), In(signed(16)), In(signed(16))
+        Of the operation; the shift of a maximum is 0.
+    x, step, constants : In(signed(16)), In(StepLayout()), In(ParameterLayout())
+        An operand, what is done with it, and its parameter. ``d`` and the tag are those of the first of a sum.
+    adds, begins, init : In(1), In(1), In(signed(32))
+        Whether the operand that was sampled two edges ago is one of a sum, the first one, and what that begins with.
+    y, made : Out(signed(16)), Out(signed(32))
+        The result, and its low bits before it is clipped.
+    y_next : Out(signed(16))
+        What ``y`` will be after the next edge.
+    tag : Out(TagLayout())
+        Where it goes.
+    """
+
+    enable: Value
+    maximum: Value
+    product: Value
+    shift: Value
+    lo: Value
+    hi: Value
+    x: Value
+    step: Any
+    constants: Any
+    adds: Value
+    begins: Value
+    init: Value
+    y: Signal
+    made: Signal
+    y_next: Value
+    tag: Any
+
+    def __init__(self) -> None:
+        super().__init__({
+            "enable": In(1), "maximum": In(1), "product": In(1), "shift": In(5),
+            "lo": In(signed(16)), "hi": In(signed(16)),
+            "x": In(signed(16)), "step": In(StepLayout()), "constants": In(ParameterLayout()),
+            "adds": In(1), "begins": In(1), "init": In(signed(_SUM)),
+            "y": Out(signed(16)), "made": Out(signed(_SUM)), "y_next": Out(signed(16)), "tag": Out(TagLayout()),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        difference, factor = Signal(signed(17), reset_less=True), Signal(signed(16), reset_less=True)
+        product = Signal(signed(33), reset_less=True)
+        total, shifted = Signal(signed(_SUM), reset_less=True), Signal(signed(_SUM), reset_less=True)
+        rounding = Signal(reset_less=True)
+        result = Signal(signed(_SUM + 2), reset_less=True)
+        given, scale = self._operand(m, difference, factor)
+        limited, init = Signal(signed(16)), Signal(signed(_SUM))
+        m.d.comb += [
+            init.eq(Mux(self.begins, Mux(self.maximum, -(1 << 15), self.init), total)),
+            limited.eq(Mux(result < self.lo, self.lo, Mux(result > self.hi, self.hi, result))),
+            self.y_next.eq(limited),
+        ]
+        with m.If(self.enable):
+            m.d.sync += [
+                difference.eq(given), factor.eq(scale), product.eq(difference * factor),
+                # The bit that is shifted out last rounds half up.
+                shifted.eq(total >> self.shift), rounding.eq(((total << 1) >> self.shift)[0]),
+                result.eq(shifted + rounding + self._late_d(m)),
+                self.y.eq(limited), self.made.eq(result),
+            ]
+        with m.If(self.enable & self.adds):
+            m.d.sync += total.eq(Mux(self.maximum, Mux(product > init, product, init), init + product))
+        self._pass_tag(m)
+        return m
+
+    def _operand(self, m: Module, difference: Value, factor: Value) -> tuple[Value, Value]:
+        """What is multiplied with what."""
+        affine = Signal()
+        held = Signal(signed(16), reset_less=True)
+        c, scale = Signal(signed(16)), Signal(signed(16))
+        m.d.comb += [affine.eq(~(self.maximum | self.product)), scale.eq(self.constants.m)]
+        with m.If(affine):
+            m.d.comb += c.eq(self.constants.c)
+        with m.If(self.product):
+            m.d.comb += scale.eq(held)
+        with m.Elif(self.maximum):
+            m.d.comb += scale.eq(1)
+        with m.Elif(self.step.blank):
+            m.d.comb += scale.eq(0)
+        with m.If(self.enable & self.step.hold):
+            m.d.sync += held.eq(self.x)
+        return self.x - c, scale
+
+    def _late_d(self, m: Module) -> Value:
+        """The ``d`` of the sum that was shifted."""
+        values = [Signal(signed(_D), name=f"d_{k}", reset_less=True) for k in range(4)]
+        with m.If(self.enable & self.step.first):
+            m.d.sync += values[0].eq(Mux(self.maximum | self.product, 0, self.constants.d))
+        with m.If(self.enable):
+            m.d.sync += [after.eq(before) for before, after in zip(values, values[1:], strict=False)]
+        return values[-1]
+
+    def _pass_tag(self, m: Module) -> None:
+        tags = [Signal(TagLayout(), name=f"tag_{k}", reset_less=True) for k in range(STAGES - 1)]
+        with m.If(self.enable & self.step.first):
+            m.d.sync += [tags[0][name].eq(self.constants[name]) for name in ("target", "valid", "start")]
+        with m.If(self.enable):
+            m.d.sync += [after.eq(before) for before, after in zip(tags, [*tags[1:], self.tag], strict=True)]

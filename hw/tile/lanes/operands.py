@@ -1,0 +1,261 @@
+"""Operands of the vector unit: which elements go together, and where they come from."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib import data, stream
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hw.block import Resettable
+from hw.tile.buffer import ADDRESS_BITS, ReadPort
+from hw.tile.config import TileConfig
+from hw.tile.isa import Format, Kind, Operand
+from hw.tile.lanes.lane import StepLayout
+from hw.tile.layouts import DescriptorLayout
+
+__all__ = ["BeatLayout", "Operands", "TermLayout"]
+
+_LANE = 16
+_DEPTH = 4
+"""Beats that wait between the buffer and the lanes: as many as keep both busy."""
+
+
+class TermLayout(data.StructLayout):
+    """A pixel under a kernel: the ``address`` of its run, and whether it is the ``last`` one of the window."""
+
+    def __init__(self) -> None:
+        super().__init__({"address": ADDRESS_BITS, "last": 1})
+
+
+class BeatLayout(data.StructLayout):
+    """What the lanes take at a time.
+
+    ``count`` elements, an operand of each; what is done with them; whether they are of the ``second`` source; whether
+    parameters begin anew behind them (``wrap``).
+    """
+
+    def __init__(self, cfg: TileConfig) -> None:
+        super().__init__({
+            "x": data.ArrayLayout(signed(_LANE), cfg.lanes), "step": StepLayout(), "second": 1, "wrap": 1,
+            "count": range(cfg.lanes + 1),
+        })
+
+
+class Operands(Resettable):
+    """Takes the elements of an operation in groups, and of each group all terms of one source and of the other.
+
+    A group has as many elements as there are lanes, or fewer: at the end, where parameters begin anew, where a word of
+    the core or of a reduction ends, where the buffer gives or takes eight bytes of lanes, and one of a table.
+
+    Members
+    -------
+    job : In(DescriptorLayout("vec"))
+        The operation. It stays until all is done.
+    start : In(1)
+        Begin.
+    active, waiting : Out(1)
+        Some elements are left; some operands were not taken yet.
+    a_block, b_block : In(16), In(16)
+        Addresses of the blocks of sources that are streams.
+    a_term, b_term : In(stream of TermLayout())
+        Pixels of sources that are walks, the whole window again and again.
+    drain, result : In(stream of 32 bits), In(stream of cfg.payload_bits)
+        Words of the core, and of the reduction.
+    read : Out(ReadPort())
+        The buffer.
+    sum_index, sum_read, sums : Out(8), Out(1), In(signed(16)).array(cfg.lanes)
+        Accumulators that are read, and what they are in the cycle after.
+    sum_wait : In(1)
+        They cannot be read.
+    o : Out(stream of BeatLayout(cfg))
+        The operands.
+    """
+
+    job: Any
+    start: Value
+    active: Signal
+    waiting: Value
+    a_block: Value
+    b_block: Value
+    a_term: stream.Interface
+    b_term: stream.Interface
+    drain: stream.Interface
+    result: stream.Interface
+    read: Any
+    sum_index: Value
+    sum_read: Value
+    sums: list[Value]
+    sum_wait: Value
+    o: stream.Interface
+
+    def __init__(self, cfg: TileConfig) -> None:
+        self.cfg = cfg
+        super().__init__(self.members(cfg))
+
+    @staticmethod
+    def members(cfg: TileConfig) -> dict[str, Any]:
+        """Ports."""
+        return {
+            "job": In(DescriptorLayout("vec")), "start": In(1), "active": Out(1), "waiting": Out(1),
+            "a_block": In(ADDRESS_BITS), "b_block": In(ADDRESS_BITS),
+            "a_term": In(stream.Signature(TermLayout())), "b_term": In(stream.Signature(TermLayout())),
+            "drain": In(stream.Signature(unsigned(32))), "result": In(stream.Signature(unsigned(cfg.payload_bits))),
+            "read": Out(ReadPort()), "sum_index": Out(8), "sum_read": Out(1),
+            "sums": In(signed(_LANE)).array(cfg.lanes), "sum_wait": In(1), "o": Out(stream.Signature(BeatLayout(cfg))),
+        }
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        job = self.job
+        second, opening = Signal(), Signal()
+        source, form = Signal(5), Signal(2)
+        goes, ends = Signal(), Signal()
+        beat = Signal(BeatLayout(self.cfg))
+        m.d.comb += [source.eq(Mux(second, job.b, job.a)), form.eq(Mux(second, job.b_format, job.a_format))]
+        is_walk = source[4] & ~source[3]
+        in_memory = ~source[4] | is_walk
+        sums, none = source == Operand.ACCUMULATORS, source == Operand.NONE
+        term_last = ~is_walk | Mux(second, self.b_term.p.last, self.a_term.p.last)
+        product, table = job.kind == Kind.PRODUCT, job.kind == Kind.TABLE
+        both = ~table & (job.b != Operand.NONE)
+        m.d.comb += [
+            ends.eq(term_last & (second | ~both)),
+            beat.step.first.eq(opening & (second | ~product)), beat.step.last.eq(ends),
+            beat.step.hold.eq(product & ~second), beat.step.blank.eq(none), beat.second.eq(second),
+        ]
+        last_group = Signal()
+        words, words_valid, words_left = self._words(m, goes & ~second, beat.count, last_group)
+        at = self._groups(m, goes & ends, beat, opening, words_left, last_group)
+        with m.If(self.start):
+            m.d.sync += [second.eq(0), opening.eq(1)]
+        with m.Elif(goes):
+            m.d.sync += [
+                second.eq(~ends & Mux(product, ~second, second | term_last)),
+                opening.eq(ends | (opening & product & ~second)),
+            ]
+        room = self._queue(m, goes, beat, self._landed(m, goes, in_memory, sums, form, words))
+        wants = self.active & room
+        term_valid = Mux(second, self.b_term.valid, self.a_term.valid)
+        others = ~in_memory & (~sums | ~self.sum_wait) & (sums | none | words_valid)
+        self._address(m, source, second, at, form)
+        m.d.comb += [
+            self.read.valid.eq(wants & in_memory & (~is_walk | term_valid)),
+            goes.eq((self.read.valid & self.read.ready) | (wants & others)),
+            self.a_term.ready.eq(goes & is_walk & ~second), self.b_term.ready.eq(goes & is_walk & second),
+            self.sum_read.eq(goes & sums),
+        ]
+        return self.resets(m)
+
+    def _groups(
+        self, m: Module, ends: Value, beat: Any, opening: Value, words_left: Value, last_group: Value
+    ) -> Signal:
+        """How many elements the group at hand has; number of its first one."""
+        job, lanes = self.job, self.cfg.lanes
+        at, left, period_left = Signal(11), Signal(11), Signal(11)
+        whole, count = Signal(range(lanes + 1)), Signal.like(beat.count)
+        in_memory = ~job.a[4] | ~job.a[3]
+        narrow = ((job.a_format == Format.LANE) & in_memory) | ((job.b_format == Format.LANE)) | job.wide
+        m.d.comb += whole.eq(Mux(job.kind == Kind.TABLE, 1, Mux(narrow, min(lanes, 4), lanes)))
+        uses = (job.kind == Kind.AFFINE) | (job.kind == Kind.TABLE)
+        fewest: Value = whole
+        for number, (limit, asked) in enumerate(((left, 1), (period_left, uses), (words_left, _of_words(job.a)))):
+            least = Signal(range(lanes + 1), name=f"least_{number}")
+            m.d.comb += least.eq(Mux((limit < fewest) & asked, limit, fewest))
+            fewest = least
+        m.d.comb += [
+            # What was counted for the first beat holds for all of the group.
+            beat.count.eq(Mux(opening & ~beat.second, fewest, count)), beat.wrap.eq(beat.count == period_left),
+            last_group.eq(beat.count == left),
+        ]
+        m.d.sync += count.eq(beat.count)
+        with m.If(self.start):
+            m.d.sync += [at.eq(0), left.eq(job.elements), period_left.eq(job.period), self.active.eq(1)]
+        with m.Elif(ends):
+            m.d.sync += [
+                at.eq(at + beat.count), left.eq(left - beat.count), self.active.eq(~last_group),
+                period_left.eq(Mux(beat.wrap, job.period, period_left - beat.count)),
+            ]
+        return at
+
+    def _words(self, m: Module, goes: Value, count: Value, last_group: Value) -> tuple[list[Value], Value, Value]:
+        """Lanes of a word of the core or of a reduction that are left, whether there is a word, and how many."""
+        job, most = self.job, self.cfg.payload_bits // _LANE
+        is_drain = job.a == Operand.DRAIN
+        used, left = Signal(range(most)), Signal(range(most + 1))
+        word, valid, done = Signal(self.cfg.payload_bits), Signal(), Signal()
+        m.d.comb += [
+            word.eq(Mux(is_drain, self.drain.payload, self.result.payload)),
+            valid.eq(Mux(is_drain, self.drain.valid, _of_words(job.a) & self.result.valid)),
+            left.eq(Mux(is_drain, 2, most) - used),
+            done.eq(goes & _of_words(job.a) & (last_group | (count == left))),
+            self.drain.ready.eq(done & is_drain), self.result.ready.eq(done & ~is_drain),
+        ]
+        with m.If(done):
+            m.d.sync += used.eq(0)
+        with m.Elif(goes & _of_words(job.a)):
+            m.d.sync += used.eq(used + count)
+        turned = Signal.like(word)
+        m.d.comb += turned.eq(word >> (used << 4))
+        return [turned.word_select(k, _LANE) for k in range(most)], valid, left
+
+    def _landed(
+        self, m: Module, goes: Value, in_memory: Value, sums: Value, form: Value, words: list[Value]
+    ) -> tuple[Value, list[Value]]:
+        """Whether operands were asked for a cycle ago, and what they are."""
+        landed, from_memory, from_sums = Signal(), Signal(), Signal()
+        late_form, late = Signal(2), Signal(_LANE * len(words), reset_less=True)
+        m.d.sync += landed.eq(goes)
+        with m.If(goes):
+            m.d.sync += [
+                from_memory.eq(in_memory), from_sums.eq(sums), late_form.eq(form), late.eq(Cat(words)),
+            ]
+        found = []
+        for k in range(self.cfg.lanes):
+            byte = self.read.data.word_select(k, 8)
+            wide = self.read.data.word_select(k, _LANE) if k < 4 else byte
+            signs = (byte[-1] & (late_form == Format.SIGNED)).replicate(8)
+            word = late.word_select(k, _LANE) if k < len(words) else 0
+            read = Mux(late_form == Format.LANE, wide, Cat(byte, signs))
+            found.append(Mux(from_memory, read, Mux(from_sums, self.sums[k].as_unsigned(), word)))
+        return landed, found
+
+    def _queue(self, m: Module, goes: Value, beat: Any, landed: tuple[Value, list[Value]]) -> Value:
+        """Keeps beats until the lanes take them; whether there is room for another one."""
+        room = Signal(range(_DEPTH + 1), init=_DEPTH)
+        head, tail = Signal(range(_DEPTH)), Signal(range(_DEPTH))
+        waiting = Signal(range(_DEPTH + 1))
+        entry, late = Signal(BeatLayout(self.cfg)), Signal(BeatLayout(self.cfg), reset_less=True)
+        m.submodules.queue = memory = Memory(shape=unsigned(BeatLayout(self.cfg).size), depth=_DEPTH, init=[])
+        write, read = memory.write_port(), memory.read_port(domain="comb")
+        with m.If(goes):
+            m.d.sync += late.eq(beat)
+        arrives, operands = landed
+        m.d.comb += [
+            entry.eq(late), *(entry.x[k].eq(operand) for k, operand in enumerate(operands)),
+            write.addr.eq(tail), write.data.eq(entry.as_value()), write.en.eq(arrives), read.addr.eq(head),
+            self.o.payload.as_value().eq(read.data), self.o.valid.eq(waiting != 0), self.waiting.eq(room != _DEPTH),
+        ]
+        taken = self.o.valid & self.o.ready
+        m.d.sync += [
+            tail.eq(tail + arrives), head.eq(head + taken), waiting.eq(waiting + arrives - taken),
+            room.eq(room + taken - goes),
+        ]
+        return room != 0
+
+    def _address(self, m: Module, source: Value, second: Value, at: Value, form: Value) -> None:
+        """Where the elements at hand are in the buffer, or among the accumulators."""
+        job = self.job
+        base, element = Signal(ADDRESS_BITS), Signal(11)
+        walk = Mux(second, self.b_term.p.address, self.a_term.p.address)
+        m.d.comb += [
+            base.eq(Mux(source[4], walk, Mux(second, self.b_block, self.a_block))),
+            element.eq(at + Mux(second, job.b_offset, job.a_offset)),
+            self.read.address.eq(base + Mux(form == Format.LANE, element << 1, element)),
+            self.sum_index.eq(element),
+        ]
+
+
+def _of_words(source: Value) -> Value:
+    """Whether a source comes as words: the core's, or a reduction's."""
+    return source[4] & source[3] & (source != Operand.ACCUMULATORS) & (source != Operand.NONE)

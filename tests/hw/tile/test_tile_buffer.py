@@ -1,0 +1,54 @@
+"""The buffer beside a row of bytes, with more wanted at a time than it can do."""
+
+from typing import Any
+
+import numpy as np
+
+from hw.tile.buffer import BYTES, Buffer
+from hw.tile.config import TileConfig
+from hw.testing import simulate
+
+
+def test_any_bytes_at_any_address_by_priority() -> None:
+    rng = np.random.default_rng(0)
+    cfg = TileConfig(buffer_kib=1)
+    dut: Any = Buffer(cfg, readers=3, writers=2)
+    size = cfg.buffer_bytes
+    memory = bytearray(size)
+    done = {"read": [0, 0, 0], "write": [0, 0]}
+
+    def there(address: int, count: int) -> list[int]:
+        return [(address + k) % size for k in range(count)]
+
+    async def access(ctx: Any) -> None:
+        reads, writes = ([getattr(dut, f"{name}_{k}") for k in range(n)] for name, n in (("read", 3), ("write", 2)))
+        for first in range(0, size, BYTES):
+            ctx.set(writes[0].address, first)
+            ctx.set(writes[0].bytes, BYTES)
+            ctx.set(writes[0].valid, 1)
+            await ctx.tick()
+        for _ in range(400):
+            wanted = {id(port): bool(rng.integers(2)) for port in (*reads, *writes)}
+            for port in (*reads, *writes):
+                ctx.set(port.valid, int(wanted[id(port)]))
+                ctx.set(port.address, int(rng.integers(size)))
+            for port in writes:
+                ctx.set(port.data, int.from_bytes(rng.bytes(BYTES), "little"))
+                ctx.set(port.bytes, int(rng.integers(BYTES + 1)))
+            grants = {name: [p for p in ports if wanted[id(p)]] for name, ports in (("read", reads), ("write", writes))}
+            for name, ports in (("read", reads), ("write", writes)):
+                for k, port in enumerate(ports):
+                    assert (ctx.get(port.ready) and wanted[id(port)]) == (port is next(iter(grants[name]), None))
+                    done[name][k] += port is next(iter(grants[name]), None)
+            expected = [memory[b] for b in there(ctx.get(grants["read"][0].address), BYTES)] if grants["read"] else None
+            if grants["write"]:
+                port = grants["write"][0]
+                data = ctx.get(port.data).to_bytes(BYTES, "little")
+                for k, b in enumerate(there(ctx.get(port.address), ctx.get(port.bytes))):
+                    memory[b] = data[k]
+            await ctx.tick()
+            if expected is not None:
+                assert [*ctx.get(reads[0].data).to_bytes(BYTES, "little")] == expected
+
+    simulate(dut, access)
+    assert all(min(counts) > 20 for counts in done.values())
