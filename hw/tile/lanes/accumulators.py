@@ -7,34 +7,35 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.block import Resettable
-from hw.tile.config import TileConfig
 from hw.tile.isa import ACCUMULATORS
 from hw.tile.lanes.banks import rows, turn
 from hw.tile.lanes.lane import TagLayout
 
-__all__ = ["Accumulators"]
+__all__ = ["AT_A_TIME", "Accumulators"]
+
+AT_A_TIME = 2
+"""Accumulators that are read or added to in a cycle: as many as the core gives codes."""
 
 _INDEX = (ACCUMULATORS - 1).bit_length()
 _SUM = 32
 
 
 class Accumulators(Resettable):
-    """Sums of 32 bits, a bank for each lane; sum t is in bank t mod n.
+    """Sums of 32 bits in as many banks as are reached at a time; sum t is in bank t mod n.
 
-    Elements that are added go on as many at a time as fall into different banks with one turn of the lanes: all of
-    them where targets follow each other, one a cycle at least, and always in order.
+    Elements that are added go on together where their targets follow each other, and else one by one, in order.
 
     Members
     -------
     index, read : In(8), In(1)
         Number of the first sum; read it and those behind it. Not while something is added.
-    o : Out(signed(32)).array(cfg.lanes)
+    o : Out(signed(32)).array(AT_A_TIME)
         What was read last, from the cycle after on.
     valid : In(1)
         There are elements to be added.
-    made, tag : In(signed(32)).array(cfg.lanes), In(TagLayout()).array(cfg.lanes)
+    made, tag : In(signed(32)).array(AT_A_TIME), In(TagLayout()).array(AT_A_TIME)
         The elements and where they go. They stay until ``ready``.
-    live : In(cfg.lanes)
+    live : In(AT_A_TIME)
         Lanes that hold one.
     ready : Out(1)
         The last of them is taken in this cycle.
@@ -49,18 +50,16 @@ class Accumulators(Resettable):
     live: Value
     ready: Value
 
-    def __init__(self, cfg: TileConfig) -> None:
-        self.cfg = cfg
-        lanes = cfg.lanes
+    def __init__(self) -> None:
         super().__init__({
-            "index": In(_INDEX), "read": In(1), "o": Out(signed(_SUM)).array(lanes), "valid": In(1),
-            "made": In(signed(_SUM)).array(lanes), "tag": In(TagLayout()).array(lanes), "live": In(lanes),
+            "index": In(_INDEX), "read": In(1), "o": Out(signed(_SUM)).array(AT_A_TIME), "valid": In(1),
+            "made": In(signed(_SUM)).array(AT_A_TIME), "tag": In(TagLayout()).array(AT_A_TIME), "live": In(AT_A_TIME),
             "ready": Out(1),
         })
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
-        lanes = self.cfg.lanes
+        lanes = AT_A_TIME
         low = (lanes - 1).bit_length()
         by, taken = self._choose(m, low)
         first = Signal(low)
@@ -91,7 +90,7 @@ class Accumulators(Resettable):
 
     def _choose(self, m: Module, low: int) -> tuple[Value, list[Value]]:
         """The turn of the first element that is left, and the elements behind it that go with it."""
-        lanes = self.cfg.lanes
+        lanes = AT_A_TIME
         done = Signal(lanes)
         left = Signal(lanes)
         by = Signal(low)

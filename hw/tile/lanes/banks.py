@@ -10,7 +10,8 @@ __all__ = ["rows", "turn"]
 def rows(index: Value, banks: int) -> list[Value]:
     """Rows of the banks that hold the words ``index``, ``index + 1`` and so on, in the order of the banks."""
     low = (banks - 1).bit_length()
-    return [(index[low:] + (index[:low] > bank))[: len(index) - low] for bank in range(banks)]
+    later = [index[:low] > bank if bank < banks - 1 else 0 for bank in range(banks)]
+    return [(index[low:] + one)[: len(index) - low] for one in later]
 
 
 def turn(values: Sequence[Value], by: Value) -> list[Value]:

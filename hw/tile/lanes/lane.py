@@ -1,5 +1,6 @@
 """One lane: the formula for one element at a time."""
 
+from itertools import pairwise
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed
@@ -41,6 +42,13 @@ class Lane(wiring.Component):
     An operand is sampled at a clock edge with ``enable``; its results are there :data:`STAGES` such edges later, that
     one counted. Reference: :func:`hw.tile.vector.compute`.
 
+    Parameters
+    ----------
+    sums
+        Whether it reads and adds to accumulators.
+    tables
+        Whether its result looks up a table.
+
     Members
     -------
     enable : In(1)
@@ -52,13 +60,14 @@ class Lane(wiring.Component):
     x, step, constants : In(signed(16)), In(StepLayout()), In(ParameterLayout())
         An operand, what is done with it, and its parameter. ``d`` and the tag are those of the first of a sum.
     adds, begins, init : In(1), In(1), In(signed(32))
-        Whether the operand that was sampled two edges ago is one of a sum, the first one, and what that begins with.
-    y, made : Out(signed(16)), Out(signed(32))
-        The result, and its low bits before it is clipped.
+        Whether the operand that was sampled two edges ago is one of a sum, the first one, and, only with ``sums``,
+        what that begins with.
+    y : Out(signed(16))
+        The result.
+    made, tag : Out(signed(32)), Out(TagLayout())
+        Only with ``sums``: its low bits before it is clipped, and where it goes.
     y_next : Out(signed(16))
-        What ``y`` will be after the next edge.
-    tag : Out(TagLayout())
-        Where it goes.
+        Only with ``tables``: what ``y`` will be after the next edge.
     """
 
     enable: Value
@@ -78,13 +87,16 @@ class Lane(wiring.Component):
     y_next: Value
     tag: Any
 
-    def __init__(self) -> None:
+    def __init__(self, sums: bool = True, tables: bool = True) -> None:
+        self.sums, self.tables = sums, tables
         super().__init__({
             "enable": In(1), "maximum": In(1), "product": In(1), "shift": In(5),
             "lo": In(signed(16)), "hi": In(signed(16)),
             "x": In(signed(16)), "step": In(StepLayout()), "constants": In(ParameterLayout()),
-            "adds": In(1), "begins": In(1), "init": In(signed(_SUM)),
-            "y": Out(signed(16)), "made": Out(signed(_SUM)), "y_next": Out(signed(16)), "tag": Out(TagLayout()),
+            "adds": In(1), "begins": In(1),
+            "y": Out(signed(16)),
+            **({"init": In(signed(_SUM)), "made": Out(signed(_SUM)), "tag": Out(TagLayout())} if sums else {}),
+            **({"y_next": Out(signed(16))} if tables else {}),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -97,21 +109,25 @@ class Lane(wiring.Component):
         given, scale = self._operand(m, difference, factor)
         limited, init = Signal(signed(16)), Signal(signed(_SUM))
         m.d.comb += [
-            init.eq(Mux(self.begins, Mux(self.maximum, -(1 << 15), self.init), total)),
+            init.eq(Mux(self.begins, Mux(self.maximum, -(1 << 15), self.init if self.sums else 0), total)),
             limited.eq(Mux(result < self.lo, self.lo, Mux(result > self.hi, self.hi, result))),
-            self.y_next.eq(limited),
         ]
+        if self.tables:
+            m.d.comb += self.y_next.eq(limited)
         with m.If(self.enable):
             m.d.sync += [
                 difference.eq(given), factor.eq(scale), product.eq(difference * factor),
                 # The bit that is shifted out last rounds half up.
                 shifted.eq(total >> self.shift), rounding.eq(((total << 1) >> self.shift)[0]),
                 result.eq(shifted + rounding + self._late_d(m)),
-                self.y.eq(limited), self.made.eq(result),
+                self.y.eq(limited),
             ]
         with m.If(self.enable & self.adds):
             m.d.sync += total.eq(Mux(self.maximum, Mux(product > init, product, init), init + product))
-        self._pass_tag(m)
+        if self.sums:
+            self._pass_tag(m)
+            with m.If(self.enable):
+                m.d.sync += self.made.eq(result)
         return m
 
     def _operand(self, m: Module, difference: Value, factor: Value) -> tuple[Value, Value]:
@@ -138,7 +154,7 @@ class Lane(wiring.Component):
         with m.If(self.enable & self.step.first):
             m.d.sync += values[0].eq(Mux(self.maximum | self.product, 0, self.constants.d))
         with m.If(self.enable):
-            m.d.sync += [after.eq(before) for before, after in zip(values, values[1:], strict=False)]
+            m.d.sync += [after.eq(before) for before, after in pairwise(values)]
         return values[-1]
 
     def _pass_tag(self, m: Module) -> None:

@@ -11,6 +11,7 @@ from hw.block import Resettable
 from hw.tile.buffer import ADDRESS_BITS, ReadPort
 from hw.tile.config import TileConfig
 from hw.tile.isa import Format, Kind, Operand
+from hw.tile.lanes.accumulators import AT_A_TIME
 from hw.tile.lanes.lane import StepLayout
 from hw.tile.layouts import DescriptorLayout
 
@@ -46,7 +47,8 @@ class Operands(Resettable):
     """Takes the elements of an operation in groups, and of each group all terms of one source and of the other.
 
     A group has as many elements as there are lanes, or fewer: at the end, where parameters begin anew, where a word of
-    the core or of a reduction ends, where the buffer gives or takes eight bytes of lanes, and one of a table.
+    the core or of a reduction ends, where the buffer gives or takes eight bytes of lanes; two where accumulators are
+    read or written, and one of a table.
 
     Members
     -------
@@ -64,7 +66,7 @@ class Operands(Resettable):
         Words of the core, and of the reduction.
     read : Out(ReadPort())
         The buffer.
-    sum_index, sum_read, sums : Out(8), Out(1), In(signed(16)).array(cfg.lanes)
+    sum_index, sum_read, sums : Out(8), Out(1), In(signed(16)).array(2)
         Accumulators that are read, and what they are in the cycle after.
     sum_wait : In(1)
         They cannot be read.
@@ -102,7 +104,7 @@ class Operands(Resettable):
             "a_term": In(stream.Signature(TermLayout())), "b_term": In(stream.Signature(TermLayout())),
             "drain": In(stream.Signature(unsigned(32))), "result": In(stream.Signature(unsigned(cfg.payload_bits))),
             "read": Out(ReadPort()), "sum_index": Out(8), "sum_read": Out(1),
-            "sums": In(signed(_LANE)).array(cfg.lanes), "sum_wait": In(1), "o": Out(stream.Signature(BeatLayout(cfg))),
+            "sums": In(signed(_LANE)).array(AT_A_TIME), "sum_wait": In(1), "o": Out(stream.Signature(BeatLayout(cfg))),
         }
 
     def elaborate(self, platform: object) -> Any:
@@ -111,6 +113,7 @@ class Operands(Resettable):
         second, opening = Signal(), Signal()
         source, form = Signal(5), Signal(2)
         goes, ends = Signal(), Signal()
+        count, wrap = Signal(range(self.cfg.lanes + 1)), Signal()
         beat = Signal(BeatLayout(self.cfg))
         m.d.comb += [source.eq(Mux(second, job.b, job.a)), form.eq(Mux(second, job.b_format, job.a_format))]
         is_walk = source[4] & ~source[3]
@@ -123,10 +126,11 @@ class Operands(Resettable):
             ends.eq(term_last & (second | ~both)),
             beat.step.first.eq(opening & (second | ~product)), beat.step.last.eq(ends),
             beat.step.hold.eq(product & ~second), beat.step.blank.eq(none), beat.second.eq(second),
+            beat.count.eq(count), beat.wrap.eq(wrap),
         ]
         last_group = Signal()
-        words, words_valid, words_left = self._words(m, goes & ~second, beat.count, last_group)
-        at = self._groups(m, goes & ends, beat, opening, words_left, last_group)
+        words, words_valid, words_left = self._words(m, goes & ~second, count, last_group)
+        at = self._groups(m, goes & ends, opening & ~second, count, wrap, words_left, last_group)
         with m.If(self.start):
             m.d.sync += [second.eq(0), opening.eq(1)]
         with m.Elif(goes):
@@ -148,15 +152,20 @@ class Operands(Resettable):
         return self.resets(m)
 
     def _groups(
-        self, m: Module, ends: Value, beat: Any, opening: Value, words_left: Value, last_group: Value
+        self, m: Module, ends: Value, first: Value, count: Signal, wrap: Signal, words_left: Value, last_group: Value
     ) -> Signal:
         """How many elements the group at hand has; number of its first one."""
         job, lanes = self.job, self.cfg.lanes
         at, left, period_left = Signal(11), Signal(11), Signal(11)
-        whole, count = Signal(range(lanes + 1)), Signal.like(beat.count)
+        whole, held = Signal(range(lanes + 1)), Signal.like(count)
         in_memory = ~job.a[4] | ~job.a[3]
-        narrow = ((job.a_format == Format.LANE) & in_memory) | ((job.b_format == Format.LANE)) | job.wide
-        m.d.comb += whole.eq(Mux(job.kind == Kind.TABLE, 1, Mux(narrow, min(lanes, 4), lanes)))
+        narrow = ((job.a_format == Format.LANE) & in_memory) | (job.b_format == Format.LANE) | job.wide
+        sums = job.add | Cat(place == Operand.ACCUMULATORS for place in (job.a, job.b, job.target)).any()
+        m.d.comb += whole.eq(Mux(narrow, min(lanes, 4), lanes))
+        with m.If(job.kind == Kind.TABLE):
+            m.d.comb += whole.eq(1)
+        with m.Elif(sums):
+            m.d.comb += whole.eq(AT_A_TIME)
         uses = (job.kind == Kind.AFFINE) | (job.kind == Kind.TABLE)
         fewest: Value = whole
         for number, (limit, asked) in enumerate(((left, 1), (period_left, uses), (words_left, _of_words(job.a)))):
@@ -165,16 +174,16 @@ class Operands(Resettable):
             fewest = least
         m.d.comb += [
             # What was counted for the first beat holds for all of the group.
-            beat.count.eq(Mux(opening & ~beat.second, fewest, count)), beat.wrap.eq(beat.count == period_left),
-            last_group.eq(beat.count == left),
+            count.eq(Mux(first, fewest, held)), wrap.eq(count == period_left),
+            last_group.eq(count == left),
         ]
-        m.d.sync += count.eq(beat.count)
+        m.d.sync += held.eq(count)
         with m.If(self.start):
             m.d.sync += [at.eq(0), left.eq(job.elements), period_left.eq(job.period), self.active.eq(1)]
         with m.Elif(ends):
             m.d.sync += [
-                at.eq(at + beat.count), left.eq(left - beat.count), self.active.eq(~last_group),
-                period_left.eq(Mux(beat.wrap, job.period, period_left - beat.count)),
+                at.eq(at + count), left.eq(left - count), self.active.eq(~last_group),
+                period_left.eq(Mux(wrap, job.period, period_left - count)),
             ]
         return at
 
@@ -217,7 +226,8 @@ class Operands(Resettable):
             signs = (byte[-1] & (late_form == Format.SIGNED)).replicate(8)
             word = late.word_select(k, _LANE) if k < len(words) else 0
             read = Mux(late_form == Format.LANE, wide, Cat(byte, signs))
-            found.append(Mux(from_memory, read, Mux(from_sums, self.sums[k].as_unsigned(), word)))
+            other = Mux(from_sums, self.sums[k].as_unsigned(), word) if k < len(self.sums) else word
+            found.append(Mux(from_memory, read, other))
         return landed, found
 
     def _queue(self, m: Module, goes: Value, beat: Any, landed: tuple[Value, list[Value]]) -> Value:

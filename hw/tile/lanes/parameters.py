@@ -28,7 +28,7 @@ class Parameters(wiring.Component):
     Members
     -------
     index, read : In(10), In(1)
-        Number of the first one; read it and those behind it.
+        Number of the first one; read it and those behind it, unless one is written.
     o : Out(ParameterLayout()).array(cfg.lanes)
         What was read last, from the cycle after on.
     write, write_index, write_data : In(1), In(10), In(64)
@@ -61,7 +61,7 @@ class Parameters(wiring.Component):
             m.submodules[f"bank_{k}"] = memory
             read, write = memory.read_port(), memory.write_port()
             m.d.comb += [
-                read.addr.eq(row), read.en.eq(self.read),
+                read.addr.eq(row), read.en.eq(self.read & ~self.write),
                 write.addr.eq(self.write_index[low:]), write.data.eq(self.write_data),
                 write.en.eq(self.write & (self.write_index[:low] == k)),
             ]

@@ -1,5 +1,6 @@
 """The vector unit: operands, parameters, lanes, tables, accumulators, and what is written."""
 
+from itertools import pairwise
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
@@ -11,11 +12,10 @@ from hw.block import Resettable
 from hw.tile.buffer import ADDRESS_BITS, WritePort
 from hw.tile.config import TileConfig
 from hw.tile.isa import TABLE_ENTRIES, TABLES, Kind, Operand
-from hw.tile.lanes.accumulators import Accumulators
+from hw.tile.lanes.accumulators import AT_A_TIME, Accumulators
 from hw.tile.lanes.lane import STAGES, Lane
 from hw.tile.lanes.operands import BeatLayout, Operands
 from hw.tile.lanes.parameters import INDEX_BITS, Parameters
-from hw.tile.layouts import DescriptorLayout
 
 __all__ = ["MemoryWrite", "VectorUnit"]
 
@@ -93,8 +93,8 @@ class VectorUnit(Resettable):
         cfg, job = self.cfg, self.job
         m.submodules.operands = operands = Operands(cfg)
         m.submodules.parameters = parameters = Parameters(cfg)
-        m.submodules.accumulators = accumulators = Accumulators(cfg)
-        lanes: list[Any] = [Lane() for _ in range(cfg.lanes)]
+        m.submodules.accumulators = accumulators = Accumulators()
+        lanes: list[Any] = [Lane(sums=k < AT_A_TIME, tables=k == 0) for k in range(cfg.lanes)]
         for k, lane in enumerate(lanes):
             m.submodules[f"lane_{k}"] = lane
         for name in ("a_term", "b_term", "drain", "result", "read"):
@@ -142,7 +142,7 @@ class VectorUnit(Resettable):
             m.d.sync += [
                 stages[0].valid.eq(operands.o.valid & ~beat.step.hold), stages[0].first.eq(beat.step.first),
                 stages[0].last.eq(beat.step.last), stages[0].count.eq(beat.count), stages[0].sum.eq(total),
-                *(after.eq(before) for before, after in zip(stages, stages[1:], strict=False)),
+                *(after.eq(before) for before, after in pairwise(stages)),
             ]
         return stages
 
@@ -162,7 +162,9 @@ class VectorUnit(Resettable):
                 lane.shift.eq(Mux(maximum, 0, job.shift)),
             ]
 
-    def _sum(self, m: Module, operands: Any, accumulators: Any, lanes: list[Any], stages: list[Any], enable: Value) -> None:
+    def _sum(
+        self, m: Module, operands: Any, accumulators: Any, lanes: list[Any], stages: list[Any], enable: Value
+    ) -> None:
         """Accumulators as a source, and as what sums begin with."""
         second, third = stages[1], stages[2]
         asks = Signal()
@@ -172,18 +174,17 @@ class VectorUnit(Resettable):
             accumulators.index.eq(Mux(asks, second.sum, operands.sum_index)),
             accumulators.read.eq(asks | operands.sum_read),
         ]
-        for k, lane in enumerate(lanes):
-            m.d.comb += [
-                operands.sums[k].eq(accumulators.o[k][:16]),
-                lane.adds.eq(third.valid), lane.begins.eq(third.first), lane.init.eq(Mux(self.job.add, accumulators.o[k], 0)),
-            ]
+        for lane in lanes:
+            m.d.comb += [lane.adds.eq(third.valid), lane.begins.eq(third.first)]
+        for lane, found, given in zip(lanes, accumulators.o, operands.sums, strict=False):
+            m.d.comb += [given.eq(found[:16]), lane.init.eq(Mux(self.job.add, found, 0))]
 
     def _look_up(self, m: Module, lanes: list[Any], enable: Value) -> list[Value]:
         """Results of the lanes; of a table what stands there."""
         m.submodules.tables = memory = Memory(shape=unsigned(16), depth=TABLES * TABLE_ENTRIES, init=[])
         read, write = memory.read_port(), memory.write_port()
         m.d.comb += [
-            read.addr.eq(Cat(lanes[0].y_next[: _TABLE_BITS - 1], self.job.b[0])), read.en.eq(enable),
+            read.addr.eq(Cat(lanes[0].y_next[: _TABLE_BITS - 1], self.job.b[0])), read.en.eq(enable & ~write.en),
             write.addr.eq(self.memory.p.index), write.data.eq(self.memory.p.data),
             write.en.eq(self.memory.valid & self.memory.p.table),
         ]
@@ -199,12 +200,12 @@ class VectorUnit(Resettable):
         wide, narrow = Cat(y)[:64], Cat(one[:8] for one in y)
         m.d.comb += [
             gives.eq(stage.valid & stage.last), accumulators.valid.eq(gives & to_sums),
-            accumulators.live.eq(Cat(stage.count > k for k in range(self.cfg.lanes))),
+            accumulators.live.eq(Cat(stage.count > k for k in range(AT_A_TIME))),
             self.write.valid.eq(gives & ~to_sums), self.write.address.eq(address),
             self.write.data.eq(Mux(job.wide, wide, narrow)), self.write.bytes.eq(stage.count << job.wide),
             enable.eq(~gives | Mux(to_sums, accumulators.ready, self.write.ready)),
         ]
-        for k, lane in enumerate(lanes):
+        for k, lane in enumerate(lanes[:AT_A_TIME]):
             m.d.comb += [accumulators.made[k].eq(lane.made), accumulators.tag[k].eq(lane.tag)]
         with m.If(self.start):
             m.d.sync += address.eq(self.target_block + (job.target_offset << job.wide))

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from hw.testing import simulate
 from hw.tile.buffer import BYTES, Buffer
 from hw.tile.config import TileConfig
-from hw.testing import simulate
 
 
 def test_any_bytes_at_any_address_by_priority() -> None:

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from tests.hw.tile.vector_bench import Memories, VectorBench, expect, random_case
 
 from hw.tile.config import TileConfig
+from tests.hw.tile.vector_bench import Memories, VectorBench, expect, random_case
 
 
 @pytest.mark.parametrize(("lanes", "payload", "stall"), [(2, 32, 0.3), (4, 64, 0.0), (8, 64, 0.4)])

@@ -34,7 +34,8 @@ class Memories:
         return cls(
             pack_parameters(
                 rng.integers(-(1 << 15), 1 << 15, n), rng.integers(-(1 << 15), 1 << 15, n),
-                rng.integers(-(1 << 16), 1 << 16, n), np.where(rng.random(n) < 0.7, np.arange(n), rng.integers(0, 256, n)) % 256,
+                rng.integers(-(1 << 16), 1 << 16, n),
+                np.where(rng.random(n) < 0.7, np.arange(n), rng.integers(0, 256, n)) % 256,
                 rng.random(n) < 0.8, rng.random(n) < 0.3,
             ),
             rng.integers(-(1 << 15), 1 << 15, (2, 1024)).astype(np.int16),
@@ -77,7 +78,8 @@ def random_case(cfg: TileConfig, rng: np.random.Generator, **fixed: int) -> Case
     add = reads and kind in (Kind.AFFINE, Kind.TABLE) and rng.random() < 0.3
     if add and rng.random() < 0.3:
         a = Operand.NONE
-    b = int(rng.choice([5, Operand.WALK + 4] + [Operand.ACCUMULATORS] * reads + [Operand.NONE] * (kind != Kind.PRODUCT)))
+    others = [5, Operand.WALK + 4] + [Operand.ACCUMULATORS] * reads + [Operand.NONE] * (kind != Kind.PRODUCT)
+    b = int(rng.choice(others))
     walks = [x for x in (a, b) if Operand.WALK <= x < Operand.DRAIN]
     count = int(rng.integers(1, 5)) if walks and not (len(walks) == 1 and Operand.NONE not in (a, b)) else 1
     if kind == Kind.TABLE:
