@@ -1,0 +1,6 @@
+"""The tokens of a tile: what is in its rings."""
+
+from hw.tile.tokens.model import TokensModel
+from hw.tile.tokens.tokens import AskPort, Change, RingLayout, Tokens
+
+__all__ = ["AskPort", "Change", "RingLayout", "Tokens", "TokensModel"]

@@ -1,0 +1,237 @@
+"""The tokens: for each stream what is there, where it begins and ends, and what is to be acknowledged."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hw.block import Resettable
+from hw.noc.arbiter import RoundRobin
+from hw.tile.buffer import ADDRESS_BITS
+from hw.tile.isa import STREAMS
+from hw.tile.layouts import DescriptorLayout
+
+__all__ = ["COUNT_BITS", "AskPort", "Change", "RingLayout", "Tokens"]
+
+COUNT_BITS = 20
+"""Bits of the number of blocks that were given back, which wraps: how far a walk can be from there."""
+
+_STREAM = (STREAMS - 1).bit_length()
+_WORD = 32
+
+
+class Change(data.StructLayout):
+    """A block of a ``stream`` comes, or is given back (``free``)."""
+
+    def __init__(self) -> None:
+        super().__init__({"stream": _STREAM, "free": 1})
+
+
+class RingLayout(data.StructLayout):
+    """What is known of a ring.
+
+    ``there``: blocks; ``freed``: how many were given back since the start, modulo 2**20; ``head``, ``tail``: bytes
+    from ``base`` to the oldest block and to the next one; ``block``, ``blocks``: size of a block and of the ring.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({
+            "there": 8, "freed": COUNT_BITS, "head": ADDRESS_BITS, "tail": ADDRESS_BITS, "base": ADDRESS_BITS,
+            "block": 12, "blocks": 8,
+        })
+
+
+class StateLayout(data.StructLayout):
+    """What is kept of a ring.
+
+    ``unacked``: blocks that came and were not acknowledged, two at most; ``head_index``, ``tail_index``: numbers of
+    the blocks at ``head`` and ``tail``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({
+            "there": 8, "unacked": 2, "freed": COUNT_BITS, "head": ADDRESS_BITS, "tail": ADDRESS_BITS,
+            "head_index": 8, "tail_index": 8,
+        })
+
+
+class AskPort(wiring.Signature):
+    """Asks for a ring, seen from whoever asks.
+
+    Members
+    -------
+    stream, valid : Out(4), Out(1)
+        Which, and that somebody asks.
+    ready, ring : In(1), In(RingLayout())
+        The answer is there, in this cycle. Others who ask go first once each at most.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({"stream": Out(_STREAM), "valid": Out(1), "ready": In(1), "ring": In(RingLayout())})
+
+
+class Tokens(Resettable):
+    """Rings of all streams.
+
+    A change is done in the cycle of its transfer, one a cycle; of several the port with the least number goes first.
+    In a ring that others fill each block is acknowledged when at least two blocks of the ring are not taken by blocks
+    that were acknowledged and not given back: an acknowledgement goes when nothing else changes. Reference:
+    :class:`hw.tile.tokens.model.TokensModel`.
+
+    Parameters
+    ----------
+    changes, asks
+        Numbers of ports.
+
+    Members
+    -------
+    start, ready : In(1), Out(1)
+        Strobe: all rings take their first blocks, in a cycle for each and two for each stream. It is not ready then,
+        and nothing is taken.
+    change_0, change_1, .. : In(stream of Change())
+        Changes; a block that comes has room, one that is given back is there.
+    ask_0, ask_1, .. : In(AskPort())
+        Questions.
+    acknowledge : Out(stream of 4 bits)
+        Slots of blocks that are acknowledged.
+    write, write_index, write_data : In(1), In(5), In(32)
+        Writes a word of the descriptors.
+    """
+
+    start: Value
+    ready: Value
+    acknowledge: stream.Interface
+    write: Value
+    write_index: Value
+    write_data: Value
+
+    def __init__(self, changes: int, asks: int) -> None:
+        self.changes, self.asks = changes, asks
+        super().__init__({
+            "start": In(1), "ready": Out(1),
+            **{f"change_{k}": In(stream.Signature(Change())) for k in range(changes)},
+            **{f"ask_{k}": In(AskPort()) for k in range(asks)},
+            "acknowledge": Out(stream.Signature(_STREAM)),
+            "write": In(1), "write_index": In(_STREAM + 1), "write_data": In(_WORD),
+        })
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        number, before, after = Signal(_STREAM), Signal(StateLayout()), Signal(StateLayout())
+        ring, changes, free, acks = Signal(DescriptorLayout("stream")), Signal(), Signal(), Signal()
+        owing, empty, comes, row = Signal(STREAMS), Signal(), Signal(), Signal(_STREAM)
+        self._start(m, ring, empty, comes, row)
+        self._choose(m, changes, free, number, row, owing)
+        m.d.comb += [
+            acks.eq(~changes & self.ready & owing.any() & (~self.acknowledge.valid | self.acknowledge.ready)),
+            after.eq(before),
+        ]
+        self._step(m, ring, before, after, free & changes, ~free & changes | comes)
+        with m.If(changes & ~free & ring.remote):
+            m.d.comb += after.unacked.eq(before.unacked + 1)
+        with m.Elif(acks):
+            m.d.comb += after.unacked.eq(before.unacked - 1)
+        with m.If(empty):
+            m.d.comb += after.eq(0)
+        with m.If(~self.acknowledge.valid | self.acknowledge.ready):
+            m.d.sync += [self.acknowledge.valid.eq(acks), self.acknowledge.payload.eq(ring.slot)]
+        owes = ring.remote & (after.unacked != 0) & (after.there + 2 < ring.blocks + after.unacked)
+        writes = empty | comes | changes | acks
+        with m.If(writes):
+            m.d.sync += owing.bit_select(number, 1).eq(owes)
+        asked = self._ask(m)
+        put = (number, after.as_value(), writes)
+        answer, answered = Signal(StateLayout()), Signal(DescriptorLayout("stream"))
+        odd = self.write_index[0]
+        written = (self.write_index[1:], self.write_data.replicate(2), Cat(self.write & ~odd, self.write & odd))
+        for name, value, at, what in (
+            ("rings", before, number, put), ("asked_rings", answer, asked, put),
+            ("streams", ring, number, written), ("asked_streams", answered, asked, written),
+        ):
+            m.d.comb += value.as_value().eq(_memory(m, name, len(value.as_value()), what, at))
+        found = Signal(RingLayout())
+        m.d.comb += [
+            *(found[name].eq(answer[name]) for name in ("there", "freed", "head", "tail")),
+            *(found[name].eq(answered[name]) for name in ("base", "block", "blocks")),
+            *(self._port("ask", k).ring.eq(found) for k in range(self.asks)),
+        ]
+        return self.resets(m)
+
+    def _port(self, name: str, number: int) -> Any:
+        return getattr(self, f"{name}_{number}")
+
+    def _start(self, m: Module, ring: Any, empty: Signal, comes: Signal, row: Signal) -> None:
+        """Empties one ring after the other, and lets its first blocks come."""
+        left = Signal(8)
+        with m.FSM():
+            with m.State("Idle"):
+                m.d.comb += self.ready.eq(~self.start)
+                m.d.sync += row.eq(0)
+                with m.If(self.start):
+                    m.next = "Empty"
+            with m.State("Empty"):
+                m.d.comb += empty.eq(1)
+                m.d.sync += left.eq(ring.first)
+                m.next = "Fill"
+            with m.State("Fill"):
+                m.d.comb += comes.eq(left != 0)
+                m.d.sync += left.eq(left - 1)
+                with m.If(left == 0):
+                    m.d.sync += row.eq(row + 1)
+                    m.next = "Empty"
+                    with m.If(row.all()):
+                        m.next = "Idle"
+
+    def _choose(self, m: Module, changes: Signal, free: Signal, number: Signal, row: Value, owing: Value) -> None:
+        """The stream that changes, or the first that owes an acknowledgement."""
+        taken: Value = ~self.ready
+        for k in range(self.changes):
+            port, others = self._port("change", k), Signal(name=f"others_{k}")
+            m.d.comb += [others.eq(taken), port.ready.eq(~others)]
+            taken = others | port.valid
+        with m.If(~self.ready):
+            m.d.comb += number.eq(row)
+        with m.Else():
+            for k in reversed(range(STREAMS)):
+                with m.If(owing[k]):
+                    m.d.comb += number.eq(k)
+            for k in reversed(range(self.changes)):
+                port = self._port("change", k)
+                with m.If(port.valid):
+                    m.d.comb += [number.eq(port.payload.stream), free.eq(port.payload.free), changes.eq(1)]
+
+    def _step(self, m: Module, ring: Any, before: Any, after: Any, frees: Value, comes: Value) -> None:
+        """What becomes of a ring where a block is given back or comes."""
+        for name, moves in (("head", frees), ("tail", comes)):
+            place, index = before[name], before[f"{name}_index"]
+            around = index + 1 == ring.blocks
+            with m.If(moves):
+                m.d.comb += [
+                    after[name].eq(Mux(around, 0, place + ring.block)),
+                    after[f"{name}_index"].eq(Mux(around, 0, index + 1)),
+                ]
+        m.d.comb += [after.there.eq(before.there + comes - frees), after.freed.eq(before.freed + frees)]
+
+    def _ask(self, m: Module) -> Value:
+        """The stream that is asked for: round robin."""
+        m.submodules.turns = turns = RoundRobin(self.asks)
+        ports = [self._port("ask", k) for k in range(self.asks)]
+        asked = Signal(_STREAM)
+        m.d.comb += turns.request.eq(Cat(port.valid for port in ports) & self.ready.replicate(self.asks))
+        for k, port in enumerate(ports):
+            m.d.comb += port.ready.eq(turns.grant[k])
+            with m.If(turns.grant[k]):
+                m.d.comb += asked.eq(port.stream)
+        return asked
+
+
+def _memory(m: Module, name: str, width: int, write: Sequence[Value], address: Value) -> Value:
+    """A memory of a row for each stream: written (address, data, enable of each half or of all), read at once."""
+    memory = Memory(shape=unsigned(width), depth=STREAMS, init=[])
+    m.submodules[name] = memory
+    port, read = memory.write_port(granularity=width // len(write[2])), memory.read_port(domain="comb")
+    m.d.comb += [port.addr.eq(write[0]), port.data.eq(write[1]), port.en.eq(write[2]), read.addr.eq(address)]
+    return read.data

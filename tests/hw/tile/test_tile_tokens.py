@@ -1,0 +1,108 @@
+"""The tokens beside their reference: changes, questions and acknowledgements at random."""
+
+from typing import Any
+
+import numpy as np
+
+from hw.testing import simulate
+from hw.tile.isa import DESCRIPTORS, STREAMS
+from hw.tile.tokens import Tokens, TokensModel
+
+
+def random_streams(rng: np.random.Generator) -> list[dict[str, int]]:
+    streams = []
+    for _ in range(STREAMS):
+        remote, blocks = int(rng.integers(2)), int(rng.integers(2, 7))
+        streams.append({
+            "base": int(rng.integers(1 << 16)), "block": int(rng.integers(1, 4096)), "blocks": blocks,
+            "slot": int(rng.integers(14)), "remote": remote, "first": int(rng.integers(blocks - 2 * remote + 1)),
+        })
+    return streams
+
+
+def test_rings_are_those_of_the_reference() -> None:
+    rng = np.random.default_rng(0)
+    dut: Any = Tokens(changes=3, asks=2)
+    seen = {"change": 0, "ask": 0, "ack": 0}
+    expected: list[int] = []
+    acknowledged: list[int] = []
+
+    async def load(ctx: Any, streams: list[dict[str, int]]) -> None:
+        ctx.set(dut.write, 1)
+        for number, values in enumerate(streams):
+            for half, word in enumerate(DESCRIPTORS["stream"].layout.pack(values)):
+                ctx.set(dut.write_index, 2 * number + half)
+                ctx.set(dut.write_data, word)
+                await ctx.tick()
+        ctx.set(dut.write, 0)
+        ctx.set(dut.start, 1)
+        await ctx.tick()
+        ctx.set(dut.start, 0)
+        await ctx.tick().until(dut.ready)
+
+    def possible(model: TokensModel) -> list[tuple[int, bool]]:
+        """Changes that are legal whatever else goes first in the cycle."""
+        found = [(k, True) for k, ring in enumerate(model.rings) if ring.there > 0]
+        # Whoever fills a remote ring has two blocks under way at most.
+        return found + [
+            (k, False) for k, ring in enumerate(model.rings)
+            if (ring.came - ring.acked < 2 if ring.remote else ring.there < ring.blocks)
+        ]
+
+    async def run(ctx: Any) -> None:
+        for _ in range(2):
+            streams = random_streams(rng)
+            await load(ctx, streams)
+            model = TokensModel(streams)
+            for _ in range(500):
+                await one_cycle(ctx, streams, model)
+            for k in range(3):
+                ctx.set(getattr(dut, f"change_{k}").valid, 0)
+
+    async def one_cycle(ctx: Any, streams: list[dict[str, int]], model: TokensModel) -> None:
+        legal, ports = possible(model), [getattr(dut, f"change_{k}") for k in range(3)]
+        wanted: list[tuple[int, bool] | None] = []
+        for port in ports:
+            wish = legal[int(rng.integers(len(legal)))] if rng.random() < 0.3 else None
+            wanted.append(wish)
+            ctx.set(port.valid, int(wish is not None))
+            ctx.set(port.payload, {"stream": wish[0], "free": wish[1]} if wish else {"stream": 0, "free": 0})
+        asked = [int(rng.integers(STREAMS)) if rng.random() < 0.7 else None for _ in range(2)]
+        for k, number in enumerate(asked):
+            port = getattr(dut, f"ask_{k}")
+            ctx.set(port.valid, int(number is not None))
+            ctx.set(port.stream, number or 0)
+        ctx.set(dut.acknowledge.ready, int(rng.random() < 0.6))
+        goes = next((k for k, wish in enumerate(wanted) if wish), None)
+        assert [bool(ctx.get(p.ready)) for p, w in zip(ports, wanted, strict=True) if w] == [
+            k == goes for k, w in enumerate(wanted) if w]
+        granted = [k for k in range(2) if ctx.get(getattr(dut, f"ask_{k}").ready)]
+        assert len(granted) == any(number is not None for number in asked)
+        for k in granted:
+            check(ctx, k, asked[k] or 0, streams, model)
+        moves = ctx.get(dut.acknowledge.valid) and ctx.get(dut.acknowledge.ready)
+        if moves:
+            acknowledged.append(ctx.get(dut.acknowledge.payload))
+        if goes is not None:
+            number, free = wanted[goes] or (0, False)
+            model.change(number, free=free)
+            seen["change"] += 1
+        elif moves or not ctx.get(dut.acknowledge.valid):
+            found = model.acknowledge()
+            if found is not None:
+                expected.append(streams[found]["slot"])
+                seen["ack"] += 1
+        await ctx.tick()
+
+    def check(ctx: Any, port: int, number: int, streams: list[dict[str, int]], model: TokensModel) -> None:
+        seen["ask"] += 1
+        ring, found = model.rings[number], getattr(dut, f"ask_{port}").ring
+        for name in ("base", "block", "blocks"):
+            assert ctx.get(found[name]) == streams[number][name]
+        for name in ("there", "freed", "head", "tail"):
+            assert ctx.get(found[name]) == getattr(ring, name)
+
+    simulate(dut, run)
+    assert expected[: len(acknowledged)] == acknowledged
+    assert len(expected) - len(acknowledged) <= 1
+    assert min(seen.values()) > 100
