@@ -34,13 +34,14 @@ class RingLayout(data.StructLayout):
     """What is known of a ring.
 
     ``there``: blocks; ``freed``: how many were given back since the start, modulo 2**20; ``head``, ``tail``: bytes
-    from ``base`` to the oldest block and to the next one; ``block``, ``blocks``: size of a block and of the ring.
+    from ``base`` to the oldest block and to the next one; ``block``, ``blocks``: size of a block and of the ring;
+    ``remote``: others fill it.
     """
 
     def __init__(self) -> None:
         super().__init__({
             "there": 8, "freed": COUNT_BITS, "head": ADDRESS_BITS, "tail": ADDRESS_BITS, "base": ADDRESS_BITS,
-            "block": 12, "blocks": 8,
+            "block": 12, "blocks": 8, "remote": 1,
         })
 
 
@@ -155,7 +156,7 @@ class Tokens(Resettable):
         found = Signal(RingLayout())
         m.d.comb += [
             *(found[name].eq(answer[name]) for name in ("there", "freed", "head", "tail")),
-            *(found[name].eq(answered[name]) for name in ("base", "block", "blocks")),
+            *(found[name].eq(answered[name]) for name in ("base", "block", "blocks", "remote")),
             *(self._port("ask", k).ring.eq(found) for k in range(self.asks)),
         ]
         return self.resets(m)

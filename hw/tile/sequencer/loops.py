@@ -1,0 +1,96 @@
+"""The loop stack."""
+
+from itertools import pairwise
+
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib import data
+from amaranth.lib.wiring import In, Out
+
+from hw.block import Resettable
+from hw.tile.isa import LOOP_DEPTH
+
+__all__ = ["LoopStack"]
+
+_PC = 9
+
+
+class _LoopLayout(data.StructLayout):
+    """A loop that is open: first and last word of its body, how often it is still run, whether it ends at all."""
+
+    def __init__(self) -> None:
+        super().__init__({"first": _PC, "last": _PC, "left": 16, "endless": 1})
+
+
+class LoopStack(Resettable):
+    """Loops that are open. Reference: :class:`hw.tile.machine.loops.LoopStack`.
+
+    Members
+    -------
+    clear : In(1)
+        Close all loops.
+    push, first, last, times, endless : In(1), In(9), In(9), In(16), In(1)
+        Open a loop. Only unless ``full``.
+    full : Out(1)
+        As many are open as there may be.
+    around, bounded : Out(9), Out(1)
+        Last word of the innermost loop, if one is open.
+    at : In(9)
+        Last word of an instruction that ends.
+    ends : In(1)
+        It ends: the innermost loop, if this is its last word, goes on or is closed.
+    again, closes, beyond : Out(1)
+        ``at`` is the last word of the innermost loop, which is run once more, from ``back`` on; or not, so that the
+        loop around it is to be asked next; or it is beyond that word.
+    back : Out(9)
+        First word of the innermost loop.
+    """
+
+    clear: Value
+    push: Value
+    first: Value
+    last: Value
+    times: Value
+    endless: Value
+    full: Value
+    around: Value
+    bounded: Value
+    at: Value
+    ends: Value
+    again: Value
+    closes: Value
+    beyond: Value
+    back: Value
+
+    def __init__(self) -> None:
+        super().__init__({
+            "clear": In(1), "push": In(1), "first": In(_PC), "last": In(_PC), "times": In(16), "endless": In(1),
+            "full": Out(1), "around": Out(_PC), "bounded": Out(1), "at": In(_PC), "ends": In(1),
+            "again": Out(1), "closes": Out(1), "beyond": Out(1), "back": Out(_PC),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        loops = [Signal(_LoopLayout(), name=f"loop_{k}", reset_less=True) for k in range(LOOP_DEPTH)]
+        inner = loops[0]
+        # A bit for each loop that is open, the innermost one lowest.
+        there = Signal(LOOP_DEPTH)
+        last = Signal()
+        m.d.comb += [
+            self.full.eq(there[-1]), self.bounded.eq(there[0]), self.around.eq(inner.last), self.back.eq(inner.first),
+            last.eq(self.bounded & (self.at == inner.last)), self.beyond.eq(self.bounded & (self.at > inner.last)),
+            self.again.eq(last & (inner.endless | (inner.left > 1))), self.closes.eq(last & ~self.again),
+        ]
+        with m.If(self.clear):
+            m.d.sync += there.eq(0)
+        with m.Elif(self.push):
+            m.d.sync += [outer.eq(one) for one, outer in pairwise(loops)]
+            m.d.sync += [
+                there.eq((there << 1) | 1), inner.first.eq(self.first), inner.last.eq(self.last),
+                inner.left.eq(self.times), inner.endless.eq(self.endless),
+            ]
+        with m.Elif(self.ends & self.again):
+            m.d.sync += inner.left.eq(inner.left - 1)
+        with m.Elif(self.ends & self.closes):
+            m.d.sync += [one.eq(outer) for one, outer in pairwise(loops)]
+            m.d.sync += there.eq(there >> 1)
+        return self.resets(m)

@@ -1,0 +1,284 @@
+"""The sequencer: fetches a program, carries out what steers it, issues the rest."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, Value, unsigned
+from amaranth.lib import data, stream
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hw.block import Resettable
+from hw.tile.config import TileConfig
+from hw.tile.isa import OPCODE_LOW, Cause, Engine, Op
+from hw.tile.sequencer.decoder import Decoder, field
+from hw.tile.sequencer.loops import LoopStack
+from hw.tile.tokens import AskPort, Change
+
+__all__ = ["PC_BITS", "DescriptorWrite", "IssueLayout", "Sequencer", "TrapLayout"]
+
+PC_BITS = 9
+"""Bits of the address of an instruction."""
+
+_WORD = 32
+
+
+class IssueLayout(data.StructLayout):
+    """An instruction that goes to an engine: its ``word`` and its address ``pc``."""
+
+    def __init__(self) -> None:
+        super().__init__({"word": _WORD, "pc": PC_BITS})
+
+
+class TrapLayout(data.StructLayout):
+    """Why and where a tile stopped: ``cause`` (not 0 if it did), ``engine``, ``pc``, ``stream``."""
+
+    def __init__(self) -> None:
+        super().__init__({"cause": 4, "engine": 2, "pc": PC_BITS, "stream": 4})
+
+
+class DescriptorWrite(data.StructLayout):
+    """A ``word`` for descriptor memory, at ``index``."""
+
+    def __init__(self) -> None:
+        super().__init__({"index": 8, "word": _WORD})
+
+
+class Sequencer(Resettable):
+    """Runs a program: one instruction after the other, three cycles each and what they wait for.
+
+    HALT, LOOP, SET and the token instructions are carried out here, IMAGE, MVM, VEC, SEND and CORE are issued. SET,
+    FREE and PUSH wait until the engines are idle, since what these have in hand comes before. An instruction that is
+    illegal by its own bits, by the loops or by the size of its ring stops the program, as does an engine's trap.
+
+    Members
+    -------
+    start, running : In(1), Out(1)
+        Strobe: run from address 0 on, without loops. It does.
+    stop : In(1)
+        The host's wish that the program ends at the next IMAGE.
+    registers : In(16).array(3)
+        Host registers that loops count by.
+    issue : Out(stream of IssueLayout())
+        Instructions for the engines.
+    idle : In(1)
+        The engines have nothing left; from the cycle after an issue on.
+    ask, change : Out(AskPort()), Out(stream of Change())
+        The tokens.
+    set : Out(stream of DescriptorWrite())
+        Words of SET.
+    trapped : In(TrapLayout())
+        What an engine says, for a cycle.
+    trap : Out(TrapLayout())
+        Why the program stopped; all 0 while it did not.
+    retire, retired : Out(1), Out(IssueLayout())
+        Strobe: an instruction ended here or was issued; which.
+    write, write_index, write_data : In(1), In(9), In(32)
+        Writes instructions, while no program runs.
+    """
+
+    start: Value
+    running: Signal
+    stop: Value
+    registers: list[Value]
+    issue: stream.Interface
+    idle: Value
+    ask: Any
+    change: stream.Interface
+    set: stream.Interface
+    trapped: Any
+    trap: Any
+    retire: Value
+    retired: Any
+    write: Value
+    write_index: Value
+    write_data: Value
+
+    def __init__(self, cfg: TileConfig) -> None:
+        self.cfg = cfg
+        super().__init__({
+            "start": In(1), "running": Out(1), "stop": In(1), "registers": In(16).array(3),
+            "issue": Out(stream.Signature(IssueLayout())), "idle": In(1),
+            "ask": Out(AskPort()), "change": Out(stream.Signature(Change())),
+            "set": Out(stream.Signature(DescriptorWrite())),
+            "trapped": In(TrapLayout()), "trap": Out(TrapLayout()), "retire": Out(1), "retired": Out(IssueLayout()),
+            "write": In(1), "write_index": In(PC_BITS), "write_data": In(_WORD),
+        })
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        m.submodules.loops = loops = LoopStack()
+        m.submodules.decoder = decoder = Decoder()
+        # Address of what comes next; of the instruction at hand and of its last word; the instruction; what is left of
+        # its words or blocks.
+        pc, at, last = Signal(PC_BITS + 1), Signal(PC_BITS), Signal(PC_BITS + 1)
+        word, left = Signal(_WORD, reset_less=True), Signal(8)
+        op, dead = word[OPCODE_LOW : OPCODE_LOW + 4], Signal()
+        fetch, address = Signal(), Signal(PC_BITS + 1)
+        fetched = self._memory(m, fetch, address)
+        m.d.comb += [
+            address.eq(pc), decoder.word.eq(word), loops.at.eq(last), dead.eq(self.trap.cause != 0),
+            self.retired.word.eq(word), self.retired.pc.eq(at), self.issue.payload.eq(self.retired),
+            self.ask.stream.eq(field(word, Op.WAIT, "stream")), self.change.p.stream.eq(self.ask.stream),
+            self.change.p.free.eq(op == Op.FREE),
+            self.set.p.index.eq(field(word, Op.SET, "first") + last - at - 1), self.set.p.word.eq(fetched),
+        ]
+        with m.If(self.start):
+            m.d.sync += self.trap.eq(0)
+        with m.Elif((self.trapped.cause != 0) & ~dead):
+            m.d.sync += self.trap.eq(self.trapped)
+        with m.FSM() as machine:
+            with m.State("Idle"):
+                m.d.comb += loops.clear.eq(1)
+                m.d.sync += pc.eq(0)
+                with m.If(self.start):
+                    m.next = "Fetch"
+            with m.State("Fetch"):
+                m.d.comb += fetch.eq(1)
+                m.d.sync += [at.eq(pc), last.eq(pc)]
+                m.next = "Load"
+                with m.If(pc >= self.cfg.instructions):
+                    self._stop(m, Cause.END, Mux(pc[-1], -1, pc))
+                self._obey(m, dead)
+            with m.State("Load"):
+                m.d.sync += word.eq(fetched)
+                m.next = "Decode"
+            with m.State("Decode"):
+                self._decode(m, word, at, last, left, decoder.cause)
+            with m.State("Loop"):
+                self._loop(m, word, at, pc, last, loops)
+            with m.State("Settle"):
+                with m.If(self.idle):
+                    m.next = "Set"
+                    with m.If(op != Op.SET):
+                        m.next = "Ask"
+                self._obey(m, dead)
+            self._set(m, fetch, address, last, left)
+            self._tokens(m, op, at, left, dead)
+            with m.State("Issue"):
+                m.d.comb += self.issue.valid.eq(~dead)
+                with m.If(self.issue.ready):
+                    m.next = "Next"
+                    with m.If((op == Op.IMAGE) & self.stop):
+                        m.d.comb += self.retire.eq(~dead)
+                        m.next = "Idle"
+                self._obey(m, dead)
+            with m.State("Next"):
+                # A loop that ends may be the last word of the one around it.
+                m.d.comb += [loops.ends.eq(1), self.retire.eq(~loops.closes)]
+                m.d.sync += pc.eq(Mux(loops.again, loops.back, last + 1))
+                with m.If(~loops.closes):
+                    m.next = "Fetch"
+                with m.If(loops.beyond):
+                    m.d.comb += self.retire.eq(0)
+                    self._stop(m, Cause.LOOP, at)
+        m.d.comb += self.running.eq(~machine.ongoing("Idle"))
+        return self.resets(m)
+
+    def _memory(self, m: Module, fetch: Value, address: Value) -> Value:
+        """The word that was fetched last."""
+        m.submodules.instructions = memory = Memory(shape=unsigned(_WORD), depth=self.cfg.instructions, init=[])
+        read, write = memory.read_port(), memory.write_port()
+        m.d.comb += [
+            read.addr.eq(address), read.en.eq(fetch & ~self.write), write.addr.eq(self.write_index),
+            write.data.eq(self.write_data), write.en.eq(self.write),
+        ]
+        return read.data
+
+    def _stop(self, m: Module, cause: Cause | Value, at: Value, number: Value | int = 0) -> None:
+        """A trap of the sequencer itself."""
+        with m.If(self.trap.cause == 0):
+            m.d.sync += [
+                self.trap.cause.eq(cause), self.trap.engine.eq(Engine.SEQUENCER), self.trap.pc.eq(at),
+                self.trap.stream.eq(number),
+            ]
+        m.next = "Idle"
+
+    def _obey(self, m: Module, dead: Value) -> None:
+        """Leave a state in which something is waited for, since an engine trapped."""
+        with m.If(dead):
+            m.next = "Idle"
+
+    def _decode(self, m: Module, word: Value, at: Value, last: Signal, left: Signal, cause: Value) -> None:
+        op, end = word[OPCODE_LOW : OPCODE_LOW + 4], Signal(PC_BITS + 1)
+        m.d.comb += end.eq(at + field(word, Op.SET, "words"))
+        m.d.sync += left.eq(field(word, Op.WAIT, "n"))
+        with m.Switch(op):
+            with m.Case(Op.HALT):
+                m.d.comb += self.retire.eq(cause == 0)
+                m.next = "Idle"
+            with m.Case(Op.LOOP):
+                m.next = "Loop"
+            with m.Case(Op.SET):
+                m.d.sync += left.eq(field(word, Op.SET, "words"))
+                m.next = "Settle"
+            with m.Case(Op.WAIT, Op.ROOM):
+                m.next = "Ask"
+            with m.Case(Op.FREE, Op.PUSH):
+                m.next = "Settle"
+            with m.Default():
+                m.next = "Issue"
+        runs_out = (op == Op.SET) & (end >= self.cfg.instructions)
+        with m.If((cause != 0) & ~(runs_out & (cause > Cause.END))):
+            self._stop(m, cause, at)
+        with m.Elif(runs_out):
+            self._stop(m, Cause.END, at)
+
+    def _loop(self, m: Module, word: Value, at: Value, pc: Signal, last: Signal, loops: LoopStack) -> None:
+        """Opens a loop, or passes it."""
+        body, number, times = field(word, Op.LOOP, "body"), field(word, Op.LOOP, "reg"), Signal(16)
+        end = Signal(PC_BITS + 1)
+        m.d.comb += [
+            times.eq(field(word, Op.LOOP, "n")), end.eq(at + body), loops.first.eq(at + 1), loops.last.eq(end),
+            loops.times.eq(times), loops.endless.eq((field(word, Op.LOOP, "n") == 0) & (number == 0)),
+        ]
+        for k, register in enumerate(self.registers):
+            with m.If(number == k + 1):
+                m.d.comb += times.eq(register)
+        with m.If(loops.full | (end > Mux(loops.bounded, loops.around, self.cfg.instructions - 1))):
+            self._stop(m, Cause.LOOP, at)
+        with m.Elif((times == 0) & ~loops.endless):
+            m.d.sync += last.eq(end)
+            m.next = "Next"
+        with m.Else():
+            m.d.comb += [loops.push.eq(1), self.retire.eq(1)]
+            m.d.sync += pc.eq(at + 1)
+            m.next = "Fetch"
+
+    def _set(self, m: Module, fetch: Value, address: Value, last: Signal, left: Signal) -> None:
+        """Words of SET, one every two cycles, when they are written at once."""
+        with m.State("Set"):
+            m.d.comb += [fetch.eq(1), address.eq(last + 1)]
+            m.d.sync += [last.eq(last + 1), left.eq(left - 1)]
+            m.next = "Write"
+        with m.State("Write"):
+            m.d.comb += self.set.valid.eq(1)
+            with m.If(self.set.ready):
+                m.next = "Set"
+                with m.If(left == 0):
+                    m.next = "Next"
+
+    def _tokens(self, m: Module, op: Value, at: Value, left: Signal, dead: Value) -> None:
+        """Waits for blocks or room, then gives back or shows them one by one."""
+        ring = self.ask.ring
+        with m.State("Ask"):
+            # Of something to be made: what fits; else what is there.
+            makes, fits = (op == Op.ROOM) | (op == Op.PUSH), Signal()
+            m.d.comb += [
+                self.ask.valid.eq(~dead), fits.eq(ring.there + left <= ring.blocks),
+            ]
+            with m.If(self.ask.ready):
+                with m.If(Mux(makes, fits, ring.there >= left)):
+                    m.next = "Next"
+                    with m.If((op == Op.FREE) | (op == Op.PUSH)):
+                        m.next = "Change"
+                with m.If(left > ring.blocks):
+                    self._stop(m, Cause.RING, at, self.ask.stream)
+                with m.Elif(makes & ring.remote):
+                    self._stop(m, Cause.OWNER, at, self.ask.stream)
+            self._obey(m, dead)
+        with m.State("Change"):
+            m.d.comb += self.change.valid.eq(1)
+            with m.If(self.change.ready):
+                m.d.sync += left.eq(left - 1)
+                with m.If(left == 1):
+                    m.next = "Next"
