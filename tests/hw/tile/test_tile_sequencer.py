@@ -21,6 +21,7 @@ STEPS = 30
 PLANTED = (
     [encode(Op.LOOP, body=1, n=1, reg=1)], [encode(Op.SET, first=0, words=1)], [encode(Op.VEC)],
     [encode(Op.LOOP, body=k, n=2) for k in (5, 4, 3, 2, 1)], [16 << 27], [encode(Op.WAIT, n=0)],
+    [encode(Op.FREE, stream=3, n=200)],
 )
 """What is at address 3 of the first programs."""
 
