@@ -41,7 +41,7 @@ def random_word(rng: np.random.Generator, plain: bool) -> int:
         fields["reg"] = int(rng.integers(4))
     word = encode(op, **fields)
     if rng.random() < 0.04:
-        word ^= 1 << int(rng.choice([31, rng.integers(32)]))
+        word ^= 1 << (31 if rng.integers(2) else int(rng.integers(32)))
     return word
 
 

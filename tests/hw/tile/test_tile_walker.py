@@ -1,0 +1,192 @@
+"""Walks in hardware beside their reference: random images in small rings, which fill at any time."""
+
+from typing import Any
+
+import numpy as np
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+
+from hw.testing import simulate
+from hw.tile.isa import DESCRIPTORS
+from hw.tile.tokens import Tokens
+from hw.tile.walk import OUTSIDE, Walk
+from hw.tile.walker import Walker
+
+STREAM = 5
+
+
+def random_walk(rng: np.random.Generator) -> Walk:
+    """A convolution over a small image, with anything that may be."""
+    while True:
+        kernel, dilation, stride, pad, size = (
+            rng.integers(low, high, 2).tolist() for low, high in ((1, 4), (1, 3), (1, 4), (0, 3), (1, 8)))
+        walk = Walk(
+            run=1, channel=int(rng.integers(4)), kernel_x=kernel[0], kernel_y=kernel[1], dilation_x=dilation[0],
+            dilation_y=dilation[1], stride_x=stride[0], stride_y=stride[1], pad_x=pad[0], pad_y=pad[1],
+            width=size[0], height=size[1], positions_x=int(rng.integers(1, 5)), positions_y=int(rng.integers(1, 4)),
+        )
+        if walk.least <= 60:
+            return walk
+
+
+class Bench(wiring.Component):
+    """A walker with its tokens; another port fills the ring."""
+
+    def __init__(self) -> None:
+        self.walker: Any = Walker()
+        self.tokens: Any = Tokens(changes=2, asks=1)
+        super().__init__({})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.walker, m.submodules.tokens = self.walker, self.tokens
+        wiring.connect(m, self.walker.ask, self.tokens.ask_0)
+        wiring.connect(m, self.walker.change, self.tokens.change_0)
+        return m
+
+
+class Run:
+    """One walk over images that come at random."""
+
+    def __init__(self, bench: Bench, rng: np.random.Generator, spare: int | None = None) -> None:
+        self.bench, self.rng, self.walk = bench, rng, random_walk(rng)
+        while spare is not None and self.walk.least < 2:
+            self.walk = random_walk(rng)
+        self.ring = {
+            "base": int(rng.integers(1 << 15)), "block": int(rng.integers(4, 30)),
+            "blocks": self.walk.least + (int(rng.integers(3)) if spare is None else spare),
+        }
+        self.pad = int(rng.integers(1 << 16))
+        self.came = self.freed = self.waits = 0
+
+    async def tick(self, ctx: Any) -> tuple[int, int]:
+        """A cycle in which a pixel may come; whether the walker was done or wrong."""
+        walker, fills = self.bench.walker, self.bench.tokens.change_1
+        comes = self.came - self.freed < self.ring["blocks"] and self.rng.random() < 0.4
+        ctx.set(fills.valid, int(comes))
+        ctx.set(fills.payload, {"stream": STREAM, "free": 0})
+        _, _, filled, gave, done, wrong = await ctx.tick().sample(
+            fills.valid & fills.ready, walker.change.valid & walker.change.ready, walker.done, walker.wrong)
+        self.came, self.freed = self.came + filled, self.freed + gave
+        return done, wrong
+
+    async def start(self, ctx: Any) -> None:
+        tokens, walker = self.bench.tokens, self.bench.walker
+        ctx.set(tokens.change_1.valid, 0)
+        ctx.set(tokens.write, 1)
+        for half, word in enumerate(DESCRIPTORS["stream"].layout.pack(self.ring)):
+            ctx.set(tokens.write_index, 2 * STREAM + half)
+            ctx.set(tokens.write_data, word)
+            await ctx.tick()
+        ctx.set(tokens.write, 0)
+        ctx.set(tokens.start, 1)
+        await ctx.tick()
+        ctx.set(tokens.start, 0)
+        await ctx.tick().until(tokens.ready)
+        values = {name: getattr(self.walk, name, 0) for name in DESCRIPTORS["walk"].layout.low}
+        words = DESCRIPTORS["walk"].layout.pack(values | {"stream": STREAM, "pad": self.pad})
+        ctx.set(walker.walk.as_value(), sum(word << 32 * k for k, word in enumerate(words)))
+        ctx.set(walker.place, {"x": 0, "y": 0, "origin": 0})
+
+    def addresses(self, position: int, origin: int) -> list[int]:
+        pixels = self.walk.pixels[position]
+        inside = (origin + pixels) % self.ring["blocks"] * self.ring["block"] + self.ring["base"] + self.walk.channel
+        return np.where(pixels == OUTSIDE, self.pad, inside).tolist()
+
+    async def images(self, ctx: Any, count: int) -> None:
+        """All positions of some images, each window once or twice."""
+        walker, walk = self.bench.walker, self.walk
+        await self.start(ctx)
+        for number in range(count * walk.positions):
+            image, position = divmod(number, walk.positions)
+            await self.begin(ctx)
+            found: list[int] = []
+            terms = walk.terms * int(self.rng.integers(1, 3))
+            while len(found) < terms:
+                ctx.set(walker.o.ready, int(self.rng.integers(2)))
+                taken = ctx.get(walker.o.valid) and ctx.get(walker.o.ready)
+                if taken:
+                    assert self.came >= image * walk.image + walk.need[position]
+                    found.append(ctx.get(walker.o.payload.address))
+                    assert ctx.get(walker.o.payload.last) == (len(found) % walk.terms == 0)
+                self.waits += not taken
+                assert not (await self.tick(ctx))[1]
+            assert found == self.addresses(position, image * walk.image) * (terms // walk.terms)
+            ctx.set(walker.o.ready, 0)
+            ctx.set(walker.finish, 1)
+            done, _ = await self.tick(ctx)
+            ctx.set(walker.finish, 0)
+            while not done:
+                done, _ = await self.tick(ctx)
+            assert self.freed == max(image * walk.image + walk.low[position + 1], 0)
+            ctx.set(walker.place, {name: ctx.get(walker.next[name]) for name in ("x", "y", "origin")})
+
+    async def begin(self, ctx: Any) -> None:
+        ctx.set(self.bench.walker.start, 1)
+        await self.tick(ctx)
+        ctx.set(self.bench.walker.start, 0)
+
+
+def test_windows_are_those_of_the_reference() -> None:
+    rng = np.random.default_rng(1)
+    bench = Bench()
+
+    async def run(ctx: Any) -> None:
+        ctx.set(bench.walker.advance, 1)
+        ctx.set(bench.walker.free, 1)
+        for _ in range(12):
+            await Run(bench, rng).images(ctx, 2)
+
+    simulate(bench, run, deadline=1_000_000)
+
+
+def test_a_window_beyond_its_ring_or_behind_it_is_wrong() -> None:
+    rng = np.random.default_rng(2)
+    bench = Bench()
+    walker: Any = bench.walker
+    seen = []
+
+    async def until(ctx: Any, one: Run) -> bool:
+        """Whether the window that begins is wrong; else it is there."""
+        await one.begin(ctx)
+        for _ in range(500):
+            if ctx.get(walker.o.valid):
+                return False
+            if (await one.tick(ctx))[1]:
+                return True
+        raise AssertionError("neither pixels nor a refusal")
+
+    async def run(ctx: Any) -> None:
+        ctx.set(walker.advance, 1)
+        ctx.set(walker.free, 1)
+        for _ in range(6):
+            one = Run(bench, rng, spare=-1)
+            await one.start(ctx)
+            needs = one.walk.need - np.maximum(one.walk.low[:-1], 0)
+            for position in range(one.walk.positions):
+                wrong = await until(ctx, one)
+                assert wrong == (needs[position] > one.ring["blocks"])
+                if wrong:
+                    break
+                ctx.set(walker.finish, 1)
+                done, _ = await one.tick(ctx)
+                ctx.set(walker.finish, 0)
+                while not done:
+                    done, _ = await one.tick(ctx)
+                ctx.set(walker.place, {name: ctx.get(walker.next[name]) for name in ("x", "y", "origin")})
+            seen.append(wrong)
+        # The first window again, after its first pixel was given back.
+        one = Run(bench, rng)
+        one.walk = Walk(run=1, channel=0, width=4, height=4, positions_x=4, positions_y=4)
+        one.ring["blocks"] = 3
+        await one.start(ctx)
+        assert not await until(ctx, one)
+        ctx.set(walker.finish, 1)
+        done, _ = await one.tick(ctx)
+        ctx.set(walker.finish, 0)
+        while not done:
+            done, _ = await one.tick(ctx)
+        assert await until(ctx, one)
+
+    simulate(bench, run, deadline=100_000)
+    assert all(seen)
