@@ -35,13 +35,13 @@ class RingLayout(data.StructLayout):
 
     ``there``: blocks; ``freed``: how many were given back since the start, modulo 2**20; ``head``, ``tail``: bytes
     from ``base`` to the oldest block and to the next one; ``block``, ``blocks``: size of a block and of the ring;
-    ``remote``: others fill it.
+    ``remote``: others fill it; ``index``: number of the block at ``head``.
     """
 
     def __init__(self) -> None:
         super().__init__({
             "there": 8, "freed": COUNT_BITS, "head": ADDRESS_BITS, "tail": ADDRESS_BITS, "base": ADDRESS_BITS,
-            "block": 12, "blocks": 8, "remote": 1,
+            "block": 12, "blocks": 8, "remote": 1, "index": 8,
         })
 
 
@@ -96,6 +96,8 @@ class Tokens(Resettable):
         Changes; a block that comes has room, one that is given back is there.
     ask_0, ask_1, .. : In(AskPort())
         Questions.
+    fill_stream, fill_ring : In(4), Out(RingLayout())
+        A ring for whoever cannot wait for an answer.
     acknowledge : Out(stream of 4 bits)
         Slots of blocks that are acknowledged.
     write, write_index, write_data : In(1), In(5), In(32)
@@ -104,6 +106,8 @@ class Tokens(Resettable):
 
     start: Value
     ready: Value
+    fill_stream: Value
+    fill_ring: Any
     acknowledge: stream.Interface
     write: Value
     write_index: Value
@@ -115,6 +119,7 @@ class Tokens(Resettable):
             "start": In(1), "ready": Out(1),
             **{f"change_{k}": In(stream.Signature(Change())) for k in range(changes)},
             **{f"ask_{k}": In(AskPort()) for k in range(asks)},
+            "fill_stream": In(_STREAM), "fill_ring": Out(RingLayout()),
             "acknowledge": Out(stream.Signature(_STREAM)),
             "write": In(1), "write_index": In(_STREAM + 1), "write_data": In(_WORD),
         })
@@ -148,15 +153,17 @@ class Tokens(Resettable):
         answer, answered = Signal(StateLayout()), Signal(DescriptorLayout("stream"))
         odd = self.write_index[0]
         written = (self.write_index[1:], self.write_data.replicate(2), Cat(self.write & ~odd, self.write & odd))
+        filled, filled_stream = Signal(StateLayout()), Signal(DescriptorLayout("stream"))
         for name, value, at, what in (
             ("rings", before, number, put), ("asked_rings", answer, asked, put),
             ("streams", ring, number, written), ("asked_streams", answered, asked, written),
+            ("filled_rings", filled, self.fill_stream, put),
+            ("filled_streams", filled_stream, self.fill_stream, written),
         ):
             m.d.comb += value.as_value().eq(_memory(m, name, len(value.as_value()), what, at))
         found = Signal(RingLayout())
         m.d.comb += [
-            *(found[name].eq(answer[name]) for name in ("there", "freed", "head", "tail")),
-            *(found[name].eq(answered[name]) for name in ("base", "block", "blocks", "remote")),
+            *_answer(found, answer, answered), *_answer(self.fill_ring, filled, filled_stream),
             *(self._port("ask", k).ring.eq(found) for k in range(self.asks)),
         ]
         return self.resets(m)
@@ -227,6 +234,15 @@ class Tokens(Resettable):
             with m.If(turns.grant[k]):
                 m.d.comb += asked.eq(port.stream)
         return asked
+
+
+def _answer(found: Any, state: Any, ring: Any) -> list[Any]:
+    """What is known of a ring."""
+    return [
+        *(found[name].eq(state[name]) for name in ("there", "freed", "head", "tail")),
+        found.index.eq(state.head_index),
+        *(found[name].eq(ring[name]) for name in ("base", "block", "blocks", "remote")),
+    ]
 
 
 def _memory(m: Module, name: str, width: int, write: Sequence[Value], address: Value) -> Value:

@@ -46,10 +46,12 @@ class Walker(Resettable):
         The walk and where it is. They stay from ``start`` to ``done``.
     start, restart, done : In(1), In(1), Out(1)
         Strobes: begin; with ``start``, at the first position of the image; all is done.
+    busy : Out(1)
+        From the cycle after ``start`` to that of ``done``.
     finish, advance, free : In(1)
         Strobe: the window was taken, wholly or several times; whether the walk goes on, and gives back.
     next : Out(PlaceLayout())
-        Where it is when it is done.
+        Where it is when it is done, until the next start.
     o : Out(stream of TermLayout())
         Addresses of the pixels of the window, again and again until ``finish``.
     wrong : Out(1)
@@ -63,6 +65,7 @@ class Walker(Resettable):
     start: Value
     restart: Value
     done: Value
+    busy: Value
     finish: Value
     advance: Value
     free: Value
@@ -75,7 +78,7 @@ class Walker(Resettable):
     def __init__(self) -> None:
         super().__init__({
             "walk": In(DescriptorLayout("walk")), "place": In(PlaceLayout()), "start": In(1), "restart": In(1),
-            "done": Out(1),
+            "done": Out(1), "busy": Out(1),
             "finish": In(1), "advance": In(1), "free": In(1), "next": Out(PlaceLayout()),
             "o": Out(stream.Signature(TermLayout())), "wrong": Out(1),
             "ask": Out(AskPort()), "change": Out(stream.Signature(Change())),
@@ -88,7 +91,8 @@ class Walker(Resettable):
         # One multiplier for all: products are taken one after the other.
         factor, other, product = Signal(_CORNER), Signal(12), Signal(_CORNER + 12)
         m.d.comb += [
-            product.eq(factor * other), other.eq(walk.width), window.walk.eq(walk), window.base.eq(ring.base),
+            product.eq(factor * other), other.eq(walk.width), self.busy.eq(1),
+            window.walk.eq(walk), window.base.eq(ring.base),
             window.x.eq(_scaled(at.x, walk.stride_x) - walk.pad_x),
             window.y.eq(_scaled(at.y, walk.stride_y) - walk.pad_y),
             self.ask.stream.eq(walk.stream), self.change.p.stream.eq(walk.stream), self.change.p.free.eq(1),
@@ -98,11 +102,12 @@ class Walker(Resettable):
         behind, rows = Signal(8), Signal(8)
         with m.FSM():
             with m.State("Idle"):
-                m.d.sync += [at.eq(self.place)]
-                with m.If(self.restart):
-                    m.d.sync += [at.x.eq(0), at.y.eq(0)]
+                m.d.comb += self.busy.eq(0)
                 with m.If(self.start):
+                    m.d.sync += at.eq(self.place)
                     m.next = "Edges"
+                with m.If(self.start & self.restart):
+                    m.d.sync += [at.x.eq(0), at.y.eq(0)]
             with m.State("Edges"):
                 edges = self._edges(m, window)
                 m.next = "Scan"

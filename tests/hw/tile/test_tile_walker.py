@@ -162,6 +162,7 @@ def test_a_window_beyond_its_ring_or_behind_it_is_wrong() -> None:
         for _ in range(6):
             one = Run(bench, rng, spare=-1)
             await one.start(ctx)
+            wrong = False
             needs = one.walk.need - np.maximum(one.walk.low[:-1], 0)
             for position in range(one.walk.positions):
                 wrong = await until(ctx, one)

@@ -1,0 +1,1 @@
+"""What carries out the instructions that the sequencer issues."""

@@ -1,0 +1,150 @@
+"""Descriptor memory, and where walks are."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, Value, unsigned
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hw.block import Resettable
+from hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS
+from hw.tile.sequencer.sequencer import DescriptorWrite
+from hw.tile.tokens import AskPort
+
+__all__ = ["PLACES", "PLACE_WORDS", "Descriptors", "FetchPort"]
+
+_INDEX = 8
+_WORD = 32
+_WALKS = DESCRIPTORS["walk"].count
+
+PLACES, PLACE_WORDS = DESCRIPTOR_WORDS, 2
+"""Behind the descriptors: where each walk is, column and row in a word, and the block of its image in the next one."""
+
+
+class FetchPort(wiring.Signature):
+    """Reads a word, seen from whoever reads.
+
+    Members
+    -------
+    index, valid : Out(8), Out(1)
+        Which, and that it is wanted.
+    ready, data : In(1), In(32)
+        It is read in this cycle; it is there in the next one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({"index": Out(_INDEX), "valid": Out(1), "ready": In(1), "data": In(_WORD)})
+
+
+class Descriptors(Resettable):
+    """Words of walks, products and vector operations, and two for the place of each walk.
+
+    A walk one of whose words is written by the program begins anew: at position 0 of an image whose first block is the
+    oldest one that is there. That takes a few cycles, in which it is not ``ready``.
+
+    Parameters
+    ----------
+    ports
+        Readers, and writers of places.
+
+    Members
+    -------
+    start : In(1)
+        Strobe: all walks begin anew.
+    ready : Out(1)
+        All walks are where they are to be.
+    fetch_0, fetch_1, .. : In(FetchPort())
+        Those who read; the one with the least number goes first.
+    place_0, place_1, .. : In(stream of DescriptorWrite())
+        Those who write places.
+    set, load : In(stream of DescriptorWrite())
+        Words that the program and the host write. The host's change no place.
+    ask : Out(AskPort())
+        The tokens.
+    """
+
+    start: Value
+    ready: Value
+    set: stream.Interface
+    load: stream.Interface
+    ask: Any
+
+    def __init__(self, ports: int) -> None:
+        self.ports = ports
+        write = In(stream.Signature(DescriptorWrite()))
+        super().__init__({
+            "start": In(1), "ready": Out(1),
+            **{f"fetch_{k}": In(FetchPort()) for k in range(ports)},
+            **{f"place_{k}": write for k in range(ports)},
+            "set": write, "load": write, "ask": Out(AskPort()),
+        })
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        depth = PLACES + PLACE_WORDS * _WALKS
+        m.submodules.memory = memory = Memory(shape=unsigned(_WORD), depth=depth, init=[])
+        read, write = memory.read_port(), memory.write_port()
+        stale, origin = Signal(_WALKS), Signal(_WORD)
+        walk, second = Signal(range(_WALKS)), Signal()
+        own, number = Signal(), Signal(4)
+        renew = (PLACES + (walk << 1) + second, Mux(second, origin, 0))
+        m.d.comb += self.ready.eq(~stale.any())
+        self._fetch(m, read, own, DESCRIPTORS["walk"].first + (walk << 2))
+        self._write(m, write, own, renew)
+        for k in reversed(range(_WALKS)):
+            with m.If(stale[k]):
+                m.d.comb += walk.eq(k)
+        m.d.comb += self.ask.stream.eq(number)
+        with m.FSM():
+            with m.State("Idle"):
+                with m.If(stale.any() & ~self.set.valid):
+                    m.next = "Read"
+            with m.State("Read"):
+                # What is written meanwhile is the place.
+                m.d.comb += own.eq(1)
+                m.next = "Stream"
+            with m.State("Stream"):
+                m.d.sync += number.eq(read.data[:4])
+                m.next = "Ask"
+            with m.State("Ask"):
+                m.d.comb += self.ask.valid.eq(1)
+                m.d.sync += origin.eq(self.ask.ring.freed)
+                with m.If(self.ask.ready):
+                    m.next = "Origin"
+            with m.State("Origin"):
+                m.d.comb += [own.eq(1), second.eq(1)]
+                m.d.sync += stale.bit_select(walk, 1).eq(0)
+                m.next = "Idle"
+        first = DESCRIPTORS["walk"].first
+        with m.If(self.start):
+            m.d.sync += stale.eq(-1)
+        with m.Elif(self.set.valid & self.set.ready):
+            for k in range(_WALKS):
+                with m.If((self.set.p.index >> 2) == (first >> 2) + k):
+                    m.d.sync += stale[k].eq(1)
+        return self.resets(m)
+
+    def _fetch(self, m: Module, read: Any, own: Value, index: Value) -> None:
+        """The first of those who read, after this block itself."""
+        ports = [getattr(self, f"fetch_{k}") for k in range(self.ports)]
+        taken: Value = own
+        m.d.comb += [read.en.eq(own), read.addr.eq(index)]
+        for k, port in enumerate(ports):
+            before = Signal(name=f"before_{k}")
+            m.d.comb += [before.eq(taken), port.ready.eq(~before), port.data.eq(read.data)]
+            with m.If(port.valid & ~before):
+                m.d.comb += [read.addr.eq(port.index), read.en.eq(1)]
+            taken = before | port.valid
+
+    def _write(self, m: Module, write: Any, own: Value, renew: tuple[Value, Value]) -> None:
+        """The first of those who write, after this block itself."""
+        ports = [self.set, self.load, *(getattr(self, f"place_{k}") for k in range(self.ports))]
+        taken: Value = own
+        m.d.comb += [write.en.eq(own), write.addr.eq(renew[0]), write.data.eq(renew[1])]
+        for k, port in enumerate(ports):
+            before = Signal(name=f"write_before_{k}")
+            m.d.comb += [before.eq(taken), port.ready.eq(~before)]
+            with m.If(port.valid & ~before):
+                m.d.comb += [write.addr.eq(port.p.index), write.data.eq(port.p.word), write.en.eq(1)]
+            taken = before | port.valid

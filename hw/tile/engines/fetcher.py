@@ -1,0 +1,80 @@
+"""Reads descriptors into registers."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib.wiring import In, Out
+
+from hw.block import Resettable
+from hw.tile.engines.descriptors import PLACE_WORDS, PLACES, FetchPort
+from hw.tile.isa import DESCRIPTORS
+from hw.tile.layouts import DescriptorLayout
+from hw.tile.walker import PlaceLayout
+
+__all__ = ["Fetcher"]
+
+_WORD = 32
+
+
+class Fetcher(Resettable):
+    """Reads a descriptor, and of a walk where it is.
+
+    Parameters
+    ----------
+    kind
+        Kind of descriptor.
+
+    Members
+    -------
+    number, start : In(4), In(1)
+        Which, and a strobe. The number stays.
+    done : Out(1)
+        Strobe: all of it is there, from now on.
+    o : Out(DescriptorLayout(kind))
+        The descriptor.
+    place : Out(PlaceLayout())
+        Where the walk is.
+    fetch : Out(FetchPort())
+        Descriptor memory.
+    """
+
+    number: Value
+    start: Value
+    done: Signal
+    o: Any
+    place: Any
+    fetch: Any
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        super().__init__({
+            "number": In(4), "start": In(1), "done": Out(1), "o": Out(DescriptorLayout(kind)),
+            "place": Out(PlaceLayout()), "fetch": Out(FetchPort()),
+        })
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        one = DESCRIPTORS[self.kind]
+        own = one.layout.words
+        words = own + PLACE_WORDS * (self.kind == "walk")
+        held = [Signal(_WORD, name=f"word_{k}", reset_less=True) for k in range(words)]
+        step, arrived = Signal(range(words + 1), init=words), Signal(range(words + 1), init=words)
+        reads = step != words
+        within = PLACES + (self.number << 1) + step - own
+        m.d.comb += [
+            self.o.as_value().eq(Cat(held[:own])), self.fetch.valid.eq(reads),
+            self.fetch.index.eq(Mux(step < own, one.first + self.number * own + step, within)),
+        ]
+        if self.kind == "walk":
+            m.d.comb += [
+                self.place.x.eq(held[own]), self.place.y.eq(held[own] >> 10), self.place.origin.eq(held[own + 1]),
+            ]
+        m.d.sync += [arrived.eq(words), self.done.eq(arrived == words - 1)]
+        with m.If(self.start):
+            m.d.sync += step.eq(0)
+        with m.Elif(reads & self.fetch.ready):
+            m.d.sync += [step.eq(step + 1), arrived.eq(step)]
+        for k, word in enumerate(held):
+            with m.If(arrived == k):
+                m.d.sync += word.eq(self.fetch.data)
+        return self.resets(m)

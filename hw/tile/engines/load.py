@@ -1,0 +1,223 @@
+"""The engine of MVM, IMAGE and CORE: what the core is given."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.lib import stream
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.block import Resettable
+from hw.core.layout import OpLayout
+from hw.tile.buffer import ReadPort
+from hw.tile.config import TileConfig
+from hw.tile.engines.descriptors import PLACES, FetchPort
+from hw.tile.engines.fetcher import Fetcher
+from hw.tile.engines.gather import Gather
+from hw.tile.isa import DESCRIPTORS, OPCODE_LOW, STREAMS, Cause, Engine, Op
+from hw.tile.sequencer import IssueLayout
+from hw.tile.sequencer.decoder import field
+from hw.tile.sequencer.sequencer import DescriptorWrite, TrapLayout
+from hw.tile.tokens import AskPort, Change
+from hw.tile.walker import Walker
+
+__all__ = ["LoadEngine"]
+
+_PRODUCTS = DESCRIPTORS["mvm"].count
+
+
+class LoadEngine(Resettable):
+    """Carries out MVM and IMAGE, one at a time; CORE is refused.
+
+    An MVM is taken from ``i`` when it begins to wait for its window, see :class:`hw.tile.engines.vector.VectorEngine`.
+    It gives the core the descriptor with the number of its conversion, {image, operation}, and all words that the
+    operation takes: those of the window from ``i_first`` on, 0 before and behind them.
+
+    Members
+    -------
+    i, settled, conflict, busy, reads, trap, fetch, place
+        As at :class:`hw.tile.engines.vector.VectorEngine`.
+    full, add, first, last : In(1), Out(1), Out(7), Out(7)
+        Products, as at :class:`hw.tile.engines.drain.DrainRange`.
+    start, first_image, image : In(1), In(32), Out(32)
+        Strobe: the program begins, with this image; the image at hand.
+    set : In(1), In(8)
+        Strobe and place of a word of descriptors that the program writes: operations begin anew there.
+    op, codes : Out(stream of OpLayout()), Out(stream of 32 bits)
+        The core.
+    read : Out(ReadPort())
+        The buffer.
+    ask, change : Out(AskPort()), Out(stream of Change())
+        The tokens.
+    """
+
+    i: stream.Interface
+    settled: Value
+    conflict: Value
+    busy: Value
+    reads: Value
+    trap: Any
+    fetch: Any
+    place: stream.Interface
+    full: Value
+    add: Value
+    first: Value
+    last: Value
+    start: Value
+    first_image: Value
+    image: Signal
+    set: Value
+    set_index: Value
+    op: stream.Interface
+    codes: stream.Interface
+    read: Any
+    ask: Any
+    change: stream.Interface
+
+    def __init__(self, cfg: TileConfig) -> None:
+        self.cfg = cfg
+        super().__init__({
+            "i": In(stream.Signature(IssueLayout())), "settled": In(1), "conflict": In(1), "busy": Out(1),
+            "reads": Out(STREAMS), "trap": Out(TrapLayout()), "fetch": Out(FetchPort()),
+            "place": Out(stream.Signature(DescriptorWrite())), "full": In(1), "add": Out(1), "first": Out(7),
+            "last": Out(7), "start": In(1), "first_image": In(32), "image": Out(32), "set": In(1), "set_index": In(8),
+            "op": Out(stream.Signature(OpLayout())), "codes": Out(stream.Signature(unsigned(32))),
+            "read": Out(ReadPort()), "ask": Out(AskPort()), "change": Out(stream.Signature(Change())),
+        })
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        m.submodules.fetch_mvm = fetch = Fetcher("mvm")
+        m.submodules.fetch_walk = fetch_walk = Fetcher("walk")
+        m.submodules.walker = walker = Walker()
+        m.submodules.gather = gather = Gather()
+        word, pc = Signal(32, reset_less=True), Signal.like(self.trap.pc, reset_less=True)
+        mvm, operation = fetch.o, self._numbers(m, fetch)
+        connect(m, walker.o, gather.term)
+        connect(m, walker.ask, flipped(self.ask))
+        connect(m, walker.change, flipped(self.change))
+        connect(m, gather.read, flipped(self.read))
+        m.d.comb += [
+            fetch.number.eq(field(word, Op.MVM, "mvm")), fetch_walk.number.eq(field(word, Op.MVM, "walk")),
+            walker.walk.eq(fetch_walk.o), walker.place.eq(fetch_walk.place), gather.walk.eq(fetch_walk.o),
+            *(getattr(walker, name).eq(field(word, Op.MVM, name)) for name in ("advance", "free", "restart")),
+            self.reads.eq(1 << fetch_walk.o.stream), self.first.eq(mvm.o_first), self.last.eq(mvm.o_last),
+        ]
+        for one in (fetch, fetch_walk):
+            m.d.comb += [one.fetch.ready.eq(self.fetch.ready), one.fetch.data.eq(self.fetch.data)]
+            with m.If(one.fetch.valid):
+                m.d.comb += [self.fetch.valid.eq(1), self.fetch.index.eq(one.fetch.index)]
+        begins, given = Signal(), Signal()
+        self._words(m, gather, mvm, given)
+        m.d.comb += [
+            self.op.payload.eq(Cat(mvm.op, mvm.op_high[:6], operation, self.image)), gather.start.eq(begins),
+            walker.start.eq(begins), self.add.eq(begins),
+        ]
+        self._run(m, word, pc, fetch, fetch_walk, walker, gather, begins, given)
+        with m.If(walker.wrong):
+            m.d.comb += [self.trap.cause.eq(Cause.RING), self.trap.pc.eq(pc), self.trap.stream.eq(fetch_walk.o.stream)]
+        m.d.comb += self.trap.engine.eq(Engine.LOAD)
+        with m.If(self.start):
+            m.d.sync += self.image.eq(self.first_image)
+        return self.resets(m)
+
+    def _numbers(self, m: Module, fetch: Fetcher) -> Value:
+        """Number of the next conversion of each product: kept from one to the next until they begin anew."""
+        m.submodules.numbers = memory = Memory(shape=unsigned(32), depth=_PRODUCTS, init=[])
+        write, read = memory.write_port(), memory.read_port(domain="comb")
+        known, number = Signal(_PRODUCTS), Signal(32)
+        row = fetch.number[:3]
+        m.d.comb += [
+            read.addr.eq(row), write.addr.eq(row),
+            number.eq(Mux(known.bit_select(row, 1), read.data, fetch.o.operation)),
+            write.data.eq(number + fetch.o.conversions), write.en.eq(self.op.valid & self.op.ready),
+        ]
+        with m.If(write.en):
+            m.d.sync += known.bit_select(row, 1).eq(1)
+        for k in range(_PRODUCTS):
+            with m.If(self.set & (self.set_index >> 2 == (DESCRIPTORS["mvm"].first >> 2) + k)):
+                m.d.sync += known[k].eq(0)
+        with m.If(self.start | self._images):
+            m.d.sync += known.eq(0)
+        return number
+
+    @property
+    def _images(self) -> Value:
+        """An IMAGE is carried out."""
+        return self.i.valid & self.i.ready & (self.i.p.word[OPCODE_LOW:] == Op.IMAGE)
+
+    def _words(self, m: Module, gather: Gather, mvm: Any, given: Signal) -> None:
+        """All words of an operation: those of the window in their place, 0 elsewhere."""
+        at, active, window = Signal(7), Signal(), Signal()
+        words = Signal(7)
+        # A forward operation takes half as many codes as there are lines.
+        m.d.comb += words.eq(Mux(self.op.payload.backward, self.cfg.input_words, self.cfg.input_words // 2))
+        in_window = window & (at >= mvm.i_first)
+        m.d.comb += [
+            self.codes.payload.eq(Mux(in_window, gather.o.payload, 0)),
+            self.codes.valid.eq(active & (gather.o.valid | ~in_window)),
+            gather.o.ready.eq(self.codes.ready & active & in_window), given.eq(~active),
+        ]
+        with m.If(self.op.valid & self.op.ready):
+            m.d.sync += [at.eq(0), active.eq(1), window.eq(1)]
+        with m.Elif(self.codes.valid & self.codes.ready):
+            m.d.sync += [at.eq(at + 1), active.eq(at != words - 1)]
+            with m.If(in_window & gather.last):
+                m.d.sync += window.eq(0)
+
+    def _run(
+        self, m: Module, word: Signal, pc: Signal, fetch: Fetcher, fetch_walk: Fetcher, walker: Walker, gather: Gather,
+        begins: Signal, given: Value,
+    ) -> None:
+        op = self.i.p.word[OPCODE_LOW:]
+        with m.FSM() as machine:
+            with m.State("Idle"):
+                m.d.sync += [word.eq(self.i.p.word), pc.eq(self.i.p.pc)]
+                with m.If(self.i.valid & self.settled):
+                    with m.If(op == Op.MVM):
+                        m.next = "Fetch"
+                    with m.Elif(op == Op.IMAGE):
+                        m.d.comb += self.i.ready.eq(1)
+                        m.d.sync += self.image.eq(self.image + 1)
+                    with m.Else():
+                        m.d.comb += [self.trap.cause.eq(Cause.CORE), self.trap.pc.eq(self.i.p.pc)]
+            with m.State("Fetch"):
+                m.d.comb += fetch.start.eq(1)
+                m.next = "Product"
+            with m.State("Product"), m.If(fetch.done):
+                m.d.comb += fetch_walk.start.eq(1)
+                m.next = "Walk"
+            with m.State("Walk"), m.If(fetch_walk.done):
+                m.next = "Order"
+            with m.State("Order"):
+                with m.If(self.full):
+                    m.d.comb += [self.trap.cause.eq(Cause.PRODUCT), self.trap.pc.eq(pc)]
+                with m.Elif(~self.conflict):
+                    m.d.comb += [self.i.ready.eq(1), begins.eq(1)]
+                    m.next = "Window"
+            with m.State("Window"), m.If(walker.o.valid):
+                m.next = "Operation"
+            with m.State("Operation"):
+                m.d.comb += self.op.valid.eq(1)
+                with m.If(self.op.ready):
+                    m.next = "Codes"
+            with m.State("Codes"), m.If(~gather.busy):
+                m.d.comb += walker.finish.eq(1)
+                m.next = "Walked"
+            with m.State("Walked"), m.If(~walker.busy):
+                m.next = "Column"
+            self._keep(m, walker, fetch_walk)
+            with m.State("Given"), m.If(given):
+                m.next = "Idle"
+        m.d.comb += self.busy.eq(~machine.ongoing("Idle"))
+
+    def _keep(self, m: Module, walker: Walker, fetch_walk: Fetcher) -> None:
+        """Writes where the walk is."""
+        row = PLACES + (fetch_walk.number << 1)
+        for state, after, offset, what in (
+            ("Column", "Origin", 0, walker.next.as_value()[:20]), ("Origin", "Given", 1, walker.next.origin),
+        ):
+            with m.State(state):
+                m.d.comb += [self.place.valid.eq(1), self.place.p.index.eq(row + offset), self.place.p.word.eq(what)]
+                with m.If(self.place.ready):
+                    m.next = after

@@ -1,0 +1,92 @@
+"""What arrives from the network, into the rings of its slots."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, Value, unsigned
+from amaranth.lib import data, stream
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hw.block import Resettable
+from hw.noc.channel import Arrival
+from hw.tile.buffer import WritePort
+from hw.tile.config import TileConfig
+from hw.tile.isa import STREAMS
+from hw.tile.tokens import Change, RingLayout
+
+__all__ = ["InLayout", "Receiver"]
+
+_SLOT = 4
+
+
+class InLayout(data.StructLayout):
+    """A flit that came: ``payload``, ``slot``."""
+
+    def __init__(self, cfg: TileConfig) -> None:
+        super().__init__({"payload": cfg.payload_bits, "slot": _SLOT})
+
+
+class Receiver(Resettable):
+    """Writes flits into the next block of the stream of their slot, and shows it with the last one.
+
+    It never waits: its ports of buffer and tokens go before all others. A flit is written the cycle after it came.
+
+    Members
+    -------
+    i : In(Arrival(InLayout(cfg)))
+        Flits; nothing comes from ``start`` on until ``ready``.
+    start, ready : In(1), Out(1)
+        Strobe: no block is begun; in 16 cycles that is so.
+    map, map_slot, map_stream : In(1), In(4), In(4)
+        Writes which stream a slot has.
+    number, ring : Out(4), In(RingLayout())
+        A ring as it is now.
+    write, change : Out(WritePort()), Out(stream of Change())
+        The buffer; a block came.
+    """
+
+    i: Any
+    start: Value
+    ready: Value
+    map: Value
+    map_slot: Value
+    map_stream: Value
+    number: Value
+    ring: Any
+    write: Any
+    change: stream.Interface
+
+    def __init__(self, cfg: TileConfig) -> None:
+        self.cfg = cfg
+        super().__init__({
+            "i": In(Arrival(InLayout(cfg))), "start": In(1), "ready": Out(1), "map": In(1), "map_slot": In(_SLOT),
+            "map_stream": In(_SLOT), "number": Out(_SLOT), "ring": In(RingLayout()), "write": Out(WritePort()),
+            "change": Out(stream.Signature(Change())),
+        })
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        size = self.cfg.flit_bytes
+        valid, flit = Signal(), Signal(InLayout(self.cfg), reset_less=True)
+        m.submodules.slots = slots = Memory(shape=unsigned(_SLOT), depth=STREAMS, init=[])
+        m.submodules.filled = filled = Memory(shape=unsigned(12), depth=STREAMS, init=[])
+        find, found = slots.write_port(), slots.read_port(domain="comb")
+        put, there = filled.write_port(), filled.read_port(domain="comb")
+        clearing = Signal(range(STREAMS + 1), init=STREAMS)
+        left, last = Signal(12), Signal()
+        m.d.sync += [valid.eq(self.i.valid), flit.eq(self.i.payload)]
+        m.d.comb += [
+            find.addr.eq(self.map_slot), find.data.eq(self.map_stream), find.en.eq(self.map), found.addr.eq(flit.slot),
+            self.number.eq(found.data), there.addr.eq(found.data), self.ready.eq(clearing[-1]),
+            left.eq(self.ring.block - there.data), last.eq(left <= size),
+            self.write.address.eq(self.ring.base + self.ring.tail + there.data), self.write.data.eq(flit.payload),
+            self.write.bytes.eq(Mux(last, left, size)), self.write.valid.eq(valid),
+            self.change.p.stream.eq(found.data), self.change.p.free.eq(0), self.change.valid.eq(valid & last),
+            put.addr.eq(Mux(self.ready, found.data, clearing)), put.en.eq(valid | ~self.ready),
+            put.data.eq(Mux(last | ~self.ready, 0, there.data + size)),
+        ]
+        with m.If(self.start):
+            m.d.sync += clearing.eq(0)
+        with m.Elif(~self.ready):
+            m.d.sync += clearing.eq(clearing + 1)
+        return self.resets(m)

@@ -1,0 +1,114 @@
+"""The engine of SEND: blocks to the network."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out
+
+from hw.block import Resettable
+from hw.tile.buffer import ADDRESS_BITS, ReadPort
+from hw.tile.config import TileConfig
+from hw.tile.isa import STREAMS, Op
+from hw.tile.sequencer import IssueLayout
+from hw.tile.sequencer.decoder import field
+from hw.tile.tokens import AskPort, Change
+
+__all__ = ["OutLayout", "SendEngine"]
+
+
+class OutLayout(data.StructLayout):
+    """A flit: its ``payload``, the ``flow`` or context, whether it is the ``last`` of a block, or an operand."""
+
+    def __init__(self, cfg: TileConfig) -> None:
+        super().__init__({"payload": cfg.payload_bits, "flow": 4, "last": 1, "operand": 1})
+
+
+class SendEngine(Resettable):
+    """Carries out SEND: one block after the other as they come, three cycles a flit.
+
+    Members
+    -------
+    i, conflict, busy, reads
+        As at :class:`hw.tile.engines.vector.VectorEngine`.
+    read : Out(ReadPort())
+        The buffer.
+    ask, change : Out(AskPort()), Out(stream of Change())
+        The tokens.
+    o : Out(stream of OutLayout(cfg))
+        Flits. What is behind the end of a block is 0.
+    """
+
+    i: stream.Interface
+    conflict: Value
+    busy: Value
+    reads: Value
+    read: Any
+    ask: Any
+    change: stream.Interface
+    o: stream.Interface
+
+    def __init__(self, cfg: TileConfig) -> None:
+        self.cfg = cfg
+        super().__init__({
+            "i": In(stream.Signature(IssueLayout())), "conflict": In(1), "busy": Out(1), "reads": Out(STREAMS),
+            "read": Out(ReadPort()), "ask": Out(AskPort()), "change": Out(stream.Signature(Change())),
+            "o": Out(stream.Signature(OutLayout(cfg))),
+        })
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        size, ring = self.cfg.flit_bytes, self.ask.ring
+        word, payload = Signal(32, reset_less=True), Signal(self.cfg.payload_bits, reset_less=True)
+        at, index, left = Signal(ADDRESS_BITS), Signal(8), Signal(12)
+        blocks, sent = Signal(8), Signal(8)
+        free, number = field(word, Op.SEND, "free"), field(word, Op.SEND, "stream")
+        # The block behind the one that was sent, if that stays.
+        around, offset = index + 1 == ring.blocks, Mux(free, 0, sent)
+        oldest = free | (sent == 0)
+        m.d.comb += [
+            self.reads.eq(1 << number), self.ask.stream.eq(number), self.change.p.stream.eq(number),
+            self.change.p.free.eq(1), self.read.address.eq(at), self.o.p.payload.eq(payload),
+            self.o.p.flow.eq(field(word, Op.SEND, "flow")), self.o.p.operand.eq(field(word, Op.SEND, "reduce")),
+            self.o.p.last.eq(left <= size),
+        ]
+        with m.FSM() as machine:
+            with m.State("Idle"):
+                m.d.sync += [word.eq(self.i.p.word), blocks.eq(field(self.i.p.word, Op.SEND, "n")), sent.eq(0)]
+                with m.If(self.i.valid):
+                    m.next = "Order"
+            with m.State("Order"), m.If(~self.conflict):
+                m.d.comb += self.i.ready.eq(1)
+                m.next = "Ask"
+            with m.State("Ask"):
+                m.d.comb += self.ask.valid.eq(1)
+                with m.If(self.ask.ready & (ring.there > offset)):
+                    m.d.sync += [
+                        left.eq(ring.block), index.eq(Mux(oldest, ring.index, Mux(around, 0, index + 1))),
+                        at.eq(Mux(oldest, ring.base + ring.head, Mux(around, ring.base, at))),
+                    ]
+                    m.next = "Read"
+            with m.State("Read"):
+                m.d.comb += self.read.valid.eq(1)
+                with m.If(self.read.ready):
+                    m.next = "Take"
+            with m.State("Take"):
+                m.d.sync += payload.eq(Cat(
+                    self.read.data.word_select(k, 8) & (left > k).replicate(8) for k in range(size)))
+                m.next = "Give"
+            with m.State("Give"):
+                m.d.comb += self.o.valid.eq(1)
+                with m.If(self.o.ready):
+                    m.d.sync += [at.eq(at + Mux(self.o.p.last, left, size)), left.eq(left - size)]
+                    m.next = "Read"
+                    with m.If(self.o.p.last):
+                        m.d.sync += sent.eq(sent + 1)
+                        m.next = "Free"
+            with m.State("Free"):
+                m.d.comb += self.change.valid.eq(free)
+                with m.If(~free | self.change.ready):
+                    m.next = "Ask"
+                    with m.If(sent == blocks):
+                        m.next = "Idle"
+        m.d.comb += self.busy.eq(~machine.ongoing("Idle"))
+        return self.resets(m)

@@ -1,0 +1,163 @@
+"""What the host reaches of a tile: registers and memories, on the register bus."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.host.bus import RegisterBus
+from hw.tile.buffer import ReadPort, WritePort
+from hw.tile.isa import STATUS
+from hw.tile.lanes.unit import MemoryWrite
+from hw.tile.layouts import WordsLayout
+
+__all__ = ["ADDRESS_WIDTH", "BUFFER", "CONTROL", "DESCRIPTORS_AT", "INSTRUCTIONS_AT", "PARAMETERS_AT", "TABLES_AT",
+           "HostAccess", "StatusLayout"]
+
+ADDRESS_WIDTH = 19
+"""Bits of a byte address within a tile."""
+
+CONTROL, INSTRUCTIONS_AT, DESCRIPTORS_AT, PARAMETERS_AT, TABLES_AT, BUFFER = (
+    0, 0x1000, 0x2000, 0x4000, 0x8000, 0x10000
+)
+"""Bytes at which registers and memories begin. Of a parameter the low word is written first; each entry of a table is
+a word."""
+
+
+class StatusLayout(WordsLayout):
+    """What the host reads of a tile that trapped."""
+
+    def __init__(self) -> None:
+        super().__init__(STATUS)
+
+
+class HostAccess(wiring.Component):
+    """Registers of a tile, and the way to its memories.
+
+    Registers, a word each: 0 control (written: bit 0 starts the program, bit 1 resets the tile, bit 2 is the wish to
+    stop; read: bit 0 a program runs, bit 1 an engine is at work), 1 number of the first image, 2 to 4 the registers
+    that loops count by, 5 the watchdog (2**k cycles, 0: none), 6 and 7 the status. Memories are written; the buffer is
+    read too. What is not there gives an error.
+
+    Members
+    -------
+    bus : In(RegisterBus(19))
+        The host.
+    start, reset : Out(1)
+        Strobes.
+    stop, image, registers, watchdog : Out(1), Out(32), Out(16).array(3), Out(5)
+        What was written.
+    running, busy, status : In(1), In(1), In(StatusLayout())
+        What is read.
+    write, index, data : Out(2), Out(9), Out(32)
+        Writes an instruction (bit 0), or a word of descriptors (bit 1).
+    memory : Out(stream of MemoryWrite())
+        Writes parameters and tables.
+    read_port, write_port : Out(ReadPort()), Out(WritePort())
+        The buffer.
+    """
+
+    bus: Any
+    start: Signal
+    reset: Signal
+    stop: Signal
+    image: Signal
+    registers: list[Signal]
+    watchdog: Signal
+    running: Value
+    busy: Value
+    status: Any
+    write: Value
+    index: Value
+    data: Value
+    memory: stream.Interface
+    read_port: Any
+    write_port: Any
+
+    def __init__(self) -> None:
+        super().__init__({
+            "bus": In(RegisterBus(ADDRESS_WIDTH)), "start": Out(1), "reset": Out(1), "stop": Out(1), "image": Out(32),
+            "registers": Out(16).array(3), "watchdog": Out(5), "running": In(1), "busy": In(1),
+            "status": In(StatusLayout()), "write": Out(2), "index": Out(9), "data": Out(32),
+            "memory": Out(stream.Signature(MemoryWrite())), "read_port": Out(ReadPort()),
+            "write_port": Out(WritePort()),
+        })
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        request, response = self.bus.request, self.bus.response
+        word, low = request.p.address, Signal(32, reset_less=True)
+        names = ("buffer", "tables", "parameters", "descriptors", "program")
+        area = {name: Signal(name=f"is_{name}") for name in names}
+        above: Value = word[15:].any()
+        for bit, one in zip((14, 13, 12, 11, 10), area.values(), strict=True):
+            m.d.comb += one.eq(word[bit] & ~above)
+            above = above | word[bit]
+        registers = Signal()
+        m.d.comb += [
+            registers.eq(~above & ~word[3:10].any()), self.index.eq(word), self.data.eq(request.p.data),
+            self.memory.p.table.eq(area["tables"]), self.memory.p.index.eq(Mux(area["tables"], word, word[1:12])),
+            self.memory.p.data.eq(Mux(area["tables"], request.p.data, Cat(low, request.p.data))),
+            self.read_port.address.eq(word[:14] << 2), self.write_port.address.eq(word[:14] << 2),
+            self.write_port.data.eq(request.p.data), self.write_port.bytes.eq(4),
+        ]
+        m.d.sync += [self.start.eq(0), self.reset.eq(0)]
+        with m.FSM():
+            with m.State("Request"), m.If(request.valid):
+                self._access(m, area, registers, low)
+            with m.State("Read"):
+                m.d.sync += response.p.data.eq(self.read_port.data)
+                m.next = "Respond"
+            with m.State("Respond"):
+                m.d.comb += response.valid.eq(1)
+                with m.If(response.ready):
+                    m.next = "Request"
+        return m
+
+    def _access(self, m: Module, area: dict[str, Signal], registers: Value, low: Signal) -> None:
+        request, response = self.bus.request, self.bus.response
+        writes, word, written = request.p.write, request.p.address, request.p.data
+        done = Signal()
+        m.d.comb += [done.eq(1), request.ready.eq(done)]
+        m.d.sync += [response.p.data.eq(0), response.p.error.eq(~writes)]
+        with m.If(area["buffer"]):
+            m.d.comb += [
+                self.write_port.valid.eq(writes), self.read_port.valid.eq(~writes),
+                done.eq(Mux(writes, self.write_port.ready, self.read_port.ready)),
+            ]
+            m.d.sync += response.p.error.eq(0)
+        with m.Elif(area["tables"]):
+            m.d.comb += self.memory.valid.eq(writes)
+        with m.Elif(area["parameters"]):
+            m.d.comb += self.memory.valid.eq(writes & word[0])
+            with m.If(writes & ~word[0]):
+                m.d.sync += low.eq(written)
+        with m.Elif(area["descriptors"] | area["program"]):
+            m.d.comb += self.write.eq(Mux(writes, Cat(area["program"], area["descriptors"]), 0))
+        with m.Elif(registers):
+            self._register(m, word[:3], writes, written)
+        with m.Else():
+            m.d.sync += response.p.error.eq(1)
+        with m.If(done):
+            m.next = "Respond"
+            with m.If(area["buffer"] & ~writes):
+                m.next = "Read"
+
+    def _register(self, m: Module, number: Value, writes: Value, written: Value) -> None:
+        response = self.bus.response
+        m.d.sync += response.p.error.eq(0)
+        held: dict[int, Any] = {1: self.image, 5: self.watchdog}
+        held |= {k + 2: register for k, register in enumerate(self.registers)}
+        status = self.status.as_value()
+        read = {0: Cat(self.running, self.busy), 6: status[:32], 7: status[32:]} | held
+        with m.Switch(number):
+            for k in range(8):
+                with m.Case(k):
+                    m.d.sync += response.p.data.eq(Mux(writes, 0, read[k]))
+                    if k in held:
+                        with m.If(writes):
+                            m.d.sync += held[k].eq(written)
+                    elif k == 0:
+                        with m.If(writes):
+                            m.d.sync += [self.start.eq(written[0]), self.reset.eq(written[1]), self.stop.eq(written[2])]

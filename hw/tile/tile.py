@@ -1,0 +1,202 @@
+"""A tile without its core and its node: program, engines, buffer, tokens, and what the host reaches."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, Value, unsigned
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.core.layout import OpLayout
+from hw.host.bus import RegisterBus
+from hw.noc.channel import Arrival
+from hw.tile.buffer import Buffer
+from hw.tile.config import TileConfig
+from hw.tile.engines.descriptors import Descriptors
+from hw.tile.engines.drain import DrainRange
+from hw.tile.engines.load import LoadEngine
+from hw.tile.engines.receive import InLayout, Receiver
+from hw.tile.engines.send import OutLayout, SendEngine
+from hw.tile.engines.vector import VectorEngine
+from hw.tile.host import ADDRESS_WIDTH, HostAccess
+from hw.tile.isa import OPCODE_LOW, Cause, Op
+from hw.tile.sequencer import IssueLayout, Sequencer
+from hw.tile.sequencer.sequencer import DescriptorWrite
+from hw.tile.tokens import Tokens
+
+__all__ = ["Tile"]
+
+_STREAM_WORDS = 32
+
+
+class Tile(wiring.Component):
+    """Runs a program on streams that come from and go to a network, with a core behind its vector port.
+
+    Parameters
+    ----------
+    cfg
+        The tile, with flits of 32 or 64 bits.
+
+    Members
+    -------
+    bus : In(RegisterBus(19))
+        The host, see :class:`hw.tile.host.HostAccess`.
+    op, codes, drain : Out(stream of OpLayout()), Out(stream of 32 bits), In(stream of 32 bits)
+        The core: descriptors, input words, output words.
+    i : In(Arrival(InLayout(cfg)))
+        What arrives in slots.
+    o : Out(stream of OutLayout(cfg))
+        Flits of flows, and operands of reductions.
+    result : In(stream of cfg.payload_bits), context : Out(2)
+        Sums of the reduction of a context.
+    acknowledge : Out(stream of 4 bits)
+        Slots of blocks that are given back to their sender.
+    retire, retired : Out(1), Out(IssueLayout())
+        Trace: an instruction ended in the sequencer, or was taken by its engine; which.
+    """
+
+    bus: Any
+    op: stream.Interface
+    codes: stream.Interface
+    drain: stream.Interface
+    i: Any
+    o: stream.Interface
+    result: stream.Interface
+    sum_context: Value
+    acknowledge: stream.Interface
+    retire: Value
+    retired: Any
+
+    def __init__(self, cfg: TileConfig) -> None:
+        self.cfg = cfg
+        words = stream.Signature(unsigned(32))
+        super().__init__({
+            "bus": In(RegisterBus(ADDRESS_WIDTH)), "op": Out(stream.Signature(OpLayout())), "codes": Out(words),
+            "drain": In(words), "i": In(Arrival(InLayout(cfg))), "o": Out(stream.Signature(OutLayout(cfg))),
+            "result": In(stream.Signature(unsigned(cfg.payload_bits))), "sum_context": Out(2),
+            "acknowledge": Out(stream.Signature(4)), "retire": Out(1), "retired": Out(IssueLayout()),
+        })
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        cfg = self.cfg
+        m.submodules.host = host = HostAccess()
+        m.submodules.sequencer = sequencer = Sequencer(cfg)
+        m.submodules.tokens = tokens = Tokens(changes=7, asks=7)
+        m.submodules.descriptors = descriptors = Descriptors(ports=2)
+        m.submodules.buffer = buffer = Buffer(cfg, readers=4, writers=3)
+        m.submodules.load = load = LoadEngine(cfg)
+        m.submodules.vector = vector = VectorEngine(cfg)
+        m.submodules.send = send = SendEngine(cfg)
+        m.submodules.receiver = receiver = Receiver(cfg)
+        m.submodules.range = drain = DrainRange(cfg)
+        parts: list[Any] = [sequencer, tokens, descriptors, load, vector, send, receiver, drain]
+        m.d.comb += [part.soft_reset.eq(host.reset) for part in parts]
+        # What cannot wait goes first; a token of the sequencer last.
+        changes = (receiver.change, load.change, vector.change_a, vector.change_b, vector.change, send.change,
+                   sequencer.change)
+        asks = (load.ask, vector.ask_a, vector.ask_b, vector.ask, send.ask, sequencer.ask, descriptors.ask)
+        for name, ports, part in (
+            ("change", changes, tokens), ("ask", asks, tokens),
+            ("read", (load.read, vector.read, send.read, host.read_port), buffer),
+            ("write", (receiver.write, vector.write, host.write_port), buffer),
+            ("fetch", (load.fetch, vector.fetch), descriptors), ("place", (load.place, vector.place), descriptors),
+        ):
+            for k, port in enumerate(ports):
+                connect(m, port, getattr(part, f"{name}_{k}"))
+        for inner, outer in (
+            (host.bus, self.bus), (load.op, self.op), (load.codes, self.codes), (drain.i, self.drain),
+            (receiver.i, self.i), (send.o, self.o), (vector.result, self.result),
+            (tokens.acknowledge, self.acknowledge),
+        ):
+            connect(m, inner, flipped(outer))
+        connect(m, drain.o, vector.drain)
+        connect(m, host.memory, vector.memory)
+        connect(m, sequencer.set, descriptors.set)
+        m.d.comb += [
+            receiver.ring.eq(tokens.fill_ring), tokens.fill_stream.eq(receiver.number), self.sum_context.eq(vector.sum_context),
+            self.retire.eq(sequencer.retire), self.retired.eq(sequencer.retired),
+            drain.add.eq(load.add), drain.first.eq(load.first), drain.last.eq(load.last), drain.take.eq(vector.drains),
+            load.full.eq(drain.full), vector.none.eq(drain.none), vector.codes.eq(drain.codes),
+            load.set.eq(sequencer.set.valid & sequencer.set.ready), load.set_index.eq(sequencer.set.p.index),
+        ]
+        self._issue(m, sequencer, load, vector, send, descriptors)
+        self._start(m, host, sequencer, tokens, receiver, descriptors, load)
+        self._load(m, host, sequencer, tokens, receiver, descriptors)
+        self._trap(m, host, sequencer, load, vector)
+        return m
+
+    def _issue(self, m: Module, sequencer: Any, load: Any, vector: Any, send: Any, descriptors: Any) -> None:
+        """Each instruction to its engine, if no other is at work on what it reads or writes."""
+        op = sequencer.issue.p.word[OPCODE_LOW:]
+        engines = ((vector, op == Op.VEC), (send, op == Op.SEND), (load, (op != Op.VEC) & (op != Op.SEND)))
+        for engine, its in engines:
+            others = [other for other, _ in engines if other is not engine]
+            m.d.comb += [
+                engine.i.payload.eq(sequencer.issue.payload), engine.i.valid.eq(sequencer.issue.valid & its),
+                engine.conflict.eq((
+                    engine.reads & (Mux(others[0].busy, others[0].reads, 0) | Mux(others[1].busy, others[1].reads, 0))
+                ).any()),
+            ]
+            with m.If(its):
+                m.d.comb += sequencer.issue.ready.eq(engine.i.ready)
+        m.d.comb += [
+            load.settled.eq(descriptors.ready), vector.settled.eq(descriptors.ready),
+            sequencer.idle.eq(~(load.busy | vector.busy | send.busy) & descriptors.ready),
+        ]
+
+    def _start(
+        self, m: Module, host: Any, sequencer: Any, tokens: Any, receiver: Any, descriptors: Any, load: Any
+    ) -> None:
+        """Tokens and walks as they are at the start, then the program."""
+        waits = Signal()
+        ready = tokens.ready & receiver.ready & descriptors.ready
+        with m.If(host.start):
+            m.d.sync += waits.eq(1)
+        with m.Elif(ready):
+            m.d.sync += waits.eq(0)
+        m.d.comb += [
+            tokens.start.eq(host.start), receiver.start.eq(host.start), descriptors.start.eq(host.start),
+            load.start.eq(host.start), load.first_image.eq(host.image), sequencer.start.eq(waits & ready),
+            sequencer.stop.eq(host.stop),
+            *(there.eq(given) for there, given in zip(sequencer.registers, host.registers, strict=True)),
+            host.running.eq(sequencer.running | waits), host.busy.eq(~sequencer.idle),
+        ]
+
+    def _load(self, m: Module, host: Any, sequencer: Any, tokens: Any, receiver: Any, descriptors: Any) -> None:
+        """What the host writes into the memories of instructions and descriptors."""
+        to_streams = host.write[1] & (host.index < _STREAM_WORDS)
+        held = Signal(DescriptorWrite(), reset_less=True)
+        pending = Signal()
+        m.d.sync += pending.eq(host.write[1] & ~to_streams | pending & ~descriptors.load.ready)
+        with m.If(host.write[1]):
+            m.d.sync += [held.index.eq(host.index), held.word.eq(host.data)]
+        slot = Signal(4)
+        with m.If(to_streams & ~host.index[0]):
+            m.d.sync += slot.eq(host.data[28:])
+        m.d.comb += [
+            sequencer.write.eq(host.write[0]), sequencer.write_index.eq(host.index), sequencer.write_data.eq(host.data),
+            tokens.write.eq(to_streams), tokens.write_index.eq(host.index), tokens.write_data.eq(host.data),
+            descriptors.load.payload.eq(held), descriptors.load.valid.eq(pending),
+            receiver.map.eq(to_streams & host.index[0] & host.data[16]), receiver.map_slot.eq(slot),
+            receiver.map_stream.eq(host.index[1:]),
+        ]
+
+    def _trap(self, m: Module, host: Any, sequencer: Any, load: Any, vector: Any) -> None:
+        """Traps of the engines and of the watchdog; the status."""
+        idle = Signal(32)
+        expired = (host.watchdog != 0) & (idle >> host.watchdog).any() & sequencer.running
+        with m.If(sequencer.retire | ~sequencer.running):
+            m.d.sync += idle.eq(0)
+        with m.Else():
+            m.d.sync += idle.eq(idle + 1)
+        with m.If(load.trap.cause != 0):
+            m.d.comb += sequencer.trapped.eq(load.trap)
+        with m.Elif(vector.trap.cause != 0):
+            m.d.comb += sequencer.trapped.eq(vector.trap)
+        with m.Elif(expired):
+            m.d.comb += [sequencer.trapped.cause.eq(Cause.WATCHDOG), sequencer.trapped.pc.eq(sequencer.retired.pc)]
+        trap = sequencer.trap
+        m.d.comb += [
+            *(host.status[name].eq(trap[name]) for name in ("cause", "engine", "pc", "stream")),
+            host.status.image.eq(load.image),
+        ]
