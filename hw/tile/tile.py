@@ -113,7 +113,8 @@ class Tile(wiring.Component):
         connect(m, host.memory, vector.memory)
         connect(m, sequencer.set, descriptors.set)
         m.d.comb += [
-            receiver.ring.eq(tokens.fill_ring), tokens.fill_stream.eq(receiver.number), self.sum_context.eq(vector.sum_context),
+            receiver.ring.eq(tokens.fill_ring), tokens.fill_stream.eq(receiver.number),
+            self.sum_context.eq(vector.sum_context),
             self.retire.eq(sequencer.retire), self.retired.eq(sequencer.retired),
             drain.add.eq(load.add), drain.first.eq(load.first), drain.last.eq(load.last), drain.take.eq(vector.drains),
             load.full.eq(drain.full), vector.none.eq(drain.none), vector.codes.eq(drain.codes),

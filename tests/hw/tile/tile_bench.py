@@ -1,0 +1,219 @@
+"""A tile in simulation: its program from the host, a core that is a function, a network that is the host."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from hw.testing import simulate
+from hw.tile.config import TileConfig
+from hw.tile.host import BUFFER, CONTROL, DESCRIPTORS_AT, INSTRUCTIONS_AT, PARAMETERS_AT, TABLES_AT
+from hw.tile.isa import STREAMS, Engine
+from hw.tile.machine.cores import FunctionCore
+from hw.tile.machine.state import Retired
+from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
+from hw.tile.program import Program
+from hw.tile.tile import Tile
+
+
+def core_of(lines: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Codes that depend on all that a core is given, however many zeros are behind."""
+    weights = np.random.default_rng(lines).integers(-40, 41, (lines, lines))
+
+    def compute(codes: np.ndarray) -> np.ndarray:
+        total = codes.astype(np.int64) @ weights[: len(codes)]
+        return (total >> 2).clip(-4095, 4095)
+
+    return compute
+
+
+def alone(program: Program, cfg: TileConfig) -> Joined:
+    """The tile ``t``, whose flows lead to the host, and which is all of each reduction."""
+    return Joined(
+        tiles={"t": Place(program=program, cfg=cfg, core=FunctionCore(core_of(cfg.lines)))},
+        flows=tuple(Flow(sender="t", number=k, to=(HOST,)) for k in range(16)),
+        reductions=tuple(Reduction(context=k, members=("t",), root="t") for k in range(cfg.contexts)),
+    )
+
+
+class Expected:
+    """What the interpreter makes of a program that is given some blocks."""
+
+    def __init__(self, program: Program, cfg: TileConfig, given: dict[int, list[bytes]], turns: int = 1 << 20) -> None:
+        seen: list[Retired] = []
+        tiles = Tiles(alone(program, cfg), watch=lambda _, one: seen.append(one))
+        for number, blocks in given.items():
+            tiles.give("t", number, list(blocks))
+        tiles.run(limit=turns, most=4000)
+        tile = tiles.tiles["t"]
+        self.status, self.ended = tile.status, tile.ended
+        self.retired = [one.pc for one in seen if one.engine is not Engine.SEND]
+        self.received = {flow: list(blocks) for (_, flow), blocks in tiles.received.items()}
+        self.buffer = tile.store.buffer
+
+
+class TileBench:
+    """Runs a program in a tile until nothing has happened for some time.
+
+    Attributes
+    ----------
+    retired, received, buffer
+        As those of :class:`Expected`; blocks have whole flits.
+    cycles
+        The one in which something happened last.
+    """
+
+    def __init__(
+        self, program: Program, cfg: TileConfig, given: dict[int, list[bytes]], *, seed: int = 0, stall: float = 0.0,
+        delay: int = 20, quiet: int = 300, deadline: int = 100_000, read: range = range(0),
+    ) -> None:
+        self.program, self.cfg, self.stall, self.delay, self.quiet = program, cfg, stall, delay, quiet
+        self.deadline, self.read = deadline, read
+        self.rng = np.random.default_rng(seed)
+        self.dut: Any = Tile(cfg)
+        self.flits = {k: self._flits(blocks) for k, blocks in given.items()}
+        self.slots = {k: program.descriptor("stream", k)["slot"] for k in given}
+        self.acked = dict.fromkeys(given, 0)
+        self.retired: list[int] = []
+        self.received: dict[int, list[bytes]] = {}
+        self.sums: dict[int, deque[int]] = {k: deque() for k in range(4)}
+        self.status = (0, 0)
+        self.running = True
+        self.buffer: list[int] = []
+        self.cycles = self._cycle = 0
+        self.loaded = False
+
+    def run(self) -> "TileBench":
+        """Do it."""
+        simulate(self.dut, self._drive, background=[self._core, self._network], deadline=self.deadline)
+        return self
+
+    def _flits(self, blocks: list[bytes]) -> deque[deque[int]]:
+        size = self.cfg.flit_bytes
+        return deque(
+            deque(int.from_bytes(block[k : k + size], "little") for k in range(0, len(block), size)) for block in blocks
+        )
+
+    async def _access(self, ctx: Any, address: int, value: int | None = None) -> int:
+        bus = self.dut.bus
+        ctx.set(bus.request.payload, {"address": address >> 2, "write": int(value is not None), "data": value or 0})
+        ctx.set(bus.request.valid, 1)
+        await ctx.tick().until(bus.request.ready)
+        ctx.set(bus.request.valid, 0)
+        ctx.set(bus.response.ready, 1)
+        (found,) = await ctx.tick().sample(bus.response.payload).until(bus.response.valid)
+        ctx.set(bus.response.ready, 0)
+        assert not found.error
+        return found.data
+
+    async def _load(self, ctx: Any) -> None:
+        program = self.program
+        for k, word in enumerate(program.words):
+            await self._access(ctx, INSTRUCTIONS_AT + 4 * k, word)
+        for k in range(len(program.words), min(len(program.words) + 2, self.cfg.instructions)):
+            await self._access(ctx, INSTRUCTIONS_AT + 4 * k, 0)
+        for k, word in enumerate(program.descriptors):
+            if word or k < 2 * STREAMS:
+                await self._access(ctx, DESCRIPTORS_AT + 4 * k, word)
+        for k, word in enumerate(program.parameters.tolist()):
+            await self._access(ctx, PARAMETERS_AT + 8 * k, word & 0xFFFFFFFF)
+            await self._access(ctx, PARAMETERS_AT + 8 * k + 4, word >> 32)
+        for k in np.flatnonzero(program.tables.ravel()).tolist():
+            await self._access(ctx, TABLES_AT + 4 * k, int(program.tables.ravel()[k]) & 0xFFFF)
+        for k in range(0, len(program.buffer), 4):
+            await self._access(ctx, BUFFER + k, int.from_bytes(program.buffer[k : k + 4].ljust(4, b"\0"), "little"))
+        await self._access(ctx, CONTROL + 4, program.image)
+        for k, value in enumerate(program.registers):
+            await self._access(ctx, CONTROL + 8 + 4 * k, value)
+
+    async def _drive(self, ctx: Any) -> None:
+        await self._load(ctx)
+        await self._access(ctx, CONTROL, 1)
+        # The host sends when the program runs.
+        started = self._cycle
+        while not self.retired and self._cycle - started < 1000:
+            await ctx.tick()
+        self.loaded, self.cycles = True, self._cycle
+        while self._cycle - self.cycles < self.quiet:
+            for _ in range(20):
+                await ctx.tick()
+        self.running = bool(await self._access(ctx, CONTROL) & 1)
+        self.status = (await self._access(ctx, CONTROL + 24), await self._access(ctx, CONTROL + 28))
+        for k in self.read:
+            self.buffer.append(await self._access(ctx, BUFFER + 4 * k))
+
+    async def _core(self, ctx: Any) -> None:
+        """A core that takes its time."""
+        dut, compute = self.dut, core_of(self.cfg.lines)
+        done: deque[list[int]] = deque()
+        taken: list[int] | None = None
+        wanted = wait = 0
+        while True:
+            ctx.set(dut.op.ready, int(taken is None and len(done) < 2))
+            ctx.set(dut.codes.ready, int(taken is not None and self.rng.random() >= self.stall))
+            ctx.set(dut.drain.valid, int(bool(done) and wait == 0))
+            ctx.set(dut.drain.payload, done[0][0] if done else 0)
+            _, _, op, begins, code, comes, gone = await ctx.tick().sample(
+                dut.op.payload, dut.op.valid & dut.op.ready, dut.codes.payload, dut.codes.valid & dut.codes.ready,
+                dut.drain.valid & dut.drain.ready)
+            wait = max(0, wait - 1)
+            if begins:
+                taken, wanted = [], self.cfg.input_words // (1 if op.backward else 2)
+            if comes and taken is not None:
+                taken.append(code)
+                if len(taken) == wanted:
+                    codes = np.array(taken, dtype="<u4").view(np.uint8)
+                    wait = wait if done else self.delay
+                    done.append(compute(codes).astype("<i2").view("<u4").tolist())
+                    taken = None
+            if gone:
+                done[0].pop(0)
+                if not done[0]:
+                    done.popleft()
+                    wait = self.delay
+
+    async def _network(self, ctx: Any) -> None:
+        dut, rng = self.dut, self.rng
+        part = b""
+        begun = dict.fromkeys(self.flits, 0)
+        left: dict[int, deque[int]] = {}
+        while True:
+            self._cycle += 1
+            ready = [k for k in self.flits if left.get(k) or (self.flits[k] and begun[k] - self.acked[k] < 2)]
+            goes = self.loaded and bool(ready) and rng.random() >= self.stall
+            ctx.set(dut.i.valid, int(goes))
+            if goes:
+                number = int(rng.choice(ready))
+                if not left.get(number):
+                    left[number] = self.flits[number].popleft()
+                    begun[number] += 1
+                ctx.set(dut.i.payload, {"payload": left[number].popleft(), "slot": self.slots[number]})
+            ctx.set(dut.o.ready, int(rng.random() >= self.stall))
+            ctx.set(dut.acknowledge.ready, int(rng.random() >= self.stall))
+            sums = self.sums[ctx.get(dut.sum_context)]
+            ctx.set(dut.result.valid, int(bool(sums)))
+            ctx.set(dut.result.payload, sums[0] if sums else 0)
+            _, _, sends, flit, acks, slot, takes, retires, pc = await ctx.tick().sample(
+                dut.o.valid & dut.o.ready, dut.o.payload, dut.acknowledge.valid & dut.acknowledge.ready,
+                dut.acknowledge.payload, dut.result.valid & dut.result.ready, dut.retire, dut.retired.pc)
+            if takes:
+                sums.popleft()
+            if acks:
+                self.acked[next(k for k, its in self.slots.items() if its == slot)] += 1
+            if sends and flit.operand:
+                self.sums[flit.flow].append(flit.payload)
+            elif sends:
+                part += flit.payload.to_bytes(self.cfg.flit_bytes, "little")
+                if flit.last:
+                    self.received.setdefault(flit.flow, []).append(part)
+                    part = b""
+            if retires:
+                self.retired.append(pc)
+            if sends or retires or goes or acks:
+                self.cycles = self._cycle
+
+
+def whole(blocks: list[bytes], cfg: TileConfig) -> list[bytes]:
+    """Blocks as they are in flits."""
+    return [block + bytes(-len(block) % cfg.flit_bytes) for block in blocks]
