@@ -42,6 +42,8 @@ class Tile(wiring.Component):
         The host, see :class:`hw.tile.host.HostAccess`.
     op, codes, drain : Out(stream of OpLayout()), Out(stream of 32 bits), In(stream of 32 bits)
         The core: descriptors, input words, output words.
+    refused : In(1)
+        The core has dropped an illegal descriptor.
     i : In(Arrival(InLayout(cfg)))
         What arrives in slots.
     o : Out(stream of OutLayout(cfg))
@@ -58,6 +60,7 @@ class Tile(wiring.Component):
     op: stream.Interface
     codes: stream.Interface
     drain: stream.Interface
+    refused: Value
     i: Any
     o: stream.Interface
     result: stream.Interface
@@ -71,7 +74,7 @@ class Tile(wiring.Component):
         words = stream.Signature(unsigned(32))
         super().__init__({
             "bus": In(RegisterBus(ADDRESS_WIDTH)), "op": Out(stream.Signature(OpLayout())), "codes": Out(words),
-            "drain": In(words), "i": In(Arrival(InLayout(cfg))), "o": Out(stream.Signature(OutLayout(cfg))),
+            "drain": In(words), "refused": In(1), "i": In(Arrival(InLayout(cfg))), "o": Out(stream.Signature(OutLayout(cfg))),
             "result": In(stream.Signature(unsigned(cfg.payload_bits))), "sum_context": Out(2),
             "acknowledge": Out(stream.Signature(4)), "retire": Out(1), "retired": Out(IssueLayout()),
         })
@@ -117,7 +120,8 @@ class Tile(wiring.Component):
             self.sum_context.eq(vector.sum_context),
             self.retire.eq(sequencer.retire), self.retired.eq(sequencer.retired),
             drain.add.eq(load.add), drain.first.eq(load.first), drain.last.eq(load.last), drain.take.eq(vector.drains),
-            load.full.eq(drain.full), vector.none.eq(drain.none), vector.codes.eq(drain.codes),
+            load.full.eq(drain.full), load.refused.eq(self.refused),
+            vector.none.eq(drain.none), vector.codes.eq(drain.codes),
             load.set.eq(sequencer.set.valid & sequencer.set.ready), load.set_index.eq(sequencer.set.p.index),
         ]
         self._issue(m, sequencer, load, vector, send, descriptors)

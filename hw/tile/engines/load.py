@@ -43,8 +43,8 @@ class LoadEngine(Resettable):
         Strobe: the program begins, with this image; the image at hand.
     set : In(1), In(8)
         Strobe and place of a word of descriptors that the program writes: operations begin anew there.
-    op, codes : Out(stream of OpLayout()), Out(stream of 32 bits)
-        The core.
+    op, codes, refused : Out(stream of OpLayout()), Out(stream of 32 bits), In(1)
+        The core; it dropped an operation that is illegal.
     read : Out(ReadPort())
         The buffer.
     ask, change : Out(AskPort()), Out(stream of Change())
@@ -70,6 +70,7 @@ class LoadEngine(Resettable):
     set_index: Value
     op: stream.Interface
     codes: stream.Interface
+    refused: Value
     read: Any
     ask: Any
     change: stream.Interface
@@ -82,6 +83,7 @@ class LoadEngine(Resettable):
             "place": Out(stream.Signature(DescriptorWrite())), "full": In(1), "add": Out(1), "first": Out(7),
             "last": Out(7), "start": In(1), "first_image": In(32), "image": Out(32), "set": In(1), "set_index": In(8),
             "op": Out(stream.Signature(OpLayout())), "codes": Out(stream.Signature(unsigned(32))),
+            "refused": In(1),
             "read": Out(ReadPort()), "ask": Out(AskPort()), "change": Out(stream.Signature(Change())),
         })
 
@@ -114,6 +116,8 @@ class LoadEngine(Resettable):
             walker.start.eq(begins), self.add.eq(begins),
         ]
         self._run(m, word, pc, fetch, fetch_walk, walker, gather, begins, given)
+        with m.If(self.refused):
+            m.d.comb += [self.trap.cause.eq(Cause.CORE), self.trap.pc.eq(pc)]
         with m.If(walker.wrong):
             m.d.comb += [self.trap.cause.eq(Cause.RING), self.trap.pc.eq(pc), self.trap.stream.eq(fetch_walk.o.stream)]
         m.d.comb += self.trap.engine.eq(Engine.LOAD)
@@ -142,16 +146,18 @@ class LoadEngine(Resettable):
         return number
 
     @property
+    def _count(self) -> Value:
+        """Words that the operation takes: a forward one half as many codes as there are lines."""
+        return Mux(self.op.payload.backward, self.cfg.input_words, self.cfg.input_words // 2)
+
+    @property
     def _images(self) -> Value:
         """An IMAGE is carried out."""
         return self.i.valid & self.i.ready & (self.i.p.word[OPCODE_LOW:] == Op.IMAGE)
 
     def _words(self, m: Module, gather: Gather, mvm: Any, given: Signal) -> None:
         """All words of an operation: those of the window in their place, 0 elsewhere."""
-        at, active, window = Signal(7), Signal(), Signal()
-        words = Signal(7)
-        # A forward operation takes half as many codes as there are lines.
-        m.d.comb += words.eq(Mux(self.op.payload.backward, self.cfg.input_words, self.cfg.input_words // 2))
+        at, active, window, words = Signal(7), Signal(), Signal(), self._count
         in_window = window & (at >= mvm.i_first)
         m.d.comb += [
             self.codes.payload.eq(Mux(in_window, gather.o.payload, 0)),
@@ -198,9 +204,12 @@ class LoadEngine(Resettable):
             with m.State("Window"), m.If(walker.o.valid):
                 m.next = "Operation"
             with m.State("Operation"):
-                m.d.comb += self.op.valid.eq(1)
-                with m.If(self.op.ready):
-                    m.next = "Codes"
+                with m.If(fetch.o.i_last >= self._count):
+                    m.d.comb += [self.trap.cause.eq(Cause.CORE), self.trap.pc.eq(pc)]
+                with m.Else():
+                    m.d.comb += self.op.valid.eq(1)
+                    with m.If(self.op.ready):
+                        m.next = "Codes"
             with m.State("Codes"), m.If(~gather.busy):
                 m.d.comb += walker.finish.eq(1)
                 m.next = "Walked"

@@ -1,37 +1,93 @@
 """A tile beside the interpreter: programs by hand and at random, with a core that is a function."""
 
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from hw.tile.config import TileConfig
-from tests.hw.tile.machine.networks import example
+from hw.tile.isa import STREAMS
+from hw.tile.program import Program
+from hw.tile.random_programs import SIZES, legal_program
+from hw.tile.text import assemble
+from hw.tile.tile import Tile
+from rtl_gen.verilog.netlist import emit
+from tests.hw.tile.machine.networks import EXAMPLES, example
 from tests.hw.tile.tile_bench import Expected, TileBench, whole
 
-CFG = TileConfig(lines=16, buffer_kib=1, parameters=16, instructions=32)
+Given = dict[int, list[bytes]]
 
 
-def blocks_of(count: int, size: int, seed: int = 0) -> list[bytes]:
-    rng = np.random.default_rng(seed)
+def config(payload: int) -> TileConfig:
+    return TileConfig(lines=64, buffer_kib=1, parameters=16, instructions=32, payload_bits=payload)
+
+
+def blocks_of(count: int, size: int) -> list[bytes]:
+    rng = np.random.default_rng(size)
     return [rng.integers(0, 8, size).astype(np.uint8).tobytes() for _ in range(count)]
 
 
-@pytest.mark.parametrize("payload", [32, 64])
-def test_perceptron(payload: int) -> None:
-    cfg = TileConfig(lines=64, buffer_kib=1, parameters=16, instructions=32, payload_bits=payload)
-    program, given = example("perceptron").program, {0: blocks_of(5, 16)}
-    expected = Expected(program, cfg, given, turns=200)
-    found = TileBench(program, cfg, given, stall=0.2).run()
+def check(program: Program, cfg: TileConfig, given: Given, stall: float, blocks: int) -> None:
+    """What the host gets, and what retires before that."""
+    expected = Expected(program, cfg, given, turns=2000)
+    found = TileBench(program, cfg, given, stall=stall).run()
+    assert len(found.received[0]) == blocks
     assert found.received == {0: whole(expected.received[0], cfg)}
-    assert len(found.received[0]) == 5
     # An instruction is taken by its engine before it waits.
     assert found.retired[: len(expected.retired)] == expected.retired
 
 
+@pytest.mark.parametrize("payload", [64, pytest.param(32, marks=pytest.mark.slow)])
+def test_perceptron(payload: int) -> None:
+    check(example("perceptron").program, config(payload), {0: blocks_of(4, 16)}, 0.2, 4)
+
+
+@pytest.mark.slow
 def test_convolution_and_pooling() -> None:
-    cfg = TileConfig(lines=64, buffer_kib=1, parameters=16, instructions=32)
-    program, given = example("conv_pool").program, {0: blocks_of(128, 2)}
-    expected = Expected(program, cfg, given, turns=2000)
-    found = TileBench(program, cfg, given).run()
-    assert len(found.received[0]) == 32
-    assert found.received == {0: whole(expected.received[0], cfg)}
-    assert found.retired[: len(expected.retired)] == expected.retired
+    text = (EXAMPLES / "conv_pool.s").read_text(encoding="utf-8")
+    for old, new in (("width 8", "width 4"), ("height 8", "height 4"), ("loop 4 {\n        loop 16", "loop 2 {\n        loop 8"),
+                     ("loop 4 {                           ;", "loop 2 {                           ;")):
+        assert old in text
+        text = text.replace(old, new)
+    check(assemble(text), config(64), {0: blocks_of(32, 2)}, 0.0, 8)
+
+
+@pytest.mark.slow
+def test_random_programs() -> None:
+    traps = ends = 0
+    for seed in (13, 15, 23, 24, 28):
+        rng = np.random.default_rng(seed)
+        program = legal_program(rng, 25)
+        tables = np.where(np.arange(1024) < 40, program.tables, 0).astype(np.int16)
+        program = replace(program, buffer=program.buffer[:512], tables=tables)
+        streams = {k: program.descriptor("stream", k) for k in range(STREAMS)}
+        given = {
+            k: [rng.integers(0, 256, s["block"]).astype(np.uint8).tobytes() for _ in range(100)]
+            for k, s in streams.items() if s["remote"]
+        }
+        expected = Expected(program, SIZES, given)
+        found = TileBench(program, SIZES, given, seed=seed, stall=0.1).run()
+        assert found.retired[: len(expected.retired)] == expected.retired
+        if expected.status is None:
+            assert found.received == {k: whole(blocks, SIZES) for k, blocks in expected.received.items()}
+            assert found.status[0] == 0
+            ends += not found.running
+        else:
+            # What was issued before goes on.
+            assert all(found.received[k][: len(b)] == whole(b, SIZES) for k, b in expected.received.items())
+            assert found.status == expected.status.words()
+            traps += 1
+    assert traps == 2
+    assert ends == 3
+
+
+def test_verilog_is_clean(tmp_path: Path) -> None:
+    texts = emit(Tile(TileConfig()), name="mho_tile", prefix="mho_", reset_low=False)
+    path = tmp_path / "mho_tile.v"
+    path.write_text("\n".join(texts.values()))
+    lint = ["verilator", "--lint-only", "-Wall", "-Wno-UNUSEDSIGNAL", "-Wno-DECLFILENAME", "-Wno-PINCONNECTEMPTY",
+            "--top-module", "mho_tile"]
+    done = subprocess.run([*lint, str(path)], capture_output=True, text=True, check=False)
+    assert done.stderr == ""

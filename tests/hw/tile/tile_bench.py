@@ -15,6 +15,7 @@ from hw.tile.machine.state import Retired
 from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
 from hw.tile.program import Program
 from hw.tile.tile import Tile
+from macro_models.errors import InputError
 
 
 def core_of(lines: int) -> Callable[[np.ndarray], np.ndarray]:
@@ -28,10 +29,24 @@ def core_of(lines: int) -> Callable[[np.ndarray], np.ndarray]:
     return compute
 
 
+class Core(FunctionCore):
+    """A core that refuses more words than an operation takes."""
+
+    def __init__(self, lines: int) -> None:
+        super().__init__(core_of(lines))
+        self.lines = lines
+
+    def product(self, op: int, op_id: int, first: int, codes: np.ndarray) -> np.ndarray:
+        """Output codes."""
+        if first + len(codes) // 4 > self.lines // (4 if op & 1 else 8):
+            raise InputError("too many words")
+        return super().product(op, op_id, first, codes)
+
+
 def alone(program: Program, cfg: TileConfig) -> Joined:
     """The tile ``t``, whose flows lead to the host, and which is all of each reduction."""
     return Joined(
-        tiles={"t": Place(program=program, cfg=cfg, core=FunctionCore(core_of(cfg.lines)))},
+        tiles={"t": Place(program=program, cfg=cfg, core=Core(cfg.lines))},
         flows=tuple(Flow(sender="t", number=k, to=(HOST,)) for k in range(16)),
         reductions=tuple(Reduction(context=k, members=("t",), root="t") for k in range(cfg.contexts)),
     )
