@@ -74,7 +74,8 @@ class Tile(wiring.Component):
         words = stream.Signature(unsigned(32))
         super().__init__({
             "bus": In(RegisterBus(ADDRESS_WIDTH)), "op": Out(stream.Signature(OpLayout())), "codes": Out(words),
-            "drain": In(words), "refused": In(1), "i": In(Arrival(InLayout(cfg))), "o": Out(stream.Signature(OutLayout(cfg))),
+            "drain": In(words), "refused": In(1), "i": In(Arrival(InLayout(cfg))),
+            "o": Out(stream.Signature(OutLayout(cfg))),
             "result": In(stream.Signature(unsigned(cfg.payload_bits))), "sum_context": Out(2),
             "acknowledge": Out(stream.Signature(4)), "retire": Out(1), "retired": Out(IssueLayout()),
         })

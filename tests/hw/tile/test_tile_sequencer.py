@@ -21,7 +21,7 @@ STEPS = 30
 PLANTED = (
     [encode(Op.LOOP, body=1, n=1, reg=1)], [encode(Op.SET, first=0, words=1)], [encode(Op.VEC)],
     [encode(Op.LOOP, body=k, n=2) for k in (5, 4, 3, 2, 1)], [16 << 27], [encode(Op.WAIT, n=0)],
-    [encode(Op.FREE, stream=3, n=200)],
+    [encode(Op.FREE, stream=3, n=200)], [encode(Op.PUSH, stream=15, n=1)],
 )
 """What is at address 3 of the first programs."""
 
@@ -166,8 +166,8 @@ def test_programs_run_as_in_the_interpreter() -> None:
             words = [encode(Op.VEC)] * CFG.instructions
             words[3 : 3 + len(PLANTED[number])] = PLANTED[number]
         streams = []
-        for _ in range(STREAMS):
-            remote, blocks = int(rng.integers(16) == 0), int(rng.integers(1, 12))
+        for k in range(STREAMS):
+            remote, blocks = int(k == STREAMS - 1), int(rng.integers(1, 12))
             blocks += 2 * remote
             streams.append({"block": 1, "blocks": blocks, "remote": remote, "slot": 0,
                             "first": int(rng.integers(blocks - 2 * remote + 1))})
@@ -202,7 +202,7 @@ def test_programs_run_as_in_the_interpreter() -> None:
             causes.append(trap[0] if trap else None)
 
     async def run(ctx: Any) -> None:
-        for number in range(60):
+        for number in range(36):
             await one(ctx, number)
 
     simulate(bench, run, deadline=1_000_000)
