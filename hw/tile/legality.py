@@ -331,6 +331,10 @@ _VECTOR = (
         not _second(u) or "a" not in u.streams or "b" not in u.streams
         or ((u.vec["a"] != u.vec["b"] or not is_walk(u.vec["a"]))
             and not (u.numbers["a"] == u.numbers["b"] and u.fields["free_a"] and u.fields["free_b"])))),
+    # Hardware adds to some while it still reads others.
+    Rule(_VEC, Cause.FIELD, "accumulators that are the target are no source, and there is no `add`", lambda u: (
+        not _sums(u) or not (u.vec["add"] or u.vec["a"] == Operand.ACCUMULATORS or (
+            _second(u) and u.vec["b"] == Operand.ACCUMULATORS)))),
     Rule(_VEC, Cause.FIELD, "`push` only into a stream", lambda u: not (u.fields["push"] and _sums(u))),
     Rule(_VEC, Cause.ADDRESS, "what is written is within a block", lambda u: (
         "target" not in u.streams or (u.vec["target_offset"] + u.vec["elements"]) * (1 + u.vec["wide"])
