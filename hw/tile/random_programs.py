@@ -5,7 +5,6 @@ for ever or a trap stays. A borderline one is a legal one of which some words we
 most of them trap or wait. All have the surroundings of :func:`alone`.
 """
 
-import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -81,7 +80,7 @@ def _grown(program: Program, draw: "_Draw", length: int) -> Program:
 
 def _carried_out(machine: TokenMachine, words: list[int], block: list[int]) -> TokenMachine | None:
     """The machine after some more words, None if it does not get there."""
-    trial = copy.deepcopy(machine, {id(machine.joined): machine.joined})
+    trial = machine.fork()
     tile = trial.tiles["t"]
     tile.extend(words + block)
     trial.run(limit=MOST)

@@ -5,6 +5,7 @@ a network of tiles in a fraction of a second, and is what :mod:`hw.tile.machine.
 """
 
 from collections.abc import Mapping, Sequence
+from copy import copy, deepcopy
 
 from hw.tile.isa import DESCRIPTORS, PRODUCTS, STREAMS, Cause, Op
 from hw.tile.machine.loops import LoopStack
@@ -82,6 +83,17 @@ class TokenTile:
         self._origins = [0] * DESCRIPTORS["walk"].count
         self._begun = self._read = False
         self._taken: dict[int, int] = {}
+
+    def fork(self, net: "TokenMachine") -> "TokenTile":
+        """A copy that goes its own way, as part of ``net``."""
+        other = copy(self)
+        other._net, other._loops, other.sending = net, deepcopy(self._loops), copy(self.sending)
+        other._words, other._memory, other._plans = list(self._words), list(self._memory), dict(self._plans)
+        other.came, other.freed, other.blocks = list(self.came), list(self.freed), list(self.blocks)
+        other.products, other._origins = list(self.products), list(self._origins)
+        other._walks, other._taken = {k: copy(walk) for k, walk in self._walks.items()}, dict(self._taken)
+        other.trace, other.sent = (None if one is None else list(one) for one in (self.trace, self.sent))
+        return other
 
     @property
     def at(self) -> int:
@@ -312,6 +324,15 @@ class TokenMachine:
         self._sums: dict[tuple[int, str], int] = {}
         self.given = dict(given)
         self.grown: dict[tuple[str, int], int] = {}
+
+    def fork(self) -> "TokenMachine":
+        """A copy that goes its own way."""
+        other = copy(self)
+        other.tiles = {name: tile.fork(other) for name, tile in self.tiles.items()}
+        other._flows = {key: [(other.tiles[t.name], s) for t, s in rings] for key, rings in self._flows.items()}
+        other._offers, other._sums = dict(self._offers), dict(self._sums)
+        other.given, other.grown = dict(self.given), dict(self.grown)
+        return other
 
     def give(self, given: Mapping[tuple[str, int], int]) -> None:
         """More blocks of the host."""
