@@ -48,6 +48,8 @@ class Store:
         Words of descriptor memory.
     taken, shown
         Blocks that were given back and made, by stream, since they were emptied.
+    moves
+        How often blocks were given back.
     """
 
     def __init__(self, cfg: TileConfig, program: Program) -> None:
@@ -57,6 +59,7 @@ class Store:
         self.buffer[: len(program.buffer)] = np.frombuffer(program.buffer, np.uint8)
         self.rings = [Ring(came=self.values("stream", k)["first"]) for k in range(STREAMS)]
         self.walks = [Position() for _ in range(DESCRIPTORS["walk"].count)]
+        self.moves = 0
         self.taken: dict[int, int] = {}
         self.shown: dict[int, int] = {}
 
@@ -113,6 +116,7 @@ class Store:
     def give_back(self, stream: int, n: int) -> None:
         """Give back the oldest blocks."""
         self.rings[stream].freed += n
+        self.moves += 1
         self.taken[stream] = self.taken.get(stream, 0) + n
 
     def show(self, stream: int, n: int) -> None:

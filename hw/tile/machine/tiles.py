@@ -193,11 +193,14 @@ class Tiles:
             going, limit = self._host(), limit - 1
             for name in order(list(self.tiles)):
                 tile, left = self.tiles[name], most
+                moves = tile.store.moves
                 while left and tile.proceed():
                     going, left = True, left - 1
                     tile.proceed_send()
                 while tile.proceed_send():
                     going = True
+                # A walk may have given back some blocks and wait for others.
+                going = going or tile.store.moves > moves
         done = all(tile.ended and tile.status is None and tile.idle for tile in self.tiles.values())
         return done and not self._given
 

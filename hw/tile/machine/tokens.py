@@ -56,6 +56,8 @@ class TokenTile:
         Cause, address and stream, None while it has not trapped.
     halted, done
         Whether the program ended; images that did.
+    fired, moves
+        Instructions that were carried out; how often a walk gave blocks back.
     waits, sends
         What sequencer and send engine wait for.
     """
@@ -69,7 +71,7 @@ class TokenTile:
         self.freed = [0] * STREAMS
         self.blocks = [v["blocks"] for v in values]
         self.trap: tuple[Cause, int, int] | None = None
-        self.halted, self.done, self.fired = False, 0, 0
+        self.halted, self.done, self.fired, self.moves = False, 0, 0, 0
         self.image = program.image
         self.waits: Wait | None = None
         self.sends: Wait | None = None
@@ -211,6 +213,7 @@ class TokenTile:
         there = min(self.came[stream], low) - self.freed[stream]
         if there > 0:
             self.freed[stream] += there
+            self.moves += 1
             self._taken[stream] = self._taken.get(stream, 0) + there
         return Wait("blocks", stream, 1) if self.freed[stream] < low else None
 
@@ -348,14 +351,14 @@ class TokenMachine:
         while going and limit > 0:
             going = self._host()
             for tile in tiles:
-                before = tile.fired
+                before, moves = tile.fired, tile.moves
                 while limit > 0 and tile.proceed(images):
                     limit -= 1
                     if tile.sending is not None:
                         tile.proceed_send()
                 while tile.proceed_send():
                     going = True
-                going = going or tile.fired > before
+                going = going or tile.fired > before or tile.moves > moves
         return self.finished(images)
 
     def finished(self, images: int | None = None) -> bool:

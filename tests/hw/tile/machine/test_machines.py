@@ -119,6 +119,19 @@ def test_any_words_stop_alike():
         same(any_program(np.random.default_rng(seed)))
 
 
+def test_a_walk_gives_back_more_than_its_ring_holds():
+    text = """
+stream in: block 1, blocks 3, remote
+walk first: stream in, width 5, height 4, positions_x 1, positions_y 1
+stream out: block 1, blocks 2
+vec one: kind max, a first, target out, elements 1
+vec one, advance_a, free_a
+"""
+    program = assemble(text)
+    status, events = same(program)
+    assert (status, events[0].taken) == (None, ((0, 20),))
+
+
 def test_the_watchdog_stops_what_waits():
     program = assemble("stream in: block 4, blocks 2, remote, slot 3\nimage\nwait in")
     tiles = Tiles(alone(program))
