@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from macro_models.devices.law import Law
 from macro_models.fit.law.components import Component, share_of_groups
 from macro_models.fit.law.order import change_scores, scores_of
-from macro_models.fit.law.smooth import smoothed_summaries
+from macro_models.fit.law.smooth import clamp_of, smoothed_summaries
 from macro_models.fit.levels import choose_levels, nearest_level
 from macro_models.fit.lost import find_lost, lost_fraction
 from macro_models.fit.measurements import Measurements
@@ -24,6 +24,7 @@ _SEARCHES, _TURNS = 8, 2
 _MISSED = 0.1  # part of a statistic by which a row may be off
 _ERRORS_NAMED, _ERRORS_NAMELESS = 2.5, 1.0  # and by so many standard errors
 _EXACT = 1e-5  # of the largest target: errors of programming that are the rounding of the table
+_CLAMPED = 0.002  # part of the cells that read 0 uS from which statistics are smoothed as they were without the clamp
 _GOOD = 2.5  # distance below which a shape is not improved
 DRAWS = 60_000
 """Cells that are drawn to compare a law with the data."""
@@ -122,7 +123,7 @@ class LawRows:
         exact = _EXACT * float(self.data.target_uS.max())
         if not self.data.has_target or not error.size or float(np.abs(error).max()) <= exact:
             return empty_row(self.model, len(self.levels))
-        row = make_row(self.model, error, self.level[at], len(self.levels))
+        row = make_row(self.model, error, self.level[at], self.levels, self.data.g_uS[at] <= 0.0)
         return self._correct(row, at, lambda table, target, n: self.shape.draw(table, target, even_codes(n, 0)))[0]
 
     def _change(self, at: NDArray[np.bool_], share: float) -> tuple[Row, float]:
@@ -142,7 +143,8 @@ class LawRows:
         """The row that added to a share of the error of programming agrees best, and whether it does not agree."""
         data = self.data
         error = np.nan_to_num(data.first_uS[at] - data.target_uS[at])
-        row = make_row(self.model, data.g_uS[at] - data.target_uS[at] - share * error, self.level[at], len(self.levels))
+        change = data.g_uS[at] - data.target_uS[at] - share * error
+        row = make_row(self.model, change, self.level[at], self.levels, data.g_uS[at] <= 0.0)
 
         def draw(table: NDArray[np.float64], target: NDArray[np.float64], n: int) -> NDArray[np.float64]:
             left = self.shape.draw(self.left, target, even_codes(n, 0)) * share if data.has_target else 0.0
@@ -170,14 +172,17 @@ class LawRows:
         order = np.argsort(self.data.target_uS[at], kind="stable")
         target, level = self.data.target_uS[at][order], self.level[at][order]
         change = (self.data.g_uS[at] - self.data.target_uS[at])[order]
-        measured, all_measured = grouped(change, level, len(self.levels)), summarise(change)
-        measured = smoothed_summaries(self.levels, measured, change, level)
+        of_levels, all_measured = grouped(change, level, len(self.levels)), summarise(change)
+        measured = smoothed_summaries(self.levels, of_levels, change, level)
         present = np.bincount(level, minlength=len(self.levels)) > 0
         copies = max(1, DRAWS // len(target))
         many, many_level = np.repeat(target, copies), np.repeat(level, copies)
 
+        def free(row: Row) -> NDArray[np.float64]:
+            return draw(row.table(), many, len(many))
+
         def cells(row: Row) -> NDArray[np.float64]:
-            return np.maximum(many + draw(row.table(), many, len(many)), 0.0) - many
+            return np.maximum(many + free(row), 0.0) - many
 
         def step(row: Row, shape: bool) -> tuple[Row, float]:
             drawn = cells(row)
@@ -186,6 +191,11 @@ class LawRows:
             score = _distance(all_measured, summarise(drawn), len(target))
             return (row.corrected(wanted, found) if shape else row.settled(wanted, found)), score
 
+        if float((change <= -target).mean()) > _CLAMPED:
+            for _ in range(_CORRECTIONS):
+                row, _ = step(row, shape=False)
+                clamp = clamp_of(*(grouped(drawn(row), many_level, len(self.levels)) for drawn in (cells, free)))
+                measured = smoothed_summaries(self.levels, of_levels, change, level, clamp)
         best, best_score = row, math.inf
         for k, trial in enumerate((row, *row.variants())):
             for turn in range(_CORRECTIONS):

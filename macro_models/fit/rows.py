@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from macro_models.devices.law import NODES, mixture_quantile, node_z, two_sided
+from macro_models.fit.law.smooth import smoothed
 from macro_models.fit.tails import solve_tail
 
 __all__ = ["EmpiricalRow", "ParametricRow", "Row", "empty_row", "make_row", "quantiles"]
@@ -19,6 +20,8 @@ __all__ = ["EmpiricalRow", "ParametricRow", "Row", "empty_row", "make_row", "qua
 _SHAPE_READINGS = 500  # from how many readings the shape of a tail is taken, over as many levels as that needs
 _LEAST_SIDE = 10  # readings on one side of the median from which its scale is its own
 _LEAST_SCALE_US = 1e-6
+_SIDE_ERROR = 1.65  # relative error of the median distance of a side (normal law), times the root of the level's cells
+_HIDDEN = 0.02  # part of the cells of a level that read 0 uS from which its lower side is not seen
 _MEDIAN_Z = 0.6744897501960817
 _TAIL_MOST, _RATIO_MOST = 0.9, 1e3
 _TAIL_FACTORS = (1.0, 0.9, 1.12, 0.8, 1.25, 0.6, 1.6, 0.4, 2.5)  # what is tried on the fraction of cells in the tails
@@ -190,11 +193,41 @@ def empty_row(model: str, levels: int) -> Row:
     return ParametricRow(zero, zero, zero, zero, zero, zero + 1.0, zero + 1.0)
 
 
-def make_row(model: str, change: NDArray[np.float64], level: NDArray[np.int64], levels: int) -> Row:
-    """A row from the changes of cells in uS, each of one of the ``levels``."""
+def make_row(
+    model: str, change: NDArray[np.float64], level: NDArray[np.int64], levels_uS: NDArray[np.float64],
+    zero: NDArray[np.bool_],
+) -> Row:
+    """A row from the changes of cells in uS, each of one of the levels; ``zero`` are those that now read 0 uS."""
+    levels = len(levels_uS)
     if model == "empirical":
         return EmpiricalRow(_filled(np.array([quantiles(change[level == k]) for k in range(levels)])))
-    return _parametric(change, level, levels)
+    row = _parametric(change, level, levels)
+    count = np.bincount(level, minlength=levels)
+    hidden = np.bincount(level, weights=zero, minlength=levels) > _HIDDEN * count
+    return _unhidden(row, hidden, count, levels_uS) if hidden.any() else row
+
+
+def _unhidden(
+    row: ParametricRow, hidden: NDArray[np.bool_], count: NDArray[np.int64], levels_uS: NDArray[np.float64]
+) -> ParametricRow:
+    """The row with sides that the clamp at 0 hides at some levels: in proportion to the upper ones, as at the others.
+
+    Scales are smoothed over the levels, as nothing but the mean corrects what the upper side has by chance.
+    """
+    seen = ~hidden & (count > 0)
+    if not seen.any():
+        return row
+    error = _SIDE_ERROR / np.sqrt(np.maximum(count, 1.0))
+    high = np.log(np.maximum(row.high, _LEAST_SCALE_US))
+    skew = np.log(np.maximum(row.low, _LEAST_SCALE_US)) - high
+    skew = smoothed(levels_uS, skew, np.where(seen, 2.0 * error, np.inf))
+    high = smoothed(levels_uS, high, np.where(count > 0, error, np.inf))
+    nearest = np.flatnonzero(seen)[np.abs(np.arange(len(hidden))[:, None] - np.flatnonzero(seen)).argmin(axis=1)]
+    return replace(
+        row, high=np.where(hidden, np.exp(high), row.high), low=np.where(hidden, np.exp(high + skew), row.low),
+        low_tail=np.where(hidden, row.low_tail[nearest], row.low_tail),
+        low_ratio=np.where(hidden, row.low_ratio[nearest], row.low_ratio),
+    )
 
 
 def _ratio(wanted: NDArray[np.float64], found: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,16 +1,35 @@
 """Statistics of levels, freed of the part of their scatter that chance explains."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["moment_errors", "smoothed", "smoothed_summaries"]
+__all__ = ["Clamp", "clamp_of", "moment_errors", "smoothed", "smoothed_summaries"]
 
 _WEIGHTS = np.geomspace(1e-4, 1e6, 41)
 _LEAST_KURTOSIS = 1.8  # of a uniform law
 _LEAST_OF_PILOT = 0.3
+_LEAST_PART = 0.05  # of a deviation that the clamp leaves where its effect is counted
 _MAD_ERROR = 1.17  # relative error of a median absolute deviation, times the root of the number of cells (normal law)
 
 Reals = NDArray[np.float64]
+
+
+class Clamp(NamedTuple):
+    """What the clamp at 0 uS does to the statistics of each level."""
+
+    mean_uS: Reals
+    """What it adds to the mean, of shape (levels,)."""
+    part: Reals
+    """Factor on both deviations, of shape (levels, 2)."""
+
+
+def clamp_of(clamped: Reals, free: Reals) -> Clamp:
+    """The clamp's effect from summaries of the same cells with and without it, of shape (levels, 4)."""
+    known = (clamped[:, 1:3] > 0.0) & (free[:, 1:3] > 0.0)
+    part = np.where(known, clamped[:, 1:3], 1.0) / np.where(known, free[:, 1:3], 1.0)
+    return Clamp(clamped[:, 0] - free[:, 0], np.maximum(part, _LEAST_PART))
 
 
 def smoothed(levels_uS: Reals, values: Reals, errors: Reals) -> Reals:
@@ -70,12 +89,21 @@ def moment_errors(change: Reals, level: NDArray[np.int64], summaries: Reals) -> 
 
 
 def smoothed_summaries(
-    levels_uS: Reals, summaries: Reals, change: Reals, level: NDArray[np.int64]
+    levels_uS: Reals, summaries: Reals, change: Reals, level: NDArray[np.int64], clamp: Clamp | None = None
 ) -> Reals:
     """Summaries of the levels (:class:`macro_models.fit.statistics.Summary`) with mean and both deviations smoothed.
 
-    The sum over all cells stays: means and mean squares are those of the data.
+    The sum over all cells stays: means and mean squares are those of the data. Near 0 uS the clamp bends the course of
+    the statistics over the targets, not that of the law: with ``clamp`` what it would be without is smoothed.
     """
+    if clamp is not None:
+        free = summaries.copy()
+        free[:, 0] -= clamp.mean_uS
+        free[:, 1:3] /= clamp.part
+        found = smoothed_summaries(levels_uS, free, change - clamp.mean_uS[level], level)
+        found[:, 0] += clamp.mean_uS
+        found[:, 1:3] *= clamp.part
+        return found
     count = np.bincount(level, minlength=len(levels_uS)).astype(np.float64)
     if len(levels_uS) < 2 or not count.sum():
         return summaries
