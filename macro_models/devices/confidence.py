@@ -42,6 +42,13 @@ class Confidence:
     """Standard error of the mean that the dies add, the same at all levels, for each time, in uS."""
     die_spread: tuple[float, ...] = ()
     """The same of the logarithm of the deviation."""
+    names: tuple[str, ...] = ()
+    """Numbers of a law with a section of its own (:meth:`Device.moved <macro_models.devices.device.Device.moved>`)
+    that other cells would have moved; empty: the law is in lists over time and level."""
+    errors: tuple[float, ...] = ()
+    """Standard error of each."""
+    memory: Rows = ()
+    """Correlation of these errors."""
     lost_error: float = 0.0
     """Relative standard error of the fraction of lost cells."""
     mean_low_uS: tuple[float, ...] = ()
@@ -53,6 +60,11 @@ class Confidence:
     std_high_uS: tuple[float, ...] = ()
     """Upper end of it."""
     source: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether devices can be drawn from these errors."""
+        return bool(self.cells and (self.mean_error_uS or self.names))
 
 
 def small_sample(n: float) -> float:

@@ -8,7 +8,7 @@ from them.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -242,6 +242,9 @@ class Device:
     (:mod:`macro_models.devices.laws`).
     """
 
+    MOVABLE: ClassVar[tuple[str, ...]] = ()
+    """Names that :meth:`moved` takes."""
+
     name: str
     description: str = ""
     range: Range = field(default_factory=Range)
@@ -293,6 +296,10 @@ class Device:
     ) -> NDArray[np.float64] | None:
         """What cells that pulses left with ``g_uS`` are ``time_s`` > 0 seconds later, in uS; None as above."""
         return None
+
+    def moved(self, by: Mapping[str, float]) -> "Device":
+        """The device with numbers of its law moved, by names of :attr:`Confidence.names`; of other laws only."""
+        return self
 
     @property
     def g_min_uS(self) -> float | None:
@@ -512,13 +519,17 @@ class Device:
     def to_dict(self) -> dict[str, Any]:
         """The device as nested dicts of JSON types, with the keys of the file.
 
-        Sections that came later than the first files are there only if they say something, so that what is a function
-        of a device (hashes, network files) stays what it was.
+        Sections and keys that came later than the first files are there only if they say something, so that what is a
+        function of a device (hashes, network files) stays what it was.
         """
         tree = {"schema": 1, **asdict(self)}
         for name, section in LATER.items():
             if getattr(self, name) == section:
                 del tree[name]
+        for name, keys in LATER_KEYS.items():
+            for key in keys if name in tree else ():
+                if not tree[name][key]:
+                    del tree[name][key]
         return _plain(tree)
 
 
@@ -526,6 +537,9 @@ LATER: dict[str, Any] = {
     "heat": Heat(), "confidence": Confidence(), "pulse_fit": PulseAgreement(), "update": Update(),
 }
 """Sections that a device without them does not show."""
+
+LATER_KEYS = {"confidence": ("names", "errors", "memory")}
+"""Keys of sections that are not shown where they are empty or 0."""
 
 
 def _plain(value: Any) -> Any:

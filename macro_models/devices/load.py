@@ -158,6 +158,9 @@ _SPEC = {
         **dict.fromkeys(("mean_error_uS", "spread_error"), ListOf(ListOf(_CONDUCTANCE))),
         **dict.fromkeys(("mean_memory", "spread_memory"), ListOf(ListOf(Number(-1.0001, 1.0001)))),
         **dict.fromkeys(("die_mean_uS", "die_spread"), ListOf(_CONDUCTANCE)),
+        "names": ListOf(TEXT),
+        "errors": ListOf(_CONDUCTANCE),
+        "memory": ListOf(ListOf(Number(-1.0001, 1.0001))),
         "lost_error": Number(0.0, 10.0),
         **dict.fromkeys(("mean_low_uS", "mean_high_uS", "std_low_uS", "std_high_uS"), ListOf(_CHANGE)),
     },
@@ -399,6 +402,9 @@ def _check_confidence(device: Device, where: str) -> None:
     known, times, levels = device.confidence, len(device.law.times_s), len(device.law.levels_uS)
     if not known.cells:
         return
+    if known.names:
+        _check_movable(device, where)
+        return
     shapes = {
         "mean_error_uS": (times, levels), "spread_error": (times, levels), "mean_memory": (times, times),
         "spread_memory": (times, times),
@@ -413,6 +419,19 @@ def _check_confidence(device: Device, where: str) -> None:
     for key, count in counts.items():
         if len(getattr(known, key)) != count:
             raise InputError(f"{where}: confidence.{key} must have {count} entries, not {len(getattr(known, key))}")
+
+
+def _check_movable(device: Device, where: str) -> None:
+    """Refuse errors of numbers that a law does not have."""
+    known = device.confidence
+    for name in known.names:
+        if name not in type(device).MOVABLE:
+            names = type(device).MOVABLE
+            right = f'numbers of the law, as "{names[0]}" or "{names[-1]}"' if names else "empty for this law"
+            raise InputError(f"{where}: confidence.names must be {right}, not {shown(name)}")
+    count = len(known.names)
+    if len(known.errors) != count or len(known.memory) != count or any(len(row) != count for row in known.memory):
+        raise InputError(f"{where}: confidence.errors and memory must have {count} entries, one for each of names")
 
 
 def _check_heat(device: Device, where: str) -> None:

@@ -9,7 +9,7 @@ from scipy.special import ndtri
 
 from macro_models.devices.confidence import small_sample, upwards
 from macro_models.devices.device import Device
-from macro_models.devices.law import Law, node_moments
+from macro_models.devices.law import Law, Temperature, node_moments
 
 __all__ = ["resampled"]
 
@@ -45,8 +45,10 @@ def resampled(device: Device, draw: int) -> Device:
     cells; shapes stay. The activation energy moves by its own error.
     """
     known, law = device.confidence, device.law
-    if not known.cells or not law.model:
+    if not known.known:
         return device
+    if known.names:
+        return _numbers_moved(device, _Draws(draw))
     draws, times, levels = _Draws(draw), len(law.times_s), len(law.levels_uS)
     freedom = np.maximum(np.array(known.level_cells) - 1.0, 1.0)
     mean = _correlated(known.mean_memory, draws.normal(times, levels)) * np.array(known.mean_error_uS)
@@ -59,15 +61,27 @@ def resampled(device: Device, draw: int) -> Device:
         mean += widen * float(draws.normal(1)[0]) * np.array(known.die_mean_uS)[:, None]
         spread += widen * float(draws.normal(1)[0]) * np.array(known.die_spread)[:, None]
     lost = math.exp(known.lost_error * float(draws.normal(1)[0]))
+    return replace(device, law=_moved(law, mean, spread, lost), temperature=_heated(device, draws))
+
+
+def _heated(device: Device, draws: _Draws) -> Temperature:
+    """The law of temperature with another energy."""
     energy = device.temperature.activation_eV + device.temperature.error_eV * float(draws.normal(1)[0])
-    return replace(
-        device, law=_moved(law, mean, spread, lost),
-        temperature=replace(device.temperature, activation_eV=min(max(energy, 0.0), _LARGEST_EV)),
-    )
+    return replace(device.temperature, activation_eV=min(max(energy, 0.0), _LARGEST_EV))
+
+
+def _numbers_moved(device: Device, draws: _Draws) -> Device:
+    """A device whose law has a section of its own: its numbers move together, with Student's factor."""
+    known = device.confidence
+    freedom = (known.dies if known.dies > 1 else known.cells) - 1.0
+    away = _correlated(known.memory, draws.normal(len(known.names), 1))[:, 0] * np.array(known.errors)
+    away *= float(draws.student(np.array([freedom]))[0])
+    moved = device.moved(dict(zip(known.names, away.tolist(), strict=True)))
+    return replace(moved, temperature=_heated(device, draws))
 
 
 def _correlated(memory: Rows, normal: Reals) -> Reals:
-    """Numbers (times, levels) with the correlation of times, each of variance 1."""
+    """Numbers with the correlation ``memory`` of their first axis, each of variance 1."""
     value, vector = np.linalg.eigh(np.array(memory))
     return (vector * np.sqrt(np.maximum(value, 0.0))) @ vector.T @ normal
 

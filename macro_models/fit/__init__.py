@@ -1,10 +1,10 @@
 """Devices from measurements.
 
 Tables are read (:mod:`.table`), sorted into cells (:mod:`.measurements`) and pulses (:mod:`.pulses`), and fitted
-(:mod:`.fit`, :mod:`.drifting`, :mod:`.pulsed`); :mod:`.toml` writes the device file.
+(:mod:`.fit`, :mod:`.drift`, :mod:`.pulsed`); :mod:`.toml` writes the device file.
 """
 
-from macro_models.fit.drifting import LAWS, fit_law
+from macro_models.fit.drift import LAWS, fit_law
 from macro_models.fit.fit import MODELS, fit_device
 from macro_models.fit.measurements import Measurements, read_data, read_measurements
 from macro_models.fit.pulsed import add_pulses, pulsed_device

@@ -12,7 +12,7 @@ from macro_models.fit.levels import nearest_level
 from macro_models.fit.lost import all_lost
 from macro_models.fit.measurements import Measurements
 
-__all__ = ["law_errors", "log_spread_error", "mean_interval", "std_interval"]
+__all__ = ["law_errors", "log_spread_error", "mean_interval", "std_interval", "time_intervals"]
 
 _Z = 1.6448536269514722
 _LEAST = 8  # readings from which on a level has errors of its own
@@ -78,11 +78,9 @@ def law_errors(data: Measurements, levels_uS: Reals) -> Confidence:
     lost &= data.has_target | (data.time_index > 0)
     die = np.zeros(len(change), dtype=np.int64) if data.die is None else data.die
     mean, spread, count = (np.zeros((len(used), levels)) for _ in range(3))
-    whole: list[tuple[float, float, float, float]] = []
     of_die: list[tuple[float, float]] = []
     for row, index in enumerate(used):
         at = (data.time_index == index) & ~lost
-        whole.append((*_two(mean_interval, change[at], die[at]), *_two(std_interval, change[at], die[at])))
         of_die.append(_die_errors(change[at], die[at]))
         for k in range(levels):
             x = _around(change[at], level[at], k, levels)
@@ -91,7 +89,7 @@ def law_errors(data: Measurements, levels_uS: Reals) -> Confidence:
             mean[row, k] = float(x.std(ddof=1)) / math.sqrt(own) if len(x) > 1 else 0.0
             spread[row, k] = log_spread_error(x) * math.sqrt(max(len(x), 1) / max(min(own, len(x)), 1))
     memory = _memory(data, change, level, used, lost)
-    columns = [_short(column) for column in zip(*whole, strict=True)]
+    columns = time_intervals(data, used, ~lost)
     gone = int(lost.sum())
     return Confidence(
         cells=data.cells, dies=len(np.unique(die)), level_cells=_short(count.max(axis=0)),
@@ -101,6 +99,21 @@ def law_errors(data: Measurements, levels_uS: Reals) -> Confidence:
         mean_low_uS=columns[0], mean_high_uS=columns[1], std_low_uS=columns[2], std_high_uS=columns[3],
         source=f"{data.path.name}: errors of means (Student) and of deviations (Bonett 2006) at each level",
     )
+
+
+def time_intervals(
+    data: Measurements, used: NDArray[np.int64], good: NDArray[np.bool_]
+) -> list[tuple[float, ...]]:
+    """Ends of the 90 % intervals of mean and deviation of g - target over all cells, for each of the times ``used``.
+
+    ``good`` are the readings that count. Four lists: mean from and to, deviation from and to, in uS.
+    """
+    change, rows = data.g_uS - data.target_uS, []
+    die = np.zeros(len(change), dtype=np.int64) if data.die is None else data.die
+    for index in used:
+        at = good & (data.time_index == index)
+        rows.append((*_two(mean_interval, change[at], die[at]), *_two(std_interval, change[at], die[at])))
+    return [_short(column) for column in zip(*rows, strict=True)]
 
 
 def _two(interval: Callable[..., tuple[float, float]], values: Reals, die: NDArray[np.int64]) -> tuple[float, float]:

@@ -90,8 +90,8 @@ def fit_device(
     )
     if temperature is None and len(np.unique(data.temp_C)) > 1:
         device = fit_heat(data, device, command)
-    device = _with(device, confidence=law_errors(chosen, job.levels))
-    return _with(device, fit=record(data, chosen, device, job, command, doubts))
+    device = replace(device, confidence=law_errors(chosen, job.levels))
+    return replace(device, fit=record(data, chosen, device, job, command, doubts))
 
 
 def _chosen_model(data: Measurements, model: str) -> tuple[str, list[str]]:
@@ -123,10 +123,6 @@ def _law(
 
 
 _PULSE_SOURCE = "pulse_s is assumed: the scale on which the change sets in before the first reading"
-
-
-def _with(device: Device, **changes: Any) -> Device:
-    return Device(**{**{f: getattr(device, f) for f in device.__dataclass_fields__}, **changes})
 
 
 def _lists(model: str, rows: list[Row]) -> dict[str, Any]:

@@ -7,14 +7,19 @@ from numpy.typing import NDArray
 
 from macro_models.devices.device import Device, Fit
 from macro_models.fit.law.components import Component, Trend, fit_trend
-from macro_models.fit.law.doubts import about_components, about_data, about_levels, about_times, about_zero
+from macro_models.fit.law.doubts import (
+    about_components,
+    about_data,
+    about_levels,
+    about_times,
+    about_uncertain,
+    about_zero,
+)
 from macro_models.fit.law_rows import DRAWS, LawRows, numbers
 from macro_models.fit.measurements import Measurements
 from macro_models.fit.statistics import Summary, by_level, even_codes, grouped, summarise
 
 __all__ = ["record"]
-
-_CERTAIN = 0.1  # error of the deviation from which a warning says so
 
 
 def record(
@@ -114,11 +119,7 @@ def _doubts(
     law, found = device.law, list(doubts)
     limits = (device.range.g_min_uS, device.range.g_max_uS)
     found += about_data(data, law, limits) + about_zero(job.data, law, limits)
-    error = max(certain, default=0.0)
-    if error > _CERTAIN:
-        found.append(
-            f"{data.cells} cells and their tails: the deviation at a target is known to +-{error:.0%} only (two errors)"
-        )
+    found += about_uncertain(data.cells, max(certain, default=0.0))
     if off:
         found.append(f"{off[-1]}: the model does not follow the data there ({len(off)} of {len(law.times_s)} times)")
     found += about_times(law)

@@ -5,6 +5,7 @@ import textwrap
 from typing import Any
 
 from macro_models.devices.device import LATER, Device
+from macro_models.devices.law import Temperature
 from macro_models.devices.load import device_from_dict
 from macro_models.errors import printable
 from macro_models.files import parse_toml
@@ -81,7 +82,8 @@ def device_toml(device: Device) -> str:
     ]
     for section, values in tree.items():
         unknown = section == "pulse" and not values["set_rate"]
-        unknown |= section in ("law", "temperature") and not device.law.model
+        unknown |= section == "law" and not device.law.model
+        unknown |= section == "temperature" and not device.law.model and device.temperature == Temperature()
         if not isinstance(values, dict) or section == "relaxation" or unknown:
             continue
         kept = {key: value for key, value in values.items() if value not in ([], "")}

@@ -95,7 +95,8 @@ def _print(model: "Device", out: Output) -> None:
     rows = []
     moves = bool(model.law.model) or (model.relaxes and not model.relaxation.times_s)  # by another law than a spread
     fitted = {"law", "temperature", "fit", "heat", "confidence"}
-    hidden = {"pulse_fit"} | ({"relaxation"} if moves else set()) | (set() if model.law.model else fitted)
+    hidden = {"pulse_fit"} | ({"relaxation"} if moves else set()) | (set() if model.law.model else {"law"})
+    hidden |= set() if model.law.model or model.fit.times_s else fitted
     unused = not (model.pulse.set_rate > 0.0 and model.pulse.reset_rate > 0.0)
     for section, values in model.to_dict().items():
         if not isinstance(values, dict) or section in hidden:
@@ -161,5 +162,7 @@ def _short(value: object) -> str:
         )
     if not isinstance(value, list):
         return str(value)
+    if value and isinstance(value[0], str):
+        return ", ".join(value)
     text = ", ".join(f"{v:g}" for v in value)
     return text if len(text) <= 100 else f"{len(value)} values from {value[0]:g} to {value[-1]:g}"

@@ -18,7 +18,7 @@ def print_confidence(device: "Device", out: "Output") -> None:
         return
     dies = f" on {known.dies} dies" if known.dies > 1 else ""
     out.text(f"90 % intervals of {known.cells:,} cells{dies}:")
-    columns = (device.law.times_s, known.mean_low_uS, known.mean_high_uS, known.std_low_uS, known.std_high_uS)
+    columns = (device.fit.times_s, known.mean_low_uS, known.mean_high_uS, known.std_low_uS, known.std_high_uS)
     rows = [
         (format_time(time_s), f"{low:+.3f} to {high:+.3f}", f"{least:.3f} to {most:.3f}")
         for time_s, low, high, least, most in zip(*columns, strict=True)

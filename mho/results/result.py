@@ -206,25 +206,37 @@ class Result:
 
         Chips, the measurement of the device and the finite set of images apart, and a 90 % interval of all.
         """
-        reference, share = self.reference, True
+        reference = self.reference
+        if labels is None and not self.classes:
+            return self._uncertain_error()
         if labels is not None:
-            truth = np.asarray(labels)
-            right = [score.classes(run.outputs) == truth for run in self.runs]
-            scores, one = self.accuracies(labels), lambda outputs: score.accuracy(outputs, labels)
-        elif self.classes:
-            right = [score.classes(run.outputs) == score.classes(reference) for run in self.runs]
-            scores, one = np.array([r.mean() for r in right]), lambda outputs: score.agreement(outputs, reference)
-        else:
-            share, size = False, max(float(np.sqrt(np.mean(np.square(reference, dtype=np.float64)))), 1e-30)
-            axes = tuple(range(1, reference.ndim))
-            squares = [((run.outputs.astype(np.float64) - reference) ** 2).mean(axis=axes) for run in self.runs]
-            scores, one = np.array([np.sqrt(q.mean()) for q in squares]) / size, self._relative_error
-            right = [q / (2.0 * size * max(float(np.sqrt(q.mean())), 1e-30)) for q in squares]  # its derivative
-        images = np.mean(right, axis=0)
-        return make_uncertainty(scores, images, self.device_runs, one, self.options.seeds, share=share)
+            self.accuracies(labels)  # refuses labels that do not fit
+        truth = score.classes(reference) if labels is None else np.asarray(labels)
 
-    def _relative_error(self, outputs: NDArray[Any]) -> float:
-        return score.relative_error(outputs, self.reference)
+        def one(outputs: NDArray[Any]) -> tuple[float, NDArray[np.float64]]:
+            right = (score.classes(outputs) == truth).astype(np.float64)
+            return float(right.mean()), right
+
+        images = np.array([one(run.outputs)[1] for run in self.runs])
+        return make_uncertainty(
+            images.mean(axis=1), images, self.device_runs, one, self.options.seeds, share=True
+        )
+
+    def _uncertain_error(self) -> Uncertainty:
+        """Of the relative error; what an image adds to a root of a mean is by its derivative."""
+        reference = self.reference
+        size = max(float(np.sqrt(np.mean(np.square(reference, dtype=np.float64)))), 1e-30)
+        axes = tuple(range(1, reference.ndim))
+
+        def one(outputs: NDArray[Any]) -> tuple[float, NDArray[np.float64]]:
+            square = ((outputs.astype(np.float64) - reference) ** 2).mean(axis=axes)
+            root = max(float(np.sqrt(square.mean())), 1e-30)
+            return root / size, square / (2.0 * size * root)
+
+        scores, images = zip(*(one(run.outputs) for run in self.runs), strict=True)
+        return make_uncertainty(
+            np.array(scores), np.array(images), self.device_runs, one, self.options.seeds, share=False
+        )
 
     @cached_property
     def budget(self) -> Budget:

@@ -39,9 +39,10 @@ class Uncertainty:
     chips_deviation: float
     """Standard deviation from chip to chip; 0 of one chip."""
     chips: float
-    """Its error: the deviation over the root of the number of chips."""
+    """Its error: the deviation, less what a finite set of images adds to it, over the root of the number of chips."""
     device: float | None
-    """Root mean square of what devices drawn from the errors of the fit change; None where it says nothing of them."""
+    """Root mean square of what devices drawn from the errors of the fit change, less what a finite set of images adds
+    to it; None where the fit says nothing of errors."""
     device_scores: tuple[float, ...]
     """Mean score of each of these devices: that of the device moved by the difference on the same chip."""
     images: float
@@ -61,41 +62,66 @@ class Uncertainty:
 
 
 def make_uncertainty(
-    scores: Reals, images: Reals, device_runs: tuple[DeviceRun, ...], score: Callable[[NDArray[Any]], float],
-    seeds: tuple[int, ...], *, share: bool,
+    scores: Reals, images: Reals, device_runs: tuple[DeviceRun, ...],
+    score: Callable[[NDArray[Any]], tuple[float, Reals]], seeds: tuple[int, ...], *, share: bool,
 ) -> Uncertainty:
     """Uncertainty of the mean of ``scores``.
+
+    What a finite set of images does to the scatter of chips, and to the difference of two devices, is taken off
+    these: it is in the error of the images already, and a run has it once.
 
     Parameters
     ----------
     scores
         Score of each chip, (seeds,).
     images
-        What each image adds, mean over chips, (images,): for a share of right classes between 0 and 1.
+        What each image adds on each chip, (seeds, images): for a share of right classes 0 or 1.
     device_runs
         Passes through other devices.
     score
-        Score of the outputs of one pass.
+        Score of the outputs of one pass, and what each image adds to it, (images,).
     share
         Whether the score is a share of the images.
     """
     mean, count = float(scores.mean()), len(scores)
     deviation = float(scores.std(ddof=1)) if count > 1 else 0.0
-    chips = deviation / math.sqrt(count)
+    chips = math.sqrt(max(deviation**2 - _of_both(images), 0.0) / count)
     # Devices differ from the one that was fitted on the same chip: what chips do is not counted again.
-    own = dict(zip(seeds, scores, strict=True))
-    drawn = tuple(float(mean + score(run.outputs) - own[run.seed]) for run in device_runs)
-    of_images = _of_images(images, share=share)
-    device = float(np.sqrt(np.mean((np.array(drawn) - mean) ** 2))) if drawn else None
+    own, drawn, by_chance = {seed: k for k, seed in enumerate(seeds)}, [], []
+    for run in device_runs:
+        chip, (value, each) = own[run.seed], score(run.outputs)
+        drawn.append(float(mean + value - scores[chip]))
+        by_chance.append(_variance(each - images[chip]))
+    of_images = _of_images(images.mean(axis=0), share=share)
+    device = None
+    if drawn:
+        moved = float(np.mean((np.array(drawn) - mean) ** 2))
+        device = math.sqrt(max(moved - float(np.mean(by_chance)), 0.0))
     # Both ways: what is left open makes a drawn device worse, and made the one that was fitted worse than the true one.
-    half = math.hypot(
-        _Z * of_images, _Z * (device or 0.0), chips * float(stdtrit(max(count - 1, 1), 0.5 + LEVEL / 2.0))
-    )
+    half = math.hypot(_Z * of_images, _student(len(drawn)) * (device or 0.0), _student(count - 1) * chips)
     limits = (0.0, 1.0) if share else (0.0, math.inf)
     return Uncertainty(
-        mean=mean, chips_deviation=deviation, chips=chips, device=device, device_scores=drawn, images=of_images,
+        mean=mean, chips_deviation=deviation, chips=chips, device=device, device_scores=tuple(drawn), images=of_images,
         low=max(mean - half, limits[0]), high=min(mean + half, limits[1]),
     )
+
+
+def _student(freedom: int) -> float:
+    return float(stdtrit(max(freedom, 1), 0.5 + LEVEL / 2.0))
+
+
+def _variance(values: Reals) -> float:
+    """Variance of the mean of values."""
+    return float(values.var(ddof=1)) / len(values) if len(values) > 1 else 0.0
+
+
+def _of_both(images: Reals) -> float:
+    """Variance of the score of a chip by which images are right on one chip and wrong on another (two-way layout)."""
+    chips, count = images.shape
+    if chips < 2 or count < 2:
+        return 0.0
+    left = images - images.mean(axis=1, keepdims=True) - images.mean(axis=0) + images.mean()
+    return float((left**2).sum()) / ((chips - 1) * (count - 1)) / count
 
 
 def _of_images(images: Reals, *, share: bool) -> float:

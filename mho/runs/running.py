@@ -237,7 +237,7 @@ def run_network(
 
 def _draws(job: _Job, seeds: int | None, asked: int | None, backend: str) -> int:
     """How many devices are drawn from the errors of the one that was fitted."""
-    if not job.device.confidence.cells or not job.device.law.model or job.cells is not None:
+    if not job.device.confidence.known or job.cells is not None:
         return 0
     usual = DEVICE_DRAWS if seeds is not None and backend == "functional" else 0
     return usual if asked is None else asked

@@ -10,8 +10,10 @@ same on every machine.
 """
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,7 +25,7 @@ from macro_models.errors import InputError
 from macro_models.exact.random import NORMAL_ONE, Purpose
 from macro_models.files.schema import ListOf, Number, shown
 
-__all__ = ["LAW", "Drift", "DriftDevice", "exp_negative"]
+__all__ = ["LAW", "MOVABLE", "Drift", "DriftDevice", "exp_negative"]
 
 Reals = NDArray[np.float64]
 
@@ -31,6 +33,14 @@ _GRID = float(1 << 20)
 _LEAST_R = 1e-7  # where logarithms stop: aihwkit's clip of a conductance at 0
 _NODES = 241  # of the quadrature over nu
 _MOST = 700
+
+
+_CURVE = ("slope", "offset", "least", "most")
+MOVABLE = (
+    "ln t_c", *(f"{curve} {part}" for curve in ("nu_mean", "nu_std") for part in _CURVE), "ln noise", "noise exponent",
+    "ln sigma",
+)
+"""Numbers that other cells would have moved: all of curves, ``ln`` of what has a sign."""
 
 
 def _log(value: ArrayLike) -> Reals:
@@ -110,6 +120,8 @@ class Drift:
 class DriftDevice(Device):
     """A device whose cells drift (see the module)."""
 
+    MOVABLE: ClassVar[tuple[str, ...]] = MOVABLE
+
     drift: Drift = field(default_factory=Drift)
 
     @property
@@ -145,13 +157,29 @@ class DriftDevice(Device):
         return self.drift.grown(time_s)
 
     def _moments(self, target_uS: ArrayLike, time_s: float, temp_C: float) -> tuple[Reals, Reals]:
-        """Mean and mean square, over the cells, of what drift multiplies conductances by."""
+        """Mean and mean square, over the cells, of what drift multiplies conductances by, down to the floor."""
         mean, std = self.drift.nu(target_uS)
         z = np.linspace(-6.0, 6.0, _NODES)
         weight = np.exp(-0.5 * z * z)
         weight /= weight.sum()
         factor = np.exp(-np.abs(mean[..., None] + std[..., None] * z) * self._grown(time_s, temp_C))
+        if self.drift.floor_uS > 0.0:
+            least = self.drift.floor_uS / np.maximum(np.asarray(target_uS, dtype=np.float64), _LEAST_R)
+            factor = np.maximum(factor, least[..., None])
         return factor @ weight, factor**2 @ weight
+
+    def moved(self, by: Mapping[str, float]) -> "DriftDevice":
+        """See :class:`Device`; names are of :data:`MOVABLE`."""
+        d, of = self.drift, {name: float(by.get(name, 0.0)) for name in MOVABLE}
+        factor, exponent, limit = d.noise
+        moved = replace(
+            d, t_c_s=d.t_c_s * _times(of["ln t_c"]),
+            nu_mean=_curve_moved(d.nu_mean, [of[f"nu_mean {part}"] for part in _CURVE], -10.0),
+            nu_std=_curve_moved(d.nu_std, [of[f"nu_std {part}"] for part in _CURVE], 0.0),
+            noise=(min(factor * _times(of["ln noise"]), 10.0), max(exponent + of["noise exponent"], 0.0), limit),
+            sigma_uS=tuple(c * _times(of["ln sigma"]) for c in d.sigma_uS),
+        )
+        return replace(self, drift=moved)
 
     def window_uS(self, target_uS: ArrayLike) -> Reals:
         """See :class:`Device`."""
@@ -185,8 +213,16 @@ class DriftDevice(Device):
                 f"{self.name} is fitted up to {data.times_s[-1]:g} s after programming: for {time_s:g} s its power law "
                 "goes on"
             )
+        known = (*temperature.fitted_C, data.temp_C)
         if temp_C != data.temp_C and not temperature.acts_on:
             found.append(f"{self.name} is fitted at {data.temp_C:g} C only: {temp_C:g} C changes nothing in the model")
+        elif temperature.fitted_C and not min(known) <= temp_C <= max(known):
+            found.append(
+                f"{self.name} is fitted from {min(known):g} C to {max(known):g} C: {temp_C:g} C is extrapolated by "
+                f"Arrhenius' law with {temperature.activation_eV:g} eV"
+            )
+        if self.heat.note and temp_C != data.temp_C:
+            found.append(f"{self.name}: {self.heat.note}")
         return found
 
     def programmed(
@@ -212,6 +248,16 @@ class DriftDevice(Device):
         mean, std = self.drift.nu(target_uS)
         nu = np.abs(mean + std * (draws.normal(Purpose.DRIFT) / NORMAL_ONE))
         return np.maximum(origin_uS * exp_negative(nu * grown), self.drift.floor_uS)
+
+
+def _times(ln: float) -> float:
+    return math.exp(min(max(ln, -5.0), 5.0))
+
+
+def _curve_moved(curve: tuple[float, ...], by: list[float], lowest: float) -> tuple[float, ...]:
+    """A curve with its four numbers moved, the limits not below ``lowest``."""
+    slope, offset, least, most = (a + b for a, b in zip(curve, by, strict=True))
+    return slope, offset, max(min(least, most), lowest), max(least, most, lowest)
 
 
 def _check(device: DriftDevice, where: str) -> None:

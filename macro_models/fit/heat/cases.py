@@ -12,14 +12,15 @@ from macro_models.fit.lost import all_lost
 from macro_models.fit.measurements import Measurements
 from macro_models.fit.statistics import even_codes
 
-__all__ = ["Case", "Cases", "Prediction", "find_cases", "lost_readings"]
+__all__ = ["STEEPEST", "Case", "Cases", "Prediction", "find_cases", "lost_readings"]
 
 _MOST_GROUPS = 4
 _GROUP_CELLS = 40
 _LEAST_CELLS = 10
 _DRAWN = 600
 _POINTS = 241
-_STEEPEST = 3.0  # eV
+STEEPEST = 3.0
+"""Largest energy that is tried, in eV."""
 _MOST_LN_CHANGE = 12.0
 _SEEN = 1e-9
 
@@ -72,10 +73,9 @@ class Cases:
         return inverse_kT(self.reference_C) - np.array([inverse_kT(c.temp_C) for c in self.cases])
 
 
-def find_cases(data: Measurements, device: Device) -> Cases:
-    """The groups of readings at all temperatures besides that of the law."""
-    law, levels = device.law, np.array(device.law.levels_uS)
-    hot = data.temp_C != law.temp_C
+def find_cases(data: Measurements, levels: Reals, reference_C: float) -> Cases:
+    """The groups of readings at all temperatures besides that of the law, whose ``levels`` are in uS."""
+    hot = data.temp_C != reference_C
     per = min((int((data.temp_C == t).sum()) for t in np.unique(data.temp_C[hot])), default=0)
     times = max(len(np.unique(data.time_index[hot])), 1)
     groups = int(np.clip(per // times // _GROUP_CELLS, 1, _MOST_GROUPS))
@@ -104,7 +104,7 @@ def find_cases(data: Measurements, device: Device) -> Cases:
         cases=found,
         targets=[t[:: max(1, len(t) // _DRAWN)] for t in targets],
         range_uS=float(np.ptp(data.target_uS)) or float(data.target_uS.max()),
-        reference_C=law.temp_C,
+        reference_C=reference_C,
         read_C=float(data.read_C[~hot][0]),
         anchored=not first_is_target,
     )
@@ -146,8 +146,8 @@ class Prediction:
     def __init__(self, cases: Cases, device: Device, acts_on: str) -> None:
         self.acts_on, self.cases = acts_on, cases
         self.device = device
-        steep = float(np.abs(cases.inverse).max(initial=0.0)) * _STEEPEST
-        cold = float(cases.inverse.min(initial=0.0)) * _STEEPEST
+        steep = float(np.abs(cases.inverse).max(initial=0.0)) * STEEPEST
+        cold = float(cases.inverse.min(initial=0.0)) * STEEPEST
         self.known: dict[tuple[int, float], tuple[Reals, Reals, Reals]] = {}
         for case in cases.cases:
             key = (case.group, case.time_s)

@@ -14,9 +14,10 @@ from macro_models.fit.heat.own import own_laws
 from macro_models.fit.heat.search import ENERGIES, Found, Search
 from macro_models.fit.measurements import Measurements
 
-__all__ = ["fit_heat"]
+__all__ = ["FEWEST_TEMPS", "evidence", "fit_heat", "off_temperatures", "one_temperature"]
 
-_FEWEST_TEMPS = 2
+FEWEST_TEMPS = 2
+"""Besides that of the law, from which an energy is fitted."""
 _CLEARLY = 0.7  # part of the held-out cost that is left where a further term is taken
 _SIGNIFICANT = 4.0  # standard errors of the largest reversible coefficient
 _RESAMPLED = 60
@@ -37,16 +38,16 @@ def fit_heat(data: Measurements, device: Device, command: str = "") -> Device:
     within twice the standard errors, 2 % of the range (means) or 10 % (deviations), every temperature gets a law of its
     own, and a note says so. Of one temperature besides that of the law there is no law of temperature at all.
     """
-    cases = find_cases(data, device)
+    cases = find_cases(data, np.array(device.law.levels_uS), device.law.temp_C)
     temps = cases.temps
-    if len(temps) < _FEWEST_TEMPS:
+    if len(temps) < FEWEST_TEMPS:
         return _refused(device, data)
     best, rival, choice = _choose(cases, device)
-    off = _off(cases, best)
+    off = off_temperatures(cases, best)
     if off and best.reversible:
         best, rival, choice = _choose(cases, device, reversible=False)
-        off = _off(cases, best)
-    heat = _evidence(cases, best, rival, choice, fit_lost(data, device))
+        off = off_temperatures(cases, best)
+    heat = evidence(cases, best, rival, choice, fit_lost(data, device))
     if off:
         return _with_own_laws(data, device, cases, heat, off, command)
     points = len(cases.cases)
@@ -64,14 +65,18 @@ def fit_heat(data: Measurements, device: Device, command: str = "") -> Device:
 
 def _refused(device: Device, data: Measurements) -> Device:
     """No law of temperature, and why."""
-    law = device.law
-    also = ", ".join(f"{t:g}" for t in np.unique(data.temp_C) if t != law.temp_C)
-    note = (
-        "temperature is left out: an activation energy needs readings at two temperatures or more besides "
-        f"{law.temp_C:g} C, there are some at {also} C"
-    )
+    note = one_temperature(data, device.law.temp_C)
     temperature = Temperature(source=f"{data.path.name}: {note}")
     return replace(device, temperature=temperature, heat=Heat(note=note, source=data.path.name))
+
+
+def one_temperature(data: Measurements, temp_C: float) -> str:
+    """Why there is no energy where the data have one temperature besides that of the law, ``temp_C``."""
+    also = ", ".join(f"{t:g}" for t in np.unique(data.temp_C) if t != temp_C)
+    return (
+        "temperature is left out: an activation energy needs readings at two temperatures or more besides "
+        f"{temp_C:g} C, there are some at {also} C"
+    )
 
 
 def _choose(cases: Cases, device: Device, *, reversible: bool = True) -> tuple[Found, Found | None, float]:
@@ -127,7 +132,7 @@ def _undecided(best: Found, rival: Found | None, choice: float, temps: Reals) ->
     )
 
 
-def _off(cases: Cases, found: Found) -> list[float]:
+def off_temperatures(cases: Cases, found: Found) -> list[float]:
     """Temperatures at which the law does not agree with its own data."""
     scale = np.hypot(cases.column("mean_error"), _OFF_RANGE / 2.0 * cases.range_uS)
     mean = (found.mean - cases.column("mean")) / scale
@@ -136,7 +141,7 @@ def _off(cases: Cases, found: Found) -> list[float]:
     return [float(t) for t in cases.temps if square[temp == t].mean() > _OFF]
 
 
-def _evidence(cases: Cases, best: Found, rival: Found | None, choice: float, lost: Heat) -> Heat:
+def evidence(cases: Cases, best: Found, rival: Found | None, choice: float, lost: Heat) -> Heat:
     """The section without laws of further temperatures."""
     heat = _agreement(lost, cases, best)
     heat = replace(

@@ -1,14 +1,15 @@
 """The search for a law of temperature: least squares of means and deviations, and errors at temperatures left out."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.devices.heat import inverse_kT
-from macro_models.fit.heat.cases import Cases, Prediction
+from macro_models.fit.heat.cases import Cases
 
-__all__ = ["ENERGIES", "Found", "Search"]
+__all__ = ["ENERGIES", "Found", "Predicted", "Search"]
 
 ENERGIES = np.linspace(0.0, 3.0, 301)
 _FINE = np.linspace(-0.012, 0.012, 25)
@@ -17,6 +18,16 @@ _PART_OF_STD = 0.05
 
 Reals = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+
+
+class Predicted(Protocol):
+    """What a law says of all cases, at any energy."""
+
+    acts_on: str
+
+    def at(self, energies: Reals) -> tuple[Reals, Reals]:
+        """Means, and logarithms of deviations, each of shape (energies, cases)."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +56,7 @@ class Found:
 class Search:
     """Laws of one kind (acting on time, or on the change; with or without a reversible part) against all cases."""
 
-    def __init__(self, cases: Cases, prediction: Prediction, reversible: str) -> None:
+    def __init__(self, cases: Cases, prediction: Predicted, reversible: str) -> None:
         self.cases, self.reversible, self.acts_on = cases, reversible, prediction.acts_on
         self.prediction = prediction
         self.mean, self.ln_std = cases.column("mean"), np.log(cases.column("std"))

@@ -12,12 +12,15 @@ from macro_models.fit.levels import nearest_level
 from macro_models.fit.measurements import Measurements
 from macro_models.fit.statistics import grouped
 
-__all__ = ["about_components", "about_data", "about_levels", "about_times", "about_zero"]
+__all__ = [
+    "about_components", "about_data", "about_ends", "about_levels", "about_times", "about_uncertain", "about_zero",
+]
 
 _PART_OF_RANGE, _OF_SPREAD = 0.02, 0.1  # by what mean and deviation may be off
 _ERRORS = 2.0
 _FREE = 16.0  # variance at the end of a course of four parameters over the targets, in units of that of all cells
 _HIDDEN = 0.05  # part of the cells of a level that read 0 from which the law below is not seen
+_CERTAIN = 0.1  # error of the deviation from which a warning says so
 _FAR = 0.05  # part of the range by which it may go beyond the data
 
 Reals = NDArray[np.float64]
@@ -31,19 +34,32 @@ def about_data(data: Measurements, law: Law, range_uS: tuple[float, float]) -> l
         found.append("no cell was read twice: whether cells keep their rank is not known, the model keeps it")
     if data.bursts is None:
         found.append("no cell was read several times in a row: noise of the read is part of the law, not [read_noise]")
-    low, high = float(data.target_uS.min()), float(data.target_uS.max())
-    most = _FAR * (range_uS[1] - range_uS[0])
-    if len(law.levels_uS) > 1 and (range_uS[0] < low - most or range_uS[1] > high + most):
-        found.append(
-            f"targets of the data go from {low:.4g} to {high:.4g} uS, the range of the device from {range_uS[0]:g} to "
-            f"{range_uS[1]:g}: beyond the data the law of the nearest target holds"
-        )
+    found += about_ends(data, range_uS, len(law.levels_uS))
     if len(law.times_s) == 2:
         found.append(
             f"one time after programming: before and after {law.times_s[1]:g} s the change is taken to grow with the "
             "logarithm of time, counted in pulses"
         )
     return found
+
+
+def about_ends(data: Measurements, range_uS: tuple[float, float], levels: int) -> list[str]:
+    """Whether the range of the device goes beyond the targets of the data."""
+    low, high = float(data.target_uS.min()), float(data.target_uS.max())
+    most = _FAR * (range_uS[1] - range_uS[0])
+    if levels < 2 or not (range_uS[0] < low - most or range_uS[1] > high + most):
+        return []
+    return [
+        f"targets of the data go from {low:.4g} to {high:.4g} uS, the range of the device from {range_uS[0]:g} to "
+        f"{range_uS[1]:g}: beyond the data the law of the nearest target holds"
+    ]
+
+
+def about_uncertain(cells: int, error: float) -> list[str]:
+    """Whether the deviation is known too little; ``error`` is relative, two standard errors."""
+    if error <= _CERTAIN:
+        return []
+    return [f"{cells} cells and their tails: the deviation at a target is known to +-{error:.0%} only (two errors)"]
 
 
 def about_levels(

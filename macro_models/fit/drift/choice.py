@@ -1,0 +1,88 @@
+"""Whether drift or quantiles say more of cells that were held out."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from macro_models.devices.device import Device
+from macro_models.errors import InputError
+from macro_models.fit.drift.device import drift_device, held_out_score, of_one_temperature
+from macro_models.fit.fit import fit_device
+from macro_models.fit.measurements import Measurements
+
+__all__ = ["LAWS", "fit_law"]
+
+LAWS = ("auto", "parametric", "empirical", "drift")
+"""What a fit may be asked for; ``auto`` is the better of drift and quantiles (:data:`macro_models.fit.MODELS`)."""
+
+_FALLING = 0.8
+_ENOUGH = 60
+_MARGIN = 1.02
+"""A law of six numbers is preferred to quantiles that are better by less than this."""
+
+
+def _seems_to_drift(data: Measurements) -> bool:
+    """Whether it is worth a try: cells with names that were read at three times, most of them falling."""
+    count = np.bincount(data.cell)
+    cells = np.flatnonzero(count >= 3)
+    if len(cells) < _ENOUGH or len(np.unique(data.time_index)) < 4:
+        return False
+    _, start = np.unique(data.cell, return_index=True)
+    end = np.append(start[1:], len(data.cell)) - 1
+    fell = (data.g_uS[end] < data.g_uS[start])[np.bincount(data.cell)[data.cell[start]] >= 3]
+    return float(fell.mean()) > _FALLING
+
+
+def _judged(data: Measurements, options: dict[str, Any]) -> tuple[float, float]:
+    """Scores of drift and of quantiles, fitted without every second cell and the last time, on just these readings."""
+    last = int(data.time_index.max())
+    odd, late = data.cell % 2 == 1, data.time_index == last
+    known, asked = data.where(~odd & ~late), data.where(odd & (data.time_index > 0))
+    known = replace(known, cell=np.unique(known.cell, return_inverse=True)[1])
+    drift = drift_device(known, **options)
+    quantiles = fit_device(known, model="parametric", **options)
+    return held_out_score(drift, asked), held_out_score(quantiles, asked)
+
+
+def fit_law(
+    data: Measurements, *, name: str, model: str = "auto", progress: Callable[[int, int], None] | None = None,
+    **options: Any,
+) -> Device:
+    """A device with the law that the user asks for, or of drift and quantiles the one that foresees more.
+
+    Parameters
+    ----------
+    model
+        Of :data:`LAWS`. ``auto``: where nearly all cells fall, both laws are fitted to half of the cells without their
+        last time, and compared on the other half (:func:`~macro_models.fit.drift.device.held_out_score`), at the
+        temperature of the law. Of data of several temperatures drift must agree with all of them.
+    options
+        As of :func:`macro_models.fit.fit_device`.
+
+    Raises
+    ------
+    InputError
+        If the model is not known, or as the fits.
+    """
+    if model not in LAWS:
+        raise InputError(f"model must be one of {', '.join(LAWS)}, not {model!r}")
+    if model == "drift":
+        return drift_device(data, name=name, **options)
+    if model != "auto":
+        return fit_device(data, name=name, model=model, progress=progress, **options)
+    one = of_one_temperature(data)
+    if _seems_to_drift(one):
+        own = {key: value for key, value in options.items() if key in ("g_min_uS", "g_max_uS")}
+        drift, quantiles = _judged(one, {"name": name, **own})
+        if math.isfinite(drift) and drift < _MARGIN * quantiles:
+            device = drift_device(data, name=name, **options)
+            found = (
+                f"{device.fit.source}; chosen by readings of cells and a time that were held out: error {drift:.4g} "
+                f"uS, of quantiles {quantiles:.4g} uS"
+            )
+            if device.temperature.acts_on or not device.heat.at_C:
+                return replace(device, fit=replace(device.fit, source=found))
+    return fit_device(data, name=name, model="auto", progress=progress, **options)

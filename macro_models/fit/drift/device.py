@@ -1,0 +1,184 @@
+"""A device whose cells drift, from measurements."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from macro_models.cells.programming import programmed
+from macro_models.devices.confidence import Confidence
+from macro_models.devices.device import CAUSES, ConverterNoise, Device, Fit, Programming
+from macro_models.devices.law import Temperature
+from macro_models.devices.laws.drift import DriftDevice
+from macro_models.fit.drift.doubts import about_drift
+from macro_models.fit.drift.errors import movements
+from macro_models.fit.drift.floor import Floor, find_floor
+from macro_models.fit.drift.heat import drift_heat
+from macro_models.fit.drift.law import DriftFit, fit_drift
+from macro_models.fit.errors import time_intervals
+from macro_models.fit.fit import target_range
+from macro_models.fit.heat import reference_temperature, usual_reading
+from macro_models.fit.law.doubts import about_levels
+from macro_models.fit.law_rows import DRAWS
+from macro_models.fit.levels import nearest_level
+from macro_models.fit.measurements import Measurements
+from macro_models.fit.statistics import by_level, summarise
+from macro_models.fit.stuck import stuck_section
+
+__all__ = ["drift_device", "held_out_score", "of_one_temperature"]
+
+_SEED = 0
+_COPIES = 200_000
+_FLOORS = 2
+
+Reals = NDArray[np.float64]
+
+
+def _reads(device: Device, target_uS: Reals, time_s: float, seed: int) -> Reals:
+    """One read of each of some cells, in uS."""
+    cells = programmed(target_uS, device=device, seed=seed, core=0, time_s=time_s, causes=frozenset(CAUSES) - {"stuck"})
+    sigma = device.read_noise_uS(cells.g_uS, time_s, cells.origin_uS)
+    noise = np.random.Generator(np.random.Philox(seed)).standard_normal(len(target_uS))
+    return np.maximum(cells.g_uS + sigma * noise, 0.0)
+
+
+def of_one_temperature(data: Measurements) -> Measurements:
+    """The readings of the temperature at which the law is fitted, cells numbered anew."""
+    temp = reference_temperature(data)
+    found = data.where((data.temp_C == temp) & (data.read_C == usual_reading(data, temp)))
+    return replace(found, cell=np.unique(found.cell, return_inverse=True)[1])
+
+
+def drift_device(
+    data: Measurements, *, name: str, description: str = "", g_min_uS: float | None = None,
+    g_max_uS: float | None = None, temperature: Temperature | None = None, command: str = "", source: str = "",
+    **_: Any,
+) -> DriftDevice:
+    """A device with the law of drift that agrees best with measured cells.
+
+    Raises
+    ------
+    InputError
+        As :func:`fit_drift`.
+    """
+    chosen = of_one_temperature(data)
+    limits = target_range(chosen, g_min_uS, g_max_uS)
+    found = fit_drift(chosen, limits.g_max_uS)
+    device = DriftDevice(
+        name=name, description=description or f"drift law of {data.path.name}", range=limits, drift=found.drift,
+        programming=Programming(source="pulse_s is assumed: there are no pulses in the data"),
+        converter=ConverterNoise(source="not part of the data"),
+        stuck=stuck_section(data.stuck_uS, data.cells + len(data.stuck_uS), data.path.name),
+    )
+    device, found, floor = _with_floor(chosen, device, found)
+    drift = replace(device.drift, source=f"{source or data.path.name}; {_errors(chosen, found, floor)}")
+    device = replace(device, drift=drift, confidence=_confidence(chosen, found))
+    if temperature is not None:
+        device = replace(device, temperature=temperature)
+    elif len(np.unique(data.temp_C)) > 1:
+        device = drift_heat(data, device, found.levels_uS, command)
+    return replace(device, fit=_record(data, chosen, device, found, command))
+
+
+def _with_floor(
+    data: Measurements, device: DriftDevice, found: DriftFit
+) -> tuple[DriftDevice, DriftFit, Floor | None]:
+    """The device with a floor and lines that end there, if there is one and it foresees more than without."""
+    best, floor = (device, found), find_floor(data, device)
+    if floor is None:
+        return device, found, None
+    for _ in range(_FLOORS):
+        # Lines without cells at the floor have less noise, and that a floor that is known better.
+        again = fit_drift(data, found.drift.g_ref_uS, float(f"{floor.g_uS:.4g}"), floor.above_uS)
+        best = replace(device, drift=again.drift), again
+        floor = find_floor(data, best[0]) or floor
+    if held_out_score(best[0], data) < held_out_score(device, data):
+        return *best, floor
+    return device, found, None
+
+
+def _errors(data: Measurements, found: DriftFit, floor: Floor | None) -> str:
+    parts = [f"{key} +- {', '.join(f'{v:.2g}' for v in values)}" for key, values in found.errors.items()]
+    parts.append(
+        f"no floor is seen down to {float(data.g_uS.min()):.3g} uS" if floor is None
+        else f"floor_uS +- {floor.error_uS:.2g}"
+    )
+    return "standard errors: " + "; ".join(parts) + f"; t_read_s and a limit of {found.drift.noise[2]:.2g} are assumed"
+
+
+def _confidence(data: Measurements, found: DriftFit) -> Confidence:
+    names, errors, memory = movements(found)
+    columns = time_intervals(data, np.unique(data.time_index), np.ones(len(data.g_uS), dtype=bool))
+
+    def short(values: Reals) -> tuple[float, ...]:
+        return tuple(float(f"{v:.4g}") for v in values)
+
+    return Confidence(
+        cells=data.cells, dies=1 if data.die is None else len(np.unique(data.die)), names=names, errors=short(errors),
+        memory=tuple(short(row) for row in memory), mean_low_uS=columns[0], mean_high_uS=columns[1],
+        std_low_uS=columns[2], std_high_uS=columns[3],
+        source=f"{data.path.name}: intervals of means (Student) and of deviations (Bonett 2006), numbers of the law by "
+        "leaving out groups of cells",
+    )
+
+
+def _record(
+    data: Measurements, chosen: Measurements, device: DriftDevice, found: DriftFit, command: str
+) -> Fit:
+    """Where the device comes from, and its statistics beside those of the data."""
+    levels, limits = found.levels_uS, (device.range.g_min_uS, device.range.g_max_uS)
+    rows, mean, std, of_levels, off, certain = [], [], [], [], [], []
+    used = np.unique(chosen.time_index)
+    for index in used:
+        at = chosen.time_index == index
+        target, change = chosen.target_uS[at], (chosen.g_uS - chosen.target_uS)[at]
+        copies = max(1, DRAWS // max(len(target), 1))
+        many, time_s = np.repeat(target, copies), float(chosen.times_s[index])
+        drawn = _reads(device, many, time_s, _SEED) - many
+        rows.append((len(change), summarise(change), summarise(drawn)))
+        near = nearest_level(levels, target)
+        of_levels.append((change, near))
+        difference, sentence, error = about_levels(
+            time_s, levels, near, change, drawn, np.repeat(near, copies), limits
+        )
+        off += [sentence] if sentence else []
+        certain += [error] if float(np.ptp(change)) > 0.0 else []
+        mean.append(tuple(round(float(v), 5) for v in difference[:, 0]))
+        std.append(tuple(round(float(v), 5) for v in difference[:, 1]))
+    dropped = "; ".join(f"{count} {what}" for what, count in data.dropped.items())
+
+    def column(which: int, field: int) -> tuple[float, ...]:
+        return tuple(round(float(row[which][field]), 6) for row in rows)
+
+    return Fit(
+        file=data.path.name, sha256=data.sha256, command=command, cells=data.cells,
+        readings=int(data.reads.sum()) or len(data.g_uS),
+        dropped=dropped or "nothing", g_range_uS=(float(data.target_uS.min()), float(data.target_uS.max())),
+        time_range_s=(float(data.times_s[0]), float(data.times_s[-1])),
+        temp_range_C=(float(data.temp_C.min()), float(data.temp_C.max())),
+        times_s=tuple(float(chosen.times_s[k]) for k in used), n=tuple(float(row[0]) for row in rows),
+        mean_uS=column(1, 0), model_mean_uS=column(2, 0), std_uS=column(1, 1), model_std_uS=column(2, 1),
+        beyond=column(1, 3), model_beyond=column(2, 3), residual_mean_uS=tuple(mean), residual_std_uS=tuple(std),
+        **by_level(of_levels, levels),
+        warnings=tuple(about_drift(chosen, device, found, off, certain)),
+        source="means, deviations and fractions are of g - target, read noise included",
+    )
+
+
+def held_out_score(device: Device, data: Measurements) -> float:
+    """Mean continuous ranked probability score of readings, in uS: the lower, the better a device foresees them.
+
+    ``E|g - X| - E|X - X'| / 2``, g a reading and X, X' two cells of its target drawn from the device.
+    """
+    total = 0.0
+    for index in np.unique(data.time_index):
+        at = data.time_index == index
+        target, time_s = data.target_uS[at], float(data.times_s[index])
+        copies = max(8, min(256, _COPIES // len(target)))
+        drawn = _reads(device, np.repeat(target, copies), time_s, _SEED).reshape(len(target), copies)
+        near = np.abs(drawn - data.g_uS[at][:, None]).mean()
+        half = copies // 2
+        apart = np.abs(drawn[:, :half] - drawn[:, half : 2 * half]).mean()
+        total += float(near - 0.5 * apart) * len(target)
+    return total / len(data.g_uS)

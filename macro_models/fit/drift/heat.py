@@ -1,0 +1,96 @@
+"""The activation energy of drift: heat speeds up time, and cells at other temperatures say by how much."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from macro_models.devices.heat import Heat
+from macro_models.devices.law import Temperature
+from macro_models.devices.laws.drift import DriftDevice
+from macro_models.exact.random import NORMAL_ONE
+from macro_models.fit.heat.cases import STEEPEST, Cases, find_cases
+from macro_models.fit.heat.fit import FEWEST_TEMPS, evidence, off_temperatures, one_temperature
+from macro_models.fit.heat.search import Search
+from macro_models.fit.measurements import Measurements
+from macro_models.fit.statistics import even_codes
+
+__all__ = ["drift_heat"]
+
+_POINTS = 121
+_SEEN = 1e-9
+
+Reals = NDArray[np.float64]
+
+
+class _Prediction:
+    """Mean and logarithm of the deviation of each case over the energy, of cells that are drawn once.
+
+    As :class:`macro_models.fit.heat.cases.Prediction`, which is for laws over time and level.
+    """
+
+    acts_on = "time"
+
+    def __init__(self, cases: Cases, device: DriftDevice) -> None:
+        self.cases, self.device = cases, device
+        inverse = cases.inverse
+        self.x = np.linspace(
+            min(float(inverse.min(initial=0.0)), 0.0) * STEEPEST, max(float(inverse.max(initial=0.0)), 0.0) * STEEPEST,
+            _POINTS,
+        )
+        self.known = {
+            key: self._moments(*key) for key in dict.fromkeys((c.group, c.time_s) for c in cases.cases)
+        }
+
+    def _moments(self, group: int, time_s: float) -> tuple[Reals, Reals]:
+        drift, target = self.device.drift, self.cases.targets[group]
+        place, left, read = (even_codes(len(target), k) / NORMAL_ONE for k in range(3))
+        mean, std = drift.nu(target)
+        nu = np.abs(mean + std * place)
+        origin = np.maximum(target + self.device.window_uS(target) / 3.0**0.5 * left, drift.floor_uS)
+        means, stds = [], []
+        for factor in np.exp(np.minimum(self.x, 200.0)):
+            g = np.maximum(origin * np.exp(-nu * drift.grown(min(time_s * factor, 1e30))), drift.floor_uS)
+            g = np.maximum(g * (1.0 + drift.relative_noise(origin, time_s) * read), 0.0) - target
+            means.append(g.mean())
+            stds.append(max(float(g.std()), _SEEN))
+        return np.array(means), np.log(stds)
+
+    def at(self, energies: Reals) -> tuple[Reals, Reals]:
+        """Means, and logarithms of deviations, each of shape (energies, cases)."""
+        ln_factor = energies[:, None] * self.cases.inverse[None, :]
+        mean, std = np.empty(ln_factor.shape), np.empty(ln_factor.shape)
+        for k, case in enumerate(self.cases.cases):
+            means, stds = self.known[case.group, case.time_s]
+            mean[:, k] = np.interp(ln_factor[:, k], self.x, means)
+            std[:, k] = np.interp(ln_factor[:, k], self.x, stds)
+        return mean, std
+
+
+def drift_heat(data: Measurements, device: DriftDevice, levels_uS: Reals, command: str = "") -> DriftDevice:
+    """The device with its law of temperature, for data of several temperatures.
+
+    A factor on time (Arrhenius) is fitted to means and deviations at the other temperatures, each of which is left out
+    in turn. Where it does not agree within what :func:`macro_models.fit.heat.fit_heat` allows, or there is one other
+    temperature only, the device has none, and a note says why.
+    """
+    cases = find_cases(data, levels_uS, device.drift.temp_C)
+    if len(cases.temps) < FEWEST_TEMPS:
+        note, source = one_temperature(data, device.drift.temp_C), data.path.name
+        return replace(device, temperature=Temperature(source=f"{source}: {note}"), heat=Heat(note=note, source=source))
+    found = Search(cases, _Prediction(cases, device), "").found()
+    heat, off = evidence(cases, found, None, 1.0, Heat()), off_temperatures(cases, found)
+    if off:
+        note = (
+            f"temperature is left out: with the best energy, {found.energy:.2g} eV on time, the law of drift does not "
+            f"agree at {', '.join(f'{t:g}' for t in off)} C"
+        )
+        temperature = Temperature(source=f"{data.path.name}: {note}")
+        return replace(device, temperature=temperature, heat=replace(heat, note=note))
+    temperature = Temperature(
+        acts_on="time", activation_eV=float(f"{found.energy:.4g}"), error_eV=float(f"{found.error:.2g}"),
+        fitted_C=tuple(float(t) for t in np.unique(data.temp_C)),
+        source=f"{data.path.name}: means and deviations of {len(cases.cases)} groups of targets, temperatures and times"
+        + (f"; by {command}" if command else ""),
+    )
+    return replace(device, temperature=temperature, heat=heat)

@@ -1,0 +1,135 @@
+"""Cells that drift as lines: ``ln g = ln g_p - nu ln((t + t_c) / t_c)`` of each cell, by weighted least squares."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from macro_models.errors import InputError
+from macro_models.fit.levels import choose_levels, nearest_level
+from macro_models.fit.measurements import Measurements
+
+__all__ = ["READ_S", "Lines", "Readings", "by_level", "lines_of_cells", "readings_of", "weight"]
+
+Reals = NDArray[np.float64]
+Whole = NDArray[np.int64]
+
+READ_S = 250e-9
+"""Duration of a read, which is assumed: it only scales the noise."""
+_LEAST_READINGS, _LEAST_CELLS = 3, 10
+_MOST_MISSING = 0.1  # part of the cells of a level
+
+
+@dataclass(frozen=True, eq=False)
+class Lines:
+    """A line in logarithms for each cell; arrays of shape (cells,)."""
+
+    log_g: Reals
+    """``ln g_p``, g in uS."""
+    nu: Reals
+    log_variance: Reals
+    """Of ``log_g``, in units of the square of Q."""
+    nu_variance: Reals
+    """The same of ``nu``."""
+    square: Reals
+    """Weighted sum of the squares of what is left."""
+    freedom: Reals
+    """Readings less two."""
+
+
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """Readings of the cells that have enough of them, cells numbered from 0."""
+
+    cell: Whole
+    time_s: Reals
+    g_uS: Reals
+    target_uS: Reals
+    """Of each cell, as ``level`` and ``die``."""
+    level: Whole
+    die: Whole
+    levels_uS: Reals
+    thinned: NDArray[np.bool_]
+    """Levels of which many cells have too few readings above the floor: what is left is a choice of slow ones."""
+
+    def of(self, cells: NDArray[np.bool_]) -> tuple["Readings", NDArray[np.bool_]]:
+        """Some of the cells, and which readings theirs are."""
+        chosen = cells[self.cell]
+        number = np.cumsum(cells) - 1
+        return Readings(
+            number[self.cell[chosen]], self.time_s[chosen], self.g_uS[chosen], self.target_uS[cells],
+            self.level[cells], self.die[cells], self.levels_uS, self.thinned,
+        ), chosen
+
+
+def weight(time_s: Reals, t_c_s: float) -> Reals:
+    """Weight of a reading: the inverse of what the variance of 1/f noise has grown to."""
+    return 1.0 / np.log((time_s + t_c_s + READ_S) / (2.0 * READ_S))
+
+
+def by_level(values: Reals, level: Whole, levels: int) -> Reals:
+    """Sums of the values of cells over the levels."""
+    return np.bincount(level, values, minlength=levels).astype(np.float64)
+
+
+def lines_of_cells(cell: Whole, time_s: Reals, log_g: Reals, t_c_s: float, w: Reals) -> Lines:
+    """Weighted least squares of every cell; ``w`` are the weights of the readings."""
+    cells = int(cell.max()) + 1
+    x = -np.log((time_s + t_c_s) / t_c_s)
+
+    def total(values: Reals) -> Reals:
+        return np.bincount(cell, values, minlength=cells).astype(np.float64)
+
+    of_cell = total(w)
+    mean_x, mean_y = total(w * x) / of_cell, total(w * log_g) / of_cell
+    dx, dy = x - mean_x[cell], log_g - mean_y[cell]
+    power = total(w * dx * dx)
+    nu = total(w * dx * dy) / power
+    left = dy - nu[cell] * dx
+    return Lines(
+        log_g=mean_y - nu * mean_x, nu=nu, log_variance=1.0 / of_cell + mean_x**2 / power, nu_variance=1.0 / power,
+        square=total(w * left * left), freedom=total(np.ones(len(cell))) - 2.0,
+    )
+
+
+def readings_of(data: Measurements, above_uS: float = 0.0) -> Readings:
+    """The readings of cells that were read at three times or more above ``above_uS``, where they end.
+
+    Raises
+    ------
+    InputError
+        If fewer than ten cells were.
+    """
+    good = data.g_uS > 0.0
+    if above_uS > 0.0:
+        # From its first reading at the floor on a cell has left its line.
+        at, end = data.g_uS <= above_uS, np.full(data.cells, np.iinfo(np.int64).max)
+        np.minimum.at(end, data.cell[at], data.time_index[at])
+        good &= data.time_index < end[data.cell]
+    pairs = np.unique(np.stack([data.cell[good], data.time_index[good]]), axis=1)
+    enough = np.bincount(pairs[0], minlength=data.cells) >= _LEAST_READINGS
+    good &= enough[data.cell]
+    kept, first, cell = np.unique(data.cell[good], return_index=True, return_inverse=True)
+    if len(kept) < _LEAST_CELLS:
+        raise InputError(
+            f"{data.path}: a law of drift needs {_LEAST_CELLS} cells with readings at {_LEAST_READINGS} times, "
+            f"{len(kept)} have them"
+        )
+    target = data.target_uS[good][first]
+    levels = choose_levels(target)
+    level = nearest_level(levels, target)
+    few = np.bincount(level, minlength=len(levels)) < _LEAST_CELLS
+    if few.any() and not few.all():
+        levels = levels[~few]
+        level = nearest_level(levels, target)
+    die = np.zeros(len(kept), dtype=np.int64) if data.die is None else data.die[good][first]
+    return Readings(
+        cell, data.times_s[data.time_index[good]], data.g_uS[good], target, level, die, levels,
+        _thinned(data, levels, level) if above_uS > 0.0 else np.zeros(len(levels), dtype=bool),
+    )
+
+
+def _thinned(data: Measurements, levels: Reals, level: Whole) -> NDArray[np.bool_]:
+    once = np.unique(data.cell, return_index=True)[1]
+    whole = np.bincount(nearest_level(levels, data.target_uS[once]), minlength=len(levels))
+    return np.bincount(level, minlength=len(levels)) < (1.0 - _MOST_MISSING) * whole
