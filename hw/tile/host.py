@@ -38,7 +38,7 @@ class HostAccess(wiring.Component):
     Registers, a word each: 0 control (written: bit 0 starts the program, bit 1 resets the tile, bit 2 is the wish to
     stop; read: bit 0 a program runs, bit 1 an engine is at work), 1 number of the first image, 2 to 4 the registers
     that loops count by, 5 the watchdog (2**k cycles, 0: none), 6 and 7 the status. Memories are written; the buffer is
-    read too. What is not there gives an error.
+    read too. What is not there gives an error, and so does a write of less than a word.
 
     Members
     -------
@@ -121,7 +121,9 @@ class HostAccess(wiring.Component):
         done = Signal()
         m.d.comb += [done.eq(1), request.ready.eq(done)]
         m.d.sync += [response.p.data.eq(0), response.p.error.eq(~writes)]
-        with m.If(area["buffer"]):
+        with m.If(writes & ~request.p.strobe.all()):
+            m.d.sync += response.p.error.eq(1)
+        with m.Elif(area["buffer"]):
             m.d.comb += [
                 self.write_port.valid.eq(writes), self.read_port.valid.eq(~writes),
                 done.eq(Mux(writes, self.write_port.ready, self.read_port.ready)),

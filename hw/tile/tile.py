@@ -64,7 +64,9 @@ class Tile(wiring.Component):
     i: Any
     o: stream.Interface
     result: stream.Interface
+    summing: Value
     sum_context: Value
+    reset: Value
     acknowledge: stream.Interface
     retire: Value
     retired: Any
@@ -76,7 +78,8 @@ class Tile(wiring.Component):
             "bus": In(RegisterBus(ADDRESS_WIDTH)), "op": Out(stream.Signature(OpLayout())), "codes": Out(words),
             "drain": In(words), "refused": In(1), "i": In(Arrival(InLayout(cfg))),
             "o": Out(stream.Signature(OutLayout(cfg))),
-            "result": In(stream.Signature(unsigned(cfg.payload_bits))), "sum_context": Out(2),
+            "result": In(stream.Signature(unsigned(cfg.payload_bits))), "sum_context": Out(2), "summing": Out(1),
+            "reset": Out(1),
             "acknowledge": Out(stream.Signature(4)), "retire": Out(1), "retired": Out(IssueLayout()),
         })
 
@@ -118,7 +121,7 @@ class Tile(wiring.Component):
         connect(m, sequencer.set, descriptors.set)
         m.d.comb += [
             receiver.ring.eq(tokens.fill_ring), tokens.fill_stream.eq(receiver.number),
-            self.sum_context.eq(vector.sum_context),
+            self.sum_context.eq(vector.sum_context), self.summing.eq(vector.summing), self.reset.eq(host.reset),
             self.retire.eq(sequencer.retire), self.retired.eq(sequencer.retired),
             drain.add.eq(load.add), drain.first.eq(load.first), drain.last.eq(load.last), drain.take.eq(vector.drains),
             load.full.eq(drain.full), load.refused.eq(self.refused),

@@ -45,8 +45,10 @@ class VectorEngine(Resettable):
         Descriptor memory.
     ask, ask_a, ask_b, change, change_a, change_b
         The tokens, its own and those of its walks.
-    read, write, drain, result, memory
+    read, write, drain, result, summing, memory
         As at :class:`hw.tile.lanes.VectorUnit`.
+    sum_context : Out(2)
+        Context of the sums that it takes.
     """
 
     i: stream.Interface
@@ -73,6 +75,7 @@ class VectorEngine(Resettable):
     result: stream.Interface
     memory: stream.Interface
     sum_context: Value
+    summing: Value
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
@@ -85,7 +88,7 @@ class VectorEngine(Resettable):
             "ask": Out(AskPort()), "ask_a": Out(AskPort()), "ask_b": Out(AskPort()),
             "change": change, "change_a": change, "change_b": change,
             "read": Out(ReadPort()), "write": Out(WritePort()), "drain": In(stream.Signature(unsigned(32))),
-            "result": In(stream.Signature(unsigned(cfg.payload_bits))), "sum_context": Out(2),
+            "result": In(stream.Signature(unsigned(cfg.payload_bits))), "sum_context": Out(2), "summing": Out(1),
             "memory": In(stream.Signature(MemoryWrite())),
         })
 
@@ -106,6 +109,7 @@ class VectorEngine(Resettable):
         for name in ("read", "write", "drain", "result", "memory"):
             connect(m, getattr(unit, name), flipped(getattr(self, name)))
         m.d.comb += [unit.job.eq(vec), fetch.number.eq(field(word, Op.VEC, "vec")), self.sum_context.eq(vec.a[:2] - 2)]
+        m.d.comb += self.summing.eq(unit.summing)
         for name in ("a", "b"):
             walker, fetcher = walkers[name], fetchers[name]
             connect(m, walker.o, getattr(unit, f"{name}_term"))

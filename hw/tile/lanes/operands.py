@@ -56,8 +56,8 @@ class Operands(Resettable):
         The operation. It stays until all is done.
     start : In(1)
         Begin.
-    active, waiting : Out(1)
-        Some elements are left; some operands were not taken yet.
+    active, waiting, summing : Out(1)
+        Some elements are left; some operands were not taken yet; what is left comes from a reduction.
     a_block, b_block : In(16), In(16)
         Addresses of the blocks of sources that are streams.
     a_term, b_term : In(stream of TermLayout())
@@ -78,6 +78,7 @@ class Operands(Resettable):
     start: Value
     active: Signal
     waiting: Value
+    summing: Value
     a_block: Value
     b_block: Value
     a_term: stream.Interface
@@ -99,7 +100,8 @@ class Operands(Resettable):
     def members(cfg: TileConfig) -> dict[str, Any]:
         """Ports."""
         return {
-            "job": In(DescriptorLayout("vec")), "start": In(1), "active": Out(1), "waiting": Out(1),
+            "job": In(DescriptorLayout("vec")), "start": In(1),
+            "active": Out(1), "waiting": Out(1), "summing": Out(1),
             "a_block": In(ADDRESS_BITS), "b_block": In(ADDRESS_BITS),
             "a_term": In(stream.Signature(TermLayout())), "b_term": In(stream.Signature(TermLayout())),
             "drain": In(stream.Signature(unsigned(32))), "result": In(stream.Signature(unsigned(cfg.payload_bits))),
@@ -198,6 +200,7 @@ class Operands(Resettable):
             valid.eq(Mux(is_drain, self.drain.valid, _of_words(job.a) & self.result.valid)),
             left.eq(Mux(is_drain, 2, most) - used),
             done.eq(goes & _of_words(job.a) & (last_group | (count == left))),
+            self.summing.eq(self.active & _of_words(job.a) & ~is_drain),
             self.drain.ready.eq(done & is_drain), self.result.ready.eq(done & ~is_drain),
         ]
         with m.If(done):

@@ -57,6 +57,8 @@ class VectorUnit(Resettable):
         Addresses of the blocks of sources and target that are streams.
     start, done : In(1), Out(1)
         Strobes: begin; all is written.
+    summing : Out(1)
+        It takes sums of a reduction.
     a_term, b_term, drain, result, read
         Where operands come from, as at :class:`hw.tile.lanes.operands.Operands`.
     write : Out(WritePort())
@@ -71,6 +73,7 @@ class VectorUnit(Resettable):
     target_block: Value
     start: Value
     done: Value
+    summing: Value
     a_term: stream.Interface
     b_term: stream.Interface
     drain: stream.Interface
@@ -84,7 +87,8 @@ class VectorUnit(Resettable):
         operands = Operands.members(cfg)
         shared = ("a_block", "b_block", "a_term", "b_term", "drain", "result", "read", "job", "start")
         super().__init__({
-            **{name: operands[name] for name in shared}, "target_block": In(ADDRESS_BITS), "done": Out(1),
+            **{name: operands[name] for name in shared}, "target_block": In(ADDRESS_BITS),
+            "done": Out(1), "summing": Out(1),
             "write": Out(WritePort()), "memory": In(stream.Signature(MemoryWrite())),
         })
 
@@ -101,7 +105,7 @@ class VectorUnit(Resettable):
             connect(m, getattr(operands, name), flipped(getattr(self, name)))
         m.d.comb += [
             operands.start.eq(self.start), operands.job.eq(job), operands.a_block.eq(self.a_block),
-            operands.b_block.eq(self.b_block),
+            operands.b_block.eq(self.b_block), self.summing.eq(operands.summing),
         ]
         enable = Signal()
         stages = self._stages(m, operands, parameters, enable)

@@ -76,6 +76,8 @@ class Sequencer(Resettable):
         Writes instructions, while no program runs.
     """
 
+    verilog_name = "program_sequencer"
+
     start: Value
     running: Signal
     stop: Value

@@ -9,7 +9,7 @@ import numpy as np
 from hw.testing import simulate
 from hw.tile.config import TileConfig
 from hw.tile.host import BUFFER, CONTROL, DESCRIPTORS_AT, INSTRUCTIONS_AT, PARAMETERS_AT, TABLES_AT
-from hw.tile.isa import STREAMS, Engine
+from hw.tile.isa import Engine
 from hw.tile.machine.cores import FunctionCore
 from hw.tile.machine.state import Retired
 from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
@@ -68,6 +68,21 @@ class Expected:
         self.buffer = tile.store.buffer
 
 
+def writes(program: Program, cfg: TileConfig) -> list[tuple[int, int]]:
+    """Addresses and words by which a host loads a program."""
+    end = min(len(program.words) + 2, cfg.instructions)
+    words = [*program.words, *[0] * (end - len(program.words))]
+    found = [(INSTRUCTIONS_AT + 4 * k, word) for k, word in enumerate(words)]
+    found += [(DESCRIPTORS_AT + 4 * k, word) for k, word in enumerate(program.descriptors) if word]
+    for k, word in enumerate(program.parameters.tolist()):
+        found += [(PARAMETERS_AT + 8 * k, word & 0xFFFFFFFF), (PARAMETERS_AT + 8 * k + 4, word >> 32)]
+    tables = program.tables.ravel()
+    found += [(TABLES_AT + 4 * k, int(tables[k]) & 0xFFFF) for k in np.flatnonzero(tables).tolist()]
+    for k in range(0, len(program.buffer), 4):
+        found.append((BUFFER + k, int.from_bytes(program.buffer[k : k + 4].ljust(4, b"\0"), "little")))
+    return [*found, (CONTROL + 4, program.image), *((CONTROL + 8 + 4 * k, v) for k, v in enumerate(program.registers))]
+
+
 class TileBench:
     """Runs a program in a tile until nothing has happened for some time.
 
@@ -112,7 +127,9 @@ class TileBench:
 
     async def _access(self, ctx: Any, address: int, value: int | None = None) -> int:
         bus = self.dut.bus
-        ctx.set(bus.request.payload, {"address": address >> 2, "write": int(value is not None), "data": value or 0})
+        ctx.set(bus.request.payload, {
+            "address": address >> 2, "write": int(value is not None), "data": value or 0, "strobe": 15,
+        })
         ctx.set(bus.request.valid, 1)
         await ctx.tick().until(bus.request.ready)
         ctx.set(bus.request.valid, 0)
@@ -123,24 +140,8 @@ class TileBench:
         return found.data
 
     async def _load(self, ctx: Any) -> None:
-        program = self.program
-        for k, word in enumerate(program.words):
-            await self._access(ctx, INSTRUCTIONS_AT + 4 * k, word)
-        for k in range(len(program.words), min(len(program.words) + 2, self.cfg.instructions)):
-            await self._access(ctx, INSTRUCTIONS_AT + 4 * k, 0)
-        for k, word in enumerate(program.descriptors):
-            if word or k < 2 * STREAMS:
-                await self._access(ctx, DESCRIPTORS_AT + 4 * k, word)
-        for k, word in enumerate(program.parameters.tolist()):
-            await self._access(ctx, PARAMETERS_AT + 8 * k, word & 0xFFFFFFFF)
-            await self._access(ctx, PARAMETERS_AT + 8 * k + 4, word >> 32)
-        for k in np.flatnonzero(program.tables.ravel()).tolist():
-            await self._access(ctx, TABLES_AT + 4 * k, int(program.tables.ravel()[k]) & 0xFFFF)
-        for k in range(0, len(program.buffer), 4):
-            await self._access(ctx, BUFFER + k, int.from_bytes(program.buffer[k : k + 4].ljust(4, b"\0"), "little"))
-        await self._access(ctx, CONTROL + 4, program.image)
-        for k, value in enumerate(program.registers):
-            await self._access(ctx, CONTROL + 8 + 4 * k, value)
+        for address, word in writes(self.program, self.cfg):
+            await self._access(ctx, address, word)
 
     async def _drive(self, ctx: Any) -> None:
         await self._load(ctx)

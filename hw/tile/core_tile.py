@@ -1,0 +1,109 @@
+"""A tile with its core and its node: all that is between the macro's pins and the neighbours."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import Out, connect, flipped
+
+from hw.core.config import CoreConfig
+from hw.core.core import Core
+from hw.macro.macro_pins import MacroPins
+from hw.noc.config import MeshConfig
+from hw.noc.node import Node
+from hw.tile.config import TileConfig
+from hw.tile.tile import Tile
+from macro_models.errors import InputError
+
+__all__ = ["CoreTile"]
+
+
+class CoreTile(wiring.Component):
+    """A tile of a mesh.
+
+    Parameters
+    ----------
+    cfg, mesh, core
+        The tile, its mesh and its core, of one width of flits, number of contexts and number of lines.
+
+    Raises
+    ------
+    InputError
+        If they differ in these.
+
+    Members
+    -------
+    <place and the channels of the neighbours of :class:`hw.noc.node.Node`>
+        The mesh.
+    macro : Out(MacroPins(core.lines))
+        The macro.
+    """
+
+    macro: Any
+    place: Any
+
+    def __init__(self, cfg: TileConfig, mesh: MeshConfig, core: CoreConfig) -> None:
+        for name, mine, other in (("payload_bits", cfg.payload_bits, mesh.payload_bits),
+                                  ("contexts", cfg.contexts, mesh.contexts), ("lines", cfg.lines, core.lines)):
+            if mine != other:
+                raise InputError(f"{name} of a tile must be {other}, as around it, not {mine}")
+        self.cfg, self.mesh, self.core = cfg, mesh, core
+        own = Node.tile(mesh)
+        self.outside = {name: member for name, member in Node.members(mesh).items() if name not in own}
+        super().__init__({**self.outside, "macro": Out(MacroPins(core.lines))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.tile = tile = Tile(self.cfg)
+        m.submodules.node = node = Node(self.mesh)
+        m.submodules.core = core = Core(self.core)
+        for name, member in self.outside.items():
+            if member.is_signature:
+                connect(m, getattr(node, name), flipped(getattr(self, name)))
+            else:
+                m.d.comb += getattr(node, name).eq(getattr(self, name))
+        for given, taken in ((tile.op, core.op), (tile.codes, core.i), (core.o, tile.drain)):
+            connect(m, given, taken)
+        connect(m, core.macro, flipped(self.macro))
+        connect(m, node.registers, tile.bus)
+        m.d.comb += [
+            core.soft_reset.eq(tile.reset), tile.refused.eq(core.status.error),
+            tile.i.valid.eq(node.rx.valid), tile.i.payload.payload.eq(node.rx.payload.payload),
+            tile.i.payload.slot.eq(node.rx.payload.slot), node.release.valid.eq(tile.acknowledge.valid),
+            node.release.payload.eq(tile.acknowledge.payload), tile.acknowledge.ready.eq(node.release.ready),
+        ]
+        self._send(m, tile, node)
+        if self.mesh.contexts:
+            self._sums(m, tile, node)
+        return m
+
+    def _send(self, m: Module, tile: Tile, node: Any) -> None:
+        """Flits of blocks, and operands where the context has room."""
+        flit, operand = tile.o.p, tile.o.p.operand
+        m.d.comb += [
+            node.tx.valid.eq(tile.o.valid & ~operand), node.tx.payload.payload.eq(flit.payload),
+            node.tx.payload.flow.eq(flit.flow), node.tx.payload.last.eq(flit.last),
+            tile.o.ready.eq(Mux(operand, 1, node.tx.ready)),
+        ]
+        if self.mesh.contexts:
+            room = node.operand.ready.bit_select(flit.flow[: max(1, (self.mesh.contexts - 1).bit_length())], 1)
+            m.d.comb += [
+                node.operand.payload.payload.eq(flit.payload), node.operand.payload.context.eq(flit.flow),
+                node.operand.valid.eq(tile.o.valid & operand & room),
+                tile.o.ready.eq(Mux(operand, room, node.tx.ready)),
+            ]
+
+    def _sums(self, m: Module, tile: Tile, node: Any) -> None:
+        """A sum at a time, of the context that is wanted: no other is held up."""
+        held, full = Signal(self.cfg.payload_bits, reset_less=True), Signal()
+        with m.If(tile.reset):
+            m.d.sync += full.eq(0)
+        with m.Elif(node.result.valid):
+            m.d.sync += [held.eq(node.result.payload.payload), full.eq(1)]
+        with m.Elif(tile.result.ready):
+            m.d.sync += full.eq(0)
+        wanted = tile.summing & ~full
+        m.d.comb += [
+            tile.result.payload.eq(held), tile.result.valid.eq(full),
+            node.result.ready.eq(Mux(wanted, 1 << tile.sum_context, 0)),
+        ]

@@ -1,0 +1,71 @@
+"""Tiles of one kind, joined to a mesh, and the host at the corner."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import Out, connect, flipped
+
+from hw.core.config import CoreConfig
+from hw.macro.macro_pins import MacroPins
+from hw.noc.config import HOST_POSITION, MeshConfig
+from hw.noc.host_port import HostPort
+from hw.noc.ports import join_neighbours
+from hw.noc.router.route import PlaceLayout
+from hw.tile.config import TileConfig
+from hw.tile.core_tile import CoreTile
+
+__all__ = ["TileMesh"]
+
+
+class TileMesh(wiring.Component):
+    """All tiles of a chip: one module, and wires.
+
+    Parameters
+    ----------
+    cfg, mesh, core
+        As at :class:`hw.tile.core_tile.CoreTile`.
+
+    Members
+    -------
+    host_bus, host_burst, host_send, host_receive, host_lost
+        The host, as at :class:`hw.noc.host_port.HostPort`.
+    macro_0, macro_1, .. : Out(MacroPins(core.lines))
+        The macros, row by row.
+    """
+
+    def __init__(self, cfg: TileConfig, mesh: MeshConfig, core: CoreConfig) -> None:
+        self.cfg, self.mesh, self.core = cfg, mesh, core
+        super().__init__({
+            **{f"host_{name}": member for name, member in HostPort.members(mesh).items()},
+            **{f"macro_{node}": Out(MacroPins(core.lines)) for node in range(mesh.nodes)},
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        mesh = self.mesh
+        tiles: dict[tuple[int, int], Any] = {}
+        for number in range(mesh.nodes):
+            x, y = mesh.position(number)
+            tiles[x, y] = tile = CoreTile(self.cfg, mesh, self.core)
+            m.submodules[f"tile_{x}_{y}"] = tile
+            m.d.comb += [tile.place[name].eq(value) for name, value in PlaceLayout.pack(mesh, x, y).items()]
+            connect(m, tile.macro, flipped(getattr(self, f"macro_{number}")))
+        join_neighbours(m, tiles)
+        if mesh.contexts:
+            join_neighbours(m, tiles, "sum_")
+        self._join_host(m, tiles)
+        return m
+
+    def _join_host(self, m: Module, tiles: Mapping[tuple[int, int], Any]) -> None:
+        m.submodules.host_port = host = HostPort(self.mesh)
+        corner = tiles[HOST_POSITION]
+        connect(m, host.router_o, corner.west_i)
+        connect(m, corner.north_o, host.router_i)
+        for name, member in HostPort.members(self.mesh).items():
+            inside, outside = getattr(host, name), getattr(self, f"host_{name}")
+            if member.is_signature:
+                connect(m, flipped(outside), inside)
+            else:
+                m.d.comb += outside.eq(inside)

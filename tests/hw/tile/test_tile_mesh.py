@@ -1,0 +1,131 @@
+# amaranth: UnusedElaboratable=no
+"""Two tiles with cores and nodes, from the host's port alone, beside the interpreter of joined tiles."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hw.core import CoreConfig, CoreReference
+from hw.noc.config import MeshConfig
+from hw.noc.flit import Destinations
+from hw.noc.interface.words import credit_tag
+from hw.noc.registers.packet import host_address
+from hw.noc.registers.setup import write_flow, write_members, write_slot
+from hw.testing import ExactArray, simulate
+from hw.tile.config import TileConfig
+from hw.tile.core_tile import CoreTile
+from hw.tile.host import CONTROL
+from hw.tile.machine.cores import ReferenceCore
+from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Tiles
+from hw.tile.mesh import TileMesh
+from hw.tile.text import assemble
+from macro_models.errors import InputError
+from tests.hw.tile.tile_bench import writes
+
+FIRST = """
+stream in:  block 8, blocks 2, remote, slot 0
+stream out: block 16, blocks 2
+walk whole: stream in
+mvm layer: i_last 1, o_last 3, in_bits 4, in_signed, out_bits 6, step_code 8
+parameters scale { 8 * m 900, target 0.., valid, start }
+parameters bias { 8 * m 1, c -20.. }
+vec leaf: a drain, target accumulators, elements 8, parameters scale, shift 4
+vec root: a accumulators, target out, wide, elements 8, parameters bias
+loop forever {
+    mvm layer, whole, advance, free
+    vec leaf
+    vec root, push
+    send out, flow 0, free
+    image
+}
+"""
+SECOND = """
+stream in:  block 16, blocks 3, remote, slot 1
+stream out: block 16, blocks 2
+vec limit: kind max, a in, a_format lane, target out, wide, elements 8, lo 0
+loop forever {
+    vec limit, free_a, push
+    send out, flow 2, free
+    image
+}
+"""
+LINES, IMAGES, TAG = 16, 2, 3
+CFG = TileConfig(lines=LINES, buffer_kib=1, parameters=16, instructions=16, payload_bits=64, contexts=1)
+MESH = MeshConfig(columns=2, rows=1, payload_bits=64, contexts=1, depth=2)
+
+
+def test_parts_must_fit() -> None:
+    with pytest.raises(InputError, match=r"^payload_bits of a tile must be 32, as around it, not 64$"):
+        CoreTile(CFG, MeshConfig(columns=2, rows=1, payload_bits=32, contexts=1), CoreConfig(lines=LINES))
+
+
+@pytest.mark.slow
+def test_a_layer_over_two_tiles_by_the_host() -> None:
+    rng = np.random.default_rng(0)
+    arrays = [ExactArray.random(LINES, rng) for _ in range(2)]
+    programs = assemble(FIRST), assemble(SECOND)
+    inputs = [rng.integers(-7, 8, 8).astype(np.int8).tobytes() for _ in range(IMAGES)]
+    core = CoreConfig(lines=LINES)
+    tiles = Tiles(Joined(
+        tiles={name: Place(program=program, cfg=CFG, core=ReferenceCore(CoreReference(core, array)))
+               for name, program, array in zip("ab", programs, arrays, strict=True)},
+        flows=(Flow(sender="a", number=0, to=("b",), slot=1), Flow(sender="b", number=2, to=(HOST,))),
+    ))
+    tiles.give("a", 0, inputs)
+    tiles.run()
+    expected = tiles.received["b", 2]
+    assert len(set(expected)) == IMAGES
+    dut: Any = TileMesh(CFG, MESH, core)
+    received: list[bytes] = []
+    part = b""
+
+    async def access(ctx: Any, node: int, address: int, value: int) -> None:
+        bus = dut.host_bus
+        ctx.set(bus.request.payload, {
+            "address": host_address(MESH, node, address) >> 2, "write": 1, "strobe": 15, "data": value})
+        ctx.set(bus.request.valid, 1)
+        await ctx.tick().until(bus.request.ready)
+        ctx.set(bus.request.valid, 0)
+        ctx.set(bus.response.ready, 1)
+        (found,) = await ctx.tick().sample(bus.response.payload).until(bus.response.valid)
+        ctx.set(bus.response.ready, 0)
+        assert not found.error
+
+    async def host(ctx: Any) -> None:
+        tables = [(0, write_slot(MESH, 0, None, 0)), (0, write_flow(MESH, 0, Destinations.one(1, 0), 1)),
+                  (0, write_members(MESH, 0, 1)), (1, write_slot(MESH, 1, 0, 0)), (1, write_flow(MESH, 2, None, TAG))]
+        for node, (address, word) in tables:
+            await access(ctx, node, address, word)
+        for node, program in enumerate(programs):
+            for address, word in writes(program, CFG):
+                await access(ctx, node, address, word)
+            await access(ctx, node, CONTROL, 1)
+        # Tokens are as they are at the start some time before the next request is there.
+        for _ in range(60):
+            await ctx.tick()
+        send = dut.host_send
+        for block in inputs:
+            ctx.set(send.payload, {
+                "payload": int.from_bytes(block, "little"), "tag": 0, "host": 0, "rows": 1, "columns": 1})
+            ctx.set(send.valid, 1)
+            await ctx.tick().until(send.ready)
+            ctx.set(send.valid, 0)
+        while len(received) < IMAGES:
+            await ctx.tick()
+
+    async def listen(ctx: Any) -> None:
+        nonlocal part
+        while True:
+            _, _, comes, body = await ctx.tick().sample(dut.host_receive.valid, dut.host_receive.payload)
+            if comes and body.tag == TAG:
+                part += body.payload.to_bytes(8, "little")
+                if len(part) == 16:
+                    received.append(part)
+                    part = b""
+            elif comes:
+                assert body.tag == credit_tag(MESH)
+
+    simulate(dut, host, background=[listen], deadline=20_000, processes=[
+        array.process(getattr(dut, f"macro_{k}")) for k, array in enumerate(arrays)])
+    assert received == expected
