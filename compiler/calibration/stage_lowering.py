@@ -142,7 +142,10 @@ def _lower_combine(op: Combine, unit: Units, reached: Float) -> tuple[WeightedSu
     least_gain = np.where(seen > 0, most / np.maximum(seen, 1e-300), np.inf).min(initial=np.inf)
     floor = most / (MOST_GAIN * max(1.0, least_gain))
     most = np.where(seen > 0, np.minimum(most, np.maximum(seen, floor)), most)
-    shared = (np.where(most > 0, most, 1.0) / LANE_MAX)[op.channel]
+    # Where terms cancel to next to nothing, multipliers end what lanes can be enlarged to.
+    least = np.zeros(len(most))
+    np.maximum.at(least, op.channel, np.abs(value).sum(axis=1) / MULTIPLIER_MAX)
+    shared = np.maximum(np.where(most > 0, most, 1.0) / LANE_MAX, least)[op.channel]
     result, _ = _weighted(op.index, value, op.offset, shared)
     return result, _exact(result, value, shared, op.channel)
 

@@ -174,7 +174,10 @@ class _Importer:
             raise InputError(f"{self.where}: {self._without_layers()}")
         self._check_finite(network)
         x = np.concatenate([v.reshape(-1) for v in feeds.values()]) if len(feeds) > 1 else next(iter(feeds.values()))
-        made = network.compute_all(x.reshape(1, *network.input_shape))
+        try:
+            made = network.compute_all(x.reshape(1, *network.input_shape))
+        except ValueError as error:
+            raise InputError(f"{self.where}: what was understood cannot be computed: {error}"[:200]) from None
         for name, axis in axes.items():
             self._compare(made[name], wanted[name], axis)
         return network

@@ -5,7 +5,7 @@ double precision, whatever the file says, so that what is folded, tabulated and 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -19,8 +19,8 @@ from compiler.model.coupling import probabilities
 from compiler.model.windows import windows
 
 __all__ = [
-    "ML_DOMAIN", "MOST_ELEMENTS", "RUNNABLE", "RUNNABLE_ML", "is_float", "is_float_type", "run_node", "runnable",
-    "widen",
+    "ML_DOMAIN", "MOST_ELEMENTS", "RUNNABLE", "RUNNABLE_ML", "is_float", "is_float_type", "ml_opset", "run_node",
+    "runnable", "widen",
 ]
 
 Array = NDArray[Any]
@@ -73,6 +73,11 @@ def runnable(node: onnx.NodeProto) -> bool:
     if node.domain == ML_DOMAIN:
         return node.op_type in RUNNABLE_ML
     return node.domain in ("", "ai.onnx") and node.op_type in RUNNABLE
+
+
+def ml_opset(nodes: Iterable[onnx.NodeProto]) -> int:
+    """Version of the domain of machine learning for some nodes: that of the trees of before, or of those since."""
+    return 5 if any(node.op_type == "TreeEnsemble" for node in nodes) else 3
 
 
 def is_float_type(dtype: np.dtype[Any]) -> bool:
@@ -155,7 +160,7 @@ def _evaluator(data: bytes, opset: int) -> ReferenceEvaluator:
     inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
               for name in dict.fromkeys(n for n in node.input if n)]
     outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in node.output if name]
-    opsets = [helper.make_opsetid("", opset), helper.make_opsetid(ML_DOMAIN, 3)]
+    opsets = [helper.make_opsetid("", opset), helper.make_opsetid(ML_DOMAIN, ml_opset([node]))]
     graph = helper.make_graph([node], "node", inputs, outputs)
     return ReferenceEvaluator(helper.make_model(graph, opset_imports=opsets))
 
@@ -305,6 +310,13 @@ def _one_input(function: Callable[[Array], Array]) -> Special:
     return lambda node, x, opset, wide: [np.asarray(function(x[0]))]
 
 
+def _standardised(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None]:
+    """MeanVarianceNormalization, whose definition adds a number in single precision."""
+    axes = tuple(_attribute(node, "axes", [0, 2, 3]))
+    centred = x[0] - x[0].mean(axis=axes, keepdims=True)
+    return [centred / (np.sqrt((centred**2).mean(axis=axes, keepdims=True)) + 1e-9)]
+
+
 def _erf(x: Array) -> Array:
     from scipy.special import erf
 
@@ -333,7 +345,7 @@ _SPECIAL: dict[str, Special] = {
     "Cast": _cast, "Dropout": _dropout, "Upsample": _upsample, "Resize": _upsample,
     **dict.fromkeys(("Softmax", "LogSoftmax", "Hardmax"), _old_softmax),
     "BatchNormalization": _batch_normalization, "MaxPool": _pool, "AveragePool": _pool,
-    "ConvTranspose": _transposed,
+    "ConvTranspose": _transposed, "MeanVarianceNormalization": _standardised,
     "QuantizeLinear": _quantised, "DequantizeLinear": _quantised,
     "Range": lambda node, x, opset, wide: [np.arange(*(v.reshape(-1)[0] for v in x), dtype=x[0].dtype)],
     "Scatter": _scatter, "Erf": _one_input(_erf),

@@ -16,7 +16,7 @@ from compiler.importer.values.movers import MOVERS, data_inputs
 from compiler.importer.values.products import parse_einsum
 from compiler.importer.values.resampling import interpolates, resampling
 from compiler.model.evaluated import Evaluated
-from compiler.model.onnx_run import ML_DOMAIN, is_float_type, widen
+from compiler.model.onnx_run import ML_DOMAIN, is_float_type, ml_opset, widen
 
 __all__ = ["ARRAY", "AT_THE_END", "HOST", "NATURAL", "POINTWISE", "TABLE", "TAIL", "evaluated", "form_regions", "inner"]
 
@@ -260,7 +260,7 @@ def _tables(graph: Graph, find: _Finder, taken: set[Op], made: dict[Op, list[Op]
 def evaluated(op: Op, graph: Graph) -> Evaluated:
     """The step of a region."""
     names = {i for p in op.parts for i in p.inputs}
-    constants = [numpy_helper.from_array(np.ascontiguousarray(widen(v)), k) for k, v in graph.constants.items()
+    constants = [numpy_helper.from_array(np.asarray(widen(v), order="C"), k) for k, v in graph.constants.items()
                  if k in names]
     inputs = [_info(name, graph, keep=op.kind != TABLE) for name in op.inputs]
     made = _info(op.outputs[0], graph, keep=op.kind == HOST)
@@ -269,7 +269,7 @@ def evaluated(op: Op, graph: Graph) -> Evaluated:
             [p.proto for p in op.parts], "step", inputs, [made], constants
         ),
         opset_imports=[helper.make_opsetid("", graph.opset)] + (
-            [helper.make_opsetid(ML_DOMAIN, 3)] if any(p.domain == ML_DOMAIN for p in op.parts) else []
+            [helper.make_opsetid(ML_DOMAIN, ml_opset(p.proto for p in op.parts))] if any(p.domain == ML_DOMAIN for p in op.parts) else []
         ),
         ir_version=10, producer_name="mho",
     )
