@@ -317,6 +317,12 @@ def _standardised(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool
     return [centred / (np.sqrt((centred**2).mean(axis=axes, keepdims=True)) + 1e-9)]
 
 
+def _normalised(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None]:
+    """LpNormalization, of which the reference takes the sum with its sign."""
+    size = np.linalg.norm(x[0], ord=_attribute(node, "p", 2), axis=_attribute(node, "axis", -1), keepdims=True)
+    return [x[0] / np.where(size > 0, size, 1)]
+
+
 def _erf(x: Array) -> Array:
     from scipy.special import erf
 
@@ -346,6 +352,7 @@ _SPECIAL: dict[str, Special] = {
     **dict.fromkeys(("Softmax", "LogSoftmax", "Hardmax"), _old_softmax),
     "BatchNormalization": _batch_normalization, "MaxPool": _pool, "AveragePool": _pool,
     "ConvTranspose": _transposed, "MeanVarianceNormalization": _standardised,
+    "LpNormalization": _normalised,
     "QuantizeLinear": _quantised, "DequantizeLinear": _quantised,
     "Range": lambda node, x, opset, wide: [np.arange(*(v.reshape(-1)[0] for v in x), dtype=x[0].dtype)],
     "Scatter": _scatter, "Erf": _one_input(_erf),

@@ -149,6 +149,8 @@ class _Finder:
             return not constant[0] and all(constant[1:])
         if op.kind in MOVERS:
             held = data_inputs(op)
+            if op.attrs.get("reduction", b"none") != b"none":
+                return False
             if interpolates(op) and resampling(op, graph) is None:
                 return False
             return all(k in held for k, c in enumerate(constant) if not c and op.inputs[k])
@@ -269,7 +271,8 @@ def evaluated(op: Op, graph: Graph) -> Evaluated:
             [p.proto for p in op.parts], "step", inputs, [made], constants
         ),
         opset_imports=[helper.make_opsetid("", graph.opset)] + (
-            [helper.make_opsetid(ML_DOMAIN, ml_opset(p.proto for p in op.parts))] if any(p.domain == ML_DOMAIN for p in op.parts) else []
+            [helper.make_opsetid(ML_DOMAIN, ml_opset(p.proto for p in op.parts))]
+            if any(p.domain == ML_DOMAIN for p in op.parts) else []
         ),
         ir_version=10, producer_name="mho",
     )

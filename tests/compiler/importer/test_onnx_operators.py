@@ -546,3 +546,33 @@ def test_old_and_new_opsets(opset: int) -> None:
     else:
         model.ir_version = 3
     assert network.compute(x).shape == (3, 4)
+
+
+def test_swiglu() -> None:
+    """Which onnxruntime does not have: a value times the Swish of another."""
+    w, v, x = floats(6, 5), floats(6, 5), floats(7, 6)
+    nodes = [
+        node("MatMul", "x w", "a"), node("MatMul", "x v", "b"), node("SwiGLU", "a b", "g", alpha=1.5),
+        node("MatMul", "g u", "y"),
+    ]
+    u = floats(5, 4)
+    network = import_onnx(given(nodes, {"w": w, "v": v, "u": u}, opset=onnx.defs.get_schema("SwiGLU").since_version))
+    gate = (x @ w).astype(np.float64)
+    wanted = (gate / (1 + np.exp(-1.5 * gate)) * (x @ v)) @ u
+    np.testing.assert_allclose(network.compute(x), wanted, rtol=1e-3, atol=1e-4)
+
+
+def test_constants_are_folded() -> None:
+    """Matrices, ranges, places and sizes that no input changes are weights and indices."""
+    nodes = [
+        node("MatMul", "x w", "h"), node("EyeLike", "square", "eye", k=1), node("MatMul", "h eye", "a"),
+        node("Range", "from to by", "r"), node("Add", "a r", "b"), node("Size", "square", "s"),
+        node("Cast", "s", "t", to=TensorProto.FLOAT), node("Div", "b t", "c"), node("NonZero", "some", "n"),
+        node("Reshape", "n row", "i"), node("Gather", "c i", "y", axis=1),
+    ]
+    weights = {
+        "w": floats(6, 5), "square": np.zeros((5, 5), "f4"), "from": np.float32(0), "to": np.float32(5),
+        "by": np.float32(1), "some": np.array([0, 1, 0, 1, 1], "f4"), "row": np.array([-1]),
+    }
+    model = given(nodes, {k: np.asarray(v) for k, v in weights.items()}, output=("n", 3))
+    assert set(agree(model, floats(5, 6))) <= {"Linear", "Gather"}
