@@ -174,6 +174,7 @@ def _cosim() -> list[Finding]:
         _shared_libpython(),
         _tool("cosim", "iverilog", "-V", "iverilog", needed=False),
         _tool("cosim", "yosys", "-V", "yosys", needed=False),
+        _tool("cosim", "sta", "-version", "opensta", needed=False),
     ]
 
 

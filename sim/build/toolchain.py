@@ -45,6 +45,7 @@ _APT = {
     "iverilog": "iverilog",
     "vvp": "iverilog",
     "yosys": "yosys",
+    "sta": "opensta",
 }
 
 _KEEP_S = 30 * 86400.0
