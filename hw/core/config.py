@@ -77,6 +77,23 @@ class CoreConfig:
         """Words of the output stream that one operation gives."""
         return self.lines // 2
 
+    @property
+    def drain_lines(self) -> int:
+        """Lines whose codes leave the counters in one cycle, a power of two and at least those of an output word.
+
+        As few as let the last one go before the first compare of the next conversion ends, whatever the operation.
+        """
+        shortest = self.reset_cycles + self.plane_cycles + self.sample_cycles + self.compare_cycles + OVERHEAD_CYCLES
+        lines = 2
+        while self.lines > lines * shortest:
+            lines *= 2
+        return lines
+
+    @property
+    def drain_rows(self) -> int:
+        """Cycles in which the codes leave the counters."""
+        return self.lines // self.drain_lines
+
     def input_words(self, op: MvmOperation) -> int:
         """Words of the input stream that one operation takes."""
         return self.lines // 4 if op.direction else self.lines // 8

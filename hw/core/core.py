@@ -96,8 +96,9 @@ class Core(Resettable):
             masks.wl_select.eq(staged.wl_select), masks.line_select.eq(staged.line_select),
             # The operation that waits, and its start.
             sequencer.full.eq(loader.full & ~masks.busy & ~writing), sequencer.staged.eq(loader.staged),
-            loader.take.eq(sequencer.take),
-            lines.load.eq(sequencer.take), counters.load.eq(sequencer.take),
+            # Both segments are loaded from where the operation waits, so that it waits until the second one starts.
+            loader.take.eq(sequencer.load & ~sequencer.upper),
+            lines.load.eq(sequencer.load), lines.upper.eq(sequencer.upper), counters.load.eq(sequencer.take),
             lines.backward.eq(staged.backward), lines.in_signed.eq(staged.in_signed),
             lines.driven.eq(masks.driven), counters.enabled.eq(masks.enabled),
             *(line.eq(staged) for line, staged in zip(lines.planes, loader.planes, strict=True)),
@@ -109,8 +110,9 @@ class Core(Resettable):
             sequencer.pending.eq(counters.pending),
             # The result.
             bank.finish.eq(sequencer.finish), bank.high.eq(sequencer.high), bank.two.eq(sequencer.plan.two),
-            bank.negative.eq(counters.negative), bank.live.eq(counters.live), sequencer.free.eq(bank.free),
-            *(taken.eq(bits) for taken, bits in zip(bank.bits, counters.bits, strict=True)),
+            bank.negative.eq(counters.negative), bank.live.eq(counters.live), bank.cap.eq(counters.held_cap),
+            *(taken.eq(bits) for taken, bits in zip(bank.removed, counters.removed, strict=True)),
+            sequencer.free.eq(bank.free),
         ]
         self._connect_pins(m, sequencer, lines)
         with m.If(sequencer.take):

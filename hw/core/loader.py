@@ -77,7 +77,7 @@ class OperationLoader(Resettable):
     planes : Out(cfg.lines).array(8)
         Its planes, see :func:`staged_planes`.
     take : In(1)
-        The operation starts: the next may be loaded. Only while ``full``.
+        The last conversion of the operation starts: the next may be loaded. Only while ``full``.
     busy : Out(1)
         An operation is being loaded or waits.
     """
@@ -104,6 +104,9 @@ class OperationLoader(Resettable):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        # Written by every operation before they are read: no reset.
+        self._stored = [Signal(self.cfg.lines, name=f"plane_{k}", reset_less=True) for k in range(MAX_BITS)]
+        m.d.comb += [port.eq(plane) for port, plane in zip(self.planes, self._stored, strict=True)]
         m.submodules.check = check = OpCheck()
         loading = Signal()
         word = Signal(range(self.cfg.lines // CODES_PER_WORD))
@@ -157,7 +160,7 @@ class OperationLoader(Resettable):
                         with m.If(enable):
                             m.d.sync += [
                                 plane[8 * k : 8 * k + 8][half].eq(line[half])
-                                for plane, line in zip(self.planes, lines, strict=True)
+                                for plane, line in zip(self._stored, lines, strict=True)
                             ]
 
     def _sign_magnitude(self, m: Module, k: int) -> Signal:

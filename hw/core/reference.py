@@ -31,10 +31,12 @@ class MacroModel(Protocol):
 class Span:
     """Cycles of one operation, counted from the transfer of the first descriptor.
 
-    The first strobe is in cycle ``taken + 1``, ``status.done`` in cycle ``finished + 1``.
+    The first strobe is in cycle ``taken + 1``, ``status.done`` in cycle ``finished + 1``. The last conversion starts
+    with ``released``, and the next descriptor is taken in the cycle after.
     """
 
     taken: int
+    released: int
     finished: int
 
     @property
@@ -55,11 +57,13 @@ def timeline(cfg: CoreConfig, ops: Sequence[MvmOperation], steps: Sequence[Seque
         taken = finished = loaded
         if result and loaded <= result[-1].finished:
             taken = finished = result[-1].finished
+        released = taken
         for planes, count in zip(op.segment_planes, counts, strict=True):
+            released = finished
             end = finished + int(cfg.segment_cycles(planes, count)) + OVERHEAD_CYCLES
             finished = max(end, free)
-        result.append(Span(taken, finished))
-        accepted, free = taken + 1, finished + cfg.output_words + 1
+        result.append(Span(taken, released, finished))
+        accepted, free = released + 1, finished + cfg.output_words + 1
     return result
 
 

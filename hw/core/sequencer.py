@@ -100,6 +100,8 @@ class Sequencer(Resettable):
         An operation waits, ``staged``.
     take : Out(1)
         It starts: precharge follows in the next cycle.
+    load, upper : Out(1)
+        A conversion of it starts, which is the MSB segment: to :class:`LineRegisters`.
     plan : Out(PlanLayout())
         The operation that runs.
     drive, select, clear : Out
@@ -129,6 +131,8 @@ class Sequencer(Resettable):
     full: Value
     staged: data.View
     take: Value
+    load: Value
+    upper: Value
     plan: data.View
     drive: Value
     select: Value
@@ -156,8 +160,8 @@ class Sequencer(Resettable):
     def __init__(self, cfg: CoreConfig) -> None:
         self.cfg = cfg
         super().__init__({
-            "full": In(1), "staged": In(StagedLayout()), "take": Out(1), "plan": Out(PlanLayout()),
-            "drive": Out(1), "select": Out(3), "clear": Out(1),
+            "full": In(1), "staged": In(StagedLayout()), "take": Out(1), "load": Out(1), "upper": Out(1),
+            "plan": Out(PlanLayout()), "drive": Out(1), "select": Out(2), "clear": Out(1),
             "latch": Out(1), "step": Out(1), "count": Out(COUNT_BITS), "scale": Out(3), "pending": In(1),
             "finish": Out(1), "high": Out(1), "free": In(1), "running": Out(1), "analog": Out(1),
             "precharge": Out(1), "sample": Out(1), "plane": Out(3), "compare": Out(1), "latch_pin": Out(1),
@@ -203,7 +207,7 @@ class Sequencer(Resettable):
                     m.d.sync += repeats.eq(repeats - 1)
                     self._begin(m, "Sample", self.sample, cfg.sample_cycles)
                 with m.Elif(self.plane != 0):
-                    self._begin_plane(m, (self.plane - 1)[:3])
+                    self._begin_plane(m, (self.plane - 1)[:2])
                 with m.Else():
                     m.d.comb += self.clear.eq(1)
                     m.d.sync += [self.latch_pin.eq(1), self.count.eq(0)]
@@ -232,6 +236,7 @@ class Sequencer(Resettable):
             with m.State("Finish"), m.If(self.free):
                 m.d.comb += self.finish.eq(1)
                 with m.If(self.high):
+                    m.d.comb += self.load.eq(1)
                     m.d.sync += [self.high.eq(0), self.op_id.eq(self.op_id + 1)]
                     self._begin(m, "Precharge", self.precharge, cfg.reset_cycles)
                 with m.Else():
@@ -249,7 +254,7 @@ class Sequencer(Resettable):
         m.d.sync += [self._timer.eq(cycles - 1), self._ends.eq(cycles == 1)]
 
     def _begin_plane(self, m: Module, plane: Value) -> None:
-        m.d.comb += [self.drive.eq(1), self.select.eq(Cat(plane[:2], self.high))]
+        m.d.comb += [self.drive.eq(1), self.select.eq(plane)]
         m.d.sync += self.plane.eq(plane)
         self._begin_timer(m, self.cfg.plane_cycles)
         m.next = "Plane"
@@ -264,7 +269,7 @@ class Sequencer(Resettable):
         """Start the operation that waits, if there is one."""
         op, plan = self.staged.op, self.plan
         with m.If(self.full):
-            m.d.comb += self.take.eq(1)
+            m.d.comb += [self.take.eq(1), self.load.eq(1), self.upper.eq(self.staged.two)]
             cap = Cat(op.out_bits > k + 1 for k in range(COUNT_BITS))
             m.d.sync += [
                 plan.backward.eq(op.backward), plan.in_signed.eq(op.in_signed), plan.binary.eq(op.binary),

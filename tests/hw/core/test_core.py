@@ -116,7 +116,7 @@ def test_codes_and_cycles_match_the_reference(lines: int, durations: dict[str, i
     check_status(run, reference)
     spans = reference.timeline()
     assert [cycle - run.accepted[0] for cycle in run.done] == [span.finished + 1 for span in spans]
-    assert [cycle - run.accepted[0] for cycle in run.accepted[1:]] == [span.taken + 1 for span in spans[:-1]]
+    assert [cycle - run.accepted[0] for cycle in run.accepted[1:]] == [span.released + 1 for span in spans[:-1]]
 
 
 @pytest.mark.parametrize("direction", Direction)

@@ -8,7 +8,7 @@ from hw.core.lines import LineRegisters, line_levels
 from hw.core.loader import staged_planes
 from hw.testing import bits_of, random_inputs, random_operation, simulate, value_of
 from macro_models.exact.masks import Masks
-from macro_models.exact.operation import Direction, MvmOperation
+from macro_models.exact.operation import LSB_SEGMENT_BITS, Direction, MvmOperation
 
 
 def random_masks(lines: int, rng: np.random.Generator) -> Masks:
@@ -29,11 +29,16 @@ def test_levels_match_the_reference(lines: int) -> None:
             ctx.set(dut.driven, value_of(masks.driven(op)))
             ctx.set(dut.backward, int(op.direction))
             ctx.set(dut.in_signed, op.in_signed)
-            ctx.set(dut.load, 1)
-            await ctx.tick()
-            ctx.set(dut.load, 0)
             levels = line_levels(op, masks, x)
-            for select, expected in zip(reversed(range(op.planes)), levels, strict=True):
+            for plane, expected in zip(reversed(range(op.planes)), levels, strict=True):
+                segment, select = divmod(plane, LSB_SEGMENT_BITS)
+                if plane == op.planes - 1 or select == LSB_SEGMENT_BITS - 1:
+                    ctx.set(dut.clear, 1)
+                    ctx.set(dut.load, 1)
+                    ctx.set(dut.upper, segment)
+                    await ctx.tick()
+                    ctx.set(dut.clear, 0)
+                    ctx.set(dut.load, 0)
                 ctx.set(dut.select, select)
                 ctx.set(dut.drive, 1)
                 await ctx.tick()
