@@ -15,6 +15,7 @@ from hw.core.loader import OperationLoader
 from hw.core.masks import MaskStore
 from hw.core.port import core_port, join
 from hw.core.sequencer import Sequencer
+from hw.core.tally import tally
 from hw.core.write_verify import ProgrammingIsolation, WriteVerify, WriteVerifyConfig
 from hw.macro.macro_pins import MacroPins
 from hw.macro.write_pins import ENABLE
@@ -175,9 +176,6 @@ class Core(Resettable):
             m.d.sync += status.error.eq(1)
         with m.If(sequencer.finish):
             m.d.sync += status.mvms.eq(status.mvms + 1)
-        with m.If(sequencer.running):
-            m.d.sync += status.cycles_total.eq(status.cycles_total + 1)
-        with m.If(sequencer.analog & ~self.macro.hold):
-            m.d.sync += status.cycles_analog.eq(status.cycles_analog + 1)
-        with m.If(sequencer.analog & self.macro.hold):
-            m.d.sync += status.cycles_hold.eq(status.cycles_hold + 1)
+        tally(m, status.cycles_total, sequencer.running, "total")
+        tally(m, status.cycles_analog, sequencer.analog & ~self.macro.hold, "analog")
+        tally(m, status.cycles_hold, sequencer.analog & self.macro.hold, "hold")

@@ -179,6 +179,8 @@ class Sequencer(Resettable):
         left = Signal(COUNT_BITS)
         self._repeats = repeats = Signal(range(2 ** (LSB_SEGMENT_BITS - 1)))
         self._ends = ends = Signal()
+        self._carry = Signal()
+        m.d.sync += self._carry.eq(self.op_id[: OP_ID_WIDTH // 2].all())
         last = Signal()
         m.d.comb += [
             last.eq(ends & ~self.hold),
@@ -237,12 +239,20 @@ class Sequencer(Resettable):
                 m.d.comb += self.finish.eq(1)
                 with m.If(self.high):
                     m.d.comb += self.load.eq(1)
-                    m.d.sync += [self.high.eq(0), self.op_id.eq(self.op_id + 1)]
+                    m.d.sync += self.high.eq(0)
+                    self._next_op_id(m)
                     self._begin(m, "Precharge", self.precharge, cfg.reset_cycles)
                 with m.Else():
                     m.next = "Idle"
                     self._take(m)
         return self.resets(m)
+
+    def _next_op_id(self, m: Module) -> None:
+        """Add 1 to the number. It was set many cycles ago, so that its carry is known."""
+        low, high = self.op_id[: OP_ID_WIDTH // 2], self.op_id[OP_ID_WIDTH // 2 :]
+        m.d.sync += low.eq(low + 1)
+        with m.If(self._carry):
+            m.d.sync += high.eq(high + 1)
 
     def _begin(self, m: Module, state: str, strobe: Signal, cycles: int) -> None:
         """The next cycle is the first of an operation."""

@@ -201,10 +201,11 @@ class CoreHost(wiring.Component):
             bank.output.data.eq(result.data), bank.output.ready.eq(1),
             self.mask.valid.eq(bank.masks.enable), self.mask.p.addr.eq(bank.masks.address),
             self.mask.p.data.eq(bank.masks.data), bank.masks.ready.eq(self.mask.ready),
-            self.soft_reset.eq(bank.control.soft_reset),
             given.clear.eq(self.soft_reset), result.clear.eq(self.soft_reset),
             result.full.eq(bank.status.done.value), bank.status.done.set.eq(result.filled),
         ]
+        # From a flip-flop: it goes to every register of the core.
+        m.d.sync += self.soft_reset.eq(bank.control.soft_reset)
         self._start(m, bank, given)
         bits, enable = bank.status, bank.interrupt_enable
         failed = bits.error.value | bits.overrun.value

@@ -36,7 +36,9 @@ class PulseLayout(data.StructLayout):
 class Decision(wiring.Component):
     """Decides whether a cell is done, is read again, gets a pulse or is given up.
 
-    Combinational. The numpy reference is :func:`hw.core.write_verify.program`.
+    Combinational, but that ``p``, ``target`` and ``run`` must stay for a cycle before: the band, and what either pulse
+    would be, are in flip-flops when the code of a read, which takes two cycles at least, comes. The numpy
+    reference is :func:`hw.core.write_verify.program`.
 
     Members
     -------
@@ -77,7 +79,6 @@ class Decision(wiring.Component):
         m = Module()
         p, run = self.p, self.run
         low, inside = self._band(m)
-        # What either pulse would be is known before the code comes, which only selects.
         options = [
             self._pulse(m, "up", Mux(p.form, Polarity.FORM, Polarity.SET)),
             self._pulse(m, "down", Mux(p.form, Polarity.FORM, Polarity.RESET)),
@@ -129,17 +130,20 @@ class Decision(wiring.Component):
                 | (run.pulses == p.max_pulses)
             ),
         ]
-        return pulse
+        held = Signal(PulseLayout(), name=f"held_{name}", reset_less=True)
+        m.d.sync += held.eq(pulse)
+        return held
 
     def _band(self, m: Module) -> tuple[Signal, Signal]:
         """Whether the code is below the target, and whether it is in the band."""
         low, inside = Signal(), Signal()
-        width = self.cfg.verify_bits + 1
-        least, most = Signal(width), Signal(width)
+        tolerance, target = self.p.tolerance, self.target
+        least = Signal(self.cfg.verify_bits, reset_less=True)
+        most = Signal(self.cfg.verify_bits + 1, reset_less=True)
+        m.d.sync += [least.eq(Mux(tolerance > target, 0, target - tolerance)), most.eq(target + tolerance)]
         m.d.comb += [
-            low.eq(self.code < self.target),
-            least.eq(self.code + self.p.tolerance), most.eq(self.target + self.p.tolerance),
-            inside.eq(Mux(self.p.form, ~low, (least >= self.target) & (self.code <= most))),
+            low.eq(self.code < target),
+            inside.eq(Mux(self.p.form, ~low, (self.code >= least) & (self.code <= most))),
         ]
         return low, inside
 

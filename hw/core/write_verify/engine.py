@@ -7,6 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.block import Resettable
+from hw.core.tally import tally
 from hw.core.write_verify.config import COUNT_BITS, ParameterLayout, WriteVerifyConfig
 from hw.core.write_verify.decision import Decision, RegisterCheck, RunLayout
 from hw.core.write_verify.fault_map import FaultMap
@@ -175,6 +176,11 @@ class WriteVerify(Resettable):
         with m.If((timer != 0) & ~self.hold):
             m.d.sync += timer.eq(timer - 1)
 
+        # Before what sets them to 0.
+        self._full = [
+            *tally(m, status.cycles_total, status.busy, "total"),
+            *tally(m, status.cycles_hold, timed & self.hold, "hold"),
+        ]
         with m.FSM() as fsm:
             m.d.comb += status.busy.eq(~fsm.ongoing("Idle"))
             m.d.comb += timed.eq(
@@ -216,10 +222,6 @@ class WriteVerify(Resettable):
                     self._next_pass(m)
         with m.If(status.busy & ~self.enabled):
             m.d.sync += status.error.eq(1)
-        with m.If(status.busy):
-            m.d.sync += status.cycles_total.eq(status.cycles_total + 1)
-        with m.If(timed & self.hold):
-            m.d.sync += status.cycles_hold.eq(status.cycles_hold + 1)
         return self.resets(m)
 
     def _begin(self, m: Module) -> None:
@@ -227,7 +229,7 @@ class WriteVerify(Resettable):
         status = self.status
         m.d.comb += self._faults.clear.eq(1)
         counters = (status.write_pass, status.sets, status.resets, status.forms, status.reads, status.pulsed,
-                    status.faults, status.cycles_total, status.cycles_hold)
+                    status.faults, status.cycles_total, status.cycles_hold, *self._full)
         m.d.sync += [counter.eq(0) for counter in counters]
         m.next = "Clear"
 
