@@ -16,7 +16,8 @@ from typing import Any
 from hw.tile.isa import DESCRIPTORS
 from hw.tile.machine.state import Wait
 from hw.tile.machine.tiles import Joined, Place
-from hw.tile.machine.tokens import TokenMachine, TokenTile
+from hw.tile.machine.token_tile import TokenTile
+from hw.tile.machine.tokens import TokenMachine
 from macro_models.errors import InputError
 
 __all__ = ["check_liveness"]

@@ -69,6 +69,13 @@ class Source:
             self.fail(line, f"{what} must be a whole number, not {text!r}")
         return int(text, 0 if "x" in text else 10)
 
+    def bounded(self, line: int, text: str, what: str, top: int) -> int:
+        """A whole number from 0 to ``top`` - 1."""
+        number = self.number(line, text, what)
+        if not 0 <= number < top:
+            self.fail(line, f"{what} must be 0 to {top - 1}, not {number}")
+        return number
+
     def unknown(self, line: int, what: str, name: str, among: list[str]) -> NoReturn:
         """Refuse a name, with the nearest one that would do."""
         near = get_close_matches(name, among, 1)

@@ -1,0 +1,151 @@
+"""Data in text: parameters, bytes, lanes and tables, and where they lie in the tile's memories."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hw.tile.isa import PARAMETER, TABLE_ENTRIES, TABLES
+from hw.tile.program import LIMITS
+from hw.tile.text.memory import place
+from hw.tile.text.reader import Source, Statement
+from hw.tile.vector import pack_parameters
+
+__all__ = ["DATA", "Data"]
+
+DATA = ("parameters", "bytes", "lanes", "table")
+STEP = 8
+"""What streams and data begin at a multiple of, where their place is left open."""
+
+
+@dataclass
+class _Region:
+    """Data that gets a place in a memory."""
+
+    statement: Statement
+    size: int
+    wanted: int | None
+    content: np.ndarray
+    at: int = 0
+
+
+class Data:
+    """The data of a text.
+
+    Parameters
+    ----------
+    source
+        The text.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.regions: dict[str, dict[str, _Region]] = {kind: {} for kind in DATA}
+
+    def addresses(self, *kinds: str) -> dict[str, int]:
+        """Where regions of some kinds begin, by their names."""
+        return {name: region.at for kind in kinds for name, region in self.regions[kind].items()}
+
+    def add(self, statement: Statement) -> None:
+        """Take a declaration."""
+        line, key = statement.line, statement.key
+        if not statement.name:
+            self.source.fail(line, f"{key} must have a name, as in '{key} first {{ ... }}'")
+        if statement.name in self.regions[key]:
+            self.source.fail(line, f"the name {statement.name!r} is taken")
+        wanted = self.source.number(line, statement.at, "what stands behind @") if statement.at else None
+        if key == "parameters":
+            content = np.concatenate([np.zeros(0, np.uint64), *(self._parameter(*row) for row in statement.block)])
+        else:
+            low, high = (-128, 255) if key == "bytes" else (-32768, 32767)
+            values = np.array([v for row in statement.block for v in self._values(*row, low, high)], dtype=np.int64)
+            content = values.astype("u1") if key == "bytes" else values.astype("<i2").view("u1")
+        self.regions[key][statement.name] = _Region(statement, len(content), wanted, content)
+
+    def _values(self, line: int, text: str, low: int, high: int) -> list[int]:
+        """Numbers of a line, ``n * v`` for one that is repeated."""
+        found: list[int] = []
+        words = text.replace(",", " ").replace("*", " * ").split()
+        while words:
+            times, value = (words[0], words[2]) if words[1:2] == ["*"] and len(words) > 2 else ("1", words[0])
+            number = self.source.number(line, value, "data")
+            if not low <= number <= high:
+                self.source.fail(line, f"data must be {low} to {high}, not {number}")
+            found += [number] * self.source.bounded(line, times, "how often a number is repeated", 1 << 17)
+            words = words[3 if words[1:2] == ["*"] else 1 :]
+        return found
+
+    def _parameter(self, line: int, text: str) -> np.ndarray:
+        """Parameters of a line, ``n * fields`` for several; a value ``v..`` grows by 1 with each."""
+        times, star, rest = text.partition("*")
+        count = self.source.bounded(line, times.strip(), "how often a parameter is repeated", 1025) if star else 1
+        given: dict[str, np.ndarray] = {}
+        for item in self.source.items(line, rest if star else text):
+            if item.name not in PARAMETER.low:
+                self.source.unknown(line, "field of a parameter", item.name, list(PARAMETER.low))
+            grows, field_ = item.value.endswith(".."), PARAMETER[item.name]
+            flag = item.value == "" and field_.width == 1
+            start = 1 if flag else self.source.number(line, item.value.removesuffix(".."), item.name)
+            values = start + np.arange(count) * grows
+            low, high = field_.range
+            if (values < low).any() or (values > high).any():
+                self.source.fail(line, f"{item.name} must be {low} to {high}, not {values.max()}")
+            given[item.name] = values
+        return np.broadcast_to(pack_parameters(**({"m": 0} | given)), count).copy()
+
+    def parameters(self) -> np.ndarray:
+        """The parameter memory."""
+        regions, most = list(self.regions["parameters"].values()), LIMITS.parameters
+        found = self._place(regions, [], [], [], 1, most)
+        for region, at in zip(regions, found, strict=True):
+            region.at = at
+        memory = np.zeros(self._end(regions, most), np.uint64)
+        for region in regions:
+            memory[region.at : region.at + region.size] = region.content
+        return memory
+
+    def _place(
+        self, regions: list[_Region], statements: Sequence[Statement], sizes: Sequence[int],
+        wanted: Sequence[int | None], step: int, most: int,
+    ) -> list[int]:
+        """Places of regions, and of what else lies in their memory."""
+        whose = [*(r.statement for r in regions), *statements]
+        try:
+            return place(
+                [*(r.size for r in regions), *sizes], [*(r.wanted for r in regions), *wanted], step, most)
+        except ValueError as error:
+            one = whose[error.args[0]]
+            self.source.fail(one.line, f"{one.key} {one.name!r} must end within {most}, and there is no place for it")
+
+    def _end(self, regions: list[_Region], most: int) -> int:
+        """Where the last region ends."""
+        for region in regions:
+            if not 0 <= region.at <= most - region.size:
+                one = region.statement
+                self.source.fail(one.line, f"{one.key} {one.name!r} must be within 0 to {most - 1}, not at {region.at}")
+        return max((region.at + region.size for region in regions), default=0)
+
+    def buffer(
+        self, statements: Sequence[Statement], sizes: Sequence[int], wanted: Sequence[int | None]
+    ) -> tuple[bytes, list[int]]:
+        """The buffer's contents, and where rings of ``sizes`` begin that streams declare."""
+        regions = [*self.regions["bytes"].values(), *self.regions["lanes"].values()]
+        found = self._place(regions, statements, sizes, wanted, STEP, LIMITS.buffer_bytes)
+        for region, at in zip(regions, found, strict=False):
+            region.at = at
+        buffer = bytearray(self._end(regions, LIMITS.buffer_bytes))
+        for region in regions:
+            buffer[region.at : region.at + region.size] = region.content.tobytes()
+        return bytes(buffer), found[len(regions):]
+
+    def tables(self) -> np.ndarray:
+        """Both tables."""
+        tables = np.zeros((TABLES, TABLE_ENTRIES), np.int16)
+        for name, region in self.regions["table"].items():
+            if name not in ("0", "1"):
+                self.source.fail(region.statement.line, f"tables are 0 and 1, not {name!r}")
+            entries = region.content.view("<i2")
+            if len(entries) != TABLE_ENTRIES:
+                self.source.fail(region.statement.line, f"a table has {TABLE_ENTRIES} entries, not {len(entries)}")
+            tables[int(name)] = entries
+        return tables
