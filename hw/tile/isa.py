@@ -202,13 +202,19 @@ INSTRUCTIONS: dict[Op, Instruction] = {one.op: one for one in (
         "written begin anew. Streams belong to the host: `first` is behind them.",
         Field("first", 8, "First word of descriptor memory."), Field("words", 5, "How many.", low=1),
     ),
-    _instruction(Op.WAIT, Engine.SEQUENCER, "Waits until `n` blocks are there.", _STREAM, _BLOCKS),
-    _instruction(Op.ROOM, Engine.SEQUENCER, "Waits until `n` blocks fit.", _STREAM, _BLOCKS),
     _instruction(
-        Op.FREE, Engine.SEQUENCER, "Gives back the `n` oldest blocks, when they are there.", _STREAM, _BLOCKS,
+        Op.WAIT, Engine.SEQUENCER, "Waits until the engines are idle and `n` blocks are there.", _STREAM, _BLOCKS,
     ),
     _instruction(
-        Op.PUSH, Engine.SEQUENCER, "Shows `n` new blocks as they are in the ring, when they fit.", _STREAM, _BLOCKS,
+        Op.ROOM, Engine.SEQUENCER, "Waits until the engines are idle and `n` blocks fit.", _STREAM, _BLOCKS,
+    ),
+    _instruction(
+        Op.FREE, Engine.SEQUENCER, "Gives back the `n` oldest blocks, when the engines are idle and they are there.",
+        _STREAM, _BLOCKS,
+    ),
+    _instruction(
+        Op.PUSH, Engine.SEQUENCER,
+        "Shows `n` new blocks as they are in the ring, when the engines are idle and they fit.", _STREAM, _BLOCKS,
     ),
     _instruction(
         Op.IMAGE, Engine.LOAD,

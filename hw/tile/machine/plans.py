@@ -116,9 +116,9 @@ def _counted(op: Op, f: Mapping[str, int], memory: Sequence[int], cfg: TileConfi
     one = ((f["stream"], f["n"]),)
     match op:
         case Op.WAIT:
-            return Plan(op, needs=one)
+            return Plan(op, guard=ALL_STREAMS, needs=one)
         case Op.ROOM:
-            return Plan(op, rooms=one)
+            return Plan(op, guard=ALL_STREAMS, rooms=one)
         case Op.FREE:
             return Plan(op, guard=ALL_STREAMS, needs=one, takes=one)
         case _:

@@ -178,11 +178,11 @@ class TileMachine:
 
     def _ordered(self, op: Op, fields: Fields, stream: int) -> bool:
         """Whether an instruction has to wait for the send engine, which reads a stream."""
-        if op in (Op.SEND, Op.FREE, Op.PUSH, Op.SET):
+        if op in (Op.SEND, Op.WAIT, Op.ROOM, Op.FREE, Op.PUSH, Op.SET):
             return True
         names = named(op, fields, self.store.memory)
         return any(kind == "stream" and number == stream for name, (kind, number) in names.items()
-                   if name not in ("stream", "target"))
+                   if name != "target")
 
     def _count_products(self, op: Op, fields: Fields) -> None:
         """Trap for a product too many, or a drain of what is not there."""

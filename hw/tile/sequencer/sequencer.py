@@ -46,9 +46,10 @@ class DescriptorWrite(data.StructLayout):
 class Sequencer(Resettable):
     """Runs a program: one instruction after the other, three cycles each and what they wait for.
 
-    HALT, LOOP, SET and the token instructions are carried out here, IMAGE, MVM, VEC, SEND and CORE are issued. SET,
-    FREE and PUSH wait until the engines are idle, since what these have in hand comes before. An instruction that is
-    illegal by its own bits, by the loops or by the size of its ring stops the program, as does an engine's trap.
+    HALT, LOOP, SET and the token instructions are carried out here, IMAGE, MVM, VEC, SEND and CORE are issued. SET
+    and the token instructions wait until the engines are idle, since what these have in hand comes before. An
+    instruction that is illegal by its own bits, by the loops or by the size of its ring stops the program, as does an
+    engine's trap.
 
     Members
     -------
@@ -213,9 +214,7 @@ class Sequencer(Resettable):
             with m.Case(Op.SET):
                 m.d.sync += left.eq(field(word, Op.SET, "words"))
                 m.next = "Settle"
-            with m.Case(Op.WAIT, Op.ROOM):
-                m.next = "Ask"
-            with m.Case(Op.FREE, Op.PUSH):
+            with m.Case(Op.WAIT, Op.ROOM, Op.FREE, Op.PUSH):
                 m.next = "Settle"
             with m.Default():
                 m.next = "Issue"

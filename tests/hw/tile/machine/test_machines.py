@@ -7,7 +7,7 @@ import pytest
 
 from hw.tile.isa import Cause, Engine, Op, encode
 from hw.tile.machine.cores import FunctionCore
-from hw.tile.machine.state import Status
+from hw.tile.machine.state import Status, Wait
 from hw.tile.machine.tiles import Tiles
 from hw.tile.machine.tokens import TokenMachine
 from hw.tile.program import Program
@@ -117,6 +117,18 @@ def test_many_programs_cover_all_that_is_built():
 def test_any_words_stop_alike():
     for seed in range(30):
         same(any_program(np.random.default_rng(seed)))
+
+
+def test_a_wait_sees_what_the_send_engine_took():
+    text = """
+stream s: block 2, blocks 3, first 3
+send s, flow 0, blocks 2, free
+wait s 2
+"""
+    program = assemble(text)
+    status, events = same(program)
+    assert (status, [event.op for event in events]) == (None, [Op.SEND] * 3)
+    assert skeleton(program).waits == Wait("blocks", 0, 1)
 
 
 def test_a_walk_gives_back_more_than_its_ring_holds():
