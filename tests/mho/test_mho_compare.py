@@ -1,0 +1,104 @@
+"""``mho compare``: two runs side by side, and whether they differ by more than chance."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from macro_models.errors import InputError
+from mho.cli import run
+from mho.commands.compare import series_of
+from mho.figures.compare import figure_of_runs
+from mho.results.compare import compare, differing, read_run
+from tests.mho.test_device_figures import laid_out
+
+
+def write(
+    path: Path, scores: list[float], *, time_s: float = 0.0, device: str = "a", images: int = 400, **more: Any
+) -> str:
+    """The JSON of a run, as far as a comparison reads it."""
+    measure = more.pop("measure", "accuracy")
+    content = {
+        "hashes": {"network": "n", "chip": "c", "device": device, "input": more.pop("input", "i")},
+        "device": {"name": device, "law": {"model": "", "source": device}, "source": device}, "model": "m",
+        "options": {"time_s": time_s, "device": device, "seeds": list(range(len(scores)))}, "images": images,
+        "results": [{"seed": k, measure: v} for k, v in enumerate(scores)], **more,
+    }
+    path.write_text(json.dumps(content))
+    return str(path)
+
+
+def test_chips_are_compared_one_by_one(tmp_path: Path) -> None:
+    chips = [0.90, 0.94, 0.92, 0.95]
+    first = read_run(write(tmp_path / "a.json", chips))
+    moved = [c - 0.01 + e for c, e in zip(chips, (1e-3, -1e-3, 0.0, 0.0), strict=True)]
+    second = read_run(write(tmp_path / "b.json", moved))
+    found = compare(first, second)
+    assert found.paired
+    assert found.value == pytest.approx(-0.01)
+    assert found.half == pytest.approx(2.3534 * np.std([1e-3, -1e-3, 0.0, 0.0], ddof=1) / 2.0, rel=1e-3)
+    assert found.sure
+    # Other images: what chips and images do does not cancel.
+    other = read_run(write(tmp_path / "c.json", [c - 0.01 for c in chips], input="others"))
+    assert not compare(first, other).paired
+    assert not compare(first, other).sure
+
+
+def test_intervals_of_alike_runs_hold_zero(tmp_path: Path) -> None:
+    r, wrong = np.random.default_rng(4), 0
+    for _ in range(300):
+        chip = 0.9 + 0.02 * r.standard_normal(5)
+        pair = [read_run(write(tmp_path / "x.json", (chip + 0.005 * r.standard_normal(5)).tolist())) for _ in range(2)]
+        wrong += bool(compare(*pair).sure)
+    assert 0.05 < wrong / 300 < 0.16
+
+
+def test_what_differs_is_named(tmp_path: Path) -> None:
+    first = read_run(write(tmp_path / "a.json", [0.9], time_s=1.0))
+    second = read_run(write(tmp_path / "b.json", [0.9], time_s=60.0, device="b"))
+    keys = [key for key, _, _ in differing(first, second)]
+    assert keys == ["device.name", "options.time_s", "options.device", "hashes.device"]
+    assert differing(first, first) == []
+    assert compare(first, second).half is not None  # of one chip: a share of the images
+    number = write(tmp_path / "n.json", [0.1], measure="relative_error")
+    assert compare(read_run(number), read_run(number)).sure is None
+    with pytest.raises(InputError, match="both must be run with labels, or both without"):
+        compare(first, read_run(number))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"results": []}', '{"results": [{"seed": "x", "accuracy": 1}]}', "nul"]
+)
+def test_what_is_no_run_is_one_sentence(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "no.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"no.json: must be the JSON of a run, as mho run --json writes it$"):
+        read_run(str(path))
+
+
+def test_the_command_prints_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [
+        write(tmp_path / f"{device}{t:g}.json", [v - drop for v in (0.95, 0.96, 0.955)], time_s=t, device=device)
+        for device, slope in (("a", 0.0), ("b", 0.01))
+        for t, drop in ((0.0, 0.0), (3600.0, 2 * slope), (86400.0, 3 * slope))
+    ]
+    assert run(["compare", *files, "-o", str(tmp_path / "f.png"), "--json", str(tmp_path / "c.json")]) == 0
+    assert "more than chance" in capsys.readouterr().out
+    found = json.loads((tmp_path / "c.json").read_text())["compared"]
+    assert found[-1]["difference"] == pytest.approx(-0.03)
+    assert found[-1]["more_than_chance"] is True
+    assert found[0]["more_than_chance"] is False
+    assert (tmp_path / "f.png").stat().st_size > 5000
+    assert run(["compare", files[0]]) == 2
+
+
+def test_the_figure_has_a_line_for_each_kind_of_run(tmp_path: Path) -> None:
+    runs = [
+        read_run(write(tmp_path / f"{d}{t:g}.json", [0.9, 0.92], time_s=t, device=d))
+        for d in "ab" for t in (86400.0, 0.0, 3600.0)
+    ]
+    figure = figure_of_runs(*series_of(runs))
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["a", "b"]
+    laid_out(figure)
