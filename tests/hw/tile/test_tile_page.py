@@ -1,0 +1,35 @@
+"""What ``docs/explanation/tile.md`` shows is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from hw.tile.machine.liveness import check_liveness
+from hw.tile.text import assemble
+from macro_models.errors import InputError
+from tests.hw.tile.machine.networks import residual
+
+PAGE = (Path(__file__).parents[3] / "docs" / "explanation" / "tile.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```\n(.*?)```", PAGE, re.DOTALL)
+
+
+def test_the_perceptron_of_the_page_is_a_program():
+    streams = next(block for block in BLOCKS if block.startswith("stream in:"))
+    program = next(block for block in BLOCKS if block.startswith("walk whole"))
+    assert len(assemble(streams + program).words) == 6
+
+
+@pytest.mark.parametrize("line", re.findall(r"\| `\w+` \| [^|]* \| `([^`]*)` \|", PAGE))
+def test_descriptors_of_the_page_are_legal(line):
+    streams = "stream first: block 16, blocks 2\nparameters bias { 8 * m 1 }\n"
+    known = "" if line.startswith("stream in") else "stream in: block 2, blocks 20\n"
+    out = "stream out: block 16, blocks 2\n"
+    assemble(streams + known + out + line)
+
+
+def test_the_sentence_of_the_page_is_that_of_the_check():
+    sentence = next(block for block in BLOCKS if "can get stuck" in block).strip()
+    with pytest.raises(InputError) as refused:
+        check_liveness(residual(4), {("first", 0): 64})
+    assert str(refused.value) == sentence
