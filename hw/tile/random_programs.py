@@ -89,15 +89,16 @@ def _carried_out(machine: TokenMachine, words: list[int], block: list[int]) -> T
 
 
 def borderline(rng: Rng, program: Program, changes: int = 2) -> Program:
-    """A program of which some words of code or descriptors were changed."""
+    """A program of which some words of code or descriptors were changed, left out or doubled."""
     words, memory = list(program.words), list(program.descriptors)
     for _ in range(changes):
-        place = rng.integers(4)
+        place, at = rng.integers(5), int(rng.integers(len(words)))
         if place == 0:
-            at = int(rng.integers(len(words)))
             words[at] ^= 1 << int(rng.integers(32))
         elif place == 1:
-            words.insert(int(rng.integers(len(words))), _edge_instruction(rng))
+            words.insert(at, _edge_instruction(rng))
+        elif place == 2:  # a word is left out or there twice
+            words[at : at + 1] = [words[at]] * (2 * int(rng.integers(2)))
         else:
             kind = str(rng.choice(list(DESCRIPTORS)))
             one = DESCRIPTORS[kind]
@@ -109,7 +110,7 @@ def borderline(rng: Rng, program: Program, changes: int = 2) -> Program:
                 0, (1 << field.width) - 1)
             values[field.name] = int(rng.choice([low, high, *field.range, int(rng.integers(low, high + 1))]))
             memory[where] = one.layout.pack(values)
-            if place == 3 and rng.random() < 0.2:
+            if rng.random() < 0.1:
                 memory[where.start + int(rng.integers(one.layout.words))] ^= 1 << int(rng.integers(32))
     return replace(program, words=tuple(words[: SIZES.instructions]), descriptors=tuple(memory))
 
