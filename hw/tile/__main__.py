@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from hw.tile.page import c_header, reference_page
-from hw.tile.pictures.draw import pictures
+from hw.tile.documents.draw import pictures
+from hw.tile.documents.page import c_header, reference_page
 
 Path(__file__).with_name("isa.h").write_text(c_header(), encoding="utf-8")
 docs = Path(__file__).parents[2] / "docs"

@@ -2,8 +2,8 @@
 
 This is the one definition. Encoder and decoder are here; the assembler and disassembler (:mod:`hw.tile.text`), the
 interpreter and the token machine (:mod:`hw.tile.machine`), random programs (:mod:`hw.tile.random_programs`), the C
-header and ``docs/reference/isa.md`` (:mod:`hw.tile.page`) and the hardware are made from it. What is legal beyond the
-range of a field is in :mod:`hw.tile.legality`.
+header and ``docs/reference/isa.md`` (:mod:`hw.tile.documents`) and the hardware are made from it. What is legal beyond
+the range of a field is in :mod:`hw.tile.legality`.
 
 An instruction is a word of 32 bits, its opcode in bits 31 to 27, its fields from bit 0 on. What it works on is in
 descriptors, which have a memory of their own of :data:`DESCRIPTOR_WORDS` words. No field straddles a word, and every

@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from hw.tile.documents.draw import pictures
+from hw.tile.documents.page import c_header, reference_page
 from hw.tile.isa import DESCRIPTORS, INSTRUCTIONS, Cause, Op, encode
-from hw.tile.page import c_header, reference_page
-from hw.tile.pictures.draw import pictures
 
 ROOT = Path(__file__).parents[3]
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
+from hw.tile.documents.svg import Picture
 from hw.tile.isa import Engine, Op
 from hw.tile.machine.cores import FunctionCore
 from hw.tile.machine.state import Retired
 from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Tiles
-from hw.tile.pictures.svg import Picture
 from hw.tile.text import assemble
 from hw.tile.walk import walk_of
 

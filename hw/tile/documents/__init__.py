@@ -1,0 +1,1 @@
+"""The reference page, the C header and the pictures of the tile, made from what they show."""
