@@ -46,5 +46,5 @@ def _own(text: str) -> tuple[int, int]:
     if memory is not None:
         return 0, (int(memory[1] or 0) + 1) * (int(memory[2]) + 1)
     widths = {name: int(high or 0) + 1 for high, name in re.findall(r"\breg +(?:\[(\d+):0\] )?(\w+)[;,\n]", text)}
-    clocked = set(re.findall(r"(?:^|: ) *(\w+)(?:\[[\d:]+\])? <= ", text, re.MULTILINE))
+    clocked = set(re.findall(r"(?:^|: ) *(\w+)(?:\[[^\]\n]*\])? <= ", text, re.MULTILINE))
     return sum(size for name, size in widths.items() if name in clocked), 0

@@ -172,6 +172,30 @@ class Analysis:
                 todo += self._sources(chunk.wire)
 
 
+    def first_readers(self) -> dict[str, str]:
+        """A net that reads each net: a register or another net, or ``instance_port`` of a block."""
+        readers: dict[str, str] = {}
+
+        def note(reader: str, chunks: Iterable[Slice]) -> None:
+            for chunk in chunks:
+                readers.setdefault(chunk.wire, reader)
+
+        for cell in self.instances:
+            for port, sig in cell.ports.items():
+                if port not in cell.outputs:
+                    note(f"{cell.name}_{port}", _slices([sig]))
+        for target, value in self.module.connects:
+            note(target.wire, _slices([value]))
+        for register in self.registers.values():
+            note(register.wire, read_wires(register.body))
+        for process in self.module.processes:
+            note(process.target, read_wires(process.body))
+        for cell in self.module.cells:
+            outputs = [chunk.wire for chunk in _slices(cell.ports[port] for port in cell.outputs)]
+            if outputs and cell not in self.instances:
+                note(outputs[0], _slices(sig for port, sig in cell.ports.items() if port not in cell.outputs))
+        return readers
+
     def _group_registers(self) -> "list[RegisterGroup]":
         """Registers that are needed, by clock and resets."""
         groups: dict[tuple[Sig, tuple[Sig, ...], bool], list[Register]] = {}

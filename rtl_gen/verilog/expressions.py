@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from macro_models.errors import ToolError
 from rtl_gen.verilog.rtlil import Cell, Const, Sig, Slice, width
 
-__all__ = ["Expression", "concatenation", "conditional", "constant", "extend", "infix", "invert", "operator", "select"]
+__all__ = [
+    "Expression", "concatenation", "conditional", "constant", "describe", "extend", "infix", "invert", "operator",
+    "select",
+]
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,29 @@ _REDUCE = {"$reduce_bool": "|", "$reduce_or": "|", "$reduce_and": "&", "$reduce_
 _SHIFT = {"$shl": "<<", "$shr": ">>", "$sshr": ">>>"}
 
 
+_WORDS = {
+    "$add": "plus", "$sub": "minus", "$mul": "times", "$and": "and", "$or": "or", "$xor": "xor",
+    "$eq": "is", "$ne": "is_not", "$lt": "below", "$le": "at_most", "$gt": "above", "$ge": "at_least",
+}
+_PREFIXES = {"$not": "not", "$neg": "minus", "$reduce_bool": "any", "$reduce_or": "any", "$reduce_and": "all"}
+
+
+def describe(cell: Cell, operand: Callable[[Sig], str]) -> str:
+    """A name for what an operator computes; empty if its operands have no names."""
+
+    def word(sig: Sig) -> str:
+        bits = "".join(chunk.bits if isinstance(chunk, Const) else "-" for chunk in sig)
+        return operand(sig) if set(bits) - {"0", "1"} else str(int(bits or "0", 2))
+
+    if cell.type in _WORDS:
+        parts = [word(cell.ports["A"]), _WORDS[cell.type], word(cell.ports["B"])]
+    elif cell.type in _PREFIXES:
+        parts = [_PREFIXES[cell.type], word(cell.ports["A"])]
+    else:
+        return ""
+    return "_".join(parts) if all(parts) and not parts[0][:1].isdigit() else ""
+
+
 def _compare(cell: Cell, read: Read) -> Expression:
     a, b = cell.ports["A"], cell.ports["B"]
     signed = cell.parameters["A_SIGNED"] == "1"
@@ -165,6 +191,12 @@ def conditional(condition: Expression, yes: Expression, no: Expression) -> Expre
     """``condition ? yes : no``, shorter where one side is a bit."""
     if re.fullmatch(r"~\w+", condition.text):
         return conditional(Expression(condition.text[1:]), no, yes)
+    again = re.fullmatch(rf"{re.escape(condition.operand)} \? (\w+(?:\[[\w:]+\])?) : [^?]*", yes.text)
+    if again is not None:
+        # The same choice within its own arm.
+        return conditional(condition, Expression(again[1]), no)
+    if condition.text in ("1'b0", "1'b1"):
+        return yes if condition.text == "1'b1" else no
     if (yes.text, no.text) == ("1'b1", "1'b0"):
         return condition
     if (yes.text, no.text) == ("1'b0", "1'b1"):

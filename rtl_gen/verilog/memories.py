@@ -119,7 +119,8 @@ def write_memory(shape: MemoryShape, prefix: str) -> str:
         lanes += [f"    if ({enable}) begin", f"      words[write_address]{part} <= write_data{part};", "    end"]
     lines = [
         f"// Memory of {shape.depth} words of {shape.width} bits: one write port, one read port.",
-        "// An SRAM macro can take the place of this body.",
+        *(f"// {line}" for line in _timing(shape)),
+        "// An SRAM macro can take the place of this body. No content is relied on at power-on.",
         f"module {prefix}{shape.suffix} (",
         ",\n".join(f"  {port}" for port in ports),
         ");",
@@ -132,6 +133,24 @@ def write_memory(shape: MemoryShape, prefix: str) -> str:
         "endmodule",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _timing(shape: MemoryShape) -> list[str]:
+    """When a word appears, and what a read of the word that is written gives."""
+    if not shape.registered:
+        return [
+            "Reading is asynchronous: the word follows its address in the same cycle, as most SRAM macros do not.",
+            "A word that is written is read as it was until the clock edge, as it is after it.",
+        ]
+    if shape.transparent:
+        return [
+            "Reading is synchronous: the word appears after the clock edge at which read_enable is 1, and stays.",
+            "A read of the word that is written at the same edge gives the new one.",
+        ]
+    return [
+        "Reading is synchronous: the word appears after the clock edge at which read_enable is 1, and stays.",
+        "A read of the word that is written at the same edge gives the old one here; nothing relies on it.",
+    ]
 
 
 def _read(shape: MemoryShape) -> list[str]:

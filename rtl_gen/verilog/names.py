@@ -42,9 +42,11 @@ class Names:
     def __init__(self, taken: set[str] | None = None) -> None:
         self._taken = set(taken or ())
 
-    def add(self, wanted: str) -> str:
-        """Reserve ``wanted`` or, if it is taken, ``wanted_2``, ``wanted_3``..."""
+    def add(self, wanted: str, instead: str = "") -> str:
+        """Reserve ``wanted`` or, if it is taken, ``instead``, ``wanted_2``, ``wanted_3``..."""
         base = identifier(wanted)
+        if instead and base.lower() in self._taken and instead.lower() not in self._taken:
+            base = identifier(instead)
         name, number = base, 1
         # Tools that ignore case (file systems, VHDL) see the same name in `Top` and `top`.
         while name.lower() in self._taken:

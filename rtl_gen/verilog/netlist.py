@@ -1,7 +1,6 @@
 """From a component to the Verilog of its modules, each written from its own signature alone."""
 
 import gc
-import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +14,7 @@ from amaranth.lib import wiring
 from macro_models.errors import ToolError
 from rtl_gen.verilog.blocks import Block, BlockPlatform, arguments, ports_of
 from rtl_gen.verilog.memories import write_memory
+from rtl_gen.verilog.remarks import module_remarks, port_remarks
 from rtl_gen.verilog.rtlil import parse
 from rtl_gen.verilog.writer import write_module
 
@@ -128,8 +128,10 @@ def _write(name: str, blocks: Mapping[str, Block], reset_low: bool, seen: _Signa
             cell.ports = {port: cell.ports[port] for port in inner.ports}
     names = dict(zip((f"\\{port}" for port in ports), block.ports, strict=True))
     states = {f"\\{wire}": named for signal, (*_, wire) in wires.items() if (named := _state_names(signal))}
+    kind = type(block.component)
     return write_module(
-        modules[0], name, ports=names, states=states, reset_low=reset_low, comment=_first_sentence(block.component)
+        modules[0], name, ports=names, states=states, reset_low=reset_low, remarks=module_remarks(kind),
+        port_remarks=port_remarks(kind, names.values()),
     )
 
 
@@ -144,11 +146,3 @@ def _state_names(signal: object) -> dict[int, str]:
             except (KeyError, ValueError):
                 continue
     return names
-
-
-def _first_sentence(component: wiring.Component) -> str:
-    """First sentence of the docstring of a component, without markup."""
-    doc = (type(component).__doc__ or "").strip()
-    sentence = re.split(r"(?<=\.)\s|\n\s*\n", doc)[0]
-    plain = re.sub(r":\w+:`~?([^`]*)`|``([^`]*)``", lambda m: (m[1] or m[2]).rpartition(".")[2], sentence)
-    return " ".join(plain.split())

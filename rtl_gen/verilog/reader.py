@@ -1,5 +1,6 @@
 """Names and values of the nets of a module: an expression where it is short, a net of its own where it is not."""
 
+import re
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 
@@ -9,6 +10,7 @@ from rtl_gen.verilog.expressions import (
     concatenation,
     conditional,
     constant,
+    describe,
     extend,
     infix,
     invert,
@@ -27,6 +29,20 @@ States = Mapping[str, Mapping[int, str]]
 
 _INLINE_ONCE, _INLINE_ALWAYS, _ALONE = 90, 28, 400
 """Longest expression that moves to its only reader, that is repeated at each reader, and that is all that is read."""
+
+
+_LONGEST_NAME = 40
+"""Characters of a name that says what is computed."""
+
+
+_CHOICE = re.compile(r"(\w+|\([^()?]*\)) \? \d+'d(\d+) : \d+'d(\d+)")
+"""A choice between two constants."""
+
+
+def _number(sig: Sig) -> int | None:
+    """Value of a constant."""
+    bits = "".join(chunk.bits if isinstance(chunk, Const) else "-" for chunk in sig)
+    return None if not bits or set(bits) - {"0", "1"} else int(bits, 2)
 
 
 def anonymous(wire: str) -> bool:
@@ -56,7 +72,7 @@ class Reader(Analysis):
         self.logic: list[str] = []
         self.variables: set[str] = set()
         self.inline: dict[str, Expression | None] = {}
-        self.unnamed = 0
+        self._readers: dict[str, str] | None = None
         self.identifiers = dict(ports)
         self.names = Names({name.lower() for name in self.identifiers.values()})
         self._aliases: dict[str, str] = {}
@@ -95,15 +111,46 @@ class Reader(Analysis):
                     self._aliases.setdefault(net.wire, target.wire)
         for wire in self.module.wires:
             if not anonymous(wire) and self.uses[wire] and wire not in self.identifiers:
-                self.identifiers[wire] = self.names.add(wire)
+                self.identifiers[wire] = self._own_name(wire)
+
+    def _own_name(self, wire: str) -> str:
+        """The name that a net's author gave; beside a port of that name it says what the net is."""
+        return self.names.add(wire, f"{identifier(wire)}_{'held' if wire in self.registers else 'inner'}")
 
     def name(self, wire: str) -> str:
         """Identifier of a net."""
         if wire not in self.identifiers:
             alias = self._aliases.get(wire, wire)
-            self.unnamed += alias == wire
-            self.identifiers[wire] = self.names.add(f"w{self.unnamed}" if alias == wire else alias)
+            self.identifiers[wire] = self.names.add(self._describe(wire) if alias == wire else alias)
         return self.identifiers[wire]
+
+    def _describe(self, wire: str) -> str:
+        """A name for what has none: what it computes where that is short, else what it is for."""
+        cell = self.cell_of.get(wire)
+        named = describe(cell, self._operand) if cell is not None else ""
+        if named and len(named) <= _LONGEST_NAME:
+            return named
+        if self._readers is None:
+            self._readers = self.first_readers()
+        seen, reader = {wire}, self._readers.get(wire, "")
+        while anonymous(reader) and reader not in seen and reader in self._readers:
+            seen.add(reader)
+            reader = self._readers[reader]
+        return f"{self.identifiers.get(reader) or identifier(reader)}_term" if reader else "term"
+
+    def _operand(self, sig: Sig) -> str:
+        """A named net, or a part of one with its place; empty for anything else."""
+        chunk = sig[0]
+        if len(sig) > 1 or not isinstance(chunk, Slice):
+            return ""
+        if chunk != whole(self.module.wires[chunk.wire]):
+            chunk = next((Slice(wire, chunk.high - low, chunk.low - low)
+                          for high, low, wire in self._fields.get(chunk.wire, ())
+                          if chunk.high <= high and low <= chunk.low), chunk)
+        name = self.identifiers.get(chunk.wire, "" if anonymous(chunk.wire) else identifier(chunk.wire))
+        if not name or chunk == whole(self.module.wires[chunk.wire]):
+            return name
+        return f"{name}_{chunk.high}" if chunk.high == chunk.low else f"{name}_{chunk.high}_{chunk.low}"
 
     def state(self, wire: str, value: int) -> str:
         """A state's name, or its number where it has none."""
@@ -146,7 +193,7 @@ class Reader(Analysis):
             for low in (k for k, bit in enumerate(inside) if bit == bits[0]):
                 if inside[low : low + len(bits)] == bits and not self.module.wires[wire].port:
                     if wire not in self.identifiers:
-                        self.identifiers[wire] = self.names.add(wire)
+                        self.identifiers[wire] = self._own_name(wire)
                         value = self._concatenations.pop(wire)
                         self.drive(wire, self.read(self.connect_of[wire]))
                         self._concatenations[wire] = value
@@ -175,7 +222,7 @@ class Reader(Analysis):
         for high, low, wire in self._fields.get(chunk.wire, ()):
             if chunk.high <= high and low <= chunk.low:
                 if wire not in self.identifiers:
-                    self.identifiers[wire] = self.names.add(wire)
+                    self.identifiers[wire] = self._own_name(wire)
                     self.declare(wire, "wire")
                     part = f"[{high}]" if high == low else f"[{high}:{low}]"
                     self.logic.append(f"assign {self.name(wire)} = {self.name(chunk.wire)}{part};")
@@ -216,10 +263,17 @@ class Reader(Analysis):
 
     def operator(self, cell: Cell) -> Expression:
         """Expression of an operator."""
-        if cell.type in ("$eq", "$ne") and self.machine(cell.ports["A"]):
-            test = self._state_test(cell.ports["A"], cell.ports["B"], "==" if cell.type == "$eq" else "!=")
-            if test is not None:
-                return test
+        if cell.type in ("$eq", "$ne"):
+            relation = "==" if cell.type == "$eq" else "!="
+            if self.machine(cell.ports["A"]):
+                test = self._state_test(cell.ports["A"], cell.ports["B"], relation)
+                if test is not None:
+                    return test
+            wanted = _number(cell.ports["B"])
+            if wanted is not None and cell.parameters["A_SIGNED"] != "1":
+                chosen = _chosen(self.read(cell.ports["A"]), wanted, same=cell.type == "$eq")
+                if chosen is not None:
+                    return chosen
         if cell.type == "$shift":
             return self._part(cell)
         return operator(cell, self.read)
@@ -350,7 +404,18 @@ class Reader(Analysis):
         if len(bits) == 1:
             bit = self.read(kept)
             return bit if wanted == "1" else invert(bit)
-        return Expression(f"{self.read(kept).operand} == {constant(wanted)}", atom=False)
+        value = self.read(kept)
+        chosen = _chosen(value, int(wanted, 2))
+        return chosen or Expression(f"{value.operand} == {constant(wanted)}", atom=False)
+
+
+def _chosen(value: Expression, wanted: int, *, same: bool = True) -> Expression | None:
+    """Whether a choice between two constants is ``wanted``: what chooses between them. None for anything else."""
+    choice = _CHOICE.fullmatch(value.text)
+    if choice is None:
+        return None
+    yes, no = (Expression(f"1'b{int((int(value) == wanted) == same)}") for value in (choice[2], choice[3]))
+    return yes if yes == no else conditional(Expression(choice[1]), yes, no)
 
 
 def _bits(sig: Sig) -> list[tuple[str, int]]:

@@ -6,16 +6,32 @@ unless it reads a register that reset changes (``always @*`` starts at a change 
 unknown where nothing ever changes).
 """
 
-from collections.abc import Iterable, Mapping
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from rtl_gen.verilog.analysis import RESET, RegisterGroup, whole
-from rtl_gen.verilog.expressions import constant
+from rtl_gen.verilog.expressions import Expression, constant, infix, invert
 from rtl_gen.verilog.layout import LINE, paragraphs, range_text, wrap
 from rtl_gen.verilog.processes import tests_bits
 from rtl_gen.verilog.reader import Reader, States
-from rtl_gen.verilog.rtlil import Assign, Case, Cell, Const, Module, Slice, Statement, Switch, width
+from rtl_gen.verilog.rtlil import Assign, Case, Cell, Const, Module, Sig, Slice, Statement, Switch, width
 
 __all__ = ["States", "write_module"]
+
+
+_ORIGINS = {"register": "flip-flops", "logic": "logic in the same cycle", "block": "the blocks in it"}
+
+
+_NAMED = 8
+"""Outputs of one origin that are named."""
+
+
+@dataclass(frozen=True)
+class _Indexed(Assign):
+    """An assignment to the part of a vector that a signal names: ``target`` is the part of number 0."""
+
+    index: Sig = ()
 
 
 def write_module(
@@ -25,7 +41,8 @@ def write_module(
     ports: Mapping[str, str],
     states: States,
     reset_low: bool = False,
-    comment: str = "",
+    remarks: Sequence[str] = (),
+    port_remarks: Mapping[str, str] | None = None,
 ) -> str:
     """Verilog text of ``module``, which it uses up.
 
@@ -39,10 +56,10 @@ def write_module(
         Names of states, for wires of this module.
     reset_low
         The reset is active low.
-    comment
-        What the module is, for its first line.
+    remarks, port_remarks
+        Lines on the module, which stand before it; what ports carry, by identifier, which stands before these.
     """
-    return _Writer(module, ports, states, reset_low=reset_low).write(name, comment)
+    return _Writer(module, ports, states, reset_low=reset_low).write(name, remarks, port_remarks or {})
 
 
 class _Writer(Reader):
@@ -55,6 +72,8 @@ class _Writer(Reader):
                 lines.append(wrap(self._assignment(statement, relation), depth))
             elif len(statement.test) == 0:
                 lines += self.block(statement.cases[0].body, relation, depth)
+            elif relation == "<=" and (parts := self._as_parts(statement)) is not None:
+                lines += self.block(parts, relation, depth)
             else:
                 write = self._chain if self._is_chain(statement) else self._case
                 lines += write(statement, relation, depth)
@@ -63,11 +82,53 @@ class _Writer(Reader):
     def _assignment(self, statement: Assign, relation: str) -> str:
         target, value = statement.target, statement.value
         name = self.name(target.wire)
-        if target != whole(self.module.wires[target.wire]):
+        if isinstance(statement, _Indexed):
+            size = target.high - target.low + 1
+            place = (self.module.wires[target.wire].width >> width(statement.index)).bit_length() - 1
+            low = (Const(f"{target.low:0{place}b}"),) if place else ()
+            index = self.read((*statement.index, *low)).text
+            name += f"[{index}]" if size == 1 else f"[{index} +: {size}]"
+        elif target != whole(self.module.wires[target.wire]):
             name += f"[{target.high}]" if target.high == target.low else f"[{target.high}:{target.low}]"
         elif target.wire in self.states and len(value) == 1 and isinstance(value[0], Const):
             return f"{name} {relation} {self.state(target.wire, int(value[0].bits, 2))};"
         return f"{name} {relation} {self.value(value).text};"
+
+    def _as_parts(self, switch: Switch) -> list[Statement] | None:
+        """What a switch does that does the same to each part of a vector, for the part that its test names."""
+        size = width(switch.test)
+        numbers = [case.patterns[0] if len(case.patterns) == 1 else "" for case in switch.cases]
+        if size < 2 or numbers != [f"{number:0{size}b}" for number in range(2**size)]:
+            return None
+        return self._folded([case.body for case in switch.cases], switch.test)
+
+    def _folded(self, bodies: Sequence[Sequence[Statement]], test: Sig) -> list[Statement] | None:
+        """One body for bodies that differ only in the number of the part that they write."""
+        folded: list[Statement] = []
+        if len({len(body) for body in bodies}) != 1:
+            return None
+        for same in zip(*bodies, strict=True):
+            first = same[0]
+            if isinstance(first, Assign):
+                target, size = first.target, self.module.wires[first.target.wire].width
+                stride = size // len(bodies)
+                steps = range(0, size, max(stride, 1))
+                places = (Slice(target.wire, target.high + step, target.low + step) for step in steps)
+                exact = stride & (stride - 1) == 0 and size == stride * len(bodies) and target.high < stride
+                if not exact or list(same) != [Assign(place, first.value) for place in places]:
+                    return None
+                folded.append(_Indexed(first.target, first.value, test))
+                continue
+            switches = [statement for statement in same if isinstance(statement, Switch)]
+            alike = [s for s in switches if (s.test, len(s.cases)) == (first.test, len(first.cases))]
+            cases: list[Case] = []
+            for arms in zip(*(s.cases for s in alike), strict=True):
+                inner = self._folded([arm.body for arm in arms], test)
+                if inner is None or len(alike) < len(same) or len({arm.patterns for arm in arms}) > 1:
+                    return None
+                cases.append(Case(arms[0].patterns, inner))
+            folded.append(Switch(first.test, cases))
+        return folded
 
     def _is_chain(self, switch: Switch) -> bool:
         if len(switch.cases) > 1 and self.machine(switch.test):
@@ -82,23 +143,42 @@ class _Writer(Reader):
         if width(switch.test) == 1 and len(cases) == 2 and not cases[0].body:
             (taken,) = cases[0].patterns
             cases = [Case(("1" if taken == "0" else "0",), cases[1].body)]
+        opened = False
         for number, case in enumerate(cases):
             certain = width(switch.test) == 1 and number == 1 and len(cases) == 2
             if not case.patterns or certain:
-                lines.append(f"{pad}{'end else' if number else 'if (1)'} begin")
+                lines.append(f"{pad}{'end else' if opened else 'if (1)'} begin")
             else:
                 alone = switch.test if case.patterns == ("1",) else None
-                condition = (self.value(alone) if alone else self.matches(switch.test, case.patterns)).text
-                lines.append(wrap(f"{'end else ' if number else ''}if ({condition}) begin", depth))
+                condition = self.value(alone) if alone else self.matches(switch.test, case.patterns)
+                rest = cases[number + 1 :]
+                if not case.body and rest:
+                    # An arm that does nothing: the others are within its opposite.
+                    return [*lines, *self._unless(condition, Switch(switch.test, rest), relation, depth, opened)]
+                lines.append(wrap(f"{'end else ' if opened else ''}if ({condition.text}) begin", depth))
+            opened = True
             lines += self.block(case.body, relation, depth + 1)
         return [*lines, f"{pad}end"]
+
+    def _unless(self, not_if: Expression, rest: Switch, relation: str, depth: int, opened: bool) -> list[str]:
+        """What the remaining cases of a chain do where a condition does not hold."""
+        pad, word = "  " * depth, "end else " if opened else ""
+        opposite = invert(not_if)
+        (case, *more) = rest.cases
+        if more:
+            inner = self._chain(rest, relation, depth + 1)
+        else:
+            inner = self.block(case.body, relation, depth + 1)
+            if case.patterns:
+                opposite = infix(opposite, "&", self.matches(rest.test, case.patterns))
+        return [wrap(f"{word}if ({opposite.text}) begin", depth), *inner, f"{pad}end"]
 
     def _case(self, switch: Switch, relation: str, depth: int) -> list[str]:
         pad = "  " * depth
         wild = any("-" in pattern for case in switch.cases for pattern in case.patterns)
         lines = [wrap(f"{'casez' if wild else 'case'} ({self.read(switch.test).text})", depth)]
         machine = self.machine(switch.test)
-        for case in switch.cases:
+        for case in _without_empty(switch.cases):
             values = [
                 self.state(machine, int(pattern, 2)) if machine and "-" not in pattern else constant(pattern)
                 for pattern in case.patterns
@@ -112,7 +192,7 @@ class _Writer(Reader):
                 lines.append(f"{head}: {body[0].strip()}")
             else:
                 lines += [f"{head}: begin", *body, f"{pad}  end"]
-        if all(case.patterns for case in switch.cases):
+        if all(case.patterns for case in switch.cases) and not _complete(switch):
             lines.append(f"{pad}  default: ;")
         return [*lines, f"{pad}endcase"]
 
@@ -167,7 +247,7 @@ class _Writer(Reader):
         listed = ",\n".join(wrap(f".{name}({text})", 1) for name, text in connections.items())
         return f"{head}\n{listed}\n);"
 
-    def write(self, name: str, comment: str) -> str:
+    def write(self, name: str, remarks: Sequence[str], port_remarks: Mapping[str, str]) -> str:
         """The text of the module."""
         for wire in list(self.module.wires):
             cell, process = self.cell_of.get(wire), self.process_of.get(wire)
@@ -182,14 +262,44 @@ class _Writer(Reader):
                 self.drive(wire, self.as_expression(process))
         self._write_registers()
         instances = [self._write_instance(cell) for cell in self.instances]
-        return self._assemble(name, comment, instances)
+        head = [f"//{' ' * bool(line)}{line}\n" for line in (*remarks, *self._timing_remarks())]
+        return "".join(head) + self._assemble(name, port_remarks, instances)
 
-    def _assemble(self, name: str, comment: str, instances: list[str]) -> str:
-        listed = []
+    def _timing_remarks(self) -> list[str]:
+        """Where outputs come from: flip-flops, logic (in the same cycle), or blocks within."""
+        groups: dict[str, list[str]] = {}
+        for wire, text in self.ports.items():
+            if self.module.wires[wire].port == "output":
+                groups.setdefault(_ORIGINS[self._origin(wire)], []).append(text)
+        if len(groups) == 1:
+            return [f"Outputs come from {origin}." for origin in groups]
+        ordered = sorted(groups.items(), key=lambda group: len(group[1]))
+        texts = [
+            f"{', '.join([*names[:_NAMED], *['...'] * (len(names) > _NAMED)])} from {origin}"
+            for origin, names in ordered[:-1]
+        ]
+        texts += [f"the others from {origin}" for origin, _ in ordered[-1:]]
+        return textwrap.wrap(f"Outputs: {'; '.join(texts)}.", 100) if groups else []
+
+    def _origin(self, wire: str) -> str:
+        """What an output comes from: a register, a block within, or logic."""
+        if wire in self.registers:
+            return "register"
+        if wire in self.cell_of:
+            return "block" if self.cell_of[wire].type.startswith("\\") else "logic"
+        if wire in self.process_of or wire not in self.connect_of:
+            return "logic"
+        kinds = {self._origin(chunk.wire) for chunk in self.connect_of[wire] if isinstance(chunk, Slice)}
+        return kinds.pop() if len(kinds) == 1 else "logic" if kinds else "register"
+
+    def _assemble(self, name: str, remarks: Mapping[str, str], instances: list[str]) -> str:
+        ports: list[str] = []
         for port, text in self.ports.items():
             wire = self.module.wires[port]
             kind = "reg " if port in self.variables else "wire"
-            listed.append(f"  {wire.port:<6} {kind} {range_text(wire.width)}{text}")
+            if text in remarks:
+                ports += [f"  // {line}" for line in textwrap.wrap(remarks[text], LINE - 6)]
+            ports.append(f"  {wire.port:<6} {kind} {range_text(wire.width)}{text}{',' * (port != [*self.ports][-1])}")
         constants = [
             f"localparam {range_text(size)}{self.state(wire, value)} = {constant(f'{value:0{size}b}')};"
             for wire, states in self.states.items()
@@ -199,9 +309,24 @@ class _Writer(Reader):
         ]
         parts = ["\n".join(constants), "\n".join(self.declarations), *paragraphs(self.logic), *instances]
         body = "\n\n".join("\n".join("  " + line for line in part.splitlines()) for part in parts if part)
-        head = f"// {comment}\n" if comment else ""
-        ports = ",\n".join(listed)
-        return f"{head}module {name} (\n{ports}\n);\n\n{body}\n\nendmodule\n"
+        listed = "\n".join(ports)
+        return f"module {name} (\n{listed}\n);\n\n{body}\n\nendmodule\n"
+
+
+def _without_empty(cases: Sequence[Case]) -> list[Case]:
+    """Cases in their order, of which those that do nothing stand together; the last one is the default."""
+    empty = [case for case in cases if case.patterns and not case.body]
+    if len(empty) < 2 or any("-" in pattern for case in cases for pattern in case.patterns):
+        return list(cases)
+    together = Case(tuple(pattern for case in empty for pattern in case.patterns), [])
+    full = [case for case in cases if case.body or not case.patterns]
+    return [together, *full]
+
+
+def _complete(switch: Switch) -> bool:
+    """Whether the cases are all that there can be."""
+    patterns = {pattern for case in switch.cases for pattern in case.patterns}
+    return not any("-" in pattern for pattern in patterns) and len(patterns) == 2 ** width(switch.test)
 
 
 def _parameter(value: str) -> str:

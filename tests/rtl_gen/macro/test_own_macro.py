@@ -115,7 +115,8 @@ def test_without_the_engine_there_are_no_pins_of_programming(tmp_path: Path) -> 
     texts = {path.name: path.read_text() for path in emit_core(load_chip("tnsa16-core", {"programming.engine": False}),
                                                              tmp_path / "rtl", "wishbone")}
     assert "write_verify.v" not in texts
-    assert not any("verify" in text or "set_pulse" in text for text in texts.values())
+    code = [re.sub(r"//[^\n]*", "", text) for text in texts.values()]
+    assert not any("verify" in text or "set_pulse" in text for text in code)
 
 
 def test_good_map_has_no_problem(tmp_path: Path) -> None:
