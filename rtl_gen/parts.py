@@ -13,7 +13,9 @@ from hw.noc.mesh import Mesh
 from hw.noc.registers.map import node_map
 from macro_models.errors import InputError
 from macro_models.files import read_text
+from rtl_gen.c_driver import c_driver
 from rtl_gen.emit import ADAPTER, emit_block, file_name, module_texts
+from rtl_gen.ip_xact import ip_xact
 from rtl_gen.macro.adapter import module_name, write_stub
 from rtl_gen.macro.contract import write_contract
 from rtl_gen.macro.own_files import VERILOG, macro_files, read_module, rtl_files
@@ -99,7 +101,9 @@ def _core_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> 
     )
     texts = rtl | {stub: write_stub(chip, ports)} | _tapeout_texts(design)
     if wrap != "none":
-        texts |= _register_texts(core_blocks(chip).registers, name)
+        registers = core_blocks(chip).registers
+        texts |= _register_texts(registers, name)
+        texts[f"regs/{name}_driver.h"] = c_driver(registers, chip.lines, name)
     adapter, contract = f"{prefix}{ADAPTER}", f"{name}_macro_contract"
     core = next(module for module, text in modules.items() if re.search(rf"^  {adapter} \w+ \($", text, re.MULTILINE))
     texts[f"tb/{contract}.sv"] = write_contract(chip, core, modules[core], adapter, contract)
@@ -136,6 +140,7 @@ def _register_texts(map: RegisterMap, name: str) -> dict[str, str]:
         f"regs/{name}.rdl": system_rdl(map, name),
         f"regs/{name}.md": f"# Registers of {name}\n\n{markdown(map)}",
         f"regs/{name}.h": c_header(map, name),
+        f"regs/{name}.xml": ip_xact(map, name),
     }
 
 

@@ -1,0 +1,26 @@
+"""A driver in C for a core behind a bus, beside the header of its registers."""
+
+from importlib.resources import files
+
+from hw.host.registers import RegisterMap
+from hw.host.write_map import RESULT_PULSES, RESULT_VALID, WORD_FLAG
+
+__all__ = ["c_driver"]
+
+
+def c_driver(map: RegisterMap, lines: int, name: str) -> str:
+    """Header-only C99 that includes ``name.h`` (:func:`rtl_gen.registers.c_header`); every name begins with ``name``."""
+    programs = any(entry.name == "targets" for entry in map.windows)
+    values = {
+        "WRITE": _template("driver_write") if programs else "", "NAME": name.upper(), "name": name.lower(),
+        "LINES": f"{lines}u", "FLAG": str(WORD_FLAG), "VALID": str(RESULT_VALID), "PULSES": str(RESULT_PULSES),
+    }
+    text = _template("driver")
+    for key, value in values.items():
+        text = text.replace(f"@{key}@", value)
+    # The header of the registers is called after the top as it is.
+    return text.replace(f'#include "{name.lower()}.h"', f'#include "{name}.h"')
+
+
+def _template(name: str) -> str:
+    return (files("rtl_gen") / "templates" / f"{name}.h.txt").read_text(encoding="utf-8")

@@ -1,0 +1,105 @@
+"""What tools and programs take a register map by: IP-XACT, and a driver in C against a simulated core."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from xml.etree import ElementTree as Xml
+
+import pytest
+
+from hw.config import load_chip
+from hw.host.core_map import core_map
+from hw.host.registers import Access, Register, RegisterMap
+from hw.noc.config import MeshConfig
+from hw.noc.registers.map import node_map
+from rtl_gen import generate
+from rtl_gen.c_driver import c_driver
+from rtl_gen.ip_xact import NAMESPACE, ip_xact
+from rtl_gen.registers import c_header
+
+HERE = Path(__file__).parent
+ORDER = {
+    # IEEE 1685-2014: elements of a kind stand in this order.
+    "component": ["vendor", "library", "name", "version", "memoryMaps", "description"],
+    "memoryMap": ["name", "description", "addressBlock", "addressUnitBits"],
+    "addressBlock": ["name", "description", "baseAddress", "range", "width", "usage", "access", "register"],
+    "register": ["name", "description", "addressOffset", "size", "field"],
+    "field": ["name", "description", "bitOffset", "resets", "bitWidth", "volatile", "access", "modifiedWriteValue"],
+}
+
+
+def _name(node: Xml.Element) -> str:
+    return node.tag.removeprefix(f"{{{NAMESPACE}}}")
+
+
+def _text(node: Xml.Element, path: str) -> str:
+    found = node.find("/".join(f"{{{NAMESPACE}}}{part}" for part in path.split("/")))
+    assert found is not None
+    return found.text or ""
+
+
+def _number(text: str) -> int:
+    return int(text.removeprefix("'h"), 16) if text.startswith("'h") else int(text)
+
+
+@pytest.mark.parametrize("map", [core_map(256), core_map(16, parameters=None), node_map(MeshConfig())])
+def test_ip_xact_says_the_same(map: RegisterMap) -> None:
+    root = Xml.fromstring(ip_xact(map, "mho_core_wb"))
+    for node in root.iter():
+        if (order := ORDER.get(_name(node))) is not None:
+            places = [order.index(_name(child)) for child in node]
+            assert places == sorted(places), _name(node)
+    assert _text(root, "name") == "mho_core_wb"
+    found, ends = {}, 0
+    for block in root.iter(f"{{{NAMESPACE}}}addressBlock"):
+        base, size = _number(_text(block, "baseAddress")), _number(_text(block, "range"))
+        assert base >= ends
+        ends = base + size
+        registers = list(block.iter(f"{{{NAMESPACE}}}register"))
+        for node in registers:
+            found[_text(node, "name")] = base + _number(_text(node, "addressOffset")), node
+        if not registers:
+            found[_text(block, "name")] = base, block
+            assert _text(block, "usage") == "memory"
+    assert list(found) == [entry.name for entry in map.entries]
+    for entry in map.entries:
+        address, node = found[entry.name]
+        assert address == entry.address
+        if not isinstance(entry, Register):
+            assert _number(_text(node, "range")) == 4 * entry.words
+            continue
+        fields = list(node.iter(f"{{{NAMESPACE}}}field"))
+        for placed, field in zip(entry.placed, fields, strict=True):
+            place = _text(field, "name"), _number(_text(field, "bitOffset")), _number(_text(field, "bitWidth"))
+            assert place == (placed.field.name, placed.low, placed.field.width)
+            writes = _text(field, "access") != "read-only"
+            assert writes == (placed.field.access is not Access.R)
+            if placed.field.access is Access.RW:
+                assert _number(_text(field, "resets/reset/value")) == placed.field.reset
+
+
+@pytest.mark.cosim("gcc")
+@pytest.mark.parametrize("programs", [True, False])
+def test_driver_is_plain_c(programs: bool, tmp_path: Path) -> None:
+    map = core_map(16) if programs else core_map(16, parameters=None)
+    (tmp_path / "My_core.h").write_text(c_header(map, "My_core"))
+    (tmp_path / "driver.h").write_text(text := c_driver(map, 16, "My_core"))
+    assert "@" not in text
+    assert ("put_target" in text) == programs
+    (tmp_path / "main.c").write_text('#include "driver.h"\n#include "driver.h"\nint main(void) { return 0; }\n')
+    gcc = shutil.which("gcc") or "gcc"
+    options = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-fsyntax-only"]
+    subprocess.run([gcc, *options, "main.c"], cwd=tmp_path, check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("verilator", "g++")
+def test_driver_runs_a_simulated_core(tmp_path: Path) -> None:
+    """Products both ways, masks, an operation that is refused, programming and its pin."""
+    generate(load_chip("tnsa16-core"), tmp_path)
+    (tmp_path / "main.cpp").write_text((HERE / "driver_main.cpp.txt").read_text())
+    command = ["verilator", "--cc", "--exe", "--build", "-O0", "-CFLAGS", f"-O0 -I{tmp_path}/regs", "-Wno-fatal", "--quiet",
+               "--top-module", "mho_core_wb", "-F", "mho_core_wb.f", "tb/tnsa_macro.v", "main.cpp"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    run = subprocess.run(["obj_dir/Vmho_core_wb"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.stdout == "0 wrong\n"
