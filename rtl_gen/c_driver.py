@@ -9,7 +9,7 @@ __all__ = ["c_driver"]
 
 
 def c_driver(map: RegisterMap, lines: int, name: str) -> str:
-    """Header-only C99 that includes ``name.h`` (:func:`rtl_gen.registers.c_header`); every name begins with ``name``."""
+    """Header-only C99 that includes ``name.h`` (:func:`rtl_gen.registers.c_header`); names begin with ``name``."""
     programs = any(entry.name == "targets" for entry in map.windows)
     values = {
         "WRITE": _template("driver_write") if programs else "", "NAME": name.upper(), "name": name.lower(),

@@ -41,8 +41,8 @@ class GeneratedFile:
 
 
 def yours_once_changed(path: str) -> bool:
-    """Whether a file belongs to its user as soon as it differs from what was written: benches, views of the macro."""
-    return path.startswith("tb/") or path.endswith((".lef", ".lib"))
+    """Whether a file is its user's once it differs from what was written: benches, views of the macro, the page."""
+    return path.startswith("tb/") or path.endswith((".lef", ".lib")) or path == "README.md"
 
 
 class SharedFolder:

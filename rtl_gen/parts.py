@@ -20,6 +20,7 @@ from rtl_gen.macro.adapter import module_name, write_stub
 from rtl_gen.macro.contract import write_contract
 from rtl_gen.macro.own_files import VERILOG, macro_files, read_module, rtl_files
 from rtl_gen.macro.pin_check import macro_map
+from rtl_gen.readme import write_readme
 from rtl_gen.registers import c_header, markdown, system_rdl
 from rtl_gen.tapeout_files import Design, file_list, fusesoc_core, librelane_config, sdc, waivers
 from rtl_gen.testbench import bench_files
@@ -75,7 +76,11 @@ def _noc_texts(chip: Chip, name: str, prefix: str) -> dict[str, str]:
     registers = _register_texts(node_map(cfg), f"{prefix}node")
     inputs, outputs = _port_bits(modules[name], name)
     design = Design(chip=chip, what=what, top=name, rtl=tuple(rtl), inputs=inputs, outputs=outputs)
-    return rtl | registers | _tapeout_texts(design)
+    return _with_readme(design, rtl | registers | _tapeout_texts(design))
+
+
+def _with_readme(design: Design, texts: dict[str, str]) -> dict[str, str]:
+    return texts | {"README.md": write_readme(design, texts)}
 
 
 def _port_bits(text: str, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -108,7 +113,8 @@ def _core_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> 
     core = next(module for module, text in modules.items() if re.search(rf"^  {adapter} \w+ \($", text, re.MULTILINE))
     texts[f"tb/{contract}.sv"] = write_contract(chip, core, modules[core], adapter, contract)
     models = tuple(os.path.relpath(path.resolve(), output.resolve() / "tb") for path in macro_files(chip))
-    return texts | {f"tb/{path}": text for path, text in bench_files(design, wrap, models).items()}
+    texts |= {f"tb/{path}": text for path, text in bench_files(design, wrap, models).items()}
+    return _with_readme(design, texts)
 
 
 _WRAPPER = "rtl/macro"

@@ -76,7 +76,7 @@ all:
 clean:
 {_TAB}rm -rf $(HERE)/sim_build_verilator
 else
-COMPILE_ARGS += $(if $(filter icarus,$(SIM)),-g2005)
+COMPILE_ARGS += $(if $(filter icarus,$(SIM)),-g2005) $(if $(WAVES),-DSTATE_NAMES)
 include $(shell cocotb-config --makefiles)/Makefile.sim
 endif
 """
@@ -111,6 +111,7 @@ def test_{design.top}():
         build_dir=build,
         build_args={{"icarus": ["-g2005"], "verilator": ["-Wno-fatal", "--assert"]}}.get(SIMULATOR, []),
         timescale=("1ns", "1ps"),
+        defines={{"STATE_NAMES": 1}} if WAVES else {{}},
         waves=WAVES,
     )
     results = runner.test(

@@ -265,6 +265,16 @@ class _Writer(Reader):
         head = [f"//{' ' * bool(line)}{line}\n" for line in (*remarks, *self._timing_remarks())]
         return "".join(head) + self._assemble(name, port_remarks, instances)
 
+    def _state_names(self, wire: str) -> str:
+        """The state as text, for waves."""
+        name, states = self.name(wire), self.states[wire]
+        size = 8 * max(map(len, states.values()))
+        lines = [f"    {self.state(wire, value)}: {name}_name = \"{text.upper()}\";" for value, text in states.items()]
+        return "\n".join([
+            "`ifdef STATE_NAMES", f"reg [{size - 1}:0] {name}_name;", "always @* begin", f"  case ({name})", *lines,
+            f'    default: {name}_name = "?";', "  endcase", "end", "`endif",
+        ])
+
     def _timing_remarks(self) -> list[str]:
         """Where outputs come from: flip-flops, logic (in the same cycle), or blocks within."""
         groups: dict[str, list[str]] = {}
@@ -307,7 +317,8 @@ class _Writer(Reader):
             if self.uses[wire]
             for value in states
         ]
-        parts = ["\n".join(constants), "\n".join(self.declarations), *paragraphs(self.logic), *instances]
+        names = [self._state_names(wire) for wire in self.states if wire in self.registers and self.uses[wire]]
+        parts = ["\n".join(constants), "\n".join(self.declarations), *paragraphs(self.logic), *instances, *names]
         body = "\n\n".join("\n".join("  " + line for line in part.splitlines()) for part in parts if part)
         listed = "\n".join(ports)
         return f"module {name} (\n{listed}\n);\n\n{body}\n\nendmodule\n"

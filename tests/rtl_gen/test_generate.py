@@ -43,6 +43,28 @@ def test_folder_is_complete(tmp_path: Path) -> None:
     assert set(texts[f"{top}.f"].split()) == {path for path in texts if path.startswith("rtl/")}
 
 
+def test_page_of_the_folder_names_every_file_of_the_hierarchy(tmp_path: Path) -> None:
+    _generate(tmp_path)
+    texts = _texts(tmp_path)
+    tree = texts["README.md"].split("```")[1]
+    assert set(re.findall(r"rtl/\w+\.v", tree)) == {path for path in texts if path.startswith("rtl/")}
+    assert "stubs/tnsa_macro.v" in tree
+    # A page that its user wrote stays.
+    (tmp_path / "README.md").write_text("mine")
+    assert _generate(tmp_path).kept == ("README.md",)
+
+
+def test_every_module_says_what_it_is_and_its_ports_what_they_carry(tmp_path: Path) -> None:
+    _generate(tmp_path)
+    for path, text in _texts(tmp_path).items():
+        if path.startswith("rtl/"):
+            assert text.startswith("// "), path
+            assert not re.search(r"\bw\d+\b|\bport_\d|begin\n *end", text), path
+    text = (tmp_path / "rtl/sequencer.v").read_text()
+    assert "  // Freezes the operation at the pins for this cycle.\n  input  wire hold" in text
+    assert "Outputs: " in text.partition("module ")[0]
+
+
 def test_report_lists_every_file_with_its_hash(tmp_path: Path) -> None:
     report = _generate(tmp_path / "out", "axil")
     texts = _texts(tmp_path / "out")
