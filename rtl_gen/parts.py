@@ -22,7 +22,7 @@ from rtl_gen.macro.own_files import VERILOG, macro_files, read_module, rtl_files
 from rtl_gen.macro.pin_check import macro_map
 from rtl_gen.readme import write_readme
 from rtl_gen.registers import c_header, markdown, system_rdl
-from rtl_gen.tapeout_files import Design, file_list, fusesoc_core, librelane_config, sdc, waivers
+from rtl_gen.tapeout_files import Design, file_list, fusesoc_core, librelane_config, sdc, synthesis_script, waivers
 from rtl_gen.testbench import bench_files
 from rtl_gen.verilog.ports import module_ports
 
@@ -100,7 +100,7 @@ def _core_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> 
     inputs, outputs = _port_bits(modules[name], name)
     design = Design(
         chip=chip, what=f"Compute-in-memory core {chip.name}", top=name, rtl=tuple(rtl), stubs=(stub,), macro=macro,
-        macro_instance=instance, inputs=inputs, outputs=outputs,
+        macro_instance=instance, inputs=inputs, outputs=outputs, simulated=chip.macro is None,
         ascending=any(port.limits and port.limits[0] < port.limits[1] for port in ports.ports.values()),
         unclocked=("programming_enable",) if PulseChip.of(chip).programming.engine else (),
     )
@@ -163,6 +163,7 @@ def _tapeout_texts(design: Design) -> dict[str, str]:
         f"{design.top}.f": file_list(design),
         f"{design.top}.vlt": waivers(ascending=design.ascending),
         f"{design.top}.core": fusesoc_core(design),
+        "synth.tcl": synthesis_script(),
         f"{design.top}.sdc": sdc(design),
         "librelane/config.json": librelane_config(design),
     }

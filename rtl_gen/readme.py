@@ -11,7 +11,7 @@ __all__ = ["write_readme"]
 
 _FILES = (
     ("TOP.f", "the Verilog, the top first (`-F` of Verilator and others)"),
-    ("TOP.core", "FuseSoC: targets `lint`, `sim`, `synth`"),
+    ("TOP.core", "FuseSoC: targets `lint`, `synth` (by `synth.tcl`) and, with a model in `tb/`, `sim`"),
     ("TOP.sdc", "constraints; what your process and board say is in variables at its head"),
     ("TOP.upf", "power intent: supplies of the array, of its periphery and of programming"),
     ("TOP.vlt", "what Verilator's `-Wall` may say, and why"),

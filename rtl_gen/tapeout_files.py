@@ -9,7 +9,8 @@ from typing import Any
 from hw.config import Chip
 from rtl_gen.macro.supplies import supply_nets, supply_pins
 
-__all__ = ["Design", "file_list", "fusesoc_core", "librelane_config", "sdc", "waivers"]
+__all__ = ["Design", "file_list", "fusesoc_core", "librelane_config", "sdc", "synthesis_script",
+           "waivers"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,8 @@ class Design:
         Ports of the top but for clock and supplies, as patterns of their bits (``wb_adr_i[*]``).
     unclocked
         Inputs of the top that belong to no clock.
+    simulated
+        Whether the folder has a bench, and a model of the macro in Verilog.
     """
 
     chip: Chip
@@ -45,6 +48,7 @@ class Design:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     unclocked: tuple[str, ...] = ()
+    simulated: bool = False
 
     @property
     def period_ns(self) -> str:
@@ -149,7 +153,7 @@ def _yaml_list(items: Sequence[str]) -> str:
 
 
 def fusesoc_core(design: Design) -> str:
-    """``TOP.core`` in CAPI2."""
+    """``TOP.core`` in CAPI2: targets ``lint``, ``synth``, and ``sim`` where a model of the macro is in the folder."""
     stubs = f"""  stubs:
     files:
 {_yaml_list(design.stubs)}
@@ -173,23 +177,77 @@ filesets:
     files:
       - {design.top}.sdc
     file_type: SDC
-
+  script:
+    files:
+      - synth.tcl: {{copyto: synth.tcl}}
+    file_type: user
+{_FUSESOC_BENCH.format(top=design.top, macro=design.macro) if design.simulated else ""}
 targets:
   default:
     filesets: [rtl]
     toplevel: {design.top}
   lint:
-    default_tool: verilator
+    flow: lint
+    flow_options:
+      tool: verilator
+      verilator_options: [-Wall]
     filesets: [waivers, {sources}]
-    tools:
-      verilator:
-        mode: lint-only
-        verilator_options: [-Wall]
     toplevel: {design.top}
-  synth:
-    default_tool: yosys
-    filesets: [{sources}, constraints]
+{_FUSESOC_SIM.format(top=design.top) if design.simulated else ""}  synth:
+    flow: generic
+    flow_options:
+      tool: yosys
+      arch: ecp5 # the tool wants one; synth.tcl takes none
+      output_format: verilog
+      yosys_template: synth.tcl
+    filesets: [{sources}, constraints, script]
     toplevel: {design.top}
+"""
+
+
+_FUSESOC_BENCH = """\
+  bench:
+    files:
+      - tb/{macro}.v: {{file_type: verilogSource-2005}}
+      - tb/Makefile: {{file_type: user}}
+      - tb/bench_{top}.py: {{file_type: user}}
+scripts:
+  bench:
+    # cocotb by its own make: FuseSoC's way to start it knows other versions.
+    cmd: [make, -C, src/{top}_0/tb]
+"""
+_FUSESOC_SIM = """\
+  sim:
+    flow: sim
+    flow_options:
+      tool: icarus
+      timescale: 1ns/1ps
+      iverilog_options: [-g2005]
+    filesets: [rtl, bench]
+    hooks: {{pre_run: [bench]}}
+    toplevel: {top}
+"""
+
+
+def synthesis_script() -> str:
+    """``synth.tcl``: what target ``synth`` of FuseSoC does in Yosys."""
+    return """\
+# Yosys, by `fusesoc run --target=synth`: gates of its own, or cells of the liberty file that LIBERTY names.
+yosys -import
+source edalize_yosys_procs.tcl
+set_defines
+set_incdirs
+read_files
+set_params
+yosys synth -top $top -flatten
+if {[info exists ::env(LIBERTY)]} {
+  yosys dfflibmap -liberty $::env(LIBERTY)
+  yosys abc -liberty $::env(LIBERTY)
+  yosys stat -liberty $::env(LIBERTY)
+} else {
+  yosys stat
+}
+yosys write_verilog -noattr ${name}.v
 """
 
 
