@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hw.tile.config import TileConfig
+from hw.tile.fields import Field
 from hw.tile.isa import (
     ACCUMULATORS,
     DESCRIPTOR_WORDS,
@@ -25,7 +26,7 @@ from hw.tile.isa import (
     Operand,
 )
 
-__all__ = ["RULES", "Rule", "Use", "named", "refusal", "width_of"]
+__all__ = ["RULES", "Rule", "Use", "broken", "named", "refusal", "width_of"]
 
 Values = Mapping[str, int]
 
@@ -141,9 +142,15 @@ def refusal(op: Op, fields: Values, memory: Sequence[int], cfg: TileConfig) -> t
     ``memory`` holds the words of descriptor memory. Bits of the instruction itself that belong to no field are not
     looked at.
     """
-    found: list[tuple[Cause, int]] = []
-    if INSTRUCTIONS[op].layout.illegal(fields) is not None:
-        found.append((Cause.FIELD, 0))
+    found = ((cause, about) for cause, about, _ in broken(op, fields, memory, cfg))
+    return min(found, key=lambda one: one[0], default=(Cause.NONE, 0))
+
+
+def broken(op: Op, fields: Values, memory: Sequence[int], cfg: TileConfig) -> Iterator[tuple[Cause, int, str]]:
+    """All that is wrong with an instruction: the cause, the number of the stream concerned, and what would be right."""
+    wrong = INSTRUCTIONS[op].layout.illegal(fields)
+    if wrong is not None:
+        yield Cause.FIELD, 0, _range(wrong)
     names = named(op, fields, memory)
     values: dict[str, dict[str, int]] = {}
     for name, (kind, number) in names.items():
@@ -151,9 +158,10 @@ def refusal(op: Op, fields: Values, memory: Sequence[int], cfg: TileConfig) -> t
         values[name] = layout.unpack(words)
         about = number if kind == "stream" else 0
         if layout.spare(words):
-            found.append((Cause.RESERVED, about))
-        if layout.illegal(values[name]) is not None:
-            found.append((Cause.FIELD, about))
+            yield Cause.RESERVED, about, f"bits of {kind} {number} that belong to no field are 0"
+        wrong = layout.illegal(values[name])
+        if wrong is not None:
+            yield Cause.FIELD, about, f"{_range(wrong)} in {kind} {number}"
     use = Use(
         op, fields, cfg, values.get("mvm", {}), values.get("vec", {}),
         {n: v for n, v in values.items() if names[n][0] == "stream"},
@@ -162,8 +170,11 @@ def refusal(op: Op, fields: Values, memory: Sequence[int], cfg: TileConfig) -> t
     )
     for rule in RULES:
         if op in rule.ops and not rule.holds(use):
-            found.append((rule.cause, use.numbers.get(rule.about, 0)))
-    return min(found, key=lambda one: one[0], default=(Cause.NONE, 0))
+            yield rule.cause, use.numbers.get(rule.about, 0), rule.text.replace("`", "")
+
+
+def _range(field: Field) -> str:
+    return f"{field.name} is {field.range[0]} to {field.range[1]}"
 
 
 _COUNTS = (Op.WAIT, Op.ROOM, Op.FREE, Op.PUSH)

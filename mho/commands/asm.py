@@ -1,5 +1,6 @@
 """``mho asm``, ``mho disasm``: a tile's program from text to its file and back."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,8 +26,9 @@ MOST_BYTES = 1 << 24
 def asm_command(source: str, output: str | None, out: Output) -> None:
     """Assemble a tile's program: what the host loads into its memories.
 
-    P.s is text, as in examples/tile. It is refused with the line, what is wrong there and what would be right. Without
-    -o it is checked only, and its sizes are printed.
+    P.s is text, as in examples/tile. It is refused with the line, what is wrong there and what would be right. An
+    instruction that would trap on a tile of the largest memories, with the descriptors as they are at the start, is a
+    warning. Without -o it is checked only, and its sizes are printed.
     """
     from hw.tile.text import assemble
     from macro_models.errors import InputError
@@ -37,6 +39,8 @@ def asm_command(source: str, output: str | None, out: Output) -> None:
     except UnicodeDecodeError:
         raise InputError(f"{source}: must be text in UTF-8; a program's file is read by mho disasm") from None
     program = assemble(text, source)
+    for sentence in _traps(program):
+        out.warn(f"{source}: {sentence}")
     sizes = _sizes(program)
     out.table(("memory", "used"), list(sizes.items()))
     if output is not None:
@@ -83,6 +87,23 @@ def _read(path: str) -> bytes:
     if data.startswith(b"PK"):
         raise InputError(f"{path}: a network file holds no programs of tiles; it must be a file of mho asm")
     return data
+
+
+def _traps(program: "Program") -> Iterator[str]:
+    """What is wrong with instructions, by their addresses."""
+    from hw.tile.isa import Op, decode
+    from hw.tile.legality import broken
+    from hw.tile.program import LIMITS
+
+    at = 0
+    while at < len(program.words):
+        op, fields, cause = decode(program.words[at])
+        if op is None or cause:
+            yield f"instruction {at} would trap ({cause.name.lower()})"
+        if op is not None:
+            for why, _, rule in broken(op, fields, program.descriptors, LIMITS):
+                yield f"instruction {at} ({op.name.lower()}) would trap ({why.name.lower()}): it must be that {rule}"
+        at += 1 + (fields["words"] if op is Op.SET else 0)
 
 
 def _sizes(program: "Program") -> dict[str, int]:

@@ -61,6 +61,26 @@ def test_what_is_refused_is_one_sentence_and_writes_nothing(command, name, conte
     assert not (tmp_path / "out").exists()
 
 
+def test_what_would_trap_is_a_warning(tmp_path, capsys):
+    path = tmp_path / "p.s"
+    path.write_text("stream in: block 8, blocks 2\nwalk w: stream in, run 9\nmvm m: i_last 1, o_last 0\n"
+                    "mvm m, w\nfree in 3\nword 0x80000000\n")
+    assert run(["asm", str(path)]) == 0
+    must = "would trap ({}): it must be that"
+    assert capsys.readouterr().err.replace(f"warning: {path}: ", "").splitlines() == [
+        f"instruction 0 (mvm) {must.format('address')} the codes of the walk fit in the words that the core takes",
+        f"instruction 0 (mvm) {must.format('address')} channel + run of a walk are within a block of its stream",
+        f"instruction 1 (free) {must.format('ring')} n is at most the blocks of the ring",
+        "instruction 2 would trap (opcode)",
+    ]
+
+
+@pytest.mark.parametrize("source", EXAMPLES, ids=lambda path: path.stem)
+def test_no_example_would_trap(source, capsys):
+    assert run(["asm", str(source)]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_a_file_that_is_not_there_is_refused(tmp_path, capsys):
     assert run(["asm", str(tmp_path / "none.s")]) == 2
     assert "none.s: No such file or directory" in capsys.readouterr().err
