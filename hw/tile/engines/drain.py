@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from amaranth.hdl import Array, Module, Signal, Value, unsigned
+from amaranth.hdl import Cat, Module, Signal, Value, unsigned
 from amaranth.lib import stream
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.block import Resettable
@@ -59,20 +60,16 @@ class DrainRange(Resettable):
         m = Module()
         # More places than products: those that are being taken, or passed over, count no more.
         places = 4 * PRODUCTS
-        first, last = (Array(Signal(_WORD, name=f"{name}_{k}", reset_less=True) for k in range(places))
-                       for name in ("first", "last"))
         tail, oldest, draining = (Signal(range(places), name=name) for name in ("tail", "oldest", "draining"))
         count, word = Signal(range(PRODUCTS + 1)), Signal(range(self.cfg.output_words))
+        drained, counted = (self._range(m, name, tail, at) for name, at in (("drained", draining), ("counted", oldest)))
         m.d.sync += count.eq(count + self.add - self.take)
         m.d.comb += [
             self.full.eq(count == PRODUCTS), self.none.eq(count == 0),
-            self.codes.eq((last[oldest] - first[oldest] + 1)[:_WORD + 1] << 1),
+            self.codes.eq((counted[_WORD:] - counted[:_WORD] + 1)[: _WORD + 1] << 1),
         ]
-        with m.If(self.add):
-            m.d.sync += [first[tail].eq(self.first), last[tail].eq(self.last), tail.eq(tail + 1)]
-        with m.If(self.take):
-            m.d.sync += oldest.eq(oldest + 1)
-        wanted = (word >= first[draining]) & (word <= last[draining])
+        m.d.sync += [tail.eq(tail + self.add), oldest.eq(oldest + self.take)]
+        wanted = (word >= drained[:_WORD]) & (word <= drained[_WORD:])
         m.d.comb += [
             self.o.payload.eq(self.i.payload), self.o.valid.eq(self.i.valid & wanted),
             self.i.ready.eq(~wanted | self.o.ready),
@@ -82,3 +79,12 @@ class DrainRange(Resettable):
             with m.If(word == self.cfg.output_words - 1):
                 m.d.sync += [word.eq(0), draining.eq(draining + 1)]
         return self.resets(m)
+
+    def _range(self, m: Module, name: str, tail: Value, at: Value) -> Value:
+        """First and last word of one of the products that were issued."""
+        m.submodules[name] = memory = Memory(shape=unsigned(2 * _WORD), depth=4 * PRODUCTS, init=[])
+        write, read = memory.write_port(), memory.read_port(domain="comb")
+        m.d.comb += [
+            write.addr.eq(tail), write.data.eq(Cat(self.first, self.last)), write.en.eq(self.add), read.addr.eq(at),
+        ]
+        return read.data

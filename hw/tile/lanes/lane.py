@@ -3,7 +3,7 @@
 from itertools import pairwise
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -34,6 +34,11 @@ class TagLayout(data.StructLayout):
 
     def __init__(self) -> None:
         super().__init__({"target": 8, "valid": 1, "start": 1})
+
+
+def _below(value: Value, bit: Value) -> Value:
+    """A signed number with a bit below it."""
+    return Cat(bit, value).as_signed()
 
 
 class Lane(wiring.Component):
@@ -103,32 +108,44 @@ class Lane(wiring.Component):
         m = Module()
         difference, factor = Signal(signed(17), reset_less=True), Signal(signed(16), reset_less=True)
         product = Signal(signed(33), reset_less=True)
-        total, shifted = Signal(signed(_SUM), reset_less=True), Signal(signed(_SUM), reset_less=True)
-        rounding = Signal(reset_less=True)
-        result = Signal(signed(_SUM + 2), reset_less=True)
+        total, shifted = Signal(signed(_SUM), reset_less=True), Signal(signed(_SUM + 1), reset_less=True)
+        result = Signal(signed(_SUM + 1), reset_less=True)
         given, scale = self._operand(m, difference, factor)
-        limited, init = Signal(signed(16)), Signal(signed(_SUM))
-        m.d.comb += [
-            init.eq(Mux(self.begins, Mux(self.maximum, -(1 << 15), self.init if self.sums else 0), total)),
-            limited.eq(Mux(result < self.lo, self.lo, Mux(result > self.hi, self.hi, result))),
-        ]
+        y, init = Signal(signed(16)), Signal(signed(_SUM))
+        begins_with = Mux(self.maximum, -(1 << 15), self.init if self.sums else 0)
+        m.d.comb += [init.eq(Mux(self.begins, begins_with, total)), y.eq(self._clipped(m, result))]
         if self.tables:
-            m.d.comb += self.y_next.eq(limited)
+            m.d.comb += self.y_next.eq(y)
+        # Of a maximum the sum is the larger one and 0.
+        keeps, drops = Signal(), Signal()
+        m.d.comb += [
+            keeps.eq(self.maximum & (init >= product)), drops.eq(self.maximum & (init < product)),
+        ]
+        shifting = Signal(signed(_SUM + 1))
+        m.d.comb += shifting.eq((total << 1) >> self.shift)
         with m.If(self.enable):
             m.d.sync += [
-                difference.eq(given), factor.eq(scale), product.eq(difference * factor),
-                # The bit that is shifted out last rounds half up.
-                shifted.eq(total >> self.shift), rounding.eq(((total << 1) >> self.shift)[0]),
-                result.eq(shifted + rounding + self._late_d(m)),
-                self.y.eq(limited),
+                difference.eq(given), factor.eq(scale), product.eq(difference * factor), shifted.eq(shifting),
+                # The bit that is shifted out last rounds half up: it is added to a 1 below the sum.
+                result.eq((_below(shifted[1:], C(1)) + _below(self._late_d(m), shifted[0])) >> 1),
+                self.y.eq(y),
             ]
         with m.If(self.enable & self.adds):
-            m.d.sync += total.eq(Mux(self.maximum, Mux(product > init, product, init), init + product))
+            m.d.sync += total.eq(Mux(drops, 0, init) + Mux(keeps, 0, product))
         if self.sums:
             self._pass_tag(m)
             with m.If(self.enable):
                 m.d.sync += self.made.eq(result)
         return m
+
+    def _clipped(self, m: Module, result: Value) -> Value:
+        """The result within its limits; bits above those of a lane are looked at first."""
+        low, above, under, over = result[:16].as_signed(), result[15:], Signal(), Signal()
+        fits = above.all() | ~above.any()
+        m.d.comb += [
+            under.eq(Mux(fits, low < self.lo, result[-1])), over.eq(Mux(fits, low > self.hi, ~result[-1])),
+        ]
+        return Mux(under, self.lo, Mux(over, self.hi, low))
 
     def _operand(self, m: Module, difference: Value, factor: Value) -> tuple[Value, Value]:
         """What is multiplied with what."""

@@ -117,6 +117,7 @@ class Sequencer(Resettable):
         word, left = Signal(_WORD, reset_less=True), Signal(8)
         op, dead = word[OPCODE_LOW : OPCODE_LOW + 4], Signal()
         fetch, address = Signal(), Signal(PC_BITS + 1)
+        self._own = Signal(TrapLayout(), name="own_trap")
         fetched = self._memory(m, fetch, address)
         m.d.comb += [
             address.eq(pc), decoder.word.eq(word), loops.at.eq(last), dead.eq(self.trap.cause != 0),
@@ -127,8 +128,8 @@ class Sequencer(Resettable):
         ]
         with m.If(self.start):
             m.d.sync += self.trap.eq(0)
-        with m.Elif((self.trapped.cause != 0) & ~dead):
-            m.d.sync += self.trap.eq(self.trapped)
+        with m.Elif(~dead):
+            m.d.sync += self.trap.eq(Mux(self.trapped.cause != 0, self.trapped, self._own))
         with m.FSM() as machine:
             with m.State("Idle"):
                 m.d.comb += loops.clear.eq(1)
@@ -189,11 +190,10 @@ class Sequencer(Resettable):
 
     def _stop(self, m: Module, cause: Cause | Value, at: Value, number: Value | int = 0) -> None:
         """A trap of the sequencer itself."""
-        with m.If(self.trap.cause == 0):
-            m.d.sync += [
-                self.trap.cause.eq(cause), self.trap.engine.eq(Engine.SEQUENCER), self.trap.pc.eq(at),
-                self.trap.stream.eq(number),
-            ]
+        m.d.comb += [
+            self._own.cause.eq(cause), self._own.engine.eq(Engine.SEQUENCER), self._own.pc.eq(at),
+            self._own.stream.eq(number),
+        ]
         m.next = "Idle"
 
     def _obey(self, m: Module, dead: Value) -> None:
