@@ -11,6 +11,7 @@ from hw.block import Resettable
 from hw.core.layout import OpLayout
 from hw.tile.buffer import ReadPort
 from hw.tile.config import TileConfig
+from hw.tile.engines.checks import MvmCheck
 from hw.tile.engines.descriptors import PLACES, FetchPort
 from hw.tile.engines.fetcher import Fetcher
 from hw.tile.engines.gather import Gather
@@ -120,7 +121,6 @@ class LoadEngine(Resettable):
             m.d.comb += [self.trap.cause.eq(Cause.CORE), self.trap.pc.eq(pc)]
         with m.If(walker.wrong):
             m.d.comb += [self.trap.cause.eq(Cause.RING), self.trap.pc.eq(pc), self.trap.stream.eq(fetch_walk.o.stream)]
-        m.d.comb += self.trap.engine.eq(Engine.LOAD)
         with m.If(self.start):
             m.d.sync += self.image.eq(self.first_image)
         return self.resets(m)
@@ -176,6 +176,8 @@ class LoadEngine(Resettable):
         begins: Signal, given: Value,
     ) -> None:
         op = self.i.p.word[OPCODE_LOW:]
+        m.submodules.check = check = MvmCheck(self.cfg)
+        m.d.comb += [check.mvm.eq(fetch.o), check.walk.eq(fetch_walk.o), self.trap.engine.eq(Engine.LOAD)]
         with m.FSM() as machine:
             with m.State("Idle"):
                 m.d.sync += [word.eq(self.i.p.word), pc.eq(self.i.p.pc)]
@@ -196,8 +198,14 @@ class LoadEngine(Resettable):
             with m.State("Walk"), m.If(fetch_walk.done):
                 m.next = "Order"
             with m.State("Order"):
-                with m.If(self.full):
-                    m.d.comb += [self.trap.cause.eq(Cause.PRODUCT), self.trap.pc.eq(pc)]
+                with m.If(check.cause != 0):
+                    m.d.comb += [
+                        self.trap.cause.eq(check.cause), self.trap.pc.eq(pc), self.trap.engine.eq(Engine.SEQUENCER),
+                    ]
+                with m.Elif(self.full):
+                    m.d.comb += [
+                        self.trap.cause.eq(Cause.PRODUCT), self.trap.pc.eq(pc), self.trap.engine.eq(Engine.SEQUENCER),
+                    ]
                 with m.Elif(~self.conflict):
                     m.d.comb += [self.i.ready.eq(1), begins.eq(1)]
                     m.next = "Window"

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from hw.block import Resettable
 from hw.tile.buffer import ReadPort, WritePort
 from hw.tile.config import TileConfig
+from hw.tile.engines.checks import VecCheck
 from hw.tile.engines.descriptors import PLACES, FetchPort
 from hw.tile.engines.fetcher import Fetcher
 from hw.tile.isa import STREAMS, Cause, Engine, Kind, Op, Operand
@@ -146,6 +147,10 @@ class VectorEngine(Resettable):
         walkers: dict[str, Walker], unit: Any, is_walk: dict[str, Value], is_stream: dict[str, Value],
     ) -> None:
         vec = fetch.o
+        m.submodules.check = check = VecCheck(self.cfg)
+        m.d.comb += [
+            check.word.eq(word), check.vec.eq(vec), check.walk_a.eq(fetchers["a"].o), check.walk_b.eq(fetchers["b"].o),
+        ]
         with m.FSM() as machine:
             with m.State("Idle"):
                 m.d.sync += [word.eq(self.i.p.word), pc.eq(self.i.p.pc)]
@@ -162,7 +167,12 @@ class VectorEngine(Resettable):
             with m.State("Order"):
                 drains, odd = vec.a == Operand.DRAIN, Signal()
                 m.d.comb += odd.eq((vec.elements != self.codes) & (vec.elements + 1 != self.codes))
-                with m.If(drains & (self.none | odd)):
+                with m.If(check.cause != 0):
+                    m.d.comb += [
+                        self.trap.cause.eq(check.cause), self.trap.engine.eq(Engine.SEQUENCER), self.trap.pc.eq(pc),
+                        self.trap.stream.eq(check.stream),
+                    ]
+                with m.Elif(drains & (self.none | odd)):
                     m.d.comb += [
                         self.trap.cause.eq(Cause.PRODUCT), self.trap.engine.eq(Engine.SEQUENCER), self.trap.pc.eq(pc),
                     ]

@@ -14,7 +14,7 @@ from hw.tile.tokens import AskPort, Change, RingLayout
 from hw.tile.tokens.tokens import COUNT_BITS
 from hw.tile.walker.window import CORNER, Window
 
-__all__ = ["PlaceLayout", "Walker"]
+__all__ = ["PlaceLayout", "Walker", "scaled"]
 
 _PIXEL = 10
 _CORNER = CORNER - 1
@@ -93,8 +93,8 @@ class Walker(Resettable):
         m.d.comb += [
             product.eq(factor * other), other.eq(walk.width), self.busy.eq(1),
             window.walk.eq(walk), window.base.eq(ring.base),
-            window.x.eq(_scaled(at.x, walk.stride_x) - walk.pad_x),
-            window.y.eq(_scaled(at.y, walk.stride_y) - walk.pad_y),
+            window.x.eq(scaled(at.x, walk.stride_x) - walk.pad_x),
+            window.y.eq(scaled(at.y, walk.stride_y) - walk.pad_y),
             self.ask.stream.eq(walk.stream), self.change.p.stream.eq(walk.stream), self.change.p.free.eq(1),
         ]
         connect(m, window.o, flipped(self.o))
@@ -267,7 +267,7 @@ class _Edge:
         self.first, self.last = Signal(_PIXEL, name=f"{name}_first"), Signal(_PIXEL, name=f"{name}_last")
 
 
-def _scaled(value: Value, by: Value) -> Value:
+def scaled(value: Value, by: Value) -> Value:
     """A product by a short number, without a multiplier."""
     found: Value = Const(0)
     for k, bit in enumerate(by):

@@ -1,0 +1,113 @@
+"""Checks of descriptors beside the rules, on descriptors at the edge of what is legal."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from amaranth.hdl import Module, Signal
+
+from hw.testing import simulate
+from hw.tile.config import TileConfig
+from hw.tile.engines.checks import MvmCheck, VecCheck
+from hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, INSTRUCTIONS, Cause, Op, Operand, encode
+from hw.tile.legality import refusal
+
+CFG = TileConfig(lines=64, buffer_kib=64, parameters=64, contexts=2)
+STREAM = {"block": 4095, "blocks": 16}
+"""In which everything has its place."""
+
+
+def clocked(part: Any) -> Module:
+    """What has no clock, in what has one."""
+    m = Module()
+    m.submodules.part = part
+    m.d.sync += Signal().eq(1)
+    return m
+
+
+def values(kind: str, rng: np.random.Generator) -> dict[str, int]:
+    """A descriptor that is legal by itself, mostly."""
+    found = {}
+    for one in DESCRIPTORS[kind].layout.fields:
+        low, high = one.range
+        edge = rng.choice([low, min(high, low + 1), min(high, low + 2), high, int(rng.integers(low, high + 1))])
+        found[one.name] = int(edge)
+    if kind == "walk":
+        found |= {"run": min(found["run"], 40), "channel": min(found["channel"], 4000),
+                  "pad": int(rng.integers(65480, 65536)),
+                  "repeat": int(rng.choice([1, 1, 2])), "tail": int(rng.choice([0, 0, 3]))}
+        found |= {name: int(rng.integers(1, 3)) for name in ("kernel_x", "kernel_y")}
+        if rng.random() < 0.7:
+            found["pad"] = 0
+    if kind == "vec":
+        found |= {"a": int(rng.choice([1, 2, 16, 17, 24, 25, 26, 28, 30, 31])),
+                  "kind": int(rng.choice([0, 0, 1, 2, 3, 4])),
+                  "b": int(rng.choice([0, 1, 2, 17, 16, 25, 31, 31, 31])), "target": int(rng.choice([3, 3, 25, 26]))}
+        found |= {f"{name}_format": int(rng.choice([0, 1, 2, 2])) for name in "ab"}
+        found |= {f"{name}_offset": int(rng.choice([0, 0, 0, 250])) for name in ("a", "b", "target")}
+        found |= {"elements": int(rng.choice([1, 4, 16, 256, 257])), "add": int(rng.random() < 0.15),
+                  "parameters": int(rng.integers(70)), "period": int(rng.choice([1, 4, 32, 63]))}
+        if rng.random() < 0.6:
+            found |= {"lo": 0, "hi": int(rng.choice([5, 1023, 1024])), "parameters": 0, "period": 4}
+    if kind == "mvm":
+        found |= {"i_first": 0, "i_last": int(rng.choice([15, 15, 16])), "o_first": int(rng.choice([0, 1, 32])),
+                  "o_last": int(rng.choice([31, 31, 32])), "conversions": int(rng.integers(0, 9) > 0)}
+    return found
+
+
+def memory_of(rng: np.random.Generator) -> list[int]:
+    memory = [0] * DESCRIPTOR_WORDS
+    for number in range(16):
+        memory[DESCRIPTORS["stream"].at(number)] = DESCRIPTORS["stream"].layout.pack(STREAM)
+    for kind, count in (("walk", 2), ("vec", 1), ("mvm", 1)):
+        for number in range(count):
+            memory[DESCRIPTORS[kind].at(number)] = DESCRIPTORS[kind].layout.pack(values(kind, rng))
+    if rng.random() < 0.1:
+        memory[int(rng.choice([32, 36, 64, 66, 96, 98, 99]))] ^= 1 << int(rng.integers(32))
+    return memory
+
+
+def bits(memory: list[int], kind: str, number: int) -> int:
+    return sum(word << 32 * k for k, word in enumerate(memory[DESCRIPTORS[kind].at(number)]))
+
+
+def test_causes_are_those_of_the_rules() -> None:
+    rng = np.random.default_rng(0)
+    seen: Counter[tuple[Op, Cause]] = Counter()
+    vec: Any = VecCheck(CFG)
+
+    async def run(ctx: Any) -> None:
+        for _ in range(700):
+            memory = memory_of(rng)
+            fields = {f.name: int(rng.random() < 0.1) for f in INSTRUCTIONS[Op.VEC].layout.fields} | {"vec": 0}
+            ctx.set(vec.word, encode(Op.VEC, **fields))
+            ctx.set(vec.vec.as_value(), bits(memory, "vec", 0))
+            operands = DESCRIPTORS["vec"].layout.unpack(memory[DESCRIPTORS["vec"].at(0)])
+            for name in "ab":
+                number = operands[name] - Operand.WALK
+                ctx.set(getattr(vec, f"walk_{name}").as_value(), bits(memory, "walk", number) if 0 <= number < 2 else 0)
+            await ctx.delay(1e-9)
+            found = Cause(ctx.get(vec.cause)), ctx.get(vec.stream)
+            expected = refusal(Op.VEC, fields, memory, CFG)
+            if expected[0] is not Cause.NONE or found[0] is not Cause.NONE:
+                assert found == expected
+            seen[Op.VEC, found[0]] += 1
+
+    simulate(clocked(vec), run)
+    mvm: Any = MvmCheck(CFG)
+
+    async def products(ctx: Any) -> None:
+        for _ in range(80):
+            memory = memory_of(rng)
+            fields = {"mvm": 0, "walk": int(rng.integers(2)), "advance": 1, "free": 1, "restart": 0}
+            ctx.set(mvm.mvm.as_value(), bits(memory, "mvm", 0))
+            ctx.set(mvm.walk.as_value(), bits(memory, "walk", fields["walk"]))
+            await ctx.delay(1e-9)
+            expected = refusal(Op.MVM, fields, memory, CFG)[0]
+            # The number of codes is not looked at here.
+            assert ctx.get(mvm.cause) == expected or (expected is Cause.ADDRESS and not ctx.get(mvm.cause))
+            seen[Op.MVM, expected] += 1
+
+    simulate(clocked(mvm), products)
+    assert min(seen[Op.VEC, cause] for cause in (Cause.NONE, Cause.RESERVED, Cause.FIELD, Cause.ADDRESS)) > 3
+    assert min(seen[Op.MVM, cause] for cause in (Cause.NONE, Cause.FIELD, Cause.ADDRESS)) > 3
