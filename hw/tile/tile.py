@@ -20,7 +20,7 @@ from hw.tile.engines.vector import VectorEngine
 from hw.tile.host import ADDRESS_WIDTH, HostAccess
 from hw.tile.isa import OPCODE_LOW, Cause, Op
 from hw.tile.sequencer import IssueLayout, Sequencer
-from hw.tile.sequencer.sequencer import DescriptorWrite
+from hw.tile.sequencer.sequencer import DescriptorWrite, TrapLayout
 from hw.tile.tokens import Tokens
 
 __all__ = ["Tile"]
@@ -150,6 +150,7 @@ class Tile(wiring.Component):
                 m.d.comb += sequencer.issue.ready.eq(engine.i.ready)
         m.d.comb += [
             load.settled.eq(descriptors.ready), vector.settled.eq(descriptors.ready),
+            sequencer.quiet.eq(~(load.busy | vector.busy)),
             sequencer.idle.eq(~(load.busy | vector.busy | send.busy) & descriptors.ready),
         ]
 
@@ -198,10 +199,12 @@ class Tile(wiring.Component):
             m.d.sync += idle.eq(0)
         with m.Else():
             m.d.sync += idle.eq(idle + 1)
-        with m.If(load.trap.cause != 0):
-            m.d.comb += sequencer.trapped.eq(load.trap)
-        with m.Elif(vector.trap.cause != 0):
-            m.d.comb += sequencer.trapped.eq(vector.trap)
+        first = self._held(m, "load", load, vector, host.reset)
+        second = self._held(m, "vector", vector, load, host.reset)
+        with m.If(first.cause != 0):
+            m.d.comb += sequencer.trapped.eq(first)
+        with m.Elif(second.cause != 0):
+            m.d.comb += sequencer.trapped.eq(second)
         with m.Elif(expired):
             m.d.comb += [sequencer.trapped.cause.eq(Cause.WATCHDOG), sequencer.trapped.pc.eq(sequencer.retired.pc)]
         trap = sequencer.trap
@@ -209,3 +212,16 @@ class Tile(wiring.Component):
             *(host.status[name].eq(trap[name]) for name in ("cause", "engine", "pc", "stream")),
             host.status.image.eq(load.image),
         ]
+
+    def _held(self, m: Module, name: str, engine: Any, other: Any, reset: Value) -> Any:
+        """The trap of an engine, when the other has nothing in hand that was issued before: that may trap too."""
+        held, found = Signal(TrapLayout(), name=f"{name}_held"), Signal(TrapLayout(), name=f"{name}_trap")
+        was_busy, behind = Signal(name=f"{name}_was_busy"), Signal(name=f"{name}_behind")
+        m.d.sync += [was_busy.eq(engine.busy), behind.eq(other.busy & Mux(was_busy, behind, 1))]
+        with m.If(reset):
+            m.d.sync += held.eq(0)
+        with m.Elif(held.cause == 0):
+            m.d.sync += held.eq(engine.trap)
+        with m.If(~behind):
+            m.d.comb += found.eq(held)
+        return found

@@ -188,7 +188,9 @@ class LoadEngine(Resettable):
                         m.d.comb += self.i.ready.eq(1)
                         m.d.sync += self.image.eq(self.image + 1)
                     with m.Else():
-                        m.d.comb += [self.trap.cause.eq(Cause.CORE), self.trap.pc.eq(self.i.p.pc)]
+                        m.next = "Refuse"
+            with m.State("Refuse"):
+                m.d.comb += [self.trap.cause.eq(Cause.CORE), self.trap.pc.eq(pc)]
             with m.State("Fetch"):
                 m.d.comb += fetch.start.eq(1)
                 m.next = "Product"

@@ -61,8 +61,8 @@ class Sequencer(Resettable):
         Host registers that loops count by.
     issue : Out(stream of IssueLayout())
         Instructions for the engines.
-    idle : In(1)
-        The engines have nothing left; from the cycle after an issue on.
+    idle, quiet : In(1)
+        The engines have nothing left, and those that trap have nothing left; from the cycle after an issue on.
     ask, change : Out(AskPort()), Out(stream of Change())
         The tokens.
     set : Out(stream of DescriptorWrite())
@@ -85,6 +85,7 @@ class Sequencer(Resettable):
     registers: list[Value]
     issue: stream.Interface
     idle: Value
+    quiet: Value
     ask: Any
     change: stream.Interface
     set: stream.Interface
@@ -100,7 +101,7 @@ class Sequencer(Resettable):
         self.cfg = cfg
         super().__init__({
             "start": In(1), "running": Out(1), "stop": In(1), "registers": In(16).array(3),
-            "issue": Out(stream.Signature(IssueLayout())), "idle": In(1),
+            "issue": Out(stream.Signature(IssueLayout())), "idle": In(1), "quiet": In(1),
             "ask": Out(AskPort()), "change": Out(stream.Signature(Change())),
             "set": Out(stream.Signature(DescriptorWrite())),
             "trapped": In(TrapLayout()), "trap": Out(TrapLayout()), "retire": Out(1), "retired": Out(IssueLayout()),
@@ -117,7 +118,7 @@ class Sequencer(Resettable):
         word, left = Signal(_WORD, reset_less=True), Signal(8)
         op, dead = word[OPCODE_LOW : OPCODE_LOW + 4], Signal()
         fetch, address = Signal(), Signal(PC_BITS + 1)
-        self._own = Signal(TrapLayout(), name="own_trap")
+        self._own, stops = Signal(TrapLayout(), name="own_trap", reset_less=True), Signal()
         fetched = self._memory(m, fetch, address)
         m.d.comb += [
             address.eq(pc), decoder.word.eq(word), loops.at.eq(last), dead.eq(self.trap.cause != 0),
@@ -128,7 +129,7 @@ class Sequencer(Resettable):
         ]
         with m.If(self.start):
             m.d.sync += self.trap.eq(0)
-        with m.Elif(~dead):
+        with m.Elif(~dead & ((self.trapped.cause != 0) | stops)):
             m.d.sync += self.trap.eq(Mux(self.trapped.cause != 0, self.trapped, self._own))
         with m.FSM() as machine:
             with m.State("Idle"):
@@ -136,6 +137,10 @@ class Sequencer(Resettable):
                 m.d.sync += pc.eq(0)
                 with m.If(self.start):
                     m.next = "Fetch"
+            with m.State("Stop"):
+                m.d.comb += stops.eq(self.quiet)
+                with m.If(dead | self.quiet):
+                    m.next = "Idle"
             with m.State("Fetch"):
                 m.d.comb += fetch.eq(1)
                 m.d.sync += [at.eq(pc), last.eq(pc)]
@@ -189,12 +194,12 @@ class Sequencer(Resettable):
         return read.data
 
     def _stop(self, m: Module, cause: Cause | Value, at: Value, number: Value | int = 0) -> None:
-        """A trap of the sequencer itself."""
-        m.d.comb += [
+        """A trap of the sequencer itself, if none of the instructions before it traps."""
+        m.d.sync += [
             self._own.cause.eq(cause), self._own.engine.eq(Engine.SEQUENCER), self._own.pc.eq(at),
             self._own.stream.eq(number),
         ]
-        m.next = "Idle"
+        m.next = "Stop"
 
     def _obey(self, m: Module, dead: Value) -> None:
         """Leave a state in which something is waited for, since an engine trapped."""

@@ -183,6 +183,7 @@ def test_programs_run_as_in_the_interpreter() -> None:
         quiet = 0
         while quiet < 40 and len(found) < len(retired) + (len(retired) < STEPS):
             ctx.set(dut.idle, int(rng.integers(2)))
+            ctx.set(dut.quiet, int(rng.integers(2)))
             ctx.set(dut.issue.ready, int(rng.integers(2)))
             ctx.set(dut.set.ready, int(rng.integers(2)))
             _, _, retires, pc, sets, write = await ctx.tick().sample(
@@ -195,6 +196,8 @@ def test_programs_run_as_in_the_interpreter() -> None:
         if len(retired) < STEPS:
             assert found == retired
             assert done == writes
+            ctx.set(dut.quiet, 1)
+            await ctx.tick().repeat(3)
             assert ctx.get(dut.trap.cause) == (trap[0] if trap else 0)
             assert ctx.get(dut.running) == (trap is None and not ended)
             if trap:
