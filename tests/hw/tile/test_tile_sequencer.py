@@ -205,7 +205,7 @@ def test_programs_run_as_in_the_interpreter() -> None:
             causes.append(trap[0] if trap else None)
 
     async def run(ctx: Any) -> None:
-        for number in range(36):
+        for number in range(26):
             await one(ctx, number)
 
     simulate(bench, run, deadline=1_000_000)

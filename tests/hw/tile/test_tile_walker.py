@@ -134,7 +134,7 @@ def test_windows_are_those_of_the_reference() -> None:
     async def run(ctx: Any) -> None:
         ctx.set(bench.walker.advance, 1)
         ctx.set(bench.walker.free, 1)
-        for _ in range(12):
+        for _ in range(7):
             await Run(bench, rng).images(ctx, 2)
 
     simulate(bench, run, deadline=1_000_000)
