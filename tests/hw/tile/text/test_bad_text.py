@@ -38,7 +38,7 @@ def changed(draw):
 
 
 @given(changed())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_a_text_that_was_changed_is_a_program_or_a_sentence(text):
     program, sentence = tried(assemble, text, "p.s")
     if program is None:
@@ -49,7 +49,7 @@ def test_a_text_that_was_changed_is_a_program_or_a_sentence(text):
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_file_that_was_changed_is_a_program_or_a_sentence(data):
     body = bytearray(assemble(data.draw(st.sampled_from(TEXTS))).pack()[:-4])
     for _ in range(data.draw(st.integers(1, 3))):
