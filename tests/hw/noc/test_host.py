@@ -55,7 +55,7 @@ CASES = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "cfg,stall", list(zip(CASES, [0.0, 0.5, 0.5, 0.3], strict=True)),
+    ("cfg", "stall"), list(zip(CASES, [0.0, 0.5, 0.5, 0.3], strict=True)),
     ids=[f"{cfg.columns}x{cfg.rows}x{cfg.payload_bits}" for cfg in CASES],
 )
 def test_every_register_of_every_node(cfg: MeshConfig, stall: float) -> None:
