@@ -20,6 +20,7 @@ from rtl_gen.macro.adapter import module_name, write_stub
 from rtl_gen.macro.contract import write_contract
 from rtl_gen.macro.own_files import VERILOG, macro_files, read_module, rtl_files
 from rtl_gen.macro.pin_check import macro_map
+from rtl_gen.macro.views import write_lef, write_liberty, write_upf
 from rtl_gen.readme import write_readme
 from rtl_gen.registers import c_header, markdown, system_rdl
 from rtl_gen.tapeout_files import Design, file_list, fusesoc_core, librelane_config, sdc, synthesis_script, waivers
@@ -104,7 +105,11 @@ def _core_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> 
         ascending=any(port.limits and port.limits[0] < port.limits[1] for port in ports.ports.values()),
         unclocked=("programming_enable",) if PulseChip.of(chip).programming.engine else (),
     )
-    texts = rtl | {stub: write_stub(chip, ports)} | _tapeout_texts(design)
+    views = {
+        f"librelane/{macro}.lef": write_lef(chip, ports), f"librelane/{macro}.lib": write_liberty(chip, ports),
+        f"{name}.upf": write_upf(chip, name, instance),
+    }
+    texts = rtl | views | {stub: write_stub(chip, ports)} | _tapeout_texts(design)
     if wrap != "none":
         registers = core_blocks(chip).registers
         texts |= _register_texts(registers, name)

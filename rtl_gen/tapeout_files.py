@@ -285,6 +285,7 @@ def _macro_config(design: Design) -> dict[str, Any]:
             design.macro: {
                 "gds": [f"dir::{design.macro}.gds"],
                 "lef": [f"dir::{design.macro}.lef"],
+                "lib": {"*": [f"dir::{design.macro}.lib"]},
                 "instances": {design.macro_instance: {"location": None, "orientation": "N"}},
             }
         },

@@ -10,7 +10,7 @@ from rtl_gen.macro.supplies import Through, guarded, supply_nets, supply_pins
 from rtl_gen.verilog.layout import wrap
 from rtl_gen.verilog.ports import Port, module_ports
 
-__all__ = ["MACRO_MODULE", "module_name", "through", "write_adapter", "write_stub"]
+__all__ = ["MACRO_MODULE", "hard_ports", "module_name", "through", "write_adapter", "write_stub"]
 
 MACRO_MODULE = "tnsa_macro"
 """Module that stands behind the adapter where the chip names none: its pins are the contract's signals and ``clk``."""
@@ -181,17 +181,21 @@ def _derive(name: str, signal: str, function: str, size: int, sizes: dict[str, i
     return "\n".join(lines)
 
 
-def write_stub(chip: Chip, ports: PortMap) -> str:
-    """Verilog black box of the macro; supplies only where ``USE_POWER_PINS`` is defined, as tools for tape-out do."""
+def hard_ports(chip: Chip, ports: PortMap) -> tuple[list[str], list[Port]]:
+    """Supply pins and other ports of the module that is hardened."""
     macro = chip.macro
     if macro is not None and macro.wrapper:
         text, _ = read_module(macro_files(chip), macro.module)
         found = module_ports(text or "", macro.module) or {}
         pins = [port.name for port in found.values() if port.guarded]
-        listed = [port for port in found.values() if not port.guarded]
-    else:
-        pins = [pin for table in supply_pins(macro) for pin in table]
-        listed = list(ports.ports.values())
+        return pins, [port for port in found.values() if not port.guarded]
+    return [pin for table in supply_pins(macro) for pin in table], list(ports.ports.values())
+
+
+def write_stub(chip: Chip, ports: PortMap) -> str:
+    """Verilog black box of the macro; supplies only where ``USE_POWER_PINS`` is defined, as tools for tape-out do."""
+    macro = chip.macro
+    pins, listed = hard_ports(chip, ports)
     lines = ",\n".join(_port(port) for port in listed)
     supplies = guarded([f"  inout wire {pin}," for pin in pins])
     return (

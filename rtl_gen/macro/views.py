@@ -1,0 +1,143 @@
+"""Views of the macro for a first run of a flow, before it has a layout: templates that its user replaces.
+
+Sizes, delays and capacitances are placeholders: they are there so that tools have all pins, and say so.
+"""
+
+from collections.abc import Sequence
+
+from hw.config import Chip
+from rtl_gen.macro.adapter import hard_ports, module_name
+from rtl_gen.macro.port_map import PortMap
+from rtl_gen.macro.supplies import supply_nets, supply_pins
+from rtl_gen.verilog.ports import Port
+
+__all__ = ["write_lef", "write_liberty", "write_upf"]
+
+_PITCH_um = 1.0
+"""Between pins, on one edge."""
+_LAYER = "Metal3"
+"""Of the pins, as SG13G2 calls it."""
+
+
+def _bits(port: Port) -> list[str]:
+    return [port.name] if port.limits is None else [f"{port.name}[{number}]" for number in port.numbers]
+
+
+def _clock(ports: PortMap) -> str:
+    """The pin that the clock drives, if there is one."""
+    return next((pin for pin, bits in ports.drivers.items() if any(bit.source == "clk" for bit in bits.values())), "")
+
+
+def write_liberty(chip: Chip, ports: PortMap) -> str:
+    """Liberty of the macro: every pin, with placeholders for its timing beside the clock."""
+    name, clock = module_name(chip.macro), _clock(ports)
+    power, ground = supply_pins(chip.macro)
+    supplies, listed = hard_ports(chip, ports)
+    widths = sorted({port.limits for port in listed if port.limits})
+    types = [
+        f"  type (bus_{left}_{right}) {{ base_type : array; data_type : bit; bit_width : {abs(left - right) + 1}; "
+        f"bit_from : {left}; bit_to : {right}; downto : {'true' if left >= right else 'false'}; }}"
+        for left, right in widths
+    ]
+    kinds = {pin: "primary_power" if pin in power else "primary_ground" for pin in (*power, *ground)}
+    pg_pins = [
+        f"    pg_pin ({pin}) {{ voltage_name : {pin}; pg_type : {kinds.get(pin, 'primary_power')}; }}"
+        for pin in supplies
+    ]
+    voltages = [f"  voltage_map ({pin}, {0.0 if pin in ground else 1.2});" for pin in supplies]
+    pins = [line for port in listed for line in _liberty_pin(port, clock)]
+    return "\n".join([
+        "/* Template: pins are those of the macro; capacitances and delays are placeholders (1 ns, 10 fF). */",
+        f"library ({name}) {{", *_HEAD, *voltages, *types, f"  cell ({name}) {{", "    area : 0;",
+        "    dont_touch : true; is_macro_cell : true;", *pg_pins, *pins, "  }", "}",
+    ]) + "\n"
+
+
+_HEAD = (
+    "  delay_model : table_lookup;", '  time_unit : "1ns"; voltage_unit : "1V"; current_unit : "1mA";',
+    '  pulling_resistance_unit : "1kohm"; leakage_power_unit : "1nW";', "  capacitive_load_unit (1, pf);",
+    "  nom_process : 1.0; nom_temperature : 25.0; nom_voltage : 1.2;",
+    "  input_threshold_pct_rise : 50; input_threshold_pct_fall : 50;",
+    "  output_threshold_pct_rise : 50; output_threshold_pct_fall : 50;",
+    "  slew_lower_threshold_pct_rise : 20; slew_lower_threshold_pct_fall : 20;",
+    "  slew_upper_threshold_pct_rise : 80; slew_upper_threshold_pct_fall : 80;",
+)
+
+
+def _liberty_pin(port: Port, clock: str) -> list[str]:
+    head = f"pin ({port.name})" if port.limits is None else f"bus ({port.name})"
+    kind = f" bus_type : bus_{port.limits[0]}_{port.limits[1]};" if port.limits else ""
+    lines = [f"    {head} {{{kind} direction : {port.direction};"]
+    if port.direction != "output":
+        lines.append(f"      capacitance : 0.01;{' clock : true;' * (port.name == clock)}")
+    if clock and port.direction == "output":
+        lines += [
+            f'      timing () {{ related_pin : "{clock}"; timing_type : rising_edge;',
+            *(f'        {table} (scalar) {{ values ("{value}"); }}' for table, value in (
+                ("cell_rise", 1.0), ("cell_fall", 1.0), ("rise_transition", 0.1), ("fall_transition", 0.1))),
+            "      }",
+        ]
+    if clock and port.direction == "input" and port.name != clock:
+        lines += [
+            f'      timing () {{ related_pin : "{clock}"; timing_type : {kind}_rising; '
+            f'rise_constraint (scalar) {{ values ("{value}"); }} fall_constraint (scalar) {{ values ("{value}"); }} }}'
+            for kind, value in (("setup", 1.0), ("hold", 0.0))
+        ]
+    return [*lines, "    }"]
+
+
+def write_lef(chip: Chip, ports: PortMap) -> str:
+    """LEF of the macro: inputs on its left edge, outputs on its right, supplies across; with room for all of them."""
+    name = module_name(chip.macro)
+    supplies, listed = hard_ports(chip, ports)
+    _, ground = supply_pins(chip.macro)
+    left = [bit for port in listed if port.direction != "output" for bit in _bits(port)]
+    right = [bit for port in listed if port.direction == "output" for bit in _bits(port)]
+    height = _PITCH_um * (max(len(left), len(right)) + 2 * len(supplies) + 4)
+    width = max(100.0, float(chip.lines))
+    lines = [
+        "# Template: pins are those of the macro; size, places and layers are placeholders.", "VERSION 5.8 ;",
+        'BUSBITCHARS "[]" ;', 'DIVIDERCHAR "/" ;', f"MACRO {name}", "  CLASS BLOCK ;", "  ORIGIN 0 0 ;",
+        f"  SIZE {width:.3f} BY {height:.3f} ;",
+    ]
+    for bits, direction, low, high in ((left, "INPUT", 0.0, 1.0), (right, "OUTPUT", width - 1.0, width)):
+        for k, bit in enumerate(bits):
+            lines += _lef_pin(bit, direction, "SIGNAL", (low, _PITCH_um * (k + 1), high, _PITCH_um * (k + 1) + 0.4))
+    for k, pin in enumerate(supplies):
+        y = height - _PITCH_um * (2 * k + 2)
+        lines += _lef_pin(pin, "INOUT", "GROUND" if pin in ground else "POWER", (2.0, y, width - 2.0, y + 0.8))
+    top = height - 2 * len(supplies) - 2
+    lines += ["  OBS", f"    LAYER {_LAYER} ;", f"      RECT 2.000 1.000 {width - 2:.3f} {top:.3f} ;",
+              "  END", f"END {name}", "END LIBRARY"]
+    return "\n".join(lines) + "\n"
+
+
+def _lef_pin(name: str, direction: str, use: str, box: Sequence[float]) -> list[str]:
+    corners = " ".join(f"{value:.3f}" for value in box)
+    return [f"  PIN {name}", f"    DIRECTION {direction} ;", f"    USE {use} ;", "    PORT", f"      LAYER {_LAYER} ;",
+            f"        RECT {corners} ;", "    END", f"  END {name}"]
+
+
+def write_upf(chip: Chip, top: str, instance: str) -> str:
+    """``TOP.upf``: the digital part and the macro as power domains, and every supply of the macro."""
+    power, ground = supply_pins(chip.macro)
+    powers, grounds = supply_nets(chip.macro)
+    nets = [*powers, *(net for net in grounds if net not in powers)]
+    path = instance.replace(".", "/")
+    pairs = [(pin, net) for table in (power, ground) for pin, net in table.items()]
+    inside = chip.macro is None or not chip.macro.wrapper
+    lines = [
+        f"# Power intent of {top}. The digital part has the first power and ground net; the others are the macro's.",
+        "# Which of them is the array's, its periphery's or that of programming, and their states, is yours to add.",
+        "# What programs cells is isolated in Verilog (programming_isolation.v) by programming_enable: clamped to 0.",
+        "upf_version 2.1", f"set_design_top {top}", "create_power_domain PD_DIGITAL -include_scope",
+        f"create_power_domain PD_MACRO -elements {{{path}}}",
+    ]
+    for net in nets:
+        lines += [f"create_supply_port {net} -domain PD_DIGITAL", f"create_supply_net {net} -domain PD_DIGITAL",
+                  f"create_supply_net {net} -domain PD_MACRO -reuse", f"connect_supply_net {net} -ports {{{net}}}"]
+    if powers and grounds:
+        lines += [f"set_domain_supply_net {domain} -primary_power_net {powers[0]} -primary_ground_net {grounds[0]}"
+                  for domain in ("PD_DIGITAL", "PD_MACRO")]
+    lines += [f"connect_supply_net {net} -ports {{{path}/{pin}}}" for pin, net in pairs if inside]
+    return "\n".join(lines) + "\n"

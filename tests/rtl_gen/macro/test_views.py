@@ -1,0 +1,67 @@
+"""Templates of the macro's views: tools read them and find the pins of the macro."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hw.config import Chip, load_chip
+from rtl_gen.macro.adapter import hard_ports
+from rtl_gen.macro.pin_check import macro_map
+from rtl_gen.macro.views import write_lef, write_liberty, write_upf
+
+EXAMPLE = Path(__file__).parents[3] / "examples/own-macro/foundry"
+CHIPS = [load_chip("tnsa16-core"), *(load_chip(path) for path in sorted(EXAMPLE.glob("*.toml")))]
+
+
+def _bits(chip: Chip) -> set[str]:
+    supplies, ports = hard_ports(chip, macro_map(chip))
+    listed = (
+        name for port in ports
+        for name in ([port.name] if port.limits is None else [f"{port.name}[{k}]" for k in port.numbers])
+    )
+    return {*supplies, *listed}
+
+
+@pytest.mark.parametrize("chip", CHIPS, ids=lambda chip: chip.name)
+def test_lef_has_every_pin_once_and_inside(chip: Chip) -> None:
+    text = write_lef(chip, macro_map(chip))
+    pins = re.findall(r"^  PIN (\S+)$", text, re.MULTILINE)
+    assert len(pins) == len(set(pins))
+    assert set(pins) == _bits(chip)
+    size = re.search(r"SIZE (\S+) BY (\S+) ;", text)
+    assert size is not None
+    for box in re.findall(r"RECT (\S+) (\S+) (\S+) (\S+) ;", text):
+        left, bottom, right, top = map(float, box)
+        assert 0 <= left < right <= float(size[1])
+        assert 0 <= bottom < top <= float(size[2])
+
+
+@pytest.mark.cosim("yosys", "sta")
+@pytest.mark.parametrize("chip", CHIPS, ids=lambda chip: chip.name)
+def test_tools_read_the_liberty(chip: Chip, tmp_path: Path) -> None:
+    ports = macro_map(chip)
+    (tmp_path / "macro.lib").write_text(write_liberty(chip, ports))
+    command = ["yosys", "-q", "-p", "read_liberty -lib macro.lib; write_verilog -blackboxes macro.v"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    module = (tmp_path / "macro.v").read_text()
+    found = set(re.findall(r"^ *(?:input|output|inout) (?:\[\d+:\d+\] )?(\w+)", module, re.MULTILINE))
+    assert found == {port.name for port in hard_ports(chip, ports)[1]}
+    script = "read_liberty macro.lib\nforeach cell [get_lib_cells */*] { puts [get_name $cell] }\n"
+    (tmp_path / "read.tcl").write_text(script)
+    command = ["sta", "-exit", "-no_splash", "read.tcl"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert run.stdout.split() == re.findall(r"cell \((\w+)\)", (tmp_path / "macro.lib").read_text())
+    assert "Error" not in run.stdout + run.stderr
+    assert "Warning" not in run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("chip", CHIPS, ids=lambda chip: chip.name)
+def test_power_intent_connects_every_supply(chip: Chip) -> None:
+    text = write_upf(chip, "top", "core.macro.macro")
+    if chip.macro is None or not chip.macro.wrapper:
+        supplies, _ = hard_ports(chip, macro_map(chip))
+        assert set(re.findall(r"-ports \{core/macro/macro/(\w+)\}", text)) == set(supplies)
+    made = set(re.findall(r"create_supply_net (\w+) -domain PD_DIGITAL", text))
+    assert set(re.findall(r"connect_supply_net (\w+)", text)) <= made
