@@ -112,14 +112,13 @@ class _Product:
 
     def __init__(self, layer: Layer, mvm: Mvm, core: MacroModel, masks: Masks) -> None:
         self.mvm = mvm
-        self.inputs, taken = taken_inputs(layer.spread, mvm)
+        self.inputs, taken = taken_inputs(mvm.taken(layer.spread))
         self.bound: BoundProduct = bind(core, mvm.op, masks, mvm.rows, taken, len(self.inputs) + 1, mvm.columns)
         self.leaves = LeafSum(mvm.multiplier, mvm.outputs, layer.shift, largest_code(mvm.op))
 
 
-def taken_inputs(spread: NDArray[np.int32], mvm: Mvm) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
-    """Inputs of a layer that a product takes, and which of them each of its rows does; the constant is last."""
-    rows = spread[mvm.first : mvm.first + len(mvm.rows)]
+def taken_inputs(rows: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+    """Inputs of a layer that some of its rows take, and which of them each does; the constant is last."""
     inputs = np.unique(rows[rows != DITHER])
     return inputs, np.where(rows == DITHER, len(inputs), np.searchsorted(inputs, rows))
 

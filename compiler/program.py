@@ -143,6 +143,10 @@ class Mvm:
     outputs: NDArray[np.int32]
     multiplier: NDArray[np.int32]
 
+    def taken(self, spread: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Which input of the layer each of its rows takes, of those of all rows of the layer."""
+        return spread[self.first : self.first + len(self.rows)]
+
     def vector(self, codes: NDArray[np.integer], inputs: int) -> Lanes:
         """Input codes of a core with ``inputs`` row pairs, of shape (batch, inputs), for those of the layer's rows."""
         x = np.zeros((len(codes), inputs), dtype=np.int16)

@@ -25,10 +25,11 @@ from macro_models.bound import bind, constant_input
 from macro_models.devices import Device, load_device
 from macro_models.exact.operation import MvmOperation
 
-__all__ = ["Bench", "Draft", "Site", "Stand", "Trial", "representative_time"]
+__all__ = ["Bench", "Chips", "Draft", "Hopeless", "Site", "Stand", "Trial", "representative_time"]
 
 Float = NDArray[np.float64]
-Chips = Sequence[dict[int, MacroModel]]
+Hopeless = Callable[[float, Float], bool]
+"""Whether a candidate is out of the question, from its total so far and the error of each output so far."""
 Kind = tuple[Device, int, float]
 """A chip: its device, its seed, the time since it was programmed."""
 
@@ -128,6 +129,20 @@ class Site:
     stand: Stand
 
 
+class Chips:
+    """Chips that hold one layer, by their number: the model of each core by its own. Made when they are asked for."""
+
+    def __init__(self, count: int, make: Callable[[int], dict[int, MacroModel]]) -> None:
+        self._made: list[dict[int, MacroModel] | None] = [None] * count
+        self._make = make
+
+    def __getitem__(self, number: int) -> dict[int, MacroModel]:
+        found = self._made[number]
+        if found is None:
+            found = self._made[number] = self._make(number)
+        return found
+
+
 class Bench:
     """Chips on which candidates are tried.
 
@@ -168,21 +183,16 @@ class Bench:
         layer = self.network.layers[index]
         return layer.bias + layer.product(quantiser.offset)
 
-    def program(self, index: int, draft: Draft, stand: Stand | None = None) -> list[dict[int, MacroModel]]:
-        """Chips that hold one layer: for each, the model of each core by its number; by default of the placement."""
-        stand = self.stand if stand is None else stand
-        held = self._hold(index, draft, stand)
-        if held.chips is None:
-            held.chips = [
-                {
-                    core: self.model(
-                        self.config, target, device=device, seed=seed, core=core, time_s=time_s, causes=_CAUSES
-                    )
-                    for core, target in held.targets.items()
-                }
-                for device, seed, time_s in stand.kinds
-            ]
-        return held.chips
+    def program(self, index: int, draft: Draft, stand: Stand | None = None) -> Chips:
+        """Chips that hold one layer; by default of the placement."""
+        return self._hold(index, draft, self.stand if stand is None else stand).chips
+
+    def _programmed(self, targets: dict[int, NDArray[np.float32]], kind: Kind) -> dict[int, MacroModel]:
+        device, seed, time_s = kind
+        return {
+            core: self.model(self.config, target, device=device, seed=seed, core=core, time_s=time_s, causes=_CAUSES)
+            for core, target in targets.items()
+        }
 
     def _hold(self, index: int, draft: Draft, stand: Stand) -> "_Held":
         """Targets of one layer: those of the last candidate are kept, with the chips that hold them."""
@@ -194,7 +204,8 @@ class Bench:
                     shape = self.config.cell_map.shape
                     targets[block.core] = np.full(shape, self.chip.cells.g_min_uS, dtype=np.float32)
                 draft.fill(targets[block.core], block)
-            self._held = _Held(index, draft, stand, step, targets)
+            chips = Chips(len(stand.kinds), lambda number: self._programmed(targets, stand.kinds[number]))
+            self._held = _Held(index, draft, stand, step, targets, chips)
         return self._held
 
     def run(
@@ -205,36 +216,55 @@ class Bench:
         ``codes`` of the inputs on each chip, of shape (chips, samples, inputs), and ``chips``, the programmed models,
         are given where they are known already.
         """
-        index, layer, stand = site.index, site.layer, site.stand
+        trial = self.attempt(site, draft, lambda *_: False, codes=codes, chips=chips)
+        assert trial is not None
+        return trial
+
+    def attempt(
+        self, site: Site, draft: Draft, hopeless: Hopeless, *, codes: NDArray[np.int16] | None = None,
+        chips: Chips | None = None,
+    ) -> Trial | None:
+        """:meth:`run` chip by chip, the perfect one first; None as soon as what they add up to is ``hopeless``."""
+        index, stand = site.index, site.stand
         chips = self.program(index, draft, stand) if chips is None else chips
-        if codes is None:
-            codes = self._codes(site, draft.quantiser)
-        products = self.products(index, draft, 0, stand)
+        codes = self._codes(site, draft.quantiser) if codes is None else codes
+        products, offset = self.products(index, draft, 0, stand), self.offset(index, draft.quantiser)[stand.outputs]
         sums: Float = np.zeros((*codes.shape[:2], site.wanted.shape[-1]))
-        cycles, samples = 0, np.arange(codes.shape[1], dtype=np.uint64) << np.uint64(OP_ID_IMAGE_SHIFT)
-        constant = np.full((codes.shape[1], 1), constant_input(draft.op), dtype=np.float32)
-        for cores, inputs, summed in zip(chips, codes, sums, strict=True):
-            for p in products:
-                used, taken = taken_inputs(draft.spread, p.mvm)
-                product = bind(
-                    cores[p.mvm.core], p.mvm.op, stand.masks[p.mvm.core], p.mvm.rows, taken, len(used) + 1,
-                    p.mvm.columns,
-                )
-                x = np.hstack([inputs[:, used], constant])
-                result = product.compute(x, samples | np.uint64(p.mvm.operation))
-                _add_columns(summed, p.mvm.outputs, result.codes * p.half_step)
-                cycles += int(np.sum(self.core.cycles(p.mvm.op, result.steps)))
-        outputs = sums + self.offset(index, draft.quantiser)[stand.outputs] + draft.shift
-        outputs = np.maximum(outputs, 0.0) if layer.relu else outputs
-        error = stand.share @ ((outputs - site.wanted) ** 2).mean(axis=1)
+        outputs, squared, errors = np.empty_like(sums), np.zeros(len(codes)), np.zeros((len(codes), sums.shape[-1]))
+        cycles = 0
+        for chip, (inputs, summed, made) in enumerate(zip(codes, sums, outputs, strict=True)):
+            cycles += self._compute(draft, stand, products, chips[chip], inputs, summed)
+            np.add(summed, offset, out=made)
+            made += draft.shift
+            if site.layer.relu:
+                np.maximum(made, 0.0, out=made)
+            squared[chip] = self.judge.squared(index, made[None], site.wanted, stand.outputs)[0]
+            errors[chip] = ((made - site.wanted) ** 2).mean(axis=0)
+            total, error = float(stand.share @ squared), stand.share @ errors
+            if hopeless(total, error):
+                return None
         return Trial(
-            draft=draft,
-            outputs=outputs,
-            sums=sums,
-            error=error,
-            total=self.judge.total(index, outputs, site.wanted, stand.share, stand.outputs),
-            cycles=cycles / (len(chips) * len(site.wanted)),
+            draft=draft, outputs=outputs, sums=sums, error=stand.share @ errors, total=float(stand.share @ squared),
+            cycles=cycles / (len(codes) * len(site.wanted)),
         )
+
+    def _compute(
+        self, draft: Draft, stand: Stand, products: Sequence[Product], cores: dict[int, MacroModel],
+        inputs: NDArray[np.int16], summed: Float,
+    ) -> int:
+        """Adds the products of all samples on one chip to ``summed``, (samples, outputs); the cycles that they take."""
+        cycles, samples = 0, np.arange(len(inputs), dtype=np.uint64) << np.uint64(OP_ID_IMAGE_SHIFT)
+        constant = np.full((len(inputs), 1), constant_input(draft.op), dtype=np.float32)
+        for mvm, half_step in ((p.mvm, p.half_step) for p in products):
+            used, taken = taken_inputs(mvm.taken(draft.spread))
+            product = bind(
+                cores[mvm.core], mvm.op, stand.masks[mvm.core], mvm.rows, taken, len(used) + 1, mvm.columns
+            )
+            x = np.hstack([inputs[:, used], constant])
+            result = product.compute(x, samples | np.uint64(mvm.operation))
+            _add_columns(summed, mvm.outputs, result.codes * half_step)
+            cycles += int(np.sum(self.core.cycles(mvm.op, result.steps)))
+        return cycles
 
     def _codes(self, site: Site, quantiser: Quantiser) -> NDArray[np.int16]:
         """Codes of the inputs on each chip: those of the last quantiser are kept, as many candidates share one."""
@@ -263,7 +293,8 @@ class Bench:
 
     def bound(self, call: Call, layer: Layer, draft: Draft) -> list[LayerRun]:
         """A layer on each chip."""
-        return [LayerRun(call, layer, cores, self.stand.masks) for cores in self.program(call.layer, draft)]
+        chips = self.program(call.layer, draft)
+        return [LayerRun(call, layer, chips[k], self.stand.masks) for k in range(len(self.kinds))]
 
     def advance(
         self, runs: Sequence[LayerRun], codes: NDArray[np.int16], notice: Callable[[int, int], None] | None = None
@@ -283,14 +314,14 @@ class Bench:
 
 @dataclass
 class _Held:
-    """What cores hold of a candidate, and the chips that hold it as soon as they are asked for."""
+    """What cores hold of a candidate, and the chips that hold it."""
 
     index: int
     draft: Draft
     stand: Stand
     step: int | None
     targets: dict[int, NDArray[np.float32]]
-    chips: list[dict[int, MacroModel]] | None = None
+    chips: Chips
 
     def serves(self, index: int, draft: Draft, stand: Stand, step: int | None) -> bool:
         """Whether another candidate has the same cells: it may differ in its operation, gain and shift."""

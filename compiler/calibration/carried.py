@@ -7,12 +7,13 @@ and each layer encodes what it takes: :class:`InLanes`.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.quantisers import CodeFormat, Quantiser, fit_quantiser
+from compiler.calibration.quantisers import CodeFormat, Quantiser, Ranges, fit_quantiser
 from compiler.calibration.stage_lowering import MOST_GAIN, element_groups, lower_encode, tied
 from compiler.model.stages import Linear
 from compiler.program import InputStage, Operation
@@ -160,6 +161,7 @@ class _LaneInput:
         np.maximum.at(most, self.group, np.where(op.patches < 0, 0.0, units).max(axis=0))
         np.minimum.at(least, self.group, np.where(op.patches < 0, np.inf, units).min(axis=0))
         self.most, self.least = most[self.group], least[self.group]
+        self._pooled: tuple[Float, Ranges] | None = None
 
     def fit(self, flat: Float, norm: Float, fmt: CodeFormat, *, anchor: str, **options: Any) -> Quantiser:
         """With codes of at least two lanes, with scales that one shift serves, and with a code 0 that lanes hold."""
@@ -171,14 +173,24 @@ class _LaneInput:
         return fitted.coarsened(max(2.0, typical / MOST_GAIN) * self.most, anchor, reach)
 
     def _fit_groups(self, flat: Float, norm: Float, fmt: CodeFormat, **options: Any) -> Quantiser:
-        group, count = self.group, int(self.group.max()) + 1
-        if count == len(group):
-            return fit_quantiser(flat, norm, fmt, **options)
-        members = [np.flatnonzero(group == g) for g in range(count)]
-        rows = np.stack([np.resize(m, max(len(m) for m in members)) for m in members])
-        pooled = flat[:, rows].transpose(0, 2, 1).reshape(-1, count)
-        shared = fit_quantiser(pooled, np.sqrt((norm[rows] ** 2).sum(axis=1)), fmt, **options)
+        group, rows = self.group, self._members
+        if self._pooled is None or self._pooled[0] is not flat:
+            pooled = flat if rows is None else flat[:, rows.T].reshape(-1, len(rows))
+            self._pooled = flat, Ranges(pooled)
+        ranges = self._pooled[1]
+        if rows is None:
+            return fit_quantiser(ranges, norm, fmt, **options)
+        shared = fit_quantiser(ranges, np.sqrt((norm[rows] ** 2).sum(axis=1)), fmt, **options)
         return replace(shared, offset=shared.offset[group], scale=shared.scale[group])
+
+    @cached_property
+    def _members(self) -> Index | None:
+        """Rows of each group, (groups, rows), those of small ones several times; None where each row is alone."""
+        count = int(self.group.max()) + 1
+        if count == len(self.group):
+            return None
+        members = [np.flatnonzero(self.group == g) for g in range(count)]
+        return np.stack([np.resize(m, max(len(m) for m in members)) for m in members])
 
     def coarsen(self, quantiser: Quantiser, anchor: str) -> Quantiser:
         return quantiser.coarsened(np.zeros(()), anchor)

@@ -7,6 +7,7 @@ moves between the two.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from compiler.program import InputStage
 from hw.config import Chip
 from macro_models.exact.operation import LSB_SEGMENT_BITS, MAX_BITS
 
-__all__ = ["CodeFormat", "Quantiser", "fit_quantiser", "formats", "needs_sign"]
+__all__ = ["CodeFormat", "Quantiser", "Ranges", "fit_quantiser", "formats", "needs_sign"]
 
 Float = NDArray[np.float64]
 
@@ -70,6 +71,20 @@ class Quantiser:
     def codes(self, h: Float) -> NDArray[np.int16]:
         return self.stage.compute(h)
 
+    def single(self, h: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Codes of values in single precision, in the same: what is near the middle of two codes may get the other."""
+        codes = (h - self.offset.astype(np.float32)) / self.scale.astype(np.float32)
+        np.rint(codes, out=codes)
+        return np.clip(codes, self.format.low, self.format.top, out=codes)
+
+    def rounded(self, h: Float) -> Float:
+        """What the codes of ``h`` stand for."""
+        return self.stage.value(self.codes(h))
+
+    def of(self, inputs: NDArray[np.integer]) -> "Quantiser":
+        """The codes of some inputs, in their order."""
+        return replace(self, offset=self.offset[inputs], scale=self.scale[inputs])
+
 
 def formats(signed: bool, chip: Chip, options: CompileOptions) -> list[CodeFormat]:
     """Formats to try, cheapest first: the magnitude planes of one conversion, then all, which may take two.
@@ -88,15 +103,46 @@ def needs_sign(h: Float, anchor: str) -> bool:
     return anchor in ("mean", "middle", "relu") or (anchor == "zero" and bool((h < 0).any()))
 
 
+class Ranges:
+    """Values of a layer's inputs, of shape (samples, inputs), and what candidates for its codes want to know of them.
+
+    Candidates differ in how inputs share the levels more than in the range of each input, so that this is kept.
+    """
+
+    def __init__(self, h: Float) -> None:
+        self.h, self.low, self.high = h, h.min(axis=0), h.max(axis=0)
+        self._reach: dict[tuple[str, bool, float], Float] = {}
+
+    @cached_property
+    def mean(self) -> Float:
+        """Mean of each input."""
+        return self.h.mean(axis=0)
+
+    def offset(self, anchor: str) -> Float:
+        """What code 0 stands for, see :func:`fit_quantiser`."""
+        if anchor == "mean":
+            return self.mean
+        return {"middle": (self.low + self.high) / 2, "least": self.low}.get(anchor, np.zeros_like(self.low))
+
+    def reach(self, anchor: str, signed: bool, extent: float) -> Float:
+        """A quantile of the magnitudes of each input, up to 1; all of them are 0 of an input that never differed."""
+        name = anchor if anchor != "relu" else "zero", signed, extent
+        if name not in self._reach:
+            offset = self.offset(anchor)
+            magnitude = np.abs(self.h - offset) if signed else np.maximum(self.h - offset, 0.0)
+            self._reach[name] = magnitude.max(axis=0) if extent == 1 else np.quantile(magnitude, extent, axis=0)
+        return self._reach[name]
+
+
 def fit_quantiser(
-    h: Float, norm: Float, fmt: CodeFormat, *, anchor: str = "zero", extent: float = 1.0, balance: float = 0.0
+    h: Float | Ranges, norm: Float, fmt: CodeFormat, *, anchor: str = "zero", extent: float = 1.0, balance: float = 0.0
 ) -> Quantiser:
     """Offset and scales from calibration values.
 
     Parameters
     ----------
     h
-        Values of the layer's inputs, of shape (samples, inputs).
+        Values of the layer's inputs, of shape (samples, inputs), or what is known of them.
     norm
         Root of the sum of the squares of each input's weights in the units of the model, of shape (inputs,).
     anchor
@@ -108,19 +154,12 @@ def fit_quantiser(
     balance
         0: every input uses all levels; 1: levels in proportion to an input's influence on the outputs.
     """
-    low, high = h.min(axis=0), h.max(axis=0)
-    offset = {
-        "zero": np.zeros_like(low),
-        "mean": h.mean(axis=0),
-        "middle": (low + high) / 2,
-        "least": low,
-        "relu": np.zeros_like(low),
-    }[anchor]
-    magnitude = np.abs(h - offset) if fmt.signed and anchor != "relu" else np.maximum(h - offset, 0.0)
-    largest = magnitude.max(axis=0)
-    reach = np.quantile(magnitude, extent, axis=0) if extent < 1 else extent * largest
+    ranges = h if isinstance(h, Ranges) else Ranges(h)
+    offset, signed = ranges.offset(anchor), fmt.signed and anchor != "relu"
+    largest = ranges.reach(anchor, signed, 1.0)
+    reach = ranges.reach(anchor, signed, extent) if extent < 1 else extent * largest
     reach = np.where(reach > 0, reach, largest)
-    reach = _fill_constant(reach, h, norm)
+    reach = _fill_constant(reach, ranges.h, norm)
     influence = reach * norm
     share = np.maximum(influence / max(influence.max(initial=0.0), 1e-300), SMALLEST_SHARE) ** balance
     scale = reach / (fmt.top * share)

@@ -5,21 +5,23 @@ which the network's outputs come closest to those in floating point is taken. Th
 (2022)) do on the chip, on a model of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.bench import Bench, Draft, Site, Trial
+from compiler.calibration.bench import Bench, Chips, Draft, Site, Trial
 from compiler.calibration.carried import Carried
 from compiler.calibration.quantisers import CodeFormat, Quantiser, formats, needs_sign
 from compiler.calibration.sampled import sampled
-from compiler.mapping.block import Block
+from compiler.layer_run import taken_inputs
 from compiler.mapping.faults import arrange_rows
 from compiler.mapping.weights import PairMap, Stack, most_slice_bits
 from compiler.options import CompileOptions
-from compiler.program import row_codes
+from compiler.program import DITHER
+from macro_models.bound import constant_input
 from macro_models.exact.operation import STEP_FRACTION_BITS, STEP_WIDTH, MvmOperation
 
 __all__ = ["Search"]
@@ -76,14 +78,8 @@ OUT_BITS_COST = 1.05
 """Fewer output bits are taken while the squared error stays below this times that of the most."""
 
 
-def _better(a: Trial, b: Trial) -> Trial:
-    return b if b.total < a.total else a
-
-
-def _widest(tried: Sequence[tuple[float, Trial]]) -> tuple[float, Trial]:
-    """The widest range that costs little, see :data:`RANGE_COST`, and its trial."""
-    least = min(trial.total for _, trial in tried)
-    return max((t for t in tried if t[1].total <= RANGE_COST * least), key=lambda t: t[0])
+NO_WORSE = 1.0 + 1e-9
+"""Sums of squared errors in another order differ by less."""
 
 
 class Search:
@@ -105,13 +101,18 @@ class Search:
         self.bench, self.options, self.site, self.taken, self.flat = bench, options, site, taken, flat
         self.layer, self.chip, self.placement = site.layer, bench.chip, site.stand.placement
         self.blocks, self.parts = self.placement.of_layer(site.index), self.placement.parts[site.index]
-        self._coded: tuple[Quantiser, NDArray[np.int16]] | None = None
+        self._coded: tuple[Quantiser, NDArray[np.float32]] | None = None
+        self._lost: dict[tuple[CodeFormat, str], float] = {}
         network = bench.network
         together = CLASSIFIER_ERROR if network.is_classifier else ERROR_TOLERANCE
         self.decisions, self.error = DECISION_TOLERANCE, together / np.sqrt(len(network.layers))
         if options.tolerance is not None:
             self.decisions = options.tolerance
             self.error = np.inf if network.is_classifier else options.tolerance
+
+    @cached_property
+    def _single(self) -> NDArray[np.float32]:
+        return self.flat.astype(np.float32)
 
     def best(self) -> Draft:
         """The best candidate."""
@@ -128,10 +129,9 @@ class Search:
         best = self._search_codes(clip)
         if best.draft.pairs.slices > 1:
             best = self._search_slices(clip, best)
-        elif best.draft.pairs.copies > 1 or len(best.draft.spread) > self.layer.inputs:
-            start = best.draft
-            for stack in STACKS[1:]:
-                best = _better(best, self._try(self._remapped(start, clip, stack=stack)))
+        start = best.draft
+        for stack in self._other_stacks(start) if start.pairs.slices == 1 else ():
+            best = self._better(best, self._remapped(start, clip, stack=stack))
         if self.options.weight_clip is None:
             best = self._search_clip(best)
         return self._search_step(best)
@@ -148,9 +148,31 @@ class Search:
         wider = self._largest_ratio(draft) / max(some._largest_ratio(found), 1e-300)
         if wider <= FEW_BEYOND:
             return best
-        return _better(best, self._try(_with_step(draft, wider * _reach(draft))))
+        return self._better(best, _with_step(draft, wider * _reach(draft)))
+
     def _try(self, draft: Draft) -> Trial:
         return self.bench.run(self.site, draft)
+
+    def _within(self, most: float, draft: Draft, chips: Chips | None = None) -> Trial | None:
+        """A candidate's trial; None if its total is beyond ``most``, which a perfect chip mostly tells."""
+        return self.bench.attempt(self.site, draft, lambda total, _: total > most * NO_WORSE, chips=chips)
+
+    def _better(self, best: Trial, draft: Draft) -> Trial:
+        """The better of a candidate that has been tried and another one."""
+        trial = self._within(best.total, draft)
+        return best if trial is None or not trial.total < best.total else trial
+
+    def _widest(
+        self, tried: Sequence[tuple[float, Trial]], drafts: Iterable[tuple[float, Draft]], chips: Chips | None = None
+    ) -> tuple[float, Trial]:
+        """The widest range that costs little, see :data:`RANGE_COST`, and its trial: of those tried and of others."""
+        found = list(tried)
+        for extent, draft in drafts:
+            trial = self._within(RANGE_COST * min((one.total for _, one in found), default=np.inf), draft, chips)
+            if trial is not None:
+                found.append((extent, trial))
+        most = RANGE_COST * min(trial.total for _, trial in found)
+        return max((one for one in found if one[1].total <= most), key=lambda one: one[0])
 
     def _search_codes(self, clip: Float) -> Trial:
         """Input codes: of the cheapest format that will do, the best zero, share of the levels, and range."""
@@ -160,8 +182,9 @@ class Search:
         chosen = (*found[0], 0.0)
         for anchor, fmt in found:
             for balance in BALANCES if fmt.segments == fewest else ():
-                trial = self._try(self._draft(clip, anchor, fmt, 1.0, balance))
-                if best is None or trial.total < best.total:
+                draft = self._draft(clip, anchor, fmt, 1.0, balance)
+                trial = self._try(draft) if best is None else self._better(best, draft)
+                if trial is not best:
                     best, chosen = trial, (anchor, fmt, balance)
         assert best is not None
         anchor, fmt, balance = chosen
@@ -169,47 +192,57 @@ class Search:
         few = self.bench.network.is_chain and self.layer.inputs <= FEW_INPUTS
         negligible = 0.0 if few else NEGLIGIBLE * self.error
         if fmt.segments < most.segments and self._rounding(fmt, anchor)[1] > negligible:
-            trial = self._try(self._draft(clip, anchor, most, 1.0, balance))
-            if trial.total < SECOND_GAIN * best.total:
+            trial = self._within(SECOND_GAIN * best.total, self._draft(clip, anchor, most, 1.0, balance))
+            if trial is not None and trial.total < SECOND_GAIN * best.total:
                 best, fmt = trial, most
-        tried = [(EXTENTS[0], best)]
-        tried += [(extent, self._try(self._draft(clip, anchor, fmt, extent, balance))) for extent in EXTENTS[1:]]
-        return _widest(tried)[1]
+        others = ((extent, self._draft(clip, anchor, fmt, extent, balance)) for extent in EXTENTS[1:])
+        return self._widest([(EXTENTS[0], best)], others)[1]
+
+    def _other_stacks(self, draft: Draft) -> list[Stack]:
+        """Ways to share out a weight that differ from the first one."""
+        taken = draft.spread[draft.spread != DITHER]
+        several = len(np.unique(taken)) < len(taken)
+        return [s for s in STACKS[1:] if (several if s == "even" else draft.pairs.copies > 1)]
 
     def _search_slices(self, clip: Float, best: Trial) -> Trial:
         """Bits of the slices: many for precise cells, few where noise hides what the lower slices add."""
         draft = best.draft
         for bits in range(draft.pairs.bits - 1, 0, -1):
-            best = _better(best, self._try(self._remapped(draft, clip, bits)))
+            best = self._better(best, self._remapped(draft, clip, bits))
         return best
 
     def _search_clip(self, best: Trial) -> Trial:
         """Clipping of each output by itself: its best candidate, then all together."""
-        errors, clips, start = [], np.asarray(CLIPS), best.draft
-        for clip in CLIPS:
-            trial = self._try(self._remapped(start, np.full(len(best.error), clip)))
-            errors.append(trial.error)
-            best = _better(best, trial)
-        table = np.stack(errors)
-        table[0] *= CLIP_GAIN
-        chosen = clips[np.argmin(table, axis=0)]
-        return _better(best, self._try(self._remapped(start, chosen)))
+        start, first = best.draft, best
+        if not (start.pairs.clip == CLIPS[0]).all():
+            first = self._try(self._remapped(start, np.full(len(best.error), CLIPS[0])))
+        best, least = min(best, first, key=lambda trial: trial.total), CLIP_GAIN * first.error
+        chosen = np.full(len(least), CLIPS[0])
+        for clip in CLIPS[1:]:
+            trial = self.bench.attempt(
+                self.site, self._remapped(start, np.full(len(least), clip)), partial(_of_no_use, best.total, least)
+            )
+            if trial is not None:
+                best = min(best, trial, key=lambda trial: trial.total)
+                chosen[trial.error < least] = clip
+                least = np.minimum(least, trial.error)
+        return best if (chosen == chosen[0]).all() else self._better(best, self._remapped(start, chosen))
 
     def _search_step(self, best: Trial) -> Trial:
         """Range of the converters, then as few output bits as will do."""
         largest = self._largest_ratio(best.draft)
         chips = self.bench.program(self.site.index, best.draft, self.site.stand)
-        tried = [
-            (reach, self.bench.run(self.site, _with_step(best.draft, largest * reach), chips=chips))
-            for reach in REACHES
-        ]
-        reached, best = _widest(tried)
+        drafts = [(reach, _with_step(best.draft, largest * reach)) for reach in REACHES]
+        # One of them is the candidate itself.
+        tried = [(reach, best) for reach, draft in drafts if draft.op == best.draft.op]
+        others = [(reach, draft) for reach, draft in drafts if draft.op != best.draft.op]
+        reached, best = self._widest(tried, others, chips)
         most = best
         while self.options.out_bits is None and best.draft.op.out_bits > FEWEST_OUT_BITS:
             op = replace(best.draft.op, out_bits=best.draft.op.out_bits - 1)
             draft = _with_step(replace(best.draft, op=op), largest * reached)
-            trial = self.bench.run(self.site, draft, chips=chips)
-            if trial.total > OUT_BITS_COST * most.total:
+            trial = self._within(OUT_BITS_COST * most.total, draft, chips)
+            if trial is None or trial.total > OUT_BITS_COST * most.total:
                 break
             best = trial
         return best
@@ -225,12 +258,12 @@ class Search:
         under = self.site.stand.share @ (best.sums**2).sum(axis=(1, 2))
         if draft.op.relu or not over > 0:
             return best
-        best = _better(best, self._try(replace(draft, gain=float(over / under))))
+        best = self._better(best, replace(draft, gain=float(over / under)))
         missing = self.site.stand.share @ (self.site.wanted - best.outputs).mean(axis=1)
         # Where a ReLU passes only some values, the mean of its outputs moves less than what goes in.
         passed = (best.outputs > 0).mean(axis=(0, 1)) if layer.relu else np.ones(layer.outputs)
         shift = missing / np.maximum(passed, FEWEST_PASSED)
-        return _better(best, self._try(replace(best.draft, shift=shift)))
+        return self._better(best, replace(best.draft, shift=shift))
 
     # Candidates ----------------------------------------------------------------------------------
 
@@ -301,8 +334,10 @@ class Search:
     def _rounding(self, fmt: CodeFormat, anchor: str) -> tuple[float, float]:
         """What rounding a layer's inputs does: share of decisions that change, relative error of the outputs."""
         judge = self.bench.judge
-        quantiser = self.taken.fit(self.flat, self.layer.norms, fmt, anchor=anchor)
-        error = judge.lost(self.site.index, self.flat, quantiser)
+        if (fmt, anchor) not in self._lost:
+            quantiser = self.taken.fit(self.flat, self.layer.norms, fmt, anchor=anchor)
+            self._lost[fmt, anchor] = judge.lost(self.site.index, self.flat, quantiser)
+        error = self._lost[fmt, anchor]
         return judge.changed(error), error / max(judge.deviation, 1e-300)
 
     def _formats(self, anchor: str) -> list[CodeFormat]:
@@ -311,32 +346,46 @@ class Search:
     def _largest_ratio(self, draft: Draft) -> float:
         """Largest accumulated product over the load of its column, of an ideal device, in any conversion."""
         if self._coded is None or self._coded[0] is not draft.quantiser:
-            self._coded = draft.quantiser, draft.quantiser.codes(self.flat)
-        codes: dict[int, list[Float]] = {}
+            self._coded = draft.quantiser, draft.quantiser.single(self._single)
+        codes: dict[int, list[NDArray[np.float32]]] = {}
         largest = 0.0
         for block in self.blocks:
             if block.first not in codes:
-                codes = {block.first: self._driven(draft, block)}
+                used, taken = taken_inputs(draft.spread[block.first : block.first + len(block.rows)])
+                codes = {block.first: self._driven(draft, used)}
             cells, pairs = draft.pairs.cells_of(block), draft.pairs
             chosen = block.slice_of == 0  # what saturates further down counts little
             if pairs.cells.shape[1] == 1:
                 chosen &= block.copy_of == 0  # all copies are alike
             cells = cells[:, chosen]
             ratio = pairs.map.join(cells) / pairs.config.load(cells.sum(axis=0), axis=1)[:, None]
-            largest = max(largest, *(_largest(part @ ratio.T) for part in codes[block.first]))
+            shared = np.zeros((len(used) + 1, len(taken)))
+            shared[taken, np.arange(len(taken))] = 1
+            by_input = shared @ ratio.T
+            largest = max(largest, *(_largest(part, by_input) for part in codes[block.first]))
         return largest
 
-    def _driven(self, draft: Draft, block: Block) -> list[Float]:
-        """Codes of a block's rows in each conversion."""
+    def _driven(self, draft: Draft, inputs: NDArray[np.integer]) -> list[NDArray[np.float32]]:
+        """Codes of some inputs in each conversion, and the constant."""
         assert self._coded is not None
-        spread = draft.spread[block.first : block.first + len(block.rows)]
-        codes = row_codes(self._coded[1], spread, draft.op).astype(np.float64)
+        constant = np.full((len(self._coded[1]), 1), constant_input(draft.op), dtype=np.float32)
+        codes = np.hstack([self._coded[1][:, inputs], constant])
         return [codes] if draft.op.segments == 1 else [np.trunc(codes / 16), np.fmod(codes, 16)]
 
 
-def _largest(values: Float) -> float:
-    """Largest magnitude."""
-    return max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
+def _of_no_use(most: float, least: Float, total: float, error: Float) -> bool:
+    """Whether a candidate is worse than others as a whole, and for each output by itself."""
+    return total > most * NO_WORSE and bool((error > least * NO_WORSE).all())
+
+
+def _largest(codes: NDArray[np.float32], matrix: Float) -> float:
+    """Largest magnitude of products: which one it is, single precision tells well enough."""
+    products = codes @ matrix.astype(np.float32)
+    found = 0.0
+    for at in (int(products.argmax()), int(products.argmin())) if products.size else ():
+        sample, column = divmod(at, products.shape[1])
+        found = max(found, abs(float(codes[sample].astype(np.float64) @ matrix[:, column])))
+    return found
 
 
 def _reach(draft: Draft) -> float:

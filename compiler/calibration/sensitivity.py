@@ -17,7 +17,7 @@ from compiler.calibration.calls import at_all_positions
 from compiler.calibration.quantisers import Quantiser
 from compiler.model import FloatNetwork
 from compiler.model.layer import LinearLayer
-from macro_models.exact.vector import take_rows
+from macro_models.exact.vector import PAD, take_rows
 
 __all__ = ["Following", "Gradients", "Judge", "make_judge", "weight_noise"]
 
@@ -76,11 +76,11 @@ class Judge(ABC):
         return float(ndtr(-margin / max(error, 1e-300)).mean())
 
     @abstractmethod
-    def total(self, layer: int, outputs: Float, wanted: Float, share: Float, which: Which = slice(None)) -> float:
-        """Squared error of the network's outputs if all but one layer were exact.
+    def squared(self, layer: int, outputs: Float, wanted: Float, which: Which = slice(None)) -> Float:
+        """Squared error of the network's outputs on each chip if all but one layer were exact, of shape (chips,).
 
-        ``outputs`` of that layer are of shape (chips, samples, outputs), ``share`` is the weight of each chip, and
-        ``wanted`` what is right, of shape (samples, outputs). Where they are some of the outputs, ``which`` are those.
+        ``outputs`` of that layer are of shape (chips, samples, outputs), and ``wanted`` what is right, of shape
+        (samples, outputs). Where they are some of the outputs, ``which`` are those.
         """
 
     @abstractmethod
@@ -97,12 +97,12 @@ class Following(Judge):
             h = one.compute(h)
         return self._outputs(h)
 
-    def total(self, layer: int, outputs: Float, wanted: Float, share: Float, which: Which = slice(None)) -> float:
+    def squared(self, layer: int, outputs: Float, wanted: Float, which: Which = slice(None)) -> Float:
         lost = self.outputs_after(layer + 1, outputs) - self.reference
-        return float(share @ (lost**2).mean(axis=(1, 2)))
+        return (lost**2).mean(axis=(1, 2))
 
     def lost(self, layer: int, flat: Float, quantiser: Quantiser) -> float:
-        rounded = quantiser.stage.value(quantiser.codes(flat))
+        rounded = quantiser.rounded(flat)
         lost = self.outputs_after(layer, rounded) - self.outputs_after(layer, flat)
         return float(np.sqrt((lost**2).mean()))
 
@@ -116,14 +116,14 @@ class Gradients(Judge):
         each = sum(op.layer.weight.size * len(op.patches) for op in network.linear)
         self.followed = int(np.clip(ROUNDED_PRODUCTS // max(each, 1), FEWEST_ROUNDED, ROUNDED_IMAGES))
 
-    def total(self, layer: int, outputs: Float, wanted: Float, share: Float, which: Which = slice(None)) -> float:
+    def squared(self, layer: int, outputs: Float, wanted: Float, which: Which = slice(None)) -> Float:
         """Squared errors of different outputs add up.
 
         The mean of an output's errors is the same at all positions, where the rest are taken to be independent.
         """
         lost, influence = outputs - wanted, self.influence[layer]
         mean = (lost.mean(axis=1) ** 2) @ influence.common[which]
-        return float(share @ (lost.var(axis=1) @ influence.single[which] + mean))
+        return lost.var(axis=1) @ influence.single[which] + mean
 
     def lost(self, layer: int, flat: Float, quantiser: Quantiser) -> float:
         """With the inputs of the layer rounded at all positions of some images, in each of its calls."""
@@ -132,12 +132,20 @@ class Gradients(Judge):
         values: list[Float] = []
         for k, op in network.calls_of(layer):
             values = network.proceed(values or [wanted[v][images] for v in range(k + 1)], k)
-            rows = take_rows(network.steps[k].gather(values), op.patches, op.pad)
-            rounded = quantiser.stage.value(quantiser.codes(rows.reshape(-1, rows.shape[-1]))).reshape(rows.shape)
-            values.append(op.layer.compute(rounded).transpose(0, 2, 1).reshape(len(images), -1))
+            taken = _rounded(network.steps[k].gather(values), op.patches, quantiser)
+            rows = take_rows(taken, op.patches, quantiser.rounded(op.pad[None])[0])
+            values.append(op.layer.compute(rows).transpose(0, 2, 1).reshape(len(images), -1))
         made = network.compared(network.proceed(values)[-1])
         lost = self._weighed(made - network.compared(wanted[-1][images]))
         return float(np.sqrt((lost**2).mean()))
+
+
+def _rounded(values: Float, patches: NDArray[np.int32], quantiser: Quantiser) -> Float:
+    """Values of shape (images, elements) as codes give them: all rows that take an element have the same codes of it."""
+    taken = patches != PAD
+    row = np.zeros(values.shape[1], dtype=np.intp)
+    row[patches[taken]] = np.broadcast_to(np.arange(patches.shape[1]), patches.shape)[taken]
+    return quantiser.of(row).rounded(values)
 
 
 def output_weights(network: FloatNetwork, last: Float) -> Float | None:

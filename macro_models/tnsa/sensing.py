@@ -98,10 +98,6 @@ class Key:
     """The converted lines, where a key has not all of them: blocks of eight, as draws are made, in order."""
     whole: "Key | None" = None
     """The key of all lines, of one that has not all."""
-    lines: Product = field(init=False)
-    """For inputs on physical lines."""
-    pairs: Product | None = field(init=False)
-    """For differential inputs, forward only: input r is on line 2r, its negative on line 2r + 1."""
     inverse: NDArray[np.float64] = field(init=False)
     """``1 / sum_g``, 0 for lines without any conductance."""
     total: NDArray[np.float64] | None = field(init=False)
@@ -119,16 +115,23 @@ class Key:
         set_field(self, "reach", float((np.abs(self.k).sum(axis=0, dtype=np.int64) * self.inverse).max(initial=0.0)))
         set_field(self, "total", None if self.variance is None else self.variance.sum(axis=0))
         set_field(self, "offset_floats", {kind: self.offset.astype(kind) for kind in (np.float32, np.float64)})
-        set_field(self, "lines", _product(self.k, self.variance, self.variance))
-        pairs = None
-        if not self.backward:
-            even, odd = self.k[0::2], self.k[1::2]
-            square = cross = None
-            if self.variance is not None:
-                square = self.variance[0::2] + self.variance[1::2]
-                cross = self.variance[0::2] - self.variance[1::2]
-            pairs = _product(even - odd, square, cross)
-        set_field(self, "pairs", pairs)
+
+    @cached_property
+    def lines(self) -> Product:
+        """For inputs on physical lines."""
+        return _product(self.k, self.variance, self.variance)
+
+    @cached_property
+    def pairs(self) -> Product | None:
+        """For differential inputs, forward only: input r is on line 2r, its negative on line 2r + 1."""
+        if self.backward:
+            return None
+        even, odd = self.k[0::2], self.k[1::2]
+        square = cross = None
+        if self.variance is not None:
+            square = self.variance[0::2] + self.variance[1::2]
+            cross = self.variance[0::2] - self.variance[1::2]
+        return _product(even - odd, square, cross)
 
     @property
     def columns(self) -> NDArray[np.intp] | slice:
