@@ -133,9 +133,7 @@ class Net:
     @property
     def sha256(self) -> str:
         """Hash of the network file."""
-        from mho.runs.running import network_sha256
-
-        return network_sha256(self.network)
+        return self.network.sha256
 
     def save(self, path: PathLike) -> None:
         """Write a network file (``.mho``), whole or not at all.

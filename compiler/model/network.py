@@ -7,6 +7,7 @@ the rest of the compiler knows few kinds of things only: :class:`~compiler.model
 
 import base64
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
@@ -299,7 +300,11 @@ class FloatNetwork:
         """:meth:`compute` of all outputs, by name."""
         return self.finish_all(self.last(x))
 
-    def last(self, x: NDArray[Any]) -> NDArray[np.float64]:
-        """The result of the last step, (batch, elements), which the outputs are made of."""
+    def last(self, x: NDArray[Any], threads: int = 1) -> NDArray[np.float64]:
+        """The result of the last step, (batch, elements), which the outputs are made of, by so many threads."""
         most = max(1, BATCH_POSITIONS // self.most_positions)
-        return np.concatenate([self.activations(x[k : k + most])[-1] for k in range(0, max(len(x), 1), most)])
+        parts = [x[k : k + most] for k in range(0, max(len(x), 1), most)]
+        if threads == 1 or len(parts) == 1:
+            return np.concatenate([self.activations(part)[-1] for part in parts])
+        with ThreadPoolExecutor(threads) as pool:
+            return np.concatenate(list(pool.map(lambda part: self.activations(part)[-1], parts)))

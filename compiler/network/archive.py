@@ -18,7 +18,7 @@ from macro_models.files import FileKind, read_file, read_member, reading
 from macro_models.files.schema import Array
 from macro_models.output import write_output
 
-__all__ = ["NETWORK", "ArchiveKind", "Arrays", "read_archive", "write_archive"]
+__all__ = ["NETWORK", "ArchiveKind", "Arrays", "archive_bytes", "read_archive", "write_archive"]
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,19 @@ def write_archive(
     InputError, ToolError
         If the file cannot be written.
     """
+    write_output(path, archive_bytes(content, arrays, kind))
+
+
+def archive_bytes(
+    content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], kind: ArchiveKind = NETWORK
+) -> bytes:
+    """What :func:`write_archive` writes."""
     members = {kind.index: json.dumps(content, sort_keys=True, indent=1).encode()}
     for name in sorted(arrays):
         buffer = io.BytesIO()
         np.lib.format.write_array(buffer, arrays[name], version=(1, 0), allow_pickle=False)
         members[f"{name}.npy"] = buffer.getvalue()
-    write_output(path, _sealed_zip(members))
+    return _sealed_zip(members)
 
 
 def _sealed_zip(members: Mapping[str, bytes]) -> bytes:

@@ -4,9 +4,11 @@ One zip of JSON and .npy, nothing that could execute when it is read. The bytes 
 checksum over all members makes a cut or altered file known.
 """
 
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from compiler.mapping import Placement
 from compiler.model import FloatNetwork, HostOp, Output
 from compiler.model.before import Before
-from compiler.network.archive import NETWORK, Arrays, read_archive, write_archive
+from compiler.network.archive import NETWORK, Arrays, archive_bytes, read_archive, write_archive
 from compiler.network.old_format import convert
 from compiler.network.ranges import InputRange
 from compiler.network.stage_file import (
@@ -128,6 +130,12 @@ class Network:
     def mvms_per_image(self) -> int:
         """Conversions of all cores for one image."""
         return self.program.conversions
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of its file."""
+        arrays: dict[str, NDArray[Any]] = {}
+        return hashlib.sha256(archive_bytes(_write(self, arrays), arrays)).hexdigest()
 
     def save(self, path: str | Path) -> None:
         """Writes the file, whole or not at all.

@@ -15,23 +15,27 @@ from macro_models.loops import compile_loops
 __all__ = ["make_loops"]
 
 
-def _add(codes: Any, factor: Any, count: Any, first: Any, total: Any):
+def _add(codes: Any, multiplier: Any, half: Any, shift: Any, count: Any, first: Any, total: Any):
     """Columns of ``count`` outputs from ``first`` on, several times those side by side, to ``total``.
 
-    ``factor`` is the multiplier over the power of two of the shift. Products of 31 bits, halves of a unit and floors
-    are exact in double precision, which processors shift no slower than integers.
+    32 bits hold everything; numba makes 64 of what is not said to have them. Rows are taken as arrays of their own,
+    since an index that might be negative keeps a loop from being vectorised.
     """
-    turns = codes.shape[1] // count
+    n = codes.shape[1]
+    leaf, places = np.empty(n, np.int16), np.int32(shift & np.int32(31))
     for v in range(codes.shape[0]):
-        for t in range(turns):
-            at = t * count
+        row, target = codes[v], total[v, first : first + count]
+        for j in range(n):
+            product = np.int32(np.int32(row[j]) * multiplier[j])
+            leaf[j] = np.int16(np.int32(product + half) >> places)
+        for t in range(n // count):
+            part = leaf[t * count : (t + 1) * count]
             for j in range(count):
-                leaf = np.int32(np.floor(np.float64(codes[v, at + j]) * factor[at + j] + 0.5))
-                total[v, first + j] = np.int16(total[v, first + j] + np.int16(leaf))
+                target[j] = np.int16(target[j] + part[j])
 
 
 _SIGNATURE = nb.void(
-    nb.int16[:, ::1], nb.float64[::1], nb.int64, nb.int64, nb.int16[:, ::1],
+    nb.int16[:, ::1], nb.int32[::1], nb.int32, nb.int32, nb.int64, nb.int64, nb.int16[:, ::1],
 )
 
 

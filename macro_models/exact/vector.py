@@ -166,14 +166,14 @@ class LeafSum:
         tiled = np.array_equal(outputs, np.tile(np.arange(first, first + count), turn))
         self._tiles = (slice(first, first + count), turn) if tiled else None
         self._loops = compiled_leaves() if tiled and self._kind is np.int32 else None
-        self._factor = multiplier * 2.0**-shift
 
     def add(self, total: Lanes, codes: NDArray[np.integer]) -> None:
         """Adds the leaves of ``codes``, (batch, columns), to ``total``, (batch, outputs), with wrap-around."""
         if self._loops is not None and self._tiles is not None and codes.dtype == np.int16:
             target, turn = self._tiles
             count = len(self._outputs) // turn
-            self._loops(np.ascontiguousarray(codes), self._factor, count, target.start, total)
+            rows = np.ascontiguousarray(codes)
+            self._loops(rows, self._multiplier, self._half, self._shift, count, target.start, total)
             return
         product = codes.astype(self._kind)
         product *= self._multiplier

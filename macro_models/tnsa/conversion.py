@@ -72,4 +72,4 @@ def steps_to(op: MvmOperation, top: NDArray[np.int16]) -> NDArray[np.int64]:
         return np.full(len(top), op.out_bits - 1, dtype=np.int64)
     if not op.early_stop:
         return np.full(len(top), op.max_steps, dtype=np.int64)
-    return np.minimum((top.astype(np.int64) + 1) // 2, op.max_steps)
+    return np.minimum((top.astype(np.int64) + 1) >> 1, op.max_steps)

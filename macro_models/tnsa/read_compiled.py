@@ -74,15 +74,17 @@ def _convert(
                 charge[j] = np.sqrt(max(total[j] * x * x + np.float64(square[v, j]), 0.0))
         for j in range(n):
             charge[j] = (np.float64(a[v, j]) + np.rint(charge[j] * z[j])) * 2.0 + offset[j]
-        largest = np.int16(0)
+        row, largest, least = codes[v], np.int16(0), np.int16(0)
         for j in range(n):
             count = charge[j] / (neg[j] if charge[j] < 0.0 else pos[j])
-            code = np.int16(2.0 * np.floor(min(max(count, low_end), high_end)) + 1.0)
-            if relu and code < 0:
-                code = np.int16(0)
-            codes[v, j] = code
-            largest = max(largest, code if code >= 0 else np.int16(-code))
-        top[v] = largest
+            whole = np.int32(np.floor(min(max(count, low_end), high_end)))
+            row[j] = np.int16(np.int32(whole * np.int32(2)) + np.int32(1))
+        if relu:
+            for j in range(n):
+                row[j] = max(row[j], np.int16(0))
+        for j in range(n):
+            largest, least = max(largest, row[j]), min(least, row[j])
+        top[v] = max(largest, np.int16(-least))
 
 
 _SIGNATURE = nb.void(

@@ -2,10 +2,8 @@
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     from sim.cells.instance import Cells
     from sim.executor import Execution
 
-__all__ = ["check_options", "network_sha256", "run_network", "select_causes"]
+__all__ = ["check_options", "run_network", "select_causes"]
 
 KEPT_BYTES = 1 << 28
 """Output codes of all seeds that are kept together unless a run asks for them."""
@@ -199,7 +197,7 @@ def run_network(
     kept, runs = _images_kept(network, len(x), count, keep_codes), []
     needed = run_bytes(network, len(x), count, codes=kept * code_bytes(network.program), batch=BATCH)
     check_memory(needed, f"a run of {_size(len(x), count)}", "take fewer images or seeds")
-    last = network.model.last(x)
+    last = network.model.last(x, own.get("threads") or 1)
     references = network.model.finish_all(last)
     job = _Job(
         network=network, x=x, device=device, time_s=parse_time(time),
@@ -292,7 +290,7 @@ def _provenance(job: _Job, backend: str) -> dict[str, Any]:
     return {
         "versions": versions,
         "hashes": {
-            "network": network_sha256(job.network),
+            "network": job.network.sha256,
             "chip": job.network.chip.sha256,
             "device": _hash(json.dumps(job.device.to_dict(), sort_keys=True).encode()),
             "input": _hash(np.ascontiguousarray(job.x).tobytes()),
@@ -303,13 +301,6 @@ def _provenance(job: _Job, backend: str) -> dict[str, Any]:
         "compile_options": job.network.options.to_dict(),
         **({} if job.cells is None else {"cells": job.cells.provenance()}),
     }
-
-
-def network_sha256(network: Network) -> str:
-    """Hash of the file of a network."""
-    with tempfile.TemporaryDirectory() as folder:
-        network.save(Path(folder) / "net.mho")
-        return _hash((Path(folder) / "net.mho").read_bytes())
 
 
 def _hash(data: bytes) -> str:
