@@ -21,6 +21,9 @@ __all__ = ["CodeFormat", "Quantiser", "Ranges", "fit_quantiser", "formats", "nee
 
 Float = NDArray[np.float64]
 
+TAIL = 0.95
+"""Quantile of the magnitudes of an input from which on they are kept: no range is below."""
+
 SMALLEST_SHARE = 1 / 16
 """Share of the levels that an input gets at least, however small its influence."""
 
@@ -72,8 +75,12 @@ class Quantiser:
         return self.stage.compute(h)
 
     def single(self, h: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Codes of values in single precision, in the same: what is near the middle of two codes may get the other."""
-        codes = (h - self.offset.astype(np.float32)) / self.scale.astype(np.float32)
+        """Codes of values in single precision, (inputs, samples), in the same.
+
+        What is near the middle of two codes may get the other one.
+        """
+        codes = h - self.offset.astype(np.float32)[:, None]
+        codes /= self.scale.astype(np.float32)[:, None]
         np.rint(codes, out=codes)
         return np.clip(codes, self.format.low, self.format.top, out=codes)
 
@@ -111,7 +118,7 @@ class Ranges:
 
     def __init__(self, h: Float) -> None:
         self.h, self.low, self.high = h, h.min(axis=0), h.max(axis=0)
-        self._reach: dict[tuple[str, bool, float], Float] = {}
+        self._tails: dict[tuple[str, bool], Float] = {}
 
     @cached_property
     def mean(self) -> Float:
@@ -125,13 +132,26 @@ class Ranges:
         return {"middle": (self.low + self.high) / 2, "least": self.low}.get(anchor, np.zeros_like(self.low))
 
     def reach(self, anchor: str, signed: bool, extent: float) -> Float:
-        """A quantile of the magnitudes of each input, up to 1; all of them are 0 of an input that never differed."""
-        name = anchor if anchor != "relu" else "zero", signed, extent
-        if name not in self._reach:
+        """A quantile of the magnitudes of each input, up to 1."""
+        tail, size = self._tail(anchor if anchor != "relu" else "zero", signed), len(self.h)
+        # As numpy.quantile has it: on the straight line between two neighbours.
+        place = extent * (size - 1) - (size - tail.shape[1])
+        if place < 0:
+            raise ValueError(f"the ranges of inputs are known from the quantile {TAIL} on, not at {extent}")
+        at = int(place)
+        low, high, part = tail[:, at], tail[:, min(at + 1, tail.shape[1] - 1)], place - at
+        return high - (high - low) * (1 - part) if part >= 0.5 else low + (high - low) * part
+
+    def _tail(self, anchor: str, signed: bool) -> Float:
+        """The largest magnitudes of each input in ascending order, (inputs, values)."""
+        if (anchor, signed) not in self._tails:
             offset = self.offset(anchor)
-            magnitude = np.abs(self.h - offset) if signed else np.maximum(self.h - offset, 0.0)
-            self._reach[name] = magnitude.max(axis=0) if extent == 1 else np.quantile(magnitude, extent, axis=0)
-        return self._reach[name]
+            magnitude = np.subtract(self.h.T, offset[:, None], order="C")
+            magnitude = np.abs(magnitude, out=magnitude) if signed else np.maximum(magnitude, 0.0, out=magnitude)
+            first = int(TAIL * (len(self.h) - 1))
+            magnitude.partition(first, axis=1)
+            self._tails[anchor, signed] = np.sort(magnitude[:, first:], axis=1)
+        return self._tails[anchor, signed]
 
 
 def fit_quantiser(

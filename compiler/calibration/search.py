@@ -21,7 +21,6 @@ from compiler.mapping.faults import arrange_rows
 from compiler.mapping.weights import PairMap, Stack, most_slice_bits
 from compiler.options import CompileOptions
 from compiler.program import DITHER
-from macro_models.bound import constant_input
 from macro_models.exact.operation import STEP_FRACTION_BITS, STEP_WIDTH, MvmOperation
 
 __all__ = ["Search"]
@@ -101,7 +100,7 @@ class Search:
         self.bench, self.options, self.site, self.taken, self.flat = bench, options, site, taken, flat
         self.layer, self.chip, self.placement = site.layer, bench.chip, site.stand.placement
         self.blocks, self.parts = self.placement.of_layer(site.index), self.placement.parts[site.index]
-        self._coded: tuple[Quantiser, NDArray[np.float32]] | None = None
+        self._coded: tuple[Quantiser, list[NDArray[np.float32]]] | None = None
         self._lost: dict[tuple[CodeFormat, str], float] = {}
         network = bench.network
         together = CLASSIFIER_ERROR if network.is_classifier else ERROR_TOLERANCE
@@ -112,7 +111,8 @@ class Search:
 
     @cached_property
     def _single(self) -> NDArray[np.float32]:
-        return self.flat.astype(np.float32)
+        """:attr:`flat` in single precision, of shape (inputs, samples)."""
+        return np.ascontiguousarray(self.flat.T, dtype=np.float32)
 
     def best(self) -> Draft:
         """The best candidate."""
@@ -345,32 +345,28 @@ class Search:
 
     def _largest_ratio(self, draft: Draft) -> float:
         """Largest accumulated product over the load of its column, of an ideal device, in any conversion."""
-        if self._coded is None or self._coded[0] is not draft.quantiser:
-            self._coded = draft.quantiser, draft.quantiser.single(self._single)
-        codes: dict[int, list[NDArray[np.float32]]] = {}
-        largest = 0.0
+        driven, largest = self._driven(draft), 0.0
         for block in self.blocks:
-            if block.first not in codes:
-                used, taken = taken_inputs(draft.spread[block.first : block.first + len(block.rows)])
-                codes = {block.first: self._driven(draft, used)}
             cells, pairs = draft.pairs.cells_of(block), draft.pairs
             chosen = block.slice_of == 0  # what saturates further down counts little
             if pairs.cells.shape[1] == 1:
                 chosen &= block.copy_of == 0  # all copies are alike
             cells = cells[:, chosen]
             ratio = pairs.map.join(cells) / pairs.config.load(cells.sum(axis=0), axis=1)[:, None]
-            shared = np.zeros((len(used) + 1, len(taken)))
-            shared[taken, np.arange(len(taken))] = 1
-            by_input = shared @ ratio.T
-            largest = max(largest, *(_largest(part, by_input) for part in codes[block.first]))
+            used, taken = taken_inputs(draft.spread[block.first : block.first + len(block.rows)])
+            shared = np.zeros((len(taken), len(used) + 1))
+            shared[np.arange(len(taken)), taken] = 1
+            by_input = ratio @ shared
+            largest = max(largest, *(_largest(by_input, part, used) for part in driven))
         return largest
 
-    def _driven(self, draft: Draft, inputs: NDArray[np.integer]) -> list[NDArray[np.float32]]:
-        """Codes of some inputs in each conversion, and the constant."""
-        assert self._coded is not None
-        constant = np.full((len(self._coded[1]), 1), constant_input(draft.op), dtype=np.float32)
-        codes = np.hstack([self._coded[1][:, inputs], constant])
-        return [codes] if draft.op.segments == 1 else [np.trunc(codes / 16), np.fmod(codes, 16)]
+    def _driven(self, draft: Draft) -> list[NDArray[np.float32]]:
+        """Codes of all inputs in each conversion, (inputs, samples)."""
+        if self._coded is None or self._coded[0] is not draft.quantiser:
+            codes = draft.quantiser.single(self._single)
+            parts = [codes] if draft.op.segments == 1 else [np.trunc(codes / 16), np.fmod(codes, 16)]
+            self._coded = draft.quantiser, parts
+        return self._coded[1]
 
 
 def _of_no_use(most: float, least: Float, total: float, error: Float) -> bool:
@@ -378,13 +374,19 @@ def _of_no_use(most: float, least: Float, total: float, error: Float) -> bool:
     return total > most * NO_WORSE and bool((error > least * NO_WORSE).all())
 
 
-def _largest(codes: NDArray[np.float32], matrix: Float) -> float:
-    """Largest magnitude of products: which one it is, single precision tells well enough."""
-    products = codes @ matrix.astype(np.float32)
+def _largest(matrix: Float, codes: NDArray[np.float32], used: NDArray[np.integer]) -> float:
+    """Largest magnitude of products of codes, (inputs, samples), of which some are used, and of a last input 1.
+
+    Which one it is, single precision tells well enough.
+    """
+    side_by_side = used[-1] - used[0] == len(used) - 1 if len(used) else True
+    rows = codes[used[0] : used[-1] + 1] if side_by_side and len(used) else codes[used]
+    products = matrix[:, :-1].astype(np.float32) @ rows
+    products += matrix[:, -1:].astype(np.float32)
     found = 0.0
     for at in (int(products.argmax()), int(products.argmin())) if products.size else ():
-        sample, column = divmod(at, products.shape[1])
-        found = max(found, abs(float(codes[sample].astype(np.float64) @ matrix[:, column])))
+        line, sample = divmod(at, products.shape[1])
+        found = max(found, abs(float(matrix[line, :-1] @ rows[:, sample].astype(np.float64) + matrix[line, -1])))
     return found
 
 

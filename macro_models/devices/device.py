@@ -444,14 +444,13 @@ class Device:
         r = self._relative(target_uS)
         if not data.times_s or time_s <= 0.0:
             return np.zeros_like(r)
-        known = [_evaluate(polynomial, r) for polynomial in data.sigma_uS]
         at = max(time_s, data.times_s[0])
-        later = next((k for k, t in enumerate(data.times_s) if t >= at), len(known) - 1)
-        total = known[later]
+        later = next((k for k, t in enumerate(data.times_s) if t >= at), len(data.times_s) - 1)
+        total = _evaluate(data.sigma_uS[later], r)
         if later > 0 and at < data.times_s[later]:
             start, end = math.log(data.times_s[later - 1]), math.log(data.times_s[later])
             weight = (math.log(at) - start) / (end - start)
-            total = known[later - 1] * (1.0 - weight) + known[later] * weight
+            total = _evaluate(data.sigma_uS[later - 1], r) * (1.0 - weight) + total * weight
         added = np.sqrt(np.maximum(total**2 - self.window_uS(target_uS) ** 2 / 3.0, 0.0))
         if time_s < data.times_s[0]:
             pulse = self.programming.pulse_s
