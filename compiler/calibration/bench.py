@@ -254,13 +254,15 @@ class Bench:
     ) -> int:
         """Adds the products of all samples on one chip to ``summed``, (samples, outputs); the cycles that they take."""
         cycles, samples = 0, np.arange(len(inputs), dtype=np.uint64) << np.uint64(OP_ID_IMAGE_SHIFT)
-        constant = np.full((len(inputs), 1), constant_input(draft.op), dtype=np.float32)
+        # Inputs lie in rows, so that those of a product are taken at once.
+        lying = np.ascontiguousarray(inputs.T, dtype=np.float32)
+        constant = np.full((1, len(inputs)), constant_input(draft.op), dtype=np.float32)
         for mvm, half_step in ((p.mvm, p.half_step) for p in products):
             used, taken = taken_inputs(mvm.taken(draft.spread))
             product = bind(
                 cores[mvm.core], mvm.op, stand.masks[mvm.core], mvm.rows, taken, len(used) + 1, mvm.columns
             )
-            x = np.hstack([inputs[:, used], constant])
+            x = np.ascontiguousarray(np.vstack([lying[used], constant]).T)
             result = product.compute(x, samples | np.uint64(mvm.operation))
             _add_columns(summed, mvm.outputs, result.codes * half_step)
             cycles += int(np.sum(self.core.cycles(mvm.op, result.steps)))

@@ -21,7 +21,7 @@ from compiler.mapping.faults import arrange_rows
 from compiler.mapping.weights import PairMap, Stack, most_slice_bits
 from compiler.options import CompileOptions
 from compiler.program import DITHER
-from macro_models.exact.operation import STEP_FRACTION_BITS, STEP_WIDTH, MvmOperation
+from macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS, STEP_WIDTH, MvmOperation
 
 __all__ = ["Search"]
 
@@ -364,7 +364,11 @@ class Search:
         """Codes of all inputs in each conversion, (inputs, samples)."""
         if self._coded is None or self._coded[0] is not draft.quantiser:
             codes = draft.quantiser.single(self._single)
-            parts = [codes] if draft.op.segments == 1 else [np.trunc(codes / 16), np.fmod(codes, 16)]
+            parts = [codes]
+            if draft.op.segments > 1:
+                high = np.trunc(codes * np.float32(2.0**-LSB_SEGMENT_BITS))
+                codes -= high * np.float32(2**LSB_SEGMENT_BITS)
+                parts = [high, codes]
             self._coded = draft.quantiser, parts
         return self._coded[1]
 

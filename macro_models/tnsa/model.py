@@ -1,7 +1,7 @@
 """A transposable macro: cells, and the matrix-vector products that they give in both directions."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,14 +15,14 @@ from macro_models.errors import InputError
 from macro_models.exact.converter import combine_segments
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import STEP_FRACTION_BITS, Converter, Direction, MvmOperation
-from macro_models.exact.random import NORMAL_ONE, NormalsAhead, Purpose, normal_codes, philox_key
+from macro_models.exact.random import LANES, NORMAL_ONE, NormalsAhead, Purpose, normal_codes, philox_key
 from macro_models.exact.shift_register import ShiftRegister
 from macro_models.macro import MvmResult
 from macro_models.tnsa.bound import FoldedProduct
 from macro_models.tnsa.config import TnsaConfig
 from macro_models.tnsa.conversion import convert_charge, segment_inputs
 from macro_models.tnsa.neuron import COUNT_TOP, UNIT_STEP, Counter, Integrator
-from macro_models.tnsa.sensing import INPUT_TOP, Key, Product, Steps, line_steps, variance_unit
+from macro_models.tnsa.sensing import INPUT_TOP, Key, Product, Steps, line_steps, lines_of, variance_unit
 from macro_models.tnsa.wired import effective_cells
 
 __all__ = ["TnsaModel"]
@@ -182,8 +182,16 @@ class TnsaModel:
         They are integers in a unit that comes with them: a power of two in the square of ``1 / NORMAL_ONE`` codes, so
         that the root of a variance multiplies normal codes.
         """
+        return self._variances_of(self.cells, slice(None))
+
+    def _variances_of(
+        self, cells: NDArray[np.int32], columns: slice | NDArray[np.intp]
+    ) -> tuple[NDArray[np.int64] | None, float]:
+        """:meth:`read_variances` of some columns, which hold ``cells``."""
         table, unit = self._read_variances
-        return (table if table is None or self.origin is not None else table[self.cells]), unit
+        if table is None:
+            return None, unit
+        return (table[cells] if self.origin is None else table[:, columns]), unit
 
     def _make_variances(self) -> tuple[NDArray[np.int64] | None, float]:
         """Of every code, or of every cell where they go by the origin, see :meth:`read_variances`."""
@@ -241,18 +249,30 @@ class TnsaModel:
     def key(self, backward: bool, wl: NDArray[np.bool_]) -> Key:
         """What conversions in one direction with the word lines ``wl`` on see of the array. Keys are cached."""
         wl = np.ascontiguousarray(wl, dtype=bool)
-        name = (bool(backward), wl.tobytes())
+        return self._kept_key((bool(backward), wl.tobytes()), lambda: self._make_key(bool(backward), wl.copy()))
+
+    def _forward_key(self, wl: NDArray[np.bool_], enabled: NDArray[np.bool_]) -> Key:
+        """``key(False, wl).narrow(enabled)``, of which nothing else is made where nobody asks for the whole key."""
+        used = enabled.reshape(-1, LANES).any(axis=1) if len(enabled) % LANES == 0 else np.ones(1, dtype=bool)
+        if self.neuron is not None or self.register is not None or used.all() or not used.any():
+            return self.key(False, wl).narrow(enabled)
+        blocks = np.flatnonzero(used).astype(np.uint64)
+        return self._kept_key((False, wl.tobytes() + used.tobytes()), lambda: self._make_key(False, wl.copy(), blocks))
+
+    def _kept_key(self, name: tuple[bool, bytes], make: Callable[[], Key]) -> Key:
         found = self._keys.get(name)
         if found is None:
-            found = self._keys[name] = self._make_key(bool(backward), wl.copy())
+            found = self._keys[name] = make()
             if len(self._keys) > _KEYS:
                 self._keys.popitem(last=False)
         else:
             self._keys.move_to_end(name)
         return found
 
-    def _make_key(self, backward: bool, wl: NDArray[np.bool_]) -> Key:
-        variances, unit = self.read_variances()
+    def _make_key(self, backward: bool, wl: NDArray[np.bool_], blocks: NDArray[np.uint64] | None = None) -> Key:
+        at = slice(None) if blocks is None else lines_of(blocks)
+        cells = self.cells[:, at]
+        variances, unit = self._variances_of(cells, at)
         variance = None if variances is None else np.where(wl[:, None], variances * unit, 0.0)
         if backward and variance is not None:
             variance = variance.T
@@ -260,8 +280,11 @@ class TnsaModel:
             # The inputs of all lines are alike to the register.
             variance = np.repeat(np.ones_like(wl) if backward else wl, len(wl)).reshape(2 * wl.shape).astype(np.float64)
         # Wires change the weights of a line, not their sum, to which steps and offsets stay proportional.
-        sum_g = np.where(wl[:, None], self.cells, 0).sum(axis=1 if backward else 0, dtype=np.int64)
-        k = effective_cells(self.cells, self.config.lsb_uS, self.wires, wl, backward)
+        sum_g = np.where(wl[:, None], cells, 0).sum(axis=1 if backward else 0, dtype=np.int64)
+        if self.wires.ideal:
+            k = effective_cells(cells, self.config.lsb_uS, self.wires, wl, backward)
+        else:
+            k = effective_cells(self.cells, self.config.lsb_uS, self.wires, wl, backward)[:, at]
         if variance is not None and self.register is None:
             # A line without any conductance has no voltage of its own: nothing is integrated.
             variance = np.where(sum_g > 0, variance, 0.0)
@@ -271,11 +294,12 @@ class TnsaModel:
             wl=wl,
             k=np.ascontiguousarray(k, dtype=np.int32),
             sum_g=sum_g,
-            offset=2 * np.rint(self.converter_offset_V / self.config.v_read_V * sum_g).astype(np.int64) + 1,
-            gain=self.converter_gain,
+            offset=2 * np.rint(self.converter_offset_V[at] / self.config.v_read_V * sum_g).astype(np.int64) + 1,
+            gain=self.converter_gain[:, at],
             output_noise=noise_V / self.config.v_read_V * sum_g / NORMAL_ONE if noise_V > 0.0 else None,
             variance=variance,
             register=self.register,
+            blocks=blocks,
         )
 
     def steps(self, key: Key, step_code: int) -> Steps:
@@ -441,7 +465,7 @@ class TnsaModel:
         """See :func:`macro_models.bound.bind`."""
         assert op.direction is Direction.FORWARD
         enabled = masks.enabled(op)
-        key = self.key(False, masks.word_lines(op)).narrow(enabled)
+        key = self._forward_key(masks.word_lines(op), enabled)
 
         def charge(
             key: Key, product: Product, x: NDArray[np.floating], op_id: NDArray[np.uint64], samples: int

@@ -15,7 +15,7 @@ from macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS
 from macro_models.exact.random import LANES, NORMAL_ONE, Purpose, normal_blocks
 from macro_models.exact.shift_register import ShiftRegister
 
-__all__ = ["INPUT_TOP", "Key", "Product", "Spread", "Steps", "line_steps", "variance_unit"]
+__all__ = ["INPUT_TOP", "Key", "Product", "Spread", "Steps", "line_steps", "lines_of", "variance_unit"]
 
 INPUT_TOP = 2**LSB_SEGMENT_BITS - 1
 """Largest magnitude on a line in one conversion."""
@@ -136,7 +136,7 @@ class Key:
     @property
     def columns(self) -> NDArray[np.intp] | slice:
         """Which lines of the core the converted lines are, as an index."""
-        return slice(None) if self.blocks is None else _lines_of(self.blocks)
+        return slice(None) if self.blocks is None else lines_of(self.blocks)
 
     def narrow(self, enabled: NDArray[np.bool_]) -> "Key":
         """The key of those blocks of eight lines in which a line is enabled: what they give, and no more. Cached."""
@@ -148,7 +148,7 @@ class Key:
         name = used.tobytes()
         if name not in self._narrowed:
             blocks = np.flatnonzero(used).astype(np.uint64)
-            at = _lines_of(blocks)
+            at = lines_of(blocks)
             self._narrowed[name] = replace(
                 self,
                 blocks=blocks,
@@ -280,7 +280,8 @@ class Key:
         return np.sqrt(variance, out=variance)
 
 
-def _lines_of(blocks: NDArray[np.uint64]) -> NDArray[np.intp]:
+def lines_of(blocks: NDArray[np.uint64]) -> NDArray[np.intp]:
+    """Lines of blocks of eight."""
     return (blocks.astype(np.intp)[:, None] * LANES + np.arange(LANES)).reshape(-1)
 
 
