@@ -25,7 +25,7 @@ Lanes = NDArray[np.int16]
 MOST_SAMPLES = 512
 """Positions of images on which a candidate is tried."""
 
-RANGE_SAMPLES, RANGE_NUMBERS = 2048, 1 << 22
+RANGE_SAMPLES, RANGE_NUMBERS = 2048, 1 << 21
 """Positions of images from which ranges come: half of them those with the largest outputs; inputs at all of them."""
 
 _Parts = Iterator[tuple[int, Linear, NDArray[np.bool_] | slice, Index, Index]]

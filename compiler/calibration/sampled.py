@@ -23,6 +23,8 @@ MOST_OUTPUTS = 64
 """Outputs of each of them."""
 CHIPS = 3
 """Chips on which they are tried, a perfect one among them."""
+APART = 2
+"""Every such sample of the layer's inputs is taken: errors of so many outputs have few errors of their own."""
 
 Index = NDArray[np.integer]
 
@@ -43,7 +45,7 @@ def sampled(bench: Bench, site: Site) -> Site:
         site.stand.placement, blocks=blocks, cores=blocks[-1].core + 1, least=blocks[-1].core + 1, skip={}
     )
     return replace(
-        site, wanted=site.wanted[:, outputs], values=site.values[:CHIPS],
+        site, inputs=site.inputs[::APART], wanted=site.wanted[::APART, outputs], values=site.values[:CHIPS, ::APART],
         stand=Stand.of(placement, site.stand.kinds[:CHIPS], outputs),
     )
 
