@@ -22,18 +22,18 @@ from macro_models.exact.vector import PAD, take_rows
 __all__ = ["Following", "Gradients", "Judge", "make_judge", "weight_noise"]
 
 MOST_NUMBERS = 1 << 25
-"""Gradients by weights that are held at a time."""
+"""Numbers that are held at a time: gradients by weights, or what layers take of some images."""
 
 Float = NDArray[np.float64]
 Which = NDArray[np.integer] | slice
 
-ROUNDED_IMAGES, FEWEST_ROUNDED = 48, 12
-"""Images on which the rounding of a layer's inputs is followed to the outputs, and of large networks at least."""
-ROUNDED_PRODUCTS = 1 << 30
+ROUNDED_IMAGES, IMAGES, FEWEST_IMAGES = 48, 32, 12
+"""Images on which the rounding of a layer's inputs is followed to the outputs, those whose gradients are averaged, and
+how many of a large network either are at least."""
+PRODUCTS = 1 << 30
 """Multiplications of weights that they take, as far as there are more of them than the fewest."""
-
-IMAGES, DRAWS = 32, 4
-"""Inputs, and random combinations of the outputs of each, whose gradients are averaged."""
+DRAWS = 4
+"""Random combinations of the outputs of each image."""
 
 
 class Judge(ABC):
@@ -113,8 +113,7 @@ class Gradients(Judge):
     def __init__(self, network: FloatNetwork, values: Sequence[Float]) -> None:
         super().__init__(network, values)
         self.influence = influences(network, values)
-        each = sum(op.layer.weight.size * len(op.patches) for op in network.linear)
-        self.followed = int(np.clip(ROUNDED_PRODUCTS // max(each, 1), FEWEST_ROUNDED, ROUNDED_IMAGES))
+        self.followed = _some(network, len(values[0]), ROUNDED_IMAGES, FEWEST_IMAGES)
 
     def squared(self, layer: int, outputs: Float, wanted: Float, which: Which = slice(None)) -> Float:
         """Squared errors of different outputs add up.
@@ -128,7 +127,7 @@ class Gradients(Judge):
     def lost(self, layer: int, flat: Float, quantiser: Quantiser) -> float:
         """With the inputs of the layer rounded at all positions of some images, in each of its calls."""
         network, wanted = self.network, self.values
-        images = np.arange(self.followed) * len(wanted[0]) // self.followed
+        images = self.followed
         values: list[Float] = []
         for k, op in network.calls_of(layer):
             values = network.proceed(values or [wanted[v][images] for v in range(k + 1)], k)
@@ -167,27 +166,45 @@ def make_judge(network: FloatNetwork, values: Sequence[Float]) -> Judge:
     return (Following if network.is_chain else Gradients)(network, values)
 
 
-def _backward(network: FloatNetwork, values: Sequence[Float]) -> Iterator[list[Float]]:
-    """Gradients of random combinations of the outputs by each value, of shape (images, elements).
+def _tops(network: FloatNetwork, last: Float) -> list[Float]:
+    """Random combinations of the outputs ``last``, (images, elements), as their gradients by these elements.
 
-    The mean of their squares is that over the outputs. Of classes only the differences count.
+    The mean of the squares of what follows from them is that over the outputs. Of classes only the differences count.
     """
-    steps, rng, outputs = network.steps, np.random.default_rng(0), values[-1].shape[1]
-    weight = output_weights(network, values[-1])
+    rng, outputs, weight, found = np.random.default_rng(0), last.shape[1], output_weights(network, last), []
     for _ in range(DRAWS):
-        sign = rng.choice([-1.0, 1.0], values[-1].shape)
+        sign = rng.choice([-1.0, 1.0], last.shape)
         if network.is_classifier and outputs > 1:
             sign -= sign.mean(axis=1, keepdims=True)
-        slopes = [np.zeros_like(v) for v in values]
-        slopes[-1] = sign / np.sqrt(outputs) * (1.0 if weight is None else weight) * network.compared_slope(values[-1])
-        for k in range(len(steps) - 1, -1, -1):
-            back = steps[k].operation.backward(slopes[k + 1], steps[k].gather(list(values)), values[k + 1])
-            first = 0
-            for v in steps[k].inputs:
-                size = values[v].shape[1]
-                slopes[v] += back[:, first : first + size]
-                first += size
-        yield slopes
+        found.append(sign / np.sqrt(outputs) * (1.0 if weight is None else weight) * network.compared_slope(last))
+    return found
+
+
+def _backward(network: FloatNetwork, values: Sequence[Float], top: Float) -> list[Float]:
+    """Gradients by each value, of shape (images, elements), from those by the last one."""
+    slopes = [np.zeros_like(v) for v in values[:-1]] + [top]
+    for k in range(len(network.steps) - 1, -1, -1):
+        step = network.steps[k]
+        back, first = step.operation.backward(slopes[k + 1], step.gather(list(values)), values[k + 1]), 0
+        for v in step.inputs:
+            size = values[v].shape[1]
+            slopes[v] += back[:, first : first + size]
+            first += size
+    return slopes
+
+
+def _some(network: FloatNetwork, images: int, most: int, fewest: int) -> NDArray[np.int64]:
+    """Numbers of some images, evenly taken: fewer of a network that multiplies more."""
+    each = sum(op.layer.weight.size * len(op.patches) for op in network.linear)
+    count = min(int(np.clip(PRODUCTS // max(each, 1), fewest, most)), images)
+    return np.arange(count) * images // count
+
+
+def _parts(network: FloatNetwork, images: int) -> Iterator[slice]:
+    """Images whose values, and what layers take of them at all positions, are held at a time."""
+    each = sum(op.patches.size for op in network.linear) + sum(step.operation.size for step in network.steps)
+    size = max(1, MOST_NUMBERS // each)
+    return (slice(first, first + size) for first in range(0, images, size))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,25 +224,38 @@ def influences(network: FloatNetwork, values: Sequence[Float]) -> list[Influence
 
     ``values`` are the activations of the network, of which some images are used.
     """
-    values = [v[:IMAGES] for v in values]
+    chosen = slice(len(_some(network, len(values[0]), IMAGES, FEWEST_IMAGES)))
+    images = len(values[0][chosen])
     single: list[Float] = [np.zeros(layer.outputs) for layer in network.layers]
     common: list[Float] = [np.zeros(layer.outputs) for layer in network.layers]
-    for slopes in _backward(network, values):
+    tops = _tops(network, values[-1][chosen])
+    for part, top in ((part, top) for part in _parts(network, images) for top in tops):
+        slopes = _backward(network, [v[chosen][part] for v in values], top[part])
         for layer, steps in enumerate(network.calls):
             slope = at_all_positions([slopes[k + 1] for k in steps], len(single[layer]))
-            single[layer] += (slope**2).sum(axis=2).mean(axis=0) / DRAWS
-            common[layer] += (slope.sum(axis=2) ** 2).mean(axis=0) / DRAWS
+            single[layer] += (slope**2).sum(axis=(0, 2)) / (images * DRAWS)
+            common[layer] += (slope.sum(axis=2) ** 2).sum(axis=0) / (images * DRAWS)
     return [Influence(single=s, common=c) for s, c in zip(single, common, strict=True)]
 
 
 def _rows(values: list[Float], network: FloatNetwork, layer: int) -> Float:
-    """Inputs of a layer's rows as their codes see them, (images, positions, rows): those of the network around 0."""
+    """Inputs of a layer's rows, (images, positions, rows)."""
     calls = network.calls_of(layer)
     parts = [take_rows(network.steps[k].gather(values), op.patches, op.pad) for k, op in calls]
-    rows = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-    if any(network.steps[k].inputs != (0,) for k, _ in calls):
-        return rows
-    return rows - (rows.max(axis=(0, 1)) + rows.min(axis=(0, 1))) / 2
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+
+def _reaches(ends: list[Float], network: FloatNetwork) -> Iterator[tuple[Float, Float]]:
+    """Of each layer what its rows are around, and how far from it they are, each (rows,): 0, but for the input's.
+
+    ``ends`` are the least and the largest number of each element of the values, of shape (2, elements).
+    """
+    for layer in range(len(network.layers)):
+        rows = _rows(ends, network, layer)
+        low, high = rows[0].min(axis=0), rows[1].max(axis=0)
+        alone = all(network.steps[k].inputs == (0,) for k, _ in network.calls_of(layer))
+        middle = (low + high) / 2 if alone else np.zeros_like(low)
+        yield middle, np.maximum(np.abs(low - middle), np.abs(high - middle))
 
 
 def weight_noise(network: FloatNetwork, x: Float) -> list[float]:
@@ -235,22 +265,33 @@ def weight_noise(network: FloatNetwork, x: Float) -> list[float]:
     that one takes the whole range of the cells. Weights count with the range of their inputs, which takes that of the
     codes.
     """
-    values = network.activations(x[np.arange(min(len(x), IMAGES)) * len(x) // min(len(x), IMAGES)])
-    total = [0.0] * len(network.layers)
-    rows = [_rows(values, network, layer) for layer in range(len(total))]
-    for slopes in _backward(network, values):
-        for layer, (one, steps) in enumerate(zip(network.layers, network.calls, strict=True)):
-            each = [slopes[k + 1] * (values[k + 1] > 0) if one.relu else slopes[k + 1] for k in steps]
-            slope = at_all_positions(each, one.outputs)
-            reach = np.abs(rows[layer]).max(axis=(0, 1))
-            largest = np.abs(one.scaled(reach)).max(axis=1, initial=0.0)
-            inverse = 1.0 / np.where(reach > 0, reach, 1.0)
-            total[layer] += _squares(one, slope, rows[layer], largest**2, inverse**2)
-    return total
+    x = x[_some(network, len(x), IMAGES, FEWEST_IMAGES)]
+    total, last, ends = [0.0] * len(network.layers), [], None
+    for part in _parts(network, len(x)):
+        values = network.activations(x[part])
+        found = [np.stack([v.min(axis=0), v.max(axis=0)]) for v in values]
+        ends = found if ends is None else [
+            np.stack([np.minimum(a[0], b[0]), np.maximum(a[1], b[1])]) for a, b in zip(ends, found, strict=True)
+        ]
+        last.append(values[-1])
+    assert ends is not None
+    reaches, tops = list(_reaches(ends, network)), _tops(network, np.concatenate(last))
+    for part in _parts(network, len(x)):
+        values = network.activations(x[part])
+        for top in tops:
+            slopes = _backward(network, values, top[part])
+            for layer, (one, steps) in enumerate(zip(network.layers, network.calls, strict=True)):
+                each = [slopes[k + 1] * (values[k + 1] > 0) if one.relu else slopes[k + 1] for k in steps]
+                middle, reach = reaches[layer]
+                largest = np.abs(one.scaled(reach)).max(axis=1, initial=0.0)
+                inverse = 1.0 / np.where(reach > 0, reach, 1.0)
+                rows = _rows(values, network, layer) - middle
+                total[layer] += _squares(one, at_all_positions(each, one.outputs), rows, largest**2, inverse**2)
+    return [one / len(x) for one in total]
 
 
 def _squares(layer: LinearLayer, slope: Float, rows: Float, outputs: Float, inputs: Float) -> float:
-    """Squares of the gradients by each weight, times a factor of its output and one of its input: mean over images.
+    """Squares of the gradients by each weight, times a factor of its output and one of its input: sum over images.
 
     ``slope`` has shape (images, outputs, positions), ``rows`` (images, positions, inputs).
     """
@@ -268,4 +309,4 @@ def _squares(layer: LinearLayer, slope: Float, rows: Float, outputs: Float, inpu
         else:
             by_weight = s @ x
             total += float(np.vdot(by_weight, by_weight))
-    return total / images
+    return total
