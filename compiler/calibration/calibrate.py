@@ -272,7 +272,7 @@ class Calibrator:
         codes = sampled(call, encoded.codes, image, position, draft.quantiser, site.values)
         trial = bench.run(site, draft, codes)
         self.errors.append(bench.relative_error(site, trial))
-        self.spoilt.append(bench.judge.total(index, trial.outputs[:1], site.wanted, np.ones(1)))
+        self.spoilt.append(float(bench.judge.squared(index, trial.outputs[:1], site.wanted)[0]))
         self.cycles.append(trial.cycles * calls.positions)
         self.slice_bits.append(draft.pairs.bits)
         self.clipped.append(encoded.clipped)

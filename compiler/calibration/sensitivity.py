@@ -140,7 +140,7 @@ class Gradients(Judge):
 
 
 def _rounded(values: Float, patches: NDArray[np.int32], quantiser: Quantiser) -> Float:
-    """Values of shape (images, elements) as codes give them: all rows that take an element have the same codes of it."""
+    """Values of shape (images, elements) as codes give them: all rows that take an element have one code of it."""
     taken = patches != PAD
     row = np.zeros(values.shape[1], dtype=np.intp)
     row[patches[taken]] = np.broadcast_to(np.arange(patches.shape[1]), patches.shape)[taken]
