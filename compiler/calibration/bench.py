@@ -332,11 +332,10 @@ class _Held:
 
 
 def _add_columns(total: Float, outputs: NDArray[np.integer], values: Float) -> None:
-    """Adds columns to the outputs that they serve, one after the other: (samples, outputs) from (samples, columns)."""
+    """Adds columns to the outputs that they serve: (samples, outputs) from (samples, columns)."""
     first, count = int(outputs[0]), len(np.unique(outputs))
     if np.array_equal(outputs, np.tile(np.arange(first, first + count), len(outputs) // count)):
-        for k in range(0, len(outputs), count):
-            total[:, first : first + count] += values[:, k : k + count]
+        total[:, first : first + count] += values.reshape(len(values), -1, count).sum(axis=1)
     else:
         np.add.at(total.T, outputs, values.T)
 

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.calibration.bench import Bench, Draft, Site
-from compiler.calibration.calls import Calls, range_samples, sampled, samples
+from compiler.calibration.calls import FEW_SAMPLES, MOST_SAMPLES, Calls, range_samples, sampled, samples
 from compiler.calibration.carried import ANCHORS, HIDDEN_ANCHORS, Handed, InLanes, Value, input_in_lanes
 from compiler.calibration.entry import quantised, unfaithful
 from compiler.calibration.layer_lowering import Product, lower_last, lower_layer, smallest_scale
 from compiler.calibration.outputs import OutputError, output_errors
 from compiler.calibration.quantisers import Quantiser
+from compiler.calibration.sampled import is_large
 from compiler.calibration.search import Search
 from compiler.calibration.stage_lowering import centre, equalise, lower_evaluated, lower_step
 from compiler.layer_run import LayerRun
@@ -256,7 +257,9 @@ class Calibrator:
         if k in self.shared:
             return self._again(k, op, taken, self.shared[k])
         calls = Calls(network=self.network, layer=index, exact=bench.wanted, taken=taken)
-        image, position = samples(len(self.x), calls.positions)
+        image, position = samples(
+            len(self.x), calls.positions, FEW_SAMPLES if is_large(bench, index) else MOST_SAMPLES
+        )
         site = Site(
             index=index, layer=op.layer, values=calls.sample(image, position), inputs=calls.inputs(image, position),
             wanted=calls.outputs[image, :, position], stand=bench.stand,

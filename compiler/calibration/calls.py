@@ -16,14 +16,14 @@ from compiler.model import FloatNetwork
 from compiler.model.stages import Linear
 from compiler.program import Call
 
-__all__ = ["MOST_SAMPLES", "Calls", "at_all_positions", "range_samples", "sampled", "samples"]
+__all__ = ["FEW_SAMPLES", "MOST_SAMPLES", "Calls", "at_all_positions", "range_samples", "sampled", "samples"]
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
 Lanes = NDArray[np.int16]
 
-MOST_SAMPLES = 512
-"""Positions of images on which a candidate is tried."""
+MOST_SAMPLES, FEW_SAMPLES = 512, 256
+"""Positions of images on which a candidate is tried, and of a large layer: errors of many outputs tell more."""
 
 RANGE_SAMPLES, RANGE_NUMBERS = 2048, 1 << 21
 """Positions of images from which ranges come: half of them those with the largest outputs; inputs at all of them."""
@@ -105,12 +105,12 @@ class Calls:
             first += len(op.patches)
 
 
-def samples(images: int, positions: int) -> tuple[Index, Index]:
+def samples(images: int, positions: int, most: int = MOST_SAMPLES) -> tuple[Index, Index]:
     """Images and positions of the samples, the same for every candidate."""
-    if images * positions <= MOST_SAMPLES:
+    if images * positions <= most:
         image, position = np.divmod(np.arange(images * positions), positions)
         return image, position
-    count = max(MOST_SAMPLES, images)
+    count = max(most, images)
     rng = np.random.default_rng(0)
     return np.arange(count) * images // count, rng.integers(0, positions, count)
 

@@ -15,16 +15,14 @@ from compiler.calibration.bench import Bench, Site, Stand
 from compiler.mapping.block import Block
 from compiler.mapping.pack import MASKS
 
-__all__ = ["sampled"]
+__all__ = ["is_large", "sampled"]
 
-MOST_PRODUCTS = 16
+MOST_PRODUCTS = 12
 """Products of a layer that are tried, where those of one output are not more."""
 MOST_OUTPUTS = 64
-"""Outputs of each of them."""
+"""Outputs of each of them; no more products of fewer outputs than make as many together."""
 CHIPS = 3
 """Chips on which they are tried, a perfect one among them."""
-APART = 2
-"""Every such sample of the layer's inputs is taken: errors of so many outputs have few errors of their own."""
 
 Index = NDArray[np.integer]
 
@@ -35,7 +33,7 @@ def sampled(bench: Bench, site: Site) -> Site:
     Behind a layer of a chain the rest of the network is computed, from all outputs; and known faults are somewhere.
     """
     blocks = site.stand.placement.of_layer(site.index)
-    if len(blocks) <= MOST_PRODUCTS or bench.network.is_chain or site.stand.placement.faults:
+    if not is_large(bench, site.index) or site.stand.placement.faults:
         return site
     chosen = _choose(blocks)
     outputs = np.concatenate(list(chosen.values()))
@@ -45,9 +43,14 @@ def sampled(bench: Bench, site: Site) -> Site:
         site.stand.placement, blocks=blocks, cores=blocks[-1].core + 1, least=blocks[-1].core + 1, skip={}
     )
     return replace(
-        site, inputs=site.inputs[::APART], wanted=site.wanted[::APART, outputs], values=site.values[:CHIPS, ::APART],
+        site, wanted=site.wanted[:, outputs], values=site.values[:CHIPS],
         stand=Stand.of(placement, site.stand.kinds[:CHIPS], outputs),
     )
+
+
+def is_large(bench: Bench, layer: int) -> bool:
+    """Whether a layer has so many products that some of its outputs stand for all."""
+    return len(bench.placement.of_layer(layer)) > MOST_PRODUCTS and not bench.network.is_chain
 
 
 def _place(block: Block) -> int:
@@ -58,7 +61,8 @@ def _place(block: Block) -> int:
 def _choose(blocks: Sequence[Block]) -> dict[int, Index]:
     """Outputs that are tried, by the first of those that their blocks make, both in ascending order."""
     places = sorted({_place(b) for b in blocks})
-    count = min(len(places), max(1, MOST_PRODUCTS * len(places) // len(blocks)))
+    each = np.mean([len(np.unique(b.outputs)) for b in blocks])
+    count = min(len(places), max(1, MOST_PRODUCTS * len(places) // len(blocks)), -int(-MOST_OUTPUTS // each))
     taken = {places[k * len(places) // count] for k in range(count)}
     found: dict[int, Index] = {}
     for block in blocks:

@@ -8,7 +8,7 @@ import pytest
 from compiler import CompileOptions, compile_model
 from compiler.calibration import sampled as module
 from compiler.calibration.bench import Bench, Site
-from compiler.calibration.sampled import APART, MOST_OUTPUTS, MOST_PRODUCTS, sampled
+from compiler.calibration.sampled import MOST_OUTPUTS, MOST_PRODUCTS, sampled
 from compiler.importer.onnx_import import import_onnx
 from compiler.mapping import place
 from compiler.model import FloatNetwork
@@ -48,7 +48,7 @@ def test_blocks_of_some_outputs_hold_all_of_their_rows(groups: int) -> None:
     outputs = np.asarray(some.stand.outputs)
     blocks = some.stand.placement.of_layer(1)
     assert 0 < len(outputs) < 24
-    assert (some.wanted.shape, len(some.values)) == ((8 // APART, len(outputs)), 3)
+    assert (some.wanted.shape, len(some.values)) == ((8, len(outputs)), 3)
     assert len({(b.core, b.line_select) for b in blocks}) == len(blocks)
     for k, output in enumerate(outputs):
         held = [(b.first, len(b.rows), (b.outputs == k).sum()) for b in blocks if k in b.outputs]
