@@ -23,15 +23,13 @@ __all__ = ["compile_bytes", "run_bytes"]
 
 CELL_BYTES = 24
 """A cell of a chip that runs: targets, codes, draws."""
-TRIAL_BYTES, CHIP_BYTES = 40, 9
+TRIAL_BYTES, CHIP_BYTES = 40, 24
 """A cell of the layer that is calibrated, and of it for each chip on which candidates are tried."""
-OUTPUT_BYTES = 160
-"""An output of the layer that is calibrated, for each of its samples and chips: those of all its candidates."""
-TRIED = 16
-"""Candidates of a layer, at least."""
+OUTPUT_BYTES = 90
+"""An output of the layer that is calibrated, for each of its samples and chips: those of the best and the next."""
 LINE_BYTES = 8
 """A line of a core, for each product in flight."""
-FEATURE_BYTES = 8
+FEATURE_BYTES = 16
 """A number of the inputs of a run."""
 SEED_BYTES = 1 << 13
 """Figures of a run on one chip."""
@@ -39,9 +37,10 @@ NUMBA_BYTES = 80_000_000
 """The compiler of the compiled functions, which the first product of a process loads."""
 
 
-def _kept_matrices(cells: int, chips: int) -> int:
-    """Memory of the matrices that a process keeps of cores."""
-    return min(LIMIT_BYTES, 4 * cells * chips)
+def _kept_matrices(network: "Network", cells: int, chips: int) -> int:
+    """Memory of the matrices that a process keeps of cores, where their wires are not perfect."""
+    wires = "wire" in network.chip.macro_config().active_causes(network.device)
+    return min(LIMIT_BYTES, 4 * cells * chips) if wires else 0
 
 
 def _kept_draws(sizes: Iterable[int], chips: int) -> int:
@@ -67,7 +66,6 @@ def compile_bytes(net: FloatNetwork, placement: Placement, chips: int, images: i
         + 8 * images * (values + at_all)
         + OUTPUT_BYTES * samples * chips * max(layer.outputs for layer in net.layers)
         + 2 * LINE_BYTES * rows * min(POSITIONS, images * at_once)
-        + _kept_matrices(TRIED * cells * most, chips)
     )
 
 
@@ -83,6 +81,6 @@ def run_bytes(network: "Network", images: int, seeds: int, *, codes: int, batch:
     outputs = 4 * len(network.program.output.scale) * images
     return (
         _still_to_load() + CELL_BYTES * cells + FEATURE_BYTES * images * network.model.features
-        + LINE_BYTES * rows * flying + (outputs + SEED_BYTES + codes) * seeds + _kept_matrices(cells, seeds)
+        + LINE_BYTES * rows * flying + (outputs + SEED_BYTES + codes) * seeds + _kept_matrices(network, cells, seeds)
         + _kept_draws(sizes, seeds)
     )
