@@ -228,16 +228,13 @@ class Bench:
         index, stand = site.index, site.stand
         chips = self.program(index, draft, stand) if chips is None else chips
         codes = self._codes(site, draft.quantiser) if codes is None else codes
-        products, offset = self.products(index, draft, 0, stand), self.offset(index, draft.quantiser)[stand.outputs]
+        products = self.products(index, draft, 0, stand)
         sums: Float = np.zeros((*codes.shape[:2], site.wanted.shape[-1]))
         outputs, squared, errors = np.empty_like(sums), np.zeros(len(codes)), np.zeros((len(codes), sums.shape[-1]))
         cycles = 0
         for chip, (inputs, summed, made) in enumerate(zip(codes, sums, outputs, strict=True)):
             cycles += self._compute(draft, stand, products, chips[chip], inputs, summed)
-            np.add(summed, offset, out=made)
-            made += draft.shift
-            if site.layer.relu:
-                np.maximum(made, 0.0, out=made)
+            made[:] = self._outputs(site, draft, summed)
             squared[chip] = self.judge.squared(index, made[None], site.wanted, stand.outputs)[0]
             errors[chip] = ((made - site.wanted) ** 2).mean(axis=0)
             total, error = float(stand.share @ squared), stand.share @ errors
@@ -247,6 +244,21 @@ class Bench:
             draft=draft, outputs=outputs, sums=sums, error=stand.share @ errors, total=float(stand.share @ squared),
             cycles=cycles / (len(codes) * len(site.wanted)),
         )
+
+    def _outputs(self, site: Site, draft: Draft, sums: Float) -> Float:
+        """Outputs of the layer from those before bias and ReLU."""
+        outputs = sums + self.offset(site.index, draft.quantiser)[site.stand.outputs]
+        outputs += draft.shift
+        return np.maximum(outputs, 0.0, out=outputs) if site.layer.relu else outputs
+
+    def adjusted(self, site: Site, trial: Trial, *, gain: float, shift: Float | float) -> Trial:
+        """What a candidate gives with another gain and shift, which change nothing in its cores."""
+        share, draft = site.stand.share, replace(trial.draft, gain=gain, shift=shift)
+        sums = trial.sums * (gain / trial.draft.gain)
+        outputs = self._outputs(site, draft, sums)
+        squared = self.judge.squared(site.index, outputs, site.wanted, site.stand.outputs)
+        error = share @ ((outputs - site.wanted) ** 2).mean(axis=1)
+        return replace(trial, draft=draft, outputs=outputs, sums=sums, error=error, total=float(share @ squared))
 
     def _compute(
         self, draft: Draft, stand: Stand, products: Sequence[Product], cores: dict[int, MacroModel],

@@ -118,10 +118,9 @@ class Search:
         """The best candidate."""
         site = sampled(self.bench, self.site)
         if site is self.site:
-            best = self.searched()
-        else:
-            best = self._widened(Search(self.bench, self.options, site, self.taken, self.flat))
-        return self._search_gain(best).draft
+            return self._search_gain(self.searched(), as_it_is=False).draft
+        best = self._widened(Search(self.bench, self.options, site, self.taken, self.flat))
+        return self._search_gain(best, as_it_is=True).draft
 
     def searched(self) -> Trial:
         """The best candidate but for its gain: one property after the other, each at the best of those before it."""
@@ -247,10 +246,11 @@ class Search:
             best = trial
         return best
 
-    def _search_gain(self, best: Trial) -> Trial:
+    def _search_gain(self, best: Trial, as_it_is: bool) -> Trial:
         """One factor for the products, and a shift of each output's mean.
 
         Ageing makes more of low conductances in the mean, so that columns become heavier and codes smaller.
+        ``as_it_is``: whether the rows with a constant were those of its step when the candidate was tried.
         """
         layer, bench, draft = self.layer, self.bench, best.draft
         wanted = layer.linear(self.site.inputs) - bench.offset(self.site.index, draft.quantiser)
@@ -258,12 +258,20 @@ class Search:
         under = self.site.stand.share @ (best.sums**2).sum(axis=(1, 2))
         if draft.op.relu or not over > 0:
             return best
-        best = self._better(best, replace(draft, gain=float(over / under)))
+        if as_it_is:
+            other = self.bench.adjusted(self.site, best, gain=float(over / under), shift=draft.shift)
+            best = min(best, other, key=lambda trial: trial.total)
+        else:
+            best = self._better(best, replace(draft, gain=float(over / under)))
+            as_it_is = best.draft is not draft
         missing = self.site.stand.share @ (self.site.wanted - best.outputs).mean(axis=1)
         # Where a ReLU passes only some values, the mean of its outputs moves less than what goes in.
         passed = (best.outputs > 0).mean(axis=(0, 1)) if layer.relu else np.ones(layer.outputs)
         shift = missing / np.maximum(passed, FEWEST_PASSED)
-        return self._better(best, replace(best.draft, shift=shift))
+        if not as_it_is:
+            return self._better(best, replace(best.draft, shift=shift))
+        shifted = self.bench.adjusted(self.site, best, gain=best.draft.gain, shift=shift)
+        return min(best, shifted, key=lambda trial: trial.total)
 
     # Candidates ----------------------------------------------------------------------------------
 
