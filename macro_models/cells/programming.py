@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from macro_models.cells.chip import chip_code
 from macro_models.devices.device import Device
 from macro_models.devices.draws import Drawn
-from macro_models.devices.memory import with_chip
+from macro_models.devices.memory import shared, with_chip
 from macro_models.exact.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16
 
 __all__ = ["programmed", "programmed_uS"]
@@ -18,6 +18,9 @@ __all__ = ["programmed", "programmed_uS"]
 KEPT_CELLS, KEPT_DRAWS = 1 << 16, 512
 """Draws of so many cells at most are kept, and so many of them: a calibration programs the same cells again and again.
 """
+
+_ANEW_STEP, _STEPS = 1 << 17, 64
+"""Steps of the draws of one programming: from the first on, so many for each."""
 
 _LOST_STEP = 1
 """Step of the draws of purpose ``RELAXATION`` that say which cells are lost; those before and after it say where in
@@ -132,15 +135,18 @@ def _from_law(
     relaxes = "relaxation" in causes and time_s > law.times_s[0] and device.relaxes
     change, kept = device.change_quantiles(time_s, temp_C) if relaxes else (None, 1.0)
     draw = {"seed": seed, "core": core, "items": target.size}
+    anew = _ANEW_STEP + _STEPS * device.programming.cycle
     if "programming" in causes:
         codes = _normals(Purpose.PROGRAMMING, **draw).reshape(target.shape)
+        if law.cell:
+            codes = shared(law.cell[0], codes, _normals(Purpose.PROGRAMMING, step=anew, **draw).reshape(target.shape))
         if law.die and law.die[0] > 0.0:
             codes = with_chip(law.die[0], chip_code(seed, 0), codes)
         g += law.draw(law.programming(), target, codes) * kept
     if change is not None:
         place = device.change_codes(
             time_s, temp_C, lambda k: _normals(Purpose.RELAXATION, step=_LOST_STEP + k if k else 0, **draw),
-            lambda: chip_code(seed, 1),
+            lambda: chip_code(seed, 1), lambda k: _normals(Purpose.RELAXATION, step=anew + k, **draw),
         )
         g += law.draw(change, target, place.reshape(target.shape))
     if change is not None or "programming" in causes:

@@ -17,7 +17,7 @@ from macro_models.devices.confidence import Confidence
 from macro_models.devices.draws import Drawn, Draws
 from macro_models.devices.heat import Heat
 from macro_models.devices.law import Law, Temperature, node_moments
-from macro_models.devices.memory import mixed, with_chip
+from macro_models.devices.memory import mixed, shared, with_chip
 from macro_models.devices.pulse import PulseAgreement, PulseResponse
 from macro_models.devices.update import Update
 from macro_models.errors import InputError
@@ -89,6 +89,8 @@ class Programming:
     """Half width of the acceptance window around the target, in uS."""
     pulse_s: float = 1e-6
     """Width of a programming pulse, in seconds: the scale on which relaxation sets in."""
+    cycle: int = 0
+    """Which programming of the chip it is: cells of a law with :attr:`Law.cell` are drawn anew, but for their share."""
     source: str = ""
 
 
@@ -392,15 +394,19 @@ class Device:
         return g_uS * self.heat.read_factor(target_uS, temp_C) if self.heat.reversible else g_uS
 
     def change_codes(
-        self, time_s: float, temp_C: float, codes: Callable[[int], NDArray[np.integer]], chip: Callable[[], int]
+        self, time_s: float, temp_C: float, codes: Callable[[int], NDArray[np.integer]], chip: Callable[[], int],
+        anew: Callable[[int], NDArray[np.integer]] | None = None,
     ) -> NDArray[np.integer]:
         """Normal codes that say where in the distribution of its change each cell is after ``time_s`` seconds.
 
-        ``codes(k)`` gives number k of each cell, ``chip()`` that of the chip, all of them kept for its life. For
-        devices with a law only.
+        ``codes(k)`` gives number k of each cell, ``chip()`` that of the chip, all kept for its life; ``anew(k)`` is
+        that of one programming, None where ``codes`` are drawn anew with it. For devices with a law only.
         """
         at, pulse = self._law_time(time_s, temp_C), self.programming.pulse_s
-        found, share = mixed(self.law.weights_at(at, pulse), codes), self.law.die_at(at, pulse)
+        weights, share = self.law.weights_at(at, pulse), self.law.die_at(at, pulse)
+        found = mixed(weights, codes)
+        if self.law.cell and anew is not None:
+            found = shared(self.law.cell_at(at, pulse), found, mixed(weights, anew))
         return with_chip(share, chip(), found) if share > 0.0 else found
 
     def _law_time(self, time_s: float, temp_C: float) -> float:
@@ -537,7 +543,7 @@ LATER: dict[str, Any] = {
 }
 """Sections that a device without them does not show."""
 
-LATER_KEYS = {"confidence": ("names", "errors", "memory")}
+LATER_KEYS = {"confidence": ("names", "errors", "memory"), "law": ("cell",), "programming": ("cycle",)}
 """Keys of sections that are not shown where they are empty or 0."""
 
 

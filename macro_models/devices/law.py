@@ -203,6 +203,9 @@ class Law:
     die: tuple[float, ...] = ()
     """For each time the share, 0..1, of the variance of that number which all cells of a chip have in common. Empty:
     none."""
+    cell: tuple[float, ...] = ()
+    """For each time the share, 0..1, of that variance (without the chip's) which a cell has again when it is programmed
+    again. Empty: all of it."""
     source: str = ""
 
     @cached_property
@@ -270,11 +273,16 @@ class Law:
 
     def die_at(self, time_s: float, pulse_s: float) -> float:
         """Share of the variance that the cells of a chip have in common, on a grid of 2**-20."""
-        if not self.die:
-            return 0.0
+        return self._share(self.die, time_s, pulse_s) if self.die else 0.0
+
+    def cell_at(self, time_s: float, pulse_s: float) -> float:
+        """Share of the variance that a cell has again when it is programmed again, on a grid of 2**-20."""
+        return self._share(self.cell, time_s, pulse_s) if self.cell else 1.0
+
+    def _share(self, shares: tuple[float, ...], time_s: float, pulse_s: float) -> float:
         (first, second), weight = self._between(time_s, pulse_s)
         weight = min(weight, 1.0)
-        share = self.die[first or second] * (1.0 - weight) + self.die[second] * weight
+        share = shares[first or second] * (1.0 - weight) + shares[second] * weight
         return round(share * _GRID) / _GRID
 
     def _between(self, time_s: float, pulse_s: float) -> tuple[tuple[int, int], float]:

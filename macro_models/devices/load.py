@@ -80,7 +80,7 @@ _FIT_LISTS = (
 )
 _SPEC = {
     "range": {"g_min_uS": _CONDUCTANCE, "g_max_uS": _CONDUCTANCE},
-    "programming": {"accept_uS": _CONDUCTANCE, "pulse_s": Number(1e-12, 1.0)},
+    "programming": {"accept_uS": _CONDUCTANCE, "pulse_s": Number(1e-12, 1.0), "cycle": Whole(0, 1 << 20)},
     "relaxation": {
         "g_ref_uS": Number(1e-6, 1e6),
         "temp_C": _CELSIUS,
@@ -105,7 +105,7 @@ _SPEC = {
         "lost_uS": _CONDUCTANCE,
         "onset_s": Number(0.0, 1e11),
         "memory": ListOf(ListOf(Number(-1.0, 1.0), least=1)),
-        "die": ListOf(Number(0.0, 1.0)),
+        **dict.fromkeys(("die", "cell"), ListOf(Number(0.0, 1.0))),
     },
     "temperature": {
         "acts_on": Choice(("", "time", "change", "table")),
@@ -351,8 +351,10 @@ def _check_law(law: Law, where: str) -> None:
             raise InputError(f"{where}: law.{key} must not be empty and must increase, not {shown(values)}")
     if len(law.kept) != len(law.times_s):
         raise InputError(f"{where}: law.kept must have {len(law.times_s)} entries as times_s, not {len(law.kept)}")
-    if law.die and len(law.die) != len(law.times_s):
-        raise InputError(f"{where}: law.die must have {len(law.times_s)} entries as times_s, not {len(law.die)}")
+    for key in ("die", "cell"):
+        shares = getattr(law, key)
+        if shares and len(shares) != len(law.times_s):
+            raise InputError(f"{where}: law.{key} must have {len(law.times_s)} entries as times_s, not {len(shares)}")
     if law.memory:
         _check_memory(law, where)
     parametric = ("shift_uS", "low_uS", "high_uS", "low_tail", "high_tail", "low_ratio", "high_ratio")

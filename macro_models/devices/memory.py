@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MOST_WEIGHTS", "between", "mixed", "with_chip"]
+__all__ = ["MOST_WEIGHTS", "between", "mixed", "shared", "with_chip"]
 
 MOST_WEIGHTS = 32
 """Independent numbers of a cell."""
@@ -48,6 +48,12 @@ def mixed(weights: Sequence[float], codes: Callable[[int], Codes]) -> Codes:
             part = codes(k).astype(np.float64) * weight
             total = part if total is None else total + part
     assert total is not None  # the squares sum to 1
+    return np.clip(np.rint(total), -_MOST, _MOST).astype(np.int64)
+
+
+def shared(share: float, own: Codes, anew: Codes) -> Codes:
+    """Normal codes of which the part ``share`` (0..1) of the variance is the cell's own, the rest drawn anew."""
+    total = own.astype(np.float64) * math.sqrt(share) + anew.astype(np.float64) * math.sqrt(1.0 - share)
     return np.clip(np.rint(total), -_MOST, _MOST).astype(np.int64)
 
 

@@ -111,6 +111,7 @@ def _law(
     """The law over level and time, and how cells keep their places in it."""
     rows, kept, times = job.fit(progress)
     die = [c.share for c in job.shares("die")] if data.die is not None else []
+    cell = _again([c.share if c.groups > 1 else 1.0 for c in job.shares("body")], die)
     memory, job.correlation = fit_memory(job.scores[:, 1:], np.array(die[1:]) if die else None)
     law = Law(
         model=job.model, temp_C=temp_C, levels_uS=numbers(job.levels), times_s=numbers(times), kept=numbers(kept),
@@ -119,7 +120,15 @@ def _law(
     )
     memory = (memory[0], *memory) if memory else ()
     onset = fit_onset(list(law.table), np.array(law.times_s), _PULSE_S)
-    return replace(law, onset_s=onset, memory=memory, die=numbers(np.array(die)) if any(die) else ())
+    return replace(law, onset_s=onset, memory=memory, die=numbers(np.array(die)) if any(die) else (), cell=cell)
+
+
+def _again(cell: list[float], die: list[float]) -> tuple[float, ...]:
+    """Share of the variance within a die that cells have again; empty where none was programmed repeatedly."""
+    within = die or [0.0] * len(cell)
+    return numbers(np.array([
+        min(max((c - d) / max(1.0 - d, 1e-9), 0.0), 1.0) for c, d in zip(cell, within, strict=True)
+    ])) if cell else ()
 
 
 _PULSE_SOURCE = "pulse_s is assumed: the scale on which the change sets in before the first reading"

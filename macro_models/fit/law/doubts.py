@@ -139,7 +139,7 @@ def about_times(law: Law) -> list[str]:
 
 def _replaced(law: Law, changes: dict[str, tuple[object, ...]]) -> Law:
     values = {name: getattr(law, name) for name in law.__dataclass_fields__}
-    return Law(**{**values, **changes, "memory": (), "die": ()})
+    return Law(**{**values, **changes, "memory": (), "die": (), "cell": ()})
 
 
 def about_components(die: list[Component], trend: list[tuple[float, Trend]], cycles: Reals | None) -> list[str]:

@@ -1,14 +1,18 @@
 """Dies, repeated programming and switching cycles: what they have of the variance is separated, or refused."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from macro_models.cells.programming import programmed_uS
-from macro_models.devices import CAUSES, Device
-from macro_models.fit import fit_device, read_measurements
+from macro_models.devices import CAUSES, Device, device_from_dict
+from macro_models.devices.device import Programming
+from macro_models.devices.law import Law, node_z
+from macro_models.files import parse_toml
+from macro_models.fit import device_toml, fit_device, read_measurements
 from macro_models.fit.law.components import fit_trend, share_of_groups
 
 
@@ -91,6 +95,37 @@ def test_cells_are_told_from_cycles(tmp_path: Path) -> None:
     device = fitted(tmp_path / "again.csv", "cell,cycle,t_s,g_uS,g_target_uS", lines)
     assert device.fit.share_cell[-1] == pytest.approx(0.6, abs=0.08)
     assert device.fit.cells == 1800
+    assert device.law.cell[-1] == pytest.approx(device.fit.share_cell[-1])
+    assert device_from_dict(parse_toml(device_toml(device), "mine")).law == device.law
+
+
+def test_a_chip_that_is_programmed_again_keeps_the_share_of_its_cells() -> None:
+    """Errors and changes of two programmings of a chip correlate by the share; each has the law of the device."""
+    levels = tuple(float(v) for v in node_z(37))
+    rows = tuple((tuple(size * z for z in levels),) for size in (0.5, 2.0, 3.0))
+    law = Law(
+        model="empirical", levels_uS=(20.0,), times_s=(0.0, 1.0, 1e4), kept=(1.0, 1.0, 1.0), quantiles_uS=rows,
+        cell=(0.25, 0.5, 0.8),
+    )
+    target = np.full(60_000, 20.0)
+
+    def cells(cycle: int, time_s: float, law: Law = law, only: str = "relaxation") -> np.ndarray:
+        device = Device(name="mine", law=law, programming=Programming(cycle=cycle))
+        return programmed_uS(target, device=device, seed=3, core=0, time_s=time_s, causes=frozenset({only}))
+
+    for only, time_s, size, share in (
+        ("programming", 0.0, 0.5, 0.25), ("relaxation", 1.0, 2.0, 0.5), ("relaxation", 1e4, 3.0, 0.8),
+    ):
+        found = [cells(cycle, time_s, only=only) for cycle in (0, 1, 7)]
+        for one in found:
+            assert one.mean() == pytest.approx(20.0, abs=5.0 * size / math.sqrt(len(target)))
+            assert one.std() == pytest.approx(size, rel=5.0 / math.sqrt(2.0 * len(target)))
+        for a, b in ((0, 1), (1, 2), (0, 2)):
+            assert np.corrcoef(found[a], found[b])[0, 1] == pytest.approx(share, abs=5.0 / math.sqrt(len(target)))
+    plain = replace(law, cell=())
+    assert np.array_equal(cells(0, 1e4, plain), cells(4, 1e4, plain))  # without shares a cell is what it is for life
+    assert "cell" not in Device(name="mine", law=plain).to_dict()["law"]
+    assert "cycle" not in Device(name="mine").to_dict()["programming"]
 
 
 @pytest.mark.slow
