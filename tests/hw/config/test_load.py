@@ -219,3 +219,10 @@ def test_binary_search_needs_an_ideal_neuron():
         'overrides adc.converter=binary: adc.converter must be "count" where [neuron] is not ideal, not "binary"',
     )
     assert load_chip("tnsa16-core", {"neuron.c_parasitic_fF": 9, "adc.converter": "binary"}).neuron.ideal
+
+
+@pytest.mark.parametrize("name", ["tnsa16-2x2", "tnsa64-2x2"])
+def test_a_mesh_has_the_core_of_its_preset(name: str) -> None:
+    mesh, core = load_chip(name), load_chip(name.replace("2x2", "core"))
+    assert (mesh.cores, mesh.mesh.columns, mesh.mesh.rows) == (4, 2, 2)
+    assert mesh.macro_config() == core.macro_config()
