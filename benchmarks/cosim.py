@@ -36,6 +36,7 @@ from naive_bench import LeanMacro
 
 from hw.config import Chip, load_chip
 from hw.core import Core, CoreConfig, pack, pack_inputs, unpack_codes
+from hw.kinds import core_blocks
 from hw.macro.macro_pins import MacroPins
 from hw.testing import collect, feed, simulate
 from macro_models import Masks
@@ -193,6 +194,7 @@ def naive_row(work: Work, mvms: int) -> dict[str, float]:
             "ops": [pack(OPERATION, int(number)) for number in work.op_id[:mvms]],
             "inputs": [word for row in work.x[:mvms] for word in pack_inputs(row)],
             "outputs": mvms * chip.lines // 2,
+            "trim": core_blocks(chip).trim,
         }
         (folder / "work.json").write_text(json.dumps(job))
         runner = get_runner("verilator")

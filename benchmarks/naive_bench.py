@@ -94,6 +94,8 @@ async def naive(dut: Any) -> None:
     macro, outputs = dut.macro.macro, []
     for name in ("soft_reset", "op_valid", "i_valid", "mask_valid", "o_ready"):
         getattr(dut, name).value = 0
+    if work["trim"] is not None:
+        dut.trim.value = work["trim"]
     macro.hold.value = 0
     dut.rst.value = 1
     Clock(dut.clk, 10, "ns").start()

@@ -239,16 +239,20 @@ class ExactArray:
         result = codes[0] if op.segments == 1 else combine_segments(codes[0], codes[1])
         return ExactResult(result.astype(np.int16), np.stack(steps, axis=-1))
 
-    def process(self, pins: Any, hold: Iterator[int] | None = None) -> Bench:
+    def process(
+        self, pins: Any, hold: Iterator[int] | None = None, show: Callable[[int, int], int] | None = None
+    ) -> Bench:
         """Process that answers at ``pins`` of a core at every strobe.
 
-        ``hold`` gives the value of that pin for each cycle; by default it stays 0.
+        ``hold`` gives the value of that pin for each cycle; by default it stays 0. ``show`` gives that of ``cmp`` from
+        the number of cycles since the last compare's strobe, and the answer; by default the answer stands from 1 on.
         """
         names = ("backward", "bl_pos", "bl_neg", "sl_pos", "sl_neg", "wl_en", "precharge", "sample", "compare", "latch",
                  "decrement", "dec_scale", "step_code")
 
         async def run(ctx: Any) -> None:
             charge, direction = self.offset.copy(), np.ones(self.lines, dtype=np.int64)
+            answer, age = 0, 0
             async for _, reset, *values in ctx.tick().sample(*(getattr(pins, name) for name in names)):
                 pin: dict[str, int] = dict(zip(names, values, strict=True))
                 if hold is not None:
@@ -262,10 +266,12 @@ class ExactArray:
                 if pin["decrement"]:
                     step = np.where(direction > 0, self.s_pos, self.s_neg) * pin["step_code"]
                     charge -= direction * (step << pin["dec_scale"])
+                age += 1
                 if pin["compare"]:
-                    ctx.set(pins.cmp, value_of(charge < 0))
+                    answer, age = value_of(charge < 0), 1
                     if pin["latch"]:
                         direction = np.where(charge < 0, -1, 1)
+                ctx.set(pins.cmp, answer if show is None else show(age, answer))
 
         return run
 

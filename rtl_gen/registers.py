@@ -9,6 +9,7 @@ _RDL_ACCESS = {
     Access.W: "sw = w; hw = r; singlepulse;",
     Access.RW: "sw = rw; hw = r;",
     Access.RW1C: "sw = rw; hw = w; onwrite = woclr;",
+    Access.RW1S: "sw = rw; hw = r; onwrite = woset;",
 }
 
 
@@ -29,7 +30,8 @@ def markdown(map: RegisterMap) -> str:
         lines += ["| bits | field | access | reset | |", "|---|---|---|---|---|"]
         for placed in register.placed:
             field = placed.field
-            reset = f"`{field.reset:#x}`" if field.constant or field.access in (Access.RW, Access.RW1C) else ""
+            known = field.constant or field.access in (Access.RW, Access.RW1C, Access.RW1S)
+            reset = f"`{field.reset:#x}`" if known else ""
             lines.append(f"| {_bits(placed)} | `{field.name}` | {field.access.value} | {reset} | {field.doc} |")
     return "\n".join(lines) + "\n"
 
@@ -92,7 +94,20 @@ def system_rdl(map: RegisterMap, name: str) -> str:
                 f"\\{field.name}[{placed.high}:{placed.low}]{reset};"
             )
         lines += [f"  }} \\{entry.name} @ {entry.address:#x};", ""]
-    return "\n".join([*lines[:-1], "};"]) + "\n"
+    return "\n".join([*(lines if map.lock else lines[:-1]), *_locked(map), "};"]) + "\n"
+
+
+def _locked(map: RegisterMap) -> list[str]:
+    """While the lock is 1, locked fields are not written."""
+    if map.lock is None:
+        return []
+    (lock,) = map[map.lock].fields  # pyright: ignore[reportAttributeAccessIssue]
+    return [
+        f"  \\{register.name}.\\{field.name} -> swwel = \\{map.lock}.\\{lock.name};"
+        for register in map.registers
+        if register.locked
+        for field in register.fields
+    ]
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def _fill(text: str, values: Mapping[str, object]) -> str:
 
 def _host(design: Design, wrap: str) -> str:
     if wrap == "none":
-        return _template("bench_streams")
+        return _fill(_template("bench_streams"), {"TRIM": core_blocks(design.chip).trim})
     map = core_blocks(design.chip).registers
     addresses = {entry.name.upper(): f"{entry.address:#05x}" for entry in map.entries}
     text = _template(f"bench_{wrap}") + _template("bench_registers")

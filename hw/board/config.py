@@ -1,13 +1,13 @@
 """Static parameters of a core on a board, and where its parts are in the address space."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hw.board.load_port import load_address_width
 from hw.config import Chip, PulseChip
 from hw.core.config import CoreConfig
-from hw.core.write_verify import WriteVerifyConfig
+from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from hw.emulator import EmulatorConfig, PinEmulatorConfig
-from hw.host.core_map import chip_map, core_map
+from hw.host.core_map import core_map
 from hw.host.link.model import LinkConfig
 from hw.host.link.uart import UartConfig
 from hw.host.registers import RegisterMap
@@ -87,8 +87,8 @@ class BoardConfig:
 
     @property
     def core(self) -> CoreConfig:
-        """The core that is emulated."""
-        return CoreConfig.from_chip(self.chip)
+        """The core that is emulated. Its durations are constants: an emulated array has no analog time to trim."""
+        return replace(CoreConfig.from_chip(self.chip), trim=False)
 
     @property
     def emulator(self) -> EmulatorConfig:
@@ -109,12 +109,13 @@ class BoardConfig:
         """Write-verify of the core, if there is one: at pin level only."""
         if self.level == "vector" or not PulseChip.of(self.chip).programming.engine:
             return None
-        return WriteVerifyConfig.from_chip(self.chip)
+        return replace(WriteVerifyConfig.from_chip(self.chip), trim=False)
 
     @property
     def core_map(self) -> RegisterMap:
         """Registers of the core."""
-        return chip_map(self.chip) if self.write else core_map(self.chip.lines, self.chip.sha256, None)
+        parameters = WriteVerifyParameters.from_chip(self.chip) if self.write else None
+        return core_map(self.chip.lines, self.chip.sha256, parameters, ())
 
     @property
     def uart(self) -> UartConfig:

@@ -1,6 +1,14 @@
 """The chip description: parsing, presets, checks. Importable by every part of the project."""
 
-from hw.config.chip import CellsSection, Chip, ClockSection, CoreSection, MeshSection, VerilogSection
+from hw.config.chip import (
+    SYNCHRONISER_CYCLES,
+    CellsSection,
+    Chip,
+    ClockSection,
+    CoreSection,
+    MeshSection,
+    VerilogSection,
+)
 from hw.config.describe import Row, describe, sizes, warnings
 from hw.config.device import check_device, default_device
 from hw.config.keys import ChipError
@@ -13,8 +21,8 @@ from hw.config.schema import json_schema
 from hw.config.tree import chip_from_dict
 
 __all__ = [
-    "CellsSection", "Chip", "ChipError", "ClockSection", "CoreSection", "MacroSection", "MeshSection",
-    "PinConnection", "PinPart", "ProgrammingSection", "PulseChip", "Row", "VerilogSection", "check_device",
-    "chip_class", "chip_from_dict", "default_device", "describe", "json_schema", "kind_names", "load_chip",
-    "parse_override", "preset_names", "preset_text", "sizes", "warnings",
+    "SYNCHRONISER_CYCLES", "CellsSection", "Chip", "ChipError", "ClockSection", "CoreSection", "MacroSection",
+    "MeshSection", "PinConnection", "PinPart", "ProgrammingSection", "PulseChip", "Row", "VerilogSection",
+    "check_device", "chip_class", "chip_from_dict", "default_device", "describe", "json_schema", "kind_names",
+    "load_chip", "parse_override", "preset_names", "preset_text", "sizes", "warnings",
 ]

@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     from macro_models import MacroConfig
 
 __all__ = [
-    "DEFAULT_KIND", "CellsSection", "Chip", "ClockSection", "CoreSection", "MeshSection", "Section", "VerilogSection",
-    "sections_of",
+    "DEFAULT_KIND", "SYNCHRONISER_CYCLES", "CellsSection", "Chip", "ClockSection", "CoreSection", "MeshSection",
+    "Section", "VerilogSection", "sections_of",
 ]
 
 DEFAULT_KIND = "tnsa"
 """Kind of a chip that does not say one."""
+
+SYNCHRONISER_CYCLES = 2
+"""Latency of a synchroniser at an input of the core: two flip-flops."""
 
 
 class Section:
@@ -62,6 +65,14 @@ class CoreSection(Section):
     kind: str = key(DEFAULT_KIND, "Kind of macro.", shapes=("core", "emulator"))
     g_bits: int = key(
         12, "Grid of conductance codes on which cells are held, in bits.", low=4, high=16, shapes=("emulator",)
+    )
+    trim: bool = key(
+        True, "Durations of analog operations and limits of the converters are registers; false: constants.",
+        shapes=("core",), later=True,
+    )
+    synchronise: tuple[str, ...] = key(
+        (), "Pins of the macro that pass through two flip-flops of the core: cmp, hold, verify_valid.",
+        pattern=r"cmp|hold|verify_valid", expects="cmp, hold or verify_valid", shapes=("core",), later=True,
     )
 
 
@@ -210,6 +221,13 @@ class Chip(ABC):
         """The resolved description as plain dicts, lists, strings and numbers, as JSON or TOML hold it."""
         content: dict[str, Any] = {"schema": 1, **asdict(self)}
         del content["folder"]
+        # What came later is left out where it says nothing, so that hashes of older descriptions stay.
+        for section, cls in sections_of(type(self)).items():
+            for name, spec in keys_of(cls).items():
+                if spec.later and content[section][name] == spec.default:
+                    del content[section][name]
+                elif spec.later and isinstance(spec.default, tuple):
+                    content[section][name] = list(content[section][name])
         if content["macro"] is None:
             del content["macro"]
         else:

@@ -44,6 +44,8 @@ class KeySpec:
     shapes
         Parts of the hardware that are generated otherwise for another value: ``core``, ``noc``, ``emulator`` (of a
         board), ``adapter`` (of a user's own macro). What comes from none of them is in the models and in registers.
+    later
+        The key came after chips had been hashed: the resolved description leaves it out where it has its default.
     """
 
     default: Any
@@ -54,6 +56,7 @@ class KeySpec:
     pattern: str = ""
     expects: str = "a string"
     shapes: tuple[str, ...] = ()
+    later: bool = False
 
     def normalise(self, path: str, value: object) -> Any:
         """Check ``value`` and return it as it is stored (whole numbers of a float key as float, lists as tuples).

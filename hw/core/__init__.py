@@ -8,6 +8,7 @@ from hw.core.loader import pack_inputs
 from hw.core.masks import BL_SKIP, LINE_MASK, SL_SKIP, WL_MASK, MaskFile, MaskLayout
 from hw.core.port import CoreStatus, VectorPort, core_port, join
 from hw.core.reference import CoreReference, timeline
+from hw.core.trim import TrimField, TrimLayout, trim_fields, trimmed
 
 __all__ = [
     "BL_SKIP",
@@ -22,6 +23,8 @@ __all__ = [
     "MaskFile",
     "MaskLayout",
     "OpLayout",
+    "TrimField",
+    "TrimLayout",
     "VectorPort",
     "core_port",
     "join",
@@ -29,6 +32,8 @@ __all__ = [
     "pack_codes",
     "pack_inputs",
     "timeline",
+    "trim_fields",
+    "trimmed",
     "unpack",
     "unpack_codes",
 ]

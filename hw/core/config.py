@@ -1,16 +1,18 @@
 """Static parameters of a core, and how long its operations take."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hw.config import Chip
+from hw.config import SYNCHRONISER_CYCLES, Chip
 from hw.config.kinds.tnsa import TnsaChip
 from macro_models.errors import InputError
-from macro_models.exact.operation import Converter, MvmOperation
+from macro_models.exact.operation import MAX_BITS, Converter, MvmOperation
 
-__all__ = ["MASKS", "MASK_WORD", "OVERHEAD_CYCLES", "CoreConfig"]
+__all__ = ["LIMITS", "MASKS", "MASK_WORD", "OPERATIONS", "OVERHEAD_CYCLES", "CoreConfig", "duration_bits"]
 
 OVERHEAD_CYCLES = 1
 """Cycles of one conversion beyond its operations at the pins: the result moves to its bank, the next operation to the
@@ -22,12 +24,26 @@ MASKS = 18
 MASK_WORD = 32
 """Bits of a word of the mask stream."""
 
+OPERATIONS = ("reset_cycles", "plane_cycles", "sample_cycles", "compare_cycles", "decrement_cycles")
+"""Durations of the operations at the pins of a product."""
+
+LIMITS: Mapping[str, int] = MappingProxyType({"most_in_bits": MAX_BITS, "most_out_bits": MAX_BITS})
+"""Limits of an operation's widths, and the largest that they can be."""
+
+_ROOM = 4
+_DURATION_BITS = 16
+
+
+def duration_bits(cycles: int) -> int:
+    """Bits of the register of a duration: it reaches four times the duration of the description, at most 65535."""
+    return min((_ROOM * cycles - 1).bit_length(), _DURATION_BITS)
+
 
 @dataclass(frozen=True, kw_only=True)
 class CoreConfig:
     """Static parameters of a :class:`hw.core.Core`.
 
-    The defaults are those of the preset ``neurram-core``.
+    The defaults are those of the preset ``neurram-core``, with constants in place of registers.
 
     Parameters
     ----------
@@ -38,6 +54,13 @@ class CoreConfig:
         sample; one sample; one decrement.
     compare_cycles
         Duration of a compare, in cycles, 2..65535: its result, valid in the second, decides what comes next.
+    trim
+        Durations and limits are registers, see :mod:`hw.core.trim`; the values here are those after reset.
+    most_in_bits, most_out_bits
+        With ``trim``, the widest operation that is legal, 1..8 bits. Without, all are.
+    synchronise
+        Pins of the macro that pass through two flip-flops: ``cmp``, ``hold``, ``verify_valid``. Durations above hold
+        the latency: with ``cmp`` a compare, with ``hold`` every operation lasts at least two cycles longer.
 
     Raises
     ------
@@ -51,21 +74,37 @@ class CoreConfig:
     sample_cycles: int = 10
     compare_cycles: int = 2
     decrement_cycles: int = 2
+    trim: bool = False
+    most_in_bits: int = MAX_BITS
+    most_out_bits: int = MAX_BITS
+    synchronise: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.lines not in (16, 64, 256):
             raise InputError(f"lines must be 16, 64 or 256, not {self.lines!r}")
-        for name in ("reset_cycles", "plane_cycles", "sample_cycles", "compare_cycles", "decrement_cycles"):
+        ranges = {name: (self.least(name), 65535) for name in OPERATIONS} | {n: (1, most) for n, most in LIMITS.items()}
+        for name, (low, high) in ranges.items():
             value = getattr(self, name)
-            low = 2 if name == "compare_cycles" else 1
-            if not isinstance(value, int) or not low <= value <= 65535:
-                raise InputError(f"{name} must be between {low} and 65535, not {value!r}")
+            if not isinstance(value, int) or not low <= value <= high:
+                raise InputError(f"{name} must be between {low} and {high}, not {value!r}")
 
     @classmethod
     def from_chip(cls, chip: Chip) -> "CoreConfig":
         """The core of a chip: durations in cycles are those of its description."""
-        durations = TnsaChip.of(chip).operation_cycles.items()
-        return cls(lines=chip.lines, **{f"{name}_cycles": cycles for name, cycles in durations})
+        chip = TnsaChip.of(chip)
+        return cls(
+            lines=chip.lines, trim=chip.core.trim, synchronise=chip.core.synchronise, most_in_bits=chip.adc.input_bits,
+            most_out_bits=chip.adc.bits, **{f"{name}_cycles": cycles for name, cycles in chip.operation_cycles.items()},
+        )
+
+    def least(self, name: str) -> int:
+        """The shortest that the duration ``name`` can be, in cycles: what is known of the pins when it ends."""
+        late = "hold" in self.synchronise or (name == "compare_cycles" and "cmp" in self.synchronise)
+        return (2 if name == "compare_cycles" else 1) + SYNCHRONISER_CYCLES * late
+
+    def allows(self, op: MvmOperation) -> bool:
+        """Whether an operation is within the limits."""
+        return not self.trim or (op.in_bits <= self.most_in_bits and op.out_bits <= self.most_out_bits)
 
     @property
     def mask_words(self) -> int:

@@ -3,11 +3,11 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import Out
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
 
 from hw.block import Resettable
-from hw.core.config import CoreConfig
+from hw.core.config import LIMITS, OPERATIONS, CoreConfig
 from hw.core.counters import LineCounters
 from hw.core.drain import ResultBank
 from hw.core.lines import LineRegisters
@@ -15,6 +15,7 @@ from hw.core.loader import OperationLoader
 from hw.core.masks import MaskStore
 from hw.core.port import core_port, join
 from hw.core.sequencer import Sequencer
+from hw.core.synchroniser import PinSynchroniser
 from hw.core.tally import tally
 from hw.core.write_verify import ProgrammingIsolation, WriteVerify, WriteVerifyConfig
 from hw.macro.macro_pins import MacroPins
@@ -65,10 +66,13 @@ class Core(Resettable):
     map_addr: Value
     map_data: Value
     write_status: Any
+    trim: data.View
 
     def __init__(self, cfg: CoreConfig, write: WriteVerifyConfig | None = None) -> None:
         if write is not None and write.lines != cfg.lines:
             raise ValueError(f"lines of write-verify must be {cfg.lines}, not {write.lines}")
+        if write is not None and (write.trim, write.synchronise) != (cfg.trim, cfg.synchronise):
+            raise ValueError("trim and synchronise of write-verify must be those of the core")
         self.cfg = cfg
         self.write = write
         self.pins = MacroPins(cfg.lines, None if write is None else write.verify_bits)
@@ -88,6 +92,7 @@ class Core(Resettable):
         for inner, outer in ((masks.i, self.mask), (loader.op, self.op), (loader.i, self.i), (bank.o, self.o)):
             wiring.connect(m, inner, wiring.flipped(outer))
 
+        self._inputs = self._synchronised(m)
         staged = loader.staged.op
         writing = self._add_write_verify(m, sequencer)
         m.d.comb += [
@@ -105,7 +110,7 @@ class Core(Resettable):
             *(line.eq(staged) for line, staged in zip(lines.planes, loader.planes, strict=True)),
             lines.drive.eq(sequencer.drive), lines.select.eq(sequencer.select), lines.clear.eq(sequencer.clear),
             # The converter.
-            counters.cmp.eq(pins.cmp), counters.latch.eq(sequencer.latch), counters.step.eq(sequencer.step),
+            counters.cmp.eq(self._inputs["cmp"]), counters.latch.eq(sequencer.latch), counters.step.eq(sequencer.step),
             counters.binary.eq(sequencer.plan.binary), counters.relu.eq(sequencer.plan.relu),
             counters.cap.eq(sequencer.plan.cap), counters.count.eq(sequencer.count), counters.scale.eq(sequencer.scale),
             sequencer.pending.eq(counters.pending),
@@ -116,10 +121,22 @@ class Core(Resettable):
             sequencer.free.eq(bank.free),
         ]
         self._connect_pins(m, sequencer, lines)
+        if cfg.trim:
+            m.d.comb += [sequencer.durations[name].eq(self.trim[name]) for name in OPERATIONS]
+            m.d.comb += [getattr(loader, name).eq(self.trim[name]) for name in LIMITS]
         with m.If(sequencer.take):
             m.d.sync += pins.wl_en.eq(masks.wl)
         self._count(m, sequencer, loader.error, busy=loader.busy | sequencer.running | bank.busy)
         return self.resets(m)
+
+    def _synchronised(self, m: Module) -> dict[str, Value]:
+        """What the core sees of each pin that the macro drives."""
+        pins = {name: getattr(self.macro, name) for name, member in self.pins.members.items() if member.flow is In}
+        if not self.cfg.synchronise:
+            return pins
+        m.submodules.synchroniser = synchroniser = PinSynchroniser(self.cfg, verify=self.write is not None)
+        m.d.comb += [getattr(synchroniser.pins, name).eq(pins[name]) for name in synchroniser.widths]
+        return pins | {name: getattr(synchroniser, name) for name in synchroniser.widths}
 
     def _connect_pins(self, m: Module, sequencer: Sequencer, lines: LineRegisters) -> None:
         pins = self.macro
@@ -131,7 +148,7 @@ class Core(Resettable):
             pins.precharge.eq(sequencer.precharge), pins.sample.eq(sequencer.sample), pins.plane.eq(sequencer.plane),
             pins.compare.eq(sequencer.compare), pins.latch.eq(sequencer.latch_pin),
             pins.decrement.eq(sequencer.decrement), pins.dec_scale.eq(sequencer.dec_scale),
-            sequencer.hold.eq(pins.hold),
+            sequencer.hold.eq(self._inputs["hold"]),
         ]
 
     def _add_write_verify(self, m: Module, sequencer: Sequencer) -> Value:
@@ -146,8 +163,9 @@ class Core(Resettable):
         wiring.connect(m, engine=engine.o, outside=wiring.flipped(self.cell))
         m.d.comb += [
             engine.p.eq(self.parameters), engine.start.eq(waits & ~sequencer.running), engine.stop.eq(self.write_stop),
-            engine.map_addr.eq(self.map_addr), self.map_data.eq(engine.map_data), engine.hold.eq(self.macro.hold),
+            engine.map_addr.eq(self.map_addr), self.map_data.eq(engine.map_data), engine.hold.eq(self._inputs["hold"]),
             writing.eq(waits | engine.status.busy),
+            *(getattr(engine, name).eq(self.trim[name]) for name in self.write.duration_bits),
         ]
         with m.If(engine.start):
             m.d.sync += waits.eq(0)
@@ -166,7 +184,8 @@ class Core(Resettable):
         m.d.sync += seen.eq(Cat(self.programming_enable, seen[0]))
         m.d.comb += [engine.enabled.eq(seen[1]), isolation.enable.eq(self.programming_enable & seen[1])]
         wiring.connect(m, engine=engine.macro, isolation=isolation.engine)
-        join(m, isolation.macro.signature, isolation.macro, self.macro)
+        join(m, isolation.macro.signature, isolation.macro, self.macro, but=("verify_valid",))
+        m.d.comb += isolation.macro.verify_valid.eq(self._inputs["verify_valid"])
 
     def _count(self, m: Module, sequencer: Sequencer, error: Value, *, busy: Value) -> None:
         status = self.status
@@ -177,5 +196,5 @@ class Core(Resettable):
         with m.If(sequencer.finish):
             m.d.sync += status.mvms.eq(status.mvms + 1)
         tally(m, status.cycles_total, sequencer.running, "total")
-        tally(m, status.cycles_analog, sequencer.analog & ~self.macro.hold, "analog")
-        tally(m, status.cycles_hold, sequencer.analog & self.macro.hold, "hold")
+        tally(m, status.cycles_analog, sequencer.analog & ~self._inputs["hold"], "analog")
+        tally(m, status.cycles_hold, sequencer.analog & self._inputs["hold"], "hold")

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from numpy.typing import ArrayLike, NDArray
 
 from hw.block import Resettable
-from hw.core.config import CoreConfig
+from hw.core.config import LIMITS, CoreConfig
 from hw.core.layout import OpCheck, OpLayout
 from macro_models.exact.operation import MAX_BITS, Direction, MvmOperation
 
@@ -80,6 +80,8 @@ class OperationLoader(Resettable):
         The last conversion of the operation starts: the next may be loaded. Only while ``full``.
     busy : Out(1)
         An operation is being loaded or waits.
+    most_in_bits, most_out_bits : In(4)
+        With ``cfg.trim``: see :class:`hw.core.layout.OpCheck`.
     """
 
     op: stream.Interface
@@ -95,11 +97,12 @@ class OperationLoader(Resettable):
 
     def __init__(self, cfg: CoreConfig) -> None:
         self.cfg = cfg
+        limits = {name: In(4) for name in LIMITS} if cfg.trim else {}
         super().__init__({
             "op": In(stream.Signature(OpLayout())), "i": In(stream.Signature(unsigned(32))),
             "masks_ready": In(1), "accept": Out(1), "error": Out(1),
             "full": Out(1), "staged": Out(StagedLayout()), "planes": Out(cfg.lines).array(MAX_BITS), "take": In(1),
-            "busy": Out(1),
+            "busy": Out(1), **limits,
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -107,7 +110,9 @@ class OperationLoader(Resettable):
         # Written by every operation before they are read: no reset.
         self._stored = [Signal(self.cfg.lines, name=f"plane_{k}", reset_less=True) for k in range(MAX_BITS)]
         m.d.comb += [port.eq(plane) for port, plane in zip(self.planes, self._stored, strict=True)]
-        m.submodules.check = check = OpCheck()
+        m.submodules.check = check = OpCheck(limited=self.cfg.trim)
+        if self.cfg.trim:
+            m.d.comb += [getattr(check, name).eq(getattr(self, name)) for name in LIMITS]
         loading = Signal()
         word = Signal(range(self.cfg.lines // CODES_PER_WORD))
         last_word = Signal()

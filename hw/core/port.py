@@ -1,5 +1,6 @@
 """The vector port: where a core meets what drives it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from amaranth.hdl import Module, ShapeLike, unsigned
@@ -9,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from hw.core.config import CoreConfig
 from hw.core.layout import OpLayout
 from hw.core.masks import MaskLayout
+from hw.core.trim import trim_port
 from hw.core.write_verify import WritePort, WriteVerifyConfig
 
 __all__ = ["CoreStatus", "VectorPort", "core_port", "join"]
@@ -54,6 +56,9 @@ class VectorPort(wiring.Signature):
         Shapes of a descriptor and of a write of a mask.
     engine
         The members by which the core programs its cells, if it does.
+    trim
+        The member by which the core is trimmed, if it can be: ``trim``. An operation takes the values as they are when
+        it starts, the limits when its descriptor is transferred, a run of write-verify when it begins.
 
     Members
     -------
@@ -68,20 +73,24 @@ class VectorPort(wiring.Signature):
         Writes of masks.
     status : Out(CoreStatus())
         State and counters.
-    <the members of engine>
+    <the members of engine, and of trim>
     """
 
-    def __init__(self, op: ShapeLike, mask: ShapeLike, engine: wiring.Signature | None = None) -> None:
+    def __init__(
+        self, op: ShapeLike, mask: ShapeLike, engine: wiring.Signature | None = None,
+        trim: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__({
             "soft_reset": In(1), "op": In(stream.Signature(op)), "i": In(stream.Signature(unsigned(32))),
             "o": Out(stream.Signature(unsigned(32))), "mask": In(stream.Signature(mask)), "status": Out(CoreStatus()),
-            **({} if engine is None else engine.members),
+            **({} if engine is None else engine.members), **(trim or {}),
         })
 
 
 def core_port(cfg: CoreConfig, write: WriteVerifyConfig | None = None) -> VectorPort:
-    """The vector port of a transposable core, with :class:`WritePort` if it programs its cells."""
-    return VectorPort(OpLayout(), MaskLayout(cfg), None if write is None else WritePort(write))
+    """The vector port of a transposable core, with :class:`WritePort` if it programs its cells, and ``trim``."""
+    engine = None if write is None else WritePort(write)
+    return VectorPort(OpLayout(), MaskLayout(cfg), engine, trim_port(cfg, write))
 
 
 def join(m: Module, port: wiring.Signature, core: Any, driver: Any, *, but: tuple[str, ...] = ()) -> None:

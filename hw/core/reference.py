@@ -12,6 +12,7 @@ from hw.core.drain import pack_codes
 from hw.core.layout import unpack
 from hw.core.loader import unpack_inputs
 from hw.core.masks import MaskFile
+from hw.core.trim import trimmed
 from macro_models.errors import InputError
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import MvmOperation
@@ -45,14 +46,18 @@ class Span:
         return self.finished - self.taken
 
 
-def timeline(cfg: CoreConfig, ops: Sequence[MvmOperation], steps: Sequence[Sequence[int]]) -> list[Span]:
+def timeline(
+    cfg: CoreConfig | Sequence[CoreConfig], ops: Sequence[MvmOperation], steps: Sequence[Sequence[int]]
+) -> list[Span]:
     """When operations run if no stream ever waits and the macro does not hold.
 
-    ``steps`` holds the decrements of each segment of each operation.
+    ``steps`` holds the decrements of each segment of each operation. A core that is trimmed in between has a
+    ``cfg`` for each operation.
     """
     result: list[Span] = []
     accepted = free = 0
-    for op, counts in zip(ops, steps, strict=True):
+    cfgs = [cfg] * len(ops) if isinstance(cfg, CoreConfig) else cfg
+    for cfg, op, counts in zip(cfgs, ops, steps, strict=True):
         loaded = accepted + max(cfg.input_words(op) + 1, 4 * cfg.mask_words + 2)
         taken = finished = loaded
         if result and loaded <= result[-1].finished:
@@ -73,12 +78,14 @@ class CoreReference:
     Parameters
     ----------
     cfg
-        Configuration of the core.
+        Configuration of the core, as after reset.
     macro
         Model of its macro.
 
     Attributes
     ----------
+    now : CoreConfig
+        The same with the values that are in force, see :meth:`trim`.
     masks : MaskFile
         The masks, to be written.
     mvms, cycles_analog, error
@@ -92,13 +99,20 @@ class CoreReference:
     """
 
     def __init__(self, cfg: CoreConfig, macro: MacroModel) -> None:
-        self.cfg = cfg
+        self.cfg = self.now = cfg
         self.macro = macro
         self.masks = MaskFile(cfg)
         self.mvms = self.cycles = self.cycles_analog = 0
         self.error = False
         self.ops: list[MvmOperation] = []
         self.steps: list[NDArray[np.int64]] = []
+        self._cfgs: list[CoreConfig] = []
+        self._written: dict[str, int] = {}
+
+    def trim(self, **values: int) -> None:
+        """Write durations and limits, by their names in :class:`CoreConfig`: in force from the next operation on."""
+        self._written |= values
+        self.now = trimmed(self.cfg, self._written)
 
     def run(self, descriptor: int, words: Sequence[int]) -> list[int]:
         """Output words of one operation with the input codes in ``words``; none if the descriptor is illegal."""
@@ -107,15 +121,19 @@ class CoreReference:
         except InputError:
             self.error = True
             return []
+        if not self.now.allows(op):
+            self.error = True
+            return []
         result = self.macro.mvm(op, self.masks.as_masks(), unpack_inputs(op, words)[None], op_id)
         steps = np.asarray(result.steps[0])
         self.ops.append(op)
+        self._cfgs.append(self.now)
         self.steps.append(steps)
         self.mvms += op.segments
-        self.cycles += int(self.cfg.cycles(op, steps))
-        self.cycles_analog += int(self.cfg.analog_cycles(op, steps))
+        self.cycles += int(self.now.cycles(op, steps))
+        self.cycles_analog += int(self.now.analog_cycles(op, steps))
         return pack_codes(result.codes[0])
 
     def timeline(self) -> list[Span]:
         """When the operations so far ran, see :func:`timeline`."""
-        return timeline(self.cfg, self.ops, [steps.tolist() for steps in self.steps])
+        return timeline(self._cfgs, self.ops, [steps.tolist() for steps in self.steps])

@@ -9,10 +9,11 @@ from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from hw.block import Resettable
-from hw.core.config import OVERHEAD_CYCLES, CoreConfig
+from hw.core.config import OPERATIONS, OVERHEAD_CYCLES, CoreConfig
 from hw.core.counters import COUNT_BITS
 from hw.core.layout import OP_ID_WIDTH
 from hw.core.loader import StagedLayout
+from hw.core.trim import DurationLayout
 from macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_WIDTH, Converter, MvmOperation
 
 __all__ = ["PinOperation", "PlanLayout", "Sequencer", "pin_operations"]
@@ -93,6 +94,7 @@ class Sequencer(Resettable):
 
     Each operation lasts its number of cycles; in the last of them the next is decided. After the last operation of a
     conversion one cycle (:data:`hw.core.config.OVERHEAD_CYCLES`) moves the result to its bank and takes the next MVM.
+    Durations that are registers are copied when an MVM starts: what is written meanwhile counts from the next one on.
 
     Members
     -------
@@ -126,6 +128,8 @@ class Sequencer(Resettable):
         To the pins, from flip-flops.
     hold : In(1)
         Freezes the operation at the pins for this cycle.
+    durations : In(DurationLayout(cfg))
+        With ``cfg.trim``: cycles of each operation.
     """
 
     full: Value
@@ -156,25 +160,29 @@ class Sequencer(Resettable):
     dec_scale: Signal
     op_id: Signal
     hold: Value
+    durations: data.View
 
     def __init__(self, cfg: CoreConfig) -> None:
         self.cfg = cfg
+        trim = {"durations": In(DurationLayout(cfg))} if cfg.trim else {}
         super().__init__({
             "full": In(1), "staged": In(StagedLayout()), "take": Out(1), "load": Out(1), "upper": Out(1),
             "plan": Out(PlanLayout()), "drive": Out(1), "select": Out(2), "clear": Out(1),
             "latch": Out(1), "step": Out(1), "count": Out(COUNT_BITS), "scale": Out(3), "pending": In(1),
             "finish": Out(1), "high": Out(1), "free": In(1), "running": Out(1), "analog": Out(1),
             "precharge": Out(1), "sample": Out(1), "plane": Out(3), "compare": Out(1), "latch_pin": Out(1),
-            "decrement": Out(1), "dec_scale": Out(3), "op_id": Out(OP_ID_WIDTH), "hold": In(1),
+            "decrement": Out(1), "dec_scale": Out(3), "op_id": Out(OP_ID_WIDTH), "hold": In(1), **trim,
         })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         cfg, plan = self.cfg, self.plan
-        longest = max(
-            cfg.reset_cycles, cfg.plane_cycles, cfg.sample_cycles, cfg.compare_cycles, cfg.decrement_cycles
-        )
-        self._timer = timer = Signal(range(longest))
+        if cfg.trim:
+            layout = DurationLayout(cfg)
+            self._held = Signal(layout, name="durations_held")
+            self._timer = timer = Signal(max(Value.cast(self._held[name]).shape().width for name in OPERATIONS))
+        else:
+            self._timer = timer = Signal(range(max(getattr(cfg, name) for name in OPERATIONS)))
         # Decrements that may follow, this one included.
         left = Signal(COUNT_BITS)
         self._repeats = repeats = Signal(range(2 ** (LSB_SEGMENT_BITS - 1)))
@@ -189,9 +197,10 @@ class Sequencer(Resettable):
         ]
         # A strobe lasts one cycle, whatever the duration of its operation.
         m.d.sync += [self.precharge.eq(0), self.sample.eq(0), self.compare.eq(0), self.decrement.eq(0)]
-        # The timer counts the cycles that are left; that this is the last one has a flip-flop of its own.
+        # The timer counts the cycles that are left (registers: with this one, which needs no adder at its input); that
+        # this is the last one has a flip-flop of its own.
         with m.If(self.analog & ~self.hold):
-            m.d.sync += [timer.eq(timer - 1), ends.eq(timer == 1)]
+            m.d.sync += [timer.eq(timer - 1), ends.eq(timer == 1 + cfg.trim)]
 
         with m.FSM() as fsm:
             m.d.comb += self.running.eq(~fsm.ongoing("Idle"))
@@ -203,17 +212,17 @@ class Sequencer(Resettable):
             with m.State("Plane"), m.If(last):
                 # One less than 2**plane.
                 m.d.sync += repeats.eq(Cat(self.plane > k for k in range(len(repeats))))
-                self._begin(m, "Sample", self.sample, cfg.sample_cycles)
+                self._begin(m, "Sample", self.sample, "sample_cycles")
             with m.State("Sample"), m.If(last):
                 with m.If(repeats != 0):
                     m.d.sync += repeats.eq(repeats - 1)
-                    self._begin(m, "Sample", self.sample, cfg.sample_cycles)
+                    self._begin(m, "Sample", self.sample, "sample_cycles")
                 with m.Elif(self.plane != 0):
                     self._begin_plane(m, (self.plane - 1)[:2])
                 with m.Else():
                     m.d.comb += self.clear.eq(1)
                     m.d.sync += [self.latch_pin.eq(1), self.count.eq(0)]
-                    self._begin(m, "Latch", self.compare, cfg.compare_cycles)
+                    self._begin(m, "Latch", self.compare, "compare_cycles")
             with m.State("Latch"), m.If(last):
                 m.d.comb += self.latch.eq(1)
                 m.d.sync += [left.eq(plan.limit), self.dec_scale.eq(0)]
@@ -222,10 +231,10 @@ class Sequencer(Resettable):
                 with m.If((plan.limit == 0) | (plan.early_stop & ~self.pending)):
                     m.next = "Finish"
                 with m.Else():
-                    self._begin(m, "Decrement", self.decrement, cfg.decrement_cycles)
+                    self._begin(m, "Decrement", self.decrement, "decrement_cycles")
             with m.State("Decrement"), m.If(last):
                 m.d.sync += self.latch_pin.eq(plan.binary)
-                self._begin(m, "Compare", self.compare, cfg.compare_cycles)
+                self._begin(m, "Compare", self.compare, "compare_cycles")
             with m.State("Compare"), m.If(last):
                 m.d.comb += self.step.eq(1)
                 m.d.sync += [self.count.eq(self.count + 1), left.eq(left - 1)]
@@ -234,14 +243,14 @@ class Sequencer(Resettable):
                 with m.Else():
                     with m.If(plan.binary):
                         m.d.sync += self.dec_scale.eq(self.dec_scale - 1)
-                    self._begin(m, "Decrement", self.decrement, cfg.decrement_cycles)
+                    self._begin(m, "Decrement", self.decrement, "decrement_cycles")
             with m.State("Finish"), m.If(self.free):
                 m.d.comb += self.finish.eq(1)
                 with m.If(self.high):
                     m.d.comb += self.load.eq(1)
                     m.d.sync += self.high.eq(0)
                     self._next_op_id(m)
-                    self._begin(m, "Precharge", self.precharge, cfg.reset_cycles)
+                    self._begin(m, "Precharge", self.precharge, "reset_cycles")
                 with m.Else():
                     m.next = "Idle"
                     self._take(m)
@@ -254,19 +263,24 @@ class Sequencer(Resettable):
         with m.If(self._carry):
             m.d.sync += high.eq(high + 1)
 
-    def _begin(self, m: Module, state: str, strobe: Signal, cycles: int) -> None:
-        """The next cycle is the first of an operation."""
+    def _begin(self, m: Module, state: str, strobe: Signal, name: str, *, first: bool = False) -> None:
+        """The next cycle is the first of an operation that lasts ``name``; ``first``: of an MVM."""
         m.d.sync += strobe.eq(1)
-        self._begin_timer(m, cycles)
+        self._begin_timer(m, name, first=first)
         m.next = state
 
-    def _begin_timer(self, m: Module, cycles: int) -> None:
-        m.d.sync += [self._timer.eq(cycles - 1), self._ends.eq(cycles == 1)]
+    def _begin_timer(self, m: Module, name: str, *, first: bool = False) -> None:
+        if self.cfg.trim:
+            cycles = (self.durations if first else self._held)[name]
+            m.d.sync += [self._timer.eq(cycles), self._ends.eq(cycles == 1)]
+        else:
+            constant = getattr(self.cfg, name)
+            m.d.sync += [self._timer.eq(constant - 1), self._ends.eq(constant == 1)]
 
     def _begin_plane(self, m: Module, plane: Value) -> None:
         m.d.comb += [self.drive.eq(1), self.select.eq(plane)]
         m.d.sync += self.plane.eq(plane)
-        self._begin_timer(m, self.cfg.plane_cycles)
+        self._begin_timer(m, "plane_cycles")
         m.next = "Plane"
 
     def _top_plane(self) -> Value:
@@ -288,4 +302,6 @@ class Sequencer(Resettable):
                 plan.cap.eq(cap), plan.limit.eq(Mux(op.binary, (op.out_bits - 1)[:3], cap)),
                 self.high.eq(self.staged.two), self.op_id.eq(op.op_id),
             ]
-            self._begin(m, "Precharge", self.precharge, self.cfg.reset_cycles)
+            if self.cfg.trim:
+                m.d.sync += self._held.eq(self.durations)
+            self._begin(m, "Precharge", self.precharge, "reset_cycles", first=True)

@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, Signature
 
 from hw.host.bus import RegisterBus
-from hw.host.registers import Access, Field, Register, RegisterMap, Window
+from hw.host.registers import Access, Field, PlacedField, Register, RegisterMap, Window
 
 __all__ = ["RegisterBank"]
 
@@ -52,7 +52,7 @@ class RegisterBank(wiring.Component):
     <register> : Out(Signature)
         One interface a register, with one member a field: the value (``R``: In, ``RW``: Out), a strobe of one cycle
         (``W``: Out), or ``value`` and ``set`` (``RW1C``; setting wins over clearing); ``read`` is high while the
-        register is read, if the map asks for it.
+        register is read, if the map asks for it. ``RW`` and ``RW1S`` are alike here.
     <window> : Out(Signature)
         ``enable`` while the word at ``address`` is read or written; a write has ``data`` and ``strobe``, read ``data``
         comes one cycle later; the access waits for ``ready``.
@@ -90,7 +90,8 @@ class RegisterBank(wiring.Component):
             at = Signal(name=f"at_{register.name}")
             m.d.comb += at.eq(request.p.address == register.address // 4)
             places.append(at)
-            self._write(m, register, accept & request.p.write & at, written)
+            hit = accept & request.p.write & at
+            self._write(m, register, hit & ~self._lock if register.locked else hit, written)
             if register.read_strobe:
                 m.d.comb += getattr(self, register.name).read.eq(accept & ~request.p.write & at)
         with m.If(accept & ~request.p.write):
@@ -134,10 +135,37 @@ class RegisterBank(wiring.Component):
             if access is Access.W:
                 m.d.comb += port.eq(Mux(write, data & enabled, 0))
             elif access is Access.RW:
+                value = (port & ~enabled) | (data & enabled)
+                if placed.field.limited:
+                    value = self._limited(m, register, placed, value, mask)
                 with m.If(write):
-                    m.d.sync += port.eq((port & ~enabled) | (data & enabled))
+                    m.d.sync += port.eq(value)
+            elif access is Access.RW1S:
+                with m.If(write):
+                    m.d.sync += port.eq(port | (data & enabled))
             else:
                 m.d.sync += port.value.eq((port.value & ~Mux(write, data & enabled, 0)) | port.set)
+
+    def _limited(self, m: Module, register: Register, placed: PlacedField, value: Value, mask: Value) -> Value:
+        """A value that is written, brought into the range of its field."""
+        field = placed.field
+        least, most = field.range
+        given = Signal(field.width, name=f"given_{field.name}")
+        above = Const(0)
+        if placed == register.placed[-1]:
+            above = (self.bus.request.p.data & mask)[placed.high + 1 :].any()
+        m.d.comb += given.eq(value)
+        if most < 2**field.width - 1:
+            above |= given > most
+        return Mux(above, most, Mux(given < least, least, given))
+
+    @property
+    def _lock(self) -> Value:
+        """Whether locked registers keep their values."""
+        if self.map.lock is None:
+            return Const(0)
+        (field,) = self.map[self.map.lock].fields  # pyright: ignore[reportAttributeAccessIssue]
+        return getattr(getattr(self, self.map.lock), field.name)
 
     def _window(self, m: Module, window: Window, accept: Value) -> tuple[Value, Value]:
         """Drive a window; whether it takes the request, and whether the request has to wait for it."""

@@ -7,13 +7,15 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.core.config import CoreConfig
+from hw.core.config import LIMITS, CoreConfig
 from hw.core.layout import OpCheck
 from hw.core.port import core_port
+from hw.core.trim import trim_fields
 from hw.core.write_verify import WriteVerifyConfig
 from hw.host.bank import RegisterBank
 from hw.host.bus import RegisterBus
 from hw.host.registers import RegisterMap
+from hw.host.trim_map import TRIM_PLACES
 from hw.host.write_host import add_write_verify
 
 __all__ = ["CoreHost", "InputBuffer", "OutputBuffer"]
@@ -174,6 +176,7 @@ class CoreHost(wiring.Component):
     mask: stream.Interface
     status: Any
     write_status: Any
+    trim: Any
 
     def __init__(self, cfg: CoreConfig, map: RegisterMap, write: WriteVerifyConfig | None = None) -> None:
         self.cfg = cfg
@@ -206,6 +209,9 @@ class CoreHost(wiring.Component):
         ]
         # From a flip-flop: it goes to every register of the core.
         m.d.sync += self.soft_reset.eq(bank.control.soft_reset)
+        for field in trim_fields(self.cfg, self.write):
+            register, name = TRIM_PLACES[field.name]
+            m.d.comb += self.trim[field.name].eq(getattr(getattr(bank, register), name))
         self._start(m, bank, given)
         bits, enable = bank.status, bank.interrupt_enable
         failed = bits.error.value | bits.overrun.value
@@ -222,7 +228,9 @@ class CoreHost(wiring.Component):
 
     def _start(self, m: Module, bank: Any, given: InputBuffer) -> None:
         """Check the operation, hand its descriptor to the core and its input to the stream."""
-        m.submodules.op_check = check = OpCheck()
+        m.submodules.op_check = check = OpCheck(limited=self.cfg.trim)
+        if self.cfg.trim:
+            m.d.comb += [getattr(check, name).eq(self.trim[name]) for name in LIMITS]
         wanted, fields = check.op, bank.operation
         ready = Signal()
         go = Signal()

@@ -1,9 +1,13 @@
 """Registers of one core behind a bus."""
 
+from collections.abc import Sequence
+
 from hw.config import Chip, PulseChip
-from hw.core.config import MASKS
-from hw.core.write_verify import WriteVerifyParameters
+from hw.core.config import MASKS, CoreConfig
+from hw.core.trim import TrimField, trim_fields
+from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from hw.host.registers import Access, Field, Register, RegisterMap, Window
+from hw.host.trim_map import LOCK, trim_entries
 from hw.host.write_map import write_entries
 
 __all__ = ["ADDRESS_WIDTH", "MAGIC", "MAP_VERSION", "chip_map", "core_map"]
@@ -19,6 +23,7 @@ MAP_VERSION = 1
 
 
 _USUAL = WriteVerifyParameters()
+_TRIM = trim_fields(CoreConfig(trim=True), WriteVerifyConfig(trim=True))
 
 
 def _counter(name: str, address: int, doc: str) -> tuple[Register, Register]:
@@ -117,11 +122,16 @@ def _write_counters() -> tuple[Register, ...]:
 
 def chip_map(chip: Chip) -> RegisterMap:
     """Registers of a chip's core."""
-    parameters = WriteVerifyParameters.from_chip(chip) if PulseChip.of(chip).programming.engine else None
-    return core_map(chip.lines, chip.sha256, parameters)
+    engine = PulseChip.of(chip).programming.engine
+    parameters = WriteVerifyParameters.from_chip(chip) if engine else None
+    trim = trim_fields(CoreConfig.from_chip(chip), WriteVerifyConfig.from_chip(chip) if engine else None)
+    return core_map(chip.lines, chip.sha256, parameters, trim)
 
 
-def core_map(lines: int, sha256: str = "0" * 64, parameters: WriteVerifyParameters | None = _USUAL) -> RegisterMap:
+def core_map(
+    lines: int, sha256: str = "0" * 64, parameters: WriteVerifyParameters | None = _USUAL,
+    trim: Sequence[TrimField] = _TRIM,
+) -> RegisterMap:
     """Registers of a core of ``lines`` lines. Every address is the same for every size of the core.
 
     Parameters
@@ -130,6 +140,8 @@ def core_map(lines: int, sha256: str = "0" * 64, parameters: WriteVerifyParamete
         Hash of the chip description.
     parameters
         Parameters of write-verify after reset. None: the core does not program its cells, the map has nothing of it.
+    trim
+        What can be trimmed, see :func:`hw.core.trim.trim_fields`.
     """
     write, windows = ((), ()) if parameters is None else write_entries(lines, parameters, _write_counters())
     targets, results, faults = ([window] for window in windows) if windows else ([], [], [])
@@ -138,6 +150,7 @@ def core_map(lines: int, sha256: str = "0" * 64, parameters: WriteVerifyParamete
         name="core",
         doc="One transposable core. Words are 32 bits, little endian; addresses count bytes.",
         address_width=ADDRESS_WIDTH,
+        lock=LOCK if trim else None,
         entries=(
             *_identity(lines, sha256),
             *_control(write=parameters is not None),
@@ -147,6 +160,7 @@ def core_map(lines: int, sha256: str = "0" * 64, parameters: WriteVerifyParamete
             *_counter("cycles_analog", 0x050, "Clock cycles of the operations at the macro's pins"),
             *_counter("cycles_hold", 0x058, "Clock cycles for which the macro held the core"),
             *write,
+            *trim_entries(trim),
             Window(
                 name="masks", address=0x400, words=MASKS * max(lines // 32, 1), access=Access.W,
                 doc="Eighteen masks of as many bits as there are lines: 8 of word lines, 8 of converted lines, dead "

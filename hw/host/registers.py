@@ -18,17 +18,25 @@ class Access(Enum):
     """A register that the bus owns."""
     RW1C = "RW1C"
     """Set by hardware, cleared by writing 1."""
+    RW1S = "RW1S"
+    """Set by writing 1, and cleared by the reset of the clock alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """Bits of a register. ``reset`` is the value after reset, and that of a constant read-only field."""
+    """Bits of a register. ``reset`` is the value after reset, and that of a constant read-only field.
+
+    With ``least`` and ``most`` a written value below or above becomes that; so does one that needs more bits than the
+    last field of a register has.
+    """
 
     name: str
     width: int = 1
     access: Access = Access.R
     reset: int = 0
     constant: bool = False
+    least: int | None = None
+    most: int | None = None
     doc: str
 
     def __post_init__(self) -> None:
@@ -39,6 +47,26 @@ class Field:
             raise ValueError(f"Reset of field {self.name} must fit in {self.width} bits, not {self.reset!r}")
         if self.constant and self.access is not Access.R:
             raise ValueError(f"Field {self.name} must be read only to be constant, not {self.access.value}")
+        if self.limited and (self.access is not Access.RW or not self._lowest <= self.reset <= self._highest):
+            raise ValueError(f"Field {self.name} must be RW and hold its reset {self.reset} to have limits")
+
+    @property
+    def limited(self) -> bool:
+        """Whether there are values that it does not take."""
+        return self.least is not None or self.most is not None
+
+    @property
+    def _lowest(self) -> int:
+        return self.least or 0
+
+    @property
+    def _highest(self) -> int:
+        return 2**self.width - 1 if self.most is None else min(self.most, 2**self.width - 1)
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """Smallest and largest value."""
+        return self._lowest, self._highest
 
 
 @dataclass(frozen=True)
@@ -56,13 +84,17 @@ class PlacedField:
 
 @dataclass(frozen=True, kw_only=True)
 class Register:
-    """One word; fields from bit 0 on, without gaps. ``read_strobe``: the hardware is told when it is read."""
+    """One word; fields from bit 0 on, without gaps.
+
+    ``read_strobe``: the hardware is told when it is read. ``locked``: writes do nothing while the map is locked.
+    """
 
     name: str
     address: int
     fields: tuple[Field, ...]
     doc: str
     read_strobe: bool = False
+    locked: bool = False
 
     def __post_init__(self) -> None:
         _check_name("Register", self.name)
@@ -105,6 +137,8 @@ class Window:
 class RegisterMap:
     """Registers and windows of one block, by byte address in a space of ``2**address_width`` bytes.
 
+    ``lock`` names the register whose one field locks others while it is 1.
+
     Raises
     ------
     ValueError
@@ -115,6 +149,7 @@ class RegisterMap:
     doc: str
     address_width: int
     entries: tuple[Register | Window, ...]
+    lock: str | None = None
 
     def __post_init__(self) -> None:
         end, seen = 0, set[str]()

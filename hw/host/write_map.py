@@ -49,12 +49,12 @@ def _parameters(p: WriteVerifyParameters) -> tuple[Register, ...]:
     def ramp(kind: str, address: int) -> Register:
         fields = tuple(field(f"{kind}_{what}", 8, _DOCS[what]) for what in ("start", "step", "ceiling"))
         doc = f"Amplitudes of {kind.upper()} pulses."
-        return Register(name=f"{kind}_ramp", address=address, fields=fields, doc=doc)
+        return Register(name=f"{kind}_ramp", address=address, fields=fields, doc=doc, locked=True)
 
     def cycles(kind: str, address: int) -> Register:
         width = field(f"{kind}_cycles", 24, "Width in clock cycles, at least 1.")
         doc = f"Width of {kind.upper()} pulses."
-        return Register(name=f"{kind}_width", address=address, fields=(width,), doc=doc)
+        return Register(name=f"{kind}_width", address=address, fields=(width,), doc=doc, locked=True)
 
     limits = plain({"max_reversals": 8, "max_at_ceiling": 8, "max_pulses": 16})
     wait = field("wait_cycles", 32, "Clock cycles.")
@@ -64,7 +64,7 @@ def _parameters(p: WriteVerifyParameters) -> tuple[Register, ...]:
             doc="Parameters of a run. None may be written while `write_status.busy`; after reset they are those of the "
             "chip description.",
         ),
-        Register(name="write_limits", address=0x0A4, fields=limits, doc="When a cell is given up."),
+        Register(name="write_limits", address=0x0A4, fields=limits, doc="When a cell is given up.", locked=True),
         *(ramp(kind, 0x0A8 + 4 * k) for k, kind in enumerate(("set", "reset", "form"))),
         *(cycles(kind, 0x0B4 + 4 * k) for k, kind in enumerate(("set", "reset", "form"))),
         Register(name="write_wait", address=0x0C0, fields=(wait,), doc="Wait between passes, in which cells relax."),

@@ -61,6 +61,8 @@ class CoreBlocks:
         Signature of the macro's pins.
     configurations
         What the blocks are configured by: their modules are called by the names of the blocks alone.
+    trim
+        Value of the member ``trim`` of the vector port as the chip description says; None if the core has none.
     """
 
     core: "Callable[[], wiring.Component]"
@@ -68,6 +70,7 @@ class CoreBlocks:
     registers: "RegisterMap"
     pins: "wiring.Signature"
     configurations: tuple[object, ...]
+    trim: int | None = None
 
 
 def core_blocks(chip: Chip) -> CoreBlocks:

@@ -5,6 +5,7 @@ from functools import partial
 from hw.config import Chip, PulseChip
 from hw.core.config import CoreConfig
 from hw.core.top import CoreTop
+from hw.core.trim import TrimLayout
 from hw.core.write_verify import WriteVerifyConfig
 from hw.host.core_host import CoreHost
 from hw.host.core_map import chip_map
@@ -21,4 +22,5 @@ def core_blocks(chip: Chip) -> CoreBlocks:
     return CoreBlocks(
         core=partial(CoreTop, cfg, write), host=partial(CoreHost, cfg, registers, write), registers=registers,
         pins=pins, configurations=(cfg, write, registers, pins),
+        trim=TrimLayout(cfg, write).pack({}) if cfg.trim else None,
     )

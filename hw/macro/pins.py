@@ -45,9 +45,10 @@ class TnsaPins(wiring.Signature):
     op_id : Out(64)
         Number of this conversion: {image, static operation}. Left open in silicon.
     cmp : In(lines)
-        1 where the charge of a line is negative.
+        1 where the charge of a line is negative. It has to stand in the last cycle of the compare.
     hold : In(1)
-        Freezes the sequencer's timer. For slow bodies; 0 in silicon.
+        Freezes the sequencer's timer. For slow bodies; 0 in silicon. It has to be 1 in the last cycle of an operation
+        that it lengthens. Both may be in another clock: ``core.synchronise`` of the description.
     """
 
     def __init__(self, lines: int) -> None:

@@ -5,9 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from hw.config import Chip, PulseChip
-from hw.core.config import CoreConfig
+from hw.core.config import LIMITS, CoreConfig
 from hw.core.layout import OpLayout
 from hw.core.masks import MaskLayout
+from hw.core.trim import TrimLayout
+from hw.core.write_verify import CellLayout, ParameterLayout, TargetLayout, WriteVerifyConfig
 from sim.build.toolchain import HDL
 
 __all__ = ["MACRO", "core_defines", "core_sources", "half_period", "own_names", "write_bench"]
@@ -68,6 +70,10 @@ def core_defines(chip: Chip, *, own_macro: bool = False) -> dict[str, object]:
         defines["MHO_EXTRA"] = extra
     if PulseChip.of(chip).programming.engine:
         defines |= _write_defines(chip)
+    if (cfg := CoreConfig.from_chip(chip)).trim:
+        layout = TrimLayout(cfg, WriteVerifyConfig.from_chip(chip) if PulseChip.of(chip).programming.engine else None)
+        # The bench asks for all that the hardware can.
+        defines["MHO_TRIM"] = f"{layout.size}'h{layout.pack(LIMITS):x}"
     return defines
 
 
@@ -83,8 +89,6 @@ def _extra_inputs(chip: Chip) -> str:
 
 
 def _write_defines(chip: Chip) -> dict[str, object]:
-    from hw.core.write_verify import CellLayout, ParameterLayout, TargetLayout, WriteVerifyConfig
-
     cfg = WriteVerifyConfig.from_chip(chip)
     return {
         "MHO_VERIFY_BITS": cfg.verify_bits,

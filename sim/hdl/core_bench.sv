@@ -175,6 +175,9 @@ module `MHO_SHELL (
         .write_status_reads(write_reads), .write_status_pulsed(write_pulsed), .write_status_faults(write_faults),
         .write_status_cycles_total(write_cycles_total), .write_status_cycles_hold(write_cycles_hold)
 `endif
+`ifdef MHO_TRIM
+        , .trim(`MHO_TRIM)
+`endif
 `ifdef MHO_EXTRA
         `MHO_EXTRA
 `endif

@@ -161,6 +161,9 @@ module core_tb;
         .write_status_sets(), .write_status_resets(), .write_status_forms(), .write_status_reads(),
         .write_status_pulsed(), .write_status_faults(), .write_status_cycles_total(), .write_status_cycles_hold()
 `endif
+`ifdef MHO_TRIM
+        , .trim(`MHO_TRIM)
+`endif
 `ifdef MHO_EXTRA
         `MHO_EXTRA
 `endif

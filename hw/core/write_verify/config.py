@@ -4,7 +4,8 @@ from dataclasses import asdict, dataclass, fields
 
 from amaranth.lib import data
 
-from hw.config import Chip, PulseChip
+from hw.config import SYNCHRONISER_CYCLES, Chip, PulseChip
+from hw.core.config import duration_bits
 from hw.macro.write_pins import PASS_BITS
 from macro_models.errors import InputError
 from macro_models.exact.pulse import AMPLITUDE_BITS
@@ -47,6 +48,11 @@ class WriteVerifyConfig:
         From a new amplitude to the pulse, in cycles, 1..65535.
     verify_cycles
         Shortest duration of a verify read, settling included, in cycles, 2..65535.
+    trim
+        Both durations are registers, see :mod:`hw.core.trim`; the values here are those after reset.
+    synchronise
+        As of :class:`hw.core.CoreConfig`: with ``verify_valid`` a verify read, with ``hold`` the setup too lasts at
+        least two cycles longer, which the durations here hold.
 
     Raises
     ------
@@ -58,11 +64,14 @@ class WriteVerifyConfig:
     verify_bits: int = 10
     setup_cycles: int = 10
     verify_cycles: int = 20
+    trim: bool = False
+    synchronise: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.lines not in (16, 64, 256):
             raise InputError(f"lines must be 16, 64 or 256, not {self.lines!r}")
-        for name, low, high in (("verify_bits", 8, 12), ("setup_cycles", 1, 65535), ("verify_cycles", 2, 65535)):
+        durations = [(name, self.least(name), 65535) for name in ("setup_cycles", "verify_cycles")]
+        for name, low, high in (("verify_bits", 8, 12), *durations):
             value = getattr(self, name)
             if not isinstance(value, int) or not low <= value <= high:
                 raise InputError(f"{name} must be between {low} and {high}, not {value!r}")
@@ -83,12 +92,25 @@ class WriteVerifyConfig:
                 f"programming.verify_bits must give steps of at most {COARSEST_uS:g} uS over cells.g_full_scale_uS = "
                 f"{full_scale:g}, not {step:.3g} uS with {programming.verify_bits} bits"
             )
+        synchronise = chip.core.synchronise
+        late = {name: SYNCHRONISER_CYCLES * late for name, late in _late(synchronise).items()}
         return cls(
             lines=chip.lines,
             verify_bits=programming.verify_bits,
-            setup_cycles=_cycles(chip, "t_setup_ns", 16),
-            verify_cycles=max(2, _cycles(chip, "t_verify_ns", 16)),
+            setup_cycles=_cycles(chip, "t_setup_ns", 16) + late["setup_cycles"],
+            verify_cycles=max(2, _cycles(chip, "t_verify_ns", 16)) + late["verify_cycles"],
+            trim=chip.core.trim,
+            synchronise=synchronise,
         )
+
+    @property
+    def duration_bits(self) -> dict[str, int]:
+        """Bits of the registers of the durations; none without ``trim``."""
+        return {name: duration_bits(getattr(self, name)) for name in ("setup_cycles", "verify_cycles") if self.trim}
+
+    def least(self, name: str) -> int:
+        """The shortest that the duration ``name`` can be, in cycles."""
+        return (2 if name == "verify_cycles" else 1) + SYNCHRONISER_CYCLES * _late(self.synchronise)[name]
 
     @property
     def map_width(self) -> int:
@@ -223,6 +245,12 @@ class WriteVerifyParameters:
             raise InputError(f"tolerance must be below {2**cfg.verify_bits}, not {self.tolerance}")
         values: dict[int | str, int] = {name: int(value) for name, value in asdict(self).items()}
         return ParameterLayout(cfg).const(values).as_bits()
+
+
+def _late(synchronise: tuple[str, ...]) -> dict[str, bool]:
+    """Which durations end with a pin that passes through a synchroniser."""
+    hold = "hold" in synchronise
+    return {"setup_cycles": hold, "verify_cycles": hold or "verify_valid" in synchronise}
 
 
 def _cycles(chip: Chip, name: str, bits: int) -> int:

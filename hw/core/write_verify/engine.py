@@ -120,6 +120,8 @@ class WriteVerify(Resettable):
         fault.
     hold : In(1)
         Freezes the timer (see :class:`hw.macro.pins.TnsaPins`).
+    setup_cycles, verify_cycles : In
+        With ``cfg.trim``: the durations of :class:`WriteVerifyConfig`, which a run takes when it begins.
     status : Out(WriteVerifyStatus())
         State and counters.
     """
@@ -138,17 +140,19 @@ class WriteVerify(Resettable):
 
     def __init__(self, cfg: WriteVerifyConfig) -> None:
         self.cfg = cfg
+        trim = {name: In(width) for name, width in cfg.duration_bits.items()}
         super().__init__({
             "p": In(ParameterLayout(cfg)), "start": In(1), "stop": In(1),
             "i": In(stream.Signature(TargetLayout(cfg))), "o": Out(stream.Signature(CellLayout(cfg))),
             "map_addr": In(range(cfg.map_words)), "map_data": Out(cfg.map_width),
             "macro": Out(WritePins(cfg.lines, cfg.verify_bits)), "enabled": ENABLE, "hold": In(1),
-            "status": Out(WriteVerifyStatus()),
+            "status": Out(WriteVerifyStatus()), **trim,
         })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         cfg, pins, status = self.cfg, self.macro, self.status
+        self._held = {name: Signal(width, name=f"{name}_held") for name, width in cfg.duration_bits.items()}
         m.submodules.register_check = check = RegisterCheck(cfg)
         m.submodules.write_decision = decision = Decision(cfg)
         m.submodules.fault_map = self._faults = faults = FaultMap(cfg)
@@ -231,6 +235,7 @@ class WriteVerify(Resettable):
         counters = (status.write_pass, status.sets, status.resets, status.forms, status.reads, status.pulsed,
                     status.faults, status.cycles_total, status.cycles_hold, *self._full)
         m.d.sync += [counter.eq(0) for counter in counters]
+        m.d.sync += [held.eq(getattr(self, name)) for name, held in self._held.items()]
         m.next = "Clear"
 
     def _fetch(self, m: Module, target: Signal, code: Signal) -> None:
@@ -248,7 +253,7 @@ class WriteVerify(Resettable):
     def _read(self, m: Module) -> None:
         """The next cycle is the first of a verify read."""
         m.d.sync += [self.macro.verify.eq(1), self.status.reads.eq(self.status.reads + 1)]
-        m.d.sync += self._timer.eq(self.cfg.verify_cycles - 1)
+        m.d.sync += self._timer.eq(self._cycles("verify_cycles") - 1)
         m.next = "Read"
 
     def _decide(self, m: Module, decision: Decision) -> None:
@@ -259,8 +264,11 @@ class WriteVerify(Resettable):
         with m.Elif(decision.again):
             self._read(m)
         with m.Else():
-            m.d.sync += self._timer.eq(self.cfg.setup_cycles - 1)
+            m.d.sync += self._timer.eq(self._cycles("setup_cycles") - 1)
             m.next = "Setup"
+
+    def _cycles(self, name: str) -> Value | int:
+        return self._held[name] if self.cfg.trim else getattr(self.cfg, name)
 
     def _pulse(self, m: Module) -> None:
         """The next cycle is the first of a pulse."""

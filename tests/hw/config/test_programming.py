@@ -61,7 +61,7 @@ def test_presets_can_be_programmed(name: str) -> None:
 def test_defaults_of_hardware_and_description_are_the_same() -> None:
     chip = load_chip("neurram-core")
     assert WriteVerifyParameters.from_chip(chip) == WriteVerifyParameters()
-    assert WriteVerifyConfig.from_chip(chip) == WriteVerifyConfig()
+    assert WriteVerifyConfig.from_chip(chip) == WriteVerifyConfig(trim=True)
     assert WriteVerifyParameters.from_chip(chip, form=True) == replace(WriteVerifyParameters(), form=True, passes=1)
 
 

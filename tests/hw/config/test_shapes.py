@@ -39,6 +39,8 @@ def others(spec: KeySpec, value: Any) -> list[Any]:
         return [not value]
     if spec.choices:
         return [choice for choice in spec.choices if choice != value]
+    if isinstance(value, tuple):
+        return [(item,) for item in spec.pattern.split("|")]
     if isinstance(value, str):
         return [text for text in ("other", "other_") if text != value]
     if isinstance(value, (int, float)):

@@ -16,7 +16,7 @@ DURATION = {
 
 def test_durations_come_from_the_chip() -> None:
     assert CoreConfig.from_chip(load_chip("neurram-core")) == CoreConfig(
-        lines=256, reset_cycles=10, plane_cycles=2, sample_cycles=10, compare_cycles=2, decrement_cycles=2
+        lines=256, reset_cycles=10, plane_cycles=2, sample_cycles=10, compare_cycles=2, decrement_cycles=2, trim=True
     )
 
 

@@ -218,3 +218,51 @@ def test_output_buffer_holds_a_vector_until_it_is_released() -> None:
         assert ctx.get(dut.data) == 99
 
     _run(dut, bench)
+
+
+LIMITED = RegisterMap(name="limited", doc="Test.", address_width=4, lock="lock", entries=(
+    Register(name="lock", address=0x0, doc="", fields=(Field(name="lock", access=Access.RW1S, doc=""),)),
+    Register(name="time", address=0x4, locked=True, doc="", fields=(
+        Field(name="cycles", width=10, access=Access.RW, reset=7, least=2, doc=""),
+    )),
+    Register(name="pair", address=0x8, doc="", fields=(
+        Field(name="low", width=4, access=Access.RW, reset=8, least=1, most=8, doc=""),
+        Field(name="high", width=4, access=Access.RW, reset=8, least=1, most=8, doc=""),
+    )),
+))
+
+
+@settings(max_examples=25)
+@given(value=st.integers(0, 2**32 - 1) | st.integers(0, 2**11), strobe=st.integers(0, 15))
+def test_values_out_of_range_become_the_nearest(value: int, strobe: int) -> None:
+    dut = RegisterBank(LIMITED)
+    mask = sum(0xFF << 8 * k for k in range(4) if strobe >> k & 1)
+
+    async def bench(ctx) -> None:
+        for address, old, fields in ((4, 7, [(0, 32, 2, 1023)]), (8, 0x88, [(0, 4, 1, 8), (4, 28, 1, 8)])):
+            await _access(ctx, dut, address, value, strobe)
+            given = (old & ~mask) | (value & mask)
+            parts = [(given >> low & (2**width - 1), low, least, most) for low, width, least, most in fields]
+            want = sum(min(max(part, least), most) << low for part, low, least, most in parts)
+            assert await _access(ctx, dut, address) == (want, 0)
+
+    _run(dut, bench)
+
+
+def test_lock_stays_until_reset_and_locks_what_it_names() -> None:
+    dut = RegisterBank(LIMITED)
+
+    async def bench(ctx) -> None:
+        await _access(ctx, dut, 4, 20)
+        await _access(ctx, dut, 0, 1)
+        for address, value, want in ((4, 30, 20), (0, 0, 1), (4, 31, 20), (8, 0x23, 0x23)):
+            assert await _access(ctx, dut, address, value) == (0, 0)
+            assert await _access(ctx, dut, address) == (want, 0)
+
+    _run(dut, bench)
+
+
+def test_field_with_limits_holds_its_reset() -> None:
+    for fields in ({"access": Access.RW, "reset": 1}, {"access": Access.R, "reset": 3}):
+        with pytest.raises(ValueError, match="must be RW and hold its reset"):
+            Field(name="a", width=4, least=2, doc="", **fields)

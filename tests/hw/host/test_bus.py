@@ -12,6 +12,8 @@ from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from rtl_gen import emit_core
 from rtl_gen.macro.model import write_macro_model
 
+BENCHES = ("bench_core", "bench_write", "bench_trim")
+
 
 def _run(wrap: str, simulator: str, folder: Path) -> None:
     chip = load_chip("tnsa16-core")
@@ -32,11 +34,11 @@ def _run(wrap: str, simulator: str, folder: Path) -> None:
         "MHO_WRITE": json.dumps({"setup_cycles": write.setup_cycles, "verify_cycles": write.verify_cycles}),
     }
     results = runner.test(
-        hdl_toplevel=top, test_module="tests.hw.host.bench_core,tests.hw.host.bench_write", build_dir=folder,
+        hdl_toplevel=top, test_module=",".join(f"tests.hw.host.{name}" for name in BENCHES), build_dir=folder,
         test_dir=folder, extra_env=environment, results_xml=folder / "results.xml",
     )
     total, failed = get_results(results)
-    assert total == 12
+    assert total == 16
     assert failed == 0
 
 

@@ -37,6 +37,14 @@ def test_the_core_in_verilator_equals_the_model(preset, operations):
     assert min(codes.values()) > 0.03 * codes.total(), "codes spread over the range"
 
 
+@pytest.mark.cosim
+@pytest.mark.slow
+def test_a_core_of_constants_and_synchronisers_equals_the_model():
+    chip = load_chip("tnsa16-core", {"core.trim": False, "core.synchronise": ["cmp", "hold", "verify_valid"]})
+    report = verify_core(chip, operations=20, seed=4)
+    assert (report.operations, report.runs > 0) == (20, True)
+
+
 @pytest.mark.cosim("iverilog", "vvp", "cocotb")
 @pytest.mark.slow
 def test_the_core_in_icarus_equals_the_model():

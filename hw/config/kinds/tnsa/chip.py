@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
+from hw.config.chip import SYNCHRONISER_CYCLES
 from hw.config.keys import ChipError
 from hw.config.kinds.tnsa.sections import (
     AdcSection,
@@ -44,7 +45,7 @@ class TnsaChip(PulseChip):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, t_ns in asdict(self.timing).items():
-            if self.clock.cycles(t_ns) > _MAX_CYCLES:
+            if self.clock.cycles(t_ns) + SYNCHRONISER_CYCLES * bool(self.core.synchronise) > _MAX_CYCLES:
                 most = f"{_MAX_CYCLES:,} cycles at clock.f_clk_MHz = {self.clock.f_clk_MHz:g}"
                 raise ChipError(f"timing.{name}", f"timing.{name} must be at most {most}, not {t_ns:g} ns")
         if self.adc.converter == "binary" and not self.neuron.ideal:
@@ -59,8 +60,17 @@ class TnsaChip(PulseChip):
     def operation_cycles(self) -> dict[str, int]:
         """Clock cycles of each analog operation: ``reset``, ``plane``, ``sample``, ``compare``, ``decrement``.
 
-        At least one; a comparison at least two, so that its result is known when the next operation is decided.
+        At least one; a comparison at least two, so that its result is known when the next operation is decided. With
+        the latency of the synchronisers: that of ``hold`` delays the end of each, that of ``cmp`` of a comparison.
         """
+        cycles = self._macro_cycles
+        late = {name for name in cycles if "hold" in self.core.synchronise}
+        late |= {"compare"} if "cmp" in self.core.synchronise else set()
+        return {name: count + SYNCHRONISER_CYCLES * (name in late) for name, count in cycles.items()}
+
+    @property
+    def _macro_cycles(self) -> dict[str, int]:
+        """The same without synchronisers."""
         cycles = {name[2:-3]: self.clock.cycles(t_ns) for name, t_ns in asdict(self.timing).items()}
         return cycles | {"compare": max(2, cycles["compare"])}
 
@@ -118,7 +128,7 @@ class TnsaChip(PulseChip):
     def warnings(self) -> list[str]:
         """Sentences about what is legal but probably not meant."""
         result = []
-        for operation, cycles in self.operation_cycles.items():
+        for operation, cycles in self._macro_cycles.items():
             t_ns = getattr(self.timing, f"t_{operation}_ns")
             took = cycles * 1000 / self.clock.f_clk_MHz
             if took > 1.5 * t_ns:
