@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hw.config import Chip
+from hw.kinds import core_blocks
 from macro_models.errors import ToolError
 from macro_models.workspace import Workspace
 from rtl_gen.emit import ADAPTER, module_texts
@@ -99,7 +100,7 @@ def _design(chip: Chip) -> Mapping[str, str]:
     plain = {name: supplies.sub("", text) for name, text in modules.items()}
     plain[core] = plain[core].replace("\nendmodule", f"\n  {binding.partition(' ')[2]}\nendmodule")
     plain[adapter] = _free(plain[adapter])
-    plain |= {"proof": _top(core, plain[core])}
+    plain |= {"proof": _top(core, plain[core], core_blocks(chip).trim)}
     return {f"{name}.v": text for name, text in plain.items()} | {"contract.sv": contract}
 
 
@@ -115,12 +116,15 @@ def _free(text: str) -> str:
     return f"{head}\n{body}endmodule\n"
 
 
-def _top(core: str, text: str) -> str:
-    inputs = re.findall(r"^  input  wire (\[[^\]]*\] )?(\w+)", _head(text), re.MULTILINE)
+def _top(core: str, text: str, trim: int | None) -> str:
+    """Any inputs but the durations: those of the description, which the contract has too."""
+    found = re.findall(r"^  input  wire (\[[^\]]*\] )?(\w+)", _head(text), re.MULTILINE)
+    inputs = [(size, name) for size, name in found if name != "trim"]
     names = [name for _, name in inputs]
     reset = "~rst_n" if "rst_n" in names else "rst"
     ports = ",\n".join(f"  input wire {size}{name}" for size, name in inputs)
-    connections = ", ".join(f".{name}({name})" for name in names)
+    fixed = [] if trim is None else [f".trim({trim.bit_length()}'d{trim})"]
+    connections = ", ".join([*(f".{name}({name})" for name in names), *fixed])
     return (
         f"module proof (\n{ports}\n);\n  {core} core ({connections});\n  reg started = 1'b0;\n"
         f"  always @(posedge clk) started <= 1'b1;\n  always @* assume (started | {reset});\nendmodule\n"
