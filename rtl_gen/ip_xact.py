@@ -11,6 +11,7 @@ NAMESPACE = "http://www.accellera.org/XMLSchema/IPXACT/1685-2014"
 _SCHEMA = "http://www.accellera.org/XMLSchema/IPXACT/1685-2014/index.xsd"
 _ACCESS = {
     Access.R: "read-only", Access.W: "write-only", Access.RW: "read-write", Access.RW1C: "read-write",
+    Access.RW1S: "read-write",
 }
 
 
@@ -78,7 +79,7 @@ def _field(register: Xml.Element, placed: PlacedField) -> None:
     _add(node, "name", field.name)
     _add(node, "description", _plain(field.doc))
     _add(node, "bitOffset", str(placed.low))
-    if field.constant or field.access in (Access.RW, Access.RW1C):
+    if field.constant or field.access in (Access.RW, Access.RW1C, Access.RW1S):
         _add(_add(_add(node, "resets"), "reset"), "value", f"'h{field.reset:x}")
     _add(node, "bitWidth", str(field.width))
     if field.access in (Access.R, Access.RW1C) and not field.constant:
@@ -86,6 +87,8 @@ def _field(register: Xml.Element, placed: PlacedField) -> None:
     _add(node, "access", _ACCESS[field.access])
     if field.access is Access.RW1C:
         _add(node, "modifiedWriteValue", "oneToClear")
+    if field.access is Access.RW1S:
+        _add(node, "modifiedWriteValue", "oneToSet")
 
 
 def _tag(name: str) -> str:
