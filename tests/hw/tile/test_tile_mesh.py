@@ -10,14 +10,15 @@ from hw.core import CoreConfig, CoreReference
 from hw.noc.config import MeshConfig
 from hw.noc.flit import Destinations
 from hw.noc.interface.words import credit_tag
+from hw.noc.reduction.trees import Group, entries
 from hw.noc.registers.packet import host_address
-from hw.noc.registers.setup import write_flow, write_members, write_slot
+from hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
 from hw.testing import ExactArray, simulate
 from hw.tile.config import TileConfig
 from hw.tile.core_tile import CoreTile
 from hw.tile.host import CONTROL
 from hw.tile.machine.cores import ReferenceCore
-from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Tiles
+from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
 from hw.tile.mesh import TileMesh
 from hw.tile.text import assemble
 from macro_models.errors import InputError
@@ -26,26 +27,31 @@ from tests.hw.tile.tile_bench import writes
 FIRST = """
 stream in:  block 8, blocks 2, remote, slot 0
 stream out: block 16, blocks 2
+stream part: block 16, blocks 2
 walk whole: stream in
 mvm layer: i_last 1, o_last 3, in_bits 4, in_signed, out_bits 6, step_code 8
 parameters scale { 8 * m 900, target 0.., valid, start }
 parameters bias { 8 * m 1, c -20.. }
 vec leaf: a drain, target accumulators, elements 8, parameters scale, shift 4
 vec root: a accumulators, target out, wide, elements 8, parameters bias
+vec lanes: kind max, a accumulators, target part, wide, elements 8
 loop forever {
     mvm layer, whole, advance, free
     vec leaf
+    vec lanes, push
     vec root, push
     send out, flow 0, free
+    send part, context 0, free
     image
 }
 """
 SECOND = """
 stream in:  block 16, blocks 3, remote, slot 1
 stream out: block 16, blocks 2
-vec limit: kind max, a in, a_format lane, target out, wide, elements 8, lo 0
+parameters both { 16 * m 3 }
+vec sum: a result0, b in, b_format lane, target out, wide, elements 8, parameters both, period 8, shift 1, lo 0
 loop forever {
-    vec limit, free_a, push
+    vec sum, free_b, push
     send out, flow 2, free
     image
 }
@@ -61,7 +67,7 @@ def test_parts_must_fit() -> None:
 
 
 @pytest.mark.slow
-def test_a_layer_over_two_tiles_by_the_host() -> None:
+def test_two_tiles_with_a_flow_and_a_reduction_by_the_host() -> None:
     rng = np.random.default_rng(0)
     arrays = [ExactArray.random(LINES, rng) for _ in range(2)]
     programs = assemble(FIRST), assemble(SECOND)
@@ -71,6 +77,7 @@ def test_a_layer_over_two_tiles_by_the_host() -> None:
         tiles={name: Place(program=program, cfg=CFG, core=ReferenceCore(CoreReference(core, array)))
                for name, program, array in zip("ab", programs, arrays, strict=True)},
         flows=(Flow(sender="a", number=0, to=("b",), slot=1), Flow(sender="b", number=2, to=(HOST,))),
+        reductions=(Reduction(context=0, members=("a",), root="b"),),
     ))
     tiles.give("a", 0, inputs)
     tiles.run()
@@ -95,6 +102,8 @@ def test_a_layer_over_two_tiles_by_the_host() -> None:
     async def host(ctx: Any) -> None:
         tables = [(0, write_slot(MESH, 0, None, 0)), (0, write_flow(MESH, 0, Destinations.one(1, 0), 1)),
                   (0, write_members(MESH, 0, 1)), (1, write_slot(MESH, 1, 0, 0)), (1, write_flow(MESH, 2, None, TAG))]
+        trees = entries(MESH, [Group(name="sum", members=(0,), root=1)])
+        tables += [(node, write_entry(MESH, context, entry)) for (node, context), entry in trees.items()]
         for node, (address, word) in tables:
             await access(ctx, node, address, word)
         for node, program in enumerate(programs):
