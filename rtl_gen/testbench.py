@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from importlib.resources import files
 
-from hw.kinds import core_blocks
+from hw.config import Chip
+from hw.core.write_verify.config import WriteVerifyConfig
+from hw.kinds import core_blocks, timing
 from hw.macro.macro_pins import MacroPins
+from macro_models.exact.operation import MvmOperation
 from rtl_gen.macro.model import CELL_PYTHON, write_macro_model
 from rtl_gen.tapeout_files import Design
 
@@ -35,13 +38,25 @@ def _programs(design: Design, wrap: str) -> bool:
     return wrap != "none" and MacroPins.from_chip(design.chip).verify_bits is not None
 
 
+def _longest(chip: Chip) -> int:
+    """Cycles of the longest product that the bench asks for, or of two hundred reads and set-ups of cells."""
+    product = timing(chip).worst_cycles(MvmOperation(in_bits=4, out_bits=8))
+    if MacroPins.from_chip(chip).verify_bits is None:
+        return product
+    write = WriteVerifyConfig.from_chip(chip)
+    return max(product, 200 * (write.verify_cycles + write.setup_cycles))
+
+
 def _bench(design: Design, wrap: str, *, ideal: bool) -> str:
     low, lines = design.reset_low, design.chip.lines
+    longest = _longest(design.chip)
     values: dict[str, object] = {
         "HOST": _host(design, wrap), "TOP": design.top, "LINES": lines, "PERIOD": 10, "IDEAL": ideal,
         "CELL": CELL_PYTHON, "RESET": "rst_n" if low else "rst", "ACTIVE": int(not low), "IDLE": int(low),
         # About a fifth of the range of the sums, so that codes spread.
-        "STEP_CODE": max(1, lines // 8), "TIMEOUT": 20000,
+        "STEP_CODE": max(1, lines // 8),
+        # A few operations and some reads of cells, at 10 ns a cycle.
+        "LONGEST": longest, "TIMEOUT": 20000 + longest // 10,
     }
     return _fill(_template("bench") + (_template("bench_program") if _programs(design, wrap) else ""), values)
 
