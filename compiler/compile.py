@@ -140,11 +140,11 @@ def _placed(
     if wanted is None:
         wanted = ERROR_OF_NUMBERS if net.gives_numbers else 1.0
     error, ends = cell_error(chip, device, representative_time(device, options)) if wanted < 1.0 else (0.0, 1.0)
-    if error < NO_ERROR or any(len(shape) > 2 and shape[2] > 1 for shape in shapes):
+    if error < NO_ERROR:
         return place(shapes, cell_map, noise=noise, **common), None
     squared = (error * error_of_outputs(net, x[:: -(-len(x) // IMAGES)])) ** 2
     return place_within(
-        [shape[:2] for shape in shapes], cell_map, noise=[squared * one for one in noise], wanted=wanted, ends=ends,
+        shapes, cell_map, noise=[squared * one for one in noise], wanted=wanted, ends=ends,
         positions=net.positions, **common,
     )
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.model import FloatNetwork, Output
+from macro_models.errors import argument
 
 __all__ = ["OutputError", "compare_outputs", "output_errors", "output_warnings"]
 
@@ -155,12 +156,14 @@ def output_warnings(errors: Sequence[OutputError], layer: str) -> list[str]:
     one = max(errors, key=lambda e: e.excess, default=None)
     if one is None or one.excess <= 1.0:
         return []
-    where, said = ("perfect cells", one.described) if one.described else (
-        "cells of the device", f"is off by {one.error_aged:.1%}"
-    )
+    if not one.described:
+        return [
+            f"output {one.short!r} is off by {one.error_aged:.1%} on cells of the device: more cells for each weight "
+            f"would do ({argument('error')})"
+        ]
     return [
-        f"output {one.short!r} {said} on {where}, most of it behind layer {_short(layer)}: check it, or scale what "
-        "that layer takes"
+        f"output {one.short!r} {one.described} on perfect cells, most of it behind layer {_short(layer)}: check it, or "
+        "scale what that layer takes"
     ]
 
 

@@ -154,8 +154,8 @@ def place(
 
     ``enough`` tells from the inputs of each layer over its rows times copies whether they have cells enough: until
     then layers grow beyond the cores that are taken anyway, as far as the chip has them, for no more products.
-    ``start`` gives (rows, copies) of each layer, none with groups, to start from, which may take more products and
-    cores (:mod:`compiler.mapping.redundancy`).
+    ``start`` gives (rows, copies) of each layer, rows of the largest part of one with groups, to start from, which may
+    take more products and cores (:mod:`compiler.mapping.redundancy`).
 
     Raises
     ------

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from compiler.mapping.place import DEFAULT_COPIES, Placement, place
+from compiler.mapping.place import DEFAULT_COPIES, Placement, Shape, place
 from macro_models.cell_map import CellMap
 
 __all__ = ["Redundancy", "place_within"]
@@ -40,7 +40,10 @@ class Redundancy:
 
 @dataclass(frozen=True)
 class _Layer:
-    """Rows and copies of a layer of ``inputs`` x ``outputs`` weights, on cores of so many rows and columns."""
+    """Rows and copies of a layer of ``inputs`` x ``outputs`` weights, on cores of so many rows and columns.
+
+    One with groups has ``blocks`` products and takes no more; its inputs and rows are those of its largest part.
+    """
 
     inputs: int
     outputs: int
@@ -48,10 +51,13 @@ class _Layer:
     copies: int
     slices: int
     core: tuple[int, int]
+    blocks: int | None = None
 
     @property
     def products(self) -> int:
         """Row segments times column segments."""
+        if self.blocks is not None:
+            return self.blocks
         return -(-self.rows // self.core[0]) * -(-self.outputs // (self.core[1] // (self.slices * self.copies)))
 
     @property
@@ -61,7 +67,9 @@ class _Layer:
 
     def larger(self, most: int) -> list["_Layer"]:
         """With one row segment more, full ones, and with more column segments and copies that fill them."""
-        found = []
+        found: list[_Layer] = []
+        if self.blocks is not None:
+            return found
         rows = min((-(-self.rows // self.core[0]) + 1) * self.core[0], self.inputs * most)
         if rows > self.rows:
             found.append(self._with(rows, self.copies))
@@ -79,7 +87,7 @@ class _Layer:
 
 
 def place_within(
-    shapes: Sequence[tuple[int, int]], cell_map: CellMap, *, noise: Sequence[float], wanted: float,
+    shapes: Sequence[Shape], cell_map: CellMap, *, noise: Sequence[float], wanted: float,
     ends: float, positions: Sequence[int], cores: int, copies: int | None = None, **options: Any,
 ) -> tuple[Placement, Redundancy]:
     """A placement with which noise of the cells makes an error of no more than ``wanted``, as far as that can be had.
@@ -87,18 +95,21 @@ def place_within(
     ``noise`` is the squared error that each layer with one cell a weight makes, ``ends`` the squared error of a cell at
     the ends of the range over that in the middle, ``positions`` how often each is
     computed for an image, ``cores`` how many the chip has; the rest as of :func:`~compiler.mapping.place.place`.
+    Layers with groups grow into cores that the chip has, but take no more products.
     """
     put = partial(place, shapes, cell_map, noise=noise, cores=cores, copies=copies, **options)
 
     def error(variances: Sequence[float]) -> float:
         """Squared error of the outputs by all layers, from inputs over rows times copies."""
-        return sum(one * v * (ends + (1.0 - ends) * v) for one, v in zip(noise, variances, strict=True))
+        return sum(one * v * (ends + (1.0 - ends) * v) for one, v in zip(shared, variances, strict=True))
 
     def enough(variances: Sequence[float]) -> bool:
         return error(variances) <= wanted**2
 
     plain = put()
-    without = error(_variances(plain, shapes))
+    # The cells of other groups in a column have noise, too.
+    shared = [one * parts.groups / parts.count for one, parts in zip(noise, plain.parts, strict=True)]
+    without = error(_variances(plain))
     told = partial(
         Redundancy, wanted=wanted, without=without**0.5, cores=plain.cores, products=_products(plain, positions)
     )
@@ -106,22 +117,30 @@ def place_within(
         return plain, told(reached=without**0.5)
     best = put(enough=enough)
     fits = plain.least <= cores
-    history = _steps(best, shapes, error, wanted**2, positions, copies or DEFAULT_COPIES)
+    history = _steps(best, error, wanted**2, positions, copies or DEFAULT_COPIES)
     while history:
         trial = put(start=history[-1], enough=enough)
         if not fits or trial.cores <= cores:
             best = trial
             break
         history = history[: len(history) * 3 // 4]
-    return best, told(reached=error(_variances(best, shapes)) ** 0.5)
+    return best, told(reached=error(_variances(best)) ** 0.5)
 
 
 def _copies(placement: Placement, layer: int) -> int:
     return placement.of_layer(layer)[0].copies
 
 
-def _variances(placement: Placement, shapes: Sequence[tuple[int, int]]) -> list[float]:
-    return [inputs / (placement.rows[k] * _copies(placement, k)) for k, (inputs, _) in enumerate(shapes)]
+def _sizes(placement: Placement) -> list[tuple[int, int]]:
+    """Inputs and rows of the largest part of each layer."""
+    return [
+        (max(size for _, size in parts.edges(parts.inputs)), rows // parts.count)
+        for parts, rows in zip(placement.parts, placement.rows, strict=True)
+    ]
+
+
+def _variances(placement: Placement) -> list[float]:
+    return [inputs / (rows * _copies(placement, k)) for k, (inputs, rows) in enumerate(_sizes(placement))]
 
 
 def _products(placement: Placement, positions: Sequence[int]) -> int:
@@ -129,15 +148,14 @@ def _products(placement: Placement, positions: Sequence[int]) -> int:
 
 
 def _steps(
-    placement: Placement, shapes: Sequence[tuple[int, int]],
-    error: Callable[[Sequence[float]], float], wanted: float, positions: Sequence[int], most: int,
+    placement: Placement, error: Callable[[Sequence[float]], float], wanted: float, positions: Sequence[int], most: int,
 ) -> list[list[tuple[int, int]]]:
     """Rows and copies of all layers after each step of growth that takes products, until the noise is as wanted."""
-    core = _usable(placement)
-    layers = [
-        _Layer(inputs, outputs, placement.rows[k], _copies(placement, k), placement.of_layer(k)[0].slices, core)
-        for k, (inputs, outputs) in enumerate(shapes)
-    ]
+    core, layers = _usable(placement), []
+    for k, ((inputs, rows), parts) in enumerate(zip(_sizes(placement), placement.parts, strict=True)):
+        own = placement.of_layer(k)
+        blocks = len(own) if parts.groups > 1 else None
+        layers.append(_Layer(inputs, parts.outputs, rows, _copies(placement, k), own[0].slices, core, blocks))
     limit, history = MOST_PRODUCTS * _products(placement, positions), []
     while (now := error([layer.variance for layer in layers])) > wanted:
         found = []

@@ -69,6 +69,23 @@ def test_a_network_takes_the_cores_of_its_chip() -> None:
     assert (placement.least, placement.bound) == (place(shapes, cell_map).least, place(shapes, cell_map).bound)
 
 
+def test_groups_take_cores_and_no_more_products() -> None:
+    """Channel by channel and a layer after it: the groups' cells are more, their products as many."""
+    shapes, cell_map = [(72, 8, 8), (8, 20)], DifferentialPairs(64, 128)
+    options: dict[str, Any] = {"noise": [0.1, 0.02], "ends": 0.5, "positions": [9, 1]}
+    placement, told = place_within(shapes, cell_map, wanted=0.05, cores=48, **options)
+    plain = place(shapes, cell_map, noise=options["noise"], cores=48)
+    assert told.reached < told.without
+    assert len(placement.of_layer(0)) == len(plain.of_layer(0))
+    cells = [sum(len(b.rows) * len(b.columns) for b in p.of_layer(0)) for p in (plain, placement)]
+    assert cells[1] >= cells[0]
+    assert plain.cores <= placement.cores <= 48
+    for k, (_, outputs, *_) in enumerate(shapes):
+        assert {o for b in placement.of_layer(k) for o in b.outputs.tolist()} == set(range(outputs))
+    same, without = place_within(shapes, cell_map, wanted=0.99, cores=48, **options)
+    assert (same.cores, same.rows, without.reached) == (plain.cores, plain.rows, told.without)
+
+
 def test_error_of_a_weight() -> None:
     """As measured cells: 1 to 4 uS at one day, of 39 uS that a pair can make."""
     chip, device = load_chip("neurram-core"), load_device("rram-neurram")
