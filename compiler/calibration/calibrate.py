@@ -130,7 +130,8 @@ class Calibrator:
         self.clipped: list[float] = []
         self.spoilt: list[float] = []
         self.before: tuple[int, ...] = ()
-        """Numbers of the steps that the host does before the input is quantised."""
+        self.entries: tuple[int, ...] = (0,)
+        """Numbers of the steps that the host does before the input is quantised, and of the values that are."""
         self.shared: dict[int, _Shared] = {}
         """By the number of the step that calls the layer again."""
         shape = (placement.cores, *placement.cell_map.shape)
@@ -175,7 +176,7 @@ class Calibrator:
         if not any(isinstance(net.steps[k].operation, Evaluated) for k in numbers) or self._faithful(numbers):
             return values
         before = before_of(net.steps, numbers)
-        self.before = before.numbers
+        self.before, self.entries = before.numbers, before.values
         self.input, places = quantised(before, net, self.x)
         lanes = self.input.compute(self.x)
         lanes = np.broadcast_to(lanes, (len(self.bench.kinds), *lanes.shape))
@@ -264,7 +265,7 @@ class Calibrator:
             index=index, layer=op.layer, values=calls.sample(image, position), inputs=calls.inputs(image, position),
             wanted=calls.outputs[image, :, position], stand=bench.stand,
         )
-        is_first = calls.of_the_input
+        is_first = calls.of_the_input(self.entries)
         ranges = calls.sample(*range_samples(calls.outputs, op.layer.inputs))
         carried = taken.taken_by(calls.operations, ranges, is_first)
         draft = Search(bench, self.options, site, carried, self._flat(site.values, ranges, is_first)).best()

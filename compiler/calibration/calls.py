@@ -4,7 +4,7 @@ A layer that is computed several times, as that of a recurrent network at each s
 call. What that takes is known on chips by then; what the others will take is known in floating point.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,10 +54,10 @@ class Calls:
         """The operation of each call."""
         return [op for _, op in self.network.calls_of(self.layer)]
 
-    @property
-    def of_the_input(self) -> bool:
-        """Whether all take the network's input, and nothing else."""
-        return all(self.network.steps[k].inputs == (0,) for k in self.network.calls[self.layer])
+    def of_the_input(self, entries: Collection[int]) -> bool:
+        """Whether all take the network's input, and nothing else: a value whose number is in ``entries``."""
+        inputs = [self.network.steps[k].inputs for k in self.network.calls[self.layer]]
+        return all(len(taken) == 1 and taken[0] in entries for taken in inputs)
 
     @property
     def positions(self) -> int:

@@ -58,6 +58,25 @@ def test_an_input_on_the_edge_falls_on_its_side(
     assert np.array_equal(quantised_outputs(again, FunctionalBackend(), x).outputs, got)
 
 
+def test_what_is_far_from_zero_takes_codes_around_it() -> None:
+    """Features of measurements that hardly move, chosen by the host: their codes are as those of inputs."""
+    nodes = [
+        node("ArrayFeatureExtractor", "x some", "f", domain="ai.onnx.ml"), node("GreaterOrEqual", "x edge", "g"),
+        node("Cast", "g", "c", to=1), node("Concat", "f c", "j", axis=1), node("Gemm", "j v", "y"),
+    ]
+    v = np.random.default_rng(0).normal(size=(8, 3)).astype("f4")
+    edge = np.array([3, 5, 7, 9, 11, 2], "f4") / 10
+    model = given(nodes, {"some": np.array([0, 3]), "edge": edge, "v": v}, output=("n", 3))
+    model.opset_import.append(onnx.helper.make_opsetid("ai.onnx.ml", 3))
+    x = inputs()
+    x[:, [0, 3]] += [20, 300]
+    network = compile_model(model, CHIP, calibrate=x[:40], options=OPTIONS, device="ideal")
+    assert network.program.input.before is not None
+    got, wanted = quantised_outputs(network, FunctionalBackend(), x).outputs, reference(model, x)
+    assert np.sqrt(((got - wanted) ** 2).mean()) < 0.1 * wanted.std(axis=0).mean()
+    assert network.calibration["clipped"][0] < 0.02
+
+
 def test_a_smooth_function_stays_a_table() -> None:
     model = given([node("Exp", "x", "e"), node("Gemm", "e w", "y")], {"w": W}, output=("n", 3))
     network = compile_model(model, CHIP, calibrate=inputs(), options=OPTIONS, device="ideal")
