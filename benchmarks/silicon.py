@@ -1,7 +1,7 @@
 """Area and speed of the generated Verilog in a library of standard cells.
 
     python benchmarks/silicon.py CHIP --liberty SLOW.lib.gz [--area-liberty TYPICAL.lib.gz] [--wrap wishbone]
-        [--set KEY=VALUE ...] [--gates] [--cache FOLDER] [--json FILE]
+        [--set KEY=VALUE ...] [--clock-gate CELL:CLOCK:ENABLE:GATED] [--cache FOLDER] [--json FILE]
 
 Each module is synthesised alone by Yosys, its own modules as black boxes, so that the hierarchy stays and a block that
 did not change is not built again (``--cache``). Memories (``mem_*``) and the macro are left out; the bits of the
@@ -9,8 +9,9 @@ memories are printed. Area is given twice: mapped alone, without buffers, in ``-
 ``--liberty``), and buffered and sized by ABC in ``--liberty``, which is the netlist that OpenSTA times.
 
 What is timed: paths from flip-flop to flip-flop, with an ideal clock and without wires. Ports of the top and the trees
-of clock and reset (``soft_reset`` too) are left out; paths that pass a memory are not seen. ``--gates``: Yosys makes
-clock gates of enables that at least eight flip-flops share.
+of clock and reset (``soft_reset`` too) are left out; paths that pass a memory are not seen. ``--clock-gate``: the chip
+with ``verilog.clock_gate = "module"``, whose module is this cell of the library with its pins, such as
+``sg13g2_lgcp_1:CLK:GATE:GCLK``.
 """
 
 import argparse
@@ -31,14 +32,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from hw.config import load_chip
 from rtl_gen.emit import module_texts
+from rtl_gen.verilog.gating import CLOCK_GATE
 from sim.build.toolchain import cache_folder, require_tool
 
 PERIOD_PS = 10_000
 FANOUT = 12
 """Most loads of a gate in the netlist that is timed."""
-
-WORTH_A_GATE = 8
-"""Flip-flops that share an enable, from which a clock gate is smaller than their multiplexers."""
 
 DRIVER = "buf_2"
 """Part of the name of the cell that drives the ports of a module, for ABC."""
@@ -121,6 +120,15 @@ def macro_stub(adapter: str) -> str:
     return f"(* blackbox *)\nmodule {name} ({', '.join(ports)});\nendmodule\n"
 
 
+def gate_module(prefix: str, cell: str, clock: str, enable: str, gated: str) -> tuple[str, str]:
+    """The module of the clock gates with a cell of the library in it, and that cell as a black box."""
+    ports = "input wire clk,\n  input wire enable,\n  output wire gated"
+    inner = f".{clock}(clk), .{enable}(enable), .{gated}(gated)"
+    module = f"module {prefix}{CLOCK_GATE} (\n  {ports}\n);\n  {cell} gate ({inner});\nendmodule\n"
+    stub = f"(* blackbox *) module {cell} (input {clock}, input {enable}, output {gated});\nendmodule\n"
+    return module, stub
+
+
 class Synthesis:
     """Synthesises modules one at a time, those that the cache does not have.
 
@@ -132,13 +140,15 @@ class Synthesis:
         Library of the buffered netlist, and of the area without buffers.
     """
 
-    def __init__(self, modules: dict[str, str], timed: Library, plain: Library, folder: Path, *, gates: bool) -> None:
-        self.modules, self.timed, self.plain, self.folder, self.gates = modules, timed, plain, folder, gates
+    def __init__(self, modules: dict[str, str], timed: Library, plain: Library, folder: Path, stubs: str = "") -> None:
+        self.modules, self.timed, self.plain, self.folder, self.stubs = modules, timed, plain, folder, stubs
 
     def block(self, name: str) -> tuple[dict[str, Any], Path]:
         """Counts of a module, and its netlist."""
         inner = sorted(set(instances(self.modules[name], self.modules)))
         stubs = "".join(black_box(self.modules[child]) for child in inner)
+        if name.endswith(CLOCK_GATE):
+            stubs += self.stubs
         if "macro_adapter" in name:
             stubs += macro_stub(self.modules[name])
         source = self.modules[name] + stubs
@@ -159,13 +169,12 @@ class Synthesis:
     def _script(self, name: str, folder: str) -> str:
         """Yosys' script: one synthesis, mapped twice."""
         unused = {lib: " ".join(f"-dont_use {cell}" for cell in lib.unused) for lib in (self.timed, self.plain)}
-        gate = f"clockgate -liberty {self.plain.path} -min_net_size {WORTH_A_GATE}\n" if self.gates else ""
         sized = f"+strash;ifraig;dc2;dch,-f;map,-B,0.9,-D,{PERIOD_PS // 2};topo;"
         sized += f"buffer,-p,-N,{FANOUT};topo;upsize,-D,{PERIOD_PS // 2};dnsize,-D,{PERIOD_PS // 2}"
         return f"""read_verilog {folder}/source.v
 hierarchy -check -top {name}
 synth -noabc -top {name}
-{gate}opt_clean
+opt_clean
 design -save made
 dfflibmap -liberty {self.plain.path}
 abc -liberty {self.plain.path} {unused[self.plain]}
@@ -238,16 +247,22 @@ exit
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """All figures of a chip."""
     overrides = dict(item.partition("=")[::2] for item in args.set)
+    if args.clock_gate:
+        overrides["verilog.clock_gate"] = "module"
     chip = load_chip(args.chip, overrides=overrides)
     modules = module_texts(chip, args.wrap)
     top = next(iter(modules))
+    stub = ""
+    if args.clock_gate:
+        prefix = chip.verilog.prefix
+        modules[f"{prefix}{CLOCK_GATE}"], stub = gate_module(prefix, *args.clock_gate.split(":"))
     folder = args.cache
     folder.mkdir(parents=True, exist_ok=True)
     timed = Library(args.liberty, folder)
     plain = Library(args.area_liberty or args.liberty, folder)
     number = counted(modules, top)
     memories = memory_bits(modules, number, chip.verilog.prefix)
-    synthesis = Synthesis(modules, timed, plain, folder, gates=args.gates)
+    synthesis = Synthesis(modules, timed, plain, folder, stub)
     names = [name for name in number if name not in memories]
     with ThreadPoolExecutor(args.jobs) as pool:
         done = list(pool.map(synthesis.block, names))
@@ -261,7 +276,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     ]
     path = None if args.no_timing else asdict(slowest(timed, [netlist for _, netlist in done], top, folder))
     return {
-        "chip": chip.name, "wrap": args.wrap, "set": overrides, "gates": args.gates,
+        "chip": chip.name, "wrap": args.wrap, "set": overrides, "clock_gate": args.clock_gate,
         "area_library": (args.area_liberty or args.liberty).name, "library": args.liberty.name,
         "blocks": [asdict(row) for row in sorted(rows, key=lambda row: -row.area)],
         "area_mm2": sum(row.area for row in rows) / 1e6, "buffered_mm2": sum(row.buffered for row in rows) / 1e6,
@@ -293,7 +308,7 @@ def main() -> None:
     parser.add_argument("--area-liberty", type=Path, help="library of the area without buffers: the typical corner")
     parser.add_argument("--wrap", default="wishbone", choices=("none", "wishbone", "axil"))
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="key of the description")
-    parser.add_argument("--gates", action="store_true", help="have Yosys make clock gates of shared enables")
+    parser.add_argument("--clock-gate", metavar="CELL:CLOCK:ENABLE:GATED", help="cell of all clock gates, and its pins")
     parser.add_argument("--no-timing", action="store_true", help="area alone")
     parser.add_argument("--jobs", type=int, default=1, help="modules at once")
     parser.add_argument("--cache", type=Path, default=cache_folder() / "silicon", help="where netlists are kept")

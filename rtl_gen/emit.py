@@ -45,7 +45,10 @@ def emit_block(
     Where macros are in it, their supplies are ports of every module around them.
     """
     low = chip.verilog.reset == "async_low"
-    texts = emit(component, name=name, prefix=prefix, reset_low=low, own=configurations(chip))
+    texts = emit(
+        component, name=name, prefix=prefix, reset_low=low, own=configurations(chip),
+        clock_gates=chip.verilog.clock_gate == "module",
+    )
     macro = chip.macro if own_macro else None
     resets = ("rst_n" if low else "rst",) if macro is not None and "rst" in macro.pins else ()
     return pass_through(texts, f"{prefix}{ADAPTER}", through(macro, macro_map(chip, own=own_macro)), resets)

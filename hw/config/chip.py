@@ -114,6 +114,10 @@ class VerilogSection(Section):
         "mho_", "Put before the name of every module.", pattern=r"([A-Za-z][A-Za-z0-9_]*)?",
         expects="a Verilog identifier (or empty)", shapes=("core", "noc"),
     )
+    clock_gate: str = key(
+        "none", "Gates of clocks: module has registers that share an enable clocked through the module clock_gate.",
+        choices=("none", "module"), shapes=("core", "noc"), later=True,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

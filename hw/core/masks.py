@@ -142,6 +142,10 @@ class MaskStore(Resettable):
             m.d.sync += [reading.eq(1), self.busy.eq(1)]
         with m.If(reading):
             m.d.sync += [step.eq(Mux(last, 0, step + 1)), reading.eq(~last)]
+        # Written before they are read: no reset.
+        self._found = {name: Signal(self.cfg.lines, name=f"{name}_lines", reset_less=True)
+                       for name in ("wl", "driven", "enabled")}
+        m.d.comb += [getattr(self, name).eq(found) for name, found in self._found.items()]
         arrived = Signal()
         previous = Signal.like(step)
         m.d.sync += [arrived.eq(reading), previous.eq(step)]
@@ -163,14 +167,14 @@ class MaskStore(Resettable):
                 m.d.sync += word_lines.eq(data & bl_live)
             with m.Case(2):
                 m.d.sync += sl_live.eq(~data)
-            with m.Default():
+            with m.Case(3):
                 m.d.comb += [
                     self.word_valid.eq(1), self.word_index.eq(word),
                     self.word_driven.eq(Mux(self.backward, sl_live, word_lines)),
                     self.word_enabled.eq(data & Mux(self.backward, word_lines, sl_live)),
                 ]
                 m.d.sync += [
-                    self.wl.word_select(word, width).eq(word_lines),
-                    self.driven.word_select(word, width).eq(self.word_driven),
-                    self.enabled.word_select(word, width).eq(self.word_enabled),
+                    self._found["wl"].word_select(word, width).eq(word_lines),
+                    self._found["driven"].word_select(word, width).eq(self.word_driven),
+                    self._found["enabled"].word_select(word, width).eq(self.word_enabled),
                 ]

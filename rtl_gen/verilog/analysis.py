@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rtl_gen.verilog.expressions import select
+from rtl_gen.verilog.gating import WORTH, Condition, enable_of, pieces
 from rtl_gen.verilog.processes import Reset, merge, prune, read_wires, retarget, split_reset
 from rtl_gen.verilog.rtlil import Assign, Cell, Const, Module, Process, Sig, Slice, Statement, Switch, Wire, width
 
@@ -37,6 +38,20 @@ class RegisterGroup:
     asynchronous: bool
     registers: list[Register]
     body: list[Statement]
+    enable: tuple[Condition, ...] = ()
+    """What all has to hold for the body to run, where a clock gate asks for it."""
+
+
+_Enable = tuple[Condition, ...]
+
+
+@dataclass
+class _Member:
+    """A register or a part of it in a group: what it does if the conditions hold, and without asking for them."""
+
+    register: Register
+    body: list[Statement]
+    whole: list[Statement]
 
 
 def whole(wire: Wire) -> Slice:
@@ -63,7 +78,7 @@ class Analysis:
         Wires of which some reader takes a part.
     """
 
-    def __init__(self, module: Module) -> None:
+    def __init__(self, module: Module, *, gated: bool = False) -> None:
         self.module = module
         _share(module)
         _join_outputs(module)
@@ -80,7 +95,7 @@ class Analysis:
         self.uses: Counter[str] = Counter()
         self.partly: set[str] = set()
         self._find_live()
-        self.groups = self._group_registers()
+        self.groups = self._group_registers(gated=gated)
         self._count_uses()
 
     def _narrow(self) -> None:
@@ -196,17 +211,37 @@ class Analysis:
                 note(outputs[0], _slices(sig for port, sig in cell.ports.items() if port not in cell.outputs))
         return readers
 
-    def _group_registers(self) -> "list[RegisterGroup]":
-        """Registers that are needed, by clock and resets."""
-        groups: dict[tuple[Sig, tuple[Sig, ...], bool], list[Register]] = {}
+    def _group_registers(self, *, gated: bool) -> list[RegisterGroup]:
+        """Registers that are needed, by clock and resets, and by their clock gates."""
+        groups: dict[tuple[Sig, tuple[Sig, ...], bool, _Enable], list[_Member]] = {}
         for register in self.registers.values():
             if self.uses[register.wire]:
-                key = (register.clock, tuple(r.condition for r in register.resets), register.asynchronous)
-                groups.setdefault(key, []).append(register)
+                resets = tuple(r.condition for r in register.resets)
+                parts = self._gates(register) if gated else [((), _Member(register, register.body, register.body))]
+                for enable, member in parts:
+                    groups.setdefault((register.clock, resets, register.asynchronous, enable), []).append(member)
+        for key in [key for key in groups if key[-1]]:
+            if sum(len(_bits_assigned(member.body)) for member in groups[key]) < WORTH:
+                plain = [_Member(member.register, member.whole, member.whole) for member in groups.pop(key)]
+                groups.setdefault((*key[:-1], ()), []).extend(plain)
         return [
-            RegisterGroup(clock, conditions, asynchronous, members, prune(merge(r.body for r in members)))
-            for (clock, conditions, asynchronous), members in groups.items()
+            RegisterGroup(
+                clock, resets, asynchronous, list({m.register.wire: m.register for m in members}.values()),
+                prune(merge(member.body for member in members)), enable,
+            )
+            for (clock, resets, asynchronous, enable), members in groups.items()
         ]
+
+    def _gates(self, register: Register) -> "list[tuple[_Enable, _Member]]":
+        """A register, or its parts where they are assigned apart, by what has to hold for them to change."""
+        parts = pieces(register.body, self.module.wires[register.wire])
+        if len(parts) > 1 and register.resets:
+            return [((), _Member(register, register.body, register.body))]
+        result: list[tuple[_Enable, _Member]] = []
+        for _, whole_body in parts:
+            enable, body = enable_of(whole_body)
+            result.append((enable, _Member(register, body, whole_body)))
+        return result
 
     def _count_uses(self) -> None:
         """Count readers again, now as they are written: registers of one group share their tests."""
@@ -219,9 +254,21 @@ class Analysis:
             reads += [chunk.wire for chunk in _slices(sigs)]
         for group in self.groups:
             reads += [chunk.wire for chunk in read_wires(group.body)]
-            reads += [chunk.wire for chunk in _slices([group.clock, *group.conditions])]
+            tests = [condition.test for condition in group.enable]
+            reads += [chunk.wire for chunk in _slices([group.clock, *group.conditions, *tests])]
         reads += [wire.name for wire in self.module.wires.values() if wire.port == "output"]
         self.uses = Counter(reads)
+
+
+def _bits_assigned(body: Iterable[Statement]) -> set[int]:
+    """Bits of its target that a body assigns somewhere."""
+    found: set[int] = set()
+    for statement in body:
+        if isinstance(statement, Assign):
+            found |= set(range(statement.target.low, statement.target.high + 1))
+        else:
+            found = found.union(*(_bits_assigned(case.body) for case in statement.cases))
+    return found
 
 
 def _share(module: Module) -> None:

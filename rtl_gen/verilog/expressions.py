@@ -55,6 +55,9 @@ def invert(a: Expression) -> Expression:
     """``~a``."""
     if a.text in ("1'b0", "1'b1"):
         return Expression("1'b1" if a.text == "1'b0" else "1'b0")
+    if inverted := re.fullmatch(r"~(\w+(?:\[[^\[\]]*\])?)", a.text):
+        # Two operators in a row are no Verilog.
+        return Expression(inverted[1])
     return Expression(f"~{a.operand}")
 
 

@@ -13,6 +13,7 @@ from amaranth.lib import wiring
 
 from macro_models.errors import ToolError
 from rtl_gen.verilog.blocks import Block, BlockPlatform, arguments, ports_of
+from rtl_gen.verilog.gating import CLOCK_GATE, write_clock_gate
 from rtl_gen.verilog.memories import write_memory
 from rtl_gen.verilog.remarks import module_remarks, port_remarks
 from rtl_gen.verilog.rtlil import parse
@@ -22,7 +23,8 @@ __all__ = ["emit"]
 
 
 def emit(
-    component: wiring.Component, *, name: str, prefix: str, reset_low: bool, own: Collection[object] | None = None
+    component: wiring.Component, *, name: str, prefix: str, reset_low: bool, own: Collection[object] | None = None,
+    clock_gates: bool = False,
 ) -> dict[str, str]:
     """Verilog of a component and of every block in it: text by module name, the top first.
 
@@ -41,6 +43,9 @@ def emit(
         Configurations that add nothing to the names of modules, see :class:`BlockPlatform`: those of a chip. By default
         what the component itself was made with.
 
+    clock_gates
+        Registers that keep their value unless a condition holds have gated clocks, of the module ``clock_gate``.
+
     Raises
     ------
     InputError
@@ -55,8 +60,11 @@ def emit(
         if platform.conflict is not None:
             raise platform.conflict
         seen = _Signals(platform.blocks)
-        texts = {name: _write(name, platform.blocks, reset_low, seen) for name in platform.blocks}
+        gate = f"{prefix}{CLOCK_GATE}" if clock_gates else ""
+        texts = {name: _write(name, platform.blocks, reset_low, gate, seen) for name in platform.blocks}
         seen.check()
+    if clock_gates:
+        texts[gate] = write_clock_gate(prefix)
     return texts | {f"{prefix}{shape.suffix}": write_memory(shape, prefix) for shape in sorted(platform.shapes)}
 
 
@@ -105,7 +113,7 @@ class _Signals:
                     raise ToolError(f"{user} uses the signal {signal.name} of {owner}, which must come through a port")
 
 
-def _write(name: str, blocks: Mapping[str, Block], reset_low: bool, seen: _Signals) -> str:
+def _write(name: str, blocks: Mapping[str, Block], reset_low: bool, clock_gate: str, seen: _Signals) -> str:
     block = blocks[name]
     ports: dict[str, Any] = {
         port: (value, PortDirection.Input if flow is wiring.In else PortDirection.Output)
@@ -130,8 +138,8 @@ def _write(name: str, blocks: Mapping[str, Block], reset_low: bool, seen: _Signa
     states = {f"\\{wire}": named for signal, (*_, wire) in wires.items() if (named := _state_names(signal))}
     kind = type(block.component)
     return write_module(
-        modules[0], name, ports=names, states=states, reset_low=reset_low, remarks=module_remarks(kind),
-        port_remarks=port_remarks(kind, names.values()),
+        modules[0], name, ports=names, states=states, reset_low=reset_low, clock_gate=clock_gate,
+        remarks=module_remarks(kind), port_remarks=port_remarks(kind, names.values()),
     )
 
 

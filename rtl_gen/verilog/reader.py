@@ -64,9 +64,9 @@ class Reader(Analysis):
     """
 
     def __init__(
-        self, module: Module, ports: Mapping[str, str], states: States, *, reset_low: bool
+        self, module: Module, ports: Mapping[str, str], states: States, *, reset_low: bool, gated: bool = False
     ) -> None:
-        super().__init__(module)
+        super().__init__(module, gated=gated)
         self.ports, self.states, self.reset_low = ports, states, reset_low
         self.declarations: list[str] = []
         self.logic: list[str] = []

@@ -41,6 +41,7 @@ def write_module(
     ports: Mapping[str, str],
     states: States,
     reset_low: bool = False,
+    clock_gate: str = "",
     remarks: Sequence[str] = (),
     port_remarks: Mapping[str, str] | None = None,
 ) -> str:
@@ -56,13 +57,19 @@ def write_module(
         Names of states, for wires of this module.
     reset_low
         The reset is active low.
+    clock_gate
+        Name of the module of clock gates; empty: registers have enables.
     remarks, port_remarks
         Lines on the module, which stand before it; what ports carry, by identifier, which stands before these.
     """
-    return _Writer(module, ports, states, reset_low=reset_low).write(name, remarks, port_remarks or {})
+    writer = _Writer(module, ports, states, reset_low=reset_low, gated=bool(clock_gate))
+    writer.clock_gate = clock_gate
+    return writer.write(name, remarks, port_remarks or {})
 
 
 class _Writer(Reader):
+    clock_gate = ""
+
     # ---- Statements
 
     def block(self, body: Iterable[Statement], relation: str, depth: int = 1) -> list[str]:
@@ -199,14 +206,32 @@ class _Writer(Reader):
     # ---- Registers, instances, the whole
 
     def _write_registers(self) -> None:
+        declared = set[str]()
         for group in self.groups:
             for register in group.registers:
-                self.declare(register.wire, "reg")
+                if register.wire not in declared:
+                    self.declare(register.wire, "reg")
+                    declared.add(register.wire)
             self.logic.append(self._write_group(group))
+
+    def _write_gate(self, group: RegisterGroup) -> str:
+        """The gate of a group's clock, which resets open too; the name of the gated clock."""
+        number = sum(text.startswith(f"{self.clock_gate} ") for text in self.gates)
+        clock, instance = self.names.add(f"gated_clk_{number}"), self.names.add(f"clock_gate_{number}")
+        enable = Expression("1'b1")
+        for condition in group.enable:
+            enable = infix(enable, "&", self.matches(condition.test, condition.patterns))
+        for condition in group.conditions[1:] if group.asynchronous else group.conditions:
+            enable = infix(enable, "|", self.read(condition))
+        self.declarations.append(f"wire {clock};")
+        listed = [f".clk({self.read(group.clock).text})", f".enable({enable.text})", f".gated({clock})"]
+        ports = ",\n".join(wrap(text, 1) for text in listed)
+        self.gates.append(f"{self.clock_gate} {instance} (\n{ports}\n);")
+        return clock
 
     def _write_group(self, group: RegisterGroup) -> str:
         conditions, asynchronous, registers, body = group.conditions, group.asynchronous, group.registers, group.body
-        edge = f"posedge {self.read(group.clock).text}"
+        edge = f"posedge {self._write_gate(group) if group.enable else self.read(group.clock).text}"
         if asynchronous:
             edge += f" or {'negedge' if self.reset_low else 'posedge'} {self.name(RESET)}"
         if not conditions:
@@ -249,6 +274,7 @@ class _Writer(Reader):
 
     def write(self, name: str, remarks: Sequence[str], port_remarks: Mapping[str, str]) -> str:
         """The text of the module."""
+        self.gates: list[str] = []
         for wire in list(self.module.wires):
             cell, process = self.cell_of.get(wire), self.process_of.get(wire)
             free = wire.startswith("$") or (wire.startswith("\\$") and not self.module.wires[wire].port)
@@ -261,7 +287,7 @@ class _Writer(Reader):
             elif process is not None:
                 self.drive(wire, self.as_expression(process))
         self._write_registers()
-        instances = [self._write_instance(cell) for cell in self.instances]
+        instances = [*self.gates, *(self._write_instance(cell) for cell in self.instances)]
         head = [f"//{' ' * bool(line)}{line}\n" for line in (*remarks, *self._timing_remarks())]
         return "".join(head) + self._assemble(name, port_remarks, instances)
 
