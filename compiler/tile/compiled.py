@@ -1,0 +1,133 @@
+"""Compiling for tiles: placement in the order of walks, calibration, and weights where a walk puts their inputs.
+
+Layers count their inputs channel by channel, a walk gives them pixel by pixel. The layer's ``spread`` says which input
+each row takes, so that the same network runs with the same cells, the same numbers of operations and the same noise on
+tiles and on every other backend.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from compiler.calibration.bench import representative_time
+from compiler.calibration.calibrate import Calibrator
+from compiler.calibration.outputs import output_warnings
+from compiler.compile import check_shape
+from compiler.importer.onnx_import import import_onnx
+from compiler.inputs import load_inputs
+from compiler.mapping import Placement
+from compiler.model import FloatNetwork
+from compiler.model.stages import Linear
+from compiler.network import CoreImage, Network
+from compiler.network.ranges import InputRange, calibration_warnings
+from compiler.options import CompileOptions
+from compiler.program import Call, Program
+from compiler.tile.geometry import Image, input_image, layer_walk, rows_of
+from compiler.tile.graph import image_of, tile_graph
+from compiler.tile.placing import Shape, place_on_tiles
+from hw.config import Chip, check_device, default_device
+from macro_models.devices import Device, load_device
+from macro_models.errors import InputError
+
+__all__ = ["compile_tiles"]
+
+
+def compile_tiles(
+    model: str | Path | bytes | onnx.ModelProto | FloatNetwork,
+    chip: Chip,
+    *,
+    calibrate: Any,
+    device: Device | str | None = None,
+    options: CompileOptions | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Network:
+    """A network for the tiles of a chip, one core each; it runs on the host-scheduled backends as well.
+
+    Parameters
+    ----------
+    model, calibrate, device, options, progress
+        As in :func:`compiler.compile_model`. Weights take one column each: ``copies`` and ``slices`` have no meaning.
+    chip
+        Chip with ``mesh.columns`` times ``mesh.rows`` tiles.
+
+    Raises
+    ------
+    InputError
+        If the model, the inputs or an option is wrong, or something has no form on tiles: one sentence.
+    """
+    options = CompileOptions() if options is None else options
+    given = load_inputs(calibrate)
+    net = model if isinstance(model, FloatNetwork) else import_onnx(model, output=options.output, x=given)
+    device = default_device(chip) if device is None else load_device(device) if isinstance(device, str) else device
+    check_device(chip, device)
+    samples = check_shape(given, net)
+    digest = hashlib.sha256(np.ascontiguousarray(samples).tobytes()).hexdigest()
+    most = min(len(samples), options.samples)
+    x = samples[np.arange(most) * len(samples) // most].astype(np.float64)
+    shapes = _shapes(net)
+    placement = place_on_tiles(shapes, chip.macro_config().cell_map, chip.cores)
+    result = Calibrator(net, placement, chip, device, options, x, progress).run()
+    program, targets = _in_walk_order(result.program, placement, shapes, result.targets)
+    program.check()
+    tile_graph(program, input_image(net.input_shape))
+    names = [layer.name for layer in net.layers]
+    return Network(
+        chip=chip, device=device, options=options, model=net, program=program,
+        cores=tuple(CoreImage.from_placement(placement, k, targets[k]) for k in range(placement.cores)),
+        calibration={
+            "cores_least": placement.least, "cores_bound": placement.bound, "samples": result.images, "sha256": digest,
+            "time_s": representative_time(device, options), "errors": list(result.errors),
+            "cycles": list(result.cycles), "redundancy": None, "slices": [1] * len(names),
+            "slice_bits": list(result.slice_bits), "clipped": list(result.clipped), "outputs": [],
+            "warnings": [
+                *net.warnings, *calibration_warnings(x, names, result.clipped),
+                *output_warnings(result.outputs, net.layers[result.at_fault].name),
+            ],
+        },
+        range=InputRange.of(x),
+    )
+
+
+def _shapes(net: FloatNetwork) -> list[Shape]:
+    """Layers and the walks that read what they take."""
+    images: list[Image | None] = [input_image(net.input_shape)]
+    found: list[Shape] = []
+    for step in net.steps:
+        op, taken = step.operation, [images[v] for v in step.inputs]
+        known = [image for image in taken if image is not None]
+        outputs = 0
+        if isinstance(op, Linear):
+            outputs, name = op.layer.outputs, op.layer.name
+            call = Call(layer=0, patches=op.patches, pad=np.zeros(op.patches.shape[1], np.int16), window=op.window)
+            walk = layer_walk(call, known[0]) if known else None
+            if walk is None:
+                raise InputError(f"layer {name!r} must take a window of an image, ungrouped, for tiles")
+            if any(shape.name == name for shape in found):
+                raise InputError(f"layer {name!r} must be called once for tiles, not at several steps")
+            found.append(Shape(name=name, walk=walk, outputs=outputs))
+        images.append(image_of(op, known, outputs) if len(known) == len(taken) else None)
+    return found
+
+
+def _in_walk_order(
+    program: Program, placement: Placement, shapes: list[Shape], targets: NDArray[np.float32]
+) -> tuple[Program, NDArray[np.float32]]:
+    """The program and cells with the rows of each product in the order of its walk."""
+    cell_map, layers, made = placement.cell_map, list(program.layers), targets.copy()
+    for number, shape in enumerate(shapes):
+        spread = layers[number].spread.copy()
+        for block in placement.of_layer(number):
+            terms = shape.walk.terms
+            rows = rows_of(shape.walk, block.first // terms, len(block.rows) // terms)
+            order = rows - block.first
+            spread[block.first : block.first + len(rows)] = layers[number].spread[rows]
+            cells = cell_map.take(targets[block.core], block.rows, block.columns)
+            cell_map.put(made[block.core], block.rows, block.columns, cells[:, order])
+        layers[number] = replace(layers[number], spread=spread)
+    return replace(program, layers=tuple(layers)), made

@@ -1,0 +1,127 @@
+"""Stages as vector operations of a tile: fields of their descriptors, and parameters that each channel has alike."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from compiler.program import Layer, Mvm
+from compiler.tile.geometry import Image
+from compiler.tile.placing import CODES_OUT
+from macro_models.exact.vector import (
+    LANE_MAX,
+    TABLE_HALF,
+    Encode,
+    Largest,
+    Limit,
+    Root,
+    Table,
+    WeightedSum,
+)
+
+__all__ = ["NotAlikeError", "Vector", "leaf", "root", "vector_of"]
+
+LANE_MIN = -LANE_MAX - 1
+
+
+class NotAlikeError(Exception):
+    """Elements of a channel have different parameters."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vector:
+    """A vector operation without its operands: fields of the descriptor, and parameters, one row an element.
+
+    ``parameters`` have the columns m, c, d, target, valid, start; None where the kind has none. ``entries`` are those of
+    a table.
+    """
+
+    fields: dict[str, int | str] = field(default_factory=dict)
+    parameters: NDArray[np.int64] | None = None
+    entries: NDArray[np.int16] | None = None
+
+
+def leaf(layer: Layer, mvm: Mvm, begun: set[int]) -> Vector:
+    """The leaf of a product; ``begun`` are outputs that have something in their accumulators, and grows.
+
+    Elements are the codes of the words that are drained, from an even column on.
+    """
+    first = int(mvm.columns[0]) // CODES_OUT * CODES_OUT
+    rows = np.zeros((int(mvm.columns[-1]) - first + 1, 6), np.int64)
+    for column, output, m in zip(mvm.columns.tolist(), mvm.outputs.tolist(), mvm.multiplier.tolist(), strict=True):
+        rows[column - first] = (m, 0, 0, output, 1, output not in begun)
+        begun.add(output)
+    return Vector(fields={"shift": layer.shift}, parameters=rows)
+
+
+def root(made: Root) -> Vector:
+    """Bias, ReLU and requantisation: one operation, since rounding keeps the order and 0."""
+    low, high, shift = LANE_MIN, LANE_MAX, 0
+    if made.requantise is not None:
+        low, high, shift = made.requantise.low, made.requantise.high, made.requantise.shift
+    return Vector(fields={"shift": shift, "lo": max(low, 0) if made.relu else low, "hi": high},
+                  parameters=_rows(np.ones(len(made.bias)), -made.bias.astype(np.int64)))
+
+
+def vector_of(operation: object, image: Image, sources: int) -> Vector:
+    """A stage at one pixel of what it makes, ``image``.
+
+    Raises
+    ------
+    NotAlikeError
+        If elements of a channel differ.
+    """
+    return _OPERATIONS[type(operation)](operation, image, sources)
+
+
+def _encode(op: Encode, image: Image, sources: int) -> Vector:
+    return Vector(fields={"shift": op.shift, "lo": op.low, "hi": op.high},
+                  parameters=_rows(_alike(op.multiplier, image), _alike(op.offset, image)))
+
+
+def _limit(op: Limit, image: Image, sources: int) -> Vector:
+    low, high = np.unique(op.low), np.unique(op.high)
+    if len(low) > 1 or len(high) > 1:
+        raise NotAlikeError
+    return Vector(fields={"kind": "max", "lo": int(low[0]), "hi": int(high[0])})
+
+
+def _table(op: Table, image: Image, sources: int) -> Vector:
+    multiplier = _alike(op.multiplier, image)
+    return Vector(fields={"kind": "table", "shift": op.shift, "lo": 0, "hi": 2 * TABLE_HALF - 1},
+                  parameters=_rows(multiplier, 0, TABLE_HALF), entries=op.entries)
+
+
+def _largest(op: Largest, image: Image, sources: int) -> Vector:
+    return Vector(fields={"kind": "max", "lo": LANE_MIN, "hi": LANE_MAX})
+
+
+def _sum(op: WeightedSum, image: Image, sources: int) -> Vector:
+    """Terms are sources, or those of a window, which all count alike."""
+    factors = op.multiplier if sources > 1 else op.multiplier[:, :1]
+    if sources == 1 and (op.multiplier != factors).any():
+        raise NotAlikeError
+    offset = _alike(op.offset, image)
+    rows = [_rows(_alike(column, image), 0, offset) for column in factors.T]
+    return Vector(fields={"shift": op.shift, "lo": -LANE_MAX, "hi": LANE_MAX}, parameters=np.concatenate(rows))
+
+
+_OPERATIONS: dict[type, Callable[..., Vector]] = {
+    Encode: _encode, Limit: _limit, Table: _table, Largest: _largest, WeightedSum: _sum,
+}
+
+
+def _rows(m: ArrayLike, c: ArrayLike = 0, d: ArrayLike = 0) -> NDArray[np.int64]:
+    one = np.asarray(m, np.int64)
+    rows = np.zeros((len(one), 6), np.int64)
+    rows[:, 0], rows[:, 1], rows[:, 2] = one, c, d
+    return rows
+
+
+def _alike(values: NDArray[np.integer], image: Image) -> NDArray[np.int64]:
+    """Values of each channel, which all of its elements have."""
+    grid = values.astype(np.int64).reshape(image.channels, image.pixels)
+    if (grid != grid[:, :1]).any():
+        raise NotAlikeError
+    return grid[:, 0]

@@ -1,0 +1,161 @@
+"""From a compiled network to the programs of all tiles, with rings as large as they have to be.
+
+Rings begin with the least that their windows need. The token machine, which sees no time, says which of them have to be
+larger so that nothing gets stuck; those that are filled by other tiles then get :data:`SLACK` blocks more, as far as
+buffers have room, so that blocks under way delay nobody.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from compiler.network import Network
+from compiler.tile.geometry import input_image
+from compiler.tile.graph import Graph, tile_graph
+from compiler.tile.streams import Placed, place_nodes
+from compiler.tile.text import TileText, least_blocks
+from hw.tile.isa import DESCRIPTORS
+from hw.tile.machine import liveness
+from hw.tile.machine.liveness import check_liveness
+from hw.tile.machine.tiles import Joined, Place
+from hw.tile.machine.tokens import TokenMachine
+from hw.tile.text import assemble, stream_names
+from macro_models.errors import InputError
+
+__all__ = ["SLACK", "TilePrograms", "graph_of", "tile_programs"]
+
+SLACK = 3
+"""Blocks beyond those that do without latency: one under way, one acknowledged, one read."""
+
+MOST_BLOCKS = DESCRIPTORS["stream"].layout["blocks"].range[1]
+Blocks = dict[tuple[str, str], int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TilePrograms:
+    """Programs of all tiles.
+
+    Attributes
+    ----------
+    placed
+        Which node is where.
+    texts
+        In the language of the assembler, by tile.
+    joined
+        The programs, and what joins the tiles.
+    given
+        Blocks that the host sends for each image, by (tile, stream): all of the network's input.
+    instructions
+        Instructions of all tiles for one image.
+    """
+
+    placed: Placed
+    texts: Mapping[str, str]
+    joined: Joined
+    given: Mapping[tuple[str, int], int]
+    instructions: int
+
+
+def graph_of(network: Network) -> Graph:
+    """The tile graph of a network.
+
+    Raises
+    ------
+    InputError
+        If something has no form on tiles.
+    """
+    return tile_graph(network.program, input_image(network.model.input_shape))
+
+
+def tile_programs(network: Network, *, image: int = 0, watched: bool = False) -> TilePrograms:
+    """The programs of a network that was compiled for tiles, proven not to get stuck.
+
+    Parameters
+    ----------
+    network
+        See :func:`compiler.tile.compile_tiles`.
+    image
+        Number of the first image.
+    watched
+        Whether the host gets every value too, as tests want it.
+
+    Raises
+    ------
+    InputError
+        If something has no form on tiles, or does not fit; one sentence.
+    """
+    placed = place_nodes(graph_of(network), network.chip, watched=watched)
+    made = _Maker(network, placed, image)
+    made.grow()
+    made.add_slack()
+    joined, given = made.joined(), made.given()
+    fired = check_liveness(joined, given)
+    return TilePrograms(placed=placed, texts=made.texts, joined=joined, given=given, instructions=fired)
+
+
+class _Maker:
+    def __init__(self, network: Network, placed: Placed, image: int) -> None:
+        self.network, self.placed, self.image = network, placed, image
+        self.blocks: Blocks = {(r.tile, r.name): least_blocks(placed, r) for r in placed.rings.values()}
+        self.texts: dict[str, str] = {}
+        self.numbers: dict[tuple[str, str], int] = {}
+
+    def joined(self) -> Joined:
+        """All tiles with their rings as they are now."""
+        for (tile, name), blocks in self.blocks.items():
+            if blocks > MOST_BLOCKS:
+                raise InputError(f"ring {name!r} of tile {tile} must have at most {MOST_BLOCKS} blocks, not {blocks}")
+        places = {}
+        for tile in self.placed.tiles:
+            blocks = {name: count for (t, name), count in self.blocks.items() if t == tile}
+            text = TileText(self.placed, self.network.chip, tile, blocks, self.image).text()
+            name = f"tile {tile}"
+            program, names = assemble(text, name), stream_names(text, name)
+            program.check(self.placed.cfg, name)
+            self._check_buffer(tile, names, program.descriptor)
+            self.texts[tile] = text
+            self.numbers |= {(tile, called): number for number, called in names.items()}
+            places[tile] = Place(program=program, cfg=self.placed.cfg, names=names)
+        flows = tuple(flow for some in self.placed.flows.values() for flow in some)
+        return Joined(tiles=places, flows=flows, reductions=tuple(self.placed.reductions.values()))
+
+    def given(self) -> dict[tuple[str, int], int]:
+        """What the host sends for each image."""
+        pixels = self.placed.graph.values[0].image.pixels
+        return {(r.tile, self.numbers[r.tile, r.name]): pixels for r in self.placed.rings.values() if r.value == 0}
+
+    def grow(self) -> None:
+        """Rings that nothing gets stuck with: the smallest that somebody waits for grows, until two images are through."""
+        machine = TokenMachine(self.joined(), grow=True)
+        names = {(tile, number): name for (tile, name), number in self.numbers.items()}
+        for image in (1, 2):
+            machine.give(self.given())
+            while not machine.run(image, liveness.MOST):
+                rings = [ring for ring in machine.full() if machine.tiles[ring[0]].blocks[ring[1]] < MOST_BLOCKS]
+                if not rings:
+                    break
+                tile, stream = min(rings, key=lambda ring: (machine.tiles[ring[0]].blocks[ring[1]], ring))
+                machine.enlarge(tile, stream, machine.tiles[tile].blocks[stream] + 1)
+        for (tile, stream), blocks in machine.grown.items():
+            if (tile, names[tile, stream]) in self.blocks:
+                self.blocks[tile, names[tile, stream]] = blocks
+
+    def add_slack(self) -> None:
+        """More blocks for rings that other tiles fill, if the buffer has room for those of all."""
+        for tile in self.placed.tiles:
+            before = dict(self.blocks)
+            for ring in self.placed.rings.values():
+                if ring.tile == tile and ring.slot is not None:
+                    more = self.blocks[tile, ring.name] + SLACK
+                    self.blocks[tile, ring.name] = min(more, MOST_BLOCKS)
+            try:
+                self.joined()
+            except InputError:
+                self.blocks = before
+
+    def _check_buffer(self, tile: str, names: Mapping[int, str], descriptor: object) -> None:
+        most = self.placed.cfg.buffer_bytes
+        for number, name in names.items():
+            values = descriptor("stream", number)  # type: ignore[operator]
+            if values["base"] + values["block"] * values["blocks"] > most:
+                raise InputError(f"tile {tile} must hold its rings in {most} bytes; {name!r} of {values['blocks']} "
+                                 f"blocks of {values['block']} bytes finds no place")

@@ -1,0 +1,171 @@
+"""Nodes on tiles, and the streams between them: who has which ring, which slot, flow and context.
+
+A value goes from the tile that makes it to every node that takes it: by a copy on the same tile, by one flow to all
+other tiles. A node has a stream of its own for each value that it takes, so that a stream has one producer and one
+consumer; a layer on several tiles has one on each of them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from compiler.program import Call
+from compiler.tile.graph import Graph, Node
+from hw.config import Chip
+from hw.tile.config import TileConfig
+from hw.tile.legality import SLOTS
+from hw.tile.machine.tiles import HOST, Flow, Reduction
+from macro_models.errors import InputError
+
+__all__ = ["Placed", "Ring", "place_nodes", "tile_config", "tile_name"]
+
+FLOWS = 16
+"""Flows of a tile."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ring:
+    """The stream of a value at a node of a tile. ``slot`` is None where the tile itself fills it."""
+
+    name: str
+    value: int
+    node: int
+    tile: str
+    slot: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """A graph on tiles.
+
+    ``members`` are the tiles of each node, its root first; ``rings`` by (tile, node, value); ``flows`` and
+    ``contexts`` by value and by node.
+    """
+
+    graph: Graph
+    cfg: TileConfig
+    members: tuple[tuple[str, ...], ...]
+    rings: Mapping[tuple[str, int, int], Ring]
+    flows: Mapping[int, tuple[Flow, ...]]
+    reductions: Mapping[int, Reduction]
+
+    @property
+    def tiles(self) -> tuple[str, ...]:
+        """Tiles that have a node."""
+        return tuple(sorted({tile for some in self.members for tile in some}))
+
+    def root(self, node: int) -> str:
+        """The tile at which what a node makes comes together."""
+        return self.members[node][0]
+
+
+def tile_name(chip: Chip, core: int) -> str:
+    """The tile of a core: column and row."""
+    return f"{core % chip.mesh.columns},{core // chip.mesh.columns}"
+
+
+def tile_config(chip: Chip) -> TileConfig:
+    """Sizes of the tiles of a chip."""
+    return TileConfig(lines=chip.lines, payload_bits=chip.mesh.payload_bits, contexts=chip.mesh.contexts)
+
+
+def place_nodes(graph: Graph, chip: Chip, *, watched: bool = False) -> Placed:
+    """Nodes on the tiles of their weights; with ``watched`` the host gets every value too.
+
+    Pooling goes where its value is made, what is done to the input where it is taken.
+
+    Raises
+    ------
+    InputError
+        If a tile has no slot, flow or context left.
+    """
+    cfg, members = tile_config(chip), _members(graph, chip)
+    rings: dict[tuple[str, int, int], Ring] = {}
+    flows: dict[int, tuple[Flow, ...]] = {}
+    slots: dict[str, int] = {}
+    numbers: dict[str, int] = {}
+    makers = {v: members[k][0] for k, node in enumerate(graph.nodes) for v in node.values}
+    for value in range(len(graph.values)):
+        ends = [(tile, k) for k in graph.takers(value) for tile in _takers(graph.nodes[k], value, members[k])]
+        maker = makers.get(value)
+        remote = [end for end in ends if end[0] != maker]
+        for tile, k in ends:
+            if tile == maker:
+                rings[tile, k, value] = Ring(name=f"in{k}_{value}", value=value, node=k, tile=tile, slot=None)
+        made = []
+        while remote:
+            # A flow has one slot for all: each tile is in it once.
+            some = {tile: k for tile, k in reversed(remote)}
+            remote = [end for end in remote if some[end[0]] != end[1]]
+            slot = max(slots.get(tile, 0) for tile in some)
+            if slot >= SLOTS:
+                raise InputError(f"tile {max(some)} must take at most {SLOTS} values from others, not more")
+            for tile, k in some.items():
+                slots[tile] = slot + 1
+                rings[tile, k, value] = Ring(name=f"in{k}_{value}", value=value, node=k, tile=tile, slot=slot)
+            if maker is not None:
+                made.append(tuple(some))
+                flows[value] = (*flows.get(value, ()), Flow(
+                    sender=maker, number=_next(numbers, maker), to=tuple(some), slot=slot))
+        if maker is not None and (value == graph.output or watched):
+            flows[value] = (*flows.get(value, ()), Flow(sender=maker, number=_next(numbers, maker), to=(HOST,)))
+    return Placed(graph=graph, cfg=cfg, members=members, rings=rings, flows=flows,
+                  reductions=_reductions(graph, members, cfg))
+
+
+def _next(numbers: dict[str, int], tile: str) -> int:
+    numbers[tile] = numbers.get(tile, -1) + 1
+    if numbers[tile] >= FLOWS:
+        raise InputError(f"tile {tile} must send at most {FLOWS} flows, not more")
+    return numbers[tile]
+
+
+def _takers(node: Node, value: int, members: tuple[str, ...]) -> tuple[str, ...]:
+    """Tiles of a node that take a value: all what the layer takes, the root alone what is joined."""
+    return members if value == node.source else members[:1]
+
+
+def _members(graph: Graph, chip: Chip) -> tuple[tuple[str, ...], ...]:
+    found: list[tuple[str, ...]] = []
+    makers: dict[int, str] = {}
+    calls = {k: graph.program.stages[node.head].operation for k, node in enumerate(graph.nodes)
+             if node.head is not None}
+    tiles = {k: tuple(dict.fromkeys(tile_name(chip, m.core) for m in graph.program.layers[op.layer].mvms))
+             for k, op in calls.items() if isinstance(op, Call)}
+    for k, node in enumerate(graph.nodes):
+        if k in tiles:
+            found.append(tiles[k])
+        elif node.source in makers:
+            found.append((makers[node.source],))
+        else:
+            later = next((tiles[j] for j in range(k + 1, len(graph.nodes)) if j in tiles), (tile_name(chip, 0),))
+            found.append(later[:1])
+        makers |= dict.fromkeys(node.values, found[-1][0])
+    return tuple(found)
+
+
+def _reductions(
+    graph: Graph, members: tuple[tuple[str, ...], ...], cfg: TileConfig
+) -> dict[int, Reduction]:
+    """A context for each layer on several tiles: trees of one context must not meet."""
+    found: dict[int, Reduction] = {}
+    for k, some in enumerate(members):
+        if len(some) == 1:
+            continue
+        taken = {one.context for one in found.values() if _meet(one.members, some)}
+        free = next((c for c in range(cfg.contexts) if c not in taken), None)
+        if free is None:
+            op = graph.program.stages[graph.nodes[k].head or 0].operation
+            name = graph.program.layers[op.layer].name if isinstance(op, Call) else "?"
+            raise InputError(f"layer {name!r} must share its part of the mesh with at most {cfg.contexts} layers that "
+                             "are cut over several tiles: mesh.contexts")
+        found[k] = Reduction(context=free, members=some, root=some[0])
+    return found
+
+
+def _meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Whether the boxes around two sets of tiles have a tile in common."""
+    boxes = []
+    for some in (one, other):
+        places = [tuple(map(int, tile.split(","))) for tile in some]
+        boxes.append([(min(side), max(side)) for side in zip(*places, strict=True)])
+    return all(a[0] <= b[1] and b[0] <= a[1] for a, b in zip(*boxes, strict=True))
