@@ -1,1 +1,6 @@
-"""From the geometry of layers to descriptors of tiles. See ``docs/design/tile.md``."""
+"""From a network to the programs of tiles. See ``docs/design/tile-compiler.md``."""
+
+from compiler.tile.compiled import compile_tiles
+from compiler.tile.programs import TilePrograms, tile_programs
+
+__all__ = ["TilePrograms", "compile_tiles", "tile_programs"]

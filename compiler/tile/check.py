@@ -1,6 +1,6 @@
 """The interpreter of all tiles against the program that they were compiled from."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from compiler.tile.programs import TilePrograms
 from compiler.tile.streams import tile_name
 from hw.config import Chip
 from hw.tile.machine.actions import Core
-from hw.tile.machine.tiles import HOST, Flow, Joined, Tiles
+from hw.tile.machine.tiles import HOST, Joined, Tiles
 from macro_models.errors import InputError
 
 __all__ = ["run_tiles", "values_of"]

@@ -214,7 +214,7 @@ class _Builder:
     def _value(self, number: int, image: Image) -> Value:
         """Codes where a layer takes them, else lanes."""
         low, high = self._range(number)
-        if number in self.coded and (-128 <= low and high <= 127 or 0 <= low and high <= 255):
+        if number in self.coded and ((low >= -128 and high <= 127) or (low >= 0 and high <= 255)):
             return Value(image=image, wide=False, signed=self.coded[number])
         return Value(image=image, wide=True)
 

@@ -33,8 +33,8 @@ class NotAlikeError(Exception):
 class Vector:
     """A vector operation without its operands: fields of the descriptor, and parameters, one row an element.
 
-    ``parameters`` have the columns m, c, d, target, valid, start; None where the kind has none. ``entries`` are those of
-    a table.
+    ``parameters`` have the columns m, c, d, target, valid, start; None where the kind has none. ``entries`` are a
+    table's.
     """
 
     fields: dict[str, int | str] = field(default_factory=dict)

@@ -61,7 +61,10 @@ class _Tile:
         if len(self.taken) == MASKS:
             return False
         for shelf in self.shelves:
-            if height <= shelf[1] and shelf[2] + width <= self.columns:
+            # The last shelf may become higher.
+            high = self.rows - shelf[0] if shelf is self.shelves[-1] else shelf[1]
+            if height <= high and shelf[2] + width <= self.columns:
+                shelf[1] = max(shelf[1], height)
                 self.taken.append((one, shelf[0], shelf[2]))
                 shelf[2] += width
                 return True

@@ -124,7 +124,7 @@ class _Maker:
         return {(r.tile, self.numbers[r.tile, r.name]): pixels for r in self.placed.rings.values() if r.value == 0}
 
     def grow(self) -> None:
-        """Rings that nothing gets stuck with: the smallest that somebody waits for grows, until two images are through."""
+        """The smallest ring that somebody waits for grows, until two images get through."""
         machine = TokenMachine(self.joined(), grow=True)
         names = {(tile, number): name for (tile, name), number in self.numbers.items()}
         for image in (1, 2):

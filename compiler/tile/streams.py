@@ -94,7 +94,7 @@ def place_nodes(graph: Graph, chip: Chip, *, watched: bool = False) -> Placed:
         made = []
         while remote:
             # A flow has one slot for all: each tile is in it once.
-            some = {tile: k for tile, k in reversed(remote)}
+            some = dict(reversed(remote))
             remote = [end for end in remote if some[end[0]] != end[1]]
             slot = max(slots.get(tile, 0) for tile in some)
             if slot >= SLOTS:

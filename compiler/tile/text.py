@@ -140,7 +140,7 @@ class TileText:
         return lines if positions == 1 else [f"loop {positions} {{", *("    " + line for line in lines), "}"]
 
     def _products(self, k: int, node: Node, call: Call, body: "_Body") -> None:
-        """Products of the tile, each drained after the next one began; the sum goes to the reduction if there is one."""
+        """Products of the tile, each drained after the next one began; their sum goes to the reduction, if any."""
         layer = self.program.layers[call.layer]
         mine = [m for m in layer.mvms if tile_name(self.chip, m.core) == self.tile]
         stream, begun, drains = self.placed.rings[self.tile, k, node.source].name, set[int](), list[str]()

@@ -1,0 +1,45 @@
+"""A network on the interpreter of all tiles, beside the program that every other backend runs."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler import Network
+from compiler.tile.check import run_tiles, values_of
+from compiler.tile.programs import TilePrograms, tile_programs
+from hw.core import CoreConfig, CoreReference
+from hw.tile.machine.cores import ReferenceCore
+from macro_models import Masks
+from sim.executor import build_cores, core_masks
+
+DAY = 86_400.0
+
+
+class Masked:
+    """A model with the masks of its core, as the host writes them before the start."""
+
+    def __init__(self, model: Any, masks: Masks) -> None:
+        self.model, self.masks = model, masks
+
+    def mvm(self, op: Any, masks: Masks, x: Any, op_id: Any) -> Any:
+        return self.model.mvm(op, self.masks, x, op_id)
+
+
+def compare(
+    network: Network, x: NDArray[Any], *, device: str, first: int = 0
+) -> tuple[TilePrograms, dict[int, NDArray[np.int16]], list[NDArray[np.int16]]]:
+    """Programs, what the host got of all values, and what it should have got."""
+    models, masks = build_cores(network, device=device, seed=3, time_s=DAY), core_masks(network)
+    rows = network.chip.macro_config().cell_map.rows
+
+    def product(call: Any, mvm: Any, codes: NDArray[np.int16], op_id: NDArray[np.uint64]) -> NDArray[np.int16]:
+        made = models[mvm.core].mvm(mvm.op, masks[mvm.core], mvm.vector(codes, rows), op_id)
+        return made.codes[:, mvm.columns]
+
+    lanes = network.program.input.compute(x.reshape(len(x), -1))
+    wanted = values_of(network.program, lanes, np.arange(first, first + len(x), dtype=np.uint64), product)
+    programs = tile_programs(network, image=first, watched=True)
+    cores = [ReferenceCore(CoreReference(CoreConfig(lines=network.chip.lines), Masked(model, mask)))
+             for model, mask in zip(models, masks, strict=True)]
+    return programs, run_tiles(programs, network.chip, cores, lanes), wanted
