@@ -250,7 +250,8 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     if args.clock_gate:
         overrides["verilog.clock_gate"] = "module"
     chip = load_chip(args.chip, overrides=overrides)
-    modules = module_texts(chip, args.wrap)
+    # Without comments, which change no netlist.
+    modules = {name: re.sub(r" *//.*", "", text) for name, text in module_texts(chip, args.wrap).items()}
     top = next(iter(modules))
     stub = ""
     if args.clock_gate:
