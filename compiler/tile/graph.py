@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from compiler.program import Call, Program, Stage
 from compiler.tile.geometry import Image, call_image, layer_walk, pooling
+from compiler.tile.operations import NotAlikeError, vector_of
 from hw.tile.walk import Walk
 from macro_models.errors import InputError
 from macro_models.exact.vector import LANE_MAX, Encode, Largest, Limit, Table, WeightedSum
@@ -21,6 +22,10 @@ from macro_models.exact.vector import LANE_MAX, Encode, Largest, Limit, Table, W
 __all__ = ["Graph", "Node", "Value", "image_of", "tile_graph"]
 
 POINTWISE = (Encode, Limit, Table)
+MOST_ELEMENTS = 1 << 10
+"""Elements from which on a vector operation has no parameter for each."""
+MOST_PIXELS = 255
+"""Pixels of an image that a ring holds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +51,9 @@ class Value:
 class Node:
     """What fires at each position of one image.
 
-    ``head`` is the stage that it begins with, None for the network's input; ``source`` the value that ``head`` takes
+    ``head`` is the layer or pooling that it begins with, None if it has none; ``source`` the value that ``head`` takes
     by ``walk``. ``values`` are what it makes, in order; ``joins`` those of other nodes that it takes pixel by pixel.
+    A ``whole`` one fires once for all pixels of an image.
     """
 
     head: int | None
@@ -56,6 +62,7 @@ class Node:
     values: tuple[int, ...]
     joins: tuple[int, ...] = ()
     exports: tuple[int, ...] = ()
+    whole: bool = False
 
     @property
     def taken(self) -> tuple[int, ...]:
@@ -117,9 +124,7 @@ class _Builder:
             raise InputError("what the host does before the input is quantised must leave an image for tiles")
         direct = [s for s in program.stages if s.inputs == (0,)]
         if not all(isinstance(s.operation, Call) or self._windowed(s) for s in direct):
-            each = Walk(run=self.values[0].block, channel=0, width=entry.width, height=entry.height,
-                        positions_x=entry.width, positions_y=entry.height)
-            self._begin(Node(head=None, source=0, walk=each, values=()))
+            self._begin(Node(head=None, source=0, walk=self._each(0), values=()))
 
     def build(self) -> Graph:
         """Stage by stage."""
@@ -175,7 +180,10 @@ class _Builder:
             self._refuse(k, "is followed by a sum of values that differ in shape, which tiles cannot do")
         home = max(self.home.get(v, -1) for v in inputs)
         if home < 0:
-            self._refuse(k, "must be behind the input for tiles")
+            self._refuse(k, "must be behind a layer, or encoded, for tiles")
+        if not self.nodes[home].whole and not self._alike(op, images[0], len(inputs)):
+            self._whole(k, inputs)
+            return
         node = self.nodes[home]
         others = tuple(v for v in inputs if self.home.get(v) != home)
         if node.values and self.values[node.values[0]].image != images[0]:
@@ -183,6 +191,31 @@ class _Builder:
         self.nodes[home] = replace(node, values=(*node.values, k + 1), joins=(*node.joins, *others))
         self.home[k + 1] = home
         self._made(k, images[0])
+
+    def _whole(self, k: int, inputs: tuple[int, ...]) -> None:
+        """A node for all pixels of an image, whose elements have parameters of their own."""
+        image = self.values[inputs[0]].image
+        if image.elements >= MOST_ELEMENTS or image.pixels > MOST_PIXELS:
+            self._refuse(k, f"is followed by {image.elements} elements in {image.pixels} pixels that differ within a "
+                         f"channel; tiles take fewer than {MOST_ELEMENTS} and {MOST_PIXELS + 1}")
+        self._begin(Node(head=None, source=inputs[0], joins=inputs[1:], walk=self._each(inputs[0]), values=(k + 1,),
+                         whole=True))
+        self._made(k, image)
+
+    def _each(self, value: int) -> Walk:
+        """Every pixel of a value, one after the other."""
+        image = self.values[value].image
+        return Walk(run=self.values[value].block, channel=0, width=image.width, height=image.height,
+                    positions_x=image.width, positions_y=image.height)
+
+    @staticmethod
+    def _alike(op: object, image: Image, sources: int) -> bool:
+        """Whether elements of a channel have the same parameters."""
+        try:
+            vector_of(op, image, sources)
+        except NotAlikeError:
+            return False
+        return True
 
     def _windowed(self, stage: Stage) -> bool:
         """Whether a stage takes several elements of one value for each that it makes."""

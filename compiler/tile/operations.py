@@ -64,46 +64,63 @@ def root(made: Root) -> Vector:
                   parameters=_rows(np.ones(len(made.bias)), -made.bias.astype(np.int64)))
 
 
-def vector_of(operation: object, image: Image, sources: int) -> Vector:
-    """A stage at one pixel of what it makes, ``image``.
+def vector_of(operation: object, image: Image, sources: int, *, whole: bool = False) -> Vector:
+    """A stage at one pixel of what it makes, ``image``; with ``whole`` at all of them, pixel by pixel.
 
     Raises
     ------
     NotAlikeError
         If elements of a channel differ.
     """
-    return _OPERATIONS[type(operation)](operation, image, sources)
+    return _OPERATIONS[type(operation)](operation, _Each(image, whole), sources)
 
 
-def _encode(op: Encode, image: Image, sources: int) -> Vector:
+@dataclass(frozen=True)
+class _Each:
+    """How parameters are taken out of those of all elements."""
+
+    image: Image
+    whole: bool
+
+    def of(self, values: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Those of all elements pixel by pixel, or of each channel, which all of its elements have to have."""
+        grid = values.astype(np.int64).reshape(self.image.channels, self.image.pixels)
+        if self.whole:
+            return grid.T.ravel()
+        if (grid != grid[:, :1]).any():
+            raise NotAlikeError
+        return grid[:, 0]
+
+
+def _encode(op: Encode, each: _Each, sources: int) -> Vector:
     return Vector(fields={"shift": op.shift, "lo": op.low, "hi": op.high},
-                  parameters=_rows(_alike(op.multiplier, image), _alike(op.offset, image)))
+                  parameters=_rows(each.of(op.multiplier), each.of(op.offset)))
 
 
-def _limit(op: Limit, image: Image, sources: int) -> Vector:
+def _limit(op: Limit, each: _Each, sources: int) -> Vector:
     low, high = np.unique(op.low), np.unique(op.high)
     if len(low) > 1 or len(high) > 1:
         raise NotAlikeError
     return Vector(fields={"kind": "max", "lo": int(low[0]), "hi": int(high[0])})
 
 
-def _table(op: Table, image: Image, sources: int) -> Vector:
-    multiplier = _alike(op.multiplier, image)
+def _table(op: Table, each: _Each, sources: int) -> Vector:
+    multiplier = each.of(op.multiplier)
     return Vector(fields={"kind": "table", "shift": op.shift, "lo": 0, "hi": 2 * TABLE_HALF - 1},
                   parameters=_rows(multiplier, 0, TABLE_HALF), entries=op.entries)
 
 
-def _largest(op: Largest, image: Image, sources: int) -> Vector:
+def _largest(op: Largest, each: _Each, sources: int) -> Vector:
     return Vector(fields={"kind": "max", "lo": LANE_MIN, "hi": LANE_MAX})
 
 
-def _sum(op: WeightedSum, image: Image, sources: int) -> Vector:
+def _sum(op: WeightedSum, each: _Each, sources: int) -> Vector:
     """Terms are sources, or those of a window, which all count alike."""
     factors = op.multiplier if sources > 1 else op.multiplier[:, :1]
     if sources == 1 and (op.multiplier != factors).any():
         raise NotAlikeError
-    offset = _alike(op.offset, image)
-    rows = [_rows(_alike(column, image), 0, offset) for column in factors.T]
+    offset = each.of(op.offset)
+    rows = [_rows(each.of(column), 0, offset) for column in factors.T]
     return Vector(fields={"shift": op.shift, "lo": -LANE_MAX, "hi": LANE_MAX}, parameters=np.concatenate(rows))
 
 
@@ -117,11 +134,3 @@ def _rows(m: ArrayLike, c: ArrayLike = 0, d: ArrayLike = 0) -> NDArray[np.int64]
     rows = np.zeros((len(one), 6), np.int64)
     rows[:, 0], rows[:, 1], rows[:, 2] = one, c, d
     return rows
-
-
-def _alike(values: NDArray[np.integer], image: Image) -> NDArray[np.int64]:
-    """Values of each channel, which all of its elements have."""
-    grid = values.astype(np.int64).reshape(image.channels, image.pixels)
-    if (grid != grid[:, :1]).any():
-        raise NotAlikeError
-    return grid[:, 0]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from compiler.network import Network
 from compiler.tile.geometry import input_image
 from compiler.tile.graph import Graph, tile_graph
+from compiler.tile.order import Steps, firings, in_loops
 from compiler.tile.streams import Placed, place_nodes
 from compiler.tile.text import TileText, least_blocks
 from hw.tile.isa import DESCRIPTORS
@@ -85,6 +86,7 @@ def tile_programs(network: Network, *, image: int = 0, watched: bool = False) ->
     """
     placed = place_nodes(graph_of(network), network.chip, watched=watched)
     made = _Maker(network, placed, image)
+    made.put_in_order()
     made.grow()
     made.add_slack()
     joined, given = made.joined(), made.given()
@@ -98,6 +100,26 @@ class _Maker:
         self.blocks: Blocks = {(r.tile, r.name): least_blocks(placed, r) for r in placed.rings.values()}
         self.texts: dict[str, str] = {}
         self.numbers: dict[tuple[str, str], int] = {}
+        self.steps: dict[str, Steps] = {}
+
+    def put_in_order(self) -> None:
+        """The order of nodes on each tile; tiles whose program would be too long do them one by one."""
+        whole: frozenset[str] = frozenset()
+        while True:
+            order = firings(self.placed.graph, self.placed.members, whole)
+            self.steps = {tile: in_loops(some) for tile, some in order.items()}
+            long = {tile for tile in order if tile not in whole and self._too_long(tile)}
+            if not long:
+                return
+            whole |= long
+
+    def _too_long(self, tile: str) -> bool:
+        lines = self._text(tile).partition("loop forever {")[2].splitlines()
+        return sum(line.strip() not in ("", "}") for line in lines) + 1 > self.placed.cfg.instructions
+
+    def _text(self, tile: str) -> str:
+        blocks = {name: count for (t, name), count in self.blocks.items() if t == tile}
+        return TileText(self.placed, self.network.chip, tile, blocks, self.steps[tile], self.image).text()
 
     def joined(self) -> Joined:
         """All tiles with their rings as they are now."""
@@ -106,8 +128,7 @@ class _Maker:
                 raise InputError(f"ring {name!r} of tile {tile} must have at most {MOST_BLOCKS} blocks, not {blocks}")
         places = {}
         for tile in self.placed.tiles:
-            blocks = {name: count for (t, name), count in self.blocks.items() if t == tile}
-            text = TileText(self.placed, self.network.chip, tile, blocks, self.image).text()
+            text = self._text(tile)
             name = f"tile {tile}"
             program, names = assemble(text, name), stream_names(text, name)
             program.check(self.placed.cfg, name)
@@ -144,7 +165,8 @@ class _Maker:
         for tile in self.placed.tiles:
             before = dict(self.blocks)
             for ring in self.placed.rings.values():
-                if ring.tile == tile and ring.slot is not None:
+                whole = self.placed.graph.nodes[ring.node].whole
+                if ring.tile == tile and ring.slot is not None and not whole:
                     more = self.blocks[tile, ring.name] + SLACK
                     self.blocks[tile, ring.name] = min(more, MOST_BLOCKS)
             try:

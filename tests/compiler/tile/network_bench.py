@@ -12,8 +12,33 @@ from hw.core import CoreConfig, CoreReference
 from hw.tile.machine.cores import ReferenceCore
 from macro_models import Masks
 from sim.executor import build_cores, core_masks
+from tests.compiler.importer.onnx_models import build, node
 
 DAY = 86_400.0
+
+
+def residual_network(blocks: int, *, channels: int = 3, size: int = 8, seed: int = 0) -> tuple[Any, NDArray[Any]]:
+    """A convolution, pooling, ``blocks`` residual blocks of two convolutions, pooling, a dense layer; and inputs."""
+    rng = np.random.default_rng(seed)
+
+    def normal(*shape: int) -> NDArray[Any]:
+        return (rng.normal(size=shape) / np.sqrt(np.prod(shape[1:]))).astype("f4")
+
+    half, quarter = size // 2, size // 4
+    weights = {"k": 2 * normal(channels, 1, 3, 3), "b": normal(channels, 1)[:, 0],
+               "w": normal(10, channels * quarter * quarter), "c": normal(10, 1)[:, 0]}
+    nodes = [node("Conv", "x k b", "c0", pads=[1] * 4), node("Relu", "c0", "r0"),
+             node("MaxPool", "r0", "v0", kernel_shape=[2, 2], strides=[2, 2])]
+    for n in range(blocks):
+        weights |= {f"d{n}": normal(channels, channels, 3, 3), f"e{n}": normal(channels, channels, 3, 3)}
+        nodes += [node("Conv", f"v{n} d{n}", f"f{n}", pads=[1] * 4), node("Relu", f"f{n}", f"g{n}"),
+                  node("Conv", f"g{n} e{n}", f"h{n}", pads=[1] * 4), node("Add", f"h{n} v{n}", f"a{n}"),
+                  node("Relu", f"a{n}", f"v{n + 1}")]
+    assert half * 2 == size
+    nodes += [node("MaxPool", f"v{blocks}", "p", kernel_shape=[2, 2], strides=[2, 2]), node("Flatten", "p", "q"),
+              node("Gemm", "q w c", "y", transB=1)]
+    x = rng.uniform(size=(40, 1, size, size)).astype("f4")
+    return build(nodes, weights, shape=("batch", 1, size, size), output=("batch", 10)), x
 
 
 class Masked:

@@ -1,0 +1,118 @@
+"""In which order a tile carries out its nodes: that of an untimed run, in loops.
+
+One run of the whole graph fires the node that is furthest behind the input as soon as what it takes is there. Every
+tile takes its part of that order: since the run got to its end, nothing gets stuck in it, and rings hold little. The
+order is then written in loops; where that takes more instructions than a tile has, it does its nodes one after the
+other, each for a whole image, and the run is made anew.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from compiler.tile.graph import Graph, Node
+
+__all__ = ["MOST_DEPTH", "Loop", "Steps", "firings", "in_loops", "unrolled"]
+
+MOST_DEPTH = 3
+"""Loops within each other, without the one that never ends."""
+MOST_PERIOD = 48
+"""Steps of the longest body that is looked for."""
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Steps that come ``times`` times; a step is the number of a node, or a loop."""
+
+    times: int
+    body: "Steps"
+
+
+Steps = tuple["int | Loop", ...]
+
+
+def firings(graph: Graph, members: Sequence[tuple[str, ...]], whole: frozenset[str] = frozenset()) -> Mapping[
+        str, list[int]]:
+    """The nodes of each tile in the order of an untimed run of an image; tiles in ``whole`` do them one by one."""
+    makers = {v: k for k, node in enumerate(graph.nodes) for v in node.values}
+    needs = [_needs(graph, node, makers) for node in graph.nodes]
+    positions = [1 if node.whole else node.walk.positions for node in graph.nodes]
+    before = [[j for j in range(k) if whole & set(members[j]) & set(members[k])] for k in range(len(graph.nodes))]
+    fired, made = [0] * len(graph.nodes), [0] * len(graph.nodes)
+    order: dict[str, list[int]] = {tile: [] for some in members for tile in some}
+
+    def ready(k: int) -> bool:
+        at = fired[k]
+        return at < positions[k] and all(made[j] >= need[at] for j, need in needs[k]) and all(
+            fired[j] == positions[j] for j in before[k])
+
+    left = sum(positions)
+    while left:
+        k = next(k for k in reversed(range(len(positions))) if ready(k))
+        fired[k], left = fired[k] + 1, left - 1
+        made[k] += graph.nodes[k].walk.image if graph.nodes[k].whole else 1
+        for tile in members[k]:
+            order[tile].append(k)
+    return order
+
+
+def _needs(graph: Graph, node: Node, makers: Mapping[int, int]) -> list[tuple[int, list[int]]]:
+    """Nodes that make what a node takes, and how many pixels of it each of its firings waits for."""
+    walk = node.walk
+    if node.whole:
+        each = main = np.array([walk.image])
+    else:
+        each = np.arange(1, walk.positions + 1)
+        # What it gives back has to have come.
+        main = np.maximum(walk.need, walk.low[1:]) if node.head is not None else each
+    return [(makers[v], (main if n == 0 else each).tolist()) for n, v in enumerate(node.taken) if v in makers]
+
+
+def in_loops(order: Sequence[int], depth: int = MOST_DEPTH) -> Steps:
+    """The same order with what repeats in loops, at most ``depth`` within each other."""
+    runs = [(number, len(list(same))) for number, same in groupby(order)]
+    return _folded(tuple(Loop(times, (number,)) if times > 1 else number for number, times in runs), depth)
+
+
+def unrolled(steps: Steps) -> list[int]:
+    """The order that loops stand for."""
+    found: list[int] = []
+    for step in steps:
+        found += unrolled(step.body) * step.times if isinstance(step, Loop) else [step]
+    return found
+
+
+def _depth(step: int | Loop) -> int:
+    return 1 + max(map(_depth, step.body)) if isinstance(step, Loop) else 0
+
+
+def _folded(steps: Steps, depth: int) -> Steps:
+    """Repetitions side by side as loops, from the left, those that hold most of it; bodies alike."""
+    numbers: dict[int | Loop, int] = {}
+    keys = [numbers.setdefault(step, len(numbers)) for step in steps]
+    made: list[int | Loop] = []
+    at = 0
+    while at < len(steps):
+        size, times = _longest(keys, at)
+        body = steps[at : at + size]
+        if times > 1 and max(map(_depth, body)) < depth:
+            made.append(Loop(times, _folded(body, depth - 1)))
+        else:
+            size, times = 1, 1
+            made.append(steps[at])
+        at += size * times
+    return tuple(made)
+
+
+def _longest(keys: Sequence[int], at: int) -> tuple[int, int]:
+    """Size of a body and how often it comes from a place on, those that hold most of the steps."""
+    best = (1, 1)
+    for size in range(1, min(MOST_PERIOD, (len(keys) - at) // 2) + 1):
+        body, times = keys[at : at + size], 1
+        while keys[at + times * size : at + (times + 1) * size] == body:
+            times += 1
+        if times > 1 and size * times > best[0] * best[1]:
+            best = size, times
+    return best
