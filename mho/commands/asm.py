@@ -17,6 +17,8 @@ __all__ = ["asm_command", "disasm_command"]
 
 MOST_BYTES = 1 << 24
 """Of a file that is read."""
+_NETWORK = b"PK"
+"""What a network file begins with."""
 
 
 @click.command("asm", epilog=example("mho asm perceptron.s -o perceptron.bin"))
@@ -50,31 +52,47 @@ def asm_command(source: str, output: str | None, out: Output) -> None:
 
 
 @click.command("disasm", epilog=example("mho disasm perceptron.bin -o again.s"))
-@click.argument("program", metavar="P.bin", type=READS)
+@click.argument("program", metavar="P", type=READS)
 @click.option("-o", "--output", metavar="P.s", type=WRITES, help="Write the text to a file.")
 @common_options
 def disasm_command(program: str, output: str | None, out: Output) -> None:
     """Write a tile's program as text that gives the same file again.
 
-    P.bin is a file of mho asm. Descriptors are called by their numbers, as s3 or v0; what is illegal is written in
-    words.
+    P is a file of mho asm: descriptors are called by their numbers, as s3 or v0; what is illegal is written in words.
+    Or it is a network file that was compiled for tiles: the programs of all of them, as the compiler writes them.
     """
     from hw.tile.program import Program
     from hw.tile.text import disassemble
     from macro_models.output import write_output
 
-    found = Program.unpack(_read(program), program)
-    text = disassemble(found)
+    data = _read(program, networks=True)
+    if data.startswith(_NETWORK):
+        texts, sizes = _of_network(program)
+        text = "\n".join(texts.values())
+        found: dict[str, object] = {"tiles": {tile: {"sizes": sizes[tile], "text": texts[tile]} for tile in texts}}
+    else:
+        one = Program.unpack(data, program)
+        text = disassemble(one)
+        found = {"sizes": _sizes(one), "text": text}
     if output is not None:
         write_output(output, text.encode())
         out.note(f"wrote {output}")
     else:
         for line in text.splitlines():
             out.text(line)
-    out.json({"program": program, "output": output, "sizes": _sizes(found), "text": text})
+    out.json({"program": program, "output": output, **found})
 
 
-def _read(path: str) -> bytes:
+def _of_network(path: str) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
+    """Texts of the tiles of a network file, and what each takes of its memories."""
+    from compiler.network import Network
+    from compiler.tile import tile_programs
+
+    made = tile_programs(Network.load(path))
+    return dict(made.texts), {tile: _sizes(place.program) for tile, place in made.joined.tiles.items()}
+
+
+def _read(path: str, *, networks: bool = False) -> bytes:
     from macro_models.errors import InputError
 
     try:
@@ -84,7 +102,7 @@ def _read(path: str) -> bytes:
         raise InputError(f"{path}: {error.strerror}") from None
     if len(data) > MOST_BYTES:
         raise InputError(f"{path}: must have at most {MOST_BYTES} bytes")
-    if data.startswith(b"PK"):
+    if data.startswith(_NETWORK) and not networks:
         raise InputError(f"{path}: a network file holds no programs of tiles; it must be a file of mho asm")
     return data
 

@@ -5,8 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from compiler import CompileOptions, compile_model
+from compiler.tile import compile_tiles
+from hw.config import load_chip
 from hw.tile.program import Program
 from mho.cli import run
+from mho.data import load_sample
+from tests.compiler.tile.network_bench import residual_network
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "tile").glob("*.s"))
 
@@ -44,7 +49,7 @@ def altered(data):
     ("asm", "p.s", b"loop 3 {\nmvm x, y\n}\n", "p.s:2: mvm 'x' is unknown: it must be declared first"),
     ("asm", "p.s", b"\xff\xfe", "must be text in UTF-8; a program's file is read by mho disasm"),
     ("asm", "p.mho", b"PK\x03\x04", "a network file holds no programs of tiles"),
-    ("disasm", "p.bin", b"PK\x03\x04", "a network file holds no programs of tiles"),
+    ("disasm", "p.mho", b"PK\x03\x04", "p.mho"),
     ("disasm", "p.bin", b"halt\n" * 5, "must be a program of a tile, which begins with 'mhoT'"),
     ("disasm", "p.bin", b"", "must be a program of a tile"),
     ("disasm", "p.bin", cut(Program(words=(1, 2, 3)).pack()), "its checksum is not that of its bytes"),
@@ -84,3 +89,20 @@ def test_no_example_would_trap(source, capsys):
 def test_a_file_that_is_not_there_is_refused(tmp_path, capsys):
     assert run(["asm", str(tmp_path / "none.s")]) == 2
     assert "none.s: No such file or directory" in capsys.readouterr().err
+
+
+def test_a_network_file_gives_the_programs_of_its_tiles(tmp_path, capsys):
+    sample, chip = load_sample("digits"), load_chip("tnsa64-2x2")
+    options = CompileOptions(seeds=1, samples=16)
+    compile_tiles(sample.model, chip, calibrate=sample.calibrate, options=options).save(tmp_path / "n.mho")
+    assert run(["disasm", str(tmp_path / "n.mho"), "--json", "-"]) == 0
+    tiles = json.loads(capsys.readouterr().out)["tiles"]
+    assert sorted(tiles) == ["0,0", "0,1", "1,0", "1,1"]
+    for one in tiles.values():
+        (tmp_path / "t.s").write_text(one["text"])
+        assert run(["asm", str(tmp_path / "t.s"), "--json", "-"]) == 0
+        assert json.loads(capsys.readouterr().out)["sizes"] == one["sizes"]
+    model, x = residual_network(0, channels=2)
+    compile_model(model, chip, calibrate=x, options=options).save(tmp_path / "h.mho")
+    assert run(["disasm", str(tmp_path / "h.mho")]) == 2
+    assert "must have its rows in the order of a walk, as compiled for tiles" in capsys.readouterr().err
