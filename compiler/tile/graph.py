@@ -141,12 +141,10 @@ class _Builder:
             else:
                 self._pointwise(k, stage)
         last = len(self.program.stages)
-        users: dict[int, set[int]] = {}
-        for k, node in enumerate(self.nodes):
-            for value in node.taken:
-                users.setdefault(value, set()).add(k)
-        nodes = [replace(node, exports=tuple(
-            v for v in node.values if v == last or v in users)) for node in self.nodes]
+        # Nothing may be left to do where the input comes in.
+        some = [node for node in self.nodes if node.values]
+        taken = {value for node in some for value in node.taken}
+        nodes = [replace(node, exports=tuple(v for v in node.values if v == last or v in taken)) for node in some]
         return Graph(program=self.program, nodes=tuple(nodes), values=tuple(self.values))
 
     # --- stages ---

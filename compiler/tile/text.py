@@ -20,7 +20,7 @@ from compiler.tile.writer import LOCAL_BLOCKS, Body, Writer
 from hw.config import Chip
 from hw.core.layout import pack
 from hw.tile.text.fields import unpack_core
-from hw.tile.walk import Walk
+from hw.tile.walk import OUTSIDE, Walk
 from macro_models.errors import InputError
 
 __all__ = ["TileText", "least_blocks"]
@@ -125,7 +125,7 @@ class TileText:
         if not contiguous or not np.array_equal(layer.spread[mvm.first : mvm.first + len(mvm.rows)], rows):
             raise InputError(f"layer {layer.name!r} must have its rows in the order of a walk, as compiled for tiles")
         pads = call.pad[first * walk.terms : (first + count) * walk.terms].reshape(count, walk.terms)
-        if (pads != pads[:, :1]).any():
+        if (pads != pads[:, :1]).any() and (walk.pixels == OUTSIDE).any():
             raise InputError(f"layer {layer.name!r} must have one padding a channel for tiles")
         return self.writer.walk(channels_of(walk, first, count), stream, pads[:, 0])
 
