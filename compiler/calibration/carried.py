@@ -154,7 +154,7 @@ class _LaneInput:
     def __init__(self, value: InLanes, calls: Sequence[Linear], anchors: tuple[str, ...]) -> None:
         op = calls[0]
         self.value, self.op, self.anchors = value, op, anchors
-        self.group = tied([one.patches for one in calls])
+        self.group = tied([one.ties for one in calls])
         # Largest and smallest unit of the lanes that the rows of each group take, of shape (rows,).
         units = value.unit[np.maximum(op.patches, 0)]
         most, least = np.zeros(self.group.max() + 1), np.full(self.group.max() + 1, np.inf)

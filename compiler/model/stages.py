@@ -64,6 +64,11 @@ class Linear:
     def size(self) -> int:
         return self.layer.outputs * len(self.patches)
 
+    @property
+    def ties(self) -> Index:
+        """Patches, and maybe more rows: inputs that take one element in any of them are encoded alike."""
+        return self.patches
+
     def takes_all(self, elements: int) -> bool:
         """Whether the layer takes a value of that many elements as it is, once."""
         return self.patches.shape == (1, elements) and np.array_equal(self.patches[0], np.arange(elements))

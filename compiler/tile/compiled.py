@@ -23,7 +23,7 @@ from compiler.importer.onnx_import import import_onnx
 from compiler.inputs import load_inputs
 from compiler.mapping import Placement
 from compiler.model import FloatNetwork
-from compiler.model.stages import Linear
+from compiler.model.stages import Linear, Step
 from compiler.network import CoreImage, Network
 from compiler.network.ranges import InputRange, calibration_warnings
 from compiler.options import CompileOptions
@@ -34,6 +34,7 @@ from compiler.tile.placing import Shape, place_on_tiles
 from hw.config import Chip, check_device, default_device
 from macro_models.devices import Device, load_device
 from macro_models.errors import InputError
+from macro_models.exact.vector import PAD
 
 __all__ = ["compile_tiles"]
 
@@ -72,7 +73,7 @@ def compile_tiles(
     x = samples[np.arange(most) * len(samples) // most].astype(np.float64)
     shapes = _shapes(net)
     placement = place_on_tiles(shapes, chip.macro_config().cell_map, chip.cores)
-    result = Calibrator(net, placement, chip, device, options, x, progress).run()
+    result = Calibrator(_tied(net), placement, chip, device, options, x, progress).run()
     program, targets = _in_walk_order(result.program, placement, shapes, result.targets)
     program.check()
     tile_graph(program, input_image(net.input_shape))
@@ -92,6 +93,28 @@ def compile_tiles(
         },
         range=InputRange.of(x),
     )
+
+
+class _TiedLinear(Linear):
+    """A layer whose windows reach beyond the image: a channel has one padding, so its inputs are encoded alike."""
+
+    @property
+    def ties(self) -> NDArray[np.int32]:
+        """One more row, in which all inputs of a channel take the same element."""
+        channels = self.window.channels if self.window is not None else 1
+        each = np.repeat(np.arange(channels), self.patches.shape[1] // channels) + int(self.patches.max()) + 1
+        return np.concatenate([self.patches, each[None].astype(np.int32)])
+
+
+def _tied(net: FloatNetwork) -> FloatNetwork:
+    """The network with such layers."""
+    def one(step: Step) -> Step:
+        op = step.operation
+        if not isinstance(op, Linear) or not (op.patches == PAD).any():
+            return step
+        return replace(step, operation=_TiedLinear(layer=op.layer, patches=op.patches, pad=op.pad, window=op.window))
+
+    return replace(net, steps=tuple(map(one, net.steps)))
 
 
 def _shapes(net: FloatNetwork) -> list[Shape]:

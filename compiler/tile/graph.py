@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from compiler.program import Call, Program, Stage
 from compiler.tile.geometry import Image, call_image, layer_walk, pooling
-from compiler.tile.operations import NotAlikeError, vector_of
+from compiler.tile.operations import NotAlikeError, Vector, vector_of
 from hw.tile.walk import Walk
 from macro_models.errors import InputError
 from macro_models.exact.vector import LANE_MAX, Encode, Largest, Limit, Table, WeightedSum
@@ -37,9 +37,20 @@ class Value:
     signed: bool = True
 
     @property
+    def width(self) -> int:
+        """Bytes of an element."""
+        return 2 if self.wide else 1
+
+    @property
     def block(self) -> int:
         """Bytes of a pixel."""
-        return self.image.channels * (2 if self.wide else 1)
+        return self.image.channels * self.width
+
+    @property
+    def copy(self) -> Vector:
+        """An operation that leaves it as it is."""
+        low, high = (-32768, 32767) if self.wide else (-128, 127) if self.signed else (0, 255)
+        return Vector(fields={"kind": "max", "lo": low, "hi": high})
 
     @property
     def format(self) -> str:

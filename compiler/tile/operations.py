@@ -42,15 +42,15 @@ class Vector:
     entries: NDArray[np.int16] | None = None
 
 
-def leaf(layer: Layer, mvm: Mvm, begun: set[int]) -> Vector:
-    """The leaf of a product; ``begun`` are outputs that have something in their accumulators, and grows.
+def leaf(layer: Layer, mvm: Mvm, base: int, begun: set[int]) -> Vector:
+    """The leaf of a product; output ``base`` has accumulator 0, ``begun`` are those that have something, and grows.
 
     Elements are the codes of the words that are drained, from an even column on.
     """
-    first = int(mvm.columns[0]) // CODES_OUT * CODES_OUT
-    rows = np.zeros((int(mvm.columns[-1]) - first + 1, 6), np.int64)
+    first = int(mvm.columns.min()) // CODES_OUT * CODES_OUT
+    rows = np.zeros((int(mvm.columns.max()) - first + 1, 6), np.int64)
     for column, output, m in zip(mvm.columns.tolist(), mvm.outputs.tolist(), mvm.multiplier.tolist(), strict=True):
-        rows[column - first] = (m, 0, 0, output, 1, output not in begun)
+        rows[column - first] = (m, 0, 0, output - base, 1, output not in begun)
         begun.add(output)
     return Vector(fields={"shift": layer.shift}, parameters=rows)
 

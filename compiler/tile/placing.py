@@ -38,6 +38,7 @@ class _Rectangle:
     layer: int
     first: int
     height: int
+    output: int
     width: int
     work: int
 
@@ -90,8 +91,7 @@ def place_on_tiles(shapes: Sequence[Shape], cell_map: CellMap, tiles: int) -> Pl
     Raises
     ------
     InputError
-        If a layer has more outputs than a tile has columns, a window more pixels than it has rows, or the layers do not
-        fit; one sentence that names the layer.
+        If a window has more pixels than a tile rows, or the layers do not fit; one sentence that names the layer.
     """
     cut = [_rectangles(k, shape, cell_map) for k, shape in enumerate(shapes)]
     found = [_Tile(cell_map.rows, cell_map.columns) for _ in range(tiles)]
@@ -104,9 +104,9 @@ def place_on_tiles(shapes: Sequence[Shape], cell_map: CellMap, tiles: int) -> Pl
                 raise InputError(f"layer {shape.name!r} must fit beside the others on {tiles} tiles of "
                                  f"{cell_map.rows} rows and {cell_map.columns} columns; it finds no place")
     used = max(k for k, tile in enumerate(found) if tile.taken) + 1
-    blocks = [_block(k, number, *taken, shapes) for k, tile in enumerate(found[:used])
+    blocks = [_block(k, number, *taken) for k, tile in enumerate(found[:used])
               for number, taken in enumerate(tile.taken)]
-    blocks.sort(key=lambda one: (one.layer, one.first))
+    blocks.sort(key=lambda one: (one.layer, one.first, int(one.outputs[0])))
     inputs = [shape.walk.terms * shape.walk.run for shape in shapes]
     return Placement(
         cell_map=cell_map, cores=used, least=used, bound=1, blocks=tuple(blocks), skip={}, rows=tuple(inputs),
@@ -120,16 +120,14 @@ def _up(size: int, unit: int) -> int:
 
 
 def _rectangles(layer: int, shape: Shape, cell_map: CellMap) -> list[_Rectangle]:
-    """A layer, cut between its channels into as few rectangles as a tile's rows allow."""
+    """A layer, cut between its outputs and between its channels into as few rectangles as a tile allows."""
     terms = shape.walk.terms
-    if shape.outputs > cell_map.columns:
-        raise InputError(f"layer {shape.name!r} must have at most {cell_map.columns} outputs, as a tile has columns, "
-                         f"not {shape.outputs}")
     if terms > cell_map.rows:
         raise InputError(f"layer {shape.name!r} must have a window of at most {cell_map.rows} pixels, as a tile has "
                          f"rows, not {terms}")
     work = shape.walk.positions
-    return [_Rectangle(layer, first * terms, count * terms, shape.outputs, work)
+    return [_Rectangle(layer, first * terms, count * terms, output, width, work)
+            for output, width in segments(shape.outputs, cell_map.columns)
             for first, count in segments(shape.walk.run, cell_map.rows // terms)]
 
 
@@ -143,10 +141,10 @@ def _put(tiles: list[_Tile], some: Sequence[_Rectangle]) -> bool:
     return False
 
 
-def _block(tile: int, number: int, one: _Rectangle, row: int, column: int, shapes: Sequence[Shape]) -> Block:
-    outputs = shapes[one.layer].outputs
+def _block(tile: int, number: int, one: _Rectangle, row: int, column: int) -> Block:
     return Block(
         layer=one.layer, core=tile, first=one.first, rows=np.arange(row, row + one.height, dtype=np.int32),
-        columns=np.arange(column, column + outputs, dtype=np.int32), outputs=np.arange(outputs, dtype=np.int32),
+        columns=np.arange(column, column + one.width, dtype=np.int32),
+        outputs=np.arange(one.output, one.output + one.width, dtype=np.int32),
         copies=1, wl_select=number, line_select=number,
     )

@@ -97,7 +97,7 @@ def tile_programs(network: Network, *, image: int = 0, watched: bool = False) ->
 class _Maker:
     def __init__(self, network: Network, placed: Placed, image: int) -> None:
         self.network, self.placed, self.image = network, placed, image
-        self.blocks: Blocks = {(r.tile, r.name): least_blocks(placed, r) for r in placed.rings.values()}
+        self.blocks: Blocks = {(r.tile, r.name): least_blocks(placed, r) for r in placed.all_rings}
         self.texts: dict[str, str] = {}
         self.numbers: dict[tuple[str, str], int] = {}
         self.steps: dict[str, Steps] = {}
@@ -136,8 +136,7 @@ class _Maker:
             self.texts[tile] = text
             self.numbers |= {(tile, called): number for number, called in names.items()}
             places[tile] = Place(program=program, cfg=self.placed.cfg, names=names)
-        flows = tuple(flow for some in self.placed.flows.values() for flow in some)
-        return Joined(tiles=places, flows=flows, reductions=tuple(self.placed.reductions.values()))
+        return Joined(tiles=places, flows=self.placed.all_flows, reductions=tuple(self.placed.reductions.values()))
 
     def given(self) -> dict[tuple[str, int], int]:
         """What the host sends for each image."""
@@ -164,7 +163,7 @@ class _Maker:
         """More blocks for rings that other tiles fill, if the buffer has room for those of all."""
         for tile in self.placed.tiles:
             before = dict(self.blocks)
-            for ring in self.placed.rings.values():
+            for ring in self.placed.all_rings:
                 whole = self.placed.graph.nodes[ring.node].whole
                 if ring.tile == tile and ring.slot is not None and not whole:
                     more = self.blocks[tile, ring.name] + SLACK

@@ -5,10 +5,11 @@ other tiles. A node has a stream of its own for each value that it takes, so tha
 consumer; a layer on several tiles has one on each of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from compiler.program import Call
+from compiler.tile.columns import Part, parts_of
 from compiler.tile.graph import Graph, Node
 from hw.config import Chip
 from hw.tile.config import TileConfig
@@ -24,21 +25,26 @@ FLOWS = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Ring:
-    """The stream of a value at a node of a tile. ``slot`` is None where the tile itself fills it."""
+    """The stream of a value at a node of a tile. ``slot`` is None where the tile itself fills it.
+
+    With ``outputs`` it has so many of a layer's, which another tile makes for its root.
+    """
 
     name: str
     value: int
     node: int
     tile: str
     slot: int | None
+    outputs: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Placed:
     """A graph on tiles.
 
-    ``members`` are the tiles of each node, its root first; ``rings`` by (tile, node, value); ``flows`` and
-    ``contexts`` by value and by node.
+    ``members`` are the tiles of each node, its root first; ``parts`` those of its layer, if it has one; ``rings`` by
+    (tile, node, value), ``flows`` by value; ``columns`` (what comes from where to the root) and ``reductions`` by node
+    and part.
     """
 
     graph: Graph
@@ -46,12 +52,29 @@ class Placed:
     members: tuple[tuple[str, ...], ...]
     rings: Mapping[tuple[str, int, int], Ring]
     flows: Mapping[int, tuple[Flow, ...]]
-    reductions: Mapping[int, Reduction]
+    parts: Mapping[int, Sequence[Part]]
+    columns: Mapping[tuple[int, int], tuple[Ring, Flow]]
+    reductions: Mapping[tuple[int, int], Reduction]
+    roots: Mapping[tuple[int, int], str]
 
     @property
     def tiles(self) -> tuple[str, ...]:
         """Tiles that have a node."""
         return tuple(sorted({tile for some in self.members for tile in some}))
+
+    @property
+    def all_rings(self) -> tuple[Ring, ...]:
+        """Rings between nodes and between parts of a layer."""
+        return (*self.rings.values(), *(ring for ring, _ in self.columns.values()))
+
+    @property
+    def all_flows(self) -> tuple[Flow, ...]:
+        """Flows of all tiles."""
+        return (*(flow for some in self.flows.values() for flow in some), *(flow for _, flow in self.columns.values()))
+
+    def part_root(self, node: int, part: int) -> str:
+        """The tile at which a part of a layer comes together."""
+        return self.roots[node, part]
 
     def root(self, node: int) -> str:
         """The tile at which what a node makes comes together."""
@@ -78,7 +101,10 @@ def place_nodes(graph: Graph, chip: Chip, *, watched: bool = False) -> Placed:
     InputError
         If a tile has no slot, flow or context left.
     """
-    cfg, members = tile_config(chip), _members(graph, chip)
+    cfg, parts = tile_config(chip), _parts(graph)
+    tiles = {(k, p): tuple(dict.fromkeys(tile_name(chip, m.core) for m in part.mvms))
+             for k, some in parts.items() for p, part in enumerate(some)}
+    members = _members(graph, tiles, chip)
     rings: dict[tuple[str, int, int], Ring] = {}
     flows: dict[int, tuple[Flow, ...]] = {}
     slots: dict[str, int] = {}
@@ -108,8 +134,28 @@ def place_nodes(graph: Graph, chip: Chip, *, watched: bool = False) -> Placed:
                     sender=maker, number=_next(numbers, maker), to=tuple(some), slot=slot))
         if maker is not None and (value == graph.output or watched):
             flows[value] = (*flows.get(value, ()), Flow(sender=maker, number=_next(numbers, maker), to=(HOST,)))
-    return Placed(graph=graph, cfg=cfg, members=members, rings=rings, flows=flows,
-                  reductions=_reductions(graph, members, cfg))
+    columns: dict[tuple[int, int], tuple[Ring, Flow]] = {}
+    for (k, p), some in tiles.items():
+        end, value = members[k][0], graph.nodes[k].values[0]
+        if some[0] != end:
+            slot = slots.get(end, 0)
+            slots[end] = slot + 1
+            if slot >= SLOTS:
+                raise InputError(f"tile {end} must take at most {SLOTS} values from others, not more")
+            ring = Ring(name=f"col{k}_{p}", value=value, node=k, tile=end, slot=slot, outputs=parts[k][p].count)
+            columns[k, p] = ring, Flow(sender=some[0], number=_next(numbers, some[0]), to=(end,), slot=slot)
+    return Placed(graph=graph, cfg=cfg, members=members, rings=rings, flows=flows, parts=parts, columns=columns,
+                  reductions=_reductions(graph, tiles, cfg), roots={key: some[0] for key, some in tiles.items()})
+
+
+def _parts(graph: Graph) -> dict[int, Sequence[Part]]:
+    """Parts of the layers of nodes."""
+    found: dict[int, Sequence[Part]] = {}
+    for k, node in enumerate(graph.nodes):
+        op = None if node.head is None else graph.program.stages[node.head].operation
+        if isinstance(op, Call):
+            found[k] = parts_of(graph.program.layers[op.layer])
+    return found
 
 
 def _next(numbers: dict[str, int], tile: str) -> int:
@@ -124,13 +170,14 @@ def _takers(node: Node, value: int, members: tuple[str, ...]) -> tuple[str, ...]
     return members if value == node.source else members[:1]
 
 
-def _members(graph: Graph, chip: Chip) -> tuple[tuple[str, ...], ...]:
+def _members(
+    graph: Graph, parts: Mapping[tuple[int, int], tuple[str, ...]], chip: Chip
+) -> tuple[tuple[str, ...], ...]:
     found: list[tuple[str, ...]] = []
     makers: dict[int, str] = {}
-    calls = {k: graph.program.stages[node.head].operation for k, node in enumerate(graph.nodes)
-             if node.head is not None}
-    tiles = {k: tuple(dict.fromkeys(tile_name(chip, m.core) for m in graph.program.layers[op.layer].mvms))
-             for k, op in calls.items() if isinstance(op, Call)}
+    tiles: dict[int, tuple[str, ...]] = {}
+    for (k, _), some in parts.items():
+        tiles[k] = tuple(dict.fromkeys((*tiles.get(k, ()), *some)))
     for k, node in enumerate(graph.nodes):
         if k in tiles:
             found.append(tiles[k])
@@ -144,11 +191,11 @@ def _members(graph: Graph, chip: Chip) -> tuple[tuple[str, ...], ...]:
 
 
 def _reductions(
-    graph: Graph, members: tuple[tuple[str, ...], ...], cfg: TileConfig
-) -> dict[int, Reduction]:
-    """A context for each layer on several tiles: trees of one context must not meet."""
-    found: dict[int, Reduction] = {}
-    for k, some in enumerate(members):
+    graph: Graph, tiles: Mapping[tuple[int, int], tuple[str, ...]], cfg: TileConfig
+) -> dict[tuple[int, int], Reduction]:
+    """A context for each part of a layer on several tiles: trees of one context must not meet."""
+    found: dict[tuple[int, int], Reduction] = {}
+    for (k, p), some in tiles.items():
         if len(some) == 1:
             continue
         taken = {one.context for one in found.values() if _meet(one.members, some)}
@@ -158,7 +205,7 @@ def _reductions(
             name = graph.program.layers[op.layer].name if isinstance(op, Call) else "?"
             raise InputError(f"layer {name!r} must share its part of the mesh with at most {cfg.contexts} layers that "
                              "are cut over several tiles: mesh.contexts")
-        found[k] = Reduction(context=free, members=some, root=some[0])
+        found[k, p] = Reduction(context=free, members=some, root=some[0])
     return found
 
 

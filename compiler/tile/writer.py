@@ -49,7 +49,9 @@ class Writer:
         """The ring of a value at a node of this tile."""
         node, value = self.graph.nodes[ring.node], self.graph.values[ring.value]
         where = f", remote, slot {ring.slot}" if ring.slot is not None else ""
-        if node.whole:
+        if ring.outputs:
+            self.stream(ring.name, ring.outputs * value.width, self.blocks[ring.name], where)
+        elif node.whole:
             self.aliased(ring.name, value.block, value.image.pixels, where)
         else:
             self.stream(ring.name, value.block, self.blocks[ring.name], where)
@@ -127,9 +129,7 @@ class Writer:
     def copy(self, value: int, source: str, target: str) -> str:
         """An operation that copies a pixel of a value."""
         held = self.graph.values[value]
-        low, high = (-32768, 32767) if held.wide else (-128, 127) if held.signed else (0, 255)
-        one = Vector(fields={"kind": "max", "lo": low, "hi": high})
-        return self.vec(one, held.image.channels, target, wide=held.wide, a=source, a_format=held.format)
+        return self.vec(held.copy, held.image.channels, target, wide=held.wide, a=source, a_format=held.format)
 
 
 class Body:

@@ -108,6 +108,46 @@ def test_twenty_layers_are_live_in_a_second() -> None:
     print(f"{time.process_time() - start:.3f} s for {made.instructions} instructions")
 
 
+PADS = [1, 1, 1, 1]
+SHAPES: dict[str, tuple[str, list, dict[str, tuple[int, ...]], tuple[int, ...], str]] = {
+    "a table, a mean over the image": ("tnsa64-2x2", [
+        node("Conv", "x a", "c", pads=PADS, strides=[2, 2]), node("Tanh", "c", "t"),
+        node("GlobalAveragePool", "t", "g"), node("Flatten", "g", "f"), node("Gemm", "f w", "y", transB=1),
+    ], {"a": (4, 3, 3, 3), "w": (5, 4)}, (3, 8, 8), "b"),
+    "means of windows": ("tnsa64-2x2", [
+        node("Conv", "x a", "c", pads=PADS), node("AveragePool", "c", "p", kernel_shape=[2, 2], strides=[2, 2]),
+        node("Relu", "p", "r"), node("Conv", "r w", "y"),
+    ], {"a": (4, 3, 3, 3), "w": (2, 4, 2, 2)}, (3, 8, 8), "bcd"),
+    "the input around a layer": ("tnsa64-2x2", [
+        node("Conv", "x a", "c", pads=PADS), node("Add", "c x", "s"), node("Relu", "s", "r"), node("Conv", "r w", "y"),
+    ], {"a": (3, 3, 3, 3), "w": (2, 3, 2, 2)}, (3, 6, 6), "bcd"),
+    "strides and dilation, no padding": ("tnsa64-2x2", [
+        node("Conv", "x a", "c", strides=[2, 2]), node("Relu", "c", "r"), node("Conv", "r w", "y", dilations=[2, 2]),
+    ], {"a": (3, 3, 3, 3), "w": (2, 3, 2, 2)}, (3, 9, 8), "bcd"),
+    "rows and columns over four tiles": ("tnsa16-2x2", [node("Gemm", "x a", "c", transB=1), node("Relu", "c", "y")], {
+        "a": (30, 14)}, (14,), "b"),
+    "outputs over two tiles": ("tnsa16-2x2", [
+        node("Gemm", "x a", "c", transB=1), node("Relu", "c", "r"), node("Gemm", "r w", "y", transB=1),
+    ], {"a": (20, 8), "w": (4, 20)}, (8,), "b"),
+}
+
+
+@pytest.mark.parametrize("what", SHAPES)
+def test_what_tiles_do(what: str) -> None:
+    preset, nodes, shapes, shape, output = SHAPES[what]
+    rng = np.random.default_rng(1)
+    weights = {k: (rng.normal(size=s) / np.sqrt(np.prod(s[1:]))).astype("f4") for k, s in shapes.items()}
+    x = rng.uniform(-1, 1, size=(16, *shape)).astype("f4")
+    model = build(nodes, weights, shape=("batch", *shape), output=("batch", *output))
+    network = compile_tiles(model, load_chip(preset), calibrate=x, options=CompileOptions(seeds=1, samples=16))
+    programs, found, wanted = compare(network, x[:2], device="rram-neurram", first=3)
+    assert sorted(found) == list(range(1, len(network.program.stages) + 1))
+    for value, lanes in found.items():
+        np.testing.assert_array_equal(lanes, wanted[value], err_msg=f"value {value}")
+        assert len(np.unique(lanes)) > 3
+    assert bool(programs.placed.columns) is ("outputs" in what or "columns" in what)
+
+
 def refused(nodes: list, weights: dict, sentence: str, shape: tuple[int, ...] = (2, 4, 4)) -> None:
     x = np.random.default_rng(0).uniform(size=(8, *shape)).astype("f4")
     model = build(nodes, weights, shape=("batch", *shape), output=("batch", *("abc"[: len(shape)])))
@@ -118,7 +158,10 @@ def refused(nodes: list, weights: dict, sentence: str, shape: tuple[int, ...] = 
 def test_what_has_no_form_on_tiles_is_refused_by_name() -> None:
     rng = np.random.default_rng(0)
     weights = {"k": rng.normal(size=(2, 1, 2, 2)).astype("f4"), "w": rng.normal(size=(3, 2, 3, 3)).astype("f4"),
-               "d": rng.normal(size=(20, 2, 1, 1)).astype("f4")}
+               "d": rng.normal(size=(80, 2, 1, 1)).astype("f4")}
     refused([node("Conv", "x k", "y", group=2)], {"k": weights["k"]}, "layer 'n_y' must take a window .* ungrouped")
     refused([node("Conv", "x w", "y")], {"w": weights["w"]}, "layer 'n_y' must have a window of at most 8 pixels")
-    refused([node("Conv", "x d", "y")], {"d": weights["d"]}, "layer 'n_y' must have at most 16 outputs")
+    refused([node("Conv", "x d", "c"), node("Concat", "c x", "j", axis=1), node("Conv", "j e", "y")],
+            {"d": weights["d"], "e": rng.normal(size=(2, 82, 1, 1)).astype("f4")}, "layer 'n_y' must take a window")
+    refused([node("Conv", "x d", "c"), node("Relu", "c", "r"), node("Conv", "r e", "y")],
+            {"d": weights["d"], "e": rng.normal(size=(20, 80, 1, 1)).astype("f4")}, "layer 'n_y' must fit beside")

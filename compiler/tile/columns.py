@@ -1,0 +1,35 @@
+"""Parts of a layer by its outputs: products that add up to the same ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from compiler.program import Layer, Mvm
+from macro_models.errors import InputError
+
+__all__ = ["Part", "parts_of"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """``count`` outputs from ``first`` on, and the products that make them."""
+
+    first: int
+    count: int
+    mvms: tuple[Mvm, ...]
+
+
+def parts_of(layer: Layer) -> Sequence[Part]:
+    """The parts of a layer, in the order of their outputs.
+
+    Raises
+    ------
+    InputError
+        If products share some of their outputs and not others.
+    """
+    found: dict[tuple[int, int], list[Mvm]] = {}
+    for mvm in layer.mvms:
+        found.setdefault((int(mvm.outputs.min()), int(mvm.outputs.max()) + 1), []).append(mvm)
+    ends = sorted(found)
+    if [a for a, _ in ends] != [0, *(b for _, b in ends[:-1])] or ends[-1][1] != layer.outputs:
+        raise InputError(f"layer {layer.name!r} must be cut between its outputs for tiles")
+    return [Part(first=a, count=b - a, mvms=tuple(found[a, b])) for a, b in ends]

@@ -1,0 +1,118 @@
+"""The instructions of a layer at one position: products, their sums, what finishes them."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from compiler.program import Call, Layer, Mvm
+from compiler.tile.columns import Part
+from compiler.tile.geometry import channels_of, rows_of
+from compiler.tile.graph import Node
+from compiler.tile.operations import Vector, leaf, root
+from compiler.tile.placing import CODES_IN, CODES_OUT
+from compiler.tile.streams import tile_name
+from compiler.tile.writer import Body, Writer
+from hw.config import Chip
+from hw.core.layout import pack
+from hw.tile.text.fields import unpack_core
+from hw.tile.walk import OUTSIDE, Walk
+from macro_models.errors import InputError
+
+__all__ = ["layer_code"]
+
+
+def layer_code(writer: Writer, chip: Chip, k: int, node: Node, target: str, body: Body) -> None:
+    """What a tile does of the layer of node ``k``: at its root the value comes into ``target``.
+
+    Each product is drained after the next one began. Outputs of another tile come in a stream of their own.
+    """
+    assert node.head is not None
+    call = writer.program.stages[node.head].operation
+    assert isinstance(call, Call)
+    placed, layer = writer.placed, writer.program.layers[call.layer]
+    parts, made = placed.parts[k], writer.graph.values[node.head + 1]
+    mine = [[m for m in part.mvms if tile_name(chip, m.core) == writer.tile] for part in parts]
+    stream = placed.rings[writer.tile, k, node.source].name
+    walks = [_codes(writer, node.walk, call, layer, m, stream) for some in mine for m in some]
+    number, is_root = 0, writer.tile == placed.root(k)
+    ends: list[str] = []
+    for p, (part, some) in enumerate(zip(parts, mine, strict=True)):
+        if not some:
+            continue
+        _products(writer, layer, part, some, walks, number, body)
+        number += len(some)
+        _reduce(writer, k, p, part, body)
+        if writer.tile == placed.part_root(k, p):
+            one = root(replace(layer.root, bias=layer.root.bias[part.first : part.first + part.count]))
+            context = placed.reductions.get((k, p))
+            source = "accumulators" if context is None else f"result{context.context}"
+            if is_root:
+                where = {"target_offset": str(part.first)} if part.first else {}
+                name = writer.vec(one, part.count, target, wide=made.wide, a=source, **where)
+                ends.append(name)
+                body.add(f"vec {name}", ", push" if len(ends) == len(parts) else "")
+            else:
+                own = writer.stream(f"col{k}_{p}", part.count * made.width)
+                body.add(f"vec {writer.vec(one, part.count, own, wide=made.wide, a=source)}, push")
+                body.add(f"send {own}, flow {placed.columns[k, p][1].number}, free")
+    for p, part in enumerate(parts) if is_root else ():
+        if (k, p) in placed.columns:
+            ring = writer.stream(f"col{k}_{p}", part.count * made.width)
+            name = writer.vec(made.copy, part.count, target, wide=made.wide, a=ring, a_format=made.format,
+                              **({"target_offset": str(part.first)} if part.first else {}))
+            ends.append(name)
+            body.add(f"vec {name}, free_a", ", push" if len(ends) == len(parts) else "")
+
+
+def _products(
+    writer: Writer, layer: Layer, part: Part, mvms: list[Mvm], walks: list[str], number: int, body: Body
+) -> None:
+    """Products of a part, the first of them number ``number`` of the tile; a walk goes on when it is used last."""
+    begun, drains = set[int](), list[str]()
+    for place, mvm in enumerate(mvms):
+        walk = walks[number + place]
+        flags = "" if walk in walks[number + place + 1 :] else ", advance"
+        flags += ", free" if number + place == len(walks) - 1 else ""
+        body.add(f"mvm {_mvm(writer, layer, mvm)}, {walk}{flags}")
+        made = leaf(layer, mvm, part.first, begun)
+        assert made.parameters is not None
+        drains.append(f"vec {writer.vec(made, len(made.parameters), 'accumulators', a='drain')}")
+        if place:
+            body.add(drains.pop(0))
+    for line in drains:
+        body.add(line)
+
+
+def _reduce(writer: Writer, k: int, p: int, part: Part, body: Body) -> None:
+    """Operands of the reduction, if the part is on several tiles."""
+    if (k, p) in writer.placed.reductions:
+        name = writer.stream(f"part{k}_{p}", 2 * part.count)
+        one = Vector(fields={"kind": "max"})
+        body.add(f"vec {writer.vec(one, part.count, name, wide=True, a='accumulators')}, push")
+        body.add(f"send {name}, context {writer.placed.reductions[k, p].context}, free")
+
+
+def _codes(writer: Writer, walk: Walk, call: Call, layer: Layer, mvm: Mvm, stream: str) -> str:
+    """The walk of a product, proven to give the rows of the layer that it takes."""
+    first, count = mvm.first // walk.terms, len(mvm.rows) // walk.terms
+    rows = rows_of(walk, first, count)
+    contiguous = np.array_equal(mvm.rows, mvm.rows[0] + np.arange(len(mvm.rows))) and mvm.rows[0] % CODES_IN == 0
+    if not contiguous or not np.array_equal(layer.spread[mvm.first : mvm.first + len(mvm.rows)], rows):
+        raise InputError(f"layer {layer.name!r} must have its rows in the order of a walk, as compiled for tiles")
+    pads = call.pad[first * walk.terms : (first + count) * walk.terms].reshape(count, walk.terms)
+    if (pads != pads[:, :1]).any() and (walk.pixels == OUTSIDE).any():
+        raise InputError(f"layer {layer.name!r} must have one padding a channel for tiles")
+    return writer.walk(channels_of(walk, first, count), stream, pads[:, 0])
+
+
+def _mvm(writer: Writer, layer: Layer, mvm: Mvm) -> str:
+    """The descriptor of a product."""
+    bits = pack(mvm.op)
+    core = unpack_core({"op": bits & 0xFFFFFFFF, "op_high": bits >> 32})
+    assert core is not None
+    fields = {
+        "i_first": int(mvm.rows[0]) // CODES_IN, "i_last": int(mvm.rows[-1]) // CODES_IN,
+        "o_first": int(mvm.columns.min()) // CODES_OUT, "o_last": int(mvm.columns.max()) // CODES_OUT,
+        "operation": mvm.operation, "conversions": layer.conversions, **{n: v for n, v in core.items() if v},
+    }
+    return writer.declared("mvm", "m", ": " + ", ".join(f"{name} {value}" for name, value in fields.items()))
