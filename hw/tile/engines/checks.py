@@ -11,7 +11,6 @@ from hw.tile.config import TileConfig
 from hw.tile.isa import ACCUMULATORS, DESCRIPTORS, TABLE_ENTRIES, TABLES, Cause, Format, Kind, Op, Operand
 from hw.tile.layouts import DescriptorLayout
 from hw.tile.sequencer.decoder import field
-from hw.tile.walker import scaled
 
 __all__ = ["MvmCheck", "VecCheck"]
 
@@ -193,3 +192,11 @@ class VecCheck(_Check):
             Finding(vec.add & (vec.elements > ACCUMULATORS), Cause.ADDRESS, _NOBODY),
             Finding((affine | table) & (last > self.cfg.parameters), Cause.ADDRESS, _NOBODY),
         ]
+
+
+def scaled(value: Value, by: Value) -> Value:
+    """A product by a short number, without a multiplier."""
+    found: Value = Const(0)
+    for k, bit in enumerate(by):
+        found += Mux(bit, value << k, 0)
+    return found

@@ -1,5 +1,5 @@
 """Walks over images in rings."""
 
-from hw.tile.walker.walker import PlaceLayout, Walker, scaled
+from hw.tile.walker.walker import PlaceLayout, Walker
 
-__all__ = ["PlaceLayout", "Walker", "scaled"]
+__all__ = ["PlaceLayout", "Walker"]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -12,9 +12,9 @@ from hw.tile.lanes.operands import TermLayout
 from hw.tile.layouts import DescriptorLayout
 from hw.tile.tokens import AskPort, Change, RingLayout
 from hw.tile.tokens.tokens import COUNT_BITS
-from hw.tile.walker.window import CORNER, Window
+from hw.tile.walker.window import CORNER, Window, inside
 
-__all__ = ["PlaceLayout", "Walker", "scaled"]
+__all__ = ["PlaceLayout", "Walker"]
 
 _PIXEL = 10
 _CORNER = CORNER - 1
@@ -37,8 +37,8 @@ class PlaceLayout(data.StructLayout):
 class Walker(Resettable):
     """Carries out one walk at a time. Reference: :class:`hw.tile.walk.Walk`.
 
-    Before the first pixel it takes eleven cycles and the larger side of the kernel, and what it waits for; after the
-    last one seven, and about three for each block that is given back.
+    Before the first pixel it takes fourteen cycles and both sides of the kernel, and what it waits for; after the
+    last one nine, and about three for each block that is given back.
 
     Members
     -------
@@ -88,100 +88,115 @@ class Walker(Resettable):
         m = Module()
         m.submodules.window = window = Window()
         walk, at, ring = self.walk, self.next, Signal(RingLayout())
-        # One multiplier for all: products are taken one after the other.
-        factor, other, product = Signal(_CORNER), Signal(12), Signal(_CORNER + 12)
+        # One multiplier and one adder for all: products and what is added to them are taken one after the other.
+        factor, other, addend = Signal(_CORNER), Signal(12), Signal(ADDRESS_BITS)
+        total = Signal(_CORNER + 12)
+        x, y = Signal(signed(CORNER)), Signal(signed(CORNER))
         m.d.comb += [
-            product.eq(factor * other), other.eq(walk.width), self.busy.eq(1),
-            window.walk.eq(walk), window.base.eq(ring.base),
-            window.x.eq(scaled(at.x, walk.stride_x) - walk.pad_x),
-            window.y.eq(scaled(at.y, walk.stride_y) - walk.pad_y),
+            total.eq(factor * other + addend), other.eq(walk.width), self.busy.eq(1),
+            window.walk.eq(walk), window.base.eq(ring.base), window.x.eq(x), window.y.eq(y),
             self.ask.stream.eq(walk.stream), self.change.p.stream.eq(walk.stream), self.change.p.free.eq(1),
         ]
         connect(m, window.o, flipped(self.o))
-        oldest, need, low = (Signal(_COUNT, name=name) for name in ("oldest", "need", "low"))
+        oldest, newest = Signal(COUNT_BITS), Signal(COUNT_BITS)
+        low = Signal(_COUNT)
+        rows_of, columns_of = _Edge("y"), _Edge("x")
+        # What rows, and then columns, are looked at with.
+        self._at, self._left, self._step = Signal(signed(CORNER)), Signal(5), Signal(4)
+        self._size, self._inside = Signal(_PIXEL), Signal()
+        self._pad, self._corner = Signal(4), Signal(signed(CORNER))
+        m.d.comb += [self._inside.eq(inside(self._at, self._size)), self._corner.eq(total - self._pad)]
         behind, rows = Signal(8), Signal(8)
         with m.FSM():
             with m.State("Idle"):
                 m.d.comb += self.busy.eq(0)
                 with m.If(self.start):
                     m.d.sync += at.eq(self.place)
-                    m.next = "Edges"
+                    m.next = "Row"
                 with m.If(self.start & self.restart):
                     m.d.sync += [at.x.eq(0), at.y.eq(0)]
-            with m.State("Edges"):
-                edges = self._edges(m, window)
-                m.next = "Scan"
-            with m.State("Scan"):
-                self._scan(m, edges)
+            self._look(m, "Row", y, rows_of, factor, other, "Column")
+            self._look(m, "Column", x, columns_of, factor, other, "Oldest", rows_of.any)
             with m.State("Oldest"):
-                m.d.comb += factor.eq(edges["y"].first)
-                m.d.sync += oldest.eq(product + edges["x"].first)
+                m.d.comb += [factor.eq(rows_of.first), addend.eq(columns_of.first)]
+                m.d.sync += oldest.eq(total)
                 m.next = "Newest"
             with m.State("Newest"):
-                m.d.comb += factor.eq(edges["y"].last)
-                m.d.sync += need.eq(product + edges["x"].last + 1)
+                m.d.comb += [factor.eq(rows_of.last), addend.eq(columns_of.last)]
+                m.d.sync += newest.eq(total)
                 m.next = "Rows"
             with m.State("Rows"):
                 m.d.comb += factor.eq(walk.dilation_y)
-                m.d.sync += rows.eq(product)
+                m.d.sync += rows.eq(total)
                 m.next = "Wait"
             with m.State("Wait"):
-                self._wait(m, ring, oldest, need, behind)
-            self._measure(m, window, ring, factor, other, product, behind, rows)
+                self._wait(m, ring, oldest, newest, behind)
+            self._measure(m, window, ring, factor, other, addend, total, behind, rows)
             with m.State("Give"):
                 m.d.comb += window.active.eq(1)
                 with m.If(self.finish):
                     m.next = "Done"
                     with m.If(self.advance):
                         m.next = "Step"
-            self._go_on(m, window, factor, product, low)
+            self._go_on(m, {"x": x, "y": y}, factor, other, addend, total, low)
             with m.State("Done"):
                 m.d.comb += self.done.eq(1)
                 m.next = "Idle"
         return self.resets(m)
 
-    def _edges(self, m: Module, window: Window) -> dict[str, "_Edge"]:
-        """Columns and rows of the window, from its corner on."""
+    def _look(
+        self, m: Module, name: str, corner: Signal, edge: "_Edge", factor: Value, other: Value, following: str,
+        too: Value | None = None,
+    ) -> None:
+        """Where rows or columns of the window begin; the first and the last one that are in the image, if any is."""
+        walk, side = self.walk, edge.side
+        with m.State(name):
+            self._place(m, side, corner, factor, other)
+            m.d.sync += [
+                self._at.eq(self._corner), self._left.eq(walk[f"kernel_{side}"]), edge.any.eq(0),
+            ]
+            m.next = f"Scan {side}"
+        with m.State(f"Scan {side}"):
+            m.d.comb += [
+                self._step.eq(walk[f"dilation_{side}"]), self._size.eq(walk.width if side == "x" else walk.height),
+            ]
+            m.d.sync += [self._at.eq(self._at + self._step), self._left.eq(self._left - 1)]
+            with m.If((self._left != 0) & self._inside):
+                m.d.sync += [edge.any.eq(1), edge.last.eq(self._at)]
+                with m.If(~edge.any):
+                    m.d.sync += edge.first.eq(self._at)
+            with m.If(self._left == 0):
+                m.next = following
+                if too is not None:
+                    with m.If(~(edge.any & too)):
+                        m.next = "Load"
+
+    def _place(self, m: Module, side: str, corner: Signal, factor: Value, other: Value) -> None:
+        """Row or column of the first pixel of the window."""
         walk = self.walk
-        edges = {"x": _Edge("x", walk.width, walk.dilation_x), "y": _Edge("y", walk.height, walk.dilation_y)}
-        for edge, corner, kernel in ((edges["x"], window.x, walk.kernel_x), (edges["y"], window.y, walk.kernel_y)):
-            m.d.sync += [edge.at.eq(corner), edge.left.eq(kernel), edge.any.eq(0)]
-        return edges
+        m.d.comb += [factor.eq(self.next[side]), other.eq(walk[f"stride_{side}"]), self._pad.eq(walk[f"pad_{side}"])]
+        m.d.sync += corner.eq(self._corner)
 
-    def _scan(self, m: Module, edges: dict[str, "_Edge"]) -> None:
-        """Finds the first and the last column and row that are in the image."""
-        for edge in edges.values():
-            with m.If(edge.left != 0):
-                m.d.sync += [edge.at.eq(edge.at + edge.step), edge.left.eq(edge.left - 1)]
-                with m.If((edge.at >= 0) & (edge.at < edge.size)):
-                    m.d.sync += [edge.any.eq(1), edge.last.eq(edge.at)]
-                    with m.If(~edge.any):
-                        m.d.sync += edge.first.eq(edge.at)
-        x, y = edges["x"], edges["y"]
-        with m.If((x.left == 0) & (y.left == 0)):
-            m.next = "Oldest"
-            with m.If(~(x.any & y.any)):
-                m.next = "Load"
-
-    def _wait(self, m: Module, ring: Any, oldest: Value, need: Value, behind: Signal) -> None:
+    def _wait(self, m: Module, ring: Any, oldest: Value, newest: Value, behind: Signal) -> None:
         """Until the last pixel of the window is there."""
         found = self.ask.ring
-        back, count = Signal(signed(COUNT_BITS)), Signal(COUNT_BITS)
+        begins, back, less, far = Signal(COUNT_BITS), Signal(signed(COUNT_BITS)), Signal(COUNT_BITS), Signal()
         m.d.comb += [
-            self.ask.valid.eq(1), back.eq(self.next.origin + oldest - found.freed),
-            count.eq(self.next.origin + need - found.freed),
+            # `less`: blocks up to the last pixel, without that; more than a ring can have if it is `far`.
+            begins.eq(self.next.origin - found.freed), back.eq(begins + oldest), less.eq(begins + newest),
+            far.eq(less[8:].any()), self.ask.valid.eq(1),
         ]
         with m.If(self.ask.ready):
             m.d.sync += [ring.eq(found), behind.eq(back)]
-            with m.If(count <= found.there):
+            with m.If(~far & (less[:8] < found.there)):
                 m.next = "Size"
-            with m.If((back < 0) | (count > found.blocks)):
+            with m.If((back < 0) | far | (less[:8] >= found.blocks)):
                 m.d.comb += self.wrong.eq(1)
                 m.next = "Idle"
 
     def _measure(
-        self, m: Module, window: Window, ring: Any, factor: Value, other: Value, product: Value, behind: Value,
-        rows: Value,
+        self, m: Module, window: Window, ring: Any, factor: Value, other: Value, addend: Value, total: Value,
+        behind: Value, rows: Value,
     ) -> None:
         """Where the window is in the ring, in bytes."""
         size, first, less = Signal(17), Signal(17), Signal(signed(19))
@@ -192,48 +207,56 @@ class Walker(Resettable):
             window.first.eq(first), less.eq(first - size),
         ]
         steps = (
-            ("Size", ring.blocks, [size.eq(product)], "First"),
-            ("First", behind, [first.eq(ring.head + product)], "Columns"),
-            ("Columns", self.walk.dilation_x, [columns_apart.eq(product), first.eq(inside)], "Lines"),
-            ("Lines", rows, [rows_apart.eq(product)], "Load"),
+            ("Size", ring.blocks, [size.eq(total)], "First"),
+            ("First", behind, [first.eq(total)], "Columns"),
+            ("Columns", self.walk.dilation_x, [columns_apart.eq(total), first.eq(inside)], "Lines"),
+            ("Lines", rows, [rows_apart.eq(total)], "Load"),
         )
         for state, value, effects, following in steps:
             with m.State(state):
                 m.d.comb += [factor.eq(value), other.eq(ring.block)]
+                if state == "First":
+                    m.d.comb += addend.eq(ring.head)
                 m.d.sync += effects
                 m.next = following
         with m.State("Load"):
             m.d.comb += window.load.eq(1)
             m.next = "Give"
 
-    def _go_on(self, m: Module, window: Window, factor: Value, product: Value, low: Signal) -> None:
+    def _go_on(
+        self, m: Module, corner: dict[str, Signal], factor: Value, other: Value, addend: Value, total: Value,
+        low: Signal,
+    ) -> None:
         """The next position; gives back what neither it nor a later one needs."""
-        walk, at = self.walk, self.next
+        walk, at, x, y = self.walk, self.next, corner["x"], corner["y"]
         column, row, image_ends = Signal(_CORNER), Signal(_CORNER), Signal()
         row_ends, rows_end = at.x + 1 == walk.positions_x, at.y + 1 == walk.positions_y
         following = Signal(signed(CORNER + 1))
         m.d.comb += [
-            column.eq(Mux(window.x < 0, 0, window.x)), row.eq(Mux(window.y < 0, 0, window.y)),
-            following.eq(window.y + walk.stride_y),
+            column.eq(Mux(x < 0, 0, x)), row.eq(Mux(y < 0, 0, y)), following.eq(y + walk.stride_y),
         ]
         with m.State("Step"):
             m.d.sync += [image_ends.eq(row_ends & rows_end), at.x.eq(Mux(row_ends, 0, at.x + 1))]
             with m.If(row_ends):
                 m.d.sync += at.y.eq(Mux(rows_end, 0, at.y + 1))
-            m.next = "Top"
+            m.next = "Next row"
+        for name, side, after in (("Next row", "y", "Next column"), ("Next column", "x", "Top")):
+            with m.State(name):
+                self._place(m, side, corner[side], factor, other)
+                m.next = after
         with m.State("Top"):
-            m.d.comb += factor.eq(row)
-            m.d.sync += low.eq(product + column)
+            m.d.comb += [factor.eq(row), addend.eq(column)]
+            m.d.sync += low.eq(total)
             m.next = "Below"
         with m.State("Below"):
             m.d.comb += factor.eq(Mux(rows_end, walk.height, Mux(following < 0, 0, following)))
-            with m.If(product < low):
-                m.d.sync += low.eq(product)
+            with m.If(total < low):
+                m.d.sync += low.eq(total)
             m.next = "Image"
         with m.State("Image"):
             m.d.comb += factor.eq(walk.height)
-            with m.If(image_ends | (product < low)):
-                m.d.sync += low.eq(product)
+            with m.If(image_ends | (total < low)):
+                m.d.sync += low.eq(total)
             m.next = "Behind"
         with m.State("Behind"):
             # `low` counts from the start of the image that was walked.
@@ -258,18 +281,9 @@ class Walker(Resettable):
 
 
 class _Edge:
-    """Columns or rows of a window while they are looked at."""
+    """First and last one of the rows or columns of a window that are in the image."""
 
-    def __init__(self, name: str, size: Value, step: Value) -> None:
-        self.size, self.step = size, step
-        self.at = Signal(signed(CORNER), name=f"{name}_at")
-        self.left, self.any = Signal(5, name=f"{name}_left"), Signal(name=f"{name}_any")
-        self.first, self.last = Signal(_PIXEL, name=f"{name}_first"), Signal(_PIXEL, name=f"{name}_last")
-
-
-def scaled(value: Value, by: Value) -> Value:
-    """A product by a short number, without a multiplier."""
-    found: Value = Const(0)
-    for k, bit in enumerate(by):
-        found += Mux(bit, value << k, 0)
-    return found
+    def __init__(self, side: str) -> None:
+        self.side = side
+        self.any = Signal(name=f"{side}_any")
+        self.first, self.last = Signal(_PIXEL, name=f"{side}_first"), Signal(_PIXEL, name=f"{side}_last")

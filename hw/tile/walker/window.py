@@ -11,7 +11,7 @@ from hw.tile.buffer import ADDRESS_BITS
 from hw.tile.lanes.operands import TermLayout
 from hw.tile.layouts import DescriptorLayout
 
-__all__ = ["CORNER", "Window"]
+__all__ = ["CORNER", "Window", "inside"]
 
 CORNER = 15
 """Bits of a column or row, which may be outside of the image."""
@@ -64,7 +64,7 @@ class Window(Resettable):
         at, row = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
         in_row, in_image = Signal(), Signal()
         m.d.comb += [
-            in_row.eq((y >= 0) & (y < walk.height)), in_image.eq(in_row & (x >= 0) & (x < walk.width)),
+            in_row.eq(inside(y, walk.height)), in_image.eq(in_row & inside(x, walk.width)),
             self.o.valid.eq(self.active), self.o.p.last.eq((left == 1) & (below == 1)),
             self.o.p.address.eq(Mux(in_image, self.base + walk.channel + at, walk.pad)),
         ]
@@ -91,3 +91,9 @@ class Window(Resettable):
         far, less = Signal(ADDRESS_BITS + 1, name=f"{name}_far"), Signal(ADDRESS_BITS + 2, name=f"{name}_less")
         m.d.comb += [far.eq(place + step), less.eq(far - self.size)]
         return Mux(less[-1], far, less)[:ADDRESS_BITS]
+
+
+def inside(place: Value, size: Value) -> Value:
+    """Whether a column or row is in an image: neither before it nor behind it."""
+    bits = len(size)
+    return ~place[bits:].any() & (place[:bits] < size)
