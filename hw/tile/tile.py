@@ -17,6 +17,7 @@ from hw.tile.engines.load import LoadEngine
 from hw.tile.engines.receive import InLayout, Receiver
 from hw.tile.engines.send import OutLayout, SendEngine
 from hw.tile.engines.vector import VectorEngine
+from hw.tile.engines.walks import Walks
 from hw.tile.host import ADDRESS_WIDTH, HostAccess
 from hw.tile.isa import OPCODE_LOW, Cause, Op
 from hw.tile.sequencer import IssueLayout, Sequencer
@@ -88,25 +89,26 @@ class Tile(wiring.Component):
         cfg = self.cfg
         m.submodules.host = host = HostAccess()
         m.submodules.sequencer = sequencer = Sequencer(cfg)
-        m.submodules.tokens = tokens = Tokens(changes=7, asks=7)
-        m.submodules.descriptors = descriptors = Descriptors(ports=2)
+        m.submodules.tokens = tokens = Tokens(changes=5, asks=5)
+        m.submodules.descriptors = descriptors = Descriptors(ports=3)
         m.submodules.buffer = buffer = Buffer(cfg, readers=4, writers=3)
+        m.submodules.walks = walks = Walks()
         m.submodules.load = load = LoadEngine(cfg)
         m.submodules.vector = vector = VectorEngine(cfg)
         m.submodules.send = send = SendEngine(cfg)
         m.submodules.receiver = receiver = Receiver(cfg)
         m.submodules.range = drain = DrainRange(cfg)
-        parts: list[Any] = [sequencer, tokens, descriptors, load, vector, send, receiver, drain]
+        parts: list[Any] = [sequencer, tokens, descriptors, walks, load, vector, send, receiver, drain]
         m.d.comb += [part.soft_reset.eq(host.reset) for part in parts]
         # What cannot wait goes first; a token of the sequencer last.
-        changes = (receiver.change, load.change, vector.change_a, vector.change_b, vector.change, send.change,
-                   sequencer.change)
-        asks = (load.ask, vector.ask_a, vector.ask_b, vector.ask, send.ask, sequencer.ask, descriptors.ask)
+        changes = (receiver.change, walks.change, vector.change, send.change, sequencer.change)
+        asks = (walks.ask, vector.ask, send.ask, sequencer.ask, descriptors.ask)
         for name, ports, part in (
             ("change", changes, tokens), ("ask", asks, tokens),
             ("read", (load.read, vector.read, send.read, host.read_port), buffer),
             ("write", (receiver.write, vector.write, host.write_port), buffer),
-            ("fetch", (load.fetch, vector.fetch), descriptors), ("place", (load.place, vector.place), descriptors),
+            ("fetch", (walks.fetch, load.fetch, vector.fetch), descriptors),
+            ("port", (load.walks, vector.walks), walks),
         ):
             for k, port in enumerate(ports):
                 connect(m, port, getattr(part, f"{name}_{k}"))
@@ -119,6 +121,7 @@ class Tile(wiring.Component):
         connect(m, drain.o, vector.drain)
         connect(m, host.memory, vector.memory)
         connect(m, sequencer.set, descriptors.set)
+        connect(m, walks.place, descriptors.place)
         m.d.comb += [
             receiver.ring.eq(tokens.fill_ring), tokens.fill_stream.eq(receiver.number),
             self.sum_context.eq(vector.sum_context), self.summing.eq(vector.summing), self.reset.eq(host.reset),

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from amaranth.hdl import Const, Module, Mux, Value
-from amaranth.lib import wiring
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.tile.config import TileConfig
@@ -12,7 +12,7 @@ from hw.tile.isa import ACCUMULATORS, DESCRIPTORS, TABLE_ENTRIES, TABLES, Cause,
 from hw.tile.layouts import DescriptorLayout
 from hw.tile.sequencer.decoder import field
 
-__all__ = ["MvmCheck", "VecCheck"]
+__all__ = ["MvmCheck", "SourceLayout", "VecCheck"]
 
 
 class Finding(NamedTuple):
@@ -24,6 +24,24 @@ class Finding(NamedTuple):
 
 
 _NOBODY = Const(0, 4)
+
+
+class WalkLayout(data.StructLayout):
+    """What is wrong with a walk alone: a bit that belongs to no field, a ``field``, where its ``pad`` ends."""
+
+    def __init__(self) -> None:
+        super().__init__({"reserved": 1, "field": 1, "pad": 1})
+
+
+class SourceLayout(data.StructLayout):
+    """A source of a VEC, and what is wrong with it.
+
+    ``walk``: with that walk alone, if it is one. ``field``, ``address``: broken rules with that cause. ``number``: its
+    stream. ``terms``: those of its window.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({"walk": WalkLayout(), "field": 1, "address": 1, "number": 4, "terms": 10})
 
 
 class _Check(wiring.Component):
@@ -40,8 +58,8 @@ class _Check(wiring.Component):
                 m.d.comb += [self.cause.eq(one.cause), self.stream.eq(one.stream)]
 
 
-def own_findings(kind: str, value: Any, used: Value) -> list[Finding]:
-    """Bits of a descriptor that belong to no field, and fields out of their range."""
+def _own(kind: str, value: Any) -> tuple[Value, Value]:
+    """Whether a bit of a descriptor that belongs to no field is 1, and a field is out of its range."""
     layout, raw = DESCRIPTORS[kind].layout, value.as_value()
     spare: Value = Const(0)
     for word in range(layout.words):
@@ -55,44 +73,58 @@ def own_findings(kind: str, value: Any, used: Value) -> list[Finding]:
             wrong |= value[one.name] < low
         if not one.signed and high < (1 << one.width) - 1:
             wrong |= value[one.name] > high
-    return [Finding(used & spare, Cause.RESERVED, _NOBODY), Finding(used & wrong, Cause.FIELD, _NOBODY)]
+    return spare, wrong
 
 
-def pad_finding(cfg: TileConfig, walk: Any, used: Value) -> Finding:
-    """What stands for pixels outside of the image is within the buffer."""
-    beyond = used & (walk.pad + walk.run + walk.tail > cfg.buffer_bytes)
-    return Finding(beyond, Cause.ADDRESS, _NOBODY)
+def own_findings(kind: str, value: Any) -> list[Finding]:
+    """What is wrong with a descriptor alone."""
+    return [Finding(bad, cause, _NOBODY) for bad, cause in zip(
+        _own(kind, value), (Cause.RESERVED, Cause.FIELD), strict=True)]
+
+
+def walk_findings(walk: Any) -> list[Finding]:
+    """What is wrong with a walk alone, as it was found."""
+    return [Finding(walk.reserved, Cause.RESERVED, _NOBODY), Finding(walk.field, Cause.FIELD, _NOBODY)]
+
+
+def look(cfg: TileConfig, walk: Any) -> Value:
+    """What is wrong with a walk alone, as :class:`WalkLayout`."""
+    # What stands for pixels outside of the image is within the buffer.
+    return Cat(*_own("walk", walk), walk.pad + walk.run + walk.tail > cfg.buffer_bytes)
 
 
 class MvmCheck(_Check):
-    """Whether an MVM is legal with its descriptors, but for its stream and the number of its codes.
+    """Whether an MVM is legal with its descriptors, but for its stream.
 
     Members
     -------
-    mvm, walk : In(DescriptorLayout("mvm")), In(DescriptorLayout("walk"))
-        They.
+    mvm, walk, codes : In(DescriptorLayout("mvm")), In(DescriptorLayout("walk")), In(14)
+        They, and how many codes the walk gives.
     cause, stream : Out(4), Out(4)
         The least cause of a trap, 0 if there is none; the stream concerned.
     """
 
     mvm: Any
     walk: Any
+    codes: Value
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
         super().__init__({
-            "mvm": In(DescriptorLayout("mvm")), "walk": In(DescriptorLayout("walk")), "cause": Out(4), "stream": Out(4),
+            "mvm": In(DescriptorLayout("mvm")), "walk": In(DescriptorLayout("walk")), "codes": In(14),
+            "cause": Out(4), "stream": Out(4),
         })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        mvm, walk, yes = self.mvm, self.walk, Const(1)
+        mvm, walk, words = self.mvm, Signal(WalkLayout()), Signal(7)
+        m.d.comb += [walk.eq(look(self.cfg, self.walk)), words.eq(mvm.i_last - mvm.i_first + 1)]
         self._tell(m, [
-            *own_findings("mvm", mvm, yes), *own_findings("walk", walk, yes),
+            *own_findings("mvm", mvm), *walk_findings(walk),
             Finding((mvm.i_first > mvm.i_last) | (mvm.o_first > mvm.o_last), Cause.FIELD, _NOBODY),
             Finding(
-                (mvm.i_last >= self.cfg.input_words) | (mvm.o_last >= self.cfg.output_words), Cause.ADDRESS, _NOBODY),
-            pad_finding(self.cfg, walk, yes),
+                (mvm.i_last >= self.cfg.input_words) | (mvm.o_last >= self.cfg.output_words) | walk.pad
+                | (self.codes > words << 2), Cause.ADDRESS, _NOBODY),
         ])
         return m
 
@@ -104,80 +136,91 @@ class VecCheck(_Check):
     -------
     word : In(32)
         The instruction.
-    vec, walk_a, walk_b : In(DescriptorLayout("vec")), In(DescriptorLayout("walk")), In(DescriptorLayout("walk"))
-        Its descriptors; walks only where they are sources.
+    vec : In(DescriptorLayout("vec"))
+        Its descriptor.
+    second, walk, terms, found : In(1), In(DescriptorLayout("walk")), In(10), Out(SourceLayout())
+        A source, its walk and the terms of that if it is one; what was found.
+    a, b : In(SourceLayout()), In(SourceLayout())
+        What was found of both.
     cause, stream : Out(4), Out(4)
         As at :class:`MvmCheck`.
     """
 
     word: Value
     vec: Any
-    walk_a: Any
-    walk_b: Any
+    second: Value
+    walk: Any
+    terms: Value
+    found: Any
+    a: Any
+    b: Any
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
-        walk = In(DescriptorLayout("walk"))
         super().__init__({
-            "word": In(32), "vec": In(DescriptorLayout("vec")), "walk_a": walk, "walk_b": walk, "cause": Out(4),
-            "stream": Out(4),
+            "word": In(32), "vec": In(DescriptorLayout("vec")), "second": In(1), "walk": In(DescriptorLayout("walk")),
+            "terms": In(10), "found": Out(SourceLayout()), "a": In(SourceLayout()), "b": In(SourceLayout()),
+            "cause": Out(4), "stream": Out(4),
         })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         vec, table = self.vec, self.vec.kind == Kind.TABLE
-        walk = {"a": vec.a[4] & ~vec.a[3], "b": vec.b[4] & ~vec.b[3] & ~table}
-        number = {
-            name: Mux(walk[name], given.stream, Mux(vec[name][4], 0, vec[name][:4]))
-            for name, given in (("a", self.walk_a), ("b", self.walk_b))
-        }
-        number["b"] = Mux(table, 0, number["b"])
+        self._source(m, table)
+        sources = (self.a, self.b)
         self._tell(m, [
-            *own_findings("vec", vec, Const(1)), *own_findings("walk", self.walk_a, walk["a"]),
-            *own_findings("walk", self.walk_b, walk["b"]),
-            pad_finding(self.cfg, self.walk_a, walk["a"]), pad_finding(self.cfg, self.walk_b, walk["b"]),
-            *self._source("a", self.walk_a, walk["a"], Const(1), number["a"]),
-            *self._source("b", self.walk_b, walk["b"], ~table, number["b"]),
-            *self._operation(walk, number),
+            *own_findings("vec", vec), *(found for one in sources for found in walk_findings(one.walk)),
+            *(Finding(one.walk.pad, Cause.ADDRESS, _NOBODY) for one in sources),
+            *(finding for one in sources for finding in (
+                Finding(one.field, Cause.FIELD, one.number), Finding(one.address, Cause.ADDRESS, one.number))),
+            *self._operation(),
         ])
         return m
 
     def _flag(self, name: str) -> Value:
         return field(self.word, Op.VEC, name)
 
-    def _source(self, name: str, given: Any, walk: Value, asked: Value, number: Value) -> list[Finding]:
+    def _source(self, m: Module, table: Value) -> None:
         """Rules of a source; of a table the second one is none."""
-        vec = self.vec
-        operand, form, offset = vec[name], vec[f"{name}_format"], vec[f"{name}_offset"]
+        vec, given, second = self.vec, self.walk, self.second
+        asked = ~(second & table)
+        operand, lane, offset, advance, free = Signal(5), Signal(), Signal(10), Signal(), Signal()
+        forms = [vec[f"{name}_format"] == Format.LANE for name in "ab"]
+        m.d.comb += [
+            operand.eq(Mux(second, vec.b, vec.a)), lane.eq(Mux(second, forms[1], forms[0])),
+            offset.eq(Mux(second, vec.b_offset, vec.a_offset)),
+            advance.eq(Mux(second, self._flag("advance_b"), self._flag("advance_a"))),
+            free.eq(Mux(second, self._flag("free_b"), self._flag("free_a"))),
+        ]
+        walk, stream = operand[4] & ~operand[3] & asked, ~operand[4] & asked
         sums, inner = operand == Operand.ACCUMULATORS, operand[4] & operand[3] & (operand < Operand.RESULT + 4)
-        end = offset + vec.elements
-        beyond = Mux(sums, end > ACCUMULATORS, walk & (Mux(form == Format.LANE, end << 1, end) > given.run))
-        advance, free, stream = self._flag(f"advance_{name}"), self._flag(f"free_{name}"), ~operand[4] & asked
-        return [
-            Finding(asked & inner & (form != Format.LANE), Cause.FIELD, _NOBODY),
-            Finding(asked & inner & ~sums & (offset != 0), Cause.FIELD, _NOBODY),
-            Finding(walk & ((given.repeat != 1) | (given.tail != 0)), Cause.FIELD, number),
-            Finding(asked & beyond, Cause.ADDRESS, number),
-            Finding((advance & ~walk) | (free & ~Mux(walk, advance, stream)), Cause.FIELD, number),
+        end = Signal(12)
+        m.d.comb += end.eq(offset + vec.elements)
+        beyond = Mux(sums, end > ACCUMULATORS, walk & (Mux(lane, end << 1, end) > given.run))
+        m.d.comb += [
+            self.found.walk.eq(Mux(walk, look(self.cfg, given), 0)),
+            self.found.field.eq(
+                (asked & inner & (~lane | (~sums & (offset != 0)))) | (walk & ((given.repeat != 1) | (given.tail != 0)))
+                | (advance & ~walk) | (free & ~Mux(walk, advance, stream))),
+            self.found.address.eq(asked & beyond),
+            self.found.number.eq(Mux(walk, given.stream, Mux(stream, operand[:4], 0))),
+            self.found.terms.eq(Mux(walk, self.terms, 1)),
         ]
 
-    def _operation(self, walk: dict[str, Value], number: dict[str, Value]) -> list[Finding]:
+    def _operation(self) -> list[Finding]:
         """Rules of the operation."""
         vec, kind, a, b = self.vec, self.vec.kind, self.vec.a, self.vec.b
         affine, table = kind == Kind.AFFINE, kind == Kind.TABLE
         none = {"a": a == Operand.NONE, "b": b == Operand.NONE}
         sums = {name: vec[name] == Operand.ACCUMULATORS for name in ("a", "b", "target")}
         second = ~table & ~none["b"]
+        walk = {"a": a[4] & ~a[3], "b": b[4] & ~b[3] & ~table}
         stream = {"a": ~a[4] | walk["a"], "b": ~table & (~b[4] | walk["b"])}
-        terms = {
-            name: Mux(walk[name], scaled(given.kernel_x, given.kernel_y), 1)
-            for name, given in (("a", self.walk_a), ("b", self.walk_b))
-        }
         result = (a >= Operand.RESULT) & (a < Operand.RESULT + 4)
         legal_b = Mux(table, b < TABLES, Mux(none["b"], kind != Kind.PRODUCT, ~b[4] | walk["b"] | sums["b"]))
         entries = (vec.lo >= 0) & (vec.hi < TABLE_ENTRIES)
         both = second & stream["a"] & stream["b"] & (
-            (walk["a"] & (a == b)) | ((number["a"] == number["b"]) & self._flag("free_a") & self._flag("free_b")))
+            (walk["a"] & (a == b)) | ((self.a.number == self.b.number) & self._flag("free_a") & self._flag("free_b")))
         last = vec.parameters + vec.period + Mux(second, vec.period, 0)
         return [
             Finding(kind >= Kind.SAMPLE, Cause.RESERVED, _NOBODY),
@@ -186,17 +229,9 @@ class VecCheck(_Check):
                 vec.target[4] & ~(sums["target"] & affine), vec.add & ~(affine | table),
                 result & (a - Operand.RESULT >= self.cfg.contexts),
                 ~sums["target"] & ((vec.lo > vec.hi) | (table & ~entries)),
-                second & ~none["a"] & (terms["a"] != terms["b"]), both,
+                second & ~none["a"] & (self.a.terms != self.b.terms), both,
                 sums["target"] & (vec.add | sums["a"] | (second & sums["b"])), self._flag("push") & sums["target"],
             )),
             Finding(vec.add & (vec.elements > ACCUMULATORS), Cause.ADDRESS, _NOBODY),
             Finding((affine | table) & (last > self.cfg.parameters), Cause.ADDRESS, _NOBODY),
         ]
-
-
-def scaled(value: Value, by: Value) -> Value:
-    """A product by a short number, without a multiplier."""
-    found: Value = Const(0)
-    for k, bit in enumerate(by):
-        found += Mux(bit, value << k, 0)
-    return found

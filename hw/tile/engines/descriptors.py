@@ -46,7 +46,7 @@ class Descriptors(Resettable):
     Parameters
     ----------
     ports
-        Readers, and writers of places.
+        Readers.
 
     Members
     -------
@@ -56,8 +56,8 @@ class Descriptors(Resettable):
         All walks are where they are to be.
     fetch_0, fetch_1, .. : In(FetchPort())
         Those who read; the one with the least number goes first.
-    place_0, place_1, .. : In(stream of DescriptorWrite())
-        Those who write places.
+    place : In(stream of DescriptorWrite())
+        Who writes places.
     set, load : In(stream of DescriptorWrite())
         Words that the program and the host write. The host's change no place.
     ask : Out(AskPort())
@@ -66,6 +66,7 @@ class Descriptors(Resettable):
 
     start: Value
     ready: Value
+    place: stream.Interface
     set: stream.Interface
     load: stream.Interface
     ask: Any
@@ -76,8 +77,7 @@ class Descriptors(Resettable):
         super().__init__({
             "start": In(1), "ready": Out(1),
             **{f"fetch_{k}": In(FetchPort()) for k in range(ports)},
-            **{f"place_{k}": write for k in range(ports)},
-            "set": write, "load": write, "ask": Out(AskPort()),
+            "place": write, "set": write, "load": write, "ask": Out(AskPort()),
         })
 
     def elaborate(self, platform: object) -> Any:
@@ -139,7 +139,7 @@ class Descriptors(Resettable):
 
     def _write(self, m: Module, write: Any, own: Value, renew: tuple[Value, Value]) -> None:
         """The first of those who write, after this block itself."""
-        ports = [self.set, self.load, *(getattr(self, f"place_{k}") for k in range(self.ports))]
+        ports = [self.set, self.load, self.place]
         taken: Value = own
         m.d.comb += [write.en.eq(own), write.addr.eq(renew[0]), write.data.eq(renew[1])]
         for k, port in enumerate(ports):

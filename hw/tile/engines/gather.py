@@ -26,7 +26,7 @@ class Gather(Resettable):
     Members
     -------
     walk : In(DescriptorLayout("walk"))
-        The walk. It stays.
+        The walk, where it starts.
     start, busy : In(1), Out(1)
         Strobe: begin; something is to be read from the buffer.
     term : In(stream of TermLayout())
@@ -56,7 +56,9 @@ class Gather(Resettable):
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
-        walk = self.walk
+        walk = Signal(DescriptorLayout("walk"), reset_less=True)
+        with m.If(self.start):
+            m.d.sync += walk.eq(self.walk)
         at, left, windows = Signal(12), Signal(12), Signal(4)
         in_window, in_tail, goes, room = Signal(), Signal(), Signal(), Signal()
         fill, count = Signal(2), Signal(3)
@@ -75,7 +77,8 @@ class Gather(Resettable):
         ]
         with m.If(self.start):
             m.d.sync += [
-                in_window.eq(1), in_tail.eq(0), at.eq(0), left.eq(walk.run), windows.eq(walk.repeat), fill.eq(0),
+                in_window.eq(1), in_tail.eq(0), at.eq(0), left.eq(self.walk.run), windows.eq(self.walk.repeat),
+                fill.eq(0),
             ]
         with m.Elif(goes):
             m.d.sync += [fill.eq(fill + count), at.eq(at + count), left.eq(left - count)]

@@ -12,15 +12,14 @@ from hw.core.layout import OpLayout
 from hw.tile.buffer import ReadPort
 from hw.tile.config import TileConfig
 from hw.tile.engines.checks import MvmCheck
-from hw.tile.engines.descriptors import PLACES, FetchPort
+from hw.tile.engines.descriptors import FetchPort
 from hw.tile.engines.fetcher import Fetcher
 from hw.tile.engines.gather import Gather
 from hw.tile.isa import DESCRIPTORS, OPCODE_LOW, STREAMS, Cause, Engine, Op
 from hw.tile.sequencer import IssueLayout
 from hw.tile.sequencer.decoder import field
-from hw.tile.sequencer.sequencer import DescriptorWrite, TrapLayout
-from hw.tile.tokens import AskPort, Change
-from hw.tile.walker import Walker
+from hw.tile.sequencer.sequencer import TrapLayout
+from hw.tile.walker import Todo, WalkPort, Window
 
 __all__ = ["LoadEngine"]
 
@@ -36,7 +35,7 @@ class LoadEngine(Resettable):
 
     Members
     -------
-    i, settled, conflict, busy, reads, trap, fetch, place
+    i, settled, conflict, busy, reads, trap, fetch, walks
         As at :class:`hw.tile.engines.vector.VectorEngine`.
     full, add, first, last : In(1), Out(1), Out(7), Out(7)
         Products, as at :class:`hw.tile.engines.drain.DrainRange`.
@@ -48,8 +47,6 @@ class LoadEngine(Resettable):
         The core; it dropped an operation that is illegal.
     read : Out(ReadPort())
         The buffer.
-    ask, change : Out(AskPort()), Out(stream of Change())
-        The tokens.
     """
 
     i: stream.Interface
@@ -59,7 +56,7 @@ class LoadEngine(Resettable):
     reads: Value
     trap: Any
     fetch: Any
-    place: stream.Interface
+    walks: Any
     full: Value
     add: Value
     first: Value
@@ -73,54 +70,48 @@ class LoadEngine(Resettable):
     codes: stream.Interface
     refused: Value
     read: Any
-    ask: Any
-    change: stream.Interface
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
         super().__init__({
             "i": In(stream.Signature(IssueLayout())), "settled": In(1), "conflict": In(1), "busy": Out(1),
             "reads": Out(STREAMS), "trap": Out(TrapLayout()), "fetch": Out(FetchPort()),
-            "place": Out(stream.Signature(DescriptorWrite())), "full": In(1), "add": Out(1), "first": Out(7),
+            "walks": Out(WalkPort()), "full": In(1), "add": Out(1), "first": Out(7),
             "last": Out(7), "start": In(1), "first_image": In(32), "image": Out(32), "set": In(1), "set_index": In(8),
             "op": Out(stream.Signature(OpLayout())), "codes": Out(stream.Signature(unsigned(32))),
             "refused": In(1),
-            "read": Out(ReadPort()), "ask": Out(AskPort()), "change": Out(stream.Signature(Change())),
+            "read": Out(ReadPort()),
         })
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
         m.submodules.fetch_mvm = fetch = Fetcher("mvm")
-        m.submodules.fetch_walk = fetch_walk = Fetcher("walk")
-        m.submodules.walker = walker = Walker()
+        m.submodules.window = window = Window()
         m.submodules.gather = gather = Gather()
         word, pc = Signal(32, reset_less=True), Signal.like(self.trap.pc, reset_less=True)
+        walks, number = self.walks, Signal(4)
         mvm, operation = fetch.o, self._numbers(m, fetch)
-        connect(m, walker.o, gather.term)
-        connect(m, walker.ask, flipped(self.ask))
-        connect(m, walker.change, flipped(self.change))
+        connect(m, window.o, gather.term)
+        connect(m, fetch.fetch, flipped(self.fetch))
         connect(m, gather.read, flipped(self.read))
         m.d.comb += [
-            fetch.number.eq(field(word, Op.MVM, "mvm")), fetch_walk.number.eq(field(word, Op.MVM, "walk")),
-            walker.walk.eq(fetch_walk.o), walker.place.eq(fetch_walk.place), gather.walk.eq(fetch_walk.o),
-            *(getattr(walker, name).eq(field(word, Op.MVM, name)) for name in ("advance", "free", "restart")),
-            self.reads.eq(1 << fetch_walk.o.stream), self.first.eq(mvm.o_first), self.last.eq(mvm.o_last),
+            fetch.number.eq(field(word, Op.MVM, "mvm")), walks.number.eq(field(word, Op.MVM, "walk")),
+            window.walk.eq(walks.walk), window.plan.eq(walks.plan), gather.walk.eq(walks.walk),
+            *(getattr(walks, name).eq(field(word, Op.MVM, name)) for name in ("advance", "free", "restart")),
+            self.reads.eq(1 << number), self.first.eq(mvm.o_first), self.last.eq(mvm.o_last),
         ]
-        for one in (fetch, fetch_walk):
-            m.d.comb += [one.fetch.ready.eq(self.fetch.ready), one.fetch.data.eq(self.fetch.data)]
-            with m.If(one.fetch.valid):
-                m.d.comb += [self.fetch.valid.eq(1), self.fetch.index.eq(one.fetch.index)]
         begins, given = Signal(), Signal()
+        # The window begins a cycle after it was loaded.
+        m.d.sync += gather.start.eq(window.opens)
         self._words(m, gather, mvm, given)
         m.d.comb += [
-            self.op.payload.eq(Cat(mvm.op, mvm.op_high[:6], operation, self.image)), gather.start.eq(begins),
-            walker.start.eq(begins), self.add.eq(begins),
+            self.op.payload.eq(Cat(mvm.op, mvm.op_high[:6], operation, self.image)), self.add.eq(begins),
         ]
-        self._run(m, word, pc, fetch, fetch_walk, walker, gather, begins, given)
+        self._run(m, word, pc, fetch, window, gather, number, begins, given)
         with m.If(self.refused):
             m.d.comb += [self.trap.cause.eq(Cause.CORE), self.trap.pc.eq(pc)]
-        with m.If(walker.wrong):
-            m.d.comb += [self.trap.cause.eq(Cause.RING), self.trap.pc.eq(pc), self.trap.stream.eq(fetch_walk.o.stream)]
+        with m.If(walks.wrong):
+            m.d.comb += [self.trap.cause.eq(Cause.RING), self.trap.pc.eq(pc), self.trap.stream.eq(number)]
         with m.If(self.start):
             m.d.sync += self.image.eq(self.first_image)
         return self.resets(m)
@@ -172,12 +163,15 @@ class LoadEngine(Resettable):
                 m.d.sync += window.eq(0)
 
     def _run(
-        self, m: Module, word: Signal, pc: Signal, fetch: Fetcher, fetch_walk: Fetcher, walker: Walker, gather: Gather,
+        self, m: Module, word: Signal, pc: Signal, fetch: Fetcher, window: Window, gather: Gather, number: Signal,
         begins: Signal, given: Value,
     ) -> None:
-        op = self.i.p.word[OPCODE_LOW:]
+        op, walks, cause = self.i.p.word[OPCODE_LOW:], self.walks, Signal(4)
         m.submodules.check = check = MvmCheck(self.cfg)
-        m.d.comb += [check.mvm.eq(fetch.o), check.walk.eq(fetch_walk.o), self.trap.engine.eq(Engine.LOAD)]
+        m.d.comb += [
+            check.mvm.eq(fetch.o), check.walk.eq(walks.walk), check.codes.eq(walks.look.codes),
+            self.trap.engine.eq(Engine.LOAD),
+        ]
         with m.FSM() as machine:
             with m.State("Idle"):
                 m.d.sync += [word.eq(self.i.p.word), pc.eq(self.i.p.pc)]
@@ -195,14 +189,16 @@ class LoadEngine(Resettable):
                 m.d.comb += fetch.start.eq(1)
                 m.next = "Product"
             with m.State("Product"), m.If(fetch.done):
-                m.d.comb += fetch_walk.start.eq(1)
-                m.next = "Walk"
-            with m.State("Walk"), m.If(fetch_walk.done):
-                m.next = "Order"
+                m.next = "Look"
+            with m.State("Look"):
+                m.d.comb += [walks.valid.eq(1), walks.todo.eq(Todo.LOOK)]
+                m.d.sync += [cause.eq(check.cause), number.eq(walks.walk.stream)]
+                with m.If(walks.done):
+                    m.next = "Order"
             with m.State("Order"):
-                with m.If(check.cause != 0):
+                with m.If(cause != 0):
                     m.d.comb += [
-                        self.trap.cause.eq(check.cause), self.trap.pc.eq(pc), self.trap.engine.eq(Engine.SEQUENCER),
+                        self.trap.cause.eq(cause), self.trap.pc.eq(pc), self.trap.engine.eq(Engine.SEQUENCER),
                     ]
                 with m.Elif(self.full):
                     m.d.comb += [
@@ -211,8 +207,16 @@ class LoadEngine(Resettable):
                 with m.Elif(~self.conflict):
                     m.d.comb += [self.i.ready.eq(1), begins.eq(1)]
                     m.next = "Window"
-            with m.State("Window"), m.If(walker.o.valid):
-                m.next = "Operation"
+            with m.State("Window"):
+                m.d.comb += [walks.valid.eq(1), walks.todo.eq(Todo.PLAN)]
+                with m.If(walks.done):
+                    m.d.comb += window.opens.eq(1)
+                    m.next = "Operation"
+                with m.If(walks.wrong):
+                    m.next = "Wrong"
+            with m.State("Wrong"):
+                # For ever, as what is refused.
+                pass
             with m.State("Operation"):
                 with m.If(fetch.o.i_last >= self._count):
                     m.d.comb += [self.trap.cause.eq(Cause.CORE), self.trap.pc.eq(pc)]
@@ -221,22 +225,12 @@ class LoadEngine(Resettable):
                     with m.If(self.op.ready):
                         m.next = "Codes"
             with m.State("Codes"), m.If(~gather.busy):
-                m.d.comb += walker.finish.eq(1)
-                m.next = "Walked"
-            with m.State("Walked"), m.If(~walker.busy):
-                m.next = "Column"
-            self._keep(m, walker, fetch_walk)
+                m.next = "Leave"
+            with m.State("Leave"):
+                leaves = walks.advance | walks.restart
+                m.d.comb += [walks.valid.eq(leaves), walks.todo.eq(Todo.GO)]
+                with m.If(walks.done | ~leaves):
+                    m.next = "Given"
             with m.State("Given"), m.If(given):
                 m.next = "Idle"
         m.d.comb += self.busy.eq(~machine.ongoing("Idle"))
-
-    def _keep(self, m: Module, walker: Walker, fetch_walk: Fetcher) -> None:
-        """Writes where the walk is."""
-        row = PLACES + (fetch_walk.number << 1)
-        for state, after, offset, what in (
-            ("Column", "Origin", 0, walker.next.as_value()[:20]), ("Origin", "Given", 1, walker.next.origin),
-        ):
-            with m.State(state):
-                m.d.comb += [self.place.valid.eq(1), self.place.p.index.eq(row + offset), self.place.p.word.eq(what)]
-                with m.If(self.place.ready):
-                    m.next = after

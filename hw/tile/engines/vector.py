@@ -2,24 +2,24 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal, Value, unsigned
+from amaranth.hdl import Module, Mux, Signal, Value, unsigned
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.block import Resettable
 from hw.tile.buffer import ReadPort, WritePort
 from hw.tile.config import TileConfig
-from hw.tile.engines.checks import VecCheck
-from hw.tile.engines.descriptors import PLACES, FetchPort
+from hw.tile.engines.checks import SourceLayout, VecCheck
+from hw.tile.engines.descriptors import FetchPort
 from hw.tile.engines.fetcher import Fetcher
 from hw.tile.isa import STREAMS, Cause, Engine, Kind, Op, Operand
 from hw.tile.lanes import VectorUnit
 from hw.tile.lanes.unit import MemoryWrite
 from hw.tile.sequencer import IssueLayout
 from hw.tile.sequencer.decoder import field
-from hw.tile.sequencer.sequencer import DescriptorWrite, TrapLayout
+from hw.tile.sequencer.sequencer import TrapLayout
 from hw.tile.tokens import AskPort, Change
-from hw.tile.walker import Walker
+from hw.tile.walker import Todo, WalkPort, Window
 
 __all__ = ["VectorEngine"]
 
@@ -42,10 +42,10 @@ class VectorEngine(Resettable):
         Strobe: it begins, and takes a product of the core; there is none; how many codes the oldest one gives.
     trap : Out(TrapLayout())
         Why it stopped, for a cycle.
-    fetch, place : Out(FetchPort()), Out(stream of DescriptorWrite())
-        Descriptor memory.
-    ask, ask_a, ask_b, change, change_a, change_b
-        The tokens, its own and those of its walks.
+    fetch, walks : Out(FetchPort()), Out(WalkPort())
+        Descriptor memory, and the walks.
+    ask, change : Out(AskPort()), Out(stream of Change())
+        The tokens.
     read, write, drain, result, summing, memory
         As at :class:`hw.tile.lanes.VectorUnit`.
     sum_context : Out(2)
@@ -63,13 +63,9 @@ class VectorEngine(Resettable):
     codes: Value
     trap: Any
     fetch: Any
-    place: stream.Interface
+    walks: Any
     ask: Any
-    ask_a: Any
-    ask_b: Any
     change: stream.Interface
-    change_a: stream.Interface
-    change_b: stream.Interface
     read: Any
     write: Any
     drain: stream.Interface
@@ -80,14 +76,12 @@ class VectorEngine(Resettable):
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
-        change = Out(stream.Signature(Change()))
         super().__init__({
             "i": In(stream.Signature(IssueLayout())), "settled": In(1), "conflict": In(1), "busy": Out(1),
             "reads": Out(STREAMS), "writes": Out(STREAMS), "drains": Out(1), "none": In(1), "codes": In(9),
             "trap": Out(TrapLayout()),
-            "fetch": Out(FetchPort()), "place": Out(stream.Signature(DescriptorWrite())),
-            "ask": Out(AskPort()), "ask_a": Out(AskPort()), "ask_b": Out(AskPort()),
-            "change": change, "change_a": change, "change_b": change,
+            "fetch": Out(FetchPort()), "walks": Out(WalkPort()),
+            "ask": Out(AskPort()), "change": Out(stream.Signature(Change())),
             "read": Out(ReadPort()), "write": Out(WritePort()), "drain": In(stream.Signature(unsigned(32))),
             "result": In(stream.Signature(unsigned(cfg.payload_bits))), "sum_context": Out(2), "summing": Out(1),
             "memory": In(stream.Signature(MemoryWrite())),
@@ -97,60 +91,44 @@ class VectorEngine(Resettable):
         m = Module()
         m.submodules.unit = unit = VectorUnit(self.cfg)
         m.submodules.fetch_vec = fetch = Fetcher("vec")
-        m.submodules.fetch_a = fetch_a = Fetcher("walk")
-        m.submodules.fetch_b = fetch_b = Fetcher("walk")
-        m.submodules.walker_a = walker_a = Walker()
-        m.submodules.walker_b = walker_b = Walker()
+        windows = {"a": Window(), "b": Window()}
         word, pc = Signal(32, reset_less=True), Signal.like(self.trap.pc, reset_less=True)
         vec = fetch.o
         both = (vec.kind != Kind.TABLE) & (vec.b != Operand.NONE)
         is_walk = {"a": vec.a[4] & ~vec.a[3], "b": both & vec.b[4] & ~vec.b[3]}
         is_stream = {"a": ~vec.a[4], "b": both & ~vec.b[4], "target": ~vec.target[4]}
-        walkers, fetchers = {"a": walker_a, "b": walker_b}, {"a": fetch_a, "b": fetch_b}
         for name in ("read", "write", "drain", "result", "memory"):
             connect(m, getattr(unit, name), flipped(getattr(self, name)))
         m.d.comb += [unit.job.eq(vec), fetch.number.eq(field(word, Op.VEC, "vec")), self.sum_context.eq(vec.a[:2] - 2)]
         m.d.comb += self.summing.eq(unit.summing)
-        for name in ("a", "b"):
-            walker, fetcher = walkers[name], fetchers[name]
-            connect(m, walker.o, getattr(unit, f"{name}_term"))
-            connect(m, walker.ask, flipped(getattr(self, f"ask_{name}")))
-            connect(m, walker.change, flipped(getattr(self, f"change_{name}")))
-            m.d.comb += [
-                fetcher.number.eq(vec[name][:3]), walker.walk.eq(fetcher.o), walker.place.eq(fetcher.place),
-                walker.advance.eq(field(word, Op.VEC, f"advance_{name}")),
-                walker.free.eq(field(word, Op.VEC, f"free_{name}")),
-            ]
-        self._share_fetch(m, (fetch, fetch_a, fetch_b))
-        sources = [Signal(STREAMS, name=f"reads_{name}") for name in ("a", "b")]
-        for name, mask in zip(("a", "b"), sources, strict=True):
-            with m.If(is_walk[name]):
-                m.d.comb += mask.eq(1 << fetchers[name].o.stream)
-            with m.Elif(is_stream[name]):
-                m.d.comb += mask.eq(1 << vec[name][:4])
+        connect(m, fetch.fetch, flipped(self.fetch))
+        looks = {name: Signal(SourceLayout(), name=f"look_{name}") for name in windows}
+        reads = {name: Signal(STREAMS, name=f"reads_{name}") for name in windows}
+        for name, window in windows.items():
+            m.submodules[f"window_{name}"] = window
+            connect(m, window.o, getattr(unit, f"{name}_term"))
+            m.d.comb += [window.walk.eq(self.walks.walk), window.plan.eq(self.walks.plan)]
+            with m.If(is_walk[name] | is_stream[name]):
+                m.d.comb += reads[name].eq(1 << looks[name].number)
         made = Signal(STREAMS)
         with m.If(is_stream["target"]):
             m.d.comb += made.eq(1 << vec.target[:4])
-        m.d.comb += [self.reads.eq(sources[0] | sources[1]), self.writes.eq(made)]
-        self._run(m, word, pc, fetch, fetchers, walkers, unit, is_walk, is_stream)
+        m.d.comb += [self.reads.eq(reads["a"] | reads["b"]), self.writes.eq(made)]
+        self._run(m, word, pc, fetch, windows, looks, unit, is_walk, is_stream)
         return self.resets(m)
 
-    def _share_fetch(self, m: Module, fetchers: tuple[Fetcher, ...]) -> None:
-        """One port for fetchers of which one reads at a time."""
-        for one in fetchers:
-            m.d.comb += [one.fetch.ready.eq(self.fetch.ready), one.fetch.data.eq(self.fetch.data)]
-            with m.If(one.fetch.valid):
-                m.d.comb += [self.fetch.valid.eq(1), self.fetch.index.eq(one.fetch.index)]
-
     def _run(
-        self, m: Module, word: Signal, pc: Signal, fetch: Fetcher, fetchers: dict[str, Fetcher],
-        walkers: dict[str, Walker], unit: Any, is_walk: dict[str, Value], is_stream: dict[str, Value],
+        self, m: Module, word: Signal, pc: Signal, fetch: Fetcher, windows: dict[str, Window], looks: dict[str, Any],
+        unit: Any, is_walk: dict[str, Value], is_stream: dict[str, Value],
     ) -> None:
         vec = fetch.o
         m.submodules.check = check = VecCheck(self.cfg)
         m.d.comb += [
-            check.word.eq(word), check.vec.eq(vec), check.walk_a.eq(fetchers["a"].o), check.walk_b.eq(fetchers["b"].o),
+            check.word.eq(word), check.vec.eq(vec), check.walk.eq(self.walks.walk),
+            check.terms.eq(self.walks.look.terms), check.a.eq(looks["a"]), check.b.eq(looks["b"]),
         ]
+        there = {name: Signal(name=f"{name}_there") for name in windows}
+        missing = {name: is_walk[name] & ~there[name] for name in windows}
         with m.FSM() as machine:
             with m.State("Idle"):
                 m.d.sync += [word.eq(self.i.p.word), pc.eq(self.i.p.pc)]
@@ -161,9 +139,9 @@ class VectorEngine(Resettable):
                 m.next = "Descriptor"
             with m.State("Descriptor"):
                 with m.If(fetch.done):
-                    m.next = "Fetch a"
-            self._fetch_walk(m, "a", "Fetch b", fetchers["a"], is_walk["a"])
-            self._fetch_walk(m, "b", "Order", fetchers["b"], is_walk["b"])
+                    m.next = "Look a"
+            self._look(m, "a", "Look b", is_walk["a"], vec.a, check, looks["a"])
+            self._look(m, "b", "Order", is_walk["b"], vec.b, check, looks["b"])
             with m.State("Order"):
                 drains, odd = vec.a == Operand.DRAIN, Signal()
                 m.d.comb += odd.eq((vec.elements != self.codes) & (vec.elements + 1 != self.codes))
@@ -178,42 +156,80 @@ class VectorEngine(Resettable):
                     ]
                 with m.Elif(~self.conflict):
                     m.d.comb += [self.i.ready.eq(1), self.drains.eq(drains)]
-                    m.d.comb += [walkers[name].start.eq(is_walk[name]) for name in walkers]
-                    m.next = "Ask a"
+                    m.d.sync += [one.eq(0) for one in there.values()]
+                    m.next = "Plan a"
+            self._plan(m, "a", "Plan b", missing, vec.a, windows["a"], there)
+            self._plan(m, "b", "Planned", missing, vec.b, windows["b"], there)
+            with m.State("Planned"):
+                m.next = "Ask a"
+                with m.If(missing["a"] | missing["b"]):
+                    m.next = "Plan a"
+            with m.State("Wrong"):
+                # For ever, as what is illegal.
+                pass
             self._ask(m, "a", "Ask b", is_stream["a"], vec.a, unit.a_block)
             self._ask(m, "b", "Ask target", is_stream["b"], vec.b, unit.b_block)
             self._ask(m, "target", "Start", is_stream["target"], vec.target, unit.target_block)
             with m.State("Start"):
-                there = [walkers[name].o.valid | ~is_walk[name] for name in walkers]
-                with m.If(there[0] & there[1]):
-                    m.d.comb += unit.start.eq(1)
-                    m.next = "Run"
+                m.d.comb += unit.start.eq(1)
+                m.next = "Run"
             with m.State("Run"):
                 with m.If(unit.done):
-                    m.d.comb += [walkers[name].finish.eq(is_walk[name]) for name in walkers]
-                    m.next = "Place a"
-            self._keep(m, "a", "Place b", walkers["a"], is_walk["a"], vec.a)
-            self._keep(m, "b", "Free a", walkers["b"], is_walk["b"], vec.b)
+                    m.next = "Leave a"
+            self._leave(m, word, "a", "Leave b", is_walk["a"], vec.a)
+            self._leave(m, word, "b", "Free a", is_walk["b"], vec.b)
             free = {name: field(word, Op.VEC, f"free_{name}") & is_stream[name] for name in ("a", "b")}
             self._change(m, "Free a", "Free b", free["a"], vec.a, True)
             self._change(m, "Free b", "Show", free["b"], vec.b, True)
             self._change(m, "Show", "Idle", field(word, Op.VEC, "push"), vec.target, False)
         m.d.comb += self.busy.eq(~machine.ongoing("Idle"))
-        for name, walker in walkers.items():
-            with m.If(walker.wrong):
-                m.d.comb += [
-                    self.trap.cause.eq(Cause.RING), self.trap.engine.eq(Engine.VECTOR), self.trap.pc.eq(pc),
-                    self.trap.stream.eq(fetchers[name].o.stream),
-                ]
+        with m.If(self.walks.wrong):
+            m.d.comb += [
+                self.trap.cause.eq(Cause.RING), self.trap.engine.eq(Engine.VECTOR), self.trap.pc.eq(pc),
+                self.trap.stream.eq(Mux(machine.ongoing("Plan b"), looks["b"].number, looks["a"].number)),
+            ]
 
-    def _fetch_walk(self, m: Module, name: str, following: str, fetcher: Fetcher, wanted: Value) -> None:
-        with m.State(f"Fetch {name}"):
-            m.d.comb += fetcher.start.eq(wanted)
-            m.next = f"Walk {name}"
-            with m.If(~wanted):
+    def _look(
+        self, m: Module, name: str, following: str, wanted: Value, operand: Value, check: Any, found: Signal
+    ) -> None:
+        """What is wrong with a source."""
+        with m.State(f"Look {name}"):
+            m.d.comb += [
+                check.second.eq(name == "b"), self.walks.number.eq(operand), self.walks.todo.eq(Todo.LOOK),
+                self.walks.valid.eq(wanted),
+            ]
+            m.d.sync += found.eq(check.found)
+            with m.If(self.walks.done | ~wanted):
                 m.next = following
-        with m.State(f"Walk {name}"), m.If(fetcher.done):
-            m.next = following
+
+    def _plan(
+        self, m: Module, name: str, following: str, missing: dict[str, Value], operand: Value, window: Window,
+        there: dict[str, Signal],
+    ) -> None:
+        """Waits for a window, not longer than for the other one: each of them may be wrong."""
+        other = "b" if name == "a" else "a"
+        with m.State(f"Plan {name}"):
+            m.d.comb += [
+                self.walks.number.eq(operand), self.walks.todo.eq(Todo.PLAN), self.walks.hasty.eq(missing[other]),
+                self.walks.valid.eq(missing[name]), window.opens.eq(self.walks.done),
+            ]
+            with m.If(self.walks.done):
+                m.d.sync += there[name].eq(1)
+            with m.If(self.walks.done | self.walks.later | ~missing[name]):
+                m.next = following
+            with m.If(self.walks.wrong):
+                m.next = "Wrong"
+
+    def _leave(self, m: Module, word: Value, name: str, following: str, walk: Value, operand: Value) -> None:
+        """A walk goes on."""
+        wanted = walk & field(word, Op.VEC, f"advance_{name}")
+        with m.State(f"Leave {name}"):
+            m.d.comb += [
+                self.walks.number.eq(operand), self.walks.todo.eq(Todo.GO), self.walks.valid.eq(wanted),
+                self.walks.advance.eq(1), self.walks.free.eq(field(word, Op.VEC, f"free_{name}")),
+            ]
+            with m.If(self.walks.done | ~wanted):
+                m.next = following
 
     def _ask(self, m: Module, name: str, following: str, wanted: Value, number: Value, block: Value) -> None:
         """Waits for a block, or for room, and remembers where it is."""
@@ -225,22 +241,6 @@ class VectorEngine(Resettable):
             m.d.sync += at.eq(ring.base + (ring.tail if name == "target" else ring.head))
             with m.If(~wanted | (self.ask.ready & good)):
                 m.next = following
-
-    def _keep(self, m: Module, name: str, following: str, walker: Walker, wanted: Value, operand: Value) -> None:
-        """Waits until a walk has gone on, and writes where it is."""
-        row = PLACES + (operand[:3] << 1)
-        with m.State(f"Place {name}"), m.If(~walker.busy | ~wanted):
-            m.next = f"Column {name}"
-            with m.If(~wanted):
-                m.next = following
-        for state, after, offset, what in (
-            (f"Column {name}", f"Origin {name}", 0, walker.next.as_value()[:20]),
-            (f"Origin {name}", following, 1, walker.next.origin),
-        ):
-            with m.State(state):
-                m.d.comb += [self.place.valid.eq(1), self.place.p.index.eq(row + offset), self.place.p.word.eq(what)]
-                with m.If(self.place.ready):
-                    m.next = after
 
     def _change(self, m: Module, state: str, following: str, wanted: Value, number: Value, free: bool) -> None:
         with m.State(state):

@@ -3,59 +3,39 @@
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed
-from amaranth.lib import data, stream
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out
 
 from hw.block import Resettable
 from hw.tile.buffer import ADDRESS_BITS
-from hw.tile.lanes.operands import TermLayout
 from hw.tile.layouts import DescriptorLayout
 from hw.tile.tokens import AskPort, Change, RingLayout
 from hw.tile.tokens.tokens import COUNT_BITS
-from hw.tile.walker.window import CORNER, Window, inside
+from hw.tile.walker.layouts import CORNER, PIXEL, LookLayout, PlaceLayout, PlanLayout, Todo
+from hw.tile.walker.window import inside
 
-__all__ = ["PlaceLayout", "Walker"]
+__all__ = ["Walker"]
 
-_PIXEL = 10
 _CORNER = CORNER - 1
 """Bits of a column or row of a window that is not before the image."""
 _COUNT = _CORNER + 12
 """Bits of a number of pixels."""
 
 
-class PlaceLayout(data.StructLayout):
-    """Where a walk is.
-
-    Column ``x`` and row ``y`` of its position, and ``origin``: the block at which its image begins, counted as
-    :class:`hw.tile.tokens.RingLayout` counts ``freed``.
-    """
-
-    def __init__(self) -> None:
-        super().__init__({"x": _PIXEL, "y": _PIXEL, "origin": COUNT_BITS})
-
-
 class Walker(Resettable):
     """Carries out one walk at a time. Reference: :class:`hw.tile.walk.Walk`.
 
-    Before the first pixel it takes fourteen cycles and both sides of the kernel, and what it waits for; after the
-    last one nine, and about three for each block that is given back.
+    To look at it takes four cycles; to plan a window fourteen and both sides of the kernel, and what it waits for; to
+    go on ten, and about three for each block that is given back. What was done in part may be asked for again.
 
     Members
     -------
     walk, place : In(DescriptorLayout("walk")), In(PlaceLayout())
-        The walk and where it is. They stay from ``start`` to ``done``.
-    start, restart, done : In(1), In(1), Out(1)
-        Strobes: begin; with ``start``, at the first position of the image; all is done.
-    busy : Out(1)
-        From the cycle after ``start`` to that of ``done``.
-    finish, advance, free : In(1)
-        Strobe: the window was taken, wholly or several times; whether the walk goes on, and gives back.
+        The walk and where it is. They stay from ``start`` to the end.
+    start, todo, restart, advance, free, hasty, done, wrong, later, look, plan
+        As at :class:`hw.tile.walker.layouts.WalkPort`; ``start`` is a strobe.
     next : Out(PlaceLayout())
-        Where it is when it is done, until the next start.
-    o : Out(stream of TermLayout())
-        Addresses of the pixels of the window, again and again until ``finish``.
-    wrong : Out(1)
-        Strobe instead of pixels and ``done``: the window reaches further than its ring, or back to what was given back.
+        Where it is when it has gone on, until the next start.
     ask, change : Out(AskPort()), Out(stream of Change())
         The tokens.
     """
@@ -63,58 +43,65 @@ class Walker(Resettable):
     walk: Any
     place: Any
     start: Value
+    todo: Value
     restart: Value
-    done: Value
-    busy: Value
-    finish: Value
     advance: Value
     free: Value
-    next: Any
-    o: stream.Interface
+    hasty: Value
+    done: Value
     wrong: Value
+    later: Value
+    next: Any
+    look: Any
+    plan: Any
     ask: Any
     change: stream.Interface
 
     def __init__(self) -> None:
         super().__init__({
-            "walk": In(DescriptorLayout("walk")), "place": In(PlaceLayout()), "start": In(1), "restart": In(1),
-            "done": Out(1), "busy": Out(1),
-            "finish": In(1), "advance": In(1), "free": In(1), "next": Out(PlaceLayout()),
-            "o": Out(stream.Signature(TermLayout())), "wrong": Out(1),
+            "walk": In(DescriptorLayout("walk")), "place": In(PlaceLayout()), "start": In(1), "todo": In(2),
+            "restart": In(1), "advance": In(1), "free": In(1), "hasty": In(1), "done": Out(1), "wrong": Out(1),
+            "later": Out(1), "next": Out(PlaceLayout()), "look": Out(LookLayout()), "plan": Out(PlanLayout()),
             "ask": Out(AskPort()), "change": Out(stream.Signature(Change())),
         })
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
-        m.submodules.window = window = Window()
         walk, at, ring = self.walk, self.next, Signal(RingLayout())
         # One multiplier and one adder for all: products and what is added to them are taken one after the other.
         factor, other, addend = Signal(_CORNER), Signal(12), Signal(ADDRESS_BITS)
         total = Signal(_CORNER + 12)
         x, y = Signal(signed(CORNER)), Signal(signed(CORNER))
         m.d.comb += [
-            total.eq(factor * other + addend), other.eq(walk.width), self.busy.eq(1),
-            window.walk.eq(walk), window.base.eq(ring.base), window.x.eq(x), window.y.eq(y),
+            total.eq(factor * other + addend), other.eq(walk.width),
+            self.plan.base.eq(ring.base), self.plan.x.eq(x), self.plan.y.eq(y),
             self.ask.stream.eq(walk.stream), self.change.p.stream.eq(walk.stream), self.change.p.free.eq(1),
         ]
-        connect(m, window.o, flipped(self.o))
         oldest, newest = Signal(COUNT_BITS), Signal(COUNT_BITS)
         low = Signal(_COUNT)
         rows_of, columns_of = _Edge("y"), _Edge("x")
         # What rows, and then columns, are looked at with.
         self._at, self._left, self._step = Signal(signed(CORNER)), Signal(5), Signal(4)
-        self._size, self._inside = Signal(_PIXEL), Signal()
+        self._size, self._inside = Signal(PIXEL), Signal()
         self._pad, self._corner = Signal(4), Signal(signed(CORNER))
         m.d.comb += [self._inside.eq(inside(self._at, self._size)), self._corner.eq(total - self._pad)]
         behind, rows = Signal(8), Signal(8)
         with m.FSM():
             with m.State("Idle"):
-                m.d.comb += self.busy.eq(0)
                 with m.If(self.start):
                     m.d.sync += at.eq(self.place)
-                    m.next = "Row"
+                    with m.Switch(self.todo):
+                        with m.Case(Todo.LOOK):
+                            m.next = "Terms"
+                        with m.Case(Todo.PLAN):
+                            m.next = "Row"
+                        with m.Default():
+                            m.next = "Done"
+                            with m.If(self.advance):
+                                m.next = "Step"
                 with m.If(self.start & self.restart):
                     m.d.sync += [at.x.eq(0), at.y.eq(0)]
+            self._count(m, factor, other, addend, total)
             self._look(m, "Row", y, rows_of, factor, other, "Column")
             self._look(m, "Column", x, columns_of, factor, other, "Oldest", rows_of.any)
             with m.State("Oldest"):
@@ -131,13 +118,7 @@ class Walker(Resettable):
                 m.next = "Wait"
             with m.State("Wait"):
                 self._wait(m, ring, oldest, newest, behind)
-            self._measure(m, window, ring, factor, other, addend, total, behind, rows)
-            with m.State("Give"):
-                m.d.comb += window.active.eq(1)
-                with m.If(self.finish):
-                    m.next = "Done"
-                    with m.If(self.advance):
-                        m.next = "Step"
+            self._measure(m, ring, factor, other, addend, total, behind, rows)
             self._go_on(m, {"x": x, "y": y}, factor, other, addend, total, low)
             with m.State("Done"):
                 m.d.comb += self.done.eq(1)
@@ -169,7 +150,23 @@ class Walker(Resettable):
                 m.next = following
                 if too is not None:
                     with m.If(~(edge.any & too)):
-                        m.next = "Load"
+                        m.next = "Done"
+
+    def _count(self, m: Module, factor: Value, other: Value, addend: Value, total: Value) -> None:
+        """Terms and codes of the window."""
+        walk, codes = self.walk, Signal(10)
+        with m.State("Terms"):
+            m.d.comb += [factor.eq(walk.kernel_x), other.eq(walk.kernel_y)]
+            m.d.sync += self.look.terms.eq(total)
+            m.next = "Codes"
+        with m.State("Codes"):
+            m.d.comb += [factor.eq(self.look.terms), other.eq(walk.run)]
+            m.d.sync += codes.eq(total | total[10:].any().replicate(10))
+            m.next = "Repeats"
+        with m.State("Repeats"):
+            m.d.comb += [factor.eq(codes), other.eq(walk.repeat), addend.eq(walk.tail)]
+            m.d.sync += self.look.codes.eq(total)
+            m.next = "Done"
 
     def _place(self, m: Module, side: str, corner: Signal, factor: Value, other: Value) -> None:
         """Row or column of the first pixel of the window."""
@@ -190,27 +187,26 @@ class Walker(Resettable):
             m.d.sync += [ring.eq(found), behind.eq(back)]
             with m.If(~far & (less[:8] < found.there)):
                 m.next = "Size"
+            with m.Elif(self.hasty):
+                m.d.comb += self.later.eq(1)
+                m.next = "Idle"
             with m.If((back < 0) | far | (less[:8] >= found.blocks)):
-                m.d.comb += self.wrong.eq(1)
+                m.d.comb += [self.wrong.eq(1), self.later.eq(0)]
                 m.next = "Idle"
 
     def _measure(
-        self, m: Module, window: Window, ring: Any, factor: Value, other: Value, addend: Value, total: Value,
-        behind: Value, rows: Value,
+        self, m: Module, ring: Any, factor: Value, other: Value, addend: Value, total: Value, behind: Value,
+        rows: Value,
     ) -> None:
         """Where the window is in the ring, in bytes."""
-        size, first, less = Signal(17), Signal(17), Signal(signed(19))
-        columns_apart, rows_apart = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
-        inside = Mux(less < 0, first, less)
-        m.d.comb += [
-            window.size.eq(size), window.column_step.eq(columns_apart), window.row_step.eq(rows_apart),
-            window.first.eq(first), less.eq(first - size),
-        ]
+        plan, first, less = self.plan, Signal(17), Signal(signed(19))
+        m.d.comb += [plan.first.eq(first), less.eq(first - plan.size)]
         steps = (
-            ("Size", ring.blocks, [size.eq(total)], "First"),
+            ("Size", ring.blocks, [plan.size.eq(total)], "First"),
             ("First", behind, [first.eq(total)], "Columns"),
-            ("Columns", self.walk.dilation_x, [columns_apart.eq(total), first.eq(inside)], "Lines"),
-            ("Lines", rows, [rows_apart.eq(total)], "Load"),
+            ("Columns", self.walk.dilation_x, [
+                plan.column_step.eq(total), first.eq(Mux(less < 0, first, less))], "Lines"),
+            ("Lines", rows, [plan.row_step.eq(total)], "Done"),
         )
         for state, value, effects, following in steps:
             with m.State(state):
@@ -219,9 +215,6 @@ class Walker(Resettable):
                     m.d.comb += addend.eq(ring.head)
                 m.d.sync += effects
                 m.next = following
-        with m.State("Load"):
-            m.d.comb += window.load.eq(1)
-            m.next = "Give"
 
     def _go_on(
         self, m: Module, corner: dict[str, Signal], factor: Value, other: Value, addend: Value, total: Value,
@@ -274,6 +267,9 @@ class Walker(Resettable):
                     m.next = "Done"
                 with m.Elif(self.ask.ring.there != 0):
                     m.next = "Change"
+                with m.Elif(self.hasty):
+                    m.d.comb += self.later.eq(1)
+                    m.next = "Idle"
         with m.State("Change"):
             m.d.comb += self.change.valid.eq(1)
             with m.If(self.change.ready):
@@ -286,4 +282,4 @@ class _Edge:
     def __init__(self, side: str) -> None:
         self.side = side
         self.any = Signal(name=f"{side}_any")
-        self.first, self.last = Signal(_PIXEL, name=f"{side}_first"), Signal(_PIXEL, name=f"{side}_last")
+        self.first, self.last = Signal(PIXEL, name=f"{side}_first"), Signal(PIXEL, name=f"{side}_last")

@@ -11,6 +11,7 @@ from hw.tile.config import TileConfig
 from hw.tile.engines.checks import MvmCheck, VecCheck
 from hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, INSTRUCTIONS, Cause, Op, Operand, encode
 from hw.tile.legality import refusal
+from hw.tile.walk import walk_of
 
 CFG = TileConfig(lines=64, buffer_kib=64, parameters=64, contexts=2)
 STREAM = {"block": 4095, "blocks": 16}
@@ -85,7 +86,13 @@ def test_causes_are_those_of_the_rules() -> None:
             operands = DESCRIPTORS["vec"].layout.unpack(memory[DESCRIPTORS["vec"].at(0)])
             for name in "ab":
                 number = operands[name] - Operand.WALK
-                ctx.set(getattr(vec, f"walk_{name}").as_value(), bits(memory, "walk", number) if 0 <= number < 2 else 0)
+                walk = bits(memory, "walk", number) if 0 <= number < 2 else 0
+                its = DESCRIPTORS["walk"].layout.unpack([walk >> 32 * k & 0xFFFFFFFF for k in range(4)])
+                ctx.set(vec.second, int(name == "b"))
+                ctx.set(vec.walk.as_value(), walk)
+                ctx.set(vec.terms, its["kernel_x"] * its["kernel_y"])
+                await ctx.delay(1e-9)
+                ctx.set(getattr(vec, name).as_value(), ctx.get(vec.found.as_value()))
             await ctx.delay(1e-9)
             found = Cause(ctx.get(vec.cause)), ctx.get(vec.stream)
             expected = refusal(Op.VEC, fields, memory, CFG)
@@ -102,10 +109,11 @@ def test_causes_are_those_of_the_rules() -> None:
             fields = {"mvm": 0, "walk": int(rng.integers(2)), "advance": 1, "free": 1, "restart": 0}
             ctx.set(mvm.mvm.as_value(), bits(memory, "mvm", 0))
             ctx.set(mvm.walk.as_value(), bits(memory, "walk", fields["walk"]))
+            its = DESCRIPTORS["walk"].layout.unpack(memory[DESCRIPTORS["walk"].at(fields["walk"])])
+            ctx.set(mvm.codes, walk_of(its).codes if its["run"] else 0)
             await ctx.delay(1e-9)
             expected = refusal(Op.MVM, fields, memory, CFG)[0]
-            # The number of codes is not looked at here.
-            assert ctx.get(mvm.cause) == expected or (expected is Cause.ADDRESS and not ctx.get(mvm.cause))
+            assert ctx.get(mvm.cause) == expected
             seen[Op.MVM, expected] += 1
 
     simulate(clocked(mvm), products)

@@ -1,5 +1,6 @@
 """Walks in hardware beside their reference: random images in small rings, which fill at any time."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hw.testing import simulate
 from hw.tile.isa import DESCRIPTORS
 from hw.tile.tokens import Tokens
 from hw.tile.walk import OUTSIDE, Walk
-from hw.tile.walker import Walker
+from hw.tile.walker import Todo, Walker, Window
 
 STREAM = 5
 
@@ -34,12 +35,17 @@ class Bench(wiring.Component):
 
     def __init__(self) -> None:
         self.walker: Any = Walker()
+        self.window: Any = Window()
         self.tokens: Any = Tokens(changes=2, asks=1)
         super().__init__({})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.walker, m.submodules.tokens = self.walker, self.tokens
+        m.submodules.walker, m.submodules.window, m.submodules.tokens = self.walker, self.window, self.tokens
+        m.d.comb += [
+            self.window.walk.eq(self.walker.walk), self.window.plan.eq(self.walker.plan),
+            self.window.opens.eq(self.walker.done & (self.walker.todo == Todo.PLAN)),
+        ]
         wiring.connect(m, self.walker.ask, self.tokens.ask_0)
         wiring.connect(m, self.walker.change, self.tokens.change_0)
         return m
@@ -59,16 +65,17 @@ class Run:
         self.pad = int(rng.integers(1 << 16))
         self.came = self.freed = self.waits = 0
 
-    async def tick(self, ctx: Any) -> tuple[int, int]:
-        """A cycle in which a pixel may come; whether the walker was done or wrong."""
+    async def tick(self, ctx: Any) -> tuple[int, int, int]:
+        """A cycle in which a pixel may come; whether the walker was done or wrong, or put off."""
         walker, fills = self.bench.walker, self.bench.tokens.change_1
         comes = self.came - self.freed < self.ring["blocks"] and self.rng.random() < 0.4
         ctx.set(fills.valid, int(comes))
         ctx.set(fills.payload, {"stream": STREAM, "free": 0})
-        _, _, filled, gave, done, wrong = await ctx.tick().sample(
-            fills.valid & fills.ready, walker.change.valid & walker.change.ready, walker.done, walker.wrong)
+        _, _, filled, gave, done, wrong, later = await ctx.tick().sample(
+            fills.valid & fills.ready, walker.change.valid & walker.change.ready, walker.done, walker.wrong,
+            walker.later)
         self.came, self.freed = self.came + filled, self.freed + gave
-        return done, wrong
+        return done, wrong, later
 
     async def start(self, ctx: Any) -> None:
         tokens, walker = self.bench.tokens, self.bench.walker
@@ -95,36 +102,46 @@ class Run:
 
     async def images(self, ctx: Any, count: int) -> None:
         """All positions of some images, each window once or twice."""
-        walker, walk = self.bench.walker, self.walk
+        walker, window, walk = self.bench.walker, self.bench.window, self.walk
         await self.start(ctx)
         for number in range(count * walk.positions):
             image, position = divmod(number, walk.positions)
-            await self.begin(ctx)
+            assert await self.do(ctx, Todo.PLAN)
+            assert self.came >= image * walk.image + walk.need[position]
+            # The window begins a cycle after it was loaded.
+            await self.tick(ctx)
             found: list[int] = []
             terms = walk.terms * int(self.rng.integers(1, 3))
             while len(found) < terms:
-                ctx.set(walker.o.ready, int(self.rng.integers(2)))
-                taken = ctx.get(walker.o.valid) and ctx.get(walker.o.ready)
-                if taken:
-                    assert self.came >= image * walk.image + walk.need[position]
-                    found.append(ctx.get(walker.o.payload.address))
-                    assert ctx.get(walker.o.payload.last) == (len(found) % walk.terms == 0)
-                self.waits += not taken
-                assert not (await self.tick(ctx))[1]
+                ctx.set(window.o.ready, int(self.rng.integers(2)))
+                if ctx.get(window.o.ready):
+                    found.append(ctx.get(window.o.payload.address))
+                    assert ctx.get(window.o.payload.last) == (len(found) % walk.terms == 0)
+                await self.tick(ctx)
             assert found == self.addresses(position, image * walk.image) * (terms // walk.terms)
-            ctx.set(walker.o.ready, 0)
-            ctx.set(walker.finish, 1)
-            done, _ = await self.tick(ctx)
-            ctx.set(walker.finish, 0)
-            while not done:
-                done, _ = await self.tick(ctx)
+            ctx.set(window.o.ready, 0)
+            assert await self.do(ctx, Todo.GO)
             assert self.freed == max(image * walk.image + walk.low[position + 1], 0)
             ctx.set(walker.place, {name: ctx.get(walker.next[name]) for name in ("x", "y", "origin")})
 
-    async def begin(self, ctx: Any) -> None:
-        ctx.set(self.bench.walker.start, 1)
-        await self.tick(ctx)
-        ctx.set(self.bench.walker.start, 0)
+    async def do(self, ctx: Any, todo: Todo) -> bool:
+        """Something, again where it was put off; False if it is wrong."""
+        walker = self.bench.walker
+        while True:
+            ctx.set(walker.todo, todo)
+            ctx.set(walker.start, 1)
+            await self.tick(ctx)
+            ctx.set(walker.start, 0)
+            for _ in range(700):
+                ctx.set(walker.hasty, int(self.rng.random() < 0.2))
+                done, wrong, later = await self.tick(ctx)
+                self.waits += later
+                if done or wrong:
+                    return not wrong
+                if later:
+                    break
+            else:
+                raise AssertionError("neither pixels nor a refusal")
 
 
 def test_windows_are_those_of_the_reference() -> None:
@@ -146,16 +163,6 @@ def test_a_window_beyond_its_ring_or_behind_it_is_wrong() -> None:
     walker: Any = bench.walker
     seen = []
 
-    async def until(ctx: Any, one: Run) -> bool:
-        """Whether the window that begins is wrong; else it is there."""
-        await one.begin(ctx)
-        for _ in range(500):
-            if ctx.get(walker.o.valid):
-                return False
-            if (await one.tick(ctx))[1]:
-                return True
-        raise AssertionError("neither pixels nor a refusal")
-
     async def run(ctx: Any) -> None:
         ctx.set(walker.advance, 1)
         ctx.set(walker.free, 1)
@@ -165,15 +172,11 @@ def test_a_window_beyond_its_ring_or_behind_it_is_wrong() -> None:
             wrong = False
             needs = one.walk.need - np.maximum(one.walk.low[:-1], 0)
             for position in range(one.walk.positions):
-                wrong = await until(ctx, one)
+                wrong = not await one.do(ctx, Todo.PLAN)
                 assert wrong == (needs[position] > one.ring["blocks"])
                 if wrong:
                     break
-                ctx.set(walker.finish, 1)
-                done, _ = await one.tick(ctx)
-                ctx.set(walker.finish, 0)
-                while not done:
-                    done, _ = await one.tick(ctx)
+                assert await one.do(ctx, Todo.GO)
                 ctx.set(walker.place, {name: ctx.get(walker.next[name]) for name in ("x", "y", "origin")})
             seen.append(wrong)
         # The first window again, after its first pixel was given back.
@@ -181,13 +184,29 @@ def test_a_window_beyond_its_ring_or_behind_it_is_wrong() -> None:
         one.walk = Walk(run=1, channel=0, width=4, height=4, positions_x=4, positions_y=4)
         one.ring["blocks"] = 3
         await one.start(ctx)
-        assert not await until(ctx, one)
-        ctx.set(walker.finish, 1)
-        done, _ = await one.tick(ctx)
-        ctx.set(walker.finish, 0)
-        while not done:
-            done, _ = await one.tick(ctx)
-        assert await until(ctx, one)
+        assert await one.do(ctx, Todo.PLAN)
+        assert await one.do(ctx, Todo.GO)
+        assert not await one.do(ctx, Todo.PLAN)
 
     simulate(bench, run, deadline=100_000)
     assert all(seen)
+
+
+def test_terms_and_codes_are_those_of_the_reference() -> None:
+    rng = np.random.default_rng(3)
+    bench = Bench()
+    walker: Any = bench.walker
+
+    async def run(ctx: Any) -> None:
+        for number in range(12):
+            one = Run(bench, rng)
+            one.walk = replace(
+                one.walk, run=int(rng.integers(1, 4096 if number % 2 else 9)), repeat=int(rng.integers(1, 16)),
+                tail=int(rng.integers(64)))
+            await one.start(ctx)
+            assert await one.do(ctx, Todo.LOOK)
+            assert ctx.get(walker.look.terms) == one.walk.terms
+            found = ctx.get(walker.look.codes)
+            assert found == one.walk.codes or (found >= 1023 and one.walk.terms * one.walk.run >= 1023)
+
+    simulate(bench, run, deadline=100_000)

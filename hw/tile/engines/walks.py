@@ -1,0 +1,121 @@
+"""All walks of a tile: one walker for all who ask."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.block import Resettable
+from hw.tile.engines.descriptors import PLACES, FetchPort
+from hw.tile.engines.fetcher import Fetcher
+from hw.tile.sequencer.sequencer import DescriptorWrite
+from hw.tile.tokens import AskPort, Change
+from hw.tile.walker import Todo, Walker, WalkPort
+
+__all__ = ["Walks"]
+
+
+class Walks(Resettable):
+    """Reads a walk and where it is, has the walker do what is asked for, and writes where the walk is then.
+
+    It serves one at a time, those who ask in turn, and none of them waits for what another one waits for.
+
+    Members
+    -------
+    port_0, port_1 : In(WalkPort())
+        Those who ask.
+    fetch, place : Out(FetchPort()), Out(stream of DescriptorWrite())
+        Descriptor memory.
+    ask, change : Out(AskPort()), Out(stream of Change())
+        The tokens.
+    """
+
+    port_0: Any
+    port_1: Any
+    fetch: Any
+    place: stream.Interface
+    ask: Any
+    change: stream.Interface
+
+    def __init__(self) -> None:
+        super().__init__({
+            "port_0": In(WalkPort()), "port_1": In(WalkPort()), "fetch": Out(FetchPort()),
+            "place": Out(stream.Signature(DescriptorWrite())), "ask": Out(AskPort()),
+            "change": Out(stream.Signature(Change())),
+        })
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        m.submodules.fetcher = fetcher = Fetcher("walk")
+        m.submodules.walker = walker = Walker()
+        ports = (self.port_0, self.port_1)
+        # Who is served; the walk that is there, if it is still where that says.
+        owner, number, fresh = Signal(), Signal(3), Signal()
+        asked = Signal(data.StructLayout({
+            "number": 3, "todo": 2, "restart": 1, "advance": 1, "free": 1, "hasty": 1,
+        }))
+        for name in ("fetch", "ask", "change"):
+            inner = fetcher.fetch if name == "fetch" else getattr(walker, name)
+            connect(m, inner, flipped(getattr(self, name)))
+        done = Signal()
+        for k, (port, other) in enumerate((ports, ports[::-1])):
+            with m.If(owner == k):
+                m.d.comb += [
+                    *(asked[name].eq(getattr(port, name)) for name in asked.shape().members if name != "hasty"),
+                    asked.hasty.eq(port.hasty | other.valid), port.done.eq(done), port.wrong.eq(walker.wrong),
+                    port.later.eq(walker.later),
+                ]
+            m.d.comb += [port.walk.eq(fetcher.o), port.look.eq(walker.look), port.plan.eq(walker.plan)]
+        m.d.comb += [
+            fetcher.number.eq(asked.number), walker.walk.eq(fetcher.o), walker.place.eq(fetcher.place),
+            *(getattr(walker, name).eq(asked[name]) for name in ("todo", "restart", "advance", "free", "hasty")),
+        ]
+        look, goes = asked.todo == Todo.LOOK, asked.todo == Todo.GO
+        with m.FSM():
+            with m.State("Idle"):
+                # The other one than the last, if it asks.
+                first = Mux(owner, self.port_0.valid, self.port_1.valid)
+                m.d.sync += owner.eq(owner ^ first)
+                with m.If(self.port_0.valid | self.port_1.valid):
+                    m.next = "Find"
+            with m.State("Find"):
+                m.d.sync += number.eq(asked.number)
+                with m.If(fresh & ~look & (number == asked.number)):
+                    m.d.comb += walker.start.eq(1)
+                    m.next = "Walk"
+                with m.Else():
+                    m.d.comb += fetcher.start.eq(1)
+                    m.next = "Fetch"
+            with m.State("Fetch"), m.If(fetcher.done):
+                m.d.sync += fresh.eq(1)
+                m.d.comb += walker.start.eq(1)
+                m.next = "Walk"
+            with m.State("Walk"):
+                m.d.comb += done.eq(walker.done & ~goes)
+                with m.If(walker.done):
+                    m.next = "Idle"
+                    with m.If(goes):
+                        m.next = "Column"
+                with m.If(walker.wrong | walker.later):
+                    m.next = "Idle"
+            self._keep(m, walker, number, done)
+        with m.If(done & goes):
+            m.d.sync += fresh.eq(0)
+        return self.resets(m)
+
+    def _keep(self, m: Module, walker: Walker, number: Value, done: Value) -> None:
+        """Writes where the walk is."""
+        place = walker.next
+        for state, after, offset, what in (
+            ("Column", "Origin", 0, Cat(place.x, place.y)), ("Origin", "Idle", 1, place.origin),
+        ):
+            with m.State(state):
+                m.d.comb += [
+                    self.place.valid.eq(1), self.place.p.index.eq(PLACES + (number << 1) + offset),
+                    self.place.p.word.eq(what),
+                ]
+                with m.If(self.place.ready):
+                    m.next = after
+                    if after == "Idle":
+                        m.d.comb += done.eq(1)

@@ -1,0 +1,85 @@
+"""What a walk is asked for, and what is known of it."""
+
+from enum import IntEnum
+
+from amaranth.hdl import signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.tile.buffer import ADDRESS_BITS
+from hw.tile.layouts import DescriptorLayout
+from hw.tile.tokens.tokens import COUNT_BITS
+
+__all__ = ["CORNER", "PIXEL", "LookLayout", "PlaceLayout", "PlanLayout", "Todo", "WalkPort"]
+
+CORNER = 15
+"""Bits of a column or row, which may be outside of the image."""
+PIXEL = 10
+"""Bits of a column or row of the image."""
+
+
+class Todo(IntEnum):
+    """What is to be done with a walk: look at it, wait for its window, leave that."""
+
+    LOOK = 0
+    PLAN = 1
+    GO = 2
+
+
+class PlaceLayout(data.StructLayout):
+    """Where a walk is.
+
+    Column ``x`` and row ``y`` of its position, and ``origin``: the block at which its image begins, counted as
+    :class:`hw.tile.tokens.RingLayout` counts ``freed``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({"x": PIXEL, "y": PIXEL, "origin": COUNT_BITS})
+
+
+class LookLayout(data.StructLayout):
+    """How large a window is: its ``terms``, and the ``codes`` that it gives (1,023 or more, if more than that)."""
+
+    def __init__(self) -> None:
+        super().__init__({"terms": 10, "codes": 14})
+
+
+class PlanLayout(data.StructLayout):
+    """Where a window is.
+
+    ``x``, ``y``: its first column and row. ``base``, ``size``: where its ring begins, and how many bytes that has.
+    ``first``, ``column_step``, ``row_step``: byte of the ring of its first pixel in the image; and how far apart
+    columns and rows are there.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({
+            "x": signed(CORNER), "y": signed(CORNER), "base": ADDRESS_BITS, "size": ADDRESS_BITS + 1,
+            "first": ADDRESS_BITS, "column_step": ADDRESS_BITS, "row_step": ADDRESS_BITS,
+        })
+
+
+class WalkPort(wiring.Signature):
+    """Asks for something to be done with a walk, seen from whoever asks.
+
+    Members
+    -------
+    number, todo, valid : Out(3), Out(2), Out(1)
+        Which walk, what, and that it is wanted; they stay until one of ``done``, ``wrong`` and ``later``.
+    restart, advance, free : Out(1)
+        The walk is at position 0 of its image; it goes on; what is not needed is given back.
+    hasty : Out(1)
+        Rather ``later`` than to wait.
+    done, wrong, later : In(1)
+        Strobes: it is done; the window reaches further than its ring, or back to what was given back; it has to be
+        asked for again, since what it waits for is not there and somebody else asks.
+    walk, look, plan : In(DescriptorLayout("walk")), In(LookLayout()), In(PlanLayout())
+        The walk and its window, where it is done.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({
+            "number": Out(3), "todo": Out(2), "valid": Out(1), "restart": Out(1), "advance": Out(1), "free": Out(1),
+            "hasty": Out(1), "done": In(1), "wrong": In(1), "later": In(1),
+            "walk": In(DescriptorLayout("walk")), "look": In(LookLayout()), "plan": In(PlanLayout()),
+        })
