@@ -166,7 +166,7 @@ class LoadEngine(Resettable):
         self, m: Module, word: Signal, pc: Signal, fetch: Fetcher, window: Window, gather: Gather, number: Signal,
         begins: Signal, given: Value,
     ) -> None:
-        op, walks, cause = self.i.p.word[OPCODE_LOW:], self.walks, Signal(4)
+        op, walks, cause, known = self.i.p.word[OPCODE_LOW:], self.walks, Signal(4), Signal()
         m.submodules.check = check = MvmCheck(self.cfg)
         m.d.comb += [
             check.mvm.eq(fetch.o), check.walk.eq(walks.walk), check.codes.eq(walks.look.codes),
@@ -187,13 +187,13 @@ class LoadEngine(Resettable):
                 m.d.comb += [self.trap.cause.eq(Cause.CORE), self.trap.pc.eq(pc)]
             with m.State("Fetch"):
                 m.d.comb += fetch.start.eq(1)
-                m.next = "Product"
-            with m.State("Product"), m.If(fetch.done):
+                m.d.sync += known.eq(0)
                 m.next = "Look"
             with m.State("Look"):
+                # The walk is looked at while the product is fetched, and once more if that takes longer.
                 m.d.comb += [walks.valid.eq(1), walks.todo.eq(Todo.LOOK)]
-                m.d.sync += [cause.eq(check.cause), number.eq(walks.walk.stream)]
-                with m.If(walks.done):
+                m.d.sync += [cause.eq(check.cause), number.eq(walks.walk.stream), known.eq(known | fetch.done)]
+                with m.If(walks.done & known):
                     m.next = "Order"
             with m.State("Order"):
                 with m.If(cause != 0):

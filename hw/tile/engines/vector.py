@@ -157,7 +157,9 @@ class VectorEngine(Resettable):
                 with m.Elif(~self.conflict):
                     m.d.comb += [self.i.ready.eq(1), self.drains.eq(drains)]
                     m.d.sync += [one.eq(0) for one in there.values()]
-                    m.next = "Plan a"
+                    m.next = "Ask a"
+                    with m.If(is_walk["a"] | is_walk["b"]):
+                        m.next = "Plan a"
             self._plan(m, "a", "Plan b", missing, vec.a, windows["a"], there)
             self._plan(m, "b", "Planned", missing, vec.b, windows["b"], there)
             with m.State("Planned"):
