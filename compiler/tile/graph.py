@@ -94,6 +94,12 @@ class Graph:
         """Number of the value that the host gets."""
         return len(self.program.stages)
 
+    def layer_before(self, value: int) -> str:
+        """Name of the layer that makes a value, or behind which it is made."""
+        names = [self.program.layers[s.operation.layer].name for s in self.program.stages[:value]
+                 if isinstance(s.operation, Call)]
+        return names[-1] if names else "input"
+
     def takers(self, value: int) -> list[int]:
         """Nodes that take a value from outside."""
         return [k for k, node in enumerate(self.nodes) if value in node.taken]

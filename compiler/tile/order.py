@@ -89,30 +89,28 @@ def _depth(step: int | Loop) -> int:
 
 
 def _folded(steps: Steps, depth: int) -> Steps:
-    """Repetitions side by side as loops, from the left, those that hold most of it; bodies alike."""
+    """Repetitions side by side as loops: the one that holds most steps first, then what is around and in it."""
     numbers: dict[int | Loop, int] = {}
     keys = [numbers.setdefault(step, len(numbers)) for step in steps]
-    made: list[int | Loop] = []
-    at = 0
-    while at < len(steps):
-        size, times = _longest(keys, at)
-        body = steps[at : at + size]
-        if times > 1 and max(map(_depth, body)) < depth:
-            made.append(Loop(times, _folded(body, depth - 1)))
-        else:
-            size, times = 1, 1
-            made.append(steps[at])
-        at += size * times
-    return tuple(made)
+    at, size, times = _longest(keys, [_depth(step) < depth for step in steps])
+    if times < 2:
+        return steps
+    loop = Loop(times, _folded(steps[at : at + size], depth - 1))
+    return (*_folded(steps[:at], depth), loop, *_folded(steps[at + size * times :], depth))
 
 
-def _longest(keys: Sequence[int], at: int) -> tuple[int, int]:
-    """Size of a body and how often it comes from a place on, those that hold most of the steps."""
-    best = (1, 1)
-    for size in range(1, min(MOST_PERIOD, (len(keys) - at) // 2) + 1):
-        body, times = keys[at : at + size], 1
-        while keys[at + times * size : at + (times + 1) * size] == body:
-            times += 1
-        if times > 1 and size * times > best[0] * best[1]:
-            best = size, times
+def _longest(keys: Sequence[int], fit: Sequence[bool]) -> tuple[int, int, int]:
+    """Place, size and times of the repetition that holds most; of several the shortest body, the earliest place.
+
+    Steps that do not ``fit`` are loops within as many others as there may be.
+    """
+    best = (0, 1, 1)
+    for size in range(1, min(MOST_PERIOD, len(keys) // 2) + 1):
+        alike = 0
+        for at in range(len(keys) - size - 1, -1, -1):
+            alike = alike + 1 if keys[at] == keys[at + size] and fit[at] else 0
+            times = 1 + alike // size
+            held = size * times
+            if times > 1 and (held > best[1] * best[2] or (held == best[1] * best[2] and size == best[1])):
+                best = at, size, times
     return best

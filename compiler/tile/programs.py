@@ -123,9 +123,12 @@ class _Maker:
 
     def joined(self) -> Joined:
         """All tiles with their rings as they are now."""
-        for (tile, name), blocks in self.blocks.items():
+        for ring in self.placed.all_rings:
+            blocks = self.blocks[ring.tile, ring.name]
             if blocks > MOST_BLOCKS:
-                raise InputError(f"ring {name!r} of tile {tile} must have at most {MOST_BLOCKS} blocks, not {blocks}")
+                where = self.placed.graph.layer_before(ring.value)
+                raise InputError(f"what takes the pixels behind layer {where!r} must need at most {MOST_BLOCKS} of "
+                                 f"them at a time, not {blocks}, since a ring of a tile has no more blocks")
         places = {}
         for tile in self.placed.tiles:
             text = self._text(tile)

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.program import Call
 from compiler.tile.operations import NotAlikeError, Vector, vector_of
 from compiler.tile.streams import Placed, Ring
 from hw.tile.walk import OUTSIDE, Walk
@@ -112,9 +111,7 @@ class Writer:
         try:
             return vector_of(stage.operation, self.graph.values[value].image, len(stage.inputs), whole=whole)
         except NotAlikeError:
-            names = [self.program.layers[s.operation.layer].name for s in self.program.stages[:value]
-                     if isinstance(s.operation, Call)]
-            what, where = type(stage.operation).__name__.lower(), names[-1] if names else "input"
+            what, where = type(stage.operation).__name__.lower(), self.graph.layer_before(value)
             raise InputError(f"layer {where!r} is followed by a {what} whose limits or factors differ, which tiles "
                              "cannot do") from None
 

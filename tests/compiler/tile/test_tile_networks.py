@@ -158,7 +158,7 @@ def refused(nodes: list, weights: dict, sentence: str, shape: tuple[int, ...] = 
     x = np.random.default_rng(0).uniform(size=(8, *shape)).astype("f4")
     model = build(nodes, weights, shape=("batch", *shape), output=("batch", *("abc"[: len(shape)])))
     with pytest.raises(InputError, match=sentence):
-        compile_tiles(model, load_chip("tnsa16-2x2"), calibrate=x, options=OPTIONS)
+        tile_programs(compile_tiles(model, load_chip("tnsa16-2x2"), calibrate=x, options=OPTIONS))
 
 
 def test_what_has_no_form_on_tiles_is_refused_by_name() -> None:
@@ -171,3 +171,6 @@ def test_what_has_no_form_on_tiles_is_refused_by_name() -> None:
             {"d": weights["d"], "e": rng.normal(size=(2, 82, 1, 1)).astype("f4")}, "layer 'n_y' must take a window")
     refused([node("Conv", "x d", "c"), node("Relu", "c", "r"), node("Conv", "r e", "y")],
             {"d": weights["d"], "e": rng.normal(size=(20, 80, 1, 1)).astype("f4")}, "layer 'n_y' must fit beside")
+    big = [node("Conv", "x d", "c"), node("GlobalAveragePool", "c", "g"), node("Conv", "g e", "y")]
+    refused(big, {"d": weights["d"][:4], "e": rng.normal(size=(2, 4, 1, 1)).astype("f4")},
+            "behind layer 'n_c' must need at most 255 of them at a time, not 256", shape=(2, 16, 16))
