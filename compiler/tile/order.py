@@ -73,7 +73,11 @@ def _needs(graph: Graph, node: Node, makers: Mapping[int, int]) -> list[tuple[in
 def in_loops(order: Sequence[int], depth: int = MOST_DEPTH) -> Steps:
     """The same order with what repeats in loops, at most ``depth`` within each other."""
     runs = [(number, len(list(same))) for number, same in groupby(order)]
-    return _folded(tuple(Loop(times, (number,)) if times > 1 else number for number, times in runs), depth)
+    steps: Steps = tuple(Loop(times, (number,)) if times > 1 else number for number, times in runs)
+    # What is too long for a body may be short once it is folded itself.
+    while (made := _folded(steps, depth)) != steps:
+        steps = made
+    return steps
 
 
 def unrolled(steps: Steps) -> list[int]:

@@ -28,3 +28,11 @@ def test_pooling_behind_a_convolution_takes_three_loops() -> None:
     """Two rows and an element of 8 pixels, then one result after two more: the program by hand of examples/tile."""
     rows = [0] * 10 + [1] + ([0, 0, 1]) * 3
     assert in_loops(rows * 4) == (Loop(4, (Loop(10, (0,)), Loop(3, (1, Loop(2, (0,)))), 1)),)
+
+
+def test_bands_longer_than_a_body_are_found_once_they_are_folded() -> None:
+    """Rows of 28 pixels: the input, a convolution, and pooling in every other row."""
+    band = [0, 1] * 26 + [1, 1, 0, 0] + [1, 0, 1, 2, 0] * 13 + [1, 1, 2, 0, 0]
+    (loop,) = in_loops(band * 13)
+    assert isinstance(loop, Loop)
+    assert (loop.times, unrolled(loop.body)) == (13, band)
