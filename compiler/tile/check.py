@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.program import Program
-from compiler.tile.graph import Value
+from compiler.tile.graph.graph import Value
+from compiler.tile.placed.streams import tile_name
 from compiler.tile.programs import TilePrograms
-from compiler.tile.streams import tile_name
 from hw.config import Chip
 from hw.tile.machine.actions import Core
 from hw.tile.machine.tiles import HOST, Joined, Tiles

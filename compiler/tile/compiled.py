@@ -28,9 +28,9 @@ from compiler.network import CoreImage, Network
 from compiler.network.ranges import InputRange, calibration_warnings
 from compiler.options import CompileOptions
 from compiler.program import Call, Program
-from compiler.tile.geometry import Image, input_image, layer_walk, rows_of
-from compiler.tile.graph import image_of, tile_graph
-from compiler.tile.placing import Shape, place_on_tiles
+from compiler.tile.graph.geometry import Image, input_image, layer_walk, rows_of
+from compiler.tile.graph.graph import image_of, tile_graph
+from compiler.tile.placed.placing import Shape, place_on_tiles
 from hw.config import Chip, check_device, default_device
 from macro_models.devices import Device, load_device
 from macro_models.errors import InputError

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from compiler.network import Network
-from compiler.tile.geometry import input_image
-from compiler.tile.graph import Graph, tile_graph
-from compiler.tile.order import Steps, firings, in_loops
-from compiler.tile.streams import Placed, place_nodes
-from compiler.tile.text import TileText, least_blocks
+from compiler.tile.code.text import TileText, least_blocks
+from compiler.tile.graph.geometry import input_image
+from compiler.tile.graph.graph import Graph, tile_graph
+from compiler.tile.placed.order import Steps, firings, in_loops
+from compiler.tile.placed.streams import Placed, place_nodes
 from hw.tile.isa import DESCRIPTORS
 from hw.tile.machine import liveness
 from hw.tile.machine.liveness import check_liveness

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.tile.order import MOST_DEPTH, Loop, in_loops, unrolled
+from compiler.tile.placed.order import MOST_DEPTH, Loop, in_loops, unrolled
 
 ORDERS = st.recursive(
     st.lists(st.integers(0, 2), min_size=1, max_size=4),

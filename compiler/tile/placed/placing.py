@@ -14,14 +14,12 @@ from compiler.mapping import Placement
 from compiler.mapping.block import Block
 from compiler.mapping.pack import MASKS
 from compiler.mapping.parts import Parts, segments
+from compiler.tile.graph.geometry import CODES_IN, CODES_OUT
 from hw.tile.walk import Walk
 from macro_models.cell_map import CellMap
 from macro_models.errors import InputError
 
-__all__ = ["CODES_IN", "CODES_OUT", "Shape", "place_on_tiles"]
-
-CODES_IN, CODES_OUT = 4, 2
-"""Codes in a word that a core takes, and in one that it gives."""
+__all__ = ["Shape", "place_on_tiles"]
 
 
 @dataclass(frozen=True, kw_only=True)

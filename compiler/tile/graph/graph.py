@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.program import Call, Program, Stage
-from compiler.tile.geometry import Image, call_image, layer_walk, pooling
-from compiler.tile.operations import NotAlikeError, Vector, vector_of
+from compiler.tile.graph.geometry import Image, call_image, layer_walk, pooling
+from compiler.tile.graph.operations import NotAlikeError, Vector, vector_of
 from hw.tile.walk import Walk
 from macro_models.errors import InputError
 from macro_models.exact.vector import LANE_MAX, Encode, Largest, Limit, Table, WeightedSum

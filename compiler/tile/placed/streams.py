@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from compiler.program import Call
-from compiler.tile.columns import Part, parts_of
-from compiler.tile.graph import Graph, Node
+from compiler.tile.graph.graph import Graph, Node
+from compiler.tile.placed.columns import Part, parts_of
 from hw.config import Chip
 from hw.tile.config import TileConfig
 from hw.tile.legality import SLOTS

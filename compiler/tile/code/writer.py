@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.tile.operations import NotAlikeError, Vector, vector_of
-from compiler.tile.streams import Placed, Ring
+from compiler.tile.graph.operations import NotAlikeError, Vector, vector_of
+from compiler.tile.placed.streams import Placed, Ring
 from hw.tile.walk import OUTSIDE, Walk
 from macro_models.errors import InputError
 

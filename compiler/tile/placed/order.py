@@ -12,7 +12,7 @@ from itertools import groupby
 
 import numpy as np
 
-from compiler.tile.graph import Graph, Node
+from compiler.tile.graph.graph import Graph, Node
 
 __all__ = ["MOST_DEPTH", "Loop", "Steps", "firings", "in_loops", "unrolled"]
 

@@ -5,13 +5,12 @@ from dataclasses import replace
 import numpy as np
 
 from compiler.program import Call, Layer, Mvm
-from compiler.tile.columns import Part
-from compiler.tile.geometry import channels_of, rows_of
-from compiler.tile.graph import Node
-from compiler.tile.operations import Vector, leaf, root
-from compiler.tile.placing import CODES_IN, CODES_OUT
-from compiler.tile.streams import tile_name
-from compiler.tile.writer import Body, Writer
+from compiler.tile.code.writer import Body, Writer
+from compiler.tile.graph.geometry import CODES_IN, CODES_OUT, channels_of, rows_of
+from compiler.tile.graph.graph import Node
+from compiler.tile.graph.operations import Vector, leaf, root
+from compiler.tile.placed.columns import Part
+from compiler.tile.placed.streams import tile_name
 from hw.config import Chip
 from hw.core.layout import pack
 from hw.tile.text.fields import unpack_core

@@ -4,8 +4,8 @@ A layer that takes a whole value has a scale for each element, so what encodes i
 come into a ring that holds exactly one image, over which lies a stream whose only block is all of it.
 """
 
-from compiler.tile.graph import Node
-from compiler.tile.writer import ALL, Body, Writer
+from compiler.tile.code.writer import ALL, Body, Writer
+from compiler.tile.graph.graph import Node
 
 __all__ = ["whole_node"]
 

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from compiler.program import Layer, Mvm
-from compiler.tile.geometry import Image
-from compiler.tile.placing import CODES_OUT
+from compiler.tile.graph.geometry import CODES_OUT, Image
 from macro_models.exact.vector import (
     LANE_MAX,
     TABLE_HALF,

@@ -15,7 +15,12 @@ from hw.tile.isa import DESCRIPTORS
 from hw.tile.walk import OUTSIDE, Walk
 from macro_models.exact.vector import PAD
 
-__all__ = ["Image", "call_image", "channels_of", "input_image", "layer_walk", "pooling", "rows_of"]
+__all__ = [
+    "CODES_IN", "CODES_OUT", "Image", "call_image", "channels_of", "input_image", "layer_walk", "pooling", "rows_of",
+]
+
+CODES_IN, CODES_OUT = 4, 2
+"""Codes in a word that a core takes, and in one that it gives."""
 
 Index = NDArray[np.int32]
 

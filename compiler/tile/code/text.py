@@ -1,18 +1,18 @@
 """The program of a tile as text: streams, walks, parameters and the loops of its nodes.
 
-A tile carries out its nodes in an order that was found before (:mod:`compiler.tile.order`), a position at a time, then
-goes on to the next image.
+A tile carries out its nodes in an order that was found before (:mod:`compiler.tile.placed.order`), a position at a
+time, then goes on to the next image.
 """
 
 from collections.abc import Mapping
 
 from compiler.program import Call
-from compiler.tile.graph import Node
-from compiler.tile.layers import layer_code
-from compiler.tile.order import Loop, Steps
-from compiler.tile.streams import Placed, Ring
-from compiler.tile.whole import whole_node
-from compiler.tile.writer import LOCAL_BLOCKS, Body, Writer
+from compiler.tile.code.layers import layer_code
+from compiler.tile.code.whole import whole_node
+from compiler.tile.code.writer import LOCAL_BLOCKS, Body, Writer
+from compiler.tile.graph.graph import Node
+from compiler.tile.placed.order import Loop, Steps
+from compiler.tile.placed.streams import Placed, Ring
 from hw.config import Chip
 
 __all__ = ["TileText", "least_blocks"]

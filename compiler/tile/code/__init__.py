@@ -1,0 +1,1 @@
+"""Programs of tiles as text."""

@@ -1,0 +1,1 @@
+"""What fires at each position, and the values between: geometry recovered from index arrays, nodes, operations."""

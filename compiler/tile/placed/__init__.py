@@ -1,0 +1,1 @@
+"""Where everything is: weights, nodes, rings, flows, contexts, and the order of nodes on a tile."""
