@@ -92,7 +92,7 @@ class Tile(wiring.Component):
         m.submodules.tokens = tokens = Tokens(changes=5, asks=5)
         m.submodules.descriptors = descriptors = Descriptors(ports=3)
         m.submodules.buffer = buffer = Buffer(cfg, readers=4, writers=3)
-        m.submodules.walks = walks = Walks()
+        m.submodules.walks = walks = Walks(cfg)
         m.submodules.load = load = LoadEngine(cfg)
         m.submodules.vector = vector = VectorEngine(cfg)
         m.submodules.send = send = SendEngine(cfg)

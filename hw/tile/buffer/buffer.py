@@ -96,11 +96,11 @@ class Buffer(wiring.Component):
         # Byte k of what is written goes to byte (offset + k) mod 8 of one word or the next.
         offset, odd = address[:_OFFSET], address[_OFFSET]
         turned, enable, ones = Signal(8 * BYTES), Signal(2 * BYTES), Signal(BYTES)
-        with m.Switch(offset):
-            for k in range(BYTES):
-                with m.Case(k):
-                    m.d.comb += turned.eq(value.rotate_left(8 * k))
+        around: Value = value
+        for k, bit in enumerate(offset):
+            around = Mux(bit, around.rotate_left(8 << k), around)
         m.d.comb += [
+            turned.eq(around),
             ones.eq(Cat(count > k for k in range(BYTES)) & wanted.replicate(BYTES)), enable.eq(ones << offset),
         ]
         low, high = enable[:BYTES], enable[BYTES:]

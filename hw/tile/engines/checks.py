@@ -11,8 +11,9 @@ from hw.tile.config import TileConfig
 from hw.tile.isa import ACCUMULATORS, DESCRIPTORS, TABLE_ENTRIES, TABLES, Cause, Format, Kind, Op, Operand
 from hw.tile.layouts import DescriptorLayout
 from hw.tile.sequencer.decoder import field
+from hw.tile.walker import WalkLayout
 
-__all__ = ["MvmCheck", "SourceLayout", "VecCheck"]
+__all__ = ["MvmCheck", "SourceLayout", "VecCheck", "walk_wrongs"]
 
 
 class Finding(NamedTuple):
@@ -24,13 +25,6 @@ class Finding(NamedTuple):
 
 
 _NOBODY = Const(0, 4)
-
-
-class WalkLayout(data.StructLayout):
-    """What is wrong with a walk alone: a bit that belongs to no field, a ``field``, where its ``pad`` ends."""
-
-    def __init__(self) -> None:
-        super().__init__({"reserved": 1, "field": 1, "pad": 1})
 
 
 class SourceLayout(data.StructLayout):
@@ -87,7 +81,7 @@ def walk_findings(walk: Any) -> list[Finding]:
     return [Finding(walk.reserved, Cause.RESERVED, _NOBODY), Finding(walk.field, Cause.FIELD, _NOBODY)]
 
 
-def look(cfg: TileConfig, walk: Any) -> Value:
+def walk_wrongs(cfg: TileConfig, walk: Any) -> Value:
     """What is wrong with a walk alone, as :class:`WalkLayout`."""
     # What stands for pixels outside of the image is within the buffer.
     return Cat(*_own("walk", walk), walk.pad + walk.run + walk.tail > cfg.buffer_bytes)
@@ -98,8 +92,8 @@ class MvmCheck(_Check):
 
     Members
     -------
-    mvm, walk, codes : In(DescriptorLayout("mvm")), In(DescriptorLayout("walk")), In(14)
-        They, and how many codes the walk gives.
+    mvm, walk, codes : In(DescriptorLayout("mvm")), In(WalkLayout()), In(14)
+        The product, what is wrong with the walk, and how many codes that gives.
     cause, stream : Out(4), Out(4)
         The least cause of a trap, 0 if there is none; the stream concerned.
     """
@@ -111,14 +105,14 @@ class MvmCheck(_Check):
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
         super().__init__({
-            "mvm": In(DescriptorLayout("mvm")), "walk": In(DescriptorLayout("walk")), "codes": In(14),
+            "mvm": In(DescriptorLayout("mvm")), "walk": In(WalkLayout()), "codes": In(14),
             "cause": Out(4), "stream": Out(4),
         })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        mvm, walk, words = self.mvm, Signal(WalkLayout()), Signal(7)
-        m.d.comb += [walk.eq(look(self.cfg, self.walk)), words.eq(mvm.i_last - mvm.i_first + 1)]
+        mvm, walk, words = self.mvm, self.walk, Signal(7)
+        m.d.comb += words.eq(mvm.i_last - mvm.i_first + 1)
         self._tell(m, [
             *own_findings("mvm", mvm), *walk_findings(walk),
             Finding((mvm.i_first > mvm.i_last) | (mvm.o_first > mvm.o_last), Cause.FIELD, _NOBODY),
@@ -138,8 +132,10 @@ class VecCheck(_Check):
         The instruction.
     vec : In(DescriptorLayout("vec"))
         Its descriptor.
-    second, walk, terms, found : In(1), In(DescriptorLayout("walk")), In(10), Out(SourceLayout())
-        A source, its walk and the terms of that if it is one; what was found.
+    second, walk, wrongs, terms : In(1), In(DescriptorLayout("walk")), In(WalkLayout()), In(10)
+        A source; if it is a walk that, what is wrong with it and its terms.
+    found : Out(SourceLayout())
+        What was found.
     a, b : In(SourceLayout()), In(SourceLayout())
         What was found of both.
     cause, stream : Out(4), Out(4)
@@ -150,6 +146,7 @@ class VecCheck(_Check):
     vec: Any
     second: Value
     walk: Any
+    wrongs: Any
     terms: Value
     found: Any
     a: Any
@@ -159,8 +156,8 @@ class VecCheck(_Check):
         self.cfg = cfg
         super().__init__({
             "word": In(32), "vec": In(DescriptorLayout("vec")), "second": In(1), "walk": In(DescriptorLayout("walk")),
-            "terms": In(10), "found": Out(SourceLayout()), "a": In(SourceLayout()), "b": In(SourceLayout()),
-            "cause": Out(4), "stream": Out(4),
+            "wrongs": In(WalkLayout()), "terms": In(10), "found": Out(SourceLayout()), "a": In(SourceLayout()),
+            "b": In(SourceLayout()), "cause": Out(4), "stream": Out(4),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -198,7 +195,7 @@ class VecCheck(_Check):
         m.d.comb += end.eq(offset + vec.elements)
         beyond = Mux(sums, end > ACCUMULATORS, walk & (Mux(lane, end << 1, end) > given.run))
         m.d.comb += [
-            self.found.walk.eq(Mux(walk, look(self.cfg, given), 0)),
+            self.found.walk.eq(Mux(walk, self.wrongs, 0)),
             self.found.field.eq(
                 (asked & inner & (~lane | (~sums & (offset != 0)))) | (walk & ((given.repeat != 1) | (given.tail != 0)))
                 | (advance & ~walk) | (free & ~Mux(walk, advance, stream))),

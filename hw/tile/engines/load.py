@@ -169,7 +169,7 @@ class LoadEngine(Resettable):
         op, walks, cause, known = self.i.p.word[OPCODE_LOW:], self.walks, Signal(4), Signal()
         m.submodules.check = check = MvmCheck(self.cfg)
         m.d.comb += [
-            check.mvm.eq(fetch.o), check.walk.eq(walks.walk), check.codes.eq(walks.look.codes),
+            check.mvm.eq(fetch.o), check.walk.eq(walks.wrongs), check.codes.eq(walks.look.codes),
             self.trap.engine.eq(Engine.LOAD),
         ]
         with m.FSM() as machine:

@@ -124,7 +124,7 @@ class VectorEngine(Resettable):
         vec = fetch.o
         m.submodules.check = check = VecCheck(self.cfg)
         m.d.comb += [
-            check.word.eq(word), check.vec.eq(vec), check.walk.eq(self.walks.walk),
+            check.word.eq(word), check.vec.eq(vec), check.walk.eq(self.walks.walk), check.wrongs.eq(self.walks.wrongs),
             check.terms.eq(self.walks.look.terms), check.a.eq(looks["a"]), check.b.eq(looks["b"]),
         ]
         there = {name: Signal(name=f"{name}_there") for name in windows}

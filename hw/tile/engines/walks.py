@@ -7,11 +7,13 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.block import Resettable
+from hw.tile.config import TileConfig
+from hw.tile.engines.checks import walk_wrongs
 from hw.tile.engines.descriptors import PLACES, FetchPort
 from hw.tile.engines.fetcher import Fetcher
 from hw.tile.sequencer.sequencer import DescriptorWrite
 from hw.tile.tokens import AskPort, Change
-from hw.tile.walker import Todo, Walker, WalkPort
+from hw.tile.walker import Todo, Walker, WalkLayout, WalkPort
 
 __all__ = ["Walks"]
 
@@ -20,6 +22,11 @@ class Walks(Resettable):
     """Reads a walk and where it is, has the walker do what is asked for, and writes where the walk is then.
 
     It serves one at a time, those who ask in turn, and none of them waits for what another one waits for.
+
+    Parameters
+    ----------
+    cfg
+        The tile.
 
     Members
     -------
@@ -38,7 +45,8 @@ class Walks(Resettable):
     ask: Any
     change: stream.Interface
 
-    def __init__(self) -> None:
+    def __init__(self, cfg: TileConfig) -> None:
+        self.cfg = cfg
         super().__init__({
             "port_0": In(WalkPort()), "port_1": In(WalkPort()), "fetch": Out(FetchPort()),
             "place": Out(stream.Signature(DescriptorWrite())), "ask": Out(AskPort()),
@@ -58,7 +66,8 @@ class Walks(Resettable):
         for name in ("fetch", "ask", "change"):
             inner = fetcher.fetch if name == "fetch" else getattr(walker, name)
             connect(m, inner, flipped(getattr(self, name)))
-        done = Signal()
+        done, wrongs = Signal(), Signal(WalkLayout())
+        m.d.comb += wrongs.eq(walk_wrongs(self.cfg, fetcher.o))
         for k, (port, other) in enumerate((ports, ports[::-1])):
             with m.If(owner == k):
                 m.d.comb += [
@@ -66,7 +75,9 @@ class Walks(Resettable):
                     asked.hasty.eq(port.hasty | other.valid), port.done.eq(done), port.wrong.eq(walker.wrong),
                     port.later.eq(walker.later),
                 ]
-            m.d.comb += [port.walk.eq(fetcher.o), port.look.eq(walker.look), port.plan.eq(walker.plan)]
+            m.d.comb += [
+                port.walk.eq(fetcher.o), port.wrongs.eq(wrongs), port.look.eq(walker.look), port.plan.eq(walker.plan),
+            ]
         m.d.comb += [
             fetcher.number.eq(asked.number), walker.walk.eq(fetcher.o), walker.place.eq(fetcher.place),
             *(getattr(walker, name).eq(asked[name]) for name in ("todo", "restart", "advance", "free", "hasty")),

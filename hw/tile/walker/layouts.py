@@ -2,7 +2,6 @@
 
 from enum import IntEnum
 
-from amaranth.hdl import signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,7 +9,8 @@ from hw.tile.buffer import ADDRESS_BITS
 from hw.tile.layouts import DescriptorLayout
 from hw.tile.tokens.tokens import COUNT_BITS
 
-__all__ = ["CORNER", "PIXEL", "LookLayout", "PlaceLayout", "PlanLayout", "Todo", "WalkPort"]
+__all__ = ["CORNER", "PIXEL", "LookLayout", "PlaceLayout", "PlanLayout", "SpanLayout", "Todo",
+           "WalkLayout", "WalkPort"]
 
 CORNER = 15
 """Bits of a column or row, which may be outside of the image."""
@@ -44,17 +44,35 @@ class LookLayout(data.StructLayout):
         super().__init__({"terms": 10, "codes": 14})
 
 
+class SpanLayout(data.StructLayout):
+    """Columns or rows of a kernel that are in the image: how many are left at the first and the last one, it counted.
+
+    ``first`` is 0 if there is none.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({"first": 5, "last": 5})
+
+
+class WalkLayout(data.StructLayout):
+    """What is wrong with a walk alone: a bit that belongs to no field, a ``field``, where its ``pad`` ends."""
+
+    def __init__(self) -> None:
+        super().__init__({"reserved": 1, "field": 1, "pad": 1})
+
+
 class PlanLayout(data.StructLayout):
     """Where a window is.
 
-    ``x``, ``y``: its first column and row. ``base``, ``size``: where its ring begins, and how many bytes that has.
+    ``columns``, ``rows``: those of the kernel that are in the image. ``base``, ``size``: where its ring begins, and how
+    many bytes that has.
     ``first``, ``column_step``, ``row_step``: byte of the ring of its first pixel in the image; and how far apart
     columns and rows are there.
     """
 
     def __init__(self) -> None:
         super().__init__({
-            "x": signed(CORNER), "y": signed(CORNER), "base": ADDRESS_BITS, "size": ADDRESS_BITS + 1,
+            "columns": SpanLayout(), "rows": SpanLayout(), "base": ADDRESS_BITS, "size": ADDRESS_BITS + 1,
             "first": ADDRESS_BITS, "column_step": ADDRESS_BITS, "row_step": ADDRESS_BITS,
         })
 
@@ -73,13 +91,14 @@ class WalkPort(wiring.Signature):
     done, wrong, later : In(1)
         Strobes: it is done; the window reaches further than its ring, or back to what was given back; it has to be
         asked for again, since what it waits for is not there and somebody else asks.
-    walk, look, plan : In(DescriptorLayout("walk")), In(LookLayout()), In(PlanLayout())
-        The walk and its window, where it is done.
+    walk, wrongs, look, plan : In(DescriptorLayout("walk")), In(WalkLayout()), In(LookLayout()), In(PlanLayout())
+        The walk, what is wrong with it, and its window, where it is done.
     """
 
     def __init__(self) -> None:
         super().__init__({
             "number": Out(3), "todo": Out(2), "valid": Out(1), "restart": Out(1), "advance": Out(1), "free": Out(1),
             "hasty": Out(1), "done": In(1), "wrong": In(1), "later": In(1),
-            "walk": In(DescriptorLayout("walk")), "look": In(LookLayout()), "plan": In(PlanLayout()),
+            "walk": In(DescriptorLayout("walk")), "wrongs": In(WalkLayout()),
+            "look": In(LookLayout()), "plan": In(PlanLayout()),
         })

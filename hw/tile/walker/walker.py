@@ -12,7 +12,6 @@ from hw.tile.layouts import DescriptorLayout
 from hw.tile.tokens import AskPort, Change, RingLayout
 from hw.tile.tokens.tokens import COUNT_BITS
 from hw.tile.walker.layouts import CORNER, PIXEL, LookLayout, PlaceLayout, PlanLayout, Todo
-from hw.tile.walker.window import inside
 
 __all__ = ["Walker"]
 
@@ -74,7 +73,7 @@ class Walker(Resettable):
         x, y = Signal(signed(CORNER)), Signal(signed(CORNER))
         m.d.comb += [
             total.eq(factor * other + addend), other.eq(walk.width),
-            self.plan.base.eq(ring.base), self.plan.x.eq(x), self.plan.y.eq(y),
+            self.plan.base.eq(ring.base),
             self.ask.stream.eq(walk.stream), self.change.p.stream.eq(walk.stream), self.change.p.free.eq(1),
         ]
         oldest, newest = Signal(COUNT_BITS), Signal(COUNT_BITS)
@@ -84,7 +83,7 @@ class Walker(Resettable):
         self._at, self._left, self._step = Signal(signed(CORNER)), Signal(5), Signal(4)
         self._size, self._inside = Signal(PIXEL), Signal()
         self._pad, self._corner = Signal(4), Signal(signed(CORNER))
-        m.d.comb += [self._inside.eq(inside(self._at, self._size)), self._corner.eq(total - self._pad)]
+        m.d.comb += [self._inside.eq(_inside(self._at, self._size)), self._corner.eq(total - self._pad)]
         behind, rows = Signal(8), Signal(8)
         with m.FSM():
             with m.State("Idle"):
@@ -131,10 +130,11 @@ class Walker(Resettable):
     ) -> None:
         """Where rows or columns of the window begin; the first and the last one that are in the image, if any is."""
         walk, side = self.walk, edge.side
+        span = self.plan.columns if side == "x" else self.plan.rows
         with m.State(name):
             self._place(m, side, corner, factor, other)
             m.d.sync += [
-                self._at.eq(self._corner), self._left.eq(walk[f"kernel_{side}"]), edge.any.eq(0),
+                self._at.eq(self._corner), self._left.eq(walk[f"kernel_{side}"]), edge.any.eq(0), span.first.eq(0),
             ]
             m.next = f"Scan {side}"
         with m.State(f"Scan {side}"):
@@ -143,9 +143,9 @@ class Walker(Resettable):
             ]
             m.d.sync += [self._at.eq(self._at + self._step), self._left.eq(self._left - 1)]
             with m.If((self._left != 0) & self._inside):
-                m.d.sync += [edge.any.eq(1), edge.last.eq(self._at)]
+                m.d.sync += [edge.any.eq(1), edge.last.eq(self._at), span.last.eq(self._left)]
                 with m.If(~edge.any):
-                    m.d.sync += edge.first.eq(self._at)
+                    m.d.sync += [edge.first.eq(self._at), span.first.eq(self._left)]
             with m.If(self._left == 0):
                 m.next = following
                 if too is not None:
@@ -283,3 +283,9 @@ class _Edge:
         self.side = side
         self.any = Signal(name=f"{side}_any")
         self.first, self.last = Signal(PIXEL, name=f"{side}_first"), Signal(PIXEL, name=f"{side}_last")
+
+
+def _inside(place: Value, size: Value) -> Value:
+    """Whether a column or row is in an image: neither before it nor behind it."""
+    bits = len(size)
+    return ~place[bits:].any() & (place[:bits] < size)

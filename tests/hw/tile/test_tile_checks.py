@@ -8,8 +8,9 @@ from amaranth.hdl import Module, Signal
 
 from hw.testing import simulate
 from hw.tile.config import TileConfig
-from hw.tile.engines.checks import MvmCheck, VecCheck
+from hw.tile.engines.checks import MvmCheck, VecCheck, walk_wrongs
 from hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, INSTRUCTIONS, Cause, Op, Operand, encode
+from hw.tile.layouts import DescriptorLayout
 from hw.tile.legality import refusal
 from hw.tile.walk import walk_of
 
@@ -72,6 +73,35 @@ def bits(memory: list[int], kind: str, number: int) -> int:
     return sum(word << 32 * k for k, word in enumerate(memory[DESCRIPTORS[kind].at(number)]))
 
 
+def wrongs(walk: int) -> int:
+    """What is wrong with a walk alone."""
+    layout, words = DESCRIPTORS["walk"].layout, [walk >> 32 * k & 0xFFFFFFFF for k in range(4)]
+    its = layout.unpack(words)
+    beyond = its["pad"] + its["run"] + its["tail"] > CFG.buffer_bytes
+    return layout.spare(words) | (layout.illegal(its) is not None) << 1 | beyond << 2
+
+
+def test_what_is_wrong_with_a_walk_alone() -> None:
+    rng = np.random.default_rng(1)
+    walk, found = Signal(128), Signal(3)
+    m = clocked(Module())
+    m.d.comb += found.eq(walk_wrongs(CFG, DescriptorLayout("walk")(walk)))
+
+    async def run(ctx: Any) -> None:
+        seen: Counter[int] = Counter()
+        for _ in range(200):
+            # Some bits of it are 0, and some that belong to no field are 1.
+            value = bits(memory_of(rng), "walk", 0) & ~(0x7FF << int(rng.integers(118)))
+            value |= int(rng.random() < 0.2) << 95
+            ctx.set(walk, value)
+            await ctx.delay(1e-9)
+            assert ctx.get(found) == wrongs(value)
+            seen[wrongs(value)] += 1
+        assert len(seen) > 3
+
+    simulate(m, run)
+
+
 def test_causes_are_those_of_the_rules() -> None:
     rng = np.random.default_rng(0)
     seen: Counter[tuple[Op, Cause]] = Counter()
@@ -90,6 +120,7 @@ def test_causes_are_those_of_the_rules() -> None:
                 its = DESCRIPTORS["walk"].layout.unpack([walk >> 32 * k & 0xFFFFFFFF for k in range(4)])
                 ctx.set(vec.second, int(name == "b"))
                 ctx.set(vec.walk.as_value(), walk)
+                ctx.set(vec.wrongs.as_value(), wrongs(walk))
                 ctx.set(vec.terms, its["kernel_x"] * its["kernel_y"])
                 await ctx.delay(1e-9)
                 ctx.set(getattr(vec, name).as_value(), ctx.get(vec.found.as_value()))
@@ -108,7 +139,7 @@ def test_causes_are_those_of_the_rules() -> None:
             memory = memory_of(rng)
             fields = {"mvm": 0, "walk": int(rng.integers(2)), "advance": 1, "free": 1, "restart": 0}
             ctx.set(mvm.mvm.as_value(), bits(memory, "mvm", 0))
-            ctx.set(mvm.walk.as_value(), bits(memory, "walk", fields["walk"]))
+            ctx.set(mvm.walk.as_value(), wrongs(bits(memory, "walk", fields["walk"])))
             its = DESCRIPTORS["walk"].layout.unpack(memory[DESCRIPTORS["walk"].at(fields["walk"])])
             ctx.set(mvm.codes, walk_of(its).codes if its["run"] else 0)
             await ctx.delay(1e-9)
