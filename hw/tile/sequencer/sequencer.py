@@ -48,8 +48,8 @@ class Sequencer(Resettable):
 
     HALT, LOOP, SET and the token instructions are carried out here, IMAGE, MVM, VEC, SEND and CORE are issued. SET
     and the token instructions wait until the engines are idle, since what these have in hand comes before. An
-    instruction that is illegal by its own bits, by the loops or by the size of its ring stops the program, as does an
-    engine's trap.
+    instruction that is illegal by its own bits, by the loops or by the size of its ring (and a SEND by its blocks) stops
+    the program, as does an engine's trap.
 
     Members
     -------
@@ -163,6 +163,9 @@ class Sequencer(Resettable):
                 self._obey(m, dead)
             self._set(m, fetch, address, last, left)
             self._tokens(m, op, at, left, dead)
+            with m.State("Check"):
+                self._check(m, word, at)
+                self._obey(m, dead)
             with m.State("Issue"):
                 m.d.comb += self.issue.valid.eq(~dead)
                 with m.If(self.issue.ready):
@@ -221,6 +224,8 @@ class Sequencer(Resettable):
                 m.next = "Settle"
             with m.Case(Op.WAIT, Op.ROOM, Op.FREE, Op.PUSH):
                 m.next = "Settle"
+            with m.Case(Op.SEND):
+                m.next = "Check"
             with m.Default():
                 m.next = "Issue"
         runs_out = (op == Op.SET) & (end >= self.cfg.instructions)
@@ -262,6 +267,18 @@ class Sequencer(Resettable):
                 m.next = "Set"
                 with m.If(left == 0):
                     m.next = "Next"
+
+    def _check(self, m: Module, word: Value, at: Value) -> None:
+        """Whether a SEND is legal with its stream."""
+        ring, number = self.ask.ring, field(word, Op.SEND, "stream")
+        missing, odd = field(word, Op.SEND, "flow") >= self.cfg.contexts, ring.block[0]
+        m.d.comb += self.ask.valid.eq(1)
+        with m.If(self.ask.ready):
+            m.next = "Issue"
+            with m.If(field(word, Op.SEND, "reduce") & (missing | odd)):
+                self._stop(m, Cause.FIELD, at, number)
+            with m.Elif(~field(word, Op.SEND, "free") & (field(word, Op.SEND, "n") > ring.blocks)):
+                self._stop(m, Cause.RING, at, number)
 
     def _tokens(self, m: Module, op: Value, at: Value, left: Signal, dead: Value) -> None:
         """Waits for blocks or room, then gives back or shows them one by one."""

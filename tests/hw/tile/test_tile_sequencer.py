@@ -35,7 +35,9 @@ def random_word(rng: np.random.Generator, plain: bool) -> int:
     fields = {
         Op.LOOP: {"body": int(rng.choice([1, 2, 3, 5])), "n": int(rng.integers(3)), "reg": 0},
         Op.SET: {"first": int(rng.integers(32, 157)), "words": int(rng.integers(1, 4))},
-        Op.MVM: {"advance": 1}, Op.VEC: {}, Op.IMAGE: {}, Op.HALT: {}, Op.SEND: {"n": 1}, Op.CORE: {"command": 2},
+        Op.MVM: {"advance": 1}, Op.VEC: {}, Op.IMAGE: {}, Op.HALT: {}, Op.CORE: {"command": 2},
+        Op.SEND: {"stream": stream, "n": n * n, "free": n - 1, "reduce": stream & 1,
+                  "flow": stream % (CFG.contexts + 1)},
     }.get(op, {"stream": stream, "n": n})
     if op is Op.LOOP and not fields["n"]:
         fields["reg"] = int(rng.integers(4))
@@ -60,7 +62,7 @@ def expect(
             return retired, writes, (Cause.END, pc, 0), False
         try:
             op, fields, cause = decode(words[pc])
-            wrong, number = own_cause(op, fields, cause, pc, len(words), tokens)
+            wrong, number = own_cause(op, fields, cause, pc, len(words), tokens, streams)
             if wrong is not Cause.NONE or op is None:
                 return retired, writes, (wrong, pc, number), False
             if not carry_out(op, fields, tokens):
@@ -83,7 +85,8 @@ def expect(
 
 
 def own_cause(
-    op: Op | None, fields: dict[str, int], cause: Cause, pc: int, size: int, tokens: TokensModel
+    op: Op | None, fields: dict[str, int], cause: Cause, pc: int, size: int, tokens: TokensModel,
+    streams: list[dict[str, int]],
 ) -> tuple[Cause, int]:
     """The least cause that the sequencer sees by itself, and the stream concerned."""
     if op is None:
@@ -105,6 +108,11 @@ def own_cause(
         ring = tokens.rings[fields["stream"]]
         found += [(Cause.RING, fields["stream"])] * (fields["n"] > ring.blocks)
         found += [(Cause.OWNER, fields["stream"])] * (op in (Op.ROOM, Op.PUSH) and ring.remote)
+    if op is Op.SEND:
+        stream = streams[fields["stream"]]
+        illegal = fields["reduce"] and (fields["flow"] >= CFG.contexts or stream["block"] % 2)
+        found += [(Cause.FIELD, fields["stream"])] * bool(illegal)
+        found += [(Cause.RING, fields["stream"])] * (not fields["free"] and fields["n"] > stream["blocks"])
     return min(found, default=(Cause.NONE, 0))
 
 
@@ -169,7 +177,7 @@ def test_programs_run_as_in_the_interpreter() -> None:
         for k in range(STREAMS):
             remote, blocks = int(k == STREAMS - 1), int(rng.integers(1, 12))
             blocks += 2 * remote
-            streams.append({"block": 1, "blocks": blocks, "remote": remote, "slot": 0,
+            streams.append({"block": 2 - k % 3 // 2, "blocks": blocks, "remote": remote, "slot": 0,
                             "first": int(rng.integers(blocks - 2 * remote + 1))})
         registers, stop = rng.integers(0, 3, 3).tolist(), bool(rng.integers(2))
         await load(ctx, words, streams)
