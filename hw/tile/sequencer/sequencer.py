@@ -48,7 +48,8 @@ class Sequencer(Resettable):
 
     HALT, LOOP, SET and the token instructions are carried out here, IMAGE, MVM, VEC, SEND and CORE are issued. SET
     and the token instructions wait until the engines are idle, since what these have in hand comes before. An
-    instruction that is illegal by its own bits, by the loops or by its ring stops the program, as does an engine's trap.
+    instruction that is illegal by its own bits, by the loops or by its ring stops the program, as does an engine's
+    trap.
 
     Members
     -------
