@@ -94,6 +94,8 @@ class MvmCheck(_Check):
     -------
     mvm, walk, codes : In(DescriptorLayout("mvm")), In(WalkLayout()), In(14)
         The product, what is wrong with the walk, and how many codes that gives.
+    number : In(4)
+        Its stream.
     cause, stream : Out(4), Out(4)
         The least cause of a trap, 0 if there is none; the stream concerned.
     """
@@ -101,12 +103,13 @@ class MvmCheck(_Check):
     mvm: Any
     walk: Any
     codes: Value
+    number: Value
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
         super().__init__({
             "mvm": In(DescriptorLayout("mvm")), "walk": In(WalkLayout()), "codes": In(14),
-            "cause": Out(4), "stream": Out(4),
+            "number": In(4), "cause": Out(4), "stream": Out(4),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -117,8 +120,9 @@ class MvmCheck(_Check):
             *own_findings("mvm", mvm), *walk_findings(walk),
             Finding((mvm.i_first > mvm.i_last) | (mvm.o_first > mvm.o_last), Cause.FIELD, _NOBODY),
             Finding(
-                (mvm.i_last >= self.cfg.input_words) | (mvm.o_last >= self.cfg.output_words) | walk.pad
+                (mvm.i_last >= self.cfg.input_words) | (mvm.o_last >= self.cfg.output_words)
                 | (self.codes > words << 2), Cause.ADDRESS, _NOBODY),
+            Finding(walk.pad, Cause.ADDRESS, self.number),
         ])
         return m
 
@@ -138,6 +142,8 @@ class VecCheck(_Check):
         What was found.
     a, b : In(SourceLayout()), In(SourceLayout())
         What was found of both.
+    outside, remote : In(1), In(1)
+        The target is a stream: what is written is not within a block of it, others fill it.
     cause, stream : Out(4), Out(4)
         As at :class:`MvmCheck`.
     """
@@ -151,13 +157,16 @@ class VecCheck(_Check):
     found: Any
     a: Any
     b: Any
+    outside: Value
+    remote: Value
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
         super().__init__({
             "word": In(32), "vec": In(DescriptorLayout("vec")), "second": In(1), "walk": In(DescriptorLayout("walk")),
             "wrongs": In(WalkLayout()), "terms": In(10), "found": Out(SourceLayout()), "a": In(SourceLayout()),
-            "b": In(SourceLayout()), "cause": Out(4), "stream": Out(4),
+            "b": In(SourceLayout()), "outside": In(1), "remote": In(1), "cause": Out(4),
+            "stream": Out(4),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -167,7 +176,7 @@ class VecCheck(_Check):
         sources = (self.a, self.b)
         self._tell(m, [
             *own_findings("vec", vec), *(found for one in sources for found in walk_findings(one.walk)),
-            *(Finding(one.walk.pad, Cause.ADDRESS, _NOBODY) for one in sources),
+            *(Finding(one.walk.pad, Cause.ADDRESS, one.number) for one in sources),
             *(finding for one in sources for finding in (
                 Finding(one.field, Cause.FIELD, one.number), Finding(one.address, Cause.ADDRESS, one.number))),
             *self._operation(),
@@ -229,6 +238,7 @@ class VecCheck(_Check):
                 second & ~none["a"] & (self.a.terms != self.b.terms), both,
                 sums["target"] & (vec.add | sums["a"] | (second & sums["b"])), self._flag("push") & sums["target"],
             )),
+            Finding(self.outside, Cause.ADDRESS, vec.target[:4]), Finding(self.remote, Cause.OWNER, vec.target[:4]),
             Finding(vec.add & (vec.elements > ACCUMULATORS), Cause.ADDRESS, _NOBODY),
             Finding((affine | table) & (last > self.cfg.parameters), Cause.ADDRESS, _NOBODY),
         ]

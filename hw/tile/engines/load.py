@@ -167,9 +167,11 @@ class LoadEngine(Resettable):
         begins: Signal, given: Value,
     ) -> None:
         op, walks, cause, known = self.i.p.word[OPCODE_LOW:], self.walks, Signal(4), Signal()
+        about = Signal(4)
         m.submodules.check = check = MvmCheck(self.cfg)
         m.d.comb += [
             check.mvm.eq(fetch.o), check.walk.eq(walks.wrongs), check.codes.eq(walks.look.codes),
+            check.number.eq(walks.walk.stream),
             self.trap.engine.eq(Engine.LOAD),
         ]
         with m.FSM() as machine:
@@ -192,13 +194,17 @@ class LoadEngine(Resettable):
             with m.State("Look"):
                 # The walk is looked at while the product is fetched, and once more if that takes longer.
                 m.d.comb += [walks.valid.eq(1), walks.todo.eq(Todo.LOOK)]
-                m.d.sync += [cause.eq(check.cause), number.eq(walks.walk.stream), known.eq(known | fetch.done)]
+                m.d.sync += [
+                    cause.eq(check.cause), about.eq(check.stream), number.eq(walks.walk.stream),
+                    known.eq(known | fetch.done),
+                ]
                 with m.If(walks.done & known):
                     m.next = "Order"
             with m.State("Order"):
                 with m.If(cause != 0):
                     m.d.comb += [
-                        self.trap.cause.eq(cause), self.trap.pc.eq(pc), self.trap.engine.eq(Engine.SEQUENCER),
+                        self.trap.stream.eq(about), self.trap.cause.eq(cause),
+                        self.trap.pc.eq(pc), self.trap.engine.eq(Engine.SEQUENCER),
                     ]
                 with m.Elif(self.full):
                     m.d.comb += [

@@ -127,6 +127,8 @@ class VectorEngine(Resettable):
             check.word.eq(word), check.vec.eq(vec), check.walk.eq(self.walks.walk), check.wrongs.eq(self.walks.wrongs),
             check.terms.eq(self.walks.look.terms), check.a.eq(looks["a"]), check.b.eq(looks["b"]),
         ]
+        outside, remote = Signal(), Signal()
+        m.d.comb += [check.outside.eq(outside), check.remote.eq(remote)]
         there = {name: Signal(name=f"{name}_there") for name in windows}
         missing = {name: is_walk[name] & ~there[name] for name in windows}
         with m.FSM() as machine:
@@ -141,7 +143,18 @@ class VectorEngine(Resettable):
                 with m.If(fetch.done):
                     m.next = "Look a"
             self._look(m, "a", "Look b", is_walk["a"], vec.a, check, looks["a"])
-            self._look(m, "b", "Order", is_walk["b"], vec.b, check, looks["b"])
+            self._look(m, "b", "Look target", is_walk["b"], vec.b, check, looks["b"])
+            with m.State("Look target"):
+                ring, end, wanted = self.ask.ring, Signal(12), is_stream["target"]
+                m.d.comb += [
+                    self.ask.stream.eq(vec.target[:4]), self.ask.valid.eq(wanted),
+                    end.eq(vec.target_offset + vec.elements),
+                ]
+                m.d.sync += [
+                    outside.eq(wanted & (Mux(vec.wide, end << 1, end) > ring.block)), remote.eq(wanted & ring.remote),
+                ]
+                with m.If(~wanted | self.ask.ready):
+                    m.next = "Order"
             with m.State("Order"):
                 drains, odd = vec.a == Operand.DRAIN, Signal()
                 m.d.comb += odd.eq((vec.elements != self.codes) & (vec.elements + 1 != self.codes))

@@ -35,6 +35,8 @@ def values(kind: str, rng: np.random.Generator) -> dict[str, int]:
         edge = rng.choice([low, min(high, low + 1), min(high, low + 2), high, int(rng.integers(low, high + 1))])
         found[one.name] = int(edge)
     if kind == "walk":
+        # The third stream is that of targets.
+        found["stream"] += found["stream"] == 3
         found |= {"run": min(found["run"], 40), "channel": min(found["channel"], 4000),
                   "pad": int(rng.integers(65480, 65536)),
                   "repeat": int(rng.choice([1, 1, 2])), "tail": int(rng.choice([0, 0, 3]))}
@@ -61,6 +63,8 @@ def memory_of(rng: np.random.Generator) -> list[int]:
     memory = [0] * DESCRIPTOR_WORDS
     for number in range(16):
         memory[DESCRIPTORS["stream"].at(number)] = DESCRIPTORS["stream"].layout.pack(STREAM)
+    memory[DESCRIPTORS["stream"].at(3)] = DESCRIPTORS["stream"].layout.pack(
+        STREAM | {"block": int(rng.choice([16, 4095])), "remote": int(rng.random() < 0.3)})
     for kind, count in (("walk", 2), ("vec", 1), ("mvm", 1)):
         for number in range(count):
             memory[DESCRIPTORS[kind].at(number)] = DESCRIPTORS[kind].layout.pack(values(kind, rng))
@@ -124,6 +128,10 @@ def test_causes_are_those_of_the_rules() -> None:
                 ctx.set(vec.terms, its["kernel_x"] * its["kernel_y"])
                 await ctx.delay(1e-9)
                 ctx.set(getattr(vec, name).as_value(), ctx.get(vec.found.as_value()))
+            target = DESCRIPTORS["stream"].layout.unpack(memory[DESCRIPTORS["stream"].at(3)])
+            written = (operands["target_offset"] + operands["elements"]) * (1 + operands["wide"])
+            ctx.set(vec.outside, int(operands["target"] == 3 and written > target["block"]))
+            ctx.set(vec.remote, int(operands["target"] == 3 and target["remote"]))
             await ctx.delay(1e-9)
             found = Cause(ctx.get(vec.cause)), ctx.get(vec.stream)
             expected = refusal(Op.VEC, fields, memory, CFG)
@@ -141,12 +149,14 @@ def test_causes_are_those_of_the_rules() -> None:
             ctx.set(mvm.mvm.as_value(), bits(memory, "mvm", 0))
             ctx.set(mvm.walk.as_value(), wrongs(bits(memory, "walk", fields["walk"])))
             its = DESCRIPTORS["walk"].layout.unpack(memory[DESCRIPTORS["walk"].at(fields["walk"])])
+            ctx.set(mvm.number, its["stream"])
             ctx.set(mvm.codes, walk_of(its).codes if its["run"] else 0)
             await ctx.delay(1e-9)
-            expected = refusal(Op.MVM, fields, memory, CFG)[0]
-            assert ctx.get(mvm.cause) == expected
-            seen[Op.MVM, expected] += 1
+            expected = refusal(Op.MVM, fields, memory, CFG)
+            assert (ctx.get(mvm.cause), ctx.get(mvm.stream)) == expected
+            seen[Op.MVM, expected[0]] += 1
 
     simulate(clocked(mvm), products)
-    assert min(seen[Op.VEC, cause] for cause in (Cause.NONE, Cause.RESERVED, Cause.FIELD, Cause.ADDRESS)) > 1
+    assert min(seen[Op.VEC, cause] for cause in (
+        Cause.NONE, Cause.RESERVED, Cause.FIELD, Cause.ADDRESS, Cause.OWNER)) > 1
     assert min(seen[Op.MVM, cause] for cause in (Cause.NONE, Cause.FIELD, Cause.ADDRESS)) > 1
