@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from hw.config import Chip
-from hw.core.config import CoreConfig
+from hw.core.config import OPERATIONS, CoreConfig, duration_bits
 from hw.core.counters import COUNT_BITS
 from hw.core.layout import OpLayout
 from hw.core.masks import MaskLayout
@@ -22,8 +22,7 @@ def groups(chip: Chip, scope: str) -> dict[str, list[tuple[str, int]]]:
     for name, width in widths.items():
         parts = (("payload", width), ("valid", 1), ("ready", 1))
         shown[f"stream {name}"] = [(f"{scope}.{name}_{part}", size) for part, size in parts]
-    timer = max(max(_durations(chip)) - 1, 1).bit_length()
-    sequencer = {"fsm_state": 3, "timer": timer, "repeats": 3, "count": 7}
+    sequencer = {"fsm_state": 3, "timer": _timer_bits(chip), "repeats": 3, "count": 7}
     sequencer |= dict.fromkeys(("running", "analog", "take", "finish"), 1)
     shown["sequencer"] = [(f"{digital}.sequencer.{name}", width) for name, width in sequencer.items()]
     shown["macro pins"] = [
@@ -37,10 +36,11 @@ def groups(chip: Chip, scope: str) -> dict[str, list[tuple[str, int]]]:
     return shown
 
 
-def _durations(chip: Chip) -> tuple[int, ...]:
-    """Cycles of the operations at the pins."""
+def _timer_bits(chip: Chip) -> int:
+    """Width of the timer of the operations at the pins: it reaches what can be written where they are registers."""
     cfg = CoreConfig.from_chip(chip)
-    return cfg.reset_cycles, cfg.plane_cycles, cfg.sample_cycles, cfg.compare_cycles, cfg.decrement_cycles
+    longest = max(getattr(cfg, name) for name in OPERATIONS)
+    return duration_bits(longest) if cfg.trim else max(longest - 1, 1).bit_length()
 
 
 def write_groups(waves: Path, chip: Chip, scope: str) -> Path:
