@@ -29,7 +29,7 @@ def groups(chip: Chip, scope: str) -> dict[str, list[tuple[str, int]]]:
         (f"{macro}.{name}", member.shape if isinstance(member.shape, int) else 1)
         for name, member in TnsaPins(lines).members.items()
     ]
-    vectors = ["counting", "negative", *(f"bits_{k}" for k in range(COUNT_BITS))]
+    vectors = ["counting", "negative", "live", *(f"removed_{k}" for k in range(COUNT_BITS))]
     shown["line counters"] = [(f"{digital}.counters.{name}", lines) for name in vectors]
     status = {"busy": 1, "done": 1, "error": 1, "cycles_total": 48, "cycles_analog": 48, "cycles_hold": 48}
     shown["status"] = [(f"{scope}.{name}", width) for name, width in status.items()]

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from hw.testing import simulate
 CHIP = load_chip("tnsa16-core")
 CORE = CoreConfig.from_chip(CHIP)
 WRITE = WriteVerifyConfig.from_chip(CHIP)
+EMULATED, EMULATED_WRITE = replace(CORE, trim=False), replace(WRITE, trim=False)
 
 
 def _driven(fragment: Any, domain: str) -> Iterator[Signal]:
@@ -38,9 +40,11 @@ class _Elaborated(Elaboratable):
 
 @pytest.mark.parametrize("make", [
     pytest.param(lambda: Core(CORE, WRITE), id="core"),
-    pytest.param(lambda: VectorEmulator(EmulatorConfig(core=CORE, noise=True)), id="vector"),
+    pytest.param(lambda: VectorEmulator(EmulatorConfig(core=EMULATED, noise=True)), id="vector"),
     pytest.param(
-        lambda: PinLevelCore(PinEmulatorConfig(core=CORE, noise=True, verify_bits=WRITE.verify_bits), WRITE), id="pins"
+        lambda: PinLevelCore(
+            PinEmulatorConfig(core=EMULATED, noise=True, verify_bits=WRITE.verify_bits), EMULATED_WRITE
+        ), id="pins"
     ),
     pytest.param(lambda: WriteQueues(WRITE), id="queues"),
 ])
