@@ -269,7 +269,9 @@ def test_files_of_the_user_stay_and_ours_are_renewed(tmp_path: Path) -> None:
         assert "mine.json" not in (out / "report.json").read_text()
 
 
-@pytest.mark.parametrize("path", ["rtl/core_axil.v", "rtl/core_axil.v/inside"])
+@pytest.mark.parametrize(
+    "path", ["rtl/core_axil.v", pytest.param("rtl/core_axil.v/inside", marks=pytest.mark.slow)]
+)
 def test_file_of_the_user_where_one_of_ours_belongs_is_left_alone(path: str, tmp_path: Path) -> None:
     _generate(tmp_path)
     (tmp_path / path).parent.mkdir(exist_ok=True)
