@@ -1,7 +1,6 @@
 """Routers in FPGAs: cells after Yosys, cells and clock after nextpnr."""
 
 import re
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import connect, flipped
+from tools import run_tool
 
 from hw.noc.config import MeshConfig
 from hw.noc.host_port import HostPort
@@ -21,7 +21,6 @@ from hw.noc.router.route import PlaceLayout
 from hw.noc.router.router import Router
 from rtl_gen.verilog.netlist import emit
 from rtl_gen.verilog.ports import Port, module_ports
-from sim.build.toolchain import require_tool
 
 __all__ = ["parts", "synthesise"]
 
@@ -167,23 +166,15 @@ endmodule
 """
 
 
-def _run(command: list[str], folder: Path) -> str:
-    require_tool(command[0])
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{(done.stdout + done.stderr)[-2000:]}")
-    return done.stdout + done.stderr
-
-
 def _ecp5_cells(folder: Path) -> dict[str, int]:
-    _run(["yosys", "-q", "-p", "read_verilog part.v; synth_ecp5 -top tied; tee -o stat stat"], folder)
+    run_tool(["yosys", "-q", "-p", "read_verilog part.v; synth_ecp5 -top tied; tee -o stat stat"], folder)
     text = (folder / "stat").read_text()
     found = dict(re.findall(r"^\s+(\w+)\s+(\d+)$", text, re.MULTILINE))
     return {key: int(found.get(cell, 0)) for key, cell in CELLS.items()}
 
 
 def _ice40_cells(folder: Path) -> dict[str, int]:
-    _run(["yosys", "-q", "-p", "read_verilog part.v; synth_ice40 -top tied; tee -o stat stat"], folder)
+    run_tool(["yosys", "-q", "-p", "read_verilog part.v; synth_ice40 -top tied; tee -o stat stat"], folder)
     found = {c: int(n) for c, n in re.findall(r"^\s+(SB_\w+)\s+(\d+)$", (folder / "stat").read_text(), re.MULTILINE)}
     flops = sum(count for cell, count in found.items() if cell.startswith("SB_DFF"))
     return {"ice40": found.get("SB_LUT4", 0), "ice40_ff": flops, "ice40_ram": found.get("SB_RAM40_4K", 0)}
@@ -194,21 +185,21 @@ def _clock(report: str) -> float:
 
 
 def _place_ice40(folder: Path) -> dict[str, Any]:
-    _run(["yosys", "-q", "-p", "read_verilog part.v wrap.v; synth_ice40 -top wrap -json wrap40.json"], folder)
+    run_tool(["yosys", "-q", "-p", "read_verilog part.v wrap.v; synth_ice40 -top wrap -json wrap40.json"], folder)
     command = ["nextpnr-ice40", "--hx8k", "--package", "ct256", "--json", "wrap40.json", "--timing-allow-fail"]
-    clocks = [_clock(_run([*command, "--seed", str(seed)], folder)) for seed in SEEDS]
+    clocks = [_clock(run_tool([*command, "--seed", str(seed)], folder)) for seed in SEEDS]
     return {"ice40_mhz": max(clocks), "ice40_mhz_all": clocks}
 
 
 def _place_ecp5(folder: Path) -> dict[str, Any]:
-    _run(["yosys", "-q", "-p", "read_verilog part.v wrap.v; synth_ecp5 -top wrap -json wrap.json"], folder)
+    run_tool(["yosys", "-q", "-p", "read_verilog part.v wrap.v; synth_ecp5 -top wrap -json wrap.json"], folder)
     clocks, comb = [], 0
     for seed in SEEDS:
         command = [
             "nextpnr-ecp5", "--25k", "--package", "CABGA381", "--speed", "6", "--json", "wrap.json",
             "--freq", str(WANTED_MHZ), "--seed", str(seed), "--lpf-allow-unconstrained", "--timing-allow-fail",
         ]
-        text = _run(command, folder)
+        text = run_tool(command, folder)
         clocks.append(_clock(text))
         found = re.search(r"TRELLIS_COMB: +(\d+)", text)
         comb = int(found[1]) if found else 0

@@ -19,7 +19,6 @@ import gzip
 import hashlib
 import json
 import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -30,10 +29,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from tools import run_tool
+
 from hw.config import load_chip
 from rtl_gen.emit import module_texts
 from rtl_gen.verilog.gating import CLOCK_GATE
-from sim.build.toolchain import cache_folder, require_tool
+from sim.build.toolchain import cache_folder
 
 PERIOD_PS = 10_000
 FANOUT = 12
@@ -87,14 +88,6 @@ def _write(path: Path, text: str) -> None:
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
         file.write(text)
     Path(file.name).rename(path)
-
-
-def _run(command: list[str], folder: Path) -> str:
-    require_tool(command[0])
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{(done.stdout + done.stderr)[-3000:]}")
-    return done.stdout + done.stderr
 
 
 def black_box(text: str) -> str:
@@ -160,7 +153,7 @@ class Synthesis:
                 (work / "source.v").write_text(source)
                 (work / "script.ys").write_text(self._script(name, "."))
                 (work / "drive").write_text(f"set_driving_cell {self.timed.driver}\nset_load 0.02 [all_outputs]\n")
-                _run(["yosys", "-q", "script.ys"], work)
+                run_tool(["yosys", "-q", "script.ys"], work)
                 found = {kind: self._counts(work / kind, name) for kind in ("plain", "timed")}
                 (work / "netlist.v").rename(netlist)
                 _write(counts, json.dumps(found))
@@ -230,7 +223,7 @@ set_false_path -through [get_pins -quiet -hierarchical *soft_reset]
 report_checks -path_delay max -format full -fields {{fanout slew}} -digits 3
 exit
 """)
-        text = _run(["sta", "-no_splash", "-exit", "time.tcl"], work)
+        text = run_tool(["sta", "-no_splash", "-exit", "time.tcl"], work)
     if failed := re.search(r"^Error.*", text, re.MULTILINE):
         raise SystemExit(f"sta failed: {failed[0]}")
     slack = re.search(r"^\s*(-?[\d.]+)\s+slack", text, re.MULTILINE)

@@ -14,10 +14,11 @@ from compiler.model.evaluated import Evaluated
 from compiler.program import Host
 from hw.config import load_chip
 from macro_models.errors import InputError
-from sim.executor import execute, quantised_outputs
+from sim.executor import quantised_outputs
 from sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, node, reference
 from tests.compiler.importer.test_onnx_operators import attention, begin, floats, given, quantised, recurrent
+from tests.compiler.same_bits import check_same_bits
 
 OPTIONS = CompileOptions(seeds=1, samples=64)
 
@@ -159,14 +160,5 @@ def test_files_with_other_operators_are_refused(tmp_path: Path, damage: str) -> 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["gate", "encoder", "LSTM", "GRU"])
 def test_the_same_bits_in_verilog(name: str) -> None:
-    from sim.core.cosim import CosimBackend
-
     net, _, x = compiled(name, "tnsa16-core", "rram-neurram")
-    wanted = execute(net, FunctionalBackend(), x[:2], seed=2, time_s=86_400.0, codes_of=2)
-    backend = CosimBackend()
-    try:
-        got = execute(net, backend, x[:2], seed=2, time_s=86_400.0, codes_of=2)
-    finally:
-        backend.close()
-    assert all(np.array_equal(got.codes[at], wanted.codes[at]) for at in wanted.codes)
-    assert np.array_equal(got.outputs, wanted.outputs)
+    check_same_bits(net, x[:2])

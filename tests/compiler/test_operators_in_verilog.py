@@ -11,11 +11,10 @@ import pytest
 from compiler import CompileOptions, Network, compile_model, import_onnx
 from compiler.importer.operators import OPERATORS
 from hw.config import load_chip
-from sim.executor import execute
-from sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array
 from tests.compiler.importer.operator_models import INPUTS, model_of, part_of
 from tests.compiler.importer.operator_table import GROUPS
+from tests.compiler.same_bits import check_same_bits
 
 CONSTANT = OPERATORS["constant"][1]
 """Operators that are nowhere when a network has been read."""
@@ -44,14 +43,5 @@ def test_every_operator_is_in_a_model() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", GROUPS)
 def test_the_same_bits_in_verilog(name: str) -> None:
-    from sim.core.cosim import CosimBackend
-
     net, x = compiled(name)
-    wanted = execute(net, FunctionalBackend(), x[:1], seed=2, time_s=86_400.0, codes_of=1)
-    backend = CosimBackend()
-    try:
-        got = execute(net, backend, x[:1], seed=2, time_s=86_400.0, codes_of=1)
-    finally:
-        backend.close()
-    assert all(np.array_equal(got.codes[at], wanted.codes[at]) for at in wanted.codes)
-    assert np.array_equal(got.outputs, wanted.outputs)
+    check_same_bits(net, x[:1])

@@ -22,7 +22,7 @@ from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
 from hw.tile.mesh import TileMesh
 from hw.tile.text import assemble
 from macro_models.errors import InputError
-from tests.hw.tile.tile_bench import writes
+from tests.hw.tile.tile_bench import access_bus, writes
 
 FIRST = """
 stream in:  block 8, blocks 2, remote, slot 0
@@ -88,16 +88,7 @@ def test_two_tiles_with_a_flow_and_a_reduction_by_the_host() -> None:
     part = b""
 
     async def access(ctx: Any, node: int, address: int, value: int) -> None:
-        bus = dut.host_bus
-        ctx.set(bus.request.payload, {
-            "address": host_address(MESH, node, address) >> 2, "write": 1, "strobe": 15, "data": value})
-        ctx.set(bus.request.valid, 1)
-        await ctx.tick().until(bus.request.ready)
-        ctx.set(bus.request.valid, 0)
-        ctx.set(bus.response.ready, 1)
-        (found,) = await ctx.tick().sample(bus.response.payload).until(bus.response.valid)
-        ctx.set(bus.response.ready, 0)
-        assert not found.error
+        await access_bus(ctx, dut.host_bus, host_address(MESH, node, address), value)
 
     async def host(ctx: Any) -> None:
         tables = [(0, write_slot(MESH, 0, None, 0)), (0, write_flow(MESH, 0, Destinations.one(1, 0), 1)),

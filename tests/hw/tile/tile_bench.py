@@ -29,6 +29,21 @@ def core_of(lines: int) -> Callable[[np.ndarray], np.ndarray]:
     return compute
 
 
+async def access_bus(ctx: Any, bus: Any, address: int, value: int | None = None) -> int:
+    """Write a word over the register bus, or read one where there is no value; the answer must be no error."""
+    ctx.set(bus.request.payload, {
+        "address": address >> 2, "write": int(value is not None), "data": value or 0, "strobe": 15,
+    })
+    ctx.set(bus.request.valid, 1)
+    await ctx.tick().until(bus.request.ready)
+    ctx.set(bus.request.valid, 0)
+    ctx.set(bus.response.ready, 1)
+    (found,) = await ctx.tick().sample(bus.response.payload).until(bus.response.valid)
+    ctx.set(bus.response.ready, 0)
+    assert not found.error
+    return found.data
+
+
 class Core(FunctionCore):
     """A core that refuses more words than an operation takes."""
 
@@ -126,18 +141,7 @@ class TileBench:
         )
 
     async def _access(self, ctx: Any, address: int, value: int | None = None) -> int:
-        bus = self.dut.bus
-        ctx.set(bus.request.payload, {
-            "address": address >> 2, "write": int(value is not None), "data": value or 0, "strobe": 15,
-        })
-        ctx.set(bus.request.valid, 1)
-        await ctx.tick().until(bus.request.ready)
-        ctx.set(bus.request.valid, 0)
-        ctx.set(bus.response.ready, 1)
-        (found,) = await ctx.tick().sample(bus.response.payload).until(bus.response.valid)
-        ctx.set(bus.response.ready, 0)
-        assert not found.error
-        return found.data
+        return await access_bus(ctx, self.dut.bus, address, value)
 
     async def _load(self, ctx: Any) -> None:
         for address, word in writes(self.program, self.cfg):

@@ -1,0 +1,22 @@
+"""A compiled network in co-simulation beside the functional backend."""
+
+import numpy as np
+
+from compiler import Network
+from sim.executor import execute
+from sim.functional import FunctionalBackend
+from tests.compiler.importer.onnx_models import Array
+
+
+def check_same_bits(net: Network, x: Array) -> None:
+    """All codes and outputs of some inputs, on one chip after a day, must be equal."""
+    from sim.core.cosim import CosimBackend
+
+    wanted = execute(net, FunctionalBackend(), x, seed=2, time_s=86_400.0, codes_of=len(x))
+    backend = CosimBackend()
+    try:
+        got = execute(net, backend, x, seed=2, time_s=86_400.0, codes_of=len(x))
+    finally:
+        backend.close()
+    assert all(np.array_equal(got.codes[at], wanted.codes[at]) for at in wanted.codes)
+    assert np.array_equal(got.outputs, wanted.outputs)
