@@ -8,10 +8,10 @@ import os
 import shutil
 import tempfile
 import time
-import weakref
 from contextlib import suppress
 from pathlib import Path
 
+from macro_models.cleanup import at_end
 from macro_models.errors import ToolError
 
 __all__ = ["Workspace"]
@@ -53,7 +53,7 @@ class Workspace:
                 raise
             sentence = f"no temporary folder can be made ({error.strerror}); set TMPDIR to one with room"
             raise ToolError(sentence) from None
-        self.close = weakref.finalize(self, _remove, self.path, owner)
+        self.close = at_end(self, _remove, self.path, owner)
 
     def keep(self) -> None:
         """What it holds is not to be lost if this process is killed: nobody else removes it from now on."""

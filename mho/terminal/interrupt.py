@@ -1,13 +1,14 @@
 """SIGINT, SIGTERM and SIGHUP end a command in one way: one line, exit code 130, nothing left behind.
 
 Until a command works there is nothing to clean up, and the process ends at once. From then on a signal is a
-``KeyboardInterrupt``, but not in the middle of an import: compiled modules lose an exception while they initialise
-themselves, make another of it, or crash. It is raised when the import is done, by a timer, which also raises it again
-where foreign code has swallowed it: until :func:`end` or :func:`delivered`, whenever no exception is on its way.
+``KeyboardInterrupt``, but not in the middle of an import, nor while loops are being compiled: compiled modules lose an
+exception while they initialise themselves, make another of it, or crash. It is raised when that is done, by a timer,
+which also raises it again where foreign code has swallowed it: until :func:`end` or :func:`delivered`, whenever no
+exception is on its way.
 """
 
-import atexit
 import os
+import re
 import signal
 import sys
 from types import FrameType
@@ -18,9 +19,9 @@ __all__ = ["CODE", "delivered", "end", "install", "interrupted", "work"]
 CODE = 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _IMPORTED_S, _SWALLOWED_S = 0.05, 1.0
-"""How often it is looked whether an import is done, and whether an interrupt was swallowed."""
-_IMPORT = "<frozen importlib"
-"""How the names of the import system's own files begin."""
+"""How often it is looked whether an import or a compilation is done, and whether an interrupt was swallowed."""
+_COMPILES = re.compile(r"<frozen importlib|.*[/\\](numba|llvmlite)[/\\]")
+"""How the files of the import system begin, and those of what compiles loops."""
 _state = {"working": False, "interrupted": False}
 
 
@@ -59,8 +60,11 @@ def end(code: int) -> NoReturn:
     except Exception:  # it was said, or its reader went away; Python is not to try again
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     if interrupted():
-        # Where a KeyboardInterrupt came through ``exec``, Python would end itself by the signal.
-        atexit._run_exitfuncs()
+        # Python would end itself by the signal where a KeyboardInterrupt came through ``exec``, and what foreign code
+        # does at the end may crash where that code was interrupted.
+        from macro_models.cleanup import clean_up
+
+        clean_up()
         os._exit(code)
     sys.exit(code)
 
@@ -79,17 +83,17 @@ def _again(_number: int, frame: FrameType | None) -> None:
 
 
 def _deliver(frame: FrameType | None) -> None:
-    waits = _imports(frame)
+    waits = _compiles(frame)
     wait_s = _IMPORTED_S if waits else _SWALLOWED_S
     signal.setitimer(signal.ITIMER_REAL, wait_s, wait_s)
     if not waits:
         raise KeyboardInterrupt
 
 
-def _imports(frame: FrameType | None) -> bool:
-    """Whether an import is under way."""
+def _compiles(frame: FrameType | None) -> bool:
+    """Whether an import or a compilation is under way."""
     while frame is not None:
-        if frame.f_code.co_filename.startswith(_IMPORT):
+        if _COMPILES.match(frame.f_code.co_filename):
             return True
         frame = frame.f_back
     return False

@@ -6,12 +6,12 @@ ends, by SIGKILL too, the pipe closes and the guard ends the group.
 
 import os
 import subprocess
-import weakref
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
+from macro_models.cleanup import at_end
 from macro_models.errors import ToolError
 
 __all__ = ["Child", "run_tool"]
@@ -43,7 +43,7 @@ class Child(subprocess.Popen[bytes]):
         guard = subprocess.Popen(
             _GUARD, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0
         )
-        self.end_group = weakref.finalize(self, _release, guard)
+        self.end_group = at_end(self, _release, guard)
         try:
             super().__init__(command, process_group=guard.pid, **options)
         except BaseException:

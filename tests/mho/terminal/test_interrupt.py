@@ -24,7 +24,8 @@ def start(arguments: list[str], folder: Path) -> subprocess.Popen[str]:
     pipe = subprocess.PIPE
     process = subprocess.Popen(
         [sys.executable, "-m", "mho", *arguments], cwd=folder, text=True, stdout=pipe, stderr=pipe,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}, preexec_fn=ignore_nothing,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder), "PYTHONFAULTHANDLER": "1"},
+        preexec_fn=ignore_nothing,
     )
     # Until Python itself has started nobody can take the signal.
     while process.poll() is None and not _catches(process.pid, signal.SIGTERM):
@@ -61,7 +62,7 @@ def test_a_signal_at_any_moment_is_130(number: signal.Signals, command: str, tin
             ended += 1
             continue
         lines = [line for line in err.splitlines() if not line.endswith("...") and " after " not in line]
-        assert (process.returncode, lines) == (130, ["error: interrupted"]), err
+        assert (process.returncode, lines) == (130, ["error: interrupted"]), err  # a crash says where
         assert not list(tmp_path.glob(".*"))
         assert "Traceback" not in out + err
     assert ended < MOMENTS
@@ -105,3 +106,32 @@ def test_an_interrupt_waits_for_an_import_and_comes_again(tmp_path: Path) -> Non
         capture_output=True, preexec_fn=ignore_nothing, timeout=25,
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "swallowed 1\nagain\n", "")
+
+
+COMPILES = """
+import atexit, os
+from macro_models.workspace import Workspace
+from mho.terminal import interrupt
+atexit.register(os.abort)  # as foreign code may, where it was interrupted
+interrupt.install()
+interrupt.work()
+work = Workspace("kept")
+code = "import os, signal, time; os.kill(os.getpid(), signal.SIGTERM); time.sleep(0.3); print('compiled', flush=True)"
+try:
+    exec(compile(code, "/lib/numba/core/dispatcher.py", "exec"))
+    import time
+    time.sleep(30)
+except KeyboardInterrupt:
+    print(work.path, flush=True)
+    interrupt.end(interrupt.CODE)
+"""
+
+
+def test_an_interrupt_waits_for_a_compilation_and_foreign_ends_are_not_asked(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILES], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True,
+        capture_output=True, preexec_fn=ignore_nothing, timeout=25,
+    )
+    compiled, folder = done.stdout.splitlines()
+    assert (done.returncode, compiled, done.stderr) == (130, "compiled", "")
+    assert not Path(folder).exists()

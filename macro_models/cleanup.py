@@ -1,0 +1,34 @@
+"""What is undone when an object goes, or its process ends, also where the process ends without Python's own end."""
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["at_end", "clean_up"]
+
+_waiting: set[weakref.finalize[..., Any]] = set()
+
+
+def at_end(owner: object, undo: Callable[..., object], *arguments: object) -> "weakref.finalize[..., Any]":
+    """Undo something once: when it is called, when ``owner`` goes, or when the process ends.
+
+    Parameters
+    ----------
+    owner
+        What it belongs to.
+    undo
+        Called with ``arguments``, neither of which may hold ``owner``.
+    *arguments
+        Of ``undo``.
+    """
+    _waiting.difference_update([one for one in _waiting if not one.alive])
+    finalizer = weakref.finalize(owner, undo, *arguments)
+    _waiting.add(finalizer)
+    return finalizer
+
+
+def clean_up() -> None:
+    """Undo all that waits: for ends at which Python calls nothing."""
+    for finalizer in list(_waiting):
+        finalizer()
+    _waiting.clear()
