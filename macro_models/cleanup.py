@@ -6,7 +6,7 @@ from typing import Any
 
 __all__ = ["at_end", "clean_up"]
 
-_waiting: set[weakref.finalize[..., Any]] = set()
+_waiting: "set[weakref.finalize[..., Any]]" = set()
 
 
 def at_end(owner: object, undo: Callable[..., object], *arguments: object) -> "weakref.finalize[..., Any]":
