@@ -67,6 +67,8 @@ class CoreTile(wiring.Component):
         connect(m, core.macro, flipped(self.macro))
         connect(m, node.registers, tile.bus)
         m.d.comb += [
+            core.mask.valid.eq(tile.mask.valid), core.mask.p.addr.eq(tile.mask.p.addr),
+            core.mask.p.data.eq(tile.mask.p.data), tile.mask.ready.eq(core.mask.ready),
             core.soft_reset.eq(tile.reset), tile.refused.eq(core.status.error),
             tile.i.valid.eq(node.rx.valid), tile.i.payload.payload.eq(node.rx.payload.payload),
             tile.i.payload.slot.eq(node.rx.payload.slot), node.release.valid.eq(tile.acknowledge.valid),

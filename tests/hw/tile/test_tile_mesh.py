@@ -17,12 +17,13 @@ from hw.testing import ExactArray, simulate
 from hw.tile.config import TileConfig
 from hw.tile.core_tile import CoreTile
 from hw.tile.host import CONTROL
+from hw.tile.loading import program_writes
 from hw.tile.machine.cores import ReferenceCore
 from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
 from hw.tile.mesh import TileMesh
 from hw.tile.text import assemble
 from macro_models.errors import InputError
-from tests.hw.tile.tile_bench import access_bus, writes
+from tests.hw.tile.tile_bench import access_bus
 
 FIRST = """
 stream in:  block 8, blocks 2, remote, slot 0
@@ -98,7 +99,7 @@ def test_two_tiles_with_a_flow_and_a_reduction_by_the_host() -> None:
         for node, (address, word) in tables:
             await access(ctx, node, address, word)
         for node, program in enumerate(programs):
-            for address, word in writes(program, CFG):
+            for address, word in program_writes(program, CFG):
                 await access(ctx, node, address, word)
             await access(ctx, node, CONTROL, 1)
         # Tokens are as they are at the start some time before the next request is there.

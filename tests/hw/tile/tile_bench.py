@@ -8,8 +8,9 @@ import numpy as np
 
 from hw.testing import simulate
 from hw.tile.config import TileConfig
-from hw.tile.host import BUFFER, CONTROL, DESCRIPTORS_AT, INSTRUCTIONS_AT, PARAMETERS_AT, TABLES_AT
+from hw.tile.host import BUFFER, CONTROL
 from hw.tile.isa import Engine
+from hw.tile.loading import program_writes
 from hw.tile.machine.cores import FunctionCore
 from hw.tile.machine.state import Retired
 from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
@@ -83,21 +84,6 @@ class Expected:
         self.buffer = tile.store.buffer
 
 
-def writes(program: Program, cfg: TileConfig) -> list[tuple[int, int]]:
-    """Addresses and words by which a host loads a program."""
-    end = min(len(program.words) + 2, cfg.instructions)
-    words = [*program.words, *[0] * (end - len(program.words))]
-    found = [(INSTRUCTIONS_AT + 4 * k, word) for k, word in enumerate(words)]
-    found += [(DESCRIPTORS_AT + 4 * k, word) for k, word in enumerate(program.descriptors) if word]
-    for k, word in enumerate(program.parameters.tolist()):
-        found += [(PARAMETERS_AT + 8 * k, word & 0xFFFFFFFF), (PARAMETERS_AT + 8 * k + 4, word >> 32)]
-    tables = program.tables.ravel()
-    found += [(TABLES_AT + 4 * k, int(tables[k]) & 0xFFFF) for k in np.flatnonzero(tables).tolist()]
-    for k in range(0, len(program.buffer), 4):
-        found.append((BUFFER + k, int.from_bytes(program.buffer[k : k + 4].ljust(4, b"\0"), "little")))
-    return [*found, (CONTROL + 4, program.image), *((CONTROL + 8 + 4 * k, v) for k, v in enumerate(program.registers))]
-
-
 class TileBench:
     """Runs a program in a tile until nothing has happened for some time.
 
@@ -144,7 +130,7 @@ class TileBench:
         return await access_bus(ctx, self.dut.bus, address, value)
 
     async def _load(self, ctx: Any) -> None:
-        for address, word in writes(self.program, self.cfg):
+        for address, word in program_writes(self.program, self.cfg):
             await self._access(ctx, address, word)
 
     async def _drive(self, ctx: Any) -> None:

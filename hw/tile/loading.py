@@ -1,0 +1,47 @@
+"""What a host writes into a tile before it starts: its program, and the masks of its core."""
+
+import numpy as np
+
+from hw.core.config import CoreConfig
+from hw.core.masks import BL_SKIP, LINE_MASK, SL_SKIP, WL_MASK, MaskFile
+from hw.tile.config import TileConfig
+from hw.tile.host import BUFFER, CONTROL, DESCRIPTORS_AT, INSTRUCTIONS_AT, MASKS_AT, PARAMETERS_AT, TABLES_AT
+from hw.tile.program import Program
+from macro_models.exact.masks import Masks
+
+__all__ = ["IMAGE_AT", "REGISTERS_AT", "RESET", "START", "STATUS_AT", "mask_writes", "program_writes"]
+
+IMAGE_AT, REGISTERS_AT, STATUS_AT = CONTROL + 4, CONTROL + 8, CONTROL + 24
+"""Byte addresses of the number of the first image, of the registers that loops count by, of the status."""
+
+START, RESET = 1, 2
+"""What is written to the control register."""
+
+Write = tuple[int, int]
+
+
+def program_writes(program: Program, cfg: TileConfig) -> list[Write]:
+    """Byte addresses within the tile, and words, by which a host loads a program; memories may hold another one."""
+    end = min(len(program.words) + 2, cfg.instructions)
+    words = [*program.words, *[0] * (end - len(program.words))]
+    found = [(INSTRUCTIONS_AT + 4 * k, word) for k, word in enumerate(words)]
+    found += [(DESCRIPTORS_AT + 4 * k, word) for k, word in enumerate(program.descriptors)]
+    for k, word in enumerate(program.parameters.tolist()):
+        found += [(PARAMETERS_AT + 8 * k, word & 0xFFFFFFFF), (PARAMETERS_AT + 8 * k + 4, word >> 32)]
+    for k, table in enumerate(program.tables):
+        if table.any():
+            first = TABLES_AT + 4 * k * len(table)
+            found += [(first + 4 * at, entry) for at, entry in enumerate(table.astype(np.uint16).tolist())]
+    for k in range(0, len(program.buffer), 4):
+        found.append((BUFFER + k, int.from_bytes(program.buffer[k : k + 4].ljust(4, b"\0"), "little")))
+    return [*found, (IMAGE_AT, program.image), *((REGISTERS_AT + 4 * k, v) for k, v in enumerate(program.registers))]
+
+
+def mask_writes(core: CoreConfig, masks: Masks) -> list[Write]:
+    """Byte addresses and words that differ from the masks that a core has after its reset."""
+    before = MaskFile(core)
+    tables = [(WL_MASK + k, row) for k, row in enumerate(masks.wl)]
+    tables += [(LINE_MASK + k, row) for k, row in enumerate(masks.lines)]
+    tables += [(BL_SKIP, masks.bl_skip), (SL_SKIP, masks.sl_skip)]
+    return [(MASKS_AT + 4 * at, word) for number, row in tables if not np.array_equal(row, before.masks[number])
+            for at, word in before.words(number, row)]
