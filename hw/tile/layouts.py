@@ -1,12 +1,14 @@
 """Bits of instructions, descriptors and parameters as the hardware sees them."""
 
-from amaranth.hdl import signed, unsigned
+from typing import Any
+
+from amaranth.hdl import Const, Value, signed, unsigned
 from amaranth.lib import data
 
 from hw.tile.fields import Layout
 from hw.tile.isa import DESCRIPTORS, PARAMETER
 
-__all__ = ["DescriptorLayout", "ParameterLayout", "WordsLayout"]
+__all__ = ["DescriptorLayout", "ParameterLayout", "WordsLayout", "own_wrongs"]
 
 _WORD = 32
 
@@ -35,3 +37,21 @@ class ParameterLayout(WordsLayout):
 
     def __init__(self) -> None:
         super().__init__(PARAMETER)
+
+
+def own_wrongs(kind: str, value: Any) -> tuple[Value, Value]:
+    """Whether a bit of a descriptor that belongs to no field is 1, and a field is out of its range."""
+    layout, raw = DESCRIPTORS[kind].layout, value.as_value()
+    spare: Value = Const(0)
+    for word in range(layout.words):
+        bits = sum(f.width for f in layout.fields if f.word == word)
+        if bits < _WORD:
+            spare |= raw[_WORD * word + bits : _WORD * (word + 1)].any()
+    wrong: Value = Const(0)
+    for one in layout.fields:
+        low, high = one.range
+        if not one.signed and low > 0:
+            wrong |= value[one.name] < low
+        if not one.signed and high < (1 << one.width) - 1:
+            wrong |= value[one.name] > high
+    return spare, wrong

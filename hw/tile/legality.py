@@ -1,9 +1,10 @@
 """Which instructions are legal with the descriptors that they name: rules as data, each with its cause of a trap.
 
 Fields have ranges of their own (:mod:`hw.tile.isa`, cause ``FIELD``), and bits that belong to no field are 0
-(``RESERVED``). What holds between fields is here. All rules are asked when an instruction is issued, and of those that
-are broken the cause with the least number is reported. What depends on tokens is not here: that a window does not reach
-back to what was freed, or beyond its ring, is asked when its walk is carried out (:mod:`hw.tile.walk`).
+(``RESERVED``). What holds between fields is here. All rules are asked when an instruction is issued. One that is wrong
+by its own bits is judged by these alone. Of several causes the one with the least number is reported, and of several
+findings with that cause the first one in the order of :func:`broken`. What depends on tokens is not here: that a window
+does not reach back to what was freed, or beyond its ring, is asked when its walk is carried out (:mod:`hw.tile.walk`).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ from hw.tile.isa import (
 __all__ = ["RULES", "Rule", "Use", "broken", "named", "refusal", "width_of"]
 
 Values = Mapping[str, int]
+Finding = tuple[Cause, int, str]
 
 SLOTS = 14
 """Slots of a node: a remote stream has one of them."""
@@ -75,6 +77,8 @@ class Rule:
         Asks it.
     about
         Which of the streams it is about, for the status.
+    own
+        Whether it is about the instruction's own bits.
     """
 
     ops: tuple[Op, ...]
@@ -82,6 +86,7 @@ class Rule:
     text: str
     holds: Callable[[Use], bool]
     about: str = ""
+    own: bool = False
 
 
 def is_stream(operand: int) -> bool:
@@ -142,34 +147,54 @@ def refusal(op: Op, fields: Values, memory: Sequence[int], cfg: TileConfig) -> t
     ``memory`` holds the words of descriptor memory. Bits of the instruction itself that belong to no field are not
     looked at.
     """
-    found = ((cause, about) for cause, about, _ in broken(op, fields, memory, cfg))
-    return min(found, key=lambda one: one[0], default=(Cause.NONE, 0))
+    for findings in (_by_itself(op, fields, cfg), _by_descriptors(op, fields, memory, cfg)):
+        found = min(findings, key=lambda one: one[0], default=None)
+        if found is not None:
+            return found[:2]
+    return Cause.NONE, 0
 
 
 def broken(op: Op, fields: Values, memory: Sequence[int], cfg: TileConfig) -> Iterator[tuple[Cause, int, str]]:
-    """All that is wrong with an instruction: the cause, the number of the stream concerned, and what would be right."""
+    """All that is wrong with an instruction: the cause, the number of the stream concerned, and what would be right.
+
+    Each descriptor comes with what is wrong with it alone, in the order in which the instruction names them.
+    """
+    yield from _by_itself(op, fields, cfg)
+    yield from _by_descriptors(op, fields, memory, cfg)
+
+
+def _by_itself(op: Op, fields: Values, cfg: TileConfig) -> Iterator[Finding]:
     wrong = INSTRUCTIONS[op].layout.illegal(fields)
     if wrong is not None:
         yield Cause.FIELD, 0, _range(wrong)
+    yield from _rules(RULES, Use(op, fields, cfg), own=True)
+
+
+def _by_descriptors(op: Op, fields: Values, memory: Sequence[int], cfg: TileConfig) -> Iterator[Finding]:
     names = named(op, fields, memory)
-    values: dict[str, dict[str, int]] = {}
-    for name, (kind, number) in names.items():
-        layout, words = DESCRIPTORS[kind].layout, memory[DESCRIPTORS[kind].at(number)]
-        values[name] = layout.unpack(words)
-        about = number if kind == "stream" else 0
-        if layout.spare(words):
-            yield Cause.RESERVED, about, f"bits of {kind} {number} that belong to no field are 0"
-        wrong = layout.illegal(values[name])
-        if wrong is not None:
-            yield Cause.FIELD, about, f"{_range(wrong)} in {kind} {number}"
+    values = {name: _values(kind, number, memory) for name, (kind, number) in names.items()}
     use = Use(
         op, fields, cfg, values.get("mvm", {}), values.get("vec", {}),
         {n: v for n, v in values.items() if names[n][0] == "stream"},
         {n[5:]: v for n, v in values.items() if names[n][0] == "walk"},
         {n: number for n, (_, number) in names.items()},
     )
-    for rule in RULES:
-        if op in rule.ops and not rule.holds(use):
+    for name, (kind, number) in names.items():
+        layout, words = DESCRIPTORS[kind].layout, memory[DESCRIPTORS[kind].at(number)]
+        about = number if kind == "stream" else 0
+        if layout.spare(words):
+            yield Cause.RESERVED, about, f"bits of {kind} {number} that belong to no field are 0"
+        wrong = layout.illegal(values[name])
+        if wrong is not None:
+            yield Cause.FIELD, about, f"{_range(wrong)} in {kind} {number}"
+        if kind == "stream":
+            yield from _rules([rule for rule in _STREAM_RULES if rule.about == name], use)
+    yield from _rules(_REST, use)
+
+
+def _rules(rules: Sequence[Rule], use: Use, own: bool = False) -> Iterator[Finding]:
+    for rule in rules:
+        if use.op in rule.ops and rule.own is own and not rule.holds(use):
             yield rule.cause, use.numbers.get(rule.about, 0), rule.text.replace("`", "")
 
 
@@ -220,14 +245,16 @@ def _codes(walk: Values) -> int:
 
 
 _OTHERS = (
-    Rule((Op.LOOP,), Cause.FIELD, "`reg` is 0 where `n` is not", lambda u: not (u.fields["n"] and u.fields["reg"])),
+    Rule((Op.LOOP,), Cause.FIELD, "`reg` is 0 where `n` is not", lambda u: (
+        not (u.fields["n"] and u.fields["reg"])), own=True),
     Rule((Op.SET,), Cause.ADDRESS, "words behind the streams, within descriptor memory", lambda u: (
-        DESCRIPTORS["walk"].first <= u.fields["first"] <= DESCRIPTOR_WORDS - u.fields["words"])),
+        DESCRIPTORS["walk"].first <= u.fields["first"] <= DESCRIPTOR_WORDS - u.fields["words"]), own=True),
     Rule(_COUNTS, Cause.RING, "`n` is at most the blocks of the ring", lambda u: (
         u.fields["n"] <= u.streams["stream"]["blocks"]), "stream"),
     Rule((Op.ROOM, Op.PUSH), Cause.OWNER, "the stream is not remote", lambda u: (
         not u.streams["stream"]["remote"]), "stream"),
-    Rule(_MVM, Cause.FIELD, "`free` only with `advance`", lambda u: u.fields["advance"] >= u.fields["free"]),
+    Rule(_MVM, Cause.FIELD, "`free` only with `advance`", lambda u: (
+        u.fields["advance"] >= u.fields["free"]), own=True),
     Rule(_MVM, Cause.FIELD, "first words are not behind last ones", lambda u: (
         u.mvm["i_first"] <= u.mvm["i_last"] and u.mvm["o_first"] <= u.mvm["o_last"])),
     Rule(_MVM, Cause.ADDRESS, "words are among those of the core", lambda u: (
@@ -240,9 +267,9 @@ _OTHERS = (
         not u.fields["reduce"]
         or (u.fields["flow"] < u.cfg.contexts and u.streams["stream"]["block"] % 2 == 0)), "stream"),
     Rule(_CORE, Cause.RESERVED, "`command` is `write` or `masks`", lambda u: (
-        u.fields["command"] in (Command.WRITE, Command.MASKS))),
+        u.fields["command"] in (Command.WRITE, Command.MASKS)), own=True),
     Rule(_CORE, Cause.FIELD, "`push` only with `write`", lambda u: (
-        u.fields["command"] == Command.WRITE or not u.fields["push"])),
+        u.fields["command"] == Command.WRITE or not u.fields["push"]), own=True),
     Rule(_CORE, Cause.OWNER, "the target is not remote", lambda u: (
         "target" not in u.streams or not u.streams["target"]["remote"]), "target"),
 )
@@ -357,7 +384,7 @@ _VECTOR = (
         "target" not in u.streams or not u.streams["target"]["remote"]), "target"),
 )
 
-RULES: tuple[Rule, ...] = (
-    *_OTHERS, *_of_streams(), *_of_walks(), *_source_rules("a"), *_source_rules("b"), *_VECTOR,
-)
+_STREAM_RULES = tuple(_of_streams())
+_REST = (*_OTHERS, *_of_walks(), *_source_rules("a"), *_source_rules("b"), *_VECTOR)
+RULES: tuple[Rule, ...] = (*_OTHERS, *_STREAM_RULES, *_REST[len(_OTHERS):])
 """All rules between fields."""

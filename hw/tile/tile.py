@@ -93,7 +93,7 @@ class Tile(wiring.Component):
         cfg = self.cfg
         m.submodules.host = host = HostAccess()
         m.submodules.sequencer = sequencer = Sequencer(cfg)
-        m.submodules.tokens = tokens = Tokens(changes=5, asks=5)
+        m.submodules.tokens = tokens = Tokens(changes=5, asks=5, buffer_bytes=cfg.buffer_bytes)
         m.submodules.descriptors = descriptors = Descriptors(ports=3)
         m.submodules.buffer = buffer = Buffer(cfg, readers=4, writers=3)
         m.submodules.walks = walks = Walks(cfg)

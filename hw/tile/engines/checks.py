@@ -1,4 +1,4 @@
-"""Which descriptors are legal: the rules of :mod:`hw.tile.legality` that need no stream."""
+"""Which descriptors are legal: the rules of :mod:`hw.tile.legality`."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -8,10 +8,11 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.tile.config import TileConfig
-from hw.tile.isa import ACCUMULATORS, DESCRIPTORS, TABLE_ENTRIES, TABLES, Cause, Format, Kind, Op, Operand
-from hw.tile.layouts import DescriptorLayout
+from hw.tile.isa import ACCUMULATORS, TABLE_ENTRIES, TABLES, Cause, Format, Kind, Op, Operand
+from hw.tile.layouts import DescriptorLayout, own_wrongs
 from hw.tile.sequencer.decoder import field
-from hw.tile.walker import WalkLayout
+from hw.tile.tokens import WRONGS
+from hw.tile.walker import LookLayout, WalkLayout
 
 __all__ = ["MvmCheck", "SourceLayout", "VecCheck", "walk_wrongs"]
 
@@ -31,11 +32,11 @@ class SourceLayout(data.StructLayout):
     """A source of a VEC, and what is wrong with it.
 
     ``walk``: with that walk alone, if it is one. ``field``, ``address``: broken rules with that cause. ``number``: its
-    stream. ``terms``: those of its window.
+    stream. ``wrong``: what is wrong with that (:data:`hw.tile.tokens.WRONGS`). ``terms``: those of its window.
     """
 
     def __init__(self) -> None:
-        super().__init__({"walk": WalkLayout(), "field": 1, "address": 1, "number": 4, "terms": 10})
+        super().__init__({"walk": WalkLayout(), "field": 1, "address": 1, "number": 4, "wrong": 2, "terms": 10})
 
 
 class _Check(wiring.Component):
@@ -52,28 +53,10 @@ class _Check(wiring.Component):
                 m.d.comb += [self.cause.eq(one.cause), self.stream.eq(one.stream)]
 
 
-def _own(kind: str, value: Any) -> tuple[Value, Value]:
-    """Whether a bit of a descriptor that belongs to no field is 1, and a field is out of its range."""
-    layout, raw = DESCRIPTORS[kind].layout, value.as_value()
-    spare: Value = Const(0)
-    for word in range(layout.words):
-        bits = sum(f.width for f in layout.fields if f.word == word)
-        if bits < 32:
-            spare |= raw[32 * word + bits : 32 * word + 32].any()
-    wrong: Value = Const(0)
-    for one in layout.fields:
-        low, high = one.range
-        if not one.signed and low > 0:
-            wrong |= value[one.name] < low
-        if not one.signed and high < (1 << one.width) - 1:
-            wrong |= value[one.name] > high
-    return spare, wrong
-
-
 def own_findings(kind: str, value: Any) -> list[Finding]:
     """What is wrong with a descriptor alone."""
     return [Finding(bad, cause, _NOBODY) for bad, cause in zip(
-        _own(kind, value), (Cause.RESERVED, Cause.FIELD), strict=True)]
+        own_wrongs(kind, value), (Cause.RESERVED, Cause.FIELD), strict=True)]
 
 
 def walk_findings(walk: Any) -> list[Finding]:
@@ -81,21 +64,26 @@ def walk_findings(walk: Any) -> list[Finding]:
     return [Finding(walk.reserved, Cause.RESERVED, _NOBODY), Finding(walk.field, Cause.FIELD, _NOBODY)]
 
 
+def stream_findings(wrong: Value, number: Value) -> list[Finding]:
+    """What is wrong with a stream alone, as it was found."""
+    return [Finding(wrong == k, cause, number) for k, cause in enumerate(WRONGS) if k]
+
+
 def walk_wrongs(cfg: TileConfig, walk: Any) -> Value:
     """What is wrong with a walk alone, as :class:`WalkLayout`."""
     # What stands for pixels outside of the image is within the buffer.
-    return Cat(*_own("walk", walk), walk.pad + walk.run + walk.tail > cfg.buffer_bytes)
+    return Cat(*own_wrongs("walk", walk), walk.pad + walk.run + walk.tail > cfg.buffer_bytes)
 
 
 class MvmCheck(_Check):
-    """Whether an MVM is legal with its descriptors, but for its stream.
+    """Whether an MVM is legal with its descriptors.
 
     Members
     -------
     mvm, walk, codes : In(DescriptorLayout("mvm")), In(WalkLayout()), In(14)
         The product, what is wrong with the walk, and how many codes that gives.
-    number : In(4)
-        Its stream.
+    number, wrong : In(4), In(2)
+        Its stream, and what is wrong with that (:data:`hw.tile.tokens.WRONGS`).
     cause, stream : Out(4), Out(4)
         The least cause of a trap, 0 if there is none; the stream concerned.
     """
@@ -104,12 +92,13 @@ class MvmCheck(_Check):
     walk: Any
     codes: Value
     number: Value
+    wrong: Value
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
         super().__init__({
             "mvm": In(DescriptorLayout("mvm")), "walk": In(WalkLayout()), "codes": In(14),
-            "number": In(4), "cause": Out(4), "stream": Out(4),
+            "number": In(4), "wrong": In(2), "cause": Out(4), "stream": Out(4),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -117,18 +106,18 @@ class MvmCheck(_Check):
         mvm, walk, words = self.mvm, self.walk, Signal(7)
         m.d.comb += words.eq(mvm.i_last - mvm.i_first + 1)
         self._tell(m, [
-            *own_findings("mvm", mvm), *walk_findings(walk),
+            *own_findings("mvm", mvm), *walk_findings(walk), *stream_findings(self.wrong, self.number),
             Finding((mvm.i_first > mvm.i_last) | (mvm.o_first > mvm.o_last), Cause.FIELD, _NOBODY),
             Finding(
                 (mvm.i_last >= self.cfg.input_words) | (mvm.o_last >= self.cfg.output_words)
                 | (self.codes > words << 2), Cause.ADDRESS, _NOBODY),
-            Finding(walk.pad, Cause.ADDRESS, self.number),
+            Finding(walk.address, Cause.ADDRESS, self.number),
         ])
         return m
 
 
 class VecCheck(_Check):
-    """Whether a VEC is legal with its descriptors, but for its streams.
+    """Whether a VEC is legal with its descriptors.
 
     Members
     -------
@@ -136,14 +125,16 @@ class VecCheck(_Check):
         The instruction.
     vec : In(DescriptorLayout("vec"))
         Its descriptor.
-    second, walk, wrongs, terms : In(1), In(DescriptorLayout("walk")), In(WalkLayout()), In(10)
-        A source; if it is a walk that, what is wrong with it and its terms.
+    second, walk, wrongs, look : In(1), In(DescriptorLayout("walk")), In(WalkLayout()), In(LookLayout())
+        A source; if it is a walk that, what is wrong with it and what was seen of it.
+    block, wrong : In(12), In(2)
+        If it is a stream: bytes of a block, and what is wrong with it.
     found : Out(SourceLayout())
         What was found.
     a, b : In(SourceLayout()), In(SourceLayout())
         What was found of both.
-    outside, remote : In(1), In(1)
-        The target is a stream: what is written is not within a block of it, others fill it.
+    outside, remote, target_wrong : In(1), In(1), In(2)
+        The target is a stream: what is written is not within a block of it, others fill it, what is wrong with it.
     cause, stream : Out(4), Out(4)
         As at :class:`MvmCheck`.
     """
@@ -153,20 +144,24 @@ class VecCheck(_Check):
     second: Value
     walk: Any
     wrongs: Any
-    terms: Value
+    look: Any
+    block: Value
+    wrong: Value
     found: Any
     a: Any
     b: Any
     outside: Value
     remote: Value
+    target_wrong: Value
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
         super().__init__({
             "word": In(32), "vec": In(DescriptorLayout("vec")), "second": In(1), "walk": In(DescriptorLayout("walk")),
-            "wrongs": In(WalkLayout()), "terms": In(10), "found": Out(SourceLayout()), "a": In(SourceLayout()),
-            "b": In(SourceLayout()), "outside": In(1), "remote": In(1), "cause": Out(4),
-            "stream": Out(4),
+            "wrongs": In(WalkLayout()), "look": In(LookLayout()), "block": In(12), "wrong": In(2),
+            "found": Out(SourceLayout()), "a": In(SourceLayout()),
+            "b": In(SourceLayout()), "outside": In(1), "remote": In(1), "target_wrong": In(2),
+            "cause": Out(4), "stream": Out(4),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -175,8 +170,11 @@ class VecCheck(_Check):
         self._source(m, table)
         sources = (self.a, self.b)
         self._tell(m, [
-            *own_findings("vec", vec), *(found for one in sources for found in walk_findings(one.walk)),
-            *(Finding(one.walk.pad, Cause.ADDRESS, one.number) for one in sources),
+            *own_findings("vec", vec),
+            *(found for one in sources for found in (
+                *walk_findings(one.walk), *stream_findings(one.wrong, one.number))),
+            *stream_findings(self.target_wrong, vec.target[:4]),
+            *(Finding(one.walk.address, Cause.ADDRESS, one.number) for one in sources),
             *(finding for one in sources for finding in (
                 Finding(one.field, Cause.FIELD, one.number), Finding(one.address, Cause.ADDRESS, one.number))),
             *self._operation(),
@@ -202,7 +200,8 @@ class VecCheck(_Check):
         sums, inner = operand == Operand.ACCUMULATORS, operand[4] & operand[3] & (operand < Operand.RESULT + 4)
         end = Signal(12)
         m.d.comb += end.eq(offset + vec.elements)
-        beyond = Mux(sums, end > ACCUMULATORS, walk & (Mux(lane, end << 1, end) > given.run))
+        within = Mux(walk, given.run, self.block)
+        beyond = Mux(sums, end > ACCUMULATORS, (walk | stream) & (Mux(lane, end << 1, end) > within))
         m.d.comb += [
             self.found.walk.eq(Mux(walk, self.wrongs, 0)),
             self.found.field.eq(
@@ -210,7 +209,8 @@ class VecCheck(_Check):
                 | (advance & ~walk) | (free & ~Mux(walk, advance, stream))),
             self.found.address.eq(asked & beyond),
             self.found.number.eq(Mux(walk, given.stream, Mux(stream, operand[:4], 0))),
-            self.found.terms.eq(Mux(walk, self.terms, 1)),
+            self.found.wrong.eq(Mux(walk, self.look.wrong, Mux(stream, self.wrong, 0))),
+            self.found.terms.eq(Mux(walk, self.look.terms, 1)),
         ]
 
     def _operation(self) -> list[Finding]:

@@ -171,7 +171,7 @@ class LoadEngine(Resettable):
         m.submodules.check = check = MvmCheck(self.cfg)
         m.d.comb += [
             check.mvm.eq(fetch.o), check.walk.eq(walks.wrongs), check.codes.eq(walks.look.codes),
-            check.number.eq(walks.walk.stream),
+            check.number.eq(walks.walk.stream), check.wrong.eq(walks.look.wrong),
             self.trap.engine.eq(Engine.LOAD),
         ]
         with m.FSM() as machine:

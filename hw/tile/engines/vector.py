@@ -125,10 +125,11 @@ class VectorEngine(Resettable):
         m.submodules.check = check = VecCheck(self.cfg)
         m.d.comb += [
             check.word.eq(word), check.vec.eq(vec), check.walk.eq(self.walks.walk), check.wrongs.eq(self.walks.wrongs),
-            check.terms.eq(self.walks.look.terms), check.a.eq(looks["a"]), check.b.eq(looks["b"]),
+            check.look.eq(self.walks.look), check.block.eq(self.ask.ring.block), check.wrong.eq(self.ask.ring.wrong),
+            check.a.eq(looks["a"]), check.b.eq(looks["b"]),
         ]
-        outside, remote = Signal(), Signal()
-        m.d.comb += [check.outside.eq(outside), check.remote.eq(remote)]
+        outside, remote, wrong = Signal(), Signal(), Signal(2)
+        m.d.comb += [check.outside.eq(outside), check.remote.eq(remote), check.target_wrong.eq(wrong)]
         there = {name: Signal(name=f"{name}_there") for name in windows}
         missing = {name: is_walk[name] & ~there[name] for name in windows}
         with m.FSM() as machine:
@@ -142,8 +143,8 @@ class VectorEngine(Resettable):
             with m.State("Descriptor"):
                 with m.If(fetch.done):
                     m.next = "Look a"
-            self._look(m, "a", "Look b", is_walk["a"], vec.a, check, looks["a"])
-            self._look(m, "b", "Look target", is_walk["b"], vec.b, check, looks["b"])
+            self._look(m, "a", "Look b", is_walk["a"], is_stream["a"], vec.a, check, looks["a"])
+            self._look(m, "b", "Look target", is_walk["b"], is_stream["b"], vec.b, check, looks["b"])
             with m.State("Look target"):
                 ring, end, wanted = self.ask.ring, Signal(12), is_stream["target"]
                 m.d.comb += [
@@ -152,6 +153,7 @@ class VectorEngine(Resettable):
                 ]
                 m.d.sync += [
                     outside.eq(wanted & (Mux(vec.wide, end << 1, end) > ring.block)), remote.eq(wanted & ring.remote),
+                    wrong.eq(Mux(wanted, ring.wrong, 0)),
                 ]
                 with m.If(~wanted | self.ask.ready):
                     m.next = "Order"
@@ -205,16 +207,17 @@ class VectorEngine(Resettable):
             ]
 
     def _look(
-        self, m: Module, name: str, following: str, wanted: Value, operand: Value, check: Any, found: Signal
+        self, m: Module, name: str, following: str, walk: Value, stream: Value, operand: Value, check: Any,
+        found: Signal,
     ) -> None:
         """What is wrong with a source."""
         with m.State(f"Look {name}"):
             m.d.comb += [
                 check.second.eq(name == "b"), self.walks.number.eq(operand), self.walks.todo.eq(Todo.LOOK),
-                self.walks.valid.eq(wanted),
+                self.walks.valid.eq(walk), self.ask.stream.eq(operand[:4]), self.ask.valid.eq(stream),
             ]
             m.d.sync += found.eq(check.found)
-            with m.If(self.walks.done | ~wanted):
+            with m.If(Mux(walk, self.walks.done, self.ask.ready | ~stream)):
                 m.next = following
 
     def _plan(

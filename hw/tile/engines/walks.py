@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -67,7 +67,7 @@ class Walks(Resettable):
             inner = fetcher.fetch if name == "fetch" else getattr(walker, name)
             connect(m, inner, flipped(getattr(self, name)))
         done, wrongs = Signal(), Signal(WalkLayout())
-        m.d.comb += wrongs.eq(walk_wrongs(self.cfg, fetcher.o))
+        m.d.comb += wrongs.eq(walk_wrongs(self.cfg, fetcher.o) | Cat(C(0, 2), walker.look.outside))
         for k, (port, other) in enumerate((ports, ports[::-1])):
             with m.If(owner == k):
                 m.d.comb += [

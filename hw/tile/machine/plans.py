@@ -85,13 +85,11 @@ def plan_of(words: Sequence[int], pc: int, memory: Sequence[int], cfg: TileConfi
     op, fields, cause = decode(words[pc])
     if op is None:
         return Plan(Op.HALT, cause)
-    found, about = refusal(op, fields, memory, cfg)
-    causes = [one for one in (found, cause) if one is not Cause.NONE]
-    if op is Op.SET and pc + fields["words"] >= len(words):
-        causes.append(Cause.END)
-    if causes:
-        first = min(causes)
-        return Plan(op, first, about if first is found else 0)
+    found, about = (cause, 0) if cause is not Cause.NONE else refusal(op, fields, memory, cfg)
+    if op is Op.SET and pc + fields["words"] >= len(words) and (found is Cause.NONE or found > Cause.END):
+        found = Cause.END
+    if found is not Cause.NONE:
+        return Plan(op, found, about)
     return _PLANS.get(op, _other)(op, fields, memory, cfg)
 
 

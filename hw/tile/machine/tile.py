@@ -167,9 +167,9 @@ class TileMachine:
         op, fields, cause = decode(self.words[pc])
         if op is None:
             raise TrapError(cause)
+        if cause is not Cause.NONE:
+            raise TrapError(cause)
         found, stream = refusal(op, fields, self.store.memory, self.cfg)
-        if cause is not Cause.NONE and (found is Cause.NONE or cause < found):
-            found, stream = cause, 0
         if op is Op.SET and pc + fields["words"] >= len(self.words) and (found is Cause.NONE or found > Cause.END):
             found = Cause.END
         if found is not Cause.NONE:

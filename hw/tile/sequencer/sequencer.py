@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Array, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -12,7 +12,7 @@ from hw.tile.config import TileConfig
 from hw.tile.isa import OPCODE_LOW, Cause, Engine, Op
 from hw.tile.sequencer.decoder import Decoder, field
 from hw.tile.sequencer.loops import LoopStack
-from hw.tile.tokens import AskPort, Change
+from hw.tile.tokens import WRONGS, AskPort, Change
 
 __all__ = ["PC_BITS", "DescriptorWrite", "IssueLayout", "Sequencer", "TrapLayout"]
 
@@ -272,11 +272,16 @@ class Sequencer(Resettable):
         """Whether a SEND is legal with its stream."""
         ring, number = self.ask.ring, field(word, Op.SEND, "stream")
         missing, odd = field(word, Op.SEND, "flow") >= self.cfg.contexts, ring.block[0]
+        beyond = ring.wrong == WRONGS.index(Cause.ADDRESS)
         m.d.comb += self.ask.valid.eq(1)
         with m.If(self.ask.ready):
             m.next = "Issue"
-            with m.If(field(word, Op.SEND, "reduce") & (missing | odd)):
+            with m.If((ring.wrong != 0) & ~beyond):
+                self._stop(m, _cause(ring.wrong), at, number)
+            with m.Elif(field(word, Op.SEND, "reduce") & (missing | odd)):
                 self._stop(m, Cause.FIELD, at, number)
+            with m.Elif(beyond):
+                self._stop(m, Cause.ADDRESS, at, number)
             with m.Elif(~field(word, Op.SEND, "free") & (field(word, Op.SEND, "n") > ring.blocks)):
                 self._stop(m, Cause.RING, at, number)
 
@@ -294,7 +299,9 @@ class Sequencer(Resettable):
                     m.next = "Next"
                     with m.If((op == Op.FREE) | (op == Op.PUSH)):
                         m.next = "Change"
-                with m.If(left > ring.blocks):
+                with m.If(ring.wrong != 0):
+                    self._stop(m, _cause(ring.wrong), at, self.ask.stream)
+                with m.Elif(left > ring.blocks):
                     self._stop(m, Cause.RING, at, self.ask.stream)
                 with m.Elif(makes & ring.remote):
                     self._stop(m, Cause.OWNER, at, self.ask.stream)
@@ -305,3 +312,8 @@ class Sequencer(Resettable):
                 m.d.sync += left.eq(left - 1)
                 with m.If(left == 1):
                     m.next = "Next"
+
+
+def _cause(wrong: Value) -> Value:
+    """The cause that is known by its place in ``WRONGS``."""
+    return Array(WRONGS)[wrong]

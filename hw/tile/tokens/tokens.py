@@ -11,10 +11,14 @@ from amaranth.lib.wiring import In, Out
 from hw.block import Resettable
 from hw.noc.arbiter import RoundRobin
 from hw.tile.buffer import ADDRESS_BITS
-from hw.tile.isa import STREAMS
-from hw.tile.layouts import DescriptorLayout
+from hw.tile.isa import STREAMS, Cause
+from hw.tile.layouts import DescriptorLayout, own_wrongs
+from hw.tile.legality import SLOTS
 
-__all__ = ["COUNT_BITS", "AskPort", "Change", "RingLayout", "Tokens"]
+__all__ = ["COUNT_BITS", "WRONGS", "AskPort", "Change", "RingLayout", "Tokens"]
+
+WRONGS = (Cause.NONE, Cause.RESERVED, Cause.FIELD, Cause.ADDRESS)
+"""What the descriptor of a stream alone can be a cause of."""
 
 COUNT_BITS = 20
 """Bits of the number of blocks that were given back, which wraps: how far a walk can be from there."""
@@ -35,13 +39,14 @@ class RingLayout(data.StructLayout):
 
     ``there``: blocks; ``freed``: how many were given back since the start, modulo 2**20; ``head``, ``tail``: bytes
     from ``base`` to the oldest block and to the next one; ``block``, ``blocks``: size of a block and of the ring;
-    ``remote``: others fill it; ``index``: number of the block at ``head``.
+    ``remote``: others fill it; ``index``: number of the block at ``head``; ``wrong``: what is wrong with the
+    descriptor, one of :data:`WRONGS` by its place there.
     """
 
     def __init__(self) -> None:
         super().__init__({
             "there": 8, "freed": COUNT_BITS, "head": ADDRESS_BITS, "tail": ADDRESS_BITS, "base": ADDRESS_BITS,
-            "block": 12, "blocks": 8, "remote": 1, "index": 8,
+            "block": 12, "blocks": 8, "remote": 1, "index": 8, "wrong": 2,
         })
 
 
@@ -49,13 +54,13 @@ class StateLayout(data.StructLayout):
     """What is kept of a ring.
 
     ``unacked``: blocks that came and were not acknowledged, two at most; ``head_index``, ``tail_index``: numbers of
-    the blocks at ``head`` and ``tail``.
+    the blocks at ``head`` and ``tail``; ``wrong`` as in :class:`RingLayout`.
     """
 
     def __init__(self) -> None:
         super().__init__({
             "there": 8, "unacked": 2, "freed": COUNT_BITS, "head": ADDRESS_BITS, "tail": ADDRESS_BITS,
-            "head_index": 8, "tail_index": 8,
+            "head_index": 8, "tail_index": 8, "wrong": 2,
         })
 
 
@@ -86,12 +91,14 @@ class Tokens(Resettable):
     ----------
     changes, asks
         Numbers of ports.
+    buffer_bytes
+        Bytes of the buffer, within which rings end.
 
     Members
     -------
     start, ready : In(1), Out(1)
-        Strobe: all rings take their first blocks, in a cycle for each and two for each stream. It is not ready then,
-        and nothing is taken.
+        Strobe: all rings take their first blocks, and are looked at, in a cycle for each block that they have room for
+        and two for each stream. It is not ready then, and nothing is taken.
     change_0, change_1, .. : In(stream of Change())
         Changes; a block that comes has room, one that is given back is there.
     ask_0, ask_1, .. : In(AskPort())
@@ -113,8 +120,8 @@ class Tokens(Resettable):
     write_index: Value
     write_data: Value
 
-    def __init__(self, changes: int, asks: int) -> None:
-        self.changes, self.asks = changes, asks
+    def __init__(self, changes: int, asks: int, buffer_bytes: int = 1 << ADDRESS_BITS) -> None:
+        self.changes, self.asks, self.buffer_bytes = changes, asks, buffer_bytes
         super().__init__({
             "start": In(1), "ready": Out(1),
             **{f"change_{k}": In(stream.Signature(Change())) for k in range(changes)},
@@ -129,7 +136,8 @@ class Tokens(Resettable):
         number, before, after = Signal(_STREAM), Signal(StateLayout()), Signal(StateLayout())
         ring, changes, free, acks = Signal(DescriptorLayout("stream")), Signal(), Signal(), Signal()
         owing, empty, comes, row = Signal(STREAMS), Signal(), Signal(), Signal(_STREAM)
-        self._start(m, ring, empty, comes, row)
+        judges, wrong = Signal(), Signal(2)
+        self._start(m, ring, empty, comes, judges, row, wrong)
         self._choose(m, changes, free, number, row, owing)
         m.d.comb += [
             acks.eq(~changes & self.ready & owing.any() & (~self.acknowledge.valid | self.acknowledge.ready)),
@@ -142,10 +150,12 @@ class Tokens(Resettable):
             m.d.comb += after.unacked.eq(before.unacked - 1)
         with m.If(empty):
             m.d.comb += after.eq(0)
+        with m.If(judges):
+            m.d.comb += after.wrong.eq(wrong)
         with m.If(~self.acknowledge.valid | self.acknowledge.ready):
             m.d.sync += [self.acknowledge.valid.eq(acks), self.acknowledge.payload.eq(ring.slot)]
         owes = ring.remote & (after.unacked != 0) & (after.there + 2 < ring.blocks + after.unacked)
-        writes = empty | comes | changes | acks
+        writes = empty | comes | judges | changes | acks
         with m.If(writes):
             m.d.sync += owing.bit_select(number, 1).eq(owes)
         asked = self._ask(m)
@@ -171,9 +181,19 @@ class Tokens(Resettable):
     def _port(self, name: str, number: int) -> Any:
         return getattr(self, f"{name}_{number}")
 
-    def _start(self, m: Module, ring: Any, empty: Signal, comes: Signal, row: Signal) -> None:
-        """Empties one ring after the other, and lets its first blocks come."""
-        left = Signal(8)
+    def _start(
+        self, m: Module, ring: Any, empty: Signal, comes: Signal, judges: Signal, row: Signal, wrong: Signal
+    ) -> None:
+        """Empties one ring after the other, lets its first blocks come, and finds where it ends."""
+        left, room, end, beyond = Signal(8), Signal(8), Signal(ADDRESS_BITS), Signal()
+        following = Signal(ADDRESS_BITS + 1)
+        reserved, field = own_wrongs("stream", ring)
+        field |= (ring.first + (ring.remote << 1) > ring.blocks) | (ring.remote & (ring.slot >= SLOTS))
+        m.d.comb += [
+            following.eq(end + ring.block),
+            wrong.eq(Mux(reserved, WRONGS.index(Cause.RESERVED), Mux(field, WRONGS.index(Cause.FIELD), Mux(
+                beyond, WRONGS.index(Cause.ADDRESS), 0)))),
+        ]
         with m.FSM():
             with m.State("Idle"):
                 m.d.comb += self.ready.eq(~self.start)
@@ -182,12 +202,16 @@ class Tokens(Resettable):
                     m.next = "Empty"
             with m.State("Empty"):
                 m.d.comb += empty.eq(1)
-                m.d.sync += left.eq(ring.first)
+                m.d.sync += [left.eq(ring.first), room.eq(ring.blocks), end.eq(ring.base), beyond.eq(0)]
                 m.next = "Fill"
             with m.State("Fill"):
-                m.d.comb += comes.eq(left != 0)
-                m.d.sync += left.eq(left - 1)
-                with m.If(left == 0):
+                m.d.comb += comes.eq((left != 0) & (room != 0))
+                m.d.sync += [
+                    left.eq(left - comes), room.eq(room - 1), end.eq(following),
+                    beyond.eq(beyond | (following > self.buffer_bytes)),
+                ]
+                with m.If(room == 0):
+                    m.d.comb += judges.eq(1)
                     m.d.sync += row.eq(row + 1)
                     m.next = "Empty"
                     with m.If(row.all()):
@@ -239,7 +263,7 @@ class Tokens(Resettable):
 def _answer(found: Any, state: Any, ring: Any) -> list[Any]:
     """What is known of a ring."""
     return [
-        *(found[name].eq(state[name]) for name in ("there", "freed", "head", "tail")),
+        *(found[name].eq(state[name]) for name in ("there", "freed", "head", "tail", "wrong")),
         found.index.eq(state.head_index),
         *(found[name].eq(ring[name]) for name in ("base", "block", "blocks", "remote")),
     ]

@@ -38,10 +38,14 @@ class PlaceLayout(data.StructLayout):
 
 
 class LookLayout(data.StructLayout):
-    """How large a window is: its ``terms``, and the ``codes`` that it gives (1,023 or more, if more than that)."""
+    """What a look at a walk finds.
+
+    Its ``terms``, and the ``codes`` that it gives (1,023 or more, if more than that); of its stream: whether its bytes
+    of a pixel are ``outside`` of a block, and what is ``wrong`` with that (:data:`hw.tile.tokens.WRONGS`).
+    """
 
     def __init__(self) -> None:
-        super().__init__({"terms": 10, "codes": 14})
+        super().__init__({"terms": 10, "codes": 14, "outside": 1, "wrong": 2})
 
 
 class SpanLayout(data.StructLayout):
@@ -55,10 +59,13 @@ class SpanLayout(data.StructLayout):
 
 
 class WalkLayout(data.StructLayout):
-    """What is wrong with a walk alone: a bit that belongs to no field, a ``field``, where its ``pad`` ends."""
+    """What is wrong with a walk: a bit that belongs to no field, a ``field``, an ``address``.
+
+    The last: where its pad ends, or, once it was looked at, its bytes of a pixel.
+    """
 
     def __init__(self) -> None:
-        super().__init__({"reserved": 1, "field": 1, "pad": 1})
+        super().__init__({"reserved": 1, "field": 1, "address": 1})
 
 
 class PlanLayout(data.StructLayout):

@@ -85,6 +85,7 @@ class Walker(Resettable):
         self._pad, self._corner = Signal(4), Signal(signed(CORNER))
         m.d.comb += [self._inside.eq(_inside(self._at, self._size)), self._corner.eq(total - self._pad)]
         behind, rows = Signal(8), Signal(8)
+        asks = self._stream(m)
         with m.FSM():
             with m.State("Idle"):
                 with m.If(self.start):
@@ -100,7 +101,7 @@ class Walker(Resettable):
                                 m.next = "Step"
                 with m.If(self.start & self.restart):
                     m.d.sync += [at.x.eq(0), at.y.eq(0)]
-            self._count(m, factor, other, addend, total)
+            self._count(m, factor, other, addend, total, asks)
             self._look(m, "Row", y, rows_of, factor, other, "Column")
             self._look(m, "Column", x, columns_of, factor, other, "Oldest", rows_of.any)
             with m.State("Oldest"):
@@ -152,7 +153,20 @@ class Walker(Resettable):
                     with m.If(~(edge.any & too)):
                         m.next = "Done"
 
-    def _count(self, m: Module, factor: Value, other: Value, addend: Value, total: Value) -> None:
+    def _stream(self, m: Module) -> Value:
+        """Asks for the stream of a walk that is looked at; whether that still is to be answered."""
+        walk, ring, asks = self.walk, self.ask.ring, Signal(name="asks_stream")
+        with m.If(asks):
+            m.d.comb += self.ask.valid.eq(1)
+            m.d.sync += [
+                asks.eq(~self.ask.ready), self.look.wrong.eq(ring.wrong),
+                self.look.outside.eq(walk.channel + walk.run > ring.block),
+            ]
+        with m.If(self.start & (self.todo == Todo.LOOK)):
+            m.d.sync += asks.eq(1)
+        return asks
+
+    def _count(self, m: Module, factor: Value, other: Value, addend: Value, total: Value, asks: Value) -> None:
         """Terms and codes of the window."""
         walk, codes = self.walk, Signal(10)
         with m.State("Terms"):
@@ -166,7 +180,9 @@ class Walker(Resettable):
         with m.State("Repeats"):
             m.d.comb += [factor.eq(codes), other.eq(walk.repeat), addend.eq(walk.tail)]
             m.d.sync += self.look.codes.eq(total)
-            m.next = "Done"
+            # Its stream was asked for meanwhile.
+            with m.If(~asks | self.ask.ready):
+                m.next = "Done"
 
     def _place(self, m: Module, side: str, corner: Signal, factor: Value, other: Value) -> None:
         """Row or column of the first pixel of the window."""

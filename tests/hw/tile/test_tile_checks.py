@@ -12,6 +12,7 @@ from hw.tile.engines.checks import MvmCheck, VecCheck, walk_wrongs
 from hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, INSTRUCTIONS, Cause, Op, Operand, encode
 from hw.tile.layouts import DescriptorLayout
 from hw.tile.legality import refusal
+from hw.tile.tokens import WRONGS
 from hw.tile.walk import walk_of
 
 CFG = TileConfig(lines=64, buffer_kib=64, parameters=64, contexts=2)
@@ -62,7 +63,9 @@ def values(kind: str, rng: np.random.Generator) -> dict[str, int]:
 def memory_of(rng: np.random.Generator) -> list[int]:
     memory = [0] * DESCRIPTOR_WORDS
     for number in range(16):
-        memory[DESCRIPTORS["stream"].at(number)] = DESCRIPTORS["stream"].layout.pack(STREAM)
+        wrong = [{}, {"first": 17}, {"blocks": 17, "base": 1}] if number < 8 else [{}]
+        fields = STREAM | wrong[int(rng.choice(len(wrong), p=[0.98, 0.01, 0.01]) if len(wrong) > 1 else 0)]
+        memory[DESCRIPTORS["stream"].at(number)] = DESCRIPTORS["stream"].layout.pack(fields)
     memory[DESCRIPTORS["stream"].at(3)] = DESCRIPTORS["stream"].layout.pack(
         STREAM | {"block": int(rng.choice([16, 4095])), "remote": int(rng.random() < 0.3)})
     for kind, count in (("walk", 2), ("vec", 1), ("mvm", 1)):
@@ -77,11 +80,22 @@ def bits(memory: list[int], kind: str, number: int) -> int:
     return sum(word << 32 * k for k, word in enumerate(memory[DESCRIPTORS[kind].at(number)]))
 
 
-def wrongs(walk: int) -> int:
-    """What is wrong with a walk alone."""
+def block_of(memory: list[int], stream: int) -> int:
+    return DESCRIPTORS["stream"].layout.unpack(memory[DESCRIPTORS["stream"].at(stream)])["block"]
+
+
+def verdict(memory: list[int], stream: int) -> int:
+    """What is wrong with a stream alone, by its place in ``WRONGS``."""
+    cause, _ = refusal(Op.WAIT, {"stream": stream, "n": 1}, memory, CFG)
+    return WRONGS.index(cause) if cause in WRONGS else 0
+
+
+def wrongs(walk: int, memory: list[int] | None = None) -> int:
+    """What is wrong with a walk, alone or in a memory that has its stream."""
     layout, words = DESCRIPTORS["walk"].layout, [walk >> 32 * k & 0xFFFFFFFF for k in range(4)]
     its = layout.unpack(words)
     beyond = its["pad"] + its["run"] + its["tail"] > CFG.buffer_bytes
+    beyond |= memory is not None and its["channel"] + its["run"] > block_of(memory, its["stream"])
     return layout.spare(words) | (layout.illegal(its) is not None) << 1 | beyond << 2
 
 
@@ -112,7 +126,7 @@ def test_causes_are_those_of_the_rules() -> None:
     vec: Any = VecCheck(CFG)
 
     async def run(ctx: Any) -> None:
-        for _ in range(350):
+        for _ in range(400):
             memory = memory_of(rng)
             fields = {f.name: int(rng.random() < 0.1) for f in INSTRUCTIONS[Op.VEC].layout.fields} | {"vec": 0}
             ctx.set(vec.word, encode(Op.VEC, **fields))
@@ -124,12 +138,18 @@ def test_causes_are_those_of_the_rules() -> None:
                 its = DESCRIPTORS["walk"].layout.unpack([walk >> 32 * k & 0xFFFFFFFF for k in range(4)])
                 ctx.set(vec.second, int(name == "b"))
                 ctx.set(vec.walk.as_value(), walk)
-                ctx.set(vec.wrongs.as_value(), wrongs(walk))
-                ctx.set(vec.terms, its["kernel_x"] * its["kernel_y"])
+                ctx.set(vec.wrongs.as_value(), wrongs(walk, memory))
+                stream = its["stream"] if 0 <= number < 2 else operands[name] % 16
+                ctx.set(vec.look, {
+                    "terms": its["kernel_x"] * its["kernel_y"], "codes": 0, "outside": 0,
+                    "wrong": verdict(memory, stream)})
+                ctx.set(vec.block, block_of(memory, stream))
+                ctx.set(vec.wrong, verdict(memory, stream))
                 await ctx.delay(1e-9)
                 ctx.set(getattr(vec, name).as_value(), ctx.get(vec.found.as_value()))
             target = DESCRIPTORS["stream"].layout.unpack(memory[DESCRIPTORS["stream"].at(3)])
             written = (operands["target_offset"] + operands["elements"]) * (1 + operands["wide"])
+            ctx.set(vec.target_wrong, verdict(memory, 3) if operands["target"] == 3 else 0)
             ctx.set(vec.outside, int(operands["target"] == 3 and written > target["block"]))
             ctx.set(vec.remote, int(operands["target"] == 3 and target["remote"]))
             await ctx.delay(1e-9)
@@ -147,9 +167,10 @@ def test_causes_are_those_of_the_rules() -> None:
             memory = memory_of(rng)
             fields = {"mvm": 0, "walk": int(rng.integers(2)), "advance": 1, "free": 1, "restart": 0}
             ctx.set(mvm.mvm.as_value(), bits(memory, "mvm", 0))
-            ctx.set(mvm.walk.as_value(), wrongs(bits(memory, "walk", fields["walk"])))
+            ctx.set(mvm.walk.as_value(), wrongs(bits(memory, "walk", fields["walk"]), memory))
             its = DESCRIPTORS["walk"].layout.unpack(memory[DESCRIPTORS["walk"].at(fields["walk"])])
             ctx.set(mvm.number, its["stream"])
+            ctx.set(mvm.wrong, verdict(memory, its["stream"]))
             ctx.set(mvm.codes, walk_of(its).codes if its["run"] else 0)
             await ctx.delay(1e-9)
             expected = refusal(Op.MVM, fields, memory, CFG)
