@@ -9,13 +9,13 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from hw.board.board_map import board_map
 from hw.board.config import BOARD_BASE, CORE_BASE, BoardConfig, address_width, load_base
 from hw.board.load_port import LoadPort
-from hw.board.split import BusSplit, Region
 from hw.core.port import join
 from hw.emulator import PinEmulatorConfig, PinLevelCore, VectorEmulator
 from hw.host.bank import RegisterBank
 from hw.host.bus import RegisterBus
 from hw.host.core_host import CoreHost
 from hw.host.core_map import ADDRESS_WIDTH as CORE_WIDTH
+from hw.host.split import BusSplit, Region
 
 __all__ = ["BoardCore"]
 

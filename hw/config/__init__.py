@@ -2,11 +2,13 @@
 
 from hw.config.chip import (
     SYNCHRONISER_CYCLES,
+    TILE_FLITS,
     CellsSection,
     Chip,
     ClockSection,
     CoreSection,
     MeshSection,
+    TileSection,
     VerilogSection,
 )
 from hw.config.describe import Row, describe, sizes, warnings
@@ -21,8 +23,8 @@ from hw.config.schema import json_schema
 from hw.config.tree import chip_from_dict
 
 __all__ = [
-    "SYNCHRONISER_CYCLES", "CellsSection", "Chip", "ChipError", "ClockSection", "CoreSection", "MacroSection",
-    "MeshSection", "PinConnection", "PinPart", "ProgrammingSection", "PulseChip", "Row", "VerilogSection",
-    "check_device", "chip_class", "chip_from_dict", "default_device", "describe", "json_schema", "kind_names",
-    "load_chip", "parse_override", "preset_names", "preset_text", "sizes", "warnings",
+    "SYNCHRONISER_CYCLES", "TILE_FLITS", "CellsSection", "Chip", "ChipError", "ClockSection", "CoreSection",
+    "MacroSection", "MeshSection", "PinConnection", "PinPart", "ProgrammingSection", "PulseChip", "Row",
+    "TileSection", "VerilogSection", "check_device", "chip_class", "chip_from_dict", "default_device", "describe",
+    "json_schema", "kind_names", "load_chip", "parse_override", "preset_names", "preset_text", "sizes", "warnings",
 ]

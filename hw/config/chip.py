@@ -22,8 +22,18 @@ if TYPE_CHECKING:
     from macro_models import MacroConfig
 
 __all__ = [
-    "DEFAULT_KIND", "SYNCHRONISER_CYCLES", "CellsSection", "Chip", "ClockSection", "CoreSection", "MeshSection",
-    "Section", "VerilogSection", "sections_of",
+    "DEFAULT_KIND",
+    "SYNCHRONISER_CYCLES",
+    "TILE_FLITS",
+    "CellsSection",
+    "Chip",
+    "ClockSection",
+    "CoreSection",
+    "MeshSection",
+    "Section",
+    "TileSection",
+    "VerilogSection",
+    "sections_of",
 ]
 
 DEFAULT_KIND = "tnsa"
@@ -31,6 +41,9 @@ DEFAULT_KIND = "tnsa"
 
 SYNCHRONISER_CYCLES = 2
 """Latency of a synchroniser at an input of the core: two flip-flops."""
+
+TILE_FLITS = (32, 64)
+"""Bits of a flit's payload that a tile takes."""
 
 
 class Section:
@@ -49,11 +62,31 @@ class MeshSection(Section):
     _name = "mesh"
     columns: int = key(1, "Columns of the mesh.", low=1, high=16, shapes=("noc",))
     rows: int = key(1, "Rows of the mesh.", low=1, high=16, shapes=("noc",))
-    payload_bits: int = key(64, "Payload of a flit, in bits.", choices=(32, 64, 128), shapes=("noc",))
+    payload_bits: int = key(64, "Payload of a flit, in bits.", choices=(32, 64, 128), shapes=("noc", "tile"))
     fifo_depth: int = key(16, "Flits that a FIFO of a router holds.", choices=(1, 2, 4, 8, 16), shapes=("noc",))
     fifos: int = key(1, "FIFOs of each input of a router.", choices=(1, 2), shapes=("noc",))
     contexts: int = key(
-        2, "Trees of in-network reduction that may cross a router at a time.", choices=(0, 1, 2, 4), shapes=("noc",)
+        2, "Trees of in-network reduction that may cross a router at a time.", choices=(0, 1, 2, 4),
+        shapes=("noc", "tile"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileSection(Section):
+    """``[tile]``: what runs the program of a core in a mesh of several; all tiles of a chip are alike."""
+
+    _name = "tile"
+    lanes: int = key(
+        4, "Elements that the vector unit takes a cycle.", choices=(2, 4, 8), shapes=("tile",), later=True
+    )
+    buffer_kib: int = key(
+        16, "Buffer, where the rings of the streams are, in KiB.", low=1, high=64, shapes=("tile",), later=True
+    )
+    parameters: int = key(
+        512, "Words of 64 bits of the parameter memory: one a column.", low=16, high=1024, shapes=("tile",), later=True
+    )
+    instructions: int = key(
+        512, "Words of 32 bits of the instruction memory.", low=16, high=512, shapes=("tile",), later=True
     )
 
 
@@ -146,6 +179,7 @@ class Chip(ABC):
         pattern=r".+", expects="a device name or the path of a device file",
     )
     mesh: MeshSection = field(default_factory=MeshSection)
+    tile: TileSection = field(default_factory=TileSection)
     core: CoreSection = field(default_factory=CoreSection)
     cells: CellsSection = field(default_factory=CellsSection)
     clock: ClockSection = field(default_factory=ClockSection)
@@ -232,6 +266,8 @@ class Chip(ABC):
                     del content[section][name]
                 elif spec.later and isinstance(spec.default, tuple):
                     content[section][name] = list(content[section][name])
+            if content[section] == {}:
+                del content[section]
         if content["macro"] is None:
             del content["macro"]
         else:

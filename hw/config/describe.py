@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from hw.config.chip import Chip, sections_of
+from hw.config.chip import TILE_FLITS, Chip, sections_of
 from hw.config.keys import keys_of, shown
 
 __all__ = ["Row", "describe", "sizes", "warnings"]
@@ -57,10 +57,10 @@ def warnings(chip: Chip) -> list[str]:
             f"cells.g_full_scale_uS = {chip.cells.g_full_scale_uS:g} leaves less than 10 % above cells.g_max_uS = "
             f"{chip.cells.g_max_uS:g}, so cells that relax upwards are clipped"
         )
-    if chip.cores > 1:
+    if chip.cores > 1 and chip.mesh.payload_bits not in TILE_FLITS:
         result.append(
-            f"mesh.columns x mesh.rows = {chip.mesh.columns} x {chip.mesh.rows}: networks can run on these cores, but "
-            "Verilog is generated for one core or for the network on chip alone (mho generate --part noc)"
+            f"mesh.payload_bits = {chip.mesh.payload_bits}: tiles take 32 or 64, so that of this chip only the network "
+            "is generated (mho generate --part noc)"
         )
     return result
 

@@ -42,8 +42,9 @@ class KeySpec:
     expects
         What ``pattern`` stands for, in words.
     shapes
-        Parts of the hardware that are generated otherwise for another value: ``core``, ``noc``, ``emulator`` (of a
-        board), ``adapter`` (of a user's own macro). What comes from none of them is in the models and in registers.
+        Parts of the hardware that are generated otherwise for another value: ``core``, ``noc``, ``tile`` (what is
+        around core and node), ``emulator`` (of a board), ``adapter`` (of a user's own macro). What comes from none of
+        them is in the models and in registers.
     later
         The key came after chips had been hashed: the resolved description leaves it out where it has its default.
     """

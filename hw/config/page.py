@@ -20,8 +20,9 @@ absent keys are taken; without it, and for what that leaves out, the defaults be
 replaces a value wherever a command takes a chip.
 
 Units stand at the end of a key. A key that is not in these tables is refused. *shapes* names the hardware that is
-generated otherwise for another value: the core, the network on chip (`noc`), the emulator of a board, the adapter of a
-macro of your own. The other keys are in the models, and in what registers hold after reset.
+generated otherwise for another value: the core, the network on chip (`noc`), what a `tile` has around them, the
+emulator of a board, the adapter of a macro of your own. The other keys are in the models, and in what registers hold
+after reset.
 
 `core.kind` is the kind of a core; each kind has sections of its own beside those of all chips.
 """

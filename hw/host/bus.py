@@ -1,9 +1,12 @@
 """The register bus inside: one request, one response, whatever the bus outside."""
 
+from typing import Any
+
+from amaranth.hdl import Module
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["RegisterBus", "request_layout", "response_layout"]
+__all__ = ["RegisterBus", "connect_narrow", "request_layout", "response_layout"]
 
 
 def request_layout(address_width: int) -> data.StructLayout:
@@ -44,3 +47,13 @@ class RegisterBus(wiring.Signature):
 
     def __repr__(self) -> str:
         return f"RegisterBus({self.address_width})"
+
+
+def connect_narrow(m: Module, initiator: Any, target: Any) -> None:
+    """Connect a bus with a target that has a larger address space, of which it reaches the lower end."""
+    m.d.comb += [
+        *(target.request.p[name].eq(initiator.request.p[name]) for name in ("address", "write", "data", "strobe")),
+        target.request.valid.eq(initiator.request.valid), initiator.request.ready.eq(target.request.ready),
+        *(initiator.response.p[name].eq(target.response.p[name]) for name in ("data", "error")),
+        initiator.response.valid.eq(target.response.valid), target.response.ready.eq(initiator.response.ready),
+    ]

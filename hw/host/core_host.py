@@ -10,12 +10,11 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from hw.core.config import LIMITS, CoreConfig
 from hw.core.layout import OpCheck
 from hw.core.port import core_port
-from hw.core.trim import trim_fields
 from hw.core.write_verify import WriteVerifyConfig
 from hw.host.bank import RegisterBank
 from hw.host.bus import RegisterBus
+from hw.host.core_parts import connect_counters, connect_masks, connect_trim
 from hw.host.registers import RegisterMap
-from hw.host.trim_map import TRIM_PLACES
 from hw.host.write_host import add_write_verify
 
 __all__ = ["CoreHost", "InputBuffer", "OutputBuffer"]
@@ -202,27 +201,20 @@ class CoreHost(wiring.Component):
             given.data.eq(bank.input.data), given.strobe.eq(bank.input.strobe), bank.input.ready.eq(1),
             result.enable.eq(bank.output.enable), result.address.eq(bank.output.address),
             bank.output.data.eq(result.data), bank.output.ready.eq(1),
-            self.mask.valid.eq(bank.masks.enable), self.mask.p.addr.eq(bank.masks.address),
-            self.mask.p.data.eq(bank.masks.data), bank.masks.ready.eq(self.mask.ready),
             given.clear.eq(self.soft_reset), result.clear.eq(self.soft_reset),
             result.full.eq(bank.status.done.value), bank.status.done.set.eq(result.filled),
         ]
+        connect_masks(m, bank, self)
         # From a flip-flop: it goes to every register of the core.
         m.d.sync += self.soft_reset.eq(bank.control.soft_reset)
-        for field in trim_fields(self.cfg, self.write):
-            register, name = TRIM_PLACES[field.name]
-            m.d.comb += self.trim[field.name].eq(getattr(getattr(bank, register), name))
+        connect_trim(m, self.cfg, self.write, bank, self)
         self._start(m, bank, given)
         bits, enable = bank.status, bank.interrupt_enable
         failed = bits.error.value | bits.overrun.value
         irq = (bits.done.value & enable.done) | (failed & enable.error)
-        counters = ["cycles_total", "cycles_analog", "cycles_hold"]
-        values = [getattr(self.status, name) for name in counters]
         if self.write is not None:
             irq |= add_write_verify(m, self.write, bank, self, self.soft_reset)
-            counters += ["write_cycles_total", "write_cycles_hold"]
-            values += [self.write_status.cycles_total, self.write_status.cycles_hold]
-        self._count(m, bank, dict(zip(counters, values, strict=True)))
+        connect_counters(m, self.write, bank, self)
         m.d.comb += self.irq.eq(irq)
         return m
 
@@ -255,13 +247,3 @@ class CoreHost(wiring.Component):
             m.d.sync += [self.op.valid.eq(1), self.op.payload.eq(wanted)]
         with m.If(self.soft_reset):
             m.d.sync += self.op.valid.eq(0)
-
-    def _count(self, m: Module, bank: Any, counters: dict[str, Value]) -> None:
-        """Counters of 48 bits in two reads: the upper part is kept when the lower is read."""
-        kept = Signal(16)
-        m.d.comb += bank.mvms.value.eq(self.status.mvms)
-        for name, counter in counters.items():
-            low, high = getattr(bank, f"{name}_low"), getattr(bank, f"{name}_high")
-            m.d.comb += [low.value.eq(counter[:32]), high.value.eq(kept)]
-            with m.If(low.read):
-                m.d.sync += kept.eq(counter[32:])

@@ -1,6 +1,7 @@
 """Registers of one core behind a bus."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from hw.config import Chip, PulseChip
 from hw.core.config import MASKS, CoreConfig
@@ -54,6 +55,27 @@ def _identity(lines: int, sha256: str) -> tuple[Register, ...]:
             Field(name="hash", width=32, reset=int(sha256[:8], 16), constant=True, doc="First 32 bits of its SHA-256."),
         )),
     )
+
+
+_PROGRAM = ("start", "ready", "done", "overrun", "step", "op_id_low", "op_id_high", "operation", "input", "output")
+"""Fields, registers and windows by which a host asks for products: where a program does, they are not there."""
+
+
+def _without_products(entries: Sequence[Register | Window]) -> Iterator[Register | Window]:
+    """The same for a core whose products a program asks for; what is left keeps its place."""
+    for entry in entries:
+        if entry.name in _PROGRAM:
+            continue
+        if entry.name in ("control", "status", "interrupt_enable") and isinstance(entry, Register):
+            fields = (
+                Field(name=field.name, constant=True, doc="0: a program asks for products.")
+                if field.name in _PROGRAM
+                else replace(field, access=Access.R, doc="A descriptor was not legal and was dropped. Until reset.")
+                if (entry.name, field.name) == ("status", "error") else field
+                for field in entry.fields
+            )
+            entry = replace(entry, fields=tuple(fields))
+        yield entry
 
 
 def _control(*, write: bool) -> tuple[Register, ...]:
@@ -120,17 +142,17 @@ def _write_counters() -> tuple[Register, ...]:
     )
 
 
-def chip_map(chip: Chip) -> RegisterMap:
-    """Registers of a chip's core."""
+def chip_map(chip: Chip, *, products: bool = True) -> RegisterMap:
+    """Registers of a chip's core; ``products`` as at :func:`core_map`."""
     engine = PulseChip.of(chip).programming.engine
     parameters = WriteVerifyParameters.from_chip(chip) if engine else None
     trim = trim_fields(CoreConfig.from_chip(chip), WriteVerifyConfig.from_chip(chip) if engine else None)
-    return core_map(chip.lines, chip.sha256, parameters, trim)
+    return core_map(chip.lines, chip.sha256, parameters, trim, products=products)
 
 
 def core_map(
     lines: int, sha256: str = "0" * 64, parameters: WriteVerifyParameters | None = _USUAL,
-    trim: Sequence[TrimField] = _TRIM,
+    trim: Sequence[TrimField] = _TRIM, *, products: bool = True,
 ) -> RegisterMap:
     """Registers of a core of ``lines`` lines. Every address is the same for every size of the core.
 
@@ -142,42 +164,45 @@ def core_map(
         Parameters of write-verify after reset. None: the core does not program its cells, the map has nothing of it.
     trim
         What can be trimmed, see :func:`hw.core.trim.trim_fields`.
+    products
+        The host asks for products; false: a program does, and the map has nothing of it.
     """
     write, windows = ((), ()) if parameters is None else write_entries(lines, parameters, _write_counters())
     targets, results, faults = ([window] for window in windows) if windows else ([], [], [])
     mvms = Field(name="value", width=32, doc="Operations since reset.")
+    entries: list[Register | Window] = [
+        *_identity(lines, sha256),
+        *_control(write=parameters is not None),
+        *_operation(),
+        Register(name="mvms", address=0x040, fields=(mvms,), doc="Matrix-vector products."),
+        *_counter("cycles_total", 0x048, "Clock cycles in which an operation was in progress"),
+        *_counter("cycles_analog", 0x050, "Clock cycles of the operations at the macro's pins"),
+        *_counter("cycles_hold", 0x058, "Clock cycles for which the macro held the core"),
+        *write,
+        *trim_entries(trim),
+        Window(
+            name="masks", address=0x400, words=MASKS * max(lines // 32, 1), access=Access.W,
+            doc="Eighteen masks of as many bits as there are lines: 8 of word lines, 8 of converted lines, dead "
+            "bit lines, dead source lines. Whole words only. An operation takes the masks as they are when it "
+            "starts.",
+        ),
+        *targets,
+        Window(
+            name="input", address=0x800, words=lines // 4, access=Access.W, byte_writes=True,
+            doc="Input codes, four of 8 bits a word, lowest byte first: half as many as there are lines forward, "
+            "as many as there are lines backward.",
+        ),
+        *results,
+        *faults,
+        Window(
+            name="output", address=0xC00, words=lines // 2, access=Access.R,
+            doc="Output codes, two of 16 bits a word, lowest first, two's complement, in half steps.",
+        ),
+    ]
     return RegisterMap(
         name="core",
         doc="One transposable core. Words are 32 bits, little endian; addresses count bytes.",
         address_width=ADDRESS_WIDTH,
         lock=LOCK if trim else None,
-        entries=(
-            *_identity(lines, sha256),
-            *_control(write=parameters is not None),
-            *_operation(),
-            Register(name="mvms", address=0x040, fields=(mvms,), doc="Matrix-vector products."),
-            *_counter("cycles_total", 0x048, "Clock cycles in which an operation was in progress"),
-            *_counter("cycles_analog", 0x050, "Clock cycles of the operations at the macro's pins"),
-            *_counter("cycles_hold", 0x058, "Clock cycles for which the macro held the core"),
-            *write,
-            *trim_entries(trim),
-            Window(
-                name="masks", address=0x400, words=MASKS * max(lines // 32, 1), access=Access.W,
-                doc="Eighteen masks of as many bits as there are lines: 8 of word lines, 8 of converted lines, dead "
-                "bit lines, dead source lines. Whole words only. An operation takes the masks as they are when it "
-                "starts.",
-            ),
-            *targets,
-            Window(
-                name="input", address=0x800, words=lines // 4, access=Access.W, byte_writes=True,
-                doc="Input codes, four of 8 bits a word, lowest byte first: half as many as there are lines forward, "
-                "as many as there are lines backward.",
-            ),
-            *results,
-            *faults,
-            Window(
-                name="output", address=0xC00, words=lines // 2, access=Access.R,
-                doc="Output codes, two of 16 bits a word, lowest first, two's complement, in half steps.",
-            ),
-        ),
+        entries=tuple(entries if products else _without_products(entries)),
     )

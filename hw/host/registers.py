@@ -137,7 +137,8 @@ class Window:
 class RegisterMap:
     """Registers and windows of one block, by byte address in a space of ``2**address_width`` bytes.
 
-    ``lock`` names the register whose one field locks others while it is 1.
+    ``lock`` names the register whose one field locks others while it is 1. ``verilog_word`` is in the names of modules,
+    where a design has several maps.
 
     Raises
     ------
@@ -150,6 +151,7 @@ class RegisterMap:
     address_width: int
     entries: tuple[Register | Window, ...]
     lock: str | None = None
+    verilog_word: str = ""
 
     def __post_init__(self) -> None:
         end, seen = 0, set[str]()

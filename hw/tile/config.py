@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from hw.config import TILE_FLITS, Chip
 from macro_models.errors import InputError
 
 __all__ = ["TileConfig"]
@@ -52,6 +53,23 @@ class TileConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or not low <= value <= high:
                 raise InputError(f"{name} must be between {low} and {high}, not {value!r}")
+
+    @classmethod
+    def from_chip(cls, chip: Chip) -> "TileConfig":
+        """The tiles of a chip.
+
+        Raises
+        ------
+        InputError
+            If a tile cannot have cores of this size or flits of this width.
+        """
+        mesh, tile = chip.mesh, chip.tile
+        if mesh.payload_bits not in TILE_FLITS:
+            raise InputError(f"{chip.name}: mesh.payload_bits must be 32 or 64 for tiles, not {mesh.payload_bits}")
+        return cls(
+            lines=chip.lines, payload_bits=mesh.payload_bits, contexts=mesh.contexts, lanes=tile.lanes,
+            buffer_kib=tile.buffer_kib, parameters=tile.parameters, instructions=tile.instructions,
+        )
 
     @property
     def buffer_bytes(self) -> int:

@@ -8,10 +8,20 @@ from amaranth.lib.wiring import Out, connect, flipped
 
 from hw.core.config import CoreConfig
 from hw.core.core import Core
+from hw.core.port import join
+from hw.core.trim import trim_fields
+from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from hw.host.bus import connect_narrow
+from hw.host.core_access import CoreAccess
+from hw.host.core_map import core_map
+from hw.host.registers import RegisterMap
+from hw.host.split import BusSplit, Region
 from hw.macro.macro_pins import MacroPins
+from hw.macro.write_pins import ENABLE
 from hw.noc.config import MeshConfig
 from hw.noc.node import Node
 from hw.tile.config import TileConfig
+from hw.tile.host import ADDRESS_WIDTH, CORE_AT
 from hw.tile.tile import Tile
 from macro_models.errors import InputError
 
@@ -25,11 +35,16 @@ class CoreTile(wiring.Component):
     ----------
     cfg, mesh, core
         The tile, its mesh and its core, of one width of flits, number of contexts and number of lines.
+    write
+        Configuration of write-verify, if the core programs its cells.
+    map
+        Registers of the core, of :func:`hw.host.core_map.core_map` without products; None: those of a core of no
+        description.
 
     Raises
     ------
     InputError
-        If they differ in these.
+        If tile, mesh and core differ in these.
 
     Members
     -------
@@ -37,26 +52,41 @@ class CoreTile(wiring.Component):
         The mesh.
     macro : Out(MacroPins(core.lines))
         The macro.
+    programming_enable : In(1)
+        See :class:`hw.core.core.Core`; only if the core programs its cells.
+    irq : Out(1)
+        Interrupt of the core.
     """
 
     macro: Any
     place: Any
+    programming_enable: Any
+    irq: Any
 
-    def __init__(self, cfg: TileConfig, mesh: MeshConfig, core: CoreConfig) -> None:
+    def __init__(
+        self, cfg: TileConfig, mesh: MeshConfig, core: CoreConfig, write: WriteVerifyConfig | None = None,
+        map: RegisterMap | None = None,
+    ) -> None:
         for name, mine, other in (("payload_bits", cfg.payload_bits, mesh.payload_bits),
                                   ("contexts", cfg.contexts, mesh.contexts), ("lines", cfg.lines, core.lines)):
             if mine != other:
                 raise InputError(f"{name} of a tile must be {other}, as around it, not {mine}")
-        self.cfg, self.mesh, self.core = cfg, mesh, core
+        self.cfg, self.mesh, self.core, self.write = cfg, mesh, core, write
+        self.map = map if map is not None else core_map(
+            core.lines, parameters=None if write is None else WriteVerifyParameters(), trim=trim_fields(core, write),
+            products=False,
+        )
         own = Node.tile(mesh)
         self.outside = {name: member for name, member in Node.members(mesh).items() if name not in own}
-        super().__init__({**self.outside, "macro": Out(MacroPins(core.lines))})
+        enable = {} if write is None else {"programming_enable": ENABLE}
+        pins = MacroPins(core.lines, None if write is None else write.verify_bits)
+        super().__init__({**self.outside, "macro": Out(pins), **enable, "irq": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.tile = tile = Tile(self.cfg)
         m.submodules.node = node = Node(self.mesh)
-        m.submodules.core = core = Core(self.core)
+        m.submodules.core = core = Core(self.core, self.write)
         for name, member in self.outside.items():
             if member.is_signature:
                 connect(m, getattr(node, name), flipped(getattr(self, name)))
@@ -65,11 +95,11 @@ class CoreTile(wiring.Component):
         for given, taken in ((tile.op, core.op), (tile.codes, core.i), (core.o, tile.drain)):
             connect(m, given, taken)
         connect(m, core.macro, flipped(self.macro))
-        connect(m, node.registers, tile.bus)
+        self._registers(m, tile, node, core)
+        if self.write is not None:
+            m.d.comb += core.programming_enable.eq(self.programming_enable)
         m.d.comb += [
-            core.mask.valid.eq(tile.mask.valid), core.mask.p.addr.eq(tile.mask.p.addr),
-            core.mask.p.data.eq(tile.mask.p.data), tile.mask.ready.eq(core.mask.ready),
-            core.soft_reset.eq(tile.reset), tile.refused.eq(core.status.error),
+            tile.refused.eq(core.status.error),
             tile.i.valid.eq(node.rx.valid), tile.i.payload.payload.eq(node.rx.payload.payload),
             tile.i.payload.slot.eq(node.rx.payload.slot), node.release.valid.eq(tile.acknowledge.valid),
             node.release.payload.eq(tile.acknowledge.payload), tile.acknowledge.ready.eq(node.release.ready),
@@ -78,6 +108,18 @@ class CoreTile(wiring.Component):
         if self.mesh.contexts:
             self._sums(m, tile, node)
         return m
+
+    def _registers(self, m: Module, tile: Tile, node: Any, core: Core) -> None:
+        """The host to the tile and to the registers of its core."""
+        tile_region = Region("tile", 0, CORE_AT.bit_length() - 1)
+        split: Any = BusSplit(ADDRESS_WIDTH, (tile_region, Region("core", CORE_AT, self.map.address_width)))
+        access: Any = CoreAccess(self.core, self.map, self.write)
+        m.submodules.split, m.submodules.core_access = split, access
+        connect(m, node.registers, split.bus)
+        connect(m, split.core, access.bus)
+        connect_narrow(m, split.tile, tile.bus)
+        m.d.comb += [access.reset.eq(tile.reset), self.irq.eq(access.irq)]
+        join(m, access.port, core, access)
 
     def _send(self, m: Module, tile: Tile, node: Any) -> None:
         """Flits of blocks, and operands where the context has room."""

@@ -3,33 +3,33 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.host.bus import RegisterBus
+from hw.host.core_map import core_map
 from hw.tile.buffer import ReadPort, WritePort
 from hw.tile.isa import STATUS
 from hw.tile.lanes.unit import MemoryWrite
 from hw.tile.layouts import WordsLayout
 
-__all__ = ["ADDRESS_WIDTH", "BUFFER", "CONTROL", "DESCRIPTORS_AT", "INSTRUCTIONS_AT", "MASKS_AT", "PARAMETERS_AT",
-           "TABLES_AT", "HostAccess", "MaskWrite", "StatusLayout"]
+__all__ = ["ADDRESS_WIDTH", "BUFFER", "CONTROL", "CORE_AT", "DESCRIPTORS_AT", "INSTRUCTIONS_AT", "MASKS_AT",
+           "PARAMETERS_AT", "TABLES_AT", "HostAccess", "StatusLayout"]
 
 ADDRESS_WIDTH = 19
 """Bits of a byte address within a tile."""
 
-CONTROL, MASKS_AT, INSTRUCTIONS_AT, DESCRIPTORS_AT, PARAMETERS_AT, TABLES_AT, BUFFER = (
-    0, 0x400, 0x1000, 0x2000, 0x4000, 0x8000, 0x10000
+CONTROL, INSTRUCTIONS_AT, DESCRIPTORS_AT, PARAMETERS_AT, TABLES_AT, BUFFER = (
+    0, 0x1000, 0x2000, 0x4000, 0x8000, 0x10000
 )
-"""Bytes at which registers and memories begin. Masks are words as of :class:`hw.core.masks.MaskFile`. Of a parameter
-the low word is written first; each entry of a table is a word."""
+"""Bytes at which registers and memories begin. Of a parameter the low word is written first; each entry of a table is
+a word."""
 
+CORE_AT = 0x20000
+"""Byte at which the registers of the tile's core begin (:class:`hw.host.core_access.CoreAccess`)."""
 
-class MaskWrite(data.StructLayout):
-    """A word of a mask of the core, and its address."""
-
-    def __init__(self) -> None:
-        super().__init__({"addr": 8, "data": 32})
+MASKS_AT = CORE_AT + core_map(16)["masks"].address
+"""Byte at which the masks of the core begin, words as of :class:`hw.core.masks.MaskFile`: the same for every core."""
 
 
 class StatusLayout(WordsLayout):
@@ -59,8 +59,6 @@ class HostAccess(wiring.Component):
         What is read.
     write, index, data : Out(2), Out(9), Out(32)
         Writes an instruction (bit 0), or a word of descriptors (bit 1).
-    mask : Out(stream of MaskWrite())
-        Writes a mask of the core.
     memory : Out(stream of MemoryWrite())
         Writes parameters and tables.
     read_port, write_port : Out(ReadPort()), Out(WritePort())
@@ -80,7 +78,6 @@ class HostAccess(wiring.Component):
     write: Value
     index: Value
     data: Value
-    mask: stream.Interface
     memory: stream.Interface
     read_port: Any
     write_port: Any
@@ -90,8 +87,8 @@ class HostAccess(wiring.Component):
             "bus": In(RegisterBus(ADDRESS_WIDTH)), "start": Out(1), "reset": Out(1), "stop": Out(1), "image": Out(32),
             "registers": Out(16).array(3), "watchdog": Out(5), "running": In(1), "busy": In(1),
             "status": In(StatusLayout()), "write": Out(2), "index": Out(9), "data": Out(32),
-            "mask": Out(stream.Signature(MaskWrite())), "memory": Out(stream.Signature(MemoryWrite())),
-            "read_port": Out(ReadPort()), "write_port": Out(WritePort()),
+            "memory": Out(stream.Signature(MemoryWrite())), "read_port": Out(ReadPort()),
+            "write_port": Out(WritePort()),
         })
 
     def elaborate(self, platform: object) -> Any:
@@ -104,11 +101,9 @@ class HostAccess(wiring.Component):
         for bit, one in zip((14, 13, 12, 11, 10), area.values(), strict=True):
             m.d.comb += one.eq(word[bit] & ~above)
             above = above | word[bit]
-        registers, masks = Signal(), Signal()
+        registers = Signal()
         m.d.comb += [
-            registers.eq(~above & ~word[3:10].any()), masks.eq(~above & (word[8:10] == 1)),
-            self.mask.p.addr.eq(word), self.mask.p.data.eq(request.p.data),
-            self.index.eq(word), self.data.eq(request.p.data),
+            registers.eq(~above & ~word[3:10].any()), self.index.eq(word), self.data.eq(request.p.data),
             self.memory.p.table.eq(area["tables"]), self.memory.p.index.eq(Mux(area["tables"], word, word[1:12])),
             self.memory.p.data.eq(Mux(area["tables"], request.p.data, Cat(low, request.p.data))),
             self.read_port.address.eq(word[:14] << 2), self.write_port.address.eq(word[:14] << 2),
@@ -117,7 +112,7 @@ class HostAccess(wiring.Component):
         m.d.sync += [self.start.eq(0), self.reset.eq(0)]
         with m.FSM():
             with m.State("Request"), m.If(request.valid):
-                self._access(m, area, registers, masks, low)
+                self._access(m, area, registers, low)
             with m.State("Read"):
                 m.d.sync += response.p.data.eq(self.read_port.data)
                 m.next = "Respond"
@@ -127,7 +122,7 @@ class HostAccess(wiring.Component):
                     m.next = "Request"
         return m
 
-    def _access(self, m: Module, area: dict[str, Signal], registers: Value, masks: Value, low: Signal) -> None:
+    def _access(self, m: Module, area: dict[str, Signal], registers: Value, low: Signal) -> None:
         request, response = self.bus.request, self.bus.response
         writes, word, written = request.p.write, request.p.address, request.p.data
         done = Signal()
@@ -149,8 +144,6 @@ class HostAccess(wiring.Component):
                 m.d.sync += low.eq(written)
         with m.Elif(area["descriptors"] | area["program"]):
             m.d.comb += self.write.eq(Mux(writes, Cat(area["program"], area["descriptors"]), 0))
-        with m.Elif(masks):
-            m.d.comb += [self.mask.valid.eq(writes), done.eq(~writes | self.mask.ready)]
         with m.Elif(registers):
             self._register(m, word[:3], writes, written)
         with m.Else():

@@ -1,6 +1,8 @@
 """Tiles of one kind, joined to a mesh, and the host at the corner."""
 
 from collections.abc import Mapping
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from amaranth.hdl import Module
@@ -8,13 +10,17 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect, flipped
 
 from hw.core.config import CoreConfig
+from hw.core.write_verify import WriteVerifyConfig
+from hw.host.registers import RegisterMap
 from hw.macro.macro_pins import MacroPins
+from hw.macro.write_pins import ENABLE
 from hw.noc.config import HOST_POSITION, MeshConfig
 from hw.noc.host_port import HostPort
 from hw.noc.ports import join_neighbours
 from hw.noc.router.route import PlaceLayout
 from hw.tile.config import TileConfig
 from hw.tile.core_tile import CoreTile
+from hw.tile.top import TileTop
 
 __all__ = ["TileMesh"]
 
@@ -24,34 +30,53 @@ class TileMesh(wiring.Component):
 
     Parameters
     ----------
-    cfg, mesh, core
+    cfg, mesh, core, write, map
         As at :class:`hw.tile.core_tile.CoreTile`.
+    outside
+        The macros are outside, as Amaranth's simulator needs it; false: each tile has its own
+        (:class:`hw.tile.top.TileTop`).
 
     Members
     -------
     host_bus, host_burst, host_send, host_receive, host_lost
         The host, as at :class:`hw.noc.host_port.HostPort`.
     macro_0, macro_1, .. : Out(MacroPins(core.lines))
-        The macros, row by row.
+        The macros, row by row; only if they are outside.
+    programming_enable : In(1)
+        Of all cores, see :class:`hw.core.core.Core`; only if they program their cells.
+    irq : Out(1)
+        Interrupt of a core.
     """
 
-    def __init__(self, cfg: TileConfig, mesh: MeshConfig, core: CoreConfig) -> None:
-        self.cfg, self.mesh, self.core = cfg, mesh, core
+    programming_enable: Any
+    irq: Any
+
+    def __init__(
+        self, cfg: TileConfig, mesh: MeshConfig, core: CoreConfig, write: WriteVerifyConfig | None = None,
+        map: RegisterMap | None = None, *, outside: bool = True,
+    ) -> None:
+        self.cfg, self.mesh, self.core, self.write, self.map, self.outside = cfg, mesh, core, write, map, outside
+        pins = MacroPins(core.lines, None if write is None else write.verify_bits)
+        macros = {f"macro_{node}": Out(pins) for node in range(mesh.nodes)} if outside else {}
+        enable = {} if write is None else {"programming_enable": ENABLE}
         super().__init__({
-            **{f"host_{name}": member for name, member in HostPort.members(mesh).items()},
-            **{f"macro_{node}": Out(MacroPins(core.lines)) for node in range(mesh.nodes)},
+            **{f"host_{name}": member for name, member in HostPort.members(mesh).items()}, **macros, **enable, "irq": Out(1),
         })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        mesh = self.mesh
+        mesh, kind = self.mesh, CoreTile if self.outside else TileTop
         tiles: dict[tuple[int, int], Any] = {}
         for number in range(mesh.nodes):
             x, y = mesh.position(number)
-            tiles[x, y] = tile = CoreTile(self.cfg, mesh, self.core)
+            tiles[x, y] = tile = kind(self.cfg, mesh, self.core, self.write, self.map)
             m.submodules[f"tile_{x}_{y}"] = tile
             m.d.comb += [tile.place[name].eq(value) for name, value in PlaceLayout.pack(mesh, x, y).items()]
-            connect(m, tile.macro, flipped(getattr(self, f"macro_{number}")))
+            if self.outside:
+                connect(m, tile.macro, flipped(getattr(self, f"macro_{number}")))
+            if self.write is not None:
+                m.d.comb += tile.programming_enable.eq(self.programming_enable)
+        m.d.comb += self.irq.eq(reduce(or_, (tile.irq for tile in tiles.values())))
         join_neighbours(m, tiles)
         if mesh.contexts:
             join_neighbours(m, tiles, "sum_")

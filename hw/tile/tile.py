@@ -18,7 +18,7 @@ from hw.tile.engines.receive import InLayout, Receiver
 from hw.tile.engines.send import OutLayout, SendEngine
 from hw.tile.engines.vector import VectorEngine
 from hw.tile.engines.walks import Walks
-from hw.tile.host import ADDRESS_WIDTH, HostAccess, MaskWrite
+from hw.tile.host import ADDRESS_WIDTH, HostAccess
 from hw.tile.isa import OPCODE_LOW, Cause, Op
 from hw.tile.sequencer import IssueLayout, Sequencer
 from hw.tile.sequencer.sequencer import DescriptorWrite, TrapLayout
@@ -41,8 +41,6 @@ class Tile(wiring.Component):
     -------
     bus : In(RegisterBus(19))
         The host, see :class:`hw.tile.host.HostAccess`.
-    mask : Out(stream of MaskWrite())
-        Masks of the core, from the host.
     op, codes, drain : Out(stream of OpLayout()), Out(stream of 32 bits), In(stream of 32 bits)
         The core: descriptors, input words, output words.
     refused : In(1)
@@ -60,7 +58,6 @@ class Tile(wiring.Component):
     """
 
     bus: Any
-    mask: stream.Interface
     op: stream.Interface
     codes: stream.Interface
     drain: stream.Interface
@@ -79,9 +76,8 @@ class Tile(wiring.Component):
         self.cfg = cfg
         words = stream.Signature(unsigned(32))
         super().__init__({
-            "bus": In(RegisterBus(ADDRESS_WIDTH)), "mask": Out(stream.Signature(MaskWrite())),
-            "op": Out(stream.Signature(OpLayout())), "codes": Out(words), "drain": In(words),
-            "refused": In(1), "i": In(Arrival(InLayout(cfg))),
+            "bus": In(RegisterBus(ADDRESS_WIDTH)), "op": Out(stream.Signature(OpLayout())), "codes": Out(words),
+            "drain": In(words), "refused": In(1), "i": In(Arrival(InLayout(cfg))),
             "o": Out(stream.Signature(OutLayout(cfg))),
             "result": In(stream.Signature(unsigned(cfg.payload_bits))), "sum_context": Out(2), "summing": Out(1),
             "reset": Out(1),
@@ -117,8 +113,8 @@ class Tile(wiring.Component):
             for k, port in enumerate(ports):
                 connect(m, port, getattr(part, f"{name}_{k}"))
         for inner, outer in (
-            (host.bus, self.bus), (host.mask, self.mask), (load.op, self.op), (load.codes, self.codes),
-            (drain.i, self.drain), (receiver.i, self.i), (send.o, self.o), (vector.result, self.result),
+            (host.bus, self.bus), (load.op, self.op), (load.codes, self.codes), (drain.i, self.drain),
+            (receiver.i, self.i), (send.o, self.o), (vector.result, self.result),
             (tokens.acknowledge, self.acknowledge),
         ):
             connect(m, inner, flipped(outer))

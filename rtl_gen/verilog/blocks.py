@@ -100,7 +100,8 @@ class BlockPlatform(MemoryPlatform):
     prefix
         Put before the name of every module.
     own
-        Configurations of the chip, which add nothing to the names of the blocks that they configure. A block of
+        Configurations of the chip, which add nothing to the names of the blocks that they configure, or a
+        ``verilog_word`` of theirs. A block of
         another configuration has eight digits of its hash in its name, wherever it is.
     reset
         Name of the port of the reset.
@@ -122,7 +123,9 @@ class BlockPlatform(MemoryPlatform):
                 words += [name] * value
             elif isinstance(value, (Enum, int, str)):
                 words.append(value.name.lower() if isinstance(value, Enum) else str(value))
-            elif not any(type(value) is type(own) and value == own for own in self.own):
+            elif any(type(value) is type(own) and value == own for own in self.own):
+                words += filter(None, [getattr(value, "verilog_word", "")])
+            else:
                 words += [f"no_{name}"] * (value is None)
                 others |= {} if value is None else {name: value}
         if others:

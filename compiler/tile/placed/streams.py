@@ -17,7 +17,7 @@ from hw.tile.legality import SLOTS
 from hw.tile.machine.tiles import HOST, Flow, Reduction
 from macro_models.errors import InputError
 
-__all__ = ["Placed", "Ring", "place_nodes", "tile_config", "tile_name"]
+__all__ = ["Placed", "Ring", "place_nodes", "tile_name"]
 
 FLOWS = 16
 """Flows of a tile."""
@@ -86,11 +86,6 @@ def tile_name(chip: Chip, core: int) -> str:
     return f"{core % chip.mesh.columns},{core // chip.mesh.columns}"
 
 
-def tile_config(chip: Chip) -> TileConfig:
-    """Sizes of the tiles of a chip."""
-    return TileConfig(lines=chip.lines, payload_bits=chip.mesh.payload_bits, contexts=chip.mesh.contexts)
-
-
 def place_nodes(graph: Graph, chip: Chip, *, watched: bool = False) -> Placed:
     """Nodes on the tiles of their weights; with ``watched`` the host gets every value too.
 
@@ -101,7 +96,7 @@ def place_nodes(graph: Graph, chip: Chip, *, watched: bool = False) -> Placed:
     InputError
         If a tile has no slot, flow or context left.
     """
-    cfg, parts = tile_config(chip), _parts(graph)
+    cfg, parts = TileConfig.from_chip(chip), _parts(graph)
     tiles = {(k, p): tuple(dict.fromkeys(tile_name(chip, m.core) for m in part.mvms))
              for k, some in parts.items() for p, part in enumerate(some)}
     members = _members(graph, tiles, chip)

@@ -54,6 +54,7 @@ def test_every_pin_of_a_macro_is_a_row(tmp_path: Path) -> None:
     assert "macro.pins" not in rows
 
 
-def test_a_mesh_is_warned_of() -> None:
-    (found,) = warnings(load_chip("tnsa16-core", {"mesh.columns": 2}))
-    assert "mesh.columns x mesh.rows = 2 x 1" in found
+def test_a_mesh_without_tiles_is_warned_of() -> None:
+    assert warnings(load_chip("tnsa16-core", {"mesh.columns": 2})) == []
+    (found,) = warnings(load_chip("tnsa16-core", {"mesh.columns": 2, "mesh.payload_bits": 128}))
+    assert found.startswith("mesh.payload_bits = 128: tiles take 32 or 64")

@@ -11,19 +11,24 @@ from hw.config import Chip, ChipError, chip_class, kind_names, load_chip
 from hw.config.chip import sections_of
 from hw.config.keys import KeySpec, keys_of
 from hw.emulator import PinEmulatorConfig, PinLevelMacro
+from hw.tile.config import TileConfig
+from hw.tile.tile import Tile
 from rtl_gen.parts import part_texts
 from sim.build.verilate import verilog_text
 
-PARTS = ("core", "noc", "emulator")
+PARTS = ("core", "noc", "tile", "emulator")
 CORE = load_chip("tnsa16-core")
 
 
 def rtl(chip: Chip, part: str) -> Any:
-    """The Verilog of a part; that of the network is of a chip of several cores."""
+    """The Verilog of a part; that of the network is of a chip of several cores; of a tile it
+    is what is around core and node."""
     if part == "noc":
         chip = replace(chip, mesh=replace(chip.mesh, columns=3)) if chip.mesh.columns == 1 else chip
     else:
         chip = replace(chip, mesh=replace(chip.mesh, columns=1, rows=1))
+    if part == "tile":
+        return verilog_text(Tile(TileConfig.from_chip(chip)), "tile")
     if part == "emulator":
         cfg = BoardConfig(chip=chip, level="pin", lanes=16).emulator
         assert isinstance(cfg, PinEmulatorConfig)

@@ -23,7 +23,7 @@ class TnsaCoreSection(CoreSection):
     )
     corelet: int = key(
         16, "Corelets along one side; the core has corelet**2 lines each way.", choices=(4, 8, 16),
-        shapes=("core", "emulator"),
+        shapes=("core", "emulator", "tile"),
     )
 
 

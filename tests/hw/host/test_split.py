@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fpga.link.probe import COUNTER, DIGEST, LinkProbe, ProbeBus
-from hw.board.split import BusSplit, Region
 from hw.host.bus import RegisterBus
 from hw.host.link.format import Status
+from hw.host.split import BusSplit, Region
 from hw.testing import simulate
 
 WIDTH = 16

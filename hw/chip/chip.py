@@ -1,0 +1,75 @@
+"""A chip of tiles behind one register bus."""
+
+from typing import Any
+
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.chip.config import ChipParts
+from hw.chip.map import PAGE_BITS, address_width, chip_base
+from hw.chip.port import FlitPort
+from hw.host.bus import RegisterBus
+from hw.host.split import BusSplit, Region
+from hw.macro.write_pins import ENABLE
+from hw.noc.registers.packet import host_address_bits
+from hw.tile.mesh import TileMesh
+
+__all__ = ["Chip"]
+
+
+class Chip(wiring.Component):
+    """The mesh of tiles and one bus to every register and memory of every tile; flits of the host come the same way.
+
+    Parameters
+    ----------
+    parts
+        What the chip is made of.
+    outside
+        As at :class:`hw.tile.mesh.TileMesh`.
+
+    Members
+    -------
+    bus : In(RegisterBus(address_width(parts.mesh)))
+        Everything, see :mod:`hw.chip.map`.
+    irq : Out(1)
+        Interrupt.
+    programming_enable : In(1)
+        Of all cores, see :class:`hw.core.core.Core`; only if they program their cells.
+    macro_0, macro_1, .. : Out(MacroPins)
+        The macros, row by row; only if they are outside.
+    """
+
+    bus: Any
+    irq: Any
+
+    def __init__(self, parts: ChipParts, *, outside: bool = False) -> None:
+        self.parts, self.outside = parts, outside
+        mesh = parts.mesh
+        macros = {f"macro_{node}": Out(parts.pins) for node in range(mesh.nodes)} if outside else {}
+        enable = {} if parts.write is None else {"programming_enable": ENABLE}
+        self._own = macros | enable
+        super().__init__({"bus": In(RegisterBus(address_width(mesh))), "irq": Out(1), **self._own})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        parts, mesh = self.parts, self.parts.mesh
+        split: Any = BusSplit(address_width(mesh), (
+            Region("tiles", 0, host_address_bits(mesh)), Region("chip", chip_base(mesh), PAGE_BITS),
+        ))
+        tiles: Any = TileMesh(parts.tile, mesh, parts.core, parts.write, parts.registers, outside=self.outside)
+        port: Any = FlitPort(mesh, parts.page)
+        m.submodules.split, m.submodules.port, m.submodules.tiles = split, port, tiles
+        connect(m, flipped(self.bus), split.bus)
+        connect(m, split.tiles, tiles.host_bus)
+        connect(m, split.chip, port.bus)
+        connect(m, port.send, tiles.host_send)
+        connect(m, tiles.host_receive, port.receive)
+        m.d.comb += [port.lost.eq(tiles.host_lost), port.core_irq.eq(tiles.irq), self.irq.eq(port.irq)]
+        for name, member in self._own.items():
+            inner, outer = getattr(tiles, name), getattr(self, name)
+            if member.is_signature:
+                connect(m, inner, flipped(outer))
+            else:
+                m.d.comb += inner.eq(outer)
+        return m

@@ -1,0 +1,102 @@
+"""Addresses of a chip of tiles: where each tile is, and the chip's own registers."""
+
+from hw.host.registers import Access, Field, Register, RegisterMap, Window
+from hw.noc.config import MeshConfig
+from hw.noc.flit import coordinate_bits
+from hw.noc.interface.words import destination_bits
+from hw.noc.registers.packet import host_address_bits
+
+__all__ = ["CHIP_MAGIC", "MAP_VERSION", "PAGE_BITS", "QUEUE", "WINDOW_WORDS", "address_width", "chip_base", "chip_page",
+           "record_words"]
+
+CHIP_MAGIC = 0x6D63
+"""What identifies a chip of tiles: ``mc``."""
+
+MAP_VERSION = 1
+"""Grows when a register moves or changes its meaning."""
+
+PAGE_BITS = 12
+"""Bits of a byte address within the chip's own registers."""
+
+QUEUE = 32
+"""Flits that wait to be sent, and flits that have come."""
+
+WINDOW_WORDS = 64
+"""Words of the windows of both queues."""
+
+
+def chip_base(mesh: MeshConfig) -> int:
+    """Byte at which the chip's own registers begin: behind those of all tiles."""
+    return 1 << host_address_bits(mesh)
+
+
+def address_width(mesh: MeshConfig) -> int:
+    """Bits of a byte address of the whole chip."""
+    return host_address_bits(mesh) + 1
+
+
+def record_words(mesh: MeshConfig) -> int:
+    """Words of a flit in the windows: a head, the payload, and zeros up to a power of two."""
+    return 1 << (mesh.payload_bits // 32).bit_length()
+
+
+def _constant(name: str, width: int, value: int, doc: str) -> Field:
+    return Field(name=name, width=width, reset=value, constant=True, doc=doc)
+
+
+def chip_page(mesh: MeshConfig, lines: int, sha256: str = "0" * 64) -> RegisterMap:
+    """The chip's own registers: what it is, and flits from and to the host."""
+    count, payload = QUEUE.bit_length(), mesh.payload_bits // 32
+    size = record_words(mesh)
+    flit = f"Each {size} words are a flit: "
+    return RegisterMap(
+        name="chip", verilog_word="chip", address_width=PAGE_BITS,
+        doc=f"The chip itself, from {chip_base(mesh):#x} on; below are its tiles. Words are 32 bits, little endian; "
+        "addresses count bytes.",
+        entries=(
+            Register(name="id", address=0x000, doc="What this is.", fields=(
+                _constant("magic", 16, CHIP_MAGIC, f"Identifies a chip of tiles: `{CHIP_MAGIC:#x}`."),
+                _constant("version", 16, MAP_VERSION, "Version of this map."),
+            )),
+            Register(name="mesh", address=0x004, doc="Sizes of the mesh.", fields=(
+                _constant("columns", 5, mesh.columns, "Columns of tiles."),
+                _constant("rows", 5, mesh.rows, "Rows of tiles."),
+                _constant("payload_words", 5, payload, "Words of a flit."),
+                _constant("contexts", 5, mesh.contexts, "Reductions at a time."),
+                _constant("column_bits", 5, coordinate_bits(mesh.columns), "Bits of a column in an address."),
+            )),
+            Register(name="geometry", address=0x008, doc="Size of the cores.", fields=(
+                _constant("lines", 16, lines, "Bit lines, source lines and word lines."),
+            )),
+            Register(name="description", address=0x00C, doc="Which chip description this was generated from.", fields=(
+                _constant("hash", 32, int(sha256[:8], 16), "First 32 bits of its SHA-256."),
+            )),
+            Register(name="status", address=0x010, doc="State, and what happened.", fields=(
+                Field(name="room", width=count, doc="Flits that can be written to `send`."),
+                Field(name="waiting", width=count, doc="Flits that can be read from `receive`."),
+                Field(name="core", doc="A core raises its interrupt: see its `status` and `write_status`."),
+                Field(name="refused", access=Access.RW1C, doc="A flit was written to `send` without room: dropped."),
+                Field(name="lost", access=Access.RW1C, doc="A flit was sent that has no legal destination or tag: "
+                      "dropped."),
+                Field(name="overflow", access=Access.RW1C, doc="A flit came when `receive` was full: dropped. The host "
+                      "has given more credits than it has room."),
+            )),
+            Register(name="interrupt_enable", address=0x014, doc="What raises the interrupt, as long as it lasts.",
+                     fields=(
+                Field(name="core", access=Access.RW, doc="`status.core`."),
+                Field(name="waiting", access=Access.RW, doc="A flit waits in `receive`."),
+                Field(name="error", access=Access.RW, doc="`status.refused`, `lost` or `overflow`."),
+            )),
+            Window(
+                name="send", address=0x100, words=WINDOW_WORDS, access=Access.W,
+                doc=f"{flit}a head (`[15:0]` destinations, rows first, {destination_bits(mesh)} bits; `[23:16]` tag), "
+                f"{payload} of payload; with the last of these it is sent. Whole words only. Every record of the "
+                "window is the same queue.",
+            ),
+            Window(
+                name="receive", address=0x200, words=WINDOW_WORDS, access=Access.R,
+                doc=f"{flit}a head (`[23:16]` tag, `[31]` there is one), {payload} of payload; with the last of these "
+                "it is taken. Every record of the window is the same queue.",
+            ),
+        ),
+    )

@@ -1,0 +1,85 @@
+"""Registers of a core whose products a program asks for: masks, trim, write-verify, counters."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.core.config import CoreConfig
+from hw.core.port import core_port
+from hw.core.write_verify import WriteVerifyConfig
+from hw.host.bank import RegisterBank
+from hw.host.bus import RegisterBus
+from hw.host.core_parts import connect_counters, connect_masks, connect_trim
+from hw.host.registers import RegisterMap
+from hw.host.write_host import add_write_verify
+
+__all__ = ["CoreAccess"]
+
+_PRODUCTS = ("op", "i", "o")
+"""Members of a vector port that are the program's."""
+
+
+class CoreAccess(wiring.Component):
+    """Registers of a core between a bus and all of its vector port that is not products.
+
+    Parameters
+    ----------
+    cfg
+        Configuration of the core.
+    map
+        Its registers, of :func:`hw.host.core_map.core_map` without products.
+    write
+        Configuration of write-verify, if the core programs its cells.
+
+    Members
+    -------
+    bus : In(RegisterBus)
+        The bus.
+    reset : In(1)
+        Resets the core, and the queues of write-verify.
+    irq : Out(1)
+        Interrupt, as long as what raised it lasts.
+    <the members of :func:`hw.core.port.core_port` but op, i and o>
+        The vector port, whose other end the core is.
+    """
+
+    bus: Any
+    reset: Value
+    irq: Value
+    soft_reset: Value
+    mask: stream.Interface
+    status: Any
+    write_status: Any
+    trim: Any
+
+    def __init__(self, cfg: CoreConfig, map: RegisterMap, write: WriteVerifyConfig | None = None) -> None:
+        self.cfg, self.map, self.write = cfg, map, write
+        self.port = wiring.Signature({
+            name: member for name, member in core_port(cfg, write).members.items() if name not in _PRODUCTS
+        })
+        super().__init__({
+            "bus": In(RegisterBus(map.address_width)), "reset": In(1), "irq": Out(1),
+            **{name: member.flip() for name, member in self.port.members.items()},
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        bank: Any = RegisterBank(self.map)
+        m.submodules.registers = bank
+        connect(m, host=flipped(self.bus), bank=bank.bus)
+        held = Signal()
+        m.d.sync += held.eq(bank.control.soft_reset)
+        m.d.comb += [
+            self.soft_reset.eq(held | self.reset), bank.status.busy.eq(self.status.busy),
+            bank.status.error.eq(self.status.error),
+        ]
+        connect_masks(m, bank, self)
+        connect_trim(m, self.cfg, self.write, bank, self)
+        connect_counters(m, self.write, bank, self)
+        irq: Value = self.status.error & bank.interrupt_enable.error
+        if self.write is not None:
+            irq |= add_write_verify(m, self.write, bank, self, self.soft_reset)
+        m.d.comb += self.irq.eq(irq)
+        return m

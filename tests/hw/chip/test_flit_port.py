@@ -1,0 +1,104 @@
+# amaranth: UnusedElaboratable=no
+"""Flits of the host through the windows of a register bus."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hw.chip.map import QUEUE, chip_page, record_words
+from hw.chip.port import FlitPort
+from hw.noc.config import MeshConfig
+from hw.testing import simulate
+
+
+class Bench:
+    """The port beside a network that takes flits when it likes, and gives some of its own."""
+
+    def __init__(self, payload: int) -> None:
+        self.mesh = MeshConfig(columns=3, rows=2, payload_bits=payload)
+        self.map = chip_page(self.mesh, 16)
+        self.dut: Any = FlitPort(self.mesh, self.map)
+        self.sent: list[int] = []
+        self.rng = np.random.default_rng(payload)
+
+    async def access(self, ctx: Any, address: int, value: int | None = None) -> int:
+        bus = self.dut.bus
+        ctx.set(bus.request.payload, {
+            "address": address >> 2, "write": int(value is not None), "data": value or 0, "strobe": 15,
+        })
+        ctx.set(bus.request.valid, 1)
+        await ctx.tick().until(bus.request.ready)
+        ctx.set(bus.request.valid, 0)
+        ctx.set(bus.response.ready, 1)
+        (found,) = await ctx.tick().sample(bus.response.payload).until(bus.response.valid)
+        ctx.set(bus.response.ready, 0)
+        assert not found.error
+        return found.data
+
+    async def network(self, ctx: Any) -> None:
+        send = self.dut.send
+        while True:
+            ctx.set(send.ready, int(self.rng.random() < 0.3))
+            _, _, taken, flit = await ctx.tick().sample(send.valid & send.ready, send.payload.as_value())
+            if taken:
+                self.sent.append(flit)
+
+    def words(self, flit: tuple[int, int, int]) -> list[int]:
+        to, tag, payload = flit
+        return [to | tag << 16, *(payload >> 32 * k & 0xFFFFFFFF for k in range(self.mesh.payload_bits // 32))]
+
+
+@pytest.mark.parametrize("payload", [32, 64])
+def test_flits_go_and_come(payload: int) -> None:
+    bench = Bench(payload)
+    size, rng = record_words(bench.mesh), np.random.default_rng(0)
+    at, waiting = bench.map["send"].address, bench.map["receive"].address
+    flits = [(int(rng.integers(1, 32)), int(rng.integers(16)), int(rng.integers(2**63)) % 2**payload)
+             for _ in range(20)]
+    arrived: list[list[int]] = []
+
+    async def host(ctx: Any) -> None:
+        for k, flit in enumerate(flits):
+            for word, value in enumerate(bench.words(flit)):
+                await bench.access(ctx, at + 4 * (size * k % 64 + word), value)
+        while len(bench.sent) < len(flits):
+            await ctx.tick()
+        receive = bench.dut.receive
+        for _, tag, value in flits:
+            ctx.set(receive.payload, {"payload": value, "tag": tag})
+            ctx.set(receive.valid, 1)
+            await ctx.tick()
+        ctx.set(receive.valid, 0)
+        for k in range(len(flits) + 1):
+            found = [await bench.access(ctx, waiting + 4 * (size * k % 64 + word)) for word in range(1 + payload // 32)]
+            arrived.append(found)
+
+    simulate(bench.dut, host, background=[bench.network])
+    # Behind payload and tag: to the host (never), rows and columns.
+    assert bench.sent == [value | tag << payload | to << payload + 5 for to, tag, value in flits]
+    expected = [[1 << 31 | tag << 16, *bench.words((0, tag, value))[1:]] for _, tag, value in flits]
+    assert arrived == [*expected, [0] * (1 + payload // 32)]
+
+
+def test_queues_that_are_full_say_so() -> None:
+    bench = Bench(32)
+    status, at = bench.map["status"].address, bench.map["send"].address
+    seen: list[int] = []
+
+    async def host(ctx: Any) -> None:
+        seen.append(await bench.access(ctx, status))
+        for k in range(QUEUE + 1):
+            await bench.access(ctx, at, 1)
+            await bench.access(ctx, at + 4, k)
+        ctx.set(bench.dut.receive.valid, 1)
+        for _ in range(QUEUE + 1):
+            await ctx.tick()
+        ctx.set(bench.dut.receive.valid, 0)
+        seen.append(await bench.access(ctx, status))
+        await bench.access(ctx, status, seen[-1])
+        seen.append(await bench.access(ctx, status))
+
+    simulate(bench.dut, host)
+    room, waiting, refused, overflow = 1, 1 << 6, 1 << 13, 1 << 15
+    assert seen == [QUEUE * room, QUEUE * waiting | refused | overflow, QUEUE * waiting]
