@@ -61,7 +61,8 @@ class FlitPort(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.registers = bank = RegisterBank(self.map)
+        bank: Any = RegisterBank(self.map)
+        m.submodules.registers = bank
         connect(m, flipped(self.bus), bank.bus)
         status, enable = bank.status, bank.interrupt_enable
         failed = status.refused.value | status.lost.value | status.overflow.value

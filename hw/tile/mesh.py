@@ -60,7 +60,8 @@ class TileMesh(wiring.Component):
         macros = {f"macro_{node}": Out(pins) for node in range(mesh.nodes)} if outside else {}
         enable = {} if write is None else {"programming_enable": ENABLE}
         super().__init__({
-            **{f"host_{name}": member for name, member in HostPort.members(mesh).items()}, **macros, **enable, "irq": Out(1),
+            **{f"host_{name}": member for name, member in HostPort.members(mesh).items()}, **macros, **enable,
+            "irq": Out(1),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -69,7 +70,8 @@ class TileMesh(wiring.Component):
         tiles: dict[tuple[int, int], Any] = {}
         for number in range(mesh.nodes):
             x, y = mesh.position(number)
-            tiles[x, y] = tile = kind(self.cfg, mesh, self.core, self.write, self.map)
+            tile: Any = kind(self.cfg, mesh, self.core, self.write, self.map)
+            tiles[x, y] = tile
             m.submodules[f"tile_{x}_{y}"] = tile
             m.d.comb += [tile.place[name].eq(value) for name, value in PlaceLayout.pack(mesh, x, y).items()]
             if self.outside:
