@@ -10,9 +10,12 @@ __all__ = ["c_driver"]
 
 def c_driver(map: RegisterMap, lines: int, name: str) -> str:
     """Header-only C99 that includes ``name.h`` (:func:`rtl_gen.registers.c_header`); names begin with ``name``."""
-    programs = any(entry.name == "targets" for entry in map.windows)
+    windows = {entry.name for entry in map.windows}
+    programs, manual = "targets" in windows, "manual_cmp" in windows
+    parts = {"driver_write": programs, "driver_manual": manual, "driver_manual_write": programs and manual}
     values = {
-        "WRITE": _template("driver_write") if programs else "", "NAME": name.upper(), "name": name.lower(),
+        "MORE": "".join(_template(part) for part, there in parts.items() if there),
+        "NAME": name.upper(), "name": name.lower(),
         "LINES": f"{lines}u", "FLAG": str(WORD_FLAG), "VALID": str(RESULT_VALID), "PULSES": str(RESULT_PULSES),
     }
     text = _template("driver")

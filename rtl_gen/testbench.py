@@ -26,7 +26,8 @@ def _fill(text: str, values: Mapping[str, object]) -> str:
 
 def _host(design: Design, wrap: str) -> str:
     if wrap == "none":
-        return _fill(_template("bench_streams"), {"TRIM": core_blocks(design.chip).trim})
+        blocks = core_blocks(design.chip)
+        return _fill(_template("bench_streams"), {"TRIM": blocks.trim, "UNUSED": list(blocks.idle)})
     map = core_blocks(design.chip).registers
     addresses = {entry.name.upper(): f"{entry.address:#05x}" for entry in map.entries}
     text = _template(f"bench_{wrap}") + _template("bench_registers")

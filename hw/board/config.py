@@ -88,7 +88,7 @@ class BoardConfig:
     @property
     def core(self) -> CoreConfig:
         """The core that is emulated. Its durations are constants: an emulated array has no analog time to trim."""
-        return replace(CoreConfig.from_chip(self.chip), trim=False)
+        return replace(CoreConfig.from_chip(self.chip), trim=False, manual=False)
 
     @property
     def emulator(self) -> EmulatorConfig:

@@ -61,6 +61,8 @@ class CoreConfig:
     synchronise
         Pins of the macro that pass through two flip-flops: ``cmp``, ``hold``, ``verify_valid``. Durations above hold
         the latency: with ``cmp`` a compare, with ``hold`` every operation lasts at least two cycles longer.
+    manual
+        The core has the manual mode of :mod:`hw.core.manual`.
 
     Raises
     ------
@@ -78,6 +80,7 @@ class CoreConfig:
     most_in_bits: int = MAX_BITS
     most_out_bits: int = MAX_BITS
     synchronise: tuple[str, ...] = ()
+    manual: bool = False
 
     def __post_init__(self) -> None:
         if self.lines not in (16, 64, 256):
@@ -94,7 +97,8 @@ class CoreConfig:
         chip = TnsaChip.of(chip)
         return cls(
             lines=chip.lines, trim=chip.core.trim, synchronise=chip.core.synchronise, most_in_bits=chip.adc.input_bits,
-            most_out_bits=chip.adc.bits, **{f"{name}_cycles": cycles for name, cycles in chip.operation_cycles.items()},
+            most_out_bits=chip.adc.bits, manual=chip.core.manual,
+            **{f"{name}_cycles": cycles for name, cycles in chip.operation_cycles.items()},
         )
 
     def least(self, name: str) -> int:

@@ -12,14 +12,16 @@ from hw.core.counters import LineCounters
 from hw.core.drain import ResultBank
 from hw.core.lines import LineRegisters
 from hw.core.loader import OperationLoader
+from hw.core.manual import ManualPins
 from hw.core.masks import MaskStore
 from hw.core.port import core_port, join
 from hw.core.sequencer import Sequencer
 from hw.core.synchroniser import PinSynchroniser
 from hw.core.tally import tally
-from hw.core.write_verify import ProgrammingIsolation, WriteVerify, WriteVerifyConfig
+from hw.core.write_verify import ProgrammingIsolation, ProgrammingPermission, WriteVerify, WriteVerifyConfig
 from hw.macro.macro_pins import MacroPins
-from hw.macro.write_pins import ENABLE
+from hw.macro.pins import TnsaPins
+from hw.macro.write_pins import ENABLE, WritePins
 
 __all__ = ["Core"]
 
@@ -29,7 +31,8 @@ class Core(Resettable):
 
     The next operation loads and the last result drains while one is at the pins. See ``docs/reference/core.md``. The
     array belongs to one at a time: a run of write-verify begins when the operation in progress has ended, and an
-    operation begins when no run is on or waits.
+    operation begins when no run is on or waits; manual mode (``cfg.manual``) when the core is idle, and nothing else
+    begins before its end.
 
     Parameters
     ----------
@@ -44,7 +47,8 @@ class Core(Resettable):
         The vector port.
     programming_enable : In(1)
         If the core programs its cells: while it is 0, whatever the clock, the reset and the registers do, all that the
-        macro sees of programming is 0. It may change at any time; the engine sees it two cycles later.
+        macro sees of programming is 0. It may change at any time and for any time: the engine sees that it fell two
+        cycles later, and until a run that was on has ended what the macro sees stays 0.
     macro : Out(MacroPins(cfg.lines, write.verify_bits))
         The macro. Everything that it sees comes from flip-flops, and of programming from flip-flops and one gate.
     """
@@ -67,6 +71,7 @@ class Core(Resettable):
     map_data: Value
     write_status: Any
     trim: data.View
+    manual: Any
 
     def __init__(self, cfg: CoreConfig, write: WriteVerifyConfig | None = None) -> None:
         if write is not None and write.lines != cfg.lines:
@@ -82,7 +87,7 @@ class Core(Resettable):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        cfg, pins = self.cfg, self.macro
+        cfg = self.cfg
         m.submodules.masks = masks = MaskStore(cfg)
         m.submodules.loader = loader = OperationLoader(cfg)
         m.submodules.sequencer = sequencer = Sequencer(cfg)
@@ -93,6 +98,8 @@ class Core(Resettable):
             wiring.connect(m, inner, wiring.flipped(outer))
 
         self._inputs = self._synchronised(m)
+        # What drives the pins, unless they are driven by hand.
+        self._pins, self._by_hand, by_hand = self._manual(m)
         staged = loader.staged.op
         writing = self._add_write_verify(m, sequencer)
         m.d.comb += [
@@ -101,7 +108,7 @@ class Core(Resettable):
             masks.backward.eq(staged.backward),
             masks.wl_select.eq(staged.wl_select), masks.line_select.eq(staged.line_select),
             # The operation that waits, and its start.
-            sequencer.full.eq(loader.full & ~masks.busy & ~writing), sequencer.staged.eq(loader.staged),
+            sequencer.full.eq(loader.full & ~masks.busy & ~writing & ~by_hand), sequencer.staged.eq(loader.staged),
             # Both segments are loaded from where the operation waits, so that it waits until the second one starts.
             loader.take.eq(sequencer.load & ~sequencer.upper),
             lines.load.eq(sequencer.load), lines.upper.eq(sequencer.upper), counters.load.eq(sequencer.take),
@@ -125,8 +132,11 @@ class Core(Resettable):
             m.d.comb += [sequencer.durations[name].eq(self.trim[name]) for name in OPERATIONS]
             m.d.comb += [getattr(loader, name).eq(self.trim[name]) for name in LIMITS]
         with m.If(sequencer.take):
-            m.d.sync += pins.wl_en.eq(masks.wl)
-        self._count(m, sequencer, loader.error, busy=loader.busy | sequencer.running | bank.busy)
+            m.d.sync += self._pins.wl_en.eq(masks.wl)
+        busy = loader.busy | sequencer.running | bank.busy
+        if self._by_hand is not None:
+            m.d.comb += self._by_hand.idle.eq(~busy & ~writing)
+        self._count(m, sequencer, loader.error, busy=busy)
         return self.resets(m)
 
     def _synchronised(self, m: Module) -> dict[str, Value]:
@@ -138,8 +148,18 @@ class Core(Resettable):
         m.d.comb += [getattr(synchroniser.pins, name).eq(pins[name]) for name in synchroniser.widths]
         return pins | {name: getattr(synchroniser, name) for name in synchroniser.widths}
 
+    def _manual(self, m: Module) -> tuple[Any, Any, Value]:
+        """Pins for the core to drive, what drives those of the macro by hand, and whether it does."""
+        if not self.cfg.manual:
+            return self.macro, None, Const(0)
+        m.submodules.manual = manual = ManualPins(self.cfg, self.write)
+        wiring.connect(m, outside=wiring.flipped(self.manual), inside=manual.port)
+        join(m, TnsaPins(self.cfg.lines), manual.macro, self.macro, but=("cmp", "hold"))
+        m.d.comb += [manual.macro.cmp.eq(self._inputs["cmp"]), manual.macro.hold.eq(self._inputs["hold"])]
+        return manual.core, manual, manual.port.active
+
     def _connect_pins(self, m: Module, sequencer: Sequencer, lines: LineRegisters) -> None:
-        pins = self.macro
+        pins = self._pins
         m.d.comb += [
             pins.backward.eq(sequencer.plan.backward), pins.step_code.eq(sequencer.plan.step_code),
             pins.op_id.eq(sequencer.op_id),
@@ -162,7 +182,8 @@ class Core(Resettable):
         wiring.connect(m, outside=wiring.flipped(self.target), engine=engine.i)
         wiring.connect(m, engine=engine.o, outside=wiring.flipped(self.cell))
         m.d.comb += [
-            engine.p.eq(self.parameters), engine.start.eq(waits & ~sequencer.running), engine.stop.eq(self.write_stop),
+            engine.p.eq(self.parameters), engine.stop.eq(self.write_stop),
+            engine.start.eq(waits & ~sequencer.running & (~self.manual.active if self.cfg.manual else 1)),
             engine.map_addr.eq(self.map_addr), self.map_data.eq(engine.map_data), engine.hold.eq(self._inputs["hold"]),
             writing.eq(waits | engine.status.busy),
             *(getattr(engine, name).eq(self.trim[name]) for name in self.write.duration_bits),
@@ -178,12 +199,24 @@ class Core(Resettable):
         return writing
 
     def _isolate(self, m: Module, engine: Any) -> None:
-        """Connect the engine with the macro where the pin allows it, and the engine, two cycles later, knows of it."""
+        """Connect the engine with the macro where the pin allows it, and the engine, four cycles later, knows of it."""
+        m.submodules.permission = permission = ProgrammingPermission()
         m.submodules.isolation = isolation = ProgrammingIsolation(engine.cfg)
         seen = Signal(2)
-        m.d.sync += seen.eq(Cat(self.programming_enable, seen[0]))
-        m.d.comb += [engine.enabled.eq(seen[1]), isolation.enable.eq(self.programming_enable & seen[1])]
-        wiring.connect(m, engine=engine.macro, isolation=isolation.engine)
+        m.d.sync += seen.eq(Cat(permission.granted, seen[0]))
+        busy = engine.status.busy
+        if self._by_hand is None:
+            wiring.connect(m, engine=engine.macro, isolation=isolation.engine)
+        else:
+            manual, pins = self._by_hand, WritePins(engine.cfg.lines, engine.cfg.verify_bits)
+            join(m, pins, engine.macro, manual.core)
+            join(m, pins, manual.macro, isolation.engine)
+            m.d.comb += manual.enabled.eq(seen[1])
+            busy |= manual.programs
+        m.d.comb += [
+            permission.enable.eq(self.programming_enable), permission.busy.eq(busy),
+            engine.enabled.eq(seen[1]), isolation.enable.eq(self.programming_enable & permission.granted),
+        ]
         join(m, isolation.macro.signature, isolation.macro, self.macro, but=("verify_valid",))
         m.d.comb += isolation.macro.verify_valid.eq(self._inputs["verify_valid"])
 

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.core.config import CoreConfig
 from hw.core.layout import OpLayout
+from hw.core.manual import manual_port
 from hw.core.masks import MaskLayout
 from hw.core.trim import trim_port
 from hw.core.write_verify import WritePort, WriteVerifyConfig
@@ -59,6 +60,8 @@ class VectorPort(wiring.Signature):
     trim
         The member by which the core is trimmed, if it can be: ``trim``. An operation takes the values as they are when
         it starts, the limits when its descriptor is transferred, a run of write-verify when it begins.
+    manual
+        The member by which the macro's pins are driven by hand, if they can be: ``manual``.
 
     Members
     -------
@@ -73,24 +76,24 @@ class VectorPort(wiring.Signature):
         Writes of masks.
     status : Out(CoreStatus())
         State and counters.
-    <the members of engine, and of trim>
+    <the members of engine, of trim and of manual>
     """
 
     def __init__(
         self, op: ShapeLike, mask: ShapeLike, engine: wiring.Signature | None = None,
-        trim: Mapping[str, Any] | None = None,
+        trim: Mapping[str, Any] | None = None, manual: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__({
             "soft_reset": In(1), "op": In(stream.Signature(op)), "i": In(stream.Signature(unsigned(32))),
             "o": Out(stream.Signature(unsigned(32))), "mask": In(stream.Signature(mask)), "status": Out(CoreStatus()),
-            **({} if engine is None else engine.members), **(trim or {}),
+            **({} if engine is None else engine.members), **(trim or {}), **(manual or {}),
         })
 
 
 def core_port(cfg: CoreConfig, write: WriteVerifyConfig | None = None) -> VectorPort:
-    """The vector port of a transposable core, with :class:`WritePort` if it programs its cells, and ``trim``."""
+    """The vector port of a transposable core: :class:`WritePort` if it programs its cells, ``trim``, ``manual``."""
     engine = None if write is None else WritePort(write)
-    return VectorPort(OpLayout(), MaskLayout(cfg), engine, trim_port(cfg, write))
+    return VectorPort(OpLayout(), MaskLayout(cfg), engine, trim_port(cfg, write), manual_port(cfg, write))
 
 
 def join(m: Module, port: wiring.Signature, core: Any, driver: Any, *, but: tuple[str, ...] = ()) -> None:

@@ -67,6 +67,8 @@ class EmulatorConfig:
             raise InputError(f"g_bits must be between 2 and 16, not {self.g_bits!r}")
         if self.core.trim:
             raise InputError("core.trim must be false where the array is emulated: it has no analog time to trim")
+        if self.core.manual:
+            raise InputError("core.manual must be false where the array is emulated: there are no pins to drive")
         for name, low, high in (("lanes", 8, self.lines), ("slots", 2, 16)):
             value = getattr(self, name)
             if not isinstance(value, int) or not low <= value <= high or value & (value - 1):

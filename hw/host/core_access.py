@@ -12,6 +12,7 @@ from hw.core.write_verify import WriteVerifyConfig
 from hw.host.bank import RegisterBank
 from hw.host.bus import RegisterBus
 from hw.host.core_parts import connect_counters, connect_masks, connect_trim
+from hw.host.manual_host import add_manual
 from hw.host.registers import RegisterMap
 from hw.host.write_host import add_write_verify
 
@@ -53,6 +54,7 @@ class CoreAccess(wiring.Component):
     status: Any
     write_status: Any
     trim: Any
+    manual: Any
 
     def __init__(self, cfg: CoreConfig, map: RegisterMap, write: WriteVerifyConfig | None = None) -> None:
         self.cfg, self.map, self.write = cfg, map, write
@@ -77,6 +79,8 @@ class CoreAccess(wiring.Component):
         ]
         connect_masks(m, bank, self)
         connect_trim(m, self.cfg, self.write, bank, self)
+        if self.cfg.manual:
+            add_manual(m, bank, self.manual, write=self.write is not None)
         connect_counters(m, self.write, bank, self)
         irq: Value = self.status.error & bank.interrupt_enable.error
         if self.write is not None:

@@ -14,6 +14,7 @@ from hw.core.write_verify import WriteVerifyConfig
 from hw.host.bank import RegisterBank
 from hw.host.bus import RegisterBus
 from hw.host.core_parts import connect_counters, connect_masks, connect_trim
+from hw.host.manual_host import add_manual
 from hw.host.registers import RegisterMap
 from hw.host.write_host import add_write_verify
 
@@ -176,6 +177,7 @@ class CoreHost(wiring.Component):
     status: Any
     write_status: Any
     trim: Any
+    manual: Any
 
     def __init__(self, cfg: CoreConfig, map: RegisterMap, write: WriteVerifyConfig | None = None) -> None:
         self.cfg = cfg
@@ -208,6 +210,8 @@ class CoreHost(wiring.Component):
         # From a flip-flop: it goes to every register of the core.
         m.d.sync += self.soft_reset.eq(bank.control.soft_reset)
         connect_trim(m, self.cfg, self.write, bank, self)
+        if self.cfg.manual:
+            add_manual(m, bank, self.manual, write=self.write is not None)
         self._start(m, bank, given)
         bits, enable = bank.status, bank.interrupt_enable
         failed = bits.error.value | bits.overrun.value

@@ -7,6 +7,7 @@ from hw.config import Chip, PulseChip
 from hw.core.config import MASKS, CoreConfig
 from hw.core.trim import TrimField, trim_fields
 from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from hw.host.manual_map import manual_entries
 from hw.host.registers import Access, Field, Register, RegisterMap, Window
 from hw.host.trim_map import LOCK, trim_entries
 from hw.host.write_map import write_entries
@@ -147,12 +148,12 @@ def chip_map(chip: Chip, *, products: bool = True) -> RegisterMap:
     engine = PulseChip.of(chip).programming.engine
     parameters = WriteVerifyParameters.from_chip(chip) if engine else None
     trim = trim_fields(CoreConfig.from_chip(chip), WriteVerifyConfig.from_chip(chip) if engine else None)
-    return core_map(chip.lines, chip.sha256, parameters, trim, products=products)
+    return core_map(chip.lines, chip.sha256, parameters, trim, products=products, manual=chip.core.manual)
 
 
 def core_map(
     lines: int, sha256: str = "0" * 64, parameters: WriteVerifyParameters | None = _USUAL,
-    trim: Sequence[TrimField] = _TRIM, *, products: bool = True,
+    trim: Sequence[TrimField] = _TRIM, *, products: bool = True, manual: bool = False,
 ) -> RegisterMap:
     """Registers of a core of ``lines`` lines. Every address is the same for every size of the core.
 
@@ -166,6 +167,8 @@ def core_map(
         What can be trimmed, see :func:`hw.core.trim.trim_fields`.
     products
         The host asks for products; false: a program does, and the map has nothing of it.
+    manual
+        The core has manual mode.
     """
     write, windows = ((), ()) if parameters is None else write_entries(lines, parameters, _write_counters())
     targets, results, faults = ([window] for window in windows) if windows else ([], [], [])
@@ -180,6 +183,7 @@ def core_map(
         *_counter("cycles_hold", 0x058, "Clock cycles for which the macro held the core"),
         *write,
         *trim_entries(trim),
+        *(manual_entries(lines, write=parameters is not None) if manual else ()),
         Window(
             name="masks", address=0x400, words=MASKS * max(lines // 32, 1), access=Access.W,
             doc="Eighteen masks of as many bits as there are lines: 8 of word lines, 8 of converted lines, dead "

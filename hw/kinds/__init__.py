@@ -1,7 +1,7 @@
 """Kinds of core, as hardware: a module here for each. Nothing else names them."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -63,6 +63,8 @@ class CoreBlocks:
         What the blocks are configured by: their modules are called by the names of the blocks alone.
     trim
         Value of the member ``trim`` of the vector port as the chip description says; None if the core has none.
+    idle
+        Widths of other inputs of the core that are 0 where nothing uses them, by their names in Verilog.
     """
 
     core: "Callable[[], wiring.Component]"
@@ -71,6 +73,7 @@ class CoreBlocks:
     pins: "wiring.Signature"
     configurations: tuple[object, ...]
     trim: int | None = None
+    idle: Mapping[str, int] = field(default_factory=dict)
 
 
 def core_blocks(chip: Chip) -> CoreBlocks:

@@ -4,6 +4,7 @@ from functools import partial
 
 from hw.config import Chip, PulseChip
 from hw.core.config import CoreConfig
+from hw.core.manual import manual_inputs
 from hw.core.top import CoreTop
 from hw.core.trim import TrimLayout
 from hw.core.write_verify import WriteVerifyConfig
@@ -23,4 +24,5 @@ def core_blocks(chip: Chip) -> CoreBlocks:
         core=partial(CoreTop, cfg, write), host=partial(CoreHost, cfg, registers, write), registers=registers,
         pins=pins, configurations=(cfg, write, registers, pins),
         trim=TrimLayout(cfg, write).pack({}) if cfg.trim else None,
+        idle=manual_inputs(cfg, write) if cfg.manual else {},
     )

@@ -74,7 +74,7 @@ class CoreTile(wiring.Component):
         self.cfg, self.mesh, self.core, self.write = cfg, mesh, core, write
         self.map = map if map is not None else core_map(
             core.lines, parameters=None if write is None else WriteVerifyParameters(), trim=trim_fields(core, write),
-            products=False,
+            products=False, manual=core.manual,
         )
         own = Node.tile(mesh)
         self.outside = {name: member for name, member in Node.members(mesh).items() if name not in own}

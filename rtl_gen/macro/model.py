@@ -126,6 +126,7 @@ def _write_body(lines: int, verify_bits: int) -> list[str]:
         "  initial begin",
         "    was_set = 1'b0;",
         "    was_reset = 1'b0;",
+        f"    verify_code = {verify_bits}'d0;",
         "  end",
         "",
         "  always @(posedge clk) begin",

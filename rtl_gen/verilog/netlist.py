@@ -15,6 +15,7 @@ from macro_models.errors import ToolError
 from rtl_gen.verilog.blocks import Block, BlockPlatform, arguments, ports_of
 from rtl_gen.verilog.gating import CLOCK_GATE, write_clock_gate
 from rtl_gen.verilog.memories import write_memory
+from rtl_gen.verilog.permission import PERMISSION, write_permission
 from rtl_gen.verilog.remarks import module_remarks, port_remarks
 from rtl_gen.verilog.rtlil import parse
 from rtl_gen.verilog.writer import write_module
@@ -65,6 +66,8 @@ def emit(
         seen.check()
     if clock_gates:
         texts[gate] = write_clock_gate(prefix)
+    if any(f"\n  {prefix}{PERMISSION} " in text for text in texts.values()):
+        texts[f"{prefix}{PERMISSION}"] = write_permission(prefix)
     return texts | {f"{prefix}{shape.suffix}": write_memory(shape, prefix) for shape in sorted(platform.shapes)}
 
 

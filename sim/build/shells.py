@@ -10,6 +10,7 @@ from hw.core.layout import OpLayout
 from hw.core.masks import MaskLayout
 from hw.core.trim import TrimLayout
 from hw.core.write_verify import CellLayout, ParameterLayout, TargetLayout, WriteVerifyConfig
+from hw.kinds import core_blocks
 from sim.build.toolchain import HDL
 
 __all__ = ["MACRO", "core_defines", "core_sources", "half_period", "own_names", "write_bench"]
@@ -74,6 +75,8 @@ def core_defines(chip: Chip, *, own_macro: bool = False) -> dict[str, object]:
         layout = TrimLayout(cfg, WriteVerifyConfig.from_chip(chip) if PulseChip.of(chip).programming.engine else None)
         # The bench asks for all that the hardware can.
         defines["MHO_TRIM"] = f"{layout.size}'h{layout.pack(LIMITS):x}"
+    if idle := "".join(f", .{name}({width}'d0)" for name, width in core_blocks(chip).idle.items()):
+        defines["MHO_IDLE"] = idle
     return defines
 
 

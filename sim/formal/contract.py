@@ -50,7 +50,10 @@ class ContractProof:
     seconds: float
 
 
-def prove_contract(chip: Chip, *, edit: Edit | None = None, each: float = 20.0, limit: float = 240.0) -> ContractProof:
+def prove_contract(
+    chip: Chip, *, edit: Edit | None = None, fixed: Mapping[str, int] | None = None, each: float = 20.0,
+    limit: float = 240.0,
+) -> ContractProof:
     """Prove the assertions of the contract for a chip's core.
 
     Parameters
@@ -59,6 +62,8 @@ def prove_contract(chip: Chip, *, edit: Edit | None = None, each: float = 20.0, 
         The chip; short durations and few lines are proven sooner.
     edit
         Changes modules before that.
+    fixed
+        Inputs of the core that have one value, all others have any.
     each, limit
         Seconds for one assertion and for all of them.
 
@@ -69,7 +74,7 @@ def prove_contract(chip: Chip, *, edit: Edit | None = None, each: float = 20.0, 
     """
     yosys, abc = tool("yosys"), tool("yosys-abc")
     with Workspace("contract") as folder:
-        for name, text in _design(chip).items():
+        for name, text in _design(chip, fixed or {}).items():
             (folder / name).write_text(edit(name, text) if edit else text, encoding="utf-8")
         code, printed, spent = run([yosys, "-q", "-p", _SCRIPT], folder, limit, yosys)
         if code != 0:
@@ -91,7 +96,7 @@ def _named(pattern: str, printed: str, claims: list[str]) -> frozenset[str]:
     return frozenset(claims[int(number)] for number in re.findall(pattern, printed))
 
 
-def _design(chip: Chip) -> Mapping[str, str]:
+def _design(chip: Chip, fixed: Mapping[str, int]) -> Mapping[str, str]:
     """Files: the core with the contract in it, a macro that answers anything, and a top without outputs."""
     modules = module_texts(chip, "none", own_macro=False)
     core, adapter = next(iter(modules)), f"{chip.verilog.prefix}{ADAPTER}"
@@ -100,7 +105,7 @@ def _design(chip: Chip) -> Mapping[str, str]:
     plain = {name: supplies.sub("", text) for name, text in modules.items()}
     plain[core] = plain[core].replace("\nendmodule", f"\n  {binding.partition(' ')[2]}\nendmodule")
     plain[adapter] = _free(plain[adapter])
-    plain |= {"proof": _top(core, plain[core], core_blocks(chip).trim)}
+    plain |= {"proof": _top(core, plain[core], core_blocks(chip).trim, fixed)}
     return {f"{name}.v": text for name, text in plain.items()} | {"contract.sv": contract}
 
 
@@ -116,14 +121,15 @@ def _free(text: str) -> str:
     return f"{head}\n{body}endmodule\n"
 
 
-def _top(core: str, text: str, trim: int | None) -> str:
-    """Any inputs but the durations: those of the description, which the contract has too."""
+def _top(core: str, text: str, trim: int | None, constants: Mapping[str, int]) -> str:
+    """Any inputs but ``constants`` and the durations: those of the description, which the contract has too."""
     found = re.findall(r"^  input  wire (\[[^\]]*\] )?(\w+)", _head(text), re.MULTILINE)
-    inputs = [(size, name) for size, name in found if name != "trim"]
+    inputs = [(size, name) for size, name in found if name != "trim" and name not in constants]
     names = [name for _, name in inputs]
     reset = "~rst_n" if "rst_n" in names else "rst"
     ports = ",\n".join(f"  input wire {size}{name}" for size, name in inputs)
-    fixed = [] if trim is None else [f".trim({trim.bit_length()}'d{trim})"]
+    fixed = [f".{name}({value})" for name, value in constants.items()]
+    fixed += [] if trim is None else [f".trim({trim.bit_length()}'d{trim})"]
     connections = ", ".join([*(f".{name}({name})" for name in names), *fixed])
     return (
         f"module proof (\n{ports}\n);\n  {core} core ({connections});\n  reg started = 1'b0;\n"

@@ -178,6 +178,9 @@ module `MHO_SHELL (
 `ifdef MHO_TRIM
         , .trim(`MHO_TRIM)
 `endif
+`ifdef MHO_IDLE
+        `MHO_IDLE
+`endif
 `ifdef MHO_EXTRA
         `MHO_EXTRA
 `endif

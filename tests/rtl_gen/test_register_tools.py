@@ -42,7 +42,7 @@ def _number(text: str) -> int:
     return int(text.removeprefix("'h"), 16) if text.startswith("'h") else int(text)
 
 
-@pytest.mark.parametrize("map", [core_map(256), core_map(16, parameters=None), node_map(MeshConfig())])
+@pytest.mark.parametrize("map", [core_map(256, manual=True), core_map(16, parameters=None), node_map(MeshConfig())])
 def test_ip_xact_says_the_same(map: RegisterMap) -> None:
     root = Xml.fromstring(ip_xact(map, "mho_core_wb"))
     for node in root.iter():
@@ -79,13 +79,14 @@ def test_ip_xact_says_the_same(map: RegisterMap) -> None:
 
 
 @pytest.mark.cosim("gcc")
-@pytest.mark.parametrize("programs", [True, False])
-def test_driver_is_plain_c(programs: bool, tmp_path: Path) -> None:
-    map = core_map(16) if programs else core_map(16, parameters=None)
+@pytest.mark.parametrize(("programs", "manual"), [(True, True), (False, True), (True, False), (False, False)])
+def test_driver_is_plain_c(programs: bool, manual: bool, tmp_path: Path) -> None:
+    map = core_map(16, manual=manual) if programs else core_map(16, parameters=None, manual=manual)
     (tmp_path / "My_core.h").write_text(c_header(map, "My_core"))
     (tmp_path / "driver.h").write_text(text := c_driver(map, 16, "My_core"))
     assert "@" not in text
     assert ("put_target" in text) == programs
+    assert ("manual_begin" in text, "manual_pulse" in text) == (manual, manual and programs)
     (tmp_path / "main.c").write_text('#include "driver.h"\n#include "driver.h"\nint main(void) { return 0; }\n')
     gcc = shutil.which("gcc") or "gcc"
     options = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-fsyntax-only"]
@@ -95,8 +96,8 @@ def test_driver_is_plain_c(programs: bool, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.cosim("verilator", "g++")
 def test_driver_runs_a_simulated_core(tmp_path: Path) -> None:
-    """Products both ways, masks, an operation that is refused, programming and its pin."""
-    generate(load_chip("tnsa16-core"), tmp_path)
+    """Products both ways, masks, an operation that is refused, programming and its pin, the pins by hand."""
+    generate(load_chip("tnsa16-core", {"core.manual": True}), tmp_path)
     (tmp_path / "main.cpp").write_text((HERE / "driver_main.cpp.txt").read_text())
     command = ["verilator", "--cc", "--exe", "--build", "-O0", "-CFLAGS", f"-O0 -I{tmp_path}/regs", "-Wno-fatal",
                "--quiet", "--top-module", "mho_core_wb", "-F", "mho_core_wb.f", "tb/tnsa_macro.v", "main.cpp"]

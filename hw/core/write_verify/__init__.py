@@ -4,6 +4,7 @@ from hw.core.write_verify.config import ParameterLayout, WriteVerifyConfig, Writ
 from hw.core.write_verify.engine import CellLayout, TargetLayout, WritePort, WriteVerify, WriteVerifyStatus
 from hw.core.write_verify.fault_map import FaultMap
 from hw.core.write_verify.isolation import ProgrammingIsolation
+from hw.core.write_verify.permission import ProgrammingPermission
 from hw.core.write_verify.reference import (
     PULSE,
     WriteMacro,
@@ -20,6 +21,7 @@ __all__ = [
     "FaultMap",
     "ParameterLayout",
     "ProgrammingIsolation",
+    "ProgrammingPermission",
     "TargetLayout",
     "WriteMacro",
     "WritePort",

@@ -20,7 +20,7 @@ DRIVEN = [name for name in WritePins(16, WRITE.verify_bits).members if name not 
 
 async def _start(ctx: Any, dut: Core, enable: int) -> None:
     ctx.set(dut.programming_enable, enable)
-    await ctx.tick().repeat(3)
+    await ctx.tick().repeat(5)
     ctx.set(Value.cast(dut.parameters), RUN.pack(WRITE))
     ctx.set(dut.macro.verify_valid, 1)
     ctx.set(dut.cell.ready, 1)
@@ -74,6 +74,43 @@ def test_without_it_a_pulse_ends_at_once_and_the_run_soon(after: int) -> None:
         assert ctx.get(dut.write_status.busy)
         assert not ctx.get(dut.write_status.error)
         assert ctx.get(dut.write_status.enabled)
+
+    simulate(dut, bench, deadline=20_000)
+
+
+@pytest.mark.parametrize("cycles", [1, 2, 3])
+@pytest.mark.parametrize("after", [0, 2])
+def test_a_dip_ends_the_run_and_no_pulse_comes_back(after: int, cycles: int) -> None:
+    """However short: what the macro sees stays 0 until the run has ended, also while its result waits to be taken."""
+    dut = Core(CORE, WRITE)
+
+    async def bench(ctx: Any) -> None:
+        await _start(ctx, dut, 1)
+        ctx.set(dut.target.p.code, 600)
+        ctx.set(dut.target.valid, 1)
+        while not ctx.get(dut.macro.set_pulse):
+            await ctx.tick()
+        ctx.set(dut.cell.ready, 0)
+        for _ in range(after):
+            await ctx.tick()
+        ctx.set(dut.programming_enable, 0)
+        await ctx.tick().repeat(cycles)
+        ctx.set(dut.programming_enable, 1)
+        for _ in range(20):
+            assert not any(_pins(ctx, dut).values())
+            assert ctx.get(dut.write_status.busy)
+            await ctx.tick()
+        ctx.set(dut.cell.ready, 1)
+        for _ in range(10):
+            # An amplitude may stand while nothing is on.
+            assert not any((_pins(ctx, dut) | {"amplitude": 0}).values())
+            await ctx.tick()
+        assert not ctx.get(dut.write_status.busy)
+        assert ctx.get(dut.write_status.error)
+        await _start(ctx, dut, 1)
+        assert ctx.get(dut.write_status.enabled)
+        while not ctx.get(dut.macro.set_pulse):
+            await ctx.tick()
 
     simulate(dut, bench, deadline=20_000)
 

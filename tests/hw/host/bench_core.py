@@ -18,7 +18,7 @@ from macro_models.exact.operation import Converter, Direction, MvmOperation
 from rtl_gen.macro.model import cell
 
 LINES = 16
-MAP = core_map(LINES)
+MAP = core_map(LINES, manual=True)
 PERIOD_NS = 10
 CELLS = np.array([[cell(bl, sl) for sl in range(LINES)] for bl in range(LINES)])
 

@@ -79,7 +79,7 @@ def test_proof_from_unknown_registers(fault: tuple[str, str] | None, tmp_path: P
     files = " ".join(_design(tmp_path / "out", "sync", fault))
     pins = " ".join(f"-prove macro_{name} 0" for name in DRIVEN)
     script = (
-        f"read_verilog {files}; hierarchy -top mho_digital; proc; flatten; memory_map; opt_clean; "
+        f"read_verilog {files}; hierarchy -top mho_digital; proc; flatten; memory_map; async2sync; opt_clean; "
         f"sat -tempinduct -enable_undef -set-init-undef -set programming_enable 0 {pins} "
         "-verify mho_digital"
     )

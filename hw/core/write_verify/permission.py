@@ -1,0 +1,49 @@
+"""Whether programming is allowed: once forbidden, however shortly, it stays so until what programs has ended."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, ClockSignal, Instance, Module, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["ProgrammingPermission"]
+
+
+class ProgrammingPermission(wiring.Component):
+    """Takes the pin that enables programming into the core, and keeps in mind that it fell.
+
+    In Verilog its two flip-flops are cleared by the pin without a clock, so that a dip of any width counts; they are
+    set by the second clock edge at which the pin is 1 and nothing programs. Amaranth's simulator, in which a pin
+    changes at a clock edge, has them cleared at the next edge: together with the pin itself that is the same.
+
+    Members
+    -------
+    enable : In(1)
+        The pin, in no clock's domain.
+    busy : In(1)
+        Something programs, or waits to go on with it.
+    granted : Out(1)
+        Programming is allowed. Falls with ``enable``, without a clock.
+    """
+
+    enable: Value
+    busy: Value
+    granted: Value
+
+    def __init__(self) -> None:
+        super().__init__({"enable": In(1), "busy": In(1), "granted": Out(1)})
+
+    def elaborate(self, platform: Any) -> Module | Instance:
+        if hasattr(platform, "module_name"):
+            return Instance(
+                platform.module_name(self), i_clk=ClockSignal(), i_enable=self.enable, i_busy=self.busy,
+                o_granted=self.granted,
+            )
+        m = Module()
+        held = Signal(2)
+        with m.If(self.enable):
+            m.d.sync += held.eq(Cat(held[0] | ~self.busy, held[0]))
+        with m.Else():
+            m.d.sync += held.eq(0)
+        m.d.comb += self.granted.eq(held[1])
+        return m

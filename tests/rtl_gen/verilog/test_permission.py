@@ -1,0 +1,41 @@
+"""Permission to program, proven at any moment between clock edges: once withdrawn it stays so while something runs."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rtl_gen.verilog.permission import write_permission
+
+TOP = """
+module proof (input wire clk, input wire enable, input wire busy);
+  wire granted;
+  mho_programming_permission permission (.clk(clk), .enable(enable), .busy(busy), .granted(granted));
+  reg withdrawn = 1'b0;                // it was, and something has run ever since
+  always @($global_clock) withdrawn <= busy & (withdrawn | ~enable);
+  always @* begin
+    assert (enable | ~granted);
+    assert (~(withdrawn & busy & granted));
+  end
+endmodule
+"""
+SYNCHRONOUS = "posedge clk or negedge enable", "posedge clk"
+FORGETFUL = "held[0] | ~busy", "1'b1"
+
+
+@pytest.mark.cosim("yosys")
+@pytest.mark.parametrize("fault", [None, SYNCHRONOUS, FORGETFUL], ids=["as generated", "by the clock", "forgets"])
+def test_a_dip_of_any_width_counts(fault: tuple[str, str] | None, tmp_path: Path) -> None:
+    """Steps of the model are moments: the pin, the clock and the end of a run change at any of them."""
+    text = write_permission("mho_")
+    if fault is not None:
+        assert text.count(fault[0]) == 1
+        text = text.replace(*fault)
+    (tmp_path / "permission.v").write_text(text)
+    (tmp_path / "proof.v").write_text(TOP)
+    script = (
+        "read_verilog -formal permission.v proof.v; prep -top proof -flatten; clk2fflogic; "
+        "sat -tempinduct -prove-asserts -verify proof"
+    )
+    run = subprocess.run(["yosys", "-q", "-p", script], cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert (run.returncode == 0) == (fault is None), run.stdout[-2000:] + run.stderr[-2000:]
