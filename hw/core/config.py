@@ -63,6 +63,8 @@ class CoreConfig:
         the latency: with ``cmp`` a compare, with ``hold`` every operation lasts at least two cycles longer.
     manual
         The core has the manual mode of :mod:`hw.core.manual`.
+    ranged
+        An operation gives the words that come with its descriptor (``words`` of the port) and no others.
 
     Raises
     ------
@@ -81,6 +83,7 @@ class CoreConfig:
     most_out_bits: int = MAX_BITS
     synchronise: tuple[str, ...] = ()
     manual: bool = False
+    ranged: bool = False
 
     def __post_init__(self) -> None:
         if self.lines not in (16, 64, 256):

@@ -72,6 +72,7 @@ class Core(Resettable):
     write_status: Any
     trim: data.View
     manual: Any
+    words: Any
 
     def __init__(self, cfg: CoreConfig, write: WriteVerifyConfig | None = None) -> None:
         if write is not None and write.lines != cfg.lines:
@@ -127,6 +128,8 @@ class Core(Resettable):
             *(taken.eq(bits) for taken, bits in zip(bank.removed, counters.removed, strict=True)),
             sequencer.free.eq(bank.free),
         ]
+        if cfg.ranged:
+            self._pass_words(m, loader, sequencer, bank)
         self._connect_pins(m, sequencer, lines)
         if cfg.trim:
             m.d.comb += [sequencer.durations[name].eq(self.trim[name]) for name in OPERATIONS]
@@ -138,6 +141,15 @@ class Core(Resettable):
             m.d.comb += self._by_hand.idle.eq(~busy & ~writing)
         self._count(m, sequencer, loader.error, busy=busy)
         return self.resets(m)
+
+    def _pass_words(self, m: Module, loader: OperationLoader, sequencer: Sequencer, bank: ResultBank) -> None:
+        """The words of an operation go with it: where it waits, at the pins, to the bank."""
+        waiting, running = Signal.like(self.words, reset_less=True), Signal.like(self.words, reset_less=True)
+        with m.If(loader.accept):
+            m.d.sync += waiting.eq(self.words)
+        with m.If(sequencer.take):
+            m.d.sync += running.eq(waiting)
+        m.d.comb += bank.words.eq(running)
 
     def _synchronised(self, m: Module) -> dict[str, Value]:
         """What the core sees of each pin that the macro drives."""

@@ -1,5 +1,7 @@
 """Holds the result of an MVM and gives it out as a stream while the next one runs."""
 
+from typing import Any
+
 import numpy as np
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import stream
@@ -10,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from hw.block import Resettable
 from hw.core.config import CoreConfig
 from hw.core.counters import COUNT_BITS
+from hw.core.layout import WordsLayout
 from macro_models.exact.operation import LSB_SEGMENT_BITS
 
 __all__ = ["CODE_WIDTH", "ResultBank", "pack_codes", "unpack_codes"]
@@ -54,6 +57,9 @@ class ResultBank(Resettable):
         No result waits.
     busy : Out(1)
         A word waits or will.
+    words : In(WordsLayout(cfg.output_words))
+        With ``cfg.ranged``, with ``finish`` of an operation's last conversion: its words that are given out. The bank
+        is free again when the last of them is at the output and the result is in the memory.
     o : Out(stream.Signature(32))
         The words.
     """
@@ -67,15 +73,18 @@ class ResultBank(Resettable):
     live: Value
     free: Value
     busy: Value
+    words: Any
     o: stream.Interface
 
     def __init__(self, cfg: CoreConfig) -> None:
         self.cfg = cfg
         lines = cfg.lines
+        words = {"words": In(WordsLayout(cfg.output_words))} if cfg.ranged else {}
         super().__init__({
             "finish": In(1), "high": In(1), "two": In(1),
             "negative": In(lines), "removed": In(lines).array(COUNT_BITS), "cap": In(COUNT_BITS), "live": In(lines),
             "free": Out(1), "busy": Out(1), "o": Out(stream.Signature(unsigned(32))),
+            **words,
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -97,7 +106,7 @@ class ResultBank(Resettable):
         for memory, enable in ((low, ~part), (high, part)):
             write = memory.write_port()
             m.d.comb += [write.addr.eq(row), write.data.eq(stored), write.en.eq(moves & enable)]
-        self._show(m, low, high)
+        self._show(m, low, high, moving, row)
         return self.resets(m)
 
     def _row(self, m: Module, row: Value) -> Value:
@@ -118,7 +127,7 @@ class ResultBank(Resettable):
         ]
         return Cat(live, *((bits ^ negative) & live for bits in counts), negative & live)
 
-    def _show(self, m: Module, low: Memory, high: Memory) -> None:
+    def _show(self, m: Module, low: Memory, high: Memory, moving: Value, moved: Value) -> None:
         """Read word after word of a result that moves, or has moved, into the memories."""
         low_read, high_read = low.read_port(), high.read_port()
         full = Signal()
@@ -127,21 +136,30 @@ class ResultBank(Resettable):
         shown = Signal.like(word)
         shown_two = Signal()
         place_bits = self.cfg.drain_lines.bit_length() - 2
-        next_word = full & (~self.o.valid | self.o.ready)
+        next_word, gives, last = full & (~self.o.valid | self.o.ready), full, word.all()
         # A row is read with its first word, and stays.
-        next_row = next_word & ~word[:place_bits].any() if place_bits else next_word
+        begins = ~word[:place_bits].any() if place_bits else C(1)
+        if self.cfg.ranged:
+            # The first word may be behind a row that is not in the memory yet.
+            there, first, end = ~moving | (word[place_bits:] < moved), Signal(), Signal.like(word)
+            gives, next_word, last, begins = full & there, next_word & there, word == end, begins | first
+            with m.If(self.finish & ~self.high):
+                m.d.sync += [word.eq(self.words.first), end.eq(self.words.last), first.eq(1)]
+            with m.Elif(next_word):
+                m.d.sync += first.eq(0)
+        next_row = next_word & begins
         m.d.comb += [
-            self.free.eq(~full), self.busy.eq(full | self.o.valid),
+            self.free.eq(~(full | moving) if self.cfg.ranged else ~full), self.busy.eq(full | self.o.valid),
             low_read.addr.eq(word[place_bits:]), low_read.en.eq(next_row),
             high_read.addr.eq(word[place_bits:]), high_read.en.eq(next_row & two),
         ]
         with m.If(self.finish & ~self.high):
             m.d.sync += [two.eq(self.two), full.eq(1)]
         with m.If(~self.o.valid | self.o.ready):
-            m.d.sync += self.o.valid.eq(full)
+            m.d.sync += self.o.valid.eq(gives)
         with m.If(next_word):
             m.d.sync += [word.eq(word + 1), shown.eq(word), shown_two.eq(two)]
-            with m.If(word.all()):
+            with m.If(last):
                 m.d.sync += full.eq(0)
         place = shown[:place_bits]
         with m.If(self.o.valid):

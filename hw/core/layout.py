@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from macro_models.errors import InputError
 from macro_models.exact.operation import LSB_SEGMENT_BITS, MAX_BITS, STEP_WIDTH, Converter, Direction, MvmOperation
 
-__all__ = ["OP_ID_WIDTH", "OpCheck", "OpLayout", "pack", "unpack"]
+__all__ = ["OP_ID_WIDTH", "OpCheck", "OpLayout", "WordsLayout", "pack", "unpack"]
 
 OP_ID_WIDTH = 64
 """Width of the number of a conversion, {image, static operation}."""
@@ -24,6 +24,13 @@ class OpLayout(data.StructLayout):
             "backward": 1, "in_bits": 4, "in_signed": 1, "out_bits": 4, "binary": 1, "relu": 1, "early_stop": 1,
             "wl_select": 3, "line_select": 3, "step_code": STEP_WIDTH, "mode": 3, "op_id": OP_ID_WIDTH,
         })
+
+
+class WordsLayout(data.StructLayout):
+    """A range of the ``output_words`` words of a result: the ``first`` one and the ``last`` one, not before it."""
+
+    def __init__(self, output_words: int) -> None:
+        super().__init__({"first": range(output_words), "last": range(output_words)})
 
 
 def pack(op: MvmOperation, op_id: int = 0) -> int:

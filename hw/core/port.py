@@ -8,7 +8,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.core.config import CoreConfig
-from hw.core.layout import OpLayout
+from hw.core.layout import OpLayout, WordsLayout
 from hw.core.manual import manual_port
 from hw.core.masks import MaskLayout
 from hw.core.trim import trim_port
@@ -62,6 +62,8 @@ class VectorPort(wiring.Signature):
         it starts, the limits when its descriptor is transferred, a run of write-verify when it begins.
     manual
         The member by which the macro's pins are driven by hand, if they can be: ``manual``.
+    words
+        Shape of a range of output words, if an operation gives only some.
 
     Members
     -------
@@ -76,16 +78,19 @@ class VectorPort(wiring.Signature):
         Writes of masks.
     status : Out(CoreStatus())
         State and counters.
+    words : In(words)
+        With ``words``: first and last word of those that the operation gives, taken with its descriptor.
     <the members of engine, of trim and of manual>
     """
 
     def __init__(
         self, op: ShapeLike, mask: ShapeLike, engine: wiring.Signature | None = None,
-        trim: Mapping[str, Any] | None = None, manual: Mapping[str, Any] | None = None,
+        trim: Mapping[str, Any] | None = None, manual: Mapping[str, Any] | None = None, words: ShapeLike | None = None,
     ) -> None:
         super().__init__({
             "soft_reset": In(1), "op": In(stream.Signature(op)), "i": In(stream.Signature(unsigned(32))),
             "o": Out(stream.Signature(unsigned(32))), "mask": In(stream.Signature(mask)), "status": Out(CoreStatus()),
+            **({} if words is None else {"words": In(words)}),
             **({} if engine is None else engine.members), **(trim or {}), **(manual or {}),
         })
 
@@ -93,7 +98,8 @@ class VectorPort(wiring.Signature):
 def core_port(cfg: CoreConfig, write: WriteVerifyConfig | None = None) -> VectorPort:
     """The vector port of a transposable core: :class:`WritePort` if it programs its cells, ``trim``, ``manual``."""
     engine = None if write is None else WritePort(write)
-    return VectorPort(OpLayout(), MaskLayout(cfg), engine, trim_port(cfg, write), manual_port(cfg, write))
+    words = WordsLayout(cfg.output_words) if cfg.ranged else None
+    return VectorPort(OpLayout(), MaskLayout(cfg), engine, trim_port(cfg, write), manual_port(cfg, write), words)
 
 
 def join(m: Module, port: wiring.Signature, core: Any, driver: Any, *, but: tuple[str, ...] = ()) -> None:

@@ -18,7 +18,7 @@ from hw.host.write_host import add_write_verify
 
 __all__ = ["CoreAccess"]
 
-_PRODUCTS = ("op", "i", "o")
+_PRODUCTS = ("op", "words", "i", "o")
 """Members of a vector port that are the program's."""
 
 
@@ -42,7 +42,7 @@ class CoreAccess(wiring.Component):
         Resets the core, and the queues of write-verify.
     irq : Out(1)
         Interrupt, as long as what raised it lasts.
-    <the members of :func:`hw.core.port.core_port` but op, i and o>
+    <the members of :func:`hw.core.port.core_port` but those of products>
         The vector port, whose other end the core is.
     """
 

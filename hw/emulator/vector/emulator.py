@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In
 from hw.block import Resettable
 from hw.core.masks import MASK_WORD, MaskStore
 from hw.core.port import core_port
+from hw.core.word_range import WordRange
 from hw.emulator.config import EmulatorConfig
 from hw.emulator.layout import CELLS, ENABLE_BANKS, LoadLayout
 from hw.emulator.vector.converter import LineConverter
@@ -51,6 +52,7 @@ class VectorEmulator(Resettable):
     mask: stream.Interface
     load: stream.Interface
     status: Any
+    words: Any
 
     def __init__(self, cfg: EmulatorConfig) -> None:
         self.cfg = cfg
@@ -71,7 +73,13 @@ class VectorEmulator(Resettable):
         m.submodules.converter = converter = LineConverter(cfg)
         m.submodules.results = results = ResultStore(cfg)
         m.submodules.steps = steps = StepCounter(cfg)
-        for inner, outer in ((masks.i, self.mask), (loader.op, self.op), (loader.i, self.i), (results.o, self.o)):
+        given = results.o
+        if cfg.core.ranged:
+            m.submodules.word_range = wanted = WordRange(cfg.core)
+            wiring.connect(m, results.o, wanted.i)
+            m.d.comb += [wanted.accept.eq(loader.accept), wanted.words.eq(self.words)]
+            given = wanted.o
+        for inner, outer in ((masks.i, self.mask), (loader.op, self.op), (loader.i, self.i), (given, self.o)):
             wiring.connect(m, inner, wiring.flipped(outer))
 
         staged = loader.staged.op

@@ -19,17 +19,23 @@ def set_result(ctx: Any, dut: ResultBank, negative: np.ndarray, n: np.ndarray, l
         ctx.set(removed, value_of((n >> k & 1) == 0 if cap >> k & 1 else n % 2 == 0))
 
 
+@pytest.mark.parametrize("ranged", [False, True])
 @pytest.mark.parametrize("stall", [0, 2])
 @pytest.mark.parametrize(("lines", "reset_cycles"), [(16, 10), (16, 1), (64, 10), (64, 1)])
-def test_words_match_the_codes(lines: int, reset_cycles: int, stall: int) -> None:
+def test_words_match_the_codes(lines: int, reset_cycles: int, stall: int, ranged: bool) -> None:
     rng = np.random.default_rng(lines)
-    cfg = CoreConfig(lines=lines, reset_cycles=reset_cycles, sample_cycles=1, plane_cycles=1)
+    cfg = CoreConfig(lines=lines, reset_cycles=reset_cycles, sample_cycles=1, plane_cycles=1, ranged=ranged)
     dut = ResultBank(cfg)
+    first, last = np.zeros(12, int), np.full(12, lines // 2 - 1)
+    if ranged:
+        first, last = np.sort(rng.integers(0, lines // 2, (12, 2)), axis=1).T
     expected: list[int] = []
     words: list[int] = []
 
     async def finish(ctx: Any) -> None:
-        for _ in range(12):
+        for k in range(12):
+            if ranged:
+                ctx.set(dut.words, {"first": int(first[k]), "last": int(last[k])})
             two, live = int(rng.integers(2)), rng.integers(5, size=lines) > 0
             parts = []
             for high in range(two, -1, -1):
@@ -46,9 +52,9 @@ def test_words_match_the_codes(lines: int, reset_cycles: int, stall: int) -> Non
                 # The counters keep it, and the next result comes then at the earliest.
                 for _ in range(cfg.drain_rows - 1):
                     await ctx.tick()
-            expected.extend(pack_codes(combine_segments(*parts) if two else parts[0]))
+            expected.extend(pack_codes(combine_segments(*parts) if two else parts[0])[first[k] : last[k] + 1])
 
-    simulate(dut, finish, collect(dut.o, 12 * lines // 2, words, lambda: stall))
+    simulate(dut, finish, collect(dut.o, int(np.sum(last) - np.sum(first)) + 12, words, lambda: stall))
     assert words == expected
 
 
