@@ -1,8 +1,10 @@
 """In which order a tile carries out its nodes: that of an untimed run, in loops.
 
-One run of the whole graph fires the node that is furthest behind the input as soon as what it takes is there. Every
-tile takes its part of that order: since the run got to its end, nothing gets stuck in it, and rings hold little. The
-order is then written in loops; where that takes more instructions than a tile has, it does its nodes one after the
+One run of the whole graph fires the node that is furthest behind the input as soon as what it takes is there. A layer
+waits for a little more than it needs of what is made on its own tile (:func:`_early`): its products then need nothing
+that is computed behind those of the position before, and the core goes on while vectors of that position are computed.
+Every tile takes its part of that order: since the run got to its end, nothing gets stuck in it, and rings hold little.
+The order is then written in loops; where that takes more instructions than a tile has, it does its nodes one after the
 other, each for a whole image, and the run is made anew.
 """
 
@@ -11,8 +13,11 @@ from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
+from numpy.typing import NDArray
 
-from compiler.tile.graph.graph import Graph, Node
+from compiler.program import Call
+from compiler.tile.graph.graph import Graph
+from hw.tile.walk import Walk
 
 __all__ = ["MOST_DEPTH", "Loop", "Steps", "firings", "in_loops", "unrolled"]
 
@@ -37,7 +42,7 @@ def firings(graph: Graph, members: Sequence[tuple[str, ...]], whole: frozenset[s
         str, list[int]]:
     """The nodes of each tile in the order of an untimed run of an image; tiles in ``whole`` do them one by one."""
     makers = {v: k for k, node in enumerate(graph.nodes) for v in node.values}
-    needs = [_needs(graph, node, makers) for node in graph.nodes]
+    needs = [_needs(graph, k, makers, members) for k in range(len(graph.nodes))]
     positions = [1 if node.whole else node.walk.positions for node in graph.nodes]
     before = [[j for j in range(k) if whole & set(members[j]) & set(members[k])] for k in range(len(graph.nodes))]
     fired, made = [0] * len(graph.nodes), [0] * len(graph.nodes)
@@ -58,16 +63,36 @@ def firings(graph: Graph, members: Sequence[tuple[str, ...]], whole: frozenset[s
     return order
 
 
-def _needs(graph: Graph, node: Node, makers: Mapping[int, int]) -> list[tuple[int, list[int]]]:
+def _needs(
+    graph: Graph, k: int, makers: Mapping[int, int], members: Sequence[tuple[str, ...]]
+) -> list[tuple[int, list[int]]]:
     """Nodes that make what a node takes, and how many pixels of it each of its firings waits for."""
-    walk = node.walk
+    node, walk = graph.nodes[k], graph.nodes[k].walk
     if node.whole:
         each = main = np.array([walk.image])
     else:
         each = np.arange(1, walk.positions + 1)
         # What it gives back has to have come.
         main = np.maximum(walk.need, walk.low[1:]) if node.head is not None else each
+        maker = makers.get(node.source)
+        layer = node.head is not None and isinstance(graph.program.stages[node.head].operation, Call)
+        if layer and maker is not None and not graph.nodes[maker].whole and set(members[k]) & set(members[maker]):
+            main = _early(walk, main)
     return [(makers[v], (main if n == 0 else each).tolist()) for n, v in enumerate(node.taken) if v in makers]
+
+
+def _early(walk: Walk, needs: NDArray[np.integer]) -> NDArray[np.integer]:
+    """Pixels that are there before each position of a layer, more than it needs.
+
+    Where there are as many positions as pixels, they are made one at a position: those that the next row begins with
+    are made in time. Else as many more as the window is wide.
+    """
+    if walk.positions == walk.image:
+        places = np.arange(walk.positions)
+        needs = places + (needs - places).max() + 1
+    else:
+        needs = needs + walk.kernel_x
+    return np.minimum(needs, walk.image)
 
 
 def in_loops(order: Sequence[int], depth: int = MOST_DEPTH) -> Steps:
