@@ -29,6 +29,8 @@ class TileConfig:
         Payload of a flit: 32, 64 or 128.
     contexts
         Reductions that are set up at a time: 0 (none), 1, 2 or 4.
+    ranged
+        The core gives the words of a product that its descriptor names; else all, and the tile takes those.
 
     Raises
     ------
@@ -43,6 +45,7 @@ class TileConfig:
     instructions: int = 512
     payload_bits: int = 64
     contexts: int = 2
+    ranged: bool = False
 
     def __post_init__(self) -> None:
         _among("lines", self.lines, (16, 64, 256))
@@ -68,7 +71,7 @@ class TileConfig:
             raise InputError(f"{chip.name}: mesh.payload_bits must be 32 or 64 for tiles, not {mesh.payload_bits}")
         return cls(
             lines=chip.lines, payload_bits=mesh.payload_bits, contexts=mesh.contexts, lanes=tile.lanes,
-            buffer_kib=tile.buffer_kib, parameters=tile.parameters, instructions=tile.instructions,
+            buffer_kib=tile.buffer_kib, parameters=tile.parameters, instructions=tile.instructions, ranged=True,
         )
 
     @property

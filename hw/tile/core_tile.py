@@ -68,7 +68,8 @@ class CoreTile(wiring.Component):
         map: RegisterMap | None = None,
     ) -> None:
         for name, mine, other in (("payload_bits", cfg.payload_bits, mesh.payload_bits),
-                                  ("contexts", cfg.contexts, mesh.contexts), ("lines", cfg.lines, core.lines)):
+                                  ("contexts", cfg.contexts, mesh.contexts), ("lines", cfg.lines, core.lines),
+                                  ("ranged", cfg.ranged, core.ranged)):
             if mine != other:
                 raise InputError(f"{name} of a tile must be {other}, as around it, not {mine}")
         self.cfg, self.mesh, self.core, self.write = cfg, mesh, core, write
@@ -104,6 +105,8 @@ class CoreTile(wiring.Component):
             tile.i.payload.slot.eq(node.rx.payload.slot), node.release.valid.eq(tile.acknowledge.valid),
             node.release.payload.eq(tile.acknowledge.payload), tile.acknowledge.ready.eq(node.release.ready),
         ]
+        if self.core.ranged:
+            m.d.comb += core.words.eq(tile.words)
         self._send(m, tile, node)
         if self.mesh.contexts:
             self._sums(m, tile, node)

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.core.layout import OpLayout
+from hw.core.layout import OpLayout, WordsLayout
 from hw.host.bus import RegisterBus
 from hw.noc.channel import Arrival
 from hw.tile.buffer import Buffer
@@ -17,11 +17,12 @@ from hw.tile.engines.load import LoadEngine
 from hw.tile.engines.receive import InLayout, Receiver
 from hw.tile.engines.send import OutLayout, SendEngine
 from hw.tile.engines.vector import VectorEngine
+from hw.tile.engines.waiting import AGE_BITS, AGES, IMAGE_BITS, FoundLayout, OrderLayout
 from hw.tile.engines.walks import Walks
 from hw.tile.host import ADDRESS_WIDTH, HostAccess
 from hw.tile.isa import OPCODE_LOW, Cause, Op
 from hw.tile.sequencer import IssueLayout, Sequencer
-from hw.tile.sequencer.sequencer import DescriptorWrite, TrapLayout
+from hw.tile.sequencer.sequencer import DescriptorWrite
 from hw.tile.tokens import Tokens
 
 __all__ = ["Tile"]
@@ -41,8 +42,9 @@ class Tile(wiring.Component):
     -------
     bus : In(RegisterBus(19))
         The host, see :class:`hw.tile.host.HostAccess`.
-    op, codes, drain : Out(stream of OpLayout()), Out(stream of 32 bits), In(stream of 32 bits)
-        The core: descriptors, input words, output words.
+    op, words, codes, drain : Out(stream of OpLayout()), Out(WordsLayout(..)), Out(stream of 32 bits), In(same)
+        The core: descriptors, with them the words that are to be given, input words, output words. A core that is not
+        ``cfg.ranged`` gives all.
     refused : In(1)
         The core has dropped an illegal descriptor.
     i : In(Arrival(InLayout(cfg)))
@@ -55,10 +57,13 @@ class Tile(wiring.Component):
         Slots of blocks that are given back to their sender.
     retire, retired : Out(1), Out(IssueLayout())
         Trace: an instruction ended in the sequencer, or was taken by its engine; which.
+    busy : Out(3)
+        The engines that load, compute and send have something in hand.
     """
 
     bus: Any
     op: stream.Interface
+    words: Any
     codes: stream.Interface
     drain: stream.Interface
     refused: Value
@@ -71,17 +76,20 @@ class Tile(wiring.Component):
     acknowledge: stream.Interface
     retire: Value
     retired: Any
+    busy: Value
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
         words = stream.Signature(unsigned(32))
         super().__init__({
-            "bus": In(RegisterBus(ADDRESS_WIDTH)), "op": Out(stream.Signature(OpLayout())), "codes": Out(words),
+            "bus": In(RegisterBus(ADDRESS_WIDTH)), "op": Out(stream.Signature(OpLayout())),
+            "words": Out(WordsLayout(cfg.output_words)), "codes": Out(words),
             "drain": In(words), "refused": In(1), "i": In(Arrival(InLayout(cfg))),
             "o": Out(stream.Signature(OutLayout(cfg))),
             "result": In(stream.Signature(unsigned(cfg.payload_bits))), "sum_context": Out(2), "summing": Out(1),
             "reset": Out(1),
             "acknowledge": Out(stream.Signature(4)), "retire": Out(1), "retired": Out(IssueLayout()),
+            "busy": Out(3),
         })
 
     def elaborate(self, platform: object) -> Any:
@@ -89,10 +97,10 @@ class Tile(wiring.Component):
         cfg = self.cfg
         m.submodules.host = host = HostAccess()
         m.submodules.sequencer = sequencer = Sequencer(cfg)
-        m.submodules.tokens = tokens = Tokens(changes=5, asks=5, buffer_bytes=cfg.buffer_bytes)
+        m.submodules.tokens = tokens = Tokens(changes=5, asks=6, buffer_bytes=cfg.buffer_bytes)
         m.submodules.descriptors = descriptors = Descriptors(ports=3)
         m.submodules.buffer = buffer = Buffer(cfg, readers=4, writers=3)
-        m.submodules.walks = walks = Walks(cfg)
+        m.submodules.walks = walks = Walks(cfg, 4)
         m.submodules.load = load = LoadEngine(cfg)
         m.submodules.vector = vector = VectorEngine(cfg)
         m.submodules.send = send = SendEngine(cfg)
@@ -102,13 +110,13 @@ class Tile(wiring.Component):
         m.d.comb += [part.soft_reset.eq(host.reset) for part in parts]
         # What cannot wait goes first; a token of the sequencer last.
         changes = (receiver.change, walks.change, vector.change, send.change, sequencer.change)
-        asks = (walks.ask, vector.ask, send.ask, sequencer.ask, descriptors.ask)
+        asks = (walks.ask, vector.ask, vector.look_ask, send.ask, sequencer.ask, descriptors.ask)
         for name, ports, part in (
             ("change", changes, tokens), ("ask", asks, tokens),
             ("read", (load.read, vector.read, send.read, host.read_port), buffer),
             ("write", (receiver.write, vector.write, host.write_port), buffer),
             ("fetch", (walks.fetch, load.fetch, vector.fetch), descriptors),
-            ("port", (load.walks, vector.walks), walks),
+            ("port", (load.walks, vector.walks, load.look, vector.look), walks),
         ):
             for k, port in enumerate(ports):
                 connect(m, port, getattr(part, f"{name}_{k}"))
@@ -127,7 +135,7 @@ class Tile(wiring.Component):
             self.sum_context.eq(vector.sum_context), self.summing.eq(vector.summing), self.reset.eq(host.reset),
             self.retire.eq(sequencer.retire), self.retired.eq(sequencer.retired),
             drain.add.eq(load.add), drain.first.eq(load.first), drain.last.eq(load.last), drain.take.eq(vector.drains),
-            load.full.eq(drain.full), load.refused.eq(self.refused),
+            load.full.eq(drain.full), self.words.eq(load.words), load.refused.eq(self.refused),
             vector.none.eq(drain.none), vector.codes.eq(drain.codes),
             load.set.eq(sequencer.set.valid & sequencer.set.ready), load.set_index.eq(sequencer.set.p.index),
         ]
@@ -138,22 +146,32 @@ class Tile(wiring.Component):
         return m
 
     def _issue(self, m: Module, sequencer: Any, load: Any, vector: Any, send: Any, descriptors: Any) -> None:
-        """Each instruction to its engine, if no other is at work on what it reads or writes."""
+        """Each instruction to its engine, if no other is at work on what it reads."""
         op = sequencer.issue.p.word[OPCODE_LOW:]
         engines = ((vector, op == Op.VEC), (send, op == Op.SEND), (load, (op != Op.VEC) & (op != Op.SEND)))
+        # The number of the instruction that is offered; whether it would be too far from the oldest one in hand.
+        order, far = Signal(OrderLayout()), Signal()
+        m.d.comb += [
+            far.eq(Cat(one.busy & ((order.age - one.oldest)[:AGE_BITS] >= AGES - 1) for one in (load, vector)).any()),
+            order.image.eq(load.image), load.others.eq(vector.busy), vector.others.eq(load.busy),
+        ]
+        with m.If(sequencer.issue.valid & sequencer.issue.ready & (op != Op.SEND)):
+            m.d.sync += order.age.eq(order.age + 1)
         for engine, its in engines:
             others = [other for other, _ in engines if other is not engine]
+            conflict = (engine.wants & (others[0].reads | others[1].reads)).any()
+            if engine is load:
+                conflict = conflict & (op != Op.IMAGE)
             m.d.comb += [
                 engine.i.payload.eq(sequencer.issue.payload), engine.i.valid.eq(sequencer.issue.valid & its),
-                engine.conflict.eq((
-                    engine.reads & (Mux(others[0].busy, others[0].reads, 0) | Mux(others[1].busy, others[1].reads, 0))
-                ).any()),
+                engine.conflict.eq(conflict | (far if engine is not send else 0)),
             ]
             with m.If(its):
                 m.d.comb += sequencer.issue.ready.eq(engine.i.ready)
         m.d.comb += [
+            load.order.eq(order), vector.order.eq(order),
             load.settled.eq(descriptors.ready), vector.settled.eq(descriptors.ready),
-            sequencer.quiet.eq(~(load.busy | vector.busy)),
+            self.busy.eq(Cat(load.busy, vector.busy, send.busy)), sequencer.quiet.eq(~(load.busy | vector.busy)),
             sequencer.idle.eq(~(load.busy | vector.busy | send.busy) & descriptors.ready),
         ]
 
@@ -204,27 +222,32 @@ class Tile(wiring.Component):
             m.d.sync += idle.eq(idle + 1)
         first = self._held(m, "load", load, vector, host.reset)
         second = self._held(m, "vector", vector, load, host.reset)
-        with m.If(first.cause != 0):
-            m.d.comb += sequencer.trapped.eq(first)
-        with m.Elif(second.cause != 0):
-            m.d.comb += sequencer.trapped.eq(second)
+        with m.If(first.trap.cause != 0):
+            m.d.comb += sequencer.trapped.eq(first.trap)
+        with m.Elif(second.trap.cause != 0):
+            m.d.comb += sequencer.trapped.eq(second.trap)
         with m.Elif(expired):
             m.d.comb += [sequencer.trapped.cause.eq(Cause.WATCHDOG), sequencer.trapped.pc.eq(sequencer.retired.pc)]
-        trap = sequencer.trap
+        trap, image = sequencer.trap, Signal(IMAGE_BITS)
         m.d.comb += [
             *(host.status[name].eq(trap[name]) for name in ("cause", "engine", "pc", "stream")),
             host.status.image.eq(load.image),
+            # Images that began behind the instruction that trapped are taken back.
+            load.back.eq((trap.cause != 0) & (load.image[:IMAGE_BITS] != image)),
         ]
+        with m.If(trap.cause == 0):
+            m.d.sync += image.eq(Mux(first.trap.cause != 0, first.order.image, Mux(
+                second.trap.cause != 0, second.order.image, load.image)))
 
     def _held(self, m: Module, name: str, engine: Any, other: Any, reset: Value) -> Any:
         """The trap of an engine, when the other has nothing in hand that was issued before: that may trap too."""
-        held, found = Signal(TrapLayout(), name=f"{name}_held"), Signal(TrapLayout(), name=f"{name}_trap")
-        was_busy, behind = Signal(name=f"{name}_was_busy"), Signal(name=f"{name}_behind")
-        m.d.sync += [was_busy.eq(engine.busy), behind.eq(other.busy & Mux(was_busy, behind, 1))]
+        held, found = Signal(FoundLayout(), name=f"{name}_held"), Signal(FoundLayout(), name=f"{name}_trap")
+        older = Signal(AGE_BITS, name=f"{name}_older")
+        m.d.comb += [older.eq(other.oldest - held.order.age), found.order.eq(held.order)]
         with m.If(reset):
             m.d.sync += held.eq(0)
-        with m.Elif(held.cause == 0):
-            m.d.sync += held.eq(engine.trap)
-        with m.If(~behind):
-            m.d.comb += found.eq(held)
+        with m.Elif(held.trap.cause == 0):
+            m.d.sync += held.eq(engine.found)
+        with m.If(~(other.busy & older[-1])):
+            m.d.comb += found.trap.eq(held.trap)
         return found

@@ -5,7 +5,7 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Signal, Value, unsigned
 from amaranth.lib import stream
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.block import Resettable
 from hw.tile.config import TileConfig
@@ -22,7 +22,7 @@ class DrainRange(Resettable):
     Parameters
     ----------
     cfg
-        The tile, whose core gives ``cfg.output_words`` a product.
+        The tile, whose core gives ``cfg.output_words`` a product, or with ``cfg.ranged`` the words that are wanted.
 
     Members
     -------
@@ -62,13 +62,17 @@ class DrainRange(Resettable):
         places = 4 * PRODUCTS
         tail, oldest, draining = (Signal(range(places), name=name) for name in ("tail", "oldest", "draining"))
         count, word = Signal(range(PRODUCTS + 1)), Signal(range(self.cfg.output_words))
-        drained, counted = (self._range(m, name, tail, at) for name, at in (("drained", draining), ("counted", oldest)))
+        counted = self._range(m, "counted", tail, oldest)
         m.d.sync += count.eq(count + self.add - self.take)
         m.d.comb += [
             self.full.eq(count == PRODUCTS), self.none.eq(count == 0),
             self.codes.eq((counted[_WORD:] - counted[:_WORD] + 1)[: _WORD + 1] << 1),
         ]
         m.d.sync += [tail.eq(tail + self.add), oldest.eq(oldest + self.take)]
+        if self.cfg.ranged:
+            connect(m, flipped(self.i), flipped(self.o))
+            return self.resets(m)
+        drained = self._range(m, "drained", tail, draining)
         wanted = (word >= drained[:_WORD]) & (word <= drained[_WORD:])
         m.d.comb += [
             self.o.payload.eq(self.i.payload), self.o.valid.eq(self.i.valid & wanted),

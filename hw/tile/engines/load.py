@@ -2,60 +2,95 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
-from amaranth.lib import stream
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
+from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.block import Resettable
-from hw.core.layout import OpLayout
+from hw.core.layout import OpLayout, WordsLayout
 from hw.tile.buffer import ReadPort
 from hw.tile.config import TileConfig
 from hw.tile.engines.checks import MvmCheck
 from hw.tile.engines.descriptors import FetchPort
 from hw.tile.engines.fetcher import Fetcher
 from hw.tile.engines.gather import Gather
+from hw.tile.engines.waiting import FoundLayout, OrderLayout, Waiting
 from hw.tile.isa import DESCRIPTORS, OPCODE_LOW, STREAMS, Cause, Engine, Op
+from hw.tile.layouts import DescriptorLayout
 from hw.tile.sequencer import IssueLayout
 from hw.tile.sequencer.decoder import field
-from hw.tile.sequencer.sequencer import TrapLayout
+from hw.tile.sequencer.sequencer import PC_BITS
 from hw.tile.walker import Todo, WalkPort, Window
 
 __all__ = ["LoadEngine"]
 
 _PRODUCTS = DESCRIPTORS["mvm"].count
+_WALKS = DESCRIPTORS["walk"].count
+_WAITING = 2
+"""Products that are taken, the one that is carried out among them."""
+_FLAGS = ("advance", "free", "restart")
+
+
+class MvmLayout(data.StructLayout):
+    """An MVM that was taken.
+
+    ``pc``, ``flags``, ``walk``, ``mvm``: the instruction and its descriptor; ``order`` among those in hand; ``reads``:
+    its stream, a bit; ``number``: the same; ``image``, ``operation``: the number of its conversion.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({
+            "pc": PC_BITS, "flags": data.StructLayout(dict.fromkeys(_FLAGS, 1)), "walk": 3,
+            "mvm": DescriptorLayout("mvm"), "order": OrderLayout(), "reads": STREAMS, "number": 4, "image": 32,
+            "operation": 32,
+        })
+
+
+class WaitingProducts(Waiting):
+    """Products that were taken."""
+
+    def __init__(self) -> None:
+        super().__init__(MvmLayout(), _WAITING)
 
 
 class LoadEngine(Resettable):
-    """Carries out MVM and IMAGE, one at a time; CORE is refused.
+    """Carries out MVM and IMAGE, one at a time, while the next MVM is looked at and one more waits; CORE is refused.
 
-    An MVM is taken from ``i`` when it begins to wait for its window, see :class:`hw.tile.engines.vector.VectorEngine`.
-    It gives the core the descriptor with the number of its conversion, {image, operation}, and all words that the
-    operation takes: those of the window from ``i_first`` on, 0 before and behind them.
+    An MVM is taken from ``i`` when it is found legal, see :class:`hw.tile.engines.vector.VectorEngine`. It gives the
+    core the descriptor with the number of its conversion, {image, operation}, and all words that the operation takes:
+    those of the window from ``i_first`` on, 0 before and behind them.
 
     Members
     -------
-    i, settled, conflict, busy, reads, trap, fetch, walks
+    i, order, settled, conflict, others, busy, oldest, reads, wants, found, fetch, look, walks
         As at :class:`hw.tile.engines.vector.VectorEngine`.
     full, add, first, last : In(1), Out(1), Out(7), Out(7)
         Products, as at :class:`hw.tile.engines.drain.DrainRange`.
     start, first_image, image : In(1), In(32), Out(32)
-        Strobe: the program begins, with this image; the image at hand.
+        Strobe: the program begins, with this image; that of the next instruction.
+    back : In(1)
+        The image before.
     set : In(1), In(8)
         Strobe and place of a word of descriptors that the program writes: operations begin anew there.
-    op, codes, refused : Out(stream of OpLayout()), Out(stream of 32 bits), In(1)
-        The core; it dropped an operation that is illegal.
+    op, words, codes, refused : Out(stream of OpLayout()), Out(WordsLayout(..)), Out(stream of 32 bits), In(1)
+        The core; words that the operation is to give; it dropped an operation that is illegal.
     read : Out(ReadPort())
         The buffer.
     """
 
     i: stream.Interface
+    order: Any
     settled: Value
     conflict: Value
+    others: Value
     busy: Value
+    oldest: Value
     reads: Value
-    trap: Any
+    wants: Value
+    found: Any
     fetch: Any
+    look: Any
     walks: Any
     full: Value
     add: Value
@@ -64,9 +99,11 @@ class LoadEngine(Resettable):
     start: Value
     first_image: Value
     image: Signal
+    back: Value
     set: Value
     set_index: Value
     op: stream.Interface
+    words: Any
     codes: stream.Interface
     refused: Value
     read: Any
@@ -74,49 +111,64 @@ class LoadEngine(Resettable):
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
         super().__init__({
-            "i": In(stream.Signature(IssueLayout())), "settled": In(1), "conflict": In(1), "busy": Out(1),
-            "reads": Out(STREAMS), "trap": Out(TrapLayout()), "fetch": Out(FetchPort()),
-            "walks": Out(WalkPort()), "full": In(1), "add": Out(1), "first": Out(7),
-            "last": Out(7), "start": In(1), "first_image": In(32), "image": Out(32), "set": In(1), "set_index": In(8),
-            "op": Out(stream.Signature(OpLayout())), "codes": Out(stream.Signature(unsigned(32))),
-            "refused": In(1),
-            "read": Out(ReadPort()),
+            "i": In(stream.Signature(IssueLayout())), "order": In(OrderLayout()), "settled": In(1), "conflict": In(1),
+            "others": In(1), "busy": Out(1), "oldest": Out(OrderLayout().members["age"]),
+            "reads": Out(STREAMS), "wants": Out(STREAMS), "found": Out(FoundLayout()), "fetch": Out(FetchPort()),
+            "look": Out(WalkPort()), "walks": Out(WalkPort()), "full": In(1), "add": Out(1), "first": Out(7),
+            "last": Out(7), "start": In(1), "first_image": In(32), "image": Out(32), "back": In(1), "set": In(1),
+            "set_index": In(8), "op": Out(stream.Signature(OpLayout())), "words": Out(WordsLayout(cfg.output_words)),
+            "codes": Out(stream.Signature(unsigned(32))), "refused": In(1), "read": Out(ReadPort()),
         })
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
         m.submodules.fetch_mvm = fetch = Fetcher("mvm")
+        m.submodules.waiting = waiting = WaitingProducts()
         m.submodules.window = window = Window()
         m.submodules.gather = gather = Gather()
-        word, pc = Signal(32, reset_less=True), Signal.like(self.trap.pc, reset_less=True)
-        walks, number = self.walks, Signal(4)
-        mvm, operation = fetch.o, self._numbers(m, fetch)
+        issue, walks, number = Signal(IssueLayout(), reset_less=True), self.walks, Signal(4)
+        taken, job = waiting.i.p, waiting.o.p
+        # Of the product whose codes are read, which may have gone.
+        gathered, gathered_pc, gathered_order = Signal(STREAMS), Signal(PC_BITS), Signal(OrderLayout())
         connect(m, window.o, gather.term)
         connect(m, fetch.fetch, flipped(self.fetch))
         connect(m, gather.read, flipped(self.read))
         m.d.comb += [
-            fetch.number.eq(field(word, Op.MVM, "mvm")), walks.number.eq(field(word, Op.MVM, "walk")),
-            window.walk.eq(walks.walk), window.plan.eq(walks.plan), gather.walk.eq(walks.walk),
-            *(getattr(walks, name).eq(field(word, Op.MVM, name)) for name in ("advance", "free", "restart")),
-            self.reads.eq(1 << number), self.first.eq(mvm.o_first), self.last.eq(mvm.o_last),
+            fetch.number.eq(field(issue.word, Op.MVM, "mvm")), self.look.number.eq(field(issue.word, Op.MVM, "walk")),
+            self.look.todo.eq(Todo.LOOK), self.wants.eq(1 << number),
+            *(taken.flags[name].eq(field(issue.word, Op.MVM, name)) for name in _FLAGS),
+            taken.pc.eq(issue.pc), taken.walk.eq(self.look.number), taken.mvm.eq(fetch.o), taken.order.eq(self.order),
+            taken.reads.eq(self.wants), taken.number.eq(number), taken.image.eq(self.image),
+            taken.operation.eq(self._numbers(m, fetch, waiting.i)),
+            self.first.eq(fetch.o.o_first), self.last.eq(fetch.o.o_last), self.add.eq(waiting.i.valid),
+            self.busy.eq(waiting.o.valid | gather.busy), self.oldest.eq(job.order.age),
+            self.reads.eq(waiting.reads | Mux(gather.busy, gathered, 0)),
+            walks.number.eq(job.walk), walks.hold.eq(gather.busy),
+            window.walk.eq(walks.walk), window.plan.eq(walks.plan),
+            gather.walk.eq(walks.walk), *(getattr(walks, name).eq(job.flags[name]) for name in _FLAGS),
+            self.op.payload.eq(Cat(job.mvm.op, job.mvm.op_high[:6], job.operation, job.image)),
+            self.words.first.eq(job.mvm.o_first), self.words.last.eq(job.mvm.o_last),
+            self.found.order.eq(job.order), self.found.trap.pc.eq(job.pc), self.found.trap.engine.eq(Engine.LOAD),
         ]
-        begins, given = Signal(), Signal()
         # The window begins a cycle after it was loaded.
         m.d.sync += gather.start.eq(window.opens)
-        self._words(m, gather, mvm, given)
-        m.d.comb += [
-            self.op.payload.eq(Cat(mvm.op, mvm.op_high[:6], operation, self.image)), self.add.eq(begins),
-        ]
-        self._run(m, word, pc, fetch, window, gather, number, begins, given)
+        with m.If(window.opens):
+            m.d.sync += [gathered.eq(job.reads), gathered_pc.eq(job.pc), gathered_order.eq(job.order)]
+        given = self._words(m, gather, job.mvm)
+        self._look(m, issue, number, fetch, waiting)
+        self._run(m, waiting.o, window, gather, given)
         with m.If(self.refused):
-            m.d.comb += [self.trap.cause.eq(Cause.CORE), self.trap.pc.eq(pc)]
-        with m.If(walks.wrong):
-            m.d.comb += [self.trap.cause.eq(Cause.RING), self.trap.pc.eq(pc), self.trap.stream.eq(number)]
+            m.d.comb += [
+                self.found.trap.cause.eq(Cause.CORE), self.found.trap.engine.eq(Engine.LOAD),
+                self.found.trap.stream.eq(0), self.found.trap.pc.eq(gathered_pc), self.found.order.eq(gathered_order),
+            ]
         with m.If(self.start):
             m.d.sync += self.image.eq(self.first_image)
+        with m.Elif(self._images | self.back):
+            m.d.sync += self.image.eq(self.image + Mux(self.back, -1, 1))
         return self.resets(m)
 
-    def _numbers(self, m: Module, fetch: Fetcher) -> Value:
+    def _numbers(self, m: Module, fetch: Fetcher, taken: Any) -> Value:
         """Number of the next conversion of each product: kept from one to the next until they begin anew."""
         m.submodules.numbers = memory = Memory(shape=unsigned(32), depth=_PRODUCTS, init=[])
         write, read = memory.write_port(), memory.read_port(domain="comb")
@@ -125,7 +177,7 @@ class LoadEngine(Resettable):
         m.d.comb += [
             read.addr.eq(row), write.addr.eq(row),
             number.eq(Mux(known.bit_select(row, 1), read.data, fetch.o.operation)),
-            write.data.eq(number + fetch.o.conversions), write.en.eq(self.op.valid & self.op.ready),
+            write.data.eq(number + fetch.o.conversions), write.en.eq(taken.valid),
         ]
         with m.If(write.en):
             m.d.sync += known.bit_select(row, 1).eq(1)
@@ -146,97 +198,124 @@ class LoadEngine(Resettable):
         """An IMAGE is carried out."""
         return self.i.valid & self.i.ready & (self.i.p.word[OPCODE_LOW:] == Op.IMAGE)
 
-    def _words(self, m: Module, gather: Gather, mvm: Any, given: Signal) -> None:
-        """All words of an operation: those of the window in their place, 0 elsewhere."""
-        at, active, window, words = Signal(7), Signal(), Signal(), self._count
-        in_window = window & (at >= mvm.i_first)
+    def _words(self, m: Module, gather: Gather, mvm: Any) -> Value:
+        """All words of an operation: those of the window in their place, 0 elsewhere; whether none is left."""
+        at, last, active, window = Signal(7), Signal(7), Signal(), Signal()
+        first = Signal.like(mvm.i_first)
+        in_window = window & (at >= first)
         m.d.comb += [
             self.codes.payload.eq(Mux(in_window, gather.o.payload, 0)),
             self.codes.valid.eq(active & (gather.o.valid | ~in_window)),
-            gather.o.ready.eq(self.codes.ready & active & in_window), given.eq(~active),
+            gather.o.ready.eq(self.codes.ready & active & in_window),
         ]
         with m.If(self.op.valid & self.op.ready):
-            m.d.sync += [at.eq(0), active.eq(1), window.eq(1)]
+            m.d.sync += [at.eq(0), last.eq(self._count - 1), first.eq(mvm.i_first), active.eq(1), window.eq(1)]
         with m.Elif(self.codes.valid & self.codes.ready):
-            m.d.sync += [at.eq(at + 1), active.eq(at != words - 1)]
+            m.d.sync += [at.eq(at + 1), active.eq(at != last)]
             with m.If(in_window & gather.last):
                 m.d.sync += window.eq(0)
+        return ~active
 
-    def _run(
-        self, m: Module, word: Signal, pc: Signal, fetch: Fetcher, window: Window, gather: Gather, number: Signal,
-        begins: Signal, given: Value,
-    ) -> None:
-        op, walks, cause, known = self.i.p.word[OPCODE_LOW:], self.walks, Signal(4), Signal()
-        about = Signal(4)
+    def _look(self, m: Module, issue: Any, number: Signal, fetch: Fetcher, waiting: Waiting) -> None:
+        """Takes an instruction that is legal."""
+        op, cause, known, about = self.i.p.word[OPCODE_LOW:], Signal(4), Signal(), Signal(4)
         m.submodules.check = check = MvmCheck(self.cfg)
+        seen, codes, stream = self._seen(m)
         m.d.comb += [
-            check.mvm.eq(fetch.o), check.walk.eq(walks.wrongs), check.codes.eq(walks.look.codes),
-            check.number.eq(walks.walk.stream), check.wrong.eq(walks.look.wrong),
-            self.trap.engine.eq(Engine.LOAD),
+            check.mvm.eq(fetch.o), check.walk.eq(Mux(seen, 0, self.look.wrongs)),
+            check.codes.eq(Mux(seen, codes, self.look.look.codes)), check.number.eq(stream),
+            check.wrong.eq(Mux(seen, 0, self.look.look.wrong)),
         ]
-        with m.FSM() as machine:
+        wrong = Signal(4)
+        m.d.comb += wrong.eq(Mux(cause != 0, cause, Mux(self.full, Cause.PRODUCT, 0)))
+        with m.FSM():
             with m.State("Idle"):
-                m.d.sync += [word.eq(self.i.p.word), pc.eq(self.i.p.pc)]
+                m.d.sync += issue.eq(self.i.payload)
                 with m.If(self.i.valid & self.settled):
                     with m.If(op == Op.MVM):
-                        m.next = "Fetch"
+                        m.d.comb += fetch.start.eq(1)
+                        m.d.sync += known.eq(0)
+                        m.next = "Look"
                     with m.Elif(op == Op.IMAGE):
-                        m.d.comb += self.i.ready.eq(1)
-                        m.d.sync += self.image.eq(self.image + 1)
+                        m.d.comb += self.i.ready.eq(~self.conflict)
                     with m.Else():
                         m.next = "Refuse"
             with m.State("Refuse"):
-                m.d.comb += [self.trap.cause.eq(Cause.CORE), self.trap.pc.eq(pc)]
-            with m.State("Fetch"):
-                m.d.comb += fetch.start.eq(1)
-                m.d.sync += known.eq(0)
-                m.next = "Look"
+                self._trap(m, issue, Cause.CORE, Const(0, 4), Engine.LOAD)
+                with m.If(~self.i.valid):
+                    m.next = "Idle"
             with m.State("Look"):
                 # The walk is looked at while the product is fetched, and once more if that takes longer.
-                m.d.comb += [walks.valid.eq(1), walks.todo.eq(Todo.LOOK)]
+                m.d.comb += self.look.valid.eq(~seen)
                 m.d.sync += [
-                    cause.eq(check.cause), about.eq(check.stream), number.eq(walks.walk.stream),
-                    known.eq(known | fetch.done),
+                    cause.eq(check.cause), about.eq(check.stream), number.eq(stream), known.eq(known | fetch.done),
                 ]
-                with m.If(walks.done & known):
+                with m.If((self.look.done & known) | (seen & (fetch.done | known))):
                     m.next = "Order"
             with m.State("Order"):
-                with m.If(cause != 0):
-                    m.d.comb += [
-                        self.trap.stream.eq(about), self.trap.cause.eq(cause),
-                        self.trap.pc.eq(pc), self.trap.engine.eq(Engine.SEQUENCER),
-                    ]
-                with m.Elif(self.full):
-                    m.d.comb += [
-                        self.trap.cause.eq(Cause.PRODUCT), self.trap.pc.eq(pc), self.trap.engine.eq(Engine.SEQUENCER),
-                    ]
-                with m.Elif(~self.conflict):
-                    m.d.comb += [self.i.ready.eq(1), begins.eq(1)]
-                    m.next = "Window"
+                with m.If(~self.i.valid):
+                    # The program has stopped.
+                    m.next = "Idle"
+                with m.Elif(wrong != 0):
+                    self._trap(m, issue, wrong, Mux(cause != 0, about, 0), Engine.SEQUENCER)
+                with m.Elif(~self.conflict & waiting.i.ready):
+                    m.d.comb += [self.i.ready.eq(1), waiting.i.valid.eq(1)]
+                    m.next = "Idle"
+
+    def _seen(self, m: Module) -> tuple[Value, Value, Value]:
+        """Whether the walk was looked at before and nothing was wrong with it; its codes and its stream."""
+        row, seen, codes, number = self.look.number, Signal(_WALKS), Signal(14), Signal(4)
+        m.submodules.looks = memory = Memory(shape=unsigned(18), depth=_WALKS, init=[])
+        write, read = memory.write_port(), memory.read_port(domain="comb")
+        known = seen.bit_select(row, 1)
+        m.d.comb += [
+            read.addr.eq(row), write.addr.eq(row), write.data.eq(Cat(self.look.look.codes, self.look.walk.stream)),
+            write.en.eq(self.look.done), codes.eq(read.data),
+            number.eq(Mux(known, read.data[14:], self.look.walk.stream)),
+        ]
+        with m.If(self.look.done & (self.look.wrongs.as_value() == 0) & (self.look.look.wrong == 0)):
+            m.d.sync += known.eq(1)
+        for k in range(_WALKS):
+            with m.If(self.set & (self.set_index >> 2 == (DESCRIPTORS["walk"].first >> 2) + k)):
+                m.d.sync += seen[k].eq(0)
+        with m.If(self.start):
+            m.d.sync += seen.eq(0)
+        return known, codes, number
+
+    def _trap(self, m: Module, issue: Any, cause: Any, about: Value, engine: Engine) -> None:
+        """What is offered is wrong; said when nothing is in hand that may trap before."""
+        with m.If(~self.busy & ~self.others & self.i.valid):
+            m.d.comb += [
+                self.found.trap.cause.eq(cause), self.found.trap.engine.eq(engine), self.found.trap.pc.eq(issue.pc),
+                self.found.trap.stream.eq(about), self.found.order.eq(self.order),
+            ]
+
+    def _run(self, m: Module, oldest: Any, window: Window, gather: Gather, given: Value) -> None:
+        """Carries out the oldest product."""
+        job, walks = oldest.p, self.walks
+        leaves = job.flags.advance | job.flags.restart
+        with m.FSM():
             with m.State("Window"):
-                m.d.comb += [walks.valid.eq(1), walks.todo.eq(Todo.PLAN)]
+                m.d.comb += [walks.valid.eq(oldest.valid), walks.todo.eq(Todo.PLAN)]
                 with m.If(walks.done):
                     m.d.comb += window.opens.eq(1)
                     m.next = "Operation"
                 with m.If(walks.wrong):
                     m.next = "Wrong"
             with m.State("Wrong"):
-                # For ever, as what is refused.
-                pass
+                # For ever.
+                m.d.comb += [self.found.trap.cause.eq(Cause.RING), self.found.trap.stream.eq(job.number)]
             with m.State("Operation"):
-                with m.If(fetch.o.i_last >= self._count):
-                    m.d.comb += [self.trap.cause.eq(Cause.CORE), self.trap.pc.eq(pc)]
+                with m.If(job.mvm.i_last >= self._count):
+                    m.d.comb += self.found.trap.cause.eq(Cause.CORE)
                 with m.Else():
-                    m.d.comb += self.op.valid.eq(1)
-                    with m.If(self.op.ready):
-                        m.next = "Codes"
-            with m.State("Codes"), m.If(~gather.busy):
-                m.next = "Leave"
+                    # The words of the operation before are given.
+                    m.d.comb += self.op.valid.eq(given)
+                    with m.If(self.op.ready & given):
+                        m.next = "Leave"
             with m.State("Leave"):
-                leaves = walks.advance | walks.restart
+                # While the codes are read; the next window opens, and pixels are given back, behind that.
                 m.d.comb += [walks.valid.eq(leaves), walks.todo.eq(Todo.GO)]
                 with m.If(walks.done | ~leaves):
-                    m.next = "Given"
-            with m.State("Given"), m.If(given):
-                m.next = "Idle"
-        m.d.comb += self.busy.eq(~machine.ongoing("Idle"))
+                    m.d.comb += oldest.ready.eq(1)
+                    m.next = "Window"

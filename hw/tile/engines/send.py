@@ -25,11 +25,11 @@ class OutLayout(data.StructLayout):
 
 
 class SendEngine(Resettable):
-    """Carries out SEND: one block after the other as they come, three cycles a flit.
+    """Carries out SEND: one block after the other as they come, two cycles a flit; a second SEND waits here.
 
     Members
     -------
-    i, conflict, busy, reads
+    i, conflict, busy, reads, wants
         As at :class:`hw.tile.engines.vector.VectorEngine`.
     read : Out(ReadPort())
         The buffer.
@@ -43,6 +43,7 @@ class SendEngine(Resettable):
     conflict: Value
     busy: Value
     reads: Value
+    wants: Value
     read: Any
     ask: Any
     change: stream.Interface
@@ -52,6 +53,7 @@ class SendEngine(Resettable):
         self.cfg = cfg
         super().__init__({
             "i": In(stream.Signature(IssueLayout())), "conflict": In(1), "busy": Out(1), "reads": Out(STREAMS),
+            "wants": Out(STREAMS),
             "read": Out(ReadPort()), "ask": Out(AskPort()), "change": Out(stream.Signature(Change())),
             "o": Out(stream.Signature(OutLayout(cfg))),
         })
@@ -62,24 +64,31 @@ class SendEngine(Resettable):
         word, payload = Signal(32, reset_less=True), Signal(self.cfg.payload_bits, reset_less=True)
         at, index, left = Signal(ADDRESS_BITS), Signal(8), Signal(12)
         blocks, sent = Signal(8), Signal(8)
+        # A second instruction.
+        waits, waiting, sending = Signal(), Signal(32, reset_less=True), Signal()
         free, number = field(word, Op.SEND, "free"), field(word, Op.SEND, "stream")
         # The block behind the one that was sent, if that stays.
         around, offset = index + 1 == ring.blocks, Mux(free, 0, sent)
         oldest = free | (sent == 0)
         m.d.comb += [
-            self.reads.eq(1 << number), self.ask.stream.eq(number), self.change.p.stream.eq(number),
+            self.reads.eq(Mux(sending, 1 << number, 0) | Mux(waits, 1 << field(waiting, Op.SEND, "stream"), 0)),
+            self.ask.stream.eq(number), self.change.p.stream.eq(number),
             self.change.p.free.eq(1), self.read.address.eq(at), self.o.p.payload.eq(payload),
             self.o.p.flow.eq(field(word, Op.SEND, "flow")), self.o.p.operand.eq(field(word, Op.SEND, "reduce")),
             self.o.p.last.eq(left <= size),
         ]
+        m.d.comb += [
+            self.wants.eq(1 << field(self.i.p.word, Op.SEND, "stream")), self.i.ready.eq(~waits & ~self.conflict),
+            blocks.eq(field(word, Op.SEND, "n")),
+        ]
+        with m.If(self.i.ready & self.i.valid):
+            m.d.sync += [waits.eq(1), waiting.eq(self.i.p.word)]
         with m.FSM() as machine:
             with m.State("Idle"):
-                m.d.sync += [word.eq(self.i.p.word), blocks.eq(field(self.i.p.word, Op.SEND, "n")), sent.eq(0)]
-                with m.If(self.i.valid):
-                    m.next = "Order"
-            with m.State("Order"), m.If(~self.conflict):
-                m.d.comb += self.i.ready.eq(1)
-                m.next = "Ask"
+                m.d.sync += [word.eq(waiting), sent.eq(0)]
+                with m.If(waits):
+                    m.d.sync += waits.eq(0)
+                    m.next = "Ask"
             with m.State("Ask"):
                 m.d.comb += self.ask.valid.eq(1)
                 with m.If(self.ask.ready & (ring.there > offset)):
@@ -97,10 +106,16 @@ class SendEngine(Resettable):
                     self.read.data.word_select(k, 8) & (left > k).replicate(8) for k in range(size)))
                 m.next = "Give"
             with m.State("Give"):
-                m.d.comb += self.o.valid.eq(1)
+                m.d.comb += [
+                    self.o.valid.eq(1), self.read.address.eq(at + size),
+                    # What follows is read in the cycle in which this goes.
+                    self.read.valid.eq(self.o.ready & ~self.o.p.last),
+                ]
                 with m.If(self.o.ready):
                     m.d.sync += [at.eq(at + Mux(self.o.p.last, left, size)), left.eq(left - size)]
                     m.next = "Read"
+                    with m.If(self.read.ready):
+                        m.next = "Take"
                     with m.If(self.o.p.last):
                         m.d.sync += sent.eq(sent + 1)
                         m.next = "Free"
@@ -110,5 +125,5 @@ class SendEngine(Resettable):
                     m.next = "Ask"
                     with m.If(sent == blocks):
                         m.next = "Idle"
-        m.d.comb += self.busy.eq(~machine.ongoing("Idle"))
+        m.d.comb += [sending.eq(~machine.ongoing("Idle")), self.busy.eq(sending | waits)]
         return self.resets(m)

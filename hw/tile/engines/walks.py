@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from amaranth.hdl import C, Cat, Module, Mux, Signal, Value
+from amaranth.hdl import C, Cat, Module, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.block import Resettable
+from hw.noc.arbiter import RoundRobin
 from hw.tile.config import TileConfig
 from hw.tile.engines.checks import walk_wrongs
 from hw.tile.engines.descriptors import PLACES, FetchPort
@@ -27,10 +28,12 @@ class Walks(Resettable):
     ----------
     cfg
         The tile.
+    ports
+        Those who ask.
 
     Members
     -------
-    port_0, port_1 : In(WalkPort())
+    port_0, port_1, .. : In(WalkPort())
         Those who ask.
     fetch, place : Out(FetchPort()), Out(stream of DescriptorWrite())
         Descriptor memory.
@@ -38,17 +41,15 @@ class Walks(Resettable):
         The tokens.
     """
 
-    port_0: Any
-    port_1: Any
     fetch: Any
     place: stream.Interface
     ask: Any
     change: stream.Interface
 
-    def __init__(self, cfg: TileConfig) -> None:
-        self.cfg = cfg
+    def __init__(self, cfg: TileConfig, ports: int) -> None:
+        self.cfg, self.ports = cfg, ports
         super().__init__({
-            "port_0": In(WalkPort()), "port_1": In(WalkPort()), "fetch": Out(FetchPort()),
+            **{f"port_{k}": In(WalkPort()) for k in range(ports)}, "fetch": Out(FetchPort()),
             "place": Out(stream.Signature(DescriptorWrite())), "ask": Out(AskPort()),
             "change": Out(stream.Signature(Change())),
         })
@@ -57,38 +58,39 @@ class Walks(Resettable):
         m = Module()
         m.submodules.fetcher = fetcher = Fetcher("walk")
         m.submodules.walker = walker = Walker()
-        ports = (self.port_0, self.port_1)
+        m.submodules.turns = turns = RoundRobin(self.ports)
+        ports = [getattr(self, f"port_{k}") for k in range(self.ports)]
         # Who is served; the walk that is there, if it is still where that says.
-        owner, number, fresh = Signal(), Signal(3), Signal()
+        owner, number, fresh = Signal(self.ports), Signal(3), Signal()
         asked = Signal(data.StructLayout({
-            "number": 3, "todo": 2, "restart": 1, "advance": 1, "free": 1, "hasty": 1,
+            "number": 3, "todo": 2, "restart": 1, "advance": 1, "free": 1, "hasty": 1, "hold": 1,
         }))
         for name in ("fetch", "ask", "change"):
             inner = fetcher.fetch if name == "fetch" else getattr(walker, name)
             connect(m, inner, flipped(getattr(self, name)))
         done, wrongs = Signal(), Signal(WalkLayout())
         m.d.comb += wrongs.eq(walk_wrongs(self.cfg, fetcher.o) | Cat(C(0, 2), walker.look.outside))
-        for k, (port, other) in enumerate((ports, ports[::-1])):
-            with m.If(owner == k):
+        waiting = Cat(port.valid for port in ports)
+        for k, port in enumerate(ports):
+            with m.If(owner[k]):
                 m.d.comb += [
                     *(asked[name].eq(getattr(port, name)) for name in asked.shape().members if name != "hasty"),
-                    asked.hasty.eq(port.hasty | other.valid), port.done.eq(done), port.wrong.eq(walker.wrong),
-                    port.later.eq(walker.later),
+                    asked.hasty.eq(port.hasty | (waiting & ~owner).any()), port.done.eq(done),
+                    port.wrong.eq(walker.wrong), port.later.eq(walker.later),
                 ]
             m.d.comb += [
                 port.walk.eq(fetcher.o), port.wrongs.eq(wrongs), port.look.eq(walker.look), port.plan.eq(walker.plan),
             ]
         m.d.comb += [
             fetcher.number.eq(asked.number), walker.walk.eq(fetcher.o), walker.place.eq(fetcher.place),
-            *(getattr(walker, name).eq(asked[name]) for name in ("todo", "restart", "advance", "free", "hasty")),
+            *(getattr(walker, name).eq(asked[name]) for name in asked.shape().members if name != "number"),
         ]
         look, goes = asked.todo == Todo.LOOK, asked.todo == Todo.GO
         with m.FSM():
             with m.State("Idle"):
-                # The other one than the last, if it asks.
-                first = Mux(owner, self.port_0.valid, self.port_1.valid)
-                m.d.sync += owner.eq(owner ^ first)
-                with m.If(self.port_0.valid | self.port_1.valid):
+                m.d.comb += turns.request.eq(waiting)
+                m.d.sync += owner.eq(turns.grant)
+                with m.If(waiting.any()):
                     m.next = "Find"
             with m.State("Find"):
                 m.d.sync += number.eq(asked.number)

@@ -44,7 +44,7 @@ class DescriptorWrite(data.StructLayout):
 
 
 class Sequencer(Resettable):
-    """Runs a program: one instruction after the other, three cycles each and what they wait for.
+    """Runs a program: one instruction after the other, three cycles each and what they wait for; LOOP takes two.
 
     HALT, LOOP, SET and the token instructions are carried out here, IMAGE, MVM, VEC, SEND and CORE are issued. SET
     and the token instructions wait until the engines are idle, since what these have in hand comes before. An
@@ -119,9 +119,9 @@ class Sequencer(Resettable):
         op, dead = word[OPCODE_LOW : OPCODE_LOW + 4], Signal()
         fetch, address = Signal(), Signal(PC_BITS + 1)
         self._own, stops = Signal(TrapLayout(), name="own_trap", reset_less=True), Signal()
-        fetched = self._memory(m, fetch, address)
+        fetched, following = self._memory(m, fetch, address), Signal(PC_BITS + 1)
         m.d.comb += [
-            address.eq(pc), decoder.word.eq(word), loops.at.eq(last), dead.eq(self.trap.cause != 0),
+            address.eq(pc), decoder.word.eq(fetched), loops.at.eq(last), dead.eq(self.trap.cause != 0),
             self.retired.word.eq(word), self.retired.pc.eq(at), self.issue.payload.eq(self.retired),
             self.ask.stream.eq(field(word, Op.WAIT, "stream")), self.change.p.stream.eq(self.ask.stream),
             self.change.p.free.eq(op == Op.FREE),
@@ -142,17 +142,14 @@ class Sequencer(Resettable):
                 with m.If(dead | self.quiet):
                     m.next = "Idle"
             with m.State("Fetch"):
-                m.d.comb += fetch.eq(1)
-                m.d.sync += [at.eq(pc), last.eq(pc)]
-                m.next = "Load"
-                with m.If(pc >= self.cfg.instructions):
-                    self._stop(m, Cause.END, Mux(pc[-1], -1, pc))
-                self._obey(m, dead)
-            with m.State("Load"):
-                m.d.sync += word.eq(fetched)
-                m.next = "Decode"
+                self._fetch(m, fetch, address, pc, at, last)
             with m.State("Decode"):
-                self._decode(m, word, at, last, left, decoder.cause)
+                m.d.sync += word.eq(fetched)
+                self._decode(m, fetched, at, last, left, decoder.cause)
+                self._obey(m, dead)
+            with m.State("Halt"):
+                m.d.comb += self.retire.eq(~dead)
+                m.next = "Idle"
             with m.State("Loop"):
                 self._loop(m, word, at, pc, last, loops)
             with m.State("Settle"):
@@ -176,10 +173,12 @@ class Sequencer(Resettable):
                 self._obey(m, dead)
             with m.State("Next"):
                 # A loop that ends may be the last word of the one around it.
-                m.d.comb += [loops.ends.eq(1), self.retire.eq(~loops.closes)]
-                m.d.sync += pc.eq(Mux(loops.again, loops.back, last + 1))
+                m.d.comb += [
+                    loops.ends.eq(1), self.retire.eq(~loops.closes),
+                    following.eq(Mux(loops.again, loops.back, last + 1)),
+                ]
                 with m.If(~loops.closes):
-                    m.next = "Fetch"
+                    self._fetch(m, fetch, address, following, at, last)
                 with m.If(loops.beyond):
                     m.d.comb += self.retire.eq(0)
                     self._stop(m, Cause.LOOP, at)
@@ -195,6 +194,14 @@ class Sequencer(Resettable):
             write.data.eq(self.write_data), write.en.eq(self.write),
         ]
         return read.data
+
+    def _fetch(self, m: Module, fetch: Value, address: Value, number: Value, at: Signal, last: Signal) -> None:
+        """To the instruction of this number."""
+        m.d.comb += [fetch.eq(1), address.eq(number)]
+        m.d.sync += [at.eq(number), last.eq(number)]
+        m.next = "Decode"
+        with m.If(number >= self.cfg.instructions):
+            self._stop(m, Cause.END, Mux(number[-1], -1, number))
 
     def _stop(self, m: Module, cause: Cause | Value, at: Value, number: Value | int = 0) -> None:
         """A trap of the sequencer itself, if none of the instructions before it traps."""
@@ -215,8 +222,7 @@ class Sequencer(Resettable):
         m.d.sync += left.eq(field(word, Op.WAIT, "n"))
         with m.Switch(op):
             with m.Case(Op.HALT):
-                m.d.comb += self.retire.eq(cause == 0)
-                m.next = "Idle"
+                m.next = "Halt"
             with m.Case(Op.LOOP):
                 m.next = "Loop"
             with m.Case(Op.SET):

@@ -93,8 +93,9 @@ class WalkPort(wiring.Signature):
         Which walk, what, and that it is wanted; they stay until one of ``done``, ``wrong`` and ``later``.
     restart, advance, free : Out(1)
         The walk is at position 0 of its image; it goes on; what is not needed is given back.
-    hasty : Out(1)
-        Rather ``later`` than to wait.
+    hasty, hold : Out(1)
+        Rather ``later`` than to wait; pixels of a window that was planned are still read: another one is not done, and
+        nothing is given back.
     done, wrong, later : In(1)
         Strobes: it is done; the window reaches further than its ring, or back to what was given back; it has to be
         asked for again, since what it waits for is not there and somebody else asks.
@@ -105,7 +106,7 @@ class WalkPort(wiring.Signature):
     def __init__(self) -> None:
         super().__init__({
             "number": Out(3), "todo": Out(2), "valid": Out(1), "restart": Out(1), "advance": Out(1), "free": Out(1),
-            "hasty": Out(1), "done": In(1), "wrong": In(1), "later": In(1),
+            "hasty": Out(1), "hold": Out(1), "done": In(1), "wrong": In(1), "later": In(1),
             "walk": In(DescriptorLayout("walk")), "wrongs": In(WalkLayout()),
             "look": In(LookLayout()), "plan": In(PlanLayout()),
         })

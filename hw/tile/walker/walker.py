@@ -31,7 +31,7 @@ class Walker(Resettable):
     -------
     walk, place : In(DescriptorLayout("walk")), In(PlaceLayout())
         The walk and where it is. They stay from ``start`` to the end.
-    start, todo, restart, advance, free, hasty, done, wrong, later, look, plan
+    start, todo, restart, advance, free, hasty, hold, done, wrong, later, look, plan
         As at :class:`hw.tile.walker.layouts.WalkPort`; ``start`` is a strobe.
     next : Out(PlaceLayout())
         Where it is when it has gone on, until the next start.
@@ -47,6 +47,7 @@ class Walker(Resettable):
     advance: Value
     free: Value
     hasty: Value
+    hold: Value
     done: Value
     wrong: Value
     later: Value
@@ -59,8 +60,9 @@ class Walker(Resettable):
     def __init__(self) -> None:
         super().__init__({
             "walk": In(DescriptorLayout("walk")), "place": In(PlaceLayout()), "start": In(1), "todo": In(2),
-            "restart": In(1), "advance": In(1), "free": In(1), "hasty": In(1), "done": Out(1), "wrong": Out(1),
-            "later": Out(1), "next": Out(PlaceLayout()), "look": Out(LookLayout()), "plan": Out(PlanLayout()),
+            "restart": In(1), "advance": In(1), "free": In(1), "hasty": In(1), "hold": In(1), "done": Out(1),
+            "wrong": Out(1), "later": Out(1), "next": Out(PlaceLayout()), "look": Out(LookLayout()),
+            "plan": Out(PlanLayout()),
             "ask": Out(AskPort()), "change": Out(stream.Signature(Change())),
         })
 
@@ -121,8 +123,9 @@ class Walker(Resettable):
             self._measure(m, ring, factor, other, addend, total, behind, rows)
             self._go_on(m, {"x": x, "y": y}, factor, other, addend, total, low)
             with m.State("Done"):
-                m.d.comb += self.done.eq(1)
-                m.next = "Idle"
+                m.d.comb += self.done.eq(~self.hold | (self.todo != Todo.PLAN))
+                with m.If(self.done):
+                    m.next = "Idle"
         return self.resets(m)
 
     def _look(
@@ -281,6 +284,8 @@ class Walker(Resettable):
             with m.If(self.ask.ready):
                 with m.If(left <= 0):
                     m.next = "Done"
+                with m.Elif(self.hold):
+                    pass
                 with m.Elif(self.ask.ring.there != 0):
                     m.next = "Change"
                 with m.Elif(self.hasty):

@@ -15,7 +15,7 @@ def test_keys_reach_the_configurations() -> None:
     })
     parts = ChipParts.from_chip(chip)
     assert parts.tile == TileConfig(
-        lines=64, lanes=8, buffer_kib=8, parameters=64, instructions=128, payload_bits=32, contexts=1
+        lines=64, lanes=8, buffer_kib=8, parameters=64, instructions=128, payload_bits=32, contexts=1, ranged=True
     )
     assert (parts.mesh.columns, parts.mesh.rows, parts.mesh.payload_bits, parts.mesh.contexts) == (3, 2, 32, 1)
     assert parts.core.lines == 64

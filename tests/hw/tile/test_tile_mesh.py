@@ -58,7 +58,7 @@ loop forever {
 }
 """
 LINES, IMAGES, TAG = 16, 2, 3
-CFG = TileConfig(lines=LINES, buffer_kib=1, parameters=16, instructions=16, payload_bits=64, contexts=1)
+CFG = TileConfig(lines=LINES, buffer_kib=1, parameters=16, instructions=16, payload_bits=64, contexts=1, ranged=True)
 MESH = MeshConfig(columns=2, rows=1, payload_bits=64, contexts=1, depth=2)
 
 
@@ -73,7 +73,7 @@ def test_two_tiles_with_a_flow_and_a_reduction_by_the_host() -> None:
     arrays = [ExactArray.random(LINES, rng) for _ in range(2)]
     programs = assemble(FIRST), assemble(SECOND)
     inputs = [rng.integers(-7, 8, 8).astype(np.int8).tobytes() for _ in range(IMAGES)]
-    core = CoreConfig(lines=LINES)
+    core = CoreConfig(lines=LINES, ranged=True)
     tiles = Tiles(Joined(
         tiles={name: Place(program=program, cfg=CFG, core=ReferenceCore(CoreReference(core, array)))
                for name, program, array in zip("ab", programs, arrays, strict=True)},

@@ -1,0 +1,86 @@
+"""Instructions that an engine has taken and not yet carried out, in their order."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out
+
+from hw.block import Resettable
+from hw.tile.isa import STREAMS
+from hw.tile.sequencer.sequencer import TrapLayout
+
+__all__ = ["AGES", "AGE_BITS", "IMAGE_BITS", "FoundLayout", "OrderLayout", "Waiting"]
+
+AGE_BITS = 5
+"""Bits of the number of an instruction among those that the engines have in hand, which wraps."""
+
+AGES = 1 << AGE_BITS - 1
+"""Instructions from the oldest one in hand on that may be issued: fewer, so that numbers tell which is older."""
+
+IMAGE_BITS = AGE_BITS - 1
+"""Low bits of the number of an image, which tell those of instructions in hand."""
+
+
+class OrderLayout(data.StructLayout):
+    """Where an instruction is among others: its ``age``, the larger the later, and its ``image``, low bits."""
+
+    def __init__(self) -> None:
+        super().__init__({"age": AGE_BITS, "image": IMAGE_BITS})
+
+
+class FoundLayout(data.StructLayout):
+    """A ``trap`` of an engine, and where its instruction is among others (``order``)."""
+
+    def __init__(self) -> None:
+        super().__init__({"trap": TrapLayout(), "order": OrderLayout()})
+
+
+class Waiting(Resettable):
+    """A queue of registers, from which the oldest one is taken when it is carried out. Base of those of engines.
+
+    Parameters
+    ----------
+    layout
+        What is kept of an instruction; ``reads`` of it are streams, a bit each.
+    depth
+        How many there are, the one that is carried out among them.
+
+    Members
+    -------
+    i, o : In(stream of layout), Out(stream of layout)
+        What is taken; the oldest one, which goes with the transfer.
+    reads : Out(16)
+        Streams that some of them read.
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+    reads: Value
+
+    def __init__(self, layout: Any, depth: int) -> None:
+        self.depth = depth
+        super().__init__({
+            "i": In(stream.Signature(layout)), "o": Out(stream.Signature(layout)), "reads": Out(STREAMS),
+        })
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        places = [Signal.like(self.i.payload, name=f"place_{k}", reset_less=True) for k in range(self.depth)]
+        valid = Signal(self.depth)
+        takes = [Signal(name=f"takes_{k}") for k in range(self.depth)]
+        reads: Value = Mux(valid[0], places[0].reads, 0)
+        for k, place in enumerate(places):
+            m.d.comb += takes[k].eq(~valid[k] | (takes[k - 1] if k else self.o.ready))
+            last = k == self.depth - 1
+            with m.If(takes[k]):
+                m.d.sync += [
+                    place.eq(self.i.payload if last else places[k + 1]),
+                    valid[k].eq(self.i.valid if last else valid[k + 1]),
+                ]
+            if k:
+                reads |= Mux(valid[k], place.reads, 0)
+        m.d.comb += [
+            self.i.ready.eq(takes[-1]), self.o.valid.eq(valid[0]), self.o.payload.eq(places[0]), self.reads.eq(reads),
+        ]
+        return self.resets(m)
