@@ -52,6 +52,7 @@ class Bench(wiring.Component):
 
     def __init__(self, cfg: TileConfig, core: CoreConfig) -> None:
         self.cfg, self.core = cfg, core
+        self._ports: Any = self
         tile = Tile(cfg).signature.members
         super().__init__({
             "bus": In(RegisterBus(ADDRESS_WIDTH)), "i": In(Arrival(InLayout(cfg))), "o": tile["o"],
@@ -61,10 +62,9 @@ class Bench(wiring.Component):
         })
 
     def elaborate(self, platform: object) -> Module:
-        m, this = Module(), Any
+        m, ports = Module(), self._ports
         m.submodules.tile = tile = Tile(self.cfg)
         m.submodules.core = core = Core(self.core)
-        ports: this = self
         for given, taken in ((tile.op, core.op), (tile.codes, core.i), (core.o, tile.drain)):
             connect(m, given, taken)
         for inner, outer in ((tile.bus, ports.bus), (tile.i, ports.i), (tile.o, ports.o),
@@ -148,7 +148,7 @@ def measure(layer: Layer, bits: tuple[tuple[int, int], ...], images: tuple[int, 
     """Rows of a layer."""
     program, cfg, products, block = compiled(layer)
     cfg = replace(cfg, ranged=True)
-    core = replace(CoreConfig.from_chip(load_chip("neurram-core")), ranged=True)
+    core = CoreConfig.from_chip(load_chip("neurram-core"), ranged=True)
     first, last = (max(n * products, 8) for n in images)
     for one in bits:
         given = [*program_writes(with_bits(program, *one), cfg), (CONTROL, 1)]

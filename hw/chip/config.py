@@ -1,6 +1,6 @@
 """What a chip of tiles is made of."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from hw.chip.map import chip_page
@@ -53,7 +53,7 @@ class ChipParts:
         """
         mesh = MeshConfig.from_chip(chip)
         return cls(
-            tile=TileConfig.from_chip(chip), mesh=mesh, core=replace(CoreConfig.from_chip(chip), ranged=True),
+            tile=TileConfig.from_chip(chip), mesh=mesh, core=CoreConfig.from_chip(chip, ranged=True),
             write=WriteVerifyConfig.from_chip(chip) if PulseChip.of(chip).programming.engine else None,
             registers=chip_map(chip, products=False), page=chip_page(mesh, chip.lines, chip.sha256),
         )

@@ -95,12 +95,12 @@ class CoreConfig:
                 raise InputError(f"{name} must be between {low} and {high}, not {value!r}")
 
     @classmethod
-    def from_chip(cls, chip: Chip) -> "CoreConfig":
+    def from_chip(cls, chip: Chip, *, ranged: bool = False) -> "CoreConfig":
         """The core of a chip: durations in cycles are those of its description."""
         chip = TnsaChip.of(chip)
         return cls(
             lines=chip.lines, trim=chip.core.trim, synchronise=chip.core.synchronise, most_in_bits=chip.adc.input_bits,
-            most_out_bits=chip.adc.bits, manual=chip.core.manual,
+            most_out_bits=chip.adc.bits, manual=chip.core.manual, ranged=ranged,
             **{f"{name}_cycles": cycles for name, cycles in chip.operation_cycles.items()},
         )
 
