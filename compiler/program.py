@@ -23,6 +23,7 @@ from macro_models.exact.vector import (
     Encode,
     Largest,
     Limit,
+    Product,
     Root,
     Select,
     Table,
@@ -229,7 +230,7 @@ class Host:
         return np.clip(np.rint(made / self.unit), -LANE_MAX, LANE_MAX).astype(np.int16)
 
 
-Operation = Call | Encode | Select | Largest | WeightedSum | Limit | Table | Host
+Operation = Call | Encode | Select | Largest | WeightedSum | Product | Limit | Table | Host
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from compiler.calibration.bench import Bench, Draft, Site
 from compiler.calibration.calls import FEW_SAMPLES, MOST_SAMPLES, Calls, range_samples, sampled, samples
 from compiler.calibration.carried import ANCHORS, HIDDEN_ANCHORS, Handed, InLanes, Value, input_in_lanes
+from compiler.calibration.elementwise import Part, lower_elementwise
 from compiler.calibration.entry import quantised, unfaithful
 from compiler.calibration.layer_lowering import Product, lower_last, lower_layer, smallest_scale
 from compiler.calibration.outputs import OutputError, output_errors
@@ -104,7 +105,8 @@ class _Shared:
 class Calibrator:
     """One calibration of one network; parameters as of :class:`~compiler.calibration.bench.Bench`.
 
-    ``progress`` is called with (layers done, layers).
+    ``progress`` is called with (layers done, layers). With ``products`` steps of products and sums of computed values
+    are stages of the vector unit, as tiles need them, not work of the host.
     """
 
     def __init__(
@@ -116,7 +118,10 @@ class Calibrator:
         options: CompileOptions,
         x: Float,
         progress: Callable[[int, int], None] | None = None,
+        *,
+        products: bool = False,
     ) -> None:
+        self.products = products
         most = images_used(network, len(x))
         x = x[np.arange(most) * len(x) // most]
         self.network, self.placement, self.options, self.x = network, placement, options, x
@@ -242,12 +247,32 @@ class Calibrator:
 
     def _evaluated(self, k: int, op: Evaluated, taken: InLanes) -> InLanes:
         """A step by a table, or at the host."""
+        if self.products and not op.pointwise and (made := self._elementwise(k, op, taken)) is not None:
+            return made
         seen, middle = self.network.steps[k].gather(self.bench.wanted), 0.0
         if op.pointwise and (moved := centre(taken.unit, seen)) is not None:
             stage, middle = moved
             taken = self._in_lanes(self._append(stage, taken.numbers), _on_each(stage, taken.lanes), taken.unit)
         stage, unit = lower_evaluated(op, taken.unit, seen, self.bench.wanted[k + 1], middle)
         return self._in_lanes(self._append(stage, taken.numbers), _on_each(stage, taken.lanes), unit)
+
+    def _elementwise(self, k: int, op: Evaluated, taken: InLanes) -> InLanes | None:
+        """A step of products and the like, written out as stages; None if it has no such form."""
+        inputs, dims = self.network.steps[k].inputs, op.dims
+        sizes = [self.bench.wanted[v].shape[1] for v in inputs]
+        if taken.zero.any() or len(taken.numbers) != len(inputs) or sizes != [int(np.prod(d, dtype=int)) for d in dims]:
+            return None
+        ends, parts, kept = np.cumsum([0, *sizes]), list[Part](), len(self.stages)
+        for n, v in enumerate(inputs):
+            at = slice(ends[n], ends[n + 1])
+            same = next((part for part in parts if part.number == taken.numbers[n]), None)
+            parts.append(same or Part(number=taken.numbers[n], dims=dims[n], lanes=taken.lanes[..., at],
+                                      unit=taken.unit[at], seen=self.bench.wanted[v]))
+        made = lower_elementwise(op, parts, self._append)
+        if made is None:
+            del self.stages[kept:]
+            return None
+        return self._in_lanes(made.number, made.lanes, made.unit)
 
     # Layers --------------------------------------------------------------------------------------
 

@@ -28,7 +28,10 @@ from macro_models.exact.vector import (
     WeightedSum,
 )
 
-__all__ = ["Units", "centre", "element_groups", "equalise", "lower_encode", "lower_evaluated", "lower_step", "tied"]
+__all__ = [
+    "Units", "centre", "element_groups", "equalise", "lower_encode", "lower_evaluated", "lower_step", "tied",
+    "weighted",
+]
 
 Float = NDArray[np.float64]
 VectorOperation = Select | Largest | WeightedSum | Limit | Table
@@ -117,10 +120,10 @@ def equalise(op: Maximum, unit: Units) -> tuple[WeightedSum, Units] | None:
     count, label = connected_components(graph, directed=False)
     common = np.zeros(count)
     np.maximum.at(common, label, unit)
-    return _weighted(np.arange(size, dtype=np.int32)[:, None], unit[:, None], np.zeros(size), common[label])
+    return weighted(np.arange(size, dtype=np.int32)[:, None], unit[:, None], np.zeros(size), common[label])
 
 
-def _weighted(index: NDArray[np.int32], value: Float, offset: Float, unit: Units) -> tuple[WeightedSum, Units]:
+def weighted(index: NDArray[np.int32], value: Float, offset: Float, unit: Units) -> tuple[WeightedSum, Units]:
     """A weighted sum, where ``value`` (elements, terms) is what one unit of each term adds."""
     ratio = np.where(index == PAD, 0.0, value / unit[:, None])
     total = float(np.abs(ratio).sum(axis=1).max(initial=0.0))
@@ -146,7 +149,7 @@ def _lower_combine(op: Combine, unit: Units, reached: Float) -> tuple[WeightedSu
     least = np.zeros(len(most))
     np.maximum.at(least, op.channel, np.abs(value).sum(axis=1) / MULTIPLIER_MAX)
     shared = np.maximum(np.where(most > 0, most, 1.0) / LANE_MAX, least)[op.channel]
-    result, _ = _weighted(op.index, value, op.offset, shared)
+    result, _ = weighted(op.index, value, op.offset, shared)
     return result, _exact(result, value, shared, op.channel)
 
 
@@ -193,7 +196,7 @@ def centre(unit: Units, taken: Float) -> tuple[WeightedSum, float] | None:
     if abs(middle) <= NEAR * (high - low) or not unit.any():
         return None
     index = np.arange(len(unit), dtype=np.int32)[:, None]
-    return _weighted(index, unit[:, None], np.full(len(unit), -middle), unit)[0], middle
+    return weighted(index, unit[:, None], np.full(len(unit), -middle), unit)[0], middle
 
 
 def _check_whole(op: Evaluated, unit: Units) -> None:

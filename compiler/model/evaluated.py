@@ -98,6 +98,11 @@ class Evaluated:
             and all(x.size == 1 or x.shape == dims for x in self._constants.values())
         )
 
+    @property
+    def dims(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of its inputs."""
+        return tuple(_dims(value) for value in self.proto.graph.input)
+
     @cached_property
     def taken(self) -> int:
         """Elements of all inputs."""

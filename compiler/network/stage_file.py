@@ -26,6 +26,7 @@ from macro_models.exact.vector import (
     Encode,
     Largest,
     Limit,
+    Product,
     Select,
     Table,
     WeightedSum,
@@ -153,6 +154,7 @@ _FIELDS: dict[type, dict[str, Any]] = {
         "index": indices("elements terms"), "multiplier": factors("elements terms", -MULTIPLIER_MAX), "shift": SHIFT,
         "offset": Held(np.int32, "elements", -(2**16), 2**16),
     },
+    Product: {"left": indices("elements", 0), "right": indices("elements", 0), "shift": SHIFT},
     Limit: {"low": lanes("taken"), "high": lanes("taken")},
     Table: {"multiplier": factors("taken"), "shift": SHIFT, "entries": lanes(f"{2 * TABLE_HALF}")},
     Window: {"first": _ANY, "channels": COUNT, "channel_step": _ANY, "axes": _Part(Axis, "list"), "groups": COUNT},
@@ -162,7 +164,7 @@ _FIELDS: dict[type, dict[str, Any]] = {
     },
 }
 _STEPS = {c.__name__: c for c in (Linear, Gather, Maximum, Combine, Map, Evaluated)}
-_STAGES = {c.__name__: c for c in (Call, Encode, Select, Largest, WeightedSum, Limit, Table, Host)}
+_STAGES = {c.__name__: c for c in (Call, Encode, Select, Largest, WeightedSum, Product, Limit, Table, Host)}
 
 
 def write_all(parts: Sequence[Step | Stage], prefix: str, put: Put) -> list[dict[str, Any]]:

@@ -1,12 +1,12 @@
 """The interpreter of all tiles against the program that they were compiled from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.program import Program
+from compiler.program import Call, Operation, Program, RunMvm, run_call
 from compiler.tile.graph.graph import Value
 from compiler.tile.placed.streams import tile_name
 from compiler.tile.programs import TilePrograms
@@ -15,7 +15,7 @@ from hw.tile.machine.actions import Core
 from hw.tile.machine.tiles import HOST, Joined, Tiles
 from macro_models.errors import InputError
 
-__all__ = ["run_tiles", "values_of"]
+__all__ = ["result_of", "run_tiles", "values_of"]
 
 Lanes = NDArray[np.int16]
 
@@ -45,13 +45,13 @@ def run_tiles(
     tiles = Tiles(Joined(
         tiles={name: replace(place, core=by_tile.get(name)) for name, place in joined.tiles.items()},
         flows=joined.flows, reductions=joined.reductions), images=len(lanes))
-    blocks = _blocks(lanes, graph.values[0])
-    for tile, stream in programs.given:
-        tiles.give(tile, stream, blocks)
+    values = graph.split.enter(lanes)
+    for (tile, stream), value in programs.entries.items():
+        tiles.give(tile, stream, _blocks(values[value], graph.values[value]))
     if not tiles.run():
         trapped = [f"{name}: {tile.status}" for name, tile in tiles.tiles.items() if tile.status is not None]
         raise InputError("tiles did not end: " + ("; ".join(trapped) or "they wait for each other"))
-    found = {}
+    found: dict[int, Lanes] = {}
     for value, flows in placed.flows.items():
         for flow in flows:
             if HOST in flow.to:
@@ -59,12 +59,24 @@ def run_tiles(
     return found
 
 
-def values_of(program: Program, lanes: Lanes, images: NDArray[np.integer], mvm: Callable[..., NDArray]) -> list[Lanes]:
+def result_of(programs: TilePrograms, lanes: Lanes, found: Mapping[int, Lanes]) -> Lanes:
+    """The last value: what the host makes of those that it got, and of what it had."""
+    split = programs.placed.graph.split
+    return split.finish({**split.enter(lanes), **found})
+
+
+def values_of(program: Program, lanes: Lanes, images: NDArray[np.integer], mvm: RunMvm) -> list[Lanes]:
     """All values of a program, by their numbers: what :func:`run_tiles` must give."""
     made = [lanes]
-    for k in range(len(program.stages)):
-        part = replace(program, stages=program.stages[: k + 1])
-        made.append(part.run(lanes, images, mvm))
+
+    def kept(operation: Operation, taken: Lanes) -> Lanes:
+        if isinstance(operation, Call):
+            return run_call(operation, program.layers[operation.layer], taken, images, mvm)
+        return operation.compute(taken)
+
+    for stage in program.stages:
+        parts = [made[v] for v in stage.inputs]
+        made.append(kept(stage.operation, parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)))
     return made
 
 

@@ -6,7 +6,7 @@ tiles and on every other backend.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,14 @@ from compiler.model.stages import Linear, Step
 from compiler.network import CoreImage, Network
 from compiler.network.ranges import InputRange, calibration_warnings
 from compiler.options import CompileOptions
-from compiler.program import Call, Program
-from compiler.tile.graph.geometry import Image, input_image, layer_walk, rows_of
-from compiler.tile.graph.graph import image_of, tile_graph
-from compiler.tile.placed.placing import Shape, place_on_tiles
+from compiler.program import Program
+from compiler.tile.graph.builder import tile_graph
+from compiler.tile.graph.geometry import rows_of
+from compiler.tile.graph.images import entry_image
+from compiler.tile.graph.shapes import Shape, shapes_of, with_shapes
+from compiler.tile.placed.placing import place_on_tiles
 from hw.config import Chip, check_device, default_device
 from macro_models.devices import Device, load_device
-from macro_models.errors import InputError
 from macro_models.exact.vector import PAD
 
 __all__ = ["compile_tiles"]
@@ -71,12 +72,15 @@ def compile_tiles(
     digest = hashlib.sha256(np.ascontiguousarray(samples).tobytes()).hexdigest()
     most = min(len(samples), options.samples)
     x = samples[np.arange(most) * len(samples) // most].astype(np.float64)
-    shapes = _shapes(net)
-    placement = place_on_tiles(shapes, chip.macro_config().cell_map, chip.cores)
-    result = Calibrator(_tied(net), placement, chip, device, options, x, progress).run()
+    cell_map = chip.macro_config().cell_map
+    shapes = shapes_of(net, cell_map.rows)
+    placement = place_on_tiles(shapes, cell_map, chip.cores)
+    result = Calibrator(_tied(net, shapes), placement, chip, device, options, x, progress, products=True).run()
     program, targets = _in_walk_order(result.program, placement, shapes, result.targets)
+    entry = entry_image(program.stages, net.input_shape, program.input.offset.size)
+    program = with_shapes(program, shapes, entry)
     program.check()
-    tile_graph(program, input_image(net.input_shape))
+    tile_graph(program, entry)
     names = [layer.name for layer in net.layers]
     return Network(
         chip=chip, device=device, options=options, model=net, program=program,
@@ -106,36 +110,17 @@ class _TiedLinear(Linear):
         return np.concatenate([self.patches, each[None].astype(np.int32)])
 
 
-def _tied(net: FloatNetwork) -> FloatNetwork:
-    """The network with such layers."""
+def _tied(net: FloatNetwork, shapes: Sequence[Shape]) -> FloatNetwork:
+    """The network with such layers, but for those whose inputs are put side by side."""
+    put = {shape.name for shape in shapes if any(shape.put)}
+
     def one(step: Step) -> Step:
         op = step.operation
-        if not isinstance(op, Linear) or not (op.patches == PAD).any():
+        if not isinstance(op, Linear) or not (op.patches == PAD).any() or op.layer.name in put:
             return step
         return replace(step, operation=_TiedLinear(layer=op.layer, patches=op.patches, pad=op.pad, window=op.window))
 
     return replace(net, steps=tuple(map(one, net.steps)))
-
-
-def _shapes(net: FloatNetwork) -> list[Shape]:
-    """Layers and the walks that read what they take."""
-    images: list[Image | None] = [input_image(net.input_shape)]
-    found: list[Shape] = []
-    for step in net.steps:
-        op, taken = step.operation, [images[v] for v in step.inputs]
-        known = [image for image in taken if image is not None]
-        outputs = 0
-        if isinstance(op, Linear):
-            outputs, name = op.layer.outputs, op.layer.name
-            call = Call(layer=0, patches=op.patches, pad=np.zeros(op.patches.shape[1], np.int16), window=op.window)
-            walk = layer_walk(call, known[0]) if known else None
-            if walk is None:
-                raise InputError(f"layer {name!r} must take a window of an image, ungrouped, for tiles")
-            if any(shape.name == name for shape in found):
-                raise InputError(f"layer {name!r} must be called once for tiles, not at several steps")
-            found.append(Shape(name=name, walk=walk, outputs=outputs))
-        images.append(image_of(op, known, outputs) if len(known) == len(taken) else None)
-    return found
 
 
 def _in_walk_order(

@@ -5,13 +5,14 @@ larger so that nothing gets stuck; those that are filled by other tiles then get
 buffers have room, so that blocks under way delay nobody.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from compiler.network import Network
 from compiler.tile.code.text import TileText, least_blocks
-from compiler.tile.graph.geometry import input_image
-from compiler.tile.graph.graph import Graph, tile_graph
+from compiler.tile.graph.builder import tile_graph
+from compiler.tile.graph.graph import Graph
+from compiler.tile.graph.images import entry_image
 from compiler.tile.placed.order import Steps, firings, in_loops
 from compiler.tile.placed.streams import Placed, place_nodes
 from hw.tile.isa import DESCRIPTORS
@@ -43,8 +44,8 @@ class TilePrograms:
         In the language of the assembler, by tile.
     joined
         The programs, and what joins the tiles.
-    given
-        Blocks that the host sends for each image, by (tile, stream): all of the network's input.
+    given, entries
+        Blocks that the host sends for each image, by (tile, stream), and of which value they are the pixels.
     instructions
         Instructions of all tiles for one image.
     """
@@ -53,6 +54,7 @@ class TilePrograms:
     texts: Mapping[str, str]
     joined: Joined
     given: Mapping[tuple[str, int], int]
+    entries: Mapping[tuple[str, int], int]
     instructions: int
 
 
@@ -64,10 +66,12 @@ def graph_of(network: Network) -> Graph:
     InputError
         If something has no form on tiles.
     """
-    return tile_graph(network.program, input_image(network.model.input_shape))
+    program = network.program
+    entry = entry_image(program.stages, network.model.input_shape, program.input.offset.size)
+    return tile_graph(program, entry)
 
 
-def tile_programs(network: Network, *, image: int = 0, watched: bool = False) -> TilePrograms:
+def tile_programs(network: Network, *, image: int = 0, watched: bool | Collection[int] = False) -> TilePrograms:
     """The programs of a network that was compiled for tiles, proven not to get stuck.
 
     Parameters
@@ -77,7 +81,7 @@ def tile_programs(network: Network, *, image: int = 0, watched: bool = False) ->
     image
         Number of the first image.
     watched
-        Whether the host gets every value too, as tests want it.
+        Whether the host gets every value too, as tests want it, or which of them.
 
     Raises
     ------
@@ -91,7 +95,14 @@ def tile_programs(network: Network, *, image: int = 0, watched: bool = False) ->
     made.add_slack()
     joined, given = made.joined(), made.given()
     fired = check_liveness(joined, given)
-    return TilePrograms(placed=placed, texts=made.texts, joined=joined, given=given, instructions=fired)
+    return TilePrograms(placed=placed, texts=made.texts, joined=joined, given=given, entries=made.entries(),
+                        instructions=fired)
+
+
+def _words(line: str) -> int:
+    """Words of a line of the assembler."""
+    key = line.partition(" ")[0]
+    return 1 + DESCRIPTORS[line.split()[1]].layout.words if key == "set" else int(key not in ("", "}"))
 
 
 class _Maker:
@@ -115,7 +126,7 @@ class _Maker:
 
     def _too_long(self, tile: str) -> bool:
         lines = self._text(tile).partition("loop forever {")[2].splitlines()
-        return sum(line.strip() not in ("", "}") for line in lines) + 1 > self.placed.cfg.instructions
+        return sum(_words(line.strip()) for line in lines) > self.placed.cfg.instructions
 
     def _text(self, tile: str) -> str:
         blocks = {name: count for (t, name), count in self.blocks.items() if t == tile}
@@ -143,8 +154,12 @@ class _Maker:
 
     def given(self) -> dict[tuple[str, int], int]:
         """What the host sends for each image."""
-        pixels = self.placed.graph.values[0].image.pixels
-        return {(r.tile, self.numbers[r.tile, r.name]): pixels for r in self.placed.rings.values() if r.value == 0}
+        return {end: self.placed.graph.values[value].image.pixels for end, value in self.entries().items()}
+
+    def entries(self) -> dict[tuple[str, int], int]:
+        """Which value the host sends where."""
+        return {(r.tile, self.numbers[r.tile, r.name]): r.value for r in self.placed.rings.values()
+                if r.value in self.placed.graph.split.entries}
 
     def grow(self) -> None:
         """The smallest ring that somebody waits for grows, until two images get through."""
@@ -167,7 +182,8 @@ class _Maker:
         for tile in self.placed.tiles:
             before = dict(self.blocks)
             for ring in self.placed.all_rings:
-                whole = self.placed.graph.nodes[ring.node].whole
+                whole = self.placed.graph.nodes[ring.node].whole and (
+                    self.placed.graph.values[ring.value].image.pixels > 1)
                 if ring.tile == tile and ring.slot is not None and not whole:
                     more = self.blocks[tile, ring.name] + SLACK
                     self.blocks[tile, ring.name] = min(more, MOST_BLOCKS)

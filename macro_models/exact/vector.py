@@ -4,7 +4,7 @@ Cores differ in the scales of their columns, so a core's codes are first brought
 *leaf*), then added with wrap-around (associative, so that any tree of additions gives the same sum), then finished (the
 *root*): bias, ReLU, and, where the value that is made is one of codes, requantisation. Everything else that is done to
 a value, element by element, is here too: :class:`Encode`, :class:`WeightedSum`, :class:`Limit`, :class:`Table`,
-:class:`Largest`, :class:`Select`.
+:class:`Largest`, :class:`Select`, :class:`Product`.
 
 Leaf, root, encode, weighted sum, limit and the argument of a table are instances of one formula,
 
@@ -49,6 +49,7 @@ __all__ = [
     "Largest",
     "LeafSum",
     "Limit",
+    "Product",
     "Requantise",
     "Root",
     "Select",
@@ -300,6 +301,20 @@ class WeightedSum:
         """Raises ValueError if a sum could exceed 32 bits."""
         if np.abs(self.multiplier).sum(axis=1).max(initial=0) > SUM_MAX or not 0 <= self.shift <= SHIFT_MAX:
             raise ValueError("a weighted sum of lanes exceeds 32 bits")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Product:
+    """``clip(lane[left[i]] * lane[right[i]] >> shift)`` to 16 bits; both indices have shape (elements,)."""
+
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    shift: int
+
+    def compute(self, lanes: NDArray[np.integer]) -> Lanes:
+        """Lanes of shape (batch, elements) from lanes of shape (batch, elements of all inputs)."""
+        product = lanes[:, self.left].astype(np.int64) * lanes[:, self.right]
+        return finish(product, self.shift, -LANE_MAX, LANE_MAX)
 
 
 @dataclass(frozen=True, kw_only=True)

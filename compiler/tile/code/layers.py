@@ -33,12 +33,13 @@ def layer_code(writer: Writer, chip: Chip, k: int, node: Node, target: str, body
     mine = [[m for m in part.mvms if tile_name(chip, m.core) == writer.tile] for part in parts]
     stream = placed.rings[writer.tile, k, node.source].name
     walks = [_codes(writer, node.walk, call, layer, m, stream) for some in mine for m in some]
+    before = call.first * layer.conversions
     number, is_root = 0, writer.tile == placed.root(k)
     ends: list[str] = []
     for p, (part, some) in enumerate(zip(parts, mine, strict=True)):
         if not some:
             continue
-        _products(writer, layer, part, some, walks, number, body)
+        _products(writer, layer, part, some, walks, number, before, len(call.patches), body)
         number += len(some)
         _reduce(writer, k, p, part, body)
         if writer.tile == placed.part_root(k, p):
@@ -64,15 +65,19 @@ def layer_code(writer: Writer, chip: Chip, k: int, node: Node, target: str, body
 
 
 def _products(
-    writer: Writer, layer: Layer, part: Part, mvms: list[Mvm], walks: list[str], number: int, body: Body
+    writer: Writer, layer: Layer, part: Part, mvms: list[Mvm], walks: list[str], number: int, before: int,
+    positions: int, body: Body
 ) -> None:
-    """Products of a part, the first of them number ``number`` of the tile; a walk goes on when it is used last."""
+    """Products of a part, the first of them number ``number`` of the tile; a walk goes on when it is used last.
+
+    ``before`` are conversions of the layer's calls before this one, which has so many ``positions``.
+    """
     begun, drains = set[int](), list[str]()
     for place, mvm in enumerate(mvms):
         walk = walks[number + place]
         flags = "" if walk in walks[number + place + 1 :] else ", advance"
         flags += ", free" if number + place == len(walks) - 1 else ""
-        body.add(f"mvm {_mvm(writer, layer, mvm)}, {walk}{flags}")
+        body.add(f"mvm {_mvm(writer, layer, mvm, before, positions)}, {walk}{flags}")
         made = leaf(layer, mvm, part.first, begun)
         assert made.parameters is not None
         drains.append(f"vec {writer.vec(made, len(made.parameters), 'accumulators', a='drain')}")
@@ -104,7 +109,7 @@ def _codes(writer: Writer, walk: Walk, call: Call, layer: Layer, mvm: Mvm, strea
     return writer.walk(channels_of(walk, first, count), stream, pads[:, 0])
 
 
-def _mvm(writer: Writer, layer: Layer, mvm: Mvm) -> str:
+def _mvm(writer: Writer, layer: Layer, mvm: Mvm, before: int, positions: int) -> str:
     """The descriptor of a product."""
     bits = pack(mvm.op)
     core = unpack_core({"op": bits & 0xFFFFFFFF, "op_high": bits >> 32})
@@ -112,6 +117,6 @@ def _mvm(writer: Writer, layer: Layer, mvm: Mvm) -> str:
     fields = {
         "i_first": int(mvm.rows[0]) // CODES_IN, "i_last": int(mvm.rows[-1]) // CODES_IN,
         "o_first": int(mvm.columns.min()) // CODES_OUT, "o_last": int(mvm.columns.max()) // CODES_OUT,
-        "operation": mvm.operation, "conversions": layer.conversions, **{n: v for n, v in core.items() if v},
+        "operation": mvm.operation + before, "conversions": layer.conversions, **{n: v for n, v in core.items() if v},
     }
-    return writer.declared("mvm", "m", ": " + ", ".join(f"{name} {value}" for name, value in fields.items()))
+    return writer.mvm(": " + ", ".join(f"{name} {value}" for name, value in fields.items()), positions)

@@ -6,14 +6,19 @@ time, then goes on to the next image.
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from compiler.program import Call
 from compiler.tile.code.layers import layer_code
+from compiler.tile.code.stages import Source, stage_code
 from compiler.tile.code.whole import whole_node
 from compiler.tile.code.writer import LOCAL_BLOCKS, Body, Writer
 from compiler.tile.graph.graph import Node
+from compiler.tile.graph.operations import window_of
 from compiler.tile.placed.order import Loop, Steps
 from compiler.tile.placed.streams import Placed, Ring
 from hw.config import Chip
+from macro_models.exact.vector import Largest, WeightedSum
 
 __all__ = ["TileText", "least_blocks"]
 
@@ -23,7 +28,7 @@ def least_blocks(placed: Placed, ring: Ring) -> int:
     node = placed.graph.nodes[ring.node]
     if ring.outputs:
         return LOCAL_BLOCKS
-    if node.whole:
+    if node.whole and placed.graph.values[ring.value].image.pixels > 1:
         return placed.graph.values[ring.value].image.pixels
     walks = ring.value == node.source and node.head is not None
     return max(node.walk.least if walks else 1, LOCAL_BLOCKS)
@@ -64,9 +69,12 @@ class TileText:
         for ring in self.placed.all_rings:
             if ring.tile == self.tile:
                 self.writer.ring(ring)
-        bodies = {k: whole_node(self.writer, k, node) if node.whole else self._node(k, node)
-                  for k, node in enumerate(self.graph.nodes) if self.tile in self.placed.members[k]}
-        code = _code(self.steps, bodies)
+        mine = [k for k in range(len(self.graph.nodes)) if self.tile in self.placed.members[k]]
+        bodies = {k: whole_node(self.writer, k, self.graph.nodes[k]) if self.graph.nodes[k].whole else
+                  self._node(k, self.graph.nodes[k]) for k in mine}
+        bodies |= {len(self.graph.nodes) + k: self._release(k) for k in mine if self.graph.held(k)}
+        code = self.writer.spilled(_code(self.steps, bodies))
+        self.writer.close()
         lines = [f"; Tile {self.tile}: the assembler of docs/explanation/tile.md, written by the compiler.", ""]
         for declared in self.writer.heads.values():
             lines += [*declared, ""] if declared else []
@@ -81,53 +89,49 @@ class TileText:
         is_root = self.tile == self.placed.root(k)
         body = Body()
         if isinstance(op, Call):
-            target = self._target(k, node.values[0]) if is_root else ""
+            target = self.writer.target(k, node.values[0]) if is_root else ""
             layer_code(self.writer, self.chip, k, node, target, body)
         if is_root:
             for value in node.values[isinstance(op, Call) :]:
-                self._make(k, node, value, body)
+                if value - 1 == node.head:
+                    self._pool(k, node, value, body)
+                else:
+                    self._make(k, value, body)
             for value in node.values:
-                self._give(k, value, body)
+                self.writer.give(k, value, self.writer.target(k, value), body)
         return body.lines()
 
-    def _make(self, k: int, node: Node, value: int, body: Body) -> None:
-        """The operation that makes a value."""
+    def _pool(self, k: int, node: Node, value: int, body: Body) -> None:
+        """What a window of a value makes."""
         stage, made = self.program.stages[value - 1], self.graph.values[value]
-        target, operands, flags = self._target(k, value), {}, ""
-        one, window = self.writer.vector(value), value - 1 == node.head
-        for name, taken in zip("ab", stage.inputs, strict=False):
-            stream = self._source(k, taken)
-            operands[name] = self.writer.walk(node.walk, stream) if window else stream
-            operands[f"{name}_format"] = self.graph.values[taken].format
-            if window:
-                flags = ", advance_a, free_a"
-            else:
-                body.reads(stream, f"free_{name}")
-        name = self.writer.vec(one, made.image.channels, target, wide=made.wide, **operands)
-        body.add(f"vec {name}", flags + ", push")
+        op, (taken,) = stage.operation, stage.inputs
+        assert isinstance(op, Largest | WeightedSum)
+        held, stream = self.graph.values[taken], self._source(k, taken)
+        # What stands outside of the image is no largest one, and adds nothing.
+        outside = (-32768 if held.wide else -128 if held.signed else 0) if isinstance(op, Largest) else 0
+        pad = np.full(held.image.channels, outside).astype("<i2" if held.wide else "i1").view(np.uint8).view(np.int8)
+        name = self.writer.vec(
+            window_of(op, made.image), made.image.channels, self.writer.target(k, value), wide=made.wide,
+            a=self.writer.walk(node.walk, stream, pad, alone=False), a_format=held.format)
+        body.add(f"vec {name}", ", advance_a, free_a, push")
+
+    def _make(self, k: int, value: int, body: Body) -> None:
+        """The operations that make a value."""
+        held = self.graph.held(k)
+        sources = [Source(v, self._source(k, v), self.graph.values[v].format, v in held)
+                   for v in self.program.stages[value - 1].inputs]
+        stage_code(self.writer, k, self.writer.steps(value), sources, self.writer.target(k, value),
+                   self.graph.values[value].wide, body)
+
+    def _release(self, k: int) -> list[str]:
+        """What gives back, behind all positions, what a node took at each of them."""
+        return [f"free {self._source(k, value)} 1" for value in self.graph.held(k)]
 
     def _source(self, k: int, value: int) -> str:
         """The ring from which a node takes a value."""
         if value in self.graph.nodes[k].values:
-            return self._target(k, value)
+            return self.writer.target(k, value)
         return self.placed.rings[self.tile, k, value].name
-
-    def _target(self, k: int, value: int) -> str:
-        """The ring into which a value is made: that of its only taker, or one of its own."""
-        rings = self.writer.rings_of(value)
-        alone = len(rings) == 1 and not self.placed.flows.get(value) and not self.writer.within(k, value)
-        return rings[0].name if alone else self.writer.stream(f"made{value}", self.graph.values[value].block)
-
-    def _give(self, k: int, value: int, body: Body) -> None:
-        """Copies and sends of a value."""
-        name = self._target(k, value)
-        for ring in self.writer.rings_of(value):
-            if ring.name != name:
-                body.reads(name, "free_a")
-                body.add(f"vec {self.writer.copy(value, name, ring.name)}", ", push")
-        for flow in self.placed.flows.get(value, ()):
-            body.reads(name, "free")
-            body.add(f"send {name}, flow {flow.number}")
 
 
 def _code(steps: Steps, bodies: Mapping[int, list[str]]) -> list[str]:

@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.tile.graph.operations import NotAlikeError, Vector, vector_of
+from compiler.tile.graph.operations import steps_of
+from compiler.tile.graph.vectors import Vector, VectorStep
 from compiler.tile.placed.streams import Placed, Ring
+from hw.tile.isa import DESCRIPTORS
 from hw.tile.walk import OUTSIDE, Walk
 from macro_models.errors import InputError
 
@@ -14,6 +16,8 @@ __all__ = ["ALL", "LOCAL_BLOCKS", "Body", "Writer"]
 
 LOCAL_BLOCKS = 2
 """Blocks of a ring within a node: one is sent while the next is made."""
+MOST_TWICE = 512
+"""Bytes from which on such a ring has one block."""
 ALL = "_all"
 """Behind the name of a ring: the stream that sees its image as one block."""
 STEP = 8
@@ -42,6 +46,9 @@ class Writer:
             kind: [] for kind in ("stream", "bytes", "walk", "mvm", "parameters", "table", "vec")}
         self._known: dict[tuple[str, str], str] = {}
         self._streams: set[str] = set()
+        self._once: set[str] = set()
+        self._pool: dict[str, int] = {}
+        self._registers: dict[int, dict[int, int]] = {}
         self._top = placed.cfg.buffer_bytes
 
     def ring(self, ring: Ring) -> None:
@@ -50,7 +57,7 @@ class Writer:
         where = f", remote, slot {ring.slot}" if ring.slot is not None else ""
         if ring.outputs:
             self.stream(ring.name, ring.outputs * value.width, self.blocks[ring.name], where)
-        elif node.whole:
+        elif node.whole and value.image.pixels > 1:
             self.aliased(ring.name, value.block, value.image.pixels, where)
         else:
             self.stream(ring.name, value.block, self.blocks[ring.name], where)
@@ -81,22 +88,35 @@ class Writer:
             self.heads[kind].append(f"{kind} {name}{content}")
         return self._known[key]
 
-    def walk(self, walk: Walk, stream: str, pad: NDArray[np.integer] | None = None) -> str:
-        """A walk over a stream; ``pad`` has a code for each channel that it takes."""
+    def walk(self, walk: Walk, stream: str, pad: NDArray[np.integer] | None = None, *, alone: bool = True) -> str:
+        """A walk over a stream; ``pad`` has a code for each channel that it takes.
+
+        It is ``alone`` where no vector operation names it.
+        """
         fields = {n: getattr(walk, n) for n in _WALK if getattr(walk, n) != (0 if n.startswith("pad") else 1)}
         fields |= {n: getattr(walk, n) for n in ("width", "height", "positions_x", "positions_y", "run")}
         fields |= {"channel": walk.channel} if walk.channel else {}
         text = ", ".join(f"{name} {value}" for name, value in fields.items())
         if pad is not None and (walk.pixels == OUTSIDE).any():
             text += ", pad " + self.declared("bytes", "pad", " { " + " ".join(map(str, pad.tolist())) + " }")
-        return self.declared("walk", "w", f": stream {stream}, {text}")
+        name = self.declared("walk", "w", f": stream {stream}, {text}")
+        if walk.positions == 1 and alone:
+            self._once.add(name)
+        return name
+
+    def mvm(self, content: str, positions: int) -> str:
+        """A product of a layer of so many positions."""
+        name = self.declared("mvm", "m", content)
+        if positions == 1:
+            self._once.add(name)
+        return name
 
     def vec(self, one: Vector, elements: int, target: str, *, wide: bool = False, **operands: str) -> str:
         """A vector operation."""
         fields: dict[str, int | str] = {**one.fields, **operands, "target": target, "elements": elements}
         if one.parameters is not None:
             name = self.declared("parameters", "p", " {\n" + "\n".join(_parameter_lines(one.parameters)) + "\n}")
-            fields |= {"parameters": name, "period": min(elements, len(one.parameters))}
+            fields |= {"parameters": name, "period": one.period or min(elements, len(one.parameters))}
         if one.entries is not None:
             fields["b"] = self.declared("table", "", " {\n" + "\n".join(
                 "    " + " ".join(map(str, row)) for row in one.entries.reshape(-1, 16).tolist()) + "\n}")
@@ -105,15 +125,105 @@ class Writer:
 
     # --- values ---
 
-    def vector(self, value: int, *, whole: bool = False) -> Vector:
-        """The operation that makes a value."""
+    def steps(self, value: int, *, whole: bool = False) -> list[VectorStep]:
+        """The operations that make a value."""
         stage = self.program.stages[value - 1]
-        try:
-            return vector_of(stage.operation, self.graph.values[value].image, len(stage.inputs), whole=whole)
-        except NotAlikeError:
-            what, where = type(stage.operation).__name__.lower(), self.graph.layer_before(value)
-            raise InputError(f"layer {where!r} is followed by a {what} whose limits or factors differ, which tiles "
-                             "cannot do") from None
+        return steps_of(stage.operation, self.graph.images(value), self.graph.values[value].image, whole=whole)
+
+    def inner(self, k: int) -> dict[int, int]:
+        """Values that nobody but their node reads, with the number of the register that each has."""
+        if k not in self._registers:
+            values = self.graph.nodes[k].values
+            mine = [v for v in values if not self.placed.flows.get(v) and not self.rings_of(v)]
+            last = {v: max([i for i, w in enumerate(values) if v in self.program.stages[w - 1].inputs], default=-1)
+                    for v in mine}
+            busy: dict[int, int] = {}
+            found: dict[int, int] = {}
+            for i, v in enumerate(values):
+                if v in last:
+                    free = next(r for r in range(len(values) + 1) if busy.get(r, -1) < i)
+                    busy[free], found[v] = last[v], free
+            self._registers[k] = found
+        return self._registers[k]
+
+    def register(self, k: int, value: int, *, whole: bool = False) -> str:
+        """The ring of a value within its node, which values of other times and nodes have, too."""
+        held = self.graph.values[value]
+        return self._pooled(self.inner(k)[value], held.block * (held.image.pixels if whole else 1))
+
+    def temporary(self, k: int, number: int, size: int) -> str:
+        """A ring for what is between two operations of a stage of a node."""
+        return self._pooled(max(self.inner(k).values(), default=-1) + 1 + number, size)
+
+    def _pooled(self, number: int, size: int) -> str:
+        name = f"reg{number}"
+        self._pool[name] = max(self._pool.get(name, 0), size)
+        return name
+
+    def close(self) -> None:
+        """Declare what is shared, as large as it has to be."""
+        for name, size in self._pool.items():
+            self.stream(name, size, LOCAL_BLOCKS if size < MOST_TWICE else 1)
+
+    def spilled(self, code: Sequence[str]) -> list[str]:
+        """Instructions whose descriptors beyond those that the tile has are written before each use.
+
+        All of those have the last place of their kind. A walk begins anew when it is written, a product too: this is
+        for layers and windows that have one position in an image.
+
+        Raises
+        ------
+        InputError
+            If others are too many.
+        """
+        held = {kind: self._spill(kind) for kind in ("vec", "mvm", "walk")}
+        lines: list[str] = []
+        for line in code:
+            indent, (op, _, rest) = line[: len(line) - len(line.lstrip())], line.strip().partition(" ")
+            names = [one.strip() for one in rest.split(",")]
+            for n, name in enumerate(names):
+                kind = op if n == 0 else "walk" if op == "mvm" and n == 1 else ""
+                place, content = held.get(kind, {}).get(name, ("", ""))
+                if content:
+                    lines.append(f"{indent}set {kind} {place}{content}")
+                    names[n] = place
+            lines.append(f"{indent}{op} {', '.join(names)}".rstrip())
+        return lines
+
+    def _spill(self, kind: str) -> dict[str, tuple[str, str]]:
+        """What is written before each use, by its name: the place, and the fields."""
+        count, heads = DESCRIPTORS[kind].count, self.heads[kind]
+        if len(heads) <= count:
+            return {}
+        parts = [head.removeprefix(f"{kind} ").partition(":") for head in heads]
+        once = [name for name, _, _ in parts if kind == "vec" or name in self._once]
+        kept = [name for name, _, _ in parts if name not in once]
+        if len(kept) >= count:
+            raise InputError(f"tile {self.tile} must have at most {count} of {kind} that go on from position to "
+                             f"position, not {len(kept)}: spread its layers over more tiles")
+        # Those in loops come first, so they keep their places.
+        stay = {*kept, *once[: count - 1 - len(kept)]}
+        place = next(name for name in once if name not in stay)
+        self.heads[kind] = [head for head, (name, _, _) in zip(heads, parts, strict=True) if name in {*stay, place}]
+        return {name: (place, colon + rest) for name, colon, rest in parts if name not in stay}
+
+    def target(self, k: int, value: int) -> str:
+        """The ring into which a value is made: that of its only taker, or one of its own."""
+        if value in self.inner(k):
+            return self.register(k, value)
+        rings = self.rings_of(value)
+        alone = len(rings) == 1 and not self.placed.flows.get(value) and not self.within(k, value)
+        return rings[0].name if alone else self.stream(f"made{value}", self.graph.values[value].block)
+
+    def give(self, k: int, value: int, name: str, body: "Body") -> None:
+        """Copies and sends of a value that is in a ring."""
+        for ring in self.rings_of(value):
+            if ring.name != name:
+                body.reads(name, "free_a", value)
+                body.add(f"vec {self.copy(value, name, ring.name)}", ", push")
+        for flow in self.placed.flows.get(value, ()):
+            body.reads(name, "free", value)
+            body.add(f"send {name}, flow {flow.number}")
 
     def within(self, k: int, value: int) -> bool:
         """Whether a value is read in its own node."""
@@ -130,25 +240,28 @@ class Writer:
 
 
 class Body:
-    """Instructions of a position; whoever reads a ring last gives its block back."""
+    """Instructions of a position; whoever reads a block last gives it back."""
 
     def __init__(self) -> None:
-        self._lines: list[tuple[str, str, list[tuple[str, str]]]] = []
-        self._reads: list[tuple[str, str]] = []
+        self._lines: list[tuple[str, str, dict[tuple[str, int], str]]] = []
+        self._reads: dict[tuple[str, int], str] = {}
 
-    def reads(self, stream: str, flag: str) -> None:
-        """The next instruction reads the oldest block of a stream; ``flag`` gives it back."""
-        self._reads.append((stream, flag))
+    def reads(self, stream: str, flag: str, value: int = 0) -> None:
+        """The next instruction reads the oldest block of a stream; ``flag`` gives it back.
+
+        ``value`` tells values apart that are in one stream one after the other.
+        """
+        self._reads[stream, value] = flag
 
     def add(self, text: str, flags: str = "") -> None:
         """An instruction and the flags that it has in any case."""
         self._lines.append((text, flags, self._reads))
-        self._reads = []
+        self._reads = {}
 
     def lines(self) -> list[str]:
         """All of them, with the flags that give back."""
-        last = {stream: (k, flag) for k, (_, _, reads) in enumerate(self._lines) for stream, flag in reads}
-        return [text + "".join(f", {flag}" for stream, flag in dict(reads).items() if last[stream] == (k, flag)) + flags
+        last = {block: k for k, (_, _, reads) in enumerate(self._lines) for block in reads}
+        return [text + "".join(f", {flag}" for block, flag in reads.items() if last[block] == k) + flags
                 for k, (text, flags, reads) in enumerate(self._lines)]
 
 

@@ -4,25 +4,38 @@ The compiler counts the elements of a value channel by channel; a ring of a tile
 here is held against the index arrays of the program, element by element, before anybody may use it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.program import Call
 from compiler.tile.walks import LayerWalk, walk_of_window
 from hw.tile.isa import DESCRIPTORS
 from hw.tile.walk import OUTSIDE, Walk
 from macro_models.exact.vector import PAD
+from macro_models.exact.window import Window
 
 __all__ = [
-    "CODES_IN", "CODES_OUT", "Image", "call_image", "channels_of", "input_image", "layer_walk", "pooling", "rows_of",
+    "CODES_IN", "CODES_OUT", "Image", "Taking", "call_image", "channels_of", "layer_walk", "pooling",
+    "rows_of", "seen_image",
 ]
 
 CODES_IN, CODES_OUT = 4, 2
 """Codes in a word that a core takes, and in one that it gives."""
 
 Index = NDArray[np.int32]
+
+
+class Taking(Protocol):
+    """What takes patches: a layer of the network, or a call of the program."""
+
+    @property
+    def patches(self) -> Index: ...
+
+    @property
+    def window(self) -> Window | None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,14 +57,7 @@ class Image:
         return self.channels * self.pixels
 
 
-def input_image(shape: tuple[int, ...]) -> Image:
-    """The network's input: three dimensions are channels, rows and columns; anything else is a vector."""
-    if len(shape) == 3:
-        return Image(channels=shape[0], height=shape[1], width=shape[2])
-    return Image(channels=int(np.prod(shape, dtype=int)))
-
-
-def call_image(call: Call, outputs: int) -> Image:
+def call_image(call: Taking, outputs: int) -> Image:
     """What a layer makes: its positions row by row."""
     sides = [axis.positions for axis in call.window.axes] if call.window is not None else []
     if len(call.patches) == 1:
@@ -60,11 +66,26 @@ def call_image(call: Call, outputs: int) -> Image:
     return Image(channels=outputs, height=height, width=width)
 
 
-def layer_walk(call: Call, image: Image) -> Walk | None:
-    """The walk that gives all inputs of a layer, pixel by pixel; None if there is none."""
-    if call.window is None or call.window.groups > 1:
+def seen_image(call: Taking, elements: int) -> Image | None:
+    """The image that the window of a layer sees in a value of so many elements, None if it has no two dimensions."""
+    axes = () if call.window is None else call.window.axes
+    if call.window is None or len(axes) == 0 or len(axes) > 2:
         return None
-    made = walk_of_window(call.window, (image.channels, image.height, image.width))
+    last = axes[len(axes) - 1]
+    if last.step > 1:
+        return None
+    pixels = call.window.channel_step or elements
+    width = (axes[0].step or axes[1].size) if len(axes) == 2 else pixels
+    if width < 1 or pixels % width or elements % pixels:
+        return None
+    return Image(channels=elements // pixels, height=pixels // width, width=width)
+
+
+def layer_walk(call: Taking, image: Image) -> Walk | None:
+    """The walk that gives all inputs of a layer, of all of its groups, pixel by pixel; None if there is none."""
+    if call.window is None:
+        return None
+    made = walk_of_window(replace(call.window, groups=1), (image.channels, image.height, image.width))
     if made is None and len(call.patches) == 1 and image.pixels > 1:
         # A layer that takes the whole value: a window as large as the image.
         walk = Walk(run=image.channels, channel=0, kernel_x=image.width, kernel_y=image.height, width=image.width,
@@ -104,29 +125,47 @@ def _gives(made: LayerWalk, patches: Index, image: Image) -> bool:
 def pooling(index: Index, image: Image) -> tuple[Walk, Image] | None:
     """The walk of a window that each channel has alike, and the image that it makes; None if there is none.
 
-    ``index`` of shape (elements, window) says which elements of a value of ``image`` each result takes.
+    ``index`` of shape (elements, window) says which elements of a value of ``image`` each result takes, -1 for none;
+    one that is taken several times counts once.
     """
     each = len(index) // image.channels
-    if each * image.channels != len(index) or (index < 0).any():
+    if each * image.channels != len(index):
         return None
-    grid = index.reshape(image.channels, each, -1)
-    pixels = grid[0]
-    if not np.array_equal(grid, pixels + image.pixels * np.arange(image.channels)[:, None, None]):
+    grid = index.reshape(image.channels, each, -1).astype(np.int64)
+    pixels, shift = grid[0], image.pixels * np.arange(image.channels)[:, None, None]
+    if not np.array_equal(grid, np.where(grid < 0, PAD, pixels + shift)) or pixels.max() >= image.pixels:
         return None
-    y, x = np.divmod(pixels, image.width)
-    sides = []
-    for at in (y, x):
-        taps = np.unique(at[0])
-        starts = np.unique(at.min(axis=1))
-        sides.append((len(taps), _step(taps), len(starts), _step(starts)))
-    (ky, dy, py, sy), (kx, dx, px, sx) = sides
+    places = [np.unique(one[one >= 0]) for one in pixels]
+    if not all(map(len, places)):
+        return None
+    sides = [_axis([tuple(np.unique(at).tolist()) for at in side], size) for side, size in (
+        ([one // image.width for one in places], image.height), ([one % image.width for one in places], image.width))]
+    if sides[0] is None or sides[1] is None:
+        return None
+    (ky, dy, py, sy, by), (kx, dx, px, sx, bx) = sides[0], sides[1]
     walk = Walk(
         run=image.channels, channel=0, kernel_x=kx, kernel_y=ky, dilation_x=dx, dilation_y=dy, stride_x=sx,
-        stride_y=sy, width=image.width, height=image.height, positions_x=px, positions_y=py,
+        stride_y=sy, pad_x=bx, pad_y=by, width=image.width, height=image.height, positions_x=px, positions_y=py,
     )
-    same = _fields_hold(walk) and walk.positions == each and np.array_equal(walk.pixels, pixels)
+    if not _fields_hold(walk) or walk.positions != each:
+        return None
+    same = all(np.array_equal(one[one >= 0], place) for one, place in zip(np.sort(walk.pixels), places, strict=True))
     return (walk, Image(channels=image.channels, height=py, width=px)) if same else None
 
 
-def _step(places: NDArray[np.integer]) -> int:
-    return int(places[1] - places[0]) if len(places) > 1 else 1
+def _axis(taken: Sequence[tuple[int, ...]], size: int) -> tuple[int, int, int, int, int] | None:
+    """Kernel, dilation, positions, stride and padding of one dimension, from what each position takes of it.
+
+    Positions of the other dimension repeat what this one takes.
+    """
+    order = list(dict.fromkeys(taken))
+    widest = max(order, key=len)
+    dilation = widest[1] - widest[0] if len(widest) > 1 else 1
+    for stride in range(1, 8):
+        for pad in range(min(16, size)):
+            for kernel in {len(widest), (order[0][-1] + pad) // dilation + 1}:
+                found = [tuple(at for k in range(kernel) if 0 <= (at := p * stride - pad + k * dilation) < size)
+                         for p in range(len(order))]
+                if found == order:
+                    return kernel, dilation, len(order), stride, pad
+    return None

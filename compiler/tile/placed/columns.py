@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from compiler.program import Layer, Mvm
+from hw.tile.isa import ACCUMULATORS
 from macro_models.errors import InputError
 
 __all__ = ["Part", "parts_of"]
@@ -17,9 +18,14 @@ class Part:
     count: int
     mvms: tuple[Mvm, ...]
 
+    @property
+    def cores(self) -> set[int]:
+        """Cores that hold its weights."""
+        return {mvm.core for mvm in self.mvms}
+
 
 def parts_of(layer: Layer) -> Sequence[Part]:
-    """The parts of a layer, in the order of their outputs.
+    """The parts of a layer, in the order of their outputs; those of one tile are one.
 
     Raises
     ------
@@ -32,4 +38,12 @@ def parts_of(layer: Layer) -> Sequence[Part]:
     ends = sorted(found)
     if [a for a, _ in ends] != [0, *(b for _, b in ends[:-1])] or ends[-1][1] != layer.outputs:
         raise InputError(f"layer {layer.name!r} must be cut between its outputs for tiles")
-    return [Part(first=a, count=b - a, mvms=tuple(found[a, b])) for a, b in ends]
+    parts: list[Part] = []
+    for a, b in ends:
+        one = Part(first=a, count=b - a, mvms=tuple(found[a, b]))
+        last = parts[-1] if parts else None
+        if last is not None and len(last.cores | one.cores) == 1 and last.count + one.count <= ACCUMULATORS:
+            parts[-1] = Part(first=last.first, count=last.count + one.count, mvms=(*last.mvms, *one.mvms))
+        else:
+            parts.append(one)
+    return parts

@@ -23,6 +23,8 @@ __all__ = ["MOST_DEPTH", "Loop", "Steps", "firings", "in_loops", "unrolled"]
 
 MOST_DEPTH = 3
 """Loops within each other, without the one that never ends."""
+ALL = 1 << 30
+"""More pixels than an image has."""
 MOST_PERIOD = 48
 """Steps of the longest body that is looked for."""
 
@@ -40,10 +42,13 @@ Steps = tuple["int | Loop", ...]
 
 def firings(graph: Graph, members: Sequence[tuple[str, ...]], whole: frozenset[str] = frozenset()) -> Mapping[
         str, list[int]]:
-    """The nodes of each tile in the order of an untimed run of an image; tiles in ``whole`` do them one by one."""
+    """The nodes of each tile in the order of an untimed run of an image; tiles in ``whole`` do them one by one.
+
+    Behind the last position of a node that holds a value comes its number and that of all nodes: it gives it back.
+    """
     makers = {v: k for k, node in enumerate(graph.nodes) for v in node.values}
     needs = [_needs(graph, k, makers, members) for k in range(len(graph.nodes))]
-    positions = [1 if node.whole else node.walk.positions for node in graph.nodes]
+    positions = [node.firings for node in graph.nodes]
     before = [[j for j in range(k) if whole & set(members[j]) & set(members[k])] for k in range(len(graph.nodes))]
     fired, made = [0] * len(graph.nodes), [0] * len(graph.nodes)
     order: dict[str, list[int]] = {tile: [] for some in members for tile in some}
@@ -57,9 +62,11 @@ def firings(graph: Graph, members: Sequence[tuple[str, ...]], whole: frozenset[s
     while left:
         k = next(k for k in reversed(range(len(positions))) if ready(k))
         fired[k], left = fired[k] + 1, left - 1
-        made[k] += graph.nodes[k].walk.image if graph.nodes[k].whole else 1
+        made[k] = ALL if graph.nodes[k].whole else made[k] + 1
         for tile in members[k]:
             order[tile].append(k)
+        if fired[k] == positions[k] and graph.held(k):
+            order[members[k][0]].append(len(positions) + k)
     return order
 
 
@@ -67,18 +74,22 @@ def _needs(
     graph: Graph, k: int, makers: Mapping[int, int], members: Sequence[tuple[str, ...]]
 ) -> list[tuple[int, list[int]]]:
     """Nodes that make what a node takes, and how many pixels of it each of its firings waits for."""
-    node, walk = graph.nodes[k], graph.nodes[k].walk
-    if node.whole:
-        each = main = np.array([walk.image])
-    else:
-        each = np.arange(1, walk.positions + 1)
-        # What it gives back has to have come.
-        main = np.maximum(walk.need, walk.low[1:]) if node.head is not None else each
-        maker = makers.get(node.source)
-        layer = node.head is not None and isinstance(graph.program.stages[node.head].operation, Call)
-        if layer and maker is not None and not graph.nodes[maker].whole and set(members[k]) & set(members[maker]):
-            main = _early(walk, main)
-    return [(makers[v], (main if n == 0 else each).tolist()) for n, v in enumerate(node.taken) if v in makers]
+    node, walk, found = graph.nodes[k], graph.nodes[k].walk, list[tuple[int, list[int]]]()
+    each = np.arange(1, walk.positions + 1)
+    # What it gives back has to have come.
+    main = np.maximum(walk.need, walk.low[1:]) if node.head is not None else each
+    maker = makers.get(node.source)
+    layer = node.head is not None and isinstance(graph.program.stages[node.head].operation, Call)
+    if layer and maker is not None and not graph.nodes[maker].whole and set(members[k]) & set(members[maker]):
+        main = _early(walk, main)
+    for n, v in enumerate(node.taken):
+        pixels = graph.values[v].image.pixels
+        if v in makers and node.whole:
+            found.append((makers[v], [pixels]))
+        elif v in makers:
+            of = main.tolist() if n == 0 else each.tolist() if pixels > 1 else [1] * walk.positions
+            found.append((makers[v], of))
+    return found
 
 
 def _early(walk: Walk, needs: NDArray[np.integer]) -> NDArray[np.integer]:

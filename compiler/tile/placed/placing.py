@@ -13,22 +13,13 @@ import numpy as np
 from compiler.mapping import Placement
 from compiler.mapping.block import Block
 from compiler.mapping.pack import MASKS
-from compiler.mapping.parts import Parts, segments
+from compiler.mapping.parts import GROUP_ROWS, Parts, segments
 from compiler.tile.graph.geometry import CODES_IN, CODES_OUT
-from hw.tile.walk import Walk
+from compiler.tile.graph.shapes import Shape
 from macro_models.cell_map import CellMap
 from macro_models.errors import InputError
 
-__all__ = ["Shape", "place_on_tiles"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shape:
-    """A layer: its name, its walk over all channels, how many outputs it has."""
-
-    name: str
-    walk: Walk
-    outputs: int
+__all__ = ["place_on_tiles"]
 
 
 @dataclass(frozen=True)
@@ -89,7 +80,7 @@ def place_on_tiles(shapes: Sequence[Shape], cell_map: CellMap, tiles: int) -> Pl
     Raises
     ------
     InputError
-        If a window has more pixels than a tile rows, or the layers do not fit; one sentence that names the layer.
+        If the layers do not fit; one sentence that names the layer.
     """
     cut = [_rectangles(k, shape, cell_map) for k, shape in enumerate(shapes)]
     found = [_Tile(cell_map.rows, cell_map.columns) for _ in range(tiles)]
@@ -105,11 +96,10 @@ def place_on_tiles(shapes: Sequence[Shape], cell_map: CellMap, tiles: int) -> Pl
     blocks = [_block(k, number, *taken) for k, tile in enumerate(found[:used])
               for number, taken in enumerate(tile.taken)]
     blocks.sort(key=lambda one: (one.layer, one.first, int(one.outputs[0])))
-    inputs = [shape.walk.terms * shape.walk.run for shape in shapes]
     return Placement(
-        cell_map=cell_map, cores=used, least=used, bound=1, blocks=tuple(blocks), skip={}, rows=tuple(inputs),
-        parts=tuple(Parts(count=1, groups=1, inputs=size, outputs=shape.outputs)
-                    for size, shape in zip(inputs, shapes, strict=True)),
+        cell_map=cell_map, cores=used, least=used, bound=1, blocks=tuple(blocks), skip={},
+        rows=tuple(shape.walk.terms * shape.walk.run for shape in shapes),
+        parts=tuple(_parts(shape, cell_map) for shape in shapes),
     )
 
 
@@ -117,16 +107,23 @@ def _up(size: int, unit: int) -> int:
     return -(-size // unit) * unit
 
 
+def _parts(shape: Shape, cell_map: CellMap) -> Parts:
+    """The fewest equal parts of a layer whose groups stand side by side in a product."""
+    groups = shape.groups
+    inputs, outputs = shape.walk.terms * shape.walk.run // groups, shape.outputs // groups
+    most = max(1, min(cell_map.rows // inputs, GROUP_ROWS // inputs, cell_map.columns // outputs))
+    each = next(n for n in range(min(most, groups), 0, -1) if groups % n == 0)
+    return Parts(count=groups // each, groups=groups, inputs=inputs, outputs=outputs)
+
+
 def _rectangles(layer: int, shape: Shape, cell_map: CellMap) -> list[_Rectangle]:
     """A layer, cut between its outputs and between its channels into as few rectangles as a tile allows."""
-    terms = shape.walk.terms
-    if terms > cell_map.rows:
-        raise InputError(f"layer {shape.name!r} must have a window of at most {cell_map.rows} pixels, as a tile has "
-                         f"rows, not {terms}")
+    terms, parts = shape.walk.terms, _parts(shape, cell_map)
+    channels, outputs = shape.walk.run // parts.count, shape.outputs // parts.count
     work = shape.walk.positions
-    return [_Rectangle(layer, first * terms, count * terms, output, width, work)
-            for output, width in segments(shape.outputs, cell_map.columns)
-            for first, count in segments(shape.walk.run, cell_map.rows // terms)]
+    return [_Rectangle(layer, (part * channels + first) * terms, count * terms, part * outputs + output, width, work)
+            for part in range(parts.count) for output, width in segments(outputs, cell_map.columns)
+            for first, count in segments(channels, cell_map.rows // terms)]
 
 
 def _put(tiles: list[_Tile], some: Sequence[_Rectangle]) -> bool:

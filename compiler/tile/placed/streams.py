@@ -5,7 +5,7 @@ other tiles. A node has a stream of its own for each value that it takes, so tha
 consumer; a layer on several tiles has one on each of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from compiler.program import Call
@@ -86,8 +86,8 @@ def tile_name(chip: Chip, core: int) -> str:
     return f"{core % chip.mesh.columns},{core // chip.mesh.columns}"
 
 
-def place_nodes(graph: Graph, chip: Chip, *, watched: bool = False) -> Placed:
-    """Nodes on the tiles of their weights; with ``watched`` the host gets every value too.
+def place_nodes(graph: Graph, chip: Chip, *, watched: bool | Collection[int] = False) -> Placed:
+    """Nodes on the tiles of their weights; the host gets ``watched`` values too, or all.
 
     Pooling goes where its value is made, what is done to the input where it is taken.
 
@@ -97,6 +97,8 @@ def place_nodes(graph: Graph, chip: Chip, *, watched: bool = False) -> Placed:
         If a tile has no slot, flow or context left.
     """
     cfg, parts = TileConfig.from_chip(chip), _parts(graph)
+    if isinstance(watched, bool):
+        watched = range(len(graph.values)) if watched else ()
     tiles = {(k, p): tuple(dict.fromkeys(tile_name(chip, m.core) for m in part.mvms))
              for k, some in parts.items() for p, part in enumerate(some)}
     members = _members(graph, tiles, chip)
@@ -127,7 +129,7 @@ def place_nodes(graph: Graph, chip: Chip, *, watched: bool = False) -> Placed:
                 made.append(tuple(some))
                 flows[value] = (*flows.get(value, ()), Flow(
                     sender=maker, number=_next(numbers, maker), to=tuple(some), slot=slot))
-        if maker is not None and (value == graph.output or watched):
+        if maker is not None and (value in graph.split.results or value in watched):
             flows[value] = (*flows.get(value, ()), Flow(sender=maker, number=_next(numbers, maker), to=(HOST,)))
     columns: dict[tuple[int, int], tuple[Ring, Flow]] = {}
     for (k, p), some in tiles.items():

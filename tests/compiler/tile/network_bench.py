@@ -1,5 +1,6 @@
 """A network on the interpreter of all tiles, beside the program that every other backend runs."""
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ class Masked:
 
 
 def compare(
-    network: Network, x: NDArray[Any], *, device: str, first: int = 0
+    network: Network, x: NDArray[Any], *, device: str, first: int = 0, watched: bool | Collection[int] = True
 ) -> tuple[TilePrograms, dict[int, NDArray[np.int16]], list[NDArray[np.int16]]]:
     """Programs, what the host got of all values, and what it should have got."""
     models, masks = build_cores(network, device=device, seed=3, time_s=DAY), core_masks(network)
@@ -64,7 +65,7 @@ def compare(
 
     lanes = network.program.input.compute(x.reshape(len(x), -1))
     wanted = values_of(network.program, lanes, np.arange(first, first + len(x), dtype=np.uint64), product)
-    programs = tile_programs(network, image=first, watched=True)
+    programs = tile_programs(network, image=first, watched=watched)
     cores = [ReferenceCore(CoreReference(CoreConfig(lines=network.chip.lines), Masked(model, mask)))
              for model, mask in zip(models, masks, strict=True)]
     return programs, run_tiles(programs, network.chip, cores, lanes), wanted

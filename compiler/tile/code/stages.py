@@ -1,0 +1,61 @@
+"""The instructions of a stage: its vector operations with the streams that they read and write."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from compiler.tile.code.writer import Body, Writer
+from compiler.tile.graph.vectors import OUT, SUMS, VectorStep
+
+__all__ = ["Source", "stage_code"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The stream of a value, how its bytes are read, and whether its block stays for other positions."""
+
+    value: int
+    stream: str
+    format: str
+    held: bool = False
+
+
+def stage_code(
+    writer: Writer, k: int, steps: Sequence[VectorStep], sources: Sequence[Source], target: str, wide: bool, body: Body
+) -> None:
+    """The steps of a stage of node ``k`` into ``target``, which is shown behind the last of them."""
+    last = max(n for n, step in enumerate(steps) if step.target == OUT)
+    for n, step in enumerate(steps):
+        operands, flags = {"a": "none"}, ""
+        for name, operand, offset in (("a", step.a, step.a_offset), ("b", step.b, step.b_offset)):
+            if not operand:
+                continue
+            if operand == SUMS:
+                operands[name] = "accumulators"
+            elif operand.startswith("in"):
+                source = sources[int(operand[2:])]
+                operands |= {name: source.stream, f"{name}_format": source.format}
+                if not source.held:
+                    body.reads(source.stream, f"free_{name}", source.value)
+            else:
+                operands |= {name: writer.temporary(k, int(operand[1:]), 2 * step.elements), f"{name}_format": "lane"}
+                flags += "" if _read_again(steps[n + 1 :], operand) else f", free_{name}"
+            operands |= {f"{name}_offset": str(offset)} if offset else {}
+        if step.target == OUT:
+            where, flags = target, flags + (", push" if n == last else "")
+        elif step.target == SUMS:
+            where = "accumulators"
+        else:
+            where, flags = writer.temporary(k, int(step.target[1:]), 2 * step.elements), flags + ", push"
+        operands |= {"target_offset": str(step.target_offset)} if step.target_offset else {}
+        name = writer.vec(step.vector, step.elements, where, wide=wide or step.target not in (OUT, SUMS), **operands)
+        body.add(f"vec {name}", flags)
+
+
+def _read_again(steps: Sequence[VectorStep], operand: str) -> bool:
+    """Whether what an operand holds is read before it is made anew."""
+    for step in steps:
+        if operand in (step.a, step.b):
+            return True
+        if step.target == operand:
+            return False
+    return False

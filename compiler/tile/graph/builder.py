@@ -1,0 +1,185 @@
+"""From a program to its tile graph: which stages are one node, what fires pixel by pixel and what has whole images."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import NoReturn
+
+import numpy as np
+
+from compiler.program import Call, Program, Stage
+from compiler.tile.graph.geometry import Image, layer_walk, pooling
+from compiler.tile.graph.graph import Graph, Node, Value
+from compiler.tile.graph.host import Split, split_of
+from compiler.tile.graph.images import images_of, is_windowed, outputs_in
+from compiler.tile.graph.operations import steps_of, window_of
+from compiler.tile.graph.routes import NotAlikeError
+from compiler.tile.graph.shapes import MOST_ELEMENTS, MOST_PIXELS
+from hw.tile.walk import Walk
+from macro_models.errors import InputError
+from macro_models.exact.vector import LANE_MAX, Largest, Select, WeightedSum
+
+__all__ = ["tile_graph"]
+
+
+def tile_graph(program: Program, entry: Image) -> Graph:
+    """The graph of a program whose input is ``entry``.
+
+    A stage that has no form on tiles goes to the host, if no layer is before it or none behind it.
+
+    Raises
+    ------
+    InputError
+        If something has no form on tiles.
+    """
+    moved = set[int]()
+    while True:
+        split = split_of(program, moved)
+        try:
+            return _Builder(program, entry, split).build()
+        except _RefusedError as refused:
+            if refused.stage is None or refused.stage in moved:
+                raise InputError(str(refused)) from None
+            moved.add(refused.stage)
+            try:
+                split_of(program, moved)
+            except InputError:
+                raise InputError(str(refused)) from None
+
+
+class _RefusedError(InputError):
+    """A stage has no form on tiles; None if no other place helps."""
+
+    def __init__(self, sentence: str, stage: int | None) -> None:
+        super().__init__(sentence)
+        self.stage = stage
+
+
+class _Builder:
+    def __init__(self, program: Program, entry: Image, split: Split) -> None:
+        self.program, self.split = program, split
+        self.nodes: list[Node] = []
+        self.home: dict[int, int] = {}
+        self.coded = {s.inputs[0]: program.layers[s.operation.layer].mvms[0].op.in_signed
+                      for s in program.stages if isinstance(s.operation, Call)}
+        images = images_of(program.stages, entry, outputs_in(program))
+        self.values = [self._value(k, image) for k, image in enumerate(images)]
+
+    def build(self) -> Graph:
+        """Stage by stage."""
+        for k in self.split.inside:
+            stage = self.program.stages[k]
+            if isinstance(stage.operation, Call):
+                self._call(k, stage.operation, stage.inputs[0])
+            elif not self._pooled(k, stage) and not self._by_pixels(k, stage):
+                self._whole(k, stage)
+        # Nothing may be left to do where the input comes in.
+        some = [node for node in self.nodes if node.values]
+        taken = {value for node in some for value in node.taken} | set(self.split.results)
+        nodes = [replace(node, exports=tuple(v for v in node.values if v in taken)) for node in some]
+        if not nodes:
+            raise InputError("a network must have a layer for tiles, not steps of the host alone")
+        return Graph(program=self.program, split=self.split, nodes=tuple(nodes), values=tuple(self.values))
+
+    # --- stages ---
+
+    def _call(self, k: int, op: Call, source: int) -> None:
+        value = self.values[source]
+        walk = layer_walk(op, value.image)
+        if walk is None or value.wide:
+            what = "a window of an image" if walk is None else "codes"
+            raise InputError(f"layer {self.program.layers[op.layer].name!r} must take {what} for tiles")
+        self._begin(Node(head=k, source=source, walk=walk, values=(k + 1,)))
+
+    def _pooled(self, k: int, stage: Stage) -> bool:
+        """A stage that takes the same window of each channel, all of it alike."""
+        op, made = stage.operation, self.values[k + 1]
+        if not isinstance(op, WeightedSum | Largest) or not is_windowed(op, stage.inputs):
+            return False
+        value = self.values[stage.inputs[0]]
+        found = pooling(op.index, value.image) if value.image.pixels > 1 else None
+        if found is None or found[1] != made.image:
+            return False
+        try:
+            window_of(op, made.image)
+        except NotAlikeError:
+            return False
+        self._begin(Node(head=k, source=stage.inputs[0], walk=replace(found[0], run=value.block), values=(k + 1,)))
+        return True
+
+    def _by_pixels(self, k: int, stage: Stage) -> bool:
+        """A stage that is done pixel by pixel: at the positions of its node, or in a node of its own."""
+        made, inputs = self.values[k + 1].image, stage.inputs
+        try:
+            steps_of(stage.operation, [self.values[v].image for v in inputs], made, whole=False)
+        except NotAlikeError:
+            return False
+        home = max(self.home.get(v, -1) for v in inputs)
+        if home >= 0 and not self.nodes[home].whole and self.nodes[home].walk.positions == made.pixels:
+            self._add(home, k, inputs)
+            return True
+        source = next((v for v in inputs if self.values[v].image.pixels == made.pixels), None)
+        if source is None:
+            return False
+        self._begin(Node(head=None, source=source, walk=self._each(source), values=()))
+        if home < 0:
+            self.home[source] = len(self.nodes) - 1
+        self._add(len(self.nodes) - 1, k, inputs)
+        return True
+
+    def _whole(self, k: int, stage: Stage) -> None:
+        """A node for all pixels of an image, whose elements have parameters of their own."""
+        inputs = stage.inputs
+        for image in (self.values[v].image for v in (*inputs, k + 1)):
+            if image.elements >= MOST_ELEMENTS or image.pixels > MOST_PIXELS:
+                what = type(stage.operation).__name__.lower()
+                self._refuse(k, f"is followed by a {what} of {image.elements} elements in {image.pixels} pixels that "
+                             f"differ; tiles take fewer than {MOST_ELEMENTS} and {MOST_PIXELS + 1}")
+        home = max(self.home.get(v, -1) for v in inputs)
+        if home < 0 or not self.nodes[home].whole:
+            self._begin(Node(head=None, source=inputs[0], walk=self._each(inputs[0]), values=(), whole=True))
+            home = len(self.nodes) - 1
+        self._add(home, k, inputs)
+
+    def _each(self, value: int) -> Walk:
+        """Every pixel of a value, one after the other."""
+        image = self.values[value].image
+        return Walk(run=self.values[value].block, channel=0, width=image.width, height=image.height,
+                    positions_x=image.width, positions_y=image.height)
+
+    # --- nodes and values ---
+
+    def _begin(self, node: Node) -> None:
+        self.nodes.append(node)
+        self.home |= dict.fromkeys(node.values, len(self.nodes) - 1)
+
+    def _add(self, home: int, k: int, inputs: Iterable[int]) -> None:
+        """A stage to a node."""
+        node = self.nodes[home]
+        others = [v for v in dict.fromkeys(inputs) if v not in (*node.values, *node.taken)]
+        self.nodes[home] = replace(node, values=(*node.values, k + 1), joins=(*node.joins, *others))
+        self.home[k + 1] = home
+
+    def _value(self, number: int, image: Image) -> Value:
+        """Codes where a layer takes them, else lanes."""
+        low, high = self._range(number)
+        if number in self.coded and ((low >= -128 and high <= 127) or (low >= 0 and high <= 255)):
+            return Value(image=image, wide=False, signed=self.coded[number])
+        return Value(image=image, wide=True)
+
+    def _range(self, number: int) -> tuple[int, int]:
+        stage = self.program.stages[number - 1] if number else None
+        op = stage.operation if stage is not None else self.program.input
+        if stage is not None and isinstance(op, Select):
+            ends = [self._range(v) for v in stage.inputs]
+            low, high = min(a for a, _ in ends), max(b for _, b in ends)
+            filled = op.fill[op.index < 0]
+            return int(min([low, *filled])), int(max([high, *filled]))
+        if isinstance(op, Call):
+            op = self.program.layers[op.layer].root.requantise
+        low, high = getattr(op, "low", -LANE_MAX), getattr(op, "high", LANE_MAX)
+        return int(np.min(low)), int(np.max(high))
+
+    def _refuse(self, k: int, sentence: str) -> NoReturn:
+        names = [self.program.layers[s.operation.layer].name for s in self.program.stages[: k + 1]
+                 if isinstance(s.operation, Call)]
+        raise _RefusedError(f"layer {names[-1]!r} {sentence}" if names else f"the input {sentence}", k)

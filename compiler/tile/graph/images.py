@@ -1,0 +1,108 @@
+"""Which image each value is: channels of pixels, in which a ring holds it.
+
+Steps of a network and stages of its program are asked alike. An image follows from what is taken, where every element
+stays at its pixel; else from the layer that takes the value; else the value is one pixel.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from compiler.program import Call, Program
+from compiler.tile.graph.geometry import Image, call_image, pooling, seen_image
+from compiler.tile.graph.routes import NotAlikeError, route
+
+__all__ = ["Doing", "entry_image", "images_of", "is_windowed", "joined", "outputs_in"]
+
+
+class Doing(Protocol):
+    """A step or a stage."""
+
+    @property
+    def operation(self) -> object: ...
+
+    @property
+    def inputs(self) -> tuple[int, ...]: ...
+
+
+def images_of(parts: Sequence[Doing], entry: Image, outputs: Callable[[object], int]) -> list[Image]:
+    """The images of all values; ``outputs`` gives those of a layer's operation."""
+    found = [entry]
+    for k, part in enumerate(parts):
+        op, taken = part.operation, [found[v] for v in part.inputs]
+        if hasattr(op, "patches"):
+            found.append(call_image(op, outputs(op)))  # type: ignore[arg-type]
+        else:
+            found.append(_made(parts, k, op, taken))
+    return found
+
+
+def entry_image(parts: Sequence[Doing], shape: tuple[int, ...], elements: int) -> Image:
+    """The image of the network's input, or of what the host makes of it: as the model has it, or a layer sees it."""
+    if len(shape) == 3 and int(np.prod(shape, dtype=int)) == elements:
+        return Image(channels=shape[0], height=shape[1], width=shape[2])
+    return _seen(parts, 0, elements) or Image(channels=elements)
+
+
+def outputs_in(program: Program) -> Callable[[object], int]:
+    """What gives the outputs of a call of a program."""
+    def outputs(op: object) -> int:
+        assert isinstance(op, Call)
+        return program.layers[op.layer].outputs
+
+    return outputs
+
+
+def joined(images: Sequence[Image]) -> Image:
+    """Values side by side: channels of the same pixels, else one pixel."""
+    first = images[0]
+    if all((one.height, one.width) == (first.height, first.width) for one in images):
+        return Image(channels=sum(one.channels for one in images), height=first.height, width=first.width)
+    return Image(channels=sum(one.elements for one in images))
+
+
+def is_windowed(operation: object, inputs: tuple[int, ...]) -> bool:
+    """Whether a stage takes several elements of one value for each that it makes."""
+    index = getattr(operation, "index", None)
+    return len(inputs) == 1 and index is not None and index.ndim == 2 and index.shape[1] > 1
+
+
+def _made(parts: Sequence[Doing], k: int, op: object, taken: list[Image]) -> Image:
+    index, total = getattr(op, "index", None), sum(image.elements for image in taken)
+    size = getattr(op, "size", None)
+    left = getattr(op, "left", None)
+    elements = len(index) if index is not None else len(left) if left is not None else (
+        len(op.unit) if hasattr(op, "unit") else size if isinstance(size, int) else total)  # type: ignore[attr-defined]
+    if is_windowed(op, parts[k].inputs):
+        found = pooling(index, taken[0])  # type: ignore[arg-type]
+        if found is not None:
+            return found[1]
+    by_pixel = index if index is not None else np.arange(total) if elements == total and left is None else None
+    for image in sorted((one for one in taken if one.pixels > 1), key=lambda one: -one.pixels):
+        made = Image(channels=max(1, elements // image.pixels), height=image.height, width=image.width)
+        if made.elements == elements and (by_pixel is None or _stays(by_pixel, taken, made)):
+            return made
+    return _seen(parts, k + 1, elements) or Image(channels=elements)
+
+
+def _stays(index: np.ndarray, taken: list[Image], made: Image) -> bool:
+    """Whether every element stays at its pixel."""
+    try:
+        route(index.reshape(len(index), -1), taken, made, whole=False)
+    except NotAlikeError:
+        return False
+    return True
+
+
+def _seen(parts: Sequence[Doing], value: int, elements: int) -> Image | None:
+    """The image that the first layer sees that takes a value, or what is made of it element by element."""
+    for k, part in enumerate(parts):
+        if value not in part.inputs:
+            continue
+        op = part.operation
+        if hasattr(op, "patches"):
+            return seen_image(op, elements)  # type: ignore[arg-type]
+        if len(part.inputs) == 1 and not any(hasattr(op, name) for name in ("index", "left", "unit")):
+            return _seen(parts, k + 1, elements)
+    return None

@@ -1,0 +1,146 @@
+"""How tiles take the inputs of a layer: by a walk over an image, or put side by side before.
+
+A layer whose patches no walk gives, or whose window has more pixels than a core has rows, takes them from a value in
+which somebody put them side by side, a pixel for each position: one more choice of elements, after they were encoded.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from compiler.model import FloatNetwork
+from compiler.model.stages import Linear
+from compiler.program import Call, Program, Stage
+from compiler.tile.graph.geometry import Image, layer_walk, seen_image
+from compiler.tile.graph.images import entry_image, images_of, joined, outputs_in
+from hw.tile.walk import Walk
+from macro_models.errors import InputError
+from macro_models.exact.vector import PAD, Select
+from macro_models.exact.window import recover
+
+__all__ = ["Shape", "shapes_of", "with_shapes"]
+
+MOST_ELEMENTS, MOST_PIXELS = 1 << 10, 255
+"""Elements that are put side by side, fewer than; and positions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """A layer: its name, outputs and groups, and the walk over all channels in whose order its rows are.
+
+    ``put`` says of each of its calls whether its inputs are put side by side before; ``image`` is what the walk is
+    over.
+    """
+
+    name: str
+    walk: Walk
+    outputs: int
+    groups: int
+    put: tuple[bool, ...]
+    image: Image
+
+
+def shapes_of(net: FloatNetwork, rows: int) -> list[Shape]:
+    """The layers of a network, for cores of so many rows.
+
+    Raises
+    ------
+    InputError
+        If a layer takes too much to be put side by side.
+    """
+    sizes = _sizes(net)
+    images = images_of(net.steps, entry_image(net.steps, net.input_shape, net.features), _outputs)
+    calls: dict[int, list[tuple[Linear, Image, Walk | None]]] = {}
+    for step in net.steps:
+        op = step.operation
+        if isinstance(op, Linear):
+            elements = sum(sizes[v] for v in step.inputs)
+            seen = joined([images[v] for v in step.inputs])
+            image, walk = _walk(op, [seen, seen_image(op, elements)], rows)
+            calls.setdefault(id(op.layer), []).append((op, image or seen, walk))
+    return [_shape(some[0][0].layer.name, some, rows) for some in calls.values()]
+
+
+def _outputs(op: object) -> int:
+    assert isinstance(op, Linear)
+    return op.layer.outputs
+
+
+def _sizes(net: FloatNetwork) -> list[int]:
+    sizes = [net.features]
+    for step in net.steps:
+        sizes.append(step.operation.size)
+    return sizes
+
+
+def _walk(op: Linear, images: Sequence[Image | None], rows: int) -> tuple[Image | None, Walk | None]:
+    for image in images:
+        walk = layer_walk(op, image) if image is not None else None
+        if walk is not None and walk.terms <= rows:
+            return image, walk
+    return None, None
+
+
+def _shape(name: str, calls: list[tuple[Linear, Image, Walk | None]], rows: int) -> Shape:
+    op, image, walk = calls[0]
+    alike = {(w.terms, w.run) for _, _, w in calls if w is not None}
+    common = {"name": name, "outputs": op.layer.outputs, "groups": op.layer.groups}
+    if walk is not None and len(alike) == 1 and all(w is not None for _, _, w in calls):
+        return Shape(**common, walk=walk, put=(False,) * len(calls), image=image)
+    for one, _, _ in calls:
+        positions, inputs = one.patches.shape
+        if positions * inputs >= MOST_ELEMENTS or positions > MOST_PIXELS:
+            raise InputError(
+                f"layer {name!r} must take a window of an image that has at most {rows} pixels, the rows of a tile, or "
+                f"fewer than {MOST_ELEMENTS} inputs at all positions, not {positions * inputs}")
+    inputs = op.patches.shape[1]
+    one = Walk(run=inputs, channel=0, width=len(op.patches), positions_x=len(op.patches))
+    flat = {(1, inputs)} == alike
+    return Shape(**common, walk=one, put=tuple(w is None or not flat for _, _, w in calls),
+                 image=Image(channels=inputs, width=len(op.patches)))
+
+
+def with_shapes(program: Program, shapes: Sequence[Shape], entry: Image) -> Program:
+    """The program with the stages that put the inputs of layers side by side, or their values into other images."""
+    stages: list[Stage] = []
+    number, called = {0: 0}, dict.fromkeys(range(len(shapes)), 0)
+    images = images_of(program.stages, entry, outputs_in(program))
+
+    def add(operation: object, inputs: tuple[int, ...]) -> int:
+        stages.append(Stage(operation=operation, inputs=inputs))  # type: ignore[arg-type]
+        return len(stages)
+
+    for k, stage in enumerate(program.stages):
+        op, inputs = stage.operation, tuple(number[v] for v in stage.inputs)
+        if isinstance(op, Call):
+            shape, image = shapes[op.layer], images[stage.inputs[0]]
+            put = shape.put[called[op.layer]]
+            called[op.layer] += 1
+            if put:
+                inputs, op = (add(_side_by_side(op), inputs),), _beside(op, shape.groups)
+            elif not _same(layer_walk(op, image), shape.walk):
+                index = np.arange(image.elements, dtype=np.int32)
+                inputs = (add(Select(index=index, fill=np.zeros(len(index), np.int16)), inputs),)
+        number[k + 1] = add(op, inputs)
+    return replace(program, stages=tuple(stages))
+
+
+def _same(walk: Walk | None, other: Walk) -> bool:
+    """Whether rows are in the same order."""
+    return walk is not None and (walk.terms, walk.run) == (other.terms, other.run)
+
+
+def _side_by_side(call: Call) -> Select:
+    """A value of a pixel for each position, with the inputs there as channels."""
+    fill = np.where(call.patches == PAD, call.pad, 0)
+    return Select(index=call.patches.T.ravel().astype(np.int32), fill=fill.T.ravel().astype(np.int16))
+
+
+def _beside(call: Call, groups: int) -> Call:
+    """The call that takes them."""
+    positions, inputs = call.patches.shape
+    patches = (np.arange(inputs) * positions + np.arange(positions)[:, None]).astype(np.int32)
+    one, many = ((1,), (positions,)) if positions > 1 else ((), ())
+    window = recover(patches, inputs, many, one, one, one, groups)
+    return replace(call, patches=patches, pad=np.zeros(inputs, np.int16), window=window)
