@@ -13,8 +13,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from compiler.calibration.stage_lowering import HOST_ROOM, centre, lower_evaluated, weighted
+from compiler.calibration.stage_lowering import HOST_ROOM, centre, lower_evaluated, lower_step, weighted
 from compiler.model.evaluated import Evaluated
+from compiler.model.functions import TABLES
+from compiler.model.stages import Map
 from compiler.program import Host, Operation
 from macro_models.exact.vector import LANE_MAX, SHIFT_MAX, Product
 
@@ -105,7 +107,11 @@ def _of_two(kind: str, a: Part, b: Part, append: Append) -> Part | None:
 def _of_one(
     node: onnx.NodeProto, fixed: dict[str, NDArray[Any]], part: Part, opset: int, append: Append
 ) -> Part | None:
-    """A function of each element."""
+    """A function of each element: by the table that all layers share, if there is one."""
+    if node.op_type.lower() in TABLES and not fixed:
+        table, unit = lower_step(Map(function=node.op_type.lower(), size=part.unit.size), part.unit, part.seen)
+        return Part(number=append(table, [part.number]), dims=part.dims, lanes=_on_each(table, part.lanes), unit=unit,
+                    seen=TABLES[node.op_type.lower()].compute(part.seen))
     one = onnx.NodeProto()
     one.CopyFrom(node)
     one.input[:] = [name if name in fixed or not name else "x" for name in node.input]

@@ -14,7 +14,7 @@ from compiler.tile.graph.builder import tile_graph
 from compiler.tile.graph.graph import Graph
 from compiler.tile.graph.images import entry_image
 from compiler.tile.placed.order import Steps, firings, in_loops
-from compiler.tile.placed.streams import Placed, place_nodes
+from compiler.tile.placed.streams import Placed, place_nodes, tile_name
 from hw.tile.isa import DESCRIPTORS
 from hw.tile.machine import liveness
 from hw.tile.machine.liveness import check_liveness
@@ -88,15 +88,43 @@ def tile_programs(network: Network, *, image: int = 0, watched: bool | Collectio
     InputError
         If something has no form on tiles, or does not fit; one sentence.
     """
-    placed = place_nodes(graph_of(network), network.chip, watched=watched)
-    made = _Maker(network, placed, image)
-    made.put_in_order()
-    made.grow()
-    made.add_slack()
+    made = _made(network, image, watched)
+    placed = made.placed
     joined, given = made.joined(), made.given()
     fired = check_liveness(joined, given)
     return TilePrograms(placed=placed, texts=made.texts, joined=joined, given=given, entries=made.entries(),
                         instructions=fired)
+
+
+class _FullError(InputError):
+    """A tile has no room for what is on it."""
+
+    def __init__(self, tile: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.tile = tile
+
+
+def _made(network: Network, image: int, watched: bool | Collection[int]) -> "_Maker":
+    """Programs with rings that do; from a tile that has no room for all, what has no weights goes to others."""
+    graph, chip = graph_of(network), network.chip
+    moved: dict[int, str] = {}
+    while True:
+        placed = place_nodes(graph, chip, watched=watched, moved=moved)
+        try:
+            made = _Maker(network, placed, image)
+            made.put_in_order()
+            made.grow()
+            made.add_slack()
+            return made
+        except _FullError as full:
+            some = [k for k, members in enumerate(placed.members) if members == (full.tile,)]
+            free = [k for k in some if k not in placed.parts and k not in moved]
+            names = [tile_name(chip, k) for k in range(chip.cores)]
+            held = {name: sum(name in members for members in placed.members) for name in names}
+            end = min(names, key=lambda name: (held[name], names.index(name)))
+            if not free or len(some) < 2 or held[end] >= held[full.tile]:
+                raise InputError(str(full)) from None
+            moved[free[-1]] = end
 
 
 def _words(line: str) -> int:
@@ -125,7 +153,11 @@ class _Maker:
             whole |= long
 
     def _too_long(self, tile: str) -> bool:
-        lines = self._text(tile).partition("loop forever {")[2].splitlines()
+        try:
+            text = self._text(tile)
+        except InputError as error:
+            raise _FullError(tile, f"{self._what(tile)} finds no room: {error}") from None
+        lines = text.partition("loop forever {")[2].splitlines()
         return sum(_words(line.strip()) for line in lines) > self.placed.cfg.instructions
 
     def _text(self, tile: str) -> str:
@@ -142,15 +174,24 @@ class _Maker:
                                  f"them at a time, not {blocks}, since a ring of a tile has no more blocks")
         places = {}
         for tile in self.placed.tiles:
-            text = self._text(tile)
             name = f"tile {tile}"
-            program, names = assemble(text, name), stream_names(text, name)
-            program.check(self.placed.cfg, name)
-            self._check_buffer(tile, names, program.descriptor)
+            try:
+                text = self._text(tile)
+                program, names = assemble(text, name), stream_names(text, name)
+                program.check(self.placed.cfg, name)
+                self._check_buffer(tile, names, program.descriptor)
+            except InputError as error:
+                raise _FullError(tile, f"{self._what(tile)} finds no room: {error}") from None
             self.texts[tile] = text
             self.numbers |= {(tile, called): number for number, called in names.items()}
             places[tile] = Place(program=program, cfg=self.placed.cfg, names=names)
         return Joined(tiles=places, flows=self.placed.all_flows, reductions=tuple(self.placed.reductions.values()))
+
+    def _what(self, tile: str) -> str:
+        """What is on a tile."""
+        graph, mine = self.placed.graph, [k for k, some in enumerate(self.placed.members) if tile in some]
+        names = dict.fromkeys(graph.layer_before(v) for k in mine for v in graph.nodes[k].values[:1])
+        return "what is of layer " + " and ".join(repr(name) for name in list(names)[:2])
 
     def given(self) -> dict[tuple[str, int], int]:
         """What the host sends for each image."""

@@ -14,9 +14,10 @@ from compiler.tile.graph.images import images_of, is_windowed, outputs_in
 from compiler.tile.graph.operations import steps_of, window_of
 from compiler.tile.graph.routes import NotAlikeError
 from compiler.tile.graph.shapes import MOST_ELEMENTS, MOST_PIXELS
+from hw.tile.isa import TABLES
 from hw.tile.walk import Walk
 from macro_models.errors import InputError
-from macro_models.exact.vector import LANE_MAX, Largest, Select, WeightedSum
+from macro_models.exact.vector import LANE_MAX, Largest, Select, Table, WeightedSum
 
 __all__ = ["tile_graph"]
 
@@ -114,7 +115,8 @@ class _Builder:
         except NotAlikeError:
             return False
         home = max(self.home.get(v, -1) for v in inputs)
-        if home >= 0 and not self.nodes[home].whole and self.nodes[home].walk.positions == made.pixels:
+        fits = home >= 0 and not self.nodes[home].whole and self.nodes[home].walk.positions == made.pixels
+        if fits and self._has_table(home, stage):
             self._add(home, k, inputs)
             return True
         source = next((v for v in inputs if self.values[v].image.pixels == made.pixels), None)
@@ -126,6 +128,11 @@ class _Builder:
         self._add(len(self.nodes) - 1, k, inputs)
         return True
 
+    def _has_table(self, home: int, stage: Stage) -> bool:
+        """Whether a node has the tables of its stages and of one more."""
+        ops = [self.program.stages[v - 1].operation for v in self.nodes[home].values]
+        return len({op.entries.tobytes() for op in (*ops, stage.operation) if isinstance(op, Table)}) <= TABLES
+
     def _whole(self, k: int, stage: Stage) -> None:
         """A node for all pixels of an image, whose elements have parameters of their own."""
         inputs = stage.inputs
@@ -135,7 +142,7 @@ class _Builder:
                 self._refuse(k, f"is followed by a {what} of {image.elements} elements in {image.pixels} pixels that "
                              f"differ; tiles take fewer than {MOST_ELEMENTS} and {MOST_PIXELS + 1}")
         home = max(self.home.get(v, -1) for v in inputs)
-        if home < 0 or not self.nodes[home].whole:
+        if home < 0 or not self.nodes[home].whole or not self._has_table(home, stage):
             self._begin(Node(head=None, source=inputs[0], walk=self._each(inputs[0]), values=(), whole=True))
             home = len(self.nodes) - 1
         self._add(home, k, inputs)

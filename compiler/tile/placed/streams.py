@@ -86,10 +86,13 @@ def tile_name(chip: Chip, core: int) -> str:
     return f"{core % chip.mesh.columns},{core // chip.mesh.columns}"
 
 
-def place_nodes(graph: Graph, chip: Chip, *, watched: bool | Collection[int] = False) -> Placed:
+def place_nodes(
+    graph: Graph, chip: Chip, *, watched: bool | Collection[int] = False, moved: Mapping[int, str] | None = None
+) -> Placed:
     """Nodes on the tiles of their weights; the host gets ``watched`` values too, or all.
 
-    Pooling goes where its value is made, what is done to the input where it is taken.
+    What has no weights goes where its value is made, what is done to the input where it is taken, or where ``moved``
+    says.
 
     Raises
     ------
@@ -101,7 +104,7 @@ def place_nodes(graph: Graph, chip: Chip, *, watched: bool | Collection[int] = F
         watched = range(len(graph.values)) if watched else ()
     tiles = {(k, p): tuple(dict.fromkeys(tile_name(chip, m.core) for m in part.mvms))
              for k, some in parts.items() for p, part in enumerate(some)}
-    members = _members(graph, tiles, chip)
+    members = _members(graph, tiles, chip, moved or {})
     rings: dict[tuple[str, int, int], Ring] = {}
     flows: dict[int, tuple[Flow, ...]] = {}
     slots: dict[str, int] = {}
@@ -168,7 +171,7 @@ def _takers(node: Node, value: int, members: tuple[str, ...]) -> tuple[str, ...]
 
 
 def _members(
-    graph: Graph, parts: Mapping[tuple[int, int], tuple[str, ...]], chip: Chip
+    graph: Graph, parts: Mapping[tuple[int, int], tuple[str, ...]], chip: Chip, moved: Mapping[int, str]
 ) -> tuple[tuple[str, ...], ...]:
     found: list[tuple[str, ...]] = []
     makers: dict[int, str] = {}
@@ -178,6 +181,8 @@ def _members(
     for k, node in enumerate(graph.nodes):
         if k in tiles:
             found.append(tiles[k])
+        elif k in moved:
+            found.append((moved[k],))
         elif node.source in makers:
             found.append((makers[node.source],))
         else:
