@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from macro_models.cells.programming import programmed_uS
+from macro_models.cells.programming import programmed
 from macro_models.devices import Device as DeviceModel
 from macro_models.devices import load_device
 from macro_models.devices.device import CAUSES
@@ -86,10 +86,10 @@ class Device:
         unknown = sorted(set(without) - set(CAUSES))
         if unknown:
             raise InputError(f"without must be causes of {', '.join(CAUSES)}, not {unknown[0]!r}")
-        return programmed_uS(
+        return programmed(
             targets, device=self.model, seed=seed, core=0, time_s=parse_time(time), temp_C=temp,
             causes=frozenset(CAUSES) - set(without),
-        )
+        ).g_uS
 
     def plot(self) -> "Figure":
         """Spread of the conductance against the target, at some times after programming."""

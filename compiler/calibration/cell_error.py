@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from compiler.model import FloatNetwork
 from hw.config import Chip
 from macro_models import CAUSES
-from macro_models.cells.programming import programmed_uS
+from macro_models.cells.programming import programmed
 from macro_models.devices import Device
 
 __all__ = ["cell_error", "error_of_outputs"]
@@ -38,10 +38,10 @@ def cell_error(chip: Chip, device: Device, time_s: float) -> tuple[float, float]
     """
     low, high = chip.cells.g_min_uS, chip.cells.g_max_uS
     levels = np.append(np.linspace(low, (low + high) / 2, LEVELS), high)
-    held = programmed_uS(
+    held = programmed(
         np.repeat(levels, CELLS).reshape(-1, CELLS), device=device, seed=FIRST_SEED, core=0, time_s=time_s, temp_C=25.0,
         causes=frozenset(CAUSES) - {"wire"},
-    )
+    ).g_uS
     variance = held.var(axis=1)
     cell_map = chip.macro_config().cell_map
     # One cell holds the weight, the others of a pair are at their lowest.

@@ -13,7 +13,7 @@ from macro_models.devices.draws import Drawn
 from macro_models.devices.memory import shared, with_chip
 from macro_models.exact.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16
 
-__all__ = ["programmed", "programmed_uS"]
+__all__ = ["programmed"]
 
 KEPT_CELLS, KEPT_DRAWS = 1 << 16, 512
 """Draws of so many cells at most are kept, and so many of them: a calibration programs the same cells again and again.
@@ -28,13 +28,7 @@ the distribution of its change a cell is."""
 
 
 def programmed(
-    target_uS: NDArray[np.float64],
-    *,
-    device: Device,
-    seed: int,
-    core: int,
-    time_s: float,
-    temp_C: float = 25.0,
+    target_uS: NDArray[np.float64], *, device: Device, seed: int, core: int, time_s: float, temp_C: float = 25.0,
     causes: frozenset[str],
 ) -> Drawn:
     """Cells ``time_s`` seconds after programming at ``temp_C`` degrees Celsius, conductances at least 0.
@@ -59,21 +53,6 @@ def programmed(
         return np.where(np.isnan(target_uS), 0.0, g)
 
     return Drawn(whole(g), None if origin is None else whole(origin))
-
-
-def programmed_uS(
-    target_uS: NDArray[np.float64],
-    *,
-    device: Device,
-    seed: int,
-    core: int,
-    time_s: float,
-    temp_C: float = 25.0,
-    causes: frozenset[str],
-) -> NDArray[np.float64]:
-    """Conductances of :func:`programmed`, in uS."""
-    drawn = programmed(target_uS, device=device, seed=seed, core=core, time_s=time_s, temp_C=temp_C, causes=causes)
-    return drawn.g_uS
 
 
 @dataclass(frozen=True)

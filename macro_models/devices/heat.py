@@ -12,14 +12,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from macro_models.devices.law import BOLTZMANN_EV, KELVIN, Law, Temperature, node_moments, on_grid
+from macro_models.devices.grid import number_on_grid, on_grid
+from macro_models.devices.law import BOLTZMANN_EV, KELVIN, Law, Temperature, node_moments
 
 __all__ = ["REVERSIBLE", "Heat", "inverse_kT"]
 
 REVERSIBLE = ("", "linear", "arrhenius")
 """Forms of the reversible part."""
 
-_GRID = float(1 << 20)
 _BEYOND = 1.0  # of the distance of two temperatures: how far their trend goes on
 _SLOPES = (0.2, 2.0)  # of ln H over ln t beyond the known times
 
@@ -133,7 +133,7 @@ class Heat:
         k = min(max(int(np.searchsorted(temps, temp_C)), 1), len(temps) - 1)
         low, high = laws[temps[k - 1]], laws[temps[k]]
         at, start, end = (inverse_kT(t) for t in (temp_C, low.temp_C, high.temp_C))
-        weight = round(min(max((start - at) / (start - end), -_BEYOND), 1.0 + _BEYOND) * _GRID) / _GRID
+        weight = number_on_grid(min(max((start - at) / (start - end), -_BEYOND), 1.0 + _BEYOND))
         change = _between(low.change(time_s, pulse_s), high.change(time_s, pulse_s), weight)
         inside = min(max(weight, 0.0), 1.0)
         return change, low.kept_at(time_s, pulse_s) * (1.0 - inside) + high.kept_at(time_s, pulse_s) * inside

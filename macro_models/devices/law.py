@@ -16,29 +16,24 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erf, erfc
 
+from macro_models.devices.grid import number_on_grid, on_grid
 from macro_models.devices.memory import between
 from macro_models.exact.random import NORMAL_ONE, NORMAL_TABLE
 
 __all__ = [
-    "BOLTZMANN_EV", "KELVIN", "NODES", "Law", "Temperature", "mixture_quantile", "node_moments", "node_z", "on_grid",
+    "BOLTZMANN_EV", "KELVIN", "NODES", "Law", "Temperature", "mixture_quantile", "node_moments", "node_z",
     "two_sided",
 ]
 
 _TOP = NORMAL_ONE // 2 * 9
 NODES = (37, 145)
 """Nodes of a quantile function: of parametric laws the first number, of empirical ones either."""
-_GRID = float(1 << 20)
 _NEWTON = 16
 _UNIFORM = 1.3489795003921634  # makes the median of |v| of a uniform v in -1.349..1.349 that of a standard normal
 BOLTZMANN_EV = 8.617333262e-5  # CODATA 2018 (exact since the SI of 2019), in eV/K
 KELVIN = 273.15
 
 Rows = tuple[tuple[float, ...], ...]
-
-
-def on_grid(value: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rounded to 2**-20, so that the last bit of a machine's logarithm or error function does not matter."""
-    return np.rint(value * _GRID) / _GRID
 
 
 def mixture_quantile(z: ArrayLike, tail: ArrayLike, ratio: ArrayLike) -> NDArray[np.float64]:
@@ -148,7 +143,7 @@ class Temperature:
         inverse = 1.0 / (reference_C + KELVIN) - 1.0 / (temp_C + KELVIN)
         exponent = min(max(self.activation_eV / BOLTZMANN_EV * inverse, -200.0), 200.0)
         mantissa, power = math.frexp(math.exp(exponent))
-        return math.ldexp(round(mantissa * _GRID) / _GRID, power)
+        return math.ldexp(number_on_grid(mantissa), power)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -283,7 +278,7 @@ class Law:
         (first, second), weight = self._between(time_s, pulse_s)
         weight = min(weight, 1.0)
         share = shares[first or second] * (1.0 - weight) + shares[second] * weight
-        return round(share * _GRID) / _GRID
+        return number_on_grid(share)
 
     def _between(self, time_s: float, pulse_s: float) -> tuple[tuple[int, int], float]:
         """Two rows and the weight of the second, on a grid of 2**-20; beyond 1 after the last row."""
@@ -301,7 +296,7 @@ class Law:
             weight = math.log1p((time_s - start) / pulse_s) / math.log1p((times[1] - start) / pulse_s)
         else:
             weight = math.log(time_s / times[first]) / math.log(times[later] / times[first])
-        return (first, later), round(weight * _GRID) / _GRID
+        return (first, later), number_on_grid(weight)
 
     def draw(
         self, quantiles: NDArray[np.float64], target_uS: NDArray[np.float64], codes: NDArray[np.integer]

@@ -15,12 +15,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from macro_models.devices.grid import number_on_grid
+
 __all__ = ["MOST_WEIGHTS", "between", "mixed", "shared", "with_chip"]
 
 MOST_WEIGHTS = 32
 """Independent numbers of a cell."""
 
-_GRID = float(1 << 20)
 _MOST = 18431  # just below 4.5 standard deviations, the end of the quantile functions
 
 Codes = NDArray[np.integer]
@@ -35,7 +36,7 @@ def between(first: Sequence[float], second: Sequence[float], weight: float) -> t
     if power < 1e-12:  # two opposite ones: none is nearer
         return tuple(second)
     size = math.sqrt(power)
-    return tuple(round(value / size * _GRID) / _GRID for value in mixed)
+    return tuple(number_on_grid(value / size) for value in mixed)
 
 
 def mixed(weights: Sequence[float], codes: Callable[[int], Codes]) -> Codes:

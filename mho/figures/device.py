@@ -56,13 +56,13 @@ def shown_times(device: "Device") -> Reals:
 
 def draw_cells(device: "Device", target_uS: float, time_s: float, temp_C: float) -> Reals:
     """Conductances in uS of many cells with one target, as the macro model draws them, of shape (cells,)."""
-    from macro_models.cells.programming import programmed_uS
+    from macro_models.cells.programming import programmed
     from macro_models.devices import CAUSES
 
-    return programmed_uS(
+    return programmed(
         np.full(_CELLS, target_uS), device=device, seed=0, core=0, time_s=time_s, temp_C=temp_C,
         causes=frozenset(CAUSES) - {"stuck"},
-    )
+    ).g_uS
 
 
 def _targets(device: "Device") -> Reals:

@@ -12,7 +12,6 @@ same on every machine.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import ClassVar
 
 import numpy as np
@@ -20,19 +19,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from macro_models.devices.device import Device
 from macro_models.devices.draws import Drawn, Draws
+from macro_models.devices.grid import exp_negative, exp_of, ln
 from macro_models.devices.laws import LawKind
 from macro_models.errors import InputError
 from macro_models.exact.random import NORMAL_ONE, Purpose
 from macro_models.files.schema import ListOf, Number, shown
 
-__all__ = ["LAW", "MOVABLE", "Drift", "DriftDevice", "exp_negative"]
+__all__ = ["LAW", "MOVABLE", "Drift", "DriftDevice"]
 
 Reals = NDArray[np.float64]
 
-_GRID = float(1 << 20)
 _LEAST_R = 1e-7  # where logarithms stop: aihwkit's clip of a conductance at 0
 _NODES = 241  # of the quadrature over nu
-_MOST = 700
 
 
 _CURVE = ("slope", "offset", "least", "most")
@@ -41,31 +39,6 @@ MOVABLE = (
     "ln sigma",
 )
 """Numbers that other cells would have moved: all of curves, ``ln`` of what has a sign."""
-
-
-def _log(value: ArrayLike) -> Reals:
-    """Logarithm, rounded to 2**-20."""
-    return np.rint(np.log(value) * _GRID) / _GRID
-
-
-@cache
-def _tables() -> tuple[Reals, Reals]:
-    """exp(-n) and exp(-j / 256), rounded to a relative 2**-40."""
-
-    def rounded(x: float) -> float:
-        mantissa, power = math.frexp(math.exp(x))
-        return math.ldexp(round(mantissa * 2.0**40) / 2.0**40, power)
-
-    return np.array([rounded(-n) for n in range(_MOST)]), np.array([rounded(-j / 256.0) for j in range(256)])
-
-
-def exp_negative(y: Reals) -> Reals:
-    """``exp(-y)`` of ``y`` >= 0, to a relative 1e-10: tables, and a polynomial for the rest."""
-    whole, parts = _tables()
-    y = np.minimum(y, _MOST - 1.0)
-    k = np.floor(y * 256.0).astype(np.int64)
-    rest = y - k / 256.0
-    return whole[k >> 8] * parts[k & 255] * (1.0 - rest * (1.0 - rest * (0.5 - rest * (1.0 / 6.0))))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,22 +71,20 @@ class Drift:
     def nu(self, target_uS: ArrayLike) -> tuple[Reals, Reals]:
         """Mean and deviation of nu of cells with these targets, before the magnitude is taken."""
         r = np.clip(np.asarray(target_uS, dtype=np.float64) / self.g_ref_uS, _LEAST_R, 1.0)
-        logs = _log(r)
+        logs = ln(r)
         mean, std = (np.clip(c[0] * logs + c[1], c[2], c[3]) for c in (self.nu_mean, self.nu_std))
         return mean, std
 
     def grown(self, time_s: float) -> float:
         """``ln((t + t_c) / t_c)``, rounded to 2**-20."""
-        return float(_log((time_s + self.t_c_s) / self.t_c_s))
+        return float(ln((time_s + self.t_c_s) / self.t_c_s))
 
     def relative_noise(self, origin_uS: ArrayLike, time_s: float) -> Reals:
         """Deviation of a read over the conductance, of cells that programming left with ``origin_uS``."""
         factor, exponent, limit = self.noise
         r = np.maximum(np.asarray(origin_uS, dtype=np.float64) / self.g_ref_uS, _LEAST_R)
-        power = -exponent * _log(r)
-        size = exp_negative(np.abs(power))
-        q = np.minimum(factor * np.where(power > 0.0, 1.0 / size, size), limit)
-        return q * math.sqrt(float(_log((time_s + self.t_c_s + self.t_read_s) / (2.0 * self.t_read_s))))
+        q = np.minimum(factor * exp_of(-exponent * ln(r)), limit)
+        return q * math.sqrt(float(ln((time_s + self.t_c_s + self.t_read_s) / (2.0 * self.t_read_s))))
 
 
 @dataclass(frozen=True, kw_only=True)

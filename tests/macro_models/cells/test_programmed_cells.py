@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from macro_models.cells.programming import programmed_uS
+from macro_models.cells.programming import programmed
 from macro_models.devices import CAUSES, Device, device_from_dict, load_device
 from macro_models.tnsa.config import TnsaConfig
 from macro_models.tnsa.model import TnsaModel
@@ -26,7 +26,7 @@ def neurram() -> Device:
 
 
 def cells(device: Device, g: float, time_s: float, *, seed: int = 0, causes: frozenset[str] = ALL) -> np.ndarray:
-    return programmed_uS(np.full(DRAWS, g), device=device, seed=seed, core=0, time_s=time_s, causes=causes)
+    return programmed(np.full(DRAWS, g), device=device, seed=seed, core=0, time_s=time_s, causes=causes).g_uS
 
 
 def clamped_moments(mean: float, sigma: float) -> tuple[float, float]:
@@ -111,13 +111,13 @@ def test_causes_are_switched_one_by_one(neurram: Device, causes: frozenset[str],
 def test_ideal_cells_are_their_targets() -> None:
     target = np.random.default_rng(0).uniform(0, 50, 1000)
     assert np.array_equal(
-        programmed_uS(target, device=load_device("ideal"), seed=1, core=1, time_s=1e6, causes=ALL), target
+        programmed(target, device=load_device("ideal"), seed=1, core=1, time_s=1e6, causes=ALL).g_uS, target
     )
 
 
 def test_dead_cells_stay_dead(neurram: Device) -> None:
     target = np.where(np.arange(DRAWS) % 2 == 0, np.nan, 20.0)
-    g = programmed_uS(target, device=neurram, seed=0, core=0, time_s=86400.0, causes=ALL)
+    g = programmed(target, device=neurram, seed=0, core=0, time_s=86400.0, causes=ALL).g_uS
     assert (g[::2] == 0.0).all()
     assert np.array_equal(g[1::2], cells(neurram, 20.0, 86400.0)[1::2])
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, program
-from macro_models.cells.programming import programmed_uS
+from macro_models.cells.programming import programmed
 from macro_models.cells.pulses import PulseArray, PulseConfig
 from macro_models.devices import Device, load_device
 from macro_models.errors import InputError
@@ -113,7 +113,7 @@ def test_stuck_cells_are_those_of_inference() -> None:
     device = replace(NEURRAM, stuck=replace(NEURRAM.stuck, fraction=0.1, values_uS=(0.0, 45.0)))
     cells = array(device, core=3)
     shape = (LINES, LINES)
-    seen = programmed_uS(np.full(shape, 20.0), device=device, seed=5, core=3, time_s=0.0, causes=frozenset({"stuck"}))
+    seen = programmed(np.full(shape, 20.0), device=device, seed=5, core=3, time_s=0.0, causes=frozenset({"stuck"})).g_uS
     np.testing.assert_array_equal(seen.ravel() != 20.0, cells.stuck)
     before = cells.g_uS.copy()
     give(cells, ALL, Polarity.SET, 100)

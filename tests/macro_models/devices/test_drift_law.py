@@ -11,7 +11,7 @@ from macro_models.cells.programming import programmed
 from macro_models.cells.settled import SettledCells
 from macro_models.devices import CAUSES, device_from_dict, load_device
 from macro_models.devices.device import Device
-from macro_models.devices.laws.drift import exp_negative
+from macro_models.devices.grid import exp_negative
 from macro_models.errors import InputError
 from macro_models.tnsa.config import TnsaConfig
 from macro_models.tnsa.model import TnsaModel

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from macro_models.cells.programming import programmed_uS
+from macro_models.cells.programming import programmed
 from macro_models.devices import CAUSES, Device, device_from_dict, load_device
 from macro_models.errors import InputError
 
@@ -31,7 +31,7 @@ def device(sizes: list[Any], times: tuple[float, ...], **law: Any) -> Device:
 
 def change(mine: Device, time_s: float, seed: int = 1, cells: int = CELLS) -> NDArray[np.float64]:
     target = np.full(cells, 20.0)
-    return programmed_uS(target, device=mine, seed=seed, core=0, time_s=time_s, causes=ALL) - target
+    return programmed(target, device=mine, seed=seed, core=0, time_s=time_s, causes=ALL).g_uS - target
 
 
 def rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
@@ -112,7 +112,7 @@ def test_what_a_chip_has_in_common_is_drawn_once_for_it() -> None:
     assert chips.std() == pytest.approx(math.sqrt(1.25), rel=0.05)
     target = np.full(400, 20.0)
     cores = [
-        programmed_uS(target, device=mine, seed=5, core=c, time_s=1.0, causes=ALL).mean() - 20.0 for c in range(8)
+        programmed(target, device=mine, seed=5, core=c, time_s=1.0, causes=ALL).g_uS.mean() - 20.0 for c in range(8)
     ]
     assert np.std(cores) < 0.15 < abs(np.mean(cores))
     also = device([0.5, 1.0], (0.0, 1.0), die=[0.5, 0.0])

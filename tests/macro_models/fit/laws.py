@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.cells.programming import programmed_uS
+from macro_models.cells.programming import programmed
 from macro_models.devices import CAUSES, Device
 from macro_models.fit import fit_device, read_measurements
 
@@ -141,7 +141,7 @@ def compared(device: Device, truth: Truth, cells: int = 20_000) -> list[tuple[fl
         times = tuple(sorted((*truth.times, *truth.held_out)))
         known = truth.cells(np.random.default_rng(100 + k), target, times)
         for t in times:
-            drawn = programmed_uS(target, device=device, seed=k, core=0, time_s=t, causes=frozenset(CAUSES))
+            drawn = programmed(target, device=device, seed=k, core=0, time_s=t, causes=frozenset(CAUSES)).g_uS
             std = float(known[t].std())
             found.append((t, g, float(drawn.mean() - known[t].mean()), std, float(drawn.std()) / max(std, 1e-9)))
     return found

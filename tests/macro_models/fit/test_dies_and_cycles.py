@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from macro_models.cells.programming import programmed_uS
+from macro_models.cells.programming import programmed
 from macro_models.devices import CAUSES, Device, device_from_dict
 from macro_models.devices.device import Programming
 from macro_models.devices.law import Law, node_z
@@ -65,11 +65,11 @@ def test_dies_differ_in_the_model_as_in_the_data(tmp_path: Path) -> None:
     assert device.fit.share_die[2] == device.law.die[2]
     target, causes = np.full(300, 20.0), frozenset(CAUSES)
     chips = np.array([
-        programmed_uS(target, device=device, seed=s, core=0, time_s=1e4, causes=causes).mean() for s in range(200)
+        programmed(target, device=device, seed=s, core=0, time_s=1e4, causes=causes).g_uS.mean() for s in range(200)
     ])
     assert chips.std() == pytest.approx(1.5 * math.sqrt(device.law.die[2]), rel=0.2)
     everything = np.concatenate([
-        programmed_uS(target, device=device, seed=s, core=0, time_s=1e4, causes=causes) for s in range(200)
+        programmed(target, device=device, seed=s, core=0, time_s=1e4, causes=causes).g_uS for s in range(200)
     ])
     assert everything.std() == pytest.approx(math.hypot(0.3, 1.5), rel=0.1)
 
@@ -111,7 +111,7 @@ def test_a_chip_that_is_programmed_again_keeps_the_share_of_its_cells() -> None:
 
     def cells(cycle: int, time_s: float, law: Law = law, only: str = "relaxation") -> np.ndarray:
         device = Device(name="mine", law=law, programming=Programming(cycle=cycle))
-        return programmed_uS(target, device=device, seed=3, core=0, time_s=time_s, causes=frozenset({only}))
+        return programmed(target, device=device, seed=3, core=0, time_s=time_s, causes=frozenset({only})).g_uS
 
     for only, time_s, size, share in (
         ("programming", 0.0, 0.5, 0.25), ("relaxation", 1.0, 2.0, 0.5), ("relaxation", 1e4, 3.0, 0.8),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from macro_models.cells.programming import programmed_uS
+from macro_models.cells.programming import programmed
 from macro_models.devices import CAUSES, Device, load_device
 from macro_models.fit import Measurements, device_toml, fit_device, read_measurements
 from macro_models.fit.history import kept_and_read
@@ -75,7 +75,7 @@ def misses(device: Device, law: str, temps_C: tuple[float, ...], n: int) -> list
     for temp in temps_C:
         aim, true = cells(law, temp, 20_000, seed=99)
         for t in TIMES[1:]:
-            g = programmed_uS(aim, device=device, seed=3, core=0, time_s=t, temp_C=temp, causes=ALL)
+            g = programmed(aim, device=device, seed=3, core=0, time_s=t, temp_C=temp, causes=ALL).g_uS
             mean, std = float((g - true[t]).mean()), float((g - aim).std() / (true[t] - aim).std())
             allowed = max(2.0 * float((true[t] - aim).std()) * math.sqrt(2.0 / n), 0.02 * RANGE_US)
             if abs(mean) > allowed or abs(math.log(std)) > 0.1:
@@ -126,7 +126,8 @@ def test_two_mechanisms_are_named_and_hold_at_the_temperatures_of_the_data(tmp_p
     aim = np.linspace(5, 40, 100)
     for temp in (25.0, 85.0, 100.0, 180.0):
         drawn = [
-            programmed_uS(aim, device=d, seed=3, core=0, time_s=100.0, temp_C=temp, causes=ALL) for d in (device, again)
+            programmed(aim, device=d, seed=3, core=0, time_s=100.0, temp_C=temp, causes=ALL).g_uS
+            for d in (device, again)
         ]
         assert np.array_equal(*drawn)
 

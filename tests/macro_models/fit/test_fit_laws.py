@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from macro_models.cells.programming import programmed_uS
+from macro_models.cells.programming import programmed
 from macro_models.devices import CAUSES
 from macro_models.fit import fit_device, law_rows, read_measurements
 from tests.macro_models.fit.laws import LAWS, compared, fitted, pcm, write
@@ -43,7 +43,7 @@ def test_beyond_the_data_the_law_goes_on_and_before_it_comes_from_nothing(tmp_pa
         target = np.full(40_000, g)
         for time_s, off in ((0.1, 0.06), (30 * 86400.0, late)):
             truth = pcm(np.random.default_rng(5), target, (time_s,))[time_s]
-            drawn = programmed_uS(target, device=device, seed=1, core=0, time_s=time_s, causes=frozenset(CAUSES))
+            drawn = programmed(target, device=device, seed=1, core=0, time_s=time_s, causes=frozenset(CAUSES)).g_uS
             assert abs(drawn.mean() - truth.mean()) < off
             assert drawn.std() == pytest.approx(truth.std(), rel=0.15)
             assert len(device.warnings(time_s, 25.0)) == 1

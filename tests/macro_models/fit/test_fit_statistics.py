@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from macro_models.cells.programming import programmed_uS
+from macro_models.cells.programming import programmed
 from macro_models.devices import CAUSES, Device, load_device
 from macro_models.devices.law import Law, Temperature, mixture_quantile
 from macro_models.errors import InputError
@@ -52,7 +52,7 @@ class Sample:
 
     def drawn(self, device: Device, time_s: float, copies: int) -> NDArray[np.float64]:
         target = np.tile(self.programmed, copies)
-        return programmed_uS(target, device=device, seed=0, core=0, time_s=time_s, causes=ALL) - target
+        return programmed(target, device=device, seed=0, core=0, time_s=time_s, causes=ALL).g_uS - target
 
 
 def check(
@@ -106,7 +106,7 @@ def test_programming_and_relaxation_are_told_apart(tmp_path: Path) -> None:
     target = np.full(100_000, 40.0)
 
     def std(causes: set[str]) -> float:
-        g = programmed_uS(target, device=device, seed=1, core=0, time_s=1.0, causes=frozenset(causes))
+        g = programmed(target, device=device, seed=1, core=0, time_s=1.0, causes=frozenset(causes)).g_uS
         return float(g.std())
 
     truth = 1.6 * math.log10(1e4) / 6
@@ -115,7 +115,7 @@ def test_programming_and_relaxation_are_told_apart(tmp_path: Path) -> None:
     assert std({"programming", "relaxation"}) == pytest.approx(math.hypot(truth, 1 / math.sqrt(3)), rel=0.07)
     assert std(set()) == 0.0
     # The cells were programmed uniformly within 1 uS.
-    error = programmed_uS(target, device=device, seed=1, core=0, time_s=0.0, causes=ALL) - 40.0
+    error = programmed(target, device=device, seed=1, core=0, time_s=0.0, causes=ALL).g_uS - 40.0
     assert np.quantile(np.abs(error), [0.5, 0.999]) == pytest.approx([0.5, 1.0], rel=0.1)
 
 
@@ -150,7 +150,7 @@ def test_error_of_programming_that_heals_is_not_counted_twice(tmp_path: Path) ->
     device = fit_device(read_measurements(path), name="mine")
     assert device.law.kept[1] < 0.1
     many = np.tile(target, 10)
-    drawn = programmed_uS(many, device=device, seed=0, core=0, time_s=1.0, causes=ALL) - many
+    drawn = programmed(many, device=device, seed=0, core=0, time_s=1.0, causes=ALL).g_uS - many
     assert drawn.std() == pytest.approx(1.0, rel=0.06)
 
 
@@ -182,7 +182,8 @@ def test_a_cell_moves_coherently_and_the_model_of_a_core_takes_the_device(sample
     target = np.full((64, 64), 20.0)
     config = TnsaConfig(lines=64)
     only = frozenset({"relaxation"})
-    at = [programmed_uS(target, device=device, seed=1, core=2, time_s=t, causes=only).ravel() for t in (1.0, 1e3, 1e5)]
+    how = {"device": device, "seed": 1, "core": 2, "causes": only}
+    at = [programmed(target, time_s=t, **how).g_uS.ravel() for t in (1.0, 1e3, 1e5)]
     # The median drifts, so what is compared is the order of the cells.
     order = np.argsort(at[0], kind="stable")
     for later in at[1:]:
@@ -245,7 +246,7 @@ def test_arrhenius_law_is_found(tmp_path: Path, acts_on: str, energy_eV: float) 
     assert (device.law.temp_C, law.fitted_C) == (25.0, (25.0, 85.0, 125.0))
     at = (data.temp_C == 85.0) & (data.time_index == 3)
     many = np.tile(data.target_uS[at], 8)
-    drawn = programmed_uS(many, device=device, seed=0, core=0, time_s=1e4, temp_C=85.0, causes=ALL)
+    drawn = programmed(many, device=device, seed=0, core=0, time_s=1e4, temp_C=85.0, causes=ALL).g_uS
     assert (drawn - many).std() == pytest.approx((data.g_uS - data.target_uS)[at].std(), rel=0.1)
     assert device.warnings(1.0, 85.0) == []
     assert "150 C is extrapolated by Arrhenius' law" in device.warnings(1.0, 150.0)[0]
@@ -334,14 +335,14 @@ def test_cells_that_lose_their_state(tmp_path: Path, model: str) -> None:
     assert device.law.lost_uS == pytest.approx(0.05, abs=0.01)
     many, lost = np.tile(target, 8), {}
     for t in times[1:]:
-        drawn = programmed_uS(many, device=device, seed=0, core=0, time_s=t, causes=ALL)
+        drawn = programmed(many, device=device, seed=0, core=0, time_s=t, causes=ALL).g_uS
         check(readings[t] - target, drawn - many)
         lost[t] = drawn < 0.1 * many
         assert lost[t].mean() == pytest.approx((t > life).mean(), abs=0.02)
     # What is lost stays so, and the formulas know of it.
     assert (lost[1e5] | ~lost[1e3]).all()
     high = np.full(200_000, 30.0)
-    drawn = programmed_uS(high, device=device, seed=1, core=0, time_s=1e5, causes=ALL) - high
+    drawn = programmed(high, device=device, seed=1, core=0, time_s=1e5, causes=ALL).g_uS - high
     assert float(device.mean_uS(30.0, 1e5)) == pytest.approx(drawn.mean(), rel=0.02)
     assert float(device.sigma_uS(30.0, 1e5)) == pytest.approx(drawn.std(), rel=0.02)
 
@@ -371,7 +372,7 @@ def test_stuck_cells_are_told_from_cells_that_moved(tmp_path: Path) -> None:
     assert device.stuck.fraction == pytest.approx(told.mean(), rel=1e-3)
     assert set(device.stuck.values_uS) == {0.0, 55.0}
     many = np.tile(target, 8)
-    drawn = programmed_uS(many, device=device, seed=0, core=0, time_s=1e3, causes=ALL) - many
+    drawn = programmed(many, device=device, seed=0, core=0, time_s=1e3, causes=ALL).g_uS - many
     check(readings[1e3] - target, drawn)
 
 
@@ -386,5 +387,5 @@ def test_a_drift_that_is_a_power_of_time(tmp_path: Path, model: str) -> None:
     device = fit_device(cells_with_targets(tmp_path / "pcm.csv", target, readings), name="pcm", model=model)
     many = np.tile(target, 8)
     for t in times:
-        drawn = programmed_uS(many, device=device, seed=0, core=0, time_s=t, causes=ALL) - many
+        drawn = programmed(many, device=device, seed=0, core=0, time_s=t, causes=ALL).g_uS - many
         check(readings[t] - target, drawn)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from macro_models.cells.programming import programmed_uS
+from macro_models.cells.programming import programmed
 from macro_models.devices import CAUSES, Device
 from macro_models.fit import MODELS, fit_device, read_measurements
 from macro_models.fit.statistics import summarise
@@ -28,7 +28,7 @@ def check(device: Device, target: NDArray[np.float64], readings: Readings) -> No
     """Within 10 %, or two standard errors: mean, deviation and cells beyond three robust deviations."""
     for time_s, g in readings.items():
         many = np.tile(target, 20)
-        drawn = programmed_uS(many, device=device, seed=1, core=0, time_s=time_s, causes=ALL) - many
+        drawn = programmed(many, device=device, seed=1, core=0, time_s=time_s, causes=ALL).g_uS - many
         data, model, n = summarise(g - target), summarise(drawn), len(target)
         kurtosis = float((((g - target) - data.mean) ** 4).mean()) / data.std**4
         assert abs(model.mean - data.mean) < 2 * data.std / n**0.5, time_s
@@ -62,7 +62,7 @@ def test_cells_that_are_lost_before_the_first_reading(tmp_path: Path, model: str
     assert min(device.law.lost[0]) > 0.0
     check(device, target, readings)
     # They belong to programming: without it nobody is lost at the first reading.
-    first = programmed_uS(target, device=device, seed=1, core=0, time_s=1.0, causes=frozenset({"relaxation"}))
+    first = programmed(target, device=device, seed=1, core=0, time_s=1.0, causes=frozenset({"relaxation"})).g_uS
     assert (first == target).all()
 
 
@@ -86,5 +86,5 @@ def test_cells_that_were_programmed_exactly(tmp_path: Path) -> None:
     target = np.repeat([1 / 3, 0.8], 60)
     readings = {0.0: target, 10.0: target + 0.02 * r.normal(size=120)}
     device = fitted(tmp_path, target, readings, "parametric")
-    first = programmed_uS(target, device=device, seed=1, core=0, time_s=0.0, causes=ALL)
+    first = programmed(target, device=device, seed=1, core=0, time_s=0.0, causes=ALL).g_uS
     assert (first == target).all()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from macro_models.cells.programming import programmed_uS
+from macro_models.cells.programming import programmed
 from macro_models.devices import CAUSES, load_device
 from macro_models.fit import Measurements, fit_device, read_measurements
 from macro_models.fit.statistics import summarise
@@ -33,7 +33,7 @@ def test_it_reproduces_the_measured_cells(measured: Measurements, time_s: float)
     device, causes = load_device("rram-relax"), frozenset(CAUSES)
     drawn = np.concatenate(
         [
-            programmed_uS(target, device=device, seed=seed, core=0, time_s=time_s, causes=causes) - target
+            programmed(target, device=device, seed=seed, core=0, time_s=time_s, causes=causes).g_uS - target
             for seed in range(10)
         ]
     )
@@ -78,7 +78,7 @@ def test_cells_keep_their_rank_as_far_as_the_measured_ones(measured: Measurement
     target = np.zeros(measured.cells)
     target[measured.cell] = measured.target_uS
     drawn = [
-        programmed_uS(target, device=device, seed=1, core=0, time_s=t, causes=frozenset(CAUSES)) - target
+        programmed(target, device=device, seed=1, core=0, time_s=t, causes=frozenset(CAUSES)).g_uS - target
         for t in measured.times_s
     ]
     compared = 0
@@ -113,5 +113,5 @@ def test_heat_makes_its_cells_move_further() -> None:
 def test_its_draws_are_the_same_everywhere() -> None:
     # Integers of the first cells of one chip, in 2**-20 uS: a change of the law's arithmetic shows here.
     device = load_device("rram-relax")
-    g = programmed_uS(np.linspace(1, 40, 6), device=device, seed=7, core=3, time_s=3600.0, causes=frozenset(CAUSES))
+    g = programmed(np.linspace(1, 40, 6), device=device, seed=7, core=3, time_s=3600.0, causes=frozenset(CAUSES)).g_uS
     assert np.rint(g * 2**20).astype(int).tolist() == GOLDEN

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from macro_models.cell_map import CellMap
-from macro_models.cells.programming import programmed_uS
+from macro_models.cells.programming import programmed
 from macro_models.devices import device_from_dict
 from macro_models.devices.device import checked_causes
 from macro_models.exact.converter import convert
@@ -65,10 +65,10 @@ class QuadModel:
     def __init__(self, config, target_uS, *, device, seed, core, time_s=0.0, temp_C=25.0, causes=None):
         self.config, self.device, self.seed, self.core = config, device, seed, core
         chosen = checked_causes(causes)
-        g = programmed_uS(
+        g = programmed(
             np.asarray(target_uS, dtype=np.float64), device=device, seed=seed, core=core, time_s=time_s, temp_C=temp_C,
             causes=chosen,
-        )
+        ).g_uS
         self.cells = np.rint(g / config.lsb_uS).astype(np.int32)
 
     @classmethod
