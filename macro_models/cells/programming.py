@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from macro_models.cells.chip import chip_code
 from macro_models.devices.device import Device
-from macro_models.devices.draws import Drawn
+from macro_models.devices.draws import Drawn, Draws
 from macro_models.devices.memory import shared, with_chip
 from macro_models.exact.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16
 
-__all__ = ["programmed"]
+__all__ = ["cell_draws", "programmed"]
 
 KEPT_CELLS, KEPT_DRAWS = 1 << 16, 512
 """Draws of so many cells at most are kept, and so many of them: a calibration programs the same cells again and again.
@@ -38,7 +38,7 @@ def programmed(
     "programming", "relaxation" and "stuck".
     """
     target = np.nan_to_num(target_uS, nan=0.0)
-    drawn = device.programmed(target, _CellDraws(seed, core, target.shape), time_s, temp_C, causes)
+    drawn = device.programmed(target, cell_draws(seed, core, target.shape), time_s, temp_C, causes)
     if drawn is not None:
         g, origin = drawn.g_uS, drawn.origin_uS
     elif device.law.model:
@@ -53,6 +53,11 @@ def programmed(
         return np.where(np.isnan(target_uS), 0.0, g)
 
     return Drawn(whole(g), None if origin is None else whole(origin))
+
+
+def cell_draws(seed: int, core: int, shape: tuple[int, ...]) -> Draws:
+    """Random numbers of all cells of a core, of their shape."""
+    return _CellDraws(seed, core, shape)
 
 
 @dataclass(frozen=True)

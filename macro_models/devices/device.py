@@ -15,10 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from macro_models.devices.confidence import Confidence
 from macro_models.devices.draws import Drawn, Draws
+from macro_models.devices.grid import ln
 from macro_models.devices.heat import Heat
 from macro_models.devices.law import Law, Temperature, node_moments
 from macro_models.devices.memory import mixed, shared, with_chip
 from macro_models.devices.pulse import PulseAgreement, PulseResponse
+from macro_models.devices.telegraph import Telegraph
 from macro_models.devices.update import Update
 from macro_models.errors import InputError
 
@@ -39,6 +41,7 @@ __all__ = [
     "ReadNoise",
     "Relaxation",
     "Stuck",
+    "Telegraph",
     "Temperature",
     "Update",
     "checked_causes",
@@ -118,20 +121,30 @@ class ReadNoise:
     """Standard deviation in uS, coefficients as in :class:`Relaxation`: of white noise, or of all that there is."""
     telegraph_uS: Polynomial = ()
     """Standard deviation in uS that random telegraph noise adds, over all cells of a conductance; coefficients as
-    before. Empty: none."""
+    before. Empty: none. It is drawn as normal noise of every cell; :class:`Telegraph` has single cells."""
     telegraph_fraction: float = 0.0
-    """Fraction of the cells which had it: for the reader, the draws know its variance only."""
+    """Fraction of the cells which had it: for the reader."""
     flicker_uS: Polynomial = ()
     """Standard deviation in uS that 1/f noise adds in each e-fold of time (the root of the variance that its
     logarithm multiplies). Empty: none."""
     flicker_efolds: float = 0.0
     """Logarithm of the time over which conversions are spread, in units of that of one: what 1/f noise has grown by."""
+    flicker_read_s: float = 0.0
+    """Duration of a read in seconds, where 1/f noise grows from programming on: ``flicker_efolds`` is then
+    ``ln((t + 2 t_read) / (2 t_read))`` at the time t. 0: the same at all times."""
     g_ref_uS: float = 0.0
     """Conductance at which the argument of these polynomials is 1, in uS. 0: that of :class:`Relaxation`."""
     generator: str = "cells"
     """Of :data:`GENERATORS`: the cells, each for itself, or a shift register behind the converters
     (:mod:`macro_models.exact.shift_register`), for which the deviation must be the same at all conductances."""
     source: str = ""
+
+    def grown(self, time_s: float) -> float:
+        """E-folds by which 1/f noise has grown ``time_s`` seconds after programming."""
+        if self.flicker_read_s <= 0.0:
+            return self.flicker_efolds
+        twice = 2.0 * self.flicker_read_s
+        return float(ln((time_s + twice) / twice))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,6 +269,7 @@ class Device:
     temperature: Temperature = field(default_factory=Temperature)
     heat: Heat = field(default_factory=Heat)
     read_noise: ReadNoise = field(default_factory=ReadNoise)
+    telegraph: Telegraph = field(default_factory=Telegraph)
     stuck: Stuck = field(default_factory=Stuck)
     pulse: PulseResponse = field(default_factory=PulseResponse)
     converter: ConverterNoise = field(default_factory=ConverterNoise)
@@ -466,10 +480,20 @@ class Device:
     def read_noise_uS(
         self, g_uS: ArrayLike, time_s: float = 0.0, origin_uS: ArrayLike | None = None
     ) -> NDArray[np.float64]:
-        """Standard deviation of a cell of conductance ``g_uS`` in one conversion, of all kinds of noise.
+        """Standard deviation over cells of conductance ``g_uS`` in one conversion, of all kinds of noise, in uS.
 
-        In uS, ``time_s`` seconds after programming, which left the cell with ``origin_uS`` (None: not known). Both
-        matter to other laws only (:mod:`macro_models.devices.laws`).
+        Arguments as of :meth:`normal_noise_uS`.
+        """
+        normal = self.normal_noise_uS(g_uS, time_s, origin_uS)
+        return np.sqrt(normal**2 + self.telegraph.variance_uS2(g_uS)) if self.telegraph.acts else normal
+
+    def normal_noise_uS(
+        self, g_uS: ArrayLike, time_s: float = 0.0, origin_uS: ArrayLike | None = None
+    ) -> NDArray[np.float64]:
+        """The same without what traps of single cells do (:class:`Telegraph`): what is drawn as normal noise.
+
+        ``time_s`` seconds after programming, which left the cell with ``origin_uS`` (None: not known). The second
+        matters to other laws only (:mod:`macro_models.devices.laws`).
         """
         noise = self.read_noise
         r = self._relative(g_uS)
@@ -478,7 +502,7 @@ class Device:
         white = _evaluate(noise.sigma_uS, r)
         if not noise.telegraph_uS and not noise.flicker_uS:
             return white
-        slow = _evaluate(noise.flicker_uS or (0.0,), r) ** 2 * noise.flicker_efolds
+        slow = _evaluate(noise.flicker_uS or (0.0,), r) ** 2 * noise.grown(time_s)
         return np.sqrt(white**2 + _evaluate(noise.telegraph_uS or (0.0,), r) ** 2 + slow)
 
     def warnings(self, time_s: float, temp_C: float) -> list[str]:
@@ -540,10 +564,14 @@ class Device:
 
 LATER: dict[str, Any] = {
     "heat": Heat(), "confidence": Confidence(), "pulse_fit": PulseAgreement(), "update": Update(),
+    "telegraph": Telegraph(),
 }
 """Sections that a device without them does not show."""
 
-LATER_KEYS = {"confidence": ("names", "errors", "memory"), "law": ("cell",), "programming": ("cycle",)}
+LATER_KEYS = {
+    "confidence": ("names", "errors", "memory"), "law": ("cell",), "programming": ("cycle",),
+    "read_noise": ("flicker_read_s",),
+}
 """Keys of sections that are not shown where they are empty or 0."""
 
 

@@ -24,6 +24,7 @@ from macro_models.devices.law import NODES, Law, Temperature
 from macro_models.devices.laws import law_kinds
 from macro_models.devices.memory import MOST_WEIGHTS
 from macro_models.devices.pulse import PulseAgreement, PulseResponse
+from macro_models.devices.telegraph import Telegraph
 from macro_models.devices.update import UPDATES, Update
 from macro_models.errors import InputError
 from macro_models.files import FileKind, extending, read_text, read_toml
@@ -49,6 +50,7 @@ _SECTIONS = {
     "confidence": Confidence,
     "pulse_fit": PulseAgreement,
     "update": Update,
+    "telegraph": Telegraph,
 }
 
 
@@ -189,8 +191,16 @@ _SPEC = {
         "telegraph_fraction": Number(0.0, 1.0),
         "flicker_uS": ListOf(Number(-1e9, 1e9)),
         "flicker_efolds": Number(0.0, 1e3),
+        "flicker_read_s": Number(0.0, 1.0),
         "g_ref_uS": Number(0.0, 1e6),
         "generator": Choice(GENERATORS),
+    },
+    "telegraph": {
+        "fraction": ListOf(Number(-1e3, 1e3)),
+        "amplitude_uS": ListOf(Number(-1e9, 1e9)),
+        "spread": Number(0.0, 3.0),
+        "occupancy": ListOf(Number(0.0, 1.0), least=1, most=65),
+        "g_ref_uS": Number(1e-6, 1e6),
     },
     "stuck": {"fraction": Number(0.0, 1.0), "values_uS": ListOf(_CONDUCTANCE, least=1)},
     "pulse": {
@@ -322,6 +332,7 @@ def _check_whole(device: Device, where: str) -> None:
             f"{where}: read_noise.sigma_uS must be one number where a shift register makes the noise, the same for all "
             f"conductances, not {shown(device.read_noise.sigma_uS)}"
         )
+    _check_telegraph(device, where)
     if device.law.model:
         _check_law(device.law, where)
     fit = device.fit
@@ -341,6 +352,15 @@ def _check_whole(device: Device, where: str) -> None:
             f"{where}: relaxation.sigma_uS must hold one polynomial for each of the {len(data.times_s)} times, "
             f"not {len(data.sigma_uS)}"
         )
+
+
+def _check_telegraph(device: Device, where: str) -> None:
+    """Refuse traps whose numbers do not fit together."""
+    traps = device.telegraph
+    if any(later < earlier for earlier, later in pairwise(traps.occupancy)):
+        raise InputError(f"{where}: telegraph.occupancy must not decrease, not {shown(traps.occupancy)}")
+    if traps.acts and device.read_noise.generator == "lfsr":
+        raise InputError(f"{where}: read_noise.generator must be cells where [telegraph] has traps, not lfsr")
 
 
 def _check_law(law: Law, where: str) -> None:

@@ -22,6 +22,7 @@ __all__ = [
     "NormalsAhead",
     "Purpose",
     "bits16",
+    "bits_of_blocks",
     "normal_blocks",
     "normal_codes",
     "philox4x32",
@@ -63,6 +64,8 @@ class Purpose(IntEnum):
     SAMPLING = 11
     COMPARATOR = 12
     SHIFT_REGISTER = 13
+    TRAP = 14
+    TRAP_STATE = 15
 
 
 def philox_key(purpose: Purpose, seed: int, core: int) -> tuple[int, int]:
@@ -146,6 +149,14 @@ def normal_blocks(
     """As :func:`normal_codes` for items 8 b to 8 b + 7 of blocks b; block, op_id and step broadcast to (..., 8)."""
     bits = _bits_of_blocks(purpose, seed, core, block, np.asarray(op_id, dtype=np.uint64), step)
     return NORMAL_TABLE.take(bits, mode="clip")
+
+
+def bits_of_blocks(
+    purpose: Purpose, *, seed: int, core: int, block: NDArray[np.uint64], op_id: NDArray[np.uint64]
+) -> NDArray[np.uint16]:
+    """As :func:`bits16` for some blocks of eight items only, (..., 8 blocks): ``block`` (blocks,), ``op_id`` any."""
+    drawn = _bits_of_blocks(purpose, seed, core, block, op_id[..., None], 0)
+    return drawn.reshape(*drawn.shape[:-2], -1)
 
 
 class NormalsAhead:

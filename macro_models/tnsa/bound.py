@@ -172,7 +172,12 @@ def _fold(pairs: Product, rows: NDArray[np.integer], taken: NDArray[np.integer],
         square = fold(spread.square)
         assert square is not None
         spread = Spread(square, fold(spread.cross))
-    return replace(pairs, matrix=matrix, spread=spread)
+    # Lines of a pair take the input of its row, those of other rows none.
+    driven = np.zeros(len(pairs.matrix))
+    driven[rows], of_row = 1.0, np.zeros(len(pairs.matrix), dtype=np.intp)
+    of_row[rows] = taken
+    line, sign = pairs.inputs
+    return replace(pairs, matrix=matrix, spread=spread, inputs=(of_row[line], sign * driven[line]))
 
 
 def _charges(key: Key, product: Product, planes: int) -> NDArray[np.floating]:

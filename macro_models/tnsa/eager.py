@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from macro_models.errors import ToolError
 from macro_models.exact.operation import STEP_FRACTION_BITS
-from macro_models.exact.random import NORMAL_ONE, Purpose, normal_codes
+from macro_models.exact.random import NORMAL_ONE, Purpose, bits16, normal_codes
 from macro_models.exact.shift_register import AMPLITUDE_SHIFT, NOISE_SHIFT, seeds, xorshift
 from macro_models.tnsa.model import TnsaModel
+from macro_models.tnsa.traps import GRID
 from macro_models.tnsa.wired import effective_cells
 
 __all__ = ["EagerTnsa"]
@@ -75,7 +76,7 @@ class EagerTnsa:
         """Lines whose charge is negative; ``latch`` keeps them as the direction of the decrements that follow."""
         if self._noise is None:
             # Frozen from the first compare of the conversion on.
-            self._noise = self._read_noise(op_id) + self._output_noise(op_id)
+            self._noise = self._read_noise(op_id) + self._output_noise(op_id) + self._trap_noise(op_id)
         negative = self.charge < 0
         if latch:
             self._negative = negative
@@ -147,6 +148,17 @@ class EagerTnsa:
             noise[line] = amplitude * deviate + (1 << shift - 1) >> shift
             state = xorshift(state)
         return noise
+
+    def _trap_noise(self, op_id: int) -> NDArray[np.int64]:
+        """The state of every cell that has a trap, found by this conversion."""
+        traps, model = self._model.traps, self._model
+        if traps is None:
+            return np.zeros_like(self._input)
+        drawn = bits16(Purpose.TRAP_STATE, seed=model.seed, core=model.core, items=traps.high.size, op_id=op_id)
+        state = self._seen(np.where(drawn.reshape(traps.high.shape) < traps.occupancy, traps.high, traps.low))
+        sum_g = self._sum_g()
+        v = self._accumulated * np.where(sum_g > 0, 1.0 / np.maximum(sum_g, 1), 0.0)
+        return np.rint((self._input @ state - state.sum(axis=0) * v) * (1.0 / GRID)).astype(np.int64)
 
     def _output_noise(self, op_id: int) -> NDArray[np.int64]:
         volts = self._model.output_noise_V

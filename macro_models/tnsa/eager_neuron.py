@@ -105,7 +105,8 @@ class EagerNeuron(EagerTnsa):
         accumulated = total * 2.0**-grid
         if noise:
             self._accumulated = accumulated
-            accumulated = accumulated + self._read_noise(self._op_id) + self._output_noise(self._op_id)
+            of_cells, of_lines = self._read_noise(self._op_id), self._output_noise(self._op_id)
+            accumulated = accumulated + of_cells + of_lines + self._trap_noise(self._op_id)
         charge = 2.0 * accumulated
         constant = self._model.amplifier_offset_V * self._neuron.start / self._neuron.alpha * self._volt
         variance = 0.0

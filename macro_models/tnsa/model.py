@@ -23,6 +23,7 @@ from macro_models.tnsa.config import TnsaConfig
 from macro_models.tnsa.conversion import convert_charge, segment_inputs
 from macro_models.tnsa.neuron import COUNT_TOP, UNIT_STEP, Counter, Integrator
 from macro_models.tnsa.sensing import INPUT_TOP, Key, Product, Steps, line_steps, lines_of, variance_unit
+from macro_models.tnsa.traps import CoreTraps
 from macro_models.tnsa.wired import effective_cells
 
 __all__ = ["TnsaModel"]
@@ -166,6 +167,8 @@ class TnsaModel:
         self.register = self._shift_register()
         """What makes the read noise, where it is a shift register."""
         self._read_variances = self._make_variances()
+        self.traps = CoreTraps.of(device, cells, config.lsb_uS, seed, core) if self._cells_fluctuate else None
+        """Traps of single cells, None if there are none."""
         self.converter_offset_V, self.converter_gain, self.amplifier_offset_V = self._converters()
         self.neuron = None if config.neuron.ideal or not self._spread else config.neuron
         """Amplifier and per-cycle errors of the converters; None where they integrate and count as integers do."""
@@ -199,9 +202,9 @@ class TnsaModel:
             return None, 1.0
         lsb, codes = self.config.lsb_uS, np.arange(2**self.config.g_bits)
         if self.origin is None:
-            sigma = self.device.read_noise_uS(codes * lsb, self.time_s)
+            sigma = self.device.normal_noise_uS(codes * lsb, self.time_s)
         else:
-            sigma = self.device.read_noise_uS(self.cells * lsb, self.time_s, self.origin * lsb)
+            sigma = self.device.normal_noise_uS(self.cells * lsb, self.time_s, self.origin * lsb)
         variance = (sigma / lsb / NORMAL_ONE) ** 2
         top = float(variance.max())
         if top == 0.0:
@@ -289,6 +292,7 @@ class TnsaModel:
             # A line without any conductance has no voltage of its own: nothing is integrated.
             variance = np.where(sum_g > 0, variance, 0.0)
         noise_V = self.output_noise_V
+        traps = None if self.traps is None else self.traps.lines(backward, wl)
         return Key(
             backward=backward,
             wl=wl,
@@ -299,6 +303,7 @@ class TnsaModel:
             output_noise=noise_V / self.config.v_read_V * sum_g / NORMAL_ONE if noise_V > 0.0 else None,
             variance=variance,
             register=self.register,
+            traps=traps if traps is None or blocks is None else traps.narrow(lines_of(blocks)),
             blocks=blocks,
         )
 
@@ -372,8 +377,8 @@ class TnsaModel:
             ids = np.array([op_id], dtype=np.uint64)
             counted = self._counted(key, product, x[None], ids, samples, step_code, COUNT_TOP, read, output)
             return counted[0].astype(np.int64), self._unit_steps.pos, self._unit_steps.neg
-        steps = self.steps(key, step_code)
-        return key.charge(product, x, INPUT_TOP, read, output).astype(np.int64), steps.pos, steps.neg
+        steps, number = self.steps(key, step_code), np.array(op_id, dtype=np.uint64)
+        return key.charge(product, x, INPUT_TOP, read, output, number).astype(np.int64), steps.pos, steps.neg
 
     def _read_draws(self, op_id: int) -> NDArray[np.int16]:
         return self._ahead[0].fetch(op_id) if self.register is None else self.register.draws(op_id, self.config.lines)
@@ -382,7 +387,7 @@ class TnsaModel:
         self, key: Key, product: Product, x: NDArray[np.floating], op_id: NDArray[np.uint64], x_top: int
     ) -> NDArray[Any]:
         """Charges of a batch as exact integers in single or double precision, whichever holds them."""
-        return key.charge(product, x, x_top, *key.draws(product, op_id, self.seed, self.core))
+        return key.charge(product, x, x_top, *key.draws(product, op_id, self.seed, self.core), op_id)
 
     def _converted(
         self, op: MvmOperation, key: Key, product: Product, x: NDArray[np.floating], op_id: NDArray[np.uint64],
@@ -411,7 +416,7 @@ class TnsaModel:
         sampled = None
         if counter.integrator.sampling is not None:
             sampled = key.drawn(Purpose.SAMPLING, op_id, self.seed, self.core)
-        charge = counter.integrator.compute(product, x, samples, read, output, sampled)
+        charge = counter.integrator.compute(product, x, samples, read, output, sampled, op_id)
         return counter.compute(charge, cap, op_id, self.seed, self.core)
 
     def mvm(self, op: MvmOperation, masks: Masks, x: ArrayLike, op_id: ArrayLike) -> MvmResult:
@@ -472,7 +477,7 @@ class TnsaModel:
         ) -> NDArray[Any]:
             return self._converted(op, key, product, x, op_id, samples)
 
-        quiet = self.neuron is None and self.register is None and key.variance is None and key.output_noise is None
+        quiet = self.neuron is None and key.quiet
         return FoldedProduct(
             op, key, enabled[key.columns], self.answer_steps(key, op.step_code), rows=rows, taken=taken, inputs=inputs,
             columns=columns, charge=charge, quiet=quiet, noise=self._cell_noise(key),
@@ -481,6 +486,8 @@ class TnsaModel:
     def _cell_noise(self, key: Key) -> tuple[int, int] | None:
         """Key of the draws of the read noise where charges have no other noise, and none of a shift register."""
         if self.neuron is not None or key.register is not None or key.output_noise is not None or key.variance is None:
+            return None
+        if key.traps is not None:
             return None
         return philox_key(Purpose.READ_NOISE, self.seed, self.core)
 

@@ -189,15 +189,16 @@ class Integrator:
         read: NDArray[np.int16] | None,
         output: NDArray[np.int16] | None,
         sampled: NDArray[np.int16] | None,
+        op_id: NDArray[np.uint64],
     ) -> NDArray[np.float64]:
         """Charges before the first comparison, without the comparator's offset, of shape (batch, lines).
 
-        ``x`` and the normal codes ``read`` and ``output`` as in :meth:`Key.charge`; ``sampled`` is that of the noise of
-        all samples together.
+        ``x``, the normal codes ``read`` and ``output`` and the numbers ``op_id`` as in :meth:`Key.charge`; ``sampled``
+        is that of the noise of all samples together.
         """
         a = np.matmul(self._weights.take(x.astype(np.intp) + INPUT_TOP), product.wide)
         a *= 2.0**-self.grid_bits
-        a = self.key.add_noise(product, x, a, read, output)
+        a = self.key.add_noise(product, x, a, read, output, op_id)
         a *= 2.0
         base, deviation = self.held(samples)
         a += base

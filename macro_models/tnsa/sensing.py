@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 from macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS
 from macro_models.exact.random import LANES, NORMAL_ONE, Purpose, normal_blocks
 from macro_models.exact.shift_register import ShiftRegister
+from macro_models.tnsa.traps import LineTraps
 
 __all__ = ["INPUT_TOP", "Key", "Product", "Spread", "Steps", "line_steps", "lines_of", "variance_unit"]
 
@@ -64,6 +65,8 @@ class Product:
     """Largest sum of magnitudes of a column: bounds the accumulator for inputs of magnitude 1."""
     spread: Spread | None
     """Read noise, None if there is none."""
+    inputs: tuple[NDArray[np.intp], NDArray[np.float64]]
+    """For each physical line that can be driven the input that it takes, and the factor on it: 1, -1, or 0."""
 
     @cached_property
     def wide(self) -> NDArray[np.float64]:
@@ -94,6 +97,8 @@ class Key:
     :func:`variance_unit`; None if there is none."""
     register: ShiftRegister | None = None
     """What makes the read noise in place of the cells: ``variance`` is 1 where an input counts, and 0 elsewhere."""
+    traps: LineTraps | None = None
+    """Traps of single cells of the converted lines; None if there are none."""
     blocks: NDArray[np.uint64] | None = None
     """The converted lines, where a key has not all of them: blocks of eight, as draws are made, in order."""
     whole: "Key | None" = None
@@ -119,7 +124,8 @@ class Key:
     @cached_property
     def lines(self) -> Product:
         """For inputs on physical lines."""
-        return _product(self.k, self.variance, self.variance)
+        n = len(self.k)
+        return _product(self.k, self.variance, self.variance, (np.arange(n), np.ones(n)))
 
     @cached_property
     def pairs(self) -> Product | None:
@@ -131,7 +137,13 @@ class Key:
         if self.variance is not None:
             square = self.variance[0::2] + self.variance[1::2]
             cross = self.variance[0::2] - self.variance[1::2]
-        return _product(even - odd, square, cross)
+        n = len(self.k)
+        return _product(even - odd, square, cross, (np.arange(n) // 2, np.tile([1.0, -1.0], n // 2)))
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is drawn for a conversion."""
+        return self.register is None and self.variance is None and self.output_noise is None and self.traps is None
 
     @property
     def columns(self) -> NDArray[np.intp] | slice:
@@ -159,6 +171,7 @@ class Key:
                 gain=self.gain[:, at],
                 output_noise=None if self.output_noise is None else self.output_noise[at],
                 variance=None if self.variance is None else np.ascontiguousarray(self.variance[:, at]),
+                traps=None if self.traps is None else self.traps.narrow(at),
             )
         return self._narrowed[name]
 
@@ -197,6 +210,8 @@ class Key:
             noise += 5.0 * NORMAL_ONE * (1.0 + self.reach) * x_top * float(np.sqrt(self.total.max())) + 1.0
         if self.output_noise is not None:
             noise += 5.0 * NORMAL_ONE * float(self.output_noise.max()) + 1.0
+        if self.traps is not None:
+            noise += self.traps.bound(self.reach, x_top)
         return 2.0 * (product.peak * x_top + noise) + float(np.abs(self.offset).max())
 
     def charge(
@@ -206,6 +221,7 @@ class Key:
         x_top: int,
         read: NDArray[np.int16] | None,
         output: NDArray[np.int16] | None,
+        op_id: NDArray[np.uint64],
     ) -> _Float:
         """Charges ``A = 2 a + o + 2 noise``: odd integers, exact in the type of the result.
 
@@ -219,6 +235,8 @@ class Key:
             Bound of their magnitudes.
         read, output
             What :meth:`draws` gives, of the shape of the result; None without.
+        op_id
+            Numbers of the conversions, of shape (batch,) or (): the address of what traps do.
 
         Returns
         -------
@@ -226,10 +244,10 @@ class Key:
         """
         a = np.matmul(x, product.matrix)
         kind = self._charge_type(product, x_top)
-        if read is None and output is None:
+        if read is None and output is None and self.traps is None:
             charge = a if a.dtype == kind else a.astype(kind)
         else:
-            charge = self.add_noise(product, x, a.astype(np.float64), read, output)
+            charge = self.add_noise(product, x, a.astype(np.float64), read, output, op_id)
         charge *= 2.0
         charge += self.offset_floats[charge.dtype.type]
         return charge if charge.dtype == kind else charge.astype(kind)
@@ -241,8 +259,12 @@ class Key:
         a: NDArray[np.float64],
         read: NDArray[np.int16] | None,
         output: NDArray[np.int16] | None,
+        op_id: NDArray[np.uint64],
     ) -> NDArray[np.float64]:
         """Accumulators ``a`` with the noise of their conversion, whole units, in place; the rest as :meth:`charge`."""
+        trapped = None
+        if self.traps is not None:
+            trapped = self.traps.noise(product.inputs, x, a * self.inverse, op_id)
         if read is not None:
             if self.register is not None:
                 assert product.spread is not None
@@ -254,6 +276,8 @@ class Key:
         if output is not None and self.output_noise is not None:
             noise = self.output_noise * output
             a += np.rint(noise, out=noise)
+        if trapped is not None:
+            a += trapped
         return a
 
     def _charge_type(self, product: Product, x_top: int) -> type:
@@ -285,14 +309,17 @@ def lines_of(blocks: NDArray[np.uint64]) -> NDArray[np.intp]:
     return (blocks.astype(np.intp)[:, None] * LANES + np.arange(LANES)).reshape(-1)
 
 
-def _product(k: NDArray[np.int32], square: NDArray[np.float64] | None, cross: NDArray[np.float64] | None) -> Product:
+def _product(
+    k: NDArray[np.int32], square: NDArray[np.float64] | None, cross: NDArray[np.float64] | None,
+    inputs: tuple[NDArray[np.intp], NDArray[np.float64]],
+) -> Product:
     peak = int(np.abs(k.astype(np.int64)).sum(axis=0).max(initial=0))
     kind = np.float32 if peak * INPUT_TOP < SINGLE_EXACT else np.float64
     spread = None
     if square is not None and cross is not None:
         # Single precision is exact here by the choice of variance_unit.
         spread = Spread(_narrow(square), _narrow(cross) if cross.any() else None)
-    return Product(np.ascontiguousarray(k, dtype=kind), peak, spread)
+    return Product(np.ascontiguousarray(k, dtype=kind), peak, spread, inputs)
 
 
 def _narrow(variance: NDArray[np.float64]) -> NDArray[np.float32]:

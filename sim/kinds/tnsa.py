@@ -70,7 +70,7 @@ class Evaluator:
         if key is self._key:
             return
         self._key = key
-        drawn = key.lines.spread is not None or key.output_noise is not None or self._model.neuron is not None
+        drawn = not key.quiet or self._model.neuron is not None
         self._by_lines = None if drawn else _doubled(key.lines.matrix)
         self._by_pairs = None if drawn or key.pairs is None else _doubled(key.pairs.matrix)
 

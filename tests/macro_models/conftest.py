@@ -1,7 +1,8 @@
 """Random macros and operations."""
 
+from bisect import bisect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from macro_models import Masks
 from macro_models.array import Wires
 from macro_models.devices import Device, device_from_dict, load_device
+from macro_models.devices.telegraph import Telegraph
 from macro_models.errors import InputError
 from macro_models.exact.operation import Converter, Direction, MvmOperation
 from macro_models.tnsa.config import TnsaConfig
@@ -84,7 +86,14 @@ def register_device(noisy_device: Device) -> Device:
 
 
 @pytest.fixture(scope="session")
-def random_case(noisy_device: Device, register_device: Device) -> Callable[..., Case]:
+def trapped_device(noisy_device: Device) -> Device:
+    """The same with traps in some cells."""
+    traps = Telegraph(fraction=(0.1, 0.5), amplitude_uS=(1.0, 9.0), spread=0.6, occupancy=(0.0, 0.2, 0.9, 1.0))
+    return replace(noisy_device, telegraph=traps)
+
+
+@pytest.fixture(scope="session")
+def random_case(noisy_device: Device, register_device: Device, trapped_device: Device) -> Callable[..., Case]:
     """Factory of cases: ``random_case(rng, noisy=True, lines=16, batch=3)``."""
 
     def make(rng: np.random.Generator, *, noisy: bool, lines: int = 16, batch: int = 3) -> Case:
@@ -96,13 +105,13 @@ def random_case(noisy_device: Device, register_device: Device) -> Callable[..., 
             sigma_gain=float(rng.choice([0.0, 0.05])),
             wires=random_wires(rng) if noisy else Wires(),
         )
-        devices = noisy_device, register_device
+        devices = register_device, noisy_device, trapped_device
         target = rng.uniform(1, 40, (lines, lines))
         target[rng.random((lines, lines)) < 0.1] = rng.choice([0.0, np.nan])
         model = TnsaModel(
             config,
             target,
-            device=devices[int(rng.random() < 0.3)] if noisy else load_device("ideal"),
+            device=devices[bisect((0.3, 0.65), rng.random())] if noisy else load_device("ideal"),
             seed=int(rng.integers(2**32)),
             core=int(rng.integers(2**24)),
             time_s=float(rng.choice([0.0, 1.0, 86400.0])),

@@ -139,7 +139,7 @@ def check_core(cfg: EmulatorConfig, model: ProgrammedCore) -> None:
             f"the emulator holds {cfg.lines} lines of {cfg.g_bits} bits a cell, not {config.lines} lines of "
             f"{config.g_bits} bits (core.corelet, core.g_bits)"
         )
-    if model.read_variances()[0] is not None:
+    if model.read_variances()[0] is not None or model.traps is not None:
         raise InputError(
             f"the emulator has no read noise of cells: leave that cause out ({argument('without')} read-noise), or "
             f"take the noise of a shift register ({argument('device')} lfsr)"

@@ -97,7 +97,8 @@ def test_integrated_volts_are_the_discrete_equations(
     key = model.key(backward, np.arange(64) != 7)
     x = np.random.default_rng(planes).integers(-(2**planes) + 1, 2**planes, (40, 64))
     integrator = model.counter(key, 100).integrator
-    charge = integrator.compute(key.lines, x.astype(np.float32), 2**planes - 1, None, None, None)
+    ids = np.arange(40, dtype=np.uint64)
+    charge = integrator.compute(key.lines, x.astype(np.float32), 2**planes - 1, None, None, None, ids)
     live = key.sum_g > 0
     volts = charge[:, live] * (neuron.alpha * V_READ / 2 / key.sum_g[live])
     expected = integrate(model, key, x, planes) if live.all() else integrate_live(model, key, x, planes, live)

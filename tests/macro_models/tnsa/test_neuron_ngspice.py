@@ -82,7 +82,8 @@ def test_charges_are_those_of_the_circuit(neuron: Neuron, tmp_path: Path) -> Non
     settled = [(np.sign(x) * (np.abs(x) >> plane & 1)) @ key.k * READ_V / key.sum_g for plane in (2, 1, 0)]
     inputs = [settled[0]] * 4 + [settled[1]] * 2 + [settled[2]]
     counter = model.counter(key, 3000)
-    charge = counter.integrator.compute(key.lines, x[None].astype(np.float32), 7, None, None, None)[0]
+    ids = np.zeros(1, dtype=np.uint64)
+    charge = counter.integrator.compute(key.lines, x[None].astype(np.float32), 7, None, None, None, ids)[0]
     line = int(np.argmax(charge))  # the longest way down
     v_dec = float(model.steps(key, 3000).pos[line] / 2 / key.sum_g[line] * READ_V)
     volts_in = [float(v[line]) for v in inputs] + [-v_dec] * 8
