@@ -1,4 +1,6 @@
-"""Cells that drift give the same codes on every backend that has their noise."""
+"""Cells that drift, and cells with traps, give the same codes on every backend that has their noise."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,7 +8,9 @@ import pytest
 from compiler.compile import compile_model
 from compiler.network import Network
 from hw.config import load_chip
+from macro_models.devices import Device, load_device
 from macro_models.devices.device import CAUSES
+from macro_models.devices.telegraph import Telegraph
 from sim.core.cosim import CosimBackend
 from sim.executor import execute
 from sim.functional import FunctionalBackend
@@ -14,6 +18,9 @@ from tests.compiler.importer.onnx_models import build, node
 
 CHIP = load_chip("tnsa16-core", {"cells.g_min_uS": 0, "cells.g_max_uS": 25, "cells.g_full_scale_uS": 31})
 DAY_S = 86400.0
+TRAPPED = replace(
+    load_device("pcm-generic"), telegraph=Telegraph(fraction=(0.3,), amplitude_uS=(1.0, 4.0), spread=0.5)
+)
 X = np.random.default_rng(4).standard_normal((12, 6)).astype(np.float32)
 
 
@@ -44,9 +51,18 @@ def test_drift_and_noise_change_what_a_network_gives(network: Network) -> None:
     assert np.array_equal(day, outputs(network, FunctionalBackend(), time_s=DAY_S, batch=5))
 
 
+def test_traps_change_what_a_network_gives_and_batches_do_not(network: Network) -> None:
+    found = outputs(network, FunctionalBackend(), device=TRAPPED)
+    assert not np.array_equal(found, outputs(network, FunctionalBackend()))
+    assert np.array_equal(found, outputs(network, FunctionalBackend(), device=TRAPPED, batch=5))
+
+
 @pytest.mark.slow
 @pytest.mark.cosim
-def test_cosim_gives_the_same_after_a_day(network: Network) -> None:
-    assert np.array_equal(
-        outputs(network, CosimBackend(timeout_s=120), time_s=DAY_S), outputs(network, FunctionalBackend(), time_s=DAY_S)
+@pytest.mark.parametrize("device", [None, TRAPPED], ids=["drift", "traps"])
+def test_cosim_gives_the_same_after_a_day(network: Network, device: Device | None) -> None:
+    found, known = (
+        outputs(network, backend, device=device, time_s=DAY_S)
+        for backend in (CosimBackend(timeout_s=120), FunctionalBackend())
     )
+    assert np.array_equal(found, known)
