@@ -69,9 +69,13 @@ class Telegraph:
         """Part of the cells of these conductances that have a trap, 0..1."""
         return np.minimum(self._at(self.fraction, g_uS), 1.0)
 
+    def size_uS(self, g_uS: ArrayLike) -> Reals:
+        """Root mean square of the difference of the two conductances of these, in uS."""
+        return self._at(self.amplitude_uS, g_uS)
+
     def variance_uS2(self, g_uS: ArrayLike) -> Reals:
         """Variance of the reads, over all cells of these conductances, in uS^2."""
-        return self.part(g_uS) * self._at(self.amplitude_uS, g_uS) ** 2 * self.unevenness
+        return self.part(g_uS) * self.size_uS(g_uS) ** 2 * self.unevenness
 
     @cached_property
     def unevenness(self) -> float:
@@ -87,7 +91,7 @@ class Telegraph:
         """
         p = self._occupancies(draws.uniform(Purpose.TRAP, _OCCUPANCY_STEP))
         z = draws.normal(Purpose.TRAP, _SIZE_STEP) / NORMAL_ONE
-        size = self._at(self.amplitude_uS, g_uS) * exp_of(self.spread * z - self.spread**2)
+        size = self.size_uS(g_uS) * exp_of(self.spread * z - self.spread**2)
         size = np.minimum(size, g_uS * 65536.0 / np.maximum(p, 1))
         has = draws.uniform(Purpose.TRAP) < np.rint(self.part(g_uS) * 65536.0)
         return Trapped(np.where(has, size, 0.0), p)

@@ -9,6 +9,7 @@ import numpy as np
 
 from macro_models.devices.device import ConverterNoise, Device, Programming, Range, ReadNoise
 from macro_models.devices.law import Law, Temperature
+from macro_models.devices.telegraph import Telegraph
 from macro_models.errors import InputError
 from macro_models.fit.errors import law_errors
 from macro_models.fit.heat import fit_heat, reference_temperature, usual_reading
@@ -85,6 +86,7 @@ def fit_device(
         range=target_range(chosen, g_min_uS, g_max_uS), programming=Programming(pulse_s=_PULSE_S, source=_PULSE_SOURCE),
         law=law, converter=ConverterNoise(source="not part of the data"),
         read_noise=ReadNoise(source="no readings in a row: part of the law") if noise is None else noise.section,
+        telegraph=Telegraph() if noise is None else noise.telegraph,
         temperature=temperature or Temperature(source="data of one temperature"),
         stuck=stuck_section(data.stuck_uS, data.cells + len(data.stuck_uS), data.path.name),
     )

@@ -35,6 +35,11 @@ _COMMENTS = {
         "of one that was fitted without that temperature."
     ),
     "read_noise": "Fluctuation from one conversion to the next, from readings in a row if there are any.",
+    "telegraph": (
+        "Cells with a trap conduct one of two values, drawn for each conversion: part of the cells, root mean square "
+        "of the difference (polynomials in g / g_ref_uS), deviation of its logarithm, quantiles of the share of reads "
+        "that find the upper one."
+    ),
     "stuck": "Cells that do not answer: those of the data are left out of the other sections.",
     "pulse": "Answer to programming pulses, see macro_models/cells/pulses.py for the equations.",
     "converter": "Noise of the converters: not part of the data, so none.",

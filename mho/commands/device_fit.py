@@ -199,6 +199,12 @@ def _print_parts(device: "Device", out: Output) -> None:
     if any(noise.sigma_uS) and fit.times_s:
         high = device.g_max_uS or 0.0
         out.text(f"read noise: {float(device.read_noise_uS(high)):.3g} uS at {high:g} uS, {noise.source}")
+    traps = device.telegraph
+    if traps.acts:
+        out.text(
+            f"telegraph noise: {float(traps.part(high)):.2g} of the cells at {high:g} uS have a trap, which moves them "
+            f"by {float(traps.size_uS(high)):.3g} uS (root mean square), e-fold {traps.spread:.2g}"
+        )
 
 
 def _print_agreement(rows: list[tuple[str, ...]], out: Output) -> None:

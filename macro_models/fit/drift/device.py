@@ -1,5 +1,6 @@
 """A device whose cells drift, from measurements."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -8,9 +9,10 @@ from numpy.typing import NDArray
 
 from macro_models.cells.programming import programmed
 from macro_models.devices.confidence import Confidence
-from macro_models.devices.device import CAUSES, ConverterNoise, Device, Fit, Programming
+from macro_models.devices.device import CAUSES, ConverterNoise, Device, Fit, Programming, ReadNoise
 from macro_models.devices.law import Temperature
 from macro_models.devices.laws.drift import DriftDevice
+from macro_models.devices.telegraph import Telegraph
 from macro_models.fit.drift.doubts import about_drift
 from macro_models.fit.drift.errors import movements
 from macro_models.fit.drift.floor import Floor, find_floor
@@ -23,6 +25,7 @@ from macro_models.fit.law.doubts import about_levels
 from macro_models.fit.law_rows import DRAWS
 from macro_models.fit.levels import nearest_level
 from macro_models.fit.measurements import Measurements
+from macro_models.fit.reads.noise import fit_read_noise
 from macro_models.fit.statistics import by_level, summarise
 from macro_models.fit.stuck import stuck_section
 
@@ -78,7 +81,27 @@ def drift_device(
         device = replace(device, temperature=temperature)
     elif len(np.unique(data.temp_C)) > 1:
         device = drift_heat(data, device, found.levels_uS, command)
-    return replace(device, fit=_record(data, chosen, device, found, command))
+    device = replace(device, fit=_record(data, chosen, device, found, command))
+    return _with_read_noise(chosen, device)
+
+
+def _with_read_noise(data: Measurements, device: DriftDevice) -> DriftDevice:
+    """The device with the noise of readings in a row, if there are any: the law is that of their means."""
+    noise = None if data.bursts is None else fit_read_noise(data.bursts, device.drift.g_ref_uS, data.path.name)
+    if noise is None:
+        return device
+    # 1/f noise is that of the law, less what means of readings still have of the others.
+    section, drift = replace(noise.section, flicker_uS=(), flicker_efolds=0.0), device.drift
+    time_s = data.times_s[data.time_index]
+    whole = sum(
+        float(((data.g_uS * drift.relative_noise(data.target_uS, t))[time_s == t] ** 2).sum())
+        for t in np.unique(time_s).tolist()
+    )
+    left = math.sqrt(max(1.0 - float(noise.of_mean(data.g_uS, data.reads).sum()) / max(whole, 1e-300), 0.0))
+    factor, exponent, limit = drift.noise
+    device = replace(device, drift=replace(drift, noise=(float(f"{factor * left:.5g}"), exponent, limit)))
+    fit = replace(device.fit, warnings=(*device.fit.warnings, *noise.warnings))
+    return replace(device, read_noise=section, telegraph=noise.telegraph, fit=fit)
 
 
 def _with_floor(
@@ -172,6 +195,8 @@ def held_out_score(device: Device, data: Measurements) -> float:
     ``E|g - X| - E|X - X'| / 2``, g a reading and X, X' two cells of its target drawn from the device.
     """
     total = 0.0
+    if data.bursts is not None:  # the readings are means of many
+        device = replace(device, read_noise=ReadNoise(), telegraph=Telegraph())
     for index in np.unique(data.time_index):
         at = data.time_index == index
         target, time_s = data.target_uS[at], float(data.times_s[index])

@@ -8,7 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from macro_models.devices import load_device
-from macro_models.fit import device_toml, fit_device, read_measurements
+from macro_models.devices.laws.drift import DriftDevice
+from macro_models.devices.telegraph import Telegraph
+from macro_models.fit import device_toml, fit_device, fit_law, read_measurements
 from macro_models.fit.bursts import Bursts, find_bursts
 from macro_models.fit.reads.noise import fit_read_noise
 
@@ -57,7 +59,7 @@ def test_white_noise_depends_on_the_state() -> None:
     assert found is not None
     noise, at = found.section, np.array([2.0, 20.0, 40.0])
     assert deviation(noise.sigma_uS, at) == pytest.approx(0.1 + 0.01 * at, rel=0.05)
-    assert (noise.telegraph_uS, noise.flicker_uS, found.warnings) == ((), (), ())
+    assert (found.telegraph, noise.flicker_uS, found.warnings) == (Telegraph(), (), ())
 
 
 def test_telegraph_noise_is_told_from_white_noise() -> None:
@@ -67,11 +69,26 @@ def test_telegraph_noise_is_told_from_white_noise() -> None:
     values += (has * step)[:, None] * switching(r, 600, 32, 0.25)
     found = fit_read_noise(bursts(values), 40.0, "lab")
     assert found is not None
-    noise, at = found.section, np.array([5.0, 20.0, 40.0])
-    assert noise.telegraph_fraction == pytest.approx(has.mean(), abs=0.03)
-    assert deviation(noise.telegraph_uS, at) == pytest.approx(math.sqrt(0.05) * (0.06 * at + 0.6), rel=0.2)
-    assert deviation(noise.sigma_uS, at) == pytest.approx(0.1 + 0.01 * at, rel=0.08)
-    assert "telegraph noise of" in found.warnings[0]
+    traps, at = found.telegraph, np.array([5.0, 20.0, 40.0])
+    assert traps.part(20.0) == pytest.approx(has.mean(), abs=0.03)
+    assert np.sqrt(traps.variance_uS2(at)) == pytest.approx(math.sqrt(0.05) * (0.06 * at + 0.6), rel=0.2)
+    assert deviation(found.section.sigma_uS, at) == pytest.approx(0.1 + 0.01 * at, rel=0.08)
+    assert found.warnings == ()
+
+
+def test_traps_have_sizes_and_occupancies_of_their_own() -> None:
+    r, cells, reads = np.random.default_rng(5), 1500, 24
+    g, p, z = r.uniform(2.0, 40.0, cells), r.uniform(0.2, 0.8, cells), r.normal(size=(2, cells))
+    size = (0.6 + 0.06 * g) * np.exp(0.3 * z[0] - 0.09) * (r.random(cells) < 0.1 + 0.005 * g)
+    values = g[:, None] + 0.15 * r.normal(size=(cells, reads)) + size[:, None] * (r.random((cells, reads)) < p[:, None])
+    found = fit_read_noise(bursts(values), 40.0, "lab")
+    assert found is not None
+    traps, at = found.telegraph, np.array([8.0, 20.0, 36.0])
+    assert traps.part(at) == pytest.approx(0.1 + 0.005 * at, abs=0.04)
+    assert traps.size_uS(at) == pytest.approx(0.6 + 0.06 * at, rel=0.12)
+    assert traps.spread == pytest.approx(0.3, abs=0.05)
+    assert traps.occupancy[0] == pytest.approx(0.2, abs=0.1)
+    assert traps.occupancy[-1] == pytest.approx(0.8, abs=0.1)
 
 
 def test_flicker_noise_is_told_from_white_noise() -> None:
@@ -82,7 +99,7 @@ def test_flicker_noise_is_told_from_white_noise() -> None:
     assert found is not None
     noise = found.section
     assert noise.flicker_uS
-    assert not noise.telegraph_uS
+    assert not found.telegraph.acts
     assert deviation(noise.flicker_uS, np.array([30.0])) == pytest.approx([0.12], rel=0.25)
     inside = values.var(axis=1, ddof=1)
     total = deviation(noise.sigma_uS, G) ** 2 + deviation(noise.flicker_uS, G) ** 2 * noise.flicker_efolds
@@ -128,6 +145,10 @@ def test_telegraph_noise_is_no_relaxation(tmp_path: Path) -> None:
     assert float(device.sigma_uS(19.0, 1e4)) == pytest.approx(1.0, rel=0.1)
     wanted = math.hypot(0.2 * (0.5 + 40.0 / 40.0), 0.05 * 40.0 / 2.0)
     assert float(device.read_noise_uS(40.0)) == pytest.approx(wanted, rel=0.1)
+    assert float(device.telegraph.part(40.0)) > 0.9  # those of smaller targets hide in the noise
+    path = tmp_path / "mine.toml"
+    path.write_text(device_toml(device), encoding="utf-8")
+    assert load_device(path) == device
 
 
 @pytest.mark.slow
@@ -153,3 +174,26 @@ def test_what_is_in_a_row(times: list[float], runs: int) -> None:
     assert found[-1] + 1 == runs
     two = find_bursts(np.repeat([0, 1], len(times)), np.tile(np.array(times, dtype=np.float64), 2))
     assert two[-1] + 1 == 2 * runs
+
+
+def test_cells_that_drift_have_the_noise_of_reads_beside_it(tmp_path: Path) -> None:
+    r, cells, reads = np.random.default_rng(3), 300, 16
+    target = np.linspace(5.0, 25.0, 3)[r.integers(0, 3, cells)]
+    nu, left = np.abs(0.05 + 0.01 * r.normal(size=cells)), target * (1.0 + 0.03 * r.normal(size=cells))
+    size = 0.2 * target * (r.random(cells) < 0.2)
+    lines = ["cell,t_s,g_uS,g_target_uS"]
+    for t in (10.0, 100.0, 1e3, 1e4, 1e5):
+        mean = left * ((t + 20.0) / 20.0) ** -nu
+        for k in range(reads):
+            g = mean * (1.0 + 0.02 * r.normal(size=cells)) + size * ((r.random(cells) < 0.4) - 0.4)
+            lines += [f"{c},{t + k * 1e-3 * t:g},{v:.6g},{target[c]:g}" for c, v in enumerate(g)]
+    path = tmp_path / "lab.csv"
+    path.write_text("\n".join(lines) + "\n")
+    device = fit_law(read_measurements(path), name="mine", model="drift")
+    assert isinstance(device, DriftDevice)
+    assert device.drift.nu_mean[1] == pytest.approx(0.05, abs=0.003)
+    assert device.drift.nu_std[1] == pytest.approx(0.01, rel=0.2)
+    assert float(device.telegraph.part(20.0)) == pytest.approx(0.2, abs=0.07)
+    assert float(device.telegraph.size_uS(15.0)) == pytest.approx(3.0 * 1.3, rel=0.15)  # of a target that has drifted
+    assert float(device.normal_noise_uS(15.0, 1e3)) == pytest.approx(0.3, rel=0.2)
+    assert not any("does not follow" in w for w in device.fit.warnings)
