@@ -569,7 +569,7 @@ LATER: dict[str, Any] = {
 """Sections that a device without them does not show."""
 
 LATER_KEYS = {
-    "confidence": ("names", "errors", "memory"), "law": ("cell",), "programming": ("cycle",),
+    "confidence": ("names", "errors", "memory"), "law": ("cell", "loss"), "programming": ("cycle",),
     "read_noise": ("flicker_read_s",),
 }
 """Keys of sections that are not shown where they are empty or 0."""

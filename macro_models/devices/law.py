@@ -186,6 +186,9 @@ class Law:
     keep it. Empty: none."""
     lost_uS: float = 0.0
     """Conductance of lost cells, in uS."""
+    loss: str = ""
+    """How their fraction p goes on between two times and after the last: ``"weibull"``, with ln(-ln(1 - p)) linear in
+    the logarithm of time; empty: as the change."""
     quantiles_uS: tuple[Rows, ...] = ()
     """Quantiles at the nodes (``empirical``), in uS."""
     onset_s: float = 0.0
@@ -240,12 +243,17 @@ class Law:
     def lost_at(self, time_s: float, pulse_s: float) -> NDArray[np.float64]:
         """Fraction of cells that are lost, at each level, of shape (levels,), on a grid of 2**-16.
 
-        Between and beyond the rows as :meth:`change`.
+        Between and beyond the rows as :meth:`change`, or by Weibull's law where both have lost cells.
         """
         if not self.lost:
             return np.zeros(len(self.levels_uS))
         rows, weight = self._between(time_s, pulse_s)
-        fraction = np.array(self.lost[rows[0]]) * (1.0 - weight) + np.array(self.lost[rows[1]]) * weight
+        before, after = np.array(self.lost[rows[0]]), np.array(self.lost[rows[1]])
+        fraction = before * (1.0 - weight) + after * weight
+        both = (before > 0.0) & (after >= before) & (after < 1.0)
+        if self.loss == "weibull" and both.any():
+            first, last = (np.log(-np.log1p(-np.where(both, p, 0.5))) for p in (before, after))
+            fraction = np.where(both, -np.expm1(-np.exp(first + (last - first) * weight)), fraction)
         return np.rint(np.clip(fraction, 0.0, 1.0) * 65536.0) / 65536.0
 
     def is_lost(

@@ -105,6 +105,7 @@ _SPEC = {
         "quantiles_uS": ListOf(ListOf(ListOf(_CHANGE))),
         "lost": ListOf(ListOf(Number(0.0, 1.0))),
         "lost_uS": _CONDUCTANCE,
+        "loss": Choice(("", "weibull")),
         "onset_s": Number(0.0, 1e11),
         "memory": ListOf(ListOf(Number(-1.0, 1.0), least=1)),
         **dict.fromkeys(("die", "cell"), ListOf(Number(0.0, 1.0))),

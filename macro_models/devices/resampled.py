@@ -101,7 +101,7 @@ def _moved(law: Law, mean: Reals, spread: Reals, lost: float) -> Law:
     moved = (middle + shift)[..., None] + (table - middle[..., None]) * factor[..., None]
     return Law(
         model="empirical", temp_C=law.temp_C, levels_uS=law.levels_uS, times_s=law.times_s, kept=law.kept,
-        lost=tuple(tuple(min(v * lost, 1.0) for v in row) for row in law.lost), lost_uS=law.lost_uS,
+        lost=tuple(tuple(min(v * lost, 1.0) for v in row) for row in law.lost), lost_uS=law.lost_uS, loss=law.loss,
         quantiles_uS=tuple(tuple(tuple(level) for level in row) for row in moved.tolist()), onset_s=law.onset_s,
         memory=law.memory, die=law.die, cell=law.cell, source=law.source,
     )

@@ -117,7 +117,8 @@ def _law(
     memory, job.correlation = fit_memory(job.scores[:, 1:], np.array(die[1:]) if die else None)
     law = Law(
         model=job.model, temp_C=temp_C, levels_uS=numbers(job.levels), times_s=numbers(times), kept=numbers(kept),
-        lost=tuple(numbers(row) for row in job.lost), lost_uS=numbers(np.array([job.lost_uS]))[0],
+        lost=tuple(numbers(row) for row in job.lost), loss="weibull" if len(job.lost) else "",
+        lost_uS=numbers(np.array([job.lost_uS]))[0],
         source=source, **_lists(job.model, rows),
     )
     memory = (memory[0], *memory) if memory else ()

@@ -11,7 +11,7 @@ from macro_models.fit.law.components import Component, share_of_groups
 from macro_models.fit.law.order import change_scores, scores_of
 from macro_models.fit.law.smooth import clamp_of, smoothed_summaries
 from macro_models.fit.levels import choose_levels, nearest_level
-from macro_models.fit.lost import find_lost, lost_fraction
+from macro_models.fit.lost import all_lost, lost_fraction
 from macro_models.fit.measurements import Measurements
 from macro_models.fit.rows import Row, empty_row, make_row, quantiles
 from macro_models.fit.statistics import Summary, even_codes, grouped, summarise
@@ -44,6 +44,8 @@ class LawRows:
         self.levels = np.array(numbers(choose_levels(data.target_uS[first])))
         self.shape = Law(model="empirical", levels_uS=tuple(self.levels), times_s=(0.0,))
         self.level = nearest_level(self.levels, data.target_uS)
+        # Where one time shows lost cells, a few are known at the others.
+        self.gone = all_lost(data.g_uS, data.target_uS, self.level, len(self.levels), data.time_index)
         self.left = empty_row(model, len(self.levels)).table()
         self.lost = np.zeros((0, len(self.levels)))
         self.lost_uS = 0.0
@@ -108,12 +110,10 @@ class LawRows:
     def _without_lost(self, index: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         """Readings of a time that are not of lost cells, and the fraction of lost cells at each level."""
         at = self.data.time_index == index
-        gone = np.zeros(0, dtype=bool)
-        if self.data.has_target or index > 0:
-            gone = find_lost(self.data.g_uS[at], self.data.target_uS[at], self.level[at], len(self.levels))
+        gone = self.gone[at]
         if not gone.any():
             return at, np.zeros(len(self.levels))
-        fraction = lost_fraction(gone, self.level[at], len(self.levels))
+        fraction = lost_fraction(gone, self.level[at], len(self.levels), int(self.level[self.gone].min()))
         self.lost_values.append(self.data.g_uS[at][gone])
         at[np.flatnonzero(at)[gone]] = False
         return at, fraction

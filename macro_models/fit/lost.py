@@ -55,15 +55,17 @@ def all_lost(
     return lost
 
 
-def lost_fraction(lost: NDArray[np.bool_], level: NDArray[np.int64], levels: int) -> NDArray[np.float64]:
-    """Fraction of lost cells at each level, of shape (levels,).
+def lost_fraction(
+    lost: NDArray[np.bool_], level: NDArray[np.int64], levels: int, first: int | None = None
+) -> NDArray[np.float64]:
+    """Fraction of lost cells at each level from the level ``first`` on (that of the first lost cell), (levels,).
 
     Its own cells, with those of as many levels around it as hold twenty lost ones for a prior.
     """
     count = np.bincount(level, minlength=levels).astype(np.float64)
     gone = np.bincount(level[lost], minlength=levels).astype(np.float64)
     told = np.zeros(levels, dtype=bool)
-    first = int(np.flatnonzero(gone)[0])
+    first = int(np.flatnonzero(gone)[0]) if first is None else first
     told[first:] = True  # levels below the first are too close to 0 uS
     found = np.zeros(levels)
     for k in np.flatnonzero(told):

@@ -43,7 +43,10 @@ MOVABLE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Drift:
-    """The section ``[drift]``. A curve ``[slope, offset, least, most]`` is ``slope ln r + offset`` within limits."""
+    """The section ``[drift]``. A curve ``[slope, offset, least, most]`` is ``slope ln r + offset`` within its limits.
+
+    A fifth number, ``bend``, adds ``bend (ln r)**2``.
+    """
 
     g_ref_uS: float = 25.0
     """Conductance at which r = 1, in uS."""
@@ -72,8 +75,7 @@ class Drift:
         """Mean and deviation of nu of cells with these targets, before the magnitude is taken."""
         r = np.clip(np.asarray(target_uS, dtype=np.float64) / self.g_ref_uS, _LEAST_R, 1.0)
         logs = ln(r)
-        mean, std = (np.clip(c[0] * logs + c[1], c[2], c[3]) for c in (self.nu_mean, self.nu_std))
-        return mean, std
+        return _curve(self.nu_mean, logs), _curve(self.nu_std, logs)
 
     def grown(self, time_s: float) -> float:
         """``ln((t + t_c) / t_c)``, rounded to 2**-20."""
@@ -225,10 +227,17 @@ def _times(ln: float) -> float:
     return math.exp(min(max(ln, -5.0), 5.0))
 
 
+def _curve(curve: tuple[float, ...], logs: Reals) -> Reals:
+    value = curve[0] * logs + curve[1]
+    if len(curve) > len(_CURVE):
+        value = value + curve[4] * (logs * logs)
+    return np.clip(value, curve[2], curve[3])
+
+
 def _curve_moved(curve: tuple[float, ...], by: list[float], lowest: float) -> tuple[float, ...]:
-    """A curve with its four numbers moved, the limits not below ``lowest``."""
-    slope, offset, least, most = (a + b for a, b in zip(curve, by, strict=True))
-    return slope, offset, max(min(least, most), lowest), max(least, most, lowest)
+    """A curve with its first four numbers moved, the limits not below ``lowest``."""
+    slope, offset, least, most = (a + b for a, b in zip(curve, by, strict=False))
+    return slope, offset, max(min(least, most), lowest), max(least, most, lowest), *curve[4:]
 
 
 def _check(device: DriftDevice, where: str) -> None:
@@ -251,8 +260,8 @@ LAW = LawKind(
         "g_ref_uS": Number(1e-6, 1e6),
         "t_c_s": Number(1e-9, 1e6),
         "sigma_uS": ListOf(Number(-1e9, 1e9), least=1),
-        "nu_mean": ListOf(_NU, least=4, most=4),
-        "nu_std": ListOf(_NU, least=4, most=4),
+        "nu_mean": ListOf(_NU, least=4, most=5),
+        "nu_std": ListOf(_NU, least=4, most=5),
         "noise": ListOf(Number(0.0, 10.0), least=3, most=3),
         "t_read_s": Number(1e-12, 1.0),
         "floor_uS": _CONDUCTANCE,

@@ -28,9 +28,19 @@ def curve(logs: Reals, values: Reals, errors: Reals) -> tuple[tuple[float, ...],
         slope_error, offset_error = np.sqrt(np.diag(covariance))
         choices.append((cost, 2, (*map(float, line), *map(float, ends)), (float(slope_error), float(offset_error))))
     if len(values) >= 6:
-        choices.append(_bent(logs, values, weight))
+        choices += [_bent(logs, values, weight), _parabola(logs, values, weight)]
     _, _, found, error = min(choices, key=lambda c: c[0] + c[1] * math.log(len(values)) + 2.0 * c[1])
     return found, error
+
+
+def _parabola(logs: Reals, values: Reals, weight: Reals) -> _Choice:
+    """With the square of the logarithm, held beyond what it has between the levels."""
+    found, covariance = np.polyfit(logs, values, 2, w=weight, cov="unscaled")
+    course = np.polyval(found, np.linspace(logs[0], logs[-1], 201))
+    bend, slope, offset = (float(v) for v in found)
+    _, *errors = (float(v) for v in np.sqrt(np.diag(covariance)))
+    cost = float((((values - np.polyval(found, logs)) * weight) ** 2).sum())
+    return cost, 3, (slope, offset, float(course.min()), float(course.max()), bend), tuple(errors)
 
 
 def _bent(logs: Reals, values: Reals, weight: Reals) -> _Choice:

@@ -81,12 +81,12 @@ def _moved(
 
     A limit moves with the levels that lie at it; without any, it is where the line ends, and moves with the line.
     """
-    line = curve[0] * log_r + curve[1]
+    line = curve[0] * log_r + curve[1] + (curve[4] * log_r**2 if len(curve) > 4 else 0.0)
     slack = 1e-6 + 1e-3 * abs(curve[1])
     sides = seen & (line < curve[2] - slack), seen & (line > curve[3] + slack)
     slope, offset = _line(log_r, change, errors, seen & ~sides[0] & ~sides[1], flat=curve[0] == 0.0)
     ends = []
-    for limit, side in zip(curve[2:], sides, strict=True):
+    for limit, side in zip(curve[2:4], sides, strict=True):
         if side.any():
             ends.append(_line(log_r, change, errors, side, flat=True)[1])
         else:

@@ -210,8 +210,8 @@ def _rounded(values: Sequence[float]) -> tuple[float, ...]:
 
 def _held(found: tuple[float, ...], least: float = -10.0) -> tuple[float, ...]:
     """A curve rounded for a file, its limits not below ``least``."""
-    slope, offset, low, high = _rounded(found)
-    return slope, offset, max(low, least), max(high, least)
+    slope, offset, low, high, *bend = _rounded(found)
+    return slope, offset, max(low, least), max(high, least), *bend
 
 
 def _programming(used: Readings, values: LevelValues, g_ref_uS: float, has_target: bool) -> tuple[float, ...]:

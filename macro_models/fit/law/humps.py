@@ -72,7 +72,10 @@ def two_kinds(data: Measurements) -> str:
     found, largest = "", 0.0
     for index in np.unique(data.time_index):
         at = np.flatnonzero((data.time_index == index) & (data.g_uS > 0.0))
-        at = at[~find_lost(data.g_uS[at], data.target_uS[at], level[at], len(levels))]
+        lost = find_lost(data.g_uS[at], data.target_uS[at], level[at], len(levels))
+        if lost.any():
+            # Below the first level where they are told from the others they are among these.
+            at = at[~lost & (level[at] >= level[at][lost].min())]
         for k in range(len(levels)):
             low = high = k
             # Neighbours help where a level has few cells: they have the same humps nearly.

@@ -176,7 +176,7 @@ HEAD = 'schema = 1\nname = "mine"\n'
     [
         ("[drift]\nnu_mean = [0, 0.1, 0.2, 0.1]\n",
          "drift.nu_mean must have its least value before its largest, not [0, 0.1, 0.2, 0.1]"),
-        ("[drift]\nnu_std = [0, 0.1]\n", "drift.nu_std must be a list of 4 to 4, not [0, 0.1]"),
+        ("[drift]\nnu_std = [0, 0.1]\n", "drift.nu_std must be a list of 4 to 5, not [0, 0.1]"),
         ("[drift]\nt_c_s = 0\n", "drift.t_c_s must be a number from 1e-09 to 1e+06, not 0"),
         ('[drift]\n[temperature]\nacts_on = "change"\n',
          'temperature.acts_on must be "time" where cells drift, not "change"'),
