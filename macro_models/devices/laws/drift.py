@@ -160,13 +160,15 @@ class DriftDevice(Device):
 
     def mean_uS(self, target_uS: ArrayLike, time_s: float, temp_C: float = 25.0) -> Reals:
         """See :class:`Device`."""
-        return np.asarray(target_uS) * (self._moments(target_uS, time_s, temp_C)[0] - 1.0)
+        kept = self._moments(target_uS, time_s, temp_C)[0] * self.heat.read_factor(target_uS, temp_C)
+        return np.asarray(target_uS) * (kept - 1.0)
 
     def sigma_uS(self, target_uS: ArrayLike, time_s: float, temp_C: float = 25.0) -> Reals:
         """See :class:`Device`; read noise is not in it."""
         first, second = self._moments(target_uS, time_s, temp_C)
         target = np.asarray(target_uS, dtype=np.float64)
-        return np.sqrt((target**2 + self._sigma_uS(target) ** 2) * second - (target * first) ** 2)
+        spread = np.sqrt((target**2 + self._sigma_uS(target) ** 2) * second - (target * first) ** 2)
+        return spread * self.heat.read_factor(target, temp_C)
 
     def relaxation_uS(self, target_uS: ArrayLike, time_s: float, temp_C: float = 25.0) -> Reals:
         """See :class:`Device`."""
@@ -208,7 +210,8 @@ class DriftDevice(Device):
         origin = np.maximum(g, self.drift.floor_uS)
         if "relaxation" not in causes:
             return Drawn(origin, origin)
-        return Drawn(self._drifted(origin, target_uS, draws, time_s, temp_C), origin)
+        drifted = self._drifted(origin, target_uS, draws, time_s, temp_C)
+        return Drawn(self.read_at(drifted, target_uS, temp_C), origin)
 
     def settled(self, g_uS: Reals, draws: Draws, time_s: float, temp_C: float) -> Reals:
         """See :class:`Device`."""

@@ -11,6 +11,7 @@ __all__ = ["about_drift"]
 
 _FEWEST_TIMES = 4
 _OF_START = 0.3  # of ln t_c: an error from which on it is hardly known
+_UNKNOWN = 5.0
 _FEW_DIES = 10
 
 
@@ -24,9 +25,9 @@ def about_drift(
         doubts.append(f"{len(times)} times only: whether cells follow a power of time is not known from them")
     t_c_error = found.errors["t_c_s"][0] / device.drift.t_c_s
     if t_c_error > _OF_START:
+        known = f"to +-{t_c_error:.0%} only" if t_c_error < _UNKNOWN else "or any time before"
         doubts.append(
-            f"drift begins at {device.drift.t_c_s:.3g} s to +-{t_c_error:.0%} only: what is before the first reading "
-            "is uncertain"
+            f"drift begins at {device.drift.t_c_s:.3g} s {known}: what is before the first reading is uncertain"
         )
     unseen = found.levels_uS[~found.seen]
     if unseen.size:

@@ -10,8 +10,7 @@ from macro_models.devices.law import Temperature
 from macro_models.devices.laws.drift import DriftDevice
 from macro_models.exact.random import NORMAL_ONE
 from macro_models.fit.heat.cases import STEEPEST, Cases, find_cases
-from macro_models.fit.heat.fit import FEWEST_TEMPS, evidence, off_temperatures, one_temperature
-from macro_models.fit.heat.search import Search
+from macro_models.fit.heat.fit import FEWEST_TEMPS, choose, evidence, off_temperatures, one_temperature
 from macro_models.fit.measurements import Measurements
 from macro_models.fit.statistics import even_codes
 
@@ -71,14 +70,15 @@ def drift_heat(data: Measurements, device: DriftDevice, levels_uS: Reals, comman
     """The device with its law of temperature, for data of several temperatures.
 
     A factor on time (Arrhenius) is fitted to means and deviations at the other temperatures, each of which is left out
-    in turn. Where it does not agree within what :func:`macro_models.fit.heat.fit_heat` allows, or there is one other
-    temperature only, the device has none, and a note says why.
+    in turn, without and with a reversible part of the conductance. Where it does not agree within what
+    :func:`macro_models.fit.heat.fit_heat` allows, or there is one other temperature only, the device has none, and a
+    note says why.
     """
     cases = find_cases(data, levels_uS, device.drift.temp_C)
     if len(cases.temps) < FEWEST_TEMPS:
         note, source = one_temperature(data, device.drift.temp_C), data.path.name
         return replace(device, temperature=Temperature(source=f"{source}: {note}"), heat=Heat(note=note, source=source))
-    found = Search(cases, _Prediction(cases, device), "").found()
+    found, _, _ = choose(cases, {"time": _Prediction(cases, device)})
     heat, off = evidence(cases, found, None, 1.0, Heat()), off_temperatures(cases, found)
     if off:
         note = (

@@ -80,9 +80,11 @@ def find_cases(data: Measurements, levels: Reals, reference_C: float) -> Cases:
     times = max(len(np.unique(data.time_index[hot])), 1)
     groups = int(np.clip(per // times // _GROUP_CELLS, 1, _MOST_GROUPS))
     edges = np.unique(np.quantile(data.target_uS, np.linspace(0.0, 1.0, groups + 1)[1:-1]))
-    group = np.searchsorted(edges, data.target_uS, side="right")
+    # Of few targets several edges may be the same, and a group between them empty.
+    group = np.unique(np.searchsorted(edges, data.target_uS, side="right"), return_inverse=True)[1].reshape(-1)
+    groups = int(group.max()) + 1
     gone = lost_readings(data, levels)
-    cold = [data.where(~hot & (group == g)) for g in range(len(edges) + 1)]
+    cold = [data.where(~hot & (group == g)) for g in range(groups)]
     reference = [len(np.unique(one.cell)) for one in cold]
     found: list[Case] = []
     for temp, read in np.unique(np.stack([data.temp_C, data.read_C], axis=1)[hot], axis=0):
@@ -92,11 +94,11 @@ def find_cases(data: Measurements, levels: Reals, reference_C: float) -> Cases:
             if index == 0 and not np.any(data.g_uS[at] != data.target_uS[at]):
                 continue  # these readings are the targets
             at = at[~gone[at]]
-            for g in range(len(edges) + 1):
+            for g in range(groups):
                 change = (data.g_uS - data.target_uS)[at[group[at] == g]]
                 if len(change) >= _LEAST_CELLS:
                     found.append(_case(change, (float(temp), float(read)), float(data.times_s[index]), g, reference[g]))
-    targets = [np.sort(one.target_uS) for one in (data.where(group == g) for g in range(len(edges) + 1))]
+    targets = [np.sort(one.target_uS) for one in (data.where(group == g) for g in range(groups))]
     first_is_target = not data.has_target and any(
         np.any((data.temp_C == t) & (data.time_index == 0)) for t in np.unique(data.temp_C[hot])
     )

@@ -1,5 +1,6 @@
 """The decision: which law of temperature a device is given, with its evidence, or why it has none."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -11,10 +12,10 @@ from macro_models.devices.law import Temperature, node_moments
 from macro_models.fit.heat.cases import Case, Cases, Prediction, find_cases
 from macro_models.fit.heat.lost import fit_lost
 from macro_models.fit.heat.own import own_laws
-from macro_models.fit.heat.search import ENERGIES, Found, Search
+from macro_models.fit.heat.search import ENERGIES, Found, Predicted, Search
 from macro_models.fit.measurements import Measurements
 
-__all__ = ["FEWEST_TEMPS", "evidence", "fit_heat", "off_temperatures", "one_temperature"]
+__all__ = ["FEWEST_TEMPS", "choose", "evidence", "fit_heat", "off_temperatures", "one_temperature"]
 
 FEWEST_TEMPS = 2
 """Besides that of the law, from which an energy is fitted."""
@@ -42,11 +43,9 @@ def fit_heat(data: Measurements, device: Device, command: str = "") -> Device:
     temps = cases.temps
     if len(temps) < FEWEST_TEMPS:
         return _refused(device, data)
-    best, rival, choice = _choose(cases, device)
+    acts = ("time", "change") if len(device.law.times_s) > 2 else ("change",)
+    best, rival, choice = choose(cases, {on: Prediction(cases, device, on) for on in acts})
     off = off_temperatures(cases, best)
-    if off and best.reversible:
-        best, rival, choice = _choose(cases, device, reversible=False)
-        off = off_temperatures(cases, best)
     heat = evidence(cases, best, rival, choice, fit_lost(data, device))
     if off:
         return _with_own_laws(data, device, cases, heat, off, command)
@@ -79,13 +78,22 @@ def one_temperature(data: Measurements, temp_C: float) -> str:
     )
 
 
-def _choose(cases: Cases, device: Device, *, reversible: bool = True) -> tuple[Found, Found | None, float]:
-    """The law with the least error at temperatures left out, the other one, and how sure the choice is."""
-    acts = ("time", "change") if len(device.law.times_s) > 2 else ("change",)
+def choose(cases: Cases, predictions: Mapping[str, Predicted]) -> tuple[Found, Found | None, float]:
+    """The law with the least error at temperatures left out, the other one, and how sure the choice is.
+
+    ``predictions`` has a law for each thing that heat may act on. A reversible part with which the best one does not
+    agree with its own data is left away.
+    """
     moved = bool(np.any(cases.column("read_C") != cases.read_C))
-    forms = ("", "linear", "arrhenius") if reversible and cases.anchored and moved else ("",)
-    predictions = {on: Prediction(cases, device, on) for on in acts}
-    searches = {(on, form): Search(cases, predictions[on], form) for on in acts for form in forms}
+    forms = ("", "linear", "arrhenius") if cases.anchored and moved else ("",)
+    best = _least(cases, predictions, forms)
+    return _least(cases, predictions, ("",)) if best[0].reversible and off_temperatures(cases, best[0]) else best
+
+
+def _least(
+    cases: Cases, predictions: Mapping[str, Predicted], forms: tuple[str, ...]
+) -> tuple[Found, Found | None, float]:
+    searches = {(on, form): Search(cases, predictions[on], form) for on in predictions for form in forms}
     found = {key: search.found() for key, search in searches.items()}
     plain = min(f.heldout for key, f in found.items() if not key[1])
     usable = {
