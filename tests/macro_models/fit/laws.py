@@ -58,10 +58,10 @@ def relaxing(shape: Callable[[R, int], Reals], width: Callable[[Reals], Reals], 
 def pcm(r: R, target: Reals, times: tuple[float, ...]) -> Cells:
     """Nandakumar et al., ICECS 2019, as in aihwkit, without its read noise."""
     x = target / 25.0
-    programmed = np.maximum(target + (0.26348 + 1.965 * x - 1.1731 * x * x) * r.normal(size=len(x)), 0.0)
+    left = np.maximum(target + (0.26348 + 1.965 * x - 1.1731 * x * x) * r.normal(size=len(x)), 0.0)
     mean = np.clip(-0.0155 * np.log(x) + 0.0244, 0.049, 0.1)
     nu = np.abs(mean + np.clip(-0.0125 * np.log(x) - 0.0059, 0.008, 0.045) * r.normal(size=len(x)))
-    return {t: programmed * ((t + 20.0) / 20.0) ** -nu for t in times}
+    return {t: left * ((t + 20.0) / 20.0) ** -nu for t in times}
 
 
 def two_mechanisms(r: R, target: Reals, times: tuple[float, ...]) -> Cells:

@@ -382,8 +382,8 @@ def test_a_drift_that_is_a_power_of_time(tmp_path: Path, model: str) -> None:
     r = np.random.default_rng(5)
     n, times = 4000, (0.0, 3600.0, 86400.0, 3e7)
     target, nu = r.uniform(1, 25, n), np.abs(0.06 + 0.03 * r.normal(size=n))
-    programmed = np.maximum(target + 0.5 * r.normal(size=n), 0.05)
-    readings = {t: programmed * ((t + 20) / 20) ** -nu for t in times}
+    left = np.maximum(target + 0.5 * r.normal(size=n), 0.05)
+    readings = {t: left * ((t + 20) / 20) ** -nu for t in times}
     device = fit_device(cells_with_targets(tmp_path / "pcm.csv", target, readings), name="pcm", model=model)
     many = np.tile(target, 8)
     for t in times:
