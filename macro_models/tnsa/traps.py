@@ -41,7 +41,7 @@ class CoreTraps:
         """The traps of ``cells``, codes of ``lsb_uS`` each; None if there are none."""
         if not device.telegraph.acts:
             return None
-        drawn = device.telegraph.drawn(cells * lsb_uS, cell_draws(seed, core, cells.shape))
+        drawn = device.telegraph.drawn(cells.astype(np.float64) * lsb_uS, cell_draws(seed, core, cells.shape))
         size = drawn.amplitude_uS / lsb_uS * GRID
         high = np.rint(size * (1.0 - drawn.occupancy / 65536.0)).astype(np.int64)
         low = -np.rint(size * (drawn.occupancy / 65536.0)).astype(np.int64)

@@ -196,8 +196,8 @@ def _print_parts(device: "Device", out: Output) -> None:
         first, last = (math.sqrt(sum(w * w for w in row)) for row in (law.memory[1], law.memory[-1]))
         kept = sum(a * b for a, b in zip(law.memory[1], law.memory[-1], strict=True)) / (first * last)
         out.text(f"correlation of the change at {law.times_s[1]:g} s and at {law.times_s[-1]:g} s: {kept:.2f}")
+    high = device.g_max_uS or 0.0
     if any(noise.sigma_uS) and fit.times_s:
-        high = device.g_max_uS or 0.0
         out.text(f"read noise: {float(device.read_noise_uS(high)):.3g} uS at {high:g} uS, {noise.source}")
     traps = device.telegraph
     if traps.acts:

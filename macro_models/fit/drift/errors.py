@@ -81,7 +81,8 @@ def _moved(
 
     A limit moves with the levels that lie at it; without any, it is where the line ends, and moves with the line.
     """
-    line = curve[0] * log_r + curve[1] + (curve[4] * log_r**2 if len(curve) > 4 else 0.0)
+    bend = sum(curve[4:])  # one number, or none
+    line = curve[0] * log_r + curve[1] + bend * log_r**2
     slack = 1e-6 + 1e-3 * abs(curve[1])
     sides = seen & (line < curve[2] - slack), seen & (line > curve[3] + slack)
     slope, offset = _line(log_r, change, errors, seen & ~sides[0] & ~sides[1], flat=curve[0] == 0.0)
