@@ -77,7 +77,7 @@ def system_rdl(map: RegisterMap, name: str) -> str:
     lines = [f"addrmap \\{name} {{", f"  desc = {_quoted(map.doc)};", "  default regwidth = 32;", "  littleendian;", ""]
     for entry in map.entries:
         if isinstance(entry, Window):
-            access = "r" if entry.access is Access.R else "w"
+            access = entry.access.value.lower()
             lines += [
                 "  external mem {", f"    desc = {_quoted(entry.doc)};", f"    mementries = {entry.words};",
                 "    memwidth = 32;", f"    sw = {access};", f"  }} \\{entry.name} @ {entry.address:#x};", "",

@@ -28,6 +28,8 @@ def _register_members(register: Register) -> dict[str, Any]:
 
 
 def _window_members(window: Window) -> dict[str, Any]:
+    if window.access is Access.RW:
+        raise ValueError(f"Window {window.name} must be R or W in a bank, not RW")
     members: dict[str, Any] = {"enable": Out(1), "address": Out(range(window.words)), "ready": In(1)}
     if window.access is Access.R:
         return members | {"data": In(32)}

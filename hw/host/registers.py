@@ -118,7 +118,10 @@ class Register:
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """``words`` words of a memory, read only or write only. ``byte_writes``: parts of a word may be written."""
+    """``words`` words of a memory, ``R``, ``W`` or ``RW``. ``byte_writes``: parts of a word may be written.
+
+    A :class:`hw.host.bank.RegisterBank` has none that are ``RW``.
+    """
 
     name: str
     address: int
@@ -129,8 +132,8 @@ class Window:
 
     def __post_init__(self) -> None:
         _check_name("Window", self.name)
-        if self.access not in (Access.R, Access.W):
-            raise ValueError(f"Window {self.name} must be R or W, not {self.access.value}")
+        if self.access not in (Access.R, Access.W, Access.RW):
+            raise ValueError(f"Window {self.name} must be R, W or RW, not {self.access.value}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,9 @@ from amaranth.lib.wiring import In, Out
 from hw.host.bus import RegisterBus
 from hw.host.core_map import core_map
 from hw.tile.buffer import ReadPort, WritePort
-from hw.tile.isa import STATUS
+from hw.tile.config import TileConfig
+from hw.tile.engines.descriptors import FetchPort
+from hw.tile.isa import DESCRIPTOR_WORDS, STATUS, TABLE_ENTRIES, TABLES
 from hw.tile.lanes.unit import MemoryWrite
 from hw.tile.layouts import WordsLayout
 
@@ -44,8 +46,14 @@ class HostAccess(wiring.Component):
 
     Registers, a word each: 0 control (written: bit 0 starts the program, bit 1 resets the tile, bit 2 is the wish to
     stop; read: bit 0 a program runs, bit 1 an engine is at work), 1 number of the first image, 2 to 4 the registers
-    that loops count by, 5 the watchdog (2**k cycles, 0: none), 6 and 7 the status. Memories are written; the buffer is
-    read too. What is not there gives an error, and so does a write of less than a word.
+    that loops count by, 5 the watchdog (2**k cycles, 0: none), 6 and 7 the status. Memories are written; the buffer and
+    descriptors are read too, and instructions while no program runs. What is not there gives an error, and so does a write
+    of less than a word. The map of all this is :func:`hw.tile.host_map.tile_map`.
+
+    Parameters
+    ----------
+    cfg
+        The tile.
 
     Members
     -------
@@ -63,6 +71,10 @@ class HostAccess(wiring.Component):
         Writes parameters and tables.
     read_port, write_port : Out(ReadPort()), Out(WritePort())
         The buffer.
+    fetch : Out(FetchPort())
+        Descriptors.
+    look, seen : Out(1), In(32)
+        Reads the instruction at ``index``.
     """
 
     bus: Any
@@ -81,15 +93,28 @@ class HostAccess(wiring.Component):
     memory: stream.Interface
     read_port: Any
     write_port: Any
+    fetch: Any
+    look: Value
+    seen: Value
 
-    def __init__(self) -> None:
+    def __init__(self, cfg: TileConfig) -> None:
+        self.cfg = cfg
         super().__init__({
             "bus": In(RegisterBus(ADDRESS_WIDTH)), "start": Out(1), "reset": Out(1), "stop": Out(1), "image": Out(32),
             "registers": Out(16).array(3), "watchdog": Out(5), "running": In(1), "busy": In(1),
             "status": In(StatusLayout()), "write": Out(2), "index": Out(9), "data": Out(32),
             "memory": Out(stream.Signature(MemoryWrite())), "read_port": Out(ReadPort()),
-            "write_port": Out(WritePort()),
+            "write_port": Out(WritePort()), "fetch": Out(FetchPort()), "look": Out(1), "seen": In(32),
         })
+
+    @property
+    def _sizes(self) -> dict[str, int]:
+        """Words of each memory."""
+        cfg = self.cfg
+        return {
+            "buffer": cfg.buffer_bytes // 4, "tables": TABLES * TABLE_ENTRIES, "parameters": 2 * cfg.parameters,
+            "descriptors": DESCRIPTOR_WORDS, "program": cfg.instructions,
+        }
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
@@ -98,23 +123,26 @@ class HostAccess(wiring.Component):
         names = ("buffer", "tables", "parameters", "descriptors", "program")
         area = {name: Signal(name=f"is_{name}") for name in names}
         above: Value = word[15:].any()
-        for bit, one in zip((14, 13, 12, 11, 10), area.values(), strict=True):
-            m.d.comb += one.eq(word[bit] & ~above)
+        for (name, one), bit in zip(area.items(), (14, 13, 12, 11, 10), strict=True):
+            m.d.comb += one.eq(word[bit] & ~above & (word[:bit] < self._sizes[name]))
             above = above | word[bit]
         registers = Signal()
+        source = Signal(2)  # a word that is read: of the program, of descriptors, else of the buffer
         m.d.comb += [
             registers.eq(~above & ~word[3:10].any()), self.index.eq(word), self.data.eq(request.p.data),
             self.memory.p.table.eq(area["tables"]), self.memory.p.index.eq(Mux(area["tables"], word, word[1:12])),
             self.memory.p.data.eq(Mux(area["tables"], request.p.data, Cat(low, request.p.data))),
             self.read_port.address.eq(word[:14] << 2), self.write_port.address.eq(word[:14] << 2),
-            self.write_port.data.eq(request.p.data), self.write_port.bytes.eq(4),
+            self.write_port.data.eq(request.p.data), self.write_port.bytes.eq(4), self.fetch.index.eq(word),
         ]
         m.d.sync += [self.start.eq(0), self.reset.eq(0)]
         with m.FSM():
             with m.State("Request"), m.If(request.valid):
                 self._access(m, area, registers, low)
+                m.d.sync += source.eq(Cat(area["program"], area["descriptors"]))
             with m.State("Read"):
-                m.d.sync += response.p.data.eq(self.read_port.data)
+                found = Mux(source[1], self.fetch.data, self.read_port.data)
+                m.d.sync += response.p.data.eq(Mux(source[0], self.seen, found))
                 m.next = "Respond"
             with m.State("Respond"):
                 m.d.comb += response.valid.eq(1)
@@ -143,14 +171,20 @@ class HostAccess(wiring.Component):
             with m.If(writes & ~word[0]):
                 m.d.sync += low.eq(written)
         with m.Elif(area["descriptors"] | area["program"]):
-            m.d.comb += self.write.eq(Mux(writes, Cat(area["program"], area["descriptors"]), 0))
+            m.d.comb += [
+                self.write.eq(Mux(writes, Cat(area["program"], area["descriptors"]), 0)),
+                self.fetch.valid.eq(~writes & area["descriptors"]),
+                self.look.eq(~writes & area["program"] & ~self.running),
+                done.eq(writes | area["program"] | self.fetch.ready),
+            ]
+            m.d.sync += response.p.error.eq(~writes & area["program"] & self.running)
         with m.Elif(registers):
             self._register(m, word[:3], writes, written)
         with m.Else():
             m.d.sync += response.p.error.eq(1)
         with m.If(done):
             m.next = "Respond"
-            with m.If(area["buffer"] & ~writes):
+            with m.If((area["buffer"] | area["descriptors"] | self.look) & ~writes):
                 m.next = "Read"
 
     def _register(self, m: Module, number: Value, writes: Value, written: Value) -> None:

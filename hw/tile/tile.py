@@ -95,10 +95,10 @@ class Tile(wiring.Component):
     def elaborate(self, platform: object) -> Any:
         m = Module()
         cfg = self.cfg
-        m.submodules.host = host = HostAccess()
+        m.submodules.host = host = HostAccess(cfg)
         m.submodules.sequencer = sequencer = Sequencer(cfg)
         m.submodules.tokens = tokens = Tokens(changes=5, asks=6, buffer_bytes=cfg.buffer_bytes)
-        m.submodules.descriptors = descriptors = Descriptors(ports=3)
+        m.submodules.descriptors = descriptors = Descriptors(ports=4)
         m.submodules.buffer = buffer = Buffer(cfg, readers=4, writers=3)
         m.submodules.walks = walks = Walks(cfg, 4)
         m.submodules.load = load = LoadEngine(cfg)
@@ -115,7 +115,7 @@ class Tile(wiring.Component):
             ("change", changes, tokens), ("ask", asks, tokens),
             ("read", (load.read, vector.read, send.read, host.read_port), buffer),
             ("write", (receiver.write, vector.write, host.write_port), buffer),
-            ("fetch", (walks.fetch, load.fetch, vector.fetch), descriptors),
+            ("fetch", (walks.fetch, load.fetch, vector.fetch, host.fetch), descriptors),
             ("port", (load.walks, vector.walks, load.look, vector.look), walks),
         ):
             for k, port in enumerate(ports):
@@ -198,14 +198,14 @@ class Tile(wiring.Component):
         to_streams = host.write[1] & (host.index < _STREAM_WORDS)
         held = Signal(DescriptorWrite(), reset_less=True)
         pending = Signal()
-        m.d.sync += pending.eq(host.write[1] & ~to_streams | pending & ~descriptors.load.ready)
+        m.d.sync += pending.eq(host.write[1] | pending & ~descriptors.load.ready)
         with m.If(host.write[1]):
             m.d.sync += [held.index.eq(host.index), held.word.eq(host.data)]
         slot = Signal(4)
         with m.If(to_streams & ~host.index[0]):
             m.d.sync += slot.eq(host.data[28:])
         m.d.comb += [
-            sequencer.write.eq(host.write[0]), sequencer.write_index.eq(host.index), sequencer.write_data.eq(host.data),
+            sequencer.write.eq(host.write[0]), sequencer.write_index.eq(host.index), sequencer.write_data.eq(host.data), sequencer.look.eq(host.look), host.seen.eq(sequencer.seen),
             tokens.write.eq(to_streams), tokens.write_index.eq(host.index), tokens.write_data.eq(host.data),
             descriptors.load.payload.eq(held), descriptors.load.valid.eq(pending),
             receiver.map.eq(to_streams & host.index[0] & host.data[16]), receiver.map_slot.eq(slot),

@@ -75,6 +75,8 @@ class Sequencer(Resettable):
         Strobe: an instruction ended here or was issued; which.
     write, write_index, write_data : In(1), In(9), In(32)
         Writes instructions, while no program runs.
+    look, seen : In(1), Out(32)
+        Reads the instruction at ``write_index``, while no program runs; it is there in the next cycle.
     """
 
     verilog_name = "program_sequencer"
@@ -96,6 +98,8 @@ class Sequencer(Resettable):
     write: Value
     write_index: Value
     write_data: Value
+    look: Value
+    seen: Value
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
@@ -106,6 +110,7 @@ class Sequencer(Resettable):
             "set": Out(stream.Signature(DescriptorWrite())),
             "trapped": In(TrapLayout()), "trap": Out(TrapLayout()), "retire": Out(1), "retired": Out(IssueLayout()),
             "write": In(1), "write_index": In(PC_BITS), "write_data": In(_WORD),
+            "look": In(1), "seen": Out(_WORD),
         })
 
     def elaborate(self, platform: object) -> Any:
@@ -190,7 +195,8 @@ class Sequencer(Resettable):
         m.submodules.instructions = memory = Memory(shape=unsigned(_WORD), depth=self.cfg.instructions, init=[])
         read, write = memory.read_port(), memory.write_port()
         m.d.comb += [
-            read.addr.eq(address), read.en.eq(fetch & ~self.write), write.addr.eq(self.write_index),
+            read.addr.eq(Mux(self.look, self.write_index, address)), read.en.eq((fetch & ~self.write) | self.look),
+            self.seen.eq(read.data), write.addr.eq(self.write_index),
             write.data.eq(self.write_data), write.en.eq(self.write),
         ]
         return read.data

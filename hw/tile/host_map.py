@@ -1,0 +1,70 @@
+"""The map of what a host reaches of a tile, in which :class:`hw.tile.host.HostAccess` answers."""
+
+from hw.host.registers import Access, Field, Register, RegisterMap, Window
+from hw.tile.config import TileConfig
+from hw.tile.host import BUFFER, CONTROL, CORE_AT, DESCRIPTORS_AT, INSTRUCTIONS_AT, PARAMETERS_AT, TABLES_AT
+from hw.tile.isa import DESCRIPTOR_WORDS, STATUS, TABLE_ENTRIES, TABLES, Cause
+
+__all__ = ["tile_map"]
+
+
+def _value(name: str, address: int, width: int, doc: str) -> Register:
+    field = Field(name="value", width=width, access=Access.RW, doc=doc)
+    return Register(name=name, address=CONTROL + address, doc=doc, fields=(field,))
+
+
+def _status() -> tuple[Register, ...]:
+    """The words of the status, as the instruction set has them."""
+    docs = {
+        "cause": "Why: " + ", ".join(f"{cause.value} {cause.name.lower()}" for cause in Cause) + ".",
+        "engine": "Which engine.", "pc": "Address of the instruction.", "stream": "The stream, where there is one.",
+        "image": "Number of the image.",
+    }
+    return tuple(
+        Register(name=f"status_{word}", address=CONTROL + 24 + 4 * word, doc="Of a program that trapped.", fields=tuple(
+            Field(name=field.name, width=field.width, doc=docs[field.name]) for field in STATUS.fields if field.word == word
+        ))
+        for word in range(STATUS.words)
+    )
+
+
+def tile_map(cfg: TileConfig) -> RegisterMap:
+    """Registers and memories of a tile, from its byte 0 on; behind them are those of its core."""
+    stop = "End the program at its next IMAGE, until the next write."
+    return RegisterMap(
+        name="tile", address_width=CORE_AT.bit_length() - 1,
+        doc="One tile: its program and its memories. Words are 32 bits, little endian, and written whole; addresses "
+        "count bytes.",
+        entries=(
+            Register(name="control", address=CONTROL, doc="Commands, and what goes on.", fields=(
+                Field(name="run", access=Access.RW1S, doc="Written: start the program. Read: it runs."),
+                Field(name="busy", access=Access.RW1S, doc="Written: reset the tile and its core. Read: an engine is at "
+                      "work."),
+                Field(name="stop", access=Access.W, doc=stop),
+            )),
+            _value("image", 4, 32, "Number of the first image."),
+            *(_value(f"count_{k}", 8 + 4 * k, 16, f"Host register {k + 1}, by which loops count.") for k in range(3)),
+            _value("watchdog", 20, 5, "A trap when nothing has retired for 2**k cycles; 0: never."),
+            *_status(),
+            Window(
+                name="program", address=INSTRUCTIONS_AT, words=cfg.instructions, access=Access.RW,
+                doc="Instructions. Not to be read while a program runs: that is an error.",
+            ),
+            Window(
+                name="descriptors", address=DESCRIPTORS_AT, words=DESCRIPTOR_WORDS, access=Access.RW,
+                doc="Descriptors of streams, walks, products and vector operations.",
+            ),
+            Window(
+                name="parameters", address=PARAMETERS_AT, words=2 * cfg.parameters, access=Access.W,
+                doc="Parameters of 64 bits: the low word first, the high word writes both.",
+            ),
+            Window(
+                name="tables", address=TABLES_AT, words=TABLES * TABLE_ENTRIES, access=Access.W,
+                doc=f"{TABLES} tables of {TABLE_ENTRIES} entries of 16 bits, a word each.",
+            ),
+            Window(
+                name="buffer", address=BUFFER, words=cfg.buffer_bytes // 4, access=Access.RW,
+                doc="Where the rings of the streams are.",
+            ),
+        ),
+    )
