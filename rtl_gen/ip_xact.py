@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from xml.etree import ElementTree as Xml
 
+from hw.host.address_map import AddressMap, Block
 from hw.host.registers import Access, PlacedField, Register, RegisterMap, Window
 
 __all__ = ["NAMESPACE", "ip_xact"]
@@ -15,8 +16,9 @@ _ACCESS = {
 }
 
 
-def ip_xact(map: RegisterMap, name: str) -> str:
+def ip_xact(map: RegisterMap | AddressMap, name: str) -> str:
     """XML of a component ``name`` whose one memory map is ``map``: a block of registers or a memory after the other."""
+    blocks = map.blocks if isinstance(map, AddressMap) else (Block("", 0, map),)
     Xml.register_namespace("ipxact", NAMESPACE)
     root = Xml.Element(_tag("component"))
     root.set("{http://www.w3.org/2001/XMLSchema-instance}schemaLocation", f"{NAMESPACE} {_SCHEMA}")
@@ -25,8 +27,9 @@ def ip_xact(map: RegisterMap, name: str) -> str:
     memory_map = _add(_add(root, "memoryMaps"), "memoryMap")
     _add(memory_map, "name", map.name)
     _add(memory_map, "description", _plain(map.doc))
-    for entries in _blocks(map):
-        _block(memory_map, entries)
+    for block in blocks:
+        for entries in _blocks(block.map):
+            _block(memory_map, entries, block)
     _add(memory_map, "addressUnitBits", "8")
     _add(root, "description", _plain(map.doc))
     Xml.indent(root)
@@ -47,13 +50,14 @@ def _blocks(map: RegisterMap) -> Iterator[list[Register | Window]]:
         yield run
 
 
-def _block(parent: Xml.Element, entries: list[Register | Window]) -> None:
+def _block(parent: Xml.Element, entries: list[Register | Window], within: Block) -> None:
     first, last = entries[0], entries[-1]
     block = _add(parent, "addressBlock")
-    _add(block, "name", first.name if isinstance(first, Window) else f"registers_from_{first.name}")
+    before = f"{within.name}_" if within.name else ""
+    _add(block, "name", before + (first.name if isinstance(first, Window) else f"registers_from_{first.name}"))
     if isinstance(first, Window):
         _add(block, "description", _plain(first.doc))
-    _add(block, "baseAddress", f"'h{first.address:x}")
+    _add(block, "baseAddress", f"'h{within.base + first.address:x}")
     _add(block, "range", str(last.address + 4 * last.words - first.address))
     _add(block, "width", "32")
     _add(block, "usage", "memory" if isinstance(first, Window) else "register")

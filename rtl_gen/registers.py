@@ -1,5 +1,8 @@
-"""A register map as documents and as code for other languages: Markdown, C, SystemRDL."""
+"""Register maps as documents and as code for other languages: Markdown, C, SystemRDL."""
 
+from collections.abc import Iterator
+
+from hw.host.address_map import AddressMap
 from hw.host.registers import Access, PlacedField, Register, RegisterMap, Window
 
 __all__ = ["c_header", "markdown", "system_rdl"]
@@ -17,8 +20,14 @@ def _bits(placed: PlacedField) -> str:
     return f"{placed.high}" if placed.high == placed.low else f"{placed.high}:{placed.low}"
 
 
-def markdown(map: RegisterMap) -> str:
+def markdown(map: RegisterMap | AddressMap) -> str:
     """Tables of the map for people."""
+    if isinstance(map, AddressMap):
+        rows = (f"| `{b.base:#x}` | `{b.name}` | [{b.map.name}](#{b.map.name}) |" for b in map.blocks)
+        lines = [map.doc, "", "| from | name | what |", "|---|---|---|", *rows]
+        for name, kind in map.kinds.items():
+            lines += ["", f"## {name}", "", "Addresses count from where the block begins.", "", markdown(kind).rstrip()]
+        return "\n".join(lines) + "\n"
     lines = [map.doc, "", "| address | name | access | |", "|---|---|---|---|"]
     for entry in map.entries:
         last = entry.address + 4 * entry.words - 4
@@ -40,25 +49,40 @@ def _accesses(register: Register) -> list[str]:
     return sorted({field.access.value for field in register.fields})
 
 
-def c_header(map: RegisterMap, prefix: str) -> str:
-    """Addresses, shifts and masks as macros; every name begins with ``prefix``."""
+def c_header(map: RegisterMap | AddressMap, prefix: str) -> str:
+    """Addresses, shifts and masks as macros; every name begins with ``prefix``.
+
+    Of several maps the addresses of registers count from where their block begins.
+    """
     head = prefix.upper()
-    lines = [f"/* {map.doc} */", f"#ifndef {head}_H", f"#define {head}_H", ""]
+    lines = [f"/* {_plain(map.doc)} */", f"#ifndef {head}_H", f"#define {head}_H", ""]
     lines += ["/* Bytes of the address space. */", f"#define {head}_SIZE {2**map.address_width:#x}u"]
+    if isinstance(map, AddressMap):
+        lines += ["", "/* Where blocks begin. */"]
+        lines += [f"#define {head}_{block.name.upper()} {block.base:#x}u" for block in map.blocks]
+        for name, kind in map.kinds.items():
+            inner = f"{head}_{name.upper()}"
+            lines += ["", f"/* {_plain(kind.doc)} */", f"#define {inner}_SIZE {2**kind.address_width:#x}u"]
+            lines += _c_entries(kind, inner)
+    else:
+        lines += _c_entries(map, head)
+    return "\n".join([*lines, "", "#endif"]) + "\n"
+
+
+def _c_entries(map: RegisterMap, head: str) -> Iterator[str]:
     for entry in map.entries:
         name = f"{head}_{entry.name.upper()}"
-        lines += ["", f"/* {_plain(entry.doc)} */", f"#define {name} {entry.address:#05x}u"]
+        yield from ("", f"/* {_plain(entry.doc)} */", f"#define {name} {entry.address:#05x}u")
         if isinstance(entry, Window):
-            lines.append(f"#define {name}_WORDS {entry.words}u")
+            yield f"#define {name}_WORDS {entry.words}u"
             continue
         for placed in entry.placed:
             field, full = placed.field, f"{name}_{placed.field.name.upper()}"
             mask = (2**field.width - 1) << placed.low
-            lines.append(f"#define {full}_SHIFT {placed.low}")
-            lines.append(f"#define {full}_MASK {mask:#010x}u /* {_plain(field.doc)} */")
+            yield f"#define {full}_SHIFT {placed.low}"
+            yield f"#define {full}_MASK {mask:#010x}u /* {_plain(field.doc)} */"
             if field.constant or field.access is Access.RW:
-                lines.append(f"#define {full}_RESET {field.reset:#x}u")
-    return "\n".join([*lines, "", "#endif"]) + "\n"
+                yield f"#define {full}_RESET {field.reset:#x}u"
 
 
 def _plain(text: str) -> str:
@@ -69,11 +93,16 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def system_rdl(map: RegisterMap, name: str) -> str:
-    """The map as a SystemRDL 2.0 address map ``name``.
+def system_rdl(map: RegisterMap | AddressMap, name: str) -> str:
+    """The map as a SystemRDL 2.0 address map ``name``; several maps as one each before it, of which it has instances.
 
     Names are escaped with a backslash, so that none can be a keyword.
     """
+    if isinstance(map, AddressMap):
+        kinds = [system_rdl(kind, f"{name}_{kind.name}") for kind in map.kinds.values()]
+        lines = [f"addrmap \\{name} {{", f"  desc = {_quoted(map.doc)};", ""]
+        lines += [f"  \\{name}_{block.map.name} \\{block.name} @ {block.base:#x};" for block in map.blocks]
+        return "\n".join([*kinds, *lines, "};"]) + "\n"
     lines = [f"addrmap \\{name} {{", f"  desc = {_quoted(map.doc)};", "  default regwidth = 32;", "  littleendian;", ""]
     for entry in map.entries:
         if isinstance(entry, Window):

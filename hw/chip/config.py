@@ -3,10 +3,11 @@
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from hw.chip.map import chip_page
+from hw.chip.map import address_map, chip_page
 from hw.config import PulseChip
 from hw.core.config import CoreConfig
 from hw.core.write_verify import WriteVerifyConfig
+from hw.host.address_map import AddressMap
 from hw.host.core_map import chip_map
 from hw.host.registers import RegisterMap
 from hw.macro.macro_pins import MacroPins
@@ -57,6 +58,11 @@ class ChipParts:
             write=WriteVerifyConfig.from_chip(chip) if PulseChip.of(chip).programming.engine else None,
             registers=chip_map(chip, products=False), page=chip_page(mesh, chip.lines, chip.sha256),
         )
+
+    @property
+    def address_map(self) -> AddressMap:
+        """All that a master reaches."""
+        return address_map(self.mesh, self.tile, self.registers, self.page)
 
     @property
     def pins(self) -> MacroPins:

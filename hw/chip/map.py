@@ -1,13 +1,18 @@
 """Addresses of a chip of tiles: where each tile is, and the chip's own registers."""
 
+from hw.host.address_map import AddressMap, Block
 from hw.host.registers import Access, Field, Register, RegisterMap, Window
 from hw.noc.config import MeshConfig
 from hw.noc.flit import coordinate_bits
 from hw.noc.interface.words import destination_bits
-from hw.noc.registers.packet import host_address_bits
+from hw.noc.registers.map import node_map
+from hw.noc.registers.packet import host_address, host_address_bits, page_address
+from hw.tile.config import TileConfig
+from hw.tile.host import CORE_AT
+from hw.tile.host_map import tile_map
 
-__all__ = ["CHIP_MAGIC", "MAP_VERSION", "PAGE_BITS", "QUEUE", "WINDOW_WORDS", "address_width", "chip_base", "chip_page",
-           "record_words"]
+__all__ = ["CHIP_MAGIC", "MAP_VERSION", "PAGE_BITS", "QUEUE", "WINDOW_WORDS", "address_map", "address_width",
+           "chip_base", "chip_page", "record_words", "tile_name"]
 
 CHIP_MAGIC = 0x6D63
 """What identifies a chip of tiles: ``mc``."""
@@ -99,4 +104,32 @@ def chip_page(mesh: MeshConfig, lines: int, sha256: str = "0" * 64) -> RegisterM
                 "it is taken. Every record of the window is the same queue.",
             ),
         ),
+    )
+
+
+def tile_name(mesh: MeshConfig, node: int) -> str:
+    """Name of a tile in the map: column and row."""
+    column, row = mesh.position(node)
+    return f"tile_{column}_{row}"
+
+
+def address_map(mesh: MeshConfig, tile: TileConfig, core: RegisterMap, page: RegisterMap) -> AddressMap:
+    """All that a master reaches: of each tile its program and memories, its core and its node; the chip itself.
+
+    Parameters
+    ----------
+    core, page
+        Registers of a core in a tile, and those of the chip.
+    """
+    blocks: list[Block] = []
+    own, node_own = tile_map(tile), node_map(mesh)
+    # As addresses rise: the column is the lower part.
+    for node in sorted(range(mesh.nodes), key=lambda node: host_address(mesh, node, 0)):
+        base, name = host_address(mesh, node, 0), tile_name(mesh, node)
+        blocks += [Block(name, base, own), Block(f"{name}_core", base + CORE_AT, core),
+                   Block(f"{name}_node", base + page_address(0), node_own)]
+    return AddressMap(
+        name="chip", address_width=address_width(mesh), blocks=(*blocks, Block("chip", chip_base(mesh), page)),
+        doc=f"A chip of {mesh.columns} x {mesh.rows} tiles; names of tiles are columns and rows. What is not here "
+        "answers with an error.",
     )

@@ -94,8 +94,8 @@ def _field() -> Field:
             "Register r must have at most 32 bits",
         ),
         (
-            lambda: Window(name="w", address=0, words=4, access=Access.RW, doc=""),
-            "Window w must be R or W, not RW",
+            lambda: Window(name="w", address=0, words=4, access=Access.RW1C, doc=""),
+            "Window w must be R, W or RW, not RW1C",
         ),
         (
             lambda: RegisterMap(name="m", doc="", address_width=4, entries=(
