@@ -76,7 +76,7 @@ class Chip:
         return self.description.lines
 
     def generate(
-        self, directory: PathLike, *, part: str = "core", wrap: str | None = None, top: str | None = None,
+        self, directory: PathLike, *, part: str | None = None, wrap: str | None = None, top: str | None = None,
         prefix: str | None = None,
     ) -> "GenerationReport":
         """Write Verilog, stubs, registers and tape-out files; the report names the top, its size and every file.
@@ -86,9 +86,10 @@ class Chip:
         directory
             Made if it does not exist.
         part
-            ``"core"``: the core of a chip that has one; ``"noc"``: the network on chip of one that has several.
+            ``"core"``: the core of a chip that has one; of one that has several ``"chip"``: all of it, ``"tile"``: one
+            of its tiles, ``"noc"``: its network on chip; ``None``: all there is.
         wrap
-            Bus around the core: ``"none"``, ``"wishbone"`` (the default) or ``"axil"``; the network has none.
+            Bus around a core or a chip: ``"none"``, ``"wishbone"`` (the default) or ``"axil"``; the others have none.
         top, prefix
             Name of the top module, and what is put before the name of every other one; ``None``: as in the chip.
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from amaranth.lib import wiring
 
-from hw.chip import build_top, configurations, top_name
+from hw.chip import build_chip, build_tile, build_top, configurations, top_name
 from hw.config import Chip
 from hw.macro.macro_pins import MacroPins
 from rtl_gen.macro.adapter import through, write_adapter
@@ -19,20 +19,24 @@ ADAPTER = "macro_adapter"
 
 
 def module_texts(
-    chip: Chip, wrap: str, *, top: str | None = None, prefix: str | None = None, own_macro: bool = True
+    chip: Chip, wrap: str, *, part: str = "core", top: str | None = None, prefix: str | None = None,
+    own_macro: bool = True,
 ) -> dict[str, str]:
     """Verilog of each module by its name, the top first, the adapter of the macro last.
+
+    ``part`` is ``core``, ``chip``, or, with ``wrap`` none, ``tile``.
 
     Supplies of the macro, and the pins of it that its user brings out, are ports of every module around it.
     """
     prefix = chip.verilog.prefix if prefix is None else prefix
-    path = top_name(wrap)
+    path = top_name(wrap, part)
     name = identifier(f"{prefix}{path}") if top is None else top
     adapter = f"{prefix}{ADAPTER}"
     macro = chip.macro if own_macro else None
     ports = macro_map(chip, own=own_macro)
     reset = "rst_n" if chip.verilog.reset == "async_low" else "rst"
-    return emit_block(chip, build_top(chip, wrap), name, prefix, own_macro=own_macro) | {
+    component = build_tile(chip) if part == "tile" else (build_chip if part == "chip" else build_top)(chip, wrap)
+    return emit_block(chip, component, name, prefix, own_macro=own_macro) | {
         adapter: write_adapter(macro, MacroPins.from_chip(chip), ports, name=adapter, reset=reset)
     }
 
@@ -59,17 +63,21 @@ def file_name(module: str, prefix: str) -> str:
     return f"{module.removeprefix(prefix) or module}.v"
 
 
-def emit_core(chip: Chip, folder: Path | str, wrap: str = "none", *, own_macro: bool = False) -> list[Path]:
+def emit_core(
+    chip: Chip, folder: Path | str, wrap: str = "none", *, part: str = "core", own_macro: bool = False
+) -> list[Path]:
     """Write only the Verilog of a chip, for a simulator.
 
     Parameters
     ----------
     chip
-        The chip, of one core.
+        The chip.
     folder
         Where the files go; it is made if it is missing.
     wrap
         ``none`` (top ``{prefix}core``), ``wishbone`` (``{prefix}core_wb``) or ``axil`` (``{prefix}core_axil``).
+    part
+        ``core``, of a chip of one core, or ``chip`` of several, whose top has that name.
     own_macro
         Take the user's own macro where the chip names one. By default the adapter holds the contract's ``tnsa_macro``,
         whose body the simulator supplies.
@@ -82,12 +90,12 @@ def emit_core(chip: Chip, folder: Path | str, wrap: str = "none", *, own_macro: 
     Raises
     ------
     InputError
-        If there is no such wrap, or the chip has more than one core.
+        If there is no such wrap, or the chip has no such part.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     files = []
-    for module, text in module_texts(chip, wrap, own_macro=own_macro).items():
+    for module, text in module_texts(chip, wrap, part=part, own_macro=own_macro).items():
         path = folder / file_name(module, chip.verilog.prefix)
         path.write_text(text, encoding="utf-8")
         files.append(path)

@@ -10,7 +10,7 @@ from hw.config import Chip
 from macro_models.errors import InputError
 from rtl_gen.folder import MARK, REPORT, GeneratedFile, SharedFolder
 from rtl_gen.macro.pin_check import check_macro_pins
-from rtl_gen.parts import part_texts, part_top, part_wrap
+from rtl_gen.parts import default_part, part_texts, part_top, part_wrap
 from rtl_gen.statistics import Statistics, count
 from rtl_gen.verilog.names import identifier
 
@@ -27,8 +27,8 @@ class GenerationReport:
     ----------
     directory
         The folder.
-    top, wrap
-        Name of the top module, and the bus around the core; ``none`` for the network.
+    top, part, wrap
+        Name of the top module, what part of the chip it is, and the bus around it.
     statistics
         Flip-flops and memory bits of the digital part.
     files
@@ -41,6 +41,7 @@ class GenerationReport:
 
     directory: Path
     top: str
+    part: str
     wrap: str
     statistics: Statistics
     files: tuple[GeneratedFile, ...]
@@ -49,7 +50,7 @@ class GenerationReport:
 
 
 def generate(
-    chip: Chip, output_dir: Path | str, *, part: str = "core", wrap: str | None = None, top: str | None = None,
+    chip: Chip, output_dir: Path | str, *, part: str | None = None, wrap: str | None = None, top: str | None = None,
     prefix: str | None = None,
 ) -> GenerationReport:
     """Write Verilog, black boxes, registers and the files that a tape-out flow wants.
@@ -62,11 +63,13 @@ def generate(
         Made if it is missing. One that an earlier run wrote is written anew: files of ours are renewed or removed,
         those of its user stay as they are (see :mod:`rtl_gen.folder`).
     part
-        ``core``: the core of a chip that has one; ``noc``: the network on chip of one that has several.
+        ``core``: the core of a chip that has one (the default there); of one that has several ``chip``: all of it (the
+        default there), ``tile``: one of its tiles, ``noc``: its network on chip.
     wrap
-        Bus around the core: ``none``, ``wishbone`` (the default) or ``axil``; the network has none.
+        Bus around the core or the chip: ``none``, ``wishbone`` (the default) or ``axil``; the others have none.
     top
-        Name of the top module (default: the prefix and ``core``, ``core_wb``, ``core_axil`` or ``noc``).
+        Name of the top module (default: the prefix and ``core`` or ``chip`` with ``_wb`` or ``_axil``, ``core_tile``,
+        ``noc``).
     prefix
         Put before the name of every other module (default: the chip's).
 
@@ -77,9 +80,10 @@ def generate(
         has a file of its user where one of ours belongs, or cannot be written.
     """
     prefix = chip.verilog.prefix if prefix is None else prefix
+    part = part or default_part(chip)
     wrap = part_wrap(part, wrap)
     name = _check_names(part_top(part, wrap), top, prefix)
-    if part == "core" and (problems := check_macro_pins(chip)):
+    if part != "noc" and (problems := check_macro_pins(chip)):
         more = f" (and {len(problems) - 1} more: mho check lists them)" if len(problems) > 1 else ""
         raise InputError(f"{problems[0]}{more}")
     output = Path(output_dir)
@@ -98,7 +102,8 @@ def generate(
     }
     kept, replaced = folder.write(texts | {REPORT: json.dumps(content, indent=2) + "\n"})
     return GenerationReport(
-        directory=output, top=name, wrap=wrap, statistics=statistics, files=files, kept=kept, replaced=replaced
+        directory=output, top=name, part=part, wrap=wrap, statistics=statistics, files=files, kept=kept,
+        replaced=replaced,
     )
 
 

@@ -25,8 +25,8 @@ class Design:
         Paths relative to the folder, the top's file first.
     macro
         Module of the macro; empty if there is none.
-    macro_instance
-        Where the macro is, from the top down.
+    macro_instances
+        Where the macros are, from the top down.
     ascending
         Whether a pin of the macro is numbered upwards.
     inputs, outputs
@@ -35,6 +35,8 @@ class Design:
         Inputs of the top that belong to no clock.
     simulated
         Whether the folder has a bench, and a model of the macro in Verilog.
+    bench
+        Files of the bench beside it.
     """
 
     chip: Chip
@@ -43,12 +45,13 @@ class Design:
     rtl: tuple[str, ...]
     stubs: tuple[str, ...] = ()
     macro: str = ""
-    macro_instance: str = ""
+    macro_instances: tuple[str, ...] = ()
     ascending: bool = False
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     unclocked: tuple[str, ...] = ()
     simulated: bool = False
+    bench: tuple[str, ...] = ()
 
     @property
     def period_ns(self) -> str:
@@ -181,7 +184,7 @@ filesets:
     files:
       - synth.tcl: {{copyto: synth.tcl}}
     file_type: user
-{_FUSESOC_BENCH.format(top=design.top, macro=design.macro) if design.simulated else ""}
+{_fusesoc_bench(design) if design.simulated else ""}
 targets:
   default:
     filesets: [rtl]
@@ -211,11 +214,18 @@ _FUSESOC_BENCH = """\
       - tb/{macro}.v: {{file_type: verilogSource-2005}}
       - tb/Makefile: {{file_type: user}}
       - tb/bench_{top}.py: {{file_type: user}}
-scripts:
+{more}scripts:
   bench:
     # cocotb by its own make: FuseSoC's way to start it knows other versions.
     cmd: [make, -C, src/{top}_0/tb]
 """
+
+
+def _fusesoc_bench(design: Design) -> str:
+    more = "".join(f"      - tb/{file}: {{file_type: user}}\n" for file in design.bench)
+    return _FUSESOC_BENCH.format(top=design.top, macro=design.macro, more=more)
+
+
 _FUSESOC_SIM = """\
   sim:
     flow: sim
@@ -272,7 +282,8 @@ def _macro_config(design: Design) -> dict[str, Any]:
     grounds = list(ground.items())
     pairs = [(pin, net, *grounds[0]) for pin, net in power.items()] if grounds else []
     pairs += [(*next(iter(power.items())), pin, net) for pin, net in grounds[1:]] if power else []
-    hooks = [f"{design.macro_instance} {net} {low_net} {pin} {low_pin}" for pin, net, low_pin, low_net in pairs]
+    hooks = [f"{instance} {net} {low_net} {pin} {low_pin}" for instance in design.macro_instances
+             for pin, net, low_pin, low_net in pairs]
     supplies: dict[str, Any] = {"VDD_NETS": supply_list, "GND_NETS": ground_list} if hooks else {}
     if hooks and not (design.chip.macro and design.chip.macro.wrapper):
         # Within a wrapper the user's own Verilog connects them.
@@ -286,7 +297,9 @@ def _macro_config(design: Design) -> dict[str, Any]:
                 "gds": [f"dir::{design.macro}.gds"],
                 "lef": [f"dir::{design.macro}.lef"],
                 "lib": {"*": [f"dir::{design.macro}.lib"]},
-                "instances": {design.macro_instance: {"location": None, "orientation": "N"}},
+                "instances": {
+                    instance: {"location": None, "orientation": "N"} for instance in design.macro_instances
+                },
             }
         },
     }

@@ -11,14 +11,16 @@ from macro_models.exact.operation import MvmOperation
 from rtl_gen.macro.model import CELL_PYTHON, write_macro_model
 from rtl_gen.tapeout_files import Design
 
-__all__ = ["bench_files"]
+__all__ = ["bench_files", "fill", "model_texts", "runner_files", "template"]
 
 
-def _template(name: str) -> str:
+def template(name: str) -> str:
+    """A template of Python."""
     return (files("rtl_gen") / "templates" / f"{name}.py.txt").read_text(encoding="utf-8")
 
 
-def _fill(text: str, values: Mapping[str, object]) -> str:
+def fill(text: str, values: Mapping[str, object]) -> str:
+    """A template with its ``@NAMES@`` replaced."""
     for key, value in values.items():
         text = text.replace(f"@{key}@", str(value))
     return text
@@ -27,11 +29,11 @@ def _fill(text: str, values: Mapping[str, object]) -> str:
 def _host(design: Design, wrap: str) -> str:
     if wrap == "none":
         blocks = core_blocks(design.chip)
-        return _fill(_template("bench_streams"), {"TRIM": blocks.trim, "UNUSED": list(blocks.idle)})
+        return fill(template("bench_streams"), {"TRIM": blocks.trim, "UNUSED": list(blocks.idle)})
     map = core_blocks(design.chip).registers
     addresses = {entry.name.upper(): f"{entry.address:#05x}" for entry in map.entries}
-    text = _template(f"bench_{wrap}") + _template("bench_registers")
-    return _fill(text + (_template("bench_write") if _programs(design, wrap) else ""), addresses)
+    text = template(f"bench_{wrap}") + template("bench_registers")
+    return fill(text + (template("bench_write") if _programs(design, wrap) else ""), addresses)
 
 
 def _programs(design: Design, wrap: str) -> bool:
@@ -59,7 +61,7 @@ def _bench(design: Design, wrap: str, *, ideal: bool) -> str:
         # A few operations and some reads of cells, at 10 ns a cycle.
         "LONGEST": longest, "TIMEOUT": 20000 + longest // 10,
     }
-    return _fill(_template("bench") + (_template("bench_program") if _programs(design, wrap) else ""), values)
+    return fill(template("bench") + (template("bench_program") if _programs(design, wrap) else ""), values)
 
 
 _TAB = "\t"
@@ -150,14 +152,20 @@ def bench_files(design: Design, wrap: str, models: tuple[str, ...]) -> dict[str,
 
     ``models`` are the sources of the user's own macro, relative to the folder; without any, an ideal macro is written.
     """
-    own = design.chip.macro is not None
-    texts: dict[str, str] = {}
-    if not own:
-        models = (f"{design.macro}.v",)
-        verify_bits = MacroPins.from_chip(design.chip).verify_bits
-        texts[models[0]] = write_macro_model(design.macro, design.chip.lines, verify_bits)
-    return texts | {
-        f"bench_{design.top}.py": _bench(design, wrap, ideal=not own),
-        f"test_{design.top}.py": _runner(design, models),
-        "Makefile": _makefile(design, models),
-    }
+    texts, used = model_texts(design, models)
+    bench = _bench(design, wrap, ideal=design.chip.macro is None)
+    return texts | {f"bench_{design.top}.py": bench} | runner_files(design, used)
+
+
+def model_texts(design: Design, models: tuple[str, ...]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The ideal macro by its file, unless the macro is the user's own; and the models that are taken."""
+    if design.chip.macro is not None:
+        return {}, models
+    verify_bits = MacroPins.from_chip(design.chip).verify_bits
+    name = f"{design.macro}.v"
+    return {name: write_macro_model(design.macro, design.chip.lines, verify_bits)}, (name,)
+
+
+def runner_files(design: Design, models: tuple[str, ...]) -> dict[str, str]:
+    """What runs the bench: by pytest, by make."""
+    return {f"test_{design.top}.py": _runner(design, models), "Makefile": _makefile(design, models)}

@@ -12,7 +12,7 @@ from hw.tile.host import CORE_AT
 from hw.tile.host_map import tile_map
 
 __all__ = ["CHIP_MAGIC", "MAP_VERSION", "PAGE_BITS", "QUEUE", "WINDOW_WORDS", "address_map", "address_width",
-           "chip_base", "chip_page", "record_words", "tile_name"]
+           "chip_base", "chip_page", "record_words", "tile_blocks", "tile_name"]
 
 CHIP_MAGIC = 0x6D63
 """What identifies a chip of tiles: ``mc``."""
@@ -113,6 +113,13 @@ def tile_name(mesh: MeshConfig, node: int) -> str:
     return f"tile_{column}_{row}"
 
 
+def tile_blocks(mesh: MeshConfig, tile: TileConfig, core: RegisterMap) -> tuple[Block, ...]:
+    """What a master reaches of a tile; parameters as at :func:`address_map`."""
+    return (
+        Block("tile", 0, tile_map(tile)), Block("core", CORE_AT, core), Block("node", page_address(0), node_map(mesh))
+    )
+
+
 def address_map(mesh: MeshConfig, tile: TileConfig, core: RegisterMap, page: RegisterMap) -> AddressMap:
     """All that a master reaches: of each tile its program and memories, its core and its node; the chip itself.
 
@@ -121,13 +128,13 @@ def address_map(mesh: MeshConfig, tile: TileConfig, core: RegisterMap, page: Reg
     core, page
         Registers of a core in a tile, and those of the chip.
     """
-    blocks: list[Block] = []
-    own, node_own = tile_map(tile), node_map(mesh)
+    within = tile_blocks(mesh, tile, core)
     # As addresses rise: the column is the lower part.
-    for node in sorted(range(mesh.nodes), key=lambda node: host_address(mesh, node, 0)):
-        base, name = host_address(mesh, node, 0), tile_name(mesh, node)
-        blocks += [Block(name, base, own), Block(f"{name}_core", base + CORE_AT, core),
-                   Block(f"{name}_node", base + page_address(0), node_own)]
+    blocks = [
+        Block(tile_name(mesh, node) + ("" if block.name == "tile" else f"_{block.name}"),
+              host_address(mesh, node, block.base), block.map)
+        for node in sorted(range(mesh.nodes), key=lambda node: host_address(mesh, node, 0)) for block in within
+    ]
     return AddressMap(
         name="chip", address_width=address_width(mesh), blocks=(*blocks, Block("chip", chip_base(mesh), page)),
         doc=f"A chip of {mesh.columns} x {mesh.rows} tiles; names of tiles are columns and rows. What is not here "

@@ -14,8 +14,8 @@ from hw.core.port import join
 from hw.host.axil import AxiLiteBridge
 from hw.host.wishbone import WishboneBridge
 from hw.kinds import CoreBlocks, core_blocks
+from hw.tile.core_tile import CoreTile
 from hw.tile.mesh import TileMesh
-from hw.tile.top import TileTop
 from macro_models.errors import InputError
 
 __all__ = ["WRAPS", "BusTop", "ChipTop", "build_chip", "build_tile", "build_top", "configurations", "top_name"]
@@ -137,7 +137,7 @@ def build_tile(chip: Description) -> wiring.Component:
         If the chip has one core, thus no tiles.
     """
     parts = ChipParts.from_chip(chip)
-    return TileTop(parts.tile, parts.mesh, parts.core, parts.write, parts.registers)
+    return CoreTile(parts.tile, parts.mesh, parts.core, parts.write, parts.registers, outside=False)
 
 
 def build_chip(chip: Description, wrap: str = "wishbone", *, outside: bool = False) -> wiring.Component:

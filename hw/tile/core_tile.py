@@ -9,6 +9,7 @@ from amaranth.lib.wiring import Out, connect, flipped
 from hw.core.config import CoreConfig
 from hw.core.core import Core
 from hw.core.port import join
+from hw.core.top import CoreTop
 from hw.core.trim import trim_fields
 from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from hw.host.bus import connect_narrow
@@ -41,6 +42,9 @@ class CoreTile(wiring.Component):
         Registers of the core, of :func:`hw.host.core_map.core_map` without products; None: those of a core of no
         description.
 
+    outside
+        The macro is outside, as Amaranth's simulator needs it; false: its adapter is in the tile.
+
     Raises
     ------
     InputError
@@ -51,7 +55,7 @@ class CoreTile(wiring.Component):
     <place and the channels of the neighbours of :class:`hw.noc.node.Node`>
         The mesh.
     macro : Out(MacroPins(core.lines))
-        The macro.
+        The macro; only if it is outside.
     programming_enable : In(1)
         See :class:`hw.core.core.Core`; only if the core programs its cells.
     irq : Out(1)
@@ -65,37 +69,40 @@ class CoreTile(wiring.Component):
 
     def __init__(
         self, cfg: TileConfig, mesh: MeshConfig, core: CoreConfig, write: WriteVerifyConfig | None = None,
-        map: RegisterMap | None = None,
+        map: RegisterMap | None = None, *, outside: bool = True,
     ) -> None:
         for name, mine, other in (("payload_bits", cfg.payload_bits, mesh.payload_bits),
                                   ("contexts", cfg.contexts, mesh.contexts), ("lines", cfg.lines, core.lines),
                                   ("ranged", cfg.ranged, core.ranged)):
             if mine != other:
                 raise InputError(f"{name} of a tile must be {other}, as around it, not {mine}")
-        self.cfg, self.mesh, self.core, self.write = cfg, mesh, core, write
+        self.cfg, self.mesh, self.core, self.write, self.outside = cfg, mesh, core, write, outside
         self.map = map if map is not None else core_map(
             core.lines, parameters=None if write is None else WriteVerifyParameters(), trim=trim_fields(core, write),
             products=False, manual=core.manual,
         )
         own = Node.tile(mesh)
-        self.outside = {name: member for name, member in Node.members(mesh).items() if name not in own}
+        self._around = {name: member for name, member in Node.members(mesh).items() if name not in own}
         enable = {} if write is None else {"programming_enable": ENABLE}
         pins = MacroPins(core.lines, None if write is None else write.verify_bits)
-        super().__init__({**self.outside, "macro": Out(pins), **enable, "irq": Out(1)})
+        macro = {"macro": Out(pins)} if outside else {}
+        super().__init__({**self._around, **macro, **enable, "irq": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.tile = tile = Tile(self.cfg)
         m.submodules.node = node = Node(self.mesh)
-        m.submodules.core = core = Core(self.core, self.write)
-        for name, member in self.outside.items():
+        core: Any = (Core if self.outside else CoreTop)(self.core, self.write)
+        m.submodules.core = core
+        for name, member in self._around.items():
             if member.is_signature:
                 connect(m, getattr(node, name), flipped(getattr(self, name)))
             else:
                 m.d.comb += getattr(node, name).eq(getattr(self, name))
         for given, taken in ((tile.op, core.op), (tile.codes, core.i), (core.o, tile.drain)):
             connect(m, given, taken)
-        connect(m, core.macro, flipped(self.macro))
+        if self.outside:
+            connect(m, core.macro, flipped(self.macro))
         self._registers(m, tile, node, core)
         if self.write is not None:
             m.d.comb += core.programming_enable.eq(self.programming_enable)
@@ -112,7 +119,7 @@ class CoreTile(wiring.Component):
             self._sums(m, tile, node)
         return m
 
-    def _registers(self, m: Module, tile: Tile, node: Any, core: Core) -> None:
+    def _registers(self, m: Module, tile: Tile, node: Any, core: Any) -> None:
         """The host to the tile and to the registers of its core."""
         tile_region = Region("tile", 0, CORE_AT.bit_length() - 1)
         split: Any = BusSplit(ADDRESS_WIDTH, (tile_region, Region("core", CORE_AT, self.map.address_width)))

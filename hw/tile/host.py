@@ -46,9 +46,9 @@ class HostAccess(wiring.Component):
 
     Registers, a word each: 0 control (written: bit 0 starts the program, bit 1 resets the tile, bit 2 is the wish to
     stop; read: bit 0 a program runs, bit 1 an engine is at work), 1 number of the first image, 2 to 4 the registers
-    that loops count by, 5 the watchdog (2**k cycles, 0: none), 6 and 7 the status. Memories are written; the buffer and
-    descriptors are read too, and instructions while no program runs. What is not there gives an error, and so does a write
-    of less than a word. The map of all this is :func:`hw.tile.host_map.tile_map`.
+    that loops count by, 5 the watchdog (2**k cycles, 0: none), 6 and 7 the status. Memories are written; buffer and
+    descriptors are read too, and instructions while no program runs. What is not there gives an error, and so does a
+    write of less than a word. The map of all this is :func:`hw.tile.host_map.tile_map`.
 
     Parameters
     ----------
@@ -73,6 +73,9 @@ class HostAccess(wiring.Component):
         The buffer.
     fetch : Out(FetchPort())
         Descriptors.
+    started : In(1)
+        Strobe: the program that was started runs. The write that starts it is answered then: blocks that come later are
+        counted.
     look, seen : Out(1), In(32)
         Reads the instruction at ``index``.
     """
@@ -94,6 +97,7 @@ class HostAccess(wiring.Component):
     read_port: Any
     write_port: Any
     fetch: Any
+    started: Value
     look: Value
     seen: Value
 
@@ -104,7 +108,8 @@ class HostAccess(wiring.Component):
             "registers": Out(16).array(3), "watchdog": Out(5), "running": In(1), "busy": In(1),
             "status": In(StatusLayout()), "write": Out(2), "index": Out(9), "data": Out(32),
             "memory": Out(stream.Signature(MemoryWrite())), "read_port": Out(ReadPort()),
-            "write_port": Out(WritePort()), "fetch": Out(FetchPort()), "look": Out(1), "seen": In(32),
+            "write_port": Out(WritePort()), "fetch": Out(FetchPort()), "started": In(1), "look": Out(1),
+            "seen": In(32),
         })
 
     @property
@@ -144,6 +149,9 @@ class HostAccess(wiring.Component):
                 found = Mux(source[1], self.fetch.data, self.read_port.data)
                 m.d.sync += response.p.data.eq(Mux(source[0], self.seen, found))
                 m.next = "Respond"
+            with m.State("Start"):
+                with m.If(self.started):
+                    m.next = "Respond"
             with m.State("Respond"):
                 m.d.comb += response.valid.eq(1)
                 with m.If(response.ready):
@@ -186,6 +194,8 @@ class HostAccess(wiring.Component):
             m.next = "Respond"
             with m.If((area["buffer"] | area["descriptors"] | self.look) & ~writes):
                 m.next = "Read"
+            with m.If(registers & (word[:3] == 0) & writes & request.p.strobe.all() & written[0]):
+                m.next = "Start"
 
     def _register(self, m: Module, number: Value, writes: Value, written: Value) -> None:
         response = self.bus.response

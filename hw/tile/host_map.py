@@ -22,7 +22,8 @@ def _status() -> tuple[Register, ...]:
     }
     return tuple(
         Register(name=f"status_{word}", address=CONTROL + 24 + 4 * word, doc="Of a program that trapped.", fields=tuple(
-            Field(name=field.name, width=field.width, doc=docs[field.name]) for field in STATUS.fields if field.word == word
+            Field(name=field.name, width=field.width, doc=docs[field.name])
+            for field in STATUS.fields if field.word == word
         ))
         for word in range(STATUS.words)
     )
@@ -37,7 +38,8 @@ def tile_map(cfg: TileConfig) -> RegisterMap:
         "count bytes.",
         entries=(
             Register(name="control", address=CONTROL, doc="Commands, and what goes on.", fields=(
-                Field(name="run", access=Access.RW1S, doc="Written: start the program. Read: it runs."),
+                Field(name="run", access=Access.RW1S, doc="Written: start the program; "
+                      "answered when it runs. Read: it runs."),
                 Field(name="busy", access=Access.RW1S, doc="Written: reset the tile and its core. Read: an engine is at "
                       "work."),
                 Field(name="stop", access=Access.W, doc=stop),

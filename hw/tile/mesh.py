@@ -20,7 +20,6 @@ from hw.noc.ports import join_neighbours
 from hw.noc.router.route import PlaceLayout
 from hw.tile.config import TileConfig
 from hw.tile.core_tile import CoreTile
-from hw.tile.top import TileTop
 
 __all__ = ["TileMesh"]
 
@@ -33,8 +32,7 @@ class TileMesh(wiring.Component):
     cfg, mesh, core, write, map
         As at :class:`hw.tile.core_tile.CoreTile`.
     outside
-        The macros are outside, as Amaranth's simulator needs it; false: each tile has its own
-        (:class:`hw.tile.top.TileTop`).
+        The macros are outside; false: each tile has its own.
 
     Members
     -------
@@ -66,11 +64,11 @@ class TileMesh(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        mesh, kind = self.mesh, CoreTile if self.outside else TileTop
+        mesh = self.mesh
         tiles: dict[tuple[int, int], Any] = {}
         for number in range(mesh.nodes):
             x, y = mesh.position(number)
-            tile: Any = kind(self.cfg, mesh, self.core, self.write, self.map)
+            tile: Any = CoreTile(self.cfg, mesh, self.core, self.write, self.map, outside=self.outside)
             tiles[x, y] = tile
             m.submodules[f"tile_{x}_{y}"] = tile
             m.d.comb += [tile.place[name].eq(value) for name, value in PlaceLayout.pack(mesh, x, y).items()]

@@ -188,7 +188,7 @@ class Tile(wiring.Component):
         m.d.comb += [
             tokens.start.eq(host.start), receiver.start.eq(host.start), descriptors.start.eq(host.start),
             load.start.eq(host.start), load.first_image.eq(host.image), sequencer.start.eq(waits & ready),
-            sequencer.stop.eq(host.stop),
+            sequencer.stop.eq(host.stop), host.started.eq(sequencer.start),
             *(there.eq(given) for there, given in zip(sequencer.registers, host.registers, strict=True)),
             host.running.eq(sequencer.running | waits), host.busy.eq(~sequencer.idle),
         ]
@@ -205,7 +205,8 @@ class Tile(wiring.Component):
         with m.If(to_streams & ~host.index[0]):
             m.d.sync += slot.eq(host.data[28:])
         m.d.comb += [
-            sequencer.write.eq(host.write[0]), sequencer.write_index.eq(host.index), sequencer.write_data.eq(host.data), sequencer.look.eq(host.look), host.seen.eq(sequencer.seen),
+            sequencer.write.eq(host.write[0]), sequencer.write_index.eq(host.index), sequencer.write_data.eq(host.data),
+            sequencer.look.eq(host.look), host.seen.eq(sequencer.seen),
             tokens.write.eq(to_streams), tokens.write_index.eq(host.index), tokens.write_data.eq(host.data),
             descriptors.load.payload.eq(held), descriptors.load.valid.eq(pending),
             receiver.map.eq(to_streams & host.index[0] & host.data[16]), receiver.map_slot.eq(slot),

@@ -21,14 +21,15 @@ _NAMED = 8
     help="Folder to write; made if it does not exist.",
 )
 @click.option(
-    "--part", type=click.Choice(["core", "noc"]), default="core", show_default=True,
-    help="The core of a chip that has one, or the network on chip of one that has several.",
+    "--part", type=click.Choice(["core", "chip", "tile", "noc"]),
+    help="What of the chip: the core of one that has one; of one that has several all of it, a tile, or the network on "
+    "chip.  [default: all]",
 )
 @click.option(
-    "--wrap", type=click.Choice(["none", "wishbone", "axil"]), help="Bus around the core.  [default: wishbone]"
+    "--wrap", type=click.Choice(["none", "wishbone", "axil"]), help="Bus around a core or a chip.  [default: wishbone]"
 )
 @click.option(
-    "--top", metavar="NAME", type=WORD, help="Name of the top module (default: PREFIXcore[_wb|_axil] or PREFIXnoc)."
+    "--top", metavar="NAME", type=WORD, help="Name of the top module (default: PREFIXcore[_wb|_axil], PREFIXchip[_wb|_axil], ..)."
 )
 @click.option("--prefix", metavar="P", type=WORD, help="Put before the name of every module (default: the chip's).")
 @common_options
@@ -36,7 +37,7 @@ def generate_command(
     chip: str,
     overrides: tuple[str, ...],
     output: str,
-    part: str,
+    part: str | None,
     wrap: str | None,
     top: str | None,
     prefix: str | None,
@@ -66,7 +67,7 @@ def generate_command(
         out.note(f"replaced {name}, which was changed by hand: its text is in {place}")
     out.note(f"wrote {len(report.files)} files to {output}")
     out.json({
-        "directory": output, "top": report.top, "part": part, "wrap": report.wrap, "chip_sha256": resolved.sha256,
+        "directory": output, "top": report.top, "part": report.part, "wrap": report.wrap, "chip_sha256": resolved.sha256,
         "statistics": asdict(size), "files": [asdict(file) for file in report.files], "kept": list(report.kept),
         "replaced": dict(report.replaced),
     })

@@ -3,8 +3,8 @@
 import difflib
 from collections.abc import Mapping
 
-from hw.chip import WRAPS, build_top
-from hw.config import Chip, MacroSection, PulseChip
+from hw.chip import WRAPS, build_chip, build_top
+from hw.config import TILE_FLITS, Chip, MacroSection, PulseChip
 from hw.macro.macro_pins import MacroPins
 from hw.macro.write_pins import WritePins
 from rtl_gen.macro.own_files import macro_ports
@@ -140,8 +140,10 @@ def _check_names(chip: Chip, macro: MacroSection) -> list[str]:
     """Names that nets of supplies and extra ports must not have at the levels up to the top."""
     taken = {"clk": "clock", "rst": "reset", "rst_n": "reset"}
     taken |= dict.fromkeys(contract_signals(MacroPins.from_chip(chip)), "signal of the contract")
-    for wrap in WRAPS if chip.cores == 1 and (macro.extra or macro.power or macro.ground) else ():
-        taken |= dict.fromkeys(port_names(build_top(chip, wrap)), f"port of the core ({wrap})")
+    build, what = (build_top, "core") if chip.cores == 1 else (build_chip, "chip")
+    whole = chip.cores == 1 or chip.mesh.payload_bits in TILE_FLITS
+    for wrap in WRAPS if whole and (macro.extra or macro.power or macro.ground) else ():
+        taken |= dict.fromkeys(port_names(build(chip, wrap)), f"port of the {what} ({wrap})")
     taken |= dict.fromkeys(macro_map(chip).derived, "signal of the adapter")
     power, ground = supply_nets(macro)
     nets = [("power", net) for net in power] + [("ground", net) for net in ground if net not in power]

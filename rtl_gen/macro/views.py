@@ -118,12 +118,12 @@ def _lef_pin(name: str, direction: str, use: str, box: Sequence[float]) -> list[
             f"        RECT {corners} ;", "    END", f"  END {name}"]
 
 
-def write_upf(chip: Chip, top: str, instance: str) -> str:
-    """``TOP.upf``: the digital part and the macro as power domains, and every supply of the macro."""
+def write_upf(chip: Chip, top: str, instances: Sequence[str]) -> str:
+    """``TOP.upf``: the digital part and the macros as power domains, and every supply of the macros."""
     power, ground = supply_pins(chip.macro)
     powers, grounds = supply_nets(chip.macro)
     nets = [*powers, *(net for net in grounds if net not in powers)]
-    path = instance.replace(".", "/")
+    paths = [instance.replace(".", "/") for instance in instances]
     pairs = [(pin, net) for table in (power, ground) for pin, net in table.items()]
     inside = chip.macro is None or not chip.macro.wrapper
     lines = [
@@ -131,7 +131,7 @@ def write_upf(chip: Chip, top: str, instance: str) -> str:
         "# Which of them is the array's, its periphery's or that of programming, and their states, is yours to add.",
         "# What programs cells is isolated in Verilog (programming_isolation.v) by programming_enable: clamped to 0.",
         "upf_version 2.1", f"set_design_top {top}", "create_power_domain PD_DIGITAL -include_scope",
-        f"create_power_domain PD_MACRO -elements {{{path}}}",
+        f"create_power_domain PD_MACRO -elements {{{' '.join(paths)}}}",
     ]
     for net in nets:
         lines += [f"create_supply_port {net} -domain PD_DIGITAL", f"create_supply_net {net} -domain PD_DIGITAL",
@@ -139,5 +139,5 @@ def write_upf(chip: Chip, top: str, instance: str) -> str:
     if powers and grounds:
         lines += [f"set_domain_supply_net {domain} -primary_power_net {powers[0]} -primary_ground_net {grounds[0]}"
                   for domain in ("PD_DIGITAL", "PD_MACRO")]
-    lines += [f"connect_supply_net {net} -ports {{{path}/{pin}}}" for pin, net in pairs if inside]
+    lines += [f"connect_supply_net {net} -ports {{{path}/{pin}}}" for path in paths for pin, net in pairs if inside]
     return "\n".join(lines) + "\n"

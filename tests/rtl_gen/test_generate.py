@@ -142,7 +142,7 @@ def test_large_core_has_no_warning(tmp_path: Path) -> None:
     assert (run.returncode, run.stderr) == (0, "")
 
 
-def _run_bench(folder: Path, command: list[str]) -> str:
+def run_bench(folder: Path, command: list[str]) -> str:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "COCOTB"))} | {"PATH": path}
     run = subprocess.run(command, cwd=folder / "tb", env=environment, check=False, capture_output=True, text=True)
@@ -161,7 +161,7 @@ def _run_bench(folder: Path, command: list[str]) -> str:
 )
 def test_first_test_passes(wrap: str, reset: str, tmp_path: Path) -> None:
     _generate(tmp_path, wrap, reset)
-    assert "1 passed" in _run_bench(tmp_path, [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"])
+    assert "1 passed" in run_bench(tmp_path, [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"])
 
 
 @pytest.mark.cosim("iverilog", "cocotb", "make")
@@ -175,7 +175,7 @@ def test_first_test_passes_by_make_around_the_users_top(tmp_path: Path) -> None:
     connections = ", ".join(f".{name}({name})" for name in names)
     header = ports[1].replace("output reg ", "output wire")
     (tmp_path / "mine.v").write_text(f"module mine ({header});\n  mho_core_wb inner ({connections});\nendmodule\n")
-    printed = _run_bench(tmp_path, ["make", "COCOTB_TOPLEVEL=mine", "USER_SOURCES=../mine.v"])
+    printed = run_bench(tmp_path, ["make", "COCOTB_TOPLEVEL=mine", "USER_SOURCES=../mine.v"])
     assert "TESTS=3 PASS=3" in printed
 
 
@@ -183,7 +183,7 @@ def test_first_test_passes_by_make_around_the_users_top(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_first_test_by_make_with_verilator_holds_the_contract_of_the_pins(tmp_path: Path) -> None:
     _generate(tmp_path)
-    assert "PASS=3" in _run_bench(tmp_path, ["make", "SIM=verilator"])
+    assert "PASS=3" in run_bench(tmp_path, ["make", "SIM=verilator"])
 
 
 @pytest.mark.slow
@@ -193,7 +193,7 @@ def test_first_test_notices_a_wrong_result(tmp_path: Path) -> None:
     model = tmp_path / "tb/tnsa_macro.v"
     model.write_text(model.read_text().replace("% 13", "% 12"))
     with pytest.raises(AssertionError, match="1 failed"):
-        _run_bench(tmp_path, [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"])
+        run_bench(tmp_path, [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"])
 
 
 @pytest.mark.slow

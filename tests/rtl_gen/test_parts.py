@@ -75,7 +75,11 @@ def test_tools_accept_it_without_a_word(mesh: dict[str, int], tmp_path: Path) ->
         (_chip(1, 1), {}, "tnsa16-core: mesh.columns x mesh.rows must be at least two nodes for a network on chip, "
          "not 1 x 1"),
         (_chip(), {"wrap": "axil"}, "wrap must be none for part noc, whose nodes and host have streams, not 'axil'"),
-        (_chip(), {"part": "tile"}, "part must be one of core, noc, not 'tile'"),
+        (_chip(), {"part": "node"}, "part must be one of core, noc, tile, chip, not 'node'"),
+        (_chip(), {"part": "tile", "wrap": "axil"}, "wrap must be none for part tile, which its neighbours reach, not "
+         "'axil'"),
+        (_chip(1, 1), {"part": "chip"}, "tnsa16-core: mesh.columns x mesh.rows must be at least two nodes for a network "
+         "on chip, not 1 x 1"),
         (_chip(), {"top": "mho_router"}, "top must not be the name of an inner module, not 'mho_router'"),
     ],
 )

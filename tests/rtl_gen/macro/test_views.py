@@ -59,7 +59,7 @@ def test_tools_read_the_liberty(chip: Chip, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("chip", CHIPS, ids=lambda chip: chip.name)
 def test_power_intent_connects_every_supply(chip: Chip) -> None:
-    text = write_upf(chip, "top", "core.macro.macro")
+    text = write_upf(chip, "top", ("core.macro.macro",))
     if chip.macro is None or not chip.macro.wrapper:
         supplies, _ = hard_ports(chip, macro_map(chip))
         assert set(re.findall(r"-ports \{core/macro/macro/(\w+)\}", text)) == set(supplies)

@@ -1,0 +1,146 @@
+"""What the files of every part are put together from."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from hw.config import Chip, PulseChip
+from hw.host.address_map import AddressMap
+from hw.host.registers import RegisterMap
+from macro_models.errors import InputError
+from macro_models.files import read_text
+from rtl_gen.emit import ADAPTER, file_name
+from rtl_gen.ip_xact import ip_xact
+from rtl_gen.macro.adapter import module_name, write_stub
+from rtl_gen.macro.contract import write_contract
+from rtl_gen.macro.own_files import VERILOG, macro_files, read_module, rtl_files
+from rtl_gen.macro.pin_check import macro_map
+from rtl_gen.macro.views import write_lef, write_liberty, write_upf
+from rtl_gen.readme import write_readme
+from rtl_gen.registers import c_header, markdown, system_rdl
+from rtl_gen.tapeout_files import Design, file_list, fusesoc_core, librelane_config, sdc, synthesis_script, waivers
+from rtl_gen.verilog.ports import module_ports
+
+__all__ = ["contract_texts", "macro_design", "macro_texts", "model_files", "port_bits", "register_texts", "rtl_texts",
+           "tapeout_texts", "with_readme"]
+
+_MACRO_INSTANCE = "macro.macro"
+"""Instance of the adapter within the core, and of the macro within the adapter."""
+
+_WRAPPER = "rtl/macro"
+"""Where copies of the user's own Verilog around the macro are."""
+
+
+def rtl_texts(modules: Mapping[str, str], name: str, prefix: str, *others: str) -> dict[str, str]:
+    """A file for each module, the top first; ``others`` are modules that must have other names."""
+    rtl = {f"rtl/{file_name(module, prefix)}": text for module, text in modules.items()}
+    if any(other in modules for other in others) or len(rtl) < len(modules):
+        raise InputError(f"top must not be the name of an inner module or of its file, not {name!r}")
+    return rtl
+
+
+def register_texts(map: RegisterMap | AddressMap, name: str) -> dict[str, str]:
+    """Documents of registers."""
+    return {
+        f"regs/{name}.rdl": system_rdl(map, name),
+        f"regs/{name}.md": f"# Registers of {name}\n\n{markdown(map)}",
+        f"regs/{name}.h": c_header(map, name),
+        f"regs/{name}.xml": ip_xact(map, name),
+    }
+
+
+def tapeout_texts(design: Design) -> dict[str, str]:
+    """What tools take the Verilog by."""
+    return {
+        f"{design.top}.f": file_list(design),
+        f"{design.top}.vlt": waivers(ascending=design.ascending),
+        f"{design.top}.core": fusesoc_core(design),
+        "synth.tcl": synthesis_script(),
+        f"{design.top}.sdc": sdc(design),
+        "librelane/config.json": librelane_config(design),
+    }
+
+
+def with_readme(design: Design, texts: dict[str, str]) -> dict[str, str]:
+    """The files and a page about them."""
+    return texts | {"README.md": write_readme(design, texts)}
+
+
+def port_bits(text: str, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Inputs and outputs of a top, but for its clock and its supplies."""
+    ports = [port for port in (module_ports(text, name) or {}).values() if not port.guarded and port.name != "clk"]
+    bits = {port.name: f"{port.name}[*]" if port.limits else port.name for port in ports}
+    inputs, outputs = ([bits[p.name] for p in ports if p.direction == way] for way in ("input", "output"))
+    return tuple(inputs), tuple(outputs)
+
+
+def macro_design(
+    chip: Chip, modules: Mapping[str, str], name: str, prefix: str, *, what: str, cores: Sequence[str],
+    simulated: bool = True, bench: tuple[str, ...] = (),
+) -> tuple[Design, dict[str, str]]:
+    """The design of a top with macros, and the files of its Verilog.
+
+    Parameters
+    ----------
+    modules
+        Its modules, the top ``name`` first.
+    what
+        The design in words.
+    cores
+        Where the cores are, from the top down, each with a dot behind it.
+    simulated
+        Whether there will be a bench; ``bench`` are files that it takes.
+    """
+    macro, ports = module_name(chip.macro), macro_map(chip)
+    rtl = rtl_texts(modules, name, prefix, macro) | _wrapper_texts(chip)
+    inputs, outputs = port_bits(modules[name], name)
+    return Design(
+        chip=chip, what=what, top=name, rtl=tuple(rtl), stubs=(f"stubs/{macro}.v",), macro=macro,
+        macro_instances=tuple(f"{core}{_MACRO_INSTANCE}{_within_wrapper(chip)}" for core in cores), inputs=inputs,
+        outputs=outputs, simulated=simulated and chip.macro is None, bench=bench,
+        ascending=any(port.limits and port.limits[0] < port.limits[1] for port in ports.ports.values()),
+        unclocked=("programming_enable",) if PulseChip.of(chip).programming.engine else (),
+    ), rtl
+
+
+def macro_texts(design: Design) -> dict[str, str]:
+    """Black box and templates of the views of the macro, and what tools take the Verilog by."""
+    chip, macro, ports = design.chip, design.macro, macro_map(design.chip)
+    views = {
+        f"librelane/{macro}.lef": write_lef(chip, ports), f"librelane/{macro}.lib": write_liberty(chip, ports),
+        f"{design.top}.upf": write_upf(chip, design.top, design.macro_instances),
+    }
+    return views | {design.stubs[0]: write_stub(chip, ports)} | tapeout_texts(design)
+
+
+def contract_texts(chip: Chip, modules: Mapping[str, str], name: str, prefix: str) -> dict[str, str]:
+    """The contract of the macro's pins, which binds to the core."""
+    adapter, contract = f"{prefix}{ADAPTER}", f"{name}_macro_contract"
+    core = next(module for module, text in modules.items() if re.search(rf"^  {adapter} \w+ \($", text, re.MULTILINE))
+    return {f"tb/{contract}.sv": write_contract(chip, core, modules[core], adapter, contract)}
+
+
+def model_files(chip: Chip, output: Path) -> tuple[str, ...]:
+    """Models of the user's own macro, relative to the folder of the bench."""
+    return tuple(os.path.relpath(path.resolve(), output.resolve() / "tb") for path in macro_files(chip))
+
+
+def _wrapper_texts(chip: Chip) -> dict[str, str]:
+    """The user's own wrapper around the macro, which is synthesised with the core."""
+    texts: dict[str, str] = {}
+    for path in rtl_files(chip):
+        if f"{_WRAPPER}/{path.name}" in texts:
+            raise InputError(f"macro.rtl must not have two files of one name, as {path.name}")
+        texts[f"{_WRAPPER}/{path.name}"] = read_text(path, VERILOG)
+    return texts
+
+
+def _within_wrapper(chip: Chip) -> str:
+    """Where the macro is within its wrapper, as far as the wrapper's file tells."""
+    macro = chip.macro
+    if macro is None or not macro.wrapper:
+        return ""
+    text, _ = read_module(rtl_files(chip), macro.wrapper)
+    found = re.search(rf"\b{re.escape(macro.module)}\s+(?:#\s*\([^;]*?\)\s*)?(\w+)\s*\(", text or "")
+    return f".{found[1]}" if found else ""

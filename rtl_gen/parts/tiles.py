@@ -1,0 +1,56 @@
+"""A whole chip of tiles, and one of its tiles."""
+
+from pathlib import Path
+
+from hw.chip import ChipParts
+from hw.chip.map import tile_blocks
+from hw.config import Chip
+from hw.host.address_map import AddressMap
+from hw.noc.registers.packet import NODE_BITS
+from rtl_gen.emit import module_texts
+from rtl_gen.parts.assembly import (
+    contract_texts,
+    macro_design,
+    macro_texts,
+    model_files,
+    register_texts,
+    with_readme,
+)
+from rtl_gen.parts.chip_bench import chip_bench_files
+
+__all__ = ["chip_texts", "tile_texts"]
+
+
+def chip_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> dict[str, str]:
+    """Texts of all files of a chip by path."""
+    parts = ChipParts.from_chip(chip)
+    modules = module_texts(chip, wrap, part="chip", top=name, prefix=prefix)
+    mesh = parts.mesh
+    within = "" if wrap == "none" else "chip.tiles."
+    places = (mesh.position(node) for node in range(mesh.nodes))
+    design, rtl = macro_design(
+        chip, modules, name, prefix,
+        what=f"Compute-in-memory chip {chip.name}, {mesh.columns} x {mesh.rows} programmable tiles",
+        cores=tuple(f"{within}tile_{column}_{row}.core." for column, row in places),
+        bench=("program.py",),
+    )
+    texts = rtl | macro_texts(design) | register_texts(parts.address_map, name)
+    texts |= contract_texts(chip, modules, name, prefix)
+    bench = chip_bench_files(design, parts, wrap, model_files(chip, output))
+    return with_readme(design, texts | {f"tb/{path}": text for path, text in bench.items()})
+
+
+def tile_texts(chip: Chip, output: Path, name: str, prefix: str) -> dict[str, str]:
+    """Texts of all files of a tile by path: what is hardened once and placed for each position."""
+    parts = ChipParts.from_chip(chip)
+    modules = module_texts(chip, "none", part="tile", top=name, prefix=prefix)
+    design, rtl = macro_design(
+        chip, modules, name, prefix, what=f"Tile of the compute-in-memory chip {chip.name}", cores=("core.",),
+        simulated=False,
+    )
+    map = AddressMap(
+        name="tile", address_width=NODE_BITS, blocks=tile_blocks(parts.mesh, parts.tile, parts.registers),
+        doc="A tile: its program and memories, its core, its node. What is not here answers with an error.",
+    )
+    texts = rtl | macro_texts(design) | register_texts(map, name)
+    return with_readme(design, texts | contract_texts(chip, modules, name, prefix))
