@@ -40,8 +40,8 @@ def tile_map(cfg: TileConfig) -> RegisterMap:
             Register(name="control", address=CONTROL, doc="Commands, and what goes on.", fields=(
                 Field(name="run", access=Access.RW1S, doc="Written: start the program; "
                       "answered when it runs. Read: it runs."),
-                Field(name="busy", access=Access.RW1S, doc="Written: reset the tile and its core. Read: an engine is at "
-                      "work."),
+                Field(name="busy", access=Access.RW1S, doc="Written: reset the tile and its core. Read: an engine is "
+                      "at work."),
                 Field(name="stop", access=Access.W, doc=stop),
             )),
             _value("image", 4, 32, "Number of the first image."),

@@ -29,7 +29,8 @@ _NAMED = 8
     "--wrap", type=click.Choice(["none", "wishbone", "axil"]), help="Bus around a core or a chip.  [default: wishbone]"
 )
 @click.option(
-    "--top", metavar="NAME", type=WORD, help="Name of the top module (default: PREFIXcore[_wb|_axil], PREFIXchip[_wb|_axil], ..)."
+    "--top", metavar="NAME", type=WORD,
+    help="Name of the top module (default: PREFIX and core or chip with _wb or _axil, core_tile, or noc).",
 )
 @click.option("--prefix", metavar="P", type=WORD, help="Put before the name of every module (default: the chip's).")
 @common_options
@@ -67,7 +68,7 @@ def generate_command(
         out.note(f"replaced {name}, which was changed by hand: its text is in {place}")
     out.note(f"wrote {len(report.files)} files to {output}")
     out.json({
-        "directory": output, "top": report.top, "part": report.part, "wrap": report.wrap, "chip_sha256": resolved.sha256,
-        "statistics": asdict(size), "files": [asdict(file) for file in report.files], "kept": list(report.kept),
+        "directory": output, "top": report.top, "part": report.part, "wrap": report.wrap,
+        "chip_sha256": resolved.sha256, "statistics": asdict(size), "files": [asdict(file) for file in report.files], "kept": list(report.kept),
         "replaced": dict(report.replaced),
     })

@@ -312,7 +312,7 @@ def test_bad_option_is_refused(options: dict[str, str], sentence: str | None, tm
 def test_several_cores_are_refused(tmp_path: Path) -> None:
     chip = load_chip("tnsa16-core", {"mesh.columns": 2})
     with pytest.raises(InputError, match=r"^tnsa16-core: mesh must have 1 column and 1 row for a core, not 2 x 1$"):
-        generate(chip, tmp_path / "out")
+        generate(chip, tmp_path / "out", part="core")
 
 
 def test_emit_core_writes_the_verilog_alone(tmp_path: Path) -> None:

@@ -78,8 +78,8 @@ def test_tools_accept_it_without_a_word(mesh: dict[str, int], tmp_path: Path) ->
         (_chip(), {"part": "node"}, "part must be one of core, noc, tile, chip, not 'node'"),
         (_chip(), {"part": "tile", "wrap": "axil"}, "wrap must be none for part tile, which its neighbours reach, not "
          "'axil'"),
-        (_chip(1, 1), {"part": "chip"}, "tnsa16-core: mesh.columns x mesh.rows must be at least two nodes for a network "
-         "on chip, not 1 x 1"),
+        (_chip(1, 1), {"part": "chip"}, "tnsa16-core: mesh.columns x mesh.rows must be at least two nodes for a "
+         "network on chip, not 1 x 1"),
         (_chip(), {"top": "mho_router"}, "top must not be the name of an inner module, not 'mho_router'"),
     ],
 )
