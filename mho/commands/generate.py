@@ -69,6 +69,7 @@ def generate_command(
     out.note(f"wrote {len(report.files)} files to {output}")
     out.json({
         "directory": output, "top": report.top, "part": report.part, "wrap": report.wrap,
-        "chip_sha256": resolved.sha256, "statistics": asdict(size), "files": [asdict(file) for file in report.files], "kept": list(report.kept),
+        "chip_sha256": resolved.sha256, "statistics": asdict(size),
+        "files": [asdict(file) for file in report.files], "kept": list(report.kept),
         "replaced": dict(report.replaced),
     })
