@@ -54,6 +54,9 @@ class Simulation:
         If the simulator does not start, crashes, hangs or gives results that are not possible; names the log.
     """
 
+    server = "sim.core.server"
+    """The cocotb test inside."""
+
     def __init__(self, simulator: Simulator, *, timeout_s: float = 600.0, waves: Path | None = None) -> None:
         self._folder = Workspace("cosim")
         self.log = self._folder.path / "simulator.log"
@@ -70,7 +73,7 @@ class Simulation:
             with self.log.open("wb") as log, theirs:
                 self.process = Child(
                     command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=self._folder.path,
-                    env=cocotb_environment("sim.core.server", "core_tb", extra), pass_fds=[theirs.fileno()],
+                    env=cocotb_environment(self.server, "core_tb", extra), pass_fds=[theirs.fileno()],
                 )
         except OSError as error:
             ours.close()
@@ -140,7 +143,7 @@ class Simulation:
         except Closed:
             self._report_end()
 
-    def _expect(self, kind: str) -> Message:
+    def _expect(self, *kinds: str) -> Message:
         try:
             answer = self._link.receive()
         except Closed:
@@ -153,8 +156,8 @@ class Simulation:
         except TimeoutError:
             self.process.kill()
             self._give_up(f"the simulator did not answer within {self._link.connection.gettimeout():g} s")
-        if answer.kind != kind:
-            self._give_up(f"the simulator answered {answer.kind!r} instead of {kind!r}")
+        if answer.kind not in kinds:
+            self._give_up(f"the simulator answered {answer.kind!r} instead of {kinds[-1]!r}")
         return answer
 
     def _report_end(self) -> NoReturn:

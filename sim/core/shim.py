@@ -16,10 +16,10 @@ from macro_models.kinds import eager_macro
 from macro_models.macro import EagerMacro
 from sim.cells.job import WriteJob, WriteOutcome
 from sim.cells.shim import CellShim
-from sim.core.batch import Batch, BatchResult, Outcome, Strobe, Work
+from sim.core.batch import BatchResult, Mode, Outcome, Strobe, Work
 from sim.kinds import Evaluator, make_evaluator
 
-__all__ = ["Shim"]
+__all__ = ["Macros", "Shim", "shim_library"]
 
 _LINES = 256
 _WORDS = _LINES // 32
@@ -72,17 +72,16 @@ _EVALUATE = ctypes.CFUNCTYPE(c_int32, c_int32, POINTER(c_int32))
 _ON_STROBE = ctypes.CFUNCTYPE(c_int32, c_int32, c_int32)
 
 
-def _library() -> Any:
+def shim_library() -> Any:
+    """The functions of the macros in this process."""
     library = ctypes.CDLL(None)
     library.mho_shim_conversion.restype = POINTER(Conversion)
     library.mho_shim_pins.restype = POINTER(Pins)
-    for name in ("shim_path", "shim_failure", "streams_path"):
+    for name in ("shim_path", "shim_failure"):
         getattr(library, f"mho_{name}").restype = c_char_p
-    library.mho_streams_pauses.restype = c_void_p
     library.mho_shim_decrements.restype = POINTER(c_int32)
     library.mho_shim_charge_count.restype = c_int64
     library.mho_shim_charges.restype = POINTER(c_int64)
-    library.mho_program_cells.restype = c_int64
     return library
 
 
@@ -108,12 +107,19 @@ class _Macro:
             self.evaluator = make_evaluator(model, self.conversion)
             self._body = eager_macro(model)
 
-    def start(self, batch: Batch, pauses: int) -> None:
+    def start(self, mode: Mode, *, keep_charges: bool = False, pauses: int | None = None) -> None:
         """Forget what was, before a batch; ``pauses`` is the address of the pauses of its bench."""
         self.errors.clear()
         if self.evaluator is not None:
             self.evaluator.forget()
-        self._library.mho_shim_start(self._index, int(batch.mode), int(batch.keep_charges), c_void_p(pauses))
+        self._library.mho_shim_start(self._index, int(mode), int(keep_charges), c_void_p(pauses))
+
+    @property
+    def failure(self) -> str:
+        """What went wrong in the batch, nothing if all is well."""
+        failure = self._library.mho_shim_failure(self._index)
+        said = failure.decode() if failure else ""
+        return f"{said}: {self.errors[0]!r}" if self.errors else said
 
     def finish(self, result: BatchResult) -> None:
         """Take what the batch left."""
@@ -124,10 +130,7 @@ class _Macro:
         charges = library.mho_shim_charge_count(index)
         if charges:
             result.charges = _copied(library.mho_shim_charges(index), charges).reshape(-1, self.conversion.lines)
-        failure = library.mho_shim_failure(index)
-        result.failure = failure.decode() if failure else ""
-        if self.errors:
-            result.failure += f": {self.errors[0]!r}"
+        result.failure = self.failure
 
     def strobe(self, strobe: Strobe) -> None:
         """Answer a strobe in eager mode."""
@@ -154,6 +157,37 @@ def _copied(log: Any, count: int) -> NDArray[Any]:
     return np.ctypeslib.as_array(log, shape=(count,)).copy()
 
 
+class Macros:
+    """All macros of the simulation, each of which has introduced itself with its path."""
+
+    def __init__(self, library: Any) -> None:
+        self.all = [_Macro(library, index) for index in range(library.mho_shim_macros())]
+        # ctypes keeps no reference to a callback.
+        self._callbacks = _EVALUATE(self._evaluate), _ON_STROBE(self._on_strobe)
+        library.mho_shim_set_evaluate(self._callbacks[0])
+        library.mho_shim_set_strobe(self._callbacks[1])
+
+    def _evaluate(self, count: int, macros: Any) -> int:
+        macro = self.all[macros[0]]
+        try:
+            for k in range(count):
+                macro = self.all[macros[k]]
+                macro.conversion.answer = macro.evaluator(macro.conversion)  # type: ignore[misc]
+        except BaseException as error:  # a callback from C++ has nobody to raise to
+            macro.errors.append(error)
+            return _FAILED
+        return 0
+
+    def _on_strobe(self, index: int, strobe: int) -> int:
+        macro = self.all[index]
+        try:
+            macro.strobe(Strobe(strobe))
+        except BaseException as error:
+            macro.errors.append(error)
+            return _FAILED
+        return 0
+
+
 class Shim:
     """The macros of the simulation and the streams of its cores.
 
@@ -167,20 +201,19 @@ class Shim:
     """
 
     def __init__(self, scopes: Sequence[str]) -> None:
-        library = self._library = _library()
-        self._macros = [_Macro(library, index) for index in range(library.mho_shim_macros())]
+        library = self._library = shim_library()
+        self._macros = Macros(library)
+        library.mho_streams_path.restype = c_char_p
+        library.mho_streams_pauses.restype = c_void_p
+        library.mho_program_cells.restype = c_int64
         benches = [library.mho_streams_path(index).decode() for index in range(library.mho_streams_benches())]
         # None: a user's own model is behind the pins, and nothing is known of it here.
         self._cores: list[tuple[int, _Macro | None]] = []
         for scope in scopes:
             (bench,) = (index for index, path in enumerate(benches) if f".{path}".endswith(f".{scope}"))
-            found = [macro for macro in self._macros if f".{scope}." in f".{macro.path}"]
+            found = [macro for macro in self._macros.all if f".{scope}." in f".{macro.path}"]
             (macro,) = found or [None]
             self._cores.append((bench, macro))
-        # ctypes keeps no reference to a callback.
-        self._callbacks = _EVALUATE(self._evaluate), _ON_STROBE(self._on_strobe)
-        library.mho_shim_set_evaluate(self._callbacks[0])
-        library.mho_shim_set_strobe(self._callbacks[1])
         self._cells = CellShim(library)
 
     def start(self, work: Work) -> None:
@@ -190,7 +223,8 @@ class Shim:
         if macro is not None:
             if work.model is not None:
                 macro.put_model(work.model)
-            macro.start(batch, self._library.mho_streams_pauses(bench))
+            pauses = self._library.mho_streams_pauses(bench)
+            macro.start(batch.mode, keep_charges=batch.keep_charges, pauses=pauses)
         record = _Batch(
             ops=batch.ops.ctypes.data, masks=batch.masks.ctypes.data, inputs=batch.inputs.ctypes.data,
             outputs=result.outputs.ctypes.data, counters=result.counters.ctypes.data,
@@ -229,23 +263,3 @@ class Shim:
             result.write.cells = result.write.cells[: self._library.mho_program_cells(bench)]
             result.write.state = batch.write.array.changes()
             result.failure = result.failure or sentence
-
-    def _evaluate(self, count: int, macros: Any) -> int:
-        macro = self._macros[macros[0]]
-        try:
-            for k in range(count):
-                macro = self._macros[macros[k]]
-                macro.conversion.answer = macro.evaluator(macro.conversion)  # type: ignore[misc]
-        except BaseException as error:  # a callback from C++ has nobody to raise to
-            macro.errors.append(error)
-            return _FAILED
-        return 0
-
-    def _on_strobe(self, index: int, strobe: int) -> int:
-        macro = self._macros[index]
-        try:
-            macro.strobe(Strobe(strobe))
-        except BaseException as error:
-            macro.errors.append(error)
-            return _FAILED
-        return 0

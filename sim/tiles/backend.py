@@ -1,0 +1,198 @@
+"""The cosim backend of a network on tiles: the Verilog of the whole chip, and nothing but its host port."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.program import Call, Mvm, Program
+from hw.config import Chip
+from hw.tile.isa import Cause
+from macro_models import MacroModel, Masks
+from macro_models.errors import InputError, ToolError
+from sim.backend import Account, Backend, Note, Progress
+from sim.tiles.build import MeshParts, build_mesh
+from sim.tiles.codes import SeenCodes
+from sim.tiles.host import MeshJob, MeshResult, Outcome
+from sim.tiles.plan import STATUS_READS, Plan, make_plan
+from sim.tiles.process import MeshSimulation
+
+if TYPE_CHECKING:
+    from compiler.network import Network
+    from compiler.network.tiles import TileCode
+
+__all__ = ["TileCosimBackend", "check_codes"]
+
+_PATIENCE = 500_000
+"""Cycles without a flit or an instruction after which a mesh counts as stuck."""
+_REPORT = 1 << 18
+"""Cycles from one report of progress to the next."""
+
+
+class TileCosimBackend(Backend):
+    """Runs the programs of a network's tiles in the RTL of the whole chip, in a simulator that is kept until it closes.
+
+    Images go in at the host port one behind the other, results come out there; programs, masks and tables are written
+    over the register bus before. Cycles are those between results: the tiles work on several images at a time.
+
+    Parameters
+    ----------
+    waves
+        FST file into which all signals go; the simulator is then built with tracing, and much slower.
+    timeout_s
+        Longest wall time without a word from the simulator.
+    tracing
+        Note when instructions retire, and who is at work.
+    progress, note
+        Are told (images, images in all), and how many cycles were simulated.
+    """
+
+    name = "cosim"
+    options = ("waves",)
+    reports = ("note",)
+
+    def __init__(
+        self, *, waves: Path | str | None = None, timeout_s: float = 3600.0, tracing: bool = False,
+        progress: Progress | None = None, note: Note | None = None,
+    ) -> None:
+        self._waves = None if waves is None else Path(waves)
+        self._timeout_s, self._tracing, self._progress, self._note = timeout_s, tracing, progress, note
+        self._parts: MeshParts | None = None
+        self._code: TileCode | None = None
+        self._simulation: MeshSimulation | None = None
+        self.plan: Plan | None = None
+        self.result: MeshResult | None = None
+
+    def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
+        """Tiles need the programs of a network: see :meth:`open_network`."""
+        raise InputError(f"{chip.name}: a network must hold programs of tiles to run on them")
+
+    def open_network(self, network: "Network", cores: Sequence[MacroModel]) -> None:
+        """Take a network and its programmed cores; the process is kept where the chip has the same tiles.
+
+        Raises
+        ------
+        InputError
+            If the network has no programs.
+        ToolError
+            If a tool is missing or the build fails.
+        """
+        if network.tiles is None:
+            self.open(network.chip, cores)
+        self.open_code(network.chip, network.tiles, cores)
+
+    def open_code(self, chip: Chip, code: "TileCode | None", cores: Sequence[MacroModel]) -> None:
+        """Take programs and programmed cores."""
+        parts = MeshParts.from_chip(chip)
+        if self._simulation is not None and (parts != self._parts or not self._simulation.alive):
+            self.close()
+        if self._simulation is None:
+            simulator = build_mesh(chip, waves=self._waves is not None)
+            self._simulation = MeshSimulation(simulator, timeout_s=self._timeout_s, waves=self._waves)
+        self._parts, self._code = parts, code
+        for index, model in enumerate(cores):
+            self._simulation.put_core(index, model)
+
+    def run(
+        self, program: Program, masks: Sequence[Masks], lanes: NDArray[np.int16], images: NDArray[np.integer],
+        account: Account,
+    ) -> NDArray[np.int16]:
+        """Run the programs on a batch of images; see :class:`sim.backend.Backend`.
+
+        Raises
+        ------
+        ToolError
+            If a tile traps, the mesh stands still, or results are not those that follow from the codes of the cores.
+        """
+        values = self.run_values(program, masks, lanes, images, account)
+        return values[len(program.stages)]
+
+    def run_values(
+        self, program: Program, masks: Sequence[Masks], lanes: NDArray[np.int16], images: NDArray[np.integer],
+        account: Account,
+    ) -> dict[int, NDArray[np.int16]]:
+        """All values that the host gets, by their numbers, each (images, elements)."""
+        if self._simulation is None or self._parts is None or self._code is None:
+            raise RuntimeError("The backend must be open.")
+        started, first = time.perf_counter(), int(images[0])
+        plan = self.plan = make_plan(self._code, self._parts, masks, lanes, first)
+        job = MeshJob.from_plan(plan, patience=_PATIENCE, report=_REPORT, tracing=self._tracing)
+        last = next(k for k, sink in enumerate(plan.sinks) if sink.value == len(program.stages))
+
+        def hear(cycles: int, arrived: list[int]) -> None:
+            if self._progress is not None:
+                sink = plan.sinks[last]
+                self._progress(arrived[last] // (sink.flits * sink.held.pixels), len(lanes))
+
+        result = self.result = self._simulation.run_mesh(job, hear)
+        self._check(plan, result)
+        found = {sink.value: _lanes(sink.held, result.payloads[k]) for k, sink in enumerate(plan.sinks)}
+        codes = SeenCodes(program, first, len(lanes), result.ops, result.words)
+        check_codes(program, lanes, images, codes, found, account)
+        account.spent(_intervals(plan, result, last), time.perf_counter() - started)
+        if self._note is not None:
+            self._note(f"{len(lanes)} images took {result.progress['cycles']:,} cycles of the chip in co-simulation")
+        return found
+
+    def _check(self, plan: Plan, result: MeshResult) -> None:
+        """Refuse a run that did not end well, with what the tiles say of themselves."""
+        said = []
+        for k, node in enumerate(plan.tiles):
+            _, low, high = result.answers[len(STATUS_READS) * k : len(STATUS_READS) * (k + 1)].tolist()
+            if cause := low & 15:
+                column, row = plan.parts.mesh.position(node)
+                said.append(f"tile {column},{row} trapped ({Cause(cause).name.lower()}) at instruction "
+                            f"{low >> 6 & 511}")
+            del high
+        if result.outcome is Outcome.REFUSED or result.progress["errors"]:
+            raise ToolError("the register bus of the simulated chip gave an error or no answer")
+        if result.outcome is not Outcome.COMPLETE or said:
+            what = "; ".join(said[:2]) or "its tiles wait for each other"
+            raise ToolError(f"the simulated chip stood still after {result.progress['cycles']} cycles: {what}")
+        if result.progress["lost"] or result.progress["unknown"]:
+            raise ToolError("the simulated chip sent what nobody waits for, or lost a flit of the host")
+
+    def close(self) -> None:
+        """End the simulator process."""
+        if self._simulation is not None:
+            self._simulation.close()
+        self._simulation = self._code = self._parts = None
+
+
+def check_codes(
+    program: Program, lanes: NDArray[np.int16], images: NDArray[np.integer], codes: SeenCodes,
+    found: dict[int, NDArray[np.int16]], account: Account,
+) -> None:
+    """Hold the last value of a chip against what follows from the codes of its cores, and give account of these.
+
+    Raises
+    ------
+    ToolError
+        If they differ.
+    """
+
+    def product(call: Call, mvm: Mvm, rows: NDArray[np.int16], op_id: NDArray[np.uint64]) -> NDArray[np.int16]:
+        made = codes.of(mvm)
+        account.codes_of(call, mvm, 0, made)
+        return made
+
+    wanted = program.run(lanes, images, product, account.clipped)
+    if not np.array_equal(found[len(program.stages)], wanted):
+        raise ToolError("results of the simulated chip are not those that follow from the codes of its cores")
+
+
+def _lanes(held: Any, payloads: NDArray[np.uint32]) -> NDArray[np.int16]:
+    """The lanes of blocks in flits."""
+    flits = -(-held.block // (4 * payloads.shape[1]))
+    rows = np.ascontiguousarray(payloads.reshape(-1, flits * payloads.shape[1]))
+    return held.lanes(rows.view(np.uint8)[:, : held.block])
+
+
+def _intervals(plan: Plan, result: MeshResult, sink: int) -> NDArray[np.int64]:
+    """Cycles from the end of each image to that of the next; of the first, from the host's first flit."""
+    one = plan.sinks[sink]
+    ends = result.arrivals[sink].astype(np.int64)[one.flits * one.held.pixels - 1 :: one.flits * one.held.pixels]
+    return np.diff(ends, prepend=result.progress["first"])

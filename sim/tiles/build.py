@@ -1,0 +1,160 @@
+"""The simulator of a whole mesh of tiles: generated Verilog, the bodies of all macros, the host at its port."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hw.config import Chip
+from hw.core.config import CoreConfig
+from hw.noc.config import MeshConfig
+from hw.noc.flit import BodyLayout, FlitLayout
+from hw.noc.registers.packet import burst_layout, host_address_bits
+from hw.tile.config import TileConfig
+from sim.build.shells import MACRO, half_period
+from sim.build.simulators import Simulator
+from sim.build.toolchain import HDL, cached_build, hash_files, require_cocotb
+from sim.build.verilate import compile_verilator, compiler_key, hardware_hash
+
+__all__ = ["MeshParts", "build_mesh"]
+
+_BURST = 64
+"""Cycles of one time step of the simulator, as in :mod:`sim.build.simulators`."""
+_SOURCES = ("shim.cpp", "mesh_host.cpp", "pauses.h")
+_PUBLIC = (("core_tb", "wake"),)
+_ONCE = ("core_tile",)
+"""Modules that the simulator keeps as one, and does not write out for each tile."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeshParts:
+    """Configurations of a tile, of the mesh and of a core."""
+
+    tile: TileConfig
+    mesh: MeshConfig
+    core: CoreConfig
+
+    @classmethod
+    def from_chip(cls, chip: Chip) -> "MeshParts":
+        """The parts of a chip.
+
+        Raises
+        ------
+        InputError
+            If it has no tiles.
+        """
+        mesh = MeshConfig.from_chip(chip)
+        tile = TileConfig(lines=chip.lines, payload_bits=mesh.payload_bits, contexts=mesh.contexts)
+        return cls(tile=tile, mesh=mesh, core=replace(CoreConfig.from_chip(chip), trim=False))
+
+
+def build_mesh(chip: Chip, *, waves: bool = False) -> Simulator:
+    """The tiles of a chip in Verilator, from the cache or built now (about a minute).
+
+    Raises
+    ------
+    ToolError
+        If a tool is missing or fails.
+    """
+    require_cocotb()
+    import cocotb_tools
+    from cocotb_tools import config
+
+    parts = MeshParts.from_chip(chip)
+
+    def build(folder: Path) -> None:
+        text = "\n".join(_verilog(parts).values())
+        (folder / "mesh.v").write_text(text, encoding="utf-8")
+        (folder / "bench.sv").write_text(_bench(parts), encoding="utf-8")
+        control = folder / "tiles.vlt"
+        control.write_text("`verilator_config\n" + "".join(f'no_inline -module "mho_{name}"\n' for name in _ONCE))
+        compile_verilator(
+            folder, [folder / "mesh.v", folder / "bench.sv", control, *(HDL / name for name in _SOURCES)],
+            top="core_tb", defines=defines, public=_PUBLIC, waves=waves, optimise=not waves,
+        )
+
+    defines: dict[str, object] = {"MHO_HALF_PS": half_period(chip), **({} if waves else {"MHO_BURST": _BURST})}
+    own = hash_files([Path(__file__), *(HDL / name for name in ("core_tb.sv", "mesh_bench.sv", "tnsa_macro.sv")),
+                      *(HDL / name for name in _SOURCES)])
+    key = [str(parts), json.dumps(sorted(defines.items())), hardware_hash(), own, f"waves {waves}", *compiler_key(),
+           cocotb_tools.__file__, str(config.libs_dir)]
+    folder = cached_build("mesh", key, build)
+    return Simulator(folder=folder, program=(str(folder / "simulator"),), scopes=("core_tb.core_0",))
+
+
+def _verilog(parts: MeshParts) -> dict[str, str]:
+    from hw.tile.mesh import TileMesh
+    from rtl_gen.verilog.netlist import emit
+
+    mesh = TileMesh(parts.tile, parts.mesh, parts.core)
+    return emit(mesh, name="mho_mesh", prefix="mho_", reset_low=False, own=(parts.tile, parts.mesh, parts.core))
+
+
+def _bench(parts: MeshParts) -> str:
+    """The top, the shell around the mesh, and the macros."""
+    mesh, lines = parts.mesh, parts.core.lines
+    address = host_address_bits(mesh)
+    words = {
+        "MHO_SHELL": "mesh_bench", "MHO_MESH": "mho_mesh", "MHO_REQUEST_BITS": address + 35,
+        "MHO_BURST_BITS": burst_layout(address).size, "MHO_SEND_BITS": FlitLayout(mesh).size,
+        "MHO_BODY_BITS": BodyLayout(mesh).size, "MHO_TILES": mesh.nodes, "MHO_PORTS": _ports(parts),
+        "MHO_INSIDE": _inside(parts),
+    }
+    text = (HDL / "mesh_bench.sv").read_text(encoding="utf-8")
+    for name, value in sorted(words.items(), key=lambda one: -len(one[0])):
+        text = text.replace(f"`{name}", str(value))
+    shell = "mesh_bench core_0 (.clk(clk), .rst(rst), .wake(wakes[0]));"
+    return "".join([
+        f"`define MHO_MACRO {MACRO}\n`define MHO_LINES {lines}\n", (HDL / "tnsa_macro.sv").read_text("utf-8"), text,
+        f"`define MHO_CORES 1\n`define MHO_SHELLS {shell}\n", (HDL / "core_tb.sv").read_text("utf-8"),
+    ])
+
+
+def _pins(parts: MeshParts) -> dict[str, int]:
+    """Pins of a macro and their widths."""
+    from amaranth.hdl import Shape
+
+    from hw.macro.macro_pins import MacroPins
+
+    members = MacroPins(parts.core.lines).members
+    return {name: Shape.cast(member.shape).width for name, member in members.items()}
+
+
+def _ports(parts: MeshParts) -> str:
+    return "".join(f"\n        , .macro_{n}_{pin}(macro_{n}_{pin})"
+                   for n in range(parts.mesh.nodes) for pin in _pins(parts))
+
+
+def _inside(parts: MeshParts) -> str:
+    """The macros, and what is noted of each tile."""
+    made = []
+    for n in range(parts.mesh.nodes):
+        x, y = parts.mesh.position(n)
+        tile = f"mesh.tile_{x}_{y}"
+        made += [f"    wire [{width - 1}:0] macro_{n}_{pin};" for pin, width in _pins(parts).items()]
+        pins = ", ".join(f".{pin}(macro_{n}_{pin})" for pin in _pins(parts))
+        made += [f"    {MACRO} macro_{n} (.clk(clk), {pins});", f"    assign retired[{n}] = {tile}.tile.retire;", f"""
+    reg [3:0] state_{n} = 4'd0, analog_{n} = 4'd0;
+    wire [3:0] state_now_{n} = {{{tile}.core.status_cycles_analog[3:0] != analog_{n},
+        {tile}.tile.send.busy, {tile}.tile.vector.busy, {tile}.tile.load.busy}};
+    always @(posedge clk) if (!reset) begin
+        if ({tile}.tile.op_valid && {tile}.tile.op_ready)
+            mho_host_op(handle, {n}, {tile}.tile.op_payload[{_op_id_at()} +: 64]);
+        if ({tile}.tile.drain_valid && {tile}.tile.drain_ready)
+            mho_host_word(handle, {n}, {tile}.tile.drain_payload);
+        if (tracing) begin
+            analog_{n} <= {tile}.core.status_cycles_analog[3:0];
+            if (retired[{n}]) mho_host_retire(handle, {n}, {{23'd0, {tile}.tile.retired[40:32]}});
+            if (state_now_{n} != state_{n}) begin
+                state_{n} <= state_now_{n};
+                mho_host_state(handle, {n}, {{28'd0, state_now_{n}}});
+            end
+        end
+    end"""]
+    return "\n".join(made)
+
+
+def _op_id_at() -> int:
+    """The least bit of an operation's number in its descriptor."""
+    from hw.core.layout import OpLayout
+
+    return OpLayout()["op_id"].offset

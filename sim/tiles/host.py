@@ -1,0 +1,232 @@
+"""The host of a mesh from inside the simulator process (``hdl/mesh_host.cpp``), through ctypes.
+
+The structures mirror those in C++; what they point to must live until the job has ended.
+"""
+
+import ctypes
+from ctypes import POINTER, Structure, byref, c_int32, c_int64, c_uint32, c_uint64, c_void_p
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.noc.flit import BodyLayout
+from hw.noc.interface.words import credit_tag
+from hw.noc.registers.packet import host_address_bits
+from sim.core.messages import Message
+from sim.tiles.plan import STATUS_READS, Plan
+
+__all__ = ["MeshHost", "MeshJob", "MeshResult", "Outcome"]
+
+
+class Outcome(IntEnum):
+    """How a job ended."""
+
+    IDLE = 0
+    RUNNING = 1
+    COMPLETE = 2
+    STUCK = 3
+    REFUSED = 4
+
+
+@dataclass(kw_only=True)
+class MeshJob:
+    """A plan as arrays.
+
+    Attributes
+    ----------
+    numbers
+        Sizes by name.
+    arrays
+        ``requests``; ``source0`` .. the flits of each source.
+    sources, sinks
+        (blocks, flits of a block, members, flow) of each source; (tag, flits) of each sink.
+    """
+
+    numbers: dict[str, int]
+    arrays: dict[str, NDArray[Any]]
+    sources: list[list[int]]
+    sinks: list[list[int]]
+
+    @classmethod
+    def from_plan(cls, plan: Plan, *, patience: int, report: int, tracing: bool) -> "MeshJob":
+        """The job of a plan."""
+        mesh = plan.parts.mesh
+        numbers = {
+            "answers": len(plan.tiles) * len(STATUS_READS), "patience": patience, "report": report,
+            "tracing": int(tracing), "address_bits": host_address_bits(mesh), "payload_words": mesh.payload_bits // 32,
+            "body_words": -(-BodyLayout(mesh).size // 32), "credit_tag": credit_tag(mesh), "tiles": mesh.nodes,
+        }
+        return cls(
+            numbers=numbers,
+            arrays={"requests": plan.requests, **{f"source{k}": one.flits for k, one in enumerate(plan.sources)}},
+            sources=[[len(one.flits), one.flits.shape[1], one.members, one.flow] for one in plan.sources],
+            sinks=[[one.tag, one.flits * one.blocks] for one in plan.sinks],
+        )
+
+    def message(self) -> Message:
+        """As a request to the simulator process."""
+        return Message("mesh", {"numbers": self.numbers, "sources": self.sources, "sinks": self.sinks}, self.arrays)
+
+    @classmethod
+    def from_message(cls, message: Message) -> "MeshJob":
+        """Inverse of :meth:`message`."""
+        arrays = {name: np.ascontiguousarray(array, np.uint32) for name, array in message.arrays.items()}
+        return cls(arrays=arrays, **message.values)
+
+
+@dataclass(kw_only=True)
+class MeshResult:
+    """What a job gave.
+
+    Attributes
+    ----------
+    progress
+        ``outcome``, ``cycles``, ``first`` (cycle of the first flit of the host), ``lost``, ``errors``, ``unknown``.
+    answers
+        What was read at the end.
+    payloads, arrivals
+        Of each sink the words of its flits, (flits, words), and their cycles.
+    ops, words
+        Of each tile the numbers of the operations of its core, and the words that came of them.
+    retired, states
+        (cycle, tile, address of the instruction); (cycle, tile, who is at work: bits load, vector, send, array).
+    failure
+        Why a macro model failed, nothing if all is well.
+    cpu_s
+        Processor time of the simulator.
+    """
+
+    progress: dict[str, int]
+    answers: NDArray[np.uint32]
+    payloads: list[NDArray[np.uint32]]
+    arrivals: list[NDArray[np.uint64]]
+    ops: list[NDArray[np.uint64]]
+    words: list[NDArray[np.uint32]]
+    retired: NDArray[np.uint64]
+    states: NDArray[np.uint64]
+    failure: str = ""
+    cpu_s: float = 0.0
+
+    @property
+    def outcome(self) -> Outcome:
+        """How it ended."""
+        return Outcome(self.progress["outcome"])
+
+    def message(self) -> Message:
+        """As an answer of the simulator process."""
+        arrays: dict[str, NDArray[Any]] = {"answers": self.answers, "retired": self.retired, "states": self.states}
+        for name in _LISTS:
+            arrays |= {f"{name}{k}": one for k, one in enumerate(getattr(self, name))}
+        values = {"progress": self.progress, "failure": self.failure, "cpu_s": self.cpu_s,
+                  "counts": {name: len(getattr(self, name)) for name in _LISTS}}
+        return Message("result", values, arrays)
+
+    @classmethod
+    def from_message(cls, message: Message) -> "MeshResult":
+        """Inverse of :meth:`message`."""
+        values, arrays = dict(message.values), message.arrays
+        lists = {name: [arrays[f"{name}{k}"] for k in range(count)] for name, count in values.pop("counts").items()}
+        return cls(answers=arrays["answers"], retired=arrays["retired"], states=arrays["states"], **lists, **values)
+
+
+_LISTS = ("payloads", "arrivals", "ops", "words")
+_PROGRESS = ("outcome", "running", "cycles", "first", "lost", "errors", "unknown")
+
+
+class _Source(Structure):
+    _fields_ = [("flits", c_void_p), ("blocks", c_int64),
+                *((name, c_int32) for name in ("block_flits", "members", "flow", "pad"))]
+
+
+class _Sink(Structure):
+    _fields_ = [("words", c_void_p), ("cycles", c_void_p), ("flits", c_int64), ("tag", c_int32), ("pad", c_int32)]
+
+
+class _Job(Structure):
+    _fields_ = [
+        *((name, c_void_p) for name in ("requests", "answers", "sources", "sinks")),
+        *((name, c_int64) for name in ("request_count", "answer_count", "source_count", "sink_count", "patience",
+                                       "report")),
+        *((name, c_int32) for name in ("send_words", "body_words", "address_bits", "payload_words", "credit_tag",
+                                       "tracing")),
+    ]
+
+
+class _Event(Structure):
+    _fields_ = [("cycle", c_uint64), ("tile", c_uint32), ("value", c_uint32)]
+
+
+class MeshHost:
+    """The host in this process."""
+
+    def __init__(self, library: Any) -> None:
+        self._library = library
+        for name in ("arrived", "ops", "words", "events"):
+            getattr(library, f"mho_host_{name}").restype = c_int64
+        self._kept: list[Any] = []
+
+    def start(self, job: MeshJob) -> None:
+        """Begin a job, with a reset of the mesh."""
+        numbers, words = job.numbers, job.numbers["payload_words"]
+        self._job = job
+        self._answers = np.zeros(numbers["answers"], np.uint32)
+        self._payloads = [np.zeros((flits, words), np.uint32) for _, flits in job.sinks]
+        self._arrivals = [np.zeros(flits, np.uint64) for _, flits in job.sinks]
+        flits = [job.arrays[f"source{k}"] for k in range(len(job.sources))]
+        sources = (_Source * max(len(flits), 1))(*(
+            _Source(one.ctypes.data, *facts, 0) for one, facts in zip(flits, job.sources, strict=True)))
+        sinks = (_Sink * max(len(job.sinks), 1))(*(
+            _Sink(payload.ctypes.data, arrival.ctypes.data, count, tag, 0)
+            for payload, arrival, (tag, count) in zip(self._payloads, self._arrivals, job.sinks, strict=True)))
+        record = _Job(
+            requests=job.arrays["requests"].ctypes.data, answers=self._answers.ctypes.data,
+            sources=ctypes.addressof(sources), sinks=ctypes.addressof(sinks),
+            request_count=len(job.arrays["requests"]), answer_count=numbers["answers"], source_count=len(flits),
+            sink_count=len(job.sinks), patience=numbers["patience"], report=numbers["report"],
+            send_words=flits[0].shape[2] if flits else 1, tracing=numbers["tracing"],
+            **{name: numbers[name] for name in ("body_words", "address_bits", "payload_words", "credit_tag")},
+        )
+        self._kept = [sources, sinks, flits]
+        self._library.mho_host_start(byref(record))
+
+    def progress(self) -> dict[str, int]:
+        """Where the job is, by the names of ``MeshResult.progress`` and ``running``."""
+        numbers = np.zeros(len(_PROGRESS), np.int64)
+        self._library.mho_host_progress(c_void_p(numbers.ctypes.data))
+        return dict(zip(_PROGRESS, numbers.tolist(), strict=True))
+
+    def arrived(self) -> list[int]:
+        """Flits that have come of each sink."""
+        return [self._library.mho_host_arrived(k) for k in range(len(self._job.sinks))]
+
+    def finish(self) -> MeshResult:
+        """What the job gave."""
+        progress = self.progress()
+        del progress["running"]
+        tiles, came = range(self._job.numbers["tiles"]), self.arrived()
+        return MeshResult(
+            progress=progress, answers=self._answers,
+            payloads=[one[:count] for one, count in zip(self._payloads, came, strict=True)],
+            arrivals=[one[:count] for one, count in zip(self._arrivals, came, strict=True)],
+            ops=[self._copied("ops", k, c_uint64) for k in tiles],
+            words=[self._copied("words", k, c_uint32) for k in tiles],
+            retired=self._events(0), states=self._events(1),
+        )
+
+    def _copied(self, name: str, tile: int, kind: Any) -> NDArray[Any]:
+        found = POINTER(kind)()
+        count = getattr(self._library, f"mho_host_{name}")(tile, byref(found))
+        return np.ctypeslib.as_array(found, shape=(count,)).copy() if count else np.zeros(0, np.dtype(kind))
+
+    def _events(self, states: int) -> NDArray[np.uint64]:
+        found = POINTER(_Event)()
+        count = self._library.mho_host_events(states, byref(found))
+        if not count:
+            return np.zeros((0, 3), np.uint64)
+        kind = np.dtype([("cycle", "<u8"), ("tile", "<u4"), ("value", "<u4")])
+        address = ctypes.addressof(found.contents)
+        rows = np.frombuffer((ctypes.c_char * (count * kind.itemsize)).from_address(address), dtype=kind)
+        return np.column_stack([rows[name].astype(np.uint64) for name in kind.names or ()])

@@ -1,0 +1,179 @@
+"""What the host of a mesh does in a run: what it writes, which blocks it sends, what it waits for and reads."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.network.tiles import HeldValue, TileCode
+from hw.noc.config import MeshConfig
+from hw.noc.flit import Destinations
+from hw.noc.interface.words import register_tag
+from hw.noc.reduction.trees import Group, entries
+from hw.noc.registers.packet import host_address
+from hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
+from hw.tile.host import CONTROL
+from hw.tile.loading import IMAGE_AT, START, STATUS_AT, mask_writes, program_writes
+from hw.tile.machine.tiles import HOST
+from macro_models import Masks
+from macro_models.errors import InputError
+from sim.tiles.build import MeshParts
+
+__all__ = ["STATUS_READS", "Plan", "SinkPlan", "SourcePlan", "make_plan", "tile_node"]
+
+STATUS_READS = (CONTROL, STATUS_AT, STATUS_AT + 4)
+"""What the host reads of each tile at the end."""
+
+Write = tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourcePlan:
+    """Blocks of one of the host's flows: flits of shape (blocks, flits, words), who takes them, the flow's number."""
+
+    flits: NDArray[np.uint32]
+    members: int
+    flow: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SinkPlan:
+    """A value that comes to the host with a tag: ``flits`` of each of its ``blocks``."""
+
+    value: int
+    held: HeldValue
+    tag: int
+    flits: int
+    blocks: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What the host does.
+
+    Attributes
+    ----------
+    parts, tiles
+        Sizes, and the tiles that have a program, as nodes.
+    requests
+        Address, data and direction (1: write), of shape (requests, 3); the last are the reads of the end.
+    sources, sinks
+        What it sends and gets.
+    """
+
+    parts: MeshParts
+    tiles: tuple[int, ...]
+    requests: NDArray[np.uint32]
+    sources: tuple[SourcePlan, ...]
+    sinks: tuple[SinkPlan, ...]
+
+
+def tile_node(mesh: MeshConfig, tile: str) -> int:
+    """The node of a tile by its name, ``column,row``."""
+    column, row = map(int, tile.split(","))
+    return mesh.node(column, row)
+
+
+def make_plan(
+    code: TileCode, parts: MeshParts, masks: Sequence[Masks], lanes: NDArray[np.int16], first: int
+) -> Plan:
+    """The plan of a run.
+
+    Parameters
+    ----------
+    code
+        The programs, and what joins them.
+    parts
+        The mesh.
+    masks
+        Masks of the cores, by node.
+    lanes, first
+        The network's inputs, (images, elements), and the number of the first image.
+
+    Raises
+    ------
+    InputError
+        If the host would get more values than there are tags.
+    """
+    mesh, images = parts.mesh, len(lanes)
+    nodes = {tile: tile_node(mesh, tile) for tile in code.programs}
+    tags = {key: k for k, key in enumerate(code.values.values())}
+    if len(tags) > register_tag(mesh):
+        raise InputError(f"a host must get at most {register_tag(mesh)} values, not {len(tags)}")
+    writes: list[Write] = []
+    for node, (address, word) in _tables(code, mesh, nodes, {key[:2]: tag for key, tag in tags.items()}):
+        writes.append((host_address(mesh, node, address), word))
+    for tile, program in code.programs.items():
+        node = nodes[tile]
+        own = [*program_writes(program, parts.tile), (IMAGE_AT, first)]
+        own += mask_writes(parts.core, masks[node]) if node < len(masks) else []
+        writes += [(host_address(mesh, nodes[tile], address), word) for address, word in own]
+    writes += [(host_address(mesh, node, CONTROL), START) for node in nodes.values()]
+    reads = [(host_address(mesh, node, address), 0) for node in nodes.values() for address in STATUS_READS]
+    requests = np.array([*((a, d, 1) for a, d in writes), *((a, d, 0) for a, d in reads)], dtype=np.uint32)
+    blocks = code.input.blocks(lanes)
+    size = mesh.payload_bits // 8
+    return Plan(
+        parts=parts, tiles=tuple(nodes.values()), requests=requests,
+        sources=tuple(SourcePlan(flits=_flits(mesh, blocks, to, slot), members=len(to.nodes), flow=flow)
+                      for flow, (to, slot) in enumerate(_given(code, mesh))),
+        sinks=tuple(SinkPlan(value=value, held=key[2], tag=tags[key], flits=-(-key[2].block // size),
+                             blocks=images * key[2].pixels) for value, key in code.values.items()),
+    )
+
+
+def _given(code: TileCode, mesh: MeshConfig) -> list[tuple[Destinations, int]]:
+    """Flows of the host: nodes of one slot, as few sets of columns and rows as a greedy choice finds."""
+    slots: dict[int, set[tuple[int, int]]] = {}
+    for tile, stream in code.given:
+        slot = code.programs[tile].descriptor("stream", stream)["slot"]
+        slots.setdefault(slot, set()).add(mesh.position(tile_node(mesh, tile)))
+    return [(one, slot) for slot, places in slots.items() for one in _boxes(places)]
+
+
+def _boxes(places: set[tuple[int, int]]) -> Iterator[Destinations]:
+    """Sets of columns times rows that make up some places: columns of a row, and all rows that have those too."""
+    left = set(places)
+    while left:
+        row = min(y for _, y in left)
+        columns = tuple(sorted(x for x, y in left if y == row))
+        rows = tuple(sorted({y for _, y in left if all((x, y) in left for x in columns)}))
+        left -= {(x, y) for x in columns for y in rows}
+        yield Destinations(columns, rows)
+
+
+def _tables(
+    code: TileCode, mesh: MeshConfig, nodes: Mapping[str, int], tags: Mapping[tuple[str, int], int]
+) -> Iterator[tuple[int, Write]]:
+    """Tables of all nodes: flows, slots, reductions."""
+    for flow, (to, slot) in enumerate(_given(code, mesh)):
+        for x, y in sorted(to.nodes):
+            yield mesh.node(x, y), write_slot(mesh, slot, None, flow)
+    for one in code.flows:
+        sender = nodes[one.sender]
+        if one.to == (HOST,):
+            yield sender, write_flow(mesh, one.number, None, tags[one.sender, one.number])
+            continue
+        (to,) = _boxes({mesh.position(nodes[tile]) for tile in one.to})
+        for tile in one.to:
+            yield nodes[tile], write_slot(mesh, one.slot, sender, one.number)
+        yield sender, write_flow(mesh, one.number, to, one.slot)
+        yield sender, write_members(mesh, one.number, len(one.to))
+    groups = [Group(name=f"context {r.context} of tile {r.root}", members=tuple(nodes[t] for t in r.members),
+                    root=nodes[r.root], context=r.context) for r in code.reductions]
+    for (node, context), entry in entries(mesh, groups).items():
+        yield node, write_entry(mesh, context, entry)
+
+
+def _flits(mesh: MeshConfig, blocks: NDArray[np.uint8], to: Destinations, slot: int) -> NDArray[np.uint32]:
+    """Flits of blocks, as words of a :class:`hw.noc.flit.FlitLayout`: of shape (blocks, flits, words)."""
+    size = mesh.payload_bits // 8
+    flits = -(-blocks.shape[1] // size)
+    padded = np.zeros((len(blocks), flits * size), dtype=np.uint8)
+    padded[:, : blocks.shape[1]] = blocks
+    payload = padded.view("<u4").reshape(len(blocks), flits, size // 4)
+    head = slot | to.pack(mesh) << mesh.tag_bits + 1
+    heads = np.array([head & 0xFFFFFFFF] if head < 1 << 32 else [head & 0xFFFFFFFF, head >> 32], dtype=np.uint32)
+    tail = np.broadcast_to(heads, (len(blocks), flits, len(heads)))
+    return np.ascontiguousarray(np.concatenate([payload, tail], axis=2))

@@ -1,0 +1,70 @@
+"""The cocotb test inside the simulator of a mesh: it takes models and jobs from a socket until the other side closes.
+
+While a job runs, cocotb sleeps until ``wake`` changes: at the end, and now and then to say how far it is.
+"""
+
+import os
+import socket
+import time
+
+import cocotb
+from cocotb.handle import SimHandleBase
+from cocotb.triggers import Timer, ValueChange
+
+from macro_models import MacroModel
+from sim.core.batch import Mode
+from sim.core.messages import Closed, Link, Message
+from sim.core.shim import Macros, shim_library
+from sim.core.state import model_from_message
+from sim.tiles.host import MeshHost, MeshJob, MeshResult
+
+__all__ = ["serve"]
+
+
+@cocotb.test()
+async def serve(dut: SimHandleBase) -> None:
+    """Answer ``core`` (the macro model of a tile) and ``mesh`` requests (a job)."""
+    link = Link(socket.socket(fileno=int(os.environ["MHO_COSIM_FD"])))
+    await Timer(1, "step")
+    library = shim_library()
+    macros, host, wake = Macros(library), MeshHost(library), ValueChange(dut.wake)
+    models: dict[int, MacroModel] = {}
+    try:
+        link.send(Message("ready", {"pid": os.getpid()}))
+        while True:
+            request = link.receive()
+            if request.kind == "core":
+                models[int(request.values["index"])] = model_from_message(request)
+                link.send(Message("ok"))
+            elif request.kind == "mesh":
+                link.send((await _run(macros, host, models, MeshJob.from_message(request), wake, link)).message())
+            else:
+                break
+    except Closed:
+        pass
+    finally:
+        link.close()
+
+
+async def _run(
+    macros: Macros, host: MeshHost, models: dict[int, MacroModel], job: MeshJob, wake: ValueChange, link: Link
+) -> MeshResult:
+    """One job. A tile without a model has a macro whose comparators never flip."""
+    by_path = {macro.path.rpartition("macro_")[2]: macro for macro in macros.all}
+    for number in range(job.numbers["tiles"]):
+        macro, model = by_path[str(number)], models.get(number)
+        if model is not None:
+            macro.put_model(model)
+        macro.start(Mode.CONST if model is None else Mode.LAZY)
+    start = time.process_time()
+    host.start(job)
+    while True:
+        await wake
+        progress = host.progress()
+        if not progress["running"]:
+            break
+        link.send(Message("progress", {"cycles": progress["cycles"], "arrived": host.arrived()}))
+    result = host.finish()
+    result.cpu_s = time.process_time() - start
+    result.failure = next((macro.failure for macro in macros.all if macro.failure), "")
+    return result
