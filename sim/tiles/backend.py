@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.program import Call, Mvm, Program
+from hw.chip.config import ChipParts
 from hw.config import Chip
 from hw.tile.isa import Cause
 from macro_models import MacroModel, Masks
 from macro_models.errors import InputError, ToolError
 from sim.backend import Account, Backend, Note, Progress
-from sim.tiles.build import MeshParts, build_mesh
+from sim.tiles.build import build_mesh
 from sim.tiles.codes import SeenCodes
 from sim.tiles.host import MeshJob, MeshResult, Outcome
 from sim.tiles.plan import STATUS_READS, Plan, make_plan
@@ -60,7 +61,7 @@ class TileCosimBackend(Backend):
     ) -> None:
         self._waves = None if waves is None else Path(waves)
         self._timeout_s, self._tracing, self._progress, self._note = timeout_s, tracing, progress, note
-        self._parts: MeshParts | None = None
+        self._parts: ChipParts | None = None
         self._code: TileCode | None = None
         self._simulation: MeshSimulation | None = None
         self.plan: Plan | None = None
@@ -86,7 +87,7 @@ class TileCosimBackend(Backend):
 
     def open_code(self, chip: Chip, code: "TileCode | None", cores: Sequence[MacroModel]) -> None:
         """Take programs and programmed cores."""
-        parts = MeshParts.from_chip(chip)
+        parts = ChipParts.from_chip(chip)
         if self._simulation is not None and (parts != self._parts or not self._simulation.alive):
             self.close()
         if self._simulation is None:

@@ -1,50 +1,25 @@
 """The simulator of a whole mesh of tiles: generated Verilog, the bodies of all macros, the host at its port."""
 
 import json
-from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hw.chip.config import ChipParts
 from hw.config import Chip
-from hw.core.config import CoreConfig
-from hw.noc.config import MeshConfig
 from hw.noc.flit import BodyLayout, FlitLayout
 from hw.noc.registers.packet import burst_layout, host_address_bits
-from hw.tile.config import TileConfig
 from sim.build.shells import MACRO, half_period
 from sim.build.simulators import Simulator
 from sim.build.toolchain import HDL, cached_build, hash_files, require_cocotb
 from sim.build.verilate import compile_verilator, compiler_key, hardware_hash
 
-__all__ = ["MeshParts", "build_mesh"]
+__all__ = ["build_mesh"]
 
 _BURST = 64
 """Cycles of one time step of the simulator, as in :mod:`sim.build.simulators`."""
-_SOURCES = ("shim.cpp", "mesh_host.cpp", "pauses.h")
+_SOURCES = ("shim.cpp", "cells.cpp", "mesh_host.cpp", "pauses.h")
 _PUBLIC = (("core_tb", "wake"),)
 _ONCE = ("core_tile",)
 """Modules that the simulator keeps as one, and does not write out for each tile."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MeshParts:
-    """Configurations of a tile, of the mesh and of a core."""
-
-    tile: TileConfig
-    mesh: MeshConfig
-    core: CoreConfig
-
-    @classmethod
-    def from_chip(cls, chip: Chip) -> "MeshParts":
-        """The parts of a chip.
-
-        Raises
-        ------
-        InputError
-            If it has no tiles.
-        """
-        mesh = MeshConfig.from_chip(chip)
-        tile = TileConfig(lines=chip.lines, payload_bits=mesh.payload_bits, contexts=mesh.contexts)
-        return cls(tile=tile, mesh=mesh, core=replace(CoreConfig.from_chip(chip), trim=False))
 
 
 def build_mesh(chip: Chip, *, waves: bool = False) -> Simulator:
@@ -59,16 +34,16 @@ def build_mesh(chip: Chip, *, waves: bool = False) -> Simulator:
     import cocotb_tools
     from cocotb_tools import config
 
-    parts = MeshParts.from_chip(chip)
+    parts = ChipParts.from_chip(chip)
 
     def build(folder: Path) -> None:
         text = "\n".join(_verilog(parts).values())
         (folder / "mesh.v").write_text(text, encoding="utf-8")
         (folder / "bench.sv").write_text(_bench(parts), encoding="utf-8")
         control = folder / "tiles.vlt"
-        control.write_text("`verilator_config\n" + "".join(f'no_inline -module "mho_{name}"\n' for name in _ONCE))
+        control.write_text("`verilator_config\n" + "".join(f'no_inline -module "mho_{name}*"\n' for name in _ONCE))
         compile_verilator(
-            folder, [folder / "mesh.v", folder / "bench.sv", control, *(HDL / name for name in _SOURCES)],
+            folder, [control, folder / "mesh.v", folder / "bench.sv", *(HDL / name for name in _SOURCES)],
             top="core_tb", defines=defines, public=_PUBLIC, waves=waves, optimise=not waves,
         )
 
@@ -81,15 +56,15 @@ def build_mesh(chip: Chip, *, waves: bool = False) -> Simulator:
     return Simulator(folder=folder, program=(str(folder / "simulator"),), scopes=("core_tb.core_0",))
 
 
-def _verilog(parts: MeshParts) -> dict[str, str]:
+def _verilog(parts: ChipParts) -> dict[str, str]:
     from hw.tile.mesh import TileMesh
     from rtl_gen.verilog.netlist import emit
 
-    mesh = TileMesh(parts.tile, parts.mesh, parts.core)
-    return emit(mesh, name="mho_mesh", prefix="mho_", reset_low=False, own=(parts.tile, parts.mesh, parts.core))
+    mesh = TileMesh(parts.tile, parts.mesh, parts.core, parts.write, parts.registers)
+    return emit(mesh, name="mho_mesh", prefix="mho_", reset_low=False, own=parts.configurations)
 
 
-def _bench(parts: MeshParts) -> str:
+def _bench(parts: ChipParts) -> str:
     """The top, the shell around the mesh, and the macros."""
     mesh, lines = parts.mesh, parts.core.lines
     address = host_address_bits(mesh)
@@ -99,32 +74,31 @@ def _bench(parts: MeshParts) -> str:
         "MHO_BODY_BITS": BodyLayout(mesh).size, "MHO_TILES": mesh.nodes, "MHO_PORTS": _ports(parts),
         "MHO_INSIDE": _inside(parts),
     }
+    verify = "" if parts.write is None else f"`define MHO_VERIFY_BITS {parts.write.verify_bits}\n"
     text = (HDL / "mesh_bench.sv").read_text(encoding="utf-8")
     for name, value in sorted(words.items(), key=lambda one: -len(one[0])):
         text = text.replace(f"`{name}", str(value))
     shell = "mesh_bench core_0 (.clk(clk), .rst(rst), .wake(wakes[0]));"
     return "".join([
-        f"`define MHO_MACRO {MACRO}\n`define MHO_LINES {lines}\n", (HDL / "tnsa_macro.sv").read_text("utf-8"), text,
+        f"`define MHO_MACRO {MACRO}\n`define MHO_LINES {lines}\n{verify}", (HDL / "tnsa_macro.sv").read_text("utf-8"), text,
         f"`define MHO_CORES 1\n`define MHO_SHELLS {shell}\n", (HDL / "core_tb.sv").read_text("utf-8"),
     ])
 
 
-def _pins(parts: MeshParts) -> dict[str, int]:
+def _pins(parts: ChipParts) -> dict[str, int]:
     """Pins of a macro and their widths."""
     from amaranth.hdl import Shape
 
-    from hw.macro.macro_pins import MacroPins
-
-    members = MacroPins(parts.core.lines).members
-    return {name: Shape.cast(member.shape).width for name, member in members.items()}
+    return {name: Shape.cast(member.shape).width for name, member in parts.pins.members.items()}
 
 
-def _ports(parts: MeshParts) -> str:
-    return "".join(f"\n        , .macro_{n}_{pin}(macro_{n}_{pin})"
+def _ports(parts: ChipParts) -> str:
+    enable = "" if parts.write is None else "\n        , .programming_enable(1'b0)"
+    return enable + "".join(f"\n        , .macro_{n}_{pin}(macro_{n}_{pin})"
                    for n in range(parts.mesh.nodes) for pin in _pins(parts))
 
 
-def _inside(parts: MeshParts) -> str:
+def _inside(parts: ChipParts) -> str:
     """The macros, and what is noted of each tile."""
     made = []
     for n in range(parts.mesh.nodes):

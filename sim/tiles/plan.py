@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.network.tiles import HeldValue, TileCode
+from hw.chip.config import ChipParts
 from hw.noc.config import MeshConfig
 from hw.noc.flit import Destinations
 from hw.noc.interface.words import register_tag
@@ -18,7 +19,6 @@ from hw.tile.loading import IMAGE_AT, START, STATUS_AT, mask_writes, program_wri
 from hw.tile.machine.tiles import HOST
 from macro_models import Masks
 from macro_models.errors import InputError
-from sim.tiles.build import MeshParts
 
 __all__ = ["STATUS_READS", "Plan", "SinkPlan", "SourcePlan", "make_plan", "tile_node"]
 
@@ -62,7 +62,7 @@ class Plan:
         What it sends and gets.
     """
 
-    parts: MeshParts
+    parts: ChipParts
     tiles: tuple[int, ...]
     requests: NDArray[np.uint32]
     sources: tuple[SourcePlan, ...]
@@ -76,7 +76,7 @@ def tile_node(mesh: MeshConfig, tile: str) -> int:
 
 
 def make_plan(
-    code: TileCode, parts: MeshParts, masks: Sequence[Masks], lanes: NDArray[np.int16], first: int
+    code: TileCode, parts: ChipParts, masks: Sequence[Masks], lanes: NDArray[np.int16], first: int
 ) -> Plan:
     """The plan of a run.
 
