@@ -4,7 +4,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,9 @@ from compiler.program import Call, Mvm, Program
 from hw.config import Chip
 from macro_models import MacroModel, Masks
 from macro_models.exact.operation import MvmOperation
+
+if TYPE_CHECKING:
+    from compiler.network import Network
 
 __all__ = ["Account", "Backend", "BackendResult", "HostScheduled", "Note", "Progress"]
 
@@ -91,6 +94,10 @@ class Backend(ABC):
             Naming the option, its value and what would be right.
         """
         return
+
+    def open_network(self, network: "Network", cores: Sequence[MacroModel]) -> None:
+        """Take a network and its programmed cores, as :meth:`open` takes its chip."""
+        self.open(network.chip, cores)
 
     @abstractmethod
     def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:

@@ -152,7 +152,7 @@ def execute(
     """
     x = check_shape(load_inputs(x), network.model)
     cores = build_cores(network, device=device, seed=seed, time_s=time_s, temp_C=temp_C, causes=causes, cells=cells)
-    backend.open(network.chip, cores)
+    backend.open_network(network, cores)
     program, masks, account = network.program, core_masks(network), RunAccount(network.program, len(x), codes_of)
     batch = batch_size(program, batch)
     outputs = np.empty((len(x), len(program.output.scale)))

@@ -33,6 +33,7 @@ from compiler.network.stage_file import (
     reals,
     write_all,
 )
+from compiler.network.tiles import TILES, TileCode, read_tiles, write_tiles
 from compiler.options import MOST_SLICES, CompileOptions
 from compiler.program import InputStage, Layer, Mvm, OutputStage, Program
 from hw.config import Chip, chip_from_dict
@@ -45,8 +46,9 @@ from macro_models.files.schema import FLAG, JSON, TEXT, Choice, ListOf, Nullable
 
 __all__ = ["FORMAT", "CoreImage", "Network"]
 
-FORMAT = 2
-"""Version of the file format; those before it are read, too (:mod:`compiler.network.old_format`)."""
+FORMAT, TILES_FORMAT = 2, 3
+"""Version of the file format, and of files with programs of tiles; those before are read, too
+(:mod:`compiler.network.old_format`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +107,8 @@ class Network:
         each layer, warnings.
     range
         What calibration saw of the inputs; None in files of format 1.
+    tiles
+        Programs of the tiles, None where a host schedules each product.
     """
 
     chip: Chip
@@ -115,6 +119,7 @@ class Network:
     cores: tuple[CoreImage, ...]
     calibration: Mapping[str, Any]
     range: InputRange | None = None
+    tiles: TileCode | None = None
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -123,7 +128,9 @@ class Network:
 
     @property
     def schedule(self) -> str:
-        """``"chip"``, or ``"host"`` if more cores are needed than the chip has."""
+        """``"chip"``, or ``"host"`` if more cores are needed than the chip has; ``"tiles"`` if they run programs."""
+        if self.tiles is not None:
+            return "tiles"
         return "chip" if len(self.cores) <= self.chip.cores else "host"
 
     @property
@@ -181,7 +188,7 @@ def _write(net: Network, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
         if core.faulty is not None:
             put(f"core{k}.faulty", core.faulty)
     return {
-        "format": FORMAT,
+        **({"format": FORMAT} if net.tiles is None else {"format": TILES_FORMAT, "tiles": write_tiles(net.tiles, put)}),
         "chip": net.chip.to_dict(),
         "device": net.device.to_dict(),
         "options": net.options.to_dict(),
@@ -256,12 +263,14 @@ def _write_layer(layer: Layer, prefix: str, put: Any) -> dict[str, Any]:
 
 def _read(content: Mapping[str, Any], arrays: Arrays) -> Network:
     where = str(arrays.path)
-    if content.get("format") != FORMAT:
+    if content.get("format") not in (FORMAT, TILES_FORMAT):
         raise InputError(
-            f"{where}: has network format {shown(content.get('format'))}; this version reads 1 to {FORMAT}: compile it "
-            "again"
+            f"{where}: has network format {shown(content.get('format'))}; this version reads 1 to {TILES_FORMAT}: "
+            "compile it again"
         )
     facts, content = content.get("calibration", {}), _CONTENT.read(f"{where}: ", content)
+    if (content["format"] == TILES_FORMAT) is not ("tiles" in content):
+        raise InputError(f"{where}: must have tiles in format {TILES_FORMAT}, and in no other")
     chip = chip_from_dict(content["chip"], origin=f"{where}: chip")
     device = device_from_dict(content["device"], where=f"{where}: device")
     cores = tuple(_read_core(k, chip.macro_config().cell_map.shape, arrays) for k in range(content["cores"]))
@@ -279,6 +288,7 @@ def _read(content: Mapping[str, Any], arrays: Arrays) -> Network:
     return Network(
         chip=chip, device=device, options=CompileOptions.from_dict(content["options"]), model=model, program=program,
         cores=cores, calibration=facts, range=_read_range(content["range"], arrays, model.features),
+        tiles=read_tiles(content["tiles"], arrays, chip, program) if "tiles" in content else None,
     )
 
 
@@ -423,7 +433,7 @@ _OUTPUT_ERROR = Table({
     "allowed": Number(0, 1), "spread": _ERROR,
 })
 _CONTENT = Table({
-    "format": Choice((FORMAT,)), "chip": JSON, "device": JSON, "options": JSON,
+    "format": Choice((FORMAT, TILES_FORMAT)), "tiles": Optional(TILES), "chip": JSON, "device": JSON, "options": JSON,
     "calibration": Table({
         "samples": Whole(1), "sha256": TEXT, "time_s": Number(0, 1e12), "errors": ListOf(Number(0, math.inf)),
         "cycles": ListOf(Number(0, 1e18)), "slices": Optional(ListOf(Whole(1, MOST_SLICES))),

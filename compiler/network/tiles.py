@@ -1,15 +1,23 @@
 """What a network file holds of tiles: their programs, what joins them, and what the host sends and gets."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.tile.machine.tiles import Flow, Reduction
+from compiler.network.archive import Arrays
+from compiler.program import Program as NetworkProgram
+from hw.config import Chip
+from hw.tile.config import TileConfig
+from hw.tile.isa import STREAMS
+from hw.tile.machine.tiles import Flow, Joined, Place, Reduction
 from hw.tile.program import Program
+from macro_models.errors import InputError
+from macro_models.files.schema import FLAG, TEXT, Choice, ListOf, Table, Whole
 
-__all__ = ["HeldValue", "TileCode"]
+__all__ = ["TILES", "HeldValue", "TileCode", "read_tiles", "write_tiles"]
 
 Lanes = NDArray[np.int16]
 
@@ -70,3 +78,72 @@ class TileCode:
     input: HeldValue
     values: Mapping[int, tuple[str, int, HeldValue]]
     instructions: int
+
+    def joined(self, cfg: TileConfig) -> Joined:
+        """The tiles for the interpreter, without cores."""
+        places = {tile: Place(program=program, cfg=cfg) for tile, program in self.programs.items()}
+        return Joined(tiles=places, flows=tuple(self.flows), reductions=tuple(self.reductions))
+
+
+def write_tiles(code: TileCode, put: Callable[[str, NDArray[Any]], str]) -> dict[str, Any]:
+    """The JSON of a network's tiles; programs are arrays."""
+    for tile, program in code.programs.items():
+        put(f"tile{tile}.program", np.frombuffer(program.pack(), np.uint8))
+    return {
+        "programs": sorted(code.programs),
+        "flows": [{"sender": f.sender, "number": f.number, "to": list(f.to), "slot": f.slot} for f in code.flows],
+        "reductions": [{"context": r.context, "members": list(r.members), "root": r.root} for r in code.reductions],
+        "given": [{"tile": tile, "stream": stream} for tile, stream in code.given],
+        "input": asdict(code.input),
+        "values": [{"value": value, "sender": sender, "flow": flow, **asdict(held)}
+                   for value, (sender, flow, held) in sorted(code.values.items())],
+        "instructions": code.instructions,
+    }
+
+
+def read_tiles(one: Mapping[str, Any], arrays: Arrays, chip: Chip, program: NetworkProgram) -> TileCode:
+    """Inverse of :func:`write_tiles`, for the tiles of a chip and the stages of a network.
+
+    Raises
+    ------
+    InputError
+        If a program is none, is not for these tiles, or what joins them does not fit.
+    """
+    where, cfg = str(arrays.path), TileConfig.from_chip(chip)
+    names = [f"{x},{y}" for y in range(chip.mesh.rows) for x in range(chip.mesh.columns)]
+    programs = {}
+    for tile in one["programs"]:
+        Choice(tuple(names)).read(f"{where}: tiles.programs", tile)
+        name = f"{where}: tile{tile}.program"
+        programs[tile] = Program.unpack(arrays.take(f"tile{tile}.program", np.uint8, (None,)).tobytes(), name)
+        programs[tile].check(cfg, name)
+    code = TileCode(
+        programs=programs, flows=tuple(Flow(**{**f, "to": tuple(f["to"])}) for f in one["flows"]),
+        reductions=tuple(Reduction(**{**r, "members": tuple(r["members"])}) for r in one["reductions"]),
+        given=tuple((g["tile"], g["stream"]) for g in one["given"]), input=HeldValue(**one["input"]),
+        values={v["value"]: (v["sender"], v["flow"], HeldValue(**{n: v[n] for n in _HELD})) for v in one["values"]},
+        instructions=one["instructions"],
+    )
+    code.joined(cfg)
+    last = code.values.get(len(program.stages))
+    sizes = [(code.input, len(program.input.scale)), (None if last is None else last[2], len(program.output.scale))]
+    for held, elements in sizes:
+        if held is None or held.channels * held.pixels != elements:
+            raise InputError(f"{where}: tiles must take and give what the network does, {elements} elements")
+    for tile, stream in code.given:
+        if tile not in programs or not programs[tile].descriptor("stream", stream)["remote"]:
+            raise InputError(f"{where}: tiles.given must be remote streams of its tiles, not {stream} of {tile!r}")
+    return code
+
+
+_HELD = {"channels": Whole(1, 1 << 16), "pixels": Whole(1, 1 << 16), "wide": FLAG, "signed": FLAG}
+TILES = Table({
+    "programs": ListOf(TEXT, least=1),
+    "flows": ListOf(Table({"sender": TEXT, "number": Whole(0, 15), "to": ListOf(TEXT, least=1), "slot": Whole(0, 15)})),
+    "reductions": ListOf(Table({"context": Whole(0, 3), "members": ListOf(TEXT, least=1), "root": TEXT})),
+    "given": ListOf(Table({"tile": TEXT, "stream": Whole(0, STREAMS - 1)}), least=1),
+    "input": Table(_HELD),
+    "values": ListOf(Table({"value": Whole(1), "sender": TEXT, "flow": Whole(0, 15), **_HELD}), least=1),
+    "instructions": Whole(),
+})
+"""What the JSON of tiles may hold."""

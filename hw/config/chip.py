@@ -76,6 +76,10 @@ class TileSection(Section):
     """``[tile]``: what runs the program of a core in a mesh of several; all tiles of a chip are alike."""
 
     _name = "tile"
+    programs: bool = key(
+        False, "Networks become programs that the tiles run by themselves; false: a host schedules each product.",
+        later=True,
+    )
     lanes: int = key(
         4, "Elements that the vector unit takes a cycle.", choices=(2, 4, 8), shapes=("tile",), later=True
     )

@@ -20,11 +20,15 @@ BACKENDS: Mapping[str, str] = MappingProxyType({
 })
 """Where the class of a backend is; it is imported when it is asked for."""
 
+ON_TILES: Mapping[str, str] = MappingProxyType({"cosim": "sim.tiles.backend:TileCosimBackend"})
+"""Classes for networks that are programs of tiles; the others schedule the products of such a network themselves, with
+the same bits. They take the same options."""
 
-def _class(name: str) -> "type[Backend]":
+
+def _class(name: str, *, tiles: bool = False) -> "type[Backend]":
     if name not in BACKENDS:
         raise InputError(f"{argument('backend')} must be one of {', '.join(BACKENDS)}, not {name!r}")
-    module, _, attribute = BACKENDS[name].partition(":")
+    module, _, attribute = (ON_TILES if tiles and name in ON_TILES else BACKENDS)[name].partition(":")
     return getattr(importlib.import_module(module), attribute)
 
 
@@ -46,10 +50,10 @@ def check_backend(name: str, options: Mapping[str, Any]) -> None:
 
 def open_backend(
     name: str, options: Mapping[str, Any] | None = None, *, progress: "Progress | None" = None,
-    note: "Note | None" = None,
+    note: "Note | None" = None, tiles: bool = False,
 ) -> "Backend":
-    """A backend with its options (None: not given), and what it reports to."""
-    kind = _class(name)
+    """A backend with its options (None: not given), and what it reports to; ``tiles``: for programs of tiles."""
+    kind = _class(name, tiles=tiles)
     given = {option: value for option, value in (options or {}).items() if value is not None}
     heard = {"progress": progress, "note": note}
     return kind(**given, **{report: heard[report] for report in kind.reports})

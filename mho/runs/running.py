@@ -205,7 +205,8 @@ def run_network(
         scored=choose(references, score),
     )
     compared = None if network.range is None else network.range.compare(job.x)
-    opened, draws = open_backend(backend, own, progress=loading, note=note), _draws(job, seeds, device_draws, backend)
+    draws = _draws(job, seeds, device_draws, backend)
+    opened = open_backend(backend, own, progress=loading, note=note, tiles=network.tiles is not None)
     others: list[DeviceRun] = []
     try:
         for index, one in enumerate(job.seeds):

@@ -13,7 +13,7 @@ from hw.chip.config import ChipParts
 from hw.config import Chip
 from hw.tile.isa import Cause
 from macro_models import MacroModel, Masks
-from macro_models.errors import InputError, ToolError
+from macro_models.errors import InputError, ToolError, argument
 from sim.backend import Account, Backend, Note, Progress
 from sim.tiles.build import build_mesh
 from sim.tiles.codes import SeenCodes
@@ -29,7 +29,9 @@ __all__ = ["TileCosimBackend", "check_codes"]
 
 _PATIENCE = 500_000
 """Cycles without a flit or an instruction after which a mesh counts as stuck."""
-_REPORT = 1 << 18
+_MOST_WAVES = 16
+"""Images of a run with waveforms, of which a network of some layers leaves some 100 MB each."""
+_REPORT = 1 << 17
 """Cycles from one report of progress to the next."""
 
 
@@ -47,20 +49,25 @@ class TileCosimBackend(Backend):
         Longest wall time without a word from the simulator.
     tracing
         Note when instructions retire, and who is at work.
+    optimise
+        False: a simulator that is built in a third of the time and takes four times as long, for short runs.
+    patience
+        Cycles without a flit or an instruction after which the mesh counts as stuck.
     progress, note
         Are told (images, images in all), and how many cycles were simulated.
     """
 
     name = "cosim"
     options = ("waves",)
-    reports = ("note",)
+    reports = ("progress",)
 
     def __init__(
         self, *, waves: Path | str | None = None, timeout_s: float = 3600.0, tracing: bool = False,
-        progress: Progress | None = None, note: Note | None = None,
+        optimise: bool = True, patience: int = _PATIENCE, progress: Progress | None = None, note: Note | None = None,
     ) -> None:
         self._waves = None if waves is None else Path(waves)
         self._timeout_s, self._tracing, self._progress, self._note = timeout_s, tracing, progress, note
+        self._optimise, self._patience = optimise, patience
         self._parts: ChipParts | None = None
         self._code: TileCode | None = None
         self._simulation: MeshSimulation | None = None
@@ -91,7 +98,7 @@ class TileCosimBackend(Backend):
         if self._simulation is not None and (parts != self._parts or not self._simulation.alive):
             self.close()
         if self._simulation is None:
-            simulator = build_mesh(chip, waves=self._waves is not None)
+            simulator = build_mesh(chip, waves=self._waves is not None, optimise=self._optimise)
             self._simulation = MeshSimulation(simulator, timeout_s=self._timeout_s, waves=self._waves)
         self._parts, self._code = parts, code
         for index, model in enumerate(cores):
@@ -118,9 +125,12 @@ class TileCosimBackend(Backend):
         """All values that the host gets, by their numbers, each (images, elements)."""
         if self._simulation is None or self._parts is None or self._code is None:
             raise RuntimeError("The backend must be open.")
+        if self._waves is not None and len(lanes) > _MOST_WAVES:
+            raise InputError(f"{argument('limit')} must be at most {_MOST_WAVES} with {argument('waves')} on tiles, "
+                             f"not {len(lanes)} images")
         started, first = time.perf_counter(), int(images[0])
         plan = self.plan = make_plan(self._code, self._parts, masks, lanes, first)
-        job = MeshJob.from_plan(plan, patience=_PATIENCE, report=_REPORT, tracing=self._tracing)
+        job = MeshJob.from_plan(plan, patience=self._patience, report=_REPORT, tracing=self._tracing)
         last = next(k for k, sink in enumerate(plan.sinks) if sink.value == len(program.stages))
 
         def hear(cycles: int, arrived: list[int]) -> None:

@@ -22,8 +22,10 @@ _ONCE = ("core_tile",)
 """Modules that the simulator keeps as one, and does not write out for each tile."""
 
 
-def build_mesh(chip: Chip, *, waves: bool = False) -> Simulator:
+def build_mesh(chip: Chip, *, waves: bool = False, optimise: bool = True) -> Simulator:
     """The tiles of a chip in Verilator, from the cache or built now (about a minute).
+
+    ``waves``: with tracing; without ``optimise`` the build is quicker and the simulator slower.
 
     Raises
     ------
@@ -44,14 +46,14 @@ def build_mesh(chip: Chip, *, waves: bool = False) -> Simulator:
         control.write_text("`verilator_config\n" + "".join(f'no_inline -module "mho_{name}*"\n' for name in _ONCE))
         compile_verilator(
             folder, [control, folder / "mesh.v", folder / "bench.sv", *(HDL / name for name in _SOURCES)],
-            top="core_tb", defines=defines, public=_PUBLIC, waves=waves, optimise=not waves,
+            top="core_tb", defines=defines, public=_PUBLIC, waves=waves, optimise=optimise and not waves,
         )
 
     defines: dict[str, object] = {"MHO_HALF_PS": half_period(chip), **({} if waves else {"MHO_BURST": _BURST})}
     own = hash_files([Path(__file__), *(HDL / name for name in ("core_tb.sv", "mesh_bench.sv", "tnsa_macro.sv")),
                       *(HDL / name for name in _SOURCES)])
-    key = [str(parts), json.dumps(sorted(defines.items())), hardware_hash(), own, f"waves {waves}", *compiler_key(),
-           cocotb_tools.__file__, str(config.libs_dir)]
+    key = [str(parts), json.dumps(sorted(defines.items())), hardware_hash(), own, f"waves {waves} {optimise}",
+           *compiler_key(), cocotb_tools.__file__, str(config.libs_dir)]
     folder = cached_build("mesh", key, build)
     return Simulator(folder=folder, program=(str(folder / "simulator"),), scopes=("core_tb.core_0",))
 
@@ -80,7 +82,8 @@ def _bench(parts: ChipParts) -> str:
         text = text.replace(f"`{name}", str(value))
     shell = "mesh_bench core_0 (.clk(clk), .rst(rst), .wake(wakes[0]));"
     return "".join([
-        f"`define MHO_MACRO {MACRO}\n`define MHO_LINES {lines}\n{verify}", (HDL / "tnsa_macro.sv").read_text("utf-8"), text,
+        f"`define MHO_MACRO {MACRO}\n`define MHO_LINES {lines}\n{verify}", (HDL / "tnsa_macro.sv").read_text("utf-8"),
+        text,
         f"`define MHO_CORES 1\n`define MHO_SHELLS {shell}\n", (HDL / "core_tb.sv").read_text("utf-8"),
     ])
 

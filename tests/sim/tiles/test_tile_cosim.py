@@ -1,0 +1,170 @@
+"""Networks on the tiles of a chip in its Verilog, from the host port alone: lanes, codes and traces of all tiles."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from compiler import CompileOptions, Network
+from compiler.network.tiles import TileCode
+from compiler.tile import compile_tiles, tile_programs
+from compiler.tile.check import run_tiles, values_of
+from compiler.tile.code.file import tile_code
+from hw.config import load_chip
+from hw.core import CoreConfig, CoreReference
+from hw.tile.isa import Engine
+from hw.tile.machine.cores import ReferenceCore
+from hw.tile.machine.state import Retired
+from macro_models import MacroModel
+from macro_models.errors import ToolError
+from sim.account import RunAccount
+from sim.executor import build_cores, core_masks
+from sim.functional import FunctionalBackend
+from sim.tiles.backend import TileCosimBackend
+from sim.tiles.plan import tile_node
+from tests.compiler.importer.onnx_models import build, node
+from tests.compiler.tile.network_bench import DAY, Masked
+
+pytestmark = [pytest.mark.cosim, pytest.mark.slow]
+
+IMAGES, FIRST = 4, 70
+PADS = [1, 1, 0, 0]
+DEVICES = ("ideal", "rram-neurram")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network for tiles, its programs with all values for the host, and inputs."""
+
+    network: Network
+    code: TileCode
+    x: NDArray[Any]
+    made: Any
+
+
+def make(nodes: list[Any], shapes: dict[str, tuple[int, ...]], shape: tuple[int, ...], output: str) -> Case:
+    rng = np.random.default_rng(1)
+    weights = {k: (rng.normal(size=s) / np.sqrt(np.prod(s[1:]))).astype("f4") for k, s in shapes.items()}
+    x = rng.uniform(-1, 1, size=(16, *shape)).astype("f4")
+    model = build(nodes, weights, shape=("batch", *shape), output=("batch", *output))
+    network = compile_tiles(
+        model, load_chip("tnsa16-2x2"), calibrate=x, options=CompileOptions(seeds=1, samples=16))
+    made = tile_programs(network, image=FIRST, watched=True)
+    return Case(network, tile_code(made), x[:IMAGES].reshape(IMAGES, -1), made)
+
+
+@pytest.fixture(scope="module")
+def cases() -> dict[str, Case]:
+    perceptron = [node("Gemm", "x a", "c", transB=1), node("Relu", "c", "r"), node("Gemm", "r w", "y", transB=1)]
+    residual = [
+        node("Conv", "x a", "c"), node("Relu", "c", "r"),
+        node("MaxPool", "r", "p", kernel_shape=[2, 2], strides=[2, 2]), node("Conv", "p d", "e", pads=PADS),
+        node("Relu", "e", "f"), node("Conv", "f g", "h", pads=PADS), node("Add", "h p", "s"), node("Relu", "s", "t"),
+        node("Flatten", "t", "u"), node("Gemm", "u w", "y", transB=1),
+    ]
+    return {
+        "four": make([node("Gemm", "x a", "y", transB=1)], {"a": (30, 14)}, (14,), "b"),
+        "two layers": make(perceptron, {"a": (20, 8), "w": (4, 20)}, (8,), "b"),
+        "residual": make(residual, {"a": (2, 1, 2, 2), "d": (2, 2, 2, 2), "g": (2, 2, 2, 2), "w": (3, 8)},
+                         (1, 5, 5), "b"),
+    }
+
+
+@pytest.fixture(scope="module")
+def backend() -> Iterator[TileCosimBackend]:
+    backend = TileCosimBackend(optimise=False, tracing=True, patience=20_000)
+    yield backend
+    backend.close()
+
+
+def run(backend: TileCosimBackend, case: Case, models: list[MacroModel]) -> tuple[dict[int, NDArray[Any]], RunAccount]:
+    program = case.network.program
+    account = RunAccount(program, IMAGES, IMAGES)
+    account.begin(0, case.x)
+    backend.open_code(case.network.chip, case.code, models)
+    images = np.arange(FIRST, FIRST + IMAGES, dtype=np.uint64)
+    lanes = program.input.compute(case.x)
+    return backend.run_values(program, core_masks(case.network), lanes, images, account), account
+
+
+def functional(case: Case, models: list[MacroModel]) -> tuple[list[NDArray[Any]], RunAccount]:
+    program, masks = case.network.program, core_masks(case.network)
+    rows = case.network.chip.macro_config().cell_map.rows
+    images = np.arange(FIRST, FIRST + IMAGES, dtype=np.uint64)
+
+    def product(call: Any, mvm: Any, codes: NDArray[np.int16], op_id: NDArray[np.uint64]) -> NDArray[np.int16]:
+        made = models[mvm.core].mvm(mvm.op, masks[mvm.core], mvm.vector(codes, rows), op_id)
+        return made.codes[:, mvm.columns]
+
+    lanes = program.input.compute(case.x)
+    backend, account = FunctionalBackend(), RunAccount(program, IMAGES, IMAGES)
+    backend.open(case.network.chip, models)
+    account.begin(0, case.x)
+    last = backend.run(program, masks, lanes, images, account)
+    values = values_of(program, lanes, images, product)
+    np.testing.assert_array_equal(values[-1], last)
+    return values, account
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", ["four", "two layers", "residual"])
+def test_all_lanes_and_codes_are_those_of_functional(
+    backend: TileCosimBackend, cases: dict[str, Case], name: str, device: str
+) -> None:
+    """Every value, every code of every product, what was clipped; and images overlap in the pipeline."""
+    case = cases[name]
+    models = build_cores(case.network, device=device, seed=3, time_s=DAY)
+    found, account = run(backend, case, models)
+    wanted, expected = functional(case, models)
+    assert sorted(found) == list(range(1, len(case.network.program.stages) + 1))
+    for value, lanes in found.items():
+        np.testing.assert_array_equal(lanes, wanted[value], err_msg=f"value {value}")
+        assert len(np.unique(lanes)) > 3
+    assert account.codes.keys() == expected.codes.keys()
+    for key, codes in account.codes.items():
+        np.testing.assert_array_equal(codes, expected.codes[key])
+    assert account.layers == expected.layers
+    # From the first flit to the last of the first image, then from image to image.
+    assert account.cycles.sum() < IMAGES * account.cycles[0]
+
+
+@pytest.mark.parametrize("name", ["four", "residual"])
+def test_what_retires_is_what_the_interpreter_carries_out(
+    backend: TileCosimBackend, cases: dict[str, Case], name: str
+) -> None:
+    case = cases[name]
+    masks, core = core_masks(case.network), CoreConfig(lines=16)
+    models = build_cores(case.network, device="ideal", seed=3, time_s=DAY)
+    cores = [ReferenceCore(CoreReference(core, Masked(model, mask)))
+             for model, mask in zip(models, masks, strict=True)]
+    seen: dict[str, list[int]] = {}
+
+    def watch(tile: str, one: Retired) -> None:
+        if one.engine is not Engine.SEND:
+            seen.setdefault(tile, []).append(one.pc)
+
+    run(backend, case, models)
+    result = backend.result
+    assert result is not None
+    lanes = case.network.program.input.compute(case.x)
+    run_tiles(case.made, case.network.chip, cores, lanes, watch=watch)
+    for tile, expected in seen.items():
+        mesh = backend.plan.parts.mesh  # pyright: ignore[reportOptionalMemberAccess]
+        its = result.retired[result.retired[:, 1] == tile_node(mesh, tile)][:, 2].tolist()
+        assert its[: len(expected)] == expected
+    assert len(seen) == 4
+
+
+def test_a_trap_is_told_with_its_tile(backend: TileCosimBackend, cases: dict[str, Case]) -> None:
+    """An instruction that does not exist, where the program had its second."""
+    case = cases["two layers"]
+    tile, program = next(iter(sorted(case.code.programs.items())))
+    words = (*program.words[:1], 31 << 27, *program.words[2:])
+    bad = replace(case.code, programs={**case.code.programs, tile: replace(program, words=words)})
+    models = build_cores(case.network, device="ideal")
+    with pytest.raises(ToolError, match=rf"^the simulated chip stood still .* tile {tile} trapped \(opcode\) .* 1$"):
+        run(backend, replace(case, code=bad), models)
+
