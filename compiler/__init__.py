@@ -2,6 +2,7 @@
 
 from compiler.compile import FIRST_INPUTS, compile_model
 from compiler.dry_run import dry_run
+from compiler.for_chip import compile_for_chip
 from compiler.importer.onnx_import import import_onnx
 from compiler.inputs import Inputs, NamedInputs, load_input, load_inputs
 from compiler.model import FloatNetwork
@@ -17,6 +18,7 @@ __all__ = [
     "Inputs",
     "NamedInputs",
     "Network",
+    "compile_for_chip",
     "compile_model",
     "dry_run",
     "fitting_of",

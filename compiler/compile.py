@@ -39,9 +39,6 @@ ERROR_OF_NUMBERS = 0.06
 NO_ERROR = 1e-9
 """Error of a weight below which cells have none."""
 
-MOST_SAID = 200
-"""Characters of a sentence."""
-
 FIRST_INPUTS = 128
 """Inputs of a run that serve for calibration where none are given."""
 
@@ -99,8 +96,6 @@ def compile_model(
     elif isinstance(device, str):
         device = load_device(device)
     check_device(chip, device)
-    if chip.tile.programs and chip.cores > 1:
-        return _for_tiles(net, chip, given, device, options, bool(skip or faults), progress)
     x = check_shape(given, net)
     digest = hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest()
     x = _spread(x, options.samples)
@@ -132,29 +127,6 @@ def compile_model(
         },
         range=InputRange.of(x),
     )
-
-
-def _for_tiles(
-    net: FloatNetwork, chip: Chip, x: Inputs, device: Device, options: CompileOptions, avoids: bool,
-    progress: Callable[[int, int], None] | None,
-) -> Network:
-    """The network with the programs of the chip's tiles."""
-    from compiler.tile import compile_tiles, tile_programs
-    from compiler.tile.code.file import tile_code
-
-    try:
-        if avoids or options.slices:
-            raise InputError(f"{'dead lines and faulty cells' if avoids else 'slices'} must be left out for tiles")
-        made = compile_tiles(net, chip, calibrate=x, device=device, options=options, progress=progress)
-        return replace(made, tiles=tile_code(tile_programs(made)))
-    except InputError as error:
-        raise InputError(_or_by_host(str(error))) from None
-
-
-def _or_by_host(sentence: str) -> str:
-    """What tiles refuse, and what runs it nevertheless, if there is room to say that."""
-    more = "; a host schedules it with --set tile.programs=false"
-    return sentence + more if len(sentence + more) <= MOST_SAID else sentence
 
 
 def _placed(

@@ -18,7 +18,7 @@ from compiler import (
     Inputs,
     NamedInputs,
     Network,
-    compile_model,
+    compile_for_chip,
     dry_run,
     fitting_of,
     load_input,
@@ -401,7 +401,7 @@ def compile(
     default = default_device(description) if given is None else given.device
     with one_thread():
         constants = {name: load_input(_source(value)) for name, value in (freeze or {}).items()}
-        network = compile_model(
+        network = compile_for_chip(
             Path(model) if isinstance(model, os.PathLike) else model, description, calibrate=read_inputs(calibrate),
             device=device_model(device, default), options=CompileOptions.from_dict(options),
             faults=None if given is None else given.core_faults(), progress=progress,

@@ -1,6 +1,7 @@
 """From a network to the programs of tiles. See ``docs/design/tile-compiler.md``."""
 
 from compiler.tile.compiled import compile_tiles
+from compiler.tile.file import tile_code
 from compiler.tile.programs import TilePrograms, tile_programs
 
-__all__ = ["TilePrograms", "compile_tiles", "tile_programs"]
+__all__ = ["TilePrograms", "compile_tiles", "tile_code", "tile_programs"]

@@ -112,7 +112,9 @@ def _inside(parts: ChipParts) -> str:
         made += [f"    {MACRO} macro_{n} (.clk(clk), {pins});", f"    assign retired[{n}] = {tile}.tile.retire;", f"""
     reg [3:0] state_{n} = 4'd0, analog_{n} = 4'd0;
     wire [3:0] state_now_{n} = {{{tile}.core.status_cycles_analog[3:0] != analog_{n},
-        {tile}.tile.send.busy, {tile}.tile.vector.busy, {tile}.tile.load.busy}};
+        {tile}.tile.o_valid && {tile}.tile.o_ready,
+        {tile}.tile.vector.write_valid || ({tile}.tile.drain_valid && {tile}.tile.drain_ready),
+        {tile}.tile.codes_valid && {tile}.tile.codes_ready}};
     always @(posedge clk) if (!reset) begin
         if ({tile}.tile.op_valid && {tile}.tile.op_ready)
             mho_host_op(handle, {n}, {tile}.tile.op_payload[{_op_id_at()} +: 64]);

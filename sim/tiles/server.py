@@ -6,9 +6,9 @@ While a job runs, cocotb sleeps until ``wake`` changes: at the end, and now and 
 import os
 import socket
 import time
+from typing import Any
 
 import cocotb
-from cocotb.handle import SimHandleBase
 from cocotb.triggers import Timer, ValueChange
 
 from macro_models import MacroModel
@@ -22,7 +22,7 @@ __all__ = ["serve"]
 
 
 @cocotb.test()
-async def serve(dut: SimHandleBase) -> None:
+async def serve(dut: Any) -> None:
     """Answer ``core`` (the macro model of a tile) and ``mesh`` requests (a job)."""
     link = Link(socket.socket(fileno=int(os.environ["MHO_COSIM_FD"])))
     await Timer(1, "step")

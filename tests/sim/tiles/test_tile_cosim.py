@@ -12,7 +12,7 @@ from compiler import CompileOptions, Network
 from compiler.network.tiles import TileCode
 from compiler.tile import compile_tiles, tile_programs
 from compiler.tile.check import run_tiles, values_of
-from compiler.tile.code.file import tile_code
+from compiler.tile.file import tile_code
 from hw.config import load_chip
 from hw.core import CoreConfig, CoreReference
 from hw.tile.isa import Engine

@@ -1,0 +1,121 @@
+"""Networks on the tiles of a chip in co-simulation: ``python benchmarks/tiles.py [--images 50] [--timeline F.svg]``.
+
+Three networks run on ``tnsa64-2x2`` from the host port alone, on ideal and on noisy cells: a perceptron on 8x8 digits,
+one on Fashion-MNIST (11 x 11 pixels, trained here on 2,000 images) that is cut over four tiles with reduction and
+multicast, and convolutions with pooling and a residual block. The host gets every value; all lanes are held against the
+functional backend. Printed are cycles of the chip to the first result and from image to image, and what the simulator
+takes for a tile and a cycle, the models of the arrays, the host and Python included.
+"""
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from compiler import CompileOptions, Network
+from compiler.tile import compile_tiles, tile_code, tile_programs
+from compiler.tile.check import values_of
+from examples.models.train import Recipe, to_onnx, train
+from hw.config import load_chip
+from mho.data import load_sample
+from sim.account import RunAccount
+from sim.executor import build_cores, core_masks
+from sim.tiles.backend import TileCosimBackend
+from sim.tiles.timeline import draw_timeline
+from tests.compiler.tile.network_bench import residual_network
+
+CHIP, DAY = "tnsa64-2x2", 86_400.0
+DATA = Path(__file__).resolve().parents[1] / "examples" / "data" / "fashion_mnist14.npz"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A model, what it is calibrated with, and images."""
+
+    model: Any
+    calibrate: NDArray[Any]
+    x: NDArray[Any]
+
+
+def digits() -> Job:
+    """48 hidden, shipped with the package."""
+    sample = load_sample("digits")
+    return Job(sample.model, sample.calibrate, sample.x)
+
+
+def fashion() -> Job:
+    """121 inputs, so that the hidden layer takes the rows of four tiles."""
+    with np.load(DATA, allow_pickle=False) as data:
+        x, y = data["x_train"][:, 1:12, 1:12], data["y_train"].astype(np.int64)
+        test = data["x_test"][:, 1:12, 1:12].astype("f4")
+    layers = train(x / 255.0, y, Recipe(hidden=(48,), epochs=12))
+    return Job(to_onnx("fashion11", layers, (11, 11), 255.0), x[:64].astype("f4"), test)
+
+
+def residual() -> Job:
+    """Convolution, pooling, two convolutions with a skip, pooling, a dense layer: weights and images at random."""
+    model, x = residual_network(1, channels=8)
+    return Job(model, x, np.concatenate([x, 1 - x]))
+
+
+JOBS = {"digits": digits, "fashion": fashion, "residual": residual}
+
+
+def run(name: str, images: int, device: str, backend: TileCosimBackend) -> Network:
+    """Run, compare, and print a row."""
+    job = JOBS[name]()
+    network = compile_tiles(
+        job.model, load_chip(CHIP), calibrate=job.calibrate, options=CompileOptions(seeds=1, samples=32))
+    made = tile_programs(network, watched=True)
+    x = job.x[:images].reshape(images, -1)
+    models, masks = build_cores(network, device=device, seed=3, time_s=DAY), core_masks(network)
+    program, rows = network.program, network.chip.macro_config().cell_map.rows
+    lanes, numbers = program.input.compute(x), np.arange(images, dtype=np.uint64)
+    account = RunAccount(program, images, images)
+    account.begin(0, x)
+    backend.open_code(network.chip, tile_code(made), models)
+    found = backend.run_values(program, masks, lanes, numbers, account)
+
+    def product(call: Any, mvm: Any, codes: NDArray[np.int16], op_id: NDArray[np.uint64]) -> NDArray[np.int16]:
+        return models[mvm.core].mvm(mvm.op, masks[mvm.core], mvm.vector(codes, rows), op_id).codes[:, mvm.columns]
+
+    wanted = values_of(program, lanes, numbers, product)
+    equal = sum(np.array_equal(one, wanted[value]) for value, one in found.items())
+    result = backend.result
+    assert result is not None
+    cycles, tiles = result.progress["cycles"], len(result.ops)
+    split = sum(len(one.members) > 1 for one in made.placed.reductions.values())
+    cast = sum(len(flow.to) > 1 for flow in made.joined.flows)
+    first, rest = account.cycles[0], account.cycles[1:]
+    print(f"{name:9} {device:13} {images:4} {len(made.texts):5} {split:4} {cast:5} {equal:3} of {len(found):2}"
+          f" {first:8,} {rest.mean():8,.0f} {account.cycles.sum() / (images * first):6.2f} {cycles:9,}"
+          f" {1e9 * result.cpu_s / cycles / tiles:6,.0f}")
+    if equal < len(found):
+        raise SystemExit("lanes differ")
+    return network
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=50)
+    parser.add_argument("--only", choices=list(JOBS), help="this network alone")
+    parser.add_argument("--timeline", metavar="F.svg", help="draw what the tiles do")
+    options = parser.parse_args()
+    backend = TileCosimBackend(tracing=options.timeline is not None)
+    print("network   device        images tiles sums casts  equal    first   each   of it    cycles  ns/tile/cycle")
+    for name in JOBS if options.only is None else [options.only]:
+        for device in ("ideal", "rram-neurram"):
+            run(name, options.images, device, backend)
+    if options.timeline is not None and backend.plan is not None and backend.result is not None:
+        Path(options.timeline).write_text(draw_timeline(backend.plan, backend.result), encoding="utf-8")
+    backend.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Compiling for whatever a chip has: tiles that run programs, or cores whose products a host schedules."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from compiler.compile import compile_model
+from compiler.importer.onnx_import import import_onnx
+from compiler.inputs import Inputs, load_input, load_inputs
+from compiler.mapping.faults import FaultMaps
+from compiler.network import Network
+from compiler.options import CompileOptions
+from hw.config import Chip
+from macro_models.devices import Device
+from macro_models.errors import InputError
+
+__all__ = ["compile_for_chip"]
+
+MOST_SAID = 200
+"""Characters of a sentence."""
+
+
+def compile_for_chip(
+    model: str | Path | bytes,
+    chip: Chip,
+    *,
+    calibrate: Inputs,
+    device: Device | str | None = None,
+    options: CompileOptions | None = None,
+    faults: FaultMaps | None = None,
+    freeze: Mapping[str, str | Path | NDArray[Any]] | None = None,
+    input_shape: Mapping[str, Sequence[int]] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Network:
+    """:func:`compiler.compile_model`; with ``tile.programs`` of a mesh the network holds the programs of its tiles.
+
+    Raises
+    ------
+    InputError
+        If something is wrong, or has no form on the tiles: one sentence.
+    """
+    if not chip.tile.programs or chip.cores == 1:
+        return compile_model(
+            model, chip, calibrate=calibrate, device=device, options=options, faults=faults, freeze=freeze,
+            input_shape=input_shape, progress=progress,
+        )
+    from compiler.tile import compile_tiles, tile_code, tile_programs
+
+    options = CompileOptions() if options is None else options
+    net = import_onnx(
+        model, output=options.output, frozen={name: load_input(value) for name, value in (freeze or {}).items()},
+        shapes=input_shape, x=load_inputs(calibrate),
+    )
+    try:
+        if faults or options.slices:
+            raise InputError(f"{'dead lines and faulty cells' if faults else 'slices'} must be left out for tiles")
+        made = compile_tiles(net, chip, calibrate=calibrate, device=device, options=options, progress=progress)
+        return replace(made, tiles=tile_code(tile_programs(made)))
+    except InputError as error:
+        raise InputError(_or_by_host(str(error))) from None
+
+
+def _or_by_host(sentence: str) -> str:
+    """What tiles refuse, and what runs it nevertheless, if there is room to say that."""
+    more = "; a host schedules it with --set tile.programs=false"
+    return sentence + more if len(sentence + more) <= MOST_SAID else sentence
