@@ -61,12 +61,13 @@ class TileCode:
     flows, reductions
         What joins them.
     given
-        The remote streams that the host sends every pixel of the input to: (tile, stream).
-    input
-        How they hold it.
+        The remote streams that the host sends every pixel of a value to: (tile, stream, value).
+    inputs
+        How they hold it, by the numbers of values: 0 is the network's input, others the host makes of it.
     values
-        What the host gets, by the numbers of values: who sends it, in which flow, and how it is held. At least that of
-        the last stage.
+        What the host gets, by the numbers of values: who sends it, in which flow, and how it is held.
+    before, behind
+        Stages that the host does before it sends, and with what it got.
     instructions
         Instructions of all tiles for one image.
     """
@@ -74,9 +75,11 @@ class TileCode:
     programs: Mapping[str, Program]
     flows: Sequence[Flow]
     reductions: Sequence[Reduction]
-    given: Sequence[tuple[str, int]]
-    input: HeldValue
+    given: Sequence[tuple[str, int, int]]
+    inputs: Mapping[int, HeldValue]
     values: Mapping[int, tuple[str, int, HeldValue]]
+    before: Sequence[int]
+    behind: Sequence[int]
     instructions: int
 
     def joined(self, cfg: TileConfig) -> Joined:
@@ -93,8 +96,9 @@ def write_tiles(code: TileCode, put: Callable[[str, NDArray[Any]], str]) -> dict
         "programs": sorted(code.programs),
         "flows": [{"sender": f.sender, "number": f.number, "to": list(f.to), "slot": f.slot} for f in code.flows],
         "reductions": [{"context": r.context, "members": list(r.members), "root": r.root} for r in code.reductions],
-        "given": [{"tile": tile, "stream": stream} for tile, stream in code.given],
-        "input": asdict(code.input),
+        "given": [{"tile": tile, "stream": stream, "value": value} for tile, stream, value in code.given],
+        "inputs": [{"value": value, **asdict(held)} for value, held in sorted(code.inputs.items())],
+        "before": list(code.before), "behind": list(code.behind),
         "values": [{"value": value, "sender": sender, "flow": flow, **asdict(held)}
                    for value, (sender, flow, held) in sorted(code.values.items())],
         "instructions": code.instructions,
@@ -120,18 +124,23 @@ def read_tiles(one: Mapping[str, Any], arrays: Arrays, chip: Chip, program: Netw
     code = TileCode(
         programs=programs, flows=tuple(Flow(**{**f, "to": tuple(f["to"])}) for f in one["flows"]),
         reductions=tuple(Reduction(**{**r, "members": tuple(r["members"])}) for r in one["reductions"]),
-        given=tuple((g["tile"], g["stream"]) for g in one["given"]), input=HeldValue(**one["input"]),
+        given=tuple((g["tile"], g["stream"], g["value"]) for g in one["given"]),
+        inputs={v["value"]: HeldValue(**{n: v[n] for n in _HELD}) for v in one["inputs"]},
         values={v["value"]: (v["sender"], v["flow"], HeldValue(**{n: v[n] for n in _HELD})) for v in one["values"]},
+        before=one["before"], behind=one["behind"],
         instructions=one["instructions"],
     )
     code.joined(cfg)
-    last = code.values.get(len(program.stages))
-    sizes = [(code.input, len(program.input.scale)), (None if last is None else last[2], len(program.output.scale))]
-    for held, elements in sizes:
-        if held is None or held.channels * held.pixels != elements:
-            raise InputError(f"{where}: tiles must take and give what the network does, {elements} elements")
-    for tile, stream in code.given:
-        if tile not in programs or not programs[tile].descriptor("stream", stream)["remote"]:
+    last = len(program.stages)
+    # The sizes of other values follow from what the stages make of these.
+    ends = [(0, code.inputs.get(0), len(program.input.scale))]
+    ends += [(last, code.values[last][2], len(program.output.scale))] if last in code.values else []
+    for value, held, elements in ends:
+        if held is not None and held.channels * held.pixels != elements:
+            raise InputError(f"{where}: tiles must hold value {value} in {elements} elements")
+    for tile, stream, value in code.given:
+        remote = tile in programs and programs[tile].descriptor("stream", stream)["remote"]
+        if not remote or value not in code.inputs:
             raise InputError(f"{where}: tiles.given must be remote streams of its tiles, not {stream} of {tile!r}")
     return code
 
@@ -141,8 +150,9 @@ TILES = Table({
     "programs": ListOf(TEXT, least=1),
     "flows": ListOf(Table({"sender": TEXT, "number": Whole(0, 15), "to": ListOf(TEXT, least=1), "slot": Whole(0, 15)})),
     "reductions": ListOf(Table({"context": Whole(0, 3), "members": ListOf(TEXT, least=1), "root": TEXT})),
-    "given": ListOf(Table({"tile": TEXT, "stream": Whole(0, STREAMS - 1)}), least=1),
-    "input": Table(_HELD),
+    "given": ListOf(Table({"tile": TEXT, "stream": Whole(0, STREAMS - 1), "value": Whole()}), least=1),
+    "inputs": ListOf(Table({"value": Whole(), **_HELD}), least=1),
+    "before": ListOf(Whole()), "behind": ListOf(Whole()),
     "values": ListOf(Table({"value": Whole(1), "sender": TEXT, "flow": Whole(0, 15), **_HELD}), least=1),
     "instructions": Whole(),
 })

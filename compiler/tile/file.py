@@ -21,12 +21,13 @@ def held(value: Value) -> HeldValue:
 
 def tile_code(made: "TilePrograms") -> TileCode:
     """What is in the file, from what the compiler made."""
-    graph = made.placed.graph
+    graph, split = made.placed.graph, made.placed.graph.split
     return TileCode(
         programs={tile: replace(place.program, image=0) for tile, place in made.joined.tiles.items()},
-        flows=made.joined.flows, reductions=made.joined.reductions, given=tuple(made.given),
-        input=held(graph.values[0]),
+        flows=made.joined.flows, reductions=made.joined.reductions,
+        given=tuple((tile, stream, value) for (tile, stream), value in made.entries.items()),
+        inputs={value: held(graph.values[value]) for value in sorted(set(made.entries.values()))},
         values={value: (flow.sender, flow.number, held(graph.values[value]))
                 for value, flows in made.placed.flows.items() for flow in flows if HOST in flow.to},
-        instructions=made.instructions,
+        before=split.before, behind=split.behind, instructions=made.instructions,
     )

@@ -1,7 +1,7 @@
 """The cosim backend of a network on tiles: the Verilog of the whole chip, and nothing but its host port."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.program import Call, Mvm, Program
+from compiler.tile.graph.host import Split
 from hw.chip.config import ChipParts
 from hw.config import Chip
 from hw.tile.isa import Cause
@@ -20,6 +21,7 @@ from sim.tiles.codes import SeenCodes
 from sim.tiles.host import MeshJob, MeshResult, Outcome
 from sim.tiles.plan import STATUS_READS, Plan, make_plan
 from sim.tiles.process import MeshSimulation
+from sim.tiles.timeline import image_ends
 
 if TYPE_CHECKING:
     from compiler.network import Network
@@ -116,7 +118,7 @@ class TileCosimBackend(Backend):
             If a tile traps, the mesh stands still, or results are not those that follow from the codes of the cores.
         """
         values = self.run_values(program, masks, lanes, images, account)
-        return values[len(program.stages)]
+        return _finished(self._split(program), lanes, values)
 
     def run_values(
         self, program: Program, masks: Sequence[Masks], lanes: NDArray[np.int16], images: NDArray[np.integer],
@@ -129,24 +131,31 @@ class TileCosimBackend(Backend):
             raise InputError(f"{argument('limit')} must be at most {_MOST_WAVES} with {argument('waves')} on tiles, "
                              f"not {len(lanes)} images")
         started, first = time.perf_counter(), int(images[0])
-        plan = self.plan = make_plan(self._code, self._parts, masks, lanes, first)
+        split = self._split(program)
+        plan = self.plan = make_plan(self._code, self._parts, masks, split.enter(lanes), first)
         job = MeshJob.from_plan(plan, patience=self._patience, report=_REPORT, tracing=self._tracing)
-        last = next(k for k, sink in enumerate(plan.sinks) if sink.value == len(program.stages))
 
         def hear(cycles: int, arrived: list[int]) -> None:
             if self._progress is not None:
-                sink = plan.sinks[last]
-                self._progress(arrived[last] // (sink.flits * sink.held.pixels), len(lanes))
+                done = (came // sink.image_flits for came, sink in zip(arrived, plan.sinks, strict=True))
+                self._progress(min(done), len(lanes))
 
         result = self.result = self._simulation.run_mesh(job, hear)
         self._check(plan, result)
         found = {sink.value: _lanes(sink.held, result.payloads[k]) for k, sink in enumerate(plan.sinks)}
         codes = SeenCodes(program, first, len(lanes), result.ops, result.words)
-        check_codes(program, lanes, images, codes, found, account)
-        account.spent(_intervals(plan, result, last), time.perf_counter() - started)
+        check_codes(program, lanes, images, codes, _finished(split, lanes, found), account)
+        cycles = np.diff(image_ends(plan, result), prepend=result.progress["first"])
+        account.spent(cycles, time.perf_counter() - started)
         if self._note is not None:
             self._note(f"{len(lanes)} images took {result.progress['cycles']:,} cycles of the chip in co-simulation")
         return found
+
+    def _split(self, program: Program) -> Split:
+        """What the host does of a program itself."""
+        assert self._code is not None
+        return Split(program=program, before=tuple(self._code.before), behind=tuple(self._code.behind),
+                     entries=tuple(self._code.inputs), results=tuple(self._code.values))
 
     def _check(self, plan: Plan, result: MeshResult) -> None:
         """Refuse a run that did not end well, with what the tiles say of themselves."""
@@ -175,9 +184,9 @@ class TileCosimBackend(Backend):
 
 def check_codes(
     program: Program, lanes: NDArray[np.int16], images: NDArray[np.integer], codes: SeenCodes,
-    found: dict[int, NDArray[np.int16]], account: Account,
+    last: NDArray[np.int16], account: Account,
 ) -> None:
-    """Hold the last value of a chip against what follows from the codes of its cores, and give account of these.
+    """Hold the last value of a network against what follows from the codes of its cores, and give account of these.
 
     Raises
     ------
@@ -191,7 +200,7 @@ def check_codes(
         return made
 
     wanted = program.run(lanes, images, product, account.clipped)
-    if not np.array_equal(found[len(program.stages)], wanted):
+    if not np.array_equal(last, wanted):
         raise ToolError("results of the simulated chip are not those that follow from the codes of its cores")
 
 
@@ -202,8 +211,6 @@ def _lanes(held: Any, payloads: NDArray[np.uint32]) -> NDArray[np.int16]:
     return held.lanes(rows.view(np.uint8)[:, : held.block])
 
 
-def _intervals(plan: Plan, result: MeshResult, sink: int) -> NDArray[np.int64]:
-    """Cycles from the end of each image to that of the next; of the first, from the host's first flit."""
-    one = plan.sinks[sink]
-    ends = result.arrivals[sink].astype(np.int64)[one.flits * one.held.pixels - 1 :: one.flits * one.held.pixels]
-    return np.diff(ends, prepend=result.progress["first"])
+def _finished(split: Split, lanes: NDArray[np.int16], found: Mapping[int, NDArray[np.int16]]) -> NDArray[np.int16]:
+    """The last value of a network."""
+    return split.finish({**split.enter(lanes), **found})

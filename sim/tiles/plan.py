@@ -47,6 +47,11 @@ class SinkPlan:
     flits: int
     blocks: int
 
+    @property
+    def image_flits(self) -> int:
+        """Flits of an image."""
+        return self.flits * self.held.pixels
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -76,7 +81,7 @@ def tile_node(mesh: MeshConfig, tile: str) -> int:
 
 
 def make_plan(
-    code: TileCode, parts: ChipParts, masks: Sequence[Masks], lanes: NDArray[np.int16], first: int
+    code: TileCode, parts: ChipParts, masks: Sequence[Masks], entries: Mapping[int, NDArray[np.int16]], first: int
 ) -> Plan:
     """The plan of a run.
 
@@ -88,15 +93,15 @@ def make_plan(
         The mesh.
     masks
         Masks of the cores, by node.
-    lanes, first
-        The network's inputs, (images, elements), and the number of the first image.
+    entries, first
+        The values that the host sends, by their numbers, (images, elements), and the number of the first image.
 
     Raises
     ------
     InputError
         If the host would get more values than there are tags.
     """
-    mesh, images = parts.mesh, len(lanes)
+    mesh, images = parts.mesh, len(entries[0])
     nodes = {tile: tile_node(mesh, tile) for tile in code.programs}
     tags = {key: k for k, key in enumerate(code.values.values())}
     if len(tags) > register_tag(mesh):
@@ -112,24 +117,24 @@ def make_plan(
     writes += [(host_address(mesh, node, CONTROL), START) for node in nodes.values()]
     reads = [(host_address(mesh, node, address), 0) for node in nodes.values() for address in STATUS_READS]
     requests = np.array([*((a, d, 1) for a, d in writes), *((a, d, 0) for a, d in reads)], dtype=np.uint32)
-    blocks = code.input.blocks(lanes)
+    blocks = {value: held.blocks(entries[value]) for value, held in code.inputs.items()}
     size = mesh.payload_bits // 8
     return Plan(
         parts=parts, tiles=tuple(nodes.values()), requests=requests,
-        sources=tuple(SourcePlan(flits=_flits(mesh, blocks, to, slot), members=len(to.nodes), flow=flow)
-                      for flow, (to, slot) in enumerate(_given(code, mesh))),
+        sources=tuple(SourcePlan(flits=_flits(mesh, blocks[value], to, slot), members=len(to.nodes), flow=flow)
+                      for flow, (to, slot, value) in enumerate(_given(code, mesh))),
         sinks=tuple(SinkPlan(value=value, held=key[2], tag=tags[key], flits=-(-key[2].block // size),
                              blocks=images * key[2].pixels) for value, key in code.values.items()),
     )
 
 
-def _given(code: TileCode, mesh: MeshConfig) -> list[tuple[Destinations, int]]:
-    """Flows of the host: nodes of one slot, as few sets of columns and rows as a greedy choice finds."""
-    slots: dict[int, set[tuple[int, int]]] = {}
-    for tile, stream in code.given:
+def _given(code: TileCode, mesh: MeshConfig) -> list[tuple[Destinations, int, int]]:
+    """Flows of the host: nodes of one slot in as few sets of columns and rows as a greedy choice finds; the values."""
+    slots: dict[tuple[int, int], set[tuple[int, int]]] = {}
+    for tile, stream, value in code.given:
         slot = code.programs[tile].descriptor("stream", stream)["slot"]
-        slots.setdefault(slot, set()).add(mesh.position(tile_node(mesh, tile)))
-    return [(one, slot) for slot, places in slots.items() for one in _boxes(places)]
+        slots.setdefault((slot, value), set()).add(mesh.position(tile_node(mesh, tile)))
+    return [(one, slot, value) for (slot, value), places in slots.items() for one in _boxes(places)]
 
 
 def _boxes(places: set[tuple[int, int]]) -> Iterator[Destinations]:
@@ -147,7 +152,7 @@ def _tables(
     code: TileCode, mesh: MeshConfig, nodes: Mapping[str, int], tags: Mapping[tuple[str, int], int]
 ) -> Iterator[tuple[int, Write]]:
     """Tables of all nodes: flows, slots, reductions."""
-    for flow, (to, slot) in enumerate(_given(code, mesh)):
+    for flow, (to, slot, _) in enumerate(_given(code, mesh)):
         for x, y in sorted(to.nodes):
             yield mesh.node(x, y), write_slot(mesh, slot, None, flow)
     for one in code.flows:

@@ -1,7 +1,5 @@
 """A timeline of what the tiles of a chip do, drawn from what was noted in a co-simulation."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +7,7 @@ from hw.tile.documents.svg import Picture
 from sim.tiles.host import MeshResult
 from sim.tiles.plan import Plan
 
-__all__ = ["KINDS", "draw_timeline", "intervals"]
+__all__ = ["KINDS", "draw_timeline", "image_ends", "intervals"]
 
 KINDS = ("load", "vector", "send", "array")
 """Who is at work, by the bits of a state."""
@@ -48,19 +46,26 @@ def intervals(states: NDArray[np.uint64], tile: int, kind: str, end: int, join: 
     return np.column_stack([found[np.r_[0, breaks + 1], 0], found[np.r_[breaks, len(found) - 1], 1]])
 
 
+def image_ends(plan: Plan, result: MeshResult) -> NDArray[np.int64]:
+    """Cycles at which all values of each image had come to the host."""
+    each = [came.astype(np.int64)[sink.image_flits - 1 :: sink.image_flits]
+            for came, sink in zip(result.arrivals, plan.sinks, strict=True)]
+    return np.max(each, axis=0)
+
+
 def draw_timeline(plan: Plan, result: MeshResult, images: int = 6) -> str:
     """An SVG of the time from the host's first flit to the result of image number ``images``.
 
     Of each tile: conversions of the array, codes on their way into the core, words that the vector unit takes or
     makes, flits that leave. White is waiting. Numbers on top are results that came to the host.
     """
-    ends = _results(plan, result)
+    ends = image_ends(plan, result)
     first, last = result.progress["first"], int(ends[min(images, len(ends)) - 1])
     scale = _WIDTH / (last - first)
     p = Picture(_LEFT + _WIDTH + 20, _TOP + _TILE * len(plan.tiles) + 30, "What the tiles do while images go through")
     p.text(12, 22, f"{len(ends[: images])} images, {last - first:,} cycles; results at the host:", "name left")
-    for k, end in enumerate(ends[:images]):
-        x = _LEFT + (int(end) - first) * scale
+    for k, end in enumerate(ends[:images].tolist()):
+        x = _LEFT + (end - first) * scale
         p.text(x - 6, 44, str(k + 1), "small")
         p.box("gone", x - 0.5, 50, 1, _TILE * len(plan.tiles) + 8)
     for k, node in enumerate(plan.tiles):
@@ -83,10 +88,3 @@ def _track(
             begin, end = max(begin, first), min(end, last)
             left, width = _LEFT + (begin - first) * scale, max((end - begin) * scale, 0.6)
             p.box(style, round(left, 1), top, round(width, 1), _TRACK)
-
-
-def _results(plan: Plan, result: MeshResult) -> Sequence[int]:
-    """Cycles at which the last value of each image was complete."""
-    sink = max(range(len(plan.sinks)), key=lambda k: plan.sinks[k].value)
-    each = plan.sinks[sink].flits * plan.sinks[sink].held.pixels
-    return result.arrivals[sink].astype(np.int64)[each - 1 :: each].tolist()
