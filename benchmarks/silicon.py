@@ -239,9 +239,7 @@ exit
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """All figures of a chip."""
-    overrides = dict(item.partition("=")[::2] for item in args.set)
-    if args.clock_gate:
-        overrides["verilog.clock_gate"] = "module"
+    overrides = [*args.set, *(["verilog.clock_gate=module"] if args.clock_gate else [])]
     chip = load_chip(args.chip, overrides=overrides)
     # Without comments, which change no netlist.
     modules = {name: re.sub(r" *//.*", "", text) for name, text in module_texts(chip, args.wrap).items()}

@@ -10,12 +10,18 @@ from hw.macro.macro_pins import MacroPins
 from rtl_gen.macro.adapter import through, write_adapter
 from rtl_gen.macro.pin_check import macro_map
 from rtl_gen.macro.supplies import pass_through
+from rtl_gen.testable import BYPASS, with_test
 from rtl_gen.verilog.names import identifier
 from rtl_gen.verilog.netlist import emit
 
-__all__ = ["emit_block", "emit_core", "module_texts"]
+__all__ = ["boundary", "emit_block", "emit_core", "module_texts"]
 
 ADAPTER = "macro_adapter"
+
+
+def boundary(chip: Chip, prefix: str) -> str:
+    """Module at the pins of the digital side: the adapter of the macro, or the ring around it that tests have."""
+    return f"{prefix}{BYPASS if chip.verilog.test else ADAPTER}"
 
 
 def module_texts(
@@ -51,10 +57,12 @@ def emit_block(
     low = chip.verilog.reset == "async_low"
     texts = emit(
         component, name=name, prefix=prefix, reset_low=low, own=configurations(chip),
-        clock_gates=chip.verilog.clock_gate == "module",
+        clock_gates=chip.verilog.clock_gate == "module", test_ports=chip.verilog.test,
     )
     macro = chip.macro if own_macro else None
     resets = ("rst_n" if low else "rst",) if macro is not None and "rst" in macro.pins else ()
+    if chip.verilog.test:
+        texts = with_test(texts, prefix, f"{prefix}{ADAPTER}", MacroPins.from_chip(chip), resets)
     return pass_through(texts, f"{prefix}{ADAPTER}", through(macro, macro_map(chip, own=own_macro)), resets)
 
 

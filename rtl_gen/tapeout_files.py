@@ -122,6 +122,9 @@ def sdc(design: Design) -> str:
             "# The reset may fall at any time; it rises in step with the clock: recovery and removal are checked.",
             "set_false_path -fall_from [get_ports rst_n]",
         ]
+    if design.chip.verilog.test:
+        lines += ["", "# The mode of use; that of tests is constrained where its clock is known.",
+                  "set_case_analysis 0 [get_ports test_mode]"]
     for name in design.unclocked:
         lines += ["", f"# {name} comes from no clock: it is synchronised within, and gates pins of the macro as it is."]
         lines.append(f"set_false_path -from [get_ports {name}]")
@@ -142,10 +145,16 @@ _WAIVERS = (
 _ASCENDING = ("ASCRANGE", "Pins of the macro that are numbered upwards keep their numbers.")
 
 
-def waivers(*, ascending: bool = False) -> str:
-    """``TOP.vlt``: what Verilator's ``-Wall`` may say, and why; ``ascending``: a pin of the macro counts upwards."""
+_GATED = ("MULTIDRIVEN", "Parts of a vector have gated clocks of their own.")
+
+
+def waivers(*, ascending: bool = False, gated: bool = False) -> str:
+    """``TOP.vlt``: what Verilator's ``-Wall`` may say, and why.
+
+    ``ascending``: a pin of the macro counts upwards; ``gated``: clocks are, and a pin opens their gates.
+    """
     lines = ["`verilator_config"]
-    for rule, reason in (*_WAIVERS, *((_ASCENDING,) if ascending else ())):
+    for rule, reason in (*_WAIVERS, *((_ASCENDING,) if ascending else ()), *((_GATED,) if gated else ())):
         lines += [f"// {reason}", f"lint_off -rule {rule}"]
     lines += ["// The black box has no body.", 'lint_off -rule UNDRIVEN -file "*stubs/*"']
     return "\n".join(lines) + "\n"

@@ -159,6 +159,10 @@ class VerilogSection(Section):
         "none", "Gates of clocks: module has registers that share an enable clocked through the module clock_gate.",
         choices=("none", "module"), shapes=("core", "noc"), later=True,
     )
+    test: bool = key(
+        False, "Design for test: a pin test_mode with a ring around the macro, clock gates that it opens, memories "
+        "with a test port.", shapes=("core", "noc"), later=True,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -282,7 +286,7 @@ class Chip(ABC):
             content["macro"]["files"] = list(content["macro"]["files"])
             content["macro"]["rtl"] = list(content["macro"]["rtl"])
             # What came later is left out where it is empty, so that hashes of older descriptions stay.
-            for name in ("wrapper", "rtl", "ties", "extra", "ground"):
+            for name in ("wrapper", "rtl", "ties", "extra", "ground", "domains"):
                 if not content["macro"][name]:
                     del content["macro"][name]
         return content

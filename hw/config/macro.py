@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from hw.config.keys import ChipError, check_section, key, shown
 from hw.config.pin_map import IDENTIFIER, PinConnection, parse_pins, parse_slice
 
-__all__ = ["MacroSection"]
+__all__ = ["DOMAINS", "MacroSection"]
+
+DOMAINS = ("array", "periphery", "programming")
+"""What a supply of a macro can be for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +62,11 @@ class MacroSection:
         shapes=("adapter",),
     )
 
+    domains: dict[str, str] = key(
+        {}, 'Supply pin of the macro = "array", "periphery" or "programming": what it supplies, for the power intent.',
+        expects='a table of PIN = "array", "periphery" or "programming"',
+    )
+
     def __post_init__(self) -> None:
         check_section(self, "macro.")
         for signal, pin in self.pins.items():
@@ -70,6 +78,13 @@ class MacroSection:
                 path = f"macro.{table}.{pin}"
                 if not isinstance(name, str) or not re.fullmatch(IDENTIFIER, name):
                     raise ChipError(path, f"{path} must be the name of {kind}, not {shown(name)}")
+
+        for pin, domain in self.domains.items():
+            path = f"macro.domains.{pin}"
+            if domain not in DOMAINS:
+                raise ChipError(path, f"{path} must be {', '.join(DOMAINS[:-1])} or {DOMAINS[-1]}, not {shown(domain)}")
+            if pin not in self.power and pin not in self.ground:
+                raise ChipError(path, f"{path} must be a pin of macro.power or macro.ground, which have no {pin}")
 
     @property
     def connections(self) -> dict[str, tuple[PinConnection, ...]]:

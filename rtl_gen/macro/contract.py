@@ -43,7 +43,7 @@ def write_contract(chip: Chip, core: str, text: str, adapter: str, name: str) ->
         values["WRITE_BODY"] = _template("macro_contract_write")
     reset = "~rst_n" if chip.verilog.reset == "async_low" else "rst"
     manual = " | manual_active" if cfg.manual else ""
-    bound = {"clk": "clk", "in_reset": f"{reset} | soft_reset{manual}"}
+    bound = {"clk": "clk", "in_reset": f"{reset} | soft_reset{manual}{' | test_mode' if chip.verilog.test else ''}"}
     bound |= {pin: net for pin, net in connections(text, adapter).items() if pin in pins.members and pin not in _UNUSED}
     bound |= {"programming_enable": "programming_enable"} if pins.verify_bits is not None else {}
     size = max(durations.values()).bit_length()

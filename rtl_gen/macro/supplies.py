@@ -1,7 +1,7 @@
 """Supplies of a macro and the pins of it that its user brings to the top: what passes every level of the design."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hw.config import MacroSection
@@ -49,18 +49,18 @@ def guarded(lines: list[str]) -> str:
 
 
 def pass_through(
-    texts: Mapping[str, str], inner: str, through: Through, resets: tuple[str, ...] = ()
+    texts: Mapping[str, str], inner: str | Sequence[str], through: Through, resets: tuple[str, ...] = ()
 ) -> dict[str, str]:
-    """Verilog of modules with the ports of ``through`` in every module around ``inner``, which has them already.
+    """Verilog of modules with the ports of ``through`` in every module around ``inner``, which have them already.
 
-    ``resets`` are ports of ``inner`` that the module around it has anyway.
+    ``resets`` are ports of ``inner``, which is one then, that the module around it has anyway.
 
     Raises
     ------
     InputError
         If a module uses one of the names for something else.
     """
-    changed, names = dict(texts), [inner]
+    changed, names = dict(texts), [inner] if isinstance(inner, str) else list(inner)
     for name in names:
         instance = re.compile(rf"^  {re.escape(name)} (?:#\(.*\) )?\w+ \(\n", re.MULTILINE)
         for module, text in changed.items():

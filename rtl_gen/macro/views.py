@@ -3,9 +3,10 @@
 Sizes, delays and capacitances are placeholders: they are there so that tools have all pins, and say so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from hw.config import Chip
+from hw.config import Chip, MacroSection
+from hw.config.macro import DOMAINS
 from rtl_gen.macro.adapter import hard_ports, module_name
 from rtl_gen.macro.port_map import PortMap
 from rtl_gen.macro.supplies import supply_nets, supply_pins
@@ -119,16 +120,17 @@ def _lef_pin(name: str, direction: str, use: str, box: Sequence[float]) -> list[
 
 
 def write_upf(chip: Chip, top: str, instances: Sequence[str]) -> str:
-    """``TOP.upf``: the digital part and the macros as power domains, and every supply of the macros."""
+    """``TOP.upf``: the digital part and the macros as power domains, every supply of the macros, what each is for."""
     power, ground = supply_pins(chip.macro)
     powers, grounds = supply_nets(chip.macro)
     nets = [*powers, *(net for net in grounds if net not in powers)]
     paths = [instance.replace(".", "/") for instance in instances]
     pairs = [(pin, net) for table in (power, ground) for pin, net in table.items()]
     inside = chip.macro is None or not chip.macro.wrapper
+    sets = _supply_sets(chip.macro)
     lines = [
         f"# Power intent of {top}. The digital part has the first power and ground net; the others are the macro's.",
-        "# Which of them is the array's, its periphery's or that of programming, and their states, is yours to add.",
+        *([] if sets else ["# Which supply is the array's, its periphery's or that of programming: [macro.domains]."]),
         "# What programs cells is isolated in Verilog (programming_isolation.v) by programming_enable: clamped to 0.",
         "upf_version 2.1", f"set_design_top {top}", "create_power_domain PD_DIGITAL -include_scope",
         f"create_power_domain PD_MACRO -elements {{{' '.join(paths)}}}",
@@ -137,7 +139,43 @@ def write_upf(chip: Chip, top: str, instances: Sequence[str]) -> str:
         lines += [f"create_supply_port {net} -domain PD_DIGITAL", f"create_supply_net {net} -domain PD_DIGITAL",
                   f"create_supply_net {net} -domain PD_MACRO -reuse", f"connect_supply_net {net} -ports {{{net}}}"]
     if powers and grounds:
-        lines += [f"set_domain_supply_net {domain} -primary_power_net {powers[0]} -primary_ground_net {grounds[0]}"
-                  for domain in ("PD_DIGITAL", "PD_MACRO")]
+        own = sets.get("periphery", (powers[0], grounds[0]))
+        for domain, (plus, minus) in (("PD_DIGITAL", (powers[0], grounds[0])), ("PD_MACRO", own)):
+            lines.append(f"set_domain_supply_net {domain} -primary_power_net {plus} -primary_ground_net {minus}")
     lines += [f"connect_supply_net {net} -ports {{{path}/{pin}}}" for path in paths for pin, net in pairs if inside]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_power_states(sets)]) + "\n"
+
+
+def _supply_sets(macro: MacroSection | None) -> dict[str, tuple[str, str]]:
+    """Power net and ground net of each kind of supply that the description names, in their order."""
+    if macro is None or not macro.ground:
+        return {}
+    sets = {}
+    for domain in DOMAINS:
+        pins = [pin for pin, named in macro.domains.items() if named == domain]
+        plus = [macro.power[pin] for pin in pins if pin in macro.power]
+        minus = [macro.ground[pin] for pin in pins if pin in macro.ground]
+        if plus:
+            sets[domain] = plus[0], (minus or list(macro.ground.values()))[0]
+    return sets
+
+
+def _power_states(sets: Mapping[str, tuple[str, str]]) -> list[str]:
+    """Supply sets, and the states that the macro is made for: it programs, it multiplies, its array is off."""
+    lines = []
+    for domain, (plus, minus) in sets.items():
+        name = f"SS_{domain.upper()}"
+        lines += [
+            f"create_supply_set {name} -function {{power {plus}}} -function {{ground {minus}}}",
+            f"add_power_state {name} -state {{ON -supply_expr {{power == FULL_ON && ground == FULL_ON}}}}",
+            f"add_power_state {name} -state {{OFF -supply_expr {{power == OFF}}}}",
+        ]
+    # Supplies that are on in each state; the programming supply is the last on and the first off.
+    states = {"PROGRAMS": DOMAINS, "MULTIPLIES": ("array", "periphery"), "RESTS": ("periphery",)}
+    known: list[str] = []
+    for state, on in states.items():
+        terms = " && ".join(f"SS_{domain.upper()} == {'ON' if domain in on else 'OFF'}" for domain in sets)
+        if terms and terms not in known:
+            known.append(terms)
+            lines.append(f"add_power_state PD_MACRO -state {{{state} -logic_expr {{{terms}}}}}")
+    return lines

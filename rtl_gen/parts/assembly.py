@@ -10,7 +10,7 @@ from hw.host.address_map import AddressMap
 from hw.host.registers import RegisterMap
 from macro_models.errors import InputError
 from macro_models.files import read_text
-from rtl_gen.emit import ADAPTER, file_name
+from rtl_gen.emit import boundary, file_name
 from rtl_gen.ip_xact import ip_xact
 from rtl_gen.macro.adapter import module_name, write_stub
 from rtl_gen.macro.contract import write_contract
@@ -27,6 +27,8 @@ __all__ = ["contract_texts", "macro_design", "macro_texts", "model_files", "port
 
 _MACRO_INSTANCE = "macro.macro"
 """Instance of the adapter within the core, and of the macro within the adapter."""
+_RINGED_MACRO = "macro.adapter.macro"
+"""The same with the ring that tests have."""
 
 _WRAPPER = "rtl/macro"
 """Where copies of the user's own Verilog around the macro are."""
@@ -52,9 +54,10 @@ def register_texts(map: RegisterMap | AddressMap, name: str) -> dict[str, str]:
 
 def tapeout_texts(design: Design) -> dict[str, str]:
     """What tools take the Verilog by."""
+    verilog = design.chip.verilog
     return {
         f"{design.top}.f": file_list(design),
-        f"{design.top}.vlt": waivers(ascending=design.ascending),
+        f"{design.top}.vlt": waivers(ascending=design.ascending, gated=verilog.test and verilog.clock_gate != "none"),
         f"{design.top}.core": fusesoc_core(design),
         "synth.tcl": synthesis_script(),
         f"{design.top}.sdc": sdc(design),
@@ -95,9 +98,10 @@ def macro_design(
     macro, ports = module_name(chip.macro), macro_map(chip)
     rtl = rtl_texts(modules, name, prefix, macro) | _wrapper_texts(chip)
     inputs, outputs = port_bits(modules[name], name)
+    place = _RINGED_MACRO if chip.verilog.test else _MACRO_INSTANCE
     return Design(
         chip=chip, what=what, top=name, rtl=tuple(rtl), stubs=(f"stubs/{macro}.v",), macro=macro,
-        macro_instances=tuple(f"{core}{_MACRO_INSTANCE}{_within_wrapper(chip)}" for core in cores), inputs=inputs,
+        macro_instances=tuple(f"{core}{place}{_within_wrapper(chip)}" for core in cores), inputs=inputs,
         outputs=outputs, simulated=simulated and chip.macro is None, bench=bench,
         ascending=any(port.limits and port.limits[0] < port.limits[1] for port in ports.ports.values()),
         unclocked=("programming_enable",) if PulseChip.of(chip).programming.engine else (),
@@ -116,7 +120,7 @@ def macro_texts(design: Design) -> dict[str, str]:
 
 def contract_texts(chip: Chip, modules: Mapping[str, str], name: str, prefix: str) -> dict[str, str]:
     """The contract of the macro's pins, which binds to the core."""
-    adapter, contract = f"{prefix}{ADAPTER}", f"{name}_macro_contract"
+    adapter, contract = boundary(chip, prefix), f"{name}_macro_contract"
     core = next(module for module, text in modules.items() if re.search(rf"^  {adapter} \w+ \($", text, re.MULTILINE))
     return {f"tb/{contract}.sv": write_contract(chip, core, modules[core], adapter, contract)}
 

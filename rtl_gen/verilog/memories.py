@@ -4,6 +4,8 @@ Components use :class:`amaranth.lib.memory.Memory` and are simulated with it; fo
 takes its place by an instance of a wrapper module, and :func:`write_memory` is the wrapper's behavioural body.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from amaranth.hdl import ClockSignal, Instance, Shape, Value
@@ -11,7 +13,7 @@ from amaranth.lib.memory import Memory
 
 from macro_models.errors import ToolError
 
-__all__ = ["MemoryPlatform", "MemoryShape", "write_memory"]
+__all__ = ["MemoryPlatform", "MemoryShape", "tied_off", "write_memory"]
 
 
 @dataclass(frozen=True, order=True)
@@ -99,8 +101,11 @@ class MemoryPlatform:
         return Instance(f"{self.prefix}{shape.suffix}", **ports)
 
 
-def write_memory(shape: MemoryShape, prefix: str) -> str:
-    """Verilog of the wrapper of a memory. Replace the body by an SRAM macro's instance to harden the design."""
+def write_memory(shape: MemoryShape, prefix: str, *, test: bool = False) -> str:
+    """Verilog of the wrapper of a memory. Replace the body by an SRAM macro's instance to harden the design.
+
+    ``test``: it has a port for a self-test, which takes the place of both others.
+    """
     top, bits = max(shape.address_width - 1, 0), shape.width - 1
     ports = [
         "input  wire clk",
@@ -110,29 +115,38 @@ def write_memory(shape: MemoryShape, prefix: str) -> str:
         *(["input  wire read_enable"] if shape.registered else []),
         f"input  wire {_range(top)}read_address",
         f"output {'reg ' if shape.registered else 'wire'} {_range(bits)}read_data",
+        *(_test_ports(shape) if test else []),
     ]
+    used = _TESTED if test else _PLAIN
     lanes = []
     for lane in range(shape.lanes):
         low = lane * shape.granularity
         part = f"[{low + shape.granularity - 1}:{low}]" if shape.lanes > 1 else ""
-        enable = f"write_enable[{lane}]" if shape.lanes > 1 else "write_enable"
-        lanes += [f"    if ({enable}) begin", f"      words[write_address]{part} <= write_data{part};", "    end"]
+        enable = f"{used.write}[{lane}]" if shape.lanes > 1 else used.write
+        lanes += [f"    if ({enable}) begin", f"      words[{used.to}]{part} <= {used.data}{part};", "    end"]
     lines = [
         f"// Memory of {shape.depth} words of {shape.width} bits: one write port, one read port.",
         *(f"// {line}" for line in _timing(shape)),
         "// An SRAM macro can take the place of this body. No content is relied on at power-on.",
         f"module {prefix}{shape.suffix} (",
-        ",\n".join(f"  {port}" for port in ports),
+        _joined(ports),
         ");",
         "",
         f"  reg {_range(bits)}words [0:{shape.depth - 1}];",
         "",
+        *(_test_wires(shape) if test else []),
         "  always @(posedge clk) begin",
         *lanes,
-        *_read(shape),
+        *_read(shape, used),
         "endmodule",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _joined(ports: list[str]) -> str:
+    """Ports, and remarks above them."""
+    last = len(ports) - 1
+    return "\n".join(f"  {p}{',' if k < last and not p.startswith('//') else ''}" for k, p in enumerate(ports))
 
 
 def _timing(shape: MemoryShape) -> list[str]:
@@ -153,21 +167,76 @@ def _timing(shape: MemoryShape) -> list[str]:
     ]
 
 
-def _read(shape: MemoryShape) -> list[str]:
+def _read(shape: MemoryShape, used: "_Ports") -> list[str]:
     if not shape.registered:
-        return ["  end", "", "  assign read_data = words[read_address];", ""]
-    lines = ["    if (read_enable) begin", "      read_data <= words[read_address];"]
+        return ["  end", "", f"  assign read_data = words[{used.at}];", ""]
+    lines = [f"    if ({used.read}) begin", f"      read_data <= words[{used.at}];"]
     if shape.transparent:
         for lane in range(shape.lanes):
             low = lane * shape.granularity
             part = f"[{low + shape.granularity - 1}:{low}]" if shape.lanes > 1 else ""
-            enable = f"write_enable[{lane}]" if shape.lanes > 1 else "write_enable"
+            enable = f"{used.write}[{lane}]" if shape.lanes > 1 else used.write
             lines += [
-                f"      if ({enable} && write_address == read_address) begin",
-                f"        read_data{part} <= write_data{part};",
+                f"      if ({enable} && {used.to} == {used.at}) begin",
+                f"        read_data{part} <= {used.data}{part};",
                 "      end",
             ]
     return [*lines, "    end", "  end", ""]
+
+
+@dataclass(frozen=True)
+class _Ports:
+    """Names of what the body of a memory uses: enables, addresses and data of writing and of reading."""
+
+    write: str
+    to: str
+    data: str
+    read: str
+    at: str
+
+
+_PLAIN = _Ports("write_enable", "write_address", "write_data", "read_enable", "read_address")
+_TESTED = _Ports("any_write", "any_write_address", "any_write_data", "any_read", "any_read_address")
+
+
+def _test_ports(shape: MemoryShape) -> list[str]:
+    top = max(shape.address_width - 1, 0)
+    return [
+        "// Self-test: with bist_enable it owns the memory. A cycle writes all of a word or reads one, as above.",
+        "input  wire bist_enable", "input  wire bist_write", f"input  wire {_range(top)}bist_address",
+        f"input  wire {_range(shape.width - 1)}bist_write_data", f"output wire {_range(shape.width - 1)}bist_read_data",
+    ]
+
+
+def _test_wires(shape: MemoryShape) -> list[str]:
+    """What is in the place of both ports, and of the test port where that is enabled."""
+    top, lanes = max(shape.address_width - 1, 0), shape.lanes
+    written = f"{{{lanes}{{bist_write}}}}" if lanes > 1 else "bist_write"
+    wires = [
+        (lanes - 1, "write", written, "write_enable"), (top, "write_address", "bist_address", "write_address"),
+        (shape.width - 1, "write_data", "bist_write_data", "write_data"),
+        *([(0, "read", "~bist_write", "read_enable")] if shape.registered else []),
+        (top, "read_address", "bist_address", "read_address"),
+    ]
+    return [
+        *(f"  wire {_range(high)}any_{name} = bist_enable ? {test} : {plain};" for high, name, test, plain in wires),
+        "", "  assign bist_read_data = read_data;", "",
+    ]
+
+
+def tied_off(texts: Mapping[str, str], shapes: Mapping[str, MemoryShape]) -> dict[str, str]:
+    """Verilog in which the test ports of memories are tied off at their instances."""
+    changed = dict(texts)
+    for name, shape in shapes.items():
+        instance = re.compile(rf"^  {re.escape(name)} \w+ \(\n", re.MULTILINE)
+        ports = [
+            "// Test port of the memory, for a self-test in its place.",
+            ".bist_enable(1'b0),", ".bist_write(1'b0),", f".bist_address({max(shape.address_width, 1)}'d0),",
+            f".bist_write_data({shape.width}'d0),", ".bist_read_data(),",
+        ]
+        more = "".join(f"    {port}\n" for port in ports)
+        changed = {module: instance.sub(lambda m, more=more: m[0] + more, text) for module, text in changed.items()}
+    return changed
 
 
 def _range(high: int) -> str:

@@ -14,7 +14,7 @@ from amaranth.lib import wiring
 from macro_models.errors import ToolError
 from rtl_gen.verilog.blocks import Block, BlockPlatform, arguments, ports_of
 from rtl_gen.verilog.gating import CLOCK_GATE, write_clock_gate
-from rtl_gen.verilog.memories import write_memory
+from rtl_gen.verilog.memories import tied_off, write_memory
 from rtl_gen.verilog.permission import PERMISSION, write_permission
 from rtl_gen.verilog.remarks import module_remarks, port_remarks
 from rtl_gen.verilog.rtlil import parse
@@ -25,7 +25,7 @@ __all__ = ["emit"]
 
 def emit(
     component: wiring.Component, *, name: str, prefix: str, reset_low: bool, own: Collection[object] | None = None,
-    clock_gates: bool = False,
+    clock_gates: bool = False, test_ports: bool = False,
 ) -> dict[str, str]:
     """Verilog of a component and of every block in it: text by module name, the top first.
 
@@ -46,6 +46,8 @@ def emit(
 
     clock_gates
         Registers that keep their value unless a condition holds have gated clocks, of the module ``clock_gate``.
+    test_ports
+        Memories have a port for a self-test, which is tied off.
 
     Raises
     ------
@@ -68,7 +70,10 @@ def emit(
         texts[gate] = write_clock_gate(prefix)
     if any(f"\n  {prefix}{PERMISSION} " in text for text in texts.values()):
         texts[f"{prefix}{PERMISSION}"] = write_permission(prefix)
-    return texts | {f"{prefix}{shape.suffix}": write_memory(shape, prefix) for shape in sorted(platform.shapes)}
+    memories = {f"{prefix}{shape.suffix}": shape for shape in sorted(platform.shapes)}
+    if test_ports:
+        texts = tied_off(texts, memories)
+    return texts | {name: write_memory(shape, prefix, test=test_ports) for name, shape in memories.items()}
 
 
 @contextmanager

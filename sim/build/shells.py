@@ -75,7 +75,8 @@ def core_defines(chip: Chip, *, own_macro: bool = False) -> dict[str, object]:
         layout = TrimLayout(cfg, WriteVerifyConfig.from_chip(chip) if PulseChip.of(chip).programming.engine else None)
         # The bench asks for all that the hardware can.
         defines["MHO_TRIM"] = f"{layout.size}'h{layout.pack(LIMITS):x}"
-    if idle := "".join(f", .{name}({width}'d0)" for name, width in core_blocks(chip).idle.items()):
+    unused = {**core_blocks(chip).idle, **({"test_mode": 1} if chip.verilog.test else {})}
+    if idle := "".join(f", .{name}({width}'d0)" for name, width in unused.items()):
         defines["MHO_IDLE"] = idle
     return defines
 

@@ -160,7 +160,7 @@ def verilator_build(
         if netlist is None and not own_macro:
             sources = _several(cores, folder)
         else:
-            sources = _sources(cores[0], folder, netlist, cells, own_macro, "core_tb.core_0.core.macro")
+            sources = _sources(cores[0], folder, netlist, cells, own_macro, f"core_tb.core_0.core.macro{'.adapter' if cores[0].verilog.test else ''}")
         write_bench(cores, kinds, folder / "bench.sv", own_macro=own_macro, body=_has_body(cores[0], own_macro))
         compile_verilator(
             folder, [*sources, folder / "bench.sv", *(HDL / name for name in _SHIM)], top="core_tb",

@@ -12,7 +12,7 @@ from hw.config import Chip
 from hw.kinds import core_blocks
 from macro_models.errors import ToolError
 from macro_models.workspace import Workspace
-from rtl_gen.emit import ADAPTER, module_texts
+from rtl_gen.emit import boundary, module_texts
 from rtl_gen.macro.contract import write_contract
 from sim.formal.solver import run, tool
 
@@ -99,7 +99,7 @@ def _named(pattern: str, printed: str, claims: list[str]) -> frozenset[str]:
 def _design(chip: Chip, fixed: Mapping[str, int]) -> Mapping[str, str]:
     """Files: the core with the contract in it, a macro that answers anything, and a top without outputs."""
     modules = module_texts(chip, "none", own_macro=False)
-    core, adapter = next(iter(modules)), f"{chip.verilog.prefix}{ADAPTER}"
+    core, adapter = next(iter(modules)), boundary(chip, chip.verilog.prefix)
     contract, binding = write_contract(chip, core, modules[core], adapter, "contract").split("\nbind ")
     supplies = re.compile(r"`ifdef USE_POWER_PINS.*?`endif\n", re.DOTALL)
     plain = {name: supplies.sub("", text) for name, text in modules.items()}

@@ -23,6 +23,11 @@ PERIOD_NS = 10
 CELLS = np.array([[cell(bl, sl) for sl in range(LINES)] for bl in range(LINES)])
 
 
+def macro(dut):
+    """The macro, by its pins."""
+    return dut.core.macro.adapter.macro
+
+
 class WishboneHost:
     """Wishbone master of cocotbext-wishbone."""
 
@@ -84,6 +89,7 @@ class Host:
         self.bus = WishboneHost(self.dut) if wishbone else AxiLiteHost(self.dut)
         cocotb.start_soon(Clock(self.dut.clk, PERIOD_NS, unit="ns").start())
         self.dut.programming_enable.value = 0
+        self.dut.test_mode.value = 0
         self.dut.rst.value = 1
         await Timer(5 * PERIOD_NS, "ns")
         self.dut.rst.value = 0

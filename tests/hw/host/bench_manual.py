@@ -5,7 +5,7 @@ from cocotb.triggers import RisingEdge
 
 from macro_models.exact.operation import Direction
 from tests.hw.host.bench_core import BACKWARD as SEARCH
-from tests.hw.host.bench_core import CELLS, FORWARD, LINES, Host, begin, expected, vector
+from tests.hw.host.bench_core import CELLS, FORWARD, LINES, Host, begin, expected, macro, vector
 
 PRECHARGE, SAMPLE, COMPARE, DECREMENT, VERIFY, SET, RESET = 1, 2, 4, 8, 16, 1 << 5, 2 << 5
 BACKWARD, LATCH, WRITE_MODE = 1, 2, 1 << 8
@@ -81,7 +81,7 @@ async def read_cell(host: Host) -> int:
 
 async def widths(dut, found: list[int]) -> None:
     """Widths of the pulses at the macro, in cycles."""
-    pins, width = dut.core.macro.macro, 0
+    pins, width = macro(dut), 0
     while True:
         await RisingEdge(dut.clk)
         if pins.set_pulse.value == 1 or pins.reset_pulse.value == 1:
@@ -127,7 +127,7 @@ async def test_it_can_be_locked(dut) -> None:
     # Strobes without it are none.
     await host.write("manual_strobe", PRECHARGE | SAMPLE)
     await host.write("manual_positive", 0xFFFF)
-    assert dut.core.macro.macro.bl_pos.value == 0
+    assert macro(dut).bl_pos.value == 0
     await host.write("trim_lock", 1)
     await host.write("manual_control", 1)
     assert await host.read("manual_status") & 1 == 0

@@ -8,7 +8,7 @@ from hw.core import CoreConfig, trimmed
 from hw.core.write_verify import WriteVerifyParameters
 from hw.host.write_map import WORD_FLAG
 from macro_models.exact.operation import Direction, MvmOperation
-from tests.hw.host.bench_core import FORWARD, Host, begin, expected, vector
+from tests.hw.host.bench_core import FORWARD, Host, begin, expected, macro, vector
 from tests.hw.host.bench_write import parameters
 
 CORE = CoreConfig.from_chip(load_chip("tnsa16-core"))
@@ -100,7 +100,7 @@ async def test_limits_and_lock(dut) -> None:
 
 async def gaps(dut, found: list[int]) -> None:
     """Cycles from each verify read to the pulse that follows it, at the pins."""
-    pins, since = dut.core.macro.macro, 0
+    pins, since = macro(dut), 0
     while True:
         await RisingEdge(dut.clk)
         since = 1 if pins.verify.value == 1 else since + 1 if since else 0

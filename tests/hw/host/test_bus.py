@@ -12,11 +12,11 @@ from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from rtl_gen import emit_core
 from rtl_gen.macro.model import write_macro_model
 
-BENCHES = ("bench_core", "bench_manual", "bench_write", "bench_trim")
+BENCHES = ("bench_core", "bench_manual", "bench_write", "bench_trim", "bench_ring")
 
 
 def _run(wrap: str, simulator: str, folder: Path) -> None:
-    chip = load_chip("tnsa16-core", {"core.manual": True})
+    chip = load_chip("tnsa16-core", {"core.manual": True, "verilog.test": True})
     sources = emit_core(chip, folder / "rtl", wrap)
     model = folder / "tnsa_macro.v"
     model.write_text(write_macro_model("tnsa_macro", chip.lines, chip.programming.verify_bits))
@@ -38,7 +38,7 @@ def _run(wrap: str, simulator: str, folder: Path) -> None:
         test_dir=folder, extra_env=environment, results_xml=folder / "results.xml",
     )
     total, failed = get_results(results)
-    assert total == 19
+    assert total == 20
     assert failed == 0
 
 

@@ -2,11 +2,14 @@
 
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from hw.config import Chip, load_chip
+from hw.config import Chip, MacroSection, load_chip
+from macro_models.errors import InputError
 from rtl_gen.macro.adapter import hard_ports
 from rtl_gen.macro.pin_check import macro_map
 from rtl_gen.macro.views import write_lef, write_liberty, write_upf
@@ -57,6 +60,10 @@ def test_tools_read_the_liberty(chip: Chip, tmp_path: Path) -> None:
     assert "Warning" not in run.stdout + run.stderr
 
 
+def _with_macro(macro: dict[str, Any]) -> Chip:
+    return replace(load_chip("tnsa16-core"), macro=MacroSection(**macro))
+
+
 @pytest.mark.parametrize("chip", CHIPS, ids=lambda chip: chip.name)
 def test_power_intent_connects_every_supply(chip: Chip) -> None:
     text = write_upf(chip, "top", ("core.macro.macro",))
@@ -65,3 +72,34 @@ def test_power_intent_connects_every_supply(chip: Chip) -> None:
         assert set(re.findall(r"-ports \{core/macro/macro/(\w+)\}", text)) == set(supplies)
     made = set(re.findall(r"create_supply_net (\w+) -domain PD_DIGITAL", text))
     assert set(re.findall(r"connect_supply_net (\w+)", text)) <= made
+
+
+def test_power_intent_has_the_kinds_of_supplies() -> None:
+    """Two array supplies, one of each other kind, two grounds: sets, the macro's primary supply, states once each."""
+    macro: dict[str, Any] = {
+        "module": "hard", "power": {"VA": "vdda", "VB": "vddb", "VP": "vddp", "VD": "vdd", "VH": "vpp"},
+        "ground": {"GA": "agnd", "GD": "gnd"},
+        "domains": {"VA": "array", "VB": "array", "GA": "array", "VD": "periphery", "VH": "programming"},
+    }
+    text = write_upf(_with_macro(macro), "top", ["macro.macro"])
+    sets = dict(re.findall(r"create_supply_set (\w+) -function \{power (\w+)\}", text))
+    assert sets == {"SS_ARRAY": "vdda", "SS_PERIPHERY": "vdd", "SS_PROGRAMMING": "vpp"}
+    assert "create_supply_set SS_ARRAY -function {power vdda} -function {ground agnd}" in text
+    assert "set_domain_supply_net PD_MACRO -primary_power_net vdd " in text
+    states = dict(re.findall(r"add_power_state PD_MACRO -state \{(\w+) -logic_expr \{(.*)\}\}", text))
+    assert states["PROGRAMS"] == "SS_ARRAY == ON && SS_PERIPHERY == ON && SS_PROGRAMMING == ON"
+    assert states["MULTIPLIES"].endswith("SS_PROGRAMMING == OFF")
+    assert states["RESTS"].startswith("SS_ARRAY == OFF && SS_PERIPHERY == ON")
+    # Without programming two of them are one.
+    del macro["domains"]["VH"]
+    text = write_upf(_with_macro(macro), "top", ["macro.macro"])
+    assert re.findall(r"add_power_state PD_MACRO -state \{(\w+)", text) == ["PROGRAMS", "RESTS"]
+
+
+@pytest.mark.parametrize(("pin", "domain", "sentence"), [
+    ("VD", "logic", r'macro\.domains\.VD must be array, periphery or programming, not "logic"$'),
+    ("VX", "array", r"macro\.domains\.VX must be a pin of macro\.power or macro\.ground, which have no VX$"),
+])
+def test_kinds_of_supplies_are_checked(pin: str, domain: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        _with_macro({"module": "hard", "power": {"VD": "vdd"}, "ground": {"G": "gnd"}, "domains": {pin: domain}})
