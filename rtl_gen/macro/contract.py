@@ -3,7 +3,7 @@
 import re
 from importlib.resources import files
 
-from hw.config import Chip
+from hw.config import SYNCHRONISER_CYCLES, Chip
 from hw.core.config import CoreConfig
 from hw.core.write_verify.config import WriteVerifyConfig
 from hw.macro.macro_pins import MacroPins
@@ -46,8 +46,9 @@ def write_contract(chip: Chip, core: str, text: str, adapter: str, name: str) ->
     bound = {"clk": "clk", "in_reset": f"{reset} | soft_reset{manual}{' | test_mode' if chip.verilog.test else ''}"}
     bound |= {pin: net for pin, net in connections(text, adapter).items() if pin in pins.members and pin not in _UNUSED}
     bound |= {"programming_enable": "programming_enable"} if pins.verify_bits is not None else {}
+    values |= _late(cfg)
     size = max(durations.values()).bit_length()
-    durations |= {"LONGEST": max(durations.values()), "ZERO": 0, "ONE": 1}
+    durations |= {"LONGEST": max(durations.values()), "ZERO": 0, "ONE": 1, "LATE": SYNCHRONISER_CYCLES}
     values |= {key: f"{size}'d{number}" for key, number in durations.items()}
     values |= {
         "AGE": size - 1, "NAME": name, "CORE": core,
@@ -57,6 +58,21 @@ def write_contract(chip: Chip, core: str, text: str, adapter: str, name: str) ->
     for key, value in values.items():
         contract = contract.replace(f"@{key}@", str(value))
     return contract
+
+
+def _late(cfg: CoreConfig) -> dict[str, object]:
+    """How the core sees hold, and from when cmp has to stand: both later where it has a synchroniser for them."""
+    late = SYNCHRONISER_CYCLES
+    flops = (
+        f"reg [{late - 1}:0] late_hold;         // of the synchroniser\n"
+        f"  always @(posedge clk) late_hold <= in_reset ? {late}'d0 : {{late_hold[{late - 2}:0], hold}};\n"
+        f"  wire frozen = late_hold[{late - 1}];"
+    )
+    stands = "\n      & (last != COMPARE | compare | (~hold & ~frozen & age >= COMPARE_CYCLES - @LATE@))"
+    return {
+        "HOLD": flops if "hold" in cfg.synchronise else "wire frozen = hold;",
+        "CMP_STANDS": stands if "cmp" in cfg.synchronise else "",
+    }
 
 
 _OPERATIONS = ("reset", "plane", "sample", "compare", "decrement")
