@@ -31,6 +31,8 @@ class TileConfig:
         Reductions that are set up at a time: 0 (none), 1, 2 or 4.
     ranged
         The core gives the words of a product that its descriptor names; else all, and the tile takes those.
+    trace
+        Whether a tile tells what its engines end (:mod:`hw.tile.trace`); else these ports are 0.
 
     Raises
     ------
@@ -46,6 +48,7 @@ class TileConfig:
     payload_bits: int = 64
     contexts: int = 2
     ranged: bool = False
+    trace: bool = False
 
     def __post_init__(self) -> None:
         _among("lines", self.lines, (16, 64, 256))

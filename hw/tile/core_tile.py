@@ -129,7 +129,19 @@ class CoreTile(wiring.Component):
         connect(m, split.core, access.bus)
         connect_narrow(m, split.tile, tile.bus)
         m.d.comb += [access.reset.eq(tile.reset), self.irq.eq(access.irq)]
-        join(m, access.port, core, access)
+        join(m, access.port, core, access, but=("mask",))
+        self._masks(m, tile.mask, access.mask, core.mask)
+
+    def _masks(self, m: Module, program: Any, host: Any, core: Any) -> None:
+        """Masks from the host and from the program, which goes first; what is offered stays."""
+        stays, its, mine = Signal(name="mask_stays"), Signal(name="mask_held"), Signal(name="mask_of_program")
+        m.d.comb += [
+            mine.eq(Mux(stays, its, program.valid)), core.valid.eq(Mux(mine, program.valid, host.valid)),
+            core.p.addr.eq(Mux(mine, program.p.addr, host.p.addr)),
+            core.p.data.eq(Mux(mine, program.p.data, host.p.data)),
+            program.ready.eq(mine & core.ready), host.ready.eq(~mine & core.ready),
+        ]
+        m.d.sync += [stays.eq(core.valid & ~core.ready), its.eq(mine)]
 
     def _send(self, m: Module, tile: Tile, node: Any) -> None:
         """Flits of blocks, and operands where the context has room."""

@@ -245,7 +245,7 @@ INSTRUCTIONS: dict[Op, Instruction] = {one.op: one for one in (
         _flag("free", "Each is given back when it was sent."),
     ),
     _instruction(
-        Op.CORE, Engine.LOAD, "A command to the core, when it has drained all products.",
+        Op.CORE, Engine.LOAD, "A command to the core, when the engines are idle and all products are drained.",
         Field("command", 3, "What.", names=Command), Field("source", 4, "Stream whose oldest block is given."),
         Field("target", 4, "Stream that takes what comes back (`write`)."),
         _flag("free", "The block of the source is given back."), _flag("push", "The block of the target is shown."),

@@ -5,18 +5,21 @@ for ever or a trap stays. A borderline one is a legal one of which some words we
 most of them trap or wait. All have the surroundings of :func:`alone`.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from hw.core.layout import pack
 from hw.tile.config import TileConfig
-from hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, INSTRUCTIONS, Cause, Format, Kind, Op, Operand, encode
-from hw.tile.legality import refusal, width_of
+from hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, INSTRUCTIONS, Cause, Command, Format, Kind, Op, Operand, encode
+from hw.tile.legality import is_stream, is_walk, refusal, width_of
 from hw.tile.machine.actions import Core
 from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, slots_of
 from hw.tile.machine.tokens import TokenMachine
 from hw.tile.program import Program
 from hw.tile.vector import pack_parameters
+from macro_models.exact.operation import Converter, Direction, MvmOperation
 
 __all__ = ["SIZES", "alone", "any_program", "borderline", "given_blocks", "legal_program"]
 
@@ -46,10 +49,12 @@ def given_blocks(program: Program) -> dict[tuple[str, int], int]:
     return {("t", k): BLOCKS for k in slots_of(Place(program=program, cfg=SIZES)).values()}
 
 
-def legal_program(rng: Rng, length: int = 30, cfg: TileConfig = SIZES) -> Program:
-    """A program of about ``length`` words that ends."""
+def legal_program(
+    rng: Rng, length: int = 30, cfg: TileConfig = SIZES, without: Collection[Op] = ()
+) -> Program:
+    """A program of about ``length`` words that ends, without some instructions."""
     memory = [0] * DESCRIPTOR_WORDS
-    draw = _Draw(rng, cfg, memory)
+    draw = _Draw(rng, cfg, memory, without)
     for kind, count in (("stream", rng.integers(3, 8)), ("walk", rng.integers(1, 5)), ("mvm", rng.integers(1, 4)),
                         ("vec", rng.integers(3, 10))):
         for number in range(count):
@@ -142,6 +147,7 @@ class _Draw:
     rng: Rng
     cfg: TileConfig
     memory: list[int]
+    without: Collection[Op] = ()
 
     def __post_init__(self) -> None:
         self.counts: dict[str, int] = {}
@@ -172,15 +178,24 @@ class _Draw:
         return sides | {
             "stream": stream, "channel": channel, "run": self._int(1, block - channel),
             "repeat": 2 if self.rng.random() < 0.1 else 1, "tail": self._int(0, 3) * self._int(0, 1),
-            "width": self._int(1, 6), "height": self._int(1, 6), "pad": self._int(0, self.cfg.buffer_bytes - 128),
+            "width": self._int(1, 6), "height": self._int(1, 6),
+            # Behind all rings: what stands there is not written.
+            "pad": self._int(min(self._end, last := self.cfg.buffer_bytes - 128), last),
         }
 
     def mvm(self, number: int) -> Values:
-        """A product that takes all that the core can."""
-        first = self._int(0, 28)
-        return {"operation": self._int(0, 2**32 - 1), "op": self._int(0, 2**32 - 1), "op_high": self._int(0, 63),
-                "conversions": self._int(1, 9), "i_first": self._int(0, 1), "i_last": self.cfg.input_words - 1,
-                "o_first": first, "o_last": self._int(first, 31)}
+        """A product that takes all that the core can, or all but the first word."""
+        first, words = self._int(0, 28), self.cfg.input_words
+        backward = self.rng.random() < 0.7
+        segments = self.rng.random() < 0.2
+        op = pack(MvmOperation(
+            direction=Direction(int(backward)), in_bits=self._int(6, 8) if segments else self._int(1, 4),
+            in_signed=bool(self._int(0, 1)), out_bits=self._int(1, 8), converter=Converter.COUNT,
+            relu=bool(self._int(0, 1)) and not segments, early_stop=bool(self._int(0, 1)),
+            wl_select=self._int(0, 7), line_select=self._int(0, 7), step_code=self._int(1, 2**16 - 1)))
+        return {"operation": self._int(0, 2**32 - 1), "op": op & 0xFFFFFFFF, "op_high": op >> 32 & 63,
+                "conversions": self._int(1, 9), "i_first": self._int(0, 1),
+                "i_last": (words if backward else words // 2) - 1, "o_first": first, "o_last": self._int(first, 31)}
 
     def vec(self, number: int) -> Values:
         """A legal vector operation."""
@@ -218,6 +233,19 @@ class _Draw:
             "target_offset": self._int(0, 2) * self._int(0, 1),
         }
 
+    def _flags(self, fields: Values) -> None:
+        """Only flags that the sources and the target of a vector operation have, mostly."""
+        vec = self._of("vec", fields["vec"])
+        if self.rng.random() < 0.02:
+            return
+        for name in "ab":
+            stream, walk = is_stream(vec[name]), is_walk(vec[name])
+            if name == "b" and vec["kind"] == Kind.TABLE:
+                stream = walk = False
+            fields[f"advance_{name}"] &= walk
+            fields[f"free_{name}"] &= stream or fields[f"advance_{name}"]
+        fields["push"] &= is_stream(vec["target"])
+
     def block(self, depth: int) -> list[int]:
         """An instruction, or a loop of some."""
         if depth and self.rng.random() < 0.25:
@@ -228,11 +256,14 @@ class _Draw:
 
     def _instruction(self) -> list[int]:
         weights = {Op.MVM: 24, Op.VEC: 48, Op.SEND: 4, Op.WAIT: 1, Op.ROOM: 1, Op.FREE: 3, Op.PUSH: 4, Op.IMAGE: 1,
-                   Op.SET: 1, Op.CORE: 2}
+                   Op.SET: 1, Op.CORE: 3}
+        weights = {op: share for op, share in weights.items() if op not in self.without}
         share = np.array(list(weights.values())) / sum(weights.values())
         op = list(weights)[self.rng.choice(len(share), p=share)]
         fields = {f.name: self._int(0, (1 << f.width) - 1) if f.width == 1 else 0
                   for f in INSTRUCTIONS[op].layout.fields}
+        if op is Op.MVM:
+            fields["free"] &= fields["advance"]
         for name in ("stream", "source", "target"):
             if name in fields:
                 fields[name] = self._int(0, self.counts["stream"] - 1)
@@ -240,10 +271,15 @@ class _Draw:
             if name in fields:
                 fields[name] = self._int(0, self.counts[name] - 1)
         fields |= {"n": self._int(1, 3)} if "n" in fields else {}
+        if op is Op.VEC:
+            self._flags(fields)
         if op is Op.SEND:
             fields["flow"] = self._int(0, 1) if fields["reduce"] else self._int(0, 14)
         if op is Op.CORE:
-            fields["command"] = self._int(1, 2)
+            whole = [k for k in range(self.counts["stream"]) if self._of("stream", k)["block"] % 8 == 0]
+            if not whole:
+                return self._instruction()
+            fields |= {"command": int(Command.MASKS), "source": int(self.rng.choice(whole)), "target": 0, "push": 0}
         if op is Op.SET:
             kind = str(self.rng.choice(["walk", "mvm", "vec"]))
             number = self._int(0, self.counts[kind] - 1)

@@ -13,7 +13,7 @@ from hw.tile.buffer import Buffer
 from hw.tile.config import TileConfig
 from hw.tile.engines.descriptors import Descriptors
 from hw.tile.engines.drain import DrainRange
-from hw.tile.engines.load import LoadEngine
+from hw.tile.engines.load import LoadEngine, MaskWrite
 from hw.tile.engines.receive import InLayout, Receiver
 from hw.tile.engines.send import OutLayout, SendEngine
 from hw.tile.engines.vector import VectorEngine
@@ -24,6 +24,7 @@ from hw.tile.isa import OPCODE_LOW, Cause, Op
 from hw.tile.sequencer import IssueLayout, Sequencer
 from hw.tile.sequencer.sequencer import DescriptorWrite
 from hw.tile.tokens import Tokens
+from hw.tile.trace import ENGINES, EventLayout, connect_trace
 
 __all__ = ["Tile"]
 
@@ -42,6 +43,8 @@ class Tile(wiring.Component):
     -------
     bus : In(RegisterBus(19))
         The host, see :class:`hw.tile.host.HostAccess`.
+    mask : Out(stream of MaskWrite())
+        Masks of the core, from CORE.
     op, words, codes, drain : Out(stream of OpLayout()), Out(WordsLayout(..)), Out(stream of 32 bits), In(same)
         The core: descriptors, with them the words that are to be given, input words, output words. A core that is not
         ``cfg.ranged`` gives all.
@@ -56,12 +59,15 @@ class Tile(wiring.Component):
     acknowledge : Out(stream of 4 bits)
         Slots of blocks that are given back to their sender.
     retire, retired : Out(1), Out(IssueLayout())
-        Trace: an instruction ended in the sequencer, or was taken by its engine; which.
+        An instruction ended in the sequencer, or was taken by its engine; which.
+    trace_sequencer, trace_load, trace_vector, trace_send : Out(EventLayout())
+        What each engine ended, if ``cfg.trace``; else 0.
     busy : Out(3)
         The engines that load, compute and send have something in hand.
     """
 
     bus: Any
+    mask: stream.Interface
     op: stream.Interface
     words: Any
     codes: stream.Interface
@@ -89,7 +95,8 @@ class Tile(wiring.Component):
             "result": In(stream.Signature(unsigned(cfg.payload_bits))), "sum_context": Out(2), "summing": Out(1),
             "reset": Out(1),
             "acknowledge": Out(stream.Signature(4)), "retire": Out(1), "retired": Out(IssueLayout()),
-            "busy": Out(3),
+            "busy": Out(3), "mask": Out(stream.Signature(MaskWrite())),
+            **{f"trace_{name}": Out(EventLayout()) for name in ENGINES},
         })
 
     def elaborate(self, platform: object) -> Any:
@@ -135,7 +142,11 @@ class Tile(wiring.Component):
             self.sum_context.eq(vector.sum_context), self.summing.eq(vector.summing), self.reset.eq(host.reset),
             self.retire.eq(sequencer.retire), self.retired.eq(sequencer.retired),
             drain.add.eq(load.add), drain.first.eq(load.first), drain.last.eq(load.last), drain.take.eq(vector.drains),
-            load.full.eq(drain.full), self.words.eq(load.words), load.refused.eq(self.refused),
+            sequencer.undrained.eq(~drain.none), load.block_address.eq(sequencer.block_address),
+            load.block_size.eq(sequencer.block_size), self.mask.valid.eq(load.mask.valid),
+            load.mask.ready.eq(self.mask.ready), self.mask.p.addr.eq(load.mask.payload),
+            self.mask.p.data.eq(load.mask.payload[32:]), load.full.eq(drain.full), self.words.eq(load.words),
+            load.refused.eq(self.refused),
             vector.none.eq(drain.none), vector.codes.eq(drain.codes),
             load.set.eq(sequencer.set.valid & sequencer.set.ready), load.set_index.eq(sequencer.set.p.index),
         ]
@@ -143,6 +154,9 @@ class Tile(wiring.Component):
         self._start(m, host, sequencer, tokens, receiver, descriptors, load)
         self._load(m, host, sequencer, tokens, receiver, descriptors)
         self._trap(m, host, sequencer, load, vector)
+        if cfg.trace:
+            connect_trace(m, self, {
+                "sequencer": sequencer, "tokens": tokens, "walks": walks, "load": load, "vector": vector, "send": send})
         return m
 
     def _issue(self, m: Module, sequencer: Any, load: Any, vector: Any, send: Any, descriptors: Any) -> None:

@@ -64,6 +64,8 @@ class Execution(Resettable):
         As at :class:`hw.tile.lanes.VectorUnit`.
     sum_context : Out(2)
         Context of the sums that it takes.
+    adds, total : Out(1), Out(32)
+        As at :class:`hw.tile.lanes.VectorUnit`.
     """
 
     i: stream.Interface
@@ -73,6 +75,8 @@ class Execution(Resettable):
     change: stream.Interface
     sum_context: Value
     summing: Value
+    adds: Value
+    total: Value
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
@@ -87,7 +91,7 @@ class Execution(Resettable):
         return {
             "read": Out(ReadPort()), "write": Out(WritePort()), "drain": In(stream.Signature(unsigned(32))),
             "result": In(stream.Signature(unsigned(cfg.payload_bits))), "sum_context": Out(2), "summing": Out(1),
-            "memory": In(stream.Signature(MemoryWrite())),
+            "memory": In(stream.Signature(MemoryWrite())), "adds": Out(1), "total": Out(32),
         }
 
     def elaborate(self, platform: object) -> Any:
@@ -100,6 +104,7 @@ class Execution(Resettable):
             connect(m, getattr(unit, name), flipped(getattr(self, name)))
         m.d.comb += [
             unit.job.eq(vec), self.sum_context.eq(vec.a[:2] - 2), self.summing.eq(unit.summing),
+            self.adds.eq(unit.adds), self.total.eq(unit.total),
             self.found.order.eq(job.order), self.found.trap.engine.eq(Engine.VECTOR),
             self.found.trap.pc.eq(job.pc),
         ]

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.block import Resettable
 from hw.core.layout import OpLayout, WordsLayout
-from hw.tile.buffer import ReadPort
+from hw.tile.buffer import ADDRESS_BITS, ReadPort
 from hw.tile.config import TileConfig
 from hw.tile.engines.checks import MvmCheck
 from hw.tile.engines.descriptors import FetchPort
@@ -23,13 +23,21 @@ from hw.tile.sequencer.decoder import field
 from hw.tile.sequencer.sequencer import PC_BITS
 from hw.tile.walker import Todo, WalkPort, Window
 
-__all__ = ["LoadEngine"]
+__all__ = ["LoadEngine", "MaskWrite"]
 
 _PRODUCTS = DESCRIPTORS["mvm"].count
 _WALKS = DESCRIPTORS["walk"].count
+_PAIR = 8
 _WAITING = 2
 """Products that are taken, the one that is carried out among them."""
 _FLAGS = ("advance", "free", "restart")
+
+
+class MaskWrite(data.StructLayout):
+    """A word of a mask of the core, and its address."""
+
+    def __init__(self) -> None:
+        super().__init__({"addr": 8, "data": 32})
 
 
 class MvmLayout(data.StructLayout):
@@ -55,7 +63,9 @@ class WaitingProducts(Waiting):
 
 
 class LoadEngine(Resettable):
-    """Carries out MVM and IMAGE, one at a time, while the next MVM is looked at and one more waits; CORE is refused.
+    """Carries out MVM and IMAGE, one at a time, while the next MVM is looked at and one more waits.
+
+    The block of a CORE goes to the core as masks.
 
     An MVM is taken from ``i`` when it is found legal, see :class:`hw.tile.engines.vector.VectorEngine`. It gives the
     core the descriptor with the number of its conversion, {image, operation}, and all words that the operation takes:
@@ -75,8 +85,14 @@ class LoadEngine(Resettable):
         Strobe and place of a word of descriptors that the program writes: operations begin anew there.
     op, words, codes, refused : Out(stream of OpLayout()), Out(WordsLayout(..)), Out(stream of 32 bits), In(1)
         The core; words that the operation is to give; it dropped an operation that is illegal.
+    block_address, block_size : In(16), In(12)
+        Of CORE: its block, pairs of words.
+    mask : Out(stream of 64 bits)
+        Pairs of that, address of a mask and word.
     read : Out(ReadPort())
         The buffer.
+    ends : Out(1)
+        For a trace: the oldest MVM ended.
     """
 
     i: stream.Interface
@@ -106,7 +122,11 @@ class LoadEngine(Resettable):
     words: Any
     codes: stream.Interface
     refused: Value
+    block_address: Value
+    block_size: Value
+    mask: stream.Interface
     read: Any
+    ends: Value
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
@@ -118,6 +138,8 @@ class LoadEngine(Resettable):
             "last": Out(7), "start": In(1), "first_image": In(32), "image": Out(32), "back": In(1), "set": In(1),
             "set_index": In(8), "op": Out(stream.Signature(OpLayout())), "words": Out(WordsLayout(cfg.output_words)),
             "codes": Out(stream.Signature(unsigned(32))), "refused": In(1), "read": Out(ReadPort()),
+            "block_address": In(ADDRESS_BITS), "block_size": In(12), "mask": Out(stream.Signature(unsigned(64))),
+            "ends": Out(1),
         })
 
     def elaborate(self, platform: object) -> Any:
@@ -132,7 +154,12 @@ class LoadEngine(Resettable):
         gathered, gathered_pc, gathered_order = Signal(STREAMS), Signal(PC_BITS), Signal(OrderLayout())
         connect(m, window.o, gather.term)
         connect(m, fetch.fetch, flipped(self.fetch))
-        connect(m, gather.read, flipped(self.read))
+        self._commands, self._at = Signal(name="commands"), Signal(ADDRESS_BITS, name="pair_at", reset_less=True)
+        reads, self._pending = Signal(), Signal(name="pending")
+        m.d.comb += [
+            self.read.valid.eq(gather.read.valid | reads), gather.read.ready.eq(self.read.ready),
+            self.read.address.eq(Mux(reads, self._at, gather.read.address)), gather.read.data.eq(self.read.data),
+        ]
         m.d.comb += [
             fetch.number.eq(field(issue.word, Op.MVM, "mvm")), self.look.number.eq(field(issue.word, Op.MVM, "walk")),
             self.look.todo.eq(Todo.LOOK), self.wants.eq(1 << number),
@@ -141,7 +168,8 @@ class LoadEngine(Resettable):
             taken.reads.eq(self.wants), taken.number.eq(number), taken.image.eq(self.image),
             taken.operation.eq(self._numbers(m, fetch, waiting.i)),
             self.first.eq(fetch.o.o_first), self.last.eq(fetch.o.o_last), self.add.eq(waiting.i.valid),
-            self.busy.eq(waiting.o.valid | gather.busy), self.oldest.eq(job.order.age),
+            self.busy.eq(waiting.busy | gather.busy | self._pending | self._commands),
+            self.oldest.eq(Mux(gather.busy | self._pending, gathered_order.age, waiting.oldest)),
             self.reads.eq(waiting.reads | Mux(gather.busy, gathered, 0)),
             walks.number.eq(job.walk), walks.hold.eq(gather.busy),
             window.walk.eq(walks.walk), window.plan.eq(walks.plan),
@@ -155,7 +183,7 @@ class LoadEngine(Resettable):
         with m.If(window.opens):
             m.d.sync += [gathered.eq(job.reads), gathered_pc.eq(job.pc), gathered_order.eq(job.order)]
         given = self._words(m, gather, job.mvm)
-        self._look(m, issue, number, fetch, waiting)
+        self._look(m, issue, number, fetch, waiting, reads)
         self._run(m, waiting.o, window, gather, given)
         with m.If(self.refused):
             m.d.comb += [
@@ -216,7 +244,9 @@ class LoadEngine(Resettable):
                 m.d.sync += window.eq(0)
         return ~active
 
-    def _look(self, m: Module, issue: Any, number: Signal, fetch: Fetcher, waiting: Waiting) -> None:
+    def _look(
+        self, m: Module, issue: Any, number: Signal, fetch: Fetcher, waiting: Waiting, reads: Signal
+    ) -> None:
         """Takes an instruction that is legal."""
         op, cause, known, about = self.i.p.word[OPCODE_LOW:], Signal(4), Signal(), Signal(4)
         m.submodules.check = check = MvmCheck(self.cfg)
@@ -226,10 +256,11 @@ class LoadEngine(Resettable):
             check.codes.eq(Mux(seen, codes, self.look.look.codes)), check.number.eq(stream),
             check.wrong.eq(Mux(seen, 0, self.look.look.wrong)),
         ]
-        wrong = Signal(4)
+        wrong, self._left = Signal(4), Signal(12, name="pair_left")
         m.d.comb += wrong.eq(Mux(cause != 0, cause, Mux(self.full, Cause.PRODUCT, 0)))
         with m.FSM():
             with m.State("Idle"):
+                m.d.sync += [self._at.eq(self.block_address), self._left.eq(self.block_size)]
                 m.d.sync += issue.eq(self.i.payload)
                 with m.If(self.i.valid & self.settled):
                     with m.If(op == Op.MVM):
@@ -239,11 +270,9 @@ class LoadEngine(Resettable):
                     with m.Elif(op == Op.IMAGE):
                         m.d.comb += self.i.ready.eq(~self.conflict)
                     with m.Else():
-                        m.next = "Refuse"
-            with m.State("Refuse"):
-                self._trap(m, issue, Cause.CORE, Const(0, 4), Engine.LOAD)
-                with m.If(~self.i.valid):
-                    m.next = "Idle"
+                        m.d.comb += self.i.ready.eq(1)
+                        m.next = "Read pair"
+            self._pairs(m, reads)
             with m.State("Look"):
                 # The walk is looked at while the product is fetched, and once more if that takes longer.
                 m.d.comb += self.look.valid.eq(~seen)
@@ -260,6 +289,25 @@ class LoadEngine(Resettable):
                     self._trap(m, issue, wrong, Mux(cause != 0, about, 0), Engine.SEQUENCER)
                 with m.Elif(~self.conflict & waiting.i.ready):
                     m.d.comb += [self.i.ready.eq(1), waiting.i.valid.eq(1)]
+                    m.next = "Idle"
+
+    def _pairs(self, m: Module, reads: Signal) -> None:
+        """The block of a CORE, pair by pair."""
+        with m.State("Read pair"):
+            m.d.comb += [self._commands.eq(1), reads.eq(1)]
+            with m.If(self.read.ready):
+                m.next = "Take pair"
+        with m.State("Take pair"):
+            m.d.comb += self._commands.eq(1)
+            m.d.sync += [
+                self.mask.payload.eq(self.read.data), self._at.eq(self._at + _PAIR), self._left.eq(self._left - _PAIR),
+            ]
+            m.next = "Give pair"
+        with m.State("Give pair"):
+            m.d.comb += [self._commands.eq(1), self.mask.valid.eq(1)]
+            with m.If(self.mask.ready):
+                m.next = "Read pair"
+                with m.If(self._left == 0):
                     m.next = "Idle"
 
     def _seen(self, m: Module) -> tuple[Value, Value, Value]:
@@ -293,6 +341,13 @@ class LoadEngine(Resettable):
     def _run(self, m: Module, oldest: Any, window: Window, gather: Gather, given: Value) -> None:
         """Carries out the oldest product."""
         job, walks = oldest.p, self.walks
+        # It ends when its codes are given and its walk has gone on.
+        pending, gone = self._pending, Signal()
+        m.d.comb += self.ends.eq(pending & gone & given)
+        with m.If(self.op.valid & self.op.ready):
+            m.d.sync += [pending.eq(1), gone.eq(0)]
+        with m.Elif(self.ends):
+            m.d.sync += pending.eq(0)
         leaves = job.flags.advance | job.flags.restart
         with m.FSM():
             with m.State("Window"):
@@ -318,4 +373,5 @@ class LoadEngine(Resettable):
                 m.d.comb += [walks.valid.eq(leaves), walks.todo.eq(Todo.GO)]
                 with m.If(walks.done | ~leaves):
                     m.d.comb += oldest.ready.eq(1)
+                    m.d.sync += gone.eq(1)
                     m.next = "Window"

@@ -37,6 +37,8 @@ class SendEngine(Resettable):
         The tokens.
     o : Out(stream of OutLayout(cfg))
         Flits. What is behind the end of a block is 0.
+    ends : Out(1)
+        For a trace: a block was sent.
     """
 
     i: stream.Interface
@@ -48,6 +50,7 @@ class SendEngine(Resettable):
     ask: Any
     change: stream.Interface
     o: stream.Interface
+    ends: Value
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
@@ -55,7 +58,7 @@ class SendEngine(Resettable):
             "i": In(stream.Signature(IssueLayout())), "conflict": In(1), "busy": Out(1), "reads": Out(STREAMS),
             "wants": Out(STREAMS),
             "read": Out(ReadPort()), "ask": Out(AskPort()), "change": Out(stream.Signature(Change())),
-            "o": Out(stream.Signature(OutLayout(cfg))),
+            "o": Out(stream.Signature(OutLayout(cfg))), "ends": Out(1),
         })
 
     def elaborate(self, platform: object) -> Any:
@@ -122,6 +125,7 @@ class SendEngine(Resettable):
             with m.State("Free"):
                 m.d.comb += self.change.valid.eq(free)
                 with m.If(~free | self.change.ready):
+                    m.d.comb += self.ends.eq(1)
                     m.next = "Ask"
                     with m.If(sent == blocks):
                         m.next = "Idle"

@@ -56,8 +56,10 @@ class VectorEngine(Resettable):
         Descriptor memory, and the walks: to be looked at, and to be carried out.
     look_ask, ask, change : Out(AskPort()), Out(AskPort()), Out(stream of Change())
         The tokens.
-    read, write, drain, result, sum_context, summing, memory
+    read, write, drain, result, sum_context, summing, memory, adds, total
         As at :class:`hw.tile.engines.execution.Execution`.
+    ends : Out(1)
+        For a trace: the oldest one ended.
     """
 
     i: stream.Interface
@@ -86,6 +88,9 @@ class VectorEngine(Resettable):
     memory: stream.Interface
     sum_context: Value
     summing: Value
+    adds: Value
+    total: Value
+    ends: Value
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
@@ -95,7 +100,7 @@ class VectorEngine(Resettable):
             "wants": Out(STREAMS), "drains": Out(1), "none": In(1), "codes": In(9), "found": Out(FoundLayout()),
             "fetch": Out(FetchPort()), "look": Out(WalkPort()), "walks": Out(WalkPort()),
             "look_ask": Out(AskPort()), "ask": Out(AskPort()), "change": Out(stream.Signature(Change())),
-            **Execution.members(cfg),
+            "ends": Out(1), **Execution.members(cfg),
         })
 
     def elaborate(self, platform: object) -> Any:
@@ -106,7 +111,7 @@ class VectorEngine(Resettable):
         connect(m, waiting.o, execution.i)
         for name in ("walks", "ask", "change", *Execution.members(self.cfg)):
             inner, outer = getattr(execution, name), getattr(self, name)
-            if name in ("sum_context", "summing"):
+            if name in ("sum_context", "summing", "adds", "total"):
                 m.d.comb += outer.eq(inner)
             else:
                 connect(m, inner, flipped(outer))
@@ -123,8 +128,8 @@ class VectorEngine(Resettable):
             *(taken.flags[name].eq(field(issue.word, Op.VEC, name)) for name in FLAGS), taken.pc.eq(issue.pc),
             taken.vec.eq(vec), taken.order.eq(self.order), taken.reads.eq(self.wants),
             taken.a.eq(looks["a"].number), taken.b.eq(looks["b"].number),
-            self.busy.eq(waiting.o.valid), self.oldest.eq(waiting.o.p.order.age), self.reads.eq(waiting.reads),
-            self.found.eq(execution.found),
+            self.busy.eq(waiting.busy), self.oldest.eq(waiting.oldest), self.reads.eq(waiting.reads),
+            self.found.eq(execution.found), self.ends.eq(waiting.o.valid & waiting.o.ready),
         ]
         self._look(m, issue, fetch, looks, waiting)
         return self.resets(m)
@@ -179,7 +184,7 @@ class VectorEngine(Resettable):
             # The program has stopped.
             m.next = "Idle"
         with m.Elif(cause != 0):
-            with m.If(~waiting.o.valid & ~self.others):
+            with m.If(~waiting.busy & ~self.others):
                 m.d.comb += [
                     self.found.trap.cause.eq(cause), self.found.trap.engine.eq(Engine.SEQUENCER),
                     self.found.trap.pc.eq(issue.pc), self.found.order.eq(self.order),

@@ -42,7 +42,7 @@ class Waiting(Resettable):
     Parameters
     ----------
     layout
-        What is kept of an instruction; ``reads`` of it are streams, a bit each.
+        What is kept of an instruction; ``reads`` of it are streams, a bit each, ``order`` its number.
     depth
         How many there are, the one that is carried out among them.
 
@@ -52,16 +52,21 @@ class Waiting(Resettable):
         What is taken; the oldest one, which goes with the transfer.
     reads : Out(16)
         Streams that some of them read.
+    busy, oldest : Out(1), Out(5)
+        There is one, on its way to the front or there; the number of the oldest one.
     """
 
     i: stream.Interface
     o: stream.Interface
     reads: Value
+    busy: Value
+    oldest: Value
 
     def __init__(self, layout: Any, depth: int) -> None:
         self.depth = depth
         super().__init__({
             "i": In(stream.Signature(layout)), "o": Out(stream.Signature(layout)), "reads": Out(STREAMS),
+            "busy": Out(1), "oldest": Out(AGE_BITS),
         })
 
     def elaborate(self, platform: object) -> Any:
@@ -81,6 +86,10 @@ class Waiting(Resettable):
             if k:
                 reads |= Mux(valid[k], place.reads, 0)
         m.d.comb += [
-            self.i.ready.eq(takes[-1]), self.o.valid.eq(valid[0]), self.o.payload.eq(places[0]), self.reads.eq(reads),
+            self.i.ready.eq(takes[-1]), self.busy.eq(valid.any()),
+            self.o.valid.eq(valid[0]), self.o.payload.eq(places[0]), self.reads.eq(reads),
         ]
+        for k, place in reversed(list(enumerate(places))):
+            with m.If(valid[k]):
+                m.d.comb += self.oldest.eq(place.order.age)
         return self.resets(m)

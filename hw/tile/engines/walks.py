@@ -39,19 +39,22 @@ class Walks(Resettable):
         Descriptor memory.
     ask, change : Out(AskPort()), Out(stream of Change())
         The tokens.
+    serves : Out(1)
+        For a trace: it serves the second of those who ask.
     """
 
     fetch: Any
     place: stream.Interface
     ask: Any
     change: stream.Interface
+    serves: Value
 
     def __init__(self, cfg: TileConfig, ports: int) -> None:
         self.cfg, self.ports = cfg, ports
         super().__init__({
             **{f"port_{k}": In(WalkPort()) for k in range(ports)}, "fetch": Out(FetchPort()),
             "place": Out(stream.Signature(DescriptorWrite())), "ask": Out(AskPort()),
-            "change": Out(stream.Signature(Change())),
+            "change": Out(stream.Signature(Change())), "serves": Out(1),
         })
 
     def elaborate(self, platform: object) -> Any:
@@ -69,6 +72,7 @@ class Walks(Resettable):
             inner = fetcher.fetch if name == "fetch" else getattr(walker, name)
             connect(m, inner, flipped(getattr(self, name)))
         done, wrongs = Signal(), Signal(WalkLayout())
+        m.d.comb += self.serves.eq(owner[1])
         m.d.comb += wrongs.eq(walk_wrongs(self.cfg, fetcher.o) | Cat(C(0, 2), walker.look.outside))
         waiting = Cat(port.valid for port in ports)
         for k, port in enumerate(ports):

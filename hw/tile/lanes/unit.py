@@ -3,7 +3,7 @@
 from itertools import pairwise
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -65,6 +65,8 @@ class VectorUnit(Resettable):
         The buffer.
     memory : In(stream of MemoryWrite())
         Writes parameters and tables; while an operation is on that does not read them. Always taken.
+    adds, total : Out(1), Out(32)
+        For a trace, if the tile has one: results are written; their sum.
     """
 
     job: Any
@@ -81,6 +83,8 @@ class VectorUnit(Resettable):
     read: Any
     write: Any
     memory: stream.Interface
+    adds: Value
+    total: Value
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
@@ -90,6 +94,7 @@ class VectorUnit(Resettable):
             **{name: operands[name] for name in shared}, "target_block": In(ADDRESS_BITS),
             "done": Out(1), "summing": Out(1),
             "write": Out(WritePort()), "memory": In(stream.Signature(MemoryWrite())),
+            "adds": Out(1), "total": Out(32),
         })
 
     def elaborate(self, platform: object) -> Any:
@@ -209,6 +214,11 @@ class VectorUnit(Resettable):
             self.write.data.eq(Mux(job.wide, wide, narrow)), self.write.bytes.eq(stage.count << job.wide),
             enable.eq(~gives | Mux(to_sums, accumulators.ready, self.write.ready)),
         ]
+        if self.cfg.trace:
+            total: Value = C(0)
+            for k, one in enumerate(y):
+                total = total + Mux(stage.count > k, one.as_signed(), 0)
+            m.d.comb += [self.adds.eq(self.write.valid & self.write.ready), self.total.eq(total)]
         for k, lane in enumerate(lanes[:AT_A_TIME]):
             m.d.comb += [accumulators.made[k].eq(lane.made), accumulators.tag[k].eq(lane.tag)]
         with m.If(self.start):

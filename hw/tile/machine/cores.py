@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.core import CoreReference, unpack, unpack_codes
+from hw.core.masks import MaskLayout
 from hw.tile.isa import Command
 from macro_models.errors import InputError
 
@@ -38,7 +39,8 @@ class FunctionCore:
 class ReferenceCore:
     """The transposable core, its macro a model: the bits and noise of the functional backend.
 
-    A block of ``masks`` is a row of pairs of 32-bit words, address and data of a mask write.
+    A block of ``masks`` is a row of pairs of 32-bit words, address and data of a mask write; of the address the bits
+    that the core has count.
 
     Parameters
     ----------
@@ -63,6 +65,7 @@ class ReferenceCore:
         """Writes masks."""
         if command is not Command.MASKS or len(block) % 8:
             raise InputError(f"this core has no {command.name.lower()} of {len(block)} bytes")
+        bits: int = MaskLayout(self.core.cfg)["addr"].width
         for address, data in np.frombuffer(block, "<u4").reshape(-1, 2).tolist():
-            self.core.masks.write(address, data)
+            self.core.masks.write(address & (1 << bits) - 1, data)
         return b""

@@ -159,7 +159,7 @@ def _core(op: Op, f: Mapping[str, int], memory: Sequence[int], cfg: TileConfig) 
     source, target = ((f["source"], 1),), ((f["target"], 1),)
     back = f["command"] == Command.WRITE
     return Plan(
-        op, guard=1 << f["source"], needs=source, rooms=target if back else (), takes=source if f["free"] else (),
+        op, guard=ALL_STREAMS, needs=source, rooms=target if back else (), takes=source if f["free"] else (),
         shows=target if f["push"] else (), codes=-1,
     )
 

@@ -178,7 +178,7 @@ class TileMachine:
 
     def _ordered(self, op: Op, fields: Fields, stream: int) -> bool:
         """Whether an instruction has to wait for the send engine, which reads a stream."""
-        if op in (Op.SEND, Op.WAIT, Op.ROOM, Op.FREE, Op.PUSH, Op.SET):
+        if op in (Op.SEND, Op.WAIT, Op.ROOM, Op.FREE, Op.PUSH, Op.SET, Op.CORE):
             return True
         names = named(op, fields, self.store.memory)
         return any(kind == "stream" and number == stream for name, (kind, number) in names.items()

@@ -8,8 +8,9 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.block import Resettable
+from hw.tile.buffer import ADDRESS_BITS
 from hw.tile.config import TileConfig
-from hw.tile.isa import OPCODE_LOW, Cause, Engine, Op
+from hw.tile.isa import OPCODE_LOW, Cause, Command, Engine, Op
 from hw.tile.sequencer.decoder import Decoder, field
 from hw.tile.sequencer.loops import LoopStack
 from hw.tile.tokens import WRONGS, AskPort, Change
@@ -47,9 +48,9 @@ class Sequencer(Resettable):
     """Runs a program: one instruction after the other, three cycles each and what they wait for; LOOP takes two.
 
     HALT, LOOP, SET and the token instructions are carried out here, IMAGE, MVM, VEC, SEND and CORE are issued. SET
-    and the token instructions wait until the engines are idle, since what these have in hand comes before. An
-    instruction that is illegal by its own bits, by the loops or by its ring stops the program, as does an engine's
-    trap.
+    and the token instructions wait until the engines are idle, since what these have in hand comes before; so does
+    CORE, whose tokens are seen to here. An instruction that is illegal by its own bits, by the loops or by its ring
+    stops the program, as does an engine's trap.
 
     Members
     -------
@@ -61,6 +62,10 @@ class Sequencer(Resettable):
         Host registers that loops count by.
     issue : Out(stream of IssueLayout())
         Instructions for the engines.
+    block_address, block_size : Out(16), Out(12)
+        Of CORE: its block, and the bytes of that.
+    undrained : In(1)
+        A product was issued and is not taken.
     idle, quiet : In(1)
         The engines have nothing left, and those that trap have nothing left; from the cycle after an issue on.
     ask, change : Out(AskPort()), Out(stream of Change())
@@ -88,6 +93,9 @@ class Sequencer(Resettable):
     issue: stream.Interface
     idle: Value
     quiet: Value
+    undrained: Value
+    block_address: Value
+    block_size: Value
     ask: Any
     change: stream.Interface
     set: stream.Interface
@@ -106,6 +114,7 @@ class Sequencer(Resettable):
         super().__init__({
             "start": In(1), "running": Out(1), "stop": In(1), "registers": In(16).array(3),
             "issue": Out(stream.Signature(IssueLayout())), "idle": In(1), "quiet": In(1),
+            "undrained": In(1), "block_address": Out(ADDRESS_BITS), "block_size": Out(12),
             "ask": Out(AskPort()), "change": Out(stream.Signature(Change())),
             "set": Out(stream.Signature(DescriptorWrite())),
             "trapped": In(TrapLayout()), "trap": Out(TrapLayout()), "retire": Out(1), "retired": Out(IssueLayout()),
@@ -128,8 +137,9 @@ class Sequencer(Resettable):
         m.d.comb += [
             address.eq(pc), decoder.word.eq(fetched), loops.at.eq(last), dead.eq(self.trap.cause != 0),
             self.retired.word.eq(word), self.retired.pc.eq(at), self.issue.payload.eq(self.retired),
-            self.ask.stream.eq(field(word, Op.WAIT, "stream")), self.change.p.stream.eq(self.ask.stream),
-            self.change.p.free.eq(op == Op.FREE),
+            self.ask.stream.eq(Mux(
+                op == Op.CORE, field(word, Op.CORE, "source"), field(word, Op.WAIT, "stream"))),
+            self.change.p.stream.eq(self.ask.stream), self.change.p.free.eq((op == Op.FREE) | (op == Op.CORE)),
             self.set.p.index.eq(field(word, Op.SET, "first") + last - at - 1), self.set.p.word.eq(fetched),
         ]
         with m.If(self.start):
@@ -168,10 +178,13 @@ class Sequencer(Resettable):
             with m.State("Check"):
                 self._check(m, word, at)
                 self._obey(m, dead)
+            self._command(m, word, at, dead)
             with m.State("Issue"):
                 m.d.comb += self.issue.valid.eq(~dead)
                 with m.If(self.issue.ready):
                     m.next = "Next"
+                    with m.If(op == Op.CORE):
+                        m.next = "Given"
                     with m.If((op == Op.IMAGE) & self.stop):
                         m.d.comb += self.retire.eq(~dead)
                         m.next = "Idle"
@@ -209,10 +222,12 @@ class Sequencer(Resettable):
         with m.If(number >= self.cfg.instructions):
             self._stop(m, Cause.END, Mux(number[-1], -1, number))
 
-    def _stop(self, m: Module, cause: Cause | Value, at: Value, number: Value | int = 0) -> None:
+    def _stop(
+        self, m: Module, cause: Cause | Value, at: Value, number: Value | int = 0, engine: Engine = Engine.SEQUENCER
+    ) -> None:
         """A trap of the sequencer itself, if none of the instructions before it traps."""
         m.d.sync += [
-            self._own.cause.eq(cause), self._own.engine.eq(Engine.SEQUENCER), self._own.pc.eq(at),
+            self._own.cause.eq(cause), self._own.engine.eq(engine), self._own.pc.eq(at),
             self._own.stream.eq(number),
         ]
         m.next = "Stop"
@@ -238,6 +253,9 @@ class Sequencer(Resettable):
                 m.next = "Settle"
             with m.Case(Op.SEND):
                 m.next = "Check"
+            with m.Case(Op.CORE):
+                m.d.sync += left.eq(1)
+                m.next = "Source"
             with m.Default():
                 m.next = "Issue"
         runs_out = (op == Op.SET) & (end >= self.cfg.instructions)
@@ -297,6 +315,46 @@ class Sequencer(Resettable):
             with m.Elif(~field(word, Op.SEND, "free") & (field(word, Op.SEND, "n") > ring.blocks)):
                 self._stop(m, Cause.RING, at, number)
 
+    def _command(self, m: Module, word: Value, at: Value, dead: Value) -> None:
+        """CORE: whether it is legal with its streams; its block to the load engine; and gives that back."""
+        ring, first, wrong = self.ask.ring, Signal(2), Signal(2)
+        source, target = field(word, Op.CORE, "source"), field(word, Op.CORE, "target")
+        writes = field(word, Op.CORE, "command") == Command.WRITE
+        with m.State("Source"):
+            m.d.comb += self.ask.valid.eq(1)
+            m.d.sync += first.eq(ring.wrong)
+            with m.If(self.ask.ready):
+                m.next = "Target"
+            self._obey(m, dead)
+        with m.State("Target"):
+            m.d.comb += [self.ask.valid.eq(writes), self.ask.stream.eq(target), wrong.eq(Mux(writes, ring.wrong, 0))]
+            with m.If(~writes | self.ask.ready):
+                m.next = "Settle"
+                with m.If((first != 0) & ((wrong == 0) | (first <= wrong))):
+                    self._stop(m, _cause(first), at, source)
+                with m.Elif(wrong != 0):
+                    self._stop(m, _cause(wrong), at, target)
+                with m.Elif(writes & ring.remote):
+                    self._stop(m, Cause.OWNER, at, target)
+                with m.Elif(self.undrained):
+                    self._stop(m, Cause.PRODUCT, at)
+            self._obey(m, dead)
+        with m.State("Block"):
+            # Of what is there the oldest; cores that write by themselves are not built.
+            m.d.comb += [self.ask.valid.eq(1), self.ask.stream.eq(Mux(writes, target, source))]
+            m.d.sync += [self.block_address.eq(ring.base + ring.head), self.block_size.eq(ring.block)]
+            with m.If(self.ask.ready & (~writes | (ring.there != ring.blocks))):
+                m.next = "Issue"
+                with m.If(writes | ring.block[:3].any()):
+                    self._stop(m, Cause.CORE, at, engine=Engine.LOAD)
+            self._obey(m, dead)
+        with m.State("Given"):
+            with m.If(self.quiet):
+                m.next = "Next"
+                with m.If(field(word, Op.CORE, "free")):
+                    m.next = "Change"
+            self._obey(m, dead)
+
     def _tokens(self, m: Module, op: Value, at: Value, left: Signal, dead: Value) -> None:
         """Waits for blocks or room, then gives back or shows them one by one."""
         ring = self.ask.ring
@@ -311,6 +369,8 @@ class Sequencer(Resettable):
                     m.next = "Next"
                     with m.If((op == Op.FREE) | (op == Op.PUSH)):
                         m.next = "Change"
+                    with m.If(op == Op.CORE):
+                        m.next = "Block"
                 with m.If(ring.wrong != 0):
                     self._stop(m, _cause(ring.wrong), at, self.ask.stream)
                 with m.Elif(left > ring.blocks):

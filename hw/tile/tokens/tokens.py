@@ -15,7 +15,7 @@ from hw.tile.isa import STREAMS, Cause
 from hw.tile.layouts import DescriptorLayout, own_wrongs
 from hw.tile.legality import SLOTS
 
-__all__ = ["COUNT_BITS", "WRONGS", "AskPort", "Change", "RingLayout", "Tokens"]
+__all__ = ["COUNT_BITS", "WRONGS", "AskPort", "Change", "ChangedLayout", "RingLayout", "Tokens"]
 
 WRONGS = (Cause.NONE, Cause.RESERVED, Cause.FIELD, Cause.ADDRESS)
 """What the descriptor of a stream alone can be a cause of."""
@@ -32,6 +32,13 @@ class Change(data.StructLayout):
 
     def __init__(self) -> None:
         super().__init__({"stream": _STREAM, "free": 1})
+
+
+class ChangedLayout(data.StructLayout):
+    """A block of a ``stream`` comes, or is given back (``free``), where ``there`` are."""
+
+    def __init__(self) -> None:
+        super().__init__({"valid": 1, "stream": _STREAM, "free": 1, "there": 8})
 
 
 class RingLayout(data.StructLayout):
@@ -107,12 +114,16 @@ class Tokens(Resettable):
         A ring for whoever cannot wait for an answer.
     acknowledge : Out(stream of 4 bits)
         Slots of blocks that are acknowledged.
+    changed, who : Out(ChangedLayout()), Out(changes)
+        For a trace: a change, and whose, a bit for each port.
     write, write_index, write_data : In(1), In(5), In(32)
         Writes a word of the descriptors.
     """
 
     start: Value
     ready: Value
+    changed: Any
+    who: Value
     fill_stream: Value
     fill_ring: Any
     acknowledge: stream.Interface
@@ -128,6 +139,7 @@ class Tokens(Resettable):
             **{f"ask_{k}": In(AskPort()) for k in range(asks)},
             "fill_stream": In(_STREAM), "fill_ring": Out(RingLayout()),
             "acknowledge": Out(stream.Signature(_STREAM)),
+            "changed": Out(ChangedLayout()), "who": Out(changes),
             "write": In(1), "write_index": In(_STREAM + 1), "write_data": In(_WORD),
         })
 
@@ -137,11 +149,15 @@ class Tokens(Resettable):
         ring, changes, free, acks = Signal(DescriptorLayout("stream")), Signal(), Signal(), Signal()
         owing, empty, comes, row = Signal(STREAMS), Signal(), Signal(), Signal(_STREAM)
         judges, wrong = Signal(), Signal(2)
+        ports = [self._port("change", k) for k in range(self.changes)]
         self._start(m, ring, empty, comes, judges, row, wrong)
         self._choose(m, changes, free, number, row, owing)
         m.d.comb += [
             acks.eq(~changes & self.ready & owing.any() & (~self.acknowledge.valid | self.acknowledge.ready)),
             after.eq(before),
+            self.changed.valid.eq(changes), self.changed.stream.eq(number), self.changed.free.eq(free),
+            self.changed.there.eq(before.there),
+            self.who.eq(Cat(port.valid & port.ready for port in ports)),
         ]
         self._step(m, ring, before, after, free & changes, ~free & changes | comes)
         with m.If(changes & ~free & ring.remote):

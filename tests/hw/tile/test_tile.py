@@ -1,16 +1,13 @@
-"""A tile beside the interpreter: programs by hand and at random, with a core that is a function."""
+"""A tile beside the interpreter: programs by hand, with a core that is a function. At random: ``tests/sim/tile``."""
 
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hw.tile.config import TileConfig
-from hw.tile.isa import STREAMS
 from hw.tile.program import Program
-from hw.tile.random_programs import SIZES, legal_program
 from hw.tile.text import assemble
 from hw.tile.tile import Tile
 from rtl_gen.verilog.netlist import emit
@@ -51,35 +48,6 @@ def test_convolution_and_pooling() -> None:
         assert old in text
         text = text.replace(old, new)
     check(assemble(text), config(64), {0: blocks_of(16, 2)}, 0.0, 4)
-
-
-@pytest.mark.slow
-def test_random_programs() -> None:
-    traps = ends = 0
-    for seed in (15, 24):
-        rng = np.random.default_rng(seed)
-        program = legal_program(rng, 25)
-        tables = np.where(np.arange(1024) < 40, program.tables, 0).astype(np.int16)
-        program = replace(program, buffer=program.buffer[:512], tables=tables)
-        streams = {k: program.descriptor("stream", k) for k in range(STREAMS)}
-        given = {
-            k: [rng.integers(0, 256, s["block"]).astype(np.uint8).tobytes() for _ in range(100)]
-            for k, s in streams.items() if s["remote"]
-        }
-        expected = Expected(program, SIZES, given)
-        found = TileBench(program, SIZES, given, seed=seed, stall=0.1).run()
-        assert found.retired[: len(expected.retired)] == expected.retired
-        if expected.status is None:
-            assert found.received == {k: whole(blocks, SIZES) for k, blocks in expected.received.items()}
-            assert found.status[0] == 0
-            ends += not found.running
-        else:
-            # What was issued before goes on.
-            assert all(found.received[k][: len(b)] == whole(b, SIZES) for k, b in expected.received.items())
-            assert found.status == expected.status.words()
-            traps += 1
-    assert traps
-    assert ends
 
 
 def test_verilog_is_clean(tmp_path: Path) -> None:

@@ -67,6 +67,8 @@ def expect(
                 return retired, writes, (wrong, pc, number), False
             if not carry_out(op, fields, tokens):
                 return retired, writes, None, False
+            if op is Op.CORE and streams[fields["source"]]["block"] % 8:
+                return retired, writes, (Cause.CORE, pc, 0), False
             if op is Op.SET:
                 writes += [(fields["first"] + k, words[pc + 1 + k]) for k in range(fields["words"])]
             if op is Op.LOOP:
@@ -118,6 +120,11 @@ def own_cause(
 
 def carry_out(op: Op, fields: dict[str, int], tokens: TokensModel) -> bool:
     """Whether a token instruction can go on; does what it does."""
+    if op is Op.CORE:
+        if not tokens.rings[fields["source"]].there:
+            return False
+        if fields["free"] and not tokens.rings[fields["source"]].block % 8:
+            tokens.change(fields["source"], free=True)
     if op in (Op.WAIT, Op.FREE) and tokens.rings[fields["stream"]].there < fields["n"]:
         return False
     ring = tokens.rings[fields["stream"]] if "stream" in fields else None
@@ -217,4 +224,4 @@ def test_programs_run_as_in_the_interpreter() -> None:
             await one(ctx, number)
 
     simulate(bench, run, deadline=1_000_000)
-    assert {Cause(k) for k in range(Cause.OPCODE, Cause.PRODUCT)} | {None} == set(causes)
+    assert {Cause(k) for k in range(Cause.OPCODE, Cause.PRODUCT)} | {None, Cause.CORE} == set(causes)

@@ -1,0 +1,1 @@
+"""A tile in Verilator beside the interpreter: random programs, and what of the instruction set they reach."""

@@ -1,0 +1,107 @@
+"""A program with its surroundings: what the host sends, and how the network and the core take their time."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from hw.tile.config import TileConfig
+from hw.tile.isa import STREAMS, Command
+from hw.tile.machine.cores import FunctionCore
+from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, slots_of
+from hw.tile.program import Program
+from macro_models.errors import InputError
+
+__all__ = ["REFUSE_BITS", "REFUSE_LOW", "Case", "FunctionOfLines", "blocks_for", "joined", "weights_of"]
+
+REFUSE_LOW, REFUSE_BITS = 7, 5
+"""The core refuses operations that have these bits all 1."""
+
+FLOWS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What is run.
+
+    Attributes
+    ----------
+    program, given
+        The program, and blocks that the host sends by stream.
+    seed, stall, delay
+        Of what is random; how often in 256 cycles somebody is not ready; cycles that the core takes at most.
+    eager
+        Operands of reductions are taken before their sum is wanted.
+    watchdog
+        As the host sets it.
+    """
+
+    program: Program
+    given: dict[int, tuple[bytes, ...]] = field(default_factory=dict)
+    seed: int = 0
+    stall: int = 0
+    delay: int = 20
+    eager: bool = False
+    watchdog: int = 0
+
+    def with_program(self, program: Program) -> "Case":
+        """The same with another program."""
+        return replace(self, program=program)
+
+
+def weights_of(lines: int) -> np.ndarray:
+    """Weights of the core that stands in for one, (lines, lines)."""
+    return np.random.default_rng(lines).integers(-40, 41, (lines, lines))
+
+
+class FunctionOfLines(FunctionCore):
+    """Codes that depend on all that it is given, however many zeros are behind; it refuses what no core has.
+
+    Parameters
+    ----------
+    lines
+        Its lines.
+    """
+
+    def __init__(self, lines: int) -> None:
+        weights = weights_of(lines)
+        super().__init__(lambda codes: ((codes.astype(np.int64) @ weights[: len(codes)]) >> 2).clip(-4095, 4095))
+        self.lines = lines
+        self.masks: list[tuple[int, int]] = []
+
+    def product(self, op: int, op_id: int, first: int, codes: np.ndarray) -> np.ndarray:
+        """Output codes of all lines."""
+        most = (1 << REFUSE_BITS) - 1
+        if first + len(codes) // 4 > self.lines // (4 if op & 1 else 8) or op >> REFUSE_LOW & most == most:
+            raise InputError("the core refuses it")
+        return super().product(op, op_id, first, codes)
+
+
+    def command(self, command: Command, block: bytes) -> bytes:
+        """Keeps masks; it has nothing else."""
+        if command is not Command.MASKS or len(block) % 8:
+            raise InputError("the core refuses it")
+        pairs = np.frombuffer(block, "<u4").reshape(-1, 2)
+        self.masks += [(int(address) & 0xFF, int(word)) for address, word in pairs]
+        return b""
+
+
+def joined(case: Case, cfg: TileConfig) -> Joined:
+    """The tile ``t``, whose flows lead to the host, and which is all of each reduction."""
+    return Joined(
+        tiles={"t": Place(program=case.program, cfg=cfg, core=FunctionOfLines(cfg.lines))},
+        flows=tuple(Flow(sender="t", number=k, to=(HOST,)) for k in range(FLOWS)),
+        reductions=tuple(Reduction(context=k, members=("t",), root="t") for k in range(cfg.contexts)),
+    )
+
+
+def blocks_for(program: Program, cfg: TileConfig, rng: np.random.Generator, count: int) -> dict[int, tuple[bytes, ...]]:
+    """Blocks for each stream of a program that the host can send to, and that has its slot for itself."""
+    found = {}
+    remote = [s for s in (program.descriptor("stream", k) for k in range(STREAMS)) if s["remote"]]
+    for slot, stream in slots_of(Place(program=program, cfg=cfg)).items():
+        if sum(s["slot"] == slot for s in remote) > 1:
+            continue
+        size = program.descriptor("stream", stream)["block"]
+        data = rng.bytes(size * count)
+        found[stream] = tuple(data[k * size : (k + 1) * size] for k in range(count))
+    return found

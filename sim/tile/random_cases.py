@@ -1,0 +1,28 @@
+"""Random programs with random surroundings."""
+
+import numpy as np
+
+from hw.tile.config import TileConfig
+from hw.tile.program import Program
+from hw.tile.random_programs import borderline, legal_program
+from sim.tile.cases import Case, blocks_for
+
+__all__ = ["random_cases"]
+
+_LENGTH = 40
+_BLOCKS = 100
+
+
+def random_cases(rng: np.random.Generator, cfg: TileConfig, changed: int) -> list[Case]:
+    """A legal program that ends, and some of which words were changed: most of these trap or wait."""
+    program = legal_program(rng, _LENGTH, cfg)
+    found = [_case(program, cfg, rng, _BLOCKS, eager=bool(rng.integers(2)))]
+    for _ in range(changed):
+        found.append(_case(borderline(rng, program, int(rng.integers(1, 3))), cfg, rng, _BLOCKS // 5))
+    return found
+
+
+def _case(program: Program, cfg: TileConfig, rng: np.random.Generator, blocks: int, eager: bool = False) -> Case:
+    return Case(
+        program=program, given=blocks_for(program, cfg, rng, blocks), seed=int(rng.integers(1 << 30)),
+        stall=int(rng.choice([0, 40, 80])), delay=int(rng.integers(60)), eager=eager)

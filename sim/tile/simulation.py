@@ -1,0 +1,256 @@
+"""The generated Verilog of a tile in Verilator: many programs in one process."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from amaranth.lib import data
+from numpy.typing import NDArray
+
+from hw.core.layout import OpLayout
+from hw.tile.config import TileConfig
+from hw.tile.engines.load import MaskWrite
+from hw.tile.host import (
+    ADDRESS_WIDTH,
+    BUFFER,
+    CONTROL,
+    DESCRIPTORS_AT,
+    INSTRUCTIONS_AT,
+    PARAMETERS_AT,
+    TABLES_AT,
+)
+from hw.tile.isa import DESCRIPTOR_WORDS, INSTRUCTIONS, OPCODE_LOW, TABLE_ENTRIES, TABLES, Op
+from hw.tile.tile import Tile
+from hw.tile.trace import EventLayout
+from macro_models.workspace import Workspace
+from sim.build.toolchain import HDL, cached_build, hash_files, run_logged
+from sim.build.verilate import compiler_key, verilate, verilog_modules
+from sim.tile.cases import REFUSE_BITS, REFUSE_LOW, Case, weights_of
+
+__all__ = ["Event", "Found", "TileSimulation"]
+
+_BENCH = "tile_programs.cpp"
+_QUIET = 3000
+"""Cycles in which nothing moves after which a tile is taken to be stuck; an operation may take so long."""
+_DEADLINE = 2_000_000
+_POLL = 64
+
+Words = NDArray[np.uint32]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What an engine told: as :class:`hw.tile.machine.state.Retired`, with the instruction itself."""
+
+    engine: int
+    order: int
+    pc: int
+    word: int
+    image: int
+    op_id: int
+    checksum: int
+    taken: tuple[tuple[int, int], ...]
+    shown: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a tile did with a program.
+
+    Attributes
+    ----------
+    status
+        Both words.
+    running, busy
+        The program goes on; an engine is at work.
+    cycles, overlap
+        Cycles until something moved last, and those in which two engines or more had something.
+    retired
+        Addresses of what was issued, or ended in the sequencer.
+    events
+        What engines told, in the order of time.
+    received
+        Blocks of flows in whole flits.
+    masks
+        Addresses and words of masks that were given to the core.
+    buffer
+        Its bytes at the end.
+    """
+
+    status: tuple[int, int]
+    running: bool
+    busy: bool
+    cycles: int
+    overlap: int
+    retired: list[int]
+    events: list[Event]
+    received: dict[int, list[bytes]]
+    masks: list[tuple[int, int]]
+    buffer: bytes
+
+
+class TileSimulation:
+    """Simulator of a tile without core and node, built once and kept in the cache.
+
+    Parameters
+    ----------
+    cfg
+        The tile; it gets a trace.
+
+    Raises
+    ------
+    ToolError
+        If Verilator is missing or fails.
+    """
+
+    def __init__(self, cfg: TileConfig) -> None:
+        self.cfg = replace(cfg, trace=True)
+        modules, header = verilog_modules(Tile(self.cfg), "tile"), _header(self.cfg)
+        verilog = "\n".join(modules.values())
+        key = [verilog, header, hash_files([Path(__file__), HDL / _BENCH]), *compiler_key()]
+
+        def build(folder: Path) -> None:
+            (folder / "tile.v").write_text(verilog)
+            (folder / "tile_ports.h").write_text(header)
+            # Accumulators have no value at the start, those of the interpreter are 0.
+            seen = re.findall(r"mho_mem_\w+", modules["mho_accumulators"])
+            lines = [f'public_flat_rw -module "{name}" -var "words"\n' for name in sorted(set(seen))]
+            (folder / "public.vlt").write_text("`verilator_config\n" + "".join(lines))
+            sources = [folder / "public.vlt", folder / "tile.v", HDL / _BENCH]
+            verilate(folder, sources, top="mho_tile", options=["--vpi"])
+
+        self._program = cached_build("tile", key, build) / "simulator"
+        self.simulated = 0
+        self.cpu_s = 0.0
+
+    def run(self, cases: Sequence[Case]) -> list[Found]:
+        """Run programs one after the other, the tile being reset between them."""
+        with Workspace("tile") as folder:
+            np.concatenate([_words(case, self.cfg) for case in cases]).tofile(folder / "programs")
+            weights_of(self.cfg.lines).astype(np.int32).tofile(folder / "weights")
+            command = [str(self._program), "programs", "weights", "results"]
+            run_logged(command, folder / "log", "the simulation of the tile", cwd=folder)
+            cycles, _, seconds, _ = (folder / "log").read_text().split()[-4:]
+            result = np.fromfile(folder / "results", np.uint32)
+        self.simulated += int(cycles)
+        self.cpu_s += float(seconds)
+        found, at = [], 0
+        while at < len(result):
+            size = int(result[at])
+            found.append(_found(result[at + 1 : at + 1 + size], self.cfg))
+            at += 1 + size
+        return found
+
+
+def _areas(cfg: TileConfig) -> dict[str, tuple[int, int]]:
+    """Memories that the host writes: byte address and words."""
+    return {
+        "instruction": (INSTRUCTIONS_AT, cfg.instructions), "descriptor": (DESCRIPTORS_AT, DESCRIPTOR_WORDS),
+        "parameter": (PARAMETERS_AT, 2 * cfg.parameters), "table": (TABLES_AT, TABLES * TABLE_ENTRIES),
+        "buffer": (BUFFER, cfg.buffer_bytes // 4),
+    }
+
+
+def _words(case: Case, cfg: TileConfig) -> Words:
+    """A case as the simulator reads it."""
+    program = case.program
+    settings = [
+        case.seed, case.stall, case.delay, int(case.eager), program.image, *program.registers, case.watchdog,
+        len(case.given),
+    ]
+    parameters = np.zeros(cfg.parameters, np.uint64)
+    parameters[: len(program.parameters)] = program.parameters
+    buffer = np.frombuffer(program.buffer.ljust(cfg.buffer_bytes, b"\0"), "<u4")
+    parts: list[Any] = [
+        settings, _filled(program.words, cfg.instructions), _filled(program.descriptors, DESCRIPTOR_WORDS),
+        parameters.view("<u4"), program.tables.astype("<u2").ravel(), buffer,
+    ]
+    for stream, blocks in case.given.items():
+        values = program.descriptor("stream", stream)
+        whole = b"".join(block.ljust(-(-len(block) // 4) * 4, b"\0") for block in blocks)
+        parts += [[values["slot"], values["block"], len(blocks)], np.frombuffer(whole, "<u4")]
+    return np.concatenate([np.asarray(part, np.uint32) for part in parts])
+
+
+def _filled(words: Sequence[int], count: int) -> Words:
+    found = np.zeros(count, np.uint32)
+    found[: len(words)] = words
+    return found
+
+
+def _found(words: Words, cfg: TileConfig) -> Found:
+    head, parts, at = words[:5].tolist(), [], 5
+    for _ in range(5):
+        size = int(words[at])
+        parts.append(words[at + 1 : at + 1 + size])
+        at += 1 + size
+    retired, events, flits, masks, buffer = parts
+    return Found(
+        status=(head[0], head[1]), running=bool(head[2] & 1), busy=bool(head[2] & 2), cycles=head[3], overlap=head[4],
+        retired=retired.tolist(), events=_events(events.tolist()), received=_blocks(flits.reshape(-1, 3), cfg),
+        masks=[(int(a), int(d)) for a, d in masks.reshape(-1, 2)], buffer=buffer.astype("<u4").tobytes(),
+    )
+
+
+def _events(words: list[int]) -> list[Event]:
+    found, at = [], 0
+    while at < len(words):
+        engine, order, pc, word, image, low, high, checksum, count = words[at : at + 9]
+        tokens: tuple[dict[int, int], dict[int, int]] = ({}, {})
+        for one in words[at + 9 : at + 9 + count]:
+            its = tokens[not one >> 4 & 1]
+            its[one & 15] = its.get(one & 15, 0) + 1
+        taken, shown = (tuple(sorted(its.items())) for its in tokens)
+        found.append(Event(engine, order, pc, word, image, high << 32 | low, checksum, taken, shown))
+        at += 9 + count
+    return found
+
+
+def _blocks(flits: Words, cfg: TileConfig) -> dict[int, list[bytes]]:
+    found: dict[int, list[bytes]] = {}
+    begun = b""
+    for flow, low, high in flits.tolist():
+        begun += (high << 32 | low).to_bytes(8, "little")[: cfg.flit_bytes]
+        if flow >> 4:
+            found.setdefault(flow & 15, []).append(begun)
+            begun = b""
+    return found
+
+
+def _header(cfg: TileConfig) -> str:
+    """Where the bench finds fields."""
+    tile: Any = Tile(cfg)
+    areas = _areas(cfg)
+    event, retired = EventLayout(), tile.retired.shape()
+    changed: Any = event["changed"].shape
+    names = list(areas)
+    constants = {
+        "Lines": cfg.lines, "InputWords": cfg.input_words, "OutputWords": cfg.output_words, "Flit": cfg.flit_bytes,
+        "Control": CONTROL, "Areas": len(areas), "DescriptorArea": names.index("descriptor"),
+        "BufferArea": names.index("buffer"), "Quiet": _QUIET, "Deadline": _DEADLINE, "Poll": _POLL,
+        "RefuseLow": REFUSE_LOW, "RefuseBits": REFUSE_BITS,
+        **_offsets("Bus", tile.bus.request.payload.shape(), "address", "write", "data", "strobe"),
+        "BusAddressBits": ADDRESS_WIDTH - 2, **_offsets("BusRead", tile.bus.response.payload.shape(), "data"),
+        **_offsets("In", tile.i.payload.shape(), "payload", "slot"),
+        **_offsets("Out", tile.o.payload.shape(), "payload", "flow", "last", "operand"),
+        **_offsets("Mask", MaskWrite(), "addr", "data"), **_offsets("Op", OpLayout(), "op_id"),
+        **_offsets("Retired", retired, "pc"), "RetiredOp": retired["word"].offset + OPCODE_LOW,
+        "RetiredBlocks": retired["word"].offset + INSTRUCTIONS[Op.SEND].layout.low["n"],
+        "TraceOp": event["word"].offset + OPCODE_LOW,
+        **_offsets("Trace", event, "valid", "order", "pc", "word", "image", "op_id", "checksum"),
+        "TraceChanged": event["changed"].offset + changed["valid"].offset,
+        "TraceStream": event["changed"].offset + changed["stream"].offset,
+        **{f"Op{op.name.title()}": int(op) for op in (Op.MVM, Op.VEC, Op.SEND)},
+    }
+    lines = [f"constexpr int k{name} = {value};" for name, value in constants.items()]
+    for name, values in (("Bases", [a for a, _ in areas.values()]), ("Sizes", [n for _, n in areas.values()]),
+                         ("Pairs", [int(n == "parameter") for n in areas])):
+        lines.append(f"constexpr int k{name}[] = {{{', '.join(map(str, values))}}};")
+    return "\n".join(['#include "Vtop.h"', *lines, ""])
+
+
+def _offsets(prefix: str, layout: data.Layout, *names: str) -> dict[str, int]:
+    return {f"{prefix}{''.join(part.title() for part in name.split('_'))}": layout[name].offset for name in names}
