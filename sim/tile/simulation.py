@@ -108,7 +108,8 @@ class TileSimulation:
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = replace(cfg, trace=True)
-        modules, header = verilog_modules(Tile(self.cfg), "tile"), _header(self.cfg)
+        tile = Tile(self.cfg)
+        modules, header = verilog_modules(tile, "tile"), _header(self.cfg, tile)
         verilog = "\n".join(modules.values())
         key = [verilog, header, hash_files([Path(__file__), HDL / _BENCH]), *compiler_key()]
 
@@ -220,9 +221,8 @@ def _blocks(flits: Words, cfg: TileConfig) -> dict[int, list[bytes]]:
     return found
 
 
-def _header(cfg: TileConfig) -> str:
+def _header(cfg: TileConfig, tile: Any) -> str:
     """Where the bench finds fields."""
-    tile: Any = Tile(cfg)
     areas = _areas(cfg)
     event, retired = EventLayout(), tile.retired.shape()
     changed: Any = event["changed"].shape
