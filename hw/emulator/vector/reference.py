@@ -49,6 +49,11 @@ class ProgrammedCore(Protocol):
         """Noise of the converters, in V."""
         ...
 
+    @property
+    def traps(self) -> Any:
+        """Traps of single cells; None without any."""
+        ...
+
     def read_variances(self) -> tuple[NDArray[np.int64] | None, float]:
         """Of the cells; None without read noise."""
         ...
