@@ -487,6 +487,12 @@ class Device:
         normal = self.normal_noise_uS(g_uS, time_s, origin_uS)
         return np.sqrt(normal**2 + self.telegraph.variance_uS2(g_uS)) if self.telegraph.acts else normal
 
+    def law_noise_uS(
+        self, g_uS: ArrayLike, time_s: float = 0.0, origin_uS: ArrayLike | None = None
+    ) -> NDArray[np.float64]:
+        """The part of it that the law of the cells has itself, in uS: none, but of other laws."""
+        return np.zeros(np.shape(g_uS))
+
     def normal_noise_uS(
         self, g_uS: ArrayLike, time_s: float = 0.0, origin_uS: ArrayLike | None = None
     ) -> NDArray[np.float64]:

@@ -38,12 +38,12 @@ Reals = NDArray[np.float64]
 
 
 def shown_levels(device: "Device") -> Reals:
-    """Four targets over the device's range, in uS: of the levels that were measured, where there are some."""
+    """Four targets over the device's range, in uS: of the levels that were measured, where there are some, or all."""
     low = device.range.g_min_uS
     high = device.g_max_uS or device.relaxation.g_ref_uS
     wanted = low + (high - low) * np.array([0.05, 0.35, 0.65, 0.95])
     measured = np.array(device.fit.levels_uS)
-    if len(measured) < 4:
+    if not len(measured):
         return wanted
     return np.unique(measured[np.argmin(np.abs(measured[:, None] - wanted), axis=0)])
 
@@ -71,9 +71,25 @@ def _targets(device: "Device") -> Reals:
 
 
 def _total_sigma(device: "Device", target: Reals, time_s: float, temp_C: float) -> Reals:
-    """Deviation of one read: of the cells, and read noise."""
+    """Deviation of one read: of the cells, and read noise. Beside measured points: of what was measured.
+
+    Where readings in a row told the noise of the read apart, the points are without it.
+    """
     g = np.maximum(target + device.mean_uS(target, time_s, temp_C), 0.0)
-    return np.sqrt(device.sigma_uS(target, time_s, temp_C) ** 2 + device.read_noise_uS(g, time_s) ** 2)
+    noise = device.law_noise_uS(g, time_s) if device.fit.levels_uS else device.read_noise_uS(g, time_s)
+    return np.sqrt(device.sigma_uS(target, time_s, temp_C) ** 2 + noise**2)
+
+
+def _time_label(seconds: float) -> str:
+    """A time for a legend, two digits of it: ``1h``, ``0.4s``, ten to the fifth."""
+    exact = format_time(seconds)
+    if len(exact) <= 4:
+        return exact
+    mantissa, _, power = f"{seconds:.1e}".partition("e")
+    if -2 <= int(power) < 3:
+        return f"{seconds:.2g}s"
+    front = "" if float(mantissa) == 1.0 else f"{float(mantissa):g}\\times "
+    return f"${front}10^{{{int(power)}}}$ s"
 
 
 def _measured(device: "Device", which: str, time: int | None, level: int | None) -> tuple[Reals, Reals, Reals] | None:
@@ -91,11 +107,15 @@ def _measured(device: "Device", which: str, time: int | None, level: int | None)
 
 
 def _legend(axes: Axes, columns: int = 5) -> None:
-    """Above the panel, where nothing is drawn."""
-    count = len(axes.get_legend_handles_labels()[1])
-    if count:
+    """Above the panel, where nothing is drawn; row by row, rows as long as each other."""
+    handles, labels = axes.get_legend_handles_labels()
+    if labels:
+        rows = -(-len(labels) // columns)
+        columns = -(-len(labels) // rows)
+        order = [k for c in range(columns) for k in range(c, len(labels), columns)]  # it is filled column by column
         axes.legend(
-            loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=min(columns, count), fontsize=6.2, handlelength=1.1,
+            [handles[k] for k in order], [labels[k] for k in order],
+            loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, fontsize=6.2, handlelength=1.1,
             columnspacing=0.9, handletextpad=0.4, borderaxespad=0.1, labelspacing=0.2,
         )
 
@@ -122,7 +142,7 @@ def _over_targets(which: str) -> Callable[[Axes, "Device"], None]:
         for time_s, colour in zip(shown, COLOURS, strict=False):
             at = float(time_s)
             line = device.mean_uS(target, at, temp_C) if which == "mean" else _total_sigma(device, target, at, temp_C)
-            axes.plot(target, line, color=colour, label=format_time(at), **_LINE)
+            axes.plot(target, line, color=colour, label=_time_label(at), **_LINE)
             index = _time_of(device, at)
             points = None if index is None else _measured(device, which, index, None)
             if points is not None:
@@ -196,7 +216,7 @@ def _draw_distribution(axes: Axes, device: "Device") -> None:
         moved = np.concatenate(
             [draw_cells(device, float(g), float(time_s), device.data_temp_C)[:2000] - g for g in targets]
         )
-        axes.plot(np.quantile(moved, at), ndtri(at), color=colour, label=format_time(time_s), **_LINE)
+        axes.plot(np.quantile(moved, at), ndtri(at), color=colour, label=_time_label(float(time_s)), **_LINE)
     part = np.array([0.01, 0.1, 0.5, 0.9, 0.99])
     axes.set_yticks(ndtri(part), [f"{100 * p:g}" for p in part])
     axes.set_xlabel("g − target (µS), all targets")
@@ -316,7 +336,7 @@ def figure_of_devices(devices: Sequence["Device"], column: str = "double") -> Fi
     for device, colour in zip(devices, COLOURS * 2, strict=False):
         target, temp_C = _targets(device), device.data_temp_C
         time_s = float(min(device.data_times_s, key=lambda t: abs(np.log(max(t, 1e-9) / _COMPARED_S[1])), default=0.0))
-        label = f"{device.name}, {format_time(time_s)}"
+        label = f"{device.name}, {_time_label(time_s)}"
         for which, one in (("sigma", axes[0]), ("mean", axes[1])):
             of = device.mean_uS(target, time_s, temp_C)
             line = of if which == "mean" else _total_sigma(device, target, time_s, temp_C)

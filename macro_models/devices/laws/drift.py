@@ -175,9 +175,13 @@ class DriftDevice(Device):
         first, second = self._moments(target_uS, time_s, temp_C)
         return np.asarray(target_uS, dtype=np.float64) * np.sqrt(np.maximum(second - first**2, 0.0))
 
+    def law_noise_uS(self, g_uS: ArrayLike, time_s: float = 0.0, origin_uS: ArrayLike | None = None) -> Reals:
+        """See :class:`Device`: 1/f noise by what programming left, if that is known."""
+        return np.asarray(g_uS) * self.drift.relative_noise(g_uS if origin_uS is None else origin_uS, time_s)
+
     def normal_noise_uS(self, g_uS: ArrayLike, time_s: float = 0.0, origin_uS: ArrayLike | None = None) -> Reals:
-        """See :class:`Device`: 1/f noise by what programming left, if that is known, and ``[read_noise]``."""
-        own = np.asarray(g_uS) * self.drift.relative_noise(g_uS if origin_uS is None else origin_uS, time_s)
+        """See :class:`Device`: that of the law, and ``[read_noise]``."""
+        own = self.law_noise_uS(g_uS, time_s, origin_uS)
         return np.sqrt(own**2 + super().normal_noise_uS(g_uS, time_s) ** 2)
 
     def warnings(self, time_s: float, temp_C: float) -> list[str]:

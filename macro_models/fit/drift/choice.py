@@ -9,7 +9,7 @@ import numpy as np
 
 from macro_models.devices.device import Device
 from macro_models.errors import InputError
-from macro_models.fit.drift.device import drift_device, held_out_score, of_one_temperature
+from macro_models.fit.drift.device import drift_device, follows, held_out_score, of_one_temperature
 from macro_models.fit.fit import fit_device
 from macro_models.fit.measurements import Measurements
 
@@ -58,7 +58,7 @@ def fit_law(
     model
         Of :data:`LAWS`. ``auto``: where nearly all cells fall, both laws are fitted to half of the cells without their
         last time, and compared on the other half (:func:`~macro_models.fit.drift.device.held_out_score`), at the
-        temperature of the law. Of data of several temperatures drift must agree with all of them.
+        temperature of the law. Drift must then follow the data at all times and temperatures.
     options
         As of :func:`macro_models.fit.fit_device`.
 
@@ -83,6 +83,6 @@ def fit_law(
                 f"{device.fit.source}; chosen by readings of cells and a time that were held out: error {drift:.4g} "
                 f"uS, of quantiles {quantiles:.4g} uS"
             )
-            if device.temperature.acts_on or not device.heat.at_C:
+            if (device.temperature.acts_on or not device.heat.at_C) and follows(device):
                 return replace(device, fit=replace(device.fit, source=found))
     return fit_device(data, name=name, model="auto", progress=progress, **options)

@@ -13,7 +13,7 @@ from macro_models.devices.device import CAUSES, ConverterNoise, Device, Fit, Pro
 from macro_models.devices.law import Temperature
 from macro_models.devices.laws.drift import DriftDevice
 from macro_models.devices.telegraph import Telegraph
-from macro_models.fit.drift.doubts import about_drift
+from macro_models.fit.drift.doubts import OFF, about_all, about_drift
 from macro_models.fit.drift.errors import movements
 from macro_models.fit.drift.floor import Floor, find_floor
 from macro_models.fit.drift.heat import drift_heat
@@ -29,7 +29,7 @@ from macro_models.fit.reads.noise import fit_read_noise
 from macro_models.fit.statistics import by_level, summarise
 from macro_models.fit.stuck import stuck_section
 
-__all__ = ["drift_device", "held_out_score", "of_one_temperature"]
+__all__ = ["drift_device", "follows", "held_out_score", "of_one_temperature"]
 
 _SEED = 0
 _COPIES = 200_000
@@ -165,6 +165,7 @@ def _record(
         difference, sentence, error = about_levels(
             time_s, levels, near, change, drawn, np.repeat(near, copies), limits
         )
+        sentence = sentence or about_all(time_s, change, near, drawn, np.repeat(near, copies))
         off += [sentence] if sentence else []
         certain += [error] if float(np.ptp(change)) > 0.0 else []
         mean.append(tuple(round(float(v), 5) for v in difference[:, 0]))
@@ -187,6 +188,11 @@ def _record(
         warnings=tuple(about_drift(chosen, device, found, off, certain)),
         source="means, deviations and fractions are of g - target, read noise included",
     )
+
+
+def follows(device: DriftDevice) -> bool:
+    """Whether a fitted device has the means and deviations of its data at all times."""
+    return not any(OFF in sentence for sentence in device.fit.warnings)
 
 
 def held_out_score(device: Device, data: Measurements) -> float:

@@ -1,18 +1,49 @@
 """What the data of cells that drift do not show, or the law does not follow: one sentence each."""
 
+import math
+
 import numpy as np
+from numpy.typing import NDArray
 
 from macro_models.devices.laws.drift import DriftDevice
 from macro_models.fit.drift.law import DriftFit
 from macro_models.fit.law.doubts import about_ends, about_uncertain
+from macro_models.fit.law.smooth import moment_errors
 from macro_models.fit.measurements import Measurements
+from macro_models.fit.statistics import grouped
 
-__all__ = ["about_drift"]
+__all__ = ["OFF", "about_all", "about_drift"]
+
+OFF = "the law does not follow the data"
+"""What a sentence says where means or deviations are off."""
 
 _FEWEST_TIMES = 4
 _OF_START = 0.3  # of ln t_c: an error from which on it is hardly known
 _UNKNOWN = 5.0
 _FEW_DIES = 10
+_OFF, _ERRORS, _LEAST = 0.1, 3.0, 10
+
+Reals = NDArray[np.float64]
+
+
+def about_all(
+    time_s: float, change: Reals, level: NDArray[np.int64], drawn: Reals, drawn_level: NDArray[np.int64]
+) -> str:
+    """Names the time if the deviations of the levels, as drawn, are off all together; "" if they are not."""
+    levels = int(level.max()) + 1
+    data, model = grouped(change, level, levels), grouped(drawn, drawn_level, levels)
+    count = np.bincount(level, minlength=levels)
+    known = (count >= _LEAST) & (data[:, 1] > 0.0) & (model[:, 1] > 0.0)
+    if not known.any():
+        return ""
+    weight = np.where(known, count, 0) / count[known].sum()
+    ratio = np.where(known, model[:, 1], 1.0) / np.where(known, data[:, 1], 1.0)
+    # Of few cells the deviation is too small.
+    off = float((weight * (np.log(ratio) + known / (-2.0 * np.maximum(count - 1, 1)))).sum())
+    error = float(np.sqrt((weight[known] ** 2 * moment_errors(change, level, data)[1][known] ** 2).sum()))
+    if abs(off) < max(_OFF, _ERRORS * error):
+        return ""
+    return f"at {time_s:g} s the deviations of all targets are {math.expm1(off):+.0%} off"
 
 
 def about_drift(
@@ -37,7 +68,7 @@ def about_drift(
         )
     doubts += about_uncertain(data.cells, max(certain, default=0.0))
     if off:
-        doubts.append(f"{off[-1]}: the law does not follow the data there ({len(off)} of {len(times)} times)")
+        doubts.append(f"{off[-1]}: {OFF} there ({len(off)} of {len(times)} times)")
     dies = device.confidence.dies
     if 1 < dies < _FEW_DIES:
         doubts.append(f"{dies} dies: what they have in common is in the errors, with Student's factor of so few")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from macro_models.cells.programming import programmed
 from macro_models.devices import CAUSES, Device
-from macro_models.fit import fit_device, read_measurements
+from macro_models.fit import fit_device, fit_law, read_measurements
 
 Reals = NDArray[np.float64]
 Cells = dict[float, Reals]
@@ -32,6 +32,8 @@ class Truth:
     held_out: tuple[float, ...] = (10.0, 2e4)
     excuse: str = ""
     """Word of the warning without which the law must be met."""
+    drifts: bool = False
+    """Whether the law of drift is asked for as well."""
     at: tuple[float, ...] = field(default=(2.0, 5.0, 12.0, 25.0, 40.0))
 
     def targets(self, r: R) -> Reals:
@@ -62,6 +64,33 @@ def pcm(r: R, target: Reals, times: tuple[float, ...]) -> Cells:
     mean = np.clip(-0.0155 * np.log(x) + 0.0244, 0.049, 0.1)
     nu = np.abs(mean + np.clip(-0.0125 * np.log(x) - 0.0059, 0.008, 0.045) * r.normal(size=len(x)))
     return {t: left * ((t + 20.0) / 20.0) ** -nu for t in times}
+
+
+def pcm_by_state(r: R, target: Reals, times: tuple[float, ...]) -> Cells:
+    """The spread of nu is no line in the logarithm of the conductance."""
+    x = target / 20.0
+    left = np.maximum(target * (1.0 + 0.04 * r.normal(size=len(x))) + 0.15 * r.normal(size=len(x)), 0.02)
+    nu = 0.02 + 0.08 * (1.0 - x) ** 2 + (0.005 + 0.02 * (1.0 - x)) * r.normal(size=len(x))
+    return {t: left * ((t + 5.0) / 5.0) ** -nu for t in times}
+
+
+def stretched(r: R, target: Reals, times: tuple[float, ...]) -> Cells:
+    """A stretched exponential, each cell with a time constant of its own."""
+    tau, error = 2e4 * np.exp(0.8 * r.normal(size=len(target))), 0.3 * r.normal(size=len(target))
+    return {t: np.maximum((target + error) * np.exp(-((t / tau) ** 0.45)), 0.0) for t in times}
+
+
+def ending(r: R, target: Reals, times: tuple[float, ...]) -> Cells:
+    """Drift that ends at 1e4 s."""
+    error, nu = 0.02 * r.normal(size=len(target)), np.abs(0.06 + 0.015 * r.normal(size=len(target)))
+    return {t: np.maximum(target * (1.0 + error) * (min(t, 1e4) + 1.0) ** -nu, 0.0) for t in times}
+
+
+def collapsing(r: R, target: Reals, times: tuple[float, ...]) -> Cells:
+    """Cells fail by Weibull's law."""
+    n = len(target)
+    tau, z, error = 1e5 * r.weibull(0.7, n), r.normal(size=n), 0.3 * r.normal(size=n)
+    return {t: np.where(t > tau, 0.05, np.maximum(target + error + 0.1 * _grown(t) * z, 0.0)) for t in times}
 
 
 def two_mechanisms(r: R, target: Reals, times: tuple[float, ...]) -> Cells:
@@ -116,6 +145,13 @@ LAWS = {
     "two mechanisms": Truth(two_mechanisms, excuse="logarithm"),
     "bimodal": Truth(bimodal, excuse=""),
     "walking": Truth(walking),
+    "pcm by state": Truth(pcm_by_state, drifts=True, high=20.0, at=(2.0, 5.0, 10.0, 15.0, 20.0)),
+    "stretched": Truth(stretched, excuse="logarithm"),
+    "ending": Truth(
+        ending, high=25.0, times=(0.0, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6), held_out=(30.0, 3e4, 3e5),
+        at=(2.0, 5.0, 12.0, 20.0, 25.0), count=800, excuse="cells",
+    ),
+    "collapsing": Truth(collapsing, low=8.0, count=1500, at=(10.0, 25.0, 40.0), excuse="cells"),
     "light": Truth(relaxing(lambda r, n: r.uniform(-1.7, 1.7, n), _wide)),
 }
 
@@ -130,7 +166,7 @@ def fitted(path: Path, truth: Truth, seed: int = 0, model: str = "auto") -> Devi
     r = np.random.default_rng(seed)
     target = truth.targets(r)
     data = read_measurements(write(path, target, truth.cells(r, target, truth.times)))
-    return fit_device(data, name="mine", model=model)
+    return fit_law(data, name="mine") if truth.drifts else fit_device(data, name="mine", model=model)
 
 
 def compared(device: Device, truth: Truth, cells: int = 20_000) -> list[tuple[float, float, float, float, float]]:

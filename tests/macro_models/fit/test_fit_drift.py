@@ -102,3 +102,23 @@ def test_what_cannot_be_fitted_is_one_sentence(tmp_path: Path) -> None:
     data = measured(load_device("pcm-generic"), tmp_path / "pcm.csv", cells=5)
     with pytest.raises(InputError, match=r"^model must be one of auto, parametric, empirical, drift, not 'best'$"):
         fit_law(data, name="mine", model="best")
+
+
+@pytest.mark.slow
+def test_a_law_of_drift_that_is_too_narrow_is_named_and_not_chosen(tmp_path: Path) -> None:
+    # Filaments relax: deviations near a target of 2 uS are not in proportion to it, as those of drift are.
+    r, times = np.random.default_rng(0), (0.0, 1.0, 60.0, 3600.0, 86400.0)
+    target = np.repeat(np.linspace(2.0, 40.0, 8), 50)
+    z, left = r.normal(size=len(target)), r.uniform(-0.5, 0.5, len(target))
+    lines = ["cell,t_s,g_uS,g_target_uS"]
+    for t in times:
+        grown = np.log10(1.0 + t / 1e-3)
+        g = np.maximum(target + left + grown * ((0.4 + 0.04 * target) / 8.0 * z - 0.01 * target), 0.0)
+        lines += [f"{k},{t:g},{v:.6g},{target[k]:.6g}" for k, v in enumerate(g)]
+    path = tmp_path / "lab.csv"
+    path.write_text("\n".join(lines) + "\n")
+    data = read_measurements(path)
+    assert any("the deviations of all targets are -" in w for w in fit_law(data, name="m", model="drift").fit.warnings)
+    found = fit_law(data, name="m")
+    assert not isinstance(found, DriftDevice)
+    assert found.fit.model_std_uS == pytest.approx(found.fit.std_uS, rel=0.05)
