@@ -31,7 +31,7 @@ from macro_models.devices.device import Stuck
 from macro_models.errors import InputError
 from macro_models.files import check_memory
 
-__all__ = ["FIRST_INPUTS", "check_shape", "compile_model"]
+__all__ = ["FIRST_INPUTS", "check_shape", "compile_model", "core_image"]
 
 ERROR_OF_NUMBERS = 0.06
 """Error by noise of the cells up to which outputs that are numbers take no more of them: with rounding it is 0.1."""
@@ -112,7 +112,7 @@ def compile_model(
     result.program.check()
     return Network(
         chip=chip, device=device, options=options, model=net, program=result.program,
-        cores=tuple(_image(placement, k, result.targets[k], chip) for k in range(placement.cores)),
+        cores=tuple(core_image(placement, k, result.targets[k], chip) for k in range(placement.cores)),
         calibration={
             "cores_least": placement.least, "cores_bound": placement.bound, "samples": result.images, "sha256": digest,
             "time_s": representative_time(device, options),
@@ -149,7 +149,7 @@ def _placed(
     )
 
 
-def _image(placement: Placement, core: int, targets_uS: NDArray[np.float32], chip: Chip) -> CoreImage:
+def core_image(placement: Placement, core: int, targets_uS: NDArray[np.float32], chip: Chip) -> CoreImage:
     """What a core holds, its faulty cells what they have."""
     if core not in placement.faults:
         return CoreImage.from_placement(placement, core, targets_uS)

@@ -282,7 +282,7 @@ class Search:
         spread = self.parts.spread(weight, self.placement.rows[self.site.index], dither=block.copies > 1)
         bits = most_slice_bits(block.slices, self.chip) if block.slices > 1 else 0
         pairs = self._pairs(weight, spread, clip, bits, STACKS[0])
-        if self.placement.faults:
+        if self.placement.faults and self.parts.order is None:
             spread = spread[self._arrangement(pairs)]
             pairs = self._pairs(weight, spread, clip, bits, STACKS[0])
         draft = Draft(quantiser, spread, pairs, self._op(quantiser), self.placement.faults)

@@ -36,12 +36,16 @@ def count_parts(groups: int, inputs: int, rows: int, columns: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """Parts of one layer: ``count`` of them hold its ``groups`` of ``inputs`` each that make ``outputs`` each."""
+    """Parts of one layer: ``count`` of them hold its ``groups`` of ``inputs`` each that make ``outputs`` each.
+
+    ``order`` says which row stands at each place, where that is not free: as a walk of a tile gives them.
+    """
 
     count: int
     groups: int
     inputs: int
     outputs: int
+    order: tuple[int, ...] | None = None
 
     def edges(self, each: int) -> list[tuple[int, int]]:
         """First and number of what each part has, where a group has ``each``."""
@@ -57,7 +61,8 @@ class Parts:
         for k, (first, _) in enumerate(self.edges(self.inputs)):
             own = spread_rows(self._matrix(weight, k), rows // self.count, dither=dither)
             found.append(np.where(own == DITHER, DITHER, own + first))
-        return np.concatenate(found).astype(np.int32)
+        made = np.concatenate(found).astype(np.int32)
+        return made if self.order is None else made[np.array(self.order)]
 
     def share(self, weight: Float, spread: NDArray[np.int32]) -> Float:
         """Weights of the rows of each output's part, of shape (outputs, rows of a part)."""

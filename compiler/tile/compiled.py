@@ -1,4 +1,4 @@
-"""Compiling for tiles: placement in the order of walks, calibration, and weights where a walk puts their inputs.
+"""Compiling for tiles: placement in the order of walks, and calibration.
 
 Layers count their inputs channel by channel, a walk gives them pixel by pixel. The layer's ``spread`` says which input
 each row takes, so that the same network runs with the same cells, the same numbers of operations and the same noise on
@@ -18,23 +18,23 @@ from numpy.typing import NDArray
 from compiler.calibration.bench import representative_time
 from compiler.calibration.calibrate import Calibrator
 from compiler.calibration.outputs import output_warnings
-from compiler.compile import check_shape
+from compiler.compile import check_shape, core_image
 from compiler.importer.onnx_import import import_onnx
 from compiler.inputs import load_inputs
-from compiler.mapping import Placement
+from compiler.mapping import SkipMaps
+from compiler.mapping.faults import FaultMaps
 from compiler.model import FloatNetwork
 from compiler.model.stages import Linear, Step
-from compiler.network import CoreImage, Network
+from compiler.network import Network
 from compiler.network.ranges import InputRange, calibration_warnings
 from compiler.options import CompileOptions
-from compiler.program import Program
 from compiler.tile.graph.builder import tile_graph
-from compiler.tile.graph.geometry import rows_of
 from compiler.tile.graph.images import entry_image
 from compiler.tile.graph.shapes import Shape, shapes_of, with_shapes
 from compiler.tile.placed.placing import place_on_tiles
 from hw.config import Chip, check_device, default_device
 from macro_models.devices import Device, load_device
+from macro_models.devices.device import Stuck
 from macro_models.exact.vector import PAD
 
 __all__ = ["compile_tiles"]
@@ -47,14 +47,17 @@ def compile_tiles(
     calibrate: Any,
     device: Device | str | None = None,
     options: CompileOptions | None = None,
+    skip: SkipMaps | None = None,
+    faults: FaultMaps | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Network:
     """A network for the tiles of a chip, one core each; it runs on the host-scheduled backends as well.
 
     Parameters
     ----------
-    model, calibrate, device, options, progress
-        As in :func:`compiler.compile_model`. Weights take one column each: ``copies`` and ``slices`` have no meaning.
+    model, calibrate, device, options, skip, faults, progress
+        As in :func:`compiler.compile_model`. Layers are repeated in free columns only where ``copies`` says so, and an
+        input takes one row.
     chip
         Chip with ``mesh.columns`` times ``mesh.rows`` tiles.
 
@@ -74,21 +77,25 @@ def compile_tiles(
     x = samples[np.arange(most) * len(samples) // most].astype(np.float64)
     cell_map = chip.macro_config().cell_map
     shapes = shapes_of(net, cell_map.rows)
-    placement = place_on_tiles(shapes, cell_map, chip.cores)
-    result = Calibrator(_tied(net, shapes), placement, chip, device, options, x, progress, products=True).run()
-    program, targets = _in_walk_order(result.program, placement, shapes, result.targets)
+    names = [layer.name for layer in net.layers]
+    slices = options.slices_of(names)
+    placement = place_on_tiles(shapes, cell_map, chip.cores, copies=options.copies or 1, slices=slices, faults=faults,
+                               skip=skip)
+    # Where the faults are known, chips of the trials have no others.
+    trial = replace(device, stuck=Stuck()) if faults else device
+    result = Calibrator(_tied(net, shapes), placement, chip, trial, options, x, progress, products=True).run()
+    program = result.program
     entry = entry_image(program.stages, net.input_shape, program.input.offset.size)
     program = with_shapes(program, shapes, entry)
     program.check()
     tile_graph(program, entry)
-    names = [layer.name for layer in net.layers]
     return Network(
         chip=chip, device=device, options=options, model=net, program=program,
-        cores=tuple(CoreImage.from_placement(placement, k, targets[k]) for k in range(placement.cores)),
+        cores=tuple(core_image(placement, k, result.targets[k], chip) for k in range(placement.cores)),
         calibration={
             "cores_least": placement.least, "cores_bound": placement.bound, "samples": result.images, "sha256": digest,
             "time_s": representative_time(device, options), "errors": list(result.errors),
-            "cycles": list(result.cycles), "redundancy": None, "slices": [1] * len(names),
+            "cycles": list(result.cycles), "redundancy": None, "slices": slices,
             "slice_bits": list(result.slice_bits), "clipped": list(result.clipped), "outputs": [],
             "warnings": [
                 *net.warnings, *calibration_warnings(x, names, result.clipped),
@@ -121,21 +128,3 @@ def _tied(net: FloatNetwork, shapes: Sequence[Shape]) -> FloatNetwork:
         return replace(step, operation=_TiedLinear(layer=op.layer, patches=op.patches, pad=op.pad, window=op.window))
 
     return replace(net, steps=tuple(map(one, net.steps)))
-
-
-def _in_walk_order(
-    program: Program, placement: Placement, shapes: list[Shape], targets: NDArray[np.float32]
-) -> tuple[Program, NDArray[np.float32]]:
-    """The program and cells with the rows of each product in the order of its walk."""
-    cell_map, layers, made = placement.cell_map, list(program.layers), targets.copy()
-    for number, shape in enumerate(shapes):
-        spread = layers[number].spread.copy()
-        for block in placement.of_layer(number):
-            terms = shape.walk.terms
-            rows = rows_of(shape.walk, block.first // terms, len(block.rows) // terms)
-            order = rows - block.first
-            spread[block.first : block.first + len(rows)] = layers[number].spread[rows]
-            cells = cell_map.take(targets[block.core], block.rows, block.columns)
-            cell_map.put(made[block.core], block.rows, block.columns, cells[:, order])
-        layers[number] = replace(layers[number], spread=spread)
-    return replace(program, layers=tuple(layers)), made

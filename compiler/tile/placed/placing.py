@@ -2,42 +2,57 @@
 
 A tile puts what a walk gives into rows side by side, so a layer that is too high for a core is cut between channels of
 its input, never within the window of one. Rectangles lie on shelves, from a row and a column on at which words of codes
-begin. Parts of a layer on one tile add up in its accumulators, those on several in the network.
+begin, around lines that are dead. Parts of a layer on one tile add up in its accumulators, those on several in the
+network; so do copies of a layer in columns that are free, and slices of its weights.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import isqrt
 
 import numpy as np
+from numpy.typing import NDArray
 
 from compiler.mapping import Placement
 from compiler.mapping.block import Block
+from compiler.mapping.faults import FaultMaps
 from compiler.mapping.pack import MASKS
 from compiler.mapping.parts import GROUP_ROWS, Parts, segments
-from compiler.tile.graph.geometry import CODES_IN, CODES_OUT
+from compiler.tile.graph.geometry import CODES_IN, CODES_OUT, rows_of
 from compiler.tile.graph.shapes import Shape
 from macro_models.cell_map import CellMap
 from macro_models.errors import InputError
 
 __all__ = ["place_on_tiles"]
 
+MOST_TILES = 4096
+"""Tiles up to which it is said how many would do."""
+Dead = tuple[NDArray[np.bool_], NDArray[np.bool_]]
+
 
 @dataclass(frozen=True)
 class _Rectangle:
+    """``width`` outputs from ``output`` on, each in as many columns as there are copies and slices."""
+
     layer: int
     first: int
     height: int
     output: int
     width: int
     work: int
+    copies: int
+    slices: int
+
+    @property
+    def columns(self) -> int:
+        return self.width * self.copies * self.slices
 
 
 @dataclass
 class _Tile:
     """``shelves`` have [first row, height, columns in use]; ``taken`` (rectangle, first row, first column)."""
 
-    rows: int
-    columns: int
+    dead: Dead
     shelves: list[list[int]] = field(default_factory=list)
     taken: list[tuple[_Rectangle, int, int]] = field(default_factory=list)
 
@@ -47,83 +62,191 @@ class _Tile:
 
     def put(self, one: _Rectangle) -> bool:
         """Put a rectangle, if there is a place."""
-        height, width = _up(one.height, CODES_IN), _up(one.width, CODES_OUT)
+        rows, columns = (len(side) for side in self.dead)
+        height, width = _up(one.height, CODES_IN), _up(one.columns, CODES_OUT)
         if len(self.taken) == MASKS:
             return False
         for shelf in self.shelves:
             # The last shelf may become higher.
-            high = self.rows - shelf[0] if shelf is self.shelves[-1] else shelf[1]
-            if height <= high and shelf[2] + width <= self.columns:
+            high = rows - shelf[0] if shelf is self.shelves[-1] else shelf[1]
+            place = _free(self.dead[1], shelf[2], one.columns, CODES_OUT)
+            if height <= high and place + width <= columns and not self.dead[0][shelf[0] : shelf[0] + one.height].any():
                 shelf[1] = max(shelf[1], height)
-                self.taken.append((one, shelf[0], shelf[2]))
-                shelf[2] += width
+                self.taken.append((one, shelf[0], place))
+                shelf[2] = place + width
                 return True
-        first = sum(shelf[1] for shelf in self.shelves)
-        if first + height > self.rows or width > self.columns:
+        behind = max([shelf[0] + shelf[1] for shelf in self.shelves], default=0)
+        first = _free(self.dead[0], behind, one.height, CODES_IN)
+        place = _free(self.dead[1], 0, one.columns, CODES_OUT)
+        if first + height > rows or place + width > columns:
             return False
-        self.shelves.append([first, height, width])
-        self.taken.append((one, first, 0))
+        self.shelves.append([first, height, place + width])
+        self.taken.append((one, first, place))
         return True
 
     def puts(self, some: Sequence[_Rectangle]) -> "_Tile | None":
         """The tile with all of some rectangles, None if they do not fit."""
-        trial = _Tile(self.rows, self.columns, [list(shelf) for shelf in self.shelves], list(self.taken))
+        trial = _Tile(self.dead, [list(shelf) for shelf in self.shelves], list(self.taken))
         return trial if all(trial.put(one) for one in some) else None
 
 
-def place_on_tiles(shapes: Sequence[Shape], cell_map: CellMap, tiles: int) -> Placement:
+def place_on_tiles(
+    shapes: Sequence[Shape], cell_map: CellMap, tiles: int, *, copies: int = 1, slices: Sequence[int] | None = None,
+    faults: FaultMaps | None = None, skip: Mapping[int, Dead] | None = None,
+) -> Placement:
     """Places layers on at most ``tiles`` tiles.
 
     One rectangle a tile where there are enough; else each layer goes to the tile with the least work that takes it
     whole, or is divided.
+
+    Parameters
+    ----------
+    shapes, cell_map, tiles
+        The layers, and what there is.
+    copies
+        How often layers are repeated in columns that are free anyway, at most.
+    slices
+        Slices of the weights of each layer, 1 by default.
+    faults, skip
+        Faulty cells and dead lines of the tiles, (bit lines, source lines), by their numbers: no weight is on a dead
+        line, weights live with the cells.
 
     Raises
     ------
     InputError
         If the layers do not fit; one sentence that names the layer.
     """
-    cut = [_rectangles(k, shape, cell_map) for k, shape in enumerate(shapes)]
-    found = [_Tile(cell_map.rows, cell_map.columns) for _ in range(tiles)]
-    if sum(map(len, cut)) <= tiles:
-        for tile, one in zip(found, [one for layer in cut for one in layer], strict=False):
-            tile.put(one)
-    else:
-        for shape, layer in zip(shapes, cut, strict=True):
-            if not (_put(found, layer) or all(_put(found, [one]) for one in layer)):
-                raise InputError(f"layer {shape.name!r} must fit beside the others on {tiles} tiles of "
-                                 f"{cell_map.rows} rows and {cell_map.columns} columns; it finds no place")
+    faults = {} if faults is None else faults
+    skip = {**{core: (one.rows, one.columns) for core, one in faults.items()}, **(skip or {})}
+    dead = {core: (cell_map.per_row(np.asarray(rows, bool)) > 0, np.asarray(columns, bool))
+            for core, (rows, columns) in skip.items() if core < tiles}
+    sizes = _Sizes(shapes, cell_map, slices or [1] * len(shapes), dead)
+    found = _packed(sizes, tiles, 1)
+    if isinstance(found, int):
+        raise InputError(_too_few(sizes, shapes[found].name, tiles))
     used = max(k for k, tile in enumerate(found) if tile.taken) + 1
+    for count in range(copies, 1, -1):
+        more = _packed(sizes, used, count)
+        if not isinstance(more, int):
+            found = more
+            break
     blocks = [_block(k, number, *taken) for k, tile in enumerate(found[:used])
               for number, taken in enumerate(tile.taken)]
     blocks.sort(key=lambda one: (one.layer, one.first, int(one.outputs[0])))
     return Placement(
-        cell_map=cell_map, cores=used, least=used, bound=1, blocks=tuple(blocks), skip={},
+        cell_map=cell_map, cores=used, least=used, bound=1, blocks=tuple(blocks), skip=skip, faults=faults,
         rows=tuple(shape.walk.terms * shape.walk.run for shape in shapes),
-        parts=tuple(_parts(shape, cell_map) for shape in shapes),
+        parts=tuple(_in_order(_parts(shape, sizes.rows, sizes.columns // sizes.slices[k]), shape,
+                              [one for one in blocks if one.layer == k]) for k, shape in enumerate(shapes)),
     )
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    """What is placed, and where it may be."""
+
+    shapes: Sequence[Shape]
+    cell_map: CellMap
+    slices: Sequence[int]
+    dead: Mapping[int, Dead]
+
+    @property
+    def rows(self) -> int:
+        """Rows side by side that every tile has."""
+        return min([self.cell_map.rows, *(_longest(rows, CODES_IN) for rows, _ in self.dead.values())])
+
+    @property
+    def columns(self) -> int:
+        """Columns side by side that every tile has."""
+        return min([self.cell_map.columns, *(_longest(columns, CODES_OUT) for _, columns in self.dead.values())])
+
+    def tile(self, core: int) -> _Tile:
+        """An empty tile."""
+        none = np.zeros(self.cell_map.rows, bool), np.zeros(self.cell_map.columns, bool)
+        return _Tile(self.dead.get(core, none))
+
+
+def _packed(sizes: _Sizes, tiles: int, copies: int) -> list[_Tile] | int:
+    """Tiles with all layers, or the number of the layer that finds no place."""
+    found = [sizes.tile(k) for k in range(tiles)]
+    cut = [_rectangles(k, shape, sizes, copies) for k, shape in enumerate(sizes.shapes)]
+    if sum(map(len, cut)) <= tiles:
+        every = [one for layer in cut for one in layer]
+        if all(tile.put(one) for tile, one in zip(found, every, strict=False)):
+            return found
+        return every[0].layer
+    for k, layer in enumerate(cut):
+        if not (_put(found, layer) or all(_put(found, [one]) for one in layer)):
+            return k
+    return found
+
+
+def _too_few(sizes: _Sizes, name: str, tiles: int) -> str:
+    """That a layer finds no place, and how many tiles would do."""
+    most = sum(len(_rectangles(k, shape, sizes, 1)) for k, shape in enumerate(sizes.shapes))
+    rows, columns = sizes.cell_map.rows, sizes.cell_map.columns
+    head = f"layer {name!r} must fit beside the others on {tiles} tiles of {rows} rows and {columns} columns; "
+    if most > MOST_TILES:
+        return head + f"the network has {most} pieces of that size"
+    low, high = tiles, most
+    while low + 1 < high:
+        middle = (low + high) // 2
+        low, high = (middle, high) if isinstance(_packed(sizes, middle, 1), int) else (low, middle)
+    side = isqrt(high - 1) + 1
+    return head + f"{high} would do: --set mesh.columns={side} --set mesh.rows={-(-high // side)}"
 
 
 def _up(size: int, unit: int) -> int:
     return -(-size // unit) * unit
 
 
-def _parts(shape: Shape, cell_map: CellMap) -> Parts:
+def _free(dead: NDArray[np.bool_], first: int, count: int, unit: int) -> int:
+    """The first place from which on no line of some is dead; behind all of them, if there is none."""
+    at = _up(first, unit)
+    while at + count <= len(dead) and dead[at : at + count].any():
+        at = _up(at + int(np.flatnonzero(dead[at : at + count])[-1]) + 1, unit)
+    return at
+
+
+def _longest(dead: NDArray[np.bool_], unit: int) -> int:
+    """Lines side by side without a dead one, from a place on at which a word of codes begins."""
+    starts = range(0, len(dead), unit)
+    return max((int(np.argmax(np.append(dead[at:], True))) for at in starts), default=0)
+
+
+def _parts(shape: Shape, rows: int, columns: int) -> Parts:
     """The fewest equal parts of a layer whose groups stand side by side in a product."""
     groups = shape.groups
     inputs, outputs = shape.walk.terms * shape.walk.run // groups, shape.outputs // groups
-    most = max(1, min(cell_map.rows // inputs, GROUP_ROWS // inputs, cell_map.columns // outputs))
+    most = max(1, min(rows // inputs, GROUP_ROWS // inputs, columns // outputs))
     each = next(n for n in range(min(most, groups), 0, -1) if groups % n == 0)
     return Parts(count=groups // each, groups=groups, inputs=inputs, outputs=outputs)
 
 
-def _rectangles(layer: int, shape: Shape, cell_map: CellMap) -> list[_Rectangle]:
+def _in_order(parts: Parts, shape: Shape, blocks: Sequence[Block]) -> Parts:
+    """With the order in which walks over the channels of blocks give their rows."""
+    terms = shape.walk.terms
+    order = np.arange(terms * shape.walk.run)
+    for one in blocks:
+        order[one.first : one.first + len(one.rows)] = rows_of(shape.walk, one.first // terms, len(one.rows) // terms)
+    return replace(parts, order=tuple(order.tolist()))
+
+
+def _rectangles(layer: int, shape: Shape, sizes: _Sizes, copies: int) -> list[_Rectangle]:
     """A layer, cut between its outputs and between its channels into as few rectangles as a tile allows."""
-    terms, parts = shape.walk.terms, _parts(shape, cell_map)
+    terms, slices = shape.walk.terms, sizes.slices[layer]
+    most = sizes.columns // slices
+    if terms > sizes.rows or not most:
+        raise InputError(f"layer {shape.name!r} must have a window of at most {sizes.rows} pixels, sound rows side by "
+                         f"side of every tile, not {terms}")
+    parts = _parts(shape, sizes.rows, most)
     channels, outputs = shape.walk.run // parts.count, shape.outputs // parts.count
-    work = shape.walk.positions
-    return [_Rectangle(layer, (part * channels + first) * terms, count * terms, part * outputs + output, width, work)
-            for part in range(parts.count) for output, width in segments(outputs, cell_map.columns)
-            for first, count in segments(channels, cell_map.rows // terms)]
+    cut, work = segments(outputs, most), shape.walk.positions
+    count = max(1, min(copies, most // max(width for _, width in cut)))
+    return [_Rectangle(layer, (part * channels + first) * terms, height * terms, part * outputs + output, width, work,
+                       count, slices)
+            for part in range(parts.count) for output, width in cut
+            for first, height in segments(channels, sizes.rows // terms)]
 
 
 def _put(tiles: list[_Tile], some: Sequence[_Rectangle]) -> bool:
@@ -137,9 +260,10 @@ def _put(tiles: list[_Tile], some: Sequence[_Rectangle]) -> bool:
 
 
 def _block(tile: int, number: int, one: _Rectangle, row: int, column: int) -> Block:
+    outputs = np.arange(one.output, one.output + one.width, dtype=np.int32)
     return Block(
         layer=one.layer, core=tile, first=one.first, rows=np.arange(row, row + one.height, dtype=np.int32),
-        columns=np.arange(column, column + one.width, dtype=np.int32),
-        outputs=np.arange(one.output, one.output + one.width, dtype=np.int32),
-        copies=1, wl_select=number, line_select=number,
+        columns=np.arange(column, column + one.columns, dtype=np.int32),
+        outputs=np.tile(outputs, one.copies * one.slices), copies=one.copies, wl_select=number, line_select=number,
+        slices=one.slices,
     )

@@ -2,12 +2,14 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from compiler import CompileOptions, Network
-from compiler.tile import compile_tiles, tile_programs
+from compiler.mapping.faults import CoreFaults
+from compiler.tile import TilePrograms, compile_tiles, tile_programs
 from hw.config import load_chip
 from hw.tile.machine.liveness import check_liveness
 from macro_models.errors import InputError
@@ -174,22 +176,66 @@ SHAPES: dict[str, tuple[str, list, dict[str, tuple[int, ...]], tuple[int, ...], 
 }
 
 
-@pytest.mark.parametrize("what", [one if one in QUICK else pytest.param(one, marks=pytest.mark.slow)
-                                  for one in SHAPES])
-def test_what_tiles_do(what: str) -> None:
+def network_of(what: str, **options: Any) -> tuple[Network, np.ndarray]:
     preset, nodes, shapes, shape, output = SHAPES[what]
     rng = np.random.default_rng(1)
     weights = {k: (rng.normal(size=s) / np.sqrt(np.prod(s[1:]))).astype("f4") for k, s in shapes.items()}
     weights |= {k: v for k, v in FIXED.items() if k in shapes}
     x = rng.uniform(-1, 1, size=(16, *shape)).astype("f4")
     model = build(nodes, weights, shape=("batch", *shape), output=("batch", *output))
-    network = compile_tiles(model, load_chip(preset), calibrate=x, options=CompileOptions(seeds=1, samples=16))
+    more = {name: options.pop(name) for name in ("faults", "skip") if name in options}
+    chosen = CompileOptions(seeds=1, samples=16, **options)
+    return compile_tiles(model, load_chip(preset), calibrate=x, options=chosen, **more), x
+
+
+def check(network: Network, x: np.ndarray) -> TilePrograms:
+    """Lanes of all values, with noise."""
     programs, found, wanted = compare(network, x[:2], device="rram-neurram", first=3)
     assert sorted(found) == list(range(1, len(network.program.stages) + 1))
     for value, lanes in found.items():
         np.testing.assert_array_equal(lanes, wanted[value], err_msg=f"value {value}")
         assert len(np.unique(lanes)) > 2
+    return programs
+
+
+@pytest.mark.parametrize("what", [one if one in QUICK else pytest.param(one, marks=pytest.mark.slow)
+                                  for one in SHAPES])
+def test_what_tiles_do(what: str) -> None:
+    programs = check(*network_of(what))
     assert bool(programs.placed.columns) or not what.endswith("two tiles")
+
+
+@pytest.mark.parametrize("what", ["groups of channels, side by side in products", "strides and padding"])
+def test_several_columns_a_weight(what: str) -> None:
+    network, x = network_of(what, copies=3, slices=2)
+    blocks = {len(mvm.columns) // len(np.unique(mvm.outputs)) for layer in network.layers for mvm in layer.mvms}
+    assert blocks == {6} if what[0] == "s" else blocks == {2, 6} or blocks == {4, 6}, blocks
+    check(network, x)
+
+
+def test_two_conversions_a_product() -> None:
+    network, x = network_of("outputs over two tiles", in_bits=8)
+    assert {mvm.op.segments for layer in network.layers for mvm in layer.mvms} == {2}
+    check(network, x)
+
+
+def test_weights_live_with_faulty_cells_and_around_dead_lines() -> None:
+    rng = np.random.default_rng(2)
+    faults = {}
+    for core in range(4):
+        g = np.where(rng.random((64, 64)) < 0.02, rng.uniform(0, 40, (64, 64)), np.nan)
+        rows, columns = np.zeros(64, bool), np.zeros(64, bool)
+        rows[[3, 55]], columns[[0, 33]] = True, True
+        faults[core] = CoreFaults(rows=rows, columns=columns, g_uS=g)
+    network, x = network_of("strides and padding", faults=faults, copies=2)
+    for mvm in (mvm for layer in network.layers for mvm in layer.mvms):
+        assert not {1, 27} & set(mvm.rows.tolist())
+        assert not {0, 33} & set(mvm.columns.tolist())
+    image = network.cores[0]
+    assert image.faulty is not None and image.faulty.sum() > 40
+    assert network.program.layers[0].mvms[0].multiplier.tolist() != (
+        network_of("strides and padding", copies=2)[0].program.layers[0].mvms[0].multiplier.tolist())
+    check(network, x)
 
 
 def refused(nodes: list, weights: dict, sentence: str, shape: tuple[int, ...] = (2, 4, 4)) -> None:
