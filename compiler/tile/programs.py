@@ -14,6 +14,7 @@ from compiler.tile.graph.builder import tile_graph
 from compiler.tile.graph.graph import Graph
 from compiler.tile.graph.images import entry_image
 from compiler.tile.placed.order import Steps, firings, in_loops
+from compiler.tile.placed.sharing import shared
 from compiler.tile.placed.streams import Placed, place_nodes, tile_name
 from hw.tile.isa import DESCRIPTORS
 from hw.tile.machine import liveness
@@ -135,8 +136,9 @@ def _words(line: str) -> int:
 
 class _Maker:
     def __init__(self, network: Network, placed: Placed, image: int) -> None:
-        self.network, self.placed, self.image = network, placed, image
-        self.blocks: Blocks = {(r.tile, r.name): least_blocks(placed, r) for r in placed.all_rings}
+        self.network, self.image = network, image
+        self.placed = self.given_placed = placed
+        self.blocks: Blocks = {}
         self.texts: dict[str, str] = {}
         self.numbers: dict[tuple[str, str], int] = {}
         self.steps: dict[str, Steps] = {}
@@ -146,6 +148,8 @@ class _Maker:
         whole: frozenset[str] = frozenset()
         while True:
             order = firings(self.placed.graph, self.placed.members, whole)
+            self.placed = shared(self.given_placed, order)
+            self.blocks = {(r.tile, r.name): least_blocks(self.placed, r) for r in self.placed.all_rings}
             self.steps = {tile: in_loops(some) for tile, some in order.items()}
             long = {tile for tile in order if tile not in whole and self._too_long(tile)}
             if not long:

@@ -33,13 +33,15 @@ def layer_code(writer: Writer, chip: Chip, k: int, node: Node, target: str, body
     mine = [[m for m in part.mvms if tile_name(chip, m.core) == writer.tile] for part in parts]
     stream = placed.rings[writer.tile, k, node.source].name
     walks = [_codes(writer, node.walk, call, layer, m, stream) for some in mine for m in some]
-    before = call.first * layer.conversions
+    # Calls that come in their order go on where the one before ended.
+    before = 0 if writer.in_order(call.layer) else call.first * layer.conversions
     number, is_root = 0, writer.tile == placed.root(k)
     ends: list[str] = []
     for p, (part, some) in enumerate(zip(parts, mine, strict=True)):
         if not some:
             continue
-        _products(writer, layer, part, some, walks, number, before, len(call.patches), body)
+        positions = 2 if writer.in_order(call.layer) else len(call.patches)
+        _products(writer, layer, part, some, walks, number, before, positions, body)
         number += len(some)
         _reduce(writer, k, p, part, body)
         if writer.tile == placed.part_root(k, p):

@@ -15,7 +15,7 @@ from compiler.tile.code.whole import whole_node
 from compiler.tile.code.writer import LOCAL_BLOCKS, Body, Writer
 from compiler.tile.graph.graph import Node
 from compiler.tile.graph.operations import window_of
-from compiler.tile.placed.order import Loop, Steps
+from compiler.tile.placed.order import Loop, Steps, in_loops, unrolled
 from compiler.tile.placed.streams import Placed, Ring
 from hw.config import Chip
 from macro_models.exact.vector import Largest, WeightedSum
@@ -56,7 +56,7 @@ class TileText:
     ) -> None:
         self.placed, self.chip, self.tile, self.steps, self.image = placed, chip, tile, steps, image
         self.graph, self.program = placed.graph, placed.graph.program
-        self.writer = Writer(placed, tile, blocks)
+        self.writer = Writer(placed, tile, blocks, unrolled(steps))
 
     def text(self) -> str:
         """The whole text.
@@ -73,13 +73,21 @@ class TileText:
         bodies = {k: whole_node(self.writer, k, self.graph.nodes[k]) if self.graph.nodes[k].whole else
                   self._node(k, self.graph.nodes[k]) for k in mine}
         bodies |= {len(self.graph.nodes) + k: self._release(k) for k in mine if self.graph.held(k)}
-        code = self.writer.spilled(_code(self.steps, bodies))
+        code = self.writer.spilled(_code(self._folded(bodies), bodies))
         self.writer.close()
         lines = [f"; Tile {self.tile}: the assembler of docs/explanation/tile.md, written by the compiler.", ""]
         for declared in self.writer.heads.values():
             lines += [*declared, ""] if declared else []
         lines += [f"first_image: {self.image}", ""] if self.image else []
         return "\n".join([*lines, "loop forever {", *("    " + line for line in code), "    image", "}"]) + "\n"
+
+    def _folded(self, bodies: Mapping[int, list[str]]) -> Steps:
+        """The steps of the tile, nodes that do the same as one node, so that they are loops, too."""
+        first: dict[tuple[str, ...], int] = {}
+        same = {k: first.setdefault(tuple(lines), k) for k, lines in bodies.items()}
+        if all(a == b for a, b in same.items()):
+            return self.steps
+        return in_loops([same[k] for k in unrolled(self.steps)])
 
     # --- code ---
 

@@ -49,7 +49,7 @@ class _Whole:
                 body.add(f"free {name}{ALL} 1")
             body.add(f"push {name} {self.values[value].image.pixels}")
         for value in self.node.values:
-            if value not in self.given and value not in self.inner:
+            if value not in self.given:
                 writer.give(self.k, value, self.streams[value], body)
         return [*body.lines(), *(line for value, name in self.given.items() for line in self._give(value, name))]
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.program import Call
 from compiler.tile.graph.operations import steps_of
 from compiler.tile.graph.vectors import Vector, VectorStep
 from compiler.tile.placed.streams import Placed, Ring
@@ -18,6 +19,7 @@ LOCAL_BLOCKS = 2
 """Blocks of a ring within a node: one is sent while the next is made."""
 MOST_TWICE = 512
 """Bytes from which on such a ring has one block."""
+REGISTER = "reg"
 ALL = "_all"
 """Behind the name of a ring: the stream that sees its image as one block."""
 STEP = 8
@@ -37,9 +39,12 @@ class Writer:
         Its name.
     blocks
         Blocks of the rings between nodes, by their names.
+    order
+        Its nodes as they fire in an image.
     """
 
-    def __init__(self, placed: Placed, tile: str, blocks: Mapping[str, int]) -> None:
+    def __init__(self, placed: Placed, tile: str, blocks: Mapping[str, int], order: Sequence[int] = ()) -> None:
+        self.order = order
         self.placed, self.tile, self.blocks = placed, tile, blocks
         self.graph, self.program = placed.graph, placed.graph.program
         self.heads: dict[str, list[str]] = {
@@ -47,8 +52,9 @@ class Writer:
         self._known: dict[tuple[str, str], str] = {}
         self._streams: set[str] = set()
         self._once: set[str] = set()
+        self._ordered: dict[int, bool] = {}
         self._pool: dict[str, int] = {}
-        self._registers: dict[int, dict[int, int]] = {}
+        self._registers: dict[int, dict[int, str]] = {}
         self._top = placed.cfg.buffer_bytes
 
     def ring(self, ring: Ring) -> None:
@@ -60,7 +66,7 @@ class Writer:
         elif node.whole and value.image.pixels > 1:
             self.aliased(ring.name, value.block, value.image.pixels, where)
         else:
-            self.stream(ring.name, value.block, self.blocks[ring.name], where)
+            self.stream(ring.name, ring.size or value.block, self.blocks[ring.name], where)
 
     def stream(self, name: str, block: int, blocks: int = LOCAL_BLOCKS, more: str = "") -> str:
         """A ring; one of a name."""
@@ -130,21 +136,31 @@ class Writer:
         stage = self.program.stages[value - 1]
         return steps_of(stage.operation, self.graph.images(value), self.graph.values[value].image, whole=whole)
 
-    def inner(self, k: int) -> dict[int, int]:
-        """Values that nobody but their node reads, with the number of the register that each has."""
+    def inner(self, k: int) -> dict[int, str]:
+        """Values that are gone when their node has fired, with the ring that each has.
+
+        Others have the same ring at other times. What is sent has one whose blocks are as large as it is.
+        """
         if k not in self._registers:
-            values = self.graph.nodes[k].values
-            mine = [v for v in values if not self.placed.flows.get(v) and not self.rings_of(v)]
-            last = {v: max([i for i, w in enumerate(values) if v in self.program.stages[w - 1].inputs], default=-1)
-                    for v in mine}
-            busy: dict[int, int] = {}
-            found: dict[int, int] = {}
-            for i, v in enumerate(values):
-                if v in last:
-                    free = next(r for r in range(len(values) + 1) if busy.get(r, -1) < i)
-                    busy[free], found[v] = last[v], free
+            node, busy, found = self.graph.nodes[k], dict[str, int](), dict[int, str]()
+            for i, v in enumerate(node.values):
+                if (end := self._until(k, i, v)) is None:
+                    continue
+                kind = f"out{self.graph.values[v].block}_" if self.placed.flows.get(v) else REGISTER
+                names = (f"{kind}{n}" for n in range(len(node.values) + 1))
+                found[v] = next(name for name in names if busy.get(name, -1) < i)
+                busy[found[v]] = end
             self._registers[k] = found
         return self._registers[k]
+
+    def _until(self, k: int, place: int, value: int) -> int | None:
+        """Place of the last value of a node that is made of one; None if it goes where it is taken at once."""
+        node = self.graph.nodes[k]
+        if self.placed.flows.get(value) or self.rings_of(value):
+            many = node.whole and self.graph.values[value].image.pixels > 1
+            return None if many or self._alone(k, value) else len(node.values)
+        uses = [i for i, w in enumerate(node.values) if value in self.program.stages[w - 1].inputs]
+        return max(uses, default=place)
 
     def register(self, k: int, value: int, *, whole: bool = False) -> str:
         """The ring of a value within its node, which values of other times and nodes have, too."""
@@ -153,10 +169,10 @@ class Writer:
 
     def temporary(self, k: int, number: int, size: int) -> str:
         """A ring for what is between two operations of a stage of a node."""
-        return self._pooled(max(self.inner(k).values(), default=-1) + 1 + number, size)
+        mine = [int(name.removeprefix(REGISTER)) for name in self.inner(k).values() if name.startswith(REGISTER)]
+        return self._pooled(f"{REGISTER}{max(mine, default=-1) + 1 + number}", size)
 
-    def _pooled(self, number: int, size: int) -> str:
-        name = f"reg{number}"
+    def _pooled(self, name: str, size: int) -> str:
         self._pool[name] = max(self._pool.get(name, 0), size)
         return name
 
@@ -209,11 +225,11 @@ class Writer:
 
     def target(self, k: int, value: int) -> str:
         """The ring into which a value is made: that of its only taker, or one of its own."""
-        if value in self.inner(k):
-            return self.register(k, value)
-        rings = self.rings_of(value)
-        alone = len(rings) == 1 and not self.placed.flows.get(value) and not self.within(k, value)
-        return rings[0].name if alone else self.stream(f"made{value}", self.graph.values[value].block)
+        return self.register(k, value) if value in self.inner(k) else self.rings_of(value)[0].name
+
+    def _alone(self, k: int, value: int) -> bool:
+        """Whether nobody reads a value but one node of the tile, by its ring."""
+        return len(self.rings_of(value)) == 1 and not self.placed.flows.get(value) and not self.within(k, value)
 
     def give(self, k: int, value: int, name: str, body: "Body") -> None:
         """Copies and sends of a value that is in a ring."""
@@ -224,6 +240,17 @@ class Writer:
         for flow in self.placed.flows.get(value, ()):
             body.reads(name, "free", value)
             body.add(f"send {name}, flow {flow.number}")
+
+    def in_order(self, layer: int) -> bool:
+        """Whether the calls of a layer that has several come in their order, each done before the next one."""
+        if layer not in self._ordered:
+            calls = [(stage.operation.first, k) for k, node in enumerate(self.graph.nodes) if node.head is not None
+                     and isinstance((stage := self.program.stages[node.head]).operation, Call)
+                     and stage.operation.layer == layer]
+            order = [k for k in self.order if k in {k for _, k in calls}]
+            wanted = [k for _, k in sorted(calls) for _ in range(self.graph.nodes[k].firings)]
+            self._ordered[layer] = len(calls) > 1 and order == wanted
+        return self._ordered[layer]
 
     def within(self, k: int, value: int) -> bool:
         """Whether a value is read in its own node."""

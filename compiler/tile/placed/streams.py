@@ -13,21 +13,17 @@ from compiler.tile.graph.graph import Graph, Node
 from compiler.tile.placed.columns import Part, parts_of
 from hw.config import Chip
 from hw.tile.config import TileConfig
-from hw.tile.legality import SLOTS
 from hw.tile.machine.tiles import HOST, Flow, Reduction
 from macro_models.errors import InputError
 
 __all__ = ["Placed", "Ring", "place_nodes", "tile_name"]
 
-FLOWS = 16
-"""Flows of a tile."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Ring:
     """The stream of a value at a node of a tile. ``slot`` is None where the tile itself fills it.
 
-    With ``outputs`` it has so many of a layer's, which another tile makes for its root.
+    With ``outputs`` it has so many of a layer's, which another tile makes for its root. Blocks have ``size`` bytes, or
+    as many as the value needs.
     """
 
     name: str
@@ -36,6 +32,7 @@ class Ring:
     tile: str
     slot: int | None
     outputs: int = 0
+    size: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,10 +91,12 @@ def place_nodes(
     What has no weights goes where its value is made, what is done to the input where it is taken, or where ``moved``
     says.
 
+    Flows and slots are as many as there would have to be: :func:`compiler.tile.placed.sharing.shared` makes them fit.
+
     Raises
     ------
     InputError
-        If a tile has no slot, flow or context left.
+        If a tile has no context left.
     """
     cfg, parts = TileConfig.from_chip(chip), _parts(graph)
     if isinstance(watched, bool):
@@ -123,8 +122,6 @@ def place_nodes(
             some = dict(reversed(remote))
             remote = [end for end in remote if some[end[0]] != end[1]]
             slot = max(slots.get(tile, 0) for tile in some)
-            if slot >= SLOTS:
-                raise InputError(f"tile {max(some)} must take at most {SLOTS} values from others, not more")
             for tile, k in some.items():
                 slots[tile] = slot + 1
                 rings[tile, k, value] = Ring(name=f"in{k}_{value}", value=value, node=k, tile=tile, slot=slot)
@@ -140,8 +137,6 @@ def place_nodes(
         if some[0] != end:
             slot = slots.get(end, 0)
             slots[end] = slot + 1
-            if slot >= SLOTS:
-                raise InputError(f"tile {end} must take at most {SLOTS} values from others, not more")
             ring = Ring(name=f"col{k}_{p}", value=value, node=k, tile=end, slot=slot, outputs=parts[k][p].count)
             columns[k, p] = ring, Flow(sender=some[0], number=_next(numbers, some[0]), to=(end,), slot=slot)
     return Placed(graph=graph, cfg=cfg, members=members, rings=rings, flows=flows, parts=parts, columns=columns,
@@ -160,8 +155,6 @@ def _parts(graph: Graph) -> dict[int, Sequence[Part]]:
 
 def _next(numbers: dict[str, int], tile: str) -> int:
     numbers[tile] = numbers.get(tile, -1) + 1
-    if numbers[tile] >= FLOWS:
-        raise InputError(f"tile {tile} must send at most {FLOWS} flows, not more")
     return numbers[tile]
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from compiler import CompileOptions, Network
 from compiler.mapping.faults import CoreFaults
+from compiler.program import Call
 from compiler.tile import TilePrograms, compile_tiles, tile_programs
 from hw.config import load_chip
 from hw.tile.machine.liveness import check_liveness
@@ -232,10 +233,34 @@ def test_weights_live_with_faulty_cells_and_around_dead_lines() -> None:
         assert not {1, 27} & set(mvm.rows.tolist())
         assert not {0, 33} & set(mvm.columns.tolist())
     image = network.cores[0]
-    assert image.faulty is not None and image.faulty.sum() > 40
+    assert image.faulty is not None
+    assert image.faulty.sum() > 40
     assert network.program.layers[0].mvms[0].multiplier.tolist() != (
         network_of("strides and padding", copies=2)[0].program.layers[0].mvms[0].multiplier.tolist())
     check(network, x)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", pytest.param("GRU", marks=pytest.mark.slow)])
+def test_recurrent_layers_are_loops(kind: str) -> None:
+    """Eight steps: gates as products, states in rings that the steps share."""
+    steps, size, gates = 8, 3, {"LSTM": 4, "GRU": 3}[kind]
+    rng = np.random.default_rng(4)
+    weights = {"i": rng.normal(size=(1, gates * size, 2)).astype("f4"),
+               "r": rng.normal(size=(1, gates * size, size)).astype("f4") / 2,
+               "s": np.array([-1, size]), "w": rng.normal(size=(4, size)).astype("f4")}
+    model = build([node("Transpose", "x", "t", perm=[1, 0, 2]), node(kind, "t i r", "all h", hidden_size=size),
+                   node("Reshape", "h s", "f"),
+                   node("Gemm", "f w", "y", transB=1)], weights, shape=("batch", steps, 2), output=("batch", 4))
+    x = rng.uniform(-1, 1, size=(16, steps, 2)).astype("f4")
+    network = compile_tiles(model, load_chip("tnsa64-2x2"), calibrate=x, options=CompileOptions(seeds=1, samples=8))
+    calls = [k + 1 for k, stage in enumerate(network.program.stages) if isinstance(stage.operation, Call)]
+    assert len(calls) > steps
+    programs, found, wanted = compare(network, x[:2], device="rram-neurram", first=3, watched=calls[-3:])
+    for value, lanes in found.items():
+        np.testing.assert_array_equal(lanes, wanted[value], err_msg=f"value {value}")
+    assert max(len(np.unique(wanted[value])) for value in calls) > 10
+    words = {tile: len(place.program.words) for tile, place in programs.joined.tiles.items()}
+    print(words)
 
 
 def refused(nodes: list, weights: dict, sentence: str, shape: tuple[int, ...] = (2, 4, 4)) -> None:

@@ -1,0 +1,80 @@
+"""Every operator on tiles: ``python -m tests.compiler.tile.operators_on_tiles`` writes the page."""
+
+from pathlib import Path
+
+import numpy as np
+
+from compiler import CompileOptions
+from compiler.importer.operators import OPERATORS
+from compiler.program import Call
+from compiler.tile import compile_tiles
+from compiler.tile.check import result_of
+from hw.config import load_chip
+from macro_models.errors import InputError
+from tests.compiler.importer.operator_models import INPUTS, model_of
+from tests.compiler.importer.operator_table import GROUPS
+from tests.compiler.tile.network_bench import compare
+
+__all__ = ["PAGE", "outcome", "page", "rows"]
+
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "tile-operators.md"
+SIDE = 4
+"""Tiles of a row and of a column."""
+RUNS = "runs"
+
+_HEAD = """\
+# Operators on tiles
+
+<!-- Written by `python -m tests.compiler.tile.operators_on_tiles`; a test compares it with the compiler. -->
+
+For every operator of [the list](operators.md): whether the model in which it stands between two layers
+(`tests/compiler/importer/operator_models.py`) runs on the tiles of a chip, here 4 x 4 tiles of 16 lines, or the
+sentence by which it is refused. What runs gives the same lanes on the interpreter of tiles as on the functional
+backend, with the noise of the cells. An operator that the host does runs as well where no layer comes behind it, or
+none before it.
+
+| operator | on tiles |
+|---|---|
+"""
+
+
+def outcome(kind: str) -> str:
+    """What became of the model of an operator.
+
+    Raises
+    ------
+    AssertionError
+        If tiles have other lanes than every other backend.
+    """
+    chip = load_chip("tnsa16-2x2", {"mesh.columns": SIDE, "mesh.rows": SIDE})
+    x = np.random.default_rng(0).uniform(-1, 1, (16, INPUTS)).astype("f4")
+    try:
+        network = compile_tiles(model_of([kind]), chip, calibrate=x, options=CompileOptions(seeds=1, samples=8))
+        # Of all values a tile could not send each.
+        layers = [k + 1 for k, stage in enumerate(network.program.stages) if isinstance(stage.operation, Call)]
+        programs, found, wanted = compare(network, x[:2], device="rram-neurram", first=3, watched=layers)
+    except InputError as error:
+        return str(error)
+    for value, lanes in found.items():
+        np.testing.assert_array_equal(lanes, wanted[value], err_msg=f"{kind}: value {value}")
+    last = result_of(programs, network.program.input.compute(x[:2]), found)
+    np.testing.assert_array_equal(last, wanted[-1], err_msg=kind)
+    return RUNS
+
+
+def rows() -> dict[str, str]:
+    """What the page says of each operator."""
+    lines = [line.split(" | ", 1) for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    return {name.strip("| `"): told.removesuffix(" |") for name, told in lines}
+
+
+def page() -> str:
+    """The page as Markdown."""
+    place = {name for names in GROUPS.values() for name in names}
+    told = {name: outcome(name) if name in place else "nowhere when a network has been read"
+            for _, operators in OPERATORS.values() for name in operators}
+    return _HEAD + "".join(f"| `{name}` | {told[name]} |\n" for name in sorted(told))
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

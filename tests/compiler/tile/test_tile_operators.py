@@ -1,0 +1,25 @@
+"""Every operator on tiles: the same lanes as everywhere else, or one sentence; the page says which."""
+
+import pytest
+
+from compiler.importer.operators import OPERATORS
+from tests.compiler.importer.operator_table import GROUPS
+from tests.compiler.tile.operators_on_tiles import RUNS, outcome, rows
+
+MOST = 200
+"""Characters of a sentence."""
+
+
+def test_the_page_has_every_operator() -> None:
+    told = rows()
+    assert set(told) == {name for _, operators in OPERATORS.values() for name in operators}
+    assert sum(what == RUNS for what in told.values()) > 100
+    assert all(len(what) <= MOST for what in told.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("group", GROUPS)
+def test_operators_on_tiles(group: str) -> None:
+    # Where this fails: python -m tests.compiler.tile.operators_on_tiles
+    told = rows()
+    assert {name: outcome(name) for name in GROUPS[group]} == {name: told[name] for name in GROUPS[group]}
