@@ -66,8 +66,9 @@ class Placed:
 
     @property
     def all_flows(self) -> tuple[Flow, ...]:
-        """Flows of all tiles."""
-        return (*(flow for some in self.flows.values() for flow in some), *(flow for _, flow in self.columns.values()))
+        """Flows of all tiles; several values may have one."""
+        return tuple(dict.fromkeys((
+            *(flow for some in self.flows.values() for flow in some), *(flow for _, flow in self.columns.values()))))
 
     def part_root(self, node: int, part: int) -> str:
         """The tile at which a part of a layer comes together."""
