@@ -55,9 +55,8 @@ def compile_for_chip(
         shapes=input_shape, x=load_inputs(calibrate),
     )
     try:
-        if faults or options.slices:
-            raise InputError(f"{'dead lines and faulty cells' if faults else 'slices'} must be left out for tiles")
-        made = compile_tiles(net, chip, calibrate=calibrate, device=device, options=options, progress=progress)
+        made = compile_tiles(
+            net, chip, calibrate=calibrate, device=device, options=options, faults=faults, progress=progress)
         return replace(made, tiles=tile_code(tile_programs(made)))
     except InputError as error:
         raise InputError(_or_by_host(str(error))) from None
