@@ -14,7 +14,10 @@ from macro_models.devices.pulse import PulseResponse
 from macro_models.errors import InputError
 from macro_models.exchange.tables import LOST, moments_source
 
-__all__ = ["export_aihwkit", "import_aihwkit", "preset_names"]
+__all__ = ["VERSION", "export_aihwkit", "import_aihwkit", "preset_names"]
+
+VERSION = "aihwkit 1.1.0 (inference/noise/pcm.py, base.py of 4545f11)"
+"""What the text is written for, and was run with."""
 
 _PCM = {
     "prog_coeff": [0.26348, 1.9650, -1.1731], "g_max": 25.0, "t_read": 250e-9, "t_0": 20.0, "prog_noise_scale": 1.0,
@@ -67,7 +70,7 @@ def export_aihwkit(device: Device) -> tuple[str, tuple[str, ...]]:
         "import numpy as np\nimport torch\nfrom aihwkit.inference.converter.conductance import "
         "SinglePairConductanceConverter\nfrom aihwkit.inference.noise.base import BaseNoiseModel\n\n"
     )
-    return head + moments_source(device) + _CLASS, LOST
+    return head + moments_source(device, VERSION) + _CLASS, LOST
 
 
 def _pcm_source(device: DriftDevice) -> tuple[str, tuple[str, ...]]:
@@ -94,7 +97,8 @@ def _pcm_source(device: DriftDevice) -> tuple[str, tuple[str, ...]]:
         }
     arguments = ",\n    ".join(f"{key}={value!r}" for key, value in options.items())
     text = (
-        f"# {device.name}, written by: mho device export\nfrom aihwkit.inference.noise.pcm import {name}\n\n"
+        f"# {device.name}, written by: mho device export, for {VERSION}\n"
+        f"from aihwkit.inference.noise.pcm import {name}\n\n"
         f"noise_model = {name}(\n    {arguments},\n)\n"
     )
     return text, tuple(lost)

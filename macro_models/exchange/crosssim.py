@@ -3,7 +3,10 @@
 from macro_models.devices import Device
 from macro_models.exchange.tables import LOST, moments_source
 
-__all__ = ["export_crosssim"]
+__all__ = ["VERSION", "export_crosssim"]
+
+VERSION = "CrossSim 3.2.0 (simulator/devices/idevice.py of 0a2eb1e)"
+"""What the class is written for, and was run with."""
 
 _CLASS = '''
 
@@ -39,4 +42,4 @@ def export_crosssim(device: Device) -> tuple[str, tuple[str, ...]]:
     Used with ``programming_error.model``, ``drift_error.model`` and ``read_noise.model`` = ``"Mho"``, on numpy.
     """
     head = "import numpy as np\nfrom simulator.devices.idevice import EmptyDevice\n\n"
-    return head + moments_source(device) + _CLASS, LOST
+    return head + moments_source(device, VERSION) + _CLASS, LOST

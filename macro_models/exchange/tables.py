@@ -22,8 +22,11 @@ def _rows(values: np.ndarray) -> str:
     return "[" + ",\n    ".join("[" + ", ".join(f"{v:.6g}" for v in row) + "]" for row in np.atleast_2d(values)) + "]"
 
 
-def moments_source(device: Device) -> str:
-    """Python: ``G``, ``TIMES`` and tables of mean and deviation of the change, error of programming, read noise."""
+def moments_source(device: Device, version: str) -> str:
+    """Python: ``G``, ``TIMES`` and tables of mean and deviation of the change, error of programming, read noise.
+
+    ``version`` is what the text is written for.
+    """
     low, high = device.range.g_min_uS, device.g_max_uS or device.relaxation.g_ref_uS
     g, temp_C = np.linspace(low, high, _LEVELS), device.data_temp_C
     known = [t for t in device.data_times_s if t > 0.0]
@@ -32,9 +35,14 @@ def moments_source(device: Device) -> str:
     mean = np.array([device.mean_uS(g, float(t), temp_C) for t in times])
     left = device.window_uS(g) ** 2 / 3.0
     added = np.array([np.sqrt(np.maximum(device.sigma_uS(g, float(t), temp_C) ** 2 - left, 0.0)) for t in times])
-    noise = np.array([device.read_noise_uS(g, float(t)) for t in times])
+    # Noise goes by what cells conduct then, and may also go by what they were programmed to.
+    then = np.maximum(g + mean, 0.0)
+    noise = np.array([
+        np.interp(g, now, device.read_noise_uS(now, float(t), g)) for t, now in zip(times, then, strict=True)
+    ])
     return textwrap.dedent("""\
-        # Of {name}, written by: mho device export. Conductances in uS, times in seconds since programming.
+        # Of {name}, written by: mho device export, for {version}.
+        # Conductances in uS, times in seconds since programming.
         G = np.array({g}[0])
         TIMES = np.array({times}[0])
         PROGRAMMING = np.array({programming}[0])  # deviation of the error of programming
@@ -49,6 +57,7 @@ def moments_source(device: Device) -> str:
             low, high = table[k], table[min(k + 1, len(TIMES) - 1)]
             return np.interp(g, G, low + (high - low) * (row - k))
         """).format(
-        name=device.name, g=_rows(g), times=_rows(times), programming=_rows(device.window_uS(g) / np.sqrt(3.0)),
+        name=device.name, version=version, g=_rows(g), times=_rows(times),
+        programming=_rows(device.window_uS(g) / np.sqrt(3.0)),
         mean=_rows(mean), added=_rows(added), noise=_rows(noise),
     )
