@@ -132,6 +132,7 @@ def write_memory(shape: MemoryShape, prefix: str, *, test: bool = False) -> str:
         _joined(ports),
         ");",
         "",
+        *(["  (* no_rw_check *)"] if _unchecked(shape) else []),
         f"  reg {_range(bits)}words [0:{shape.depth - 1}];",
         "",
         *(_test_wires(shape) if test else []),
@@ -161,10 +162,22 @@ def _timing(shape: MemoryShape) -> list[str]:
             "Reading is synchronous: the word appears after the clock edge at which read_enable is 1, and stays.",
             "A read of the word that is written at the same edge gives the new one.",
         ]
+    if not _unchecked(shape):
+        return [
+            "Reading is synchronous: the word appears after the clock edge at which read_enable is 1, and stays.",
+            "A read of the word that is written at the same edge gives the old one here; nothing relies on it but for",
+            "parts that are not written.",
+        ]
     return [
         "Reading is synchronous: the word appears after the clock edge at which read_enable is 1, and stays.",
-        "A read of the word that is written at the same edge gives the old one here; nothing relies on it.",
+        "A read of the word that is written at the same edge gives the old one here; nothing relies on it, which",
+        "no_rw_check tells to synthesis: block RAM needs no logic around it then.",
     ]
+
+
+def _unchecked(shape: MemoryShape) -> bool:
+    """Whether nothing at all is relied on where a word is read and written at once."""
+    return shape.registered and not shape.transparent and shape.lanes == 1
 
 
 def _read(shape: MemoryShape, used: "_Ports") -> list[str]:
