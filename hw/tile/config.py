@@ -33,6 +33,8 @@ class TileConfig:
         The core gives the words of a product that its descriptor names; else all, and the tile takes those.
     trace
         Whether a tile tells what its engines end (:mod:`hw.tile.trace`); else these ports are 0.
+    copies
+        Each lane has a memory of all parameters: for FPGAs, whose block RAMs have room for that, and less logic.
 
     Raises
     ------
@@ -49,6 +51,7 @@ class TileConfig:
     contexts: int = 2
     ranged: bool = False
     trace: bool = False
+    copies: bool = False
 
     def __post_init__(self) -> None:
         _among("lines", self.lines, (16, 64, 256))

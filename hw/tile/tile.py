@@ -138,7 +138,7 @@ class Tile(wiring.Component):
         connect(m, sequencer.set, descriptors.set)
         connect(m, walks.place, descriptors.place)
         m.d.comb += [
-            receiver.ring.eq(tokens.fill_ring), tokens.fill_stream.eq(receiver.number),
+            receiver.ring.eq(tokens.fill_ring), tokens.claim.eq(receiver.claim), tokens.fill_stream.eq(receiver.number),
             self.sum_context.eq(vector.sum_context), self.summing.eq(vector.summing), self.reset.eq(host.reset),
             self.retire.eq(sequencer.retire), self.retired.eq(sequencer.retired),
             drain.add.eq(load.add), drain.first.eq(load.first), drain.last.eq(load.last), drain.take.eq(vector.drains),
@@ -230,7 +230,8 @@ class Tile(wiring.Component):
     def _trap(self, m: Module, host: Any, sequencer: Any, load: Any, vector: Any) -> None:
         """Traps of the engines and of the watchdog; the status."""
         idle = Signal(32)
-        expired = (host.watchdog != 0) & (idle >> host.watchdog).any() & sequencer.running
+        # It counts by one, so that the bit is 1 first after so many cycles.
+        expired = (host.watchdog != 0) & idle.bit_select(host.watchdog, 1) & sequencer.running
         with m.If(sequencer.retire | ~sequencer.running):
             m.d.sync += idle.eq(0)
         with m.Else():

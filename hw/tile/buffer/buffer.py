@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In
 
 from hw.tile.buffer.ports import ADDRESS_BITS, BYTES, ReadPort, WritePort
 from hw.tile.config import TileConfig
+from hw.tile.turn import turn
 
 __all__ = ["Buffer"]
 
@@ -21,7 +22,8 @@ class Buffer(wiring.Component):
 
     Word w is in bank w mod 2, so that two neighbouring words are read or written in a cycle, and eight bytes at any
     address. One read and one write go on in a cycle; of several that are wanted the port with the least number goes
-    first. A read in the cycle of a write sees what was there before. Addresses wrap around at the size of the buffer.
+    first. A read in the cycle of a write sees what was there before; only what is not written is relied on. Addresses
+    wrap around at the size of the buffer.
 
     Parameters
     ----------
@@ -83,8 +85,12 @@ class Buffer(wiring.Component):
         for bank, row in zip(banks, self._rows(address), strict=True):
             m.d.comb += [bank.addr.eq(row), bank.en.eq(wanted)]
         m.d.sync += [offset.eq(address[:_OFFSET]), odd.eq(address[_OFFSET])]
-        low, high = Mux(odd, banks[1].data, banks[0].data), Mux(odd, banks[0].data, banks[1].data)
-        m.d.comb += [data.eq(Cat(low, high) >> (offset << 3)), *(port.data.eq(data) for port in ports)]
+        # Byte k of a word is of the next one if that begins behind it; then round, so that the first byte is lowest.
+        lanes = []
+        for k in range(BYTES):
+            second = odd ^ (offset > k) if k < BYTES - 1 else odd
+            lanes.append(Mux(second, banks[1].data.word_select(k, 8), banks[0].data.word_select(k, 8)))
+        m.d.comb += [data.eq(Cat(turn(lanes, offset))), *(port.data.eq(data) for port in ports)]
 
     def _write(self, m: Module, banks: list[Any]) -> None:
         ports = [getattr(self, f"write_{k}") for k in range(self.writers)]

@@ -29,7 +29,8 @@ class InLayout(data.StructLayout):
 class Receiver(Resettable):
     """Writes flits into the next block of the stream of their slot, and shows it with the last one.
 
-    It never waits: its ports of buffer and tokens go before all others. A flit is written the cycle after it came.
+    It never waits: its ports of buffer and tokens go before all others. A flit is written three cycles after it came,
+    and its block shown a cycle before that: nobody reads it earlier.
 
     Members
     -------
@@ -39,8 +40,8 @@ class Receiver(Resettable):
         Strobe: no block is begun; in 16 cycles that is so.
     map, map_slot, map_stream : In(1), In(4), In(4)
         Writes which stream a slot has.
-    number, ring : Out(4), In(RingLayout())
-        A ring as it is now.
+    number, claim, ring : Out(4), Out(1), In(RingLayout())
+        A ring as it is now, of which a block may come.
     write, change : Out(WritePort()), Out(stream of Change())
         The buffer; a block came.
     """
@@ -52,6 +53,7 @@ class Receiver(Resettable):
     map_slot: Value
     map_stream: Value
     number: Value
+    claim: Value
     ring: Any
     write: Any
     change: stream.Interface
@@ -60,8 +62,8 @@ class Receiver(Resettable):
         self.cfg = cfg
         super().__init__({
             "i": In(Arrival(InLayout(cfg))), "start": In(1), "ready": Out(1), "map": In(1), "map_slot": In(_SLOT),
-            "map_stream": In(_SLOT), "number": Out(_SLOT), "ring": In(RingLayout()), "write": Out(WritePort()),
-            "change": Out(stream.Signature(Change())),
+            "map_stream": In(_SLOT), "number": Out(_SLOT), "claim": Out(1), "ring": In(RingLayout()),
+            "write": Out(WritePort()), "change": Out(stream.Signature(Change())),
         })
 
     def elaborate(self, platform: object) -> Any:
@@ -74,15 +76,20 @@ class Receiver(Resettable):
         put, there = filled.write_port(), filled.read_port(domain="comb")
         clearing = Signal(range(STREAMS + 1), init=STREAMS)
         left, last = Signal(12), Signal()
-        m.d.sync += [valid.eq(self.i.valid), flit.eq(self.i.payload)]
+        # Which stream; where in its ring; the write.
+        here, number, payload = Signal(), Signal(_SLOT), Signal(self.cfg.payload_bits, reset_less=True)
+        m.d.sync += [
+            valid.eq(self.i.valid), flit.eq(self.i.payload), here.eq(valid), number.eq(found.data),
+            payload.eq(flit.payload), self.write.valid.eq(here), self.write.data.eq(payload),
+            self.write.address.eq(self.ring.base + self.ring.tail + there.data),
+            self.write.bytes.eq(Mux(last, left, size)),
+        ]
         m.d.comb += [
             find.addr.eq(self.map_slot), find.data.eq(self.map_stream), find.en.eq(self.map), found.addr.eq(flit.slot),
-            self.number.eq(found.data), there.addr.eq(found.data), self.ready.eq(clearing[-1]),
+            self.number.eq(number), self.claim.eq(here), there.addr.eq(number), self.ready.eq(clearing[-1]),
             left.eq(self.ring.block - there.data), last.eq(left <= size),
-            self.write.address.eq(self.ring.base + self.ring.tail + there.data), self.write.data.eq(flit.payload),
-            self.write.bytes.eq(Mux(last, left, size)), self.write.valid.eq(valid),
-            self.change.p.stream.eq(found.data), self.change.p.free.eq(0), self.change.valid.eq(valid & last),
-            put.addr.eq(Mux(self.ready, found.data, clearing)), put.en.eq(valid | ~self.ready),
+            self.change.p.stream.eq(number), self.change.p.free.eq(0), self.change.valid.eq(here & last),
+            put.addr.eq(Mux(self.ready, number, clearing)), put.en.eq(here | ~self.ready),
             put.data.eq(Mux(last | ~self.ready, 0, there.data + size)),
         ]
         with m.If(self.start):

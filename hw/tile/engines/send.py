@@ -78,7 +78,7 @@ class SendEngine(Resettable):
             self.ask.stream.eq(number), self.change.p.stream.eq(number),
             self.change.p.free.eq(1), self.read.address.eq(at), self.o.p.payload.eq(payload),
             self.o.p.flow.eq(field(word, Op.SEND, "flow")), self.o.p.operand.eq(field(word, Op.SEND, "reduce")),
-            self.o.p.last.eq(left <= size),
+            self.o.p.last.eq(left == 0),
         ]
         m.d.comb += [
             self.wants.eq(1 << field(self.i.p.word, Op.SEND, "stream")), self.i.ready.eq(~waits & ~self.conflict),
@@ -86,6 +86,11 @@ class SendEngine(Resettable):
         ]
         with m.If(self.i.ready & self.i.valid):
             m.d.sync += [waits.eq(1), waiting.eq(self.i.p.word)]
+        # Bytes of the flit that is read, of the one that was read last.
+        now, count = Signal(range(size + 1)), Signal(range(size + 1))
+        m.d.comb += now.eq(Mux(left < size, left, size))
+        with m.If(self.read.valid & self.read.ready):
+            m.d.sync += [at.eq(at + now), left.eq(left - now), count.eq(now)]
         with m.FSM() as machine:
             with m.State("Idle"):
                 m.d.sync += [word.eq(waiting), sent.eq(0)]
@@ -106,16 +111,12 @@ class SendEngine(Resettable):
                     m.next = "Take"
             with m.State("Take"):
                 m.d.sync += payload.eq(Cat(
-                    self.read.data.word_select(k, 8) & (left > k).replicate(8) for k in range(size)))
+                    self.read.data.word_select(k, 8) & (count > k).replicate(8) for k in range(size)))
                 m.next = "Give"
             with m.State("Give"):
-                m.d.comb += [
-                    self.o.valid.eq(1), self.read.address.eq(at + size),
-                    # What follows is read in the cycle in which this goes.
-                    self.read.valid.eq(self.o.ready & ~self.o.p.last),
-                ]
+                # What follows is read in the cycle in which this goes.
+                m.d.comb += [self.o.valid.eq(1), self.read.valid.eq(self.o.ready & ~self.o.p.last)]
                 with m.If(self.o.ready):
-                    m.d.sync += [at.eq(at + Mux(self.o.p.last, left, size)), left.eq(left - size)]
                     m.next = "Read"
                     with m.If(self.read.ready):
                         m.next = "Take"

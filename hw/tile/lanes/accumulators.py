@@ -8,8 +8,9 @@ from amaranth.lib.wiring import In, Out
 
 from hw.block import Resettable
 from hw.tile.isa import ACCUMULATORS
-from hw.tile.lanes.banks import rows, turn
+from hw.tile.lanes.banks import rows
 from hw.tile.lanes.lane import TagLayout
+from hw.tile.turn import turn
 
 __all__ = ["AT_A_TIME", "Accumulators"]
 

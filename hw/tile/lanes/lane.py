@@ -117,9 +117,11 @@ class Lane(wiring.Component):
         if self.tables:
             m.d.comb += self.y_next.eq(y)
         # Of a maximum the sum is the larger one and 0.
-        keeps, drops = Signal(), Signal()
+        keeps, drops, larger = Signal(), Signal(), Signal()
         m.d.comb += [
-            keeps.eq(self.maximum & (init >= product)), drops.eq(self.maximum & (init < product)),
+            # Both are operands: 17 bits tell.
+            larger.eq(init[:17].as_signed() >= product[:17].as_signed()),
+            keeps.eq(self.maximum & larger), drops.eq(self.maximum & ~larger),
         ]
         shifting = Signal(signed(_SUM + 1))
         m.d.comb += shifting.eq((total << 1) >> self.shift)

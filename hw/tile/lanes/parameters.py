@@ -8,8 +8,9 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.tile.config import TileConfig
-from hw.tile.lanes.banks import rows, turn
+from hw.tile.lanes.banks import rows
 from hw.tile.layouts import ParameterLayout
+from hw.tile.turn import turn
 
 __all__ = ["INDEX_BITS", "Parameters"]
 
@@ -23,7 +24,7 @@ class Parameters(wiring.Component):
     Parameters
     ----------
     cfg
-        The tile.
+        The tile; with ``cfg.copies`` each lane has a memory of all of them: what comes out of banks has to be turned.
 
     Members
     -------
@@ -51,6 +52,9 @@ class Parameters(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        if self.cfg.copies:
+            self._copies(m)
+            return m
         lanes = self.cfg.lanes
         low = (lanes - 1).bit_length()
         first, words = Signal(low), []
@@ -68,3 +72,14 @@ class Parameters(wiring.Component):
             words.append(read.data)
         m.d.comb += [port.as_value().eq(word) for port, word in zip(self.o, turn(words, first), strict=True)]
         return m
+
+    def _copies(self, m: Module) -> None:
+        """A memory for each lane."""
+        for k, port in enumerate(self.o):
+            memory = Memory(shape=unsigned(64), depth=self.cfg.parameters, init=[])
+            m.submodules[f"copy_{k}"] = memory
+            read, write = memory.read_port(), memory.write_port()
+            m.d.comb += [
+                read.addr.eq(self.index + k), read.en.eq(self.read & ~self.write), port.as_value().eq(read.data),
+                write.addr.eq(self.write_index), write.data.eq(self.write_data), write.en.eq(self.write),
+            ]

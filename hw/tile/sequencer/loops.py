@@ -1,9 +1,8 @@
 """The loop stack."""
 
-from itertools import pairwise
-
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Module, Signal, Value, unsigned
 from amaranth.lib import data
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.block import Resettable
@@ -70,27 +69,27 @@ class LoopStack(Resettable):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        loops = [Signal(_LoopLayout(), name=f"loop_{k}", reset_less=True) for k in range(LOOP_DEPTH)]
-        inner = loops[0]
-        # A bit for each loop that is open, the innermost one lowest.
-        there = Signal(LOOP_DEPTH)
+        # The innermost loop in registers, those around it in a memory; how many are open.
+        inner, depth = Signal(_LoopLayout(), reset_less=True), Signal(range(LOOP_DEPTH + 1))
+        m.submodules.outer = memory = Memory(shape=unsigned(_LoopLayout().size), depth=LOOP_DEPTH, init=[])
+        write, read = memory.write_port(), memory.read_port(domain="comb")
         last = Signal()
         m.d.comb += [
-            self.full.eq(there[-1]), self.bounded.eq(there[0]), self.around.eq(inner.last), self.back.eq(inner.first),
-            last.eq(self.bounded & (self.at == inner.last)), self.beyond.eq(self.bounded & (self.at > inner.last)),
+            self.full.eq(depth == LOOP_DEPTH), self.bounded.eq(depth != 0), self.around.eq(inner.last),
+            self.back.eq(inner.first), last.eq(self.bounded & (self.at == inner.last)),
+            self.beyond.eq(self.bounded & (self.at > inner.last)),
             self.again.eq(last & (inner.endless | (inner.left > 1))), self.closes.eq(last & ~self.again),
+            write.addr.eq(depth), write.data.eq(inner.as_value()), write.en.eq(self.push), read.addr.eq(depth - 1),
         ]
         with m.If(self.clear):
-            m.d.sync += there.eq(0)
+            m.d.sync += depth.eq(0)
         with m.Elif(self.push):
-            m.d.sync += [outer.eq(one) for one, outer in pairwise(loops)]
             m.d.sync += [
-                there.eq((there << 1) | 1), inner.first.eq(self.first), inner.last.eq(self.last),
-                inner.left.eq(self.times), inner.endless.eq(self.endless),
+                depth.eq(depth + 1), inner.first.eq(self.first), inner.last.eq(self.last), inner.left.eq(self.times),
+                inner.endless.eq(self.endless),
             ]
         with m.Elif(self.ends & self.again):
             m.d.sync += inner.left.eq(inner.left - 1)
         with m.Elif(self.ends & self.closes):
-            m.d.sync += [one.eq(outer) for one, outer in pairwise(loops)]
-            m.d.sync += there.eq(there >> 1)
+            m.d.sync += [depth.eq(depth - 1), inner.as_value().eq(read.data)]
         return self.resets(m)

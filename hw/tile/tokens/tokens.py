@@ -106,6 +106,8 @@ class Tokens(Resettable):
     start, ready : In(1), Out(1)
         Strobe: all rings take their first blocks, and are looked at, in a cycle for each block that they have room for
         and two for each stream. It is not ready then, and nothing is taken.
+    claim : In(1)
+        Port 0 has to itself what it may change in this cycle: others wait, whether it does or not.
     change_0, change_1, .. : In(stream of Change())
         Changes; a block that comes has room, one that is given back is there.
     ask_0, ask_1, .. : In(AskPort())
@@ -124,6 +126,7 @@ class Tokens(Resettable):
     ready: Value
     changed: Any
     who: Value
+    claim: Value
     fill_stream: Value
     fill_ring: Any
     acknowledge: stream.Interface
@@ -134,7 +137,7 @@ class Tokens(Resettable):
     def __init__(self, changes: int, asks: int, buffer_bytes: int = 1 << ADDRESS_BITS) -> None:
         self.changes, self.asks, self.buffer_bytes = changes, asks, buffer_bytes
         super().__init__({
-            "start": In(1), "ready": Out(1),
+            "start": In(1), "ready": Out(1), "claim": In(1),
             **{f"change_{k}": In(stream.Signature(Change())) for k in range(changes)},
             **{f"ask_{k}": In(AskPort()) for k in range(asks)},
             "fill_stream": In(_STREAM), "fill_ring": Out(RingLayout()),
@@ -153,7 +156,8 @@ class Tokens(Resettable):
         self._start(m, ring, empty, comes, judges, row, wrong)
         self._choose(m, changes, free, number, row, owing)
         m.d.comb += [
-            acks.eq(~changes & self.ready & owing.any() & (~self.acknowledge.valid | self.acknowledge.ready)),
+            acks.eq(
+                ~changes & ~self.claim & self.ready & owing.any() & (~self.acknowledge.valid | self.acknowledge.ready)),
             after.eq(before),
             self.changed.valid.eq(changes), self.changed.stream.eq(number), self.changed.free.eq(free),
             self.changed.there.eq(before.there),
@@ -170,10 +174,8 @@ class Tokens(Resettable):
             m.d.comb += after.wrong.eq(wrong)
         with m.If(~self.acknowledge.valid | self.acknowledge.ready):
             m.d.sync += [self.acknowledge.valid.eq(acks), self.acknowledge.payload.eq(ring.slot)]
-        owes = ring.remote & (after.unacked != 0) & (after.there + 2 < ring.blocks + after.unacked)
         writes = empty | comes | judges | changes | acks
-        with m.If(writes):
-            m.d.sync += owing.bit_select(number, 1).eq(owes)
+        self._owe(m, ring, after, number, writes, acks, owing)
         asked = self._ask(m)
         put = (number, after.as_value(), writes)
         answer, answered = Signal(StateLayout()), Signal(DescriptorLayout("stream"))
@@ -239,7 +241,7 @@ class Tokens(Resettable):
         for k in range(self.changes):
             port, others = self._port("change", k), Signal(name=f"others_{k}")
             m.d.comb += [others.eq(taken), port.ready.eq(~others)]
-            taken = others | port.valid
+            taken = others | (port.valid if k else port.valid | self.claim)
         with m.If(~self.ready):
             m.d.comb += number.eq(row)
         with m.Else():
@@ -250,6 +252,27 @@ class Tokens(Resettable):
                 port = self._port("change", k)
                 with m.If(port.valid):
                     m.d.comb += [number.eq(port.payload.stream), free.eq(port.payload.free), changes.eq(1)]
+            # Its stream is known long before whether it changes anything.
+            port = self._port("change", 0)
+            with m.If(self.claim):
+                m.d.comb += [
+                    number.eq(port.payload.stream), free.eq(port.payload.free), changes.eq(port.valid),
+                ]
+
+    def _owe(
+        self, m: Module, ring: Any, after: Any, number: Value, writes: Value, acks: Value, owing: Signal
+    ) -> None:
+        """Which streams owe an acknowledgement: seen a cycle after a change, and none in the cycle after one."""
+        changed, which, remote = Signal(), Signal(_STREAM), Signal()
+        unacked, there, blocks = Signal(2), Signal(8), Signal(8)
+        m.d.sync += [
+            changed.eq(writes), which.eq(number), remote.eq(ring.remote), unacked.eq(after.unacked),
+            there.eq(after.there), blocks.eq(ring.blocks),
+        ]
+        with m.If(changed):
+            m.d.sync += owing.bit_select(which, 1).eq(remote & (unacked != 0) & (there + 2 < blocks + unacked))
+        with m.If(acks):
+            m.d.sync += owing.bit_select(number, 1).eq(0)
 
     def _step(self, m: Module, ring: Any, before: Any, after: Any, frees: Value, comes: Value) -> None:
         """What becomes of a ring where a block is given back or comes."""

@@ -118,10 +118,9 @@ class Walker(Resettable):
                 m.d.comb += factor.eq(walk.dilation_y)
                 m.d.sync += rows.eq(total)
                 m.next = "Wait"
-            with m.State("Wait"):
-                self._wait(m, ring, oldest, newest, behind)
+            self._wait(m, ring, oldest, newest, behind)
             self._measure(m, ring, factor, other, addend, total, behind, rows)
-            self._go_on(m, {"x": x, "y": y}, factor, other, addend, total, low)
+            self._go_on(m, ring, {"x": x, "y": y}, factor, other, addend, total, low)
             with m.State("Done"):
                 m.d.comb += self.done.eq(~self.hold | (self.todo != Todo.PLAN))
                 with m.If(self.done):
@@ -146,14 +145,14 @@ class Walker(Resettable):
                 self._step.eq(walk[f"dilation_{side}"]), self._size.eq(walk.width if side == "x" else walk.height),
             ]
             m.d.sync += [self._at.eq(self._at + self._step), self._left.eq(self._left - 1)]
-            with m.If((self._left != 0) & self._inside):
+            with m.If(self._inside):
                 m.d.sync += [edge.any.eq(1), edge.last.eq(self._at), span.last.eq(self._left)]
                 with m.If(~edge.any):
                     m.d.sync += [edge.first.eq(self._at), span.first.eq(self._left)]
-            with m.If(self._left == 0):
+            with m.If(self._left == 1):
                 m.next = following
                 if too is not None:
-                    with m.If(~(edge.any & too)):
+                    with m.If(~((edge.any | self._inside) & too)):
                         m.next = "Done"
 
     def _stream(self, m: Module) -> Value:
@@ -195,21 +194,27 @@ class Walker(Resettable):
 
     def _wait(self, m: Module, ring: Any, oldest: Value, newest: Value, behind: Signal) -> None:
         """Until the last pixel of the window is there."""
-        found = self.ask.ring
         begins, back, less, far = Signal(COUNT_BITS), Signal(signed(COUNT_BITS)), Signal(COUNT_BITS), Signal()
         m.d.comb += [
             # `less`: blocks up to the last pixel, without that; more than a ring can have if it is `far`.
-            begins.eq(self.next.origin - found.freed), back.eq(begins + oldest), less.eq(begins + newest),
-            far.eq(less[8:].any()), self.ask.valid.eq(1),
+            begins.eq(self.next.origin - ring.freed), back.eq(begins + oldest), less.eq(begins + newest),
+            far.eq(less[8:].any()),
         ]
-        with m.If(self.ask.ready):
-            m.d.sync += [ring.eq(found), behind.eq(back)]
-            with m.If(~far & (less[:8] < found.there)):
+        with m.State("Wait"):
+            m.d.comb += self.ask.valid.eq(1)
+            m.d.sync += ring.eq(self.ask.ring)
+            with m.If(self.ask.ready):
+                m.next = "Judge"
+        with m.State("Judge"):
+            m.d.sync += behind.eq(back)
+            with m.If(~far & (less[:8] < ring.there)):
                 m.next = "Size"
             with m.Elif(self.hasty):
                 m.d.comb += self.later.eq(1)
                 m.next = "Idle"
-            with m.If((back < 0) | far | (less[:8] >= found.blocks)):
+            with m.Else():
+                m.next = "Wait"
+            with m.If((back < 0) | far | (less[:8] >= ring.blocks)):
                 m.d.comb += [self.wrong.eq(1), self.later.eq(0)]
                 m.next = "Idle"
 
@@ -236,7 +241,7 @@ class Walker(Resettable):
                 m.next = following
 
     def _go_on(
-        self, m: Module, corner: dict[str, Signal], factor: Value, other: Value, addend: Value, total: Value,
+        self, m: Module, ring: Any, corner: dict[str, Signal], factor: Value, other: Value, addend: Value, total: Value,
         low: Signal,
     ) -> None:
         """The next position; gives back what neither it nor a later one needs."""
@@ -278,23 +283,28 @@ class Walker(Resettable):
             m.next = "Done"
             with m.If(self.free):
                 m.next = "Free"
+        left = Signal(signed(COUNT_BITS))
+        m.d.comb += left.eq(low - ring.freed)
         with m.State("Free"):
-            left = Signal(signed(COUNT_BITS))
-            m.d.comb += [self.ask.valid.eq(1), left.eq(low - self.ask.ring.freed)]
+            m.d.comb += self.ask.valid.eq(1)
+            m.d.sync += ring.eq(self.ask.ring)
             with m.If(self.ask.ready):
-                with m.If(left <= 0):
-                    m.next = "Done"
-                with m.Elif(self.hold):
-                    pass
-                with m.Elif(self.ask.ring.there != 0):
-                    m.next = "Change"
-                with m.Elif(self.hasty):
+                m.next = "Give"
+        with m.State("Give"):
+            with m.If(left <= 0):
+                m.next = "Done"
+            with m.Elif(ring.there == 0):
+                m.next = "Free"
+                with m.If(self.hasty):
                     m.d.comb += self.later.eq(1)
                     m.next = "Idle"
+            with m.Elif(~self.hold):
+                m.next = "Change"
         with m.State("Change"):
             m.d.comb += self.change.valid.eq(1)
             with m.If(self.change.ready):
-                m.next = "Free"
+                m.d.sync += [ring.freed.eq(ring.freed + 1), ring.there.eq(ring.there - 1)]
+                m.next = "Give"
 
 
 class _Edge:
