@@ -1,0 +1,39 @@
+"""``mho verify chip``: the generated Verilog of a chip of tiles, programs and host together."""
+
+import click
+
+from mho.terminal.console import Output
+from mho.terminal.options import chip_option, common_options, example
+
+__all__ = ["chip_command"]
+
+
+@click.command("chip", epilog=example("mho verify chip --chip tnsa16-2x2 --accesses 5000"))
+@chip_option()
+@click.option(
+    "--accesses", type=click.IntRange(1), default=20_000, show_default=True, metavar="N",
+    help="Random accesses of the host.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Of all that is random."
+)
+@common_options
+def chip_command(chip: str | None, overrides: tuple[str, ...], accesses: int, seed: int, out: Output) -> None:
+    """Run programs on the generated Verilog of a chip in Verilator while a host reads and writes all of it.
+
+    Two tiles run programs without end, one on what the other sends, with ideal macros; the host reads and writes
+    registers and memories of all tiles meanwhile, legal addresses and others: each answer must be right, nothing lost,
+    reordered or doubled, and the last images of both programs those of the reference. Then all cells of a third tile
+    are programmed by write-verify through the host. --chip defaults to tnsa16-2x2. Exit 1 on a mismatch.
+    """
+    from dataclasses import asdict
+
+    from hw.config import load_chip
+    from sim.chip.verify import verify_chip
+
+    resolved = load_chip(chip or "tnsa16-2x2", overrides)
+    out.note("building the simulator of the chip, unless it is in the cache ...")
+    with out.progress(f"verifying {resolved.name}") as progress:
+        report = verify_chip(resolved, accesses=accesses, seed=seed, progress=progress)
+    out.text(str(report))
+    out.json({"chip_sha256": resolved.sha256, "seed": seed} | asdict(report))

@@ -1,0 +1,1 @@
+"""The generated Verilog of a chip of tiles beside what is expected of it."""

@@ -1,0 +1,110 @@
+"""The Verilog of a chip in Verilator, ideal macros behind its tiles, reached through its bus or a serial line."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from amaranth.lib import wiring
+
+from hw.chip import Chip, ChipParts, configurations
+from hw.config import Chip as Description
+from hw.host.link.format import Status
+from hw.host.link.tasks import Read, Write
+from macro_models.errors import ToolError
+from rtl_gen.macro.adapter import write_adapter
+from rtl_gen.macro.model import write_macro_model
+from rtl_gen.macro.pin_check import macro_map
+from rtl_gen.verilog.netlist import emit
+from sim.build.bench import Bench, cached_bench
+from sim.build.verilate import hardware_hash
+from sim.chip.traffic import Expected
+
+__all__ = ["ChipBus", "ChipSimulation", "build_chip_bench", "chip_text"]
+
+_TOP = "mho_chip_bench"
+_MOST = 32  # accesses of one request
+
+
+class ChipBus(Protocol):
+    """What gets at the words of a chip."""
+
+    def answer(self, accesses: Sequence[Expected]) -> list[tuple[bool, int]]:
+        """Errors and words of accesses, in their order."""
+        ...
+
+
+def chip_text(chip: Description, component: wiring.Component, name: str) -> str:
+    """Verilog of a component around the tiles of ``chip``, with ideal macros."""
+    parts, low = ChipParts.from_chip(chip), chip.verilog.reset == "async_low"
+    texts = emit(component, name=name, prefix="mho_", reset_low=low, own=configurations(chip))
+    adapter = write_adapter(
+        None, parts.pins, macro_map(chip, own=False), name="mho_macro_adapter", reset="rst_n" if low else "rst"
+    )
+    model = write_macro_model("tnsa_macro", chip.lines, parts.pins.verify_bits)
+    return "\n".join([*texts.values(), adapter, model])
+
+
+def build_chip_bench(chip: Description) -> Path:
+    """Folder of the simulator of a chip behind its register bus, from the cache or built now.
+
+    Raises
+    ------
+    ToolError
+        If a tool is missing or fails.
+    """
+    key = [json.dumps(chip.hardware("core", "noc", "tile").to_dict(), sort_keys=True), hardware_hash()]
+    component = Chip(ChipParts.from_chip(chip))
+    return cached_bench("chip", key, lambda: chip_text(chip, component, _TOP), top=_TOP)
+
+
+class ChipSimulation:
+    """A running simulation of a chip, as a :class:`ChipBus`.
+
+    Parameters
+    ----------
+    chip
+        The chip.
+
+    Attributes
+    ----------
+    cycles
+        Clock cycles since reset.
+
+    Raises
+    ------
+    ToolError
+        From all methods, if a tool is missing or fails, or the simulation ended.
+    """
+
+    def __init__(self, chip: Description) -> None:
+        self.cycles = 0
+        self._bench = Bench(build_chip_bench(chip))
+        self._bench.bus("bus_request", "bus_response", ChipParts.from_chip(chip).address_map.address_width)
+        if "programming_enable" in self._bench.ports:
+            self._bench.set("programming_enable", 1)
+        self._bench.reset()
+
+    def answer(self, accesses: Sequence[Expected]) -> list[tuple[bool, int]]:
+        """Errors and words of accesses, in their order: those that succeed several at a time."""
+        found: list[tuple[bool, int]] = []
+        while len(found) < len(accesses):
+            some = accesses[len(found) : len(found) + _MOST]
+            status, done, words = self._request(some)
+            found += [(False, words.pop(0) if one.data is None else 0) for one in some[:done]]
+            if status == Status.BUS_ERROR:
+                found.append((True, 0))
+            elif status != Status.OK:
+                raise ToolError(f"the simulated chip failed: {Status(status).name.lower()} at {some[done].address:#x}")
+        return found
+
+    def _request(self, accesses: Iterable[Expected]) -> tuple[int, int, list[int]]:
+        tasks = (Read(a.address) if a.data is None else Write(a.address, a.data, strobe=a.strobe) for a in accesses)
+        data = b"".join(piece.data for task in tasks for piece in task.pieces(lambda: 1))
+        answer = self._bench.request(data).tolist()
+        self.cycles = answer[3] << 32 | answer[2]
+        return answer[0], answer[1], answer[4:]
+
+    def close(self) -> None:
+        """End the simulation."""
+        self._bench.close()

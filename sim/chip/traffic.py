@@ -1,0 +1,161 @@
+"""Random accesses of a host to a chip whose tiles run programs, and what each must give.
+
+Nothing that a program uses is written: registers that it does not read, ends of memories, whole tiles without one.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from hw.chip import ChipParts
+from hw.host.address_map import Block
+from hw.host.registers import Access, Register
+from hw.noc.interface.words import VALUE_BITS, Counter
+from hw.noc.registers.packet import host_address_bits
+from hw.tile.isa import DESCRIPTOR_WORDS
+
+__all__ = ["IDLE", "Expected", "Traffic"]
+
+IDLE = 2
+"""The tile from which on none has a program: it counts the requests that reach it."""
+
+_SPARE_DESCRIPTORS, _SPARE_BUFFER = 16, 64
+"""Words at the end of a memory that programs leave alone."""
+
+_LEFT_ALONE = ("control", "watchdog", "interrupt_enable")
+"""Registers whose value matters to others."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """An access: byte address, data (``None``: it reads) and bytes that are written; and its answer.
+
+    ``word`` is None where any will do.
+    """
+
+    address: int
+    data: int | None
+    strobe: int
+    error: bool
+    word: int | None
+
+    def check(self, error: bool, word: int) -> str:
+        """What is wrong with an answer; empty if nothing is."""
+        if error != self.error:
+            return f"{self.address:#x} must answer {'with' if self.error else 'without'} an error"
+        if self.data is None and self.word is not None and not error and word != self.word:
+            return f"{self.address:#x} must hold {self.word:#x}, not {word:#x}"
+        return ""
+
+
+class Traffic:
+    """Draws accesses, and knows what is in every place that they reach.
+
+    Parameters
+    ----------
+    parts
+        The chip, of at least three tiles, of which the first two run programs.
+    seed
+        Of all that is random.
+
+    Attributes
+    ----------
+    counted
+        Flits that have reached the tile :data:`IDLE`.
+    """
+
+    def __init__(self, parts: ChipParts, seed: int = 0) -> None:
+        self.map, self.rng, self.counted = parts.address_map, np.random.default_rng(seed), 0
+        self._node_bytes, self._mesh_end = 1 << 20, 1 << host_address_bits(parts.mesh)
+        self._idle = self.map["tile_0_0" if IDLE >= parts.mesh.nodes else self._name(parts, IDLE)].base
+        self._held: dict[int, int] = {}
+        self._masks: dict[int, int] = {}
+        self._constants: dict[int, int] = {}
+        self._whole: set[int] = set()
+        self._entries: list[tuple[int, int]] = []
+        for block in self.map.blocks:
+            self._add(block)
+        self._free, self._fixed = list(self._masks), list(self._constants)
+
+    @staticmethod
+    def _name(parts: ChipParts, node: int) -> str:
+        column, row = parts.mesh.position(node)
+        return f"tile_{column}_{row}"
+
+    def _add(self, block: Block) -> None:
+        for entry in block.map.entries:
+            at = block.base + entry.address
+            self._entries.append((at, at + 4 * entry.words))
+            if isinstance(entry, Register):
+                self._register(block.map.name, at, entry)
+        if block.map.name == "tile":
+            spare = [("descriptors", DESCRIPTOR_WORDS - _SPARE_DESCRIPTORS, _SPARE_DESCRIPTORS)]
+            spare.append(("buffer", block.map["buffer"].words - _SPARE_BUFFER, _SPARE_BUFFER))
+            for name, first, words in spare:
+                for k in range(first, first + words):
+                    at = block.base + block.map[name].address + 4 * k
+                    self._masks[at] = 0xFFFFFFFF
+                    self._whole.add(at)
+
+    def _register(self, kind: str, at: int, register: Register) -> None:
+        if all(field.constant for field in register.fields):
+            self._constants[at] = sum(placed.field.reset << placed.low for placed in register.placed)
+        elif register.name not in _LEFT_ALONE and not any(field.limited for field in register.fields) and all(
+            field.access is Access.RW for field in register.fields
+        ):
+            self._masks[at] = sum((1 << f.field.width) - 1 << f.low for f in register.placed)
+            self._held[at] = sum(placed.field.reset << placed.low for placed in register.placed)
+            if kind == "tile":
+                self._whole.add(at)
+
+    def draw(self) -> Expected:
+        """The next access, which is taken to be carried out."""
+        found = self._draw()
+        if self._idle <= found.address < self._idle + self._node_bytes:
+            self.counted += 1 if found.data is None else 2
+        return found
+
+    def _draw(self) -> Expected:
+        rng, kind = self.rng, self.rng.random()
+        if kind < 0.08:
+            data = None if rng.random() < 0.5 else int(rng.integers(2**32))
+            return Expected(self._nowhere(), data, 15, True, None)
+        if kind < 0.15:
+            at = self._fixed[rng.integers(len(self._fixed))]
+            return Expected(at, None, 15, False, self._constants[at])
+        at = self._free[rng.integers(len(self._free))]
+        if kind < 0.55:
+            return Expected(at, None, 15, False, self._held.get(at))
+        data, strobe = int(rng.integers(2**32)), 15
+        if rng.random() < 0.2:
+            # Neighbouring bytes, as every master can write them.
+            first = int(rng.integers(4))
+            strobe = sum(1 << k for k in range(first, int(rng.integers(first + 1, 5))))
+        refused = at in self._whole and strobe != 15
+        if not refused:
+            bits = sum(0xFF << 8 * k for k in range(4) if strobe >> k & 1)
+            before = self._held.get(at, 0)
+            self._held[at] = ((before & ~bits) | (data & bits)) & self._masks[at]
+        return Expected(at, data, strobe, refused, None)
+
+    def _nowhere(self) -> int:
+        """An address at which there is nothing."""
+        while True:
+            # Half of them within or near a block, where mistakes would be.
+            at = int(self.rng.integers(1 << self.map.address_width)) & ~3
+            if self.rng.random() < 0.5:
+                start, end = self._entries[self.rng.integers(len(self._entries))]
+                at = max(0, (end if self.rng.random() < 0.5 else start - 4))
+            if at >> self.map.address_width == 0 and not any(start <= at < end for start, end in self._entries):
+                return at
+
+    def last(self) -> Iterator[Expected]:
+        """Reads of all that has been written, and of the requests that the idle tile has counted before this one."""
+        for at, word in self._held.items():
+            if self._idle <= at < self._idle + self._node_bytes:
+                self.counted += 1
+            yield Expected(at, None, 15, False, word)
+        name = next(block.name for block in self.map.blocks if block.base == self._idle)
+        at = self.map.address(f"{name}_node", Counter.RECEIVED.name.lower())
+        yield Expected(at, None, 15, False, self.counted % (1 << VALUE_BITS))

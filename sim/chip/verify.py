@@ -1,0 +1,215 @@
+"""The bench of ``mho verify chip``: programs run on tiles while a host reads and writes, and cells are programmed."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from hw.chip import ChipParts
+from hw.config import Chip
+from hw.host.write_map import RESULT_VALID, WORD_FLAG
+from hw.tile.host import BUFFER
+from macro_models.errors import InputError, ToolError
+from sim.chip.programs import RESULT_AT, result_after, states, writes
+from sim.chip.simulation import ChipBus, ChipSimulation
+from sim.chip.traffic import IDLE, Expected, Traffic
+
+__all__ = ["ChipReport", "check_cells", "check_programs", "start_programs", "verify_chip", "with_traffic"]
+
+_AT_ONCE = 500
+_PATIENCE = 2000
+_TOLERANCE = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChipReport:
+    """What was run and found right.
+
+    Attributes
+    ----------
+    columns, rows, lines
+        The mesh, and the cores.
+    accesses, errors
+        Random accesses of the host beside the programs, and those that had to be errors.
+    images
+        Images that the two programs made meanwhile.
+    cells
+        Cells that write-verify programmed through the host.
+    cycles
+        Clock cycles.
+    """
+
+    columns: int
+    rows: int
+    lines: int
+    accesses: int
+    errors: int
+    images: int
+    cells: int
+    cycles: int
+
+    def __str__(self) -> str:
+        return "\n".join([
+            f"chip of {self.columns} x {self.rows} tiles of {self.lines} lines, {self.cycles} cycles:",
+            f"  {self.accesses} random accesses of the host beside two programs, {self.errors} of them errors as they "
+            "must be: none lost, reordered or doubled",
+            f"  {self.images} images through both programs, the last one right",
+            f"  {self.cells} cells programmed by write-verify through the host",
+        ])
+
+
+def verify_chip(
+    chip: Chip, *, accesses: int = 20_000, seed: int = 0, progress: Callable[[int, int], object] = lambda *_: None
+) -> ChipReport:
+    """Run two programs, random accesses and write-verify on the Verilog of a chip.
+
+    Parameters
+    ----------
+    chip
+        A chip of at least three tiles.
+    accesses
+        Random accesses.
+    seed
+        Of all that is random.
+    progress
+        Called with the accesses that are done, and all.
+
+    Raises
+    ------
+    InputError
+        If the chip has fewer tiles.
+    ToolError
+        If anything is not as expected, or a tool is missing or fails.
+    """
+    if chip.cores <= IDLE:
+        raise InputError(f"{chip.name}: mesh must have at least {IDLE + 1} tiles for this, not {chip.cores}")
+    parts = ChipParts.from_chip(chip)
+    bus = ChipSimulation(chip)
+    try:
+        start_programs(bus, parts)
+        errors = with_traffic(bus, parts, accesses, seed=seed, progress=progress)
+        images = check_programs(bus, parts)
+        cells = check_cells(bus, parts, seed=seed) if parts.write is not None else 0
+        return ChipReport(
+            columns=parts.mesh.columns, rows=parts.mesh.rows, lines=parts.core.lines, accesses=accesses,
+            errors=errors, images=images, cells=cells, cycles=bus.cycles,
+        )
+    finally:
+        bus.close()
+
+
+def _demand(bus: ChipBus, accesses: Iterable[Expected]) -> list[int]:
+    """Words of accesses that must be answered as expected."""
+    wanted = list(accesses)
+    answers = bus.answer(wanted)
+    for one, (error, word) in zip(wanted, answers, strict=True):
+        if wrong := one.check(error, word):
+            raise ToolError(wrong)
+    return [word for _, word in answers]
+
+
+def _write(address: int, word: int) -> Expected:
+    return Expected(address, word, 15, False, None)
+
+
+def _read(address: int, word: int | None = None) -> Expected:
+    return Expected(address, None, 15, False, word)
+
+
+def start_programs(bus: ChipBus, parts: ChipParts) -> None:
+    """Load both programs and start them."""
+    _demand(bus, (_write(address, word) for address, word in writes(parts)))
+
+
+def with_traffic(
+    bus: ChipBus, parts: ChipParts, accesses: int, *, seed: int = 0,
+    progress: Callable[[int, int], object] = lambda *_: None,
+) -> int:
+    """Random accesses and their checks; how many had to be errors."""
+    traffic, errors, done = Traffic(parts, seed), 0, 0
+    while done < accesses:
+        some = [traffic.draw() for _ in range(min(_AT_ONCE, accesses - done))]
+        _demand(bus, some)
+        errors += sum(one.error for one in some)
+        done += len(some)
+        progress(done, accesses)
+    _demand(bus, traffic.last())
+    return errors
+
+
+def check_programs(bus: ChipBus, parts: ChipParts) -> int:
+    """Stop the first program, and compare what both have made; the number of images."""
+    map, lines = parts.address_map, parts.core.lines
+    first, second = (map[f"tile_{column}_{row}"].base for column, row in map_positions(parts))
+    _demand(bus, [_write(first, 4)])
+    for _ in range(_PATIENCE):
+        if not _demand(bus, [_read(first)])[0] & 0b11:
+            break
+    else:
+        raise ToolError("the first program must end where its host wants it to, its engines too")
+    (images,) = _demand(bus, [_read(first + 28)])
+    size = lines // 2
+    state = b"".join(code.to_bytes(1, "little", signed=True) for code in states(lines, images)[-1])
+    _compare(bus, first + BUFFER + size * (images % 2), state, "state of the first program")
+    result = result_after(lines, images)
+    _compare(bus, second + BUFFER + RESULT_AT + 2 * size * ((images - 1) % 2), result, "result of the second program",
+             patience=_PATIENCE)
+    return images
+
+
+def map_positions(parts: ChipParts) -> list[tuple[int, int]]:
+    """Columns and rows of the tiles with programs."""
+    return [parts.mesh.position(node) for node in range(IDLE)]
+
+
+def _compare(bus: ChipBus, address: int, expected: bytes, what: str, patience: int = 1) -> None:
+    found = b""
+    for _ in range(patience):
+        words = _demand(bus, [_read(address + k) for k in range(0, len(expected), 4)])
+        found = b"".join(word.to_bytes(4, "little") for word in words)
+        if found == expected:
+            return
+    raise ToolError(f"the {what} must be {expected.hex()}, not {found.hex()}")
+
+
+def check_cells(bus: ChipBus, parts: ChipParts, *, seed: int = 0) -> int:
+    """Program all cells of a tile without a program to random codes, one pass; how many there are."""
+    map = parts.address_map
+    name = "tile_{}_{}_core".format(*parts.mesh.position(IDLE))
+
+    def at(entry: str) -> int:
+        return map.address(name, entry)
+
+    ramp = 2 * _TOLERANCE | 2 * _TOLERANCE << 16  # all pulses of one amplitude
+    _demand(bus, [
+        _write(at("write_run"), _TOLERANCE | 1 << 15), _write(at("write_limits"), 255 | 255 << 8 | 400 << 16),
+        *(_write(at(f"{kind}_ramp"), ramp) for kind in ("set", "reset", "form")),
+        *(_write(at(f"{kind}_width"), 2) for kind in ("set", "reset", "form")),
+        _write(at("write_wait"), 0), _write(at("write_status"), 0b1110), _write(at("write_control"), 1),
+    ])
+    targets = np.random.default_rng([seed, 1]).integers(0, 200, parts.core.lines**2).tolist()
+    results: list[int] = []
+    given = 0
+    for _ in range(_PATIENCE * len(targets)):
+        levels, state = _demand(bus, [_read(at("write_levels")), _read(at("write_status"))])
+        if state & 0b1100:
+            raise ToolError(f"write-verify must run, and its status is {state:#x}")
+        room, waiting = levels & 0x7F, levels >> 7 & 0x7F
+        some = targets[given : given + room]
+        _demand(bus, [_write(at("targets"), target) for target in some])
+        given += len(some)
+        results += _demand(bus, [_read(at("results"))] * waiting)
+        if len(results) == len(targets):
+            break
+    else:
+        raise ToolError(f"write-verify must end, and has given {len(results)} of {len(targets)} results")
+    for target, result in zip(targets, results, strict=True):
+        code = result & 0xFFF
+        if not result >> RESULT_VALID & 1 or result >> WORD_FLAG & 1 or abs(code - target) > _TOLERANCE:
+            raise ToolError(f"write-verify must bring a cell to {target}, and its result is {result:#x}")
+    for row in range(parts.core.lines):
+        _demand(bus, [_write(at("fault_row"), row), _read(at("faults"), 0)])
+    (status,) = _demand(bus, [_read(at("write_status"))])
+    if status & 0b1111 != 0b0010:
+        raise ToolError(f"write-verify must be done, and its status is {status:#x}")
+    return len(targets)

@@ -1,0 +1,102 @@
+"""Random accesses find what a host or a chip does wrong: lost, doubled, reordered and misanswered ones."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from hw.chip import ChipParts
+from hw.config import load_chip
+from hw.host.registers import Access, Register
+from macro_models.errors import ToolError
+from sim.chip.programs import product, states
+from sim.chip.traffic import IDLE, Expected, Traffic
+from sim.chip.verify import verify_chip, with_traffic
+
+CHIP = load_chip("tnsa16-core", {"mesh.columns": 3})
+PARTS = ChipParts.from_chip(CHIP)
+
+
+class FakeChip:
+    """Registers and memories as the map has them; ``fault`` is what it does wrong, once, after 300 accesses."""
+
+    def __init__(self, fault: str = "") -> None:
+        self.fault, self.left = fault, 300
+        self.words: dict[int, int] = {}
+        self.masks: dict[int, int] = {}
+        self.whole: set[int] = set()
+        self.received = 0
+        map = PARTS.address_map
+        self.counter = map.address(f"tile_{IDLE}_0_node", "received")
+        for block in map.blocks:
+            for entry in block.map.entries:
+                for k in range(entry.words):
+                    at = block.base + entry.address + 4 * k
+                    placed = entry.placed if isinstance(entry, Register) else ()
+                    self.masks[at] = 0xFFFFFFFF if not placed else sum(
+                        (1 << p.field.width) - 1 << p.low for p in placed if p.field.access is Access.RW)
+                    self.words[at] = sum(p.field.reset << p.low for p in placed)
+                    if block.map.name == "tile":
+                        self.whole.add(at)
+
+    def answer(self, accesses: Sequence[Expected]) -> list[tuple[bool, int]]:
+        return [self._one(one) for one in accesses]
+
+    def _one(self, one: Expected) -> tuple[bool, int]:
+        self.left -= 1
+        strikes = self.fault and self.left < 0 and one.address >> 20 == IDLE and one.data is not None and not one.error
+        if strikes:
+            fault, self.fault = self.fault, ""
+            if fault == "lost":
+                return False, 0
+            if fault == "doubled":
+                self._do(one)
+            if fault == "misanswered":
+                return True, self._do(one)[1]
+        return self._do(one)
+
+    def _do(self, one: Expected) -> tuple[bool, int]:
+        count = self.received
+        if one.address >> 20 == IDLE:
+            self.received += 1 if one.data is None else 2
+        if one.address not in self.words or (one.data is not None and one.address in self.whole and one.strobe != 15):
+            return True, 0
+        if one.data is None:
+            return False, count if one.address == self.counter else self.words[one.address]
+        bits = sum(0xFF << 8 * k for k in range(4) if one.strobe >> k & 1) & self.masks[one.address]
+        self.words[one.address] = self.words[one.address] & ~bits | one.data & bits
+        return False, 0
+
+
+def test_a_right_chip_passes() -> None:
+    assert with_traffic(FakeChip(), PARTS, 3000) > 100
+
+
+@pytest.mark.parametrize("fault", ["lost", "doubled", "misanswered"])
+def test_one_wrong_access_of_a_thousand_is_found(fault: str) -> None:
+    with pytest.raises(ToolError, match="must"):
+        with_traffic(FakeChip(fault), PARTS, 1000)
+
+
+def test_nothing_that_programs_use_is_written() -> None:
+    traffic, map = Traffic(PARTS), PARTS.address_map
+    written = {one.address for one in (traffic.draw() for _ in range(5000)) if one.data is not None and not one.error}
+    for block in ("tile_0_0", "tile_1_0"):
+        base = map[block].base
+        assert not any(base + 0x1000 <= at < base + 0x2000 + 4 * 144 for at in written)
+        assert not any(base + 0x10000 <= at < base + 0x10000 + 1024 for at in written)
+    assert all(map.address(f"tile_{k}_0", "control") not in written for k in range(3))
+
+
+def test_states_go_on() -> None:
+    found = [tuple(state) for state in states(16, 100)]
+    assert len(set(found)) > 50
+    assert found[1] == tuple(np.clip((np.array(product(16, found[0])) + 8) >> 4, -7, 7).tolist())
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("verilator", "g++", "make")
+def test_a_chip_with_programs_traffic_and_write_verify() -> None:
+    report = verify_chip(CHIP, accesses=2000)
+    assert (report.accesses, report.cells) == (2000, 256)
+    assert report.images > 10
