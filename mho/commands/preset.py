@@ -71,7 +71,8 @@ def check_command(chip: str, overrides: tuple[str, ...], out: Output) -> None:
     out.table(("key", "value", "meaning"), rows)
     out.text("* differs from the default")
     out.text()
-    out.table(("size", ""), sizes(resolved))
+    rows_of_sizes = [*sizes(resolved), *_tile_sizes(resolved)]
+    out.table(("size", ""), rows_of_sizes)
     found = warnings(resolved) + resolved.slow_warnings() + _macro_warnings(resolved)
     for sentence in found:
         out.warn(sentence)
@@ -80,12 +81,21 @@ def check_command(chip: str, overrides: tuple[str, ...], out: Output) -> None:
         out.text()
         out.table(("pins of the macro",), [(problem,) for problem in problems])
     out.json({
-        "chip": resolved.to_dict(), "sha256": resolved.sha256, "sizes": dict(sizes(resolved)), "warnings": found,
+        "chip": resolved.to_dict(), "sha256": resolved.sha256, "sizes": dict(rows_of_sizes), "warnings": found,
         "pins": problems,
     })
     if problems:
         count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise InputError(f"{chip}: the pins of the macro do not fit, {count} as listed")
+
+
+def _tile_sizes(chip: "Chip") -> list[tuple[str, str]]:
+    """Tiles and their memories, if the chip has some."""
+    if chip.cores == 1:
+        return []
+    from hw.chip.sizes import tile_sizes
+
+    return tile_sizes(chip)
 
 
 def _macro_warnings(chip: "Chip") -> list[str]:

@@ -3,6 +3,7 @@
 import pytest
 
 from hw.chip import ChipParts, build_chip, build_tile
+from hw.chip.sizes import tile_sizes
 from hw.config import load_chip
 from hw.tile.config import TileConfig
 from macro_models.errors import InputError
@@ -35,3 +36,12 @@ def test_a_file_cannot_have_tiles_of_several_kinds(tmp_path) -> None:
     file.write_text('schema = 1\nextends = "tnsa16-2x2"\n[[tile]]\nlanes = 2\n[[tile]]\nlanes = 4\n')
     with pytest.raises(InputError, match=r"chip.toml:3: tile must be a table, not "):
         load_chip(file)
+
+
+def test_sizes_of_tiles_in_words() -> None:
+    sizes = dict(tile_sizes(load_chip("tnsa64-2x2", {"tile.buffer_kib": 8})))
+    assert sizes["tiles"] == "4, all alike: 64 lines, 4 lanes, flits of 64 bits"
+    assert sizes["buffer of a tile"] == "8 KiB"
+    # 8 + 2 + 0.625 + 4 + 4 + 1
+    assert sizes["memory"] == "19.625 KiB a tile, 78.5 KiB in all, without queues"
+    assert tile_sizes(load_chip("tnsa64-core")) == []
