@@ -125,8 +125,9 @@ class Traffic:
             at = self._fixed[rng.integers(len(self._fixed))]
             return Expected(at, None, 15, False, self._constants[at])
         at = self._free[rng.integers(len(self._free))]
-        if kind < 0.55:
-            return Expected(at, None, 15, False, self._held.get(at))
+        # What nobody has written is not read: it is unknown.
+        if kind < 0.55 and at in self._held:
+            return Expected(at, None, 15, False, self._held[at])
         data, strobe = int(rng.integers(2**32)), 15
         if rng.random() < 0.2:
             # Neighbouring bytes, as every master can write them.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fpga.link import LinkClient
+from fpga.link.client import LinkClient
 from fpga.link.errors import BusFault
 from fpga.link.simulated import PinsTransport
 from hw.board.chip import UartChip

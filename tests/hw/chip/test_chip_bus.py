@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from cocotb_tools.runner import get_results, get_runner
+from cocotb_tools.check_results import get_results
+from cocotb_tools.runner import get_runner
 
-from hw.config import load_chip
+from hw.config import PulseChip, load_chip
 from rtl_gen import emit_core
 from rtl_gen.macro.model import write_macro_model
 
@@ -15,7 +16,7 @@ CHIP = {"mesh.columns": 3, "mesh.payload_bits": 32}
 
 def run(wrap: str, simulator: str, folder: Path, accesses: int) -> None:
     """Random accesses of one master beside programs."""
-    chip = load_chip("tnsa16-core", CHIP)
+    chip = PulseChip.of(load_chip("tnsa16-core", CHIP))
     sources = emit_core(chip, folder / "rtl", wrap, part="chip")
     model = folder / "tnsa_macro.v"
     model.write_text(write_macro_model("tnsa_macro", chip.lines, chip.programming.verify_bits))
@@ -27,7 +28,7 @@ def run(wrap: str, simulator: str, folder: Path, accesses: int) -> None:
     environment = {"MHO_WRAP": wrap, "MHO_CHIP": json.dumps(CHIP), "MHO_ACCESSES": str(accesses)}
     results = runner.test(
         hdl_toplevel=top, test_module="tests.hw.chip.bench_chip", build_dir=folder, test_dir=folder,
-        extra_env=environment, results_xml=folder / "results.xml",
+        extra_env=environment, results_xml=str(folder / "results.xml"),
     )
     assert get_results(results) == (1, 0)
 
