@@ -67,12 +67,12 @@ def residual() -> Job:
 JOBS = {"digits": digits, "fashion": fashion, "residual": residual}
 
 
-def run(name: str, images: int, device: str, backend: TileCosimBackend) -> Network:
-    """Run, compare, and print a row."""
+def run(name: str, images: int, device: str, backend: TileCosimBackend, *, watched: bool) -> Network:
+    """Run, compare, and print a row; ``watched``: the host gets all values."""
     job = JOBS[name]()
     network = compile_tiles(
         job.model, load_chip(CHIP), calibrate=job.calibrate, options=CompileOptions(seeds=1, samples=32))
-    made = tile_programs(network, watched=True)
+    made = tile_programs(network, watched=watched)
     x = job.x[:images].reshape(images, -1)
     models, masks = build_cores(network, device=device, seed=3, time_s=DAY), core_masks(network)
     program, rows = network.program, network.chip.macro_config().cell_map.rows
@@ -92,6 +92,7 @@ def run(name: str, images: int, device: str, backend: TileCosimBackend) -> Netwo
     cycles, tiles = result.progress["cycles"], len(result.ops)
     split = sum(len(one.members) > 1 for one in made.placed.reductions.values())
     cast = sum(len(flow.to) > 1 for flow in made.joined.flows)
+    cast += 0 if backend.plan is None else sum(one.members > 1 for one in backend.plan.sources)
     first, rest = account.cycles[0], account.cycles[1:]
     print(f"{name:9} {device:13} {images:4} {len(made.texts):5} {split:4} {cast:5} {equal:3} of {len(found):2}"
           f" {first:8,} {rest.mean():8,.0f} {account.cycles.sum() / (images * first):6.2f} {cycles:9,}"
@@ -105,15 +106,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=50)
     parser.add_argument("--only", choices=list(JOBS), help="this network alone")
-    parser.add_argument("--timeline", metavar="F.svg", help="draw what the tiles do")
+    parser.add_argument(
+        "--timeline", metavar="F.svg", help="draw what the tiles do in the last run; the host gets the last value alone"
+    )
+    parser.add_argument("--shown", type=int, default=6, help="images in the timeline (default: 6)")
     options = parser.parse_args()
     backend = TileCosimBackend(tracing=options.timeline is not None)
     print("network   device        images tiles sums casts  equal    first   each   of it    cycles  ns/tile/cycle")
     for name in JOBS if options.only is None else [options.only]:
         for device in ("ideal", "rram-neurram"):
-            run(name, options.images, device, backend)
+            run(name, options.images, device, backend, watched=options.timeline is None)
     if options.timeline is not None and backend.plan is not None and backend.result is not None:
-        Path(options.timeline).write_text(draw_timeline(backend.plan, backend.result), encoding="utf-8")
+        text = draw_timeline(backend.plan, backend.result, options.shown)
+        Path(options.timeline).write_text(text, encoding="utf-8")
     backend.close()
 
 
