@@ -43,10 +43,11 @@ def write_contract(chip: Chip, core: str, text: str, adapter: str, name: str) ->
         values["WRITE_BODY"] = _template("macro_contract_write")
     reset = "~rst_n" if chip.verilog.reset == "async_low" else "rst"
     manual = " | manual_active" if cfg.manual else ""
-    bound = {"clk": "clk", "in_reset": f"{reset} | soft_reset{manual}{' | test_mode' if chip.verilog.test else ''}"}
+    bound = {"clk": "clk", "in_reset": f"{reset} | soft_reset{manual}"}
+    bound |= {"in_test": "test_mode"} if chip.verilog.test else {}
     bound |= {pin: net for pin, net in connections(text, adapter).items() if pin in pins.members and pin not in _UNUSED}
     bound |= {"programming_enable": "programming_enable"} if pins.verify_bits is not None else {}
-    values |= _late(cfg)
+    values |= _late(cfg) | _off(test=chip.verilog.test)
     size = max(durations.values()).bit_length()
     durations |= {"LONGEST": max(durations.values()), "ZERO": 0, "ONE": 1, "LATE": SYNCHRONISER_CYCLES}
     values |= {key: f"{size}'d{number}" for key, number in durations.items()}
@@ -58,6 +59,19 @@ def write_contract(chip: Chip, core: str, text: str, adapter: str, name: str) ->
     for key, value in values.items():
         contract = contract.replace(f"@{key}@", str(value))
     return contract
+
+
+def _off(*, test: bool) -> dict[str, object]:
+    """When nothing is looked at: in reset, and in a test until there is a reset after it."""
+    tested = (
+        "reg tested;                    // there was a test, and no reset since\n"
+        "  always @(posedge clk) tested <= in_test | (tested & ~in_reset);\n"
+        "  wire off = in_reset | in_test | tested;"
+    )
+    return {
+        "TEST_PORT": "\n  input wire in_test," if test else "",
+        "OFF": tested if test else "wire off = in_reset;",
+    }
 
 
 def _late(cfg: CoreConfig) -> dict[str, object]:

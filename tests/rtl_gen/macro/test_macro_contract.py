@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hw.config import Chip, load_chip
-from rtl_gen.emit import module_texts
+from rtl_gen.emit import boundary, module_texts
 from rtl_gen.macro.contract import write_contract
 from rtl_gen.verilog.ports import module_ports
 
@@ -23,7 +23,7 @@ Row = dict[str, int]
 def contract_text(chip: Chip) -> str:
     modules = module_texts(chip, "none")
     core = next(iter(modules))
-    return write_contract(chip, core, modules[core], "mho_macro_adapter", "contract")
+    return write_contract(chip, core, modules[core], boundary(chip, "mho_"), "contract")
 
 
 class Pins:
@@ -263,11 +263,14 @@ def test_each_assertion_fails_on_a_fault_of_its_own(simulator: Simulator) -> Non
 
 def test_contract_is_bound_to_the_pins_that_there_are() -> None:
     """Each input of the contract is bound to a net of the core, with and without programming, for both resets."""
-    for engine, reset in ((True, "async_low"), (False, "sync")):
-        text = contract_text(load_chip("tnsa16-core", {"programming.engine": engine, "verilog.reset": reset}))
+    more = {"core.synchronise": ["cmp", "hold"], "core.manual": True, "verilog.test": True}
+    for engine, reset, changes in ((True, "async_low", {}), (False, "sync", more)):
+        chip = load_chip("tnsa16-core", {"programming.engine": engine, "verilog.reset": reset, **changes})
+        text = contract_text(chip)
         module, binding = text.split("\nbind ")
         bound = set(re.findall(r"\.(\w+)\(", binding))
         assert bound == set(re.findall(r"^  input wire (?:\[[^\]]*\] )?(\w+)", module, re.MULTILINE))
         assert not re.search(r"@\w+@", text)
         assert ("~rst_n | soft_reset" in binding) == (reset == "async_low")
         assert ("programming_enable" in bound) == engine
+        assert ("in_test" in bound, "manual_active" in binding) == (bool(changes), bool(changes))

@@ -24,6 +24,16 @@ def test_core_keeps_the_contract_for_ever() -> None:
 
 @pytest.mark.slow
 @pytest.mark.cosim("yosys", "yosys-abc")
+def test_core_with_synchronisers_and_a_test_pin_keeps_it() -> None:
+    """Pins of the macro that come at any time; a test at any time, with a reset before anything is promised again."""
+    changes = {"core.synchronise": ["cmp", "hold"], "verilog.test": True, "programming.engine": False}
+    proof = prove_contract(load_chip("tnsa16-core", SHORT | changes))
+    assert (proof.fails, proof.unknown) == (frozenset(), frozenset())
+    assert len(proof.holds) == 23
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("yosys", "yosys-abc")
 def test_fault_in_the_core_breaks_it() -> None:
     """The first comparison of a conversion is not kept as the direction of its decrements; all else still holds."""
     chip = load_chip("tnsa16-core", SHORT | {"programming.engine": False})
