@@ -11,9 +11,9 @@ import onnx
 from numpy.typing import NDArray
 
 from compiler.calibration.bench import representative_time
-from compiler.calibration.calibrate import Calibrator
 from compiler.calibration.cell_error import cell_error, error_of_outputs
-from compiler.calibration.outputs import output_warnings
+from compiler.calibration.finer import calibrated
+from compiler.calibration.outputs import output_warnings, unseen_warnings
 from compiler.calibration.sensitivity import IMAGES, weight_noise
 from compiler.footprint import compile_bytes
 from compiler.importer.onnx_import import import_onnx
@@ -108,7 +108,7 @@ def compile_model(
     )
     # Where the faults are known, chips of the trials have no others.
     trial = replace(device, stuck=Stuck()) if faults else device
-    result = Calibrator(net, placement, chip, trial, options, x, progress).run()
+    result = calibrated(net, placement, chip, trial, options, x, progress)
     result.program.check()
     return Network(
         chip=chip, device=device, options=options, model=net, program=result.program,
@@ -122,7 +122,7 @@ def compile_model(
             "outputs": [asdict(one) for one in result.outputs],
             "warnings": [
                 *net.warnings, *calibration_warnings(x, [layer.name for layer in net.layers], result.clipped),
-                *output_warnings(result.outputs, net.layers[result.at_fault].name),
+                *(output_warnings(result.outputs, net.layers[result.at_fault].name) or unseen_warnings(result.unseen)),
             ],
         },
         range=InputRange.of(x),

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from compiler.calibration.finer import may_be_in_two
 from compiler.calibration.quantisers import formats
 from compiler.calibration.search import FEWEST_OUT_BITS
 from compiler.importer.onnx_import import import_onnx
@@ -69,6 +70,7 @@ def dry_run(
 
     few, assumed, many = _operations(chip, options)
     ends, content = [planned(op) for op in (few, many)], planned(assumed)
+    times = 1, 2 if may_be_in_two(net, options) else 1
     return {
         "model": net.name,
         "chip": chip.name,
@@ -78,8 +80,8 @@ def dry_run(
         ),
         "assumed": {
             "in_bits": assumed.in_bits, "out_bits": assumed.out_bits,
-            "conversions": [one["conversions"] for one in ends],
-            "cycles_serial": [one["cycles_serial"] for one in ends],
+            "conversions": [one["conversions"] * k for one, k in zip(ends, times, strict=True)],
+            "cycles_serial": [one["cycles_serial"] * k for one, k in zip(ends, times, strict=True)],
         },
         "copies": grown,
         "numbers": MOST_PRODUCTS if _may_grow(net, options) else 0,

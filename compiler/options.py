@@ -35,14 +35,15 @@ class CompileOptions:
     in_bits
         Bits of every layer's input codes, 1..8, the sign included where there is one. None: per layer 4 magnitude
         planes, which are one conversion, if that keeps the quantisation error within ``tolerance``; else 8 bits,
-        which are two.
+        which are two. In small networks whose answers would not be right, 8 bits and 8 more of what those leave: the
+        layer is then called twice.
     out_bits
         Bits of every conversion, 2..8. None: the chip's ``adc.bits``, or fewer where that changes nothing.
     tolerance
         What quantising the inputs of one layer may do to the network's outputs, 0..1: for a classifier (Softmax,
         ArgMax or the like at the end) the fraction of decisions that change, by estimate from their margins; for
         others the error relative to the standard deviation. None: 0.01, and 0.021 over the root of the number of
-        layers.
+        layers; if given, inputs are not taken in two parts.
     weight_clip
         Weight that takes the largest conductance, relative to the largest of its column, 0.05..1. None: chosen on the
         device model.

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from compiler.calibration.layer_lowering import Product
 from compiler.calibration.quantisers import Quantiser
+from compiler.calibration.residual import Rest, copy_weights
 from compiler.calibration.sensitivity import make_judge
 from compiler.layer_run import LayerRun, taken_inputs
 from compiler.mapping import Placement
@@ -63,8 +64,9 @@ class Draft:
     def fill(self, targets: NDArray[np.float32], block: Block) -> None:
         """Writes the conductances of a block into a core's targets, in uS."""
         self.pairs.fill(targets, block)
-        for row in np.flatnonzero(self.spread[block.first : block.first + len(block.rows)] == DITHER):
-            self.pairs.dither(targets, block, int(row), self.op.step_code)
+        constant = np.flatnonzero(self.spread[block.first : block.first + len(block.rows)] == DITHER)
+        if len(constant):
+            self.pairs.dither(targets, block, constant, self.op.step_code)
         if block.core in self.faults:
             cells, spread = self.pairs.chip.cells, self.spread[block.first : block.first + len(block.rows)]
             faults, low, high = self.faults[block.core], cells.g_min_uS, cells.g_max_uS
@@ -152,6 +154,8 @@ class Bench:
         What is compiled, where it goes and for what.
     x
         Calibration inputs of shape (images, features), in the units of the model.
+    in_two
+        Whether layers take their inputs in two parts (:mod:`compiler.calibration.residual`).
 
     Attributes
     ----------
@@ -162,9 +166,10 @@ class Bench:
     """
 
     def __init__(
-        self, network: FloatNetwork, placement: Placement, chip: Chip, device: Device, options: CompileOptions, x: Float
+        self, network: FloatNetwork, placement: Placement, chip: Chip, device: Device, options: CompileOptions,
+        x: Float, in_two: bool = False,
     ) -> None:
-        self.network, self.placement, self.chip = network, placement, chip
+        self.network, self.placement, self.chip, self.in_two = network, placement, chip, in_two
         self.config, self.core = chip.macro_config(), timing(chip)
         self.model = family(chip.core.kind).model
         # Besides chips of the device a perfect one, so that what relaxation hides does not come back without it.
@@ -179,9 +184,10 @@ class Bench:
         self._held: _Held | None = None
 
     def offset(self, index: int, quantiser: Quantiser) -> Float:
-        """What the digital side adds to a layer's products: its bias, and what code 0 stands for."""
+        """What the digital side adds to a layer's products: its bias, and what codes of 0 stand for."""
         layer = self.network.layers[index]
-        return layer.bias + layer.product(quantiser.offset)
+        offset = layer.bias + layer.product(quantiser.offset)
+        return offset - layer.product(quantiser.scale) * Rest(quantiser).shift if self.in_two else offset
 
     def program(self, index: int, draft: Draft, stand: Stand | None = None) -> Chips:
         """Chips that hold one layer; by default of the placement."""
@@ -234,6 +240,11 @@ class Bench:
         cycles = 0
         for chip, (inputs, summed, made) in enumerate(zip(codes, sums, outputs, strict=True)):
             cycles += self._compute(draft, stand, products, chips[chip], inputs, summed)
+            if self.in_two:
+                rest, left = Rest(draft.quantiser), np.zeros_like(summed)
+                taken = rest.codes(site.values[chip], inputs)
+                cycles += self._compute(draft, stand, products, chips[chip], taken, left)
+                summed += rest.ratio * left
             made[:] = self._outputs(site, draft, summed)
             squared[chip] = self.judge.squared(index, made[None], site.wanted, stand.outputs)[0]
             errors[chip] = ((made - site.wanted) ** 2).mean(axis=0)
@@ -303,7 +314,8 @@ class Bench:
     def _half_steps(self, draft: Draft, block: Block, targets: NDArray[np.float32]) -> Float:
         loads = column_loads(targets, block.rows, block.columns, self.chip)
         unit = draft.pairs.unit_of(block)
-        return code_value(loads, draft.op.step_code, unit, self.chip) * (draft.gain / block.copies)
+        value = code_value(loads, draft.op.step_code, unit, self.chip) * (draft.gain / block.copies)
+        return value * copy_weights(block.copies)[block.copy_of] if self.in_two else value
 
     def bound(self, call: Call, layer: Layer, draft: Draft) -> list[LayerRun]:
         """A layer on each chip."""

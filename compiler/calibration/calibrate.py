@@ -8,32 +8,30 @@ on part of the positions only; the steps after it take what the chosen candidate
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.calibration.assembly import Assembly, join
 from compiler.calibration.bench import Bench, Draft, Site
 from compiler.calibration.calls import FEW_SAMPLES, MOST_SAMPLES, Calls, range_samples, sampled, samples
-from compiler.calibration.carried import ANCHORS, HIDDEN_ANCHORS, Handed, InLanes, Value, input_in_lanes
-from compiler.calibration.elementwise import Part, lower_elementwise
-from compiler.calibration.entry import quantised, unfaithful
+from compiler.calibration.carried import HIDDEN_ANCHORS, Encoded, Handed, InLanes, Value
+from compiler.calibration.entry import Entry
 from compiler.calibration.layer_lowering import Product, lower_last, lower_layer, smallest_scale
 from compiler.calibration.outputs import OutputError, output_errors
 from compiler.calibration.quantisers import Quantiser
+from compiler.calibration.residual import Rest, sum_of_parts
 from compiler.calibration.sampled import is_large
 from compiler.calibration.search import Search
-from compiler.calibration.stage_lowering import centre, equalise, lower_evaluated, lower_step
 from compiler.layer_run import LayerRun
 from compiler.mapping import Placement
 from compiler.model import FloatNetwork
-from compiler.model.before import before_of, steps_before_layers
-from compiler.model.stages import Evaluated, Linear, Maximum
+from compiler.model.stages import Linear
 from compiler.options import CompileOptions
-from compiler.program import Call, Layer, Operation, OutputStage, Program, Stage
+from compiler.program import Call, OutputStage, Program
 from hw.config import Chip
 from macro_models.devices import Device
-from macro_models.exact.vector import Select
+from macro_models.exact.vector import LANE_MAX, Limit
 
 __all__ = ["Calibrated", "Calibrator", "images_used"]
 
@@ -63,7 +61,9 @@ class Calibrated:
     """Result of the calibration: the program, the conductances of each core in uS, and facts for the report.
 
     ``spoilt`` is the squared error of the network's outputs on perfect cells by what each layer makes in its first
-    call, ``outputs`` are the errors of these over the calibration inputs.
+    call, ``outputs`` are the errors of these over the calibration inputs, ``last`` that of the last value on perfect
+    cells, before the host finishes it, relative to its deviation, ``unseen`` errors of inputs that calibration has not
+    seen, where that was looked at.
     """
 
     program: Program
@@ -74,7 +74,9 @@ class Calibrated:
     clipped: tuple[float, ...]
     spoilt: tuple[float, ...]
     outputs: tuple[OutputError, ...]
+    last: float
     images: int
+    unseen: tuple[OutputError, ...] = ()
 
     @property
     def at_fault(self) -> int:
@@ -106,7 +108,8 @@ class Calibrator:
     """One calibration of one network; parameters as of :class:`~compiler.calibration.bench.Bench`.
 
     ``progress`` is called with (layers done, layers). With ``products`` steps of products and sums of computed values
-    are stages of the vector unit, as tiles need them, not work of the host.
+    are stages of the vector unit, as tiles need them, not work of the host; with ``in_two`` each layer takes its inputs
+    in two parts (:mod:`compiler.calibration.residual`).
     """
 
     def __init__(
@@ -120,46 +123,49 @@ class Calibrator:
         progress: Callable[[int, int], None] | None = None,
         *,
         products: bool = False,
+        in_two: bool = False,
     ) -> None:
-        self.products = products
         most = images_used(network, len(x))
         x = x[np.arange(most) * len(x) // most]
         self.network, self.placement, self.options, self.x = network, placement, options, x
-        self.progress = progress
-        self.bench = Bench(network, placement, chip, device, options, x)
-        self.stages: list[Stage] = []
-        self.layers: list[Layer] = []
+        self.progress, self.in_two = progress, in_two
+        self.handed = network.is_chain and not in_two
+        """Whether a layer chooses the codes that the one before it gives."""
+        self.bench = Bench(network, placement, chip, device, options, x, in_two)
+        self.assembly = Assembly(network, self.bench.wanted, products)
+        self.entry = Entry(self.assembly, x, len(self.bench.kinds), self.handed)
         self.errors: list[float] = []
         self.cycles: list[float] = []
         self.slice_bits: list[int] = []
         self.clipped: list[float] = []
         self.spoilt: list[float] = []
-        self.before: tuple[int, ...] = ()
-        self.entries: tuple[int, ...] = (0,)
-        """Numbers of the steps that the host does before the input is quantised, and of the values that are."""
         self.shared: dict[int, _Shared] = {}
         """By the number of the step that calls the layer again."""
+        self.perfect: list[LayerRun] = []
+        """Each layer on perfect cells."""
         shape = (placement.cores, *placement.cell_map.shape)
         self.targets = np.full(shape, chip.cells.g_min_uS, dtype=np.float32)
 
     def run(self) -> Calibrated:
         """Calibrates all layers in order."""
         steps = self.network.steps
-        values = self._inputs()
+        values = self.entry.made()
         last_use = {value: k for k, step in enumerate(steps) for value in step.inputs}
         for k, step in enumerate(steps):
-            if k in self.before:
+            if k in self.entry.before:
                 continue
-            taken = _join([values[v] for v in step.inputs])
-            values[k + 1] = self._layer(k, taken) if isinstance(step.operation, Linear) else self._step(k, taken)
+            taken = join([values[v] for v in step.inputs])
+            is_layer = isinstance(step.operation, Linear)
+            values[k + 1] = self._layer(k, taken) if is_layer else self.assembly.step(k, taken)
             for v in step.inputs:
                 if last_use[v] == k:
-                    values[v] = self._in_lanes(v, *_NO_LANES)
-        output = values[len(steps)]
+                    values[v] = self.assembly.in_lanes(v, *_NO_LANES)
+        output, wanted = values[len(steps)], self.bench.wanted[-1]
         assert isinstance(output, InLanes)
+        made = output.lanes * output.unit
         return Calibrated(
             program=Program(
-                input=self.input, stages=tuple(self.stages), layers=tuple(self.layers),
+                input=self.entry.stage, stages=tuple(self.assembly.stages), layers=tuple(self.assembly.layers),
                 output=OutputStage(scale=rounded(output.unit, SCALE_DIGITS)),
             ),
             targets=self.targets,
@@ -168,113 +174,10 @@ class Calibrator:
             slice_bits=tuple(self.slice_bits),
             clipped=tuple(rounded(np.array(self.clipped), FACT_DIGITS).tolist()),
             spoilt=tuple(self.spoilt),
-            outputs=tuple(output_errors(self.network, self.bench.wanted[-1], output.lanes * output.unit)),
+            outputs=tuple(output_errors(self.network, wanted, made)),
+            last=float(np.sqrt(((made[0] - wanted) ** 2).mean() / max(wanted.var(axis=0).mean(), 1e-300))),
             images=len(self.x),
         )
-
-    # Values --------------------------------------------------------------------------------------
-
-    def _inputs(self) -> dict[int, Value]:
-        """The network's input by number 0, or what the host makes of it before it is quantised."""
-        net, values = self.network, {0: self._input()}
-        numbers = steps_before_layers(net.steps)
-        if not any(isinstance(net.steps[k].operation, Evaluated) for k in numbers) or self._faithful(numbers):
-            return values
-        before = before_of(net.steps, numbers)
-        self.before, self.entries = before.numbers, before.values
-        self.input, places = quantised(before, net, self.x)
-        lanes = self.input.compute(self.x)
-        lanes = np.broadcast_to(lanes, (len(self.bench.kinds), *lanes.shape))
-        if len(places) == 1:
-            return {before.values[0]: self._in_lanes(0, lanes, self.input.scale, self.input.offset)}
-        for number, at in zip(before.values, places, strict=True):
-            index = np.arange(at.start, at.stop, dtype=np.int32)
-            part = self._append(Select(index=index, fill=np.zeros(len(index), dtype=np.int16)), [0])
-            values[number] = self._in_lanes(part, lanes[..., at], self.input.scale[at], self.input.offset[at])
-        return values
-
-    def _faithful(self, numbers: Sequence[int]) -> bool:
-        """Whether steps before the layers give what they should, on the lanes of some inputs."""
-        steps, entry, kept = self.network.steps, self._input(), len(self.stages)
-        assert isinstance(entry, InLanes)
-        found: dict[int, Value] = {0: replace(entry, lanes=entry.lanes[:1, :FEWEST_IMAGES])}
-        right = True
-        for k in numbers:
-            made = found[k + 1] = self._step(k, _join([found[v] for v in steps[k].inputs]))
-            if isinstance(steps[k].operation, Evaluated):
-                wanted = self.bench.wanted[k + 1][:FEWEST_IMAGES]
-                right = right and not unfaithful(made.lanes[0] * made.unit + made.zero, wanted)
-        del self.stages[kept:]
-        return right
-
-    def _input(self) -> Value:
-        """The network's input."""
-        net, x = self.network, self.x
-        on_chips = np.broadcast_to(x, (len(self.bench.kinds), *x.shape))
-        if net.is_chain:
-
-            def close(quantiser: Quantiser) -> tuple[Lanes, float]:
-                self.input = quantiser.stage
-                return np.stack([quantiser.codes(chip) for chip in on_chips]), self.input.clipped(x) / x.size
-
-            return Handed(number=0, values=on_chips, smallest=np.zeros(net.features), anchors=ANCHORS, close=close)
-        users = [s.operation for s in net.steps if 0 in s.inputs]
-        layers = [op for op in users if isinstance(op, Linear)]
-        self.input = input_in_lanes(x, layers, alone=len(layers) == len(users))
-        lanes = np.broadcast_to(self.input.compute(x), on_chips.shape)
-        return self._in_lanes(0, lanes, self.input.scale, self.input.offset)
-
-    def _in_lanes(self, number: int, lanes: Lanes, unit: Float, zero: Float | None = None) -> InLanes:
-        zero = np.zeros(len(unit)) if zero is None else zero
-        return InLanes(numbers=(number,), lanes=lanes, unit=unit, zero=zero, append=self._append)
-
-    def _append(self, operation: Operation, inputs: Sequence[int]) -> int:
-        self.stages.append(Stage(operation=operation, inputs=tuple(inputs)))
-        return len(self.stages)
-
-    def _step(self, k: int, taken: Value) -> InLanes:
-        """A step that the vector unit does."""
-        op = self.network.steps[k].operation
-        assert isinstance(taken, InLanes)
-        assert not isinstance(op, Linear)
-        if isinstance(op, Maximum) and (rescaled := equalise(op, taken.unit)) is not None:
-            stage, unit = rescaled
-            taken = self._in_lanes(self._append(stage, taken.numbers), _on_each(stage, taken.lanes), unit, taken.zero)
-        if isinstance(op, Evaluated):
-            return self._evaluated(k, op, taken)
-        stage, unit = lower_step(op, taken.unit, np.abs(self.bench.wanted[k + 1]).max(axis=0))
-        return self._in_lanes(self._append(stage, taken.numbers), _on_each(stage, taken.lanes), unit)
-
-    def _evaluated(self, k: int, op: Evaluated, taken: InLanes) -> InLanes:
-        """A step by a table, or at the host."""
-        if self.products and not op.pointwise and (made := self._elementwise(k, op, taken)) is not None:
-            return made
-        seen, middle = self.network.steps[k].gather(self.bench.wanted), 0.0
-        if op.pointwise and (moved := centre(taken.unit, seen)) is not None:
-            stage, middle = moved
-            taken = self._in_lanes(self._append(stage, taken.numbers), _on_each(stage, taken.lanes), taken.unit)
-        stage, unit = lower_evaluated(op, taken.unit, seen, self.bench.wanted[k + 1], middle)
-        return self._in_lanes(self._append(stage, taken.numbers), _on_each(stage, taken.lanes), unit)
-
-    def _elementwise(self, k: int, op: Evaluated, taken: InLanes) -> InLanes | None:
-        """A step of products and the like, written out as stages; None if it has no such form."""
-        inputs, dims = self.network.steps[k].inputs, op.dims
-        sizes = [self.bench.wanted[v].shape[1] for v in inputs]
-        if taken.zero.any() or len(taken.numbers) != len(inputs) or sizes != [int(np.prod(d, dtype=int)) for d in dims]:
-            return None
-        ends, parts, kept = np.cumsum([0, *sizes]), list[Part](), len(self.stages)
-        for n, v in enumerate(inputs):
-            at = slice(ends[n], ends[n + 1])
-            same = next((part for part in parts if part.number == taken.numbers[n]), None)
-            parts.append(same or Part(number=taken.numbers[n], dims=dims[n], lanes=taken.lanes[..., at],
-                                      unit=taken.unit[at], seen=self.bench.wanted[v]))
-        made = lower_elementwise(op, parts, self._append)
-        if made is None:
-            del self.stages[kept:]
-            return None
-        return self._in_lanes(made.number, made.lanes, made.unit)
-
-    # Layers --------------------------------------------------------------------------------------
 
     def _layer(self, k: int, taken: Value) -> Value:
         """The layer of step ``k``, searched and lowered at the first of its calls."""
@@ -290,13 +193,13 @@ class Calibrator:
             index=index, layer=op.layer, values=calls.sample(image, position), inputs=calls.inputs(image, position),
             wanted=calls.outputs[image, :, position], stand=bench.stand,
         )
-        is_first = calls.of_the_input(self.entries)
+        is_first = calls.of_the_input(self.entry.values)
         ranges = calls.sample(*range_samples(calls.outputs, op.layer.inputs))
         carried = taken.taken_by(calls.operations, ranges, is_first)
         draft = Search(bench, self.options, site, carried, self._flat(site.values, ranges, is_first)).best()
         encoded = carried.encode(draft.quantiser)
         call = _call(index, op, draft)
-        number = self._append(call, [encoded.number])
+        number = self.assembly.append(call, [encoded.number])
         # Once more with the codes that the integer arithmetic gives, where they are known.
         codes = sampled(call, encoded.codes, image, position, draft.quantiser, site.values)
         trial = bench.run(site, draft, codes)
@@ -307,19 +210,20 @@ class Calibrator:
         self.clipped.append(encoded.clipped)
         for block in self.placement.of_layer(index):
             draft.fill(self.targets[block.core], block)
-        made = self._made(k, call, number, site, draft, encoded.codes, trial.outputs)
+        made = self._made(k, call, number, site, draft, taken, encoded, trial.outputs)
         if self.progress:
             self.progress(index + 1, len(self.network.layers))
         return made
 
     def _again(self, k: int, op: Linear, taken: Value, shared: _Shared) -> InLanes:
         """Another call of a layer that has been searched."""
-        call = _call(shared.runs[0].call.layer, op, shared.draft, shared.positions)
+        call = _call(shared.runs[0].call.layer, op, shared.draft, shared.positions * (2 if self.in_two else 1))
         encoded = taken.coded(op, shared.draft.quantiser)
-        number = self._append(call, [encoded.number])
-        lanes = self.bench.advance([run.of(call) for run in shared.runs], encoded.codes)
-        self._account(k, call, shared, lanes, encoded.clipped)
-        return self._in_lanes(number, lanes, np.repeat(shared.unit, len(op.patches)))
+        number = self.assembly.append(call, [encoded.number])
+        runs = [run.of(call) for run in shared.runs]
+        made = self._outputs(number, runs, shared.draft, shared.unit, taken, encoded, op.pad)
+        self._account(k, call, shared, made.lanes, encoded.clipped)
+        return made
 
     def _account(self, k: int, call: Call, shared: _Shared, lanes: Lanes, clipped: float) -> None:
         """Facts of a layer that is called several times: those of all calls, with the errors of what they take."""
@@ -342,40 +246,68 @@ class Calibrator:
         return ranges[0] if is_first else ranges.reshape(-1, values.shape[-1])
 
     def _made(
-        self, k: int, call: Call, number: int, site: Site, draft: Draft, codes: Lanes, outputs: Float
+        self, k: int, call: Call, number: int, site: Site, draft: Draft, taken: Value, encoded: Encoded, outputs: Float
     ) -> Value:
         """What a layer makes from codes on each chip in its first call; ``outputs`` are those of its samples."""
         is_last, size = k + 1 == len(self.network.steps), self.network.layers[call.layer].outputs
-        if self.network.is_chain and not is_last:
+        if self.handed and not is_last:
             smallest = smallest_scale(self.bench.products(call.layer, draft, 0), size)
-            close = partial(self._close, call, draft, codes)
+            close = partial(self._close, call, draft, encoded.codes)
             return Handed(number=number, values=outputs, smallest=smallest, anchors=HIDDEN_ANCHORS, close=close)
-        layer, unit = lower_last(self.network.layers[call.layer], draft.spread, *self._sums(call.layer, draft))
-        self.layers.append(replace(layer, positions=self.network.positions[call.layer]))
-        runs = self.bench.bound(call, self.layers[-1], draft)
-        lanes = self.bench.advance(runs, codes)
+        linear, positions = self.network.layers[call.layer], self.network.positions[call.layer]
+        if self.in_two:
+            linear, positions = replace(linear, relu=False), 2 * positions
+        layer, unit = lower_last(linear, draft.spread, *self._sums(call.layer, draft))
+        self.assembly.layers.append(replace(layer, positions=positions))
+        runs = self.bench.bound(call, self.assembly.layers[-1], draft)
+        op = self.network.steps[k].operation
+        assert isinstance(op, Linear)
+        self.perfect.append(runs[0])
+        made = self._outputs(number, runs, draft, unit, taken, encoded, op.pad)
         if len(self.network.calls[call.layer]) > 1:
             variance = max(float(site.wanted.var(axis=0).mean()), 1e-300)
             shared = _Shared(draft=draft, unit=unit, runs=runs, variance=variance)
-            self._account(k, call, shared, lanes, self.clipped[call.layer])
-        return self._in_lanes(number, lanes, np.repeat(unit, len(call.patches)))
+            self._account(k, call, shared, made.lanes, self.clipped[call.layer])
+        return made
+
+    def _outputs(
+        self, number: int, runs: Sequence[LayerRun], draft: Draft, unit: Float, taken: Value, encoded: Encoded,
+        pad: Float,
+    ) -> InLanes:
+        """What a call makes, value ``number``, on each chip; with what another one makes of the rest of its inputs."""
+        call, lanes = runs[0].call, self.bench.advance(runs, encoded.codes)
+        made = self.assembly.in_lanes(number, lanes, np.repeat(unit, len(call.patches)))
+        if not self.in_two:
+            return made
+        assert isinstance(taken, InLanes)
+        rest, bias = Rest(draft.quantiser), np.repeat(runs[0].layer.root.bias, len(call.patches))
+        left = rest.codes_of(taken, encoded, self.assembly)
+        outside = rest.codes(pad[None], call.pad[None])[0]
+        other = replace(call, pad=outside, first=call.first + len(call.patches))
+        lanes = self.bench.advance([run.of(other) for run in runs], left.lanes)
+        second = self.assembly.in_lanes(self.assembly.append(other, left.numbers), lanes, made.unit)
+        total = self.assembly.done(sum_of_parts(rest.ratio, bias), join([made, second]), made.unit)
+        if not self.network.layers[call.layer].relu:
+            return total
+        low, high = np.zeros(len(bias), dtype=np.int16), np.full(len(bias), LANE_MAX, dtype=np.int16)
+        return self.assembly.done(Limit(low=low, high=high), total, total.unit)
 
     def _close(self, call: Call, draft: Draft, codes: Lanes, following: Quantiser) -> tuple[Lanes, float]:
         """A layer of a chain, once the codes are known that the next one takes."""
         layer = lower_layer(
             self.network.layers[call.layer], draft.spread, *self._sums(call.layer, draft), following=following
         )
-        self.layers.append(layer)
+        self.assembly.layers.append(layer)
         counts: list[int] = []
         runs = self.bench.bound(call, layer, draft)
+        self.perfect.append(runs[0])
         made = self.bench.advance(runs, codes, lambda count, total: counts.append(count))
         return made, sum(counts) / made.size
 
     def _sums(self, index: int, draft: Draft) -> tuple[list[Product], Float]:
         """Products of a layer, numbered after those of the layers before, and what is added to them."""
-        first = sum(layer.conversions * layer.positions for layer in self.layers)
         bias = self.bench.offset(index, draft.quantiser) + draft.shift
-        return self.bench.products(index, draft, first), bias
+        return self.bench.products(index, draft, self.assembly.conversions), bias
 
 
 def images_used(network: FloatNetwork, images: int) -> int:
@@ -386,22 +318,6 @@ def images_used(network: FloatNetwork, images: int) -> int:
 def rounded(values: Float, digits: int) -> Float:
     """Numbers with so many decimal digits, which processors agree on that sum in another order."""
     return np.array([float(f"{value:.{digits}g}") for value in values])
-
-
-def _join(parts: Sequence[Value]) -> Value:
-    """Values side by side."""
-    if len(parts) == 1:
-        return parts[0]
-    lanes = [part for part in parts if isinstance(part, InLanes)]
-    joined = {
-        name: np.concatenate([getattr(part, name) for part in lanes], axis=-1) for name in ("lanes", "unit", "zero")
-    }
-    return replace(lanes[0], numbers=tuple(n for part in lanes for n in part.numbers), **joined)
-
-
-def _on_each(op: Any, lanes: Lanes) -> Lanes:
-    """What an operation of the vector unit makes on each chip."""
-    return np.stack([op.compute(chip) for chip in lanes])
 
 
 def _call(layer: int, op: Linear, draft: Draft, first: int = 0) -> Call:

@@ -199,11 +199,11 @@ class _LaneInput:
         return self.value.coded(self.op, quantiser)
 
 
-def input_in_lanes(x: Float, users: Sequence[Linear], alone: bool) -> InputStage:
+def input_in_lanes(x: Float, users: Sequence[Linear], alone: bool, moved: bool = False) -> InputStage:
     """The network's input in lanes that are fine enough to be taken for exact.
 
     ``users`` are the layers that take it, ``alone`` whether nothing else does: of what is pooled or added to, all
-    elements have one unit.
+    elements have one unit. ``moved``: whether elements are moved on the way to layers; lane 0 is 0 then.
     """
     largest = float(np.abs(x).max(initial=0.0)) or 1.0
     if not alone:
@@ -219,6 +219,9 @@ def input_in_lanes(x: Float, users: Sequence[Linear], alone: bool) -> InputStage
             if (column == PAD).any() and (column != PAD).any():
                 at = group[column.max()]
                 low[at], high[at] = min(low[at], pad), max(high[at], pad)
+    if moved:
+        low = np.minimum(low, -high)
+        high = -low
     zero, reach = ((low + high) / 2)[group], ((high - low) / 2)[group]
     reach = np.where(reach > 0, reach, largest)
     return InputStage(offset=zero, scale=INPUT_ROOM * reach / LANE_MAX, low=-LANE_MAX, high=LANE_MAX)

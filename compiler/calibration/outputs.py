@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from compiler.model import FloatNetwork, Output
 from macro_models.errors import argument
 
-__all__ = ["OutputError", "compare_outputs", "output_errors", "output_warnings"]
+__all__ = ["OutputError", "compare_outputs", "output_errors", "output_warnings", "unseen_warnings"]
 
 Float = NDArray[np.float64]
 Values = NDArray[Any]
@@ -164,6 +164,17 @@ def output_warnings(errors: Sequence[OutputError], layer: str) -> list[str]:
     return [
         f"output {one.short!r} {one.described} on perfect cells, most of it behind layer {_short(layer)}: check it, or "
         "scale what that layer takes"
+    ]
+
+
+def unseen_warnings(errors: Sequence[OutputError]) -> list[str]:
+    """A sentence on the output that is furthest beyond what is allowed on inputs that calibration has not seen."""
+    one = max(errors, key=lambda e: e.excess, default=None)
+    if one is None or one.excess <= 1.0 or not one.described:
+        return []
+    return [
+        f"output {one.short!r} {one.described} on perfect cells for every other calibration input, if the rest "
+        "calibrate: more of them would do"
     ]
 
 

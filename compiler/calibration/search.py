@@ -35,12 +35,25 @@ REACHES = (1.4, 1.2, 1.0, 0.8, 0.65, 0.5, 0.38)
 """Candidates: how a weight is shared out among its cells, how inputs share the levels, range of the inputs, clipping of
 the weights, and range of the converters; each range relative to the largest value that occurs."""
 
+SHIFTED_ROWS = 8
+"""Rows by which copies are shifted where inputs are in two parts: a decrement is more than one row holds."""
+
+WIDE_EXTENTS = (1.5, 2.0, 3.0, 4.0)
+WIDE_REACHES = (4.0, 2.8, 2.0, 1.4, 1.0)
+"""Ranges of inputs in two parts, and of their converters: levels are plenty, and lanes reach no further."""
+
 CLIP_GAIN = 0.9
 """An output's weights are clipped if that brings its squared error below this times that without: a few chips are
 noisy."""
 
 FIRST_CLIP, FIRST_REACH = 1.0, 0.8
 """Where the search starts."""
+
+FINE_REACH = 1.0
+FINE_STACK: Stack = "even"
+FINE_COST = 0.006
+"""The same of inputs in two parts: nothing saturates, and copies are alike but for their shift, so that they round
+differently. Ranges are as wide as can be for an error of the outputs of this relative to their deviation."""
 
 DECISION_TOLERANCE = 0.01
 ERROR_TOLERANCE = 0.021
@@ -131,7 +144,7 @@ class Search:
         start = best.draft
         for stack in self._other_stacks(start) if start.pairs.slices == 1 else ():
             best = self._better(best, self._remapped(start, clip, stack=stack))
-        if self.options.weight_clip is None:
+        if self.options.weight_clip is None and not self.bench.in_two:
             best = self._search_clip(best)
         return self._search_step(best)
 
@@ -167,11 +180,21 @@ class Search:
         """The widest range that costs little, see :data:`RANGE_COST`, and its trial: of those tried and of others."""
         found = list(tried)
         for extent, draft in drafts:
-            trial = self._within(RANGE_COST * min((one.total for _, one in found), default=np.inf), draft, chips)
+            trial = self._within(self._most(min((one.total for _, one in found), default=np.inf)), draft, chips)
             if trial is not None:
                 found.append((extent, trial))
-        most = RANGE_COST * min(trial.total for _, trial in found)
+        most = self._most(min(trial.total for _, trial in found))
         return max((one for one in found if one[1].total <= most), key=lambda one: one[0])
+
+    def _most(self, least: float) -> float:
+        """What the total of a candidate with a wide range may be, where the least one is known."""
+        if not self.bench.in_two:
+            return RANGE_COST * least
+        return max(RANGE_COST * least, (FINE_COST * self.bench.judge.deviation) ** 2)
+
+    @property
+    def _first_reach(self) -> float:
+        return FINE_REACH if self.bench.in_two else FIRST_REACH
 
     def _search_codes(self, clip: Float) -> Trial:
         """Input codes: of the cheapest format that will do, the best zero, share of the levels, and range."""
@@ -194,14 +217,16 @@ class Search:
             trial = self._within(SECOND_GAIN * best.total, self._draft(clip, anchor, most, 1.0, balance))
             if trial is not None and trial.total < SECOND_GAIN * best.total:
                 best, fmt = trial, most
-        others = ((extent, self._draft(clip, anchor, fmt, extent, balance)) for extent in EXTENTS[1:])
+        extents = WIDE_EXTENTS if self.bench.in_two else EXTENTS[1:]
+        others = ((extent, self._draft(clip, anchor, fmt, extent, balance)) for extent in extents)
         return self._widest([(EXTENTS[0], best)], others)[1]
 
     def _other_stacks(self, draft: Draft) -> list[Stack]:
         """Ways to share out a weight that differ from the first one."""
         taken = draft.spread[draft.spread != DITHER]
         several = len(np.unique(taken)) < len(taken)
-        return [s for s in STACKS[1:] if (several if s == "even" else draft.pairs.copies > 1)]
+        found = [s for s in STACKS if (draft.pairs.copies > 1 if s == "copies" else several)]
+        return [s for s in found if s != draft.pairs.stack]
 
     def _search_slices(self, clip: Float, best: Trial) -> Trial:
         """Bits of the slices: many for precise cells, few where noise hides what the lower slices add."""
@@ -231,13 +256,14 @@ class Search:
         """Range of the converters, then as few output bits as will do."""
         largest = self._largest_ratio(best.draft)
         chips = self.bench.program(self.site.index, best.draft, self.site.stand)
-        drafts = [(reach, _with_step(best.draft, largest * reach)) for reach in REACHES]
+        reaches = WIDE_REACHES if self.bench.in_two else REACHES
+        drafts = [(reach, _with_step(best.draft, largest * reach)) for reach in reaches]
         # One of them is the candidate itself.
         tried = [(reach, best) for reach, draft in drafts if draft.op == best.draft.op]
         others = [(reach, draft) for reach, draft in drafts if draft.op != best.draft.op]
         reached, best = self._widest(tried, others, chips)
         most = best
-        while self.options.out_bits is None and best.draft.op.out_bits > FEWEST_OUT_BITS:
+        while self.options.out_bits is None and not self.bench.in_two and best.draft.op.out_bits > FEWEST_OUT_BITS:
             op = replace(best.draft.op, out_bits=best.draft.op.out_bits - 1)
             draft = _with_step(replace(best.draft, op=op), largest * reached)
             trial = self._within(OUT_BITS_COST * most.total, draft, chips)
@@ -279,14 +305,16 @@ class Search:
         fitted = self.taken.fit(self.flat, self.layer.norms, fmt, anchor=anchor, extent=extent, balance=balance)
         quantiser = self.taken.coarsen(fitted, anchor)
         weight, block = self.layer.scaled(quantiser.scale), self.blocks[0]
-        spread = self.parts.spread(weight, self.placement.rows[self.site.index], dither=block.copies > 1)
+        constant = 0 if block.copies == 1 else SHIFTED_ROWS if self.bench.in_two else 1
+        spread = self.parts.spread(weight, self.placement.rows[self.site.index], dither=constant)
         bits = most_slice_bits(block.slices, self.chip) if block.slices > 1 else 0
-        pairs = self._pairs(weight, spread, clip, bits, STACKS[0])
+        stack = FINE_STACK if self.bench.in_two else STACKS[0]
+        pairs = self._pairs(weight, spread, clip, bits, stack)
         if self.placement.faults and self.parts.order is None:
             spread = spread[self._arrangement(pairs)]
-            pairs = self._pairs(weight, spread, clip, bits, STACKS[0])
+            pairs = self._pairs(weight, spread, clip, bits, stack)
         draft = Draft(quantiser, spread, pairs, self._op(quantiser), self.placement.faults)
-        return _with_step(draft, self._largest_ratio(draft) * FIRST_REACH)
+        return _with_step(draft, self._largest_ratio(draft) * self._first_reach)
 
     def _pairs(self, weight: Float, spread: NDArray[np.int32], clip: Float, bits: int, stack: Stack) -> PairMap:
         block = self.blocks[0]
@@ -320,7 +348,7 @@ class Search:
         rows = self.placement.rows[self.site.index] // self.parts.count
         # ReLU in the converter saves the decrements of negative columns, where nothing is added to their codes.
         alone = all(b.copies * b.slices == 1 and len(b.rows) == rows for b in self.blocks)
-        plain = not self.bench.offset(self.site.index, quantiser).any()
+        plain = not self.bench.in_two and not self.bench.offset(self.site.index, quantiser).any()
         return replace(op, relu=self.layer.relu and op.segments == 1 and alone and plain)
 
     def _remapped(self, draft: Draft, clip: Float, bits: int | None = None, stack: Stack | None = None) -> Draft:
@@ -328,12 +356,12 @@ class Search:
         weight, old = self.layer.scaled(draft.quantiser.scale), draft.pairs
         bits = old.bits if bits is None else bits
         draft = replace(draft, pairs=self._pairs(weight, draft.spread, clip, bits, stack or old.stack))
-        return _with_step(draft, self._largest_ratio(draft) * FIRST_REACH)
+        return _with_step(draft, self._largest_ratio(draft) * self._first_reach)
 
     def _choose_format(self, anchor: str) -> CodeFormat:
         """The first format whose rounding errors change the network's outputs by no more than the tolerance."""
         candidates = self._formats(anchor)
-        for fmt in candidates[:-1]:
+        for fmt in () if self.bench.in_two else candidates[:-1]:
             share, error = self._rounding(fmt, anchor)
             if error <= self.error and share <= self.decisions:
                 return fmt

@@ -52,7 +52,7 @@ class Parts:
         cut = [self.groups * k // self.count for k in range(self.count + 1)]
         return [(a * each, (b - a) * each) for a, b in pairwise(cut)]
 
-    def spread(self, weight: Float, rows: int, *, dither: bool) -> NDArray[np.int32]:
+    def spread(self, weight: Float, rows: int, *, dither: int) -> NDArray[np.int32]:
         """Which input each of ``rows`` rows takes, as :func:`~compiler.mapping.weights.spread_rows` part by part.
 
         ``weight`` has shape (outputs, inputs of a group).

@@ -111,8 +111,8 @@ class PairMap:
         at = (block.copy_of % self.cells.shape[1], block.slice_of, block.outputs, rows)
         return np.stack([cell[at] for cell in self.cells])
 
-    def dither(self, targets: NDArray[np.float32], block: Block, row: int, step_code: int) -> None:
-        """Shifts the copies of a block by fractions of a decrement, by means of a row that takes a constant 1.
+    def dither(self, targets: NDArray[np.float32], block: Block, rows: NDArray[np.integer], step_code: int) -> None:
+        """Shifts the copies of a block by fractions of a decrement, by means of ``rows`` that take a constant 1.
 
         The copies of a column then round differently, and their average rounds less; the shifts add up to nothing.
         """
@@ -121,8 +121,10 @@ class PairMap:
         decrement = step_code * 2.0**-STEP_FRACTION_BITS * self.config.load(held, axis=0)
         low, high = self.chip.cells.g_min_uS, self.chip.cells.g_max_uS
         top = self.map.top(low, high)
-        shift = np.clip(fraction * decrement, -top, top)[None]
-        self.map.put(targets, block.rows[[row]], block.columns, self.map.split(shift, low, high))
+        # Of several rows each two hold as much whatever the shift, so that all copies have the same load.
+        common = np.resize([top / 2, -top / 2], len(rows))[:, None] if len(rows) % 2 == 0 else np.zeros((1, 1))
+        shift = np.clip(common + fraction * decrement / len(rows), -top, top)
+        self.map.put(targets, block.rows[rows], block.columns, self.map.split(shift, low, high))
 
     def fill(self, targets: NDArray[np.float32], block: Block) -> None:
         """Writes the cells of a block into a core's targets, in uS."""
@@ -256,18 +258,18 @@ def code_value(
     return half_step * lsb * unit
 
 
-def spread_rows(weight: NDArray[np.float64], rows: int, *, dither: bool = False) -> NDArray[np.int32]:
+def spread_rows(weight: NDArray[np.float64], rows: int, *, dither: int = 0) -> NDArray[np.int32]:
     """Which input each row takes, of shape (rows,), for weights of shape (outputs, inputs), inputs <= rows.
 
     Rows beyond one an input go to the inputs with the largest weights, which are then shared out among their rows:
-    the smaller the largest share, the larger the conductances of everything else. With ``dither`` one of them takes a
-    constant, see :meth:`PairMap.dither`.
+    the smaller the largest share, the larger the conductances of everything else. ``dither`` of them, if so many are
+    left, take a constant, see :meth:`PairMap.dither`.
     """
     size = np.abs(weight)
     typical = (size / np.maximum(size.max(axis=1, keepdims=True), 1e-300)).mean(axis=0)
     inputs = weight.shape[1]
     count = np.ones(inputs, dtype=np.int64)
-    constant = int(dither and rows > inputs)
+    constant = min(dither, rows - inputs)
     for _ in range(rows - inputs - constant):
         count[np.argmax(typical / count)] += 1
     return np.append(np.repeat(np.arange(inputs), count), [DITHER] * constant).astype(np.int32)

@@ -55,7 +55,7 @@ def summarise(network: Network) -> dict[str, Any]:
             " ".join(s.operation.step.operators) for s in network.program.stages if isinstance(s.operation, Host)
         ],
         "redundancy": network.calibration.get("redundancy"),
-        "plan": plan(network.model, chip, products_of(network.layers, chip), before),
+        "plan": plan(network.model, chip, products_of(network.layers, chip, network.model.positions), before),
         "outputs": network.calibration.get("outputs", []),
         "warnings": network.calibration.get("warnings", []),
     }

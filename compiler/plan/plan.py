@@ -33,18 +33,22 @@ Products = Sequence[Sequence[Product]]
 """The products of each layer."""
 
 
-def products_of(layers: Sequence[Layer], chip: Chip) -> list[list[Product]]:
-    """The products of the layers of a program."""
+def products_of(layers: Sequence[Layer], chip: Chip, positions: Sequence[int]) -> list[list[Product]]:
+    """The products of the layers of a program.
+
+    ``positions`` are those of each layer of the network: one that takes its inputs in two parts has twice as many.
+    """
     config = timing(chip)
+    times = [layer.positions // count for layer, count in zip(layers, positions, strict=True)]
     return [
         [
             Product(
-                core=m.core, rows=len(m.rows), columns=len(m.columns), conversions=m.op.segments,
-                cycles=config.worst_cycles(m.op),
+                core=m.core, rows=len(m.rows), columns=len(m.columns), conversions=m.op.segments * parts,
+                cycles=config.worst_cycles(m.op) * parts,
             )
             for m in layer.mvms
         ]
-        for layer in layers
+        for layer, parts in zip(layers, times, strict=True)
     ]
 
 

@@ -17,7 +17,7 @@ from onnx import numpy_helper
 
 from compiler.importer.graph import Graph, Input, Op
 from compiler.importer.reading.model_file import first_line
-from compiler.importer.reading.rewrite import REWRITES, branch
+from compiler.importer.reading.rewrite import REWRITES, branch, dequantised_again
 from compiler.importer.values.spatial import check_convolution
 from compiler.model.onnx_run import MOST_ELEMENTS, run_node, runnable, widen
 from macro_models.errors import InputError, argument
@@ -131,7 +131,10 @@ def probe(graph: Graph, feeds: Mapping[str, Array]) -> tuple[Graph, Values]:
     result = replace(graph, constants=constants, ops=[], shapes={}, types={}, warnings=list(graph.warnings))
     for name, value in feeds.items():
         result.shapes[name], result.types[name] = value.shape, value.dtype
-    queue = list(reversed(graph.ops))
+    queue, users = graph.ops[::-1], graph.users()
+    for op in queue:
+        if op.kind == "DynamicQuantizeLinear" and not dequantised_again(op, users, graph):
+            raise NodeError(sentence(op, "its scale is of the whole batch, and its integers are used without it"))
     while queue:
         op = queue.pop()
         try:

@@ -5,7 +5,7 @@ Constants that they need are put into the graph.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from compiler.importer.graph import Graph, Op
 from compiler.importer.reading.classifiers import SUPPORT_VECTORS
 from compiler.importer.reading.recurrent import RECURRENT
 
-__all__ = ["REWRITES", "branch", "without_quantisation"]
+__all__ = ["REWRITES", "branch", "dequantised_again", "without_quantisation"]
 
 Array = NDArray[Any]
 Rewrite = Callable[[Op, Graph], "list[Op] | None"]
@@ -78,13 +78,10 @@ def _dropout(op: Op, graph: Graph) -> list[Op] | None:
 
 
 def _batch_normalization(op: Op, graph: Graph) -> list[Op] | None:
-    """Statistics of the batch make each answer depend on the others: those of training are taken."""
-    if not op.attrs.get("training_mode", 0) and len([o for o in op.outputs if o]) == 1:
-        return None
     if op.attrs.get("training_mode", 0):
-        graph.warnings.append(
-            f"node {op.name!r} (BatchNormalization) was exported for training; its running statistics are used"
-        )
+        raise ValueError("training_mode is 1: its statistics are of the whole batch; export the model after eval()")
+    if len([o for o in op.outputs if o]) == 1:
+        return None
     keep = {k: v for k, v in op.attrs.items() if k == "epsilon"}
     return [Op.make("BatchNormalization", op.inputs, op.outputs[:1], op.name, **keep)]
 
@@ -195,6 +192,26 @@ def _integer(kind: str) -> Rewrite:
         return [*parts, Op.make(kind, names, op.outputs, op.name, **op.attrs)]
 
     return rewrite
+
+
+def dequantised_again(op: Op, users: Mapping[str, Sequence[Op]], graph: Graph) -> bool:
+    """Whether each user of a node's integers takes their zero point off and multiplies by their scale."""
+    value, scale, zero = op.outputs
+    scales = {scale} | {
+        user.outputs[0] for user in users.get(scale, ())
+        if user.kind == "Mul" and any(i in graph.constants for i in user.inputs)
+    }
+
+    def scaled(user: Op) -> bool:
+        if user.kind == "DequantizeLinear":
+            return tuple(user.inputs) == (value, scale, zero)
+        if user.kind not in ("MatMulInteger", "ConvInteger") or user.inputs[0] != value or user.inputs[2:3] != (zero,):
+            return False
+        behind = [after for cast in users.get(user.outputs[0], ()) for after in users.get(cast.outputs[0], ())]
+        casts = all(cast.kind == "Cast" for cast in users.get(user.outputs[0], ()))
+        return casts and bool(behind) and all(a.kind == "Mul" and scales & set(a.inputs) for a in behind)
+
+    return not {value, scale, zero}.intersection(graph.outputs) and all(scaled(user) for user in users.get(value, ()))
 
 
 def _dynamic_quantisation(op: Op, graph: Graph) -> list[Op]:

@@ -27,7 +27,7 @@ def test_rows_that_take_values_of_different_units_are_not_clipped(factor: float)
     network = compile_model(
         model, load_chip("tnsa16-core"), calibrate=x[:64], device="ideal", options=CompileOptions(samples=64)
     )
-    assert network.layers[0].positions == 4
+    assert network.layers[0].positions in (4, 8)  # once, or in two parts
     assert summarise(network)["layers"][0]["clipped"] < 0.02
     wanted = reference(model, x[64:])
     got = quantised_outputs(network, FunctionalBackend(), x[64:]).outputs

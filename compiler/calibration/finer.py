@@ -1,0 +1,83 @@
+"""Calibration of a network, once more with inputs in two parts where its answers would not be right.
+
+Whether they are is seen on perfect cells: on the inputs of calibration, and on inputs that it has not seen, for which
+every other one calibrates and those between are answered. Few inputs tell little of ranges, and what goes beyond them
+is clipped. Large networks have errors of many terms that average out, and twice the conversions would cost them more.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.calibration.calibrate import Calibrated, Calibrator
+from compiler.calibration.outputs import OutputError, output_errors
+from compiler.mapping import Placement
+from compiler.model import FloatNetwork
+from compiler.options import CompileOptions
+from hw.config import Chip
+from macro_models.devices import Device, load_device
+
+__all__ = ["calibrated", "may_be_in_two", "unseen_errors"]
+
+Float = NDArray[np.float64]
+
+MOST_MULTIPLICATIONS = 1 << 14
+"""Of a network that is tried with inputs in two parts: of weights, for an input."""
+
+ENOUGH, ENOUGH_LAST = 0.5, 0.01
+"""Part of what is allowed that errors may be, of inputs that calibration has seen and of others, and error of the last
+value where all codes are as fine as they can be in one part: else finer is tried."""
+
+FEWEST_INPUTS = 8
+"""Inputs from which on half of them calibrate for the others."""
+
+
+def calibrated(
+    network: FloatNetwork, placement: Placement, chip: Chip, device: Device, options: CompileOptions, x: Float,
+    progress: Callable[[int, int], None] | None = None,
+) -> Calibrated:
+    """A network calibrated for inputs ``x`` of shape (images, features), the better way of two for a small one."""
+    common = network, placement, chip
+    first = Calibrator(*common, device, options, x, progress).run()
+    if not may_be_in_two(network, options):
+        return first
+    known = unseen_errors(*common, options, x)
+    seen, unseen = excess(first.outputs), excess(known)
+    coarse = any(mvm.op.segments == 1 for layer in first.program.layers for mvm in layer.mvms)
+    if max(seen, unseen) <= ENOUGH and (coarse or first.last <= ENOUGH_LAST):
+        return first
+    finer = Calibrator(*common, device, options, x, in_two=True).run()
+    others = unseen_errors(*common, options, x, in_two=True)
+    reached = max(excess(finer.outputs), excess(others))
+    if reached >= max(seen, unseen, ENOUGH):
+        return replace(first, unseen=tuple(known))
+    return replace(finer, unseen=tuple(others))
+
+
+def may_be_in_two(network: FloatNetwork, options: CompileOptions) -> bool:
+    """Whether inputs may be taken in two parts: of small networks, where the user has not said how fine they are."""
+    multiplied = sum(op.layer.weight.size * len(op.patches) for op in network.linear)
+    return multiplied <= MOST_MULTIPLICATIONS and options.in_bits is None and options.tolerance is None
+
+
+def unseen_errors(
+    network: FloatNetwork, placement: Placement, chip: Chip, options: CompileOptions, x: Float, **how: Any
+) -> list[OutputError]:
+    """Errors on perfect cells of every other input, where the others have calibrated; none of too few."""
+    if len(x) < FEWEST_INPUTS:
+        return []
+    calibrator = Calibrator(network, placement, chip, load_device("ideal"), options, x[::2], **how)
+    program, others = calibrator.run().program, x[1::2]
+    images = np.arange(len(others), dtype=np.uint64)
+    lanes = program.run_layers(
+        program.input.compute(others), lambda call, codes, _: calibrator.perfect[call.layer].of(call).run(codes, images)
+    )
+    return output_errors(network, network.activations(others)[-1], program.output.compute(lanes)[None])
+
+
+def excess(errors: "list[OutputError] | tuple[OutputError, ...]") -> float:
+    """Times that the worst output is what is allowed."""
+    return max((one.excess for one in errors), default=0.0)
