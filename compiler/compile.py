@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,14 +102,17 @@ def compile_model(
     x = _spread(x, options.samples)
     slices = options.slices_of([layer.name for layer in net.layers])
     x = x.astype(np.float64)
-    placement, redundancy = _placed(net, chip, device, options, x, skip=skip, slices=slices, faults=faults)
+    put = partial(_placed, net, chip, device, options, x, skip=skip, slices=slices, faults=faults)
+    placement, redundancy = put()
     check_memory(
         compile_bytes(net, placement, 1 + options.seeds, len(x)),
         f"compiling {net.name} with {len(x)} inputs for {placement.cores} cores", "take fewer inputs or seeds"
     )
     # Where the faults are known, chips of the trials have no others.
     trial = replace(device, stuck=Stuck()) if faults else device
-    result = calibrated(net, placement, chip, trial, options, x, progress)
+    result, (placement, redundancy) = calibrated(
+        net, (placement, redundancy), lambda copies: put(copies=copies), chip, trial, options, x, progress
+    )
     result.program.check()
     return Network(
         chip=chip, device=device, options=options, model=net, program=result.program,
@@ -130,12 +134,13 @@ def compile_model(
 
 
 def _placed(
-    net: FloatNetwork, chip: Chip, device: Device, options: CompileOptions, x: NDArray[np.float64], **lines: Any
+    net: FloatNetwork, chip: Chip, device: Device, options: CompileOptions, x: NDArray[np.float64],
+    copies: int | None = None, **lines: Any,
 ) -> tuple[Placement, Redundancy | None]:
     """Where the weights go; where outputs are numbers, or the user wants it, so that noise of the cells is small."""
     shapes = [layer.shape for layer in net.layers]
     noise, cell_map = weight_noise(net, x), chip.macro_config().cell_map
-    common = {"copies": options.copies, "cores": chip.cores, **lines}
+    common = {"copies": options.copies or copies, "cores": chip.cores, **lines}
     wanted = options.error
     if wanted is None:
         wanted = ERROR_OF_NUMBERS if net.gives_numbers else 1.0

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from compiler.calibration.calibrate import Calibrated, Calibrator
 from compiler.calibration.outputs import OutputError, output_errors
 from compiler.mapping import Placement
+from compiler.mapping.redundancy import Redundancy
 from compiler.model import FloatNetwork
 from compiler.options import CompileOptions
 from hw.config import Chip
@@ -23,38 +24,49 @@ from macro_models.devices import Device, load_device
 __all__ = ["calibrated", "may_be_in_two", "unseen_errors"]
 
 Float = NDArray[np.float64]
+Placed = tuple[Placement, Redundancy | None]
 
 MOST_MULTIPLICATIONS = 1 << 14
 """Of a network that is tried with inputs in two parts: of weights, for an input."""
 
+FINE_COPIES = 32
+"""Copies of a layer that takes its inputs in two parts, at most: leaves round to whole lanes, and more have too few."""
+
 ENOUGH, ENOUGH_LAST = 0.5, 0.01
 """Part of what is allowed that errors may be, of inputs that calibration has seen and of others, and error of the last
 value where all codes are as fine as they can be in one part: else finer is tried."""
+
+ABOUT = 1.1
+"""What is about as large, of errors of few inputs."""
 
 FEWEST_INPUTS = 8
 """Inputs from which on half of them calibrate for the others."""
 
 
 def calibrated(
-    network: FloatNetwork, placement: Placement, chip: Chip, device: Device, options: CompileOptions, x: Float,
-    progress: Callable[[int, int], None] | None = None,
-) -> Calibrated:
-    """A network calibrated for inputs ``x`` of shape (images, features), the better way of two for a small one."""
-    common = network, placement, chip
-    first = Calibrator(*common, device, options, x, progress).run()
+    network: FloatNetwork, placed: Placed, again: Callable[[int], Placed], chip: Chip, device: Device,
+    options: CompileOptions, x: Float, progress: Callable[[int, int], None] | None = None,
+) -> tuple[Calibrated, Placed]:
+    """A network calibrated for inputs ``x`` of shape (images, features), the better way of two for a small one.
+
+    ``placed`` is where it is; ``again`` gives where it would be with more copies. What it is calibrated for comes back.
+    """
+    first = Calibrator(network, placed[0], chip, device, options, x, progress).run()
     if not may_be_in_two(network, options):
-        return first
-    known = unseen_errors(*common, options, x)
+        return first, placed
+    known = unseen_errors(network, placed[0], chip, options, x)
     seen, unseen = excess(first.outputs), excess(known)
     coarse = any(mvm.op.segments == 1 for layer in first.program.layers for mvm in layer.mvms)
     if max(seen, unseen) <= ENOUGH and (coarse or first.last <= ENOUGH_LAST):
-        return first
-    finer = Calibrator(*common, device, options, x, in_two=True).run()
-    others = unseen_errors(*common, options, x, in_two=True)
+        return first, placed
+    other = again(FINE_COPIES)
+    finer = Calibrator(network, other[0], chip, device, options, x, in_two=True).run()
+    others = unseen_errors(network, other[0], chip, options, x, in_two=True)
     reached = max(excess(finer.outputs), excess(others))
-    if reached >= max(seen, unseen, ENOUGH):
-        return replace(first, unseen=tuple(known))
-    return replace(finer, unseen=tuple(others))
+    before = max(seen, unseen)
+    if reached > max(ABOUT * before, 1.0) or (reached > before and finer.last > first.last):
+        return replace(first, unseen=tuple(known)), placed
+    return replace(finer, unseen=tuple(others)), other
 
 
 def may_be_in_two(network: FloatNetwork, options: CompileOptions) -> bool:

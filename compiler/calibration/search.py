@@ -38,6 +38,9 @@ the weights, and range of the converters; each range relative to the largest val
 SHIFTED_ROWS = 8
 """Rows by which copies are shifted where inputs are in two parts: a decrement is more than one row holds."""
 
+SIZES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
+"""Times that inputs are taken, too, to see what the converters must reach where inputs are in two parts."""
+
 WIDE_EXTENTS = (1.5, 2.0, 3.0, 4.0)
 WIDE_REACHES = (4.0, 2.8, 2.0, 1.4, 1.0)
 """Ranges of inputs in two parts, and of their converters: levels are plenty, and lanes reach no further."""
@@ -51,7 +54,7 @@ FIRST_CLIP, FIRST_REACH = 1.0, 0.8
 
 FINE_REACH = 1.0
 FINE_STACK: Stack = "even"
-FINE_COST = 0.006
+FINE_COST = 0.003
 """The same of inputs in two parts: nothing saturates, and copies are alike but for their shift, so that they round
 differently. Ranges are as wide as can be for an error of the outputs of this relative to their deviation."""
 
@@ -400,6 +403,9 @@ class Search:
         """Codes of all inputs in each conversion, (inputs, samples)."""
         if self._coded is None or self._coded[0] is not draft.quantiser:
             codes = draft.quantiser.single(self._single)
+            if self.bench.in_two:
+                # Segments of codes have other sums at every size, however the codes cancel.
+                codes = np.rint(np.concatenate([codes * np.float32(size) for size in SIZES], axis=1))
             parts = [codes]
             if draft.op.segments > 1:
                 high = np.trunc(codes * np.float32(2.0**-LSB_SEGMENT_BITS))

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiler import CompileOptions, Network, compile_model, summarise
-from compiler.calibration.finer import calibrated, unseen_errors
+from compiler.calibration.calibrate import Calibrator
+from compiler.calibration.finer import unseen_errors
 from compiler.calibration.quantisers import CodeFormat, Quantiser
 from compiler.calibration.residual import Rest, copy_weights, sum_of_parts
 from compiler.calibration.stage_lowering import lower_encode
@@ -77,7 +78,7 @@ def test_copies_count_unevenly_around_one() -> None:
 
 
 def test_terms_that_cancel_are_right_in_two_parts() -> None:
-    """Where one part is off by a third, two are within a twentieth; each layer is called twice, and the plan says so."""
+    """Where one part is off by a tenth, two are within a twentieth; the layer is called twice, as the plan says."""
     network, x = steep()
     one = compile_model(
         network.model, CHIP, calibrate=x[:48], device="ideal", options=CompileOptions(seeds=1, in_bits=8)
@@ -104,9 +105,10 @@ def test_few_inputs_are_told_by_those_that_were_left_out() -> None:
     net = import_onnx(perceptron([(rng.normal(size=(4, 2)), np.zeros(2))], final=None))
     placement = place([layer.shape for layer in net.layers], CHIP.macro_config().cell_map)
     options = CompileOptions(seeds=1)
-    (seen,) = calibrated(net, placement, CHIP, load_device("ideal"), options, x).outputs
+    seen = Calibrator(net, placement, CHIP, load_device("ideal"), options, x).run().outputs[0]
     (unseen,) = unseen_errors(net, placement, CHIP, options, x)
-    assert seen.error is not None and unseen.error is not None
+    assert seen.error is not None
+    assert unseen.error is not None
     assert unseen.error > 10 * seen.error
     assert unseen_errors(net, placement, CHIP, options, x[:4]) == []
 
