@@ -120,7 +120,8 @@ class Site:
 
     ``layer`` is what it computes in floating point. A sample is a position of an image, in one of the layer's calls.
     ``inputs`` and ``wanted`` are inputs and outputs in floating point, of shape (samples, ...), ``values`` the inputs
-    on each chip, of shape (chips, samples, inputs); of outputs and chips there are those of ``stand``.
+    on each chip, of shape (chips, samples, inputs); of outputs and chips there are those of ``stand``. ``taken`` are
+    the inputs that these outputs take, None for all.
     """
 
     index: int
@@ -129,6 +130,7 @@ class Site:
     wanted: Float
     values: Float
     stand: Stand
+    taken: NDArray[np.integer] | None = None
 
 
 class Chips:
@@ -277,16 +279,15 @@ class Bench:
     ) -> int:
         """Adds the products of all samples on one chip to ``summed``, (samples, outputs); the cycles that they take."""
         cycles, samples = 0, np.arange(len(inputs), dtype=np.uint64) << np.uint64(OP_ID_IMAGE_SHIFT)
-        # Inputs lie in rows, so that those of a product are taken at once.
-        lying = np.ascontiguousarray(inputs.T, dtype=np.float32)
-        constant = np.full((1, len(inputs)), constant_input(draft.op), dtype=np.float32)
+        last: tuple[NDArray[np.int32], NDArray[np.float32]] | None = None
         for mvm, half_step in ((p.mvm, p.half_step) for p in products):
             used, taken = taken_inputs(mvm.taken(draft.spread))
             product = bind(
                 cores[mvm.core], mvm.op, stand.masks[mvm.core], mvm.rows, taken, len(used) + 1, mvm.columns
             )
-            x = np.ascontiguousarray(np.vstack([lying[used], constant]).T)
-            result = product.compute(x, samples | np.uint64(mvm.operation))
+            if last is None or not np.array_equal(last[0], used):
+                last = used, _vectors(inputs, used, constant_input(draft.op))
+            result = product.compute(last[1], samples | np.uint64(mvm.operation))
             _add_columns(summed, mvm.outputs, result.codes * half_step)
             cycles += int(np.sum(self.core.cycles(mvm.op, result.steps)))
         return cycles
@@ -294,7 +295,15 @@ class Bench:
     def _codes(self, site: Site, quantiser: Quantiser) -> NDArray[np.int16]:
         """Codes of the inputs on each chip: those of the last quantiser are kept, as many candidates share one."""
         if self._last is None or self._last[0] is not site or self._last[1] is not quantiser:
-            self._last = site, quantiser, np.stack([quantiser.codes(v) for v in site.values])
+            codes = np.zeros(site.values.shape, dtype=np.int16)
+            taken = site.taken
+            some = quantiser if taken is None else quantiser.of(taken)
+            for made, values in zip(codes, site.values, strict=True):
+                if taken is None:
+                    made[:] = some.codes(values)
+                else:
+                    made[:, taken] = some.codes(values[:, taken])
+            self._last = site, quantiser, codes
         return self._last[2]
 
     def products(self, index: int, draft: Draft, operation: int, stand: Stand | None = None) -> list[Product]:
@@ -353,6 +362,15 @@ class _Held:
         """Whether another candidate has the same cells: it may differ in its operation, gain and shift."""
         same = self.draft.pairs is draft.pairs and self.draft.spread is draft.spread
         return same and (self.index, self.step) == (index, step) and self.stand is stand
+
+
+def _vectors(inputs: NDArray[np.int16], used: NDArray[np.int32], constant: int) -> NDArray[np.float32]:
+    """Inputs that a product takes, and the constant last, (samples, taken inputs + 1)."""
+    x = np.empty((len(inputs), len(used) + 1), dtype=np.float32)
+    beside = len(used) and used[-1] - used[0] == len(used) - 1
+    x[:, :-1] = inputs[:, used[0] : used[-1] + 1] if beside else inputs[:, used]
+    x[:, -1] = constant
+    return x
 
 
 def _add_columns(total: Float, outputs: NDArray[np.integer], values: Float) -> None:

@@ -125,6 +125,11 @@ class Ranges:
         """Mean of each input."""
         return self.h.mean(axis=0)
 
+    @cached_property
+    def largest(self) -> float:
+        """Largest magnitude of all."""
+        return float(max(self.high.max(initial=0.0), -self.low.min(initial=0.0)))
+
     def offset(self, anchor: str) -> Float:
         """What code 0 stands for, see :func:`fit_quantiser`."""
         if anchor == "mean":
@@ -179,7 +184,7 @@ def fit_quantiser(
     largest = ranges.reach(anchor, signed, 1.0)
     reach = ranges.reach(anchor, signed, extent) if extent < 1 else extent * largest
     reach = np.where(reach > 0, reach, largest)
-    reach = _fill_constant(reach, ranges.h, norm)
+    reach = _fill_constant(reach, ranges.largest, norm)
     influence = reach * norm
     share = np.maximum(influence / max(influence.max(initial=0.0), 1e-300), SMALLEST_SHARE) ** balance
     scale = reach / (fmt.top * share)
@@ -188,8 +193,11 @@ def fit_quantiser(
     return Quantiser(format=fmt, offset=offset, scale=scale)
 
 
-def _fill_constant(reach: Float, h: Float, norm: Float) -> Float:
-    """Ranges for inputs that never differed during calibration: that of their value, or a typical influence."""
+def _fill_constant(reach: Float, most: float, norm: Float) -> Float:
+    """Ranges for inputs that never differed during calibration: that of their value, or a typical influence.
+
+    ``most`` is the largest magnitude of all values.
+    """
     moved = reach > 0
     if moved.all():
         return reach
@@ -198,5 +206,5 @@ def _fill_constant(reach: Float, h: Float, norm: Float) -> Float:
     largest = float(reach.max(initial=0.0))
     if largest > 0:
         # Values of a layer or an image are of one kind, so a constant one would hardly exceed the largest.
-        guess = np.minimum(guess, max(largest, float(np.abs(h).max())))
+        guess = np.minimum(guess, max(largest, most))
     return np.where(moved, reach, np.maximum(guess, 1e-30))

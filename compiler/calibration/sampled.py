@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.calibration.bench import Bench, Site, Stand
+from compiler.mapping import Placement
 from compiler.mapping.block import Block
 from compiler.mapping.pack import MASKS
 
@@ -43,7 +44,7 @@ def sampled(bench: Bench, site: Site) -> Site:
         site.stand.placement, blocks=blocks, cores=blocks[-1].core + 1, least=blocks[-1].core + 1, skip={}
     )
     return replace(
-        site, wanted=site.wanted[:, outputs], values=site.values[:CHIPS],
+        site, wanted=site.wanted[:, outputs], values=site.values[:CHIPS], taken=_taken(placement, site.index),
         stand=Stand.of(placement, site.stand.kinds[:CHIPS], outputs),
     )
 
@@ -51,6 +52,16 @@ def sampled(bench: Bench, site: Site) -> Site:
 def is_large(bench: Bench, layer: int) -> bool:
     """Whether a layer has so many products that some of its outputs stand for all."""
     return len(bench.placement.of_layer(layer)) > MOST_PRODUCTS and not bench.network.is_chain
+
+
+def _taken(placement: Placement, layer: int) -> Index | None:
+    """Inputs that the blocks of a layer take: those of their parts, None for all."""
+    parts = placement.parts[layer]
+    if parts.count == 1:
+        return None
+    rows, edges = placement.rows[layer] // parts.count, parts.edges(parts.inputs)
+    taken = sorted({block.first // rows for block in placement.of_layer(layer)})
+    return np.concatenate([np.arange(edges[k][0], sum(edges[k])) for k in taken])
 
 
 def _place(block: Block) -> int:

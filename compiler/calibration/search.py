@@ -127,8 +127,9 @@ class Search:
 
     @cached_property
     def _single(self) -> NDArray[np.float32]:
-        """:attr:`flat` in single precision, of shape (inputs, samples)."""
-        return np.ascontiguousarray(self.flat.T, dtype=np.float32)
+        """:attr:`flat` in single precision, of shape (inputs that are taken, samples)."""
+        flat = self.flat if self.site.taken is None else self.flat[:, self.site.taken]
+        return np.ascontiguousarray(flat.T, dtype=np.float32)
 
     def best(self) -> Draft:
         """The best candidate."""
@@ -402,7 +403,8 @@ class Search:
     def _driven(self, draft: Draft) -> list[NDArray[np.float32]]:
         """Codes of all inputs in each conversion, (inputs, samples)."""
         if self._coded is None or self._coded[0] is not draft.quantiser:
-            codes = draft.quantiser.single(self._single)
+            taken = self.site.taken
+            codes = (draft.quantiser if taken is None else draft.quantiser.of(taken)).single(self._single)
             if self.bench.in_two:
                 # Segments of codes have other sums at every size, however the codes cancel.
                 codes = np.rint(np.concatenate([codes * np.float32(size) for size in SIZES], axis=1))
@@ -411,8 +413,17 @@ class Search:
                 high = np.trunc(codes * np.float32(2.0**-LSB_SEGMENT_BITS))
                 codes -= high * np.float32(2**LSB_SEGMENT_BITS)
                 parts = [high, codes]
+            if taken is not None:
+                parts = [_among(self.layer.inputs, taken, part) for part in parts]
             self._coded = draft.quantiser, parts
         return self._coded[1]
+
+
+def _among(inputs: int, taken: NDArray[np.integer], codes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Codes of some inputs among those of all, of which the others are 0."""
+    made = np.zeros((inputs, codes.shape[1]), dtype=np.float32)
+    made[taken] = codes
+    return made
 
 
 def _of_no_use(most: float, least: Float, total: float, error: Float) -> bool:

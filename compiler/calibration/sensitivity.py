@@ -113,7 +113,8 @@ class Gradients(Judge):
     def __init__(self, network: FloatNetwork, values: Sequence[Float]) -> None:
         super().__init__(network, values)
         self.influence = influences(network, values)
-        self.followed = _some(network, len(values[0]), ROUNDED_IMAGES, FEWEST_IMAGES)
+        followed = _some(network, len(values[0]), ROUNDED_IMAGES, FEWEST_IMAGES)
+        self.followed = [v[followed] for v in values]
 
     def squared(self, layer: int, outputs: Float, wanted: Float, which: Which = slice(None)) -> Float:
         """Squared errors of different outputs add up.
@@ -126,16 +127,15 @@ class Gradients(Judge):
 
     def lost(self, layer: int, flat: Float, quantiser: Quantiser) -> float:
         """With the inputs of the layer rounded at all positions of some images, in each of its calls."""
-        network, wanted = self.network, self.values
-        images = self.followed
+        network, wanted = self.network, self.followed
         values: list[Float] = []
         for k, op in network.calls_of(layer):
-            values = network.proceed(values or [wanted[v][images] for v in range(k + 1)], k)
+            values = network.proceed(values or wanted[: k + 1], k)
             taken = _rounded(network.steps[k].gather(values), op.patches, quantiser)
             rows = take_rows(taken, op.patches, quantiser.rounded(op.pad[None])[0])
-            values.append(op.layer.compute(rows).transpose(0, 2, 1).reshape(len(images), -1))
+            values.append(op.layer.compute(rows).transpose(0, 2, 1).reshape(len(rows), -1))
         made = network.compared(network.proceed(values)[-1])
-        lost = self._weighed(made - network.compared(wanted[-1][images]))
+        lost = self._weighed(made - network.compared(wanted[-1]))
         return float(np.sqrt((lost**2).mean()))
 
 
