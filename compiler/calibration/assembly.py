@@ -14,7 +14,7 @@ from compiler.model import FloatNetwork
 from compiler.model.stages import Evaluated, Linear, Maximum
 from compiler.program import Layer, Operation, Stage
 
-__all__ = ["Assembly", "join", "on_each"]
+__all__ = ["Assembly", "beside", "join", "on_each"]
 
 Float = NDArray[np.float64]
 Lanes = NDArray[np.int16]
@@ -66,7 +66,7 @@ class Assembly:
         """A step by a table, or at the host."""
         if self.products and not op.pointwise and (written := self._elementwise(k, op, taken)) is not None:
             return written
-        seen, middle = self.network.steps[k].gather(self.wanted), 0.0
+        seen, middle = self.network.steps[k].gather(list(self.wanted)), 0.0
         if op.pointwise and (moved := centre(taken.unit, seen)) is not None:
             stage, middle = moved
             taken = self.done(stage, taken, taken.unit)
@@ -96,9 +96,11 @@ class Assembly:
 
 def join(parts: Sequence[Value]) -> Value:
     """Values side by side."""
-    if len(parts) == 1:
-        return parts[0]
-    lanes = [part for part in parts if isinstance(part, InLanes)]
+    return parts[0] if len(parts) == 1 else beside([part for part in parts if isinstance(part, InLanes)])
+
+
+def beside(lanes: Sequence[InLanes]) -> InLanes:
+    """Values in lanes side by side."""
     joined = {
         name: np.concatenate([getattr(part, name) for part in lanes], axis=-1) for name in ("lanes", "unit", "zero")
     }

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.assembly import Assembly, join
+from compiler.calibration.assembly import Assembly, beside, join
 from compiler.calibration.bench import Bench, Draft, Site
 from compiler.calibration.calls import FEW_SAMPLES, MOST_SAMPLES, Calls, range_samples, sampled, samples
 from compiler.calibration.carried import HIDDEN_ANCHORS, Encoded, Handed, InLanes, Value
@@ -286,7 +286,7 @@ class Calibrator:
         other = replace(call, pad=outside, first=call.first + len(call.patches))
         lanes = self.bench.advance([run.of(other) for run in runs], left.lanes)
         second = self.assembly.in_lanes(self.assembly.append(other, left.numbers), lanes, made.unit)
-        total = self.assembly.done(sum_of_parts(rest.ratio, bias), join([made, second]), made.unit)
+        total = self.assembly.done(sum_of_parts(rest.ratio, bias), beside([made, second]), made.unit)
         if not self.network.layers[call.layer].relu:
             return total
         low, high = np.zeros(len(bias), dtype=np.int16), np.full(len(bias), LANE_MAX, dtype=np.int16)

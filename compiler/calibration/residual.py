@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.assembly import Assembly, join
+from compiler.calibration.assembly import Assembly, beside
 from compiler.calibration.carried import Encoded, InLanes
 from compiler.calibration.quantisers import Quantiser
 from macro_models.exact.vector import LANE_MAX, MULTIPLIER_MAX, SUM_MAX, Encode, WeightedSum
@@ -73,7 +73,7 @@ class Rest:
         assert isinstance(encode, Encode)
         left, coded = self.lower(encode)
         codes = assembly.in_lanes(encoded.number, encoded.codes, taken.unit)
-        return assembly.done(coded, assembly.done(left, join([taken, codes]), taken.unit), taken.unit)
+        return assembly.done(coded, assembly.done(left, beside([taken, codes]), taken.unit), taken.unit)
 
     def lower(self, made: Encode) -> tuple[WeightedSum, Encode]:
         """What makes them of lanes and of their codes, side by side, that ``made`` gives: the rest in lanes, its codes.

@@ -20,6 +20,8 @@ __all__ = ["is_large", "sampled"]
 
 MOST_PRODUCTS = 12
 """Products of a layer that are tried, where those of one output are not more."""
+GROUP_PRODUCTS = 6
+"""The same of a layer with groups, whose products are of a few outputs each and all alike."""
 MOST_OUTPUTS = 64
 """Outputs of each of them; no more products of fewer outputs than make as many together."""
 CHIPS = 3
@@ -36,7 +38,8 @@ def sampled(bench: Bench, site: Site) -> Site:
     blocks = site.stand.placement.of_layer(site.index)
     if not is_large(bench, site.index) or site.stand.placement.faults:
         return site
-    chosen = _choose(blocks)
+    parts = site.stand.placement.parts[site.index].count
+    chosen = _choose(blocks, MOST_PRODUCTS if parts == 1 else GROUP_PRODUCTS)
     outputs = np.concatenate(list(chosen.values()))
     cut = _side_by_side([(b, np.isin(b.outputs, chosen[_place(b)])) for b in blocks if _place(b) in chosen], bench)
     blocks = tuple(replace(b, outputs=np.searchsorted(outputs, b.outputs).astype(np.int32)) for b in cut)
@@ -69,11 +72,11 @@ def _place(block: Block) -> int:
     return int(block.outputs.min())
 
 
-def _choose(blocks: Sequence[Block]) -> dict[int, Index]:
-    """Outputs that are tried, by the first of those that their blocks make, both in ascending order."""
+def _choose(blocks: Sequence[Block], most_products: int) -> dict[int, Index]:
+    """Outputs that are tried, of so many products, by the first of those that their blocks make, both in ascending order."""
     places = sorted({_place(b) for b in blocks})
     each = np.mean([len(np.unique(b.outputs)) for b in blocks])
-    count = min(len(places), max(1, MOST_PRODUCTS * len(places) // len(blocks)), -int(-MOST_OUTPUTS // each))
+    count = min(len(places), max(1, most_products * len(places) // len(blocks)), -int(-MOST_OUTPUTS // each))
     taken = {places[k * len(places) // count] for k in range(count)}
     found: dict[int, Index] = {}
     for block in blocks:

@@ -229,7 +229,7 @@ class Search:
         """Ways to share out a weight that differ from the first one."""
         taken = draft.spread[draft.spread != DITHER]
         several = len(np.unique(taken)) < len(taken)
-        found = [s for s in STACKS if (draft.pairs.copies > 1 if s == "copies" else several)]
+        found: list[Stack] = [s for s in STACKS if (draft.pairs.copies > 1 if s == "copies" else several)]
         return [s for s in found if s != draft.pairs.stack]
 
     def _search_slices(self, clip: Float, best: Trial) -> Trial:

@@ -27,9 +27,9 @@ MOST_NUMBERS = 1 << 25
 Float = NDArray[np.float64]
 Which = NDArray[np.integer] | slice
 
-ROUNDED_IMAGES, IMAGES, FEWEST_IMAGES = 48, 32, 12
+ROUNDED_IMAGES, IMAGES, FEWEST_IMAGES, FEWEST_ROUNDED = 48, 32, 12, 6
 """Images on which the rounding of a layer's inputs is followed to the outputs, those whose gradients are averaged, and
-how many of a large network either are at least."""
+how many of a large network the latter and the former are at least."""
 PRODUCTS = 1 << 30
 """Multiplications of weights that they take, as far as there are more of them than the fewest."""
 DRAWS = 4
@@ -113,7 +113,7 @@ class Gradients(Judge):
     def __init__(self, network: FloatNetwork, values: Sequence[Float]) -> None:
         super().__init__(network, values)
         self.influence = influences(network, values)
-        followed = _some(network, len(values[0]), ROUNDED_IMAGES, FEWEST_IMAGES)
+        followed = _some(network, len(values[0]), ROUNDED_IMAGES, FEWEST_ROUNDED)
         self.followed = [v[followed] for v in values]
 
     def squared(self, layer: int, outputs: Float, wanted: Float, which: Which = slice(None)) -> Float:
