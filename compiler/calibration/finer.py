@@ -36,8 +36,8 @@ ENOUGH, ENOUGH_LAST = 0.5, 0.01
 """Part of what is allowed that errors may be, of inputs that calibration has seen and of others, and error of the last
 value where all codes are as fine as they can be in one part: else finer is tried."""
 
-ABOUT = 1.1
-"""What is about as large, of errors of few inputs."""
+ABOUT, CLEARLY = 1.1, 0.7
+"""Times that errors of few inputs are about as large, and that the error of the last value is clearly smaller."""
 
 FEWEST_INPUTS = 8
 """Inputs from which on half of them calibrate for the others."""
@@ -64,9 +64,10 @@ def calibrated(
     others = unseen_errors(network, other[0], chip, options, x, in_two=True)
     reached = max(excess(finer.outputs), excess(others))
     before = max(seen, unseen)
-    if reached > max(ABOUT * before, 1.0) or (reached > before and finer.last > first.last):
-        return replace(first, unseen=tuple(known)), placed
-    return replace(finer, unseen=tuple(others)), other
+    finest = reached <= max(ABOUT * before, 1.0) and finer.last < CLEARLY * first.last
+    if finest or reached < before / ABOUT:
+        return replace(finer, unseen=tuple(others)), other
+    return replace(first, unseen=tuple(known)), placed
 
 
 def may_be_in_two(network: FloatNetwork, options: CompileOptions) -> bool:

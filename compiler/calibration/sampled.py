@@ -73,7 +73,7 @@ def _place(block: Block) -> int:
 
 
 def _choose(blocks: Sequence[Block], most_products: int) -> dict[int, Index]:
-    """Outputs that are tried, of so many products, by the first of those that their blocks make, both in ascending order."""
+    """Outputs that are tried, of so many products, by the first of those that their blocks make, in ascending order."""
     places = sorted({_place(b) for b in blocks})
     each = np.mean([len(np.unique(b.outputs)) for b in blocks])
     count = min(len(places), max(1, most_products * len(places) // len(blocks)), -int(-MOST_OUTPUTS // each))
