@@ -5,7 +5,7 @@ every other one calibrates and those between are answered. Few inputs tell littl
 is clipped. Large networks have errors of many terms that average out, and twice the conversions would cost them more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -32,9 +32,10 @@ MOST_MULTIPLICATIONS = 1 << 14
 FINE_COPIES = 32
 """Copies of a layer that takes its inputs in two parts, at most: leaves round to whole lanes, and more have too few."""
 
-ENOUGH, ENOUGH_LAST = 0.5, 0.01
-"""Part of what is allowed that errors may be, of inputs that calibration has seen and of others, and error of the last
-value where all codes are as fine as they can be in one part: else finer is tried."""
+ENOUGH, UNSEEN_CHOICES, ENOUGH_LAST = 0.5, 2.0, 0.01
+"""Part of what is allowed that errors of numbers may be, and times that of choices among classes for inputs that
+calibration has not seen, and error of the last value where all codes are as fine as they can be in one part: else finer
+is tried."""
 
 ABOUT, CLEARLY = 1.1, 0.7
 """Times that errors of few inputs are about as large, and that the error of the last value is clearly smaller."""
@@ -57,7 +58,8 @@ def calibrated(
     known = unseen_errors(network, placed[0], chip, options, x)
     seen, unseen = excess(first.outputs), excess(known)
     coarse = any(mvm.op.segments == 1 for layer in first.program.layers for mvm in layer.mvms)
-    if max(seen, unseen) <= ENOUGH and (coarse or first.last <= ENOUGH_LAST):
+    right = not _strained(first.outputs, 1.0) and not _strained(known, UNSEEN_CHOICES)
+    if right and (coarse or first.last <= ENOUGH_LAST):
         return first, placed
     other = again(FINE_COPIES)
     finer = Calibrator(network, other[0], chip, device, options, x, in_two=True).run()
@@ -91,6 +93,11 @@ def unseen_errors(
     return output_errors(network, network.activations(others)[-1], program.output.compute(lanes)[None])
 
 
-def excess(errors: "list[OutputError] | tuple[OutputError, ...]") -> float:
+def _strained(errors: Sequence[OutputError], choices: float) -> bool:
+    """Whether an output is beyond what is enough: of numbers, or ``choices`` times what is allowed of those."""
+    return any(one.excess > (choices if one.is_choice else ENOUGH) for one in errors)
+
+
+def excess(errors: Sequence[OutputError]) -> float:
     """Times that the worst output is what is allowed."""
     return max((one.excess for one in errors), default=0.0)

@@ -67,6 +67,11 @@ class OutputError:
 
 
     @property
+    def is_choice(self) -> bool:
+        """Whether it is a choice among classes, or their probabilities."""
+        return self.classes is not None and (self.error is None or self.allowed > MOST_ERROR)
+
+    @property
     def described(self) -> str:
         """What is beyond what is allowed on perfect cells, in words; empty if nothing is."""
         said = []

@@ -1,5 +1,7 @@
 """Inputs in two parts: the rest of codes in integers, and networks that need it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,12 +15,14 @@ from compiler.calibration.residual import Rest, copy_weights, sum_of_parts
 from compiler.calibration.stage_lowering import lower_encode
 from compiler.importer.onnx_import import import_onnx
 from compiler.mapping import place
+from compiler.network import CoreImage
 from compiler.program import Call
 from hw.config import load_chip
 from macro_models.devices import load_device
 from sim.executor import execute, float_outputs, quantised_outputs
 from sim.functional import FunctionalBackend
-from tests.compiler.importer.onnx_models import perceptron
+from tests.compiler.importer.onnx_models import build, node, perceptron
+from tests.compiler.same_bits import check_same_bits
 
 CHIP = load_chip("tnsa64-2x2")
 
@@ -128,3 +132,30 @@ def test_cells_of_a_device_gain_nothing_and_lose_nothing() -> None:
         for n in (one, two)
     ]
     assert lost[1] < 1.1 * lost[0]
+
+
+@pytest.mark.cosim
+@pytest.mark.slow
+def test_two_parts_give_the_same_bits_in_verilog() -> None:
+    """A convolution with a ReLU behind which lanes are limited, and a layer behind it: both are called twice."""
+    rng = np.random.default_rng(5)
+    nodes = [
+        node("Conv", "x k", "c", pads=[1, 1, 1, 1]), node("Relu", "c", "r"), node("Flatten", "r", "f"),
+        node("Gemm", "f w", "y"),
+    ]
+    weights = {"k": rng.normal(size=(2, 1, 3, 3)).astype("f4"), "w": rng.normal(size=(32, 2)).astype("f4")}
+    model = build(nodes, weights, shape=("n", 1, 4, 4), output=("n", 2))
+    x = rng.normal(size=(40, 1, 4, 4)).astype("f4")
+    net, chip, options = import_onnx(model), load_chip("tnsa16-core"), CompileOptions(seeds=1)
+    placement = place([layer.shape for layer in net.layers], chip.macro_config().cell_map, cores=chip.cores)
+    calibrator = Calibrator(net, placement, chip, load_device("ideal"), options, x.reshape(40, -1), in_two=True)
+    result = calibrator.run()
+    network = compile_model(net, chip, calibrate=x, device="ideal", options=CompileOptions(seeds=1, tolerance=0.01))
+    cores = tuple(
+        CoreImage.from_placement(placement, core, result.targets[core]) for core in range(placement.cores)
+    )
+    network = replace(network, program=result.program, cores=cores)
+    assert [layer.positions for layer in network.layers] == [32, 2]
+    assert result.outputs[0].error is not None
+    assert result.outputs[0].error < 0.05
+    check_same_bits(network, x[:2])
