@@ -121,7 +121,10 @@ def place_nodes(
         while remote:
             # A flow has one slot for all: each tile is in it once.
             some = dict(reversed(remote))
-            remote = [end for end in remote if some[end[0]] != end[1]]
+            if maker is not None:
+                box = _box(some)
+                some = {tile: k for tile, k in some.items() if tile in box}
+            remote = [end for end in remote if some.get(end[0]) != end[1]]
             slot = max(slots.get(tile, 0) for tile in some)
             for tile, k in some.items():
                 slots[tile] = slot + 1
@@ -157,6 +160,14 @@ def _parts(graph: Graph) -> dict[int, Sequence[Part]]:
 def _next(numbers: dict[str, int], tile: str) -> int:
     numbers[tile] = numbers.get(tile, -1) + 1
     return numbers[tile]
+
+
+def _box(tiles: Collection[str]) -> set[str]:
+    """Some of the tiles, all of some columns and rows, as a flit names its destinations: those of a row first."""
+    places = {tuple(map(int, tile.split(","))) for tile in tiles}
+    row = min(y for _, y in places)
+    columns = [x for x, y in places if y == row]
+    return {f"{x},{y}" for y in {y for _, y in places} for x in columns if all((c, y) in places for c in columns)}
 
 
 def _takers(node: Node, value: int, members: tuple[str, ...]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from compiler.program import Call
 from compiler.tile import TilePrograms, compile_tiles, tile_programs
 from hw.config import load_chip
 from hw.tile.machine.liveness import check_liveness
+from hw.tile.machine.tiles import HOST
 from macro_models.errors import InputError
 from mho.data import load_sample
 from tests.compiler.importer.onnx_models import build, node
@@ -196,6 +197,10 @@ def check(network: Network, x: np.ndarray) -> TilePrograms:
     for value, lanes in found.items():
         np.testing.assert_array_equal(lanes, wanted[value], err_msg=f"value {value}")
         assert len(np.unique(lanes)) > 2
+    for flow in programs.joined.flows:
+        # A flit names columns and rows.
+        sides = [set(side) for side in zip(*(tile.split(",") for tile in flow.to if tile != HOST), strict=True)]
+        assert len(set(flow.to) - {HOST}) == (len(sides[0]) * len(sides[1]) if sides else 0)
     return programs
 
 
