@@ -1,12 +1,15 @@
 """Area and speed of the generated Verilog in a library of standard cells.
 
     python benchmarks/silicon.py CHIP --liberty SLOW.lib.gz [--area-liberty TYPICAL.lib.gz] [--wrap wishbone]
-        [--set KEY=VALUE ...] [--clock-gate CELL:CLOCK:ENABLE:GATED] [--cache FOLDER] [--json FILE]
+        [--part tile] [--set KEY=VALUE ...] [--clock-gate CELL:CLOCK:ENABLE:GATED] [--cache FOLDER] [--json FILE]
 
 Each module is synthesised alone by Yosys, its own modules as black boxes, so that the hierarchy stays and a block that
 did not change is not built again (``--cache``). Memories (``mem_*``) and the macro are left out; the bits of the
 memories are printed. Area is given twice: mapped alone, without buffers, in ``--area-liberty`` (default:
 ``--liberty``), and buffered and sized by ABC in ``--liberty``, which is the netlist that OpenSTA times.
+
+``--part tile``: a tile of a chip of several, with its node and its core; what is in it is also summed up and timed
+part by part.
 
 What is timed: paths from flip-flop to flip-flop, with an ideal clock and without wires. Ports of the top and the trees
 of clock and reset (``soft_reset`` too) are left out; paths that pass a memory are not seen. ``--clock-gate``: the chip
@@ -208,6 +211,11 @@ def memory_bits(modules: dict[str, str], number: dict[str, int], prefix: str) ->
     return {name: int(m[1]) * int(m[2]) * number[name] for name, m in shapes.items() if m}
 
 
+def parts_of(modules: dict[str, str], top: str) -> list[str]:
+    """Parts of a tile that have modules: its own logic, its node, its core, the registers of that."""
+    return [name for name in dict.fromkeys(instances(modules[top], modules)) if instances(modules[name], modules)]
+
+
 def slowest(timed: Library, netlists: list[Path], top: str, folder: Path) -> Path_:
     """The worst path of the buffered netlist, by OpenSTA."""
     reads = "\n".join(f"read_verilog {path}" for path in netlists)
@@ -219,7 +227,8 @@ link_design {top}
 create_clock -name clk -period {PERIOD_PS / 1000} [get_ports clk]
 set_false_path -from [all_inputs]
 set_false_path -to [all_outputs]
-set_false_path -through [get_pins -quiet -hierarchical *soft_reset]
+set resets [get_pins -quiet -hierarchical *soft_reset]
+if {{[llength $resets]}} {{set_false_path -through $resets}}
 report_checks -path_delay max -format full -fields {{fanout slew}} -digits 3
 exit
 """)
@@ -242,7 +251,9 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     overrides = [*args.set, *(["verilog.clock_gate=module"] if args.clock_gate else [])]
     chip = load_chip(args.chip, overrides=overrides)
     # Without comments, which change no netlist.
-    modules = {name: re.sub(r" *//.*", "", text) for name, text in module_texts(chip, args.wrap).items()}
+    tile = args.part == "tile"
+    texts = module_texts(chip, "none" if tile else args.wrap, part=args.part, top="top" if tile else None)
+    modules = {name: re.sub(r" *//.*", "", text) for name, text in texts.items()}
     top = next(iter(modules))
     stub = ""
     if args.clock_gate:
@@ -266,13 +277,25 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         )
         for name, (counts, _) in zip(names, done, strict=True)
     ]
-    path = None if args.no_timing else asdict(slowest(timed, [netlist for _, netlist in done], top, folder))
+    netlists = {name: netlist for name, (_, netlist) in zip(names, done, strict=True)}
+    path = None if args.no_timing else asdict(slowest(timed, list(netlists.values()), top, folder))
+    parts = []
+    for root in parts_of(modules, top) if tile else ():
+        inner = counted(modules, root)
+        its = {name: number for name, number in inner.items() if name in netlists}
+        found = {name: counts["plain"] | {"buffered": counts["timed"]["area"]}
+                 for name, (counts, _) in zip(names, done, strict=True) if name in its}
+        total = {key: sum(found[name][key] * its[name] for name in its) for key in ("area", "buffered", "flip_flops")}
+        worst = None if args.no_timing else asdict(slowest(timed, [netlists[name] for name in its], root, folder))
+        parts.append({"part": root.removeprefix(chip.verilog.prefix)} | total | {
+            "slowest": worst, "memory_bits": sum(memory_bits(modules, inner, chip.verilog.prefix).values())})
     return {
         "chip": chip.name, "wrap": args.wrap, "set": overrides, "clock_gate": args.clock_gate,
         "area_library": (args.area_liberty or args.liberty).name, "library": args.liberty.name,
         "blocks": [asdict(row) for row in sorted(rows, key=lambda row: -row.area)],
         "area_mm2": sum(row.area for row in rows) / 1e6, "buffered_mm2": sum(row.buffered for row in rows) / 1e6,
         "flip_flops": sum(row.flip_flops for row in rows), "memory_bits": memories, "slowest": path,
+        "parts": parts,
     }
 
 
@@ -287,6 +310,13 @@ def table(result: dict[str, Any]) -> Iterator[str]:
     yield f"{'all':<33}{result['flip_flops']:>12,}{result['area_mm2']:>10.4f}{result['buffered_mm2']:>10.4f}"
     listed = ", ".join(f"{name} {bits:,}" for name, bits in result["memory_bits"].items())
     yield f"bits of memories, left out: {sum(result['memory_bits'].values()):,} ({listed})"
+    for part in result["parts"]:
+        path = part["slowest"]
+        timed = f"{path['fmax_MHz']:.0f} MHz, {path['start']} -> {path['end']}" if path else ""
+        yield (
+            f"  {part['part']:<24}{part['flip_flops']:>19,.0f}{part['area'] / 1e6:>10.4f}"
+            f"{part['buffered'] / 1e6:>10.4f}{part['memory_bits']:>10,} bits  {timed}"
+        )
     if path := result["slowest"]:
         yield f"{result['library']}: {path['fmax_MHz']:.0f} MHz, slack {path['slack_ns']:.2f} ns at 10 ns"
         yield f"slowest path: {path['start']} -> {path['end']}"
@@ -299,6 +329,7 @@ def main() -> None:
     parser.add_argument("--liberty", type=Path, required=True, help="library that is timed: the slow corner")
     parser.add_argument("--area-liberty", type=Path, help="library of the area without buffers: the typical corner")
     parser.add_argument("--wrap", default="wishbone", choices=("none", "wishbone", "axil"))
+    parser.add_argument("--part", default="core", choices=("core", "tile"), help="what is built")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="key of the description")
     parser.add_argument("--clock-gate", metavar="CELL:CLOCK:ENABLE:GATED", help="cell of all clock gates, and its pins")
     parser.add_argument("--no-timing", action="store_true", help="area alone")
