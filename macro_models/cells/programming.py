@@ -22,6 +22,9 @@ KEPT_CELLS, KEPT_DRAWS = 1 << 16, 512
 _ANEW_STEP, _STEPS = 1 << 17, 64
 """Steps of the draws of one programming: from the first on, so many for each."""
 
+_CYCLES = 1 << 25
+"""Programmings that have draws of their own."""
+
 _LOST_STEP = 1
 """Step of the draws of purpose ``RELAXATION`` that say which cells are lost; those before and after it say where in
 the distribution of its change a cell is."""
@@ -119,7 +122,7 @@ def _from_law(
     relaxes = "relaxation" in causes and time_s > law.times_s[0] and device.relaxes
     change, kept = device.change_quantiles(time_s, temp_C) if relaxes else (None, 1.0)
     draw = {"seed": seed, "core": core, "items": target.size}
-    anew = _ANEW_STEP + _STEPS * device.programming.cycle
+    anew = _ANEW_STEP + _STEPS * (device.programming.cycle % _CYCLES)
     if "programming" in causes:
         codes = _normals(Purpose.PROGRAMMING, **draw).reshape(target.shape)
         if law.cell:

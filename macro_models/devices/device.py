@@ -93,7 +93,8 @@ class Programming:
     pulse_s: float = 1e-6
     """Width of a programming pulse, in seconds: the scale on which relaxation sets in."""
     cycle: int = 0
-    """Which programming of the chip it is: cells of a law with :attr:`Law.cell` are drawn anew, but for their share."""
+    """Which programming of the chip it is, or how often its cells were switched before: cells of a law with
+    :attr:`Law.cell` are drawn anew, but for their share (:mod:`.endurance` moves the law)."""
     source: str = ""
 
 
@@ -235,6 +236,8 @@ class Fit:
     """Its standard error."""
     cycles_times_s: tuple[float, ...] = ()
     """Times of the lists below, in seconds."""
+    cycles_range: tuple[float, ...] = ()
+    """Least, usual (geometric mean of 1 + cycles, less 1) and most switching cycles of the cells."""
     cycles_mean_uS: tuple[float, ...] = ()
     """What each decade of switching cycles adds to g - target, in uS."""
     cycles_mean_error_uS: tuple[float, ...] = ()
@@ -576,7 +579,7 @@ LATER: dict[str, Any] = {
 
 LATER_KEYS = {
     "confidence": ("names", "errors", "memory"), "law": ("cell", "loss"), "programming": ("cycle",),
-    "read_noise": ("flicker_read_s",),
+    "read_noise": ("flicker_read_s",), "fit": ("cycles_range",),
 }
 """Keys of sections that are not shown where they are empty or 0."""
 

@@ -75,6 +75,7 @@ _FIT_LISTS = (
     "share_cell",
     "share_cell_error",
     "cycles_times_s",
+    "cycles_range",
     "cycles_mean_uS",
     "cycles_mean_error_uS",
     "cycles_spread",
@@ -82,7 +83,7 @@ _FIT_LISTS = (
 )
 _SPEC = {
     "range": {"g_min_uS": _CONDUCTANCE, "g_max_uS": _CONDUCTANCE},
-    "programming": {"accept_uS": _CONDUCTANCE, "pulse_s": Number(1e-12, 1.0), "cycle": Whole(0, 1 << 20)},
+    "programming": {"accept_uS": _CONDUCTANCE, "pulse_s": Number(1e-12, 1.0), "cycle": Whole(0, 10**12)},
     "relaxation": {
         "g_ref_uS": Number(1e-6, 1e6),
         "temp_C": _CELSIUS,

@@ -11,7 +11,7 @@ from macro_models.devices.confidence import small_sample, upwards
 from macro_models.devices.device import Device
 from macro_models.devices.law import Law, Temperature, node_moments
 
-__all__ = ["resampled"]
+__all__ = ["moved_law", "resampled"]
 
 _MOST_SPREAD = 1.0  # of the logarithm of a deviation: how far a level with hardly a cell may move
 _LEAST_PART = 0.04  # of its variance that a change keeps in a device drawn anew
@@ -61,7 +61,7 @@ def resampled(device: Device, draw: int) -> Device:
         mean += widen * float(draws.normal(1)[0]) * np.array(known.die_mean_uS)[:, None]
         spread += widen * float(draws.normal(1)[0]) * np.array(known.die_spread)[:, None]
     lost = math.exp(known.lost_error * float(draws.normal(1)[0]))
-    return replace(device, law=_moved(law, mean, spread, lost), temperature=_heated(device, draws))
+    return replace(device, law=moved_law(law, mean, spread, lost), temperature=_heated(device, draws))
 
 
 def _heated(device: Device, draws: _Draws) -> Temperature:
@@ -86,8 +86,11 @@ def _correlated(memory: Rows, normal: Reals) -> Reals:
     return (vector * np.sqrt(np.maximum(value, 0.0))) @ vector.T @ normal
 
 
-def _moved(law: Law, mean: Reals, spread: Reals, lost: float) -> Law:
-    """The law with other means and deviations of g - target, arrays of shape (times, levels)."""
+def moved_law(law: Law, mean: Reals, spread: Reals, lost: float = 1.0) -> Law:
+    """The law with other means and deviations of g - target, and a factor on the part of lost cells.
+
+    ``mean`` in uS and ``spread``, of the logarithm of the deviation, are what is added, of shape (times, levels).
+    """
     table = law.table
     middle, deviation = node_moments(table)
     kept = np.array(law.kept)[:, None]

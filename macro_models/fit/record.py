@@ -50,7 +50,7 @@ def record(
         return tuple(round(float(s[field]), 6) for s in summaries)
 
     trends = _trends(chosen, job)
-    more: dict[str, Any] = {**by_level(of_levels, job.levels), **_shares(job), **_endurance(trends)}
+    more: dict[str, Any] = {**by_level(of_levels, job.levels), **_shares(job), **_endurance(trends, chosen)}
     dropped = "; ".join(f"{count} {what}" for what, count in data.dropped.items())
     return Fit(
         file=data.path.name, sha256=data.sha256, command=command, cells=data.cells,
@@ -103,11 +103,15 @@ def _trends(chosen: Measurements, job: LawRows) -> list[tuple[float, Trend]]:
     return found
 
 
-def _endurance(trends: list[tuple[float, Trend]]) -> dict[str, tuple[float, ...]]:
-    if not trends:
+def _endurance(trends: list[tuple[float, Trend]], data: Measurements) -> dict[str, tuple[float, ...]]:
+    if not trends or data.cycles is None:
         return {}
+    cycles = np.maximum(data.cycles[np.isfinite(data.cycles)], 0.0)
+    usual = float(np.expm1(np.log1p(cycles).mean()))
     keys = ("cycles_mean_uS", "cycles_mean_error_uS", "cycles_spread", "cycles_spread_error")
-    return {"cycles_times_s": tuple(t for t, _ in trends)} | {
+    known = {"cycles_times_s": tuple(t for t, _ in trends)}
+    known["cycles_range"] = numbers(np.array([cycles.min(), usual, cycles.max()]))
+    return known | {
         key: tuple(trend[k] for _, trend in trends) for k, key in enumerate(keys)
     }
 

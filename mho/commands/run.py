@@ -17,11 +17,13 @@ from mho.terminal.paths import READS, WAVES, WORD, WRITES
 from mho.units import format_time
 
 if TYPE_CHECKING:
-    from mho.api import Net
+    from mho.api import Device, Net
     from mho.results.result import Result
     from sim.cells.instance import Cells
 
 __all__ = ["run_command"]
+
+_MOST_CYCLES = 10**12
 
 
 def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -63,6 +65,9 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.option(
     "--temp", type=float, default=25.0, show_default=True, metavar="C", help="Temperature, in degrees Celsius."
 )
+@click.option(
+    "--cycles", type=int, metavar="N", help="How often the cells were switched before (default: as those of the data)."
+)
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Which chip.")
 @click.option("--seeds", type=int, metavar="N", help="N chips from --seed on: mean, deviation and each value.")
 @click.option("--without", callback=_names, metavar="CAUSE,..", type=WORD, help="Causes of non-ideality to leave out.")
@@ -78,8 +83,8 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @common_options
 def run_command(
     network: str, chip: str | None, overrides: tuple[str, ...], calibrate: str | None, inputs: tuple[str, ...],
-    labels: str | None, output: str | None, cells: str | None, device: str | None, budget: bool, out: Output,
-    **options: Any,
+    labels: str | None, output: str | None, cells: str | None, device: str | None, cycles: int | None, budget: bool,
+    out: Output, **options: Any,
 ) -> None:
     """Run a network on a chip with its devices, and say how well it does.
 
@@ -96,6 +101,8 @@ def run_command(
     truth = _read_labels(labels, len(x), options["limit"])
     net = _open(network, chip, overrides, calibrate, x, device, out)
     _check_before(net, x, truth, output, options["score"])
+    if cycles is not None:
+        model = _worn(model or net.device, cycles, cells, out)
     with out.progress(f"running on {options['backend']}") as progress:
         heard = {"progress": progress, "loading": progress, "note": out.warn}
         result = net.run(x, cells=given, device=model, keep_codes=False, **heard, **options)
@@ -121,6 +128,21 @@ def run_command(
         "port": options["port"],
     }
     out.json({"command": command, **result.to_dict(truth, budget=budget)})
+
+
+def _worn(device: "Device", cycles: int, cells: str | None, out: Output) -> "Device":
+    """The device of cells that were switched so often."""
+    from macro_models.devices.endurance import cycled
+    from mho.api import Device
+
+    if not 0 <= cycles <= _MOST_CYCLES:
+        raise InputError(f"--cycles must be from 0 to 1e12, not {cycles}")
+    if cells is not None:
+        raise InputError(f"--cycles is of cells that are drawn: {cells} holds cells as they are")
+    worn, doubts = cycled(device.model, cycles)
+    for sentence in doubts:
+        out.warn(sentence)
+    return Device(worn)
 
 
 def _open(

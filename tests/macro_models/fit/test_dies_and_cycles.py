@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from macro_models.cells.programming import programmed
-from macro_models.devices import CAUSES, Device, device_from_dict
+from macro_models.devices import CAUSES, Device, device_from_dict, load_device
 from macro_models.devices.device import Programming
+from macro_models.devices.endurance import cycled
 from macro_models.devices.law import Law, node_z
 from macro_models.files import parse_toml
 from macro_models.fit import device_toml, fit_device, read_measurements
@@ -140,3 +141,27 @@ def test_endurance_is_a_trend_with_an_error_bar(tmp_path: Path) -> None:
     assert fit.cycles_mean_uS[-1] == pytest.approx(-0.2, abs=4 * fit.cycles_mean_error_uS[-1])
     assert fit.cycles_spread[-1] == pytest.approx(0.08, abs=4 * fit.cycles_spread_error[-1])
     assert any(w.startswith("the law is that of cells switched 1 to 1e+05 times") for w in fit.warnings)
+    assert fit.cycles_range == pytest.approx((1.0, 10**2.55, 1e5), rel=0.2)
+    assert device_from_dict(parse_toml(device_toml(device), "mine")) == device
+    for cycles, mean, std in ((1, 20.0, 1.0), (10**5, 19.0, 1.5)):
+        worn, doubts = cycled(device, cycles)
+        assert doubts == []
+        target, causes = np.full(40_000, 20.0), frozenset(CAUSES)
+        found = programmed(target, device=worn, seed=1, core=0, time_s=1000.0, causes=causes).g_uS
+        assert found.mean() == pytest.approx(mean, abs=0.25)
+        assert found.std() == pytest.approx(std, rel=0.12)
+    assert "are extrapolated along the logarithm" in cycled(device, 10**8)[1][0]
+
+
+def test_cycles_of_a_device_that_knows_none_change_nothing_but_draws() -> None:
+    plain = load_device("rram-relax")
+    worn, doubts = cycled(plain, 10**9)
+    assert doubts == ["rram-relax does not say what switching does: 1,000,000,000 cycles change nothing"]
+    target, how = np.full(100, 20.0), {"seed": 1, "core": 0, "time_s": 100.0, "causes": frozenset(CAUSES)}
+    assert np.array_equal(programmed(target, device=worn, **how).g_uS, programmed(target, device=plain, **how).g_uS)
+    shares = replace(plain.law, cell=(0.5,) * len(plain.law.times_s))
+    again = [
+        programmed(target, device=cycled(replace(plain, law=shares), n)[0], **how).g_uS for n in (1, 10**9, 10**12)
+    ]
+    assert not np.array_equal(again[0], again[1])
+    assert not np.array_equal(again[1], again[2])
