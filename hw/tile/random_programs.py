@@ -93,7 +93,7 @@ def _carried_out(machine: TokenMachine, words: list[int], block: list[int]) -> T
     return trial if done and tile.fired < MOST else None
 
 
-def borderline(rng: Rng, program: Program, changes: int = 2) -> Program:
+def borderline(rng: Rng, program: Program, changes: int = 2, cfg: TileConfig = SIZES) -> Program:
     """A program of which some words of code or descriptors were changed, left out or doubled."""
     words, memory = list(program.words), list(program.descriptors)
     for _ in range(changes):
@@ -117,7 +117,7 @@ def borderline(rng: Rng, program: Program, changes: int = 2) -> Program:
             memory[where] = one.layout.pack(values)
             if rng.random() < 0.1:
                 memory[where.start + int(rng.integers(one.layout.words))] ^= 1 << int(rng.integers(32))
-    return replace(program, words=tuple(words[: SIZES.instructions]), descriptors=tuple(memory))
+    return replace(program, words=tuple(words[: cfg.instructions]), descriptors=tuple(memory))
 
 
 def _edge_instruction(rng: Rng) -> int:
@@ -185,7 +185,7 @@ class _Draw:
 
     def mvm(self, number: int) -> Values:
         """A product that takes all that the core can, or all but the first word."""
-        first, words = self._int(0, 28), self.cfg.input_words
+        first, words, last = self._int(0, self.cfg.output_words - 4), self.cfg.input_words, self.cfg.output_words - 1
         backward = self.rng.random() < 0.7
         segments = self.rng.random() < 0.2
         op = pack(MvmOperation(
@@ -195,7 +195,7 @@ class _Draw:
             wl_select=self._int(0, 7), line_select=self._int(0, 7), step_code=self._int(1, 2**16 - 1)))
         return {"operation": self._int(0, 2**32 - 1), "op": op & 0xFFFFFFFF, "op_high": op >> 32 & 63,
                 "conversions": self._int(1, 9), "i_first": self._int(0, 1),
-                "i_last": (words if backward else words // 2) - 1, "o_first": first, "o_last": self._int(first, 31)}
+                "i_last": (words if backward else words // 2) - 1, "o_first": first, "o_last": self._int(first, last)}
 
     def vec(self, number: int) -> Values:
         """A legal vector operation."""

@@ -12,9 +12,9 @@ class _Verify(LazyGroup):
     lazy = {
         "core": ("mho.commands.verify_core", "A chip's core, or a gate-level netlist of it; the default."),
         "noc": ("mho.commands.verify_noc", "A mesh: routers, reduction, network interfaces."),
+        "tile": ("mho.commands.verify_tile", "A tile: random programs beside the interpreter."),
         "chip": ("mho.commands.verify_chip", "A whole chip of tiles: programs and host together."),
     }
-    planned = {"tile": "a tile"}
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         # `mho verify --chip CHIP` is about the core.

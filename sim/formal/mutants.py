@@ -17,6 +17,9 @@ from hw.noc.registers.master import RegisterMaster
 from hw.noc.registers.server import RegisterServer
 from hw.noc.router.inputs import InputUnit
 from hw.noc.router.router import Router
+from hw.tile.config import TileConfig
+from hw.tile.engines.send import SendEngine
+from hw.tile.engines.waiting import Waiting
 from sim.formal.harness import Harness
 from sim.formal.interface.claims import InterfaceClaims
 from sim.formal.queue import FifoClaims
@@ -25,6 +28,8 @@ from sim.formal.registers.master import MasterClaims
 from sim.formal.registers.server import ServerClaims
 from sim.formal.router.claims import ChannelClaims, WaitClaims
 from sim.formal.router.trace import TraceClaims
+from sim.formal.tile.send import SendClaims
+from sim.formal.tile.waiting import WaitingClaims, queue_of
 
 __all__ = ["MUTANTS", "Mutant"]
 
@@ -145,6 +150,16 @@ MUTANTS = (
         what="a request goes while words of an answer are still there", owner=RegisterMaster, method="elaborate",
         line="with m.If(taken & (from_bus | ~words.valid)):", instead="with m.If(taken):",
         make=lambda: MasterClaims(RegisterMaster(_CFG, 2)), depth=14,
+    ),
+    Mutant(
+        what="an engine is busy only when its oldest instruction has come to the front", owner=Waiting,
+        method="elaborate", line="self.busy.eq(valid.any())", instead="self.busy.eq(valid[0])",
+        make=lambda: WaitingClaims(queue_of(5)),
+    ),
+    Mutant(
+        what="SEND reads a block before it is there", owner=SendEngine, method="elaborate",
+        line="ring.there > offset", instead="ring.there >= offset",
+        make=lambda: SendClaims(SendEngine(TileConfig(payload_bits=32, buffer_kib=1))),
     ),
 )
 """All of them."""

@@ -17,6 +17,8 @@ from hw.noc.registers.master import RegisterMaster
 from hw.noc.registers.server import RegisterServer
 from hw.noc.router.network import Network
 from hw.noc.router.router import Router
+from hw.tile.config import TileConfig
+from hw.tile.engines.send import SendEngine
 from sim.formal import queue
 from sim.formal.arbiter import ArbiterClaims
 from sim.formal.harness import Harness
@@ -31,6 +33,8 @@ from sim.formal.router import mesh, routes
 from sim.formal.router.trace import TraceClaims
 from sim.formal.router.wormhole import wormholes
 from sim.formal.solver import Engine, Verdict
+from sim.formal.tile.send import SendClaims
+from sim.formal.tile.waiting import WaitingClaims, queue_of
 
 __all__ = ["PROPERTIES", "Property"]
 
@@ -242,6 +246,18 @@ def _registers() -> Iterator[Property]:
         )
 
 
+def _tiles() -> Iterator[Property]:
+    for depth in (2, 5):
+        yield Property(
+            name="tile: an engine carries out instructions in the order in which it took them, and is busy until then",
+            of=f"Waiting, {depth} deep", make=lambda d=depth: WaitingClaims(queue_of(d)), seen=depth + 8,
+        )
+    yield Property(
+        name="tile: SEND reads blocks that have arrived, and gives back what is there", of="SendEngine",
+        make=lambda: SendClaims(SendEngine(TileConfig(payload_bits=32, buffer_kib=1))),
+    )
+
+
 def _mutants() -> Iterator[Property]:
     for mutant in MUTANTS:
         yield Property(
@@ -253,6 +269,7 @@ def _mutants() -> Iterator[Property]:
 
 
 PROPERTIES: tuple[Property, ...] = (
-    *_parts(), *_routers(), *_meshes(), *_reductions(), *_interfaces(), *_registers(), *_mutants(),
+    *_parts(), *_routers(), *_meshes(), *_reductions(), *_interfaces(), *_registers(), *_tiles(),
+    *_mutants(),
 )
 """All lines."""

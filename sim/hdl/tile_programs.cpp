@@ -241,7 +241,7 @@ class Bench {
         top_.op_ready = on && !taking_ && products_.size() < 2 && !stalls();
         top_.codes_ready = on && taking_ && !refuses_ && !stalls();
         top_.drain_valid = on && !products_.empty() && wait_ == 0;
-        if (!products_.empty()) top_.drain_payload = products_.front()[kOutputWords - products_left()];
+        if (!products_.empty()) top_.drain_payload = products_.front()[drained_];
         top_.refused = refuses_ && !refused_told_;
         // The network.
         chosen_ = on ? choose() : nullptr;
@@ -264,8 +264,6 @@ class Bench {
             top_.eval();
         }
     }
-
-    size_t products_left() const { return left_; }
 
     // An operand of a reduction goes when its sum is wanted, or at once.
     bool takes_operand(int context) {
@@ -367,6 +365,8 @@ class Bench {
             const auto *op = reinterpret_cast<uint32_t *>(&top_.op_payload);
             taking_ = moves = true;
             given_.clear();
+            const auto *range = reinterpret_cast<uint32_t *>(&top_.words);
+            first_ = bits(range, kWordsFirst, kWordsBits), last_ = bits(range, kWordsLast, kWordsBits);
             wanted_ = kInputWords / (op[0] & 1 ? 1 : 2);
             refuses_ = bits(op, kRefuseLow, kRefuseBits) == (1u << kRefuseBits) - 1;
             refused_told_ = false;
@@ -378,9 +378,9 @@ class Bench {
         }
         if (top_.drain_valid && top_.drain_ready) {
             moves = true;
-            if (--left_ == 0) {
+            if (++drained_ == products_.front().size()) {
                 products_.pop_front();
-                left_ = kOutputWords;
+                drained_ = 0;
                 wait_ = delay();
             }
         }
@@ -397,7 +397,8 @@ class Bench {
             total = total < -4095 ? -4095 : total > 4095 ? 4095 : total;
             made[line / 2] |= uint32_t(uint16_t(total)) << line % 2 * 16;
         }
-        if (products_.empty()) left_ = kOutputWords, wait_ = delay();
+        if (products_.empty()) drained_ = 0, wait_ = delay();
+        if (kRanged) made = Words(made.begin() + first_, made.begin() + last_ + 1);
         products_.push_back(made);
         taking_ = false;
     }
@@ -413,7 +414,8 @@ class Bench {
         result[at] = uint32_t(result.size() - at - 1);
     }
 
-    size_t left_ = kOutputWords;
+    // Words of the product that is drained; those that the one that is taken is to give.
+    size_t drained_ = 0, first_ = 0, last_ = 0;
     bool refused_told_ = false;
     Sender *chosen_ = nullptr;
 };

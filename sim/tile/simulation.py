@@ -226,11 +226,12 @@ def _header(cfg: TileConfig, tile: Any) -> str:
     areas = _areas(cfg)
     event, retired = EventLayout(), tile.retired.shape()
     changed: Any = event["changed"].shape
-    names = list(areas)
+    names, words = list(areas), tile.words.shape()
     constants = {
         "Lines": cfg.lines, "InputWords": cfg.input_words, "OutputWords": cfg.output_words, "Flit": cfg.flit_bytes,
         "Control": CONTROL, "Areas": len(areas), "DescriptorArea": names.index("descriptor"),
         "BufferArea": names.index("buffer"), "Quiet": _QUIET, "Deadline": _DEADLINE, "Poll": _POLL,
+        "Ranged": int(cfg.ranged), **_offsets("Words", words, "first", "last"), "WordsBits": words["first"].width,
         "RefuseLow": REFUSE_LOW, "RefuseBits": REFUSE_BITS,
         **_offsets("Bus", tile.bus.request.payload.shape(), "address", "write", "data", "strobe"),
         "BusAddressBits": ADDRESS_WIDTH - 2, **_offsets("BusRead", tile.bus.response.payload.shape(), "data"),

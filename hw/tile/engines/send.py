@@ -64,11 +64,11 @@ class SendEngine(Resettable):
     def elaborate(self, platform: object) -> Any:
         m = Module()
         size, ring = self.cfg.flit_bytes, self.ask.ring
-        word, payload = Signal(32, reset_less=True), Signal(self.cfg.payload_bits, reset_less=True)
+        word, payload = Signal(32, name="word", reset_less=True), Signal(self.cfg.payload_bits, reset_less=True)
         at, index, left = Signal(ADDRESS_BITS), Signal(8), Signal(12)
-        blocks, sent = Signal(8), Signal(8)
+        blocks, sent = Signal(8), Signal(8, name="sent")
         # A second instruction.
-        waits, waiting, sending = Signal(), Signal(32, reset_less=True), Signal()
+        waits, waiting, sending = Signal(name="waits"), Signal(32, name="waiting", reset_less=True), Signal()
         free, number = field(word, Op.SEND, "free"), field(word, Op.SEND, "stream")
         # The block behind the one that was sent, if that stays.
         around, offset = index + 1 == ring.blocks, Mux(free, 0, sent)

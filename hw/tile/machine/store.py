@@ -135,7 +135,9 @@ class Store:
         at, values = self.walks[number], self.values("walk", number)
         walk, stream = walk_of(values), values["stream"]
         freed, oldest = self.rings[stream].freed, int(walk.oldest[at.number])
-        count = at.origin + int(walk.need[at.number]) - freed
+        need = int(walk.need[at.number])
+        # A window without a pixel of the image waits for none.
+        count = at.origin + need - freed if need else 0
         back = oldest < walk.image and at.origin + oldest < freed
         if back or count > self.values("stream", stream)["blocks"]:
             raise TrapError(Cause.RING, stream)

@@ -215,7 +215,8 @@ class TokenTile:
         for number in plan.windows:
             walk = self._walk(number)
             stream, freed, oldest = walk.stream, self.freed[walk.stream], walk.oldest[walk.number]
-            count = walk.origin + walk.need[walk.number] - freed
+            need = walk.need[walk.number]
+            count = walk.origin + need - freed if need else 0
             if oldest < walk.image and walk.origin + oldest < freed:
                 raise TrapError(Cause.RING, stream)
             if count > self.blocks[stream]:

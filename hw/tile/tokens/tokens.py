@@ -150,7 +150,7 @@ class Tokens(Resettable):
         m = Module()
         number, before, after = Signal(_STREAM), Signal(StateLayout()), Signal(StateLayout())
         ring, changes, free, acks = Signal(DescriptorLayout("stream")), Signal(), Signal(), Signal()
-        owing, empty, comes, row = Signal(STREAMS), Signal(), Signal(), Signal(_STREAM)
+        owing, empty, comes, row = Signal(STREAMS, name="owing"), Signal(), Signal(), Signal(_STREAM, name="row")
         judges, wrong = Signal(), Signal(2)
         ports = [self._port("change", k) for k in range(self.changes)]
         self._start(m, ring, empty, comes, judges, row, wrong)
@@ -203,7 +203,7 @@ class Tokens(Resettable):
         self, m: Module, ring: Any, empty: Signal, comes: Signal, judges: Signal, row: Signal, wrong: Signal
     ) -> None:
         """Empties one ring after the other, lets its first blocks come, and finds where it ends."""
-        left, room, end, beyond = Signal(8), Signal(8), Signal(ADDRESS_BITS), Signal()
+        left, room, end, beyond = Signal(8), Signal(8, name="room"), Signal(ADDRESS_BITS), Signal()
         following = Signal(ADDRESS_BITS + 1)
         reserved, field = own_wrongs("stream", ring)
         field |= (ring.first + (ring.remote << 1) > ring.blocks) | (ring.remote & (ring.slot >= SLOTS))

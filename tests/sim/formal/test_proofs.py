@@ -55,6 +55,10 @@ CHOSEN = [
     ("registers: a node", "bursts of 2"),
     ("registers: the host", "bursts of 4"),
     ("host: its port", "9 x 2"),
+    ("tile: an engine carries out", "5 deep"),
+    ("tile: SEND", "SendEngine"),
+    ("an engine is busy only when", "Waiting"),
+    ("SEND reads a block before it is there", "SendEngine"),
     # Broken routers, a broken adder, a broken end of requests: the claims notice.
     ("an input forgets who has had its head", "InputUnit"),
     pytest.param("what is wanted next is found for the wrong router", "Router", marks=pytest.mark.slow),

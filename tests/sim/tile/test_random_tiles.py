@@ -1,15 +1,20 @@
 """Random programs in the Verilog of a tile beside the interpreter and the token machine."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hw.tile.isa import Cause, Op
+from hw.tile.isa import Cause, Op, decode
+from hw.tile.machine.actions import Actions
 from hw.tile.random_programs import SIZES
+from hw.tile.text import assemble
+from macro_models.errors import ToolError
 from sim.tile.compare import difference, expected, skeleton_differs
 from sim.tile.random_cases import random_cases
 from sim.tile.simulation import TileSimulation
+from sim.tile.verify import verify_tile
 
 
 @pytest.mark.slow  # Verilator builds
@@ -29,3 +34,17 @@ def test_random_programs_are_those_of_the_interpreter() -> None:
     assert set(ops) == set(Op)
     assert len(causes) > 5
     assert overlap
+
+
+@pytest.mark.slow
+def test_what_the_bench_reaches_and_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = verify_tile(instructions=300, traps=30)
+    assert report.instructions >= 300
+    assert report.traps >= 30
+    assert "opcode: halt" in str(report)
+    # An interpreter that forgets to count conversions is found, by a program of a few instructions.
+    monkeypatch.setattr(Actions, "_numbers", property(lambda _: {}, lambda _, value: None), raising=False)
+    with pytest.raises(ToolError, match=r"tile_litmus\.s: the tile must do what the interpreter does"):
+        verify_tile(instructions=20_000, folder=tmp_path)
+    program = assemble((tmp_path / "tile_litmus.s").read_text(encoding="utf-8"))
+    assert sum(decode(word)[0] is Op.MVM for word in program.words) <= 3

@@ -1,0 +1,92 @@
+"""A case that fails, made small: fewer instructions and simpler descriptors, while it still fails."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from hw.tile.isa import DESCRIPTORS, Op, decode, encode
+from hw.tile.program import Program
+from hw.tile.text import disassemble
+from sim.tile.cases import Case
+
+__all__ = ["litmus", "shrunk"]
+
+
+def shrunk(case: Case, fails: Callable[[Case], bool], most: int = 300) -> Case:
+    """The case with as little as still fails; ``most`` is how often that is tried."""
+    left = most
+    while left > 0:
+        for smaller in _smaller(case):
+            left -= 1
+            if left < 0:
+                break
+            if fails(smaller):
+                case = smaller
+                break
+        else:
+            break
+    return case
+
+
+def _smaller(case: Case) -> Iterator[Case]:
+    """Cases with less in them, the smallest first."""
+    program = case.program
+    for plain in (replace(case, stall=0), replace(case, delay=1), replace(case, eager=False)):
+        if plain != case:
+            yield plain
+    starts = _starts(program)
+    size = len(starts)
+    while size:
+        size //= 2
+        for k in range(0, len(starts), max(size, 1)):
+            gone = starts[k : k + max(size, 1)]
+            yield case.with_program(replace(program, words=_without(program, gone)))
+    for kind, one in DESCRIPTORS.items():
+        for number in range(one.count):
+            words = list(program.descriptors)
+            if kind != "stream" and any(words[one.at(number)]) and not _names(program, kind, number):
+                words[one.at(number)] = [0] * one.layout.words
+                yield case.with_program(replace(program, descriptors=tuple(words)))
+
+
+def _starts(program: Program) -> list[int]:
+    """Addresses of instructions, without the words of SET and the last HALT."""
+    found, at = [], 0
+    while at < len(program.words):
+        op, fields, _ = decode(program.words[at])
+        found.append(at)
+        at += 1 + (fields["words"] if op is Op.SET else 0)
+    return found[:-1]
+
+
+def _without(program: Program, gone: list[int]) -> tuple[int, ...]:
+    """The words without some instructions; bodies of loops that they were in are as much shorter."""
+    words, dead = list(program.words), set()
+    for at in gone:
+        op, fields, _ = decode(words[at])
+        dead |= set(range(at, at + 1 + (fields["words"] if op is Op.SET else 0)))
+    for at in _starts(program):
+        op, fields, _ = decode(words[at])
+        if op is Op.LOOP and at not in dead:
+            body = fields["body"] - len(dead & set(range(at + 1, at + 1 + fields["body"])))
+            if body < 1:
+                dead.add(at)
+            else:
+                words[at] = encode(op, **fields | {"body": body})
+    return tuple(word for at, word in enumerate(words) if at not in dead)
+
+
+def _names(program: Program, kind: str, number: int) -> bool:
+    """Whether an instruction or a vec descriptor may name it."""
+    for word in program.words:
+        op, fields, _ = decode(word)
+        if op is not None and fields.get(kind) == number:
+            return True
+    return kind == "walk"
+
+
+def litmus(case: Case, why: str) -> str:
+    """A text of the program, with what it needs to be run again."""
+    given = ", ".join(f"{len(blocks)} for stream {stream}" for stream, blocks in case.given.items())
+    head = [f"; {why}", f"; seed {case.seed}, stall {case.stall}, delay {case.delay}, eager {int(case.eager)}",
+            f"; blocks of the host: {given or 'none'}"]
+    return "\n".join([*head, disassemble(case.program)])

@@ -1,0 +1,111 @@
+"""The bench of ``mho verify tile``: random programs through the Verilog of a tile, compared with both machines."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from hw.tile.config import TileConfig
+from hw.tile.random_programs import SIZES
+from macro_models.errors import ToolError
+from sim.tile.cases import Case
+from sim.tile.compare import difference, expected, skeleton_differs
+from sim.tile.coverage import Coverage
+from sim.tile.random_cases import random_cases
+from sim.tile.shrink import litmus, shrunk
+from sim.tile.simulation import TileSimulation
+
+__all__ = ["TileReport", "verify_tile"]
+
+_BATCH = 50
+_CHANGED = 8
+"""Changed programs for each legal one."""
+
+
+@dataclass(kw_only=True)
+class TileReport:
+    """What was run and found right.
+
+    Attributes
+    ----------
+    programs, instructions, traps
+        Programs; instructions that retired in the interpreter; programs that trapped.
+    cycles, simulation_s
+        Cycles of the simulator, loading and reading included, and its processor time.
+    coverage
+        What was reached.
+    """
+
+    cfg: TileConfig
+    programs: int = 0
+    instructions: int = 0
+    traps: int = 0
+    cycles: int = 0
+    simulation_s: float = 0.0
+    coverage: Coverage = field(default_factory=Coverage)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.programs} programs: {self.instructions} instructions retired and {self.traps} programs trapped as "
+            f"in the interpreter and the token machine\n{self.cycles} cycles in {self.simulation_s:.1f} s of "
+            f"processor time\n{self.coverage.text()}"
+        )
+
+
+def verify_tile(
+    cfg: TileConfig = SIZES, *, instructions: int = 10_000, traps: int | None = None, seed: int = 0,
+    folder: Path | None = None, progress: Callable[[int, int], None] = lambda done, total: None,
+) -> TileReport:
+    """Run random programs until so many instructions retired and so many programs trapped.
+
+    Parameters
+    ----------
+    cfg
+        The tile.
+    instructions, traps
+        How many at least; of traps a tenth of the instructions, if it is not given.
+    seed
+        Of all that is random.
+    folder
+        Where a program that fails is written, as a text.
+    progress
+        Is told how many instructions and traps are done, of how many.
+
+    Raises
+    ------
+    ToolError
+        If something differs, or Verilator is missing.
+    """
+    wanted = traps if traps is not None else instructions // 10
+    simulation, report, number = TileSimulation(cfg), TileReport(cfg=cfg), 0
+    while report.instructions < instructions or report.traps < wanted:
+        cases: list[Case] = []
+        for _ in range(_BATCH):
+            cases += random_cases(np.random.default_rng([seed, number]), cfg, _CHANGED)
+            number += 1
+        for case, found in zip(cases, simulation.run(cases), strict=True):
+            right = expected(case, cfg)
+            why = difference(right, found, cfg) or skeleton_differs(case, right, cfg)
+            if why is not None:
+                raise ToolError(_told(case, why, simulation, folder))
+            report.coverage.add(case.program, right, found)
+            report.programs, report.instructions = report.programs + 1, report.instructions + len(right.retired)
+            report.traps += right.status is not None
+        progress(min(report.instructions, instructions) + min(report.traps, wanted), instructions + wanted)
+    report.cycles, report.simulation_s = simulation.simulated, simulation.cpu_s
+    return report
+
+
+def _told(case: Case, why: str, simulation: TileSimulation, folder: Path | None) -> str:
+    """A sentence about a case that fails, which is made small and written."""
+    cfg = simulation.cfg
+
+    def fails(one: Case) -> bool:
+        right = expected(one, cfg)
+        return (difference(right, simulation.run([one])[0], cfg) or skeleton_differs(one, right, cfg)) is not None
+
+    small = shrunk(case, fails)
+    path = (folder or Path.cwd()) / "tile_litmus.s"
+    path.write_text(litmus(small, why), encoding="utf-8")
+    return f"{path}: the tile must do what the interpreter does, but {why[:100]}"
