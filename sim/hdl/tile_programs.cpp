@@ -215,8 +215,9 @@ class Bench {
             for (int k = 0; k < kPoll; ++k) { cycle_inputs(); edge(); }
             control_ = access(kControl, 0, false);
             status_[0] = access(kControl + 24, 0, false);
-            // What the host sends behind the end arrives.
-            const bool ends = (!(control_ & 3) && cycles > moved_ + kAfter) || (status_[0] & 15) || cycles > moved_ + kQuiet ||
+            // What the host sends behind the end arrives, and what was issued before a trap goes on.
+            const bool over = !(control_ & 3) || (status_[0] & 15);
+            const bool ends = (over && cycles > moved_ + kAfter) || cycles > moved_ + kQuiet ||
                               cycles - began_ > kDeadline;
             if (ends) break;
         }
