@@ -91,7 +91,8 @@ def product(lines: int, codes: Sequence[int]) -> list[int]:
 
 def states(lines: int, images: int) -> list[list[int]]:
     """States of the first tile: that at the start, and after each image."""
-    found = [list(_START * (lines // 16))]
+    first: list[int] = [*_START * (lines // 16)]
+    found = [first]
     seen: dict[tuple[int, ...], list[int]] = {}
     for _ in range(images):
         key = tuple(found[-1])
