@@ -40,7 +40,7 @@ class ProgrammingPermission(wiring.Component):
                 o_granted=self.granted,
             )
         m = Module()
-        held = Signal(2)
+        held = Signal(2, reset_less=True)  # as in Verilog, only the pin clears them
         with m.If(self.enable):
             m.d.sync += held.eq(Cat(held[0] | ~self.busy, held[0]))
         with m.Else():

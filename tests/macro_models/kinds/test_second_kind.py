@@ -12,6 +12,7 @@ import hw.kinds
 import macro_models.kinds
 from compiler.compile import compile_model
 from compiler.network import Network
+from compiler.options import CompileOptions
 from hw.chip import build_top
 from hw.config import chip_from_dict, describe, json_schema, load_chip, sizes
 from hw.config.page import reference_page
@@ -57,6 +58,7 @@ def model() -> bytes:
 
 
 X = np.random.default_rng(4).standard_normal((64, 6)).astype(np.float32)
+ONE_PART = CompileOptions(tolerance=0.02)
 
 
 def test_its_keys_are_read_checked_and_documented(chip_path: Path) -> None:
@@ -82,7 +84,7 @@ def test_a_file_cannot_change_the_kind_of_what_it_extends(tmp_path: Path) -> Non
 
 
 def test_a_network_is_compiled_and_runs(chip_path: Path, model: bytes, tmp_path: Path) -> None:
-    network = compile_model(model, load_chip(chip_path), calibrate=X, device="ideal")
+    network = compile_model(model, load_chip(chip_path), calibrate=X, device="ideal", options=ONE_PART)
     mvms = [mvm for layer in network.layers for mvm in layer.mvms]
     assert {type(mvm.op).__name__ for mvm in mvms} == {"QuadOperation"}
     assert all(mvm.op.segments == 1 for mvm in mvms)

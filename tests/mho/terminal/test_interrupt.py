@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-MOMENTS = 6
+MOMENTS = 4
 
 
 def ignore_nothing() -> None:
