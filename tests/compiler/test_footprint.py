@@ -31,6 +31,7 @@ def test_compilation(monkeypatch: pytest.MonkeyPatch) -> None:
         compiled()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [100_000, 10**6, 2**32])
 def test_runs(seeds: int, monkeypatch: pytest.MonkeyPatch) -> None:
     net = compiled()

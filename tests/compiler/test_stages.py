@@ -145,6 +145,7 @@ def x() -> Array:
     return tiny()[1]
 
 
+@pytest.mark.slow
 def test_layers_on_several_cores(network: Network, x: Array) -> None:
     assert network.schedule == "host"
     summary = summarise(network)

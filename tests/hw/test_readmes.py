@@ -17,6 +17,7 @@ def test_there_are_pages() -> None:
     assert found >= {"core", "macro", "host", "emulator", "board", "config", "macro_models"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
 def test_page_is_true(page: Path) -> None:
     text = page.read_text(encoding="utf-8")

@@ -38,6 +38,7 @@ class _Elaborated(Elaboratable):
         return self.fragment
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [
     pytest.param(lambda: Core(CORE, WRITE), id="core"),
     pytest.param(lambda: VectorEmulator(EmulatorConfig(core=EMULATED, noise=True)), id="vector"),

@@ -35,6 +35,7 @@ def laid_out(figure: Figure) -> None:
         assert width < 1 or height < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", COLUMN_IN)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_figure_fits_a_column_and_its_parts_keep_clear(name: str, column: str) -> None:
@@ -68,6 +69,7 @@ def test_what_lies_beyond_the_data_is_dashed() -> None:
     assert sum(line.get_linestyle() == "--" for line in axes.get_lines()) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", COLUMN_IN)
 def test_devices_in_one_figure(column: str) -> None:
     figure = figure_of_devices([load_device(name) for name in NAMES], column)
@@ -78,6 +80,7 @@ def test_devices_in_one_figure(column: str) -> None:
     assert [text.get_text().split(",")[0] for text in legend.get_texts()] == list(NAMES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
 def test_the_command_draws_every_format(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -70,6 +70,7 @@ def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert hot.relative_error > cold.relative_error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["parametric", "empirical"])
 def test_fit_writes_a_device(lab: Path, capsys: pytest.CaptureFixture[str], model: str) -> None:
     words = ["--model", model, "--json", "fit.json", "--name", "my-cells"]
@@ -93,6 +94,7 @@ def test_quiet_fit_says_nothing_on_stderr(lab: Path, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_the_same_data_give_the_same_file(lab: Path) -> None:
     for name in ("a", "b"):
         (lab / name).mkdir()
@@ -111,6 +113,7 @@ def test_a_chip_of_another_range_is_refused(lab: Path, capsys: pytest.CaptureFix
     assert sentence in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["rram-relax", "rram-neurram", "ideal"])
 def test_show_and_draw(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     figure = tmp_path / "device.png"
@@ -179,6 +182,7 @@ def test_wrong_fit_is_one_sentence(
     assert sorted(p.name for p in lab.iterdir()) == ["lab.csv"]
 
 
+@pytest.mark.slow
 def test_what_is_written_can_be_read(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--name", "a\x01b", "--description", "one\x1b[2J\nand\x7f", "--source", "x\u202ey\"\\"]
     assert run(["device", "fit", "lab.csv", "-o", "x.toml", "-q", *words]) == 0

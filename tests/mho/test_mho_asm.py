@@ -91,6 +91,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path, capsys):
     assert "none.s: No such file or directory" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_network_file_gives_the_programs_of_its_tiles(tmp_path, capsys):
     sample, chip = load_sample("digits"), load_chip("tnsa64-2x2")
     options = CompileOptions(seeds=1, samples=16)

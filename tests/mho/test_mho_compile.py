@@ -24,6 +24,7 @@ def compiled(tiny: Tiny, tmp_path: Path, *words: str, code: int = 0) -> Path:
     return tmp_path / "c.mho"
 
 
+@pytest.mark.slow
 def test_the_report_fits_80_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model, x = residual()
     (tmp_path / "m.onnx").write_bytes(model.SerializeToString())

@@ -38,6 +38,7 @@ def test_compile_reports_and_writes(tiny: Any, tmp_path: Any, capsys: pytest.Cap
     assert (tmp_path / "n.mho").read_bytes() == (tiny.folder / "tiny.mho").read_bytes()
 
 
+@pytest.mark.slow
 def test_compile_with_slices_of_one_layer(tiny: Any, tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
     files = [tiny.path("tiny.onnx"), "--calibrate", tiny.path("x.npy"), "-o", str(tmp_path / "n.mho")]
     command = ["compile", *files, "--chip", "tnsa16-core", "--slices", "scores=2", "--json", str(tmp_path / "c.json")]

@@ -48,6 +48,7 @@ def design(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.cosim("yosys", "sta")
 def test_every_path_is_constrained(design: Path) -> None:
     printed = _report(design, "report_checks -from [get_ports wb_stb_i] -digits 3")

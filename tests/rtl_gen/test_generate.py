@@ -43,6 +43,7 @@ def test_folder_is_complete(tmp_path: Path) -> None:
     assert set(texts[f"{top}.f"].split()) == {path for path in texts if path.startswith("rtl/")}
 
 
+@pytest.mark.slow
 def test_page_of_the_folder_names_every_file_of_the_hierarchy(tmp_path: Path) -> None:
     _generate(tmp_path)
     texts = _texts(tmp_path)
@@ -108,6 +109,7 @@ def test_every_module_is_there_once_with_the_prefix(tmp_path: Path) -> None:
     assert [path for path, text in rtl.items() if "tnsa_macro" in text] == ["rtl/macro_adapter.v"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reset", ["sync", "async_low"])
 @pytest.mark.parametrize("wrap", WRAPS)
 def test_verilog_is_plain(wrap: str, reset: str, tmp_path: Path) -> None:
@@ -245,6 +247,7 @@ def test_folder_of_somebody_else_is_left_alone(name: str, text: str, sentence: s
     assert _texts(tmp_path) == {name: text}
 
 
+@pytest.mark.slow
 def test_files_of_the_user_stay_and_ours_are_renewed(tmp_path: Path) -> None:
     out = tmp_path / "out"
     _generate(out)

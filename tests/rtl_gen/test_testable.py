@@ -16,6 +16,7 @@ TESTED = {"verilog.test": True, "core.manual": True}
 GATED = TESTED | {"verilog.clock_gate": "module", "verilog.reset": "async_low"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reset", ["sync", "async_low"])
 def test_every_flip_flop_can_be_in_a_chain(reset: str) -> None:
     """Each has the clock or a gated one at its rising edge, and no reset but the pin's, or one that is kept off."""

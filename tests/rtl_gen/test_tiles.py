@@ -34,6 +34,7 @@ def _modules(report: GenerationReport) -> dict[str, str]:
     return {found[0]: text for found, text in zip(names, texts, strict=True)}
 
 
+@pytest.mark.slow
 def test_folder_of_a_chip_is_complete(chip: GenerationReport) -> None:
     top = "mho_chip_wb"
     assert (chip.top, chip.part, chip.wrap) == (top, "chip", "wishbone")
@@ -47,6 +48,7 @@ def test_folder_of_a_chip_is_complete(chip: GenerationReport) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_tiles_are_one_module(chip: GenerationReport, tile: GenerationReport) -> None:
     modules, of_tile = _modules(chip), _modules(tile)
     assert len(re.findall(r"^  mho_core_tile tile_\d_\d \(", modules["mho_tile_mesh"], re.MULTILINE)) == 4

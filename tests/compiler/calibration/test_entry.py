@@ -35,6 +35,7 @@ def inputs(images: int = 60) -> Array:
     return (np.random.default_rng(1).integers(0, 15, (images, 6)) / 10).astype("f4")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("besides", [False, True])
 def test_an_input_on_the_edge_falls_on_its_side(
     besides: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -84,6 +85,7 @@ def test_a_smooth_function_stays_a_table() -> None:
     assert summarise(network)["host"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "said"),
     [

@@ -77,6 +77,7 @@ def ours(model: onnx.ModelProto) -> Any:
     return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("first", range(0, 120, 40))
 def test_what_is_accepted_is_computed_as_onnxruntime_does(name: str, first: int) -> None:

@@ -87,6 +87,7 @@ def _rows(value: int) -> bytes:
     return npy(np.full(6, value, np.int32))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "data", "sentence"),
     [

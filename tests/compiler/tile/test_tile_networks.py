@@ -54,6 +54,7 @@ def convolutions() -> tuple[Network, np.ndarray]:
     return compile_tiles(model, load_chip("tnsa64-2x2"), calibrate=x, options=OPTIONS), x
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["ideal", "rram-neurram"])
 def test_convolutions_with_pooling_and_a_residual_block(
     convolutions: tuple[Network, np.ndarray], device: str

@@ -119,6 +119,7 @@ def test_codes_and_cycles_match_the_reference(lines: int, durations: dict[str, i
     assert [cycle - run.accepted[0] for cycle in run.accepted[1:]] == [span.released + 1 for span in spans[:-1]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("direction", Direction)
 @pytest.mark.parametrize("in_signed", [False, True])
 def test_every_width(direction: Direction, in_signed: bool) -> None:
@@ -141,6 +142,7 @@ def test_every_width(direction: Direction, in_signed: bool) -> None:
     check_status(run, reference)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_gaps_stalls_and_holds_change_no_code(seed: int) -> None:
     cfg = CoreConfig(lines=16, **QUICK)

@@ -19,6 +19,7 @@ def set_result(ctx: Any, dut: ResultBank, negative: np.ndarray, n: np.ndarray, l
         ctx.set(removed, value_of((n >> k & 1) == 0 if cap >> k & 1 else n % 2 == 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ranged", [False, True])
 @pytest.mark.parametrize("stall", [0, 2])
 @pytest.mark.parametrize(("lines", "reset_cycles"), [(16, 10), (16, 1), (64, 10), (64, 1)])

@@ -45,6 +45,7 @@ def _run(cfg: CoreConfig, macro: Any, seed: int) -> tuple[dict[str, int], CoreRe
     return status, reference
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pins", [(), ("cmp",), ("cmp", "hold")])
 @pytest.mark.parametrize("given", [2, 5])
 def test_cmp_may_be_anything_but_where_it_is_looked_at(pins: tuple[str, ...], given: int) -> None:
@@ -60,6 +61,7 @@ def test_cmp_may_be_anything_but_where_it_is_looked_at(pins: tuple[str, ...], gi
     assert status == {"cycles_analog": reference.cycles_analog, "cycles_hold": 0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pins", [(), ("hold",)])
 @pytest.mark.parametrize("given", [2, 4])
 def test_hold_in_the_last_cycle_of_the_macro_lengthens_its_operation(pins: tuple[str, ...], given: int) -> None:
@@ -88,6 +90,7 @@ def test_hold_in_the_last_cycle_of_the_macro_lengthens_its_operation(pins: tuple
     assert status["cycles_hold"] == held > 50
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pins", [(), ("verify_valid",), ("hold", "verify_valid")])
 def test_verify_read_waits_for_valid_and_takes_the_code_with_it(pins: tuple[str, ...]) -> None:
     chip = _chip(pins)

@@ -27,6 +27,7 @@ def _values(rng: np.random.Generator, cfg: CoreConfig) -> dict[str, int]:
     return values
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_an_operation_takes_the_durations_of_its_start(seed: int) -> None:
     rng = np.random.default_rng(seed)

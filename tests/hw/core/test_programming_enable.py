@@ -48,6 +48,7 @@ def test_a_start_without_it_is_refused() -> None:
     simulate(dut, bench, deadline=20_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [0, 1, 2, 3, 7, 20])
 def test_without_it_a_pulse_ends_at_once_and_the_run_soon(after: int) -> None:
     """The pins follow in the same cycle; the engine ends with an error, and runs again when it is enabled again."""
@@ -78,6 +79,7 @@ def test_without_it_a_pulse_ends_at_once_and_the_run_soon(after: int) -> None:
     simulate(dut, bench, deadline=20_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cycles", [1, 2, 3])
 @pytest.mark.parametrize("after", [0, 2])
 def test_a_dip_ends_the_run_and_no_pulse_comes_back(after: int, cycles: int) -> None:

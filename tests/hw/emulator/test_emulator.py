@@ -172,6 +172,7 @@ def test_the_generated_verilog_gives_the_codes_and_cycles_of_a_programmed_core(
     run_trials(cfg, model, tmp_path, operations, stall=stall)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lanes", "noise", "search_width"), [(8, False, 1), (8, True, 4), (16, False, 2)])
 @pytest.mark.parametrize("direction", Direction)
 @pytest.mark.parametrize("in_bits", [4, 8])

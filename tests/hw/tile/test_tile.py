@@ -50,6 +50,7 @@ def test_convolution_and_pooling() -> None:
     check(assemble(text), config(64), {0: blocks_of(16, 2)}, 0.0, 4)
 
 
+@pytest.mark.slow
 def test_verilog_is_clean(tmp_path: Path) -> None:
     texts = emit(Tile(TileConfig()), name="mho_tile", prefix="mho_", reset_low=False)
     path = tmp_path / "mho_tile.v"

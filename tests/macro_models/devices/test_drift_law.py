@@ -59,6 +59,7 @@ def reads(device: Device, target: float, time_s: float, seed: int = 0) -> np.nda
     return np.maximum(cells.g_uS + sigma * np.random.default_rng(seed).standard_normal(DRAWS), 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("time_s", TIMES)
 @pytest.mark.parametrize("target", LEVELS)
 def test_reads_have_the_published_mean_and_spread(pcm: Device, target: float, time_s: float) -> None:

@@ -93,6 +93,7 @@ def test_dies_count_as_dies(tmp_path: Path) -> None:
     assert errors[0.0] < 0.4 * errors[0.01]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("floor_uS", [0.5, 0.8, 1.5])
 def test_a_floor_is_found(floor_uS: float, tmp_path: Path) -> None:
     data = measured(pcm({**QUIET, "floor_uS": floor_uS}), tmp_path / "floor.csv", cells=60)

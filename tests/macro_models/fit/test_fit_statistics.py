@@ -262,6 +262,7 @@ def test_what_cannot_be_fitted(tmp_path: Path) -> None:
         fit_device(data, name="one", model="magic")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("tail", "ratio"), [(0.1, 5.0), (0.3, 3.0), (0.02, 10.0)])
 def test_a_tail_is_found_from_its_own_statistics(tail: float, ratio: float) -> None:
     z = np.abs(np.random.default_rng(0).normal(size=400_000))

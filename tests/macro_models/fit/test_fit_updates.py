@@ -42,6 +42,7 @@ def pulsed(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.model)
 def test_the_law_is_recognised_and_its_curve_is_that_of_the_cells(law: Update) -> None:
     found = fit_updates(pulsed(law))

@@ -24,6 +24,7 @@ def measured() -> Measurements:
     return read_measurements(RELAXATION, columns={"cell": "1", "t_s": "7", "g_S": "4"}, g_max_uS=40.0)
 
 
+@pytest.mark.slow
 @needs_data
 @pytest.mark.parametrize("time_s", TIMES)
 def test_it_reproduces_the_measured_cells(measured: Measurements, time_s: float) -> None:

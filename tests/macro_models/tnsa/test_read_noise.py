@@ -18,6 +18,7 @@ def device(request: pytest.FixtureRequest) -> Device:
     return device_from_dict(tree)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backward", [False, True])
 @pytest.mark.parametrize("differential", [False, True])
 def test_read_noise_is_that_of_cells_that_fluctuate(device: Device, backward: bool, differential: bool) -> None:

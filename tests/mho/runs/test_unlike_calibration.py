@@ -74,6 +74,7 @@ def test_calibration_that_tells_nothing(x: np.ndarray, sentence: str) -> None:
         assert "far outside" in said(net, DIGITS.x)
 
 
+@pytest.mark.slow
 def test_the_command_says_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.save(tmp_path / "zero.npy", np.zeros((8, 64), np.float32))
     np.save(tmp_path / "x.npy", DIGITS.x[:20])

@@ -94,6 +94,7 @@ def test_bytes_that_are_no_text_are_shown_as_bytes(argument: str) -> None:
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("redirect", "sentence"),
     [
@@ -160,6 +161,7 @@ WRITERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("writer", WRITERS)
 @pytest.mark.parametrize("where", ["full", "refused", "long"])
 def test_outputs_that_cannot_be_written(

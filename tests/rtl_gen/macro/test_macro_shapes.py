@@ -188,6 +188,7 @@ def _wrapped(folder: Path, keys: str, *, rtl: str = WRAPPER, hard: str = HARD) -
     return load_chip(chip)
 
 
+@pytest.mark.slow
 def test_a_wrapper_stays_verilog_and_the_macro_within_is_a_black_box(tmp_path: Path) -> None:
     unused = "backward bl_pos bl_neg sl_pos sl_neg wl_en plane sample compare latch"
     pins = ", ".join(f"{name} = 0" for name in unused.split())

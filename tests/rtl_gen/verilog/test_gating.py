@@ -76,6 +76,7 @@ def test_a_part_changes_only_where_its_gate_is_open_and_then_as_before(body: lis
                 assert list((run(inner, values, old) if opened else old)[bits]) == new[bits]
 
 
+@pytest.mark.slow
 def test_a_gate_has_at_least_eight_flip_flops_and_none_is_lost() -> None:
     chip = load_chip("tnsa16-core", GATED)
     gated, plain = (module_texts(c, "wishbone") for c in (chip, load_chip("tnsa16-core")))

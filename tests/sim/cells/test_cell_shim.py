@@ -66,6 +66,7 @@ def make_array(seed: int, fresh: bool) -> PulseArray:
     return PulseArray(scales, device=replace(device, pulse=pulse, stuck=stuck), seed=seed, core=seed, fresh=fresh)
 
 
+@pytest.mark.slow
 @pytest.mark.cosim("g++")
 @pytest.mark.parametrize("seed", range(12))
 def test_both_are_the_same_law(library: ctypes.CDLL, seed: int) -> None:

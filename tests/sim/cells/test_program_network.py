@@ -48,6 +48,7 @@ def cells(network: Network) -> Cells:
     return program_network(network, device=lab(stuck=0.03, weak=0.05), seed=5)
 
 
+@pytest.mark.slow
 def test_cells_are_what_the_pulses_made_of_them(network: Network, cells: Cells) -> None:
     seen: dict[int, np.ndarray] = {}
     again = program_network(network, device=lab(stuck=0.03, weak=0.05), seed=5, pulses=seen.__setitem__)

@@ -92,6 +92,7 @@ def test_accesses_and_answers_are_those_of_the_model(seed: int, stall: float) ->
     check(CFG, seed, stall, 8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("contexts", [0, 1, 4])
 def test_with_other_contexts_and_tags(contexts: int) -> None:
     check(MeshConfig(columns=9, rows=2, payload_bits=32, contexts=contexts, tag_bits=3), contexts, 0.2, 60)
