@@ -8,7 +8,6 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.block import Resettable
-from hw.core.config import CoreConfig
 from hw.core.layout import WordsLayout
 
 __all__ = ["WordRange"]
@@ -22,12 +21,12 @@ class WordRange(Resettable):
 
     Parameters
     ----------
-    cfg
-        The core, which gives ``cfg.output_words`` an operation.
+    output_words
+        Words that the core gives an operation: a power of two.
 
     Members
     -------
-    accept, words : In(1), In(WordsLayout(cfg.output_words))
+    accept, words : In(1), In(WordsLayout(output_words))
         Strobe: an operation is taken of which these words are wanted.
     i, o : In(stream of 32 bits), Out(stream of 32 bits)
         Words of the core; those that are wanted.
@@ -38,19 +37,19 @@ class WordRange(Resettable):
     i: stream.Interface
     o: stream.Interface
 
-    def __init__(self, cfg: CoreConfig) -> None:
-        self.cfg = cfg
+    def __init__(self, output_words: int) -> None:
+        self.output_words = output_words
         words = stream.Signature(unsigned(32))
         super().__init__({
-            "accept": In(1), "words": In(WordsLayout(cfg.output_words)), "i": In(words), "o": Out(words),
+            "accept": In(1), "words": In(WordsLayout(output_words)), "i": In(words), "o": Out(words),
         })
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
-        layout = WordsLayout(self.cfg.output_words)
+        layout = WordsLayout(self.output_words)
         m.submodules.ranges = memory = Memory(shape=unsigned(layout.size), depth=_PLACES, init=[])
         write, read = memory.write_port(), memory.read_port(domain="comb")
-        tail, head, word = Signal(range(_PLACES)), Signal(range(_PLACES)), Signal(range(self.cfg.output_words))
+        tail, head, word = Signal(range(_PLACES)), Signal(range(_PLACES)), Signal(range(self.output_words))
         found, wanted = Signal(layout), Signal()
         m.d.comb += [
             write.addr.eq(tail), write.data.eq(self.words.as_value()), write.en.eq(self.accept), read.addr.eq(head),

@@ -75,7 +75,7 @@ class VectorEmulator(Resettable):
         m.submodules.steps = steps = StepCounter(cfg)
         given = results.o
         if cfg.core.ranged:
-            m.submodules.word_range = wanted = WordRange(cfg.core)
+            m.submodules.word_range = wanted = WordRange(cfg.core.output_words)
             wiring.connect(m, results.o, wanted.i)
             m.d.comb += [wanted.accept.eq(loader.accept), wanted.words.eq(self.words)]
             given = wanted.o

@@ -8,6 +8,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.block import Resettable
+from hw.core.word_range import WordRange
 from hw.tile.config import TileConfig
 from hw.tile.isa import PRODUCTS
 
@@ -58,37 +59,25 @@ class DrainRange(Resettable):
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
-        # More places than products: those that are being taken, or passed over, count no more.
-        places = 4 * PRODUCTS
-        tail, oldest, draining = (Signal(range(places), name=name) for name in ("tail", "oldest", "draining"))
-        count, word = Signal(range(PRODUCTS + 1)), Signal(range(self.cfg.output_words))
-        counted = self._range(m, "counted", tail, oldest)
-        m.d.sync += count.eq(count + self.add - self.take)
+        # A power of two, so that places return to 0 by themselves.
+        tail, oldest = (Signal(range(PRODUCTS), name=name) for name in ("tail", "oldest"))
+        count = Signal(range(PRODUCTS + 1))
+        m.submodules.counted = memory = Memory(shape=unsigned(2 * _WORD), depth=PRODUCTS, init=[])
+        write, read = memory.write_port(), memory.read_port(domain="comb")
+        first, last = read.data[:_WORD], read.data[_WORD:]
         m.d.comb += [
+            write.addr.eq(tail), write.data.eq(Cat(self.first, self.last)), write.en.eq(self.add), read.addr.eq(oldest),
             self.full.eq(count == PRODUCTS), self.none.eq(count == 0),
-            self.codes.eq((counted[_WORD:] - counted[:_WORD] + 1)[: _WORD + 1] << 1),
+            self.codes.eq((last - first + 1)[: _WORD + 1] << 1),
         ]
-        m.d.sync += [tail.eq(tail + self.add), oldest.eq(oldest + self.take)]
+        m.d.sync += [
+            count.eq(count + self.add - self.take), tail.eq(tail + self.add), oldest.eq(oldest + self.take),
+        ]
         if self.cfg.ranged:
             connect(m, flipped(self.i), flipped(self.o))
             return self.resets(m)
-        drained = self._range(m, "drained", tail, draining)
-        wanted = (word >= drained[:_WORD]) & (word <= drained[_WORD:])
-        m.d.comb += [
-            self.o.payload.eq(self.i.payload), self.o.valid.eq(self.i.valid & wanted),
-            self.i.ready.eq(~wanted | self.o.ready),
-        ]
-        with m.If(self.i.valid & self.i.ready):
-            m.d.sync += word.eq(word + 1)
-            with m.If(word == self.cfg.output_words - 1):
-                m.d.sync += [word.eq(0), draining.eq(draining + 1)]
+        m.submodules.word_range = wanted = WordRange(self.cfg.output_words)
+        m.d.comb += [wanted.accept.eq(self.add), wanted.words.first.eq(self.first), wanted.words.last.eq(self.last)]
+        connect(m, flipped(self.i), wanted.i)
+        connect(m, wanted.o, flipped(self.o))
         return self.resets(m)
-
-    def _range(self, m: Module, name: str, tail: Value, at: Value) -> Value:
-        """First and last word of one of the products that were issued."""
-        m.submodules[name] = memory = Memory(shape=unsigned(2 * _WORD), depth=4 * PRODUCTS, init=[])
-        write, read = memory.write_port(), memory.read_port(domain="comb")
-        m.d.comb += [
-            write.addr.eq(tail), write.data.eq(Cat(self.first, self.last)), write.en.eq(self.add), read.addr.eq(at),
-        ]
-        return read.data

@@ -12,7 +12,7 @@ from hw.testing import collect, simulate
 def test_words_that_an_operation_names_pass(stall: int) -> None:
     rng = np.random.default_rng(0)
     cfg = CoreConfig(lines=16)
-    dut = WordRange(cfg)
+    dut = WordRange(cfg.output_words)
     ranges = np.sort(rng.integers(0, cfg.output_words, (20, 2)), axis=1).tolist()
     given = rng.integers(0, 1 << 32, (20, cfg.output_words)).tolist()
     expected = [word for row, (first, last) in zip(given, ranges, strict=True) for word in row[first : last + 1]]
