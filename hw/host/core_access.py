@@ -11,10 +11,8 @@ from hw.core.port import core_port
 from hw.core.write_verify import WriteVerifyConfig
 from hw.host.bank import RegisterBank
 from hw.host.bus import RegisterBus
-from hw.host.core_parts import connect_counters, connect_masks, connect_trim
-from hw.host.manual_host import add_manual
+from hw.host.core_parts import connect_core
 from hw.host.registers import RegisterMap
-from hw.host.write_host import add_write_verify
 
 __all__ = ["CoreAccess"]
 
@@ -77,13 +75,7 @@ class CoreAccess(wiring.Component):
             self.soft_reset.eq(held | self.reset), bank.status.busy.eq(self.status.busy),
             bank.status.error.eq(self.status.error),
         ]
-        connect_masks(m, bank, self)
-        connect_trim(m, self.cfg, self.write, bank, self)
-        if self.cfg.manual:
-            add_manual(m, bank, self.manual, write=self.write is not None)
-        connect_counters(m, self.write, bank, self)
         irq: Value = self.status.error & bank.interrupt_enable.error
-        if self.write is not None:
-            irq |= add_write_verify(m, self.write, bank, self, self.soft_reset)
-        m.d.comb += self.irq.eq(irq)
+        programmed = connect_core(m, self.cfg, self.write, bank, self)
+        m.d.comb += self.irq.eq(irq if programmed is None else irq | programmed)
         return m

@@ -13,10 +13,8 @@ from hw.core.port import core_port
 from hw.core.write_verify import WriteVerifyConfig
 from hw.host.bank import RegisterBank
 from hw.host.bus import RegisterBus
-from hw.host.core_parts import connect_counters, connect_masks, connect_trim
-from hw.host.manual_host import add_manual
+from hw.host.core_parts import connect_core
 from hw.host.registers import RegisterMap
-from hw.host.write_host import add_write_verify
 
 __all__ = ["CoreHost", "InputBuffer", "OutputBuffer"]
 
@@ -206,20 +204,14 @@ class CoreHost(wiring.Component):
             given.clear.eq(self.soft_reset), result.clear.eq(self.soft_reset),
             result.full.eq(bank.status.done.value), bank.status.done.set.eq(result.filled),
         ]
-        connect_masks(m, bank, self)
         # From a flip-flop: it goes to every register of the core.
         m.d.sync += self.soft_reset.eq(bank.control.soft_reset)
-        connect_trim(m, self.cfg, self.write, bank, self)
-        if self.cfg.manual:
-            add_manual(m, bank, self.manual, write=self.write is not None)
         self._start(m, bank, given)
         bits, enable = bank.status, bank.interrupt_enable
         failed = bits.error.value | bits.overrun.value
         irq = (bits.done.value & enable.done) | (failed & enable.error)
-        if self.write is not None:
-            irq |= add_write_verify(m, self.write, bank, self, self.soft_reset)
-        connect_counters(m, self.write, bank, self)
-        m.d.comb += self.irq.eq(irq)
+        programmed = connect_core(m, self.cfg, self.write, bank, self)
+        m.d.comb += self.irq.eq(irq if programmed is None else irq | programmed)
         return m
 
     def _start(self, m: Module, bank: Any, given: InputBuffer) -> None:
