@@ -4,16 +4,16 @@ While it waits for a request the simulation stands still; while a batch runs, co
 """
 
 import os
-import socket
 import time
+from collections.abc import Mapping
 
 import cocotb
 from cocotb.handle import SimHandleBase
 
 from macro_models import MacroModel
 from sim.core.batch import Batch, BatchResult, Work
-from sim.core.messages import Closed, Link, Message
-from sim.core.state import model_from_message
+from sim.core.messages import Link, Message
+from sim.core.serving import serve_jobs
 
 __all__ = ["serve"]
 
@@ -29,27 +29,15 @@ async def _make_driver(dut: SimHandleBase, scopes: list[str]):
 @cocotb.test()
 async def serve(dut: SimHandleBase) -> None:
     """Answer ``core`` (a macro model to hold) and ``run`` requests (with the batches that are run together)."""
-    link = Link(socket.socket(fileno=int(os.environ["MHO_COSIM_FD"])))
     driver = await _make_driver(dut, os.environ["MHO_COSIM_SCOPES"].split(","))
-    models: dict[int, MacroModel] = {}
-    try:
-        link.send(Message("ready", {"pid": os.getpid()}))
-        while True:
-            request = link.receive()
-            if request.kind == "core":
-                models[int(request.values["index"])] = model_from_message(request)
-                link.send(Message("ok"))
-            elif request.kind == "run":
-                batches = [Batch.from_message(link.receive()) for _ in range(request.values["batches"])]
-                work = [Work(batch, BatchResult.empty(batch), models.get(batch.core)) for batch in batches]
-                start = time.process_time()
-                await driver.run(work)
-                for one in work:
-                    one.result.cpu_s = time.process_time() - start
-                    link.send(one.result.message())
-            else:
-                break
-    except Closed:
-        pass
-    finally:
-        link.close()
+
+    async def run(link: Link, request: Message, models: Mapping[int, MacroModel]) -> None:
+        batches = [Batch.from_message(link.receive()) for _ in range(request.values["batches"])]
+        work = [Work(batch, BatchResult.empty(batch), models.get(batch.core)) for batch in batches]
+        start = time.process_time()
+        await driver.run(work)
+        for one in work:
+            one.result.cpu_s = time.process_time() - start
+            link.send(one.result.message())
+
+    await serve_jobs("run", run)

@@ -3,9 +3,8 @@
 While a job runs, cocotb sleeps until ``wake`` changes: at the end, and now and then to say how far it is.
 """
 
-import os
-import socket
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import cocotb
@@ -13,9 +12,9 @@ from cocotb.triggers import Timer, ValueChange
 
 from macro_models import MacroModel
 from sim.core.batch import Mode
-from sim.core.messages import Closed, Link, Message
+from sim.core.messages import Link, Message
+from sim.core.serving import serve_jobs
 from sim.core.shim import Macros, shim_library
-from sim.core.state import model_from_message
 from sim.tiles.host import MeshHost, MeshJob, MeshResult
 
 __all__ = ["serve"]
@@ -24,30 +23,18 @@ __all__ = ["serve"]
 @cocotb.test()
 async def serve(dut: Any) -> None:
     """Answer ``core`` (the macro model of a tile) and ``mesh`` requests (a job)."""
-    link = Link(socket.socket(fileno=int(os.environ["MHO_COSIM_FD"])))
     await Timer(1, "step")
     library = shim_library()
     macros, host, wake = Macros(library), MeshHost(library), ValueChange(dut.wake)
-    models: dict[int, MacroModel] = {}
-    try:
-        link.send(Message("ready", {"pid": os.getpid()}))
-        while True:
-            request = link.receive()
-            if request.kind == "core":
-                models[int(request.values["index"])] = model_from_message(request)
-                link.send(Message("ok"))
-            elif request.kind == "mesh":
-                link.send((await _run(macros, host, models, MeshJob.from_message(request), wake, link)).message())
-            else:
-                break
-    except Closed:
-        pass
-    finally:
-        link.close()
+
+    async def mesh(link: Link, request: Message, models: Mapping[int, MacroModel]) -> None:
+        link.send((await _run(macros, host, models, MeshJob.from_message(request), wake, link)).message())
+
+    await serve_jobs("mesh", mesh)
 
 
 async def _run(
-    macros: Macros, host: MeshHost, models: dict[int, MacroModel], job: MeshJob, wake: ValueChange, link: Link
+    macros: Macros, host: MeshHost, models: Mapping[int, MacroModel], job: MeshJob, wake: ValueChange, link: Link
 ) -> MeshResult:
     """One job. A tile without a model has a macro whose comparators never flip."""
     by_path = {macro.path.rpartition("macro_")[2]: macro for macro in macros.all}
