@@ -10,6 +10,7 @@ from hw.chip.map import QUEUE, chip_page, record_words
 from hw.chip.port import FlitPort
 from hw.noc.config import MeshConfig
 from hw.testing import simulate
+from tests.hw.host.bus_access import access_bus
 
 
 class Bench:
@@ -23,18 +24,7 @@ class Bench:
         self.rng = np.random.default_rng(payload)
 
     async def access(self, ctx: Any, address: int, value: int | None = None) -> int:
-        bus = self.dut.bus
-        ctx.set(bus.request.payload, {
-            "address": address >> 2, "write": int(value is not None), "data": value or 0, "strobe": 15,
-        })
-        ctx.set(bus.request.valid, 1)
-        await ctx.tick().until(bus.request.ready)
-        ctx.set(bus.request.valid, 0)
-        ctx.set(bus.response.ready, 1)
-        (found,) = await ctx.tick().sample(bus.response.payload).until(bus.response.valid)
-        ctx.set(bus.response.ready, 0)
-        assert not found.error
-        return found.data
+        return await access_bus(ctx, self.dut.bus, address, value)
 
     async def network(self, ctx: Any) -> None:
         send = self.dut.send

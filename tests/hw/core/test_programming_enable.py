@@ -29,6 +29,15 @@ async def _start(ctx: Any, dut: Core, enable: int) -> None:
     ctx.set(dut.write_start, 0)
 
 
+async def _until_pulse(ctx: Any, dut: Core) -> None:
+    """Start with a target, up to the first SET pulse."""
+    await _start(ctx, dut, 1)
+    ctx.set(dut.target.p.code, 600)
+    ctx.set(dut.target.valid, 1)
+    while not ctx.get(dut.macro.set_pulse):
+        await ctx.tick()
+
+
 def _pins(ctx: Any, dut: Core) -> dict[str, int]:
     return {name: ctx.get(Value.cast(getattr(dut.macro, name))) for name in DRIVEN}
 
@@ -55,11 +64,7 @@ def test_without_it_a_pulse_ends_at_once_and_the_run_soon(after: int) -> None:
     dut = Core(CORE, WRITE)
 
     async def bench(ctx: Any) -> None:
-        await _start(ctx, dut, 1)
-        ctx.set(dut.target.p.code, 600)
-        ctx.set(dut.target.valid, 1)
-        while not ctx.get(dut.macro.set_pulse):
-            await ctx.tick()
+        await _until_pulse(ctx, dut)
         for _ in range(after):
             await ctx.tick()
         ctx.set(dut.programming_enable, 0)
@@ -87,11 +92,7 @@ def test_a_dip_ends_the_run_and_no_pulse_comes_back(after: int, cycles: int) -> 
     dut = Core(CORE, WRITE)
 
     async def bench(ctx: Any) -> None:
-        await _start(ctx, dut, 1)
-        ctx.set(dut.target.p.code, 600)
-        ctx.set(dut.target.valid, 1)
-        while not ctx.get(dut.macro.set_pulse):
-            await ctx.tick()
+        await _until_pulse(ctx, dut)
         ctx.set(dut.cell.ready, 0)
         for _ in range(after):
             await ctx.tick()

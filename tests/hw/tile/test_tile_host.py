@@ -13,6 +13,7 @@ from hw.tile.host_map import tile_map
 from hw.tile.loading import IMAGE_AT, REGISTERS_AT, STATUS_AT
 from hw.tile.text import assemble
 from hw.tile.tile import Tile
+from tests.hw.host.bus_access import answer_of_bus
 
 CFG = TileConfig(lines=16, buffer_kib=1, parameters=24, instructions=40)
 MAP = tile_map(CFG)
@@ -26,17 +27,7 @@ class Bench:
         self.dut: Any = Tile(CFG)
 
     async def access(self, ctx: Any, address: int, value: int | None = None, strobe: int = 15) -> tuple[bool, int]:
-        bus = self.dut.bus
-        ctx.set(bus.request.payload, {
-            "address": address >> 2, "write": int(value is not None), "data": value or 0, "strobe": strobe,
-        })
-        ctx.set(bus.request.valid, 1)
-        await ctx.tick().until(bus.request.ready)
-        ctx.set(bus.request.valid, 0)
-        ctx.set(bus.response.ready, 1)
-        (found,) = await ctx.tick().sample(bus.response.payload).until(bus.response.valid)
-        ctx.set(bus.response.ready, 0)
-        return bool(found.error), found.data
+        return await answer_of_bus(ctx, self.dut.bus, address, value, strobe)
 
 
 def test_map_says_what_the_constants_say() -> None:

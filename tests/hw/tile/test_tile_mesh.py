@@ -23,7 +23,7 @@ from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
 from hw.tile.mesh import TileMesh
 from hw.tile.text import assemble
 from macro_models.errors import InputError
-from tests.hw.tile.tile_bench import access_bus
+from tests.hw.host.bus_access import access_bus
 
 FIRST = """
 stream in:  block 8, blocks 2, remote, slot 0

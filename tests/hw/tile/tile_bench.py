@@ -17,6 +17,7 @@ from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
 from hw.tile.program import Program
 from hw.tile.tile import Tile
 from macro_models.errors import InputError
+from tests.hw.host.bus_access import access_bus
 
 
 def core_of(lines: int) -> Callable[[np.ndarray], np.ndarray]:
@@ -28,21 +29,6 @@ def core_of(lines: int) -> Callable[[np.ndarray], np.ndarray]:
         return (total >> 2).clip(-4095, 4095)
 
     return compute
-
-
-async def access_bus(ctx: Any, bus: Any, address: int, value: int | None = None) -> int:
-    """Write a word over the register bus, or read one where there is no value; the answer must be no error."""
-    ctx.set(bus.request.payload, {
-        "address": address >> 2, "write": int(value is not None), "data": value or 0, "strobe": 15,
-    })
-    ctx.set(bus.request.valid, 1)
-    await ctx.tick().until(bus.request.ready)
-    ctx.set(bus.request.valid, 0)
-    ctx.set(bus.response.ready, 1)
-    (found,) = await ctx.tick().sample(bus.response.payload).until(bus.response.valid)
-    ctx.set(bus.response.ready, 0)
-    assert not found.error
-    return found.data
 
 
 class Core(FunctionCore):

@@ -1,11 +1,11 @@
 """Permission to program, proven at any moment between clock edges: once withdrawn it stays so while something runs."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from rtl_gen.verilog.permission import write_permission
+from tests.rtl_gen.verilog.proving import assert_proof, with_fault
 
 TOP = """
 module proof (input wire clk, input wire enable, input wire busy);
@@ -27,15 +27,10 @@ FORGETFUL = "held[0] | ~busy", "1'b1"
 @pytest.mark.parametrize("fault", [None, SYNCHRONOUS, FORGETFUL], ids=["as generated", "by the clock", "forgets"])
 def test_a_dip_of_any_width_counts(fault: tuple[str, str] | None, tmp_path: Path) -> None:
     """Steps of the model are moments: the pin, the clock and the end of a run change at any of them."""
-    text = write_permission("mho_")
-    if fault is not None:
-        assert text.count(fault[0]) == 1
-        text = text.replace(*fault)
-    (tmp_path / "permission.v").write_text(text)
+    (tmp_path / "permission.v").write_text(with_fault(write_permission("mho_"), fault))
     (tmp_path / "proof.v").write_text(TOP)
     script = (
         "read_verilog -formal permission.v proof.v; prep -top proof -flatten; clk2fflogic; "
         "sat -tempinduct -prove-asserts -verify proof"
     )
-    run = subprocess.run(["yosys", "-q", "-p", script], cwd=tmp_path, check=False, capture_output=True, text=True)
-    assert (run.returncode == 0) == (fault is None), run.stdout[-2000:] + run.stderr[-2000:]
+    assert_proof(script, tmp_path, holds=fault is None)
