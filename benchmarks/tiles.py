@@ -26,8 +26,8 @@ from hw.config import load_chip
 from mho.data import load_sample
 from sim.account import RunAccount
 from sim.executor import build_cores, core_masks
-from sim.tiles.backend import TileCosimBackend
-from sim.tiles.timeline import draw_timeline
+from sim.tile_networks.backend import TileCosimBackend
+from sim.tile_networks.timeline import draw_timeline
 from tests.compiler.tile.network_bench import residual_network
 
 CHIP, DAY = "tnsa64-2x2", 86_400.0

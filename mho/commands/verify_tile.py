@@ -32,7 +32,7 @@ def tile_command(chip: str | None, overrides: tuple[str, ...], instructions: int
     core stall at random. A program that differs is made small and written to tile_litmus.s. --chip defaults to a tile
     of 64 lines. Exit 1 on a mismatch.
     """
-    from sim.tile.verify import verify_tile
+    from sim.tile_programs.verify import verify_tile
 
     cfg = _tile(chip, overrides)
     out.note("building the simulator of the tile, unless it is in the cache ...")

@@ -1,5 +1,5 @@
 // Shell around a generated mesh of tiles: the host at its port (mesh_host.cpp), the macros (tnsa_macro.sv), and what is noted
-// of the tiles. The names and widths are defined before it is read (sim/tiles/build.py).
+// of the tiles. The names and widths are defined before it is read (sim/tile_networks/build.py).
 //
 // As in core_bench.sv, all that drives the mesh is a flip-flop. `wake` changes when the host has something to say.
 `timescale 1ps / 1ps

@@ -1,7 +1,7 @@
 // The host of a mesh of tiles, behind mesh_bench.sv: it writes over the register bus, sends the blocks of images and takes
 // those of results, counts credits as an interface does, and reads what it wants to know at the end. Beside that it notes
 // what the bench sees inside of tiles: operations of cores and the words that come of them, and, where somebody asks, when
-// instructions retire and who is at work. A job is a few arrays that Python owns (sim/tiles/host.py).
+// instructions retire and who is at work. A job is a few arrays that Python owns (sim/tile_networks/host.py).
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -14,14 +14,14 @@ constexpr int kResetCycles = 16;
 constexpr int kSettle = 64;  // from the last write to the first flit: tokens are then as at the start
 constexpr int kFlows = 16, kTags = 256, kTiles = 256;
 
-// Blocks of one flow of the host, all of one size. Mirrored by sim/tiles/host.py.
+// Blocks of one flow of the host, all of one size. Mirrored by sim/tile_networks/host.py.
 struct Source {
     const uint32_t* flits;   // words of each
     int64_t blocks;
     int32_t block_flits, members, flow, pad;
 };
 
-// What comes with a tag. Mirrored by sim/tiles/host.py.
+// What comes with a tag. Mirrored by sim/tile_networks/host.py.
 struct Sink {
     uint32_t* words;         // payloads
     uint64_t* cycles;        // of each flit
@@ -212,7 +212,7 @@ void mho_host_state(void* handle, int tile, int state) {
     h.states.push_back({uint64_t(h.cycle), uint32_t(tile), uint32_t(state)});
 }
 
-// ---- called from sim/tiles/host.py ----------------------------------------------------------------------------------
+// ---- called from sim/tile_networks/host.py --------------------------------------------------------------------------
 
 void mho_host_start(const Job* next) {
     Host& h = *host;

@@ -1,4 +1,7 @@
-"""A tile beside the interpreter: programs by hand, with a core that is a function. At random: ``tests/sim/tile``."""
+"""A tile beside the interpreter: programs by hand, with a core that is a function.
+
+At random: ``tests/sim/tile_programs``.
+"""
 
 import subprocess
 from pathlib import Path

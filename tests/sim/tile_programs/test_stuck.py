@@ -7,8 +7,8 @@ from hw.tile.machine.tiles import Tiles
 from hw.tile.random_programs import SIZES
 from hw.tile.text import assemble
 from macro_models.errors import InputError
-from sim.tile.cases import Case, joined
-from sim.tile.simulation import TileSimulation
+from sim.tile_programs.cases import Case, joined
+from sim.tile_programs.simulation import TileSimulation
 
 TEXT = """
 stream in:   block 4, blocks 4, remote

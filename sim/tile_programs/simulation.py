@@ -28,7 +28,7 @@ from hw.tile.trace import EventLayout
 from macro_models.workspace import Workspace
 from sim.build.toolchain import HDL, cached_build, hash_files, run_logged
 from sim.build.verilate import compiler_key, verilate, verilog_modules
-from sim.tile.cases import REFUSE_BITS, REFUSE_LOW, Case, weights_of
+from sim.tile_programs.cases import REFUSE_BITS, REFUSE_LOW, Case, weights_of
 
 __all__ = ["Event", "Found", "TileSimulation"]
 

@@ -11,10 +11,10 @@ from hw.tile.machine.actions import Actions
 from hw.tile.random_programs import SIZES
 from hw.tile.text import assemble
 from macro_models.errors import ToolError
-from sim.tile.compare import difference, expected, skeleton_differs
-from sim.tile.random_cases import random_cases
-from sim.tile.simulation import TileSimulation
-from sim.tile.verify import verify_tile
+from sim.tile_programs.compare import difference, expected, skeleton_differs
+from sim.tile_programs.random_cases import random_cases
+from sim.tile_programs.simulation import TileSimulation
+from sim.tile_programs.verify import verify_tile
 
 
 @pytest.mark.slow  # Verilator builds

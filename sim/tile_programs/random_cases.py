@@ -5,7 +5,7 @@ import numpy as np
 from hw.tile.config import TileConfig
 from hw.tile.program import Program
 from hw.tile.random_programs import borderline, legal_program
-from sim.tile.cases import Case, blocks_for
+from sim.tile_programs.cases import Case, blocks_for
 
 __all__ = ["random_cases"]
 

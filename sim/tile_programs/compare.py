@@ -8,8 +8,8 @@ from hw.tile.machine.state import Retired, Status
 from hw.tile.machine.store import Store
 from hw.tile.machine.tiles import Tiles
 from hw.tile.machine.tokens import TokenMachine
-from sim.tile.cases import Case, joined
-from sim.tile.simulation import Event, Found
+from sim.tile_programs.cases import Case, joined
+from sim.tile_programs.simulation import Event, Found
 
 __all__ = ["Expected", "difference", "expected", "skeleton_differs"]
 

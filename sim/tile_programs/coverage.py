@@ -8,8 +8,8 @@ from hw.tile.isa import DESCRIPTORS, INSTRUCTIONS, Cause, Engine, Op, Operand, d
 from hw.tile.legality import named
 from hw.tile.machine.state import Retired
 from hw.tile.program import Program
-from sim.tile.compare import Expected
-from sim.tile.simulation import Found
+from sim.tile_programs.compare import Expected
+from sim.tile_programs.simulation import Found
 
 __all__ = ["Coverage"]
 

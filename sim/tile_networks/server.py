@@ -15,7 +15,7 @@ from sim.core.batch import Mode
 from sim.core.messages import Link, Message
 from sim.core.serving import serve_jobs
 from sim.core.shim import Macros, shim_library
-from sim.tiles.host import MeshHost, MeshJob, MeshResult
+from sim.tile_networks.host import MeshHost, MeshJob, MeshResult
 
 __all__ = ["serve"]
 

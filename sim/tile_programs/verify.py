@@ -9,12 +9,12 @@ import numpy as np
 from hw.tile.config import TileConfig
 from hw.tile.random_programs import SIZES
 from macro_models.errors import ToolError
-from sim.tile.cases import Case
-from sim.tile.compare import difference, expected, skeleton_differs
-from sim.tile.coverage import Coverage
-from sim.tile.random_cases import random_cases
-from sim.tile.shrink import litmus, shrunk
-from sim.tile.simulation import TileSimulation
+from sim.tile_programs.cases import Case
+from sim.tile_programs.compare import difference, expected, skeleton_differs
+from sim.tile_programs.coverage import Coverage
+from sim.tile_programs.random_cases import random_cases
+from sim.tile_programs.shrink import litmus, shrunk
+from sim.tile_programs.simulation import TileSimulation
 
 __all__ = ["TileReport", "verify_tile"]
 

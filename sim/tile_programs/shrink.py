@@ -6,7 +6,7 @@ from dataclasses import replace
 from hw.tile.isa import DESCRIPTORS, Op, decode, encode
 from hw.tile.program import Program
 from hw.tile.text import disassemble
-from sim.tile.cases import Case
+from sim.tile_programs.cases import Case
 
 __all__ = ["litmus", "shrunk"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from sim.core.process import Simulation
-from sim.tiles.host import MeshJob, MeshResult
+from sim.tile_networks.host import MeshJob, MeshResult
 
 __all__ = ["MeshSimulation"]
 
@@ -11,7 +11,7 @@ __all__ = ["MeshSimulation"]
 class MeshSimulation(Simulation):
     """A running simulator of a mesh; parameters as of :class:`sim.core.process.Simulation`."""
 
-    server = "sim.tiles.server"
+    server = "sim.tile_networks.server"
 
     def run_mesh(self, job: MeshJob, heard: Callable[[int, list[int]], None]) -> MeshResult:
         """Run a job to its end.

@@ -16,12 +16,12 @@ from hw.tile.isa import Cause
 from macro_models import MacroModel, Masks
 from macro_models.errors import InputError, ToolError, argument
 from sim.backend import Account, Backend, Note, Progress
-from sim.tiles.build import build_mesh
-from sim.tiles.codes import SeenCodes
-from sim.tiles.host import MeshJob, MeshResult, Outcome
-from sim.tiles.plan import STATUS_READS, Plan, make_plan
-from sim.tiles.process import MeshSimulation
-from sim.tiles.timeline import image_ends
+from sim.tile_networks.build import build_mesh
+from sim.tile_networks.codes import SeenCodes
+from sim.tile_networks.host import MeshJob, MeshResult, Outcome
+from sim.tile_networks.plan import STATUS_READS, Plan, make_plan
+from sim.tile_networks.process import MeshSimulation
+from sim.tile_networks.timeline import image_ends
 
 if TYPE_CHECKING:
     from compiler.network import Network

@@ -16,7 +16,7 @@ from hw.noc.flit import BodyLayout
 from hw.noc.interface.words import credit_tag
 from hw.noc.registers.packet import host_address_bits
 from sim.core.messages import Message
-from sim.tiles.plan import STATUS_READS, Plan
+from sim.tile_networks.plan import STATUS_READS, Plan
 
 __all__ = ["MeshHost", "MeshJob", "MeshResult", "Outcome"]
 

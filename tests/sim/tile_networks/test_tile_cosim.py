@@ -23,8 +23,8 @@ from macro_models.errors import ToolError
 from sim.account import RunAccount
 from sim.executor import build_cores, core_masks
 from sim.functional import FunctionalBackend
-from sim.tiles.backend import TileCosimBackend
-from sim.tiles.plan import tile_node
+from sim.tile_networks.backend import TileCosimBackend
+from sim.tile_networks.plan import tile_node
 from tests.compiler.importer.onnx_models import build, node
 from tests.compiler.tile.network_bench import DAY, Masked
 

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.tile.documents.svg import Picture
-from sim.tiles.host import MeshResult
-from sim.tiles.plan import Plan
+from sim.tile_networks.host import MeshResult
+from sim.tile_networks.plan import Plan
 
 __all__ = ["KINDS", "draw_timeline", "image_ends", "intervals"]
 
@@ -25,7 +25,7 @@ def intervals(states: NDArray[np.uint64], tile: int, kind: str, end: int, join: 
     Parameters
     ----------
     states
-        As of :class:`sim.tiles.host.MeshResult`.
+        As of :class:`sim.tile_networks.host.MeshResult`.
     tile, kind
         Which tile, and one of :data:`KINDS`.
     end
