@@ -5,7 +5,6 @@ costs more than half of the speed; here only the few signals that the bench watc
 """
 
 import os
-import platform
 import shutil
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -15,6 +14,7 @@ from pathlib import Path
 from amaranth.lib import wiring
 
 from rtl_gen.verilog.netlist import emit
+from sim.build.runtime import cpu_flags, take_runtime
 from sim.build.toolchain import hash_files, require_cocotb, require_tool, run_logged, tool_version
 
 __all__ = [
@@ -47,16 +47,6 @@ def hardware_hash() -> str:
     return f"{hash_files(files)} {version('amaranth')}"
 
 
-@cache
-def _cpu() -> str:
-    """What -march=native depends on."""
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return platform.processor()
-    return next((line for line in text.splitlines() if line.startswith(("flags", "Features"))), platform.processor())
-
-
 def compiler_key() -> list[str]:
     """What decides, beside the sources and the options, what program comes out.
 
@@ -69,7 +59,7 @@ def compiler_key() -> list[str]:
         require_tool(tool)
     here = Path(__file__)
     return [
-        hash_files([here, here.with_name("toolchain.py")]), tool_version("verilator"), tool_version("g++"), _cpu(),
+        hash_files([here, here.with_name("toolchain.py")]), tool_version("verilator"), tool_version("g++"), cpu_flags(),
     ]
 
 
@@ -127,6 +117,7 @@ def verilate(
     # Given to make, since Verilator appends its own -Os behind -CFLAGS.
     flags = [f"OPT_FAST={fast}", f"OPT_GLOBAL={fast}", f"OPT_SLOW={slow}"]
     command = [make, "-j", "2", "-f", "Vtop.mk", "CURDIR=.", *flags]
+    take_runtime(objects, command)
     run_logged(command, folder / "build.log", "the C++ compiler of the simulator", cwd=objects)
     shutil.rmtree(objects)
     return folder / "simulator"

@@ -130,6 +130,10 @@ def test_a_design_is_compiled_once_for_each_way(tmp_path: Path, monkeypatch: pyt
 
     assert [result("a", 1), result("a", 2), result("a", 1), result("b", 1)] == [1001, 1002, 1001, 1001]
     assert written == ["a", "a", "b"]
+    # Verilator's own library is compiled once for all of them.
+    logs = {path.parent.name: path.read_text() for path in tmp_path.rglob("build.log")}
+    assert len(logs) == 4
+    assert [name.partition("-")[0] for name, log in logs.items() if "-o verilated.o" in log] == ["runtime"]
 
 
 def test_a_simulation_that_ended_is_told(bench: Bench) -> None:
