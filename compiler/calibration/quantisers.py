@@ -99,7 +99,7 @@ def formats(signed: bool, chip: Chip, options: CompileOptions) -> list[CodeForma
     Between the two nothing is gained: the conversion of the high segment counts 16 times, and with fewer planes than
     the most it uses less of the converter's range.
     """
-    most, planes = chip.input_bits, chip.operation_type.planes_at_once
+    most, planes = chip.widest_input(signed), chip.operation_type.planes_at_once
     wanted = [planes + signed, MAX_BITS] if options.in_bits is None else [options.in_bits]
     widths = sorted({min(bits, most) for bits in wanted})
     return [CodeFormat(bits=bits, signed=signed, planes_at_once=planes) for bits in widths]

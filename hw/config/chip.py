@@ -235,6 +235,10 @@ class Chip(ABC):
     def input_bits(self) -> int:
         """Most input bits of an operation."""
 
+    def widest_input(self, signed: bool) -> int:
+        """Most input bits of an operation with signed or unsigned inputs."""
+        return self.input_bits
+
     @abstractmethod
     def operation(self, *, in_bits: int, in_signed: bool, out_bits: int | None = None) -> MvmOperation:
         """An operation as the compiler starts from it; as many output bits as there are, at most ``out_bits``."""

@@ -27,18 +27,21 @@ class Masks:
     """
 
     wl: NDArray[np.bool_]
-    """Word lines that are on, of shape (8, lines)."""
+    """Word lines that are on, of shape (8, driven lines)."""
     lines: NDArray[np.bool_]
-    """Converted lines that are enabled, of shape (8, lines)."""
+    """Converted lines that are enabled, of shape (8, converted lines)."""
     bl_skip: NDArray[np.bool_]
-    """Dead bit lines, of shape (lines,)."""
+    """Dead bit lines, of shape (driven lines,)."""
     sl_skip: NDArray[np.bool_]
-    """Dead source lines, of shape (lines,)."""
+    """Dead source lines, of shape (converted lines,); as many as bit lines where products go both ways."""
 
     def __post_init__(self) -> None:
-        n = np.shape(self.bl_skip)[-1] if np.ndim(self.bl_skip) else 0
-        for name, shape in (("wl", (MASK_SLOTS, n)), ("lines", (MASK_SLOTS, n)), ("bl_skip", (n,)), ("sl_skip", (n,))):
-            mask = np.asarray(getattr(self, name), dtype=bool)
+        driven, converted = (np.shape(one)[-1] if np.ndim(one) else 0 for one in (self.bl_skip, self.sl_skip))
+        shapes = {
+            "wl": (MASK_SLOTS, driven), "lines": (MASK_SLOTS, converted), "bl_skip": (driven,), "sl_skip": (converted,),
+        }
+        for name, shape in shapes.items():
+            mask, n = np.asarray(getattr(self, name), dtype=bool), shape[-1]
             if mask.shape not in (shape, (n,)) or n == 0:
                 raise InputError(f"mask {name} must have shape {shape}, not {mask.shape}")
             object.__setattr__(self, name, np.ascontiguousarray(np.broadcast_to(mask, shape)))
@@ -51,7 +54,7 @@ class Masks:
 
     @property
     def rows(self) -> NDArray[np.bool_]:
-        """All eighteen masks in the order of the core's registers, of shape (18, lines)."""
+        """All eighteen masks in the order of the core's registers, of shape (18, lines); of a square array."""
         return np.concatenate([self.wl, self.lines, self.bl_skip[None], self.sl_skip[None]])
 
     def word_lines(self, op: MvmOperation) -> NDArray[np.bool_]:

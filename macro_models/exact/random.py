@@ -66,6 +66,10 @@ class Purpose(IntEnum):
     SHIFT_REGISTER = 13
     TRAP = 14
     TRAP_STATE = 15
+    CONVERTER_CURVE = 16
+    CONVERTER_RESIDUAL = 17
+    CONVERTER_PHASE = 18
+    REFERENCE_PHASE = 19
 
 
 def philox_key(purpose: Purpose, seed: int, core: int) -> tuple[int, int]:

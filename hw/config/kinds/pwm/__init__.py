@@ -1,0 +1,19 @@
+"""Phase-change cores with pulse-width inputs and oscillators that count currents."""
+
+from hw.config.kinds.pwm.chip import PwmChip
+from hw.config.kinds.pwm.sections import (
+    AdcSection,
+    DigitalSection,
+    PwmCellsSection,
+    PwmClockSection,
+    PwmCoreSection,
+    ReadSection,
+    TimingSection,
+)
+
+__all__ = [
+    "AdcSection", "DigitalSection", "PwmCellsSection", "PwmChip", "PwmClockSection", "PwmCoreSection", "ReadSection",
+    "TimingSection",
+]
+
+CHIP = PwmChip

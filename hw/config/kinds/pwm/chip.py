@@ -1,0 +1,121 @@
+"""A chip of phase-change cores."""
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+from hw.config.chip import Chip
+from hw.config.keys import ChipError
+from hw.config.kinds.pwm.sections import (
+    AdcSection,
+    DigitalSection,
+    PwmCellsSection,
+    PwmClockSection,
+    PwmCoreSection,
+    ReadSection,
+    TimingSection,
+)
+from macro_models.errors import InputError
+from macro_models.exact.pwm.operation import MAGNITUDE_BITS, PwmOperation
+
+if TYPE_CHECKING:
+    from macro_models.pwm.config import PwmConfig
+
+__all__ = ["PwmChip"]
+
+_MAX_CYCLES = 65_535
+"""Longest duration in clock cycles."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PwmChip(Chip):
+    """A chip of phase-change cores, complete and checked.
+
+    Raises
+    ------
+    ChipError
+        If a value is out of range or values contradict each other (an :class:`~macro_models.errors.InputError`).
+    """
+
+    operation_type = PwmOperation
+
+    core: PwmCoreSection = field(default_factory=PwmCoreSection)
+    cells: PwmCellsSection = field(default_factory=PwmCellsSection)
+    clock: PwmClockSection = field(default_factory=PwmClockSection)
+    read: ReadSection = field(default_factory=ReadSection)
+    timing: TimingSection = field(default_factory=TimingSection)
+    adc: AdcSection = field(default_factory=AdcSection)
+    digital: DigitalSection = field(default_factory=DigitalSection)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.digital.lanes > self.core.lines:
+            most = f"core.lines = {self.core.lines}"
+            raise ChipError("digital.lanes", f"digital.lanes must be at most {most}, not {self.digital.lanes}")
+        for name, t_ns in asdict(self.timing).items():
+            if self.clock.cycles(t_ns) * (2**MAGNITUDE_BITS if name == "t_lsb_ns" else 1) > _MAX_CYCLES:
+                most = f"{_MAX_CYCLES:,} cycles at clock.f_clk_MHz = {self.clock.f_clk_MHz:g}"
+                raise ChipError(f"timing.{name}", f"timing.{name} must give at most {most}, not {t_ns:g} ns")
+        try:
+            self.macro_config()
+        except InputError as error:
+            raise ChipError("adc.f_max_GHz", f"adc.f_max_GHz: {error}") from None
+
+    @property
+    def lines(self) -> int:
+        """Unit cells each way of one core: 16, 64 or 256."""
+        return self.core.lines
+
+    @property
+    def operation_cycles(self) -> dict[str, int]:
+        """Clock cycles, at least one each: ``lsb`` of a width, ``start``, ``switch``, ``convert``."""
+        return {name[2:-3]: self.clock.cycles(t_ns) for name, t_ns in asdict(self.timing).items()}
+
+    @property
+    def window_cycles(self) -> int:
+        """Clock cycles of a window: of the pulse of 128 widths."""
+        return self.operation_cycles["lsb"] << MAGNITUDE_BITS
+
+    @property
+    def input_bits(self) -> int:
+        """Most input bits of an operation: a sign and seven bits of a pulse width."""
+        return MAGNITUDE_BITS + 1
+
+    def widest_input(self, signed: bool) -> int:
+        """See :meth:`hw.config.Chip.widest_input`."""
+        return MAGNITUDE_BITS + signed
+
+    def operation(self, *, in_bits: int, in_signed: bool, out_bits: int | None = None) -> PwmOperation:
+        """An operation as the compiler starts from it; see :meth:`hw.config.Chip.operation`."""
+        bits = min(out_bits or self.adc.bits, self.adc.bits)
+        return PwmOperation(in_bits=in_bits, in_signed=in_signed, out_bits=bits)
+
+    def macro_config(self) -> "PwmConfig":
+        """Configuration of the numpy model of the macro."""
+        # Imported here: the description itself needs no scipy.
+        from macro_models.pwm.config import PwmConfig
+
+        errors = {name: value for name, value in asdict(self.adc).items() if name != "bits"}
+        return PwmConfig(
+            lines=self.lines, devices=self.core.devices, g_bits=self.core.g_bits, g_min_uS=self.cells.g_min_uS,
+            g_max_uS=self.cells.g_max_uS, g_full_scale_uS=self.cells.g_full_scale_uS, phases=self.read.phases,
+            v_read_V=self.read.v_read_V, t_lsb_ns=self.operation_cycles["lsb"] * 1000.0 / self.clock.f_clk_MHz,
+            nominal_gain=self.digital.gain, **errors,
+        )
+
+    def sizes(self) -> list[tuple[str, str]]:
+        """What follows from the description: pairs of a name and a value with its unit."""
+        n, config = self.lines, self.macro_config()
+        devices = 2 * self.core.devices * n * n
+        cycles = self.operation_cycles | {"window": self.window_cycles}
+        del cycles["lsb"]
+        result = [
+            ("lines of a core", f"{n} word lines, {n} columns with two oscillators each"),
+            ("devices", f"{devices * self.cores:,} ({devices:,} a core, {2 * self.core.devices} a weight)"),
+            ("signed weights, forward", f"{n} x {n} a core"),
+            ("conductance grid", f"{config.lsb_uS:.4g} uS a code"),
+            ("counts of a window", f"{config.top_counts} at most"),
+        ]
+        for operation, count in cycles.items():
+            took = count * 1000 / self.clock.f_clk_MHz
+            result.append((operation, f"{count} {'cycle' if count == 1 else 'cycles'} = {took:g} ns"))
+        return result

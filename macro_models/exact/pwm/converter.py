@@ -1,0 +1,113 @@
+"""The converter in integers: two current-controlled oscillators a column, each with a counter.
+
+What an oscillator counts in a conversion is ``floor(phase + f(current) T)``. In integers: a current is ``u``, the
+counts that an oscillator without any error would make of it in one window, in 2**-8 counts, at most :data:`LEVEL_TOP`.
+Within one window the phase grows, in 2**-20 counts, by
+
+    ``v = clip(offset + u gain + (u**2 >> 17) curvature, 0, top << 20)``,
+
+gain and curvature in 2**-12, and the counter shows ``min(phase + sum of v over its windows >> 20, 4095)``. Pulses of
+different widths make a current that changes within a window; ``u`` is its mean, so that curvature acts on the mean.
+
+Trim registers on the mirror of each oscillator correct it ahead of everything digital: ``gain (64 + t) >> 6`` for t of
+-64..63, and ``curvature + 32 c`` for c of -8..7.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "COUNTER_BITS", "COUNT_BITS", "CURVE_TRIMS", "GAIN_ONE", "GAIN_TRIMS", "LEVEL_BITS", "LEVEL_TOP", "NEGATIVE",
+    "PARTS", "POSITIVE", "Oscillators", "Trim", "counts", "level",
+]
+
+Integers = NDArray[np.int64]
+
+LEVEL_BITS = 8
+"""Fraction bits of a current in counts."""
+LEVEL_TOP = 1 << 17
+"""Largest current: 512 counts."""
+COUNT_BITS = 20
+"""Fraction bits of an oscillator's phase."""
+COUNTER_BITS = 12
+"""Width of a counter."""
+GAIN_ONE = 1 << COUNT_BITS - LEVEL_BITS
+"""Gain 1, and the unit of curvatures."""
+_SQUARE_BITS = 17
+GAIN_TRIMS, CURVE_TRIMS = range(-64, 64), range(-8, 8)
+"""What the trim registers hold."""
+_TRIM_BITS = 6
+_CURVE_STEP = 32
+
+POSITIVE, NEGATIVE = 0, 1
+"""Which oscillator of a column: the first index of arrays of shape (2, columns)."""
+
+PARTS = (((1, 1), (-1, -1)), ((1, -1), (-1, 1)))
+"""Windows of each oscillator in a product of four: (sign of the inputs, sign of the devices), in their order."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trim:
+    """Trim registers of the oscillators, each of shape (2, columns)."""
+
+    gain: NDArray[np.int32]
+    """-64..63."""
+    curve: NDArray[np.int32]
+    """-8..7."""
+
+    @classmethod
+    def reset(cls, columns: int) -> "Trim":
+        """The registers after reset: nothing is corrected."""
+        return cls(gain=np.zeros((2, columns), dtype=np.int32), curve=np.zeros((2, columns), dtype=np.int32))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Oscillators:
+    """Oscillators of a core as they are made; arrays of shape (2, columns) int64.
+
+    ``gain`` is that of currents of the array, ``reference_gain`` that of the reference currents of calibration; both
+    and ``curvature`` in 1 / :data:`GAIN_ONE`. ``offset`` is what a window counts without current, in 2**-20 counts, and
+    ``top`` the counts of a window at the highest frequency.
+    """
+
+    gain: Integers
+    reference_gain: Integers
+    curvature: Integers
+    offset: Integers
+    top: int
+
+    @classmethod
+    def ideal(cls, columns: int, top: int) -> "Oscillators":
+        """Without any error."""
+        one, none = np.full((2, columns), GAIN_ONE, dtype=np.int64), np.zeros((2, columns), dtype=np.int64)
+        return cls(gain=one, reference_gain=one, curvature=none, offset=none, top=top)
+
+    def trimmed(self, trim: Trim) -> "Oscillators":
+        """With trim registers set."""
+        ratio = (1 << _TRIM_BITS) + trim.gain.astype(np.int64)
+        return Oscillators(
+            gain=self.gain * ratio >> _TRIM_BITS, reference_gain=self.reference_gain * ratio >> _TRIM_BITS,
+            curvature=self.curvature + _CURVE_STEP * trim.curve.astype(np.int64), offset=self.offset, top=self.top,
+        )
+
+    def grow(self, polarity: int, u: Integers, *, reference: bool = False) -> Integers:
+        """What phases of the oscillators of one polarity grow by in one window with currents ``u``, (..., columns)."""
+        gain = (self.reference_gain if reference else self.gain)[polarity]
+        v = self.offset[polarity] + u * gain + (u * u >> _SQUARE_BITS) * self.curvature[polarity]
+        return np.clip(v, 0, self.top << COUNT_BITS)
+
+
+def level(charge: Integers, step: int, gain_code: int) -> Integers:
+    """Currents ``u`` of accumulated products, at least 0.
+
+    ``step`` is the accumulated product of one output step (two half steps of code) at the digital gain ``gain_code``,
+    in 1/128.
+    """
+    return np.minimum((charge << LEVEL_BITS + 9) // (gain_code * step), LEVEL_TOP)
+
+
+def counts(phase: Integers, grown: Integers) -> Integers:
+    """Counters after all windows, from the phases at the start and what they grew by, in 2**-20 counts."""
+    return np.minimum(phase + grown >> COUNT_BITS, 2**COUNTER_BITS - 1)

@@ -1,0 +1,1 @@
+"""Cores whose inputs are pulse widths, and whose column currents are counted by current-controlled oscillators."""

@@ -1,0 +1,186 @@
+"""What the models of a phase-change core take from a chip description."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from macro_models.devices.device import Device
+from macro_models.errors import InputError
+from macro_models.exact.operation import STEP_FRACTION_BITS, Direction
+from macro_models.exact.pwm.operation import MAGNITUDE_BITS
+from macro_models.pwm.cell_map import DeviceQuads, FilledDevices
+
+__all__ = ["MOST_TOP_COUNTS", "PwmConfig"]
+
+MOST_TOP_COUNTS = 511
+"""Most counts of one window."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PwmConfig:
+    """What the models take from a chip description; every figure and its source are in the preset ``hermes-core``.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
+    """
+
+    kind: ClassVar[str] = "pwm"
+    lines: int = 256
+    """Unit cells each way: rows of weights, and columns, 2..1024."""
+    devices: int = 2
+    """Devices of a weight for each sign, 1 or 2."""
+    g_bits: int = 12
+    """Width of the integer code of a device, 2..16."""
+    g_min_uS: float = 0.0
+    """Smallest target (RESET), in uS."""
+    g_max_uS: float = 10.35
+    """Largest target (SET), in uS."""
+    g_full_scale_uS: float = 15.0
+    """Conductance of the largest code, in uS; conductances beyond are clipped to it."""
+    phases: int = 4
+    """Windows of a product: 1 integrates all signs at once, 4 one sign of inputs and one of devices after the other."""
+    v_read_V: float = 0.2
+    """Read voltage, in V."""
+    t_lsb_ns: float = 1.0
+    """Width of a pulse for an input of 1, in ns."""
+    f_max_GHz: float = 3.3
+    """Highest frequency of an oscillator, in GHz."""
+    gain_MHz_per_uA: float = 35.0
+    """Frequency of an oscillator over its current, at a mirror ratio of 1, in MHz / uA."""
+    nominal_gain: float = 1.5
+    """Digital gain of a column without any error, 1/128 to 255/128."""
+    sigma_gain: float = 0.0
+    """Standard deviation of the relative gain of an oscillator before calibration."""
+    sigma_residual: float = 0.0
+    """Part of it that calibration by reference currents does not see, the same for both oscillators of a column."""
+    curvature: float = 0.0
+    """Relative change of an oscillator's gain at 512 counts a window, in the mean."""
+    sigma_curvature: float = 0.0
+    """Its standard deviation between oscillators."""
+    sigma_offset: float = 0.0
+    """Standard deviation of an oscillator's counts in a window without current."""
+    free_running: bool = True
+    """Oscillators begin a conversion anywhere in their period; false: always in its middle."""
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.lines <= 1024:
+            raise InputError(f"lines must be between 2 and 1024, not {self.lines!r}")
+        if self.devices not in (1, 2):
+            raise InputError(f"devices must be 1 or 2, not {self.devices!r}")
+        if self.phases not in (1, 4):
+            raise InputError(f"phases must be 1 or 4, not {self.phases!r}")
+        if not 2 <= self.g_bits <= 16:
+            raise InputError(f"g_bits must be between 2 and 16, not {self.g_bits!r}")
+        if not 0.0 <= self.g_min_uS < self.g_max_uS <= self.g_full_scale_uS:
+            raise InputError(
+                "g_min_uS, g_max_uS and g_full_scale_uS must be at least 0 and in this order, "
+                f"not {self.g_min_uS:g}, {self.g_max_uS:g} and {self.g_full_scale_uS:g}"
+            )
+        for name in ("v_read_V", "t_lsb_ns", "f_max_GHz", "gain_MHz_per_uA"):
+            if not getattr(self, name) > 0.0:
+                raise InputError(f"{name} must be positive, not {getattr(self, name)!r}")
+        for name in ("sigma_gain", "sigma_residual", "sigma_curvature", "sigma_offset"):
+            if not getattr(self, name) >= 0.0:
+                raise InputError(f"{name} must be at least 0, not {getattr(self, name)!r}")
+        if self.sigma_residual > self.sigma_gain:
+            raise InputError(
+                f"sigma_residual must be at most sigma_gain = {self.sigma_gain:g}, not {self.sigma_residual:g}"
+            )
+        if not 1 <= self.top_counts <= MOST_TOP_COUNTS:
+            raise InputError(
+                f"f_max_GHz must give 1 to {MOST_TOP_COUNTS} counts in a window of {self.window_ns:g} ns, "
+                f"not {self.top_counts}"
+            )
+        if not 1 <= self.nominal_gain_code <= 255:
+            raise InputError(f"nominal_gain must be between 1/128 and 255/128, not {self.nominal_gain:g}")
+
+    @property
+    def cell_map(self) -> FilledDevices:
+        """Signed weights in the cells."""
+        return (DeviceQuads if self.devices == 2 else FilledDevices)(self.lines, self.lines)
+
+    def inputs(self, direction: Direction) -> int:
+        """Input codes of a product: one a row of weights. There are only forward products."""
+        return self.lines
+
+    @property
+    def window_ns(self) -> float:
+        """Duration of a window, in ns."""
+        return 2**MAGNITUDE_BITS * self.t_lsb_ns
+
+    @property
+    def top_counts(self) -> int:
+        """Counts of an oscillator at its highest frequency in one window."""
+        return math.floor(self.f_max_GHz * self.window_ns + 1e-9)
+
+    @property
+    def nominal_gain_code(self) -> int:
+        """Code of the digital gain of a column without any error, in 1/128."""
+        return round(self.nominal_gain * 128)
+
+    @property
+    def full_conductance_uS(self) -> float:
+        """Conductance whose current brings an oscillator to its highest frequency, at a mirror ratio of 1, in uS."""
+        return self.f_max_GHz * 1e3 / self.gain_MHz_per_uA / self.v_read_V
+
+    def load(self, g: NDArray[Any], *, axis: int, unit_uS: float = 1.0) -> NDArray[Any]:
+        """The same for all columns: :attr:`full_conductance_uS`, to which mirrors are referred."""
+        shape = np.sum(g, axis=axis).shape
+        return np.full(shape, self.full_conductance_uS / unit_uS, dtype=np.float64)
+
+    def step(self, step_code: int) -> int:
+        """Accumulated product (inputs times codes of devices) of one output step, two half steps of code."""
+        return max(1, int(np.rint(step_code * 2.0**-STEP_FRACTION_BITS * (self.full_conductance_uS / self.lsb_uS))))
+
+    def mirror_ratio(self, step_code: int) -> float:
+        """Ratio of the current mirrors ahead of the oscillators in operations with this step code."""
+        wanted = 512.0 / (self.nominal_gain_code * self.step(step_code))  # counts of an accumulated product of 1
+        current_uA = self.v_read_V * self.lsb_uS / 2**MAGNITUDE_BITS
+        return wanted / (self.gain_MHz_per_uA * current_uA * self.window_ns * 1e-3)
+
+    @property
+    def lsb_uS(self) -> float:
+        """Conductance of one code, in uS."""
+        return self.g_full_scale_uS / (2**self.g_bits - 1)
+
+    def codes(self, g_uS: NDArray[np.float64]) -> NDArray[np.int32]:
+        """Codes of conductances in uS, at least 0: rounded, and clipped to the largest code."""
+        return np.minimum(np.rint(g_uS / self.lsb_uS), 2**self.g_bits - 1).astype(np.int32)
+
+    def checked_cells(self, name: str, values: ArrayLike) -> NDArray[np.float64]:
+        """Conductances of all devices in uS, ``[driven line, column]``.
+
+        Raises
+        ------
+        InputError
+            If their shape is not that of the cell map, or one is negative or infinite; ``name`` opens the sentence.
+        """
+        cells, shape = np.asarray(values, dtype=np.float64), self.cell_map.shape
+        if cells.shape != shape:
+            raise InputError(f"{name} must have shape {shape}, not {cells.shape}")
+        wrong = cells[(cells < 0.0) | np.isinf(cells)]
+        if wrong.size:
+            raise InputError(f"{name} must be at least 0 uS and finite, or NaN for a dead cell, not {wrong[0]:g}")
+        return cells
+
+    def to_dict(self) -> dict[str, Any]:
+        """The configuration as JSON types; :meth:`from_dict` is its inverse."""
+        return {"kind": self.kind, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "PwmConfig":
+        """The configuration that :meth:`to_dict` wrote."""
+        return cls(**{name: value for name, value in content.items() if name != "kind"})
+
+    def active_causes(self, device: Device) -> frozenset[str]:
+        """Causes of the macro itself that can change anything with this device: "adc" or none."""
+        errors = self.free_running or self.curvature != 0.0 or any(
+            getattr(self, name) > 0.0 for name in ("sigma_gain", "sigma_curvature", "sigma_offset")
+        )
+        return frozenset({"adc"} if device.converter.spread and errors else ())

@@ -1,0 +1,384 @@
+"""A phase-change core: devices, and the matrix-vector products that they give."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from macro_models.cells.programming import programmed
+from macro_models.devices import Device, device_from_dict
+from macro_models.devices.device import checked_causes
+from macro_models.errors import InputError
+from macro_models.exact.masks import Masks
+from macro_models.exact.operation import STEP_FRACTION_BITS, MvmOperation
+from macro_models.exact.pwm.calibration import READS, Calibration, calibrate
+from macro_models.exact.pwm.converter import (
+    COUNT_BITS,
+    GAIN_ONE,
+    NEGATIVE,
+    PARTS,
+    POSITIVE,
+    Oscillators,
+    Trim,
+    counts,
+    level,
+)
+from macro_models.exact.pwm.digital import DigitalUnits
+from macro_models.exact.pwm.operation import PwmOperation
+from macro_models.exact.random import NORMAL_ONE, Purpose, bits16, normal_codes
+from macro_models.macro import MvmResult
+from macro_models.pwm.config import PwmConfig
+
+__all__ = ["PwmModel"]
+
+_BLOCK = 128  # vectors at a time
+_KEYS = 32
+_HALF_PHASE = 1 << COUNT_BITS - 1
+_VARIANCE_TOP = 2.0**24
+
+Reals = NDArray[np.float64]
+Counters = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+@dataclass(frozen=True, eq=False)
+class Key:
+    """What conversions with some word lines on see of the array; arrays of shape (rows, columns), 0 where one is off.
+
+    ``devices`` are the codes of the devices of each sign together, positive first; ``variances`` their read noise, in
+    units that make its root multiply normal codes. All are integers in double precision.
+    """
+
+    devices: tuple[Reals, Reals]
+    variances: tuple[Reals, Reals] | None
+
+
+class PwmModel:
+    """One programmed core. Everything random is drawn by counter: equal arguments give equal results, always.
+
+    Parameters
+    ----------
+    config
+        Geometry, grid of conductances and converters.
+    target_uS
+        Targets of the devices in uS, ``[driven line, column]``, at least 0; NaN is dead. See
+        :class:`~macro_models.pwm.cell_map.FilledDevices`.
+    device
+        What devices do.
+    seed
+        Which chip: 0..2**32-1.
+    core
+        Which core of the chip: 0..2**24-1.
+    time_s
+        Seconds since the last programming pass.
+    temp_C
+        Temperature in degrees Celsius.
+    causes
+        Imperfections that are switched on, of :data:`~macro_models.devices.CAUSES`; all if not given.
+
+    Raises
+    ------
+    InputError
+        If an argument is not as above.
+    """
+
+    def __init__(
+        self, config: PwmConfig, target_uS: ArrayLike, *, device: Device, seed: int, core: int, time_s: float = 0.0,
+        temp_C: float = 25.0, causes: frozenset[str] | None = None,
+    ) -> None:
+        target = config.checked_cells("target_uS", target_uS)
+        if not 0.0 <= time_s < np.inf:
+            raise InputError(f"time_s must be at least 0, not {time_s!r}")
+        chosen = checked_causes(causes)
+        drawn = programmed(target, device=device, seed=seed, core=core, time_s=time_s, temp_C=temp_C, causes=chosen)
+        origin = None if drawn.origin_uS is None else config.codes(drawn.origin_uS)
+        self._set(config, config.codes(drawn.g_uS), device, seed, core, time_s, temp_C, chosen, origin)
+
+    @classmethod
+    def from_measured(
+        cls, config: PwmConfig, measured_uS: ArrayLike, *, device: Device, seed: int, core: int, time_s: float = 0.0,
+        causes: frozenset[str] | None = None,
+    ) -> "PwmModel":
+        """A core whose devices were measured, in uS, NaN for a dead one: nothing is drawn for the devices themselves.
+
+        ``time_s`` is when, in seconds since programming, for read noise that depends on it.
+        """
+        model = cls.__new__(cls)
+        g = np.nan_to_num(config.checked_cells("measured_uS", measured_uS), nan=0.0)
+        model._set(config, config.codes(g), device, seed, core, time_s, 25.0, checked_causes(causes))
+        return model
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "PwmModel":
+        """The model that :meth:`state` described."""
+        def held(name: str) -> NDArray[np.int32]:
+            return np.ascontiguousarray(state[name], dtype=np.int32)
+
+        model = cls.__new__(cls)
+        calibration = Calibration(
+            trim=Trim(gain=held("trim_gain"), curve=held("trim_curve")),
+            digital=DigitalUnits(gain=held("gain"), offset=held("offset")), range_code=state["range_code"],
+        )
+        model._set(
+            PwmConfig.from_dict(state["config"]), held("cells"), device_from_dict(state["device"]), state["seed"],
+            state["core"], state["time_s"], state["temp_C"], frozenset(state["causes"]),
+            held("origin") if "origin" in state else None, calibration,
+        )
+        return model
+
+    def state(self) -> dict[str, Any]:
+        """Everything that :meth:`from_state` needs: arrays, and JSON types."""
+        trim, digital = self.calibration.trim, self.calibration.digital
+        return {
+            **({} if self.origin is None else {"origin": self.origin}),
+            "config": self.config.to_dict(), "device": self.device.to_dict(), "seed": self.seed, "core": self.core,
+            "time_s": self.time_s, "temp_C": self.temp_C, "causes": sorted(self.causes), "cells": self.cells,
+            "trim_gain": trim.gain, "trim_curve": trim.curve, "gain": digital.gain, "offset": digital.offset,
+            "range_code": self.calibration.range_code,
+        }
+
+    def _set(
+        self, config: PwmConfig, cells: NDArray[np.int32], device: Device, seed: int, core: int, time_s: float,
+        temp_C: float, causes: frozenset[str], origin: NDArray[np.int32] | None = None,
+        calibration: Calibration | None = None,
+    ) -> None:
+        if not 0 <= seed < 2**32:
+            raise InputError(f"seed must be between 0 and 2**32 - 1, not {seed!r}")
+        if not 0 <= core < 2**24:
+            raise InputError(f"core must be between 0 and 2**24 - 1, not {core!r}")
+        if device.read_noise.generator != "cells":
+            raise InputError(
+                f"{device.name}: read_noise.generator must be cells for a core of kind pwm, "
+                f"not {device.read_noise.generator}"
+            )
+        self.config = config
+        self.device = device
+        self.seed = seed
+        self.core = core
+        self.time_s = float(time_s)
+        self.temp_C = float(temp_C)
+        self.causes = causes
+        self.cells = cells
+        """Codes of the devices, ``[driven line, column]``."""
+        self.origin = origin
+        """Codes of what programming left the devices with, where read noise goes by it; else None."""
+        self._keys: OrderedDict[bytes, Key] = OrderedDict()
+        self._variances = self._make_variances()
+        self.oscillators = self._make_oscillators()
+        """The converters as they are made."""
+        self.calibration = self.calibrated() if calibration is None else calibration
+        """Registers that correct the converters: what the core's own calibration finds, if nothing else is given."""
+
+    @property
+    def calibration(self) -> Calibration:
+        """Registers that correct the converters; products take them as they are."""
+        return self._calibration
+
+    @calibration.setter
+    def calibration(self, calibration: Calibration) -> None:
+        self._calibration = calibration
+        self._trimmed = self.oscillators.trimmed(calibration.trim)
+
+    @property
+    def _spread(self) -> bool:
+        """Whether the converters have the errors that the configuration gives them."""
+        return "adc" in self.causes and self.device.converter.spread
+
+    def _make_variances(self) -> tuple[Reals, float] | None:
+        """Read-noise variances of all devices, integers below 2**24 in a unit that is a power of two; None if none."""
+        if "read-noise" not in self.causes:
+            return None
+        lsb = self.config.lsb_uS
+        origin = None if self.origin is None else self.origin * lsb
+        sigma = self.device.normal_noise_uS(self.cells * lsb, self.time_s, origin)
+        variance = (sigma / lsb / NORMAL_ONE) ** 2
+        top = float(variance.max(initial=0.0))
+        if top == 0.0:
+            return None
+        unit = 2.0 ** np.ceil(np.log2(top / (0.99 * _VARIANCE_TOP)))
+        return np.rint(variance / unit), unit
+
+    def _make_oscillators(self) -> Oscillators:
+        config, n = self.config, self.config.lines
+        if not self._spread:
+            return Oscillators.ideal(n, config.top_counts)
+
+        def normals(purpose: Purpose, sigma: float, items: int = 2 * n) -> Reals:
+            if sigma == 0.0:
+                return np.zeros((items // n, n))
+            z = normal_codes(purpose, seed=self.seed, core=self.core, items=items)
+            return sigma / NORMAL_ONE * z.reshape(-1, n).astype(np.float64)
+
+        own = np.sqrt(config.sigma_gain**2 - config.sigma_residual**2)
+        reference = np.clip(1.0 + normals(Purpose.CONVERTER_GAIN, own), 0.1, 4.0)
+        array = np.clip(reference * (1.0 + normals(Purpose.CONVERTER_RESIDUAL, config.sigma_residual, n)), 0.1, 4.0)
+        curvature = config.curvature + normals(Purpose.CONVERTER_CURVE, config.sigma_curvature)
+        offset = normals(Purpose.CONVERTER_OFFSET, config.sigma_offset)
+
+        def fixed(values: Reals, one: int) -> NDArray[np.int64]:
+            return np.rint(values * one).astype(np.int64)
+
+        return Oscillators(
+            gain=fixed(array, GAIN_ONE), reference_gain=fixed(reference, GAIN_ONE),
+            curvature=fixed(curvature, GAIN_ONE), offset=fixed(offset, 1 << COUNT_BITS), top=config.top_counts,
+        )
+
+    def _phases(self, purpose: Purpose, op_id: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Phases of all oscillators at the start of conversions, of shape (conversions, 2, columns)."""
+        n = self.config.lines
+        if not (self._spread and self.config.free_running):
+            return np.full((1, 2, n), _HALF_PHASE, dtype=np.int64)
+        drawn = bits16(purpose, seed=self.seed, core=self.core, items=2 * n, op_id=op_id).astype(np.int64)
+        return (drawn.reshape(-1, 2, n) << COUNT_BITS - 16) + (1 << COUNT_BITS - 17)
+
+    @property
+    def windows(self) -> int:
+        """Windows of each oscillator in a conversion."""
+        return 1 if self.config.phases == 1 else 2
+
+    def reference_counts(self, trim: Trim, positive: int, negative: int, op_id: ArrayLike) -> Counters:
+        """Counters of conversions of reference currents ``u``, the same in all columns, (conversions, columns) each.
+
+        ``op_id`` numbers them in a space of their own.
+        """
+        phase = self._phases(Purpose.REFERENCE_PHASE, np.atleast_1d(np.asarray(op_id, dtype=np.uint64)))
+        made, n = self.oscillators.trimmed(trim), self.config.lines
+        grown = [
+            self.windows * made.grow(polarity, np.full(n, u, dtype=np.int64), reference=True)
+            for polarity, u in ((POSITIVE, positive), (NEGATIVE, negative))
+        ]
+        return counts(phase[:, POSITIVE], grown[POSITIVE]), counts(phase[:, NEGATIVE], grown[NEGATIVE])
+
+    def calibrated(self) -> Calibration:
+        """What the core's own calibration finds; see :mod:`macro_models.exact.pwm.calibration`."""
+        def read(trim: Trim, positive: int, negative: int, number: int) -> Counters:
+            found = self.reference_counts(trim, positive, negative, np.arange(number, number + READS))
+            one, other = (np.broadcast_to(c, (READS, c.shape[1])).sum(axis=0) for c in found)
+            return one, other
+
+        config = self.config
+        if not self._spread:
+            return Calibration.reset(config.lines, config.nominal_gain_code)
+        return calibrate(
+            read, columns=config.lines, top=config.top_counts, windows=self.windows, gain=config.nominal_gain_code
+        )
+
+    def key(self, wl: NDArray[np.bool_]) -> Key:
+        """What conversions with the word lines ``wl`` on, one a driven line, see of the array. Keys are cached."""
+        name = np.ascontiguousarray(wl, dtype=bool).tobytes()
+        found = self._keys.get(name)
+        if found is None:
+            found = self._keys[name] = self._make_key(np.asarray(wl, dtype=bool))
+            if len(self._keys) > _KEYS:
+                self._keys.popitem(last=False)
+        return found
+
+    def _make_key(self, wl: NDArray[np.bool_]) -> Key:
+        held = self.config.cell_map
+        each = held.each
+
+        def signs(of: NDArray[Any]) -> tuple[Reals, Reals]:
+            on = np.where(wl[:, None], of, 0).astype(np.float64).reshape(held.rows, held.cells, -1)
+            return on[:, :each].sum(axis=1), on[:, each:].sum(axis=1)
+
+        return Key(signs(self.cells), None if self._variances is None else signs(self._variances[0]))
+
+    def charges(self, key: Key, x: NDArray[np.integer], op_id: NDArray[np.uint64]) -> Reals:
+        """Accumulated products of the windows, read noise included, of shape (windows, batch, columns).
+
+        ``x`` has shape (batch, rows). Of four windows the products are at least 0, in the order of
+        :data:`~macro_models.exact.pwm.converter.PARTS`: both of the positive oscillators, then both of the negative
+        ones; one window has a sign. Integers in double precision: every sum is below 2**53, so that its order does not
+        matter.
+        """
+        inputs = np.asarray(x, dtype=np.float64)
+        if self.config.phases == 1:
+            product = inputs @ (key.devices[0] - key.devices[1])
+            if key.variances is not None:
+                product += self._noise(inputs**2 @ (key.variances[0] + key.variances[1]), op_id, 0)
+            return product[None]
+        driven = {1: np.maximum(inputs, 0.0), -1: np.maximum(-inputs, 0.0)}
+        parts = [part for side in PARTS for part in side]
+        made = np.empty((len(parts), len(inputs), self.config.lines))
+        for k, (sign, devices) in enumerate(parts):
+            made[k] = driven[sign] @ key.devices[devices < 0]
+            if key.variances is not None:
+                made[k] += self._noise(driven[sign] ** 2 @ key.variances[devices < 0], op_id, k)
+        return np.maximum(made, 0.0, out=made)
+
+    def _noise(self, variance: Reals, op_id: NDArray[np.uint64], window: int) -> Reals:
+        """Read noise of a window from the sums of the variances, in accumulated products, whole numbers."""
+        assert self._variances is not None
+        draw = {"seed": self.seed, "core": self.core, "items": self.config.lines, "step": window}
+        z = normal_codes(Purpose.READ_NOISE, op_id=op_id, **draw).astype(np.float64)
+        return np.rint(z * np.sqrt(variance * self._variances[1]))
+
+    def counters(
+        self, key: Key, x: NDArray[np.integer], op_id: NDArray[np.uint64], step_code: int, windows: Reals | None = None
+    ) -> Counters:
+        """Counters of both oscillators after conversions, each of shape (batch, columns).
+
+        ``step_code`` is that at the macro's pins (:meth:`Calibration.step_code`).
+        """
+        charge = (self.charges(key, x, op_id) if windows is None else windows).astype(np.int64)
+        step, gain, made = self.config.step(step_code), self.config.nominal_gain_code, self._trimmed
+        phase = self._phases(Purpose.CONVERTER_PHASE, op_id)
+        if self.config.phases == 1:
+            sides = [[np.maximum(charge[0], 0)], [np.maximum(-charge[0], 0)]]
+        else:
+            sides = [[charge[0], charge[1]], [charge[2], charge[3]]]
+
+        def counted(polarity: int) -> NDArray[np.int64]:
+            grown = np.zeros(charge.shape[1:], dtype=np.int64)
+            for one in sides[polarity]:
+                grown += made.grow(polarity, level(one, step, gain))
+            return counts(phase[:, polarity], grown)
+
+        return counted(POSITIVE), counted(NEGATIVE)
+
+    def mvm(self, op: MvmOperation, masks: Masks, x: ArrayLike, op_id: ArrayLike) -> MvmResult:
+        """Matrix-vector products of a batch; see :meth:`macro_models.macro.MacroModel.mvm`.
+
+        Duration does not depend on data: ``steps`` are 0.
+        """
+        operation, inputs = self._checked(op, masks, x)
+        ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), inputs.shape[:1])
+        key, enabled = self.key(masks.word_lines(op)), masks.enabled(op)
+        codes = np.empty((len(inputs), self.config.lines), dtype=np.int16)
+        step_code = self.calibration.step_code(op.step_code)
+        for start in range(0, len(inputs), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            positive, negative = self.counters(key, inputs[block], ids[block], step_code)
+            codes[block] = self.calibration.digital.compute(operation, positive, negative, enabled)
+        return MvmResult(codes, np.zeros((len(inputs), 1), dtype=np.int64))
+
+    def supports(self, op: MvmOperation) -> bool:
+        """Whether this macro carries out such operations."""
+        return isinstance(op, PwmOperation)
+
+    def full_scale(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> float:
+        """Step code at which the largest product of a batch counts just to the end of the converter's range."""
+        key = self.key(masks.word_lines(op))
+        product = np.asarray(x, dtype=np.float64) @ (key.devices[0] - key.devices[1])
+        full = np.abs(product).max(initial=0.0) * self.config.lsb_uS / self.config.full_conductance_uS
+        return float(full) / max(op.max_steps, 1) * 2**STEP_FRACTION_BITS
+
+    def _checked(
+        self, op: MvmOperation, masks: Masks, x: ArrayLike
+    ) -> tuple[PwmOperation, NDArray[np.integer]]:
+        inputs, held = np.asarray(x), self.config.cell_map
+        if not isinstance(op, PwmOperation):
+            raise InputError("operation must be a PwmOperation for a core of kind pwm")
+        if inputs.ndim != 2 or inputs.shape[1] != held.rows or not np.issubdtype(inputs.dtype, np.integer):
+            raise InputError(
+                f"inputs must be integers of shape (batch, {held.rows}), not {inputs.dtype} of {inputs.shape}"
+            )
+        shape = masks.bl_skip.shape + masks.sl_skip.shape
+        if shape != held.shape:
+            raise InputError(f"masks must be for {held.shape} lines, not {shape}")
+        low, high = op.input_range
+        if inputs.size and not (low <= inputs.min() and inputs.max() <= high):
+            raise InputError(f"inputs must be between {low} and {high}, not {inputs.min()} to {inputs.max()}")
+        return op, inputs
