@@ -13,7 +13,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from hw.config.keys import ChipError, check_section, key, keys_of
+from hw.config.cost import AreaSection, EnergySection
+from hw.config.keys import ChipError, Section, check_section, key, keys_of
 from hw.config.macro import MacroSection
 from macro_models.errors import InputError
 from macro_models.exact.operation import MvmOperation
@@ -44,15 +45,6 @@ SYNCHRONISER_CYCLES = 2
 
 TILE_FLITS = (32, 64)
 """Bits of a flit's payload that a tile takes."""
-
-
-class Section:
-    """Checks the keys of a section when it is built; ``_name`` is its name in the file."""
-
-    _name = ""
-
-    def __post_init__(self) -> None:
-        check_section(self, f"{self._name}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,6 +188,8 @@ class Chip(ABC):
     cells: CellsSection = field(default_factory=CellsSection)
     clock: ClockSection = field(default_factory=ClockSection)
     verilog: VerilogSection = field(default_factory=VerilogSection)
+    energy: EnergySection = field(default_factory=EnergySection)
+    area: AreaSection = field(default_factory=AreaSection)
     macro: MacroSection | None = None
     folder: Path | None = field(default=None, compare=False, repr=False)
 
@@ -242,6 +236,11 @@ class Chip(ABC):
     @abstractmethod
     def operation(self, *, in_bits: int, in_signed: bool, out_bits: int | None = None) -> MvmOperation:
         """An operation as the compiler starts from it; as many output bits as there are, at most ``out_bits``."""
+
+    def rated_operations(self) -> list[tuple[str, MvmOperation]]:
+        """Operations for which figures of the chip are given, each with its precision in words."""
+        op = self.operation(in_bits=min(4, self.input_bits), in_signed=True)
+        return [(f"{op.in_bits}-bit inputs, {op.out_bits}-bit outputs", op)]
 
     @abstractmethod
     def macro_config(self) -> "MacroConfig":

@@ -12,7 +12,7 @@ from typing import Any
 
 from macro_models.errors import InputError
 
-__all__ = ["ChipError", "KeySpec", "check_section", "key", "keys_of", "nearest", "shown"]
+__all__ = ["ChipError", "KeySpec", "Section", "check_section", "key", "keys_of", "nearest", "shown"]
 
 
 class ChipError(InputError):
@@ -127,6 +127,15 @@ def check_section(section: Any, prefix: str) -> None:
     for name, spec in keys_of(section).items():
         # Frozen dataclasses set their own fields this way.
         object.__setattr__(section, name, spec.normalise(prefix + name, getattr(section, name)))
+
+
+class Section:
+    """Checks the keys of a section when it is built; ``_name`` is its name in the file."""
+
+    _name = ""
+
+    def __post_init__(self) -> None:
+        check_section(self, f"{self._name}.")
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hw.config import Chip
 from macro_models.errors import InputError
+from macro_models.exact.masks import Masks
 from macro_models.exact.operation import MvmOperation
 from macro_models.registry import module_of
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from hw.host.registers import RegisterMap
 
-__all__ = ["CoreBlocks", "Timing", "core_blocks", "timing"]
+__all__ = ["CoreBlocks", "Energy", "Timing", "core_blocks", "energy", "timing"]
 
 
 class Timing(Protocol):
@@ -43,6 +44,24 @@ class Timing(Protocol):
 def timing(chip: Chip) -> Timing:
     """How long operations of a core of ``chip`` take."""
     return module_of(__name__, chip.core.kind).timing(chip)
+
+
+class Energy(Protocol):
+    """What operations of a macro take, by the ``[energy]`` of its description."""
+
+    def operation(self, op: MvmOperation, masks: Masks, steps: ArrayLike) -> Mapping[str, NDArray[np.float64]]:
+        """Energy of an operation, in picojoule, by what takes it: each of shape (...).
+
+        ``steps`` are the decrements that were made, of shape (..., segments), most significant segment first. What the
+        description does not know is not among them.
+        """
+        ...
+
+
+def energy(chip: Chip) -> Energy | None:
+    """What operations of the macro of ``chip`` take; None if its description knows no energy."""
+    module = module_of(__name__, chip.core.kind)
+    return module.energy(chip) if chip.energy.known and hasattr(module, "energy") else None
 
 
 @dataclass(frozen=True, kw_only=True)

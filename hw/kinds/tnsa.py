@@ -4,6 +4,7 @@ from functools import partial
 
 from hw.config import Chip, PulseChip
 from hw.core.config import CoreConfig
+from hw.core.energy import CoreEnergy
 from hw.core.manual import manual_inputs
 from hw.core.top import CoreTop
 from hw.core.trim import TrimLayout
@@ -14,6 +15,7 @@ from hw.kinds import CoreBlocks
 from hw.macro.macro_pins import MacroPins
 
 timing = CoreConfig.from_chip
+energy = CoreEnergy.from_chip
 
 
 def core_blocks(chip: Chip) -> CoreBlocks:

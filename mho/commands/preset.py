@@ -63,6 +63,7 @@ def check_command(chip: str, overrides: tuple[str, ...], out: Output) -> None:
     CHIP is the name of a preset or a TOML file. For a macro of your own every pin that is missing, unconnected or of
     the wrong width is listed. Nothing is written.
     """
+    from hw.chip.rating import rating_rows
     from hw.config import check_device, default_device, describe, load_chip, sizes, warnings
 
     resolved = load_chip(chip, overrides)
@@ -73,6 +74,9 @@ def check_command(chip: str, overrides: tuple[str, ...], out: Output) -> None:
     out.text()
     rows_of_sizes = [*sizes(resolved), *_tile_sizes(resolved)]
     out.table(("size", ""), rows_of_sizes)
+    rated = rating_rows(resolved)
+    out.text()
+    out.table(("all cores busy", ""), rated)
     found = warnings(resolved) + resolved.slow_warnings() + _macro_warnings(resolved)
     for sentence in found:
         out.warn(sentence)
@@ -82,7 +86,7 @@ def check_command(chip: str, overrides: tuple[str, ...], out: Output) -> None:
         out.table(("pins of the macro",), [(problem,) for problem in problems])
     out.json({
         "chip": resolved.to_dict(), "sha256": resolved.sha256, "sizes": dict(rows_of_sizes), "warnings": found,
-        "pins": problems,
+        "pins": problems, "rated": dict(rated),
     })
     if problems:
         count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"

@@ -17,7 +17,7 @@ from rtl_gen.parts import part_texts
 from sim.build.verilate import verilog_text
 
 PARTS = ("core", "noc", "tile", "emulator")
-CORE = load_chip("tnsa16-core")
+CORE = load_chip("tnsa16-core", {"energy.source": "a test", "area.source": "a test"})
 
 
 def rtl(chip: Chip, part: str) -> Any:

@@ -7,11 +7,13 @@ from hw.config.kinds.tnsa.sections import (
     ReadSection,
     TimingSection,
     TnsaCoreSection,
+    TnsaEnergySection,
     WiresSection,
 )
 
 __all__ = [
-    "AdcSection", "NeuronSection", "ReadSection", "TimingSection", "TnsaChip", "TnsaCoreSection", "WiresSection",
+    "AdcSection", "NeuronSection", "ReadSection", "TimingSection", "TnsaChip", "TnsaCoreSection", "TnsaEnergySection",
+    "WiresSection",
 ]
 
 CHIP = TnsaChip

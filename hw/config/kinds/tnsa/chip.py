@@ -1,6 +1,6 @@
 """A chip of transposable cores."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from hw.config.chip import SYNCHRONISER_CYCLES
@@ -11,15 +11,19 @@ from hw.config.kinds.tnsa.sections import (
     ReadSection,
     TimingSection,
     TnsaCoreSection,
+    TnsaEnergySection,
     WiresSection,
 )
 from hw.config.programming import PulseChip
-from macro_models.exact.operation import Converter, MvmOperation
+from macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
 
 if TYPE_CHECKING:
     from macro_models.tnsa.config import TnsaConfig
 
 __all__ = ["TnsaChip"]
+
+_RATED = ((3, 1), (4, 2), (5, 3), (6, 4), (8, 6), (10, 8))
+"""Precisions of the published table of NeuRRAM: bits of outputs and of inputs."""
 
 _MAX_CYCLES = 65_535
 """Longest analog operation in clock cycles: the sequencer's timer has 16 bits."""
@@ -41,6 +45,7 @@ class TnsaChip(PulseChip):
     adc: AdcSection = field(default_factory=AdcSection)
     neuron: NeuronSection = field(default_factory=NeuronSection)
     wires: WiresSection = field(default_factory=WiresSection)
+    energy: TnsaEnergySection = field(default_factory=TnsaEnergySection)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -85,6 +90,21 @@ class TnsaChip(PulseChip):
             in_bits=in_bits, in_signed=in_signed, out_bits=min(out_bits or self.adc.bits, self.adc.bits),
             converter=Converter[self.adc.converter.upper()], early_stop=self.adc.early_stop,
         )
+
+    def rated_operations(self) -> list[tuple[str, MvmOperation]]:
+        """Those of the published table of NeuRRAM: outputs two bits wider than inputs, as far as the chip goes.
+
+        The codes of two segments are hi * 16 + lo, so that four bits of the output come from having two.
+        """
+        rated = []
+        for out_bits, in_bits in _RATED:
+            if in_bits > self.input_bits:
+                continue
+            op = MvmOperation(in_bits=in_bits, converter=Converter[self.adc.converter.upper()])
+            each = out_bits - LSB_SEGMENT_BITS * (op.segments - 1)
+            if each <= self.adc.bits:
+                rated.append((f"{in_bits}-bit inputs, {out_bits}-bit outputs", replace(op, out_bits=each)))
+        return rated
 
     def macro_config(self) -> "TnsaConfig":
         """Configuration of the numpy model of the macro."""

@@ -4,10 +4,14 @@ from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 from hw.config.chip import CoreSection, Section
+from hw.config.cost import EnergySection, energy_key
 from hw.config.keys import ChipError, key
 from macro_models.exact.operation import MAX_BITS
 
-__all__ = ["AdcSection", "NeuronSection", "ReadSection", "TimingSection", "TnsaCoreSection", "WiresSection"]
+__all__ = [
+    "AdcSection", "NeuronSection", "ReadSection", "TimingSection", "TnsaCoreSection", "TnsaEnergySection",
+    "WiresSection",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,3 +133,14 @@ class WiresSection(Section):
         0.0, "Input resistance of what reads a line, in ohms. Without effect in voltage mode, where the line is open.",
         low=0.0, high=1e6,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TnsaEnergySection(EnergySection):
+    """``[energy]``: what operations of the macro take; a product adds them up over its lines, planes and steps."""
+
+    word_line_pJ: float = energy_key("Switching of one word line, once each plane of the input")
+    input_pulse_pJ: float = energy_key("Driving one line with one plane of the input")
+    reset_pJ: float = energy_key("One converter: precharge, reset and the first comparison, once each conversion")
+    sample_pJ: float = energy_key("One converter: one sample and integrate")
+    step_pJ: float = energy_key("One converter: one decrement and its comparison")

@@ -1,0 +1,78 @@
+"""Figures of a chip whose cores are all busy, by the definitions of the field: 1 MAC is 2 operations.
+
+Throughput and efficiency are of the macros: all lines take part, converters make all their steps, and nothing waits.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from hw.config import Chip
+from hw.kinds import energy, timing
+from macro_models.exact.masks import Masks
+from macro_models.exact.operation import Converter, MvmOperation
+
+__all__ = ["Rating", "rate", "rating_rows"]
+
+OPERATIONS_PER_MAC = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rating:
+    """Figures at one precision.
+
+    Attributes
+    ----------
+    precision
+        In words.
+    time_us
+        Of one operation of a core, from start to earliest start of the next.
+    tops
+        Throughput of all cores, in 10**12 operations a second.
+    energy_pJ
+        Of one operation of a macro by what takes it; empty if the description knows none.
+    tops_per_W, tops_per_mm2
+        Per watt of the macros, and per area of them; None if the description does not say.
+    """
+
+    precision: str
+    time_us: float
+    tops: float
+    energy_pJ: Mapping[str, float]
+    tops_per_W: float | None
+    tops_per_mm2: float | None
+
+    @property
+    def total_pJ(self) -> float:
+        """All that the description knows, of one operation of a macro."""
+        return sum(self.energy_pJ.values())
+
+
+def rate(chip: Chip, precision: str, op: MvmOperation) -> Rating:
+    """Figures of a chip for one operation on all of its lines, in the worst case of time."""
+    macs = chip.macro_config().cell_map.rows * chip.lines
+    operations = OPERATIONS_PER_MAC * macs * chip.cores
+    time_us = timing(chip).worst_cycles(op) / chip.clock.f_clk_MHz
+    tops, model = operations / time_us / 1e6, energy(chip)
+    most = op.out_bits - 1 if op.converter is Converter.BINARY else op.max_steps
+    found = {} if model is None else model.operation(op, Masks.reset(chip.lines), np.full(op.segments, most))
+    energies = {name: float(value) for name, value in found.items()}
+    total = sum(energies.values())
+    return Rating(
+        precision=precision, time_us=time_us, tops=tops, energy_pJ=energies,
+        tops_per_W=OPERATIONS_PER_MAC * macs / total if total else None,
+        tops_per_mm2=tops / (chip.area.macro_mm2 * chip.cores) if chip.area.macro_mm2 else None,
+    )
+
+
+def rating_rows(chip: Chip) -> list[tuple[str, str]]:
+    """Figures at the precisions of the chip's kind: pairs of a name and values with their units."""
+    rows = []
+    for precision, op in chip.rated_operations():
+        one = rate(chip, precision, op)
+        parts = [f"{one.time_us:.4g} us a product", f"{one.tops:.3g} TOPS"]
+        parts += [] if one.tops_per_W is None else [f"{one.tops_per_W:.3g} TOPS/W"]
+        parts += [] if one.tops_per_mm2 is None else [f"{one.tops_per_mm2:.3g} TOPS/mm2"]
+        rows.append((precision, ", ".join(parts) + " (macros)"))
+    return rows

@@ -1,0 +1,67 @@
+"""Figures of a chip: energies add up over lines, planes and steps, and what is not known is left out."""
+
+import numpy as np
+import pytest
+
+from hw.chip.rating import rate, rating_rows
+from hw.config import load_chip
+from hw.kinds import energy, timing
+from macro_models.errors import InputError
+from macro_models.exact.masks import Masks
+from macro_models.exact.operation import Direction, MvmOperation
+
+GIVEN = {"energy.source": "a test", "energy.word_line_pJ": 3, "energy.input_pulse_pJ": 5, "energy.reset_pJ": 7,
+         "energy.sample_pJ": 11, "energy.step_pJ": 13}
+
+
+def test_an_energy_without_a_source_is_refused() -> None:
+    with pytest.raises(InputError, match=r"energy\.source must say where energy\.step_pJ comes from, not nothing"):
+        load_chip("tnsa16-core", {"energy.step_pJ": 1})
+    with pytest.raises(InputError, match=r"area\.source must say where area\.macro_mm2 comes from, not nothing"):
+        load_chip("tnsa16-core", {"area.macro_mm2": 1})
+
+
+def test_a_description_that_says_nothing_has_its_old_hash_and_no_energy() -> None:
+    chip = load_chip("tnsa16-core")
+    assert energy(chip) is None
+    assert not {"energy", "area"} & set(chip.to_dict())
+    assert "TOPS/W" not in str(rating_rows(chip))
+
+
+@pytest.mark.parametrize("direction", Direction)
+def test_energy_counts_lines_planes_and_steps(direction: Direction) -> None:
+    model = energy(load_chip("tnsa16-core", GIVEN))
+    assert model is not None
+    on = np.arange(16) < 10
+    converted = np.arange(16) % 2 == 0
+    masks = Masks(on, converted, np.arange(16) == 3, np.arange(16) == 4)
+    op = MvmOperation(in_bits=7, out_bits=5, direction=direction)
+    steps = np.array([[3, 15], [0, 1]])
+    word_lines = 9
+    driven, converters = (9, 7) if direction is Direction.FORWARD else (15, 5)
+    found = model.operation(op, masks, steps)
+    planes, samples = 2 + 4, 3 + 15
+    assert found["word lines"].tolist() == [3 * planes * word_lines] * 2
+    assert found["input pulses"].tolist() == [5 * planes * driven] * 2
+    assert found["reset"].tolist() == [7 * 2 * converters] * 2
+    assert found["samples"].tolist() == [11 * samples * converters] * 2
+    assert found["steps"].tolist() == [13 * 18 * converters, 13 * 1 * converters]
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    chip = load_chip("tnsa16-core", GIVEN | {"energy.reset_pJ": 0})
+    model = energy(chip)
+    assert model is not None
+    assert chip.energy.missing == ("reset_pJ",)
+    assert "reset" not in model.operation(MvmOperation(), Masks.reset(16), np.zeros((1, 1)))
+
+
+def test_two_operations_a_product_of_a_weight() -> None:
+    chip = load_chip("tnsa16-2x2", GIVEN | {"area.macro_mm2": 0.5, "area.source": "a test"})
+    op = MvmOperation(in_bits=4, out_bits=6)
+    rated = rate(chip, "some", op)
+    operations = 2 * 8 * 16
+    seconds = timing(chip).worst_cycles(op) / 100e6
+    assert rated.tops == pytest.approx(4 * operations / seconds / 1e12)
+    assert rated.tops_per_W == pytest.approx(operations / (rated.total_pJ * 1e-12) / 1e12)
+    assert rated.tops_per_mm2 == pytest.approx(rated.tops / 2.0)
