@@ -46,8 +46,8 @@ class Chip(wiring.Component):
     def __init__(self, parts: ChipParts, *, outside: bool = False) -> None:
         self.parts, self.outside = parts, outside
         mesh = parts.mesh
-        macros = {f"macro_{node}": Out(parts.pins) for node in range(mesh.nodes)} if outside else {}
-        enable = {} if parts.write is None else {"programming_enable": ENABLE}
+        macros = {f"macro_{node}": Out(parts.core.pins) for node in range(mesh.nodes)} if outside else {}
+        enable = {"programming_enable": ENABLE} if parts.core.programs else {}
         self._own = macros | enable
         super().__init__({"bus": In(RegisterBus(address_width(mesh))), "irq": Out(1), **self._own})
 
@@ -57,7 +57,7 @@ class Chip(wiring.Component):
         split: Any = BusSplit(address_width(mesh), (
             Region("tiles", 0, host_address_bits(mesh)), Region("chip", chip_base(mesh), PAGE_BITS),
         ))
-        tiles: Any = TileMesh(parts.tile, mesh, parts.core, parts.write, parts.registers, outside=self.outside)
+        tiles: Any = TileMesh(parts.tile, mesh, parts.core, outside=self.outside)
         port: Any = FlitPort(mesh, parts.page)
         m.submodules.split, m.submodules.port, m.submodules.tiles = split, port, tiles
         connect(m, flipped(self.bus), split.bus)

@@ -1,8 +1,7 @@
 """Kinds of core, as hardware: a module here for each. Nothing else names them."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -64,39 +63,63 @@ def energy(chip: Chip) -> Energy | None:
     return module.energy(chip) if chip.energy.known and hasattr(module, "energy") else None
 
 
-@dataclass(frozen=True, kw_only=True)
-class CoreBlocks:
-    """What a core is generated from.
+class CoreBlocks(Protocol):
+    """What a core is generated from. Equal blocks are equal hardware."""
 
-    Attributes
-    ----------
-    core
-        Makes the core with its macro: a component with the vector port ``port`` (:class:`hw.core.port.VectorPort`).
-    host
-        Makes what drives it from a 32-bit bus: the other end of the port, ``bus`` and ``irq``.
-    registers
-        What the host answers to.
-    pins
-        Signature of the macro's pins.
-    configurations
-        What the blocks are configured by: their modules are called by the names of the blocks alone.
-    trim
-        Value of the member ``trim`` of the vector port as the chip description says; None if the core has none.
-    idle
-        Widths of other inputs of the core that are 0 where nothing uses them, by their names in Verilog.
-    """
+    @property
+    def cfg(self) -> Any:
+        """Configuration of the core: ``lines``, ``output_words``, ``mask_words``, ``ranged``, ``input_words(op)``."""
+        ...
 
-    core: "Callable[[], wiring.Component]"
-    host: "Callable[[], wiring.Component]"
-    registers: "RegisterMap"
-    pins: "wiring.Signature"
-    configurations: tuple[object, ...]
-    trim: int | None = None
-    idle: Mapping[str, int] = field(default_factory=dict)
+    @property
+    def registers(self) -> "RegisterMap":
+        """What the host answers to."""
+        ...
+
+    @property
+    def pins(self) -> Any:
+        """Signature of the macro's pins, see :mod:`hw.macro`."""
+        ...
+
+    @property
+    def programs(self) -> bool:
+        """Whether the core programs its cells, and thus has the pin ``programming_enable``."""
+        ...
+
+    @property
+    def configurations(self) -> tuple[object, ...]:
+        """What the blocks are configured by: their modules are called by the names of the blocks alone."""
+        ...
+
+    @property
+    def trim(self) -> int | None:
+        """Value of the member ``trim`` of the vector port as the chip description says; None if the core has none."""
+        ...
+
+    @property
+    def idle(self) -> Mapping[str, int]:
+        """Widths of other inputs of the core that are 0 where nothing uses them, by their names in Verilog."""
+        ...
+
+    def core(self) -> "wiring.Component":
+        """The core with its macro: a component with the vector port ``port`` (:class:`hw.core.port.VectorPort`)."""
+        ...
+
+    def digital(self) -> "wiring.Component":
+        """The same without its macro, whose pins are the member ``macro``."""
+        ...
+
+    def host(self) -> "wiring.Component":
+        """What drives it from a 32-bit bus: the other end of the port, ``bus`` and ``irq``."""
+        ...
+
+    def access(self) -> "wiring.Component":
+        """The same where a program asks for products: the rest of the port is ``port``; besides ``reset``."""
+        ...
 
 
-def core_blocks(chip: Chip) -> CoreBlocks:
-    """What a core of ``chip`` is generated from.
+def core_blocks(chip: Chip, *, tiled: bool = False) -> CoreBlocks:
+    """What a core of ``chip`` is generated from; ``tiled``: in a tile, where a program asks for products.
 
     Raises
     ------
@@ -106,4 +129,4 @@ def core_blocks(chip: Chip) -> CoreBlocks:
     module = module_of(__name__, chip.core.kind)
     if not hasattr(module, "core_blocks"):
         raise InputError(f"{chip.name}: cores of kind {chip.core.kind} have a model, but no Verilog")
-    return module.core_blocks(chip)
+    return module.core_blocks(chip, tiled=tiled)

@@ -6,18 +6,10 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect, flipped
 
-from hw.core.config import CoreConfig
-from hw.core.core import Core
 from hw.core.port import join
-from hw.core.top import CoreTop
-from hw.core.trim import trim_fields
-from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from hw.host.bus import connect_narrow
-from hw.host.core_access import CoreAccess
-from hw.host.core_map import core_map
-from hw.host.registers import RegisterMap
 from hw.host.split import BusSplit, Region
-from hw.macro.macro_pins import MacroPins
+from hw.kinds import CoreBlocks
 from hw.macro.write_pins import ENABLE
 from hw.noc.config import MeshConfig
 from hw.noc.node import Node
@@ -35,13 +27,7 @@ class CoreTile(wiring.Component):
     Parameters
     ----------
     cfg, mesh, core
-        The tile, its mesh and its core, of one width of flits, number of contexts and number of lines.
-    write
-        Configuration of write-verify, if the core programs its cells.
-    map
-        Registers of the core, of :func:`hw.host.core_map.core_map` without products; None: those of a core of no
-        description.
-
+        The tile, its mesh and its core in a tile, of one width of flits, number of contexts and number of lines.
     outside
         The macro is outside, as Amaranth's simulator needs it; false: its adapter is in the tile.
 
@@ -54,7 +40,7 @@ class CoreTile(wiring.Component):
     -------
     <place and the channels of the neighbours of :class:`hw.noc.node.Node`>
         The mesh.
-    macro : Out(MacroPins(core.lines))
+    macro : Out(core.pins)
         The macro; only if it is outside.
     programming_enable : In(1)
         See :class:`hw.core.core.Core`; only if the core programs its cells.
@@ -67,32 +53,24 @@ class CoreTile(wiring.Component):
     programming_enable: Any
     irq: Any
 
-    def __init__(
-        self, cfg: TileConfig, mesh: MeshConfig, core: CoreConfig, write: WriteVerifyConfig | None = None,
-        map: RegisterMap | None = None, *, outside: bool = True,
-    ) -> None:
+    def __init__(self, cfg: TileConfig, mesh: MeshConfig, core: CoreBlocks, *, outside: bool = True) -> None:
         for name, mine, other in (("payload_bits", cfg.payload_bits, mesh.payload_bits),
-                                  ("contexts", cfg.contexts, mesh.contexts), ("lines", cfg.lines, core.lines),
-                                  ("ranged", cfg.ranged, core.ranged)):
+                                  ("contexts", cfg.contexts, mesh.contexts), ("lines", cfg.lines, core.cfg.lines),
+                                  ("ranged", cfg.ranged, core.cfg.ranged)):
             if mine != other:
                 raise InputError(f"{name} of a tile must be {other}, as around it, not {mine}")
-        self.cfg, self.mesh, self.core, self.write, self.outside = cfg, mesh, core, write, outside
-        self.map = map if map is not None else core_map(
-            core.lines, parameters=None if write is None else WriteVerifyParameters(), trim=trim_fields(core, write),
-            products=False, manual=core.manual,
-        )
+        self.cfg, self.mesh, self.core, self.outside = cfg, mesh, core, outside
         own = Node.tile(mesh)
         self._around = {name: member for name, member in Node.members(mesh).items() if name not in own}
-        enable = {} if write is None else {"programming_enable": ENABLE}
-        pins = MacroPins(core.lines, None if write is None else write.verify_bits)
-        macro = {"macro": Out(pins)} if outside else {}
+        enable = {"programming_enable": ENABLE} if core.programs else {}
+        macro = {"macro": Out(core.pins)} if outside else {}
         super().__init__({**self._around, **macro, **enable, "irq": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.tile = tile = Tile(self.cfg)
         m.submodules.node = node = Node(self.mesh)
-        core: Any = (Core if self.outside else CoreTop)(self.core, self.write)
+        core: Any = self.core.digital() if self.outside else self.core.core()
         m.submodules.core = core
         for name, member in self._around.items():
             if member.is_signature:
@@ -104,7 +82,7 @@ class CoreTile(wiring.Component):
         if self.outside:
             connect(m, core.macro, flipped(self.macro))
         self._registers(m, tile, node, core)
-        if self.write is not None:
+        if self.core.programs:
             m.d.comb += core.programming_enable.eq(self.programming_enable)
         m.d.comb += [
             tile.refused.eq(core.status.error),
@@ -112,7 +90,7 @@ class CoreTile(wiring.Component):
             tile.i.payload.slot.eq(node.rx.payload.slot), node.release.valid.eq(tile.acknowledge.valid),
             node.release.payload.eq(tile.acknowledge.payload), tile.acknowledge.ready.eq(node.release.ready),
         ]
-        if self.core.ranged:
+        if self.core.cfg.ranged:
             m.d.comb += core.words.eq(tile.words)
         self._send(m, tile, node)
         if self.mesh.contexts:
@@ -122,8 +100,8 @@ class CoreTile(wiring.Component):
     def _registers(self, m: Module, tile: Tile, node: Any, core: Any) -> None:
         """The host to the tile and to the registers of its core."""
         tile_region = Region("tile", 0, CORE_AT.bit_length() - 1)
-        split: Any = BusSplit(ADDRESS_WIDTH, (tile_region, Region("core", CORE_AT, self.map.address_width)))
-        access: Any = CoreAccess(self.core, self.map, self.write)
+        split: Any = BusSplit(ADDRESS_WIDTH, (tile_region, Region("core", CORE_AT, self.core.registers.address_width)))
+        access: Any = self.core.access()
         m.submodules.split, m.submodules.core_access = split, access
         connect(m, node.registers, split.bus)
         connect(m, split.core, access.bus)

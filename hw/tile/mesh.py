@@ -9,10 +9,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect, flipped
 
-from hw.core.config import CoreConfig
-from hw.core.write_verify import WriteVerifyConfig
-from hw.host.registers import RegisterMap
-from hw.macro.macro_pins import MacroPins
+from hw.kinds import CoreBlocks
 from hw.macro.write_pins import ENABLE
 from hw.noc.config import HOST_POSITION, MeshConfig
 from hw.noc.host_port import HostPort
@@ -29,7 +26,7 @@ class TileMesh(wiring.Component):
 
     Parameters
     ----------
-    cfg, mesh, core, write, map
+    cfg, mesh, core
         As at :class:`hw.tile.core_tile.CoreTile`.
     outside
         The macros are outside; false: each tile has its own.
@@ -38,7 +35,7 @@ class TileMesh(wiring.Component):
     -------
     host_bus, host_burst, host_send, host_receive, host_lost
         The host, as at :class:`hw.noc.host_port.HostPort`.
-    macro_0, macro_1, .. : Out(MacroPins(core.lines))
+    macro_0, macro_1, .. : Out(core.pins)
         The macros, row by row; only if they are outside.
     programming_enable : In(1)
         Of all cores, see :class:`hw.core.core.Core`; only if they program their cells.
@@ -49,14 +46,10 @@ class TileMesh(wiring.Component):
     programming_enable: Any
     irq: Any
 
-    def __init__(
-        self, cfg: TileConfig, mesh: MeshConfig, core: CoreConfig, write: WriteVerifyConfig | None = None,
-        map: RegisterMap | None = None, *, outside: bool = True,
-    ) -> None:
-        self.cfg, self.mesh, self.core, self.write, self.map, self.outside = cfg, mesh, core, write, map, outside
-        pins = MacroPins(core.lines, None if write is None else write.verify_bits)
-        macros = {f"macro_{node}": Out(pins) for node in range(mesh.nodes)} if outside else {}
-        enable = {} if write is None else {"programming_enable": ENABLE}
+    def __init__(self, cfg: TileConfig, mesh: MeshConfig, core: CoreBlocks, *, outside: bool = True) -> None:
+        self.cfg, self.mesh, self.core, self.outside = cfg, mesh, core, outside
+        macros = {f"macro_{node}": Out(core.pins) for node in range(mesh.nodes)} if outside else {}
+        enable = {"programming_enable": ENABLE} if core.programs else {}
         super().__init__({
             **{f"host_{name}": member for name, member in HostPort.members(mesh).items()}, **macros, **enable,
             "irq": Out(1),
@@ -68,13 +61,13 @@ class TileMesh(wiring.Component):
         tiles: dict[tuple[int, int], Any] = {}
         for number in range(mesh.nodes):
             x, y = mesh.position(number)
-            tile: Any = CoreTile(self.cfg, mesh, self.core, self.write, self.map, outside=self.outside)
+            tile: Any = CoreTile(self.cfg, mesh, self.core, outside=self.outside)
             tiles[x, y] = tile
             m.submodules[f"tile_{x}_{y}"] = tile
             m.d.comb += [tile.place[name].eq(value) for name, value in PlaceLayout.pack(mesh, x, y).items()]
             if self.outside:
                 connect(m, tile.macro, flipped(getattr(self, f"macro_{number}")))
-            if self.write is not None:
+            if self.core.programs:
                 m.d.comb += tile.programming_enable.eq(self.programming_enable)
         m.d.comb += self.irq.eq(reduce(or_, (tile.irq for tile in tiles.values())))
         join_neighbours(m, tiles)

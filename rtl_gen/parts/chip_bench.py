@@ -90,7 +90,7 @@ def chip_writes(parts: ChipParts) -> list[tuple[int, int]]:
     ]
     # The first tile's blocks have one taker, which gives credits; the host takes all that comes.
     writes.append((0, *write_members(mesh, 0, 1)))
-    for node, text in zip((0, last), chip_programs(parts.core.lines), strict=True):
+    for node, text in zip((0, last), chip_programs(parts.core.cfg.lines), strict=True):
         writes += [(node, address, word) for address, word in program_writes(assemble(text), parts.tile)]
     writes += [(last, CONTROL, START), (0, CONTROL, START)]
     return [(host_address(mesh, node, address), word) for node, address, word in writes]
@@ -99,7 +99,7 @@ def chip_writes(parts: ChipParts) -> list[tuple[int, int]]:
 def chip_bench_files(design: Design, parts: ChipParts, wrap: str, models: tuple[str, ...]) -> dict[str, str]:
     """Texts of the folder ``tb`` by file name; ``models`` as at :func:`rtl_gen.testbench.bench_files`."""
     texts, own = model_texts(design, models)
-    first, second = chip_programs(parts.core.lines)
+    first, second = chip_programs(parts.core.cfg.lines)
     writes = "".join(f"    ({address:#09x}, {word:#010x}),\n" for address, word in chip_writes(parts))
     program = f'"""What the host writes before the start: byte addresses and words."""\n\nWRITES = [\n{writes}]\n'
     return texts | {
@@ -109,7 +109,7 @@ def chip_bench_files(design: Design, parts: ChipParts, wrap: str, models: tuple[
 
 
 def _bench(design: Design, parts: ChipParts, wrap: str) -> str:
-    mesh, lines, low = parts.mesh, parts.core.lines, design.reset_low
+    mesh, lines, low = parts.mesh, parts.core.cfg.lines, design.reset_low
     if wrap == "none":
         host = fill(template("bench_chip_streams"), {"TAG_BITS": mesh.tag_bits})
     else:

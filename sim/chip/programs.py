@@ -72,7 +72,7 @@ def writes(parts: ChipParts) -> list[tuple[int, int]]:
         (0, *write_flow(mesh, 0, Destinations.one(*mesh.position(1)), 0)), (0, *write_members(mesh, 0, 1)),
         (1, *write_slot(mesh, 0, 0, 0)),
     ]
-    for node, text in enumerate(_texts(parts.core.lines)):
+    for node, text in enumerate(_texts(parts.core.cfg.lines)):
         found += [(node, address, word) for address, word in program_writes(assemble(text), parts.tile)]
     found += [(1, CONTROL, START), (0, CONTROL, START)]
     return [(host_address(mesh, node, address), word) for node, address, word in found]

@@ -39,9 +39,9 @@ def chip_text(chip: Description, component: wiring.Component, name: str) -> str:
     parts, low = ChipParts.from_chip(chip), chip.verilog.reset == "async_low"
     texts = emit(component, name=name, prefix="mho_", reset_low=low, own=configurations(chip))
     adapter = write_adapter(
-        None, parts.pins, macro_map(chip, own=False), name="mho_macro_adapter", reset="rst_n" if low else "rst"
+        None, parts.core.pins, macro_map(chip, own=False), name="mho_macro_adapter", reset="rst_n" if low else "rst"
     )
-    model = write_macro_model("tnsa_macro", chip.lines, parts.pins.verify_bits)
+    model = write_macro_model("tnsa_macro", chip.lines, parts.core.pins.verify_bits)
     return "\n".join([*texts.values(), adapter, model])
 
 

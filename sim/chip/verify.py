@@ -89,9 +89,9 @@ def verify_chip(
         start_programs(bus, parts)
         errors = with_traffic(bus, parts, accesses, seed=seed, progress=progress)
         images = check_programs(bus, parts)
-        cells = check_cells(bus, parts, seed=seed) if parts.write is not None else 0
+        cells = check_cells(bus, parts, seed=seed) if parts.core.programs else 0
         return ChipReport(
-            columns=parts.mesh.columns, rows=parts.mesh.rows, lines=parts.core.lines, accesses=accesses,
+            columns=parts.mesh.columns, rows=parts.mesh.rows, lines=parts.core.cfg.lines, accesses=accesses,
             errors=errors, images=images, cells=cells, cycles=bus.cycles,
         )
     finally:
@@ -139,7 +139,7 @@ def with_traffic(
 
 def check_programs(bus: ChipBus, parts: ChipParts) -> int:
     """Stop the first program, and compare what both have made; the number of images."""
-    map, lines = parts.address_map, parts.core.lines
+    map, lines = parts.address_map, parts.core.cfg.lines
     first, second = (map[f"tile_{column}_{row}"].base for column, row in map_positions(parts))
     _demand(bus, [_write(first, 4)])
     for _ in range(_PATIENCE):
@@ -187,7 +187,7 @@ def check_cells(bus: ChipBus, parts: ChipParts, *, seed: int = 0) -> int:
         *(_write(at(f"{kind}_width"), 2) for kind in ("set", "reset", "form")),
         _write(at("write_wait"), 0), _write(at("write_status"), 0b1110), _write(at("write_control"), 1),
     ])
-    targets = np.random.default_rng([seed, 1]).integers(0, 200, parts.core.lines**2).tolist()
+    targets = np.random.default_rng([seed, 1]).integers(0, 200, parts.core.cfg.lines**2).tolist()
     results: list[int] = []
     given = 0
     for _ in range(_PATIENCE * len(targets)):
@@ -207,7 +207,7 @@ def check_cells(bus: ChipBus, parts: ChipParts, *, seed: int = 0) -> int:
         code = result & 0xFFF
         if not result >> RESULT_VALID & 1 or result >> WORD_FLAG & 1 or abs(code - target) > _TOLERANCE:
             raise ToolError(f"write-verify must bring a cell to {target}, and its result is {result:#x}")
-    for row in range(parts.core.lines):
+    for row in range(parts.core.cfg.lines):
         _demand(bus, [_write(at("fault_row"), row), _read(at("faults"), 0)])
     (status,) = _demand(bus, [_read(at("write_status"))])
     if status & 0b1111 != 0b0010:

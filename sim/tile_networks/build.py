@@ -62,13 +62,13 @@ def _verilog(parts: ChipParts) -> dict[str, str]:
     from hw.tile.mesh import TileMesh
     from rtl_gen.verilog.netlist import emit
 
-    mesh = TileMesh(parts.tile, parts.mesh, parts.core, parts.write, parts.registers)
+    mesh = TileMesh(parts.tile, parts.mesh, parts.core)
     return emit(mesh, name="mho_mesh", prefix="mho_", reset_low=False, own=parts.configurations)
 
 
 def _bench(parts: ChipParts) -> str:
     """The top, the shell around the mesh, and the macros."""
-    mesh, lines = parts.mesh, parts.core.lines
+    mesh, lines = parts.mesh, parts.core.cfg.lines
     address = host_address_bits(mesh)
     words = {
         "MHO_SHELL": "mesh_bench", "MHO_MESH": "mho_mesh", "MHO_REQUEST_BITS": address + 35,
@@ -76,7 +76,7 @@ def _bench(parts: ChipParts) -> str:
         "MHO_BODY_BITS": BodyLayout(mesh).size, "MHO_TILES": mesh.nodes, "MHO_PORTS": _ports(parts),
         "MHO_INSIDE": _inside(parts),
     }
-    verify = "" if parts.write is None else f"`define MHO_VERIFY_BITS {parts.write.verify_bits}\n"
+    verify = f"`define MHO_VERIFY_BITS {parts.core.pins.verify_bits}\n" if parts.core.programs else ""
     text = (HDL / "mesh_bench.sv").read_text(encoding="utf-8")
     for name, value in sorted(words.items(), key=lambda one: -len(one[0])):
         text = text.replace(f"`{name}", str(value))
@@ -92,11 +92,11 @@ def _pins(parts: ChipParts) -> dict[str, int]:
     """Pins of a macro and their widths."""
     from amaranth.hdl import Shape
 
-    return {name: Shape.cast(member.shape).width for name, member in parts.pins.members.items()}
+    return {name: Shape.cast(member.shape).width for name, member in parts.core.pins.members.items()}
 
 
 def _ports(parts: ChipParts) -> str:
-    enable = "" if parts.write is None else "\n        , .programming_enable(1'b0)"
+    enable = "\n        , .programming_enable(1'b0)" if parts.core.programs else ""
     return enable + "".join(f"\n        , .macro_{n}_{pin}(macro_{n}_{pin})"
                    for n in range(parts.mesh.nodes) for pin in _pins(parts))
 

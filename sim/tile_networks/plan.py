@@ -112,7 +112,7 @@ def make_plan(
     for tile, program in code.programs.items():
         node = nodes[tile]
         own = [*program_writes(program, parts.tile), (IMAGE_AT, first)]
-        own += mask_writes(parts.core, masks[node]) if node < len(masks) else []
+        own += mask_writes(parts.core.cfg, masks[node]) if node < len(masks) else []
         writes += [(host_address(mesh, nodes[tile], address), word) for address, word in own]
     writes += [(host_address(mesh, node, CONTROL), START) for node in nodes.values()]
     reads = [(host_address(mesh, node, address), 0) for node in nodes.values() for address in STATUS_READS]

@@ -19,9 +19,9 @@ def test_keys_reach_the_configurations() -> None:
         lines=64, lanes=8, buffer_kib=8, parameters=64, instructions=128, payload_bits=32, contexts=1, ranged=True
     )
     assert (parts.mesh.columns, parts.mesh.rows, parts.mesh.payload_bits, parts.mesh.contexts) == (3, 2, 32, 1)
-    assert parts.core.lines == 64
-    assert parts.write is not None
-    assert parts.pins.verify_bits == chip.programming.verify_bits  # pyright: ignore[reportAttributeAccessIssue]
+    assert parts.core.cfg.lines == 64
+    assert parts.core.programs
+    assert parts.core.pins.verify_bits == chip.programming.verify_bits  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_tiles_that_cannot_be_built_are_refused() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from hw.core import CoreConfig, CoreReference
+from hw.host.core_blocks import TnsaBlocks
 from hw.noc.config import MeshConfig
 from hw.noc.flit import Destinations
 from hw.noc.interface.words import credit_tag
@@ -63,8 +64,9 @@ MESH = MeshConfig(columns=2, rows=1, payload_bits=64, contexts=1, depth=2)
 
 
 def test_parts_must_fit() -> None:
+    mesh, core = MeshConfig(columns=2, rows=1, payload_bits=32, contexts=1), TnsaBlocks.in_tile(CoreConfig(lines=LINES))
     with pytest.raises(InputError, match=r"^payload_bits of a tile must be 32, as around it, not 64$"):
-        CoreTile(CFG, MeshConfig(columns=2, rows=1, payload_bits=32, contexts=1), CoreConfig(lines=LINES))
+        CoreTile(CFG, mesh, core)
 
 
 @pytest.mark.slow
@@ -84,7 +86,7 @@ def test_two_tiles_with_a_flow_and_a_reduction_by_the_host() -> None:
     tiles.run()
     expected = tiles.received["b", 2]
     assert len(set(expected)) == IMAGES
-    dut: Any = TileMesh(CFG, MESH, core)
+    dut: Any = TileMesh(CFG, MESH, TnsaBlocks.in_tile(core))
     received: list[bytes] = []
     part = b""
 
