@@ -1,14 +1,18 @@
 """What a run keeps account of while its codes stream by: cycles, ranges, clipped inputs, codes of some images."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compiler.program import Call, Layer, Mvm, Program
-from macro_models.exact.operation import LSB_SEGMENT_BITS
+from hw.config import Chip
+from hw.kinds import energy, timing
+from macro_models.exact.masks import Masks
+from macro_models.exact.operation import LSB_SEGMENT_BITS, MvmOperation
 
-__all__ = ["LayerFigures", "RunAccount", "code_bytes"]
+__all__ = ["CodeSpread", "LayerFigures", "RunAccount", "code_bytes"]
 
 Codes = dict[tuple[int, int], NDArray[np.int16]]
 
@@ -16,6 +20,20 @@ Codes = dict[tuple[int, int], NDArray[np.int16]]
 def code_bytes(program: Program) -> int:
     """Memory that the output codes of one image take."""
     return sum(2 * layer.positions * len(m.columns) for layer in program.layers for m in layer.mvms)
+
+
+BINS = 64
+"""Intervals of the spread of codes."""
+SPREAD_CODES = 1 << 20
+"""Codes of a layer of which the spread is counted: those of the first images."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeSpread:
+    """How often codes are in each of the equal parts of the converter's range, from -top to top in half steps."""
+
+    top: int
+    counts: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +50,10 @@ class LayerFigures:
         Share of codes at the end of the converter's range, 0..1; of two segments, of the high one.
     clipped, inputs
         How many of its inputs were beyond what its input codes reach.
+    codes
+        How its codes spread over the converter's range.
+    energy_pJ
+        Energy of the macros for all images, by what takes it; empty where the description knows none.
     """
 
     columns: int
@@ -41,6 +63,8 @@ class LayerFigures:
     saturated: float
     clipped: int
     inputs: int
+    codes: CodeSpread
+    energy_pJ: Mapping[str, float]
 
 
 class _LayerAccount:
@@ -48,22 +72,44 @@ class _LayerAccount:
 
     def __init__(self, layer: Layer) -> None:
         self.layer = layer
+        self.top = max(_top(m.op) for m in layer.mvms)
+        self.spread = np.zeros(BINS, dtype=np.int64)
+        self.energy_pJ: dict[str, float] = {}
         self.least, self.largest = np.iinfo(np.int16).max, np.iinfo(np.int16).min
         self.full = self.codes = self.clipped = self.inputs = 0
 
     def add(self, mvm: Mvm, codes: NDArray[np.int16]) -> None:
-        top = 2 * mvm.op.max_steps + 1
-        top = top if mvm.op.segments == 1 else top << LSB_SEGMENT_BITS
+        top = _top(mvm.op)
+        self._count(codes)
         self.least, self.largest = min(self.least, int(codes.min())), max(self.largest, int(codes.max()))
         if max(-self.least, self.largest) >= top:
             self.full += int((np.abs(codes) >= top).sum())
         self.codes += codes.size
 
+    def _count(self, codes: NDArray[np.int16]) -> None:
+        """Add to the spread, until that has counted enough of them."""
+        left = SPREAD_CODES - int(self.spread.sum())
+        if left > 0:
+            taken = codes[: -(-left // codes.shape[1])].ravel().astype(np.int64)
+            bins = (taken + self.top) * BINS // (2 * self.top + 1)
+            self.spread += np.bincount(np.clip(bins, 0, BINS - 1), minlength=BINS)
+
+    def took(self, energy_pJ: Mapping[str, NDArray[np.float64]]) -> None:
+        for name, each in energy_pJ.items():
+            self.energy_pJ[name] = self.energy_pJ.get(name, 0.0) + float(each.sum())
+
     def figures(self) -> LayerFigures:
         return LayerFigures(
             columns=sum(len(m.columns) for m in self.layer.mvms), positions=self.layer.positions, least=self.least,
             largest=self.largest, saturated=self.full / max(self.codes, 1), clipped=self.clipped, inputs=self.inputs,
+            codes=CodeSpread(top=self.top, counts=tuple(self.spread.tolist())), energy_pJ=dict(self.energy_pJ),
         )
+
+
+def _top(op: MvmOperation) -> int:
+    """Largest code of an operation, in half steps; of two segments, that of the high one."""
+    top = 2 * op.max_steps + 1
+    return top if op.segments == 1 else top << LSB_SEGMENT_BITS
 
 
 class RunAccount:
@@ -75,6 +121,8 @@ class RunAccount:
         What runs, and on how many images in all.
     keep
         Of how many images, from the first on, codes are kept.
+    chip, masks
+        The chip, None where nobody asks what its macros take, and the masks of its cores.
 
     Attributes
     ----------
@@ -82,12 +130,22 @@ class RunAccount:
         Clock cycles of each image, all products one after the other, of shape (images,).
     seconds
         Wall-clock time of all products.
+    core_cycles
+        Clock cycles in which operations were issued at the macro of each core, of shape (cores,).
+    exact
+        Whether these, and energies, are of the decrements that were made, and not of as many as may have been.
     codes_by_layer
         Codes that were kept: of each layer (images, positions * columns), product by product.
     """
 
-    def __init__(self, program: Program, images: int, keep: int) -> None:
+    def __init__(
+        self, program: Program, images: int, keep: int, chip: Chip | None = None, masks: Sequence[Masks] = ()
+    ) -> None:
         self.program, self.keep = program, min(keep, images)
+        self._timing, self._energy = (None, None) if chip is None else (timing(chip), energy(chip))
+        self._masks, self.exact = masks, True
+        self.core_cycles = np.zeros(len(masks), dtype=np.int64)
+        self._layer_of = {id(m): k for k, layer in enumerate(program.layers) for m in layer.mvms}
         self.cycles = np.zeros(images, dtype=np.int64)
         self.seconds = 0.0
         self._layers = [_LayerAccount(layer) for layer in program.layers]
@@ -129,6 +187,19 @@ class RunAccount:
         images = self._batch.stop - self._batch.start
         self.cycles[self._batch] += cycles.astype(np.int64).reshape(images, -1).sum(axis=1)
         self.seconds += seconds
+
+    def converted(self, mvm: Mvm, steps: NDArray[np.int64], exact: bool = True) -> None:
+        """See :class:`sim.backend.Account`."""
+        if self._timing is None:
+            return
+        self.exact &= exact
+        # Where the sum alone is known, it stands in the first place: times and energies are linear in the steps.
+        each = np.zeros((len(steps), mvm.op.segments), dtype=np.int64)
+        each[:, : steps.shape[1]] = steps
+        self.core_cycles[mvm.core] += int(self._timing.analog_cycles(mvm.op, each).sum())
+        if self._energy is not None:
+            layer = self._layers[self._layer_of[id(mvm)]]
+            layer.took(self._energy.operation(mvm.op, self._masks[mvm.core], each))
 
     def clipped(self, layer: int, count: int, total: int) -> None:
         """See :class:`sim.backend.Account`."""

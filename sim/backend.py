@@ -62,6 +62,13 @@ class Account(Protocol):
         """A product took ``cycles`` for each vector of the batch, of shape (vectors,)."""
         ...
 
+    def converted(self, mvm: Mvm, steps: NDArray[np.int64], exact: bool = True) -> None:
+        """Vectors of a product took so many decrements, of shape (vectors, segments) or (vectors, 1): their sum.
+
+        Not ``exact``: at most so many.
+        """
+        ...
+
     def clipped(self, layer: int, count: int, total: int) -> None:
         """Of ``total`` inputs of a layer ``count`` were beyond what its codes reach."""
         ...
@@ -164,6 +171,7 @@ class HostScheduled(Backend):
             codes = result.codes[:, mvm.columns]
             account.codes_of(call, mvm, 0, codes)
             account.spent(np.asarray(result.cycles), time.perf_counter() - start)
+            account.converted(mvm, result.steps)
             return codes
 
         return program.run(lanes, images, product, account.clipped)

@@ -52,6 +52,10 @@ class Execution:
         Clock cycles of all products, one after the other, of shape (images,).
     seconds
         Wall-clock time of all products.
+    core_cycles
+        Clock cycles in which operations were issued at the macro of each core, of shape (cores,).
+    exact
+        Whether these, and energies, are of the decrements that were made, and not of as many as may have been.
     """
 
     by_name: dict[str, NDArray[Any]]
@@ -61,6 +65,8 @@ class Execution:
     mvms: int
     cycles: NDArray[np.int64]
     seconds: float
+    core_cycles: NDArray[np.int64]
+    exact: bool
 
     @property
     def outputs(self) -> NDArray[Any]:
@@ -153,7 +159,8 @@ def execute(
     x = check_shape(load_inputs(x), network.model)
     cores = build_cores(network, device=device, seed=seed, time_s=time_s, temp_C=temp_C, causes=causes, cells=cells)
     backend.open_network(network, cores)
-    program, masks, account = network.program, core_masks(network), RunAccount(network.program, len(x), codes_of)
+    program, masks = network.program, core_masks(network)
+    account = RunAccount(program, len(x), codes_of, network.chip, masks)
     batch = batch_size(program, batch)
     outputs = np.empty((len(x), len(program.output.scale)))
     for first in range(0, len(x), batch):
@@ -166,7 +173,9 @@ def execute(
             progress(first + len(part), len(x))
     return Execution(
         by_name=network.model.finish_all(outputs), codes=account.codes, codes_by_layer=account.codes_by_layer,
-        layers=account.layers, mvms=network.mvms_per_image * len(x), cycles=account.cycles, seconds=account.seconds,
+        layers=account.layers, core_cycles=account.core_cycles, exact=account.exact,
+        mvms=network.mvms_per_image * len(x),
+        cycles=account.cycles, seconds=account.seconds,
     )
 
 

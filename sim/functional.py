@@ -42,6 +42,10 @@ class _Part:
     def spent(self, cycles: NDArray[np.int64], seconds: float) -> None:
         self.spending.append((cycles, seconds))
 
+    def converted(self, mvm: Mvm, steps: NDArray[np.int64], exact: bool = True) -> None:
+        with self._lock:
+            self._account.converted(mvm, steps, exact)
+
     def clipped(self, layer: int, count: int, total: int) -> None:
         with self._lock:
             self._account.clipped(layer, count, total)
@@ -134,6 +138,7 @@ class FunctionalBackend(HostScheduled):
             seconds = (time.perf_counter() - start) / len(layer.mvms)
             for mvm in layer.mvms:
                 account.spent(cfg.cycles(mvm.op, taken[mvm.operation]), seconds)
+                account.converted(mvm, taken[mvm.operation])
             return lanes
 
         return program.run_layers(lanes, run_layer, account.clipped)

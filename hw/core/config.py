@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from hw.config import SYNCHRONISER_CYCLES, Chip
 from hw.config.kinds.tnsa import TnsaChip
 from macro_models.errors import InputError
-from macro_models.exact.operation import MAX_BITS, Converter, MvmOperation
+from macro_models.exact.operation import LSB_SEGMENT_BITS, MAX_BITS, Converter, MvmOperation
 
 __all__ = ["LIMITS", "MASKS", "MASK_WORD", "OPERATIONS", "OVERHEAD_CYCLES", "CoreConfig", "duration_bits"]
 
@@ -173,3 +173,19 @@ class CoreConfig:
         """The most that :meth:`cycles` can be: converters make all their decrements."""
         most = op.out_bits - 1 if op.converter is Converter.BINARY else op.max_steps
         return int(self.cycles(op, np.full(op.segments, most)))
+
+    def most_steps(self, op: MvmOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
+        """See :class:`hw.kinds.Timing`.
+
+        A code +-(2 n + 1) of one segment is of a line that flipped at decrement n + 1. Of two segments, 16 hi + lo, it
+        bounds the high one.
+        """
+        shape, binary = (len(codes), op.segments), op.converter is Converter.BINARY
+        if binary or not op.early_stop:
+            return np.full(shape, op.out_bits - 1 if binary else op.max_steps, dtype=np.int64), True
+        largest = np.abs(codes.astype(np.int64)).max(axis=1, initial=0)
+        if op.segments == 1:
+            return np.minimum((largest[:, None] + 1) // 2, op.max_steps), True
+        most = op.max_steps
+        high = ((largest + 2 * most + 1 >> LSB_SEGMENT_BITS) + 1) // 2
+        return np.column_stack([np.minimum(high, most), np.full(len(codes), most)]), False

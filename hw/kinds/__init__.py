@@ -39,6 +39,14 @@ class Timing(Protocol):
         """The most that :meth:`cycles` can be."""
         ...
 
+    def most_steps(self, op: MvmOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
+        """Decrements that follow from the output codes of an operation, and whether they are exactly those.
+
+        ``codes`` of shape (vectors, columns) are in half steps; the steps are of shape (vectors, segments). Else they
+        are at least as many as were made.
+        """
+        ...
+
 
 def timing(chip: Chip) -> Timing:
     """How long operations of a core of ``chip`` take."""
@@ -51,8 +59,8 @@ class Energy(Protocol):
     def operation(self, op: MvmOperation, masks: Masks, steps: ArrayLike) -> Mapping[str, NDArray[np.float64]]:
         """Energy of an operation, in picojoule, by what takes it: each of shape (...).
 
-        ``steps`` are the decrements that were made, of shape (..., segments), most significant segment first. What the
-        description does not know is not among them.
+        ``steps`` are the decrements that were made, of shape (..., segments), most significant segment first. What
+        the description does not know is not among them.
         """
         ...
 

@@ -61,3 +61,7 @@ class PwmTiming:
     def worst_cycles(self, op: MvmOperation) -> int:
         """The most that :meth:`cycles` can be."""
         return self.pin_cycles + OVERHEAD_CYCLES
+
+    def most_steps(self, op: MvmOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
+        """Nothing is decremented: zeros of shape (vectors, segments), exactly."""
+        return np.zeros((len(codes), op.segments), dtype=np.int64), True

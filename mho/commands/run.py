@@ -268,6 +268,7 @@ def _print(result: "Result", truth: Any, budget: bool, out: Output) -> None:
         f"{run.mvms} MVMs; {cycles:,.1f} cycles an input = {cycles / result.f_clk_MHz:.2f} us of chip time at "
         f"{result.f_clk_MHz:g} MHz"
     )
+    _print_energy(result, images, out)
     headers = ("layer", "columns", "positions", "least code", "largest code", "saturated", "clipped inputs")
     rows = [
         (
@@ -280,6 +281,24 @@ def _print(result: "Result", truth: Any, budget: bool, out: Output) -> None:
     if budget:
         out.text()
         out.table(*(result.budget if truth is None else result.budget(truth)).table())
+
+
+def _print_energy(result: "Result", images: int, out: Output) -> None:
+    """Energy of the macros, where the description gives it."""
+    if result.work is None:
+        return
+    from mho.results.cost import cost_of
+
+    cost = cost_of(result.work, result.runs, images, result.f_clk_MHz)
+    if cost["energy"] is not None:
+        parts = ", ".join(f"{name} {pJ / 1000:.3g}" for name, pJ in cost["energy"]["by_part_pJ"].items())
+        most = "" if cost["energy"]["exact"] else "at most "
+        out.text(
+            f"energy of the macros: {most}{cost['energy']['total_pJ'] / 1000:.4g} nJ an input ({parts}), "
+            f"{cost['tops_per_W']:.3g} TOPS/W; {cost['energy']['source']}"
+        )
+        if cost["energy"]["left_out"]:
+            out.text(f"left out, not in the description: {', '.join(cost['energy']['left_out'])}")
 
 
 def _scores(result: "Result", truth: Any) -> list[tuple[str, ...]]:

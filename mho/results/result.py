@@ -14,6 +14,7 @@ from macro_models.errors import InputError
 from macro_models.output import write_output
 from mho.results import score
 from mho.results.budget import Budget, BudgetRow, Passes, make_budget
+from mho.results.cost import Work, cost_of
 from mho.results.uncertainty import DeviceRun, Uncertainty, make_uncertainty
 from mho.threads import one_thread
 
@@ -79,6 +80,8 @@ class SeedRun:
         Clock cycles of all of them.
     seconds
         Wall-clock time of the products on the backend, in seconds.
+    core_cycles, exact
+        See :class:`sim.executor.Execution`.
     """
 
     seed: int
@@ -89,6 +92,8 @@ class SeedRun:
     mvms: int
     cycles: int
     seconds: float
+    core_cycles: NDArray[np.int64]
+    exact: bool
 
     @property
     def outputs(self) -> NDArray[Any]:
@@ -128,6 +133,8 @@ class Result:
     warnings: tuple[str, ...] = ()
     numbers: bool = False
     """Whether the output is of numbers, however many, which are not read as scores of classes without labels."""
+    work: Work | None = None
+    """What the network does for one image."""
     inputs: dict[str, float] | None = None
     """The inputs beside those of calibration: see :meth:`compiler.network.ranges.InputRange.compare`."""
     device_runs: tuple[DeviceRun, ...] = field(default=(), repr=False)
@@ -271,6 +278,7 @@ class Result:
 
         ``columns`` are converted at each of ``positions``; ``saturated`` is the share of codes at the end of the
         converter's range; ``clipped`` of ``inputs`` of the layer were beyond what its codes reach.
+        ``codes`` counts codes in equal parts of the range from -top to top, of the first images where there are many.
         """
         found = []
         for name, first in self.runs[0].layers.items():
@@ -284,6 +292,10 @@ class Result:
                 "saturated": float(np.mean([one.saturated for one in each])),
                 "clipped": sum(one.clipped for one in each),
                 "inputs": sum(one.inputs for one in each),
+                "codes": {
+                    "top": first.codes.top,
+                    "counts": np.sum([one.codes.counts for one in each], axis=0).tolist(),
+                },
             })
         return found
 
@@ -327,6 +339,7 @@ class Result:
             **self._outputs(),
             "layers": self.layers(),
             "f_clk_MHz": self.f_clk_MHz,
+            **self._cost(),
             "warnings": list(self.warnings),
         }
         if self.stacked:
@@ -338,6 +351,12 @@ class Result:
         if budget:
             content["budget"] = (self.budget if labels is None else self.budget(labels)).to_dict()
         return content
+
+    def _cost(self) -> dict[str, Any]:
+        """Time and energy of an image."""
+        if self.work is None:
+            return {}
+        return {"cost": cost_of(self.work, self.runs, len(self.reference), self.f_clk_MHz)}
 
     def _outputs(self) -> dict[str, Any]:
         """Of several outputs: which is scored, and the error of each, the mean over seeds."""

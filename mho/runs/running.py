@@ -18,6 +18,7 @@ from macro_models.devices.resampled import resampled
 from macro_models.errors import InputError, argument
 from macro_models.files import check_memory
 from mho.results.budget import Passes
+from mho.results.cost import work_of
 from mho.results.result import Options, Result, SeedRun
 from mho.results.score import choose
 from mho.results.uncertainty import DEVICE_DRAWS, DeviceRun
@@ -114,7 +115,7 @@ class _Job:
         return SeedRun(
             seed=seed, by_name=done.by_name, scored=self.scored, codes=codes,
             layers=dict(zip(self.names, done.layers, strict=True)), mvms=done.mvms, cycles=int(done.cycles.sum()),
-            seconds=done.seconds,
+            seconds=done.seconds, core_cycles=done.core_cycles, exact=done.exact,
         )
 
     def device_run(self, backend: "Backend", draw: int, causes: Collection[str]) -> DeviceRun:
@@ -229,7 +230,7 @@ def run_network(
             *device.warnings(job.time_s, job.temp_C), *job.warnings(compared, runs),
             *filter(None, [clipped_inputs(network, x, last, references)]),
         ),
-        inputs=compared,
+        work=work_of(network, job.names), inputs=compared,
         device_runs=tuple(others), budget_passes=job.budget,
     )
 

@@ -12,6 +12,7 @@ from compiler.program import Call, Mvm, Program
 from compiler.tile.graph.host import Split
 from hw.chip.config import ChipParts
 from hw.config import Chip
+from hw.kinds import Timing
 from hw.tile.isa import Cause
 from macro_models import MacroModel, Masks
 from macro_models.errors import InputError, ToolError, argument
@@ -144,7 +145,7 @@ class TileCosimBackend(Backend):
         self._check(plan, result)
         found = {sink.value: _lanes(sink.held, result.payloads[k]) for k, sink in enumerate(plan.sinks)}
         codes = SeenCodes(program, first, len(lanes), result.ops, result.words)
-        check_codes(program, lanes, images, codes, _finished(split, lanes, found), account)
+        check_codes(program, lanes, images, codes, _finished(split, lanes, found), account, self._parts.core)
         cycles = np.diff(image_ends(plan, result), prepend=result.progress["first"])
         account.spent(cycles, time.perf_counter() - started)
         if self._note is not None:
@@ -184,9 +185,11 @@ class TileCosimBackend(Backend):
 
 def check_codes(
     program: Program, lanes: NDArray[np.int16], images: NDArray[np.integer], codes: SeenCodes,
-    last: NDArray[np.int16], account: Account,
+    last: NDArray[np.int16], account: Account, times: Timing,
 ) -> None:
     """Hold the last value of a network against what follows from the codes of its cores, and give account of these.
+
+    ``times`` are those of the cores.
 
     Raises
     ------
@@ -197,6 +200,7 @@ def check_codes(
     def product(call: Call, mvm: Mvm, rows: NDArray[np.int16], op_id: NDArray[np.uint64]) -> NDArray[np.int16]:
         made = codes.of(mvm)
         account.codes_of(call, mvm, 0, made)
+        account.converted(mvm, *times.most_steps(mvm.op, made))
         return made
 
     wanted = program.run(lanes, images, product, account.clipped)

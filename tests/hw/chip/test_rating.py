@@ -6,9 +6,11 @@ import pytest
 from hw.chip.rating import rate, rating_rows
 from hw.config import load_chip
 from hw.kinds import energy, timing
+from macro_models import family
+from macro_models.devices import load_device
 from macro_models.errors import InputError
 from macro_models.exact.masks import Masks
-from macro_models.exact.operation import Direction, MvmOperation
+from macro_models.exact.operation import Converter, Direction, MvmOperation
 
 GIVEN = {"energy.source": "a test", "energy.word_line_pJ": 3, "energy.input_pulse_pJ": 5, "energy.reset_pJ": 7,
          "energy.sample_pJ": 11, "energy.step_pJ": 13}
@@ -65,3 +67,26 @@ def test_two_operations_a_product_of_a_weight() -> None:
     assert rated.tops == pytest.approx(4 * operations / seconds / 1e12)
     assert rated.tops_per_W == pytest.approx(operations / (rated.total_pJ * 1e-12) / 1e12)
     assert rated.tops_per_mm2 == pytest.approx(rated.tops / 2.0)
+
+
+@pytest.mark.parametrize("op", [
+    MvmOperation(in_bits=4, out_bits=6, step_code=3000),
+    MvmOperation(in_bits=4, out_bits=6, step_code=9000, relu=True),
+    MvmOperation(in_bits=4, out_bits=4, step_code=900, early_stop=False),
+    MvmOperation(in_bits=4, out_bits=6, step_code=3000, converter=Converter.BINARY),
+    MvmOperation(in_bits=7, out_bits=5, step_code=2000),
+], ids=["count", "relu", "constant", "binary", "segments"])
+def test_steps_follow_from_codes(op: MvmOperation) -> None:
+    """Exactly those that the model counts, or a bound where two segments cannot be told apart."""
+    chip = load_chip("tnsa16-core")
+    rng = np.random.default_rng(3)
+    targets, device = rng.uniform(1, 40, (16, 16)), load_device("rram-neurram")
+    core = family("tnsa").model(chip.macro_config(), targets, device=device, seed=1, core=0)
+    masks, inputs = Masks.reset(16), rng.integers(*op.input_range, size=(200, 8), endpoint=True)
+    made = core.mvm(op, masks, inputs, np.arange(200, dtype=np.uint64))
+    steps, exact = timing(chip).most_steps(op, made.codes)
+    assert exact == (op.segments == 1)
+    if exact:
+        assert np.array_equal(steps, made.steps)
+    else:
+        assert (steps >= made.steps).all()

@@ -82,7 +82,7 @@ def backend() -> Iterator[TileCosimBackend]:
 
 def run(backend: TileCosimBackend, case: Case, models: list[MacroModel]) -> tuple[dict[int, NDArray[Any]], RunAccount]:
     program = case.network.program
-    account = RunAccount(program, IMAGES, IMAGES)
+    account = RunAccount(program, IMAGES, IMAGES, case.network.chip, core_masks(case.network))
     account.begin(0, case.x)
     backend.open_code(case.network.chip, case.code, models)
     images = np.arange(FIRST, FIRST + IMAGES, dtype=np.uint64)
@@ -100,7 +100,7 @@ def functional(case: Case, models: list[MacroModel]) -> tuple[list[NDArray[Any]]
         return made.codes[:, mvm.columns]
 
     lanes = program.input.compute(case.x)
-    backend, account = FunctionalBackend(), RunAccount(program, IMAGES, IMAGES)
+    backend, account = FunctionalBackend(), RunAccount(program, IMAGES, IMAGES, case.network.chip, masks)
     backend.open(case.network.chip, models)
     account.begin(0, case.x)
     last = backend.run(program, masks, lanes, images, account)
@@ -127,6 +127,10 @@ def test_all_lanes_and_codes_are_those_of_functional(
     for key, codes in account.codes.items():
         np.testing.assert_array_equal(codes, expected.codes[key])
     assert account.layers == expected.layers
+    assert expected.core_cycles.any()
+    assert (account.core_cycles >= expected.core_cycles).all()
+    if account.exact:
+        np.testing.assert_array_equal(account.core_cycles, expected.core_cycles)
     # From the first flit to the last of the first image, then from image to image.
     assert account.cycles.sum() < IMAGES * account.cycles[0]
 

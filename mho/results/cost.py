@@ -1,0 +1,135 @@
+"""What a run takes of time and energy, by the definitions of the field: 1 MAC is 2 operations."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.program import DITHER, Layer
+from hw.chip.rating import OPERATIONS_PER_MAC, Rating, rate
+
+if TYPE_CHECKING:
+    from compiler.network import Network
+    from sim.account import LayerFigures
+
+__all__ = ["Work", "cost_of", "work_of"]
+
+
+class Ran(Protocol):
+    """What is asked of a pass of the inputs through one chip: :class:`mho.results.result.SeedRun`."""
+
+    @property
+    def layers(self) -> "Mapping[str, LayerFigures]": ...
+    @property
+    def cycles(self) -> int: ...
+    @property
+    def core_cycles(self) -> NDArray[np.int64]: ...
+    @property
+    def exact(self) -> bool: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What a network does for one image, and what its chip says of itself.
+
+    Attributes
+    ----------
+    macs
+        Products of a weight and an input, those of the model: cells that repeat a weight do not count again.
+    conversions
+        Conversions of cores, by the names of the layers.
+    cells
+        Cells that hold weights, and all cells, of each core that is taken.
+    cores
+        Cores of the chip.
+    energy_source, energy_missing, area_source
+        As the description says; ``energy_missing`` are keys without a number.
+    macro_mm2
+        Area of one macro; 0 if it is not known.
+    rated
+        Figures of the chip with all cores busy.
+    """
+
+    macs: int
+    conversions: Mapping[str, int]
+    cells: Sequence[tuple[int, int]]
+    cores: int
+    energy_source: str
+    energy_missing: tuple[str, ...]
+    area_source: str
+    macro_mm2: float
+    rated: Sequence[Rating]
+
+
+def work_of(network: "Network", names: Sequence[str]) -> Work:
+    """The work of a network whose layers are called ``names``."""
+    chip, cell_map = network.chip, network.chip.macro_config().cell_map
+    used = np.zeros(len(network.cores), dtype=np.int64)
+    for layer in network.layers:
+        for mvm in layer.mvms:
+            used[mvm.core] += cell_map.cells * len(mvm.rows) * len(mvm.columns)
+    each = int(np.prod(cell_map.shape))
+    return Work(
+        macs=sum(_macs(layer) * layer.positions for layer in network.layers),
+        conversions={name: layer.conversions * layer.positions
+                     for name, layer in zip(names, network.layers, strict=True)},
+        cells=[(int(count), each) for count in used], cores=chip.cores, energy_source=chip.energy.source,
+        energy_missing=chip.energy.missing if chip.energy.known else (), area_source=chip.area.source,
+        macro_mm2=chip.area.macro_mm2, rated=[rate(chip, name, op) for name, op in chip.rated_operations()],
+    )
+
+
+def _macs(layer: Layer) -> int:
+    """Different pairs of an input and an output that a layer joins."""
+    pairs = []
+    for mvm in layer.mvms:
+        taken = np.unique(mvm.taken(layer.spread))
+        taken = taken[taken != DITHER].astype(np.int64)
+        pairs.append((taken[:, None] * layer.outputs + np.unique(mvm.outputs)).ravel())
+    return len(np.unique(np.concatenate(pairs)))
+
+
+def cost_of(work: Work, runs: Sequence[Ran], images: int, f_clk_MHz: float) -> dict[str, Any]:
+    """For JSON: time, throughput, energy and utilisation of an image, means over seeds (docs/reference/run-json.md)."""
+    count = len(runs) * images
+    cycles = sum(run.cycles for run in runs) / count
+    time_us, operations = cycles / f_clk_MHz, OPERATIONS_PER_MAC * work.macs
+    by_layer = {name: _energy([run.layers[name].energy_pJ for run in runs], count) for name in runs[0].layers}
+    by_part = _energy(list(by_layer.values()), 1)
+    total = sum(by_part.values())
+    tops = operations / time_us / 1e6 if time_us else None
+    area = work.macro_mm2 * work.cores
+    busy = np.sum([run.core_cycles for run in runs], axis=0) / count
+    return {
+        "macs": work.macs, "operations": operations, "conversions": sum(work.conversions.values()), "cycles": cycles,
+        "time_us": time_us, "tops": tops,
+        "energy": None if not total else {
+            "total_pJ": total, "by_part_pJ": by_part,
+            "by_layer_pJ": {name: sum(parts.values()) for name, parts in by_layer.items()},
+            "exact": all(run.exact for run in runs), "source": work.energy_source,
+            "left_out": list(work.energy_missing),
+        },
+        "tops_per_W": operations / total if total else None,
+        "macros_mm2": area or None, "area_source": work.area_source or None,
+        "tops_per_mm2": tops / area if area and tops else None,
+        "cores": [
+            {"core": k, "cells_used": used, "cells": cells, "analog_cycles": float(cycles)}
+            for k, ((used, cells), cycles) in enumerate(zip(work.cells, busy, strict=True))
+        ],
+        "rated": [_rated(one) for one in work.rated],
+    }
+
+
+def _energy(parts: Sequence[Mapping[str, float]], count: int) -> dict[str, float]:
+    """Sum by name, over ``count``."""
+    names = dict.fromkeys(name for one in parts for name in one)
+    return {name: sum(one.get(name, 0.0) for one in parts) / count for name in names}
+
+
+def _rated(one: Rating) -> dict[str, Any]:
+    return {
+        "precision": one.precision, "time_us": one.time_us, "tops": one.tops, "tops_per_W": one.tops_per_W,
+        "tops_per_mm2": one.tops_per_mm2, "energy_pJ": dict(one.energy_pJ),
+    }
