@@ -81,13 +81,19 @@ def _pcm_source(device: DriftDevice) -> tuple[str, tuple[str, ...]]:
         "prog_coeff": list(drift.sigma_uS), "g_max": drift.g_ref_uS, "t_read": drift.t_read_s, "t_0": drift.t_c_s,
     }
     factor, exponent, limit = drift.noise
-    if drift.noise != _NOISE:
+    if drift.noise_curve:
+        scale = float(drift.relative_noise(drift.g_ref_uS, 0.0)) / drift.unit_noise(0.0) / _NOISE[0]
+        options["read_noise_scale"] = float(f"{scale:.6g}")
+        lost.append(f"the curve of the read noise: that of {drift.g_ref_uS:g} uS is scaled by the power law there")
+    elif drift.noise != _NOISE:
         options["read_noise_scale"] = float(f"{factor / _NOISE[0]:.6g}")
         lost.append(f"exponent {exponent:g} and limit {limit:g} of the read noise: they are 0.65 and 0.2 there, scaled")
     if drift.floor_uS > 0.0:
         lost.append(f"the least conductance of {drift.floor_uS:g} uS")
     name = "PCMLikeNoiseModel"
-    if (drift.nu_mean, drift.nu_std) != (_MEAN, _STD):
+    if drift.nu_read > 0.0:
+        lost.append("the spread of nu from read to read")
+    if (drift.nu_mean, drift.nu_std, drift.nu_mean_above, drift.nu_std_above) != (_MEAN, _STD, (), ()):
         name = "CustomDriftPCMLikeNoiseModel"
         g = drift.g_ref_uS * np.concatenate([[0.0], np.geomspace(1e-3, 1.0, 40)])
         mean, std = drift.nu(g)

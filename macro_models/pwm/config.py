@@ -32,7 +32,7 @@ class PwmConfig:
 
     kind: ClassVar[str] = "pwm"
     lines: int = 256
-    """Unit cells each way: rows of weights, and columns, 2..1024."""
+    """Unit cells each way: rows of weights, and columns, a multiple of 8, 8..1024."""
     devices: int = 2
     """Devices of a weight for each sign, 1 or 2."""
     g_bits: int = 12
@@ -69,8 +69,8 @@ class PwmConfig:
     """Oscillators begin a conversion anywhere in their period; false: always in its middle."""
 
     def __post_init__(self) -> None:
-        if not 2 <= self.lines <= 1024:
-            raise InputError(f"lines must be between 2 and 1024, not {self.lines!r}")
+        if not 8 <= self.lines <= 1024 or self.lines % 8:
+            raise InputError(f"lines must be a multiple of 8 and between 8 and 1024, not {self.lines!r}")
         if self.devices not in (1, 2):
             raise InputError(f"devices must be 1 or 2, not {self.devices!r}")
         if self.phases not in (1, 4):

@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,40 +18,29 @@ from macro_models.exact.pwm.converter import (
     COUNT_BITS,
     GAIN_ONE,
     NEGATIVE,
-    PARTS,
     POSITIVE,
     Oscillators,
     Trim,
+    Whole,
     counts,
     level,
 )
 from macro_models.exact.pwm.digital import DigitalUnits
 from macro_models.exact.pwm.operation import PwmOperation
-from macro_models.exact.random import NORMAL_ONE, Purpose, bits16, normal_codes
+from macro_models.exact.random import LANES, NORMAL_ONE, Purpose, bits_of_blocks, normal_codes
 from macro_models.macro import MvmResult
+from macro_models.pwm.bound import NarrowProduct
 from macro_models.pwm.config import PwmConfig
+from macro_models.pwm.sensing import Key, Reals, variance_grid
 
 __all__ = ["PwmModel"]
 
 _BLOCK = 128  # vectors at a time
 _KEYS = 32
-_HALF_PHASE = 1 << COUNT_BITS - 1
-_VARIANCE_TOP = 2.0**24
+_HALF_PHASE = float(1 << COUNT_BITS - 1)
 
-Reals = NDArray[np.float64]
-Counters = tuple[NDArray[np.int64], NDArray[np.int64]]
-
-
-@dataclass(frozen=True, eq=False)
-class Key:
-    """What conversions with some word lines on see of the array; arrays of shape (rows, columns), 0 where one is off.
-
-    ``devices`` are the codes of the devices of each sign together, positive first; ``variances`` their read noise, in
-    units that make its root multiply normal codes. All are integers in double precision.
-    """
-
-    devices: tuple[Reals, Reals]
-    variances: tuple[Reals, Reals] | None
+Counters = tuple[Whole, Whole]
+Integers = NDArray[np.int64]
 
 
 class PwmModel:
@@ -165,6 +153,7 @@ class PwmModel:
         self.origin = origin
         """Codes of what programming left the devices with, where read noise goes by it; else None."""
         self._keys: OrderedDict[bytes, Key] = OrderedDict()
+        self._blocks = np.arange(config.lines // LANES, dtype=np.uint64)
         self._variances = self._make_variances()
         self.oscillators = self._make_oscillators()
         """The converters as they are made."""
@@ -179,7 +168,8 @@ class PwmModel:
     @calibration.setter
     def calibration(self, calibration: Calibration) -> None:
         self._calibration = calibration
-        self._trimmed = self.oscillators.trimmed(calibration.trim)
+        self.trimmed = self.oscillators.trimmed(calibration.trim)
+        """The converters with their trim registers set."""
 
     @property
     def _spread(self) -> bool:
@@ -193,12 +183,7 @@ class PwmModel:
         lsb = self.config.lsb_uS
         origin = None if self.origin is None else self.origin * lsb
         sigma = self.device.normal_noise_uS(self.cells * lsb, self.time_s, origin)
-        variance = (sigma / lsb / NORMAL_ONE) ** 2
-        top = float(variance.max(initial=0.0))
-        if top == 0.0:
-            return None
-        unit = 2.0 ** np.ceil(np.log2(top / (0.99 * _VARIANCE_TOP)))
-        return np.rint(variance / unit), unit
+        return variance_grid((sigma / lsb / NORMAL_ONE) ** 2)
 
     def _make_oscillators(self) -> Oscillators:
         config, n = self.config, self.config.lines
@@ -225,13 +210,15 @@ class PwmModel:
             curvature=fixed(curvature, GAIN_ONE), offset=fixed(offset, 1 << COUNT_BITS), top=config.top_counts,
         )
 
-    def _phases(self, purpose: Purpose, op_id: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Phases of all oscillators at the start of conversions, of shape (conversions, 2, columns)."""
-        n = self.config.lines
+    def _phases(self, purpose: Purpose, op_id: NDArray[np.uint64], blocks: NDArray[np.uint64]) -> Whole:
+        """Phases of oscillators of some blocks of columns at the start of conversions, (2, conversions, columns)."""
         if not (self._spread and self.config.free_running):
-            return np.full((1, 2, n), _HALF_PHASE, dtype=np.int64)
-        drawn = bits16(purpose, seed=self.seed, core=self.core, items=2 * n, op_id=op_id).astype(np.int64)
-        return (drawn.reshape(-1, 2, n) << COUNT_BITS - 16) + (1 << COUNT_BITS - 17)
+            return np.full((2, 1, 1), _HALF_PHASE)
+        both = np.concatenate([blocks, blocks + np.uint64(self.config.lines // LANES)])
+        drawn = bits_of_blocks(purpose, seed=self.seed, core=self.core, block=both, op_id=op_id)
+        phase = drawn.reshape(len(drawn), 2, -1).transpose(1, 0, 2).astype(np.float64) * 2.0 ** (COUNT_BITS - 16)
+        phase += 2.0 ** (COUNT_BITS - 17)
+        return phase
 
     @property
     def windows(self) -> int:
@@ -243,19 +230,21 @@ class PwmModel:
 
         ``op_id`` numbers them in a space of their own.
         """
-        phase = self._phases(Purpose.REFERENCE_PHASE, np.atleast_1d(np.asarray(op_id, dtype=np.uint64)))
-        made, n = self.oscillators.trimmed(trim), self.config.lines
-        grown = [
-            self.windows * made.grow(polarity, np.full(n, u, dtype=np.int64), reference=True)
+        ids = np.atleast_1d(np.asarray(op_id, dtype=np.uint64))
+        phase, made = self._phases(Purpose.REFERENCE_PHASE, ids, self._blocks), self.oscillators.trimmed(trim)
+        one, other = (
+            counts(np.broadcast_to(phase[polarity], (len(ids), self.config.lines)), self.windows * made.grow(
+                polarity, np.full(self.config.lines, float(u)), reference=True
+            ))
             for polarity, u in ((POSITIVE, positive), (NEGATIVE, negative))
-        ]
-        return counts(phase[:, POSITIVE], grown[POSITIVE]), counts(phase[:, NEGATIVE], grown[NEGATIVE])
+        )
+        return one, other
 
     def calibrated(self) -> Calibration:
         """What the core's own calibration finds; see :mod:`macro_models.exact.pwm.calibration`."""
-        def read(trim: Trim, positive: int, negative: int, number: int) -> Counters:
+        def read(trim: Trim, positive: int, negative: int, number: int) -> tuple[Integers, Integers]:
             found = self.reference_counts(trim, positive, negative, np.arange(number, number + READS))
-            one, other = (np.broadcast_to(c, (READS, c.shape[1])).sum(axis=0) for c in found)
+            one, other = (counted.sum(axis=0).astype(np.int64) for counted in found)
             return one, other
 
         config = self.config
@@ -283,58 +272,34 @@ class PwmModel:
             on = np.where(wl[:, None], of, 0).astype(np.float64).reshape(held.rows, held.cells, -1)
             return on[:, :each].sum(axis=1), on[:, each:].sum(axis=1)
 
-        return Key(signs(self.cells), None if self._variances is None else signs(self._variances[0]))
+        variances, unit = (None, 1.0) if self._variances is None else self._variances
+        return Key(signs(self.cells), None if variances is None else signs(variances), unit, self._blocks)
 
-    def charges(self, key: Key, x: NDArray[np.integer], op_id: NDArray[np.uint64]) -> Reals:
-        """Accumulated products of the windows, read noise included, of shape (windows, batch, columns).
-
-        ``x`` has shape (batch, rows). Of four windows the products are at least 0, in the order of
-        :data:`~macro_models.exact.pwm.converter.PARTS`: both of the positive oscillators, then both of the negative
-        ones; one window has a sign. Integers in double precision: every sum is below 2**53, so that its order does not
-        matter.
-        """
-        inputs = np.asarray(x, dtype=np.float64)
-        if self.config.phases == 1:
-            product = inputs @ (key.devices[0] - key.devices[1])
-            if key.variances is not None:
-                product += self._noise(inputs**2 @ (key.variances[0] + key.variances[1]), op_id, 0)
-            return product[None]
-        driven = {1: np.maximum(inputs, 0.0), -1: np.maximum(-inputs, 0.0)}
-        parts = [part for side in PARTS for part in side]
-        made = np.empty((len(parts), len(inputs), self.config.lines))
-        for k, (sign, devices) in enumerate(parts):
-            made[k] = driven[sign] @ key.devices[devices < 0]
-            if key.variances is not None:
-                made[k] += self._noise(driven[sign] ** 2 @ key.variances[devices < 0], op_id, k)
-        return np.maximum(made, 0.0, out=made)
-
-    def _noise(self, variance: Reals, op_id: NDArray[np.uint64], window: int) -> Reals:
-        """Read noise of a window from the sums of the variances, in accumulated products, whole numbers."""
-        assert self._variances is not None
-        draw = {"seed": self.seed, "core": self.core, "items": self.config.lines, "step": window}
-        z = normal_codes(Purpose.READ_NOISE, op_id=op_id, **draw).astype(np.float64)
-        return np.rint(z * np.sqrt(variance * self._variances[1]))
+    def charges(self, key: Key, x: NDArray[Any], op_id: NDArray[np.uint64]) -> Reals:
+        """See :meth:`Key.charges`; ``x`` holds whole numbers."""
+        return key.charges(np.asarray(x, dtype=np.float64), op_id, self.config.phases, self.seed, self.core)
 
     def counters(
-        self, key: Key, x: NDArray[np.integer], op_id: NDArray[np.uint64], step_code: int, windows: Reals | None = None
+        self, key: Key, x: NDArray[Any], op_id: NDArray[np.uint64], step_code: int, made: Oscillators | None = None
     ) -> Counters:
-        """Counters of both oscillators after conversions, each of shape (batch, columns).
+        """Counters of both oscillators after conversions, each of shape (batch, columns of the key).
 
-        ``step_code`` is that at the macro's pins (:meth:`Calibration.step_code`).
+        ``step_code`` is that at the macro's pins (:meth:`Calibration.step_code`), ``made`` the trimmed oscillators of
+        the key's columns.
         """
-        charge = (self.charges(key, x, op_id) if windows is None else windows).astype(np.int64)
-        step, gain, made = self.config.step(step_code), self.config.nominal_gain_code, self._trimmed
-        phase = self._phases(Purpose.CONVERTER_PHASE, op_id)
+        charge = self.charges(key, x, op_id)
+        step, gain, made = self.config.step(step_code), self.config.nominal_gain_code, made or self.trimmed
+        phase = self._phases(Purpose.CONVERTER_PHASE, op_id, key.blocks)
         if self.config.phases == 1:
-            sides = [[np.maximum(charge[0], 0)], [np.maximum(-charge[0], 0)]]
+            sides = [[np.maximum(charge[0], 0.0)], [np.maximum(-charge[0], 0.0)]]
         else:
             sides = [[charge[0], charge[1]], [charge[2], charge[3]]]
 
-        def counted(polarity: int) -> NDArray[np.int64]:
-            grown = np.zeros(charge.shape[1:], dtype=np.int64)
-            for one in sides[polarity]:
-                grown += made.grow(polarity, level(one, step, gain))
-            return counts(phase[:, polarity], grown)
+        def counted(polarity: int) -> Whole:
+            first, *others = (made.grow(polarity, level(one, step, gain)) for one in sides[polarity])
+            for other in others:
+                first += other
+            return counts(phase[polarity], first)
 
         return counted(POSITIVE), counted(NEGATIVE)
 
@@ -354,6 +319,17 @@ class PwmModel:
             codes[block] = self.calibration.digital.compute(operation, positive, negative, enabled)
         return MvmResult(codes, np.zeros((len(inputs), 1), dtype=np.int64))
 
+    def bind(
+        self, op: MvmOperation, masks: Masks, rows: NDArray[np.integer], taken: NDArray[np.integer], inputs: int,
+        columns: NDArray[np.integer],
+    ) -> NarrowProduct:
+        """See :func:`macro_models.bound.bind`."""
+        operation = self._operation(op)
+        return NarrowProduct(
+            self, operation, self.key(masks.word_lines(op)), masks.enabled(op), rows=rows, taken=taken, inputs=inputs,
+            columns=columns,
+        )
+
     def supports(self, op: MvmOperation) -> bool:
         """Whether this macro carries out such operations."""
         return isinstance(op, PwmOperation)
@@ -369,8 +345,6 @@ class PwmModel:
         self, op: MvmOperation, masks: Masks, x: ArrayLike
     ) -> tuple[PwmOperation, NDArray[np.integer]]:
         inputs, held = np.asarray(x), self.config.cell_map
-        if not isinstance(op, PwmOperation):
-            raise InputError("operation must be a PwmOperation for a core of kind pwm")
         if inputs.ndim != 2 or inputs.shape[1] != held.rows or not np.issubdtype(inputs.dtype, np.integer):
             raise InputError(
                 f"inputs must be integers of shape (batch, {held.rows}), not {inputs.dtype} of {inputs.shape}"
@@ -381,4 +355,9 @@ class PwmModel:
         low, high = op.input_range
         if inputs.size and not (low <= inputs.min() and inputs.max() <= high):
             raise InputError(f"inputs must be between {low} and {high}, not {inputs.min()} to {inputs.max()}")
-        return op, inputs
+        return self._operation(op), inputs
+
+    def _operation(self, op: MvmOperation) -> PwmOperation:
+        if not isinstance(op, PwmOperation):
+            raise InputError("operation must be a PwmOperation for a core of kind pwm")
+        return op

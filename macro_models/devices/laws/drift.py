@@ -45,7 +45,8 @@ MOVABLE = (
 class Drift:
     """The section ``[drift]``. A curve ``[slope, offset, least, most]`` is ``slope ln r + offset`` within its limits.
 
-    A fifth number, ``bend``, adds ``bend (ln r)**2``.
+    A fifth number, ``bend``, adds ``bend (ln r)**2``. A list ``[from, c0, c1, ...]`` beside a curve is the polynomial of
+    r that takes its place where r is at least ``from``.
     """
 
     g_ref_uS: float = 25.0
@@ -59,8 +60,18 @@ class Drift:
     """Curve of the mean of nu."""
     nu_std: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
     """Curve of the deviation of nu between cells."""
+    nu_mean_above: tuple[float, ...] = ()
+    """Polynomial of the mean of nu for large r."""
+    nu_std_above: tuple[float, ...] = ()
+    """Polynomial of the deviation of nu for large r."""
+    nu_read: float = 0.0
+    """Deviation of nu from one read of a cell to the next: nu of a read, kept for its duration."""
     noise: tuple[float, ...] = (0.0, 0.0, 0.0)
     """Factor, exponent and limit of ``Q = min(factor / r**exponent, limit)``, r of what programming left."""
+    noise_curve: tuple[float, ...] = ()
+    """Curve of Q in place of ``noise``."""
+    noise_above: tuple[float, ...] = ()
+    """Polynomial of Q for large r."""
     t_read_s: float = 250e-9
     """Duration of a read, in seconds."""
     floor_uS: float = 0.0
@@ -75,18 +86,31 @@ class Drift:
         """Mean and deviation of nu of cells with these targets, before the magnitude is taken."""
         r = np.clip(np.asarray(target_uS, dtype=np.float64) / self.g_ref_uS, _LEAST_R, 1.0)
         logs = ln(r)
-        return _curve(self.nu_mean, logs), _curve(self.nu_std, logs)
+        return (
+            _above(self.nu_mean_above, r, _curve(self.nu_mean, logs)),
+            _above(self.nu_std_above, r, _curve(self.nu_std, logs)),
+        )
 
     def grown(self, time_s: float) -> float:
         """``ln((t + t_c) / t_c)``, rounded to 2**-20."""
         return float(ln((time_s + self.t_c_s) / self.t_c_s))
 
+    def unit_noise(self, time_s: float) -> float:
+        """What 1/f noise has grown by at a time: its relative deviation where Q = 1."""
+        return math.sqrt(float(ln((time_s + self.t_c_s + self.t_read_s) / (2.0 * self.t_read_s))))
+
     def relative_noise(self, origin_uS: ArrayLike, time_s: float) -> Reals:
         """Deviation of a read over the conductance, of cells that programming left with ``origin_uS``."""
-        factor, exponent, limit = self.noise
         r = np.maximum(np.asarray(origin_uS, dtype=np.float64) / self.g_ref_uS, _LEAST_R)
-        q = np.minimum(factor * exp_of(-exponent * ln(r)), limit)
-        return q * math.sqrt(float(ln((time_s + self.t_c_s + self.t_read_s) / (2.0 * self.t_read_s))))
+        if self.noise_curve:
+            q = _curve(self.noise_curve, ln(r))
+        else:
+            factor, exponent, limit = self.noise
+            q = np.minimum(factor * exp_of(-exponent * ln(r)), limit)
+        flicker = _above(self.noise_above, r, q) * self.unit_noise(time_s)
+        if self.nu_read == 0.0:
+            return flicker
+        return np.sqrt(flicker**2 + (self.nu_read * self.grown(time_s)) ** 2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,6 +265,17 @@ def _curve(curve: tuple[float, ...], logs: Reals) -> Reals:
     return np.clip(value, curve[2], curve[3])
 
 
+def _above(polynomial: tuple[float, ...], r: Reals, below: Reals) -> Reals:
+    """``below``, but for large r the polynomial, at least 0; see :class:`Drift`."""
+    if not polynomial:
+        return below
+    first, *coefficients = polynomial
+    value = np.zeros_like(r)
+    for coefficient in reversed(coefficients):
+        value = value * r + coefficient
+    return np.where(r >= first, np.maximum(value, 0.0), below)
+
+
 def _curve_moved(curve: tuple[float, ...], by: list[float], lowest: float) -> tuple[float, ...]:
     """A curve with its first four numbers moved, the limits not below ``lowest``."""
     slope, offset, least, most = (a + b for a, b in zip(curve, by, strict=False))
@@ -250,10 +285,15 @@ def _curve_moved(curve: tuple[float, ...], by: list[float], lowest: float) -> tu
 def _check(device: DriftDevice, where: str) -> None:
     """Refuse a device whose numbers do not fit together."""
     drift = device.drift
-    for key in ("nu_mean", "nu_std"):
+    if drift.noise_curve and len(drift.noise_curve) < len(_CURVE):
+        raise InputError(f"{where}: drift.noise_curve must be a list of 4 or 5 numbers, not {shown(drift.noise_curve)}")
+    for key in ("nu_mean", "nu_std", "noise_curve"):
         curve = getattr(drift, key)
-        if curve[2] > curve[3]:
+        if curve and curve[2] > curve[3]:
             raise InputError(f"{where}: drift.{key} must have its least value before its largest, not {shown(curve)}")
+    for key in ("nu_mean_above", "nu_std_above", "noise_above"):
+        if len(getattr(drift, key)) == 1:
+            raise InputError(f"{where}: drift.{key} must have a coefficient after the r from which it holds")
     if device.temperature.acts_on == "change":
         raise InputError(f'{where}: temperature.acts_on must be "time" where cells drift, not "change"')
     if any(later <= earlier for earlier, later in zip(drift.times_s, drift.times_s[1:], strict=False)):
@@ -269,7 +309,12 @@ LAW = LawKind(
         "sigma_uS": ListOf(Number(-1e9, 1e9), least=1),
         "nu_mean": ListOf(_NU, least=4, most=5),
         "nu_std": ListOf(_NU, least=4, most=5),
+        "nu_mean_above": ListOf(_NU, most=8),
+        "nu_std_above": ListOf(_NU, most=8),
+        "nu_read": Number(0.0, 1.0),
         "noise": ListOf(Number(0.0, 10.0), least=3, most=3),
+        "noise_curve": ListOf(_NU, most=5),
+        "noise_above": ListOf(_NU, most=8),
         "t_read_s": Number(1e-12, 1.0),
         "floor_uS": _CONDUCTANCE,
         "temp_C": Number(-273.15, 1000.0),

@@ -20,10 +20,12 @@ from numpy.typing import NDArray
 
 __all__ = [
     "COUNTER_BITS", "COUNT_BITS", "CURVE_TRIMS", "GAIN_ONE", "GAIN_TRIMS", "LEVEL_BITS", "LEVEL_TOP", "NEGATIVE",
-    "PARTS", "POSITIVE", "Oscillators", "Trim", "counts", "level",
+    "PARTS", "POSITIVE", "Oscillators", "Trim", "Whole", "counts", "level",
 ]
 
 Integers = NDArray[np.int64]
+Whole = NDArray[np.float64]
+"""Whole numbers in double precision, which holds them exactly."""
 
 LEVEL_BITS = 8
 """Fraction bits of a current in counts."""
@@ -92,22 +94,40 @@ class Oscillators:
             curvature=self.curvature + _CURVE_STEP * trim.curve.astype(np.int64), offset=self.offset, top=self.top,
         )
 
-    def grow(self, polarity: int, u: Integers, *, reference: bool = False) -> Integers:
-        """What phases of the oscillators of one polarity grow by in one window with currents ``u``, (..., columns)."""
+    def take(self, columns: NDArray[np.integer]) -> "Oscillators":
+        """Those of some columns."""
+        return Oscillators(
+            gain=self.gain[:, columns], reference_gain=self.reference_gain[:, columns],
+            curvature=self.curvature[:, columns], offset=self.offset[:, columns], top=self.top,
+        )
+
+    def grow(self, polarity: int, u: Whole, *, reference: bool = False) -> Whole:
+        """What phases of the oscillators of one polarity grow by in one window with currents ``u``, (..., columns).
+
+        ``u`` are whole numbers in any type; doubles hold everything here exactly.
+        """
         gain = (self.reference_gain if reference else self.gain)[polarity]
-        v = self.offset[polarity] + u * gain + (u * u >> _SQUARE_BITS) * self.curvature[polarity]
-        return np.clip(v, 0, self.top << COUNT_BITS)
+        v = self.offset[polarity] + u * gain
+        v += np.floor(u * u * 2.0**-_SQUARE_BITS) * self.curvature[polarity]
+        return np.clip(v, 0, self.top << COUNT_BITS, out=v)
 
 
-def level(charge: Integers, step: int, gain_code: int) -> Integers:
+def level(charge: Whole, step: int, gain_code: int) -> Whole:
     """Currents ``u`` of accumulated products, at least 0.
 
     ``step`` is the accumulated product of one output step (two half steps of code) at the digital gain ``gain_code``,
-    in 1/128.
+    in 1/128: ``u = min(charge * 2**17 // (gain_code * step), LEVEL_TOP)``. In doubles the quotient is below 2**17 or
+    does not matter, and the divisor below 2**35, so that rounding reaches no whole number that it has not.
     """
-    return np.minimum((charge << LEVEL_BITS + 9) // (gain_code * step), LEVEL_TOP)
+    u = charge * (2.0 ** (LEVEL_BITS + 9))
+    u /= gain_code * step
+    np.floor(u, out=u)
+    return np.minimum(u, LEVEL_TOP, out=u)
 
 
-def counts(phase: Integers, grown: Integers) -> Integers:
+def counts(phase: Whole, grown: Whole) -> Whole:
     """Counters after all windows, from the phases at the start and what they grew by, in 2**-20 counts."""
-    return np.minimum(phase + grown >> COUNT_BITS, 2**COUNTER_BITS - 1)
+    total = phase + grown
+    total *= 2.0**-COUNT_BITS
+    np.floor(total, out=total)
+    return np.minimum(total, 2**COUNTER_BITS - 1, out=total)

@@ -9,6 +9,7 @@ point (arXiv 2402.07549). Codes are in half steps: a gain of 1 makes a step of f
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,12 +40,17 @@ class DigitalUnits:
         """All columns with the code ``gain`` and no offset."""
         return cls(gain=np.full(columns, gain, dtype=np.int32), offset=np.zeros(columns, dtype=np.int32))
 
+    def take(self, columns: NDArray[np.integer]) -> "DigitalUnits":
+        """Those of some columns."""
+        return DigitalUnits(gain=self.gain[columns], offset=self.offset[columns])
+
     def compute(
-        self, op: PwmOperation, positive: NDArray[np.integer], negative: NDArray[np.integer],
-        enabled: NDArray[np.bool_],
+        self, op: PwmOperation, positive: NDArray[Any], negative: NDArray[Any], enabled: NDArray[np.bool_]
     ) -> NDArray[np.int16]:
-        """Codes of columns from their counters, both of shape (..., columns); 0 where a column is not enabled."""
-        product = (positive.astype(np.int64) - negative) * self.gain
-        code = (product + (1 << PRODUCT_BITS - 1) >> PRODUCT_BITS) + self.offset
-        code = np.clip(code, 0 if op.relu else -op.top_code, op.top_code)
-        return np.where(enabled, code, 0).astype(np.int16)
+        """Codes of columns from their counters, whole numbers of shape (..., columns); 0 where a column is off."""
+        code = (positive - negative) * (self.gain * 2.0**-PRODUCT_BITS)
+        code += 0.5
+        np.floor(code, out=code)
+        code += self.offset
+        np.clip(code, 0 if op.relu else -op.top_code, op.top_code, out=code)
+        return (code if enabled.all() else np.where(enabled, code, 0)).astype(np.int16)

@@ -132,7 +132,7 @@ def test_calibration_leaves_what_reference_currents_do_not_show() -> None:
 
     def gains(model: PwmModel) -> tuple[Any, Any]:
         """Gains of both oscillators for a current of 128 counts, as they are made and with everything corrected."""
-        u, made = np.full(cfg.lines, 128 << 8), model.oscillators
+        u, made = np.full(cfg.lines, 128.0 * 2**8), model.oscillators
         before, after = (
             np.stack([one.grow(polarity, u) / (128 << 20) for polarity in (0, 1)])
             for one in (made, made.trimmed(model.calibration.trim))

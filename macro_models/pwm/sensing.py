@@ -1,0 +1,104 @@
+"""What conversions of a phase-change core see of its array, and the charges that they integrate."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from macro_models.exact.pwm.converter import PARTS
+from macro_models.exact.random import LANES, Purpose, normal_blocks
+
+__all__ = ["WINDOWS", "Key", "Reals", "lines_of", "variance_grid"]
+
+Reals = NDArray[np.float64]
+
+WINDOWS = tuple(part for side in PARTS for part in side)
+"""(sign of the inputs, sign of the devices) of each of four windows."""
+
+_VARIANCE_TOP = 2.0**24
+
+
+def variance_grid(variance: Reals) -> tuple[Reals, float] | None:
+    """Variances as whole numbers below 2**24, and their unit, a power of two; None if there are none.
+
+    A sum of 2**15 of them, each times a squared input, is below 2**53 and so has one value in whatever order.
+    """
+    top = float(variance.max(initial=0.0))
+    if top == 0.0:
+        return None
+    unit = 2.0 ** np.ceil(np.log2(top / (0.99 * _VARIANCE_TOP)))
+    return np.rint(variance / unit), unit
+
+
+def lines_of(blocks: NDArray[np.uint64]) -> NDArray[np.intp]:
+    """Lines of some blocks of draws."""
+    return (blocks.astype(np.intp)[:, None] * LANES + np.arange(LANES)).ravel()
+
+
+@dataclass(frozen=True, eq=False)
+class Key:
+    """What conversions with some word lines on see of the array.
+
+    Attributes
+    ----------
+    devices
+        Codes of the devices of each sign together, positive first, of shape (rows, columns); 0 where a row is off.
+        Integers in double precision: every sum below is exact.
+    variances
+        Their read noise in ``unit``, of the same shapes; None without.
+    unit
+        Of the variances, such that the root of a sum multiplies normal codes.
+    blocks
+        Blocks of eight columns of the core that the columns are; all of the core's if nothing was left out.
+    """
+
+    devices: tuple[Reals, Reals]
+    variances: tuple[Reals, Reals] | None
+    unit: float
+    blocks: NDArray[np.uint64]
+
+    def narrow(self, rows: NDArray[np.integer], taken: NDArray[np.integer], inputs: int, blocks: Any) -> "Key":
+        """With inputs that several ``rows`` take, ``taken`` by each, added up, and only some blocks of columns."""
+        columns = lines_of(blocks)
+
+        def folded(of: tuple[Reals, Reals]) -> tuple[Reals, Reals]:
+            made = np.zeros((2, inputs, len(columns)))
+            for sign in (0, 1):
+                np.add.at(made[sign], taken, of[sign][np.ix_(rows, columns)])
+            return made[0], made[1]
+
+        variances = None if self.variances is None else folded(self.variances)
+        return Key(folded(self.devices), variances, self.unit, blocks)
+
+    def charges(self, x: Reals, op_id: NDArray[np.uint64], phases: int, seed: int, core: int) -> Reals:
+        """Accumulated products of the windows, read noise included, of shape (windows, batch, columns).
+
+        ``x`` has shape (batch, rows). Of four windows the products are at least 0, in the order of :data:`WINDOWS`:
+        both of the positive oscillators, then both of the negative ones; one window has a sign.
+        """
+        if phases == 1:
+            product = x @ (self.devices[0] - self.devices[1])
+            if self.variances is not None:
+                product += self._noise(x * x @ (self.variances[0] + self.variances[1]), op_id, 0, seed, core)
+            return product[None]
+        driven = {1: np.maximum(x, 0.0), -1: np.maximum(-x, 0.0)}
+        made = np.zeros((len(WINDOWS), len(x), self.devices[0].shape[1]))
+        for k, (sign, devices) in enumerate(WINDOWS):
+            if not driven[sign].any():
+                continue
+            np.matmul(driven[sign], self.devices[devices < 0], out=made[k])
+            if self.variances is not None:
+                variance = driven[sign] ** 2 @ self.variances[devices < 0]
+                made[k] += self._noise(variance, op_id, k, seed, core)
+        return np.maximum(made, 0.0, out=made)
+
+    def _noise(self, variance: Reals, op_id: NDArray[np.uint64], window: int, seed: int, core: int) -> Reals:
+        """Read noise of a window from the sums of the variances, in accumulated products, whole numbers."""
+        z = normal_blocks(
+            Purpose.READ_NOISE, seed=seed, core=core, block=self.blocks, op_id=op_id[:, None], step=window
+        )
+        variance *= self.unit
+        np.sqrt(variance, out=variance)
+        variance *= z.reshape(variance.shape)
+        return np.rint(variance, out=variance)
