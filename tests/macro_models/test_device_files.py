@@ -12,14 +12,17 @@ from macro_models.errors import InputError
 FILE = "my.toml"
 
 
+NAMES = ["ideal", "lfsr", "pcm-generic", "pcm-hermes-1dev", "pcm-hermes-2dev", "rram-neurram", "rram-relax"]
+
+
 def test_devices_that_ship() -> None:
-    assert device_names() == ["ideal", "lfsr", "pcm-generic", "pcm-hermes-1dev", "pcm-hermes-2dev", "rram-neurram", "rram-relax"]
+    assert device_names() == NAMES
     for name in device_names():
         assert load_device(name).name == name
         assert device_text(name).startswith("#")
 
 
-@pytest.mark.parametrize("name", ["ideal", "lfsr", "pcm-generic", "pcm-hermes-1dev", "pcm-hermes-2dev", "rram-neurram", "rram-relax"])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_device_survives_json(name: str) -> None:
     device = load_device(name)
     assert device_from_dict(json.loads(json.dumps(device.to_dict()))) == device
@@ -153,7 +156,7 @@ def test_wrong_device_is_one_sentence(tmp_path: Path, text: str, sentence: str) 
 
 
 def test_files_that_are_no_devices(tmp_path: Path) -> None:
-    sentence = r'^device must be one of ideal, lfsr, pcm-generic, pcm-hermes-1dev, pcm-hermes-2dev, rram-neurram, rram-relax or a \.toml file, not "pcx"$'
+    sentence = rf'^device must be one of {", ".join(NAMES)} or a \.toml file, not "pcx"$'
     with pytest.raises(InputError, match=sentence):
         load_device("pcx")
     missing = tmp_path / "none.toml"

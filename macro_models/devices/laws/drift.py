@@ -45,8 +45,8 @@ MOVABLE = (
 class Drift:
     """The section ``[drift]``. A curve ``[slope, offset, least, most]`` is ``slope ln r + offset`` within its limits.
 
-    A fifth number, ``bend``, adds ``bend (ln r)**2``. A list ``[from, c0, c1, ...]`` beside a curve is the polynomial of
-    r that takes its place where r is at least ``from``.
+    A fifth number, ``bend``, adds ``bend (ln r)**2``. A list ``[from, c0, c1, ...]`` beside a curve is the polynomial
+    of r that takes its place where r is at least ``from``.
     """
 
     g_ref_uS: float = 25.0

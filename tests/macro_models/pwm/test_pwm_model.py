@@ -121,6 +121,7 @@ def test_read_noise_is_that_of_the_devices() -> None:
     key = model.key(masks.word_lines(PwmOperation()))
     count = 20_000
     charges = model.charges(key, np.repeat(x, count, axis=0), np.arange(count, dtype=np.uint64))[0] * cfg.lsb_uS
+    assert model.origin is not None
     sigma = model.device.normal_noise_uS(model.cells * cfg.lsb_uS, 3600.0, model.origin * cfg.lsb_uS)
     wanted = np.sqrt((np.repeat(x[0], cfg.cell_map.cells)[:, None] ** 2 * sigma**2).sum(axis=0))
     assert np.abs(charges.std(axis=0) / wanted - 1.0).max() < 5.0 / np.sqrt(2.0 * count)
