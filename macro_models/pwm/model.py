@@ -326,8 +326,8 @@ class PwmModel:
         """See :func:`macro_models.bound.bind`."""
         operation = self._operation(op)
         return NarrowProduct(
-            self, operation, self.key(masks.word_lines(op)), masks.enabled(op), rows=rows, taken=taken, inputs=inputs,
-            columns=columns,
+            self.counters, operation, self.key(masks.word_lines(op)), masks.enabled(op), self.trimmed,
+            self.calibration, rows=rows, taken=taken, inputs=inputs, columns=columns,
         )
 
     def supports(self, op: MvmOperation) -> bool:
