@@ -13,7 +13,7 @@ from macro_models.devices.device import CAUSES, ConverterNoise, Device, Fit, Pro
 from macro_models.devices.law import Temperature
 from macro_models.devices.laws.drift import DriftDevice
 from macro_models.devices.telegraph import Telegraph
-from macro_models.fit.drift.doubts import OFF, about_all, about_drift
+from macro_models.fit.drift.doubts import OFF, about_all, about_course, about_drift
 from macro_models.fit.drift.errors import movements
 from macro_models.fit.drift.floor import Floor, find_floor
 from macro_models.fit.drift.heat import drift_heat
@@ -26,7 +26,7 @@ from macro_models.fit.law_rows import DRAWS
 from macro_models.fit.levels import nearest_level
 from macro_models.fit.measurements import Measurements
 from macro_models.fit.reads.noise import fit_read_noise
-from macro_models.fit.statistics import by_level, summarise
+from macro_models.fit.statistics import by_level, grouped, summarise
 from macro_models.fit.stuck import stuck_section
 
 __all__ = ["drift_device", "follows", "held_out_score", "of_one_temperature"]
@@ -153,6 +153,7 @@ def _record(
     levels, limits = found.levels_uS, (device.range.g_min_uS, device.range.g_max_uS)
     rows, mean, std, of_levels, off, certain = [], [], [], [], [], []
     used = np.unique(chosen.time_index)
+    fall = _fall(chosen, levels)
     for index in used:
         at = chosen.time_index == index
         target, change = chosen.target_uS[at], (chosen.g_uS - chosen.target_uS)[at]
@@ -161,11 +162,13 @@ def _record(
         drawn = _reads(device, many, time_s, _SEED) - many
         rows.append((len(change), summarise(change), summarise(drawn)))
         near = nearest_level(levels, target)
+        drawn_near = np.repeat(near, copies)
         of_levels.append((change, near))
         difference, sentence, error = about_levels(
             time_s, levels, near, change, drawn, np.repeat(near, copies), limits
         )
-        sentence = sentence or about_all(time_s, change, near, drawn, np.repeat(near, copies))
+        sentence = sentence or about_course(time_s, change, near, drawn, drawn_near, fall)
+        sentence = sentence or about_all(time_s, change, near, drawn, drawn_near)
         off += [sentence] if sentence else []
         certain += [error] if float(np.ptp(change)) > 0.0 else []
         mean.append(tuple(round(float(v), 5) for v in difference[:, 0]))
@@ -188,6 +191,15 @@ def _record(
         warnings=tuple(about_drift(chosen, device, found, off, certain)),
         source="means, deviations and fractions are of g - target, read noise included",
     )
+
+
+def _fall(data: Measurements, levels_uS: Reals) -> Reals:
+    """Mean conductance of each level's cells at the first time less that at the last, in uS."""
+    near, ends = nearest_level(levels_uS, data.target_uS), (data.time_index.min(), data.time_index.max())
+    first, last = (
+        grouped(data.g_uS[at], near[at], len(levels_uS))[:, 0] for at in (data.time_index == end for end in ends)
+    )
+    return first - last
 
 
 def follows(device: DriftDevice) -> bool:

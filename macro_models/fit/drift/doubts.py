@@ -12,7 +12,7 @@ from macro_models.fit.law.smooth import moment_errors
 from macro_models.fit.measurements import Measurements
 from macro_models.fit.statistics import grouped
 
-__all__ = ["OFF", "about_all", "about_drift"]
+__all__ = ["OFF", "about_all", "about_course", "about_drift", "about_one_step"]
 
 OFF = "the law does not follow the data"
 """What a sentence says where means or deviations are off."""
@@ -20,6 +20,8 @@ OFF = "the law does not follow the data"
 _FEWEST_TIMES = 4
 _OF_START = 0.3  # of ln t_c: an error from which on it is hardly known
 _UNKNOWN = 5.0
+_OF_FALL = 0.05
+_ONE_STEP = 0.75  # of the whole fall
 _FEW_DIES = 10
 _OFF, _ERRORS, _LEAST = 0.1, 3.0, 10
 
@@ -46,6 +48,38 @@ def about_all(
     return f"at {time_s:g} s the deviations of all targets are {math.expm1(off):+.0%} off"
 
 
+def about_course(
+    time_s: float, change: Reals, level: NDArray[np.int64], drawn: Reals, drawn_level: NDArray[np.int64], fall: Reals
+) -> str:
+    """Names the time if the means of all targets together are off by too much of the whole ``fall`` of each, in uS.
+
+    A power of time can be within a small part of the range of a fall that ends early, and be wrong between readings.
+    """
+    data, model = grouped(change, level, len(fall)), grouped(drawn, drawn_level, len(fall))
+    count = np.bincount(level, minlength=len(fall)) * (fall > 0.0)
+    whole = float((count * fall).sum())
+    if whole <= 0.0:
+        return ""
+    off = float((count * (model[:, 0] - data[:, 0])).sum()) / whole
+    error = math.sqrt(float((count * data[:, 1] ** 2).sum())) / whole
+    if abs(off) < max(_OF_FALL, _ERRORS * error):
+        return ""
+    return f"at {time_s:g} s the means of all targets are {abs(off):.0%} of the whole fall off"
+
+
+def about_one_step(t_c_s: float, times_s: Reals) -> list[str]:
+    """Names the two readings between which nearly all of the fall is: its course between them nobody has seen."""
+    fallen = np.log1p(times_s / t_c_s)
+    part = np.diff(fallen) / max(float(fallen[-1] - fallen[0]), 1e-12)
+    k = int(np.argmax(part)) if part.size > 1 else 0
+    if part.size < 2 or part[k] < _ONE_STEP:
+        return []
+    return [
+        f"{part[k]:.0%} of the fall is between the readings at {times_s[k]:g} and {times_s[k + 1]:g} s: mean and "
+        "deviation between them are those of a power of time, which the data do not show; read between them"
+    ]
+
+
 def about_drift(
     data: Measurements, device: DriftDevice, found: DriftFit, off: list[str], certain: list[float]
 ) -> list[str]:
@@ -60,6 +94,7 @@ def about_drift(
         doubts.append(
             f"drift begins at {device.drift.t_c_s:.3g} s {known}: what is before the first reading is uncertain"
         )
+    doubts += about_one_step(device.drift.t_c_s, data.times_s[times])
     unseen = found.levels_uS[~found.seen]
     if unseen.size:
         doubts.append(

@@ -21,6 +21,7 @@ _ERRORS = 2.0
 _FREE = 16.0  # variance at the end of a course of four parameters over the targets, in units of that of all cells
 _HIDDEN = 0.05  # part of the cells of a level that read 0 from which the law below is not seen
 _CERTAIN = 0.1  # error of the deviation from which a warning says so
+_FEW_CELLS = 100
 _FAR = 0.05  # part of the range by which it may go beyond the data
 
 Reals = NDArray[np.float64]
@@ -59,7 +60,14 @@ def about_uncertain(cells: int, error: float) -> list[str]:
     """Whether the deviation is known too little; ``error`` is relative, two standard errors."""
     if error <= _CERTAIN:
         return []
-    return [f"{cells} cells and their tails: the deviation at a target is known to +-{error:.0%} only (two errors)"]
+    known = f"{cells} cells and their tails: the deviation at a target is known to +-{error:.0%} only (two errors)"
+    if cells > _FEW_CELLS:
+        return [known]
+    # Rule of three: of n cells none is of a kind that has a part 3/n with 5 % probability.
+    return [
+        f"{known}; cells of another kind, up to one in {cells / 3.0:.0f}, may not be among them, and would make it "
+        "several times larger"
+    ]
 
 
 def about_levels(

@@ -86,6 +86,20 @@ def ending(r: R, target: Reals, times: tuple[float, ...]) -> Cells:
     return {t: np.maximum(target * (1.0 + error) * (min(t, 1e4) + 1.0) ** -nu, 0.0) for t in times}
 
 
+def saturating(r: R, target: Reals, times: tuple[float, ...]) -> Cells:
+    """Drift that bends to its end at 300 s, between two readings."""
+    error, nu = 0.03 * r.normal(size=len(target)), np.abs(0.05 + 0.01 * r.normal(size=len(target)))
+    return {
+        t: target * (1.0 + error) * (t / math.hypot(1.0, t / 300.0) / 20.0 + 1.0) ** -nu for t in times
+    }
+
+
+def decaying(r: R, target: Reals, times: tuple[float, ...]) -> Cells:
+    """An exponential of 5e4 s: all of the fall is between the last two readings."""
+    error, part = 0.03 * r.normal(size=len(target)), 0.5 * np.exp(0.15 * r.normal(size=len(target)))
+    return {t: np.maximum(target * (1.0 + error) * (1.0 - part * -math.expm1(-t / 5e4)), 0.0) for t in times}
+
+
 def collapsing(r: R, target: Reals, times: tuple[float, ...]) -> Cells:
     """Cells fail by Weibull's law."""
     n = len(target)
@@ -151,6 +165,9 @@ LAWS = {
         ending, high=25.0, times=(0.0, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6), held_out=(30.0, 3e4, 3e5),
         at=(2.0, 5.0, 12.0, 20.0, 25.0), count=800, excuse="cells",
     ),
+    "saturating": Truth(saturating, drifts=True, high=25.0, at=(2.5, 12.0, 25.0), excuse="logarithm"),
+    "decaying": Truth(decaying, drifts=True, high=25.0, at=(5.0, 12.0, 25.0), excuse="of the fall"),
+    "twenty of two kinds": Truth(bimodal, count=20, excuse="another kind"),
     "collapsing": Truth(collapsing, low=8.0, count=1500, at=(10.0, 25.0, 40.0), excuse="cells"),
     "light": Truth(relaxing(lambda r, n: r.uniform(-1.7, 1.7, n), _wide)),
 }
