@@ -14,7 +14,7 @@ from rtl_gen.verilog.blocks import port_names
 from rtl_gen.verilog.names import identifier
 from rtl_gen.verilog.ports import Port
 
-__all__ = ["check_macro_pins", "macro_map", "macro_warnings"]
+__all__ = ["check_macro_pins", "check_shared_pins", "macro_map", "macro_warnings"]
 
 _OPTIONAL = frozenset({"clk", "rst", "op_id", "hold", "write_pass", "verify_valid"})
 """Signals that a macro in silicon does without."""
@@ -49,6 +49,18 @@ def check_macro_pins(chip: Chip) -> list[str]:
     return problems + _check_names(chip, macro)
 
 
+def check_shared_pins(chip: Chip) -> list[str]:
+    """Problems of ``[macro.extra]`` where all macros of a chip of tiles share the ports of its top, one sentence each."""
+    if chip.macro is None or chip.cores == 1:
+        return []
+    ports = macro_map(chip).ports
+    return [
+        f"macro.extra.{pin}: output {pin} of {chip.cores} macros would drive one port, {top}, of the chip: leave it out, "
+        "take it up in a wrapper (macro.wrapper), or generate --part tile and join the tiles yourself"
+        for pin, top in chip.macro.extra.items() if pin in ports and ports[pin].direction == "output"
+    ]
+
+
 def macro_warnings(chip: Chip) -> list[str]:
     """Sentences about what of the core its own macro does not use, if the chip has one."""
     macro = chip.macro
@@ -65,6 +77,7 @@ def macro_warnings(chip: Chip) -> list[str]:
             f"macro.pins.{signal}: {len(bits)} of its bits reach no pin, so values that differ in them alone are one "
             "value for the macro"
         )
+    found += check_shared_pins(chip)
     if not macro.power and not macro.ground:
         found.append(
             "macro.power and macro.ground name no supplies, so the black box has none and LibreLane connects none"

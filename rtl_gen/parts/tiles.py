@@ -7,7 +7,9 @@ from hw.chip.map import tile_blocks
 from hw.config import Chip
 from hw.host.address_map import AddressMap
 from hw.noc.registers.packet import NODE_BITS
+from macro_models.errors import InputError
 from rtl_gen.emit import module_texts
+from rtl_gen.macro.pin_check import check_shared_pins
 from rtl_gen.parts.assembly import (
     contract_texts,
     macro_design,
@@ -23,6 +25,8 @@ __all__ = ["chip_texts", "tile_texts"]
 
 def chip_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> dict[str, str]:
     """Texts of all files of a chip by path."""
+    for problem in check_shared_pins(chip):
+        raise InputError(problem)
     parts = ChipParts.from_chip(chip)
     modules = module_texts(chip, wrap, part="chip", top=name, prefix=prefix)
     mesh = parts.mesh

@@ -159,6 +159,20 @@ def test_names_that_a_module_uses_within_are_refused(tmp_path: Path) -> None:
         generate(_foundry(tmp_path, others=extra), tmp_path / "out", wrap="none")
 
 
+def test_an_output_that_all_tiles_would_drive_is_refused(tmp_path: Path) -> None:
+    chip = _foundry(tmp_path)
+    text = (tmp_path / "chip.toml").read_text().replace('"tnsa16-core"', '"tnsa16-2x2"')
+    (tmp_path / "chip.toml").write_text(text)
+    tiles = load_chip(tmp_path / "chip.toml")
+    sentence = "macro.extra.SCAN_OUT: output SCAN_OUT of 4 macros would drive one port, scan_out, of the chip"
+    assert not check_macro_pins(tiles)  # one tile of it can be made
+    assert any(sentence in warning for warning in macro_warnings(tiles))
+    assert not any(sentence in warning for warning in macro_warnings(chip))
+    with pytest.raises(InputError, match=sentence.replace(".", r"\.")):
+        generate(tiles, tmp_path / "out", wrap="none")
+    assert not (tmp_path / "out").exists()
+
+
 WRAPPER = """
 module my_wrapper (input CK, input GO, output [3:0] Q, inout VDDA, VSSA);
   HARD #(.N(4)) hard (.CLK(CK), .GO_B(~GO), .Q(Q)
