@@ -50,13 +50,13 @@ def check_macro_pins(chip: Chip) -> list[str]:
 
 
 def check_shared_pins(chip: Chip) -> list[str]:
-    """Problems of ``[macro.extra]`` where all macros of a chip of tiles share the ports of its top, one sentence each."""
+    """Problems of ``[macro.extra]`` where all macros of a chip share the ports of its top, one sentence each."""
     if chip.macro is None or chip.cores == 1:
         return []
     ports = macro_map(chip).ports
     return [
-        f"macro.extra.{pin}: output {pin} of {chip.cores} macros would drive one port, {top}, of the chip: leave it out, "
-        "take it up in a wrapper (macro.wrapper), or generate --part tile and join the tiles yourself"
+        f"macro.extra.{pin}: output {pin} of {chip.cores} macros would drive one port, {top}, of the chip: leave it "
+        "out, take it up in a wrapper (macro.wrapper), or generate --part tile and join the tiles yourself"
         for pin, top in chip.macro.extra.items() if pin in ports and ports[pin].direction == "output"
     ]
 
