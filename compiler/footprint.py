@@ -19,7 +19,7 @@ from macro_models.cells.programming import KEPT_CELLS, KEPT_DRAWS
 if TYPE_CHECKING:
     from compiler.network import Network
 
-__all__ = ["compile_bytes", "run_bytes"]
+__all__ = ["compile_bytes", "run_bytes", "work_bytes"]
 
 CELL_BYTES = 24
 """A cell of a chip that runs: targets, codes, draws."""
@@ -67,6 +67,20 @@ def compile_bytes(net: FloatNetwork, placement: Placement, chips: int, images: i
         + OUTPUT_BYTES * samples * chips * max(layer.outputs for layer in net.layers)
         + 2 * LINE_BYTES * rows * min(POSITIONS, images * at_once)
     )
+
+
+def work_bytes(net: FloatNetwork, placement: Placement, *, samples: int, images: int, chips: int = 4) -> int:
+    """Memory of compiling a network for ``samples`` inputs and then of running ``images``, in bytes, before either.
+
+    As :func:`compile_bytes` and :func:`run_bytes`, of which the larger counts, without the compiler of functions.
+    """
+    rows, columns = placement.cell_map.shape
+    cells = rows * columns * placement.cores
+    run = CELL_BYTES * cells + FEATURE_BYTES * images * net.features + LINE_BYTES * rows * min(
+        POSITIONS, images * net.most_positions
+    )
+    kept = LIMIT_BYTES + 2 * KEPT_DRAWS * (rows * columns if rows * columns <= KEPT_CELLS else 0)
+    return max(compile_bytes(net, placement, chips, samples) - _still_to_load(), run) + kept
 
 
 def run_bytes(network: "Network", images: int, seeds: int, *, codes: int, batch: int) -> int:

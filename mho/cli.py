@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compile": ("mho.commands.compile", "Quantise an ONNX model and map it to a chip's cores."),
     "run": ("mho.commands.run", "Run a network on a chip with its devices, and say how well it does."),
     "compare": ("mho.commands.compare", "Set runs side by side: what differs, and whether it is more than chance."),
+    "sweep": ("mho.commands.sweep", "Run chips, devices, networks, seeds, times: all combinations, or the best."),
     "program": ("mho.commands.program", "Program the cells of a network by write-verify, or take measured ones."),
     "verify": ("mho.commands.verify", "Run the generated Verilog of a core or a mesh against its reference."),
     "device": ("mho.commands.device", "List, show and fit device models."),
@@ -38,7 +39,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 PLANNED: dict[str, str] = {
     "report": "an HTML report of a run",
-    "sweep": "sweeps over chips and devices",
 }
 """Reserved names: they answer that they are planned, and what for."""
 

@@ -1,4 +1,4 @@
-"""Effective matrices that were built before."""
+"""Effective matrices that were built before, by this process or by others."""
 
 from collections import OrderedDict
 from hashlib import blake2b
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from macro_models.array.effective import effective_matrix
+from macro_models.array.shared import SharedFolder
 from macro_models.array.wires import Mode, Wires, check_conductances, check_lines_on
 from macro_models.errors import InputError
 
@@ -24,12 +25,18 @@ class MatrixCache:
     ----------
     limit_bytes
         Most bytes of matrices kept. A larger matrix is built each time.
+
+    Members
+    -------
+    folder
+        Where processes share matrices, None: nowhere. Any number may fill it at once.
     """
 
     def __init__(self, *, limit_bytes: int = LIMIT_BYTES) -> None:
         if limit_bytes < 0:
             raise InputError(f"limit_bytes must not be negative, not {limit_bytes!r}")
         self._limit = limit_bytes
+        self.folder: SharedFolder | None = None
         self._kept: OrderedDict[bytes, NDArray[np.float64]] = OrderedDict()
         self._bytes = 0
         self._lock = Lock()
@@ -59,7 +66,11 @@ class MatrixCache:
                 self._kept.move_to_end(key)
                 self.hits += 1
                 return self._kept[key]
-        e = effective_matrix(g, wires, mode=mode, backward=backward)
+        e = None if self.folder is None else self.folder.find(key.hex())
+        if e is None:
+            e = effective_matrix(g, wires, mode=mode, backward=backward)
+            if self.folder is not None:
+                self.folder.keep(key.hex(), e)
         e.flags.writeable = False
         with self._lock:
             self.misses += 1

@@ -1,17 +1,29 @@
 """Cells as a conversion sees them through the wires, in integers."""
 
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.array import MatrixCache, Wires, analog_error, effective_codes
+from macro_models.array.shared import SharedFolder
 from macro_models.tnsa.config import TnsaConfig
 
-__all__ = ["WireError", "effective_cells", "wire_error"]
+__all__ = ["WireError", "effective_cells", "share_matrices", "wire_error"]
 
 _MATRICES = MatrixCache()
 """Matrices of this process: the passes of an error budget, and of cores that hold the same cells, share them."""
+
+
+def share_matrices(folder: Path | None) -> None:
+    """Share matrices with other processes through a folder, or with none.
+
+    They are computed in floating point, so that those of another version of the linear algebra are not taken.
+    """
+    name = f"{version('numpy')}-{version('scipy')}"
+    _MATRICES.folder = None if folder is None else SharedFolder(folder / name)
 
 
 def effective_cells(

@@ -1,0 +1,114 @@
+"""Points on the workers of a Dask cluster: the same rows as of the processes of one machine.
+
+Workers need mho of the same version. A worker that is lost is one of the others' work: its points are computed again.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any, TypeVar
+
+from macro_models.errors import InputError, ToolError
+from mho.version import __version__
+from mho.workers import Workers, guarded, result_of
+
+__all__ = ["on_cluster"]
+
+Task = TypeVar("Task")
+Made = TypeVar("Made")
+WAIT_S = 30.0
+"""How long a scheduler, and then a worker, is waited for."""
+_begun: dict[str, object] = {}
+_one = Lock()
+"""A worker with several threads does one point at a time."""
+
+
+def on_cluster(
+    address: str, note: Callable[[str], None]
+) -> "Callable[[Callable[..., object], tuple[Any, ...]], Any]":
+    """Opens workers of the cluster whose scheduler is at ``address``, for :func:`mho.sweep.run.run_sweep`."""
+
+    @contextmanager
+    def opened(begin: Callable[..., object], arguments: tuple[Any, ...]) -> Iterator[Workers]:
+        with _client(address) as client:
+            note(f"{len(client.scheduler_info()['workers'])} Dask workers at {address}")
+            yield _Cluster(client, begin, arguments)
+
+    return opened
+
+
+class _Cluster:
+    """See :class:`mho.workers.Workers`."""
+
+    def __init__(self, client: Any, begin: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+        self._client, self._begin = client, begin
+        # What a sweep is of goes to every worker once, not with every point.
+        self._shared = client.scatter(arguments, broadcast=True, hash=False)
+
+    def run(self, function: Callable[[Task], Made], tasks: Sequence[Task]) -> Iterator[tuple[int, Made]]:
+        from distributed import as_completed
+
+        key = self._shared.key
+        futures = {
+            self._client.submit(
+                _work, self._begin, self._shared, key, function, task, pure=False
+            ): number
+            for number, task in enumerate(tasks)
+        }
+        try:
+            for future in as_completed(futures):
+                yield futures[future], result_of(self._result(future))
+        finally:
+            self._client.cancel(list(futures))
+
+    def _result(self, future: Any) -> Any:
+        from distributed import KilledWorker
+        from distributed.client import FutureCancelledError
+
+        try:
+            return future.result()
+        except KilledWorker:
+            raise ToolError(
+                f"Dask workers at {self._client.scheduler.address} end again and again; see their logs"
+            ) from None
+        except FutureCancelledError:
+            raise ToolError("the Dask scheduler was lost; the same command goes on where it was") from None
+
+
+def _work(
+    begin: Callable[..., object], arguments: tuple[Any, ...], key: str, function: Callable[[Any], Any], task: Any
+) -> Any:
+    """A task on a worker, which begins once for each sweep."""
+    with _one:
+        if _begun.get("key") != key:
+            begin(*arguments)
+            _begun["key"] = key
+        return guarded(function, task)
+
+
+@contextmanager
+def _client(address: str) -> Iterator[Any]:
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ToolError("dask.distributed was not found; install it with: pip install 'mho[sweep]'") from None
+    try:
+        client: Any = Client(address, timeout=WAIT_S, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        reason = " ".join(str(error).split())[:150]
+        raise InputError(
+            f"--dask must be the address of a Dask scheduler, as in tcp://host:8786, not {address!r} ({reason})"
+        ) from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=WAIT_S)
+            versions = set(client.run(_version).values())
+        except TimeoutError:
+            raise ToolError(f"{address}: the Dask scheduler has no worker after {WAIT_S:g} s; start some") from None
+        if versions != {__version__}:
+            raise ToolError(f"{address}: Dask workers have mho {', '.join(sorted(versions))}, not {__version__}")
+        yield client
+
+
+def _version() -> str:
+    return __version__

@@ -1,0 +1,32 @@
+"""What a row of a sweep says of its point: names, units, and which way is better."""
+
+from dataclasses import dataclass
+
+__all__ = ["MEASURES", "Measure"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """A number of a row."""
+
+    title: str
+    """With its unit, as an axis of a figure is called."""
+    more: bool
+    """Whether more is better."""
+    share: bool = False
+    """Whether it is a share of the images, 0..1."""
+
+
+MEASURES = {
+    "accuracy": Measure(title="accuracy", more=True, share=True),
+    "agreement": Measure(title="same class as the float model", more=True, share=True),
+    "relative_error": Measure(title="relative error of the outputs", more=False),
+    "time_us": Measure(title="chip time of an input (µs)", more=False),
+    "cycles": Measure(title="cycles of an input", more=False),
+    "energy_nJ": Measure(title="analog energy of an input (nJ)", more=False),
+    "area_mm2": Measure(title="area of the cores (mm²)", more=False),
+    "cores": Measure(title="cores", more=False),
+    "cells": Measure(title="cells of the cores", more=False),
+    "mvms": Measure(title="conversions of an input", more=False),
+}
+"""Columns of results. A row leaves out what its chip does not say (energy without energies of its operations)."""

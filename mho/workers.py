@@ -1,0 +1,224 @@
+"""Processes that share work on one machine.
+
+A worker that is killed is replaced and its task done again; workers end with the process that started them, however
+that ends, and leave no temporary files. Keyboard interrupts are for that process alone.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from multiprocessing.connection import wait as wait_for
+from typing import Any, Protocol, TypeVar
+
+from macro_models.errors import InputError, MhoError, ToolError, argument
+
+__all__ = ["Here", "Processes", "Workers", "check_jobs", "guarded", "processors", "result_of", "workers"]
+
+Task = TypeVar("Task")
+Made = TypeVar("Made")
+
+MOST_JOBS = 256
+_AHEAD = 2
+"""Tasks of each worker that are handed over before they are needed."""
+_LOSSES = 3
+"""How often workers may be lost one after the other without a task that is done."""
+_TERMINAL = (signal.SIGINT, signal.SIGHUP)
+"""Signals that a terminal sends to all processes."""
+
+Failure = tuple[str, str]
+"""Kind of an error, and its sentence or traceback."""
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check_jobs(jobs: int) -> None:
+    """Refuse a number of processes.
+
+    Raises
+    ------
+    InputError
+        Naming the option, the number and what would be right.
+    """
+    if not 1 <= jobs <= MOST_JOBS:
+        raise InputError(f"{argument('jobs')} must be between 1 and {MOST_JOBS}, not {jobs}")
+
+
+class Workers(Protocol):
+    """What does tasks, in this process or in others."""
+
+    def run(self, function: Callable[[Task], Made], tasks: Sequence[Task]) -> Iterator[tuple[int, Made]]:
+        """What ``function`` makes of each task, as (number of the task, result), in the order in which they are done.
+
+        ``function`` is one of a module. Whoever stops iterating ends with the workers, too.
+
+        Raises
+        ------
+        MhoError
+            What ``function`` raises, as it is.
+        ToolError
+            If workers are lost again and again.
+        """
+        ...
+
+
+class Here:
+    """No other process: ``begin(*arguments)`` is called at once."""
+
+    def __init__(self, begin: Callable[..., object] | None = None, arguments: tuple[Any, ...] = ()) -> None:
+        if begin is not None:
+            begin(*arguments)
+
+    def run(self, function: Callable[[Task], Made], tasks: Sequence[Task]) -> Iterator[tuple[int, Made]]:
+        """See :class:`Workers`."""
+        yield from ((number, function(task)) for number, task in enumerate(tasks))
+
+
+class Processes:
+    """Processes of this machine.
+
+    Parameters
+    ----------
+    jobs
+        How many. They begin with the first tasks.
+    begin
+        A function of a module that is called once in each, with ``arguments``, which are pickled as tasks are.
+    """
+
+    def __init__(
+        self, jobs: int, begin: Callable[..., object] | None = None, arguments: tuple[Any, ...] = ()
+    ) -> None:
+        self._jobs, self._begin, self._arguments = jobs, begin, arguments
+        self._pool: _Pool | None = None
+
+    def run(self, function: Callable[[Task], Made], tasks: Sequence[Task]) -> Iterator[tuple[int, Made]]:
+        """See :class:`Workers`. A worker that is lost is replaced, and its task done again."""
+        waiting, lost = list(range(len(tasks))), 0
+        while waiting:
+            done: set[int] = set()
+            if self._pool is None:
+                self._pool = _Pool(self._jobs, self._begin, self._arguments)
+            try:
+                for number, made in self._pool.run(function, tasks, waiting):
+                    done.add(number)
+                    yield number, made
+                return
+            except BrokenProcessPool:
+                self.close()
+            lost = 0 if done else lost + 1
+            if lost == _LOSSES:
+                raise ToolError(
+                    "processes that share the work are killed again and again, perhaps for want of memory; take fewer "
+                    f"{argument('jobs')}"
+                ) from None
+            waiting = [number for number in waiting if number not in done]
+
+    def close(self) -> None:
+        """End the workers at once."""
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+
+@contextmanager
+def workers(
+    jobs: int, begin: Callable[..., object] | None = None, arguments: tuple[Any, ...] = ()
+) -> Iterator[Workers]:
+    """``jobs`` processes, or this one; see :class:`Processes`."""
+    if jobs == 1:
+        yield Here(begin, arguments)
+        return
+    made = Processes(jobs, begin, arguments)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+class _Pool:
+    """Processes until one of them is lost."""
+
+    def __init__(self, jobs: int, begin: Callable[..., object] | None, arguments: tuple[Any, ...]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._ends, self._ended = context.Pipe(duplex=False)
+        self._pool = ProcessPoolExecutor(jobs, context, _begin, (self._ends, begin, arguments))
+        self._most = _AHEAD * jobs
+
+    def run(
+        self, function: Callable[[Any], Any], tasks: Sequence[Any], numbers: Sequence[int]
+    ) -> Iterator[tuple[int, Any]]:
+        running: dict[Future[Any], int] = {}
+        rest = iter(numbers)
+        # Workers inherit what is blocked, so that a terminal's signals do not reach them while they begin.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINAL)
+        try:
+            self._hand_over(running, function, tasks, rest)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        while running:
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                number = running.pop(future)
+                yield number, result_of(future.result())
+            self._hand_over(running, function, tasks, rest)
+
+    def _hand_over(
+        self, running: dict[Future[Any], int], function: Callable[[Any], Any], tasks: Sequence[Any],
+        rest: Iterator[int],
+    ) -> None:
+        while len(running) < self._most and (number := next(rest, None)) is not None:
+            running[self._pool.submit(guarded, function, tasks[number])] = number
+
+    def close(self) -> None:
+        self._ended.close()  # which ends the workers at once
+        self._ends.close()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def guarded(function: Callable[[Any], Any], task: Any) -> tuple[Any, Failure | None]:
+    """Errors as text: not all of them can be pickled."""
+    try:
+        return function(task), None
+    except MhoError as error:
+        return None, ("input" if isinstance(error, InputError) else "tool", str(error))
+    except MemoryError as error:
+        return None, ("memory", str(error))
+    except Exception:
+        return None, ("defect", traceback.format_exc())
+
+
+def result_of(found: tuple[Any, Failure | None]) -> Any:
+    made, failure = found
+    if failure is None:
+        return made
+    kinds = {"input": InputError, "tool": ToolError, "memory": MemoryError}
+    raise kinds.get(failure[0], RuntimeError)(failure[1])
+
+
+def _begin(ends: Connection, begin: Callable[..., object] | None, arguments: tuple[Any, ...]) -> None:
+    """What a worker does first."""
+    for number in _TERMINAL:
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(ends,), daemon=True).start()
+    if begin is not None:
+        begin(*arguments)
+
+
+def _end_with(ends: Connection) -> None:
+    """End this worker where the process that started it has ended, or wants no more of it."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait_for([parent.sentinel, ends])
+    from macro_models.cleanup import clean_up
+
+    clean_up()
+    os._exit(1)
