@@ -119,7 +119,7 @@ def compile_model(
         cores=tuple(core_image(placement, k, result.targets[k], chip) for k in range(placement.cores)),
         calibration={
             "cores_least": placement.least, "cores_bound": placement.bound, "samples": result.images, "sha256": digest,
-            "time_s": representative_time(device, options),
+            "time_s": representative_time(chip, device, options),
             "errors": list(result.errors), "cycles": list(result.cycles),
             "redundancy": None if redundancy is None else asdict(redundancy),
             "slices": slices, "slice_bits": list(result.slice_bits), "clipped": list(result.clipped),
@@ -144,7 +144,7 @@ def _placed(
     wanted = options.error
     if wanted is None:
         wanted = ERROR_OF_NUMBERS if net.gives_numbers else 1.0
-    error, ends = cell_error(chip, device, representative_time(device, options)) if wanted < 1.0 else (0.0, 1.0)
+    error, ends = cell_error(chip, device, representative_time(chip, device, options)) if wanted < 1.0 else (0.0, 1.0)
     if error < NO_ERROR:
         return place(shapes, cell_map, noise=noise, **common), None
     squared = (error * error_of_outputs(net, x[:: -(-len(x) // IMAGES)])) ** 2

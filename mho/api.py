@@ -174,6 +174,7 @@ class Net:
         device: "Device | PathLike | None" = None,
         time: str | float = "1d",
         temp: float = 25.0,
+        compensation: str | None = None,
         seed: int = 0,
         seeds: int | None = None,
         backend: str = "functional",
@@ -207,6 +208,9 @@ class Net:
             Time since the last programming pass: seconds, or a number with s, m, h, d or y.
         temp
             Temperature, in degrees Celsius.
+        compensation
+            What the chip does against drift before the run: "none", or of cores that can "global", "column", "affine";
+            ``None``: the most that its cores can.
         seed
             Which chip.
         seeds
@@ -253,9 +257,9 @@ class Net:
         with one_thread():
             return run_network(
                 self.network, read_inputs(x), device=device_model(device, (given or self.network).device), time=time,
-                temp=temp, seed=seed, seeds=seeds, backend=backend, without=without, only=only, limit=limit,
-                score=score, device_draws=device_draws, waves=waves, threads=threads, progress=progress, cells=given,
-                keep_codes=keep_codes, port=port, baud=baud, loading=loading, note=note,
+                temp=temp, compensation=compensation, seed=seed, seeds=seeds, backend=backend, without=without,
+                only=only, limit=limit, score=score, device_draws=device_draws, waves=waves, threads=threads,
+                progress=progress, cells=given, keep_codes=keep_codes, port=port, baud=baud, loading=loading, note=note,
             )
 
     def program(

@@ -83,18 +83,39 @@ def build_cores(
     temp_C: float = 25.0,
     causes: frozenset[str] | None = None,
     cells: Cells | None = None,
+    compensation: str | None = None,
 ) -> list[MacroModel]:
     """The cores of a network, programmed: chip number ``seed`` of a device (None: the network's) after ``time_s``.
 
-    With ``cells`` they are exactly those, relaxed since they were programmed; ``seed`` is theirs.
+    With ``cells`` they are exactly those, relaxed since they were programmed; ``seed`` is theirs. ``compensation`` is
+    what the cores do against drift, :attr:`macro_models.kinds.Family.compensations`; None: the most that they can.
 
     Raises
     ------
     InputError
-        If the device is unknown, or the cells were programmed for another network.
+        If the device is unknown, the cells were programmed for another network, or cores of this kind do not compensate
+        drift in this way.
     """
     if device is None or isinstance(device, str):
         device = network.device if device is None else load_device(device)
+    kind = family(network.chip.core.kind)
+    how = kind.compensation(compensation)
+    given: dict[str, Any] = {"device": device, "seed": seed, "temp_C": temp_C, "causes": causes, "cells": cells}
+    made = _programmed(network, time_s=time_s, **given)
+    if kind.compensate is not None and how != "none":
+        held, ideal = network.chip.macro_config().cell_map, given | {"device": load_device("ideal"), "cells": None}
+        others = (_programmed(network, time_s=0.0, **options) for options in (given, ideal))
+        for core, fresh, exact, image in zip(made, *others, network.cores, strict=True):
+            used = np.asarray((image.targets_uS > network.chip.cells.g_min_uS).any(axis=1))
+            kind.compensate(core, fresh, exact, how, held.per_row(used) > 0)
+    return made
+
+
+def _programmed(
+    network: Network, *, device: Device, seed: int, time_s: float, temp_C: float, causes: frozenset[str] | None,
+    cells: Cells | None,
+) -> list[MacroModel]:
+    """The cores as they are after ``time_s``."""
     config, model = network.chip.macro_config(), family(network.chip.core.kind).model
     if cells is not None:
         cells.check_network(network)
@@ -127,6 +148,7 @@ def execute(
     temp_C: float = 25.0,
     causes: frozenset[str] | None = None,
     cells: Cells | None = None,
+    compensation: str | None = None,
     first_image: int = 0,
     codes_of: int = 0,
     batch: int = BATCH,
@@ -140,7 +162,7 @@ def execute(
         What is run, and what runs it; it is opened here and closed by the caller.
     x
         Inputs in the model's units, of shape (images, ...), or what :func:`~compiler.inputs.load_inputs` reads.
-    device, seed, time_s, temp_C, causes, cells
+    device, seed, time_s, temp_C, causes, cells, compensation
         As in :func:`build_cores`.
     first_image
         Number of the first image, which its noise depends on.
@@ -157,7 +179,10 @@ def execute(
         If the inputs are not what the model takes.
     """
     x = check_shape(load_inputs(x), network.model)
-    cores = build_cores(network, device=device, seed=seed, time_s=time_s, temp_C=temp_C, causes=causes, cells=cells)
+    cores = build_cores(
+        network, device=device, seed=seed, time_s=time_s, temp_C=temp_C, causes=causes, cells=cells,
+        compensation=compensation,
+    )
     backend.open_network(network, cores)
     program, masks = network.program, core_masks(network)
     account = RunAccount(program, len(x), codes_of, network.chip, masks)

@@ -175,7 +175,7 @@ class Bench:
         self.config, self.core = chip.macro_config(), timing(chip)
         self.model = family(chip.core.kind).model
         # Besides chips of the device a perfect one, so that what relaxation hides does not come back without it.
-        ideal, time_s = load_device("ideal"), representative_time(device, options)
+        ideal, time_s = load_device("ideal"), representative_time(chip, device, options)
         self.kinds: list[Kind] = [(ideal, 0, 0.0)]
         if device != ideal:
             self.kinds += [(device, FIRST_SEED + k, time_s) for k in range(options.seeds)]
@@ -387,8 +387,8 @@ def _masks(placement: Placement, core: int) -> Masks:
     return Masks(placement.word_lines(core), placement.converted_lines(core), bl_skip, sl_skip)
 
 
-def representative_time(device: Device, options: CompileOptions) -> float:
-    """Time since programming for which layers are calibrated: one day where the device relaxes."""
+def representative_time(chip: Chip, device: Device, options: CompileOptions) -> float:
+    """Time since programming for which layers are calibrated: that of the chip where the device relaxes."""
     if options.time_s is not None:
         return options.time_s
-    return 86_400.0 if device.relaxes else 0.0
+    return chip.calibration_time_s if device.relaxes else 0.0

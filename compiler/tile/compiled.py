@@ -94,7 +94,7 @@ def compile_tiles(
         cores=tuple(core_image(placement, k, result.targets[k], chip) for k in range(placement.cores)),
         calibration={
             "cores_least": placement.least, "cores_bound": placement.bound, "samples": result.images, "sha256": digest,
-            "time_s": representative_time(device, options), "errors": list(result.errors),
+            "time_s": representative_time(chip, device, options), "errors": list(result.errors),
             "cycles": list(result.cycles), "redundancy": None, "slices": slices,
             "slice_bits": list(result.slice_bits), "clipped": list(result.clipped), "outputs": [],
             "warnings": [

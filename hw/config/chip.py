@@ -221,6 +221,9 @@ class Chip(ABC):
     def lines(self) -> int:
         """Physical lines on each side of a core's array."""
 
+    calibration_time_s: ClassVar[float] = 86_400.0
+    """Time since programming for which networks are calibrated where cells change, in seconds."""
+
     operation_type: ClassVar[type[MvmOperation]] = MvmOperation
     """What an operation can be."""
 

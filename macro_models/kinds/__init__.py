@@ -4,7 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from macro_models.errors import InputError
+import numpy as np
+from numpy.typing import NDArray
+
+from macro_models.errors import InputError, argument
 from macro_models.macro import EagerMacro, MacroConfig, MacroModel
 from macro_models.registry import discovered, module_of
 
@@ -23,11 +26,34 @@ class Family:
         Class of the programmed cores.
     eager
         Makes the body behind the pins of a programmed core; None where a kind has none.
+    compensations
+        How drift can be compensated, ``"none"`` first; the last of them is what is done if nobody says.
+    compensate
+        ``(core now, the same core when it was programmed, one without any error, how, rows of weights that it uses)``:
+        sets the registers of the core as its own command does; None where ``"none"`` is all.
     """
 
     config: type[MacroConfig]
     model: type[MacroModel]
     eager: Callable[[Any], EagerMacro] | None = None
+    compensations: tuple[str, ...] = ("none",)
+    compensate: Callable[[Any, Any, Any, str, NDArray[np.bool_]], None] | None = None
+
+    def compensation(self, how: str | None) -> str:
+        """How drift is compensated if ``how`` is asked for.
+
+        Raises
+        ------
+        InputError
+            If cores of this kind cannot do that.
+        """
+        found = self.compensations[-1] if how is None else how
+        if found not in self.compensations:
+            raise InputError(
+                f"{argument('compensation')} must be one of {', '.join(self.compensations)} for cores of kind "
+                f"{self.config.kind}, not {how!r}"
+            )
+        return found
 
 
 def kind_names() -> tuple[str, ...]:

@@ -14,6 +14,8 @@ from macro_models.errors import InputError
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import STEP_FRACTION_BITS, MvmOperation
 from macro_models.exact.pwm.calibration import READS, Calibration, calibrate
+from macro_models.exact.pwm.compensation import READS as VECTOR_READS
+from macro_models.exact.pwm.compensation import compensate, stored_vectors
 from macro_models.exact.pwm.converter import (
     COUNT_BITS,
     GAIN_ONE,
@@ -176,6 +178,11 @@ class PwmModel:
         """Whether the converters have the errors that the configuration gives them."""
         return "adc" in self.causes and self.device.converter.spread
 
+    @property
+    def free_running(self) -> bool:
+        """Whether oscillators begin conversions anywhere in their period."""
+        return self._spread and self.config.free_running
+
     def _make_variances(self) -> tuple[Reals, float] | None:
         """Read-noise variances of all devices, integers below 2**24 in a unit that is a power of two; None if none."""
         if "read-noise" not in self.causes:
@@ -212,7 +219,7 @@ class PwmModel:
 
     def _phases(self, purpose: Purpose, op_id: NDArray[np.uint64], blocks: NDArray[np.uint64]) -> Whole:
         """Phases of oscillators of some blocks of columns at the start of conversions, (2, conversions, columns)."""
-        if not (self._spread and self.config.free_running):
+        if not self.free_running:
             return np.full((2, 1, 1), _HALF_PHASE)
         both = np.concatenate([blocks, blocks + np.uint64(self.config.lines // LANES)])
         drawn = bits_of_blocks(purpose, seed=self.seed, core=self.core, block=both, op_id=op_id)
@@ -253,6 +260,55 @@ class PwmModel:
         return calibrate(
             read, columns=config.lines, top=config.top_counts, windows=self.windows, gain=config.nominal_gain_code
         )
+
+    def differences(
+        self, vectors: NDArray[np.integer], step_code: int, session: int, calibration: Calibration
+    ) -> Integers:
+        """Differences of the counters of vectors, summed over the reads of each, (vectors, columns).
+
+        ``step_code`` is that of the operation; ``session`` numbers the readings of the vectors, which differ in their
+        noise. All word lines are on.
+        """
+        count, made = len(vectors), self.oscillators.trimmed(calibration.trim)
+        key = self.key(np.ones(self.config.cell_map.shape[0], dtype=bool))
+        total = np.zeros((count, self.config.lines), dtype=np.int64)
+        for read in range(VECTOR_READS):
+            first = (1 << 63) + (session << 32) + read * count
+            numbers = np.uint64(first) + np.arange(count, dtype=np.uint64)
+            positive, negative = self.counters(key, vectors, numbers, calibration.step_code(step_code), made)
+            total += (positive - negative).astype(np.int64)
+        return total
+
+    def reference_step(self, vectors: NDArray[np.integer]) -> int:
+        """Step code at which stored vectors are read.
+
+        The least power of two at which no counter of the first eight gets beyond three quarters of a window.
+        """
+        key = self.key(np.ones(self.config.cell_map.shape[0], dtype=bool))
+        numbers, code = np.uint64((1 << 63) + (1 << 62)) + np.arange(8, dtype=np.uint64), 1 << 15
+        while code > 1:
+            both = self.counters(key, vectors[:8], numbers, self.calibration.step_code(code // 2))
+            if max(one.max() for one in both) > 3 * self.config.top_counts // 4:
+                break
+            code //= 2
+        return code
+
+    def compensate(self, fresh: "PwmModel", exact: "PwmModel", how: str, rows: NDArray[np.bool_]) -> None:
+        """Set the registers as the core's own command does; see :mod:`macro_models.exact.pwm.compensation`.
+
+        ``fresh`` is this core when it was programmed, ``exact`` one without any error, ``rows`` are those that hold
+        weights.
+        """
+        vectors, source = np.where(rows, stored_vectors(self.config.lines), 0), exact if how == "affine" else fresh
+        code, session = source.reference_step(vectors), 0
+        stored = source.differences(vectors, code, session, source.calibration)
+
+        def read(calibration: Calibration) -> Integers:
+            nonlocal session
+            session += 1
+            return self.differences(vectors, code, session, calibration)
+
+        self.calibration = compensate(how, stored, source.calibration.digital, read, fresh.calibration)
 
     def key(self, wl: NDArray[np.bool_]) -> Key:
         """What conversions with the word lines ``wl`` on, one a driven line, see of the array. Keys are cached."""

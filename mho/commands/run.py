@@ -68,6 +68,10 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.option(
     "--cycles", type=int, metavar="N", help="How often the cells were switched before (default: as those of the data)."
 )
+@click.option(
+    "--compensation", metavar="HOW", type=WORD,
+    help="Against drift, by the chip itself: none, global, column, affine (default: the most that its cores can).",
+)
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Which chip.")
 @click.option("--seeds", type=int, metavar="N", help="N chips from --seed on: mean, deviation and each value.")
 @click.option("--without", callback=_names, metavar="CAUSE,..", type=WORD, help="Causes of non-ideality to leave out.")
@@ -94,7 +98,7 @@ def run_command(
     from mho.api import Device
     from mho.runs.running import check_options
 
-    check_options(**{name: value for name, value in options.items() if name != "score"})
+    check_options(**{name: value for name, value in options.items() if name not in ("score", "compensation")})
     model = Device.load(device) if device is not None else None
     given = None if cells is None else _read_cells(cells, network)
     x = _read_inputs(inputs)

@@ -17,6 +17,7 @@ from macro_models.devices import CAUSES, Device
 from macro_models.devices.resampled import resampled
 from macro_models.errors import InputError, argument
 from macro_models.files import check_memory
+from macro_models.kinds import family
 from mho.results.budget import Passes
 from mho.results.cost import work_of
 from mho.results.result import Options, Result, SeedRun
@@ -98,6 +99,7 @@ class _Job:
     temp_C: float
     seeds: tuple[int, ...]
     cells: "Cells | None" = None
+    compensation: str | None = None
     scored: str = ""
 
     @property
@@ -139,7 +141,7 @@ class _Job:
 
         return execute(
             self.network, backend, self.x, device=self.device, seed=seed, time_s=self.time_s, temp_C=self.temp_C,
-            causes=frozenset(causes), cells=self.cells, **options,
+            causes=frozenset(causes), cells=self.cells, compensation=self.compensation, **options,
         )
 
     def budget(self, progress: Progress | None = None) -> Passes:
@@ -173,6 +175,7 @@ def run_network(
     progress: Progress | None,
     device_draws: int | None = None,
     cells: "Cells | None" = None,
+    compensation: str | None = None,
     score: str | None = None,
     keep_codes: bool | None = None,
     loading: Progress | None = None,
@@ -190,6 +193,7 @@ def run_network(
         device_draws=device_draws, **own
     )
     check_device(network.chip, device)
+    family(network.chip.core.kind).compensation(compensation)
     if cells is not None:
         cells.check_network(network)
         seed = _seed_of(cells, seed, seeds)
@@ -202,7 +206,7 @@ def run_network(
     references = network.model.finish_all(last)
     job = _Job(
         network=network, x=x, device=device, time_s=parse_time(time),
-        temp_C=float(temp), seeds=tuple(range(seed, seed + count)), cells=cells,
+        temp_C=float(temp), seeds=tuple(range(seed, seed + count)), cells=cells, compensation=compensation,
         scored=choose(references, score),
     )
     compared = None if network.range is None else network.range.compare(job.x)

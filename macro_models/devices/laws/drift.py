@@ -76,6 +76,16 @@ class Drift:
     """Duration of a read, in seconds."""
     floor_uS: float = 0.0
     """Least conductance of a cell, in uS."""
+    set_uS: float = 0.0
+    """Conductance of a cell that no pulse melts, in uS; 0: nothing is known of pulses."""
+    melt_from: float = 0.0
+    """Amplitude of a pulse from which on it melts a cell, over the largest amplitude."""
+    melt_to: float = 0.0
+    """Amplitude at which the cell is molten and RESET."""
+    melt_spread: float = 0.0
+    """Relative deviation of these three between cells."""
+    pulse_sigma_uS: float = 0.0
+    """Deviation of what a pulse leaves from what it should, in uS."""
     temp_C: float = 25.0
     """Temperature of the data, in degrees Celsius."""
     times_s: tuple[float, ...] = ()
@@ -317,6 +327,11 @@ LAW = LawKind(
         "noise_above": ListOf(_NU, most=8),
         "t_read_s": Number(1e-12, 1.0),
         "floor_uS": _CONDUCTANCE,
+        "set_uS": _CONDUCTANCE,
+        "melt_from": Number(0.0, 1.0),
+        "melt_to": Number(0.0, 1.0),
+        "melt_spread": Number(0.0, 1.0),
+        "pulse_sigma_uS": _CONDUCTANCE,
         "temp_C": Number(-273.15, 1000.0),
         "times_s": ListOf(Number(0.0, 1e11)),
     },

@@ -7,7 +7,8 @@ to what they were:
 * ``global``: one factor for all columns, the sum of the magnitudes of the stored differences over that of the new ones.
   It goes to the range register, so that the mirrors of all columns take it and no counts are lost.
 * ``column``: then a digital gain for each column, the least-squares factor from new to stored differences.
-* ``affine``: then gain and offset of each column, the least-squares line.
+* ``affine``: the same, but gain and offset of each column by the least-squares line, and stored are what the vectors
+  should give: the host has computed it from the weights. So what calibration and programming left is corrected, too.
 
 Nothing is divided: each register is the largest code whose product with one sum is at most another, found by a binary
 search from the highest bit down. Sums have 64 bits.
@@ -44,7 +45,9 @@ def stored_vectors(rows: int) -> NDArray[np.int16]:
     return ((drawn * 255 >> 16) - 127).astype(np.int16).reshape(VECTORS, rows)
 
 
-def compensate(how: str, stored: Integers, read: ReadVectors, calibration: Calibration) -> Calibration:
+def compensate(
+    how: str, stored: Integers, units: DigitalUnits, read: ReadVectors, calibration: Calibration
+) -> Calibration:
     """Registers after a command.
 
     Parameters
@@ -52,7 +55,9 @@ def compensate(how: str, stored: Integers, read: ReadVectors, calibration: Calib
     how
         Of :data:`COMPENSATIONS`.
     stored
-        What ``read`` gave after programming, with the registers ``calibration``.
+        What ``read`` gave after programming, with the registers ``calibration``, or what it should have given.
+    units
+        The digital units that make the right codes of it.
     read
         Reads the stored vectors.
     calibration
@@ -64,7 +69,7 @@ def compensate(how: str, stored: Integers, read: ReadVectors, calibration: Calib
     if how == "global":
         return found
     new = read(found)
-    digital = _fitted(stored, new, calibration.digital, affine=how == "affine")
+    digital = _fitted(stored, new, units, calibration.digital, affine=how == "affine")
     return replace(found, digital=digital)
 
 
@@ -79,7 +84,9 @@ def range_code(stored: Integers, new: Integers, code: int) -> int:
     return max(found, 1)
 
 
-def _fitted(stored: Integers, new: Integers, digital: DigitalUnits, *, affine: bool) -> DigitalUnits:
+def _fitted(
+    stored: Integers, new: Integers, units: DigitalUnits, digital: DigitalUnits, *, affine: bool
+) -> DigitalUnits:
     """Gains, and offsets where ``affine``, with which new differences give the codes of the stored ones."""
     count = len(new)
     product, square = (stored * new).sum(axis=0), (new * new).sum(axis=0)
@@ -89,13 +96,13 @@ def _fitted(stored: Integers, new: Integers, digital: DigitalUnits, *, affine: b
     gain = np.zeros(new.shape[1], dtype=np.int64)
     for bit in range(GAIN_BITS, -1, -1):
         trial = gain + (1 << bit)
-        gain = np.where((2 * trial - 1) * square <= 2 * digital.gain * product, trial, gain)
+        gain = np.where((2 * trial - 1) * square <= 2 * units.gain * product, trial, gain)
     # A column that carries nothing stays as it is.
     gain = np.where((square > 0) & (product > 0), gain, digital.gain)
     if not affine:
         return DigitalUnits(gain=gain.astype(np.int32), offset=digital.offset)
     # Half steps by which the means of the codes differ, rounded.
     bits = PRODUCT_BITS + (count * READS).bit_length() - 1
-    shift = (then * digital.gain - now * gain) + (1 << bits - 1) >> bits
-    offset = np.clip(digital.offset + shift, *OFFSET_RANGE)
+    shift = (then * units.gain - now * gain) + (1 << bits - 1) >> bits
+    offset = np.clip(units.offset + shift, *OFFSET_RANGE)
     return DigitalUnits(gain=gain.astype(np.int32), offset=offset.astype(np.int32))

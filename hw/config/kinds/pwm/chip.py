@@ -37,6 +37,7 @@ class PwmChip(Chip):
     """
 
     operation_type = PwmOperation
+    calibration_time_s = 0.0  # compensation brings products back to what they were then
 
     core: PwmCoreSection = field(default_factory=PwmCoreSection)
     cells: PwmCellsSection = field(default_factory=PwmCellsSection)
