@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
-from amaranth.hdl import Array, Assert, Assume, ClockDomain, Cover, Elaboratable, Module, Signal, Value
+from amaranth.hdl import Array, Assert, Assume, ClockDomain, Cover, Elaboratable, Module, Mux, Signal, Value
 from amaranth.hdl._ast import AnyConst, AnySeq
 from amaranth.hdl._ir import Fragment
 from amaranth.lib import wiring
@@ -70,18 +70,36 @@ def _components_of(fragment: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple
 
 
 class _Platform:
-    """Memories become flip-flops, so that claims can speak of their words."""
+    """Memories become flip-flops, so that claims can speak of their words.
+
+    Parameters
+    ----------
+    row
+        The only row of memories that is kept, if it is given; what is read of others is any value.
+    """
+
+    def __init__(self, row: Signal | None = None) -> None:
+        self.row = row
 
     def get_memory(self, memory: Memory) -> Module:
         m = Module()
         width = len(Value.cast(memory.read_ports[0].data))
-        words = Array(Signal(width, name=f"word_{k}") for k in range(memory.depth))
+        words = Array(Signal(width, name=f"word_{k}") for k in range(1 if self.row is not None else memory.depth))
         for write in memory.write_ports:
-            with m.If(write.en):
-                m.d.sync += words[write.addr].eq(Value.cast(write.data))
+            word: Any = words[0 if self.row is not None else write.addr]
+            part = width // len(write.en)
+            for k, enable in enumerate(write.en):
+                with m.If(enable if self.row is None else enable & (write.addr == self.row)):
+                    m.d.sync += word[k * part : (k + 1) * part].eq(
+                        Value.cast(write.data)[k * part : (k + 1) * part])
         for read in memory.read_ports:
             assert read.domain == "comb", "only memories that are read asynchronously"
-            m.d.comb += Value.cast(read.data).eq(words[read.addr])
+            found = words[read.addr]
+            if self.row is not None:
+                other = Signal(width, name="other")
+                drive_freely(m, other)
+                found = Mux(read.addr == self.row, words[0], other)
+            m.d.comb += Value.cast(read.data).eq(found)
         return m
 
 
@@ -92,17 +110,20 @@ class Harness(Elaboratable):
     ----------
     dut
         The component. Its inputs are driven by :meth:`specify`.
+    row
+        The only row of its memories that is kept, driven by :meth:`specify`, if there are claims of one row alone: it
+        is ``word_0``, and what is read of other rows is any value.
     """
 
-    def __init__(self, dut: Any) -> None:
-        self.dut = dut
+    def __init__(self, dut: Any, row: Signal | None = None) -> None:
+        self.dut, self.row = dut, row
         self.clock = ClockDomain("sync", reset_less=True)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         # Proofs begin at power-on; a reset in the middle adds nothing but time.
         m.domains.sync = self.clock
-        fragment = Fragment.get(self.dut, _Platform())
+        fragment = Fragment.get(self.dut, _Platform(self.row))
         m.submodules.dut = fragment
         self.specify(m, State(fragment))
         return m

@@ -20,6 +20,8 @@ from hw.noc.router.router import Router
 from hw.tile.config import TileConfig
 from hw.tile.engines.send import SendEngine
 from hw.tile.engines.waiting import Waiting
+from hw.tile.sequencer.loops import LoopStack
+from hw.tile.tokens import Tokens
 from sim.formal.harness import Harness
 from sim.formal.interface.claims import InterfaceClaims
 from sim.formal.queue import FifoClaims
@@ -28,7 +30,9 @@ from sim.formal.registers.master import MasterClaims
 from sim.formal.registers.server import ServerClaims
 from sim.formal.router.claims import ChannelClaims, WaitClaims
 from sim.formal.router.trace import TraceClaims
+from sim.formal.tile.loops import LoopClaims
 from sim.formal.tile.send import SendClaims
+from sim.formal.tile.tokens import TokenClaims
 from sim.formal.tile.waiting import WaitingClaims, queue_of
 
 __all__ = ["MUTANTS", "Mutant"]
@@ -160,6 +164,15 @@ MUTANTS = (
         what="SEND reads a block before it is there", owner=SendEngine, method="elaborate",
         line="ring.there > offset", instead="ring.there >= offset",
         make=lambda: SendClaims(SendEngine(TileConfig(payload_bits=32, buffer_kib=1))),
+    ),
+    Mutant(
+        what="a loop that ends leaves another one than that around it", owner=LoopStack, method="elaborate",
+        line="read.addr.eq(depth - 1)", instead="read.addr.eq(depth)", make=lambda: LoopClaims(LoopStack()),
+    ),
+    Mutant(
+        what="a block is acknowledged when one of its ring is left", owner=Tokens, method="_owe",
+        line="there + 2 < blocks + unacked", instead="there + 2 <= blocks + unacked",
+        make=lambda: TokenClaims(Tokens(2, 1, streams=2)), depth=20,
     ),
 )
 """All of them."""

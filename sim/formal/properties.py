@@ -19,6 +19,8 @@ from hw.noc.router.network import Network
 from hw.noc.router.router import Router
 from hw.tile.config import TileConfig
 from hw.tile.engines.send import SendEngine
+from hw.tile.sequencer.loops import LoopStack
+from hw.tile.tokens import Tokens
 from sim.formal import queue
 from sim.formal.arbiter import ArbiterClaims
 from sim.formal.harness import Harness
@@ -33,7 +35,9 @@ from sim.formal.router import mesh, routes
 from sim.formal.router.trace import TraceClaims
 from sim.formal.router.wormhole import wormholes
 from sim.formal.solver import Engine, Verdict
+from sim.formal.tile.loops import LoopClaims
 from sim.formal.tile.send import SendClaims
+from sim.formal.tile.tokens import TokenClaims
 from sim.formal.tile.waiting import WaitingClaims, queue_of
 
 __all__ = ["PROPERTIES", "Property"]
@@ -255,6 +259,14 @@ def _tiles() -> Iterator[Property]:
     yield Property(
         name="tile: SEND reads blocks that have arrived, and gives back what is there", of="SendEngine",
         make=lambda: SendClaims(SendEngine(TileConfig(payload_bits=32, buffer_kib=1))),
+    )
+    yield Property(
+        name="tile: a loop is run as often as it was opened for, then the one around it goes on", of="LoopStack",
+        make=lambda: LoopClaims(LoopStack()), seen=14,
+    )
+    yield Property(
+        name="tile: no ring has more blocks than it holds, none that comes finds no room; what arrives never waits",
+        of="Tokens, any descriptor, a ring of 16", make=lambda: TokenClaims(Tokens(5, 6)), seen=60,
     )
 
 

@@ -8,12 +8,12 @@ from amaranth.lib.wiring import In, Out
 from hw.block import Resettable
 from hw.tile.isa import LOOP_DEPTH
 
-__all__ = ["LoopStack"]
+__all__ = ["LoopLayout", "LoopStack"]
 
 _PC = 9
 
 
-class _LoopLayout(data.StructLayout):
+class LoopLayout(data.StructLayout):
     """A loop that is open: first and last word of its body, how often it is still run, whether it ends at all."""
 
     def __init__(self) -> None:
@@ -70,8 +70,9 @@ class LoopStack(Resettable):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         # The innermost loop in registers, those around it in a memory; how many are open.
-        inner, depth = Signal(_LoopLayout(), reset_less=True), Signal(range(LOOP_DEPTH + 1))
-        m.submodules.outer = memory = Memory(shape=unsigned(_LoopLayout().size), depth=LOOP_DEPTH, init=[])
+        inner = Signal(LoopLayout(), name="inner", reset_less=True)
+        depth = Signal(range(LOOP_DEPTH + 1))
+        m.submodules.outer = memory = Memory(shape=unsigned(LoopLayout().size), depth=LOOP_DEPTH, init=[])
         write, read = memory.write_port(), memory.read_port(domain="comb")
         last = Signal()
         m.d.comb += [

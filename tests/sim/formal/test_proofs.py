@@ -57,6 +57,9 @@ CHOSEN = [
     ("host: its port", "9 x 2"),
     ("tile: an engine carries out", "5 deep"),
     ("tile: SEND", "SendEngine"),
+    ("tile: a loop is run", "LoopStack"),
+    ("a loop that ends leaves", "LoopStack"),
+    ("a block is acknowledged when one", "Tokens"),
     ("an engine is busy only when", "Waiting"),
     ("SEND reads a block before it is there", "SendEngine"),
     # Broken routers, a broken adder, a broken end of requests: the claims notice.
