@@ -208,23 +208,18 @@ class Tile(wiring.Component):
         ]
 
     def _load(self, m: Module, host: Any, sequencer: Any, tokens: Any, receiver: Any, descriptors: Any) -> None:
-        """What the host writes into the memories of instructions and descriptors."""
+        """What the host writes into the memories of instructions and descriptors; slots of streams."""
         to_streams = host.write[1] & (host.index < _STREAM_WORDS)
-        held = Signal(DescriptorWrite(), reset_less=True)
-        pending = Signal()
+        held, pending = Signal(DescriptorWrite(), reset_less=True), Signal()
         m.d.sync += pending.eq(host.write[1] | pending & ~descriptors.load.ready)
         with m.If(host.write[1]):
             m.d.sync += [held.index.eq(host.index), held.word.eq(host.data)]
-        slot = Signal(4)
-        with m.If(to_streams & ~host.index[0]):
-            m.d.sync += slot.eq(host.data[28:])
         m.d.comb += [
             sequencer.write.eq(host.write[0]), sequencer.write_index.eq(host.index), sequencer.write_data.eq(host.data),
             sequencer.look.eq(host.look), host.seen.eq(sequencer.seen),
             tokens.write.eq(to_streams), tokens.write_index.eq(host.index), tokens.write_data.eq(host.data),
             descriptors.load.payload.eq(held), descriptors.load.valid.eq(pending),
-            receiver.map.eq(to_streams & host.index[0] & host.data[16]), receiver.map_slot.eq(slot),
-            receiver.map_stream.eq(host.index[1:]),
+            *(getattr(receiver, name).eq(getattr(tokens, name)) for name in ("map", "map_slot", "map_stream")),
         ]
 
     def _trap(self, m: Module, host: Any, sequencer: Any, load: Any, vector: Any) -> None:

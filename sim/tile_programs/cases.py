@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from hw.tile.config import TileConfig
-from hw.tile.isa import STREAMS, Command
+from hw.tile.isa import Command
 from hw.tile.machine.cores import FunctionCore
 from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, slots_of
 from hw.tile.program import Program
@@ -95,12 +95,9 @@ def joined(case: Case, cfg: TileConfig) -> Joined:
 
 
 def blocks_for(program: Program, cfg: TileConfig, rng: np.random.Generator, count: int) -> dict[int, tuple[bytes, ...]]:
-    """Blocks for each stream of a program that the host can send to, and that has its slot for itself."""
+    """Blocks for each stream of a program that the host can send to."""
     found = {}
-    remote = [s for s in (program.descriptor("stream", k) for k in range(STREAMS)) if s["remote"]]
-    for slot, stream in slots_of(Place(program=program, cfg=cfg)).items():
-        if sum(s["slot"] == slot for s in remote) > 1:
-            continue
+    for stream in slots_of(Place(program=program, cfg=cfg)).values():
         size = program.descriptor("stream", stream)["block"]
         data = rng.bytes(size * count)
         found[stream] = tuple(data[k * size : (k + 1) * size] for k in range(count))

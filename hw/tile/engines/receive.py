@@ -35,11 +35,11 @@ class Receiver(Resettable):
     Members
     -------
     i : In(Arrival(InLayout(cfg)))
-        Flits; nothing comes from ``start`` on until ``ready``.
+        Flits; nothing comes from ``start`` on until ``ready``. Those of a slot without a stream are dropped.
     start, ready : In(1), Out(1)
-        Strobe: no block is begun; in 16 cycles that is so.
+        Strobe: no block is begun, and no slot has a stream; in 16 cycles that is so.
     map, map_slot, map_stream : In(1), In(4), In(4)
-        Writes which stream a slot has.
+        Strobe: a slot has a stream, if it has none. Of several streams with one slot the first has it.
     number, claim, ring : Out(4), Out(1), In(RingLayout())
         A ring as it is now, of which a block may come.
     write, change : Out(WritePort()), Out(stream of Change())
@@ -74,26 +74,31 @@ class Receiver(Resettable):
         m.submodules.filled = filled = Memory(shape=unsigned(12), depth=STREAMS, init=[])
         find, found = slots.write_port(), slots.read_port(domain="comb")
         put, there = filled.write_port(), filled.read_port(domain="comb")
-        clearing = Signal(range(STREAMS + 1), init=STREAMS)
+        clearing, mapped = Signal(range(STREAMS + 1), init=STREAMS), Signal(1 << _SLOT)
+        has = mapped.bit_select(self.map_slot, 1)
         left, last = Signal(12), Signal()
         # Which stream; where in its ring; the write.
         here, number, payload = Signal(), Signal(_SLOT), Signal(self.cfg.payload_bits, reset_less=True)
         m.d.sync += [
-            valid.eq(self.i.valid), flit.eq(self.i.payload), here.eq(valid), number.eq(found.data),
+            valid.eq(self.i.valid), flit.eq(self.i.payload), number.eq(found.data),
+            here.eq(valid & mapped.bit_select(flit.slot, 1)),
             payload.eq(flit.payload), self.write.valid.eq(here), self.write.data.eq(payload),
             self.write.address.eq(self.ring.base + self.ring.tail + there.data),
             self.write.bytes.eq(Mux(last, left, size)),
         ]
         m.d.comb += [
-            find.addr.eq(self.map_slot), find.data.eq(self.map_stream), find.en.eq(self.map), found.addr.eq(flit.slot),
+            find.addr.eq(self.map_slot), find.data.eq(self.map_stream), find.en.eq(self.map & ~has),
+            found.addr.eq(flit.slot),
             self.number.eq(number), self.claim.eq(here), there.addr.eq(number), self.ready.eq(clearing[-1]),
             left.eq(self.ring.block - there.data), last.eq(left <= size),
             self.change.p.stream.eq(number), self.change.p.free.eq(0), self.change.valid.eq(here & last),
             put.addr.eq(Mux(self.ready, number, clearing)), put.en.eq(here | ~self.ready),
             put.data.eq(Mux(last | ~self.ready, 0, there.data + size)),
         ]
+        with m.If(self.map):
+            m.d.sync += has.eq(1)
         with m.If(self.start):
-            m.d.sync += clearing.eq(0)
+            m.d.sync += [clearing.eq(0), mapped.eq(0)]
         with m.Elif(~self.ready):
             m.d.sync += clearing.eq(clearing + 1)
         return self.resets(m)

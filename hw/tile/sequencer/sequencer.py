@@ -170,8 +170,6 @@ class Sequencer(Resettable):
             with m.State("Settle"):
                 with m.If(self.idle):
                     m.next = "Set"
-                    with m.If(op != Op.SET):
-                        m.next = "Ask"
                 self._obey(m, dead)
             self._set(m, fetch, address, last, left)
             self._tokens(m, op, at, left, dead)
@@ -250,7 +248,7 @@ class Sequencer(Resettable):
                 m.d.sync += left.eq(field(word, Op.SET, "words"))
                 m.next = "Settle"
             with m.Case(Op.WAIT, Op.ROOM, Op.FREE, Op.PUSH):
-                m.next = "Settle"
+                m.next = "Ask"
             with m.Case(Op.SEND):
                 m.next = "Check"
             with m.Case(Op.CORE):
@@ -329,7 +327,7 @@ class Sequencer(Resettable):
         with m.State("Target"):
             m.d.comb += [self.ask.valid.eq(writes), self.ask.stream.eq(target), wrong.eq(Mux(writes, ring.wrong, 0))]
             with m.If(~writes | self.ask.ready):
-                m.next = "Settle"
+                m.next = "Ask"
                 with m.If((first != 0) & ((wrong == 0) | (first <= wrong))):
                     self._stop(m, _cause(first), at, source)
                 with m.Elif(wrong != 0):
@@ -356,16 +354,21 @@ class Sequencer(Resettable):
             self._obey(m, dead)
 
     def _tokens(self, m: Module, op: Value, at: Value, left: Signal, dead: Value) -> None:
-        """Waits for blocks or room, then gives back or shows them one by one."""
-        ring = self.ask.ring
+        """Waits for blocks or room, then gives back or shows them one by one.
+
+        Whether it is legal is asked at once, what is there when the engines are idle: SEND may wait for ever.
+        """
+        ring, asked = self.ask.ring, Signal()
+        m.d.sync += asked.eq(0)
         with m.State("Ask"):
             # Of something to be made: what fits; else what is there.
             makes, fits = (op == Op.ROOM) | (op == Op.PUSH), Signal()
             m.d.comb += [
-                self.ask.valid.eq(~dead), fits.eq(ring.there + left <= ring.blocks),
+                self.ask.valid.eq(~dead & (self.idle | ~asked)), fits.eq(ring.there + left <= ring.blocks),
             ]
+            m.d.sync += asked.eq(asked | self.ask.ready)
             with m.If(self.ask.ready):
-                with m.If(Mux(makes, fits, ring.there >= left)):
+                with m.If(self.idle & Mux(makes, fits, ring.there >= left)):
                     m.next = "Next"
                     with m.If((op == Op.FREE) | (op == Op.PUSH)):
                         m.next = "Change"

@@ -1,6 +1,6 @@
 """The tokens of a tile: what is in its rings."""
 
 from hw.tile.tokens.model import TokensModel
-from hw.tile.tokens.tokens import WRONGS, AskPort, Change, ChangedLayout, RingLayout, Tokens
+from hw.tile.tokens.tokens import WRONGS, AskPort, Change, ChangedLayout, RingLayout, StateLayout, Tokens
 
-__all__ = ["WRONGS", "AskPort", "Change", "ChangedLayout", "RingLayout", "Tokens", "TokensModel"]
+__all__ = ["WRONGS", "AskPort", "Change", "ChangedLayout", "RingLayout", "StateLayout", "Tokens", "TokensModel"]

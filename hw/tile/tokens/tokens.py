@@ -15,7 +15,7 @@ from hw.tile.isa import STREAMS, Cause
 from hw.tile.layouts import DescriptorLayout, own_wrongs
 from hw.tile.legality import SLOTS
 
-__all__ = ["COUNT_BITS", "WRONGS", "AskPort", "Change", "ChangedLayout", "RingLayout", "Tokens"]
+__all__ = ["COUNT_BITS", "WRONGS", "AskPort", "Change", "ChangedLayout", "RingLayout", "StateLayout", "Tokens"]
 
 WRONGS = (Cause.NONE, Cause.RESERVED, Cause.FIELD, Cause.ADDRESS)
 """What the descriptor of a stream alone can be a cause of."""
@@ -100,6 +100,8 @@ class Tokens(Resettable):
         Numbers of ports.
     buffer_bytes
         Bytes of the buffer, within which rings end.
+    streams
+        Number of rings.
 
     Members
     -------
@@ -112,6 +114,8 @@ class Tokens(Resettable):
         Changes; a block that comes has room, one that is given back is there.
     ask_0, ask_1, .. : In(AskPort())
         Questions.
+    map, map_slot, map_stream : Out(1), Out(4), Out(4)
+        At the start: a legal stream that others fill, and its slot; one after the other, the least number first.
     fill_stream, fill_ring : In(4), Out(RingLayout())
         A ring for whoever cannot wait for an answer.
     acknowledge : Out(stream of 4 bits)
@@ -127,6 +131,9 @@ class Tokens(Resettable):
     changed: Any
     who: Value
     claim: Value
+    map: Value
+    map_slot: Value
+    map_stream: Value
     fill_stream: Value
     fill_ring: Any
     acknowledge: stream.Interface
@@ -134,10 +141,13 @@ class Tokens(Resettable):
     write_index: Value
     write_data: Value
 
-    def __init__(self, changes: int, asks: int, buffer_bytes: int = 1 << ADDRESS_BITS) -> None:
-        self.changes, self.asks, self.buffer_bytes = changes, asks, buffer_bytes
+    def __init__(
+        self, changes: int, asks: int, buffer_bytes: int = 1 << ADDRESS_BITS, streams: int = STREAMS
+    ) -> None:
+        self.changes, self.asks, self.buffer_bytes, self.streams = changes, asks, buffer_bytes, streams
         super().__init__({
             "start": In(1), "ready": Out(1), "claim": In(1),
+            "map": Out(1), "map_slot": Out(_STREAM), "map_stream": Out(_STREAM),
             **{f"change_{k}": In(stream.Signature(Change())) for k in range(changes)},
             **{f"ask_{k}": In(AskPort()) for k in range(asks)},
             "fill_stream": In(_STREAM), "fill_ring": Out(RingLayout()),
@@ -150,7 +160,7 @@ class Tokens(Resettable):
         m = Module()
         number, before, after = Signal(_STREAM), Signal(StateLayout()), Signal(StateLayout())
         ring, changes, free, acks = Signal(DescriptorLayout("stream")), Signal(), Signal(), Signal()
-        owing, empty, comes, row = Signal(STREAMS, name="owing"), Signal(), Signal(), Signal(_STREAM, name="row")
+        owing, empty, comes, row = Signal(self.streams, name="owing"), Signal(), Signal(), Signal(_STREAM, name="row")
         judges, wrong = Signal(), Signal(2)
         ports = [self._port("change", k) for k in range(self.changes)]
         self._start(m, ring, empty, comes, judges, row, wrong)
@@ -188,7 +198,7 @@ class Tokens(Resettable):
             ("filled_rings", filled, self.fill_stream, put),
             ("filled_streams", filled_stream, self.fill_stream, written),
         ):
-            m.d.comb += value.as_value().eq(_memory(m, name, len(value.as_value()), what, at))
+            m.d.comb += value.as_value().eq(_memory(m, name, len(value.as_value()), self.streams, what, at))
         found = Signal(RingLayout())
         m.d.comb += [
             *_answer(found, answer, answered), *_answer(self.fill_ring, filled, filled_stream),
@@ -203,7 +213,8 @@ class Tokens(Resettable):
         self, m: Module, ring: Any, empty: Signal, comes: Signal, judges: Signal, row: Signal, wrong: Signal
     ) -> None:
         """Empties one ring after the other, lets its first blocks come, and finds where it ends."""
-        left, room, end, beyond = Signal(8), Signal(8, name="room"), Signal(ADDRESS_BITS), Signal()
+        left, room = Signal(8, name="left"), Signal(8, name="room")
+        end, beyond = Signal(ADDRESS_BITS, name="end"), Signal(name="beyond")
         following = Signal(ADDRESS_BITS + 1)
         reserved, field = own_wrongs("stream", ring)
         field |= (ring.first + (ring.remote << 1) > ring.blocks) | (ring.remote & (ring.slot >= SLOTS))
@@ -211,6 +222,7 @@ class Tokens(Resettable):
             following.eq(end + ring.block),
             wrong.eq(Mux(reserved, WRONGS.index(Cause.RESERVED), Mux(field, WRONGS.index(Cause.FIELD), Mux(
                 beyond, WRONGS.index(Cause.ADDRESS), 0)))),
+            self.map.eq(judges & ring.remote & (wrong == 0)), self.map_slot.eq(ring.slot), self.map_stream.eq(row),
         ]
         with m.FSM():
             with m.State("Idle"):
@@ -232,7 +244,7 @@ class Tokens(Resettable):
                     m.d.comb += judges.eq(1)
                     m.d.sync += row.eq(row + 1)
                     m.next = "Empty"
-                    with m.If(row.all()):
+                    with m.If(row == self.streams - 1):
                         m.next = "Idle"
 
     def _choose(self, m: Module, changes: Signal, free: Signal, number: Signal, row: Value, owing: Value) -> None:
@@ -245,7 +257,7 @@ class Tokens(Resettable):
         with m.If(~self.ready):
             m.d.comb += number.eq(row)
         with m.Else():
-            for k in reversed(range(STREAMS)):
+            for k in reversed(range(self.streams)):
                 with m.If(owing[k]):
                     m.d.comb += number.eq(k)
             for k in reversed(range(self.changes)):
@@ -263,8 +275,8 @@ class Tokens(Resettable):
         self, m: Module, ring: Any, after: Any, number: Value, writes: Value, acks: Value, owing: Signal
     ) -> None:
         """Which streams owe an acknowledgement: seen a cycle after a change, and none in the cycle after one."""
-        changed, which, remote = Signal(), Signal(_STREAM), Signal()
-        unacked, there, blocks = Signal(2), Signal(8), Signal(8)
+        changed, which, remote = Signal(name="wrote"), Signal(_STREAM, name="which"), Signal(name="remote")
+        unacked, there, blocks = Signal(2, name="unacked"), Signal(8, name="there"), Signal(8, name="blocks")
         m.d.sync += [
             changed.eq(writes), which.eq(number), remote.eq(ring.remote), unacked.eq(after.unacked),
             there.eq(after.there), blocks.eq(ring.blocks),
@@ -308,9 +320,9 @@ def _answer(found: Any, state: Any, ring: Any) -> list[Any]:
     ]
 
 
-def _memory(m: Module, name: str, width: int, write: Sequence[Value], address: Value) -> Value:
+def _memory(m: Module, name: str, width: int, depth: int, write: Sequence[Value], address: Value) -> Value:
     """A memory of a row for each stream: written (address, data, enable of each half or of all), read at once."""
-    memory = Memory(shape=unsigned(width), depth=STREAMS, init=[])
+    memory = Memory(shape=unsigned(width), depth=depth, init=[])
     m.submodules[name] = memory
     port, read = memory.write_port(granularity=width // len(write[2])), memory.read_port(domain="comb")
     m.d.comb += [port.addr.eq(write[0]), port.data.eq(write[1]), port.en.eq(write[2]), read.addr.eq(address)]

@@ -1,0 +1,50 @@
+"""Short programs that once meant something else in hardware than in the interpreter, or that tell both apart."""
+
+import pytest
+
+from hw.tile.isa import Cause
+from hw.tile.random_programs import SIZES
+from hw.tile.text import assemble
+from sim.tile_programs.cases import Case
+from sim.tile_programs.compare import difference, expected, skeleton_differs
+from sim.tile_programs.simulation import TileSimulation
+
+# A reduction that nobody takes stays in the send engine for ever. What is illegal behind it still traps.
+BEHIND_SEND = """
+stream out: block 8, blocks 2, first 1
+stream in: block 8, blocks 4, remote
+send out, context 1, blocks 1
+"""
+LITMUS = {
+    "push into a remote ring": (BEHIND_SEND + "push in 1", Cause.OWNER),
+    "room in a remote ring": (BEHIND_SEND + "room in 1", Cause.OWNER),
+    "wait for more than a ring has": (BEHIND_SEND + "wait out 3", Cause.RING),
+    "free more than a ring has": (BEHIND_SEND + "free out 3", Cause.RING),
+}
+
+# Two streams that others fill have one slot: blocks are for the first.
+SHARED_SLOT = """
+stream first: block 8, blocks 4, remote, slot 3
+stream second: block 8, blocks 6, remote, slot 3
+wait first 2
+send first, flow 0, blocks 2, free
+"""
+
+
+def case(text: str, blocks: int = 0) -> Case:
+    return Case(program=assemble(text), given={0: tuple(bytes([k] * 8) for k in range(blocks))} if blocks else {})
+
+
+@pytest.mark.slow
+def test_hardware_and_both_machines_agree() -> None:
+    cases = {name: case(text) for name, (text, _) in LITMUS.items()} | {"shared slot": case(SHARED_SLOT, 2)}
+    for (name, one), found in zip(cases.items(), TileSimulation(SIZES).run(list(cases.values())), strict=True):
+        right = expected(one, SIZES)
+        assert difference(right, found, SIZES) is None, name
+        assert skeleton_differs(one, right, SIZES) is None, name
+        if name in LITMUS:
+            assert right.status is not None, name
+            assert right.status.cause is LITMUS[name][1], name
+        else:
+            assert right.ended
+            assert found.received == {0: [bytes([k] * 8) for k in range(2)]}
