@@ -8,8 +8,12 @@ from mho.terminal.options import chip_option, common_options, example
 __all__ = ["chip_command"]
 
 
-@click.command("chip", epilog=example("mho verify chip --chip tnsa16-2x2 --accesses 5000"))
+@click.command("chip", epilog=example("mho verify chip --chip tnsa16-2x2 --host axil --accesses 5000"))
 @chip_option()
+@click.option(
+    "--host", type=click.Choice(["registers", "uart", "axil", "wishbone"]), default="registers", show_default=True,
+    help="What the host is at: the register bus itself, a serial line, or a bus with a master of cocotbext.",
+)
 @click.option(
     "--accesses", type=click.IntRange(1), default=20_000, show_default=True, metavar="N",
     help="Random accesses of the host.",
@@ -18,22 +22,34 @@ __all__ = ["chip_command"]
     "--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Of all that is random."
 )
 @common_options
-def chip_command(chip: str | None, overrides: tuple[str, ...], accesses: int, seed: int, out: Output) -> None:
+def chip_command(
+    chip: str | None, overrides: tuple[str, ...], host: str, accesses: int, seed: int, out: Output
+) -> None:
     """Run programs on the generated Verilog of a chip in Verilator while a host reads and writes all of it.
 
     Two tiles run programs without end, one on what the other sends, with ideal macros; the host reads and writes
     registers and memories of all tiles meanwhile, legal addresses and others: each answer must be right, nothing lost,
-    reordered or doubled, and the last images of both programs those of the reference. Then all cells of a third tile
-    are programmed by write-verify through the host. --chip defaults to tnsa16-2x2. Exit 1 on a mismatch.
+    reordered or doubled, and the last images of both programs those of the reference. At the register bus all cells of
+    a third tile are programmed by write-verify then. --chip defaults to tnsa16-2x2. Exit 1 on a mismatch.
     """
     from dataclasses import asdict
 
     from hw.config import load_chip
-    from sim.chip.verify import verify_chip
 
     resolved = load_chip(chip or "tnsa16-2x2", overrides)
     out.note("building the simulator of the chip, unless it is in the cache ...")
     with out.progress(f"verifying {resolved.name}") as progress:
-        report = verify_chip(resolved, accesses=accesses, seed=seed, progress=progress)
+        if host == "registers":
+            from sim.chip.verify import verify_chip
+
+            report = verify_chip(resolved, accesses=accesses, seed=seed, progress=progress)
+        elif host == "uart":
+            from fpga.link.chip import verify_line
+
+            report = verify_line(resolved, accesses=accesses, seed=seed, progress=progress)
+        else:
+            from sim.chip.buses import verify_bus
+
+            report = verify_bus(resolved, host, accesses=accesses, seed=seed)
     out.text(str(report))
     out.json({"chip_sha256": resolved.sha256, "seed": seed} | asdict(report))

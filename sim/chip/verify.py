@@ -14,7 +14,8 @@ from sim.chip.programs import RESULT_AT, result_after, states, writes
 from sim.chip.simulation import ChipBus, ChipSimulation
 from sim.chip.traffic import IDLE, Expected, Traffic
 
-__all__ = ["ChipReport", "check_cells", "check_programs", "start_programs", "verify_chip", "with_traffic"]
+__all__ = ["ChipReport", "check_cells", "check_programs", "require_tiles", "run_programs", "start_programs",
+           "verify_chip", "with_traffic"]
 
 _AT_ONCE = 500
 _PATIENCE = 2000
@@ -29,6 +30,8 @@ class ChipReport:
     ----------
     columns, rows, lines
         The mesh, and the cores.
+    host
+        The bus or line at which the host was.
     accesses, errors
         Random accesses of the host beside the programs, and those that had to be errors.
     images
@@ -47,15 +50,19 @@ class ChipReport:
     images: int
     cells: int
     cycles: int
+    host: str = "register bus"
 
     def __str__(self) -> str:
-        return "\n".join([
-            f"chip of {self.columns} x {self.rows} tiles of {self.lines} lines, {self.cycles} cycles:",
+        lines = [
+            f"chip of {self.columns} x {self.rows} tiles of {self.lines} lines, host at its {self.host}, "
+            f"{self.cycles} cycles:",
             f"  {self.accesses} random accesses of the host beside two programs, {self.errors} of them errors as they "
             "must be: none lost, reordered or doubled",
             f"  {self.images} images through both programs, the last one right",
-            f"  {self.cells} cells programmed by write-verify through the host",
-        ])
+        ]
+        if self.cells:
+            lines.append(f"  {self.cells} cells programmed by write-verify through the host")
+        return "\n".join(lines)
 
 
 def verify_chip(
@@ -81,14 +88,10 @@ def verify_chip(
     ToolError
         If anything is not as expected, or a tool is missing or fails.
     """
-    if chip.cores <= IDLE:
-        raise InputError(f"{chip.name}: mesh must have at least {IDLE + 1} tiles for this, not {chip.cores}")
-    parts = ChipParts.from_chip(chip)
+    parts = require_tiles(chip)
     bus = ChipSimulation(chip)
     try:
-        start_programs(bus, parts)
-        errors = with_traffic(bus, parts, accesses, seed=seed, progress=progress)
-        images = check_programs(bus, parts)
+        errors, images = run_programs(bus, parts, accesses, seed=seed, progress=progress)
         cells = check_cells(bus, parts, seed=seed) if parts.core.programs else 0
         return ChipReport(
             columns=parts.mesh.columns, rows=parts.mesh.rows, lines=parts.core.cfg.lines, accesses=accesses,
@@ -96,6 +99,40 @@ def verify_chip(
         )
     finally:
         bus.close()
+
+
+def require_tiles(chip: Chip) -> ChipParts:
+    """Parts of a chip.
+
+    Raises
+    ------
+    InputError
+        If it has too few tiles for two programs and one tile without.
+    """
+    if chip.cores <= IDLE:
+        raise InputError(f"{chip.name}: mesh must have at least {IDLE + 1} tiles for this, not {chip.cores}")
+    return ChipParts.from_chip(chip)
+
+
+def run_programs(
+    bus: ChipBus, parts: ChipParts, accesses: int, *, seed: int = 0,
+    progress: Callable[[int, int], object] = lambda *_: None,
+) -> tuple[int, int]:
+    """Two programs, random accesses beside them, and the end of the programs.
+
+    Returns
+    -------
+    tuple
+        Accesses that had to be errors; images that were made.
+
+    Raises
+    ------
+    ToolError
+        If anything is not as expected.
+    """
+    start_programs(bus, parts)
+    errors = with_traffic(bus, parts, accesses, seed=seed, progress=progress)
+    return errors, check_programs(bus, parts)
 
 
 def _demand(bus: ChipBus, accesses: Iterable[Expected]) -> list[int]:

@@ -7,8 +7,6 @@ import cocotb
 import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import ReadOnly, RisingEdge, Timer
-from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
-from cocotbext.wishbone.driver import WBOp, WishboneMaster
 
 from hw.core import OpLayout
 from hw.host.core_map import core_map
@@ -16,6 +14,7 @@ from hw.host.registers import Register
 from macro_models.exact.converter import convert
 from macro_models.exact.operation import Converter, Direction, MvmOperation
 from rtl_gen.macro.model import cell
+from sim.chip.masters import AxiLiteHost, WishboneHost
 
 LINES = 16
 MAP = core_map(LINES, manual=True)
@@ -26,51 +25,6 @@ CELLS = np.array([[cell(bl, sl) for sl in range(LINES)] for bl in range(LINES)])
 def macro(dut):
     """The macro, by its pins."""
     return dut.core.macro.adapter.macro
-
-
-class WishboneHost:
-    """Wishbone master of cocotbext-wishbone."""
-
-    def __init__(self, dut) -> None:
-        names = {name: f"{name}_{way}" for name, way in {
-            "cyc": "i", "stb": "i", "we": "i", "sel": "i", "adr": "i", "ack": "o", "err": "o",
-        }.items()}
-        signals = names | {"datwr": "dat_i", "datrd": "dat_o"}
-        self.master = WishboneMaster(dut, "wb", dut.clk, width=32, timeout=200, signals_dict=signals)
-
-    async def write(self, address: int, value: int, strobe: int = 15) -> bool:
-        (result,) = await self.master.send_cycle([WBOp(adr=address, dat=value, sel=strobe)])
-        return result.ack == 2
-
-    async def read(self, address: int) -> tuple[int, bool]:
-        (result,) = await self.master.send_cycle([WBOp(adr=address)])
-        return int(result.datrd), result.ack == 2
-
-
-class AxiLiteHost:
-    """AXI4-Lite master of cocotbext-axi."""
-
-    def __init__(self, dut) -> None:
-        self.master = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
-        pauses = np.random.default_rng(5)
-
-        def pause():
-            while True:
-                yield bool(pauses.integers(2))
-
-        for channel in (self.master.write_if.aw_channel, self.master.write_if.w_channel, self.master.write_if.b_channel,
-                        self.master.read_if.ar_channel, self.master.read_if.r_channel):
-            channel.set_pause_generator(pause())
-
-    async def write(self, address: int, value: int, strobe: int = 15) -> bool:
-        lanes = [k for k in range(4) if strobe >> k & 1]
-        data = value.to_bytes(4, "little")[lanes[0] : lanes[-1] + 1]
-        answer = await self.master.write(address + lanes[0], data)
-        return answer.resp != AxiResp.OKAY
-
-    async def read(self, address: int) -> tuple[int, bool]:
-        answer = await self.master.read(address, 4)
-        return int.from_bytes(answer.data, "little"), answer.resp != AxiResp.OKAY
 
 
 class Host:

@@ -1,0 +1,77 @@
+"""The cocotb test of :mod:`sim.chip.buses`: a master of others at the bus of a chip. Runs inside the simulator."""
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cocotb
+from cocotb.clock import Clock
+from cocotb.task import bridge, resume
+from cocotb.triggers import RisingEdge, Timer
+from cocotb.utils import get_sim_time
+
+from hw.chip import ChipParts
+from hw.config.tree import chip_from_dict
+from macro_models.errors import ToolError
+from sim.chip.masters import AxiLiteHost, Master, WishboneHost
+from sim.chip.traffic import Expected
+from sim.chip.verify import run_programs
+
+_PERIOD_NS = 10
+
+
+class _MasterBus:
+    """A :class:`sim.chip.simulation.ChipBus`: neighbours that all read or all write are given to the master at once."""
+
+    def __init__(self, master: Master) -> None:
+        self.master = master
+        self.answer = resume(self._answer)
+
+    async def _answer(self, accesses: Sequence[Expected]) -> list[tuple[bool, int]]:
+        found: list[tuple[bool, int]] = []
+        while len(found) < len(accesses):
+            some = [accesses[len(found)]]
+            for one in accesses[len(found) + 1 : len(found) + self.master.together]:
+                if (one.data is None) != (some[0].data is None):
+                    break
+                some.append(one)
+            tasks = [cocotb.start_soon(self._one(one)) for one in some]
+            found += [await task for task in tasks]
+        return found
+
+    async def _one(self, one: Expected) -> tuple[bool, int]:
+        if one.data is None:
+            word, error = await self.master.read(one.address)
+            return error, word
+        return await self.master.write(one.address, one.data, one.strobe), 0
+
+
+@cocotb.test()
+async def random_accesses_beside_programs(dut: Any) -> None:
+    """None lost, reordered or doubled; illegal addresses answer with an error."""
+    job = json.loads(Path(os.environ["MHO_JOB"]).read_text("utf-8"))
+    cocotb.start_soon(Clock(dut.clk, _PERIOD_NS, unit="ns").start())
+    wishbone = job["wrap"] == "wishbone"
+    if wishbone:
+        # The bus model writes at once, which Icarus does not pass on where nothing has been written before.
+        for name in ("cyc", "stb", "we", "sel", "adr", "dat"):
+            getattr(dut, f"wb_{name}_i").value = 0
+    if hasattr(dut, "programming_enable"):
+        dut.programming_enable.value = 0
+    dut.rst.value = 1
+    await Timer(5 * _PERIOD_NS, "ns")
+    await RisingEdge(dut.clk)
+    dut.rst.value = 0
+    bus = _MasterBus(WishboneHost(dut) if wishbone else AxiLiteHost(dut))
+    parts, began = ChipParts.from_chip(chip_from_dict(job["chip"])), time.process_time()
+    result: dict[str, object]
+    try:
+        errors, images = await bridge(run_programs)(bus, parts, job["accesses"], seed=job["seed"])
+        result = {"errors": errors, "images": images}
+    except ToolError as error:
+        result = {"wrong": str(error)}
+    result |= {"cycles": int(get_sim_time("ns")) // _PERIOD_NS, "seconds": time.process_time() - began}
+    Path(job["result"]).write_text(json.dumps(result), encoding="utf-8")

@@ -1,0 +1,24 @@
+"""A chip behind its buses, against the bus models of cocotbext-wishbone and cocotbext-axi."""
+
+import pytest
+
+from hw.config import load_chip
+from macro_models.errors import InputError
+from sim.chip.buses import verify_bus
+
+CHIP = {"mesh.columns": 3, "mesh.payload_bits": 32}
+
+
+@pytest.mark.cosim("iverilog", "cocotb")
+@pytest.mark.slow
+@pytest.mark.parametrize("wrap", ["wishbone", "axil"])
+def test_random_accesses_beside_programs_from_unknown(wrap: str) -> None:
+    report = verify_bus(load_chip("tnsa16-core", CHIP), wrap, accesses=200, seed=3, icarus=True)
+    assert report.accesses == 200
+    assert report.errors > 10
+    assert report.images > 5
+
+
+def test_chip_that_is_too_small_is_refused() -> None:
+    with pytest.raises(InputError, match=r"mesh must have at least 3 tiles for this, not 2$"):
+        verify_bus(load_chip("tnsa16-core", CHIP | {"mesh.columns": 2}), "axil", accesses=1)
