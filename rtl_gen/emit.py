@@ -6,7 +6,7 @@ from amaranth.lib import wiring
 
 from hw.chip import build_chip, build_tile, build_top, configurations, top_name
 from hw.config import Chip
-from hw.macro.macro_pins import MacroPins
+from hw.kinds import core_blocks
 from rtl_gen.macro.adapter import through, write_adapter
 from rtl_gen.macro.pin_check import macro_map
 from rtl_gen.macro.supplies import pass_through
@@ -43,7 +43,7 @@ def module_texts(
     reset = "rst_n" if chip.verilog.reset == "async_low" else "rst"
     component = build_tile(chip) if part == "tile" else (build_chip if part == "chip" else build_top)(chip, wrap)
     return emit_block(chip, component, name, prefix, own_macro=own_macro) | {
-        adapter: write_adapter(macro, MacroPins.from_chip(chip), ports, name=adapter, reset=reset)
+        adapter: write_adapter(macro, core_blocks(chip).pins, ports, name=adapter, reset=reset)
     }
 
 
@@ -62,7 +62,7 @@ def emit_block(
     macro = chip.macro if own_macro else None
     resets = ("rst_n" if low else "rst",) if macro is not None and "rst" in macro.pins else ()
     if chip.verilog.test:
-        texts = with_test(texts, prefix, f"{prefix}{ADAPTER}", MacroPins.from_chip(chip), resets)
+        texts = with_test(texts, prefix, f"{prefix}{ADAPTER}", core_blocks(chip).pins, resets)
     return pass_through(texts, f"{prefix}{ADAPTER}", through(macro, macro_map(chip, own=own_macro)), resets)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from amaranth.hdl import Shape
 from amaranth.lib.wiring import Out
 
-from hw.macro.macro_pins import MacroPins
+from hw.macro.contract import ContractPins
 from rtl_gen.macro.supplies import Through, pass_through
 from rtl_gen.verilog.gating import CLOCK_GATE
 from rtl_gen.verilog.permission import PERMISSION
@@ -31,7 +31,7 @@ _CLEARED = "if (~enable)", "if (~kept)"
 
 
 def with_test(
-    texts: Mapping[str, str], prefix: str, adapter: str, pins: MacroPins | None, resets: tuple[str, ...] = ()
+    texts: Mapping[str, str], prefix: str, adapter: str, pins: ContractPins | None, resets: tuple[str, ...] = ()
 ) -> dict[str, str]:
     """Verilog of a block that can be tested: its modules with the pin, which the first one has too.
 
@@ -68,7 +68,7 @@ def _with_pin(text: str) -> str:
     return text
 
 
-def write_bypass(name: str, adapter: str, pins: MacroPins, resets: tuple[str, ...]) -> str:
+def write_bypass(name: str, adapter: str, pins: ContractPins, resets: tuple[str, ...]) -> str:
     """Verilog of the ring around the macro: see its head."""
     widths = {pin: Shape.cast(member.shape).width for pin, member in pins.members.items()}
     driven = {pin: size for pin, size in widths.items() if pins.members[pin].flow is Out}

@@ -6,7 +6,6 @@ from importlib.resources import files
 from hw.config import Chip
 from hw.core.write_verify.config import WriteVerifyConfig
 from hw.kinds import core_blocks, timing
-from hw.macro.macro_pins import MacroPins
 from macro_models.exact.operation import MvmOperation
 from rtl_gen.macro.model import CELL_PYTHON, write_macro_model
 from rtl_gen.tapeout_files import Design
@@ -38,13 +37,13 @@ def _host(design: Design, wrap: str) -> str:
 
 def _programs(design: Design, wrap: str) -> bool:
     """Whether the bench programs cells: through registers, where the core has an engine for it."""
-    return wrap != "none" and MacroPins.from_chip(design.chip).verify_bits is not None
+    return wrap != "none" and core_blocks(design.chip).pins.verify_bits is not None
 
 
 def _longest(chip: Chip) -> int:
     """Cycles of the longest product that the bench asks for, or of two hundred reads and set-ups of cells."""
     product = timing(chip).worst_cycles(MvmOperation(in_bits=4, out_bits=8))
-    if MacroPins.from_chip(chip).verify_bits is None:
+    if core_blocks(chip).pins.verify_bits is None:
         return product
     write = WriteVerifyConfig.from_chip(chip)
     return max(product, 200 * (write.verify_cycles + write.setup_cycles))
@@ -161,7 +160,7 @@ def model_texts(design: Design, models: tuple[str, ...]) -> tuple[dict[str, str]
     """The ideal macro by its file, unless the macro is the user's own; and the models that are taken."""
     if design.chip.macro is not None:
         return {}, models
-    verify_bits = MacroPins.from_chip(design.chip).verify_bits
+    verify_bits = core_blocks(design.chip).pins.verify_bits
     name = f"{design.macro}.v"
     return {name: write_macro_model(design.macro, design.chip.lines, verify_bits)}, (name,)
 

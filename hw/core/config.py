@@ -114,6 +114,11 @@ class CoreConfig:
         return not self.trim or (op.in_bits <= self.most_in_bits and op.out_bits <= self.most_out_bits)
 
     @property
+    def mask_lines(self) -> int:
+        """Lines of one mask."""
+        return self.lines
+
+    @property
     def mask_words(self) -> int:
         """Words of one mask."""
         return max(self.lines // MASK_WORD, 1)

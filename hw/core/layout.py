@@ -1,5 +1,7 @@
 """Bits of an operation's descriptor, and which descriptors are legal."""
 
+from typing import TypeVar
+
 from amaranth.hdl import Module, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -50,18 +52,21 @@ def pack(op: MvmOperation, op_id: int = 0) -> int:
     }).as_bits()
 
 
-def unpack(descriptor: int) -> tuple[MvmOperation, int]:
-    """The operation and its number from a descriptor. Inverse of :func:`pack`.
+Operation = TypeVar("Operation", bound=MvmOperation)
+
+
+def unpack(descriptor: int, kind: type[Operation] = MvmOperation) -> tuple[Operation, int]:
+    """The operation and its number from a descriptor. Inverse of :func:`pack`; ``kind`` is its class.
 
     Raises
     ------
     InputError
-        If the descriptor is illegal: no :class:`MvmOperation` has these values, or ``mode`` is reserved.
+        If the descriptor is illegal: no operation has these values, or ``mode`` is reserved.
     """
     fields = OpLayout().from_bits(descriptor)
     if fields["mode"] != 0:
         raise InputError(f"mode must be 0, the others are reserved, not {fields['mode']!r}")
-    op = MvmOperation(
+    op = kind(
         direction=Direction(fields["backward"]),
         in_bits=fields["in_bits"],
         in_signed=bool(fields["in_signed"]),

@@ -1,5 +1,7 @@
 """Memory of a core's masks, and the lines that they switch on for one operation."""
 
+from typing import Protocol
+
 import numpy as np
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream
@@ -8,41 +10,59 @@ from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
 from hw.block import Resettable
-from hw.core.config import MASK_WORD, MASKS, CoreConfig
+from hw.core.config import MASK_WORD, MASKS
 from macro_models.exact.masks import Masks
 
-__all__ = ["BL_SKIP", "LINE_MASK", "SL_SKIP", "WL_MASK", "MaskFile", "MaskLayout", "MaskStore"]
+__all__ = ["BL_SKIP", "LINE_MASK", "SL_SKIP", "WL_MASK", "MaskFile", "MaskLayout", "MaskSize", "MaskStore"]
 
 WL_MASK, LINE_MASK, BL_SKIP, SL_SKIP = 0, 8, 16, 17
 """Numbers of the first word-line mask, the first mask of converted lines, and the two skip maps."""
 
 
+class MaskSize(Protocol):
+    """What the memory of masks needs of the configuration of a core."""
+
+    @property
+    def mask_lines(self) -> int:
+        """Lines of a mask: those of the longer side of the array."""
+        ...
+
+    @property
+    def mask_words(self) -> int:
+        """Words of a mask."""
+        ...
+
+
 class MaskLayout(data.StructLayout):
     """A word of a mask and its address, ``mask * cfg.mask_words + word``."""
 
-    def __init__(self, cfg: CoreConfig) -> None:
+    def __init__(self, cfg: MaskSize) -> None:
         super().__init__({"addr": (MASKS * cfg.mask_words - 1).bit_length(), "data": MASK_WORD})
 
 
 class MaskFile:
     """Reference of :class:`MaskStore`: the masks after a number of writes. ``masks`` has shape (18, lines)."""
 
-    def __init__(self, cfg: CoreConfig) -> None:
+    def __init__(self, cfg: MaskSize) -> None:
         self.cfg = cfg
-        self.masks = np.zeros((MASKS, cfg.lines), dtype=np.bool_)
+        self.masks = np.zeros((MASKS, cfg.mask_lines), dtype=np.bool_)
         self.masks[:BL_SKIP] = True
 
     def write(self, addr: int, word: int) -> None:
         """Write one word. Addresses behind the last mask are ignored."""
         mask, k = divmod(addr, self.cfg.mask_words)
         if mask < MASKS:
-            width = min(MASK_WORD, self.cfg.lines)
+            width = min(MASK_WORD, self.cfg.mask_lines)
             self.masks[mask, k * width : (k + 1) * width] = [word >> bit & 1 for bit in range(width)]
 
+    def filled(self, mask: int, value: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """All lines of a mask whose first are ``value`` and whose others stay."""
+        return np.concatenate([np.asarray(value, dtype=np.bool_), self.masks[mask, len(value) :]])
+
     def words(self, mask: int, value: NDArray[np.bool_]) -> list[tuple[int, int]]:
-        """(address, word) pairs that write ``value``, of shape (lines,), to a mask."""
-        width = min(MASK_WORD, self.cfg.lines)
-        rows = np.asarray(value, dtype=np.bool_).reshape(self.cfg.mask_words, width)
+        """(address, word) pairs that write ``value`` to a mask; it may have fewer lines, the others stay."""
+        width = min(MASK_WORD, self.cfg.mask_lines)
+        rows = self.filled(mask, value).reshape(self.cfg.mask_words, width)
         return [
             (mask * self.cfg.mask_words + k, sum(int(bit) << j for j, bit in enumerate(row)))
             for k, row in enumerate(rows)
@@ -71,7 +91,7 @@ class MaskStore(Resettable):
         The operation; they must stay until the next look-up.
     busy : Out(1)
         A look-up is in progress.
-    wl, driven, enabled : Out(cfg.lines)
+    wl, driven, enabled : Out(cfg.mask_lines)
         Word lines that are on, driven lines that take an input, converted lines that give a code (see
         :class:`macro_models.exact.masks.Masks`). Valid after a look-up until the next.
     word_valid : Out(1)
@@ -95,14 +115,14 @@ class MaskStore(Resettable):
     word_driven: Value
     word_enabled: Value
 
-    def __init__(self, cfg: CoreConfig) -> None:
+    def __init__(self, cfg: MaskSize) -> None:
         self.cfg = cfg
-        width = min(MASK_WORD, cfg.lines)
+        width = min(MASK_WORD, cfg.mask_lines)
         super().__init__({
             "i": In(stream.Signature(MaskLayout(cfg))),
             "ready": Out(1), "read": In(1),
             "backward": In(1), "wl_select": In(3), "line_select": In(3), "busy": Out(1),
-            "wl": Out(cfg.lines), "driven": Out(cfg.lines), "enabled": Out(cfg.lines),
+            "wl": Out(cfg.mask_lines), "driven": Out(cfg.mask_lines), "enabled": Out(cfg.mask_lines),
             "word_valid": Out(1), "word_index": Out(range(cfg.mask_words)),
             "word_driven": Out(width), "word_enabled": Out(width),
         })
@@ -111,7 +131,7 @@ class MaskStore(Resettable):
         m = Module()
         words = self.cfg.mask_words
         m.submodules.memory = memory = Memory(
-            shape=unsigned(min(MASK_WORD, self.cfg.lines)), depth=MASKS * words, init=[]
+            shape=unsigned(min(MASK_WORD, self.cfg.mask_lines)), depth=MASKS * words, init=[]
         )
         write, read = memory.write_port(), memory.read_port()
 
@@ -143,7 +163,7 @@ class MaskStore(Resettable):
         with m.If(reading):
             m.d.sync += [step.eq(Mux(last, 0, step + 1)), reading.eq(~last)]
         # Written before they are read: no reset.
-        self._found = {name: Signal(self.cfg.lines, name=f"{name}_lines", reset_less=True)
+        self._found = {name: Signal(self.cfg.mask_lines, name=f"{name}_lines", reset_less=True)
                        for name in ("wl", "driven", "enabled")}
         m.d.comb += [getattr(self, name).eq(found) for name, found in self._found.items()]
         arrived = Signal()

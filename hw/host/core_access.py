@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.core.config import CoreConfig
-from hw.core.port import core_port
+from hw.core.port import VectorPort, core_port
 from hw.core.write_verify import WriteVerifyConfig
 from hw.host.bank import RegisterBank
 from hw.host.bus import RegisterBus
@@ -57,12 +57,17 @@ class CoreAccess(wiring.Component):
     def __init__(self, cfg: CoreConfig, map: RegisterMap, write: WriteVerifyConfig | None = None) -> None:
         self.cfg, self.map, self.write = cfg, map, write
         self.port = wiring.Signature({
-            name: member for name, member in core_port(cfg, write).members.items() if name not in _PRODUCTS
+            name: member for name, member in self.core_port.members.items() if name not in _PRODUCTS
         })
         super().__init__({
             "bus": In(RegisterBus(map.address_width)), "reset": In(1), "irq": Out(1),
             **{name: member.flip() for name, member in self.port.members.items()},
         })
+
+    @property
+    def core_port(self) -> VectorPort:
+        """The vector port of the core."""
+        return core_port(self.cfg, self.write)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

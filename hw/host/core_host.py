@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.core.config import LIMITS, CoreConfig
 from hw.core.layout import OpCheck
-from hw.core.port import core_port
+from hw.core.port import VectorPort, core_port
 from hw.core.write_verify import WriteVerifyConfig
 from hw.host.bank import RegisterBank
 from hw.host.bus import RegisterBus
@@ -183,8 +183,21 @@ class CoreHost(wiring.Component):
         self.write = write
         super().__init__({
             "bus": In(RegisterBus(self.map.address_width)),
-            "irq": Out(1), **{name: member.flip() for name, member in core_port(cfg, write).members.items()},
+            "irq": Out(1), **{name: member.flip() for name, member in self.core_port.members.items()},
         })
+
+    @property
+    def core_port(self) -> VectorPort:
+        """The vector port of the core."""
+        return core_port(self.cfg, self.write)
+
+    def op_check(self) -> wiring.Component:
+        """What decides whether a descriptor is legal: ``op`` and ``legal``."""
+        return OpCheck(limited=self.cfg.trim)
+
+    def input_words(self, op: Any) -> Value:
+        """Words of the input stream that an operation takes."""
+        return Mux(op.backward, self.cfg.lines // 4, self.cfg.lines // 8)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -216,7 +229,8 @@ class CoreHost(wiring.Component):
 
     def _start(self, m: Module, bank: Any, given: InputBuffer) -> None:
         """Check the operation, hand its descriptor to the core and its input to the stream."""
-        m.submodules.op_check = check = OpCheck(limited=self.cfg.trim)
+        check: Any = self.op_check()
+        m.submodules.op_check = check
         if self.cfg.trim:
             m.d.comb += [getattr(check, name).eq(self.trim[name]) for name in LIMITS]
         wanted, fields = check.op, bank.operation
@@ -231,7 +245,7 @@ class CoreHost(wiring.Component):
             ready.eq(~self.op.valid & ~given.active),
             go.eq(bank.control.start & ready & check.legal),
             given.start.eq(go),
-            given.count.eq(Mux(wanted.backward, self.cfg.lines // 4, self.cfg.lines // 8)),
+            given.count.eq(self.input_words(wanted)),
             bank.status.ready.eq(ready),
             bank.status.busy.eq(self.status.busy | ~ready | (self.o.valid & ~bank.status.done.value)),
             bank.status.error.set.eq(bank.control.start & ready & ~check.legal),

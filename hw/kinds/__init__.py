@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from amaranth.lib import wiring
 
     from hw.host.registers import RegisterMap
+    from hw.macro.contract import ContractPins
 
 __all__ = ["CoreBlocks", "Energy", "Timing", "core_blocks", "energy", "timing"]
 
@@ -85,8 +86,8 @@ class CoreBlocks(Protocol):
         ...
 
     @property
-    def pins(self) -> Any:
-        """Signature of the macro's pins, see :mod:`hw.macro`."""
+    def pins(self) -> "ContractPins":
+        """Signature of the macro's pins."""
         ...
 
     @property

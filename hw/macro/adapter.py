@@ -6,7 +6,7 @@ from amaranth.hdl import ClockSignal, Instance
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from hw.macro.macro_pins import MacroPins
+from hw.macro.contract import ContractPins
 
 __all__ = ["MacroAdapter"]
 
@@ -14,8 +14,8 @@ __all__ = ["MacroAdapter"]
 class MacroAdapter(wiring.Component):
     """Instance of the macro's adapter module.
 
-    The module's ports are the members of :class:`MacroPins` by their names, and ``clk``; the platform for Verilog names
-    it. Amaranth's simulator knows no instance: there, bind a process to the pins of the core instead.
+    The module's ports are the members of ``macro`` by their names, and ``clk``; the platform for Verilog names it.
+    Amaranth's simulator knows no instance: there, bind a process to the pins of the core instead.
 
     Parameters
     ----------
@@ -24,13 +24,13 @@ class MacroAdapter(wiring.Component):
 
     Members
     -------
-    pins : In(MacroPins)
+    pins : In(macro)
         The macro, as it sees the digital core.
     """
 
     pins: wiring.PureInterface
 
-    def __init__(self, macro: MacroPins) -> None:
+    def __init__(self, macro: ContractPins) -> None:
         self.macro = macro
         super().__init__({"pins": In(macro)})
 

@@ -1,15 +1,14 @@
 """All pins of a macro: those of its products and, where the core programs its cells, those of programming."""
 
-from amaranth.lib import wiring
-
 from hw.config import Chip, PulseChip
+from hw.macro.contract import ContractPins
 from hw.macro.pins import TnsaPins
 from hw.macro.write_pins import WritePins
 
 __all__ = ["MacroPins"]
 
 
-class MacroPins(wiring.Signature):
+class MacroPins(ContractPins):
     """Signature of a whole macro, seen from the digital side (``Out`` drives the macro).
 
     Parameters
@@ -23,6 +22,8 @@ class MacroPins(wiring.Signature):
     -------
     The members of :class:`TnsaPins`, then those of :class:`WritePins`. ``hold`` is one pin for both.
     """
+
+    module = "tnsa_macro"
 
     def __init__(self, lines: int, verify_bits: int | None = None) -> None:
         self.lines = lines

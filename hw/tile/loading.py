@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from hw.core.config import CoreConfig
-from hw.core.masks import BL_SKIP, LINE_MASK, SL_SKIP, WL_MASK, MaskFile
+from hw.core.masks import BL_SKIP, LINE_MASK, SL_SKIP, WL_MASK, MaskFile, MaskSize
 from hw.tile.config import TileConfig
 from hw.tile.host import BUFFER, CONTROL, DESCRIPTORS_AT, INSTRUCTIONS_AT, MASKS_AT, PARAMETERS_AT, TABLES_AT
 from hw.tile.program import Program
@@ -37,11 +36,12 @@ def program_writes(program: Program, cfg: TileConfig) -> list[Write]:
     return [*found, (IMAGE_AT, program.image), *((REGISTERS_AT + 4 * k, v) for k, v in enumerate(program.registers))]
 
 
-def mask_writes(core: CoreConfig, masks: Masks) -> list[Write]:
+def mask_writes(core: MaskSize, masks: Masks) -> list[Write]:
     """Byte addresses and words that differ from the masks that a core has after its reset."""
     before = MaskFile(core)
     tables = [(WL_MASK + k, row) for k, row in enumerate(masks.wl)]
     tables += [(LINE_MASK + k, row) for k, row in enumerate(masks.lines)]
     tables += [(BL_SKIP, masks.bl_skip), (SL_SKIP, masks.sl_skip)]
-    return [(MASKS_AT + 4 * at, word) for number, row in tables if not np.array_equal(row, before.masks[number])
+    return [(MASKS_AT + 4 * at, word) for number, row in tables
+            if not np.array_equal(row, before.masks[number, : len(row)])
             for at, word in before.words(number, row)]

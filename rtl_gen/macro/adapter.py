@@ -3,25 +3,23 @@
 from collections.abc import Iterable, Sequence
 
 from hw.config import Chip, MacroSection
-from hw.macro.macro_pins import MacroPins
+from hw.kinds import core_blocks
+from hw.macro.contract import ContractPins
 from rtl_gen.macro.own_files import macro_files, read_module
 from rtl_gen.macro.port_map import Bit, PortMap, contract_signals
 from rtl_gen.macro.supplies import Through, guarded, supply_nets, supply_pins
 from rtl_gen.verilog.layout import wrap
 from rtl_gen.verilog.ports import Port, module_ports
 
-__all__ = ["MACRO_MODULE", "hard_ports", "module_name", "through", "write_adapter", "write_stub"]
-
-MACRO_MODULE = "tnsa_macro"
-"""Module that stands behind the adapter where the chip names none: its pins are the contract's signals and ``clk``."""
+__all__ = ["hard_ports", "module_name", "through", "write_adapter", "write_stub"]
 
 _SHORT = 4
 """Bits that are turned round one by one; more of them by a function."""
 
 
-def module_name(macro: MacroSection | None) -> str:
-    """Module of the macro, the one that is hardened."""
-    return MACRO_MODULE if macro is None else macro.module
+def module_name(chip: Chip) -> str:
+    """Module of the macro: of its own, or the contract's, whose pins are the contract's signals and ``clk``."""
+    return core_blocks(chip).pins.module if chip.macro is None else chip.macro.module
 
 
 def through(macro: MacroSection | None, ports: PortMap) -> Through:
@@ -91,7 +89,7 @@ _TURN = """\
 
 
 def write_adapter(
-    macro: MacroSection | None, contract: MacroPins, ports: PortMap, *, name: str, reset: str = "rst"
+    macro: MacroSection | None, contract: ContractPins, ports: PortMap, *, name: str, reset: str = "rst"
 ) -> str:
     """Verilog of the adapter ``name``: the only module that knows the macro's module and pins.
 
@@ -119,7 +117,7 @@ def write_adapter(
     derived = [_derive(item, *ports.derived[item], sizes) for item in ports.derived]
     note = [f"  // Not connected: {', '.join(ports.unconnected)}."] if ports.unconnected else []
     pins = [f"    .{pin}({net})," for table in supply_pins(macro) for pin, net in table.items()]
-    instance = [f"  {macro.outer if macro else MACRO_MODULE} macro (", guarded(pins) + ",\n".join(listed), "  );"]
+    instance = [f"  {macro.outer if macro else contract.module} macro (", guarded(pins) + ",\n".join(listed), "  );"]
     if "rst" in signals and reset != "rst":
         derived.insert(0, f"  wire rst;\n  assign rst = ~{reset};")
     parts = (words.functions(), derived, wires, assigns, note, instance)
@@ -194,12 +192,11 @@ def hard_ports(chip: Chip, ports: PortMap) -> tuple[list[str], list[Port]]:
 
 def write_stub(chip: Chip, ports: PortMap) -> str:
     """Verilog black box of the macro; supplies only where ``USE_POWER_PINS`` is defined, as tools for tape-out do."""
-    macro = chip.macro
     pins, listed = hard_ports(chip, ports)
     lines = ",\n".join(_port(port) for port in listed)
     supplies = guarded([f"  inout wire {pin}," for pin in pins])
     return (
-        f"// Black box of the macro: its ports, and no body.\n(* blackbox *)\nmodule {module_name(macro)} (\n"
+        f"// Black box of the macro: its ports, and no body.\n(* blackbox *)\nmodule {module_name(chip)} (\n"
         f"{supplies}{lines}\n);\nendmodule\n"
     )
 

@@ -1,13 +1,12 @@
 """A user's macro turned round: a module with its ports that is the contract's macro within, for simulation."""
 
-from hw.macro.macro_pins import MacroPins
-from rtl_gen.macro.adapter import MACRO_MODULE
+from hw.macro.contract import ContractPins
 from rtl_gen.macro.port_map import PortMap, contract_signals
 
 __all__ = ["write_mirror"]
 
 
-def write_mirror(module: str, contract: MacroPins, ports: PortMap, adapter: str) -> str:
+def write_mirror(module: str, contract: ContractPins, ports: PortMap, adapter: str) -> str:
     """Verilog of ``module``: signals of the contract from its pins, bit by bit, and the contract's macro behind them.
 
     What a signal has no pin for (``op_id`` in silicon) is taken from the adapter, whose path is ``adapter``.
@@ -42,7 +41,8 @@ def write_mirror(module: str, contract: MacroPins, ports: PortMap, adapter: str)
                 lines.append(f"  assign {_bit(ports, bit.source, bit.index)} = {sign}{signal}[{k}];")
     listed = ",\n".join(f"  {port.direction:<6} wire {port.bits}{port.name}" for port in ports.ports.values())
     inner = ", ".join(f".{name}({name})" for name in signals)
-    return f"module {module} (\n{listed}\n);\n" + "\n".join(lines) + f"\n  {MACRO_MODULE} inner ({inner});\nendmodule\n"
+    instance = f"\n  {contract.module} inner ({inner});\nendmodule\n"
+    return f"module {module} (\n{listed}\n);\n" + "\n".join(lines) + instance
 
 
 def _bit(ports: PortMap, pin: str, number: int) -> str:

@@ -4,8 +4,9 @@ import difflib
 from collections.abc import Mapping
 
 from hw.chip import WRAPS, build_chip, build_top
-from hw.config import TILE_FLITS, Chip, MacroSection, PulseChip
-from hw.macro.macro_pins import MacroPins
+from hw.config import TILE_FLITS, Chip, MacroSection
+from hw.kinds import core_blocks
+from hw.macro.contract import ContractPins
 from hw.macro.write_pins import WritePins
 from rtl_gen.macro.own_files import macro_ports
 from rtl_gen.macro.port_map import PortMap, contract_signals, map_ports
@@ -28,7 +29,7 @@ _WRITE = frozenset(WritePins(1, 1).members)
 def macro_map(chip: Chip, *, own: bool = True) -> PortMap:
     """The pin map of a chip's macro, or of the contract's if it has none or its ``own`` is not asked for."""
     ports, _ = macro_ports(chip) if own else (None, [])
-    return map_ports(chip.macro if own else None, MacroPins.from_chip(chip), ports)
+    return map_ports(chip.macro if own else None, core_blocks(chip).pins, ports)
 
 
 def check_macro_pins(chip: Chip) -> list[str]:
@@ -40,7 +41,7 @@ def check_macro_pins(chip: Chip) -> list[str]:
     macro = chip.macro
     if macro is None:
         return []
-    pins = MacroPins.from_chip(chip)
+    pins = core_blocks(chip).pins
     ports, unread = macro_ports(chip)
     problems = _check_signals(macro, pins) + unread
     if not unread:
@@ -67,7 +68,7 @@ def macro_warnings(chip: Chip) -> list[str]:
     if macro is None:
         return []
     found = []
-    if PulseChip.of(chip).programming.engine and not _programmable(macro, MacroPins.from_chip(chip)):
+    if core_blocks(chip).programs and not _programmable(macro, core_blocks(chip).pins):
         found.append(
             "macro.pins names no pin of programming (write_mode to verify_valid), so the write-verify engine of the "
             "core programs nothing: connect them, or leave the engine out by programming.engine = false"
@@ -85,11 +86,11 @@ def macro_warnings(chip: Chip) -> list[str]:
     return found
 
 
-def _programmable(macro: MacroSection, pins: MacroPins) -> bool:
+def _programmable(macro: MacroSection, pins: ContractPins) -> bool:
     return any(name in macro.pins for name in pins.write_names)
 
 
-def _check_signals(macro: MacroSection, pins: MacroPins) -> list[str]:
+def _check_signals(macro: MacroSection, pins: ContractPins) -> list[str]:
     """The left sides: known, and all there."""
     signals, problems = contract_signals(pins, macro), []
     optional = _OPTIONAL if _programmable(macro, pins) else _OPTIONAL.union(pins.write_names)
@@ -152,7 +153,7 @@ def _like_ground(pin: str, net: str) -> bool:
 def _check_names(chip: Chip, macro: MacroSection) -> list[str]:
     """Names that nets of supplies and extra ports must not have at the levels up to the top."""
     taken = {"clk": "clock", "rst": "reset", "rst_n": "reset"}
-    taken |= dict.fromkeys(contract_signals(MacroPins.from_chip(chip)), "signal of the contract")
+    taken |= dict.fromkeys(contract_signals(core_blocks(chip).pins), "signal of the contract")
     build, what = (build_top, "core") if chip.cores == 1 else (build_chip, "chip")
     whole = chip.cores == 1 or chip.mesh.payload_bits in TILE_FLITS
     for wrap in WRAPS if whole and (macro.extra or macro.power or macro.ground) else ():

@@ -12,7 +12,7 @@ from amaranth.lib import wiring
 
 from hw.config import MacroSection, PinConnection, PinPart
 from hw.config.pin_map import parse_slice
-from hw.macro.macro_pins import MacroPins
+from hw.macro.contract import ContractPins
 from rtl_gen.verilog.ports import Port
 
 __all__ = ["Bit", "PortMap", "contract_signals", "map_ports"]
@@ -69,7 +69,7 @@ class PortMap:
     problems: list[str] = field(default_factory=list)
 
 
-def contract_signals(pins: MacroPins, macro: MacroSection | None = None) -> dict[str, tuple[int, bool]]:
+def contract_signals(pins: ContractPins, macro: MacroSection | None = None) -> dict[str, tuple[int, bool]]:
     """Signals of the contract: width, and whether the macro drives the signal. ``clk`` comes first.
 
     ``rst``, the core's reset, active high, is one where a pin of ``macro`` takes it, as state machines need it.
@@ -82,7 +82,7 @@ def contract_signals(pins: MacroPins, macro: MacroSection | None = None) -> dict
     return {"clk": (1, False), **reset, **members}
 
 
-def map_ports(macro: MacroSection | None, contract: MacroPins, ports: Mapping[str, Port] | None) -> PortMap:
+def map_ports(macro: MacroSection | None, contract: ContractPins, ports: Mapping[str, Port] | None) -> PortMap:
     """Resolve the pin map of a macro; ``ports`` are those of the module that has the pins, None if they are unknown."""
     signals = contract_signals(contract, macro)
     if macro is None:

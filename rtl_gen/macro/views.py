@@ -31,7 +31,7 @@ def _clock(ports: PortMap) -> str:
 
 def write_liberty(chip: Chip, ports: PortMap) -> str:
     """Liberty of the macro: every pin, with placeholders for its timing beside the clock."""
-    name, clock = module_name(chip.macro), _clock(ports)
+    name, clock = module_name(chip), _clock(ports)
     power, ground = supply_pins(chip.macro)
     supplies, listed = hard_ports(chip, ports)
     widths = sorted({port.limits for port in listed if port.limits})
@@ -89,7 +89,7 @@ def _liberty_pin(port: Port, clock: str) -> list[str]:
 
 def write_lef(chip: Chip, ports: PortMap) -> str:
     """LEF of the macro: inputs on its left edge, outputs on its right, supplies across; with room for all of them."""
-    name = module_name(chip.macro)
+    name = module_name(chip)
     supplies, listed = hard_ports(chip, ports)
     _, ground = supply_pins(chip.macro)
     left = [bit for port in listed if port.direction != "output" for bit in _bits(port)]

@@ -5,9 +5,10 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hw.config import Chip, PulseChip
+from hw.config import Chip
 from hw.host.address_map import AddressMap
 from hw.host.registers import RegisterMap
+from hw.kinds import core_blocks
 from macro_models.errors import InputError
 from macro_models.files import read_text
 from rtl_gen.emit import boundary, file_name
@@ -95,7 +96,7 @@ def macro_design(
     simulated
         Whether there will be a bench; ``bench`` are files that it takes.
     """
-    macro, ports = module_name(chip.macro), macro_map(chip)
+    macro, ports = module_name(chip), macro_map(chip)
     rtl = rtl_texts(modules, name, prefix, macro) | _wrapper_texts(chip)
     inputs, outputs = port_bits(modules[name], name)
     place = _RINGED_MACRO if chip.verilog.test else _MACRO_INSTANCE
@@ -104,7 +105,7 @@ def macro_design(
         macro_instances=tuple(f"{core}{place}{_within_wrapper(chip)}" for core in cores), inputs=inputs,
         outputs=outputs, simulated=simulated and chip.macro is None, bench=bench,
         ascending=any(port.limits and port.limits[0] < port.limits[1] for port in ports.ports.values()),
-        unclocked=("programming_enable",) if PulseChip.of(chip).programming.engine else (),
+        unclocked=("programming_enable",) if core_blocks(chip).programs else (),
     ), rtl
 
 

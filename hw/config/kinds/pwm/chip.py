@@ -49,8 +49,8 @@ class PwmChip(Chip):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.digital.lanes > self.core.lines:
-            most = f"core.lines = {self.core.lines}"
+        if 2 * self.digital.lanes > self.core.lines:
+            most = f"half of core.lines = {self.core.lines}"
             raise ChipError("digital.lanes", f"digital.lanes must be at most {most}, not {self.digital.lanes}")
         for name, t_ns in asdict(self.timing).items():
             if self.clock.cycles(t_ns) * (2**MAGNITUDE_BITS if name == "t_lsb_ns" else 1) > _MAX_CYCLES:

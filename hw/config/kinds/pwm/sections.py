@@ -122,5 +122,6 @@ class DigitalSection(Section):
         low=0.125, high=1.875,
     )
     lanes: int = key(
-        64, "Columns that the digital unit takes in a cycle.", choices=(1, 2, 4, 8, 16, 32, 64), shapes=("core",)
+        2, "Columns that the digital unit takes in a cycle. Two make the word that leaves in a cycle.",
+        choices=(2, 4, 8, 16, 32, 64), shapes=("core",),
     )

@@ -1,0 +1,34 @@
+"""What every kind of macro has at its pins: a signature, a name, and, if the core programs its cells, pins for that."""
+
+from typing import ClassVar
+
+from amaranth.lib import wiring
+
+__all__ = ["ContractPins"]
+
+
+class ContractPins(wiring.Signature):
+    """Signature of a macro, seen from the digital side (``Out`` drives the macro); a kind has a class of its own.
+
+    Members have shapes that are numbers of bits. ``clk`` is not among them.
+
+    Attributes
+    ----------
+    module
+        Module that stands behind the adapter where a chip names no macro of its own.
+    lines
+        Lines of the array each way, as the chip description counts them.
+    verify_bits
+        Width of a verify read's code; None if cells are not programmed at these pins one by one.
+    write_names
+        Names of the pins of programming.
+    """
+
+    module: ClassVar[str]
+    lines: int
+    verify_bits: int | None = None
+
+    @property
+    def write_names(self) -> tuple[str, ...]:
+        """Names of the pins of programming, if there are any."""
+        return ()

@@ -1,0 +1,131 @@
+"""Static parameters of a phase-change core."""
+
+from dataclasses import dataclass
+
+from hw.config import Chip
+from hw.config.kinds.pwm import PwmChip
+from hw.core.config import MASK_WORD, MASKS
+from hw.pwm.timing import PwmTiming
+from macro_models.errors import InputError
+from macro_models.exact.operation import MvmOperation
+from macro_models.exact.pwm.converter import COUNTER_BITS
+from macro_models.exact.pwm.operation import MAGNITUDE_BITS
+
+__all__ = ["CODES_PER_WORD", "PwmCoreConfig"]
+
+CODES_PER_WORD = 2
+"""Output codes of a word."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PwmCoreConfig:
+    """Static parameters of a :class:`hw.pwm.core.PwmCore`.
+
+    Parameters
+    ----------
+    lines
+        Rows of weights, and columns: 16, 64 or 256.
+    cells
+        Devices of a weight, 2 or 4: a row has so many word lines.
+    timing
+        How long the operations at the pins last.
+    lsb_cycles
+        Cycles of the pulse of an input of 1.
+    lanes
+        Columns that the digital unit takes in a cycle, a power of two from 2 on.
+    gain_code
+        Digital gain of all columns after reset, in 1/128.
+    ranged
+        An operation gives the words that come with its descriptor, and no others.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range, or a window has not as many cycles as 128 pulses of an input of 1.
+    """
+
+    lines: int = 256
+    cells: int = 4
+    timing: PwmTiming
+    lsb_cycles: int = 1
+    lanes: int = 2
+    gain_code: int = 192
+    ranged: bool = False
+
+    # What cores of another kind have, and hosts ask for.
+    trim = False
+    manual = False
+    synchronise: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.lines not in (16, 64, 256):
+            raise InputError(f"lines must be 16, 64 or 256, not {self.lines!r}")
+        if self.cells not in (2, 4):
+            raise InputError(f"cells must be 2 or 4, not {self.cells!r}")
+        if self.lanes not in (2, 4, 8, 16, 32, 64) or 2 * self.lanes > self.lines:
+            most = self.lines // 2
+            raise InputError(f"lanes must be a power of two from 2 to 64 and at most {most}, not {self.lanes!r}")
+        if not 1 <= self.gain_code <= 255:
+            raise InputError(f"gain_code must be between 1 and 255, not {self.gain_code!r}")
+        if self.timing.window_cycles != self.lsb_cycles << MAGNITUDE_BITS:
+            raise InputError(f"window_cycles must be {self.lsb_cycles << MAGNITUDE_BITS}, not "
+                             f"{self.timing.window_cycles!r}")
+
+    @classmethod
+    def from_chip(cls, chip: Chip, *, ranged: bool = False) -> "PwmCoreConfig":
+        """The core of a chip."""
+        chip = PwmChip.of(chip)
+        return cls(
+            lines=chip.lines, cells=2 * chip.core.devices, timing=PwmTiming.from_chip(chip),
+            lsb_cycles=chip.operation_cycles["lsb"], lanes=chip.digital.lanes, ranged=ranged,
+            gain_code=chip.macro_config().nominal_gain_code,
+        )
+
+    @property
+    def phases(self) -> int:
+        """Windows of a product, 1 or 4."""
+        return self.timing.phases
+
+    @property
+    def mask_lines(self) -> int:
+        """Lines of one mask: the word lines of all devices, of which a mask of columns takes the first."""
+        return self.lines * self.cells
+
+    @property
+    def mask_words(self) -> int:
+        """Words of one mask."""
+        return max(self.mask_lines // MASK_WORD, 1)
+
+    @property
+    def columns_at(self) -> int:
+        """First word behind the masks: a power of two. A word for each column: gain, offset."""
+        return 1 << (MASKS * self.mask_words - 1).bit_length()
+
+    @property
+    def trims_at(self) -> int:
+        """First word of the trim registers, a word for each column."""
+        return self.columns_at + self.lines
+
+    @property
+    def range_at(self) -> int:
+        """Word of the range register."""
+        return self.trims_at + self.lines
+
+    @property
+    def output_words(self) -> int:
+        """Words of the output stream that one operation gives."""
+        return self.lines // CODES_PER_WORD
+
+    def input_words(self, op: MvmOperation | None = None) -> int:
+        """Words of the input stream that one operation takes."""
+        return self.lines // 4
+
+    @property
+    def count_bits(self) -> int:
+        """Width of a counter at the pins."""
+        return COUNTER_BITS
+
+    @property
+    def group_rows(self) -> int:
+        """Cycles in which the digital unit takes all columns."""
+        return self.lines // self.lanes

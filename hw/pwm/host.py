@@ -1,0 +1,169 @@
+"""A phase-change core behind a 32-bit bus: its registers, and what answers for them alone and in a tile."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from amaranth.hdl import Const, Value
+from amaranth.lib import wiring
+
+from hw.config import Chip
+from hw.core.port import VectorPort
+from hw.host.core_access import CoreAccess
+from hw.host.core_host import CoreHost
+from hw.host.core_map import core_map
+from hw.host.registers import Access, Register, RegisterMap, Window
+from hw.pwm.config import PwmCoreConfig
+from hw.pwm.core import PwmCore, pwm_port
+from hw.pwm.loader import PwmOpCheck
+from hw.pwm.pins import PwmPins
+from hw.pwm.top import PwmTop
+
+__all__ = ["PwmAccess", "PwmBlocks", "PwmHost", "pwm_map"]
+
+_ADDRESS_WIDTH = 14
+_INPUT_AT, _OUTPUT_AT = 0x2000, 0x2400
+
+
+def pwm_map(cfg: PwmCoreConfig, sha256: str = "0" * 64, *, products: bool = True) -> RegisterMap:
+    """Registers of a phase-change core: those of every core, at the same addresses; the window of masks is longer.
+
+    Parameters
+    ----------
+    cfg
+        Configuration of the core.
+    sha256
+        Hash of the chip description.
+    products
+        The host asks for products; false: a program does.
+    """
+    common = core_map(cfg.lines, sha256, None, (), products=products)
+    windows = {
+        "masks": Window(
+            name="masks", address=0x400, words=cfg.range_at + 1, access=Access.W,
+            doc=f"Settings, whole words only. From word 0: eighteen masks of {cfg.mask_words} words: 8 of the word "
+            f"lines of all devices, 8 of columns, dead word lines, dead columns. From word {cfg.columns_at}: a word a "
+            f"column, bits 7:0 its gain in 1/128, bits 15:8 its offset in half steps, two's complement. From word "
+            f"{cfg.trims_at}: a word a column, its trim registers: gain (7 bits) and curvature (4) of the positive "
+            f"oscillator, then of the negative one. Word {cfg.range_at}: the range, in 2**-15. An operation takes the "
+            "settings as they are when it starts.",
+        ),
+        "input": Window(
+            name="input", address=_INPUT_AT, words=cfg.input_words(), access=Access.W, byte_writes=True,
+            doc="Input codes, four of 8 bits a word, lowest byte first: one a row.",
+        ),
+        "output": Window(
+            name="output", address=_OUTPUT_AT, words=cfg.output_words, access=Access.R,
+            doc="Output codes, two of 16 bits a word, lowest first, two's complement, in half steps.",
+        ),
+    }
+    return RegisterMap(
+        name="core", doc="One phase-change core. Words are 32 bits, little endian; addresses count bytes.",
+        address_width=_ADDRESS_WIDTH, entries=tuple(_entry(windows, entry) for entry in common.entries),
+    )
+
+
+_DOCS = {
+    "backward": "0: products go forward only.", "binary": "0: the converter counts.",
+    "early_stop": "Without effect: a product takes always as long.", "relu": "Negative outputs are 0.",
+    "in_bits": "Bits of an input code: 1 to 8 signed, 1 to 7 unsigned.",
+    "wl_select": "Mask of word lines.", "line_select": "Mask of columns.",
+    "step_code": "Charge of one output step in 2**-14 of what brings an oscillator to its highest frequency, before "
+    "the range, at least 1.", "lines": "Rows, and columns.",
+}
+
+
+def _entry(windows: Mapping[str, Window], entry: Register | Window) -> Register | Window:
+    """An entry of every core as it is for one of this kind."""
+    if isinstance(entry, Window):
+        return windows[entry.name]
+    return replace(entry, fields=tuple(
+        replace(field, doc=_DOCS.get(field.name, field.doc)) for field in entry.fields
+    ))
+
+
+class PwmHost(CoreHost):
+    """See :class:`CoreHost`."""
+
+    verilog_name = "core_host"
+    cfg: Any
+
+    def __init__(self, cfg: PwmCoreConfig, map: RegisterMap) -> None:
+        config: Any = cfg
+        super().__init__(config, map)
+
+    @property
+    def core_port(self) -> VectorPort:
+        """The vector port of the core."""
+        return pwm_port(self.cfg)
+
+    def op_check(self) -> wiring.Component:
+        """What decides whether a descriptor is legal."""
+        return PwmOpCheck()
+
+    def input_words(self, op: Any) -> Value:
+        """Words of the input stream that an operation takes."""
+        return Const(self.cfg.input_words())
+
+
+class PwmAccess(CoreAccess):
+    """See :class:`CoreAccess`."""
+
+    verilog_name = "core_access"
+    cfg: Any
+
+    def __init__(self, cfg: PwmCoreConfig, map: RegisterMap) -> None:
+        config: Any = cfg
+        super().__init__(config, map)
+
+    @property
+    def core_port(self) -> VectorPort:
+        """The vector port of the core."""
+        return pwm_port(self.cfg)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PwmBlocks:
+    """See :class:`hw.kinds.CoreBlocks`."""
+
+    cfg: PwmCoreConfig
+    registers: RegisterMap
+    programs = False
+    trim = None
+
+    @classmethod
+    def from_chip(cls, chip: Chip, *, tiled: bool = False) -> "PwmBlocks":
+        """The core of a chip; ``tiled``: a program asks it for products."""
+        cfg = PwmCoreConfig.from_chip(chip, ranged=tiled)
+        return cls(cfg=cfg, registers=pwm_map(cfg, chip.sha256, products=not tiled))
+
+    def core(self) -> wiring.Component:
+        """The core with its macro."""
+        return PwmTop(self.cfg)
+
+    def digital(self) -> wiring.Component:
+        """The core without its macro."""
+        return PwmCore(self.cfg)
+
+    def host(self) -> wiring.Component:
+        """What drives it from a bus."""
+        return PwmHost(self.cfg, self.registers)
+
+    def access(self) -> wiring.Component:
+        """Its registers, without products."""
+        return PwmAccess(self.cfg, self.registers)
+
+    @property
+    def pins(self) -> PwmPins:
+        """Pins of the macro."""
+        return PwmPins(self.cfg)
+
+    @property
+    def configurations(self) -> tuple[object, ...]:
+        """What its blocks are configured by."""
+        return self, self.cfg, self.registers, self.pins
+
+    @property
+    def idle(self) -> Mapping[str, int]:
+        """Other inputs that nothing uses."""
+        return {}
