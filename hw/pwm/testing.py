@@ -16,7 +16,7 @@ __all__ = ["macro_process"]
 def macro_process(
     core: Any, cfg: PwmCoreConfig, model: Any, hold: Callable[[], int] = lambda: 0
 ) -> Callable[[Any], Coroutine[Any, Any, None]]:
-    """A macro that takes the widths of the pulses that come, cycle by cycle, and counts as ``model`` does, a core of kind pwm."""
+    """A macro that takes the widths of the pulses cycle by cycle, and counts as ``model`` does, a core of its kind."""
     pins, n = core.macro, cfg.lines
 
     async def process(ctx: Any) -> None:
@@ -58,7 +58,7 @@ def _counters(
     model.calibration = type(held)(trim=unpack_trim(trims), digital=held.digital, range_code=held.range_code)
     found = model.counters(model.key(wl), x[None], np.array([op_id], dtype=np.uint64), step_code)
     model.calibration = held
-    return np.concatenate(found)
+    return np.concatenate(found).astype(np.int64)
 
 
 def _bits(value: int, count: int) -> NDArray[np.bool_]:
