@@ -12,7 +12,7 @@ from compiler.program import Call, Mvm, Program
 from compiler.tile.graph.host import Split
 from hw.chip.config import ChipParts
 from hw.config import Chip
-from hw.kinds import Timing
+from hw.kinds import Timing, timing
 from hw.tile.isa import Cause
 from macro_models import MacroModel, Masks
 from macro_models.errors import InputError, ToolError, argument
@@ -71,6 +71,7 @@ class TileCosimBackend(Backend):
         self._waves = None if waves is None else Path(waves)
         self._timeout_s, self._tracing, self._progress, self._note = timeout_s, tracing, progress, note
         self._optimise, self._patience = optimise, patience
+        self._chip: Chip | None = None
         self._parts: ChipParts | None = None
         self._code: TileCode | None = None
         self._simulation: MeshSimulation | None = None
@@ -103,7 +104,7 @@ class TileCosimBackend(Backend):
         if self._simulation is None:
             simulator = build_mesh(chip, waves=self._waves is not None, optimise=self._optimise)
             self._simulation = MeshSimulation(simulator, timeout_s=self._timeout_s, waves=self._waves)
-        self._parts, self._code = parts, code
+        self._chip, self._parts, self._code = chip, parts, code
         for index, model in enumerate(cores):
             self._simulation.put_core(index, model)
 
@@ -126,7 +127,7 @@ class TileCosimBackend(Backend):
         account: Account,
     ) -> dict[int, NDArray[np.int16]]:
         """All values that the host gets, by their numbers, each (images, elements)."""
-        if self._simulation is None or self._parts is None or self._code is None:
+        if self._simulation is None or self._chip is None or self._code is None or self._parts is None:
             raise RuntimeError("The backend must be open.")
         if self._waves is not None and len(lanes) > _MOST_WAVES:
             raise InputError(f"{argument('limit')} must be at most {_MOST_WAVES} with {argument('waves')} on tiles, "
@@ -145,7 +146,7 @@ class TileCosimBackend(Backend):
         self._check(plan, result)
         found = {sink.value: _lanes(sink.held, result.payloads[k]) for k, sink in enumerate(plan.sinks)}
         codes = SeenCodes(program, first, len(lanes), result.ops, result.words)
-        check_codes(program, lanes, images, codes, _finished(split, lanes, found), account, self._parts.core)
+        check_codes(program, lanes, images, codes, _finished(split, lanes, found), account, timing(self._chip))
         cycles = np.diff(image_ends(plan, result), prepend=result.progress["first"])
         account.spent(cycles, time.perf_counter() - started)
         if self._note is not None:
