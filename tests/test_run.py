@@ -37,7 +37,7 @@ def bare(tmp_path):
 def test_help_names_every_command(bare):
     done = bare("help")
     assert done.returncode == 0
-    commands = ("demo", "test", "quick", "check", "boards", "prove", "setup")
+    commands = ("demo", "test", "quick", "check", "boards", "docs", "prove", "setup")
     assert all(f"  {command} " in done.stdout for command in commands)
     assert bare().stdout == done.stdout
 
