@@ -111,7 +111,7 @@ def main() -> None:
     )
     parser.add_argument("--shown", type=int, default=6, help="images in the timeline (default: 6)")
     options = parser.parse_args()
-    backend = TileCosimBackend(tracing=options.timeline is not None)
+    backend = TileCosimBackend(trace=options.timeline is not None)
     print("network   device        images tiles sums casts  equal    first   each   of it    cycles  ns/tile/cycle")
     for name in JOBS if options.only is None else [options.only]:
         for device in ("ideal", "rram-neurram"):

@@ -186,6 +186,7 @@ class Net:
         device_draws: int | None = None,
         threads: int | None = None,
         waves: PathLike | None = None,
+        trace: bool | None = None,
         port: str | None = None,
         baud: int | None = None,
         progress: Callable[[int, int], None] | None = None,
@@ -235,6 +236,8 @@ class Net:
             Threads that share the images, with ``backend="functional"``; ``None``: 1. They change nothing but time.
         waves
             File for the waveforms (.fst), with ``backend="cosim"``.
+        trace
+            Note what the tiles do (``result.trace``), with ``backend="cosim"`` and a network on tiles.
         port, baud
             Serial port of the board, and its rate if it is not the usual one, with ``backend="fpga"``.
         progress
@@ -258,8 +261,9 @@ class Net:
             return run_network(
                 self.network, read_inputs(x), device=device_model(device, (given or self.network).device), time=time,
                 temp=temp, compensation=compensation, seed=seed, seeds=seeds, backend=backend, without=without,
-                only=only, limit=limit, score=score, device_draws=device_draws, waves=waves, threads=threads,
-                progress=progress, cells=given, keep_codes=keep_codes, port=port, baud=baud, loading=loading, note=note,
+                only=only, limit=limit, score=score, device_draws=device_draws, waves=waves, trace=trace,
+                threads=threads, progress=progress, cells=given, keep_codes=keep_codes, port=port, baud=baud,
+                loading=loading, note=note,
             )
 
     def program(

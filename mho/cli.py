@@ -16,7 +16,7 @@ from mho.terminal import interrupt
 from mho.terminal.console import say
 from mho.terminal.groups import LazyGroup
 
-__all__ = ["COMMANDS", "PLANNED", "cli", "run"]
+__all__ = ["COMMANDS", "cli", "run"]
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("mho.commands.demo", "The main job on shipped data: real images through the generated Verilog."),
@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("mho.commands.run", "Run a network on a chip with its devices, and say how well it does."),
     "compare": ("mho.commands.compare", "Set runs side by side: what differs, and whether it is more than chance."),
     "sweep": ("mho.commands.sweep", "Run chips, devices, networks, seeds, times: all combinations, or the best."),
+    "report": ("mho.commands.report", "One page of runs: what limits accuracy, time and energy."),
     "program": ("mho.commands.program", "Program the cells of a network by write-verify, or take measured ones."),
     "verify": ("mho.commands.verify", "Run the generated Verilog of a core or a mesh against its reference."),
     "device": ("mho.commands.device", "List, show and fit device models."),
@@ -37,15 +38,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Name of a subcommand: its module, where it is the attribute ``NAME_command``, and its line in the help."""
 
-PLANNED: dict[str, str] = {
-    "report": "an HTML report of a run",
-}
-"""Reserved names: they answer that they are planned, and what for."""
-
 
 class _Cli(LazyGroup):
     lazy = COMMANDS
-    planned = PLANNED
 
 
 def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:

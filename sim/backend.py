@@ -134,6 +134,10 @@ class Backend(ABC):
             Lanes of the program's output, of shape (batch, elements).
         """
 
+    def trace(self) -> dict[str, Any] | None:
+        """For JSON, what was noted of the last run; None where nothing is."""
+        return None
+
     @abstractmethod
     def close(self) -> None:
         """Release what the backend holds. It may be called twice."""

@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from mho import cli
-from mho.terminal.groups import Group
 
 __all__ = ["page"]
 
@@ -55,18 +54,8 @@ def page() -> str:
     """The page as Markdown."""
     parts = [_HEAD, "\n| command | does |\n|---|---|\n"]
     parts += [f"| [`mho {name}`](#mho-{name}) | {text} |\n" for name, (_, text) in cli.COMMANDS.items()]
-    parts += ["\nPlanned, and refused with a sentence until they work: "]
-    parts += [", ".join(f"`mho {name}` ({what})" for name, what in _planned()) + ".\n"]
     parts += [_section(name, command) for name, command in commands()]
     return "".join(parts)
-
-
-def _planned() -> list[tuple[str, str]]:
-    found = list(cli.PLANNED.items())
-    for name, command in commands():
-        if isinstance(command, Group):
-            found += [(f"{name} {child}", what) for child, what in command.planned.items()]
-    return sorted(found)
 
 
 def _section(name: str, command: click.Command) -> str:

@@ -84,6 +84,10 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.option("--limit", type=int, metavar="N", help="Take the first N inputs only.")
 @click.option("--threads", type=int, metavar="N", help="Threads that share the images (functional; default: 1).")
 @click.option("--waves", metavar="F.fst", type=WAVES, help="Write the waveforms, with --backend cosim.")
+@click.option(
+    "--trace", is_flag=True, flag_value=True, default=None,
+    help="Note what the tiles do, for mho report, with --backend cosim on tiles.",
+)
 @common_options
 def run_command(
     network: str, chip: str | None, overrides: tuple[str, ...], calibrate: str | None, inputs: tuple[str, ...],

@@ -133,6 +133,8 @@ class Result:
     warnings: tuple[str, ...] = ()
     numbers: bool = False
     """Whether the output is of numbers, however many, which are not read as scores of classes without labels."""
+    trace: dict[str, Any] | None = None
+    """What the tiles did in co-simulation, as the backend noted it of the last pass."""
     work: Work | None = None
     """What the network does for one image."""
     inputs: dict[str, float] | None = None
@@ -342,6 +344,8 @@ class Result:
             **self._cost(),
             "warnings": list(self.warnings),
         }
+        if self.trace is not None:
+            content["trace"] = self.trace
         if self.stacked:
             content["uncertainty"] = self.uncertainty(labels).to_dict()
         if labels is not None:

@@ -213,9 +213,11 @@ def run_network(
     draws = _draws(job, seeds, device_draws, backend)
     opened = open_backend(backend, own, progress=loading, note=note, tiles=network.tiles is not None)
     others: list[DeviceRun] = []
+    trace = None
     try:
         for index, one in enumerate(job.seeds):
             runs.append(job.run(opened, one, causes, kept, progress=_offset(progress, index, len(job.seeds) + draws)))
+        trace = opened.trace()
         for draw in range(draws):
             others.append(job.device_run(opened, draw, causes))
             if progress is not None:
@@ -234,7 +236,7 @@ def run_network(
             *device.warnings(job.time_s, job.temp_C), *job.warnings(compared, runs),
             *filter(None, [clipped_inputs(network, x, last, references)]),
         ),
-        work=work_of(network, job.names), inputs=compared,
+        trace=trace, work=work_of(network, job.names), inputs=compared,
         device_runs=tuple(others), budget_passes=job.budget,
     )
 

@@ -1,4 +1,4 @@
-"""Groups of subcommands that answer an unknown or a reserved name with one sentence."""
+"""Groups of subcommands that answer an unknown name with one sentence."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -9,25 +9,21 @@ import click
 __all__ = ["Group", "LazyGroup"]
 
 
-def _no_such(name: str, known: Sequence[str], planned: Mapping[str, str]) -> click.UsageError:
-    if name in planned:
-        return click.UsageError(f"{name} ({planned[name]}) is planned and does not work yet")
+def _no_such(name: str, known: Sequence[str]) -> click.UsageError:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f", did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
     return click.UsageError(f"there is no command {name!r}{hint}")
 
 
 class Group(click.Group):
-    """A group. ``planned`` maps reserved names to what they will do."""
-
-    planned: Mapping[str, str] = {}
+    """A group."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         known = self.list_commands(ctx)
         if args[0] not in known and not args[0].startswith("-"):
-            raise _no_such(args[0], known, self.planned)
+            raise _no_such(args[0], known)
         return super().resolve_command(ctx, args)
 
 

@@ -13,6 +13,7 @@ from hw.core.config import OVERHEAD_CYCLES, CoreConfig
 from hw.core.write_verify import WriteVerifyParameters
 from macro_models import MacroModel, Masks
 from macro_models.cells.pulses import PulseArray
+from macro_models.errors import InputError, argument
 from macro_models.exact.operation import MvmOperation
 from sim.backend import BackendResult, HostScheduled
 from sim.build.simulators import verilator_build
@@ -172,10 +173,17 @@ class CosimBackend(HostScheduled):
     full_time
         Simulate every cycle of a programming pulse and of the waits between passes. By default they last a few cycles
         at the pins and stand for what the registers say: nothing happens meanwhile.
+    trace
+        For networks on tiles alone: refused.
+
+    Raises
+    ------
+    InputError
+        If a trace is asked for.
     """
 
     name = "cosim"
-    options = ("waves",)
+    options = ("waves", "trace")
 
     def __init__(
         self,
@@ -184,7 +192,10 @@ class CosimBackend(HostScheduled):
         waves: Path | str | None = None,
         timeout_s: float = 3600.0,
         full_time: bool = False,
+        trace: bool = False,
     ) -> None:
+        if trace:
+            raise InputError(f"{argument('trace')} is for networks that run on tiles (tile.programs of their chip)")
         self._full_time = full_time
         self._mode = Mode[mode.upper()] if isinstance(mode, str) else mode
         self._waves = None if waves is None else Path(waves)

@@ -23,6 +23,7 @@ from sim.tile_networks.host import MeshJob, MeshResult, Outcome
 from sim.tile_networks.plan import STATUS_READS, Plan, make_plan
 from sim.tile_networks.process import MeshSimulation
 from sim.tile_networks.timeline import image_ends
+from sim.tile_networks.trace import trace_of
 
 if TYPE_CHECKING:
     from compiler.network import Network
@@ -50,8 +51,8 @@ class TileCosimBackend(Backend):
         FST file into which all signals go; the simulator is then built with tracing, and much slower.
     timeout_s
         Longest wall time without a word from the simulator.
-    tracing
-        Note when instructions retire, and who is at work.
+    trace
+        Note when instructions retire, and who is at work, for :meth:`trace`.
     optimise
         False: a simulator that is built in a third of the time and takes four times as long, for short runs.
     patience
@@ -61,15 +62,15 @@ class TileCosimBackend(Backend):
     """
 
     name = "cosim"
-    options = ("waves",)
+    options = ("waves", "trace")
     reports = ("progress",)
 
     def __init__(
-        self, *, waves: Path | str | None = None, timeout_s: float = 3600.0, tracing: bool = False,
+        self, *, waves: Path | str | None = None, timeout_s: float = 3600.0, trace: bool = False,
         optimise: bool = True, patience: int = _PATIENCE, progress: Progress | None = None, note: Note | None = None,
     ) -> None:
         self._waves = None if waves is None else Path(waves)
-        self._timeout_s, self._tracing, self._progress, self._note = timeout_s, tracing, progress, note
+        self._timeout_s, self._tracing, self._progress, self._note = timeout_s, trace, progress, note
         self._optimise, self._patience = optimise, patience
         self._chip: Chip | None = None
         self._parts: ChipParts | None = None
@@ -176,6 +177,12 @@ class TileCosimBackend(Backend):
             raise ToolError(f"the simulated chip stood still after {result.progress['cycles']} cycles: {what}")
         if result.progress["lost"] or result.progress["unknown"]:
             raise ToolError("the simulated chip sent what nobody waits for, or lost a flit of the host")
+
+    def trace(self) -> dict[str, Any] | None:
+        """See :func:`sim.tile_networks.trace.trace_of`; None without ``trace``."""
+        if self.plan is None or self.result is None or not self._tracing:
+            return None
+        return trace_of(self.plan, self.result)
 
     def close(self) -> None:
         """End the simulator process."""

@@ -11,7 +11,6 @@ from pathlib import Path
 import click
 import pytest
 
-from mho import cli
 from mho.cli import run
 from mho.commands.reference import commands, page
 
@@ -52,12 +51,6 @@ def test_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out == f"mho {project['version']}\n"
 
 
-@pytest.mark.parametrize("name", sorted(cli.PLANNED))
-def test_reserved_names_say_that_they_are_planned(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run([name, "x"]) == 2
-    assert re.fullmatch(rf"error: {name} \(.*\) is planned and does not work yet.*\n", capsys.readouterr().err)
-
-
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -89,8 +82,6 @@ def test_the_reference_page_lists_every_command_and_option() -> None:
         shown = (param for param in command.params if isinstance(param, click.Option) and not param.hidden)
         for option in (o for param in shown for o in param.opts):
             assert option in section, (name, option)
-    for name in cli.PLANNED:
-        assert f"`mho {name}`" in text
 
 
 @pytest.mark.parametrize("name", [name for name, _ in commands()])

@@ -75,7 +75,7 @@ def cases() -> dict[str, Case]:
 
 @pytest.fixture(scope="module")
 def backend() -> Iterator[TileCosimBackend]:
-    backend = TileCosimBackend(optimise=False, tracing=True, patience=20_000)
+    backend = TileCosimBackend(optimise=False, trace=True, patience=20_000)
     yield backend
     backend.close()
 

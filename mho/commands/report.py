@@ -1,0 +1,78 @@
+"""``mho report``: what a run left as one page."""
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from macro_models.output import write_output
+from mho.terminal.console import Output
+from mho.terminal.options import common_options, example
+from mho.terminal.paths import READS, Writes
+
+if TYPE_CHECKING:
+    from mho.report.facts import Facts
+
+__all__ = ["report_command"]
+
+
+@click.command("report", epilog=example("mho report run.json -o report.html"))
+@click.argument("runs", metavar="RUN.json ..", nargs=-1, required=True, type=READS)
+@click.option(
+    "-o", "--output", metavar="R.html", type=Writes(ends=(".html", ".htm")), default="report.html", show_default=True,
+    help="The page.",
+)
+@click.option(
+    "--figures", metavar="DIR", type=Writes(folder=("*.svg", "*.pdf")), help="Write each figure as SVG and PDF, too."
+)
+@common_options
+def report_command(runs: tuple[str, ...], output: str, figures: str | None, out: Output) -> None:
+    """One self-contained page of what a run left: what limits accuracy, time and energy, and what would help.
+
+    Each RUN.json is what mho run --json wrote; several are set side by side. What a run does not have is listed with
+    the command that gives it.
+    """
+    from mho.report.facts import read_facts
+    from mho.report.page import report_page
+
+    found = read_facts(runs)
+    write_output(output, report_page(found).encode())
+    out.note(f"wrote {output}")
+    if figures is not None:
+        count = _write_figures(found, Path(figures))
+        out.note(f"wrote {count} figures to {figures}, each as SVG and PDF")
+    told = [_told(facts) for facts in found]
+    for one in told:
+        for what in ("accuracy", "time", "energy"):
+            out.text(f"{what}: {one[what]}")
+    out.json({"page": output, "runs": told})
+
+
+def _told(facts: "Facts") -> dict[str, Any]:
+    """What the page says in words, and what it does not show."""
+    from mho.report.words import accuracy_words, energy_words, missing_words, time_words
+
+    return {
+        "run": facts.run.path, "title": facts.title, "accuracy": accuracy_words(facts), "time": time_words(facts),
+        "energy": energy_words(facts), "missing": [{"what": what, "how": how} for what, how in missing_words(facts)],
+        "silicon": facts.silicon,
+    }
+
+
+def _write_figures(found: "list[Facts]", folder: Path) -> int:
+    """Figures of all runs, by the names of run and figure."""
+    from mho.report.figures import figures_of
+    from mho.report.page import figure_svg
+
+    folder.mkdir(parents=True, exist_ok=True)
+    count = 0
+    for facts in found:
+        for name, _, _, figure in figures_of(facts):
+            base = folder / (name if len(found) == 1 else f"{facts.name}-{name}")
+            write_output(base.with_suffix(".svg"), figure_svg(figure, name, inline=False).encode())
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format="pdf", metadata={"CreationDate": None})
+            write_output(base.with_suffix(".pdf"), buffer.getvalue())
+            count += 1
+    return count

@@ -1,0 +1,199 @@
+"""One self-contained HTML page of one run or several: words, figures and tables, nothing from a network."""
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from macro_models.files import reading
+from mho.report.facts import RUN, Facts
+from mho.report.figures import figures_of
+from mho.report.published import published_chips
+from mho.report.words import accuracy_words, energy_words, missing_words, score, time_words
+from mho.results.compare import MEASURES
+
+__all__ = ["figure_svg", "report_page"]
+
+_STYLE = Path(__file__).parent / "page.css.txt"
+
+
+def report_page(runs: Sequence[Facts]) -> str:
+    """The page of some runs, the first words of which say what limits each.
+
+    Raises
+    ------
+    InputError
+        If a run has other figures than ``mho run --json`` writes.
+    """
+    title = runs[0].title if len(runs) == 1 else f"{len(runs)} runs"
+    parts = [
+        "<!DOCTYPE html>", '<html lang="en"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{escape(title)}</title>", f"<style>{_STYLE.read_text(encoding='utf-8')}</style></head><body>",
+        f"<h1>{escape(title)}</h1>",
+    ]
+    if len(runs) > 1:
+        parts += [_overview(runs)]
+    ends: list[str] = []
+    for number, facts in enumerate(runs):
+        if len(runs) > 1:
+            parts.append(f"<h2>{escape(facts.name)}: {escape(facts.title)}</h2>")
+        with reading(facts.run.path, RUN):
+            parts += _run(facts, f"r{number}")
+            ends = [_published(runs[: number + 1]), _sources(runs[: number + 1])]
+    parts += [*ends, "</body></html>", ""]
+    return "\n".join(parts)
+
+
+def _run(facts: Facts, prefix: str) -> Iterator[str]:
+    yield '<div class="lead">'
+    for what, words in (("Accuracy", accuracy_words), ("Time", time_words), ("Energy", energy_words)):
+        yield f"<p><b>{what}.</b> {escape(words(facts))}</p>"
+    yield "</div>"
+    yield _figures_table(facts)
+    for name, title, how, figure in figures_of(facts):
+        yield f"<h3>{escape(title)}</h3><figure>{figure_svg(figure, prefix + name, inline=True)}"
+        yield f"<figcaption>{escape(how)}</figcaption></figure>"
+    if facts.silicon is not None:
+        yield _silicon(facts.silicon)
+    missing = missing_words(facts)
+    if missing:
+        yield "<h3>Not on this page</h3>"
+        rows = [(what, f"<code>{escape(how)}</code>") for what, how in missing]
+        yield _table(("what", "how to get it"), rows, raw=(1,))
+
+
+def _figures_table(facts: Facts) -> str:
+    rows: list[tuple[str, str]] = [(MEASURES[facts.run.measure], score(facts))]
+    rows.append(("images, chips", f"{facts.run.images:,}, {len(facts.run.scores)}"))
+    cost = facts.cost
+    if cost is not None:
+        rows += [
+            ("work of an input", f"{cost['macs']:,} MACs = {cost['operations']:,} operations, "
+             f"{cost['conversions']:,} conversions"),
+            ("time of an input" + _how(facts), f"{cost['cycles']:,.1f} cycles = {cost['time_us']:,.3f} µs"),
+            ("throughput, so run", _value(cost["tops"], "TOPS")),
+        ]
+        if cost["energy"] is not None:
+            rows += [("energy of the macros", f"{cost['energy']['total_pJ'] / 1000:,.4g} nJ an input"),
+                     ("efficiency of the macros, so run", _value(cost["tops_per_W"], "TOPS/W"))]
+        if cost["macros_mm2"] is not None:
+            rows += [("area of the macros", f"{cost['macros_mm2']:.4g} mm²"),
+                     ("throughput by area of the macros, so run", _value(cost["tops_per_mm2"], "TOPS/mm²"))]
+        used, cells = (sum(one[key] for one in cost["cores"]) for key in ("cells_used", "cells"))
+        where = f"in {len(cost['cores'])} cores"
+        rows.append(("cells that hold weights", f"{used:,} of {cells:,} ({used / cells:.1%}) {where}"))
+    return _table(("figure", "value"), rows)
+
+
+def _how(facts: Facts) -> str:
+    return ", on the chip" if facts.trace is not None else ", products one after the other"
+
+
+def _silicon(silicon: Any) -> str:
+    bits = sum(silicon["memory_bits"].values())
+    area = f"{silicon['buffered_mm2']:.4f} mm² of standard cells in {silicon['library']} ({silicon['what']})"
+    memories = f"Memories have {bits:,} bits in {len(silicon['memory_bits'])} shapes"
+    known = silicon.get("memory_mm2")
+    memories += "; they are counted, and have no area here." if known is None else f", {known:.4f} mm²."
+    parts = [f"<p>{escape(area)}. {escape(memories)}</p>"]
+    energy = silicon.get("energy")
+    if energy:
+        parts.append(
+            f"<p>One input takes {energy['image_pJ'] / 1000:,.4g} nJ in the logic by its switching activity, "
+            f"{energy['average_pJ'] / 1000:,.4g} nJ by an average activity of {energy['average_activity']:g} a cycle: "
+            f"{energy['average_pJ'] / energy['image_pJ'] - 1:+.0%}. {escape(energy['left_out'])}</p>"
+        )
+    return "".join(parts)
+
+
+def _overview(runs: Sequence[Facts]) -> str:
+    rows = []
+    for facts in runs:
+        cost = facts.cost or {}
+        energy = cost.get("energy")
+        rows.append((
+            facts.name, facts.chip, MEASURES[facts.run.measure], score(facts),
+            f"{cost['time_us']:,.2f} µs" if cost else "", f"{energy['total_pJ'] / 1000:,.3g} nJ" if energy else "",
+            _value(cost.get("tops_per_W"), ""),
+        ))
+    headers = ("run", "chip", "measure", "score", "time of an input", "energy of the macros", "TOPS/W")
+    return _table(headers, rows)
+
+
+def _published(runs: Sequence[Facts]) -> str:
+    rows = []
+    for facts in {one.chip: one for one in runs}.values():
+        for one in (facts.cost or {}).get("rated", ()):
+            values = [_value(one[key]) for key in ("tops", "tops_per_W", "tops_per_mm2")]
+            rows.append((f"{facts.chip} (this description)", one["precision"], *values, "macros alone, all busy"))
+    for chip in published_chips():
+        for one in chip.rows:
+            rows.append((chip.name, f"{one.inputs}-bit inputs, {one.outputs}-bit outputs", _value(one.tops),
+                         _value(one.tops_per_W), _value(one.tops_per_mm2), chip.technology))
+    headers = ("chip", "precision", "TOPS", "TOPS/W", "TOPS/mm²", "technology")
+    return (
+        '<h2>Beside chips that were made</h2><p class="soft">1 MAC is 2 operations. Published figures are measured; '
+        "those of a description follow from its durations and energies, with all lines of all cores busy.</p>"
+        + _table(headers, rows)
+    )
+
+
+def _sources(runs: Sequence[Facts]) -> str:
+    found: dict[str, None] = {}
+    for facts in runs:
+        cost, device = facts.cost or {}, facts.content.get("device", {})
+        energy = (cost.get("energy") or {}).get("source")
+        told = {
+            f"Energies of the macros of {facts.chip}": energy,
+            f"Area of a macro of {facts.chip}": cost.get("area_source"),
+            f"Device {device.get('name')}": device.get("source"),
+        }
+        found |= {f"{what}: {source}": None for what, source in told.items() if source}
+        if facts.silicon is not None:
+            found[f"Standard cells: {facts.silicon['library']}, by {facts.silicon['what']}"] = None
+        versions = ", ".join(f"{name} {version}" for name, version in facts.content["versions"].items())
+        hashes = facts.content["hashes"]
+        found[f"{facts.name}: network {hashes['network'][:12]}, chip {hashes['chip'][:12]}, {versions}"] = None
+    found |= {f"{chip.name}: {chip.source}": None for chip in published_chips()}
+    return "<h2>Sources</h2><ul class='soft'>" + "".join(f"<li>{escape(one)}</li>" for one in found) + "</ul>"
+
+
+def _value(value: float | None, unit: str = "") -> str:
+    if value is None:
+        return "not known" if unit else ""
+    return f"{value:.3g} {unit}".rstrip()
+
+
+def _table(headers: Sequence[str], rows: Sequence[Sequence[str]], raw: Sequence[int] = ()) -> str:
+    """A table; cells of the columns ``raw`` are HTML already."""
+    head = "".join(f"<th>{escape(one)}</th>" for one in headers)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{one if k in raw else escape(one)}</td>" for k, one in enumerate(row)) + "</tr>"
+        for row in rows
+    )
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def figure_svg(figure: Figure, name: str, *, inline: bool) -> str:
+    """A figure as SVG; ``inline``: without a background, and what is black takes the colour of the page's text."""
+    buffer = io.StringIO()
+    with rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
+        figure.savefig(buffer, format="svg", transparent=inline, metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    if not inline:
+        return text
+    text = text[text.index("<svg"):]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r' (?:width|height)="[\d.]+pt"', "", text, count=2)
+    # Names are the figure's own, since a page has several.
+    text = re.sub(r'\bid="', f'id="{name}-', text)
+    text = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{name}-", text)
+    text = text.replace("<text ", '<text fill="currentColor" ')
+    text = re.sub(r"(stroke|fill): #000000", r"\1: currentColor", text)
+    return text.strip()

@@ -1,0 +1,161 @@
+"""What limits accuracy, time and energy, in words, from the numbers of a run."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mho.report.facts import Facts
+from mho.results.compare import MEASURES
+
+__all__ = ["accuracy_words", "energy_words", "missing_words", "time_words"]
+
+_HELP = {
+    "programming": "cells programmed more closely (a smaller programming.accept_uS, more passes)",
+    "relaxation": "training with weight noise, or programming again before that time",
+    "read-noise": "more cells a weight (mho compile --slices or --error)",
+    "wire": "less resistance in [wires], or smaller arrays",
+    "adc": "converters that scatter less (adc.sigma_offset_mV, adc.sigma_gain)",
+    "stuck": "a map of faults when the network is compiled, and spare columns",
+}
+_PART_HELP = {
+    "word lines": "fewer bits of the inputs: word lines switch once each plane",
+    "input pulses": "fewer bits of the inputs: lines are driven once each plane",
+    "reset": "more rows in each conversion, or inputs in one part: this is spent once a conversion",
+    "samples": "fewer bits of the inputs: samples double with each plane",
+    "steps": "fewer bits of the outputs: steps of counting double with each bit",
+}
+
+
+def points(value: float) -> str:
+    """A share of 1 in points."""
+    return f"{100 * value:.2f}"
+
+
+def score(facts: Facts) -> str:
+    """The score with its interval."""
+    run = facts.run
+    if run.measure == "relative_error":
+        text = f"{run.mean:.4g}"
+        return text if run.half is None else f"{text} ± {run.half:.2g}"
+    half = "" if run.half is None else f" (90 % interval ± {100 * run.half:.2f} points)"
+    return f"{100 * run.mean:.2f} %{half}"
+
+
+def accuracy_words(facts: Facts) -> str:
+    """What limits accuracy, and what would help."""
+    run, given = facts.run, facts.float_score
+    parts = [f"{MEASURES[run.measure].capitalize()} is {score(facts)}"]
+    if given is not None and run.measure == "accuracy":
+        parts[0] += f"; the float model has {100 * given:.2f} %"
+    parts[0] += "."
+    causes, ideal, top = facts.causes, facts.budget_mean("ideal"), facts.budget_mean("float")
+    if run.measure == "relative_error" or not causes or ideal is None or top is None:
+        return " ".join(parts)
+    parts.append(f"Quantisation alone costs {points(top - ideal)} points.")
+    worst, alone, share = causes[0]
+    if share <= 0.0 or (run.half is not None and share < run.half):
+        known = "" if run.half is None else f" of ± {points(run.half)} points"
+        parts.append(
+            f"No cause costs more than the interval{known}: the largest share is {worst} with {points(share)} points. "
+            "More images and seeds would tell them apart."
+        )
+    else:
+        parts.append(f"Of what the device costs, {worst} has the largest share: {points(share)} points "
+                     f"({points(alone)} alone). What would help: {_HELP.get(worst, 'less of it')}.")
+    return " ".join(parts)
+
+
+def time_words(facts: Facts) -> str:
+    """What limits time."""
+    cost = facts.cost
+    if cost is None:
+        return "The run says nothing of time."
+    trace = facts.trace
+    if trace is not None:
+        return _trace_words(facts, trace)
+    cores, cycles = cost["cores"], cost["cycles"]
+    worst = max(cores, key=lambda one: one["analog_cycles"])
+    analog = sum(one["analog_cycles"] for one in cores)
+    text = (
+        f"An input takes {cycles:,.0f} cycles = {cost['time_us']:,.2f} µs with its products one after the other; in "
+        f"{analog / cycles:.0%} of them a macro works. "
+    )
+    if len(cores) > 1:
+        text += (
+            f"Core {worst['core']} works longest, {worst['analog_cycles']:,.0f} cycles an input: cores that all work "
+            f"at a time could not take inputs faster than one each {worst['analog_cycles']:,.0f} cycles. What would "
+            "help: that layer on several cores, or fewer bits of its inputs."
+        )
+    return text
+
+
+def _trace_words(facts: Facts, trace: Mapping[str, Any]) -> str:
+    ends, f_clk = trace["image_ends"], float(facts.content["f_clk_MHz"])
+    each = (ends[-1] - ends[0]) / (len(ends) - 1) if len(ends) > 1 else float(ends[0] - trace["first"])
+    worst = max(trace["tiles"], key=lambda one: one["array"] + one["digital"])
+    whole = trace["last"] - trace["first"]
+    limit = "the array" if worst["array"] >= worst["digital"] else "digital work"
+    help_ = (
+        "that layer on several tiles (duplication), or fewer bits of its inputs" if limit == "the array" else
+        "its codes in fewer words (fewer columns a tile), or more lanes (tile.lanes)"
+    )
+    busy = sum(one["array"] for one in trace["tiles"]) / (whole * len(trace["tiles"]))
+    parts = [f"{worst[kind] / whole:.0%}" for kind in ("array", "digital", "waiting")]
+    return (
+        f"In the steady state an input takes {each:,.0f} cycles = {each / f_clk:,.2f} µs, the first "
+        f"{ends[0] - trace['first']:,.0f} cycles. Tile {worst['tile']} works most: its array {parts[0]} of the time, "
+        f"something digital alone {parts[1]}, waiting {parts[2]}; so {limit} of it limits. Arrays of all "
+        f"{len(trace['tiles'])} tiles work {busy:.0%} of the time. What would help: {help_}."
+    )
+
+
+def energy_words(facts: Facts) -> str:
+    """What limits energy."""
+    energy = None if facts.cost is None else facts.cost["energy"]
+    silicon = facts.silicon or {}
+    digital = (silicon.get("energy") or {}).get("image_pJ")
+    parts = []
+    if energy is None:
+        parts.append("The description of the chip gives no energies of its macros, so that their part is left out.")
+    else:
+        name, most = max(energy["by_part_pJ"].items(), key=lambda item: item[1])
+        bound = "" if energy["exact"] else "at most "
+        parts.append(
+            f"The macros take {bound}{energy['total_pJ'] / 1000:,.3g} nJ an input; most of it, "
+            f"{most / energy['total_pJ']:.0%}, is {name}."
+        )
+        if digital is None or digital < energy["total_pJ"]:
+            parts.append(f"What would help: {_PART_HELP.get(name, 'less of it')}.")
+        if energy["left_out"]:
+            parts.append(f"Left out, since the description has no number: {', '.join(energy['left_out'])}.")
+    if digital is not None:
+        blocks = silicon["energy"]["blocks"]
+        first = max(blocks, key=lambda one: one["image_pJ"])
+        parts.append(
+            f"The digital part takes {digital / 1000:,.3g} nJ an input in the library "
+            f"{silicon['library']}, {first['image_pJ'] / digital:.0%} of it in {first['block']}."
+        )
+        if energy is not None and digital > energy["total_pJ"]:
+            parts.append("What would help: gated clocks (verilog.clock_gate), a clock that stops while a tile waits.")
+    return " ".join(parts)
+
+
+def missing_words(facts: Facts) -> list[tuple[str, str]]:
+    """What the page does not show, and the command that gives it."""
+    tiles = bool((facts.content["chip"].get("tile") or {}).get("programs"))
+    wanted = [
+        (facts.run.measure != "accuracy", "accuracy", "mho run .. --labels Y.npy"),
+        (len(facts.run.scores) < 2, "what the chip, the device and the images add to the uncertainty",
+         "mho run .. --seeds 10"),
+        (facts.budget is None, "what each cause costs", "mho run .. --budget"),
+        (facts.cost is None, "time and energy", "a new mho run .. --json"),
+        (facts.trace is None and tiles, "what the tiles do at each moment, and cycles of the chip as they are",
+         "mho run .. --backend cosim --trace"),
+        (facts.cost is not None and facts.cost["energy"] is None, "energy of the macros",
+         "energies with their source in [energy] of the chip description"),
+        (facts.cost is not None and facts.cost["macros_mm2"] is None, "area of the macros, and TOPS/mm2",
+         "area.macro_mm2 with its source in the chip description"),
+        (facts.silicon is None, "area of the digital part by block", "mho report .. --liberty LIBRARY.lib"),
+        ((facts.silicon or {}).get("energy") is None, "energy of the digital part, from switching activity",
+         "mho report .. --liberty LIBRARY.lib --activity"),
+    ]
+    return [(what, how) for missing, what, how in wanted if missing]

@@ -1,0 +1,131 @@
+"""The page of a run: complete by itself, true to its numbers, and one sentence for what is no run."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mho import Chip, compile
+from mho.cli import run
+from mho.report.facts import read_facts
+from mho.report.words import accuracy_words, energy_words, missing_words, time_words
+
+GIVEN = {"energy.source": "a test of <energies>", "energy.word_line_pJ": 3, "energy.reset_pJ": 700,
+         "area.macro_mm2": 0.25, "area.source": "a test"}
+TRACE = {
+    "images": 2, "first": 100, "last": 1100, "image_ends": [700, 1100], "shown_to": 1100, "mesh": [1, 1],
+    "tiles": [{"tile": "0,0", "array": 600, "digital": 300, "waiting": 100,
+               "intervals": {"load": [[100, 200]], "array": [[200, 500]], "vector": [], "send": []}}],
+}
+
+
+@pytest.fixture(scope="module")
+def content(tiny: Any) -> Any:
+    """The JSON of a run."""
+    net = compile(tiny.path("tiny.onnx"), Chip.load("tnsa16-core", **GIVEN), calibrate=tiny.x)
+    return net.run(tiny.x, time="1y", seeds=2).to_dict(tiny.y, budget=True)
+
+
+def written(folder: Path, content: Any, name: str = "run.json") -> str:
+    path = folder / name
+    path.write_text(json.dumps(content))
+    return str(path)
+
+
+class Page(HTMLParser):
+    """Tags that are open, what a page refers to, and its names."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.links: list[str] = []
+        self.names: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href", "data")]
+        self.names += [value or "" for name, value in attrs if name == "id"]
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if self.open and self.open[-1] == tag:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.mark.slow
+def test_a_page_is_complete_by_itself(content: Any, tmp_path: Path) -> None:
+    """No file, no script, no network; figures as SVG with names of their own; words are text."""
+    paths = [written(tmp_path, content | {"trace": TRACE}), written(tmp_path, content, "other.json")]
+    command = ["report", *paths, "-o", str(tmp_path / "r.html"), "--figures", str(tmp_path / "figures")]
+    assert run([*command, "--json", str(tmp_path / "told.json"), "-q"]) == 0
+    text = (tmp_path / "r.html").read_text()
+    page = Page(text)
+    assert page.open == []
+    assert all(link.startswith("#") for link in page.links)
+    assert len(set(page.names)) == len(page.names)
+    assert {link[1:] for link in page.links} <= set(page.names)
+    assert "<script" not in text
+    assert re.findall(r"url\((?!#)", text) == []
+    assert "a test of &lt;energies&gt;" in text
+    figures = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert {"run-timeline.svg", "run-timeline.pdf", "other-codes.svg", "other-budget.pdf"} <= figures
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert [one["run"] for one in told["runs"]] == paths
+    for one in told["runs"]:
+        for what in ("accuracy", "time", "energy"):
+            assert one[what].split(". ")[0].replace("&", "&amp;") in text
+
+
+def test_words_follow_from_the_numbers(content: Any, tmp_path: Path) -> None:
+    [facts] = read_facts([written(tmp_path, content)])
+    worst = max((row for row in content["budget"]["rows"] if "share" in row), key=lambda row: row["share"])
+    assert worst["name"] in accuracy_words(facts)
+    assert f"{100 * content['accuracy']['mean']:.2f} %" in accuracy_words(facts)
+    assert "is reset" in energy_words(facts)
+    assert "input_pulse_pJ" in energy_words(facts)
+    assert f"{content['cost']['cycles']:,.0f} cycles" in time_words(facts)
+
+
+def test_words_of_a_trace_name_the_busiest_tile(content: Any, tmp_path: Path) -> None:
+    [facts] = read_facts([written(tmp_path, content | {"trace": TRACE})])
+    words = time_words(facts)
+    assert "an input takes 400 cycles" in words
+    assert "Tile 0,0 works most: its array 60% of the time, something digital alone 30%, waiting 10%" in words
+
+
+def test_what_is_missing_says_how_to_get_it(content: Any, tmp_path: Path) -> None:
+    bare = {key: value for key, value in content.items() if key not in ("budget", "cost")}
+    [facts] = read_facts([written(tmp_path, bare)])
+    how = dict(missing_words(facts))
+    assert how["what each cause costs"] == "mho run .. --budget"
+    assert "time and energy" in how
+    assert "gives no energies" in energy_words(facts)
+
+
+@pytest.mark.parametrize("change", [
+    {"cost": {}}, {"cost": 3}, {"layers": None}, {"layers": [{"codes": {}}]}, {"trace": {"tiles": []}},
+    {"budget": {"rows": [{}]}}, {"results": []}, {"chip": None},
+])
+def test_what_is_no_run_is_one_sentence(
+    content: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: dict[str, Any]
+) -> None:
+    path = written(tmp_path, content | change)
+    assert run(["report", path, "-o", str(tmp_path / "r.html")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {path}: ")
+    assert said.count("\n") == 1
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_names_that_look_like_formulas_are_text(content: Any, tmp_path: Path) -> None:
+    layers = [layer | {"layer": "a$b_{$<&"} for layer in content["layers"]]
+    assert run(["report", written(tmp_path, content | {"layers": layers}), "-o", str(tmp_path / "r.html"), "-q"]) == 0
+    assert Page((tmp_path / "r.html").read_text()).open == []
