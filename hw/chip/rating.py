@@ -51,12 +51,13 @@ class Rating:
 
 def rate(chip: Chip, precision: str, op: MvmOperation) -> Rating:
     """Figures of a chip for one operation on all of its lines, in the worst case of time."""
-    macs = chip.macro_config().cell_map.rows * chip.lines
+    held = chip.macro_config().cell_map
+    macs = held.rows * chip.lines
     operations = OPERATIONS_PER_MAC * macs * chip.cores
     time_us = timing(chip).worst_cycles(op) / chip.clock.f_clk_MHz
     tops, model = operations / time_us / 1e6, energy(chip)
     most = op.out_bits - 1 if op.converter is Converter.BINARY else op.max_steps
-    found = {} if model is None else model.operation(op, Masks.reset(chip.lines), np.full(op.segments, most))
+    found = {} if model is None else model.operation(op, Masks.reset(*held.shape), np.full(op.segments, most))
     energies = {name: float(value) for name, value in found.items()}
     total = sum(energies.values())
     return Rating(

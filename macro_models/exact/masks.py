@@ -47,10 +47,10 @@ class Masks:
             object.__setattr__(self, name, np.ascontiguousarray(np.broadcast_to(mask, shape)))
 
     @classmethod
-    def reset(cls, lines: int) -> "Masks":
-        """The masks after reset: word lines on, lines enabled, nothing skipped."""
-        on, off = np.ones(lines, dtype=bool), np.zeros(lines, dtype=bool)
-        return cls(on, on, off, off)
+    def reset(cls, lines: int, converted: int | None = None) -> "Masks":
+        """The masks after reset: word lines on, lines enabled, nothing skipped; ``converted`` lines if not as many."""
+        driven, others = (np.ones(count, dtype=bool) for count in (lines, lines if converted is None else converted))
+        return cls(driven, others, ~driven, ~others)
 
     @property
     def rows(self) -> NDArray[np.bool_]:

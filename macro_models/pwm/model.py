@@ -39,6 +39,7 @@ __all__ = ["PwmModel"]
 
 _BLOCK = 128  # vectors at a time
 _KEYS = 32
+_RAW_GAINS = 0.52, 4.0
 _HALF_PHASE = float(1 << COUNT_BITS - 1)
 
 Counters = tuple[Whole, Whole]
@@ -204,7 +205,8 @@ class PwmModel:
             return sigma / NORMAL_ONE * z.reshape(-1, n).astype(np.float64)
 
         own = np.sqrt(config.sigma_gain**2 - config.sigma_residual**2)
-        reference = np.clip(1.0 + normals(Purpose.CONVERTER_GAIN, own), 0.1, 4.0)
+        # Cut where the trim register ends: what it could not bring back is no converter.
+        reference = np.clip(1.0 + normals(Purpose.CONVERTER_GAIN, own), *_RAW_GAINS)
         array = np.clip(reference * (1.0 + normals(Purpose.CONVERTER_RESIDUAL, config.sigma_residual, n)), 0.1, 4.0)
         curvature = config.curvature + normals(Purpose.CONVERTER_CURVE, config.sigma_curvature)
         offset = normals(Purpose.CONVERTER_OFFSET, config.sigma_offset)

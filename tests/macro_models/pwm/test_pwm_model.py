@@ -156,3 +156,20 @@ def test_what_it_cannot_do_is_refused_in_a_sentence() -> None:
         model.mvm(PwmOperation(), Masks.reset(16), np.zeros((1, N), int), 0)
     with pytest.raises(InputError, match=r"^lfsr: read_noise.generator must be cells for a core of kind pwm"):
         programmed(cfg, load_device("lfsr"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phases", [1, 4])
+def test_products_of_a_programmed_core_err_as_published(phases: int) -> None:
+    # 1.94 % was measured on a core with one window (JSSC 57, 1027); the range is that of the codes, end to end.
+    cfg, rng = config(**{"core.lines": 256, "read.phases": phases}), np.random.default_rng(0)
+    held, target = cfg.cell_map, np.zeros(cfg.cell_map.shape)
+    weights = np.clip(rng.standard_normal((256, 256)) / 4.0, -1.0, 1.0) * held.top(cfg.g_min_uS, cfg.g_max_uS)
+    held.put(target, np.arange(256), np.arange(256), held.split(weights, cfg.g_min_uS, cfg.g_max_uS))
+    model = PwmModel(cfg, target, device=load_device("pcm-hermes-1dev"), seed=1, core=0)
+    x, masks = np.clip(rng.standard_normal((100, 256)) * 40.0, -127, 127).astype(int), all_on(cfg)
+    op = PwmOperation(in_bits=8)
+    op = replace(op, step_code=round(model.full_scale(op, masks, x)))
+    wanted = 2.0 * (x @ weights) / cfg.lsb_uS / cfg.step(op.step_code)
+    error = (model.mvm(op, masks, x, np.arange(100)).codes - wanted).std() / (2.0 * op.top_code)
+    assert 0.015 < error < 0.025

@@ -7,13 +7,14 @@ from hw.config.kinds.pwm.sections import (
     PwmCellsSection,
     PwmClockSection,
     PwmCoreSection,
+    PwmEnergySection,
     ReadSection,
     TimingSection,
 )
 
 __all__ = [
-    "AdcSection", "DigitalSection", "PwmCellsSection", "PwmChip", "PwmClockSection", "PwmCoreSection", "ReadSection",
-    "TimingSection",
+    "AdcSection", "DigitalSection", "PwmCellsSection", "PwmChip", "PwmClockSection", "PwmCoreSection",
+    "PwmEnergySection", "ReadSection", "TimingSection",
 ]
 
 CHIP = PwmChip

@@ -11,10 +11,12 @@ from hw.config.kinds.pwm.sections import (
     PwmCellsSection,
     PwmClockSection,
     PwmCoreSection,
+    PwmEnergySection,
     ReadSection,
     TimingSection,
 )
 from macro_models.errors import InputError
+from macro_models.exact.operation import MvmOperation
 from macro_models.exact.pwm.operation import MAGNITUDE_BITS, PwmOperation
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class PwmChip(Chip):
     timing: TimingSection = field(default_factory=TimingSection)
     adc: AdcSection = field(default_factory=AdcSection)
     digital: DigitalSection = field(default_factory=DigitalSection)
+    energy: PwmEnergySection = field(default_factory=PwmEnergySection)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -89,6 +92,11 @@ class PwmChip(Chip):
         """An operation as the compiler starts from it; see :meth:`hw.config.Chip.operation`."""
         bits = min(out_bits or self.adc.bits, self.adc.bits)
         return PwmOperation(in_bits=in_bits, in_signed=in_signed, out_bits=bits)
+
+    def rated_operations(self) -> list[tuple[str, MvmOperation]]:
+        """All bits that there are: a product takes as long and as much whatever the inputs."""
+        op = self.operation(in_bits=self.input_bits, in_signed=True)
+        return [(f"{op.in_bits}-bit inputs, {op.out_bits}-bit outputs", op)]
 
     def macro_config(self) -> "PwmConfig":
         """Configuration of the numpy model of the macro."""

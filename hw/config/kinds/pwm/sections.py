@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from hw.config.chip import CellsSection, ClockSection, CoreSection, Section
+from hw.config.cost import EnergySection, energy_key
 from hw.config.keys import ChipError, key
 
 __all__ = [
-    "AdcSection", "DigitalSection", "PwmCellsSection", "PwmClockSection", "PwmCoreSection", "ReadSection",
-    "TimingSection",
+    "AdcSection", "DigitalSection", "PwmCellsSection", "PwmClockSection", "PwmCoreSection",
+    "PwmEnergySection", "ReadSection", "TimingSection",
 ]
 
 
@@ -125,3 +126,12 @@ class DigitalSection(Section):
         2, "Columns that the digital unit takes in a cycle. Two make the word that leaves in a cycle.",
         choices=(2, 4, 8, 16, 32, 64), shapes=("core",),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PwmEnergySection(EnergySection):
+    """``[energy]``: what operations of the macro take; a product adds them up over its rows, columns and windows."""
+
+    row_pJ: float = energy_key("Modulator and devices of one row, once each window")
+    oscillators_pJ: float = energy_key("Both oscillators and counters of one column, once each window")
+    conversion_pJ: float = energy_key("Reading and clearing the counters of one column, once each product")
