@@ -1,6 +1,7 @@
 """``mho report``: what a run left as one page."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,14 @@ __all__ = ["report_command"]
 @click.option(
     "--figures", metavar="DIR", type=Writes(folder=("*.svg", "*.pdf")), help="Write each figure as SVG and PDF, too."
 )
+@click.option(
+    "--liberty", metavar="LIB", type=READS,
+    help="Standard cells (.lib, .lib.gz): area of the generated Verilog by block, by Yosys.",
+)
 @common_options
-def report_command(runs: tuple[str, ...], output: str, figures: str | None, out: Output) -> None:
+def report_command(
+    runs: tuple[str, ...], output: str, figures: str | None, liberty: str | None, out: Output
+) -> None:
     """One self-contained page of what a run left: what limits accuracy, time and energy, and what would help.
 
     Each RUN.json is what mho run --json wrote; several are set side by side. What a run does not have is listed with
@@ -37,6 +44,8 @@ def report_command(runs: tuple[str, ...], output: str, figures: str | None, out:
     from mho.report.page import report_page
 
     found = read_facts(runs)
+    if liberty is not None:
+        found = _with_silicon(found, liberty, out)
     write_output(output, report_page(found).encode())
     out.note(f"wrote {output}")
     if figures is not None:
@@ -47,6 +56,25 @@ def report_command(runs: tuple[str, ...], output: str, figures: str | None, out:
         for what in ("accuracy", "time", "energy"):
             out.text(f"{what}: {one[what]}")
     out.json({"page": output, "runs": told})
+
+
+def _with_silicon(found: "list[Facts]", liberty: str, out: Output) -> "list[Facts]":
+    """The runs with the area of their chips, each of which is synthesised once."""
+    from hw.config import chip_from_dict
+    from macro_models.files import reading
+    from mho.report.facts import RUN
+    from sim.silicon.area import chip_area
+
+    known: dict[str, Any] = {}
+    made = []
+    for facts in found:
+        with reading(facts.run.path, RUN):
+            chip = replace(chip_from_dict(facts.content["chip"], origin=facts.run.path), macro=None)
+        if chip.sha256 not in known:
+            with out.progress(f"synthesising {chip.name}") as progress:
+                known[chip.sha256] = chip_area(chip, Path(liberty), progress=progress)
+        made.append(replace(facts, silicon=known[chip.sha256]))
+    return made
 
 
 def _told(facts: "Facts") -> dict[str, Any]:

@@ -1,0 +1,59 @@
+"""Area by block, where the open library that it is made with is at hand."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from hw.config import load_chip
+from macro_models.errors import InputError
+from rtl_gen.emit import module_texts
+from sim.silicon.area import Netlist, synthesise
+from sim.silicon.library import Library
+from sim.silicon.modules import macro_stub, without_comments
+from sim.silicon.tools import tool_text
+
+ROOT = Path(__file__).parents[3]
+LIBRARY = ROOT.parent / "shared/data/ihp-sg13g2/sg13g2_stdcell_typ_1p20V_25C.lib.gz"
+
+pytestmark = [
+    pytest.mark.cosim("yosys"), pytest.mark.skipif(not LIBRARY.exists(), reason=f"{LIBRARY} is not there"),
+]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Netlist, Library, Path]:
+    """A small core without bus and write-verify."""
+    chip = load_chip("tnsa16-core", {"programming.engine": False})
+    folder = tmp_path_factory.mktemp("cells")
+    library = Library(LIBRARY, folder)
+    modules = without_comments(module_texts(chip, "none"))
+    return synthesise(modules, chip.verilog.prefix, library, library, folder), library, folder
+
+
+@pytest.mark.slow
+def test_blocks_add_up_to_the_netlist(made: tuple[Netlist, Library, Path], tmp_path: Path) -> None:
+    """All netlists joined, as Yosys counts them with their instances."""
+    netlist, library, _ = made
+    left_out = {name: text for name, text in netlist.modules.items() if name in netlist.memory_bits}
+    boxes = [re.sub(r"^module", "(* blackbox *)\nmodule", text, flags=re.MULTILINE) for text in left_out.values()]
+    adapter = next(text for name, text in netlist.modules.items() if "macro_adapter" in name)
+    (tmp_path / "boxes.v").write_text("\n".join([*boxes, macro_stub(adapter)]))
+    reads = "\n".join(f"read_verilog {path}" for path in netlist.netlists.values())
+    (tmp_path / "all.ys").write_text(
+        f"read_liberty -lib {library.path}\nread_verilog -lib boxes.v\n{reads}\nhierarchy -top {netlist.top}\n"
+        f"tee -q -o stat stat -liberty {library.path}\n"
+    )
+    tool_text(["yosys", "-q", "all.ys"], tmp_path)
+    total = re.findall(r"Chip area for top module .*: *([\d.]+)", (tmp_path / "stat").read_text())
+    assert sum(block.buffered for block in netlist.blocks("mho_")) == pytest.approx(float(total[0]), rel=1e-6)
+
+
+def test_what_is_no_library_is_one_sentence(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.lib"
+    wrong.write_text("library (none) { }")
+    with pytest.raises(InputError, match=r"wrong\.lib: must be a Liberty file with cells; none is there"):
+        Library(wrong, tmp_path)
+    wrong.write_bytes(b"\x1f\x8b junk")
+    with pytest.raises(InputError, match=r"wrong\.lib"):
+        Library(wrong, tmp_path)
