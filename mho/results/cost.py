@@ -92,7 +92,7 @@ def _macs(layer: Layer) -> int:
 
 
 def cost_of(work: Work, runs: Sequence[Ran], images: int, f_clk_MHz: float) -> dict[str, Any]:
-    """For JSON: time, throughput, energy and utilisation of an image, means over seeds (docs/reference/run-json.md)."""
+    """For JSON: time, throughput, energy and utilisation of an image, means over seeds (docs/howto/report.md)."""
     count = len(runs) * images
     cycles = sum(run.cycles for run in runs) / count
     time_us, operations = cycles / f_clk_MHz, OPERATIONS_PER_MAC * work.macs
