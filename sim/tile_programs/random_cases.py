@@ -18,7 +18,7 @@ def random_cases(rng: np.random.Generator, cfg: TileConfig, changed: int) -> lis
     program = legal_program(rng, _LENGTH, cfg)
     found = [_case(program, cfg, rng, _BLOCKS, eager=bool(rng.integers(2)))]
     for _ in range(changed):
-        found.append(_case(borderline(rng, program, int(rng.integers(1, 3)), cfg), cfg, rng, _BLOCKS // 5))
+        found.append(_case(borderline(rng, program, int(rng.integers(1, 5)), cfg), cfg, rng, _BLOCKS // 5))
     return found
 
 

@@ -18,8 +18,8 @@ from sim.tile_programs.simulation import TileSimulation
 
 __all__ = ["TileReport", "verify_tile"]
 
-_BATCH = 50
-_CHANGED = 8
+_BATCH = 16
+_CHANGED = 24
 """Changed programs for each legal one."""
 
 

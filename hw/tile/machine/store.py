@@ -159,9 +159,10 @@ class Store:
         ring, low = self.rings[stream], at.origin + int(walk.low[following])
         while free and ring.freed < low:
             there = min(ring.came, low) - ring.freed
-            if not there:
+            if there:
+                self.give_back(stream, there)
+            else:
                 yield Wait("blocks", stream, 1)
-            self.give_back(stream, there)
         at.number = following
         if following == walk.positions:
             at.number, at.origin = 0, at.origin + walk.image

@@ -5,8 +5,10 @@ import numpy as np
 from hw.tile.config import TileConfig
 from hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, Op, Operand, encode
 from hw.tile.machine.cores import FunctionCore
+from hw.tile.machine.state import Wait
 from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Tiles
 from hw.tile.program import Program
+from hw.tile.text import assemble
 from hw.tile.walk import walk_of
 
 CFG = TileConfig(lines=256, buffer_kib=4)
@@ -100,3 +102,18 @@ def test_the_vector_unit_takes_the_largest_of_each_window():
         wanted = [window(image, w, y, x).max(axis=0) for image in images for y, x in positions(w)]
         found = [np.frombuffer(block, np.uint8)[: w["run"]] for block in tiles.received["t", 0]]
         np.testing.assert_array_equal(found, wanted)
+
+
+def test_walk_that_waits_for_what_it_is_to_give_back_stands_still() -> None:
+    program = assemble("""
+    stream in: block 4, blocks 4, remote
+    stream out: block 4, blocks 4
+    walk corner: stream in, run 4, width 2, height 2, positions_x 1, positions_y 1
+    vec keep: kind max, a corner, target out, elements 4
+    vec keep, advance_a, free_a, push
+    """)
+    tiles = Tiles(Joined(tiles={"t": Place(program=program)}))
+    tiles.give("t", 0, [bytes(4)])
+    assert not tiles.run()
+    tile = tiles.tiles["t"]
+    assert (tile.waits, tile.store.moves) == (Wait("blocks", 0, 1), 1)
