@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
 _BLOCK = re.compile(r"^```(\w*)(?: title=\"([^\"]+)\")?[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_SHELL = re.compile(r"[|><&$]")
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ def execute(page: Path, names: dict[str, Any]) -> None:
             Path(block.title).write_text(block.text, encoding="utf-8")
         elif block.language == "sh":
             for line in block.commands():
-                code = run(shlex.split(line, comments=True)[1:]) if line.startswith("mho ") else _shell(line)
+                alone = line.startswith("mho ") and not _SHELL.search(line)
+                code = run(shlex.split(line, comments=True)[1:]) if alone else _shell(line)
                 assert code == 0, f"{block.place}: {line} ends with {code}"
 
 
