@@ -1,0 +1,82 @@
+"""A network on phase-change cores: drift, and what the cores do against it, through the executor and the command."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compiler.compile import compile_model
+from compiler.network import Network
+from compiler.options import CompileOptions
+from hw.config import load_chip
+from macro_models.errors import InputError
+from macro_models.kinds import family
+from mho.cli import run
+from sim.executor import build_cores, execute, float_outputs
+from sim.functional import FunctionalBackend
+from tests.compiler.importer.onnx_models import build, node
+
+YEAR = 31_557_600.0
+X = np.random.default_rng(4).standard_normal((64, 6)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def model() -> bytes:
+    rng = np.random.default_rng(3)
+    weights = {
+        "w0": rng.standard_normal((6, 12)).astype(np.float32), "b0": rng.standard_normal(12).astype(np.float32),
+        "w1": rng.standard_normal((12, 4)).astype(np.float32), "b1": rng.standard_normal(4).astype(np.float32),
+    }
+    nodes = [node("Gemm", "x w0 b0", "h"), node("Relu", "h", "r"), node("Gemm", "r w1 b1", "y")]
+    return build(nodes, weights).SerializeToString()
+
+
+@pytest.fixture(scope="module")
+def network(model: bytes) -> Network:
+    return compile_model(model, load_chip("pwm16-core"), calibrate=X, options=CompileOptions(tolerance=0.02))
+
+
+def error(network: Network, how: str | None, time_s: float) -> float:
+    found = [
+        execute(network, FunctionalBackend(), X, seed=seed, time_s=time_s, compensation=how).outputs
+        for seed in range(4)
+    ]
+    return float(np.sqrt(((np.stack(found) - float_outputs(network, X)) ** 2).mean()))
+
+
+def test_compensation_brings_a_network_back(network: Network) -> None:
+    lost = {how: error(network, how, YEAR) for how in ("none", "global", "column", "affine", None)}
+    assert lost["none"] > 1.2 * lost["global"]
+    assert lost["none"] > 1.2 * lost["affine"]
+    assert lost[None] == lost["affine"]
+
+
+def test_results_do_not_depend_on_batches(network: Network) -> None:
+    one, other = (
+        execute(network, FunctionalBackend(), X, time_s=YEAR, compensation="global", batch=batch).outputs
+        for batch in (64, 7)
+    )
+    assert np.array_equal(one, other)
+    (core,), (fresh,) = (build_cores(network, time_s=YEAR, compensation=how) for how in ("affine", "none"))
+    assert core.state()["range_code"] < fresh.state()["range_code"] == 1 << 15
+    assert family("pwm").model.from_state(core.state()).state()["offset"].tolist() == core.state()["offset"].tolist()
+
+
+def test_the_command_compensates_what_can_be(
+    network: Network, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network.save(tmp_path / "n.mho")
+    np.save(tmp_path / "x.npy", X)
+    base = f"run {tmp_path}/n.mho --input {tmp_path}/x.npy --time 1y --compensation"
+    assert run(f"{base} column".split()) == 0
+    capsys.readouterr()
+    assert run(f"{base} all".split()) == 2
+    sentence = "--compensation must be one of none, global, column, affine for cores of kind pwm, not 'all'"
+    assert sentence in " ".join(capsys.readouterr().err.split())
+
+
+def test_what_no_core_can_is_refused(network: Network) -> None:
+    with pytest.raises(InputError, match="must be one of none, global, column, affine for cores of kind pwm"):
+        build_cores(network, compensation="rows")
+    with pytest.raises(InputError, match=r"must be one of none for cores of kind tnsa, not 'global'$"):
+        family("tnsa").compensation("global")
