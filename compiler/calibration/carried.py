@@ -142,7 +142,7 @@ class InLanes:
         return _LaneInput(self, calls, ANCHORS if is_first else hidden)
 
     def coded(self, op: Linear, quantiser: Quantiser) -> Encoded:
-        made = lower_encode(quantiser, op.patches, self.unit, self.zero)
+        made = lower_encode(quantiser, op.ties, self.unit, self.zero)
         codes = np.stack([made.compute(chip) for chip in self.lanes])
         clipped = sum(made.clipped(chip) for chip in self.lanes) / codes.size
         return Encoded(self.append(made, self.numbers), codes, clipped)

@@ -6,8 +6,8 @@ tiles and on every other backend.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,14 @@ from compiler.mapping import SkipMaps
 from compiler.mapping.faults import FaultMaps
 from compiler.model import FloatNetwork
 from compiler.model.stages import Linear, Step
-from compiler.network import Network
+from compiler.network import CoreImage, Network
 from compiler.network.ranges import InputRange, calibration_warnings
 from compiler.options import CompileOptions
+from compiler.program import Program
 from compiler.tile.graph.builder import tile_graph
 from compiler.tile.graph.images import entry_image
-from compiler.tile.graph.shapes import Shape, shapes_of, with_shapes
+from compiler.tile.graph.shapes import MOST_ELEMENTS, MOST_PIXELS, Shape, shapes_of, with_shapes
+from compiler.tile.placed.near import near
 from compiler.tile.placed.placing import place_on_tiles
 from hw.config import Chip, check_device, default_device
 from macro_models.devices import Device, load_device
@@ -88,11 +90,16 @@ def compile_tiles(
     entry = entry_image(program.stages, net.input_shape, program.input.offset.size)
     program = with_shapes(program, shapes, entry)
     program.check()
-    tile_graph(program, entry)
+    graph = tile_graph(program, entry)
+    # Where lines or cells are known to be faulty, weights are where they are for a reason.
+    found = None if placement.skip or placement.faults else near(graph, chip)
+    cores = tuple(core_image(placement, k, result.targets[k], chip) for k in range(placement.cores))
+    if found is not None:
+        program, cores = _moved(program, found.core), _at(cores, found.core, chip)
     return Network(
-        chip=chip, device=device, options=options, model=net, program=program,
-        cores=tuple(core_image(placement, k, result.targets[k], chip) for k in range(placement.cores)),
+        chip=chip, device=device, options=options, model=net, program=program, cores=cores,
         calibration={
+            "hop_bytes": None if found is None else [found.before, found.after],
             "cores_least": placement.least, "cores_bound": placement.bound, "samples": result.images, "sha256": digest,
             "time_s": representative_time(chip, device, options), "errors": list(result.errors),
             "cycles": list(result.cycles), "redundancy": None, "slices": slices,
@@ -106,25 +113,59 @@ def compile_tiles(
     )
 
 
+def _moved(program: Program, core: Mapping[int, int]) -> Program:
+    """The program with its cores at other places."""
+    layers = [replace(layer, mvms=tuple(replace(m, core=core[m.core]) for m in layer.mvms)) for layer in program.layers]
+    return replace(program, layers=tuple(layers))
+
+
+def _at(cores: Sequence[CoreImage], core: Mapping[int, int], chip: Chip) -> tuple[CoreImage, ...]:
+    """Cores at other places; nothing is in those between them."""
+    empty = CoreImage(
+        targets_uS=np.full_like(cores[0].targets_uS, chip.cells.g_min_uS), bl_skip=np.zeros_like(cores[0].bl_skip),
+        sl_skip=np.zeros_like(cores[0].sl_skip), word_lines=np.ones_like(cores[0].word_lines),
+        converted_lines=np.ones_like(cores[0].converted_lines),
+    )
+    found = {core[k]: one for k, one in enumerate(cores)}
+    return tuple(found.get(k, empty) for k in range(max(found) + 1))
+
+
+@dataclass(frozen=True, kw_only=True)
 class _TiedLinear(Linear):
-    """A layer whose windows reach beyond the image: a channel has one padding, so its inputs are encoded alike."""
+    """A layer whose inputs of one channel are encoded alike, at all ``pixels`` of an image of so many.
+
+    ``each`` is the channel of each input.
+    """
+
+    each: NDArray[np.int64]
+    pixels: int
 
     @property
     def ties(self) -> NDArray[np.int32]:
-        """One more row, in which all inputs of a channel take the same element."""
-        channels = self.window.channels if self.window is not None else 1
-        each = np.repeat(np.arange(channels), self.patches.shape[1] // channels) + int(self.patches.max()) + 1
-        return np.concatenate([self.patches, each[None].astype(np.int32)])
+        """More rows, one for each pixel, in which all inputs of a channel take it."""
+        every = self.each * self.pixels + np.arange(self.pixels)[:, None]
+        return np.concatenate([self.patches, every.astype(np.int32)])
 
 
 def _tied(net: FloatNetwork, shapes: Sequence[Shape]) -> FloatNetwork:
-    """The network with such layers, but for those whose inputs are put side by side."""
-    put = {shape.name for shape in shapes if any(shape.put)}
+    """The network with such layers, where codes of a channel would differ between pixels and tiles could not do that.
+
+    Windows that reach beyond the image have one padding a channel; an image that is large is encoded pixel by pixel.
+    What is put side by side is as it was.
+    """
+    shape_of = {shape.name: shape for shape in shapes}
 
     def one(step: Step) -> Step:
         op = step.operation
-        if not isinstance(op, Linear) or not (op.patches == PAD).any() or op.layer.name in put:
+        if not isinstance(op, Linear):
             return step
-        return replace(step, operation=_TiedLinear(layer=op.layer, patches=op.patches, pad=op.pad, window=op.window))
+        shape = shape_of[op.layer.name]
+        image, walk = shape.image, shape.walk
+        large = image.pixels > MOST_PIXELS or (image.pixels > 1 and image.elements >= MOST_ELEMENTS)
+        if any(shape.put) or not (large or (op.patches == PAD).any()):
+            return step
+        each = walk.channel + np.arange(op.patches.shape[1]) // walk.terms
+        return replace(step, operation=_TiedLinear(
+            layer=op.layer, patches=op.patches, pad=op.pad, window=op.window, each=each, pixels=image.pixels))
 
     return replace(net, steps=tuple(map(one, net.steps)))

@@ -140,6 +140,8 @@ class _Maker:
         self.placed = self.given_placed = placed
         self.blocks: Blocks = {}
         self.texts: dict[str, str] = {}
+        self.places: dict[str, Place] = {}
+        self.assembled: dict[str, dict[str, int]] = {}
         self.numbers: dict[tuple[str, str], int] = {}
         self.steps: dict[str, Steps] = {}
 
@@ -164,8 +166,11 @@ class _Maker:
         lines = text.partition("loop forever {")[2].splitlines()
         return sum(_words(line.strip()) for line in lines) > self.placed.cfg.instructions
 
+    def _blocks(self, tile: str) -> dict[str, int]:
+        return {name: count for (t, name), count in self.blocks.items() if t == tile}
+
     def _text(self, tile: str) -> str:
-        blocks = {name: count for (t, name), count in self.blocks.items() if t == tile}
+        blocks = self._blocks(tile)
         return TileText(self.placed, self.network.chip, tile, blocks, self.steps[tile], self.image).text()
 
     def joined(self) -> Joined:
@@ -178,18 +183,26 @@ class _Maker:
                                  f"them at a time, not {blocks}, since a ring of a tile has no more blocks")
         places = {}
         for tile in self.placed.tiles:
-            name = f"tile {tile}"
-            try:
-                text = self._text(tile)
-                program, names = assemble(text, name), stream_names(text, name)
-                program.check(self.placed.cfg, name)
-                self._check_buffer(tile, names, program.descriptor)
-            except InputError as error:
-                raise _FullError(tile, f"{self._what(tile)} finds no room: {error}") from None
-            self.texts[tile] = text
-            self.numbers |= {(tile, called): number for number, called in names.items()}
-            places[tile] = Place(program=program, cfg=self.placed.cfg, names=names)
+            blocks = self._blocks(tile)
+            if self.assembled.get(tile) != blocks:
+                self.places[tile] = self._assembled(tile)
+                self.assembled[tile] = blocks
+                self.numbers |= {(tile, called): number for number, called in self.places[tile].names.items()}
+            places[tile] = self.places[tile]
         return Joined(tiles=places, flows=self.placed.all_flows, reductions=tuple(self.placed.reductions.values()))
+
+    def _assembled(self, tile: str) -> Place:
+        """A tile with its rings as they are now, refused if it has no room for what is on it."""
+        name = f"tile {tile}"
+        try:
+            text = self._text(tile)
+            program, names = assemble(text, name), stream_names(text, name)
+            program.check(self.placed.cfg, name)
+            self._check_buffer(tile, names, program.descriptor)
+        except InputError as error:
+            raise _FullError(tile, f"{self._what(tile)} finds no room: {error}") from None
+        self.texts[tile] = text
+        return Place(program=program, cfg=self.placed.cfg, names=names)
 
     def _what(self, tile: str) -> str:
         """What is on a tile."""

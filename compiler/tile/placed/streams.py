@@ -7,6 +7,7 @@ consumer; a layer on several tiles has one on each of them.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from compiler.program import Call
 from compiler.tile.graph.graph import Graph, Node
@@ -16,7 +17,8 @@ from hw.tile.config import TileConfig
 from hw.tile.machine.tiles import HOST, Flow, Reduction
 from macro_models.errors import InputError
 
-__all__ = ["Placed", "Ring", "place_nodes", "tile_name"]
+__all__ = ["Placed", "Ring", "boxes_of", "contexts_of", "member_tiles", "place_nodes", "sent", "tile_name"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ring:
@@ -99,20 +101,15 @@ def place_nodes(
     InputError
         If a tile has no context left.
     """
-    cfg, parts = TileConfig.from_chip(chip), _parts(graph)
+    cfg = TileConfig.from_chip(chip)
     if isinstance(watched, bool):
         watched = range(len(graph.values)) if watched else ()
-    tiles = {(k, p): tuple(dict.fromkeys(tile_name(chip, m.core) for m in part.mvms))
-             for k, some in parts.items() for p, part in enumerate(some)}
-    members = _members(graph, tiles, chip, moved or {})
+    parts, tiles, members = member_tiles(graph, chip, moved)
     rings: dict[tuple[str, int, int], Ring] = {}
     flows: dict[int, tuple[Flow, ...]] = {}
     slots: dict[str, int] = {}
     numbers: dict[str, int] = {}
-    makers = {v: members[k][0] for k, node in enumerate(graph.nodes) for v in node.values}
-    for value in range(len(graph.values)):
-        ends = [(tile, k) for k in graph.takers(value) for tile in _takers(graph.nodes[k], value, members[k])]
-        maker = makers.get(value)
+    for value, (maker, ends) in sent(graph, members).items():
         remote = [end for end in ends if end[0] != maker]
         for tile, k in ends:
             if tile == maker:
@@ -122,8 +119,8 @@ def place_nodes(
             # A flow has one slot for all: each tile is in it once.
             some = dict(reversed(remote))
             if maker is not None:
-                box = _box(some)
-                some = {tile: k for tile, k in some.items() if tile in box}
+                box = boxes_of(frozenset(map(_place, some)))[0]
+                some = {tile: k for tile, k in some.items() if _place(tile) in box}
             remote = [end for end in remote if some.get(end[0]) != end[1]]
             slot = max(slots.get(tile, 0) for tile in some)
             for tile, k in some.items():
@@ -147,6 +144,30 @@ def place_nodes(
                   reductions=_reductions(graph, tiles, cfg), roots={key: some[0] for key, some in tiles.items()})
 
 
+Parts = dict[int, Sequence[Part]]
+PartTiles = dict[tuple[int, int], tuple[str, ...]]
+
+
+def member_tiles(
+    graph: Graph, chip: Chip, moved: Mapping[int, str] | None = None
+) -> tuple[Parts, PartTiles, tuple[tuple[str, ...], ...]]:
+    """Parts of the layers of nodes, the tiles of each part, and those of each node, roots first."""
+    parts = _parts(graph)
+    tiles = {(k, p): tuple(dict.fromkeys(tile_name(chip, m.core) for m in part.mvms))
+             for k, some in parts.items() for p, part in enumerate(some)}
+    return parts, tiles, _members(graph, tiles, chip, moved or {})
+
+
+def sent(
+    graph: Graph, members: Sequence[tuple[str, ...]]
+) -> dict[int, tuple[str | None, list[tuple[str, int]]]]:
+    """Of each value the tile that makes it, None for the host, and who takes it: tile and node."""
+    makers = {v: members[k][0] for k, node in enumerate(graph.nodes) for v in node.values}
+    return {value: (makers.get(value), [(tile, k) for k in graph.takers(value)
+                                        for tile in _takers(graph.nodes[k], value, members[k])])
+            for value in range(len(graph.values))}
+
+
 def _parts(graph: Graph) -> dict[int, Sequence[Part]]:
     """Parts of the layers of nodes."""
     found: dict[int, Sequence[Part]] = {}
@@ -162,12 +183,22 @@ def _next(numbers: dict[str, int], tile: str) -> int:
     return numbers[tile]
 
 
-def _box(tiles: Collection[str]) -> set[str]:
-    """Some of the tiles, all of some columns and rows, as a flit names its destinations: those of a row first."""
-    places = {tuple(map(int, tile.split(","))) for tile in tiles}
-    row = min(y for _, y in places)
-    columns = [x for x, y in places if y == row]
-    return {f"{x},{y}" for y in {y for _, y in places} for x in columns if all((c, y) in places for c in columns)}
+def _place(tile: str) -> tuple[int, int]:
+    x, y = tile.split(",")
+    return int(x), int(y)
+
+
+@lru_cache(maxsize=1 << 16)
+def boxes_of(places: frozenset[tuple[int, int]]) -> tuple[frozenset[tuple[int, int]], ...]:
+    """Places in parts, each all of some columns and rows, as a flit names its destinations: those of a row first."""
+    found, left = [], set(places)
+    while left:
+        row = min(y for _, y in left)
+        columns = [x for x, y in left if y == row]
+        rows = {y for _, y in left if all((x, y) in left for x in columns)}
+        found.append(frozenset((x, y) for y in rows for x in columns))
+        left -= found[-1]
+    return tuple(found)
 
 
 def _takers(node: Node, value: int, members: tuple[str, ...]) -> tuple[str, ...]:
@@ -200,26 +231,26 @@ def _members(
 def _reductions(
     graph: Graph, tiles: Mapping[tuple[int, int], tuple[str, ...]], cfg: TileConfig
 ) -> dict[tuple[int, int], Reduction]:
-    """A context for each part of a layer on several tiles: trees of one context must not meet."""
+    """A context for each part of a layer on several tiles."""
+    split = {key: some for key, some in tiles.items() if len(some) > 1}
+    contexts = contexts_of([[_place(tile) for tile in some] for some in split.values()], cfg.contexts)
     found: dict[tuple[int, int], Reduction] = {}
-    for (k, p), some in tiles.items():
-        if len(some) == 1:
-            continue
-        taken = {one.context for one in found.values() if _meet(one.members, some)}
-        free = next((c for c in range(cfg.contexts) if c not in taken), None)
-        if free is None:
+    for ((k, p), some), context in zip(split.items(), contexts, strict=True):
+        if context is None:
             op = graph.program.stages[graph.nodes[k].head or 0].operation
             name = graph.program.layers[op.layer].name if isinstance(op, Call) else "?"
             raise InputError(f"layer {name!r} must share its part of the mesh with at most {cfg.contexts} layers that "
                              "are cut over several tiles: mesh.contexts")
-        found[k, p] = Reduction(context=free, members=some, root=some[0])
+        found[k, p] = Reduction(context=context, members=some, root=some[0])
     return found
 
 
-def _meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Whether the boxes around two sets of tiles have a tile in common."""
-    boxes = []
-    for some in (one, other):
-        places = [tuple(map(int, tile.split(","))) for tile in some]
-        boxes.append([(min(side), max(side)) for side in zip(*places, strict=True)])
-    return all(a[0] <= b[1] and b[0] <= a[1] for a, b in zip(*boxes, strict=True))
+def contexts_of(groups: Sequence[Sequence[tuple[int, int]]], contexts: int) -> list[int | None]:
+    """A context for each group of places, in turn: trees of one context must not meet. None if there is none left."""
+    found: list[int | None] = []
+    boxes = [[(min(side), max(side)) for side in zip(*places, strict=True)] for places in groups]
+    for n, box in enumerate(boxes):
+        taken = {found[m] for m in range(n) if all(a[0] <= b[1] and b[0] <= a[1] for a, b in zip(box, boxes[m],
+                                                                                                strict=True))}
+        found.append(next((c for c in range(contexts) if c not in taken), None))
+    return found

@@ -138,7 +138,7 @@ def test_what_does_not_fit() -> None:
     net = import_onnx(random_perceptron([300, 200, 4]))
     fit = dry_run(net, load_chip("neurram-core"))["fit"]
     assert (fit["there"], fit["least"], fit["bound"], fit["missing"]) == (1, 3, 3, 2)
-    assert [one["chip"] for one in fit["would_fit"]] == ["neurram"]
+    assert [one["chip"] for one in fit["would_fit"]] == ["neurram", "neurram-lab"]
     columns, rows = fit["mesh"]
     for mesh, fits in (((columns, rows), True), ((2, 1), False)):
         chip = load_chip("neurram-core", {"mesh.columns": mesh[0], "mesh.rows": mesh[1]})
