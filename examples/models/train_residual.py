@@ -2,11 +2,11 @@
 
     python examples/models/train_residual.py [plain|noise]
 
-Needs numpy and onnx. A convolution, three residual blocks of 16, 32 and 64 channels, the last two with a stride of 2 and
-a 1 x 1 convolution beside them, the mean of all pixels, and a dense layer, as ResNet-8 of MLPerf Tiny; on Fashion-MNIST
-of 14 x 14 pixels, 0..255. There is no batch normalisation: the second convolution of a block begins small (Zhang et al.,
-Fixup, ICLR 2019). ``noise`` adds noise to all weights in every step, as the relaxation of cells will; everything is
-drawn from a fixed seed. Takes about ten minutes of a processor each.
+Needs numpy and onnx. A convolution, three residual blocks of 16, 32 and 64 channels, the last two with a stride of 2
+and a 1 x 1 convolution beside them, the mean of all pixels, and a dense layer, as ResNet-8 of MLPerf Tiny; on
+Fashion-MNIST of 14 x 14 pixels, 0..255. There is no batch normalisation: the second convolution of a block begins small
+(Zhang et al., Fixup, ICLR 2019). ``noise`` adds noise to all weights in every step, as the relaxation of cells will;
+everything is drawn from a fixed seed. Each takes about two minutes of a processor.
 """
 
 import sys
@@ -32,10 +32,14 @@ TARGETS = {"plain": "fashion14_resnet8.onnx", "noise": "fashion14_resnet8_noise.
 
 
 class _Conv:
-    """A convolution with padding that keeps the size at a stride of 1; weights (inputs, outputs) by row, column,
-    channel of the window."""
+    """A convolution with padding that keeps the size at a stride of 1.
 
-    def __init__(self, rng: np.random.Generator, inputs: int, outputs: int, kernel: int, stride: int, gain: float) -> None:
+    Weights are (inputs, outputs), inputs by row, column and channel of the window.
+    """
+
+    def __init__(
+        self, rng: np.random.Generator, inputs: int, outputs: int, kernel: int, stride: int, gain: float
+    ) -> None:
         fan = kernel * kernel * inputs
         self.weight = (rng.normal(size=(fan, outputs)) * gain * np.sqrt(2 / fan)).astype(np.float32)
         self.bias = np.zeros(outputs, np.float32)
@@ -73,8 +77,11 @@ class _Conv:
 
 
 class Residual:
-    """The network; ``layers`` are its convolutions in order (stem, then of each block two and, with a stride, the one
-    beside them), the dense layer last."""
+    """The network.
+
+    ``layers`` are its convolutions in order (stem, then of each block two and, with a stride, the one beside them), the
+    dense layer last.
+    """
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.layers = [_Conv(rng, 1, CHANNELS[0], 3, 1, 1.0)]
@@ -178,7 +185,8 @@ def to_onnx(net: Residual, name: str, shape: tuple[int, int]) -> onnx.ModelProto
     for n, (a, b, side) in enumerate(net.blocks, 1):
         inner = relu(conv(a, value, f"block{n}.a"), f"block{n}.inner")
         beside = value if side is None else conv(side, value, f"block{n}.side")
-        nodes.append(helper.make_node("Add", [conv(b, inner, f"block{n}.b"), beside], [f"block{n}.sum"], name=f"add{n}"))
+        both = [conv(b, inner, f"block{n}.b"), beside]
+        nodes.append(helper.make_node("Add", both, [f"block{n}.sum"], name=f"add{n}"))
         value = relu(f"block{n}.sum", f"v{n}")
     nodes.append(helper.make_node("GlobalAveragePool", [value], ["mean"], name="mean"))
     nodes.append(helper.make_node("Flatten", ["mean"], ["flat"], name="flatten"))
