@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from compiler.calibration.bench import representative_time
 from compiler.calibration.cell_error import cell_error, error_of_outputs
+from compiler.calibration.converters import converter_registers
 from compiler.calibration.finer import calibrated
 from compiler.calibration.outputs import output_warnings, unseen_warnings
 from compiler.calibration.sensitivity import IMAGES, weight_noise
@@ -118,6 +119,7 @@ def compile_model(
         chip=chip, device=device, options=options, model=net, program=result.program,
         cores=tuple(core_image(placement, k, result.targets[k], chip) for k in range(placement.cores)),
         calibration={
+            **converter_registers(chip, device, placement.cores),
             "cores_least": placement.least, "cores_bound": placement.bound, "samples": result.images, "sha256": digest,
             "time_s": representative_time(chip, device, options),
             "errors": list(result.errors), "cycles": list(result.cycles),

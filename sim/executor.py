@@ -115,21 +115,23 @@ def _programmed(
     network: Network, *, device: Device, seed: int, time_s: float, temp_C: float, causes: frozenset[str] | None,
     cells: Cells | None,
 ) -> list[MacroModel]:
-    """The cores as they are after ``time_s``."""
-    config, model = network.chip.macro_config(), family(network.chip.core.kind).model
+    """The cores as they are after ``time_s``, the converters of the chip that the network knows as it knows them."""
+    config, kind = network.chip.macro_config(), family(network.chip.core.kind)
     if cells is not None:
         cells.check_network(network)
-        maps = cells.conductances(device, time_s=time_s, temp_C=temp_C, causes=causes)
-        return [
-            model.from_measured(config, g, device=device, seed=cells.seed, core=k, time_s=time_s, causes=causes)
+        maps, seed = cells.conductances(device, time_s=time_s, temp_C=temp_C, causes=causes), cells.seed
+        made = [
+            kind.model.from_measured(config, g, device=device, seed=seed, core=k, time_s=time_s, causes=causes)
             for k, g in enumerate(maps)
         ]
-    return [
-        model(
-            config, core.targets_uS, device=device, seed=seed, core=index, time_s=time_s, temp_C=temp_C, causes=causes
-        )
-        for index, core in enumerate(network.cores)
-    ]
+    else:
+        given = {"device": device, "seed": seed, "time_s": time_s, "temp_C": temp_C, "causes": causes}
+        made = [kind.model(config, one.targets_uS, core=k, **given) for k, one in enumerate(network.cores)]
+    known = network.calibration.get("converters")
+    if kind.restore is not None and known is not None and known["seed"] == seed:
+        for core, registers in zip(made, known["cores"], strict=False):
+            kind.restore(core, registers)
+    return made
 
 
 def core_masks(network: Network) -> list[Masks]:

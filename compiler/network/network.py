@@ -440,6 +440,7 @@ _CONTENT = Table({
         "slice_bits": Optional(ListOf(Whole(0, MAX_BITS))), "clipped": Optional(ListOf(Number(0, 1))),
         "warnings": Optional(ListOf(TEXT)), "outputs": Optional(ListOf(_OUTPUT_ERROR)),
         "cells": Optional(Table({"seed": Whole(0, 2**32 - 1)}, rest=True)),
+        "converters": Optional(Table({"seed": Whole(0, 2**32 - 1), "cores": ListOf(Table({}, rest=True))})),
     }, rest=True),
     "range": Nullable(Table({"size": Number(0, 1e30)})),
     "model": Table({

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from compiler.calibration.bench import representative_time
 from compiler.calibration.calibrate import Calibrator
+from compiler.calibration.converters import converter_registers
 from compiler.calibration.outputs import output_warnings
 from compiler.compile import check_shape, core_image
 from compiler.importer.onnx_import import import_onnx
@@ -100,6 +101,7 @@ def compile_tiles(
         chip=chip, device=device, options=options, model=net, program=program, cores=cores,
         calibration={
             "hop_bytes": None if found is None else [found.before, found.after],
+            **converter_registers(chip, device, len(cores)),
             "cores_least": placement.least, "cores_bound": placement.bound, "samples": result.images, "sha256": digest,
             "time_s": representative_time(chip, device, options), "errors": list(result.errors),
             "cycles": list(result.cycles), "redundancy": None, "slices": slices,

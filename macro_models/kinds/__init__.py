@@ -1,12 +1,13 @@
 """Kinds of macro: a module here for each, which says where its models are. Nothing else names them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from macro_models.devices.device import Device
 from macro_models.errors import InputError, argument
 from macro_models.macro import EagerMacro, MacroConfig, MacroModel
 from macro_models.registry import discovered, module_of
@@ -31,6 +32,11 @@ class Family:
     compensate
         ``(core now, the same core when it was programmed, one without any error, how, rows of weights that it uses)``:
         sets the registers of the core as its own command does; None where ``"none"`` is all.
+    converters
+        ``(configuration, device, seed, core)``: what a core's own calibration of its converters finds, as JSON types;
+        None where a kind has none.
+    restore
+        ``(core, what converters gave)``: sets its registers. Raises InputError if they do not fit.
     """
 
     config: type[MacroConfig]
@@ -38,6 +44,9 @@ class Family:
     eager: Callable[[Any], EagerMacro] | None = None
     compensations: tuple[str, ...] = ("none",)
     compensate: Callable[[Any, Any, Any, str, NDArray[np.bool_]], None] | None = None
+
+    converters: Callable[[Any, Device, int, int], dict[str, Any]] | None = None
+    restore: Callable[[Any, Mapping[str, Any]], None] | None = None
 
     def compensation(self, how: str | None) -> str:
         """How drift is compensated if ``how`` is asked for.

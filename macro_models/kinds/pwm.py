@@ -4,7 +4,9 @@ from macro_models.exact.pwm.compensation import COMPENSATIONS
 from macro_models.kinds import Family
 from macro_models.pwm.config import PwmConfig
 from macro_models.pwm.model import PwmModel
+from macro_models.pwm.registers import converters, restore
 
 FAMILY = Family(
     config=PwmConfig, model=PwmModel, compensations=COMPENSATIONS, compensate=PwmModel.compensate,
+    converters=converters, restore=restore,
 )

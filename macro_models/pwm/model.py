@@ -175,14 +175,14 @@ class PwmModel:
         """The converters with their trim registers set."""
 
     @property
-    def _spread(self) -> bool:
+    def has_converter_errors(self) -> bool:
         """Whether the converters have the errors that the configuration gives them."""
         return "adc" in self.causes and self.device.converter.spread
 
     @property
     def free_running(self) -> bool:
         """Whether oscillators begin conversions anywhere in their period."""
-        return self._spread and self.config.free_running
+        return self.has_converter_errors and self.config.free_running
 
     def _make_variances(self) -> tuple[Reals, float] | None:
         """Read-noise variances of all devices, integers below 2**24 in a unit that is a power of two; None if none."""
@@ -195,7 +195,7 @@ class PwmModel:
 
     def _make_oscillators(self) -> Oscillators:
         config, n = self.config, self.config.lines
-        if not self._spread:
+        if not self.has_converter_errors:
             return Oscillators.ideal(n, config.top_counts)
 
         def normals(purpose: Purpose, sigma: float, items: int = 2 * n) -> Reals:
@@ -257,7 +257,7 @@ class PwmModel:
             return one, other
 
         config = self.config
-        if not self._spread:
+        if not self.has_converter_errors:
             return Calibration.reset(config.lines, config.nominal_gain_code)
         return calibrate(
             read, columns=config.lines, top=config.top_counts, windows=self.windows, gain=config.nominal_gain_code

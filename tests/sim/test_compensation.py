@@ -80,3 +80,21 @@ def test_what_no_core_can_is_refused(network: Network) -> None:
         build_cores(network, compensation="rows")
     with pytest.raises(InputError, match=r"must be one of none for cores of kind tnsa, not 'global'$"):
         family("tnsa").compensation("global")
+
+
+def test_a_network_keeps_what_converters_found(network: Network, tmp_path: Path) -> None:
+    network.save(tmp_path / "n.mho")
+    kept = Network.load(tmp_path / "n.mho")
+    (known,) = kept.calibration["converters"]["cores"]
+    (found,) = build_cores(kept, compensation="none")
+    assert found.state()["trim_gain"].tolist() == known["trim_gain"] != np.zeros((2, 16), int).tolist()
+    known["gain"] = [100] * 16
+    (found,), (other,) = (build_cores(kept, seed=seed, compensation="none") for seed in (0, 1))
+    assert found.state()["gain"].tolist() == [100] * 16
+    assert other.state()["gain"].tolist() != [100] * 16
+    (ideal,) = build_cores(kept, device="ideal", compensation="none")
+    assert ideal.state()["gain"].tolist() == [192] * 16
+    for wrong in ([100] * 15, [256] * 16, "x", None):
+        known["gain"] = wrong
+        with pytest.raises(InputError, match=r"^calibration.converters: gain must be whole numbers 0 to 255 of shape"):
+            build_cores(kept, compensation="none")

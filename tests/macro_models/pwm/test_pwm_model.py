@@ -64,7 +64,7 @@ def by_definition(model: PwmModel, op: PwmOperation, masks: Masks, x: list[int],
         for p, side in enumerate(sides):
             trim, curve = int(calibration.trim.gain[p, j]), int(calibration.trim.curve[p, j])
             gain, bend = int(made.gain[p, j]) * (64 + trim) >> 6, int(made.curvature[p, j]) + 32 * curve
-            total = (phases[p][j] << 4) + 8 if model._spread and cfg.free_running else 2**19
+            total = (phases[p][j] << 4) + 8 if model.free_running else 2**19
             for one in side:
                 u = min((one << 17) // (cfg.nominal_gain_code * step), 2**17)
                 v = int(made.offset[p, j]) + u * gain + (u * u >> 17) * bend
