@@ -1,6 +1,7 @@
 """What all tests share: skipping where a tool is missing, and reproducible hypothesis."""
 
 import importlib.util
+import os
 import shutil
 import signal
 
@@ -14,6 +15,9 @@ settings.load_profile("mho")
 # A shell that starts tests in the background has them, and all that they start, ignore interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Simulations of tests are short, and building them is most of their time. Set before anything of `sim` is imported.
+os.environ.setdefault("MHO_OPTIMISE", "-O1")
 
 _COSIM_TOOLS = ("verilator", "g++", "make", "cocotb")
 """Tools of a bare ``@pytest.mark.cosim``; ``@pytest.mark.cosim("yosys")`` names others."""
