@@ -7,12 +7,27 @@ from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-__all__ = ["OwnReset", "Resettable", "is_block"]
+__all__ = ["OwnReset", "Resettable", "clock_by", "is_block", "runs_by"]
 
 
 def is_block(part: object) -> bool:
     """Whether a part of a design is a module of its own in Verilog: components are, but for those of Amaranth."""
     return isinstance(part, wiring.Component) and not type(part).__module__.startswith("amaranth.")
+
+
+def clock_by(runs: Signal, *parts: Any) -> None:
+    """Have one gate for the clock of these blocks of a module, open in the cycles whose ``runs`` is 1.
+
+    Verilog with gates of clocks has it; in Amaranth's simulator, and in Verilog without them, the clock always runs. So
+    ``runs`` may only be 0 where nobody can tell the difference.
+    """
+    for part in parts:
+        part._runs = runs
+
+
+def runs_by(part: object) -> Signal | None:
+    """The signal of :func:`clock_by` of a block, if it has one."""
+    return getattr(part, "_runs", None)
 
 
 class OwnReset(ResetInserter):

@@ -34,6 +34,8 @@ class Chip(wiring.Component):
         Everything, see :mod:`hw.chip.map`.
     irq : Out(1)
         Interrupt.
+    power_off : Out(parts.mesh.nodes)
+        For a power switch of each tile, see :class:`hw.tile.mesh.TileMesh`.
     programming_enable : In(1)
         Of all cores, see :class:`hw.core.core.Core`; only if they program their cells.
     macro_0, macro_1, .. : Out(MacroPins)
@@ -48,7 +50,7 @@ class Chip(wiring.Component):
         mesh = parts.mesh
         macros = {f"macro_{node}": Out(parts.core.pins) for node in range(mesh.nodes)} if outside else {}
         enable = {"programming_enable": ENABLE} if parts.core.programs else {}
-        self._own = macros | enable
+        self._own = macros | enable | {"power_off": Out(mesh.nodes)}
         super().__init__({"bus": In(RegisterBus(address_width(mesh))), "irq": Out(1), **self._own})
 
     def elaborate(self, platform: object) -> Module:
@@ -70,6 +72,8 @@ class Chip(wiring.Component):
             inner, outer = getattr(tiles, name), getattr(self, name)
             if member.is_signature:
                 connect(m, inner, flipped(outer))
-            else:
+            elif member.flow is In:
                 m.d.comb += inner.eq(outer)
+            else:
+                m.d.comb += outer.eq(inner)
         return m

@@ -5,7 +5,7 @@ from typing import Any
 
 from amaranth.hdl import Module
 from amaranth.lib import wiring
-from amaranth.lib.wiring import connect, flipped
+from amaranth.lib.wiring import Out, connect, flipped
 
 from hw.noc.config import HOST_POSITION, MeshConfig
 from hw.noc.host_port import HostPort
@@ -33,6 +33,8 @@ class Mesh(wiring.Component):
     -------
     tx_0 .., rx_0 .., release_0 .., operand_0 .., result_0 .., registers_0 ..
         The ports of :class:`hw.noc.node.Node` to each tile, row by row.
+    power_off, stopped : Out(cfg.nodes)
+        Power and clock of what is at each node.
     host_bus, host_burst, host_send, host_receive, host_lost
         The ports of :class:`hw.noc.host_port.HostPort` to the host.
     """
@@ -42,7 +44,7 @@ class Mesh(wiring.Component):
         members = {f"host_{name}": member for name, member in HostPort.members(cfg).items()}
         for node in range(cfg.nodes):
             members |= {f"{name}_{node}": member for name, member in Node.tile(cfg).items()}
-        super().__init__(members)
+        super().__init__(members | {name: Out(cfg.nodes) for name in Node.power})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -55,6 +57,7 @@ class Mesh(wiring.Component):
             m.d.comb += [node.place[name].eq(value) for name, value in PlaceLayout.pack(cfg, x, y).items()]
             for name in Node.tile(cfg):
                 connect(m, flipped(getattr(self, f"{name}_{number}")), getattr(node, name))
+            m.d.comb += [getattr(self, name)[number].eq(getattr(node, name)) for name in Node.power]
         join_neighbours(m, nodes)
         if cfg.contexts:
             join_neighbours(m, nodes, "sum_")

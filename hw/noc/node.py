@@ -49,6 +49,8 @@ class Node(wiring.Component):
         Operands of reductions, and sums at a root; only if ``cfg.contexts``.
     registers : Out(RegisterBus(NODE_BITS - 1))
         Accesses of the host to the tile.
+    stopped, power_off : Out(1)
+        Clock and power of the tile, see :class:`hw.noc.registers.node.NodeRegisters`.
     north_i, north_o, east_i, .. west_o : Channel(ChannelLayout(cfg, port))
         The neighbours, as at :class:`hw.noc.router.router.Router`.
     sum_north_i, sum_north_o, .. sum_west_o : Channel(OperandLayout(cfg), contexts)
@@ -62,10 +64,15 @@ class Node(wiring.Component):
     operand: Any
     result: Any
     registers: Any
+    stopped: Any
+    power_off: Any
 
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg
         super().__init__(self.members(cfg))
+
+    power = ("stopped", "power_off")
+    """Ports that say whether the tile runs."""
 
     @staticmethod
     def tile(cfg: MeshConfig) -> dict[str, Any]:
@@ -81,6 +88,7 @@ class Node(wiring.Component):
         """All ports."""
         router = Router.members(cfg)
         members = {"place": router["place"]} | Node.tile(cfg) | {side: router[side] for side in _SIDES}
+        members |= {name: Out(1) for name in Node.power}
         if cfg.contexts:
             reduction = ReductionRouter.members(cfg)
             members |= {f"sum_{side}": reduction[side] for side in _SIDES}
@@ -95,7 +103,8 @@ class Node(wiring.Component):
         m.submodules.registers = registers = NodeRegisters(cfg)
         m.d.comb += [
             router.place.eq(self.place), interface.lost.eq(router.unroutable),
-            registers.counters.eq(interface.counters),
+            registers.counters.eq(interface.counters), self.stopped.eq(registers.stopped),
+            self.power_off.eq(registers.power_off),
         ]
         connect(m, interface.inject, router.local_i)
         connect(m, router.local_o, interface.eject)

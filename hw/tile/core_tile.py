@@ -6,6 +6,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect, flipped
 
+from hw.block import clock_by
 from hw.core.port import join
 from hw.host.bus import connect_narrow
 from hw.host.split import BusSplit, Region
@@ -46,12 +47,15 @@ class CoreTile(wiring.Component):
         See :class:`hw.core.core.Core`; only if the core programs its cells.
     irq : Out(1)
         Interrupt of the core.
+    power_off : Out(1)
+        For a power switch of all but the node, see :class:`hw.noc.registers.node.NodeRegisters`.
     """
 
     macro: Any
     place: Any
     programming_enable: Any
     irq: Any
+    power_off: Any
 
     def __init__(self, cfg: TileConfig, mesh: MeshConfig, core: CoreBlocks, *, outside: bool = True) -> None:
         for name, mine, other in (("payload_bits", cfg.payload_bits, mesh.payload_bits),
@@ -60,11 +64,11 @@ class CoreTile(wiring.Component):
             if mine != other:
                 raise InputError(f"{name} of a tile must be {other}, as around it, not {mine}")
         self.cfg, self.mesh, self.core, self.outside = cfg, mesh, core, outside
-        own = Node.tile(mesh)
+        own = (*Node.tile(mesh), *Node.power)
         self._around = {name: member for name, member in Node.members(mesh).items() if name not in own}
         enable = {"programming_enable": ENABLE} if core.programs else {}
         macro = {"macro": Out(core.pins)} if outside else {}
-        super().__init__({**self._around, **macro, **enable, "irq": Out(1)})
+        super().__init__({**self._around, **macro, **enable, "irq": Out(1), "power_off": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -81,7 +85,10 @@ class CoreTile(wiring.Component):
             connect(m, given, taken)
         if self.outside:
             connect(m, core.macro, flipped(self.macro))
-        self._registers(m, tile, node, core)
+        clocked = self._registers(m, tile, node, core)
+        runs = Signal(name="tile_runs")
+        m.d.comb += [runs.eq(~node.stopped), self.power_off.eq(node.power_off)]
+        clock_by(runs, tile, core, *clocked)
         if self.core.programs:
             m.d.comb += core.programming_enable.eq(self.programming_enable)
         m.d.comb += [
@@ -97,8 +104,8 @@ class CoreTile(wiring.Component):
             self._sums(m, tile, node)
         return m
 
-    def _registers(self, m: Module, tile: Tile, node: Any, core: Any) -> None:
-        """The host to the tile and to the registers of its core."""
+    def _registers(self, m: Module, tile: Tile, node: Any, core: Any) -> tuple[Any, ...]:
+        """The host to the tile and to the registers of its core; what is between them."""
         tile_region = Region("tile", 0, CORE_AT.bit_length() - 1)
         split: Any = BusSplit(ADDRESS_WIDTH, (tile_region, Region("core", CORE_AT, self.core.registers.address_width)))
         access: Any = self.core.access()
@@ -109,6 +116,7 @@ class CoreTile(wiring.Component):
         m.d.comb += [access.reset.eq(tile.reset), self.irq.eq(access.irq)]
         join(m, access.port, core, access, but=("mask",))
         self._masks(m, tile.mask, access.mask, core.mask)
+        return split, access
 
     def _masks(self, m: Module, program: Any, host: Any, core: Any) -> None:
         """Masks from the host and from the program, which goes first; what is offered stays."""

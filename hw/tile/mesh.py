@@ -41,10 +41,13 @@ class TileMesh(wiring.Component):
         Of all cores, see :class:`hw.core.core.Core`; only if they program their cells.
     irq : Out(1)
         Interrupt of a core.
+    power_off : Out(mesh.nodes)
+        For a power switch of each tile, row by row.
     """
 
     programming_enable: Any
     irq: Any
+    power_off: Any
 
     def __init__(self, cfg: TileConfig, mesh: MeshConfig, core: CoreBlocks, *, outside: bool = True) -> None:
         self.cfg, self.mesh, self.core, self.outside = cfg, mesh, core, outside
@@ -52,7 +55,7 @@ class TileMesh(wiring.Component):
         enable = {"programming_enable": ENABLE} if core.programs else {}
         super().__init__({
             **{f"host_{name}": member for name, member in HostPort.members(mesh).items()}, **macros, **enable,
-            "irq": Out(1),
+            "irq": Out(1), "power_off": Out(mesh.nodes),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -67,6 +70,7 @@ class TileMesh(wiring.Component):
             m.d.comb += [tile.place[name].eq(value) for name, value in PlaceLayout.pack(mesh, x, y).items()]
             if self.outside:
                 connect(m, tile.macro, flipped(getattr(self, f"macro_{number}")))
+            m.d.comb += self.power_off[number].eq(tile.power_off)
             if self.core.programs:
                 m.d.comb += tile.programming_enable.eq(self.programming_enable)
         m.d.comb += self.irq.eq(reduce(or_, (tile.irq for tile in tiles.values())))

@@ -3,6 +3,7 @@
 Sizes, delays and capacitances are placeholders: they are there so that tools have all pins, and say so.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 
 from hw.config import Chip, MacroSection
@@ -119,6 +120,11 @@ def _lef_pin(name: str, direction: str, use: str, box: Sequence[float]) -> list[
             f"        RECT {corners} ;", "    END", f"  END {name}"]
 
 
+_TILE = re.compile(r"(.*tile_\d+_\d+)/core/")
+_SWITCHED = ("tile", "core", "core_access", "split")
+"""Blocks of a tile that are switched off."""
+
+
 def write_upf(chip: Chip, top: str, instances: Sequence[str]) -> str:
     """``TOP.upf``: the digital part and the macros as power domains, every supply of the macros, what each is for."""
     power, ground = supply_pins(chip.macro)
@@ -143,7 +149,31 @@ def write_upf(chip: Chip, top: str, instances: Sequence[str]) -> str:
         for domain, (plus, minus) in (("PD_DIGITAL", (powers[0], grounds[0])), ("PD_MACRO", own)):
             lines.append(f"set_domain_supply_net {domain} -primary_power_net {plus} -primary_ground_net {minus}")
     lines += [f"connect_supply_net {net} -ports {{{path}/{pin}}}" for path in paths for pin, net in pairs if inside]
-    return "\n".join([*lines, *_power_states(sets)]) + "\n"
+    return "\n".join([*lines, *_switched_tiles(paths, powers, grounds), *_power_states(sets)]) + "\n"
+
+
+def _switched_tiles(paths: Sequence[str], powers: Sequence[str], grounds: Sequence[str]) -> list[str]:
+    """A domain for each tile without its node and its macro, which the tile's pin ``power_off`` switches off."""
+    lines = []
+    for number, found in enumerate(found for path in paths if (found := _TILE.match(path))):
+        tile, domain, supply = found[1], f"PD_TILE_{number}", f"{powers[0] if powers else 'VPWR'}_TILE_{number}"
+        parts = " ".join(f"{tile}/{part}" for part in _SWITCHED)
+        lines.append(f"create_power_domain {domain} -elements {{{parts}}}")
+        if powers and grounds:
+            lines += [
+                f"create_supply_net {supply} -domain {domain}",
+                f"create_supply_net {grounds[0]} -domain {domain} -reuse",
+                f"set_domain_supply_net {domain} -primary_power_net {supply} -primary_ground_net {grounds[0]}",
+                f"create_power_switch SW_TILE_{number} -domain {domain} -input_supply_port {{in {powers[0]}}} "
+                f"-output_supply_port {{out {supply}}} -control_port {{off {tile}/power_off}} "
+                "-on_state {on in {!off}} -off_state {off {off}}",
+            ]
+        lines.append(f"set_isolation ISO_TILE_{number} -domain {domain} -applies_to outputs -clamp_value 0 "
+                     f"-isolation_signal {tile}/power_off -isolation_sense high -location parent")
+    if lines:
+        lines.insert(0, "# A tile without its node is switched off by its pin power_off, which is the bit off of the "
+                        "node's register power, and power_off[n] at the top.")
+    return lines
 
 
 def _supply_sets(macro: MacroSection | None) -> dict[str, tuple[str, str]]:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from amaranth.hdl import ClockSignal, Const, Elaboratable, Instance, Module, ResetInserter, ResetSignal, Value
+from amaranth.hdl import ClockSignal, Const, Elaboratable, Instance, Module, ResetInserter, ResetSignal, Signal, Value
 from amaranth.hdl._ir import Fragment
 from amaranth.hdl._xfrm import TransformedElaboratable
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 
-from hw.block import OwnReset, is_block
+from hw.block import OwnReset, is_block, runs_by
 from macro_models.errors import InputError, ToolError
 from rtl_gen.verilog.memories import MemoryPlatform
 from rtl_gen.verilog.names import identifier
@@ -105,11 +105,14 @@ class BlockPlatform(MemoryPlatform):
         another configuration has eight digits of its hash in its name, wherever it is.
     reset
         Name of the port of the reset.
+    gate
+        Module of clock gates, for blocks of :func:`hw.block.clock_by`; empty: their clocks always run.
     """
 
-    def __init__(self, prefix: str, own: Collection[object], reset: str) -> None:
+    def __init__(self, prefix: str, own: Collection[object], reset: str, gate: str = "") -> None:
         super().__init__(prefix)
-        self.own, self.reset = own, reset
+        self.own, self.reset, self.gate = own, reset, gate
+        self._gates: dict[str, tuple[Signal, Instance]] = {}
         self.blocks: dict[str, Block] = {}
         self.conflict: Exception | None = None
         self._identities: dict[str, tuple[type, str]] = {}
@@ -173,10 +176,21 @@ class BlockPlatform(MemoryPlatform):
             return instance
         ports: dict[str, Any] = {}
         if self.blocks[name].clocked:
-            ports |= {"i_clk": ClockSignal(), f"i_{self.reset}": ResetSignal()}
+            ports |= {"i_clk": self._clock(component), f"i_{self.reset}": ResetSignal()}
         for port, value, flow in ports_of(component):
             ports[f"{'o' if flow is wiring.Out else 'i'}_{port}"] = value
         return Instance(name, **ports)
+
+    def _clock(self, component: wiring.Component) -> Any:
+        """The clock of a block: gated, if it has a signal for that."""
+        runs = runs_by(component)
+        if runs is None or not self.gate:
+            return ClockSignal()
+        if runs.name not in self._gates:
+            clock = Signal(name=f"{runs.name}_clk")
+            instance = Instance(self.gate, i_clk=ClockSignal(), i_enable=runs, o_gated=clock)
+            self._gates[runs.name] = clock, instance
+        return self._gates[runs.name][0]
 
     def _resolve(self, part: Any, transform: Any) -> Any:
         """The fragment of a part; ``transform`` is what would not reach into the instances that it becomes."""
@@ -199,9 +213,13 @@ class BlockPlatform(MemoryPlatform):
         return part
 
     def _module(self, m: Any, transform: Any) -> Any:
+        outer, self._gates = self._gates, {}
         for name, (part, src_loc) in m._named_submodules.items():
             m._named_submodules[name] = self._resolve(part, transform), src_loc
         m._anon_submodules[:] = [(self._resolve(part, transform), src_loc) for part, src_loc in m._anon_submodules]
+        for name, (_, instance) in self._gates.items():
+            m.submodules[f"{name}_gate"] = instance
+        self._gates = outer
         return Fragment.get(m, self)
 
 

@@ -45,7 +45,8 @@ def emit(
         what the component itself was made with.
 
     clock_gates
-        Registers that keep their value unless a condition holds have gated clocks, of the module ``clock_gate``.
+        Registers that keep their value unless a condition holds have gated clocks, of the module ``clock_gate``, and so
+        have the blocks of :func:`hw.block.clock_by`.
     test_ports
         Memories have a port for a self-test, which is tied off.
 
@@ -57,13 +58,13 @@ def emit(
         If the design holds something that cannot be written as Verilog here, or that would be lost in it.
     """
     own = list(arguments(component).values()) if own is None else own
-    platform = BlockPlatform(prefix, own, "rst_n" if reset_low else "rst")
+    gate = f"{prefix}{CLOCK_GATE}" if clock_gates else ""
+    platform = BlockPlatform(prefix, own, "rst_n" if reset_low else "rst", gate)
     with _uncollected():
         platform.add(component, name)
         if platform.conflict is not None:
             raise platform.conflict
         seen = _Signals(platform.blocks)
-        gate = f"{prefix}{CLOCK_GATE}" if clock_gates else ""
         texts = {name: _write(name, platform.blocks, reset_low, gate, seen) for name in platform.blocks}
         seen.check()
     if clock_gates:

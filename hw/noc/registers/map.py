@@ -45,6 +45,17 @@ def node_map(cfg: MeshConfig) -> RegisterMap:
             Field(name=name, width=5, reset=value, constant=True, doc=f"{name.replace('_', ' ').capitalize()}.")
             for name, value in sizes
         )),
+        Register(
+            name="power", address=0x008,
+            doc="Clock and power of what the node serves. While either bit is set its registers answer with an error, "
+            "and what the network brings it is lost: set them where nobody sends to it.",
+            fields=(
+                Field(name="stopped", access=Access.RW, doc="Its clock stands still, if the chip has gates of clocks; "
+                      "all state stays."),
+                Field(name="off", access=Access.RW, doc="The pin `power_off`, for a power switch; the clock stands "
+                      "still too. All state is lost: it is reset and loaded anew behind that."),
+            ),
+        ),
         Window(
             name="flow", address=_FLOWS, words=FLOWS, access=Access.W,
             doc="Where each flow goes: `[15:0]` destinations as in a flit, rows first; `[19:16]` slot of the "

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -23,7 +23,8 @@ __all__ = ["NodeRegisters"]
 class NodeRegisters(wiring.Component):
     """Serves requests of the host: to the tile in the lower half of the node's addresses, to the node in the upper one.
 
-    What is beyond the node's own registers is answered by an error, two cycles after it was asked, as they answer.
+    What is beyond the node's own registers is answered by an error, two cycles after it was asked, as they answer;
+    so is what is meant for the tile while that stands still.
 
     Parameters
     ----------
@@ -40,6 +41,8 @@ class NodeRegisters(wiring.Component):
         The interface's tables.
     counters : In(CountersLayout())
         And its counters.
+    stopped, power_off : Out(1)
+        The tile's clock stands still; its power is to be off (the clock stands still then too).
     setup : Out(SetupLayout(cfg))
         Writes entries of the reduction router; only if ``cfg.contexts``.
     """
@@ -49,41 +52,47 @@ class NodeRegisters(wiring.Component):
     tile: Any
     tables: Any
     counters: Any
+    stopped: Value
+    power_off: Value
     setup: Any
 
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg
         members: dict[str, Any] = {
             "request": In(Arrival(32)), "answer": Out(stream.Signature(32)), "tile": Out(RegisterBus(NODE_BITS - 1)),
-            "tables": Out(TableWrite()), "counters": In(CountersLayout()),
+            "tables": Out(TableWrite()), "counters": In(CountersLayout()), "stopped": Out(1), "power_off": Out(1),
         }
         super().__init__(members | ({"setup": Out(SetupLayout(cfg))} if cfg.contexts else {}))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.server = server = RegisterServer()
-        m.submodules.bank = bank = RegisterBank(node_map(self.cfg))
+        bank: Any = RegisterBank(node_map(self.cfg))
+        m.submodules.bank = bank
         connect(m, flipped(self.request), server.request)
         connect(m, server.answer, flipped(self.answer))
         request, response = server.bus.request, server.bus.response
-        own, inside = request.p.address[-1], Signal()
-        missing = Signal()  # an access beyond the node's registers has its answer now
-        m.d.comb += inside.eq(~request.p.address[PAGE_BITS - 2 : -1].any())
-        for bus, mine in ((self.tile, ~own), (bank.bus, own & inside)):
+        own, inside, nowhere = request.p.address[-1], Signal(), Signal()
+        missing = Signal()  # an access to what is not there has its answer now
+        m.d.comb += [
+            inside.eq(~request.p.address[PAGE_BITS - 2 : -1].any()), nowhere.eq(Mux(own, ~inside, self.stopped)),
+            self.power_off.eq(bank.power.off), self.stopped.eq(bank.power.stopped | bank.power.off),
+        ]
+        for bus, mine in ((self.tile, ~own), (bank.bus, own)):
             m.d.comb += [
                 *(bus.request.p[name].eq(request.p[name]) for name in ("address", "write", "data", "strobe")),
-                bus.request.valid.eq(request.valid & mine), bus.response.ready.eq(response.ready),
+                bus.request.valid.eq(request.valid & mine & ~nowhere), bus.response.ready.eq(response.ready),
             ]
         m.d.comb += [
-            request.ready.eq(Mux(own, bank.bus.request.ready | ~inside, self.tile.request.ready)),
+            request.ready.eq(Mux(own, bank.bus.request.ready, self.tile.request.ready) | nowhere),
             # One access at a time: nobody else answers.
-            response.valid.eq(missing | bank.bus.response.valid | self.tile.response.valid),
-            response.p.data.eq(Mux(own, Mux(missing, 0, bank.bus.response.p.data), self.tile.response.p.data)),
+            response.valid.eq(missing | bank.bus.response.valid | (self.tile.response.valid & ~self.stopped)),
+            response.p.data.eq(Mux(missing, 0, Mux(own, bank.bus.response.p.data, self.tile.response.p.data))),
             response.p.error.eq(missing | Mux(own, bank.bus.response.p.error, self.tile.response.p.error)),
         ]
         with m.If(response.ready):
             m.d.sync += missing.eq(0)
-        with m.If(request.valid & own & ~inside):
+        with m.If(request.valid & nowhere):
             m.d.sync += missing.eq(1)
         self._join(m, bank)
         return m

@@ -74,6 +74,16 @@ def test_power_intent_connects_every_supply(chip: Chip) -> None:
     assert set(re.findall(r"connect_supply_net (\w+)", text)) <= made
 
 
+def test_power_intent_switches_tiles_off_by_their_pins() -> None:
+    macro: dict[str, Any] = {"module": "hard", "power": {"VD": "vdd"}, "ground": {"G": "vss"}}
+    text = write_upf(_with_macro(macro), "top", ["chip.tile_0_0.core.macro.macro", "chip.tile_1_0.core.macro.macro"])
+    for number, tile in enumerate(("chip/tile_0_0", "chip/tile_1_0")):
+        assert f"-domain PD_TILE_{number}" in text
+        assert f"-elements {{{tile}/tile {tile}/core {tile}/core_access {tile}/split}}" in text
+        assert f"-control_port {{off {tile}/power_off}}" in text
+    assert "PD_TILE" not in write_upf(_with_macro(macro), "top", ["core.macro.macro"])
+
+
 def test_power_intent_has_the_kinds_of_supplies() -> None:
     """Two array supplies, one of each other kind, two grounds: sets, the macro's primary supply, states once each."""
     macro: dict[str, Any] = {

@@ -105,3 +105,15 @@ def test_tools_accept_gated_clocks(tmp_path) -> None:
     for command in (lint, ["iverilog", "-g2005", "-Wall", "-o", "sim", *rtl, stub]):
         done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, ""), command[0]
+
+
+@pytest.mark.slow
+def test_a_tile_has_one_gate_for_its_clock() -> None:
+    """All but the node has it; without gates of clocks there is none."""
+    for settings, clock in (({}, "clk"), (GATED, "tile_runs_gate_gated")):
+        chip = load_chip("tnsa16-2x2", settings)
+        text = module_texts(chip, "none", part="tile", top="mho_core_tile")["mho_core_tile"]
+        clocks = dict(re.findall(r"^  \w+ (\w+) \([^;]*?\n    \.clk\((\w+)\),", text, re.MULTILINE))
+        assert {clocks[part] for part in ("tile", "core", "core_access", "split")} == {clock}
+        assert clocks["node"] == "clk"
+        assert ("mho_clock_gate tile_runs_gate" in text) == (clock != "clk")
