@@ -4,7 +4,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,12 +17,21 @@ from macro_models.exact.operation import MvmOperation
 if TYPE_CHECKING:
     from compiler.network import Network
 
-__all__ = ["Account", "Backend", "BackendResult", "HostScheduled", "Note", "Progress"]
+__all__ = ["Account", "Backend", "BackendResult", "Detailed", "HostScheduled", "Note", "Progress"]
 
 Progress = Callable[[int, int], None]
 """Is told (done, all)."""
 Note = Callable[[str], None]
 """Is told a sentence."""
+
+
+@runtime_checkable
+class Detailed(Protocol):
+    """A :data:`Progress` that takes words too."""
+
+    def detail(self, text: str) -> None:
+        """Say how far it is."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -119,18 +119,21 @@ class Output:
 
     @contextmanager
     def progress(self, label: str) -> Iterator[Progress]:
-        """A bar on a terminal; without one, a line at the start and now and then."""
+        """A bar on a terminal; without one, a line at the start and now and then.
+
+        What is yielded has ``detail(text)`` too: how far it is in words, which stands behind the label, and in a line
+        of its own if the work is interrupted.
+        """
         if self.quiet:
             yield lambda done, total, /: None
-        elif _plain(sys.stderr):
-            with _lines(label) as lines:
-                yield lines
-        else:
-            from rich.progress import Progress as Bar
-
-            with Bar(console=_console(sys.stderr), transient=True) as bar:
-                task = bar.add_task(label, total=None)
-                yield lambda done, total, /: bar.update(task, completed=done, total=total)
+            return
+        with (_lines if _plain(sys.stderr) else _bar)(label) as told:
+            try:
+                yield told
+            except KeyboardInterrupt:
+                if told.said:
+                    say(sys.stderr, f"{label}: {told.said}")
+                raise
 
     def json(self, content: dict[str, Any]) -> None:
         """Write the JSON of ``--json``, if it was asked for."""
@@ -143,8 +146,35 @@ class Output:
             write_output(self.json_path, text.encode())
 
 
+class _Told:
+    """Is told how far a work is, in numbers and in words."""
+
+    def __init__(self, advance: Progress, show: Callable[[str], None]) -> None:
+        self._advance, self._show = advance, show
+        self.said = ""
+
+    def __call__(self, done: int, total: int, /) -> None:
+        self._advance(done, total)
+
+    def detail(self, text: str) -> None:
+        self.said = text
+        self._show(text)
+
+
 @contextmanager
-def _lines(label: str) -> Iterator[Progress]:
+def _bar(label: str) -> Iterator[_Told]:
+    from rich.progress import Progress as Bar
+
+    with Bar(console=_console(sys.stderr), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield _Told(
+            lambda done, total, /: bar.update(task, completed=done, total=total),
+            lambda text: bar.update(task, description=f"{label}: {text}"),
+        )
+
+
+@contextmanager
+def _lines(label: str) -> Iterator[_Told]:
     """Progress as lines of stderr, also where nothing is heard of the work for long."""
     begin = shown_s = time.monotonic()
     share = shown = 0.0
@@ -153,7 +183,8 @@ def _lines(label: str) -> Iterator[Progress]:
     def line() -> None:
         nonlocal shown, shown_s
         shown, shown_s = share, time.monotonic()
-        say(sys.stderr, f"{label}: {share:.0%} after {shown_s - begin:.0f} s")
+        said = f", {told.said}" if told.said else ""
+        say(sys.stderr, f"{label}: {share:.0%} after {shown_s - begin:.0f} s{said}")
 
     def advance(done: int, total: int, /) -> None:
         nonlocal share, shown
@@ -166,11 +197,12 @@ def _lines(label: str) -> Iterator[Progress]:
         while not ended.wait(_EVERY_S):
             line()
 
+    told = _Told(advance, lambda text: None)
     say(sys.stderr, f"{label} ...")
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
-        yield advance
+        yield told
     finally:
         ended.set()
         watcher.join()

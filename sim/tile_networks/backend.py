@@ -16,7 +16,7 @@ from hw.kinds import Timing, timing
 from hw.tile.isa import Cause
 from macro_models import MacroModel, Masks
 from macro_models.errors import InputError, ToolError, argument
-from sim.backend import Account, Backend, Note, Progress
+from sim.backend import Account, Backend, Detailed, Note, Progress
 from sim.tile_networks.build import build_mesh
 from sim.tile_networks.codes import SeenCodes
 from sim.tile_networks.host import MeshJob, MeshResult, Outcome
@@ -71,7 +71,7 @@ class TileCosimBackend(Backend):
     ) -> None:
         self._waves = None if waves is None else Path(waves)
         self._timeout_s, self._tracing, self._progress, self._note = timeout_s, trace, progress, note
-        self._optimise, self._patience = optimise, patience
+        self._optimise, self._patience, self._clock_s = optimise, patience, 0.0
         self._chip: Chip | None = None
         self._parts: ChipParts | None = None
         self._code: TileCode | None = None
@@ -106,6 +106,7 @@ class TileCosimBackend(Backend):
             simulator = build_mesh(chip, waves=self._waves is not None, optimise=self._optimise)
             self._simulation = MeshSimulation(simulator, timeout_s=self._timeout_s, waves=self._waves)
         self._chip, self._parts, self._code = chip, parts, code
+        self._clock_s = 1e-6 / chip.clock.f_clk_MHz
         for index, model in enumerate(cores):
             self._simulation.put_core(index, model)
 
@@ -139,9 +140,13 @@ class TileCosimBackend(Backend):
         job = MeshJob.from_plan(plan, patience=self._patience, report=_REPORT, tracing=self._tracing)
 
         def hear(cycles: int, arrived: list[int]) -> None:
+            done = min(came // sink.image_flits for came, sink in zip(arrived, plan.sinks, strict=True))
             if self._progress is not None:
-                done = (came // sink.image_flits for came, sink in zip(arrived, plan.sinks, strict=True))
-                self._progress(min(done), len(lanes))
+                self._progress(done, len(lanes))
+            if isinstance(self._progress, Detailed):
+                chip_ms = cycles * self._clock_s * 1e3
+                self._progress.detail(
+                    f"{done} of {len(lanes)} images, {chip_ms:.3g} ms of the chip in {cycles:,} cycles")
 
         result = self.result = self._simulation.run_mesh(job, hear)
         self._check(plan, result)

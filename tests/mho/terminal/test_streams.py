@@ -17,6 +17,7 @@ import pytest
 from mho.cli import run
 from mho.terminal import console
 from mho.terminal.console import Output, say
+from sim.backend import Detailed
 
 ROOT = Path(__file__).parents[3]
 MHO = f"{sys.executable} -m mho"
@@ -192,6 +193,18 @@ def test_progress_without_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: py
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "working ..."
     assert [line.partition(" after")[0] for line in lines[1:]] == [f"working: {n}%" for n in range(10, 101, 10)]
+
+
+def test_interrupted_work_says_how_far_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+    def work() -> None:
+        with Output().progress("working") as progress:
+            assert isinstance(progress, Detailed)
+            progress.detail("2 of 9 images")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert capsys.readouterr().err.splitlines() == ["working ...", "working: 2 of 9 images"]
 
 
 def test_progress_of_silent_work(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
