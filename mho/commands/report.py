@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from macro_models.errors import InputError
 from macro_models.output import write_output
 from mho.terminal.console import Output
 from mho.terminal.options import common_options, example
@@ -31,9 +32,13 @@ __all__ = ["report_command"]
     "--liberty", metavar="LIB", type=READS,
     help="Standard cells (.lib, .lib.gz): area of the generated Verilog by block, by Yosys.",
 )
+@click.option(
+    "--activity", metavar="F.fst", type=READS,
+    help="Waveforms of the run on one core (mho run --backend cosim --waves): energy of its logic, by OpenSTA.",
+)
 @common_options
 def report_command(
-    runs: tuple[str, ...], output: str, figures: str | None, liberty: str | None, out: Output
+    runs: tuple[str, ...], output: str, figures: str | None, liberty: str | None, activity: str | None, out: Output
 ) -> None:
     """One self-contained page of what a run left: what limits accuracy, time and energy, and what would help.
 
@@ -43,9 +48,11 @@ def report_command(
     from mho.report.facts import read_facts
     from mho.report.page import report_page
 
+    if activity is not None and (liberty is None or len(runs) > 1):
+        raise InputError(f"{activity}: --activity takes --liberty and the one run that the waveforms are of")
     found = read_facts(runs)
     if liberty is not None:
-        found = _with_silicon(found, liberty, out)
+        found = _with_silicon(found, liberty, activity, out)
     write_output(output, report_page(found).encode())
     out.note(f"wrote {output}")
     if figures is not None:
@@ -58,12 +65,13 @@ def report_command(
     out.json({"page": output, "runs": told})
 
 
-def _with_silicon(found: "list[Facts]", liberty: str, out: Output) -> "list[Facts]":
-    """The runs with the area of their chips, each of which is synthesised once."""
+def _with_silicon(found: "list[Facts]", liberty: str, activity: str | None, out: Output) -> "list[Facts]":
+    """The runs with the area of their chips, each of which is synthesised once, and the energy of their logic."""
     from hw.config import chip_from_dict
     from macro_models.files import reading
     from mho.report.facts import RUN
     from sim.silicon.area import chip_area
+    from sim.silicon.energy import chip_energy
 
     known: dict[str, Any] = {}
     made = []
@@ -73,6 +81,11 @@ def _with_silicon(found: "list[Facts]", liberty: str, out: Output) -> "list[Fact
         if chip.sha256 not in known:
             with out.progress(f"synthesising {chip.name}") as progress:
                 known[chip.sha256] = chip_area(chip, Path(liberty), progress=progress)
+        if activity is not None:
+            images = facts.run.images * len(facts.run.scores)
+            with out.progress(f"energy of {chip.name}") as progress:
+                took = chip_energy(chip, Path(liberty), Path(activity), images, progress)
+            known[chip.sha256] |= {"energy": took}
         made.append(replace(facts, silicon=known[chip.sha256]))
     return made
 

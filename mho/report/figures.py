@@ -152,6 +152,7 @@ def _cores(facts: Facts) -> Figure:
     cells.bar([one["core"] for one in cores], used, color=COLOURS[2])
     cells.set(xlabel="core", ylabel="cells that hold weights (%)", ylim=(0, 100))
     for axes in (time, cells):
+        axes.set_xlim(-0.5, max(len(cores), 4) - 0.5)
         axes.xaxis.get_major_locator().set_params(integer=True)
     return figure
 

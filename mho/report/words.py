@@ -132,7 +132,8 @@ def energy_words(facts: Facts) -> str:
         first = max(blocks, key=lambda one: one["image_pJ"])
         parts.append(
             f"The digital part takes {digital / 1000:,.3g} nJ an input in the library "
-            f"{silicon['library']}, {first['image_pJ'] / digital:.0%} of it in {first['block']}."
+            f"{silicon['library']}, {first['image_pJ'] / digital:.0%} of it in {first['block']}; "
+            f"{silicon['energy']['still_pJ'] / digital:.0%} would be there if nothing changed but the clock."
         )
         if energy is not None and digital > energy["total_pJ"]:
             parts.append("What would help: gated clocks (verilog.clock_gate), a clock that stops while a tile waits.")
@@ -156,6 +157,6 @@ def missing_words(facts: Facts) -> list[tuple[str, str]]:
          "area.macro_mm2 with its source in the chip description"),
         (facts.silicon is None, "area of the digital part by block", "mho report .. --liberty LIBRARY.lib"),
         ((facts.silicon or {}).get("energy") is None, "energy of the digital part, from switching activity",
-         "mho report .. --liberty LIBRARY.lib --activity"),
+         "mho run .. --backend cosim --waves F.fst (one core), then mho report .. --liberty LIB.lib --activity F.fst"),
     ]
     return [(what, how) for missing, what, how in wanted if missing]

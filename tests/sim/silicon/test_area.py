@@ -8,6 +8,7 @@ import pytest
 from hw.config import load_chip
 from macro_models.errors import InputError
 from rtl_gen.emit import module_texts
+from sim.build.toolchain import cache_folder
 from sim.silicon.area import Netlist, synthesise
 from sim.silicon.library import Library
 from sim.silicon.modules import macro_stub, without_comments
@@ -22,19 +23,20 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Netlist, Library, Path]:
-    """A small core without bus and write-verify."""
+def made() -> tuple[Netlist, Library]:
+    """A small core without bus and write-verify; its netlists are kept in the cache, as those of reports."""
     chip = load_chip("tnsa16-core", {"programming.engine": False})
-    folder = tmp_path_factory.mktemp("cells")
+    folder = cache_folder() / "silicon"
+    folder.mkdir(parents=True, exist_ok=True)
     library = Library(LIBRARY, folder)
     modules = without_comments(module_texts(chip, "none"))
-    return synthesise(modules, chip.verilog.prefix, library, library, folder), library, folder
+    return synthesise(modules, chip.verilog.prefix, library, library, folder), library
 
 
 @pytest.mark.slow
-def test_blocks_add_up_to_the_netlist(made: tuple[Netlist, Library, Path], tmp_path: Path) -> None:
+def test_blocks_add_up_to_the_netlist(made: tuple[Netlist, Library], tmp_path: Path) -> None:
     """All netlists joined, as Yosys counts them with their instances."""
-    netlist, library, _ = made
+    netlist, library = made
     left_out = {name: text for name, text in netlist.modules.items() if name in netlist.memory_bits}
     boxes = [re.sub(r"^module", "(* blackbox *)\nmodule", text, flags=re.MULTILINE) for text in left_out.values()]
     adapter = next(text for name, text in netlist.modules.items() if "macro_adapter" in name)

@@ -1,0 +1,89 @@
+"""Switching activity of a design, from the waveforms of a co-simulation."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from macro_models.errors import InputError, ToolError
+from sim.build.toolchain import HDL, cached_build, hash_files, require_tool, run_logged, tool_version
+
+__all__ = ["Activity", "read_activity"]
+
+_SOURCE = HDL / "fst_toggles.cpp"
+_READER = ("fstapi.c", "lz4.c", "fastlz.c")
+"""GTKWave's reader of FST files, which comes with Verilator."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activity:
+    """How often bits of signals changed.
+
+    Attributes
+    ----------
+    changes
+        Changes between 0 and 1 of each bit, the least significant first, by the path of the signal with dots.
+    """
+
+    changes: dict[str, list[int]]
+
+    def below(self, children: list[str]) -> str:
+        """Path of the first scope that has scopes of these names, all of them.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        scopes = {path.rpartition(".")[0] for path in self.changes}
+        scopes |= {scope.rpartition(".")[0] for scope in scopes}
+        for scope in sorted(scopes, key=lambda one: (one.count("."), one)):
+            if scope and all(f"{scope}.{child}" in scopes for child in children):
+                return scope
+        raise InputError(f"the trace must be of a core with {', '.join(children)} in it; it has other scopes")
+
+
+def read_activity(trace: Path) -> Activity:
+    """The changes in an FST file.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    ToolError
+        If a compiler is missing, or Verilator, with which the reader comes.
+    """
+    if not trace.is_file():
+        raise InputError(f"{trace}: cannot be read as waveforms (no such file)")
+    done = subprocess.run([_program(), str(trace.absolute())], capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines()
+    if done.returncode or not lines or not lines[-1].startswith("end "):
+        raise InputError(f"{trace}: must be an FST file, as mho run --waves writes it")
+    changes: dict[str, list[int]] = {}
+    for line in lines[:-1]:
+        path, _, *counts = line.split(" ")
+        changes[path.partition("[")[0]] = [int(count) for count in reversed(counts)]
+    return Activity(changes=changes)
+
+
+def _program() -> str:
+    """The program that counts, built once."""
+    compiler = require_tool("g++")
+    root = subprocess.run(
+        [require_tool("verilator"), "--getenv", "VERILATOR_ROOT"], capture_output=True, text=True, check=False,
+    ).stdout.strip()
+    reader = Path(root, "include", "gtkwave")
+    if not (reader / _READER[0]).is_file():
+        raise ToolError(f"the reader of FST files was not found in {reader}, where Verilator has it")
+
+    def build(folder: Path) -> None:
+        log, objects = folder / "build.log", []
+        for source in (_SOURCE, *(reader / name for name in _READER)):
+            made = folder / f"{source.stem}.o"
+            kind = [] if source.suffix == ".cpp" else ["-x", "c", "-w", '-DFST_CONFIG_INCLUDE="fst_config.h"']
+            run_logged([compiler, "-O2", f"-I{reader}", *kind, "-c", str(source), "-o", str(made)], log, "g++")
+            objects.append(str(made))
+        run_logged([compiler, *objects, "-lz", "-lpthread", "-o", str(folder / "fst_toggles")], log, "g++")
+
+    key = [hash_files([_SOURCE]), tool_version("verilator"), tool_version("g++")]
+    return os.fspath(cached_build("toggles", key, build) / "fst_toggles")
