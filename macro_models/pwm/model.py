@@ -18,7 +18,6 @@ from macro_models.exact.pwm.compensation import READS as VECTOR_READS
 from macro_models.exact.pwm.compensation import compensate, stored_vectors
 from macro_models.exact.pwm.converter import (
     COUNT_BITS,
-    GAIN_ONE,
     NEGATIVE,
     POSITIVE,
     Oscillators,
@@ -29,17 +28,17 @@ from macro_models.exact.pwm.converter import (
 )
 from macro_models.exact.pwm.digital import DigitalUnits
 from macro_models.exact.pwm.operation import PwmOperation
-from macro_models.exact.random import LANES, NORMAL_ONE, Purpose, bits_of_blocks, normal_codes
+from macro_models.exact.random import LANES, NORMAL_ONE, Purpose, bits_of_blocks
 from macro_models.macro import MvmResult
 from macro_models.pwm.bound import NarrowProduct
 from macro_models.pwm.config import PwmConfig
+from macro_models.pwm.oscillators import made_oscillators
 from macro_models.pwm.sensing import Key, Reals, variance_grid
 
 __all__ = ["PwmModel"]
 
 _BLOCK = 128  # vectors at a time
 _KEYS = 32
-_RAW_GAINS = 0.52, 4.0
 _HALF_PHASE = float(1 << COUNT_BITS - 1)
 
 Counters = tuple[Whole, Whole]
@@ -158,7 +157,8 @@ class PwmModel:
         self._keys: OrderedDict[bytes, Key] = OrderedDict()
         self._blocks = np.arange(config.lines // LANES, dtype=np.uint64)
         self._variances = self._make_variances()
-        self.oscillators = self._make_oscillators()
+        ideal = Oscillators.ideal(config.lines, config.top_counts)
+        self.oscillators = made_oscillators(config, seed, core) if self.has_converter_errors else ideal
         """The converters as they are made."""
         self.calibration = self.calibrated() if calibration is None else calibration
         """Registers that correct the converters: what the core's own calibration finds, if nothing else is given."""
@@ -192,32 +192,6 @@ class PwmModel:
         origin = None if self.origin is None else self.origin * lsb
         sigma = self.device.normal_noise_uS(self.cells * lsb, self.time_s, origin)
         return variance_grid((sigma / lsb / NORMAL_ONE) ** 2)
-
-    def _make_oscillators(self) -> Oscillators:
-        config, n = self.config, self.config.lines
-        if not self.has_converter_errors:
-            return Oscillators.ideal(n, config.top_counts)
-
-        def normals(purpose: Purpose, sigma: float, items: int = 2 * n) -> Reals:
-            if sigma == 0.0:
-                return np.zeros((items // n, n))
-            z = normal_codes(purpose, seed=self.seed, core=self.core, items=items)
-            return sigma / NORMAL_ONE * z.reshape(-1, n).astype(np.float64)
-
-        own = np.sqrt(config.sigma_gain**2 - config.sigma_residual**2)
-        # Cut where the trim register ends: what it could not bring back is no converter.
-        reference = np.clip(1.0 + normals(Purpose.CONVERTER_GAIN, own), *_RAW_GAINS)
-        array = np.clip(reference * (1.0 + normals(Purpose.CONVERTER_RESIDUAL, config.sigma_residual, n)), 0.1, 4.0)
-        curvature = config.curvature + normals(Purpose.CONVERTER_CURVE, config.sigma_curvature)
-        offset = normals(Purpose.CONVERTER_OFFSET, config.sigma_offset)
-
-        def fixed(values: Reals, one: int) -> NDArray[np.int64]:
-            return np.rint(values * one).astype(np.int64)
-
-        return Oscillators(
-            gain=fixed(array, GAIN_ONE), reference_gain=fixed(reference, GAIN_ONE),
-            curvature=fixed(curvature, GAIN_ONE), offset=fixed(offset, 1 << COUNT_BITS), top=config.top_counts,
-        )
 
     def _phases(self, purpose: Purpose, op_id: NDArray[np.uint64], blocks: NDArray[np.uint64]) -> Whole:
         """Phases of oscillators of some blocks of columns at the start of conversions, (2, conversions, columns)."""
