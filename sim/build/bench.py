@@ -24,7 +24,7 @@ from sim.build.verilate import FAST, compiler_key, verilate
 
 __all__ = ["Bench", "build_bench", "cached_bench"]
 
-_SOURCES = [HDL / name for name in ("bench.cpp", "bench_bus.h", "bench_design.h", "bench_line.h")]
+_SOURCES = [HDL / name for name in ("bench.cpp", "bench_bus.h", "bench_design.h", "bench_line.h", "port.h")]
 _PORTS = "ports.json"
 
 Words = NDArray[np.uint32]

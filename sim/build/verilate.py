@@ -18,7 +18,9 @@ from sim.build.runtime import cpu_flags, take_runtime
 from sim.build.toolchain import hash_files, require_cocotb, require_tool, run_logged, tool_version
 
 __all__ = [
+    "EXACT",
     "FAST",
+    "archive",
     "compile_verilator",
     "compiler_key",
     "hardware_hash",
@@ -33,7 +35,7 @@ _LEVEL = os.environ.get("MHO_OPTIMISE", "-O2")
 FAST = f"{_LEVEL} -march=native"
 """How what runs in every cycle is compiled."""
 
-_EXACT = f"{_LEVEL} -march=native -fno-math-errno -ffp-contract=off"
+EXACT = f"{_LEVEL} -march=native -fno-math-errno -ffp-contract=off"
 """For the simulator and the shim; -O3 is 6 % slower on a core of 256 lines, and takes longer.
 
 The charges are integers; contraction is off so that nothing ever depends on FMA."""
@@ -104,6 +106,37 @@ def verilate(
     ToolError
         If a tool is missing or fails.
     """
+    options = ["--exe", "-o", "../simulator", *(["-LDFLAGS", ldflags] if ldflags else []), *options]
+    objects = _make(folder, sources, top=top, name="Vtop", options=options, cflags=cflags, fast=fast, slow=slow)
+    shutil.rmtree(objects)
+    return folder / "simulator"
+
+
+def archive(
+    folder: Path, sources: Sequence[Path], *, top: str, name: str, options: Sequence[str] = (), fast: str = FAST,
+) -> Path:
+    """Compile Verilog to a model for another program: its archive, beside its headers, which start with ``name``.
+
+    Parameters are as of :func:`verilate`; ``name`` is that of the class. The functions of Verilator's own library come with
+    the program that takes it.
+
+    Raises
+    ------
+    ToolError
+        If a tool is missing or fails.
+    """
+    objects = _make(folder, sources, top=top, name=name, options=options, cflags="", fast=fast, slow="-O1")
+    for path in (*objects.glob(f"{name}*.h"), objects / f"{name}__ALL.a"):
+        shutil.copyfile(path, folder / path.name)
+    shutil.rmtree(objects)
+    return folder / f"{name}__ALL.a"
+
+
+def _make(
+    folder: Path, sources: Sequence[Path], *, top: str, name: str, options: Sequence[str], cflags: str, fast: str,
+    slow: str,
+) -> Path:
+    """Run Verilator and what it wrote; the folder with the objects."""
     verilator, _, make = (require_tool(tool) for tool in _TOOLS)
     objects = folder / "objects"
     objects.mkdir()
@@ -112,19 +145,21 @@ def verilate(
             (objects / path.name).symlink_to(path.absolute())
     # All names are relative and without blanks, which make does not take, nor those of the folder where it runs.
     command = [
-        verilator, "--cc", "--exe", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "-Wno-fatal",
-        "-Wno-lint", "-Wno-style", "--prefix", "Vtop", "--top-module", top, "--Mdir", ".", "-o", "../simulator",
-        "-CFLAGS", f"-std=c++17 -I.. {cflags}".strip(), *(["-LDFLAGS", ldflags] if ldflags else []), *options,
+        verilator, "--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "-Wno-fatal",
+        "-Wno-lint", "-Wno-style", "--prefix", name, "--top-module", top, "--Mdir", ".",
+        "-CFLAGS", f"-std=c++17 -I.. {cflags}".strip(), *options,
         *(_nearby(path, objects) for path in sources if path.suffix != ".h"),
     ]
     run_logged(command, folder / "build.log", "verilator", cwd=objects)
     # Given to make, since Verilator appends its own -Os behind -CFLAGS.
     flags = [f"OPT_FAST={fast}", f"OPT_GLOBAL={fast}", f"OPT_SLOW={slow}"]
-    command = [make, "-j", "2", "-f", "Vtop.mk", "CURDIR=.", *flags]
-    take_runtime(objects, command)
+    command = [make, "-j", "2", "-f", f"{name}.mk", "CURDIR=.", *flags]
+    if "--exe" in options:
+        take_runtime(objects, command)
+    else:
+        command.append(f"{name}__ALL.a")
     run_logged(command, folder / "build.log", "the C++ compiler of the simulator", cwd=objects)
-    shutil.rmtree(objects)
-    return folder / "simulator"
+    return objects
 
 
 def _nearby(path: Path, objects: Path) -> str:
@@ -163,5 +198,5 @@ def compile_verilator(
         ],
         cflags="-DVM_TRACE_FST=1" if waves else "",
         ldflags=f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator -rdynamic",
-        fast=_EXACT if optimise else "-O0", slow="-O1",
+        fast=EXACT if optimise else "-O0", slow="-O1",
     )

@@ -10,16 +10,12 @@ module `MHO_SHELL (
     output reg wake
 );
     import "DPI-C" function chandle mho_host_create(input string path);
-    import "DPI-C" function int mho_host_poll(input chandle handle, input bit retired);
+    import "DPI-C" function int mho_host_poll(input chandle handle);
     import "DPI-C" function bit mho_host_request(input chandle handle, output bit [127:0] payload);
     import "DPI-C" function void mho_host_response(input chandle handle, input int unsigned data, input bit error);
     import "DPI-C" function bit mho_host_send(input chandle handle, output bit [255:0] payload);
     import "DPI-C" function void mho_host_receive(input chandle handle, input bit [255:0] payload);
     import "DPI-C" function void mho_host_lost(input chandle handle);
-    import "DPI-C" function void mho_host_retire(input chandle handle, input int tile, input int unsigned pc);
-    import "DPI-C" function void mho_host_op(input chandle handle, input int tile, input longint unsigned op_id);
-    import "DPI-C" function void mho_host_word(input chandle handle, input int tile, input int unsigned word);
-    import "DPI-C" function void mho_host_state(input chandle handle, input int tile, input int state);
 
     chandle handle;
     initial begin
@@ -44,7 +40,6 @@ module `MHO_SHELL (
     int flags;
     // The host wants to hear when instructions retire, and of engines and arrays at work.
     reg tracing = 1'b0;
-    wire [`MHO_TILES-1:0] retired;
 
     always @(posedge clk) begin
         if (rst) begin
@@ -55,7 +50,7 @@ module `MHO_SHELL (
             if (response_valid) mho_host_response(handle, response_payload[31:0], response_payload[32]);
             if (receive_valid) mho_host_receive(handle, 256'(receive_payload));
             if (lost) mho_host_lost(handle);
-            flags = mho_host_poll(handle, |retired);
+            flags = mho_host_poll(handle);
             if (flags[0]) wake <= ~wake;
             reset <= flags[1];
             tracing <= flags[4];

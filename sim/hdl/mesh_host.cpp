@@ -1,12 +1,14 @@
 // The host of a mesh of tiles, behind mesh_bench.sv: it writes over the register bus, sends the blocks of images and takes
 // those of results, counts credits as an interface does, and reads what it wants to know at the end. Beside that it notes
 // what the bench sees inside of tiles: operations of cores and the words that come of them, and, where somebody asks, when
-// instructions retire and who is at work. A job is a few arrays that Python owns (sim/tile_networks/host.py).
+// instructions retire and who is at work (tile_notes.sv). A job is a few arrays that Python owns (sim/tile_networks/host.py).
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include "strobes.h"
 
 namespace {
 
@@ -59,7 +61,7 @@ struct Host {
     Outcome outcome = kIdle;
     int64_t cycle = 0, phase_cycle = 0, idle = 0, requests_sent = 0, answers = 0, first_flit = -1;
     int64_t lost = 0, errors = 0, unknown = 0;
-    bool waiting = false;
+    bool waiting = false, retires = false;
     std::vector<int64_t> sent, sink_flits;   // flits of each source; of each sink
     std::vector<int> credits;                // of source s for even and odd blocks: what is missing
     int turn = 0;
@@ -98,13 +100,14 @@ void* mho_host_create(const char*) {
 }
 
 // Every cycle. Bit 0: Python is woken; 1: reset; 2: a request goes out; 3: flits may go; 4: tracing.
-int mho_host_poll(void* handle, uint8_t retired) {
+int mho_host_poll(void* handle) {
     Host& h = of(handle);
     if (h.phase == kOver) return 0;
     const int tracing = h.job.tracing ? 16 : 0;
     h.cycle++;
     h.phase_cycle++;
-    h.idle = retired ? 0 : h.idle + 1;
+    h.idle = h.retires ? 0 : h.idle + 1;
+    h.retires = false;
     bool wake = h.cycle % h.job.report == 0;
     if (h.phase == kReset) {
         if (h.phase_cycle < kResetCycles) return 2 | tracing;
@@ -198,19 +201,35 @@ void mho_host_receive(void* handle, const uint32_t* payload) {
 }
 
 void mho_host_lost(void* handle) { of(handle).lost++; }
-void mho_host_op(void* handle, int tile, uint64_t op_id) { of(handle).tiles[tile].ops.push_back(op_id); }
-void mho_host_word(void* handle, int tile, uint32_t word) { of(handle).tiles[tile].words.push_back(word); }
 
-void mho_host_retire(void* handle, int tile, uint32_t pc) {
-    Host& h = of(handle);
-    h.retired.push_back({uint64_t(h.cycle), uint32_t(tile), pc});
+// ---- called from tile_notes.sv --------------------------------------------------------------------------------------
+
+void mho_host_op(int tile, uint64_t op_id) {
+    mho_strobes++;
+    host->tiles[tile].ops.push_back(op_id);
+}
+
+void mho_host_word(int tile, uint32_t word) {
+    mho_strobes++;
+    host->tiles[tile].words.push_back(word);
+}
+
+void mho_host_retire(int tile, uint32_t pc) {
+    Host& h = *host;
+    mho_strobes++;
+    h.retires = true;
+    if (h.job.tracing) h.retired.push_back({uint64_t(h.cycle), uint32_t(tile), pc});
 }
 
 // Who is at work in a tile, when that changes.
-void mho_host_state(void* handle, int tile, int state) {
-    Host& h = of(handle);
-    h.states.push_back({uint64_t(h.cycle), uint32_t(tile), uint32_t(state)});
+void mho_host_state(int tile, int state) {
+    mho_strobes++;
+    host->states.push_back({uint64_t(host->cycle), uint32_t(tile), uint32_t(state)});
 }
+
+// ---- called from mesh_tiles.cpp -------------------------------------------------------------------------------------
+
+int32_t mho_host_tracing() { return host && host->job.tracing; }
 
 // ---- called from sim/tile_networks/host.py --------------------------------------------------------------------------
 
@@ -219,7 +238,7 @@ void mho_host_start(const Job* next) {
     h.job = *next;
     h.cycle = h.requests_sent = h.answers = h.lost = h.errors = h.unknown = 0;
     h.first_flit = -1;
-    h.waiting = false;
+    h.waiting = h.retires = false;
     h.turn = 0;
     h.outcome = kRunning;
     h.sources_left = h.sinks_left = 0;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "pauses.h"
+#include "strobes.h"
 
 namespace {
 
@@ -29,6 +30,8 @@ enum Strobe : int32_t { kPrecharge = 0, kSample = 1, kCompare = 2, kDecrement = 
 }  // namespace
 
 extern "C" {
+
+uint64_t mho_strobes = 0;
 
 // The pins at a strobe. Mirrored by sim/core/shim.py.
 struct Pins {
@@ -253,6 +256,7 @@ void* mho_macro_create(int lines, const char* path) {
 }
 
 void mho_precharge(void* handle, uint64_t op_id) {
+    mho_strobes++;
     Macro& m = *static_cast<Macro*>(handle);
     m.used = 0;
     m.evaluated = m.counting = false;
@@ -264,6 +268,7 @@ void mho_precharge(void* handle, uint64_t op_id) {
 
 void mho_sample(void* handle, uint8_t backward, int plane, const uint32_t* bl_pos, const uint32_t* bl_neg,
                 const uint32_t* sl_pos, const uint32_t* sl_neg, const uint32_t* wl_en) {
+    mho_strobes++;
     Macro& m = *static_cast<Macro*>(handle);
     if (m.mode == kConst) return;
     const size_t bytes = sizeof(uint32_t) * m.words;
@@ -278,6 +283,7 @@ void mho_sample(void* handle, uint8_t backward, int plane, const uint32_t* bl_po
 }
 
 void mho_compare(void* handle, uint8_t latch, int step_code, uint64_t op_id, uint32_t* cmp) {
+    mho_strobes++;
     Macro& m = *static_cast<Macro*>(handle);
     m.pins.op_id = op_id;
     m.pins.latch = latch;
@@ -288,6 +294,7 @@ void mho_compare(void* handle, uint8_t latch, int step_code, uint64_t op_id, uin
 }
 
 void mho_decrement(void* handle, int scale, int step_code) {
+    mho_strobes++;
     Macro& m = *static_cast<Macro*>(handle);
     if (!m.decrements.empty()) m.decrements.back()++;
     m.pins.dec_scale = scale;

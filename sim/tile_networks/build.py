@@ -1,6 +1,7 @@
 """The simulator of a whole mesh of tiles: generated Verilog, the bodies of all macros, the host at its port."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from hw.chip.config import ChipParts
@@ -10,22 +11,24 @@ from hw.noc.registers.packet import burst_layout, host_address_bits
 from sim.build.shells import MACRO, half_period
 from sim.build.simulators import Simulator
 from sim.build.toolchain import HDL, cached_build, hash_files, require_cocotb
-from sim.build.verilate import compile_verilator, compiler_key, hardware_hash
+from sim.build.verilate import EXACT, archive, compile_verilator, compiler_key, hardware_hash
+from sim.tile_networks.shell import TILE, TileShell, notes_of
 
 __all__ = ["build_mesh"]
 
 _BURST = 64
 """Cycles of one time step of the simulator, as in :mod:`sim.build.simulators`."""
-_SOURCES = ("shim.cpp", "cells.cpp", "mesh_host.cpp", "pauses.h")
+_SOURCES = ("shim.cpp", "cells.cpp", "mesh_host.cpp", "pauses.h", "strobes.h")
+_TILES = ("mesh_tiles.cpp", "port.h")
+_READ = ("core_tb.sv", "mesh_bench.sv", "tnsa_macro.sv", "tile_notes.sv", "tile_shell.sv", "tile_proxy.sv")
 _PUBLIC = (("core_tb", "wake"),)
-_ONCE = ("core_tile",)
-"""Modules that the simulator keeps as one, and does not write out for each tile."""
 
 
 def build_mesh(chip: Chip, *, waves: bool = False, optimise: bool = True) -> Simulator:
-    """The tiles of a chip in Verilator, from the cache or built now (about a minute).
+    """The tiles of a chip in Verilator, from the cache or built now.
 
-    ``waves``: with tracing; without ``optimise`` the build is quicker and the simulator slower.
+    The tile is compiled once, whatever their number, and the mesh around it; with ``waves`` the chip is one design, so
+    that all of it is traced. Without ``optimise`` the build is quicker and the simulator slower.
 
     Raises
     ------
@@ -37,25 +40,60 @@ def build_mesh(chip: Chip, *, waves: bool = False, optimise: bool = True) -> Sim
     from cocotb_tools import config
 
     parts = ChipParts.from_chip(chip)
-
-    def build(folder: Path) -> None:
-        text = "\n".join(_verilog(parts).values())
-        (folder / "mesh.v").write_text(text, encoding="utf-8")
-        (folder / "bench.sv").write_text(_bench(parts), encoding="utf-8")
-        control = folder / "tiles.vlt"
-        control.write_text("`verilator_config\n" + "".join(f'no_inline -module "mho_{name}*"\n' for name in _ONCE))
-        compile_verilator(
-            folder, [control, folder / "mesh.v", folder / "bench.sv", *(HDL / name for name in _SOURCES)],
-            top="core_tb", defines=defines, public=_PUBLIC, waves=waves, optimise=optimise and not waves,
-        )
-
     defines: dict[str, object] = {"MHO_HALF_PS": half_period(chip), **({} if waves else {"MHO_BURST": _BURST})}
-    own = hash_files([Path(__file__), *(HDL / name for name in ("core_tb.sv", "mesh_bench.sv", "tnsa_macro.sv")),
-                      *(HDL / name for name in _SOURCES)])
+    own = hash_files([Path(__file__), Path(__file__).with_name("shell.py"),
+                      *(HDL / name for name in (*_READ, *_SOURCES, *_TILES))])
     key = [str(parts), json.dumps(sorted(defines.items())), hardware_hash(), own, f"waves {waves} {optimise}",
            *compiler_key(), cocotb_tools.__file__, str(config.libs_dir)]
+
+    def build(folder: Path) -> None:
+        sources = (_whole if waves else _apart)(folder, parts, optimise=optimise)
+        compile_verilator(
+            folder, [*sources, *(HDL / name for name in _SOURCES)], top="core_tb", defines=defines, public=_PUBLIC,
+            waves=waves, optimise=optimise and not waves,
+        )
+
     folder = cached_build("mesh", key, build)
     return Simulator(folder=folder, program=(str(folder / "simulator"),), scopes=("core_tb.core_0",))
+
+
+def _whole(folder: Path, parts: ChipParts, *, optimise: bool) -> list[Path]:
+    """Sources of a simulator of one design."""
+    del optimise
+    return _written(folder, {
+        "mesh.v": _joined(_verilog(parts)), "macro.sv": _macro(parts), "notes.sv": _read("tile_notes.sv"),
+        "bench.sv": _bench(parts, inside=True),
+    })
+
+
+def _apart(folder: Path, parts: ChipParts, *, optimise: bool) -> list[Path]:
+    """Compile the tile to a model of its own, and give the sources of the simulator of the mesh around such models."""
+    modules, shell = _verilog(parts), TileShell(parts, MACRO)
+    tile = _written(folder, {
+        "mesh.v": _joined(modules), "macro.sv": _macro(parts), "notes.sv": _read("tile_notes.sv"),
+        "shell.sv": shell.shell(),
+    })
+    model = archive(folder, tile, top="tile_shell", name="Vtile", fast=EXACT if optimise else "-O0")
+    del modules[TILE]
+    around = _written(folder, {
+        "around.v": _joined(modules), "proxy.sv": shell.proxy(), "bench.sv": _bench(parts, inside=False),
+        "tile_ports.h": shell.header(),
+    })
+    return [*around, model, *(HDL / name for name in _TILES)]
+
+
+def _written(folder: Path, texts: Mapping[str, str]) -> list[Path]:
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return [folder / name for name in texts]
+
+
+def _joined(modules: Mapping[str, str]) -> str:
+    return "\n".join(modules.values())
+
+
+def _read(name: str) -> str:
+    return (HDL / name).read_text(encoding="utf-8")
 
 
 def _verilog(parts: ChipParts) -> dict[str, str]:
@@ -66,25 +104,28 @@ def _verilog(parts: ChipParts) -> dict[str, str]:
     return emit(mesh, name="mho_mesh", prefix="mho_", reset_low=False, own=parts.configurations)
 
 
-def _bench(parts: ChipParts) -> str:
-    """The top, the shell around the mesh, and the macros."""
-    mesh, lines = parts.mesh, parts.core.cfg.lines
+def _macro(parts: ChipParts) -> str:
+    """The body of a macro."""
+    verify = f"`define MHO_VERIFY_BITS {parts.core.pins.verify_bits}\n" if parts.core.programs else ""
+    return f"`define MHO_MACRO {MACRO}\n`define MHO_LINES {parts.core.cfg.lines}\n{verify}{_read('tnsa_macro.sv')}"
+
+
+def _bench(parts: ChipParts, *, inside: bool) -> str:
+    """The top and the shell around the mesh; ``inside``: the macros, and what is noted of each tile."""
+    mesh = parts.mesh
     address = host_address_bits(mesh)
     words = {
         "MHO_SHELL": "mesh_bench", "MHO_MESH": "mho_mesh", "MHO_REQUEST_BITS": address + 35,
         "MHO_BURST_BITS": burst_layout(address).size, "MHO_SEND_BITS": FlitLayout(mesh).size,
-        "MHO_BODY_BITS": BodyLayout(mesh).size, "MHO_TILES": mesh.nodes, "MHO_PORTS": _ports(parts),
-        "MHO_INSIDE": _inside(parts),
+        "MHO_BODY_BITS": BodyLayout(mesh).size, "MHO_PORTS": _ports(parts, inside=inside),
+        "MHO_INSIDE": _inside(parts) if inside else "",
     }
-    verify = f"`define MHO_VERIFY_BITS {parts.core.pins.verify_bits}\n" if parts.core.programs else ""
-    text = (HDL / "mesh_bench.sv").read_text(encoding="utf-8")
+    text = _read("mesh_bench.sv")
     for name, value in sorted(words.items(), key=lambda one: -len(one[0])):
         text = text.replace(f"`{name}", str(value))
     shell = "mesh_bench core_0 (.clk(clk), .rst(rst), .wake(wakes[0]));"
     return "".join([
-        f"`define MHO_MACRO {MACRO}\n`define MHO_LINES {lines}\n{verify}", (HDL / "tnsa_macro.sv").read_text("utf-8"),
-        text,
-        f"`define MHO_CORES 1\n`define MHO_SHELLS {shell}\n", (HDL / "core_tb.sv").read_text("utf-8"),
+        text, f"`define MHO_CORES 1\n`define MHO_SHELLS {shell}\n", _read("core_tb.sv"),
     ])
 
 
@@ -95,10 +136,10 @@ def _pins(parts: ChipParts) -> dict[str, int]:
     return {name: Shape.cast(member.shape).width for name, member in parts.core.pins.members.items()}
 
 
-def _ports(parts: ChipParts) -> str:
+def _ports(parts: ChipParts, *, inside: bool) -> str:
     enable = "\n        , .programming_enable(1'b0)" if parts.core.programs else ""
-    return enable + "".join(f"\n        , .macro_{n}_{pin}(macro_{n}_{pin})"
-                   for n in range(parts.mesh.nodes) for pin in _pins(parts))
+    return enable + "".join(f"\n        , .macro_{n}_{pin}({f'macro_{n}_{pin}' if inside else ''})"
+                            for n in range(parts.mesh.nodes) for pin in _pins(parts))
 
 
 def _inside(parts: ChipParts) -> str:
@@ -106,34 +147,7 @@ def _inside(parts: ChipParts) -> str:
     made = []
     for n in range(parts.mesh.nodes):
         x, y = parts.mesh.position(n)
-        tile = f"mesh.tile_{x}_{y}"
         made += [f"    wire [{width - 1}:0] macro_{n}_{pin};" for pin, width in _pins(parts).items()]
         pins = ", ".join(f".{pin}(macro_{n}_{pin})" for pin in _pins(parts))
-        made += [f"    {MACRO} macro_{n} (.clk(clk), {pins});", f"    assign retired[{n}] = {tile}.tile.retire;", f"""
-    reg [3:0] state_{n} = 4'd0, analog_{n} = 4'd0;
-    wire [3:0] state_now_{n} = {{{tile}.core.status_cycles_analog[3:0] != analog_{n},
-        {tile}.tile.o_valid && {tile}.tile.o_ready,
-        {tile}.tile.vector.write_valid || ({tile}.tile.drain_valid && {tile}.tile.drain_ready),
-        {tile}.tile.codes_valid && {tile}.tile.codes_ready}};
-    always @(posedge clk) if (!reset) begin
-        if ({tile}.tile.op_valid && {tile}.tile.op_ready)
-            mho_host_op(handle, {n}, {tile}.tile.op_payload[{_op_id_at()} +: 64]);
-        if ({tile}.tile.drain_valid && {tile}.tile.drain_ready)
-            mho_host_word(handle, {n}, {tile}.tile.drain_payload);
-        if (tracing) begin
-            analog_{n} <= {tile}.core.status_cycles_analog[3:0];
-            if (retired[{n}]) mho_host_retire(handle, {n}, {{23'd0, {tile}.tile.retired[40:32]}});
-            if (state_now_{n} != state_{n}) begin
-                state_{n} <= state_now_{n};
-                mho_host_state(handle, {n}, {{28'd0, state_now_{n}}});
-            end
-        end
-    end"""]
+        made += [f"    {MACRO} macro_{n} (.clk(clk), {pins});", notes_of(f"mesh.tile_{x}_{y}", f"32'd{n}", "reset")]
     return "\n".join(made)
-
-
-def _op_id_at() -> int:
-    """The least bit of an operation's number in its descriptor."""
-    from hw.core.layout import OpLayout
-
-    return OpLayout()["op_id"].offset

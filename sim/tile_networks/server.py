@@ -3,6 +3,7 @@
 While a job runs, cocotb sleeps until ``wake`` changes: at the end, and now and then to say how far it is.
 """
 
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -33,13 +34,19 @@ async def serve(dut: Any) -> None:
     await serve_jobs("mesh", mesh)
 
 
+def _number(macro: Any) -> int:
+    """The number of the tile of a macro."""
+    found = re.search(r"(?:tile|macro)_(\d+)", macro.path)
+    assert found is not None
+    return int(found[1])
+
+
 async def _run(
     macros: Macros, host: MeshHost, models: Mapping[int, MacroModel], job: MeshJob, wake: ValueChange, link: Link
 ) -> MeshResult:
     """One job. A tile without a model has a macro whose comparators never flip."""
-    by_path = {macro.path.rpartition("macro_")[2]: macro for macro in macros.all}
-    for number in range(job.numbers["tiles"]):
-        macro, model = by_path[str(number)], models.get(number)
+    for number, macro in enumerate(sorted(macros.all, key=_number)):
+        model = models.get(number)
         if model is not None:
             macro.put_model(model)
         macro.start(Mode.CONST if model is None else Mode.LAZY)

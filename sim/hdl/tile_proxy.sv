@@ -1,0 +1,40 @@
+// What stands for a tile in the Verilog of its mesh: the tile itself is a model of its own (mesh_tiles.cpp). It has the ports
+// of the tile; the names are put in before it is read (sim/tile_networks/shell.py).
+//
+// `ready` is what may go to the neighbours: it alone reaches outputs in the same cycle. `tick` changes where outputs did.
+`timescale 1ps / 1ps
+
+module `MHO_TILE (
+    input wire clk,
+    input wire rst`MHO_PORTS
+);
+    import "DPI-C" function chandle mho_tile_create(input string path);
+    import "DPI-C" function void mho_tile_arrive(input chandle tile, input int channel, input bit [255:0] payload);
+    import "DPI-C" function longint unsigned mho_tile_step(
+        input chandle tile, input bit rst, input int place, input longint unsigned ready);
+    import "DPI-C" function longint unsigned mho_tile_offer(input chandle tile, input longint unsigned ready, input bit tick);
+    import "DPI-C" function void mho_tile_payload(input chandle tile, input int channel, output bit [255:0] payload);
+
+    chandle tile;
+    initial tile = mho_tile_create($sformatf("%m"));
+
+    // Bit 63 of what a step gives: outputs may have changed in the same cycle.
+    wire [63:0] ready = {`MHO_READY};
+    reg [63:0] step;
+    reg [63:0] takes = 64'd0;
+    reg tick = 1'b0;
+    reg [63:0] offers;
+`MHO_PAYLOADS
+    always @(posedge clk) begin
+`MHO_ARRIVE
+        step = mho_tile_step(tile, rst, `MHO_PLACE, ready);
+        takes <= step;
+        tick <= tick ^ step[63];
+    end
+
+    always @* begin
+        offers = mho_tile_offer(tile, ready, tick);
+`MHO_OFFERED
+    end
+`MHO_OUTPUTS
+endmodule

@@ -1,0 +1,15 @@
+// A tile with its macro and its notes, as it is compiled once for all tiles of a simulation (mesh_tiles.cpp). The names are
+// put in before it is read (sim/tile_networks/shell.py).
+`timescale 1ps / 1ps
+
+module tile_shell (
+    input wire clk,
+    input wire rst,
+    input wire [31:0] number,
+    input wire tracing`MHO_PORTS
+);
+`MHO_WIRES
+    `MHO_TILE tile (.clk(clk), .rst(rst)`MHO_TILE_PINS);
+    `MHO_BODY macro (.clk(clk)`MHO_MACRO_PINS);
+    `MHO_NOTES
+endmodule

@@ -1,0 +1,121 @@
+"""Verilog and C++ around a tile that is compiled once: its shell, what stands for it in the mesh, and its ports."""
+
+from dataclasses import dataclass
+
+from amaranth.lib import wiring
+
+from hw.chip.config import ChipParts
+from hw.tile.core_tile import CoreTile
+from rtl_gen.verilog.blocks import port_names, ports_of
+from sim.build.toolchain import HDL
+
+__all__ = ["TILE", "TileShell", "notes_of"]
+
+TILE = "mho_core_tile_outside"
+"""Module of a tile whose macro is outside."""
+
+
+@dataclass(frozen=True)
+class _Port:
+    name: str
+    width: int
+    comes: bool
+
+    @property
+    def declared(self) -> str:
+        return f"{'input' if self.comes else 'output'} wire [{self.width - 1}:0] {self.name}"
+
+
+class TileShell:
+    """The ports of a tile, sorted by what they are for, and the texts that are made of them.
+
+    Parameters
+    ----------
+    parts
+        What the chip is made of.
+    macro
+        Module of the macro's body.
+    """
+
+    def __init__(self, parts: ChipParts, macro: str) -> None:
+        tile = CoreTile(parts.tile, parts.mesh, parts.core)
+        found = {name: _Port(name, len(value), flow is wiring.In) for name, value, flow in ports_of(tile)}
+        ports = [found[name] for name in port_names(tile)]
+        self._parts, self._macro = parts, macro
+        self._pins = [port for port in ports if port.name.startswith("macro_")]
+        self._outer = [port for port in ports if port not in self._pins]
+        self._width = {port.name: port.width for port in self._outer}
+        self._in = [name[: -len("valid")] for name in self._width if name.endswith("_i_valid")]
+        self._out = [name[: -len("valid")] for name in self._width if name.endswith("_o_valid")]
+
+    def shell(self) -> str:
+        """``tile_shell.sv``: the tile, its macro, its notes."""
+        pins, outer = self._pins, self._outer
+        return _filled("tile_shell.sv", {
+            "MHO_PORTS": "".join(f",\n    {port.declared}" for port in outer),
+            "MHO_WIRES": "".join(f"    wire [{port.width - 1}:0] {port.name};\n" for port in pins),
+            "MHO_TILE_PINS": "".join(f", .{port.name}({port.name})" for port in (*outer, *pins)),
+            "MHO_MACRO_PINS": "".join(f", .{port.name.removeprefix('macro_')}({port.name})" for port in pins),
+            "MHO_TILE": TILE, "MHO_BODY": self._macro, "MHO_NOTES": notes_of("tile", "number", "rst"),
+        })
+
+    def proxy(self) -> str:
+        """``tile_proxy.sv``: what stands for the tile in its mesh."""
+        payloads = [(k, name, self._width[f"{name}payload"]) for k, name in enumerate(self._out)]
+        takes, outputs = 0, list[str]()
+        for name in self._in:
+            width = self._width[f"{name}ready"]
+            outputs.append(f"    assign {name}ready = takes[{takes} +: {width}];")
+            takes += width
+        for k, name, width in payloads:
+            outputs.append(f"    assign {name}valid = offers[{k}];")
+            outputs.append(f"    assign {name}payload = payload_{k}[{width - 1}:0];")
+        driven = {f"{name}{what}" for name in (*self._in, *self._out) for what in ("ready", "valid", "payload")}
+        outputs += [f"    assign {port.name} = 0;" for port in (*self._outer, *self._pins)
+                    if not port.comes and port.name not in driven]
+        ready = ", ".join([*(f"{name}ready" for name in reversed(self._out))])
+        return _filled("tile_proxy.sv", {
+            "MHO_PORTS": "".join(f",\n    {port.declared}" for port in (*self._outer, *self._pins)),
+            "MHO_PAYLOADS": "".join(f"    reg [255:0] payload_{k};\n" for k, _, _ in payloads),
+            "MHO_ARRIVE": "\n".join(f"        if ({name}valid) mho_tile_arrive(tile, {k}, 256'({name}payload));"
+                                    for k, name in enumerate(self._in)),
+            "MHO_OFFERED": "\n".join(f"        if (offers[{k}]) mho_tile_payload(tile, {k}, payload_{k});"
+                                     for k, _, _ in payloads),
+            "MHO_OUTPUTS": "\n".join(outputs), "MHO_READY": ready, "MHO_PLACE": "32'(place)", "MHO_TILE": TILE,
+        })
+
+    def header(self) -> str:
+        """``tile_ports.h``: the ports of the channels that come in and go out, in the order of their numbers."""
+        sides = {"CAME": (self._in, "valid"), "COMING": (self._in, "payload"), "TAKES": (self._in, "ready"),
+                 "OFFERS": (self._out, "valid"), "OFFERED": (self._out, "payload"), "READY": (self._out, "ready")}
+        lines = ["// Ports of a tile. Generated.", "#pragma once", f"#define MHO_COLUMNS {self._parts.mesh.columns}"]
+        for side, (names, what) in sides.items():
+            listed = ", ".join(f"{{{self._width[name + what]}, &(m).{name}{what}}}" for name in names)
+            lines.append(f"#define MHO_{side}(m) {{{listed}}}")
+        constant = "".join(f"(m).{name} = 0; " for name in ("programming_enable",) if name in self._width)
+        return "\n".join([*lines, f"#define MHO_CONSTANTS(m) {constant}", ""])
+
+
+def notes_of(tile: str, number: str, reset: str) -> str:
+    """Instance of ``tile_notes.sv`` beside a tile: its path from there, its number, and the reset."""
+    from hw.core.layout import OpLayout
+
+    inner, at = f"{tile}.tile", OpLayout()["op_id"].offset
+    name = f"notes_{tile.rpartition('.')[2]}"
+    drains = f"{inner}.drain_valid && {inner}.drain_ready"
+    pins = {
+        "clk": "clk", "rst": reset, "number": number, "tracing": "tracing",
+        "op_valid": f"{inner}.op_valid && {inner}.op_ready", "op_id": f"{inner}.op_payload[{at} +: 64]",
+        "word_valid": drains, "word": f"{inner}.drain_payload", "retire": f"{inner}.retire",
+        "pc": f"{inner}.retired[40:32]", "cycles_analog": f"{tile}.core.status_cycles_analog[3:0]",
+        "sends": f"{inner}.o_valid && {inner}.o_ready", "computes": f"{inner}.vector.write_valid || ({drains})",
+        "loads": f"{inner}.codes_valid && {inner}.codes_ready",
+    }
+    return f"tile_notes {name} (" + ",\n        ".join(f".{pin}({value})" for pin, value in pins.items()) + ");"
+
+
+def _filled(name: str, words: dict[str, str]) -> str:
+    text = (HDL / name).read_text(encoding="utf-8")
+    for word, value in sorted(words.items(), key=lambda one: -len(one[0])):
+        text = text.replace(f"`{word}", value)
+    return text
