@@ -49,6 +49,20 @@ class State(Mapping[str, Signal]):
         """Words of the memory at a path."""
         return [self[f"{path}.word_{k}"] for k in range(sum(name.startswith(f"{path}.word_") for name in self))]
 
+    def at(self, name: str, path: str = "fsm_state") -> Value:
+        """Whether the state machine at a path is in a state."""
+        signal: Any = self[path]
+        (number,) = [n for n in range(1 << len(signal)) if _state_name(signal, n) == name]
+        return signal == number
+
+
+def _state_name(signal: Any, number: int) -> str:
+    """Name of a state of a state machine, empty if there is none of this number."""
+    try:
+        return signal.decoder(number).rpartition("/")[0]
+    except KeyError:
+        return ""
+
 
 def _registers(fragment: Any, prefix: str) -> Iterator[tuple[str, Signal]]:
     for statement in fragment.statements.get("sync", ()):
@@ -76,10 +90,12 @@ class _Platform:
     ----------
     row
         The only row of memories that is kept, if it is given; what is read of others is any value.
+    free
+        Whatever is read of memories is any value, at any time.
     """
 
-    def __init__(self, row: Signal | None = None) -> None:
-        self.row = row
+    def __init__(self, row: Signal | None = None, *, free: bool = False) -> None:
+        self.row, self.free = row, free
 
     def get_memory(self, memory: Memory) -> Module:
         m = Module()
@@ -93,6 +109,9 @@ class _Platform:
                     m.d.sync += word[k * part : (k + 1) * part].eq(
                         Value.cast(write.data)[k * part : (k + 1) * part])
         for read in memory.read_ports:
+            if self.free:
+                drive_freely(m, read.data)
+                continue
             assert read.domain == "comb", "only memories that are read asynchronously"
             found = words[read.addr]
             if self.row is not None:
@@ -113,17 +132,19 @@ class Harness(Elaboratable):
     row
         The only row of its memories that is kept, driven by :meth:`specify`, if there are claims of one row alone: it
         is ``word_0``, and what is read of other rows is any value.
+    forgetful
+        What its memories give is any value, at any time.
     """
 
-    def __init__(self, dut: Any, row: Signal | None = None) -> None:
-        self.dut, self.row = dut, row
+    def __init__(self, dut: Any, row: Signal | None = None, *, forgetful: bool = False) -> None:
+        self.dut, self.row, self.forgetful = dut, row, forgetful
         self.clock = ClockDomain("sync", reset_less=True)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         # Proofs begin at power-on; a reset in the middle adds nothing but time.
         m.domains.sync = self.clock
-        fragment = Fragment.get(self.dut, _Platform(self.row))
+        fragment = Fragment.get(self.dut, _Platform(self.row, free=self.forgetful))
         m.submodules.dut = fragment
         self.specify(m, State(fragment))
         return m

@@ -20,6 +20,7 @@ from hw.noc.router.router import Router
 from hw.tile.config import TileConfig
 from hw.tile.engines.send import SendEngine
 from hw.tile.engines.waiting import Waiting
+from hw.tile.sequencer import Sequencer
 from hw.tile.sequencer.loops import LoopStack
 from hw.tile.tokens import Tokens
 from sim.formal.harness import Harness
@@ -32,6 +33,7 @@ from sim.formal.router.claims import ChannelClaims, WaitClaims
 from sim.formal.router.trace import TraceClaims
 from sim.formal.tile.loops import LoopClaims
 from sim.formal.tile.send import SendClaims
+from sim.formal.tile.sequencer import SequencerClaims
 from sim.formal.tile.tokens import TokenClaims
 from sim.formal.tile.waiting import WaitingClaims, queue_of
 
@@ -168,6 +170,11 @@ MUTANTS = (
     Mutant(
         what="a loop that ends leaves another one than that around it", owner=LoopStack, method="elaborate",
         line="read.addr.eq(depth - 1)", instead="read.addr.eq(depth)", make=lambda: LoopClaims(LoopStack()),
+    ),
+    Mutant(
+        what="PUSH does not wait for what the engines have in hand", owner=Sequencer, method="_tokens",
+        line="self.idle & Mux(makes", instead="Mux(makes",
+        make=lambda: SequencerClaims(Sequencer(TileConfig(instructions=128))), depth=16,
     ),
     Mutant(
         what="a block is acknowledged when one of its ring is left", owner=Tokens, method="_owe",

@@ -19,6 +19,7 @@ from hw.noc.router.network import Network
 from hw.noc.router.router import Router
 from hw.tile.config import TileConfig
 from hw.tile.engines.send import SendEngine
+from hw.tile.sequencer import Sequencer
 from hw.tile.sequencer.loops import LoopStack
 from hw.tile.tokens import Tokens
 from sim.formal import queue
@@ -37,6 +38,7 @@ from sim.formal.router.wormhole import wormholes
 from sim.formal.solver import Engine, Verdict
 from sim.formal.tile.loops import LoopClaims
 from sim.formal.tile.send import SendClaims
+from sim.formal.tile.sequencer import SequencerClaims
 from sim.formal.tile.tokens import TokenClaims
 from sim.formal.tile.waiting import WaitingClaims, queue_of
 
@@ -263,6 +265,10 @@ def _tiles() -> Iterator[Property]:
     yield Property(
         name="tile: a loop is run as often as it was opened for, then the one around it goes on", of="LoopStack",
         make=lambda: LoopClaims(LoopStack()), seen=14,
+    )
+    yield Property(
+        name="tile: FREE gives back what is there, PUSH shows what has room, the block that CORE reads is there",
+        of="Sequencer, any program", make=lambda: SequencerClaims(Sequencer(TileConfig(instructions=128))), seen=16,
     )
     yield Property(
         name="tile: no ring has more blocks than it holds, none that comes finds no room; what arrives never waits",

@@ -16,8 +16,9 @@ from sim.build.children import Child
 
 __all__ = ["Engine", "Outcome", "Verdict", "run", "solve", "tool", "versions"]
 
+# A table that becomes a memory has any content in the step of an induction, so there is none.
 _SCRIPT = (
-    "read_rtlil top.il; hierarchy -top top; proc; flatten; opt -full; async2sync; chformal -lower; dffunmap; "
+    "read_rtlil top.il; hierarchy -top top; proc -norom; flatten; opt -full; async2sync; chformal -lower; dffunmap; "
     "opt_clean; write_smt2 -wires top.smt2"
 )
 

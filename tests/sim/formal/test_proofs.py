@@ -59,6 +59,7 @@ CHOSEN = [
     ("tile: SEND", "SendEngine"),
     ("tile: a loop is run", "LoopStack"),
     ("a loop that ends leaves", "LoopStack"),
+    ("PUSH does not wait", "Sequencer"),
     ("a block is acknowledged when one", "Tokens"),
     ("an engine is busy only when", "Waiting"),
     ("SEND reads a block before it is there", "SendEngine"),
