@@ -18,6 +18,7 @@ from hw.noc.registers.server import RegisterServer
 from hw.noc.router.inputs import InputUnit
 from hw.noc.router.router import Router
 from hw.tile.config import TileConfig
+from hw.tile.engines.execution import Execution
 from hw.tile.engines.send import SendEngine
 from hw.tile.engines.waiting import Waiting
 from hw.tile.sequencer import Sequencer
@@ -31,6 +32,7 @@ from sim.formal.registers.master import MasterClaims
 from sim.formal.registers.server import ServerClaims
 from sim.formal.router.claims import ChannelClaims, WaitClaims
 from sim.formal.router.trace import TraceClaims
+from sim.formal.tile.execution import ExecutionClaims
 from sim.formal.tile.loops import LoopClaims
 from sim.formal.tile.send import SendClaims
 from sim.formal.tile.sequencer import SequencerClaims
@@ -166,6 +168,11 @@ MUTANTS = (
         what="SEND reads a block before it is there", owner=SendEngine, method="elaborate",
         line="ring.there > offset", instead="ring.there >= offset",
         make=lambda: SendClaims(SendEngine(TileConfig(payload_bits=32, buffer_kib=1))),
+    ),
+    Mutant(
+        what="VEC does not wait for its second block", owner=Execution, method="_run",
+        line='self._ask(m, "a", asks[1:]', instead='self._ask(m, "a", asks[2:]',
+        make=lambda: ExecutionClaims(Execution(TileConfig(payload_bits=32, buffer_kib=1))),
     ),
     Mutant(
         what="a loop that ends leaves another one than that around it", owner=LoopStack, method="elaborate",

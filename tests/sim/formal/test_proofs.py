@@ -58,6 +58,7 @@ CHOSEN = [
     ("tile: an engine carries out", "5 deep"),
     ("tile: SEND", "SendEngine"),
     ("tile: a loop is run", "LoopStack"),
+    ("VEC does not wait", "Execution"),
     ("a loop that ends leaves", "LoopStack"),
     ("PUSH does not wait", "Sequencer"),
     ("a block is acknowledged when one", "Tokens"),
