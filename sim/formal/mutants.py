@@ -19,6 +19,7 @@ from hw.noc.router.inputs import InputUnit
 from hw.noc.router.router import Router
 from hw.tile.config import TileConfig
 from hw.tile.engines.execution import Execution
+from hw.tile.engines.receive import Receiver
 from hw.tile.engines.send import SendEngine
 from hw.tile.engines.waiting import Waiting
 from hw.tile.sequencer import Sequencer
@@ -34,6 +35,7 @@ from sim.formal.router.claims import ChannelClaims, WaitClaims
 from sim.formal.router.trace import TraceClaims
 from sim.formal.tile.execution import ExecutionClaims
 from sim.formal.tile.loops import LoopClaims
+from sim.formal.tile.receive import ReceiverClaims
 from sim.formal.tile.send import SendClaims
 from sim.formal.tile.sequencer import SequencerClaims
 from sim.formal.tile.tokens import TokenClaims
@@ -173,6 +175,11 @@ MUTANTS = (
         what="VEC does not wait for its second block", owner=Execution, method="_run",
         line='self._ask(m, "a", asks[1:]', instead='self._ask(m, "a", asks[2:]',
         make=lambda: ExecutionClaims(Execution(TileConfig(payload_bits=32, buffer_kib=1))),
+    ),
+    Mutant(
+        what="a block of whole flits is shown with the one behind it", owner=Receiver, method="elaborate",
+        line="last.eq(left <= size)", instead="last.eq(left < size)",
+        make=lambda: ReceiverClaims(Receiver(TileConfig(payload_bits=32, buffer_kib=1))),
     ),
     Mutant(
         what="a loop that ends leaves another one than that around it", owner=LoopStack, method="elaborate",

@@ -19,6 +19,7 @@ from hw.noc.router.network import Network
 from hw.noc.router.router import Router
 from hw.tile.config import TileConfig
 from hw.tile.engines.execution import Execution
+from hw.tile.engines.receive import Receiver
 from hw.tile.engines.send import SendEngine
 from hw.tile.sequencer import Sequencer
 from hw.tile.sequencer.loops import LoopStack
@@ -39,6 +40,7 @@ from sim.formal.router.wormhole import wormholes
 from sim.formal.solver import Engine, Verdict
 from sim.formal.tile.execution import ExecutionClaims
 from sim.formal.tile.loops import LoopClaims
+from sim.formal.tile.receive import ReceiverClaims
 from sim.formal.tile.send import SendClaims
 from sim.formal.tile.sequencer import SequencerClaims
 from sim.formal.tile.tokens import TokenClaims
@@ -261,13 +263,19 @@ def _tiles() -> Iterator[Property]:
             of=f"Waiting, {depth} deep", make=lambda d=depth: WaitingClaims(queue_of(d)), seen=depth + 8,
         )
     yield Property(
-        name="tile: SEND reads blocks that have arrived, and gives back what is there", of="SendEngine",
+        name="tile: SEND is carried out in order, reads blocks that have arrived, gives back what is there",
+        of="SendEngine",
         make=lambda: SendClaims(SendEngine(TileConfig(payload_bits=32, buffer_kib=1))),
     )
     yield Property(
         name="tile: VEC reads blocks that have arrived, gives back what is there, writes and shows where there is room",
         of="Execution, any vector unit and walks", seen=24,
         make=lambda: ExecutionClaims(Execution(TileConfig(payload_bits=32, buffer_kib=1))),
+    )
+    yield Property(
+        name="tile: what arrives is written at once, within the block that comes, which is shown with its last flit",
+        of="Receiver, any size of blocks", seen=8,
+        make=lambda: ReceiverClaims(Receiver(TileConfig(payload_bits=32, buffer_kib=1))),
     )
     yield Property(
         name="tile: a loop is run as often as it was opened for, then the one around it goes on", of="LoopStack",

@@ -69,12 +69,13 @@ class Receiver(Resettable):
     def elaborate(self, platform: object) -> Any:
         m = Module()
         size = self.cfg.flit_bytes
-        valid, flit = Signal(), Signal(InLayout(self.cfg), reset_less=True)
+        valid, flit = Signal(name="valid"), Signal(InLayout(self.cfg), name="flit", reset_less=True)
         m.submodules.slots = slots = Memory(shape=unsigned(_SLOT), depth=STREAMS, init=[])
         m.submodules.filled = filled = Memory(shape=unsigned(12), depth=STREAMS, init=[])
         find, found = slots.write_port(), slots.read_port(domain="comb")
         put, there = filled.write_port(), filled.read_port(domain="comb")
-        clearing, mapped = Signal(range(STREAMS + 1), init=STREAMS), Signal(1 << _SLOT)
+        clearing = Signal(range(STREAMS + 1), name="clearing", init=STREAMS)
+        mapped = Signal(1 << _SLOT, name="mapped")
         has = mapped.bit_select(self.map_slot, 1)
         left, last = Signal(12), Signal()
         # Which stream; where in its ring; the write.

@@ -1,4 +1,4 @@
-"""Claims of how a VEC is carried out: blocks that it reads have arrived, what it gives back is there, what it shows fits."""
+"""Claims of how a VEC is carried out: what it reads has arrived, what it gives back is there, what it shows fits."""
 
 from typing import Any
 from unittest.mock import patch

@@ -1,4 +1,4 @@
-"""Claims of the engine of SEND: it reads blocks that have arrived, and gives back those that are there."""
+"""Claims of the engine of SEND: in order; it reads blocks that have arrived, and gives back those that are there."""
 
 from typing import Any
 
@@ -46,6 +46,12 @@ class SendClaims(Harness):
         with m.If(state["waits"]):
             waiting_n = field(waits, Op.SEND, "n")
             claim(m, "what waits is legal", (waiting_n != 0) & (field(waits, Op.SEND, "free") | (waiting_n <= blocks)))
+        # What was taken last, and before that.
+        last, before = Signal(32), Signal(32)
+        with m.If(dut.i.valid & dut.i.ready):
+            m.d.sync += [last.eq(word), before.eq(last)]
+        claim(m, "what waits was taken last", ~state["waits"] | (waits == last))
+        claim(m, "it is at work on what was taken first", ~at_work | (sends == Mux(state["waits"], before, last)))
         claim(m, "no more are there than the ring has", there <= blocks)
         with m.If(at_work & asks):
             claim(m, "a block is left", sent < n)

@@ -59,6 +59,7 @@ CHOSEN = [
     ("tile: SEND", "SendEngine"),
     ("tile: a loop is run", "LoopStack"),
     ("VEC does not wait", "Execution"),
+    ("a block of whole flits", "Receiver"),
     ("a loop that ends leaves", "LoopStack"),
     ("PUSH does not wait", "Sequencer"),
     ("a block is acknowledged when one", "Tokens"),
