@@ -3,7 +3,10 @@
 import platform
 from importlib import metadata
 
-__all__ = ["__version__", "library_versions"]
+__all__ = ["JSON_FORMAT", "__version__", "library_versions"]
+
+JSON_FORMAT = 1
+"""Key ``format`` of what ``--json`` writes. It grows when a key goes or means something else, not when one comes."""
 
 
 def _own_version() -> str:

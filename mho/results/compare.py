@@ -12,7 +12,9 @@ from scipy.special import stdtrit
 
 from macro_models.errors import InputError
 from macro_models.files import FileKind, read_text
+from macro_models.files.schema import shown
 from mho.results.uncertainty import LEVEL
+from mho.version import JSON_FORMAT
 
 __all__ = ["MEASURES", "Difference", "Run", "compare", "differing", "read_run"]
 
@@ -71,9 +73,14 @@ def read_run(path: str) -> Run:
         If it is no such file.
     """
     try:
-        found = _parsed(path, json.loads(read_text(Path(path), _RUN)))
+        content = json.loads(read_text(Path(path), _RUN))
+        # Files that were written before there was a number are of the first.
+        number = content.get("format", 1)
+        found = _parsed(path, content) if number == JSON_FORMAT else None
     except (ValueError, KeyError, TypeError, IndexError, StopIteration, AttributeError, RecursionError):
-        found = None
+        found, number = None, JSON_FORMAT
+    if number != JSON_FORMAT:
+        raise InputError(f"{path}: has JSON of format {shown(number)}; this version reads {JSON_FORMAT}: run it again")
     values = [] if found is None else [found.time_s, *found.scores.values(), found.half or 0.0]
     if found is None or not all(map(math.isfinite, values)) or found.time_s < 0.0 or found.images < 1:
         raise InputError(f"{path}: must be the JSON of a run, as mho run --json writes it")

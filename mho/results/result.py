@@ -17,6 +17,7 @@ from mho.results.budget import Budget, BudgetRow, Passes, make_budget
 from mho.results.cost import Work, cost_of
 from mho.results.uncertainty import DeviceRun, Uncertainty, make_uncertainty
 from mho.threads import one_thread
+from mho.version import JSON_FORMAT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -333,6 +334,7 @@ class Result:
                 entry["accuracy"] = score.accuracy(run.outputs, labels)
             seeds.append(entry)
         content = {
+            "format": JSON_FORMAT,
             **self.provenance,
             "options": asdict(self.options),
             "images": len(self.reference),

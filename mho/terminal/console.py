@@ -139,7 +139,9 @@ class Output:
         """Write the JSON of ``--json``, if it was asked for."""
         if self.json_path is None:
             return
-        text = json.dumps(content, indent=2, allow_nan=False) + "\n"
+        from mho.version import JSON_FORMAT
+
+        text = json.dumps({"format": JSON_FORMAT, **content}, indent=2, allow_nan=False) + "\n"
         if self.json_path == "-":
             sys.stdout.write(text)
         else:

@@ -102,3 +102,12 @@ def test_the_figure_has_a_line_for_each_kind_of_run(tmp_path: Path) -> None:
     figure = figure_of_runs(*series_of(runs))
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["a", "b"]
     laid_out(figure)
+
+
+def test_json_of_another_format_is_refused_by_its_number(tmp_path: Path) -> None:
+    write(tmp_path / "old.json", [0.9, 0.8])  # before there was a number
+    write(tmp_path / "now.json", [0.9, 0.8], format=1)
+    assert read_run(str(tmp_path / "old.json")).scores == read_run(str(tmp_path / "now.json")).scores
+    path = write(tmp_path / "new.json", [0.9, 0.8], format=2)
+    with pytest.raises(InputError, match=r"new\.json: has JSON of format 2; this version reads 1: run it again$"):
+        read_run(path)
