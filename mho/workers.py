@@ -70,6 +70,10 @@ class Workers(Protocol):
         """
         ...
 
+    def ready(self) -> None:
+        """Begin now, and not with the first task; returns at once."""
+        ...
+
 
 class Here:
     """No other process: ``begin(*arguments)`` is called at once."""
@@ -81,6 +85,9 @@ class Here:
     def run(self, function: Callable[[Task], Made], tasks: Sequence[Task]) -> Iterator[tuple[int, Made]]:
         """See :class:`Workers`."""
         yield from ((number, function(task)) for number, task in enumerate(tasks))
+
+    def ready(self) -> None:
+        """See :class:`Workers`."""
 
 
 class Processes:
@@ -105,10 +112,8 @@ class Processes:
         waiting, lost = list(range(len(tasks))), 0
         while waiting:
             done: set[int] = set()
-            if self._pool is None:
-                self._pool = _Pool(self._jobs, self._begin, self._arguments)
             try:
-                for number, made in self._pool.run(function, tasks, waiting):
+                for number, made in self._open().run(function, tasks, waiting):
                     done.add(number)
                     yield number, made
                 return
@@ -121,6 +126,15 @@ class Processes:
                     f"{argument('jobs')}"
                 ) from None
             waiting = [number for number in waiting if number not in done]
+
+    def ready(self) -> None:
+        """See :class:`Workers`."""
+        self._open().begin()
+
+    def _open(self) -> "_Pool":
+        if self._pool is None:
+            self._pool = _Pool(self._jobs, self._begin, self._arguments)
+        return self._pool
 
     def close(self) -> None:
         """End the workers at once."""
@@ -151,19 +165,27 @@ class _Pool:
         context = multiprocessing.get_context("spawn")
         self._ends, self._ended = context.Pipe(duplex=False)
         self._pool = ProcessPoolExecutor(jobs, context, _begin, (self._ends, begin, arguments))
-        self._most = _AHEAD * jobs
+        self._most, self._begun = _AHEAD * jobs, False
+
+    def begin(self) -> None:
+        """Start the processes."""
+        if self._begun:
+            return
+        # Workers inherit what is blocked, so that a terminal's signals do not reach them while they begin.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINAL)
+        try:
+            self._pool.submit(guarded, _nothing, None)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        self._begun = True
 
     def run(
         self, function: Callable[[Any], Any], tasks: Sequence[Any], numbers: Sequence[int]
     ) -> Iterator[tuple[int, Any]]:
         running: dict[Future[Any], int] = {}
         rest = iter(numbers)
-        # Workers inherit what is blocked, so that a terminal's signals do not reach them while they begin.
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINAL)
-        try:
-            self._hand_over(running, function, tasks, rest)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        self.begin()
+        self._hand_over(running, function, tasks, rest)
         while running:
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
@@ -182,6 +204,10 @@ class _Pool:
         self._ended.close()  # which ends the workers at once
         self._ends.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _nothing(_task: None) -> None:
+    """A task that starts the processes."""
 
 
 def guarded(function: Callable[[Any], Any], task: Any) -> tuple[Any, Failure | None]:

@@ -83,6 +83,10 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 )
 @click.option("--limit", type=int, metavar="N", help="Take the first N inputs only.")
 @click.option("--threads", type=int, metavar="N", help="Threads that share the images (functional; default: 1).")
+@click.option(
+    "--jobs", type=int, metavar="N",
+    help="Processes that share the seeds (functional; default: all processors where that takes less time).",
+)
 @click.option("--waves", metavar="F.fst", type=WAVES, help="Write the waveforms, with --backend cosim.")
 @click.option(
     "--trace", is_flag=True, flag_value=True, default=None,
@@ -111,6 +115,7 @@ def run_command(
     _check_before(net, x, truth, output, options["score"])
     if cycles is not None:
         model = _worn(model or net.device, cycles, cells, out)
+    _share(net, len(x), options, out)
     with out.progress(f"running on {options['backend']}") as progress:
         heard = {"progress": progress, "loading": progress, "note": out.warn}
         result = net.run(x, cells=given, device=model, keep_codes=False, **heard, **options)
@@ -151,6 +156,17 @@ def _worn(device: "Device", cycles: int, cells: str | None, out: Output) -> "Dev
     for sentence in doubts:
         out.warn(sentence)
     return Device(worn)
+
+
+def _share(net: "Net", inputs: int, options: dict[str, Any], out: Output) -> None:
+    """Choose the processes, where nothing is said, and say what they take."""
+    from mho.runs.sharing import said, sensible_jobs
+
+    images = min(inputs, options["limit"] or inputs)
+    if options["jobs"] is None and options["backend"] == "functional":
+        options["jobs"] = sensible_jobs(net.network, images, options["seeds"] or 1)
+    if (options["jobs"] or 1) > 1 and (options["seeds"] or 1) > 1:
+        out.note(said(net.network, images, min(options["jobs"], options["seeds"])))
 
 
 def _open(

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,10 @@ from mho.results.result import Options, Result, SeedRun
 from mho.results.score import choose
 from mho.results.uncertainty import DEVICE_DRAWS, DeviceRun
 from mho.runs.backends import check_backend, open_backend
+from mho.runs.sharing import check_sharing, team, whole_pass
 from mho.units import parse_time
 from mho.version import library_versions
+from mho.workers import Workers
 
 if TYPE_CHECKING:
     from sim.backend import Backend
@@ -62,7 +65,7 @@ def select_causes(without: Collection[str], only: Collection[str]) -> tuple[str,
 
 def check_options(
     *, time: str | float, temp: float, seed: int, seeds: int | None, backend: str, without: Collection[str],
-    only: Collection[str], limit: int | None, device_draws: int | None = None, **own: Any,
+    only: Collection[str], limit: int | None, device_draws: int | None = None, jobs: int | None = None, **own: Any,
 ) -> tuple[str, ...]:
     """Refuse options that no run can take, before anything is computed; returns the causes that stay on.
 
@@ -85,6 +88,7 @@ def check_options(
     if not np.isfinite(temp) or temp < -273.15:
         raise InputError(f"{argument('temp')} must be a temperature in degrees Celsius, not {temp}")
     check_backend(backend, own)
+    check_sharing(jobs, backend)
     return select_causes(without, only)
 
 
@@ -100,7 +104,8 @@ class _Job:
     seeds: tuple[int, ...]
     cells: "Cells | None" = None
     compensation: str | None = None
-    scored: str = ""
+    wanted: str | None = None
+    """Which output is scored; None: the first of classes."""
 
     @property
     def names(self) -> list[str]:
@@ -115,7 +120,7 @@ class _Job:
         done = self._execute(backend, seed, causes, codes_of=kept, progress=progress)
         codes = {name: done.codes_by_layer[k] for k, name in enumerate(self.names)}
         return SeedRun(
-            seed=seed, by_name=done.by_name, scored=self.scored, codes=codes,
+            seed=seed, by_name=done.by_name, scored=choose(done.by_name, self.wanted), codes=codes,
             layers=dict(zip(self.names, done.layers, strict=True)), mvms=done.mvms, cycles=int(done.cycles.sum()),
             seconds=done.seconds, core_cycles=done.core_cycles, exact=done.exact,
         )
@@ -125,7 +130,7 @@ class _Job:
         seed = self.seeds[draw % len(self.seeds)]
         other = replace(self, device=resampled(self.device, draw))
         done = other._execute(backend, seed, causes, codes_of=1)
-        return DeviceRun(draw=draw, seed=seed, outputs=done.by_name[self.scored])
+        return DeviceRun(draw=draw, seed=seed, outputs=self._chosen(done.by_name))
 
     def warnings(self, found: dict[str, float] | None, runs: Sequence[SeedRun]) -> list[str]:
         """Sentences on inputs, as :meth:`~compiler.network.ranges.InputRange.compare` found them, and layers."""
@@ -144,6 +149,10 @@ class _Job:
             causes=frozenset(causes), cells=self.cells, compensation=self.compensation, **options,
         )
 
+    def _chosen(self, by_name: dict[str, NDArray[Any]]) -> NDArray[Any]:
+        """The output that is scored."""
+        return by_name[choose(by_name, self.wanted)]
+
     def budget(self, progress: Progress | None = None) -> Passes:
         """Outputs with every subset of causes that an error budget needs."""
         from mho.results.budget_passes import active_causes, run_passes
@@ -152,8 +161,8 @@ class _Job:
         backend = open_backend("functional")
         try:
             return run_passes(
-                self.network.model.compute_all(self.x)[self.scored], active, self.seeds,
-                lambda seed, causes: self._execute(backend, seed, causes).by_name[self.scored], progress,
+                self._chosen(self.network.model.compute_all(self.x)), active, self.seeds,
+                lambda seed, causes: self._chosen(self._execute(backend, seed, causes).by_name), progress,
             )
         finally:
             backend.close()
@@ -180,6 +189,7 @@ def run_network(
     keep_codes: bool | None = None,
     loading: Progress | None = None,
     note: Callable[[str], None] | None = None,
+    jobs: int | None = None,
     **own: Any,
 ) -> Result:
     """See :meth:`mho.api.Net.run`."""
@@ -190,7 +200,7 @@ def run_network(
 
     causes = check_options(
         time=time, temp=temp, seed=seed, seeds=seeds, backend=backend, without=without, only=only, limit=limit,
-        device_draws=device_draws, **own
+        device_draws=device_draws, jobs=jobs, **own
     )
     check_device(network.chip, device)
     family(network.chip.core.kind).compensation(compensation)
@@ -199,31 +209,29 @@ def run_network(
         seed = _seed_of(cells, seed, seeds)
     x = check_shape(x, network.model)[:limit]
     count = seeds or 1
-    kept, runs = _images_kept(network, len(x), count, keep_codes), []
+    kept = _images_kept(network, len(x), count, keep_codes)
     needed = run_bytes(network, len(x), count, codes=kept * code_bytes(network.program), batch=BATCH)
     check_memory(needed, f"a run of {_size(len(x), count)}", "take fewer images or seeds")
-    last = network.model.last(x, own.get("threads") or 1)
-    references = network.model.finish_all(last)
     job = _Job(
         network=network, x=x, device=device, time_s=parse_time(time),
         temp_C=float(temp), seeds=tuple(range(seed, seed + count)), cells=cells, compensation=compensation,
-        scored=choose(references, score),
+        wanted=score,
     )
-    compared = None if network.range is None else network.range.compare(job.x)
     draws = _draws(job, seeds, device_draws, backend)
-    opened = open_backend(backend, own, progress=loading, note=note, tiles=network.tiles is not None)
-    others: list[DeviceRun] = []
-    trace = None
-    try:
-        for index, one in enumerate(job.seeds):
-            runs.append(job.run(opened, one, causes, kept, progress=_offset(progress, index, len(job.seeds) + draws)))
-        trace = opened.trace()
-        for draw in range(draws):
-            others.append(job.device_run(opened, draw, causes))
-            if progress is not None:
-                progress((count + draw + 1) * len(x), (count + draws) * len(x))
-    finally:
-        opened.close()
+    shared = min(jobs or 1, count + draws)
+    with ExitStack() as stack:
+        # Processes begin while the float model is computed here.
+        some = stack.enter_context(team(shared, job, causes, kept, own)) if shared > 1 else None
+        last = network.model.last(x, own.get("threads") or 1)
+        references = network.model.finish_all(last)
+        choose(references, score)
+        compared = None if network.range is None else network.range.compare(job.x)
+        if some is not None:
+            runs, others, trace = *_shared_passes(job, some, draws, progress), None
+        else:
+            opened = open_backend(backend, own, progress=loading, note=note, tiles=network.tiles is not None)
+            stack.callback(opened.close)
+            runs, others, trace = _passes(job, opened, causes, kept, draws, progress)
     options = Options(
         backend=backend, device=device.name, time_s=job.time_s, temp_C=job.temp_C, seeds=job.seeds, causes=causes,
         limit=limit,
@@ -239,6 +247,34 @@ def run_network(
         trace=trace, work=work_of(network, job.names), inputs=compared,
         device_runs=tuple(others), budget_passes=job.budget,
     )
+
+
+def _passes(
+    job: _Job, backend: "Backend", causes: Collection[str], kept: int, draws: int, progress: Progress | None
+) -> tuple[list[SeedRun], list[DeviceRun], Any]:
+    """A pass through each chip and each device that is drawn, and what the backend noted of the chips."""
+    count, images, runs, others = len(job.seeds), len(job.x), [], []
+    for index, one in enumerate(job.seeds):
+        runs.append(job.run(backend, one, causes, kept, progress=_offset(progress, index, count + draws)))
+    trace = backend.trace()
+    for draw in range(draws):
+        others.append(job.device_run(backend, draw, causes))
+        if progress is not None:
+            progress((count + draw + 1) * images, (count + draws) * images)
+    return runs, others, trace
+
+
+def _shared_passes(
+    job: _Job, some: Workers, draws: int, progress: Progress | None
+) -> tuple[list[SeedRun], list[DeviceRun]]:
+    """The same passes, by several processes."""
+    tasks = [*(("seed", seed) for seed in job.seeds), *(("draw", draw) for draw in range(draws))]
+    made: dict[int, Any] = {}
+    for number, one in some.run(whole_pass, tasks):
+        made[number] = one
+        if progress is not None:
+            progress(len(made) * len(job.x), len(tasks) * len(job.x))
+    return [made[k] for k in range(len(job.seeds))], [made[k] for k in range(len(job.seeds), len(tasks))]
 
 
 def _draws(job: _Job, seeds: int | None, asked: int | None, backend: str) -> int:

@@ -43,7 +43,7 @@ class _Cluster:
     def __init__(self, client: Any, begin: Callable[..., object], arguments: tuple[Any, ...]) -> None:
         self._client, self._begin = client, begin
         # What a sweep is of goes to every worker once, not with every point.
-        self._shared = client.scatter(arguments, broadcast=True, hash=False)
+        [self._shared] = client.scatter([arguments], broadcast=True, hash=False)
 
     def run(self, function: Callable[[Task], Made], tasks: Sequence[Task]) -> Iterator[tuple[int, Made]]:
         from distributed import as_completed
@@ -56,10 +56,13 @@ class _Cluster:
             for number, task in enumerate(tasks)
         }
         try:
-            for future in as_completed(futures):
+            for future in as_completed(futures, loop=self._client.loop):
                 yield futures[future], result_of(self._result(future))
         finally:
             self._client.cancel(list(futures))
+
+    def ready(self) -> None:
+        """See :class:`mho.workers.Workers`."""
 
     def _result(self, future: Any) -> Any:
         from distributed import KilledWorker

@@ -1,9 +1,9 @@
-"""A search for the best trade-offs: Optuna's estimator of densities, and the neighbours of the best so far.
+"""A search for the best trade-offs: a model of the results, Optuna, and the neighbours of the best so far.
 
-Of each batch one half comes from Optuna (tree-structured Parzen estimator for several objectives, by the indices along
-the axes), the other from designs that differ in one axis from one that is among the best: where the best lie beside
-each other, as they mostly do, these find the gaps between them. No design is chosen twice. All that is chosen is a
-function of the seed and of the results so far.
+Most of each batch are designs that would be among the best by :class:`~mho.sweep.surrogate.Surrogate`. Others come
+from Optuna (tree-structured Parzen estimator for several objectives, by the indices along the axes), and are neighbours
+of the best: these do not rely on results being smooth. No design is chosen twice. All that is chosen is a function of
+the seed and of the results so far.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,13 +16,18 @@ from macro_models.errors import ToolError
 from mho.sweep.evaluate import Row
 from mho.sweep.front import costs, front
 from mho.sweep.spec import Search
+from mho.sweep.surrogate import Surrogate
 
 __all__ = ["search_trade_offs"]
 
 _ASKS = 60
 """How often Optuna may name a design that is known already, for each that is new."""
-_START = 20
-"""Designs by chance at the beginning."""
+_START = 40
+"""Designs by chance at the beginning, but a fifth of all at most."""
+_MODELLED, _BESIDE = 0.6, 0.2
+"""Shares of a batch that are by the model, and beside the best; the rest is Optuna's."""
+_CANDIDATES = 20_000
+"""Designs among which the model looks at most."""
 _WORST = 1e300
 """What stands for a result that is missing."""
 
@@ -46,7 +51,7 @@ def search_trade_offs(
         If Optuna is not installed.
     """
     study = _Study(shape, ordered, search)
-    numbers = study.by_chance(min(_START, most))
+    numbers = study.by_chance(min(_START, max(most // 5, 2)))
     while numbers:
         study.tell(numbers, costs(evaluate(numbers), search.objectives))
         numbers = study.next(min(search.batch, most - len(study.known)))
@@ -66,14 +71,19 @@ class _Study:
             for k, (length, is_ordered) in enumerate(zip(self._shape, ordered, strict=True))
         }
         self._size = int(np.prod(self._shape, dtype=np.int64))
+        self._model = Surrogate(shape, ordered)
         self.known: dict[int, NDArray[np.float64]] = {}
         """Costs by the number of a design."""
         self._trials: dict[int, Any] = {}
 
     def by_chance(self, count: int) -> list[int]:
         """Designs that are not known, by chance."""
-        rest = [number for number in self._permuted(self._size) if number not in self.known]
-        return rest[:count]
+        found: dict[int, None] = {}
+        while len(found) < min(count, self._size - len(self.known)):
+            number = int(self._rng.integers(self._size))
+            if number not in self.known:
+                found.setdefault(number)
+        return list(found)
 
     def tell(self, numbers: Sequence[int], found: NDArray[np.float64]) -> None:
         """Results of designs, (designs, objectives)."""
@@ -93,15 +103,24 @@ class _Study:
         count = min(count, self._size - len(self.known))
         if count <= 0:
             return []
-        chosen = dict.fromkeys(self._beside_best(count // 2))
-        for number in self._asked((count - len(chosen)) * _ASKS):
+        chosen = dict.fromkeys(self._model.likely_best(self.known, self._candidates(), round(_MODELLED * count)))
+        for number in self._beside_best(count):
+            if len(chosen) < round((_MODELLED + _BESIDE) * count):
+                chosen.setdefault(number)
+        for number in self._asked(count * _ASKS) if len(chosen) < count else ():
+            chosen.setdefault(number)
             if len(chosen) == count:
                 break
-            chosen.setdefault(number)
-        for number in (*self._beside_best(count), *self.by_chance(2 * count)):
+        for number in self.by_chance(2 * count) if len(chosen) < count else ():
             if len(chosen) < count:
                 chosen.setdefault(number)
         return list(chosen)
+
+    def _candidates(self) -> NDArray[np.int64]:
+        """All designs, or some by chance and the neighbours of the best."""
+        if self._size <= _CANDIDATES:
+            return np.arange(self._size)
+        return np.array([*self._beside_best(_CANDIDATES // 2), *self.by_chance(_CANDIDATES // 2)])
 
     def _asked(self, most: int) -> Iterator[int]:
         """What Optuna asks for that is not known."""
@@ -136,9 +155,6 @@ class _Study:
             for there in (here - 1, here + 1) if is_ordered else range(length):
                 if 0 <= there < length and there != here:
                     yield int(np.ravel_multi_index([*at[:k], there, *at[k + 1 :]], self._shape))
-
-    def _permuted(self, size: int) -> list[int]:
-        return [int(number) for number in self._rng.permutation(size)]
 
     def _parameters(self, number: int) -> dict[str, int]:
         return {name: int(index) for name, index in zip(self._axes, np.unravel_index(number, self._shape), strict=True)}

@@ -57,7 +57,7 @@ def searched(values: NDArray[np.float64], search: Search) -> list[int]:
     return asked
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, 1])
 def test_the_front_of_2000_designs_with_200(seed: int) -> None:
     pytest.importorskip("optuna")
     values = chip_like(seed)
@@ -65,7 +65,7 @@ def test_the_front_of_2000_designs_with_200(seed: int) -> None:
     asked = searched(values, Search(method="pareto", evaluations=200, objectives=OBJECTIVES, seed=seed))
     assert len(asked) == len(set(asked)) == 200
     assert len(best) > 20
-    assert len(best & set(asked)) >= 0.7 * len(best)
+    assert best <= set(asked)
 
 
 def test_random_is_a_tenth_of_the_front() -> None:
