@@ -8,6 +8,7 @@ from typing import Any
 from macro_models.errors import InputError
 from mho.api import Chip, Device, Net, compile, load
 from mho.results import score
+from mho.results.cost import cost_of
 from mho.results.result import Result
 from mho.sweep.points import Point, parts
 from mho.sweep.spec import Spec
@@ -69,9 +70,18 @@ def _measures(net: Net, result: Result, workload: Workload) -> Row:
     found["relative_error"] = score.relative_error(run.outputs, result.reference)
     found |= {
         "cycles": run.cycles / images, "time_us": run.cycles / images / result.f_clk_MHz, "mvms": run.mvms // images,
-        **_size(net.sha256, net),
+        **_size(net.sha256, net), **_cost(result),
     }
     return found
+
+
+def _cost(result: Result) -> Row:
+    """Energy of the macros for an input, and their area, where the description of the chip says them."""
+    if result.work is None:
+        return {}
+    told = cost_of(result.work, result.runs, len(result.reference), result.f_clk_MHz)
+    found: Row = {} if told["energy"] is None else {"energy_nJ": told["energy"]["total_pJ"] / 1000.0}
+    return found if told["macros_mm2"] is None else found | {"area_mm2": told["macros_mm2"]}
 
 
 @cache

@@ -92,11 +92,12 @@ class Surrogate:
         due = sum(count >= fitted for fitted in FITTED) > self._next
         kernel = self._kernels.get(j)
         if kernel is None:
-            lengths = np.ones(self._coordinates(np.zeros(1, dtype=np.int64)).shape[1])
+            lengths: Any = np.ones(self._coordinates(np.zeros(1, dtype=np.int64)).shape[1])
             kernel = ConstantKernel(1.0, (1e-2, 1e3)) * Matern(lengths, (0.05, 50.0), nu=2.5)
             kernel = kernel + WhiteKernel(1e-4, (1e-8, 0.1))
             due = True
-        return GaussianProcessRegressor(kernel, optimizer="fmin_l_bfgs_b" if due else None)
+        optimizer: Any = "fmin_l_bfgs_b" if due else None
+        return GaussianProcessRegressor(kernel, optimizer=optimizer)
 
     def _coordinates(self, numbers: NDArray[np.int64]) -> Reals:
         found = []
