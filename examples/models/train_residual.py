@@ -6,7 +6,7 @@ Needs numpy and onnx. A convolution, three residual blocks of 16, 32 and 64 chan
 and a 1 x 1 convolution beside them, the mean of all pixels, and a dense layer, as ResNet-8 of MLPerf Tiny; on
 Fashion-MNIST of 14 x 14 pixels, 0..255. There is no batch normalisation: the second convolution of a block begins small
 (Zhang et al., Fixup, ICLR 2019). ``noise`` adds noise to all weights in every step, as the relaxation of cells will,
-and writes ``fashion14_resnet8_noise.onnx``; everything is drawn from a fixed seed. Each takes two minutes of a processor.
+and writes ``fashion14_resnet8_noise.onnx``; everything is drawn from a fixed seed. Each takes two minutes of CPU time.
 """
 
 import sys
