@@ -7,7 +7,7 @@ from hw.config import Chip
 from hw.core.write_verify.config import WriteVerifyConfig
 from hw.kinds import core_blocks, timing
 from macro_models.exact.operation import MvmOperation
-from rtl_gen.macro.model import CELL_PYTHON, write_macro_model
+from rtl_gen.kinds import macro_texts_of
 from rtl_gen.tapeout_files import Design
 
 __all__ = ["bench_files", "fill", "model_texts", "runner_files", "template"]
@@ -52,15 +52,16 @@ def _longest(chip: Chip) -> int:
 def _bench(design: Design, wrap: str, *, ideal: bool) -> str:
     low, lines = design.reset_low, design.chip.lines
     longest = _longest(design.chip)
+    texts = macro_texts_of(design.chip)
     values: dict[str, object] = {
+        "PRODUCTS": template(texts.products).rstrip("\n"), **texts.values(design.chip),
         "HOST": _host(design, wrap), "TOP": design.top, "LINES": lines, "PERIOD": 10, "IDEAL": ideal,
-        "CELL": CELL_PYTHON, "RESET": "rst_n" if low else "rst", "ACTIVE": int(not low), "IDLE": int(low),
-        # About a fifth of the range of the sums, so that codes spread.
-        "STEP_CODE": max(1, lines // 8),
+        "RESET": "rst_n" if low else "rst", "ACTIVE": int(not low), "IDLE": int(low),
+        "STEP_CODE": texts.step_code(lines),
         # A few operations and some reads of cells, at 10 ns a cycle.
         "LONGEST": longest, "TIMEOUT": 20000 + longest // 10,
     }
-    return fill(template("bench") + (template("bench_program") if _programs(design, wrap) else ""), values)
+    return fill(template(texts.bench) + (template("bench_program") if _programs(design, wrap) else ""), values)
 
 
 _TAB = "\t"
@@ -160,9 +161,8 @@ def model_texts(design: Design, models: tuple[str, ...]) -> tuple[dict[str, str]
     """The ideal macro by its file, unless the macro is the user's own; and the models that are taken."""
     if design.chip.macro is not None:
         return {}, models
-    verify_bits = core_blocks(design.chip).pins.verify_bits
     name = f"{design.macro}.v"
-    return {name: write_macro_model(design.macro, design.chip.lines, verify_bits)}, (name,)
+    return {name: macro_texts_of(design.chip).model(design.macro, design.chip)}, (name,)
 
 
 def runner_files(design: Design, models: tuple[str, ...]) -> dict[str, str]:

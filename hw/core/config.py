@@ -145,6 +145,11 @@ class CoreConfig:
         """Cycles in which the codes leave the counters."""
         return self.lines // self.drain_lines
 
+    @property
+    def longest_cycles(self) -> int:
+        """The longest operation at the pins of a product."""
+        return max(getattr(self, name) for name in OPERATIONS)
+
     def input_words(self, op: MvmOperation) -> int:
         """Words of the input stream that one operation takes."""
         return self.lines // 4 if op.direction else self.lines // 8
@@ -166,6 +171,10 @@ class CoreConfig:
             raise ValueError(f"Steps must have shape (..., {op.segments}), not {steps.shape!r}")
         parts = [self.segment_cycles(planes, steps[..., k]) for k, planes in enumerate(op.segment_planes)]
         return np.asarray(np.sum(parts, axis=0, dtype=np.int64))
+
+    def first_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
+        """Of :meth:`analog_cycles` those of the first conversion."""
+        return self.segment_cycles(op.segment_planes[0], np.asarray(steps, dtype=np.int64)[..., 0])
 
     def cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
         """Cycles from the start of an operation to the earliest start of the next, for ``steps`` as above.

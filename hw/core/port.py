@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from amaranth.hdl import Module, ShapeLike, unsigned
+from amaranth.hdl import Module, Shape, ShapeLike, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -87,6 +87,7 @@ class VectorPort(wiring.Signature):
         self, op: ShapeLike, mask: ShapeLike, engine: wiring.Signature | None = None,
         trim: Mapping[str, Any] | None = None, manual: Mapping[str, Any] | None = None, words: ShapeLike | None = None,
     ) -> None:
+        self.op_bits, self.mask_bits = Shape.cast(op).width, Shape.cast(mask).width
         super().__init__({
             "soft_reset": In(1), "op": In(stream.Signature(op)), "i": In(stream.Signature(unsigned(32))),
             "o": Out(stream.Signature(unsigned(32))), "mask": In(stream.Signature(mask)), "status": Out(CoreStatus()),

@@ -11,7 +11,7 @@ from hw.core.config import OVERHEAD_CYCLES, CoreConfig
 from hw.core.drain import pack_codes
 from hw.core.layout import unpack
 from hw.core.loader import unpack_inputs
-from hw.core.masks import MaskFile
+from hw.core.masks import MaskFile, MaskLayout
 from hw.core.trim import trimmed
 from macro_models.errors import InputError
 from macro_models.exact.masks import Masks
@@ -108,6 +108,15 @@ class CoreReference:
         self.steps: list[NDArray[np.int64]] = []
         self._cfgs: list[CoreConfig] = []
         self._written: dict[str, int] = {}
+
+    def operation(self, descriptor: int) -> tuple[MvmOperation, int]:
+        """See :func:`hw.core.layout.unpack`."""
+        return unpack(descriptor)
+
+    @property
+    def address_bits(self) -> int:
+        """Bits of an address of a mask word."""
+        return MaskLayout(self.cfg)["addr"].width
 
     def trim(self, **values: int) -> None:
         """Write durations and limits, by their names in :class:`CoreConfig`: in force from the next operation on."""

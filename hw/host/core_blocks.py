@@ -9,6 +9,7 @@ from hw.config import Chip, PulseChip
 from hw.core.config import CoreConfig
 from hw.core.core import Core
 from hw.core.manual import manual_inputs
+from hw.core.port import VectorPort, core_port
 from hw.core.top import CoreTop
 from hw.core.trim import TrimLayout, trim_fields
 from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
@@ -60,6 +61,11 @@ class TnsaBlocks:
     def access(self) -> wiring.Component:
         """Its registers, without products."""
         return CoreAccess(self.cfg, self.registers, self.write)
+
+    @property
+    def port(self) -> VectorPort:
+        """The vector port."""
+        return core_port(self.cfg, self.write)
 
     @property
     def programs(self) -> bool:

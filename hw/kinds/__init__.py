@@ -15,6 +15,7 @@ from macro_models.registry import module_of
 if TYPE_CHECKING:
     from amaranth.lib import wiring
 
+    from hw.core.port import VectorPort
     from hw.host.registers import RegisterMap
     from hw.macro.contract import ContractPins
 
@@ -34,6 +35,10 @@ class Timing(Protocol):
 
     def analog_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
         """Of them those in which an operation is issued at the macro's pins."""
+        ...
+
+    def first_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
+        """The same of the first conversion alone, shape (...): what hides that a result is read."""
         ...
 
     def worst_cycles(self, op: MvmOperation) -> int:
@@ -88,6 +93,11 @@ class CoreBlocks(Protocol):
     @property
     def pins(self) -> "ContractPins":
         """Signature of the macro's pins."""
+        ...
+
+    @property
+    def port(self) -> "VectorPort":
+        """The vector port."""
         ...
 
     @property

@@ -121,6 +121,12 @@ class PwmCoreConfig:
         return self.lines // 4
 
     @property
+    def longest_cycles(self) -> int:
+        """The longest operation at the pins."""
+        took = self.timing
+        return max(took.start_cycles, took.window_cycles, took.switch_cycles, took.convert_cycles)
+
+    @property
     def count_bits(self) -> int:
         """Width of a counter at the pins."""
         return COUNTER_BITS

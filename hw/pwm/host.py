@@ -154,6 +154,11 @@ class PwmBlocks:
         return PwmAccess(self.cfg, self.registers)
 
     @property
+    def port(self) -> VectorPort:
+        """The vector port."""
+        return pwm_port(self.cfg)
+
+    @property
     def pins(self) -> PwmPins:
         """Pins of the macro."""
         return PwmPins(self.cfg)

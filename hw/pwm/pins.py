@@ -12,11 +12,9 @@ from amaranth.lib.wiring import In, Out
 from hw.macro.contract import ContractPins
 from hw.pwm.config import PwmCoreConfig
 from macro_models.exact.pwm.converter import COUNTER_BITS
+from macro_models.exact.pwm.trim_words import TRIM_BITS
 
-__all__ = ["TRIM_BITS", "PwmPins"]
-
-TRIM_BITS = 22
-"""Trim registers of a column: gain (7 bits) and curvature (4) of the positive oscillator, then of the negative one."""
+__all__ = ["PwmPins"]
 
 
 class PwmPins(ContractPins):
@@ -60,7 +58,7 @@ class PwmPins(ContractPins):
     count_row : Out
         Group of ``lanes`` columns that is read; ``count_pos`` and ``count_neg`` are those of the last cycle's group.
     trim_write, trim_column, trim_data : Out(1), Out, Out(22)
-        Strobe: write the trim registers of a column. They are 0 after power-on.
+        Strobe: write the trim registers of a column (:mod:`macro_models.exact.pwm.trim_words`). They are 0 after power-on.
     count_pos, count_neg : In(lanes * 12)
         Counters of a group, lowest column first.
     hold : In(1)

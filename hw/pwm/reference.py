@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hw.core.drain import pack_codes
 from hw.core.layout import unpack
 from hw.pwm.config import PwmCoreConfig
-from hw.pwm.settings import SettingsFile
+from hw.pwm.settings import SettingsFile, SettingsLayout
 from macro_models.errors import InputError
 from macro_models.exact.masks import Masks
 from macro_models.exact.pwm.operation import PwmOperation
@@ -51,10 +51,19 @@ class PwmCoreReference:
         self.mvms = self.cycles = self.cycles_analog = 0
         self.error = False
 
+    def operation(self, descriptor: int) -> tuple[PwmOperation, int]:
+        """See :func:`hw.core.layout.unpack`."""
+        return unpack(descriptor, PwmOperation)
+
+    @property
+    def address_bits(self) -> int:
+        """Bits of an address of the settings."""
+        return SettingsLayout(self.cfg)["addr"].width
+
     def run(self, descriptor: int, words: Sequence[int]) -> list[int]:
         """Output words of one operation with the input codes in ``words``; none if the descriptor is illegal."""
         try:
-            op, op_id = unpack(descriptor, PwmOperation)
+            op, op_id = self.operation(descriptor)
         except InputError:
             self.error = True
             return []

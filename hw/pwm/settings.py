@@ -7,21 +7,18 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
-from numpy.typing import NDArray
 
 from hw.block import Resettable
 from hw.core.masks import MaskFile, MaskLayout
 from hw.pwm.config import PwmCoreConfig
-from hw.pwm.pins import TRIM_BITS
 from macro_models.exact.pwm.calibration import RANGE_BITS, Calibration
-from macro_models.exact.pwm.converter import Trim
 from macro_models.exact.pwm.digital import DigitalUnits
+from macro_models.exact.pwm.trim_words import TRIM_BITS, pack_trim, unpack_trim
 
 __all__ = ["COLUMN_BITS", "ColumnSettings", "SettingsFile", "SettingsLayout"]
 
 COLUMN_BITS = 16
 """Bits of a column's registers: gain, then offset."""
-_GAIN_TRIM, _CURVE_TRIM = 7, 4
 
 
 class SettingsLayout(data.StructLayout):
@@ -74,20 +71,6 @@ class SettingsFile(MaskFile):
         if calibration.range_code != self.range_code:
             words.append((cfg.range_at, calibration.range_code))
         return words
-
-
-def pack_trim(trim: Trim) -> NDArray[np.int64]:
-    """Trim words of all columns, of :data:`hw.pwm.pins.TRIM_BITS` bits."""
-    gain, curve = trim.gain.astype(np.int64) & 127, trim.curve.astype(np.int64) & 15
-    sides = gain | curve << _GAIN_TRIM
-    return sides[0] | sides[1] << _GAIN_TRIM + _CURVE_TRIM
-
-
-def unpack_trim(words: NDArray[np.integer]) -> Trim:
-    """Inverse of :func:`pack_trim`."""
-    sides = np.stack([words, words >> _GAIN_TRIM + _CURVE_TRIM]).astype(np.int64)
-    gain, curve = (sides & 127 ^ 64) - 64, (sides >> _GAIN_TRIM & 15 ^ 8) - 8
-    return Trim(gain=gain.astype(np.int32), curve=curve.astype(np.int32))
 
 
 class ColumnSettings(Resettable):

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.pwm.config import PwmCoreConfig
-from hw.pwm.settings import unpack_trim
 from macro_models.exact.pwm.converter import COUNTER_BITS
+from macro_models.exact.pwm.trim_words import unpack_trim
 
 __all__ = ["macro_process"]
 

@@ -54,6 +54,10 @@ class PwmTiming:
         """Cycles of the operations at the pins, of the shape of ``steps`` without its last dimension."""
         return np.full(np.shape(steps)[:-1], self.pin_cycles, dtype=np.int64)
 
+    def first_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
+        """The same: there is one conversion."""
+        return self.analog_cycles(op, steps)
+
     def cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
         """Cycles from the start of an operation to the earliest start of the next, of the same shape."""
         return self.analog_cycles(op, steps) + OVERHEAD_CYCLES

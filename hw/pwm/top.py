@@ -30,7 +30,7 @@ class PwmTop(wiring.Component):
     def __init__(self, cfg: PwmCoreConfig) -> None:
         self.cfg = cfg
         self.port = pwm_port(cfg)
-        super().__init__(self.port.members)
+        super().__init__({**self.port.members})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from hw.config import TILE_FLITS, Chip
 from macro_models.errors import InputError
+from macro_models.exact.operation import Direction
 
 __all__ = ["TileConfig"]
 
@@ -29,6 +30,8 @@ class TileConfig:
         Payload of a flit: 32, 64 or 128.
     contexts
         Reductions that are set up at a time: 0 (none), 1, 2 or 4.
+    paired
+        Forward a code goes to a pair of lines, so that a product takes half as many; else as many as there are lines.
     ranged
         The core gives the words of a product that its descriptor names; else all, and the tile takes those.
     trace
@@ -49,6 +52,7 @@ class TileConfig:
     instructions: int = 512
     payload_bits: int = 64
     contexts: int = 2
+    paired: bool = True
     ranged: bool = False
     trace: bool = False
     copies: bool = False
@@ -78,6 +82,7 @@ class TileConfig:
         return cls(
             lines=chip.lines, payload_bits=mesh.payload_bits, contexts=mesh.contexts, lanes=tile.lanes,
             buffer_kib=tile.buffer_kib, parameters=tile.parameters, instructions=tile.instructions, ranged=True,
+            paired=2 * chip.macro_config().inputs(Direction.FORWARD) == chip.lines,
         )
 
     @property
@@ -89,6 +94,11 @@ class TileConfig:
     def input_words(self) -> int:
         """Words of four input codes that the core takes at most."""
         return self.lines // 4
+
+    @property
+    def forward_words(self) -> int:
+        """Words of input codes that a forward product takes."""
+        return self.input_words // 2 if self.paired else self.input_words
 
     @property
     def output_words(self) -> int:

@@ -13,8 +13,8 @@ from macro_models.errors import InputError
 from macro_models.files import read_text
 from rtl_gen.emit import boundary, file_name
 from rtl_gen.ip_xact import ip_xact
+from rtl_gen.kinds import macro_texts_of
 from rtl_gen.macro.adapter import module_name, write_stub
-from rtl_gen.macro.contract import write_contract
 from rtl_gen.macro.own_files import VERILOG, macro_files, read_module, rtl_files
 from rtl_gen.macro.pin_check import macro_map
 from rtl_gen.macro.views import write_lef, write_liberty, write_upf
@@ -123,7 +123,7 @@ def contract_texts(chip: Chip, modules: Mapping[str, str], name: str, prefix: st
     """The contract of the macro's pins, which binds to the core."""
     adapter, contract = boundary(chip, prefix), f"{name}_macro_contract"
     core = next(module for module, text in modules.items() if re.search(rf"^  {adapter} \w+ \($", text, re.MULTILINE))
-    return {f"tb/{contract}.sv": write_contract(chip, core, modules[core], adapter, contract)}
+    return {f"tb/{contract}.sv": macro_texts_of(chip).contract(chip, core, modules[core], adapter, contract)}
 
 
 def model_files(chip: Chip, output: Path) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from hw.tile.host import CONTROL
 from hw.tile.loading import START, program_writes
 from hw.tile.text import assemble
 from macro_models.exact.operation import MvmOperation
-from rtl_gen.macro.model import CELL_PYTHON
+from rtl_gen.kinds import MacroTexts, macro_texts_of
 from rtl_gen.tapeout_files import Design
 from rtl_gen.testbench import fill, model_texts, runner_files, template
 
@@ -66,21 +66,21 @@ loop forever {
 """
 
 
-def _sizes(lines: int) -> dict[str, object]:
-    inputs = lines // 2
+def _sizes(texts: MacroTexts, lines: int) -> dict[str, object]:
+    inputs = texts.inputs(lines)
     outputs = min(inputs, _MOST_OUTPUTS)
     return {
         "INPUTS": inputs, "OUTPUTS": outputs, "BYTES": 2 * outputs, "LAST_IN": inputs // 4 - 1,
-        "LAST_BETWEEN": inputs // 2 - 1, "LAST_OUT": outputs // 2 - 1, "STEP_CODE": max(1, lines // 8),
+        "LAST_BETWEEN": inputs // 2 - 1, "LAST_OUT": outputs // 2 - 1, "STEP_CODE": texts.step_code(lines),
     }
 
 
-def chip_programs(lines: int) -> tuple[str, str]:
+def chip_programs(texts: MacroTexts, lines: int) -> tuple[str, str]:
     """Programs of both tiles, as text, for cores of so many lines."""
-    return fill(_FIRST, _sizes(lines)), fill(_SECOND, _sizes(lines))
+    return fill(_FIRST, _sizes(texts, lines)), fill(_SECOND, _sizes(texts, lines))
 
 
-def chip_writes(parts: ChipParts) -> list[tuple[int, int]]:
+def chip_writes(texts: MacroTexts, parts: ChipParts) -> list[tuple[int, int]]:
     """Byte addresses and words by which a host sets up the network, loads both programs and starts them."""
     mesh, last = parts.mesh, parts.mesh.nodes - 1
     column, row = mesh.position(last)
@@ -90,7 +90,7 @@ def chip_writes(parts: ChipParts) -> list[tuple[int, int]]:
     ]
     # The first tile's blocks have one taker, which gives credits; the host takes all that comes.
     writes.append((0, *write_members(mesh, 0, 1)))
-    for node, text in zip((0, last), chip_programs(parts.core.cfg.lines), strict=True):
+    for node, text in zip((0, last), chip_programs(texts, parts.core.cfg.lines), strict=True):
         writes += [(node, address, word) for address, word in program_writes(assemble(text), parts.tile)]
     writes += [(last, CONTROL, START), (0, CONTROL, START)]
     return [(host_address(mesh, node, address), word) for node, address, word in writes]
@@ -99,8 +99,9 @@ def chip_writes(parts: ChipParts) -> list[tuple[int, int]]:
 def chip_bench_files(design: Design, parts: ChipParts, wrap: str, models: tuple[str, ...]) -> dict[str, str]:
     """Texts of the folder ``tb`` by file name; ``models`` as at :func:`rtl_gen.testbench.bench_files`."""
     texts, own = model_texts(design, models)
-    first, second = chip_programs(parts.core.cfg.lines)
-    writes = "".join(f"    ({address:#09x}, {word:#010x}),\n" for address, word in chip_writes(parts))
+    kind = macro_texts_of(design.chip)
+    first, second = chip_programs(kind, parts.core.cfg.lines)
+    writes = "".join(f"    ({address:#09x}, {word:#010x}),\n" for address, word in chip_writes(kind, parts))
     program = f'"""What the host writes before the start: byte addresses and words."""\n\nWRITES = [\n{writes}]\n'
     return texts | {
         f"bench_{design.top}.py": _bench(design, parts, wrap), "program.py": program, "first.s": first,
@@ -117,9 +118,11 @@ def _bench(design: Design, parts: ChipParts, wrap: str) -> str:
         addresses = {name.upper(): f"{map.address('chip', name):#x}" for name in ("id", "send", "receive")}
         host = fill(template(f"bench_{wrap}") + template("bench_chip_registers"), addresses)
     longest = timing(design.chip).worst_cycles(MvmOperation(in_bits=4, out_bits=8))
-    values: dict[str, object] = _sizes(lines) | {
+    kind = macro_texts_of(design.chip)
+    products = {"PRODUCTS": template(kind.products).rstrip("\n")}
+    values: dict[str, object] = products | _sizes(kind, lines) | kind.values(design.chip) | {
         "HOST": host, "TOP": design.top, "LINES": lines, "PERIOD": 10, "IDEAL": design.chip.macro is None,
-        "CELL": CELL_PYTHON, "RESET": "rst_n" if low else "rst", "ACTIVE": int(not low), "IDLE": int(low),
+        "RESET": "rst_n" if low else "rst", "ACTIVE": int(not low), "IDLE": int(low),
         "PAYLOAD": mesh.payload_bits, "TAG": _TAG, "DESTINATIONS": Destinations.one(0, 0).pack(mesh),
         # Loading takes some 100 cycles a word.
         "TIMEOUT": 20000 + longest // 10,

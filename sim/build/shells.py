@@ -6,20 +6,16 @@ from pathlib import Path
 
 from hw.config import Chip, PulseChip
 from hw.core.config import LIMITS, CoreConfig
-from hw.core.layout import OpLayout
-from hw.core.masks import MaskLayout
 from hw.core.trim import TrimLayout
 from hw.core.write_verify import CellLayout, ParameterLayout, TargetLayout, WriteVerifyConfig
 from hw.kinds import core_blocks
 from sim.build.toolchain import HDL
+from sim.kinds import body
 
-__all__ = ["MACRO", "core_defines", "core_sources", "half_period", "own_names", "write_bench"]
+__all__ = ["core_defines", "core_sources", "half_period", "macro_module", "own_names", "write_bench"]
 
-MACRO = "tnsa_macro"
-"""Module of the macro in the generated Verilog."""
-
-_READ = ("tnsa_macro.sv", "core_bench.sv")
-"""Read once for each different core."""
+_SHELL = "core_bench.sv"
+"""Read once for each different core, behind the body of its macro."""
 
 
 def core_sources(chip: Chip, folder: Path, *, own_macro: bool = False, adapter: str = "") -> list[Path]:
@@ -28,7 +24,6 @@ def core_sources(chip: Chip, folder: Path, *, own_macro: bool = False, adapter: 
     With ``own_macro`` it has the adapter of the user's own macro, and behind that the user's model; if there is none, a
     module with its ports in which the contract's macro is, where ``adapter`` is the path of the adapter.
     """
-    from hw.macro.macro_pins import MacroPins
     from rtl_gen import emit_core
     from rtl_gen.macro.mirror import write_mirror
     from rtl_gen.macro.own_files import has_model, macro_files, rtl_files
@@ -40,7 +35,7 @@ def core_sources(chip: Chip, folder: Path, *, own_macro: bool = False, adapter: 
     if has_model(chip):
         return [*sources, *(path.absolute() for path in (*rtl_files(chip), *macro_files(chip)))]
     mirror = folder / "own_macro_mirror.v"
-    mirror.write_text(write_mirror(chip.macro.outer, MacroPins.from_chip(chip), macro_map(chip), adapter), "utf-8")
+    mirror.write_text(write_mirror(chip.macro.outer, core_blocks(chip).pins, macro_map(chip), adapter), "utf-8")
     return [*sources, mirror]
 
 
@@ -59,23 +54,26 @@ def half_period(chip: Chip) -> int:
 
 def core_defines(chip: Chip, *, own_macro: bool = False) -> dict[str, object]:
     """Names and widths of one core, as macros of the preprocessor."""
+    blocks = core_blocks(chip)
     defines: dict[str, object] = {
         "MHO_CORE": f"{chip.verilog.prefix}core",
         "MHO_LINES": chip.lines,
-        "MHO_OP_BITS": OpLayout().size,
-        "MHO_MASK_BITS": MaskLayout(CoreConfig.from_chip(chip)).size,
+        "MHO_OP_BITS": blocks.port.op_bits,
+        "MHO_MASK_BITS": blocks.port.mask_bits,
+        **body(chip).defines(chip),
     }
     if chip.verilog.reset == "async_low":
         defines["MHO_RESET_LOW"] = ""
     if own_macro and (extra := _extra_inputs(chip)):
         defines["MHO_EXTRA"] = extra
-    if PulseChip.of(chip).programming.engine:
+    if blocks.programs:
         defines |= _write_defines(chip)
-    if (cfg := CoreConfig.from_chip(chip)).trim:
+    if blocks.trim is not None:
+        cfg = CoreConfig.from_chip(chip)
         layout = TrimLayout(cfg, WriteVerifyConfig.from_chip(chip) if PulseChip.of(chip).programming.engine else None)
         # The bench asks for all that the hardware can.
         defines["MHO_TRIM"] = f"{layout.size}'h{layout.pack(LIMITS):x}"
-    unused = {**core_blocks(chip).idle, **({"test_mode": 1} if chip.verilog.test else {})}
+    unused = {**blocks.idle, **({"test_mode": 1} if chip.verilog.test else {})}
     if idle := "".join(f", .{name}({width}'d0)" for name, width in unused.items()):
         defines["MHO_IDLE"] = idle
     return defines
@@ -105,7 +103,7 @@ def _write_defines(chip: Chip) -> dict[str, object]:
 
 
 def write_bench(
-    cores: Sequence[Chip], kinds: Sequence[int], path: Path, *, own_macro: bool = False, body: bool = True
+    cores: Sequence[Chip], kinds: Sequence[int], path: Path, *, own_macro: bool = False, bodies: bool = True
 ) -> None:
     """Write the top ``core_tb`` and what is between it and the generated cores.
 
@@ -115,14 +113,14 @@ def write_bench(
         Different cores, as of :func:`own_names`.
     kinds
         For each core of the simulation its index in ``cores``; it gets the path ``core_tb.core_N``.
-    own_macro, body
-        The cores have the adapters of their users' macros; without ``body``, the models of these behind them.
+    own_macro, bodies
+        The cores have the adapters of their users' macros; without ``bodies``, the models of these behind them.
     """
     texts = []
     for k, core in enumerate(cores):
-        defines = {"MHO_MACRO": macro_module(k), "MHO_SHELL": f"core_bench_{k}", **core_defines(core, own_macro=own_macro)}
+        defines = {"MHO_MACRO": macro_module(core, k), "MHO_SHELL": f"core_bench_{k}", **core_defines(core, own_macro=own_macro)}
         texts += [f"`define {name} {value}\n" for name, value in defines.items()]
-        texts += [(HDL / name).read_text(encoding="utf-8") for name in _READ[0 if body else 1 :]]
+        texts += [(HDL / name).read_text(encoding="utf-8") for name in ((body(core).hdl, _SHELL) if bodies else (_SHELL,))]
         texts += [f"`undef {name}\n" for name in defines]
     shells = " \\\n    ".join(
         f"core_bench_{kind} core_{n} (.clk(clk), .rst(rst), .wake(wakes[{n}]));" for n, kind in enumerate(kinds)
@@ -131,6 +129,7 @@ def write_bench(
     path.write_text("".join(texts), encoding="utf-8")
 
 
-def macro_module(kind: int) -> str:
-    """Name of the macro's module in a simulation; generated Verilog has one, that of the first core."""
-    return MACRO if kind == 0 else f"{MACRO}_{kind}"
+def macro_module(chip: Chip, kind: int) -> str:
+    """Name of the macro's module of a kind of cores in a simulation; generated Verilog has the first of its module."""
+    module = core_blocks(chip).pins.module
+    return module if kind == 0 else f"{module}_{kind}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hw.config import Chip
 from macro_models.errors import InputError
-from sim.build.shells import MACRO, core_defines, core_sources, half_period, macro_module, own_names, write_bench
+from sim.build.shells import core_defines, core_sources, half_period, macro_module, own_names, write_bench
 from sim.build.toolchain import (
     HDL,
     cached_build,
@@ -19,6 +19,7 @@ from sim.build.toolchain import (
     tool_version,
 )
 from sim.build.verilate import compile_verilator, compiler_key, hardware_hash
+from sim.kinds import body
 
 __all__ = ["SHELL_DEPTH", "Simulator", "icarus_build", "verilator_build"]
 
@@ -122,7 +123,7 @@ def _several(cores: Sequence[Chip], folder: Path) -> list[Path]:
     sources = core_sources(cores[0], folder / "rtl")
     for k, core in enumerate(cores[1:], 1):
         for path in core_sources(core, folder / f"rtl{k}"):
-            path.write_text(re.sub(rf"\b{MACRO}\b", macro_module(k), path.read_text("utf-8")), encoding="utf-8")
+            path.write_text(re.sub(rf"\b{macro_module(core, 0)}\b", macro_module(core, k), path.read_text("utf-8")), encoding="utf-8")
             sources.append(path)
     return sources
 
@@ -155,15 +156,16 @@ def verilator_build(
     different = list(dict.fromkeys(map(_hardware, chips)))
     kinds = [different.index(_hardware(chip)) for chip in chips]
     cores = own_names([chips[kinds.index(k)] for k in range(len(different))])
+    bodies = sorted({source for core in cores for source in body(core).sources})
 
     def build(folder: Path) -> None:
         if netlist is None and not own_macro:
             sources = _several(cores, folder)
         else:
             sources = _sources(cores[0], folder, netlist, cells, own_macro, f"core_tb.core_0.core.macro{'.adapter' if cores[0].verilog.test else ''}")
-        write_bench(cores, kinds, folder / "bench.sv", own_macro=own_macro, body=_has_body(cores[0], own_macro))
+        write_bench(cores, kinds, folder / "bench.sv", own_macro=own_macro, bodies=_has_body(cores[0], own_macro))
         compile_verilator(
-            folder, [*sources, folder / "bench.sv", *(HDL / name for name in _SHIM)], top="core_tb",
+            folder, [*sources, folder / "bench.sv", *(HDL / name for name in (*_SHIM, *bodies))], top="core_tb",
             defines=defines, public=_PUBLIC, waves=waves, optimise=not (waves or netlist),
         )
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from hw.config import Chip
 from hw.core.config import OVERHEAD_CYCLES, CoreConfig
 from hw.core.write_verify import WriteVerifyParameters
+from hw.kinds import core_blocks
 from macro_models import MacroModel, Masks
 from macro_models.cells.pulses import PulseArray
 from macro_models.errors import InputError, argument
@@ -21,6 +22,7 @@ from sim.cells.cosim import program_run, write_job
 from sim.cells.job import WriteJob, WriteOutcome
 from sim.cells.write_verify import ProgramRun
 from sim.core.batch import OP_WORDS, Batch, BatchResult, Mode
+from sim.core.kinds import simulated
 from sim.core.process import Simulation
 from sim.core.words import MaskImage, input_words, op_words, output_codes, reserved_words
 
@@ -74,16 +76,24 @@ class CosimCore:
         Configuration of the core.
     instance
         Which of the cores in it this is.
+    image
+        What is written into its memory of masks.
     """
 
-    def __init__(self, simulation: Simulation, cfg: CoreConfig, instance: int = 0) -> None:
+    @classmethod
+    def of(cls, simulation: Simulation, chip: Chip, instance: int = 0) -> "CosimCore":
+        """The simulated core of a chip, of any kind."""
+        return cls(simulation, core_blocks(chip).cfg, instance, simulated(chip).image)
+
+    def __init__(
+        self, simulation: Simulation, cfg: CoreConfig, instance: int = 0, image: type[MaskImage] = MaskImage
+    ) -> None:
         self.simulation = simulation
         self.cfg = cfg
         self.instance = instance
-        self._masks = MaskImage(cfg)
+        self._masks = image(cfg)
         self._counters = np.zeros((1, 3), dtype=np.int64)
-        longest = max(cfg.reset_cycles, cfg.plane_cycles, cfg.sample_cycles, cfg.compare_cycles, cfg.decrement_cycles)
-        self._patience = 8 * (longest + 1024)
+        self._patience = 8 * (cfg.longest_cycles + 1024)
 
     def run(self, *args: Any, **options: Any) -> CoreRun:
         """Stream a batch through the core; arguments of :meth:`batch`."""
@@ -119,7 +129,7 @@ class CosimCore:
         if illegal:
             ops = np.concatenate([reserved_words(op), ops])
         return Batch(
-            ops=ops, masks=self._masks.update(op, masks), inputs=input_words(x),
+            ops=ops, masks=self._masks.update(op, masks, self.simulation.models.get(core)), inputs=input_words(x),
             outputs=len(x) * self.cfg.output_words, operations=len(x), segments=op.segments, core=core,
             instance=self.instance, mode=mode, patience=self._patience_of(write, max(gap, stall, hold)), gap=gap,
             stall=stall, hold=hold, seed=seed, keep_charges=keep_charges, write=write,
@@ -217,7 +227,7 @@ class CosimBackend(HostScheduled):
         if self._core is None:
             simulator = verilator_build(chip, waves=self._waves is not None)
             simulation = Simulation(simulator, timeout_s=self._timeout_s, waves=self._waves)
-            self._core = CosimCore(simulation, CoreConfig.from_chip(chip))
+            self._core = CosimCore.of(simulation, chip)
             self._chip = chip
         for index, model in enumerate(cores):
             self._core.simulation.put_core(index, model)

@@ -58,6 +58,7 @@ class Simulation:
     """The cocotb test inside."""
 
     def __init__(self, simulator: Simulator, *, timeout_s: float = 600.0, waves: Path | None = None) -> None:
+        self.models: dict[int, MacroModel] = {}
         self._folder = Workspace("cosim")
         self.log = self._folder.path / "simulator.log"
         ours, theirs = socket.socketpair()
@@ -88,6 +89,7 @@ class Simulation:
         """Give the process the macro model of a core."""
         self._send(model_message(index, model))
         self._expect("ok")
+        self.models[index] = model
 
     def run(self, batch: Batch) -> BatchResult:
         """Run one batch to its end, as :meth:`run_together`."""

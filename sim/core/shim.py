@@ -16,8 +16,8 @@ from macro_models.kinds import eager_macro
 from macro_models.macro import EagerMacro
 from sim.cells.job import WriteJob, WriteOutcome
 from sim.cells.shim import CellShim
-from sim.core.batch import BatchResult, Mode, Outcome, Strobe, Work
-from sim.kinds import Evaluator, make_evaluator
+from sim.core.batch import BatchResult, Outcome, Strobe, Work
+from sim.kinds import Evaluator, SimulatedMacro, macros_of_kinds, make_evaluator
 
 __all__ = ["Macros", "Shim", "shim_library"]
 
@@ -107,7 +107,7 @@ class _Macro:
             self.evaluator = make_evaluator(model, self.conversion)
             self._body = eager_macro(model)
 
-    def start(self, mode: Mode, *, keep_charges: bool = False, pauses: int | None = None) -> None:
+    def start(self, mode: int, *, keep_charges: bool = False, pauses: int | None = None) -> None:
         """Forget what was, before a batch; ``pauses`` is the address of the pauses of its bench."""
         self.errors.clear()
         if self.evaluator is not None:
@@ -161,17 +161,18 @@ class Macros:
     """All macros of the simulation, each of which has introduced itself with its path."""
 
     def __init__(self, library: Any) -> None:
-        self.all = [_Macro(library, index) for index in range(library.mho_shim_macros())]
+        self._own = [_Macro(library, index) for index in range(library.mho_shim_macros())]
+        self.all: list[SimulatedMacro] = [*self._own, *macros_of_kinds(library)]
         # ctypes keeps no reference to a callback.
         self._callbacks = _EVALUATE(self._evaluate), _ON_STROBE(self._on_strobe)
         library.mho_shim_set_evaluate(self._callbacks[0])
         library.mho_shim_set_strobe(self._callbacks[1])
 
     def _evaluate(self, count: int, macros: Any) -> int:
-        macro = self.all[macros[0]]
+        macro = self._own[macros[0]]
         try:
             for k in range(count):
-                macro = self.all[macros[k]]
+                macro = self._own[macros[k]]
                 macro.conversion.answer = macro.evaluator(macro.conversion)  # type: ignore[misc]
         except BaseException as error:  # a callback from C++ has nobody to raise to
             macro.errors.append(error)
@@ -179,7 +180,7 @@ class Macros:
         return 0
 
     def _on_strobe(self, index: int, strobe: int) -> int:
-        macro = self.all[index]
+        macro = self._own[index]
         try:
             macro.strobe(Strobe(strobe))
         except BaseException as error:
@@ -208,7 +209,7 @@ class Shim:
         library.mho_program_cells.restype = c_int64
         benches = [library.mho_streams_path(index).decode() for index in range(library.mho_streams_benches())]
         # None: a user's own model is behind the pins, and nothing is known of it here.
-        self._cores: list[tuple[int, _Macro | None]] = []
+        self._cores: list[tuple[int, SimulatedMacro | None]] = []
         for scope in scopes:
             (bench,) = (index for index, path in enumerate(benches) if f".{path}".endswith(f".{scope}"))
             found = [macro for macro in self._macros.all if f".{scope}." in f".{macro.path}"]
@@ -236,7 +237,7 @@ class Shim:
         if batch.write is not None and result.write is not None:
             self._start_write(bench, macro, batch.write, result.write)
 
-    def _start_write(self, bench: int, macro: _Macro | None, job: WriteJob, outcome: WriteOutcome) -> None:
+    def _start_write(self, bench: int, macro: SimulatedMacro | None, job: WriteJob, outcome: WriteOutcome) -> None:
         if macro is not None:
             self._cells.lend(macro.path, job.array, job.pins, job.widths)
         record = _Program(

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from hw.config import Chip
 from macro_models import MacroModel, Masks, family, load_device
-from macro_models.errors import InputError
-from macro_models.exact.operation import MAX_BITS, STEP_WIDTH, Converter, Direction, MvmOperation
+from macro_models.exact.operation import STEP_WIDTH, Converter, MvmOperation
+from sim.core.kinds import kind_of
 
 if TYPE_CHECKING:
     from sim.core.exact_macro import ExactMacro
@@ -57,11 +57,11 @@ class Trial:
 
 def make_models(chip: Chip, devices: Sequence[str], seed: int) -> list[MacroModel]:
     """A programmed macro of random targets for each device, its cells read a day after programming."""
-    lines, model = chip.lines, family(chip.core.kind).model
+    shape, model = chip.macro_config().cell_map.shape, family(chip.core.kind).model
     models: list[MacroModel] = []
     for index, name in enumerate(devices):
         rng = np.random.default_rng([seed, index])
-        target = rng.uniform(chip.cells.g_min_uS, chip.cells.g_max_uS, (lines, lines))
+        target = rng.uniform(chip.cells.g_min_uS, chip.cells.g_max_uS, shape)
         models.append(
             model(chip.macro_config(), target, device=load_device(name), seed=seed, core=index, time_s=86400.0)
         )
@@ -74,13 +74,13 @@ def make_trial(
     """Trial ``number`` of ``seed``; ``pauses`` puts random gaps into some of them."""
     rng = np.random.default_rng([seed, number, 0x7E57])
     core = number % len(models)
-    lines = models[core].config.lines
-    masks = _random_masks(rng, lines)
-    op = _random_operation(rng)
+    config = models[core].config
+    masks = _random_masks(rng, *config.cell_map.shape)
+    op = kind_of(config.kind).random_operation(rng)
     if not models[core].supports(op):
         op = replace(op, converter=Converter.COUNT)
     low, high = op.input_range
-    x = rng.integers(low, high + 1, (vectors, models[core].config.inputs(op.direction)))
+    x = rng.integers(low, high + 1, (vectors, config.inputs(op.direction)))
     # Some vectors are sparse, some are at the ends of the range.
     x[rng.random(x.shape) < rng.choice([0.0, 0.3, 0.9])] = 0
     if rng.random() < 0.2:
@@ -93,33 +93,15 @@ def make_trial(
     )
 
 
-def _random_masks(rng: np.random.Generator, lines: int) -> Masks:
+def _random_masks(rng: np.random.Generator, driven: int, converted: int) -> Masks:
     def on(*shape: int) -> NDArray[np.bool_]:
         return rng.random(shape) < rng.choice(_DENSITIES)
 
     skip = rng.choice([0.0, 0.0, 0.1], 2)
     return Masks(
-        np.array([on(lines) for _ in range(8)]), np.array([on(lines) for _ in range(8)]),
-        rng.random(lines) < skip[0], rng.random(lines) < skip[1],
+        np.array([on(driven) for _ in range(8)]), np.array([on(converted) for _ in range(8)]),
+        rng.random(driven) < skip[0], rng.random(converted) < skip[1],
     )
-
-
-def _random_operation(rng: np.random.Generator) -> MvmOperation:
-    while True:
-        try:
-            return MvmOperation(
-                direction=Direction(int(rng.integers(2))),
-                in_bits=int(rng.integers(1, MAX_BITS + 1)),
-                in_signed=bool(rng.integers(2)),
-                out_bits=int(rng.integers(1, MAX_BITS + 1)),
-                converter=Converter(int(rng.integers(2))),
-                relu=bool(rng.integers(2)),
-                early_stop=bool(rng.integers(4)),
-                wl_select=int(rng.integers(8)),
-                line_select=int(rng.integers(8)),
-            )
-        except InputError:
-            continue  # ReLU of two segments
 
 
 def _with_step(

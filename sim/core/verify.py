@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip, PulseChip
-from hw.core.config import CoreConfig
+from hw.config import Chip
+from hw.kinds import core_blocks, timing
 from macro_models import MacroModel, Masks, load_device
 from macro_models.errors import InputError, ToolError
 from macro_models.exact.operation import Direction, MvmOperation
@@ -17,6 +17,7 @@ from sim.build.simulators import SHELL_DEPTH, icarus_build, verilator_build
 from sim.core.batch import Mode
 from sim.core.cosim import CoreRun, CosimCore
 from sim.core.exact_macro import ExactMacro
+from sim.core.kinds import simulated
 from sim.core.own_macro import measured_macro, program_and_measure
 from sim.core.process import CoreStuck, Simulation
 from sim.core.trials import Trial, make_models, make_trial
@@ -126,7 +127,7 @@ def verify_core(
     netlist: Path | None = None,
     cells: Path | None = None,
     waves: Path | None = None,
-    devices: Sequence[str] = ("ideal", "rram-neurram"),
+    devices: Sequence[str] | None = None,
 ) -> VerifyReport:
     """Run random legal operations through the core of ``chip`` and compare codes, decrements and cycles with the model.
 
@@ -146,7 +147,7 @@ def verify_core(
     waves
         FST file; a GTKWave save file with the signals in groups is written beside it.
     devices
-        Devices of the macros.
+        Devices of the macros; those of the kind if None.
 
     Raises
     ------
@@ -165,19 +166,20 @@ def verify_core(
     program = build(chip, waves=waves is not None, netlist=netlist, cells=cells, own_macro=own)
     simulation = Simulation(program, waves=waves)
     try:
-        core = CosimCore(simulation, CoreConfig.from_chip(chip))
+        core = CosimCore.of(simulation, chip)
         report = VerifyReport(chip=chip.name, simulator=simulator, source=netlist.name if netlist else "generated RTL")
         if users_model:
             _run_users_model(chip, core, report, operations, seed)
         else:
             report.macro = "through the adapter of its own macro, our model behind its pins" if own else ""
+            devices = simulated(chip).devices if devices is None else devices
             models = make_models(chip, devices, seed)
             for index, model in enumerate(models):
                 simulation.put_core(index, model)
             _Bench(chip, core, models, devices, report).run(operations, seed)
     finally:
         simulation.close()
-    if waves is not None:
+    if waves is not None and simulated(chip).grouped:
         write_groups(waves, chip, program.scopes[0])
     return report
 
@@ -203,7 +205,7 @@ def _run_users_model(chip: Chip, core: CosimCore, report: VerifyReport, operatio
     module = chip.macro.module
     model = measured_macro(chip, core)
     report.macro = f"through the adapter of its own macro, {module} behind its pins; cells measured"
-    programmable = PulseChip.of(chip).programming.engine and "write_mode" in chip.macro.pins
+    programmable = core_blocks(chip).programs and "write_mode" in chip.macro.pins
     last = operations
     if programmable and report.simulator != "icarus":
         last = operations // 2
@@ -246,6 +248,7 @@ class _Bench:
         self.chip, self.core, self.models, self.devices, self.report = chip, core, models, devices, report
         self.cfg = core.cfg
         self.icarus = report.simulator == "icarus"
+        self.kind, self.timing = simulated(chip), timing(chip)
         self.measured = any(isinstance(model, ExactMacro) for model in models)
 
     def run(self, operations: int, seed: int, *, last: bool = True) -> None:
@@ -255,14 +258,14 @@ class _Bench:
             trial = make_trial(self.models, seed, number, vectors=vectors)
             mode = Mode.EAGER if self.icarus else Mode.LAZY
             self.report.add(trial, self._compare(trial, mode), self.devices[trial.core])
-            if not self.measured and (self.icarus or number % 4 == 0):
+            if not self.measured and self.kind.eager and (self.icarus or number % 4 == 0):
                 if not self.icarus:
                     self._compare(trial, Mode.EAGER)
                 self.report.eager += 1
         if not self.measured:
-            for number in range(4):
+            for number in range(4 * self.kind.transposed):
                 self._check_transpose(np.random.default_rng([seed, number, 0x7A]))
-            if PulseChip.of(self.chip).programming.engine and not self.icarus:
+            if core_blocks(self.chip).programs and not self.icarus:
                 self._check_programming(operations, seed)
         # The last, because status.error stays.
         if last:
@@ -290,11 +293,11 @@ class _Bench:
         if not self.measured:
             # Behind a user's own model the analog cycles tell them.
             self._equal(trial, mode, "decrements", run.steps, expected.steps)
-        analog = self.cfg.analog_cycles(trial.op, expected.steps)
+        analog = self.timing.analog_cycles(trial.op, expected.steps)
         self._equal(trial, mode, "analog cycles", run.cycles[:, 1], analog)
         # Beyond the analog time, the holds and the overhead, an operation only waits for the result before it.
-        waited = run.cycles[:, 0] - run.cycles[:, 2] - self.cfg.cycles(trial.op, expected.steps)
-        first = self.cfg.segment_cycles(trial.op.segment_planes[0], expected.steps[:, 0])
+        waited = run.cycles[:, 0] - run.cycles[:, 2] - self.timing.cycles(trial.op, expected.steps)
+        first = self.timing.first_cycles(trial.op, expected.steps)
         waits = trial.stall > 0 or int(first.min()) < self.cfg.output_words + _DRAIN_MARGIN
         self._equal(trial, mode, "cycles of waiting", np.minimum(waited, 0) if waits else waited, np.zeros_like(waited))
         if run.error:

@@ -1,12 +1,14 @@
 """From operations, masks and vectors to the words of a core's streams, and back."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hw.core.config import CoreConfig
 from hw.core.layout import OpLayout, pack
 from hw.core.masks import BL_SKIP, LINE_MASK, SL_SKIP, WL_MASK, MaskFile
-from macro_models import Masks
+from macro_models import MacroModel, Masks
 from macro_models.exact.operation import MvmOperation
 from sim.core.batch import OP_WORDS
 
@@ -66,10 +68,21 @@ class MaskImage:
     """
 
     def __init__(self, cfg: CoreConfig) -> None:
-        self.file = MaskFile(cfg)
+        self.file = self.new_file(cfg)
 
-    def update(self, op: MvmOperation, masks: Masks) -> NDArray[np.uint32]:
-        """(address, data) of the words that bring the masks of ``op`` to ``masks``: shape (words, 2)."""
+    def new_file(self, cfg: Any) -> MaskFile:
+        """What the memory holds after reset."""
+        return MaskFile(cfg)
+
+    def settings(self, model: Any) -> list[tuple[int, int]]:
+        """(address, data) of other words for a model: none."""
+        return []
+
+    def update(self, op: MvmOperation, masks: Masks, model: MacroModel | None = None) -> NDArray[np.uint32]:
+        """(address, data) of the words that bring the masks of ``op`` to ``masks``: shape (words, 2).
+
+        ``model`` is what is behind the pins, if that is known, for kinds whose core has registers of its own for it.
+        """
         wanted = (
             (WL_MASK + op.wl_select, masks.wl[op.wl_select]),
             (LINE_MASK + op.line_select, masks.lines[op.line_select]),
@@ -78,10 +91,11 @@ class MaskImage:
         )
         writes: list[tuple[int, int]] = []
         for mask, value in wanted:
-            if np.array_equal(self.file.masks[mask], value):
+            if np.array_equal(self.file.masks[mask, : len(value)], value):
                 continue
             held = dict(self.file.words(mask, self.file.masks[mask]))
             writes += [(a, word) for a, word in self.file.words(mask, np.asarray(value)) if held[a] != word]
+        writes += self.settings(model)
         for address, word in writes:
             self.file.write(address, word)
         return np.array(writes, dtype=np.uint32).reshape(-1, 2)

@@ -1,11 +1,16 @@
 """How a simulation answers for the macro of each kind: a module here for each."""
 
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 from macro_models import MacroModel
-from macro_models.registry import module_of
+from macro_models.registry import discovered, module_of
 
-__all__ = ["Evaluator", "make_evaluator"]
+if TYPE_CHECKING:
+    from hw.config import Chip
+
+__all__ = ["Body", "Evaluator", "SimulatedMacro", "body", "macros_of_kinds", "make_evaluator"]
 
 
 class Evaluator(Protocol):
@@ -18,6 +23,68 @@ class Evaluator(Protocol):
     def __call__(self, record: Any) -> int:
         """Answer the conversion in the shim's ``record``."""
         ...
+
+
+class SimulatedMacro(Protocol):
+    """One macro of a simulation, and the model behind its pins."""
+
+    path: str
+    """Where it is in the design."""
+
+    def put_model(self, model: Any) -> None:
+        """Put this model behind the pins from the next batch on."""
+        ...
+
+    def start(self, mode: int, *, keep_charges: bool = False, pauses: int | None = None) -> None:
+        """Forget what was, before a batch; ``pauses`` is the address of the pauses of its bench."""
+        ...
+
+    @property
+    def failure(self) -> str:
+        """What went wrong in the batch, nothing if all is well."""
+        ...
+
+    def finish(self, result: Any) -> None:
+        """Write what the batch left into a :class:`sim.core.batch.BatchResult`."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Body:
+    """``BODY`` of a kind: what stands behind the pins of its macros in Verilator.
+
+    Attributes
+    ----------
+    hdl
+        SystemVerilog in ``sim/hdl``; the module is `MHO_MACRO.
+    sources
+        C++ in ``sim/hdl`` behind it, beside what all simulators have.
+    defines
+        Macros of the preprocessor that it takes beside MHO_LINES, for a chip.
+    macros
+        Makes the macros of a simulation from the functions of its process; none if there are none of the kind.
+    """
+
+    hdl: str
+    sources: tuple[str, ...] = ()
+    defines: "Callable[[Chip], Mapping[str, object]]" = lambda chip: {}
+    macros: Callable[[Any], Sequence[SimulatedMacro]] = lambda library: ()
+
+
+def body(chip: "Chip") -> Body:
+    """What stands behind the pins of the macros of a chip.
+
+    Raises
+    ------
+    InputError
+        If cores of its kind are modelled, but not simulated.
+    """
+    return module_of(__name__, chip.core.kind).BODY
+
+
+def macros_of_kinds(library: Any) -> list[SimulatedMacro]:
+    """The macros of a simulation that kinds bring a body of their own for."""
+    return [macro for kind in discovered(__name__) for macro in module_of(__name__, kind).BODY.macros(library)]
 
 
 def make_evaluator(model: MacroModel, record: Any) -> Evaluator:

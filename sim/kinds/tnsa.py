@@ -7,8 +7,12 @@ from numpy.typing import NDArray
 
 from macro_models.tnsa.model import TnsaModel
 from macro_models.tnsa.sensing import Key
+from sim.kinds import Body
 
-__all__ = ["CHARGE", "PRODUCT", "Evaluator"]
+__all__ = ["BODY", "CHARGE", "PRODUCT", "Evaluator"]
+
+BODY = Body(hdl="tnsa_macro.sv")
+"""Its C++ is in every simulator."""
 
 CHARGE, PRODUCT = 0, 1
 """What the shim finds: whole charges, or products to which it adds the offsets."""

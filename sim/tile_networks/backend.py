@@ -17,6 +17,7 @@ from hw.tile.isa import Cause
 from macro_models import MacroModel, Masks
 from macro_models.errors import InputError, ToolError, argument
 from sim.backend import Account, Backend, Detailed, Note, Progress
+from sim.core.kinds import simulated
 from sim.tile_networks.build import build_mesh
 from sim.tile_networks.codes import SeenCodes
 from sim.tile_networks.host import MeshJob, MeshResult, Outcome
@@ -136,7 +137,7 @@ class TileCosimBackend(Backend):
                              f"not {len(lanes)} images")
         started, first = time.perf_counter(), int(images[0])
         split = self._split(program)
-        plan = self.plan = make_plan(self._code, self._parts, masks, split.enter(lanes), first)
+        plan = self.plan = make_plan(self._code, self._parts, masks, split.enter(lanes), first, self._settings())
         job = MeshJob.from_plan(plan, patience=self._patience, report=_REPORT, tracing=self._tracing)
 
         def hear(cycles: int, arrived: list[int]) -> None:
@@ -158,6 +159,14 @@ class TileCosimBackend(Backend):
         if self._note is not None:
             self._note(f"{len(lanes)} images took {result.progress['cycles']:,} cycles of the chip in co-simulation")
         return found
+
+    def _settings(self) -> dict[int, list[tuple[int, int]]]:
+        """What the cores are told of their macros, by node."""
+        assert self._simulation is not None
+        assert self._chip is not None
+        assert self._parts is not None
+        image, cfg = simulated(self._chip).image, self._parts.core.cfg
+        return {node: image(cfg).settings(model) for node, model in self._simulation.models.items()}
 
     def _split(self, program: Program) -> Split:
         """What the host does of a program itself."""

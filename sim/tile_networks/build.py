@@ -8,10 +8,11 @@ from hw.chip.config import ChipParts
 from hw.config import Chip
 from hw.noc.flit import BodyLayout, FlitLayout
 from hw.noc.registers.packet import burst_layout, host_address_bits
-from sim.build.shells import MACRO, half_period
+from sim.build.shells import half_period
 from sim.build.simulators import Simulator
 from sim.build.toolchain import HDL, cached_build, hash_files, require_cocotb
 from sim.build.verilate import EXACT, archive, compile_verilator, compiler_key, hardware_hash
+from sim.kinds import body
 from sim.tile_networks.shell import TILE, TileShell, notes_of
 
 __all__ = ["build_mesh"]
@@ -20,7 +21,7 @@ _BURST = 64
 """Cycles of one time step of the simulator, as in :mod:`sim.build.simulators`."""
 _SOURCES = ("shim.cpp", "cells.cpp", "mesh_host.cpp", "pauses.h", "strobes.h")
 _TILES = ("mesh_tiles.cpp", "port.h")
-_READ = ("core_tb.sv", "mesh_bench.sv", "tnsa_macro.sv", "tile_notes.sv", "tile_shell.sv", "tile_proxy.sv")
+_READ = ("core_tb.sv", "mesh_bench.sv", "tile_notes.sv", "tile_shell.sv", "tile_proxy.sv")
 _PUBLIC = (("core_tb", "wake"),)
 
 
@@ -42,35 +43,35 @@ def build_mesh(chip: Chip, *, waves: bool = False, optimise: bool = True) -> Sim
     parts = ChipParts.from_chip(chip)
     defines: dict[str, object] = {"MHO_HALF_PS": half_period(chip), **({} if waves else {"MHO_BURST": _BURST})}
     own = hash_files([Path(__file__), Path(__file__).with_name("shell.py"),
-                      *(HDL / name for name in (*_READ, *_SOURCES, *_TILES))])
+                      *(HDL / name for name in (*_READ, *_SOURCES, *_TILES, body(chip).hdl, *body(chip).sources))])
     key = [str(parts), json.dumps(sorted(defines.items())), hardware_hash(), own, f"waves {waves} {optimise}",
            *compiler_key(), cocotb_tools.__file__, str(config.libs_dir)]
 
     def build(folder: Path) -> None:
-        sources = (_whole if waves else _apart)(folder, parts, optimise=optimise)
+        sources = (_whole if waves else _apart)(folder, chip, parts, optimise=optimise)
         compile_verilator(
-            folder, [*sources, *(HDL / name for name in _SOURCES)], top="core_tb", defines=defines, public=_PUBLIC,
-            waves=waves, optimise=optimise and not waves,
+            folder, [*sources, *(HDL / name for name in (*_SOURCES, *body(chip).sources))], top="core_tb",
+            defines=defines, public=_PUBLIC, waves=waves, optimise=optimise and not waves,
         )
 
     folder = cached_build("mesh", key, build)
     return Simulator(folder=folder, program=(str(folder / "simulator"),), scopes=("core_tb.core_0",))
 
 
-def _whole(folder: Path, parts: ChipParts, *, optimise: bool) -> list[Path]:
+def _whole(folder: Path, chip: Chip, parts: ChipParts, *, optimise: bool) -> list[Path]:
     """Sources of a simulator of one design."""
     del optimise
     return _written(folder, {
-        "mesh.v": _joined(_verilog(parts)), "macro.sv": _macro(parts), "notes.sv": _read("tile_notes.sv"),
+        "mesh.v": _joined(_verilog(parts)), "macro.sv": _macro(chip, parts), "notes.sv": _read("tile_notes.sv"),
         "bench.sv": _bench(parts, inside=True),
     })
 
 
-def _apart(folder: Path, parts: ChipParts, *, optimise: bool) -> list[Path]:
+def _apart(folder: Path, chip: Chip, parts: ChipParts, *, optimise: bool) -> list[Path]:
     """Compile the tile to a model of its own, and give the sources of the simulator of the mesh around such models."""
-    modules, shell = _verilog(parts), TileShell(parts, MACRO)
+    modules, shell = _verilog(parts), TileShell(parts, parts.core.pins.module)
     tile = _written(folder, {
-        "mesh.v": _joined(modules), "macro.sv": _macro(parts), "notes.sv": _read("tile_notes.sv"),
+        "mesh.v": _joined(modules), "macro.sv": _macro(chip, parts), "notes.sv": _read("tile_notes.sv"),
         "shell.sv": shell.shell(),
     })
     model = archive(folder, tile, top="tile_shell", name="Vtile", fast=EXACT if optimise else "-O0")
@@ -104,10 +105,12 @@ def _verilog(parts: ChipParts) -> dict[str, str]:
     return emit(mesh, name="mho_mesh", prefix="mho_", reset_low=False, own=parts.configurations)
 
 
-def _macro(parts: ChipParts) -> str:
+def _macro(chip: Chip, parts: ChipParts) -> str:
     """The body of a macro."""
     verify = f"`define MHO_VERIFY_BITS {parts.core.pins.verify_bits}\n" if parts.core.programs else ""
-    return f"`define MHO_MACRO {MACRO}\n`define MHO_LINES {parts.core.cfg.lines}\n{verify}{_read('tnsa_macro.sv')}"
+    defines = {"MHO_MACRO": parts.core.pins.module, "MHO_LINES": parts.core.cfg.lines, **body(chip).defines(chip)}
+    named = "".join(f"`define {name} {value}\n" for name, value in defines.items())
+    return f"{named}{verify}{_read(body(chip).hdl)}"
 
 
 def _bench(parts: ChipParts, *, inside: bool) -> str:
@@ -149,5 +152,5 @@ def _inside(parts: ChipParts) -> str:
         x, y = parts.mesh.position(n)
         made += [f"    wire [{width - 1}:0] macro_{n}_{pin};" for pin, width in _pins(parts).items()]
         pins = ", ".join(f".{pin}(macro_{n}_{pin})" for pin in _pins(parts))
-        made += [f"    {MACRO} macro_{n} (.clk(clk), {pins});", notes_of(f"mesh.tile_{x}_{y}", f"32'd{n}", "reset")]
+        made += [f"    {parts.core.pins.module} macro_{n} (.clk(clk), {pins});", notes_of(f"mesh.tile_{x}_{y}", f"32'd{n}", "reset")]
     return "\n".join(made)

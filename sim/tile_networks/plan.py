@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from hw.noc.interface.words import register_tag
 from hw.noc.reduction.trees import Group, entries
 from hw.noc.registers.packet import host_address
 from hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
-from hw.tile.host import CONTROL
+from hw.tile.host import CONTROL, MASKS_AT
 from hw.tile.loading import IMAGE_AT, START, STATUS_AT, mask_writes, program_writes
 from hw.tile.machine.tiles import HOST
 from macro_models import Masks
@@ -81,7 +82,8 @@ def tile_node(mesh: MeshConfig, tile: str) -> int:
 
 
 def make_plan(
-    code: TileCode, parts: ChipParts, masks: Sequence[Masks], entries: Mapping[int, NDArray[np.int16]], first: int
+    code: TileCode, parts: ChipParts, masks: Sequence[Masks], entries: Mapping[int, NDArray[np.int16]], first: int,
+    settings: Mapping[int, Sequence[Write]] = MappingProxyType({}),
 ) -> Plan:
     """The plan of a run.
 
@@ -95,6 +97,8 @@ def make_plan(
         Masks of the cores, by node.
     entries, first
         The values that the host sends, by their numbers, (images, elements), and the number of the first image.
+    settings
+        Other words of the memories of masks, (word, data), by node: what goes with the macro of a core.
 
     Raises
     ------
@@ -113,6 +117,7 @@ def make_plan(
         node = nodes[tile]
         own = [*program_writes(program, parts.tile), (IMAGE_AT, first)]
         own += mask_writes(parts.core.cfg, masks[node]) if node < len(masks) else []
+        own += [(MASKS_AT + 4 * at, word) for at, word in settings.get(node, ())]
         writes += [(host_address(mesh, nodes[tile], address), word) for address, word in own]
     writes += [(host_address(mesh, node, CONTROL), START) for node in nodes.values()]
     reads = [(host_address(mesh, node, address), 0) for node in nodes.values() for address in STATUS_READS]

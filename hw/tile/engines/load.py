@@ -219,7 +219,7 @@ class LoadEngine(Resettable):
     @property
     def _count(self) -> Value:
         """Words that the operation takes: a forward one half as many codes as there are lines."""
-        return Mux(self.op.payload.backward, self.cfg.input_words, self.cfg.input_words // 2)
+        return Mux(self.op.payload.backward, self.cfg.input_words, self.cfg.forward_words)
 
     @property
     def _images(self) -> Value:

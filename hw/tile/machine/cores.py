@@ -1,12 +1,12 @@
-"""Cores behind a tile: a function of codes, or the reference of the transposable core with any model of its macro."""
+"""Cores behind a tile: a function of codes, or the reference of a core of any kind with a model of its macro."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.core import CoreReference, unpack, unpack_codes
-from hw.core.masks import MaskLayout
+from hw.core import unpack_codes
 from hw.tile.isa import Command
 from macro_models.errors import InputError
 
@@ -37,7 +37,7 @@ class FunctionCore:
 
 
 class ReferenceCore:
-    """The transposable core, its macro a model: the bits and noise of the functional backend.
+    """A core, its macro a model: the bits and noise of the functional backend.
 
     A block of ``masks`` is a row of pairs of 32-bit words, address and data of a mask write; of the address the bits
     that the core has count.
@@ -45,15 +45,15 @@ class ReferenceCore:
     Parameters
     ----------
     core
-        Its reference.
+        Its reference, as :class:`hw.core.CoreReference`.
     """
 
-    def __init__(self, core: CoreReference) -> None:
+    def __init__(self, core: Any) -> None:
         self.core = core
 
     def product(self, op: int, op_id: int, first: int, codes: NDArray[np.uint8]) -> NDArray[np.integer]:
         """Output codes of all lines."""
-        operation, _ = unpack(op)
+        operation, _ = self.core.operation(op)
         given, count = codes.view("<u4"), self.core.cfg.input_words(operation)
         if op >> _OP_BITS or first + len(given) > count:
             raise InputError(f"the operation takes {count} words, not those from {first} to {first + len(given) - 1}")
@@ -65,7 +65,7 @@ class ReferenceCore:
         """Writes masks."""
         if command is not Command.MASKS or len(block) % 8:
             raise InputError(f"this core has no {command.name.lower()} of {len(block)} bytes")
-        bits: int = MaskLayout(self.core.cfg)["addr"].width
+        bits = self.core.address_bits
         for address, data in np.frombuffer(block, "<u4").reshape(-1, 2).tolist():
             self.core.masks.write(address & (1 << bits) - 1, data)
         return b""

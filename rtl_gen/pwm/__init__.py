@@ -1,0 +1,1 @@
+"""What is generated around a phase-change macro: an ideal model, the contract of its pins."""

@@ -1,0 +1,55 @@
+"""What a simulated core of each kind is given and asked in verification: a module here for each."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hw.config import Chip
+from macro_models.registry import module_of
+from sim.core.words import MaskImage
+
+__all__ = ["SimulatedKind", "kind_of", "simulated"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulatedKind:
+    """``KIND`` of a kind.
+
+    Attributes
+    ----------
+    image
+        What is written into the memory of masks of its cores.
+    devices
+        Devices whose macros a verification takes where nobody says.
+    random_operation
+        Makes a random operation from a generator.
+    grouped
+        Whether its signals are put into groups for GTKWave (:mod:`sim.core.waves`).
+    transposed
+        Whether products go both ways.
+    eager
+        Whether its macros are also evaluated at every strobe.
+    """
+
+    image: type[MaskImage]
+    devices: Sequence[str]
+    random_operation: Callable[[Any], Any]
+    transposed: bool
+    eager: bool
+    grouped: bool = False
+
+
+def simulated(chip: Chip) -> SimulatedKind:
+    """How cores of a chip are simulated.
+
+    Raises
+    ------
+    InputError
+        If cores of its kind are modelled, but not simulated.
+    """
+    return kind_of(chip.core.kind)
+
+
+def kind_of(name: str) -> SimulatedKind:
+    """How cores of a kind are simulated, by its name."""
+    return module_of(__name__, name).KIND

@@ -1,0 +1,34 @@
+"""The transposable core in verification."""
+
+import numpy as np
+
+from macro_models.errors import InputError
+from macro_models.exact.operation import MAX_BITS, Converter, Direction, MvmOperation
+from sim.core.kinds import SimulatedKind
+from sim.core.words import MaskImage
+
+__all__ = ["KIND"]
+
+
+def _random_operation(rng: np.random.Generator) -> MvmOperation:
+    while True:
+        try:
+            return MvmOperation(
+                direction=Direction(int(rng.integers(2))),
+                in_bits=int(rng.integers(1, MAX_BITS + 1)),
+                in_signed=bool(rng.integers(2)),
+                out_bits=int(rng.integers(1, MAX_BITS + 1)),
+                converter=Converter(int(rng.integers(2))),
+                relu=bool(rng.integers(2)),
+                early_stop=bool(rng.integers(4)),
+                wl_select=int(rng.integers(8)),
+                line_select=int(rng.integers(8)),
+            )
+        except InputError:
+            continue  # ReLU of two segments
+
+
+KIND = SimulatedKind(
+    image=MaskImage, devices=("ideal", "rram-neurram"), random_operation=_random_operation, transposed=True, eager=True,
+    grouped=True,
+)
