@@ -83,8 +83,9 @@ def body(chip: "Chip") -> Body:
 
 
 def macros_of_kinds(library: Any) -> list[SimulatedMacro]:
-    """The macros of a simulation that kinds bring a body of their own for."""
-    return [macro for kind in discovered(__name__) for macro in module_of(__name__, kind).BODY.macros(library)]
+    """The macros of a simulation that kinds bring a body of their own for, whose C++ has a function mho_KIND_macros."""
+    there = [kind for kind in discovered(__name__) if hasattr(library, f"mho_{kind}_macros")]
+    return [macro for kind in there for macro in module_of(__name__, kind).BODY.macros(library)]
 
 
 def make_evaluator(model: MacroModel, record: Any) -> Evaluator:

@@ -140,8 +140,6 @@ _callbacks: list[Any] = []
 
 
 def _macros(library: Any) -> list[PwmMacro]:
-    if not hasattr(library, "mho_pwm_macros"):
-        return []
     library.mho_pwm_conversion.restype = POINTER(Conversion)
     library.mho_pwm_path.restype = library.mho_pwm_failure.restype = c_char_p
     found = [PwmMacro(library, index) for index in range(library.mho_pwm_macros())]
