@@ -58,7 +58,8 @@ class PwmPins(ContractPins):
     count_row : Out
         Group of ``lanes`` columns that is read; ``count_pos`` and ``count_neg`` are those of the last cycle's group.
     trim_write, trim_column, trim_data : Out(1), Out, Out(22)
-        Strobe: write the trim registers of a column (:mod:`macro_models.exact.pwm.trim_words`). They are 0 after power-on.
+        Strobe: write the trim registers of a column (:mod:`macro_models.exact.pwm.trim_words`), which are 0 after
+        power-on.
     count_pos, count_neg : In(lanes * 12)
         Counters of a group, lowest column first.
     hold : In(1)

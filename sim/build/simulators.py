@@ -189,13 +189,16 @@ def icarus_build(
     require_cocotb()
     from cocotb_tools import config
 
+    if not body(chip).icarus:
+        raise InputError(f"{chip.name}: cores of kind {chip.core.kind} are simulated in Verilator, not in Icarus")
+
     def build(folder: Path) -> None:
         command = [
             require_tool("iverilog"), "-g2005", "-s", "core_tb", "-o", str(folder / "core_tb.vvp"),
             *(f"-D{name}={value}" if value != "" else f"-D{name}" for name, value in defines.items()),
             *map(str, [
                 *_sources(chip, folder, netlist, cells, own_macro, "core_tb.core.macro"),
-                *([HDL / "tnsa_macro.v"] if _has_body(chip, own_macro) else []), HDL / "core_tb.v",
+                *([HDL / body(chip).icarus] if _has_body(chip, own_macro) else []), HDL / "core_tb.v",
             ]),
         ]
         run_logged(command, folder / "build.log", "iverilog")

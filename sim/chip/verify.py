@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hw.chip import ChipParts
-from hw.config import Chip
+from hw.config import Chip, PulseChip
 from hw.host.write_map import RESULT_VALID, WORD_FLAG
 from hw.tile.host import BUFFER
 from macro_models.errors import InputError, ToolError
@@ -107,8 +107,9 @@ def require_tiles(chip: Chip) -> ChipParts:
     Raises
     ------
     InputError
-        If it has too few tiles for two programs and one tile without.
+        If it has too few tiles for two programs and one tile without, or cores of a kind that the programs are not for.
     """
+    PulseChip.of(chip)
     if chip.cores <= IDLE:
         raise InputError(f"{chip.name}: mesh must have at least {IDLE + 1} tiles for this, not {chip.cores}")
     return ChipParts.from_chip(chip)

@@ -57,6 +57,8 @@ class Body:
     ----------
     hdl
         SystemVerilog in ``sim/hdl``; the module is `MHO_MACRO.
+    icarus
+        The same in Verilog-2005 for Icarus; empty if there is none.
     sources
         C++ in ``sim/hdl`` behind it, beside what all simulators have.
     defines
@@ -66,6 +68,7 @@ class Body:
     """
 
     hdl: str
+    icarus: str = ""
     sources: tuple[str, ...] = ()
     defines: "Callable[[Chip], Mapping[str, object]]" = lambda chip: {}
     macros: Callable[[Any], Sequence[SimulatedMacro]] = lambda library: ()

@@ -11,7 +11,7 @@ from sim.kinds import Body
 
 __all__ = ["BODY", "CHARGE", "PRODUCT", "Evaluator"]
 
-BODY = Body(hdl="tnsa_macro.sv")
+BODY = Body(hdl="tnsa_macro.sv", icarus="tnsa_macro.v")
 """Its C++ is in every simulator."""
 
 CHARGE, PRODUCT = 0, 1
