@@ -97,7 +97,8 @@ class DigitalUnit(Resettable):
         groups = [self.row]
         valid: list[Value] = [reading]
         for name in ("read", "product"):
-            group, there = Signal.like(self.row, name=f"{name}_row"), Signal(name=f"{name}_valid")
+            group = Signal.like(self.row, name=f"{name}_row")
+            there = Signal(name=f"{name}_valid")
             m.d.sync += [group.eq(groups[-1]), there.eq(valid[-1])]
             groups.append(group)
             valid.append(there)
@@ -115,7 +116,9 @@ class DigitalUnit(Resettable):
 
     def _codes(self, m: Module, held: Any, enabled: Value, group: Value) -> list[Signal]:
         """Codes of a group, one cycle after its counters were at the pins."""
-        cfg, top, low = self.cfg, Signal(8), Signal(signed(9))
+        cfg = self.cfg
+        top = Signal(8)
+        low = Signal(signed(9))
         live = Signal(cfg.lanes)
         m.d.comb += [
             top.eq((1 << held.out_bits) - 1), low.eq(Mux(held.relu, 0, -top)),
@@ -141,14 +144,17 @@ class DigitalUnit(Resettable):
     def _show(self, m: Module, memory: Memory, held: Any, made: Value, starts: Value) -> None:
         """Read word after word of a result, each as soon as its group is in the memory."""
         read = memory.read_port()
-        word, full, first, place = Signal(range(self.cfg.output_words)), Signal(), Signal(), Signal(
-            range(self.cfg.output_words))
+        word = Signal(range(self.cfg.output_words))
+        full = Signal()
+        first = Signal()
+        place = Signal.like(word)
         bits = (self.cfg.lanes // CODES_PER_WORD).bit_length() - 1
         row = word[bits:] if bits < len(word) else Const(0, 1)
         begins = first | ~word[:bits].any() if bits else Const(1)
         gives = full & (made > row)
         go = Signal()
-        done, pending = Signal(), Signal()
+        done = Signal()
+        pending = Signal()
         m.d.comb += [
             go.eq(gives & (~self.o.valid | self.o.ready)), read.addr.eq(row), read.en.eq(go & begins),
             done.eq(made == self.cfg.group_rows), self.free.eq(~full & ~pending),

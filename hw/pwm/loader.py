@@ -52,7 +52,8 @@ class PwmOpCheck(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        op, planes = self.op, Signal(4)
+        op = self.op
+        planes = Signal(4)
         m.d.comb += [
             planes.eq(op.in_bits - (op.in_signed & (op.in_bits != 1))), self.shift.eq(MAGNITUDE_BITS - planes),
             self.legal.eq(
@@ -124,7 +125,8 @@ class PulseLoader(Resettable):
         m.d.comb += [port.eq(plane) for port, plane in zip(self.planes, self._stored, strict=True)]
         check: Any = PwmOpCheck()
         m.submodules.check = check
-        loading, transfer = Signal(), self.op.valid & self.op.ready
+        loading = Signal()
+        transfer = self.op.valid & self.op.ready
         word = Signal(range(self.cfg.input_words()))
         m.d.comb += [
             check.op.eq(self.op.payload), self.op.ready.eq(~loading & ~self.full & self.masks_ready),
@@ -170,8 +172,10 @@ class PulseLoader(Resettable):
 
     def _pulse(self, m: Module, k: int) -> Signal:
         """Width of the pulse of a code, and its sign."""
-        code, magnitude = self.i.payload.word_select(k, 8), Signal(8, name=f"magnitude_{k}")
-        negative, pulse = self.staged.in_signed & code[7], Signal(PULSE_BITS, name=f"pulse_{k}")
+        code = self.i.payload.word_select(k, 8)
+        magnitude = Signal(8, name=f"magnitude_{k}")
+        negative = self.staged.in_signed & code[7]
+        pulse = Signal(PULSE_BITS, name=f"pulse_{k}")
         m.d.comb += [magnitude.eq(code), pulse.eq(Cat((magnitude << self.shift)[:MAGNITUDE_BITS], negative))]
         with m.If(negative):
             m.d.comb += magnitude.eq(-code)

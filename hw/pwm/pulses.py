@@ -65,7 +65,8 @@ class PulseModulator(Resettable):
         n = self.cfg.lines
         held = [Signal(n, name=f"held_{k}", reset_less=True) for k in range(PULSE_BITS)]
         widths, sign = held[:MAGNITUDE_BITS], held[MAGNITUDE_BITS]
-        some, ends = Signal(n), Signal(n)
+        some = Signal(n)
+        ends = Signal(n)
         m.d.comb += [
             some.eq(reduce(or_, widths)),
             # Over all rows bit by bit, which simulates faster than a comparator a row.

@@ -78,8 +78,14 @@ class PwmSequencer(Resettable):
     def elaborate(self, platform: object) -> Any:
         m = Module()
         cfg, took = self.cfg, self.cfg.timing
-        state, timer, phase = Signal(_State), Signal(16), Signal(2)
-        last, next_phase, begins, ends, waits = Signal(), Signal(2), Signal(), Signal(), Signal()
+        state = Signal(_State)
+        timer = Signal(16)
+        phase = Signal(2)
+        last = Signal()
+        next_phase = Signal(2)
+        begins = Signal()
+        ends = Signal()
+        waits = Signal()
         m.d.comb += [
             last.eq((timer == 0) & ~self.hold), self.running.eq(state != _State.IDLE),
             waits.eq((state == _State.CONVERT) & (timer == 0) & ~self.free),

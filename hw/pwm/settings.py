@@ -126,8 +126,12 @@ class ColumnSettings(Resettable):
         m.submodules.memory = memory = Memory(shape=COLUMN_BITS * cfg.lanes, depth=cfg.group_rows, init=[])
         write, read = memory.write_port(granularity=COLUMN_BITS), memory.read_port()
         address, word = self.i.p.addr, self.i.p.data
-        masks, columns, trims = Signal(), Signal(), Signal()
-        place, column, set_up = Signal(range(cfg.lines)), Signal(range(cfg.lines)), Signal()
+        masks = Signal()
+        columns = Signal()
+        trims = Signal()
+        place = Signal(range(cfg.lines))
+        column = Signal(range(cfg.lines))
+        set_up = Signal()
         other = Signal()
         m.d.comb += [
             masks.eq(address < cfg.columns_at), columns.eq((address >= cfg.columns_at) & (address < cfg.trims_at)),
