@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from macro_models import MacroModel
+from macro_models.errors import InputError
 from macro_models.registry import discovered, module_of
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ def body(chip: "Chip") -> Body:
     InputError
         If cores of its kind are modelled, but not simulated.
     """
+    if chip.core.kind not in discovered(__name__):
+        raise InputError(f"{chip.name}: cores of kind {chip.core.kind} have a model, but no body in a simulation")
     return module_of(__name__, chip.core.kind).BODY
 
 
