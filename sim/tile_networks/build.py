@@ -152,5 +152,6 @@ def _inside(parts: ChipParts) -> str:
         x, y = parts.mesh.position(n)
         made += [f"    wire [{width - 1}:0] macro_{n}_{pin};" for pin, width in _pins(parts).items()]
         pins = ", ".join(f".{pin}(macro_{n}_{pin})" for pin in _pins(parts))
-        made += [f"    {parts.core.pins.module} macro_{n} (.clk(clk), {pins});", notes_of(f"mesh.tile_{x}_{y}", f"32'd{n}", "reset")]
+        made += [f"    {parts.core.pins.module} macro_{n} (.clk(clk), {pins});",
+                 notes_of(f"mesh.tile_{x}_{y}", f"32'd{n}", "reset")]
     return "\n".join(made)
