@@ -120,7 +120,7 @@ class DigitalSection(Section):
     _name = "digital"
     gain: float = key(
         1.5, "Digital gain of a column without any error; at 1 a step of the code is four counts.",
-        low=0.125, high=1.875,
+        low=0.125, high=1.875, shapes=("core",),
     )
     lanes: int = key(
         2, "Columns that the digital unit takes in a cycle. Two make the word that leaves in a cycle.",
