@@ -119,3 +119,8 @@ def test_configurations_that_cannot_be_are_refused() -> None:
         PwmCoreConfig(lines=16, lanes=16, timing=timing)
     with pytest.raises(InputError, match=r"^window_cycles must be 256, not 128$"):
         PwmCoreConfig(lines=16, lsb_cycles=2, timing=timing)
+
+
+def test_what_a_core_of_this_kind_has_not_is_refused() -> None:
+    with pytest.raises(InputError, match=r"core.manual must not be set: a core of kind pwm has none, not True$"):
+        load_chip("pwm16-core", {"core.manual": True})

@@ -55,6 +55,10 @@ class PwmChip(Chip):
         if 2 * self.digital.lanes > self.core.lines:
             most = f"half of core.lines = {self.core.lines}"
             raise ChipError("digital.lanes", f"digital.lanes must be at most {most}, not {self.digital.lanes}")
+        for name in ("manual", "synchronise"):
+            if value := getattr(self.core, name):
+                sentence = f"core.{name} must not be set: a core of kind pwm has none, not {value!r}"
+                raise ChipError(f"core.{name}", sentence)
         for name, t_ns in asdict(self.timing).items():
             if self.clock.cycles(t_ns) * (2**MAGNITUDE_BITS if name == "t_lsb_ns" else 1) > _MAX_CYCLES:
                 most = f"{_MAX_CYCLES:,} cycles at clock.f_clk_MHz = {self.clock.f_clk_MHz:g}"
