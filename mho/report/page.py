@@ -194,6 +194,6 @@ def figure_svg(figure: Figure, name: str, *, inline: bool) -> str:
     # Names are the figure's own, since a page has several.
     text = re.sub(r'\bid="', f'id="{name}-', text)
     text = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{name}-", text)
-    text = text.replace("<text ", '<text fill="currentColor" ')
+    text = re.sub(r"<text(?=[ >])", '<text fill="currentColor"', text)
     text = re.sub(r"(stroke|fill): #000000", r"\1: currentColor", text)
     return text.strip()
