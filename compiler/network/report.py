@@ -33,13 +33,14 @@ def summarise(network: Network) -> dict[str, Any]:
     layers = [_layer(network, k, layer, config) for k, layer in enumerate(network.layers)]
     cell_map = chip.macro_config().cell_map
     used = cell_map.cells * sum(len(m.rows) * len(m.columns) for layer in network.layers for m in layer.mvms)
-    cells = len(network.cores) * int(np.prod(cell_map.shape))
+    cores = _cores(network)
+    cells = cores * int(np.prod(cell_map.shape))
     mean = sum(layer["cycles_mean"] for layer in layers)
     return {
         "model": network.model.name,
         "chip": chip.name,
         "device": network.device.name,
-        "cores": len(network.cores),
+        "cores": cores,
         "cores_least": network.calibration.get("cores_least"),
         "cores_bound": network.calibration.get("cores_bound"),
         "schedule": network.schedule,
@@ -61,9 +62,14 @@ def summarise(network: Network) -> dict[str, Any]:
     }
 
 
+def _cores(network: Network) -> int:
+    """Cores that hold weights; on tiles empty ones may lie between them."""
+    return len({m.core for layer in network.layers for m in layer.mvms})
+
+
 def fitting_of(network: Network) -> dict[str, Any]:
     """Whether a network fits its chip, see :func:`compiler.plan.fitting`; of old files what is taken is the least."""
-    facts, layers, cores = network.calibration, network.model.layers, len(network.cores)
+    facts, layers, cores = network.calibration, network.model.layers, _cores(network)
     least = facts.get("cores_least", cores)
     return fitting(
         [layer.shape for layer in layers], facts.get("slices", [1] * len(layers)), network.chip,
