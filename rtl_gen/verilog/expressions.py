@@ -56,9 +56,9 @@ def invert(a: Expression) -> Expression:
     if a.text in ("1'b0", "1'b1"):
         return Expression("1'b1" if a.text == "1'b0" else "1'b0")
     if inverted := re.fullmatch(r"~(\w+(?:\[[^\[\]]*\])?)", a.text):
-        # Two operators in a row are no Verilog.
         return Expression(inverted[1])
-    return Expression(f"~{a.operand}")
+    # Two operators in a row are no Verilog.
+    return Expression(f"~({a.text})" if a.text.startswith("~") else f"~{a.operand}")
 
 
 def _is_concatenation(text: str) -> bool:
