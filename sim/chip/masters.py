@@ -63,7 +63,7 @@ class AxiLiteHost:
         A top with the ports ``s_axil_*``, ``clk`` and ``rst``.
     """
 
-    together = 4
+    together = 1
 
     def __init__(self, dut: Any) -> None:
         self.master: Any = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
