@@ -23,7 +23,7 @@ IDLE = 2
 _SPARE_DESCRIPTORS, _SPARE_BUFFER = 16, 64
 """Words at the end of a memory that programs leave alone."""
 
-_LEFT_ALONE = ("control", "watchdog", "interrupt_enable")
+_LEFT_ALONE = ("control", "watchdog", "interrupt_enable", "power")
 """Registers whose value matters to others."""
 
 
