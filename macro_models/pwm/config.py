@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from macro_models.devices.device import Device
 from macro_models.errors import InputError
 from macro_models.exact.operation import STEP_FRACTION_BITS, Direction
 from macro_models.exact.pwm.operation import MAGNITUDE_BITS
+from macro_models.programmed import ConductanceGrid
 from macro_models.pwm.cell_map import DeviceQuads, FilledDevices
 
 __all__ = ["MOST_TOP_COUNTS", "PwmConfig"]
@@ -21,7 +22,7 @@ MOST_TOP_COUNTS = 511
 
 
 @dataclass(frozen=True, kw_only=True)
-class PwmConfig:
+class PwmConfig(ConductanceGrid):
     """What the models take from a chip description; every figure and its source are in the preset ``hermes-core``.
 
     Raises
@@ -75,13 +76,7 @@ class PwmConfig:
             raise InputError(f"devices must be 1 or 2, not {self.devices!r}")
         if self.phases not in (1, 4):
             raise InputError(f"phases must be 1 or 4, not {self.phases!r}")
-        if not 2 <= self.g_bits <= 16:
-            raise InputError(f"g_bits must be between 2 and 16, not {self.g_bits!r}")
-        if not 0.0 <= self.g_min_uS < self.g_max_uS <= self.g_full_scale_uS:
-            raise InputError(
-                "g_min_uS, g_max_uS and g_full_scale_uS must be at least 0 and in this order, "
-                f"not {self.g_min_uS:g}, {self.g_max_uS:g} and {self.g_full_scale_uS:g}"
-            )
+        self.check_grid()
         for name in ("v_read_V", "t_lsb_ns", "f_max_GHz", "gain_MHz_per_uA"):
             if not getattr(self, name) > 0.0:
                 raise InputError(f"{name} must be positive, not {getattr(self, name)!r}")
@@ -143,35 +138,6 @@ class PwmConfig:
         wanted = 512.0 / (self.nominal_gain_code * self.step(step_code))  # counts of an accumulated product of 1
         current_uA = self.v_read_V * self.lsb_uS / 2**MAGNITUDE_BITS
         return wanted / (self.gain_MHz_per_uA * current_uA * self.window_ns * 1e-3)
-
-    @property
-    def lsb_uS(self) -> float:
-        """Conductance of one code, in uS."""
-        return self.g_full_scale_uS / (2**self.g_bits - 1)
-
-    def codes(self, g_uS: NDArray[np.float64]) -> NDArray[np.int32]:
-        """Codes of conductances in uS, at least 0: rounded, and clipped to the largest code."""
-        return np.minimum(np.rint(g_uS / self.lsb_uS), 2**self.g_bits - 1).astype(np.int32)
-
-    def checked_cells(self, name: str, values: ArrayLike) -> NDArray[np.float64]:
-        """Conductances of all devices in uS, ``[driven line, column]``.
-
-        Raises
-        ------
-        InputError
-            If their shape is not that of the cell map, or one is negative or infinite; ``name`` opens the sentence.
-        """
-        cells, shape = np.asarray(values, dtype=np.float64), self.cell_map.shape
-        if cells.shape != shape:
-            raise InputError(f"{name} must have shape {shape}, not {cells.shape}")
-        wrong = cells[(cells < 0.0) | np.isinf(cells)]
-        if wrong.size:
-            raise InputError(f"{name} must be at least 0 uS and finite, or NaN for a dead cell, not {wrong[0]:g}")
-        return cells
-
-    def to_dict(self) -> dict[str, Any]:
-        """The configuration as JSON types; :meth:`from_dict` is its inverse."""
-        return {"kind": self.kind, **asdict(self)}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "PwmConfig":

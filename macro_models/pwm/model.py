@@ -7,9 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from macro_models.cells.programming import programmed
-from macro_models.devices import Device, device_from_dict
-from macro_models.devices.device import checked_causes
 from macro_models.errors import InputError
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import STEP_FRACTION_BITS, MvmOperation
@@ -30,6 +27,7 @@ from macro_models.exact.pwm.digital import DigitalUnits
 from macro_models.exact.pwm.operation import PwmOperation
 from macro_models.exact.random import LANES, NORMAL_ONE, Purpose, bits_of_blocks
 from macro_models.macro import MvmResult
+from macro_models.programmed import ProgrammedCore
 from macro_models.pwm.bound import NarrowProduct
 from macro_models.pwm.config import PwmConfig
 from macro_models.pwm.oscillators import made_oscillators
@@ -45,60 +43,12 @@ Counters = tuple[Whole, Whole]
 Integers = NDArray[np.int64]
 
 
-class PwmModel:
+class PwmModel(ProgrammedCore[PwmConfig]):
     """One programmed core. Everything random is drawn by counter: equal arguments give equal results, always.
 
-    Parameters
-    ----------
-    config
-        Geometry, grid of conductances and converters.
-    target_uS
-        Targets of the devices in uS, ``[driven line, column]``, at least 0; NaN is dead. See
-        :class:`~macro_models.pwm.cell_map.FilledDevices`.
-    device
-        What devices do.
-    seed
-        Which chip: 0..2**32-1.
-    core
-        Which core of the chip: 0..2**24-1.
-    time_s
-        Seconds since the last programming pass.
-    temp_C
-        Temperature in degrees Celsius.
-    causes
-        Imperfections that are switched on, of :data:`~macro_models.devices.CAUSES`; all if not given.
-
-    Raises
-    ------
-    InputError
-        If an argument is not as above.
+    The devices are ``[driven line, column]``, of the shape of :class:`~macro_models.pwm.cell_map.FilledDevices`;
+    :class:`~macro_models.programmed.ProgrammedCore` has the parameters.
     """
-
-    def __init__(
-        self, config: PwmConfig, target_uS: ArrayLike, *, device: Device, seed: int, core: int, time_s: float = 0.0,
-        temp_C: float = 25.0, causes: frozenset[str] | None = None,
-    ) -> None:
-        target = config.checked_cells("target_uS", target_uS)
-        if not 0.0 <= time_s < np.inf:
-            raise InputError(f"time_s must be at least 0, not {time_s!r}")
-        chosen = checked_causes(causes)
-        drawn = programmed(target, device=device, seed=seed, core=core, time_s=time_s, temp_C=temp_C, causes=chosen)
-        origin = None if drawn.origin_uS is None else config.codes(drawn.origin_uS)
-        self._set(config, config.codes(drawn.g_uS), device, seed, core, time_s, temp_C, chosen, origin)
-
-    @classmethod
-    def from_measured(
-        cls, config: PwmConfig, measured_uS: ArrayLike, *, device: Device, seed: int, core: int, time_s: float = 0.0,
-        causes: frozenset[str] | None = None,
-    ) -> "PwmModel":
-        """A core whose devices were measured, in uS, NaN for a dead one: nothing is drawn for the devices themselves.
-
-        ``time_s`` is when, in seconds since programming, for read noise that depends on it.
-        """
-        model = cls.__new__(cls)
-        g = np.nan_to_num(config.checked_cells("measured_uS", measured_uS), nan=0.0)
-        model._set(config, config.codes(g), device, seed, core, time_s, 25.0, checked_causes(causes))
-        return model
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "PwmModel":
@@ -106,59 +56,34 @@ class PwmModel:
         def held(name: str) -> NDArray[np.int32]:
             return np.ascontiguousarray(state[name], dtype=np.int32)
 
-        model = cls.__new__(cls)
         calibration = Calibration(
             trim=Trim(gain=held("trim_gain"), curve=held("trim_curve")),
             digital=DigitalUnits(gain=held("gain"), offset=held("offset")), range_code=state["range_code"],
         )
-        model._set(
-            PwmConfig.from_dict(state["config"]), held("cells"), device_from_dict(state["device"]), state["seed"],
-            state["core"], state["time_s"], state["temp_C"], frozenset(state["causes"]),
-            held("origin") if "origin" in state else None, calibration,
-        )
+        model = cls._restored(PwmConfig.from_dict(state["config"]), state)
+        model._begin(calibration)
         return model
 
     def state(self) -> dict[str, Any]:
         """Everything that :meth:`from_state` needs: arrays, and JSON types."""
         trim, digital = self.calibration.trim, self.calibration.digital
         return {
-            **({} if self.origin is None else {"origin": self.origin}),
-            "config": self.config.to_dict(), "device": self.device.to_dict(), "seed": self.seed, "core": self.core,
-            "time_s": self.time_s, "temp_C": self.temp_C, "causes": sorted(self.causes), "cells": self.cells,
-            "trim_gain": trim.gain, "trim_curve": trim.curve, "gain": digital.gain, "offset": digital.offset,
-            "range_code": self.calibration.range_code,
+            **super().state(), "trim_gain": trim.gain, "trim_curve": trim.curve, "gain": digital.gain,
+            "offset": digital.offset, "range_code": self.calibration.range_code,
         }
 
-    def _set(
-        self, config: PwmConfig, cells: NDArray[np.int32], device: Device, seed: int, core: int, time_s: float,
-        temp_C: float, causes: frozenset[str], origin: NDArray[np.int32] | None = None,
-        calibration: Calibration | None = None,
-    ) -> None:
-        if not 0 <= seed < 2**32:
-            raise InputError(f"seed must be between 0 and 2**32 - 1, not {seed!r}")
-        if not 0 <= core < 2**24:
-            raise InputError(f"core must be between 0 and 2**24 - 1, not {core!r}")
+    def _begin(self, calibration: Calibration | None = None) -> None:
+        config, device = self.config, self.device
         if device.read_noise.generator != "cells":
             raise InputError(
                 f"{device.name}: read_noise.generator must be cells for a core of kind pwm, "
                 f"not {device.read_noise.generator}"
             )
-        self.config = config
-        self.device = device
-        self.seed = seed
-        self.core = core
-        self.time_s = float(time_s)
-        self.temp_C = float(temp_C)
-        self.causes = causes
-        self.cells = cells
-        """Codes of the devices, ``[driven line, column]``."""
-        self.origin = origin
-        """Codes of what programming left the devices with, where read noise goes by it; else None."""
         self._keys: OrderedDict[bytes, Key] = OrderedDict()
         self._blocks = np.arange(config.lines // LANES, dtype=np.uint64)
         self._variances = self._make_variances()
         ideal = Oscillators.ideal(config.lines, config.top_counts)
-        self.oscillators = made_oscillators(config, seed, core) if self.has_converter_errors else ideal
+        self.oscillators = made_oscillators(config, self.seed, self.core) if self.has_converter_errors else ideal
         """The converters as they are made."""
         self.calibration = self.calibrated() if calibration is None else calibration
         """Registers that correct the converters: what the core's own calibration finds, if nothing else is given."""

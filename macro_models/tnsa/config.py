@@ -1,16 +1,16 @@
 """What a macro model takes from a chip description."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from macro_models.array.wires import Wires
 from macro_models.devices.device import Device
 from macro_models.errors import InputError
 from macro_models.exact.operation import Direction
+from macro_models.programmed import ConductanceGrid
 from macro_models.tnsa.cell_map import DifferentialPairs
 from macro_models.tnsa.neuron import Neuron
 
@@ -18,7 +18,7 @@ __all__ = ["TnsaConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TnsaConfig:
+class TnsaConfig(ConductanceGrid):
     """What a macro model takes from a chip description.
 
     Raises
@@ -52,13 +52,7 @@ class TnsaConfig:
     def __post_init__(self) -> None:
         if not 2 <= self.lines <= 1024 or self.lines % 2:
             raise InputError(f"lines must be even and between 2 and 1024, not {self.lines!r}")
-        if not 2 <= self.g_bits <= 16:
-            raise InputError(f"g_bits must be between 2 and 16, not {self.g_bits!r}")
-        if not 0.0 <= self.g_min_uS < self.g_max_uS <= self.g_full_scale_uS:
-            raise InputError(
-                "g_min_uS, g_max_uS and g_full_scale_uS must be at least 0 and in this order, "
-                f"not {self.g_min_uS:g}, {self.g_max_uS:g} and {self.g_full_scale_uS:g}"
-            )
+        self.check_grid()
         if not self.v_read_V > 0.0:
             raise InputError(f"v_read_V must be positive, not {self.v_read_V!r}")
         for name in ("sigma_offset_mV", "sigma_gain"):
@@ -77,35 +71,6 @@ class TnsaConfig:
     def load(self, g: NDArray[Any], *, axis: int, unit_uS: float = 1.0) -> NDArray[Any]:
         """The sum of the conductances of a line, to which its voltage, and with it a decrement, are referred."""
         return g.sum(axis=axis)
-
-    @property
-    def lsb_uS(self) -> float:
-        """Conductance of one code, in uS."""
-        return self.g_full_scale_uS / (2**self.g_bits - 1)
-
-    def codes(self, g_uS: NDArray[np.float64]) -> NDArray[np.int32]:
-        """Codes of conductances in uS, at least 0: rounded, and clipped to the largest code."""
-        return np.minimum(np.rint(g_uS / self.lsb_uS), 2**self.g_bits - 1).astype(np.int32)
-
-    def checked_cells(self, name: str, values: ArrayLike) -> NDArray[np.float64]:
-        """Conductances of all cells in uS, ``[bit line, source line]``.
-
-        Raises
-        ------
-        InputError
-            If their shape is not (lines, lines), or one is negative or infinite; ``name`` opens the sentence.
-        """
-        cells = np.asarray(values, dtype=np.float64)
-        if cells.shape != (self.lines, self.lines):
-            raise InputError(f"{name} must have shape ({self.lines}, {self.lines}), not {cells.shape}")
-        wrong = cells[(cells < 0.0) | np.isinf(cells)]
-        if wrong.size:
-            raise InputError(f"{name} must be at least 0 uS and finite, or NaN for a dead cell, not {wrong[0]:g}")
-        return cells
-
-    def to_dict(self) -> dict[str, Any]:
-        """The configuration as JSON types; :meth:`from_dict` is its inverse."""
-        return {"kind": self.kind, **asdict(self)}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "TnsaConfig":

@@ -8,9 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from macro_models.array.wires import Wires
-from macro_models.cells.programming import programmed
-from macro_models.devices import Device, device_from_dict
-from macro_models.devices.device import checked_causes
 from macro_models.errors import InputError
 from macro_models.exact.converter import combine_segments
 from macro_models.exact.masks import Masks
@@ -18,6 +15,7 @@ from macro_models.exact.operation import STEP_FRACTION_BITS, Converter, Directio
 from macro_models.exact.random import LANES, NORMAL_ONE, NormalsAhead, Purpose, normal_codes, philox_key
 from macro_models.exact.shift_register import ShiftRegister
 from macro_models.macro import MvmResult
+from macro_models.programmed import ProgrammedCore
 from macro_models.tnsa.bound import FoldedProduct
 from macro_models.tnsa.config import TnsaConfig
 from macro_models.tnsa.conversion import convert_charge, segment_inputs
@@ -33,133 +31,22 @@ _KEYS = 32
 _STEPS = 64
 
 
-class TnsaModel:
+class TnsaModel(ProgrammedCore[TnsaConfig]):
     """One programmed core. Everything random is drawn by counter: equal arguments give equal results, always.
 
-    Parameters
-    ----------
-    config
-        Geometry, grid of conductances and converters.
-    target_uS
-        Targets of the cells in uS, ``[bit line, source line]``, at least 0, of shape (lines, lines); NaN is dead.
-    device
-        What cells do.
-    seed
-        Which chip: 0..2**32-1.
-    core
-        Which core of the chip: 0..2**24-1.
-    time_s
-        Seconds since the last programming pass.
-    temp_C
-        Temperature in degrees Celsius; :meth:`Device.warnings` says what the device makes of it.
-    causes
-        Imperfections that are switched on, of :data:`~macro_models.devices.CAUSES`; all if not given.
-
-    Raises
-    ------
-    InputError
-        If an argument is not as above.
+    The cells are ``[bit line, source line]``, of shape (lines, lines); :class:`~macro_models.programmed.ProgrammedCore`
+    has the parameters.
     """
-
-    def __init__(
-        self,
-        config: TnsaConfig,
-        target_uS: ArrayLike,
-        *,
-        device: Device,
-        seed: int,
-        core: int,
-        time_s: float = 0.0,
-        temp_C: float = 25.0,
-        causes: frozenset[str] | None = None,
-    ) -> None:
-        target = config.checked_cells("target_uS", target_uS)
-        if not 0.0 <= time_s < np.inf:
-            raise InputError(f"time_s must be at least 0, not {time_s!r}")
-        chosen = checked_causes(causes)
-        drawn = programmed(target, device=device, seed=seed, core=core, time_s=time_s, temp_C=temp_C, causes=chosen)
-        origin = None if drawn.origin_uS is None else config.codes(drawn.origin_uS)
-        self._set(config, config.codes(drawn.g_uS), device, seed, core, time_s, temp_C, chosen, origin)
-
-    @classmethod
-    def from_measured(
-        cls,
-        config: TnsaConfig,
-        measured_uS: ArrayLike,
-        *,
-        device: Device,
-        seed: int,
-        core: int,
-        time_s: float = 0.0,
-        causes: frozenset[str] | None = None,
-    ) -> "TnsaModel":
-        """A core whose cells were measured, in uS, NaN for a dead cell: nothing is drawn for the cells themselves.
-
-        ``time_s`` is when, in seconds since programming, for read noise that depends on it.
-        """
-        model = cls.__new__(cls)
-        g = np.nan_to_num(config.checked_cells("measured_uS", measured_uS), nan=0.0)
-        model._set(config, config.codes(g), device, seed, core, time_s, 25.0, checked_causes(causes))
-        return model
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "TnsaModel":
         """The model that :meth:`state` described."""
-        model = cls.__new__(cls)
-        model._set(
-            TnsaConfig.from_dict(state["config"]),
-            np.ascontiguousarray(state["cells"], dtype=np.int32),
-            device_from_dict(state["device"]),
-            state["seed"],
-            state["core"],
-            state["time_s"],
-            state["temp_C"],
-            frozenset(state["causes"]),
-            np.ascontiguousarray(state["origin"], dtype=np.int32) if "origin" in state else None,
-        )
+        model = cls._restored(TnsaConfig.from_dict(state["config"]), state)
+        model._begin()
         return model
 
-    def state(self) -> dict[str, Any]:
-        """Everything that :meth:`from_state` needs: arrays ``cells`` and for some devices ``origin``, JSON types."""
-        return {
-            **({} if self.origin is None else {"origin": self.origin}),
-            "config": self.config.to_dict(),
-            "device": self.device.to_dict(),
-            "seed": self.seed,
-            "core": self.core,
-            "time_s": self.time_s,
-            "temp_C": self.temp_C,
-            "causes": sorted(self.causes),
-            "cells": self.cells,
-        }
-
-    def _set(
-        self,
-        config: TnsaConfig,
-        cells: NDArray[np.int32],
-        device: Device,
-        seed: int,
-        core: int,
-        time_s: float,
-        temp_C: float,
-        causes: frozenset[str],
-        origin: NDArray[np.int32] | None = None,
-    ) -> None:
-        if not 0 <= seed < 2**32:
-            raise InputError(f"seed must be between 0 and 2**32 - 1, not {seed!r}")
-        if not 0 <= core < 2**24:
-            raise InputError(f"core must be between 0 and 2**24 - 1, not {core!r}")
-        self.config = config
-        self.device = device
-        self.seed = seed
-        self.core = core
-        self.time_s = float(time_s)
-        self.temp_C = float(temp_C)
-        self.causes = causes
-        self.cells = cells
-        """Codes of the cells, ``[bit line, source line]``, of shape (lines, lines)."""
-        self.origin = origin
-        """Codes of what programming left the cells with, where read noise goes by it; else None."""
+    def _begin(self) -> None:
+        config, device, causes = self.config, self.device, self.causes
         self.wires = config.wires if "wire" in causes else Wires()
         """Resistances around the cells that this core computes with."""
         self._keys: OrderedDict[tuple[bool, bytes], Key] = OrderedDict()
@@ -167,7 +54,9 @@ class TnsaModel:
         self.register = self._shift_register()
         """What makes the read noise, where it is a shift register."""
         self._read_variances = self._make_variances()
-        self.traps = CoreTraps.of(device, cells, config.lsb_uS, seed, core) if self._cells_fluctuate else None
+        self.traps = None
+        if self._cells_fluctuate:
+            self.traps = CoreTraps.of(device, self.cells, config.lsb_uS, self.seed, self.core)
         """Traps of single cells, None if there are none."""
         self.converter_offset_V, self.converter_gain, self.amplifier_offset_V = self._converters()
         self.neuron = None if config.neuron.ideal or not self._spread else config.neuron
@@ -175,7 +64,7 @@ class TnsaModel:
         self._counters: OrderedDict[tuple[int, int], tuple[Key, Counter]] = OrderedDict()
         self._unit_steps = Steps(*np.full((2, config.lines), UNIT_STEP))
         self._ahead = [
-            NormalsAhead(purpose, seed=seed, core=core, items=config.lines)
+            NormalsAhead(purpose, seed=self.seed, core=self.core, items=config.lines)
             for purpose in (Purpose.READ_NOISE, Purpose.OUTPUT_NOISE)
         ]
 

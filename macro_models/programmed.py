@@ -1,0 +1,183 @@
+"""What cores of all kinds have in common: a grid of conductances, and how the cells of one core come to theirs."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from macro_models.cell_map import CellMap
+from macro_models.cells.programming import programmed
+from macro_models.devices import Device, device_from_dict
+from macro_models.devices.device import checked_causes
+from macro_models.errors import InputError
+
+__all__ = ["ConductanceGrid", "ProgrammedCore"]
+
+
+class ConductanceGrid:
+    """Conductances as integer codes; the frozen dataclass of a kind has the fields."""
+
+    kind: ClassVar[str]
+    g_bits: int
+    g_min_uS: float
+    g_max_uS: float
+    g_full_scale_uS: float
+
+    def check_grid(self) -> None:
+        """Refuse a grid whose fields are out of range or order.
+
+        Raises
+        ------
+        InputError
+            Naming the field.
+        """
+        if not 2 <= self.g_bits <= 16:
+            raise InputError(f"g_bits must be between 2 and 16, not {self.g_bits!r}")
+        if not 0.0 <= self.g_min_uS < self.g_max_uS <= self.g_full_scale_uS:
+            raise InputError(
+                "g_min_uS, g_max_uS and g_full_scale_uS must be at least 0 and in this order, "
+                f"not {self.g_min_uS:g}, {self.g_max_uS:g} and {self.g_full_scale_uS:g}"
+            )
+
+    @property
+    def cell_map(self) -> CellMap:
+        """Signed weights in the cells."""
+        raise NotImplementedError
+
+    @property
+    def lsb_uS(self) -> float:
+        """Conductance of one code, in uS."""
+        return self.g_full_scale_uS / (2**self.g_bits - 1)
+
+    def codes(self, g_uS: NDArray[np.float64]) -> NDArray[np.int32]:
+        """Codes of conductances in uS, at least 0: rounded, and clipped to the largest code."""
+        return np.minimum(np.rint(g_uS / self.lsb_uS), 2**self.g_bits - 1).astype(np.int32)
+
+    def checked_cells(self, name: str, values: ArrayLike) -> NDArray[np.float64]:
+        """Conductances of all cells in uS, ``[driven line, converted line]``.
+
+        Raises
+        ------
+        InputError
+            If their shape is not that of the cell map, or one is negative or infinite; ``name`` opens the sentence.
+        """
+        cells, shape = np.asarray(values, dtype=np.float64), self.cell_map.shape
+        if cells.shape != shape:
+            raise InputError(f"{name} must have shape {shape}, not {cells.shape}")
+        wrong = cells[(cells < 0.0) | np.isinf(cells)]
+        if wrong.size:
+            raise InputError(f"{name} must be at least 0 uS and finite, or NaN for a dead cell, not {wrong[0]:g}")
+        return cells
+
+    def to_dict(self) -> dict[str, Any]:
+        """The configuration as JSON types; ``from_dict`` of the kind is its inverse."""
+        return {"kind": self.kind, **asdict(self)}  # pyright: ignore[reportArgumentType]: kinds are dataclasses
+
+
+Grid = TypeVar("Grid", bound=ConductanceGrid)
+
+
+class ProgrammedCore(Generic[Grid]):
+    """Cells of one core of one chip, as they are some time after programming.
+
+    A kind has ``from_state``, and ``_begin``, which is called when everything below is set.
+
+    Parameters
+    ----------
+    config
+        Geometry, grid of conductances and converters.
+    target_uS
+        Targets of the cells in uS, ``[driven line, converted line]``, at least 0; NaN is dead.
+    device
+        What cells do.
+    seed
+        Which chip: 0..2**32-1.
+    core
+        Which core of the chip: 0..2**24-1.
+    time_s
+        Seconds since the last programming pass.
+    temp_C
+        Temperature in degrees Celsius; :meth:`Device.warnings` says what the device makes of it.
+    causes
+        Imperfections that are switched on, of :data:`~macro_models.devices.CAUSES`; all if not given.
+
+    Raises
+    ------
+    InputError
+        If an argument is not as above.
+    """
+
+    config: Grid
+
+    def __init__(
+        self, config: Grid, target_uS: ArrayLike, *, device: Device, seed: int, core: int, time_s: float = 0.0,
+        temp_C: float = 25.0, causes: frozenset[str] | None = None,
+    ) -> None:
+        target = config.checked_cells("target_uS", target_uS)
+        if not 0.0 <= time_s < np.inf:
+            raise InputError(f"time_s must be at least 0, not {time_s!r}")
+        chosen = checked_causes(causes)
+        drawn = programmed(target, device=device, seed=seed, core=core, time_s=time_s, temp_C=temp_C, causes=chosen)
+        origin = None if drawn.origin_uS is None else config.codes(drawn.origin_uS)
+        self._set(config, config.codes(drawn.g_uS), device, seed, core, time_s, temp_C, chosen, origin)
+        self._begin()
+
+    @classmethod
+    def from_measured(
+        cls, config: Grid, measured_uS: ArrayLike, *, device: Device, seed: int, core: int, time_s: float = 0.0,
+        causes: frozenset[str] | None = None,
+    ) -> Self:
+        """A core whose cells were measured, in uS, NaN for a dead cell: nothing is drawn for the cells themselves.
+
+        ``time_s`` is when, in seconds since programming, for read noise that depends on it.
+        """
+        model = cls.__new__(cls)
+        g = np.nan_to_num(config.checked_cells("measured_uS", measured_uS), nan=0.0)
+        model._set(config, config.codes(g), device, seed, core, time_s, 25.0, checked_causes(causes), None)
+        model._begin()
+        return model
+
+    @classmethod
+    def _restored(cls, config: Grid, state: Mapping[str, Any]) -> Self:
+        """The cells that :meth:`state` described, before ``_begin``."""
+        model = cls.__new__(cls)
+        model._set(
+            config, np.ascontiguousarray(state["cells"], dtype=np.int32), device_from_dict(state["device"]),
+            state["seed"], state["core"], state["time_s"], state["temp_C"], frozenset(state["causes"]),
+            np.ascontiguousarray(state["origin"], dtype=np.int32) if "origin" in state else None,
+        )
+        return model
+
+    def state(self) -> dict[str, Any]:
+        """Everything that ``from_state`` needs: arrays ``cells`` and for some devices ``origin``, JSON types."""
+        return {
+            **({} if self.origin is None else {"origin": self.origin}),
+            "config": self.config.to_dict(), "device": self.device.to_dict(), "seed": self.seed, "core": self.core,
+            "time_s": self.time_s, "temp_C": self.temp_C, "causes": sorted(self.causes), "cells": self.cells,
+        }
+
+    def _set(
+        self, config: Grid, cells: NDArray[np.int32], device: Device, seed: int, core: int, time_s: float,
+        temp_C: float, causes: frozenset[str], origin: NDArray[np.int32] | None,
+    ) -> None:
+        if not 0 <= seed < 2**32:
+            raise InputError(f"seed must be between 0 and 2**32 - 1, not {seed!r}")
+        if not 0 <= core < 2**24:
+            raise InputError(f"core must be between 0 and 2**24 - 1, not {core!r}")
+        self.config = config
+        self.device = device
+        self.seed = seed
+        self.core = core
+        self.time_s = float(time_s)
+        self.temp_C = float(temp_C)
+        self.causes = causes
+        self.cells = cells
+        """Codes of the cells, ``[driven line, converted line]``."""
+        self.origin = origin
+        """Codes of what programming left the cells with, where read noise goes by it; else None."""
+
+    def _begin(self) -> None:
+        """What a kind makes of the cells."""
+        raise NotImplementedError
