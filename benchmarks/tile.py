@@ -106,7 +106,8 @@ def compiled(layer: Layer) -> tuple[Program, TileConfig, int, int]:
     weights = {k: (rng.normal(size=s) / np.sqrt(np.prod(s[1:]))).astype("f4") for k, s in layer.weights.items()}
     x = rng.uniform(-1, 1, size=(8, *layer.shape)).astype("f4")
     model = build(layer.nodes, weights, shape=("batch", *layer.shape), output=("batch", *layer.output))
-    network = compile_tiles(model, load_chip("neurram-core"), calibrate=x, options=CompileOptions(seeds=1, samples=8))
+    options = CompileOptions(seeds=1, samples=8, copies=1)  # the layer alone: copies are for accuracy and take longer
+    network = compile_tiles(model, load_chip("neurram-core"), calibrate=x, options=options)
     programs = tile_programs(network)
     (place,) = programs.joined.tiles.values()
     ((_, number),) = programs.given

@@ -6,6 +6,7 @@ tiles and on every other backend.
 """
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,9 +18,11 @@ from numpy.typing import NDArray
 
 from compiler.calibration.bench import representative_time
 from compiler.calibration.calibrate import Calibrator
+from compiler.calibration.cell_error import cell_error, error_of_outputs
 from compiler.calibration.converters import converter_registers
 from compiler.calibration.outputs import output_warnings
-from compiler.compile import check_shape, core_image
+from compiler.calibration.sensitivity import IMAGES, weight_noise
+from compiler.compile import NO_ERROR, check_shape, core_image
 from compiler.importer.onnx_import import import_onnx
 from compiler.inputs import load_inputs
 from compiler.mapping import SkipMaps
@@ -42,6 +45,9 @@ from macro_models.exact.vector import PAD
 
 __all__ = ["compile_tiles"]
 
+_COPIES, _NOISE = 4, 0.1
+"""Copies in free columns, and the noise of the outputs by the cells, relative to them, from which they are made."""
+
 
 def compile_tiles(
     model: str | Path | bytes | onnx.ModelProto | FloatNetwork,
@@ -59,8 +65,9 @@ def compile_tiles(
     Parameters
     ----------
     model, calibrate, device, options, skip, faults, progress
-        As in :func:`compiler.compile_model`. Layers are repeated in free columns only where ``copies`` says so, and an
-        input takes one row.
+        As in :func:`compiler.compile_model`, but an input takes one row. Layers are repeated in free columns as often
+        as ``copies`` says; by default 4 times where noise of the cells would be more than a tenth of the outputs, by
+        estimate, else not: copies take time, as a tile drains and adds them.
     chip
         Chip with ``mesh.columns`` times ``mesh.rows`` tiles.
 
@@ -82,8 +89,8 @@ def compile_tiles(
     shapes = shapes_of(net, cell_map.rows)
     names = [layer.name for layer in net.layers]
     slices = options.slices_of(names)
-    placement = place_on_tiles(shapes, cell_map, chip.cores, copies=options.copies or 1, slices=slices, faults=faults,
-                               skip=skip)
+    copies = options.copies or _copies(net, chip, device, options, x)
+    placement = place_on_tiles(shapes, cell_map, chip.cores, copies=copies, slices=slices, faults=faults, skip=skip)
     # Where the faults are known, chips of the trials have no others.
     trial = replace(device, stuck=Stuck()) if faults else device
     result = Calibrator(_tied(net, shapes), placement, chip, trial, options, x, progress, products=True).run()
@@ -113,6 +120,16 @@ def compile_tiles(
         },
         range=InputRange.of(x),
     )
+
+
+def _copies(net: FloatNetwork, chip: Chip, device: Device, options: CompileOptions, x: NDArray[np.float64]) -> int:
+    """How often layers are repeated in free columns, at most, where the user does not say."""
+    error, _ = cell_error(chip, device, representative_time(chip, device, options))
+    if error < NO_ERROR:
+        return 1
+    few = x[:: -(-len(x) // IMAGES)]
+    noise = error * error_of_outputs(net, few) * math.sqrt(sum(weight_noise(net, x)))
+    return _COPIES if noise > _NOISE else 1
 
 
 def _moved(program: Program, core: Mapping[int, int]) -> Program:
