@@ -21,6 +21,7 @@ BOARD = find_board("ulx3s-85f")
 
 @pytest.mark.cosim("yosys", "verilator", "g++", "make")
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_netlist_multiplies_and_programs_as_the_numpy_models_do(tmp_path: Path) -> None:
     # A faster line than that of the board: most of the time goes into loading.
     cfg = replace(board_config(BOARD.name, load_chip("tnsa16-core", {"core.g_bits": 4})), baud=6_250_000)
