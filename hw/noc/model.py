@@ -80,6 +80,8 @@ class NodeModel:
         self.tables = Tables(cfg)
         self.entries = [0] * cfg.contexts  # of the reduction router, as they were written
         self.counters = dict.fromkeys(Counter, 0)
+        self.power = 0
+        """Register ``power``: while it is not 0 the tile answers nothing but errors."""
         self._map = node_map(cfg)
 
     def send(self, flow: int, payloads: Sequence[int]) -> list[Flit]:
@@ -120,7 +122,7 @@ class NodeModel:
     def access(self, address: int, data: int | None, strobe: int = 15) -> tuple[int, bool]:
         """Access of a word of the tile or of the node: as :meth:`TileRegisters.access`."""
         if not address >> NODE_BITS - 1:
-            return self.tile.access(address, data, strobe)
+            return (0, True) if self.power else self.tile.access(address, data, strobe)
         address -= 1 << NODE_BITS - 1
         if address >> PAGE_BITS:
             return 0, True
@@ -134,6 +136,9 @@ class NodeModel:
             value = sum(placed.field.reset << placed.low for placed in entry.placed)
             if entry.name.upper() in Counter.__members__:
                 value = self.counters[Counter[entry.name.upper()]]
+            elif entry.name == "power":
+                value = self.power
+                self.power = self.power if data is None or not strobe & 1 else data & 0b11  # stopped, off
             return value if data is None else 0, False
         if data is None:
             return 0, False

@@ -85,7 +85,7 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.option("--threads", type=int, metavar="N", help="Threads that share the images (functional; default: 1).")
 @click.option(
     "--jobs", type=int, metavar="N",
-    help="Processes that share the seeds (functional; default: all processors where that takes less time).",
+    help="Processes that share the seeds (functional; default: 1).",
 )
 @click.option("--waves", metavar="F.fst", type=WAVES, help="Write the waveforms, with --backend cosim.")
 @click.option(
@@ -159,12 +159,10 @@ def _worn(device: "Device", cycles: int, cells: str | None, out: Output) -> "Dev
 
 
 def _share(net: "Net", inputs: int, options: dict[str, Any], out: Output) -> None:
-    """Choose the processes, where nothing is said, and say what they take."""
-    from mho.runs.sharing import said, sensible_jobs
+    """Say what processes take, where several are asked for."""
+    from mho.runs.sharing import said
 
     images = min(inputs, options["limit"] or inputs)
-    if options["jobs"] is None and options["backend"] == "functional":
-        options["jobs"] = sensible_jobs(net.network, images, options["seeds"] or 1)
     if (options["jobs"] or 1) > 1 and (options["seeds"] or 1) > 1:
         out.note(said(net.network, images, min(options["jobs"], options["seeds"])))
 

@@ -13,19 +13,16 @@ from macro_models.errors import InputError, argument
 from macro_models.files import check_memory, size_text
 from macro_models.files.memory import available_bytes
 from mho.threads import one_thread
-from mho.workers import Workers, check_jobs, processors, workers
+from mho.workers import Workers, check_jobs, workers
 
 if TYPE_CHECKING:
     from mho.results.result import SeedRun
     from mho.results.uncertainty import DeviceRun
 
-__all__ = ["PROCESS_BYTES", "check_sharing", "said", "sensible_jobs", "team", "whole_pass"]
+__all__ = ["PROCESS_BYTES", "check_sharing", "said", "team", "whole_pass"]
 
 PROCESS_BYTES = 190_000_000
 """A process with its libraries and its loops compiled; measured."""
-_WORTH = 3_000_000
-"""Conversions of a run from which it is worth starting processes, which takes some seconds."""
-
 _state: dict[str, Any] = {}
 
 Pass = tuple[str, int]
@@ -52,13 +49,6 @@ def pass_bytes(network: Network, images: int) -> int:
     from sim.executor import BATCH
 
     return PROCESS_BYTES + run_bytes(network, images, 1, codes=0, batch=BATCH)
-
-
-def sensible_jobs(network: Network, images: int, passes: int) -> int:
-    """Processes that make a run shorter: one for each processor, as far as passes and memory go, or this one alone."""
-    if passes * images * network.mvms_per_image < _WORTH:
-        return 1
-    return max(1, min(processors(), passes, available_bytes() // pass_bytes(network, images)))
 
 
 def said(network: Network, images: int, jobs: int) -> str:

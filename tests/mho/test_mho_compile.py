@@ -91,8 +91,8 @@ def test_the_least_number_of_cores_is_that_of_the_network() -> None:
     model = random_perceptron([300, 200, 4]).SerializeToString()
     x = np.random.default_rng(0).normal(size=(16, 300)).astype(np.float32)
     one, many = (
-        mho.compile(model, chip, calibrate=x, device="ideal", samples=16).summary()
-        for chip in ("neurram-core", "neurram")
+        mho.compile(model, mho.Chip.load(chip, **keys), calibrate=x, device="ideal", samples=16).summary()
+        for chip, keys in (("neurram-core", {}), ("neurram", {"tile.programs": False}))
     )
     assert one["schedule"] == "host"
     assert many["schedule"] == "chip"

@@ -4,13 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import mho
 from mho.cli import run
-from mho.runs.sharing import sensible_jobs
-from mho.workers import processors
 from tests.mho.conftest import Tiny
 
 
@@ -37,11 +34,3 @@ def test_what_cannot_be_shared_is_refused(tiny: Tiny) -> None:
         net.run(tiny.x, jobs=0)
     with pytest.raises(mho.InputError, match="jobs is for the backend functional, not cosim"):
         net.run(tiny.x, jobs=2, backend="cosim")
-
-
-def test_small_runs_start_no_process(tiny: Tiny) -> None:
-    network = mho.load(tiny.path("tiny.mho")).network
-    assert sensible_jobs(network, 90, 10) == 1
-    assert sensible_jobs(network, 10**7, 1) == 1
-    assert sensible_jobs(network, 10**5, 10**4) == processors()
-    assert np.isfinite(network.mvms_per_image)
