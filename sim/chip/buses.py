@@ -65,7 +65,7 @@ def verify_bus(chip: Chip, wrap: str, *, accesses: int, seed: int = 0, icarus: b
         with log.open("wb") as handle:
             process = Child(
                 program, stdin=subprocess.DEVNULL, stdout=handle, stderr=handle, cwd=folder, env=environment)
-            code = process.end(_PATIENCE_S)
+            code = process.end(_START_S + _ACCESS_S * accesses)
         if not result.exists():
             raise ToolError(f"the simulation of the chip failed with exit code {code}"
                             f"{keep_log(log, f'failed-{log.stem}.log')}")
@@ -78,7 +78,8 @@ def verify_bus(chip: Chip, wrap: str, *, accesses: int, seed: int = 0, icarus: b
     )
 
 
-_PATIENCE_S = 24 * 3600.0
+_START_S, _ACCESS_S = 1800.0, 5.0
+"""How long a simulation may take, in s: to begin, and for an access, in Icarus on a busy machine."""
 
 
 def _sources(chip: Chip, wrap: str, folder: Path) -> tuple[list[Path], str]:

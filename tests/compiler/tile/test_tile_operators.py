@@ -18,7 +18,9 @@ def test_the_page_has_every_operator() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("group", [
+    pytest.param(group, marks=pytest.mark.long) if group in ("digital", "moves", "table") else group for group in GROUPS
+])
 def test_operators_on_tiles(group: str) -> None:
     # Where this fails: python -m tests.compiler.tile.operators_on_tiles
     told = rows()

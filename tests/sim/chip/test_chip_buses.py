@@ -11,6 +11,7 @@ CHIP = {"mesh.columns": 3, "mesh.payload_bits": 32}
 
 @pytest.mark.cosim("iverilog", "cocotb")
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("wrap", ["wishbone", "axil"])
 def test_random_accesses_beside_programs_from_unknown(wrap: str) -> None:
     report = verify_bus(load_chip("tnsa16-core", CHIP), wrap, accesses=200, seed=3, icarus=True)
