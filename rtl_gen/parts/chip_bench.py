@@ -120,7 +120,7 @@ def _bench(design: Design, parts: ChipParts, wrap: str) -> str:
     longest = timing(design.chip).worst_cycles(MvmOperation(in_bits=4, out_bits=8))
     kind = macro_texts_of(design.chip)
     products = {"PRODUCTS": template(kind.products).rstrip("\n")}
-    values: dict[str, object] = products | _sizes(kind, lines) | kind.values(design.chip) | {
+    values: dict[str, object] = products | _sizes(kind, lines) | dict(kind.values(design.chip)) | {
         "HOST": host, "TOP": design.top, "LINES": lines, "PERIOD": 10, "IDEAL": design.chip.macro is None,
         "RESET": "rst_n" if low else "rst", "ACTIVE": int(not low), "IDLE": int(low),
         "PAYLOAD": mesh.payload_bits, "TAG": _TAG, "DESTINATIONS": Destinations.one(0, 0).pack(mesh),
