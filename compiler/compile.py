@@ -33,7 +33,7 @@ from macro_models.devices.device import Stuck
 from macro_models.errors import InputError
 from macro_models.files import check_memory
 
-__all__ = ["FIRST_INPUTS", "check_shape", "compile_model", "core_image"]
+__all__ = ["FIRST_INPUTS", "NO_ERROR", "check_shape", "compile_model", "core_image", "output_noise"]
 
 ERROR_OF_NUMBERS = 0.06
 """Error by noise of the cells up to which outputs that are numbers take no more of them: with rounding it is 0.1."""
@@ -149,11 +149,22 @@ def _placed(
     error, ends = cell_error(chip, device, representative_time(chip, device, options)) if wanted < 1.0 else (0.0, 1.0)
     if error < NO_ERROR:
         return place(shapes, cell_map, noise=noise, **common), None
-    squared = (error * error_of_outputs(net, x[:: -(-len(x) // IMAGES)])) ** 2
     return place_within(
-        shapes, cell_map, noise=[squared * one for one in noise], wanted=wanted, ends=ends,
+        shapes, cell_map, noise=output_noise(net, error, noise, x), wanted=wanted, ends=ends,
         positions=net.positions, **common,
     )
+
+
+def output_noise(
+    net: FloatNetwork, error: float, noise: Sequence[float], x: NDArray[np.float64]
+) -> list[float]:
+    """Squared error of the outputs, relative to them, that each layer makes with one cell a weight, by estimate.
+
+    ``error`` is that of a cell (:func:`~compiler.calibration.cell_error.cell_error`), ``noise`` what it does
+    (:func:`~compiler.calibration.sensitivity.weight_noise`).
+    """
+    squared = (error * error_of_outputs(net, x[:: -(-len(x) // IMAGES)])) ** 2
+    return [squared * one for one in noise]
 
 
 def core_image(placement: Placement, core: int, targets_uS: NDArray[np.float32], chip: Chip) -> CoreImage:

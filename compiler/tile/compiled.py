@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from compiler.calibration.bench import representative_time
 from compiler.calibration.calibrate import Calibrator
-from compiler.calibration.cell_error import cell_error, error_of_outputs
+from compiler.calibration.cell_error import cell_error
 from compiler.calibration.converters import converter_registers
 from compiler.calibration.outputs import output_warnings
-from compiler.calibration.sensitivity import IMAGES, weight_noise
-from compiler.compile import NO_ERROR, check_shape, core_image
+from compiler.calibration.sensitivity import weight_noise
+from compiler.compile import NO_ERROR, check_shape, core_image, output_noise
 from compiler.importer.onnx_import import import_onnx
 from compiler.inputs import load_inputs
 from compiler.mapping import SkipMaps
@@ -127,8 +127,7 @@ def _copies(net: FloatNetwork, chip: Chip, device: Device, options: CompileOptio
     error, _ = cell_error(chip, device, representative_time(chip, device, options))
     if error < NO_ERROR:
         return 1
-    few = x[:: -(-len(x) // IMAGES)]
-    noise = error * error_of_outputs(net, few) * math.sqrt(sum(weight_noise(net, x)))
+    noise = math.sqrt(sum(output_noise(net, error, weight_noise(net, x), x)))
     return _COPIES if noise > _NOISE else 1
 
 

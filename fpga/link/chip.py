@@ -93,9 +93,9 @@ def verify_line(
         client = LinkClient(line, patience=60, wait=0.02, nonce=lambda: next(numbers))
         client.open()
         errors, images = run_programs(LinkBus(client), parts, accesses, seed=seed, progress=progress)
-        return ChipReport(
-            columns=parts.mesh.columns, rows=parts.mesh.rows, lines=parts.core.cfg.lines, host="serial line",
-            accesses=accesses, errors=errors, images=images, cells=0, cycles=round(line.now() * _UART.clock_hz),
+        return ChipReport.of(
+            parts, host="serial line", accesses=accesses, errors=errors, images=images, cells=0,
+            cycles=round(line.now() * _UART.clock_hz),
         )
     finally:
         line.close()

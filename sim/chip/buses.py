@@ -72,9 +72,9 @@ def verify_bus(chip: Chip, wrap: str, *, accesses: int, seed: int = 0, icarus: b
         found: dict[str, Any] = json.loads(result.read_text("utf-8"))
     if "wrong" in found:
         raise ToolError(found["wrong"])
-    return ChipReport(
-        columns=parts.mesh.columns, rows=parts.mesh.rows, lines=parts.core.cfg.lines, host=MASTERS[wrap],
-        accesses=accesses, errors=found["errors"], images=found["images"], cells=0, cycles=found["cycles"],
+    return ChipReport.of(
+        parts, host=MASTERS[wrap], accesses=accesses, errors=found["errors"], images=found["images"], cells=0,
+        cycles=found["cycles"],
     )
 
 

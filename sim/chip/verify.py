@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -52,6 +53,11 @@ class ChipReport:
     cycles: int
     host: str = "register bus"
 
+    @classmethod
+    def of(cls, parts: ChipParts, **found: Any) -> "ChipReport":
+        """What was found on a chip."""
+        return cls(columns=parts.mesh.columns, rows=parts.mesh.rows, lines=parts.core.cfg.lines, **found)
+
     def __str__(self) -> str:
         lines = [
             f"chip of {self.columns} x {self.rows} tiles of {self.lines} lines, host at its {self.host}, "
@@ -93,9 +99,8 @@ def verify_chip(
     try:
         errors, images = run_programs(bus, parts, accesses, seed=seed, progress=progress)
         cells = check_cells(bus, parts, seed=seed) if parts.core.programs else 0
-        return ChipReport(
-            columns=parts.mesh.columns, rows=parts.mesh.rows, lines=parts.core.cfg.lines, accesses=accesses,
-            errors=errors, images=images, cells=cells, cycles=bus.cycles,
+        return ChipReport.of(
+            parts, accesses=accesses, errors=errors, images=images, cells=cells, cycles=bus.cycles
         )
     finally:
         bus.close()
