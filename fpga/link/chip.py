@@ -104,5 +104,6 @@ def verify_line(
 def _build(chip: Chip) -> Path:
     """Folder of the simulator, from the cache or built now."""
     key = [json.dumps(chip.hardware("core", "noc", "tile").to_dict(), sort_keys=True), hardware_hash(), str(_UART)]
-    top = UartChip(ChipParts.from_chip(chip), _UART)
-    return cached_bench("chip-line", key, lambda: chip_text(chip, top, _TOP), top=_TOP)
+    return cached_bench(
+        "chip-line", key, lambda: chip_text(chip, UartChip(ChipParts.from_chip(chip), _UART), _TOP), top=_TOP
+    )

@@ -54,8 +54,7 @@ def build_chip_bench(chip: Description) -> Path:
         If a tool is missing or fails.
     """
     key = [json.dumps(chip.hardware("core", "noc", "tile").to_dict(), sort_keys=True), hardware_hash()]
-    component = Chip(ChipParts.from_chip(chip))
-    return cached_bench("chip", key, lambda: chip_text(chip, component, _TOP), top=_TOP)
+    return cached_bench("chip", key, lambda: chip_text(chip, Chip(ChipParts.from_chip(chip)), _TOP), top=_TOP)
 
 
 class ChipSimulation:
