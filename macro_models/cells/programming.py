@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from macro_models.cells.chip import chip_code
 from macro_models.devices.device import Device
-from macro_models.devices.draws import Drawn, Draws
+from macro_models.devices.draws import Drawn, Draws, anew_step
 from macro_models.devices.memory import shared, with_chip
 from macro_models.exact.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16
 
@@ -18,12 +18,6 @@ __all__ = ["cell_draws", "programmed"]
 KEPT_CELLS, KEPT_DRAWS = 1 << 16, 512
 """Draws of so many cells at most are kept, and so many of them: a calibration programs the same cells again and again.
 """
-
-_ANEW_STEP, _STEPS = 1 << 17, 64
-"""Steps of the draws of one programming: from the first on, so many for each."""
-
-_CYCLES = 1 << 25
-"""Programmings that have draws of their own."""
 
 _LOST_STEP = 1
 """Step of the draws of purpose ``RELAXATION`` that say which cells are lost; those before and after it say where in
@@ -78,6 +72,9 @@ class _CellDraws:
     def normal(self, purpose: Purpose, step: int = 0) -> NDArray[np.int16]:
         return NORMAL_TABLE.take(self.uniform(purpose, step), mode="clip")
 
+    def chip(self, which: int) -> int:
+        return chip_code(self.seed, which)
+
 
 def _draws(purpose: Purpose, *, seed: int, core: int, items: int, step: int = 0) -> NDArray[np.uint16]:
     """The draws of all cells, not to be written to."""
@@ -122,7 +119,7 @@ def _from_law(
     relaxes = "relaxation" in causes and time_s > law.times_s[0] and device.relaxes
     change, kept = device.change_quantiles(time_s, temp_C) if relaxes else (None, 1.0)
     draw = {"seed": seed, "core": core, "items": target.size}
-    anew = _ANEW_STEP + _STEPS * (device.programming.cycle % _CYCLES)
+    anew = anew_step(device.programming.cycle)
     if "programming" in causes:
         codes = _normals(Purpose.PROGRAMMING, **draw).reshape(target.shape)
         if law.cell:

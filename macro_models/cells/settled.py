@@ -116,3 +116,6 @@ class _SettledDraws:
 
     def normal(self, purpose: Purpose, step: int = 0) -> NDArray[np.int16]:
         return NORMAL_TABLE.take(self.uniform(purpose, step), mode="clip")
+
+    def chip(self, which: int) -> int:
+        return chip_code(self.seed, which)

@@ -262,6 +262,11 @@ class Device:
 
     MOVABLE: ClassVar[tuple[str, ...]] = ()
     """Names that :meth:`moved` takes."""
+    LATER_KEYS: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "confidence": ("names", "errors", "memory"), "law": ("cell", "loss"), "programming": ("cycle",),
+        "read_noise": ("flicker_read_s",), "fit": ("cycles_range",),
+    }
+    """Keys of sections that are not shown where they are empty or 0."""
 
     name: str
     description: str = ""
@@ -315,6 +320,11 @@ class Device:
     ) -> NDArray[np.float64] | None:
         """What cells that pulses left with ``g_uS`` are ``time_s`` > 0 seconds later, in uS; None as above."""
         return None
+
+    @property
+    def redraws(self) -> bool:
+        """Whether a cell that is programmed again differs from what it was, and by how much is known."""
+        return bool(self.law.cell)
 
     def moved(self, by: Mapping[str, float]) -> "Device":
         """The device with numbers of its law moved, by names of :attr:`Confidence.names`; of other laws only."""
@@ -564,7 +574,7 @@ class Device:
         for name, section in LATER.items():
             if getattr(self, name) == section:
                 del tree[name]
-        for name, keys in LATER_KEYS.items():
+        for name, keys in self.LATER_KEYS.items():
             for key in keys if name in tree else ():
                 if not tree[name][key]:
                     del tree[name][key]
@@ -576,12 +586,6 @@ LATER: dict[str, Any] = {
     "telegraph": Telegraph(),
 }
 """Sections that a device without them does not show."""
-
-LATER_KEYS = {
-    "confidence": ("names", "errors", "memory"), "law": ("cell", "loss"), "programming": ("cycle",),
-    "read_noise": ("flicker_read_s",), "fit": ("cycles_range",),
-}
-"""Keys of sections that are not shown where they are empty or 0."""
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,17 @@ from numpy.typing import NDArray
 
 from macro_models.exact.random import Purpose
 
-__all__ = ["Drawn", "Draws"]
+__all__ = ["Drawn", "Draws", "anew_step"]
+
+_ANEW_STEP, _STEPS = 1 << 17, 64
+"""Steps of the draws of one programming: from the first on, so many for each."""
+_CYCLES = 1 << 25
+"""Programmings that have draws of their own."""
+
+
+def anew_step(cycle: int) -> int:
+    """First step of the draws of programming number ``cycle`` of a chip: of what its cells do not keep."""
+    return _ANEW_STEP + _STEPS * (cycle % _CYCLES)
 
 
 class Draws(Protocol):
@@ -20,6 +30,10 @@ class Draws(Protocol):
 
     def normal(self, purpose: Purpose, step: int = 0) -> NDArray[np.integer]:
         """Standard normal codes, in units of 1 / :data:`~macro_models.exact.random.NORMAL_ONE`."""
+        ...
+
+    def chip(self, which: int) -> int:
+        """Normal code that all cells of the chip share: ``which`` 0 of programming, 1 of the change."""
         ...
 
 

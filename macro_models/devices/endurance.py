@@ -25,7 +25,7 @@ def cycled(device: Device, cycles: int) -> tuple[Device, list[str]]:
     worn = replace(device, programming=replace(device.programming, cycle=cycles))
     if not fit.cycles_times_s or not fit.cycles_range or not law.model:
         unknown = f"{device.name} does not say what switching does: {cycles:,} cycles"
-        again = "draw what differs from one programming to the next" if law.cell else "change nothing"
+        again = "draw what differs from one programming to the next" if device.redraws else "change nothing"
         return worn, [f"{unknown} {again}"]
     least, usual, most = fit.cycles_range
     decades = math.log10((1.0 + cycles) / (1.0 + usual))

@@ -13,6 +13,7 @@ from macro_models.devices.telegraph import Telegraph
 from macro_models.errors import InputError
 from macro_models.fit.errors import law_errors
 from macro_models.fit.heat import fit_heat, reference_temperature, usual_reading
+from macro_models.fit.law.components import kept_again
 from macro_models.fit.law.humps import two_kinds
 from macro_models.fit.law.order import fit_memory, fit_onset
 from macro_models.fit.law_rows import LawRows, numbers
@@ -112,8 +113,8 @@ def _law(
 ) -> Law:
     """The law over level and time, and how cells keep their places in it."""
     rows, kept, times = job.fit(progress)
-    die = [c.share for c in job.shares("die")] if data.die is not None else []
-    cell = _again([c.share if c.groups > 1 else 1.0 for c in job.shares("body")], die)
+    of_dies = job.shares("die")
+    die, cell = [c.share for c in of_dies], kept_again(job.shares("body"), of_dies)
     memory, job.correlation = fit_memory(job.scores[:, 1:], np.array(die[1:]) if die else None)
     law = Law(
         model=job.model, temp_C=temp_C, levels_uS=numbers(job.levels), times_s=numbers(times), kept=numbers(kept),
@@ -124,14 +125,6 @@ def _law(
     memory = (memory[0], *memory) if memory else ()
     onset = fit_onset(list(law.table), np.array(law.times_s), _PULSE_S)
     return replace(law, onset_s=onset, memory=memory, die=numbers(np.array(die)) if any(die) else (), cell=cell)
-
-
-def _again(cell: list[float], die: list[float]) -> tuple[float, ...]:
-    """Share of the variance within a die that cells have again; empty where none was programmed repeatedly."""
-    within = die or [0.0] * len(cell)
-    return numbers(np.array([
-        min(max((c - d) / max(1.0 - d, 1e-9), 0.0), 1.0) for c, d in zip(cell, within, strict=True)
-    ])) if cell else ()
 
 
 _PULSE_SOURCE = "pulse_s is assumed: the scale on which the change sets in before the first reading"

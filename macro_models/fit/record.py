@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.devices.device import Device, Fit
-from macro_models.fit.law.components import Component, Trend, fit_trend
+from macro_models.fit.law.components import Component, Trend, endurance, shares, trends
 from macro_models.fit.law.doubts import (
     about_components,
     about_data,
@@ -17,7 +17,7 @@ from macro_models.fit.law.doubts import (
 )
 from macro_models.fit.law_rows import DRAWS, LawRows, numbers
 from macro_models.fit.measurements import Measurements
-from macro_models.fit.statistics import Summary, by_level, even_codes, grouped, summarise
+from macro_models.fit.statistics import Summary, by_level, even_codes, summarise
 
 __all__ = ["record"]
 
@@ -49,8 +49,10 @@ def record(
         summaries: list[Summary] = [row[which] for row in rows]
         return tuple(round(float(s[field]), 6) for s in summaries)
 
-    trends = _trends(chosen, job)
-    more: dict[str, Any] = {**by_level(of_levels, job.levels), **_shares(job), **_endurance(trends, chosen)}
+    worn = trends(chosen, job.level, len(job.levels))
+    more: dict[str, Any] = {
+        **by_level(of_levels, job.levels), **shares(job.shares("die"), job.shares("body")), **endurance(worn, chosen),
+    }
     dropped = "; ".join(f"{count} {what}" for what, count in data.dropped.items())
     return Fit(
         file=data.path.name, sha256=data.sha256, command=command, cells=data.cells,
@@ -61,7 +63,7 @@ def record(
         n=tuple(float(row[0]) for row in rows), mean_uS=column(1, 0), model_mean_uS=column(2, 0), std_uS=column(1, 1),
         model_std_uS=column(2, 1), beyond=column(1, 3), model_beyond=column(2, 3), residual_mean_uS=tuple(mean),
         residual_std_uS=tuple(std), **more,
-        warnings=tuple(_doubts(data, device, job, doubts, off, certain, trends)),
+        warnings=tuple(_doubts(data, device, job, doubts, off, certain, worn)),
         source="means, deviations and fractions are of g - target",
     )
 
@@ -75,50 +77,9 @@ def _drawn(device: Device, target: NDArray[np.float64], time_s: float) -> NDArra
     return device.lose(g, target, time_s, law.temp_C, lambda: even_codes(n, 2))
 
 
-def _shares(job: LawRows) -> dict[str, tuple[float, ...]]:
-    """Shares of dies and cells in the variance, with their errors, where the data have them."""
-    found: dict[str, tuple[float, ...]] = {}
-    for name, key in (("die", "die"), ("body", "cell")):
-        parts = job.shares(name)
-        if any(c.groups > 1 for c in parts):
-            found[f"share_{key}"] = tuple(c.share for c in parts)
-            found[f"share_{key}_error"] = tuple(c.error if np.isfinite(c.error) else 1.0 for c in parts)
-    return found
-
-
-def _trends(chosen: Measurements, job: LawRows) -> list[tuple[float, Trend]]:
-    """What switching cycles change at each time, where the data have them."""
-    if chosen.cycles is None:
-        return []
-    found = []
-    for index in np.unique(chosen.time_index):
-        at = chosen.time_index == index
-        change, level = chosen.g_uS[at] - chosen.target_uS[at], job.level[at]
-        known = grouped(change, level, len(job.levels))
-        spread = known[level, 1]
-        standard = (change - known[level, 0]) / np.maximum(spread, 1e-12)
-        trend = fit_trend(standard, spread, chosen.cycles[at])
-        if trend is not None:
-            found.append((float(chosen.times_s[index]), trend))
-    return found
-
-
-def _endurance(trends: list[tuple[float, Trend]], data: Measurements) -> dict[str, tuple[float, ...]]:
-    if not trends or data.cycles is None:
-        return {}
-    cycles = np.maximum(data.cycles[np.isfinite(data.cycles)], 0.0)
-    usual = float(np.expm1(np.log1p(cycles).mean()))
-    keys = ("cycles_mean_uS", "cycles_mean_error_uS", "cycles_spread", "cycles_spread_error")
-    known = {"cycles_times_s": tuple(t for t, _ in trends)}
-    known["cycles_range"] = numbers(np.array([cycles.min(), usual, cycles.max()]))
-    return known | {
-        key: tuple(trend[k] for _, trend in trends) for k, key in enumerate(keys)
-    }
-
-
 def _doubts(
     data: Measurements, device: Device, job: LawRows, doubts: list[str], off: list[str], certain: list[float],
-    trends: list[tuple[float, Trend]],
+    worn: list[tuple[float, Trend]],
 ) -> list[str]:
     law, found = device.law, list(doubts)
     limits = (device.range.g_min_uS, device.range.g_max_uS)
@@ -128,4 +89,4 @@ def _doubts(
         found.append(f"{off[-1]}: the model does not follow the data there ({len(off)} of {len(law.times_s)} times)")
     found += about_times(law)
     die: list[Component] = job.shares("die")
-    return found + about_components(die, trends, data.cycles)
+    return found + about_components(die, worn, data.cycles)

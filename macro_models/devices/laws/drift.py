@@ -2,7 +2,7 @@
 
 Programming leaves ``g_p = max(0, target + sigma(r) N)``, r the target over ``g_ref``. nu is the magnitude of a normal
 variable whose mean and deviation depend on r; a cell of a chip keeps its nu for its life, however often it is
-programmed. 1/f noise of the reads has grown with the logarithm of time (Nandakumar et al., ICECS 2019, in the form of
+programmed, unless the section says what part of the variance it has again. 1/f noise of the reads has grown with the logarithm of time (Nandakumar et al., ICECS 2019, in the form of
 aihwkit's ``PCMLikeNoiseModel``): ``sigma = g Q(g_p / g_ref) sqrt(ln((t + t_c + t_read) / (2 t_read)))``.
 
 Logarithms are rounded to 2**-20 and exponentials are + - * of rounded tables in a fixed order, so that a draw is the
@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from macro_models.devices.device import Device
-from macro_models.devices.draws import Drawn, Draws
+from macro_models.devices.draws import Drawn, Draws, anew_step
 from macro_models.devices.grid import exp_negative, exp_of, ln
 from macro_models.devices.laws import LawKind
+from macro_models.devices.memory import shared, with_chip
 from macro_models.errors import InputError
 from macro_models.exact.random import NORMAL_ONE, Purpose
 from macro_models.files.schema import ListOf, Number, shown
@@ -64,6 +65,12 @@ class Drift:
     """Polynomial of the mean of nu for large r."""
     nu_std_above: tuple[float, ...] = ()
     """Polynomial of the deviation of nu for large r."""
+    die: tuple[float, ...] = ()
+    """Shares of the variances of the error of programming and of nu that all cells of a chip have in common, 0..1:
+    drawn once for a seed. Empty: none."""
+    cell: tuple[float, ...] = ()
+    """Shares of both variances, without the chip's, that a cell has again when it is programmed again
+    (:attr:`Programming.cycle`), 0..1. Empty: it keeps both for its life."""
     nu_read: float = 0.0
     """Deviation of nu from one read of a cell to the next: nu of a read, kept for its duration."""
     noise: tuple[float, ...] = (0.0, 0.0, 0.0)
@@ -128,6 +135,7 @@ class DriftDevice(Device):
     """A device whose cells drift (see the module)."""
 
     MOVABLE: ClassVar[tuple[str, ...]] = MOVABLE
+    LATER_KEYS: ClassVar[Mapping[str, tuple[str, ...]]] = {**Device.LATER_KEYS, "drift": ("die", "cell")}
 
     drift: Drift = field(default_factory=Drift)
 
@@ -140,6 +148,11 @@ class DriftDevice(Device):
     def errs(self) -> bool:
         """See :class:`Device`."""
         return any(self.drift.sigma_uS)
+
+    @property
+    def redraws(self) -> bool:
+        """See :class:`Device`."""
+        return bool(self.drift.cell)
 
     @property
     def data_times_s(self) -> tuple[float, ...]:
@@ -244,7 +257,7 @@ class DriftDevice(Device):
         """See :class:`Device`."""
         g = target_uS
         if "programming" in causes and self.errs:
-            g = g + self._sigma_uS(target_uS) * (draws.normal(Purpose.PROGRAMMING) / NORMAL_ONE)
+            g = g + self._sigma_uS(target_uS) * self._place(draws, 0)
         origin = np.maximum(g, self.drift.floor_uS)
         if "relaxation" not in causes:
             return Drawn(origin, origin)
@@ -255,12 +268,22 @@ class DriftDevice(Device):
         """See :class:`Device`."""
         return self._drifted(g_uS, g_uS, draws, time_s, temp_C)
 
+    def _place(self, draws: Draws, which: int) -> Reals:
+        """Normal number of each cell: ``which`` 0 of its error of programming, 1 of its nu."""
+        purpose = (Purpose.PROGRAMMING, Purpose.DRIFT)[which]
+        codes, drift = draws.normal(purpose), self.drift
+        if drift.cell:
+            codes = shared(drift.cell[which], codes, draws.normal(purpose, anew_step(self.programming.cycle)))
+        if drift.die:
+            codes = with_chip(drift.die[which], draws.chip(which), codes)
+        return codes / NORMAL_ONE
+
     def _drifted(self, origin_uS: Reals, target_uS: Reals, draws: Draws, time_s: float, temp_C: float) -> Reals:
         grown = self._grown(time_s, temp_C)
         if grown <= 0.0:
             return origin_uS
         mean, std = self.drift.nu(target_uS)
-        nu = np.abs(mean + std * (draws.normal(Purpose.DRIFT) / NORMAL_ONE))
+        nu = np.abs(mean + std * self._place(draws, 1))
         return np.maximum(origin_uS * exp_negative(nu * grown), self.drift.floor_uS)
 
 
@@ -304,6 +327,9 @@ def _check(device: DriftDevice, where: str) -> None:
     for key in ("nu_mean_above", "nu_std_above", "noise_above"):
         if len(getattr(drift, key)) == 1:
             raise InputError(f"{where}: drift.{key} must have a coefficient after the r from which it holds")
+    for key in ("die", "cell"):
+        if len(getattr(drift, key)) == 1:
+            raise InputError(f"{where}: drift.{key} must have two shares, of programming and of nu")
     if device.temperature.acts_on == "change":
         raise InputError(f'{where}: temperature.acts_on must be "time" where cells drift, not "change"')
     if any(later <= earlier for earlier, later in zip(drift.times_s, drift.times_s[1:], strict=False)):
@@ -321,6 +347,8 @@ LAW = LawKind(
         "nu_std": ListOf(_NU, least=4, most=5),
         "nu_mean_above": ListOf(_NU, most=8),
         "nu_std_above": ListOf(_NU, most=8),
+        "die": ListOf(Number(0.0, 1.0), most=2),
+        "cell": ListOf(Number(0.0, 1.0), most=2),
         "nu_read": Number(0.0, 1.0),
         "noise": ListOf(Number(0.0, 10.0), least=3, most=3),
         "noise_curve": ListOf(_NU, most=5),

@@ -18,10 +18,12 @@ from macro_models.fit.drift.errors import movements
 from macro_models.fit.drift.floor import Floor, find_floor
 from macro_models.fit.drift.heat import drift_heat
 from macro_models.fit.drift.law import DriftFit, fit_drift
+from macro_models.fit.drift.shares import drift_shares
 from macro_models.fit.errors import time_intervals
 from macro_models.fit.fit import target_range
 from macro_models.fit.heat import reference_temperature, usual_reading
-from macro_models.fit.law.doubts import about_levels
+from macro_models.fit.law.components import endurance, reading_shares, shares, trends
+from macro_models.fit.law.doubts import about_components, about_levels
 from macro_models.fit.law_rows import DRAWS
 from macro_models.fit.levels import nearest_level
 from macro_models.fit.measurements import Measurements
@@ -75,7 +77,10 @@ def drift_device(
         stuck=stuck_section(data.stuck_uS, data.cells + len(data.stuck_uS), data.path.name),
     )
     device, found, floor = _with_floor(chosen, device, found)
-    drift = replace(device.drift, source=f"{source or data.path.name}; {_errors(chosen, found, floor)}")
+    die, cell = drift_shares(found)
+    drift = replace(
+        device.drift, die=die, cell=cell, source=f"{source or data.path.name}; {_errors(chosen, found, floor)}"
+    )
     device = replace(device, drift=drift, confidence=_confidence(chosen, found))
     if temperature is not None:
         device = replace(device, temperature=temperature)
@@ -174,6 +179,12 @@ def _record(
         mean.append(tuple(round(float(v), 5) for v in difference[:, 0]))
         std.append(tuple(round(float(v), 5) for v in difference[:, 1]))
     dropped = "; ".join(f"{count} {what}" for what, count in data.dropped.items())
+    near = nearest_level(levels, chosen.target_uS)
+    worn, again = trends(chosen, near, len(levels)), _programmed_again(chosen)
+    of_dies, of_cells = (
+        [] if group is None else reading_shares(chosen, near, len(levels), group) for group in (chosen.die, again)
+    )
+    doubts = [*about_drift(chosen, device, found, off, certain), *about_components(of_dies, worn, chosen.cycles)]
 
     def column(which: int, field: int) -> tuple[float, ...]:
         return tuple(round(float(row[which][field]), 6) for row in rows)
@@ -187,10 +198,16 @@ def _record(
         times_s=tuple(float(chosen.times_s[k]) for k in used), n=tuple(float(row[0]) for row in rows),
         mean_uS=column(1, 0), model_mean_uS=column(2, 0), std_uS=column(1, 1), model_std_uS=column(2, 1),
         beyond=column(1, 3), model_beyond=column(2, 3), residual_mean_uS=tuple(mean), residual_std_uS=tuple(std),
-        **by_level(of_levels, levels),
-        warnings=tuple(about_drift(chosen, device, found, off, certain)),
+        **by_level(of_levels, levels), **shares(of_dies, of_cells), **endurance(worn, chosen), warnings=tuple(doubts),
         source="means, deviations and fractions are of g - target, read noise included",
     )
+
+
+def _programmed_again(data: Measurements) -> NDArray[np.int64] | None:
+    """Physical cell of each reading where some were programmed repeatedly."""
+    if data.body is None or len(np.unique(data.body)) == len(np.unique(data.cell)):
+        return None
+    return data.body
 
 
 def _fall(data: Measurements, levels_uS: Reals) -> Reals:

@@ -45,9 +45,10 @@ class Readings:
     time_s: Reals
     g_uS: Reals
     target_uS: Reals
-    """Of each cell, as ``level`` and ``die``."""
+    """Of each cell, as ``level``, ``die`` and ``body``."""
     level: Whole
     die: Whole
+    body: Whole
     levels_uS: Reals
     thinned: NDArray[np.bool_]
     """Levels of which many cells have too few readings above the floor: what is left is a choice of slow ones."""
@@ -58,7 +59,7 @@ class Readings:
         number = np.cumsum(cells) - 1
         return Readings(
             number[self.cell[chosen]], self.time_s[chosen], self.g_uS[chosen], self.target_uS[cells],
-            self.level[cells], self.die[cells], self.levels_uS, self.thinned,
+            self.level[cells], self.die[cells], self.body[cells], self.levels_uS, self.thinned,
         ), chosen
 
 
@@ -123,8 +124,9 @@ def readings_of(data: Measurements, above_uS: float = 0.0) -> Readings:
         levels = levels[~few]
         level = nearest_level(levels, target)
     die = np.zeros(len(kept), dtype=np.int64) if data.die is None else data.die[good][first]
+    body = np.arange(len(kept)) if data.body is None else data.body[good][first]
     return Readings(
-        cell, data.times_s[data.time_index[good]], data.g_uS[good], target, level, die, levels,
+        cell, data.times_s[data.time_index[good]], data.g_uS[good], target, level, die, body, levels,
         _thinned(data, levels, level) if above_uS > 0.0 else np.zeros(len(levels), dtype=bool),
     )
 

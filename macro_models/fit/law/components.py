@@ -1,13 +1,21 @@
 """What cells of one die have in common, what a cell keeps from one programming to the next, and what switching does."""
 
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import f as fisher
 
-__all__ = ["Component", "Trend", "fit_trend", "share_of_groups"]
+from macro_models.fit.law.order import scores_of
+from macro_models.fit.measurements import Measurements
+from macro_models.fit.statistics import grouped
+
+__all__ = [
+    "Component", "Trend", "endurance", "fit_trend", "kept_again", "reading_shares", "share_of_groups", "shares",
+    "standardised", "trends",
+]
 
 _SURE = 0.01  # probability by chance below which a component is one
 
@@ -82,3 +90,63 @@ def fit_trend(standard: Reals, spread_uS: Reals, cycles: Reals) -> Trend | None:
     rest = size_of - 1.0 - spread * away
     spread_error = math.sqrt(float((away**2 * rest**2).sum())) / power
     return Trend(*(float(f"{v:.4g}") for v in (mean, mean_error, spread, spread_error)))
+
+
+def kept_again(cell: Sequence[Component], die: Sequence[Component]) -> tuple[float, ...]:
+    """Shares of the variances within a die that cells have again; empty where none was programmed repeatedly."""
+    of_dies = [d.share for d in die] or [0.0] * len(cell)
+    whole = [c.share if c.groups > 1 else 1.0 for c in cell]
+    within = [(c - d) / max(1.0 - d, 1e-9) for c, d in zip(whole, of_dies, strict=True)]
+    return tuple(float(f"{min(max(v, 0.0), 1.0):.6g}") for v in within)
+
+
+def standardised(change: Reals, level: Whole, levels: int) -> tuple[Reals, Reals]:
+    """Changes less the mean of their level in units of its deviation, and these deviations."""
+    known = grouped(change, level, levels)
+    spread = known[level, 1]
+    return (change - known[level, 0]) / np.maximum(spread, 1e-12), spread
+
+
+def reading_shares(data: Measurements, level: Whole, levels: int, group: Whole) -> list[Component]:
+    """Share of the variance of g - target within levels that is between groups, at each time, by normal scores."""
+    found, change = [], data.g_uS - data.target_uS
+    for index in np.unique(data.time_index):
+        at = data.time_index == index
+        found.append(share_of_groups(scores_of(standardised(change[at], level[at], levels)[0]), group[at]))
+    return found
+
+
+def trends(data: Measurements, level: Whole, levels: int) -> list[tuple[float, Trend]]:
+    """What switching cycles change at each time, in seconds, where the data have them."""
+    found = []
+    for index in np.unique(data.time_index) if data.cycles is not None else ():
+        at = data.time_index == index
+        standard, spread = standardised((data.g_uS - data.target_uS)[at], level[at], levels)
+        trend = fit_trend(standard, spread, data.cycles[at])
+        if trend is not None:
+            found.append((float(data.times_s[index]), trend))
+    return found
+
+
+def shares(die: Sequence[Component], body: Sequence[Component]) -> dict[str, tuple[float, ...]]:
+    """What :class:`~macro_models.devices.device.Fit` holds of dies and of cells that were programmed repeatedly."""
+    found: dict[str, tuple[float, ...]] = {}
+    for key, parts in (("die", die), ("cell", body)):
+        if any(c.groups > 1 for c in parts):
+            found[f"share_{key}"] = tuple(c.share for c in parts)
+            found[f"share_{key}_error"] = tuple(c.error if np.isfinite(c.error) else 1.0 for c in parts)
+    return found
+
+
+def endurance(worn: Sequence[tuple[float, Trend]], data: Measurements) -> dict[str, Any]:
+    """What :class:`~macro_models.devices.device.Fit` holds of switching cycles."""
+    if not worn or data.cycles is None:
+        return {}
+    cycles = np.maximum(data.cycles[np.isfinite(data.cycles)], 0.0)
+    usual = float(np.expm1(np.log1p(cycles).mean()))
+    known: dict[str, Any] = {
+        "cycles_times_s": tuple(t for t, _ in worn),
+        "cycles_range": tuple(float(f"{v:.6g}") for v in (cycles.min(), usual, cycles.max())),
+    }
+    keys = ("cycles_mean_uS", "cycles_mean_error_uS", "cycles_spread", "cycles_spread_error")
+    return known | {key: tuple(trend[k] for _, trend in worn) for k, key in enumerate(keys)}
