@@ -2,8 +2,9 @@
 
 Programming leaves ``g_p = max(0, target + sigma(r) N)``, r the target over ``g_ref``. nu is the magnitude of a normal
 variable whose mean and deviation depend on r; a cell of a chip keeps its nu for its life, however often it is
-programmed, unless the section says what part of the variance it has again. 1/f noise of the reads has grown with the logarithm of time (Nandakumar et al., ICECS 2019, in the form of
-aihwkit's ``PCMLikeNoiseModel``): ``sigma = g Q(g_p / g_ref) sqrt(ln((t + t_c + t_read) / (2 t_read)))``.
+programmed, unless the section says what part of the variance it has again. 1/f noise of the reads has grown with the
+logarithm of time (Nandakumar et al., ICECS 2019, in the form of aihwkit's ``PCMLikeNoiseModel``):
+``sigma = g Q(g_p / g_ref) sqrt(ln((t + t_c + t_read) / (2 t_read)))``.
 
 Logarithms are rounded to 2**-20 and exponentials are + - * of rounded tables in a fixed order, so that a draw is the
 same on every machine.
