@@ -30,6 +30,10 @@ _CELLS = 20_000
 _PULSES = 16
 _YEARS_10_S = 10 * 365.25 * 86400.0
 _PANEL_IN = 2.25
+_TALLEST_IN = 9.4
+"""Height of a figure in inches: that of the text on a page of a journal."""
+_LONG_LABEL = 16
+_MEAN, _DEVIATION = "mean of g\N{NO-BREAK SPACE}−\N{NO-BREAK SPACE}target (µS)", "standard deviation (µS)"
 _COMPARED_S = (3600.0, 86400.0)
 _LINE: Any = {"linewidth": 1.0}
 _POINT: Any = {"linestyle": "none", "marker": "o", "markersize": 2.2, "elinewidth": 0.6, "markeredgewidth": 0.0}
@@ -149,12 +153,12 @@ def _over_targets(which: str) -> Callable[[Axes, "Device"], None]:
                 axes.errorbar(points[0], points[1], points[2], color=colour, **_POINT)
         if which == "mean":
             axes.axhline(0.0, color="0.7", linewidth=0.5, zorder=0)
-            axes.set_ylabel("mean of g − target (µS)")
+            axes.set_ylabel(_MEAN)
         else:
             noise = device.read_noise_uS(target, float(shown[-1]))
             if noise.any():
                 axes.plot(target, noise, color=COLOURS[6], linestyle=":", label="read noise", **_LINE)
-            axes.set_ylabel("standard deviation (µS)")
+            axes.set_ylabel(_DEVIATION)
             axes.set_ylim(bottom=0.0)
         axes.set_xlabel("target conductance (µS)")
         _legend(axes)
@@ -201,7 +205,7 @@ def _over_times(which: str) -> Callable[[Axes, "Device"], None]:
         _time_axis(axes)
         if which == "sigma":
             axes.set_ylim(bottom=0.0)
-        axes.set_ylabel("mean of g − target (µS)" if which == "mean" else "standard deviation (µS)")
+        axes.set_ylabel(_MEAN if which == "mean" else _DEVIATION)
         _legend(axes)
 
     return draw
@@ -246,7 +250,7 @@ def _draw_retention(axes: Axes, device: "Device") -> None:
         _plot_split(axes, times, mean, end, colour, f"{temp_C:g} °C")
         axes.fill_between(times, np.maximum(mean - sigma, 0.0), mean + sigma, color=colour, alpha=0.13, linewidth=0)
     _time_axis(axes)
-    axes.set_ylabel(f"{level[0]:.3g} µS ± 1 s.d. (µS)")
+    axes.set_ylabel(f"{level[0]:.3g} µS ±\N{NO-BREAK SPACE}1\N{NO-BREAK SPACE}s.d. (µS)")
     _legend(axes)
 
 
@@ -302,12 +306,24 @@ def _panels(device: "Device") -> list[Callable[[Axes, "Device"], None]]:
     return [*panels, _draw_pulses] if pulsed else panels
 
 
+def _break_labels(figure: Figure) -> None:
+    """Titles of the upright axes on two lines, where panels are low."""
+    if figure.get_size_inches()[1] < _TALLEST_IN:
+        return
+    for axes in figure.axes:
+        label = axes.get_ylabel()
+        blanks = [k for k, letter in enumerate(label) if letter == " "]
+        if len(label) > _LONG_LABEL and blanks:
+            k = min(blanks, key=lambda k: abs(k - len(label) / 2.0))
+            axes.set_ylabel(label[:k] + "\n" + label[k + 1 :])
+
+
 def _laid_out(count: int, column: str) -> tuple[Figure, list[Axes]]:
     """Panels with letters, in a figure as wide as a column."""
     across = 1 if column == "single" else min(count, 2)
     rows = -(-count // across)
     width = COLUMN_IN[column] if across > 1 or column == "single" else COLUMN_IN["single"]
-    figure = new_figure(width, _PANEL_IN * rows + 0.2)
+    figure = new_figure(width, min(_PANEL_IN * rows + 0.2, _TALLEST_IN))
     grid = figure.add_gridspec(rows, across)
     found = [figure.add_subplot(grid[k // across, k % across]) for k in range(count)]
     for k, axes in enumerate(found):
@@ -326,6 +342,7 @@ def figure_of_device(device: "Device", column: str = "double") -> Figure:
     figure, axes = _laid_out(len(panels), column)
     for panel, one in zip(panels, axes, strict=True):
         panel(one, device)
+    _break_labels(figure)
     return figure
 
 
@@ -347,7 +364,7 @@ def figure_of_devices(devices: Sequence["Device"], column: str = "double") -> Fi
                 one.errorbar(points[0], points[1], points[2], color=colour, **_POINT)
         if device.relaxes:
             _draw_middle(axes[2:], device, colour)
-    for one, title in zip(axes, ("standard deviation (µS)", "mean of g − target (µS)") * 2, strict=True):
+    for one, title in zip(axes, (_DEVIATION, _MEAN) * 2, strict=True):
         one.set_ylabel(title)
         _legend(one, 1 if len(devices) > 2 else 2)
     for one in axes[:2]:
@@ -356,6 +373,7 @@ def figure_of_devices(devices: Sequence["Device"], column: str = "double") -> Fi
         _time_axis(one)
     for one in axes[::2]:
         one.set_ylim(bottom=0.0)
+    _break_labels(figure)
     return figure
 
 

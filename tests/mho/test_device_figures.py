@@ -26,6 +26,8 @@ def laid_out(figure: Figure) -> None:
         assert box is not None
         assert whole.x0 - 1 <= box.x0 <= box.x1 <= whole.x1 + 1
         assert whole.y0 - 1 <= box.y0 <= box.y1 <= whole.y1 + 1
+        letter, title = axes.texts[0].get_window_extent(renderer), axes.yaxis.label.get_window_extent(renderer)
+        assert not letter.overlaps(title), "a title lies on the letter of a panel"
         legend = axes.get_legend()
         if legend is not None:
             assert legend.get_window_extent(renderer).y0 >= axes.bbox.y1 - 1, "a legend lies on the data"
@@ -41,6 +43,7 @@ def laid_out(figure: Figure) -> None:
 def test_a_figure_fits_a_column_and_its_parts_keep_clear(name: str, column: str) -> None:
     figure = figure_of_device(load_device(name), column)
     assert figure.get_size_inches()[0] == COLUMN_IN[column]
+    assert figure.get_size_inches()[1] < 9.5, "taller than a page"
     laid_out(figure)
     letters = [text.get_text() for axes in figure.axes for text in axes.texts if text.get_text().startswith("(")]
     assert letters == [f"({chr(97 + k)})" for k in range(len(figure.axes))]
