@@ -139,6 +139,7 @@ def run_command(
         "calibrate": calibrate,
         "waves": options["waves"],
         "port": options["port"],
+        **({} if cycles is None else {"cycles": cycles}),
     }
     out.json({"command": command, **result.to_dict(truth, budget=budget)})
 
