@@ -94,6 +94,8 @@ def fit_trend(standard: Reals, spread_uS: Reals, cycles: Reals) -> Trend | None:
 
 def kept_again(cell: Sequence[Component], die: Sequence[Component]) -> tuple[float, ...]:
     """Shares of the variances within a die that cells have again; empty where none was programmed repeatedly."""
+    if not cell:
+        return ()
     of_dies = [d.share for d in die] or [0.0] * len(cell)
     whole = [c.share if c.groups > 1 else 1.0 for c in cell]
     within = [(c - d) / max(1.0 - d, 1e-9) for c, d in zip(whole, of_dies, strict=True)]
