@@ -8,7 +8,7 @@ from compiler.program import Call, Layer, Mvm
 from compiler.tile.code.writer import Body, Writer
 from compiler.tile.graph.geometry import CODES_IN, CODES_OUT, channels_of, rows_of
 from compiler.tile.graph.graph import Node
-from compiler.tile.graph.operations import Vector, leaf, root
+from compiler.tile.graph.operations import Vector, finished_leaf, leaf, root
 from compiler.tile.placed.columns import Part
 from compiler.tile.placed.streams import tile_name
 from hw.config import Chip
@@ -41,13 +41,17 @@ def layer_code(writer: Writer, chip: Chip, k: int, node: Node, target: str, body
         if not some:
             continue
         positions = 2 if writer.in_order(call.layer) else len(call.patches)
-        _products(writer, layer, part, some, walks, number, before, positions, body)
+        its_root = replace(layer.root, bias=layer.root.bias[part.first : part.first + part.count])
+        alone = (k, p) not in placed.reductions
+        at_once = finished_leaf(layer, its_root, part.first, part.mvms) if alone else None
+        _products(writer, layer, part, some, walks, number, before, positions, body, drained=at_once is None)
         number += len(some)
         _reduce(writer, k, p, part, body)
         if writer.tile == placed.part_root(k, p):
-            one = root(replace(layer.root, bias=layer.root.bias[part.first : part.first + part.count]))
+            one = at_once or root(its_root)
             context = placed.reductions.get((k, p))
             source = "accumulators" if context is None else f"result{context.context}"
+            source = "drain" if at_once else source
             if is_root:
                 where = {"target_offset": str(part.first)} if part.first else {}
                 name = writer.vec(one, part.count, target, wide=made.wide, a=source, **where)
@@ -68,11 +72,12 @@ def layer_code(writer: Writer, chip: Chip, k: int, node: Node, target: str, body
 
 def _products(
     writer: Writer, layer: Layer, part: Part, mvms: list[Mvm], walks: list[str], number: int, before: int,
-    positions: int, body: Body
+    positions: int, body: Body, *, drained: bool
 ) -> None:
     """Products of a part, the first of them number ``number`` of the tile; a walk goes on when it is used last.
 
-    ``before`` are conversions of the layer's calls before this one, which has so many ``positions``.
+    ``before`` are conversions of the layer's calls before this one, which has so many ``positions``. They are
+    ``drained`` into the accumulators, unless what follows takes them.
     """
     begun, drains = set[int](), list[str]()
     for place, mvm in enumerate(mvms):
@@ -80,6 +85,8 @@ def _products(
         flags = "" if walk in walks[number + place + 1 :] else ", advance"
         flags += ", free" if number + place == len(walks) - 1 else ""
         body.add(f"mvm {_mvm(writer, layer, mvm, before, positions)}, {walk}{flags}")
+        if not drained:
+            continue
         made = leaf(layer, mvm, part.first, begun)
         assert made.parameters is not None
         drains.append(f"vec {writer.vec(made, len(made.parameters), 'accumulators', a='drain')}")

@@ -38,7 +38,7 @@ from macro_models.exact.vector import (
     WeightedSum,
 )
 
-__all__ = ["NotAlikeError", "Vector", "leaf", "root", "steps_of", "window_of"]
+__all__ = ["NotAlikeError", "Vector", "finished_leaf", "leaf", "root", "steps_of", "window_of"]
 
 Each = Callable[[NDArray[np.integer]], NDArray[np.int64]]
 
@@ -56,6 +56,21 @@ def leaf(layer: Layer, mvm: Mvm, base: int, begun: set[int]) -> Vector:
         made[column - first] = (m, 0, 0, output - base, 1, output not in begun)
         begun.add(output)
     return Vector(fields={"shift": layer.shift}, parameters=made)
+
+
+def finished_leaf(layer: Layer, made: Root, base: int, mvms: Sequence[Mvm]) -> Vector | None:
+    """Leaf and root in one operation, for outputs of one product that come side by side and are not requantised.
+
+    None where that is not so. The bits are those of both: a leaf fits a lane, and what a root takes away is added.
+    """
+    if len(mvms) != 1 or made.requantise is not None:
+        return None
+    one = leaf(layer, mvms[0], base, set()).parameters
+    assert one is not None
+    if not np.array_equal(one[:, 3], np.arange(len(made.bias))) or not one[:, 4].all():
+        return None
+    ends = root(made).fields
+    return took(rows(one[:, 0], 0, made.bias.astype(np.int64)), shift=layer.shift, lo=ends["lo"], hi=ends["hi"])
 
 
 def root(made: Root) -> Vector:
