@@ -19,6 +19,7 @@ MISSING = frozenset({
 """Fields that hold no number, in lower case: those of laboratories, and the errors of spreadsheets."""
 
 _BOMS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .ods, .xls
 _SAMPLE = 4096
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")
 _COMMA = re.compile(r"[-+]?\d*,\d*([eE][-+]?\d+)?")
@@ -45,6 +46,8 @@ def is_number(field: str) -> bool:
 
 def _decode(path: Path, data: bytes, kind: FileKind) -> str:
     """UTF-8, UTF-16 with or without a mark, or Windows-1252 (which spreadsheets write)."""
+    if data.startswith(_WORKBOOKS):
+        raise InputError(f"{path}: is the workbook of a spreadsheet; save the sheet as CSV")
     encoding = next((name for mark, name in _BOMS if data.startswith(mark)), "")
     sample = data[:_SAMPLE]
     if not encoding and len(sample) >= 2:
@@ -89,7 +92,7 @@ def read_sheet(path: Path, data: bytes, kind: FileKind) -> Sheet:
         well as a mark of thousands.
     """
     lines = [
-        (number, line)
+        (number, line.replace("\N{MINUS SIGN}", "-"))
         for number, line in enumerate(io.StringIO(_decode(path, data, kind), None), start=1)
         if line.strip() and not _is_comment(line)
     ]

@@ -37,6 +37,8 @@ _SPELT = {
     "OHM": "ohm", "ohms": "ohm",
 }
 """Other spellings: both micro signs, both omegas, degrees."""
+_NO_UNIT = frozenset({"", "-", "--", "\u2013", "\u2014", "1"})
+"""What stands in a row of units below a column without one."""
 _IN_BRACKETS = re.compile(r"^(.*?)\s*[\[(/]\s*([^\[\]()/]+?)\s*[\])]?$")
 
 
@@ -59,7 +61,7 @@ def unit_factor(name: str, unit: str) -> float | None:
 def unit_row(row: Sequence[str]) -> bool:
     """Whether a row holds units: no number, and at least one of it is one that is known."""
     known = {unit for scale in _SCALES.values() for unit in scale}
-    given = [_plain(field) for field in row if field]
+    given = [_plain(field) for field in row if _plain(field) not in _NO_UNIT]
     return any(unit in known for unit in given) and not any(re.match(r"[-+.\d]", unit) for unit in given)
 
 

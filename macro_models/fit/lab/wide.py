@@ -72,6 +72,10 @@ def tidy(
             f"{path}: columns of {reading}=* must be times or cells, but there are columns {known['t_s']} and "
             f"{known['cell']} as well"
         )
+    names = [header[k] for k in rest]
+    if not by_time and len(set(names)) < len(names):
+        again = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"{path}, line 1: column {again} is there twice; each cell needs a name of its own")
     title = "t_s" if by_time else "cell"
     rest = rest if not by_time else sorted(seconds, key=lambda k: seconds[k])
     made = [*(header[k] for k in others), title, reading]

@@ -97,6 +97,15 @@ def test_ordinary_files_hold_the_same_cells(name: str, tmp_path: Path) -> None:
     assert lost == (4 if "errors" in name else 0)
 
 
+def test_other_spellings_are_read(tmp_path: Path) -> None:
+    for header, units, number in (
+        (HEAD, "[-],[s],[µS],[µS]", "{:.4f}".format),
+        (("cell", "t_s", "g_S", "g_target_S"), "--,s,µS,µS", lambda v: f"{v:.6e}".replace("-", "\N{MINUS SIGN}")),
+    ):
+        (tmp_path / "lab.csv").write_text(text(",".join(header), units, *tidy_lines(",", number)))
+        assert sorted(read(tmp_path / "lab.csv", "").g_uS) == pytest.approx(sorted(READINGS.ravel()), abs=1e-3)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_ordinary_files_become_devices(name: str, tmp_path: Path) -> None:
@@ -116,6 +125,14 @@ WRONG: dict[str, tuple[tuple[bytes, str], str]] = {
     "siemens as uS": (
         wrong("cell,t_s,g_uS", [f"R{c},{t},{2e-5 + 1e-7 * c:.3g}" for c in range(CELLS) for t in TIMES]),
         "lab.csv, column g_uS: the median is 2.19e-05 uS; if it is in siemens, it is --columns g_S=NAME",
+    ),
+    "a workbook": (
+        (b"PK\x03\x04" + bytes(range(256)), ""),
+        "lab.csv: is the workbook of a spreadsheet; save the sheet as CSV",
+    ),
+    "a cell twice": (
+        wrong("t_s,R1,R2,R1", [f"{t:g},20,21,22" for t in TIMES], "g_uS=*"),
+        "lab.csv, line 1: column R1 is there twice; each cell needs a name of its own",
     ),
     "uS as siemens": (
         wrong("cell,t_s,g_S", [f"R{c},{t},{0.5 + 1e-2 * c:.3g}" for c in range(CELLS) for t in TIMES]),
