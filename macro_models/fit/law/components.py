@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import f as fisher
+from scipy.special import fdtrc
 
 from macro_models.fit.law.order import scores_of
 from macro_models.fit.measurements import Measurements
@@ -64,7 +64,7 @@ def share_of_groups(scores: Reals, group: Whole) -> Component:
     relative = math.sqrt(2.0 / (groups - 1) + 2.0 / (n - groups))
     slope = usual / (usual - 1.0 + ratio) ** 2
     error = min(ratio * relative * slope, 1.0)
-    if fisher.sf(ratio, groups - 1, n - groups) > _SURE:
+    if fdtrc(groups - 1, n - groups, ratio) > _SURE:
         share = 0.0
     return Component(float(f"{share:.4g}"), float(f"{error:.2g}"), groups)
 

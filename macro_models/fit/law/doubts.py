@@ -13,7 +13,8 @@ from macro_models.fit.measurements import Measurements
 from macro_models.fit.statistics import grouped
 
 __all__ = [
-    "about_components", "about_data", "about_ends", "about_levels", "about_times", "about_uncertain", "about_zero",
+    "about_components", "about_data", "about_ends", "about_levels", "about_times", "about_uncertain",
+    "about_wide_levels", "about_zero",
 ]
 
 _PART_OF_RANGE, _OF_SPREAD = 0.02, 0.1  # by what mean and deviation may be off
@@ -22,6 +23,7 @@ _FREE = 16.0  # variance at the end of a course of four parameters over the targ
 _HIDDEN = 0.05  # part of the cells of a level that read 0 from which the law below is not seen
 _CERTAIN = 0.1  # error of the deviation from which a warning says so
 _FEW_CELLS = 100
+_WIDE = 0.12  # part of the range by which targets may lie away from their levels: three levels or fewer
 _FAR = 0.05  # part of the range by which it may go beyond the data
 
 Reals = NDArray[np.float64]
@@ -35,13 +37,26 @@ def about_data(data: Measurements, law: Law, range_uS: tuple[float, float]) -> l
         found.append("no cell was read twice: whether cells keep their rank is not known, the model keeps it")
     if data.bursts is None:
         found.append("no cell was read several times in a row: noise of the read is part of the law, not [read_noise]")
-    found += about_ends(data, range_uS, len(law.levels_uS))
+    found += about_wide_levels(data, np.array(law.levels_uS)) + about_ends(data, range_uS, len(law.levels_uS))
     if len(law.times_s) == 2:
         found.append(
             f"one time after programming: before and after {law.times_s[1]:g} s the change is taken to grow with the "
             "logarithm of time, counted in pulses"
         )
     return found
+
+
+def about_wide_levels(data: Measurements, levels_uS: Reals) -> list[str]:
+    """Whether cells are too few for the many targets that they have: levels are then of cells from far around."""
+    low, high = float(data.target_uS.min()), float(data.target_uS.max())
+    away = data.target_uS - levels_uS[nearest_level(levels_uS, data.target_uS)]
+    if high <= low or float(np.sqrt((away**2).mean())) < _WIDE * (high - low):
+        return []
+    return [
+        f"{data.cells} cells with any target from {low:.3g} to {high:.3g} uS: what is at {levels_uS[0]:.3g} uS is of "
+        f"cells within {np.abs(away).max():.2g} uS of it, so how the deviation changes with the target is hardly "
+        "known; give cells few targets, or measure more of them"
+    ]
 
 
 def about_ends(data: Measurements, range_uS: tuple[float, float], levels: int) -> list[str]:

@@ -70,7 +70,8 @@ def _hats(u: Reals, weight: Reals) -> list[Reals]:
         bend[k, k : k + 3] = 1.0 / step[k], -1.0 / step[k] - 1.0 / step[k + 1], 1.0 / step[k + 1]
         bend[k] *= np.sqrt(2.0 / (step[k] + step[k + 1]))
     penalty = bend.T @ bend / len(u) ** 3
-    return hats + [np.linalg.solve(np.diag(weight) + w * penalty, np.diag(weight)) for w in _WEIGHTS[::-1]]
+    stiff = np.diag(weight) + _WEIGHTS[::-1, None, None] * penalty
+    return [*hats, *np.linalg.solve(stiff, np.broadcast_to(np.diag(weight), stiff.shape))]
 
 
 def moment_errors(change: Reals, level: NDArray[np.int64], summaries: Reals) -> tuple[Reals, Reals]:

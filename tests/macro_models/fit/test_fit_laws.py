@@ -14,6 +14,8 @@ import pytest
 from macro_models.cells.programming import programmed
 from macro_models.devices import CAUSES
 from macro_models.fit import fit_device, law_rows, read_measurements
+from macro_models.fit.law.doubts import about_wide_levels
+from macro_models.fit.levels import choose_levels
 from tests.macro_models.fit.laws import LAWS, compared, fitted, pcm, write
 
 
@@ -73,3 +75,14 @@ def test_given_targets_next_to_zero_are_met_without_excuse(tmp_path: Path) -> No
     for t, g, mean, std, ratio in compared(device, truth):
         assert abs(mean) < 2.0 * std / math.sqrt(truth.count / len(levels)), (t, g)
         assert ratio == pytest.approx(1.0, abs=0.1), (t, g)
+
+
+def test_few_cells_with_any_target_are_named(tmp_path: Path) -> None:
+    r = np.random.default_rng(0)
+    for target, named in (
+        (r.uniform(2.0, 25.0, 20), True), (r.uniform(2.0, 25.0, 140), True), (r.uniform(2.0, 25.0, 400), False),
+        (np.repeat([2.0, 12.0, 25.0], 7), False), (np.full(20, 9.0), False),
+    ):
+        data = read_measurements(write(tmp_path / "lab.csv", target, {0.0: target, 10.0: target - 0.1}))
+        found = about_wide_levels(data, choose_levels(target))
+        assert [f"{len(target)} cells with any target" in w for w in found] == [True] * named
