@@ -33,8 +33,10 @@ CHIPS: dict[str, tuple[str, dict[str, object]]] = {
 ROUNDS = 5
 
 
-def products(chip: str, overrides: dict[str, object], noisy: bool, batch: int) -> Callable[[], object]:
-    """A batch of products on one programmed core."""
+def products(
+    chip: str, overrides: dict[str, object], noisy: bool, batch: int, in_bits: int | None = None
+) -> Callable[[], object]:
+    """A batch of products on one programmed core; with the widest inputs of the chip, or of ``in_bits``."""
     described, rng = load_chip(chip, overrides), np.random.default_rng(1)
     cfg, cells = described.macro_config(), described.cells
     held, target = cfg.cell_map, np.zeros(cfg.cell_map.shape)
@@ -43,7 +45,7 @@ def products(chip: str, overrides: dict[str, object], noisy: bool, batch: int) -
     held.put(target, np.arange(held.rows), np.arange(held.columns), held.split(weights, cells.g_min_uS, cells.g_max_uS))
     device = load_device(described.device if noisy else "ideal")
     model = family(described.core.kind).model(cfg, target, device=device, seed=0, core=0, time_s=86400.0 * noisy)
-    op, masks = described.operation(in_bits=described.input_bits, in_signed=True), Masks.reset(*held.shape)
+    op, masks = described.operation(in_bits=in_bits or described.input_bits, in_signed=True), Masks.reset(*held.shape)
     low, high = op.input_range
     x, ids = rng.integers(low, high + 1, (batch, held.rows)), np.arange(batch, dtype=np.uint64) << np.uint64(32)
     op = replace(op, step_code=max(1, round(model.full_scale(op, masks, x))))

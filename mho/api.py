@@ -185,6 +185,7 @@ class Net:
         keep_codes: bool | None = None,
         device_draws: int | None = None,
         threads: int | None = None,
+        arrays: str | None = None,
         jobs: int | None = None,
         waves: PathLike | None = None,
         trace: bool | None = None,
@@ -235,6 +236,9 @@ class Net:
             have given, and run too, for ``uncertainty`` of the result; ``None``: 20 with ``seeds``, else 0.
         threads
             Threads that share the images, with ``backend="functional"``; ``None``: 1. They change nothing but time.
+        arrays
+            What computes products, with ``backend="functional"``: ``"numpy"``, or ``"torch"`` with a device, as in
+            ``"torch:cuda"``, which changes nothing but time; ``None``: numpy.
         jobs
             Processes that share the seeds, with ``backend="functional"``; ``None``: 1. They change nothing but time. A
             script that asks for more guards what it does by ``if __name__ == "__main__":``, as Python's own need.
@@ -266,8 +270,8 @@ class Net:
                 self.network, read_inputs(x), device=device_model(device, (given or self.network).device), time=time,
                 temp=temp, compensation=compensation, seed=seed, seeds=seeds, backend=backend, without=without,
                 only=only, limit=limit, score=score, device_draws=device_draws, waves=waves, trace=trace,
-                threads=threads, jobs=jobs, progress=progress, cells=given, keep_codes=keep_codes, port=port, baud=baud,
-                loading=loading, note=note,
+                threads=threads, arrays=arrays, jobs=jobs, progress=progress, cells=given, keep_codes=keep_codes,
+                port=port, baud=baud, loading=loading, note=note,
             )
 
     def program(

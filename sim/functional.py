@@ -15,9 +15,11 @@ from hw.config import Chip
 from hw.core.write_verify import WriteVerifyParameters
 from hw.kinds import Timing, timing
 from macro_models import MacroModel, Masks
+from macro_models.arrays import products_by
 from macro_models.cells.pulses import PulseArray
 from macro_models.errors import InputError, argument
 from macro_models.exact.operation import MvmOperation
+from sim.arrays import check_arrays, open_arrays
 from sim.backend import Account, BackendResult, HostScheduled
 from sim.cells.write_verify import ProgramRun, reference_run
 
@@ -54,11 +56,11 @@ class _Part:
 class FunctionalBackend(HostScheduled):
     """Runs operations on :class:`~macro_models.MacroModel`; cycles are those that the RTL would take.
 
-    ``threads`` share the images of a batch.
+    ``threads`` share the images of a batch; ``arrays`` is what computes products (:mod:`sim.arrays`), to the same bits.
     """
 
     name = "functional"
-    options = ("threads",)
+    options = ("threads", "arrays")
 
     @classmethod
     def check(cls, options: dict[str, Any]) -> None:
@@ -66,9 +68,10 @@ class FunctionalBackend(HostScheduled):
         threads = options.get("threads", 1)
         if not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
             raise InputError(f"{argument('threads')} must be between 1 and {MOST_THREADS}, not {threads!r}")
+        check_arrays(options.get("arrays", "numpy"))
 
-    def __init__(self, threads: int = 1) -> None:
-        self._threads = threads
+    def __init__(self, threads: int = 1, arrays: str = "numpy") -> None:
+        self._threads, self._arrays = threads, open_arrays(arrays)
         self._cores: list[MacroModel] = []
         self._cfg: Timing | None = None
         self._chip: Chip | None = None
@@ -89,7 +92,8 @@ class FunctionalBackend(HostScheduled):
         """Run ``op`` on a batch; see :class:`sim.backend.Backend`."""
         if self._cfg is None:
             raise RuntimeError("The backend must be open.")
-        result = self._cores[core].mvm(op, masks, x, op_id)
+        with products_by(self._arrays):
+            result = self._cores[core].mvm(op, masks, x, op_id)
         return BackendResult(
             codes=result.codes,
             steps=result.steps,
@@ -107,8 +111,9 @@ class FunctionalBackend(HostScheduled):
         parts, lock = np.array_split(np.arange(len(lanes)), min(self._threads, max(len(lanes), 1))), Lock()
         heard = [_Part(account, lock, int(part[0])) for part in parts] if len(parts) > 1 else []
         if not heard:
-            return self._run(program, masks, lanes, images, account)
-        with ThreadPoolExecutor(len(parts)) as pool:
+            with products_by(self._arrays):
+                return self._run(program, masks, lanes, images, account)
+        with products_by(self._arrays), ThreadPoolExecutor(len(parts)) as pool:
             made = list(pool.map(
                 lambda part, own: self._run(program, masks, lanes[part], images[part], own), parts, heard
             ))

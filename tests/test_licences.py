@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 
 PERMISSIVE = re.compile(
     r"MIT|MIT License|MIT-CMU|BSD|BSD License|3-Clause BSD License|BSD-[23]-Clause|0BSD|ISC|ISC License \(ISCL\)|Zlib|"
-    r"CC0-1\.0|Apache 2\.0|Apache-2\.0|Apache Software License|Apache-2\.0 WITH LLVM-exception|PSF-2\.0|"
+    r"BSL-1\.0|CC0-1\.0|Apache 2\.0|Apache-2\.0|Apache Software License|Apache-2\.0 WITH LLVM-exception|PSF-2\.0|"
     r"Python Software Foundation License",
     re.IGNORECASE,
 )

@@ -1,11 +1,13 @@
 """What conversions of a phase-change core see of its array, and the charges that they integrate."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from macro_models.arrays import product as exact_product
 from macro_models.exact.pwm.converter import PARTS
 from macro_models.exact.random import LANES, Purpose, normal_blocks
 
@@ -58,6 +60,17 @@ class Key:
     unit: float
     blocks: NDArray[np.uint64]
 
+    @cached_property
+    def _apart(self) -> Reals:
+        """Positive less negative devices."""
+        return self.devices[0] - self.devices[1]
+
+    @cached_property
+    def _variance(self) -> Reals:
+        """Variances of both."""
+        assert self.variances is not None
+        return self.variances[0] + self.variances[1]
+
     def narrow(self, rows: NDArray[np.integer], taken: NDArray[np.integer], inputs: int, blocks: Any) -> "Key":
         """With inputs that several ``rows`` take, ``taken`` by each, added up, and only some blocks of columns."""
         columns = lines_of(blocks)
@@ -78,18 +91,18 @@ class Key:
         both of the positive oscillators, then both of the negative ones; one window has a sign.
         """
         if phases == 1:
-            product = x @ (self.devices[0] - self.devices[1])
+            product = exact_product(x, self._apart)
             if self.variances is not None:
-                product += self._noise(x * x @ (self.variances[0] + self.variances[1]), op_id, 0, seed, core)
+                product += self._noise(exact_product(x * x, self._variance), op_id, 0, seed, core)
             return product[None]
         driven = {1: np.maximum(x, 0.0), -1: np.maximum(-x, 0.0)}
         made = np.zeros((len(WINDOWS), len(x), self.devices[0].shape[1]))
         for k, (sign, devices) in enumerate(WINDOWS):
             if not driven[sign].any():
                 continue
-            np.matmul(driven[sign], self.devices[devices < 0], out=made[k])
+            made[k] = exact_product(driven[sign], self.devices[devices < 0])
             if self.variances is not None:
-                variance = driven[sign] ** 2 @ self.variances[devices < 0]
+                variance = exact_product(driven[sign] ** 2, self.variances[devices < 0])
                 made[k] += self._noise(variance, op_id, k, seed, core)
         return np.maximum(made, 0.0, out=made)
 

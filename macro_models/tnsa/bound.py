@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from macro_models.arrays import product as exact_product
 from macro_models.exact.converter import combine_segments
 from macro_models.exact.operation import Converter, MvmOperation
 from macro_models.exact.random import NORMAL_TABLE
@@ -74,7 +75,7 @@ class FoldedProduct:
     ) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
         op = self._op
         if self._charges is not None:
-            codes, taken = self._count(np.matmul(x, self._charges))
+            codes, taken = self._count(exact_product(x, self._charges))
         elif self._loops is not None:
             codes, top = self._loops.run(op, x, op_id)
             taken = steps_to(op, top)
@@ -140,14 +141,14 @@ class _Loops:
         self, op: MvmOperation, x: NDArray[np.floating], op_id: NDArray[np.uint64]
     ) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
         """Codes, (batch, lines), and the largest magnitude of each vector."""
-        a, spread = np.matmul(x, self._product.matrix), self._product.spread
+        a, spread = exact_product(x, self._product.matrix), self._product.spread
         assert spread is not None
-        cross = a[:0] if spread.cross is None else np.matmul(x, spread.cross)
+        cross = a[:0] if spread.cross is None else exact_product(x, spread.cross)
         if cross.shape[1] != a.shape[1]:
             cross = np.ascontiguousarray(np.broadcast_to(cross, a.shape))
         codes, top = np.empty(a.shape, dtype=np.int16), np.empty(len(a), dtype=np.int16)
         self._loops(
-            a, np.matmul(x * x, spread.square), cross, self._lines, np.ascontiguousarray(op_id), self._blocks,
+            a, exact_product(x * x, spread.square), cross, self._lines, np.ascontiguousarray(op_id), self._blocks,
             self._draws, NORMAL_TABLE, op.max_steps, op.relu, codes, top,
         )
         return codes, top

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from macro_models.arrays import product as exact_product
 from macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS
 from macro_models.exact.random import LANES, NORMAL_ONE, Purpose, normal_blocks
 from macro_models.exact.shift_register import ShiftRegister
@@ -242,7 +243,7 @@ class Key:
         -------
             Array of shape (batch, lines) or (lines,).
         """
-        a = np.matmul(x, product.matrix)
+        a = exact_product(x, product.matrix)
         kind = self._charge_type(product, x_top)
         if read is None and output is None and self.traps is None:
             charge = a if a.dtype == kind else a.astype(kind)
@@ -268,7 +269,7 @@ class Key:
         if read is not None:
             if self.register is not None:
                 assert product.spread is not None
-                a += self.register.noise(np.matmul(x * x, product.spread.square), read)
+                a += self.register.noise(exact_product(x * x, product.spread.square), read)
             else:
                 noise = self._read_deviation(product, x, a)
                 noise *= read
@@ -297,9 +298,9 @@ class Key:
         v = a * self.inverse
         variance = self.total * v
         if product.spread.cross is not None:
-            variance -= 2.0 * np.matmul(x, product.spread.cross).astype(np.float64)
+            variance -= 2.0 * exact_product(x, product.spread.cross).astype(np.float64)
         variance *= v
-        variance += np.matmul(x * x, product.spread.square)
+        variance += exact_product(x * x, product.spread.square)
         np.maximum(variance, 0.0, out=variance)
         return np.sqrt(variance, out=variance)
 

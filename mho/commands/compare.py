@@ -1,8 +1,6 @@
-"""``mho compare``: runs side by side."""
+"""``mho compare``: runs, chips or devices side by side."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
 
 import click
 
@@ -11,103 +9,26 @@ from mho.terminal.console import Output
 from mho.terminal.options import common_options, example
 from mho.terminal.paths import FIGURE, READS
 
-if TYPE_CHECKING:
-    from mho.figures.compare import Point
-    from mho.results.compare import Difference, Run
-
-__all__ = ["compare_command", "series_of"]
-
-_MOST_ROWS = 40
+__all__ = ["compare_command"]
 
 
 @click.command("compare", epilog=example("mho compare a.json b.json -o compared.png"))
-@click.argument("runs", metavar="A.json B.json ..", nargs=-1, type=READS)
-@click.option(
-    "-o", "--output", metavar="FIGURE", type=FIGURE, help="A figure of all runs against time (png, pdf or svg)."
-)
+@click.argument("things", metavar="A B ..", nargs=-1, type=READS)
+@click.option("-o", "--output", metavar="FIGURE", type=FIGURE, help="A figure of what is compared (png, pdf or svg).")
 @common_options
-def compare_command(runs: tuple[str, ...], output: str | None, out: Output) -> None:
-    """Set runs side by side: what differs, by how much, and whether that is more than chance.
+def compare_command(things: tuple[str, ...], output: str | None, out: Output) -> None:
+    """Set runs, chips or devices side by side: what differs, by how much, and whether that is more than chance.
 
-    Each is what mho run --json wrote. Every run is compared with the first: chips with the same seed on the same
-    images one by one, others by their intervals. Runs that differ in nothing but the time are one line of the figure.
+    Each is compared with the first. Runs are what mho run --json wrote: chips with the same seed on the same images one
+    by one, single chips image by image, others by their intervals; the figure shows them against time. Chips and
+    devices are names of shipped ones or TOML files. Of chips: keys of the descriptions, and the sizes, times and
+    efficiencies that follow. Of devices: mean and deviation of the cells after an hour, a day and 30 days, with the
+    90 % interval of the difference that the cells behind both fits allow.
     """
-    from mho.results.compare import MEASURES, compare, differing, read_run
+    from mho.comparisons.kinds import one_kind
 
-    if len(runs) < 2:
-        raise InputError(f"mho compare needs two runs or more, not {len(runs)}")
-    read = [read_run(path) for path in runs]
-    first, found = read[0], []
-    out.text(f"{first.path}: {MEASURES[first.measure]} {_score(first)}")
-    for other in read[1:]:
-        difference, apart = compare(first, other), differing(first, other)
-        out.text(f"{other.path}: {MEASURES[other.measure]} {_score(other)}, {_sentence(difference)}")
-        found.append({
-            "run": other.path, "difference": difference.value, "half_interval": difference.half,
-            "paired": difference.paired, "more_than_chance": difference.sure,
-            "differs": [{"key": key, "first": one, "second": two} for key, one, two in apart],
-        })
-        if apart:
-            out.table(("differs", Path(first.path).name, Path(other.path).name), apart[:_MOST_ROWS])
-        if len(apart) > _MOST_ROWS:
-            out.text(f"and {len(apart) - _MOST_ROWS} keys more")
-    if output is not None:
-        from mho.figures.compare import figure_of_runs
-        from mho.figures.run import save_figure
-
-        save_figure(figure_of_runs(*series_of(read)), output, dpi=300)
-        out.note(f"wrote {output}")
-    out.json({"first": first.path, "measure": first.measure, "mean": first.mean, "compared": found})
-
-
-def _score(run: "Run") -> str:
-    interval = "" if run.half is None else f" +- {_number(run, run.half)}"
-    return f"{_number(run, run.mean)}{interval} ({len(run.scores)} chip{'s' if len(run.scores) > 1 else ''})"
-
-
-def _number(run: "Run", value: float) -> str:
-    return f"{value:.4g}" if run.measure == "relative_error" else f"{value:.2%}"
-
-
-def _sentence(difference: "Difference") -> str:
-    how = "chip by chip" if difference.paired else "by their intervals"
-    if difference.value == 0.0 and not difference.half:
-        return f"the same, {how}"
-    if difference.half is None:
-        return f"difference {difference.value:+.4g}; one chip each says nothing of chance (mho run --seeds)"
-    verdict = "more than chance" if difference.sure else "no more than chance"
-    return f"difference {difference.value:+.4g} +- {difference.half:.2g}, {how}: {verdict}"
-
-
-def series_of(runs: Sequence["Run"]) -> tuple[list[tuple[str, list["Point"]]], str]:
-    """Runs of one kind as points in time, by a name, and what their score is called.
-
-    The name is that of the device, and of the file where devices are alike.
-    """
-    from mho.results.compare import MEASURES
-
-    kinds: dict[str, list[Run]] = {}
-    for run in sorted(runs, key=lambda run: run.time_s):
-        kinds.setdefault(repr(_kind(run.content)), []).append(run)
-    names = [str(members[0].content["options"].get("device", "")) for members in kinds.values()]
-    title, share = MEASURES[runs[0].measure], runs[0].measure != "relative_error"
-    series = [
-        (name if names.count(name) == 1 else f"{name} ({Path(members[0].path).name})", [_point(run) for run in members])
-        for name, members in zip(names, kinds.values(), strict=True)
-    ]
-    return series, f"{title} (%)" if share else title
-
-
-def _point(run: "Run") -> "Point":
-    from mho.figures.compare import Point
-
-    half = run.half or 0.0
-    if run.measure == "relative_error":
-        return Point(run.time_s, run.mean, half, half)
-    return Point(run.time_s, 100.0 * run.mean, 100.0 * half, 100.0 * min(half, 1.0 - run.mean))  # a share ends at 1
-
-
-def _kind(content: Any) -> list[Any]:
-    options = {key: value for key, value in content["options"].items() if key not in ("time_s", "seeds")}
-    hashes = {key: value for key, value in content["hashes"].items() if key != "input"}
-    return [options, hashes]
+    if len(things) < 2:
+        raise InputError(f"mho compare needs two runs, chips or devices or more, not {len(things)}")
+    kind = one_kind(things)
+    compare = getattr(import_module(f"mho.commands.compare_{kind}s"), f"compare_{kind}s")
+    out.json({"kind": kind, **compare(things, output, out)})

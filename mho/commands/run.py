@@ -84,6 +84,10 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.option("--limit", type=int, metavar="N", help="Take the first N inputs only.")
 @click.option("--threads", type=int, metavar="N", help="Threads that share the images (functional; default: 1).")
 @click.option(
+    "--arrays", metavar="numpy|torch[:DEVICE]", type=WORD,
+    help="What computes products (functional; default: numpy): the same bits from PyTorch, on its CPU or a GPU.",
+)
+@click.option(
     "--jobs", type=int, metavar="N",
     help="Processes that share the seeds (functional; default: 1).",
 )

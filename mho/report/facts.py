@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from macro_models.files import FileKind, reading
-from mho.results.compare import Run, read_run
+from mho.comparisons.runs import Run, read_run
 from mho.units import format_time
 
 __all__ = ["RUN", "Facts", "read_facts"]

@@ -11,11 +11,11 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from macro_models.files import reading
+from mho.comparisons.runs import MEASURES
 from mho.report.facts import RUN, Facts
 from mho.report.figures import figures_of
 from mho.report.published import published_chips
 from mho.report.words import accuracy_words, energy_words, missing_words, score, time_words
-from mho.results.compare import MEASURES
 
 __all__ = ["figure_svg", "report_page"]
 

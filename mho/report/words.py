@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mho.comparisons.runs import MEASURES
 from mho.report.facts import Facts
-from mho.results.compare import MEASURES
 
 __all__ = ["accuracy_words", "energy_words", "missing_words", "time_words"]
 

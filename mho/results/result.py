@@ -332,6 +332,10 @@ class Result:
                 entry["agreement"] = score.agreement(run.outputs, self.reference)
             if labels is not None:
                 entry["accuracy"] = score.accuracy(run.outputs, labels)
+            if labels is not None or self.classes:
+                truth = score.classes(self.reference) if labels is None else np.asarray(labels)
+                # A bit for each image, by which runs are compared image by image.
+                entry["right"] = np.packbits(score.classes(run.outputs) == truth).tobytes().hex()
             seeds.append(entry)
         content = {
             "format": JSON_FORMAT,

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
+from numpy.typing import NDArray
+from scipy.special import bdtr, ndtr, stdtr, stdtrit
 
 from macro_models.errors import InputError
 from macro_models.files import FileKind, read_text
 from macro_models.files.schema import shown
+from mho.comparisons.differences import Unlike, unlike
 from mho.results.uncertainty import LEVEL
 from mho.version import JSON_FORMAT
 
@@ -24,7 +26,6 @@ MEASURES = {"accuracy": "accuracy", "agreement": "agreement", "relative_error": 
 _RUN = FileKind("result of mho run", 1 << 28)
 _Z = 1.6448536269514722
 _FACTS = ("model", "chip", "device", "compile_options", "options", "hashes", "versions", "images", "cells")
-_SHOWN = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,8 @@ class Run:
     half: float | None
     """Half of the 90 % interval of the mean score; None of a single chip of which the file says no interval."""
     images: int
+    right: dict[int, NDArray[np.bool_]]
+    """Which images each chip classified as its score counts, of shape (images,); empty where the file does not say."""
 
     @property
     def mean(self) -> float:
@@ -55,13 +58,15 @@ class Difference:
     value: float
     half: float | None
     """Half of its 90 % interval."""
-    paired: bool
-    """Whether chips and images are the same ones, so that only what differs counts."""
+    over: str
+    """What was compared one by one, so that only what differs counts: ``chips``, ``images``; empty: nothing was."""
+    p: float | None
+    """Probability of a difference this large or larger if there were none; None if nothing says so."""
 
     @property
     def sure(self) -> bool | None:
-        """Whether it is more than chance; None if nothing says so."""
-        return None if self.half is None else abs(self.value) > self.half
+        """Whether it is more than chance, by the level of the intervals; None if nothing says so."""
+        return None if self.p is None else self.p < 1.0 - LEVEL
 
 
 def read_run(path: str) -> Run:
@@ -100,8 +105,16 @@ def _parsed(path: str, content: Any) -> Run:
         half = float(high - low) / 2.0
     return Run(
         path=path, content=content, time_s=float(content["options"]["time_s"]), measure=measure, scores=scores,
-        half=half, images=images,
+        half=half, images=images, right=_right(results, images),
     )
+
+
+def _right(results: Any, images: int) -> dict[int, NDArray[np.bool_]]:
+    """What :meth:`mho.results.result.Result.to_dict` packed."""
+    packed = {int(e["seed"]): np.frombuffer(bytes.fromhex(e["right"]), dtype=np.uint8) for e in results if "right" in e}
+    if any(len(one) != -(-images // 8) for one in packed.values()):
+        raise ValueError
+    return {seed: np.unpackbits(one, count=images).astype(np.bool_) for seed, one in packed.items()}
 
 
 def _variance(scores: dict[int, float], images: int) -> float:
@@ -113,8 +126,9 @@ def _variance(scores: dict[int, float], images: int) -> float:
 def compare(first: Run, second: Run) -> Difference:
     """The difference of two runs with the same measure.
 
-    Chips that both have, on the same images, are compared one by one: Student's interval of their differences. Else
-    the intervals of both add up as squares.
+    Chips that both have, on the same images, are compared one by one: Student's test of their differences. Of a single
+    chip each, the images are, if the files say which were right: the exact test of McNemar, with the interval of
+    Agresti and Min (2005). Else the intervals of both add up as squares.
 
     Raises
     ------
@@ -127,41 +141,41 @@ def compare(first: Run, second: Run) -> Difference:
             "both must be run with labels, or both without"
         )
     same = sorted(set(first.scores) & set(second.scores))
-    alike = first.content["hashes"]["input"] == second.content["hashes"]["input"]
+    alike = first.content["hashes"]["input"] == second.content["hashes"]["input"] and first.images == second.images
     if alike and len(same) > 1:
-        away = np.array([second.scores[seed] - first.scores[seed] for seed in same])
-        student = float(stdtrit(len(same) - 1, 0.5 + LEVEL / 2.0))
-        half = student * float(away.std(ddof=1)) / math.sqrt(len(same))
-        return Difference(value=float(away.mean()), half=half, paired=True)
+        return _by_chips(np.array([second.scores[seed] - first.scores[seed] for seed in same]))
+    if alike and len(first.scores) == len(second.scores) == 1 and first.right and second.right:
+        (one,), (two,) = first.right.values(), second.right.values()
+        return _by_images(int((two & ~one).sum()), int((one & ~two).sum()), first.images)
     half = None if first.half is None or second.half is None else math.hypot(first.half, second.half)
-    return Difference(value=second.mean - first.mean, half=half, paired=False)
+    value = second.mean - first.mean
+    p = None if half is None else 1.0 if value == 0.0 else 0.0 if half == 0.0 else 2.0 * ndtr(-abs(value) / half * _Z)
+    return Difference(value=value, half=half, over="", p=None if p is None else float(p))
 
 
-def differing(first: Run, second: Run) -> list[tuple[str, str, str]]:
-    """Options and descriptions that are not the same: dotted key, value of the first, value of the second.
+def _by_chips(away: NDArray[np.float64]) -> Difference:
+    """Differences of the same chips."""
+    value, freedom = float(away.mean()), len(away) - 1
+    error = float(away.std(ddof=1)) / math.sqrt(len(away))
+    p = float(2.0 * stdtr(freedom, -abs(value) / error)) if error else float(value == 0.0)
+    return Difference(value=value, half=float(stdtrit(freedom, 0.5 + LEVEL / 2.0)) * error, over="chips", p=p)
 
-    Of another device or chip by name the name is all; sources and descriptions are left out.
-    """
-    one, two = (_flat({k: run.content[k] for k in _FACTS if k in run.content}) for run in (first, second))
-    keys = [key for key in dict.fromkeys([*one, *two]) if one.get(key) != two.get(key)]
-    other = [part for part in ("device", "chip") if f"{part}.name" in keys]
-    keys = [
-        key for key in keys
-        if not key.endswith((".source", ".description")) and not (
-            key.split(".")[0] in other and key not in ("device.name", "chip.name")
-        )
+
+def _by_images(better: int, worse: int, images: int) -> Difference:
+    """Images that only the second, and only the first chip has right, of all."""
+    apart = better + worse
+    p = min(1.0, 2.0 * float(bdtr(min(better, worse), apart, 0.5))) if apart else 1.0
+    padded = images + 2.0
+    variance = ((apart + 1.0) - (better - worse) ** 2 / padded) / padded**2
+    return Difference(value=(better - worse) / images, half=_Z * math.sqrt(variance), over="images", p=p)
+
+
+def differing(first: Run, second: Run) -> list[Unlike]:
+    """Options and descriptions that are not the same; of another device or chip by name the name is all."""
+    one, two = ({k: run.content[k] for k in _FACTS if k in run.content} for run in (first, second))
+    found = unlike(one, two)
+    other = [part for part in ("device", "chip") if any(each.key == f"{part}.name" for each in found)]
+    return [
+        each for each in found
+        if each.key.split(".")[0] not in other or each.key in ("device.name", "chip.name")
     ]
-    return [(key, _text(one.get(key)), _text(two.get(key))) for key in keys]
-
-
-def _flat(tree: Mapping[str, Any], under: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in tree.items():
-        name = f"{under}.{key}" if under else str(key)
-        found |= _flat(value, name) if isinstance(value, Mapping) else {name: value}
-    return found
-
-
-def _text(value: Any) -> str:
-    text = "-" if value is None else value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

@@ -1,6 +1,7 @@
 """``mho compare``: two runs side by side, and whether they differ by more than chance."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,9 @@ import pytest
 
 from macro_models.errors import InputError
 from mho.cli import run
-from mho.commands.compare import series_of
+from mho.commands.compare_runs import series_of
+from mho.comparisons.runs import Run, compare, differing, read_run
 from mho.figures.compare import figure_of_runs
-from mho.results.compare import compare, differing, read_run
 from tests.mho.test_device_figures import laid_out
 
 
@@ -36,14 +37,34 @@ def test_chips_are_compared_one_by_one(tmp_path: Path) -> None:
     moved = [c - 0.01 + e for c, e in zip(chips, (1e-3, -1e-3, 0.0, 0.0), strict=True)]
     second = read_run(write(tmp_path / "b.json", moved))
     found = compare(first, second)
-    assert found.paired
+    assert found.over == "chips"
     assert found.value == pytest.approx(-0.01)
     assert found.half == pytest.approx(2.3534 * np.std([1e-3, -1e-3, 0.0, 0.0], ddof=1) / 2.0, rel=1e-3)
     assert found.sure
     # Other images: what chips and images do does not cancel.
     other = read_run(write(tmp_path / "c.json", [c - 0.01 for c in chips], input="others"))
-    assert not compare(first, other).paired
+    assert not compare(first, other).over
     assert not compare(first, other).sure
+
+
+def test_single_chips_are_compared_image_by_image(tmp_path: Path) -> None:
+    r = np.random.default_rng(5)
+    first = r.random(399) < 0.9
+    second = first.copy()
+    second[np.flatnonzero(first)[:12]] = False  # 12 images lost, 2 won: McNemar's exact test of 2 in 14
+    second[np.flatnonzero(~first)[:2]] = True
+
+    def one(name: str, right: np.ndarray) -> Run:
+        entry = {"seed": 0, "accuracy": float(right.mean()), "right": np.packbits(right).tobytes().hex()}
+        return read_run(write(tmp_path / name, [float(right.mean())], images=399, results=[entry]))
+
+    found = compare(one("a.json", first), one("b.json", second))
+    assert (found.over, found.value) == ("images", pytest.approx(-10 / 399))
+    assert found.p == pytest.approx(2 * sum(math.comb(14, k) for k in range(3)) / 2**14)
+    assert found.sure
+    assert compare(one("a.json", first), one("a.json", first)).p == 1.0
+    with pytest.raises(InputError, match=r"must be the JSON of a run"):
+        read_run(write(tmp_path / "c.json", [0.9], results=[{"seed": 0, "accuracy": 0.9, "right": "ff"}]))
 
 
 def test_intervals_of_alike_runs_hold_zero(tmp_path: Path) -> None:
@@ -58,7 +79,7 @@ def test_intervals_of_alike_runs_hold_zero(tmp_path: Path) -> None:
 def test_what_differs_is_named(tmp_path: Path) -> None:
     first = read_run(write(tmp_path / "a.json", [0.9], time_s=1.0))
     second = read_run(write(tmp_path / "b.json", [0.9], time_s=60.0, device="b"))
-    keys = [key for key, _, _ in differing(first, second)]
+    keys = [each.key for each in differing(first, second)]
     assert keys == ["device.name", "options.time_s", "options.device", "hashes.device"]
     assert differing(first, first) == []
     assert compare(first, second).half is not None  # of one chip: a share of the images

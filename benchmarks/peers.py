@@ -1,0 +1,140 @@
+"""mho beside CrossSim: speed and error of a product, in one run.
+
+    PYTHONPATH=path/to/cross-sim python benchmarks/peers.py [--batch 64] [--seconds 2] [--json]
+
+A core of 65,536 cells: 128 x 256 signed weights, each the difference of two cells. Inputs of 4 bits, converters of 8.
+Speed: thousands of products per CPU-second of one thread, with what programming left (drawn once), and with noise of
+reads in every product; rows take turns, and the median of the rounds counts. Error: root mean square of the product's
+error, relative to the product, without converters, one second after programming, of both models of the cells of Wan et
+al. (Nature, 2022), over chips; each of the two is a fit to that paper. CrossSim (BSD-3, its repository) is left out
+where it is not installed; its noise of reads is drawn cell by cell, product after product, so that 16 make its batch.
+"""
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from kinds import products
+
+from macro_models import load_device
+from macro_models.cells.programming import programmed
+
+ROWS, COLUMNS, CHIPS, ROUNDS = 128, 256, 20, 5
+G_MAX_US, G_MIN_US = 39.0, 1.0
+READ_NOISE = 0.01
+"""Standard deviation of CrossSim's reads, of the largest conductance: 0.4 uS as of rram-neurram."""
+
+_NOISY = 16
+
+
+def weights(rng: np.random.Generator) -> np.ndarray:
+    return np.clip(rng.standard_normal((ROWS, COLUMNS)) / 4.0, -1.0, 1.0)
+
+
+def crosssim_core(w: np.ndarray, *, model: str = "", read_noise: float = 0.0, bits: bool = True) -> Any:
+    """A balanced core of CrossSim with the weights of a chip; its products are ``core @ x``."""
+    from simulator import AnalogCore, CrossSimParameters
+
+    told = CrossSimParameters()
+    told.core.style, told.core.rows_max, told.core.cols_max = "BALANCED", ROWS, COLUMNS
+    told.core.mapping.weights.percentile = 1.0
+    told.xbar.device.Rmin, told.xbar.device.Rmax = 1e6 / G_MAX_US, 1e6 / G_MIN_US
+    if model:
+        told.xbar.device.programming_error.enable, told.xbar.device.programming_error.model = True, model
+    if read_noise:
+        told.xbar.device.read_noise.enable = True
+        told.xbar.device.read_noise.model, told.xbar.device.read_noise.magnitude = "NormalIndependentDevice", read_noise
+    if bits:
+        told.xbar.dac.mvm.model, told.xbar.dac.mvm.bits = "QuantizerDAC", 4
+        told.xbar.adc.mvm.model, told.xbar.adc.mvm.bits, told.xbar.adc.mvm.adc_range_option = "QuantizerADC", 8, "MAX"
+    return AnalogCore(w.T, told)
+
+
+def error_of_crosssim(rng: np.random.Generator) -> float:
+    w, x = weights(rng), rng.integers(-7, 8, (ROWS, 64)).astype(float)
+    found = crosssim_core(w, model="RRAMWan", bits=False) @ x
+    return relative(np.asarray(found), w.T @ x)
+
+
+def error_of_mho(rng: np.random.Generator, seed: int) -> float:
+    w, x = weights(rng), rng.integers(-7, 8, (ROWS, 64)).astype(float)
+    span = G_MAX_US - G_MIN_US
+    target = G_MIN_US + span * np.stack([np.maximum(w, 0.0), np.maximum(-w, 0.0)])
+    device = load_device("rram-neurram")
+    causes = frozenset({"programming", "relaxation"})
+    cells = programmed(
+        target.reshape(-1, COLUMNS), device=device, seed=seed, core=0, time_s=1.0, temp_C=25.0, causes=causes
+    ).g_uS.reshape(target.shape)
+    return relative(((cells[0] - cells[1]) / span).T @ x, w.T @ x)
+
+
+def relative(found: np.ndarray, wanted: np.ndarray) -> float:
+    return float(np.sqrt(np.mean((found - wanted) ** 2) / np.mean(wanted**2)))
+
+
+def thousands(run: Callable[[], object], batch: int, seconds: float) -> float:
+    """Thousands of products per CPU-second."""
+    done, start = 0, time.process_time()
+    while (spent := time.process_time() - start) < seconds:
+        run()
+        done += batch
+    return done / spent / 1000.0
+
+
+def main() -> int:
+    """Measure, and print a table or JSON."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    args = parser.parse_args()
+    rng = np.random.default_rng(1)
+    rows: dict[str, Callable[[], object]] = {}
+    size: dict[str, int] = {}
+    rows["mho, ideal cells"] = products("neurram-core", {}, False, args.batch, 4)
+    rows["mho, a day, noise of reads and converters"] = products("neurram-core", {}, True, args.batch, 4)
+    errors = {"mho": [error_of_mho(np.random.default_rng(k), k) for k in range(CHIPS)]}
+    try:
+        w, x = weights(rng), rng.integers(-7, 8, (ROWS, args.batch)).astype(float)
+        still, noisy = crosssim_core(w, model="RRAMWan"), crosssim_core(w, model="RRAMWan", read_noise=READ_NOISE)
+        rows["CrossSim, programming error"] = lambda: still @ x
+        rows["CrossSim, and noise of reads"] = lambda: noisy @ x[:, :_NOISY]
+        size["CrossSim, and noise of reads"] = _NOISY
+        np.random.seed(1)  # noqa: NPY002  (CrossSim draws from numpy's global state)
+        errors["CrossSim"] = [error_of_crosssim(np.random.default_rng(k)) for k in range(CHIPS)]
+    except ImportError:
+        print("CrossSim is not installed", file=sys.stderr)
+    found: dict[str, list[float]] = {name: [] for name in rows}
+    for run in rows.values():
+        run()  # what is compiled or loaded once
+    for _ in range(ROUNDS):
+        for name, run in rows.items():
+            found[name].append(thousands(run, size.get(name, args.batch), args.seconds / ROUNDS))
+    told = {
+        "batch": args.batch, "thousand_products_per_cpu_s": {name: float(np.median(v)) for name, v in found.items()},
+        "relative_error": {name: [float(np.mean(v)), float(np.std(v, ddof=1))] for name, v in errors.items()},
+    }
+    if args.json:
+        print(json.dumps(told, indent=2))
+        return 0
+    for name, value in told["thousand_products_per_cpu_s"].items():
+        print(f"{name:45} {value:9.2f} thousand products per CPU-s")
+    for name, (mean, deviation) in told["relative_error"].items():
+        print(f"{name:45} {mean:9.4f} relative error of a product, deviation of {CHIPS} chips {deviation:.4f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""Products of matrices of whole numbers: where all time of a large run goes, and what another library may do instead.
+
+All sums here are exact in the type of their arrays, so that they have one value whatever computes them and in whatever
+order: another library, on another kind of processor, gives numpy's bits.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ArrayLibrary", "library", "product", "products_by"]
+
+
+class ArrayLibrary(Protocol):
+    """What computes products."""
+
+    name: str
+
+    def product(self, x: NDArray[Any], matrix: NDArray[Any]) -> NDArray[Any]:
+        """``x @ matrix`` of floats that hold whole numbers, with all sums exact; ``matrix`` is often the same one."""
+        ...
+
+
+_current: list[ArrayLibrary] = []
+
+
+def library() -> ArrayLibrary | None:
+    """What computes products now; None: numpy."""
+    return _current[-1] if _current else None
+
+
+def product(x: NDArray[Any], matrix: NDArray[Any]) -> NDArray[Any]:
+    """``x @ matrix``, both of floats that hold whole numbers."""
+    return _current[-1].product(x, matrix) if _current else np.matmul(x, matrix)
+
+
+@contextmanager
+def products_by(library: ArrayLibrary | None) -> Iterator[None]:
+    """Products within, of all threads, by ``library``; None leaves all as it is."""
+    if library is None:
+        yield
+        return
+    _current.append(library)
+    try:
+        yield
+    finally:
+        _current.remove(library)

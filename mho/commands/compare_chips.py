@@ -1,0 +1,51 @@
+"""Chips side by side, as ``mho compare`` prints and draws them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mho.terminal.console import Output
+
+if TYPE_CHECKING:
+    from mho.comparisons.differences import Unlike
+
+__all__ = ["compare_chips"]
+
+_MOST_ROWS = 40
+
+
+def compare_chips(names: Sequence[str], output: str | None, out: Output) -> dict[str, Any]:
+    """Print, draw and return what chips have not alike: every one against the first."""
+    from hw.config import load_chip
+    from mho.comparisons.chips import compare_chips as compare
+    from mho.comparisons.chips import ratios
+
+    chips = [load_chip(name) for name in names]
+    found, drawn = [], []
+    for name, chip in zip(names[1:], chips[1:], strict=True):
+        difference = compare(chips[0], chip)
+        found.append({"chip": name, **difference.to_dict()})
+        drawn.append((name, ratios(difference)))
+        out.text(f"{name} beside {names[0]}: {len(difference.keys)} keys differ")
+        titles = (("differs", difference.keys), ("size", difference.sizes), ("all cores busy", difference.rated))
+        for title, rows in titles:
+            if rows:
+                out.table((title, names[0], name, "ratio"), [_row(each) for each in rows[:_MOST_ROWS]])
+                out.text()
+            if len(rows) > _MOST_ROWS:
+                out.text(f"and {len(rows) - _MOST_ROWS} keys more")
+    if output is not None:
+        from mho.figures.compare_chips import figure_of_chips
+        from mho.figures.run import save_figure
+
+        save_figure(figure_of_chips(names[0], drawn), output, dpi=300)
+        out.note(f"wrote {output}")
+    return {"first": names[0], "compared": found}
+
+
+def _row(each: "Unlike") -> tuple[str, str, str, str]:
+    key, *values = each.texts
+    one, two = (
+        f"{value:.4g}" if isinstance(value, float) else text
+        for value, text in zip((each.first, each.second), values, strict=True)
+    )
+    return key, one, two, "" if each.ratio is None else f"{each.ratio:.3g}"

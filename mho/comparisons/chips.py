@@ -1,0 +1,64 @@
+"""Chips side by side: keys of their descriptions, and the sizes, times and efficiencies that follow from them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hw.chip.rating import rate
+from hw.config import Chip, sizes
+from mho.comparisons.differences import Unlike, unlike
+
+__all__ = ["ChipDifference", "compare_chips", "ratios"]
+
+_RATED = ("time_us", "tops", "tops_per_W", "tops_per_mm2", "total_pJ")
+_PLAIN = ("name", "description")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChipDifference:
+    """What is not the same of two chips.
+
+    Attributes
+    ----------
+    keys
+        Of the descriptions.
+    sizes
+        What follows from them, in words with units.
+    rated
+        Figures of all cores busy at the precisions that both chips name: ``4b in, 6b out: tops``. Numbers.
+    """
+
+    keys: Sequence[Unlike]
+    sizes: Sequence[Unlike]
+    rated: Sequence[Unlike]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "differs": [each.to_dict() for each in self.keys], "sizes": [each.to_dict() for each in self.sizes],
+            "rated": [each.to_dict() for each in self.rated],
+        }
+
+
+def compare_chips(first: Chip, second: Chip) -> ChipDifference:
+    """The difference of two chips. A description is exact: nothing of it is chance."""
+    one, two = first.to_dict(), second.to_dict()
+    keys = [each for each in unlike(one, two) if each.key not in _PLAIN]
+    return ChipDifference(
+        keys=keys, sizes=unlike(dict(sizes(first)), dict(sizes(second))), rated=unlike(_rated(first), _rated(second)),
+    )
+
+
+def ratios(difference: ChipDifference) -> dict[str, float]:
+    """What a figure shows: the ratio of each number that both have, of descriptions and of figures."""
+    return {each.key: each.ratio for each in (*difference.keys, *difference.rated) if each.ratio is not None}
+
+
+def _rated(chip: Chip) -> dict[str, Any]:
+    """Figures by precision and name; those that are not known are left out."""
+    found: dict[str, Any] = {}
+    for precision, op in chip.rated_operations():
+        one = rate(chip, precision, op)
+        values = {name: getattr(one, name) for name in _RATED}
+        found |= {f"{precision}: {name}": value for name, value in values.items() if value}
+    return found

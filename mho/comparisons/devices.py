@@ -1,0 +1,149 @@
+"""Devices side by side: how far their cells are from the targets, and whether the measurements tell them apart."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from macro_models.devices import Device
+from macro_models.devices.confidence import LEVEL_OF_CONFIDENCE
+from macro_models.devices.resampled import resampled
+from macro_models.errors import InputError
+from mho.comparisons.differences import Unlike, unlike
+
+__all__ = ["TIMES_S", "DeviceDifference", "Moment", "compare_devices"]
+
+TIMES_S = (3600.0, 86400.0, 30 * 86400.0)
+"""Times since programming at which devices are compared, in seconds."""
+_TARGETS = 4
+_DRAWS = 100
+_PLAIN = ("name", "description", "schema")
+_QUIET = ("fit", "confidence", "pulse_fit")
+"""Sections that say where the numbers come from."""
+
+Reals = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """Mean or standard deviation of ``g - target`` of both devices, at one target and one time.
+
+    Attributes
+    ----------
+    of
+        ``mean`` or ``deviation``.
+    target_uS, time_s
+        Where.
+    first, second
+        In uS.
+    low, high
+        Ends of the 90 % interval of the second less the first, in uS; None where a device does not say how sure it is.
+    """
+
+    of: str
+    target_uS: float
+    time_s: float
+    first: float
+    second: float
+    low: float | None
+    high: float | None
+
+    @property
+    def difference(self) -> float:
+        """Of the second less the first, in uS."""
+        return self.second - self.first
+
+    @property
+    def sure(self) -> bool | None:
+        """Whether it is more than chance; None if nothing says so."""
+        return None if self.low is None or self.high is None else not self.low <= 0.0 <= self.high
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**vars(self), "difference": self.difference, "more_than_chance": self.sure}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceDifference:
+    """What is not the same of two devices.
+
+    Attributes
+    ----------
+    keys
+        Of the files, without those of their fits.
+    moments
+        At :data:`TIMES_S`, over the targets that both take.
+    temp_C
+        Of both.
+    """
+
+    keys: Sequence[Unlike]
+    moments: Sequence[Moment]
+    temp_C: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "temp_C": self.temp_C, "moments": [each.to_dict() for each in self.moments],
+            "differs": [each.to_dict() for each in self.keys],
+        }
+
+
+def compare_devices(first: Device, second: Device, temp_C: float | None = None) -> DeviceDifference:
+    """The difference of two devices, at the temperature of the first one's data if none is given.
+
+    The interval of a difference is that of devices which the same two measurements could as well have given
+    (:func:`macro_models.devices.resampled.resampled`), drawn for both apart.
+
+    Raises
+    ------
+    InputError
+        If there is no target that both take.
+    """
+    temp_C = first.data_temp_C if temp_C is None else temp_C
+    targets = _targets(first, second)
+    one, two = (_moments(device, targets, temp_C) for device in (first, second))
+    low = high = None
+    if first.confidence.known and second.confidence.known:
+        away = _drawn(second, targets, temp_C, 1) - _drawn(first, targets, temp_C, 0)
+        tail = (1.0 - LEVEL_OF_CONFIDENCE) / 2.0
+        low, high = np.quantile(away, (tail, 1.0 - tail), axis=0)
+    moments = [
+        Moment(
+            of=of, target_uS=float(target), time_s=time_s, first=float(one[k, t, g]), second=float(two[k, t, g]),
+            low=None if low is None else float(low[k, t, g]), high=None if high is None else float(high[k, t, g]),
+        )
+        for k, of in enumerate(("mean", "deviation")) for t, time_s in enumerate(TIMES_S)
+        for g, target in enumerate(targets)
+    ]
+    keys = [
+        each for each in unlike(first.to_dict(), second.to_dict())
+        if each.key not in _PLAIN and each.key.partition(".")[0] not in _QUIET
+    ]
+    return DeviceDifference(keys=keys, moments=moments, temp_C=temp_C)
+
+
+def _targets(first: Device, second: Device) -> Reals:
+    """Some targets over the range that both have."""
+    low = max(device.range.g_min_uS for device in (first, second))
+    high = min(device.g_max_uS or device.relaxation.g_ref_uS for device in (first, second))
+    if not low < high:
+        raise InputError(
+            f"{first.name} and {second.name} have no target in common: one ends at {high:g} uS, the other begins at "
+            f"{low:g} uS"
+        )
+    return low + (high - low) * np.linspace(0.05, 0.95, _TARGETS)
+
+
+def _moments(device: Device, targets: Reals, temp_C: float) -> Reals:
+    """Means and deviations in uS, of shape (2, times, targets)."""
+    return np.array([
+        [of(targets, time_s, temp_C) for time_s in TIMES_S] for of in (device.mean_uS, device.sigma_uS)
+    ])
+
+
+def _drawn(device: Device, targets: Reals, temp_C: float, which: int) -> Reals:
+    """The same of devices drawn anew, (draws, 2, times, targets); the two devices take draws of their own."""
+    return np.array([_moments(resampled(device, 2 * k + which), targets, temp_C) for k in range(_DRAWS)])

@@ -1,0 +1,59 @@
+"""Descriptions side by side: which keys are not the same, and by what factor."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Unlike", "flat", "unlike"]
+
+_SHOWN = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unlike:
+    """A key that two descriptions do not have alike; None of the one that has it not."""
+
+    key: str
+    first: Any
+    second: Any
+
+    @property
+    def ratio(self) -> float | None:
+        """The second by the first, where both are numbers of one sign."""
+        numbers = [value for value in (self.first, self.second) if isinstance(value, (int, float))]
+        if len(numbers) < 2 or isinstance(self.first, bool) or isinstance(self.second, bool):
+            return None
+        return float(self.second / self.first) if self.first * self.second > 0.0 else None
+
+    @property
+    def texts(self) -> tuple[str, str, str]:
+        """Key and both values, not too long for a table."""
+        return self.key, _text(self.first), _text(self.second)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"key": self.key, "first": self.first, "second": self.second, "ratio": self.ratio}
+
+
+def unlike(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Unlike]:
+    """Dotted keys that are not the same, in the order of the first; sources and descriptions are left out."""
+    one, two = flat(first), flat(second)
+    return [
+        Unlike(key=key, first=one.get(key), second=two.get(key)) for key in dict.fromkeys([*one, *two])
+        if one.get(key) != two.get(key) and key.rpartition(".")[2] not in ("source", "description")
+    ]
+
+
+def flat(tree: Mapping[str, Any], under: str = "") -> dict[str, Any]:
+    """A tree of sections as one of dotted keys."""
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        name = f"{under}.{key}" if under else str(key)
+        found |= flat(value, name) if isinstance(value, Mapping) else {name: value}
+    return found
+
+
+def _text(value: Any) -> str:
+    text = "-" if value is None else value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

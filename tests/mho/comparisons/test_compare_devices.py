@@ -1,0 +1,62 @@
+"""``mho compare`` of devices: moments of the cells, and what the measurements say of their difference."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from macro_models.devices import load_device
+from macro_models.devices.confidence import Confidence
+from macro_models.devices.device import Device
+from macro_models.devices.resampled import moved_law
+from mho.cli import run
+from mho.comparisons.devices import compare_devices
+
+ERROR_US = 0.1
+
+
+def measured(device: Device, mean_uS: float = 0.0) -> Device:
+    """A device with errors of its law, its means moved at all times after programming."""
+    times, levels = len(device.law.times_s), len(device.law.levels_uS)
+    known = Confidence(
+        cells=4000, level_cells=(4000.0,) * levels, mean_error_uS=((ERROR_US,) * levels,) * times,
+        spread_error=((0.02,) * levels,) * times, mean_memory=tuple(map(tuple, np.ones((times, times)))),
+        spread_memory=tuple(map(tuple, np.ones((times, times)))),
+    )
+    mean = np.full((times, levels), mean_uS)
+    mean[0] = 0.0
+    return replace(device, law=moved_law(device.law, mean, np.zeros((times, levels))), confidence=known)
+
+
+def test_moments_are_those_of_the_devices_and_intervals_of_their_errors() -> None:
+    device = load_device("rram-relax")
+    first, same, moved = measured(device), measured(device), measured(device, 1.0)
+    for each in compare_devices(first, same).moments:
+        assert each.difference == 0.0
+        assert each.sure is False
+    found = [each for each in compare_devices(first, moved).moments if each.of == "mean"]
+    for each in found:
+        assert each.first == pytest.approx(float(first.mean_uS(each.target_uS, each.time_s)))
+        assert each.difference == pytest.approx(1.0, abs=0.02)
+        assert each.sure is True
+    # Of both errors, but for levels between which a target lies: at most those of a level, at least a root of two less.
+    widths = np.array([each.high - each.low for each in found if each.low is not None and each.high is not None])
+    full = 2 * 1.645 * np.sqrt(2.0) * ERROR_US
+    assert len(widths) == 12
+    assert (widths > 0.55 * full).all()
+    assert (widths < 1.4 * full).all()
+
+
+def test_a_device_without_errors_has_no_intervals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    to = tmp_path / "c.json"
+    command = ["compare", "rram-neurram", "rram-relax", "-o", str(tmp_path / "d.png"), "--json", str(to)]
+    assert run(command) == 0
+    said = json.loads(to.read_text())
+    assert said["kind"] == "device"
+    moments = said["compared"][0]["moments"]
+    assert {each["more_than_chance"] for each in moments} == {None}
+    assert {each["of"] for each in moments} == {"mean", "deviation"}
+    assert "without errors of the numbers" in capsys.readouterr().err
+    assert (tmp_path / "d.png").stat().st_size > 5000
