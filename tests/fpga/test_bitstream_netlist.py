@@ -43,7 +43,7 @@ def test_a_build_says_what_came_out(built: tuple[Path, BuildReport]) -> None:
 
 
 @pytest.mark.cosim("yosys", "nextpnr-ice40", "icepack", "iceunpack", "icebox_vlog", "verilator", "g++", "make")
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_netlist_in_a_bitstream_gives_the_codes_of_the_numpy_model(built: tuple[Path, BuildReport]) -> None:
     folder, _ = built
     text = bitstream_netlist(BOARD, folder / "hx8k-breakout.bin", folder / "hx8k-breakout.pcf")

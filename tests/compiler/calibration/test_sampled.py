@@ -62,7 +62,7 @@ def test_blocks_of_some_outputs_hold_all_of_their_rows(groups: int) -> None:
     assert sampled(bench, few) is few
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_some_outputs_do_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Errors are those of a search on all of them, within what chance makes of them."""
     net, rng = network(24, 1), np.random.default_rng(2)

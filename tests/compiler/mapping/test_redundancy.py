@@ -129,7 +129,7 @@ def test_classifiers_are_placed_as_before() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.slow
+@pytest.mark.long
 def test_autoencoder_after_a_day() -> None:
     """Trained here on digits: its error after a day is within 10 %, without more cells above that."""
     from sklearn.datasets import load_digits

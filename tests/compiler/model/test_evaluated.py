@@ -64,3 +64,34 @@ def test_gradients_are_those_of_the_elements() -> None:
 def test_what_is_done_element_by_element(step: Evaluated, each: bool) -> None:
     assert step.each == each
     assert replace(step).each == each
+
+
+def rows(kind: str, inputs: str, **attributes: object) -> Evaluated:
+    """An operator on samples of four rows of three numbers, or what it makes of them."""
+    values = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, (1, 4, 3)) for name in inputs.split()]
+    shape = (1, 12) if kind == "Reshape" else (1, 4, 4) if kind == "MatMul" else (1, 4, 3)
+    made = [node("Transpose", "b", "t", perm=[0, 2, 1])] if kind == "MatMul" else []
+    taken = {"MatMul": "a t", "Reshape": "a k"}.get(kind, inputs)
+    made.append(node(kind, taken, "y", **attributes))
+    constants = [numpy_helper.from_array(np.array([1, 12]), "k")] if kind == "Reshape" else []
+    graph = helper.make_graph(made, "step", values, [helper.make_tensor_value_info("y", TensorProto.DOUBLE, shape)],
+                              constants)
+    return Evaluated.of(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10))
+
+
+@pytest.mark.parametrize(
+    ("step", "stacks"),
+    [
+        (rows("MatMul", "a b"), True),
+        (rows("Softmax", "a", axis=2), True),
+        (rows("Softmax", "a", axis=0), False),  # over the batch
+        (rows("Reshape", "a"), False),  # to the elements of one sample
+    ],
+)
+def test_gradients_of_a_batch_are_taken_at_once_where_its_samples_stay_apart(step: Evaluated, stacks: bool) -> None:
+    assert step.stacks == stacks
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(5, step.taken))
+    gradient = rng.normal(size=(5, step.size))
+    alone = [step.backward(gradient[k : k + 1], x[k : k + 1], step.compute(x[k : k + 1])) for k in range(5)]
+    assert np.allclose(step.backward(gradient, x, step.compute(x)), np.concatenate(alone), rtol=1e-5, atol=1e-8)

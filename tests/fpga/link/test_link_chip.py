@@ -9,7 +9,7 @@ from hw.config import load_chip
 @pytest.mark.slow
 @pytest.mark.cosim("verilator", "g++", "make")
 def test_random_accesses_over_the_line_beside_programs() -> None:
-    report = verify_line(load_chip("tnsa16-core", {"mesh.columns": 3}), accesses=500)
-    assert (report.accesses, report.host) == (500, "serial line")
-    assert report.images > 10
-    assert report.errors > 30
+    report = verify_line(load_chip("tnsa16-core", {"mesh.columns": 3}), accesses=120)
+    assert (report.accesses, report.host) == (120, "serial line")
+    assert report.images > 2
+    assert report.errors > 5

@@ -69,7 +69,7 @@ def test_parts_must_fit() -> None:
         CoreTile(CFG, mesh, core)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_tiles_with_a_flow_and_a_reduction_by_the_host() -> None:
     rng = np.random.default_rng(0)
     arrays = [ExactArray.random(LINES, rng) for _ in range(2)]

@@ -120,12 +120,12 @@ def test_a_conversion_without_a_table_is_an_error() -> None:
 @pytest.mark.cosim("verilator", "g++", "make")
 @pytest.mark.slow
 def test_the_generated_verilog_gives_the_codes_of_a_programmed_core(tmp_path: Path) -> None:
-    core, model = programmed(64, 8)
-    cfg = PinEmulatorConfig(core=core, lanes=64, slots=4, verify_bits=None)
+    core, model = programmed(32, 8)
+    cfg = PinEmulatorConfig(core=core, lanes=16, slots=4, verify_bits=None)
     script, expected, analog = Script(cfg), [], 0
     script.load(cell_loads(cfg, model.cells))
     cache = TableCache(cfg, model)
-    for number in range(60):
+    for number in range(40):
         trial = make_trial([model], 5, number, vectors=2)
         script.idle()  # masks of operations that wait, and tables of operations under way, must stay
         script.masks(trial.masks)
@@ -155,7 +155,8 @@ def programmable(lines: int, seed: int, fresh: bool) -> PulseArray:
 @pytest.mark.cosim("verilator", "g++", "make")
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("lines", "log_from", "timing"), [(64, 0, {}), (16, 500_000, {"setup_cycles": 1, "verify_cycles": 2})]
+    ("lines", "log_from", "timing"),
+    [pytest.param(64, 0, {}, marks=pytest.mark.long), (16, 500_000, {"setup_cycles": 1, "verify_cycles": 2})],
 )
 def test_the_core_programs_its_cells_as_the_reference(
     lines: int, log_from: int, timing: dict[str, int], tmp_path: Path

@@ -83,7 +83,7 @@ def test_every_flit_arrives_once_and_in_order(cfg: MeshConfig) -> None:
     rng = random.Random(cfg.nodes)
     flits = {
         node: [
-            (node << 16 | k, rng.randrange(1 << cfg.tag_bits), random_destinations(rng, cfg, node)) for k in range(25)
+            (node << 16 | k, rng.randrange(1 << cfg.tag_bits), random_destinations(rng, cfg, node)) for k in range(12)
         ]
         for node in range(cfg.nodes)
     }
@@ -102,7 +102,7 @@ def test_every_flit_arrives_once_and_in_order(cfg: MeshConfig) -> None:
 @pytest.mark.slow
 def test_a_hop_is_one_cycle() -> None:
     cfg = MeshConfig(columns=3, rows=3, payload_bits=32)
-    for source, node in ((0, 8), (8, 0), (4, 5), (2, 6)):
+    for source, node in ((0, 8), (2, 6)):
         (x, y), (u, v) = cfg.position(source), cfg.position(node)
         received = run(cfg, {source: [(7, 1, Destinations.one(u, v))]})
         # Routers on the way, and the cycle in which it is offered.
