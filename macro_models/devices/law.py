@@ -9,6 +9,7 @@ two times in the logarithm of time. All of it is + - * / of doubles in a fixed o
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -313,20 +314,38 @@ class Law:
 
         ``quantiles`` have shape (levels, nodes), the normal ``codes`` of the cells the shape of ``target_uS``.
         """
+        return self.drawing(target_uS, codes, quantiles.shape[-1])(quantiles)
+
+    def drawing(
+        self, target_uS: NDArray[np.float64], codes: NDArray[np.integer], nodes: int
+    ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+        """:meth:`draw` for many ``quantiles`` of as many nodes: all that the cells alone decide is done once."""
         level, weight = self._level(target_uS)
-        nodes = quantiles.shape[-1]
         step = 2 * _TOP // (nodes - 1)
         at = codes.astype(np.int64) + _TOP
         node, rest = at // step, (at % step) / step
-        flat = quantiles.ravel()
+        place, other = level * nodes + node, 1.0 - weight
 
-        def at_level(k: NDArray[np.int64]) -> NDArray[np.float64]:
-            left = flat[k * nodes + node]
-            return left + (flat[k * nodes + node + 1] - left) * rest
+        def at_level(flat: NDArray[np.float64], first: int) -> NDArray[np.float64]:
+            # Those of the level above and of the node after lie behind by a fixed number.
+            left = flat[first:].take(place)
+            found = flat[first + 1 :].take(place)
+            found -= left
+            found *= rest
+            found += left
+            return found
 
-        if len(self.levels_uS) == 1:
-            return at_level(level)
-        return at_level(level) * (1.0 - weight) + at_level(level + 1) * weight
+        def draw(quantiles: NDArray[np.float64]) -> NDArray[np.float64]:
+            flat = quantiles.ravel()
+            found = at_level(flat, 0)
+            if len(self.levels_uS) > 1:
+                found *= other
+                above = at_level(flat, nodes)
+                above *= weight
+                found += above
+            return found
+
+        return draw
 
     def _level(self, target_uS: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         levels = np.array(self.levels_uS)

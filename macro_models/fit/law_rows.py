@@ -26,6 +26,7 @@ _ERRORS_NAMED, _ERRORS_NAMELESS = 2.5, 1.0  # and by so many standard errors
 _EXACT = 1e-5  # of the largest target: errors of programming that are the rounding of the table
 _CLAMPED = 0.002  # part of the cells that read 0 uS from which statistics are smoothed as they were without the clamp
 _GOOD = 2.5  # distance below which a shape is not improved
+Draw = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 DRAWS = 60_000
 """Cells that are drawn to compare a law with the data."""
 
@@ -124,7 +125,8 @@ class LawRows:
         if not self.data.has_target or not error.size or float(np.abs(error).max()) <= exact:
             return empty_row(self.model, len(self.levels))
         row = make_row(self.model, error, self.level[at], self.levels, self.data.g_uS[at] <= 0.0)
-        return self._correct(row, at, lambda table, target, n: self.shape.draw(table, target, even_codes(n, 0)))[0]
+        nodes = row.table().shape[-1]
+        return self._correct(row, at, lambda target: self.shape.drawing(target, even_codes(len(target), 0), nodes))[0]
 
     def _change(self, at: NDArray[np.bool_], share: float) -> tuple[Row, float]:
         """What the time of the readings ``at`` adds to what programming left, and the share of that which is kept.
@@ -146,11 +148,13 @@ class LawRows:
         change = data.g_uS[at] - data.target_uS[at] - share * error
         row = make_row(self.model, change, self.level[at], self.levels, data.g_uS[at] <= 0.0)
 
-        def draw(table: NDArray[np.float64], target: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-            left = self.shape.draw(self.left, target, even_codes(n, 0)) * share if data.has_target else 0.0
-            return left + self.shape.draw(table, target, even_codes(n, 1))
+        def drawing(target: NDArray[np.float64]) -> Draw:
+            codes = even_codes(len(target), 0)
+            left = self.shape.draw(self.left, target, codes) * share if data.has_target else 0.0
+            added = self.shape.drawing(target, even_codes(len(target), 1), row.table().shape[-1])
+            return lambda table: left + added(table)
 
-        return self._correct(row, at, draw)
+        return self._correct(row, at, drawing)
 
     def _share_kept(self, at: NDArray[np.bool_]) -> float:
         """Share of the programming error that is still in the readings ``at``: 1 unless the data say otherwise."""
@@ -167,8 +171,13 @@ class LawRows:
         deviation = math.sqrt(float(((error * (total - slope * error)) ** 2).sum())) / power
         return 1.0 if abs(slope - 1.0) < 3.0 * deviation else float(f"{min(max(slope, 0.0), 1.0):.4g}")
 
-    def _correct(self, row: Row, at: NDArray[np.bool_], draw: Callable[..., NDArray[np.float64]]) -> tuple[Row, bool]:
-        """Draw cells with the targets of the readings, compare, correct, again; and whether they do not agree yet."""
+    def _correct(
+        self, row: Row, at: NDArray[np.bool_], drawing: Callable[[NDArray[np.float64]], Draw]
+    ) -> tuple[Row, bool]:
+        """Draw cells with the targets of the readings, compare, correct, again; and whether they do not agree yet.
+
+        ``drawing`` gives for targets what draws their cells from the table of a row.
+        """
         order = np.argsort(self.data.target_uS[at], kind="stable")
         target, level = self.data.target_uS[at][order], self.level[at][order]
         change = (self.data.g_uS[at] - self.data.target_uS[at])[order]
@@ -177,9 +186,10 @@ class LawRows:
         present = np.bincount(level, minlength=len(self.levels)) > 0
         copies = max(1, DRAWS // len(target))
         many, many_level = np.repeat(target, copies), np.repeat(level, copies)
+        draw = drawing(many)
 
         def free(row: Row) -> NDArray[np.float64]:
-            return draw(row.table(), many, len(many))
+            return draw(row.table())
 
         def cells(row: Row) -> NDArray[np.float64]:
             return np.maximum(many + free(row), 0.0) - many

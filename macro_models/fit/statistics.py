@@ -34,10 +34,19 @@ def summarise(change: NDArray[np.float64]) -> Summary:
     """Summary of one sample."""
     if not change.size:
         return Summary(0.0, 0.0, 0.0, 0.0)
-    away = np.abs(change - np.median(change))
-    robust = _MAD * float(np.median(away))
-    beyond = float((away > 3.0 * robust).mean())
+    away = np.abs(change - _median(change))
+    robust = _MAD * _median(away)
+    beyond = float(np.count_nonzero(away > 3.0 * robust)) / change.size
     return Summary(float(change.mean()), float(change.std()), robust, beyond)
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    """That of numpy, which looks for what is not finite besides: there is none here."""
+    half, odd = divmod(values.size, 2)
+    if odd:
+        return float(np.partition(values, half)[half])
+    low, high = np.partition(values, (half - 1, half))[half - 1 : half + 1]
+    return float((low + high) / 2.0)
 
 
 def grouped(change: NDArray[np.float64], group: NDArray[np.int64], groups: int) -> NDArray[np.float64]:
