@@ -100,8 +100,9 @@ class Evaluated:
 
     @cached_property
     def stacks(self) -> bool:
-        """Whether samples that lie behind each other along the first dimension give the numbers of each alone, but for
-        the order of sums: tried on two samples.
+        """Whether samples behind each other along the first dimension give the numbers of each alone, up to rounding.
+
+        It is tried on two samples.
         """
         graph = self.proto.graph
         if any(_dims(v)[:1] != (1,) or v.type.tensor_type.elem_type != TensorProto.DOUBLE
@@ -184,7 +185,7 @@ class Evaluated:
         return np.nan_to_num(made, posinf=1e30, neginf=-1e30)
 
     def _near(self, x: Float) -> Float:
-        """Numbers of shape (batch, size) that differences are made of: those of :meth:`compute`, but for the last bits."""
+        """What differences are made of, of shape (batch, size): as of :meth:`compute`, but for the last bits."""
         return self._stacked(x) if len(x) and self.stacks else self.compute(x)
 
     def backward(self, gradient: Float, x: Float, y: Float) -> Float:

@@ -93,7 +93,9 @@ def compare(*arguments: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", [pytest.param("[[96, 64, 10], 2000, 4]", marks=pytest.mark.long), "[[256, 256, 10], 32, 2]"])
+@pytest.mark.parametrize(
+    "case", [pytest.param("[[96, 64, 10], 2000, 4]", marks=pytest.mark.long), "[[256, 256, 10], 32, 2]"]
+)
 def test_peak_of_a_compilation(case: str) -> None:
     compare("compiling", case)
 

@@ -84,7 +84,10 @@ def misses(device: Device, law: str, temps_C: tuple[float, ...], n: int) -> list
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("law", "acts_on", "energy_eV"), [("time", "time", 0.6), pytest.param("change", "change", 0.08, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("law", "acts_on", "energy_eV"),
+    [("time", "time", 0.6), pytest.param("change", "change", 0.08, marks=pytest.mark.long)],
+)
 def test_one_energy_holds_at_temperatures_left_out(tmp_path: Path, law: str, acts_on: str, energy_eV: float) -> None:
     device = fit_device(table(tmp_path, law, (25.0, 85.0, 125.0, 150.0), 1500), name="hot")
     found, heat = device.temperature, device.heat
