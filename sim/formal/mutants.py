@@ -24,7 +24,9 @@ from hw.tile.engines.send import SendEngine
 from hw.tile.engines.waiting import Waiting
 from hw.tile.sequencer import Sequencer
 from hw.tile.sequencer.loops import LoopStack
+from hw.tile.tile import Tile
 from hw.tile.tokens import Tokens
+from hw.tile.walker import Walker, Window
 from sim.formal.harness import Harness
 from sim.formal.interface.claims import InterfaceClaims
 from sim.formal.queue import FifoClaims
@@ -34,12 +36,16 @@ from sim.formal.registers.server import ServerClaims
 from sim.formal.router.claims import ChannelClaims, WaitClaims
 from sim.formal.router.trace import TraceClaims
 from sim.formal.tile.execution import ExecutionClaims
+from sim.formal.tile.issue import IssueClaims, Issued
 from sim.formal.tile.loops import LoopClaims
 from sim.formal.tile.receive import ReceiverClaims
+from sim.formal.tile.retire import RetireClaims
 from sim.formal.tile.send import SendClaims
 from sim.formal.tile.sequencer import SequencerClaims
 from sim.formal.tile.tokens import TokenClaims
 from sim.formal.tile.waiting import WaitingClaims, queue_of
+from sim.formal.tile.walks import WalkerClaims
+from sim.formal.tile.windows import WindowClaims
 
 __all__ = ["MUTANTS", "Mutant"]
 
@@ -189,6 +195,26 @@ MUTANTS = (
         what="PUSH does not wait for what the engines have in hand", owner=Sequencer, method="_tokens",
         line="self.idle & Mux(makes", instead="Mux(makes",
         make=lambda: SequencerClaims(Sequencer(TileConfig(instructions=128))), depth=16,
+    ),
+    Mutant(
+        what="an instruction at the end of a loop retires twice", owner=Sequencer, method="elaborate",
+        line="self.retire.eq(~loops.closes)", instead="self.retire.eq(1)",
+        make=lambda: RetireClaims(Sequencer(TileConfig(instructions=128))), depth=16,
+    ),
+    Mutant(
+        what="a window is planned when its last pixel is the next to come", owner=Walker, method="_wait",
+        line="less[:8] < ring.there", instead="less[:8] <= ring.there",
+        make=lambda: WalkerClaims(Walker(), 1), depth=11,
+    ),
+    Mutant(
+        what="rows above the image count in the ring", owner=Window, method="elaborate",
+        line="with m.If(in_row):", instead="with m.If(1):",
+        make=lambda: WindowClaims(Window()),
+    ),
+    Mutant(
+        what="an instruction is taken while the load engine reads its stream", owner=Tile, method="_issue",
+        line="(others[0].reads | others[1].reads)", instead="others[0].reads",
+        make=lambda: IssueClaims(Issued(TileConfig(payload_bits=32, buffer_kib=1))), depth=16,
     ),
     Mutant(
         what="a block is acknowledged when one of its ring is left", owner=Tokens, method="_owe",

@@ -24,6 +24,7 @@ from hw.tile.engines.send import SendEngine
 from hw.tile.sequencer import Sequencer
 from hw.tile.sequencer.loops import LoopStack
 from hw.tile.tokens import Tokens
+from hw.tile.walker import Walker, Window
 from sim.formal import queue
 from sim.formal.arbiter import ArbiterClaims
 from sim.formal.harness import Harness
@@ -39,12 +40,16 @@ from sim.formal.router.trace import TraceClaims
 from sim.formal.router.wormhole import wormholes
 from sim.formal.solver import Engine, Verdict
 from sim.formal.tile.execution import ExecutionClaims
+from sim.formal.tile.issue import IssueClaims, Issued
 from sim.formal.tile.loops import LoopClaims
 from sim.formal.tile.receive import ReceiverClaims
+from sim.formal.tile.retire import RetireClaims
 from sim.formal.tile.send import SendClaims
 from sim.formal.tile.sequencer import SequencerClaims
 from sim.formal.tile.tokens import TokenClaims
 from sim.formal.tile.waiting import WaitingClaims, queue_of
+from sim.formal.tile.walks import WalkerClaims
+from sim.formal.tile.windows import WindowClaims
 
 __all__ = ["PROPERTIES", "Property"]
 
@@ -271,6 +276,23 @@ def _tiles() -> Iterator[Property]:
         name="tile: VEC reads blocks that have arrived, gives back what is there, writes and shows where there is room",
         of="Execution, any vector unit and walks", seen=24,
         make=lambda: ExecutionClaims(Execution(TileConfig(payload_bits=32, buffer_kib=1))),
+    )
+    yield Property(
+        name="tile: instructions retire in the order of the program, each once, before the next one is decoded",
+        of="Sequencer, any program", seen=16, make=lambda: RetireClaims(Sequencer(TileConfig(instructions=128))),
+    )
+    yield Property(
+        name="tile: a walk plans a window when its pixels have arrived and are still there, gives back what is there",
+        of="Walker, images up to 15 x 15", seen=26, make=lambda: WalkerClaims(Walker()),
+    )
+    yield Property(
+        name="tile: each pixel of a window is read from its place in the ring, the pad for what is outside the image",
+        of="Window, any plan within a ring", seen=12, make=lambda: WindowClaims(Window()),
+    )
+    yield Property(
+        name="tile: no two engines have in hand what reads one stream; what MVM reads stays there; each MVM ends once",
+        of="LoadEngine, VectorEngine, SendEngine", seen=26,
+        make=lambda: IssueClaims(Issued(TileConfig(payload_bits=32, buffer_kib=1))),
     )
     yield Property(
         name="tile: what arrives is written at once, within the block that comes, which is shown with its last flit",

@@ -21,7 +21,7 @@ def sources() -> str:
     """Digest of all that results depend on here: the hardware and the claims."""
     digest = hashlib.sha256()
     root = Path(__file__).parents[2]
-    for folder in ("hw/noc", "sim/formal"):
+    for folder in ("hw/noc", "hw/tile", "sim/formal"):
         for path in sorted((root / folder).rglob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -151,7 +151,8 @@ class LoadEngine(Resettable):
         issue, walks, number = Signal(IssueLayout(), reset_less=True), self.walks, Signal(4)
         taken, job = waiting.i.p, waiting.o.p
         # Of the product whose codes are read, which may have gone.
-        gathered, gathered_pc, gathered_order = Signal(STREAMS), Signal(PC_BITS), Signal(OrderLayout())
+        gathered, gathered_pc = Signal(STREAMS, name="gathered"), Signal(PC_BITS)
+        gathered_order = Signal(OrderLayout())
         connect(m, window.o, gather.term)
         connect(m, fetch.fetch, flipped(self.fetch))
         self._commands, self._at = Signal(name="commands"), Signal(ADDRESS_BITS, name="pair_at", reset_less=True)
@@ -258,7 +259,7 @@ class LoadEngine(Resettable):
         ]
         wrong, self._left = Signal(4), Signal(12, name="pair_left")
         m.d.comb += wrong.eq(Mux(cause != 0, cause, Mux(self.full, Cause.PRODUCT, 0)))
-        with m.FSM():
+        with m.FSM(name="look"):
             with m.State("Idle"):
                 m.d.sync += [self._at.eq(self.block_address), self._left.eq(self.block_size)]
                 m.d.sync += issue.eq(self.i.payload)
@@ -342,7 +343,7 @@ class LoadEngine(Resettable):
         """Carries out the oldest product."""
         job, walks = oldest.p, self.walks
         # It ends when its codes are given and its walk has gone on.
-        pending, gone = self._pending, Signal()
+        pending, gone = self._pending, Signal(name="gone")
         m.d.comb += self.ends.eq(pending & gone & given)
         with m.If(self.op.valid & self.op.ready):
             m.d.sync += [pending.eq(1), gone.eq(0)]

@@ -72,21 +72,21 @@ class Walker(Resettable):
         # One multiplier and one adder for all: products and what is added to them are taken one after the other.
         factor, other, addend = Signal(_CORNER), Signal(12), Signal(ADDRESS_BITS)
         total = Signal(_CORNER + 12)
-        x, y = Signal(signed(CORNER)), Signal(signed(CORNER))
+        x, y = Signal(signed(CORNER), name="x"), Signal(signed(CORNER), name="y")
         m.d.comb += [
             total.eq(factor * other + addend), other.eq(walk.width),
             self.plan.base.eq(ring.base),
             self.ask.stream.eq(walk.stream), self.change.p.stream.eq(walk.stream), self.change.p.free.eq(1),
         ]
-        oldest, newest = Signal(COUNT_BITS), Signal(COUNT_BITS)
+        oldest, newest = Signal(COUNT_BITS, name="oldest"), Signal(COUNT_BITS, name="newest")
         low = Signal(_COUNT)
         rows_of, columns_of = _Edge("y"), _Edge("x")
         # What rows, and then columns, are looked at with.
-        self._at, self._left, self._step = Signal(signed(CORNER)), Signal(5), Signal(4)
+        self._at, self._left, self._step = Signal(signed(CORNER), name="at"), Signal(5, name="left"), Signal(4)
         self._size, self._inside = Signal(PIXEL), Signal()
         self._pad, self._corner = Signal(4), Signal(signed(CORNER))
         m.d.comb += [self._inside.eq(_inside(self._at, self._size)), self._corner.eq(total - self._pad)]
-        behind, rows = Signal(8), Signal(8)
+        behind, rows = Signal(8, name="behind"), Signal(8, name="rows")
         asks = self._stream(m)
         with m.FSM():
             with m.State("Idle"):

@@ -38,9 +38,10 @@ class Window(Resettable):
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
-        walk, plan = Signal(DescriptorLayout("walk"), reset_less=True), Signal(PlanLayout(), reset_less=True)
-        left, below = Signal(5), Signal(5)
-        at, row = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
+        walk = Signal(DescriptorLayout("walk"), reset_less=True)
+        plan = Signal(PlanLayout(), reset_less=True)
+        left, below = Signal(5, name="left"), Signal(5, name="below")
+        at, row = Signal(ADDRESS_BITS, name="at"), Signal(ADDRESS_BITS, name="row")
         row_ends, in_row, in_image, again = Signal(), Signal(), Signal(), Signal()
         begins, start = Signal(), Signal(ADDRESS_BITS, reset_less=True)
         m.d.comb += [

@@ -12,13 +12,13 @@ from hw.tile.isa import STREAMS
 from hw.tile.lanes import VectorUnit
 from sim.formal.harness import Harness, State, assume, claim, constant, drive_freely, free, witness
 
-__all__ = ["ExecutionClaims"]
+__all__ = ["AnyUnit", "ExecutionClaims"]
 
 _LEAVES = ("Leave a", "Leave b")
 _AT_WORK = ("Start", "Run", *_LEAVES)
 
 
-class _AnyUnit(VectorUnit):
+class AnyUnit(VectorUnit):
     """Gives anything at any time."""
 
     def elaborate(self, platform: object) -> Any:
@@ -39,7 +39,7 @@ class ExecutionClaims(Harness):
         super().__init__(dut)
 
     def elaborate(self, platform: object) -> Module:
-        with patch.object(execution, "VectorUnit", _AnyUnit):
+        with patch.object(execution, "VectorUnit", AnyUnit):
             return super().elaborate(platform)
 
     def specify(self, m: Module, state: State) -> None:

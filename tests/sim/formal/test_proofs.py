@@ -65,6 +65,9 @@ CHOSEN = [
     ("a block is acknowledged when one", "Tokens"),
     ("an engine is busy only when", "Waiting"),
     ("SEND reads a block before it is there", "SendEngine"),
+    ("an instruction at the end of a loop retires twice", "Sequencer"),
+    ("a window is planned when its last pixel is the next to come", "Walker"),
+    ("rows above the image count in the ring", "Window"),
     # Broken routers, a broken adder, a broken end of requests: the claims notice.
     ("an input forgets who has had its head", "InputUnit"),
     pytest.param("what is wanted next is found for the wrong router", "Router", marks=pytest.mark.slow),

@@ -1,0 +1,165 @@
+"""Claims of the windows of walks: every pixel that is read has arrived, and none was given back."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Signal, Value, signed
+
+from hw.tile.tokens.tokens import COUNT_BITS
+from hw.tile.walker import Todo, Walker
+from sim.formal.harness import Harness, State, assume, claim, constant, drive_freely, free, witness
+
+__all__ = ["WalkerClaims"]
+
+_SMALL = {
+    "width": 4, "height": 4, "kernel_x": 3, "kernel_y": 3, "dilation_x": 2, "dilation_y": 2, "stride_x": 2,
+    "stride_y": 2, "pad_x": 2, "pad_y": 2, "positions_x": 4, "positions_y": 4,
+}
+"""Bits of the fields of a walk: products are dear for a solver."""
+_BEHIND = ("Oldest", "Newest", "Rows", "Wait", "Judge", "Size", "First", "Columns", "Lines")
+_GOES = ("Step", "Next row", "Next column", "Top", "Below", "Image", "Behind", "Free", "Give", "Change")
+_PLANNED = ("Size", "First", "Columns", "Lines")
+
+
+class WalkerClaims(Harness):
+    """Any walk of a small image and any place of it, and one pixel under its kernel that the solver picks.
+
+    Others fill the ring whenever it has room; while a window is planned nobody gives blocks of it back, and when the
+    walk goes on the walker alone does.
+
+    Parameters
+    ----------
+    dut
+        The walker.
+    bits
+        Of a side of the image, at most.
+    """
+
+    def __init__(self, dut: Walker, bits: int = 4) -> None:
+        super().__init__(dut)
+        self.bits = bits
+
+    def specify(self, m: Module, state: State) -> None:
+        dut: Any = self.dut
+        ring, walk = dut.ask.ring, dut.walk
+        drive_freely(
+            m, walk, dut.place, dut.start, dut.todo, dut.restart, dut.advance, dut.free, dut.hasty, dut.hold,
+            dut.ask.ready, dut.change.ready, ring.head, ring.tail, ring.base, ring.block, ring.remote, ring.index,
+            ring.wrong)
+        m.d.comb += dut.soft_reset.eq(0)
+        assume(m, ~dut.ask.ready | dut.ask.valid)
+        idle = state.at("Idle")
+        assume(m, idle | ~dut.start)
+        # The walk and its place stay from the start on.
+        kept, busy = Signal.like(walk.as_value()), Signal()
+        m.d.sync += [kept.eq(walk.as_value()), busy.eq(~idle | dut.start)]
+        assume(m, ~busy | idle | (walk.as_value() == kept))
+        todo = Signal(2)
+        with m.If(idle):
+            m.d.sync += todo.eq(dut.todo)
+        assume(m, idle | (dut.todo == todo))
+        for name, bits in _SMALL.items():
+            assume(m, walk[name] < 1 << min(bits, self.bits))
+        for name in ("kernel_x", "kernel_y", "positions_x", "positions_y"):
+            assume(m, walk[name] != 0)
+        for side in "xy":
+            assume(m, dut.place[side] < walk[f"positions_{side}"])
+        there, freed, blocks = Signal(8), Signal(COUNT_BITS), constant(m, 8, "blocks")
+        gives = dut.change.valid & dut.change.ready
+        more = free(m, 1, "more")
+        assume(m, ~(more & gives) & (~more | (there < blocks)))
+        m.d.sync += [there.eq(there + more - gives), freed.eq(freed + gives)]
+        m.d.comb += [ring.there.eq(there), ring.freed.eq(freed), ring.blocks.eq(blocks)]
+        claim(m, "no more are there than the ring has", there <= blocks)
+        with m.If(dut.change.valid):
+            claim(m, "what it gives back is there", there != 0)
+        self._asked(m, state, there, freed, blocks)
+        self._window(m, dut, state, there, freed)
+
+    def _asked(self, m: Module, state: State, there: Value, freed: Value, blocks: Value) -> None:
+        """What it remembers of the ring is so, or was."""
+        held: Any = self._ring(state)
+        with m.If(_at(state, ("Judge", *_PLANNED, "Give", "Change"))):
+            claim(m, "what it knows to be there is there", (held.there <= there) & (held.blocks == blocks))
+            claim(m, "what it knows to be given back is", held.freed == freed)
+        with m.If(state.at("Change")):
+            claim(m, "it knows of a block", held.there != 0)
+
+    def _ring(self, state: State) -> Any:
+        return self.dut.ask.ring.shape()(state["ring"])
+
+    def _window(self, m: Module, dut: Any, state: State, there: Value, freed: Value) -> None:
+        """The pixel that the solver picks, and what is known of its window."""
+        walk, at, planning, inside = dut.walk, dut.next, Signal(), {}
+        place = {}
+        m.d.comb += planning.eq(dut.todo == Todo.PLAN)
+        for name, states in {
+            Todo.LOOK: ("Terms", "Codes", "Repeats"), Todo.PLAN: ("Row", "Scan y", "Column", "Scan x", *_BEHIND),
+        }.items():
+            with m.If(_at(state, states)):
+                claim(m, f"it does what is asked for: {name.name.lower()}", dut.todo == name)
+        with m.If(_at(state, _GOES)):
+            claim(m, "it goes on if that is asked for", ~planning & (dut.todo != Todo.LOOK))
+        for side in "yx":
+            one, size = constant(m, 3, f"kernel_{side}_at"), walk.width if side == "x" else walk.height
+            assume(m, one < walk[f"kernel_{side}"])
+            corner, pixel = Signal(signed(16)), Signal(signed(16), name=f"pixel_{side}")
+            step = walk[f"dilation_{side}"][:2]
+            m.d.comb += [
+                corner.eq(at[side][:4] * walk[f"stride_{side}"][:2] - walk[f"pad_{side}"][:2]),
+                pixel.eq(corner + one * step),
+            ]
+            inside[side], place[side] = Signal(name=f"inside_{side}"), pixel
+            m.d.comb += inside[side].eq((pixel >= 0) & (pixel < size))
+            first, last, found = state[f"{side}_first"], state[f"{side}_last"], state[f"{side}_any"]
+            passed = Signal(5, name=f"passed_{side}")
+            m.d.comb += passed.eq(walk[f"kernel_{side}"] - state["left"])
+            with m.If(~state.at("Idle")):
+                claim(m, f"{side}: it is at a position of the walk", at[side] < walk[f"positions_{side}"])
+            holds = inside[side] & (first <= pixel) & (pixel <= last) & found
+            between = ~inside[side] | holds
+            scanning = state.at(f"Scan {side}")
+            with m.If(scanning):
+                claim(m, f"{side}: it looks at the kernel from its corner on", (
+                    (state["left"] != 0) & (state["left"] <= walk[f"kernel_{side}"])
+                    & (state["at"] == corner + passed[:3] * step)))
+                claim(m, f"{side}: what it has passed lies between the first and the last", ~(one < passed) | between)
+                claim(m, f"{side}: the first is not behind the last, nor that behind where it looks",
+                      ~found | ((first <= last) & (last <= state["at"]) & (last < size)))
+            later = ("Column", "Scan x", *_BEHIND) if side == "y" else _BEHIND
+            with m.If(_at(state, later)):
+                claim(m, f"{side}: all that is in the image lies between the first and the last", between)
+            with m.If(_at(state, later)):
+                claim(m, f"{side}: first and last are in the image", ~found | ((first <= last) & (last < size)))
+            with m.If(_at(state, _BEHIND)):
+                claim(m, f"{side}: some are in the image", found)
+        number = Signal(COUNT_BITS)
+        m.d.comb += number.eq(place["y"][:4] * walk.width[:4] + place["x"][:4])
+        read = inside["x"] & inside["y"]
+        oldest, newest = state["oldest"], state["newest"]
+        behind = [name for name in _BEHIND if name != "Oldest"]
+        with m.If(_at(state, tuple(behind)) & read):
+            claim(m, "it is not before the oldest pixel", oldest <= number)
+        with m.If(_at(state, tuple(name for name in behind if name != "Newest")) & read):
+            claim(m, "it is not behind the newest pixel", number <= newest)
+        small = 1 << 8
+        with m.If(_at(state, tuple(behind))):
+            claim(m, "the oldest pixel is in the image", oldest < small)
+        with m.If(_at(state, tuple(name for name in behind if name != "Newest"))):
+            claim(m, "the newest pixel is in the image", newest < small)
+        ahead = Signal(COUNT_BITS)
+        m.d.comb += ahead.eq(at.origin + number - freed)
+        planned = Signal()
+        m.d.sync += planned.eq(~state.at("Idle") & (state.at("Lines") | (planned & state.at("Done"))))
+        done = planned & state.at("Done")
+        with m.If((_at(state, _PLANNED) | done) & read):
+            claim(m, "each pixel of a planned window has arrived, and was not given back", ahead < there)
+        with m.If(state.at("Done") & planning & ~planned):
+            claim(m, "a window without pixels has none that is read", ~read)
+        witness(m, "a window of pixels is planned", done & read & dut.done)
+
+
+def _at(state: State, names: tuple[str, ...]) -> Value:
+    found: Value = Signal(1)
+    for name in names:
+        found |= state.at(name)
+    return found
