@@ -105,6 +105,7 @@ def compiled(name: str, chip: str = "neurram-core", device: str = "ideal") -> tu
     return compile_model(model, load_chip(chip), calibrate=x[:64], device=device, options=OPTIONS), model, x
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [n if n == "gate" else pytest.param(n, marks=pytest.mark.slow) for n in MODELS])
 def test_accuracy_on_ideal_cells(name: str, tmp_path: Path) -> None:
     """Near onnxruntime, for inputs that calibration did not see; a file gives the same."""

@@ -286,6 +286,7 @@ GRAPHS: dict[str, tuple[list[onnx.NodeProto], tuple[int, ...]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GRAPHS)
 def test_graphs_on_ideal_cells(name: str) -> None:
     nodes, output = GRAPHS[name]

@@ -121,6 +121,7 @@ def test_a_placement_without_an_end_is_given_up(tools: Path, tmp_path: Path, mon
         attempt(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "step", ["yosys", *(pytest.param(tool, marks=pytest.mark.slow) for tool in ("nextpnr_ice40", "icepack"))]
 )

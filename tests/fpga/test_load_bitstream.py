@@ -25,6 +25,7 @@ def bitstream(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "empty.bit"
 
 
+@pytest.mark.slow
 @pytest.mark.cosim("ecppack", "openFPGALoader")
 def test_the_bytes_that_arrive_are_the_bitstream(bitstream: Path) -> None:
     with serve_jtag(ECP5_85F) as (port, address):

@@ -120,11 +120,13 @@ def reading_shares(data: Measurements, level: Whole, levels: int, group: Whole) 
 
 def trends(data: Measurements, level: Whole, levels: int) -> list[tuple[float, Trend]]:
     """What switching cycles change at each time, in seconds, where the data have them."""
-    found = []
-    for index in np.unique(data.time_index) if data.cycles is not None else ():
+    found, cycles = [], data.cycles
+    if cycles is None:
+        return []
+    for index in np.unique(data.time_index):
         at = data.time_index == index
         standard, spread = standardised((data.g_uS - data.target_uS)[at], level[at], levels)
-        trend = fit_trend(standard, spread, data.cycles[at])
+        trend = fit_trend(standard, spread, cycles[at])
         if trend is not None:
             found.append((float(data.times_s[index]), trend))
     return found

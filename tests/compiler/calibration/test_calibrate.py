@@ -72,6 +72,7 @@ def test_more_cells_a_weight_lower_the_noise() -> None:
     assert errors[1] < 0.75 * errors[0]
 
 
+@pytest.mark.slow
 def test_regressor_takes_eight_bits_and_stays_close() -> None:
     x = np.random.default_rng(0).uniform(100, 300, size=(256, 8)).astype(np.float32)
     model = random_perceptron([8, 24, 1], final=None, mean=np.full(8, 200.0), deviation=np.full(8, 58.0))
@@ -141,6 +142,7 @@ def test_odd_calibration_inputs(kind: str) -> None:
     assert np.abs(got - wanted).max() <= 0.1 * np.abs(wanted).max()
 
 
+@pytest.mark.slow
 def test_dead_lines_change_nothing_but_the_place() -> None:
     bits, sources = np.zeros(16, dtype=bool), np.zeros(16, dtype=bool)
     bits[2], sources[0] = True, True

@@ -59,6 +59,7 @@ def test_an_input_on_the_edge_falls_on_its_side(
     assert np.array_equal(quantised_outputs(again, FunctionalBackend(), x).outputs, got)
 
 
+@pytest.mark.slow
 def test_what_is_far_from_zero_takes_codes_around_it() -> None:
     """Features of measurements that hardly move, chosen by the host: their codes are as those of inputs."""
     nodes = [

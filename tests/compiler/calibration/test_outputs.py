@@ -63,6 +63,7 @@ def test_terms_that_cancel_are_said() -> None:
     assert network.calibration["warnings"] == []
 
 
+@pytest.mark.slow
 def test_the_layer_that_is_named_is_the_one_at_fault() -> None:
     """Three layers, the second of which cancels; the third hands on what it is given."""
     x = RNG.normal(size=(64, 6)).astype("f4")

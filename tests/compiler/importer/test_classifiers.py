@@ -118,6 +118,7 @@ def test_classifiers_that_are_stacked() -> None:
     np.testing.assert_allclose(got["scores2"], wanted["scores2"], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_whole_numbers_of_the_host_stay_whole() -> None:
     """A label that a step on the way makes is not a little less than itself when it is cast again."""
     nodes = [

@@ -115,6 +115,7 @@ def test_a_file_has_all_outputs(name: str, tmp_path: Path) -> None:
         assert np.sqrt((error**2).mean()) < 0.12 * max(float_ones[output].std(), 1e-6)
 
 
+@pytest.mark.slow
 def test_each_output_counts_whatever_its_unit() -> None:
     """An output a thousand times as large as another does not make that one worse."""
     x, errors = floats(128, 6), []

@@ -223,6 +223,7 @@ def test_squeeze_and_unsqueeze_axes_as_attributes() -> None:
     check(build(nodes, {"w": W64}, shape=("batch", 1, 6), output=("batch", 4, 1), opset=11), (3, 1, 6))
 
 
+@pytest.mark.slow
 @given(
     sizes=st.lists(st.integers(1, 9), min_size=2, max_size=5),
     seed=st.integers(0, 1000),

@@ -52,6 +52,7 @@ def convolutions(draw: st.DrawFn) -> tuple[onnx.ModelProto, Array]:
     return build(nodes, weights, shape=("batch", *x.shape[1:]), output=("batch", *["d"] * (rank + 1))), x
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(convolutions())
 def test_convolution(case: tuple[onnx.ModelProto, Array]) -> None:

@@ -48,6 +48,7 @@ def check(placement: Placement, shapes: list[tuple[int, int]]) -> None:
 shape_lists = st.lists(st.tuples(st.integers(1, 40), st.integers(1, 40)), min_size=1, max_size=6)
 
 
+@pytest.mark.slow
 @given(shapes=shape_lists, copies=st.sampled_from([None, 1, 3]), data=st.data())
 @settings(max_examples=60)
 def test_any_network_on_any_core(shapes: list[tuple[int, int]], copies: int | None, data: st.DataObject) -> None:

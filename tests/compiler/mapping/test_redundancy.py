@@ -122,6 +122,7 @@ def test_an_image_is_of_numbers() -> None:
     assert import_onnx(model).gives_numbers
 
 
+@pytest.mark.slow
 def test_classifiers_are_placed_as_before() -> None:
     model, x = random_perceptron([20, 12, 5]), np.random.default_rng(0).normal(size=(16, 20)).astype("f4")
     network = compile_model(model, load_chip("tnsa16-core"), calibrate=x, options=CompileOptions(seeds=1))

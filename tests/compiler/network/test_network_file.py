@@ -42,6 +42,7 @@ def test_what_is_read_is_what_was_written(network: Network, path: Path, tmp_path
     assert (tmp_path / "again.mho").read_bytes() == path.read_bytes()
 
 
+@pytest.mark.slow
 def test_compilation_is_deterministic(network: Network, path: Path, tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(20, 9)).astype(np.float32)
     same = compile_model(random_perceptron([9, 12, 3]), load_chip("tnsa16-core"), calibrate=x, options=OPTIONS)

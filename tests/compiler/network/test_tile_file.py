@@ -34,6 +34,7 @@ def code_of(network: Network) -> TileCode:
     return network.tiles
 
 
+@pytest.mark.slow
 def test_a_chip_whose_tiles_run_programs_gets_them(network: Network) -> None:
     assert network.schedule == "tiles"
     assert len(code_of(network).programs) > 1

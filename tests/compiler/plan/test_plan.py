@@ -48,6 +48,7 @@ def compiled(name: str) -> Network:
     return compile_model(net, chip, calibrate=x[:16].astype("f4"), device="ideal", options=options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["residual", "branches", "perceptron"])
 def test_sums_are_those_of_the_program(name: str) -> None:
     network = compiled(name)
@@ -82,6 +83,7 @@ def test_a_dry_run_says_the_same(name: str) -> None:
     assert few <= plan["cycles_serial"] <= many
 
 
+@pytest.mark.slow
 def test_bounds_hold_what_calibration_chooses() -> None:
     model, x = tiny()
     chip = load_chip("tnsa16-core")

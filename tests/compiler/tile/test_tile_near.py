@@ -24,6 +24,7 @@ def network() -> Network:
     return compile_tiles(model, chip, calibrate=x, options=CompileOptions(seeds=1, samples=8))
 
 
+@pytest.mark.slow
 def test_hop_bytes_are_those_of_the_links_that_are_crossed(network: Network) -> None:
     """Each transfer by its tree of XY routes, link by link."""
     graph, chip = graph_of(network), network.chip
@@ -51,6 +52,7 @@ def test_cores_come_closer_and_stay_where_nothing_is_closer(network: Network) ->
     assert again.after <= after
 
 
+@pytest.mark.slow
 def test_four_tiles_find_the_best_of_all_places() -> None:
     model, x = residual_network(1, channels=2)
     net = compile_tiles(model, load_chip("tnsa16-2x2"), calibrate=x, options=CompileOptions(seeds=1, samples=8))

@@ -29,6 +29,7 @@ def perceptron() -> Network:
     return compile_tiles(sample.model, load_chip("tnsa64-2x2"), calibrate=sample.calibrate, options=OPTIONS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["ideal", "rram-neurram"])
 def test_a_perceptron_over_four_tiles_with_reduction_and_multicast(perceptron: Network, device: str) -> None:
     programs, found, wanted = compare(perceptron, load_sample("digits").x[:4], device=device, first=FIRST)
@@ -209,6 +210,7 @@ def check(network: Network, x: np.ndarray) -> TilePrograms:
     return programs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", [one if one in QUICK else pytest.param(one, marks=pytest.mark.slow)
                                   for one in SHAPES])
 def test_what_tiles_do(what: str) -> None:
@@ -216,6 +218,7 @@ def test_what_tiles_do(what: str) -> None:
     assert bool(programs.placed.columns) or not what.endswith("two tiles")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["groups of channels, side by side in products", "strides and padding"])
 def test_several_columns_a_weight(what: str) -> None:
     network, x = network_of(what, copies=3, slices=2)
@@ -230,6 +233,7 @@ def test_two_conversions_a_product() -> None:
     check(network, x)
 
 
+@pytest.mark.slow
 def test_weights_live_with_faulty_cells_and_around_dead_lines() -> None:
     rng = np.random.default_rng(2)
     faults = {}
@@ -250,6 +254,7 @@ def test_weights_live_with_faulty_cells_and_around_dead_lines() -> None:
     check(network, x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["LSTM", pytest.param("GRU", marks=pytest.mark.slow)])
 def test_recurrent_layers(kind: str) -> None:
     """Five steps, a layer called at each: gates as products, values that are gone share rings."""
@@ -280,6 +285,7 @@ def refused(nodes: list, weights: dict, sentence: str, shape: tuple[int, ...] = 
         tile_programs(compile_tiles(model, load_chip("tnsa16-2x2"), calibrate=x, options=OPTIONS))
 
 
+@pytest.mark.slow
 def test_what_has_no_form_on_tiles_is_refused_by_name() -> None:
     rng = np.random.default_rng(0)
     weights = {"w": rng.normal(size=(3, 2, 3, 3)).astype("f4"), "d": rng.normal(size=(80, 2, 1, 1)).astype("f4")}

@@ -2,6 +2,7 @@
 
 import tomllib
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +38,7 @@ def test_hidden_keys_are_not_listed_and_lines_are_right():
     }
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.from_regex(r"[a-z]{1,4}", fullmatch=True), st.text(alphabet='ab"\'#[]{}=\n\\ ', max_size=12)))
 def test_any_string_value_hides_nothing_and_adds_nothing(values):
     lines = []

@@ -77,6 +77,7 @@ def all_keys(chip: type[Chip]) -> list[tuple[str, str, KeySpec]]:
 KEYS = all_keys(type(CORE))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", [pytest.param(part, marks=[pytest.mark.slow] * (part != "core")) for part in PARTS])
 def test_no_other_key_changes_the_verilog_of_a_part(part: str) -> None:
     chip = CORE

@@ -105,6 +105,7 @@ def check_status(run: Run, reference: CoreReference, *, hold: bool = False, wait
     assert len(run.done) == len(reference.ops)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lines", [16, 64])
 @pytest.mark.parametrize("durations", [QUICK, {}], ids=["quick", "neurram"])
 def test_codes_and_cycles_match_the_reference(lines: int, durations: dict[str, int]) -> None:
@@ -169,6 +170,7 @@ def test_a_slow_reader_loses_nothing() -> None:
     assert run.status["cycles_total"] > 3 * reference.cycles
 
 
+@pytest.mark.slow
 def test_masks_apply_from_the_descriptor_on() -> None:
     cfg = CoreConfig(lines=16, **QUICK)
     rng = np.random.default_rng(9)
@@ -220,6 +222,7 @@ def test_illegal_descriptors_are_dropped_and_reported() -> None:
     check_status(run, reference, waits=True)
 
 
+@pytest.mark.slow
 def test_back_to_back_operations_keep_the_macro_busy() -> None:
     # The definition: cycles of operations at the pins by all cycles between the ends of operations.
     cfg = CoreConfig(lines=256)

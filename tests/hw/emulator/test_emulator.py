@@ -65,6 +65,7 @@ def random_table(rng: np.random.Generator, cells: np.ndarray) -> LineTable:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lanes", "g_bits", "noise", "search_width"),
     [pytest.param(8, 8, True, 2, marks=pytest.mark.slow), (16, 4, False, 1)],

@@ -43,6 +43,7 @@ accesses = st.tuples(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.lists(accesses, min_size=1, max_size=30))
 def test_accesses_reach_their_region_once(sequence: list[tuple[int, int, bool, int, int]]) -> None:

@@ -39,6 +39,7 @@ def check(program: Program, cfg: TileConfig, given: Given, stall: float, blocks:
     assert found.retired[: len(expected.retired)] == expected.retired
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("payload", [64, pytest.param(32, marks=pytest.mark.slow)])
 def test_perceptron(payload: int) -> None:
     check(example("perceptron").program, config(payload), {0: blocks_of(4, 16)}, 0.2, 4)

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
+import pytest
 from amaranth.hdl import Module, Signal
 
 from hw.testing import simulate
@@ -120,6 +121,7 @@ def test_what_is_wrong_with_a_walk_alone() -> None:
     simulate(m, run)
 
 
+@pytest.mark.slow
 def test_causes_are_those_of_the_rules() -> None:
     rng = np.random.default_rng(0)
     seen: Counter[tuple[Op, Cause]] = Counter()

@@ -4,6 +4,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 
 from hw.host.registers import Access, RegisterMap
 from hw.testing import simulate
@@ -43,6 +44,7 @@ def gaps(map: RegisterMap) -> list[int]:
     return [at for (_, end), start in zip(ends, starts[1:], strict=True) if end < start for at in (end, start - 4)]
 
 
+@pytest.mark.slow
 def test_memories_are_read_back_and_the_rest_is_an_error() -> None:
     bench, rng = Bench(), np.random.default_rng(0)
     windows = {window.name: window for window in MAP.windows}

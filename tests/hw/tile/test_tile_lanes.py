@@ -7,6 +7,7 @@ from hw.tile.config import TileConfig
 from tests.hw.tile.vector_bench import Memories, VectorBench, expect, random_case
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lanes", "payload", "stall"), [
     (4, 64, 0.2), *(pytest.param(*row, marks=pytest.mark.slow) for row in ((2, 32, 0.3), (8, 64, 0.4))),
 ])

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 
@@ -151,6 +152,7 @@ class Bench(wiring.Component):
         return m
 
 
+@pytest.mark.slow
 def test_programs_run_as_in_the_interpreter() -> None:
     rng = np.random.default_rng(3)
     bench = Bench()

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 
 from hw.testing import simulate
 from hw.tile.isa import DESCRIPTORS, STREAMS
@@ -20,6 +21,7 @@ def random_streams(rng: np.random.Generator) -> list[dict[str, int]]:
     return streams
 
 
+@pytest.mark.slow
 def test_rings_are_those_of_the_reference() -> None:
     rng = np.random.default_rng(0)
     dut: Any = Tokens(changes=3, asks=2)

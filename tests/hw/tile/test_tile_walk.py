@@ -1,6 +1,7 @@
 """What walks need and give back, against a search over all later windows."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ def walks(draw, most=9):
     return Walk(channel=0, pad_x=draw(st.integers(0, 4)), pad_y=draw(st.integers(0, 4)), **values, **sizes)
 
 
+@pytest.mark.slow
 @given(walks())
 @settings(max_examples=300)
 def test_nothing_is_given_back_that_a_later_position_needs(walk):

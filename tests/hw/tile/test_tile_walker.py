@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 
@@ -144,6 +145,7 @@ class Run:
                 raise AssertionError("neither pixels nor a refusal")
 
 
+@pytest.mark.slow
 def test_windows_are_those_of_the_reference() -> None:
     rng = np.random.default_rng(1)
     bench = Bench()

@@ -68,6 +68,7 @@ def test_steps_of_the_same_pulse_are_log_normal() -> None:
     assert log.std() == pytest.approx(0.4, rel=0.04)
 
 
+@pytest.mark.slow
 def test_a_cell_alone_and_among_others_end_equal() -> None:
     together, alone = array(), array()
     rng = np.random.default_rng(2)

@@ -199,6 +199,7 @@ def test_cells_do_not_fall_below_the_floor(pcm: Device) -> None:
     assert (drifted == 0.7).mean() > 0.5
 
 
+@pytest.mark.slow
 def test_exponentials_are_right_and_made_of_sums_and_products() -> None:
     y = np.random.default_rng(0).uniform(0.0, 30.0, 100_000)
     assert exp_negative(y) == pytest.approx(np.exp(-y), rel=1e-10)

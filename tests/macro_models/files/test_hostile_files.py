@@ -69,6 +69,7 @@ def test_a_file_that_says_that_it_is_small_is_read_no_further_than_its_limit() -
 # Arrays ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_one_damaged_byte_of_a_header_gives_the_array_or_a_sentence(tmp_path: Path) -> None:
     path, x = tmp_path / "x.npy", np.arange(12, dtype=np.float32).reshape(3, 4) + 1
     np.save(path, x)

@@ -131,6 +131,7 @@ def hot(path: Path, energies: dict[float, float]) -> Measurements:
 TIMES = (0.0, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5)
 
 
+@pytest.mark.slow
 def test_an_activation_energy_is_found(tmp_path: Path) -> None:
     data = hot(tmp_path / "hot.csv", dict.fromkeys((55.0, 85.0, 125.0), 0.5))
     device = drift_device(data, name="mine", g_max_uS=25.0)
@@ -142,6 +143,7 @@ def test_an_activation_energy_is_found(tmp_path: Path) -> None:
     assert replace(device_from_dict(parse_toml(device_toml(device), "mine")), fit=device.fit) == device
 
 
+@pytest.mark.slow
 def test_a_temperature_that_cannot_be_known_is_left_out(tmp_path: Path) -> None:
     one = drift_device(hot(tmp_path / "one.csv", {85.0: 0.5}), name="mine", g_max_uS=25.0)
     assert one.temperature.acts_on == ""

@@ -47,6 +47,7 @@ def table(path: Path, r: np.random.Generator, n: int, dies: int = 1, die_shift: 
     return read_measurements(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law", [normal, student, mixed, skewed])
 @pytest.mark.parametrize("cells", [20, pytest.param(100, marks=pytest.mark.slow)])
 def test_intervals_hold_the_truth_as_often_as_they_say(

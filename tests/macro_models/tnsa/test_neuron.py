@@ -188,6 +188,7 @@ def test_batches_and_single_conversions_agree(
     assert np.array_equal(codes, whole.codes[one])
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(seed=SEEDS)
 def test_strobes_give_what_the_model_gives(

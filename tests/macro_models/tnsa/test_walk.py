@@ -38,6 +38,7 @@ def random_case(rng: np.random.Generator) -> tuple[Walk, np.ndarray, int, np.nda
     return walk, charge, int(rng.choice([0, 1, 3, 7, 127])), op_id, int(rng.integers(2**32)), int(rng.integers(2**24))
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(seed=SEEDS)
 def test_compiled_loops_give_the_bits_of_numpy(seed: int) -> None:

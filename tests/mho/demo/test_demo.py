@@ -56,6 +56,7 @@ def test_the_demo_is_bit_equal(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "codes equal" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_one_product_recorded_at_the_pins(tiny: Any) -> None:
     from mho.demo.trace import record
 

@@ -17,6 +17,7 @@ def told(tiny: Tiny, path: Path, *options: str) -> dict[str, Any]:
     return json.loads(path.read_text())
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_bits_of_one(
     tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

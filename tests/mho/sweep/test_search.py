@@ -57,6 +57,7 @@ def searched(values: NDArray[np.float64], search: Search) -> list[int]:
     return asked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1])
 def test_the_front_of_2000_designs_with_200(seed: int) -> None:
     pytest.importorskip("optuna")
@@ -76,6 +77,7 @@ def test_random_is_a_tenth_of_the_front() -> None:
     assert len(best & set(asked)) < 0.3 * len(best)
 
 
+@pytest.mark.slow
 def test_a_search_goes_on_where_it_was(sweep_text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("optuna")
     monkeypatch.setenv("MHO_CACHE", str(tmp_path / "cache"))

@@ -42,6 +42,7 @@ def rows(folder: Path) -> list[dict[str, Any]]:
     return json.loads((folder / "rows.json").read_text())
 
 
+@pytest.mark.slow
 def test_rows_are_what_runs_give(swept: Path, tiny: Tiny) -> None:
     found = rows(swept)
     assert len(found) == 12
@@ -77,6 +78,7 @@ def test_parquet_has_the_types_of_the_rows(swept: Path) -> None:
     assert parquet.read_table(swept / "rows.parquet").to_pylist() == rows(swept)
 
 
+@pytest.mark.slow
 def test_what_is_there_is_not_done_again(swept: Path, sweep_text: str, tmp_path: Path, cache: None) -> None:
     (tmp_path / "sweep.toml").write_text(sweep_text.replace("[4, 6]", "[6, 5]"))
     folder, spec = Folder(swept), load_spec(tmp_path / "sweep.toml")

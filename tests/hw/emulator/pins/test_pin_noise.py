@@ -48,6 +48,7 @@ async def convert(ctx: Any, dut: PinLevelCore, trial: Trial, file: MaskFile, cac
     return np.array(words, dtype="<u4").view("<i2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lanes", [8, pytest.param(16, marks=pytest.mark.slow)])
 def test_the_core_gives_the_codes_of_the_device(lanes: int) -> None:
     core, model = noisy(16)

@@ -122,6 +122,7 @@ def test_hardware_is_the_reference_on_any_bytes(data: bytes) -> None:
     assert run(data) == expected(data)
 
 
+@pytest.mark.slow
 def test_hanging_access_ends_and_the_link_stays_alive() -> None:
     hang = encode_command(Command.READ, HANG, 1)
     read = encode_command(Command.READ, 0, 1)

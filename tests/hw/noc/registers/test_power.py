@@ -13,6 +13,7 @@ from hw.testing import get, put, simulate
 STOPPED, OFF = 1, 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bit", [STOPPED, OFF])
 def test_a_tile_that_stands_still_answers_with_errors(bit: int) -> None:
     cfg = MeshConfig(columns=2, rows=2, payload_bits=32, contexts=0)

@@ -1,6 +1,7 @@
 """Any program has a text that gives the same bytes."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -49,6 +50,7 @@ def programs(draw):
     )
 
 
+@pytest.mark.slow
 @given(programs())
 @settings(max_examples=150, deadline=None)
 def test_the_text_of_a_program_gives_its_bytes(program):
