@@ -93,6 +93,12 @@ def _pcm_source(device: DriftDevice) -> tuple[str, tuple[str, ...]]:
     name = "PCMLikeNoiseModel"
     if drift.nu_read > 0.0:
         lost.append("the spread of nu from read to read")
+    if drift.die or drift.cell:
+        lost.append("what cells of a chip, and a cell from one programming to the next, have in common")
+    if any(device.read_noise.sigma_uS) or device.telegraph.acts:
+        lost.append("white noise of the read, and traps: only 1/f noise is there")
+    if float(drift.nu(np.linspace(0.0, drift.g_ref_uS, 41))[0].min()) < 0.0:
+        lost.append("a mean of nu below 0: it is 0 there")
     if (drift.nu_mean, drift.nu_std, drift.nu_mean_above, drift.nu_std_above) != (_MEAN, _STD, (), ()):
         name = "CustomDriftPCMLikeNoiseModel"
         g = drift.g_ref_uS * np.concatenate([[0.0], np.geomspace(1e-3, 1.0, 40)])

@@ -14,6 +14,7 @@ _LAST_S = 3.16e8
 LOST = (
     "the shape of its distributions: cells are normal with the mean and deviation of the device",
     "stuck cells, pulses, converters and temperature",
+    "a cell's place in them over time, what cells of a chip have in common, and traps: each call draws anew",
 )
 """What tables of moments do not hold."""
 

@@ -77,9 +77,13 @@ def test_another_drift_goes_as_a_table_of_nu() -> None:
     tree["drift"]["nu_mean"] = [0.0, 0.07, 0.07, 0.07]
     from macro_models.devices import device_from_dict
 
-    text, _ = export_aihwkit(device_from_dict(tree))
+    text, plain = export_aihwkit(device_from_dict(tree))
     assert "CustomDriftPCMLikeNoiseModel" in text
     assert "'nu_mean_lst': [0.07, 0.07" in text
+    tree["drift"] |= {"nu_mean": [0.0, -0.01, -0.01, -0.01], "die": [0.0, 0.3]}
+    tree["read_noise"]["sigma_uS"] = [0.1]
+    _, lost = export_aihwkit(device_from_dict(tree))
+    assert [what.split()[0] for what in lost if what not in plain] == ["what", "white", "a"]
 
 
 @pytest.mark.parametrize(
