@@ -249,6 +249,7 @@ def cocotb_environment(modules: str, top: str, extra: Mapping[str, str]) -> dict
         TOPLEVEL_LANG="verilog",
         COCOTB_LOG_LEVEL="WARNING",
         COCOTB_TRUST_INERTIAL_WRITES="1",
+        COCOTB_REWRITE_ASSERTION_FILES="",  # else pytest rewrites numpy and all that is imported, at each start
         OPENBLAS_NUM_THREADS="1",
         PYTHONSAFEPATH="1",
     )
