@@ -34,7 +34,8 @@ def _run(wrap: str, simulator: str, folder: Path, benches: Sequence[str] = tuple
     write = WriteVerifyConfig.from_chip(chip)
     parameters = {name: int(value) for name, value in asdict(WriteVerifyParameters.from_chip(chip)).items()}
     environment = {
-        "COCOTB_REWRITE_ASSERTION_FILES": "*bench_*.py", "MHO_WRAP": wrap, "MHO_HASH": chip.sha256[:8], "MHO_PARAMETERS": json.dumps(parameters),
+        "COCOTB_REWRITE_ASSERTION_FILES": "*bench_*.py",
+        "MHO_WRAP": wrap, "MHO_HASH": chip.sha256[:8], "MHO_PARAMETERS": json.dumps(parameters),
         "MHO_WRITE": json.dumps({"setup_cycles": write.setup_cycles, "verify_cycles": write.verify_cycles}),
     }
     results = runner.test(
