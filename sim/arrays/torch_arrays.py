@@ -29,7 +29,7 @@ class TorchArrays:
 
     def __init__(self, device: str = "") -> None:
         try:
-            import torch
+            import torch  # pyright: ignore[reportMissingImports]
         except ImportError:
             raise ToolError("PyTorch is missing; install it with: pip install 'mho[torch]'") from None
         self._torch = torch
