@@ -31,6 +31,7 @@ __all__ = ["Bench", "Chips", "Draft", "Hopeless", "Site", "Stand", "Trial", "rep
 Float = NDArray[np.float64]
 Hopeless = Callable[[float, Float], bool]
 """Whether a candidate is out of the question, from its total so far and the error of each output so far."""
+_Taken = tuple[NDArray[np.int32], NDArray[np.intp]]
 Kind = tuple[Device, int, float]
 """A chip: its device, its seed, the time since it was programmed."""
 
@@ -237,15 +238,16 @@ class Bench:
         chips = self.program(index, draft, stand) if chips is None else chips
         codes = self._codes(site, draft.quantiser) if codes is None else codes
         products = self.products(index, draft, 0, stand)
+        inputs_of = [taken_inputs(p.mvm.taken(draft.spread)) for p in products]
         sums: Float = np.zeros((*codes.shape[:2], site.wanted.shape[-1]))
         outputs, squared, errors = np.empty_like(sums), np.zeros(len(codes)), np.zeros((len(codes), sums.shape[-1]))
         cycles = 0
         for chip, (inputs, summed, made) in enumerate(zip(codes, sums, outputs, strict=True)):
-            cycles += self._compute(draft, stand, products, chips[chip], inputs, summed)
+            cycles += self._compute(draft, stand, products, inputs_of, chips[chip], inputs, summed)
             if self.in_two:
                 rest, left = Rest(draft.quantiser), np.zeros_like(summed)
                 taken = rest.codes(site.values[chip], inputs)
-                cycles += self._compute(draft, stand, products, chips[chip], taken, left)
+                cycles += self._compute(draft, stand, products, inputs_of, chips[chip], taken, left)
                 summed += rest.ratio * left
             made[:] = self._outputs(site, draft, summed)
             squared[chip] = self.judge.squared(index, made[None], site.wanted, stand.outputs)[0]
@@ -274,14 +276,16 @@ class Bench:
         return replace(trial, draft=draft, outputs=outputs, sums=sums, error=error, total=float(share @ squared))
 
     def _compute(
-        self, draft: Draft, stand: Stand, products: Sequence[Product], cores: dict[int, MacroModel],
-        inputs: NDArray[np.int16], summed: Float,
+        self, draft: Draft, stand: Stand, products: Sequence[Product], inputs_of: Sequence[_Taken],
+        cores: dict[int, MacroModel], inputs: NDArray[np.int16], summed: Float,
     ) -> int:
-        """Adds the products of all samples on one chip to ``summed``, (samples, outputs); the cycles that they take."""
+        """Adds the products of all samples on one chip to ``summed``, (samples, outputs); the cycles that they take.
+
+        ``inputs_of`` are those that each product takes, and which of them each of its rows.
+        """
         cycles, samples = 0, np.arange(len(inputs), dtype=np.uint64) << np.uint64(OP_ID_IMAGE_SHIFT)
         last: tuple[NDArray[np.int32], NDArray[np.float32]] | None = None
-        for mvm, half_step in ((p.mvm, p.half_step) for p in products):
-            used, taken = taken_inputs(mvm.taken(draft.spread))
+        for (mvm, half_step), (used, taken) in zip(((p.mvm, p.half_step) for p in products), inputs_of, strict=True):
             product = bind(
                 cores[mvm.core], mvm.op, stand.masks[mvm.core], mvm.rows, taken, len(used) + 1, mvm.columns
             )

@@ -92,9 +92,14 @@ class Calls:
         return found
 
     def _exact(self, k: int, op: Linear, image: Index, position: Index) -> Float:
-        rows = op.patches[position]
-        values = np.concatenate([self.exact[v][image] for v in self.network.steps[k].inputs], axis=-1)
-        return np.where(rows < 0, op.pad, np.take_along_axis(values, np.maximum(rows, 0), axis=1))
+        rows, values = op.patches[position], [self.exact[v] for v in self.network.steps[k].inputs]
+        # What is taken of each value, and not all elements of so many images.
+        made, first = np.where(rows < 0, op.pad, 0.0), 0
+        for value in values:
+            sample, row = np.nonzero((rows >= first) & (rows < first + value.shape[1]))
+            made[sample, row] = value[image[sample], rows[sample, row] - first]
+            first += value.shape[1]
+        return made
 
     def _parts(self, image: Index, position: Index) -> _Parts:
         """For each call its step and operation, which samples are its own, their images, and its positions of them."""

@@ -189,8 +189,9 @@ class _LaneInput:
         count = int(self.group.max()) + 1
         if count == len(self.group):
             return None
-        members = [np.flatnonzero(self.group == g) for g in range(count)]
-        return np.stack([np.resize(m, max(len(m) for m in members)) for m in members])
+        members = np.split(np.argsort(self.group, kind="stable"), np.bincount(self.group).cumsum()[:-1])
+        most = max(len(m) for m in members)
+        return np.stack([np.resize(m, most) for m in members])
 
     def coarsen(self, quantiser: Quantiser, anchor: str) -> Quantiser:
         return quantiser.coarsened(np.zeros(()), anchor)

@@ -95,13 +95,13 @@ def _from_spread(
     target: NDArray[np.float64], device: Device, seed: int, core: int, time_s: float, causes: frozenset[str]
 ) -> NDArray[np.float64]:
     """A uniform error within the window of programming, and a normal change."""
-    items, g = target.size, target.copy()
+    items, g, window = target.size, target.copy(), device.window_uS(target)
     if "programming" in causes and device.programming.accept_uS > 0.0:
         uniform = (_draws(Purpose.PROGRAMMING, seed=seed, core=core, items=items) + 0.5) / 32768.0 - 1.0
-        g += device.window_uS(target) * uniform.reshape(target.shape)
+        g += window * uniform.reshape(target.shape)
     if "relaxation" in causes and device.relaxation.times_s and time_s > 0.0:
         normal = _normals(Purpose.RELAXATION, seed=seed, core=core, items=items) / NORMAL_ONE
-        g += device.relaxation_uS(target, time_s) * normal.reshape(target.shape)
+        g += device.relaxed_uS(target, time_s, window) * normal.reshape(target.shape)
     return g
 
 

@@ -473,6 +473,10 @@ class Device:
         if self.law.model:
             change = self.law.at(self.change_quantiles(time_s, temp_C)[0], target_uS)
             return node_moments(change)[1].reshape(np.shape(target_uS))
+        return self.relaxed_uS(target_uS, time_s, self.window_uS(target_uS))
+
+    def relaxed_uS(self, target_uS: ArrayLike, time_s: float, window_uS: NDArray[np.float64]) -> NDArray[np.float64]:
+        """:meth:`relaxation_uS` of a device without a law, where :meth:`window_uS` of the targets is known."""
         data = self.relaxation
         r = self._relative(target_uS)
         if not data.times_s or time_s <= 0.0:
@@ -484,7 +488,7 @@ class Device:
             start, end = math.log(data.times_s[later - 1]), math.log(data.times_s[later])
             weight = (math.log(at) - start) / (end - start)
             total = _evaluate(data.sigma_uS[later - 1], r) * (1.0 - weight) + total * weight
-        added = np.sqrt(np.maximum(total**2 - self.window_uS(target_uS) ** 2 / 3.0, 0.0))
+        added = np.sqrt(np.maximum(total**2 - window_uS**2 / 3.0, 0.0))
         if time_s < data.times_s[0]:
             pulse = self.programming.pulse_s
             added = added * (math.log1p(time_s / pulse) / math.log1p(data.times_s[0] / pulse))

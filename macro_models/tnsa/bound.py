@@ -158,10 +158,15 @@ def _fold(pairs: Product, rows: NDArray[np.integer], taken: NDArray[np.integer],
     """The rows of a product, those of one input added."""
     shared = np.zeros((inputs, len(rows)), dtype=pairs.matrix.dtype)
     shared[taken, np.arange(len(rows))] = 1
+    alone = int(np.bincount(taken, minlength=1).max()) <= 1
 
     def fold(matrix: NDArray[Any] | None) -> NDArray[Any] | None:
         if matrix is None:
             return None
+        if alone:
+            made = np.zeros((inputs, matrix.shape[1]), dtype=matrix.dtype)
+            made[taken] = matrix[rows]
+            return made
         # Integers, exact in the type of the matrix as all sums of its columns. Kernels of linear algebra compute with
         # what lies beside small matrices too, and raise flags for it.
         with np.errstate(invalid="ignore"):

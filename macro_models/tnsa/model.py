@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,13 @@ __all__ = ["TnsaModel"]
 _BLOCK = 128  # vectors at a time, on all lines: what is alive fits into the second-level cache
 _KEYS = 32
 _STEPS = 64
+_CONVERTERS = 1024
+
+
+@lru_cache(maxsize=_CONVERTERS)
+def _of_converters(purpose: Purpose, seed: int, core: int, items: int) -> NDArray[np.int16]:
+    """Normal codes of the converters of a core, not to be written to: calibration makes the same core many times."""
+    return normal_codes(purpose, seed=seed, core=core, items=items)
 
 
 class TnsaModel(ProgrammedCore[TnsaConfig]):
@@ -126,15 +134,14 @@ class TnsaModel(ProgrammedCore[TnsaConfig]):
         n, config = self.config.lines, self.config
         offset, gain, amplifier = np.zeros(n), np.zeros((2, n)), np.zeros(n)
         if self._spread:
-            draw = {"seed": self.seed, "core": self.core}
             if config.sigma_offset_mV > 0.0:
-                z = normal_codes(Purpose.CONVERTER_OFFSET, items=n, **draw) / NORMAL_ONE
+                z = _of_converters(Purpose.CONVERTER_OFFSET, self.seed, self.core, n) / NORMAL_ONE
                 offset = config.sigma_offset_mV * 1e-3 * z
             if config.sigma_gain > 0.0:
-                z = normal_codes(Purpose.CONVERTER_GAIN, items=2 * n, **draw) / NORMAL_ONE
+                z = _of_converters(Purpose.CONVERTER_GAIN, self.seed, self.core, 2 * n) / NORMAL_ONE
                 gain = config.sigma_gain * z.reshape(2, n)
             if config.neuron.sigma_amplifier_offset_mV > 0.0:
-                z = normal_codes(Purpose.AMPLIFIER_OFFSET, items=n, **draw) / NORMAL_ONE
+                z = _of_converters(Purpose.AMPLIFIER_OFFSET, self.seed, self.core, n) / NORMAL_ONE
                 amplifier = config.neuron.sigma_amplifier_offset_mV * 1e-3 * z
         return offset, gain, amplifier
 
@@ -177,7 +184,7 @@ class TnsaModel(ProgrammedCore[TnsaConfig]):
             k = effective_cells(cells, self.config.lsb_uS, self.wires, wl, backward)
         else:
             k = effective_cells(self.cells, self.config.lsb_uS, self.wires, wl, backward)[:, at]
-        if variance is not None and self.register is None:
+        if variance is not None and self.register is None and not sum_g.all():
             # A line without any conductance has no voltage of its own: nothing is integrated.
             variance = np.where(sum_g > 0, variance, 0.0)
         noise_V = self.output_noise_V
