@@ -381,7 +381,10 @@ def _add_columns(total: Float, outputs: NDArray[np.integer], values: Float) -> N
     """Adds columns to the outputs that they serve: (samples, outputs) from (samples, columns)."""
     first, count = int(outputs[0]), len(np.unique(outputs))
     if np.array_equal(outputs, np.tile(np.arange(first, first + count), len(outputs) // count)):
-        total[:, first : first + count] += values.reshape(len(values), -1, count).sum(axis=1)
+        added = values[:, :count].copy()
+        for copy in range(count, values.shape[1], count):  # much faster than a sum over an axis, and the same
+            added += values[:, copy : copy + count]
+        total[:, first : first + count] += added
     else:
         np.add.at(total.T, outputs, values.T)
 

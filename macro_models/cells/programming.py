@@ -19,6 +19,9 @@ KEPT_CELLS, KEPT_DRAWS = 1 << 16, 512
 """Draws of so many cells at most are kept, and so many of them: a calibration programs the same cells again and again.
 """
 
+_BLOCK = 1 << 12
+"""Cells that are worked out at a time: what they take stays in the first-level caches."""
+
 _LOST_STEP = 1
 """Step of the draws of purpose ``RELAXATION`` that say which cells are lost; those before and after it say where in
 the distribution of its change a cell is."""
@@ -95,14 +98,24 @@ def _from_spread(
     target: NDArray[np.float64], device: Device, seed: int, core: int, time_s: float, causes: frozenset[str]
 ) -> NDArray[np.float64]:
     """A uniform error within the window of programming, and a normal change."""
-    items, g, window = target.size, target.copy(), device.window_uS(target)
+    draw, g = {"seed": seed, "core": core, "items": target.size}, target.flatten()
+    left = moved = None
     if "programming" in causes and device.programming.accept_uS > 0.0:
-        uniform = (_draws(Purpose.PROGRAMMING, seed=seed, core=core, items=items) + 0.5) / 32768.0 - 1.0
-        g += window * uniform.reshape(target.shape)
+        left = _draws(Purpose.PROGRAMMING, **draw)
     if "relaxation" in causes and device.relaxation.times_s and time_s > 0.0:
-        normal = _normals(Purpose.RELAXATION, seed=seed, core=core, items=items) / NORMAL_ONE
-        g += device.relaxed_uS(target, time_s, window) * normal.reshape(target.shape)
-    return g
+        moved = _draws(Purpose.RELAXATION, **draw)
+    for first in range(0, 0 if left is None and moved is None else len(g), _BLOCK):
+        here = slice(first, first + _BLOCK)
+        some = g[here].copy()
+        if (some == some[0]).all():  # cells that hold nothing: one stands for all
+            some = some[:1]
+        window = device.window_uS(some)
+        if left is not None:
+            g[here] += window * ((left[here] + 0.5) / 32768.0 - 1.0)
+        if moved is not None:
+            normal = NORMAL_TABLE.take(moved[here], mode="clip") / NORMAL_ONE
+            g[here] += device.relaxed_uS(some, time_s, window) * normal
+    return g.reshape(target.shape)
 
 
 def _from_law(
