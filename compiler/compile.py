@@ -24,6 +24,7 @@ from compiler.mapping import Placement, SkipMaps, place
 from compiler.mapping.faults import FaultMaps
 from compiler.mapping.redundancy import Redundancy, place_within
 from compiler.model import FloatNetwork
+from compiler.model.centred import centred
 from compiler.network import CoreImage, Network
 from compiler.network.ranges import InputRange, calibration_warnings
 from compiler.options import CompileOptions
@@ -103,6 +104,7 @@ def compile_model(
     x = _spread(x, options.samples)
     slices = options.slices_of([layer.name for layer in net.layers])
     x = x.astype(np.float64)
+    net = centred(net, x)
     put = partial(_placed, net, chip, device, options, x, skip=skip, slices=slices, faults=faults)
     placement, redundancy = put()
     check_memory(

@@ -28,6 +28,7 @@ from compiler.inputs import load_inputs
 from compiler.mapping import SkipMaps
 from compiler.mapping.faults import FaultMaps
 from compiler.model import FloatNetwork
+from compiler.model.centred import centred
 from compiler.model.stages import Linear, Step
 from compiler.network import CoreImage, Network
 from compiler.network.ranges import InputRange, calibration_warnings
@@ -85,6 +86,7 @@ def compile_tiles(
     digest = hashlib.sha256(np.ascontiguousarray(samples).tobytes()).hexdigest()
     most = min(len(samples), options.samples)
     x = samples[np.arange(most) * len(samples) // most].astype(np.float64)
+    net = centred(net, x)
     cell_map = chip.macro_config().cell_map
     shapes = shapes_of(net, cell_map.rows)
     names = [layer.name for layer in net.layers]
