@@ -1,9 +1,9 @@
 """Scores of classes without what they have in common.
 
-A Softmax, an ArgMax and what is made of them alone stay the same when one number is added to all scores of an input. What
-the weights of all classes have in common does just that, and takes cells and codes from what tells classes apart: the
-logarithms of probabilities of a naive Bayes classifier lie around -5, and differ by 1. Whether outputs are of that kind
-is seen by adding numbers to scores; nothing is known of the operators.
+A Softmax, an ArgMax and what is made of them alone stay the same when one number is added to all scores of an input.
+What the weights of all classes have in common does just that, and takes cells and codes from what tells classes apart:
+the logarithms of probabilities of a naive Bayes classifier lie around -5, and differ by 1. Whether outputs are of that
+kind is seen by adding numbers to scores; nothing is known of the operators.
 """
 
 from collections.abc import Mapping
