@@ -3,11 +3,46 @@
 from collections.abc import Mapping
 from typing import Any
 
-from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.hdl import Const, Elaboratable, Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-__all__ = ["OwnReset", "Resettable", "clock_by", "is_block", "runs_by"]
+__all__ = ["NamedConstant", "OwnReset", "Resettable", "clock_by", "is_block", "named", "reset_name", "runs_by"]
+
+
+class NamedConstant(Elaboratable):
+    """A constant that has a name where a person reads it: a ``localparam`` of the module in Verilog.
+
+    Attributes
+    ----------
+    o
+        The constant. What only a tool reads (Amaranth's simulator, a proof) sees a signal that never changes.
+    """
+
+    def __init__(self, name: str, value: int, width: int) -> None:
+        self.value = Const(value, width)
+        self.o = Signal(width, name=name)
+
+    def elaborate(self, platform: Any) -> Any:
+        if hasattr(platform, "get_constant"):
+            return platform.get_constant(self)
+        m = Module()
+        m.d.comb += self.o.eq(self.value)
+        return m
+
+
+def named(m: Module, name: str, value: int, width: int) -> Signal:
+    """A constant of ``width`` bits in a module, by a name in capitals (see :class:`NamedConstant`)."""
+    part = NamedConstant(name, value, width)
+    m.submodules += part
+    return part.o
+
+
+def reset_name(signal: Signal, name: str | None = None) -> str:
+    """The name, in capitals, of the value of a register after reset, or an empty string; ``name`` gives it one."""
+    if name is not None:
+        signal.attrs["reset_name"] = name
+    return signal.attrs.get("reset_name", "")
 
 
 def is_block(part: object) -> bool:

@@ -12,7 +12,8 @@ from hw.config.kinds.tnsa import TnsaChip
 from macro_models.errors import InputError
 from macro_models.exact.operation import LSB_SEGMENT_BITS, MAX_BITS, Converter, MvmOperation
 
-__all__ = ["LIMITS", "MASKS", "MASK_WORD", "OPERATIONS", "OVERHEAD_CYCLES", "CoreConfig", "duration_bits"]
+__all__ = ["LIMITS", "MASKS", "MASK_WORD", "OPERATIONS", "OVERHEAD_CYCLES", "CoreConfig", "constant_name",
+           "duration_bits"]
 
 OVERHEAD_CYCLES = 1
 """Cycles of one conversion beyond its operations at the pins: the result moves to its bank, the next operation to the
@@ -37,6 +38,11 @@ _DURATION_BITS = 16
 def duration_bits(cycles: int) -> int:
     """Bits of the register of a duration: it reaches four times the duration of the description, at most 65535."""
     return min((_ROOM * cycles - 1).bit_length(), _DURATION_BITS)
+
+
+def constant_name(duration: str) -> str:
+    """Name of a duration where it is a constant of the Verilog. ``reset_cycles`` are those of the precharge."""
+    return {"reset_cycles": "PRECHARGE_CYCLES"}.get(duration, duration.upper())
 
 
 @dataclass(frozen=True, kw_only=True)

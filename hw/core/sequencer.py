@@ -8,8 +8,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.core.config import OPERATIONS, OVERHEAD_CYCLES, CoreConfig
+from hw.block import Resettable, named
+from hw.core.config import OPERATIONS, OVERHEAD_CYCLES, CoreConfig, constant_name
 from hw.core.counters import COUNT_BITS
 from hw.core.layout import OP_ID_WIDTH
 from hw.core.loader import StagedLayout
@@ -182,7 +182,8 @@ class Sequencer(Resettable):
             self._held = Signal(layout, name="durations_held")
             self._timer = timer = Signal(max(Value.cast(self._held[name]).shape().width for name in OPERATIONS))
         else:
-            self._timer = timer = Signal(range(max(getattr(cfg, name) for name in OPERATIONS)))
+            self._timer = timer = Signal(range(max(getattr(cfg, name) for name in OPERATIONS) + 1))
+            self._cycles = {name: named(m, constant_name(name), getattr(cfg, name), len(timer)) for name in OPERATIONS}
         # Decrements that may follow, this one included.
         left = Signal(COUNT_BITS)
         self._repeats = repeats = Signal(range(2 ** (LSB_SEGMENT_BITS - 1)))
@@ -197,10 +198,10 @@ class Sequencer(Resettable):
         ]
         # A strobe lasts one cycle, whatever the duration of its operation.
         m.d.sync += [self.precharge.eq(0), self.sample.eq(0), self.compare.eq(0), self.decrement.eq(0)]
-        # The timer counts the cycles that are left (registers: with this one, which needs no adder at its input); that
-        # this is the last one has a flip-flop of its own.
+        # The timer counts the cycles that are left with this one, which needs no adder at its input; that this is the
+        # last one has a flip-flop of its own.
         with m.If(self.analog & ~self.hold):
-            m.d.sync += [timer.eq(timer - 1), ends.eq(timer == 1 + cfg.trim)]
+            m.d.sync += [timer.eq(timer - 1), ends.eq(timer == 2)]
 
         with m.FSM() as fsm:
             m.d.comb += self.running.eq(~fsm.ongoing("Idle"))
@@ -270,12 +271,8 @@ class Sequencer(Resettable):
         m.next = state
 
     def _begin_timer(self, m: Module, name: str, *, first: bool = False) -> None:
-        if self.cfg.trim:
-            cycles = (self.durations if first else self._held)[name]
-            m.d.sync += [self._timer.eq(cycles), self._ends.eq(cycles == 1)]
-        else:
-            constant = getattr(self.cfg, name)
-            m.d.sync += [self._timer.eq(constant - 1), self._ends.eq(constant == 1)]
+        cycles: Any = (self.durations if first else self._held)[name] if self.cfg.trim else self._cycles[name]
+        m.d.sync += [self._timer.eq(cycles), self._ends.eq(cycles == 1)]
 
     def _begin_plane(self, m: Module, plane: Value) -> None:
         m.d.comb += [self.drive.eq(1), self.select.eq(plane)]

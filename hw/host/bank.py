@@ -8,6 +8,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, Signature
 
+from hw.block import named, reset_name
 from hw.host.bus import RegisterBus
 from hw.host.registers import Access, Field, PlacedField, Register, RegisterMap, Window
 
@@ -67,6 +68,10 @@ class RegisterBank(wiring.Component):
         members = {register.name: Out(Signature(_register_members(register))) for register in map.registers}
         members |= {window.name: Out(Signature(_window_members(window))) for window in map.windows}
         super().__init__({"bus": In(RegisterBus(map.address_width)), **members})
+        for register in map.registers:
+            for field in register.fields:
+                if field.limited:
+                    reset_name(self._port(register, field), f"{field.name.upper()}_AT_RESET")
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -151,13 +156,14 @@ class RegisterBank(wiring.Component):
     def _limited(self, m: Module, register: Register, placed: PlacedField, value: Value, mask: Value) -> Value:
         """A value that is written, brought into the range of its field."""
         field = placed.field
-        least, most = field.range
+        least, most = (named(m, f"{field.name.upper()}_{word}", value, field.width)
+                       for word, value in zip(("LEAST", "MOST"), field.range, strict=True))
         given = Signal(field.width, name=f"given_{field.name}")
         above = Const(0)
         if placed == register.placed[-1]:
             above = (self.bus.request.p.data & mask)[placed.high + 1 :].any()
         m.d.comb += given.eq(value)
-        if most < 2**field.width - 1:
+        if field.range[1] < 2**field.width - 1:
             above |= given > most
         return Mux(above, most, Mux(given < least, least, given))
 

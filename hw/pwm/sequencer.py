@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import enum
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
+from hw.block import Resettable, named
 from hw.pwm.config import PwmCoreConfig
 from macro_models.exact.pwm.operation import MAGNITUDE_BITS
 
@@ -98,11 +98,19 @@ class PwmSequencer(Resettable):
         with m.If((timer != 0) & ~self.hold):
             m.d.sync += timer.eq(timer - 1)
 
-        def enter(where: _State, cycles: int) -> list[Any]:
-            return [state.eq(where), timer.eq(cycles - 1)]
+        durations = {"LSB": cfg.lsb_cycles, "START": took.start_cycles, "CONVERT": took.convert_cycles}
+        if cfg.phases > 1:
+            durations["SWITCH"] = took.switch_cycles
+        cycles = {name: named(m, f"{name}_CYCLES", value, len(timer)) for name, value in durations.items()}
 
-        convert = [*enter(_State.CONVERT, took.convert_cycles), self.device_pos.eq(0), self.device_neg.eq(0)]
-        after = enter(_State.SWITCH, took.switch_cycles) if cfg.phases > 1 else convert
+        def lasts(name: str) -> Any:
+            return timer.eq((cycles[name] - 1)[: len(timer)])
+
+        def enter(where: _State, name: str) -> list[Any]:
+            return [state.eq(where), lasts(name)]
+
+        convert = [*enter(_State.CONVERT, "CONVERT"), self.device_pos.eq(0), self.device_neg.eq(0)]
+        after = enter(_State.SWITCH, "SWITCH") if cfg.phases > 1 else convert
         with m.Switch(state):
             with m.Case(_State.START):
                 with m.If(last):
@@ -110,7 +118,7 @@ class PwmSequencer(Resettable):
             with m.Case(_State.WINDOW):
                 with m.If(last):
                     m.d.comb += self.step.eq(1)
-                    m.d.sync += [self.index.eq(self.index + 1), timer.eq(cfg.lsb_cycles - 1)]
+                    m.d.sync += [self.index.eq(self.index + 1), lasts("LSB")]
                     with m.If(self.index == 0):
                         m.d.sync += [self.window.eq(0), *after]
             with m.Case(_State.SWITCH):
@@ -124,11 +132,11 @@ class PwmSequencer(Resettable):
             with m.Case(_State.FINISH):
                 m.d.sync += state.eq(_State.IDLE)
         with m.If(begins):
-            m.d.sync += [*enter(_State.WINDOW, cfg.lsb_cycles), self.window.eq(1), phase.eq(next_phase),
+            m.d.sync += [*enter(_State.WINDOW, "LSB"), self.window.eq(1), phase.eq(next_phase),
                          self.index.eq(1)]
             self._select(m, next_phase)
         with m.If(self.take):
-            m.d.sync += [*enter(_State.START, took.start_cycles), phase.eq(0)]
+            m.d.sync += [*enter(_State.START, "START"), phase.eq(0)]
         return self.resets(m)
 
     def _select(self, m: Module, phase: Value) -> None:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from rtl_gen.verilog.expressions import select
 from rtl_gen.verilog.gating import WORTH, Condition, enable_of, pieces
 from rtl_gen.verilog.processes import Reset, merge, prune, read_wires, retarget, split_reset
-from rtl_gen.verilog.rtlil import Assign, Cell, Const, Module, Process, Sig, Slice, Statement, Switch, Wire, width
+from rtl_gen.verilog.rtlil import (
+    NAMED_CONSTANT, Assign, Cell, Const, Module, Process, Sig, Slice, Statement, Switch, Wire, width,
+)
 
 __all__ = ["RESET", "Analysis", "Register", "RegisterGroup", "whole"]
 
@@ -76,12 +78,15 @@ class Analysis:
         How often a wire is read; one that is not there is not needed.
     partly
         Wires of which some reader takes a part.
+    constants
+        Wires that are constants with a name, and their bits.
     """
 
     def __init__(self, module: Module, *, gated: bool = False) -> None:
         self.module = module
         _share(module)
         _join_outputs(module)
+        self.constants = _take_constants(module)
         self.cell_of: dict[str, Cell] = {}
         self.process_of: dict[str, Process] = {process.target: process for process in module.processes}
         self.connect_of: dict[str, Sig] = {target.wire: value for target, value in module.connects}
@@ -340,6 +345,18 @@ def _rename(module: Module, renamed: Mapping[str, str]) -> None:
     for process in module.processes:
         rename(process.body)
     module.connects = [(target, _renamed(value, renamed)) for target, value in module.connects]
+
+
+def _take_constants(module: Module) -> dict[str, str]:
+    """Constants with names, by their wires, which have no drivers from now on."""
+    found: dict[str, str] = {}
+    for cell in module.cells:
+        if cell.type == f"\\{NAMED_CONSTANT}":
+            (chunk,) = cell.ports["o"]
+            assert isinstance(chunk, Slice)
+            found[chunk.wire] = cell.parameters["VALUE"].partition("'")[2]
+    module.cells = [cell for cell in module.cells if cell.type != f"\\{NAMED_CONSTANT}"]
+    return found
 
 
 def _join_outputs(module: Module) -> None:

@@ -18,10 +18,11 @@ from amaranth.hdl._xfrm import TransformedElaboratable
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 
-from hw.block import OwnReset, is_block, runs_by
+from hw.block import NamedConstant, OwnReset, is_block, runs_by
 from macro_models.errors import InputError, ToolError
 from rtl_gen.verilog.memories import MemoryPlatform
 from rtl_gen.verilog.names import identifier
+from rtl_gen.verilog.rtlil import NAMED_CONSTANT
 
 __all__ = ["Block", "BlockPlatform", "arguments", "port_names", "ports_of"]
 
@@ -180,6 +181,10 @@ class BlockPlatform(MemoryPlatform):
         for port, value, flow in ports_of(component):
             ports[f"{'o' if flow is wiring.Out else 'i'}_{port}"] = value
         return Instance(name, **ports)
+
+    def get_constant(self, constant: NamedConstant) -> Instance:
+        """What stands for a constant with a name in the netlist: the writer has a ``localparam`` for it."""
+        return Instance(NAMED_CONSTANT, p_VALUE=constant.value, o_o=constant.o)
 
     def _clock(self, component: wiring.Component) -> Any:
         """The clock of a block: gated, if it has a signal for that."""

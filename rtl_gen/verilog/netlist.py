@@ -11,6 +11,7 @@ from amaranth.hdl._ast import SignalSet
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 
+from hw.block import reset_name
 from macro_models.errors import ToolError
 from rtl_gen.verilog.blocks import Block, BlockPlatform, arguments, ports_of
 from rtl_gen.verilog.gating import CLOCK_GATE, write_clock_gate
@@ -128,14 +129,14 @@ def _write(name: str, blocks: Mapping[str, Block], reset_low: bool, clock_gate: 
         port: (value, PortDirection.Input if flow is wiring.In else PortDirection.Output)
         for port, value, flow in ports_of(block.component)
     }
-    signals = SignalSet(value for value, _ in ports.values())
+    own = SignalSet(value for value, _ in ports.values())
     if block.clocked:
         domain: Any = ClockDomain("sync", async_reset=reset_low)
         block.fragment.add_domains(domain)
-        signals.update([domain.clk, domain.rst])
+        own.update([domain.clk, domain.rst])
         ports = {"clk": (domain.clk, PortDirection.Input), "rst": (domain.rst, PortDirection.Input), **ports}
     design = block.fragment.prepare(ports=ports, hierarchy=(name,))
-    seen.add(name, design.fragment, signals)
+    seen.add(name, design.fragment, own)
     text, wires = rtlil.convert_fragment(design, name=name, emit_src=False)
     modules = parse(text)
     if len(modules) != 1:
@@ -145,9 +146,11 @@ def _write(name: str, blocks: Mapping[str, Block], reset_low: bool, clock_gate: 
             cell.ports = {port: cell.ports[port] for port in inner.ports}
     names = dict(zip((f"\\{port}" for port in ports), block.ports, strict=True))
     states = {f"\\{wire}": named for signal, (*_, wire) in wires.items() if (named := _state_names(signal))}
+    signals = {wire: signal for signal, (*_, wire) in wires.items()} | {port: value for port, (value, _) in ports.items()}
+    resets = {f"\\{wire}": text for wire, signal in signals.items() if (text := reset_name(signal))}
     kind = type(block.component)
     return write_module(
-        modules[0], name, ports=names, states=states, reset_low=reset_low, clock_gate=clock_gate,
+        modules[0], name, ports=names, states=states, resets=resets, reset_low=reset_low, clock_gate=clock_gate,
         remarks=module_remarks(kind), port_remarks=port_remarks(kind, names.values()),
     )
 

@@ -76,7 +76,7 @@ def exclusive(switch: Switch) -> bool:
 
 
 def prune(body: Iterable[Statement]) -> list[Statement]:
-    """Without branches that do nothing."""
+    """Without branches that do nothing, and without assignments all of whose bits are assigned again."""
     kept: list[Statement] = []
     for statement in body:
         if isinstance(statement, Switch):
@@ -92,7 +92,23 @@ def prune(body: Iterable[Statement]) -> list[Statement]:
                 continue
             statement = Switch(statement.test, cases)
         kept.append(statement)
-    return kept
+    return _without_overwritten(kept)
+
+
+def _without_overwritten(body: list[Statement]) -> list[Statement]:
+    """Without assignments all of whose bits later ones, which nothing holds back, assign too."""
+    kept: list[Statement] = []
+    covered: dict[str, int] = {}
+    for statement in reversed(body):
+        if isinstance(statement, Assign):
+            target = statement.target
+            bits = (1 << target.high + 1) - (1 << target.low)
+            before = covered.get(target.wire, 0)
+            if before | bits == before:
+                continue
+            covered[target.wire] = before | bits
+        kept.append(statement)
+    return kept[::-1]
 
 
 def _taken(switch: Switch) -> list[Statement]:

@@ -97,6 +97,8 @@ class Reader(Analysis):
     # ---- Names
 
     def _name_wires(self) -> None:
+        for wire in self.constants:
+            self.identifiers[wire] = self.names.add(identifier(wire).upper())
         self.instance_names = {cell.name: self.names.add(cell.name) for cell in self.instances}
         for cell in self.instances:
             for port, sig in cell.ports.items():

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from macro_models.errors import ToolError
 
 __all__ = [
+    "NAMED_CONSTANT",
     "Assign",
     "Case",
     "Cell",
@@ -26,6 +27,9 @@ __all__ = [
     "parse",
     "width",
 ]
+
+NAMED_CONSTANT = "named_constant"
+"""Kind of the instance that is a constant with a name (see :class:`hw.block.NamedConstant`)."""
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ def write_module(
     *,
     ports: Mapping[str, str],
     states: States,
+    resets: Mapping[str, str] | None = None,
     reset_low: bool = False,
     clock_gate: str = "",
     remarks: Sequence[str] = (),
@@ -55,6 +56,8 @@ def write_module(
         Identifiers of its ports by the wires' names, in the order in which they are declared.
     states
         Names of states, for wires of this module.
+    resets
+        Names of the values of registers after reset, by wires.
     reset_low
         The reset is active low.
     clock_gate
@@ -63,12 +66,13 @@ def write_module(
         Lines on the module, which stand before it; what ports carry, by identifier, which stands before these.
     """
     writer = _Writer(module, ports, states, reset_low=reset_low, gated=bool(clock_gate))
-    writer.clock_gate = clock_gate
+    writer.clock_gate, writer.resets = clock_gate, resets or {}
     return writer.write(name, remarks, port_remarks or {})
 
 
 class _Writer(Reader):
     clock_gate = ""
+    resets: Mapping[str, str]
 
     # ---- Statements
 
@@ -239,7 +243,7 @@ class _Writer(Reader):
         loads = []
         for register in registers:
             value, machine = register.resets[0].value, register.wire in self.states
-            text = self.state(register.wire, int(value, 2)) if machine else constant(value)
+            text = self.state(register.wire, int(value, 2)) if machine else self._after_reset(register.wire, value)
             loads.append(f"    {self.name(register.wire)} <= {text};")
         tests = [self.read(sig) for sig in conditions]
         # Only the reset itself may stand in the test that goes with an asynchronous edge.
@@ -250,6 +254,15 @@ class _Writer(Reader):
         if rest := self.block(body, "<=", 2):
             lines += ["  end else begin", *rest]
         return "\n".join([*lines, "  end", "end"])
+
+    def _after_reset(self, wire: str, value: str) -> str:
+        """The value of a register after reset, by its name if it has one."""
+        if wire not in self.resets:
+            return constant(value)
+        if wire not in self._reset_names:
+            self._reset_names[wire] = self.names.add(self.resets[wire])
+            self.named.append(_local(len(value), self._reset_names[wire], value))
+        return self._reset_names[wire]
 
     def _write_instance(self, cell: Cell) -> str:
         connections: dict[str, str] = {}
@@ -275,6 +288,9 @@ class _Writer(Reader):
     def write(self, name: str, remarks: Sequence[str], port_remarks: Mapping[str, str]) -> str:
         """The text of the module."""
         self.gates: list[str] = []
+        self._reset_names: dict[str, str] = {}
+        self.named = [_local(len(bits), self.name(wire), bits) for wire, bits in self.constants.items()
+                      if self.uses[wire]]
         for wire in list(self.module.wires):
             cell, process = self.cell_of.get(wire), self.process_of.get(wire)
             free = wire.startswith("$") or (wire.startswith("\\$") and not self.module.wires[wire].port)
@@ -337,17 +353,22 @@ class _Writer(Reader):
                 ports += [f"  // {line}" for line in textwrap.wrap(remarks[text], LINE - 6)]
             ports.append(f"  {wire.port:<6} {kind} {range_text(wire.width)}{text}{',' * (port != [*self.ports][-1])}")
         constants = [
-            f"localparam {range_text(size)}{self.state(wire, value)} = {constant(f'{value:0{size}b}')};"
+            _local(size, self.state(wire, value), f"{value:0{size}b}")
             for wire, states in self.states.items()
             for size in [self.module.wires[wire].width]
             if self.uses[wire]
             for value in states
         ]
         names = [self._state_names(wire) for wire in self.states if wire in self.registers and self.uses[wire]]
-        parts = ["\n".join(constants), "\n".join(self.declarations), *paragraphs(self.logic), *instances, *names]
+        declared = ("\n".join(lines) for lines in (self.named, constants, self.declarations))
+        parts = [*declared, *paragraphs(self.logic), *instances, *names]
         body = "\n\n".join("\n".join("  " + line for line in part.splitlines()) for part in parts if part)
         listed = "\n".join(ports)
         return f"module {name} (\n{listed}\n);\n\n{body}\n\nendmodule\n"
+
+
+def _local(size: int, name: str, bits: str) -> str:
+    return f"localparam {range_text(size)}{name} = {constant(bits)};"
 
 
 def _without_empty(cases: Sequence[Case]) -> list[Case]:

@@ -13,6 +13,7 @@ import pytest
 from hw.config import load_chip
 from macro_models.errors import InputError
 from rtl_gen import emit_core, generate
+from rtl_gen.emit import module_texts
 
 ROOT = Path(__file__).parents[2]
 WRAPS = ("none", "wishbone", "axil")
@@ -64,6 +65,19 @@ def test_every_module_says_what_it_is_and_its_ports_what_they_carry(tmp_path: Pa
     text = (tmp_path / "rtl/sequencer.v").read_text()
     assert "  // Freezes the operation at the pins for this cycle.\n  input  wire hold" in text
     assert "Outputs: " in text.partition("module ")[0]
+
+
+@pytest.mark.parametrize("trim", [True, False])
+def test_durations_are_named_parameters(trim: bool) -> None:
+    chip = load_chip("tnsa16-core", {"core.trim": trim})
+    texts = "\n".join(module_texts(chip, "wishbone").values())
+    cycles = {"precharge": chip.operation_cycles["reset"]} | {
+        name: chip.operation_cycles[name] for name in ("plane", "sample", "compare", "decrement")
+    }
+    for name, value in cycles.items():
+        word = f"{name.upper()}_CYCLES{'_AT_RESET' * trim}"
+        assert re.search(rf"localparam \[\d+:0\] {word} = \d+'d{value};", texts), word
+        assert re.search(rf"<= {word};", texts), word
 
 
 def test_report_lists_every_file_with_its_hash(tmp_path: Path) -> None:

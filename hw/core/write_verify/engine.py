@@ -6,7 +6,8 @@ from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
+from hw.block import Resettable, named
+from hw.core.config import constant_name
 from hw.core.tally import tally
 from hw.core.write_verify.config import COUNT_BITS, ParameterLayout, WriteVerifyConfig
 from hw.core.write_verify.decision import Decision, RegisterCheck, RunLayout
@@ -153,6 +154,11 @@ class WriteVerify(Resettable):
         m = Module()
         cfg, pins, status = self.cfg, self.macro, self.status
         self._held = {name: Signal(width, name=f"{name}_held") for name, width in cfg.duration_bits.items()}
+        self._durations = dict(self._held)
+        if not cfg.trim:
+            for name in ("setup_cycles", "verify_cycles"):
+                value = getattr(cfg, name)
+                self._durations[name] = named(m, constant_name(name), value, value.bit_length())
         m.submodules.register_check = check = RegisterCheck(cfg)
         m.submodules.write_decision = decision = Decision(cfg)
         m.submodules.fault_map = self._faults = faults = FaultMap(cfg)
@@ -253,7 +259,7 @@ class WriteVerify(Resettable):
     def _read(self, m: Module) -> None:
         """The next cycle is the first of a verify read."""
         m.d.sync += [self.macro.verify.eq(1), self.status.reads.eq(self.status.reads + 1)]
-        m.d.sync += self._timer.eq(self._cycles("verify_cycles") - 1)
+        self._begin_timer(m, self._durations["verify_cycles"])
         m.next = "Read"
 
     def _decide(self, m: Module, decision: Decision) -> None:
@@ -264,11 +270,12 @@ class WriteVerify(Resettable):
         with m.Elif(decision.again):
             self._read(m)
         with m.Else():
-            m.d.sync += self._timer.eq(self._cycles("setup_cycles") - 1)
+            self._begin_timer(m, self._durations["setup_cycles"])
             m.next = "Setup"
 
-    def _cycles(self, name: str) -> Value | int:
-        return self._held[name] if self.cfg.trim else getattr(self.cfg, name)
+    def _begin_timer(self, m: Module, cycles: Value) -> None:
+        """The next cycle is the first of so many, which are one at least."""
+        m.d.sync += self._timer.eq((cycles - 1)[: len(cycles)])
 
     def _pulse(self, m: Module) -> None:
         """The next cycle is the first of a pulse."""
@@ -280,7 +287,8 @@ class WriteVerify(Resettable):
                 (Polarity.FORM, pins.form_pulse, status.forms, p.form_cycles),
             ):
                 with m.Case(kind):
-                    m.d.sync += [pin.eq(1), count.eq(count + 1), self._timer.eq(cycles - 1)]
+                    m.d.sync += [pin.eq(1), count.eq(count + 1)]
+                    self._begin_timer(m, cycles)
         m.next = "Pulse"
 
     def _report(self, m: Module) -> None:
@@ -300,7 +308,7 @@ class WriteVerify(Resettable):
             with m.Elif(~faults.array_end):
                 m.next = "Fetch"
             with m.Elif(self.p.wait_cycles != 0):
-                m.d.sync += self._timer.eq(self.p.wait_cycles - 1)
+                self._begin_timer(m, self.p.wait_cycles)
                 m.next = "Wait"
             with m.Else():
                 self._next_pass(m)

@@ -6,6 +6,8 @@ from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from hw.block import named, reset_name
+
 
 class Mode(enum.Enum, shape=2):
     """Modes of an operation."""
@@ -57,11 +59,14 @@ class Machine(wiring.Component):
     def __init__(self) -> None:
         super().__init__({
             "i": In(stream.Signature(Payload)), "o": Out(stream.Signature(signed(10))),
-            "go": In(1), "pick": In(3), "word": Out(12), "flags": Out(4), "plain": Out(8), "looked": Out(6),
+            "go": In(1), "pick": In(3), "word": Out(12, init=9), "halves": Out(8), "flags": Out(4), "plain": Out(8), "looked": Out(6),
         })
+        reset_name(self.word, "WORD_AT_RESET")
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        step = named(m, "WORD_STEP", 3, 2)
+        m.d.sync += [self.halves.eq(self.pick), self.halves[:4].eq(self.pick + step), self.halves[4:].eq(step == 3)]
         total = Signal(signed(10), init=-3)
         entries = Array([Signal(6, name=f"entry_{k}", init=k) for k in range(5)])
         unreset = Signal(8, reset_less=True)
@@ -100,7 +105,7 @@ class Machine(wiring.Component):
         with m.If(self.pick[0]):
             m.d.sync += self.word[:4].eq(self.pick)
         with m.Elif(self.pick[1]):
-            m.d.sync += self.word.eq(self.word + 3)
+            m.d.sync += self.word.eq(self.word + step)
         with m.Elif(self.go):
             pass
         with m.Else():

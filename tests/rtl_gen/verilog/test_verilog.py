@@ -128,6 +128,20 @@ def test_states_and_fields_have_names() -> None:
     assert "i_payload_mode" in text
 
 
+def test_constants_and_values_after_reset_have_names() -> None:
+    text = _emit()["my_machine"]
+    assert "  localparam [1:0] WORD_STEP = 2'd3;\n" in text
+    assert "  localparam [11:0] WORD_AT_RESET = 12'd9;\n" in text
+    assert "word <= WORD_AT_RESET;" in text
+    assert re.search(r"word <= word \+ \{10'd0, WORD_STEP\};", text)
+
+
+def test_what_is_assigned_again_is_not_written() -> None:
+    text = _emit()["my_machine"]
+    assert "halves[3:0] <=" in text
+    assert re.findall(r"halves <= (.*);", text) == ["8'd0"]
+
+
 @pytest.mark.cosim("yosys")
 def test_yosys_accepts(tmp_path: Path) -> None:
     for name, text in _emit().items():
