@@ -50,11 +50,14 @@ def generate_command(
     """
     from hw.config import load_chip, warnings
     from mho.api import Chip
+    from rtl_gen import macro_warnings
 
     resolved = load_chip(chip, overrides)
     for sentence in warnings(resolved):
         out.warn(sentence)
     report = Chip(resolved).generate(output, part=part, wrap=wrap, top=top, prefix=prefix)
+    for sentence in macro_warnings(resolved):
+        out.warn(sentence)
     size = report.statistics
     out.text(
         f"{report.top}: {size.modules} modules, {size.flip_flops:,} flip-flops, {size.memory_bits:,} bits of memory"

@@ -43,9 +43,12 @@ def core_command(
     if library is not None and netlist is None:
         raise InputError("--library needs --netlist, the netlist that uses them")
     from hw.config import load_chip
+    from rtl_gen import check_macro_pins, macro_warnings
     from sim.core.verify import verify_core
 
     resolved = load_chip(chip or "tnsa16-core", overrides)
+    for sentence in () if check_macro_pins(resolved) else macro_warnings(resolved):
+        out.warn(sentence)
     out.note(f"verifying the core of {resolved.name} in {sim} ...")
     report = verify_core(
         resolved,

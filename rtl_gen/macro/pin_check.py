@@ -78,7 +78,7 @@ def macro_warnings(chip: Chip) -> list[str]:
             f"macro.pins.{signal}: {len(bits)} of its bits reach no pin, so values that differ in them alone are one "
             "value for the macro"
         )
-    found += check_shared_pins(chip)
+    found += [*macro_map(chip).warnings, *check_shared_pins(chip)]
     if not macro.power and not macro.ground:
         found.append(
             "macro.power and macro.ground name no supplies, so the black box has none and LibreLane connects none"

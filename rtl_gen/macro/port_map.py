@@ -23,6 +23,8 @@ _ONE_HOT = frozenset({"write_wl", "write_bl", "write_sl"})
 """Signals of which at most one bit is 1."""
 _NUMBERS = frozenset({"amplitude", "step_code"})
 """Signals that are numbers, so that a pin with fewer bits changes their value."""
+_VALUES = _NUMBERS | {"dec_scale", "op_id", "plane", "verify_code", "write_pass"}
+"""Signals that are numbers, so that the order of their bits matters."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,8 @@ class PortMap:
         Bits of signals that reach no pin although others do; signals of which none does.
     extra
         Pin to port of the top.
-    problems
-        What does not fit, one sentence each.
+    problems, warnings
+        What does not fit, and what may not be meant, one sentence each.
     """
 
     ports: dict[str, Port]
@@ -67,6 +69,7 @@ class PortMap:
     unconnected: list[str] = field(default_factory=list)
     extra: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def contract_signals(pins: ContractPins, macro: MacroSection | None = None) -> dict[str, tuple[int, bool]]:
@@ -174,6 +177,10 @@ class _Resolver:
                 self.problems.append(f"{where}: {sentence}")
                 return
             size = (width - 1).bit_length() if connection.function == "binary" else 0
+        if signal in _VALUES or connection.function == "binary":
+            for part in connection.parts:
+                if sentence := self._order_unknown(part):
+                    self.result.warnings.append(f"{where}: {sentence}")
         bits = self._bits(where, connection.parts, size, "output" if driven else "input")
         if bits is None:
             return
@@ -199,6 +206,17 @@ class _Resolver:
             elif one is not None:
                 self.result.derived[f"{signal}_one"] = (signal, "one", 1)
                 self._drive(where, signal, f"{signal}_one", one)
+
+    def _order_unknown(self, part: PinPart) -> str:
+        """What to say of a whole pin that counts upwards, where it takes a number and nothing says which way round."""
+        port = self.ports.get(part.name)
+        if part.left is not None or part.reversed or port is None or not _upwards(port):
+            return ""
+        whole = f"{port.name}{port.bits.strip()}"
+        return (
+            f"pin {port.name} counts upwards and the lowest bit of a number is at its lowest number, which Verilog "
+            f"reads as the highest bit; write reverse({port.name}) for that order, or {whole} if this one is meant"
+        )
 
     def _drive(self, where: str, signal: str, source: str, bits: list[Bit | None]) -> None:
         for index, pin in enumerate(bits):
@@ -229,6 +247,8 @@ class _Resolver:
         if other != where or self.result.drivers.get(pin, {}).get(number) is not None:
             who = "another signal" if where.startswith("macro.pins.") and other.startswith("macro.pins.") else other
             sentence = f"{where}: bits of pin {pin} have {who} already"
+            if other == where:
+                sentence = f"{where}: a bit of pin {pin} stands in it twice"
             if sentence not in self.problems:
                 self.problems.append(sentence)
             return False
@@ -323,6 +343,13 @@ class _Resolver:
         for pin, value in self.macro.ties.items():
             where, before = f"macro.ties.{pin}", len(self.problems)
             name, left, right = parse_slice(pin)
+            port = self.ports.get(name)
+            if left is None and port is not None and _upwards(port) and 0 < value < 2**port.width - 1:
+                whole = f"{name}{port.bits.strip()}"
+                self.result.warnings.append(
+                    f"{where}: pin {name} counts upwards and the lowest bit of {value} is at its lowest number, which "
+                    f'Verilog reads as the highest bit; write "{whole}" = {value} if that is meant'
+                )
             bits = self._bits(where, (PinPart(name=name, left=left, right=right),), 0, "input")
             if bits is not None and value >= 2 ** len(bits):
                 self.problems.append(f"{where} must fit in {len(bits)} bits, not {value}")
@@ -391,6 +418,11 @@ class _Resolver:
                     )
             elif not port.known:
                 self.problems.append(f"{module}: the range of pin {port.name} must be one of numbers, as [7:0]")
+
+
+def _upwards(port: Port) -> bool:
+    """Whether the bits of a port are numbered from left to right."""
+    return port.limits is not None and port.limits[0] < port.limits[1]
 
 
 def _misused(connection: PinConnection, signal: str, width: int) -> str:

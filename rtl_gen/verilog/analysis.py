@@ -8,7 +8,18 @@ from rtl_gen.verilog.expressions import select
 from rtl_gen.verilog.gating import WORTH, Condition, enable_of, pieces
 from rtl_gen.verilog.processes import Reset, merge, prune, read_wires, retarget, split_reset
 from rtl_gen.verilog.rtlil import (
-    NAMED_CONSTANT, Assign, Cell, Const, Module, Process, Sig, Slice, Statement, Switch, Wire, width,
+    NAMED_CONSTANT,
+    Assign,
+    Cell,
+    Const,
+    Module,
+    Process,
+    Sig,
+    Slice,
+    Statement,
+    Switch,
+    Wire,
+    width,
 )
 
 __all__ = ["RESET", "Analysis", "Register", "RegisterGroup", "whole"]

@@ -146,7 +146,8 @@ def _write(name: str, blocks: Mapping[str, Block], reset_low: bool, clock_gate: 
             cell.ports = {port: cell.ports[port] for port in inner.ports}
     names = dict(zip((f"\\{port}" for port in ports), block.ports, strict=True))
     states = {f"\\{wire}": named for signal, (*_, wire) in wires.items() if (named := _state_names(signal))}
-    signals = {wire: signal for signal, (*_, wire) in wires.items()} | {port: value for port, (value, _) in ports.items()}
+    signals = {wire: signal for signal, (*_, wire) in wires.items()}
+    signals |= {port: value for port, (value, _) in ports.items()}
     resets = {f"\\{wire}": text for wire, signal in signals.items() if (text := reset_name(signal))}
     kind = type(block.component)
     return write_module(

@@ -37,7 +37,10 @@ class ChipBus(Protocol):
 def chip_text(chip: Description, component: wiring.Component, name: str) -> str:
     """Verilog of a component around the tiles of ``chip``, with ideal macros."""
     parts, low = ChipParts.from_chip(chip), chip.verilog.reset == "async_low"
-    texts = emit(component, name=name, prefix="mho_", reset_low=low, own=configurations(chip))
+    texts = emit(
+        component, name=name, prefix="mho_", reset_low=low, own=configurations(chip),
+        clock_gates=chip.verilog.clock_gate == "module",
+    )
     adapter = write_adapter(
         None, parts.core.pins, macro_map(chip, own=False), name="mho_macro_adapter", reset="rst_n" if low else "rst"
     )

@@ -43,7 +43,9 @@ def _foundry(folder: Path, *, changes: dict[str, str | None] | None = None, othe
 def test_a_foundrys_macro_fits(tmp_path: Path) -> None:
     chip = _foundry(tmp_path)
     assert check_macro_pins(chip) == []
-    assert macro_warnings(chip) == [
+    upwards = [sentence for sentence in macro_warnings(chip) if " counts upwards " in sentence]
+    assert [re.search(r"pin (\w+) counts", sentence)[1] for sentence in upwards] == ["PL", "ROW", "COL_LO"]  # pyright: ignore
+    assert [sentence for sentence in macro_warnings(chip) if sentence not in upwards] == [
         "macro.pins.amplitude: 2 of its bits reach no pin, so values that differ in them alone are one value for the "
         "macro"
     ]
@@ -92,7 +94,7 @@ def test_tools_accept_a_shipped_chip_with_its_supplies(tmp_path: Path) -> None:
         ({"sl_pos": '"YP[15:0]"'}, "",
          "macro.pins.sl_pos: pin YP is declared [0:15], so write YP[0:15] (reverse() turns it round)"),
         ({"sl_neg": '"YN[0:15]"'}, "", "macro.pins.sl_neg: pin YN has bits 1:16, not 0"),
-        ({"wl_en": '"{WLE_HI, WLE_HI}"'}, "", "macro.pins.wl_en: bits of pin WLE_HI have another signal already"),
+        ({"wl_en": '"{WLE_HI, WLE_HI}"'}, "", "macro.pins.wl_en: a bit of pin WLE_HI stands in it twice"),
         ({"wl_en": '"{WLE_HI, WLE_LO[0:6]}"'}, "",
          "macro.pins.wl_en must be 16 bits wide, not 15 ({WLE_HI, WLE_LO[0:6]})"),
         ({"wl_en": '"{WLE_HI, 8\'d0}"'}, "",
@@ -157,6 +159,15 @@ def test_names_that_a_module_uses_within_are_refused(tmp_path: Path) -> None:
     sentence = r"^macro\.extra: digital must be another name, which module mho_core does not use"
     with pytest.raises(InputError, match=sentence):
         generate(_foundry(tmp_path, others=extra), tmp_path / "out", wrap="none")
+
+
+@pytest.mark.parametrize(("said", "warned"), [("PL", True), ("PL[0:2]", False), ("reverse(PL)", False)])
+def test_a_number_on_a_range_that_runs_upwards_is_asked_for_its_order(said: str, warned: bool, tmp_path: Path) -> None:
+    chip = _foundry(tmp_path, changes={"plane": f'"{said}"'})
+    assert not check_macro_pins(chip)
+    found = [sentence for sentence in macro_warnings(chip) if sentence.startswith("macro.pins.plane: ")]
+    assert bool(found) == warned
+    assert all("reverse(PL)" in sentence and "PL[0:2]" in sentence for sentence in found)
 
 
 def test_an_output_that_all_tiles_would_drive_is_refused(tmp_path: Path) -> None:

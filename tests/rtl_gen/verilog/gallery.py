@@ -59,7 +59,8 @@ class Machine(wiring.Component):
     def __init__(self) -> None:
         super().__init__({
             "i": In(stream.Signature(Payload)), "o": Out(stream.Signature(signed(10))),
-            "go": In(1), "pick": In(3), "word": Out(12, init=9), "halves": Out(8), "flags": Out(4), "plain": Out(8), "looked": Out(6),
+            "go": In(1), "pick": In(3), "word": Out(12, init=9), "halves": Out(8), "flags": Out(4), "plain": Out(8),
+            "looked": Out(6),
         })
         reset_name(self.word, "WORD_AT_RESET")
 
