@@ -57,6 +57,8 @@ def invert(a: Expression) -> Expression:
         return Expression("1'b1" if a.text == "1'b0" else "1'b0")
     if inverted := re.fullmatch(r"~(\w+(?:\[[^\[\]]*\])?)", a.text):
         return Expression(inverted[1])
+    if compared := re.fullmatch(r"(\w+(?:\[[^\[\]]*\])?) (==|!=) ([\w']+)", a.text):
+        return Expression(f"{compared[1]} {'!=' if compared[2] == '==' else '=='} {compared[3]}", atom=False)
     # Two operators in a row are no Verilog.
     return Expression(f"~({a.text})" if a.text.startswith("~") else f"~{a.operand}")
 
@@ -208,6 +210,10 @@ def conditional(condition: Expression, yes: Expression, no: Expression) -> Expre
         return infix(condition, "&", yes)
     if yes.text == "1'b1":
         return infix(condition, "|", no)
+    if yes.text == "1'b0":
+        return infix(invert(condition), "&", no)
+    if no.text == "1'b1":
+        return infix(invert(condition), "|", yes)
     return Expression(f"{condition.operand} ? {yes.operand} : {no.operand}", atom=False)
 
 

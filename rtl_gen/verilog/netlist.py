@@ -7,7 +7,7 @@ from typing import Any
 
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
 from amaranth.hdl import ClockDomain
-from amaranth.hdl._ast import SignalSet
+from amaranth.hdl._ast import Format, SignalSet
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 
@@ -157,7 +157,7 @@ def _write(name: str, blocks: Mapping[str, Block], reset_low: bool, clock_gate: 
 
 
 def _state_names(signal: object) -> dict[int, str]:
-    """States of a machine by their encoding; empty for any other signal."""
+    """States of a machine, or values of an enumeration, by their encoding; empty for any other signal."""
     decoder, size = getattr(signal, "decoder", None), len(signal)  # pyright: ignore[reportArgumentType]
     names: dict[int, str] = {}
     if callable(decoder) and size <= 8:
@@ -166,4 +166,6 @@ def _state_names(signal: object) -> dict[int, str]:
                 names[value] = str(decoder(value)).rpartition("/")[0] or str(decoder(value))
             except (KeyError, ValueError):
                 continue
+    elif isinstance(format := getattr(signal, "_format", None), Format.Enum):
+        names = {value: name for value, name in format._variants.items() if 0 <= value < 2**size}
     return names

@@ -68,6 +68,7 @@ class Reader(Analysis):
     ) -> None:
         super().__init__(module, gated=gated)
         self.ports, self.states, self.reset_low = ports, states, reset_low
+        self.states_read: set[tuple[str, int]] = set()
         self.declarations: list[str] = []
         self.logic: list[str] = []
         self.variables: set[str] = set()
@@ -158,6 +159,7 @@ class Reader(Analysis):
         """A state's name, or its number where it has none."""
         name = self.states[wire].get(value)
         if name:
+            self.states_read.add((wire, value))
             return identifier(f"{self.name(wire)}_{name}").upper()
         return constant(f"{value:0{self.module.wires[wire].width}b}")
 

@@ -311,7 +311,11 @@ class _Writer(Reader):
         """The state as text, for waves."""
         name, states = self.name(wire), self.states[wire]
         size = 8 * max(map(len, states.values()))
-        lines = [f"    {self.state(wire, value)}: {name}_name = \"{text.upper()}\";" for value, text in states.items()]
+        width = self.module.wires[wire].width
+        lines = []
+        for value, text in states.items():
+            state = self.state(wire, value) if (wire, value) in self.states_read else constant(f"{value:0{width}b}")
+            lines.append(f"    {state}: {name}_name = \"{text.upper()}\";")
         return "\n".join([
             "`ifdef STATE_NAMES", f"reg [{size - 1}:0] {name}_name;", "always @* begin", f"  case ({name})", *lines,
             f'    default: {name}_name = "?";', "  endcase", "end", "`endif",
@@ -356,8 +360,8 @@ class _Writer(Reader):
             _local(size, self.state(wire, value), f"{value:0{size}b}")
             for wire, states in self.states.items()
             for size in [self.module.wires[wire].width]
-            if self.uses[wire]
             for value in states
+            if (wire, value) in self.states_read
         ]
         names = [self._state_names(wire) for wire in self.states if wire in self.registers and self.uses[wire]]
         declared = ("\n".join(lines) for lines in (self.named, constants, self.declarations))

@@ -60,7 +60,7 @@ class Machine(wiring.Component):
         super().__init__({
             "i": In(stream.Signature(Payload)), "o": Out(stream.Signature(signed(10))),
             "go": In(1), "pick": In(3), "word": Out(12, init=9), "halves": Out(8), "flags": Out(4), "plain": Out(8),
-            "looked": Out(6),
+            "looked": Out(6), "kept": Out(3),
         })
         reset_name(self.word, "WORD_AT_RESET")
 
@@ -68,6 +68,15 @@ class Machine(wiring.Component):
         m = Module()
         step = named(m, "WORD_STEP", 3, 2)
         m.d.sync += [self.halves.eq(self.pick), self.halves[:4].eq(self.pick + step), self.halves[4:].eq(step == 3)]
+        # An enumeration outside of a machine.
+        mode = Signal(Mode)
+        with m.Switch(mode):
+            with m.Case(Mode.Clear):
+                m.d.sync += mode.eq(Mode.Keep)
+            with m.Case(Mode.Keep):
+                m.d.sync += [self.kept.eq(self.pick), mode.eq(Mux(self.go, Mode.Clear, Mode.Add))]
+            with m.Default():
+                m.d.sync += mode.eq(Mode.Clear)
         total = Signal(signed(10), init=-3)
         entries = Array([Signal(6, name=f"entry_{k}", init=k) for k in range(5)])
         unreset = Signal(8, reset_less=True)

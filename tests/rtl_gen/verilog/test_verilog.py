@@ -125,6 +125,8 @@ def test_text_is_plain() -> None:
 def test_states_and_fields_have_names() -> None:
     text = _emit()["my_machine"]
     assert "FSM_STATE_SHOW" in text
+    assert "MODE_CLEAR: mode <= MODE_KEEP;" in text
+    assert 'MODE_CLEAR: mode_name = "CLEAR";' in text
     assert "i_payload_mode" in text
 
 
