@@ -344,7 +344,7 @@ class _Resolver:
             where, before = f"macro.ties.{pin}", len(self.problems)
             name, left, right = parse_slice(pin)
             port = self.ports.get(name)
-            if left is None and port is not None and _upwards(port) and 0 < value < 2**port.width - 1:
+            if left is None and port is not None and _upwards(port) and 0 < value < 2 ** len(port.numbers) - 1:
                 whole = f"{name}{port.bits.strip()}"
                 self.result.warnings.append(
                     f"{where}: pin {name} counts upwards and the lowest bit of {value} is at its lowest number, which "

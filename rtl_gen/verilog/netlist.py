@@ -167,5 +167,6 @@ def _state_names(signal: object) -> dict[int, str]:
             except (KeyError, ValueError):
                 continue
     elif isinstance(format := getattr(signal, "_format", None), Format.Enum):
-        names = {value: name for value, name in format._variants.items() if 0 <= value < 2**size}
+        variants: dict[int, str] = format._variants  # pyright: ignore[reportAttributeAccessIssue]
+        names = {value: name for value, name in variants.items() if 0 <= value < 2**size}
     return names

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from hw.chip import ChipParts
+from hw.chip import Chip, ChipParts
 from hw.config import load_chip
 from hw.host.registers import Access, Register
 from macro_models.errors import ToolError
 from sim.chip.programs import product, states
+from sim.chip.simulation import chip_text
 from sim.chip.traffic import IDLE, Expected, Traffic
 from sim.chip.verify import verify_chip, with_traffic
 
@@ -100,3 +101,14 @@ def test_a_chip_with_programs_traffic_and_write_verify() -> None:
     report = verify_chip(CHIP, accesses=2000)
     assert (report.accesses, report.cells) == (2000, 256)
     assert report.images > 10
+
+
+@pytest.mark.long
+@pytest.mark.cosim("verilator", "g++", "make")
+def test_gated_clocks_change_no_answer_and_no_cycle() -> None:
+    gated = load_chip("tnsa16-core", {"mesh.columns": 3, "verilog.clock_gate": "module"})
+    text = chip_text(gated, Chip(ChipParts.from_chip(gated)), "top")
+    # Gates of registers, and one before the clock of all of a tile but its node.
+    assert text.count("\n  mho_clock_gate ") > 10
+    assert "mho_clock_gate" not in chip_text(CHIP, Chip(PARTS), "top")
+    assert verify_chip(gated, accesses=2000) == verify_chip(CHIP, accesses=2000)
