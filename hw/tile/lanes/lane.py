@@ -64,9 +64,10 @@ class Lane(wiring.Component):
         Of the operation; the shift of a maximum is 0.
     x, step, constants : In(signed(16)), In(StepLayout()), In(ParameterLayout())
         An operand, what is done with it, and its parameter. ``d`` and the tag are those of the first of a sum.
-    adds, begins, init : In(1), In(1), In(signed(32))
-        Whether the operand that was sampled two edges ago is one of a sum, the first one, and, only with ``sums``,
-        what that begins with.
+    adds, begins : In(1), In(1)
+        Whether the operand that was sampled two edges ago is one of a sum, the first one.
+    goes_on, init : In(1), In(signed(32))
+        Only with ``sums``: the sum begins with what is there instead of 0; not a maximum.
     y : Out(signed(16))
         The result.
     made, tag : Out(signed(32)), Out(TagLayout())
@@ -86,6 +87,7 @@ class Lane(wiring.Component):
     constants: Any
     adds: Value
     begins: Value
+    goes_on: Value
     init: Value
     y: Signal
     made: Signal
@@ -100,7 +102,9 @@ class Lane(wiring.Component):
             "x": In(signed(16)), "step": In(StepLayout()), "constants": In(ParameterLayout()),
             "adds": In(1), "begins": In(1),
             "y": Out(signed(16)),
-            **({"init": In(signed(_SUM)), "made": Out(signed(_SUM)), "tag": Out(TagLayout())} if sums else {}),
+            **({
+                "goes_on": In(1), "init": In(signed(_SUM)), "made": Out(signed(_SUM)), "tag": Out(TagLayout()),
+            } if sums else {}),
             **({"y_next": Out(signed(16))} if tables else {}),
         })
 
@@ -111,18 +115,18 @@ class Lane(wiring.Component):
         total, shifted = Signal(signed(_SUM), reset_less=True), Signal(signed(_SUM + 1), reset_less=True)
         result = Signal(signed(_SUM + 1), reset_less=True)
         given, scale = self._operand(m, difference, factor)
-        y, init = Signal(signed(16)), Signal(signed(_SUM))
-        begins_with = Mux(self.maximum, -(1 << 15), self.init if self.sums else 0)
-        m.d.comb += [init.eq(Mux(self.begins, begins_with, total)), y.eq(self._clipped(m, result))]
+        y, before = Signal(signed(16)), Signal(_SUM)
+        # Of a maximum the sum is the operand itself, and stays where it is as large: 17 bits tell.
+        added = Cat(total) & (~self.begins & ~self.maximum).replicate(_SUM)
+        if self.sums:
+            added |= Cat(self.init) & (self.begins & self.goes_on).replicate(_SUM)
+        stays = Signal()
+        m.d.comb += [
+            before.eq(added), y.eq(self._clipped(m, result)),
+            stays.eq(self.maximum & ~self.begins & (total[:17].as_signed() >= product[:17].as_signed())),
+        ]
         if self.tables:
             m.d.comb += self.y_next.eq(y)
-        # Of a maximum the sum is the larger one and 0.
-        keeps, drops, larger = Signal(), Signal(), Signal()
-        m.d.comb += [
-            # Both are operands: 17 bits tell.
-            larger.eq(init[:17].as_signed() >= product[:17].as_signed()),
-            keeps.eq(self.maximum & larger), drops.eq(self.maximum & ~larger),
-        ]
         shifting = Signal(signed(_SUM + 1))
         m.d.comb += shifting.eq((total << 1) >> self.shift)
         with m.If(self.enable):
@@ -132,8 +136,8 @@ class Lane(wiring.Component):
                 result.eq((_below(shifted[1:], C(1)) + _below(self._late_d(m), shifted[0])) >> 1),
                 self.y.eq(y),
             ]
-        with m.If(self.enable & self.adds):
-            m.d.sync += total.eq(Mux(drops, 0, init) + Mux(keeps, 0, product))
+        with m.If(self.enable & self.adds & ~stays):
+            m.d.sync += total.eq(before.as_signed() + product)
         if self.sums:
             self._pass_tag(m)
             with m.If(self.enable):

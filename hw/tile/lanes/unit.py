@@ -186,7 +186,7 @@ class VectorUnit(Resettable):
         for lane in lanes:
             m.d.comb += [lane.adds.eq(third.valid), lane.begins.eq(third.first)]
         for lane, found, given in zip(lanes, accumulators.o, operands.sums, strict=False):
-            m.d.comb += [given.eq(found[:16]), lane.init.eq(Mux(self.job.add, found, 0))]
+            m.d.comb += [given.eq(found[:16]), lane.init.eq(found), lane.goes_on.eq(self.job.add)]
 
     def _look_up(self, m: Module, lanes: list[Any], enable: Value) -> list[Value]:
         """Results of the lanes; of a table what stands there."""
