@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -59,14 +59,16 @@ class Gather(Resettable):
         walk = Signal(DescriptorLayout("walk"), reset_less=True)
         with m.If(self.start):
             m.d.sync += walk.eq(self.walk)
-        at, left, windows = Signal(12), Signal(12), Signal(4)
+        # What is read lands where it belongs in its word: `at` is that of the word's first byte.
+        at, left, windows = Signal(signed(13)), Signal(12), Signal(4)
         in_window, in_tail, goes, room = Signal(), Signal(), Signal(), Signal()
-        fill, count = Signal(2), Signal(3)
+        fill, count, filled = Signal(2), Signal(3), Signal(3)
         ends, over = Signal(), Signal()
         # How many bytes are taken: what is left of the run, and of the word.
         free = Signal(3)
         m.d.comb += [
             free.eq(_CODES - fill), count.eq(Mux(left < free, left, free)), ends.eq(count == left),
+            filled.eq(fill + count),
             self.read.address.eq(at + Mux(in_tail, walk.pad + walk.run, self.term.p.address)),
             self.read.valid.eq(room & (in_tail | (in_window & self.term.valid))),
             goes.eq(self.read.valid & self.read.ready), self.term.ready.eq(goes & ~in_tail & ends),
@@ -81,27 +83,29 @@ class Gather(Resettable):
                 fill.eq(0),
             ]
         with m.Elif(goes):
-            m.d.sync += [fill.eq(fill + count), at.eq(at + count), left.eq(left - count)]
+            # What does not end fills its word.
+            m.d.sync += [fill.eq(filled), at.eq(at + _CODES), left.eq(left - count)]
             with m.If(ends):
-                m.d.sync += [at.eq(0), left.eq(walk.run)]
+                m.d.sync += [at.eq(-filled[:2]), left.eq(walk.run)]
                 with m.If(self.term.p.last & ~in_tail):
                     m.d.sync += windows.eq(windows - 1)
             with m.If(window_ends & ~in_tail):
                 m.d.sync += [in_window.eq(0), in_tail.eq(walk.tail != 0), left.eq(walk.tail)]
             with m.If(over):
                 m.d.sync += in_tail.eq(0)
-        self._collect(m, goes, over, fill, count, room)
+        self._collect(m, goes, over, fill, filled, room)
         return self.resets(m)
 
-    def _collect(self, m: Module, goes: Value, over: Value, fill: Value, count: Value, room: Signal) -> None:
+    def _collect(self, m: Module, goes: Value, over: Value, fill: Value, filled: Value, room: Signal) -> None:
         """Puts bytes that were read a cycle ago into words, and keeps these until they are taken."""
-        landed, late_over, late_fill, late_count = Signal(), Signal(), Signal(2), Signal(3)
+        landed, late_over, late_fill, late_filled = Signal(), Signal(), Signal(2), Signal(3)
         partial, word, full = Signal(32, reset_less=True), Signal(32), Signal()
-        m.d.sync += [landed.eq(goes), late_over.eq(over), late_fill.eq(fill), late_count.eq(count)]
-        fresh = self.read.data[:32] & Cat((late_count > k).replicate(8) for k in range(_CODES))
+        m.d.sync += [landed.eq(goes), late_over.eq(over), late_fill.eq(fill), late_filled.eq(filled)]
+        before = Cat((late_fill > k).replicate(8) for k in range(_CODES))
+        fresh = Cat(((late_fill <= k) & (late_filled > k)).replicate(8) for k in range(_CODES))
         m.d.comb += [
-            word.eq(Mux(late_fill == 0, 0, partial) | (fresh << (late_fill << 3))),
-            full.eq(landed & (late_over | (late_fill + late_count == _CODES))),
+            word.eq((partial & before) | (self.read.data[:32] & fresh)),
+            full.eq(landed & (late_over | (late_filled == _CODES))),
         ]
         with m.If(landed):
             m.d.sync += partial.eq(word)

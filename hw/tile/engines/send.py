@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
@@ -110,8 +110,10 @@ class SendEngine(Resettable):
                 with m.If(self.read.ready):
                     m.next = "Take"
             with m.State("Take"):
-                m.d.sync += payload.eq(Cat(
-                    self.read.data.word_select(k, 8) & (count > k).replicate(8) for k in range(size)))
+                m.d.sync += payload.eq(self.read.data)
+                for k in range(size):
+                    with m.If(count <= k):
+                        m.d.sync += payload.word_select(k, 8).eq(0)
                 m.next = "Give"
             with m.State("Give"):
                 # What follows is read in the cycle in which this goes.
