@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -101,10 +101,12 @@ class Gather(Resettable):
         landed, late_over, late_fill, late_filled = Signal(), Signal(), Signal(2), Signal(3)
         partial, word, full = Signal(32, reset_less=True), Signal(32), Signal()
         m.d.sync += [landed.eq(goes), late_over.eq(over), late_fill.eq(fill), late_filled.eq(filled)]
-        before = Cat((late_fill > k).replicate(8) for k in range(_CODES))
-        fresh = Cat(((late_fill <= k) & (late_filled > k)).replicate(8) for k in range(_CODES))
+        # Bytes that were there before; of the others those that came.
+        before = [*(late_fill > k for k in range(_CODES - 1)), C(0)]
+        fresh = [~there & (late_filled > k) for k, there in enumerate(before)]
+        kept, taken_in = (Cat(one.replicate(8) for one in bits) for bits in (before, fresh))
         m.d.comb += [
-            word.eq((partial & before) | (self.read.data[:32] & fresh)),
+            word.eq((partial & kept) | (self.read.data[:32] & taken_in)),
             full.eq(landed & (late_over | (late_filled == _CODES))),
         ]
         with m.If(landed):
