@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from compiler.compile import compile_model
+from compiler.compile import check_shape, compile_model
 from compiler.importer.onnx_import import import_onnx
 from compiler.inputs import Inputs, load_input, load_inputs
 from compiler.mapping.faults import FaultMaps
@@ -48,6 +48,7 @@ def compile_for_chip(
             input_shape=input_shape, progress=progress,
         )
     from compiler.tile import compile_tiles, tile_code, tile_programs
+    from compiler.tile.cycles import expected_cycles
 
     options = CompileOptions() if options is None else options
     net = import_onnx(
@@ -57,7 +58,10 @@ def compile_for_chip(
     try:
         made = compile_tiles(
             net, chip, calibrate=calibrate, device=device, options=options, faults=faults, progress=progress)
-        return replace(made, tiles=tile_code(tile_programs(made)))
+        made = replace(made, tiles=tile_code(tile_programs(made)))
+        cycles = expected_cycles(made, check_shape(load_inputs(calibrate), made.model))
+        return replace(made, calibration={
+            **made.calibration, "tile_cycles": {**cycles.facts(), "f_clk_MHz": chip.clock.f_clk_MHz}})
     except InputError as error:
         raise InputError(_or_by_host(str(error))) from None
 

@@ -24,6 +24,7 @@ def summarise(network: Network) -> dict[str, Any]:
     it is computed), cycles_worst, cycles_mean, error: that of calibration relative to the standard deviation of the
     layer's output, clipped: share of its inputs beyond what its codes reach during calibration, None if unknown),
     ``host`` (for each step that the host does on the way, its operators), ``plan`` (:func:`compiler.plan.plan`),
+    ``tiles`` (predicted cycles, :meth:`compiler.tile.cycles.TileCycles.facts`, and the clock; None without tiles),
     ``redundancy`` (:class:`compiler.mapping.redundancy.Redundancy` as a dict; None if nothing was asked for),
     ``outputs`` (for each its errors over the calibration inputs, a
     :class:`compiler.calibration.outputs.OutputError` as a dict; empty in old files), ``warnings`` on calibration.
@@ -56,6 +57,7 @@ def summarise(network: Network) -> dict[str, Any]:
             " ".join(s.operation.step.operators) for s in network.program.stages if isinstance(s.operation, Host)
         ],
         "redundancy": network.calibration.get("redundancy"),
+        "tiles": network.calibration.get("tile_cycles"),
         "plan": plan(network.model, chip, products_of(network.layers, chip, network.model.positions), before),
         "outputs": network.calibration.get("outputs", []),
         "warnings": network.calibration.get("warnings", []),

@@ -9,7 +9,7 @@ import numpy as np
 
 from macro_models.errors import InputError
 from macro_models.output import write_output
-from mho.commands.compile import compile_net, named, summary_lines
+from mho.commands.compile import compile_net, named, summary_lines, tile_lines
 from mho.results import score
 from mho.terminal.console import Output
 from mho.terminal.options import chip_option, common_options, example
@@ -198,7 +198,8 @@ def _open(
         taken = min(FIRST_INPUTS, len(x))
         out.note(f"calibrating on the first {taken} inputs, since --calibrate is not given")
     net = compile_net(network, chip, overrides, x[:FIRST_INPUTS] if calibrate is None else calibrate, device, out)
-    for line in summary_lines(net.summary()):
+    summary = net.summary()
+    for line in (*summary_lines(summary), *tile_lines(summary)):
         out.detail(line)
     return net
 
@@ -295,6 +296,9 @@ def _print(result: "Result", truth: Any, budget: bool, out: Output) -> None:
         f"{run.mvms} MVMs; {cycles:,.1f} cycles an input = {cycles / result.f_clk_MHz:.2f} us of chip time at "
         f"{result.f_clk_MHz:g} MHz"
     )
+    if result.work is not None and result.work.tiles is not None and options.backend == "functional":
+        for line in tile_lines({"tiles": result.work.tiles}):
+            out.text(line)
     _print_energy(result, images, out)
     headers = ("layer", "columns", "positions", "least code", "largest code", "saturated", "clipped inputs")
     rows = [

@@ -8,6 +8,8 @@ from mho.report.facts import Facts
 
 __all__ = ["accuracy_words", "energy_words", "missing_words", "time_words"]
 
+_LIMITS = 0.95
+"""Share of the time from which on an array is what limits."""
 _HELP = {
     "programming": "cells programmed more closely (a smaller programming.accept_uS, more passes)",
     "relaxation": "training with weight noise, or programming again before that time",
@@ -72,6 +74,8 @@ def time_words(facts: Facts) -> str:
     trace = facts.trace
     if trace is not None:
         return _trace_words(facts, trace)
+    if cost.get("tiles") is not None:
+        return _tile_words(cost["tiles"])
     cores, cycles = cost["cores"], cost["cycles"]
     worst = max(cores, key=lambda one: one["analog_cycles"])
     analog = sum(one["analog_cycles"] for one in cores)
@@ -86,6 +90,23 @@ def time_words(facts: Facts) -> str:
             "help: that layer on several cores, or fewer bits of its inputs."
         )
     return text
+
+
+def _tile_words(told: Mapping[str, Any]) -> str:
+    worst = next(one for one in told["tiles"] if one["tile"] == told["bottleneck"])
+    busy = sum(one["utilisation"] for one in told["tiles"]) / len(told["tiles"])
+    limit = (
+        "so its array limits. What would help: that layer on several tiles (duplication), or fewer bits of its inputs"
+        if worst["utilisation"] > _LIMITS else
+        "so digital work or waiting limits: mho run --backend cosim --trace says which"
+    )
+    return (
+        "Tiles work on several images at a time: as the compiler predicts, an input takes "
+        f"{told['each']:,.0f} cycles = {told['each'] / told['f_clk_MHz']:,.2f} µs in the steady state, the first "
+        f"{told['first']:,} cycles. The array of tile {worst['tile']} works longest, {worst['analog_cycles']:,.0f} "
+        f"cycles an input ({worst['utilisation']:.0%} of the time), {limit}. Arrays of all {len(told['tiles'])} tiles "
+        f"work {busy:.0%} of the time."
+    )
 
 
 def _trace_words(facts: Facts, trace: Mapping[str, Any]) -> str:

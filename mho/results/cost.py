@@ -50,6 +50,9 @@ class Work:
         Area of one macro; 0 if it is not known.
     rated
         Figures of the chip with all cores busy.
+    tiles
+        Cycles of an image on tiles, as the compiler predicted them (:meth:`compiler.tile.cycles.TileCycles.facts`);
+        None without tiles.
     """
 
     macs: int
@@ -61,6 +64,7 @@ class Work:
     area_source: str
     macro_mm2: float
     rated: Sequence[Rating]
+    tiles: Mapping[str, Any] | None
 
 
 def work_of(network: "Network", names: Sequence[str]) -> Work:
@@ -78,6 +82,7 @@ def work_of(network: "Network", names: Sequence[str]) -> Work:
         cells=[(int(count), each) for count in used], cores=chip.cores, energy_source=chip.energy.source,
         energy_missing=chip.energy.missing if chip.energy.known else (), area_source=chip.area.source,
         macro_mm2=chip.area.macro_mm2, rated=[rate(chip, name, op) for name, op in chip.rated_operations()],
+        tiles=network.calibration.get("tile_cycles"),
     )
 
 
@@ -118,7 +123,7 @@ def cost_of(work: Work, runs: Sequence[Ran], images: int, f_clk_MHz: float) -> d
             {"core": k, "cells_used": used, "cells": cells, "analog_cycles": float(cycles)}
             for k, ((used, cells), cycles) in enumerate(zip(work.cells, busy, strict=True))
         ],
-        "rated": [_rated(one) for one in work.rated],
+        "rated": [_rated(one) for one in work.rated], "tiles": None if work.tiles is None else dict(work.tiles),
     }
 
 

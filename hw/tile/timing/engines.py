@@ -1,0 +1,182 @@
+"""The engines of a tile with time: products, vector operations, blocks that are sent."""
+
+from functools import lru_cache
+
+from hw.tile.isa import Operand
+from hw.tile.legality import is_result, is_stream
+from hw.tile.timing.clock import Process
+from hw.tile.timing.state import Operation, Product, TileState
+from hw.tile.timing.walker import LOAD, VECTOR, Asked
+
+__all__ = ["load", "send", "vector"]
+
+_UNIT = 10
+"""Cycles from the last operands of a vector operation to its end: the queue, the lanes, the accumulators."""
+_CODES = 4
+
+
+def load(tile: TileState) -> Process:
+    """Products, as ``_run`` of :class:`hw.tile.engines.load.LoadEngine`."""
+    queue, core, clock = tile.products, tile.core, tile.clock
+
+    def held() -> int:
+        return tile.gathered
+
+    while True:
+        yield from queue.oldest()
+        job = queue.front
+        restart = job.plan.restarts is not None
+        yield from tile.walker.ask(LOAD, Asked("plan", job.walk, restart=restart, held=held))
+        opened = clock.now
+        yield 1
+        while core.taken or clock.now < tile.given:
+            yield core.changed if core.taken else tile.given - clock.now
+        tile.pending, tile.gathering = True, job.plan.guard
+        last, tile.gathered = _codes(tile, job, opened)
+        core.accept(job.result)
+        core.load(last + 1, job.image, job.operation, job.result)
+        tile.given = last + 1
+        clock.at(last + 1, lambda: clock.tell(tile.moved))
+        yield 1
+        if job.plan.advances or restart:
+            yield from tile.walker.ask(LOAD, Asked("go", job.walk, free=job.free, advance=bool(job.plan.advances),
+                                                   restart=restart, held=held))
+        tile.pending = False
+        queue.go()
+        tile.moves()
+        yield 1
+
+
+def _codes(tile: TileState, job: Product, opened: int) -> tuple[int, int]:
+    """The cycle of the last word of codes, and the first one in which no more of the window is read."""
+    walk, mvm, now = tile.walker.place(job.walk).walk, job.mvm, tile.clock.now
+    count = tile.cfg.input_words if mvm["op"] & 1 else tile.cfg.forward_words
+    reads = _reads(walk.run, walk.terms * walk.repeat, walk.tail)
+    at = now + mvm["i_first"]
+    for read in reads:
+        at = max(at + 1, opened + 3 + read)
+    return at + count - mvm["i_first"] - len(reads), at - 1
+
+
+@lru_cache(maxsize=1024)
+def _reads(run: int, runs: int, tail: int) -> tuple[int, ...]:
+    """Reads of the buffer up to the last one of each word of codes: :class:`hw.tile.engines.gather.Gather`."""
+    found, fill, reads = list[int](), 0, 0
+    for left in [*[run] * runs, *([tail] if tail else [])]:
+        while left:
+            count = min(_CODES - fill, left)
+            left, fill, reads = left - count, (fill + count) % _CODES, reads + 1
+            if not fill:
+                found.append(reads)
+    return (*found, reads) if fill else tuple(found)
+
+
+def vector(tile: TileState) -> Process:
+    """Vector operations, as :class:`hw.tile.engines.execution.Execution`."""
+    queue, rings = tile.operations, tile.rings
+    while True:
+        yield from queue.oldest()
+        job = queue.front
+        yield 1
+        if job.plan.windows:
+            yield from _windows(tile, list(job.plan.windows))
+        for name in "ab":
+            if is_stream(job.vec[name]) and job.vec[name] in dict(job.plan.needs):
+                while rings[job.vec[name]].there < 1:
+                    yield rings[job.vec[name]].changed
+                yield 1
+        for stream, _ in job.plan.rooms:
+            while rings[stream].there >= rings[stream].blocks:
+                yield rings[stream].changed
+            yield 1
+        yield from _operands(tile, job)
+        yield _UNIT + job.beats.slow
+        for number, free in job.plan.advances:
+            yield 1
+            yield from tile.walker.ask(VECTOR, Asked("go", number, free=bool(free)))
+        for stream, _ in job.plan.takes:
+            yield 1
+            rings[stream].free()
+        for stream, _ in job.plan.shows:
+            yield 1
+            rings[stream].come()
+        queue.go()
+        tile.moves()
+        yield 1
+
+
+def _windows(tile: TileState, missing: list[int]) -> Process:
+    """Until all windows are planned: each in turn, as each may be a trap."""
+    several = len(missing) > 1
+    while missing:
+        for number in list(missing):
+            asked = Asked("plan", number, hasty=len(missing) > 1)
+            yield from tile.walker.ask(VECTOR, asked)
+            if asked.done >= 0:
+                missing.remove(number)
+            yield 1
+        yield int(not several and not missing)
+    yield 1
+
+
+def _operands(tile: TileState, job: Operation) -> Process:
+    """From ``Start`` to the cycle of the last operands."""
+    start, a, beats = tile.clock.now, job.vec["a"], job.beats
+    if a == Operand.DRAIN:
+        yield from _drain(tile, job)
+    elif is_result(a):
+        yield from tile.around.sums(tile.name, a - Operand.RESULT, len(beats.words))
+    else:
+        count = beats.count
+        if beats.memory:
+            # The load engine reads first, a word a cycle.
+            begun = tile.gathered - tile.cfg.forward_words
+            count += max(0, min(tile.gathered, start + count) - max(start, begun))
+            tile.read_until = start + 1 + count
+        yield count
+
+
+def _drain(tile: TileState, job: Operation) -> Process:
+    """Takes the words of the oldest product as they come."""
+    clock, core = tile.clock, tile.core
+    while not core.results:
+        yield tile.moved
+    result = core.results.popleft()
+    while result.finish < 0:
+        yield result.complete
+    at, before = clock.now, -1
+    for word, beat in enumerate(job.beats.words):
+        at = max(at + beat - before, core.shown(result, word))
+        before = beat
+        yield max(0, at - clock.now)
+        core.took(result, word, at)
+
+
+def send(tile: TileState) -> Process:
+    """Blocks, as :class:`hw.tile.engines.send.SendEngine`."""
+    queue, clock, size = tile.sends, tile.clock, tile.cfg.flit_bytes
+    while True:
+        yield from queue.oldest()
+        plan = queue.front
+        one = plan.send
+        assert one is not None
+        tile.sending = 1 << one.stream
+        queue.go()
+        clock.tell(tile.moved)
+        ring = tile.rings[one.stream]
+        flits = -(-ring.block // size)
+        yield 1
+        for sent in range(one.blocks):
+            while ring.there <= (0 if one.free else sent):
+                yield ring.changed
+            yield 1
+            for flit in range(flits):
+                # Whoever reads for the vector unit goes first.
+                yield 2 + (max(0, tile.read_until - clock.now) if flit == 0 else 0)
+                yield from tile.around.flit(tile.name, plan, first=flit == 0, last=flit == flits - 1)
+            yield 1
+            if one.free:
+                ring.free()
+            yield 1
+        tile.sending = 0
+        clock.tell(tile.moved)

@@ -1,0 +1,130 @@
+"""What the engines of a tile share, with time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from hw.tile.isa import STREAMS
+from hw.tile.machine.plans import Plan
+from hw.tile.machine.tiles import Place
+from hw.tile.timing.clock import Clock, Notice, Process
+from hw.tile.timing.core import CoreTime, Result
+from hw.tile.timing.queue import Queue
+from hw.tile.timing.ring import Ring
+from hw.tile.timing.vectors import Beats
+from hw.tile.timing.walker import WalkerTime
+
+__all__ = ["Around", "Operation", "Product", "TileState"]
+
+_PRODUCTS, _OPERATIONS = 2, 5
+"""Products and vector operations that their engines hold."""
+
+
+class Around(Protocol):
+    """What is around a tile."""
+
+    def flit(self, tile: str, plan: Plan, *, first: bool, last: bool) -> Process:
+        """Give a flit of a block to the node: it ends in the cycle in which that takes it."""
+        ...
+
+    def sums(self, tile: str, context: int, count: int) -> Process:
+        """Take so many flits of sums: it ends in the cycle in which the last one is taken."""
+        ...
+
+
+@dataclass(eq=False)
+class Product:
+    """An MVM: its descriptor, its walk, what it does to that, and the numbers of its image and of its operation."""
+
+    plan: Plan
+    mvm: Mapping[str, int]
+    walk: int
+    free: bool
+    image: int
+    operation: int
+    result: Result
+
+
+@dataclass(eq=False)
+class Operation:
+    """A VEC: its descriptor and how its operands come."""
+
+    plan: Plan
+    vec: Mapping[str, int]
+    beats: Beats
+
+
+class TileState:
+    """What is known in common.
+
+    Parameters
+    ----------
+    clock, name, place
+        The clock, and the tile.
+    core, around
+        Its core, and what is around it.
+
+    Attributes
+    ----------
+    products, operations, sends
+        What the engines have taken.
+    moved
+        An engine did something for which others may wait.
+    gathering, gathered
+        Streams whose window is read, a bit each, and the first cycle in which nothing of it is read any more.
+    given
+        The first cycle in which all codes of the last product are given.
+    sending
+        Streams that the send engine reads, a bit each.
+    settled
+        The first cycle in which walks that were written are where they are to be.
+    pending
+        A product's codes go, or its walk goes on.
+    read_until
+        The first cycle in which the vector unit does not read the buffer any more.
+    """
+
+    def __init__(self, clock: Clock, name: str, place: Place, core: CoreTime, around: Around) -> None:
+        program, self.cfg, self.name, self.program = place.program, place.cfg, name, place.program
+        self.clock, self.core, self.around = clock, core, around
+        self.words = [*program.words, *[0] * (place.cfg.instructions - len(program.words))]
+        self.memory = list(program.descriptors)
+        self.parameters = np.zeros(place.cfg.parameters, np.uint64)
+        self.parameters[: len(program.parameters)] = program.parameters
+        self.rings = [Ring(clock, program.descriptor("stream", k)) for k in range(STREAMS)]
+        self.walker = WalkerTime(clock, self.rings, self.memory)
+        self.products: Queue[Product] = Queue(clock, _PRODUCTS)
+        self.operations: Queue[Operation] = Queue(clock, _OPERATIONS)
+        self.sends: Queue[Plan] = Queue(clock, 1)
+        self.moved, self.settled, self.pending = Notice(), 0, False
+        self.gathering = self.gathered = self.given = self.sending = self.read_until = 0
+
+    @property
+    def busy(self) -> bool:
+        """An engine has something in hand, but for codes that are read."""
+        queues = (self.products, self.operations, self.sends)
+        return self.pending or bool(self.sending) or any(queue.busy for queue in queues)
+
+    def quiet(self) -> Process:
+        """Until all engines are idle."""
+        while self.busy or self.clock.now < (until := max(self.gathered, self.given, self.settled)):
+            yield self.moved if self.busy else until - self.clock.now
+
+    def reads_of_others(self, engine: object) -> int:
+        """Streams that other engines are at work on, a bit each."""
+        reads = 0 if engine is self.sends else self.sends.reads | self.sending
+        reads |= 0 if engine is self.operations else self.operations.reads
+        if engine is not self.products:
+            reads |= self.products.reads | (self.gathering if self.clock.now < self.gathered else 0)
+        return reads
+
+    def take(self, engine: "Queue[Product] | Queue[Operation] | Queue[Plan]", wants: int) -> Process:
+        """Until an engine takes what it has looked at: it has room, and no other reads these streams."""
+        while engine.full or wants & self.reads_of_others(engine):
+            yield self.moved
+
+    def moves(self) -> None:
+        """Others see in the next cycle that something went."""
+        self.clock.at(self.clock.now + 1, lambda: self.clock.tell(self.moved))

@@ -1,0 +1,94 @@
+"""How many cycles a vector operation takes its operands: groups of elements, and their terms."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.tile.config import TileConfig
+from hw.tile.isa import Format, Kind, Operand
+from hw.tile.lanes.accumulators import AT_A_TIME
+from hw.tile.legality import is_result, is_stream, is_walk
+from hw.tile.vector import Parameters
+
+__all__ = ["Beats", "beats_of"]
+
+_CORE_WORD = 2
+
+
+@dataclass(frozen=True)
+class Beats:
+    """Operands of a vector operation.
+
+    Attributes
+    ----------
+    count
+        Cycles in which they are taken, if nothing is waited for.
+    memory
+        Whether they come from the buffer.
+    words
+        Of what comes in words, of the core or of sums, the beat that is the last one of each word.
+    slow
+        Cycles more in which results go to accumulators one by one.
+    """
+
+    count: int
+    memory: bool
+    words: tuple[int, ...] = ()
+    slow: int = 0
+
+
+def beats_of(vec: Mapping[str, int], cfg: TileConfig, terms: tuple[int, int], parameters: NDArray[np.uint64]) -> Beats:
+    """The operands of an operation.
+
+    Parameters
+    ----------
+    vec
+        Its descriptor.
+    cfg
+        The tile.
+    terms
+        Pixels under the kernel of each source, 1 where it is no walk.
+    parameters
+        The parameter memory.
+    """
+    a, b, kind = vec["a"], vec["b"], vec["kind"]
+    both = kind != Kind.TABLE and b != Operand.NONE
+    memory = is_stream(a) or is_walk(a)
+    of_words = a == Operand.DRAIN or is_result(a)
+    word = _CORE_WORD if a == Operand.DRAIN else cfg.payload_bits // 16
+    sizes, words, left, period, held = [], list[int](), vec["elements"], vec["period"], word
+    whole, uses = _whole(vec, cfg, memory), kind in (Kind.AFFINE, Kind.TABLE)
+    each = terms[0] + (terms[1] if both else 0)
+    while left:
+        count = min(whole, left)
+        count = min(count, period) if uses else count
+        count = min(count, held) if of_words else count
+        left, period, held = left - count, period - count, held - count
+        sizes.append(count)
+        if not period:
+            period = vec["period"]
+        if of_words and (not held or not left):
+            words.append(len(sizes) * each - 1)
+            held = word
+    slow = _slow(vec, sizes, parameters) if vec["target"] == Operand.ACCUMULATORS else 0
+    return Beats(len(sizes) * each, memory, tuple(words), slow)
+
+
+def _whole(vec: Mapping[str, int], cfg: TileConfig, memory: bool) -> int:
+    """Elements of a group that nothing cuts."""
+    if vec["kind"] == Kind.TABLE:
+        return 1
+    if vec["add"] or Operand.ACCUMULATORS in (vec["a"], vec["b"], vec["target"]):
+        return AT_A_TIME
+    narrow = (memory and vec["a_format"] == Format.LANE) or vec["b_format"] == Format.LANE or vec["wide"]
+    return min(cfg.lanes, 4) if narrow else cfg.lanes
+
+
+def _slow(vec: Mapping[str, int], sizes: list[int], parameters: NDArray[np.uint64]) -> int:
+    """Pairs whose accumulators are in one bank."""
+    one = Parameters.unpack(parameters, vec["parameters"], max(1, vec["period"]), vec["elements"])
+    first = np.cumsum([0, *sizes[:-1]])[np.array(sizes) == AT_A_TIME]
+    second = first + 1
+    return int((one.valid[first] & one.valid[second] & ((one.target[first] - one.target[second]) % 2 == 0)).sum())

@@ -1,0 +1,184 @@
+"""The walker of a tile with time: who asks is served in turn, and what it waits for holds others up only so long."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from hw.tile.isa import DESCRIPTORS
+from hw.tile.timing.clock import Clock, Notice, Process
+from hw.tile.timing.ring import Ring
+from hw.tile.walk import Walk, walk_of
+
+__all__ = ["LOAD", "LOOK_LOAD", "LOOK_VECTOR", "VECTOR", "Asked", "Place", "WalkerTime"]
+
+_FETCH = 8
+"""Cycles from a strobe until a walk and its place are read (:class:`hw.tile.engines.fetcher.Fetcher`)."""
+_LOOK = 4
+"""Cycles of a look at a walk: :meth:`hw.tile.walker.walker.Walker._count`."""
+LOAD, VECTOR, LOOK_LOAD, LOOK_VECTOR = range(4)
+"""Who asks."""
+_PORTS = 4
+
+
+@dataclass(eq=False)
+class Place:
+    """A walk as its descriptor says it, and where it is."""
+
+    number: int
+    walk: Walk
+    stream: int
+    origin: int
+    position: int = 0
+
+    def __post_init__(self) -> None:
+        self.need, self.low = self.walk.need.tolist(), self.walk.low.tolist()
+
+
+@dataclass(eq=False)
+class Asked:
+    """What is asked of the walker; ``held`` is the first cycle in which it may open a window and give back."""
+
+    todo: str
+    number: int
+    free: bool = False
+    advance: bool = True
+    restart: bool = False
+    hasty: bool = False
+    held: Callable[[], int] = lambda: 0
+    later: bool = False
+    answered: Notice = field(default_factory=Notice)
+    done: int = -1
+
+
+class WalkerTime:
+    """Plans windows, goes on and looks, as :class:`hw.tile.engines.walks.Walks` does.
+
+    Parameters
+    ----------
+    clock, rings
+        The clock and the rings of the tile.
+    memory
+        Descriptor memory as it is now.
+    """
+
+    def __init__(self, clock: Clock, rings: Sequence[Ring], memory: list[int]) -> None:
+        self._clock, self._rings, self._memory = clock, rings, memory
+        self._asked: list[Asked | None] = [None] * _PORTS
+        self._wanted, self._after, self._fresh = Notice(), 0, -1
+        self._blocked: Notice | None = None
+        self._places: dict[int, Place] = {}
+        self._origins: dict[int, int] = {}
+        clock.start(self._serve(), serves=True)
+
+    def place(self, number: int) -> Place:
+        """A walk and where it is."""
+        if number not in self._places:
+            one = DESCRIPTORS["walk"]
+            values = one.layout.unpack(self._memory[one.at(number)])
+            self._places[number] = Place(number, walk_of(values), values["stream"], self._origins.get(number, 0))
+        return self._places[number]
+
+    def renew(self, number: int) -> None:
+        """A walk was written: it begins anew with the oldest block that is there."""
+        one = DESCRIPTORS["walk"]
+        self._places.pop(number, None)
+        self._origins[number] = self._rings[one.layout.unpack(self._memory[one.at(number)])["stream"]].freed
+        if self._fresh == number:
+            self._fresh = -1
+
+    def ask(self, port: int, asked: Asked) -> Process:
+        """Ask, and wait for the answer: what is asked for is done, or may be asked for later."""
+        self._asked[port] = asked
+        self._clock.tell(self._wanted)
+        if self._blocked is not None:
+            self._clock.tell(self._blocked)
+        while asked.done < 0 and not asked.later:
+            yield asked.answered
+        self._asked[port] = None
+
+    def _serve(self) -> Process:
+        while True:
+            while not any(self._asked):
+                yield self._wanted
+            port = next(k for k in (*range(self._after, _PORTS), *range(self._after)) if self._asked[k])
+            self._after = (port + 1) % _PORTS
+            asked = self._asked[port]
+            assert asked is not None
+            yield 1
+            if self._fresh != asked.number or asked.todo == "look":
+                yield _FETCH
+                self._fresh = asked.number
+            yield from {"look": self._look, "plan": self._plan, "go": self._go}[asked.todo](port, asked)
+            if asked.later and not asked.hasty:
+                asked.later = False  # asked for again, which is what a state that waits does
+            else:
+                if not asked.later:
+                    asked.done = self._clock.now
+                self._clock.tell(asked.answered)
+            yield 1
+
+    def _hasty(self, port: int, asked: Asked) -> bool:
+        return asked.hasty or any(one is not None for k, one in enumerate(self._asked) if k != port)
+
+    def _look(self, port: int, asked: Asked) -> Process:
+        yield _LOOK
+
+    def _plan(self, port: int, asked: Asked) -> Process:
+        place = self.place(asked.number)
+        if asked.restart:
+            place.position = 0
+        walk, ring, need = place.walk, self._rings[place.stream], place.need[place.position]
+        yield 3 + walk.kernel_y + walk.kernel_x
+        if need:
+            # Oldest, newest, rows; then it waits, two cycles each time.
+            yield 3
+            while ring.there <= place.origin + need - 1 - ring.freed:
+                if self._hasty(port, asked):
+                    asked.later = True
+                    yield 1
+                    return
+                self._blocked = ring.changed
+                yield ring.changed
+                self._blocked = None
+            yield 2 + 4
+        else:
+            yield 0
+        yield max(0, asked.held() - self._clock.now)
+
+    def _go(self, port: int, asked: Asked) -> Process:
+        place = self.place(asked.number)
+        if asked.restart:
+            place.position = 0
+        if not asked.advance:
+            yield 1
+        else:
+            yield 8
+            following = place.position + 1
+            low = place.origin + place.low[following]
+            if asked.free:
+                yield from self._free(port, asked, self._rings[place.stream], low)
+                if asked.later:
+                    return
+            place.position = following
+            if following == len(place.need):
+                place.position, place.origin = 0, place.origin + place.walk.image
+        # Where it is then is written.
+        self._fresh = -1
+        yield 2
+
+    def _free(self, port: int, asked: Asked, ring: Ring, low: int) -> Process:
+        yield 1
+        freed = ring.freed
+        while freed < low:
+            if ring.came <= freed:
+                if self._hasty(port, asked):
+                    asked.later = True
+                    yield 1
+                    return
+                yield 2
+                continue
+            yield max(0, asked.held() - self._clock.now)
+            yield 1
+            ring.free()
+            freed += 1
+            yield 1
+        yield 1

@@ -1,0 +1,48 @@
+"""Predicted cycles of networks on tiles: in the file, in the summary, and not below what arrays take."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from compiler import CompileOptions
+from compiler.for_chip import compile_for_chip
+from compiler.network import Network
+from compiler.network.report import summarise
+from compiler.tile.cycles import IMAGES, expected_cycles
+from hw.config import load_chip
+from tests.compiler.importer.onnx_models import build, node
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def case() -> tuple[Network, Any]:
+    rng = np.random.default_rng(0)
+    nodes = [node("Conv", "x a", "c"), node("Relu", "c", "r"), node("Flatten", "r", "f"),
+             node("Gemm", "f w", "y", transB=1)]
+    weights = {"a": rng.normal(size=(2, 1, 2, 2)).astype("f4"), "w": rng.normal(size=(3, 8)).astype("f4") / 4}
+    x = rng.uniform(-1, 1, size=(8, 1, 3, 3)).astype("f4")
+    model = build(nodes, weights, shape=("batch", 1, 3, 3), output=("batch", "b"))
+    options = CompileOptions(seeds=1, samples=8)
+    return compile_for_chip(model.SerializeToString(), load_chip("tnsa16-2x2"), calibrate=x, options=options), x
+
+
+def test_the_prediction_is_in_the_network_and_its_summary(case: tuple[Network, Any], tmp_path: Path) -> None:
+    network, x = case
+    told = network.calibration["tile_cycles"]
+    network.save(tmp_path / "net.mho")
+    loaded = Network.load(tmp_path / "net.mho")
+    assert summarise(loaded)["tiles"] == told
+    assert expected_cycles(loaded, x).facts().items() <= told.items()
+
+
+def test_an_image_takes_no_less_than_the_array_that_works_longest(case: tuple[Network, Any]) -> None:
+    network, x = case
+    found = expected_cycles(network, x)
+    assert len(found.ends) == IMAGES
+    assert found.first > found.each > found.analog[found.bottleneck] > 0
+    assert set(found.analog) == set(network.tiles.programs)  # type: ignore[union-attr]
+    busy = [one["utilisation"] for one in found.facts()["tiles"]]
+    assert max(busy) == found.analog[found.bottleneck] / found.each <= 1

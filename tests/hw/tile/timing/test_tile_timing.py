@@ -1,0 +1,95 @@
+"""Parts of the tile with time: what happens in a cycle, what a ring acknowledges, how operands are taken."""
+
+import numpy as np
+import pytest
+
+from hw.tile.config import TileConfig
+from hw.tile.isa import DESCRIPTORS, Kind, Operand
+from hw.tile.timing.clock import Clock, Notice, Process
+from hw.tile.timing.ring import ACKNOWLEDGES, Ring
+from hw.tile.timing.vectors import beats_of
+from hw.tile.vector import pack_parameters
+
+CFG = TileConfig(lines=64, lanes=4, payload_bits=64)
+
+
+def vec(**values: int) -> dict[str, int]:
+    fields = {field.name: 0 for field in DESCRIPTORS["vec"].layout.fields}
+    return fields | {"b": int(Operand.NONE), "period": 1} | values
+
+
+def test_what_is_changed_in_a_cycle_is_seen_in_the_next_one_before_anything_else() -> None:
+    clock, notice, seen = Clock(), Notice(), list[tuple[int, str, bool]]()
+    there = [False]
+
+    def change() -> None:
+        there[0] = True
+        clock.tell(notice)
+
+    def waits() -> Process:
+        while not there[0]:
+            yield notice
+        seen.append((clock.now, "waits", there[0]))
+
+    def changes() -> Process:
+        yield 5
+        clock.at(clock.now + 1, change)
+        seen.append((clock.now, "changes", there[0]))
+        yield 1
+        seen.append((clock.now, "changes", there[0]))
+
+    clock.start(waits())
+    clock.start(changes())
+    assert not clock.run(lambda: False, 100)
+    assert seen == [(5, "changes", False), (6, "changes", True), (6, "waits", True)] or seen == [
+        (5, "changes", False), (6, "waits", True), (6, "changes", True)]
+
+
+def test_a_ring_acknowledges_while_two_blocks_more_would_fit() -> None:
+    """Of three blocks: the first at once, others when as many were given back."""
+    clock, acknowledged = Clock(), list[int]()
+    ring = Ring(clock, {"blocks": 3, "block": 8, "first": 0, "remote": 1})
+    ring.acknowledge = lambda: acknowledged.append(clock.now)
+
+    def fills() -> Process:
+        ring.come()
+        yield 10
+        ring.come()
+        yield 10
+        ring.free()
+        yield 10
+
+    clock.start(fills())
+    clock.run(lambda: False, 100)
+    assert acknowledged == [ACKNOWLEDGES, 20 + ACKNOWLEDGES]
+    assert ring.there == 1
+
+
+@pytest.mark.parametrize(("given", "count", "words"), [
+    (vec(a=Operand.DRAIN, target=Operand.ACCUMULATORS, elements=10, period=10), 5, (0, 1, 2, 3, 4)),
+    (vec(a=Operand.DRAIN, target=Operand.ACCUMULATORS, elements=9, period=9), 5, (0, 1, 2, 3, 4)),
+    (vec(a=Operand.ACCUMULATORS, target=1, elements=10, period=10, wide=1), 5, ()),
+    (vec(a=2, target=1, elements=10, period=10), 3, ()),
+    (vec(a=2, target=1, elements=10, period=3), 4, ()),
+    (vec(a=2, b=3, target=1, elements=8, period=8), 4, ()),
+    (vec(a=2, b=0, kind=Kind.TABLE, target=1, elements=10, period=10), 10, ()),
+    (vec(a=Operand.RESULT, target=1, elements=10, period=10), 3, (0, 1, 2)),
+])
+def test_operands_are_taken_in_groups(given: dict[str, int], count: int, words: tuple[int, ...]) -> None:
+    parameters = np.resize(pack_parameters(1, target=np.arange(16), valid=1), 512).astype(np.uint64)
+    made = beats_of(given, CFG, (1, 1), parameters)
+    assert (made.count, made.words) == (count, words)
+
+
+def test_accumulators_of_one_bank_take_a_cycle_each() -> None:
+    """Targets of a pair that are both even or both odd."""
+    one = vec(a=Operand.DRAIN, target=Operand.ACCUMULATORS, elements=8, period=8)
+    apart = pack_parameters(1, target=[0, 1, 2, 4, 5, 7, 6, 3], valid=1)
+    assert beats_of(one, CFG, (1, 1), apart).slow == 2
+    dead = pack_parameters(1, target=[0, 1, 2, 4, 5, 7, 6, 3], valid=[1, 1, 1, 0, 0, 1, 1, 1])
+    assert beats_of(one, CFG, (1, 1), dead).slow == 0
+
+
+def test_a_window_takes_all_terms_of_each_group() -> None:
+    one = vec(a=int(Operand.WALK), kind=Kind.MAX, target=1, elements=10)
+    assert beats_of(one, CFG, (9, 1), np.zeros(512, np.uint64)).count == 27
