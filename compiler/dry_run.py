@@ -20,6 +20,7 @@ from compiler.mapping.redundancy import MOST_PRODUCTS
 from compiler.model import FloatNetwork
 from compiler.options import CompileOptions
 from compiler.plan import fitting, plan, products_of_placement
+from compiler.tile.dry import planned_tiles
 from hw.config import Chip
 from macro_models.exact.operation import MvmOperation
 
@@ -44,7 +45,8 @@ def dry_run(
     ``model``, ``chip``, ``plan`` (:func:`compiler.plan.plan`), ``fit`` (:func:`compiler.plan.fitting`), ``assumed``:
     bits of inputs and outputs of all conversions that the plan is for, as calibration would choose them, with the
     conversions and cycles per image at the fewest and the most that it may choose; ``copies``: whether copies are
-    placed; ``numbers``: how many times the conversions it may take at most against noise of the cells, 0 if it takes no
+    placed; ``tiles``: on a chip of tiles with programs :func:`compiler.tile.dry.planned_tiles`, else None;
+    ``numbers``: how many times the conversions it may take at most against noise of the cells, 0 if it takes no
     more; ``warnings``.
 
     Raises
@@ -84,6 +86,8 @@ def dry_run(
             "cycles_serial": [one["cycles_serial"] * k for one, k in zip(ends, times, strict=True)],
         },
         "copies": grown,
+        "tiles": None if not chip.tile.programs or chip.cores == 1 else planned_tiles(
+            net, chip, assumed, slices=slices or [1] * len(shapes), faults=faults),
         "numbers": MOST_PRODUCTS if _may_grow(net, options) else 0,
         "warnings": list(net.warnings),
     }

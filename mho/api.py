@@ -452,7 +452,8 @@ def plan(
 
     Keys: ``model``, ``chip``, ``plan`` (steps with where each runs, levels, weights, cells, conversions, cycles, lanes,
     work of the host), ``fit`` (cores there, taken, least; what would do if they do not suffice), ``assumed`` (bits that
-    calibration would choose, with bounds of conversions and cycles), ``copies``, ``warnings``.
+    calibration would choose, with bounds of conversions and cycles), ``copies``, ``tiles`` (what each tile holds; None
+    without programs of tiles), ``warnings``.
 
     Parameters as of :func:`compile`.
 

@@ -13,7 +13,7 @@ from mho.terminal.paths import READS, WORD, WRITES
 if TYPE_CHECKING:
     from mho.api import Net
 
-__all__ = ["compile_command", "compile_net", "named", "print_summary", "summary_lines"]
+__all__ = ["compile_command", "compile_net", "named", "print_summary", "summary_lines", "tile_lines"]
 
 MOST_OUTPUTS = 3
 """Outputs whose errors are printed."""
@@ -168,8 +168,24 @@ def _dry_run(model: str, chip: str, overrides: tuple[str, ...], options: dict[st
             out.text(line)
     if not told["copies"]:
         out.text("copies that free cells may hold are not counted")
+    _print_tiles(told["tiles"], out)
     print_fit(fit, out)
     out.json(told)
+
+
+def _print_tiles(told: dict[str, Any] | None, out: Output) -> None:
+    """What each tile would hold, or why none would."""
+    if told is None:
+        return
+    if told["refused"] is not None:
+        for line in wrapped(f"not on tiles: {told['refused']}"):
+            out.text(line)
+        return
+    rows = []
+    for one in told["tiles"]:
+        names = [*one["layers"][:2], *["..."] * (len(one["layers"]) > 2)]
+        rows.append((one["tile"], ", ".join(names), f"{one['cells']:,}", one["products"], f"{one['cycles']:,}"))
+    out.table(("tile", "layers", "cells", "products", "cycles"), rows)
 
 
 def _operators(context: click.Context, wanted: bool) -> None:
@@ -300,6 +316,18 @@ def redundancy_lines(summary: dict[str, Any]) -> list[str]:
     return wrapped(text)
 
 
+def tile_lines(summary: dict[str, Any]) -> list[str]:
+    """How long an image takes on tiles, as predicted."""
+    told = summary["tiles"]
+    if told is None:
+        return []
+    worst = next(one for one in told["tiles"] if one["tile"] == told["bottleneck"])
+    return wrapped(
+        f"on tiles, predicted: {told['first']:,} cycles for the first image, {told['each']:,.0f} for each further one "
+        f"({told['each'] / told['f_clk_MHz']:.2f} us); the array of tile {worst['tile']} works longest, "
+        f"{worst['analog_cycles']:,.0f} of them ({worst['utilisation']:.1%})")
+
+
 def output_lines(summary: dict[str, Any]) -> list[str]:
     """How far the outputs are from the float model's over the calibration inputs: those that are furthest."""
     told = sorted(summary["outputs"], key=lambda one: -(one["error"] or one["classes"] or 0.0))
@@ -328,7 +356,7 @@ def slices_text(layer: dict[str, Any]) -> str:
 
 def print_summary(summary: dict[str, Any], out: Output) -> None:
     """The report of a compilation."""
-    for line in (*summary_lines(summary), *redundancy_lines(summary), *output_lines(summary)):
+    for line in (*summary_lines(summary), *tile_lines(summary), *redundancy_lines(summary), *output_lines(summary)):
         out.text(line)
     print_plan(summary["plan"], out)
     # As narrow as it can be: 80 columns show all of it.

@@ -1,0 +1,52 @@
+"""Which tile would hold what of a network, without calibrating it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from compiler.mapping.faults import FaultMaps
+from compiler.model import FloatNetwork
+from compiler.tile.graph.shapes import shapes_of
+from compiler.tile.placed.placing import place_on_tiles
+from compiler.tile.placed.streams import tile_name
+from hw.config import Chip
+from hw.kinds import timing
+from macro_models.errors import InputError
+from macro_models.exact.operation import MvmOperation
+
+__all__ = ["planned_tiles"]
+
+
+def planned_tiles(
+    net: FloatNetwork, chip: Chip, op: MvmOperation, *, slices: Sequence[int], faults: FaultMaps | None = None
+) -> dict[str, Any]:
+    """Tiles of a network as plain numbers, strings, lists and dicts.
+
+    Keys: ``tiles``, of each ``tile`` its ``layers``, ``cells`` with weights, ``products`` of an image and the
+    ``cycles`` that they take at worst; ``refused``: why there are none, None if there are. The names of tiles are
+    those before compiling puts them where values have short ways.
+
+    Parameters
+    ----------
+    net, chip
+        The network and the chip.
+    op
+        The operation of all products, as it is assumed.
+    slices, faults
+        As of :func:`compiler.tile.placed.placing.place_on_tiles`.
+    """
+    cell_map, worst = chip.macro_config().cell_map, timing(chip).worst_cycles(op)
+    try:
+        shapes = shapes_of(net, cell_map.rows)
+        placement = place_on_tiles(shapes, cell_map, chip.cores, slices=slices, faults=faults)
+    except InputError as error:
+        return {"tiles": [], "refused": str(error)}
+    tiles = []
+    for core in range(placement.cores):
+        mine = [block for block in placement.blocks if block.core == core]
+        products = sum(shapes[block.layer].walk.positions for block in mine)
+        tiles.append({
+            "tile": tile_name(chip, core), "layers": list(dict.fromkeys(shapes[block.layer].name for block in mine)),
+            "cells": cell_map.cells * sum(len(block.rows) * len(block.columns) for block in mine),
+            "products": products, "cycles": products * worst,
+        })
+    return {"tiles": tiles, "refused": None}
