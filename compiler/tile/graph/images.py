@@ -12,6 +12,7 @@ import numpy as np
 from compiler.program import Call, Program
 from compiler.tile.graph.geometry import Image, call_image, pooling, seen_image
 from compiler.tile.graph.routes import NotAlikeError, route
+from macro_models.exact.vector import Select
 
 __all__ = ["Doing", "entry_image", "images_of", "is_windowed", "joined", "outputs_in"]
 
@@ -78,12 +79,20 @@ def _made(parts: Sequence[Doing], k: int, op: object, taken: list[Image]) -> Ima
         found = pooling(index, taken[0])  # type: ignore[arg-type]
         if found is not None:
             return found[1]
+    if _moves_nothing(op, total):
+        # It is there to make another image of a value: that of whoever takes it.
+        return _seen(parts, k + 1, elements) or Image(channels=elements)
     by_pixel = index if index is not None else np.arange(total) if elements == total and left is None else None
     for image in sorted((one for one in taken if one.pixels > 1), key=lambda one: -one.pixels):
         made = Image(channels=max(1, elements // image.pixels), height=image.height, width=image.width)
         if made.elements == elements and (by_pixel is None or _stays(by_pixel, taken, made)):
             return made
     return _seen(parts, k + 1, elements) or Image(channels=elements)
+
+
+def _moves_nothing(op: object, total: int) -> bool:
+    """Whether a choice of elements takes all of them as they are."""
+    return isinstance(op, Select) and op.index.ndim == 1 and np.array_equal(op.index, np.arange(total))
 
 
 def _stays(index: np.ndarray, taken: list[Image], made: Image) -> bool:

@@ -138,9 +138,13 @@ def _side_by_side(call: Call) -> Select:
 
 
 def _beside(call: Call, groups: int) -> Call:
-    """The call that takes them."""
+    """The call that takes them; positions are in the rows in which they were."""
     positions, inputs = call.patches.shape
     patches = (np.arange(inputs) * positions + np.arange(positions)[:, None]).astype(np.int32)
-    one, many = ((1,), (positions,)) if positions > 1 else ((), ())
+    axes = call.window.axes if call.window is not None and len(call.window.axes) <= 2 else ()
+    many = tuple(axis.positions for axis in axes)
+    if np.prod(many, dtype=int) != positions or positions == 1:
+        many = (positions,) if positions > 1 else ()
+    one = (1,) * len(many)
     window = recover(patches, inputs, many, one, one, one, groups)
     return replace(call, patches=patches, pad=np.zeros(inputs, np.int16), window=window)

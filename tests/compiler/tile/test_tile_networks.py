@@ -178,6 +178,14 @@ SHAPES: dict[str, tuple[str, list, dict[str, tuple[int, ...]], tuple[int, ...], 
     ], {"a": (2, 2, 2, 2), "o": (0,), "z": (4,), "w": (3, 2, 1, 1)}, (2, 4, 4), "bcd"),
     "windows larger than a tile": ("tnsa16-2x2", [node("Conv", "x a", "c"), node("Relu", "c", "y")], {
         "a": (4, 3, 3, 3)}, (3, 4, 4), "bcd"),
+    "pooling and a dense layer behind windows larger than a tile": ("tnsa16-2x2", [
+        node("Conv", "x a", "c"), node("MaxPool", "c", "p", kernel_shape=[2, 2], strides=[2, 2]),
+        node("Flatten", "p", "f"), node("Gemm", "f w", "y", transB=1),
+    ], {"a": (2, 1, 3, 3), "w": (3, 8)}, (1, 6, 6), "b"),
+    "a dense layer over more pixels than a tile has rows": ("tnsa16-2x2", [
+        node("Conv", "x a", "c"), node("Relu", "c", "r"), node("Flatten", "r", "f"),
+        node("Gemm", "f w", "y", transB=1),
+    ], {"a": (2, 1, 2, 2), "w": (3, 18)}, (1, 4, 4), "b"),
     "outputs over two tiles": ("tnsa16-2x2", [
         node("Gemm", "x a", "c", transB=1), node("Relu", "c", "r"), node("Gemm", "r w", "y", transB=1),
     ], {"a": (20, 8), "w": (4, 20)}, (8,), "b"),
