@@ -6,6 +6,7 @@ buffers have room, so that blocks under way delay nobody.
 """
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from compiler.network import Network
@@ -144,6 +145,7 @@ class _Maker:
         self.assembled: dict[str, dict[str, int]] = {}
         self.numbers: dict[tuple[str, str], int] = {}
         self.steps: dict[str, Steps] = {}
+        self.crowded: set[str] = set()  # tiles that have no room for what is sent apart
 
     def put_in_order(self) -> None:
         """The order of nodes on each tile; tiles whose program would be too long do them one by one."""
@@ -164,14 +166,25 @@ class _Maker:
         except InputError as error:
             raise _FullError(tile, f"{self._what(tile)} finds no room: {error}") from None
         lines = text.partition("loop forever {")[2].splitlines()
-        return sum(_words(line.strip()) for line in lines) > self.placed.cfg.instructions
+        long = sum(_words(line.strip()) for line in lines) > self.placed.cfg.instructions
+        if long and tile not in self.crowded:
+            self.crowded.add(tile)
+            return self._too_long(tile)
+        return long
 
     def _blocks(self, tile: str) -> dict[str, int]:
         return {name: count for (t, name), count in self.blocks.items() if t == tile}
 
     def _text(self, tile: str) -> str:
-        blocks = self._blocks(tile)
-        return TileText(self.placed, self.network.chip, tile, blocks, self.steps[tile], self.image).text()
+        given = (self.placed, self.network.chip, tile, self._blocks(tile), self.steps[tile], self.image)
+        if tile not in self.crowded:
+            made = TileText(*given, apart=True)
+            with suppress(InputError):
+                text = made.text()
+                if not made.crowded:
+                    return text
+            self.crowded.add(tile)
+        return TileText(*given).text()
 
     def joined(self) -> Joined:
         """All tiles with their rings as they are now."""
@@ -200,6 +213,9 @@ class _Maker:
             program.check(self.placed.cfg, name)
             self._check_buffer(tile, names, program.descriptor)
         except InputError as error:
+            if tile not in self.crowded:
+                self.crowded.add(tile)
+                return self._assembled(tile)
             raise _FullError(tile, f"{self._what(tile)} finds no room: {error}") from None
         self.texts[tile] = text
         return Place(program=program, cfg=self.placed.cfg, names=names)

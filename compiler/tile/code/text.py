@@ -49,14 +49,18 @@ class TileText:
         Its nodes in their order.
     image
         Number of the first image.
+    apart
+        See :class:`compiler.tile.code.writer.Writer`.
     """
 
     def __init__(
-        self, placed: Placed, chip: Chip, tile: str, blocks: Mapping[str, int], steps: Steps, image: int = 0
+        self, placed: Placed, chip: Chip, tile: str, blocks: Mapping[str, int], steps: Steps, image: int = 0, *,
+        apart: bool = False,
     ) -> None:
         self.placed, self.chip, self.tile, self.steps, self.image = placed, chip, tile, steps, image
         self.graph, self.program = placed.graph, placed.graph.program
-        self.writer = Writer(placed, tile, blocks, unrolled(steps))
+        self.writer = Writer(placed, tile, blocks, unrolled(steps), apart=apart)
+        self.crowded = False
 
     def text(self) -> str:
         """The whole text.
@@ -73,6 +77,7 @@ class TileText:
         bodies = {k: whole_node(self.writer, k, self.graph.nodes[k]) if self.graph.nodes[k].whole else
                   self._node(k, self.graph.nodes[k]) for k in mine}
         bodies |= {len(self.graph.nodes) + k: self._release(k) for k in mine if self.graph.held(k)}
+        self.crowded = self.writer.crowded
         code = self.writer.spilled(_code(self._folded(bodies), bodies))
         self.writer.close()
         lines = [f"; Tile {self.tile}: the assembler of docs/explanation/tile.md, written by the compiler.", ""]

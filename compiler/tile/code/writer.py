@@ -41,10 +41,14 @@ class Writer:
         Blocks of the rings between nodes, by their names.
     order
         Its nodes as they fire in an image.
+    apart
+        What is sent and read here as well is copied for the send engine (:meth:`give`).
     """
 
-    def __init__(self, placed: Placed, tile: str, blocks: Mapping[str, int], order: Sequence[int] = ()) -> None:
-        self.order = order
+    def __init__(
+        self, placed: Placed, tile: str, blocks: Mapping[str, int], order: Sequence[int] = (), *, apart: bool = False
+    ) -> None:
+        self.order, self._apart = order, apart
         self.placed, self.tile, self.blocks = placed, tile, blocks
         self.graph, self.program = placed.graph, placed.graph.program
         self.heads: dict[str, list[str]] = {
@@ -206,6 +210,11 @@ class Writer:
             lines.append(f"{indent}{op} {', '.join(names)}".rstrip())
         return lines
 
+    @property
+    def crowded(self) -> bool:
+        """Whether it declares more than a tile has, so that descriptors are written before each use."""
+        return any(len(self.heads[kind]) > DESCRIPTORS[kind].count for kind in ("stream", "vec"))
+
     def _spill(self, kind: str) -> dict[str, tuple[str, str]]:
         """What is written before each use, by its name: the place, and the fields."""
         count, heads = DESCRIPTORS[kind].count, self.heads[kind]
@@ -232,12 +241,22 @@ class Writer:
         return len(self.rings_of(value)) == 1 and not self.placed.flows.get(value) and not self.within(k, value)
 
     def give(self, k: int, value: int, name: str, body: "Body") -> None:
-        """Copies and sends of a value that is in a ring."""
+        """Copies and sends of a value that is in a ring.
+
+        SEND is issued when no vector operation in hand reads its stream: where one does, the next product would begin
+        behind it only. So such a value is sent from a ring that the send engine alone reads, if tiles have room.
+        """
         for ring in self.rings_of(value):
             if ring.name != name:
                 body.reads(name, "free_a", value)
                 body.add(f"vec {self.copy(value, name, ring.name)}", ", push")
-        for flow in self.placed.flows.get(value, ()):
+        flows, node = self.placed.flows.get(value, ()), self.graph.nodes[k]
+        if flows and self._apart and node.walk.positions > 1 and (self.within(k, value) or self.rings_of(value)):
+            sent = self.stream(f"sent{value}", self.graph.values[value].block)
+            body.reads(name, "free_a", value)
+            body.add(f"vec {self.copy(value, name, sent)}", ", push")
+            name = sent
+        for flow in flows:
             body.reads(name, "free", value)
             body.add(f"send {name}, flow {flow.number}")
 
