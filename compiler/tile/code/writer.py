@@ -222,6 +222,9 @@ class Writer:
             return {}
         parts = [head.removeprefix(f"{kind} ").partition(":") for head in heads]
         once = [name for name, _, _ in parts if kind == "vec" or name in self._once]
+        # SET waits for the send engine, and an operand of a sum for whoever takes that: nothing may come between them.
+        taking = {name for name, _, rest in parts if " a result" in rest}
+        once.sort(key=lambda name: name not in taking)
         kept = [name for name, _, _ in parts if name not in once]
         if len(kept) >= count:
             raise InputError(f"tile {self.tile} must have at most {count} of {kind} that go on from position to "
