@@ -20,7 +20,6 @@ from compiler.mapping.redundancy import MOST_PRODUCTS
 from compiler.model import FloatNetwork
 from compiler.options import CompileOptions
 from compiler.plan import fitting, plan, products_of_placement
-from compiler.tile.dry import planned_tiles
 from hw.config import Chip
 from macro_models.exact.operation import MvmOperation
 
@@ -86,11 +85,21 @@ def dry_run(
             "cycles_serial": [one["cycles_serial"] * k for one, k in zip(ends, times, strict=True)],
         },
         "copies": grown,
-        "tiles": None if not chip.tile.programs or chip.cores == 1 else planned_tiles(
-            net, chip, assumed, slices=slices or [1] * len(shapes), faults=faults),
+        "tiles": _tiles(net, chip, assumed, slices or [1] * len(shapes), faults),
         "numbers": MOST_PRODUCTS if _may_grow(net, options) else 0,
         "warnings": list(net.warnings),
     }
+
+
+def _tiles(
+    net: FloatNetwork, chip: Chip, op: MvmOperation, slices: Sequence[int], faults: FaultMaps | None
+) -> dict[str, Any] | None:
+    """What tiles would hold, if they have programs."""
+    if not chip.tile.programs or chip.cores == 1:
+        return None
+    from compiler.tile.dry import planned_tiles
+
+    return planned_tiles(net, chip, op, slices=slices, faults=faults)
 
 
 def _may_grow(net: FloatNetwork, options: CompileOptions) -> bool:

@@ -109,8 +109,14 @@ class TileState:
 
     def quiet(self) -> Process:
         """Until all engines are idle."""
-        while self.busy or self.clock.now < (until := max(self.gathered, self.given, self.settled)):
-            yield self.moved if self.busy else until - self.clock.now
+        while True:
+            left = max(self.gathered, self.given, self.settled) - self.clock.now
+            if self.busy:
+                yield self.moved
+            elif left > 0:
+                yield left
+            else:
+                return
 
     def reads_of_others(self, engine: object) -> int:
         """Streams that other engines are at work on, a bit each."""

@@ -12,7 +12,6 @@ from compiler import CompileOptions, Network
 from compiler.network.tiles import TileCode
 from compiler.tile import compile_tiles, tile_programs
 from compiler.tile.check import run_tiles, values_of
-from compiler.tile.cycles import tile_cycles
 from compiler.tile.file import tile_code
 from hw.config import load_chip
 from hw.core import CoreConfig, CoreReference
@@ -115,7 +114,7 @@ def functional(case: Case, models: list[MacroModel]) -> tuple[list[NDArray[Any]]
 def test_all_lanes_and_codes_are_those_of_functional(
     backend: TileCosimBackend, cases: dict[str, Case], name: str, device: str
 ) -> None:
-    """Every value, every code of every product, what was clipped; images overlap in the pipeline, as predicted."""
+    """Every value, every code of every product, what was clipped; and images overlap in the pipeline."""
     case = cases[name]
     models = build_cores(case.network, device=device, seed=3, time_s=DAY)
     found, account = run(backend, case, models)
@@ -134,10 +133,6 @@ def test_all_lanes_and_codes_are_those_of_functional(
         np.testing.assert_array_equal(account.core_cycles, expected.core_cycles)
     # From the first flit to the last of the first image, then from image to image.
     assert account.cycles.sum() < IMAGES * account.cycles[0]
-    lanes, images = case.network.program.input.compute(case.x), np.arange(FIRST, FIRST + IMAGES, dtype=np.uint64)
-    network = replace(case.network, tiles=case.code)
-    predicted = tile_cycles(network, models, core_masks(network), lanes, images)
-    np.testing.assert_allclose(predicted.ends, np.cumsum(account.cycles), rtol=0.02)
 
 
 @pytest.mark.parametrize("name", ["four", "residual"])
