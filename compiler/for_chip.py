@@ -48,7 +48,6 @@ def compile_for_chip(
             input_shape=input_shape, progress=progress,
         )
     from compiler.tile import compile_tiles, tile_code, tile_programs
-    from compiler.tile.cycles import expected_cycles
 
     options = CompileOptions() if options is None else options
     net = import_onnx(
@@ -59,11 +58,20 @@ def compile_for_chip(
         made = compile_tiles(
             net, chip, calibrate=calibrate, device=device, options=options, faults=faults, progress=progress)
         made = replace(made, tiles=tile_code(tile_programs(made)))
-        cycles = expected_cycles(made, check_shape(load_inputs(calibrate), made.model))
-        return replace(made, calibration={
-            **made.calibration, "tile_cycles": {**cycles.facts(), "f_clk_MHz": chip.clock.f_clk_MHz}})
+        return replace(made, calibration={**made.calibration, "tile_cycles": _cycles(made, load_inputs(calibrate))})
     except InputError as error:
         raise InputError(_or_by_host(str(error))) from None
+
+
+def _cycles(network: Network, given: Inputs) -> dict[str, Any] | None:
+    """Cycles as they are predicted; None where the prediction finds no end, which the programs were proven to have."""
+    from compiler.tile.cycles import expected_cycles
+
+    try:
+        found = expected_cycles(network, check_shape(given, network.model))
+    except ValueError:
+        return None
+    return {**found.facts(), "f_clk_MHz": network.chip.clock.f_clk_MHz}
 
 
 def _or_by_host(sentence: str) -> str:

@@ -23,6 +23,9 @@ __all__ = ["IMAGES", "TileCycles", "expected_cycles", "tile_cycles"]
 IMAGES = 4
 """Images of a prediction."""
 
+_INSTRUCTION = 2000
+"""Cycles of an instruction without its product, at most."""
+
 Durations = dict[tuple[int, int], tuple[int, ...]]
 """Analog cycles of the conversions of each product, by its core and the number of its first conversion."""
 
@@ -125,7 +128,9 @@ def tile_cycles(
         return lambda image, operation: durations[number, image + first << 32 | operation]
 
     chip = ChipTime(mesh, code.joined(cfg), conversions, (lines // 2, core.lines // lines), given, results, len(lanes))
-    if not chip.run():
+    # Nothing takes longer than all products one after the other, and some hundred cycles for each instruction.
+    serial = sum(map(sum, durations.values())) + _INSTRUCTION * code.instructions * len(lanes)
+    if not chip.run(2 * serial):
         raise ValueError("The programs do not end.")
     return TileCycles(
         ends=tuple(end - chip.first for end in chip.ends),
