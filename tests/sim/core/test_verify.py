@@ -22,7 +22,10 @@ CHIP = load_chip("tnsa16-core")
 # Together 510 random operations, each on three vectors; half of them on noisy cells, a quarter also strobe by strobe.
 @pytest.mark.cosim
 @pytest.mark.slow
-@pytest.mark.parametrize(("preset", "operations"), [("tnsa16-core", 300), ("tnsa64-core", 130), ("neurram-core", 80)])
+@pytest.mark.parametrize(
+    ("preset", "operations"),
+    [("tnsa16-core", 300), pytest.param("tnsa64-core", 130, marks=pytest.mark.long), ("neurram-core", 60)],
+)
 def test_the_core_in_verilator_equals_the_model(preset, operations):
     report = verify_core(load_chip(preset), operations=operations, seed=1)
     assert report.operations == operations
@@ -110,8 +113,10 @@ WRONG_LINES = (".wl_en(wl_en)", ".wl_en(~wl_en)")
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
-        ([(".op_ready(op_ready)", ".op_ready()")], rf"op_ready {STILL} 3 operations; see .*"),
-        ([(".i_ready(i_ready)", ".i_ready()")], rf"i_ready {STILL} \d+ input words; see .*"),
+        pytest.param([(".op_ready(op_ready)", ".op_ready()")], rf"op_ready {STILL} 3 operations; see .*",
+                     marks=pytest.mark.long),
+        pytest.param([(".i_ready(i_ready)", ".i_ready()")], rf"i_ready {STILL} \d+ input words; see .*",
+                     marks=pytest.mark.long),
         ([(".o_valid(o_valid)", ".o_valid()")], rf"o_valid {STILL} 24 output words; see .*; no output had differed"),
         ([(".status_done(status_done)", ".status_done()"), WRONG_LINES],
          rf"status_done {STILL} 3 ends of an operation; see .*; the first output that differs: "
