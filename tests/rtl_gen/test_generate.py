@@ -29,6 +29,7 @@ def _texts(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in files}
 
 
+@pytest.mark.slow
 def test_folder_is_complete(tmp_path: Path) -> None:
     report = _generate(tmp_path / "out")
     texts = _texts(tmp_path / "out")
@@ -56,6 +57,7 @@ def test_page_of_the_folder_names_every_file_of_the_hierarchy(tmp_path: Path) ->
     assert _generate(tmp_path).kept == ("README.md",)
 
 
+@pytest.mark.slow
 def test_every_module_says_what_it_is_and_its_ports_what_they_carry(tmp_path: Path) -> None:
     _generate(tmp_path)
     for path, text in _texts(tmp_path).items():
@@ -80,6 +82,7 @@ def test_durations_are_named_parameters(trim: bool) -> None:
         assert re.search(rf"<= {word};", texts), word
 
 
+@pytest.mark.slow
 def test_report_lists_every_file_with_its_hash(tmp_path: Path) -> None:
     report = _generate(tmp_path / "out", "axil")
     texts = _texts(tmp_path / "out")
@@ -94,6 +97,7 @@ def test_report_lists_every_file_with_its_hash(tmp_path: Path) -> None:
     assert not re.search(r"20\d\d-\d\d", json.dumps(written))
 
 
+@pytest.mark.slow
 @pytest.mark.cosim("yosys")
 def test_flip_flops_are_those_of_yosys(tmp_path: Path) -> None:
     report = _generate(tmp_path / "out", "none")
@@ -111,6 +115,7 @@ def test_flip_flops_are_those_of_yosys(tmp_path: Path) -> None:
     assert bits == report.statistics.flip_flops + 2 * 16 + 2 * 18
 
 
+@pytest.mark.slow
 def test_every_module_is_there_once_with_the_prefix(tmp_path: Path) -> None:
     _generate(tmp_path / "out", prefix="ab_", top="chip_top")
     rtl = {path: text for path, text in _texts(tmp_path / "out").items() if path.startswith("rtl/")}
@@ -166,6 +171,7 @@ def run_bench(folder: Path, command: list[str]) -> str:
     return run.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.cosim("iverilog", "cocotb")
 @pytest.mark.parametrize(
     ("wrap", "reset"),
@@ -286,6 +292,7 @@ def test_files_of_the_user_stay_and_ours_are_renewed(tmp_path: Path) -> None:
         assert "mine.json" not in (out / "report.json").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", ["rtl/core_axil.v", pytest.param("rtl/core_axil.v/inside", marks=pytest.mark.slow)]
 )
@@ -305,6 +312,7 @@ def test_output_that_is_a_file_is_refused(tmp_path: Path) -> None:
         _generate(tmp_path / "out")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -332,6 +340,7 @@ def test_several_cores_are_refused(tmp_path: Path) -> None:
         generate(chip, tmp_path / "out", part="core")
 
 
+@pytest.mark.slow
 def test_emit_core_writes_the_verilog_alone(tmp_path: Path) -> None:
     files = emit_core(load_chip("tnsa16-core"), tmp_path / "rtl")
     assert files[0].name == "core.v"

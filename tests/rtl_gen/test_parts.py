@@ -24,6 +24,7 @@ def _modules(folder: Path) -> dict[str, str]:
     return {found[0]: text for found, text in zip(names, texts, strict=True)}
 
 
+@pytest.mark.slow
 def test_folder_is_complete(tmp_path: Path) -> None:
     report = generate(_chip(), tmp_path / "out", part="noc")
     assert (report.top, report.wrap) == ("mho_noc", "none")

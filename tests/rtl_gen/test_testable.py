@@ -112,6 +112,7 @@ def test_a_self_test_owns_a_memory(shape: MemoryShape, fault: tuple[str, str] | 
     assert (int(found[1]) == 0) == (fault is None), run.stdout
 
 
+@pytest.mark.slow
 def test_ring_holds_the_macro_and_is_not_there_without_the_pin() -> None:
     """By text: each input of the macro is gated by the pin, each answer is chosen by it, each pin is in a flip-flop."""
     text = module_texts(load_chip("tnsa16-core", TESTED), "none")["mho_macro_bypass"]

@@ -91,7 +91,7 @@ def test_tools_accept_both_without_a_word(chip: GenerationReport, tile: Generati
 
 @pytest.mark.slow
 @pytest.mark.cosim("iverilog")
-@pytest.mark.parametrize("wrap", ["none", "axil"])
+@pytest.mark.parametrize("wrap", [pytest.param("none", marks=pytest.mark.long), "axil"])
 def test_bench_of_a_chip_passes_from_unknown_states(wrap: str, tmp_path: Path) -> None:
     chip = load_chip("tnsa16-2x2", {"mesh.payload_bits": 32 if wrap == "axil" else 64, "mesh.rows": 1})
     generate(chip, tmp_path, wrap=wrap)

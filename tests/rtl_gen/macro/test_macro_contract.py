@@ -261,6 +261,7 @@ def test_each_assertion_fails_on_a_fault_of_its_own(simulator: Simulator) -> Non
     assert not unseen
 
 
+@pytest.mark.slow
 def test_contract_is_bound_to_the_pins_that_there_are() -> None:
     """Each input of the contract is bound to a net of the core, with and without programming, for both resets."""
     more = {"core.synchronise": ["cmp", "hold"], "core.manual": True, "verilog.test": True}

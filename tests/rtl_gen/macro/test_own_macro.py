@@ -70,6 +70,7 @@ def _programmable(folder: Path, changes: dict[str, str | int | None] | None = No
     return chip
 
 
+@pytest.mark.slow
 def test_pins_of_programming_go_through_the_adapter(tmp_path: Path) -> None:
     chip = _programmable(tmp_path)
     assert check_macro_pins(chip) == []
@@ -95,6 +96,7 @@ def test_pins_of_programming_that_do_not_fit(
     assert sentence in check_macro_pins(_programmable(tmp_path, changes))
 
 
+@pytest.mark.slow
 def test_a_macro_without_pins_of_programming_is_warned_of(tmp_path: Path) -> None:
     chip = _chip(tmp_path)
     assert check_macro_pins(chip) == []
@@ -107,6 +109,7 @@ def test_a_macro_without_pins_of_programming_is_warned_of(tmp_path: Path) -> Non
     assert macro_warnings(load_chip("tnsa16-core")) == []
 
 
+@pytest.mark.slow
 def test_without_the_engine_there_are_no_pins_of_programming(tmp_path: Path) -> None:
     _programmable(tmp_path)
     chip = load_chip(tmp_path / "chip.toml", {"programming.engine": False})
@@ -195,6 +198,7 @@ def test_supplies_are_checked(power: str, problems: list[str], tmp_path: Path) -
     assert check_macro_pins(_chip(tmp_path, power=power)) == problems
 
 
+@pytest.mark.slow
 def test_any_net_is_what_its_table_says(tmp_path: Path) -> None:
     generate(_chip(tmp_path, power='[macro.power]\nVDDA = "VSS_UP"\n[macro.ground]\nVSSA = "AGND"'), tmp_path / "out")
     config = json.loads((tmp_path / "out/librelane/config.json").read_text())
@@ -220,6 +224,7 @@ def test_files_are_checked(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_only_the_adapter_and_the_black_box_know_the_names(tmp_path: Path) -> None:
     generate(_chip(tmp_path), tmp_path / "out")
     texts = {path.name: path.read_text() for path in (tmp_path / "out/rtl").iterdir()}
@@ -230,6 +235,7 @@ def test_only_the_adapter_and_the_black_box_know_the_names(tmp_path: Path) -> No
     assert "input  wire [19:0] STEP" in stub
 
 
+@pytest.mark.slow
 def test_simulator_may_ask_for_the_contracts_macro(tmp_path: Path) -> None:
     chip = _chip(tmp_path)
     adapters = [

@@ -62,6 +62,7 @@ def bodies(draw: st.DrawFn, depth: int = 3) -> list[Statement]:
     return body
 
 
+@pytest.mark.slow
 @given(bodies(), st.text("01", min_size=WIDTH, max_size=WIDTH))
 def test_a_part_changes_only_where_its_gate_is_open_and_then_as_before(body: list[Statement], old: str) -> None:
     for a in "01":

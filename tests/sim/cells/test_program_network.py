@@ -86,6 +86,7 @@ def test_cells_that_are_off_are_in_the_fault_map(network: Network, cells: Cells)
     assert 0.03 < share < 0.1
 
 
+@pytest.mark.slow
 def test_a_stuck_cell_in_reach_of_the_noise_is_in_the_map_too(network: Network) -> None:
     """0 uS where 1 uS is wanted: the band ends at 0.12 uS, so that the noise of the reads lets many of them pass."""
     cells = program_network(network, device=lab(stuck=0.2, values=(0.0,)), seed=1)
@@ -169,6 +170,7 @@ def test_a_file_that_is_not_whole(cells: Cells, tmp_path: Path, part: str) -> No
         Cells.load(path)
 
 
+@pytest.mark.slow
 def test_cells_of_another_network(network: Network, cells: Cells, x: np.ndarray) -> None:
     other = compile_model(
         random_perceptron([20, 24, 3], seed=1), network.chip, calibrate=x, options=CompileOptions(seeds=1, samples=8)

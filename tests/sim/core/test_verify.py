@@ -147,6 +147,7 @@ def test_a_core_of_other_timing_is_found(tmp_path):
         verify_core(load_chip("tnsa16-core", constants), simulator="icarus", netlist=netlist, operations=3)
 
 
+@pytest.mark.slow
 def test_bad_requests_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"^simulator must be one of verilator, icarus, not 'vcs'$"):
         verify_core(CHIP, simulator="vcs")

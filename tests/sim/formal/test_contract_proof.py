@@ -22,7 +22,7 @@ def test_core_keeps_the_contract_for_ever() -> None:
     assert len(proof.holds) == 36
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.cosim("yosys", "yosys-abc")
 def test_core_with_synchronisers_and_a_test_pin_keeps_it() -> None:
     """Pins of the macro that come at any time; a test at any time, with a reset before anything is promised again."""

@@ -81,6 +81,7 @@ def find(name, of):
     return found
 
 
+@pytest.mark.slow
 @solver
 @pytest.mark.parametrize(("name", "of"), CHOSEN)
 def test_property_comes_out_as_it_must(name, of):

@@ -27,7 +27,7 @@ SMALL = MeshConfig(columns=3, rows=3, payload_bits=32, depth=4)
     "cfg",
     [
         SMALL,
-        MeshConfig(columns=9, rows=2, payload_bits=128, depth=1, queues=2),
+        pytest.param(MeshConfig(columns=9, rows=2, payload_bits=128, depth=1, queues=2), marks=pytest.mark.long),
     ],
     ids=lambda cfg: f"{cfg.columns}x{cfg.rows}x{cfg.payload_bits}",
 )
@@ -68,6 +68,7 @@ def test_a_column_without_reduction() -> None:
     assert row["sums"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.cosim("verilator")
 @pytest.mark.parametrize(
     ("columns", "rows", "contexts"), [(2, 1, 0), (1, 2, 1), pytest.param(9, 1, 4, marks=pytest.mark.slow)]

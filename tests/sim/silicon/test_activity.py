@@ -57,6 +57,7 @@ def bench(chip: Chip, busy: bool) -> str:
     return "\n".join([*modules.values(), stub, "module tb;", *lines, "endmodule", ""])
 
 
+@pytest.mark.slow
 @pytest.mark.cosim("iverilog", "verilator")
 def test_changes_of_each_bit_are_counted(tmp_path: Path) -> None:
     activity = read_activity(traced(tmp_path, COUNTER))
