@@ -53,7 +53,7 @@ class TileCycles:
     @property
     def each(self) -> float:
         """Cycles of each further image, in the mean."""
-        return (self.ends[-1] - self.ends[0]) / (len(self.ends) - 1) if len(self.ends) > 1 else float(self.ends[0])
+        return (self.ends[-1] - self.ends[0]) / (len(self.ends) - 1) if len(self.ends) > 1 else float(self.first)
 
     @property
     def bottleneck(self) -> str:
