@@ -136,7 +136,7 @@ def test_codes_are_the_same_after_a_reset_or_unplugging_in_mid_transfer(what: st
 
 
 @pytest.mark.cosim("verilator", "g++", "make")
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("board", ["ulx3s-85f"], indirect=True)
 @pytest.mark.parametrize(("what", "units"), [("reset", "cells"), ("replug", "words")])
 def test_cells_are_the_same_after_a_reset_or_unplugging_while_they_are_programmed(

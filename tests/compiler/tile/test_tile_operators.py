@@ -6,6 +6,7 @@ from compiler.importer.operators import OPERATORS
 from tests.compiler.importer.operator_table import GROUPS
 from tests.compiler.tile.operators_on_tiles import RUNS, outcome, rows
 
+_LONG = ("abbreviations", "digital", "host", "moves", "table")
 MOST = 200
 """Characters of a sentence."""
 
@@ -19,7 +20,7 @@ def test_the_page_has_every_operator() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("group", [
-    pytest.param(group, marks=pytest.mark.long) if group in ("digital", "moves", "table") else group for group in GROUPS
+    pytest.param(group, marks=pytest.mark.long) if group in _LONG else group for group in GROUPS
 ])
 def test_operators_on_tiles(group: str) -> None:
     # Where this fails: python -m tests.compiler.tile.operators_on_tiles

@@ -6,7 +6,7 @@ from fpga.link.chip import verify_line
 from hw.config import load_chip
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.cosim("verilator", "g++", "make")
 def test_random_accesses_over_the_line_beside_programs() -> None:
     report = verify_line(load_chip("tnsa16-core", {"mesh.columns": 3}), accesses=120)
