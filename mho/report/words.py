@@ -74,7 +74,7 @@ def time_words(facts: Facts) -> str:
     trace = facts.trace
     if trace is not None:
         return _trace_words(facts, trace)
-    if cost.get("tiles") is not None:
+    if "tiles" in cost and cost["tiles"] is not None:
         return _tile_words(cost["tiles"])
     cores, cycles = cost["cores"], cost["cycles"]
     worst = max(cores, key=lambda one: one["analog_cycles"])

@@ -26,8 +26,9 @@ def laid_out(figure: Figure) -> None:
         assert box is not None
         assert whole.x0 - 1 <= box.x0 <= box.x1 <= whole.x1 + 1
         assert whole.y0 - 1 <= box.y0 <= box.y1 <= whole.y1 + 1
-        letter, title = axes.texts[0].get_window_extent(renderer), axes.yaxis.label.get_window_extent(renderer)
-        assert not letter.overlaps(title), "a title lies on the letter of a panel"
+        if axes.texts:
+            letter, title = axes.texts[0].get_window_extent(renderer), axes.yaxis.label.get_window_extent(renderer)
+            assert not letter.overlaps(title), "a title lies on the letter of a panel"
         legend = axes.get_legend()
         if legend is not None:
             assert legend.get_window_extent(renderer).y0 >= axes.bbox.y1 - 1, "a legend lies on the data"
