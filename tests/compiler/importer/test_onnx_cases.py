@@ -96,8 +96,14 @@ def _check(model: onnx.ModelProto, inputs: list[Array], wanted: Array) -> None:
     assert np.abs(got - wanted).max() <= 0.02 * reach
 
 
+def _long(name: str) -> bool:
+    """Whether it is one of many alike that take seconds each: one of them is for all."""
+    alike = ("test_flexattention", "test_causal_conv")
+    return name.startswith(alike) and name not in ("test_flexattention_expanded_ver26", NODES[0])
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NODES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.long] * _long(n)) for n in NODES])
 def test_node_case(name: str) -> None:
     case = _cases()[name]
     inputs, outputs = case.data_sets[0]
