@@ -57,8 +57,8 @@ FINE_STACK: Stack = "even"
 FINE_COST = 0.01
 """The same of inputs in two parts: nothing saturates, and copies are alike but for their shift, so that they round
 differently. Ranges are as wide as can be for an error of the outputs of this relative to their deviation: two or three
-inputs in hundreds that lie beyond those of calibration cost more than rounding (scores of a one-class SVM on inputs that
-were not seen are off by 0.3 %, by 5.3 % with a third of it)."""
+inputs in hundreds that lie beyond those of calibration cost more than rounding (scores of a one-class SVM on inputs
+that were not seen are off by 0.3 %, by 5.3 % with a third of it)."""
 
 DECISION_TOLERANCE = 0.01
 ERROR_TOLERANCE = 0.021
