@@ -115,7 +115,7 @@ def run_command(
     given = None if cells is None else _read_cells(cells, network)
     x = _read_inputs(inputs)
     truth = _read_labels(labels, len(x), options["limit"])
-    net = _open(network, chip, overrides, calibrate, x, device, out)
+    net = _open(network, chip, overrides, calibrate, x, device, options["compensation"], out)
     _check_before(net, x, truth, output, options["score"])
     if cycles is not None:
         model = _worn(model or net.device, cycles, cells, out)
@@ -179,6 +179,7 @@ def _open(
     calibrate: str | None,
     x: Any,
     device: str | None,
+    compensation: str | None,
     out: Output,
 ) -> "Net":
     """The network, compiled on the way where an ONNX model was given."""
@@ -197,6 +198,11 @@ def _open(
     if calibrate is None:
         taken = min(FIRST_INPUTS, len(x))
         out.note(f"calibrating on the first {taken} inputs, since --calibrate is not given")
+    from hw.config import load_chip
+    from macro_models.kinds import family
+
+    # Before all that takes time.
+    family(load_chip(chip, overrides).core.kind).compensation(compensation)
     net = compile_net(network, chip, overrides, x[:FIRST_INPUTS] if calibrate is None else calibrate, device, out)
     summary = net.summary()
     for line in (*summary_lines(summary), *tile_lines(summary)):
