@@ -23,6 +23,12 @@ __all__ = ["core_command"]
 @click.option("--library", metavar="LIB.v", type=READS, help="Models of the standard cells that the netlist uses.")
 @click.option("--cells", "library_before", type=READS, hidden=True)  # its name in 0.1; elsewhere those of an array
 @click.option("--waves", metavar="F.fst", type=WAVES, help="Write the waveforms.")
+@click.option(
+    "--operations", type=click.IntRange(1), default=60, show_default=True, metavar="N", help="Random operations."
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Of all that is random."
+)
 @common_options
 def core_command(
     chip: str | None,
@@ -32,6 +38,8 @@ def core_command(
     library: str | None,
     library_before: str | None,
     waves: str | None,
+    operations: int,
+    seed: int,
     out: Output,
 ) -> None:
     """Run the cocotb benches on the generated Verilog of a chip's core, or on a gate-level netlist of it.
@@ -56,6 +64,8 @@ def core_command(
         netlist=None if netlist is None else Path(netlist),
         cells=None if library is None else Path(library),
         waves=None if waves is None else Path(waves),
+        operations=operations,
+        seed=seed,
     )
     out.text(str(report))
     out.json(vars(report) | {"chip_sha256": resolved.sha256})
