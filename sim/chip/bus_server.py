@@ -24,23 +24,14 @@ _PERIOD_NS = 10
 
 
 class _MasterBus:
-    """A :class:`sim.chip.simulation.ChipBus`: neighbours that all read or all write are given to the master at once."""
+    """A :class:`sim.chip.simulation.ChipBus`: one access after the other by a master."""
 
     def __init__(self, master: Master) -> None:
         self.master = master
         self.answer = resume(self._answer)
 
     async def _answer(self, accesses: Sequence[Expected]) -> list[tuple[bool, int]]:
-        found: list[tuple[bool, int]] = []
-        while len(found) < len(accesses):
-            some = [accesses[len(found)]]
-            for one in accesses[len(found) + 1 : len(found) + self.master.together]:
-                if (one.data is None) != (some[0].data is None):
-                    break
-                some.append(one)
-            tasks = [cocotb.start_soon(self._one(one)) for one in some]
-            found += [await task for task in tasks]
-        return found
+        return [await self._one(one) for one in accesses]
 
     async def _one(self, one: Expected) -> tuple[bool, int]:
         if one.data is None:

@@ -1,9 +1,7 @@
-"""A chip behind a bus that a master of others drives: random accesses beside programs, in Verilator or Icarus."""
+"""A chip behind a bus that a master of others drives: random accesses beside programs, in Icarus from unknown."""
 
 import json
-import re
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,28 +21,26 @@ from sim.build.toolchain import (
     run_logged,
     tool_version,
 )
-from sim.build.verilate import compile_verilator, compiler_key, hardware_hash
-from sim.chip.verify import ChipReport, require_tiles
+from sim.build.verilate import hardware_hash
+from sim.chip.verify import HOSTS, ChipReport, require_tiles
 
-__all__ = ["MASTERS", "verify_bus"]
-
-MASTERS: Mapping[str, str] = {"axil": "AXI4-Lite", "wishbone": "Wishbone"}
-"""Buses with a master, and what they are called."""
+__all__ = ["verify_bus"]
 
 
-def verify_bus(chip: Chip, wrap: str, *, accesses: int, seed: int = 0, icarus: bool = False) -> ChipReport:
-    """Run two programs on a chip behind a bus while its master reads and writes.
+def verify_bus(chip: Chip, wrap: str, *, accesses: int, seed: int = 0) -> ChipReport:
+    """Run two programs on a chip behind a bus while a master of cocotbext reads and writes.
+
+    In Icarus Verilog, where all begins unknown: slow, and a master that we did not write. That of
+    :mod:`sim.chip.bus_masters` is for many accesses.
 
     Parameters
     ----------
     chip
         A chip of at least three tiles.
     wrap
-        One of :data:`MASTERS`.
+        ``axil`` or ``wishbone``.
     accesses, seed
         Random accesses; of all that is random.
-    icarus
-        In Icarus Verilog, where all begins unknown, rather than in Verilator.
 
     Raises
     ------
@@ -55,15 +51,16 @@ def verify_bus(chip: Chip, wrap: str, *, accesses: int, seed: int = 0, icarus: b
     """
     parts = require_tiles(chip)
     with Workspace("bus") as folder:
-        program, top = _icarus(chip, wrap) if icarus else _verilator(chip, wrap)
+        program, top = _build(chip, wrap)
         job, result, log = folder / "job.json", folder / "result.json", folder / "bus.log"
         job.write_text(json.dumps({
             "chip": chip.to_dict(), "wrap": wrap, "accesses": accesses, "seed": seed, "result": str(result),
         }), encoding="utf-8")
-        extra = {"MHO_JOB": str(job), "COCOTB_RESULTS_FILE": str(folder / "results.xml")}
-        if icarus:
-            # There a write that takes effect at once overtakes the flip-flops that the same edge clocks.
-            extra["COCOTB_TRUST_INERTIAL_WRITES"] = "0"
+        extra = {
+            "MHO_JOB": str(job), "COCOTB_RESULTS_FILE": str(folder / "results.xml"),
+            # In Icarus a write that takes effect at once overtakes the flip-flops that the same edge clocks.
+            "COCOTB_TRUST_INERTIAL_WRITES": "0",
+        }
         environment = cocotb_environment("sim.chip.bus_server", top, extra)
         with log.open("wb") as handle:
             process = Child(
@@ -76,7 +73,7 @@ def verify_bus(chip: Chip, wrap: str, *, accesses: int, seed: int = 0, icarus: b
     if "wrong" in found:
         raise ToolError(found["wrong"])
     return ChipReport.of(
-        parts, host=MASTERS[wrap], accesses=accesses, errors=found["errors"], images=found["images"], cells=0,
+        parts, host=HOSTS[wrap], accesses=accesses, errors=found["errors"], images=found["images"], cells=0,
         cycles=found["cycles"],
     )
 
@@ -99,33 +96,8 @@ def _key(chip: Chip, wrap: str) -> list[str]:
     return [hardware, wrap, hardware_hash(), hash_files([Path(__file__)])]
 
 
-def _verilator(chip: Chip, wrap: str) -> tuple[list[str], str]:
+def _build(chip: Chip, wrap: str) -> tuple[list[str], str]:
     """Command and top of a simulator, from the cache or built now."""
-    require_cocotb()
-
-    def build(folder: Path) -> None:
-        sources, top = _sources(chip, wrap, folder)
-        control = folder / "ports.vlt"
-        names = re.findall(r"^\s*(?:input|output)\b[^;,]*?(\w+)\s*[;,)]?$", _module(sources, top), re.MULTILINE)
-        control.write_text("`verilator_config\n" + "".join(
-            f'public_flat_rw -module "{top}" -var "{name}"\n' for name in names))
-        compile_verilator(folder, [control, *sources], top=top, defines={}, public=())
-        (folder / "top").write_text(top)
-
-    folder = cached_build("chip-bus", [*_key(chip, wrap), *compiler_key()], build)
-    return [str(folder / "simulator")], (folder / "top").read_text()
-
-
-def _module(sources: list[Path], name: str) -> str:
-    """Text of a module."""
-    for path in sources:
-        if found := re.search(rf"^module {name}\b.*?^endmodule", path.read_text("utf-8"), re.MULTILINE | re.DOTALL):
-            return found[0]
-    raise AssertionError(name)
-
-
-def _icarus(chip: Chip, wrap: str) -> tuple[list[str], str]:
-    """The same of Icarus Verilog."""
     require_cocotb()
     from cocotb_tools import config
 

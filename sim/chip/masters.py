@@ -13,9 +13,6 @@ __all__ = ["AxiLiteHost", "Master", "WishboneHost"]
 class Master(Protocol):
     """Reads and writes words."""
 
-    together: int
-    """Accesses of one kind that may be under way at once."""
-
     async def write(self, address: int, value: int, strobe: int = 15) -> bool:
         """Write some bytes of a word; whether that was answered with an error."""
         ...
@@ -33,8 +30,6 @@ class WishboneHost:
     dut
         A top with the ports ``wb_*`` and ``clk``.
     """
-
-    together = 1
 
     def __init__(self, dut: Any) -> None:
         names = {name: f"{name}_{way}" for name, way in {
@@ -62,8 +57,6 @@ class AxiLiteHost:
     dut
         A top with the ports ``s_axil_*``, ``clk`` and ``rst``.
     """
-
-    together = 1
 
     def __init__(self, dut: Any) -> None:
         self.master: Any = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)

@@ -17,7 +17,9 @@ from rtl_gen.macro.model import write_macro_model
 from rtl_gen.macro.pin_check import macro_map
 from rtl_gen.verilog.netlist import emit
 from sim.build.bench import Bench, cached_bench
+from sim.build.toolchain import hash_files
 from sim.build.verilate import hardware_hash
+from sim.chip import bus_masters
 from sim.chip.traffic import Expected
 
 __all__ = ["ChipBus", "ChipSimulation", "build_chip_bench", "chip_text"]
@@ -48,8 +50,15 @@ def chip_text(chip: Description, component: wiring.Component, name: str) -> str:
     return "\n".join([*texts.values(), adapter, model])
 
 
-def build_chip_bench(chip: Description) -> Path:
+def build_chip_bench(chip: Description, wrap: str = "none") -> Path:
     """Folder of the simulator of a chip behind its register bus, from the cache or built now.
+
+    Parameters
+    ----------
+    chip
+        The chip.
+    wrap
+        A bus with its master in between: ``axil`` or ``wishbone``.
 
     Raises
     ------
@@ -57,7 +66,14 @@ def build_chip_bench(chip: Description) -> Path:
         If a tool is missing or fails.
     """
     key = [json.dumps(chip.hardware("core", "noc", "tile").to_dict(), sort_keys=True), hardware_hash()]
-    return cached_bench("chip", key, lambda: chip_text(chip, Chip(ChipParts.from_chip(chip)), _TOP), top=_TOP)
+    if wrap != "none":
+        key += [wrap, hash_files([Path(bus_masters.__file__)])]
+
+    def text() -> str:
+        parts = ChipParts.from_chip(chip)
+        return chip_text(chip, Chip(parts) if wrap == "none" else bus_masters.MasteredChip(parts, wrap), _TOP)
+
+    return cached_bench("chip", key, text, top=_TOP)
 
 
 class ChipSimulation:
@@ -67,6 +83,8 @@ class ChipSimulation:
     ----------
     chip
         The chip.
+    wrap
+        As of :func:`build_chip_bench`.
 
     Attributes
     ----------
@@ -79,9 +97,9 @@ class ChipSimulation:
         From all methods, if a tool is missing or fails, or the simulation ended.
     """
 
-    def __init__(self, chip: Description) -> None:
+    def __init__(self, chip: Description, wrap: str = "none") -> None:
         self.cycles = 0
-        self._bench = Bench(build_chip_bench(chip))
+        self._bench = Bench(build_chip_bench(chip, wrap))
         self._bench.bus("bus_request", "bus_response", ChipParts.from_chip(chip).address_map.address_width)
         if "programming_enable" in self._bench.ports:
             self._bench.set("programming_enable", 1)

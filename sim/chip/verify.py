@@ -15,8 +15,11 @@ from sim.chip.programs import RESULT_AT, result_after, states, writes
 from sim.chip.simulation import ChipBus, ChipSimulation
 from sim.chip.traffic import IDLE, Expected, Traffic
 
-__all__ = ["ChipReport", "check_cells", "check_programs", "require_tiles", "run_programs", "start_programs",
+__all__ = ["HOSTS", "ChipReport", "check_cells", "check_programs", "require_tiles", "run_programs", "start_programs",
            "verify_chip", "with_traffic"]
+
+HOSTS = {"none": "register bus", "axil": "AXI4-Lite", "wishbone": "Wishbone"}
+"""What a host may be at: a bus by its wrap, and what it is called."""
 
 _AT_ONCE = 500
 _PATIENCE = 2000
@@ -72,7 +75,8 @@ class ChipReport:
 
 
 def verify_chip(
-    chip: Chip, *, accesses: int = 20_000, seed: int = 0, progress: Callable[[int, int], object] = lambda *_: None
+    chip: Chip, *, wrap: str = "none", accesses: int = 20_000, seed: int = 0,
+    progress: Callable[[int, int], object] = lambda *_: None,
 ) -> ChipReport:
     """Run two programs, random accesses and write-verify on the Verilog of a chip.
 
@@ -80,6 +84,8 @@ def verify_chip(
     ----------
     chip
         A chip of at least three tiles.
+    wrap
+        What the host is at: one of :data:`HOSTS`; masters of buses pause at random.
     accesses
         Random accesses.
     seed
@@ -95,12 +101,12 @@ def verify_chip(
         If anything is not as expected, or a tool is missing or fails.
     """
     parts = require_tiles(chip)
-    bus = ChipSimulation(chip)
+    bus = ChipSimulation(chip, wrap)
     try:
         errors, images = run_programs(bus, parts, accesses, seed=seed, progress=progress)
         cells = check_cells(bus, parts, seed=seed) if parts.core.programs else 0
         return ChipReport.of(
-            parts, accesses=accesses, errors=errors, images=images, cells=cells, cycles=bus.cycles
+            parts, host=HOSTS[wrap], accesses=accesses, errors=errors, images=images, cells=cells, cycles=bus.cycles
         )
     finally:
         bus.close()

@@ -6,6 +6,7 @@ from hw.config import load_chip
 from macro_models.errors import InputError
 from sim.chip.buses import verify_bus
 
+ACCESSES = 50
 CHIP = {"mesh.columns": 3, "mesh.payload_bits": 32}
 
 
@@ -14,10 +15,10 @@ CHIP = {"mesh.columns": 3, "mesh.payload_bits": 32}
 @pytest.mark.long
 @pytest.mark.parametrize("wrap", ["wishbone", "axil"])
 def test_random_accesses_beside_programs_from_unknown(wrap: str) -> None:
-    report = verify_bus(load_chip("tnsa16-core", CHIP), wrap, accesses=200, seed=3, icarus=True)
-    assert report.accesses == 200
-    assert report.errors > 10
-    assert report.images > 5
+    report = verify_bus(load_chip("tnsa16-core", CHIP), wrap, accesses=ACCESSES, seed=3)
+    assert report.accesses == ACCESSES
+    assert report.errors > 2
+    assert report.images > 1
 
 
 def test_chip_that_is_too_small_is_refused() -> None:
