@@ -27,8 +27,8 @@ class Coverage:
     Attributes
     ----------
     ops, causes, fields
-        Instructions that retired, programs by why they stopped (``ended``, ``waited``), fields by (descriptor or
-        opcode, field, class of value: ``least``, ``most``, ``between``).
+        Instructions that retired, programs by why they stopped (``ended``, ``waited``), fields by (descriptor, or
+        opcode in capitals, field, class of value: ``least``, ``most``, ``between``).
     overlap, wraps
         Cycles in which two engines or more had something; how often rings went round.
     """
@@ -59,7 +59,7 @@ class Coverage:
         if op is None:
             return
         self.ops[op.name.lower()] += times
-        self._values(op.name.lower(), INSTRUCTIONS[op].layout.fields, fields, times)
+        self._values(op.name, INSTRUCTIONS[op].layout.fields, fields, times)
         for kind, number in named(op, fields, program.descriptors).values():
             values = program.descriptor(kind, number)
             self._values(kind, DESCRIPTORS[kind].layout.fields, values, times)
@@ -81,7 +81,8 @@ class Coverage:
         ]
 
     def _all(self) -> Iterator[tuple[str, list[tuple[str, int]]]]:
-        layouts = {op.name.lower(): one.layout for op, one in INSTRUCTIONS.items()}
+        # MVM and VEC name descriptors that are called as they are.
+        layouts = {op.name: one.layout for op, one in INSTRUCTIONS.items()}
         layouts |= {kind: one.layout for kind, one in DESCRIPTORS.items()}
         for of, layout in layouts.items():
             yield of, [(f.name, 2 if f.range[1] - f.range[0] < 2 else 3) for f in layout.fields]

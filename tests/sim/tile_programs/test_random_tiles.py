@@ -1,5 +1,6 @@
 """Random programs in the Verilog of a tile beside the interpreter and the token machine."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hw.tile.random_programs import SIZES
 from hw.tile.text import assemble
 from macro_models.errors import ToolError
 from sim.tile_programs.compare import difference, expected, skeleton_differs
+from sim.tile_programs.coverage import Coverage
 from sim.tile_programs.random_cases import random_cases
 from sim.tile_programs.simulation import TileSimulation
 from sim.tile_programs.verify import verify_tile
@@ -42,6 +44,15 @@ def test_what_the_bench_reaches_and_finds(tmp_path: Path, monkeypatch: pytest.Mo
     assert report.instructions >= 300
     assert report.traps >= 30
     assert "opcode: halt" in str(report)
+    # Seeds are added up in the page; of MVM it shows the flags and, apart from them, the descriptor.
+    twice, record = Coverage(), json.loads(json.dumps(report.coverage.record()))
+    for _ in range(2):
+        twice.take(record)
+    assert {name: count // 2 for name, count in twice.ops.items()} == report.coverage.ops
+    shown = [(of, name) for of, name, _ in twice.rows()]
+    assert ("MVM", "restart") in shown
+    assert ("mvm", "operation") in shown
+    assert all(sum(filter(None, counts)) == twice.ops["mvm"] for of, _, counts in twice.rows() if of in ("MVM", "mvm"))
     # An interpreter that forgets to count conversions is found, by a program of a few instructions.
     monkeypatch.setattr(Actions, "_numbers", property(lambda _: {}, lambda _, value: None), raising=False)
     with pytest.raises(ToolError, match=r"tile_litmus\.s: the tile must do what the interpreter does"):
