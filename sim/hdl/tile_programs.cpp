@@ -217,7 +217,9 @@ class Bench {
             status_[0] = access(kControl + 24, 0, false);
             // What the host sends behind the end arrives, and what was issued before a trap goes on.
             const bool over = !(control_ & 3) || (status_[0] & 15);
-            const bool ends = (over && cycles > moved_ + kAfter) || cycles > moved_ + kQuiet ||
+            // A program may end before anything is sent.
+            const long still = std::max(moved_, settled_);
+            const bool ends = (over && cycles > still + kAfter) || cycles > still + kQuiet ||
                               cycles - began_ > kDeadline;
             if (ends) break;
         }
