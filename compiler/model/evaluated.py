@@ -175,14 +175,13 @@ class Evaluated:
     def compute(self, x: Float) -> Float:
         """Numbers of shape (batch, size) for those of shape (batch, taken); what is not finite is 0 or very large."""
         made = self.samples(x) if len(x) else np.zeros((0, self.size))
-        return np.nan_to_num(np.asarray(made, dtype=np.float64).reshape(len(x), -1), posinf=1e30, neginf=-1e30)
+        return _rows(made, len(x))
 
     def _stacked(self, x: Float) -> Float:
         """:meth:`compute` of all samples at once, where they stack; the last bits may be others."""
         cuts = np.cumsum([math.prod(dims) for dims in self.dims])[:-1]
         parts = [p.reshape(len(x), *d[1:]) for p, d in zip(np.split(x, cuts, axis=1), self.dims, strict=True)]
-        made = np.asarray(self.run(parts), dtype=np.float64).reshape(len(x), self.size)
-        return np.nan_to_num(made, posinf=1e30, neginf=-1e30)
+        return _rows(self.run(parts), len(x))
 
     def _near(self, x: Float) -> Float:
         """What differences are made of, of shape (batch, size): as of :meth:`compute`, but for the last bits."""
@@ -213,6 +212,11 @@ class Evaluated:
             slope = ((self._near(x + step * sign) - self._near(x - step * sign)) * gradient).sum(axis=1)
             result += slope[:, None] / (2 * step) * sign
         return result / DIRECTIONS / np.sqrt(max(1.0, size / DIRECTIONS))
+
+
+def _rows(made: NDArray[Any], count: int) -> Float:
+    """A row of numbers a sample; what is not finite is 0 or very large."""
+    return np.nan_to_num(np.asarray(made, dtype=np.float64).reshape(count, -1), posinf=1e30, neginf=-1e30)
 
 
 def _dims(value: onnx.ValueInfoProto) -> tuple[int, ...]:
