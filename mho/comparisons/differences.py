@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Unlike", "flat", "unlike"]
+from mho.dotted import dotted
+
+__all__ = ["Unlike", "unlike"]
 
 _SHOWN = 60
 
@@ -38,20 +40,11 @@ class Unlike:
 
 def unlike(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Unlike]:
     """Dotted keys that are not the same, in the order of the first; sources and descriptions are left out."""
-    one, two = flat(first), flat(second)
+    one, two = dict(dotted(first)), dict(dotted(second))
     return [
         Unlike(key=key, first=one.get(key), second=two.get(key)) for key in dict.fromkeys([*one, *two])
         if one.get(key) != two.get(key) and key.rpartition(".")[2] not in ("source", "description")
     ]
-
-
-def flat(tree: Mapping[str, Any], under: str = "") -> dict[str, Any]:
-    """A tree of sections as one of dotted keys."""
-    found: dict[str, Any] = {}
-    for key, value in tree.items():
-        name = f"{under}.{key}" if under else str(key)
-        found |= flat(value, name) if isinstance(value, Mapping) else {name: value}
-    return found
 
 
 def _text(value: Any) -> str:

@@ -16,6 +16,7 @@ from macro_models.devices import Device, load_device
 from macro_models.errors import InputError
 from macro_models.files import FileKind, read_toml
 from macro_models.files.schema import Choice, ListOf, Number, Optional, Table, Text, Type, Whole, shown
+from mho.dotted import dotted
 from mho.sweep.measures import MEASURES
 from mho.sweep.workload import Workload, load_workload
 from mho.units import parse_time
@@ -191,7 +192,7 @@ def _unique(path: Path, key: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _axes(path: Path, tree: Mapping[str, Any]) -> Iterator[Axis]:
-    for name, values in _flat(tree):
+    for name, values in dotted(tree):
         if not isinstance(values, list) or not values:
             raise InputError(f"{path}: axes.{name} must be a list of values, not {shown(values)}")
         if name.startswith(_COMPILE):
@@ -201,15 +202,6 @@ def _axes(path: Path, tree: Mapping[str, Any]) -> Iterator[Axis]:
                 except InputError as error:
                     raise InputError(f"{path}: axes.{name}: {error}") from None
         yield Axis(name=name, values=_unique(path, f"axes.{name}", tuple(values)))
-
-
-def _flat(tree: Mapping[str, Any], under: str = "") -> Iterator[tuple[str, Any]]:
-    """Keys with dots: written in quotes, or not."""
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{under}{key}.")
-        else:
-            yield f"{under}{key}", value
 
 
 def _chips(
