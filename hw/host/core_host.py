@@ -32,7 +32,7 @@ class InputBuffer(wiring.Component):
     enable, address, data, strobe : In
         Write port.
     start : In(1)
-        Stream the first ``count`` words (at least 1).
+        Stream the first ``count`` words.
     count : In(range(words + 1))
         How many.
     clear : In(1)

@@ -37,6 +37,12 @@ class PwmCoreConfig:
         Digital gain of all columns after reset, in 1/128.
     ranged
         An operation gives the words that come with its descriptor, and no others.
+    engine
+        The core takes commands (:class:`hw.pwm.engine.layout.Command`).
+    pulse_cycles
+        Cycles of a programming pulse.
+    top_counts
+        Counts of an oscillator at its highest frequency in one window.
 
     Raises
     ------
@@ -51,6 +57,9 @@ class PwmCoreConfig:
     lanes: int = 2
     gain_code: int = 192
     ranged: bool = False
+    engine: bool = False
+    pulse_cycles: int = 100
+    top_counts: int = 422
 
     # What cores of another kind have, and hosts ask for.
     trim = False
@@ -67,6 +76,8 @@ class PwmCoreConfig:
             raise InputError(f"lanes must be a power of two from 2 to 64 and at most {most}, not {self.lanes!r}")
         if not 1 <= self.gain_code <= 255:
             raise InputError(f"gain_code must be between 1 and 255, not {self.gain_code!r}")
+        if not 1 <= self.pulse_cycles <= 65_535:
+            raise InputError(f"pulse_cycles must be between 1 and 65535, not {self.pulse_cycles!r}")
         if self.timing.window_cycles != self.lsb_cycles << MAGNITUDE_BITS:
             raise InputError(f"window_cycles must be {self.lsb_cycles << MAGNITUDE_BITS}, not "
                              f"{self.timing.window_cycles!r}")
@@ -78,7 +89,8 @@ class PwmCoreConfig:
         return cls(
             lines=chip.lines, cells=2 * chip.core.devices, timing=PwmTiming.from_chip(chip),
             lsb_cycles=chip.operation_cycles["lsb"], lanes=chip.digital.lanes, ranged=ranged,
-            gain_code=chip.macro_config().nominal_gain_code,
+            gain_code=chip.macro_config().nominal_gain_code, top_counts=chip.macro_config().top_counts,
+            engine=chip.programming.engine and not ranged, pulse_cycles=chip.clock.cycles(chip.programming.t_pulse_ns),
         )
 
     @property
@@ -112,6 +124,16 @@ class PwmCoreConfig:
         return self.trims_at + self.lines
 
     @property
+    def writing_at(self) -> int:
+        """Word of the parameters of write-verify."""
+        return self.range_at + 1
+
+    @property
+    def setting_words(self) -> int:
+        """Words of all settings."""
+        return self.range_at + 1 + self.engine
+
+    @property
     def output_words(self) -> int:
         """Words of the output stream that one operation gives."""
         return self.lines // CODES_PER_WORD
@@ -119,6 +141,11 @@ class PwmCoreConfig:
     def input_words(self, op: MvmOperation | None = None) -> int:
         """Words of the input stream that one operation takes."""
         return self.lines // 4
+
+    @property
+    def most_input_words(self) -> int:
+        """The most that a descriptor takes: a command takes 16 bits a column beside the codes of a vector."""
+        return self.input_words() + self.output_words * self.engine
 
     @property
     def longest_cycles(self) -> int:

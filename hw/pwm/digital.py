@@ -49,6 +49,8 @@ class DigitalUnit(Resettable):
         The last result has gone.
     busy : Out(1)
         A word waits or will.
+    seek, wanted : In(1), In
+        Read this group instead, while nothing is read.
     row : Out
         Group of columns that is read, at the macro and of the settings.
     columns : In(cfg.lanes * COLUMN_BITS)
@@ -65,6 +67,8 @@ class DigitalUnit(Resettable):
     enabled: Value
     free: Value
     busy: Value
+    seek: Value
+    wanted: Value
     row: Signal
     columns: Value
     count_pos: Value
@@ -77,6 +81,7 @@ class DigitalUnit(Resettable):
         super().__init__({
             "finish": In(1), "discard": In(1), "result": In(ResultLayout(cfg)), "enabled": In(cfg.lines),
             "free": Out(1), "busy": Out(1), "row": Out(range(cfg.group_rows)),
+            "seek": In(1), "wanted": In(range(cfg.group_rows)),
             "columns": In(cfg.lanes * COLUMN_BITS), "count_pos": In(counts), "count_neg": In(counts),
             "o": Out(stream.Signature(unsigned(32))),
         })
@@ -93,6 +98,8 @@ class DigitalUnit(Resettable):
             m.d.sync += [held.eq(self.result), enabled.eq(self.enabled), reading.eq(1), self.row.eq(0)]
         with m.If(reading):
             m.d.sync += [self.row.eq(self.row + 1), reading.eq(self.row != cfg.group_rows - 1)]
+        with m.Elif(self.seek):
+            m.d.sync += self.row.eq(self.wanted)
         # Stage by stage: what is read, its products, its codes.
         groups = [self.row]
         valid: list[Value] = [reading]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from amaranth.hdl import Const, Value
+from amaranth.hdl import Const, Mux, Value
 from amaranth.lib import wiring
 
 from hw.config import Chip
@@ -15,6 +15,7 @@ from hw.host.core_map import core_map
 from hw.host.registers import Access, Register, RegisterMap, Window
 from hw.pwm.config import PwmCoreConfig
 from hw.pwm.core import PwmCore, pwm_port
+from hw.pwm.engine.layout import COMMAND_MODE, Bank, Command
 from hw.pwm.loader import PwmOpCheck
 from hw.pwm.pins import PwmPins
 from hw.pwm.top import PwmTop
@@ -38,19 +39,25 @@ def pwm_map(cfg: PwmCoreConfig, sha256: str = "0" * 64, *, products: bool = True
         The host asks for products; false: a program does.
     """
     common = core_map(cfg.lines, sha256, None, (), products=products)
+    writing = (
+        f"Word {cfg.writing_at}: write-verify, bits 7:0 the margin in counts, 15:8 pulses at most, 23:16 the first "
+        "amplitude, 31:24 amplitude steps for a count, in 1/16. "
+    ) if cfg.engine else ""
     windows = {
         "masks": Window(
-            name="masks", address=0x400, words=cfg.range_at + 1, access=Access.W,
+            name="masks", address=0x400, words=cfg.setting_words, access=Access.W,
             doc=f"Settings, whole words only. From word 0: eighteen masks of {cfg.mask_words} words: 8 of the word "
             f"lines of all devices, 8 of columns, dead word lines, dead columns. From word {cfg.columns_at}: a word a "
             f"column, bits 7:0 its gain in 1/128, bits 15:8 its offset in half steps, two's complement. From word "
             f"{cfg.trims_at}: a word a column, its trim registers: gain (7 bits) and curvature (4) of the positive "
-            f"oscillator, then of the negative one. Word {cfg.range_at}: the range, in 2**-15. An operation takes the "
-            "settings as they are when it starts.",
+            f"oscillator, then of the negative one. Word {cfg.range_at}: the range, in 2**-15. {writing}An "
+            "operation takes the settings as they are when it starts.",
         ),
         "input": Window(
-            name="input", address=_INPUT_AT, words=cfg.input_words(), access=Access.W, byte_writes=True,
-            doc="Input codes, four of 8 bits a word, lowest byte first: one a row.",
+            name="input", address=_INPUT_AT, words=cfg.most_input_words, access=Access.W, byte_writes=True,
+            doc="Input codes, four of 8 bits a word, lowest byte first: one a row." + (
+                " Then, for commands that take them, 16 bits a column, two a word, lowest first." if cfg.engine else ""
+            ),
         ),
         "output": Window(
             name="output", address=_OUTPUT_AT, words=cfg.output_words, access=Access.R,
@@ -59,7 +66,8 @@ def pwm_map(cfg: PwmCoreConfig, sha256: str = "0" * 64, *, products: bool = True
     }
     return RegisterMap(
         name="core", doc="One phase-change core. Words are 32 bits, little endian; addresses count bytes.",
-        address_width=_ADDRESS_WIDTH, entries=tuple(_entry(windows, entry) for entry in common.entries),
+        address_width=_ADDRESS_WIDTH,
+        entries=tuple(_entry(windows, entry, _DOCS | _COMMANDED if cfg.engine else _DOCS) for entry in common.entries),
     )
 
 
@@ -71,18 +79,38 @@ _DOCS = {
     "step_code": "Charge of one output step in 2**-14 of what brings an oscillator to its highest frequency, before "
     "the range, at least 1.", "lines": "Rows, and columns.",
 }
+_COMMANDED = {
+    "mode": f"0: a product; {COMMAND_MODE}: a command, whose number is wl_select: "
+    + ", ".join(f"{one.value} {one.name.lower()}" for one in Command)
+    + ", and whose inputs have 8 bits with a sign; others are reserved and refused.",
+    "wl_select": "Mask of word lines; number of a command.",
+    "line_select": "Mask of columns; registers that the command read gives: "
+    + ", ".join(f"{one.value} {one.name.lower()}" for one in Bank) + ".",
+}
+"""Of a core with an engine."""
 
 
-def _entry(windows: Mapping[str, Window], entry: Register | Window) -> Register | Window:
+def _entry(windows: Mapping[str, Window], entry: Register | Window, docs: Mapping[str, str]) -> Register | Window:
     """An entry of every core as it is for one of this kind."""
     if isinstance(entry, Window):
         return windows[entry.name]
     return replace(entry, fields=tuple(
-        replace(field, doc=_DOCS.get(field.name, field.doc)) for field in entry.fields
+        replace(field, doc=docs.get(field.name, field.doc)) for field in entry.fields
     ))
 
 
-class PwmHost(CoreHost):
+class _WithPort:
+    """What hosts of this kind have in common."""
+
+    cfg: Any
+
+    @property
+    def core_port(self) -> VectorPort:
+        """The vector port of the core."""
+        return pwm_port(self.cfg)
+
+
+class PwmHost(_WithPort, CoreHost):
     """See :class:`CoreHost`."""
 
     verilog_name = "core_host"
@@ -92,21 +120,23 @@ class PwmHost(CoreHost):
         config: Any = cfg
         super().__init__(config, map)
 
-    @property
-    def core_port(self) -> VectorPort:
-        """The vector port of the core."""
-        return pwm_port(self.cfg)
-
     def op_check(self) -> wiring.Component:
         """What decides whether a descriptor is legal."""
-        return PwmOpCheck()
+        return PwmOpCheck(commands=self.cfg.engine)
 
     def input_words(self, op: Any) -> Value:
         """Words of the input stream that an operation takes."""
-        return Const(self.cfg.input_words())
+        codes, columns = self.cfg.input_words(), self.cfg.output_words
+        if not self.cfg.engine:
+            return Const(codes)
+        with_columns = (op.wl_select == Command.MEASURE) | (op.wl_select == Command.PROGRAM)
+        return Mux(
+            op.mode == COMMAND_MODE,
+            Mux(with_columns, columns, 0) + Mux(op.wl_select == Command.MEASURE, codes, 0), codes,
+        )
 
 
-class PwmAccess(CoreAccess):
+class PwmAccess(_WithPort, CoreAccess):
     """See :class:`CoreAccess`."""
 
     verilog_name = "core_access"
@@ -115,11 +145,6 @@ class PwmAccess(CoreAccess):
     def __init__(self, cfg: PwmCoreConfig, map: RegisterMap) -> None:
         config: Any = cfg
         super().__init__(config, map)
-
-    @property
-    def core_port(self) -> VectorPort:
-        """The vector port of the core."""
-        return pwm_port(self.cfg)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from hw.block import Resettable
 from hw.core.layout import OpLayout
 from hw.pwm.config import PwmCoreConfig
+from hw.pwm.engine.layout import COMMAND_MODE, Bank, Command
 from macro_models.exact.operation import MAX_BITS
 from macro_models.exact.pwm.operation import MAGNITUDE_BITS, PwmOperation
 
@@ -33,6 +34,12 @@ def pulse_planes(op: PwmOperation, x: ArrayLike) -> NDArray[np.bool_]:
 class PwmOpCheck(wiring.Component):
     """Decides whether a descriptor is legal, by the rules of :class:`PwmOperation`. Combinational.
 
+    Parameters
+    ----------
+    commands
+        Those of :class:`hw.pwm.engine.layout.Command` are legal, too, in the form of
+        :func:`hw.pwm.engine.layout.pack_command`.
+
     Members
     -------
     op : In(OpLayout())
@@ -41,25 +48,33 @@ class PwmOpCheck(wiring.Component):
         Whether a :class:`PwmOperation` with these values exists.
     shift : Out(3)
         Bits by which magnitudes are shifted up to be widths.
+    codes : Out(1)
+        It takes input codes.
     """
 
     op: data.View
     legal: Value
     shift: Value
+    codes: Value
 
-    def __init__(self) -> None:
-        super().__init__({"op": In(OpLayout()), "legal": Out(1), "shift": Out(3)})
+    def __init__(self, *, commands: bool = False) -> None:
+        self.commands = commands
+        super().__init__({"op": In(OpLayout()), "legal": Out(1), "shift": Out(3), "codes": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         op = self.op
         planes = Signal(4)
+        product, command = op.mode == 0, op.mode == COMMAND_MODE
+        known = (op.wl_select <= max(Command)) & (op.line_select <= max(Bank)) & (op.in_bits == 8) & op.in_signed
+        mode = product | (command & known) if self.commands else product
         m.d.comb += [
             planes.eq(op.in_bits - (op.in_signed & (op.in_bits != 1))), self.shift.eq(MAGNITUDE_BITS - planes),
             self.legal.eq(
                 (planes != 0) & (planes <= MAGNITUDE_BITS) & (op.out_bits != 0) & (op.out_bits <= MAX_BITS)
-                & (op.step_code != 0) & (op.mode == 0) & ~op.backward & ~op.binary
+                & (op.step_code != 0) & mode & ~op.backward & ~op.binary
             ),
+            self.codes.eq(product | (op.wl_select == Command.MEASURE)),
         ]
         return m
 
@@ -123,7 +138,7 @@ class PulseLoader(Resettable):
         # Written by every operation before they are read: no reset.
         self._stored = [Signal(self.cfg.lines, name=f"plane_{k}", reset_less=True) for k in range(PULSE_BITS)]
         m.d.comb += [port.eq(plane) for port, plane in zip(self.planes, self._stored, strict=True)]
-        check: Any = PwmOpCheck()
+        check: Any = PwmOpCheck(commands=self.cfg.engine)
         m.submodules.check = check
         loading = Signal()
         transfer = self.op.valid & self.op.ready
@@ -134,7 +149,10 @@ class PulseLoader(Resettable):
             self.i.ready.eq(loading), self.busy.eq(loading | self.full),
         ]
         with m.If(self.accept):
-            m.d.sync += [loading.eq(1), word.eq(0), self.staged.eq(self.op.payload), self.shift.eq(check.shift)]
+            m.d.sync += [
+                loading.eq(check.codes), self.full.eq(~check.codes), word.eq(0), self.staged.eq(self.op.payload),
+                self.shift.eq(check.shift),
+            ]
         with m.If(self.i.valid & self.i.ready):
             self._store(m, word)
             m.d.sync += word.eq(word + 1)

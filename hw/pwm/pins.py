@@ -12,9 +12,18 @@ from amaranth.lib.wiring import In, Out
 from hw.macro.contract import ContractPins
 from hw.pwm.config import PwmCoreConfig
 from macro_models.exact.pwm.converter import COUNTER_BITS
+from macro_models.exact.pwm.programming import AMPLITUDE_TOP
 from macro_models.exact.pwm.trim_words import TRIM_BITS
 
-__all__ = ["PwmPins"]
+__all__ = ["PwmPins", "engine_pins"]
+
+
+def engine_pins(cfg: PwmCoreConfig) -> dict[str, int]:
+    """Pins by which an engine programs devices, beside those of conversions: widths by name."""
+    return {
+        "amplitude_write": 1, "amplitude_column": (cfg.lines - 1).bit_length(),
+        "amplitude_data": AMPLITUDE_TOP.bit_length() + 1, "pulse": 1,
+    }
 
 
 class PwmPins(ContractPins):
@@ -60,6 +69,12 @@ class PwmPins(ContractPins):
     trim_write, trim_column, trim_data : Out(1), Out, Out(22)
         Strobe: write the trim registers of a column (:mod:`macro_models.exact.pwm.trim_words`), which are 0 after
         power-on.
+    verify : Out(1)
+        With an engine: the conversion is a read of one device, in one window. Left open in silicon.
+    amplitude_write, amplitude_column, amplitude_data : Out(1), Out, Out(9)
+        With an engine. Strobe: write the amplitude of a column's pulses, bits 7:0; bit 8: the column is pulsed.
+    pulse : Out(1)
+        With an engine: the devices of the word line that is on are pulsed, all columns at a time.
     count_pos, count_neg : In(lanes * 12)
         Counters of a group, lowest column first.
     hold : In(1)
@@ -72,12 +87,15 @@ class PwmPins(ContractPins):
         self.cfg = cfg
         self.lines = cfg.lines
         counts = cfg.lanes * COUNTER_BITS
+        programmed = {"verify": 1, **engine_pins(cfg)} if cfg.engine else {}
+        engine = {name: Out(width) for name, width in programmed.items()}
         super().__init__({
             "row_pos": Out(cfg.lines), "row_neg": Out(cfg.lines), "device_pos": Out(1), "device_neg": Out(1),
             "wl_en": Out(cfg.mask_lines), "start": Out(1), "window": Out(1), "step_code": Out(16), "shift": Out(3),
             "op_id": Out(64), "reference": Out(1), "reference_pos": Out(2), "reference_neg": Out(2), "capture": Out(1),
             "count_row": Out((cfg.group_rows - 1).bit_length()),
             "trim_write": Out(1), "trim_column": Out((cfg.lines - 1).bit_length()), "trim_data": Out(TRIM_BITS),
+            **engine,
             "count_pos": In(counts), "count_neg": In(counts), "hold": In(1),
         })
 

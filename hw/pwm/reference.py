@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.core.drain import pack_codes
-from hw.core.layout import unpack
+from hw.core.layout import OpLayout, unpack
 from hw.pwm.config import PwmCoreConfig
+from hw.pwm.engine.layout import COMMAND_MODE, Command
+from hw.pwm.engine.reference import CommandReference
 from hw.pwm.settings import SettingsFile, SettingsLayout
 from macro_models.errors import InputError
 from macro_models.exact.masks import Masks
@@ -41,6 +43,8 @@ class PwmCoreReference:
     ----------
     masks : SettingsFile
         The settings, to be written.
+    commands : CommandReference
+        What carries out commands; its ``rows`` are to be set for write-verify.
     mvms, cycles, cycles_analog, error
         As in ``status``, if no operation waits for the result before it.
     """
@@ -48,6 +52,7 @@ class PwmCoreReference:
     def __init__(self, cfg: PwmCoreConfig, macro: PwmMacro) -> None:
         self.cfg, self.macro = cfg, macro
         self.masks = SettingsFile(cfg)
+        self.commands = CommandReference(self.masks, macro)
         self.mvms = self.cycles = self.cycles_analog = 0
         self.error = False
 
@@ -62,6 +67,11 @@ class PwmCoreReference:
 
     def run(self, descriptor: int, words: Sequence[int]) -> list[int]:
         """Output words of one operation with the input codes in ``words``; none if the descriptor is illegal."""
+        if self.cfg.engine and (fields := OpLayout().from_bits(descriptor))["mode"] == COMMAND_MODE:
+            found = self.commands.run(
+                Command(fields["wl_select"]), fields["line_select"], fields["op_id"], fields["step_code"], words
+            )
+            return pack_codes(found.astype(np.int16))
         try:
             op, op_id = self.operation(descriptor)
         except InputError:

@@ -32,6 +32,8 @@ class PwmSequencer(Resettable):
     -------
     full : In(1)
         A conversion waits.
+    single, second : In(1)
+        It has one window: of positive inputs and devices, or if ``second`` of negative ones.
     take : Out(1)
         It starts: the counters go to 0 in the next cycle.
     free : In(1)
@@ -49,6 +51,8 @@ class PwmSequencer(Resettable):
     """
 
     full: Value
+    single: Value
+    second: Value
     take: Value
     free: Value
     finish: Value
@@ -71,8 +75,8 @@ class PwmSequencer(Resettable):
         flags = ("take", "finish", "running", "analog", "begins", "positive", "negative", "step", "start", "window",
                  "device_pos", "device_neg", "capture")
         super().__init__({
-            "full": In(1), "free": In(1), "hold": In(1), **{name: Out(1) for name in flags},
-            "index": Out(MAGNITUDE_BITS),
+            "full": In(1), "single": In(1), "second": In(1), "free": In(1), "hold": In(1),
+            **{name: Out(1) for name in flags}, "index": Out(MAGNITUDE_BITS),
         })
 
     def elaborate(self, platform: object) -> Any:
@@ -92,7 +96,7 @@ class PwmSequencer(Resettable):
             self.analog.eq(self.running & (state != _State.FINISH) & ~waits),
             self.finish.eq(state == _State.FINISH), ends.eq((state == _State.CONVERT) & last & self.free),
             self.take.eq(self.full & ((state == _State.IDLE) | self.finish)), self.begins.eq(begins),
-            next_phase.eq(Mux(state == _State.START, 0, phase + 1)),
+            next_phase.eq(Mux(state == _State.START, self.single & self.second, phase + 1)),
         ]
         m.d.sync += [self.start.eq(self.take), self.capture.eq(ends)]
         with m.If((timer != 0) & ~self.hold):
@@ -122,7 +126,7 @@ class PwmSequencer(Resettable):
                     with m.If(self.index == 0):
                         m.d.sync += [self.window.eq(0), *after]
             with m.Case(_State.SWITCH):
-                with m.If(last & (phase == 3)):
+                with m.If(last & ((phase == 3) | self.single)):
                     m.d.sync += convert
                 with m.Elif(last):
                     m.d.comb += begins.eq(1)

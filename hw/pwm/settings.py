@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -15,7 +15,7 @@ from macro_models.exact.pwm.calibration import RANGE_BITS, Calibration
 from macro_models.exact.pwm.digital import DigitalUnits
 from macro_models.exact.pwm.trim_words import TRIM_BITS, pack_trim, unpack_trim
 
-__all__ = ["COLUMN_BITS", "ColumnSettings", "SettingsFile", "SettingsLayout"]
+__all__ = ["COLUMN_BITS", "ColumnSettings", "SettingLayout", "SettingsFile", "SettingsLayout"]
 
 COLUMN_BITS = 16
 """Bits of a column's registers: gain, then offset."""
@@ -25,7 +25,14 @@ class SettingsLayout(data.StructLayout):
     """A word and its address: ``mask * cfg.mask_words + word``, or one of the words from ``cfg.columns_at`` on."""
 
     def __init__(self, cfg: PwmCoreConfig) -> None:
-        super().__init__({"addr": cfg.range_at.bit_length(), "data": 32})
+        super().__init__({"addr": (cfg.setting_words - 1).bit_length(), "data": 32})
+
+
+class SettingLayout(data.StructLayout):
+    """A write of a setting by the core itself."""
+
+    def __init__(self, cfg: PwmCoreConfig) -> None:
+        super().__init__({"valid": 1, "addr": cfg.range_at.bit_length(), "data": TRIM_BITS})
 
 
 class SettingsFile(MaskFile):
@@ -38,6 +45,7 @@ class SettingsFile(MaskFile):
         self.offset = np.zeros(cfg.lines, dtype=np.int32)
         self.trim_words = np.zeros(cfg.lines, dtype=np.int64)
         self.range_code = 1 << RANGE_BITS
+        self.writing = 0
 
     def write(self, addr: int, word: int) -> None:
         """Write one word. Addresses of nothing are ignored."""
@@ -51,6 +59,8 @@ class SettingsFile(MaskFile):
             self.trim_words[addr - cfg.trims_at] = word & (1 << TRIM_BITS) - 1
         elif addr == cfg.range_at:
             self.range_code = word & 0xFFFF
+        elif addr == cfg.writing_at and cfg.engine:
+            self.writing = word
 
     @property
     def calibration(self) -> Calibration:
@@ -93,8 +103,12 @@ class ColumnSettings(Resettable):
         Group whose registers are read; ``columns`` follows one cycle later.
     columns : Out(cfg.lanes * COLUMN_BITS)
         Registers of that group.
-    range_code : Out(16)
-        The range register.
+    range_code, writing : Out(16), Out(32)
+        The range register; the parameters of write-verify, which only an engine has.
+    own : In(SettingLayout(cfg))
+        With an engine: a write of its own, while no operation is in the core.
+    column, trim : In, Out
+        With an engine: a column, and one cycle later its trim word.
     trim_write, trim_column, trim_data : Out
         To the macro, see :class:`hw.pwm.pins.PwmPins`.
     """
@@ -105,14 +119,22 @@ class ColumnSettings(Resettable):
     ready: Value
     row: Value
     columns: Value
-    range_code: Value
+    range_code: Signal
+    writing: Signal
+    own: Any
+    column: Value
+    trim: Value
     trim_write: Value
     trim_column: Value
     trim_data: Value
 
     def __init__(self, cfg: PwmCoreConfig) -> None:
         self.cfg = cfg
+        engine = {
+            "own": In(SettingLayout(cfg)), "column": In(range(cfg.lines)), "trim": Out(TRIM_BITS), "writing": Out(32),
+        }
         super().__init__({
+            **(engine if cfg.engine else {}),
             "i": In(stream.Signature(SettingsLayout(cfg))), "mask": Out(stream.Signature(MaskLayout(cfg))),
             "idle": In(1), "ready": Out(1), "row": In(range(cfg.group_rows)),
             "columns": Out(cfg.lanes * COLUMN_BITS),
@@ -125,7 +147,10 @@ class ColumnSettings(Resettable):
         cfg = self.cfg
         m.submodules.memory = memory = Memory(shape=COLUMN_BITS * cfg.lanes, depth=cfg.group_rows, init=[])
         write, read = memory.write_port(granularity=COLUMN_BITS), memory.read_port()
-        address, word = self.i.p.addr, self.i.p.data
+        address, word, own = self.i.p.addr, self.i.p.data, Const(0)
+        if cfg.engine:
+            own = self.own.valid
+            address, word = Mux(own, self.own.addr, address), Mux(own, self.own.data, word)
         masks = Signal()
         columns = Signal()
         trims = Signal()
@@ -134,10 +159,12 @@ class ColumnSettings(Resettable):
         set_up = Signal()
         other = Signal()
         m.d.comb += [
-            masks.eq(address < cfg.columns_at), columns.eq((address >= cfg.columns_at) & (address < cfg.trims_at)),
+            masks.eq(self.i.p.addr < cfg.columns_at),
+            columns.eq((address >= cfg.columns_at) & (address < cfg.trims_at)),
             trims.eq((address >= cfg.trims_at) & (address < cfg.range_at)),
-            self.mask.valid.eq(self.i.valid & masks), self.mask.p.addr.eq(address), self.mask.p.data.eq(word),
-            self.ready.eq(set_up), other.eq(self.i.valid & ~masks & set_up & self.idle),
+            self.mask.valid.eq(self.i.valid & masks), self.mask.p.addr.eq(self.i.p.addr),
+            self.mask.p.data.eq(self.i.p.data), self.ready.eq(set_up),
+            other.eq(own | (self.i.valid & ~masks & set_up & self.idle)),
             self.i.ready.eq(Mux(masks, self.mask.ready, set_up & self.idle)),
             # Both banks begin at a multiple of the columns.
             column.eq(Mux(set_up, address[: len(column)], place)), read.addr.eq(self.row), read.en.eq(1),
@@ -152,4 +179,17 @@ class ColumnSettings(Resettable):
                      self.trim_data.eq(Mux(set_up, word, 0))]
         with m.If(other & (address == cfg.range_at)):
             m.d.sync += self.range_code.eq(word)
+        if cfg.engine:
+            self._keep(m, column, other & trims | ~set_up, Mux(set_up, word, 0))
+            with m.If(other & (address == cfg.writing_at)):
+                m.d.sync += self.writing.eq(word)
         return self.resets(m)
+
+    def _keep(self, m: Module, column: Value, writes: Value, word: Value) -> None:
+        """Trim words, which the macro does not give back."""
+        m.submodules.trims = memory = Memory(shape=TRIM_BITS, depth=self.cfg.lines, init=[])
+        write, read = memory.write_port(), memory.read_port()
+        m.d.comb += [
+            write.addr.eq(column), write.data.eq(word), write.en.eq(writes), read.addr.eq(self.column),
+            self.trim.eq(read.data),
+        ]

@@ -171,7 +171,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         noise. All word lines are on.
         """
         count, made = len(vectors), self.oscillators.trimmed(calibration.trim)
-        key = self.key(np.ones(self.config.cell_map.shape[0], dtype=bool))
+        key = self._whole_key()
         total = np.zeros((count, self.config.lines), dtype=np.int64)
         for read in range(VECTOR_READS):
             first = (1 << 63) + (session << 32) + read * count
@@ -180,12 +180,25 @@ class PwmModel(ProgrammedCore[PwmConfig]):
             total += (positive - negative).astype(np.int64)
         return total
 
+    def _whole_key(self) -> Key:
+        """With all word lines on."""
+        return self.key(np.ones(self.config.cell_map.shape[0], dtype=bool))
+
+    def read_vector(self, x: NDArray[np.integer], numbers: NDArray[np.uint64], step_code: int) -> Integers:
+        """Differences of the counters of one vector, (reads, columns), read with ``numbers`` and all word lines on.
+
+        ``step_code`` is that at the pins.
+        """
+        inputs = np.broadcast_to(x, (len(numbers), len(x)))
+        positive, negative = self.counters(self._whole_key(), inputs, numbers, step_code)
+        return (positive - negative).astype(np.int64)
+
     def reference_step(self, vectors: NDArray[np.integer]) -> int:
         """Step code at which stored vectors are read.
 
         The least power of two at which no counter of the first eight gets beyond three quarters of a window.
         """
-        key = self.key(np.ones(self.config.cell_map.shape[0], dtype=bool))
+        key = self._whole_key()
         numbers, code = np.uint64((1 << 63) + (1 << 62)) + np.arange(8, dtype=np.uint64), 1 << 15
         while code > 1:
             both = self.counters(key, vectors[:8], numbers, self.calibration.step_code(code // 2))

@@ -5,13 +5,14 @@ from numpy.typing import NDArray
 
 from macro_models.devices.laws.drift import DriftDevice
 from macro_models.errors import InputError
+from macro_models.exact.operation import STEP_FRACTION_BITS
 from macro_models.exact.pwm.converter import COUNT_BITS, POSITIVE, counts, level
 from macro_models.exact.pwm.programming import AMPLITUDE_TOP, DeviceResponse, WriteParameters
 from macro_models.exact.random import LANES, NORMAL_ONE, Purpose, bits16, normal_codes
 from macro_models.pwm.config import PwmConfig
 from macro_models.pwm.model import PwmModel
 
-__all__ = ["ProgrammedRows", "device_response", "target_counts"]
+__all__ = ["ProgrammedRows", "device_response", "read_number", "target_counts", "verify_step_code"]
 
 Integers = NDArray[np.int64]
 
@@ -52,6 +53,19 @@ def target_counts(config: PwmConfig, target_uS: NDArray[np.floating], parameters
     return np.rint(np.clip(share, 0.0, 1.0) * parameters.top).astype(np.int64)
 
 
+def verify_step_code(config: PwmConfig, parameters: WriteParameters) -> int:
+    """Step code of verify reads: a device at the highest target counts ``parameters.top``."""
+    full = _READ * config.g_max_uS / config.lsb_uS
+    wanted = full * 512.0 / (config.nominal_gain_code * parameters.top)
+    unit = config.full_conductance_uS / config.lsb_uS
+    return min(max(round(wanted / unit * 2**STEP_FRACTION_BITS), 1), 2**16 - 1)
+
+
+def read_number(line: int) -> int:
+    """Number of the first verify read of a driven line."""
+    return (1 << 62) + (line << 16)
+
+
 class ProgrammedRows:
     """The macro of :func:`macro_models.exact.pwm.programming.write_rows`.
 
@@ -76,8 +90,8 @@ class ProgrammedRows:
         self.response = device_response(config, model.device, model.seed, model.core)
         self.cells = model.cells.astype(np.int64)
         self._model, self._pulses, self._reads = model, np.zeros(len(self.cells), int), np.zeros(len(self.cells), int)
-        full = _READ * config.g_max_uS / config.lsb_uS
-        self._step = max(1, round(full * 512.0 / (config.nominal_gain_code * parameters.top)))
+        self.step_code = verify_step_code(config, parameters)
+        """Step code of the verify reads."""
 
     def pulse(self, line: int, amplitude: Integers, on: NDArray[np.bool_]) -> None:
         """See :class:`RowMacro`."""
@@ -90,9 +104,14 @@ class ProgrammedRows:
 
     def read(self, line: int) -> Integers:
         """See :class:`RowMacro`: counts of the positive oscillators."""
-        number = (1 << 62) + (line << 16) + int(self._reads[line])
         self._reads[line] += 1
-        u = level(_READ * self.cells[line].astype(np.float64), self._step, self._model.config.nominal_gain_code)
+        number = read_number(line) + int(self._reads[line]) - 1
+        return self.read_numbered(line, number, self._model.calibration.step_code(self.step_code))
+
+    def read_numbered(self, line: int, number: int, step_code: int) -> Integers:
+        """The same with any number and step code at the pins."""
+        config = self._model.config
+        u = level(_READ * self.cells[line].astype(np.float64), config.step(step_code), config.nominal_gain_code)
         grown = self._model.trimmed.grow(POSITIVE, u)
         if not self._model.free_running:
             phase = np.full(len(u), float(1 << COUNT_BITS - 1))

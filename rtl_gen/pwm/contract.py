@@ -10,7 +10,10 @@ from rtl_gen.macro.port_map import contract_signals
 
 __all__ = ["write_pwm_contract"]
 
-_UNUSED = ("op_id", "count_pos", "count_neg", "reference", "reference_pos", "reference_neg")
+_UNUSED = (
+    "op_id", "count_pos", "count_neg", "reference", "reference_pos", "reference_neg", "amplitude_write",
+    "amplitude_column", "amplitude_data",
+)
 """Pins that the contract says nothing of."""
 
 
@@ -25,6 +28,8 @@ def write_pwm_contract(chip: Chip, core: str, text: str, adapter: str, name: str
     values = {
         "NAME": name, "CORE": core, "PORTS": ",\n".join(f"  {port}" for port in ports),
         "WINDOW": cfg.timing.window_cycles, "CONVERT": cfg.timing.convert_cycles, "WINDOWS": cfg.phases,
+        "SINGLE": " | (verify & windows == 3'd1)" if cfg.engine else "",
+        "PULSE": "    pulse_alone: assert (~pulse | (~running & ~start));\n" if cfg.engine else "",
         "CONNECTIONS": ",\n".join(f"  .{port}({net})" for port, net in bound.items()),
         "STABLE": "{wl_en, step_code, shift}", "STABLE_TOP": cfg.mask_lines + 18,
     }

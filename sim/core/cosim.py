@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hw.config import Chip
 from hw.core.config import OVERHEAD_CYCLES, CoreConfig
+from hw.core.masks import MaskFile
 from hw.core.write_verify import WriteVerifyParameters
 from hw.kinds import core_blocks
 from macro_models import MacroModel, Masks
@@ -134,6 +135,26 @@ class CosimCore:
             instance=self.instance, mode=mode, patience=self._patience_of(write, max(gap, stall, hold)), gap=gap,
             stall=stall, hold=hold, seed=seed, keep_charges=keep_charges, write=write,
         )
+
+    @property
+    def settings(self) -> MaskFile:
+        """What the memory of masks, and whatever registers there are beside it, hold."""
+        return self._masks.file
+
+    def stream(
+        self, ops: NDArray[np.uint32], masks: NDArray[np.uint32], inputs: NDArray[np.uint32], *, core: int = 0,
+        gap: int = 0, stall: int = 0, seed: int = 1, patience: int = 4_000_000,
+    ) -> NDArray[np.uint32]:
+        """Output words of descriptors that take whatever words, and give as many as an operation each.
+
+        ``masks`` are writes of settings that :attr:`settings` knows already; ``patience`` is in cycles.
+        """
+        result = self.simulation.run(Batch(
+            ops=ops, masks=masks, inputs=inputs, outputs=len(ops) * self.cfg.output_words, operations=len(ops),
+            core=core, instance=self.instance, mode=Mode.LAZY, patience=patience, gap=gap, stall=stall, seed=seed,
+        ))
+        self._counters = result.counters[-1:].astype(np.int64)
+        return result.outputs
 
     def finish(self, batch: Batch, result: BatchResult) -> CoreRun:
         """What a batch of :meth:`batch` gave."""

@@ -15,6 +15,7 @@ from macro_models.errors import InputError, ToolError
 from macro_models.exact.operation import Direction, MvmOperation
 from sim.build.simulators import SHELL_DEPTH, icarus_build, verilator_build
 from sim.core.batch import Mode
+from sim.core.commands import command_check
 from sim.core.cosim import CoreRun, CosimCore
 from sim.core.exact_macro import ExactMacro
 from sim.core.kinds import simulated
@@ -265,6 +266,8 @@ class _Bench:
         if not self.measured:
             for number in range(4 * self.kind.transposed):
                 self._check_transpose(np.random.default_rng([seed, number, 0x7A]))
+            if not self.icarus:
+                self._check_commands(seed)
             if core_blocks(self.chip).programs and not self.icarus:
                 self._check_programming(operations, seed)
         # The last, because status.error stays.
@@ -353,6 +356,19 @@ class _Bench:
                 self._equal(beside, Mode.LAZY, "decrements beside write-verify", operation.steps, expected.steps)
                 self._compare(beside, Mode.LAZY)
         check_stop(self.core, make_write_trial(self.chip, seed, 3, pauses=False), self.chip.lines + 3)
+
+    def _check_commands(self, seed: int) -> None:
+        """Random commands, without pauses and with them, for the last device."""
+        check = command_check(self.chip)
+        if check is None:
+            return
+        index = len(self.models) - 1
+        # At 256 lines a calibration alone is 430,000 cycles.
+        runs = ({}, {"gap": 64, "stall": 64}) if self.chip.lines < 256 else ({},)
+        for number, pauses in enumerate(runs):
+            counted = check(self.chip, self.core, index, self.models[index], 2 * seed + number, **pauses)
+            if counted:
+                self.report.counts.setdefault("commands", Counter()).update(counted)
 
     def _check_refusal(self, trial: Trial) -> None:
         """A reserved mode is dropped, is reported, and the operation behind it is as if nothing had been."""

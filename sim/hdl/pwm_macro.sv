@@ -25,6 +25,13 @@ module `MHO_MACRO #(
     input  wire                        trim_write,
     input  wire [$clog2(LINES)-1:0]    trim_column,
     input  wire [21:0]                 trim_data,
+`ifdef MHO_ENGINE
+    input  wire                        verify,
+    input  wire                        amplitude_write,
+    input  wire [$clog2(LINES)-1:0]    amplitude_column,
+    input  wire [8:0]                  amplitude_data,
+    input  wire                        pulse,
+`endif
     output reg  [LANES*12-1:0]         count_pos,
     output reg  [LANES*12-1:0]         count_neg,
     output wire                        hold
@@ -41,6 +48,8 @@ module `MHO_MACRO #(
         input chandle handle, input int cycle, input int devices, input rows_t pos, input rows_t neg);
     import "DPI-C" function void mho_pwm_capture(input chandle handle, output counts_t pos, output counts_t neg);
     import "DPI-C" function void mho_pwm_trim(input chandle handle, input int column, input int data);
+    import "DPI-C" function void mho_pwm_amplitude(input chandle handle, input int column, input int data);
+    import "DPI-C" function void mho_pwm_pulse(input chandle handle, input devices_t wl);
     import "DPI-C" function bit mho_pwm_hold(input chandle handle);
 
     chandle handle;
@@ -50,6 +59,18 @@ module `MHO_MACRO #(
     reg slow = 1'b0;
     always @(posedge clk) slow <= mho_pwm_hold(handle);
     assign hold = slow;
+
+`ifdef MHO_ENGINE
+    wire one_device = verify;
+    reg last_pulse = 1'b0;
+    always @(posedge clk) begin
+        last_pulse <= pulse;
+        if (amplitude_write) mho_pwm_amplitude(handle, 32'(amplitude_column), {23'd0, amplitude_data});
+        if (pulse & ~last_pulse) mho_pwm_pulse(handle, 1024'(wl_en));
+    end
+`else
+    wire one_device = 1'b0;
+`endif
 
     reg [31:0] cycle = 32'd0;
     reg [LINES-1:0] last_pos = '0, last_neg = '0;
@@ -61,7 +82,7 @@ module `MHO_MACRO #(
         if (start)
             mho_pwm_begin(
                 handle, op_id, {16'd0, step_code}, {29'd0, shift}, 1024'(wl_en),
-                {27'd0, reference_neg, reference_pos, reference});
+                {26'd0, one_device, reference_neg, reference_pos, reference});
         if (row_pos != last_pos || row_neg != last_neg) begin
             mho_pwm_pulses(handle, cycle, {30'd0, device_neg, device_pos}, 256'(row_pos), 256'(row_neg));
             last_pos <= row_pos;

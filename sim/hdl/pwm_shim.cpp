@@ -28,11 +28,13 @@ extern "C" {
 struct PwmConversion {
     uint64_t op_id;
     int32_t lines, devices, step_code, shift;
-    int32_t reference;               // bit 0: of reference currents; two bits each of the oscillators' levels
+    int32_t reference;               // bit 0: of reference currents; two bits each of the oscillators' levels;
+                                     // bit 5: of one device; bit 6: no conversion, but a pulse of programming
     int32_t same_lines;              // word lines are those of the last conversion
     int32_t same_trim;               // and so are the trim registers
     int32_t width[4][kMaxLines];     // cycles of the pulses of (inputs, devices): (+, +), (+, -), (-, +), (-, -)
     int32_t trim[kMaxLines];         // trim registers of the columns
+    int32_t amplitude[kMaxLines];    // of a pulse of programming; bit 8: the column is pulsed
     int32_t count[2][kMaxLines];     // answer: positive, then negative oscillators
     uint8_t wl[kMaxDevices];
 };
@@ -153,6 +155,21 @@ void mho_pwm_trim(void* handle, int column, int data) {
     PwmConversion& c = static_cast<PwmMacro*>(handle)->conversion;
     c.trim[column] = data;
     c.same_trim = 0;
+}
+
+void mho_pwm_amplitude(void* handle, int column, int data) {
+    mho_strobes++;
+    static_cast<PwmMacro*>(handle)->conversion.amplitude[column] = data;
+}
+
+void mho_pwm_pulse(void* handle, const uint32_t* wl) {
+    mho_strobes++;
+    PwmMacro& m = *static_cast<PwmMacro*>(handle);
+    PwmConversion& c = m.conversion;
+    for (int i = 0; i < c.devices; i++) c.wl[i] = wl[i >> 5] >> (i & 31) & 1;
+    m.lines_known = false;
+    c.reference = 1 << 6;
+    if (m.mode && (!evaluate || evaluate(m.index) != 0)) fail(m, "the evaluator of the macro model failed");
 }
 
 // Whether it freezes the sequencer in the next cycle.

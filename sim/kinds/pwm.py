@@ -10,8 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.exact.pwm.converter import LEVEL_BITS
+from macro_models.exact.pwm.operation import MAGNITUDE_BITS
+from macro_models.exact.pwm.programming import WriteParameters
 from macro_models.exact.pwm.trim_words import unpack_trim
 from macro_models.pwm.model import PwmModel
+from macro_models.pwm.programming import ProgrammedRows
 from sim.kinds import Body
 
 if TYPE_CHECKING:
@@ -21,6 +24,8 @@ __all__ = ["BODY", "Evaluator", "PwmMacro"]
 
 _LINES, _DEVICES = 256, 1024
 _FAILED = -1
+_PULSE = 1 << 6
+_PROGRAMMING = 1 << 5 | _PULSE
 
 
 class Conversion(Structure):
@@ -31,7 +36,8 @@ class Conversion(Structure):
         *((name, c_int32) for name in (
             "lines", "devices", "step_code", "shift", "reference", "same_lines", "same_trim",
         )),
-        ("width", c_int32 * _LINES * 4), ("trim", c_int32 * _LINES), ("count", c_int32 * _LINES * 2),
+        ("width", c_int32 * _LINES * 4), ("trim", c_int32 * _LINES),
+        ("amplitude", c_int32 * _LINES), ("count", c_int32 * _LINES * 2),
         ("wl", c_uint8 * _DEVICES),
     ]
 
@@ -58,20 +64,26 @@ class Evaluator:
         self._key: Any = None
         self._width = np.frombuffer(record.width, dtype=np.int32).reshape(4, _LINES)[:, :n]
         self._trim = np.frombuffer(record.trim, dtype=np.int32)[:n]
+        self._amplitude = np.frombuffer(record.amplitude, dtype=np.int32)[:n]
+        self._rows: ProgrammedRows | None = None
         self._count = np.frombuffer(record.count, dtype=np.int32).reshape(2, _LINES)[:, :n]
         self._wl = np.frombuffer(record.wl, dtype=np.uint8)[: record.devices]
         self.lsb_cycles = 1
 
     def forget(self) -> None:
-        """The next conversion looks its word lines up."""
-        self._key = None
+        """The next conversion looks its word lines up; programming begins with the devices of the model again."""
+        self._key = self._rows = None
 
     def __call__(self, record: Any) -> int:
         """Answer one conversion."""
         model = self._model
         if not record.same_trim:
             model.calibration = replace(model.calibration, trim=unpack_trim(self._trim.astype(np.int64)))
+        if record.reference & _PROGRAMMING:
+            return self._program(record)
         if record.reference & 1:
+            if self._width.any():
+                raise ValueError("no row may be pulsed in a conversion of reference currents")
             low = (model.config.top_counts << LEVEL_BITS) // 4
             levels = (record.reference >> 1 & 3) * low, (record.reference >> 3 & 3) * low
             found = model.reference_counts(model.calibration.trim, *levels, record.op_id)
@@ -83,6 +95,32 @@ class Evaluator:
         for answer, counted in zip(self._count, found, strict=True):
             answer[:] = counted.reshape(-1)
         return 0
+
+    def _program(self, record: Any) -> int:
+        """Pulse the devices of the line that is on, or read them; products see those of the model."""
+        if self._rows is None:
+            self._rows = ProgrammedRows(self._model, WriteParameters())
+        (line,) = np.flatnonzero(self._wl).tolist()
+        if record.reference & _PULSE:
+            amplitude = self._amplitude.astype(np.int64)
+            self._rows.pulse(line, amplitude & 0xFF, amplitude > 0xFF)
+        else:
+            self._check_read(line)
+            self._count[0] = self._rows.read_numbered(line, record.op_id, record.step_code)
+            self._count[1] = 0
+        return 0
+
+    def _check_read(self, line: int) -> None:
+        """A read of one device is the longest pulse of its row, of the sign of the device, and no other."""
+        row, cell = divmod(line, len(self._wl) // self._width.shape[1])
+        negative = int(2 * cell >= len(self._wl) // self._width.shape[1])
+        wanted = np.zeros_like(self._width)
+        # In the one window of a product of one all devices of the row are driven.
+        wanted[slice(2 * negative, 2 * negative + 2) if self._phases == 1 else 3 * negative, row] = (
+            2**MAGNITUDE_BITS - 1
+        ) * self.lsb_cycles
+        if not np.array_equal(self._width, wanted):
+            raise ValueError(f"a read of the devices of word line {line} must be the longest pulse of row {row} alone")
 
     def _inputs(self, shift: int) -> NDArray[np.int64]:
         """Inputs of the rows from the widths of their pulses, which are those of all devices."""
@@ -163,7 +201,10 @@ def _defines(chip: "Chip") -> Mapping[str, object]:
     from hw.pwm.config import PwmCoreConfig
 
     cfg = PwmCoreConfig.from_chip(chip)
-    return {"MHO_DEVICE_LINES": cfg.mask_lines, "MHO_LANES": cfg.lanes, "MHO_LSB_CYCLES": cfg.lsb_cycles}
+    defines: dict[str, object] = {
+        "MHO_DEVICE_LINES": cfg.mask_lines, "MHO_LANES": cfg.lanes, "MHO_LSB_CYCLES": cfg.lsb_cycles,
+    }
+    return defines | ({"MHO_ENGINE": ""} if cfg.engine else {})
 
 
 BODY = Body(hdl="pwm_macro.sv", sources=("pwm_shim.cpp",), defines=_defines, macros=_macros)

@@ -24,7 +24,9 @@ from macro_models.exact.pwm.calibration import RANGE_BITS, Calibration
 from macro_models.exact.pwm.digital import GAIN_BITS, OFFSET_RANGE, PRODUCT_BITS, DigitalUnits
 from macro_models.exact.random import Purpose, bits16
 
-__all__ = ["COMPENSATIONS", "READS", "VECTORS", "ReadVectors", "compensate", "range_code", "stored_vectors"]
+__all__ = [
+    "COMPENSATIONS", "READS", "VECTORS", "ReadVectors", "compensate", "fitted_units", "range_code", "stored_vectors",
+]
 
 COMPENSATIONS = ("none", "global", "column", "affine")
 """What can be asked for, each more than the one before it."""
@@ -69,7 +71,7 @@ def compensate(
     if how == "global":
         return found
     new = read(found)
-    digital = _fitted(stored, new, units, calibration.digital, affine=how == "affine")
+    digital = fitted_units(stored, new, units, calibration.digital, affine=how == "affine")
     return replace(found, digital=digital)
 
 
@@ -84,7 +86,7 @@ def range_code(stored: Integers, new: Integers, code: int) -> int:
     return max(found, 1)
 
 
-def _fitted(
+def fitted_units(
     stored: Integers, new: Integers, units: DigitalUnits, digital: DigitalUnits, *, affine: bool
 ) -> DigitalUnits:
     """Gains, and offsets where ``affine``, with which new differences give the codes of the stored ones."""

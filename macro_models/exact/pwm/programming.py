@@ -26,14 +26,15 @@ from numpy.typing import NDArray
 
 from macro_models.errors import InputError
 
-__all__ = ["AMPLITUDE_TOP", "DeviceResponse", "RowMacro", "WriteParameters", "WriteResult", "write_rows"]
+__all__ = ["AMPLITUDE_TOP", "GAIN_BITS", "DeviceResponse", "RowMacro", "WriteParameters", "WriteResult", "write_rows"]
 
 Integers = NDArray[np.int64]
 
 AMPLITUDE_TOP = 255
 _THRESHOLD_BITS = 8
 _SLOPE_BITS = 16
-_GAIN_BITS = 4
+GAIN_BITS = 4
+"""Fraction bits of :attr:`WriteParameters.gain`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +118,7 @@ def write_rows(
             error = counts[line] - target
             wrong = np.abs(error) > parameters.margin
             done[line] |= waits & ~wrong
-            moved = amplitude + (error * parameters.gain >> _GAIN_BITS)
+            moved = amplitude + (error * parameters.gain >> GAIN_BITS)
             amplitude = np.where(waits & wrong, np.clip(moved, 0, AMPLITUDE_TOP), amplitude)
     return WriteResult(counts=counts, pulses=pulses, done=done)
 

@@ -8,13 +8,14 @@ from hw.config.kinds.pwm.sections import (
     PwmClockSection,
     PwmCoreSection,
     PwmEnergySection,
+    PwmProgrammingSection,
     ReadSection,
     TimingSection,
 )
 
 __all__ = [
     "AdcSection", "DigitalSection", "PwmCellsSection", "PwmChip", "PwmClockSection", "PwmCoreSection",
-    "PwmEnergySection", "ReadSection", "TimingSection",
+    "PwmEnergySection", "PwmProgrammingSection", "ReadSection", "TimingSection",
 ]
 
 CHIP = PwmChip

@@ -12,12 +12,14 @@ from hw.config.kinds.pwm.sections import (
     PwmClockSection,
     PwmCoreSection,
     PwmEnergySection,
+    PwmProgrammingSection,
     ReadSection,
     TimingSection,
 )
 from macro_models.errors import InputError
 from macro_models.exact.operation import MvmOperation
 from macro_models.exact.pwm.operation import MAGNITUDE_BITS, PwmOperation
+from macro_models.exact.pwm.programming import WriteParameters
 
 if TYPE_CHECKING:
     from macro_models.pwm.config import PwmConfig
@@ -48,6 +50,7 @@ class PwmChip(Chip):
     timing: TimingSection = field(default_factory=TimingSection)
     adc: AdcSection = field(default_factory=AdcSection)
     digital: DigitalSection = field(default_factory=DigitalSection)
+    programming: PwmProgrammingSection = field(default_factory=PwmProgrammingSection)
     energy: PwmEnergySection = field(default_factory=PwmEnergySection)
 
     def __post_init__(self) -> None:
@@ -55,10 +58,14 @@ class PwmChip(Chip):
         if 2 * self.digital.lanes > self.core.lines:
             most = f"half of core.lines = {self.core.lines}"
             raise ChipError("digital.lanes", f"digital.lanes must be at most {most}, not {self.digital.lanes}")
-        for name in ("manual", "synchronise"):
+        for name in ("manual", "synchronise", "trim"):
             if value := getattr(self.core, name):
                 sentence = f"core.{name} must not be set: a core of kind pwm has none, not {value!r}"
                 raise ChipError(f"core.{name}", sentence)
+        if self.clock.cycles(self.programming.t_pulse_ns) > _MAX_CYCLES:
+            most = f"{_MAX_CYCLES:,} cycles at clock.f_clk_MHz = {self.clock.f_clk_MHz:g}"
+            name = "programming.t_pulse_ns"
+            raise ChipError(name, f"{name} must give at most {most}, not {self.programming.t_pulse_ns:g} ns")
         for name, t_ns in asdict(self.timing).items():
             if self.clock.cycles(t_ns) * (2**MAGNITUDE_BITS if name == "t_lsb_ns" else 1) > _MAX_CYCLES:
                 most = f"{_MAX_CYCLES:,} cycles at clock.f_clk_MHz = {self.clock.f_clk_MHz:g}"
@@ -114,6 +121,12 @@ class PwmChip(Chip):
             v_read_V=self.read.v_read_V, t_lsb_ns=self.operation_cycles["lsb"] * 1000.0 / self.clock.f_clk_MHz,
             nominal_gain=self.digital.gain, **errors,
         )
+
+    @property
+    def write_parameters(self) -> WriteParameters:
+        """Parameters of write-verify."""
+        p = self.programming
+        return WriteParameters(margin=p.margin, iterations=p.iterations, start=p.start, gain=p.gain, top=p.top)
 
     def sizes(self) -> list[tuple[str, str]]:
         """What follows from the description: pairs of a name and a value with its unit."""

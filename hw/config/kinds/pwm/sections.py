@@ -9,7 +9,7 @@ from hw.config.keys import ChipError, key
 
 __all__ = [
     "AdcSection", "DigitalSection", "PwmCellsSection", "PwmClockSection", "PwmCoreSection",
-    "PwmEnergySection", "ReadSection", "TimingSection",
+    "PwmEnergySection", "PwmProgrammingSection", "ReadSection", "TimingSection",
 ]
 
 
@@ -25,6 +25,7 @@ class PwmCoreSection(CoreSection):
         "pwm", "Kind of macro: phase-change devices, pulse-width inputs, oscillators.", choices=("pwm",),
         shapes=("core",),
     )
+    trim: bool = key(False, "Durations are constants: a core of this kind has no registers for them.", later=True)
     lines: int = key(
         256, "Unit cells each way: rows of weights, and columns.", choices=(16, 64, 256), shapes=("core", "tile")
     )
@@ -126,6 +127,23 @@ class DigitalSection(Section):
         2, "Columns that the digital unit takes in a cycle. Two make the word that leaves in a cycle.",
         choices=(2, 4, 8, 16, 32, 64), shapes=("core",),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PwmProgrammingSection(Section):
+    """``[programming]``: calibration, drift compensation and write-verify by the core itself."""
+
+    _name = "programming"
+    engine: bool = key(
+        False, "A core alone takes commands: it calibrates its converters, makes up for drift, programs devices.",
+        shapes=("core",),
+    )
+    margin: int = key(5, "Counts by which a device may be beside its target.", low=0, high=255)
+    iterations: int = key(30, "Pulses of a line at most.", low=1, high=255)
+    start: int = key(128, "Amplitude of the first pulse, of 255; of targets of 0 it is 255.", low=0, high=255)
+    gain: int = key(16, "Steps of the amplitude for an error of one count, in 1/16.", low=1, high=255)
+    top: int = key(100, "Counts of a device at cells.g_max_uS in a verify read.", low=1, high=400)
+    t_pulse_ns: float = key(100.0, "Width of a programming pulse, in ns.", low=0.0, high=1e6, shapes=("core",))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""What a phase-change core does by itself: it calibrates its converters, makes up for drift and programs devices."""

@@ -1,0 +1,148 @@
+"""Commands of a phase-change core, random ones, and the check that the RTL does what the reference does."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.config import Chip
+from hw.config.kinds.pwm import PwmChip
+from hw.core.drain import pack_codes
+from hw.core.layout import OpLayout
+from hw.pwm.config import PwmCoreConfig
+from hw.pwm.engine.layout import Bank, Command, pack_command
+from hw.pwm.engine.reference import CommandReference
+from hw.pwm.settings import SettingsFile
+from macro_models.errors import ToolError
+from macro_models.exact.pwm.programming import WriteParameters
+from macro_models.pwm.model import PwmModel
+from macro_models.pwm.programming import ProgrammedRows, read_number, verify_step_code
+from sim.core.batch import OP_WORDS
+from sim.core.cosim import CosimCore
+
+__all__ = ["Commands", "check_commands", "random_commands"]
+
+_VECTORS, _LINES = 6, 2
+
+
+@dataclass(kw_only=True)
+class Commands:
+    """A sequence of commands: descriptors, their input words, and writes of settings ahead of all."""
+
+    descriptors: list[int] = field(default_factory=list)
+    inputs: list[list[int]] = field(default_factory=list)
+    settings: list[tuple[int, int]] = field(default_factory=list)
+
+    def add(self, descriptor: int, words: NDArray[Any] | None = None) -> None:
+        """One more."""
+        self.descriptors.append(descriptor)
+        self.inputs.append([] if words is None else np.ascontiguousarray(words).view("<u4").tolist())
+
+    @property
+    def words(self) -> NDArray[np.uint32]:
+        """The descriptors as a simulator takes them."""
+        return np.array(
+            [[one >> 32 * k & 0xFFFFFFFF for k in range(OP_WORDS)] for one in self.descriptors], dtype=np.uint32
+        )
+
+
+def random_commands(chip: Chip, rng: np.random.Generator, *, lines: int) -> Commands:
+    """Calibration, both passes of a compensation, ``lines`` that are programmed; registers are read after each.
+
+    Of other lines than the first the last device alone is programmed. Vectors that are measured before are forgotten.
+    """
+    made, config, n = Commands(), PwmChip.of(chip).macro_config(), chip.lines
+    parameters = WriteParameters(
+        margin=int(rng.integers(2, 12)), iterations=int(rng.integers(2, 9)), start=int(rng.integers(60, 200)),
+        gain=int(rng.integers(4, 40)),
+    )
+    made.settings.append((PwmCoreConfig.from_chip(chip).writing_at, parameters.margin | parameters.iterations << 8
+                          | parameters.start << 16 | parameters.gain << 24))
+    made.add(pack_command(Command.CALIBRATE))
+    for bank in (Bank.TRIM_LOW, Bank.TRIM_HIGH):
+        made.add(pack_command(Command.READ, bank=bank))
+    vectors = rng.integers(-127, 128, (_VECTORS, n))
+    stored = rng.integers(-4000, 4001, n) + rng.integers(-400, 401, (_VECTORS, n))
+    step_code = int(rng.integers(400, 4000))
+
+    def measure(session: int, count: int) -> None:
+        for k, (x, right) in enumerate(zip(vectors[:count], stored, strict=False)):
+            words = np.concatenate([x.astype(np.int8), right.astype("<i2").view(np.int8)])
+            made.add(pack_command(
+                Command.MEASURE, number=(1 << 63) + (session << 32) + k, step_code=step_code
+            ), words)
+
+    last = Command(int(rng.choice([Command.COLUMN, Command.AFFINE])))
+    for session, command in ((1, Command.RANGE), (2, last)):
+        measure(session, _VECTORS)
+        made.add(pack_command(command))
+    made.add(pack_command(Command.READ, bank=Bank.RANGE))
+    for number, line in enumerate(rng.integers(0, config.cell_map.shape[0], lines).tolist()):
+        targets = rng.integers(0, parameters.top + 1, n) * (rng.random(n) < 0.7)
+        left = np.arange(n) < n - 1 if number else rng.random(n) < 0.1
+        words = (targets | left.astype(np.int64) << 15).astype("<u2")
+        code = verify_step_code(config, parameters)
+        measure(3 + number, 1)
+        made.add(pack_command(Command.PROGRAM, number=read_number(line), step_code=code), words)
+        made.add(pack_command(Command.READ, bank=Bank.PULSES))
+    made.add(pack_command(last))
+    return made
+
+
+def check_commands(
+    chip: Chip, core: CosimCore, index: int, model: PwmModel, seed: int, *, gap: int = 0, stall: int = 0
+) -> dict[str, int]:
+    """Run random commands through the RTL, and compare every word with the reference.
+
+    Parameters
+    ----------
+    index, model
+        The core behind the pins, and its model.
+
+    Returns
+    -------
+    dict
+        How many of each command, by name; none if the core takes no commands.
+
+    Raises
+    ------
+    ToolError
+        If anything differs.
+    """
+    if not PwmChip.of(chip).programming.engine:
+        return {}
+    programs = _programs(model)
+    commands = random_commands(chip, np.random.default_rng([seed, 0xC0]), lines=_LINES * programs)
+    file: Any = core.settings
+    assert isinstance(file, SettingsFile)
+    for address, word in commands.settings:
+        file.write(address, word)
+    copy = PwmModel.from_state(model.state())
+    reference = CommandReference(file, copy, ProgrammedRows(copy, WriteParameters()) if programs else None)
+    taken = [word for words in commands.inputs for word in words]
+    found = core.stream(
+        commands.words, np.array(commands.settings, dtype=np.uint32), np.array(taken, dtype=np.uint32),
+        core=index, gap=gap, stall=stall, seed=seed + 1,
+    ).reshape(len(commands.descriptors), -1)
+    counts: dict[str, int] = {}
+    for number, (descriptor, words) in enumerate(zip(commands.descriptors, commands.inputs, strict=True)):
+        fields = OpLayout().from_bits(descriptor)
+        command = Command(fields["wl_select"])
+        wanted = pack_codes(reference.run(
+            command, fields["line_select"], fields["op_id"], fields["step_code"], words
+        ).astype(np.int16))
+        if found[number].tolist() != wanted:
+            first = next(k for k, word in enumerate(wanted) if found[number][k] != word)
+            raise ToolError(
+                f"word {first} of command {number} ({command.name.lower()}) of the core of {chip.name} must be "
+                f"{wanted[first]:#x} as in the reference, not {int(found[number][first]):#x}; seed {seed}"
+            )
+        counts[command.name.lower()] = counts.get(command.name.lower(), 0) + 1
+    return counts
+
+
+def _programs(model: PwmModel) -> bool:
+    """Whether its device says what pulses do."""
+    law = getattr(model.device, "drift", None)
+    return law is not None and law.set_uS > 0.0
