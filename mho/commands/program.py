@@ -98,6 +98,7 @@ def program_command(
 
 
 def _print(cells: "Cells", out: Output) -> None:
+    published = cells.report.get("published", PUBLISHED)
     report, plural = cells.report, "core" if len(cells.cores) == 1 else "cores"
     what = "measured" if cells.source == "measured" else f"programmed on {cells.source}"
     out.text(
@@ -112,8 +113,8 @@ def _print(cells: "Cells", out: Output) -> None:
             if name in report
         ]
         rows += [
-            ("pulses a cell", f"{report['pulses_per_cell']:.2f}", f"{PUBLISHED['pulses_per_cell']}"),
-            ("passes", f"{report['passes']}", f"{PUBLISHED['passes']}"),
+            ("pulses a cell", f"{report['pulses_per_cell']:.2f}", f"{published['pulses_per_cell']}"),
+            ("passes", f"{report['passes']}", f"{published['passes']}"),
             ("cells given up in the last pass", f"{report['given_up']}", ""),
             ("time of the engine (s), waits included", f"{_seconds(cells):.3g}", ""),
         ]
@@ -128,7 +129,7 @@ def _print(cells: "Cells", out: Output) -> None:
         out.table(("", "this chip"), [row[:2] for row in rows])
     else:
         out.table(("", "this chip", "published"), rows)
-        out.text(f"published: {PUBLISHED['source']}")
+        out.text(f"published: {published['source']}")
     for k, core in enumerate(cells.cores):
         for name, dead in (("rows", core.dead_rows), ("columns", core.dead_columns)):
             if dead.any():
@@ -149,7 +150,7 @@ def _content(cells: "Cells", **command: Any) -> dict[str, Any]:
         "versions": library_versions(),
         "cells": cells.provenance(),
         "report": dict(cells.report),
-        "published": PUBLISHED,
+        "published": cells.report.get("published", PUBLISHED),
         "cores": [
             {
                 "faults": int(core.faults.sum()),

@@ -72,6 +72,7 @@ def program_net(
 
     ``overrides`` as in ``--set``; ``note`` is told where the answer to pulses is another device's.
     """
+    from sim.cells.kinds import writer_of
     from sim.cells.network import measured_cells, program_network, with_pulse_law
 
     check_program_options(
@@ -85,6 +86,9 @@ def program_net(
         where = os.fspath(measured) if isinstance(measured, str | os.PathLike) else "measured map"
         maps = read_conductances(measured, len(network.cores))
         return measured_cells(network, maps, device=device, seed=seed, where=where)
+    if (writer := writer_of(network)) is not None:
+        _check_writer(network, backend=backend, pulses=pulses is not None, law=pulse_law is not None, form=form)
+        return writer(device, seed, progress)
     device, sentence = with_pulse_law(device, pulse_law)
     if sentence and note is not None:
         note(sentence)
@@ -103,6 +107,23 @@ def program_net(
     finally:
         if opened is not None:
             opened.close()
+
+
+def _check_writer(network: Network, *, backend: str, pulses: bool, law: bool, form: bool) -> None:
+    """Refuse what cells have that are pulsed one by one.
+
+    Raises
+    ------
+    InputError
+        Naming the option.
+    """
+    options = {argument("pulses"): pulses, argument("pulse_law"): law, argument("form"): form}
+    for name, given in options.items():
+        if given:
+            raise InputError(f"{name} is not for cores of kind {network.chip.core.kind}, which write whole rows")
+    if backend != _NUMPY:
+        kind = network.chip.core.kind
+        raise InputError(f"{argument('backend')} must be {_NUMPY} for cores of kind {kind}, not {backend}")
 
 
 def _board_chip(chip: Chip, changed: Chip) -> Chip:

@@ -46,6 +46,8 @@ _CONTENT = Table({
 class CoreCells:
     """The cells of one core of N lines; arrays [bit line, source line] of shape (N, N) if nothing else is said.
 
+    Where more lines are driven than converted, the shape is that of the kind's cell map.
+
     Attributes
     ----------
     g_uS
@@ -262,7 +264,8 @@ class Cells:
             )
         content = _CONTENT.read(f"{path}: ", content)
         chip = chip_from_dict(content["chip"], origin=f"{path}: chip")
-        shapes = {name: (chip.lines,) if name.startswith("dead_") else (chip.lines, chip.lines) for name in _KINDS}
+        whole = chip.macro_config().cell_map.shape
+        shapes = dict.fromkeys(_KINDS, whole) | {"dead_rows": whole[:1], "dead_columns": whole[1:]}
         cores = tuple(
             CoreCells(**{n: arrays.take(f"core{k}.{n}", kind, shapes[n], 0, _MOST[kind]) for n, kind in _KINDS.items()})
             for k in range(content["cores"])
