@@ -45,7 +45,8 @@ def core_command(
     """Run the cocotb benches on the generated Verilog of a chip's core, or on a gate-level netlist of it.
 
     Random legal operations run through the Verilog with the numpy model of the macro behind its pins; every code and
-    every cycle count must be that of the reference. --chip defaults to tnsa16-core. Exit 1 on a mismatch.
+    every cycle count must be that of the reference. Phase-change cores with programming.engine carry out random
+    commands, too. --chip defaults to tnsa16-core. Exit 1 on a mismatch.
     """
     library = library or library_before
     if library is not None and netlist is None:
