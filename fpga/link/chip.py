@@ -15,6 +15,7 @@ from hw.host.link.tasks import Read, Write
 from hw.host.link.uart import UartConfig
 from sim.build.bench import cached_bench
 from sim.build.verilate import hardware_hash
+from sim.chip.programs import Programs
 from sim.chip.simulation import chip_text
 from sim.chip.traffic import Expected
 from sim.chip.verify import ChipReport, require_tiles, run_programs
@@ -92,7 +93,7 @@ def verify_line(
     try:
         client = LinkClient(line, patience=60, wait=0.02, nonce=lambda: next(numbers))
         client.open()
-        errors, images = run_programs(LinkBus(client), parts, accesses, seed=seed, progress=progress)
+        errors, images = run_programs(LinkBus(client), Programs(chip), accesses, seed=seed, progress=progress)
         return ChipReport.of(
             parts, host="serial line", accesses=accesses, errors=errors, images=images, cells=0,
             cycles=round(line.now() * _UART.clock_hz),

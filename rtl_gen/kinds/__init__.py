@@ -1,6 +1,6 @@
 """What is generated around the macro of each kind: a module here for each."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hw.config import Chip
@@ -29,6 +29,8 @@ class MacroTexts:
         Template of what is expected of a product.
     values
         What stands in these templates for a chip.
+    product
+        What is expected of a product with this step code, in Python: codes of as many lines as there are input codes.
     """
 
     model: Callable[[str, Chip], str]
@@ -38,6 +40,7 @@ class MacroTexts:
     step_code: Callable[[int], int]
     products: str
     values: Callable[[Chip], Mapping[str, object]]
+    product: Callable[[Chip, Sequence[int]], list[int]]
 
 
 def macro_texts_of(chip: Chip) -> MacroTexts:

@@ -1,19 +1,35 @@
 """The transposable macro."""
 
+from collections.abc import Sequence
+
 from hw.config import Chip
 from hw.kinds import core_blocks
 from rtl_gen.kinds import MacroTexts
 from rtl_gen.macro.contract import write_contract
-from rtl_gen.macro.model import CELL_PYTHON, write_macro_model
+from rtl_gen.macro.model import CELL_PYTHON, cell, write_macro_model
 
 
 def _model(module: str, chip: Chip) -> str:
     return write_macro_model(module, chip.lines, core_blocks(chip).pins.verify_bits)
 
 
-TEXTS = MacroTexts(
-    model=_model, contract=write_contract, bench="bench", inputs=lambda lines: lines // 2,
+def _step_code(lines: int) -> int:
     # About a fifth of the range of the sums, so that codes spread.
-    step_code=lambda lines: max(1, lines // 8), products="products_tnsa",
-    values=lambda chip: {"CELL": CELL_PYTHON},
+    return max(1, lines // 8)
+
+
+def _product(chip: Chip, codes: Sequence[int]) -> list[int]:
+    """In half steps: 2 n + 1 for n decrements that do not flip the sign."""
+    step, result = _step_code(chip.lines), []
+    for sl in range(len(codes)):
+        total = sum(code * (cell(2 * k, sl) - cell(2 * k + 1, sl)) for k, code in enumerate(codes))
+        charge = 2 * total + 1
+        count = min(abs(charge) // (2 * step), 127)
+        result.append(-(2 * count + 1) if charge < 0 else 2 * count + 1)
+    return result
+
+
+TEXTS = MacroTexts(
+    model=_model, contract=write_contract, bench="bench", inputs=lambda lines: lines // 2, step_code=_step_code,
+    products="products_tnsa", values=lambda chip: {"CELL": CELL_PYTHON}, product=_product,
 )

@@ -5,10 +5,15 @@ from hw.pwm.config import PwmCoreConfig
 from hw.pwm.pins import PwmPins
 from rtl_gen.macro.port_map import contract_signals
 
-__all__ = ["WEIGHT", "write_pwm_model"]
+__all__ = ["WEIGHT", "weight", "write_pwm_model"]
 
 WEIGHT = "(row * 5 + column * 3 + row * column) % 13 - 6"
 """Weight of a row and a column of the model; the expression means the same in Python and in Verilog."""
+
+
+def weight(row: int, column: int) -> int:
+    """Weight of the model at a row and a column."""
+    return (row * 5 + column * 3 + row * column) % 13 - 6
 
 
 def write_pwm_model(module: str, chip: Chip) -> str:

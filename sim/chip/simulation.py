@@ -12,8 +12,8 @@ from hw.config import Chip as Description
 from hw.host.link.format import Status
 from hw.host.link.tasks import Read, Write
 from macro_models.errors import ToolError
+from rtl_gen.kinds import macro_texts_of
 from rtl_gen.macro.adapter import write_adapter
-from rtl_gen.macro.model import write_macro_model
 from rtl_gen.macro.pin_check import macro_map
 from rtl_gen.verilog.netlist import emit
 from sim.build.bench import Bench, cached_bench
@@ -46,7 +46,7 @@ def chip_text(chip: Description, component: wiring.Component, name: str) -> str:
     adapter = write_adapter(
         None, parts.core.pins, macro_map(chip, own=False), name="mho_macro_adapter", reset="rst_n" if low else "rst"
     )
-    model = write_macro_model("tnsa_macro", chip.lines, parts.core.pins.verify_bits)
+    model = macro_texts_of(chip).model(parts.core.pins.module, chip)
     return "\n".join([*texts.values(), adapter, model])
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from hw.chip import ChipParts
-from hw.config import Chip, PulseChip
+from hw.config import Chip
 from hw.host.write_map import RESULT_VALID, WORD_FLAG
 from hw.tile.host import BUFFER
 from macro_models.errors import InputError, ToolError
-from sim.chip.programs import RESULT_AT, result_after, states, writes
+from sim.chip.programs import RESULT_AT, Programs
 from sim.chip.simulation import ChipBus, ChipSimulation
 from sim.chip.traffic import IDLE, Expected, Traffic
 
@@ -103,7 +103,7 @@ def verify_chip(
     parts = require_tiles(chip)
     bus = ChipSimulation(chip, wrap)
     try:
-        errors, images = run_programs(bus, parts, accesses, seed=seed, progress=progress)
+        errors, images = run_programs(bus, Programs(chip), accesses, seed=seed, progress=progress)
         cells = check_cells(bus, parts, seed=seed) if parts.core.programs else 0
         return ChipReport.of(
             parts, host=HOSTS[wrap], accesses=accesses, errors=errors, images=images, cells=cells, cycles=bus.cycles
@@ -118,16 +118,15 @@ def require_tiles(chip: Chip) -> ChipParts:
     Raises
     ------
     InputError
-        If it has too few tiles for two programs and one tile without, or cores of a kind that the programs are not for.
+        If it has too few tiles for two programs and one tile without.
     """
-    PulseChip.of(chip)
     if chip.cores <= IDLE:
         raise InputError(f"{chip.name}: mesh must have at least {IDLE + 1} tiles for this, not {chip.cores}")
     return ChipParts.from_chip(chip)
 
 
 def run_programs(
-    bus: ChipBus, parts: ChipParts, accesses: int, *, seed: int = 0,
+    bus: ChipBus, programs: Programs, accesses: int, *, seed: int = 0,
     progress: Callable[[int, int], object] = lambda *_: None,
 ) -> tuple[int, int]:
     """Two programs, random accesses beside them, and the end of the programs.
@@ -142,9 +141,9 @@ def run_programs(
     ToolError
         If anything is not as expected.
     """
-    start_programs(bus, parts)
-    errors = with_traffic(bus, parts, accesses, seed=seed, progress=progress)
-    return errors, check_programs(bus, parts)
+    start_programs(bus, programs)
+    errors = with_traffic(bus, programs.parts, accesses, seed=seed, progress=progress)
+    return errors, check_programs(bus, programs)
 
 
 def _demand(bus: ChipBus, accesses: Iterable[Expected]) -> list[int]:
@@ -165,9 +164,9 @@ def _read(address: int, word: int | None = None) -> Expected:
     return Expected(address, None, 15, False, word)
 
 
-def start_programs(bus: ChipBus, parts: ChipParts) -> None:
+def start_programs(bus: ChipBus, programs: Programs) -> None:
     """Load both programs and start them."""
-    _demand(bus, (_write(address, word) for address, word in writes(parts)))
+    _demand(bus, (_write(address, word) for address, word in programs.writes()))
 
 
 def with_traffic(
@@ -186,9 +185,10 @@ def with_traffic(
     return errors
 
 
-def check_programs(bus: ChipBus, parts: ChipParts) -> int:
+def check_programs(bus: ChipBus, programs: Programs) -> int:
     """Stop the first program, and compare what both have made; the number of images."""
-    map, lines = parts.address_map, parts.core.cfg.lines
+    parts, size = programs.parts, programs.inputs
+    map = parts.address_map
     first, second = (map[f"tile_{column}_{row}"].base for column, row in map_positions(parts))
     _demand(bus, [_write(first, 4)])
     for _ in range(_PATIENCE):
@@ -197,10 +197,9 @@ def check_programs(bus: ChipBus, parts: ChipParts) -> int:
     else:
         raise ToolError("the first program must end where its host wants it to, its engines too")
     (images,) = _demand(bus, [_read(first + 28)])
-    size = lines // 2
-    state = b"".join(code.to_bytes(1, "little", signed=True) for code in states(lines, images)[-1])
+    state = b"".join(code.to_bytes(1, "little", signed=True) for code in programs.states(images)[-1])
     _compare(bus, first + BUFFER + size * (images % 2), state, "state of the first program")
-    result = result_after(lines, images)
+    result = programs.result_after(images)
     _compare(bus, second + BUFFER + RESULT_AT + 2 * size * ((images - 1) % 2), result, "result of the second program",
              patience=_PATIENCE)
     return images

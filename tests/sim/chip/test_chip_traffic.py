@@ -9,7 +9,7 @@ from hw.chip import Chip, ChipParts
 from hw.config import load_chip
 from hw.host.registers import Access, Register
 from macro_models.errors import ToolError
-from sim.chip.programs import product, states
+from sim.chip.programs import Programs
 from sim.chip.simulation import chip_text
 from sim.chip.traffic import IDLE, Expected, Traffic
 from sim.chip.verify import verify_chip, with_traffic
@@ -90,9 +90,10 @@ def test_nothing_that_programs_use_is_written() -> None:
 
 
 def test_states_go_on() -> None:
-    found = [tuple(state) for state in states(16, 100)]
+    programs = Programs(CHIP)
+    found = [tuple(state) for state in programs.states(100)]
     assert len(set(found)) > 50
-    assert found[1] == tuple(np.clip((np.array(product(16, found[0])) + 8) >> 4, -7, 7).tolist())
+    assert found[1] == tuple(np.clip((np.array(programs.product(found[0])) + 8) >> 4, -7, 7).tolist())
 
 
 @pytest.mark.slow
@@ -101,6 +102,21 @@ def test_a_chip_with_programs_traffic_and_write_verify() -> None:
     report = verify_chip(CHIP, accesses=500)
     assert (report.accesses, report.cells) == (500, 256)
     assert report.images > 10
+
+
+@pytest.mark.long
+@pytest.mark.cosim("verilator", "g++", "make")
+@pytest.mark.parametrize("phases", [1, 4])
+def test_a_chip_of_phase_change_cores(phases: int) -> None:
+    report = verify_chip(load_chip("pwm16-core", {"mesh.columns": 3, "read.phases": phases}), accesses=500)
+    assert (report.accesses, report.cells) == (500, 0)
+    assert report.images > 10
+
+
+@pytest.mark.parametrize("name", ["pwm16-2x2", "hermes"])
+def test_states_of_phase_change_cores_go_on(name: str) -> None:
+    found = {tuple(state) for state in Programs(load_chip(name)).states(20)}
+    assert len(found) == 21
 
 
 @pytest.mark.long
