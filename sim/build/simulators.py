@@ -204,6 +204,8 @@ def icarus_build(
         run_logged(command, folder / "build.log", "iverilog")
 
     defines = core_defines(chip, own_macro=own_macro) | {"MHO_HALF_PS": half_period(chip), "MHO_DEPTH": SHELL_DEPTH}
+    if _has_body(chip, own_macro):
+        defines["MHO_PINS"] = f"{chip.core.kind}_pins"
     key = [*_common_key([chip], defines), *_own_key(chip, own_macro), *_netlist_key(netlist, cells), tool_version("iverilog")]
     folder = cached_build("icarus", key, build)
     return Simulator(

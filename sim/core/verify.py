@@ -266,8 +266,7 @@ class _Bench:
         if not self.measured:
             for number in range(4 * self.kind.transposed):
                 self._check_transpose(np.random.default_rng([seed, number, 0x7A]))
-            if not self.icarus:
-                self._check_commands(seed)
+            self._check_commands(seed)
             if core_blocks(self.chip).programs and not self.icarus:
                 self._check_programming(operations, seed)
         # The last, because status.error stays.
@@ -364,7 +363,7 @@ class _Bench:
             return
         index = len(self.models) - 1
         # At 256 lines a calibration alone is 430,000 cycles.
-        runs = ({}, {"gap": 64, "stall": 64}) if self.chip.lines < 256 else ({},)
+        runs = ({}, {"gap": 64, "stall": 64}) if self.chip.lines < 256 and not self.icarus else ({},)
         for number, pauses in enumerate(runs):
             counted = check(self.chip, self.core, index, self.models[index], 2 * seed + number, **pauses)
             if counted:

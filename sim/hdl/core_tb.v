@@ -31,17 +31,13 @@ module core_tb;
     reg start;
     initial {start, gap, stall, freeze} = 0;
 
-    // The macro's pins at its last strobe, and the answer of the model.
-    reg [1:0] pin_strobe;
-    reg [`MHO_LINES-1:0] pin_positive, pin_negative, pin_wl_en;
-    reg pin_backward, pin_latch;
-    reg [2:0] pin_dec_scale;
-    reg [15:0] pin_step_code;
-    reg [63:0] pin_op_id;
+    // The body of the macro keeps its pins, and the answer of the model, in a module of its kind.
+`ifdef MHO_PINS
+    `MHO_PINS pins ();
+`endif
     reg strobed;
-    reg [`MHO_LINES-1:0] answer;
     reg slow;
-    initial {strobed, answer, slow} = 0;
+    initial {strobed, slow} = 0;
 
     reg started, running, wake, error_seen;
     initial {started, running, wake, error_seen} = 0;

@@ -1,5 +1,18 @@
 // Body of a transposable macro for simulators without DPI, in Verilog-2005: every strobe is passed to the shell core_tb.v,
-// where Python waits for it, and Python's answer is the comparators' output.
+// where Python waits for it (sim/core/strobed/tnsa.py), and Python's answer is the comparators' output.
+
+// The pins at the last strobe.
+module tnsa_pins;
+    reg [1:0] strobe;
+    reg [`MHO_LINES-1:0] positive, negative, wl_en;
+    reg backward, latch;
+    reg [2:0] dec_scale;
+    reg [15:0] step_code;
+    reg [63:0] op_id;
+    reg [`MHO_LINES-1:0] answer;
+    initial answer = 0;
+endmodule
+
 module tnsa_macro (
     input  wire                  clk,
     input  wire                  backward,
@@ -35,20 +48,20 @@ module tnsa_macro (
     output wire                  verify_valid
 `endif
 );
-    assign cmp = core_tb.answer;
+    assign cmp = core_tb.pins.answer;
     assign hold = core_tb.slow;
 
     always @(posedge clk)
         if ((precharge | sample | compare | decrement) === 1'b1) begin
-            core_tb.pin_strobe <= precharge ? 2'd0 : sample ? 2'd1 : compare ? 2'd2 : 2'd3;
-            core_tb.pin_positive <= backward ? sl_pos : bl_pos;
-            core_tb.pin_negative <= backward ? sl_neg : bl_neg;
-            core_tb.pin_wl_en <= wl_en;
-            core_tb.pin_backward <= backward;
-            core_tb.pin_latch <= latch;
-            core_tb.pin_dec_scale <= dec_scale;
-            core_tb.pin_step_code <= step_code;
-            core_tb.pin_op_id <= op_id;
+            core_tb.pins.strobe <= precharge ? 2'd0 : sample ? 2'd1 : compare ? 2'd2 : 2'd3;
+            core_tb.pins.positive <= backward ? sl_pos : bl_pos;
+            core_tb.pins.negative <= backward ? sl_neg : bl_neg;
+            core_tb.pins.wl_en <= wl_en;
+            core_tb.pins.backward <= backward;
+            core_tb.pins.latch <= latch;
+            core_tb.pins.dec_scale <= dec_scale;
+            core_tb.pins.step_code <= step_code;
+            core_tb.pins.op_id <= op_id;
             core_tb.strobed <= ~core_tb.strobed;
         end
 endmodule

@@ -59,7 +59,8 @@ class Body:
     hdl
         SystemVerilog in ``sim/hdl``; the module is `MHO_MACRO.
     icarus
-        The same in Verilog-2005 for Icarus; empty if there is none.
+        The same in Verilog-2005 for Icarus, with a module ``KIND_pins`` of what it tells :mod:`sim.core.strobed`; empty
+        if there is none.
     sources
         C++ in ``sim/hdl`` behind it, beside what all simulators have.
     defines

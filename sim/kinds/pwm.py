@@ -20,12 +20,13 @@ from sim.kinds import Body
 if TYPE_CHECKING:
     from hw.config import Chip
 
-__all__ = ["BODY", "Evaluator", "PwmMacro"]
+__all__ = ["BODY", "PULSE", "Conversion", "Evaluator", "PwmMacro"]
 
 _LINES, _DEVICES = 256, 1024
 _FAILED = -1
-_PULSE = 1 << 6
-_PROGRAMMING = 1 << 5 | _PULSE
+PULSE = 1 << 6
+"""In ``Conversion.reference``: no conversion, but a pulse of programming."""
+_PROGRAMMING = 1 << 5 | PULSE
 
 
 class Conversion(Structure):
@@ -101,7 +102,7 @@ class Evaluator:
         if self._rows is None:
             self._rows = ProgrammedRows(self._model, WriteParameters())
         (line,) = np.flatnonzero(self._wl).tolist()
-        if record.reference & _PULSE:
+        if record.reference & PULSE:
             amplitude = self._amplitude.astype(np.int64)
             self._rows.pulse(line, amplitude & 0xFF, amplitude > 0xFF)
         else:
@@ -207,4 +208,4 @@ def _defines(chip: "Chip") -> Mapping[str, object]:
     return defines | ({"MHO_ENGINE": ""} if cfg.engine else {})
 
 
-BODY = Body(hdl="pwm_macro.sv", sources=("pwm_shim.cpp",), defines=_defines, macros=_macros)
+BODY = Body(hdl="pwm_macro.sv", icarus="pwm_macro.v", sources=("pwm_shim.cpp",), defines=_defines, macros=_macros)
