@@ -7,8 +7,10 @@ from amaranth.lib import wiring
 from hw.chip import build_chip, build_tile, build_top, configurations, top_name
 from hw.config import Chip
 from hw.kinds import core_blocks
+from hw.macro.command_port import CommandPort
 from rtl_gen.macro.adapter import through, write_adapter
 from rtl_gen.macro.pin_check import macro_map
+from rtl_gen.macro.port_map import command_port_config
 from rtl_gen.macro.supplies import pass_through
 from rtl_gen.testable import BYPASS, with_test
 from rtl_gen.verilog.names import identifier
@@ -17,6 +19,7 @@ from rtl_gen.verilog.netlist import emit
 __all__ = ["boundary", "emit_block", "emit_core", "module_texts"]
 
 ADAPTER = "macro_adapter"
+COMMAND_PORT = "command_port"
 
 
 def boundary(chip: Chip, prefix: str) -> str:
@@ -41,9 +44,12 @@ def module_texts(
     macro = chip.macro if own_macro else None
     ports = macro_map(chip, own=own_macro)
     reset = "rst_n" if chip.verilog.reset == "async_low" else "rst"
+    pins, port = core_blocks(chip).pins, f"{prefix}{COMMAND_PORT}"
+    config = None if macro is None else command_port_config(macro, pins)
+    parts = {} if config is None else emit(CommandPort(config), name=port, prefix=prefix, reset_low=reset != "rst")
     component = build_tile(chip) if part == "tile" else (build_chip if part == "chip" else build_top)(chip, wrap)
-    return emit_block(chip, component, name, prefix, own_macro=own_macro) | {
-        adapter: write_adapter(macro, core_blocks(chip).pins, ports, name=adapter, reset=reset)
+    return emit_block(chip, component, name, prefix, own_macro=own_macro) | parts | {
+        adapter: write_adapter(macro, pins, ports, name=adapter, reset=reset, command_port=port)
     }
 
 
@@ -60,7 +66,7 @@ def emit_block(
         clock_gates=chip.verilog.clock_gate == "module", test_ports=chip.verilog.test,
     )
     macro = chip.macro if own_macro else None
-    resets = ("rst_n" if low else "rst",) if macro is not None and "rst" in macro.pins else ()
+    resets = ("rst_n" if low else "rst",) if macro is not None and macro.takes_reset else ()
     if chip.verilog.test:
         texts = with_test(texts, prefix, f"{prefix}{ADAPTER}", core_blocks(chip).pins, resets)
     return pass_through(texts, f"{prefix}{ADAPTER}", through(macro, macro_map(chip, own=own_macro)), resets)

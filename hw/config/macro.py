@@ -6,7 +6,9 @@ known, by the Verilog generator.
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
+from hw.config.commands import CommandTable, parse_commands
 from hw.config.keys import ChipError, check_section, key, shown
 from hw.config.pin_map import IDENTIFIER, PinConnection, parse_pins, parse_slice
 
@@ -45,6 +47,10 @@ class MacroSection:
         {}, 'Signal of the contract = "PIN", "!PIN", "PIN[7:0]", "{HIGH, LOW}", a function or list of these, or 0.',
         expects='a table of SIGNAL = "PIN"', shapes=("adapter",),
     )
+    commands: dict[str, str | int | list[str]] = key(
+        {}, "Commands that stand for the strobes, of a macro with a command port and a converter of its own.",
+        expects='a table of RUN = ["COMMAND DATA"]', shapes=("adapter",),
+    )
     ties: dict[str, int] = key(
         {}, 'Input of the macro that is constant, or bits of one: PIN = 0, "PIN[1:0]" = 2.',
         expects="a table of PIN = VALUE", shapes=("adapter",),
@@ -73,6 +79,8 @@ class MacroSection:
             parse_pins(pin, f"macro.pins.{signal}")
         for pin, value in self.ties.items():
             _check_tie(pin, value)
+        if self.commands:
+            parse_commands(self.commands, "macro.commands")
         for table, kind in (("extra", "a port of the top"), ("power", "a net"), ("ground", "a net")):
             for pin, name in getattr(self, table).items():
                 path = f"macro.{table}.{pin}"
@@ -90,6 +98,16 @@ class MacroSection:
     def connections(self) -> dict[str, tuple[PinConnection, ...]]:
         """The pins, read: signal of the contract to where it goes, which is one place or several."""
         return {signal: parse_pins(pin, f"macro.pins.{signal}") for signal, pin in self.pins.items()}
+
+    @cached_property
+    def command_table(self) -> CommandTable | None:
+        """The commands, read; None for a macro that takes the strobes themselves."""
+        return parse_commands(self.commands, "macro.commands") if self.commands else None
+
+    @property
+    def takes_reset(self) -> bool:
+        """Whether the core's reset goes to the macro, or to what stands before it."""
+        return "rst" in self.pins or bool(self.commands)
 
     @property
     def outer(self) -> str:

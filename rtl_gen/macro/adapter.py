@@ -1,12 +1,13 @@
 """The macro's side: the adapter that knows its names, and its black box."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from hw.config import Chip, MacroSection
 from hw.kinds import core_blocks
 from hw.macro.contract import ContractPins
+from hw.macro.pins import TnsaPins
 from rtl_gen.macro.own_files import macro_files, read_module
-from rtl_gen.macro.port_map import Bit, PortMap, contract_signals
+from rtl_gen.macro.port_map import Bit, PortMap, contract_signals, pin_signals
 from rtl_gen.macro.supplies import Through, guarded, supply_nets, supply_pins
 from rtl_gen.verilog.layout import wrap
 from rtl_gen.verilog.ports import Port, module_ports
@@ -89,14 +90,17 @@ _TURN = """\
 
 
 def write_adapter(
-    macro: MacroSection | None, contract: ContractPins, ports: PortMap, *, name: str, reset: str = "rst"
+    macro: MacroSection | None, contract: ContractPins, ports: PortMap, *, name: str, reset: str = "rst",
+    command_port: str = "command_port",
 ) -> str:
     """Verilog of the adapter ``name``: the only module that knows the macro's module and pins.
 
-    ``reset`` is the port of the core's reset, ``rst_n`` where that is active low.
+    ``reset`` is the port of the core's reset, ``rst_n`` where that is active low; ``command_port`` is the module that
+    stands before a macro which takes commands.
     """
     signals, passing = contract_signals(contract, macro), through(macro, ports)
-    sizes = {signal: width for signal, (width, _) in signals.items()}
+    inner = pin_signals(contract, macro)
+    sizes = {signal: width for signal, (width, _) in (signals | inner).items()}
     words = _Words(sizes | {derived: size for derived, (_, _, size) in ports.derived.items()})
     listed, wires, assigns = [], [], []
     plain = _plain_outputs(ports, sizes)
@@ -118,17 +122,30 @@ def write_adapter(
     note = [f"  // Not connected: {', '.join(ports.unconnected)}."] if ports.unconnected else []
     pins = [f"    .{pin}({net})," for table in supply_pins(macro) for pin, net in table.items()]
     instance = [f"  {macro.outer if macro else contract.module} macro (", guarded(pins) + ",\n".join(listed), "  );"]
-    if "rst" in signals and reset != "rst":
+    if macro is not None and "rst" in macro.pins and reset != "rst":
         derived.insert(0, f"  wire rst;\n  assign rst = ~{reset};")
+    if macro is not None and macro.commands:
+        derived.insert(0, _command_port(signals, inner, command_port, reset))
     parts = (words.functions(), derived, wires, assigns, note, instance)
     body = "\n\n".join("\n".join(part) for part in parts if part)
     supplies, extra = passing.declarations()
-    sizes = {reset if signal == "rst" else signal: width for signal, width in sizes.items()}
+    sizes = {reset if signal == "rst" else signal: width for signal, (width, _) in signals.items()}
     header = [*_header(sizes, {signal for signal, (_, driven) in signals.items() if driven}), *extra]
     return (
         "// The macro behind the pins of the contract: the only file that knows its module and its pins.\n"
         f"module {name} (\n{supplies}" + ",\n".join(header) + f"\n);\n\n{body}\n\nendmodule\n"
     )
+
+
+def _command_port(
+    outer: Mapping[str, tuple[int, bool]], inner: Mapping[str, tuple[int, bool]], module: str, reset: str
+) -> str:
+    """The wires of commands, and what drives them."""
+    own = {name: width for name, (width, _) in inner.items() if name not in outer}
+    wires = "\n".join(f"  wire {_range(width)}{name};" for name, width in own.items())
+    ports = ["clk", reset, *(name for name in TnsaPins(1).members if name != "op_id"), *own]
+    listed = ",\n".join(f"    .{port}({port})" for port in ports)
+    return f"  // Commands stand for the strobes of the core.\n{wires}\n  {module} commands (\n{listed}\n  );"
 
 
 def _net(ports: PortMap, pin: str) -> str:

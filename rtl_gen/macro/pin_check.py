@@ -9,7 +9,7 @@ from hw.kinds import core_blocks
 from hw.macro.contract import ContractPins
 from hw.macro.write_pins import WritePins
 from rtl_gen.macro.own_files import macro_ports
-from rtl_gen.macro.port_map import PortMap, contract_signals, map_ports
+from rtl_gen.macro.port_map import PortMap, command_port_config, contract_signals, map_ports, pin_signals
 from rtl_gen.macro.supplies import supply_nets
 from rtl_gen.verilog.blocks import port_names
 from rtl_gen.verilog.names import identifier
@@ -20,8 +20,11 @@ __all__ = ["check_macro_pins", "check_shared_pins", "macro_map", "macro_warnings
 _OPTIONAL = frozenset({"clk", "rst", "op_id", "hold", "write_pass", "verify_valid"})
 """Signals that a macro in silicon does without."""
 
-_READ = {"cmp": "the converters read", "verify_code": "write-verify reads"}
-"""Signals that cannot be tied, and why."""
+_READ = {
+    "cmp": "the converters read", "verify_code": "write-verify reads", "code": "the codes come by",
+    "request": "commands are given by",
+}
+"""Signals that cannot be tied or left out, and why: what ... it."""
 
 _WRITE = frozenset(WritePins(1, 1).members)
 
@@ -92,11 +95,14 @@ def _programmable(macro: MacroSection, pins: ContractPins) -> bool:
 
 def _check_signals(macro: MacroSection, pins: ContractPins) -> list[str]:
     """The left sides: known, and all there."""
-    signals, problems = contract_signals(pins, macro), []
+    signals, problems = pin_signals(pins, macro), _check_commands(macro, pins)
+    strobes = contract_signals(pins, macro)
     optional = _OPTIONAL if _programmable(macro, pins) else _OPTIONAL.union(pins.write_names)
     for name in macro.pins:
         if name not in signals and name in _WRITE:
             problems.append(f"macro.pins.{name}: the core drives no such signal where programming.engine = false")
+        elif name not in signals and name in strobes:
+            problems.append(f"macro.pins.{name}: macro.commands drives it; the macro answers at done and code")
         elif name not in signals:
             near = difflib.get_close_matches(name, signals, 1)
             hint = f"did you mean {near[0]}?" if near else "mho generate without macro writes all of them in its stub"
@@ -111,9 +117,20 @@ def _check_signals(macro: MacroSection, pins: ContractPins) -> list[str]:
     return problems
 
 
+def _check_commands(macro: MacroSection, pins: ContractPins) -> list[str]:
+    """Problems of ``[macro.commands]``."""
+    if macro.command_table is None:
+        return []
+    if command_port_config(macro, pins) is None:
+        return ["macro.commands must be left out: a macro of this kind has no precharge, sample and compare"]
+    return macro.command_table.problems(pins.lines)
+
+
 def _check_constant(name: str, constant: int, width: int, driven: bool) -> list[str]:
     if name in _READ:
         return [f"macro.pins.{name} must be a pin, because {_READ[name]} it, not {constant}"]
+    if name == "done" and constant != 1:
+        return [f"macro.pins.done must be a pin, or 1 where every command takes two cycles, not {constant}"]
     if driven and constant >= 2**width:
         return [f"macro.pins.{name} must fit in {width} bits, not {constant}"]
     if not driven and constant:
@@ -153,6 +170,7 @@ def _like_ground(pin: str, net: str) -> bool:
 def _check_names(chip: Chip, macro: MacroSection) -> list[str]:
     """Names that nets of supplies and extra ports must not have at the levels up to the top."""
     taken = {"clk": "clock", "rst": "reset", "rst_n": "reset"}
+    taken |= dict.fromkeys(pin_signals(core_blocks(chip).pins, macro), "signal of the adapter")
     taken |= dict.fromkeys(contract_signals(core_blocks(chip).pins), "signal of the contract")
     build, what = (build_top, "core") if chip.cores == 1 else (build_chip, "chip")
     whole = chip.cores == 1 or chip.mesh.payload_bits in TILE_FLITS

@@ -12,10 +12,12 @@ from amaranth.lib import wiring
 
 from hw.config import MacroSection, PinConnection, PinPart
 from hw.config.pin_map import parse_slice
+from hw.macro.command_port import CommandPortConfig, command_members
 from hw.macro.contract import ContractPins
+from hw.macro.pins import TnsaPins
 from rtl_gen.verilog.ports import Port
 
-__all__ = ["Bit", "PortMap", "contract_signals", "map_ports"]
+__all__ = ["Bit", "PortMap", "command_port_config", "contract_signals", "map_ports", "pin_signals"]
 
 _TIED = {"hold": 0, "verify_code": 0, "verify_valid": 1}
 """Values of what the macro would drive, where it has no pin for it."""
@@ -23,7 +25,7 @@ _ONE_HOT = frozenset({"write_wl", "write_bl", "write_sl"})
 """Signals of which at most one bit is 1."""
 _NUMBERS = frozenset({"amplitude", "step_code"})
 """Signals that are numbers, so that a pin with fewer bits changes their value."""
-_VALUES = _NUMBERS | {"dec_scale", "op_id", "plane", "verify_code", "write_pass"}
+_VALUES = _NUMBERS | {"code", "command", "data", "dec_scale", "op_id", "plane", "verify_code", "write_pass"}
 """Signals that are numbers, so that the order of their bits matters."""
 
 
@@ -75,19 +77,41 @@ class PortMap:
 def contract_signals(pins: ContractPins, macro: MacroSection | None = None) -> dict[str, tuple[int, bool]]:
     """Signals of the contract: width, and whether the macro drives the signal. ``clk`` comes first.
 
-    ``rst``, the core's reset, active high, is one where a pin of ``macro`` takes it, as state machines need it.
+    ``rst``, the core's reset, active high, is one where ``macro`` takes it, as state machines need it.
     """
     members = {
         name: (member.shape if isinstance(member.shape, int) else 1, member.flow is wiring.In)
         for name, member in pins.members.items()
     }
-    reset = {"rst": (1, False)} if macro is not None and "rst" in macro.pins else {}
+    reset = {"rst": (1, False)} if macro is not None and macro.takes_reset else {}
     return {"clk": (1, False), **reset, **members}
+
+
+def command_port_config(macro: MacroSection, pins: ContractPins) -> CommandPortConfig | None:
+    """What is made of ``[macro.commands]``; None where there is none, or where the macro's kind has no such strobes."""
+    if macro.command_table is None or not TnsaPins(pins.lines).members.keys() <= pins.members.keys():
+        return None
+    return CommandPortConfig(lines=pins.lines, table=macro.command_table)
+
+
+def pin_signals(pins: ContractPins, macro: MacroSection | None = None) -> dict[str, tuple[int, bool]]:
+    """Signals that pins may be named for: those of the contract or, of a macro that takes commands, of these.
+
+    Beside commands a pin may take any signal that the core drives; strobes and lines need none.
+    """
+    signals = contract_signals(pins, macro)
+    if macro is None or macro.command_table is None:
+        return signals
+    kept = {
+        name: signal for name, signal in signals.items()
+        if name in ("clk", *pins.write_names) or (name in macro.pins and not signal[1])
+    }
+    return kept | command_members(macro.command_table)
 
 
 def map_ports(macro: MacroSection | None, contract: ContractPins, ports: Mapping[str, Port] | None) -> PortMap:
     """Resolve the pin map of a macro; ``ports`` are those of the module that has the pins, None if they are unknown."""
-    signals = contract_signals(contract, macro)
+    signals = pin_signals(contract, macro)
     if macro is None:
         plain = {
             name: Port(name, "output" if driven else "input", None if width == 1 else (width - 1, 0))

@@ -27,7 +27,8 @@ def measured_macro(chip: Chip, core: CosimCore) -> ExactMacro:
     """
     config = chip.macro_config()
     cells = measure_cells(core, config)
-    binary = chip.macro is not None and chip.macro.pins.get("dec_scale", 0) != 0
+    macro = chip.macro
+    binary = macro is not None and (bool(macro.commands) or macro.pins.get("dec_scale", 0) != 0)
     return ExactMacro(config=config, cells=cells, binary=binary)
 
 

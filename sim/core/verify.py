@@ -195,8 +195,9 @@ def _own_macro(chip: Chip, netlist: Path | None) -> tuple[bool, bool]:
     if problems := check_macro_pins(chip):
         raise InputError(problems[0])
     model = has_model(chip)
-    if chip.macro.wrapper and not model:
-        raise InputError(f"macro.files must hold a model of {chip.macro.module} to verify {chip.macro.wrapper}")
+    if (chip.macro.wrapper or chip.macro.commands) and not model:
+        what = chip.macro.wrapper or "macro.commands"
+        raise InputError(f"macro.files must hold a model of {chip.macro.module} to verify {what}")
     return True, model
 
 

@@ -10,6 +10,7 @@ import pytest
 from hw.config import load_chip
 from macro_models.errors import InputError, ToolError
 from rtl_gen import check_macro_pins, generate
+from rtl_gen.emit import module_texts
 from sim.core.exact_macro import require_programmed
 from sim.core.verify import verify_core
 
@@ -17,7 +18,7 @@ EXAMPLES = Path(__file__).parents[3] / "examples" / "own-macro"
 CODES = np.arange(64).reshape(8, 8)
 
 
-@pytest.mark.parametrize("name", ["foundry", "command-port"])
+@pytest.mark.parametrize("name", ["foundry", "command-port", "wrapper"])
 def test_pins_of_the_examples_fit(name: str) -> None:
     assert check_macro_pins(load_chip(EXAMPLES / name / "chip.toml")) == []
 
@@ -30,7 +31,7 @@ def test_a_model_of_an_example_is_short(name: str) -> None:
 
 @pytest.mark.cosim("iverilog", "vvp", "cocotb")
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["foundry", "command-port"])
+@pytest.mark.parametrize("name", ["foundry", "command-port", pytest.param("wrapper", marks=pytest.mark.long)])
 def test_an_example_is_verified_in_icarus(name: str) -> None:
     report = verify_core(load_chip(EXAMPLES / name / "chip.toml"), simulator="icarus", operations=12, seed=3)
     assert report.operations == 12
@@ -104,17 +105,50 @@ def test_a_map_that_does_not_fit_is_not_verified(tmp_path: Path) -> None:
         verify_core(load_chip(path), simulator="icarus")
 
 
-def test_a_wrapper_without_a_model_is_not_verified(tmp_path: Path) -> None:
-    path = _copy(tmp_path, "command-port", "", "")
-    source = path.with_name("cmd_array16.v")
+@pytest.mark.parametrize(("name", "what"), [("command-port", "macro.commands"), ("wrapper", "cmd_wrapper")])
+def test_what_takes_commands_is_not_verified_without_a_model(name: str, what: str, tmp_path: Path) -> None:
+    _copy(tmp_path, "wrapper", "", "")
+    source = _copy(tmp_path, "command-port", "", "").with_name("cmd_array16.v")
     source.write_text(source.read_text().split("  integer charge")[0] + "endmodule\n")
-    with pytest.raises(InputError, match=r"^macro\.files must hold a model of CMD_ARRAY16 to verify cmd_wrapper$"):
-        verify_core(load_chip(path), simulator="icarus")
+    with pytest.raises(InputError, match=rf"^macro\.files must hold a model of CMD_ARRAY16 to verify {what}$"):
+        verify_core(load_chip(tmp_path / name / "chip.toml"), simulator="icarus")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('"GO"', '"GOO"', "macro.pins.request: CMD_ARRAY16 has no pin GOO, did you mean GO?"),
+        ('"GO"', "0", "macro.pins.request must be a pin, because commands are given by it, not 0"),
+        ('"COMMAND"', '"COMMAND[1:0]"', "macro.pins.command must be 3 bits wide, not 2 (COMMAND[1:0])"),
+        ('done = "DONE"\n', "", "macro.pins.done is missing: name its pin, or write 0 to leave it unconnected"),
+        ('"DONE"', "0", "macro.pins.done must be a pin, or 1 where every command takes two cycles, not 0"),
+        ('done = "DONE"', 'done = "DONE"\ncmp = "CODE"',
+         "macro.pins.cmp: macro.commands drives it; the macro answers at done and code"),
+        ('"6 line"', '"9 line"', "macro.pins.command: pin COMMAND must be 4 bits wide, not 3"),
+        ('"2 pos"', '"2 pos[16:1]"', 'macro.commands.sample: pos has bits 0 to 15, not those of "2 pos[16:1]"'),
+        ('"tnsa16-core"', '"tnsa64-core"', "macro.commands.sample: the data word must have at most 16 bits "
+         '(macro.commands.data_bits), not the 64 of "2 pos"; a part is written as pos[15:0]'),
+        ('"VSS"', '"request"', "macro.ground: request must be another name, which is a signal of the adapter already"),
+    ],
+)
+def test_wrong_commands_are_refused(old: str, new: str, sentence: str, tmp_path: Path) -> None:
+    path = _copy(tmp_path, "command-port", "", "")
+    path.write_text(path.read_text().replace(old, new))
+    assert sentence in check_macro_pins(load_chip(path))
+
+
+@pytest.mark.parametrize("reset", ["sync", "async_low"])
+def test_commands_are_made_by_a_module_of_their_own(reset: str, tmp_path: Path) -> None:
+    texts = module_texts(load_chip(EXAMPLES / "command-port" / "chip.toml", {"verilog.reset": reset}), "none")
+    port = "rst_n" if reset == "async_low" else "rst"
+    assert f"mho_command_port commands (\n    .clk(clk),\n    .{port}({port}),\n" in texts["mho_macro_adapter"]
+    assert f"input  wire {port}," in texts["mho_command_port"]
+    assert "mho_converted_line" in texts
 
 
 @pytest.mark.parametrize("reset", ["sync", "async_low"])
 def test_the_reset_reaches_the_wrapper_active_high(reset: str, tmp_path: Path) -> None:
-    chip = load_chip(EXAMPLES / "command-port" / "chip.toml", {"verilog.reset": reset})
+    chip = load_chip(EXAMPLES / "wrapper" / "chip.toml", {"verilog.reset": reset})
     generate(chip, tmp_path / "out", wrap="none")
     port = "rst_n" if reset == "async_low" else "rst"
     adapter = (tmp_path / "out/rtl/macro_adapter.v").read_text()
