@@ -15,7 +15,7 @@ from sim.build.verilate import EXACT, archive, compile_verilator, compiler_key, 
 from sim.kinds import body
 from sim.tile_networks.shell import TILE, TileShell, notes_of
 
-__all__ = ["build_mesh"]
+__all__ = ["build_mesh", "sources_of_mesh"]
 
 _BURST = 64
 """Cycles of one time step of the simulator, as in :mod:`sim.build.simulators`."""
@@ -26,7 +26,7 @@ _PUBLIC = (("core_tb", "wake"),)
 
 
 def build_mesh(chip: Chip, *, waves: bool = False, optimise: bool = True) -> Simulator:
-    """The tiles of a chip in Verilator, from the cache or built now.
+    """The tiles of a chip in Verilator, from the cache or built now, with gated clocks where the chip has them.
 
     The tile is compiled once, whatever their number, and the mesh around it; with ``waves`` the chip is one design, so
     that all of it is traced. Without ``optimise`` the build is quicker and the simulator slower.
@@ -44,8 +44,8 @@ def build_mesh(chip: Chip, *, waves: bool = False, optimise: bool = True) -> Sim
     defines: dict[str, object] = {"MHO_HALF_PS": half_period(chip), **({} if waves else {"MHO_BURST": _BURST})}
     own = hash_files([Path(__file__), Path(__file__).with_name("shell.py"),
                       *(HDL / name for name in (*_READ, *_SOURCES, *_TILES, body(chip).hdl, *body(chip).sources))])
-    key = [str(parts), json.dumps(sorted(defines.items())), hardware_hash(), own, f"waves {waves} {optimise}",
-           *compiler_key(), cocotb_tools.__file__, str(config.libs_dir)]
+    key = [str(parts), chip.verilog.clock_gate, json.dumps(sorted(defines.items())), hardware_hash(), own,
+           f"waves {waves} {optimise}", *compiler_key(), cocotb_tools.__file__, str(config.libs_dir)]
 
     def build(folder: Path) -> None:
         sources = (_whole if waves else _apart)(folder, chip, parts, optimise=optimise)
@@ -62,14 +62,14 @@ def _whole(folder: Path, chip: Chip, parts: ChipParts, *, optimise: bool) -> lis
     """Sources of a simulator of one design."""
     del optimise
     return _written(folder, {
-        "mesh.v": _joined(_verilog(parts)), "macro.sv": _macro(chip, parts), "notes.sv": _read("tile_notes.sv"),
+        "mesh.v": _joined(_verilog(chip, parts)), "macro.sv": _macro(chip, parts), "notes.sv": _read("tile_notes.sv"),
         "bench.sv": _bench(parts, inside=True),
     })
 
 
 def _apart(folder: Path, chip: Chip, parts: ChipParts, *, optimise: bool) -> list[Path]:
     """Compile the tile to a model of its own, and give the sources of the simulator of the mesh around such models."""
-    modules, shell = _verilog(parts), TileShell(parts, parts.core.pins.module)
+    modules, shell = _verilog(chip, parts), TileShell(parts, parts.core.pins.module)
     tile = _written(folder, {
         "mesh.v": _joined(modules), "macro.sv": _macro(chip, parts), "notes.sv": _read("tile_notes.sv"),
         "shell.sv": shell.shell(),
@@ -97,12 +97,20 @@ def _read(name: str) -> str:
     return (HDL / name).read_text(encoding="utf-8")
 
 
-def _verilog(parts: ChipParts) -> dict[str, str]:
+def sources_of_mesh(chip: Chip) -> dict[str, str]:
+    """Verilog of the tiles of a chip, without their macros: text by module."""
+    return _verilog(chip, ChipParts.from_chip(chip))
+
+
+def _verilog(chip: Chip, parts: ChipParts) -> dict[str, str]:
     from hw.tile.mesh import TileMesh
     from rtl_gen.verilog.netlist import emit
 
     mesh = TileMesh(parts.tile, parts.mesh, parts.core)
-    return emit(mesh, name="mho_mesh", prefix="mho_", reset_low=False, own=parts.configurations)
+    return emit(
+        mesh, name="mho_mesh", prefix="mho_", reset_low=False, own=parts.configurations,
+        clock_gates=chip.verilog.clock_gate == "module",
+    )
 
 
 def _macro(chip: Chip, parts: ChipParts) -> str:

@@ -24,6 +24,7 @@ from sim.account import RunAccount
 from sim.executor import build_cores, core_masks
 from sim.functional import FunctionalBackend
 from sim.tile_networks.backend import TileCosimBackend
+from sim.tile_networks.build import sources_of_mesh
 from sim.tile_networks.plan import tile_node
 from tests.compiler.importer.onnx_models import build, node
 from tests.compiler.tile.network_bench import DAY, Masked
@@ -133,6 +134,23 @@ def test_all_lanes_and_codes_are_those_of_functional(
         np.testing.assert_array_equal(account.core_cycles, expected.core_cycles)
     # From the first flit to the last of the first image, then from image to image.
     assert account.cycles.sum() < IMAGES * account.cycles[0]
+
+
+@pytest.mark.long
+def test_gated_clocks_change_no_code_and_no_cycle(backend: TileCosimBackend, cases: dict[str, Case]) -> None:
+    case = cases["two layers"]
+    models = build_cores(case.network, device="rram-neurram", seed=3, time_s=DAY)
+    chip = case.network.chip
+    gated = replace(chip, verilog=replace(chip.verilog, clock_gate="module"))
+    assert "mho_clock_gate" in sources_of_mesh(gated)
+    assert "mho_clock_gate" not in sources_of_mesh(chip)
+    found, account = run(backend, case, models)
+    again, with_gates = run(backend, replace(case, network=replace(case.network, chip=gated)), models)
+    assert sorted(found) == sorted(again)
+    for value, lanes in found.items():
+        np.testing.assert_array_equal(lanes, again[value])
+    np.testing.assert_array_equal(account.cycles, with_gates.cycles)
+    np.testing.assert_array_equal(account.core_cycles, with_gates.core_cycles)
 
 
 @pytest.mark.parametrize("name", ["four", "residual"])
