@@ -40,9 +40,23 @@ def _programs(design: Design, wrap: str) -> bool:
     return wrap != "none" and core_blocks(design.chip).pins.verify_bits is not None
 
 
+_CYCLES = 100_000
+"""Cycles that a product of the bench may take, where fewer bits help: Icarus simulates some thousands a second."""
+
+
+def _operation(chip: Chip) -> MvmOperation:
+    """The product that the bench asks for: 4 bits in and 8 out, or fewer where analog operations take very long."""
+    found = MvmOperation(in_bits=4, out_bits=8)
+    for in_bits, out_bits in ((4, 8), (4, 6), (4, 4), (4, 3), (3, 3), (2, 3)):
+        found = MvmOperation(in_bits=in_bits, out_bits=out_bits)
+        if timing(chip).worst_cycles(found) <= _CYCLES:
+            break
+    return found
+
+
 def _longest(chip: Chip) -> int:
     """Cycles of the longest product that the bench asks for, or of two hundred reads and set-ups of cells."""
-    product = timing(chip).worst_cycles(MvmOperation(in_bits=4, out_bits=8))
+    product = timing(chip).worst_cycles(_operation(chip))
     if core_blocks(chip).pins.verify_bits is None:
         return product
     write = WriteVerifyConfig.from_chip(chip)
@@ -51,13 +65,13 @@ def _longest(chip: Chip) -> int:
 
 def _bench(design: Design, wrap: str, *, ideal: bool) -> str:
     low, lines = design.reset_low, design.chip.lines
-    longest = _longest(design.chip)
+    longest, op = _longest(design.chip), _operation(design.chip)
     texts = macro_texts_of(design.chip)
     values: dict[str, object] = {
         "PRODUCTS": template(texts.products).rstrip("\n"), **texts.values(design.chip),
         "HOST": _host(design, wrap), "TOP": design.top, "LINES": lines, "PERIOD": 10, "IDEAL": ideal,
         "RESET": "rst_n" if low else "rst", "ACTIVE": int(not low), "IDLE": int(low),
-        "STEP_CODE": texts.step_code(lines),
+        "STEP_CODE": texts.step_code(lines), "IN_BITS": op.in_bits, "OUT_BITS": op.out_bits,
         # A few operations and some reads of cells, at 10 ns a cycle.
         "LONGEST": longest, "TIMEOUT": 20000 + longest // 10,
     }

@@ -186,6 +186,15 @@ def test_first_test_passes(wrap: str, reset: str, tmp_path: Path) -> None:
     assert "1 passed" in run_bench(tmp_path, [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"])
 
 
+def test_first_test_of_slow_operations_asks_for_few_bits(tmp_path: Path) -> None:
+    """A compare of 1 ms at 10 MHz: 128 of them would be 1.3 million cycles a product."""
+    slow = load_chip("tnsa16-core", {"timing.t_compare_ns": 1e6, "clock.f_clk_MHz": 10})
+    generate(slow, tmp_path / "out", wrap="none")
+    text = (tmp_path / "out/tb/bench_mho_core.py").read_text()
+    assert "\nIN_BITS, OUT_BITS = 4, 4\n" in text
+    assert "\nLONGEST = 80019  # cycles" in text
+
+
 @pytest.mark.cosim("iverilog", "cocotb", "make")
 @pytest.mark.slow
 def test_first_test_passes_by_make_around_the_users_top(tmp_path: Path) -> None:
