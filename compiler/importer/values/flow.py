@@ -225,6 +225,17 @@ class Flow:
         operation = Combine(index=index, coefficient=flow.scale[:, None], offset=flow.offset, channel=flow.channel)
         return flow.then(operation, shape=flow.shape)
 
+    def made_by(self, node: Node) -> "Flow | None":
+        """The flow with nothing pending, as ``node`` makes it; None if that makes something else."""
+        if node is self.node and not self.pending:
+            return self
+        op = node.operation
+        if node.inputs != (self.node,) or not isinstance(op, Combine) or op.index.shape != (self.size, 1):
+            return None
+        same = (op.index[:, 0] == np.arange(self.size)).all() and np.array_equal(op.coefficient[:, 0], self.scale)
+        whole = replace(self, node=node, scale=np.ones(self.size), offset=np.zeros(self.size))
+        return whole if same and np.array_equal(op.offset, self.offset) else None
+
     def pin(self) -> "Flow":
         """The flow as several users take it: nothing is folded into its node any more."""
         return self if self.host else replace(self._settle(), pinned=True)

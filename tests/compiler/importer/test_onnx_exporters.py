@@ -152,6 +152,19 @@ def test_activations(name: str) -> None:
     assert (got - wanted).std() < 0.05 * wanted.std()
 
 
+def test_silu_of_what_the_host_makes() -> None:
+    """Scales after a step of the host are not folded into it: as group normalisation before a SiLU is exported."""
+    rng = np.random.default_rng(2)
+    sizes = {"w": (6, 8), "v": (8, 4), "k": (8,), "c": (8,)}
+    nodes = [
+        node("Gemm", "x w", "h"), node("Softmax", "h", "p", axis=1), node("Mul", "p k", "a"), node("Add", "a c", "b"),
+        node("Sigmoid", "b", "s"), node("Mul", "b s", "r"), node("Gemm", "r v", "y"),
+    ]
+    model = build(nodes, {name: rng.normal(size=size).astype("f4") for name, size in sizes.items()}, opset=20)
+    x = rng.normal(size=(9, 6)).astype("f4")
+    np.testing.assert_allclose(import_onnx(model).compute(x), reference(model, x), rtol=1e-4, atol=1e-4)
+
+
 def test_leaky_relu_at_the_end() -> None:
     rng = np.random.default_rng(3)
     weights = {"w": rng.normal(size=(6, 4)).astype("f4")}
