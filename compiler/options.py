@@ -10,6 +10,7 @@ __all__ = ["CompileOptions"]
 
 _RANGES: dict[str, tuple[float, float]] = {
     "in_bits": (1, 8),
+    "in_parts": (1, 2),
     "out_bits": (2, 8),
     "tolerance": (0.0, 1.0),
     "weight_clip": (0.05, 1.0),
@@ -22,7 +23,11 @@ _RANGES: dict[str, tuple[float, float]] = {
 
 MOST_SLICES = 4
 
-_CHOSEN = ("in_bits", "out_bits", "tolerance", "weight_clip", "copies", "time_s", "error")
+CHIPS, FEW_CHIPS = 3, 2
+MANY_MULTIPLICATIONS = 1 << 23
+"""Chips on which candidates are tried, and of networks that multiply more than so many times for an input."""
+
+_CHOSEN = ("in_bits", "in_parts", "out_bits", "tolerance", "weight_clip", "copies", "time_s", "error", "seeds")
 """Options that the compiler chooses where they are None."""
 
 
@@ -35,15 +40,18 @@ class CompileOptions:
     in_bits
         Bits of every layer's input codes, 1..8, the sign included where there is one. None: per layer 4 magnitude
         planes, which are one conversion, if that keeps the quantisation error within ``tolerance``; else 8 bits,
-        which are two. In small networks whose answers would not be right, 8 bits and 8 more of what those leave: the
-        layer is then called twice.
+        which are two.
+    in_parts
+        Parts in which layers take their inputs, 1 or 2: with 2 all bits, and as many more of what those leave, so that
+        each layer is called twice. None: 2 in small networks whose answers would not be right with 1, unless
+        ``in_bits`` is given.
     out_bits
         Bits of every conversion, 2..8. None: the chip's ``adc.bits``, or fewer where that changes nothing.
     tolerance
         What quantising the inputs of one layer may do to the network's outputs, 0..1: for a classifier (Softmax,
         ArgMax or the like at the end) the fraction of decisions that change, by estimate from their margins; for
         others the error relative to the standard deviation. None: 0.01, and 0.021 over the root of the number of
-        layers; if given, inputs are not taken in two parts.
+        layers.
     weight_clip
         Weight that takes the largest conductance, relative to the largest of its column, 0.05..1. None: chosen on the
         device model.
@@ -58,7 +66,8 @@ class CompileOptions:
         above which weights take more cells, 0.001..1: more cores, as far as the chip has them, and more products.
         None: 0.06 for outputs that are numbers (a single one, an image, or as many as the input has), else 1: none.
     seeds
-        Chips on which each candidate is tried, 1..64.
+        Chips on which each candidate is tried, 1..64. None: 3; 2 of a network of more than 8 million multiplications
+        for an input, whose errors are means of many cells.
     samples
         Most calibration inputs that are used, 1..100000.
     slices
@@ -70,13 +79,14 @@ class CompileOptions:
     """
 
     in_bits: int | None = None
+    in_parts: int | None = None
     out_bits: int | None = None
     tolerance: float | None = None
     weight_clip: float | None = None
     copies: int | None = None
     time_s: float | None = None
     error: float | None = None
-    seeds: int = 3
+    seeds: int | None = None
     samples: int = 256
     slices: int | Mapping[str, int] | None = None
     output: str | None = None
@@ -101,6 +111,12 @@ class CompileOptions:
         if self.slices == 0 or not all(type(n) is int and 1 <= n <= MOST_SLICES for n in counts):
             wanted = f"a whole number between 1 and {MOST_SLICES}, or such numbers by the names of layers"
             raise InputError(f"compile option {argument('slices')} must be {wanted}, not {self.slices!r}")
+
+    def chips_for(self, multiplications: int) -> int:
+        """Chips on which candidates for the layers of a network are tried that multiplies so often for an input."""
+        if self.seeds is not None:
+            return self.seeds
+        return FEW_CHIPS if multiplications > MANY_MULTIPLICATIONS else CHIPS
 
     def slices_of(self, layers: Sequence[str]) -> list[int]:
         """Slices of each of the layers with these names.

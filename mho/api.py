@@ -405,8 +405,8 @@ def compile(
     progress
         Called with (layers calibrated, layers).
     options
-        Those of the compiler: ``in_bits``, ``out_bits``, ``tolerance``, ``weight_clip``, ``copies``, ``time_s``,
-        ``error``, ``seeds``, ``samples``, ``slices``, ``output``.
+        Those of the compiler: ``in_bits``, ``in_parts``, ``out_bits``, ``tolerance``, ``weight_clip``, ``copies``,
+        ``time_s``, ``error``, ``seeds``, ``samples``, ``slices``, ``output``.
 
     Raises
     ------

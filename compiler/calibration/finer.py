@@ -48,10 +48,14 @@ def calibrated(
     network: FloatNetwork, placed: Placed, again: Callable[[int], Placed], chip: Chip, device: Device,
     options: CompileOptions, x: Float, progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Calibrated, Placed]:
-    """A network calibrated for inputs ``x`` of shape (images, features), the better way of two for a small one.
+    """A network calibrated for inputs ``x`` of shape (images, features), the better way of two for a small one, or the
+    one that the user chose.
 
     ``placed`` is where it is; ``again`` gives where it would be with more copies. What it is calibrated for comes back.
     """
+    if options.in_parts == 2:
+        other = again(FINE_COPIES)
+        return Calibrator(network, other[0], chip, device, options, x, progress, in_two=True).run(), other
     first = Calibrator(network, placed[0], chip, device, options, x, progress).run()
     if not may_be_in_two(network, options):
         return first, placed
@@ -74,8 +78,8 @@ def calibrated(
 
 def may_be_in_two(network: FloatNetwork, options: CompileOptions) -> bool:
     """Whether inputs may be taken in two parts: of small networks, where the user has not said how fine they are."""
-    multiplied = sum(op.layer.weight.size * len(op.patches) for op in network.linear)
-    return multiplied <= MOST_MULTIPLICATIONS and options.in_bits is None and options.tolerance is None
+    small = network.multiplications <= MOST_MULTIPLICATIONS
+    return small and options.in_bits is None and options.in_parts is None
 
 
 def unseen_errors(
@@ -84,7 +88,7 @@ def unseen_errors(
     """Errors on perfect cells of every other input, where the others have calibrated; none of too few."""
     if len(x) < FEWEST_INPUTS:
         return []
-    calibrator = Calibrator(network, placement, chip, load_device("ideal"), options, x[::2], **how)
+    calibrator = Calibrator(network, placement, chip, load_device("ideal"), options, x[::2], keep=True, **how)
     program, others = calibrator.run().program, x[1::2]
     images = np.arange(len(others), dtype=np.uint64)
     lanes = program.run_layers(

@@ -46,6 +46,11 @@ MOST_OUTPUTS = 3
     "columns alone, 4 where cells are noisy, else 1).",
 )
 @click.option(
+    "--in-parts", type=int, metavar="N",
+    help="Parts in which layers take their inputs, 1 or 2: with 2 each is called twice (default: 2 in small networks "
+    "whose answers would not be right with 1).",
+)
+@click.option(
     "--tolerance", type=float, metavar="T",
     help="What rounding the inputs of a layer may change, 0 to 1: decisions of a classifier, else outputs.",
 )
@@ -83,6 +88,7 @@ def compile_command(
     device: str | None,
     slices: str,
     copies: int | None,
+    in_parts: int | None,
     tolerance: float | None,
     error: float | None,
     cells: str | None,
@@ -113,7 +119,8 @@ def compile_command(
     faulty cells are taken first, and other cells make up for what a faulty one cannot hold.
     """
     options: dict[str, Any] = {
-        "slices": parse_slices(slices), "copies": copies, "tolerance": tolerance, "error": error,
+        "slices": parse_slices(slices), "copies": copies, "in_parts": in_parts, "tolerance": tolerance,
+        "error": error,
         "cells": cells,
         "output": model_output, "freeze": dict(named(freeze, "--freeze")),
         "input_shape": {name: _shape(text) for name, text in named(input_shape, "--input-shape")},

@@ -19,7 +19,7 @@ from sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, build, node, reference
 from tests.compiler.importer.test_onnx_operators import begin, floats, recurrent
 
-OPTIONS = CompileOptions(seeds=1, samples=64, tolerance=0.01)
+OPTIONS = CompileOptions(seeds=1, samples=64, in_parts=1, tolerance=0.01)
 DAY = 86_400.0
 
 

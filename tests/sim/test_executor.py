@@ -10,7 +10,7 @@ from sim.executor import build_cores, core_masks, execute, float_outputs, quanti
 from sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node, random_perceptron, reference
 
-OPTIONS = CompileOptions(seeds=1, samples=32, tolerance=0.01)  # inputs in one part
+OPTIONS = CompileOptions(seeds=1, samples=32, in_parts=1, tolerance=0.01)
 DAY = 86_400.0
 
 

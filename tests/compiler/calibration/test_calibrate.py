@@ -52,7 +52,7 @@ def test_clipping_helps_weights_with_heavy_tails() -> None:
         w, x = rng.standard_t(2, size=(60, 20)), rng.uniform(size=(200, 60)).astype(np.float32)
         model = perceptron([(w, np.zeros(20))], final=None)
         for errors, clip in ((full, 1.0), (chosen, None)):
-            options = CompileOptions(copies=1, weight_clip=clip, tolerance=0.01)
+            options = CompileOptions(copies=1, weight_clip=clip, in_parts=1, tolerance=0.01)
             network = compile_model(model, CHIP, calibrate=x[:100], options=options)
             wanted = float_outputs(network, x)
             aged = [execute(network, FunctionalBackend(), x, seed=s, time_s=DAY).outputs - wanted for s in range(4)]

@@ -101,6 +101,16 @@ def test_terms_that_cancel_are_right_in_two_parts() -> None:
     assert [call.first for call in calls] == [0, 1]
 
 
+@pytest.mark.parametrize("parts", [1, 2])
+def test_parts_are_the_users_choice(parts: int) -> None:
+    chosen, x = steep()
+    options = CompileOptions(seeds=1, in_parts=parts)
+    made = compile_model(chosen.model, CHIP, calibrate=x[:48], device="ideal", options=options)
+    assert summarise(made)["layers"][0]["positions"] == parts
+    same = [np.array_equal(a.targets_uS, b.targets_uS) for a, b in zip(made.cores, chosen.cores, strict=False)]
+    assert all(same) == (parts == 2)
+
+
 def test_few_inputs_are_told_by_those_that_were_left_out() -> None:
     """One number in eight is far beyond the others: calibration that has not seen it clips it."""
     rng = np.random.default_rng(0)
@@ -150,7 +160,7 @@ def test_two_parts_give_the_same_bits_in_verilog() -> None:
     placement = place([layer.shape for layer in net.layers], chip.macro_config().cell_map, cores=chip.cores)
     calibrator = Calibrator(net, placement, chip, load_device("ideal"), options, x.reshape(40, -1), in_two=True)
     result = calibrator.run()
-    network = compile_model(net, chip, calibrate=x, device="ideal", options=CompileOptions(seeds=1, tolerance=0.01))
+    network = compile_model(net, chip, calibrate=x, device="ideal", options=CompileOptions(seeds=1, in_parts=1, tolerance=0.01))
     cores = tuple(
         CoreImage.from_placement(placement, core, result.targets[core]) for core in range(placement.cores)
     )

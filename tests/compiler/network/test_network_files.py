@@ -16,7 +16,7 @@ from tests.compiler.importer.onnx_models import build, node, random_perceptron
 from tests.compiler.network.sealed_archives import Members, damaged, header, members_of, npy, seal
 
 RNG = np.random.default_rng(0)
-OPTIONS = CompileOptions(seeds=1, samples=4, tolerance=0.01)
+OPTIONS = CompileOptions(seeds=1, samples=4, in_parts=1, tolerance=0.01)
 CONVOLUTION = build(
     [
         node("Conv", "x k", "c", pads=[1, 1, 1, 1]), node("Add", "c x", "a"), node("Relu", "a", "r"),
