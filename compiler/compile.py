@@ -108,7 +108,7 @@ def compile_model(
     put = partial(_placed, net, chip, device, options, x, skip=skip, slices=slices, faults=faults)
     placement, redundancy = put()
     check_memory(
-        compile_bytes(net, placement, 1 + options.seeds, len(x)),
+        compile_bytes(net, placement, 1 + options.chips_for(net.multiplications), len(x)),
         f"compiling {net.name} with {len(x)} inputs for {placement.cores} cores", "take fewer inputs or seeds"
     )
     # Where the faults are known, chips of the trials have no others.

@@ -66,7 +66,7 @@ class Assembly:
         """A step by a table, or at the host."""
         if self.products and not op.pointwise and (written := self._elementwise(k, op, taken)) is not None:
             return written
-        seen, middle = self.network.steps[k].gather(list(self.wanted)), 0.0
+        seen, middle = self.network.steps[k].gather(self.wanted), 0.0
         if op.pointwise and (moved := centre(taken.unit, seen)) is not None:
             stage, middle = moved
             taken = self.done(stage, taken, taken.unit)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.calibration.activations import Activations
 from compiler.calibration.layer_lowering import Product
 from compiler.calibration.quantisers import Quantiser
 from compiler.calibration.residual import Rest, copy_weights
@@ -163,7 +164,7 @@ class Bench:
     Attributes
     ----------
     wanted
-        The input and the results of all steps in floating point.
+        The input and the results of all steps in floating point, until the step that takes them last is done.
     judge
         Tells what errors of a layer do to the outputs.
     """
@@ -179,10 +180,10 @@ class Bench:
         ideal, time_s = load_device("ideal"), representative_time(chip, device, options)
         self.kinds: list[Kind] = [(ideal, 0, 0.0)]
         if device != ideal:
-            self.kinds += [(device, FIRST_SEED + k, time_s) for k in range(options.seeds)]
+            self.kinds += [(device, FIRST_SEED + k, time_s) for k in range(options.chips_for(network.multiplications))]
         self.stand = Stand.of(placement, self.kinds)
-        self.wanted = network.activations(x)
-        self.judge = make_judge(network, self.wanted)
+        self.wanted = Activations(network, x)
+        self.judge = make_judge(network, x)
         self._last: tuple[Site, Quantiser, NDArray[np.int16]] | None = None
         self._held: _Held | None = None
 

@@ -27,7 +27,7 @@ from compiler.layer_run import LayerRun
 from compiler.mapping import Placement
 from compiler.model import FloatNetwork
 from compiler.model.stages import Linear
-from compiler.options import CompileOptions
+from compiler.options import MANY_MULTIPLICATIONS, CompileOptions
 from compiler.program import Call, OutputStage, Program
 from hw.config import Chip
 from macro_models.devices import Device
@@ -42,6 +42,9 @@ Lanes = NDArray[np.int16]
 MOST_POSITIONS = 32_768
 FEWEST_IMAGES = 64
 """Positions of all calibration images together, and images that are used whatever their size."""
+
+FEW_RANGE_CHIPS = 2
+"""Chips whose inputs ranges come from, of networks that multiply much."""
 
 FEWEST_TO_SPLIT = 64
 """Calibration inputs from which on ranges come from a part of them."""
@@ -109,7 +112,8 @@ class Calibrator:
 
     ``progress`` is called with (layers done, layers). With ``products`` steps of products and sums of computed values
     are stages of the vector unit, as tiles need them, not work of the host; with ``in_two`` each layer takes its inputs
-    in two parts (:mod:`compiler.calibration.residual`).
+    in two parts (:mod:`compiler.calibration.residual`). ``keep``: whether layers on perfect cells are kept, to answer
+    other inputs (:attr:`perfect`).
     """
 
     def __init__(
@@ -124,11 +128,13 @@ class Calibrator:
         *,
         products: bool = False,
         in_two: bool = False,
+        keep: bool = False,
     ) -> None:
         most = images_used(network, len(x))
         x = x[np.arange(most) * len(x) // most]
         self.network, self.placement, self.options, self.x = network, placement, options, x
-        self.progress, self.in_two = progress, in_two
+        self.progress, self.in_two, self._keep = progress, in_two, keep
+        self._range_chips = FEW_RANGE_CHIPS if network.multiplications > MANY_MULTIPLICATIONS else None
         self.handed = network.is_chain and not in_two
         """Whether a layer chooses the codes that the one before it gives."""
         self.bench = Bench(network, placement, chip, device, options, x, in_two)
@@ -142,7 +148,7 @@ class Calibrator:
         self.shared: dict[int, _Shared] = {}
         """By the number of the step that calls the layer again."""
         self.perfect: list[LayerRun] = []
-        """Each layer on perfect cells."""
+        """Each layer on perfect cells, where they are kept."""
         shape = (placement.cores, *placement.cell_map.shape)
         self.targets = np.full(shape, chip.cells.g_min_uS, dtype=np.float32)
 
@@ -157,6 +163,7 @@ class Calibrator:
             taken = join([values[v] for v in step.inputs])
             is_layer = isinstance(step.operation, Linear)
             values[k + 1] = self._layer(k, taken) if is_layer else self.assembly.step(k, taken)
+            self.bench.wanted.done(k)
             for v in step.inputs:
                 if last_use[v] == k:
                     values[v] = self.assembly.in_lanes(v, *_NO_LANES)
@@ -194,7 +201,7 @@ class Calibrator:
             wanted=calls.outputs[image, :, position], stand=bench.stand,
         )
         is_first = calls.of_the_input(self.entry.values)
-        ranges = calls.sample(*range_samples(calls.outputs, op.layer.inputs))
+        ranges = calls.sample(*range_samples(calls.outputs, op.layer.inputs), chips=self._range_chips)
         carried = taken.taken_by(calls.operations, ranges, is_first)
         draft = Search(bench, self.options, site, carried, self._flat(site.values, ranges, is_first)).best()
         encoded = carried.encode(draft.quantiser)
@@ -262,7 +269,8 @@ class Calibrator:
         runs = self.bench.bound(call, self.assembly.layers[-1], draft)
         op = self.network.steps[k].operation
         assert isinstance(op, Linear)
-        self.perfect.append(runs[0])
+        if self._keep:
+            self.perfect.append(runs[0])
         made = self._outputs(number, runs, draft, unit, taken, encoded, op.pad)
         if len(self.network.calls[call.layer]) > 1:
             variance = max(float(site.wanted.var(axis=0).mean()), 1e-300)
@@ -300,7 +308,8 @@ class Calibrator:
         self.assembly.layers.append(layer)
         counts: list[int] = []
         runs = self.bench.bound(call, layer, draft)
-        self.perfect.append(runs[0])
+        if self._keep:
+            self.perfect.append(runs[0])
         made = self.bench.advance(runs, codes, lambda count, total: counts.append(count))
         return made, sum(counts) / made.size
 

@@ -70,14 +70,17 @@ class Calls:
         steps = self.network.calls[self.layer]
         return at_all_positions([self.exact[k + 1] for k in steps], self.network.layers[self.layer].outputs)
 
-    def sample(self, image: Index, position: Index) -> Float:
-        """Inputs at samples on each chip, where they are known there: (chips, samples, inputs)."""
+    def sample(self, image: Index, position: Index, chips: int | None = None) -> Float:
+        """Inputs at samples on each chip, or the first ones, where they are known there: (chips, samples, inputs)."""
         parts = list(self._parts(image, position))
         if len(parts) == 1:
-            return self.taken.sample(parts[0][1], image, position)
+            return self.taken.sample(parts[0][1], image, position, chips)
         found: Float | None = None
         for number, (k, op, here, images, positions) in enumerate(parts):
-            values = self.taken.sample(op, images, positions) if number == 0 else self._exact(k, op, images, positions)
+            known = number == 0
+            values = (
+                self.taken.sample(op, images, positions, chips) if known else self._exact(k, op, images, positions)
+            )
             if found is None:
                 found = np.empty((len(values), len(image), values.shape[-1]))
             found[:, here] = values

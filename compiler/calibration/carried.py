@@ -66,8 +66,8 @@ class Carried(Protocol):
 class Value(Protocol):
     """A value while the program is built."""
 
-    def sample(self, op: Linear, image: Index, position: Index) -> Float:
-        """Inputs of a layer at samples on each chip, in the units of the model: (chips, samples, inputs)."""
+    def sample(self, op: Linear, image: Index, position: Index, chips: int | None = None) -> Float:
+        """Inputs of a layer at samples, in the units of the model, on each chip or the first: (chips, samples, inputs)."""
         ...
 
     def taken_by(self, calls: Sequence[Linear], ranges: Float, is_first: bool) -> Carried:
@@ -96,8 +96,8 @@ class Handed:
     anchors: tuple[str, ...]
     close: Callable[[Quantiser], tuple[Lanes, float]]
 
-    def sample(self, op: Linear, image: Index, position: Index) -> Float:
-        return self.values[:, image]
+    def sample(self, op: Linear, image: Index, position: Index, chips: int | None = None) -> Float:
+        return self.values[:chips, image]
 
     def taken_by(self, calls: Sequence[Linear], ranges: Float, is_first: bool) -> "Handed":
         return self
@@ -129,10 +129,10 @@ class InLanes:
     zero: Float
     append: Callable[[Operation, Sequence[int]], int]
 
-    def sample(self, op: Linear, image: Index, position: Index) -> Float:
+    def sample(self, op: Linear, image: Index, position: Index, chips: int | None = None) -> Float:
         patches = op.patches[position]
         element = np.maximum(patches, 0)
-        lanes = self.lanes[:, image[:, None], element]
+        lanes = self.lanes[:chips, image[:, None], element]
         return np.where(patches < 0, op.pad, lanes * self.unit[element] + self.zero[element])
 
     def taken_by(self, calls: Sequence[Linear], ranges: Float, is_first: bool) -> "_LaneInput":

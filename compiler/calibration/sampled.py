@@ -24,8 +24,8 @@ GROUP_PRODUCTS = 6
 """The same of a layer with groups, whose products are of a few outputs each and all alike."""
 MOST_OUTPUTS = 64
 """Outputs of each of them; no more products of fewer outputs than make as many together."""
-CHIPS = 3
-"""Chips on which they are tried, a perfect one among them."""
+CHIPS, FEWEST_CHIPS = 3, 2
+"""Chips on which they are tried at most, a perfect one among them, one less than there are; and at least."""
 
 Index = NDArray[np.integer]
 
@@ -46,9 +46,10 @@ def sampled(bench: Bench, site: Site) -> Site:
     placement = replace(
         site.stand.placement, blocks=blocks, cores=blocks[-1].core + 1, least=blocks[-1].core + 1, skip={}
     )
+    chips = min(CHIPS, max(FEWEST_CHIPS, len(site.stand.kinds) - 1))
     return replace(
-        site, wanted=site.wanted[:, outputs], values=site.values[:CHIPS], taken=_taken(placement, site.index),
-        stand=Stand.of(placement, site.stand.kinds[:CHIPS], outputs),
+        site, wanted=site.wanted[:, outputs], values=site.values[:chips], taken=_taken(placement, site.index),
+        stand=Stand.of(placement, site.stand.kinds[:chips], outputs),
     )
 
 

@@ -37,7 +37,7 @@ DRAWS = 4
 
 
 class Judge(ABC):
-    """Judge of a network, of which ``values`` are the input and the results of all steps in floating point.
+    """Judge of a network, for inputs ``x`` of shape (images, features).
 
     Attributes
     ----------
@@ -45,10 +45,10 @@ class Judge(ABC):
         Outputs of the network; of classes, their differences only.
     """
 
-    def __init__(self, network: FloatNetwork, values: Sequence[Float]) -> None:
-        self.network, self.values = network, values
-        self._weight = output_weights(network, values[-1])
-        self.reference = self._outputs(values[-1])
+    def __init__(self, network: FloatNetwork, x: Float) -> None:
+        self.network, last = network, network.last(x)
+        self._weight = output_weights(network, last)
+        self.reference = self._outputs(last)
 
     def _outputs(self, y: Float) -> Float:
         return self._weighed(self.network.compared(y))
@@ -110,11 +110,10 @@ class Following(Judge):
 class Gradients(Judge):
     """Of any network: by the mean squared gradients of its outputs, and by the images themselves for rounding."""
 
-    def __init__(self, network: FloatNetwork, values: Sequence[Float]) -> None:
-        super().__init__(network, values)
-        self.influence = influences(network, values)
-        followed = _some(network, len(values[0]), ROUNDED_IMAGES, FEWEST_ROUNDED)
-        self.followed = [v[followed] for v in values]
+    def __init__(self, network: FloatNetwork, x: Float) -> None:
+        super().__init__(network, x)
+        self.influence = influences(network, x)
+        self.followed = network.activations(x[_some(network, len(x), ROUNDED_IMAGES, FEWEST_ROUNDED)])
 
     def squared(self, layer: int, outputs: Float, wanted: Float, which: Which = slice(None)) -> Float:
         """Squared errors of different outputs add up.
@@ -148,7 +147,8 @@ def _rounded(values: Float, patches: NDArray[np.int32], quantiser: Quantiser) ->
 
 
 def output_weights(network: FloatNetwork, last: Float) -> Float | None:
-    """What each element of the last value counts: of several outputs each as much as the others, whatever its unit.
+    """What each element of the last value counts: each of several outputs as much as the others, whatever its unit and
+    however many elements it has.
 
     None where there is one output alone. ``last`` has shape (samples, elements).
     """
@@ -157,13 +157,14 @@ def output_weights(network: FloatNetwork, last: Float) -> Float | None:
         return None
     weight = np.zeros(last.shape[1])
     for elements in slices.values():
-        weight[elements] = 1.0 / max(float(last[:, elements].std(axis=0).max(initial=0.0)), 1e-30)
+        share = np.sqrt(last.shape[1] / (len(slices) * max(last[:, elements].shape[1], 1)))
+        weight[elements] = share / max(float(last[:, elements].std(axis=0).max(initial=0.0)), 1e-30)
     return weight
 
 
-def make_judge(network: FloatNetwork, values: Sequence[Float]) -> Judge:
-    """The judge of a network."""
-    return (Following if network.is_chain else Gradients)(network, values)
+def make_judge(network: FloatNetwork, x: Float) -> Judge:
+    """The judge of a network, for inputs of shape (images, features)."""
+    return (Following if network.is_chain else Gradients)(network, x)
 
 
 def _tops(network: FloatNetwork, last: Float) -> list[Float]:
@@ -185,7 +186,7 @@ def _backward(network: FloatNetwork, values: Sequence[Float], top: Float) -> lis
     slopes = [np.zeros_like(v) for v in values[:-1]] + [top]
     for k in range(len(network.steps) - 1, -1, -1):
         step = network.steps[k]
-        back, first = step.operation.backward(slopes[k + 1], step.gather(list(values)), values[k + 1]), 0
+        back, first = step.operation.backward(slopes[k + 1], step.gather(values), values[k + 1]), 0
         for v in step.inputs:
             size = values[v].shape[1]
             slopes[v] += back[:, first : first + size]
@@ -195,8 +196,7 @@ def _backward(network: FloatNetwork, values: Sequence[Float], top: Float) -> lis
 
 def _some(network: FloatNetwork, images: int, most: int, fewest: int) -> NDArray[np.int64]:
     """Numbers of some images, evenly taken: fewer of a network that multiplies more."""
-    each = sum(op.layer.weight.size * len(op.patches) for op in network.linear)
-    count = min(int(np.clip(PRODUCTS // max(each, 1), fewest, most)), images)
+    count = min(int(np.clip(PRODUCTS // max(network.multiplications, 1), fewest, most)), images)
     return np.arange(count) * images // count
 
 
@@ -219,22 +219,21 @@ class Influence:
     common: Float
 
 
-def influences(network: FloatNetwork, values: Sequence[Float]) -> list[Influence]:
-    """The mean squared gradients of the network's outputs by the outputs of each layer.
-
-    ``values`` are the activations of the network, of which some images are used.
-    """
-    chosen = slice(len(_some(network, len(values[0]), IMAGES, FEWEST_IMAGES)))
-    images = len(values[0][chosen])
+def influences(network: FloatNetwork, x: Float) -> list[Influence]:
+    """The mean squared gradients of the network's outputs by the outputs of each layer, over some of the inputs."""
+    x = x[: len(_some(network, len(x), IMAGES, FEWEST_IMAGES))]
+    images = len(x)
     single: list[Float] = [np.zeros(layer.outputs) for layer in network.layers]
     common: list[Float] = [np.zeros(layer.outputs) for layer in network.layers]
-    tops = _tops(network, values[-1][chosen])
-    for part, top in ((part, top) for part in _parts(network, images) for top in tops):
-        slopes = _backward(network, [v[chosen][part] for v in values], top[part])
-        for layer, steps in enumerate(network.calls):
-            slope = at_all_positions([slopes[k + 1] for k in steps], len(single[layer]))
-            single[layer] += (slope**2).sum(axis=(0, 2)) / (images * DRAWS)
-            common[layer] += (slope.sum(axis=2) ** 2).sum(axis=0) / (images * DRAWS)
+    tops = _tops(network, network.last(x))
+    for part in _parts(network, images):
+        values = network.activations(x[part])
+        for top in tops:
+            slopes = _backward(network, values, top[part])
+            for layer, steps in enumerate(network.calls):
+                slope = at_all_positions([slopes[k + 1] for k in steps], len(single[layer]))
+                single[layer] += (slope**2).sum(axis=(0, 2)) / (images * DRAWS)
+                common[layer] += (slope.sum(axis=2) ** 2).sum(axis=0) / (images * DRAWS)
     return [Influence(single=s, common=c) for s, c in zip(single, common, strict=True)]
 
 

@@ -237,15 +237,19 @@ class FloatNetwork:
 
     @cached_property
     def gives_numbers(self) -> bool:
-        """Whether the output is of numbers rather than scores of classes, as far as the model says.
+        """Whether an output is of numbers rather than scores of classes, as far as the model says.
 
-        A single one is, and an image, and what is as large as the input, as of an autoencoder; else a vector may be
-        scores.
+        A single one is, and an image, and what is as large as the input, as of an autoencoder, and what is beside the
+        choice of another output; else a vector may be scores.
         """
-        if self.is_classifier or len(self.outputs) != 1:
+        made = [one for one in self.outputs if one.size != 0]
+        decided = {(one.first, one.size) for one in made if one.classes}
+        others = [one.name for one in made if (one.first, one.size) not in decided]
+        if self.is_classifier or not others:
             return False
-        shape = self.compute(np.zeros((1, self.features))).shape
-        return len(shape) != 2 or shape[1] in (1, self.features)
+        values = self.compute_all(np.zeros((1, self.features)))
+        shapes = [values[name].shape for name in others]
+        return bool(decided) or any(len(shape) != 2 or shape[1] in (1, self.features) for shape in shapes)
 
     @cached_property
     def _reconstructs(self) -> bool:
@@ -275,6 +279,11 @@ class FloatNetwork:
     def positions(self) -> tuple[int, ...]:
         """At how many positions of an image each layer is computed, those of all calls."""
         return tuple(sum(len(op.patches) for _, op in self.calls_of(k)) for k in range(len(self.calls)))
+
+    @cached_property
+    def multiplications(self) -> int:
+        """Multiplications of weights for an input."""
+        return sum(op.layer.weight.size * len(op.patches) for op in self.linear)
 
     @property
     def most_positions(self) -> int:

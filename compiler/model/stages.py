@@ -10,12 +10,13 @@ additions, concatenations, paddings and transpositions are all of these, with th
 the gradient of the result to the gradient of what ``compute`` took.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csc_matrix
 
 from compiler.model.evaluated import Evaluated
 from compiler.model.functions import TABLES
@@ -28,7 +29,7 @@ __all__ = ["Combine", "Evaluated", "Gather", "Linear", "Map", "Maximum", "Operat
 Float = NDArray[np.float64]
 Index = NDArray[np.int32]
 
-MOST_NUMBERS = 1 << 24
+MOST_NUMBERS = 1 << 21
 """Inputs of a layer at all positions of some images that are held at a time."""
 
 
@@ -36,8 +37,8 @@ def _scatter(gradient: Float, index: Index, size: int) -> Float:
     """Adds the columns of ``gradient`` (batch, entries) to the elements that ``index`` names: (batch, size)."""
     flat = index.reshape(-1)
     used = flat != PAD
-    ones = np.ones(int(used.sum()))
-    matrix = csr_matrix((ones, (flat[used], np.flatnonzero(used))), shape=(size, len(flat)))
+    ends = np.concatenate([[0], np.cumsum(used)])
+    matrix = csc_matrix((np.ones(ends[-1]), flat[used], ends), shape=(size, len(flat)))
     return np.ascontiguousarray((matrix @ gradient.T).T)
 
 
@@ -194,7 +195,7 @@ class Step:
     operation: Operation
     inputs: tuple[int, ...] = field(default=(0,))
 
-    def gather(self, values: list[NDArray[Any]]) -> NDArray[Any]:
-        """The inputs side by side, (batch, all elements)."""
+    def gather(self, values: Sequence[NDArray[Any]] | Mapping[int, NDArray[Any]]) -> NDArray[Any]:
+        """The inputs side by side, (batch, all elements), of values by their number."""
         parts = [values[k] for k in self.inputs]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
