@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from compiler.calibration.finer import may_be_in_two
 from compiler.calibration.quantisers import formats
-from compiler.calibration.search import FEWEST_OUT_BITS
+from compiler.calibration.search.layer import FEWEST_OUT_BITS
 from compiler.importer.onnx_import import import_onnx
 from compiler.inputs import load_input
 from compiler.mapping import place

@@ -1,8 +1,8 @@
 """Model-driven calibration: ranges, clipping and converter steps of each layer, tried on the device model.
 
 Layer by layer, with the layers before it as they will run on chips of the device at a representative time
-(:mod:`~compiler.calibration.search`). A layer of a convolution runs at every position of an image, so that it is tried
-on part of the positions only; the steps after it take what the chosen candidate gives at all of them.
+(:mod:`~compiler.calibration.search.layer`). A layer of a convolution runs at every position of an image, so that it is
+tried on part of the positions only; the steps after it take what the chosen candidate gives at all of them.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,8 +21,8 @@ from compiler.calibration.layer_lowering import Product, lower_last, lower_layer
 from compiler.calibration.outputs import OutputError, output_errors
 from compiler.calibration.quantisers import Quantiser
 from compiler.calibration.residual import Rest, sum_of_parts
-from compiler.calibration.sampled import is_large
-from compiler.calibration.search import Search
+from compiler.calibration.search.layer import Search
+from compiler.calibration.search.sampled import is_large
 from compiler.layer_run import LayerRun
 from compiler.mapping import Placement
 from compiler.model import FloatNetwork

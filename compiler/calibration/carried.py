@@ -67,7 +67,7 @@ class Value(Protocol):
     """A value while the program is built."""
 
     def sample(self, op: Linear, image: Index, position: Index, chips: int | None = None) -> Float:
-        """Inputs of a layer at samples, in the units of the model, on each chip or the first: (chips, samples, inputs)."""
+        """Inputs of a layer at samples in the model's units, on each chip or the first: (chips, samples, inputs)."""
         ...
 
     def taken_by(self, calls: Sequence[Linear], ranges: Float, is_first: bool) -> Carried:

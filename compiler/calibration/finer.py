@@ -48,8 +48,7 @@ def calibrated(
     network: FloatNetwork, placed: Placed, again: Callable[[int], Placed], chip: Chip, device: Device,
     options: CompileOptions, x: Float, progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Calibrated, Placed]:
-    """A network calibrated for inputs ``x`` of shape (images, features), the better way of two for a small one, or the
-    one that the user chose.
+    """A network calibrated for inputs ``x`` of shape (images, features), the better way of two for a small one.
 
     ``placed`` is where it is; ``again`` gives where it would be with more copies. What it is calibrated for comes back.
     """

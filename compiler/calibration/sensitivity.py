@@ -147,8 +147,7 @@ def _rounded(values: Float, patches: NDArray[np.int32], quantiser: Quantiser) ->
 
 
 def output_weights(network: FloatNetwork, last: Float) -> Float | None:
-    """What each element of the last value counts: each of several outputs as much as the others, whatever its unit and
-    however many elements it has.
+    """What each element of the last value counts, so that several outputs count alike, whatever their units and sizes.
 
     None where there is one output alone. ``last`` has shape (samples, elements).
     """

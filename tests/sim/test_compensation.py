@@ -33,7 +33,8 @@ def model() -> bytes:
 
 @pytest.fixture(scope="module")
 def network(model: bytes) -> Network:
-    return compile_model(model, load_chip("pwm16-core"), calibrate=X, options=CompileOptions(in_parts=1, tolerance=0.02))
+    options = CompileOptions(in_parts=1, tolerance=0.02)
+    return compile_model(model, load_chip("pwm16-core"), calibrate=X, options=options)
 
 
 def error(network: Network, how: str | None, time_s: float) -> float:

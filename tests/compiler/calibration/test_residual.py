@@ -160,7 +160,8 @@ def test_two_parts_give_the_same_bits_in_verilog() -> None:
     placement = place([layer.shape for layer in net.layers], chip.macro_config().cell_map, cores=chip.cores)
     calibrator = Calibrator(net, placement, chip, load_device("ideal"), options, x.reshape(40, -1), in_two=True)
     result = calibrator.run()
-    network = compile_model(net, chip, calibrate=x, device="ideal", options=CompileOptions(seeds=1, in_parts=1, tolerance=0.01))
+    chosen = CompileOptions(seeds=1, in_parts=1, tolerance=0.01)
+    network = compile_model(net, chip, calibrate=x, device="ideal", options=chosen)
     cores = tuple(
         CoreImage.from_placement(placement, core, result.targets[core]) for core in range(placement.cores)
     )

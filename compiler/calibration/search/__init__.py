@@ -1,0 +1,1 @@
+"""The search of one layer: candidates, how they are judged by their rounding, and the best of them."""

@@ -1,0 +1,190 @@
+"""Candidates for one layer: its input codes, the conductances of its weights, the operation of its converters."""
+
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.calibration.bench import Bench, Draft, Site
+from compiler.calibration.carried import Carried
+from compiler.calibration.quantisers import CodeFormat, Quantiser
+from compiler.layer_run import taken_inputs
+from compiler.mapping.faults import arrange_rows
+from compiler.mapping.weights import PairMap, Stack, most_slice_bits
+from compiler.options import CompileOptions
+from macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS, STEP_WIDTH, MvmOperation
+
+__all__ = ["FINE_STACK", "STACKS", "Drafts", "reach_of", "with_reach"]
+
+Float = NDArray[np.float64]
+
+STACKS: tuple[Stack, ...] = ("rows", "even", "copies")
+"""How a weight is shared out among its cells."""
+
+SHIFTED_ROWS = 8
+"""Rows by which copies are shifted where inputs are in two parts: a decrement is more than one row holds."""
+
+SIZES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
+"""Times that inputs are taken, too, to see what the converters must reach where inputs are in two parts."""
+
+FIRST_REACH, FINE_REACH = 0.8, 1.0
+FINE_STACK: Stack = "even"
+"""Range of the converters where the search starts; that of inputs in two parts, of which nothing saturates, and whose
+copies are alike but for their shift, so that they round differently."""
+
+
+class Drafts:
+    """Makes candidates for the layer of a site, which takes its inputs as ``taken`` says.
+
+    ``flat`` are the inputs that ranges come from, of shape (samples, inputs).
+    """
+
+    def __init__(self, bench: Bench, options: CompileOptions, site: Site, taken: Carried, flat: Float) -> None:
+        self.bench, self.options, self.site, self.taken, self.flat = bench, options, site, taken, flat
+        self.layer, self.chip, self.placement = site.layer, bench.chip, site.stand.placement
+        self.blocks, self.parts = self.placement.of_layer(site.index), self.placement.parts[site.index]
+        self._coded: tuple[Quantiser, list[NDArray[np.float32]]] | None = None
+
+    @cached_property
+    def _single(self) -> NDArray[np.float32]:
+        """:attr:`flat` in single precision, of shape (inputs that are taken, samples)."""
+        flat = self.flat if self.site.taken is None else self.flat[:, self.site.taken]
+        return np.ascontiguousarray(flat.T, dtype=np.float32)
+
+    def draft(self, clip: Float, anchor: str, fmt: CodeFormat, extent: float, balance: float) -> Draft:
+        """A candidate, see :func:`~compiler.calibration.quantisers.fit_quantiser`; ``clip`` of each output."""
+        fitted = self.taken.fit(self.flat, self.layer.norms, fmt, anchor=anchor, extent=extent, balance=balance)
+        quantiser = self.taken.coarsen(fitted, anchor)
+        weight, block = self.layer.scaled(quantiser.scale), self.blocks[0]
+        constant = 0 if block.copies == 1 else SHIFTED_ROWS if self.bench.in_two else 1
+        spread = self.parts.spread(weight, self.placement.rows[self.site.index], dither=constant)
+        bits = most_slice_bits(block.slices, self.chip) if block.slices > 1 else 0
+        stack = FINE_STACK if self.bench.in_two else STACKS[0]
+        pairs = self._pairs(weight, spread, clip, bits, stack)
+        if self.placement.faults and self.parts.order is None:
+            spread = spread[self._arrangement(pairs)]
+            pairs = self._pairs(weight, spread, clip, bits, stack)
+        draft = Draft(quantiser, spread, pairs, self._op(quantiser), self.placement.faults)
+        return with_reach(draft, self.largest_ratio(draft) * self._first_reach)
+
+    def clipped(self, draft: Draft, clip: Float) -> Draft:
+        """The candidate with weights of each output clipped, and the steps that it has."""
+        weight, old = self.layer.scaled(draft.quantiser.scale), draft.pairs
+        return replace(draft, pairs=self._pairs(weight, draft.spread, clip, old.bits, old.stack))
+
+    def remapped(self, draft: Draft, clip: Float, bits: int | None = None, stack: Stack | None = None) -> Draft:
+        """The candidate with other conductances for the same weights."""
+        weight, old = self.layer.scaled(draft.quantiser.scale), draft.pairs
+        bits = old.bits if bits is None else bits
+        draft = replace(draft, pairs=self._pairs(weight, draft.spread, clip, bits, stack or old.stack))
+        return with_reach(draft, self.largest_ratio(draft) * self._first_reach)
+
+    def largest_ratio(self, draft: Draft) -> float:
+        """Largest accumulated product over the load of its column, of an ideal device, in any conversion."""
+        driven, largest = self._driven(draft), 0.0
+        for block in self.blocks:
+            cells, pairs = draft.pairs.cells_of(block), draft.pairs
+            chosen = block.slice_of == 0  # what saturates further down counts little
+            if pairs.cells.shape[1] == 1:
+                chosen &= block.copy_of == 0  # all copies are alike
+            cells = cells[:, chosen]
+            ratio = pairs.map.join(cells) / pairs.config.load(cells.sum(axis=0), axis=1)[:, None]
+            used, taken = taken_inputs(draft.spread[block.first : block.first + len(block.rows)])
+            shared = np.zeros((len(taken), len(used) + 1))
+            shared[np.arange(len(taken)), taken] = 1
+            by_input = ratio @ shared
+            largest = max(largest, *(_largest(by_input, part, used) for part in driven))
+        return largest
+
+    def _pairs(self, weight: Float, spread: NDArray[np.int32], clip: Float, bits: int, stack: Stack) -> PairMap:
+        block = self.blocks[0]
+        return PairMap(
+            self.parts.share(weight, spread)[self.site.stand.outputs], clip, self.chip, slices=block.slices,
+            bits=bits, copies=block.copies, spread=self._inputs_of(spread), stack=stack,
+        )
+
+    def _inputs_of(self, spread: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Which input each row takes, of each output that is tried where they differ."""
+        taken = self.parts.taken(spread)
+        return taken if taken.ndim == 1 else taken[self.site.stand.outputs]
+
+    def _arrangement(self, pairs: PairMap) -> NDArray[np.int64]:
+        """Where each row of a layer goes, so that faulty cells do little."""
+        rows, found = pairs.cells.shape[-1], []
+        low, high = self.chip.cells.g_min_uS, self.chip.cells.g_max_uS
+        for part in range(self.parts.count):
+            wanted = []
+            for block in self.blocks:
+                if block.first // rows == part:
+                    every = replace(block, first=0, rows=np.arange(rows))
+                    own = replace(block, first=block.first % rows)
+                    wanted.append((own, pairs.map.join(pairs.cells_of(every))))
+            found.append(part * rows + arrange_rows(wanted, self.placement.faults, pairs.map, low, high))
+        return np.concatenate(found)
+
+    def _op(self, quantiser: Quantiser) -> MvmOperation:
+        kind = quantiser.format
+        op = self.chip.operation(in_bits=kind.bits, in_signed=kind.signed, out_bits=self.options.out_bits)
+        rows = self.placement.rows[self.site.index] // self.parts.count
+        # ReLU in the converter saves the decrements of negative columns, where nothing is added to their codes.
+        alone = all(b.copies * b.slices == 1 and len(b.rows) == rows for b in self.blocks)
+        plain = not self.bench.in_two and not self.bench.offset(self.site.index, quantiser).any()
+        return replace(op, relu=self.layer.relu and op.segments == 1 and alone and plain)
+
+    @property
+    def _first_reach(self) -> float:
+        return FINE_REACH if self.bench.in_two else FIRST_REACH
+
+    def _driven(self, draft: Draft) -> list[NDArray[np.float32]]:
+        """Codes of all inputs in each conversion, (inputs, samples)."""
+        if self._coded is None or self._coded[0] is not draft.quantiser:
+            taken = self.site.taken
+            codes = (draft.quantiser if taken is None else draft.quantiser.of(taken)).single(self._single)
+            if self.bench.in_two:
+                # Segments of codes have other sums at every size, however the codes cancel.
+                codes = np.rint(np.concatenate([codes * np.float32(size) for size in SIZES], axis=1))
+            parts = [codes]
+            if draft.op.segments > 1:
+                high = np.trunc(codes * np.float32(2.0**-LSB_SEGMENT_BITS))
+                codes -= high * np.float32(2**LSB_SEGMENT_BITS)
+                parts = [high, codes]
+            if taken is not None:
+                parts = [_among(self.layer.inputs, taken, part) for part in parts]
+            self._coded = draft.quantiser, parts
+        return self._coded[1]
+
+
+def _among(inputs: int, taken: NDArray[np.integer], codes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Codes of some inputs among those of all, of which the others are 0."""
+    made = np.zeros((inputs, codes.shape[1]), dtype=np.float32)
+    made[taken] = codes
+    return made
+
+
+def _largest(matrix: Float, codes: NDArray[np.float32], used: NDArray[np.integer]) -> float:
+    """Largest magnitude of products of codes, (inputs, samples), of which some are used, and of a last input 1.
+
+    Which one it is, single precision tells well enough.
+    """
+    side_by_side = used[-1] - used[0] == len(used) - 1 if len(used) else True
+    rows = codes[used[0] : used[-1] + 1] if side_by_side and len(used) else codes[used]
+    products = matrix[:, :-1].astype(np.float32) @ rows
+    products += matrix[:, -1:].astype(np.float32)
+    found = 0.0
+    for at in (int(products.argmax()), int(products.argmin())) if products.size else ():
+        line, sample = divmod(at, products.shape[1])
+        found = max(found, abs(float(matrix[line, :-1] @ rows[:, sample].astype(np.float64) + matrix[line, -1])))
+    return found
+
+
+def reach_of(draft: Draft) -> float:
+    """The ratio for which the largest code stands."""
+    return draft.op.step_code * 2.0**-STEP_FRACTION_BITS * (draft.op.max_steps + 0.5)
+
+
+def with_reach(draft: Draft, reach: float) -> Draft:
+    """The candidate with the converter step for which the largest code stands for the ratio ``reach``."""
+    step = reach / (draft.op.max_steps + 0.5)
+    code = int(np.clip(np.rint(step * 2**STEP_FRACTION_BITS), 1, 2**STEP_WIDTH - 1))
+    return replace(draft, op=replace(draft.op, step_code=code))
