@@ -1,7 +1,11 @@
-"""What a run keeps account of while its codes stream by: cycles, ranges, clipped inputs, codes of some images."""
+"""What a run keeps account of while its codes stream by: cycles, ranges, clipped inputs, codes of some images.
+
+Several threads may tell of their images at once: what they tell is counted first, and added up by one at a time.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,27 +80,29 @@ class _LayerAccount:
         self.spread = np.zeros(BINS, dtype=np.int64)
         self.energy_pJ: dict[str, float] = {}
         self.least, self.largest = np.iinfo(np.int16).max, np.iinfo(np.int16).min
-        self.full = self.codes = self.clipped = self.inputs = 0
+        self.full = self.codes = self.clipped = self.inputs = self.counted = 0
 
-    def add(self, mvm: Mvm, codes: NDArray[np.int16]) -> None:
-        top = _top(mvm.op)
-        self._count(codes)
-        self.least, self.largest = min(self.least, int(codes.min())), max(self.largest, int(codes.max()))
-        if max(-self.least, self.largest) >= top:
-            self.full += int((np.abs(codes) >= top).sum())
-        self.codes += codes.size
+    def add(self, mvm: Mvm, codes: NDArray[np.int16], lock: Lock) -> None:
+        top, least, largest = _top(mvm.op), int(codes.min()), int(codes.max())
+        full = int((np.abs(codes) >= top).sum()) if max(-least, largest) >= top else 0
+        with lock:
+            left = SPREAD_CODES - self.counted
+            taken = codes[: max(0, -(-left // codes.shape[1]))]
+            self.counted += taken.size
+        spread = self._spread(taken) if taken.size else 0
+        with lock:
+            self.spread += spread
+            self.least, self.largest = min(self.least, least), max(self.largest, largest)
+            self.full += full
+            self.codes += codes.size
 
-    def _count(self, codes: NDArray[np.int16]) -> None:
-        """Add to the spread, until that has counted enough of them."""
-        left = SPREAD_CODES - int(self.spread.sum())
-        if left > 0:
-            taken = codes[: -(-left // codes.shape[1])].ravel().astype(np.int64)
-            bins = (taken + self.top) * BINS // (2 * self.top + 1)
-            self.spread += np.bincount(np.clip(bins, 0, BINS - 1), minlength=BINS)
+    def _spread(self, codes: NDArray[np.int16]) -> NDArray[np.int64]:
+        bins = (codes.ravel().astype(np.int64) + self.top) * BINS // (2 * self.top + 1)
+        return np.bincount(np.clip(bins, 0, BINS - 1), minlength=BINS)
 
-    def took(self, energy_pJ: Mapping[str, NDArray[np.float64]]) -> None:
-        for name, each in energy_pJ.items():
-            self.energy_pJ[name] = self.energy_pJ.get(name, 0.0) + float(each.sum())
+    def took(self, energy_pJ: Mapping[str, float]) -> None:
+        for name, one in energy_pJ.items():
+            self.energy_pJ[name] = self.energy_pJ.get(name, 0.0) + one
 
     def figures(self) -> LayerFigures:
         return LayerFigures(
@@ -151,7 +157,7 @@ class RunAccount:
         self._layers = [_LayerAccount(layer) for layer in program.layers]
         self.codes_by_layer: dict[int, NDArray[np.int16]] = {}
         self._codes: Codes = {}
-        self._batch = slice(0, 0)
+        self._batch, self._lock = slice(0, 0), Lock()
 
     def begin(self, first: int, x: NDArray[np.floating]) -> None:
         """A batch ``x`` of inputs begins, the first of them number ``first`` of the run."""
@@ -162,12 +168,13 @@ class RunAccount:
 
     def codes_of(self, call: Call, mvm: Mvm, first: int, codes: NDArray[np.int16]) -> None:
         """See :class:`sim.backend.Account`."""
-        self._layers[call.layer].add(mvm, codes)
+        self._layers[call.layer].add(mvm, codes, self._lock)
         positions = len(call.patches)
         image, position = divmod(first, positions)
         image += self._batch.start
         if image < self.keep:
-            rows = self._room(call.layer)[mvm.operation]
+            with self._lock:
+                rows = self._room(call.layer)[mvm.operation]
             rows = rows.reshape(self.keep, self.program.layers[call.layer].positions, -1)[:, call.positions]
             rows = rows[image : image + -(-len(codes) // positions), position : position + len(codes)]
             rows[:] = codes[: rows.shape[0] * rows.shape[1]].reshape(rows.shape)
@@ -192,19 +199,23 @@ class RunAccount:
         """See :class:`sim.backend.Account`."""
         if self._timing is None:
             return
-        self.exact &= exact
         # Where the sum alone is known, it stands in the first place: times and energies are linear in the steps.
         each = np.zeros((len(steps), mvm.op.segments), dtype=np.int64)
         each[:, : steps.shape[1]] = steps
-        self.core_cycles[mvm.core] += int(self._timing.analog_cycles(mvm.op, each).sum())
+        cycles, taken = int(self._timing.analog_cycles(mvm.op, each).sum()), dict[str, float]()
         if self._energy is not None:
-            layer = self._layers[self._layer_of[id(mvm)]]
-            layer.took(self._energy.operation(mvm.op, self._masks[mvm.core], each))
+            found = self._energy.operation(mvm.op, self._masks[mvm.core], each)
+            taken = {name: float(energies.sum()) for name, energies in found.items()}
+        with self._lock:
+            self.exact &= exact
+            self.core_cycles[mvm.core] += cycles
+            self._layers[self._layer_of[id(mvm)]].took(taken)
 
     def clipped(self, layer: int, count: int, total: int) -> None:
         """See :class:`sim.backend.Account`."""
-        self._layers[layer].clipped += count
-        self._layers[layer].inputs += total
+        with self._lock:
+            self._layers[layer].clipped += count
+            self._layers[layer].inputs += total
 
     @property
     def codes(self) -> Codes:

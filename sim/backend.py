@@ -94,11 +94,14 @@ class Backend(ABC):
         What a user may choose: arguments of the constructor, by their names in the Python interface.
     reports
         Further arguments of the constructor: ``progress``, a :data:`Progress`, and ``note``, a :data:`Note`.
+    at_once
+        Parts of a batch that it works on at once: batches have as many times more images.
     """
 
     name: ClassVar[str]
     options: ClassVar[tuple[str, ...]] = ()
     reports: ClassVar[tuple[str, ...]] = ()
+    at_once: int = 1
 
     @classmethod
     def check(cls, options: dict[str, Any]) -> None:

@@ -188,7 +188,7 @@ def execute(
     backend.open_network(network, cores)
     program, masks = network.program, core_masks(network)
     account = RunAccount(program, len(x), codes_of, network.chip, masks)
-    batch = batch_size(program, batch)
+    batch = min(batch, batch_size(program, batch) * backend.at_once)
     outputs = np.empty((len(x), len(program.output.scale)))
     for first in range(0, len(x), batch):
         part = x[first : first + batch]

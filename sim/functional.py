@@ -33,24 +33,16 @@ KEPT_CELLS = 1 << 22
 class _Part:
     """What one thread tells of its images, the first of them number ``first`` of the batch."""
 
-    def __init__(self, account: Account, lock: Lock, first: int) -> None:
-        self._account, self._lock, self._first = account, lock, first
+    def __init__(self, account: Account, first: int) -> None:
+        self._account, self._first = account, first
+        self.converted, self.clipped = account.converted, account.clipped
         self.spending: list[tuple[NDArray[np.int64], float]] = []
 
     def codes_of(self, call: Call, mvm: Mvm, first: int, codes: NDArray[np.int16]) -> None:
-        with self._lock:
-            self._account.codes_of(call, mvm, first + self._first * len(call.patches), codes)
+        self._account.codes_of(call, mvm, first + self._first * len(call.patches), codes)
 
     def spent(self, cycles: NDArray[np.int64], seconds: float) -> None:
         self.spending.append((cycles, seconds))
-
-    def converted(self, mvm: Mvm, steps: NDArray[np.int64], exact: bool = True) -> None:
-        with self._lock:
-            self._account.converted(mvm, steps, exact)
-
-    def clipped(self, layer: int, count: int, total: int) -> None:
-        with self._lock:
-            self._account.clipped(layer, count, total)
 
 
 class FunctionalBackend(HostScheduled):
@@ -71,7 +63,7 @@ class FunctionalBackend(HostScheduled):
         check_arrays(options.get("arrays", "numpy"))
 
     def __init__(self, threads: int = 1, arrays: str = "numpy") -> None:
-        self._threads, self._arrays = threads, open_arrays(arrays)
+        self.at_once, self._arrays = threads, open_arrays(arrays)
         self._cores: list[MacroModel] = []
         self._cfg: Timing | None = None
         self._chip: Chip | None = None
@@ -108,8 +100,8 @@ class FunctionalBackend(HostScheduled):
         """Run a program on a batch of images; see :class:`sim.backend.Backend`."""
         if self._cfg is None:
             raise RuntimeError("The backend must be open.")
-        parts, lock = np.array_split(np.arange(len(lanes)), min(self._threads, max(len(lanes), 1))), Lock()
-        heard = [_Part(account, lock, int(part[0])) for part in parts] if len(parts) > 1 else []
+        parts = np.array_split(np.arange(len(lanes)), min(self.at_once, max(len(lanes), 1)))
+        heard = [_Part(account, int(part[0])) for part in parts] if len(parts) > 1 else []
         if not heard:
             with products_by(self._arrays):
                 return self._run(program, masks, lanes, images, account)
