@@ -83,7 +83,7 @@ def test_a_simulated_board_gives_the_outputs_of_the_numpy_models(
 
 
 @pytest.mark.cosim("verilator", "g++", "make")
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_simulated_board_programs_the_cells_of_the_numpy_models_and_runs_on_them(tiny: Tiny, tmp_path: Path) -> None:
     port = tmp_path / "board"
     with simulated("ulx3s-85f", port):

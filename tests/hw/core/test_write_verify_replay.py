@@ -76,7 +76,7 @@ def seen_pulses(notes: NDArray[np.int64], lines: int) -> NDArray[np.int64]:
 
 @pytest.mark.cosim("verilator", "g++", "make")
 @pytest.mark.slow
-@pytest.mark.parametrize("lines", [64, 256])
+@pytest.mark.parametrize("lines", [64, pytest.param(256, marks=pytest.mark.long)])
 def test_a_whole_array_pulse_for_pulse(lines: int, tmp_path: Path) -> None:
     cfg = WriteVerifyConfig(lines=lines)
     device = load_device("rram-neurram")

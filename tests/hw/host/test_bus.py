@@ -50,7 +50,8 @@ def _run(wrap: str, simulator: str, folder: Path, benches: Sequence[str] = tuple
 @pytest.mark.cosim("iverilog", "cocotb")
 @pytest.mark.slow
 @pytest.mark.parametrize(("wrap", "benches"), [
-    ("wishbone", SHORT), ("axil", tuple(BENCHES)), pytest.param("wishbone", tuple(BENCHES), marks=pytest.mark.long),
+    ("wishbone", SHORT), ("axil", SHORT),
+    *(pytest.param(wrap, tuple(BENCHES), marks=pytest.mark.long) for wrap in ("wishbone", "axil")),
 ])
 def test_core_behind_bus_from_unknown(wrap: str, benches: Sequence[str], tmp_path: Path) -> None:
     _run(wrap, "icarus", tmp_path, benches)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-MOMENTS = 4
+MOMENTS = 3
 
 
 def ignore_nothing() -> None:
@@ -41,8 +41,10 @@ def _catches(pid: int, number: int) -> bool:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks /proc whether the signal is caught")
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
-@pytest.mark.parametrize("command", ["run", "compile", "program", "device"])
+@pytest.mark.parametrize(("command", "number"), [
+    *(("run", number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)), ("compile", signal.SIGINT),
+    ("program", signal.SIGTERM), ("device", signal.SIGHUP),
+])
 def test_a_signal_at_any_moment_is_130(number: signal.Signals, command: str, tiny, tmp_path: Path) -> None:
     rng = random.Random(f"{number} {command}")
     arguments = {

@@ -118,9 +118,9 @@ WRONG_LINES = (".wl_en(wl_en)", ".wl_en(~wl_en)")
         pytest.param([(".i_ready(i_ready)", ".i_ready()")], rf"i_ready {STILL} \d+ input words; see .*",
                      marks=pytest.mark.long),
         ([(".o_valid(o_valid)", ".o_valid()")], rf"o_valid {STILL} 24 output words; see .*; no output had differed"),
-        ([(".status_done(status_done)", ".status_done()"), WRONG_LINES],
-         rf"status_done {STILL} 3 ends of an operation; see .*; the first output that differs: "
-         r"code \(\d, \d+\) is -?\d+ instead of -?\d+"),
+        pytest.param([(".status_done(status_done)", ".status_done()"), WRONG_LINES],
+                     rf"status_done {STILL} 3 ends of an operation; see .*; the first output that differs: "
+                     r"code \(\d, \d+\) is -?\d+ instead of -?\d+", marks=pytest.mark.long),
     ],
 )
 @pytest.mark.slow
