@@ -1,9 +1,10 @@
 """Speed of the macro models of all kinds side by side: products of a core of 256 lines per CPU-second of one thread.
 
-    python benchmarks/kinds.py [--batch 512] [--seconds 2] [--json]
+    python benchmarks/kinds.py [--batch 512] [--seconds 2] [--cosim] [--json]
 
 Forward products with the widest signed inputs and outputs of a chip, on ideal cells and on its device after a day
-with everything that it has. CPU time of the process; the rows take turns, so that all see the same machine.
+with everything that it has. CPU time of the process; the rows take turns, so that all see the same machine. With
+``--cosim`` the same products in co-simulation too (CPU time of the simulator), whose codes must be those of the model.
 """
 
 import os
@@ -15,15 +16,21 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from hw.config import load_chip
+from hw.config import Chip, load_chip
 from macro_models import Masks, family, load_device
+from macro_models.exact.operation import MvmOperation
+from sim.build.simulators import verilator_build
+from sim.core.cosim import CosimCore
+from sim.core.process import Simulation
 
 CHIPS: dict[str, tuple[str, dict[str, object]]] = {
     "neurram-core": ("neurram-core", {}),
@@ -33,10 +40,24 @@ CHIPS: dict[str, tuple[str, dict[str, object]]] = {
 ROUNDS = 5
 
 
-def products(
-    chip: str, overrides: dict[str, object], noisy: bool, batch: int, in_bits: int | None = None
-) -> Callable[[], object]:
-    """A batch of products on one programmed core; with the widest inputs of the chip, or of ``in_bits``."""
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A batch of products on one programmed core."""
+
+    chip: Chip
+    model: Any
+    op: MvmOperation
+    masks: Masks
+    x: NDArray[np.int64]
+    ids: NDArray[np.uint64]
+
+    def run(self) -> NDArray[np.int16]:
+        """The codes."""
+        return self.model.mvm(self.op, self.masks, self.x, self.ids).codes
+
+
+def case(chip: str, overrides: dict[str, object], noisy: bool, batch: int, in_bits: int | None = None) -> Case:
+    """Normal weights, uniform inputs: the widest of the chip, or of ``in_bits``."""
     described, rng = load_chip(chip, overrides), np.random.default_rng(1)
     cfg, cells = described.macro_config(), described.cells
     held, target = cfg.cell_map, np.zeros(cfg.cell_map.shape)
@@ -49,7 +70,30 @@ def products(
     low, high = op.input_range
     x, ids = rng.integers(low, high + 1, (batch, held.rows)), np.arange(batch, dtype=np.uint64) << np.uint64(32)
     op = replace(op, step_code=max(1, round(model.full_scale(op, masks, x))))
-    return lambda: model.mvm(op, masks, x, ids)
+    return Case(chip=described, model=model, op=op, masks=masks, x=x, ids=ids)
+
+
+def products(
+    chip: str, overrides: dict[str, object], noisy: bool, batch: int, in_bits: int | None = None
+) -> Callable[[], object]:
+    """:meth:`Case.run` of :func:`case`."""
+    return case(chip, overrides, noisy, batch, in_bits).run
+
+
+def cosimulated(one: Case, rounds: int = ROUNDS) -> float:
+    """Products per CPU-second of the simulator, the best of the rounds."""
+    wanted, simulation = one.run(), Simulation(verilator_build(one.chip))
+    try:
+        simulation.put_core(0, one.model)
+        core, best = CosimCore.of(simulation, one.chip), 0.0
+        for _ in range(rounds):
+            run = core.run(one.op, one.masks, one.x, one.ids, core=0)
+            if not np.array_equal(run.codes, wanted):
+                raise SystemExit(f"{one.chip.name}: codes of the co-simulation must be those of the model")
+            best = max(best, len(one.x) / run.cpu_s)
+        return best
+    finally:
+        simulation.close()
 
 
 def main() -> None:
@@ -57,6 +101,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--batch", type=int, default=512)
     parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--cosim", action="store_true", help="co-simulation too")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     args = parser.parse_args()
     rows = {
@@ -71,11 +116,14 @@ def main() -> None:
                 work()
                 done += args.batch
             best[name] = max(best[name], done / spent)
+    if args.cosim:
+        for name, (chip, overrides) in CHIPS.items():
+            best[f"{name}, a day, cosim"] = cosimulated(case(chip, overrides, True, args.batch))
     if args.json:
         print(json.dumps({"batch": args.batch, "numpy": np.__version__, "mvm_per_cpu_s": best}, indent=2))
         return
     for name, rate in best.items():
-        print(f"{name:<36}{rate:>10,.0f} MVM / CPU-s")
+        print(f"{name:<42}{rate:>10,.0f} MVM / CPU-s")
 
 
 if __name__ == "__main__":

@@ -144,6 +144,8 @@ class BatchResult:
         Processor time that the simulator took, for all batches that ran together, in seconds.
     write
         What the run of write-verify did.
+    cells
+        Codes of the devices as commands of the core left them, ``[driven line, column]``; empty if none programs.
     """
 
     outputs: NDArray[np.uint32]
@@ -156,6 +158,7 @@ class BatchResult:
     failure: str = ""
     cpu_s: float = 0.0
     write: WriteOutcome | None = None
+    cells: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
 
     def standstill(self, batch: Batch) -> str:
         """Which output of the core stands still, that with the least done; of two, the one that comes first."""
@@ -182,6 +185,7 @@ class BatchResult:
             "decrements": self.decrements,
             "progress": self.progress,
             "charges": self.charges,
+            "cells": self.cells,
         }
         values = {"outcome": int(self.outcome), "error": self.error, "failure": self.failure, "cpu_s": self.cpu_s}
         return _message("result", values, arrays, self.write)

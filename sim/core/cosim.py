@@ -144,8 +144,8 @@ class CosimCore:
     def stream(
         self, ops: NDArray[np.uint32], masks: NDArray[np.uint32], inputs: NDArray[np.uint32], *, core: int = 0,
         gap: int = 0, stall: int = 0, seed: int = 1, patience: int = 4_000_000,
-    ) -> NDArray[np.uint32]:
-        """Output words of descriptors that take whatever words, and give as many as an operation each.
+    ) -> BatchResult:
+        """What descriptors give that take whatever words, and give as many as an operation each.
 
         ``masks`` are writes of settings that :attr:`settings` knows already; ``patience`` is in cycles.
         """
@@ -154,7 +154,7 @@ class CosimCore:
             core=core, instance=self.instance, mode=Mode.LAZY, patience=patience, gap=gap, stall=stall, seed=seed,
         ))
         self._counters = result.counters[-1:].astype(np.int64)
-        return result.outputs
+        return result
 
     def finish(self, batch: Batch, result: BatchResult) -> CoreRun:
         """What a batch of :meth:`batch` gave."""

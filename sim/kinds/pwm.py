@@ -97,6 +97,11 @@ class Evaluator:
             answer[:] = counted.reshape(-1)
         return 0
 
+    @property
+    def programmed(self) -> NDArray[np.int64] | None:
+        """Codes of the devices after commands that program; None if there were none."""
+        return None if self._rows is None else self._rows.cells
+
     def _program(self, record: Any) -> int:
         """Pulse the devices of the line that is on, or read them; products see those of the model."""
         if self._rows is None:
@@ -168,7 +173,9 @@ class PwmMacro:
         return f"{said}: {self.errors[0]!r}" if self.errors else said
 
     def finish(self, result: Any) -> None:
-        """A conversion makes no decrements."""
+        """A conversion makes no decrements; devices are as the last pulses left them."""
+        if self.evaluator is not None and self.evaluator.programmed is not None:
+            result.cells = self.evaluator.programmed
         result.decrements = np.zeros(self._library.mho_pwm_conversions(self._index), dtype=np.int64)
         result.failure = self.failure
 

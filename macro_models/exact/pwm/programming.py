@@ -65,6 +65,11 @@ class WriteParameters:
             if not isinstance(value, int) or not low <= value <= high:
                 raise InputError(f"{name} must be between {low} and {high}, not {value!r}")
 
+    @property
+    def word(self) -> int:
+        """Setting of a core, without ``top``: margin, iterations, start and gain of 8 bits each, lowest first."""
+        return self.margin | self.iterations << 8 | self.start << 16 | self.gain << 24
+
 
 class RowMacro(Protocol):
     """What the engine drives: one macro."""

@@ -11,7 +11,8 @@ from sim.cells.instance import Cells
 __all__ = ["Writer", "writer_of"]
 
 Writer = Callable[..., Cells]
-"""``(network, device, seed, progress)`` to the cells of a chip: the numpy reference of what its cores do."""
+"""``(network, device, seed, progress, backend)`` to the cells of a chip: by the numpy reference of what its cores do,
+or by the cores themselves."""
 
 
 def writer_of(network: Network) -> "Writer | None":
@@ -21,7 +22,9 @@ def writer_of(network: Network) -> "Writer | None":
         return None
     write: Any = module_of(__name__, kind).write
 
-    def checked(device: Device, seed: int, progress: Callable[[int, int], None] | None) -> Cells:
-        return write(network, device, seed, progress)
+    def checked(
+        device: Device, seed: int, progress: Callable[[int, int], None] | None, backend: str = "functional"
+    ) -> Cells:
+        return write(network, device, seed, progress, backend)
 
     return checked

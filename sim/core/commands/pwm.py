@@ -15,15 +15,17 @@ from hw.pwm.engine.layout import Bank, Command, pack_command
 from hw.pwm.engine.reference import CommandReference
 from hw.pwm.settings import SettingsFile
 from macro_models.errors import ToolError
-from macro_models.exact.pwm.programming import WriteParameters
+from macro_models.exact.pwm.programming import WriteParameters, WriteResult
 from macro_models.pwm.model import PwmModel
 from macro_models.pwm.programming import ProgrammedRows, read_number, verify_step_code
 from sim.core.batch import OP_WORDS
 from sim.core.cosim import CosimCore
 
-__all__ = ["Commands", "check_commands", "random_commands"]
+__all__ = ["Commands", "check_commands", "program_lines", "random_commands"]
 
 _VECTORS, _LINES = 6, 2
+_ALONE_BIT = 15
+"""Of a target: the device is left alone. Of a result: it is done."""
 
 
 @dataclass(kw_only=True)
@@ -57,8 +59,7 @@ def random_commands(chip: Chip, rng: np.random.Generator, *, lines: int) -> Comm
         margin=int(rng.integers(2, 12)), iterations=int(rng.integers(2, 9)), start=int(rng.integers(60, 200)),
         gain=int(rng.integers(4, 40)),
     )
-    made.settings.append((PwmCoreConfig.from_chip(chip).writing_at, parameters.margin | parameters.iterations << 8
-                          | parameters.start << 16 | parameters.gain << 24))
+    made.settings.append((PwmCoreConfig.from_chip(chip).writing_at, parameters.word))
     made.add(pack_command(Command.CALIBRATE))
     for bank in (Bank.TRIM_LOW, Bank.TRIM_HIGH):
         made.add(pack_command(Command.READ, bank=bank))
@@ -81,7 +82,7 @@ def random_commands(chip: Chip, rng: np.random.Generator, *, lines: int) -> Comm
     for number, line in enumerate(rng.integers(0, config.cell_map.shape[0], lines).tolist()):
         targets = rng.integers(0, parameters.top + 1, n) * (rng.random(n) < 0.7)
         left = np.arange(n) < n - 1 if number else rng.random(n) < 0.1
-        words = (targets | left.astype(np.int64) << 15).astype("<u2")
+        words = (targets | left.astype(np.int64) << _ALONE_BIT).astype("<u2")
         code = verify_step_code(config, parameters)
         measure(3 + number, 1)
         made.add(pack_command(Command.PROGRAM, number=read_number(line), step_code=code), words)
@@ -124,7 +125,7 @@ def check_commands(
     found = core.stream(
         commands.words, np.array(commands.settings, dtype=np.uint32), np.array(taken, dtype=np.uint32),
         core=index, gap=gap, stall=stall, seed=seed + 1,
-    ).reshape(len(commands.descriptors), -1)
+    ).outputs.reshape(len(commands.descriptors), -1)
     counts: dict[str, int] = {}
     for number, (descriptor, words) in enumerate(zip(commands.descriptors, commands.inputs, strict=True)):
         fields = OpLayout().from_bits(descriptor)
@@ -140,6 +141,46 @@ def check_commands(
             )
         counts[command.name.lower()] = counts.get(command.name.lower(), 0) + 1
     return counts
+
+
+def program_lines(
+    core: CosimCore, model: PwmModel, targets: NDArray[np.int64], parameters: WriteParameters, skip: NDArray[np.bool_]
+) -> tuple[WriteResult, NDArray[np.int64]]:
+    """Program all driven lines of a core by its own commands.
+
+    Parameters
+    ----------
+    core
+        A simulated core with an engine.
+    model
+        Its macro, which is calibrated.
+    targets, skip
+        As of :func:`macro_models.exact.pwm.programming.write_rows`.
+
+    Returns
+    -------
+    tuple
+        What the words of the core say was done, and the codes of the devices behind the pins.
+    """
+    file: Any = core.settings
+    cfg: Any = core.cfg
+    code = verify_step_code(model.config, parameters)
+    settings = [*file.calibration_words(model.calibration), (cfg.writing_at, parameters.word)]
+    for address, word in settings:
+        file.write(address, word)
+    made = Commands()
+    for line, (target, left) in enumerate(zip(targets, skip, strict=True)):
+        words = (target | left.astype(np.int64) << _ALONE_BIT).astype("<u2")
+        made.add(pack_command(Command.PROGRAM, number=read_number(line), step_code=code), words)
+        made.add(pack_command(Command.READ, bank=Bank.PULSES))
+    core.simulation.put_core(0, model)
+    result = core.stream(
+        made.words, np.array(settings, dtype=np.uint32), np.array(sum(made.inputs, []), dtype=np.uint32)
+    )
+    given = result.outputs.view("<u2").reshape(len(targets), 2, -1).astype(np.int64)
+    done = given[:, 0] >> _ALONE_BIT & 1
+    counts = given[:, 0] & (1 << _ALONE_BIT) - 1
+    return WriteResult(counts=counts, pulses=given[:, 1], done=done.astype(np.bool_)), result.cells
 
 
 def _programs(model: PwmModel) -> bool:

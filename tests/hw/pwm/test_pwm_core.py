@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hw.config import load_chip
+from hw.config.kinds.pwm import PwmChip
 from hw.core.layout import pack
 from hw.pwm.config import PwmCoreConfig
 from hw.pwm.core import PwmCore
@@ -42,7 +43,7 @@ def random_operation(rng: np.random.Generator) -> tuple[PwmOperation, NDArray[np
 @pytest.mark.parametrize(("phases", "lanes", "count"), [(1, 2, 3), (4, 4, 2)])
 def test_products_are_those_of_the_reference(phases: int, lanes: int, count: int) -> None:
     chip = load_chip("pwm16-core", {"read.phases": phases, "digital.lanes": lanes})
-    rng, cfg, config = np.random.default_rng(phases), PwmCoreConfig.from_chip(chip), chip.macro_config()
+    rng, cfg, config = np.random.default_rng(phases), PwmCoreConfig.from_chip(chip), PwmChip.of(chip).macro_config()
     cells = rng.uniform(0.0, 10.0, config.cell_map.shape)
     model = PwmModel(config, cells, device=load_device("pcm-generic"), seed=7, core=0, time_s=86400.0)
     reference = PwmCoreReference(cfg, PwmModel.from_state(model.state()))

@@ -127,14 +127,14 @@ def test_the_core_programs_a_line_as_its_reference() -> None:
     skip = np.stack([rng.random(16) < 0.2, np.arange(16) < 15])  # of the second line the last device alone
     cfg = PwmCoreConfig.from_chip(chip)
     settings = PwmCoreReference(cfg, model).masks.calibration_words(model.calibration)
-    word = parameters.margin | parameters.iterations << 8 | parameters.start << 16 | parameters.gain << 24
     commands = []
     for line, target, left in zip((6, 61), targets, skip, strict=True):
         number = read_number(line)
         commands.append((pack_command(Command.PROGRAM, number=number, step_code=first.step_code),
                          words_of(target | left.astype(np.int64) << 15, "<u2")))
         commands.append((pack_command(Command.READ, bank=Bank.PULSES), []))
-    received, expected, _ = run_commands(chip, model, commands, [*settings, (cfg.writing_at, word)], (first, second))
+    settings.append((cfg.writing_at, parameters.word))
+    received, expected, _ = run_commands(chip, model, commands, settings, (first, second))
     assert received == expected
     assert np.array_equal(first.cells, second.cells)
     assert (second.cells[6] > 0).sum() > 4

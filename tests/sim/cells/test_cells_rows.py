@@ -62,9 +62,28 @@ def test_a_network_runs_on_the_cells_of_a_file_and_they_drift(network: Network, 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [({"form": True}, r"form is not for cores of kind pwm, which write whole rows$"),
-     ({"backend": "cosim"}, r"backend must be functional for cores of kind pwm, not cosim$")],
+     ({"backend": "cosim"}, r"^pwm16-core: programming.engine must be true for a core to program its devices itself$"),
+     ({"backend": "fpga-sim"}, r"backend must be functional or cosim for cores of kind pwm, not fpga-sim$")],
 )
 def test_what_is_for_other_cells_is_refused(network: Network, change: dict, sentence: str) -> None:
     options = {"device": load_device("pcm-hermes-1dev"), "backend": "functional", **OPTIONS, **change}
     with pytest.raises(InputError, match=sentence):
         program_net(network, **options)
+
+
+@pytest.mark.long
+@pytest.mark.cosim
+@pytest.mark.parametrize("phases", [1, 4])
+def test_the_engine_in_verilog_leaves_the_same_cells(phases: int) -> None:
+    chip = load_chip("pwm16-core", {"programming.engine": True, "read.phases": phases})
+    weights = {"w0": np.random.default_rng(3).standard_normal((6, 8)).astype(np.float32)}
+    model = build([node("MatMul", "x w0", "y")], weights).SerializeToString()
+    net = compile_model(model, chip, calibrate=X, options=CompileOptions(tolerance=0.02))
+    one, other = (
+        program_net(net, device=load_device("pcm-hermes-1dev"), backend=backend, **OPTIONS).cores[0]
+        for backend in ("functional", "cosim")
+    )
+    assert np.array_equal(one.g_uS, other.g_uS)
+    assert np.array_equal(one.pulses, other.pulses)
+    assert np.array_equal(one.faults, other.faults)
+    assert one.pulses.max() > 1

@@ -1,0 +1,118 @@
+"""What a programmed phase-change core does beside what is published of HERMES, in one table.
+
+    python benchmarks/phase_change.py [--chips 3] [--vectors 300]
+
+Reads of devices against the formulas that they are of, at five levels and four times; the error of a product with
+normal weights and inputs, 256 x 256; write-verify of all devices of a core of 64 rows; time and energy. Published: Khaddam-Aljameh et al., JSSC 57, 1027 (2022); Le Gallo et al., Nature
+Electronics 6, 680 (2023).
+"""
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from hw.chip.rating import rate
+from hw.config import load_chip
+from hw.config.kinds.pwm import PwmChip
+from hw.kinds import timing
+from macro_models import Masks, load_device
+from macro_models.exact.pwm.programming import WriteParameters, write_rows
+from macro_models.pwm.model import PwmModel
+from macro_models.pwm.programming import ProgrammedRows, target_counts
+from tests.macro_models.devices.test_drift_law import FORMULAS, TIMES, reads
+
+DEVICE = "pcm-hermes-1dev"
+SPREAD = 0.25
+"""Standard deviation of weights, of the largest."""
+
+
+def devices() -> None:
+    """Reads against the formulas."""
+    print("reads at five levels: mean - formula (standard errors) | deviation / formula - 1 (%)")
+    for name, law in FORMULAS.items():
+        for time_s in TIMES:
+            rows = []
+            for share in (0.04, 0.2, 0.4, 0.7, 1.0):
+                target = share * law.g_max
+                found = reads(load_device(name), target, time_s)
+                mean, sd = law.moments(target, time_s)
+                rows.append(((found.mean() - mean) / (sd / len(found) ** 0.5), 100 * (found.std() / sd - 1)))
+            means, sds = (" ".join(f"{row[k]:+6.2f}" for row in rows) for k in (0, 1))
+            print(f"{name:<18}{time_s:>12g}  {means} | {sds}")
+
+
+def products(chips: int, vectors: int) -> None:
+    """Error of products of programmed cores, of the range of codes."""
+    rng = np.random.default_rng(0)
+    x = np.clip(rng.normal(size=(vectors, 256)) * 40, -127, 127).astype(int)
+    for phases in (1, 4):
+        chip = PwmChip.of(load_chip("hermes-core", {"read.phases": phases}))
+        cfg, held = chip.macro_config(), chip.macro_config().cell_map
+        top, targets = held.top(0.0, chip.cells.g_max_uS), np.zeros(held.shape)
+        weights = np.clip(rng.normal(size=(256, 256)) * SPREAD, -1, 1) * top
+        held.put(targets, np.arange(256), np.arange(256), held.split(weights, 0.0, chip.cells.g_max_uS))
+        masks, ideal = Masks.reset(*held.shape), PwmModel(cfg, targets, device=load_device("ideal"), seed=0, core=0)
+        op = chip.operation(in_bits=8, in_signed=True)
+        op = replace(op, step_code=max(1, round(ideal.full_scale(op, masks, x))))
+        wanted = x @ (weights / cfg.lsb_uS) * 2 / cfg.step(op.step_code)
+        found = []
+        for seed in range(chips):
+            core = PwmModel(cfg, targets, device=load_device(DEVICE), seed=seed, core=0)
+            codes = core.mvm(op, masks, x, np.arange(vectors, dtype=np.uint64)).codes
+            found.append(100 * float((codes - wanted).std()) / 510)
+        print(f"error of a product, {phases} window(s): {np.mean(found):.2f} % of the range of codes "
+              f"({', '.join(f'{one:.2f}' for one in found)}; published 1.94 with one)")
+
+
+def convergence(chips: int) -> None:
+    """Write-verify."""
+    chip = PwmChip.of(load_chip("hermes-core", {"core.lines": 64}))
+    cfg, held, parameters = chip.macro_config(), chip.macro_config().cell_map, WriteParameters()
+    top = held.top(0.0, chip.cells.g_max_uS)
+    for seed in range(chips):
+        targets = np.zeros(held.shape)
+        weights = np.clip(np.random.default_rng(seed).normal(size=(64, 64)) * SPREAD, -1, 1) * top
+        held.put(targets, np.arange(64), np.arange(64), held.split(weights, 0.0, chip.cells.g_max_uS))
+        core = PwmModel(cfg, np.zeros(held.shape), device=load_device(DEVICE), seed=seed, core=0)
+        rows = ProgrammedRows(core, parameters)
+        wanted = target_counts(cfg, targets, parameters)
+        found = write_rows(rows, wanted, parameters)
+        error = (rows.cells * cfg.lsb_uS - targets)[found.done & (wanted > 0)]
+        print(f"write-verify, chip {seed}: {100 * found.done.mean():.2f} % within the margin, "
+              f"at most {found.pulses.max()} pulses, {found.pulses[wanted > 0].mean():.1f} in the mean, "
+              f"error {100 * error.std() / chip.cells.g_max_uS:.1f} % of SET "
+              "(published: 99.9 and 100 %, 30 pulses, 4.8 and 5.3 %)")
+
+
+def costs() -> None:
+    """Time and energy of a product."""
+    for phases, ns, nJ in ((1, 133, 13.4), (4, 521, 52.8)):
+        chip = load_chip("hermes", {"read.phases": phases})
+        ((_, op),) = chip.rated_operations()
+        print(f"a product, {phases} window(s): {timing(chip).worst_cycles(op) * 1e3 / chip.clock.f_clk_MHz:.0f} ns, "
+              f"{rate(chip, '', op).total_pJ / 1e3:.1f} nJ (published: {ns} ns, {nJ} nJ)")
+
+
+def main() -> None:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--chips", type=int, default=3)
+    parser.add_argument("--vectors", type=int, default=300)
+    args = parser.parse_args()
+    costs()
+    products(args.chips, args.vectors)
+    convergence(args.chips)
+    devices()
+
+
+if __name__ == "__main__":
+    main()
