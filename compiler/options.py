@@ -64,7 +64,8 @@ class CompileOptions:
     error
         Error of the outputs by noise of the cells at that time, relative to their root mean square and by estimate,
         above which weights take more cells, 0.001..1: more cores, as far as the chip has them, and more products.
-        None: 0.06 for outputs that are numbers (a single one, an image, or as many as the input has), else 1: none.
+        None: 0.06 for outputs that are numbers (a single one, an image, as many as the input has, or beside a choice of
+        another output), else 1: none.
     seeds
         Chips on which each candidate is tried, 1..64. None: 3; 2 of a network of more than 8 million multiplications
         for an input, whose errors are means of many cells.
