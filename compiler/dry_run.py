@@ -66,8 +66,10 @@ def dry_run(
     if grown:
         placement = place(shapes, cell_map, copies=options.copies, **common)
 
+    parts = options.in_parts or 1
+
     def planned(op: MvmOperation) -> dict[str, Any]:
-        return plan(net, chip, products_of_placement(placement, len(shapes), chip, op))
+        return plan(net, chip, products_of_placement(placement, len(shapes), chip, op, parts), parts=parts)
 
     few, assumed, many = _operations(chip, options)
     ends, content = [planned(op) for op in (few, many)], planned(assumed)

@@ -37,6 +37,8 @@ def summarise(network: Network) -> dict[str, Any]:
     cores = _cores(network)
     cells = cores * int(np.prod(cell_map.shape))
     mean = sum(layer["cycles_mean"] for layer in layers)
+    positions = network.model.positions
+    parts = max(layer.positions // count for layer, count in zip(network.layers, positions, strict=True))
     return {
         "model": network.model.name,
         "chip": chip.name,
@@ -58,7 +60,7 @@ def summarise(network: Network) -> dict[str, Any]:
         ],
         "redundancy": network.calibration.get("redundancy"),
         "tiles": network.calibration.get("tile_cycles"),
-        "plan": plan(network.model, chip, products_of(network.layers, chip, network.model.positions), before),
+        "plan": plan(network.model, chip, products_of(network.layers, chip, positions), before, parts),
         "outputs": network.calibration.get("outputs", []),
         "warnings": network.calibration.get("warnings", []),
     }

@@ -52,19 +52,23 @@ def products_of(layers: Sequence[Layer], chip: Chip, positions: Sequence[int]) -
     ]
 
 
-def products_of_placement(placement: Placement, layers: int, chip: Chip, op: MvmOperation) -> list[list[Product]]:
-    """The products of layers that are placed, if all were the operation ``op``."""
-    cycles = timing(chip).worst_cycles(op)
+def products_of_placement(
+    placement: Placement, layers: int, chip: Chip, op: MvmOperation, parts: int = 1
+) -> list[list[Product]]:
+    """The products of layers that are placed, if all were the operation ``op``, and inputs in so many parts."""
+    cycles, conversions = timing(chip).worst_cycles(op) * parts, op.segments * parts
     return [
         [
-            Product(core=b.core, rows=len(b.rows), columns=len(b.columns), conversions=op.segments, cycles=cycles)
+            Product(core=b.core, rows=len(b.rows), columns=len(b.columns), conversions=conversions, cycles=cycles)
             for b in placement.of_layer(k)
         ]
         for k in range(layers)
     ]
 
 
-def plan(net: FloatNetwork, chip: Chip, products: Products, before: Before | None = None) -> dict[str, Any]:
+def plan(
+    net: FloatNetwork, chip: Chip, products: Products, before: Before | None = None, parts: int = 1
+) -> dict[str, Any]:
     """What runs where, as plain numbers, strings, lists and dicts.
 
     Keys: ``steps`` in the order of computation (name of the ONNX node or what it does, place: ``array``, ``digital``,
@@ -77,7 +81,8 @@ def plan(net: FloatNetwork, chip: Chip, products: Products, before: Before | Non
     are alive at once), ``host`` (what it does, with the values that cross).
 
     A layer that is called several times has its cells and weights in its first call, and conversions in each.
-    ``before`` are the steps that the host does before the input is quantised, None if there are none.
+    ``before`` are the steps that the host does before the input is quantised, None if there are none; layers take their
+    inputs in ``parts``.
     """
     steps, cells = placed_steps(net, before), chip.macro_config().cell_map.cells
     rows = [_row(net, step, products, cells) for step in steps]
@@ -86,7 +91,7 @@ def plan(net: FloatNetwork, chip: Chip, products: Products, before: Before | Non
     for step in steps:
         for core, cycles in _by_core(step, products).items():
             busy[core] = busy.get(core, 0) + cycles
-    lanes = peak_lanes(net)
+    lanes = peak_lanes(net, parts)
     return {
         "steps": rows,
         "levels": levels,

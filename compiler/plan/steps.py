@@ -7,7 +7,7 @@ from typing import Any, Literal
 from compiler.model import FloatNetwork, HostOp
 from compiler.model.before import Before
 from compiler.model.network import evaluated_at_the_end
-from compiler.model.stages import Combine, Evaluated, Gather, Linear, Map, Maximum, Step
+from compiler.model.stages import Combine, Evaluated, Gather, Linear, Map, Maximum
 
 __all__ = ["Place", "PlacedStep", "host_work", "peak_lanes", "placed_steps"]
 
@@ -105,10 +105,11 @@ def _operators(op: HostOp) -> tuple[str, ...]:
     return evaluated_at_the_end(op.parameters["model"]).operators if op.kind == "onnx" else (op.kind,)
 
 
-def peak_lanes(net: FloatNetwork) -> int:
+def peak_lanes(net: FloatNetwork, parts: int = 1) -> int:
     """Most lanes that are alive at once, of values as wholes: what later steps take, what a step takes and makes.
 
-    A layer of a network with branches or positions takes codes, which are lanes beside those of the value.
+    A layer of a network with branches or positions takes codes, which are lanes beside those of the value. One that
+    takes its inputs in two ``parts`` takes codes of the rest, too, and what is made of these is added to the first.
     """
     sizes = [net.features, *(step.operation.size for step in net.steps)]
     last = {value: k for k, step in enumerate(net.steps) for value in step.inputs} | {len(net.steps): len(net.steps)}
@@ -118,14 +119,13 @@ def peak_lanes(net: FloatNetwork) -> int:
     peak, alive = 0, sizes[0]
     for k, step in enumerate(net.steps):
         kept = alive - ends.get(k, 0)
-        if _encodes(net, step):
-            codes = sum(sizes[v] for v in step.inputs)
-            peak = max(peak, alive + codes, kept + codes + sizes[k + 1])
+        if isinstance(step.operation, Linear) and (parts == 2 or not net.is_chain):
+            codes, made = sum(sizes[v] for v in step.inputs), sizes[k + 1]
+            peak = max(peak, alive + codes, kept + codes + made)
+            if parts == 2:
+                peak = max(peak, alive + made + 2 * codes, kept + codes + 2 * made, kept + 3 * made)
         else:
             peak = max(peak, alive + sizes[k + 1])
         alive = kept + (sizes[k + 1] if k + 1 in last else 0)
     return peak
 
-
-def _encodes(net: FloatNetwork, step: Step) -> bool:
-    return isinstance(step.operation, Linear) and not net.is_chain

@@ -35,7 +35,7 @@ def branches() -> tuple[FloatNetwork, Array]:
 
 
 @cache
-def compiled(name: str) -> Network:
+def compiled(name: str, parts: int = 1) -> Network:
     if name == "residual":
         model, x = tiny()
         net = import_onnx(model)
@@ -44,7 +44,7 @@ def compiled(name: str) -> Network:
     else:
         net, x = import_onnx(random_perceptron([20, 12, 5])), np.random.default_rng(0).normal(size=(16, 20))
     chip = load_chip("tnsa16-core", {"mesh.columns": 8, "mesh.rows": 8})
-    options = CompileOptions(in_bits=4, out_bits=6, **FAST)
+    options = CompileOptions(in_bits=4, in_parts=parts, out_bits=6, **FAST)
     return compile_model(net, chip, calibrate=x[:16].astype("f4"), device="ideal", options=options)
 
 
@@ -130,10 +130,11 @@ def peak_of_run(network: Network) -> int:
     return peak
 
 
+@pytest.mark.parametrize("parts", [1, 2])
 @pytest.mark.parametrize("name", ["residual", "branches", "perceptron"])
-def test_lanes_are_those_of_a_run(name: str) -> None:
-    network = compiled(name)
-    assert peak_lanes(network.model) == peak_of_run(network)
+def test_lanes_are_those_of_a_run(name: str, parts: int) -> None:
+    network = compiled(name, parts)
+    assert peak_lanes(network.model, parts) == summarise(network)["plan"]["lanes"] == peak_of_run(network)
 
 
 def test_what_does_not_fit() -> None:
