@@ -2,9 +2,9 @@
 
     python benchmarks/phase_change.py [--chips 3] [--vectors 300]
 
-Time and energy of a product; the error of products with normal weights and inputs, 256 x 256; write-verify of all devices
-of a core of 64 rows; reads of devices against the formulas that they are of, at five levels and four times. Published:
-Khaddam-Aljameh et al., JSSC 57, 1027 (2022); Le Gallo et al., Nature Electronics 6, 680 (2023).
+Time and energy of a product; the error of products with normal weights and inputs, 256 x 256; write-verify of all
+devices of a core of 64 rows; reads of devices against the formulas that they are of, at five levels and four times.
+Published: Khaddam-Aljameh et al., JSSC 57, 1027 (2022); Le Gallo et al., Nature Electronics 6, 680 (2023).
 """
 
 import os

@@ -87,8 +87,15 @@ def program_net(
         maps = read_conductances(measured, len(network.cores))
         return measured_cells(network, maps, device=device, seed=seed, where=where)
     if (writer := writer_of(network)) is not None:
-        _check_writer(network, pulses=pulses is not None, law=pulse_law is not None, form=form)
-        return writer(device, seed, progress, backend)
+        _check_writer(network, backend=backend, pulses=pulses is not None, law=pulse_law is not None, form=form)
+        if backend == _NUMPY:
+            return writer(device, seed, progress)
+        rows: Any = open_backend(backend)
+        try:
+            rows.open(network.chip, [])
+            return writer(device, seed, progress, rows, backend)
+        finally:
+            rows.close()
     device, sentence = with_pulse_law(device, pulse_law)
     if sentence and note is not None:
         note(sentence)
@@ -109,7 +116,7 @@ def program_net(
             opened.close()
 
 
-def _check_writer(network: Network, *, pulses: bool, law: bool, form: bool) -> None:
+def _check_writer(network: Network, *, backend: str, pulses: bool, law: bool, form: bool) -> None:
     """Refuse what cells have that are pulsed one by one.
 
     Raises
@@ -121,6 +128,9 @@ def _check_writer(network: Network, *, pulses: bool, law: bool, form: bool) -> N
     for name, given in options.items():
         if given:
             raise InputError(f"{name} is not for cores of kind {network.chip.core.kind}, which write whole rows")
+    if backend not in (_NUMPY, "cosim"):
+        kind = network.chip.core.kind
+        raise InputError(f"{argument('backend')} must be {_NUMPY} or cosim for cores of kind {kind}, not {backend}")
 
 
 def _board_chip(chip: Chip, changed: Chip) -> Chip:

@@ -23,6 +23,7 @@ from sim.cells.cosim import program_run, write_job
 from sim.cells.job import WriteJob, WriteOutcome
 from sim.cells.write_verify import ProgramRun
 from sim.core.batch import OP_WORDS, Batch, BatchResult, Mode
+from sim.core.commands import row_programmer
 from sim.core.kinds import simulated
 from sim.core.process import Simulation
 from sim.core.words import MaskImage, input_words, op_words, output_codes, reserved_words
@@ -291,6 +292,23 @@ class CosimBackend(HostScheduled):
         result = self._core.program(job)
         assert result.write is not None
         return program_run(self._chip, parameters, job, result.write, result.cpu_s)
+
+    def program_rows(
+        self, model: MacroModel, targets: NDArray[np.integer], parameters: Any, skip: NDArray[np.bool_]
+    ) -> tuple[Any, NDArray[np.int64]]:
+        """Program cells by commands of the core, where its kind writes whole rows.
+
+        Arguments and the first result are those of the kind's integer reference; the second is the codes of the cells
+        behind the pins.
+
+        Raises
+        ------
+        InputError
+            If the core has no engine.
+        """
+        if self._core is None or self._chip is None:
+            raise RuntimeError("The backend must be open.")
+        return row_programmer(self._chip)(self._core, model, targets, parameters, skip)
 
     def close(self) -> None:
         """End the simulator process."""

@@ -1,7 +1,6 @@
 """Cells of phase-change cores: row-parallel write-verify."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +11,11 @@ from hw.config.kinds.pwm import PwmChip
 from hw.core.write_verify import dead_lines
 from hw.pwm.engine.cycles import write_cycles
 from macro_models.devices import Device
-from macro_models.errors import InputError, argument
 from macro_models.exact.pwm.programming import WriteParameters, WriteResult, write_rows
 from macro_models.pwm.model import PwmModel
 from macro_models.pwm.programming import ProgrammedRows, target_counts
-from sim.build.simulators import verilator_build
 from sim.cells.instance import Cells, CoreCells, network_hash
-from sim.core.commands.pwm import program_lines
-from sim.core.cosim import CosimCore
-from sim.core.process import Simulation
+from sim.cells.kinds import RowProgrammer
 
 __all__ = ["PUBLISHED", "write"]
 
@@ -35,39 +30,38 @@ PUBLISHED = {
 
 def write(
     network: Network, device: Device, seed: int, progress: Callable[[int, int], None] | None,
-    backend: str = "functional",
+    programmer: RowProgrammer | None = None, source: str = "functional",
 ) -> Cells:
     """Programs every core of a network, all driven lines one after the other.
 
     Parameters
     ----------
-    backend
-        ``functional``: the integer reference; ``cosim``: the engine of the core in RTL.
+    programmer, source
+        What programs a core, and its name; the integer reference if None.
 
     Raises
     ------
     InputError
-        If the device does not fit the chip, or says nothing of pulses; if the backend is another, or the core has no
-        engine.
+        If the device does not fit the chip, or says nothing of pulses, or the core has no engine.
     ToolError
-        If a tool is missing or the simulator fails.
+        If the simulator fails.
     """
     chip = PwmChip.of(network.chip)
     check_device(chip, device)
     parameters, config = chip.write_parameters, chip.macro_config()
     cores: list[CoreCells] = []
     visited = done = pulses = cycles = 0
-    with _writer(chip, backend) as run:
-        for k, image in enumerate(network.cores):
-            model = PwmModel.from_measured(config, np.zeros(config.cell_map.shape), device=device, seed=seed, core=k)
-            skip = image.bl_skip[:, None] | image.sl_skip[None, :]
-            found, codes = run(model, target_counts(config, image.targets_uS, parameters), parameters, skip)
-            g = np.where(skip, config.g_min_uS, codes * config.lsb_uS)
-            cores.append(_core(image, g, skip, found.done, found.pulses))
-            visited, done = visited + int((~skip).sum()), done + int(found.done.sum())
-            pulses, cycles = pulses + int(found.pulses.sum()), cycles + write_cycles(chip, found.pulses)
-            if progress is not None:
-                progress(k + 1, len(network.cores))
+    run = _by_reference if programmer is None else programmer.program_rows
+    for k, image in enumerate(network.cores):
+        model = PwmModel.from_measured(config, np.zeros(config.cell_map.shape), device=device, seed=seed, core=k)
+        skip = image.bl_skip[:, None] | image.sl_skip[None, :]
+        found, codes = run(model, target_counts(config, image.targets_uS, parameters), parameters, skip)
+        g = np.where(skip, config.g_min_uS, codes * config.lsb_uS)
+        cores.append(_core(image, g, skip, found.done, found.pulses))
+        visited, done = visited + int((~skip).sum()), done + int(found.done.sum())
+        pulses, cycles = pulses + int(found.pulses.sum()), cycles + write_cycles(chip, found.pulses)
+        if progress is not None:
+            progress(k + 1, len(network.cores))
     report = {
         "cells": visited, "pulses": pulses, "passes": 1, "pulses_per_cell": pulses / max(visited, 1),
         "accept_uS": parameters.margin / parameters.top * (config.g_max_uS - config.g_min_uS),
@@ -77,26 +71,8 @@ def write(
     }
     return Cells(
         cores=tuple(cores), chip=network.chip, network=network_hash(network), device=device, seed=seed,
-        source=backend, wait_s=0.0, report=report,
+        source=source, wait_s=0.0, report=report,
     )
-
-
-@contextmanager
-def _writer(chip: PwmChip, backend: str) -> Iterator[Callable[..., tuple[WriteResult, NDArray[np.int64]]]]:
-    """What programs a core: (model, targets, parameters, skip) to what was done, and the codes of the devices."""
-    if backend == "functional":
-        yield _by_reference
-        return
-    if backend != "cosim":
-        raise InputError(f"{argument('backend')} must be functional or cosim for cores of kind pwm, not {backend}")
-    if not chip.programming.engine:
-        raise InputError(f"{chip.name}: programming.engine must be true for a core to program its devices itself")
-    simulation = Simulation(verilator_build(chip))
-    try:
-        core = CosimCore.of(simulation, chip)
-        yield lambda *given: program_lines(core, *given)
-    finally:
-        simulation.close()
 
 
 def _by_reference(

@@ -1,6 +1,7 @@
 """Commands of a phase-change core, random ones, and the check that the RTL does what the reference does."""
 
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,9 @@ from macro_models.exact.pwm.programming import WriteParameters, WriteResult
 from macro_models.pwm.model import PwmModel
 from macro_models.pwm.programming import ProgrammedRows, read_number, verify_step_code
 from sim.core.batch import OP_WORDS
-from sim.core.cosim import CosimCore
+from sim.core.commands import CommandedCore
 
-__all__ = ["Commands", "check_commands", "program_lines", "random_commands"]
+__all__ = ["Commands", "check_commands", "program_lines", "random_commands", "takes_commands"]
 
 _VECTORS, _LINES = 6, 2
 _ALONE_BIT = 15
@@ -91,8 +92,13 @@ def random_commands(chip: Chip, rng: np.random.Generator, *, lines: int) -> Comm
     return made
 
 
+def takes_commands(chip: Chip) -> bool:
+    """Whether cores of a chip take any."""
+    return PwmChip.of(chip).programming.engine
+
+
 def check_commands(
-    chip: Chip, core: CosimCore, index: int, model: PwmModel, seed: int, *, gap: int = 0, stall: int = 0
+    chip: Chip, core: CommandedCore, index: int, model: PwmModel, seed: int, *, gap: int = 0, stall: int = 0
 ) -> dict[str, int]:
     """Run random commands through the RTL, and compare every word with the reference.
 
@@ -111,11 +117,11 @@ def check_commands(
     ToolError
         If anything differs.
     """
-    if not PwmChip.of(chip).programming.engine:
+    if not takes_commands(chip):
         return {}
     programs = _programs(model)
     commands = random_commands(chip, np.random.default_rng([seed, 0xC0]), lines=_LINES * programs)
-    file: Any = core.settings
+    file = core.settings
     assert isinstance(file, SettingsFile)
     for address, word in commands.settings:
         file.write(address, word)
@@ -144,7 +150,8 @@ def check_commands(
 
 
 def program_lines(
-    core: CosimCore, model: PwmModel, targets: NDArray[np.int64], parameters: WriteParameters, skip: NDArray[np.bool_]
+    core: CommandedCore, model: PwmModel, targets: NDArray[np.int64], parameters: WriteParameters,
+    skip: NDArray[np.bool_],
 ) -> tuple[WriteResult, NDArray[np.int64]]:
     """Program all driven lines of a core by its own commands.
 
@@ -162,8 +169,7 @@ def program_lines(
     tuple
         What the words of the core say was done, and the codes of the devices behind the pins.
     """
-    file: Any = core.settings
-    cfg: Any = core.cfg
+    file, cfg = core.settings, core.cfg
     code = verify_step_code(model.config, parameters)
     settings = [*file.calibration_words(model.calibration), (cfg.writing_at, parameters.word)]
     for address, word in settings:
@@ -174,9 +180,8 @@ def program_lines(
         made.add(pack_command(Command.PROGRAM, number=read_number(line), step_code=code), words)
         made.add(pack_command(Command.READ, bank=Bank.PULSES))
     core.simulation.put_core(0, model)
-    result = core.stream(
-        made.words, np.array(settings, dtype=np.uint32), np.array(sum(made.inputs, []), dtype=np.uint32)
-    )
+    taken = np.array(list(chain.from_iterable(made.inputs)), dtype=np.uint32)
+    result = core.stream(made.words, np.array(settings, dtype=np.uint32), taken)
     given = result.outputs.view("<u2").reshape(len(targets), 2, -1).astype(np.int64)
     done = given[:, 0] >> _ALONE_BIT & 1
     counts = given[:, 0] & (1 << _ALONE_BIT) - 1

@@ -62,7 +62,7 @@ def test_a_network_runs_on_the_cells_of_a_file_and_they_drift(network: Network, 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [({"form": True}, r"form is not for cores of kind pwm, which write whole rows$"),
-     ({"backend": "cosim"}, r"^pwm16-core: programming.engine must be true for a core to program its devices itself$"),
+     ({"backend": "cosim"}, r"^pwm16-core: programming.engine must be true for a core to program its cells itself$"),
      ({"backend": "fpga-sim"}, r"backend must be functional or cosim for cores of kind pwm, not fpga-sim$")],
 )
 def test_what_is_for_other_cells_is_refused(network: Network, change: dict, sentence: str) -> None:
