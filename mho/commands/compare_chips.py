@@ -25,7 +25,8 @@ def compare_chips(names: Sequence[str], output: str | None, out: Output) -> dict
         difference = compare(chips[0], chip)
         found.append({"chip": name, **difference.to_dict()})
         drawn.append((name, ratios(difference)))
-        out.text(f"{name} beside {names[0]}: {len(difference.keys)} keys differ")
+        count = len(difference.keys)
+        out.text(f"{name} beside {names[0]}: {count} key{'s' * (count != 1)} differ{'s' * (count == 1)}")
         titles = (("differs", difference.keys), ("size", difference.sizes), ("all cores busy", difference.rated))
         for title, rows in titles:
             if rows:
