@@ -74,6 +74,7 @@ def program_net(
     """
     from sim.cells.kinds import writer_of
     from sim.cells.network import measured_cells, program_network, with_pulse_law
+    from sim.core.commands import row_programmer
 
     check_program_options(
         seed=seed, backend=backend, measured=measured is not None, pulses=pulses is not None,
@@ -90,6 +91,7 @@ def program_net(
         _check_writer(network, backend=backend, pulses=pulses is not None, law=pulse_law is not None, form=form)
         if backend == _NUMPY:
             return writer(device, seed, progress)
+        row_programmer(network.chip)  # refused before anything is built
         rows: Any = open_backend(backend)
         try:
             rows.open(network.chip, [])
