@@ -10,7 +10,14 @@ from macro_models.exact.operation import MvmOperation
 from rtl_gen.kinds import macro_texts_of
 from rtl_gen.tapeout_files import Design
 
-__all__ = ["bench_files", "fill", "model_texts", "runner_files", "template"]
+__all__ = ["FALL", "bench_files", "fill", "model_texts", "runner_files", "template"]
+
+FALL = """\
+    # A simulator of two values sees no edge at power-on, which flip-flops behind closed clock gates wait for.
+    dut.rst_n.value = 1
+    await Timer(1, "ns")
+"""
+"""Before an asynchronous reset begins."""
 
 
 def template(name: str) -> str:
@@ -40,7 +47,7 @@ def _programs(design: Design, wrap: str) -> bool:
     return wrap != "none" and core_blocks(design.chip).pins.verify_bits is not None
 
 
-_CYCLES = 100_000
+_CYCLES = 50_000
 """Cycles that a product of the bench may take, where fewer bits help: Icarus simulates some thousands a second."""
 
 
@@ -70,7 +77,7 @@ def _bench(design: Design, wrap: str, *, ideal: bool) -> str:
     values: dict[str, object] = {
         "PRODUCTS": template(texts.products).rstrip("\n"), **texts.values(design.chip),
         "HOST": _host(design, wrap), "TOP": design.top, "LINES": lines, "PERIOD": 10, "IDEAL": ideal,
-        "RESET": "rst_n" if low else "rst", "ACTIVE": int(not low), "IDLE": int(low),
+        "RESET": "rst_n" if low else "rst", "ACTIVE": int(not low), "IDLE": int(low), "FALL": FALL if low else "",
         "STEP_CODE": texts.step_code(lines), "IN_BITS": op.in_bits, "OUT_BITS": op.out_bits,
         # A few operations and some reads of cells, at 10 ns a cycle.
         "LONGEST": longest, "TIMEOUT": 20000 + longest // 10,

@@ -111,7 +111,8 @@ def _check_signals(macro: MacroSection, pins: ContractPins) -> list[str]:
         connections = macro.connections.get(name)
         if connections is None:
             if name not in optional:
-                problems.append(f'macro.pins.{name} is missing: name its pin, or write 0 to leave it unconnected')
+                other = "" if name in {*_READ, "done"} else ", or write 0 to leave it unconnected"
+                problems.append(f"macro.pins.{name} is missing: name its pin{other}")
         elif connections[0].constant is not None:
             problems += _check_constant(name, connections[0].constant, width, driven)
     return problems

@@ -11,7 +11,7 @@ from hw.tile.text import assemble
 from macro_models.exact.operation import MvmOperation
 from rtl_gen.kinds import MacroTexts, macro_texts_of
 from rtl_gen.tapeout_files import Design
-from rtl_gen.testbench import fill, model_texts, runner_files, template
+from rtl_gen.testbench import FALL, fill, model_texts, runner_files, template
 
 __all__ = ["chip_bench_files", "chip_programs", "chip_writes"]
 
@@ -123,6 +123,7 @@ def _bench(design: Design, parts: ChipParts, wrap: str) -> str:
     values: dict[str, object] = products | _sizes(kind, lines) | dict(kind.values(design.chip)) | {
         "HOST": host, "TOP": design.top, "LINES": lines, "PERIOD": 10, "IDEAL": design.chip.macro is None,
         "RESET": "rst_n" if low else "rst", "ACTIVE": int(not low), "IDLE": int(low),
+        "FALL": FALL if low else "",
         "PAYLOAD": mesh.payload_bits, "TAG": _TAG, "DESTINATIONS": Destinations.one(0, 0).pack(mesh),
         # Loading takes some 100 cycles a word.
         "TIMEOUT": 20000 + longest // 10,

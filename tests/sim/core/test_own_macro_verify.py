@@ -120,7 +120,7 @@ def test_what_takes_commands_is_not_verified_without_a_model(name: str, what: st
         ('"GO"', '"GOO"', "macro.pins.request: CMD_ARRAY16 has no pin GOO, did you mean GO?"),
         ('"GO"', "0", "macro.pins.request must be a pin, because commands are given by it, not 0"),
         ('"COMMAND"', '"COMMAND[1:0]"', "macro.pins.command must be 3 bits wide, not 2 (COMMAND[1:0])"),
-        ('done = "DONE"\n', "", "macro.pins.done is missing: name its pin, or write 0 to leave it unconnected"),
+        ('done = "DONE"\n', "", "macro.pins.done is missing: name its pin"),
         ('"DONE"', "0", "macro.pins.done must be a pin, or 1 where every command takes two cycles, not 0"),
         ('done = "DONE"', 'done = "DONE"\ncmp = "CODE"',
          "macro.pins.cmp: macro.commands drives it; the macro answers at done and code"),
