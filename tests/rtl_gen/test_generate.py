@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from hw.config import load_chip
+from hw.core import CoreConfig
 from macro_models.errors import InputError
 from rtl_gen import emit_core, generate
 from rtl_gen.emit import module_texts
@@ -73,8 +74,9 @@ def test_every_module_says_what_it_is_and_its_ports_what_they_carry(tmp_path: Pa
 def test_durations_are_named_parameters(trim: bool) -> None:
     chip = load_chip("tnsa16-core", {"core.trim": trim})
     texts = "\n".join(module_texts(chip, "wishbone").values())
-    cycles = {"precharge": chip.operation_cycles["reset"]} | {
-        name: chip.operation_cycles[name] for name in ("plane", "sample", "compare", "decrement")
+    cfg = CoreConfig.from_chip(chip)
+    cycles = {"precharge": cfg.reset_cycles} | {
+        name: getattr(cfg, f"{name}_cycles") for name in ("plane", "sample", "compare", "decrement")
     }
     for name, value in cycles.items():
         word = f"{name.upper()}_CYCLES{'_AT_RESET' * trim}"
