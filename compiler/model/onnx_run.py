@@ -203,7 +203,7 @@ def run_node(
 
 def _run(node: onnx.NodeProto, inputs: Sequence[Array | None], opset: int) -> list[Array | None]:
     evaluator = _evaluator(node.SerializeToString(), opset)
-    feeds = {name: x for name, x in zip(node.input, inputs, strict=True) if name}
+    feeds = {name: x for name, x in zip(node.input, inputs, strict=False) if name}  # the last may be left out
     named = [name for name in node.output if name]
     found = dict(zip(named, evaluator.run(named, feeds), strict=True))
     return [np.asarray(found[name]) if name else None for name in node.output]

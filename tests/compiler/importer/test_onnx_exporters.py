@@ -165,6 +165,15 @@ def test_silu_of_what_the_host_makes() -> None:
     np.testing.assert_allclose(import_onnx(model).compute(x), reference(model, x), rtol=1e-4, atol=1e-4)
 
 
+def test_an_input_that_is_left_out_at_the_end() -> None:
+    """Its name is empty, as torch exports padding with zeros."""
+    rng = np.random.default_rng(3)
+    weights = {"w": rng.normal(size=(6, 4)).astype("f4"), "p": np.array([0, 1, 0, 2])}
+    nodes = [node("Gemm", "x w", "h"), helper.make_node("Pad", ["h", "p", ""], ["y"])]
+    model, x = build(nodes, weights), rng.normal(size=(9, 6)).astype("f4")
+    np.testing.assert_allclose(import_onnx(model).compute(x), reference(model, x), rtol=1e-4, atol=1e-4)
+
+
 def test_leaky_relu_at_the_end() -> None:
     rng = np.random.default_rng(3)
     weights = {"w": rng.normal(size=(6, 4)).astype("f4")}
