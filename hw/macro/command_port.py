@@ -45,7 +45,7 @@ class CommandPort(wiring.Component):
     the strobe until the last command has ended. A code a is kept as 2 a + 1, which is never 0; from then on comparing
     and counting down is arithmetic.
 
-    A command is at ``command`` and ``data`` from its first cycle to its last. With ``table.handshake`` "level",
+    A command is at ``command`` and ``data`` from its first cycle to its last. With ``handshake`` "level",
     ``request`` is 1 in the first cycle, and the command ends in the first cycle after that in which ``done`` is 1, a
     pulse or a level. With "ready", ``request`` is 1 until ``done`` is 1, which may be at once, and the command ends
     there. With "four_phase", ``request`` is 1 until ``done`` is 1, and the command ends when ``done`` is 0 again.
