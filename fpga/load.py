@@ -60,7 +60,7 @@ def load(
     file
         The bitstream.
     flash
-        Write it to the flash memory of the board. Boards with an iCE40 always do.
+        Write it to the flash memory of the board. Boards with an iCE40 or a bootloader always do.
     cable
         Name of a JTAG cable for openFPGALoader, in place of the one on the board.
     remote
@@ -92,7 +92,7 @@ def load(
     if child.returncode or re.search(r"\b(mismatch|failed to program)\b", output, re.IGNORECASE):
         raise ToolError(_sentence(board, output, remote))
     return LoadReport(
-        board=board.name, file=str(file), bytes=len(data), sha256=digest, flash=flash or board.family == "ice40",
+        board=board.name, file=str(file), bytes=len(data), sha256=digest, flash=flash or board.keeps,
         tool=_version(tool),
     )
 
@@ -130,7 +130,7 @@ def _way(board: Board, cable: str | None, remote: str | None) -> Sequence[str]:
 
 
 def _where(board: Board, flash: bool) -> Sequence[str]:
-    if board.family == "ice40":
+    if board.keeps:
         return ()
     return ("-f",) if flash else ("-m",)
 

@@ -3,37 +3,20 @@
 import os
 import re
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 from fpga.boards import Board
 from fpga.build_report import error_line
+from fpga.families import FAMILIES
 from macro_models.errors import InputError, ToolError
 from macro_models.workspace import Workspace
 from sim.build.bench import cached_bench
 from sim.build.children import run_tool
 from sim.build.toolchain import require_tool
 
-__all__ = ["bitstream_netlist", "netlist_program", "repack_ecp5", "simulated_netlist", "yosys_cells"]
+__all__ = ["bitstream_netlist", "netlist_program", "repack_ecp5", "simulated_netlist", "unpacks", "yosys_cells"]
 
 _HDL = Path(__file__).with_name("hdl")
-
-
-@dataclass(frozen=True)
-class _Cells:
-    """How the cells of a family are simulated: by the models of Yosys, and own ones in fpga/hdl where these fail."""
-
-    models: str
-    own: tuple[str, ...]
-    option: str
-
-
-_CELLS = {
-    "ice40": _Cells(
-        "ice40_pins.v", ("SB_IO", "SB_GB_IO", "SB_PLL40_PAD", "SB_PLL40_CORE"), "-DNO_ICE40_DEFAULT_ASSIGNMENTS"
-    ),
-    "ecp5": _Cells("ecp5_cells.v", ("DP16KD", "EHXPLLL", "LUT4", "MULT18X18D", "TRELLIS_IO"), "-DNO_INCLUDES"),
-}
 
 
 def _run(command: list[str], folder: Path, output: Path | None = None) -> None:
@@ -52,6 +35,11 @@ def _tool(name: str, package: str) -> str:
     return path
 
 
+def unpacks(board: Board) -> bool:
+    """Whether a bitstream of the board can be turned back to a netlist."""
+    return board.device.partition("-")[0] == "iCE40HX8K"
+
+
 def bitstream_netlist(board: Board, bitstream: Path, constraints: Path) -> str:
     """The netlist that a bitstream of an iCE40 holds, as Verilog; its ports are those of the constraints.
 
@@ -64,7 +52,7 @@ def bitstream_netlist(board: Board, bitstream: Path, constraints: Path) -> str:
     ToolError
         If a tool is missing or fails.
     """
-    if board.device.partition("-")[0] != "iCE40HX8K":
+    if not unpacks(board):
         raise InputError(f"only a bitstream of an iCE40HX8K can be turned back to a netlist, not one of {board.device}")
     unpack, to_verilog = (_tool(name, "fpga-icestorm") for name in ("iceunpack", "icebox_vlog"))
     with Workspace("netlist") as folder:
@@ -98,7 +86,7 @@ def yosys_cells(family: str) -> Path:
 
 def simulated_netlist(netlist: str, family: str) -> str:
     """The netlist with the names of own models, and as Verilator simulates it well."""
-    cells = _CELLS[family]
+    cells = FAMILIES[family]
     text = re.sub(rf"^(\s*)({'|'.join(cells.own)})\b", r"\1mho_\2", netlist, flags=re.MULTILINE)
     # The pins of a model are of both directions, so the ports that they connect to must be.
     text = re.sub(r"^  (input|output) (\S+ ?;)$", r"  inout \2", text, flags=re.MULTILINE)
@@ -134,17 +122,17 @@ def netlist_program(netlist: str, family: str) -> Path:
     netlist
         Verilog with instances of the cells of an FPGA, from :func:`fpga.build.build` or :func:`bitstream_netlist`.
     family
-        Of :data:`fpga.boards.board.FAMILIES`.
+        Of :data:`fpga.families.FAMILIES`.
 
     Raises
     ------
     ToolError
         If a tool is missing or fails.
     """
-    text, cells = simulated_netlist(netlist, family) + _wrapper(netlist), _CELLS[family]
+    text, cells = simulated_netlist(netlist, family) + _wrapper(netlist), FAMILIES[family]
     return cached_bench(
         "netlist", [text], lambda: text, "mho_board", [_HDL / cells.models, yosys_cells(family)],
-        options=[cells.option], fast="-O1",
+        options=list(cells.model_options), fast="-O1",
     )
 
 

@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from amaranth.build import Attrs, Pins, Resource, Subsignal
+
+from fpga.families import FAMILIES, Family
 from macro_models.errors import ToolError
 
-__all__ = ["FAMILIES", "STATUS", "Board"]
+__all__ = ["STATUS", "STATUS_SMALL", "Board"]
 
 STATUS = "untested on hardware"
 """Of a board whose bitstream was simulated and checked, but that nobody has reported to work."""
 
-FAMILIES = ("ice40", "ecp5")
+STATUS_SMALL = "bitstream built and netlist simulated with 16 lines; untested on hardware"
+"""Of a board for which ``mho fpga verify`` did that, with a core of 16 lines and not with that of its preset."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +32,11 @@ class Board:
     device
         The FPGA, with its package.
     family
-        Of :data:`FAMILIES`: which tools serve it.
+        Of :data:`fpga.families.FAMILIES`: which tools serve it.
     platform
-        ``module:class`` of the Amaranth platform.
+        ``module:class`` of the Amaranth platform, of amaranth-boards or of this package.
+    uart
+        Pins (receive, transmit) of a serial line that the platform does not have, at 3.3 V.
     clock_hz
         Of its oscillator.
     memory_bits, spram
@@ -39,12 +45,15 @@ class Board:
         Commands to Yosys before the synthesis.
     synthesis, place
         Options of the synthesis, and those by which nextpnr knows the device.
+    pack
+        Options of the tool that makes the bitstream.
     fits
         Largest cores that were built for it: lines and ``g_bits``.
     clock_at_loop
         Whether that enters at the pin of the phase-locked loop of an iCE40, where no other input can be.
     lights
-        Names and numbers of the resources for the signals of :data:`hw.board.top.LEDS`, in their order.
+        Names and numbers of the resources for the signals of :data:`hw.board.top.LEDS`, in their order, with the name
+        of a part, as ``("rgb_led", 0, "g")``; fewer where the board has fewer.
     pins
         Further resources of the platform that the lights need, as the name of its attribute.
     high
@@ -53,6 +62,8 @@ class Board:
         The board, as openFPGALoader calls it.
     idcode
         Of the device, by which JTAG tells it from others; 0 if it is not loaded through JTAG.
+    bootloader
+        Whether it is loaded through its own bootloader, which always writes to the flash memory.
     serial
         Which of the ports of its USB chip is the serial line.
     status
@@ -68,32 +79,38 @@ class Board:
     platform: str
     clock_hz: int
     clock_at_loop: bool = False
-    lights: tuple[tuple[str, int], ...]
+    lights: tuple[tuple[str, int] | tuple[str, int, str], ...]
+    uart: tuple[str, str] | None = None
     memory_bits: int
     spram: int = 0
     script: tuple[str, ...] = ()
     synthesis: str = ""
     place: tuple[str, ...]
+    pack: tuple[str, ...] = ()
     fits: tuple[tuple[int, int], ...]
     pins: str = ""
     high: tuple[str, ...] = ()
     loader: str
     idcode: int = 0
+    bootloader: bool = False
     serial: str
     status: str = STATUS
     url: str
 
     @property
-    def bitstream_suffix(self) -> str:
-        """Of the file of a bitstream."""
-        return {"ice40": ".bin", "ecp5": ".bit"}[self.family]
+    def served(self) -> Family:
+        """Its family."""
+        return FAMILIES[self.family]
+
+    @property
+    def keeps(self) -> bool:
+        """Whether loading writes to its flash memory always."""
+        return self.bootloader or self.served.keeps
 
     @property
     def read_bits(self) -> int:
-        """Bits that all its memories give in one cycle: 16 each on an iCE40, 36 on an ECP5."""
-        if self.family == "ice40":
-            return 16 * (self.memory_bits // 4096 + self.spram)
-        return 36 * (self.memory_bits // 18432)
+        """Bits that all its memories give in one cycle: a SPRAM gives 16."""
+        return self.served.memory_read * (self.memory_bits // self.served.memory_bits) + 16 * self.spram
 
     def make_platform(self) -> Any:
         """A fresh Amaranth platform.
@@ -111,4 +128,8 @@ class Board:
         platform = make()
         if self.pins:
             platform.add_resources(getattr(platform, self.pins))
+        if self.uart is not None:
+            names = (("rx", self.uart[0], "i"), ("tx", self.uart[1], "o"))
+            line = [Subsignal(name, Pins(pin, dir=way)) for name, pin, way in names]
+            platform.add_resources([Resource("uart", 0, *line, Attrs(IO_TYPE="LVCMOS33"))])
         return platform

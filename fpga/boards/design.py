@@ -42,8 +42,14 @@ class BoardDesign(Elaboratable):
         m.submodules.rx = rx = Buffer(Direction.Input, line.rx)
         m.submodules.tx = tx = Buffer(Direction.Output, line.tx)
         m.d.comb += [top.rx.eq(rx.i), tx.o.eq(top.tx)]
-        for (resource, number), name, light in zip(self.board.lights, LEDS, top.leds, strict=True):
-            m.submodules[name] = buffer = Buffer(Direction.Output, platform.request(resource, number, dir="-"))
+        lights: dict[tuple[str, int], Any] = {}
+        for (resource, number, *part), name, light in zip(self.board.lights, LEDS, top.leds, strict=False):
+            if (resource, number) not in lights:
+                ios = platform.lookup(resource, number).ios
+                way: Any = {io.name: "-" for io in ios} if part else "-"
+                lights[resource, number] = platform.request(resource, number, dir=way)
+            port = getattr(lights[resource, number], part[0]) if part else lights[resource, number]
+            m.submodules[name] = buffer = Buffer(Direction.Output, port)
             m.d.comb += buffer.o.eq(light)
         for resource in self.board.high:
             m.submodules[resource] = buffer = Buffer(Direction.Output, platform.request(resource, 0, dir="-"))

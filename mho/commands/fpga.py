@@ -12,6 +12,7 @@ class _Fpga(LazyGroup):
     lazy = {
         "list": ("mho.commands.fpga_list", "List the boards, and what is put on each."),
         "build": ("mho.commands.fpga_build", "Make the bitstream of a board."),
+        "verify": ("mho.commands.fpga_verify", "Compare the netlist of a board with the numpy models."),
         "load": ("mho.commands.fpga_load", "Load a bitstream into a board."),
         "info": ("mho.commands.fpga_info", "Ask a board what it is."),
         "simulate": ("mho.commands.fpga_simulate", "Simulate a board behind a serial port."),

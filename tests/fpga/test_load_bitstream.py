@@ -113,3 +113,15 @@ def test_a_server_is_named_by_host_and_port(tmp_path: Path, monkeypatch: pytest.
     file.write_bytes(HEAD + ECP5_85F.to_bytes(4, "big"))
     with pytest.raises(InputError, match=r"^--remote must be HOST:PORT, not '3721'$"):
         load("ulx3s-85f", file, remote="3721")
+
+
+def test_a_board_with_a_bootloader_is_written_to_its_flash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loader = tmp_path / "loader"
+    loader.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/told\n')
+    loader.chmod(0o755)
+    monkeypatch.setenv("OPENFPGALOADER", str(loader))
+    file = tmp_path / "x.bit"
+    file.write_bytes(HEAD + ECP5_25F.to_bytes(4, "big"))
+    assert [load(board, file).flash for board in ("orangecrab", "colorlight-i5")] == [True, False]
+    told = [line for line in (tmp_path / "told").read_text().splitlines() if line.endswith(".bit")]
+    assert told == [f"-b orangeCrab {file}", f"-b colorlight-i5 -m {file}"]

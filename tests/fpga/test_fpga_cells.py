@@ -1,4 +1,4 @@
-"""The models of cells of an ECP5 beside what they must do in Python, alone and where Yosys puts them."""
+"""Models of cells beside what they must do in Python: of an ECP5 alone, and of families where Yosys puts them."""
 
 import subprocess
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fpga.families import FAMILIES
 from fpga.netlist import simulated_netlist, yosys_cells
 
 CELLS = Path(__file__).parents[2] / "fpga" / "hdl" / "ecp5_cells.v"
@@ -271,14 +272,15 @@ def of_design(stimulus: Sequence[int]) -> list[list[int]]:
 
 @pytest.mark.cosim("yosys", "iverilog", "vvp")
 @pytest.mark.slow
-def test_what_yosys_makes_of_memories_and_products(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("family", "cells"), [("ecp5", {"DP16KD": 2, "MULT18X18D": 1})])
+def test_what_yosys_makes_of_memories_and_products(tmp_path: Path, family: str, cells: dict[str, int]) -> None:
     (tmp_path / "design.v").write_text(DESIGN)
     for name, rows in zip("ab", contents(), strict=True):
         (tmp_path / name).write_text("".join(f"{row:x}\n" for row in rows))
-    script = "read_verilog design.v; synth_ecp5 -top top; write_verilog -noattr netlist.v"
+    script = f"read_verilog design.v; synth_{family} -top top; write_verilog -noattr netlist.v"
     subprocess.run(["yosys", "-q", "-p", script], cwd=tmp_path, check=True, capture_output=True)
-    netlist = simulated_netlist((tmp_path / "netlist.v").read_text(), "ecp5")
-    assert [netlist.count(f"  mho_{name} ") for name in ("DP16KD", "MULT18X18D")] == [2, 1]
+    netlist = simulated_netlist((tmp_path / "netlist.v").read_text(), family)
+    assert {name: netlist.count(f"  mho_{name} ") for name in cells} == cells
     (tmp_path / "netlist.v").write_text(netlist)
     rng: Any = np.random.default_rng(2)
     # Reads follow writes to the same words, some in the same cycle.
@@ -288,5 +290,6 @@ def test_what_yosys_makes_of_memories_and_products(tmp_path: Path) -> None:
         for e, w, r, d in zip(rng.integers(0, 16, 3000), *words, rng.integers(0, 2**36, 3000), strict=True)
     ]
     bench = AROUND.format(count=len(stimulus))
-    found = simulate(tmp_path, bench, [*stimulus, 0], tmp_path / "netlist.v", CELLS, yosys_cells("ecp5"))
+    models = CELLS.with_name(FAMILIES[family].models)
+    found = simulate(tmp_path, bench, [*stimulus, 0], tmp_path / "netlist.v", models, yosys_cells(family))
     assert found == of_design(stimulus)
