@@ -65,6 +65,10 @@ BOARDS: Mapping[str, BoardPlan] = MappingProxyType(
         "colorlight-i5": BoardPlan(
             chip="colorlight-i5", lanes=64, word_bits=512, clock_hz=50_000_000, baud=3_000_000, link_bytes=1024
         ),
+        "ecpix5-85f": BoardPlan(
+            chip="ecpix5-85f", lanes=256, word_bits=4096, pin_lines=64, clock_hz=50_000_000, baud=3_000_000,
+            link_bytes=1024,
+        ),
     }
 )
 """Plans by the name of the board."""
