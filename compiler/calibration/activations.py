@@ -48,6 +48,7 @@ class Activations(Sequence[Float]):
 
     def done(self, k: int) -> None:
         """Lets go of what no step after step ``k`` takes; it cannot be asked for any more."""
+        self[k + 1]  # a later step may take it, though nobody has asked for it yet
         for v in self._steps[k].inputs:
-            if self._last_use[v] == k and v < self._made:
+            if self._last_use[v] == k:
                 self._held.pop(v, None)

@@ -243,7 +243,8 @@ class FloatNetwork:
         choice of another output; else a vector may be scores.
         """
         made = [one for one in self.outputs if one.size != 0]
-        decided = {(one.first, one.size) for one in made if one.classes}
+        # Sigmoids alone may be those of an autoencoder.
+        decided = {(one.first, one.size) for one in made if one.classes and len(made) > 1}
         others = [one.name for one in made if (one.first, one.size) not in decided]
         if self.is_classifier or not others:
             return False

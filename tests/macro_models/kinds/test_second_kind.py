@@ -58,7 +58,7 @@ def model() -> bytes:
 
 
 X = np.random.default_rng(4).standard_normal((64, 6)).astype(np.float32)
-ONE_PART = CompileOptions(tolerance=0.02)
+ONE_PART = CompileOptions(in_parts=1)
 
 
 def test_its_keys_are_read_checked_and_documented(chip_path: Path) -> None:
