@@ -41,14 +41,16 @@ def check_output(path: PathLike) -> None:
     ToolError
         If it may not be written there.
     """
+    temporary = None
     try:
         status = _status(path)
         if status is None or _replaceable(status):
-            handle, temporary = _temporary(_target(path))
-            os.close(handle)
-            temporary.unlink()
+            temporary = _beside(_target(path))
+            os.close(_made(temporary))
     except OSError as error:
         raise cannot_write(path, error) from None
+    finally:
+        _removed(temporary)
 
 
 def check_folder(path: PathLike) -> None:
@@ -82,17 +84,18 @@ def open_output(path: PathLike) -> Iterator[IO[bytes]]:
     """
     temporary = None
     try:
-        status, target = _status(path), _target(path)
-        if status is None or _replaceable(status):
-            handle, temporary = _temporary(target)
-            if status is not None:
-                _like(handle, status)
-        else:
-            handle = _through(path, status)
-        raw = _Raw(handle, path)
-    except OSError as error:
-        raise cannot_write(path, error) from None
-    try:
+        try:
+            status, target = _status(path), _target(path)
+            if status is None or _replaceable(status):
+                temporary = _beside(target)
+                handle = _made(temporary)
+                if status is not None:
+                    _like(handle, status)
+            else:
+                handle = _through(path, status)
+            raw = _Raw(handle, path)
+        except OSError as error:
+            raise cannot_write(path, error) from None
         with io.BufferedWriter(raw) as stream:
             yield stream
         if temporary is not None:
@@ -101,9 +104,7 @@ def open_output(path: PathLike) -> Iterator[IO[bytes]]:
             except OSError as error:
                 raise cannot_write(path, error) from None
     finally:
-        if temporary is not None:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+        _removed(temporary)
 
 
 def text_stream(number: int, name: str) -> io.TextIOWrapper:
@@ -182,10 +183,20 @@ def _standard(status: os.stat_result) -> int | None:
     return None
 
 
-def _temporary(target: Path) -> tuple[int, Path]:
-    """A new file beside ``target``, as private as the user's mask asks for."""
-    temporary = target.with_name(f".mho-{secrets.token_hex(6)}.part")
-    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), temporary
+def _beside(target: Path) -> Path:
+    """Name of a new file beside ``target``; known before there is one, so that no interrupt leaves it behind."""
+    return target.with_name(f".mho-{secrets.token_hex(6)}.part")
+
+
+def _made(temporary: Path) -> int:
+    """A new file, as private as the user's mask asks for."""
+    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+
+
+def _removed(temporary: Path | None) -> None:
+    if temporary is not None:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _like(handle: int, status: os.stat_result) -> None:
