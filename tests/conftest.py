@@ -18,7 +18,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # Simulations of tests are short, and building them is most of their time. Set before anything of `sim` is imported.
 os.environ.setdefault("MHO_OPTIMISE", "-O1")
-os.environ.setdefault("MHO_OPTIMISE_BENCH", "-O0")
 
 _COSIM_TOOLS = ("verilator", "g++", "make", "cocotb")
 """Tools of a bare ``@pytest.mark.cosim``; ``@pytest.mark.cosim("yosys")`` names others."""

@@ -20,6 +20,7 @@ from sim.build.toolchain import hash_files, require_cocotb, require_tool, run_lo
 __all__ = [
     "EXACT",
     "FAST",
+    "UNOPTIMISED",
     "archive",
     "compile_verilator",
     "compiler_key",
@@ -32,8 +33,11 @@ __all__ = [
 _LEVEL = os.environ.get("MHO_OPTIMISE", "-O2")
 """With -O1 the C++ compiler takes two thirds of the time, which short simulations do not win back."""
 
-FAST = f"{os.environ.get('MHO_OPTIMISE_BENCH', _LEVEL)} -march=native"
-"""How what runs in every cycle is compiled where no array is in it: there the simulation is a small part."""
+FAST = f"{_LEVEL} -march=native"
+"""How what runs in every cycle is compiled."""
+
+UNOPTIMISED = "-O0"
+"""For what runs for less than it takes to compile."""
 
 EXACT = f"{_LEVEL} -march=native -fno-math-errno -ffp-contract=off"
 """For the simulator and the shim; -O3 is 6 % slower on a core of 256 lines, and takes longer.
@@ -198,5 +202,5 @@ def compile_verilator(
         ],
         cflags="-DVM_TRACE_FST=1" if waves else "",
         ldflags=f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator -rdynamic",
-        fast=EXACT if optimise else "-O0", slow="-O1",
+        fast=EXACT if optimise else UNOPTIMISED, slow="-O1",
     )

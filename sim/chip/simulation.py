@@ -18,7 +18,7 @@ from rtl_gen.macro.pin_check import macro_map
 from rtl_gen.verilog.netlist import emit
 from sim.build.bench import Bench, cached_bench
 from sim.build.toolchain import hash_files
-from sim.build.verilate import hardware_hash
+from sim.build.verilate import FAST, UNOPTIMISED, hardware_hash
 from sim.chip import bus_masters
 from sim.chip.traffic import Expected
 
@@ -50,7 +50,7 @@ def chip_text(chip: Description, component: wiring.Component, name: str) -> str:
     return "\n".join([*texts.values(), adapter, model])
 
 
-def build_chip_bench(chip: Description, wrap: str = "none") -> Path:
+def build_chip_bench(chip: Description, wrap: str = "none", *, short: bool = False) -> Path:
     """Folder of the simulator of a chip behind its register bus, from the cache or built now.
 
     Parameters
@@ -59,6 +59,8 @@ def build_chip_bench(chip: Description, wrap: str = "none") -> Path:
         The chip.
     wrap
         A bus with its master in between: ``axil`` or ``wishbone``.
+    short
+        Built in half of the time, for what runs so shortly that speed does not matter.
 
     Raises
     ------
@@ -73,7 +75,7 @@ def build_chip_bench(chip: Description, wrap: str = "none") -> Path:
         parts = ChipParts.from_chip(chip)
         return chip_text(chip, Chip(parts) if wrap == "none" else bus_masters.MasteredChip(parts, wrap), _TOP)
 
-    return cached_bench("chip", key, text, top=_TOP)
+    return cached_bench("chip", key, text, top=_TOP, fast=UNOPTIMISED if short else FAST)
 
 
 class ChipSimulation:
@@ -83,7 +85,7 @@ class ChipSimulation:
     ----------
     chip
         The chip.
-    wrap
+    wrap, short
         As of :func:`build_chip_bench`.
 
     Attributes
@@ -97,9 +99,9 @@ class ChipSimulation:
         From all methods, if a tool is missing or fails, or the simulation ended.
     """
 
-    def __init__(self, chip: Description, wrap: str = "none") -> None:
+    def __init__(self, chip: Description, wrap: str = "none", *, short: bool = False) -> None:
         self.cycles = 0
-        self._bench = Bench(build_chip_bench(chip, wrap))
+        self._bench = Bench(build_chip_bench(chip, wrap, short=short))
         self._bench.bus("bus_request", "bus_response", ChipParts.from_chip(chip).address_map.address_width)
         if "programming_enable" in self._bench.ports:
             self._bench.set("programming_enable", 1)

@@ -21,6 +21,9 @@ __all__ = ["HOSTS", "ChipReport", "check_cells", "check_programs", "require_tile
 HOSTS = {"none": "register bus", "axil": "AXI4-Lite", "wishbone": "Wishbone"}
 """What a host may be at: a bus by its wrap, and what it is called."""
 
+SHORT = 5000
+"""Accesses up to which an optimised simulator takes longer to be built than it saves."""
+
 _AT_ONCE = 500
 _PATIENCE = 2000
 _TOLERANCE = 4
@@ -101,7 +104,7 @@ def verify_chip(
         If anything is not as expected, or a tool is missing or fails.
     """
     parts = require_tiles(chip)
-    bus = ChipSimulation(chip, wrap)
+    bus = ChipSimulation(chip, wrap, short=accesses <= SHORT)
     try:
         errors, images = run_programs(bus, Programs(chip), accesses, seed=seed, progress=progress)
         cells = check_cells(bus, parts, seed=seed) if parts.core.programs else 0

@@ -11,7 +11,7 @@ from hw.noc.registers.packet import burst_layout, host_address_bits
 from sim.build.shells import half_period
 from sim.build.simulators import Simulator
 from sim.build.toolchain import HDL, cached_build, hash_files, require_cocotb
-from sim.build.verilate import EXACT, archive, compile_verilator, compiler_key, hardware_hash
+from sim.build.verilate import EXACT, UNOPTIMISED, archive, compile_verilator, compiler_key, hardware_hash
 from sim.kinds import body
 from sim.tile_networks.shell import TILE, TileShell, notes_of
 
@@ -74,7 +74,7 @@ def _apart(folder: Path, chip: Chip, parts: ChipParts, *, optimise: bool) -> lis
         "mesh.v": _joined(modules), "macro.sv": _macro(chip, parts), "notes.sv": _read("tile_notes.sv"),
         "shell.sv": shell.shell(),
     })
-    model = archive(folder, tile, top="tile_shell", name="Vtile", fast=EXACT if optimise else "-O0")
+    model = archive(folder, tile, top="tile_shell", name="Vtile", fast=EXACT if optimise else UNOPTIMISED)
     del modules[TILE]
     around = _written(folder, {
         "around.v": _joined(modules), "proxy.sv": shell.proxy(), "bench.sv": _bench(parts, inside=False),

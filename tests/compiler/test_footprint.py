@@ -100,8 +100,8 @@ def test_peak_of_a_compilation(case: str) -> None:
     compare("compiling", case)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("case", ["[8, 100]", pytest.param("[10000, 1]", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("case", ["[8, 100]", "[10000, 1]"])
 def test_peaks_of_runs(case: str, tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(8, 784)).astype(np.float32)
     path = tmp_path / "net.mho"

@@ -27,7 +27,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, BuildReport]:
 
 
 @pytest.mark.cosim("yosys", "nextpnr-ice40", "icepack")
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_build_says_what_came_out(built: tuple[Path, BuildReport]) -> None:
     folder, report = built
     assert (report.chip_sha256, report.lines, report.g_bits, report.lanes) == (CHIP.sha256, 16, 4, 16)

@@ -31,7 +31,7 @@ def measure(net: Path, images: int, seeds: int, kept: str = "") -> tuple[float, 
     return float(peak), int(codes)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_memory_does_not_grow(tmp_path: Path) -> None:
     import mho
     from tests.compiler.test_stages import tiny

@@ -145,7 +145,7 @@ def test_cells_of_a_device_gain_nothing_and_lose_nothing() -> None:
 
 
 @pytest.mark.cosim
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_parts_give_the_same_bits_in_verilog() -> None:
     """A convolution with a ReLU behind which lanes are limited, and a layer behind it: both are called twice."""
     rng = np.random.default_rng(5)

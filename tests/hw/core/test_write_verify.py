@@ -97,7 +97,7 @@ def any_targets(rng: np.random.Generator, cfg: WriteVerifyConfig) -> NDArray[np.
 UNEVEN = WriteVerifyConfig(lines=16, setup_cycles=4, verify_cycles=7)
 
 
-@pytest.mark.parametrize("cfg", [QUICK, UNEVEN], ids=["quick", "uneven"])
+@pytest.mark.parametrize("cfg", [QUICK, pytest.param(UNEVEN, marks=pytest.mark.long)], ids=["quick", "uneven"])
 @pytest.mark.slow
 def test_an_array_of_the_device_pulse_for_pulse(cfg: WriteVerifyConfig) -> None:
     device = load_device("rram-neurram")

@@ -158,7 +158,7 @@ def run_trials(cfg: EmulatorConfig, model: TnsaModel, folder: Path, operations: 
     [
         (16, 8, 12, 510, 0, "block", True, 1),
         (64, 32, 4, 120, 2, "block", False, 4),
-        (256, 8, 8, 16, 0, "spram", True, 1),
+        pytest.param(256, 8, 8, 16, 0, "spram", True, 1, marks=pytest.mark.long),
     ],
 )
 def test_the_generated_verilog_gives_the_codes_and_cycles_of_a_programmed_core(

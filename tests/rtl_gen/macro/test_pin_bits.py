@@ -151,7 +151,7 @@ def test_bits_of_a_foundrys_macro_in_icarus_and_after_synthesis(tmp_path: Path) 
 
 
 @pytest.mark.cosim("verilator", "g++", "make")
-@pytest.mark.slow
+@pytest.mark.long
 def test_bits_of_a_foundrys_macro_in_verilator(tmp_path: Path) -> None:
     case = foundry_case()
     write_case(case, tmp_path)

@@ -177,7 +177,7 @@ def test_a_network_with_the_noise_of_a_shift_register_gives_the_same_codes_on_al
 
 
 @TOOLS
-@pytest.mark.slow
+@pytest.mark.long
 def test_shipped_networks_give_the_same_codes_on_the_chip_of_a_board():
     examples = Path(__file__).parents[3] / "examples"
     fashion = np.load(examples / "data" / "fashion_mnist14.npz")

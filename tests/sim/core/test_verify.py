@@ -19,12 +19,15 @@ from sim.core.waves import groups
 CHIP = load_chip("tnsa16-core")
 
 
-# Together 510 random operations, each on three vectors; half of them on noisy cells, a quarter also strobe by strobe.
+# Random operations, each on three vectors; half of them on noisy cells, a quarter also strobe by strobe.
 @pytest.mark.cosim
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("preset", "operations"),
-    [("tnsa16-core", 300), pytest.param("tnsa64-core", 130, marks=pytest.mark.long), ("neurram-core", 60)],
+    [
+        ("tnsa16-core", 300), pytest.param("tnsa64-core", 130, marks=pytest.mark.long),
+        pytest.param("neurram-core", 60, marks=pytest.mark.long),
+    ],
 )
 def test_the_core_in_verilator_equals_the_model(preset, operations):
     report = verify_core(load_chip(preset), operations=operations, seed=1)
@@ -248,7 +251,7 @@ def fst_signals(path: Path) -> dict[str, int]:
 @pytest.mark.parametrize(
     "simulator",
     [
-        pytest.param("verilator", marks=[pytest.mark.cosim, pytest.mark.slow]),
+        pytest.param("verilator", marks=[pytest.mark.cosim, pytest.mark.long]),
         pytest.param("icarus", marks=[pytest.mark.cosim("iverilog", "vvp", "cocotb"), pytest.mark.slow]),
     ],
 )

@@ -118,7 +118,7 @@ def test_a_conversion_without_a_table_is_an_error() -> None:
 
 
 @pytest.mark.cosim("verilator", "g++", "make")
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_generated_verilog_gives_the_codes_of_a_programmed_core(tmp_path: Path) -> None:
     core, model = programmed(64, 8)
     cfg = PinEmulatorConfig(core=core, lanes=16, slots=4, verify_bits=None)
