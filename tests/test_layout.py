@@ -29,12 +29,14 @@ def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_import_contracts_hold(copy):
     done = lint_imports(copy)
     assert done.returncode == 0, done.stdout + done.stderr
     assert ", 0 broken" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "line", "broken"),
     [
@@ -67,6 +69,7 @@ def test_a_new_block_of_hardware_must_be_given_its_place(copy):
     assert "a block knows no block above it" in " ".join(done.stdout.split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "absent"),
     [

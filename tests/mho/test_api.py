@@ -37,6 +37,7 @@ def test_a_device_knows_its_name_and_draws_itself() -> None:
     assert device.plot().axes[0].get_xlabel() == "target conductance (µS)"
 
 
+@pytest.mark.slow
 def test_compile_save_load_run(tiny: Any, tmp_path: Any) -> None:
     chip = mho.Chip.load("tnsa16-core")
     net = mho.compile(tiny.path("tiny.onnx"), chip, calibrate=tiny.x, device=mho.Device.load("rram-neurram"))
@@ -111,6 +112,7 @@ def test_the_budget_by_agreement_and_by_labels(net: mho.Net, tiny: Any) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_numbers_are_scored_by_their_error(tiny: Any) -> None:
     """An autoencoder makes as many numbers as it takes: its largest one is no class, unless labels say so."""
     nodes = [helper.make_node("Gemm", ["x", "w"], ["h"]), helper.make_node("MatMul", ["h", "v"], ["y"])]

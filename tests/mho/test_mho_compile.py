@@ -41,6 +41,7 @@ def test_the_report_fits_80_columns(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert any(line.startswith("beside the float model, over 16 calibration inputs: y: ") for line in lines)
 
 
+@pytest.mark.slow
 def test_a_dry_run_writes_nothing_and_says_what_would_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "m.onnx").write_bytes(random_perceptron([300, 200, 4]).SerializeToString())
     command = ["compile", str(tmp_path / "m.onnx"), "--dry-run", "--chip"]

@@ -20,6 +20,7 @@ precharge = "PRE"
 """
 
 
+@pytest.mark.slow
 def test_generate_lists_and_writes_every_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = [
         "generate",

@@ -50,6 +50,7 @@ def test_the_report_stands_beside_what_is_published(tiny: Tiny, capsys: pytest.C
     assert "wrote" not in done.err
 
 
+@pytest.mark.slow
 def test_json_has_everything(programmed: Path) -> None:
     content = json.loads((programmed / "out.json").read_text())
     cells = mho.Cells.load(programmed / "cells.npz")
@@ -172,6 +173,7 @@ def test_a_device_without_pulses_takes_those_of_another(tiny: Tiny, capsys: pyte
     assert "ideal: has no pulse response" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_compile_leaves_dead_lines_unused(tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     net = mho.load(tiny.path("tiny.mho"))
     measured = net.network.cores[0].targets_uS.astype(float)

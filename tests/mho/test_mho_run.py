@@ -27,6 +27,7 @@ def ran(tiny: Any, tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> Any:
     return call
 
 
+@pytest.mark.slow
 def test_compile_reports_and_writes(tiny: Any, tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
     files = [tiny.path("tiny.onnx"), "--calibrate", tiny.path("data.npz") + ":x", "-o", str(tmp_path / "n.mho")]
     assert run(["compile", *files, "--chip", "tnsa16-core", "--json", str(tmp_path / "c.json")]) == 0

@@ -57,6 +57,7 @@ def test_the_command_writes_all_outputs(folder: Path, tmp_path: Path, capsys: py
     assert "--score must be one of the outputs p, q, not 'z'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_inputs_of_the_command_by_name(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def outputs(*inputs: str) -> Any:
         each = [part for one in inputs for part in ("--input", one)]

@@ -70,6 +70,7 @@ def test_every_module_says_what_it_is_and_its_ports_what_they_carry(tmp_path: Pa
     assert "Outputs: " in text.partition("module ")[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trim", [True, False])
 def test_durations_are_named_parameters(trim: bool) -> None:
     chip = load_chip("tnsa16-core", {"core.trim": trim})
@@ -188,6 +189,7 @@ def test_first_test_passes(wrap: str, reset: str, tmp_path: Path) -> None:
     assert "1 passed" in run_bench(tmp_path, [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"])
 
 
+@pytest.mark.slow
 def test_first_test_of_slow_operations_asks_for_few_bits(tmp_path: Path) -> None:
     """A compare of 1 ms at 10 MHz: 128 of them would be 1.3 million cycles a product."""
     slow = load_chip("tnsa16-core", {"timing.t_compare_ns": 1e6, "clock.f_clk_MHz": 10})

@@ -45,6 +45,7 @@ def error(network: Network, how: str | None, time_s: float) -> float:
     return float(np.sqrt(((np.stack(found) - float_outputs(network, X)) ** 2).mean()))
 
 
+@pytest.mark.slow
 def test_compensation_brings_a_network_back(network: Network) -> None:
     lost = {how: error(network, how, YEAR) for how in ("none", "global", "column", "affine", None)}
     assert lost["none"] > 1.2 * lost["global"]

@@ -101,6 +101,7 @@ def small(model: onnx.ModelProto, x: Any, **options: Any) -> Network:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [n if n == "two heads" else pytest.param(n, marks=pytest.mark.slow) for n in HEADS])
 def test_a_file_has_all_outputs(name: str, tmp_path: Path) -> None:
     x = floats(80, 6)
@@ -129,6 +130,7 @@ def test_each_output_counts_whatever_its_unit() -> None:
     np.testing.assert_allclose(errors[1], errors[0], rtol=0.1)
 
 
+@pytest.mark.slow
 def test_inputs_by_name_are_those_side_by_side(tmp_path: Path) -> None:
     model, x, u = pair(), floats(40, 6), floats(40, 2, 3)
     np.savez(tmp_path / "all.npz", x=x, u=u, labels=np.arange(40))

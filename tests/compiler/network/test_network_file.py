@@ -30,6 +30,7 @@ def path(network: Network, tmp_path: Path) -> Path:
     return tmp_path / "net.mho"
 
 
+@pytest.mark.slow
 def test_what_is_read_is_what_was_written(network: Network, path: Path, tmp_path: Path) -> None:
     again = Network.load(path)
     assert again.chip == network.chip

@@ -60,6 +60,7 @@ def test_a_whole_file_runs(file: tuple[Members, np.ndarray], tmp_path: Path) -> 
     assert run(tmp_path / "net.mho", file[1]) == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in range(50, 300, 50))])
 def test_damage_ends_in_a_sentence(first: int, file: tuple[Members, np.ndarray], tmp_path: Path) -> None:
     members, x = file
@@ -149,6 +150,7 @@ def test_wrong_content(path: str, value: Any, sentence: str, members: Members, t
         Network.load(tmp_path / "net.mho")
 
 
+@pytest.mark.slow
 def test_an_index_that_is_nested_or_large_without_end(members: Members, tmp_path: Path) -> None:
     for data in (b"[" * 100_000, b"{" * 100_000, b"9" * 100_000, b" " * (1 << 27), b"\xff"):
         seal(tmp_path / "net.mho", members | {"network.json": data})

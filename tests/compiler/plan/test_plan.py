@@ -130,6 +130,7 @@ def peak_of_run(network: Network) -> int:
     return peak
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [1, 2])
 @pytest.mark.parametrize("name", ["residual", "branches", "perceptron"])
 def test_lanes_are_those_of_a_run(name: str, parts: int) -> None:

@@ -94,6 +94,7 @@ def test_a_ring_one_block_short_is_refused(convolutions: tuple[Network, np.ndarr
         verdict(least - 1)
 
 
+@pytest.mark.slow
 def test_the_file_holds_what_tiles_need(convolutions: tuple[Network, np.ndarray], tmp_path: Path) -> None:
     network, _ = convolutions
     network.save(tmp_path / "n.mho")

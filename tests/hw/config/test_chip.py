@@ -76,6 +76,7 @@ def test_hash_does_not_depend_on_the_folder(tmp_path):
     assert [chip.folder for chip in chips] == [tmp_path / "a", tmp_path / "b/c"]
 
 
+@pytest.mark.slow
 @given(
     corelet=st.sampled_from([4, 8, 16]),
     bits=st.integers(1, 8),

@@ -89,6 +89,7 @@ def compare_traces(trace: Trace, expected: Trace) -> None:
     assert not at
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("converter", Converter)
 @pytest.mark.parametrize("cfg", [QUICK, UNEVEN, CoreConfig(lines=16)], ids=["quick", "uneven", "neurram"])
 def test_order_and_cycles_at_the_pins(cfg: CoreConfig, converter: Converter) -> None:

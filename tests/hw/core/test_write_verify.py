@@ -112,6 +112,7 @@ def test_an_array_of_the_device_pulse_for_pulse(cfg: WriteVerifyConfig) -> None:
     assert len(expected.pulses) > 1500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in range(1, 5))])
 def test_any_registers_and_cells(seed: int) -> None:
     rng = np.random.default_rng(seed)

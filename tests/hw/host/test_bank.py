@@ -232,6 +232,7 @@ LIMITED = RegisterMap(name="limited", doc="Test.", address_width=4, lock="lock",
 ))
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(value=st.integers(0, 2**32 - 1) | st.integers(0, 2**11), strobe=st.integers(0, 15))
 def test_values_out_of_range_become_the_nearest(value: int, strobe: int) -> None:

@@ -40,6 +40,7 @@ def random_operation(rng: np.random.Generator) -> tuple[PwmOperation, NDArray[np
     return op, rng.integers(low, high + 1, 16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("phases", "lanes", "count"), [(1, 2, 3), (4, 4, 2)])
 def test_products_are_those_of_the_reference(phases: int, lanes: int, count: int) -> None:
     chip = load_chip("pwm16-core", {"read.phases": phases, "digital.lanes": lanes})

@@ -127,6 +127,7 @@ def test_one_change_and_its_cause(op, fields, change, cause, stream):
     assert refusal(op, whole, memory, TileConfig()) == (cause, stream)
 
 
+@pytest.mark.slow
 @given(word=st.integers(0, 11 * 2**27 + 2**27 - 1), memory=st.lists(
     st.integers(0, 2**32 - 1), min_size=DESCRIPTOR_WORDS, max_size=DESCRIPTOR_WORDS))
 @settings(max_examples=100)

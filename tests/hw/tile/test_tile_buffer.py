@@ -3,12 +3,14 @@
 from typing import Any
 
 import numpy as np
+import pytest
 
 from hw.testing import simulate
 from hw.tile.buffer import BYTES, Buffer
 from hw.tile.config import TileConfig
 
 
+@pytest.mark.slow
 def test_any_bytes_at_any_address_by_priority() -> None:
     rng = np.random.default_rng(0)
     cfg = TileConfig(buffer_kib=1)

@@ -83,6 +83,7 @@ def test_a_file_cannot_change_the_kind_of_what_it_extends(tmp_path: Path) -> Non
         load_chip(tmp_path / "own.toml")
 
 
+@pytest.mark.slow
 def test_a_network_is_compiled_and_runs(chip_path: Path, model: bytes, tmp_path: Path) -> None:
     network = compile_model(model, load_chip(chip_path), calibrate=X, device="ideal", options=ONE_PART)
     mvms = [mvm for layer in network.layers for mvm in layer.mvms]
@@ -98,6 +99,7 @@ def test_a_network_is_compiled_and_runs(chip_path: Path, model: bytes, tmp_path:
     assert np.array_equal(execute(again, FunctionalBackend(), X, batch=7).outputs, found.outputs)
 
 
+@pytest.mark.slow
 def test_the_command_needs_nothing_more(chip_path: Path, model: bytes, tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(model)
     np.save(tmp_path / "x.npy", X)

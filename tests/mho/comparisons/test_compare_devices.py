@@ -30,6 +30,7 @@ def measured(device: Device, mean_uS: float = 0.0) -> Device:
     return replace(device, law=moved_law(device.law, mean, np.zeros((times, levels))), confidence=known)
 
 
+@pytest.mark.slow
 def test_moments_are_those_of_the_devices_and_intervals_of_their_errors() -> None:
     device = load_device("rram-relax")
     first, same, moved = measured(device), measured(device), measured(device, 1.0)
@@ -49,6 +50,7 @@ def test_moments_are_those_of_the_devices_and_intervals_of_their_errors() -> Non
     assert (widths < 1.4 * full).all()
 
 
+@pytest.mark.slow
 def test_a_device_without_errors_has_no_intervals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     to = tmp_path / "c.json"
     command = ["compare", "rram-neurram", "rram-relax", "-o", str(tmp_path / "d.png"), "--json", str(to)]

@@ -125,6 +125,7 @@ def test_what_is_no_run_is_one_sentence(
     assert not (tmp_path / "r.html").exists()
 
 
+@pytest.mark.slow
 def test_names_that_look_like_formulas_are_text(content: Any, tmp_path: Path) -> None:
     layers = [layer | {"layer": "a$b_{$<&"} for layer in content["layers"]]
     assert run(["report", written(tmp_path, content | {"layers": layers}), "-o", str(tmp_path / "r.html"), "-q"]) == 0

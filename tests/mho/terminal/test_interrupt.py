@@ -70,6 +70,7 @@ def test_a_signal_at_any_moment_is_130(number: signal.Signals, command: str, tin
     assert ended < MOMENTS
 
 
+@pytest.mark.slow
 def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
     command = f"trap '' TERM HUP; {sys.executable} -m mho preset list > out & sleep 0.2; kill $!; kill -HUP $!; wait $!"
     env = os.environ | {"PYTHONPATH": str(ROOT)}

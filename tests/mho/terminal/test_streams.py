@@ -83,6 +83,7 @@ def test_every_kind_of_output_is_escaped(colour: bool, monkeypatch: pytest.Monke
     assert printed.count(r"\x1b[2Jx\x9b31m\x07\u202e") >= 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("argument", ["$'\\xff'", "$'a\\x80b'"])
 def test_bytes_that_are_no_text_are_shown_as_bytes(argument: str) -> None:
     done = shell(f"{MHO} check {argument}")

@@ -154,6 +154,7 @@ def test_a_range_that_is_not_read_is_refused(text: str, tmp_path: Path) -> None:
     assert sentence in check_macro_pins(chip)
 
 
+@pytest.mark.slow
 def test_names_that_a_module_uses_within_are_refused(tmp_path: Path) -> None:
     extra = '[macro.extra]\nSCAN_IN = "digital"\nSCAN_OUT = "scan_out"\nATEST = "atest"\n'
     sentence = r"^macro\.extra: digital must be another name, which module mho_core does not use"

@@ -116,6 +116,7 @@ def check(commands: list[tuple[str, str, list[tuple[str, str]]]], scope: Scope) 
     return supplied
 
 
+@pytest.mark.slow
 @pytest.mark.cosim("tclsh")
 @pytest.mark.parametrize("source", ["preset", "foundry", "domains"])
 def test_power_intent_of_a_core_is_that_of_its_verilog(source: str, tmp_path: Path) -> None:
@@ -139,6 +140,7 @@ def test_power_intent_of_a_chip_switches_tiles_that_are_there(tmp_path: Path) ->
     assert sum(name == "create_power_switch" for name, _, _ in commands) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.cosim("tclsh")
 @pytest.mark.parametrize(("old", "new"), [
     ("core/macro/macro", "core/macros/macro"), ("-domain PD_MACRO", "-domain PD_ARRAY"), ("-ports", "-port"),

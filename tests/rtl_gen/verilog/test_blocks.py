@@ -79,6 +79,7 @@ def test_file_of_a_block_is_the_same_in_every_assembly(reset: str) -> None:
             assert re.findall(r"\.(\w+)\(", ports) == declared
 
 
+@pytest.mark.slow
 def test_instances_of_one_configuration_are_one_module() -> None:
     texts = _quiet()
     assert re.findall(r"^  (\w+) (?:silent|asked) \(", texts["quiet"], re.MULTILINE) == ["mho_core", "mho_core"]

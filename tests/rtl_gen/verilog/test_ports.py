@@ -71,6 +71,7 @@ UNENDING = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", UNENDING)
 def test_time_is_proportional_to_the_text(name: str) -> None:
     """Each took minutes, or all memory, where patterns were tried at every place."""

@@ -87,6 +87,7 @@ def _emit(*, reset_low: bool = False) -> dict[str, str]:
     return emit(Gallery(), name="gallery", prefix="my_", reset_low=reset_low)
 
 
+@pytest.mark.slow
 @pytest.mark.cosim("iverilog")
 @pytest.mark.parametrize("reset_low", [False, True])
 def test_behaves_as_in_amaranth_from_unknown_registers(tmp_path: Path, reset_low: bool) -> None:

@@ -34,6 +34,7 @@ def cells(network: Network) -> Cells:
     return program_net(network, device=load_device("pcm-hermes-1dev"), backend="functional", **OPTIONS)
 
 
+@pytest.mark.slow
 def test_devices_end_within_the_margin(network: Network, cells: Cells) -> None:
     chip = PwmChip.of(network.chip)
     (core,) = cells.cores

@@ -146,6 +146,7 @@ def test_commands_are_made_by_a_module_of_their_own(reset: str, tmp_path: Path) 
     assert "mho_converted_line" in texts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reset", ["sync", "async_low"])
 def test_the_reset_reaches_the_wrapper_active_high(reset: str, tmp_path: Path) -> None:
     chip = load_chip(EXAMPLES / "wrapper" / "chip.toml", {"verilog.reset": reset})

@@ -41,6 +41,7 @@ def test_fault_in_the_core_breaks_it() -> None:
     assert (proof.fails, proof.unknown) == ({"first_compare_sets_the_direction"}, frozenset())
 
 
+@pytest.mark.slow
 def test_fault_must_be_where_it_is_planted() -> None:
     name, text = next(iter(module_texts(load_chip("tnsa16-core"), "none").items()))
     with pytest.raises(ToolError, match=r"must have 'nowhere' once, not 0 times$"):

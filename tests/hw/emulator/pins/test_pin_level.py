@@ -47,6 +47,7 @@ async def convert(ctx: Any, dut: PinLevelCore, loads: list[LoadWord], op: MvmOpe
     return [await get(ctx, dut.o) for _ in range(dut.cfg.core.output_words)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lanes", "converters"), [(8, 4), pytest.param(16, 16, marks=pytest.mark.slow)])
 def test_the_core_gives_the_codes_of_a_programmed_core(lanes: int, converters: int) -> None:
     core, model = programmed(16, 8)
@@ -101,6 +102,7 @@ def test_the_macro_holds_the_core_for_as_long_as_it_says() -> None:
     assert holds[1:] == [cfg.decrement_hold] * 5
 
 
+@pytest.mark.slow
 def test_a_conversion_without_a_table_is_an_error() -> None:
     _, model = programmed(16, 8)
     cfg = small()

@@ -135,6 +135,7 @@ def test_hanging_access_ends_and_the_link_stays_alive() -> None:
     assert run(data) == answers
 
 
+@pytest.mark.slow
 def test_repeated_request_is_answered_and_not_executed() -> None:
     request = encode_request(SESSION, 1, Kind.EXECUTE, encode_command(Command.READ, COUNTER, 3, increment=False))
     again = encode_request(SESSION, 2, Kind.EXECUTE, encode_command(Command.READ, COUNTER, 1))

@@ -95,6 +95,7 @@ def stopped(programs, changes):
     return causes
 
 
+@pytest.mark.slow
 def test_borderline_programs_stop_alike():
     assert len(stopped(4, 10)) >= 5
 
