@@ -23,9 +23,8 @@ class Activations(Sequence[Float]):
     """
 
     def __init__(self, network: FloatNetwork, x: Float) -> None:
-        self._steps, self._made = network.steps, 1
+        self._steps, self._last_use, self._made = network.steps, network.last_use, 1
         self._held: dict[int, Float] = {0: np.asarray(x, dtype=np.float64).reshape(len(x), -1)}
-        self._last_use = {v: k for k, step in enumerate(network.steps) for v in step.inputs}
 
     def __len__(self) -> int:
         return len(self._steps) + 1

@@ -156,7 +156,6 @@ class Calibrator:
         """Calibrates all layers in order."""
         steps = self.network.steps
         values = self.entry.made()
-        last_use = {value: k for k, step in enumerate(steps) for value in step.inputs}
         for k, step in enumerate(steps):
             if k in self.entry.before:
                 continue
@@ -165,7 +164,7 @@ class Calibrator:
             values[k + 1] = self._layer(k, taken) if is_layer else self.assembly.step(k, taken)
             self.bench.wanted.done(k)
             for v in step.inputs:
-                if last_use[v] == k:
+                if self.network.last_use[v] == k:
                     values[v] = self.assembly.in_lanes(v, *_NO_LANES)
         output, wanted = values[len(steps)], self.bench.wanted[-1]
         assert isinstance(output, InLanes)

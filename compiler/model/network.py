@@ -286,6 +286,11 @@ class FloatNetwork:
         """Multiplications of weights for an input."""
         return sum(op.layer.weight.size * len(op.patches) for op in self.linear)
 
+    @cached_property
+    def last_use(self) -> dict[int, int]:
+        """The last step that takes a value, by the number of the value."""
+        return {value: k for k, step in enumerate(self.steps) for value in step.inputs}
+
     @property
     def most_positions(self) -> int:
         """Most positions at which a layer is computed at once."""
