@@ -76,7 +76,7 @@ class LayerRun:
         values = np.empty((batch, elements + len(self._beyond)), dtype=np.float32)
         values[:, :elements] = codes
         values[:, elements:] = self._beyond
-        made = np.empty((batch * positions, layer.outputs), dtype=np.int16)
+        made = np.empty((batch, layer.outputs, positions), dtype=np.int16)
         numbers = images.astype(np.uint64) << np.uint64(OP_ID_IMAGE_SHIFT)
         steps = np.arange(self.call.first, self.call.first + positions, dtype=np.uint64) * np.uint64(layer.conversions)
         clipped = 0
@@ -92,10 +92,12 @@ class LayerRun:
                 product.leaves.add(total, found.codes)
             if notice is not None and layer.root.requantise is not None:
                 clipped += layer.root.clipped(total)
-            made[first : first + len(op_id)] = layer.root.compute(total)
+            # Turned while it is in the cache.
+            lanes = layer.root.compute(total).reshape(image.stop - image.start, -1, layer.outputs)
+            made[image, :, position] = lanes.swapaxes(1, 2)
         if notice is not None and layer.root.requantise is not None:
             notice(clipped, made.size)
-        return made.reshape(batch, positions, -1).transpose(0, 2, 1).reshape(batch, -1)
+        return made.reshape(batch, -1)
 
     def _index(self, elements: int) -> list[NDArray[np.intp]]:
         """What each product takes at each position, of a value of so many elements: (positions, inputs)."""
@@ -103,7 +105,9 @@ class LayerRun:
             patches = self.call.patches.astype(np.intp)
             patches = np.where(patches == PAD, elements + self._pads, patches)
             last = np.full((len(patches), 1), elements + len(self._beyond) - 1)
-            self._indices = {elements: [np.hstack([patches[:, p.inputs], last]) for p in self._products]}
+            # Contiguous: what is taken from columns need not be, and each block is made flat.
+            taken = [np.ascontiguousarray(np.hstack([patches[:, p.inputs], last])) for p in self._products]
+            self._indices = {elements: taken}
         return self._indices[elements]
 
 

@@ -23,17 +23,16 @@ _32, _16, _LOW16 = _U(32), _V(16), _V(0xFFFF)
 @nb.njit(error_model="numpy", inline="always")
 def _draw(blocks: Any, low: Any, high: Any, key: Any, normal: Any, words: Any, z: Any):
     """Eight normal codes for each of the blocks."""
-    k0, k1 = _V(key[0]), _V(key[1])
     n = blocks.shape[0]
-    for i in range(n):
-        words[0, i], words[1, i], words[2, i], words[3, i] = blocks[i], low, high, _V(0)
-    for _ in range(10):
-        for i in range(n):
-            p0, p1 = _U(words[0, i]) * _M0, _U(words[2, i]) * _M1
-            words[0, i] = _V(p1 >> _32) ^ words[1, i] ^ k0
-            words[2, i] = _V(p0 >> _32) ^ words[3, i] ^ k1
-            words[1, i], words[3, i] = _V(p1), _V(p0)
-        k0, k1 = _V(k0 + _W0), _V(k1 + _W1)
+    w0, w1, w2, w3 = words[0], words[1], words[2], words[3]
+    for i in range(n):  # all rounds of a block in registers, several blocks at once
+        c0, c1, c2, c3, k0, k1 = blocks[i], low, high, _V(0), _V(key[0]), _V(key[1])
+        for _ in range(10):
+            p0, p1 = _U(c0) * _M0, _U(c2) * _M1
+            c0, c2 = _V(p1 >> _32) ^ c1 ^ k0, _V(p0 >> _32) ^ c3 ^ k1
+            c1, c3 = _V(p1), _V(p0)
+            k0, k1 = _V(k0 + _W0), _V(k1 + _W1)
+        w0[i], w1[i], w2[i], w3[i] = c0, c1, c2, c3
     for i in range(n):
         for w in range(4):
             z[8 * i + 2 * w] = normal[words[w, i] & _LOW16]
@@ -76,9 +75,10 @@ def _convert(
             charge[j] = (np.float64(a[v, j]) + np.rint(charge[j] * z[j])) * 2.0 + offset[j]
         row, largest, least = codes[v], np.int16(0), np.int16(0)
         for j in range(n):
-            count = charge[j] / (neg[j] if charge[j] < 0.0 else pos[j])
-            whole = np.int32(np.floor(min(max(count, low_end), high_end)))
-            row[j] = np.int16(np.int32(whole * np.int32(2)) + np.int32(1))
+            # Both steps are loaded, so that there is a choice of values and not a jump.
+            above, below, q = pos[j], neg[j], charge[j]
+            whole = np.floor(min(max(q / (below if q < 0.0 else above), low_end), high_end))
+            row[j] = np.int16(np.int32(whole * 2.0 + 1.0))
         if relu:
             for j in range(n):
                 row[j] = max(row[j], np.int16(0))
