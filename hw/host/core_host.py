@@ -154,6 +154,8 @@ class CoreHost(wiring.Component):
         Its registers, of :func:`hw.host.core_map.core_map`.
     write
         Configuration of write-verify, if the core programs its cells.
+    shared
+        Others ask the core for operations too, see :class:`hw.host.shared_access.SharedAccess`.
 
     Members
     -------
@@ -161,12 +163,18 @@ class CoreHost(wiring.Component):
         The bus.
     irq : Out(1)
         Interrupt.
+    turn, reset, claims : In(1), In(1), Out(1)
+        Only if ``shared``: an operation may be started; reset core and windows; an operation goes to the core.
     <the members of :func:`hw.core.port.core_port`>
         The vector port, whose other end the core is.
     """
 
     bus: Any
     irq: Value
+    turn: Value
+    reset: Value
+    claims: Value
+    words: Any
     soft_reset: Value
     op: stream.Interface
     i: stream.Interface
@@ -177,13 +185,17 @@ class CoreHost(wiring.Component):
     trim: Any
     manual: Any
 
-    def __init__(self, cfg: CoreConfig, map: RegisterMap, write: WriteVerifyConfig | None = None) -> None:
+    def __init__(
+        self, cfg: CoreConfig, map: RegisterMap, write: WriteVerifyConfig | None = None, *, shared: bool = False
+    ) -> None:
         self.cfg = cfg
         self.map = map
         self.write = write
+        self.shared = shared
         super().__init__({
-            "bus": In(RegisterBus(self.map.address_width)),
-            "irq": Out(1), **{name: member.flip() for name, member in self.core_port.members.items()},
+            "bus": In(RegisterBus(self.map.address_width)), "irq": Out(1),
+            **({"turn": In(1), "reset": In(1), "claims": Out(1)} if shared else {}),
+            **{name: member.flip() for name, member in self.core_port.members.items()},
         })
 
     @property
@@ -218,7 +230,14 @@ class CoreHost(wiring.Component):
             result.full.eq(bank.status.done.value), bank.status.done.set.eq(result.filled),
         ]
         # From a flip-flop: it goes to every register of the core.
-        m.d.sync += self.soft_reset.eq(bank.control.soft_reset)
+        if self.shared:
+            held = Signal(name="reset_held")
+            m.d.sync += held.eq(bank.control.soft_reset)
+            m.d.comb += self.soft_reset.eq(held | self.reset)
+        else:
+            m.d.sync += self.soft_reset.eq(bank.control.soft_reset)
+        if self.cfg.ranged:
+            m.d.comb += self.words.last.eq(self.map["output"].words - 1)
         self._start(m, bank, given)
         bits, enable = bank.status, bank.interrupt_enable
         failed = bits.error.value | bits.overrun.value
@@ -236,6 +255,10 @@ class CoreHost(wiring.Component):
         wanted, fields = check.op, bank.operation
         ready = Signal()
         go = Signal()
+        may: Value = ready
+        if self.shared:
+            may = Signal(name="may_start")
+            m.d.comb += [may.eq(ready & self.turn), self.claims.eq(~ready)]
         for name in ("backward", "in_bits", "in_signed", "out_bits", "binary", "relu", "early_stop", "wl_select",
                      "line_select", "mode"):
             m.d.comb += wanted[name].eq(getattr(fields, name))
@@ -243,13 +266,13 @@ class CoreHost(wiring.Component):
             wanted.step_code.eq(bank.step.step_code),
             wanted.op_id.eq(Cat(bank.op_id_low.value, bank.op_id_high.value)),
             ready.eq(~self.op.valid & ~given.active),
-            go.eq(bank.control.start & ready & check.legal),
+            go.eq(bank.control.start & may & check.legal),
             given.start.eq(go),
             given.count.eq(self.input_words(wanted)),
-            bank.status.ready.eq(ready),
+            bank.status.ready.eq(may),
             bank.status.busy.eq(self.status.busy | ~ready | (self.o.valid & ~bank.status.done.value)),
-            bank.status.error.set.eq(bank.control.start & ready & ~check.legal),
-            bank.status.overrun.set.eq(bank.control.start & ~ready),
+            bank.status.error.set.eq(bank.control.start & may & ~check.legal),
+            bank.status.overrun.set.eq(bank.control.start & ~may),
         ]
         with m.If(self.op.ready):
             m.d.sync += self.op.valid.eq(0)

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["Access", "Field", "PlacedField", "Register", "RegisterMap", "Window"]
+__all__ = ["Access", "Field", "PlacedField", "Register", "RegisterMap", "Window", "register_word"]
 
 
 class Access(Enum):
@@ -188,3 +188,11 @@ class RegisterMap:
 def _check_name(kind: str, name: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise ValueError(f"{kind} name must be lower case with digits and underscores, not {name!r}")
+
+
+def register_word(map: RegisterMap, name: str, **fields: int) -> int:
+    """A word of a register, fields that are not named 0."""
+    register = map[name]
+    assert isinstance(register, Register)
+    places = {placed.field.name: placed for placed in register.placed}
+    return sum(int(value) << places[field].low for field, value in fields.items())

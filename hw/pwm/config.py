@@ -90,7 +90,7 @@ class PwmCoreConfig:
             lines=chip.lines, cells=2 * chip.core.devices, timing=PwmTiming.from_chip(chip),
             lsb_cycles=chip.operation_cycles["lsb"], lanes=chip.digital.lanes, ranged=ranged,
             gain_code=chip.macro_config().nominal_gain_code, top_counts=chip.macro_config().top_counts,
-            engine=chip.programming.engine and not ranged, pulse_cycles=chip.clock.cycles(chip.programming.t_pulse_ns),
+            engine=chip.programming.engine, pulse_cycles=chip.clock.cycles(chip.programming.t_pulse_ns),
         )
 
     @property

@@ -13,6 +13,7 @@ from hw.host.core_access import CoreAccess
 from hw.host.core_host import CoreHost
 from hw.host.core_map import core_map
 from hw.host.registers import Access, Register, RegisterMap, Window
+from hw.host.shared_access import SharedAccess
 from hw.pwm.config import PwmCoreConfig
 from hw.pwm.core import PwmCore, pwm_port
 from hw.pwm.engine.layout import COMMAND_MODE, Bank, Command
@@ -26,7 +27,9 @@ _ADDRESS_WIDTH = 14
 _INPUT_AT, _OUTPUT_AT = 0x2000, 0x2400
 
 
-def pwm_map(cfg: PwmCoreConfig, sha256: str = "0" * 64, *, products: bool = True) -> RegisterMap:
+def pwm_map(
+    cfg: PwmCoreConfig, sha256: str = "0" * 64, *, products: bool = True, shared: bool = False
+) -> RegisterMap:
     """Registers of a phase-change core: those of every core, at the same addresses; the window of masks is longer.
 
     Parameters
@@ -37,12 +40,15 @@ def pwm_map(cfg: PwmCoreConfig, sha256: str = "0" * 64, *, products: bool = True
         Hash of the chip description.
     products
         The host asks for products; false: a program does.
+    shared
+        Both do: the host while no program runs.
     """
     common = core_map(cfg.lines, sha256, None, (), products=products)
     writing = (
         f"Word {cfg.writing_at}: write-verify, bits 7:0 the margin in counts, 15:8 pulses at most, 23:16 the first "
         "amplitude, 31:24 amplitude steps for a count, in 1/16. "
     ) if cfg.engine else ""
+    docs = _DOCS | (_COMMANDED if cfg.engine else {}) | (_SHARED if shared else {})
     windows = {
         "masks": Window(
             name="masks", address=0x400, words=cfg.setting_words, access=Access.W,
@@ -67,7 +73,7 @@ def pwm_map(cfg: PwmCoreConfig, sha256: str = "0" * 64, *, products: bool = True
     return RegisterMap(
         name="core", doc="One phase-change core. Words are 32 bits, little endian; addresses count bytes.",
         address_width=_ADDRESS_WIDTH,
-        entries=tuple(_entry(windows, entry, _DOCS | _COMMANDED if cfg.engine else _DOCS) for entry in common.entries),
+        entries=tuple(_entry(windows, entry, docs) for entry in common.entries),
     )
 
 
@@ -88,6 +94,12 @@ _COMMANDED = {
     + ", ".join(f"{one.value} {one.name.lower()}" for one in Bank) + ".",
 }
 """Of a core with an engine."""
+_SHARED = {
+    "ready": "The input window may be written and `start` is taken: no program of the tile runs, and nothing that one "
+    "asked for is in the core.",
+    "overrun": "`start` while not `ready`; it was ignored.",
+}
+"""Of a core in a tile whose host gives commands."""
 
 
 def _entry(windows: Mapping[str, Window], entry: Register | Window, docs: Mapping[str, str]) -> Register | Window:
@@ -116,9 +128,9 @@ class PwmHost(_WithPort, CoreHost):
     verilog_name = "core_host"
     cfg: Any
 
-    def __init__(self, cfg: PwmCoreConfig, map: RegisterMap) -> None:
+    def __init__(self, cfg: PwmCoreConfig, map: RegisterMap, *, shared: bool = False) -> None:
         config: Any = cfg
-        super().__init__(config, map)
+        super().__init__(config, map, shared=shared)
 
     def op_check(self) -> wiring.Component:
         """What decides whether a descriptor is legal."""
@@ -147,6 +159,21 @@ class PwmAccess(_WithPort, CoreAccess):
         super().__init__(config, map)
 
 
+class PwmSharedAccess(_WithPort, SharedAccess):
+    """See :class:`SharedAccess`."""
+
+    verilog_name = "core_access"
+    cfg: Any
+
+    def __init__(self, cfg: PwmCoreConfig, map: RegisterMap) -> None:
+        config: Any = cfg
+        super().__init__(config, map)
+
+    def host(self) -> CoreHost:
+        """Its registers and windows, with ``shared``."""
+        return PwmHost(self.cfg, self.map, shared=True)
+
+
 @dataclass(frozen=True, kw_only=True)
 class PwmBlocks:
     """See :class:`hw.kinds.CoreBlocks`."""
@@ -158,9 +185,10 @@ class PwmBlocks:
 
     @classmethod
     def from_chip(cls, chip: Chip, *, tiled: bool = False) -> "PwmBlocks":
-        """The core of a chip; ``tiled``: a program asks it for products."""
+        """The core of a chip; ``tiled``: a program asks it for products, and with an engine the host, too."""
         cfg = PwmCoreConfig.from_chip(chip, ranged=tiled)
-        return cls(cfg=cfg, registers=pwm_map(cfg, chip.sha256, products=not tiled))
+        asked = not tiled or cfg.engine
+        return cls(cfg=cfg, registers=pwm_map(cfg, chip.sha256, products=asked, shared=tiled and asked))
 
     def core(self) -> wiring.Component:
         """The core with its macro."""
@@ -175,7 +203,9 @@ class PwmBlocks:
         return PwmHost(self.cfg, self.registers)
 
     def access(self) -> wiring.Component:
-        """Its registers, without products."""
+        """Its registers: without products, or with turns between the host and a program."""
+        if self.cfg.engine:
+            return PwmSharedAccess(self.cfg, self.registers)
         return PwmAccess(self.cfg, self.registers)
 
     @property

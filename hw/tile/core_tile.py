@@ -81,14 +81,13 @@ class CoreTile(wiring.Component):
                 connect(m, getattr(node, name), flipped(getattr(self, name)))
             else:
                 m.d.comb += getattr(node, name).eq(getattr(self, name))
-        for given, taken in ((tile.op, core.op), (tile.codes, core.i), (core.o, tile.drain)):
-            connect(m, given, taken)
         if self.outside:
             connect(m, core.macro, flipped(self.macro))
-        clocked = self._registers(m, tile, node, core)
+        split, access = self._registers(m, tile, node, core)
+        self._products(m, tile, access, core)
         runs = Signal(name="tile_runs")
         m.d.comb += [runs.eq(~node.stopped), self.power_off.eq(node.power_off)]
-        clock_by(runs, tile, core, *clocked)
+        clock_by(runs, tile, core, split, access)
         if self.core.programs:
             m.d.comb += core.programming_enable.eq(self.programming_enable)
         m.d.comb += [
@@ -97,14 +96,12 @@ class CoreTile(wiring.Component):
             tile.i.payload.slot.eq(node.rx.payload.slot), node.release.valid.eq(tile.acknowledge.valid),
             node.release.payload.eq(tile.acknowledge.payload), tile.acknowledge.ready.eq(node.release.ready),
         ]
-        if self.core.cfg.ranged:
-            m.d.comb += core.words.eq(tile.words)
         self._send(m, tile, node)
         if self.mesh.contexts:
             self._sums(m, tile, node)
         return m
 
-    def _registers(self, m: Module, tile: Tile, node: Any, core: Any) -> tuple[Any, ...]:
+    def _registers(self, m: Module, tile: Tile, node: Any, core: Any) -> tuple[Any, Any]:
         """The host to the tile and to the registers of its core; what is between them."""
         tile_region = Region("tile", 0, CORE_AT.bit_length() - 1)
         split: Any = BusSplit(ADDRESS_WIDTH, (tile_region, Region("core", CORE_AT, self.core.registers.address_width)))
@@ -117,6 +114,17 @@ class CoreTile(wiring.Component):
         join(m, access.port, core, access, but=("mask",))
         self._masks(m, tile.mask, access.mask, core.mask)
         return split, access
+
+    def _products(self, m: Module, tile: Tile, access: Any, core: Any) -> None:
+        """The program to the core, or to what gives the host and it their turns."""
+        asked = core
+        if "op" in access.port.members:
+            asked = access.program
+            m.d.comb += access.idle.eq(~tile.running & ~tile.busy.any())
+        for given, taken in ((tile.op, asked.op), (tile.codes, asked.i), (asked.o, tile.drain)):
+            connect(m, given, taken)
+        if self.core.cfg.ranged:
+            m.d.comb += asked.words.eq(tile.words)
 
     def _masks(self, m: Module, program: Any, host: Any, core: Any) -> None:
         """Masks from the host and from the program, which goes first; what is offered stays."""

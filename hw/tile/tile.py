@@ -62,6 +62,8 @@ class Tile(wiring.Component):
         An instruction ended in the sequencer, or was taken by its engine; which.
     trace_sequencer, trace_load, trace_vector, trace_send : Out(EventLayout())
         What each engine ended, if ``cfg.trace``; else 0.
+    running : Out(1)
+        A program runs, or is about to.
     busy : Out(3)
         The engines that load, compute and send have something in hand.
     """
@@ -82,6 +84,7 @@ class Tile(wiring.Component):
     acknowledge: stream.Interface
     retire: Value
     retired: Any
+    running: Value
     busy: Value
 
     def __init__(self, cfg: TileConfig) -> None:
@@ -95,7 +98,7 @@ class Tile(wiring.Component):
             "result": In(stream.Signature(unsigned(cfg.payload_bits))), "sum_context": Out(2), "summing": Out(1),
             "reset": Out(1),
             "acknowledge": Out(stream.Signature(4)), "retire": Out(1), "retired": Out(IssueLayout()),
-            "busy": Out(3), "mask": Out(stream.Signature(MaskWrite())),
+            "running": Out(1), "busy": Out(3), "mask": Out(stream.Signature(MaskWrite())),
             **{f"trace_{name}": Out(EventLayout()) for name in ENGINES},
         })
 
@@ -205,6 +208,7 @@ class Tile(wiring.Component):
             sequencer.stop.eq(host.stop), host.started.eq(sequencer.start),
             *(there.eq(given) for there, given in zip(sequencer.registers, host.registers, strict=True)),
             host.running.eq(sequencer.running | waits), host.busy.eq(~sequencer.idle),
+            self.running.eq(host.running),
         ]
 
     def _load(self, m: Module, host: Any, sequencer: Any, tokens: Any, receiver: Any, descriptors: Any) -> None:

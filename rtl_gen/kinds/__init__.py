@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hw.config import Chip
 from macro_models.registry import module_of
@@ -31,6 +32,8 @@ class MacroTexts:
         What stands in these templates for a chip.
     product
         What is expected of a product with this step code, in Python: codes of as many lines as there are input codes.
+    commanded
+        The ideal macro of a chip in Python, as commands of its core see it; None: cores take no commands.
     """
 
     model: Callable[[str, Chip], str]
@@ -41,6 +44,7 @@ class MacroTexts:
     products: str
     values: Callable[[Chip], Mapping[str, object]]
     product: Callable[[Chip, Sequence[int]], list[int]]
+    commanded: Callable[[Chip], Any] | None = None
 
 
 def macro_texts_of(chip: Chip) -> MacroTexts:

@@ -7,6 +7,7 @@ from hw.pwm.config import PwmCoreConfig
 from macro_models.exact.pwm.digital import PRODUCT_BITS
 from rtl_gen.kinds import MacroTexts
 from rtl_gen.pwm.contract import write_pwm_contract
+from rtl_gen.pwm.ideal import IdealMacro
 from rtl_gen.pwm.model import WEIGHT, weight, write_pwm_model
 
 
@@ -36,4 +37,5 @@ def _product(chip: Chip, codes: Sequence[int]) -> list[int]:
 TEXTS = MacroTexts(
     model=write_pwm_model, contract=write_pwm_contract, bench="bench_pwm", inputs=lambda lines: lines,
     step_code=_step_code, products="products_pwm", values=_values, product=_product,
+    commanded=IdealMacro.from_chip,
 )

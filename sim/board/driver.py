@@ -25,7 +25,7 @@ from hw.emulator import EmulatorConfig, LoadWord, TableCache, cell_loads, check_
 from hw.emulator.layout import TABLES, TAGS
 from hw.host.core_map import MAP_VERSION, core_map
 from hw.host.link.tasks import Poll, Read, Task, Write
-from hw.host.registers import Register, RegisterMap
+from hw.host.registers import register_word
 from macro_models import MacroModel, Masks
 from macro_models.errors import ToolError
 from macro_models.exact.operation import MvmOperation
@@ -33,7 +33,7 @@ from sim.backend import BackendResult
 from sim.board.bus import BoardBus
 from sim.core.words import MaskImage, input_words, output_codes
 
-__all__ = ["BoardDriver", "BoardInfo", "once", "read_info", "register_word", "write_runs"]
+__all__ = ["BoardDriver", "BoardInfo", "once", "read_info", "write_runs"]
 
 _CHUNK = 64
 """Vectors in one go: what is done again after a board was lost."""
@@ -289,11 +289,3 @@ def write_runs(pairs: Iterable[tuple[int, int]]) -> list[Task]:
         else:
             runs.append((address, [word]))
     return [Write(address, words) for address, words in runs]
-
-
-def register_word(map: RegisterMap, name: str, **fields: int) -> int:
-    """A word of a register, fields that are not named 0."""
-    register = map[name]
-    assert isinstance(register, Register)
-    places = {placed.field.name: placed for placed in register.placed}
-    return sum(int(value) << places[field].low for field, value in fields.items())

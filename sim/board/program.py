@@ -19,12 +19,13 @@ from hw.emulator import PinEmulatorConfig, logged_pulses, table_words
 from hw.emulator.layout import PULSES
 from hw.emulator.pins.config import CONSTANTS, LOG, LOG_LEVEL
 from hw.host.link.tasks import Poll, Read, Task, Write
+from hw.host.registers import register_word
 from hw.host.write_map import CODE_BITS, FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
 from macro_models.cells.pulses import PulseArray
 from macro_models.errors import InputError, ToolError
 from macro_models.exact.pulse import RECORD_WORDS, PulseRecord
 from sim.board.bus import BoardBus
-from sim.board.driver import once, register_word, write_runs
+from sim.board.driver import once, write_runs
 from sim.cells.cosim import KINDS, check_engine, check_report, shortened, target_words
 from sim.cells.job import COUNTERS
 from sim.cells.write_verify import ProgramRun

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 from amaranth.lib import wiring
+from numpy.typing import NDArray
 
 from hw.chip import Chip, ChipParts, configurations
 from hw.config import Chip as Description
 from hw.host.link.format import Status
-from hw.host.link.tasks import Read, Write
+from hw.host.link.tasks import Read, Task, Write
 from macro_models.errors import ToolError
 from rtl_gen.kinds import macro_texts_of
 from rtl_gen.macro.adapter import write_adapter
@@ -126,6 +128,23 @@ class ChipSimulation:
         answer = self._bench.request(data).tolist()
         self.cycles = answer[3] << 32 | answer[2]
         return answer[0], answer[1], answer[4:]
+
+    def execute(self, tasks: Iterable[Task]) -> list[NDArray[np.uint32]]:
+        """Execute accesses in their order; the words that each of them read.
+
+        Raises
+        ------
+        ToolError
+            If an access fails, or what is waited for does not come.
+        """
+        found: list[NDArray[np.uint32]] = []
+        for task in tasks:
+            answer = self._bench.request(b"".join(piece.data for piece in task.pieces(lambda: 255)))
+            if answer[0] != Status.OK:
+                raise ToolError(f"the simulated chip failed: {Status(int(answer[0])).name.lower()} of {task}")
+            self.cycles = int(answer[3]) << 32 | int(answer[2])
+            found.append(answer[4:])
+        return found
 
     def close(self) -> None:
         """End the simulation."""

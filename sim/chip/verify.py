@@ -1,22 +1,27 @@
 """The bench of ``mho verify chip``: programs run on tiles while a host reads and writes, and cells are programmed."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from hw.chip import ChipParts
+from hw.chip.map import tile_name
 from hw.config import Chip
+from hw.host.registers import register_word
 from hw.host.write_map import RESULT_VALID, WORD_FLAG
 from hw.tile.host import BUFFER
 from macro_models.errors import InputError, ToolError
+from rtl_gen.kinds import macro_texts_of
 from sim.chip.programs import RESULT_AT, Programs
 from sim.chip.simulation import ChipBus, ChipSimulation
+from sim.chip.tile_core import TileCore
 from sim.chip.traffic import IDLE, Expected, Traffic
+from sim.core.commands import ideal_check
 
-__all__ = ["HOSTS", "ChipReport", "check_cells", "check_programs", "require_tiles", "run_programs", "start_programs",
-           "verify_chip", "with_traffic"]
+__all__ = ["HOSTS", "ChipReport", "check_cells", "check_commands", "check_programs", "require_tiles", "run_programs",
+           "start_programs", "verify_chip", "with_traffic"]
 
 HOSTS = {"none": "register bus", "axil": "AXI4-Lite", "wishbone": "Wishbone"}
 """What a host may be at: a bus by its wrap, and what it is called."""
@@ -45,6 +50,8 @@ class ChipReport:
         Images that the two programs made meanwhile.
     cells
         Cells that write-verify programmed through the host.
+    commands
+        Commands that the host gave to the core of a tile without a program, by name.
     cycles
         Clock cycles.
     """
@@ -58,6 +65,7 @@ class ChipReport:
     cells: int
     cycles: int
     host: str = "register bus"
+    commands: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, parts: ChipParts, **found: Any) -> "ChipReport":
@@ -74,6 +82,9 @@ class ChipReport:
         ]
         if self.cells:
             lines.append(f"  {self.cells} cells programmed by write-verify through the host")
+        if self.commands:
+            listed = ", ".join(f"{count} {name}" for name, count in self.commands.items())
+            lines.append(f"  commands of the host to the core of a tile, none beside a program: {listed}")
         return "\n".join(lines)
 
 
@@ -108,8 +119,10 @@ def verify_chip(
     try:
         errors, images = run_programs(bus, Programs(chip), accesses, seed=seed, progress=progress)
         cells = check_cells(bus, parts, seed=seed) if parts.core.programs else 0
+        commands = check_commands(bus, chip, seed=seed)
         return ChipReport.of(
-            parts, host=HOSTS[wrap], accesses=accesses, errors=errors, images=images, cells=cells, cycles=bus.cycles
+            parts, host=HOSTS[wrap], accesses=accesses, errors=errors, images=images, cells=cells, cycles=bus.cycles,
+            commands=commands,
         )
     finally:
         bus.close()
@@ -146,6 +159,7 @@ def run_programs(
     """
     start_programs(bus, programs)
     errors = with_traffic(bus, programs.parts, accesses, seed=seed, progress=progress)
+    check_refused(bus, programs.parts)
     return errors, check_programs(bus, programs)
 
 
@@ -186,6 +200,30 @@ def with_traffic(
         progress(done, accesses)
     _demand(bus, traffic.last())
     return errors
+
+
+def check_refused(bus: ChipBus, parts: ChipParts) -> None:
+    """A host that asks the core of a tile for an operation while a program runs there is told so, and nothing else."""
+    if "output" not in {window.name for window in parts.registers.windows}:
+        return
+    name = tile_name(parts.mesh, 0)
+    control, status = (parts.address_map.address(f"{name}_core", entry) for entry in ("control", "status"))
+    flags = ("ready", "done", "error", "overrun")
+    bits = {flag: register_word(parts.registers, "status", **{flag: 1}) for flag in flags}
+    start = register_word(parts.registers, "control", start=1)
+    _, found = _demand(bus, [_write(control, start), _read(status)])
+    if found & sum(bits.values()) != bits["overrun"]:
+        raise ToolError(f"a core whose tile runs a program must refuse an operation of the host, and its status is "
+                        f"{found:#x}")
+    _demand(bus, [_write(status, bits["overrun"])])
+
+
+def check_commands(bus: ChipSimulation, chip: Chip, *, seed: int = 0) -> Mapping[str, int]:
+    """Random commands to the core of a tile without a program, against their reference; how many, by name."""
+    check, macro = ideal_check(chip), macro_texts_of(chip).commanded
+    if check is None or macro is None:
+        return {}
+    return check(chip, TileCore(bus, chip, IDLE), IDLE, macro(chip), seed)
 
 
 def check_programs(bus: ChipBus, programs: Programs) -> int:

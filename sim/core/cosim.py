@@ -23,7 +23,7 @@ from sim.cells.cosim import program_run, write_job
 from sim.cells.job import WriteJob, WriteOutcome
 from sim.cells.write_verify import ProgramRun
 from sim.core.batch import OP_WORDS, Batch, BatchResult, Mode
-from sim.core.commands import row_programmer
+from sim.core.commands import Operated, row_programmer
 from sim.core.kinds import simulated
 from sim.core.process import Simulation
 from sim.core.words import MaskImage, input_words, op_words, output_codes, reserved_words
@@ -142,20 +142,27 @@ class CosimCore:
         """What the memory of masks, and whatever registers there are beside it, hold."""
         return self._masks.file
 
-    def stream(
-        self, ops: NDArray[np.uint32], masks: NDArray[np.uint32], inputs: NDArray[np.uint32], *, core: int = 0,
-        gap: int = 0, stall: int = 0, seed: int = 1, patience: int = 4_000_000,
-    ) -> BatchResult:
+    def put_model(self, core: int, model: MacroModel) -> None:
+        """Have this model behind the pins of ``core``."""
+        self.simulation.put_core(core, model)
+
+    def operate(
+        self, descriptors: Sequence[int], inputs: Sequence[Sequence[int]], settings: Sequence[tuple[int, int]], *,
+        core: int = 0, gap: int = 0, stall: int = 0, seed: int = 1, patience: int = 4_000_000,
+    ) -> Operated:
         """What descriptors give that take whatever words, and give as many as an operation each.
 
-        ``masks`` are writes of settings that :attr:`settings` knows already; ``patience`` is in cycles.
+        ``settings`` are writes ahead of them that :attr:`settings` knows already; ``patience`` is in cycles.
         """
+        ops = [[one >> 32 * k & 0xFFFFFFFF for k in range(OP_WORDS)] for one in descriptors]
         result = self.simulation.run(Batch(
-            ops=ops, masks=masks, inputs=inputs, outputs=len(ops) * self.cfg.output_words, operations=len(ops),
-            core=core, instance=self.instance, mode=Mode.LAZY, patience=patience, gap=gap, stall=stall, seed=seed,
+            ops=np.array(ops, dtype=np.uint32), masks=np.array(settings, dtype=np.uint32).reshape(-1, 2),
+            inputs=np.array([word for words in inputs for word in words], dtype=np.uint32),
+            outputs=len(ops) * self.cfg.output_words, operations=len(ops), core=core, instance=self.instance,
+            mode=Mode.LAZY, patience=patience, gap=gap, stall=stall, seed=seed,
         ))
         self._counters = result.counters[-1:].astype(np.int64)
-        return result
+        return Operated(words=result.outputs.reshape(len(ops), -1), cells=result.cells)
 
     def finish(self, batch: Batch, result: BatchResult) -> CoreRun:
         """What a batch of :meth:`batch` gave."""
@@ -294,12 +301,12 @@ class CosimBackend(HostScheduled):
         return program_run(self._chip, parameters, job, result.write, result.cpu_s)
 
     def program_rows(
-        self, model: MacroModel, targets: NDArray[np.integer], parameters: Any, skip: NDArray[np.bool_]
+        self, core: int, model: MacroModel, targets: NDArray[np.integer], parameters: Any, skip: NDArray[np.bool_]
     ) -> tuple[Any, NDArray[np.int64]]:
         """Program cells by commands of the core, where its kind writes whole rows.
 
-        Arguments and the first result are those of the kind's integer reference; the second is the codes of the cells
-        behind the pins.
+        Arguments and the first result are those of the kind's integer reference, the first is the number of the core;
+        the second result is the codes of the cells behind the pins.
 
         Raises
         ------
@@ -308,7 +315,7 @@ class CosimBackend(HostScheduled):
         """
         if self._core is None or self._chip is None:
             raise RuntimeError("The backend must be open.")
-        return row_programmer(self._chip)(self._core, model, targets, parameters, skip)
+        return row_programmer(self._chip)(self._core, core, model, targets, parameters, skip)
 
     def close(self) -> None:
         """End the simulator process."""

@@ -21,7 +21,7 @@ class RowProgrammer(Protocol):
     """A backend whose cores program themselves."""
 
     def program_rows(
-        self, model: Any, targets: NDArray[np.int64], parameters: Any, skip: NDArray[np.bool_]
+        self, core: int, model: Any, targets: NDArray[np.int64], parameters: Any, skip: NDArray[np.bool_]
     ) -> tuple[Any, NDArray[np.int64]]:
         """Program a core; see :meth:`sim.core.cosim.CosimBackend.program_rows`."""
         ...

@@ -55,7 +55,7 @@ def write(
     for k, image in enumerate(network.cores):
         model = PwmModel.from_measured(config, np.zeros(config.cell_map.shape), device=device, seed=seed, core=k)
         skip = image.bl_skip[:, None] | image.sl_skip[None, :]
-        found, codes = run(model, target_counts(config, image.targets_uS, parameters), parameters, skip)
+        found, codes = run(k, model, target_counts(config, image.targets_uS, parameters), parameters, skip)
         g = np.where(skip, config.g_min_uS, codes * config.lsb_uS)
         cores.append(_core(image, g, skip, found.done, found.pulses))
         visited, done = visited + int((~skip).sum()), done + int(found.done.sum())
@@ -76,7 +76,7 @@ def write(
 
 
 def _by_reference(
-    model: PwmModel, targets: NDArray[np.int64], parameters: WriteParameters, skip: Flags
+    core: int, model: PwmModel, targets: NDArray[np.int64], parameters: WriteParameters, skip: Flags
 ) -> tuple[WriteResult, NDArray[np.int64]]:
     rows = ProgrammedRows(model, parameters)
     return write_rows(rows, targets, parameters, skip), rows.cells

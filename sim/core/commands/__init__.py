@@ -1,6 +1,7 @@
 """Commands of cores that take any beside products: a module here for each such kind."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,26 +10,45 @@ from numpy.typing import NDArray
 from hw.config import Chip
 from macro_models.errors import InputError
 from macro_models.registry import discovered, module_of
-from sim.core.batch import BatchResult
 
-__all__ = ["CommandedCore", "command_check", "row_programmer"]
+__all__ = ["CommandedCore", "Operated", "command_check", "ideal_check", "row_programmer"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Operated:
+    """What operations gave.
+
+    Attributes
+    ----------
+    words
+        Output words, (operations, words of one).
+    cells
+        Codes of the cells behind the pins where operations programmed any, ``[driven line, line]``; else None.
+    """
+
+    words: NDArray[np.uint32]
+    cells: Any = None
 
 
 class CommandedCore(Protocol):
-    """What commands need of a simulated core: see :class:`sim.core.cosim.CosimCore`."""
+    """What commands need of a core: one that is simulated (:class:`sim.core.cosim.CosimCore`), or one in a tile."""
 
     cfg: Any
-    simulation: Any
 
     @property
     def settings(self) -> Any:
         """What its memory of settings holds."""
         ...
 
-    def stream(
-        self, ops: NDArray[np.uint32], masks: NDArray[np.uint32], inputs: NDArray[np.uint32], **options: int
-    ) -> BatchResult:
-        """What descriptors give."""
+    def put_model(self, core: int, model: Any) -> None:
+        """Have this model behind the pins."""
+        ...
+
+    def operate(
+        self, descriptors: Sequence[int], inputs: Sequence[Sequence[int]], settings: Sequence[tuple[int, int]],
+        **options: int,
+    ) -> Operated:
+        """What descriptors give after writes of settings; the options are ``core`` and pauses."""
         ...
 
 
@@ -43,8 +63,18 @@ def command_check(chip: Chip) -> Callable[..., Mapping[str, int]] | None:
     return module_of(__name__, chip.core.kind).check_commands
 
 
+def ideal_check(chip: Chip) -> Callable[..., Mapping[str, int]] | None:
+    """The same of a core with the ideal macro of generated designs; None if the cores of this chip take no commands.
+
+    It is called with (chip, core, index, macro of :attr:`rtl_gen.kinds.MacroTexts.commanded`, seed).
+    """
+    if chip.core.kind not in discovered(__name__) or not module_of(__name__, chip.core.kind).takes_commands(chip):
+        return None
+    return module_of(__name__, chip.core.kind).check_ideal
+
+
 def row_programmer(chip: Chip) -> Callable[..., Any]:
-    """What has a core program its cells by rows: (core, model, targets, parameters, skip) to what became of them.
+    """What has a core program its cells by rows: (core, index, model, targets, parameters, skip) to what they became.
 
     Raises
     ------

@@ -1,7 +1,6 @@
 """Commands of a phase-change core, random ones, and the check that the RTL does what the reference does."""
 
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -19,10 +18,9 @@ from macro_models.errors import ToolError
 from macro_models.exact.pwm.programming import WriteParameters, WriteResult
 from macro_models.pwm.model import PwmModel
 from macro_models.pwm.programming import ProgrammedRows, read_number, verify_step_code
-from sim.core.batch import OP_WORDS
 from sim.core.commands import CommandedCore
 
-__all__ = ["Commands", "check_commands", "program_lines", "random_commands", "takes_commands"]
+__all__ = ["Commands", "check_commands", "check_ideal", "program_lines", "random_commands", "takes_commands"]
 
 _VECTORS, _LINES = 6, 2
 _ALONE_BIT = 15
@@ -41,13 +39,6 @@ class Commands:
         """One more."""
         self.descriptors.append(descriptor)
         self.inputs.append([] if words is None else np.ascontiguousarray(words).view("<u4").tolist())
-
-    @property
-    def words(self) -> NDArray[np.uint32]:
-        """The descriptors as a simulator takes them."""
-        return np.array(
-            [[one >> 32 * k & 0xFFFFFFFF for k in range(OP_WORDS)] for one in self.descriptors], dtype=np.uint32
-        )
 
 
 def random_commands(chip: Chip, rng: np.random.Generator, *, lines: int) -> Commands:
@@ -119,19 +110,33 @@ def check_commands(
     """
     if not takes_commands(chip):
         return {}
-    programs = _programs(model)
-    commands = random_commands(chip, np.random.default_rng([seed, 0xC0]), lines=_LINES * programs)
+    programs, copy = _programs(model), PwmModel.from_state(model.state())
+    rows = ProgrammedRows(copy, WriteParameters()) if programs else None
+    return _compare(chip, core, index, copy, rows, seed, gap=gap, stall=stall)
+
+
+def check_ideal(chip: Chip, core: CommandedCore, index: int, macro: Any, seed: int) -> dict[str, int]:
+    """The same of a core behind whose pins is the ideal macro of generated designs.
+
+    ``macro`` is its model, :class:`rtl_gen.pwm.ideal.IdealMacro`.
+    """
+    return _compare(chip, core, index, macro, macro, seed)
+
+
+def _compare(
+    chip: Chip, core: CommandedCore, index: int, macro: Any, rows: Any, seed: int, **pauses: int
+) -> dict[str, int]:
+    """Random commands on a core and its reference."""
+    lines = 0 if rows is None else _LINES
+    commands = random_commands(chip, np.random.default_rng([seed, 0xC0]), lines=lines)
     file = core.settings
     assert isinstance(file, SettingsFile)
     for address, word in commands.settings:
         file.write(address, word)
-    copy = PwmModel.from_state(model.state())
-    reference = CommandReference(file, copy, ProgrammedRows(copy, WriteParameters()) if programs else None)
-    taken = [word for words in commands.inputs for word in words]
-    found = core.stream(
-        commands.words, np.array(commands.settings, dtype=np.uint32), np.array(taken, dtype=np.uint32),
-        core=index, gap=gap, stall=stall, seed=seed + 1,
-    ).outputs.reshape(len(commands.descriptors), -1)
+    reference = CommandReference(file, macro, rows)
+    found = core.operate(
+        commands.descriptors, commands.inputs, commands.settings, core=index, seed=seed + 1, **pauses
+    ).words
     counts: dict[str, int] = {}
     for number, (descriptor, words) in enumerate(zip(commands.descriptors, commands.inputs, strict=True)):
         fields = OpLayout().from_bits(descriptor)
@@ -150,7 +155,7 @@ def check_commands(
 
 
 def program_lines(
-    core: CommandedCore, model: PwmModel, targets: NDArray[np.int64], parameters: WriteParameters,
+    core: CommandedCore, index: int, model: PwmModel, targets: NDArray[np.int64], parameters: WriteParameters,
     skip: NDArray[np.bool_],
 ) -> tuple[WriteResult, NDArray[np.int64]]:
     """Program all driven lines of a core by its own commands.
@@ -158,9 +163,9 @@ def program_lines(
     Parameters
     ----------
     core
-        A simulated core with an engine.
-    model
-        Its macro, which is calibrated.
+        A core with an engine.
+    index, model
+        Its number, and its macro, which is calibrated.
     targets, skip
         As of :func:`macro_models.exact.pwm.programming.write_rows`.
 
@@ -179,10 +184,9 @@ def program_lines(
         words = (target | left.astype(np.int64) << _ALONE_BIT).astype("<u2")
         made.add(pack_command(Command.PROGRAM, number=read_number(line), step_code=code), words)
         made.add(pack_command(Command.READ, bank=Bank.PULSES))
-    core.simulation.put_core(0, model)
-    taken = np.array(list(chain.from_iterable(made.inputs)), dtype=np.uint32)
-    result = core.stream(made.words, np.array(settings, dtype=np.uint32), taken)
-    given = result.outputs.view("<u2").reshape(len(targets), 2, -1).astype(np.int64)
+    core.put_model(index, model)
+    result = core.operate(made.descriptors, made.inputs, settings, core=index)
+    given = np.ascontiguousarray(result.words).view("<u2").reshape(len(targets), 2, -1).astype(np.int64)
     done = given[:, 0] >> _ALONE_BIT & 1
     counts = given[:, 0] & (1 << _ALONE_BIT) - 1
     return WriteResult(counts=counts, pulses=given[:, 1], done=done.astype(np.bool_)), result.cells

@@ -108,9 +108,13 @@ def test_a_chip_with_programs_traffic_and_write_verify() -> None:
 @pytest.mark.cosim("verilator", "g++", "make")
 @pytest.mark.parametrize("phases", [1, 4])
 def test_a_chip_of_phase_change_cores(phases: int) -> None:
-    report = verify_chip(load_chip("pwm16-core", {"mesh.columns": 3, "read.phases": phases}), accesses=500)
+    engine = {"programming.engine": True, "mesh.columns": 3, "read.phases": phases}
+    report = verify_chip(load_chip("pwm16-core", engine), accesses=500)
     assert (report.accesses, report.cells) == (500, 0)
     assert report.images > 10
+    # The host gives commands to a core whose tile runs no program.
+    assert {"calibrate", "measure", "range", "read", "program"} <= set(report.commands)
+    assert report.commands["program"] == 2
 
 
 @pytest.mark.parametrize("name", ["pwm16-2x2", "hermes"])

@@ -135,7 +135,7 @@ class PwmProgrammingSection(Section):
 
     _name = "programming"
     engine: bool = key(
-        False, "A core alone takes commands: it calibrates its converters, makes up for drift, programs devices.",
+        False, "Cores take commands: they calibrate their converters, make up for drift, program devices.",
         shapes=("core",),
     )
     margin: int = key(5, "Counts by which a device may be beside its target.", low=0, high=255)

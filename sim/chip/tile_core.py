@@ -1,0 +1,92 @@
+"""The core of a tile, asked for operations over the chip's register bus."""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.chip import ChipParts
+from hw.chip.map import tile_name
+from hw.config import Chip
+from hw.host.link.tasks import Task, Write
+from hw.host.operations import check_ended, operation_tasks
+from macro_models.errors import ToolError
+from sim.core.commands import Operated
+from sim.core.kinds import simulated
+
+__all__ = ["TaskBus", "TileCore"]
+
+
+class TaskBus(Protocol):
+    """What gets at the words of a chip."""
+
+    def execute(self, tasks: Iterable[Task]) -> list[NDArray[np.uint32]]:
+        """Execute accesses in their order; the words that each of them read."""
+        ...
+
+
+class TileCore:
+    """A core whose tile runs no program, as a :class:`sim.core.commands.CommandedCore`.
+
+    Parameters
+    ----------
+    bus
+        The chip's.
+    chip
+        The chip, whose cores take operations from the host.
+    node
+        The tile.
+    """
+
+    def __init__(self, bus: TaskBus, chip: Chip, node: int) -> None:
+        parts = ChipParts.from_chip(chip)
+        self.cfg: Any = parts.core.cfg
+        self._bus, self._map = bus, parts.registers
+        self._name = tile_name(parts.mesh, node)
+        self._base = parts.address_map[f"{self._name}_core"].base
+        self.settings: Any = simulated(chip).image(self.cfg).file
+
+    def put_model(self, core: int, model: Any) -> None:
+        """Nothing: what is behind the pins is there."""
+
+    def operate(
+        self, descriptors: Sequence[int], inputs: Sequence[Sequence[int]], settings: Sequence[tuple[int, int]],
+        **options: int,
+    ) -> Operated:
+        """See :class:`sim.core.commands.CommandedCore`; a host makes no pauses.
+
+        Raises
+        ------
+        ToolError
+            If the tile refuses an operation.
+        """
+        tasks, count = self.tasks(descriptors, inputs, settings), self.cfg.output_words
+        found = [words for words in self._bus.execute(tasks) if len(words)]
+        return Operated(words=self.words(np.concatenate(found), count))
+
+    def tasks(
+        self, descriptors: Sequence[int], inputs: Sequence[Sequence[int]], settings: Sequence[tuple[int, int]]
+    ) -> list[Task]:
+        """Accesses of all that."""
+        masks, count = self._base + self._map["masks"].address, self.cfg.output_words
+        made: list[Task] = [Write(masks + 4 * first, words) for first, words in _runs(settings)]
+        for descriptor, words in zip(descriptors, inputs, strict=True):
+            made += operation_tasks(self._map, self._base, descriptor, words, count)
+        return made
+
+    def words(self, answers: NDArray[np.uint32], count: int) -> NDArray[np.uint32]:
+        """Results from what was read: of each operation its status, then its words."""
+        each = answers.reshape(-1, 1 + count)
+        for number, status in enumerate(each[:, 0].tolist()):
+            if wrong := check_ended(self._map, status):
+                raise ToolError(f"the core of {self._name} {wrong} (operation {number}, status {status:#x})")
+        return each[:, 1:]
+
+
+def _runs(settings: Sequence[tuple[int, int]]) -> list[tuple[int, list[int]]]:
+    """Writes to addresses that follow each other in one."""
+    ends = [k + 1 for k, (one, other) in enumerate(pairwise(settings)) if other[0] != one[0] + 1]
+    bounds = pairwise([0, *ends, len(settings)]) if settings else ()
+    return [(settings[first][0], [word for _, word in settings[first:end]]) for first, end in bounds]
