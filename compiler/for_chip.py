@@ -16,6 +16,7 @@ from compiler.options import CompileOptions
 from hw.config import Chip
 from macro_models.devices import Device
 from macro_models.errors import InputError
+from macro_models.freed_memory import freed_memory_kept
 
 __all__ = ["compile_for_chip"]
 
@@ -23,6 +24,7 @@ MOST_SAID = 200
 """Characters of a sentence."""
 
 
+@freed_memory_kept()
 def compile_for_chip(
     model: str | Path | bytes,
     chip: Chip,

@@ -1,0 +1,38 @@
+"""Freed memory stays within the context, and goes back after it."""
+
+import platform
+import resource
+
+import numpy as np
+import pytest
+
+from macro_models.freed_memory import freed_memory_kept
+
+pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc only")
+
+
+def faults_of_rounds() -> int:
+    """Page faults while arrays of 20 MB are filled and freed."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        np.full(20 << 17, 1.0)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+def resident_kB() -> int:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize() // 1024
+
+
+def test_freed_memory_is_taken_again_without_faults() -> None:
+    with freed_memory_kept():
+        first, again = faults_of_rounds(), faults_of_rounds()
+    assert again <= max(first, 1) and again < 100
+
+
+def test_freed_memory_goes_back_to_the_system() -> None:
+    with freed_memory_kept():
+        parts = [np.full(2 << 20, 1.0) for _ in range(8)]
+        del parts
+        held = resident_kB()
+    assert held - resident_kB() > 8 * 16 * 1024 * 3 // 4
