@@ -21,8 +21,8 @@ from tests.compiler.importer.onnx_models import build, node
 CHIP = load_chip("tnsa16-core")
 
 
-def network(channels: int, groups: int) -> FloatNetwork:
-    rng = np.random.default_rng(0)
+def network(channels: int, groups: int, seed: int = 0) -> FloatNetwork:
+    rng = np.random.default_rng(seed)
     weights = {
         "k": rng.normal(size=(channels, 2, 1, 1)).astype("f4"),
         "l": (rng.normal(size=(channels, channels // groups, 3, 3)) / 3 / np.sqrt(channels // groups)).astype("f4"),
@@ -64,9 +64,14 @@ def test_blocks_of_some_outputs_hold_all_of_their_rows(groups: int) -> None:
 
 @pytest.mark.long
 def test_some_outputs_do_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Errors are those of a search on all of them, within what chance makes of them."""
-    net, rng = network(24, 1), np.random.default_rng(2)
-    x = rng.uniform(size=(96, 32)).astype(np.float32)
+    """Errors are those of a search on all of them, a quarter more at most in the mean of some networks."""
+    ratios = [np.divide(*errors_of(network(24, 1, seed), monkeypatch)) for seed in range(6)]
+    assert np.mean(ratios) < 1.25
+
+
+def errors_of(net: FloatNetwork, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Errors of a network after a day: of a search on some outputs, and on all."""
+    x = np.random.default_rng(2).uniform(size=(96, 32)).astype(np.float32)
     errors = []
     for most in (MOST_PRODUCTS, 1 << 20):
         monkeypatch.setattr(module, "MOST_PRODUCTS", most)
@@ -75,4 +80,4 @@ def test_some_outputs_do_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
         got = [execute(compiled, FunctionalBackend(), x, seed=s, time_s=86_400.0).outputs for s in range(4)]
         lost = np.stack(got).reshape(4, 96, -1) - wanted
         errors.append(float(np.sqrt((lost**2).mean()) / wanted.std(axis=0).mean()))
-    assert errors[0] < 1.15 * errors[1]
+    return errors
