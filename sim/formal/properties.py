@@ -283,7 +283,7 @@ def _tiles() -> Iterator[Property]:
     )
     yield Property(
         name="tile: a walk plans a window when its pixels have arrived and are still there, gives back what is there",
-        of="Walker, images up to 15 x 15", seen=26, make=lambda: WalkerClaims(Walker()),
+        of="Walker, images up to 15 x 15", seen=28, make=lambda: WalkerClaims(Walker()),
     )
     yield Property(
         name="tile: each pixel of a window is read from its place in the ring, the pad for what is outside the image",

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.block import Resettable
@@ -16,6 +17,11 @@ from hw.tile.tokens import AskPort, Change
 
 __all__ = ["OutLayout", "SendEngine"]
 
+WAITING = 3
+"""Instructions that wait behind the one that is carried out: products behind them are issued meanwhile."""
+_FLITS = 4
+"""Flits that were read and wait for the network."""
+
 
 class OutLayout(data.StructLayout):
     """A flit: its ``payload``, the ``flow`` or context, whether it is the ``last`` of a block, or an operand."""
@@ -25,7 +31,7 @@ class OutLayout(data.StructLayout):
 
 
 class SendEngine(Resettable):
-    """Carries out SEND: one block after the other as they come, two cycles a flit; a second SEND waits here.
+    """Carries out SEND: one block after the other as they come, a flit a cycle; others wait here.
 
     Members
     -------
@@ -64,38 +70,33 @@ class SendEngine(Resettable):
     def elaborate(self, platform: object) -> Any:
         m = Module()
         size, ring = self.cfg.flit_bytes, self.ask.ring
-        word, payload = Signal(32, name="word", reset_less=True), Signal(self.cfg.payload_bits, reset_less=True)
+        word = Signal(32, name="word", reset_less=True)
         at, index, left = Signal(ADDRESS_BITS), Signal(8), Signal(12)
         blocks, sent = Signal(8), Signal(8, name="sent")
-        # A second instruction.
-        waits, waiting, sending = Signal(name="waits"), Signal(32, name="waiting", reset_less=True), Signal()
+        sending, begins, room, none = Signal(), Signal(), Signal(), Signal()
+        waits, waiting, reads = self._queue(m, begins)
         free, number = field(word, Op.SEND, "free"), field(word, Op.SEND, "stream")
         # The block behind the one that was sent, if that stays.
         around, offset = index + 1 == ring.blocks, Mux(free, 0, sent)
         oldest = free | (sent == 0)
+        # Bytes of the flit that is read.
+        now, last = Signal(range(size + 1)), Signal()
         m.d.comb += [
-            self.reads.eq(Mux(sending, 1 << number, 0) | Mux(waits, 1 << field(waiting, Op.SEND, "stream"), 0)),
+            self.reads.eq(Mux(sending, 1 << number, 0) | reads),
             self.ask.stream.eq(number), self.change.p.stream.eq(number),
-            self.change.p.free.eq(1), self.read.address.eq(at), self.o.p.payload.eq(payload),
+            self.change.p.free.eq(1), self.read.address.eq(at),
             self.o.p.flow.eq(field(word, Op.SEND, "flow")), self.o.p.operand.eq(field(word, Op.SEND, "reduce")),
-            self.o.p.last.eq(left == 0),
+            self.wants.eq(1 << field(self.i.p.word, Op.SEND, "stream")), blocks.eq(field(word, Op.SEND, "n")),
+            last.eq(left <= size), now.eq(Mux(last, left, size)),
         ]
-        m.d.comb += [
-            self.wants.eq(1 << field(self.i.p.word, Op.SEND, "stream")), self.i.ready.eq(~waits & ~self.conflict),
-            blocks.eq(field(word, Op.SEND, "n")),
-        ]
-        with m.If(self.i.ready & self.i.valid):
-            m.d.sync += [waits.eq(1), waiting.eq(self.i.p.word)]
-        # Bytes of the flit that is read, of the one that was read last.
-        now, count = Signal(range(size + 1)), Signal(range(size + 1))
-        m.d.comb += now.eq(Mux(left < size, left, size))
         with m.If(self.read.valid & self.read.ready):
-            m.d.sync += [at.eq(at + now), left.eq(left - now), count.eq(now)]
+            m.d.sync += [at.eq(at + now), left.eq(left - now)]
+        self._flits(m, now, last, room, none)
         with m.FSM() as machine:
             with m.State("Idle"):
                 m.d.sync += [word.eq(waiting), sent.eq(0)]
-                with m.If(waits):
-                    m.d.sync += waits.eq(0)
+                m.d.comb += begins.eq(1)
+                with m.If(waits[0]):
                     m.next = "Ask"
             with m.State("Ask"):
                 m.d.comb += self.ask.valid.eq(1)
@@ -106,25 +107,12 @@ class SendEngine(Resettable):
                     ]
                     m.next = "Read"
             with m.State("Read"):
-                m.d.comb += self.read.valid.eq(1)
-                with m.If(self.read.ready):
-                    m.next = "Take"
-            with m.State("Take"):
-                m.d.sync += payload.eq(self.read.data)
-                for k in range(size):
-                    with m.If(count <= k):
-                        m.d.sync += payload.word_select(k, 8).eq(0)
-                m.next = "Give"
-            with m.State("Give"):
-                # What follows is read in the cycle in which this goes.
-                m.d.comb += [self.o.valid.eq(1), self.read.valid.eq(self.o.ready & ~self.o.p.last)]
-                with m.If(self.o.ready):
-                    m.next = "Read"
-                    with m.If(self.read.ready):
-                        m.next = "Take"
-                    with m.If(self.o.p.last):
-                        m.d.sync += sent.eq(sent + 1)
-                        m.next = "Free"
+                m.d.comb += self.read.valid.eq(room)
+                with m.If(room & self.read.ready & last):
+                    m.next = "Give"
+            with m.State("Give"), m.If(none):
+                m.d.sync += sent.eq(sent + 1)
+                m.next = "Free"
             with m.State("Free"):
                 m.d.comb += self.change.valid.eq(free)
                 with m.If(~free | self.change.ready):
@@ -132,5 +120,40 @@ class SendEngine(Resettable):
                     m.next = "Ask"
                     with m.If(sent == blocks):
                         m.next = "Idle"
-        m.d.comb += [sending.eq(~machine.ongoing("Idle")), self.busy.eq(sending | waits)]
+        m.d.comb += [sending.eq(~machine.ongoing("Idle")), self.busy.eq(sending | waits.any())]
         return self.resets(m)
+
+    def _flits(self, m: Module, now: Value, last: Value, room: Value, none: Value) -> None:
+        """Keeps flits that were read until they go; whether there is room for another one, and whether all went."""
+        landed, late, count = Signal(), Signal(), Signal.like(now)
+        m.d.sync += landed.eq(self.read.valid & self.read.ready)
+        m.d.sync += [late.eq(last), count.eq(now)]
+        flit = Cat(self.read.data.word_select(k, 8) & (count > k).replicate(8) for k in range(self.cfg.flit_bytes))
+        m.submodules.queue = memory = Memory(shape=unsigned(len(flit) + 1), depth=_FLITS, init=[])
+        write, read = memory.write_port(), memory.read_port(domain="comb")
+        head, tail, waiting = Signal(range(_FLITS)), Signal(range(_FLITS)), Signal(range(_FLITS + 1))
+        goes = self.o.valid & self.o.ready
+        m.d.comb += [
+            write.addr.eq(tail), write.data.eq(Cat(flit, late)), write.en.eq(landed), read.addr.eq(head),
+            Cat(self.o.p.payload, self.o.p.last).eq(read.data), self.o.valid.eq(waiting != 0),
+            room.eq(waiting + landed < _FLITS), none.eq((waiting == goes) & ~landed),
+        ]
+        m.d.sync += [head.eq(head + goes), tail.eq(tail + landed), waiting.eq(waiting + landed - goes)]
+
+    def _queue(self, m: Module, begins: Value) -> tuple[Signal, Value, Value]:
+        """Which places of the queue hold an instruction, the first of these, and the streams that all read."""
+        places = [Signal(32, name=f"waiting_{k}", reset_less=True) for k in range(WAITING)]
+        valid, goes, reads = Signal(WAITING, name="waits"), begins, Value.cast(0)
+        for k, place in enumerate(places):
+            takes = Signal(name=f"takes_{k}")
+            m.d.comb += takes.eq(~valid[k] | goes)
+            behind = k + 1 < WAITING
+            with m.If(takes):
+                m.d.sync += [
+                    place.eq(places[k + 1] if behind else self.i.p.word),
+                    valid[k].eq(valid[k + 1] if behind else self.i.valid & self.i.ready),
+                ]
+            goes = takes
+            reads = reads | Mux(valid[k], 1 << field(place, Op.SEND, "stream"), 0)
+        m.d.comb += self.i.ready.eq(goes & ~self.conflict)
+        return valid, places[0], reads

@@ -63,7 +63,7 @@ class Walks(Resettable):
         m.submodules.walker = walker = Walker()
         m.submodules.turns = turns = RoundRobin(self.ports)
         ports = [getattr(self, f"port_{k}") for k in range(self.ports)]
-        # Who is served; the walk that is there, if it is still where that says.
+        # Who is served; the walk that is there, and whether the walker knows where it is.
         owner, number, fresh = Signal(self.ports), Signal(3), Signal()
         asked = Signal(data.StructLayout({
             "number": 3, "todo": 2, "restart": 1, "advance": 1, "free": 1, "hasty": 1, "hold": 1,
@@ -99,7 +99,7 @@ class Walks(Resettable):
             with m.State("Find"):
                 m.d.sync += number.eq(asked.number)
                 with m.If(fresh & ~look & (number == asked.number)):
-                    m.d.comb += walker.start.eq(1)
+                    m.d.comb += [walker.start.eq(1), walker.moves.eq(1)]
                     m.next = "Walk"
                 with m.Else():
                     m.d.comb += fetcher.start.eq(1)
@@ -115,10 +115,10 @@ class Walks(Resettable):
                     with m.If(goes):
                         m.next = "Column"
                 with m.If(walker.wrong | walker.later):
+                    # Where it has gone on in part, it does so again from where it was.
+                    m.d.sync += fresh.eq(~goes)
                     m.next = "Idle"
             self._keep(m, walker, number, done)
-        with m.If(done & goes):
-            m.d.sync += fresh.eq(0)
         return self.resets(m)
 
     def _keep(self, m: Module, walker: Walker, number: Value, done: Value) -> None:

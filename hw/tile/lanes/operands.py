@@ -18,8 +18,10 @@ from hw.tile.layouts import DescriptorLayout
 __all__ = ["BeatLayout", "Operands", "TermLayout"]
 
 _LANE = 16
-_DEPTH = 4
-"""Beats that wait between the buffer and the lanes: as many as keep both busy."""
+_DEPTH = 8
+"""Beats that wait for the lanes: as many as come while a block is received, which is written first."""
+_PAIR = 4
+"""Codes of two words of the core."""
 
 
 class TermLayout(data.StructLayout):
@@ -46,9 +48,9 @@ class BeatLayout(data.StructLayout):
 class Operands(Resettable):
     """Takes the elements of an operation in groups, and of each group all terms of one source and of the other.
 
-    A group has as many elements as there are lanes, or fewer: at the end, where parameters begin anew, where a word of
-    the core or of a reduction ends, where the buffer gives or takes eight bytes of lanes; two where accumulators are
-    read or written, and one of a table.
+    A group has as many elements as there are lanes, or fewer: at the end, where parameters begin anew, where two words
+    of the core or one of a reduction end, where the buffer gives or takes eight bytes of lanes; two where accumulators
+    are read or written, and one of a table. Words of the core are taken one a cycle, for a group of four two of them.
 
     Members
     -------
@@ -130,9 +132,9 @@ class Operands(Resettable):
             beat.step.hold.eq(product & ~second), beat.step.blank.eq(none), beat.second.eq(second),
             beat.count.eq(count), beat.wrap.eq(wrap),
         ]
-        last_group = Signal()
-        words, words_valid, words_left = self._words(m, goes & ~second, count, last_group)
-        at = self._groups(m, goes & ends, opening & ~second, count, wrap, words_left, last_group)
+        last_group, pairs, left = Signal(), Signal(), Signal(11)
+        words, words_valid, words_left = self._words(m, second, goes & ~second, count, last_group, pairs, left)
+        at = self._groups(m, goes & ends, opening & ~second, count, wrap, words_left, last_group, pairs, left)
         with m.If(self.start):
             m.d.sync += [second.eq(0), opening.eq(1)]
         with m.Elif(goes):
@@ -154,11 +156,12 @@ class Operands(Resettable):
         return self.resets(m)
 
     def _groups(
-        self, m: Module, ends: Value, first: Value, count: Signal, wrap: Signal, words_left: Value, last_group: Value
+        self, m: Module, ends: Value, first: Value, count: Signal, wrap: Signal, words_left: Value, last_group: Value,
+        pairs: Value, left: Signal,
     ) -> Signal:
-        """How many elements the group at hand has; number of its first one."""
+        """How many elements the group at hand has, and are left with it; number of its first one."""
         job, lanes = self.job, self.cfg.lanes
-        at, left, period_left = Signal(11), Signal(11), Signal(11)
+        at, period_left = Signal(11), Signal(11)
         whole, held = Signal(range(lanes + 1)), Signal.like(count)
         in_memory = ~job.a[4] | ~job.a[3]
         narrow = ((job.a_format == Format.LANE) & in_memory) | (job.b_format == Format.LANE) | job.wide
@@ -168,6 +171,7 @@ class Operands(Resettable):
             m.d.comb += whole.eq(1)
         with m.Elif(sums):
             m.d.comb += whole.eq(AT_A_TIME)
+        m.d.comb += pairs.eq(whole >= _PAIR)
         uses = (job.kind == Kind.AFFINE) | (job.kind == Kind.TABLE)
         fewest: Value = whole
         for number, (limit, asked) in enumerate(((left, 1), (period_left, uses), (words_left, _of_words(job.a)))):
@@ -189,23 +193,34 @@ class Operands(Resettable):
             ]
         return at
 
-    def _words(self, m: Module, goes: Value, count: Value, last_group: Value) -> tuple[list[Value], Value, Value]:
-        """Lanes of a word of the core or of a reduction that are left, whether there is a word, and how many."""
-        job, most = self.job, self.cfg.payload_bits // _LANE
-        is_drain = job.a == Operand.DRAIN
+    def _words(
+        self, m: Module, second: Value, goes: Value, count: Value, last_group: Value, pairs: Value, elements: Value
+    ) -> tuple[list[Value], Value, Value]:
+        """Lanes of two words of the core or of one of a reduction that are left, whether they are there, how many."""
+        job, flit = self.job, self.cfg.payload_bits // _LANE
+        most = max(flit, min(self.cfg.lanes, _PAIR))
+        is_drain, of_words = job.a == Operand.DRAIN, _of_words(job.a)
         used, left = Signal(range(most)), Signal(range(most + 1))
-        word, valid, done = Signal(self.cfg.payload_bits), Signal(), Signal()
+        word, valid, done = Signal(most * _LANE), Signal(), Signal()
+        # The first word of two, which waits for the other.
+        half, held, alone = Signal(32, reset_less=True), Signal(), Signal()
         m.d.comb += [
-            word.eq(Mux(is_drain, self.drain.payload, self.result.payload)),
-            valid.eq(Mux(is_drain, self.drain.valid, _of_words(job.a) & self.result.valid)),
-            left.eq(Mux(is_drain, 2, most) - used),
-            done.eq(goes & _of_words(job.a) & (last_group | (count == left))),
-            self.summing.eq(self.active & _of_words(job.a) & ~is_drain),
-            self.drain.ready.eq(done & is_drain), self.result.ready.eq(done & ~is_drain),
+            alone.eq(~pairs | (elements <= 2)),
+            word.eq(Mux(is_drain, Mux(held, Cat(half, self.drain.payload), self.drain.payload), self.result.payload)),
+            valid.eq(Mux(is_drain, self.drain.valid & (held | alone), of_words & self.result.valid)),
+            left.eq(Mux(is_drain, Mux(pairs, _PAIR, 2), flit) - used),
+            done.eq(goes & of_words & (last_group | (count == left))),
+            self.summing.eq(self.active & of_words & ~is_drain),
+            self.drain.ready.eq(is_drain & (done | (self.active & ~second & ~held & ~alone))),
+            self.result.ready.eq(done & ~is_drain),
         ]
+        with m.If(self.start | done):
+            m.d.sync += held.eq(0)
+        with m.Elif(self.drain.valid & self.drain.ready):
+            m.d.sync += [held.eq(1), half.eq(self.drain.payload)]
         with m.If(done):
             m.d.sync += used.eq(0)
-        with m.Elif(goes & _of_words(job.a)):
+        with m.Elif(goes & of_words):
             m.d.sync += used.eq(used + count)
         turned = Signal.like(word)
         m.d.comb += turned.eq(word >> (used << 4))

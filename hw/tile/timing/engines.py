@@ -169,10 +169,10 @@ def send(tile: TileState) -> Process:
         for sent in range(one.blocks):
             while ring.there <= (0 if one.free else sent):
                 yield ring.changed
-            yield 1
+            yield 2
             for flit in range(flits):
-                # Whoever reads for the vector unit goes first.
-                yield 2 + (max(0, tile.read_until - clock.now) if flit == 0 else 0)
+                # Whoever reads for the core or the vector unit goes first.
+                yield 1 + (max(0, tile.read_until - clock.now) if flit == 0 else 0)
                 yield from tile.around.flit(tile.name, plan, first=flit == 0, last=flit == flits - 1)
             yield 1
             if one.free:

@@ -97,7 +97,7 @@ class TileState:
         self.walker = WalkerTime(clock, self.rings, self.memory)
         self.products: Queue[Product] = Queue(clock, _PRODUCTS)
         self.operations: Queue[Operation] = Queue(clock, _OPERATIONS)
-        self.sends: Queue[Plan] = Queue(clock, 1)
+        self.sends: Queue[Plan] = Queue(clock, 3)
         self.moved, self.settled, self.pending = Notice(), 0, False
         self.gathering = self.gathered = self.given = self.sending = self.read_until = 0
 

@@ -28,7 +28,7 @@ class Beats:
     memory
         Whether they come from the buffer.
     words
-        Of what comes in words, of the core or of sums, the beat that is the last one of each word.
+        Of what comes in words, of the core or of sums, the beat in which each word is taken.
     slow
         Cycles more in which results go to accumulators one by one.
     """
@@ -57,11 +57,19 @@ def beats_of(vec: Mapping[str, int], cfg: TileConfig, terms: tuple[int, int], pa
     both = kind != Kind.TABLE and b != Operand.NONE
     memory = is_stream(a) or is_walk(a)
     of_words = a == Operand.DRAIN or is_result(a)
-    word = _CORE_WORD if a == Operand.DRAIN else cfg.payload_bits // 16
-    sizes, words, left, period, held = [], list[int](), vec["elements"], vec["period"], word
     whole, uses = _whole(vec, cfg, memory), kind in (Kind.AFFINE, Kind.TABLE)
+    # Two words of the core go together where groups are as long.
+    pairs = a == Operand.DRAIN and whole >= 2 * _CORE_WORD
+    word = cfg.payload_bits // 16 if a != Operand.DRAIN else 2 * _CORE_WORD if pairs else _CORE_WORD
+    sizes, words, left, period, held, beat = [], list[int](), vec["elements"], vec["period"], 0, 0
     each = terms[0] + (terms[1] if both else 0)
     while left:
+        if not held:
+            held = word
+            if pairs and left > _CORE_WORD:
+                # The first word of two waits for the other.
+                words.append(beat)
+                beat += 1
         count = min(whole, left)
         count = min(count, period) if uses else count
         count = min(count, held) if of_words else count
@@ -70,10 +78,10 @@ def beats_of(vec: Mapping[str, int], cfg: TileConfig, terms: tuple[int, int], pa
         if not period:
             period = vec["period"]
         if of_words and (not held or not left):
-            words.append(len(sizes) * each - 1)
-            held = word
+            words.append(beat + (0 if pairs else each - 1))
+        beat += each
     slow = _slow(vec, sizes, parameters) if vec["target"] == Operand.ACCUMULATORS else 0
-    return Beats(len(sizes) * each, memory, tuple(words), slow)
+    return Beats(beat, memory, tuple(words), slow)
 
 
 def _whole(vec: Mapping[str, int], cfg: TileConfig, memory: bool) -> int:

@@ -12,7 +12,7 @@ __all__ = ["LOAD", "LOOK_LOAD", "LOOK_VECTOR", "VECTOR", "Asked", "Place", "Walk
 
 _FETCH = 8
 """Cycles from a strobe until a walk and its place are read (:class:`hw.tile.engines.fetcher.Fetcher`)."""
-_LOOK = 4
+_LOOK = 8
 """Cycles of a look at a walk: :meth:`hw.tile.walker.walker.Walker._count`."""
 LOAD, VECTOR, LOOK_LOAD, LOOK_VECTOR = range(4)
 """Who asks."""
@@ -127,10 +127,10 @@ class WalkerTime:
         if asked.restart:
             place.position = 0
         walk, ring, need = place.walk, self._rings[place.stream], place.need[place.position]
-        yield 3 + walk.kernel_y + walk.kernel_x
+        yield 5 + walk.kernel_y + walk.kernel_x
         if need:
-            # Oldest, newest, rows; then it waits, two cycles each time.
-            yield 3
+            # Oldest, newest; then it waits, two cycles each time.
+            yield 2
             while ring.there <= place.origin + need - 1 - ring.freed:
                 if self._hasty(port, asked):
                     asked.later = True
@@ -139,7 +139,7 @@ class WalkerTime:
                 self._blocked = ring.changed
                 yield ring.changed
                 self._blocked = None
-            yield 2 + 4
+            yield 2 + 6
         else:
             yield 0
         yield max(0, asked.held() - self._clock.now)
@@ -151,18 +151,19 @@ class WalkerTime:
         if not asked.advance:
             yield 1
         else:
-            yield 8
+            yield 10
             following = place.position + 1
             low = place.origin + place.low[following]
             if asked.free:
                 yield from self._free(port, asked, self._rings[place.stream], low)
                 if asked.later:
+                    # It goes on from where it was.
+                    self._fresh = -1
                     return
             place.position = following
             if following == len(place.need):
                 place.position, place.origin = 0, place.origin + place.walk.image
         # Where it is then is written.
-        self._fresh = -1
         yield 2
 
     def _free(self, port: int, asked: Asked, ring: Ring, low: int) -> Process:

@@ -24,13 +24,14 @@ _COUNT = _CORNER + 12
 class Walker(Resettable):
     """Carries out one walk at a time. Reference: :class:`hw.tile.walk.Walk`.
 
-    To look at it takes four cycles; to plan a window fourteen and both sides of the kernel, and what it waits for; to
-    go on ten, and about three for each block that is given back. What was done in part may be asked for again.
+    To look at it takes eight cycles; to plan a window fourteen and both sides of the kernel, and what it waits for; to
+    go on twelve, and about three for each block that is given back. What was done in part may be asked for again.
+    A product is there two cycles after its factors.
 
     Members
     -------
-    walk, place : In(DescriptorLayout("walk")), In(PlaceLayout())
-        The walk and where it is. They stay from ``start`` to the end.
+    walk, place, moves : In(DescriptorLayout("walk")), In(PlaceLayout()), In(1)
+        The walk and, unless it ``moves`` on from where it was last, where it is. They stay from ``start`` to the end.
     start, todo, restart, advance, free, hasty, hold, done, wrong, later, look, plan
         As at :class:`hw.tile.walker.layouts.WalkPort`; ``start`` is a strobe.
     next : Out(PlaceLayout())
@@ -41,6 +42,7 @@ class Walker(Resettable):
 
     walk: Any
     place: Any
+    moves: Value
     start: Value
     todo: Value
     restart: Value
@@ -59,7 +61,8 @@ class Walker(Resettable):
 
     def __init__(self) -> None:
         super().__init__({
-            "walk": In(DescriptorLayout("walk")), "place": In(PlaceLayout()), "start": In(1), "todo": In(2),
+            "walk": In(DescriptorLayout("walk")), "place": In(PlaceLayout()), "moves": In(1), "start": In(1),
+            "todo": In(2),
             "restart": In(1), "advance": In(1), "free": In(1), "hasty": In(1), "hold": In(1), "done": Out(1),
             "wrong": Out(1), "later": Out(1), "next": Out(PlaceLayout()), "look": Out(LookLayout()),
             "plan": Out(PlanLayout()),
@@ -69,29 +72,32 @@ class Walker(Resettable):
     def elaborate(self, platform: object) -> Any:
         m = Module()
         walk, at, ring = self.walk, self.next, Signal(RingLayout())
-        # One multiplier and one adder for all: products and what is added to them are taken one after the other.
-        factor, other, addend = Signal(_CORNER), Signal(12), Signal(ADDRESS_BITS)
-        total = Signal(_CORNER + 12)
-        x, y = Signal(signed(CORNER), name="x"), Signal(signed(CORNER), name="y")
+        # One multiplier and one adder for all: what they take and what they give is in registers.
+        self._factor, self._other = Signal(_CORNER), Signal(12)
+        self._addend, self._total = Signal(ADDRESS_BITS), Signal(_COUNT, name="total", reset_less=True)
+        factor, other, addend = (
+            Signal.like(one, name=name, reset_less=True) for name, one in
+            (("factor", self._factor), ("other", self._other), ("addend", self._addend)))
         m.d.comb += [
-            total.eq(factor * other + addend), other.eq(walk.width),
-            self.plan.base.eq(ring.base),
+            self._other.eq(walk.width), self.plan.base.eq(ring.base),
             self.ask.stream.eq(walk.stream), self.change.p.stream.eq(walk.stream), self.change.p.free.eq(1),
         ]
-        oldest, newest = Signal(COUNT_BITS, name="oldest"), Signal(COUNT_BITS, name="newest")
-        low = Signal(_COUNT)
+        self._multiplies = Signal(name="multiplies")
+        m.d.sync += self._total.eq(factor * other + addend)
+        with m.If(self._multiplies):
+            m.d.sync += [factor.eq(self._factor), other.eq(self._other), addend.eq(self._addend)]
         rows_of, columns_of = _Edge("y"), _Edge("x")
         # What rows, and then columns, are looked at with.
         self._at, self._left, self._step = Signal(signed(CORNER), name="at"), Signal(5, name="left"), Signal(4)
         self._size, self._inside = Signal(PIXEL), Signal()
-        self._pad, self._corner = Signal(4), Signal(signed(CORNER))
-        m.d.comb += [self._inside.eq(_inside(self._at, self._size)), self._corner.eq(total - self._pad)]
-        behind, rows = Signal(8, name="behind"), Signal(8, name="rows")
-        asks = self._stream(m)
+        m.d.comb += self._inside.eq(_inside(self._at, self._size))
+        behind = Signal(8, name="behind")
+        asks, kept = self._stream(m), self._keep(m)
         with m.FSM():
             with m.State("Idle"):
                 with m.If(self.start):
-                    m.d.sync += at.eq(self.place)
+                    with m.If(~self.moves):
+                        m.d.sync += at.eq(self.place)
                     with m.Switch(self.todo):
                         with m.Case(Todo.LOOK):
                             m.next = "Terms"
@@ -103,57 +109,97 @@ class Walker(Resettable):
                                 m.next = "Step"
                 with m.If(self.start & self.restart):
                     m.d.sync += [at.x.eq(0), at.y.eq(0)]
-            self._count(m, factor, other, addend, total, asks)
-            self._look(m, "Row", y, rows_of, factor, other, "Column")
-            self._look(m, "Column", x, columns_of, factor, other, "Oldest", rows_of.any)
-            with m.State("Oldest"):
-                m.d.comb += [factor.eq(rows_of.first), addend.eq(columns_of.first)]
-                m.d.sync += oldest.eq(total)
-                m.next = "Newest"
-            with m.State("Newest"):
-                m.d.comb += [factor.eq(rows_of.last), addend.eq(columns_of.last)]
-                m.d.sync += newest.eq(total)
-                m.next = "Rows"
-            with m.State("Rows"):
-                m.d.comb += factor.eq(walk.dilation_y)
-                m.d.sync += rows.eq(total)
-                m.next = "Wait"
-            self._wait(m, ring, oldest, newest, behind)
-            self._measure(m, ring, factor, other, addend, total, behind, rows)
-            self._go_on(m, ring, {"x": x, "y": y}, factor, other, addend, total, low)
+            self._count(m, asks)
+            self._look(m, rows_of, columns_of, kept["column"])
+            self._edges(m, rows_of, columns_of)
+            self._wait(m, ring, kept["oldest"], behind)
+            self._measure(m, ring, behind, kept["rows"])
+            self._go_on(m, ring)
             with m.State("Done"):
                 m.d.comb += self.done.eq(~self.hold | (self.todo != Todo.PLAN))
                 with m.If(self.done):
                     m.next = "Idle"
         return self.resets(m)
 
-    def _look(
-        self, m: Module, name: str, corner: Signal, edge: "_Edge", factor: Value, other: Value, following: str,
-        too: Value | None = None,
-    ) -> None:
-        """Where rows or columns of the window begin; the first and the last one that are in the image, if any is."""
-        walk, side = self.walk, edge.side
-        span = self.plan.columns if side == "x" else self.plan.rows
-        with m.State(name):
-            self._place(m, side, corner, factor, other)
-            m.d.sync += [
-                self._at.eq(self._corner), self._left.eq(walk[f"kernel_{side}"]), edge.any.eq(0), span.first.eq(0),
-            ]
-            m.next = f"Scan {side}"
-        with m.State(f"Scan {side}"):
-            m.d.comb += [
-                self._step.eq(walk[f"dilation_{side}"]), self._size.eq(walk.width if side == "x" else walk.height),
-            ]
-            m.d.sync += [self._at.eq(self._at + self._step), self._left.eq(self._left - 1)]
-            with m.If(self._inside):
-                m.d.sync += [edge.any.eq(1), edge.last.eq(self._at), span.last.eq(self._left)]
-                with m.If(~edge.any):
-                    m.d.sync += [edge.first.eq(self._at), span.first.eq(self._left)]
+    def _multiply(self, m: Module, factor: Value, other: Value | None = None, addend: Value | None = None) -> None:
+        """A product, by default with the width of the image, and what is added to it.
+
+        It is the ``total`` two cycles later, and until two cycles after the next one.
+        """
+        m.d.comb += [self._factor.eq(factor), self._multiplies.eq(1)]
+        if other is not None:
+            m.d.comb += self._other.eq(other)
+        if addend is not None:
+            m.d.comb += self._addend.eq(addend)
+
+    def _keep(self, m: Module) -> dict[str, Signal]:
+        """What is kept of products when they are there: the first column, pixels between rows, the oldest pixel."""
+        kept = {
+            "column": Signal(signed(CORNER), name="first_column"), "rows": Signal(8, name="rows"),
+            "oldest": Signal(COUNT_BITS, name="oldest"),
+        }
+        # A bit for each that comes in the next cycle; rows come behind the column.
+        self._late = Signal(len(kept), name="late")
+        m.d.sync += self._late.eq(self._late[0] << 1)
+        for bit, (name, one) in zip(self._late, kept.items(), strict=True):
+            with m.If(bit):
+                m.d.sync += one.eq(self._total - self.walk.pad_x if name == "column" else self._total)
+        return kept
+
+    def _look(self, m: Module, rows_of: "_Edge", columns_of: "_Edge", column: Value) -> None:
+        """The first and the last row and column of the window that are in the image."""
+        walk = self.walk
+        for name, side, after in (("Row", "y", "Column"), ("Column", "x", "Rows")):
+            with m.State(name):
+                self._multiply(m, self.next[side], walk[f"stride_{side}"])
+                m.next = after
+        with m.State("Rows"):
+            self._multiply(m, walk.dilation_y)
+            self._begin(m, rows_of, self._total - walk.pad_y)
+            m.d.sync += self._late.eq(1)
+            m.next = "Scan y"
+        with m.State("Scan y"):
+            self._scan(m, rows_of, self.plan.rows)
             with m.If(self._left == 1):
-                m.next = following
-                if too is not None:
-                    with m.If(~((edge.any | self._inside) & too)):
-                        m.next = "Done"
+                m.next = "Begin x"
+        with m.State("Begin x"):
+            self._begin(m, columns_of, column)
+            m.next = "Scan x"
+        with m.State("Scan x"):
+            self._scan(m, columns_of, self.plan.columns)
+            with m.If(self._left == 1):
+                m.next = "Oldest"
+                with m.If(~((columns_of.any | self._inside) & rows_of.any)):
+                    m.next = "Done"
+
+    def _begin(self, m: Module, edge: "_Edge", corner: Value) -> None:
+        """The first row or column."""
+        span = self.plan.columns if edge.side == "x" else self.plan.rows
+        m.d.sync += [
+            self._at.eq(corner), self._left.eq(self.walk[f"kernel_{edge.side}"]), edge.any.eq(0), span.first.eq(0),
+        ]
+
+    def _scan(self, m: Module, edge: "_Edge", span: Any) -> None:
+        """A row or column: whether it is in the image."""
+        walk, side = self.walk, edge.side
+        m.d.comb += [
+            self._step.eq(walk[f"dilation_{side}"]), self._size.eq(walk.width if side == "x" else walk.height),
+        ]
+        m.d.sync += [self._at.eq(self._at + self._step), self._left.eq(self._left - 1)]
+        with m.If(self._inside):
+            m.d.sync += [edge.any.eq(1), edge.last.eq(self._at), span.last.eq(self._left)]
+            with m.If(~edge.any):
+                m.d.sync += [edge.first.eq(self._at), span.first.eq(self._left)]
+
+    def _edges(self, m: Module, rows_of: "_Edge", columns_of: "_Edge") -> None:
+        """The oldest pixel of the window; the newest one is the total then."""
+        with m.State("Oldest"):
+            self._multiply(m, rows_of.first, None, columns_of.first)
+            m.next = "Newest"
+        with m.State("Newest"):
+            self._multiply(m, rows_of.last, None, columns_of.last)
+            m.d.sync += self._late.eq(4)
+            m.next = "Wait"
 
     def _stream(self, m: Module) -> Value:
         """Asks for the stream of a walk that is looked at; whether that still is to be answered."""
@@ -168,36 +214,37 @@ class Walker(Resettable):
             m.d.sync += asks.eq(1)
         return asks
 
-    def _count(self, m: Module, factor: Value, other: Value, addend: Value, total: Value, asks: Value) -> None:
+    def _count(self, m: Module, asks: Value) -> None:
         """Terms and codes of the window."""
-        walk, codes = self.walk, Signal(10)
+        walk, total = self.walk, self._total
         with m.State("Terms"):
-            m.d.comb += [factor.eq(walk.kernel_x), other.eq(walk.kernel_y)]
-            m.d.sync += self.look.terms.eq(total)
+            self._multiply(m, walk.kernel_x, walk.kernel_y)
+            m.next = "Late terms"
+        with m.State("Late terms"):
             m.next = "Codes"
         with m.State("Codes"):
-            m.d.comb += [factor.eq(self.look.terms), other.eq(walk.run)]
-            m.d.sync += codes.eq(total | total[10:].any().replicate(10))
+            self._multiply(m, total[:10], walk.run)
+            m.d.sync += self.look.terms.eq(total)
+            m.next = "Late codes"
+        with m.State("Late codes"):
             m.next = "Repeats"
         with m.State("Repeats"):
-            m.d.comb += [factor.eq(codes), other.eq(walk.repeat), addend.eq(walk.tail)]
-            m.d.sync += self.look.codes.eq(total)
+            self._multiply(m, total[:10] | total[10:].any().replicate(10), walk.repeat, walk.tail)
+            m.next = "Late repeats"
+        with m.State("Late repeats"):
+            m.next = "Counted"
+        with m.State("Counted"):
             # Its stream was asked for meanwhile.
+            m.d.sync += self.look.codes.eq(total)
             with m.If(~asks | self.ask.ready):
                 m.next = "Done"
 
-    def _place(self, m: Module, side: str, corner: Signal, factor: Value, other: Value) -> None:
-        """Row or column of the first pixel of the window."""
-        walk = self.walk
-        m.d.comb += [factor.eq(self.next[side]), other.eq(walk[f"stride_{side}"]), self._pad.eq(walk[f"pad_{side}"])]
-        m.d.sync += corner.eq(self._corner)
-
-    def _wait(self, m: Module, ring: Any, oldest: Value, newest: Value, behind: Signal) -> None:
+    def _wait(self, m: Module, ring: Any, oldest: Value, behind: Signal) -> None:
         """Until the last pixel of the window is there."""
         begins, back, less, far = Signal(COUNT_BITS), Signal(signed(COUNT_BITS)), Signal(COUNT_BITS), Signal()
         m.d.comb += [
             # `less`: blocks up to the last pixel, without that; more than a ring can have if it is `far`.
-            begins.eq(self.next.origin - ring.freed), back.eq(begins + oldest), less.eq(begins + newest),
+            begins.eq(self.next.origin - ring.freed), back.eq(begins + oldest), less.eq(begins + self._total),
             far.eq(less[8:].any()),
         ]
         with m.State("Wait"):
@@ -218,63 +265,64 @@ class Walker(Resettable):
                 m.d.comb += [self.wrong.eq(1), self.later.eq(0)]
                 m.next = "Idle"
 
-    def _measure(
-        self, m: Module, ring: Any, factor: Value, other: Value, addend: Value, total: Value, behind: Value,
-        rows: Value,
-    ) -> None:
+    def _measure(self, m: Module, ring: Any, behind: Value, rows: Value) -> None:
         """Where the window is in the ring, in bytes."""
-        plan, first, less = self.plan, Signal(17), Signal(signed(19))
+        plan, total, first, less = self.plan, self._total, Signal(17), Signal(signed(19))
         m.d.comb += [plan.first.eq(first), less.eq(first - plan.size)]
-        steps = (
-            ("Size", ring.blocks, [plan.size.eq(total)], "First"),
-            ("First", behind, [first.eq(total)], "Columns"),
-            ("Columns", self.walk.dilation_x, [
-                plan.column_step.eq(total), first.eq(Mux(less < 0, first, less))], "Lines"),
-            ("Lines", rows, [plan.row_step.eq(total)], "Done"),
+        around = first.eq(Mux(less < 0, first, less))
+        steps: tuple[tuple[str, Value | None, list[Any], str], ...] = (
+            ("Size", ring.blocks, [], "First"),
+            ("First", behind, [], "Column step"),
+            ("Column step", self.walk.dilation_x, [plan.size.eq(total)], "Row step"),
+            ("Row step", rows, [first.eq(total)], "Late column step"),
+            ("Late column step", None, [plan.column_step.eq(total), around], "Late row step"),
+            ("Late row step", None, [plan.row_step.eq(total)], "Done"),
         )
         for state, value, effects, following in steps:
             with m.State(state):
-                m.d.comb += [factor.eq(value), other.eq(ring.block)]
-                if state == "First":
-                    m.d.comb += addend.eq(ring.head)
+                if value is not None:
+                    self._multiply(m, value, ring.block, ring.head if state == "First" else None)
                 m.d.sync += effects
                 m.next = following
 
-    def _go_on(
-        self, m: Module, ring: Any, corner: dict[str, Signal], factor: Value, other: Value, addend: Value, total: Value,
-        low: Signal,
-    ) -> None:
+    def _go_on(self, m: Module, ring: Any) -> None:
         """The next position; gives back what neither it nor a later one needs."""
-        walk, at, x, y = self.walk, self.next, corner["x"], corner["y"]
-        column, row, image_ends = Signal(_CORNER), Signal(_CORNER), Signal()
+        walk, at, total, low = self.walk, self.next, self._total, Signal(_COUNT)
+        x, y = Signal(_CORNER), Signal(_CORNER)
+        below, image_ends = Signal(_CORNER), Signal()
         row_ends, rows_end = at.x + 1 == walk.positions_x, at.y + 1 == walk.positions_y
-        following = Signal(signed(CORNER + 1))
-        m.d.comb += [
-            column.eq(Mux(x < 0, 0, x)), row.eq(Mux(y < 0, 0, y)), following.eq(y + walk.stride_y),
-        ]
+        # Of the first row or column of a position; none is before the image.
+        corner, following = Signal(signed(CORNER)), Signal(signed(CORNER + 1))
+        m.d.comb += following.eq(corner + walk.stride_y)
         with m.State("Step"):
             m.d.sync += [image_ends.eq(row_ends & rows_end), at.x.eq(Mux(row_ends, 0, at.x + 1))]
             with m.If(row_ends):
                 m.d.sync += at.y.eq(Mux(rows_end, 0, at.y + 1))
             m.next = "Next row"
-        for name, side, after in (("Next row", "y", "Next column"), ("Next column", "x", "Top")):
+        for name, side, after in (("Next row", "y", "Next column"), ("Next column", "x", "Image")):
             with m.State(name):
-                self._place(m, side, corner[side], factor, other)
+                self._multiply(m, at[side], walk[f"stride_{side}"])
                 m.next = after
-        with m.State("Top"):
-            m.d.comb += [factor.eq(row), addend.eq(column)]
-            m.d.sync += low.eq(total)
+        with m.State("Image"):
+            self._multiply(m, walk.height)
+            m.d.comb += corner.eq(total - walk.pad_y)
+            m.d.sync += [y.eq(_from_zero(corner)), below.eq(Mux(rows_end, walk.height, _from_zero(following)))]
             m.next = "Below"
         with m.State("Below"):
-            m.d.comb += factor.eq(Mux(rows_end, walk.height, Mux(following < 0, 0, following)))
-            with m.If(total < low):
-                m.d.sync += low.eq(total)
-            m.next = "Image"
-        with m.State("Image"):
-            m.d.comb += factor.eq(walk.height)
-            with m.If(image_ends | (total < low)):
-                m.d.sync += low.eq(total)
-            m.next = "Behind"
+            self._multiply(m, below)
+            m.d.comb += corner.eq(total - walk.pad_x)
+            m.d.sync += x.eq(_from_zero(corner))
+            m.next = "Top"
+        with m.State("Top"):
+            self._multiply(m, y, None, x)
+            m.d.sync += low.eq(total)
+            m.next = "Least below"
+        # The end of the image, or what is less: where the next row begins, and the next position.
+        for name, after in (("Least below", "Least"), ("Least", "Behind")):
+            with m.State(name):
+                with m.If(~image_ends & (total < low)):
+                    m.d.sync += low.eq(total)
+                m.next = after
         with m.State("Behind"):
             # `low` counts from the start of the image that was walked.
             m.d.sync += low.eq(at.origin + low)
@@ -314,6 +362,11 @@ class _Edge:
         self.side = side
         self.any = Signal(name=f"{side}_any")
         self.first, self.last = Signal(PIXEL, name=f"{side}_first"), Signal(PIXEL, name=f"{side}_last")
+
+
+def _from_zero(place: Value) -> Value:
+    """A column or row, 0 if it is before the image."""
+    return Mux(place < 0, 0, place)
 
 
 def _inside(place: Value, size: Value) -> Value:

@@ -1,17 +1,16 @@
 """Claims of the engine of SEND: in order; it reads blocks that have arrived, and gives back those that are there."""
 
+from itertools import pairwise
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Array, Module, Mux, Signal, Value
 
-from hw.tile.engines.send import SendEngine
+from hw.tile.engines.send import WAITING, SendEngine
 from hw.tile.isa import Op
 from hw.tile.sequencer.decoder import field
 from sim.formal.harness import Harness, State, assume, claim, constant, drive_freely, free, witness
 
 __all__ = ["SendClaims"]
-
-_IDLE, _ASK = 0, 1
 
 
 class SendClaims(Harness):
@@ -36,29 +35,32 @@ class SendClaims(Harness):
         legal = (field(word, Op.SEND, "n") != 0) & (field(word, Op.SEND, "free") | (
             field(word, Op.SEND, "n") <= blocks))
         assume(m, ~dut.i.valid | legal)
-        sends, sent, waits = state["word"], state["sent"], state["waiting"]
+        sends, sent, waits = state["word"], state["sent"], state["waits"]
         n, frees_it = field(sends, Op.SEND, "n"), field(sends, Op.SEND, "free")
         offset = Mux(frees_it, 0, sent)
-        at_work, asks = state["fsm_state"] != _IDLE, state["fsm_state"] == _ASK
+        at_work, asks, gives = ~state.at("Idle"), state.at("Ask"), state.at("Free")
         with m.If(at_work):
             claim(m, "it is at one of its blocks", sent <= n)
             claim(m, "what it sends is legal", (n != 0) & (frees_it | (n <= blocks)))
-        with m.If(state["waits"]):
-            waiting_n = field(waits, Op.SEND, "n")
-            claim(m, "what waits is legal", (waiting_n != 0) & (field(waits, Op.SEND, "free") | (waiting_n <= blocks)))
         # What was taken last, and before that.
-        last, before = Signal(32), Signal(32)
+        taken = [Signal(32, name=f"taken_{k}") for k in range(WAITING + 1)]
         with m.If(dut.i.valid & dut.i.ready):
-            m.d.sync += [last.eq(word), before.eq(last)]
-        claim(m, "what waits was taken last", ~state["waits"] | (waits == last))
-        claim(m, "it is at work on what was taken first", ~at_work | (sends == Mux(state["waits"], before, last)))
+            m.d.sync += [taken[0].eq(word), *(older.eq(newer) for newer, older in pairwise(taken))]
+        behind = Value.cast(0)
+        for k in reversed(range(WAITING)):
+            waiting = state[f"waiting_{k}"]
+            with m.If(waits[k]):
+                waiting_n = field(waiting, Op.SEND, "n")
+                claim(m, f"what waits is legal, {k}",
+                      (waiting_n != 0) & (field(waiting, Op.SEND, "free") | (waiting_n <= blocks)))
+                claim(m, f"what waits was taken in this order, {k}", waiting == Array(taken)[behind])
+            behind = behind + waits[k]
+        claim(m, "it is at work on what was taken first", ~at_work | (sends == Array(taken)[behind]))
         claim(m, "no more are there than the ring has", there <= blocks)
         with m.If(at_work & asks):
             claim(m, "a block is left", sent < n)
             with m.If(~frees_it):
                 claim(m, "blocks that were sent are still there", there >= sent)
-        gives = Signal()
-        m.d.comb += gives.eq(state["fsm_state"] == _FREE)
         with m.If(at_work & ~asks & ~gives):
             claim(m, "the block that it sends has arrived", there > offset)
             claim(m, "it is one of those that it is to send", sent < n)
@@ -70,6 +72,3 @@ class SendClaims(Harness):
         with m.If(dut.change.valid):
             claim(m, "it gives back what is there", there != 0)
         witness(m, "it has given one back", frees)
-
-
-_FREE = 5

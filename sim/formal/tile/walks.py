@@ -15,9 +15,14 @@ _SMALL = {
     "stride_y": 2, "pad_x": 2, "pad_y": 2, "positions_x": 4, "positions_y": 4,
 }
 """Bits of the fields of a walk: products are dear for a solver."""
-_BEHIND = ("Oldest", "Newest", "Rows", "Wait", "Judge", "Size", "First", "Columns", "Lines")
-_GOES = ("Step", "Next row", "Next column", "Top", "Below", "Image", "Behind", "Free", "Give", "Change")
-_PLANNED = ("Size", "First", "Columns", "Lines")
+_PLANNED = ("Size", "First", "Column step", "Row step", "Late column step", "Late row step")
+_BEHIND = ("Oldest", "Newest", "Wait", "Judge", *_PLANNED)
+_PLAN = ("Row", "Column", "Rows", "Scan y", "Begin x", "Scan x", *_BEHIND)
+_LOOK = ("Terms", "Late terms", "Codes", "Late codes", "Repeats", "Late repeats", "Counted")
+_GOES = ("Step", "Next row", "Next column", "Image", "Below", "Top", "Least below", "Least", "Behind", "Free", "Give",
+         "Change")
+_LATE_COLUMN, _LATE_OLDEST = 0, 2
+"""What the total is kept as behind this cycle."""
 
 
 class WalkerClaims(Harness):
@@ -42,17 +47,21 @@ class WalkerClaims(Harness):
         dut: Any = self.dut
         ring, walk = dut.ask.ring, dut.walk
         drive_freely(
-            m, walk, dut.place, dut.start, dut.todo, dut.restart, dut.advance, dut.free, dut.hasty, dut.hold,
+            m, walk, dut.place, dut.moves, dut.start, dut.todo, dut.restart, dut.advance, dut.free, dut.hasty, dut.hold,
             dut.ask.ready, dut.change.ready, ring.head, ring.tail, ring.base, ring.block, ring.remote, ring.index,
             ring.wrong)
         m.d.comb += dut.soft_reset.eq(0)
         assume(m, ~dut.ask.ready | dut.ask.valid)
         idle = state.at("Idle")
         assume(m, idle | ~dut.start)
-        # The walk and its place stay from the start on.
-        kept, busy = Signal.like(walk.as_value()), Signal()
-        m.d.sync += [kept.eq(walk.as_value()), busy.eq(~idle | dut.start)]
-        assume(m, ~busy | idle | (walk.as_value() == kept))
+        # The walk stays from the start on; one that moves on is that of the start before.
+        kept, begun = Signal.like(walk.as_value()), Signal()
+        with m.If(dut.start):
+            m.d.sync += [kept.eq(walk.as_value()), begun.eq(1)]
+        assume(m, idle | (walk.as_value() == kept))
+        assume(m, ~(dut.start & dut.moves) | (begun & (walk.as_value() == kept)))
+        claim(m, "it was started", idle | begun)
+        was: Any = walk.shape()(kept)
         todo = Signal(2)
         with m.If(idle):
             m.d.sync += todo.eq(dut.todo)
@@ -63,6 +72,7 @@ class WalkerClaims(Harness):
             assume(m, walk[name] != 0)
         for side in "xy":
             assume(m, dut.place[side] < walk[f"positions_{side}"])
+            claim(m, f"{side}: it is at a position of its walk", ~begun | (dut.next[side] < was[f"positions_{side}"]))
         there, freed, blocks = Signal(8), Signal(COUNT_BITS), constant(m, 8, "blocks")
         gives = dut.change.valid & dut.change.ready
         more = free(m, 1, "more")
@@ -93,7 +103,7 @@ class WalkerClaims(Harness):
         place = {}
         m.d.comb += planning.eq(dut.todo == Todo.PLAN)
         for name, states in {
-            Todo.LOOK: ("Terms", "Codes", "Repeats"), Todo.PLAN: ("Row", "Scan y", "Column", "Scan x", *_BEHIND),
+            Todo.LOOK: _LOOK, Todo.PLAN: _PLAN,
         }.items():
             with m.If(_at(state, states)):
                 claim(m, f"it does what is asked for: {name.name.lower()}", dut.todo == name)
@@ -113,8 +123,9 @@ class WalkerClaims(Harness):
             first, last, found = state[f"{side}_first"], state[f"{side}_last"], state[f"{side}_any"]
             passed = Signal(5, name=f"passed_{side}")
             m.d.comb += passed.eq(walk[f"kernel_{side}"] - state["left"])
-            with m.If(~state.at("Idle")):
-                claim(m, f"{side}: it is at a position of the walk", at[side] < walk[f"positions_{side}"])
+            product = Signal(16, name=f"product_{side}")
+            m.d.comb += product.eq(at[side][:4] * walk[f"stride_{side}"][:2])
+            self._products(m, state, side, at, product, corner)
             holds = inside[side] & (first <= pixel) & (pixel <= last) & found
             between = ~inside[side] | holds
             scanning = state.at(f"Scan {side}")
@@ -125,7 +136,7 @@ class WalkerClaims(Harness):
                 claim(m, f"{side}: what it has passed lies between the first and the last", ~(one < passed) | between)
                 claim(m, f"{side}: the first is not behind the last, nor that behind where it looks",
                       ~found | ((first <= last) & (last <= state["at"]) & (last < size)))
-            later = ("Column", "Scan x", *_BEHIND) if side == "y" else _BEHIND
+            later = ("Begin x", "Scan x", *_BEHIND) if side == "y" else _BEHIND
             with m.If(_at(state, later)):
                 claim(m, f"{side}: all that is in the image lies between the first and the last", between)
             with m.If(_at(state, later)):
@@ -135,27 +146,53 @@ class WalkerClaims(Harness):
         number = Signal(COUNT_BITS)
         m.d.comb += number.eq(place["y"][:4] * walk.width[:4] + place["x"][:4])
         read = inside["x"] & inside["y"]
-        oldest, newest = state["oldest"], state["newest"]
-        behind = [name for name in _BEHIND if name != "Oldest"]
-        with m.If(_at(state, tuple(behind)) & read):
-            claim(m, "it is not before the oldest pixel", oldest <= number)
-        with m.If(_at(state, tuple(name for name in behind if name != "Newest")) & read):
-            claim(m, "it is not behind the newest pixel", number <= newest)
-        small = 1 << 8
-        with m.If(_at(state, tuple(behind))):
-            claim(m, "the oldest pixel is in the image", oldest < small)
-        with m.If(_at(state, tuple(name for name in behind if name != "Newest"))):
-            claim(m, "the newest pixel is in the image", newest < small)
+        self._edges(m, walk, state, number, read)
         ahead = Signal(COUNT_BITS)
         m.d.comb += ahead.eq(at.origin + number - freed)
         planned = Signal()
-        m.d.sync += planned.eq(~state.at("Idle") & (state.at("Lines") | (planned & state.at("Done"))))
+        m.d.sync += planned.eq(~state.at("Idle") & (state.at("Late row step") | (planned & state.at("Done"))))
         done = planned & state.at("Done")
         with m.If((_at(state, _PLANNED) | done) & read):
             claim(m, "each pixel of a planned window has arrived, and was not given back", ahead < there)
         with m.If(state.at("Done") & planning & ~planned):
             claim(m, "a window without pixels has none that is read", ~read)
         witness(m, "a window of pixels is planned", done & read & dut.done)
+
+    def _products(self, m: Module, state: State, side: str, at: Any, product: Value, corner: Value) -> None:
+        """The product that is the first row or column, on its way through the registers."""
+        late = state["late"]
+        waits, there = ("Column", "Rows") if side == "y" else ("Rows", None)
+        with m.If(state.at(waits)):
+            claim(m, f"{side}: its factors are the position and the stride", (
+                (state["factor"] == at[side]) & (state["other"] == self.dut.walk[f"stride_{side}"])
+                & (state["addend"] == 0)))
+        if there is not None:
+            with m.If(state.at(there)):
+                claim(m, f"{side}: the total is their product", state["total"] == product)
+            return
+        with m.If(late[_LATE_COLUMN]):
+            claim(m, f"{side}: the total is their product", state.at("Scan y") & (state["total"] == product))
+        with m.If((state.at("Scan y") & ~late[_LATE_COLUMN]) | state.at("Begin x")):
+            claim(m, f"{side}: the first column is kept", state["first_column"] == corner)
+
+    def _edges(self, m: Module, walk: Any, state: State, number: Value, read: Value) -> None:
+        """The oldest and the newest pixel, on their way through the registers."""
+        late, total, oldest, small = state["late"], state["total"], state["oldest"], 1 << 8
+        with m.If(late[_LATE_OLDEST]):
+            claim(m, "the oldest pixel is waited for", state.at("Wait"))
+        waits = state.at("Wait") & late[_LATE_OLDEST]
+        there = (state.at("Wait") & ~late[_LATE_OLDEST]) | state.at("Judge")
+        for which, states in (("first", state.at("Newest")), ("last", waits | there)):
+            with m.If(states):
+                claim(m, f"its factors are the {which} row and the width", (
+                    (state["factor"] == state[f"y_{which}"]) & (state["other"] == walk.width)
+                    & (state["addend"] == state[f"x_{which}"])))
+        with m.If(waits):
+            claim(m, "the total is not before the oldest pixel", (total < small) & (~read | (total <= number)))
+        with m.If(there):
+            claim(m, "it is not behind the newest pixel", (total < small) & (~read | (number <= total)))
+        with m.If(there | _at(state, _PLANNED)):
+            claim(m, "it is not before the oldest pixel", (oldest < small) & (~read | (oldest <= number)))
 
 
 def _at(state: State, names: tuple[str, ...]) -> Value:

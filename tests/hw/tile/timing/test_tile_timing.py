@@ -68,6 +68,8 @@ def test_a_ring_acknowledges_while_two_blocks_more_would_fit() -> None:
 @pytest.mark.parametrize(("given", "count", "words"), [
     (vec(a=Operand.DRAIN, target=Operand.ACCUMULATORS, elements=10, period=10), 5, (0, 1, 2, 3, 4)),
     (vec(a=Operand.DRAIN, target=Operand.ACCUMULATORS, elements=9, period=9), 5, (0, 1, 2, 3, 4)),
+    (vec(a=Operand.DRAIN, target=1, elements=10, period=10), 5, (0, 1, 2, 3, 4)),
+    (vec(a=Operand.DRAIN, target=1, elements=10, period=3), 8, (0, 2, 3, 5, 7)),
     (vec(a=Operand.ACCUMULATORS, target=1, elements=10, period=10, wide=1), 5, ()),
     (vec(a=2, target=1, elements=10, period=10), 3, ()),
     (vec(a=2, target=1, elements=10, period=3), 4, ()),
