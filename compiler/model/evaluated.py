@@ -6,7 +6,7 @@ step whose operators are functions of one value alone is done by a table that it
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -25,6 +25,13 @@ Float = NDArray[np.float64]
 MOST_NODES = 4096
 ELEMENT = frozenset(("Add", "Clip", "Identity", "Max", "Min", "Mul", "Neg", "Relu", "Sigmoid", "Sub", "Tanh"))
 """Operators that make each element of the same elements of their inputs, the same bits whatever lies beside them."""
+APART = ELEMENT | frozenset((
+    *("Abs", "And", "ArrayFeatureExtractor", "Cast", "Concat", "Div", "Equal", "Gather", "Greater", "GreaterOrEqual"),
+    *("Imputer", "Less", "LessOrEqual", "Not", "Or", "ReduceMax", "ReduceMin", "ReduceProd", "Slice", "Where"),
+))
+"""Operators of which the same is true of the samples of a batch, where these are the first dimension."""
+BLOCK = 256
+"""Samples that are done at once where their bits are those of each alone."""
 EXACT, DIRECTIONS = 96, 8
 """Elements up to which gradients are taken one by one; directions at random that stand for those of more."""
 CLASSES = frozenset(("Softmax", "LogSoftmax", "Sigmoid", "ArgMax", "Hardmax", "TopK"))
@@ -104,13 +111,20 @@ class Evaluated:
 
         It is tried on two samples.
         """
+        return self._tried(2, lambda together, alone: np.allclose(together, alone, rtol=1e-9, atol=1e-12))
+
+    @cached_property
+    def apart(self) -> bool:
+        """Whether they give the same bits: all operators do one row after the other. It is tried on a few samples."""
+        return all(node.op_type in APART for node in self.proto.graph.node) and self._tried(9, np.array_equal)
+
+    def _tried(self, samples: int, same: Callable[[Float, Float], bool]) -> bool:
         graph = self.proto.graph
-        if any(_dims(v)[:1] != (1,) or v.type.tensor_type.elem_type != TensorProto.DOUBLE
-               for v in (*graph.input, *graph.output)):
+        if any(_dims(v)[:1] != (1,) for v in (*graph.input, *graph.output)):
             return False
-        pair = np.random.default_rng(0).uniform(0.5, 1.5, (2, self.taken))
+        some = np.random.default_rng(0).uniform(0.5, 1.5, (samples, self.taken))
         try:
-            return np.allclose(self._stacked(pair), self.compute(pair), rtol=1e-9, atol=1e-12)
+            return same(self._stacked(some), _rows(self._one_by_one(some), samples))
         except ValueError:
             return False
 
@@ -159,14 +173,22 @@ class Evaluated:
             count = len(self.proto.graph.input)
             parts = np.split(np.ascontiguousarray(x, dtype=np.float64), count, axis=1)
             return self.run([np.ascontiguousarray(part).reshape(dims) for part in parts])
-        return np.stack([self.run(self._split(one)) for one in np.asarray(x, dtype=np.float64)])
+        if self.apart:
+            blocks = [self._stacked(np.asarray(x[k : k + BLOCK], dtype=np.float64)) for k in range(0, len(x), BLOCK)]
+            return np.concatenate(blocks).reshape(len(x), *_dims(self.proto.graph.output[0]))
+        return self._one_by_one(x)
+
+    def _one_by_one(self, x: NDArray[Any]) -> NDArray[Any]:
+        return np.stack([self.run(self._split(one[None])) for one in np.asarray(x, dtype=np.float64)])
 
     def _split(self, x: Float) -> list[NDArray[Any]]:
+        """Inputs of samples, (samples, taken), behind each other along the first dimension of each."""
         parts, first = [], 0
         for value in self.proto.graph.input:
             dims, kind = _dims(value), value.type.tensor_type.elem_type
-            part = x[first : first + math.prod(dims)].reshape(dims)
-            first += part.size
+            taken = math.prod(dims)
+            part = x[:, first : first + taken].reshape(dims if len(x) == 1 else (len(x), *dims[1:]))
+            first += taken
             if kind != TensorProto.DOUBLE:
                 part = np.rint(part).astype(onnx.helper.tensor_dtype_to_np_dtype(kind))
             parts.append(part)
@@ -179,9 +201,7 @@ class Evaluated:
 
     def _stacked(self, x: Float) -> Float:
         """:meth:`compute` of all samples at once, where they stack; the last bits may be others."""
-        cuts = np.cumsum([math.prod(dims) for dims in self.dims])[:-1]
-        parts = [p.reshape(len(x), *d[1:]) for p, d in zip(np.split(x, cuts, axis=1), self.dims, strict=True)]
-        return _rows(self.run(parts), len(x))
+        return _rows(self.run(self._split(x)), len(x))
 
     def _near(self, x: Float) -> Float:
         """What differences are made of, of shape (batch, size): as of :meth:`compute`, but for the last bits."""

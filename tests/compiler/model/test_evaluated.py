@@ -95,3 +95,33 @@ def test_gradients_of_a_batch_are_taken_at_once_where_its_samples_stay_apart(ste
     gradient = rng.normal(size=(5, step.size))
     alone = [step.backward(gradient[k : k + 1], x[k : k + 1], step.compute(x[k : k + 1])) for k in range(5)]
     assert np.allclose(step.backward(gradient, x, step.compute(x)), np.concatenate(alone), rtol=1e-5, atol=1e-8)
+
+
+def features(axis: int, kind: str = "ReduceProd") -> Evaluated:
+    """A product of three of the ten numbers of a sample, as scikit-learn's polynomials are exported."""
+    values = [helper.make_tensor_value_info("a", TensorProto.DOUBLE, (1, 10))]
+    made = [
+        helper.make_node("ArrayFeatureExtractor", ["a", "i"], ["p"], domain="ai.onnx.ml"),
+        node(kind, "p", "y", axes=[axis], keepdims=1),
+    ]
+    out = [helper.make_tensor_value_info("y", TensorProto.DOUBLE, (1, 1) if axis else (1, 3))]
+    graph = helper.make_graph(made, "step", values, out, [numpy_helper.from_array(np.array([7, 2, 4]), "i")])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
+    return Evaluated.of(helper.make_model(graph, opset_imports=opsets, ir_version=10))
+
+
+@pytest.mark.parametrize(
+    ("step", "apart"),
+    [
+        (features(1), True),
+        (features(0), False),  # over the batch
+        (features(1, "ReduceMean"), False),  # a sum in another order, maybe
+        (rows("Softmax", "a", axis=2), False),
+    ],
+)
+def test_samples_are_done_together_where_their_bits_stay(step: Evaluated, apart: bool) -> None:
+    assert step.apart == apart
+    x = np.random.default_rng(3).normal(size=(300, step.taken))
+    alone = np.concatenate([step.compute(x[k : k + 1]) for k in range(len(x))])
+    assert np.array_equal(step.compute(x), alone)
+    assert step.samples(x).shape == (300, *step.run(step._split(x[:1])).shape)
