@@ -12,7 +12,7 @@ from macro_models.exact.masks import Masks
 from macro_models.exact.operation import STEP_FRACTION_BITS, MvmOperation
 from macro_models.exact.pwm.calibration import READS, Calibration, calibrate
 from macro_models.exact.pwm.compensation import READS as VECTOR_READS
-from macro_models.exact.pwm.compensation import compensate, stored_vectors
+from macro_models.exact.pwm.compensation import Compensation, compensate, stored_vectors
 from macro_models.exact.pwm.converter import (
     COUNT_BITS,
     NEGATIVE,
@@ -87,6 +87,8 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         """The converters as they are made."""
         self.calibration = self.calibrated() if calibration is None else calibration
         """Registers that correct the converters: what the core's own calibration finds, if nothing else is given."""
+        self.compensation: Compensation | None = None
+        """The command that has set them since, if one has."""
 
     @property
     def calibration(self) -> Calibration:
@@ -223,6 +225,9 @@ class PwmModel(ProgrammedCore[PwmConfig]):
             return self.differences(vectors, code, session, calibration)
 
         self.calibration = compensate(how, stored, source.calibration.digital, read, fresh.calibration)
+        self.compensation = Compensation(
+            how=how, vectors=vectors, stored=stored, step_code=code, before=fresh.calibration
+        )
 
     def key(self, wl: NDArray[np.bool_]) -> Key:
         """What conversions with the word lines ``wl`` on, one a driven line, see of the array. Keys are cached."""

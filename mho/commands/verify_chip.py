@@ -28,9 +28,10 @@ def chip_command(
     """Run programs on the generated Verilog of a chip in Verilator while a host reads and writes all of it.
 
     Two tiles run programs without end, one on what the other sends, with ideal macros; the host reads and writes
-    registers and memories of all tiles meanwhile, legal addresses and others: each answer must be right, nothing lost,
-    reordered or doubled, and the last images of both programs those of the reference. But for the serial line all cells
-    of a third tile are programmed by write-verify then. --chip defaults to tnsa16-2x2. Exit 1 on a mismatch.
+    registers and memories of all tiles meanwhile, legal addresses and others: each answer must be right, nothing
+    lost, reordered or doubled, and the last images of both programs those of the reference. But for the serial line
+    all cells of a third tile are programmed by write-verify then, or its core carries out commands as its reference
+    does. --chip defaults to tnsa16-2x2. Exit 1 on a mismatch.
     """
     from dataclasses import asdict
 

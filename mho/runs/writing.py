@@ -92,7 +92,7 @@ def program_net(
         if backend == _NUMPY:
             return writer(device, seed, progress)
         row_programmer(network.chip)  # refused before anything is built
-        rows: Any = open_backend(backend)
+        rows: Any = open_backend(backend, tiles=network.tiles is not None)
         try:
             rows.open(network.chip, [])
             return writer(device, seed, progress, rows, backend)

@@ -16,7 +16,7 @@ from macro_models.errors import ToolError
 from sim.core.commands import Operated
 from sim.core.kinds import simulated
 
-__all__ = ["TaskBus", "TileCore"]
+__all__ = ["CoreTasks", "TaskBus", "TileCore"]
 
 
 class TaskBus(Protocol):
@@ -27,7 +27,49 @@ class TaskBus(Protocol):
         ...
 
 
-class TileCore:
+class CoreTasks:
+    """Operations of a core whose tile runs no program, as accesses to the chip's registers.
+
+    Parameters
+    ----------
+    chip
+        The chip, whose cores take operations from the host.
+    node
+        The tile.
+    """
+
+    def __init__(self, chip: Chip, node: int) -> None:
+        parts = ChipParts.from_chip(chip)
+        self.cfg: Any = parts.core.cfg
+        self._map, self._name = parts.registers, tile_name(parts.mesh, node)
+        self._base = parts.address_map[f"{self._name}_core"].base
+
+    def tasks(
+        self, descriptors: Sequence[int], inputs: Sequence[Sequence[int]], settings: Sequence[tuple[int, int]]
+    ) -> list[Task]:
+        """Writes of settings, then the operations."""
+        masks, count = self._base + self._map["masks"].address, self.cfg.output_words
+        made: list[Task] = [Write(masks + 4 * first, words) for first, words in _runs(settings)]
+        for descriptor, words in zip(descriptors, inputs, strict=True):
+            made += operation_tasks(self._map, self._base, descriptor, words, count)
+        return made
+
+    def results(self, answers: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        """Results, (operations, words), from all words that these accesses read.
+
+        Raises
+        ------
+        ToolError
+            If the tile has refused an operation.
+        """
+        each = answers.reshape(-1, 1 + self.cfg.output_words)
+        for number, status in enumerate(each[:, 0].tolist()):
+            if wrong := check_ended(self._map, status):
+                raise ToolError(f"the core of {self._name} {wrong} (operation {number}, status {status:#x})")
+        return each[:, 1:]
+
+
+class TileCore(CoreTasks):
     """A core whose tile runs no program, as a :class:`sim.core.commands.CommandedCore`.
 
     Parameters
@@ -41,11 +83,8 @@ class TileCore:
     """
 
     def __init__(self, bus: TaskBus, chip: Chip, node: int) -> None:
-        parts = ChipParts.from_chip(chip)
-        self.cfg: Any = parts.core.cfg
-        self._bus, self._map = bus, parts.registers
-        self._name = tile_name(parts.mesh, node)
-        self._base = parts.address_map[f"{self._name}_core"].base
+        super().__init__(chip, node)
+        self._bus = bus
         self.settings: Any = simulated(chip).image(self.cfg).file
 
     def put_model(self, core: int, model: Any) -> None:
@@ -62,27 +101,8 @@ class TileCore:
         ToolError
             If the tile refuses an operation.
         """
-        tasks, count = self.tasks(descriptors, inputs, settings), self.cfg.output_words
-        found = [words for words in self._bus.execute(tasks) if len(words)]
-        return Operated(words=self.words(np.concatenate(found), count))
-
-    def tasks(
-        self, descriptors: Sequence[int], inputs: Sequence[Sequence[int]], settings: Sequence[tuple[int, int]]
-    ) -> list[Task]:
-        """Accesses of all that."""
-        masks, count = self._base + self._map["masks"].address, self.cfg.output_words
-        made: list[Task] = [Write(masks + 4 * first, words) for first, words in _runs(settings)]
-        for descriptor, words in zip(descriptors, inputs, strict=True):
-            made += operation_tasks(self._map, self._base, descriptor, words, count)
-        return made
-
-    def words(self, answers: NDArray[np.uint32], count: int) -> NDArray[np.uint32]:
-        """Results from what was read: of each operation its status, then its words."""
-        each = answers.reshape(-1, 1 + count)
-        for number, status in enumerate(each[:, 0].tolist()):
-            if wrong := check_ended(self._map, status):
-                raise ToolError(f"the core of {self._name} {wrong} (operation {number}, status {status:#x})")
-        return each[:, 1:]
+        answers = self._bus.execute(self.tasks(descriptors, inputs, settings))
+        return Operated(words=self.results(np.concatenate(answers)))
 
 
 def _runs(settings: Sequence[tuple[int, int]]) -> list[tuple[int, list[int]]]:

@@ -32,16 +32,18 @@ struct Sink {
 };
 
 struct Job {
-    const uint32_t* requests;  // three words each: address, data, 1 for a write; those of the end, which read, are last
-    uint32_t* answers;         // of the last requests
+    const uint32_t* requests;  // three words each: address, data and kind, see Kind; those of the end are last
+    uint32_t* answers;         // of all requests but writes
     const Source* sources;
     const Sink* sinks;
-    int64_t request_count, answer_count, source_count, sink_count;
+    int64_t request_count, end_count, source_count, sink_count;
     int64_t patience;          // cycles without a flit, an answer or an instruction after which all counts as stuck
     int64_t report;            // cycles after which Python hears of it
     int32_t send_words, body_words, address_bits, payload_words, credit_tag, tracing;
 };
 
+// A wait reads until the word has a bit of the data.
+enum Kind : uint32_t { kRead = 0, kWrite = 1, kWait = 2 };
 enum Outcome : int32_t { kIdle = 0, kRunning = 1, kComplete = 2, kStuck = 3, kRefused = 4 };
 enum Phase : int32_t { kReset, kSetUp, kRun, kEnd, kOver };
 
@@ -80,7 +82,7 @@ void begin(Host& h, Phase phase) {
     h.phase_cycle = h.idle = 0;
 }
 
-int64_t set_up(const Job& j) { return j.request_count - j.answer_count; }
+int64_t set_up(const Job& j) { return j.request_count - j.end_count; }
 
 bool may_send(const Host& h, int s) {
     const Source& one = h.job.sources[s];
@@ -139,8 +141,7 @@ uint8_t mho_host_request(void* handle, uint32_t* payload) {
     // Word address, direction, data, bytes.
     unsigned __int128 bits = one[0] >> 2;
     int at = h.job.address_bits - 2;
-    bits |= static_cast<unsigned __int128>(one[2]) << at;
-    bits |= static_cast<unsigned __int128>(one[1]) << (at + 1);
+    if (one[2] == kWrite) bits |= (static_cast<unsigned __int128>(one[1]) << 1 | 1) << at;
     bits |= static_cast<unsigned __int128>(15) << (at + 33);
     std::memcpy(payload, &bits, 16);
     h.waiting = true;
@@ -149,10 +150,15 @@ uint8_t mho_host_request(void* handle, uint32_t* payload) {
 
 void mho_host_response(void* handle, uint32_t data, uint8_t error) {
     Host& h = of(handle);
+    const uint32_t* one = h.job.requests + 3 * (h.requests_sent - 1);
     h.waiting = false;
-    h.idle = 0;
     h.errors += error;
-    if (h.requests_sent > set_up(h.job) && h.answers < h.job.answer_count) h.job.answers[h.answers++] = data;
+    if (one[2] == kWait && !error && !(data & one[1])) {
+        h.requests_sent--;  // once more, and that is no progress
+        return;
+    }
+    h.idle = 0;
+    if (one[2] != kWrite) h.job.answers[h.answers++] = data;
 }
 
 uint8_t mho_host_send(void* handle, uint32_t* payload) {

@@ -172,10 +172,15 @@ class PwmMacro:
         said = failure.decode() if failure else ""
         return f"{said}: {self.errors[0]!r}" if self.errors else said
 
+    @property
+    def programmed(self) -> NDArray[np.int64] | None:
+        """Codes of the devices as the last pulses left them; None if there were none."""
+        return None if self.evaluator is None else self.evaluator.programmed
+
     def finish(self, result: Any) -> None:
         """A conversion makes no decrements; devices are as the last pulses left them."""
-        if self.evaluator is not None and self.evaluator.programmed is not None:
-            result.cells = self.evaluator.programmed
+        if self.programmed is not None:
+            result.cells = self.programmed
         result.decrements = np.zeros(self._library.mho_pwm_conversions(self._index), dtype=np.int64)
         result.failure = self.failure
 

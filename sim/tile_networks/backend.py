@@ -17,11 +17,14 @@ from hw.tile.isa import Cause
 from macro_models import MacroModel, Masks
 from macro_models.errors import InputError, ToolError, argument
 from sim.backend import Account, Backend, Detailed, Note, Progress
+from sim.chip.tile_core import CoreTasks
+from sim.core.commands import Preparation, preparation_of, row_programmer
 from sim.core.kinds import simulated
 from sim.tile_networks.build import build_mesh
 from sim.tile_networks.codes import SeenCodes
+from sim.tile_networks.cores import COMMAND_PATIENCE, MeshCores
 from sim.tile_networks.host import MeshJob, MeshResult, Outcome
-from sim.tile_networks.plan import STATUS_READS, Plan, make_plan
+from sim.tile_networks.plan import STATUS_READS, Plan, make_plan, tile_node
 from sim.tile_networks.process import MeshSimulation
 from sim.tile_networks.timeline import image_ends
 from sim.tile_networks.trace import trace_of
@@ -81,8 +84,11 @@ class TileCosimBackend(Backend):
         self.result: MeshResult | None = None
 
     def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
-        """Tiles need the programs of a network: see :meth:`open_network`."""
-        raise InputError(f"{chip.name}: a network must hold programs of tiles to run on them")
+        """Take a chip and its programmed cores, to have cores do something alone: see :meth:`program_rows`.
+
+        A run needs the programs of a network: :meth:`open_network`.
+        """
+        self.open_code(chip, None, cores)
 
     def open_network(self, network: "Network", cores: Sequence[MacroModel]) -> None:
         """Take a network and its programmed cores; the process is kept where the chip has the same tiles.
@@ -95,7 +101,7 @@ class TileCosimBackend(Backend):
             If a tool is missing or the build fails.
         """
         if network.tiles is None:
-            self.open(network.chip, cores)
+            raise InputError(f"{network.chip.name}: a network must hold programs of tiles to run on them")
         self.open_code(network.chip, network.tiles, cores)
 
     def open_code(self, chip: Chip, code: "TileCode | None", cores: Sequence[MacroModel]) -> None:
@@ -137,8 +143,13 @@ class TileCosimBackend(Backend):
                              f"not {len(lanes)} images")
         started, first = time.perf_counter(), int(images[0])
         split = self._split(program)
-        plan = self.plan = make_plan(self._code, self._parts, masks, split.enter(lanes), first, self._settings())
-        job = MeshJob.from_plan(plan, patience=self._patience, report=_REPORT, tracing=self._tracing)
+        prepared = self._preparations()
+        commands = {node: CoreTasks(self._chip, node).tasks(one.descriptors, one.inputs, one.settings)
+                    for node, one in prepared.items()}
+        plan = self.plan = make_plan(
+            self._code, self._parts, masks, split.enter(lanes), first, self._settings(prepared), commands)
+        patience = max(self._patience, COMMAND_PATIENCE if prepared else 0)
+        job = MeshJob.from_plan(plan, patience=patience, report=_REPORT, tracing=self._tracing)
 
         def hear(cycles: int, arrived: list[int]) -> None:
             done = min(came // sink.image_flits for came, sink in zip(arrived, plan.sinks, strict=True))
@@ -151,6 +162,7 @@ class TileCosimBackend(Backend):
 
         result = self.result = self._simulation.run_mesh(job, hear)
         self._check(plan, result)
+        self._check_prepared(prepared, result)
         found = {sink.value: _lanes(sink.held, result.payloads[k]) for k, sink in enumerate(plan.sinks)}
         codes = SeenCodes(program, first, len(lanes), result.ops, result.words)
         check_codes(program, lanes, images, codes, _finished(split, lanes, found), account, timing(self._chip))
@@ -160,13 +172,53 @@ class TileCosimBackend(Backend):
             self._note(f"{len(lanes)} images took {result.progress['cycles']:,} cycles of the chip in co-simulation")
         return found
 
-    def _settings(self) -> dict[int, list[tuple[int, int]]]:
+    def program_rows(
+        self, core: int, model: MacroModel, targets: NDArray[np.integer], parameters: Any, skip: NDArray[np.bool_]
+    ) -> tuple[Any, NDArray[np.int64]]:
+        """Program the cells of a tile's core by its own commands, which the host gives over the register bus.
+
+        As :meth:`sim.core.cosim.CosimBackend.program_rows`.
+
+        Raises
+        ------
+        InputError
+            If the cores have no engine.
+        ToolError
+            If what the core does is not what its model does, or the simulator fails.
+        """
+        if self._simulation is None or self._chip is None:
+            raise RuntimeError("The backend must be open.")
+        cores = MeshCores(self._simulation, self._chip)
+        return row_programmer(self._chip)(cores, core, model, targets, parameters, skip)
+
+    def _preparations(self) -> dict[int, Preparation]:
+        """What cores do by their own commands before the programs start, by node."""
+        assert self._simulation is not None
+        assert self._chip is not None
+        assert self._code is not None
+        assert self._parts is not None
+        used, models = {tile_node(self._parts.mesh, tile) for tile in self._code.programs}, self._simulation.models
+        found = {node: preparation_of(self._chip, model) for node, model in models.items() if node in used}
+        return {node: one for node, one in found.items() if one is not None}
+
+    def _check_prepared(self, prepared: Mapping[int, Preparation], result: MeshResult) -> None:
+        """Whether these commands gave what they must."""
+        assert self._chip is not None
+        first = 0
+        for node, one in prepared.items():
+            core = CoreTasks(self._chip, node)
+            end = first + len(one.descriptors) * (1 + core.cfg.output_words)
+            one.check(core.results(result.answers[first:end]))
+            first = end
+
+    def _settings(self, prepared: Mapping[int, Preparation]) -> dict[int, list[tuple[int, int]]]:
         """What the cores are told of their macros, by node."""
         assert self._simulation is not None
         assert self._chip is not None
         assert self._parts is not None
         image, cfg = simulated(self._chip).image, self._parts.core.cfg
-        return {node: image(cfg).settings(model) for node, model in self._simulation.models.items()}
+        models = {node: model for node, model in self._simulation.models.items() if node not in prepared}
+        return {node: image(cfg).settings(model) for node, model in models.items()}
 
     def _split(self, program: Program) -> Split:
         """What the host does of a program itself."""
@@ -177,8 +229,9 @@ class TileCosimBackend(Backend):
     def _check(self, plan: Plan, result: MeshResult) -> None:
         """Refuse a run that did not end well, with what the tiles say of themselves."""
         said = []
+        ends = result.answers[-len(STATUS_READS) * len(plan.tiles) :]
         for k, node in enumerate(plan.tiles):
-            _, low, high = result.answers[len(STATUS_READS) * k : len(STATUS_READS) * (k + 1)].tolist()
+            _, low, high = ends[len(STATUS_READS) * k : len(STATUS_READS) * (k + 1)].tolist()
             if cause := low & 15:
                 column, row = plan.parts.mesh.position(node)
                 said.append(f"tile {column},{row} trapped ({Cause(cause).name.lower()}) at instruction "

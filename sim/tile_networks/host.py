@@ -4,19 +4,22 @@ The structures mirror those in C++; what they point to must live until the job h
 """
 
 import ctypes
+from collections.abc import Iterable
 from ctypes import POINTER, Structure, byref, c_int32, c_int64, c_uint32, c_uint64, c_void_p
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hw.host.link.tasks import Task
+from hw.noc.config import MeshConfig
 from hw.noc.flit import BodyLayout
 from hw.noc.interface.words import credit_tag
 from hw.noc.registers.packet import host_address_bits
 from sim.core.messages import Message
-from sim.tile_networks.plan import STATUS_READS, Plan
+from sim.tile_networks.plan import STATUS_READS, WRITE, Plan, task_requests
 
 __all__ = ["MeshHost", "MeshJob", "MeshResult", "Outcome"]
 
@@ -53,17 +56,20 @@ class MeshJob:
     @classmethod
     def from_plan(cls, plan: Plan, *, patience: int, report: int, tracing: bool) -> "MeshJob":
         """The job of a plan."""
-        mesh = plan.parts.mesh
-        numbers = {
-            "answers": len(plan.tiles) * len(STATUS_READS), "patience": patience, "report": report,
-            "tracing": int(tracing), "address_bits": host_address_bits(mesh), "payload_words": mesh.payload_bits // 32,
-            "body_words": -(-BodyLayout(mesh).size // 32), "credit_tag": credit_tag(mesh), "tiles": mesh.nodes,
-        }
+        ends = len(plan.tiles) * len(STATUS_READS)
         return cls(
-            numbers=numbers,
+            numbers=_numbers(plan.parts.mesh, plan.requests, ends, patience, report) | {"tracing": int(tracing)},
             arrays={"requests": plan.requests, **{f"source{k}": one.flits for k, one in enumerate(plan.sources)}},
             sources=[[len(one.flits), one.flits.shape[1], one.members, one.flow] for one in plan.sources],
             sinks=[[one.tag, one.flits * one.blocks] for one in plan.sinks],
+        )
+
+    @classmethod
+    def from_tasks(cls, tasks: Iterable[Task], mesh: MeshConfig, *, patience: int, report: int) -> "MeshJob":
+        """A job of accesses alone."""
+        requests = np.array(task_requests(tasks), dtype=np.uint32)
+        return cls(
+            numbers=_numbers(mesh, requests, 0, patience, report), arrays={"requests": requests}, sources=[], sinks=[]
         )
 
     def message(self) -> Message:
@@ -77,6 +83,16 @@ class MeshJob:
         return cls(arrays=arrays, **message.values)
 
 
+def _numbers(
+    mesh: MeshConfig, requests: NDArray[np.uint32], ends: int, patience: int, report: int
+) -> dict[str, int]:
+    return {
+        "answers": int((requests[:, 2] != WRITE).sum()), "end": ends, "patience": patience, "report": report,
+        "tracing": 0, "address_bits": host_address_bits(mesh), "payload_words": mesh.payload_bits // 32,
+        "body_words": -(-BodyLayout(mesh).size // 32), "credit_tag": credit_tag(mesh), "tiles": mesh.nodes,
+    }
+
+
 @dataclass(kw_only=True)
 class MeshResult:
     """What a job gave.
@@ -86,13 +102,16 @@ class MeshResult:
     progress
         ``outcome``, ``cycles``, ``first`` (cycle of the first flit of the host), ``lost``, ``errors``, ``unknown``.
     answers
-        What was read at the end.
+        What was read: on the way, then at the end.
     payloads, arrivals
         Of each sink the words of its flits, (flits, words), and their cycles.
     ops, words
         Of each tile the numbers of the operations of its core, and the words that came of them.
     retired, states
         (cycle, tile, address of the instruction); (cycle, tile, who is at work: bits load, vector, send, array).
+    cells
+        Of each tile the codes of the cells as commands of its core left them, ``[driven line, line]``; empty where none
+        was programmed.
     failure
         Why a macro model failed, nothing if all is well.
     cpu_s
@@ -107,6 +126,7 @@ class MeshResult:
     words: list[NDArray[np.uint32]]
     retired: NDArray[np.uint64]
     states: NDArray[np.uint64]
+    cells: list[NDArray[np.int64]] = field(default_factory=list)
     failure: str = ""
     cpu_s: float = 0.0
 
@@ -132,7 +152,7 @@ class MeshResult:
         return cls(answers=arrays["answers"], retired=arrays["retired"], states=arrays["states"], **lists, **values)
 
 
-_LISTS = ("payloads", "arrivals", "ops", "words")
+_LISTS = ("payloads", "arrivals", "ops", "words", "cells")
 _PROGRESS = ("outcome", "running", "cycles", "first", "lost", "errors", "unknown")
 
 
@@ -148,7 +168,7 @@ class _Sink(Structure):
 class _Job(Structure):
     _fields_ = [
         *((name, c_void_p) for name in ("requests", "answers", "sources", "sinks")),
-        *((name, c_int64) for name in ("request_count", "answer_count", "source_count", "sink_count", "patience",
+        *((name, c_int64) for name in ("request_count", "end_count", "source_count", "sink_count", "patience",
                                        "report")),
         *((name, c_int32) for name in ("send_words", "body_words", "address_bits", "payload_words", "credit_tag",
                                        "tracing")),
@@ -184,7 +204,7 @@ class MeshHost:
         record = _Job(
             requests=job.arrays["requests"].ctypes.data, answers=self._answers.ctypes.data,
             sources=ctypes.addressof(sources), sinks=ctypes.addressof(sinks),
-            request_count=len(job.arrays["requests"]), answer_count=numbers["answers"], source_count=len(flits),
+            request_count=len(job.arrays["requests"]), end_count=numbers["end"], source_count=len(flits),
             sink_count=len(job.sinks), patience=numbers["patience"], report=numbers["report"],
             send_words=flits[0].shape[2] if flits else 1, tracing=numbers["tracing"],
             **{name: numbers[name] for name in ("body_words", "address_bits", "payload_words", "credit_tag")},

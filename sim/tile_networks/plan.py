@@ -1,6 +1,6 @@
 """What the host of a mesh does in a run: what it writes, which blocks it sends, what it waits for and reads."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from compiler.network.tiles import HeldValue, TileCode
 from hw.chip.config import ChipParts
+from hw.host.link.tasks import Poll, Read, Task
+from hw.host.link.tasks import Write as WriteTask
 from hw.noc.config import MeshConfig
 from hw.noc.flit import Destinations
 from hw.noc.interface.words import register_tag
@@ -21,7 +23,11 @@ from hw.tile.machine.tiles import HOST
 from macro_models import Masks
 from macro_models.errors import InputError
 
-__all__ = ["STATUS_READS", "Plan", "SinkPlan", "SourcePlan", "make_plan", "tile_node"]
+__all__ = ["READ", "STATUS_READS", "WAIT", "WRITE", "Plan", "SinkPlan", "SourcePlan", "make_plan", "task_requests",
+           "tile_node"]
+
+READ, WRITE, WAIT = 0, 1, 2
+"""Kinds of requests; one that waits reads until the word has a bit of its data."""
 
 STATUS_READS = (CONTROL, STATUS_AT, STATUS_AT + 4)
 """What the host reads of each tile at the end."""
@@ -63,7 +69,7 @@ class Plan:
     parts, tiles
         Sizes, and the tiles that have a program, as nodes.
     requests
-        Address, data and direction (1: write), of shape (requests, 3); the last are the reads of the end.
+        Address, data and kind, of shape (requests, 3); the last are the reads of the end.
     sources, sinks
         What it sends and gets.
     """
@@ -84,6 +90,7 @@ def tile_node(mesh: MeshConfig, tile: str) -> int:
 def make_plan(
     code: TileCode, parts: ChipParts, masks: Sequence[Masks], entries: Mapping[int, NDArray[np.int16]], first: int,
     settings: Mapping[int, Sequence[Write]] = MappingProxyType({}),
+    commands: Mapping[int, Sequence[Task]] = MappingProxyType({}),
 ) -> Plan:
     """The plan of a run.
 
@@ -99,6 +106,8 @@ def make_plan(
         The values that the host sends, by their numbers, (images, elements), and the number of the first image.
     settings
         Other words of the memories of masks, (word, data), by node: what goes with the macro of a core.
+    commands
+        What the host has cores do before all programs start, by node.
 
     Raises
     ------
@@ -121,7 +130,12 @@ def make_plan(
         writes += [(host_address(mesh, nodes[tile], address), word) for address, word in own]
     writes += [(host_address(mesh, node, CONTROL), START) for node in nodes.values()]
     reads = [(host_address(mesh, node, address), 0) for node in nodes.values() for address in STATUS_READS]
-    requests = np.array([*((a, d, 1) for a, d in writes), *((a, d, 0) for a, d in reads)], dtype=np.uint32)
+    given = [one for tasks in commands.values() for one in task_requests(tasks)]
+    setup, starts = writes[: -len(nodes)], writes[-len(nodes) :]
+    requests = np.array([
+        *((a, d, WRITE) for a, d in setup), *given, *((a, d, WRITE) for a, d in starts),
+        *((a, d, READ) for a, d in reads),
+    ], dtype=np.uint32)
     blocks = {value: held.blocks(entries[value]) for value, held in code.inputs.items()}
     size = mesh.payload_bits // 8
     return Plan(
@@ -131,6 +145,22 @@ def make_plan(
         sinks=tuple(SinkPlan(value=value, held=key[2], tag=tags[key], flits=-(-key[2].block // size),
                              blocks=images * key[2].pixels) for value, key in code.values.items()),
     )
+
+
+def task_requests(tasks: Iterable[Task]) -> list[tuple[int, int, int]]:
+    """Accesses one by one: address, data, kind."""
+    found: list[tuple[int, int, int]] = []
+    for task in tasks:
+        if isinstance(task, Poll):
+            found.append((task.address, task.mask, WAIT))
+        elif isinstance(task, Read):
+            found += [(task.address + 4 * k, 0, READ) for k in range(task.count)]
+        elif isinstance(task, WriteTask):
+            words = np.atleast_1d(np.asarray(task.words)).tolist()
+            found += [(task.address + 4 * k, word, WRITE) for k, word in enumerate(words)]
+        else:
+            raise TypeError(f"no access of a mesh: {task}")
+    return found
 
 
 def _given(code: TileCode, mesh: MeshConfig) -> list[tuple[Destinations, int, int]]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import cocotb
+import numpy as np
 from cocotb.triggers import Timer, ValueChange
 
 from macro_models import MacroModel
@@ -60,5 +61,7 @@ async def _run(
         link.send(Message("progress", {"cycles": progress["cycles"], "arrived": host.arrived()}))
     result = host.finish()
     result.cpu_s = time.process_time() - start
+    programmed = [getattr(macro, "programmed", None) for macro in sorted(macros.all, key=_number)]
+    result.cells = [np.zeros((0, 0), np.int64) if cells is None else cells for cells in programmed]
     result.failure = next((macro.failure for macro in macros.all if macro.failure), "")
     return result

@@ -15,7 +15,7 @@ search from the highest bit down. Sums have 64 bits.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,8 @@ from macro_models.exact.pwm.digital import GAIN_BITS, OFFSET_RANGE, PRODUCT_BITS
 from macro_models.exact.random import Purpose, bits16
 
 __all__ = [
-    "COMPENSATIONS", "READS", "VECTORS", "ReadVectors", "compensate", "fitted_units", "range_code", "stored_vectors",
+    "COMPENSATIONS", "READS", "VECTORS", "Compensation", "ReadVectors", "compensate", "fitted_units", "range_code",
+    "stored_vectors",
 ]
 
 COMPENSATIONS = ("none", "global", "column", "affine")
@@ -39,6 +40,21 @@ READS = 4
 Integers = NDArray[np.int64]
 ReadVectors = Callable[[Calibration], Integers]
 """Differences of the counters of all stored vectors with these registers, summed over the reads, (vectors, columns)."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Compensation:
+    """What the core is given to compensate drift; see :func:`compensate`."""
+
+    how: str
+    vectors: NDArray[np.integer]
+    """The stored vectors, (vectors, rows)."""
+    stored: Integers
+    """What they should give, (vectors, columns)."""
+    step_code: int
+    """Of the operations that read them."""
+    before: Calibration
+    """Registers that it begins with."""
 
 
 def stored_vectors(rows: int) -> NDArray[np.int16]:

@@ -11,7 +11,8 @@ from hw.config import Chip
 from macro_models.errors import InputError
 from macro_models.registry import discovered, module_of
 
-__all__ = ["CommandedCore", "Operated", "command_check", "ideal_check", "row_programmer"]
+__all__ = ["CommandedCore", "Operated", "Preparation", "command_check", "ideal_check", "preparation_of",
+           "row_programmer"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,6 +51,32 @@ class CommandedCore(Protocol):
     ) -> Operated:
         """What descriptors give after writes of settings; the options are ``core`` and pauses."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Preparation:
+    """What a host has a core do before a run, in place of setting it as its model is.
+
+    Attributes
+    ----------
+    settings, descriptors, inputs
+        As of :meth:`CommandedCore.operate`.
+    check
+        Takes the words of the results, and raises ToolError where they are not as the model has it.
+    """
+
+    settings: Sequence[tuple[int, int]]
+    descriptors: Sequence[int]
+    inputs: Sequence[Sequence[int]]
+    check: Callable[[NDArray[np.uint32]], None]
+
+
+def preparation_of(chip: Chip, model: Any) -> Preparation | None:
+    """How the core of a model comes to be as the model is, by its own commands; None if it is told."""
+    kind = chip.core.kind
+    if kind not in discovered(__name__) or not module_of(__name__, kind).takes_commands(chip):
+        return None
+    return module_of(__name__, kind).preparation(chip, model)
 
 
 def command_check(chip: Chip) -> Callable[..., Mapping[str, int]] | None:

@@ -15,12 +15,15 @@ from hw.pwm.engine.layout import Bank, Command, pack_command
 from hw.pwm.engine.reference import CommandReference
 from hw.pwm.settings import SettingsFile
 from macro_models.errors import ToolError
+from macro_models.exact.pwm.calibration import Calibration
 from macro_models.exact.pwm.programming import WriteParameters, WriteResult
+from macro_models.exact.pwm.trim_words import pack_trim
 from macro_models.pwm.model import PwmModel
 from macro_models.pwm.programming import ProgrammedRows, read_number, verify_step_code
-from sim.core.commands import CommandedCore
+from sim.core.commands import CommandedCore, Preparation
 
-__all__ = ["Commands", "check_commands", "check_ideal", "program_lines", "random_commands", "takes_commands"]
+__all__ = ["Commands", "check_commands", "check_ideal", "preparation", "program_lines", "random_commands",
+           "takes_commands"]
 
 _VECTORS, _LINES = 6, 2
 _ALONE_BIT = 15
@@ -39,6 +42,59 @@ class Commands:
         """One more."""
         self.descriptors.append(descriptor)
         self.inputs.append([] if words is None else np.ascontiguousarray(words).view("<u4").tolist())
+
+
+    def measure(
+        self, session: int, vectors: NDArray[np.integer], stored: NDArray[np.integer], step_code: int
+    ) -> None:
+        """Commands that read vectors, with what they should give; the numbers are those of the ``session``."""
+        for k, (x, right) in enumerate(zip(vectors, stored, strict=False)):
+            words = np.concatenate([x.astype(np.int8), right.astype("<i2").view(np.int8)])
+            self.add(pack_command(
+                Command.MEASURE, number=(1 << 63) + (session << 32) + k, step_code=step_code
+            ), words)
+
+    def read_registers(self) -> None:
+        """Commands that read all that corrects the converters: four results, see :func:`_check_registers`."""
+        for bank in _BANKS:
+            self.add(pack_command(Command.READ, bank=bank))
+
+
+_BANKS = (Bank.COLUMNS, Bank.TRIM_LOW, Bank.TRIM_HIGH, Bank.RANGE)
+
+
+def _check_registers(words: NDArray[np.uint32], right: Calibration, core: int, what: str) -> None:
+    """Compare what :meth:`Commands.read_registers` gave with what the model has."""
+    columns, low, high, range_code = np.ascontiguousarray(words).view("<u2").astype(np.int64)
+    gain, offset = columns & 0xFF, (columns >> 8 ^ 0x80) - 0x80
+    found = {"gain": gain, "offset": offset, "trim": low | high << 16, "range": range_code}
+    digital = right.digital
+    wanted = {"gain": digital.gain, "offset": digital.offset, "trim": pack_trim(right.trim), "range": right.range_code}
+    for name, values in found.items():
+        if (wrong := np.flatnonzero(values != wanted[name])).size:
+            column = int(wrong[0])
+            expected = int(np.broadcast_to(wanted[name], values.shape)[column])
+            raise ToolError(f"{what} of core {core} must find {name} {expected} of column {column} as its model does, "
+                            f"not {int(values[column])}")
+
+
+def preparation(chip: Chip, model: PwmModel) -> Preparation | None:
+    """The compensation of drift that the model has had, by commands; None if it had none."""
+    given = model.compensation
+    if given is None:
+        return None
+    made, file = Commands(), SettingsFile(PwmCoreConfig.from_chip(chip))
+    for session, command in ((1, Command.RANGE), (2, Command.COLUMN if given.how == "column" else Command.AFFINE)):
+        if session == 2 and given.how == "global":
+            break
+        made.measure(session, given.vectors, given.stored, given.step_code)
+        made.add(pack_command(command))
+    made.read_registers()
+    right, core = model.calibration, model.core
+    return Preparation(
+        settings=file.calibration_words(given.before), descriptors=made.descriptors, inputs=made.inputs,
+        check=lambda words: _check_registers(words[-len(_BANKS) :], right, core, f"compensation ({given.how})"),
+    )
 
 
 def random_commands(chip: Chip, rng: np.random.Generator, *, lines: int) -> Commands:
@@ -60,11 +116,7 @@ def random_commands(chip: Chip, rng: np.random.Generator, *, lines: int) -> Comm
     step_code = int(rng.integers(400, 4000))
 
     def measure(session: int, count: int) -> None:
-        for k, (x, right) in enumerate(zip(vectors[:count], stored, strict=False)):
-            words = np.concatenate([x.astype(np.int8), right.astype("<i2").view(np.int8)])
-            made.add(pack_command(
-                Command.MEASURE, number=(1 << 63) + (session << 32) + k, step_code=step_code
-            ), words)
+        made.measure(session, vectors[:count], stored, step_code)
 
     last = Command(int(rng.choice([Command.COLUMN, Command.AFFINE])))
     for session, command in ((1, Command.RANGE), (2, last)):
@@ -158,7 +210,7 @@ def program_lines(
     core: CommandedCore, index: int, model: PwmModel, targets: NDArray[np.int64], parameters: WriteParameters,
     skip: NDArray[np.bool_],
 ) -> tuple[WriteResult, NDArray[np.int64]]:
-    """Program all driven lines of a core by its own commands.
+    """Have a core calibrate itself and program all driven lines, by its own commands.
 
     Parameters
     ----------
@@ -173,20 +225,35 @@ def program_lines(
     -------
     tuple
         What the words of the core say was done, and the codes of the devices behind the pins.
+
+    Raises
+    ------
+    ToolError
+        If calibration finds other registers than the model has.
     """
-    file, cfg = core.settings, core.cfg
+    file, cfg, made = core.settings, core.cfg, Commands()
     code = verify_step_code(model.config, parameters)
-    settings = [*file.calibration_words(model.calibration), (cfg.writing_at, parameters.word)]
+    settings, right = [(cfg.writing_at, parameters.word)], model.calibration
+    if model.has_converter_errors:
+        made.add(pack_command(Command.CALIBRATE))
+        made.read_registers()
+    else:
+        settings += file.calibration_words(right)
+    first = len(made.descriptors)
     for address, word in settings:
         file.write(address, word)
-    made = Commands()
     for line, (target, left) in enumerate(zip(targets, skip, strict=True)):
         words = (target | left.astype(np.int64) << _ALONE_BIT).astype("<u2")
         made.add(pack_command(Command.PROGRAM, number=read_number(line), step_code=code), words)
         made.add(pack_command(Command.READ, bank=Bank.PULSES))
     core.put_model(index, model)
     result = core.operate(made.descriptors, made.inputs, settings, core=index)
-    given = np.ascontiguousarray(result.words).view("<u2").reshape(len(targets), 2, -1).astype(np.int64)
+    if first:
+        # It stays: the next core of this simulation begins with it.
+        for address, word in file.calibration_words(right):
+            file.write(address, word)
+        _check_registers(result.words[1:first], right, index, "calibration")
+    given = np.ascontiguousarray(result.words[first:]).view("<u2").reshape(len(targets), 2, -1).astype(np.int64)
     done = given[:, 0] >> _ALONE_BIT & 1
     counts = given[:, 0] & (1 << _ALONE_BIT) - 1
     return WriteResult(counts=counts, pulses=given[:, 1], done=done.astype(np.bool_)), result.cells
