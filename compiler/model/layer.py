@@ -1,6 +1,6 @@
 """A linear layer in floating point."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -38,6 +38,11 @@ class LinearLayer:
     def shape(self) -> tuple[int, int, int]:
         """Inputs, outputs and groups."""
         return self.inputs, self.outputs, self.groups
+
+    @cached_property
+    def single(self) -> "LinearLayer":
+        """The same in single precision."""
+        return replace(self, weight=self.weight.astype(np.float32), bias=self.bias.astype(np.float32))
 
     def linear(self, x: Float) -> Float:
         """``W x + b`` for x of shape (..., inputs)."""

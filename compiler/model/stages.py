@@ -11,7 +11,7 @@ the gradient of the result to the gradient of what ``compute`` took.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from scipy.sparse import csc_matrix
 from compiler.model.evaluated import Evaluated
 from compiler.model.functions import TABLES
 from compiler.model.layer import LinearLayer
-from macro_models.exact.vector import PAD, take_rows
+from macro_models.exact.vector import PAD, run_of, take_rows
 from macro_models.exact.window import Window, recover
 
 __all__ = ["Combine", "Evaluated", "Gather", "Linear", "Map", "Maximum", "Operation", "Step"]
@@ -64,6 +64,11 @@ class Linear:
     @property
     def size(self) -> int:
         return self.layer.outputs * len(self.patches)
+
+    @property
+    def single(self) -> "Linear":
+        """The same in single precision."""
+        return replace(self, layer=self.layer.single)
 
     @property
     def ties(self) -> Index:
@@ -152,10 +157,15 @@ class Combine:
     def size(self) -> int:
         return len(self.index)
 
+    @property
+    def single(self) -> "Combine":
+        """The same in single precision."""
+        return replace(self, coefficient=self.coefficient.astype(np.float32), offset=self.offset.astype(np.float32))
+
     def compute(self, x: Float) -> Float:
         y = np.tile(self.offset, (len(x), 1))
         for column, factor in zip(self.index.T, self.coefficient.T, strict=True):
-            y += x[:, column] * np.where(column == PAD, 0.0, factor)
+            y += x[:, run_of(column)] * np.where(column == PAD, np.zeros_like(factor), factor)
         return y
 
     def backward(self, gradient: Float, x: Float, y: Float) -> Float:

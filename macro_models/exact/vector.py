@@ -58,6 +58,7 @@ __all__ = [
     "check_headroom",
     "finish",
     "largest_code",
+    "run_of",
     "scale_leaf",
     "sum_leaves",
     "take_rows",
@@ -78,13 +79,13 @@ PAD = -1
 
 
 def finish(
-    total: NDArray[np.int64], shift: int, low: int, high: int, add: NDArray[np.integer] | int = 0
+    total: NDArray[np.signedinteger], shift: int, low: int, high: int, add: NDArray[np.integer] | int = 0
 ) -> Lanes:
     """``clip(floor(total / 2**shift + 1/2) + add, low, high)``: the vector formula from its sum of products on."""
     return np.clip(_round_shift(total, shift) + add, low, high).astype(np.int16)
 
 
-def _round_shift(value: NDArray[np.int64], shift: int) -> NDArray[np.int64]:
+def _round_shift(value: NDArray[np.signedinteger], shift: int) -> NDArray[np.signedinteger]:
     """``floor(value / 2**shift + 1/2)``."""
     return (value + ((1 << shift) >> 1)) >> shift
 
@@ -107,6 +108,14 @@ def take_rows(x: NDArray[Any], patches: NDArray[np.int32], pad: NDArray[Any]) ->
         patches = np.where(outside, x.shape[1] + which.ravel(), patches)
         x = np.concatenate([x, np.broadcast_to(pads.astype(x.dtype), (len(x), len(pads)))], axis=1)
     return x.take(patches.astype(np.intp), axis=1)
+
+
+def run_of(index: NDArray[np.integer]) -> NDArray[np.integer] | slice:
+    """The same elements as a slice, whose use copies nothing, where each is the one after the last."""
+    first = int(index[0]) if len(index) else 0
+    if first >= 0 and np.array_equal(index, np.arange(first, first + len(index))):
+        return slice(first, first + len(index))
+    return index
 
 
 def scale_leaf(codes: NDArray[np.integer], multiplier: NDArray[np.integer], shift: int) -> Lanes:
@@ -292,9 +301,11 @@ class WeightedSum:
 
     def compute(self, lanes: NDArray[np.integer]) -> Lanes:
         """Lanes of shape (batch, elements) from lanes of shape (batch, elements of all inputs)."""
-        total = np.zeros((len(lanes), len(self.index)), dtype=np.int64)
+        # 32 bits hold the sum, and half of what is dropped, too.
+        kind = np.int32 if 1 <= self.shift <= 15 else np.int64
+        total = np.zeros((len(lanes), len(self.index)), dtype=kind)
         for column, factor in zip(self.index.T, self.multiplier.T, strict=True):
-            total += lanes[:, column].astype(np.int64) * np.where(column < 0, 0, factor)
+            total += lanes[:, run_of(column)].astype(kind) * np.where(column < 0, 0, factor).astype(kind)
         return finish(total, self.shift, -LANE_MAX, LANE_MAX, self.offset)
 
     def check(self) -> None:

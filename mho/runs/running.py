@@ -222,7 +222,7 @@ def run_network(
     with ExitStack() as stack:
         # Processes begin while the float model is computed here.
         some = stack.enter_context(team(shared, job, causes, kept, own)) if shared > 1 else None
-        last = network.model.last(x, own.get("threads") or 1)
+        last = network.model.single.last(x, own.get("threads") or 1)
         references = network.model.finish_all(last)
         choose(references, score)
         compared = None if network.range is None else network.range.compare(job.x)
