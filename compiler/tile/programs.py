@@ -148,17 +148,21 @@ class _Maker:
         self.crowded: set[str] = set()  # tiles that have no room for what is sent apart
 
     def put_in_order(self) -> None:
-        """The order of nodes on each tile; tiles whose program would be too long do them one by one."""
-        whole: frozenset[str] = frozenset()
+        """The order of nodes on each tile.
+
+        Tiles whose program would be too long begin no product ahead, or do their nodes one by one.
+        """
+        whole, joined = frozenset[str](), frozenset[str]()
         while True:
-            order = firings(self.placed.graph, self.placed.members, whole)
+            order = firings(self.placed.graph, self.placed.members, whole, joined)
             self.placed = shared(self.given_placed, order)
             self.blocks = {(r.tile, r.name): least_blocks(self.placed, r) for r in self.placed.all_rings}
             self.steps = {tile: in_loops(some) for tile, some in order.items()}
             long = {tile for tile in order if tile not in whole and self._too_long(tile)}
             if not long:
                 return
-            whole |= long
+            whole |= long & joined
+            joined |= long
 
     def _too_long(self, tile: str) -> bool:
         try:

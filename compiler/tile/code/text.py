@@ -15,7 +15,7 @@ from compiler.tile.code.whole import whole_node
 from compiler.tile.code.writer import LOCAL_BLOCKS, Body, Writer
 from compiler.tile.graph.graph import Node
 from compiler.tile.graph.operations import window_of
-from compiler.tile.placed.order import Loop, Steps, in_loops, unrolled
+from compiler.tile.placed.order import Loop, Part, Steps, in_loops, unrolled
 from compiler.tile.placed.streams import Placed, Ring
 from hw.config import Chip
 from macro_models.exact.vector import Largest, WeightedSum
@@ -76,7 +76,12 @@ class TileText:
         mine = [k for k in range(len(self.graph.nodes)) if self.tile in self.placed.members[k]]
         bodies = {k: whole_node(self.writer, k, self.graph.nodes[k]) if self.graph.nodes[k].whole else
                   self._node(k, self.graph.nodes[k]) for k in mine}
-        bodies |= {len(self.graph.nodes) + k: self._release(k) for k in mine if self.graph.held(k)}
+        count = len(self.graph.nodes)
+        for k in mine:
+            if self.graph.held(k):
+                bodies[k + count * Part.RELEASE] = self._release(k)
+            # What begins products ahead is the first instruction.
+            bodies[k + count * Part.PRODUCTS], bodies[k + count * Part.REST] = bodies[k][:1], bodies[k][1:]
         self.crowded = self.writer.crowded
         code = self.writer.spilled(_code(self._folded(bodies), bodies))
         self.writer.close()

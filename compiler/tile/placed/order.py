@@ -10,6 +10,7 @@ other, each for a whole image, and the run is made anew.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from itertools import groupby
 
 import numpy as np
@@ -19,7 +20,7 @@ from compiler.program import Call
 from compiler.tile.graph.graph import Graph
 from hw.tile.walk import Walk
 
-__all__ = ["MOST_DEPTH", "Loop", "Steps", "firings", "in_loops", "unrolled"]
+__all__ = ["MOST_DEPTH", "Loop", "Part", "Steps", "firings", "in_loops", "unrolled"]
 
 MOST_DEPTH = 3
 """Loops within each other, without the one that never ends."""
@@ -40,55 +41,135 @@ class Loop:
 Steps = tuple["int | Loop", ...]
 
 
-def firings(graph: Graph, members: Sequence[tuple[str, ...]], whole: frozenset[str] = frozenset()) -> Mapping[
-        str, list[int]]:
-    """The nodes of each tile in the order of an untimed run of an image; tiles in ``whole`` do them one by one.
+class Part(IntEnum):
+    """What of a node fires: all of a position, its products, the rest; what was held is given back."""
 
-    Behind the last position of a node that holds a value comes its number and that of all nodes: it gives it back.
+    ALL, RELEASE, PRODUCTS, REST = range(4)
+
+
+_AHEAD = 2
+"""Products that a tile may have begun and not drained."""
+
+
+def firings(
+    graph: Graph, members: Sequence[tuple[str, ...]], whole: frozenset[str] = frozenset(),
+    joined: frozenset[str] = frozenset(),
+) -> Mapping[str, list[int]]:
+    """What each tile does in the order of an untimed run of an image: numbers of nodes, with their part.
+
+    A number is that of the node and so many times that of all nodes as its part says. Tiles in ``whole`` do nodes one
+    by one. Where nothing else speaks against it (:func:`_apart`; ``joined`` are tiles that have no room for it),
+    products are begun ahead of what finishes the one before, so that the array does not wait for vectors. Behind the
+    last position of a node that holds a value comes its :attr:`Part.RELEASE`.
     """
-    makers = {v: k for k, node in enumerate(graph.nodes) for v in node.values}
-    needs = [_needs(graph, k, makers, members) for k in range(len(graph.nodes))]
-    positions = [node.firings for node in graph.nodes]
-    before = [[j for j in range(k) if whole & set(members[j]) & set(members[k])] for k in range(len(graph.nodes))]
-    fired, made = [0] * len(graph.nodes), [0] * len(graph.nodes)
-    order: dict[str, list[int]] = {tile: [] for some in members for tile in some}
+    return _Run(graph, members, whole, joined).order()
 
-    def ready(k: int) -> bool:
-        at = fired[k]
-        return at < positions[k] and all(made[j] >= need[at] for j, need in needs[k]) and all(
-            fired[j] == positions[j] for j in before[k])
 
-    left = sum(positions)
-    while left:
-        k = next(k for k in reversed(range(len(positions))) if ready(k))
-        fired[k], left = fired[k] + 1, left - 1
-        made[k] = ALL if graph.nodes[k].whole else made[k] + 1
-        for tile in members[k]:
-            order[tile].append(k)
-        if fired[k] == positions[k] and graph.held(k):
-            order[members[k][0]].append(len(positions) + k)
-    return order
+class _Run:
+    """An untimed run of an image: what is ready and furthest behind the input fires."""
+
+    def __init__(
+        self, graph: Graph, members: Sequence[tuple[str, ...]], whole: frozenset[str], joined: frozenset[str]
+    ) -> None:
+        makers = {v: k for k, node in enumerate(graph.nodes) for v in node.values}
+        nodes = range(len(graph.nodes))
+        self.graph, self.members = graph, members
+        self.needs = [_needs(graph, k, makers, members) for k in nodes]
+        self.positions = [node.firings for node in graph.nodes]
+        self.before = [[j for j in range(k) if whole & set(members[j]) & set(members[k])] for k in nodes]
+        self.apart = [_apart(graph, k) and not (whole | joined) & set(members[k]) for k in nodes]
+        self.layers = [_layer(graph, k) is not None for k in nodes]
+        self.begun, self.fired, self.made = ([0] * len(nodes) for _ in range(3))
+        self.ahead: dict[str, list[int]] = {tile: [] for some in members for tile in some}
+        self.found: dict[str, list[int]] = {tile: [] for some in members for tile in some}
+
+    def order(self) -> Mapping[str, list[int]]:
+        """Until all have fired."""
+        nodes = range(len(self.positions))
+        left = sum(self.positions)
+        while left:
+            part, k = next(
+                ((part, k) for late in (False, True) for k in reversed(nodes) if (part := self._ready(k, late=late))
+                 is not None), (None, 0))
+            assert part is not None
+            left -= part != Part.PRODUCTS
+            self._fire(k, part)
+        return self.found
+
+    def _ready(self, k: int, *, late: bool) -> "Part | None":
+        """What a node may do; ``late``: finish a product though its tile could begin another one."""
+        begun, tiles = self.begun[k], self.members[k]
+        can = begun < self.positions[k] and all(self.fired[j] == self.positions[j] for j in self.before[k])
+        if not self.apart[k]:
+            free = not self.layers[k] or not any(self.ahead[tile] for tile in tiles)
+            return Part.ALL if can and free and self._there(k, self.needs[k], begun) else None
+        if can and all(len(self.ahead[tile]) < _AHEAD for tile in tiles) and self._there(k, self.needs[k][:1], begun):
+            return Part.PRODUCTS
+        oldest = all(self.ahead[tile] and self.ahead[tile][0] == k for tile in tiles)
+        full = late or any(len(self.ahead[tile]) == _AHEAD for tile in tiles)
+        return Part.REST if oldest and full and self._there(k, self.needs[k][1:], self.fired[k]) else None
+
+    def _there(self, k: int, needs: Sequence["_Need"], at: int) -> bool:
+        return all(self.made[need.maker] >= need.pixels[at] for need in needs if need.maker is not None)
+
+    def _fire(self, k: int, part: "Part") -> None:
+        tiles, count = self.members[k], len(self.positions)
+        for tile in tiles:
+            self.found[tile].append(k + count * part)
+        if part != Part.REST:
+            self.begun[k] += 1
+        for tile in tiles if self.apart[k] else ():
+            if part == Part.PRODUCTS:
+                self.ahead[tile].append(k)
+            else:
+                self.ahead[tile].pop(0)
+        if part == Part.PRODUCTS:
+            return
+        self.fired[k] += 1
+        self.made[k] = ALL if self.graph.nodes[k].whole else self.made[k] + 1
+        if self.fired[k] == self.positions[k] and self.graph.held(k):
+            self.found[tiles[0]].append(k + count * Part.RELEASE)
+
+
+def _layer(graph: Graph, k: int) -> Call | None:
+    """The call of a layer with which a node begins."""
+    head = graph.nodes[k].head
+    op = None if head is None else graph.program.stages[head].operation
+    return op if isinstance(op, Call) else None
+
+
+def _apart(graph: Graph, k: int) -> bool:
+    """Whether the products of a node may begin ahead: one on each tile, at several positions."""
+    call = _layer(graph, k)
+    if call is None or graph.nodes[k].walk.positions == 1:
+        return False
+    mvms = graph.program.layers[call.layer].mvms
+    return len({mvm.core for mvm in mvms}) == len(mvms)
+
+
+@dataclass(frozen=True)
+class _Need:
+    """How many pixels each firing of a node waits for, of which node's; None for the host's."""
+
+    maker: int | None
+    pixels: Sequence[int]
 
 
 def _needs(
     graph: Graph, k: int, makers: Mapping[int, int], members: Sequence[tuple[str, ...]]
-) -> list[tuple[int, list[int]]]:
-    """Nodes that make what a node takes, and how many pixels of it each of its firings waits for."""
-    node, walk, found = graph.nodes[k], graph.nodes[k].walk, list[tuple[int, list[int]]]()
+) -> list[_Need]:
+    """What a node waits for, of each value that it takes."""
+    node, walk, found = graph.nodes[k], graph.nodes[k].walk, list[_Need]()
     each = np.arange(1, walk.positions + 1)
     # What it gives back has to have come.
     main = np.maximum(walk.need, walk.low[1:]) if node.head is not None else each
     maker = makers.get(node.source)
-    layer = node.head is not None and isinstance(graph.program.stages[node.head].operation, Call)
-    if layer and maker is not None and not graph.nodes[maker].whole and set(members[k]) & set(members[maker]):
+    if _layer(graph, k) is not None and maker is not None and not graph.nodes[maker].whole and set(members[k]) & set(members[maker]):
         main = _early(walk, main)
     for n, v in enumerate(node.taken):
         pixels = graph.values[v].image.pixels
-        if v in makers and node.whole:
-            found.append((makers[v], [pixels]))
-        elif v in makers:
-            of = main.tolist() if n == 0 else each.tolist() if pixels > 1 else [1] * walk.positions
-            found.append((makers[v], of))
+        of = main.tolist() if n == 0 else each.tolist() if pixels > 1 else [1] * walk.positions
+        found.append(_Need(makers.get(v), [pixels] if node.whole else of))
     return found
 
 
