@@ -15,6 +15,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "tolerance": (0.0, 1.0),
     "weight_clip": (0.05, 1.0),
     "copies": (1, 16),
+    "duplicates": (1, 7),
     "time_s": (0.0, 1e12),
     "error": (0.001, 1.0),
     "seeds": (1, 64),
@@ -58,6 +59,9 @@ class CompileOptions:
     copies
         How often a layer may be repeated in columns of a core that are free anyway, and how many rows an input may
         take on average, 1..16. None: 16.
+    duplicates
+        Tiles that may compute rows of one layer in turn, 1..7: the layers that take longest get so many where cores
+        are free, so that more images a second are done. Of tiles with programs alone.
     time_s
         Time since programming, in seconds, for which the layers are calibrated. None: one day for a device that
         relaxes, else 0.
@@ -85,6 +89,7 @@ class CompileOptions:
     tolerance: float | None = None
     weight_clip: float | None = None
     copies: int | None = None
+    duplicates: int = 1
     time_s: float | None = None
     error: float | None = None
     seeds: int | None = None

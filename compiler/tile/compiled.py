@@ -34,6 +34,7 @@ from compiler.network import CoreImage, Network
 from compiler.network.ranges import InputRange, calibration_warnings
 from compiler.options import CompileOptions
 from compiler.program import Program
+from compiler.tile.duplicates import choose, duplicate
 from compiler.tile.graph.builder import tile_graph
 from compiler.tile.graph.images import entry_image
 from compiler.tile.graph.shapes import MOST_ELEMENTS, MOST_PIXELS, Shape, shapes_of, with_shapes
@@ -45,6 +46,8 @@ from macro_models.devices.device import Stuck
 from macro_models.exact.vector import PAD
 
 __all__ = ["compile_tiles"]
+
+_FIXED = "no layer is duplicated, since lines or cells are known to be faulty and weights are where they are for that"
 
 _COPIES, _NOISE = 4, 0.1
 """Copies in free columns, and the noise of the outputs by the cells, relative to them, from which they are made."""
@@ -100,23 +103,30 @@ def compile_tiles(
     entry = entry_image(program.stages, net.input_shape, program.input.offset.size)
     program = with_shapes(program, shapes, entry)
     program.check()
-    graph = tile_graph(program, entry)
-    # Where lines or cells are known to be faulty, weights are where they are for a reason.
-    found = None if placement.skip or placement.faults else near(graph, chip)
     cores = tuple(core_image(placement, k, result.targets[k], chip) for k in range(placement.cores))
+    # Where lines or cells are known to be faulty, weights are where they are for a reason.
+    fixed = bool(placement.skip or placement.faults)
+    most = 1 if fixed else options.duplicates
+    counts = choose(program, result.cycles, chip, len(cores), most)
+    made = duplicate(net, program, cores, counts, chip)
+    program, cores = made.program, made.cores
+    warnings = [_FIXED] if fixed and options.duplicates > 1 else []
+    graph = tile_graph(program, entry)
+    found = None if fixed else near(graph, chip)
     if found is not None:
         program, cores = _moved(program, found.core), _at(cores, found.core, chip)
     return Network(
-        chip=chip, device=device, options=options, model=net, program=program, cores=cores,
+        chip=chip, device=device, options=options, model=made.model, program=program, cores=cores,
         calibration={
             "hop_bytes": None if found is None else [found.before, found.after],
             **converter_registers(chip, device, len(cores)),
             "cores_least": placement.least, "cores_bound": placement.bound, "samples": result.images, "sha256": digest,
-            "time_s": representative_time(chip, device, options), "errors": list(result.errors),
-            "cycles": list(result.cycles), "redundancy": None, "slices": slices,
-            "slice_bits": list(result.slice_bits), "clipped": list(result.clipped), "outputs": [],
+            "time_s": representative_time(chip, device, options), "errors": made.of(result.errors),
+            "cycles": [cycles * part for cycles, part in zip(made.of(result.cycles), made.share, strict=True)],
+            "redundancy": None, "slices": made.of(slices), "slice_bits": made.of(result.slice_bits),
+            "clipped": made.of(result.clipped), "outputs": [],
             "warnings": [
-                *net.warnings, *calibration_warnings(x, names, result.clipped),
+                *net.warnings, *warnings, *calibration_warnings(x, names, result.clipped),
                 *output_warnings(result.outputs, net.layers[result.at_fault].name),
             ],
         },

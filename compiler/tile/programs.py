@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from compiler.network import Network
-from compiler.tile.code.text import TileText, least_blocks
+from compiler.tile.code.text import TileText, least_blocks, more_blocks
 from compiler.tile.graph.builder import tile_graph
 from compiler.tile.graph.graph import Graph
 from compiler.tile.graph.images import entry_image
@@ -257,13 +257,13 @@ class _Maker:
 
     def add_slack(self) -> None:
         """More blocks for rings that other tiles fill, if the buffer has room for those of all."""
-        for tile in self.placed.tiles:
+        for tile, rows in ((tile, rows) for tile in self.placed.tiles for rows in (True, False)):
             before = dict(self.blocks)
             for ring in self.placed.all_rings:
                 whole = self.placed.graph.nodes[ring.node].whole and (
                     self.placed.graph.values[ring.value].image.pixels > 1)
                 if ring.tile == tile and ring.slot is not None and not whole:
-                    more = self.blocks[tile, ring.name] + SLACK
+                    more = self.blocks[tile, ring.name] + (more_blocks(self.placed, ring) if rows else SLACK)
                     self.blocks[tile, ring.name] = min(more, MOST_BLOCKS)
             try:
                 self.joined()

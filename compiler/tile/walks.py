@@ -4,7 +4,7 @@ The compiler counts the elements of a value channel by channel; a ring holds it 
 of a layer in another order, which costs nothing: the cells of the layer are put in that order.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,8 @@ def walk_of_window(window: Window, image: tuple[int, int, int], group: int = 0) 
     """The walk of one group of a window over a value of ``image`` (channels, height, width).
 
     None where no walk gives the same elements: a window of more than two dimensions, over something that is no image of
-    this shape, or beyond the fields of a descriptor.
+    this shape, or beyond the fields of a descriptor. Where no position takes the first rows, or pixels of a single row,
+    the walk is over the image without them.
     """
     channels, height, width = image
     if len(window.axes) > 2:
@@ -47,9 +48,14 @@ def walk_of_window(window: Window, image: tuple[int, int, int], group: int = 0) 
         dilation_y=y.dilation, stride_x=x.stride, stride_y=y.stride, pad_x=x.before - left, pad_y=y.before - top,
         width=width, height=height, positions_x=x.positions, positions_y=y.positions,
     )
+    if walk.pad_y < 0:
+        walk = replace(walk, pad_y=0, height=height + walk.pad_y)
+    elif walk.pad_x < 0 and height == 1:
+        walk = replace(walk, pad_x=0, width=width + walk.pad_x)
     order = np.arange(run)[None, :] * walk.terms + np.arange(walk.terms)[:, None]
     made = LayerWalk(walk=walk, rows=order.ravel() + group * run * walk.terms)
-    return made if _encodes(walk) and _gives(made, window.indices(), channels) else None
+    held = walk.height > 0 and walk.width > 0 and _encodes(walk)
+    return made if held and _gives(made, window.indices(), channels, height * width) else None
 
 
 def _encodes(walk: Walk) -> bool:
@@ -58,11 +64,11 @@ def _encodes(walk: Walk) -> bool:
                if field.name not in ("stream", "pad"))
 
 
-def _gives(made: LayerWalk, patches: Index, channels: int) -> bool:
+def _gives(made: LayerWalk, patches: Index, channels: int, pixels: int) -> bool:
     """Whether the walk takes what the index array says, (positions, rows of all groups)."""
     found = made.walk.patches(channels)
     if len(found) != len(patches) or made.rows.max() >= patches.shape[1]:
         return False
     pixel, channel = np.divmod(found, channels)
-    element = np.where(found == OUTSIDE, PAD, channel * made.walk.image + pixel)
+    element = np.where(found == OUTSIDE, PAD, channel * pixels + pixel + pixels - made.walk.image)
     return np.array_equal(element, patches[:, made.rows])

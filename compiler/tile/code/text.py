@@ -20,7 +20,7 @@ from compiler.tile.placed.streams import Placed, Ring
 from hw.config import Chip
 from macro_models.exact.vector import Largest, WeightedSum
 
-__all__ = ["TileText", "least_blocks"]
+__all__ = ["TileText", "least_blocks", "more_blocks"]
 
 
 def least_blocks(placed: Placed, ring: Ring) -> int:
@@ -32,6 +32,16 @@ def least_blocks(placed: Placed, ring: Ring) -> int:
         return placed.graph.values[ring.value].image.pixels
     walks = ring.value == node.source and node.head is not None
     return max(node.walk.least if walks else 1, LOCAL_BLOCKS)
+
+
+def more_blocks(placed: Placed, ring: Ring) -> int:
+    """Blocks with which rows are taken without waiting for each other, where a tile makes or takes some of them."""
+    node = placed.graph.nodes[ring.node]
+    if ring.value in node.sources:
+        return next((n for n, turn in enumerate(node.turns) if turn != node.turns[0]), 0)
+    if ring.outputs or node.head is None or ring.value != node.source or node.whole:
+        return 0
+    return (node.walk.stride_y - 1) * node.walk.width + node.walk.stride_x - 1
 
 
 class TileText:
@@ -74,14 +84,7 @@ class TileText:
             if ring.tile == self.tile:
                 self.writer.ring(ring)
         mine = [k for k in range(len(self.graph.nodes)) if self.tile in self.placed.members[k]]
-        bodies = {k: whole_node(self.writer, k, self.graph.nodes[k]) if self.graph.nodes[k].whole else
-                  self._node(k, self.graph.nodes[k]) for k in mine}
-        count = len(self.graph.nodes)
-        for k in mine:
-            if self.graph.held(k):
-                bodies[k + count * Part.RELEASE] = self._release(k)
-            # What begins products ahead is the first instruction.
-            bodies[k + count * Part.PRODUCTS], bodies[k + count * Part.REST] = bodies[k][:1], bodies[k][1:]
+        bodies = {number: lines for k in mine for number, lines in self._bodies(k, self.graph.nodes[k]).items()}
         self.crowded = self.writer.crowded
         code = self.writer.spilled(_code(self._folded(bodies), bodies))
         self.writer.close()
@@ -101,8 +104,29 @@ class TileText:
 
     # --- code ---
 
-    def _node(self, k: int, node: Node) -> list[str]:
-        """Instructions of a node at one position."""
+    def _bodies(self, k: int, node: Node) -> dict[int, list[str]]:
+        """Instructions of a node by the numbers of its parts."""
+        count = len(self.graph.nodes)
+        if node.turns:
+            return {k + count * (Part.TURN + n): self._node(k, node, value) for n, value in enumerate(node.sources)}
+        lines = whole_node(self.writer, k, node) if node.whole else self._node(k, node)
+        found = {k: lines}
+        if self.graph.held(k):
+            found[k + count * Part.RELEASE] = self._release(k)
+        if node.head is not None and isinstance(self.program.stages[node.head].operation, Call):
+            # What begins products ahead is the first instruction.
+            found |= {k + count * Part.PRODUCTS: lines[:1], k + count * Part.REST: lines[1:]}
+        if self.graph.left_out(k):
+            found[k + count * Part.BEGIN] = self._begin(k, node)
+        return found
+
+    def _begin(self, k: int, node: Node) -> list[str]:
+        """What gives back the pixels that a walk leaves out; then it begins anew, with the oldest one that is there."""
+        stream = self.placed.rings[self.tile, k, node.source].name
+        return [f"loop {self.graph.left_out(k)} {{", f"    free {stream} 1", "}", *self.writer.renewed(stream)]
+
+    def _node(self, k: int, node: Node, turn: int = 0) -> list[str]:
+        """Instructions of a node at one position; of one with turns that at which it takes a pixel of ``turn``."""
         op = None if node.head is None else self.program.stages[node.head].operation
         is_root = self.tile == self.placed.root(k)
         body = Body()
@@ -113,6 +137,10 @@ class TileText:
             for value in node.values[isinstance(op, Call) :]:
                 if value - 1 == node.head:
                     self._pool(k, node, value, body)
+                elif turn and value == node.values[0]:
+                    source = self._source(k, turn)
+                    body.reads(source, "free_a", turn)
+                    body.add(f"vec {self.writer.copy(turn, source, self.writer.target(k, value))}", ", push")
                 else:
                     self._make(k, value, body)
             for value in node.values:

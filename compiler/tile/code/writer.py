@@ -59,6 +59,7 @@ class Writer:
         self._ordered: dict[int, bool] = {}
         self._pool: dict[str, int] = {}
         self._registers: dict[int, dict[int, str]] = {}
+        self._walks: dict[str, dict[str, str]] = {}
         self._top = placed.cfg.buffer_bytes
 
     def ring(self, ring: Ring) -> None:
@@ -109,10 +110,16 @@ class Writer:
         text = ", ".join(f"{name} {value}" for name, value in fields.items())
         if pad is not None and (walk.pixels == OUTSIDE).any():
             text += ", pad " + self.declared("bytes", "pad", " { " + " ".join(map(str, pad.tolist())) + " }")
-        name = self.declared("walk", "w", f": stream {stream}, {text}")
+        content = f": stream {stream}, {text}"
+        name = self.declared("walk", "w", content)
+        self._walks.setdefault(stream, {})[name] = content
         if walk.positions == 1 and alone:
             self._once.add(name)
         return name
+
+    def renewed(self, stream: str) -> list[str]:
+        """What lets all walks over a stream begin with its oldest block."""
+        return [f"set walk {name}{content}" for name, content in self._walks.get(stream, {}).items()]
 
     def mvm(self, content: str, positions: int) -> str:
         """A product of a layer of so many positions."""

@@ -7,7 +7,7 @@ from typing import NoReturn
 import numpy as np
 
 from compiler.program import Call, Program, Stage
-from compiler.tile.graph.geometry import Image, layer_walk, pooling
+from compiler.tile.graph.geometry import Image, layer_walk, pooling, turns_of
 from compiler.tile.graph.graph import Graph, Node, Value
 from compiler.tile.graph.host import Split, split_of
 from compiler.tile.graph.images import images_of, is_windowed, outputs_in
@@ -71,7 +71,7 @@ class _Builder:
             stage = self.program.stages[k]
             if isinstance(stage.operation, Call):
                 self._call(k, stage.operation, stage.inputs[0])
-            elif not self._pooled(k, stage) and not self._by_pixels(k, stage):
+            elif not self._in_turns(k, stage) and not self._pooled(k, stage) and not self._by_pixels(k, stage):
                 self._whole(k, stage)
         # Nothing may be left to do where the input comes in.
         some = [node for node in self.nodes if node.values]
@@ -90,6 +90,20 @@ class _Builder:
             what = "a window of an image" if walk is None else "codes"
             raise InputError(f"layer {self.program.layers[op.layer].name!r} must take {what} for tiles")
         self._begin(Node(head=k, source=source, walk=walk, values=(k + 1,)))
+
+    def _in_turns(self, k: int, stage: Stage) -> bool:
+        """A stage whose pixels come from copies of a layer in turn."""
+        made, inputs = self.values[k + 1], stage.inputs
+        calls = all(v and isinstance(self.program.stages[v - 1].operation, Call) for v in inputs)
+        if not isinstance(stage.operation, Select) or not calls:
+            return False
+        found = turns_of(stage.operation.index, [self.values[v].image for v in inputs])
+        if found is None or found[0] != made.image:
+            return False
+        walk = Walk(run=made.block, channel=0, width=made.image.width, height=made.image.height,
+                    positions_x=made.image.width, positions_y=made.image.height)
+        self._begin(Node(head=None, source=inputs[0], walk=walk, values=(k + 1,), joins=inputs[1:], turns=found[1]))
+        return True
 
     def _pooled(self, k: int, stage: Stage) -> bool:
         """A stage that takes the same window of each channel, all of it alike."""

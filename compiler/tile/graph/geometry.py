@@ -4,6 +4,7 @@ The compiler counts the elements of a value channel by channel; a ring of a tile
 here is held against the index arrays of the program, element by element, before anybody may use it.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -19,7 +20,7 @@ from macro_models.exact.window import Window
 
 __all__ = [
     "CODES_IN", "CODES_OUT", "Image", "Taking", "call_image", "channels_of", "layer_walk", "pooling",
-    "rows_of", "seen_image",
+    "rows_in_turns", "rows_of", "seen_image", "turns_of",
 ]
 
 CODES_IN, CODES_OUT = 4, 2
@@ -107,6 +108,35 @@ def rows_of(walk: Walk, first: int, count: int) -> NDArray[np.int64]:
     return order.ravel()
 
 
+def rows_in_turns(sizes: Sequence[tuple[int, int, int]]) -> Index:
+    """Which elements of values side by side, each (channels, rows, width), make an image of their rows in turn."""
+    starts = np.cumsum([0, *(math.prod(size) for size in sizes)])
+    channels, width, rows = sizes[0][0], sizes[0][2], sum(size[1] for size in sizes)
+    found = np.empty((channels, rows, width), dtype=np.int32)
+    for turn, size in enumerate(sizes):
+        found[:, turn :: len(sizes)] = (starts[turn] + np.arange(math.prod(size))).reshape(size)
+    return found.ravel()
+
+
+def turns_of(index: Index, taken: Sequence[Image]) -> tuple[Image, tuple[int, ...]] | None:
+    """The image whose rows, or pixels if it has one row, come from several values in turn; and which pixel from which.
+
+    None if ``index``, what is taken of the values side by side, does something else.
+    """
+    first, count = taken[0], len(taken)
+    if count < 2 or any(one.channels != first.channels for one in taken):
+        return None
+    for flat in (False, True):
+        sizes = [(one.channels, *((one.width, one.height) if flat else (one.height, one.width))) for one in taken]
+        rows, width = sum(size[1] for size in sizes), sizes[0][2]
+        if any(size[2] != width or size[1] != len(range(turn, rows, count)) for turn, size in enumerate(sizes)):
+            continue
+        if np.array_equal(index, rows_in_turns(sizes)):
+            made = Image(channels=first.channels, **({"width": rows} if flat else {"height": rows, "width": width}))
+            return made, tuple((np.repeat(np.arange(rows) % count, width)).tolist())
+    return None
+
+
 def _fields_hold(walk: Walk) -> bool:
     return all(field.holds(getattr(walk, field.name)) for field in DESCRIPTORS["walk"].layout.fields
                if field.name not in ("stream", "pad"))
@@ -118,7 +148,7 @@ def _gives(made: LayerWalk, patches: Index, image: Image) -> bool:
     if found.shape != patches.shape or not np.array_equal(np.sort(made.rows), np.arange(patches.shape[1])):
         return False
     pixel, channel = np.divmod(found, image.channels)
-    element = np.where(found == OUTSIDE, PAD, channel * image.pixels + pixel)
+    element = np.where(found == OUTSIDE, PAD, channel * image.pixels + pixel + image.pixels - made.walk.image)
     return np.array_equal(element, patches[:, made.rows])
 
 

@@ -53,7 +53,8 @@ class Node:
 
     ``head`` is the stage of the layer or pooling that it begins with, None if it has none; ``source`` the value that
     ``head`` takes by ``walk``. ``values`` are what it makes, in order; ``joins`` those of other nodes that it takes,
-    pixel by pixel or, of a single pixel, ever the same one. A ``whole`` one fires once for all pixels of an image.
+    pixel by pixel or, of a single pixel, ever the same one. A ``whole`` one fires once for all pixels of an image. With
+    ``turns`` its pixels come from several values, which are the first that it takes: from which one each.
     """
 
     head: int | None
@@ -63,6 +64,12 @@ class Node:
     joins: tuple[int, ...] = ()
     exports: tuple[int, ...] = ()
     whole: bool = False
+    turns: tuple[int, ...] = ()
+
+    @property
+    def sources(self) -> tuple[int, ...]:
+        """Values whose pixels it takes in turn, none otherwise."""
+        return self.taken[: max(self.turns) + 1] if self.turns else ()
 
     @property
     def taken(self) -> tuple[int, ...]:
@@ -100,6 +107,13 @@ class Graph:
         if node.whole or node.walk.positions == 1:
             return ()
         return tuple(v for v in node.joins if self.values[v].image.pixels == 1)
+
+    def left_out(self, k: int) -> int:
+        """Pixels at the beginning of an image that the walk of a layer's node leaves out."""
+        node = self.nodes[k]
+        if node.head is None or not isinstance(self.program.stages[node.head].operation, Call):
+            return 0
+        return self.values[node.source].image.pixels - node.walk.image
 
     def images(self, value: int) -> list[Image]:
         """Images of what makes a value takes."""

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from compiler.program import Call, Program
-from compiler.tile.graph.geometry import Image, call_image, pooling, seen_image
+from compiler.tile.graph.geometry import Image, call_image, pooling, seen_image, turns_of
 from compiler.tile.graph.routes import NotAlikeError, route
 from macro_models.exact.vector import Select
 
@@ -75,6 +75,12 @@ def _made(parts: Sequence[Doing], k: int, op: object, taken: list[Image]) -> Ima
     left = getattr(op, "left", None)
     elements = len(index) if index is not None else len(left) if left is not None else (
         len(op.unit) if hasattr(op, "unit") else size if isinstance(size, int) else total)  # type: ignore[attr-defined]
+    if isinstance(op, Select) or hasattr(op, "like"):
+        # Copies of a layer make rows in turn.
+        every = all(v and hasattr(parts[v - 1].operation, "patches") for v in parts[k].inputs)
+        turns = turns_of(index, taken) if every else None  # type: ignore[arg-type]
+        if turns is not None:
+            return turns[0]
     if is_windowed(op, parts[k].inputs):
         found = pooling(index, taken[0])  # type: ignore[arg-type]
         if found is not None:

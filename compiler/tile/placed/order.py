@@ -42,9 +42,13 @@ Steps = tuple["int | Loop", ...]
 
 
 class Part(IntEnum):
-    """What of a node fires: all of a position, its products, the rest; what was held is given back."""
+    """What of a node fires: all of a position, its products, the rest; what was held is given back.
 
-    ALL, RELEASE, PRODUCTS, REST = range(4)
+    Pixels that a walk leaves out are given back at the beginning of an image; from ``TURN`` on are the values whose
+    pixels are taken in turn, each a part of its own.
+    """
+
+    ALL, RELEASE, PRODUCTS, REST, BEGIN, TURN = range(6)
 
 
 _AHEAD = 2
@@ -114,8 +118,11 @@ class _Run:
 
     def _fire(self, k: int, part: "Part") -> None:
         tiles, count = self.members[k], len(self.positions)
+        turns = self.graph.nodes[k].turns
+        number = k + count * (Part.TURN + turns[self.fired[k]] if turns else part)
+        begins = [k + count * Part.BEGIN] if not self.begun[k] and self.graph.left_out(k) else []
         for tile in tiles:
-            self.found[tile].append(k + count * part)
+            self.found[tile] += [*begins, number]
         if part != Part.REST:
             self.begun[k] += 1
         for tile in tiles if self.apart[k] else ():
@@ -166,11 +173,31 @@ def _needs(
     maker = makers.get(node.source)
     if _layer(graph, k) is not None and maker is not None and not graph.nodes[maker].whole and set(members[k]) & set(members[maker]):
         main = _early(walk, main)
+    main = main + graph.left_out(k)
+    for n, v in enumerate(node.sources):
+        own = maker is not None and bool(set(members[k]) & set(members[makers[v]]))
+        found.append(_Need(makers[v], _in_turn(node.turns, n, own=own)))
     for n, v in enumerate(node.taken):
+        if v in node.sources:
+            continue
         pixels = graph.values[v].image.pixels
         of = main.tolist() if n == 0 else each.tolist() if pixels > 1 else [1] * walk.positions
         found.append(_Need(makers.get(v), [pixels] if node.whole else of))
     return found
+
+
+def _in_turn(turns: Sequence[int], number: int, *, own: bool) -> list[int]:
+    """Pixels of one of the values that are taken in turn which are there before each position.
+
+    Of what the ``own`` tile makes there is a row more, and the rest in step with what is taken: its array then works
+    while rows of others are taken.
+    """
+    mine = np.array(turns) == number
+    needs = np.cumsum(mine)
+    if own:
+        row = next((n for n, turn in enumerate(turns) if turn != turns[0]), len(turns))
+        needs = np.maximum(needs, row + (np.arange(len(turns)) + 1) * mine.sum() // len(turns))
+    return np.minimum(needs, mine.sum()).tolist()
 
 
 def _early(walk: Walk, needs: NDArray[np.integer]) -> NDArray[np.integer]:

@@ -1,0 +1,213 @@
+"""Layers that several tiles compute together, each every so many rows of the image.
+
+A layer that takes longest holds up all others. Where cores are free its weights stand in several of them: copy ``t`` of
+``n`` computes rows ``t``, ``t + n``, ... of what the layer makes, and a choice of elements puts the rows together
+again. Each copy is a layer of its own, with cells, numbers of operations and noise of its own, so that every backend
+runs the same network and gives the same bits; nothing is calibrated anew, since copies hold the same weights.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.model import FloatNetwork
+from compiler.model.before import Before
+from compiler.model.stages import Gather, Linear, Step
+from compiler.network import CoreImage
+from compiler.program import Call, Layer, Program, Stage
+from compiler.tile.graph.geometry import rows_in_turns
+from hw.config import Chip
+from hw.tile.isa import DESCRIPTORS
+from macro_models.exact.vector import Select
+from macro_models.exact.window import Window
+
+__all__ = ["Duplicates", "choose", "duplicate"]
+
+FEWEST_CYCLES = 100
+"""Analog cycles between two positions below which more copies gain nothing: vectors and walks take as long."""
+MOST_STRIDE = DESCRIPTORS["walk"].layout["stride_y"].range[1]
+
+@dataclass(frozen=True, kw_only=True)
+class Duplicates:
+    """A network with copies: model, program, cores, and the layer that each of its layers was."""
+
+    model: FloatNetwork
+    program: Program
+    cores: tuple[CoreImage, ...]
+    was: tuple[int, ...]
+
+    def of(self, facts: Sequence[Any]) -> list[Any]:
+        """Facts of layers, for those that they have become."""
+        return [facts[k] for k in self.was]
+
+    @property
+    def share(self) -> tuple[float, ...]:
+        """The part that each layer has of the positions of all of its copies, 0..1."""
+        total = [0] * (max(self.was) + 1)
+        for k, layer in zip(self.was, self.program.layers, strict=True):
+            total[k] += layer.positions
+        return tuple(layer.positions / total[k] for k, layer in zip(self.was, self.program.layers, strict=True))
+
+
+def choose(program: Program, cycles: Sequence[float], chip: Chip, used: int, most: int) -> dict[int, int]:
+    """How many copies of which layers lower what the busiest core has to do, by the layers' numbers.
+
+    Parameters
+    ----------
+    program
+        The program without copies.
+    cycles
+        Analog cycles of an image of each layer, products one after the other.
+    chip, used
+        The chip, and how many of its cores are taken.
+    most
+        Copies of a layer, at most.
+    """
+    counts, free = dict.fromkeys(range(len(program.layers)), 1), chip.cores - used
+    limits = {k: min(most, _limit(program, k)) for k in counts}
+    each = [total / len(layer.mvms) for total, layer in zip(cycles, program.layers, strict=True)]
+    while True:
+        load: dict[int, float] = {}
+        for k, layer in enumerate(program.layers):
+            for mvm in layer.mvms:
+                load[mvm.core] = load.get(mvm.core, 0.0) + each[k] / counts[k]
+        busiest = max(load, key=lambda core: load[core])
+        on_it = [k for k, layer in enumerate(program.layers) if any(mvm.core == busiest for mvm in layer.mvms)]
+        worst = max(on_it, key=lambda k: each[k] / counts[k])
+        needed = len({mvm.core for mvm in program.layers[worst].mvms})
+        positions, more = program.layers[worst].positions, counts[worst] + 1
+        if more > limits[worst] or needed > free or each[worst] / positions / more < FEWEST_CYCLES:
+            return {k: count for k, count in counts.items() if count > 1}
+        counts[worst], free = more, free - needed
+
+
+def duplicate(
+    net: FloatNetwork, program: Program, cores: Sequence[CoreImage], counts: Mapping[int, int], chip: Chip
+) -> Duplicates:
+    """The network with so many copies of layers; those beyond the first are in cores behind the others."""
+    made = list(cores)
+    layers, was = list[Layer](), list[int]()
+    first: dict[int, int] = {}
+    for k, layer in enumerate(program.layers):
+        count = counts.get(k, 1)
+        first[k] = len(layers)
+        rows = _rows(_call(program, k)) if count > 1 else np.arange(1)
+        begun = 0
+        for turn in range(count):
+            own = layer if count == 1 else _copy(layer, turn, count, rows[turn::count].size, begun)
+            begun += own.positions
+            if turn:
+                at = {core: len(made) + n for n, core in enumerate(dict.fromkeys(m.core for m in own.mvms))}
+                made += [_only(cores[core], own, core, chip) for core in at]
+                own = replace(own, mvms=tuple(replace(m, core=at[m.core]) for m in own.mvms))
+            layers.append(own)
+            was.append(k)
+    model, number = _model(net, counts)
+    whole, before = _program(program, counts, first), program.input.before
+    if before is not None:
+        before = Before(steps=model.steps, numbers=tuple(number[k + 1] - 1 for k in before.numbers),
+                        values=tuple(number[v] for v in before.values))
+    whole = replace(whole, layers=tuple(layers), input=replace(program.input, before=before))
+    return Duplicates(model=model, program=whole, cores=tuple(made), was=tuple(was))
+
+
+def _call(program: Program, layer: int) -> Call:
+    return next(call for call in program.calls if call.layer == layer)
+
+
+def _limit(program: Program, layer: int) -> int:
+    """Copies of a layer that there may be."""
+    calls = [call for call in program.calls if call.layer == layer]
+    window = calls[0].window
+    if len(calls) > 1 or window is None or not 1 <= len(window.axes) <= 2 or program.layers[layer].positions < 2:
+        return 1
+    return min(window.axes[0].positions, MOST_STRIDE // window.axes[0].stride)
+
+
+def _rows(call: Call | Linear) -> NDArray[np.int64]:
+    """Positions of a call, (rows, width)."""
+    assert call.window is not None
+    return np.arange(len(call.patches)).reshape(call.window.axes[0].positions, -1)
+
+
+def _part(window: Window, turn: int, count: int) -> Window:
+    """Every so many rows of a window's positions."""
+    axis = window.axes[0]
+    own = replace(axis, stride=axis.stride * count, before=axis.before - turn * axis.stride,
+                  positions=len(range(turn, axis.positions, count)))
+    return replace(window, axes=(own, *window.axes[1:]))
+
+
+def _copy(layer: Layer, turn: int, count: int, positions: int, begun: int) -> Layer:
+    """A copy of a layer, whose conversions are behind those of the copies before."""
+    shift = begun * layer.conversions
+    return replace(layer, name=_name(layer.name, turn, count), positions=positions,
+                   mvms=tuple(replace(m, operation=m.operation + shift) for m in layer.mvms))
+
+
+def _name(name: str, turn: int, count: int) -> str:
+    return f"{name} {turn + 1}/{count}"
+
+
+def _only(core: CoreImage, layer: Layer, number: int, chip: Chip) -> CoreImage:
+    """What a core holds of one layer, at the same places."""
+    cell_map = chip.macro_config().cell_map
+    held = np.zeros_like(core.bl_skip), np.zeros_like(core.sl_skip)
+    for mvm in layer.mvms:
+        if mvm.core == number:
+            held[0][cell_map.lines_of(mvm.rows)] = True
+            held[1][mvm.columns] = True
+    cells = held[0][:, None] & held[1][None, :]
+    return replace(core, targets_uS=np.where(cells, core.targets_uS, np.float32(chip.cells.g_min_uS)))
+
+
+def _program(program: Program, counts: Mapping[int, int], first: Mapping[int, int]) -> Program:
+    """The stages, with calls of copies and what puts their rows together."""
+    stages, number = list[Stage](), {0: 0}
+    for k, stage in enumerate(program.stages):
+        op, inputs = stage.operation, tuple(number[v] for v in stage.inputs)
+        if not isinstance(op, Call):
+            stages.append(replace(stage, inputs=inputs))
+        elif counts.get(op.layer, 1) == 1:
+            stages.append(Stage(operation=replace(op, layer=first[op.layer]), inputs=inputs))
+        else:
+            count, rows, outputs = counts[op.layer], _rows(op), program.layers[op.layer].outputs
+            assert op.window is not None
+            for turn in range(count):
+                own = replace(op, layer=first[op.layer] + turn, patches=op.patches[rows[turn::count].ravel()],
+                              window=_part(op.window, turn, count))
+                stages.append(Stage(operation=own, inputs=inputs))
+            index = _joining(rows, count, outputs)
+            stages.append(Stage(operation=Select(index=index, fill=np.zeros(len(index), np.int16)),
+                                inputs=tuple(range(len(stages) - count + 1, len(stages) + 1))))
+        number[k + 1] = len(stages)
+    return replace(program, stages=tuple(stages))
+
+
+def _model(net: FloatNetwork, counts: Mapping[int, int]) -> tuple[FloatNetwork, dict[int, int]]:
+    """The same in floating point, so that its layers are those of the program; new numbers of values by the old."""
+    steps, number = list[Step](), {0: 0}
+    numbers = {calls[0]: k for k, calls in enumerate(net.calls)}
+    for k, step in enumerate(net.steps):
+        op, inputs, count = step.operation, tuple(number[v] for v in step.inputs), counts.get(numbers.get(k, -1), 1)
+        if count == 1 or not isinstance(op, Linear):
+            steps.append(replace(step, inputs=inputs))
+        else:
+            rows = _rows(op)
+            assert op.window is not None
+            for turn in range(count):
+                own = replace(op, layer=replace(op.layer, name=_name(op.layer.name, turn, count)),
+                              patches=op.patches[rows[turn::count].ravel()], window=_part(op.window, turn, count))
+                steps.append(Step(operation=own, inputs=inputs))
+            index = _joining(rows, count, op.layer.outputs)
+            steps.append(Step(operation=Gather(index=index, like=index),
+                              inputs=tuple(range(len(steps) - count + 1, len(steps) + 1))))
+        number[k + 1] = len(steps)
+    return replace(net, steps=tuple(steps)), number
+
+
+def _joining(rows: NDArray[np.int64], count: int, outputs: int) -> NDArray[np.int32]:
+    return rows_in_turns([(outputs, len(rows[turn::count]), rows.shape[1]) for turn in range(count)])
