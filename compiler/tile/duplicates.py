@@ -77,7 +77,8 @@ def choose(program: Program, cycles: Sequence[float], chip: Chip, used: int, mos
         busiest = max(load, key=lambda core: load[core])
         on_it = [k for k, layer in enumerate(program.layers) if any(mvm.core == busiest for mvm in layer.mvms)]
         worst = max(on_it, key=lambda k: each[k] / counts[k])
-        needed = len({mvm.core for mvm in program.layers[worst].mvms})
+        # One for what puts the rows together.
+        needed = len({mvm.core for mvm in program.layers[worst].mvms}) + (counts[worst] == 1)
         positions, more = program.layers[worst].positions, counts[worst] + 1
         if more > limits[worst] or needed > free or each[worst] / positions / more < FEWEST_CYCLES:
             return {k: count for k, count in counts.items() if count > 1}

@@ -92,7 +92,8 @@ def place_nodes(
     """Nodes on the tiles of their weights; the host gets ``watched`` values too, or all.
 
     What has no weights goes where its value is made, what is done to the input where it is taken, or where ``moved``
-    says.
+    says. What takes rows of several tiles in turn goes to the nearest tile that has nothing, if there is one: it does
+    all positions, of which each of those does some.
 
     Flows and slots are as many as there would have to be: :func:`compiler.tile.placed.sharing.shared` makes them fit.
 
@@ -104,7 +105,7 @@ def place_nodes(
     cfg = TileConfig.from_chip(chip)
     if isinstance(watched, bool):
         watched = range(len(graph.values)) if watched else ()
-    parts, tiles, members = member_tiles(graph, chip, moved)
+    parts, tiles, members = member_tiles(graph, chip, _joining(graph, chip, moved or {}))
     rings: dict[tuple[str, int, int], Ring] = {}
     flows: dict[int, tuple[Flow, ...]] = {}
     slots: dict[str, int] = {}
@@ -142,6 +143,20 @@ def place_nodes(
             columns[k, p] = ring, Flow(sender=some[0], number=_next(numbers, some[0]), to=(end,), slot=slot)
     return Placed(graph=graph, cfg=cfg, members=members, rings=rings, flows=flows, parts=parts, columns=columns,
                   reductions=_reductions(graph, tiles, cfg), roots={key: some[0] for key, some in tiles.items()})
+
+
+def _joining(graph: Graph, chip: Chip, moved: Mapping[int, str]) -> dict[int, str]:
+    """``moved``, with tiles of their own for nodes that take rows in turn."""
+    found = dict(moved)
+    for k, node in enumerate(graph.nodes):
+        _, _, members = member_tiles(graph, chip, found)
+        taken = {_place(tile) for some in members for tile in some}
+        x, y = _place(members[k][0])
+        free = [at for at in (_place(tile_name(chip, core)) for core in range(chip.cores)) if at not in taken]
+        if node.turns and k not in found and free:
+            column, row = min(free, key=lambda at: (abs(at[0] - x) + abs(at[1] - y), at))
+            found[k] = f"{column},{row}"
+    return found
 
 
 Parts = dict[int, Sequence[Part]]
