@@ -15,7 +15,7 @@ from compiler.network import Network
 from compiler.options import CompileOptions
 from hw.config import Chip
 from macro_models.devices import Device
-from macro_models.errors import InputError
+from macro_models.errors import InputError, argument
 from macro_models.freed_memory import freed_memory_kept
 
 __all__ = ["compile_for_chip"]
@@ -45,6 +45,9 @@ def compile_for_chip(
         If something is wrong, or has no form on the tiles: one sentence.
     """
     if not chip.tile.programs or chip.cores == 1:
+        if options is not None and options.duplicates > 1:
+            raise InputError(f"compile option {argument('duplicates')} must be 1 where a host schedules the cores, not "
+                             f"{options.duplicates}: it is of tiles, tile.programs of a chip with several cores")
         return compile_model(
             model, chip, calibrate=calibrate, device=device, options=options, faults=faults, freeze=freeze,
             input_shape=input_shape, progress=progress,

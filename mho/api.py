@@ -406,7 +406,7 @@ def compile(
         Called with (layers calibrated, layers).
     options
         Those of the compiler: ``in_bits``, ``in_parts``, ``out_bits``, ``tolerance``, ``weight_clip``, ``copies``,
-        ``time_s``, ``error``, ``seeds``, ``samples``, ``slices``, ``output``.
+        ``duplicates``, ``time_s``, ``error``, ``seeds``, ``samples``, ``slices``, ``output``.
 
     Raises
     ------

@@ -46,6 +46,10 @@ MOST_OUTPUTS = 3
     "columns alone, 4 where cells are noisy, else 1).",
 )
 @click.option(
+    "--duplicates", type=int, metavar="N", default=1, show_default=True,
+    help="Tiles that may compute rows of one layer in turn, 1 to 7: more images a second where tiles are free.",
+)
+@click.option(
     "--in-parts", type=int, metavar="N",
     help="Parts in which layers take their inputs, 1 or 2: with 2 each is called twice (default: 2 in small networks "
     "whose answers would not be right with 1).",
@@ -88,6 +92,7 @@ def compile_command(
     device: str | None,
     slices: str,
     copies: int | None,
+    duplicates: int,
     in_parts: int | None,
     tolerance: float | None,
     error: float | None,
@@ -119,7 +124,7 @@ def compile_command(
     faulty cells are taken first, and other cells make up for what a faulty one cannot hold.
     """
     options: dict[str, Any] = {
-        "slices": parse_slices(slices), "copies": copies, "in_parts": in_parts, "tolerance": tolerance,
+        "slices": parse_slices(slices), "copies": copies, "duplicates": duplicates, "in_parts": in_parts, "tolerance": tolerance,
         "error": error,
         "cells": cells,
         "output": model_output, "freeze": dict(named(freeze, "--freeze")),
