@@ -1,0 +1,71 @@
+"""Copies of layers that compute rows in turn: the same lanes on the interpreter of all tiles, in fewer cycles."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from compiler import CompileOptions, Network
+from compiler.for_chip import compile_for_chip
+from compiler.tile import compile_tiles, tile_programs
+from compiler.tile.cycles import expected_cycles
+from compiler.tile.file import tile_code
+from compiler.tile.graph.geometry import Image, rows_in_turns, turns_of
+from hw.config import load_chip
+from macro_models.errors import InputError
+from tests.compiler.importer.onnx_models import build, node
+from tests.compiler.tile.network_bench import compare
+
+SIZE = 6
+
+
+def network(pad: int, stride: int, duplicates: int) -> tuple[Network, np.ndarray]:
+    """Two convolutions and a dense layer on nine tiles."""
+    rng = np.random.default_rng(pad)
+    side = (SIZE + 2 * pad - 3) // stride + 1
+    nodes = [node("Conv", "x a", "c", pads=[pad] * 4, strides=[stride] * 2), node("Relu", "c", "r"),
+             node("Conv", "r b", "d", pads=[1] * 4), node("Flatten", "d", "f"), node("Gemm", "f w", "y", transB=1)]
+    weights = {"a": rng.normal(size=(3, 1, 3, 3)).astype("f4"), "b": rng.normal(size=(2, 3, 3, 3)).astype("f4") / 5,
+               "w": rng.normal(size=(3, 2 * side * side)).astype("f4") / 4}
+    x = rng.uniform(-1, 1, size=(8, 1, SIZE, SIZE)).astype("f4")
+    chip = load_chip("tnsa64-2x2", {"mesh.columns": 3, "mesh.rows": 3})
+    model = build(nodes, weights, shape=("batch", 1, SIZE, SIZE), output=("batch", "b"))
+    options = CompileOptions(seeds=1, samples=8, duplicates=duplicates)
+    return compile_tiles(model, chip, calibrate=x, options=options), x
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("pad", "stride", "duplicates", "names"), [
+    (0, 1, 2, ["n_c 1/2", "n_c 2/2", "n_d 1/2", "n_d 2/2"]),
+    (1, 2, 3, ["n_c 1/3", "n_c 2/3", "n_c 3/3", "n_d 1/3", "n_d 2/3", "n_d 3/3"]),
+])
+def test_rows_in_turn_are_the_rows_of_the_layer(pad: int, stride: int, duplicates: int, names: list[str]) -> None:
+    """A window that begins below the first row of the image, and one behind another."""
+    made, x = network(pad, stride, duplicates)
+    assert [layer.name for layer in made.layers[:-1]] == names
+    assert [layer.name for layer in made.model.layers] == [layer.name for layer in made.layers]
+    programs, found, wanted = compare(made, x[:2], device="rram-neurram")
+    assert len(found) == len(wanted) - 1
+    for value, lanes in found.items():
+        np.testing.assert_array_equal(lanes, wanted[value])
+    if duplicates == 3:
+        alone, _ = network(pad, stride, 1)
+        every = [expected_cycles(replace(net, tiles=tile_code(code)), x).each
+                 for net, code in ((made, programs), (alone, tile_programs(alone)))]
+        assert every[0] < 0.6 * every[1]
+
+
+def test_rows_are_found_where_they_come_in_turn() -> None:
+    taken = [Image(channels=2, height=3, width=4), Image(channels=2, height=2, width=4)]
+    index = rows_in_turns([(2, 3, 4), (2, 2, 4)])
+    assert turns_of(index, taken) == (Image(channels=2, height=5, width=4), tuple(np.repeat([0, 1, 0, 1, 0], 4)))
+    assert turns_of(np.arange(40, dtype=np.int32), taken) is None
+    assert turns_of(index, taken[::-1]) is None
+    pixels = [Image(channels=2, width=2), Image(channels=2, width=2)]
+    assert turns_of(rows_in_turns([(2, 2, 1)] * 2), pixels) == (Image(channels=2, width=4), (0, 1, 0, 1))
+
+
+def test_duplicates_need_tiles_with_programs() -> None:
+    with pytest.raises(InputError, match="duplicates must be 1 where a host schedules the cores, not 2"):
+        compile_for_chip("net.onnx", load_chip("neurram-core"), calibrate=np.zeros((1, 4)),
+                         options=CompileOptions(duplicates=2))
