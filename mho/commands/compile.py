@@ -124,8 +124,8 @@ def compile_command(
     faulty cells are taken first, and other cells make up for what a faulty one cannot hold.
     """
     options: dict[str, Any] = {
-        "slices": parse_slices(slices), "copies": copies, "duplicates": duplicates, "in_parts": in_parts, "tolerance": tolerance,
-        "error": error,
+        "slices": parse_slices(slices), "copies": copies, "duplicates": duplicates, "in_parts": in_parts,
+        "tolerance": tolerance, "error": error,
         "cells": cells,
         "output": model_output, "freeze": dict(named(freeze, "--freeze")),
         "input_shape": {name: _shape(text) for name, text in named(input_shape, "--input-shape")},

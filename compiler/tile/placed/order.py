@@ -171,11 +171,12 @@ def _needs(
     # What it gives back has to have come.
     main = np.maximum(walk.need, walk.low[1:]) if node.head is not None else each
     maker = makers.get(node.source)
-    if _layer(graph, k) is not None and maker is not None and not graph.nodes[maker].whole and set(members[k]) & set(members[maker]):
+    beside = maker is not None and not graph.nodes[maker].whole and bool(set(members[k]) & set(members[maker]))
+    if _layer(graph, k) is not None and beside:
         main = _early(walk, main)
     main = main + graph.left_out(k)
     for n, v in enumerate(node.sources):
-        own = maker is not None and bool(set(members[k]) & set(members[makers[v]]))
+        own = bool(set(members[k]) & set(members[makers[v]]))
         found.append(_Need(makers[v], _in_turn(node.turns, n, own=own)))
     for n, v in enumerate(node.taken):
         if v in node.sources:

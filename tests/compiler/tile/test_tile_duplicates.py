@@ -67,5 +67,5 @@ def test_rows_are_found_where_they_come_in_turn() -> None:
 
 def test_duplicates_need_tiles_with_programs() -> None:
     with pytest.raises(InputError, match="duplicates must be 1 where a host schedules the cores, not 2"):
-        compile_for_chip("net.onnx", load_chip("neurram-core"), calibrate=np.zeros((1, 4)),
+        compile_for_chip("net.onnx", load_chip("neurram-core"), calibrate=np.zeros((1, 4), np.float32),
                          options=CompileOptions(duplicates=2))
