@@ -23,7 +23,7 @@ _INJECT, _RECEIVE, _CREDIT = 2, 2, 2
 the ring; from there to credits that count, the cycle behind included."""
 _STARTED = 400
 """Cycles after which the host sends: tiles then wait for it, as they do when it has started all of them."""
-_OUT, _BACK = 1, 1
+_OUT, _BACK = 2, 1
 """The same at the host, whose registers are before and behind the corner's router."""
 
 Position = tuple[int, int]
