@@ -57,6 +57,12 @@ class LinearLayer:
         y = self.linear(x)
         return np.maximum(y, 0.0) if self.relu else y
 
+    def compute_channels(self, x: Float) -> Float:
+        """The same of shape (batch, outputs, positions), for x of shape (batch, inputs, positions) and no groups."""
+        y = self.weight @ x
+        y += self.bias[:, None]
+        return np.maximum(y, 0.0, out=y) if self.relu else y
+
     def backward(self, slope: Float) -> Float:
         """``W' slope`` of shape (..., inputs), for slopes of shape (..., outputs)."""
         if self.groups == 1:
