@@ -41,11 +41,11 @@ def test_every_access_once_whatever_happens(line: PinsTransport) -> None:
     client = LinkClient(line, patience=60, wait=0.002, nonce=lambda: next(numbers))
     client.open()
     trial = Trial(client, None, random.Random(1))
-    for _ in range(300):
+    for _ in range(120):
         trial.step()
     trial.check()
-    assert run_resets(trial, line, 12) > 3
-    run_garbage(trial, line, 20_000)
+    assert run_resets(trial, line, 6) > 1
+    run_garbage(trial, line, 6_000)
     with pytest.raises(BusFault, match=r"the bus of the board did not answer$"):
         client.read(HANG)
     with pytest.raises(BusFault, match=r"the bus of the board did not answer$"):

@@ -75,7 +75,7 @@ def test_a_cell_may_get_more_pulses_than_the_log_holds():
     device = load_device("rram-neurram")
     device = replace(device, stuck=replace(device.stuck, fraction=0.02, values_uS=(0.0, 45.0)))
     # Below its ceiling an amplitude that does not grow has no limit but the number of pulses.
-    parameters = replace(WriteVerifyParameters.from_chip(CHIP), passes=1, set_step=0, reset_step=0, max_pulses=3000)
+    parameters = replace(WriteVerifyParameters.from_chip(CHIP), passes=1, set_step=0, reset_step=0, max_pulses=1100)
     parameters = replace(parameters, set_start=120, reset_start=120)
     targets = target_codes(CHIP, np.random.default_rng(5).uniform(5.0, 40.0, (16, 16)))
     runs = []
@@ -88,7 +88,7 @@ def test_a_cell_may_get_more_pulses_than_the_log_holds():
             backend.close()
     found, expected = runs
     same_run(found, expected, "fpga-sim")
-    assert found.counts.max() == 3000 > 5 * LOG_DEPTH
+    assert found.counts.max() == 1100 > 2 * LOG_DEPTH
     assert found.faults.any()
 
 
@@ -117,7 +117,8 @@ class Altered:
 @TOOLS
 @pytest.mark.slow
 def test_what_does_not_agree_is_told_and_changes_nothing():
-    trial, cfg = make_write_trial(CHIP, 31, 0), BoardConfig(chip=CHIP.hardware(*PARTS), level="pin", lanes=16)
+    cfg, trial = BoardConfig(chip=CHIP.hardware(*PARTS), level="pin", lanes=16), make_write_trial(CHIP, 31, 0)
+    trial = replace(trial, skip=trial.skip | (np.arange(256).reshape(16, 16) >= 24))
     bus, parts, core = BusSimulation(cfg), cfg.emulator, cfg.core_map
     altered = Altered(bus)
     assert isinstance(parts, PinEmulatorConfig)
