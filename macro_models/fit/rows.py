@@ -5,6 +5,7 @@ First it is made from the data's own statistics, then it is corrected until cell
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -250,14 +251,21 @@ class _Nodes:
 
     z: NDArray[np.float64] = field(default_factory=lambda: np.linspace(-4.5, 4.5, 36 * 64 + 1))
 
-    def fit(self, ordered: NDArray[np.float64]) -> NDArray[np.float64]:
+    @cached_property
+    def _normal(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Places among ordered cells, (points,); weighted hats, (nodes, points); scaled products of two; their scales."""
         density = np.exp(-0.5 * self.z * self.z)
-        hats = np.maximum(0.0, 1.0 - np.abs(self.z[:, None] - _Z) / (_Z[1] - _Z[0])) * density[:, None]
-        at = np.minimum((ndtr(self.z) * len(ordered)).astype(np.int64), len(ordered) - 1)
-        product = hats.T @ np.maximum(0.0, 1.0 - np.abs(self.z[:, None] - _Z) / (_Z[1] - _Z[0]))
+        plain = np.maximum(0.0, 1.0 - np.abs(self.z[:, None] - _Z) / (_Z[1] - _Z[0]))
+        hats = (plain * density[:, None]).T
+        product = hats @ plain
         # Both sides are scaled by the weight of the node, which at the ends is 1e-5 of that in the middle.
         size = np.sqrt(np.diag(product))
-        return np.linalg.solve(product / np.outer(size, size), hats.T @ ordered[at] / size) / size
+        return ndtr(self.z), hats, product / np.outer(size, size), size
+
+    def fit(self, ordered: NDArray[np.float64]) -> NDArray[np.float64]:
+        share, hats, product, size = self._normal
+        at = np.minimum((share * len(ordered)).astype(np.int64), len(ordered) - 1)
+        return np.linalg.solve(product, hats @ ordered[at] / size) / size
 
 
 _FIT = _Nodes()
