@@ -125,7 +125,8 @@ def programmed_core(model: object) -> ProgrammedCore:
         If it is of a kind that the emulator does not know.
     """
     if not isinstance(model, ProgrammedCore):
-        raise InputError(f"the emulator has no cores such as {type(model).__name__}")
+        kind = getattr(getattr(model, "config", None), "kind", type(model).__name__)
+        raise InputError(f"the emulator has no cores of kind {kind}, which run on the backends functional and cosim")
     return model
 
 
