@@ -95,7 +95,7 @@ def test_random_operations_give_the_codes_and_cycles_of_the_functional_backend(l
     functional.open(chip, cores)
     kinds = set()
     try:
-        for number in range(80):
+        for number in range(40):
             trial = make_trial(cores, 21, number, vectors=4)
             arguments = trial.core, trial.op, trial.masks, trial.x, trial.op_id
             found, expected = board.mvm(*arguments), functional.mvm(*arguments)

@@ -118,7 +118,7 @@ def test_the_generated_verilog_gives_the_codes_of_the_device(tmp_path: Path) -> 
     script, expected, analog, kinds = Script(cfg), [], 0, set()
     script.load([*cell_loads(cfg, model.cells), *noise_loads(cfg, model)])
     cache = TableCache(cfg, model)
-    for number in range(60):
+    for number in range(40):
         trial = make_trial([model], 5, number, vectors=2)
         script.idle()  # masks of operations that wait, and tables of operations under way, must stay
         script.masks(trial.masks)
