@@ -2,6 +2,7 @@
 
 import platform
 import resource
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,14 +21,14 @@ def faults_of_rounds() -> int:
 
 
 def resident_kB() -> int:
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * resource.getpagesize() // 1024
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() // 1024
 
 
 def test_freed_memory_is_taken_again_without_faults() -> None:
     with freed_memory_kept():
         first, again = faults_of_rounds(), faults_of_rounds()
-    assert again <= max(first, 1) and again < 100
+    assert again <= max(first, 1)
+    assert again < 100
 
 
 def test_freed_memory_goes_back_to_the_system() -> None:
