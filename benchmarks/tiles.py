@@ -1,15 +1,21 @@
 """Networks on the tiles of a chip in co-simulation: ``python benchmarks/tiles.py [--images 50] [--timeline F.svg]``.
 
+``--only cnn`` and ``--only resnet8 --images 4 --duplicates 4 --device rram-neurram`` are for the networks of
+``examples/models`` on ``neurram``, whose simulator takes minutes to build.
+
 Three networks run on ``tnsa64-2x2`` from the host port alone, on ideal and on noisy cells: a perceptron on 8x8 digits,
 one on Fashion-MNIST (11 x 11 pixels, trained here on 2,000 images) that is cut over four tiles with reduction and
 multicast, and convolutions with pooling and a residual block. The host gets every value; all lanes are held against the
-functional backend. Printed are cycles of the chip to the first result and from image to image, and what the simulator
-takes for a tile and a cycle, the models of the arrays, the host and Python included.
+functional backend. Printed are cycles of the chip to the first result and from image to image, analog cycles of an
+image in the array that works longest and how much longer images take, how far the predicted end of the last image is
+off, products a second of wall time, and what the simulator takes for a tile and a cycle, the models of the arrays, the
+host and Python included.
 """
 
 import argparse
 import sys
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from compiler import CompileOptions, Network
 from compiler.tile import compile_tiles, tile_code, tile_programs
 from compiler.tile.check import values_of
+from compiler.tile.cycles import tile_cycles
 from examples.models.train import Recipe, to_onnx, train
 from hw.config import load_chip
 from mho.data import load_sample
@@ -30,7 +37,7 @@ from sim.tile_networks.backend import TileCosimBackend
 from sim.tile_networks.timeline import draw_timeline
 from tests.compiler.tile.network_bench import residual_network
 
-CHIP, DAY = "tnsa64-2x2", 86_400.0
+DAY, DEVICES = 86_400.0, ("ideal", "rram-neurram")
 DATA = Path(__file__).resolve().parents[1] / "examples" / "data" / "fashion_mnist14.npz"
 
 
@@ -41,6 +48,7 @@ class Job:
     model: Any
     calibrate: NDArray[Any]
     x: NDArray[Any]
+    chip: str = "tnsa64-2x2"
 
 
 def digits() -> Job:
@@ -64,28 +72,41 @@ def residual() -> Job:
     return Job(model, x, np.concatenate([x, 1 - x]))
 
 
+def example(name: str) -> Job:
+    """A network of ``examples/models`` on the large chip."""
+    with np.load(DATA, allow_pickle=False) as data:
+        calibrate, test = (data[key].astype("f4") for key in ("x_train", "x_test"))
+    return Job((DATA.parents[1] / "models" / name).read_bytes(), calibrate[:64], test, "neurram")
+
+
 JOBS = {"digits": digits, "fashion": fashion, "residual": residual}
+LARGE = {"cnn": lambda: example("fashion14_cnn.onnx"), "resnet8": lambda: example("fashion14_resnet8.onnx")}
 
 
-def run(name: str, images: int, device: str, backend: TileCosimBackend, *, watched: bool) -> Network:
+def run(
+    name: str, images: int, device: str, backend: TileCosimBackend, *, watched: bool, duplicates: int = 1
+) -> Network:
     """Run, compare, and print a row; ``watched``: the host gets all values."""
-    job = JOBS[name]()
-    network = compile_tiles(
-        job.model, load_chip(CHIP), calibrate=job.calibrate, options=CompileOptions(seeds=1, samples=32))
+    job = (JOBS | LARGE)[name]()
+    options = CompileOptions(seeds=1, samples=32, duplicates=duplicates)
+    network = compile_tiles(job.model, load_chip(job.chip), calibrate=job.calibrate, options=options)
     made = tile_programs(network, watched=watched)
     x = job.x[:images].reshape(images, -1)
     models, masks = build_cores(network, device=device, seed=3, time_s=DAY), core_masks(network)
     program, rows = network.program, network.chip.macro_config().cell_map.rows
     lanes, numbers = program.input.compute(x), np.arange(images, dtype=np.uint64)
-    account = RunAccount(program, images, images)
+    account = RunAccount(program, images, images, network.chip, masks)
     account.begin(0, x)
     backend.open_code(network.chip, tile_code(made), models)
+    begun = time.perf_counter()
     found = backend.run_values(program, masks, lanes, numbers, account)
 
     def product(call: Any, mvm: Any, codes: NDArray[np.int16], op_id: NDArray[np.uint64]) -> NDArray[np.int16]:
         return models[mvm.core].mvm(mvm.op, masks[mvm.core], mvm.vector(codes, rows), op_id).codes[:, mvm.columns]
 
+    spent = time.perf_counter() - begun
     wanted = values_of(program, lanes, numbers, product)
+    told = tile_cycles(replace(network, tiles=tile_code(made)), models, masks, lanes, numbers)
     equal = sum(np.array_equal(one, wanted[value]) for value, one in found.items())
     result = backend.result
     assert result is not None
@@ -93,10 +114,11 @@ def run(name: str, images: int, device: str, backend: TileCosimBackend, *, watch
     split = sum(len(one.members) > 1 for one in made.placed.reductions.values())
     cast = sum(len(flow.to) > 1 for flow in made.joined.flows)
     cast += 0 if backend.plan is None else sum(one.members > 1 for one in backend.plan.sources)
-    first, rest = account.cycles[0], account.cycles[1:]
+    first, rest, total = account.cycles[0], account.cycles[1:], account.cycles.sum()
+    busy = max(told.analog.values())
     print(f"{name:9} {device:13} {images:4} {len(made.texts):5} {split:4} {cast:5} {equal:3} of {len(found):2}"
-          f" {first:8,} {rest.mean():8,.0f} {account.cycles.sum() / (images * first):6.2f} {cycles:9,}"
-          f" {1e9 * result.cpu_s / cycles / tiles:6,.0f}")
+          f" {first:8,} {rest.mean():8,.0f} {busy:8,.0f} {rest.mean() / busy - 1:6.1%} {told.ends[-1] / total - 1:6.2%}"
+          f" {program.conversions * images / spent:7,.0f} {cycles:9,} {1e9 * result.cpu_s / cycles / tiles:6,.0f}")
     if equal < len(found):
         raise SystemExit("lanes differ")
     return network
@@ -105,17 +127,22 @@ def run(name: str, images: int, device: str, backend: TileCosimBackend, *, watch
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=50)
-    parser.add_argument("--only", choices=list(JOBS), help="this network alone")
+    parser.add_argument("--only", choices=[*JOBS, *LARGE], help="this network alone")
+    parser.add_argument("--device", choices=DEVICES, help="this device alone")
+    parser.add_argument("--last", action="store_true", help="the host gets the last value alone")
+    parser.add_argument("--duplicates", type=int, default=1, help="as of the compiler")
     parser.add_argument(
         "--timeline", metavar="F.svg", help="draw what the tiles do in the last run; the host gets the last value alone"
     )
     parser.add_argument("--shown", type=int, default=6, help="images in the timeline (default: 6)")
     options = parser.parse_args()
     backend = TileCosimBackend(trace=options.timeline is not None)
-    print("network   device        images tiles sums casts  equal    first   each   of it    cycles  ns/tile/cycle")
+    print("network   device        images tiles sums casts  equal    first     each   analog   over  told  MVM/s"
+          "    cycles  ns/tile/cycle")
     for name in JOBS if options.only is None else [options.only]:
-        for device in ("ideal", "rram-neurram"):
-            run(name, options.images, device, backend, watched=options.timeline is None)
+        for device in DEVICES if options.device is None else [options.device]:
+            watched = options.timeline is None and not options.last and name in JOBS
+            run(name, options.images, device, backend, watched=watched, duplicates=options.duplicates)
     if options.timeline is not None and backend.plan is not None and backend.result is not None:
         text = draw_timeline(backend.plan, backend.result, options.shown)
         Path(options.timeline).write_text(text, encoding="utf-8")
