@@ -96,7 +96,8 @@ def _tile_words(told: Mapping[str, Any]) -> str:
     worst = next(one for one in told["tiles"] if one["tile"] == told["bottleneck"])
     busy = sum(one["utilisation"] for one in told["tiles"]) / len(told["tiles"])
     limit = (
-        "so its array limits. What would help: that layer on several tiles (duplication), or fewer bits of its inputs"
+        "so its array limits. What would help: that layer on several tiles (mho compile --duplicates), or fewer bits "
+        "of its inputs"
         if worst["utilisation"] > _LIMITS else
         "so digital work or waiting limits: mho run --backend cosim --trace says which"
     )
@@ -116,7 +117,7 @@ def _trace_words(facts: Facts, trace: Mapping[str, Any]) -> str:
     whole = trace["last"] - trace["first"]
     limit = "the array" if worst["array"] >= worst["digital"] else "digital work"
     help_ = (
-        "that layer on several tiles (duplication), or fewer bits of its inputs" if limit == "the array" else
+        "that layer on several tiles (mho compile --duplicates), or fewer bits of its inputs" if limit == "the array" else
         "its codes in fewer words (fewer columns a tile), or more lanes (tile.lanes)"
     )
     busy = sum(one["array"] for one in trace["tiles"]) / (whole * len(trace["tiles"]))
