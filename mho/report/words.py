@@ -117,7 +117,8 @@ def _trace_words(facts: Facts, trace: Mapping[str, Any]) -> str:
     whole = trace["last"] - trace["first"]
     limit = "the array" if worst["array"] >= worst["digital"] else "digital work"
     help_ = (
-        "that layer on several tiles (mho compile --duplicates), or fewer bits of its inputs" if limit == "the array" else
+        "that layer on several tiles (mho compile --duplicates), or fewer bits of its inputs"
+        if limit == "the array" else
         "its codes in fewer words (fewer columns a tile), or more lanes (tile.lanes)"
     )
     busy = sum(one["array"] for one in trace["tiles"]) / (whole * len(trace["tiles"]))
