@@ -253,7 +253,7 @@ class _Nodes:
 
     @cached_property
     def _normal(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Places among ordered cells, (points,); weighted hats, (nodes, points); scaled products of two; their scales."""
+        """Places among ordered cells; weighted hats, (nodes, points); scaled products of two of them; their scales."""
         density = np.exp(-0.5 * self.z * self.z)
         plain = np.maximum(0.0, 1.0 - np.abs(self.z[:, None] - _Z) / (_Z[1] - _Z[0]))
         hats = (plain * density[:, None]).T
