@@ -10,6 +10,7 @@ __all__ = ["CELLS", "Usage", "error_line", "overfull", "read_usage"]
 CELLS = {
     "ICESTORM_LC": "lut", "ICESTORM_RAM": "bram", "ICESTORM_SPRAM": "spram", "ICESTORM_DSP": "dsp",
     "TRELLIS_COMB": "lut", "TRELLIS_FF": "ff", "DP16KD": "bram", "MULT18X18D": "dsp",
+    "LUT4": "lut", "DFF": "ff", "BSRAM": "bram", "MULT18X18": "dsp",
 }
 """What nextpnr calls the parts of a device, and what they are. A logic cell of an iCE40 is a LUT with a flip-flop."""
 

@@ -69,6 +69,9 @@ BOARDS: Mapping[str, BoardPlan] = MappingProxyType(
             chip="ecpix5-85f", lanes=256, word_bits=4096, pin_lines=64, clock_hz=50_000_000, baud=3_000_000,
             link_bytes=1024,
         ),
+        "tang-nano-9k": BoardPlan(
+            chip="tang-nano-9k", lanes=16, word_bits=64, clock_hz=27_000_000, baud=3_000_000
+        ),
     }
 )
 """Plans by the name of the board."""

@@ -5,9 +5,10 @@ from types import MappingProxyType
 
 from fpga.families.ecp5 import ECP5
 from fpga.families.family import Family, Loop
+from fpga.families.gowin import GOWIN
 from fpga.families.ice40 import ICE40
 
 __all__ = ["FAMILIES", "Family", "Loop"]
 
-FAMILIES: Mapping[str, Family] = MappingProxyType({family.name: family for family in (ICE40, ECP5)})
+FAMILIES: Mapping[str, Family] = MappingProxyType({family.name: family for family in (ICE40, ECP5, GOWIN)})
 """All families, by name."""

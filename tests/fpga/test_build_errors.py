@@ -147,7 +147,9 @@ def test_the_clock_of_each_board_is_made_exactly(name: str) -> None:
     assert abs(cfg.uart.period * cfg.baud / 16 / cfg.clock_hz - 1) < 0.01
 
 
-@pytest.mark.parametrize(("family", "called"), [("ice40", "an iCE40"), ("ecp5", "an ECP5")])
+@pytest.mark.parametrize(
+    ("family", "called"), [("ice40", "an iCE40"), ("ecp5", "an ECP5"), ("gowin", "a GW1N or GW2A")]
+)
 def test_a_clock_that_cannot_be_made_is_refused(family: str, called: str) -> None:
     with pytest.raises(InputError, match=rf"^no phase-locked loop of {called} makes 24000001 Hz out of 12000000 Hz$"):
         FAMILIES[family].find_loop(12_000_000, 24_000_001)

@@ -272,7 +272,13 @@ def of_design(stimulus: Sequence[int]) -> list[list[int]]:
 
 @pytest.mark.cosim("yosys", "iverilog", "vvp")
 @pytest.mark.slow
-@pytest.mark.parametrize(("family", "cells"), [("ecp5", {"DP16KD": 2, "MULT18X18D": 1})])
+@pytest.mark.parametrize(
+    ("family", "cells"),
+    [
+        ("ecp5", {"DP16KD": 2, "MULT18X18D": 1}),
+        pytest.param("gowin", {"DPX9B": 4, "DPB": 1}, marks=pytest.mark.long),
+    ],
+)
 def test_what_yosys_makes_of_memories_and_products(tmp_path: Path, family: str, cells: dict[str, int]) -> None:
     (tmp_path / "design.v").write_text(DESIGN)
     for name, rows in zip("ab", contents(), strict=True):

@@ -11,7 +11,7 @@ from fpga.load import load
 from macro_models.errors import InputError, ToolError
 from tests.fpga.jtag_port import serve_jtag
 
-ECP5_85F, ECP5_25F = 0x41113043, 0x41111043
+ECP5_85F, ECP5_25F, GW1NR, GW2AR = 0x41113043, 0x41111043, 0x1100481B, 0x0000081B
 HEAD = bytes.fromhex("ff00ffffffbdb3ffffffff3b000000e2000000")
 
 
@@ -95,6 +95,9 @@ def test_what_is_no_bitstream_for_the_board_is_refused(tmp_path: Path) -> None:
     file.write_bytes(bytes.fromhex("ff0000ff7eaa997e").ljust(135_100, b"\0"))
     with pytest.raises(InputError, match=r"x\.bit: is for iCE40HX8K, and icebreaker has the iCE40UP5K-SG48$"):
         load("icebreaker", file)
+    file.write_text(f"//a comment\n{2**16 - 1:b}\n{0x06 << 56 | GW2AR:064b}\n")
+    with pytest.raises(InputError, match=r"x\.bit: is for GW2AR, and tang-nano-9k has the GW1NR-LV9QN88PC6/I5$"):
+        load("tang-nano-9k", file)
     with pytest.raises(InputError, match=r"^there is no board 'icebraker', did you mean icebreaker\?$"):
         load("icebraker", file)
 
@@ -123,5 +126,7 @@ def test_a_board_with_a_bootloader_is_written_to_its_flash(tmp_path: Path, monke
     file = tmp_path / "x.bit"
     file.write_bytes(HEAD + ECP5_25F.to_bytes(4, "big"))
     assert [load(board, file).flash for board in ("orangecrab", "colorlight-i5")] == [True, False]
+    file.write_text(f"{0x06 << 56 | GW1NR:064b}\n")
+    assert load("tang-nano-9k", file, flash=True).flash
     told = [line for line in (tmp_path / "told").read_text().splitlines() if line.endswith(".bit")]
-    assert told == [f"-b orangeCrab {file}", f"-b colorlight-i5 -m {file}"]
+    assert told == [f"-b orangeCrab {file}", f"-b colorlight-i5 -m {file}", f"-b tangnano9k -f {file}"]

@@ -35,7 +35,7 @@ def test_list_has_each_board_with_its_status(capsys: pytest.CaptureFixture[str])
     assert run(["fpga", "list", "--json", "-"]) == 0
     boards = {board["name"]: board for board in json.loads(capsys.readouterr().out)["boards"]}
     assert boards.keys() == {
-        "icebreaker", "ulx3s-85f", "hx8k-breakout", "orangecrab", "colorlight-i5", "ecpix5-85f"
+        "icebreaker", "ulx3s-85f", "hx8k-breakout", "orangecrab", "colorlight-i5", "ecpix5-85f", "tang-nano-9k"
     }
     assert all(board["status"].endswith("untested on hardware") for board in boards.values())
     assert boards["icebreaker"]["status"] == "untested on hardware"
