@@ -162,11 +162,12 @@ def _timing(shape: MemoryShape) -> list[str]:
             "Reading is synchronous: the word appears after the clock edge at which read_enable is 1, and stays.",
             "A read of the word that is written at the same edge gives the new one.",
         ]
-    if not _unchecked(shape):
+    if shape.lanes > 1:
         return [
             "Reading is synchronous: the word appears after the clock edge at which read_enable is 1, and stays.",
             "A read of the word that is written at the same edge gives the old one here; nothing relies on it but for",
-            "parts that are not written.",
+            "parts that are not written, which memories with enables of parts leave as they are. So no_rw_check tells",
+            "synthesis that block RAM needs no logic around it.",
         ]
     return [
         "Reading is synchronous: the word appears after the clock edge at which read_enable is 1, and stays.",
@@ -176,8 +177,8 @@ def _timing(shape: MemoryShape) -> list[str]:
 
 
 def _unchecked(shape: MemoryShape) -> bool:
-    """Whether nothing at all is relied on where a word is read and written at once."""
-    return shape.registered and not shape.transparent and shape.lanes == 1
+    """Whether nothing that is written is relied on where a word is read and written at once."""
+    return shape.registered and not shape.transparent
 
 
 def _read(shape: MemoryShape, used: "_Ports") -> list[str]:
