@@ -145,6 +145,7 @@ class VectorEngine(Resettable):
             check.a.eq(looks["a"]), check.b.eq(looks["b"]),
         ]
         outside, remote, wrong = Signal(), Signal(), Signal(2)
+        cause, about = Signal(4), Signal(4)
         m.d.comb += [check.outside.eq(outside), check.remote.eq(remote), check.target_wrong.eq(wrong)]
         with m.FSM():
             with m.State("Idle"):
@@ -157,7 +158,7 @@ class VectorEngine(Resettable):
                 with m.If(fetch.done):
                     m.next = "Look a"
             self._source(m, "a", "Look b", walk["a"], of_stream["a"], vec.a, check, looks["a"])
-            self._source(m, "b", "Order", walk["b"], of_stream["b"], vec.b, check, looks["b"], of_stream["target"])
+            self._source(m, "b", "Judge", walk["b"], of_stream["b"], vec.b, check, looks["b"], of_stream["target"])
             with m.State("Look target"):
                 ring, end = self.look_ask.ring, Signal(12)
                 m.d.comb += [
@@ -168,18 +169,20 @@ class VectorEngine(Resettable):
                     outside.eq(Mux(vec.wide, end << 1, end) > ring.block), remote.eq(ring.remote), wrong.eq(ring.wrong),
                 ]
                 with m.If(self.look_ask.ready):
-                    m.next = "Order"
+                    m.next = "Judge"
+            with m.State("Judge"):
+                # All products before it were issued, and the oldest one stays until this is taken.
+                drains, odd = vec.a == Operand.DRAIN, Signal()
+                m.d.comb += odd.eq((vec.elements != self.codes) & (vec.elements + 1 != self.codes))
+                m.d.sync += [cause.eq(check.cause), about.eq(check.stream)]
+                with m.If((check.cause == 0) & drains & (self.none | odd)):
+                    m.d.sync += cause.eq(Cause.PRODUCT)
+                m.next = "Order"
             with m.State("Order"):
-                self._order(m, issue, vec, check, waiting)
+                self._order(m, issue, vec, cause, about, waiting)
 
-    def _order(self, m: Module, issue: Any, vec: Any, check: Any, waiting: Waiting) -> None:
+    def _order(self, m: Module, issue: Any, vec: Any, cause: Value, about: Value, waiting: Waiting) -> None:
         """Takes the instruction, or traps when nothing that is older may."""
-        drains, odd, cause = vec.a == Operand.DRAIN, Signal(), Signal(4)
-        m.d.comb += [
-            odd.eq((vec.elements != self.codes) & (vec.elements + 1 != self.codes)), cause.eq(check.cause),
-        ]
-        with m.If((check.cause == 0) & drains & (self.none | odd)):
-            m.d.comb += cause.eq(Cause.PRODUCT)
         with m.If(~self.i.valid):
             # The program has stopped.
             m.next = "Idle"
@@ -188,10 +191,10 @@ class VectorEngine(Resettable):
                 m.d.comb += [
                     self.found.trap.cause.eq(cause), self.found.trap.engine.eq(Engine.SEQUENCER),
                     self.found.trap.pc.eq(issue.pc), self.found.order.eq(self.order),
-                    self.found.trap.stream.eq(Mux(check.cause != 0, check.stream, 0)),
+                    self.found.trap.stream.eq(about),
                 ]
         with m.Elif(~self.conflict & waiting.i.ready):
-            m.d.comb += [self.i.ready.eq(1), self.drains.eq(drains), waiting.i.valid.eq(1)]
+            m.d.comb += [self.i.ready.eq(1), self.drains.eq(vec.a == Operand.DRAIN), waiting.i.valid.eq(1)]
             m.next = "Idle"
 
     def _source(
