@@ -77,9 +77,9 @@ class AskPort(wiring.Signature):
     Members
     -------
     stream, valid : Out(4), Out(1)
-        Which, and that somebody asks.
+        Which, and that somebody asks; they stay until the answer is there.
     ready, ring : In(1), In(RingLayout())
-        The answer is there, in this cycle. Others who ask go first once each at most.
+        The answer is there, in this cycle, the second one at the earliest. Others who ask go first once each at most.
     """
 
     def __init__(self) -> None:
@@ -299,15 +299,17 @@ class Tokens(Resettable):
         m.d.comb += [after.there.eq(before.there + comes - frees), after.freed.eq(before.freed + frees)]
 
     def _ask(self, m: Module) -> Value:
-        """The stream that is asked for: round robin."""
+        """The stream that was asked for a cycle ago: round robin."""
         m.submodules.turns = turns = RoundRobin(self.asks)
         ports = [self._port("ask", k) for k in range(self.asks)]
-        asked = Signal(_STREAM)
-        m.d.comb += turns.request.eq(Cat(port.valid for port in ports) & self.ready.replicate(self.asks))
+        asked, answers = Signal(_STREAM), Signal(self.asks)
+        free = ~answers & self.ready.replicate(self.asks)
+        m.d.comb += turns.request.eq(Cat(port.valid for port in ports) & free)
+        m.d.sync += answers.eq(turns.grant)
         for k, port in enumerate(ports):
-            m.d.comb += port.ready.eq(turns.grant[k])
+            m.d.comb += port.ready.eq(answers[k] & port.valid)
             with m.If(turns.grant[k]):
-                m.d.comb += asked.eq(port.stream)
+                m.d.sync += asked.eq(port.stream)
         return asked
 
 

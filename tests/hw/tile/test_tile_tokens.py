@@ -26,7 +26,9 @@ def test_rings_are_those_of_the_reference() -> None:
     rng = np.random.default_rng(0)
     dut: Any = Tokens(changes=3, asks=2)
     seen = {"change": 0, "ask": 0, "ack": 0}
-    told = False
+    told = due = False
+    # What each port asks for, until there is an answer.
+    asked: list[int | None] = [None, None]
 
     async def load(ctx: Any, streams: list[dict[str, int]]) -> None:
         ctx.set(dut.write, 1)
@@ -51,14 +53,18 @@ def test_rings_are_those_of_the_reference() -> None:
         ]
 
     async def run(ctx: Any) -> None:
+        nonlocal due
         for _ in range(2):
             streams = random_streams(rng)
             await load(ctx, streams)
-            model = TokensModel(streams)
+            model, due = TokensModel(streams), False
             for _ in range(300):
                 await one_cycle(ctx, streams, model)
             for k in range(3):
                 ctx.set(getattr(dut, f"change_{k}").valid, 0)
+            for k in range(2):
+                ctx.set(getattr(dut, f"ask_{k}").valid, 0)
+            asked[:] = [None, None]
             # Nothing is owed when nothing has changed for some time.
             for _ in range(4 * STREAMS):
                 ctx.set(dut.acknowledge.ready, 1)
@@ -78,6 +84,7 @@ def test_rings_are_those_of_the_reference() -> None:
         told = bool(ctx.get(dut.acknowledge.valid) and not ctx.get(dut.acknowledge.ready))
 
     async def one_cycle(ctx: Any, streams: list[dict[str, int]], model: TokensModel) -> None:
+        nonlocal due
         legal, ports = possible(model), [getattr(dut, f"change_{k}") for k in range(3)]
         wanted: list[tuple[int, bool] | None] = []
         for port in ports:
@@ -85,19 +92,22 @@ def test_rings_are_those_of_the_reference() -> None:
             wanted.append(wish)
             ctx.set(port.valid, int(wish is not None))
             ctx.set(port.payload, {"stream": wish[0], "free": wish[1]} if wish else {"stream": 0, "free": 0})
-        asked = [int(rng.integers(STREAMS)) if rng.random() < 0.7 else None for _ in range(2)]
-        for k, number in enumerate(asked):
+        for k in range(2):
+            if asked[k] is None and rng.random() < 0.7:
+                asked[k] = int(rng.integers(STREAMS))
             port = getattr(dut, f"ask_{k}")
-            ctx.set(port.valid, int(number is not None))
-            ctx.set(port.stream, number or 0)
+            ctx.set(port.valid, int(asked[k] is not None))
+            ctx.set(port.stream, asked[k] or 0)
         ctx.set(dut.acknowledge.ready, int(rng.random() < 0.6))
         goes = next((k for k, wish in enumerate(wanted) if wish), None)
         assert [bool(ctx.get(p.ready)) for p, w in zip(ports, wanted, strict=True) if w] == [
             k == goes for k, w in enumerate(wanted) if w]
         granted = [k for k in range(2) if ctx.get(getattr(dut, f"ask_{k}").ready)]
-        assert len(granted) == any(number is not None for number in asked)
+        assert len(granted) == due
+        due = any(number is not None and k not in granted for k, number in enumerate(asked))
         for k in granted:
             check(ctx, k, asked[k] or 0, streams, model)
+            asked[k] = None
         take(ctx, streams, model)
         if goes is not None:
             number, free = wanted[goes] or (0, False)
