@@ -166,11 +166,12 @@ class Operands(Resettable):
         in_memory = ~job.a[4] | ~job.a[3]
         narrow = ((job.a_format == Format.LANE) & in_memory) | (job.b_format == Format.LANE) | job.wide
         sums = job.add | Cat(place == Operand.ACCUMULATORS for place in (job.a, job.b, job.target)).any()
-        m.d.comb += whole.eq(Mux(narrow, min(lanes, 4), lanes))
+        # Known when the operation begins, a cycle before its first group.
+        m.d.sync += whole.eq(Mux(narrow, min(lanes, 4), lanes))
         with m.If(job.kind == Kind.TABLE):
-            m.d.comb += whole.eq(1)
+            m.d.sync += whole.eq(1)
         with m.Elif(sums):
-            m.d.comb += whole.eq(AT_A_TIME)
+            m.d.sync += whole.eq(AT_A_TIME)
         m.d.comb += pairs.eq(whole >= _PAIR)
         uses = (job.kind == Kind.AFFINE) | (job.kind == Kind.TABLE)
         fewest: Value = whole
