@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -132,6 +132,12 @@ class Execution(Resettable):
                 m.d.sync += [one.eq(0) for one in there.values()]
                 with m.If(self.i.valid):
                     _go(m, [(walk["a"] | walk["b"], "Plan a"), *asks])
+                    # The answer is there a cycle later at the earliest.
+                    first = Mux(stream["a"], vec.a, Mux(stream["b"], vec.b, vec.target))
+                    m.d.comb += [
+                        self.ask.stream.eq(first[:4]),
+                        self.ask.valid.eq(~(walk["a"] | walk["b"]) & Cat(wanted for wanted, _ in asks[:-1]).any()),
+                    ]
             self._plan(m, "a", "Plan b", missing, vec.a, windows["a"], there, wrong)
             self._plan(m, "b", "Planned", missing, vec.b, windows["b"], there, wrong)
             with m.State("Planned"):

@@ -127,7 +127,7 @@ class WalkerTime:
         if asked.restart:
             place.position = 0
         walk, ring, need = place.walk, self._rings[place.stream], place.need[place.position]
-        yield 5 + walk.kernel_y + walk.kernel_x
+        yield 4 + (walk.kernel_y == 1) + walk.kernel_y + walk.kernel_x
         if need:
             # Oldest, newest; then it waits, two cycles each time.
             yield 2

@@ -214,14 +214,14 @@ class Tokens(Resettable):
     ) -> None:
         """Empties one ring after the other, lets its first blocks come, and finds where it ends."""
         left, room = Signal(8, name="left"), Signal(8, name="room")
-        end, beyond = Signal(ADDRESS_BITS, name="end"), Signal(name="beyond")
-        following = Signal(ADDRESS_BITS + 1)
+        # Whether the end was beyond the buffer in a cycle before, and whether it is.
+        end, beyond, far = Signal(ADDRESS_BITS + 1, name="end"), Signal(name="beyond"), Signal()
         reserved, field = own_wrongs("stream", ring)
         field |= (ring.first + (ring.remote << 1) > ring.blocks) | (ring.remote & (ring.slot >= SLOTS))
         m.d.comb += [
-            following.eq(end + ring.block),
+            far.eq(beyond | (end > self.buffer_bytes)),
             wrong.eq(Mux(reserved, WRONGS.index(Cause.RESERVED), Mux(field, WRONGS.index(Cause.FIELD), Mux(
-                beyond, WRONGS.index(Cause.ADDRESS), 0)))),
+                far, WRONGS.index(Cause.ADDRESS), 0)))),
             self.map.eq(judges & ring.remote & (wrong == 0)), self.map_slot.eq(ring.slot), self.map_stream.eq(row),
         ]
         with m.FSM():
@@ -237,8 +237,7 @@ class Tokens(Resettable):
             with m.State("Fill"):
                 m.d.comb += comes.eq((left != 0) & (room != 0))
                 m.d.sync += [
-                    left.eq(left - comes), room.eq(room - 1), end.eq(following),
-                    beyond.eq(beyond | (following > self.buffer_bytes)),
+                    left.eq(left - comes), room.eq(room - 1), end.eq(end + ring.block), beyond.eq(far),
                 ]
                 with m.If(room == 0):
                     m.d.comb += judges.eq(1)

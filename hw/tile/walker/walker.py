@@ -161,7 +161,11 @@ class Walker(Resettable):
         with m.State("Scan y"):
             self._scan(m, rows_of, self.plan.rows)
             with m.If(self._left == 1):
+                # A kernel of one row: its first column is kept in this cycle.
                 m.next = "Begin x"
+                with m.If(~self._late[0]):
+                    self._begin(m, columns_of, column)
+                    m.next = "Scan x"
         with m.State("Begin x"):
             self._begin(m, columns_of, column)
             m.next = "Scan x"
@@ -197,6 +201,8 @@ class Walker(Resettable):
             self._multiply(m, rows_of.first, None, columns_of.first)
             m.next = "Newest"
         with m.State("Newest"):
+            # The answer is there a cycle later at the earliest.
+            m.d.comb += self.ask.valid.eq(1)
             self._multiply(m, rows_of.last, None, columns_of.last)
             m.d.sync += self._late.eq(4)
             m.next = "Wait"
