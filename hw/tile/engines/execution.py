@@ -136,7 +136,7 @@ class Execution(Resettable):
                     first = Mux(stream["a"], vec.a, Mux(stream["b"], vec.b, vec.target))
                     m.d.comb += [
                         self.ask.stream.eq(first[:4]),
-                        self.ask.valid.eq(~(walk["a"] | walk["b"]) & Cat(stream[name] for name in ("a", "b", "target")).any()),
+                        self.ask.valid.eq(~(walk["a"] | walk["b"]) & Cat(stream.values()).any()),
                     ]
             self._plan(m, "a", "Plan b", missing, vec.a, windows["a"], there, wrong)
             self._plan(m, "b", "Planned", missing, vec.b, windows["b"], there, wrong)
