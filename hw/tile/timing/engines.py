@@ -78,17 +78,20 @@ def vector(tile: TileState) -> Process:
         yield from queue.oldest()
         job = queue.front
         yield 1
+        # A question is answered in the second cycle; the first one is asked before, but for what walks.
+        asks = bool(job.plan.windows)
         if job.plan.windows:
             yield from _windows(tile, list(job.plan.windows))
         for name in "ab":
             if is_stream(job.vec[name]) and job.vec[name] in dict(job.plan.needs):
                 while rings[job.vec[name]].there < 1:
                     yield rings[job.vec[name]].changed
-                yield 1
+                yield 1 + asks
+                asks = True
         for stream, _ in job.plan.rooms:
             while rings[stream].there >= rings[stream].blocks:
                 yield rings[stream].changed
-            yield 1
+            yield 1 + asks
         yield from _operands(tile, job)
         yield _UNIT + job.beats.slow
         for number, free in job.plan.advances:
@@ -169,7 +172,7 @@ def send(tile: TileState) -> Process:
         for sent in range(one.blocks):
             while ring.there <= (0 if one.free else sent):
                 yield ring.changed
-            yield 2
+            yield 3
             for flit in range(flits):
                 # Whoever reads for the core or the vector unit goes first.
                 yield 1 + (max(0, tile.read_until - clock.now) if flit == 0 else 0)

@@ -77,7 +77,7 @@ class Sequence:
                 self._image, self._numbers = self._image + 1, {}
             case Op.SEND:
                 assert plan.send is not None
-                yield 1
+                yield 2
                 yield from tile.take(tile.sends, 1 << plan.send.stream)
                 tile.sends.put(plan, 1 << plan.send.stream)
             case Op.SET:
@@ -91,6 +91,7 @@ class Sequence:
         rings = self._tile.rings
         while True:
             yield from self._tile.quiet()
+            yield 1
             short = [s for s, n in plan.needs if rings[s].there < n]
             short += [s for s, n in plan.rooms if rings[s].there + n > rings[s].blocks]
             if not short:
@@ -152,8 +153,9 @@ class Sequence:
         for name in "ab":
             if is_walk(vec[name]) and vec[name] - Operand.WALK in plan.windows:
                 yield from tile.walker.ask(LOOK_VECTOR, Asked("look", vec[name] - Operand.WALK))
-            yield 1
-        yield int(is_stream(vec["target"]))
+            yield 1 + is_stream(vec[name])
+        # A question is answered in the second cycle; then rules are judged.
+        yield 2 * is_stream(vec["target"]) + 1
         yield from tile.take(tile.operations, plan.guard)
         if number not in self._beats:
             terms = [tile.walker.place(vec[n] - Operand.WALK).walk.terms if is_walk(vec[n]) else 1 for n in "ab"]

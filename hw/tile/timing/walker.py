@@ -167,7 +167,7 @@ class WalkerTime:
         yield 2
 
     def _free(self, port: int, asked: Asked, ring: Ring, low: int) -> Process:
-        yield 1
+        yield 2
         freed = ring.freed
         while freed < low:
             if ring.came <= freed:
