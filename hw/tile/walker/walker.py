@@ -25,8 +25,8 @@ class Walker(Resettable):
     """Carries out one walk at a time. Reference: :class:`hw.tile.walk.Walk`.
 
     To look at it takes eight cycles; to plan a window fourteen and both sides of the kernel, one less if it has several
-    rows, and what it waits for; to go on twelve, and about three for each block that is given back. What was done in part may be asked for again.
-    A product is there two cycles after its factors.
+    rows, and what it waits for; to go on twelve, and about three for each block that is given back. What was done in
+    part may be asked for again. A product is there two cycles after its factors.
 
     Members
     -------
