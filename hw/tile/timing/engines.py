@@ -73,25 +73,26 @@ def _reads(run: int, runs: int, tail: int) -> tuple[int, ...]:
 
 def vector(tile: TileState) -> Process:
     """Vector operations, as :class:`hw.tile.engines.execution.Execution`."""
-    queue, rings = tile.operations, tile.rings
+    queue, rings, clock = tile.operations, tile.rings, tile.clock
     while True:
         yield from queue.oldest()
         job = queue.front
         yield 1
-        # A question is answered in the second cycle; the first one is asked before, but for what walks.
-        asks = bool(job.plan.windows)
+        # The first question is asked a cycle before, but for what walks.
+        late = int(bool(job.plan.windows))
         if job.plan.windows:
             yield from _windows(tile, list(job.plan.windows))
         for name in "ab":
             if is_stream(job.vec[name]) and job.vec[name] in dict(job.plan.needs):
+                first, late = clock.now + late, 1
                 while rings[job.vec[name]].there < 1:
                     yield rings[job.vec[name]].changed
-                yield 1 + asks
-                asks = True
+                yield 1 + _answer(first, clock.now)
         for stream, _ in job.plan.rooms:
+            first, late = clock.now + late, 1
             while rings[stream].there >= rings[stream].blocks:
                 yield rings[stream].changed
-            yield 1 + asks
+            yield 1 + _answer(first, clock.now)
         yield from _operands(tile, job)
         yield _UNIT + job.beats.slow
         for number, free in job.plan.advances:
@@ -155,6 +156,11 @@ def _drain(tile: TileState, job: Operation) -> Process:
         core.took(result, word, at)
 
 
+def _answer(first: int, now: int) -> int:
+    """Cycles until tokens answer: in cycle ``first`` at the earliest, then every other cycle."""
+    return first - now if now <= first else (first - now) % 2
+
+
 def send(tile: TileState) -> Process:
     """Blocks, as :class:`hw.tile.engines.send.SendEngine`."""
     queue, clock, size = tile.sends, tile.clock, tile.cfg.flit_bytes
@@ -170,9 +176,10 @@ def send(tile: TileState) -> Process:
         flits = -(-ring.block // size)
         yield 1
         for sent in range(one.blocks):
+            first = clock.now + 1
             while ring.there <= (0 if one.free else sent):
                 yield ring.changed
-            yield 3
+            yield 2 + _answer(first, clock.now)
             for flit in range(flits):
                 # Whoever reads for the core or the vector unit goes first.
                 yield 1 + (max(0, tile.read_until - clock.now) if flit == 0 else 0)

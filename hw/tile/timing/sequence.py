@@ -77,7 +77,7 @@ class Sequence:
                 self._image, self._numbers = self._image + 1, {}
             case Op.SEND:
                 assert plan.send is not None
-                yield 2
+                yield 1
                 yield from tile.take(tile.sends, 1 << plan.send.stream)
                 tile.sends.put(plan, 1 << plan.send.stream)
             case Op.SET:
