@@ -54,16 +54,17 @@ def compile_for_chip(
         )
     from compiler.tile import compile_tiles, tile_code, tile_programs
 
-    options = CompileOptions() if options is None else options
+    options, given = CompileOptions() if options is None else options, load_inputs(calibrate)
     net = import_onnx(
         model, output=options.output, frozen={name: load_input(value) for name, value in (freeze or {}).items()},
-        shapes=input_shape, x=load_inputs(calibrate),
+        shapes=input_shape, x=given,
     )
+    check_shape(given, net)  # what is wrong with inputs has nothing to do with tiles
     try:
         made = compile_tiles(
             net, chip, calibrate=calibrate, device=device, options=options, faults=faults, progress=progress)
         made = replace(made, tiles=tile_code(tile_programs(made)))
-        return replace(made, calibration={**made.calibration, "tile_cycles": _cycles(made, load_inputs(calibrate))})
+        return replace(made, calibration={**made.calibration, "tile_cycles": _cycles(made, given)})
     except InputError as error:
         raise InputError(_or_by_host(str(error))) from None
 

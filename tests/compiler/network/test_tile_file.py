@@ -82,3 +82,9 @@ def test_what_has_no_form_on_tiles_says_what_runs_it() -> None:
     with pytest.raises(InputError, match=r"must fit beside.*--set tile.programs=false$") as refused:
         compile_for_chip(model.SerializeToString(), load_chip("tnsa16-2x2"), calibrate=x, options=OPTIONS)
     assert len(str(refused.value)) <= 200
+
+
+def test_what_is_wrong_with_inputs_is_not_said_to_be_of_tiles() -> None:
+    with pytest.raises(InputError, match="shape") as refused:
+        compile_for_chip(MODEL.SerializeToString(), load_chip("tnsa16-2x2"), calibrate=X[:, :7], options=OPTIONS)
+    assert "tile.programs" not in str(refused.value)
