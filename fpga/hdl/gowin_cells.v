@@ -175,27 +175,6 @@ module mho_DPX9B (
   );
 endmodule
 
-module mho_SDPB (
-  output [31:0] DO, input [31:0] DI, input [2:0] BLKSELA, BLKSELB, input [13:0] ADA, ADB,
-  input CLKA, CLKB, CEA, CEB, OCE, RESETA, RESETB
-);
-  parameter READ_MODE = 1'b0, BIT_WIDTH_0 = 32, BIT_WIDTH_1 = 32, RESET_MODE = "SYNC";
-  parameter BLK_SEL_0 = 3'b000, BLK_SEL_1 = 3'b000;
-  `MHO_GOWIN_INITIAL
-  generate
-    if (READ_MODE != 0) $error("mho_SDPB: output registers are not modelled");
-  endgenerate
-  `MHO_GOWIN_NARROW
-  wire [31:0] none;
-  mho_gowin_memory #(
-    .BYTE(8), .WIDTH_A(BIT_WIDTH_0), .WIDTH_B(BIT_WIDTH_1), .ASYNC(RESET_MODE == "ASYNC"),
-    .INITIAL({2048'd0, narrow(INITIAL)})
-  ) memory (
-    .clock_a(CLKA), .enable_a(CEA), .writes_a(1'b1), .reset_a(1'b0), .at_a(ADA), .data_a(DI), .a(none),
-    .clock_b(CLKB), .enable_b(CEB), .writes_b(1'b0), .reset_b(RESETB), .at_b(ADB), .data_b(32'd0), .b(DO)
-  );
-endmodule
-
 module mho_SDPX9B (
   output [35:0] DO, input [35:0] DI, input [2:0] BLKSELA, BLKSELB, input [13:0] ADA, ADB,
   input CLKA, CLKB, CEA, CEB, OCE, RESETA, RESETB

@@ -299,3 +299,61 @@ def test_what_yosys_makes_of_memories_and_products(tmp_path: Path, family: str, 
     models = CELLS.with_name(FAMILIES[family].models)
     found = simulate(tmp_path, bench, [*stimulus, 0], tmp_path / "netlist.v", models, yosys_cells(family))
     assert found == of_design(stimulus)
+
+
+ONE_PORT = """module top (input clk, input w, input [11:0] at, input [3:0] d, output reg [3:0] q);
+  reg [3:0] words [0:4095];
+  initial $readmemh("words", words);
+  always @(posedge clk) if (w) words[at] <= d; else q <= words[at];
+endmodule
+"""
+
+ONE_PORT_BENCH = """module bench;
+  reg [16:0] stimulus [0:{count}];
+  reg clk = 0;
+  reg [16:0] in = 0;
+  wire clock = clk, write = in[16];
+  wire [3:0] q;
+  top top (.clk(clock), .w(write), .at(in[15:4]), .d(in[3:0]), .q(q));
+  integer k;
+  initial begin
+    $readmemh("stimulus", stimulus);
+    for (k = 0; k < {count}; k = k + 1) begin
+      in = stimulus[k];
+      #1 clk = 1;
+      #1 $display("%h", q);
+      clk = 0;
+      #1;
+    end
+  end
+endmodule
+"""
+
+
+@pytest.mark.cosim("yosys", "iverilog", "vvp")
+@pytest.mark.slow
+def test_a_memory_with_one_port_of_a_gowin(tmp_path: Path) -> None:
+    words = contents()[1]
+    (tmp_path / "words").write_text("".join(f"{word:x}\n" for word in words))
+    (tmp_path / "design.v").write_text(ONE_PORT)
+    script = "read_verilog design.v; synth_gowin -top top -run begin:map_gates; write_verilog -noattr netlist.v"
+    subprocess.run(["yosys", "-q", "-p", script], cwd=tmp_path, check=True, capture_output=True)
+    netlist = simulated_netlist((tmp_path / "netlist.v").read_text(), "gowin")
+    assert netlist.count("  mho_SP ") == 1
+    (tmp_path / "netlist.v").write_text(netlist)
+    rng: Any = np.random.default_rng(3)
+    stimulus = [
+        int(write) << 16 | int(at) << 4 | int(data)
+        for write, at, data in zip(*(rng.integers(0, end, 2000) for end in (2, 64, 16)), strict=True)
+    ]
+    bench = ONE_PORT_BENCH.format(count=len(stimulus))
+    found = simulate(tmp_path, bench, [*stimulus, 0], tmp_path / "netlist.v", CELLS.with_name("gowin_cells.v"))
+    shown, expected = 0, list[list[int]]()
+    for word in stimulus:
+        at = word >> 4 & 4095
+        if word >> 16:
+            words[at] = word & 15
+        else:
+            shown = words[at]
+        expected.append([shown])
+    assert found == expected
