@@ -1,6 +1,6 @@
 """Tang Nano 9K: a GW1N of Gowin."""
 
-from fpga.boards.board import STATUS_SMALL, Board
+from fpga.boards.board import Board
 
 __all__ = ["BOARD"]
 
@@ -15,11 +15,10 @@ BOARD = Board(
     place=("--device", "GW1NR-LV9QN88PC6/I5", "--vopt", "family=GW1N-9C"),
     # Serial line and lights are at pins that configuration would keep.
     pack=("-d", "GW1N-9C", "--sspi_as_gpio", "--mspi_as_gpio"),
-    fits=((16, 4),),
+    fits=((64, 4),),
     lights=(("led", 0), ("led", 1), ("led", 2)),
     loader="tangnano9k",
     idcode=0x1100481B,
     serial="its BL702",
-    status=STATUS_SMALL,
     url="https://wiki.sipeed.com/hardware/en/tang/Tang-Nano-9K/Nano-9K.html",
 )
