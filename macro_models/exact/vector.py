@@ -301,8 +301,8 @@ class WeightedSum:
 
     def compute(self, lanes: NDArray[np.integer]) -> Lanes:
         """Lanes of shape (batch, elements) from lanes of shape (batch, elements of all inputs)."""
-        # 32 bits hold the sum, and half of what is dropped, too.
-        kind = np.int32 if 1 <= self.shift <= 15 else np.int64
+        # 32 bits hold the sum of what is legal, and half of what is dropped, too.
+        kind = np.int32 if 1 <= self.shift <= 15 and self._largest_sum <= SUM_MAX else np.int64
         total = np.zeros((len(lanes), len(self.index)), dtype=kind)
         for column, factor in zip(self.index.T, self.multiplier.T, strict=True):
             total += lanes[:, run_of(column)].astype(kind) * np.where(column < 0, 0, factor).astype(kind)
@@ -310,8 +310,12 @@ class WeightedSum:
 
     def check(self) -> None:
         """Raises ValueError if a sum could exceed 32 bits."""
-        if np.abs(self.multiplier).sum(axis=1).max(initial=0) > SUM_MAX or not 0 <= self.shift <= SHIFT_MAX:
+        if self._largest_sum > SUM_MAX or not 0 <= self.shift <= SHIFT_MAX:
             raise ValueError("a weighted sum of lanes exceeds 32 bits")
+
+    @property
+    def _largest_sum(self) -> int:
+        return int(np.abs(self.multiplier).sum(axis=1).max(initial=0))
 
 
 @dataclass(frozen=True, kw_only=True)
