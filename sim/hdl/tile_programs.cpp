@@ -409,7 +409,8 @@ class Bench {
     void tell(Words &result) {
         const size_t at = result.size();
         result.push_back(0);
-        result.insert(result.end(), {status_[0], status_[1], control_, uint32_t(moved_ - settled_), uint32_t(overlap_)});
+        const long taken = std::max(0L, moved_ - settled_);  // the last may be before the first could be sent
+        result.insert(result.end(), {status_[0], status_[1], control_, uint32_t(taken), uint32_t(overlap_)});
         for (const Words *one : {&retired_, &events_.words, &flits_, &masks_, &shadow_[kBufferArea]}) {
             result.push_back(uint32_t(one->size()));
             result.insert(result.end(), one->begin(), one->end());

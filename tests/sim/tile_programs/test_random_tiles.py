@@ -43,6 +43,7 @@ def test_what_the_bench_reaches_and_finds(tmp_path: Path, monkeypatch: pytest.Mo
     report = verify_tile(instructions=300, traps=30)
     assert report.instructions >= 300
     assert report.traps >= 30
+    assert report.coverage.cycles <= report.cycles
     assert "opcode: halt" in str(report)
     # Seeds are added up in the page; of MVM it shows the flags and, apart from them, the descriptor.
     twice, record = Coverage(), json.loads(json.dumps(report.coverage.record()))
