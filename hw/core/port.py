@@ -14,7 +14,10 @@ from hw.core.masks import MaskLayout
 from hw.core.trim import trim_port
 from hw.core.write_verify import WritePort, WriteVerifyConfig
 
-__all__ = ["CoreStatus", "VectorPort", "core_port", "join"]
+__all__ = ["PRODUCTS", "CoreStatus", "VectorPort", "core_port", "join"]
+
+PRODUCTS = ("op", "i", "o", "words")
+"""Members of a vector port that products go through: in a tile they are the program's."""
 
 
 class CoreStatus(wiring.Signature):

@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.core.config import CoreConfig
-from hw.core.port import VectorPort, core_port
+from hw.core.port import PRODUCTS, VectorPort, core_port
 from hw.core.write_verify import WriteVerifyConfig
 from hw.host.bank import RegisterBank
 from hw.host.bus import RegisterBus
@@ -15,9 +15,6 @@ from hw.host.core_parts import connect_core
 from hw.host.registers import RegisterMap
 
 __all__ = ["CoreAccess"]
-
-_PRODUCTS = ("op", "words", "i", "o")
-"""Members of a vector port that are the program's."""
 
 
 class CoreAccess(wiring.Component):
@@ -57,7 +54,7 @@ class CoreAccess(wiring.Component):
     def __init__(self, cfg: CoreConfig, map: RegisterMap, write: WriteVerifyConfig | None = None) -> None:
         self.cfg, self.map, self.write = cfg, map, write
         self.port = wiring.Signature({
-            name: member for name, member in self.core_port.members.items() if name not in _PRODUCTS
+            name: member for name, member in self.core_port.members.items() if name not in PRODUCTS
         })
         super().__init__({
             "bus": In(RegisterBus(map.address_width)), "reset": In(1), "irq": Out(1),

@@ -7,17 +7,13 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.core.config import CoreConfig
-from hw.core.port import VectorPort, core_port
+from hw.core.port import PRODUCTS, VectorPort, core_port
 from hw.core.write_verify import WriteVerifyConfig
 from hw.host.bus import RegisterBus
 from hw.host.core_host import CoreHost
 from hw.host.registers import RegisterMap
 
 __all__ = ["SharedAccess"]
-
-_STREAMS = ("op", "i", "o")
-_PRODUCTS = (*_STREAMS, "words")
-"""Members of a vector port that a program drives."""
 
 
 class SharedAccess(wiring.Component):
@@ -70,7 +66,7 @@ class SharedAccess(wiring.Component):
         members = self.port.members
         super().__init__({
             "bus": In(RegisterBus(map.address_width)), "reset": In(1), "idle": In(1), "irq": Out(1),
-            "program": Out(wiring.Signature({name: members[name] for name in _PRODUCTS if name in members})),
+            "program": Out(wiring.Signature({name: members[name] for name in PRODUCTS if name in members})),
             **{name: member.flip() for name, member in members.items()},
         })
 
@@ -97,7 +93,7 @@ class SharedAccess(wiring.Component):
         self._turns(m, host, mine)
         for name, member in self.port.members.items():
             inner, outer = getattr(host, name), getattr(self, name)
-            if name in _PRODUCTS:
+            if name in PRODUCTS:
                 continue
             if member.is_signature:
                 connect(m, inner, flipped(outer))

@@ -148,26 +148,22 @@ class PwmHost(_WithPort, CoreHost):
         )
 
 
-class PwmAccess(_WithPort, CoreAccess):
+class _InTile(_WithPort):
+    """What those in a tile have in common; only one of them is in a design."""
+
+    verilog_name = "core_access"
+
+    def __init__(self, cfg: PwmCoreConfig, map: RegisterMap) -> None:
+        parent: Any = super()
+        parent.__init__(cfg, map)
+
+
+class PwmAccess(_InTile, CoreAccess):
     """See :class:`CoreAccess`."""
 
-    verilog_name = "core_access"
-    cfg: Any
 
-    def __init__(self, cfg: PwmCoreConfig, map: RegisterMap) -> None:
-        config: Any = cfg
-        super().__init__(config, map)
-
-
-class PwmSharedAccess(_WithPort, SharedAccess):
+class PwmSharedAccess(_InTile, SharedAccess):
     """See :class:`SharedAccess`."""
-
-    verilog_name = "core_access"
-    cfg: Any
-
-    def __init__(self, cfg: PwmCoreConfig, map: RegisterMap) -> None:
-        config: Any = cfg
-        super().__init__(config, map)
 
     def host(self) -> CoreHost:
         """Its registers and windows, with ``shared``."""
