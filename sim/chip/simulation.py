@@ -125,9 +125,15 @@ class ChipSimulation:
     def _request(self, accesses: Iterable[Expected]) -> tuple[int, int, list[int]]:
         tasks = (Read(a.address) if a.data is None else Write(a.address, a.data, strobe=a.strobe) for a in accesses)
         data = b"".join(piece.data for task in tasks for piece in task.pieces(lambda: 1))
-        answer = self._bench.request(data).tolist()
-        self.cycles = answer[3] << 32 | answer[2]
-        return answer[0], answer[1], answer[4:]
+        status, done, words = self._send(data)
+        return status, done, words.tolist()
+
+    def _send(self, data: bytes) -> tuple[int, int, NDArray[np.uint32]]:
+        """A request: its status, how many accesses were done, and the words that they read."""
+        answer = self._bench.request(data)
+        status, done, low, high = answer[:4].tolist()
+        self.cycles = high << 32 | low
+        return status, done, answer[4:]
 
     def execute(self, tasks: Iterable[Task]) -> list[NDArray[np.uint32]]:
         """Execute accesses in their order; the words that each of them read.
@@ -139,11 +145,10 @@ class ChipSimulation:
         """
         found: list[NDArray[np.uint32]] = []
         for task in tasks:
-            answer = self._bench.request(b"".join(piece.data for piece in task.pieces(lambda: 255)))
-            if answer[0] != Status.OK:
-                raise ToolError(f"the simulated chip failed: {Status(int(answer[0])).name.lower()} of {task}")
-            self.cycles = int(answer[3]) << 32 | int(answer[2])
-            found.append(answer[4:])
+            status, _, words = self._send(b"".join(piece.data for piece in task.pieces(lambda: 255)))
+            if status != Status.OK:
+                raise ToolError(f"the simulated chip failed: {Status(status).name.lower()} of {task}")
+            found.append(words)
         return found
 
     def close(self) -> None:

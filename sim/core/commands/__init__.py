@@ -73,10 +73,8 @@ class Preparation:
 
 def preparation_of(chip: Chip, model: Any) -> Preparation | None:
     """How the core of a model comes to be as the model is, by its own commands; None if it is told."""
-    kind = chip.core.kind
-    if kind not in discovered(__name__) or not module_of(__name__, kind).takes_commands(chip):
-        return None
-    return module_of(__name__, kind).preparation(chip, model)
+    commands = _commands_of(chip)
+    return None if commands is None else commands.preparation(chip, model)
 
 
 def command_check(chip: Chip) -> Callable[..., Mapping[str, int]] | None:
@@ -95,9 +93,8 @@ def ideal_check(chip: Chip) -> Callable[..., Mapping[str, int]] | None:
 
     It is called with (chip, core, index, macro of :attr:`rtl_gen.kinds.MacroTexts.commanded`, seed).
     """
-    if chip.core.kind not in discovered(__name__) or not module_of(__name__, chip.core.kind).takes_commands(chip):
-        return None
-    return module_of(__name__, chip.core.kind).check_ideal
+    commands = _commands_of(chip)
+    return None if commands is None else commands.check_ideal
 
 
 def row_programmer(chip: Chip) -> Callable[..., Any]:
@@ -108,7 +105,14 @@ def row_programmer(chip: Chip) -> Callable[..., Any]:
     InputError
         If cores of this chip do not.
     """
-    there = chip.core.kind in discovered(__name__) and module_of(__name__, chip.core.kind).takes_commands(chip)
-    if not there:
+    commands = _commands_of(chip)
+    if commands is None:
         raise InputError(f"{chip.name}: programming.engine must be true for a core to program its cells itself")
-    return module_of(__name__, chip.core.kind).program_lines
+    return commands.program_lines
+
+
+def _commands_of(chip: Chip) -> Any:
+    """The module of the kind of this chip's cores; None if these cores take no commands."""
+    kind = chip.core.kind
+    there = kind in discovered(__name__) and module_of(__name__, kind).takes_commands(chip)
+    return module_of(__name__, kind) if there else None
