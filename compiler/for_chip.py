@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from compiler.compile import check_shape, compile_model
@@ -59,22 +60,22 @@ def compile_for_chip(
         model, output=options.output, frozen={name: load_input(value) for name, value in (freeze or {}).items()},
         shapes=input_shape, x=given,
     )
-    check_shape(given, net)  # what is wrong with inputs has nothing to do with tiles
+    x = check_shape(given, net)  # what is wrong with inputs has nothing to do with tiles
     try:
         made = compile_tiles(
-            net, chip, calibrate=calibrate, device=device, options=options, faults=faults, progress=progress)
+            net, chip, calibrate=given, device=device, options=options, faults=faults, progress=progress)
         made = replace(made, tiles=tile_code(tile_programs(made)))
-        return replace(made, calibration={**made.calibration, "tile_cycles": _cycles(made, given)})
+        return replace(made, calibration={**made.calibration, "tile_cycles": _cycles(made, x)})
     except InputError as error:
         raise InputError(_or_by_host(str(error))) from None
 
 
-def _cycles(network: Network, given: Inputs) -> dict[str, Any] | None:
+def _cycles(network: Network, x: NDArray[np.float32]) -> dict[str, Any] | None:
     """Cycles as they are predicted; None where the prediction finds no end, which the programs were proven to have."""
     from compiler.tile.cycles import expected_cycles
 
     try:
-        found = expected_cycles(network, check_shape(given, network.model))
+        found = expected_cycles(network, x)
     except ValueError:
         return None
     return {**found.facts(), "f_clk_MHz": network.chip.clock.f_clk_MHz}

@@ -8,7 +8,7 @@ runs the same network and gives the same bits; nothing is calibrated anew, since
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,9 @@ __all__ = ["Duplicates", "choose", "duplicate"]
 FEWEST_CYCLES = 100
 """Analog cycles between two positions below which more copies gain nothing: vectors and walks take as long."""
 MOST_STRIDE = DESCRIPTORS["walk"].layout["stride_y"].range[1]
+
+Part = TypeVar("Part", Call, Linear)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Duplicates:
@@ -134,6 +137,12 @@ def _rows(call: Call | Linear) -> NDArray[np.int64]:
     return np.arange(len(call.patches)).reshape(call.window.axes[0].positions, -1)
 
 
+def _turn_of(op: Part, turn: int, count: int) -> Part:
+    """Every so many rows of what a call, or a step of the model, computes."""
+    assert op.window is not None
+    return replace(op, patches=op.patches[_rows(op)[turn::count].ravel()], window=_part(op.window, turn, count))
+
+
 def _part(window: Window, turn: int, count: int) -> Window:
     """Every so many rows of a window's positions."""
     axis = window.axes[0]
@@ -175,13 +184,11 @@ def _program(program: Program, counts: Mapping[int, int], first: Mapping[int, in
         elif counts.get(op.layer, 1) == 1:
             stages.append(Stage(operation=replace(op, layer=first[op.layer]), inputs=inputs))
         else:
-            count, rows, outputs = counts[op.layer], _rows(op), program.layers[op.layer].outputs
-            assert op.window is not None
+            count, outputs = counts[op.layer], program.layers[op.layer].outputs
             for turn in range(count):
-                own = replace(op, layer=first[op.layer] + turn, patches=op.patches[rows[turn::count].ravel()],
-                              window=_part(op.window, turn, count))
+                own = replace(_turn_of(op, turn, count), layer=first[op.layer] + turn)
                 stages.append(Stage(operation=own, inputs=inputs))
-            index = _joining(rows, count, outputs)
+            index = _joining(_rows(op), count, outputs)
             stages.append(Stage(operation=Select(index=index, fill=np.zeros(len(index), np.int16)),
                                 inputs=tuple(range(len(stages) - count + 1, len(stages) + 1))))
         number[k + 1] = len(stages)
@@ -197,13 +204,10 @@ def _model(net: FloatNetwork, counts: Mapping[int, int]) -> tuple[FloatNetwork, 
         if count == 1 or not isinstance(op, Linear):
             steps.append(replace(step, inputs=inputs))
         else:
-            rows = _rows(op)
-            assert op.window is not None
             for turn in range(count):
-                own = replace(op, layer=replace(op.layer, name=_name(op.layer.name, turn, count)),
-                              patches=op.patches[rows[turn::count].ravel()], window=_part(op.window, turn, count))
-                steps.append(Step(operation=own, inputs=inputs))
-            index = _joining(rows, count, op.layer.outputs)
+                layer = replace(op.layer, name=_name(op.layer.name, turn, count))
+                steps.append(Step(operation=replace(_turn_of(op, turn, count), layer=layer), inputs=inputs))
+            index = _joining(_rows(op), count, op.layer.outputs)
             steps.append(Step(operation=Gather(index=index, like=index),
                               inputs=tuple(range(len(steps) - count + 1, len(steps) + 1))))
         number[k + 1] = len(steps)

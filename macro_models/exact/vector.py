@@ -313,7 +313,7 @@ class WeightedSum:
         if self._largest_sum > SUM_MAX or not 0 <= self.shift <= SHIFT_MAX:
             raise ValueError("a weighted sum of lanes exceeds 32 bits")
 
-    @property
+    @cached_property
     def _largest_sum(self) -> int:
         return int(np.abs(self.multiplier).sum(axis=1).max(initial=0))
 
