@@ -1,19 +1,19 @@
 """The backend fpga: a core on a board, over its serial line."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fpga.link.client import LinkClient, Progress
-from fpga.link.errors import BusFault, LinkError
-from fpga.link.transport import SerialTransport, Transport
+from fpga.link.transport import Transport
+from fpga.session import BAUD, BoardSession, check_port, connect_board
 from hw.config import Chip
 from hw.core.write_verify import WriteVerifyParameters
 from macro_models import MacroModel, Masks
 from macro_models.cells.pulses import PulseArray
-from macro_models.errors import InputError, argument
+from macro_models.errors import InputError
 from macro_models.exact.operation import MvmOperation
 from sim.backend import BackendResult, HostScheduled
 from sim.board.driver import BoardDriver, BoardInfo, read_info
@@ -23,40 +23,8 @@ from sim.cells.write_verify import ProgramRun
 
 __all__ = ["BAUD", "PIN_BOARD", "FpgaBackend", "connect_board"]
 
-BAUD = 3_000_000
-"""Of the boards, unless they are built otherwise."""
-
 PIN_BOARD = "ulx3s-85f"
 """A board, and the preset of its chip, whose core programs the cells of an emulated macro behind its pins."""
-
-_WAIT_S = 0.5
-"""After which a request is sent again: longer than a board, also a simulated one, usually takes."""
-
-_ATTEMPTS = 5
-
-_SLOW_S = 0.2
-"""Time to an answer from which on a user is told."""
-
-_T = TypeVar("_T")
-
-
-def connect_board(port: str, baud: int = BAUD, *, transport: Transport | None = None) -> LinkClient:
-    """A session with a board.
-
-    Raises
-    ------
-    InputError, ToolError
-        If the port cannot be opened, or no board answers.
-    """
-    if not port:
-        raise InputError("port must be the name of a serial port such as /dev/ttyUSB1, not ''")
-    client = LinkClient(SerialTransport(port, baud) if transport is None else transport, wait=_WAIT_S)
-    try:
-        client.open()
-    except BaseException:
-        client.close()
-        raise
-    return client
 
 
 class FpgaBackend(HostScheduled):
@@ -87,24 +55,25 @@ class FpgaBackend(HostScheduled):
     @classmethod
     def check(cls, options: dict[str, Any]) -> None:
         """Refuse to do without a port; see :meth:`sim.backend.Backend.check`."""
-        if not options.get("port"):
-            raise InputError(
-                f"the backend fpga needs {argument('port')}, the serial port of the board, as in /dev/ttyUSB1"
-            )
+        check_port(options)
 
     def __init__(
         self, port: str, *, baud: int = BAUD, progress: Progress | None = None,
         note: Callable[[str], None] | None = None, wait: float = 30.0, transport: Transport | None = None,
     ) -> None:
-        self._port, self._baud, self._progress, self._note = port, baud, progress, note
-        self._wait, self._transport = wait, transport
+        self._port, self._progress = port, progress
+        self._session = BoardSession(
+            port, baud, again=self._again, note=note, wait=wait, transport=transport
+        )
         self._chip: Chip | None = None
-        self._client: LinkClient | None = None
         self._info: BoardInfo | None = None
         self._driver: BoardDriver | None = None
         self._programmer: BoardProgrammer | None = None
-        self.reloads = 0
+
+    @property
+    def reloads(self) -> int:
         """Times that a board was lost and found again."""
+        return self._session.reloads
 
     def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
         """Take a chip and its programmed cores; they are loaded when they are needed.
@@ -117,16 +86,13 @@ class FpgaBackend(HostScheduled):
             If there is no board, or it was built from another chip description.
         """
         self.rows = chip.macro_config().cell_map.rows
-        if self._client is None:
-            self._client = connect_board(self._port, self._baud, transport=self._transport)
+        client = self._session.client
         self._chip = chip
         self._driver = self._programmer = None
-        self._info = self._persist(self._identify)
-        turn_s = self._client.pace.turn_s
-        if self._note is not None and turn_s > _SLOW_S:
-            self._note(f"{self._port}: an answer takes {turn_s:.1f} s, and every request waits for the one before")
+        self._info = self._session.persist(self._identify)
+        self._session.tell_if_slow()
         self._driver = BoardDriver(
-            self._client, self._info.board(chip).emulator, cores, progress=self._progress, guard=self._persist
+            client, self._info.board(chip).emulator, cores, progress=self._progress, guard=self._session.persist
         )
 
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
@@ -154,10 +120,10 @@ class FpgaBackend(HostScheduled):
         ToolError
             If the board is lost and does not come back, or contradicts what was seen at the pins of its core.
         """
-        if self._client is None or self._chip is None or self._info is None or self._driver is None:
+        if self._chip is None or self._info is None or self._driver is None:
             raise RuntimeError("The backend must be open.")
         if self._programmer is None:
-            self._programmer = self._open_programmer(self._client, self._chip, self._info)
+            self._programmer = self._open_programmer(self._session.client, self._chip, self._info)
         self._driver.forget()
         return self._programmer.program(core, array, targets, skip, parameters)
 
@@ -168,38 +134,18 @@ class FpgaBackend(HostScheduled):
                 f"{self._port}: the board emulates all below the {info.level} level, so no cells can be programmed on "
                 f"it; build one at the level of the pins, such as the preset {PIN_BOARD}"
             )
-        return BoardProgrammer(client, info.board(chip), progress=self._progress, guard=self._persist)
+        return BoardProgrammer(client, info.board(chip), progress=self._progress, guard=self._session.persist)
 
     def close(self) -> None:
         """End the session and give the port back."""
-        if self._client is not None:
-            self._client.close()
-        self._client = self._info = self._driver = self._programmer = None
+        self._session.close()
+        self._info = self._driver = self._programmer = None
 
     def _identify(self) -> BoardInfo:
-        assert self._client is not None
         assert self._chip is not None
-        info = read_info(self._client, self._port)
+        info = read_info(self._session.client, self._port)
         info.check(self._chip, self._port)
         return info
-
-    def _persist(self, action: Callable[[], _T]) -> _T:
-        """What ``action`` gives, however often the board has to be loaded again for it."""
-        for attempt in range(_ATTEMPTS):
-            if attempt and self._client is not None:
-                self._client.recover(self._wait)  # what does not come back in that time is lost
-            try:
-                if attempt:
-                    self._again()
-                return action()
-            except BusFault:
-                raise
-            except LinkError as error:
-                if attempt == _ATTEMPTS - 1:
-                    raise
-                if self._note is not None:
-                    self._note(f"{error}; it will be loaded again")
-        raise AssertionError
 
     def _again(self) -> None:
         if self._driver is not None:
@@ -207,4 +153,3 @@ class FpgaBackend(HostScheduled):
             self._driver.forget()
         if self._programmer is not None:
             self._programmer.forget()
-        self.reloads += 1

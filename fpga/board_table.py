@@ -19,8 +19,9 @@ from sim.page import put_between, text_around
 
 __all__ = ["BEGIN", "DESIGNS", "END", "FLOWS", "main", "table"]
 
-DESIGNS = (*((name, plan.chip) for name, plan in PLANS.items()), ("ulx3s-85f", "icebreaker"))
-"""Boards and the presets of chips that are built for them: each board's own, and a core of 256 lines on an ECP5."""
+DESIGNS = (*((name, plan.chip) for name, plan in PLANS.items()), ("ulx3s-85f", "icebreaker"),
+           ("ulx3s-85f", "ulx3s-2x2"))
+"""Boards and the presets of chips that are built for them: each board's own; 256 lines, and tiles, on an ECP5."""
 
 FLOWS = ("native", "yowasp")
 
@@ -47,8 +48,10 @@ def _row(report: BuildReport) -> tuple[str, ...]:
 
     vector = report.macs_per_s is not None
     return (
-        report.board, report.chip, f"{report.lines} x {report.lines} x {report.g_bits} bits", report.level,
-        str(report.lanes), report.flow, part("lut"), part("bram"), part("spram"), part("dsp"),
+        report.board, report.chip,
+        f"{f'{report.cores} of ' if report.cores > 1 else ''}{report.lines} x {report.lines} x {report.g_bits} bits",
+        report.level,
+        str(report.cores * report.lanes), report.flow, part("lut"), part("bram"), part("spram"), part("dsp"),
         f"{report.fmax_hz / 1e6:.1f} MHz", f"{report.clock_hz / 1e6:g} MHz",
         f"{report.macs_per_s / 1e6:,.0f}" if report.macs_per_s is not None else "-",
         f"{report.bound_macs_per_s / 1e6:,.0f}", f"{report.lines**2 // report.lanes:,}" if vector else "-",

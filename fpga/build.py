@@ -13,7 +13,7 @@ from fpga.build_tools import Toolchain, find_toolchain
 from fpga.config import board_config
 from fpga.fit import check_memory, what_fits
 from fpga.top import board_top
-from hw.board import BoardConfig
+from hw.board import AnyConfig
 from hw.config import Chip
 from macro_models.errors import InputError, ToolError
 from macro_models.output import cannot_write, check_folder
@@ -41,8 +41,8 @@ class BuildReport:
         As in :class:`fpga.boards.Board`.
     chip, chip_sha256
         Name of the chip description, and its hash, by which a board identifies itself.
-    lines, g_bits, lanes, slots, memory, noise, level, clock_hz, baud
-        As in :class:`hw.board.BoardConfig`.
+    cores, lines, g_bits, lanes, slots, memory, noise, level, clock_hz, baud
+        As in :class:`hw.board.BoardConfig`, each core with its lanes.
     macs_per_s
         Products of a cell and its input a second, at ``clock_hz``; None at the level of the pins, where an operation
         takes the cycles of the core and those for which the emulator holds it.
@@ -67,6 +67,7 @@ class BuildReport:
     status: str
     chip: str
     chip_sha256: str
+    cores: int
     lines: int
     g_bits: int
     lanes: int
@@ -90,14 +91,15 @@ class BuildReport:
     bitstream_sha256: str
 
 
-def prepare(board: Board, cfg: BoardConfig, folder: Path) -> None:
+def prepare(board: Board, cfg: AnyConfig, folder: Path) -> None:
     """Write what the tools need for a design: netlist, script, constraints."""
     platform = board.make_platform()
-    # No word that is read in the cycle in which it is written is used, see docs/design/emulator.md.
-    relaxed = "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2"
-    script = "\n".join((relaxed, *board.script))
+    # Of a core no word that is read in the cycle in which it is written is used, see docs/design/emulator.md.
+    relaxed = () if cfg.cores > 1 else ("setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2",)
+    script = "\n".join((*relaxed, *board.script))
     plan = platform.prepare(
-        BoardDesign(board, board_top(cfg)), _NAME, script_after_read=script, synth_opts=board.synthesis,
+        BoardDesign(board, board_top(cfg)), _NAME, script_after_read=script,
+        synth_opts=board.synthesis if cfg.cores == 1 else board.tiles_synthesis,
         script_after_synth=f"write_verilog -noattr {_NAME}_netlist.v",
     )
     for name in (f"{_NAME}.il", f"{_NAME}.ys", f"{_NAME}{board.served.constraints}"):
@@ -118,7 +120,7 @@ def _pack_command(board: Board, tool: str) -> list[str]:
 
 
 def _place(
-    board: Board, cfg: BoardConfig, tools: Toolchain, folder: Path, note: Callable[[str], None]
+    board: Board, cfg: AnyConfig, tools: Toolchain, folder: Path, note: Callable[[str], None]
 ) -> tuple[int, Usage]:
     """Place and route until it is fast enough; the seed and the result."""
     best: Usage | None = None
@@ -209,7 +211,7 @@ def synthesise(
 
 
 def _build(
-    board: Board, cfg: BoardConfig, tools: Toolchain, work: Path, folder: Path, note: Callable[[str], None]
+    board: Board, cfg: AnyConfig, tools: Toolchain, work: Path, folder: Path, note: Callable[[str], None]
 ) -> BuildReport:
     _synthesise(board, cfg, tools, work, note)
     seed, usage = _place(board, cfg, tools, work, note)
@@ -223,10 +225,11 @@ def _build(
 
 
 def _synthesise(
-    board: Board, cfg: BoardConfig, tools: Toolchain, work: Path, note: Callable[[str], None]
+    board: Board, cfg: AnyConfig, tools: Toolchain, work: Path, note: Callable[[str], None]
 ) -> None:
     note(
-        f"writing {cfg.chip.name}, {cfg.emulator.lines} lines of {cfg.emulator.g_bits}-bit cells, for {board.title} ..."
+        f"writing {cfg.chip.name}, {f'{cfg.cores} tiles of ' if cfg.cores > 1 else ''}{cfg.emulator.lines} lines of "
+        f"{cfg.emulator.g_bits}-bit cells, for {board.title} ..."
     )
     prepare(board, cfg, work)
     note(f"synthesis ({tools.flow} tools) ...")
@@ -234,13 +237,13 @@ def _synthesise(
         raise ToolError(f"{Path(tools.steps[0]).name} failed: {error_line(work / 'yosys.log')}")
 
 
-def _report(board: Board, cfg: BoardConfig, tools: Toolchain, seed: int, usage: Usage, bitstream: bytes) -> BuildReport:
+def _report(board: Board, cfg: AnyConfig, tools: Toolchain, seed: int, usage: Usage, bitstream: bytes) -> BuildReport:
     emulator = cfg.emulator
     return BuildReport(
         board=board.name, device=board.device, status=board.status, chip=cfg.chip.name, chip_sha256=cfg.chip.sha256,
-        lines=emulator.lines, g_bits=emulator.g_bits, lanes=emulator.lanes, slots=emulator.slots,
+        cores=cfg.cores, lines=emulator.lines, g_bits=emulator.g_bits, lanes=emulator.lanes, slots=emulator.slots,
         memory=emulator.memory, noise=emulator.noise, level=cfg.level, clock_hz=cfg.clock_hz, baud=cfg.baud,
-        macs_per_s=emulator.lanes * cfg.clock_hz if cfg.level == "vector" else None,
+        macs_per_s=cfg.cores * emulator.lanes * cfg.clock_hz if cfg.level == "vector" else None,
         bound_macs_per_s=board.read_bits // emulator.g_bits * cfg.clock_hz, flow=tools.flow,
         tools={**tools.versions(), "amaranth": version("amaranth")},
         used=usage.used, available=usage.available, fmax_hz=int(usage.fmax_hz), critical=usage.critical, seed=seed,

@@ -4,11 +4,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from hw.board import BoardConfig
+from hw.board import AnyConfig, BoardConfig, TilesConfig
 from hw.config import Chip, load_chip
 from macro_models.errors import InputError
 
-__all__ = ["BOARDS", "BoardConfig", "BoardPlan", "board_config"]
+__all__ = ["BOARDS", "BoardConfig", "BoardPlan", "TilesPlan", "board_config"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TilesPlan:
+    """How a chip of tiles is put on a board.
+
+    Attributes
+    ----------
+    lanes
+        Most cells of each core that meet their input in one cycle.
+    slots, clock_hz, baud, link_bytes
+        As in :class:`hw.board.TilesConfig`.
+    """
+
+    lanes: int
+    slots: int = 8
+    clock_hz: int
+    baud: int = 3_000_000
+    link_bytes: int = 1024
+
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +48,8 @@ class BoardPlan:
         emulated of a larger one.
     slots, memory, search_width, clock_hz, baud, link_bytes
         As in :class:`hw.board.BoardConfig`.
+    tiles
+        How a chip of tiles is put there; None: there is no room for one.
     """
 
     chip: str
@@ -40,6 +62,7 @@ class BoardPlan:
     clock_hz: int
     baud: int
     link_bytes: int = 512
+    tiles: TilesPlan | None = None
 
 
 BOARDS: Mapping[str, BoardPlan] = MappingProxyType(
@@ -55,6 +78,7 @@ BOARDS: Mapping[str, BoardPlan] = MappingProxyType(
             clock_hz=50_000_000,
             baud=3_000_000,
             link_bytes=1024,
+            tiles=TilesPlan(lanes=16, clock_hz=25_000_000),
         ),
         "hx8k-breakout": BoardPlan(
             chip="hx8k-breakout", lanes=32, word_bits=128, search_width=4, clock_hz=24_000_000, baud=3_000_000
@@ -77,8 +101,8 @@ BOARDS: Mapping[str, BoardPlan] = MappingProxyType(
 """Plans by the name of the board."""
 
 
-def board_config(board: str, chip: Chip | None = None, *, noise: bool = False) -> BoardConfig:
-    """A chip's core on a board, or the board's own preset.
+def board_config(board: str, chip: Chip | None = None, *, noise: bool = False) -> AnyConfig:
+    """A chip's core, or its tiles, on a board, or the board's own preset.
 
     With ``noise`` it has a shift register for read noise.
 
@@ -91,6 +115,12 @@ def board_config(board: str, chip: Chip | None = None, *, noise: bool = False) -
     if plan is None:
         raise InputError(f"board must be one of {', '.join(BOARDS)}, not {board!r}")
     chip = load_chip(plan.chip) if chip is None else chip
+    if chip.cores > 1 and plan.tiles is not None:
+        tiles = plan.tiles
+        return TilesConfig(
+            chip=chip, lanes=min(tiles.lanes, chip.lines), slots=tiles.slots, noise=noise, clock_hz=tiles.clock_hz,
+            baud=tiles.baud, link_bytes=tiles.link_bytes,
+        )
     given = 2 ** ((plan.word_bits // chip.core.g_bits).bit_length() - 1)
     return BoardConfig(
         chip=chip, level="pin" if chip.lines <= plan.pin_lines else "vector",

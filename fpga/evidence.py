@@ -1,15 +1,20 @@
 """A board that is a simulated netlist compared with the numpy models: evidence that a bitstream does what it must."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler import CompileOptions
 from compiler.network import Network
+from compiler.tile import compile_tiles, tile_programs
+from compiler.tile.file import tile_code
 from fpga.backend import FpgaBackend
 from fpga.link.simulated import PinsTransport
-from hw.board import BoardConfig
+from fpga.tiles_backend import TilesFpgaBackend
+from hw.board import BoardConfig, TilesConfig
 from hw.config import Chip
 from macro_models import MacroModel, Masks, family
 from macro_models.devices import load_device
@@ -20,7 +25,8 @@ from sim.core.write_trials import WriteTrial, require_same
 from sim.executor import execute
 from sim.functional import FunctionalBackend
 
-__all__ = ["OPERATIONS", "Evidence", "compare_network", "compare_operations", "compare_writes", "power_up"]
+__all__ = ["OPERATIONS", "Evidence", "compare_network", "compare_operations", "compare_tiles", "compare_writes",
+           "power_up"]
 
 OPERATIONS = (
     MvmOperation(),
@@ -45,7 +51,7 @@ class Evidence:
     operations
         Matrix-vector products.
     codes
-        Their codes.
+        Their codes; with tiles, values of the network.
     seconds
         Time that passed for the board.
     """
@@ -134,8 +140,44 @@ def compare_network(network: Network, line: PinsTransport, x: NDArray[Any], **op
         If one differs.
     """
     expected = execute(network, FunctionalBackend(), x, **options).outputs
-    found = execute(network, FpgaBackend("simulation", transport=line), x, **options).outputs
+    backend = FpgaBackend if network.tiles is None else TilesFpgaBackend
+    found = execute(network, backend("simulation", transport=line), x, **options).outputs
     if not np.array_equal(found, expected):
         wrong = int((found != expected).reshape(len(x), -1).any(axis=1).sum())
         raise ToolError(f"{wrong} of {len(x)} outputs of the board are not those of the numpy model")
     return found
+
+
+def compare_tiles(cfg: TilesConfig, line: PinsTransport, *, images: int = 2, seed: int = 0) -> Evidence:
+    """Run a network of two layers, programmed a day ago, on the tiles of a board; as :func:`compare_network`.
+
+    Raises
+    ------
+    ToolError
+        If an output differs.
+    """
+    rng = np.random.default_rng(seed)
+    network = _perceptron(cfg.chip, rng)
+    x = rng.uniform(-1.0, 1.0, (images, cfg.chip.lines // 2)).astype(np.float32)
+    found = compare_network(
+        network, line, x, device=load_device(cfg.chip.device), seed=seed, causes=_CAUSES, time_s=86400.0)
+    return Evidence(images * sum(layer.positions * len(layer.mvms) for layer in network.program.layers), found.size,
+                    line.now())
+
+
+def _perceptron(chip: Chip, rng: np.random.Generator) -> Network:
+    """Random weights of two layers, compiled to programs of tiles."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    sizes = (chip.lines // 2, 5 * chip.lines // 4, chip.lines // 4)
+    weights = [(rng.normal(size=(n, m)) / np.sqrt(m)).astype(np.float32) for m, n in pairwise(sizes)]
+    nodes = [helper.make_node("Gemm", ["x", "a"], ["c"], transB=1), helper.make_node("Relu", ["c"], ["r"]),
+             helper.make_node("Gemm", ["r", "b"], ["y"], transB=1)]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", size])
+            for name, size in (("x", sizes[0]), ("y", sizes[-1]))]
+    initial = [numpy_helper.from_array(one, name) for one, name in zip(weights, "ab", strict=True)]
+    graph = helper.make_graph(nodes, "perceptron", ends[:1], ends[1:], initial)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    calibration = rng.uniform(-1.0, 1.0, (16, sizes[0])).astype(np.float32)
+    network = compile_tiles(model, chip, calibrate=calibration, options=CompileOptions(seeds=1, samples=16))
+    return replace(network, tiles=tile_code(tile_programs(network)))

@@ -1,7 +1,7 @@
 """What fits on a board."""
 
 from fpga.boards import Board
-from hw.board import BoardConfig
+from hw.board import AnyConfig
 from macro_models.errors import InputError
 
 __all__ = ["check_memory", "what_fits"]
@@ -13,7 +13,7 @@ def what_fits(board: Board) -> str:
     return f"what fits is {sizes}"
 
 
-def check_memory(board: Board, cfg: BoardConfig) -> None:
+def check_memory(board: Board, cfg: AnyConfig) -> None:
     """Refuse what can be seen not to fit before it is built: cells that the memory cannot hold.
 
     Raises
@@ -23,7 +23,7 @@ def check_memory(board: Board, cfg: BoardConfig) -> None:
     """
     emulator, spram = cfg.emulator, cfg.memory == "spram"
     # A word of SPRAM has 16 bits, so the width of a word says how many there are; its depth was checked before.
-    need = emulator.word_bits // 16 if spram else emulator.cell_words * emulator.word_bits
+    need = cfg.cores * (emulator.word_bits // 16 if spram else emulator.cell_words * emulator.word_bits)
     have = board.spram if spram else board.memory_bits
     if need > have:
         sizes = f"{need} SPRAMs" if spram else f"{need / 1024:g} kbit of block RAM"

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from fpga.link.simulated import PinsTransport
 from fpga.top import board_top
-from hw.board import BoardConfig
+from hw.board import AnyConfig
 from macro_models.errors import InputError
 from macro_models.output import cannot_write
 from sim.build.bench import cached_bench
@@ -25,7 +25,7 @@ _AFTER = 2_000_000
 """Cycles that go on after the last byte: more than any request takes."""
 
 
-def pins_simulator(cfg: BoardConfig) -> Path:
+def pins_simulator(cfg: AnyConfig) -> Path:
     """Folder of the simulator of the top of a board at its pins, for :class:`fpga.link.simulated.PinsTransport`.
 
     Raises
@@ -78,7 +78,7 @@ class BoardTerminal:
         If a tool is missing, the build fails, or the link cannot be made.
     """
 
-    def __init__(self, cfg: BoardConfig, link: Path | None = None) -> None:
+    def __init__(self, cfg: AnyConfig, link: Path | None = None) -> None:
         if link is not None:
             check_link(link)
         self._line = PinsTransport(pins_simulator(cfg), cfg.uart)

@@ -10,10 +10,10 @@ import numpy as np
 from fpga.boards import Board, find_board
 from fpga.build import BuildReport, build, synthesise
 from fpga.config import board_config
-from fpga.evidence import Evidence, compare_operations, compare_writes, power_up
+from fpga.evidence import Evidence, compare_operations, compare_tiles, compare_writes, power_up
 from fpga.link.simulated import PinsTransport
 from fpga.netlist import bitstream_netlist, netlist_program, unpacks
-from hw.board import BoardConfig
+from hw.board import AnyConfig, TilesConfig
 from hw.config import Chip, load_chip
 from macro_models.workspace import Workspace
 from sim.core.write_trials import make_write_trial
@@ -74,7 +74,7 @@ def verify(
     flow
         Of :data:`fpga.build_tools.FLOWS`.
     vectors
-        Input vectors of each operation of :data:`fpga.evidence.OPERATIONS`.
+        Input vectors of each operation of :data:`fpga.evidence.OPERATIONS`; images of a network on tiles, two each.
     note
         Called with a line at each step.
 
@@ -105,9 +105,11 @@ def verify(
     )
 
 
-def _netlist(board: Board, cfg: BoardConfig, text: str, vectors: int) -> tuple[Evidence, int | None]:
+def _netlist(board: Board, cfg: AnyConfig, text: str, vectors: int) -> tuple[Evidence, int | None]:
     """What a netlist did, and the pulses that it gave."""
     with closing(power_up(PinsTransport(netlist_program(text, board.family), cfg.uart))) as line:
+        if isinstance(cfg, TilesConfig):
+            return compare_tiles(cfg, line, images=2 * vectors), None
         found = compare_operations(cfg, line, vectors=vectors)
         if cfg.write is None:
             return found, None

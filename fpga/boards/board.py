@@ -45,6 +45,8 @@ class Board:
         Commands to Yosys before the synthesis.
     synthesis, place
         Options of the synthesis, and those by which nextpnr knows the device.
+    tiles_synthesis
+        Options of the synthesis of a chip of tiles.
     pack
         Options of the tool that makes the bitstream.
     fits
@@ -85,6 +87,7 @@ class Board:
     spram: int = 0
     script: tuple[str, ...] = ()
     synthesis: str = ""
+    tiles_synthesis: str = ""
     place: tuple[str, ...]
     pack: tuple[str, ...] = ()
     fits: tuple[tuple[int, int], ...]

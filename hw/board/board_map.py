@@ -2,12 +2,29 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Protocol
 
-from hw.board.config import LEVELS, BoardConfig
+from hw.board.config import LEVELS
+from hw.config import Chip
+from hw.emulator import EmulatorConfig
 from hw.host.core_map import MAP_VERSION
 from hw.host.registers import Access, Field, Register, RegisterMap
 
-__all__ = ["BOARD_MAGIC", "BOARD_VERSIONS", "board_map"]
+__all__ = ["BOARD_MAGIC", "BOARD_VERSIONS", "BoardFacts", "board_map"]
+
+
+class BoardFacts(Protocol):
+    """What a board says of itself: its chip, its emulator, at what level that takes over, its clock."""
+
+    @property
+    def chip(self) -> Chip: ...
+    @property
+    def emulator(self) -> EmulatorConfig: ...
+    @property
+    def level(self) -> str: ...
+    @property
+    def clock_hz(self) -> int: ...
+
 
 BOARD_MAGIC = 0x6D62
 """What identifies a board: ``mb``."""
@@ -22,8 +39,8 @@ def _constant(name: str, width: int, value: int, doc: str) -> Field:
     return Field(name=name, width=width, reset=value, constant=True, doc=doc)
 
 
-def board_map(cfg: BoardConfig) -> RegisterMap:
-    """Registers of a board, from :data:`hw.board.config.BOARD_BASE` on."""
+def board_map(cfg: BoardFacts) -> RegisterMap:
+    """Registers of a board, from :data:`hw.board.config.BOARD_BASE` on; with tiles, behind the chip."""
     sha256, emulator = cfg.chip.sha256, cfg.emulator
     words = [int(sha256[8 * k : 8 * k + 8], 16) for k in range(8)]
     return RegisterMap(
@@ -45,6 +62,8 @@ def board_map(cfg: BoardConfig) -> RegisterMap:
             Register(name="geometry", address=0x008, doc="Size of the core.", fields=(
                 _constant("lines", 16, emulator.lines, "Bit lines, source lines and word lines."),
                 _constant("noise", 1, emulator.noise, "It has a shift register for read noise."),
+                _constant("columns", 5, cfg.chip.mesh.columns, "Columns of tiles; 1: one core."),
+                _constant("rows", 5, cfg.chip.mesh.rows, "Rows of tiles; 1: one core."),
             )),
             Register(name="clock", address=0x00C, doc="Frequency of the design.", fields=(
                 _constant("hz", 32, cfg.clock_hz, "In Hz."),

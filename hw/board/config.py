@@ -86,6 +86,16 @@ class BoardConfig:
             raise InputError(str(error)) from None
 
     @property
+    def cores(self) -> int:
+        """How many cores there are: one."""
+        return 1
+
+    @property
+    def address_width(self) -> int:
+        """Bits of a byte address of the board."""
+        return address_width(self.emulator)
+
+    @property
     def core(self) -> CoreConfig:
         """The core that is emulated. Its durations are constants: an emulated array has no analog time to trim."""
         return replace(CoreConfig.from_chip(self.chip), trim=False, manual=False)
@@ -125,4 +135,4 @@ class BoardConfig:
     @property
     def link(self) -> LinkConfig:
         """The device's end of the link."""
-        return LinkConfig(size=self.link_bytes, address_width=address_width(self.emulator))
+        return LinkConfig(size=self.link_bytes, address_width=self.address_width)

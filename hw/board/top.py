@@ -1,5 +1,7 @@
-"""The top of a board: serial line, core, lights."""
+"""The top of a board: serial line, core or tiles, lights."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Signal
@@ -8,16 +10,27 @@ from amaranth.lib.wiring import In, Out, connect
 
 from hw.board.config import BoardConfig
 from hw.board.core import BoardCore
+from hw.board.tiles import BoardTiles, TilesConfig
 from hw.host.link.uart_bridge import UartBridge
 
-__all__ = ["LEDS", "BoardTop"]
+__all__ = ["LEDS", "AnyConfig", "BoardTop", "inside"]
+
+AnyConfig = BoardConfig | TilesConfig
+"""A board with one core, or with tiles."""
+
+_INSIDE: Mapping[type, Any] = MappingProxyType({BoardConfig: BoardCore, TilesConfig: BoardTiles})
+
+
+def inside(cfg: AnyConfig) -> wiring.Component:
+    """All of a board but its serial line: a component with ``bus``, ``busy`` and ``error``."""
+    return _INSIDE[type(cfg)](cfg)
 
 LEDS = ("alive", "busy", "error")
 """What the lights mean, lowest first: blinks; an operation is in progress; an operation failed."""
 
 
 class BoardTop(wiring.Component):
-    """A core with an emulated array behind a serial line.
+    """A core with an emulated array, or a chip of tiles with such cores, behind a serial line.
 
     Members
     -------
@@ -33,14 +46,14 @@ class BoardTop(wiring.Component):
     tx: Signal
     leds: Signal
 
-    def __init__(self, cfg: BoardConfig) -> None:
+    def __init__(self, cfg: AnyConfig) -> None:
         self.cfg = cfg
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "leds": Out(len(LEDS))})  # pyright: ignore[reportCallIssue]
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         bridge: Any = UartBridge(self.cfg.link, self.cfg.uart)
-        core: Any = BoardCore(self.cfg)
+        core: Any = inside(self.cfg)
         m.submodules.bridge, m.submodules.core = bridge, core
         connect(m, bridge=bridge.bus, core=core.bus)
         # About a second, whatever the clock.

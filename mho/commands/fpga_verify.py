@@ -25,7 +25,8 @@ def verify_command(
     """Make the netlist and the bitstream of a board, and compare what they do with the numpy models.
 
     The netlist after synthesis is simulated at its serial pins in Verilator: cells are loaded, products run in both
-    directions, at the level of the pins cells are programmed, and every code and pulse must be that of the models.
+    directions, at the level of the pins cells are programmed, and every code and pulse must be that of the models. On a
+    chip of tiles a network of two layers runs, two images a vector, and every value must be.
     Where tools turn a bitstream back to a netlist (iCE40-HX8K), that one is simulated, too. --chip defaults to a core
     of 16 x 16 lines with cells of 4 bits, since a netlist is slow. Exit 1 on a mismatch or missed timing.
     """
@@ -34,7 +35,8 @@ def verify_command(
 
     resolved = load_chip(chip or SMALL[0], (*(() if chip else SMALL[1]), *overrides))
     found = verify(board, resolved, place=not netlist_only, flow=tools, vectors=vectors, note=out.note)
-    rows = [("netlist", f"{found.netlist.codes:,} codes of {found.netlist.operations:,} products", "equal")]
+    what = "codes" if resolved.cores == 1 else "values"
+    rows = [("netlist", f"{found.netlist.codes:,} {what} of {found.netlist.operations:,} products", "equal")]
     if found.pulses is not None:
         rows.append(("netlist", f"{found.pulses:,} pulses of write-verify", "equal"))
     if found.bitstream is not None:

@@ -20,7 +20,11 @@ BACKENDS: Mapping[str, str] = MappingProxyType({
 })
 """Where the class of a backend is; it is imported when it is asked for."""
 
-ON_TILES: Mapping[str, str] = MappingProxyType({"cosim": "sim.tile_networks.backend:TileCosimBackend"})
+ON_TILES: Mapping[str, str] = MappingProxyType({
+    "cosim": "sim.tile_networks.backend:TileCosimBackend",
+    "fpga-sim": "sim.board.tiles.backend:TilesFpgaSimBackend",
+    "fpga": "fpga.tiles_backend:TilesFpgaBackend",
+})
 """Classes for networks that are programs of tiles; the others schedule the products of such a network themselves, with
 the same bits. They take the same options."""
 

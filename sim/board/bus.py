@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.board import BoardConfig, BoardCore, address_width
+from hw.board import AnyConfig, inside
 from hw.host.link.format import Status
 from hw.host.link.tasks import Task
 from macro_models.errors import ToolError
@@ -29,7 +29,7 @@ class BoardBus(Protocol):
         ...
 
 
-def board_simulator(cfg: BoardConfig) -> Path:
+def board_simulator(cfg: AnyConfig) -> Path:
     """Folder of the simulator of a board behind its bus, from the cache or built now.
 
     Raises
@@ -38,7 +38,8 @@ def board_simulator(cfg: BoardConfig) -> Path:
         If a tool is missing or fails.
     """
     return cached_bench(
-        "board", [repr(cfg), hardware_hash()], lambda: verilog_text(BoardCore(cfg), "board"), top="mho_board"
+        "board", [repr(cfg), hardware_hash()],
+        lambda: verilog_text(inside(cfg), "board"), top="mho_board"
     )
 
 
@@ -56,11 +57,11 @@ class BusSimulation:
         If a tool is missing or the build fails.
     """
 
-    def __init__(self, cfg: BoardConfig) -> None:
+    def __init__(self, cfg: AnyConfig) -> None:
         self.cycles = 0
         """Clock cycles since reset."""
         self._bench = Bench(board_simulator(cfg))
-        self._bench.bus("bus_request", "bus_response", address_width(cfg.emulator))
+        self._bench.bus("bus_request", "bus_response", cfg.address_width)
         self._bench.reset()
 
     def execute(

@@ -15,6 +15,7 @@ from hw.board import (
     CORE_BASE,
     LEVELS,
     BoardConfig,
+    TilesConfig,
     load_base,
     load_offset,
 )
@@ -56,6 +57,8 @@ class BoardInfo:
     ----------
     sha256
         Hash of the chip description that it was made from.
+    columns, rows
+        Of its tiles; 1 or 0 of a board with one core.
     """
 
     version: int
@@ -68,6 +71,8 @@ class BoardInfo:
     noise: bool
     clock_hz: int
     sha256: str
+    columns: int = 1
+    rows: int = 1
 
     def check(self, chip: Chip, where: str) -> None:
         """Refuse a board that was not made from ``chip``.
@@ -88,16 +93,20 @@ class BoardInfo:
         """The board, as far as a host needs to know it."""
         return BoardConfig(chip=chip, level=self.level, lanes=self.lanes, slots=self.slots, noise=self.noise)
 
+    def tiles(self, chip: Chip) -> TilesConfig:
+        """The same of a board with tiles."""
+        return TilesConfig(chip=chip, lanes=self.lanes, slots=self.slots, noise=self.noise)
 
-def read_info(bus: BoardBus, where: str) -> BoardInfo:
-    """Ask a board what it is.
+
+def read_info(bus: BoardBus, where: str, base: int = BOARD_BASE) -> BoardInfo:
+    """Ask a board what it is, whose registers begin at ``base``.
 
     Raises
     ------
     ToolError
         If it is no board of this kind, or of another version.
     """
-    words, digest = bus.execute([Read(BOARD_BASE, 4), Read(BOARD_BASE + _HASH, 8)])
+    words, digest = bus.execute([Read(base, 4), Read(base + _HASH, 8)])
     identity, emulator, geometry, clock = (int(word) for word in words)
     if identity & 0xFFFF != BOARD_MAGIC:
         raise ToolError(f"{where}: what answers holds no core (its identity is {identity:#010x})")
@@ -113,7 +122,9 @@ def read_info(bus: BoardBus, where: str) -> BoardInfo:
     return BoardInfo(
         version=version, core_version=core_version, level=level, g_bits=emulator >> 2 & 0x3F,
         slots=emulator >> 8 & 0xFF, lanes=emulator >> 16, lines=geometry & 0xFFFF,
-        noise=bool(geometry >> 16 & 1), clock_hz=clock, sha256="".join(f"{int(word):08x}" for word in digest),
+        noise=bool(geometry >> 16 & 1),
+        columns=geometry >> 17 & 31, rows=geometry >> 22 & 31, clock_hz=clock,
+        sha256="".join(f"{int(word):08x}" for word in digest),
     )
 
 

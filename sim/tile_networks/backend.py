@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from compiler.network import Network
     from compiler.network.tiles import TileCode
 
-__all__ = ["TileCosimBackend", "check_codes"]
+__all__ = ["TileCosimBackend", "check_codes", "finished", "value_lanes"]
 
 _PATIENCE = 500_000
 """Cycles without a flit or an instruction after which a mesh counts as stuck."""
@@ -129,7 +129,7 @@ class TileCosimBackend(Backend):
             If a tile traps, the mesh stands still, or results are not those that follow from the codes of the cores.
         """
         values = self.run_values(program, masks, lanes, images, account)
-        return _finished(self._split(program), lanes, values)
+        return finished(self._split(program), lanes, values)
 
     def run_values(
         self, program: Program, masks: Sequence[Masks], lanes: NDArray[np.int16], images: NDArray[np.integer],
@@ -163,9 +163,9 @@ class TileCosimBackend(Backend):
         result = self.result = self._simulation.run_mesh(job, hear)
         self._check(plan, result)
         self._check_prepared(prepared, result)
-        found = {sink.value: _lanes(sink.held, result.payloads[k]) for k, sink in enumerate(plan.sinks)}
+        found = {sink.value: value_lanes(sink.held, result.payloads[k]) for k, sink in enumerate(plan.sinks)}
         codes = SeenCodes(program, first, len(lanes), result.ops, result.words)
-        check_codes(program, lanes, images, codes, _finished(split, lanes, found), account, timing(self._chip))
+        check_codes(program, lanes, images, codes, finished(split, lanes, found), account, timing(self._chip))
         cycles = np.diff(image_ends(plan, result), prepend=result.progress["first"])
         account.spent(cycles, time.perf_counter() - started)
         if self._note is not None:
@@ -223,8 +223,7 @@ class TileCosimBackend(Backend):
     def _split(self, program: Program) -> Split:
         """What the host does of a program itself."""
         assert self._code is not None
-        return Split(program=program, before=tuple(self._code.before), behind=tuple(self._code.behind),
-                     entries=tuple(self._code.inputs), results=tuple(self._code.values))
+        return Split.of(program, self._code)
 
     def _check(self, plan: Plan, result: MeshResult) -> None:
         """Refuse a run that did not end well, with what the tiles say of themselves."""
@@ -283,13 +282,13 @@ def check_codes(
         raise ToolError("results of the simulated chip are not those that follow from the codes of its cores")
 
 
-def _lanes(held: Any, payloads: NDArray[np.uint32]) -> NDArray[np.int16]:
+def value_lanes(held: Any, payloads: NDArray[np.uint32]) -> NDArray[np.int16]:
     """The lanes of blocks in flits."""
     flits = -(-held.block // (4 * payloads.shape[1]))
     rows = np.ascontiguousarray(payloads.reshape(-1, flits * payloads.shape[1]))
     return held.lanes(rows.view(np.uint8)[:, : held.block])
 
 
-def _finished(split: Split, lanes: NDArray[np.int16], found: Mapping[int, NDArray[np.int16]]) -> NDArray[np.int16]:
+def finished(split: Split, lanes: NDArray[np.int16], found: Mapping[int, NDArray[np.int16]]) -> NDArray[np.int16]:
     """The last value of a network."""
     return split.finish({**split.enter(lanes), **found})

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.network.tiles import TileCode
 from compiler.program import Call, Host, Program
 from macro_models.errors import InputError
 from macro_models.exact.vector import Select
@@ -28,6 +29,12 @@ class Split:
     behind: tuple[int, ...]
     entries: tuple[int, ...]
     results: tuple[int, ...]
+
+    @classmethod
+    def of(cls, program: Program, code: TileCode) -> "Split":
+        """How a program is divided whose tiles have been programmed."""
+        return cls(program=program, before=tuple(code.before), behind=tuple(code.behind),
+                   entries=tuple(code.inputs), results=tuple(code.values))
 
     @property
     def inside(self) -> tuple[int, ...]:

@@ -1,0 +1,113 @@
+"""Static parameters of a chip of tiles on a board."""
+
+from dataclasses import dataclass, replace
+
+from hw.board.tiles.blocks import EmulatedBlocks
+from hw.chip.config import ChipParts
+from hw.chip.map import address_width, chip_page
+from hw.config import Chip
+from hw.core.config import CoreConfig
+from hw.emulator import EmulatorConfig
+from hw.host.link.model import LinkConfig
+from hw.host.link.uart import UartConfig
+from hw.noc.config import MeshConfig
+from hw.tile.config import TileConfig
+from hw.tile.host import CORE_AT
+from macro_models.errors import InputError
+
+__all__ = ["TilesConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TilesConfig:
+    """All tiles of ``chip`` on a board, their cores emulated at the vector level.
+
+    Parameters
+    ----------
+    chip
+        What is emulated. Its tiles are those of the chip; its cores have constants in place of trimmed durations and no
+        write-verify, as on a board of one core.
+    lanes, slots, memory, noise, search_width
+        Of each core, as in :class:`hw.emulator.EmulatorConfig`.
+    clock_hz, baud, link_bytes
+        As in :class:`hw.board.BoardConfig`.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range, the parts do not fit together, or the chip has one core.
+    """
+
+    chip: Chip
+    lanes: int = 8
+    slots: int = 8
+    memory: str = "block"
+    noise: bool = False
+    search_width: int = 1
+    clock_hz: int = 24_000_000
+    baud: int = 3_000_000
+    link_bytes: int = 512
+
+    def __post_init__(self) -> None:
+        try:
+            _ = self.parts, self.uart, self.link
+        except ValueError as error:
+            raise InputError(str(error)) from None
+
+    @property
+    def level(self) -> str:
+        """Of :data:`hw.board.config.LEVELS`."""
+        return "vector"
+
+    @property
+    def cores(self) -> int:
+        """How many cores there are."""
+        return self.chip.cores
+
+    @property
+    def core(self) -> CoreConfig:
+        """The core that is emulated in each tile."""
+        return replace(CoreConfig.from_chip(self.chip, ranged=True), trim=False, manual=False)
+
+    @property
+    def emulator(self) -> EmulatorConfig:
+        """The emulator in place of a core."""
+        return EmulatorConfig(
+            core=self.core, g_bits=self.chip.core.g_bits, lanes=self.lanes, slots=self.slots, memory=self.memory,
+            noise=self.noise, search_width=self.search_width,
+        )
+
+    @property
+    def parts(self) -> ChipParts:
+        """What the chip is made of. Each lane of a tile has a memory of all parameters: block RAM has room for that."""
+        mesh = MeshConfig.from_chip(self.chip)
+        return ChipParts(
+            tile=replace(TileConfig.from_chip(self.chip), copies=True), mesh=mesh,
+            core=EmulatedBlocks.of(self.emulator, self.chip.sha256),
+            page=chip_page(mesh, self.chip.lines, self.chip.sha256),
+        )
+
+    @property
+    def load_base(self) -> int:
+        """Byte, from that of a tile on, at which the load port of its emulator is."""
+        return CORE_AT + EmulatedBlocks.of(self.emulator, self.chip.sha256).load_base
+
+    @property
+    def board_base(self) -> int:
+        """Byte from which on the board says what it is: behind the chip."""
+        return 1 << address_width(MeshConfig.from_chip(self.chip))
+
+    @property
+    def address_width(self) -> int:
+        """Bits of a byte address of the board."""
+        return self.board_base.bit_length()
+
+    @property
+    def uart(self) -> UartConfig:
+        """The serial line."""
+        return UartConfig(clock_hz=self.clock_hz, baud=self.baud)
+
+    @property
+    def link(self) -> LinkConfig:
+        """The device's end of the link."""
+        return LinkConfig(size=self.link_bytes, address_width=self.address_width)

@@ -1,0 +1,60 @@
+"""All of a board with tiles but its serial line: the chip, its cores emulated, and what it is."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.board.board_map import board_map
+from hw.board.tiles.config import TilesConfig
+from hw.chip.chip import Chip
+from hw.chip.map import address_width
+from hw.host.bank import RegisterBank
+from hw.host.bus import RegisterBus
+from hw.host.split import BusSplit, Region
+
+__all__ = ["BoardTiles"]
+
+
+class BoardTiles(wiring.Component):
+    """A chip of tiles with emulated cores behind a register bus.
+
+    From 0 on is the chip (:func:`hw.chip.map.address_map`), from ``cfg.board_base`` on are the registers of the board
+    (:func:`~hw.board.board_map.board_map`).
+
+    Members
+    -------
+    bus : In(RegisterBus)
+        The bus.
+    busy : Out(1)
+        The host is at the bus.
+    error : Out(1)
+        The interrupt of the chip, of whatever the host has enabled.
+    """
+
+    bus: Any
+    busy: Signal
+    error: Signal
+
+    def __init__(self, cfg: TilesConfig) -> None:
+        self.cfg = cfg
+        super().__init__({"bus": In(RegisterBus(cfg.address_width)), "busy": Out(1), "error": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        cfg = self.cfg
+        parts = cfg.parts
+        bank: Any = RegisterBank(board_map(cfg))
+        chip: Any = Chip(parts)
+        split: Any = BusSplit(cfg.address_width, (
+            Region("chip", 0, address_width(parts.mesh)), Region("board", cfg.board_base, bank.map.address_width),
+        ))
+        m.submodules.split, m.submodules.board, m.submodules.chip = split, bank, chip
+        connect(m, flipped(self.bus), split.bus)
+        connect(m, split.chip, chip.bus)
+        connect(m, split.board, bank.bus)
+        m.d.comb += [
+            bank.state.no_table.eq(chip.irq), self.busy.eq(self.bus.request.valid), self.error.eq(chip.irq),
+        ]
+        return m

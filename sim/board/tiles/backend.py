@@ -1,0 +1,174 @@
+"""The backend fpga-sim of a network on tiles: the Verilog of a board with all of the chip, its cores emulated."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.program import Program
+from compiler.tile.graph.host import Split
+from hw.board import TilesConfig
+from hw.config import Chip
+from hw.emulator import check_core, programmed_core
+from hw.emulator.vector.reference import ProgrammedCore
+from macro_models import MacroModel, Masks
+from macro_models.errors import InputError, ToolError
+from sim.backend import Account, Backend, Progress
+from sim.board.bus import BusSimulation
+from sim.board.driver import read_info
+from sim.board.tiles.host import TilesHost
+from sim.board.tiles.loads import board_loads
+from sim.functional import FunctionalBackend
+from sim.tile_networks.backend import finished, value_lanes
+from sim.tile_networks.plan import make_plan
+
+if TYPE_CHECKING:
+    from compiler.network import Network
+
+__all__ = ["PARTS", "BoardTilesBackend", "TilesFpgaSimBackend"]
+
+PARTS = ("core", "noc", "tile", "emulator")
+"""Parts of the hardware that a simulated board has; it is built once for all that else differs."""
+
+_LANES, _SLOTS = 16, 16
+_LOOKS = 64
+_PATIENCE = 5_000
+"""Requests to the simulation, of some 400 cycles each."""
+
+_T = TypeVar("_T")
+
+
+class BoardTilesBackend(Backend):
+    """Runs the programs of a network's tiles on a board, of which only the host's values are seen.
+
+    A run is a function of what is sent: tiles are reset, programs, cells and tables loaded, images sent, results taken.
+    Each last value must be what follows from the models of the cores; codes, and cycles of all products one after the
+    other, are those of the models, since a board shows neither.
+    """
+
+    def __init__(self) -> None:
+        self._models = FunctionalBackend()
+        self._cores: list[ProgrammedCore] = []
+        self._network: Network | None = None
+        self._cfg: TilesConfig | None = None
+
+    def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
+        """Refuse: a run needs the programs of a network.
+
+        Raises
+        ------
+        InputError
+            Always.
+        """
+        raise InputError(f"{chip.name}: a board with tiles runs the programs of a network and nothing else")
+
+    def open_network(self, network: "Network", cores: Sequence[MacroModel]) -> None:
+        """Take a network and its programmed cores.
+
+        Raises
+        ------
+        InputError
+            If the network has no programs, or the cores draw noise that the emulator does not have.
+        ToolError
+            If there is no board, or it was built from another chip description.
+        """
+        if network.tiles is None:
+            raise InputError(f"{network.chip.name}: a network must hold programs of tiles to run on them")
+        models = [programmed_core(model) for model in cores]
+        cfg = self._connect(network.chip, noise=any(model.register is not None for model in models))
+        for model in models:
+            check_core(cfg.emulator, model)
+        self._models.open_network(network, cores)
+        self._network, self._cores, self._cfg = network, models, cfg
+
+    @abstractmethod
+    def _connect(self, chip: Chip, *, noise: bool) -> TilesConfig:
+        """Find a board for ``chip``, one with ``noise`` where that can be chosen; what it is."""
+
+    @abstractmethod
+    def _host(self, cfg: TilesConfig) -> TilesHost:
+        """What gets at it."""
+
+    def _guard(self, action: Callable[[], _T]) -> _T:
+        """What ``action`` gives, which may be begun anew."""
+        return action()
+
+    def _tell(self, done: int, images: int) -> None:
+        """Hear of images that are done."""
+
+    _loading: Progress | None = None
+
+    def run(
+        self, program: Program, masks: Sequence[Masks], lanes: NDArray[np.int16], images: NDArray[np.integer],
+        account: Account,
+    ) -> NDArray[np.int16]:
+        """Run the programs on a batch of images; see :class:`sim.backend.Backend`.
+
+        Raises
+        ------
+        ToolError
+            If a tile traps, the board stands still, or results are not those of the models of the cores.
+        """
+        if self._network is None or self._network.tiles is None or self._cfg is None:
+            raise RuntimeError("The backend must be open.")
+        code, cfg = self._network.tiles, self._cfg
+        split = Split.of(program, code)
+        plan = make_plan(
+            code, cfg.parts, masks, split.enter(lanes), int(images[0]),
+            commands=board_loads(cfg, code, program, self._cores, masks))
+        came = self._guard(lambda: self._host(cfg).run(
+            plan, code, lambda done: self._tell(done, len(lanes)), self._loading))
+        found = {sink.value: value_lanes(sink.held, payloads) for sink, payloads in zip(plan.sinks, came, strict=True)}
+        last = finished(split, lanes, found)
+        wanted = self._models.run(program, masks, lanes, images, account)
+        if not np.array_equal(last, wanted):
+            wrong = int((last != wanted).any(axis=1).sum())
+            raise ToolError(f"{wrong} of {len(lanes)} results of the board are not those of the models of its cores")
+        return last
+
+
+class TilesFpgaSimBackend(BoardTilesBackend):
+    """A simulated board in a process that is kept until :meth:`close`.
+
+    The board is that of the network's own chip, whatever board might hold it. It has shift registers for read noise
+    where a core needs one.
+
+    Parameters
+    ----------
+    lanes
+        Cells of each core that meet their input in one cycle.
+    progress
+        Called with images done and all that there are.
+    """
+
+    name = "fpga-sim"
+    reports = ("progress",)
+
+    def __init__(self, *, lanes: int = _LANES, progress: Progress | None = None) -> None:
+        super().__init__()
+        self._lanes, self._progress = lanes, progress
+        self._boards: dict[TilesConfig, BusSimulation] = {}
+
+    def _connect(self, chip: Chip, *, noise: bool) -> TilesConfig:
+        cfg = TilesConfig(
+            chip=chip.hardware(*PARTS), lanes=min(self._lanes, chip.lines), slots=_SLOTS, noise=noise)
+        if cfg not in self._boards:
+            bus = self._boards[cfg] = BusSimulation(cfg)
+            read_info(bus, "the simulated board", cfg.board_base).check(cfg.chip, "the simulated board")
+        return cfg
+
+    def _host(self, cfg: TilesConfig) -> TilesHost:
+        return TilesHost(self._boards[cfg], cfg.parts, looks=_LOOKS, patience=_PATIENCE)
+
+    def _tell(self, done: int, images: int) -> None:
+        if self._progress is not None:
+            self._progress(done, images)
+
+    def close(self) -> None:
+        """End the simulation."""
+        for bus in self._boards.values():
+            bus.close()
+        self._boards.clear()
+        self._network = self._cfg = None

@@ -1,0 +1,258 @@
+"""The host of a chip of tiles behind a bus: it writes registers, sends blocks of images, takes those of results.
+
+Flits go through the windows of the chip's own registers. The chip drops what it has no room for, so nothing may come
+that was not foreseen: blocks for the host wait for its credits, two of each value at most, and the host sends a block
+when there is room for all credits that may come back.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.network.tiles import TileCode
+from hw.chip.config import ChipParts
+from hw.chip.map import QUEUE, WINDOW_WORDS, chip_base, record_words
+from hw.host.link.tasks import Read, Task, Write
+from hw.host.registers import register_word
+from hw.noc.flit import Destinations
+from hw.noc.interface.words import credit, credit_tag
+from hw.noc.registers.packet import host_address
+from hw.tile.host import CONTROL, CORE_AT
+from hw.tile.isa import Cause
+from hw.tile.loading import RESET
+from macro_models.errors import InputError, ToolError
+from sim.board.bus import BoardBus
+from sim.board.driver import write_runs
+from sim.tile_networks.plan import STATUS_READS, WRITE, Plan, SinkPlan, SourcePlan, tile_node
+
+__all__ = ["TilesHost"]
+
+_TAG_AT, _TAG_BITS = 16, 8
+_COUNT = QUEUE.bit_length()
+
+Words = NDArray[np.uint32]
+
+
+@dataclass
+class _Source:
+    """Records of one of the host's flows, (blocks, flits, words), how many were sent, credits missing by parity."""
+
+    plan: SourcePlan
+    records: Words
+    sent: int = 0
+    missing: list[int] = field(default_factory=lambda: [0, 0])
+
+    def next_block(self, room: int, free: int) -> Words | None:
+        """Records of the next block, if it may go: ``room`` flits can be sent, ``free`` can come back."""
+        blocks, flits, _ = self.records.shape
+        if self.sent == blocks or flits > room or self.plan.members > free or self.missing[self.sent & 1]:
+            return None
+        self.missing[self.sent & 1] = self.plan.members
+        self.sent += 1
+        return self.records[self.sent - 1]
+
+
+@dataclass
+class _Sink:
+    """A value that comes: what came of it, who sends it in which flow."""
+
+    plan: SinkPlan
+    node: int
+    flow: int
+    payloads: list[Words] = field(default_factory=list)
+
+    @property
+    def flits(self) -> int:
+        """All that come."""
+        return self.plan.flits * self.plan.blocks
+
+
+class TilesHost:
+    """Runs plans on a chip of tiles.
+
+    Parameters
+    ----------
+    bus
+        What gets at the chip.
+    parts
+        What it is made of.
+    looks
+        How often a request reads what waits, where requests take less time than an image.
+    patience
+        Requests in which nothing comes after which the chip counts as stuck.
+    """
+
+    def __init__(self, bus: BoardBus, parts: ChipParts, *, looks: int, patience: int) -> None:
+        self._bus, self._parts, self._looks, self._patience = bus, parts, looks, patience
+        self._base, self._size = chip_base(parts.mesh), record_words(parts.mesh)
+        self._payload = parts.mesh.payload_bits // 32
+        self._failed = register_word(parts.page, "status", refused=1, lost=1, overflow=1)
+
+    def run(
+        self, plan: Plan, code: TileCode, heard: Callable[[int], object] = lambda done: None,
+        loading: Callable[[int, int], None] | None = None,
+    ) -> list[Words]:
+        """Payloads of each sink of a plan, (flits, words).
+
+        Parameters
+        ----------
+        plan, code
+            What is done, and the programs that it is of.
+        heard
+            Is told images of which all has come.
+        loading
+            Is told words that were written, and all, before anything is sent.
+
+        Raises
+        ------
+        InputError
+            If a value of the host has larger blocks than the chip has room for.
+        ToolError
+            If a tile traps, the chip stands still or drops a flit, or the bus fails.
+        """
+        sinks = {one.tag: self._sink(one, code) for one in plan.sinks}
+        spare = QUEUE - sum(2 * one.flits for one in plan.sinks)
+        most = max((one.members for one in plan.sources), default=0)
+        if spare < most:
+            raise InputError(
+                f"blocks of the values for the host must have at most {(QUEUE - most) // 2} flits in all on a board, "
+                f"not {(QUEUE - spare) // 2}"
+            )
+        self._begin(plan)
+        self._bus.execute(self._writes(plan), progress=loading)
+        sources = [_Source(one, self._records(one)) for one in plan.sources]
+        self._exchange(plan, sources, sinks, spare, heard)
+        self._finish(plan)
+        return [np.concatenate(sinks[one.tag].payloads) for one in plan.sinks]
+
+    def _begin(self, plan: Plan) -> None:
+        """Take what is left of a run before, and reset the tiles."""
+        waiting, resets = self._level(self._status(1)), [
+            Write(host_address(self._parts.mesh, node, CONTROL), [RESET]) for node in plan.tiles]
+        while waiting:
+            self._bus.execute(self._reads(waiting))
+            waiting = self._level(self._status(self._looks))
+        self._bus.execute([*resets, Write(self._at("status"), [self._failed])])
+
+    def _writes(self, plan: Plan) -> list[Task]:
+        """All requests of a plan but its last reads: runs of writes."""
+        writes = plan.requests[: -len(STATUS_READS) * len(plan.tiles)]
+        assert (writes[:, 2] == WRITE).all()
+        return write_runs((int(address), int(word)) for address, word, _ in writes)
+
+    def _exchange(
+        self, plan: Plan, sources: Sequence[_Source], sinks: Mapping[int, _Sink], spare: int,
+        heard: Callable[[int], object],
+    ) -> None:
+        status, credits, turn, idle, done = self._status(1), list[Words](), 0, 0, 0
+        while any(len(one.payloads) < one.flits for one in sinks.values()):
+            room, waiting = status & 2**_COUNT - 1, self._level(status)
+            records, credits = credits[:room], credits[room:]
+            room -= len(records)
+            while True:
+                free = spare - sum(sum(one.missing) for one in sources)
+                found = next(((k, block) for k in range(turn, turn + len(sources))
+                              if (block := sources[k % len(sources)].next_block(room, free)) is not None), None)
+                if found is None:
+                    break
+                records += list(found[1])
+                room, turn = room - len(found[1]), (found[0] + 1) % len(sources)
+            status, came = self._turn(records, waiting)
+            for record in came:
+                credits += self._take(record, sources, sinks)
+            idle = 0 if records or len(came) else idle + 1
+            if idle > self._patience:
+                self._finish(plan)
+                raise ToolError("the chip on the board stands still: its tiles wait for each other")
+            whole = min(len(one.payloads) // one.plan.image_flits for one in sinks.values())
+            if whole > done:
+                done = whole
+                heard(done)
+
+    def _turn(self, records: Sequence[Words], waiting: int) -> tuple[int, Words]:
+        """Send records, take what waits: the status behind that, and the records that came."""
+        tasks: list[Task] = []
+        each = WINDOW_WORDS // self._size
+        for first in range(0, len(records), each):
+            tasks.append(Write(self._at("send"), np.concatenate(list(records[first : first + each]))))
+        reads = self._reads(waiting)
+        answers = self._bus.execute([*tasks, *reads, Read(self._at("status"), self._looks, increment=False)])
+        came = [*answers[len(tasks) : -1], np.zeros(0, np.uint32)]
+        return self._sound(int(answers[-1][-1])), np.concatenate(came).reshape(-1, self._size)
+
+    def _reads(self, waiting: int) -> list[Task]:
+        each = WINDOW_WORDS // self._size
+        return [Read(self._at("receive"), self._size * min(each, waiting - first)) for first in range(0, waiting, each)]
+
+    def _take(self, record: Words, sources: Sequence[_Source], sinks: Mapping[int, _Sink]) -> Iterator[Words]:
+        """What a flit that came asks for: a credit for the last one of a block."""
+        tag, first = int(record[0]) >> _TAG_AT & 2**_TAG_BITS - 1, int(record[1])
+        if tag == credit_tag(self._parts.mesh):
+            of = {one.plan.flow: one for one in sources}.get(first & 15)
+            if of is None or not of.missing[first >> 4 & 1]:
+                raise ToolError("the chip on the board gave a credit for a block that was not sent")
+            of.missing[first >> 4 & 1] -= 1
+            return
+        sink = sinks.get(tag)
+        if sink is None or len(sink.payloads) == sink.flits:
+            raise ToolError("the chip on the board sent what nobody waits for")
+        sink.payloads.append(record[None, 1 : 1 + self._payload])
+        block, rest = divmod(len(sink.payloads), sink.plan.flits)
+        if not rest:
+            mesh = self._parts.mesh
+            to = Destinations.one(*mesh.position(sink.node)).pack(mesh)
+            yield self._record(to, credit_tag(mesh), [credit(sink.flow, block - 1 & 1)])
+
+    def _record(self, to: int, tag: int, payload: Sequence[int]) -> Words:
+        words = np.zeros(self._size, np.uint32)
+        words[0] = to | tag << _TAG_AT
+        words[1 : 1 + len(payload)] = payload
+        return words
+
+    def _records(self, plan: SourcePlan) -> Words:
+        """Flits as words of the window: (blocks, flits, words)."""
+        mesh, count = self._parts.mesh, self._payload
+        heads = np.zeros(plan.flits.shape[:2], np.uint64)
+        for k in range(count, plan.flits.shape[2]):
+            heads |= plan.flits[..., k].astype(np.uint64) << np.uint64(32 * (k - count))
+        tags = heads & np.uint64(2**mesh.tag_bits - 1)
+        words = np.zeros((*plan.flits.shape[:2], self._size), np.uint32)
+        words[..., 0] = heads >> np.uint64(mesh.tag_bits + 1) | tags << np.uint64(_TAG_AT)
+        words[..., 1 : 1 + count] = plan.flits[..., :count]
+        return words
+
+    def _sink(self, plan: SinkPlan, code: TileCode) -> _Sink:
+        sender, flow, _ = code.values[plan.value]
+        return _Sink(plan=plan, node=tile_node(self._parts.mesh, sender), flow=flow)
+
+    def _status(self, looks: int) -> int:
+        return self._sound(int(self._bus.execute([Read(self._at("status"), looks, increment=False)])[0][-1]))
+
+    def _sound(self, status: int) -> int:
+        if status & self._failed:
+            raise ToolError("the chip on the board has dropped a flit")
+        return status
+
+    @staticmethod
+    def _level(status: int) -> int:
+        return status >> _COUNT & 2**_COUNT - 1
+
+    def _finish(self, plan: Plan) -> None:
+        """Refuse a run in which a tile or a core did not do what it should."""
+        mesh, registers = self._parts.mesh, self._parts.registers
+        core = CORE_AT + registers["status"].address
+        reads = [Read(host_address(mesh, node, at)) for node in plan.tiles for at in (*STATUS_READS[1:], core)]
+        answers = [int(one[0]) for one in self._bus.execute(reads)]
+        for node, low, status in zip(plan.tiles, answers[::3], answers[2::3], strict=True):
+            column, row = mesh.position(node)
+            if cause := low & 15:
+                raise ToolError(f"tile {column},{row} of the board trapped ({Cause(cause).name.lower()}) at "
+                                f"instruction {low >> 6 & 511}")
+            if status & register_word(registers, "status", error=1):
+                raise ToolError(f"the core of tile {column},{row} of the board refused an operation, or had no table "
+                                "for it")
+
+    def _at(self, name: str) -> int:
+        return self._base + self._parts.page[name].address

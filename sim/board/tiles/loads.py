@@ -1,0 +1,76 @@
+"""What a board with tiles is loaded with beside programs: cells, tables, noise; credits of blocks for the host."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from compiler.network.tiles import TileCode
+from compiler.program import Call, Program
+from hw.board import TilesConfig, load_offset
+from hw.emulator import LoadWord, cell_loads, line_table, noise_loads, table_loads
+from hw.emulator.layout import TAGS
+from hw.emulator.vector.reference import ProgrammedCore
+from hw.host.link.tasks import Task
+from hw.noc.config import MeshConfig
+from hw.noc.registers.packet import host_address
+from hw.noc.registers.setup import write_members
+from hw.tile.machine.tiles import HOST
+from macro_models import Masks
+from macro_models.errors import InputError
+from macro_models.exact.operation import MvmOperation
+from sim.board.driver import write_runs
+from sim.tile_networks.plan import tile_node
+
+__all__ = ["board_loads", "operations_of"]
+
+
+def operations_of(program: Program, core: int) -> list[MvmOperation]:
+    """Operations of a core, one for each table that it needs: direction, word lines and step code."""
+    found: dict[tuple[object, int, int], MvmOperation] = {}
+    for stage in program.stages:
+        if isinstance(stage.operation, Call):
+            for mvm in program.layers[stage.operation.layer].mvms:
+                if mvm.core == core:
+                    found.setdefault((mvm.op.direction, mvm.op.wl_select, mvm.op.step_code), mvm.op)
+    return list(found.values())
+
+
+def _core_loads(
+    cfg: TilesConfig, model: ProgrammedCore, masks: Masks, operations: Sequence[MvmOperation], core: int
+) -> list[LoadWord]:
+    emulator = cfg.emulator
+    if len(operations) > emulator.slots:
+        raise InputError(
+            f"core {core} must need at most {emulator.slots} tables of the emulator, one for each step code and set of "
+            f"word lines, not {len(operations)}"
+        )
+    # No tag may be left of what was there before.
+    loads = [LoadWord(TAGS, slot, 0) for slot in range(emulator.slots)]
+    loads += [*noise_loads(emulator, model), *cell_loads(emulator, model.cells)]
+    for slot, op in enumerate(operations):
+        loads += table_loads(emulator, slot, op, line_table(emulator, model, op, masks), masks.word_lines(op))
+    return loads
+
+
+def board_loads(
+    cfg: TilesConfig, code: TileCode, program: Program, models: Sequence[ProgrammedCore], masks: Sequence[Masks]
+) -> Mapping[int, list[Task]]:
+    """Accesses before the programs start, by node: emulators, and that each block for the host waits for its credit.
+
+    Raises
+    ------
+    InputError
+        If a core needs more tables than its emulator holds.
+    """
+    mesh, emulator, base = cfg.parts.mesh, cfg.emulator, cfg.load_base
+    found: dict[int, list[Task]] = {}
+    for tile in code.programs:
+        node = tile_node(mesh, tile)
+        pairs = _credited(mesh, (flow.number for flow in code.flows if flow.sender == tile and flow.to == (HOST,)))
+        if node < len(models):
+            loads = _core_loads(cfg, models[node], masks[node], operations_of(program, node), node)
+            pairs += [(base + load_offset(emulator, one.region, one.index), one.data) for one in loads]
+        found[node] = write_runs((host_address(mesh, node, at), word) for at, word in pairs)
+    return found
+
+
+def _credited(mesh: MeshConfig, flows: Iterable[int]) -> list[tuple[int, int]]:
+    return [write_members(mesh, flow, 1) for flow in flows]
