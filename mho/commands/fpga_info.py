@@ -16,20 +16,21 @@ __all__ = ["info_command"]
 @click.option("--baud", type=int, metavar="N", help="Rate of that port, if the board has not the usual one.")
 @common_options
 def info_command(port: str, baud: int | None, out: Output) -> None:
-    """Ask a board what it is: its core, its emulator, its clock, the chip description that it was built from.
+    """Ask a board what it is: its core, its tiles, its emulator, its clock, the chip description that it was built from.
 
     Where that is the description of a preset, its name is given.
     """
     from fpga.backend import BAUD, connect_board
     from hw.config import load_chip, preset_names
-    from sim.board.driver import read_info
+    from sim.board.driver import find_info
 
     with connect_board(port, BAUD if baud is None else baud) as client:
-        info = read_info(client, port)
+        info = find_info(client, port)
     preset = next((name for name in preset_names() if load_chip(name).sha256 == info.sha256), None)
     rows = [
         ("chip description", f"{info.sha256[:16]}{f' (preset {preset})' if preset else ''}"),
         ("core", f"{info.lines} x {info.lines} lines, cells of {info.g_bits} bits"),
+        ("tiles", f"{info.columns} x {info.rows}" if info.columns * info.rows > 1 else "none"),
         ("emulator", f"at {info.level} level, {info.lanes} cells a cycle, {info.slots} tables"),
         ("read noise", "of a shift register (device lfsr)" if info.noise else "none"),
         ("clock", f"{info.clock_hz / 1e6:g} MHz"),

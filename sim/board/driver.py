@@ -1,6 +1,7 @@
 """What a host does to a board: find out what it is, load a core, run operations."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -34,7 +35,7 @@ from sim.backend import BackendResult
 from sim.board.bus import BoardBus
 from sim.core.words import MaskImage, input_words, output_codes
 
-__all__ = ["BoardDriver", "BoardInfo", "once", "read_info", "write_runs"]
+__all__ = ["BoardDriver", "BoardInfo", "find_info", "once", "read_info", "write_runs"]
 
 _CHUNK = 64
 """Vectors in one go: what is done again after a board was lost."""
@@ -126,6 +127,27 @@ def read_info(bus: BoardBus, where: str, base: int = BOARD_BASE) -> BoardInfo:
         columns=geometry >> 17 & 31, rows=geometry >> 22 & 31, clock_hz=clock,
         sha256="".join(f"{int(word):08x}" for word in digest),
     )
+
+
+_TILES_BASES = range(22, 30)
+"""Where the registers of a board with tiles may be: exponents of two, from a mesh of 1 x 2 to one of 16 x 16."""
+
+
+def find_info(bus: BoardBus, where: str) -> BoardInfo:
+    """As :func:`read_info`, of a board with one core or with tiles, whatever their number.
+
+    Raises
+    ------
+    ToolError
+        As there.
+    """
+    try:
+        return read_info(bus, where)
+    except ToolError as error:
+        for exponent in _TILES_BASES:
+            with suppress(ToolError):
+                return read_info(bus, where, 1 << exponent)
+        raise error from None
 
 
 class BoardDriver:
