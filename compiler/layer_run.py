@@ -20,7 +20,7 @@ __all__ = ["LayerRun", "Sink", "taken_inputs"]
 
 Lanes = NDArray[np.int16]
 
-BLOCK = 1 << 17
+BLOCK = 1 << 18
 """Codes of a block, as far as its vectors allow."""
 FEWEST = 64
 """Vectors of a block at least."""
@@ -85,7 +85,8 @@ class LayerRun:
             op_id = (numbers[image, None] + steps[position]).reshape(-1)
             total = np.zeros((len(op_id), layer.outputs), dtype=np.int16)
             for product, index in zip(self._products, indices, strict=True):
-                x = values[image].take(index[position].reshape(-1), axis=1).reshape(len(op_id), -1)
+                # Indices are right: "clip" spares the check of each.
+                x = values[image].take(index[position].reshape(-1), axis=1, mode="clip").reshape(len(op_id), -1)
                 found = product.bound.compute(x, op_id + np.uint64(product.mvm.operation))
                 if sink is not None:
                     sink(product.mvm, first, found.codes, found.steps)

@@ -55,7 +55,8 @@ class FoldedProduct:
         self._pick = None if same else np.searchsorted(lines, columns)
         counts, self._all = op.converter is Converter.COUNT, bool(enabled.all())
         plain = quiet and steps.equal and counts
-        self._charges = _charges(key, self._product, max(op.segment_planes)) if plain else None
+        made = _charges(key, self._product, max(op.segment_planes)) if plain else None
+        self._charges, self._decrements, self._alike = (made, None, None) if made is None else self._distinct(made)
         self._loops = _Loops.of(key, self._product, steps, noise) if counts and noise is not None else None
         self._kind = self._product.matrix.dtype if self._charges is None else self._charges.dtype
 
@@ -88,14 +89,31 @@ class FoldedProduct:
         return codes, taken
 
 
+    def _distinct(
+        self, charges: NDArray[np.floating]
+    ) -> tuple[NDArray[np.floating], NDArray[np.float32] | None, NDArray[np.intp] | None]:
+        """Lines that convert what no other does, their decrements, and which of them each line equals.
+
+        Copies of a weight are alike on ideal cells. Decrements are None where the loops do not serve; lines are told
+        apart only where they do, and where at most half of them differ.
+        """
+        if charges.dtype != np.float32 or compiled_count() is None:
+            return charges, None, None
+        decrements = self._steps.floats[np.float32][0]
+        both = np.vstack([charges, decrements])
+        distinct, alike = np.unique(both, axis=1, return_inverse=True)
+        if 2 * distinct.shape[1] > both.shape[1]:
+            return charges, decrements, None
+        return np.ascontiguousarray(distinct[:-1]), np.ascontiguousarray(distinct[-1]), alike.ravel()
+
     def _count(self, charge: NDArray[np.floating]) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
         """Codes of charges without noise, and their decrements."""
-        loops = compiled_count() if charge.dtype == np.float32 else None
+        loops = None if self._decrements is None else compiled_count()
         if loops is None:
             return count_steps(self._op, charge, self._steps)
         codes, top = np.empty(charge.shape, dtype=np.int16), np.empty(len(charge), dtype=np.int16)
-        loops(charge, self._steps.floats[np.float32][0], self._op.max_steps, self._op.relu, codes, top)
-        return codes, steps_to(self._op, top)
+        loops(charge, self._decrements, self._op.max_steps, self._op.relu, codes, top)
+        return codes if self._alike is None else codes.take(self._alike, axis=1, mode="clip"), steps_to(self._op, top)
 
 
 @cache

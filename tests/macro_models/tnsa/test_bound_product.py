@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from macro_models import bound, load_device
+from macro_models import Masks, bound, load_device
 from macro_models.bound import bind, constant_input
 from macro_models.exact.operation import Converter, Direction, MvmOperation
 from macro_models.exact.vector import LeafSum, largest_code, scale_leaf, sum_leaves
+from macro_models.tnsa.config import TnsaConfig
 from macro_models.tnsa.model import TnsaModel
 from macro_models.tnsa.neuron import Neuron
 
@@ -60,6 +61,24 @@ def test_a_bound_product_is_that_of_the_core(random_case: Callable[..., Any], se
     ):
         assert np.array_equal(found.codes, expected.codes)
         assert np.array_equal(found.steps, expected.steps)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), in_bits=st.sampled_from([4, 8]), relu=st.booleans(), distinct=st.integers(1, 12))
+def test_lines_that_are_alike_are_converted_once(seed: int, in_bits: int, relu: bool, distinct: int) -> None:
+    rng = np.random.default_rng(seed)
+    which = rng.integers(0, distinct, 16)
+    target = rng.uniform(1, 40, (16, distinct))[:, which]
+    model = TnsaModel(TnsaConfig(lines=16, v_read_V=0.3), target, device=load_device("ideal"), seed=0, core=0)
+    op, masks = MvmOperation(in_bits=in_bits, relu=relu and in_bits == 4, step_code=6000), Masks.reset(16)
+    low, high = op.input_range
+    x = np.full((9, 9), min(constant_input(op), high))
+    x[:, :-1] = rng.integers(low, high + 1, (9, 8))
+    rows, columns, numbers = np.arange(8), rng.permutation(16), np.arange(9, dtype=np.uint64)
+    found = bind(model, op, masks, rows, rows, 9, columns).compute(x, numbers)
+    expected = bound._Whole(model, op, masks, rows, rows, columns).compute(x, numbers)
+    assert np.array_equal(found.codes, expected.codes)
+    assert np.array_equal(found.steps, expected.steps)
 
 
 def _whole_core(
