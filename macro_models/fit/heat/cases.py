@@ -1,5 +1,6 @@
 """Groups of readings at each temperature and time, and what a law of one temperature says of them at any factor."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -157,17 +158,24 @@ class Prediction:
                 x = np.linspace(min(cold, 0.0), steep, _POINTS)
                 if acts_on == "change":
                     x = np.clip(x, -_MOST_LN_CHANGE, _MOST_LN_CHANGE)
-                moments = np.array([self._moments(*key, float(factor)) for factor in np.exp(np.minimum(x, 200.0))])
+                moments_at = self._moments(*key)
+                moments = np.array([moments_at(float(factor)) for factor in np.exp(np.minimum(x, 200.0))])
                 self.known[key] = (x, moments[:, 0], np.log(np.maximum(moments[:, 1], _SEEN)))
 
-    def _moments(self, group: int, time_s: float, factor: float) -> tuple[float, float]:
-        law, target = self.device.law, self.cases.targets[group]
-        pulse_s, n = self.device.programming.pulse_s, len(target)
-        at, size = (min(time_s * factor, 1e30), 1.0) if self.acts_on == "time" else (time_s, factor)
-        change, kept = law.change(at, pulse_s) * size, law.kept_at(at, pulse_s)
-        left = law.draw(law.programming(), target, even_codes(n, 0)) * kept
-        moved = np.maximum(target + left + law.draw(change, target, even_codes(n, 1)), 0.0) - target
-        return float(moved.mean()), float(moved.std())
+    def _moments(self, group: int, time_s: float) -> Callable[[float], tuple[float, float]]:
+        """What gives mean and deviation of the change of a group at a time, by the factor of the temperature."""
+        law, target, pulse_s = self.device.law, self.cases.targets[group], self.device.programming.pulse_s
+        n, programming = len(target), law.programming()
+        programmed = law.draw(programming, target, even_codes(n, 0))
+        drawn = law.drawing(target, even_codes(n, 1), programming.shape[-1])
+
+        def moments(factor: float) -> tuple[float, float]:
+            at, size = (min(time_s * factor, 1e30), 1.0) if self.acts_on == "time" else (time_s, factor)
+            change, kept = law.change(at, pulse_s) * size, law.kept_at(at, pulse_s)
+            moved = np.maximum(target + programmed * kept + drawn(change), 0.0) - target
+            return float(moved.mean()), float(moved.std())
+
+        return moments
 
     def at(self, energies: Reals) -> tuple[Reals, Reals]:
         """Means, and logarithms of deviations, each of shape (energies, cases)."""
