@@ -110,7 +110,7 @@ def test_fresh_cells_are_formed(tiny: Tiny, tmp_path: Path, capsys: pytest.Captu
 
 
 @pytest.mark.cosim
-@pytest.mark.slow
+@pytest.mark.long
 def test_all_simulators_give_the_same_bytes(tiny: Tiny, programmed: Path, tmp_path: Path) -> None:
     command = ["program", tiny.path("tiny.mho"), "--device", str(programmed / "lab.toml"), "--seed", "3", "--form"]
     found = []
@@ -225,7 +225,7 @@ def test_remapping_gives_the_accuracy_back(tmp_path: Path) -> None:
     net = mho.compile(sample.model, chip, **options)
     x, y = sample.x, sample.y
     scores = []
-    for seed in (1, 2, 3):
+    for seed in (1, 2):
         broken = _with_dead_lines(net, net.program(device=tmp_path / "lab.toml", seed=seed))
         new = mho.compile(sample.model, chip, cells=broken, **options)
         again = new.program()

@@ -99,7 +99,11 @@ def test_no_other_key_changes_the_verilog_of_a_part(part: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("part", "section", "name"),
-    [(part, section, name) for section, name, spec in KEYS for part in spec.shapes if name != "kind"],
+    [
+        # Tiles take seconds each: most of them for a release.
+        pytest.param(part, section, name, marks=[pytest.mark.long] * (part == "tile" and name != "lanes"))
+        for section, name, spec in KEYS for part in spec.shapes if name != "kind"
+    ],
 )
 def test_every_key_of_a_part_changes_its_verilog(part: str, section: str, name: str) -> None:
     spec = next(spec for at, key, spec in KEYS if (at, key) == (section, name))

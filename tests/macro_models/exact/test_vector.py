@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -116,6 +116,7 @@ def test_encode_is_python_arithmetic(lanes: np.ndarray, offset: np.ndarray, mult
             assert code == min(max(rounded((int(v) - int(o)) * int(m), shift), -15), 15)
 
 
+@settings(max_examples=40)
 @given(
     lanes=LANES,
     index=hnp.arrays(np.int32, (4, 3), elements=st.integers(-1, 4)),

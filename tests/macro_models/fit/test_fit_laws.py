@@ -18,9 +18,17 @@ from macro_models.fit.law.doubts import about_wide_levels
 from macro_models.fit.levels import choose_levels
 from tests.macro_models.fit.laws import LAWS, compared, fitted, pcm, write
 
+FOR_A_RELEASE = {
+    "saturating", "twenty of two kinds", "two mechanisms", "pcm by state", "stretched", "pcm, late", "collapsing",
+    "light", "state-dependent",
+}
+"""Laws that resemble another one of those that every run of the tests sees."""
+
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.long) if n in FOR_A_RELEASE else n for n in LAWS]
+)
 def test_what_was_held_out_is_met_or_named(tmp_path: Path, name: str) -> None:
     truth = LAWS[name]
     device = fitted(tmp_path / "lab.csv", truth)
@@ -51,7 +59,7 @@ def test_beyond_the_data_the_law_goes_on_and_before_it_comes_from_nothing(tmp_pa
             assert len(device.warnings(time_s, 25.0)) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_deviations_next_to_zero_are_those_before_the_clamp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A quarter of the cells reads 0 uS there. Of 70 cells a deviation is known to 8 %, so several samples are averaged.
     monkeypatch.setattr(law_rows, "DRAWS", 8000)

@@ -115,7 +115,7 @@ def test_the_file_is_the_device(fitted: Device, tmp_path: Path) -> None:
     assert fitted.fit.cells == CELLS
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_cells_of_another_law(tmp_path: Path) -> None:
     # A rate that grows as sinh from 0 V on: no threshold, and a hyperbola for the exponential.
     rng, n, rows, number = np.random.default_rng(1), 200, [], 0

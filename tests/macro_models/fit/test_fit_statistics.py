@@ -236,7 +236,9 @@ def arrhenius(folder: Path, acts_on: str, energy_eV: float) -> Measurements:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("acts_on", "energy_eV"), [("time", 0.6), ("change", 0.08)])
+@pytest.mark.parametrize(
+    ("acts_on", "energy_eV"), [pytest.param("time", 0.6, marks=pytest.mark.long), ("change", 0.08)]
+)
 def test_arrhenius_law_is_found(tmp_path: Path, acts_on: str, energy_eV: float) -> None:
     data = arrhenius(tmp_path, acts_on, energy_eV)
     device = fit_device(data, name="hot")

@@ -42,7 +42,8 @@ def _catches(pid: int, number: int) -> bool:
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks /proc whether the signal is caught")
 @pytest.mark.slow
 @pytest.mark.parametrize(("command", "number"), [
-    *(("run", number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)), ("compile", signal.SIGINT),
+    ("run", signal.SIGINT), *(pytest.param("run", n, marks=pytest.mark.long) for n in (signal.SIGTERM, signal.SIGHUP)),
+    ("compile", signal.SIGINT),
     ("program", signal.SIGTERM), ("device", signal.SIGHUP),
 ])
 def test_a_signal_at_any_moment_is_130(number: signal.Signals, command: str, tiny, tmp_path: Path) -> None:

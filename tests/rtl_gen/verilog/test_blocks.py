@@ -61,7 +61,7 @@ def _alone(core: CoreConfig, name: str, reset: str = "sync") -> dict[str, str]:
     return emit_block(load_chip("tnsa16-core", {"verilog.reset": reset}), CoreTop(core, WRITE), name, "mho_")
 
 
-@pytest.mark.parametrize("reset", ["sync", "async_low"])
+@pytest.mark.parametrize("reset", [pytest.param("sync", marks=pytest.mark.long), "async_low"])
 @pytest.mark.slow
 def test_file_of_a_block_is_the_same_in_every_assembly(reset: str) -> None:
     chip = load_chip("tnsa16-core", {"verilog.reset": reset})

@@ -13,6 +13,7 @@ from hw.config import load_chip
 from hw.macro.macro_pins import MacroPins
 from macro_models.errors import InputError, ToolError
 from rtl_gen import emit_core
+from sim.core.cosim import CosimCore
 from sim.core.verify import verify_core
 from sim.core.waves import groups
 
@@ -60,7 +61,7 @@ def test_the_core_in_icarus_equals_the_model():
 
 
 @pytest.mark.cosim("cocotb", "yosys", "iverilog", "vvp")
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_gates_after_synthesis_equal_the_model(tmp_path):
     cells = Path(shutil.which("yosys") or "").parent.parent / "share" / "yosys" / "simcells.v"
     if not cells.exists():
@@ -129,6 +130,7 @@ WRONG_LINES = (".wl_en(wl_en)", ".wl_en(~wl_en)")
 @pytest.mark.slow
 def test_a_core_that_stands_still_is_told_with_the_output_that_does(monkeypatch, tmp_path, changes, what):
     monkeypatch.setenv("MHO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(CosimCore, "_patience_of", lambda *_: 4000)
     netlist = one_file(tmp_path, CHIP)
     text = netlist.read_text()
     for old, new in changes:

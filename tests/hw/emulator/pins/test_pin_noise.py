@@ -111,7 +111,7 @@ def test_noise_holds_the_core_for_as_long_as_it_says(lanes: int, direction: Dire
 
 
 @pytest.mark.cosim("verilator", "g++", "make")
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_generated_verilog_gives_the_codes_of_the_device(tmp_path: Path) -> None:
     core, model = noisy(64)
     cfg = PinEmulatorConfig(core=core, lanes=16, slots=4, noise=True)
