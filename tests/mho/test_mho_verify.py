@@ -23,14 +23,14 @@ def test_verify_core(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.slow
 @pytest.mark.cosim("verilator", "make", "g++")
 def test_verify_noc(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    size = ["--columns", "2", "--rows", "2", "--payload", "32", "--depth", "4", "--flits", "1000"]
+    size = ["--columns", "3", "--rows", "3", "--payload", "32", "--depth", "4", "--flits", "1000"]
     assert run(["verify", "noc", *size, "-o", str(tmp_path / "n.png"), "--json", str(tmp_path / "n.json")]) == 0
     printed = capsys.readouterr().out
-    assert "12 pairs of nodes: hops + 1 cycles" in printed
+    assert "72 pairs of nodes: hops + 1 cycles" in printed
     assert " ways through a router: 1.000 flits a cycle" in printed
     assert "nothing lost, doubled, changed or out of order" in printed
     content = json.loads((tmp_path / "n.json").read_text())
-    assert content["mesh"]["columns"] == content["mesh"]["rows"] == 2
+    assert content["mesh"]["columns"] == content["mesh"]["rows"] == 3
     assert sum(job["flits"] + job["operands"] for job in content["jobs"]) >= 1_000
     assert (tmp_path / "n.png").read_bytes().startswith(b"\x89PNG")
 
@@ -38,7 +38,7 @@ def test_verify_noc(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.slow
 @pytest.mark.cosim("verilator", "make", "g++")
 def test_verify_noc_takes_the_mesh_of_a_chip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    chip = ["--chip", "tnsa16-core", "--set", "mesh.columns=2", "--set", "mesh.rows=2"]
+    chip = ["--chip", "tnsa16-core", "--set", "mesh.columns=3", "--set", "mesh.rows=3"]
     chip += ["--set", "mesh.payload_bits=32", "--set", "mesh.fifo_depth=4"]
     assert run(["verify", "noc", *chip, "--flits", "500", "--seed", "7"]) == 0
-    assert "mesh of 2 x 2, 32 bits" in capsys.readouterr().out
+    assert "mesh of 3 x 3, 32 bits" in capsys.readouterr().out
