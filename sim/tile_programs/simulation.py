@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,13 @@ class Found:
     buffer: bytes
 
 
+@cache
+def _sources(cfg: TileConfig) -> tuple[dict[str, str], str]:
+    """The modules of a tile, and the header that tells the bench its ports; seconds, so once for each configuration."""
+    tile = Tile(cfg)
+    return verilog_modules(tile, "tile"), _header(cfg, tile)
+
+
 class TileSimulation:
     """Simulator of a tile without core and node, built once and kept in the cache.
 
@@ -108,8 +116,7 @@ class TileSimulation:
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = replace(cfg, trace=True)
-        tile = Tile(self.cfg)
-        modules, header = verilog_modules(tile, "tile"), _header(self.cfg, tile)
+        modules, header = _sources(self.cfg)
         verilog = "\n".join(modules.values())
         key = [verilog, header, hash_files([Path(__file__), HDL / _BENCH]), *compiler_key()]
 
