@@ -16,7 +16,7 @@ from hw.tile.machine.tile import TileMachine
 from hw.tile.program import Program
 from macro_models.errors import InputError
 
-__all__ = ["HOST", "Flow", "Joined", "Place", "Reduction", "Tiles", "slots_of"]
+__all__ = ["HOST", "Flow", "HostStep", "Joined", "Place", "Reduction", "Tiles", "slots_of"]
 
 HOST = "host"
 """Name of the host among the receivers of a flow."""
@@ -42,6 +42,17 @@ class Reduction:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HostStep:
+    """What the host does on the way, once an image: when it has so many blocks of flows, it sends blocks to streams.
+
+    ``takes`` by (tile, flow), ``gives`` by (tile, stream).
+    """
+
+    takes: Mapping[tuple[str, int], int]
+    gives: Mapping[tuple[str, int], int]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Place:
     """A tile: its program, its sizes, its core, None for a tile without one; names of its streams, for messages."""
 
@@ -62,12 +73,14 @@ class Joined:
     Raises
     ------
     InputError
-        If a name is unknown, a flow or member is there twice, or a slot has no stream or two senders.
+        If a name is unknown, a flow or member is there twice, a slot has no stream or two senders, or the host takes
+        what is not sent to it.
     """
 
     tiles: Mapping[str, Place]
     flows: tuple[Flow, ...] = ()
     reductions: tuple[Reduction, ...] = ()
+    host: tuple[HostStep, ...] = ()
 
     def __post_init__(self) -> None:
         seen: set[tuple[str, object]] = set()
@@ -91,6 +104,13 @@ class Joined:
             for name in one.members:
                 once(f"tile {name!r} is a member twice in context {one.context}", "member", one.context, name)
             once(f"tile {one.root!r} is the root twice in context {one.context}", "root", one.context, one.root)
+
+        sent = {(flow.sender, flow.number) for flow in self.flows if HOST in flow.to}
+        for step in self.host:
+            self._known(*(name for name, _ in step.gives))
+            for tile, number in step.takes:
+                if (tile, number) not in sent:
+                    raise InputError(f"the host must take a flow that is sent to it, not {number} of tile {tile!r}")
 
     def _known(self, *names: str) -> None:
         for name in names:

@@ -52,6 +52,8 @@ class TokenMachine:
         self._offers: dict[tuple[int, str], int] = {}
         self._sums: dict[tuple[int, str], int] = {}
         self.given = dict(given)
+        self._came = {key: 0 for step in joined.host for key in step.takes}
+        self._answered = [0] * len(joined.host)
         self.grown: dict[tuple[str, int], int] = {}
 
     def fork(self) -> "TokenMachine":
@@ -61,6 +63,7 @@ class TokenMachine:
         other._flows = {key: [(other.tiles[t.name], s) for t, s in rings] for key, rings in self._flows.items()}
         other._offers, other._sums = dict(self._offers), dict(self._sums)
         other.given, other.grown = dict(self.given), dict(self.grown)
+        other._came, other._answered = dict(self._came), list(self._answered)
         return other
 
     def give(self, given: Mapping[tuple[str, int], int]) -> None:
@@ -109,9 +112,16 @@ class TokenMachine:
 
     def state(self) -> tuple[object, ...]:
         """All that later tokens depend on."""
-        return [t.state() for t in self.tiles.values()], dict(self._sums), dict(self._offers)
+        left = [[self._came[key] - blocks * done for key, blocks in step.takes.items()]
+                for step, done in zip(self.joined.host, self._answered, strict=True)]
+        return [t.state() for t in self.tiles.values()], dict(self._sums), dict(self._offers), left
 
     def _host(self) -> bool:
+        for n, step in enumerate(self.joined.host):
+            images = min(self._came[key] // blocks for key, blocks in step.takes.items())
+            for _ in range(self._answered[n], images):
+                self.give(step.gives)
+            self._answered[n] = images
         going = False
         for (name, stream), left in self.given.items():
             tile = self.tiles[name]
@@ -137,6 +147,8 @@ class TokenMachine:
             return False
         for there, stream in rings:
             there.came[stream] += 1
+        if (tile.name, flow) in self._came:
+            self._came[tile.name, flow] += 1
         return True
 
     def offer(self, tile: TokenTile, context: int) -> bool:

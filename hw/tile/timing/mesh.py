@@ -133,6 +133,12 @@ class ChipTime:
             for name, stream in one.to:
                 self.tiles[name].rings[stream].acknowledge = self._credit(window, self._at[name], (0, 0), _BACK)
         self._ready = Notice()
+        # Images that each source may send: all, or as many as the host has got what it makes them of.
+        self._steps = [(step, [s for s, one in enumerate(sources) if one.to[0] in step.gives]) for step in joined.host]
+        self._allowed = [images] * len(sources)
+        for _, some in self._steps:
+            for s in some:
+                self._allowed[s] = 0
         clock.start(self._host())
 
     def run(self, limit: int = 1 << 40) -> bool:
@@ -223,7 +229,8 @@ class ChipTime:
         while any(left):
             count = len(self._sources)
             order = [(turn + k) % count for k in range(count)]
-            free = [s for s in order if left[s] and self._host_windows[s].open]
+            free = [s for s in order if self._host_windows[s].open and
+                    left[s] > self._sources[s].blocks * (self._images - self._allowed[s])]
             if not free:
                 yield self._ready
                 continue
@@ -241,11 +248,22 @@ class ChipTime:
             self._left[key][0] -= 1
             if not self._left[key][0]:
                 self._left[key].popleft()
+                self._answer(key)
                 done = min(self._images - len(queue) for queue in self._left.values())
                 if done > len(self.ends):
                     self.ends.append(self.clock.now)
 
         self.clock.at(cycle, arrive)
+
+
+    def _answer(self, key: tuple[str, int]) -> None:
+        """The host has another image of a flow."""
+        for step, sources in self._steps:
+            if key in step.takes:
+                images = min(self._images - len(self._left[one]) for one in step.takes)
+                for s in sources:
+                    self._allowed[s] = images
+                self.clock.tell(self._ready)
 
 
 def _position(tile: str) -> Position:

@@ -5,7 +5,7 @@ import pytest
 
 from hw.tile.machine.cores import FunctionCore
 from hw.tile.machine.liveness import check_liveness
-from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
+from hw.tile.machine.tiles import HOST, Flow, HostStep, Joined, Place, Reduction, Tiles
 from hw.tile.text import assemble, stream_names
 from macro_models.errors import InputError
 from tests.hw.tile.machine.networks import example, residual, residual_network
@@ -115,3 +115,21 @@ def test_a_residual_network_of_twenty_layers_passes():
     short = Place(program=joined.tiles["c21b"].program.with_blocks(2, 4), names=joined.tiles["c21b"].names)
     with pytest.raises(InputError, match="ring 'skip' of tile 'c21b' has 4 blocks, 6 would do"):
         check_liveness(Joined(tiles={**joined.tiles, "c21b": short}, flows=joined.flows), given)
+
+
+def test_the_host_answers_when_all_that_it_takes_has_come():
+    streams = "stream in: block 4, blocks 2, remote, slot 0\nstream back: block 4, blocks 2, remote, slot 1\n"
+    sends, takes = "loop 3 {\nsend in, flow 0, free\n}\n", "wait back\nfree back\n"
+    flows, step = (Flow(sender="a", number=0, to=(HOST,)),), HostStep(takes={("a", 0): 3}, gives={("a", 1): 1})
+
+    def verdict(body, host=step):
+        text = streams + "loop forever {\n" + body + "image\n}"
+        return check_liveness(one(text, flows=flows, host=(host,)), {("a", 0): 3})
+
+    assert verdict(sends + takes) == 7
+    with pytest.raises(InputError, match="tile 'a' waits at instruction 1 for blocks of 'back'"):
+        verdict(takes + sends)
+    with pytest.raises(InputError, match="stuck whatever the rings"):
+        verdict(sends + takes, host=HostStep(takes={("a", 0): 4}, gives={("a", 1): 1}))
+    with pytest.raises(InputError, match="must take a flow that is sent to it, not 1 of tile 'a'"):
+        verdict(sends + takes, host=HostStep(takes={("a", 1): 3}, gives={("a", 1): 1}))
