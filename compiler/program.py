@@ -240,6 +240,12 @@ class Stage:
     operation: Operation
     inputs: tuple[int, ...]
 
+    @property
+    def name(self) -> str:
+        """What it does: operators of ONNX of the host, else the kind of its operation."""
+        op = self.operation
+        return " ".join(op.step.operators) if isinstance(op, Host) else type(op).__name__.lower()
+
 
 RunMvm = Callable[[Call, Mvm, Lanes, NDArray[np.uint64]], NDArray[np.integer]]
 """Carries out a product: (call of the layer, product, codes of all rows of the layer (batch, rows), op_id (batch,))

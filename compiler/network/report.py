@@ -60,6 +60,7 @@ def summarise(network: Network) -> dict[str, Any]:
         ],
         "redundancy": network.calibration.get("redundancy"),
         "tiles": network.calibration.get("tile_cycles"),
+        "host_between": [network.program.stages[k].name for k in (network.tiles.between if network.tiles else ())],
         "plan": plan(network.model, chip, products_of(network.layers, chip, positions), before, parts),
         "outputs": network.calibration.get("outputs", []),
         "warnings": network.calibration.get("warnings", []),

@@ -15,7 +15,7 @@ from hw.tile.isa import STREAMS
 from hw.tile.machine.tiles import Flow, Joined, Place, Reduction
 from hw.tile.program import Program
 from macro_models.errors import InputError
-from macro_models.files.schema import FLAG, TEXT, Choice, ListOf, Table, Whole
+from macro_models.files.schema import FLAG, TEXT, Choice, ListOf, Optional, Table, Whole
 
 __all__ = ["TILES", "HeldValue", "TileCode", "read_tiles", "write_tiles"]
 
@@ -66,8 +66,8 @@ class TileCode:
         How they hold it, by the numbers of values: 0 is the network's input, others the host makes of it.
     values
         What the host gets, by the numbers of values: who sends it, in which flow, and how it is held.
-    before, behind
-        Stages that the host does before it sends, and with what it got.
+    before, between, behind
+        Stages that the host does before it sends, with what it got and sends again, and with what it got at last.
     instructions
         Instructions of all tiles for one image.
     """
@@ -81,6 +81,7 @@ class TileCode:
     before: Sequence[int]
     behind: Sequence[int]
     instructions: int
+    between: Sequence[int] = ()
 
     def joined(self, cfg: TileConfig) -> Joined:
         """The tiles for the interpreter, without cores."""
@@ -99,6 +100,7 @@ def write_tiles(code: TileCode, put: Callable[[str, NDArray[Any]], str]) -> dict
         "given": [{"tile": tile, "stream": stream, "value": value} for tile, stream, value in code.given],
         "inputs": [{"value": value, **asdict(held)} for value, held in sorted(code.inputs.items())],
         "before": list(code.before), "behind": list(code.behind),
+        **({"between": list(code.between)} if code.between else {}),
         "values": [{"value": value, "sender": sender, "flow": flow, **asdict(held)}
                    for value, (sender, flow, held) in sorted(code.values.items())],
         "instructions": code.instructions,
@@ -127,7 +129,7 @@ def read_tiles(one: Mapping[str, Any], arrays: Arrays, chip: Chip, program: Netw
         given=tuple((g["tile"], g["stream"], g["value"]) for g in one["given"]),
         inputs={v["value"]: HeldValue(**{n: v[n] for n in _HELD}) for v in one["inputs"]},
         values={v["value"]: (v["sender"], v["flow"], HeldValue(**{n: v[n] for n in _HELD})) for v in one["values"]},
-        before=one["before"], behind=one["behind"],
+        before=one["before"], between=tuple(one.get("between") or ()), behind=one["behind"],
         instructions=one["instructions"],
     )
     code.joined(cfg)
@@ -152,7 +154,7 @@ TILES = Table({
     "reductions": ListOf(Table({"context": Whole(0, 3), "members": ListOf(TEXT, least=1), "root": TEXT})),
     "given": ListOf(Table({"tile": TEXT, "stream": Whole(0, STREAMS - 1), "value": Whole()}), least=1),
     "inputs": ListOf(Table({"value": Whole(), **_HELD}), least=1),
-    "before": ListOf(Whole()), "behind": ListOf(Whole()),
+    "before": ListOf(Whole()), "between": Optional(ListOf(Whole())), "behind": ListOf(Whole()),
     "values": ListOf(Table({"value": Whole(1), "sender": TEXT, "flow": Whole(0, 15), **_HELD}), least=1),
     "instructions": Whole(),
 })

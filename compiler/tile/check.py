@@ -6,14 +6,16 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.network.tiles import HeldValue
 from compiler.program import Call, Operation, Program, RunMvm, run_call
 from compiler.tile.file import held
+from compiler.tile.graph.host import HostRun
 from compiler.tile.placed.streams import tile_name
 from compiler.tile.programs import TilePrograms
 from hw.config import Chip
 from hw.tile.machine.actions import Core
 from hw.tile.machine.state import Retired
-from hw.tile.machine.tiles import HOST, Joined, Tiles
+from hw.tile.machine.tiles import HOST, Flow, Joined, Tiles
 from macro_models.errors import InputError
 
 __all__ = ["result_of", "run_tiles", "values_of"]
@@ -49,20 +51,28 @@ def run_tiles(
     tiles = Tiles(Joined(
         tiles={name: replace(place, core=by_tile.get(name)) for name, place in joined.tiles.items()},
         flows=joined.flows, reductions=joined.reductions), images=len(lanes), watch=watch)
-    values = graph.split.enter(lanes)
-    for (tile, stream), value in programs.entries.items():
-        blocks = held(graph.values[value]).blocks(values[value])
-        tiles.give(tile, stream, [row.tobytes() for row in blocks])
-    if not tiles.run():
+    host = HostRun(graph.split, lanes)
+    some, found, ended = host.begin(), dict[int, Lanes](), False
+    while some:
+        for (tile, stream), value in programs.entries.items():
+            if value in some:
+                blocks = held(graph.values[value]).blocks(some[value])
+                tiles.give(tile, stream, [row.tobytes() for row in blocks])
+        ended = tiles.run()
+        found = {value: _received(tiles, flow, held(graph.values[value]))
+                 for value, flows in placed.flows.items() for flow in flows if HOST in flow.to}
+        some = host.answer(found)
+    if not ended:
         trapped = [f"{name}: {tile.status}" for name, tile in tiles.tiles.items() if tile.status is not None]
         raise InputError("tiles did not end: " + ("; ".join(trapped) or "they wait for each other"))
-    found: dict[int, Lanes] = {}
-    for value, flows in placed.flows.items():
-        for flow in flows:
-            if HOST in flow.to:
-                got = np.frombuffer(b"".join(tiles.received[flow.sender, flow.number]), np.uint8)
-                found[value] = held(graph.values[value]).lanes(got)
     return found
+
+
+def _received(tiles: Tiles, flow: Flow, held: HeldValue) -> Lanes:
+    """What the host has got of a flow, whole images alone."""
+    blocks = tiles.received.get((flow.sender, flow.number), [])
+    whole = blocks[: len(blocks) // held.pixels * held.pixels]
+    return held.lanes(np.frombuffer(b"".join(whole), np.uint8).reshape(-1, held.block))
 
 
 def result_of(programs: TilePrograms, lanes: Lanes, found: Mapping[int, Lanes]) -> Lanes:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.program import Call, Mvm
+from compiler.tile.file import joined_of
 from hw.kinds import Timing, core_blocks, timing
 from hw.noc.config import MeshConfig
 from hw.tile.config import TileConfig
@@ -127,7 +128,8 @@ def tile_cycles(
         number, first = y * network.chip.mesh.columns + x, int(images[0])
         return lambda image, operation: durations[number, image + first << 32 | operation]
 
-    chip = ChipTime(mesh, code.joined(cfg), conversions, (lines // 2, core.lines // lines), given, results, len(lanes))
+    joined, rows = joined_of(code, network.program, cfg), (lines // 2, core.lines // lines)
+    chip = ChipTime(mesh, joined, conversions, rows, given, results, len(lanes))
     # Nothing takes longer than all products one after the other, and some hundred cycles for each instruction.
     serial = sum(map(sum, durations.values())) + _INSTRUCTION * code.instructions * len(lanes)
     if not chip.run(2 * serial):

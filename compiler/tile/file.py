@@ -4,13 +4,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from compiler.network.tiles import HeldValue, TileCode
+from compiler.program import Program
 from compiler.tile.graph.graph import Value
-from hw.tile.machine.tiles import HOST
+from compiler.tile.graph.host import Split
+from hw.tile.config import TileConfig
+from hw.tile.machine.tiles import HOST, HostStep, Joined
 
 if TYPE_CHECKING:
     from compiler.tile.programs import TilePrograms
 
-__all__ = ["held", "tile_code"]
+__all__ = ["held", "joined_of", "tile_code"]
 
 
 def held(value: Value) -> HeldValue:
@@ -29,5 +32,15 @@ def tile_code(made: "TilePrograms") -> TileCode:
         inputs={value: held(graph.values[value]) for value in sorted(set(made.entries.values()))},
         values={value: (flow.sender, flow.number, held(graph.values[value]))
                 for value, flows in made.placed.flows.items() for flow in flows if HOST in flow.to},
-        before=split.before, behind=split.behind, instructions=made.instructions,
+        before=split.before, between=split.between, behind=split.behind, instructions=made.instructions,
     )
+
+
+def joined_of(code: TileCode, program: Program, cfg: TileConfig) -> Joined:
+    """The tiles for the interpreter, without cores, with what the host does on the way."""
+    steps = []
+    for step in Split.of(program, code).steps:
+        takes = {(sender, flow): held.pixels for sender, flow, held in (code.values[v] for v in step.takes)}
+        gives = {(tile, stream): code.inputs[v].pixels for tile, stream, v in code.given if v in step.gives}
+        steps.append(HostStep(takes=takes, gives=gives))
+    return replace(code.joined(cfg), host=tuple(steps))

@@ -8,19 +8,22 @@ buffers have room, so that blocks under way delay nobody.
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NoReturn
 
 from compiler.network import Network
+from compiler.program import Call
 from compiler.tile.code.text import TileText, least_blocks, more_blocks
 from compiler.tile.graph.builder import tile_graph
 from compiler.tile.graph.graph import Graph
 from compiler.tile.graph.images import entry_image
 from compiler.tile.placed.order import Steps, firings, in_loops
 from compiler.tile.placed.sharing import shared
-from compiler.tile.placed.streams import Placed, place_nodes, tile_name
+from compiler.tile.placed.streams import Placed, Ring, place_nodes, tile_name
+from hw.config import Chip
 from hw.tile.isa import DESCRIPTORS
 from hw.tile.machine import liveness
 from hw.tile.machine.liveness import check_liveness
-from hw.tile.machine.tiles import Joined, Place
+from hw.tile.machine.tiles import HOST, HostStep, Joined, Place
 from hw.tile.machine.tokens import TokenMachine
 from hw.tile.text import assemble, stream_names
 from macro_models.errors import InputError
@@ -47,7 +50,8 @@ class TilePrograms:
     joined
         The programs, and what joins the tiles.
     given, entries
-        Blocks that the host sends for each image, by (tile, stream), and of which value they are the pixels.
+        Blocks that the host sends for each image without waiting, by (tile, stream); of which value everything that it
+        sends is the pixels.
     instructions
         Instructions of all tiles for one image.
     """
@@ -60,8 +64,8 @@ class TilePrograms:
     instructions: int
 
 
-def graph_of(network: Network) -> Graph:
-    """The tile graph of a network.
+def graph_of(network: Network, moved: Collection[int] = ()) -> Graph:
+    """The tile graph of a network; the host does stages that are ``moved``, too.
 
     Raises
     ------
@@ -70,7 +74,7 @@ def graph_of(network: Network) -> Graph:
     """
     program = network.program
     entry = entry_image(program.stages, network.model.input_shape, program.input.offset.size)
-    return tile_graph(program, entry)
+    return tile_graph(program, entry, moved)
 
 
 def tile_programs(network: Network, *, image: int = 0, watched: bool | Collection[int] = False) -> TilePrograms:
@@ -106,9 +110,33 @@ class _FullError(InputError):
         self.tile = tile
 
 
+class _LongRingError(InputError):
+    """A stage takes so many pixels at a time that no ring holds them; None if it is a layer."""
+
+    def __init__(self, stage: int | None, sentence: str) -> None:
+        super().__init__(sentence)
+        self.stage = stage
+
+
 def _made(network: Network, image: int, watched: bool | Collection[int]) -> "_Maker":
-    """Programs with rings that do; from a tile that has no room for all, what has no weights goes to others."""
-    graph, chip = graph_of(network), network.chip
+    """Programs with rings that do.
+
+    From a tile that has no room for all, what has no weights goes to others. What needs more blocks than a ring has
+    goes to the host.
+    """
+    chip, host = network.chip, list[int]()
+    while True:
+        try:
+            return _with_room(network, graph_of(network, host), chip, image, watched)
+        except _LongRingError as long:
+            if long.stage is None or long.stage in host:
+                raise InputError(str(long)) from None
+            host.append(long.stage)
+
+
+def _with_room(
+    network: Network, graph: Graph, chip: Chip, image: int, watched: bool | Collection[int]
+) -> "_Maker":
     moved: dict[int, str] = {}
     while True:
         placed = place_nodes(graph, chip, watched=watched, moved=moved)
@@ -195,9 +223,7 @@ class _Maker:
         for ring in self.placed.all_rings:
             blocks = self.blocks[ring.tile, ring.name]
             if blocks > MOST_BLOCKS:
-                where = self.placed.graph.layer_before(ring.value)
-                raise InputError(f"what takes the pixels behind layer {where!r} must need at most {MOST_BLOCKS} of "
-                                 f"them at a time, not {blocks}, since a ring of a tile has no more blocks")
+                self._refuse_ring(ring, str(blocks))
         places = {}
         for tile in self.placed.tiles:
             blocks = self._blocks(tile)
@@ -206,7 +232,27 @@ class _Maker:
                 self.assembled[tile] = blocks
                 self.numbers |= {(tile, called): number for number, called in self.places[tile].names.items()}
             places[tile] = self.places[tile]
-        return Joined(tiles=places, flows=self.placed.all_flows, reductions=tuple(self.placed.reductions.values()))
+        return Joined(tiles=places, flows=self.placed.all_flows, reductions=tuple(self.placed.reductions.values()),
+                      host=self._host_steps())
+
+    def _host_steps(self) -> tuple[HostStep, ...]:
+        """What the host does between layers."""
+        graph, ends = self.placed.graph, self.entries()
+        flows = {value: next((flow.sender, flow.number) for flow in some if HOST in flow.to)
+                 for value, some in self.placed.flows.items() if value in graph.split.results}
+        return tuple(HostStep(
+            takes={flows[v]: graph.values[v].image.pixels for v in step.takes},
+            gives={end: graph.values[v].image.pixels for end, v in ends.items() if v in step.gives},
+        ) for step in graph.split.steps)
+
+    def _refuse_ring(self, ring: Ring, blocks: str) -> NoReturn:
+        """Say that what takes a value needs too many pixels of it, and which stage that is."""
+        graph = self.placed.graph
+        taking = [v - 1 for v in graph.nodes[ring.node].values if ring.value in graph.program.stages[v - 1].inputs]
+        some = [k for k in taking if not isinstance(graph.program.stages[k].operation, Call)]
+        raise _LongRingError(some[0] if some else None, (
+            f"what takes the pixels behind layer {graph.layer_before(ring.value)!r} must need at most {MOST_BLOCKS} of "
+            f"them at a time, not {blocks}, since a ring of a tile has no more blocks"))
 
     def _assembled(self, tile: str) -> Place:
         """A tile with its rings as they are now, refused if it has no room for what is on it."""
@@ -231,8 +277,10 @@ class _Maker:
         return "what is of layer " + " and ".join(repr(name) for name in list(names)[:2])
 
     def given(self) -> dict[tuple[str, int], int]:
-        """What the host sends for each image."""
-        return {end: self.placed.graph.values[value].image.pixels for end, value in self.entries().items()}
+        """What the host sends for each image without waiting."""
+        graph = self.placed.graph
+        return {end: graph.values[value].image.pixels for end, value in self.entries().items()
+                if value not in graph.split.waits}
 
     def entries(self) -> dict[tuple[str, int], int]:
         """Which value the host sends where."""
@@ -248,12 +296,20 @@ class _Maker:
             while not machine.run(image, liveness.MOST):
                 rings = [ring for ring in machine.full() if machine.tiles[ring[0]].blocks[ring[1]] < MOST_BLOCKS]
                 if not rings:
+                    self._refuse_longest(machine, names)
                     break
                 tile, stream = min(rings, key=lambda ring: (machine.tiles[ring[0]].blocks[ring[1]], ring))
                 machine.enlarge(tile, stream, machine.tiles[tile].blocks[stream] + 1)
         for (tile, stream), blocks in machine.grown.items():
             if (tile, names[tile, stream]) in self.blocks:
                 self.blocks[tile, names[tile, stream]] = blocks
+
+    def _refuse_longest(self, machine: TokenMachine, names: Mapping[tuple[str, int], str]) -> None:
+        """Refuse a ring that cannot grow any more, of those that somebody waits for."""
+        waited = {(tile, names[tile, stream]) for tile, stream in machine.full() if (tile, stream) in names}
+        for ring in self.placed.rings.values():
+            if (ring.tile, ring.name) in waited:
+                self._refuse_ring(ring, "more")
 
     def add_slack(self) -> None:
         """More blocks for rings that other tiles fill, if the buffer has room for those of all."""

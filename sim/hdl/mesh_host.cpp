@@ -19,7 +19,7 @@ constexpr int kFlows = 16, kTags = 256, kTiles = 256;
 // Blocks of one flow of the host, all of one size. Mirrored by sim/tile_networks/host.py.
 struct Source {
     const uint32_t* flits;   // words of each
-    int64_t blocks;
+    int64_t blocks, ready;   // ready: those that may be sent from the start, see mho_host_allow
     int32_t block_flits, members, flow, pad;
 };
 
@@ -28,7 +28,7 @@ struct Sink {
     uint32_t* words;         // payloads
     uint64_t* cycles;        // of each flit
     int64_t flits;
-    int32_t tag, pad;
+    int32_t tag, heard;      // heard: flits after which Python is woken, each time, 0: never
 };
 
 struct Job {
@@ -63,8 +63,9 @@ struct Host {
     Outcome outcome = kIdle;
     int64_t cycle = 0, phase_cycle = 0, idle = 0, requests_sent = 0, answers = 0, first_flit = -1;
     int64_t lost = 0, errors = 0, unknown = 0;
-    bool waiting = false, retires = false;
+    bool waiting = false, retires = false, hears = false;
     std::vector<int64_t> sent, sink_flits;   // flits of each source; of each sink
+    std::vector<int64_t> ready;              // blocks of each source that may be sent
     std::vector<int> credits;                // of source s for even and odd blocks: what is missing
     int turn = 0;
     int sink_of[kTags], source_of[kFlows];
@@ -87,7 +88,7 @@ int64_t set_up(const Job& j) { return j.request_count - j.end_count; }
 bool may_send(const Host& h, int s) {
     const Source& one = h.job.sources[s];
     const int64_t block = h.sent[s] / one.block_flits;
-    return block < one.blocks && (h.sent[s] % one.block_flits || !h.credits[2 * s + (block & 1)]);
+    return block < h.ready[s] && (h.sent[s] % one.block_flits || !h.credits[2 * s + (block & 1)]);
 }
 
 }  // namespace
@@ -110,7 +111,8 @@ int mho_host_poll(void* handle) {
     h.phase_cycle++;
     h.idle = h.retires ? 0 : h.idle + 1;
     h.retires = false;
-    bool wake = h.cycle % h.job.report == 0;
+    bool wake = h.cycle % h.job.report == 0 || h.hears;
+    h.hears = false;
     if (h.phase == kReset) {
         if (h.phase_cycle < kResetCycles) return 2 | tracing;
         if (h.phase_cycle == 2 * kResetCycles) begin(h, kSetUp);
@@ -203,6 +205,7 @@ void mho_host_receive(void* handle, const uint32_t* payload) {
     const int64_t at = h.sink_flits[s]++;
     std::memcpy(j.sinks[s].words + at * words, payload, 4 * words);
     j.sinks[s].cycles[at] = h.cycle;
+    h.hears |= j.sinks[s].heard && h.sink_flits[s] % j.sinks[s].heard == 0;
     if (h.sink_flits[s] == j.sinks[s].flits) h.sinks_left--;
 }
 
@@ -244,17 +247,19 @@ void mho_host_start(const Job* next) {
     h.job = *next;
     h.cycle = h.requests_sent = h.answers = h.lost = h.errors = h.unknown = 0;
     h.first_flit = -1;
-    h.waiting = h.retires = false;
+    h.waiting = h.retires = h.hears = false;
     h.turn = 0;
     h.outcome = kRunning;
     h.sources_left = h.sinks_left = 0;
     h.sent.assign(next->source_count, 0);
+    h.ready.assign(next->source_count, 0);
     h.sink_flits.assign(next->sink_count, 0);
     h.credits.assign(2 * next->source_count, 0);
     for (int& s : h.sink_of) s = -1;
     for (int& s : h.source_of) s = -1;
     for (int s = 0; s < next->source_count; s++) {
         h.source_of[next->sources[s].flow & (kFlows - 1)] = s;
+        h.ready[s] = next->sources[s].ready;
         h.sources_left += next->sources[s].blocks > 0;
     }
     for (int s = 0; s < next->sink_count; s++) {
@@ -269,6 +274,9 @@ void mho_host_start(const Job* next) {
     h.states.clear();
     begin(h, kReset);
 }
+
+// More blocks of a source may be sent: all up to a number.
+void mho_host_allow(int32_t source, int64_t blocks) { host->ready.at(source) = blocks; }
 
 // Outcome, whether it goes on, cycles, cycle of the first flit, flits lost, errors on the bus, unknown flits.
 void mho_host_progress(int64_t* numbers) {

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.program import Call, Mvm, Program
-from compiler.tile.graph.host import Split
+from compiler.tile.graph.host import HostRun, Split
 from hw.chip.config import ChipParts
 from hw.config import Chip
 from hw.kinds import Timing, timing
@@ -20,6 +20,7 @@ from sim.backend import Account, Backend, Detailed, Note, Progress
 from sim.chip.tile_core import CoreTasks
 from sim.core.commands import Preparation, preparation_of, row_programmer
 from sim.core.kinds import simulated
+from sim.tile_networks.answers import HostAnswers
 from sim.tile_networks.build import build_mesh
 from sim.tile_networks.codes import SeenCodes
 from sim.tile_networks.cores import COMMAND_PATIENCE, MeshCores
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from compiler.network import Network
     from compiler.network.tiles import TileCode
 
-__all__ = ["TileCosimBackend", "check_codes", "finished", "value_lanes"]
+__all__ = ["TileCosimBackend", "check_codes"]
 
 _PATIENCE = 500_000
 """Cycles without a flit or an instruction after which a mesh counts as stuck."""
@@ -129,7 +130,8 @@ class TileCosimBackend(Backend):
             If a tile traps, the mesh stands still, or results are not those that follow from the codes of the cores.
         """
         values = self.run_values(program, masks, lanes, images, account)
-        return finished(self._split(program), lanes, values)
+        assert self._code is not None
+        return HostRun(Split.of(program, self._code), lanes).finish(values)
 
     def run_values(
         self, program: Program, masks: Sequence[Masks], lanes: NDArray[np.int16], images: NDArray[np.integer],
@@ -142,12 +144,14 @@ class TileCosimBackend(Backend):
             raise InputError(f"{argument('limit')} must be at most {_MOST_WAVES} with {argument('waves')} on tiles, "
                              f"not {len(lanes)} images")
         started, first = time.perf_counter(), int(images[0])
-        split = self._split(program)
+        split = Split.of(program, self._code)
+        host = HostRun(split, lanes)
         prepared = self._preparations()
         commands = {node: CoreTasks(self._chip, node).tasks(one.descriptors, one.inputs, one.settings)
                     for node, one in prepared.items()}
         plan = self.plan = make_plan(
-            self._code, self._parts, masks, split.enter(lanes), first, self._settings(prepared), commands)
+            self._code, self._parts, masks, {0: lanes} | host.begin(), first, self._settings(prepared), commands,
+            awaited=split.awaited)
         patience = max(self._patience, COMMAND_PATIENCE if prepared else 0)
         job = MeshJob.from_plan(plan, patience=patience, report=_REPORT, tracing=self._tracing)
 
@@ -160,12 +164,12 @@ class TileCosimBackend(Backend):
                 self._progress.detail(
                     f"{done} of {len(lanes)} images, {chip_ms:.3g} ms of the chip in {cycles:,} cycles")
 
-        result = self.result = self._simulation.run_mesh(job, hear)
+        result = self.result = self._simulation.run_mesh(job, hear, HostAnswers(plan, host))
         self._check(plan, result)
         self._check_prepared(prepared, result)
-        found = {sink.value: value_lanes(sink.held, result.payloads[k]) for k, sink in enumerate(plan.sinks)}
+        found = {sink.value: sink.lanes(result.payloads[k]) for k, sink in enumerate(plan.sinks)}
         codes = SeenCodes(program, first, len(lanes), result.ops, result.words)
-        check_codes(program, lanes, images, codes, finished(split, lanes, found), account, timing(self._chip))
+        check_codes(program, lanes, images, codes, host.finish(found), account, timing(self._chip))
         cycles = np.diff(image_ends(plan, result), prepend=result.progress["first"])
         account.spent(cycles, time.perf_counter() - started)
         if self._note is not None:
@@ -219,11 +223,6 @@ class TileCosimBackend(Backend):
         image, cfg = simulated(self._chip).image, self._parts.core.cfg
         models = {node: model for node, model in self._simulation.models.items() if node not in prepared}
         return {node: image(cfg).settings(model) for node, model in models.items()}
-
-    def _split(self, program: Program) -> Split:
-        """What the host does of a program itself."""
-        assert self._code is not None
-        return Split.of(program, self._code)
 
     def _check(self, plan: Plan, result: MeshResult) -> None:
         """Refuse a run that did not end well, with what the tiles say of themselves."""
@@ -280,15 +279,3 @@ def check_codes(
     wanted = program.run(lanes, images, product, account.clipped)
     if not np.array_equal(last, wanted):
         raise ToolError("results of the simulated chip are not those that follow from the codes of its cores")
-
-
-def value_lanes(held: Any, payloads: NDArray[np.uint32]) -> NDArray[np.int16]:
-    """The lanes of blocks in flits."""
-    flits = -(-held.block // (4 * payloads.shape[1]))
-    rows = np.ascontiguousarray(payloads.reshape(-1, flits * payloads.shape[1]))
-    return held.lanes(rows.view(np.uint8)[:, : held.block])
-
-
-def finished(split: Split, lanes: NDArray[np.int16], found: Mapping[int, NDArray[np.int16]]) -> NDArray[np.int16]:
-    """The last value of a network."""
-    return split.finish({**split.enter(lanes), **found})

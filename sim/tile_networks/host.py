@@ -45,7 +45,8 @@ class MeshJob:
     arrays
         ``requests``; ``source0`` .. the flits of each source.
     sources, sinks
-        (blocks, flits of a block, members, flow) of each source; (tag, flits) of each sink.
+        (blocks, those that are ready, flits of a block, members, flow) of each source; of each sink (tag, flits, flits
+        of an image if the host makes something of it on the way, else 0).
     """
 
     numbers: dict[str, int]
@@ -60,8 +61,9 @@ class MeshJob:
         return cls(
             numbers=_numbers(plan.parts.mesh, plan.requests, ends, patience, report) | {"tracing": int(tracing)},
             arrays={"requests": plan.requests, **{f"source{k}": one.flits for k, one in enumerate(plan.sources)}},
-            sources=[[len(one.flits), one.flits.shape[1], one.members, one.flow] for one in plan.sources],
-            sinks=[[one.tag, one.flits * one.blocks] for one in plan.sinks],
+            sources=[[len(one.flits), one.ready, one.flits.shape[1], one.members, one.flow]
+                     for one in plan.sources],
+            sinks=[[one.tag, one.flits * one.blocks, one.image_flits * one.awaited] for one in plan.sinks],
         )
 
     @classmethod
@@ -157,12 +159,12 @@ _PROGRESS = ("outcome", "running", "cycles", "first", "lost", "errors", "unknown
 
 
 class _Source(Structure):
-    _fields_ = [("flits", c_void_p), ("blocks", c_int64),
+    _fields_ = [("flits", c_void_p), ("blocks", c_int64), ("ready", c_int64),
                 *((name, c_int32) for name in ("block_flits", "members", "flow", "pad"))]
 
 
 class _Sink(Structure):
-    _fields_ = [("words", c_void_p), ("cycles", c_void_p), ("flits", c_int64), ("tag", c_int32), ("pad", c_int32)]
+    _fields_ = [("words", c_void_p), ("cycles", c_void_p), ("flits", c_int64), ("tag", c_int32), ("heard", c_int32)]
 
 
 class _Job(Structure):
@@ -193,14 +195,18 @@ class MeshHost:
         numbers, words = job.numbers, job.numbers["payload_words"]
         self._job = job
         self._answers = np.zeros(numbers["answers"], np.uint32)
-        self._payloads = [np.zeros((flits, words), np.uint32) for _, flits in job.sinks]
-        self._arrivals = [np.zeros(flits, np.uint64) for _, flits in job.sinks]
-        flits = [job.arrays[f"source{k}"] for k in range(len(job.sources))]
+        self._payloads = [np.zeros((flits, words), np.uint32) for _, flits, _ in job.sinks]
+        self._arrivals = [np.zeros(flits, np.uint64) for _, flits, _ in job.sinks]
+        # What the host makes on the way is written into these.
+        self._flits = flits = [np.require(job.arrays[f"source{k}"], requirements=["C", "W"])
+                               for k in range(len(job.sources))]
+        self._ready = [ready for _, ready, *_ in job.sources]
+        self._heard = [0] * len(job.sinks)
         sources = (_Source * max(len(flits), 1))(*(
             _Source(one.ctypes.data, *facts, 0) for one, facts in zip(flits, job.sources, strict=True)))
         sinks = (_Sink * max(len(job.sinks), 1))(*(
-            _Sink(payload.ctypes.data, arrival.ctypes.data, count, tag, 0)
-            for payload, arrival, (tag, count) in zip(self._payloads, self._arrivals, job.sinks, strict=True)))
+            _Sink(payload.ctypes.data, arrival.ctypes.data, count, tag, heard)
+            for payload, arrival, (tag, count, heard) in zip(self._payloads, self._arrivals, job.sinks, strict=True)))
         record = _Job(
             requests=job.arrays["requests"].ctypes.data, answers=self._answers.ctypes.data,
             sources=ctypes.addressof(sources), sinks=ctypes.addressof(sinks),
@@ -221,6 +227,23 @@ class MeshHost:
     def arrived(self) -> list[int]:
         """Flits that have come of each sink."""
         return [self._library.mho_host_arrived(k) for k in range(len(self._job.sinks))]
+
+    def fresh(self) -> dict[int, NDArray[np.uint32]]:
+        """Words of flits of images that have come since the last time, of sinks of which the host makes something."""
+        found = {}
+        for k, ((_, _, image), came) in enumerate(zip(self._job.sinks, self.arrived(), strict=True)):
+            end = came // image * image if image else 0
+            if end > self._heard[k]:
+                found[k] = self._payloads[k][self._heard[k] : end]
+                self._heard[k] = end
+        return found
+
+    def give(self, source: int, flits: NDArray[np.uint32]) -> None:
+        """The next blocks of a source, (blocks, flits, words)."""
+        first = self._ready[source]
+        self._flits[source][first : first + len(flits)] = flits
+        self._ready[source] += len(flits)
+        self._library.mho_host_allow(c_int32(source), c_int64(self._ready[source]))
 
     def finish(self) -> MeshResult:
         """What the job gave."""

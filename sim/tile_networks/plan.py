@@ -1,6 +1,6 @@
 """What the host of a mesh does in a run: what it writes, which blocks it sends, what it waits for and reads."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -23,8 +23,8 @@ from hw.tile.machine.tiles import HOST
 from macro_models import Masks
 from macro_models.errors import InputError
 
-__all__ = ["READ", "STATUS_READS", "WAIT", "WRITE", "Plan", "SinkPlan", "SourcePlan", "make_plan", "task_requests",
-           "tile_node"]
+__all__ = ["READ", "STATUS_READS", "WAIT", "WRITE", "Coming", "Plan", "SinkPlan", "SourcePlan", "make_plan",
+           "task_requests", "tile_node"]
 
 READ, WRITE, WAIT = 0, 1, 2
 """Kinds of requests; one that waits reads until the word has a bit of its data."""
@@ -36,28 +36,60 @@ Write = tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Coming:
+    """What the host makes on the way: which value, how tiles hold it, who takes it and in which slot."""
+
+    value: int
+    held: HeldValue
+    to: Destinations
+    slot: int
+
+    def flits(self, lanes: NDArray[np.int16], mesh: MeshConfig) -> NDArray[np.uint32]:
+        """Flits of some images, (images, elements)."""
+        return _flits(mesh, self.held.blocks(lanes), self.to, self.slot)
+
+
+@dataclass(frozen=True, kw_only=True)
 class SourcePlan:
-    """Blocks of one of the host's flows: flits of shape (blocks, flits, words), who takes them, the flow's number."""
+    """Blocks of one of the host's flows: flits of shape (blocks, flits, words), who takes them, the flow's number.
+
+    Those that are ``coming`` have no data yet.
+    """
 
     flits: NDArray[np.uint32]
     members: int
     flow: int
+    coming: Coming | None = None
+
+    @property
+    def ready(self) -> int:
+        """Blocks that the host has from the start."""
+        return len(self.flits) if self.coming is None else 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class SinkPlan:
-    """A value that comes to the host with a tag: ``flits`` of each of its ``blocks``."""
+    """A value that comes to the host with a tag: ``flits`` of each of its ``blocks``.
+
+    It is ``awaited`` if the host makes something of it on the way.
+    """
 
     value: int
     held: HeldValue
     tag: int
     flits: int
     blocks: int
+    awaited: bool = False
 
     @property
     def image_flits(self) -> int:
         """Flits of an image."""
         return self.flits * self.held.pixels
+
+    def lanes(self, payloads: NDArray[np.uint32]) -> NDArray[np.int16]:
+        """Lanes of whole images, (images, elements), from the words of their flits, (flits, words)."""
+        rows = np.ascontiguousarray(payloads).reshape(-1, self.flits * payloads.shape[1])
+        return self.held.lanes(rows.view(np.uint8)[:, : self.held.block])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +122,7 @@ def tile_node(mesh: MeshConfig, tile: str) -> int:
 def make_plan(
     code: TileCode, parts: ChipParts, masks: Sequence[Masks], entries: Mapping[int, NDArray[np.int16]], first: int,
     settings: Mapping[int, Sequence[Write]] = MappingProxyType({}),
-    commands: Mapping[int, Sequence[Task]] = MappingProxyType({}),
+    commands: Mapping[int, Sequence[Task]] = MappingProxyType({}), awaited: Collection[int] = (),
 ) -> Plan:
     """The plan of a run.
 
@@ -103,11 +135,14 @@ def make_plan(
     masks
         Masks of the cores, by node.
     entries, first
-        The values that the host sends, by their numbers, (images, elements), and the number of the first image.
+        The values that the host has from the start, the input among them, by their numbers, (images, elements), and the
+        number of the first image. Others that it sends it makes on the way.
     settings
         Other words of the memories of masks, (word, data), by node: what goes with the macro of a core.
     commands
         What the host has cores do before all programs start, by node.
+    awaited
+        Values of which it makes something on the way.
 
     Raises
     ------
@@ -136,14 +171,18 @@ def make_plan(
         *((a, d, WRITE) for a, d in setup), *given, *((a, d, WRITE) for a, d in starts),
         *((a, d, READ) for a, d in reads),
     ], dtype=np.uint32)
-    blocks = {value: held.blocks(entries[value]) for value, held in code.inputs.items()}
-    size = mesh.payload_bits // 8
+    size, sources = mesh.payload_bits // 8, list[SourcePlan]()
+    for flow, (to, slot, value) in enumerate(_given(code, mesh)):
+        held = code.inputs[value]
+        lanes = entries.get(value, np.zeros((images, held.channels * held.pixels), np.int16))
+        coming = Coming(value=value, held=held, to=to, slot=slot)
+        sources.append(SourcePlan(flits=coming.flits(lanes, mesh), members=len(to.nodes), flow=flow,
+                                  coming=None if value in entries else coming))
     return Plan(
-        parts=parts, tiles=tuple(nodes.values()), requests=requests,
-        sources=tuple(SourcePlan(flits=_flits(mesh, blocks[value], to, slot), members=len(to.nodes), flow=flow)
-                      for flow, (to, slot, value) in enumerate(_given(code, mesh))),
+        parts=parts, tiles=tuple(nodes.values()), requests=requests, sources=tuple(sources),
         sinks=tuple(SinkPlan(value=value, held=key[2], tag=tags[key], flits=-(-key[2].block // size),
-                             blocks=images * key[2].pixels) for value, key in code.values.items()),
+                             blocks=images * key[2].pixels, awaited=value in awaited)
+                    for value, key in code.values.items()),
     )
 
 

@@ -1,11 +1,23 @@
 """The simulator process of a mesh."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.core.messages import Message
 from sim.core.process import Simulation
 from sim.tile_networks.host import MeshJob, MeshResult
 
-__all__ = ["MeshSimulation"]
+__all__ = ["Answer", "MeshSimulation"]
+
+Words = Mapping[int, NDArray[np.uint32]]
+Answer = Callable[[Words], Words]
+
+
+def _nothing(came: Words) -> Words:
+    del came
+    return {}
 
 
 class MeshSimulation(Simulation):
@@ -13,7 +25,7 @@ class MeshSimulation(Simulation):
 
     server = "sim.tile_networks.server"
 
-    def run_mesh(self, job: MeshJob, heard: Callable[[int, list[int]], None]) -> MeshResult:
+    def run_mesh(self, job: MeshJob, heard: Callable[[int, list[int]], None], answer: Answer = _nothing) -> MeshResult:
         """Run a job to its end.
 
         Parameters
@@ -22,6 +34,8 @@ class MeshSimulation(Simulation):
             What the host does.
         heard
             Is told cycles, and flits that have come of each sink, now and then.
+        answer
+            What the host makes on the way: flits of sources, by their numbers, from words of flits of sinks.
 
         Raises
         ------
@@ -30,11 +44,15 @@ class MeshSimulation(Simulation):
         """
         self._send(job.message())
         while True:
-            answer = self._expect("progress", "result")
-            if answer.kind == "result":
+            told = self._expect("progress", "came", "result")
+            if told.kind == "result":
                 break
-            heard(answer.values["cycles"], answer.values["arrived"])
-        result = MeshResult.from_message(answer)
+            if told.kind == "came":
+                made = answer({int(k): words for k, words in told.arrays.items()})
+                self._send(Message("blocks", {}, {str(k): flits for k, flits in made.items()}))
+            else:
+                heard(told.values["cycles"], told.values["arrived"])
+        result = MeshResult.from_message(told)
         if result.failure:
             self._give_up(f"the macro in the simulation failed: {result.failure}")
         return result

@@ -58,7 +58,12 @@ async def _run(
         progress = host.progress()
         if not progress["running"]:
             break
-        link.send(Message("progress", {"cycles": progress["cycles"], "arrived": host.arrived()}))
+        if fresh := host.fresh():
+            link.send(Message("came", {}, {str(k): words for k, words in fresh.items()}))
+            for k, flits in link.receive().arrays.items():
+                host.give(int(k), flits)
+        else:
+            link.send(Message("progress", {"cycles": progress["cycles"], "arrived": host.arrived()}))
     result = host.finish()
     result.cpu_s = time.process_time() - start
     programmed = [getattr(macro, "programmed", None) for macro in sorted(macros.all, key=_number)]

@@ -1,6 +1,6 @@
 """From a program to its tile graph: which stages are one node, what fires pixel by pixel and what has whole images."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NoReturn
 
@@ -22,17 +22,17 @@ from macro_models.exact.vector import LANE_MAX, Largest, Select, Table, Weighted
 __all__ = ["tile_graph"]
 
 
-def tile_graph(program: Program, entry: Image) -> Graph:
+def tile_graph(program: Program, entry: Image, moved: Iterable[int] = ()) -> Graph:
     """The graph of a program whose input is ``entry``.
 
-    A stage that has no form on tiles goes to the host, if no layer is before it or none behind it.
+    A stage that has no form on tiles goes to the host, and so do those that are ``moved``.
 
     Raises
     ------
     InputError
         If something has no form on tiles.
     """
-    moved = set[int]()
+    moved = set(moved)
     while True:
         split = split_of(program, moved)
         try:
@@ -41,10 +41,6 @@ def tile_graph(program: Program, entry: Image) -> Graph:
             if refused.stage is None or refused.stage in moved:
                 raise InputError(str(refused)) from None
             moved.add(refused.stage)
-            try:
-                split_of(program, moved)
-            except InputError:
-                raise InputError(str(refused)) from None
 
 
 class _RefusedError(InputError):
@@ -128,7 +124,7 @@ class _Builder:
             steps_of(stage.operation, [self.values[v].image for v in inputs], made, whole=False)
         except NotAlikeError:
             return False
-        home = max(self.home.get(v, -1) for v in inputs)
+        home = self._home(inputs)
         fits = home >= 0 and not self.nodes[home].whole and self.nodes[home].walk.positions == made.pixels
         if fits and self._has_table(home, stage):
             self._add(home, k, inputs)
@@ -137,10 +133,19 @@ class _Builder:
         if source is None:
             return False
         self._begin(Node(head=None, source=source, walk=self._each(source), values=()))
-        if home < 0:
+        if all(v not in self.home for v in inputs):
             self.home[source] = len(self.nodes) - 1
         self._add(len(self.nodes) - 1, k, inputs)
         return True
+
+    def _home(self, inputs: Sequence[int]) -> int:
+        """The node of what makes some values, -1 if they need one of their own.
+
+        A node cannot take what the host makes of its own values, or of those of later nodes.
+        """
+        home = max(self.home.get(v, -1) for v in inputs)
+        waits = [self.home[r] for v in inputs for r in self.split.waits.get(v, ())]
+        return home if home > max(waits, default=-1) else -1
 
     def _has_table(self, home: int, stage: Stage) -> bool:
         """Whether a node has the tables of its stages and of one more."""
@@ -155,7 +160,7 @@ class _Builder:
                 what = type(stage.operation).__name__.lower()
                 self._refuse(k, f"is followed by a {what} of {image.elements} elements in {image.pixels} pixels that "
                              f"differ; tiles take fewer than {MOST_ELEMENTS} and {MOST_PIXELS + 1}")
-        home = max(self.home.get(v, -1) for v in inputs)
+        home = self._home(inputs)
         if home < 0 or not self.nodes[home].whole or not self._has_table(home, stage):
             self._begin(Node(head=None, source=inputs[0], walk=self._each(inputs[0]), values=(), whole=True))
             home = len(self.nodes) - 1

@@ -1,11 +1,14 @@
-"""What the host does of a program that runs on tiles: stages before the first layer and behind the last one.
+"""What the host does of a program that runs on tiles.
 
-The operators of ONNX that no table holds are the host's, and what only serves them; so is what has no form on tiles
-where no layer comes before or behind it. Between two layers there is no way over the host.
+The operators of ONNX that no table holds are the host's, and so is what has no form on tiles. Stages before the first
+layer and behind the last one are done before an image goes in and when its results have come. Between two layers the
+host is one more actor: when all that it takes of an image has come, it sends what it makes of it, while tiles are at
+work on other images.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,99 +18,203 @@ from compiler.program import Call, Host, Program
 from macro_models.errors import InputError
 from macro_models.exact.vector import Select
 
-__all__ = ["Split", "split_of"]
+__all__ = ["Between", "HostRun", "Split", "split_of"]
 
 Lanes = NDArray[np.int16]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Between:
+    """What the host does on the way: ``stages`` in order, from the values ``takes`` of tiles to those it ``gives``."""
+
+    stages: tuple[int, ...]
+    takes: tuple[int, ...]
+    gives: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Split:
-    """Stages ``before`` and ``behind`` the tiles, in order; the values that they get and those that they give."""
+    """How a program is divided.
+
+    Attributes
+    ----------
+    program
+        The program.
+    before, between, behind
+        Stages of the host, in order: before the tiles, between two layers on them, and behind.
+    """
 
     program: Program
-    before: tuple[int, ...]
-    behind: tuple[int, ...]
-    entries: tuple[int, ...]
-    results: tuple[int, ...]
+    before: tuple[int, ...] = ()
+    between: tuple[int, ...] = ()
+    behind: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, program: Program, code: TileCode) -> "Split":
-        """How a program is divided whose tiles have been programmed."""
-        return cls(program=program, before=tuple(code.before), behind=tuple(code.behind),
-                   entries=tuple(code.inputs), results=tuple(code.values))
+        """How a program is divided whose tiles have been programmed.
 
-    @property
+        Raises
+        ------
+        InputError
+            If the host is not sent what it takes, or does not send what tiles take.
+        """
+        host = (*code.before, *code.between, *code.behind)
+        if any(k >= len(program.stages) or isinstance(program.stages[k].operation, Call) for k in host):
+            raise InputError("the stages of the host must be stages of the network that are no layers")
+        split = cls(program=program, before=tuple(code.before), between=tuple(code.between), behind=tuple(code.behind))
+        if not (set(split.entries) == set(code.inputs) and set(split.results) <= set(code.values)):
+            raise InputError("the host must send the values that tiles take, and get those that it takes itself")
+        return split
+
+    @cached_property
     def inside(self) -> tuple[int, ...]:
         """Stages of the tiles."""
-        others = {*self.before, *self.behind}
+        others = {*self.before, *self.between, *self.behind}
         return tuple(k for k in range(len(self.program.stages)) if k not in others)
 
+    @cached_property
+    def entries(self) -> tuple[int, ...]:
+        """Values that the host has or makes and tiles take."""
+        taken = {v for k in self.inside for v in self.program.stages[k].inputs}
+        return tuple(sorted({0, *(k + 1 for k in (*self.before, *self.between))} & taken))
+
+    @cached_property
+    def results(self) -> tuple[int, ...]:
+        """Values that tiles make and the host takes, and the last one if tiles make it."""
+        stages = self.program.stages
+        given = {v for k in (*self.between, *self.behind) for v in stages[k].inputs} | {len(stages)}
+        return tuple(sorted({k + 1 for k in self.inside} & given))
+
+    @cached_property
+    def steps(self) -> tuple[Between, ...]:
+        """What the host does on the way; what waits for the same values is one."""
+        found: dict[tuple[int, ...], tuple[set[int], list[int]]] = {}
+        for value in self.entries:
+            stages = self._on_the_way(value)
+            if stages:
+                takes = {v for k in stages for v in self.program.stages[k].inputs} & set(self.results)
+                some, gives = found.setdefault(tuple(sorted(takes)), (set(), []))
+                some |= stages
+                gives.append(value)
+        return tuple(Between(stages=tuple(sorted(stages)), takes=takes, gives=tuple(gives))
+                     for takes, (stages, gives) in found.items())
+
+    @cached_property
+    def waits(self) -> dict[int, tuple[int, ...]]:
+        """Values of tiles that the host waits for before it sends one, where there are any."""
+        return {value: step.takes for step in self.steps for value in step.gives}
+
     @property
-    def operators(self) -> str:
-        """What the host does, as it is named."""
-        return " ".join(_name(self.program.stages[k].operation) for k in (*self.before, *self.behind))
+    def awaited(self) -> frozenset[int]:
+        """Values of tiles of which the host makes something on the way."""
+        return frozenset(value for step in self.steps for value in step.takes)
 
     def enter(self, lanes: Lanes) -> dict[int, Lanes]:
         """The values that the host makes or has, by their numbers, from those of the input, (images, elements)."""
         values = {0: lanes}
-        self._run(self.before, values)
+        self.run(self.before, values)
         return values
 
     def finish(self, values: Mapping[int, Lanes]) -> Lanes:
         """The last value, from those that the tiles gave and that the host has."""
         made = dict(values)
-        self._run(self.behind, made)
+        self.run(sorted({*self.between, *self.behind}), made)
         return made[len(self.program.stages)]
 
-    def _run(self, stages: Iterable[int], values: dict[int, Lanes]) -> None:
+    def run(self, stages: Iterable[int], values: dict[int, Lanes]) -> None:
+        """Add what some stages of the host make."""
         for k in stages:
             stage = self.program.stages[k]
             op, taken = stage.operation, [values[v] for v in stage.inputs]
             assert not isinstance(op, Call)
             values[k + 1] = op.compute(taken[0] if len(taken) == 1 else np.concatenate(taken, axis=1))
 
+    def _on_the_way(self, value: int) -> set[int]:
+        """Stages of the host between layers that a value is made by, without tiles between them."""
+        if value - 1 not in self.between:
+            return set()
+        return {value - 1}.union(*(self._on_the_way(v) for v in self.program.stages[value - 1].inputs))
+
+
+class HostRun:
+    """What the host makes of some images while values of tiles come.
+
+    Parameters
+    ----------
+    split
+        What it does.
+    lanes
+        The network's input, (images, elements).
+    """
+
+    def __init__(self, split: Split, lanes: Lanes) -> None:
+        self._split = split
+        self._there = split.enter(lanes)
+        self._done = [0] * len(split.steps)
+
+    def begin(self) -> dict[int, Lanes]:
+        """What it sends without waiting."""
+        return {v: self._there[v] for v in self._split.entries if v in self._there}
+
+    def answer(self, came: Mapping[int, Lanes]) -> dict[int, Lanes]:
+        """What it sends now: the next images of some entries. ``came`` is all that has come, from the first one on."""
+        found: dict[int, Lanes] = {}
+        for n, step in enumerate(self._split.steps):
+            first, end = self._done[n], min(len(came[v]) for v in step.takes)
+            if end > first:
+                values = {v: one[first:end] for v, one in (*self._there.items(), *came.items())}
+                self._split.run(step.stages, values)
+                found |= {v: values[v] for v in step.gives}
+                self._done[n] = end
+        return found
+
+    def finish(self, came: Mapping[int, Lanes]) -> Lanes:
+        """The last value, from all that tiles gave."""
+        return self._split.finish({**self._there, **came})
+
 
 def split_of(program: Program, moved: Iterable[int] = ()) -> Split:
-    """How a program is divided; ``moved`` are stages without a layer before or behind them that the host does, too.
-
-    Raises
-    ------
-    InputError
-        If the host would have to work between two layers.
-    """
+    """How a program is divided; ``moved`` are stages that have no form on tiles, which the host does, too."""
     stages = program.stages
     after, leads = _after(program), _leads(program)
     several = program.input.before is not None and len(program.input.before.values) > 1
-    before, behind, wanted = set[int](), set[int](), set(moved)
+    host, wanted = set[int](), set(moved)
     for k, stage in enumerate(stages):
         op = stage.operation
-        if not after[k + 1] and several and isinstance(op, Select) and stage.inputs == (0,):
-            before.add(k)
-        if not (isinstance(op, Host) or k in wanted):
-            continue
-        if after[k + 1] and leads[k + 1]:
-            names = [program.layers[s.operation.layer].name for s in stages[:k] if isinstance(s.operation, Call)]
-            raise InputError(f"layer {names[-1]!r} must be followed by what tiles can do where another layer takes it, "
-                             f"not {_name(op)[:60]}, which the host does")
-        (behind if after[k + 1] else before).add(k)
-    _close(program, before, behind)
-    inside = [k for k in range(len(stages)) if k not in before | behind]
-    mine = {0, *(k + 1 for k in before)}
-    taken = {v for k in inside for v in stages[k].inputs}
-    made = {k + 1 for k in inside}
-    given = {v for k in behind for v in stages[k].inputs} | {len(stages)}
-    return Split(program=program, before=tuple(sorted(before)), behind=tuple(sorted(behind)),
-                 entries=tuple(sorted(mine & taken)), results=tuple(sorted(made & given)))
+        chosen = not after[k + 1] and several and isinstance(op, Select) and stage.inputs == (0,)
+        if chosen or isinstance(op, Host) or k in wanted:
+            host.add(k)
+    _close(program, host, after, leads)
+    return Split(
+        program=program,
+        before=tuple(k for k in sorted(host) if not after[k + 1]),
+        between=tuple(k for k in sorted(host) if after[k + 1] and leads[k + 1]),
+        behind=tuple(k for k in sorted(host) if after[k + 1] and not leads[k + 1]),
+    )
 
 
-def _close(program: Program, before: set[int], behind: set[int]) -> None:
-    """What stages before take is made before, what takes stages behind is behind."""
-    for k in reversed(range(len(program.stages))):
-        if k in before:
-            before |= {v - 1 for v in program.stages[k].inputs if v}
-    for k, stage in enumerate(program.stages):
-        if any(v - 1 in behind for v in stage.inputs):
-            behind.add(k)
+def _close(program: Program, host: set[int], after: list[bool], leads: list[bool]) -> None:
+    """With what serves the host alone.
+
+    What stages before the layers take is made before, what takes stages behind them is behind, and what nobody takes
+    but the host, from values that it has, stays there.
+    """
+    stages = program.stages
+    for k in reversed(range(len(stages))):
+        if k in host and not after[k + 1]:
+            host |= {v - 1 for v in stages[k].inputs if v}
+    for k, stage in enumerate(stages):
+        if any(v - 1 in host and not leads[v] and after[v] for v in stage.inputs):
+            host.add(k)
+    takers: dict[int, list[int]] = {}
+    for k, stage in enumerate(stages):
+        for v in stage.inputs:
+            takers.setdefault(v, []).append(k)
+    some = True
+    while some:
+        some = {k for k, stage in enumerate(stages) if k not in host and not isinstance(stage.operation, Call)
+                and all(v - 1 in host for v in stage.inputs) and all(j in host for j in takers.get(k + 1, [k]))}
+        host |= some
 
 
 def _after(program: Program) -> list[bool]:
@@ -128,6 +235,3 @@ def _leads(program: Program) -> list[bool]:
                 found[v] = True
     return found
 
-
-def _name(op: object) -> str:
-    return " ".join(op.step.operators) if isinstance(op, Host) else type(op).__name__.lower()

@@ -114,7 +114,7 @@ class _Run:
         return Part.REST if oldest and full and self._there(k, self.needs[k][1:], self.fired[k]) else None
 
     def _there(self, k: int, needs: Sequence["_Need"], at: int) -> bool:
-        return all(self.made[need.maker] >= need.pixels[at] for need in needs if need.maker is not None)
+        return all(self.made[maker] >= pixels[at] for need in needs for maker, pixels in need.of)
 
     def _fire(self, k: int, part: "Part") -> None:
         tiles, count = self.members[k], len(self.positions)
@@ -156,10 +156,12 @@ def _apart(graph: Graph, k: int) -> bool:
 
 @dataclass(frozen=True)
 class _Need:
-    """How many pixels each firing of a node waits for, of which node's; None for the host's."""
+    """How many pixels of which nodes each firing of a node waits for, so that it has one of its values.
 
-    maker: int | None
-    pixels: Sequence[int]
+    Of the network's input there is all. What the host makes on the way is there when all is that the host takes.
+    """
+
+    of: tuple[tuple[int, Sequence[int]], ...]
 
 
 def _needs(
@@ -177,13 +179,17 @@ def _needs(
     main = main + graph.left_out(k)
     for n, v in enumerate(node.sources):
         own = bool(set(members[k]) & set(members[makers[v]]))
-        found.append(_Need(makers[v], _in_turn(node.turns, n, own=own)))
+        found.append(_Need(((makers[v], _in_turn(node.turns, n, own=own)),)))
     for n, v in enumerate(node.taken):
         if v in node.sources:
             continue
         pixels = graph.values[v].image.pixels
         of = main.tolist() if n == 0 else each.tolist() if pixels > 1 else [1] * walk.positions
-        found.append(_Need(makers.get(v), [pixels] if node.whole else of))
+        if v in makers:
+            found.append(_Need(((makers[v], [pixels] if node.whole else of),)))
+        else:
+            found.append(_Need(tuple((makers[r], [graph.values[r].image.pixels] * node.firings)
+                                     for r in graph.split.waits.get(v, ()))))
     return found
 
 

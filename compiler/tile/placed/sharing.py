@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from compiler.program import Call
-from compiler.tile.placed.streams import Placed, Ring
+from compiler.tile.placed.streams import Placed, Ring, boxes_of
 from hw.tile.legality import SLOTS
 from hw.tile.machine.tiles import HOST, Flow
 from macro_models.errors import InputError
@@ -68,9 +68,22 @@ def _numbered(placed: Placed) -> Placed:
                 slots[ring.tile] = slot + 1
                 _check(ring.tile, slot < SLOTS, True)
         rings[key] = replace(ring, slot=slot)
+    _check_host([ring for key, ring in rings.items() if placed.rings[key].slot is not None
+                 and (ring.tile, placed.rings[key].slot) not in filled])
     columns = {key: (replace(ring, slot=made[flow].slot), made[flow]) for key, (ring, flow) in placed.columns.items()}
     flows = {value: tuple(dict.fromkeys(made[flow] for flow in some)) for value, some in placed.flows.items()}
     return replace(placed, rings=rings, flows=flows, columns=columns)
+
+
+def _check_host(rings: Sequence[Ring]) -> None:
+    """Whether the host has a flow for each value that it sends, to all tiles that take it in one slot."""
+    places: dict[tuple[int | None, int], set[tuple[int, int]]] = {}
+    for ring in rings:
+        x, y = map(int, ring.tile.split(","))
+        places.setdefault((ring.slot, ring.value), set()).add((x, y))
+    flows = sum(len(boxes_of(frozenset(some))) for some in places.values())
+    if flows > FLOWS:
+        raise InputError(f"the host must send at most {FLOWS} flows of values to tiles, not {flows}")
 
 
 def _check(tile: str, takes: bool, sends: bool) -> None:

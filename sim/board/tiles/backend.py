@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.program import Program
-from compiler.tile.graph.host import Split
+from compiler.tile.graph.host import HostRun, Split
 from hw.board import TilesConfig
 from hw.config import Chip
 from hw.emulator import check_core, programmed_core
@@ -21,7 +21,7 @@ from sim.board.driver import read_info
 from sim.board.tiles.host import TilesHost
 from sim.board.tiles.loads import board_loads
 from sim.functional import FunctionalBackend
-from sim.tile_networks.backend import finished, value_lanes
+from sim.tile_networks.answers import HostAnswers
 from sim.tile_networks.plan import make_plan
 
 if TYPE_CHECKING:
@@ -115,13 +115,15 @@ class BoardTilesBackend(Backend):
             raise RuntimeError("The backend must be open.")
         code, cfg = self._network.tiles, self._cfg
         split = Split.of(program, code)
+        host = HostRun(split, lanes)
         plan = make_plan(
-            code, cfg.parts, masks, split.enter(lanes), int(images[0]),
-            commands=board_loads(cfg, code, program, self._cores, masks))
+            code, cfg.parts, masks, {0: lanes} | host.begin(), int(images[0]),
+            commands=board_loads(cfg, code, program, self._cores, masks), awaited=split.awaited)
         came = self._guard(lambda: self._host(cfg).run(
-            plan, code, lambda done: self._tell(done, len(lanes)), self._loading))
-        found = {sink.value: value_lanes(sink.held, payloads) for sink, payloads in zip(plan.sinks, came, strict=True)}
-        last = finished(split, lanes, found)
+            plan, code, lambda done: self._tell(done, len(lanes)), self._loading,
+            HostAnswers(plan, HostRun(split, lanes))))
+        found = {sink.value: sink.lanes(payloads) for sink, payloads in zip(plan.sinks, came, strict=True)}
+        last = host.finish(found)
         wanted = self._models.run(program, masks, lanes, images, account)
         if not np.array_equal(last, wanted):
             wrong = int((last != wanted).any(axis=1).sum())

@@ -26,6 +26,7 @@ from macro_models.errors import InputError, ToolError
 from sim.board.bus import BoardBus
 from sim.board.driver import write_runs
 from sim.tile_networks.plan import STATUS_READS, WRITE, Plan, SinkPlan, SourcePlan, tile_node
+from sim.tile_networks.process import Answer
 
 __all__ = ["TilesHost"]
 
@@ -41,17 +42,23 @@ class _Source:
 
     plan: SourcePlan
     records: Words
+    ready: int
     sent: int = 0
     missing: list[int] = field(default_factory=lambda: [0, 0])
 
     def next_block(self, room: int, free: int) -> Words | None:
         """Records of the next block, if it may go: ``room`` flits can be sent, ``free`` can come back."""
-        blocks, flits, _ = self.records.shape
-        if self.sent == blocks or flits > room or self.plan.members > free or self.missing[self.sent & 1]:
+        flits = self.records.shape[1]
+        if self.sent == self.ready or flits > room or self.plan.members > free or self.missing[self.sent & 1]:
             return None
         self.missing[self.sent & 1] = self.plan.members
         self.sent += 1
         return self.records[self.sent - 1]
+
+    def give(self, records: Words) -> None:
+        """The next blocks, which the host has made on the way."""
+        self.records[self.ready : self.ready + len(records)] = records
+        self.ready += len(records)
 
 
 @dataclass
@@ -62,11 +69,21 @@ class _Sink:
     node: int
     flow: int
     payloads: list[Words] = field(default_factory=list)
+    heard: int = 0
 
     @property
     def flits(self) -> int:
         """All that come."""
         return self.plan.flits * self.plan.blocks
+
+    def fresh(self) -> Words | None:
+        """Payloads of whole images of which the host makes something, that have come since it was asked."""
+        each = self.plan.image_flits
+        end = len(self.payloads) // each * each
+        if not self.plan.awaited or end == self.heard:
+            return None
+        first, self.heard = self.heard, end
+        return np.concatenate(self.payloads[first:end])
 
 
 class TilesHost:
@@ -92,7 +109,7 @@ class TilesHost:
 
     def run(
         self, plan: Plan, code: TileCode, heard: Callable[[int], object] = lambda done: None,
-        loading: Callable[[int, int], None] | None = None,
+        loading: Callable[[int, int], None] | None = None, answer: Answer = lambda came: {},
     ) -> list[Words]:
         """Payloads of each sink of a plan, (flits, words).
 
@@ -104,6 +121,8 @@ class TilesHost:
             Is told images of which all has come.
         loading
             Is told words that were written, and all, before anything is sent.
+        answer
+            What the host makes on the way: flits of sources, by their numbers, from words of flits of sinks.
 
         Raises
         ------
@@ -122,8 +141,8 @@ class TilesHost:
             )
         self._begin(plan)
         self._bus.execute(self._writes(plan), progress=loading)
-        sources = [_Source(one, self._records(one)) for one in plan.sources]
-        self._exchange(plan, sources, sinks, spare, heard)
+        sources = [_Source(one, self._records(one.flits), one.ready) for one in plan.sources]
+        self._exchange(plan, sources, sinks, spare, heard, answer)
         self._finish(plan)
         return [np.concatenate(sinks[one.tag].payloads) for one in plan.sinks]
 
@@ -144,7 +163,7 @@ class TilesHost:
 
     def _exchange(
         self, plan: Plan, sources: Sequence[_Source], sinks: Mapping[int, _Sink], spare: int,
-        heard: Callable[[int], object],
+        heard: Callable[[int], object], answer: Answer,
     ) -> None:
         status, credits, turn, idle, done = self._status(1), list[Words](), 0, 0, 0
         while any(len(one.payloads) < one.flits for one in sinks.values()):
@@ -162,6 +181,9 @@ class TilesHost:
             status, came = self._turn(records, waiting)
             for record in came:
                 credits += self._take(record, sources, sinks)
+            fresh = {k: words for k, one in enumerate(sinks.values()) if (words := one.fresh()) is not None}
+            for k, flits in (answer(fresh) if fresh else {}).items():
+                sources[k].give(self._records(flits))
             idle = 0 if records or len(came) else idle + 1
             if idle > self._patience:
                 self._finish(plan)
@@ -211,16 +233,16 @@ class TilesHost:
         words[1 : 1 + len(payload)] = payload
         return words
 
-    def _records(self, plan: SourcePlan) -> Words:
+    def _records(self, flits: Words) -> Words:
         """Flits as words of the window: (blocks, flits, words)."""
         mesh, count = self._parts.mesh, self._payload
-        heads = np.zeros(plan.flits.shape[:2], np.uint64)
-        for k in range(count, plan.flits.shape[2]):
-            heads |= plan.flits[..., k].astype(np.uint64) << np.uint64(32 * (k - count))
+        heads = np.zeros(flits.shape[:2], np.uint64)
+        for k in range(count, flits.shape[2]):
+            heads |= flits[..., k].astype(np.uint64) << np.uint64(32 * (k - count))
         tags = heads & np.uint64(2**mesh.tag_bits - 1)
-        words = np.zeros((*plan.flits.shape[:2], self._size), np.uint32)
+        words = np.zeros((*flits.shape[:2], self._size), np.uint32)
         words[..., 0] = heads >> np.uint64(mesh.tag_bits + 1) | tags << np.uint64(_TAG_AT)
-        words[..., 1 : 1 + count] = plan.flits[..., :count]
+        words[..., 1 : 1 + count] = flits[..., :count]
         return words
 
     def _sink(self, plan: SinkPlan, code: TileCode) -> _Sink:

@@ -28,10 +28,9 @@ _HEAD = """\
 <!-- Written by `python -m tests.compiler.tile.operators_on_tiles`; a test compares it with the compiler. -->
 
 For every operator of [the list](operators.md): whether the model in which it stands between two layers
-(`tests/compiler/importer/operator_models.py`) runs on the tiles of a chip, here 4 x 4 tiles of 16 lines, or the
-sentence by which it is refused. What runs gives the same lanes on the interpreter of tiles as on the functional
-backend, with the noise of the cells. An operator that the host does runs as well where no layer comes behind it, or
-none before it.
+(`tests/compiler/importer/operator_models.py`) runs on the tiles of a chip, here 4 x 4 tiles of 16 lines, and what of it
+the host does between the two layers: it sends what it makes of an image while tiles are at work on others. All give
+the same lanes on the interpreter of tiles as on the functional backend, with the noise of the cells.
 
 | operator | on tiles |
 |---|---|
@@ -59,7 +58,8 @@ def outcome(kind: str) -> str:
         np.testing.assert_array_equal(lanes, wanted[value], err_msg=f"{kind}: value {value}")
     last = result_of(programs, network.program.input.compute(x[:2]), found)
     np.testing.assert_array_equal(last, wanted[-1], err_msg=kind)
-    return RUNS
+    between = [network.program.stages[k].name for k in programs.placed.graph.split.between]
+    return f"{RUNS}, {' and '.join(dict.fromkeys(between))} at the host" if between else RUNS
 
 
 def rows() -> dict[str, str]:

@@ -17,6 +17,7 @@ from hw.board import TilesConfig
 from hw.chip.map import QUEUE, chip_base, record_words
 from hw.config import load_chip
 from hw.host.link.tasks import Read, Write
+from hw.noc.flit import Destinations
 from hw.noc.interface.words import credit, credit_tag
 from hw.noc.registers.packet import host_address
 from hw.tile.host import CONTROL
@@ -27,7 +28,7 @@ from sim.board.tiles.host import TilesHost
 from sim.board.tiles.loads import operations_of
 from sim.executor import execute
 from sim.functional import FunctionalBackend
-from sim.tile_networks.plan import READ, STATUS_READS, WRITE, Plan, SinkPlan, SourcePlan
+from sim.tile_networks.plan import READ, STATUS_READS, WRITE, Coming, Plan, SinkPlan, SourcePlan
 from tests.compiler.importer.onnx_models import build, node
 
 CFG = TilesConfig(chip=load_chip("tnsa16-2x2"), lanes=16)
@@ -38,10 +39,12 @@ FROZEN = frozenset({"programming", "relaxation", "adc", "stuck"})
 class FakeChip:
     """Windows and status of a chip. Each block of the host is given a credit, and a block of results comes of it.
 
-    ``behaves`` false: the first block that comes has a tag that nobody knows.
+    ``behaves`` false: the first block that comes has a tag that nobody knows. So many ``unasked`` come at the start.
     """
 
-    def __init__(self, sink_flits: int, block_flits: int, *, behaves: bool = True, late: int = 7) -> None:
+    def __init__(self, sink_flits: int, block_flits: int, *, behaves: bool = True, late: int = 7,
+                 unasked: int = 0) -> None:
+        self.unasked = unasked
         self.size, self.base, self.late = record_words(PARTS.mesh), chip_base(PARTS.mesh), late
         self.sink_flits, self.block_flits, self.behaves = sink_flits, block_flits, behaves
         self.received: deque[list[int]] = deque()
@@ -80,6 +83,7 @@ class FakeChip:
     def _write(self, address: int, word: int) -> None:
         if not self.base + 0x100 <= address < self.base + 0x200:
             self.writes.append((address, word))
+            self.ready += self.unasked * (word == START)
             return
         part = (address >> 2) % self.size
         self.record = [word] if part == 0 else [*self.record, word]
@@ -142,6 +146,28 @@ def test_flits_go_where_there_is_room_and_blocks_come_with_credits(block_flits: 
     assert [one for one in chip.writes if one[0] == tile] == [(tile, RESET), (tile, START)]
     assert heard == sorted(set(heard))
     assert heard[-1] == 20
+
+
+def test_what_the_host_makes_of_an_image_is_sent_when_it_has_come() -> None:
+    """The chip gives an image unasked, then one for each block: the host answers each image with a block."""
+    plan, code = plan_of(20, 2, 3)
+    (source,), (sink,) = plan.sources, plan.sinks
+    coming = Coming(value=2, held=sink.held, to=Destinations.one(1, 1), slot=0)
+    plan = replace(plan, sources=(replace(source, flits=np.zeros_like(source.flits), coming=coming),),
+                   sinks=(replace(sink, awaited=True),))
+    chip, came = FakeChip(3, 2, unasked=1), list[Any]()
+
+    def answer(words: Any) -> Any:
+        first = sum(map(len, came)) // 3
+        came.append(words[0])
+        return {0: source.flits[first : first + len(words[0]) // 3]}
+
+    (found,) = TilesHost(chip, PARTS, looks=2, patience=50).run(plan, code, answer=answer)
+    assert np.array_equal(found, np.concatenate(came)[: len(found)])
+    assert len(came) == 20
+    sent = np.array(chip.sent)[:, 1:]
+    assert len(sent) in {2 * 19, 2 * 20}
+    assert np.array_equal(sent, source.flits.reshape(-1, 3)[: len(sent), :2])
 
 
 def test_what_goes_wrong_is_told() -> None:
