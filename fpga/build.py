@@ -107,10 +107,10 @@ def prepare(board: Board, cfg: AnyConfig, folder: Path) -> None:
         (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
-def _place_command(board: Board, tool: str, seed: int) -> list[str]:
+def _place_command(board: Board, cfg: AnyConfig, tool: str, seed: int) -> list[str]:
     files = [part.format(name=_NAME) for part in board.served.place]
     return [
-        tool, *board.place, "--json", f"{_NAME}{board.served.netlist}", *files, "--seed", str(seed),
+        tool, *board.place, *(board.tiles_place if cfg.cores > 1 else ()), "--json", f"{_NAME}{board.served.netlist}", *files, "--seed", str(seed),
         "--timing-allow-fail", "--report", "usage.json",
     ]
 
@@ -128,7 +128,7 @@ def _place(
         note(f"placing and routing for the {board.device} ..." + f" (seed {seed})" * (seed > 1))
         log = folder / "place.log"
         log.unlink(missing_ok=True)
-        if run_tool(_place_command(board, tools.steps[1], seed), folder, log, timeout=LIMIT_S):
+        if run_tool(_place_command(board, cfg, tools.steps[1], seed), folder, log, timeout=LIMIT_S):
             needs = overfull(log)
             if needs:
                 raise InputError(

@@ -45,8 +45,8 @@ class Board:
         Commands to Yosys before the synthesis.
     synthesis, place
         Options of the synthesis, and those by which nextpnr knows the device.
-    tiles_synthesis
-        Options of the synthesis of a chip of tiles.
+    tiles_synthesis, tiles_place
+        Options of the synthesis of a chip of tiles, and further ones of nextpnr.
     pack
         Options of the tool that makes the bitstream.
     fits
@@ -88,6 +88,7 @@ class Board:
     script: tuple[str, ...] = ()
     synthesis: str = ""
     tiles_synthesis: str = ""
+    tiles_place: tuple[str, ...] = ()
     place: tuple[str, ...]
     pack: tuple[str, ...] = ()
     fits: tuple[tuple[int, int], ...]

@@ -15,6 +15,8 @@ BOARD = Board(
     # Small products are slower in its multipliers than in logic.
     synthesis="-nodsp",
     place=("--85k", "--package", "CABGA381", "--speed", "6"),
+    # Four tiles fill most of the device: the usual router tears out four times as much as it routes.
+    tiles_place=("--router", "router2"),
     fits=((256, 8),),
     lights=(("led", 0), ("led", 1), ("led", 2)),
     loader="ulx3s",
