@@ -110,7 +110,8 @@ def prepare(board: Board, cfg: AnyConfig, folder: Path) -> None:
 def _place_command(board: Board, cfg: AnyConfig, tool: str, seed: int) -> list[str]:
     files = [part.format(name=_NAME) for part in board.served.place]
     return [
-        tool, *board.place, *(board.tiles_place if cfg.cores > 1 else ()), "--json", f"{_NAME}{board.served.netlist}", *files, "--seed", str(seed),
+        tool, *board.place, *(board.tiles_place if cfg.cores > 1 else ()),
+        "--json", f"{_NAME}{board.served.netlist}", *files, "--seed", str(seed),
         "--timing-allow-fail", "--report", "usage.json",
     ]
 
