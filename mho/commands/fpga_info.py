@@ -16,7 +16,7 @@ __all__ = ["info_command"]
 @click.option("--baud", type=int, metavar="N", help="Rate of that port, if the board has not the usual one.")
 @common_options
 def info_command(port: str, baud: int | None, out: Output) -> None:
-    """Ask a board what it is: its core, its tiles, its emulator, its clock, the chip description that it was built from.
+    """Ask a board what it is: core, tiles, emulator, clock, and the chip description that it was built from.
 
     Where that is the description of a preset, its name is given.
     """
