@@ -20,11 +20,14 @@ from macro_models.output import check_folder, check_output, open_output, write_o
 def full_disk() -> Iterator[None]:
     """No file can grow."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Python would keep the beginning of the bytecode of what is imported meanwhile.
+    without, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        sys.dont_write_bytecode = without
 
 
 def test_a_file_is_written_with_the_mode_that_the_mask_asks_for(tmp_path: Path) -> None:

@@ -148,11 +148,14 @@ def test_warnings_of_libraries_are_not_printed(tmp_path: Path) -> None:
 @contextmanager
 def full_disk() -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Python would keep the beginning of the bytecode of what is imported meanwhile.
+    without, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     resource.setrlimit(resource.RLIMIT_FSIZE, (16, hard))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        sys.dont_write_bytecode = without
 
 
 WRITERS = [
