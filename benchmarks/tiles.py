@@ -118,7 +118,7 @@ def run(
     busy = max(told.analog.values())
     print(f"{name:9} {device:13} {images:4} {len(made.texts):5} {split:4} {cast:5} {equal:3} of {len(found):2}"
           f" {first:8,} {rest.mean():8,.0f} {busy:8,.0f} {rest.mean() / busy - 1:6.1%} {told.ends[-1] / total - 1:6.2%}"
-          f" {program.conversions * images / spent:7,.0f} {cycles:9,} {1e9 * result.cpu_s / cycles / tiles:6,.0f}")
+          f" {program.conversions * images / spent:7,.0f} {cycles:9,} {1e9 * spent / cycles / tiles:6,.0f}")
     if equal < len(found):
         raise SystemExit("lanes differ")
     return network
@@ -135,8 +135,9 @@ def main() -> None:
         "--timeline", metavar="F.svg", help="draw what the tiles do in the last run; the host gets the last value alone"
     )
     parser.add_argument("--shown", type=int, default=6, help="images in the timeline (default: 6)")
+    parser.add_argument("--threads", type=int, default=1, help="threads that share the tiles")
     options = parser.parse_args()
-    backend = TileCosimBackend(trace=options.timeline is not None)
+    backend = TileCosimBackend(trace=options.timeline is not None, threads=options.threads)
     print("network   device        images tiles sums casts  equal    first     each   analog   over  told  MVM/s"
           "    cycles  ns/tile/cycle")
     for name in JOBS if options.only is None else [options.only]:

@@ -235,7 +235,8 @@ class Net:
             With a device that was fitted to measured cells: how many devices are drawn that the same measurement could
             have given, and run too, for ``uncertainty`` of the result; ``None``: 20 with ``seeds``, else 0.
         threads
-            Threads that share the images, with ``backend="functional"``; ``None``: 1. They change nothing but time.
+            Threads that share the images, with ``backend="functional"``, or the tiles of a chip, with ``"cosim"``;
+            ``None``: 1. They change nothing but time.
         arrays
             What computes products, with ``backend="functional"``: ``"numpy"``, or ``"torch"`` with a device, as in
             ``"torch:cuda"``, which changes nothing but time; ``None``: numpy.

@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
@@ -12,12 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 from compiler.program import Call, Mvm, Program
 from hw.config import Chip
 from macro_models import MacroModel, Masks
+from macro_models.errors import InputError, argument
 from macro_models.exact.operation import MvmOperation
 
 if TYPE_CHECKING:
     from compiler.network import Network
 
-__all__ = ["Account", "Backend", "BackendResult", "Detailed", "HostScheduled", "Note", "Progress"]
+__all__ = ["Account", "Backend", "BackendResult", "Detailed", "HostScheduled", "Note", "Progress", "check_threads"]
+
+MOST_THREADS = 256
 
 Progress = Callable[[int, int], None]
 """Is told (done, all)."""
@@ -81,6 +84,19 @@ class Account(Protocol):
     def clipped(self, layer: int, count: int, total: int) -> None:
         """Of ``total`` inputs of a layer ``count`` were beyond what its codes reach."""
         ...
+
+
+def check_threads(options: Mapping[str, Any]) -> None:
+    """Refuse a number of threads, the option ``threads``, that there cannot be.
+
+    Raises
+    ------
+    InputError
+        Naming it.
+    """
+    threads = options.get("threads", 1)
+    if not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
+        raise InputError(f"{argument('threads')} must be between 1 and {MOST_THREADS}, not {threads!r}")
 
 
 class Backend(ABC):

@@ -17,15 +17,13 @@ from hw.kinds import Timing, timing
 from macro_models import MacroModel, Masks
 from macro_models.arrays import products_by
 from macro_models.cells.pulses import PulseArray
-from macro_models.errors import InputError, argument
 from macro_models.exact.operation import MvmOperation
 from sim.arrays import check_arrays, open_arrays
-from sim.backend import Account, BackendResult, HostScheduled
+from sim.backend import Account, BackendResult, HostScheduled, check_threads
 from sim.cells.write_verify import ProgramRun, reference_run
 
 __all__ = ["FunctionalBackend"]
 
-MOST_THREADS = 256
 KEPT_CELLS = 1 << 22
 """Pairs of cells of a program whose products are kept ready from batch to batch."""
 
@@ -57,9 +55,7 @@ class FunctionalBackend(HostScheduled):
     @classmethod
     def check(cls, options: dict[str, Any]) -> None:
         """See :meth:`sim.backend.Backend.check`."""
-        threads = options.get("threads", 1)
-        if not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
-            raise InputError(f"{argument('threads')} must be between 1 and {MOST_THREADS}, not {threads!r}")
+        check_threads(options)
         check_arrays(options.get("arrays", "numpy"))
 
     def __init__(self, threads: int = 1, arrays: str = "numpy") -> None:

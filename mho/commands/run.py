@@ -82,7 +82,10 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
     help="Devices drawn from the errors of a fitted one, for the uncertainty (default with --seeds: 20).",
 )
 @click.option("--limit", type=int, metavar="N", help="Take the first N inputs only.")
-@click.option("--threads", type=int, metavar="N", help="Threads that share the images (functional; default: 1).")
+@click.option(
+    "--threads", type=int, metavar="N",
+    help="Threads that share the images (functional) or the tiles of a chip (cosim); default: 1.",
+)
 @click.option(
     "--arrays", metavar="numpy|torch[:DEVICE]", type=WORD,
     help="What computes products (functional; default: numpy): the same bits from PyTorch, on its CPU or a GPU.",

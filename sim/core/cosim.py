@@ -212,17 +212,17 @@ class CosimBackend(HostScheduled):
     full_time
         Simulate every cycle of a programming pulse and of the waits between passes. By default they last a few cycles
         at the pins and stand for what the registers say: nothing happens meanwhile.
-    trace
+    trace, threads
         For networks on tiles alone: refused.
 
     Raises
     ------
     InputError
-        If a trace is asked for.
+        If a trace or threads are asked for.
     """
 
     name = "cosim"
-    options = ("waves", "trace")
+    options = ("waves", "trace", "threads")
 
     def __init__(
         self,
@@ -232,9 +232,11 @@ class CosimBackend(HostScheduled):
         timeout_s: float = 3600.0,
         full_time: bool = False,
         trace: bool = False,
+        threads: int = 1,
     ) -> None:
-        if trace:
-            raise InputError(f"{argument('trace')} is for networks that run on tiles (tile.programs of their chip)")
+        for option, given in (("trace", trace), ("threads", threads != 1)):
+            if given:
+                raise InputError(f"{argument(option)} is for networks that run on tiles (tile.programs of their chip)")
         self._full_time = full_time
         self._mode = Mode[mode.upper()] if isinstance(mode, str) else mode
         self._waves = None if waves is None else Path(waves)

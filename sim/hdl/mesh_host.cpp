@@ -2,6 +2,7 @@
 // those of results, counts credits as an interface does, and reads what it wants to know at the end. Beside that it notes
 // what the bench sees inside of tiles: operations of cores and the words that come of them, and, where somebody asks, when
 // instructions retire and who is at work (tile_notes.sv). A job is a few arrays that Python owns (sim/tile_networks/host.py).
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -63,7 +64,8 @@ struct Host {
     Outcome outcome = kIdle;
     int64_t cycle = 0, phase_cycle = 0, idle = 0, requests_sent = 0, answers = 0, first_flit = -1;
     int64_t lost = 0, errors = 0, unknown = 0;
-    bool waiting = false, retires = false, hears = false;
+    bool waiting = false, hears = false;
+    std::atomic<bool> retires{false};        // set by the threads of tiles
     std::vector<int64_t> sent, sink_flits;   // flits of each source; of each sink
     std::vector<int64_t> ready;              // blocks of each source that may be sent
     std::vector<int> credits;                // of source s for even and odd blocks: what is missing

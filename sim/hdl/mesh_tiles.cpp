@@ -1,16 +1,21 @@
 // The tiles of a mesh: one model, made from tile_shell.sv and compiled once, with an instance for each tile_proxy.sv.
 //
 // A tile is evaluated twice a cycle: at the clock edge with what came (step), and with the `ready` of its neighbours, the
-// only inputs that reach an output in the same cycle (offer). A tile that waits is not evaluated at all: a model with the
+// only inputs that reach an output in the same cycle (offer). Within a cycle tiles know nothing of each other, so that several
+// threads may take their edges; what comes of an edge is asked for when all are under way. A tile that waits is not evaluated at all: a model with the
 // same inputs is a machine without inputs, so once all of its state is what it was some cycles ago it goes round, whatever
 // it polls, and nothing of it is seen outside. It sleeps then, and is brought to the right place of its round when something
 // comes. So nothing depends on whether it slept.
 #include <algorithm>
+#include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "Vtile.h"
@@ -26,7 +31,6 @@ namespace {
 constexpr int kPatience = 24;       // cycles in which nothing happened before a round is looked for
 constexpr int kMostPatience = 4096;
 constexpr int kLongest = 64;        // cycles of the longest round that is looked for
-constexpr uint64_t kTick = uint64_t(1) << 63;
 
 using Root = Vtile___024root;
 
@@ -40,6 +44,9 @@ struct Tile {
     int64_t slept = 0, at = -1, cycle = 0;  // at: cycle of the kept state, -1: none
     size_t differs = 0;             // where the state differed last
     std::unique_ptr<unsigned char[]> kept;
+    uint64_t next_ready = 0;        // for the edge that is under way
+    bool next_reset = true, moved = false;
+    std::atomic<bool> done{true};   // no edge is under way
 
     explicit Tile(VerilatedContext* context, int number, const char* name)
         : model(context, name), came MHO_CAME(model), coming MHO_COMING(model), takes MHO_TAKES(model),
@@ -56,6 +63,7 @@ struct Tile {
 };
 
 std::vector<std::unique_ptr<Tile>> tiles;
+VerilatedContext* context = nullptr;  // of all tiles
 
 uint64_t pack(const std::vector<Port>& ports) {
     uint64_t all = 0;
@@ -124,6 +132,119 @@ void look(Tile& t) {
     }
 }
 
+// The clock edge, with what was put into the tile before. Whichever thread does it is the only one at this tile.
+void edge(Tile& t) {
+    wake(t);
+    fall(t);
+    unpack(t.came, t.arrived);
+    unpack(t.ready, t.next_ready);
+    t.model.rst = t.next_reset;
+    const uint64_t noted = mho_strobes;
+    rise(t);
+    t.arrived = 0;
+    t.reset = t.next_reset;
+    t.now_ready = t.next_ready;
+    const uint64_t taken = pack(t.takes), offering = pack(t.offers);
+    if (t.moved || offering || t.offering || taken != t.taken || noted != mho_strobes) {
+        forget(t);
+        t.patience = kPatience;
+    } else {
+        look(t);
+    }
+    t.taken = taken;
+    t.offering = offering;
+}
+
+// Threads beside that of the simulator. Edges of a cycle are given in turn; whoever is free takes the next one.
+class Crew {
+public:
+    ~Crew() { resize(0); }
+
+    void resize(int helpers) {
+        {
+            std::lock_guard<std::mutex> lock(mutex_);
+            stop_ = true;
+        }
+        wake_.notify_all();
+        for (std::thread& one : threads_) one.join();
+        threads_.clear();
+        stop_ = false;
+        for (int k = 0; k < helpers; k++) threads_.emplace_back([this] { serve(); });
+    }
+
+    bool alone() const { return threads_.empty(); }
+
+    void give(Tile& t) {
+        const uint64_t n = given_.load(std::memory_order_relaxed);
+        t.done.store(false, std::memory_order_relaxed);
+        queue_[n % kPlaces].store(&t, std::memory_order_relaxed);
+        given_.store(n + 1, std::memory_order_seq_cst);
+        if (sleeping_.load(std::memory_order_seq_cst)) {
+            std::lock_guard<std::mutex> lock(mutex_);
+            wake_.notify_all();
+        }
+    }
+
+    // By the simulator, which helps until the tile is done.
+    void finish(Tile& t) {
+        while (!t.done.load(std::memory_order_acquire)) {
+            mho_answer_helpers();
+            if (!take()) pause();
+        }
+    }
+
+private:
+    static constexpr uint64_t kPlaces = 512;  // more than there are tiles, each of which is in it at most once
+    static constexpr int kSpins = 20'000;     // some 50 us, longer than a cycle
+
+    static void pause() {
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+    }
+
+    bool take() {
+        uint64_t n = claimed_.load(std::memory_order_relaxed);
+        if (n == given_.load(std::memory_order_acquire)) return false;
+        Tile* t = queue_[n % kPlaces].load(std::memory_order_relaxed);
+        if (!claimed_.compare_exchange_strong(n, n + 1, std::memory_order_acq_rel)) return true;
+        edge(*t);
+        t->done.store(true, std::memory_order_release);
+        return true;
+    }
+
+    void serve() {
+        Verilated::threadContextp(context);
+        mho_helper = true;
+        for (int idle = 0; !stop_.load(std::memory_order_relaxed);) {
+            if (take()) {
+                idle = 0;
+            } else if (++idle < kSpins) {
+                pause();
+            } else {
+                std::unique_lock<std::mutex> lock(mutex_);
+                sleeping_.fetch_add(1, std::memory_order_seq_cst);
+                wake_.wait(lock, [this] {
+                    return stop_ || claimed_.load(std::memory_order_seq_cst) != given_.load(std::memory_order_seq_cst);
+                });
+                sleeping_.fetch_sub(1, std::memory_order_seq_cst);
+                idle = 0;
+            }
+        }
+    }
+
+    std::atomic<Tile*> queue_[kPlaces]{};
+    alignas(64) std::atomic<uint64_t> given_{0};
+    alignas(64) std::atomic<uint64_t> claimed_{0};
+    alignas(64) std::atomic<int> sleeping_{0};
+    std::atomic<bool> stop_{false};
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    std::vector<std::thread> threads_;
+};
+
+Crew crew;
+
 Tile& of(void* handle) { return *static_cast<Tile*>(handle); }
 
 }  // namespace
@@ -134,7 +255,7 @@ extern "C" {
 
 void* mho_tile_create(const char* path) {
     VerilatedContext* of_mesh = Verilated::threadContextp();  // a new context, and a new model, are it from then on
-    static VerilatedContext* context = new VerilatedContext;
+    if (!context) context = new VerilatedContext;
     const char* name = std::strrchr(path, '.');
     int x = 0, y = 0;
     std::sscanf(name ? name + 1 : path, "tile_%d_%d", &x, &y);
@@ -150,44 +271,38 @@ void mho_tile_arrive(void* handle, int channel, const uint32_t* payload) {
     t.coming[channel].put(payload);
 }
 
-// The clock edge. Gives `ready` of the channels that come in, and in bit 63 whether `offer` is to be asked again.
-uint64_t mho_tile_step(void* handle, uint8_t rst, int place, uint64_t ready) {
+// The clock edge. Whether there is one: a tile that sleeps has none, and its outputs stay.
+uint8_t mho_tile_step(void* handle, uint8_t rst, int place, uint64_t ready) {
     Tile& t = of(handle);
     t.cycle++;
-    const bool moved = t.arrived || rst || rst != t.reset || ready != t.now_ready;
-    if (t.asleep && !moved) {
+    t.moved = t.arrived || rst || rst != t.reset || ready != t.now_ready;
+    if (t.asleep && !t.moved) {
         t.slept++;
-        return t.taken;
+        return 0;
     }
-    wake(t);
-    fall(t);
-    unpack(t.came, t.arrived);
-    unpack(t.ready, ready);
-    t.model.rst = rst;
+    t.next_ready = ready;
+    t.next_reset = rst;
     t.model.place = place;
     t.model.tracing = uint8_t(mho_host_tracing());
-    const uint64_t noted = mho_strobes;
-    rise(t);
-    t.arrived = 0;
-    t.reset = rst;
-    t.now_ready = ready;
-    const uint64_t taken = pack(t.takes), offering = pack(t.offers);
-    const bool turns = offering || t.offering;
-    if (moved || turns || taken != t.taken || noted != mho_strobes) {
-        forget(t);
-        t.patience = kPatience;
-    } else {
-        look(t);
-    }
-    t.taken = taken;
-    t.offering = offering;
-    return taken | (turns ? kTick : 0);
+    // What is traced is noted in the order of the tiles.
+    if (crew.alone() || t.model.tracing) edge(t);
+    else crew.give(t);
+    return 1;
+}
+
+// `ready` of the channels that come in, after the edge.
+uint64_t mho_tile_taken(void* handle, uint8_t) {
+    if (!handle) return 0;  // before the proxy has made it
+    Tile& t = of(handle);
+    crew.finish(t);
+    return t.taken;
 }
 
 // What it sends to neighbours with this `ready`.
 uint64_t mho_tile_offer(void* handle, uint64_t ready, uint8_t) {
-    if (!handle) return 0;  // before the proxy has made it
+    if (!handle) return 0;
     Tile& t = of(handle);
+    crew.finish(t);
     if (ready != t.now_ready) {
         wake(t);
         forget(t);
@@ -200,6 +315,9 @@ uint64_t mho_tile_offer(void* handle, uint64_t ready, uint8_t) {
     }
     return t.offering;
 }
+
+// How many threads take the edges of tiles, that of the simulator among them. Between jobs.
+void mho_tiles_threads(int32_t threads) { crew.resize(threads - 1); }
 
 void mho_tile_payload(void* handle, int channel, uint32_t* payload) { of(handle).offered[channel].get(payload); }
 

@@ -61,6 +61,10 @@ struct PwmMacro {
 std::vector<std::unique_ptr<PwmMacro>> macros;
 PwmEvaluate evaluate = nullptr;
 
+int32_t ask_model(void* macro) { return evaluate ? evaluate(static_cast<PwmMacro*>(macro)->index) : 1; }
+
+bool ask(PwmMacro& m) { return mho_ask(ask_model, &m) == 0; }
+
 void fail(PwmMacro& m, const char* why) {
     if (!m.failure) m.failure = why;
 }
@@ -137,7 +141,7 @@ void mho_pwm_capture(void* handle, uint32_t* pos, uint32_t* neg) {
     if (!m.mode) return;
     for (int w = 0; w < (c.lines + 31) / 32; w++)
         if (m.pos[w] | m.neg[w]) fail(m, "counters were captured during a pulse");
-    if (!evaluate || evaluate(m.index) != 0) {
+    if (!ask(m)) {
         m.lines_known = false;
         return fail(m, "the evaluator of the macro model failed");
     }
@@ -169,7 +173,7 @@ void mho_pwm_pulse(void* handle, const uint32_t* wl) {
     for (int i = 0; i < c.devices; i++) c.wl[i] = wl[i >> 5] >> (i & 31) & 1;
     m.lines_known = false;
     c.reference = 1 << 6;
-    if (m.mode && (!evaluate || evaluate(m.index) != 0)) fail(m, "the evaluator of the macro model failed");
+    if (m.mode && !ask(m)) fail(m, "the evaluator of the macro model failed");
 }
 
 // Whether it freezes the sequencer in the next cycle.

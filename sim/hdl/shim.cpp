@@ -7,11 +7,14 @@
 // CONST  the comparator never flips: the bare speed of the RTL.
 //
 // Everything is integer arithmetic (macro_models/exact/converter.py), so all answers are bit-exact.
+#include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "pauses.h"
@@ -31,7 +34,8 @@ enum Strobe : int32_t { kPrecharge = 0, kSample = 1, kCompare = 2, kDecrement = 
 
 extern "C" {
 
-uint64_t mho_strobes = 0;
+__thread uint64_t mho_strobes = 0;
+__thread bool mho_helper = false;
 
 // The pins at a strobe. Mirrored by sim/core/shim.py.
 struct Pins {
@@ -102,6 +106,15 @@ std::vector<std::unique_ptr<Macro>> macros;
 Evaluate evaluate = nullptr;
 OnStrobe on_strobe = nullptr;
 
+// A question of another thread than the simulator's; one at a time.
+std::mutex asking;
+std::atomic<Question> asked{nullptr};
+void* asked_of = nullptr;
+std::atomic<bool> answered{false};
+int32_t the_answer = 0;
+
+int32_t ask_model(void* macro) { return evaluate ? evaluate(1, &static_cast<Macro*>(macro)->index) : 1; }
+
 void fail(Macro& m, const char* why) {
     if (!m.failure) m.failure = why;
 }
@@ -161,7 +174,7 @@ void convert(Macro& m, const Pins& p) {
         std::memcpy(m.last_wl, m.wl_en, sizeof m.wl_en);
     }
     sum_inputs(m);
-    if (!evaluate || evaluate(1, &m.index) != 0) {
+    if (mho_ask(ask_model, &m) != 0) {
         m.key_known = false;
         return fail(m, "the evaluator of the macro model failed");
     }
@@ -242,6 +255,24 @@ void eager(Macro& m, Strobe strobe) {
 }  // namespace
 
 extern "C" {
+
+int32_t mho_ask(Question question, void* of) {
+    if (!mho_helper) return question(of);
+    std::lock_guard<std::mutex> lock(asking);
+    answered.store(false, std::memory_order_relaxed);
+    asked_of = of;
+    asked.store(question, std::memory_order_release);
+    while (!answered.load(std::memory_order_acquire)) std::this_thread::yield();
+    return the_answer;
+}
+
+void mho_answer_helpers() {
+    const Question question = asked.load(std::memory_order_acquire);
+    if (!question) return;
+    asked.store(nullptr, std::memory_order_relaxed);
+    the_answer = question(asked_of);
+    answered.store(true, std::memory_order_release);
+}
 
 // ---- called from tnsa_macro.sv ------------------------------------------------------------------------------------
 

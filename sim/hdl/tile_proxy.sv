@@ -10,27 +10,27 @@ module `MHO_TILE (
 );
     import "DPI-C" function chandle mho_tile_create(input string path);
     import "DPI-C" function void mho_tile_arrive(input chandle tile, input int channel, input bit [255:0] payload);
-    import "DPI-C" function longint unsigned mho_tile_step(
+    import "DPI-C" function bit mho_tile_step(
         input chandle tile, input bit rst, input int place, input longint unsigned ready);
+    import "DPI-C" function longint unsigned mho_tile_taken(input chandle tile, input bit tick);
     import "DPI-C" function longint unsigned mho_tile_offer(input chandle tile, input longint unsigned ready, input bit tick);
     import "DPI-C" function void mho_tile_payload(input chandle tile, input int channel, output bit [255:0] payload);
 
     chandle tile;
     initial tile = mho_tile_create($sformatf("%m"));
 
-    // Bit 63 of what a step gives: outputs may have changed in the same cycle.
     wire [63:0] ready = {`MHO_READY};
-    reg [63:0] step;
-    reg [63:0] takes = 64'd0;
+    reg [63:0] takes;
     reg tick = 1'b0;
     reg [63:0] offers;
 `MHO_PAYLOADS
     always @(posedge clk) begin
 `MHO_ARRIVE
-        step = mho_tile_step(tile, rst, `MHO_PLACE, ready);
-        takes <= step;
-        tick <= tick ^ step[63];
+        tick <= tick ^ mho_tile_step(tile, rst, `MHO_PLACE, ready);
     end
+
+    // Asked for behind the edge, when those of all tiles are under way.
+    always @* takes = mho_tile_taken(tile, tick);
 
     always @* begin
         offers = mho_tile_offer(tile, ready, tick);

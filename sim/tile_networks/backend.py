@@ -16,7 +16,7 @@ from hw.kinds import Timing, timing
 from hw.tile.isa import Cause
 from macro_models import MacroModel, Masks
 from macro_models.errors import InputError, ToolError, argument
-from sim.backend import Account, Backend, Detailed, Note, Progress
+from sim.backend import Account, Backend, Detailed, Note, Progress, check_threads
 from sim.chip.tile_core import CoreTasks
 from sim.core.commands import Preparation, preparation_of, row_programmer
 from sim.core.kinds import simulated
@@ -58,6 +58,9 @@ class TileCosimBackend(Backend):
         Longest wall time without a word from the simulator.
     trace
         Note when instructions retire, and who is at work, for :meth:`trace`.
+    threads
+        Threads that share the tiles, each at most as busy as a processor: for a machine with nothing else to do. They
+        change nothing but time; with ``waves`` and ``trace`` there is one.
     optimise
         False: a simulator that is built in a third of the time and takes four times as long, for short runs.
     patience
@@ -67,15 +70,21 @@ class TileCosimBackend(Backend):
     """
 
     name = "cosim"
-    options = ("waves", "trace")
+    options = ("waves", "trace", "threads")
     reports = ("progress",)
 
+    @classmethod
+    def check(cls, options: dict[str, Any]) -> None:
+        """See :meth:`sim.backend.Backend.check`."""
+        check_threads(options)
+
     def __init__(
-        self, *, waves: Path | str | None = None, timeout_s: float = 3600.0, trace: bool = False,
+        self, *, waves: Path | str | None = None, timeout_s: float = 3600.0, trace: bool = False, threads: int = 1,
         optimise: bool = True, patience: int = _PATIENCE, progress: Progress | None = None, note: Note | None = None,
     ) -> None:
         self._waves = None if waves is None else Path(waves)
         self._timeout_s, self._tracing, self._progress, self._note = timeout_s, trace, progress, note
+        self._threads = threads
         self._optimise, self._patience, self._clock_s = optimise, patience, 0.0
         self._chip: Chip | None = None
         self._parts: ChipParts | None = None
@@ -153,7 +162,7 @@ class TileCosimBackend(Backend):
             self._code, self._parts, masks, {0: lanes} | host.begin(), first, self._settings(prepared), commands,
             awaited=split.awaited)
         patience = max(self._patience, COMMAND_PATIENCE if prepared else 0)
-        job = MeshJob.from_plan(plan, patience=patience, report=_REPORT, tracing=self._tracing)
+        job = MeshJob.from_plan(plan, patience=patience, report=_REPORT, tracing=self._tracing, threads=self._threads)
 
         def hear(cycles: int, arrived: list[int]) -> None:
             done = min(came // sink.image_flits for came, sink in zip(arrived, plan.sinks, strict=True))

@@ -55,11 +55,13 @@ class MeshJob:
     sinks: list[list[int]]
 
     @classmethod
-    def from_plan(cls, plan: Plan, *, patience: int, report: int, tracing: bool) -> "MeshJob":
-        """The job of a plan."""
+    def from_plan(cls, plan: Plan, *, patience: int, report: int, tracing: bool, threads: int = 1) -> "MeshJob":
+        """The job of a plan; ``threads`` take the edges of tiles."""
         ends = len(plan.tiles) * len(STATUS_READS)
         return cls(
-            numbers=_numbers(plan.parts.mesh, plan.requests, ends, patience, report) | {"tracing": int(tracing)},
+            numbers=_numbers(plan.parts.mesh, plan.requests, ends, patience, report) | {
+                "tracing": int(tracing), "threads": threads,
+            },
             arrays={"requests": plan.requests, **{f"source{k}": one.flits for k, one in enumerate(plan.sources)}},
             sources=[[len(one.flits), one.ready, one.flits.shape[1], one.members, one.flow]
                      for one in plan.sources],
@@ -216,6 +218,10 @@ class MeshHost:
             **{name: numbers[name] for name in ("body_words", "address_bits", "payload_words", "credit_tag")},
         )
         self._kept = [sources, sinks, flits]
+        # Where the chip is one design, with waveforms, there are no tiles apart.
+        take_threads = getattr(self._library, "mho_tiles_threads", None)
+        if take_threads is not None and "threads" in numbers:
+            take_threads(numbers["threads"])
         self._library.mho_host_start(byref(record))
 
     def progress(self) -> dict[str, int]:

@@ -202,6 +202,23 @@ def test_what_retires_is_what_the_interpreter_carries_out(
     assert len(seen) == 4
 
 
+def test_threads_change_nothing(backend: TileCosimBackend, cases: dict[str, Case]) -> None:
+    case = cases["four"]
+    models = build_cores(case.network, device="rram-neurram", seed=3, time_s=DAY)
+    expected, account = run(backend, case, models)
+    several = TileCosimBackend(optimise=False, patience=20_000, threads=3)
+    try:
+        found, same = run(several, case, models)
+    finally:
+        several.close()
+    assert found.keys() == expected.keys()
+    for value, lanes in found.items():
+        np.testing.assert_array_equal(lanes, expected[value], err_msg=f"value {value}")
+    np.testing.assert_array_equal(same.cycles, account.cycles)
+    for key, codes in account.codes.items():
+        np.testing.assert_array_equal(same.codes[key], codes)
+
+
 def test_a_trap_is_told_with_its_tile(backend: TileCosimBackend, cases: dict[str, Case]) -> None:
     """An instruction that does not exist, where the program had its second."""
     case = cases["two layers"]
